@@ -374,11 +374,6 @@ export class CKernel implements AccessWatcher {
     if (this.heap.find(at) === null) this.memory.admit(at, sizeBytes);
     return at;
   }
-
-  /** The same for a page of RAM. */
-  lendPage(phys: PhysAddr): number {
-    return this.lend(phys, Math.max(PAGE_SIZE_BYTES, this.machine.pages.pageSizeBytes));
-  }
 }
 
 export function hex(value: number): string {

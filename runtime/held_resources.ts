@@ -146,7 +146,7 @@ function isMixed(table: FactTable, { what }: FactRow, { event }: Ledger): boolea
   });
 }
 
-/** The ledger of a machine's events, which follow each other. */
+/** The ledger of a machine's events, which are in order. */
 export function ledgerOf(
   machine: Machine,
   specs: readonly AnyTableSpec[],
@@ -154,7 +154,7 @@ export function ledgerOf(
 ): Ledger {
   const set = new TableSet(specs.filter(isOfLedger), machine, new ValuePool());
   for (const event of events) changeBy(set, event);
-  return { tables: set.tables, event: (seq) => events[seq - events[0]!.seq]! };
+  return { tables: set.tables, event: (seq) => eventOf(events, seq) };
 }
 
 /** Tables of what is held, and that of mappings, which says what made them. */

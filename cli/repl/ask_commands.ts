@@ -230,7 +230,7 @@ function addressOf(repl: CommandTarget, text: string): number | null {
 function storyOf(repl: CommandTarget, address: number): void {
   const { at, recording } = repl.place;
   const lines = recording.reruns.look(at, ({ vm }) => {
-    const ledger = readLedger(vm.recorder.events);
+    const ledger = readLedger(vm.recorder.events, vm);
     return (["dma", "phys"] as const).flatMap((space) =>
       mappingsAt(ledger, space, address).length > 0 ? explainAddress(space, address, vm) : []
     );

@@ -210,7 +210,7 @@ class Judgement {
   }
 
   judge(found: JudgedFault): JudgedFault {
-    const all = [...readLedger(this.#events), ...sharedMemory(this.#events)]
+    const all = [...readLedger(this.#events, this.#run), ...sharedMemory(this.#events)]
       .sort((a, b) => a.born.seq - b.born.seq);
     const ours = all.filter(({ device }) => device === this.#device.name);
     const there = ours.filter((entry) => this.#isIn(entry.dma, entry.sizeBytes));

@@ -6,12 +6,17 @@
  */
 import type { DmaAddr, PhysAddr } from "../../runtime/address.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
+import { ledgerOf } from "../../runtime/held_resources.ts";
+import type { FactRow } from "../../runtime/recording/fact_table_spec.ts";
+import { MAPPINGS } from "../../runtime/recording/tables/mappings.ts";
 import { clip, spread, wrapText } from "../text/columns.ts";
 import { formatEventText } from "../render/event_line.ts";
 import { formatAddress, formatCount, formatSize, formatTimeRounded } from "../text/numbers.ts";
 import type { Run } from "../values/run.ts";
 import { branchDoc } from "./explain/explain_mapping.ts";
 import { siteText } from "./things/event.ts";
+
+type MappingRow = FactRow<typeof MAPPINGS.fields>;
 
 /** One mapping, made by whichever API. */
 export interface LedgerEntry {
@@ -25,58 +30,22 @@ export interface LedgerEntry {
   readonly path: string;
   readonly born: MachineEvent;
   /** Null while it lives. */
-  died: MachineEvent<"dma.unmap" | "call.dma_free_coherent" | "nvme.unmap"> | null;
+  died: MachineEvent | null;
 }
 
-/** Every mapping that the events tell of, in the order of their births. */
-export function readLedger(events: readonly MachineEvent[]): LedgerEntry[] {
-  const all: LedgerEntry[] = [];
-  const live = new Map<string, LedgerEntry[]>();
-  for (const event of events) {
-    if (event.name === "dma.map") {
-      const entry = entryOf(event);
-      all.push(entry);
-      const ofDevice = live.get(entry.device);
-      if (ofDevice === undefined) live.set(entry.device, [entry]);
-      else ofDevice.push(entry);
-    } else if (event.name === "dma.unmap") {
-      const device = event.device ?? "";
-      live.set(device, endMappings(live.get(device) ?? [], event));
-    } else if (event.name === "nvme.unmap" && event.fields.rule === "nothing") {
-      // As in the recording's table: the driver skips an unmap that dma_need_unmap() says is not needed.
-      for (const entry of live.get(event.device ?? "") ?? []) entry.died = event;
-      live.delete(event.device ?? "");
-    }
-  }
-  return all;
-}
-
-function entryOf(event: MachineEvent<"dma.map">): LedgerEntry {
-  const { size_bytes: sizeBytes, ...fields } = event.fields;
-  return { ...fields, device: event.device ?? "", sizeBytes, born: event, died: null };
-}
-
-/**
- * Ends what an unmap covers; returns what is still live. Without an IOMMU the same memory may be
- * mapped several times at the same address: each unmap ends one of those, the best fit.
- */
-function endMappings(
-  live: readonly LedgerEntry[],
-  event: MachineEvent<"dma.unmap">,
-): LedgerEntry[] {
-  const { dma, size_bytes: sizeBytes, dir } = event.fields;
-  const end = dma + sizeBytes;
-  const ending = new Map<number, LedgerEntry>();
-  const fit = (entry: LedgerEntry) =>
-    (entry.sizeBytes === sizeBytes ? 2 : 0) + (entry.dir === dir ? 1 : 0);
-  for (const entry of live) {
-    // An unmap of less than was mapped, or at the wrong place, still ends the mapping it begins at.
-    if (entry.dma < dma || entry.dma >= end) continue;
-    const other = ending.get(entry.dma);
-    if (other === undefined || fit(entry) > fit(other)) ending.set(entry.dma, entry);
-  }
-  for (const entry of ending.values()) entry.died = event;
-  return live.filter((entry) => entry.died === null);
+/** Every mapping that the events tell of, in the order of their births: the rows of the recording's table. */
+export function readLedger(events: readonly MachineEvent[], { lab }: Run): LedgerEntry[] {
+  const { event, tables } = ledgerOf(lab.machine, [MAPPINGS], events);
+  const table = tables.get(MAPPINGS.name)!;
+  return Array.from({ length: table.count }, (_, number) => {
+    const { born, died, size_bytes, ...fields } = table.row(number) as FactRow & MappingRow;
+    return {
+      ...fields,
+      sizeBytes: size_bytes,
+      born: event(born),
+      died: died === null ? null : event(died),
+    };
+  });
 }
 
 /**
@@ -147,7 +116,9 @@ export function explainAddress(
   { columns = run.columns, device = null }: AddressScope = {},
 ): string[] {
   const events = run.recorder.events;
-  const ledger = readLedger(events).filter((entry) => device === null || entry.device === device);
+  const ledger = readLedger(events, run).filter((entry) =>
+    device === null || entry.device === device
+  );
   const found = mappingsAt(ledger, space, address);
   const seenAs = space === "phys" ? "physical address" : "device address";
   if (found.length === 0) {

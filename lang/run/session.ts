@@ -197,17 +197,10 @@ export class Session {
    * Undoes the last inputs and steps.
    * @returns How many were undone.
    */
-  back(count: number = 1): number {
+  back(count: number): number {
     const undone = Math.min(count, this.#moves.length);
     this.#moves.length -= undone;
     this.#again();
-    return undone;
-  }
-
-  /** Undoes inputs and steps until no event after `seq` has happened. */
-  backToEvent(seq: number): number {
-    let undone = 0;
-    while (this.#state.world.stream.seq > seq && this.#moves.length > 0) undone += this.back(1);
     return undone;
   }
 

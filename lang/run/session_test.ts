@@ -101,18 +101,6 @@ Deno.test("a session goes back by doing again what was done before, to the very 
   assertEquals(s.summary().seq, 0);
 });
 
-Deno.test("a session goes back to before an event", () => {
-  const { session: s } = session();
-  s.feed(`${MACHINE}\nlet buf = alloc_pages(1)`);
-  s.feed("let io = ssd.submit(read, lba: 0, into: buf)");
-  s.step(1);
-  const first = s.summary().seq;
-  s.step(1);
-  s.step(1);
-  assertEquals(s.backToEvent(first), 2);
-  assertEquals(s.summary().seq, first);
-});
-
 Deno.test("an input that fails keeps what it did before, and doing it again fails the same way", () => {
   const { session: s } = session();
   const { failure, values } = s.feed("let a = 1\na + 1\nassert a == 2\na = 5");

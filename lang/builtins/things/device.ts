@@ -36,7 +36,7 @@ function limitsOf(device: LabDevice): LimitsTarget {
 
 /** Live mappings, read out of the events. */
 function liveMappings(device: LabDevice, run: Run): Mapping[] {
-  const live = readLedger(run.recorder.events).filter((entry) =>
+  const live = readLedger(run.recorder.events, run).filter((entry) =>
     entry.died === null && entry.device === device.name
   );
   run.chargeMemory(64 * live.length);

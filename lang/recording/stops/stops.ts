@@ -53,11 +53,6 @@ export class Stops {
     return this.#stops.delete(id);
   }
 
-  /** Takes all away for which it is true. */
-  deleteWhere(isMeant: (stop: Stop) => boolean): void {
-    for (const stop of this.all) if (isMeant(stop)) this.#stops.delete(stop.id);
-  }
-
   /**
    * What stops first on the way from one moment to another, whichever is later; the one that the way
    * begins at never stops.
