@@ -255,23 +255,18 @@ function expectOne(cases: readonly (readonly [text: string, said: string, ...not
   }
 }
 
-Deno.test("options without their word are one error, at their brace", () => {
-  const wanted = "Expected `with` before the options, found `{`";
+Deno.test("options without their word are one error, at the block behind them", () => {
+  const wanted = "Expected end of line, found `{`";
   expectOne([
-    ['test "a" {\n  iommu.mode = lazy\n  cpus = 2\n} {\n  f()\n}', `E0201 1:10 ${wanted}`],
-    ['skip test "a" { cpus = 2 } {\n  f()\n}', `E0201 1:15 ${wanted}`],
-    ['test "a" { } {\n  f()\n}', `E0201 1:10 ${wanted}`],
-    ['bench "a" { cpus = 2 } {\n  loop { f() }\n}', `E0201 1:11 ${wanted}`],
-    ['property "a" { cpus = 2 } forall x in 0..4 {\n  f()\n}', `E0201 1:14 ${wanted}`],
-    ['test "a" { cpus = 2 } matrix { seed = [1] } {\n  f()\n}', `E0201 1:10 ${wanted}`],
-    [
-      'test "a" with { cpus = 2 } {\n  seed = [1]\n} {\n  f()\n}',
-      "E0201 1:28 Expected `matrix` before the options, found `{`",
-    ],
-    ['test "a" { f() } { g() }', "E0205 1:18 Expected end of line, found `{`"],
+    ['test "a" {\n  iommu.mode = lazy\n  cpus = 2\n} {\n  f()\n}', `E0205 4:3 ${wanted}`],
+    ['test "a" { } {\n  f()\n}', `E0205 1:14 ${wanted}`],
+    ['test "a" { f() } { g() }', `E0205 1:18 ${wanted}`],
   ]);
   const [lists] = parseText('test "a" { seed = [1, 2] } { f() }').diagnostics;
-  assertEquals(lists?.hint, "`with` sets options, `matrix` runs once for each value of its lists");
+  assertEquals(
+    lists?.hint,
+    "a second block needs a word: options of a test stand behind `with`, or `matrix`",
+  );
 });
 
 Deno.test("nothing is said about a statement that holds an error", () => {

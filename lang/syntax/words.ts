@@ -8,7 +8,6 @@
 import type { IToken, TokenType } from "chevrotain";
 import { endsValue } from "./recovery/bracket_matcher.ts";
 import { shortened } from "./token_text.ts";
-import { followsOptions, insertMissingModifier, isCaseWord } from "./recovery/missing_modifier.ts";
 import type { Reporter } from "./report.ts";
 import { LANGUAGE_WORDS, type LanguageWord, SOFT_WORDS, wordsWhere } from "./language_words.ts";
 import type { WordRow } from "./word_row.ts";
@@ -132,9 +131,6 @@ export function classifyWords(tokens: readonly IToken[], reporter: Reporter): IT
     const token = tokens[index]!;
     const previous = result.at(-1);
     const next = tokens[index + 1];
-    if (previous?.tokenType === RBrace && followsOptions(token)) {
-      insertMissingModifier(result, reporter);
-    }
     if (
       token.tokenType === LBrace && isRecord(tokens, index) && endsValue(previous) &&
       !isCaseWord(result.at(-2))
@@ -219,6 +215,12 @@ function copiesRecord({ index, next, previous, tokens }: Place): boolean {
     if (isA(token, End) || token.tokenType === LBrace || token.tokenType === RBrace) return true;
   }
   return true;
+}
+
+const CASE_WORDS: ReadonlySet<TokenType> = new Set([Hard.test, Hard.property, Hard.bench]);
+
+function isCaseWord(token: IToken | undefined): boolean {
+  return token !== undefined && CASE_WORDS.has(token.tokenType);
 }
 
 function isWordToken(token: IToken): boolean {

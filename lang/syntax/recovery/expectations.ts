@@ -332,6 +332,9 @@ function braceHint(previous: IToken | undefined): string {
   if (previous?.tokenType === t.RParen) {
     return "a function is declared `fn name(…) { … }`; a call has no block";
   }
+  if (previous?.tokenType === t.RBrace) {
+    return "a second block needs a word: options of a test stand behind `with`, or `matrix`";
+  }
   const word = previous === undefined ? undefined : nearestNames(previous.image, BLOCK_WORDS)[0];
   return word === undefined
     ? "`{` opens a block after `if`, `for`, `trace` and their like only"
