@@ -1,6 +1,6 @@
 /** What the functions of the simulated kernel see that a driver in C calls. */
 import type { DmaAddr, PhysAddr } from "../runtime/address.ts";
-import { alignUp, PAGE_SIZE_BYTES } from "../runtime/address.ts";
+import { alignUp } from "../runtime/address.ts";
 import type { DmaDirection } from "../runtime/dma/attributes.ts";
 import type { CoherentMemory } from "../runtime/dma/coherent_memory.ts";
 import type { DmaDevice } from "../runtime/dma/device/device.ts";
