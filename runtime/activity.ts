@@ -5,6 +5,7 @@
  * one is shown by running the deterministic machine again up to it (language.md, Stepping).
  */
 import type { VirtualClock } from "./time/clock.ts";
+import type { Nanoseconds } from "./address.ts";
 import { invariant } from "./errno.ts";
 import type { EventContext, EventOrigin } from "./event_context.ts";
 
@@ -26,6 +27,8 @@ class SavedOrigin implements EventOrigin {
   device: string | null = null;
   request: number | null = null;
   site: number | null = null;
+  /** When it was posted, where CPUs and devices have times of their own. */
+  postedNs: Nanoseconds = 0;
 
   set(cpu: number, device: string | null, request: number | null, site: number | null): void {
     this.cpu = cpu;
@@ -41,20 +44,16 @@ const INITIAL_SLOTS = 16;
 /** A first-in first-out queue in a growing ring: posting and running allocate nothing. */
 export class ActivityQueue {
   readonly #context: EventContext;
-  readonly #clock: VirtualClock;
   #handlers: (ActivityHandler | undefined)[] = new Array(INITIAL_SLOTS).fill(undefined);
   #kinds = new Int32Array(INITIAL_SLOTS);
   #arguments = new Float64Array(INITIAL_SLOTS);
-  /** When each was posted, where CPUs and devices have times of their own. */
-  #postedNs = new Float64Array(INITIAL_SLOTS);
   #origins: SavedOrigin[] = Array.from({ length: INITIAL_SLOTS }, () => new SavedOrigin());
   #head = 0;
   #length = 0;
 
   /** @param clock Knows whose work is being done: an activity is its poster's. */
-  constructor(clock: VirtualClock) {
-    this.#clock = clock;
-    this.#context = clock.context;
+  constructor({ context }: VirtualClock) {
+    this.#context = context;
   }
 
   /** How many activities wait. */
@@ -86,9 +85,10 @@ export class ActivityQueue {
     this.#handlers[slot] = handler;
     this.#kinds[slot] = kind;
     this.#arguments[slot] = argument;
-    if (this.#clock.own !== null) this.#postedNs[slot] = this.#clock.own.nowNs;
     this.#length++;
-    return this.#origins[slot]!;
+    const origin = this.#origins[slot]!;
+    this.posted(origin);
+    return origin;
   }
 
   /** Runs the oldest activity as the work of its origin. Returns false when there was none. */
@@ -104,16 +104,24 @@ export class ActivityQueue {
     const { cpu, device, request, site } = context;
     const origin = this.#origins[slot]!;
     context.become(origin.cpu, origin.device, origin.request, origin.site);
-    const { own } = this.#clock;
-    let outer: string | null = null;
-    if (own !== null) outer = own.enter(handler.byDevice === true, this.#postedNs[slot]!);
     try {
-      handler.runActivity(this.#kinds[slot]!, this.#arguments[slot]!);
+      this.run(handler, this.#kinds[slot]!, this.#arguments[slot]!, origin);
     } finally {
-      if (own !== null) own.leave(outer);
       context.become(cpu, device, request, site);
     }
     return true;
+  }
+
+  /** An activity of this origin was queued. */
+  protected posted(_origin: SavedOrigin): void {}
+
+  protected run(
+    handler: ActivityHandler,
+    kind: number,
+    argument: number,
+    _origin: SavedOrigin,
+  ): void {
+    handler.runActivity(kind, argument);
   }
 
   #grow(): void {
@@ -122,22 +130,46 @@ export class ActivityQueue {
     const handlers: (ActivityHandler | undefined)[] = new Array(capacity * 2).fill(undefined);
     const kinds = new Int32Array(capacity * 2);
     const args = new Float64Array(capacity * 2);
-    const postedNs = new Float64Array(capacity * 2);
     const origins: SavedOrigin[] = [];
     for (let index = 0; index < this.#length; index++) {
       const slot = (this.#head + index) & (capacity - 1);
       handlers[index] = this.#handlers[slot];
       kinds[index] = this.#kinds[slot]!;
       args[index] = this.#arguments[slot]!;
-      postedNs[index] = this.#postedNs[slot]!;
       origins.push(this.#origins[slot]!);
     }
     while (origins.length < capacity * 2) origins.push(new SavedOrigin());
     this.#handlers = handlers;
     this.#kinds = kinds;
     this.#arguments = args;
-    this.#postedNs = postedNs;
     this.#origins = origins;
     this.#head = 0;
+  }
+}
+
+/** The queue of a machine whose CPUs and devices have their own times: none begins before it was posted. */
+export class TimedActivityQueue extends ActivityQueue {
+  constructor(private readonly clock: VirtualClock) {
+    super(clock);
+  }
+
+  protected override posted(origin: SavedOrigin): void {
+    origin.postedNs = this.clock.nowNs;
+  }
+
+  protected override run(
+    handler: ActivityHandler,
+    kind: number,
+    argument: number,
+    origin: SavedOrigin,
+  ): void {
+    const { own } = this.clock;
+    if (own === null) return handler.runActivity(kind, argument);
+    const outer = own.enter(handler.byDevice === true, origin.postedNs);
+    try {
+      handler.runActivity(kind, argument);
+    } finally {
+      own.leave(outer);
+    }
   }
 }

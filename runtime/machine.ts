@@ -3,7 +3,7 @@
  *
  * Nothing is shared between two machines. The parts know each other through the machine only.
  */
-import { ActivityQueue } from "./activity.ts";
+import { ActivityQueue, TimedActivityQueue } from "./activity.ts";
 import type { Nanoseconds } from "./address.ts";
 import { type AuditOptions, MachineAudit } from "./audit/machine_audit.ts";
 import { DmaMapping } from "./dma/calls/mapping.ts";
@@ -84,7 +84,7 @@ export class Machine extends Platform {
    */
   constructor(config: MachineConfig) {
     super(config);
-    this.activities = new ActivityQueue(this.clock);
+    this.activities = new (this.timed ? TimedActivityQueue : ActivityQueue)(this.clock);
     this.interrupts = new Interrupts(this.context, this.warnings, this.events);
     this.checker = config.checker === "off" ? null : new DmaChecker(this);
     this.iommu = new Iommu(this);

@@ -14,6 +14,7 @@ import { LoadError } from "../lang/syntax/load_files.ts";
 import { DEFAULT_LIMITS } from "../lang/values/limits.ts";
 import { differencesOf } from "../runtime/kernels/differences.ts";
 import { KERNEL_NAMES, KERNELS } from "../runtime/kernels/kernels.ts";
+import { NOT_SIMULATED } from "../runtime/kernels/not_simulated.ts";
 import { ROOT } from "./source_text.ts";
 
 function turns(text: string, ...matches: readonly string[]): readonly TestTurns[] {
@@ -57,7 +58,8 @@ Deno.test("a scenario that is the same everywhere says so in one line", () => {
   assertEquals(ends(tests), ["ok", "ok", "ok", "ok"]);
   assertEquals(
     releasesText("first.dma", tests, painter(false)),
-    `first.dma: 1 test, the same on ${RELEASES}\n`,
+    `first.dma: 1 test, the same on ${RELEASES}\n` +
+      `${NOT_SIMULATED.length} changes between them are not simulated: dmalab explain releases\n`,
   );
 });
 

@@ -16,13 +16,11 @@ import {
 } from "../../lang/machine/key_text.ts";
 import { pageOf, RULE_PAGES } from "../../lang/editor/rule_pages.ts";
 import { quirkLines, quirkTable } from "./quirk_lines.ts";
+import { RELEASE_NAMES, releaseLines } from "./release_lines.ts";
 import { PLAN_CODES } from "../campaign/plan.ts";
 import { FILE_CODES } from "../files/file_codes.ts";
 import { LISTING_CODES } from "../../instruments/topology/listing_codes.ts";
 import { RulePage, type RuleSection } from "./rule_book.ts";
-
-/** Rules of the pages that no machine follows, by the names they are cited by. */
-export const NOT_MODELLED: readonly string[] = ["dma.6.4"];
 
 /** Diagnostics of scripts, findings of `dmalab topology`, files that are refused. */
 export const CODES: Readonly<Record<string, CodeEntry>> = {
@@ -62,6 +60,9 @@ export function explain(
   const event = eventLines(name);
   if (event !== null) return { found: true, lines: event };
 
+  const release = releaseLines(name);
+  if (release !== null) return { found: true, lines: release };
+
   if (name === "quirks") return { found: true, lines: quirkTable() };
   const quirk = quirkLines(name, () => readPage("defects"));
   if (quirk !== null) return { found: true, lines: quirk };
@@ -88,10 +89,7 @@ export function explain(
     const rules = new RulePage(page, readPage(page));
     const section = rules.find(name.slice(page.length + 1));
     if (section !== null) {
-      const caveat = NOT_MODELLED.includes(section.name)
-        ? ["", "Not modelled: no machine of dmalab follows this rule."]
-        : [];
-      return { found: true, lines: [...withName(section), ...caveat] };
+      return { found: true, lines: withName(section) };
     }
     return unknown(question, name, rules.names, `docs/behaviour/${page}.md has no such rule`);
   }
@@ -110,6 +108,7 @@ export function allNames(): string[] {
     ...Object.keys(CODES),
     ...Object.keys(EVENT_TABLE),
     ...KERNEL_CALLS,
+    ...RELEASE_NAMES,
     "quirks",
     ...QUIRK_NAMES,
     ...MACHINE_KEYS.map(keyName),

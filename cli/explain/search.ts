@@ -2,9 +2,11 @@
 import { keyName, MACHINE_KEYS, shapeText } from "../../lang/machine/key_text.ts";
 import { firstSentence } from "../../lang/text/columns.ts";
 import { EVENT_TABLE } from "../../runtime/event_vocabulary.ts";
+import { KERNEL_NAMES, KERNELS } from "../../runtime/kernels/kernels.ts";
 import { QUIRK_NAMES, QUIRKS } from "../../runtime/kernels/quirks.ts";
 import { languageNames, nameDoc } from "../../lang/editor/describe_name.ts";
 import { CODES, type PageReader } from "./lookup.ts";
+import { releaseText } from "./release_lines.ts";
 import { RulePage } from "./rule_book.ts";
 import { RULE_PAGES } from "../../lang/editor/rule_pages.ts";
 
@@ -41,6 +43,7 @@ export const KINDS: readonly (readonly [string, string])[] = [
   ["buffer.slice", "a field or method of a type"],
   ["iommu.mode", "a machine key: its values and default"],
   ["unmap_unknown", "a class of reports"],
+  ["releases", "what changed from release to release; `7.3.4` is one of them"],
   ["quirks", "all defect switches; the name of one explains it"],
   ["swiotlb full", "words: the names whose texts have them"],
   ["'DMAR: [DMA Read …'", "a line of an IOMMU fault; `-` reads a log from standard input"],
@@ -108,6 +111,9 @@ function* allSubjects(readPage: PageReader): Generator<Subject> {
     const { doc, shape } = key.spec;
     const text = `${doc} ${shapeText(shape)}`;
     yield { name: keyName(key), title: `machine key: ${firstSentence(doc)}`, text };
+  }
+  for (const name of KERNEL_NAMES) {
+    yield { name, title: `release: ${KERNELS[name].doc}`, text: releaseText(name) };
   }
   for (const name of QUIRK_NAMES) yield { name, title: `defect: ${QUIRKS[name]}`, text: "" };
 }

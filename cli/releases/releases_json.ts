@@ -1,12 +1,14 @@
 /** Where a scenario turns, as data. */
 import type { Cause, TestTurns } from "../../instruments/releases/turns.ts";
 import { KERNEL_NAMES } from "../../runtime/kernels/kernels.ts";
+import { NOT_SIMULATED } from "../../runtime/kernels/not_simulated.ts";
 
 /** What `--json` prints. */
 export function releasesJson(file: string, tests: readonly TestTurns[]) {
   return {
     file,
     releases: KERNEL_NAMES,
+    not_simulated: NOT_SIMULATED,
     tests: tests.map(({ ends, name, place, turns }) => ({
       name,
       place,

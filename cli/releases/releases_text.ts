@@ -3,22 +3,16 @@ import type { Cause, TestTurns, Turn } from "../../instruments/releases/turns.ts
 import { clip, pad, PICTURE_COLUMNS, wrapText } from "../../lang/text/columns.ts";
 import { formatCount } from "../../lang/text/numbers.ts";
 import type { Paint } from "../../lang/render/paint.ts";
-import type { Difference } from "../../runtime/kernels/differences.ts";
 import { KERNEL_NAMES, type KernelProfile, KERNELS } from "../../runtime/kernels/kernels.ts";
+import { NOT_SIMULATED } from "../../runtime/kernels/not_simulated.ts";
 import { isQuirkName } from "../../runtime/kernels/quirks.ts";
+import { CHANGE_WORDS } from "./change_words.ts";
 
 /** Between two columns. */
 const GAP = "  ";
 const INDENT = "    ";
 /** Of a name less is never shown, however narrow the screen is. */
 const LEAST_NAME_COLUMNS = 8;
-
-/** Labels for the kind of a difference between two releases. */
-const CHANGES: Readonly<Record<Difference["change"], string>> = {
-  defect: "new defect",
-  mended: "fixed defect",
-  "other way": "behaviour change",
-};
 
 /** How the text is shown. */
 interface Reader {
@@ -45,7 +39,9 @@ export function releasesText(
   if (turning.length === 0) {
     const failing = tests.filter(({ ends }) => ends[KERNEL_NAMES[0]!].message !== null).length;
     const failed = failing === 0 ? "" : `, where ${failing} ${failing === 1 ? "fails" : "fail"}`;
-    return `${file}: ${count}, the same on ${inWords(KERNEL_NAMES)}${failed}\n`;
+    const unseen = formatCount(NOT_SIMULATED.length, "change");
+    return `${file}: ${count}, the same on ${inWords(KERNEL_NAMES)}${failed}\n` +
+      `${unseen} between them are not simulated: dmalab explain releases\n`;
   }
   const heading = `${file}: ${turning.length} of ${count} ${
     turning.length === 1 ? "changes" : "change"
@@ -163,7 +159,7 @@ function reasonLines({ cause, numbers, turn }: Reason, columns: number): string[
       columns - 2,
     ).map((line) => `  ${line}`),
     ...(alone ? differences : []).flatMap(({ change, doc, name, rule }) => [
-      ...wrapText(`${CHANGES[change]}: ${doc}`, columns - INDENT.length),
+      ...wrapText(`${CHANGE_WORDS[change]}: ${doc}`, columns - INDENT.length),
       ...reproducesOn(name).flatMap((line) => wrapText(line, columns - INDENT.length)),
       `dmalab explain ${rule}`,
     ]).map((line) => `${INDENT}${line}`),

@@ -39,6 +39,7 @@ import { TUPLE_BYTES } from "./controller/media/protection.ts";
 import { NvmeController } from "./controller/nvme_controller.ts";
 import type { ControllerMemoryBar } from "./driver/life/controller_memory.ts";
 import { DEFAULT_IO_TIMEOUT_NS, NvmeDriver } from "./driver/nvme_driver.ts";
+import { timedInterrupts } from "./driver/own_times.ts";
 import { NvmeDisk } from "./nvme_disk.ts";
 
 const REGISTERS_BAR_INDEX = 0;
@@ -235,7 +236,11 @@ export const NVME: DeviceKind<typeof SETTINGS, NvmeDevice> = {
       nodes: settings.nodes,
       timeoutNs: settings.timeoutNs,
     });
-    controller.interrupt = driver;
+    controller.interrupt = timedInterrupts(
+      machine,
+      driver,
+      (vector) => controller.interruptCpu(vector),
+    );
     controller.interruptCpu = (vector) => driver.cpuOfVector(vector);
     controller.ledger = driver;
     bringUp(device, () => bringUpDisk(driver));
@@ -277,7 +282,8 @@ function unbindDriver(machine: Machine, controller: NvmeController, driver: Nvme
   const { name } = driver.dev;
   controller.resetFunction();
   driver.remove();
-  controller.interrupt = { raise: (vector) => machine.interrupts.raise(name, vector) };
+  const raise = (vector: number) => machine.interrupts.raise(name, vector);
+  controller.interrupt = timedInterrupts(machine, { raise }, () => machine.cpu);
   controller.interruptCpu = () => machine.cpu;
   controller.ledger = null;
 }

@@ -70,11 +70,6 @@ export class Charges {
     this.#events = events;
   }
 
-  /** Whether a lock that another CPU holds has to be waited for. */
-  get waits(): boolean {
-    return this.#clock.own !== null;
-  }
-
   /** Waits until a lock or a queue is free, which is then held as long as an event costs. */
   waitFor(what: Contended, id: EventId): void {
     if (this.#clock.own !== null) this.#wait(what, this.#events.latencyNs(id));
@@ -98,7 +93,7 @@ export class Charges {
 
   /** Charges for page-table leaves. */
   tableWrites(leaves: number): void {
-    this.#clock.nowNs += leaves * this.tableWriteNs;
+    if (this.tableWriteNs !== 0) this.#clock.nowNs += leaves * this.tableWriteNs;
   }
 
   /** Charges for segments that a call maps. */

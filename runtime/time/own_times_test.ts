@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { ActivityQueue } from "../activity.ts";
+import { TimedActivityQueue } from "../activity.ts";
 import { VirtualClock } from "./clock.ts";
 import { InvariantError } from "../errno.ts";
 import { eventId } from "../event_vocabulary.ts";
@@ -22,7 +22,7 @@ function timed(latenciesNs: Record<string, number>, cpus = 2) {
     context.cpu = cpu;
     if (events.tick(ALLOC)) events.emit(ALLOC, {} as never);
   };
-  return { alloc, charges, clock, context, events, queue: new ActivityQueue(clock), seen };
+  return { alloc, charges, clock, context, events, queue: new TimedActivityQueue(clock), seen };
 }
 
 Deno.test("two CPUs work side by side, and `advance` brings both to one time", () => {

@@ -1,6 +1,5 @@
 /** Coverage as numbers, and as the table that `dmalab test --coverage` prints. */
 import type { CoverageRecord } from "./recorder.ts";
-import { NOT_MODELLED } from "../../explain/lookup.ts";
 import { allExits, allRules, type Exit, type Rule, ruleOf } from "./universe.ts";
 
 export interface CoverageReport {
@@ -100,9 +99,6 @@ export function coverageLines(report: CoverageReport): string[] {
     ),
     "",
     ...linesOfC(files),
-    ...NOT_MODELLED.length === 0
-      ? []
-      : [`documented, not modelled: ${NOT_MODELLED.join(", ")}`, ""],
     ...openRules.length === 0 ? [] : [
       "rules not covered:",
       ...openRules.map(({ name, title }) => `  ${name.padEnd(8)} ${title}`),

@@ -4,7 +4,6 @@ import { REPORT_CLASSES } from "../../../runtime/dma/checker/report_classes.ts";
 import { BLK_STS } from "../../../runtime/errno.ts";
 import { FAULT_POINTS } from "../../../runtime/faults.ts";
 import { BUILTINS } from "../../../lang/builtins/mod.ts";
-import { NOT_MODELLED } from "../../explain/lookup.ts";
 import { RULE_PAGES } from "../../../lang/editor/rule_pages.ts";
 import { RulePage } from "../../explain/rule_book.ts";
 
@@ -32,7 +31,6 @@ export function allRules(readPage: (name: string) => string): Rule[] {
       .filter((key) => /^\d+(?:\.\d+)*$/.test(key));
     return numbers
       .filter((key) => !numbers.some((other) => other.startsWith(`${key}.`)))
-      .filter((key) => !NOT_MODELLED.includes(`${page}.${key}`))
       .map((key) => ({
         name: `${page}.${key}`,
         page,

@@ -13,7 +13,6 @@ import { invariant } from "../../../runtime/errno.ts";
 import type { ActivityHandler, ActivityQueue } from "../../../runtime/activity.ts";
 import type { DmaAddr } from "../../../runtime/address.ts";
 import type { VirtualClock } from "../../../runtime/time/clock.ts";
-import type { OwnTimes } from "../../../runtime/time/own_times.ts";
 import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
 import { eventId } from "../../../runtime/event_vocabulary.ts";
 import type { EventContext } from "../../../runtime/event_context.ts";
@@ -453,16 +452,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     if (events.tick(IRQ)) {
       events.emit(IRQ, { vector: target.vector, cpu: this.interruptCpu(target.vector) });
     }
-    const { own } = this.#machine.clock;
-    if (own === null) this.interrupt?.raise(target.vector);
-    else this.#interrupt(own, target.vector);
-  }
-
-  /** The CPU that takes the interrupt has a time of its own, where there are latencies. */
-  #interrupt(own: OwnTimes, vector: number): void {
-    const outer = own.interrupt(this.interruptCpu(vector));
-    this.interrupt?.raise(vector);
-    own.leave(outer);
+    this.interrupt?.raise(target.vector);
   }
 
   /**
@@ -477,9 +467,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     const device = context.enterDevice(this.#host.dev.name);
     const request = context.enterRequest(null);
     if (events.tick(IRQ)) events.emit(IRQ, { vector, cpu: this.interruptCpu(vector) });
-    const { own } = this.#machine.clock;
-    if (own === null) this.interrupt?.raise(vector);
-    else this.#interrupt(own, vector);
+    this.interrupt?.raise(vector);
     context.leaveRequest(request);
     context.leaveDevice(device);
   }

@@ -20,7 +20,6 @@ import {
   KernelError,
 } from "../../../runtime/errno.ts";
 import { eventId } from "../../../runtime/event_vocabulary.ts";
-import type { OwnTimes } from "../../../runtime/time/own_times.ts";
 import type { Machine } from "../../../runtime/machine.ts";
 import { rulesOf } from "../../../runtime/kernels/kernels.ts";
 import type { NvmeInterruptLine } from "../register_port.ts";
@@ -49,7 +48,8 @@ import type { NvmeRequest } from "./command/nvme_request.ts";
 import { nvmeRules } from "./nvme_rules.ts";
 import { OverdueCommands } from "./queues/overdue_commands.ts";
 import { HOST_STATUS } from "./protocol.ts";
-import type { QueuePair } from "./queues/queue_pair.ts";
+import { type EndOfRequest, timedCompletions, timedEnds } from "./own_times.ts";
+import type { QueuePair, TakeCompletion } from "./queues/queue_pair.ts";
 import { QueueSet } from "./queues/queue_set.ts";
 import { RequestFifo } from "./queues/request_fifo.ts";
 import { RequestWatch } from "./queues/request_watch.ts";
@@ -100,6 +100,9 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
   /** Where requests wait for a worker; null without a scheduler. */
   readonly scheduler: ScheduledDispatch | null;
 
+  /** Called when a request ends; null where nothing has to be noted then. */
+  readonly #ended: EndOfRequest | null;
+  readonly #complete: TakeCompletion;
   readonly #options: NvmeDriverOptions;
   readonly #mapper: DataMapper;
   readonly #nodePools: NodePools;
@@ -185,6 +188,8 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
       dispatch: (requests) => this.#dispatchBatch(requests),
       end: (request, status) => this.#end(request, status),
     });
+    this.#ended = timedEnds(machine, this.scheduler);
+    this.#complete = timedCompletions(machine, this.#completeNow, dev.name, this.#queues);
   }
 
   #makeMapper(): DataMapper {
@@ -448,13 +453,12 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
   }
 
   /** One completion: unmap, then decide. A field, so that the hot path makes no closure. */
-  readonly #complete = (iod: Iod, nvmeStatus: number, result: number): void => {
+  readonly #completeNow = (iod: Iod, nvmeStatus: number, result: number): void => {
     const request = iod.request!;
     const { context } = this.machine.events;
     const { cpu, device, request: outerRequest, site } = context;
     context.become(request.cpu, request.device, request.request, request.site);
     const queue = this.#queues.get(request.queue)!;
-    if (this.machine.clock.own !== null) this.#followTo(this.machine.clock.own, queue, cpu);
     this.#completions++;
     request.nvmeStatus = nvmeStatus;
     request.result = result;
@@ -472,12 +476,6 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     }
     context.become(cpu, device, outerRequest, site);
   };
-
-  /** A completion goes on on the CPU of its request, not before it was found on another. */
-  #followTo(own: OwnTimes, queue: QueuePair, cpu: number): void {
-    own.followCpu(cpu);
-    if (queue.polled) own.followDevice(this.dev.name);
-  }
 
   #shouldRetry(request: NvmeRequest): boolean {
     return request.nvmeStatus !== 0 && request.mayRetry && !doNotRetry(request.nvmeStatus) &&
@@ -603,9 +601,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     if (events.tick(BLOCK_STATUS)) {
       events.emit(BLOCK_STATUS, { status: blkStatusName(status), ended: "request" });
     }
-    if (this.scheduler !== null) this.scheduler.ended(request);
-    const { own } = this.machine.clock;
-    if (own !== null) request.endedNs = own.nowNs;
+    if (this.#ended !== null) this.#ended(request);
     request.end(status);
   }
 

@@ -84,6 +84,9 @@ export interface HostRings {
   readonly cqDoorbell: number;
 }
 
+/** Called for a completion that was taken. */
+export type TakeCompletion = (iod: Iod, status: number, result: number) => void;
+
 export class QueuePair {
   readonly id: number;
   readonly depthEntries: number;
@@ -112,8 +115,8 @@ export class QueuePair {
   readonly #cqEntries: QueueEntries;
   readonly #iods: (Iod | undefined)[] = [];
   readonly #watch: CommandWatch;
-  /** Held while the tail is written: CPUs that share the queue wait for each other. */
-  readonly #tailLock: Contended;
+  /** Held while the tail is written: CPUs that share the queue wait for each other. Null without latencies. */
+  readonly #tailLock: Contended | null;
   readonly #submissionMemory: SubmissionMemory | null;
   /** When the command of each tag in flight was sent. */
   readonly #sentNs: Float64Array;
@@ -138,7 +141,7 @@ export class QueuePair {
     this.schedulerTags = options.scheduled === true
       ? new SchedulerTags(options.tags, options.pools)
       : null;
-    this.#tailLock = new Contended("submission_queue", options.id);
+    this.#tailLock = machine.timed ? new Contended("submission_queue", options.id) : null;
     this.#machine = machine;
     this.#dev = dev;
     this.#registers = options.registers;
@@ -366,8 +369,7 @@ export class QueuePair {
   ring(): void {
     if (this.#sqTail === this.#sqRung) return;
     this.#sqRung = this.#sqTail;
-    const { charges } = this.#machine;
-    if (charges.waits) charges.waitFor(this.#tailLock, NVME_DOORBELL);
+    if (this.#tailLock !== null) this.#machine.charges.waitFor(this.#tailLock, NVME_DOORBELL);
     this.#ring(this.#sqDoorbell, this.#sqTail, "sq_tail");
   }
 
@@ -382,7 +384,7 @@ export class QueuePair {
    * a command that is not in flight is skipped, as the kernel does after logging it.
    * @returns False when the next entry is not valid yet.
    */
-  takeCompletion(take: (iod: Iod, status: number, result: number) => void): boolean {
+  takeCompletion(take: TakeCompletion): boolean {
     const slot = this.#cqHead;
     const last = this.#cqEntries.word(slot, STATUS_AND_ID_WORD);
     if ((last >>> 16 & 1) !== this.#phase) return false;

@@ -1,0 +1,61 @@
+/** What `dmalab explain 7.3.4` and `dmalab explain releases` print: what changed from release to release. */
+import { differencesOf } from "../../runtime/kernels/differences.ts";
+import {
+  KERNEL_NAMES,
+  KERNEL_SHORT_NAMES,
+  kernelNamed,
+  type KernelProfile,
+  KERNELS,
+} from "../../runtime/kernels/kernels.ts";
+import { NOT_SIMULATED } from "../../runtime/kernels/not_simulated.ts";
+import { CHANGE_WORDS } from "../releases/change_words.ts";
+
+/** Every name that can be asked for. */
+export const RELEASE_NAMES: readonly string[] = [
+  "releases",
+  ...KERNEL_NAMES,
+  ...Object.keys(KERNEL_SHORT_NAMES),
+];
+
+/** A release with its changes, or all of them; null for another name. */
+export function releaseLines(name: string): string[] | null {
+  if (name === "releases") return KERNEL_NAMES.flatMap((kernel) => [...linesOf(kernel), ""]);
+  const kernel = kernelNamed(name);
+  return kernel === undefined ? null : linesOf(kernel);
+}
+
+/** What a search finds a release by. */
+export function releaseText(kernel: KernelProfile): string {
+  return changesOf(kernel).map(({ doc }) => doc).join(" ");
+}
+
+function changesOf(kernel: KernelProfile) {
+  const before = KERNEL_NAMES[KERNEL_NAMES.indexOf(kernel) - 1];
+  const simulated = before === undefined ? [] : differencesOf(KERNELS[before], KERNELS[kernel]);
+  return [
+    ...simulated.map(({ change, doc, rule }) => ({
+      kind: CHANGE_WORDS[change],
+      doc,
+      more: `\`dmalab explain ${rule}\``,
+    })),
+    ...NOT_SIMULATED.filter((change) => change.in === kernel).map(({ after, because, doc }) => ({
+      kind: after === before ? "not simulated" : `not simulated, after ${after}`,
+      doc,
+      more: because,
+    })),
+  ];
+}
+
+function linesOf(kernel: KernelProfile): string[] {
+  const { doc } = KERNELS[kernel];
+  const changes = changesOf(kernel);
+  const before = KERNEL_NAMES[KERNEL_NAMES.indexOf(kernel) - 1];
+  const head = [`## ${kernel}`, "", doc, ""];
+  if (changes.length === 0) return head;
+  return [
+    ...head,
+    `| since ${before} | what changed | more |`,
+    "| --- | --- | --- |",
+    ...changes.map(({ doc, kind, more }) => `| ${kind} | ${doc} | ${more} |`),
+  ];
+}

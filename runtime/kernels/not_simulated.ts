@@ -1,0 +1,78 @@
+/**
+ * Changes between the releases that no machine follows. A scenario that is the same on all releases
+ * says nothing about them.
+ *
+ * @see behaviour/v7.3.md, its beginning
+ */
+import type { KernelProfile } from "./kernels.ts";
+
+export interface NotSimulated {
+  /** The newest release that is known not to have it. */
+  readonly after: KernelProfile;
+  /** The oldest release that is known to have it. */
+  readonly in: KernelProfile;
+  /** What changed, as a sentence. */
+  readonly doc: string;
+  /** Why no machine shows it, as a sentence. */
+  readonly because: string;
+}
+
+/** By the release that has them, the oldest first. */
+export const NOT_SIMULATED: readonly NotSimulated[] = [
+  {
+    after: "7.2.6",
+    in: "7.2.13",
+    doc: "The bounce limit is the end of the swiotlb pool, unless the pool can grow.",
+    because: "No mapping call of a machine asks for the limit.",
+  },
+  {
+    after: "7.2.6",
+    in: "7.2.13",
+    doc:
+      "A request from the cache of a plug is prepared for the I/O scheduler when it is taken from it.",
+    because: "A machine keeps its scheduler, so a request cannot have been cached for another one.",
+  },
+  {
+    after: "7.2.6",
+    in: "7.2.13",
+    doc: "Raw polled direct I/O with metadata fails with EOPNOTSUPP.",
+    because:
+      "Which of the other releases do so is not known: a disk takes it on all releases, by `poll_queues`.",
+  },
+  {
+    after: "7.2.6",
+    in: "7.2.13",
+    doc: "The small PRP pool of one disk model is aligned to 512 bytes.",
+    because: "It belongs to a disk: `quirks = [prp_pool_aligned_512]` aligns the pool.",
+  },
+  {
+    after: "7.3-rc7",
+    in: "7.3.4",
+    doc: "Dirty tracking of the generic page table reports a whole leaf.",
+    because: "IOMMUs of a machine track no dirty pages; devices do (vfio.dirty).",
+  },
+  {
+    after: "7.3-rc7",
+    in: "7.3.4",
+    doc: "The bound of a device-TLB flush of Intel's IOMMU.",
+    because: "Devices of a machine have no ATS, and so no device-TLB.",
+  },
+  {
+    after: "7.3-rc7",
+    in: "7.3.4",
+    doc: "The bound of the receive ring of mlx5's VFIO driver: `>=` became `>`.",
+    because: "A migrated device reports dirty pages by records in a buffer, not by a receive ring.",
+  },
+  {
+    after: "7.3-rc7",
+    in: "7.3.4",
+    doc: "8-byte accesses of registers through vfio-pci.",
+    because: "A machine has no user of vfio-pci.",
+  },
+  {
+    after: "7.3-rc7",
+    in: "7.3.4",
+    doc: "The time stamp of a plug.",
+    because: "A plug keeps no time.",
+  },
+];
