@@ -411,7 +411,7 @@ Deno.test("what a client gets wrong is said in a sentence, and the session goes 
         ["evaluate", { expression: "no_such_name" }, /no_such_name/],
         ["evaluate", { expression: "" }, /./],
         ["scopes", { frameId: 99 }, /Stale frame id/],
-        ["goto", { targetId: 5 }, /Unknown goto target/],
+        ["goto", { targetId: 5 }, /Unknown target/],
         ["dmalab.move", { unit: "mile", way: "back" }, /"unit" is one of/],
         ["dmalab.goto", { seq: 1e9 }, /There is no event/],
         ["exceptionInfo", {}, /No exception here/],

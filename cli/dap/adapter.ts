@@ -4,10 +4,11 @@ import { printableText } from "../../lang/diagnostics/display_width.ts";
 import { formatEventText } from "../../lang/render/event_line.ts";
 import { formatCount } from "../../lang/text/numbers.ts";
 import {
+  crossed,
   type Position,
   type Recording,
+  type Spot,
   type Step,
-  steppedOver,
   type Stop,
   Stops,
 } from "../../lang/recording/mod.ts";
@@ -57,7 +58,7 @@ export class Adapter {
   #frames: ShownFrame[] = [];
   /** Numbers that frames of other places had: they are not given again. */
   #frameNumbers = 0;
-  readonly #places: Position[] = [];
+  readonly #places: Spot[] = [];
   /** The last halt. */
   #halt: Halt | null = null;
 
@@ -134,8 +135,8 @@ export class Adapter {
       );
     }
     const debuggee = new Debuggee(run, clock, {
-      printed: ({ at, text }) => this.say("stdout", `${text}\n`, at),
-      logged: (text, at) => this.say("console", `${text}\n`, at),
+      printed: ({ at, text }) => this.say("stdout", `${text}\n`, { at, recording: run.recording }),
+      logged: (text, spot) => this.say("console", `${text}\n`, spot),
       progressed: (share) => this.#progress.report(share),
     }, this.#stops);
     const breakpoints = this.#target?.breakpoints ?? new Breakpoints(debuggee, this.sources);
@@ -149,6 +150,14 @@ export class Adapter {
       variables: new Variables(recording),
     };
     this.#saidResult = false;
+  }
+
+  /** Shows the recording that one is in now: that of the run, or of a block. */
+  #look(): void {
+    const { recording, target } = this;
+    if (target.threads.recording === recording) return;
+    const threads = new Threads(recording, this.sources);
+    this.#target = { ...target, threads, variables: new Variables(recording) };
   }
 
   /** Loads it again as it is now, and begins anew. Breakpoints stay. */
@@ -173,20 +182,20 @@ export class Adapter {
     this.#later.push(async () => {
       if (isRun && debuggee.isAtEnd) return this.end();
       this.#isGoing = true;
-      const from = this.at;
+      const from = { at: this.at, recording: this.recording };
       const noDebug = this.#launched.noDebug === true;
       const halt = await debuggee.go(step, noDebug || reason === "entry" ? null : undefined);
       this.#isGoing = false;
       this.#progress.report(1);
-      const note = steppedOver(this.recording, from, this.at, step);
-      if (note !== null) this.say("console", `${note}\n`, from);
+      const note = crossed(from, debuggee, step);
+      if (note !== null) this.say("console", `${note}\n`, debuggee);
       if (!this.#hasEnded && !this.#cancellation.isEnding) this.#stand(halt, reason);
     });
   }
 
   /** Goes to a moment at once. */
-  goTo(at: Position, reason: string): void {
-    this.standing.debuggee.goTo(at);
+  goTo(at: Position, reason: string, recording = this.recording): void {
+    this.standing.debuggee.goTo(at, recording);
     this.#later.push(() => {
       this.#stand({ reason: "arrived", hit: null, problem: null }, reason);
       return Promise.resolve();
@@ -198,6 +207,7 @@ export class Adapter {
     this.#frameNumbers += this.#frames.length;
     this.#frames = [];
     this.target.variables.clear();
+    this.#look();
     const { noDebug, stopAtEnd } = this.#launched;
     if (halt.reason === "end" || halt.reason === "failed") this.#sayResult();
     if (halt.reason === "end" && (noDebug === true || stopAtEnd === false)) return this.end();
@@ -245,21 +255,22 @@ export class Adapter {
   }
 
   #result(): string {
-    const { failure, log } = this.recording;
+    const { failure, log } = this.target.debuggee.whole;
     return failure === null ? `ok (${formatCount(log.count, "event")})` : failure.message;
   }
 
   #sayResult(): void {
     if (this.#saidResult) return;
     this.#saidResult = true;
-    const { failure } = this.recording;
+    const { debuggee, debuggee: { whole: { failure } } } = this.target;
     if (failure === null) this.say("console", `${this.#result()}\n`);
-    else this.say("stderr", `${withLaunchKeys(failure.lines.join("\n"))}\n`, this.at);
+    else this.say("stderr", `${withLaunchKeys(failure.lines.join("\n"))}\n`, debuggee);
   }
 
   /** Writes to the client's console, with the place that it comes from. */
-  say(category: Category, output: string, at: Position | null = null): void {
-    const statement = at === null ? null : this.#target?.debuggee.recording.statement(at) ?? null;
+  say(category: Category, output: string, spot: Spot | null = null): void {
+    const at = spot?.at ?? null;
+    const statement = at === null ? null : spot!.recording.statement(at);
     const place = statement === null ? null : this.sources.place(statement.span);
     this.#send("output", {
       category,
@@ -286,7 +297,7 @@ export class Adapter {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     this.#target?.debuggee.pause();
-    const failure = this.#target?.debuggee.recording.failure ?? null;
+    const failure = this.#target?.debuggee.whole.failure ?? null;
     if (this.#target !== null) this.#send("exited", { exitCode: codeOfFailure(failure) });
     this.#send("terminated");
   }
@@ -307,14 +318,14 @@ export class Adapter {
   }
 
   /** Gives a place a number to go by. */
-  numberPlace(at: Position): number {
-    return this.#places.push(at);
+  numberPlace(spot: Spot): number {
+    return this.#places.push(spot);
   }
 
-  /** A place that was offered. @throws {RequestError} When none was. */
-  place(id: number): Position {
-    const at = this.#places[id - 1];
-    if (at === undefined) throw new RequestError("Unknown goto target");
-    return at;
+  /** Goes to a place that was offered. @throws {RequestError} When none was. */
+  goToPlace(id: number, reason: string): void {
+    const spot = this.#places[id - 1];
+    if (spot === undefined) throw new RequestError("Unknown target");
+    this.goTo(spot.at, reason, spot.recording);
   }
 }

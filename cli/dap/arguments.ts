@@ -43,6 +43,8 @@ interface Requests {
   readonly breakpointLocations: DebugProtocol.BreakpointLocationsArguments;
   readonly gotoTargets: DebugProtocol.GotoTargetsArguments;
   readonly goto: DebugProtocol.GotoArguments;
+  readonly stepIn: DebugProtocol.StepInArguments;
+  readonly stepInTargets: DebugProtocol.StepInTargetsArguments;
   readonly stackTrace: DebugProtocol.StackTraceArguments;
   readonly scopes: DebugProtocol.ScopesArguments;
   readonly variables: DebugProtocol.VariablesArguments;
@@ -66,6 +68,8 @@ const SHAPES: { readonly [R in keyof Requests]: ShapeOf<Requests[R]> } = {
   breakpointLocations: { ...LINE, endLine: "number?" },
   gotoTargets: LINE,
   goto: { targetId: "number" },
+  stepInTargets: { frameId: "number" },
+  stepIn: { targetId: "number?" },
   stackTrace: { threadId: "number", startFrame: "number?", levels: "number?" },
   scopes: { frameId: "number" },
   variables: {

@@ -52,11 +52,11 @@ export interface CommandResult {
 /** Does a command, which begins with a colon. */
 export function runConsoleCommand(line: string, place: Place): CommandResult {
   const lines = new Lines(place);
-  const before = place.at;
+  const { at, recording } = place;
   const goesOn = runReplCommand(line, lines);
   return {
     text: lines.all.join("\n"),
-    moved: comparePositions(before, place.at) !== 0,
+    moved: recording !== place.recording || comparePositions(at, place.at) !== 0,
     goesOn,
   };
 }

@@ -5,10 +5,13 @@
  * as far as the move needs it, so that one without an end stops at its breakpoints all the same.
  */
 import {
+  atHome,
   comparePositions,
+  compareSpots,
+  failureSpot,
   Interrupted,
+  inWholeRun,
   LookError,
-  move,
   type Moved,
   nextMoment,
   type OpenRun,
@@ -17,11 +20,14 @@ import {
   type Position,
   type Recording,
   type ShownVariable,
+  type Spot,
   START,
   type Step,
   type StopHit,
   type Stops,
   variablesAt,
+  walk,
+  wayTo,
 } from "../../lang/recording/mod.ts";
 import { processorMs } from "../processor_time.ts";
 import { Pace } from "./pace.ts";
@@ -45,7 +51,7 @@ export interface DebuggeeListener {
   /** A line that the run wrote, once. */
   printed(line: OutputLine): void;
   /** The message of a log point. */
-  logged(text: string, at: Position): void;
+  logged(text: string, spot: Spot): void;
   /** How much of a search is done; 1 at its end. */
   progressed(share: number): void;
 }
@@ -100,6 +106,8 @@ export class Debuggee implements Place {
   readonly stops: Stops;
   /** Where one is. */
   at: Position = START;
+  /** That of the run, or of the block that one is in. */
+  recording: Recording;
   /** Whether the moment at which the run fails stops it. */
   stopsAtFailure = false;
   readonly #run: OpenRun;
@@ -114,17 +122,20 @@ export class Debuggee implements Place {
   constructor(run: OpenRun, clock: RunClock, listener: DebuggeeListener, stops: Stops) {
     this.stops = stops;
     this.#run = run;
+    this.recording = run.recording;
     this.#clock = clock;
     this.#listener = listener;
   }
 
-  get recording(): Recording {
+  /** That of the run itself. */
+  get whole(): Recording {
     return this.#run.recording;
   }
 
   /** There is nothing behind this place, and never will be. */
   get isAtEnd(): boolean {
-    return this.#run.isOver && comparePositions(this.at, this.recording.last) >= 0;
+    const { isOver, recording } = this.#run;
+    return isOver && this.recording === recording && comparePositions(this.at, recording.last) >= 0;
   }
 
   /** Ends the current move at its next check. */
@@ -133,17 +144,22 @@ export class Debuggee implements Place {
   }
 
   /** Goes to a moment, or as far as the run is. */
-  goTo(at: Position): void {
-    const { end } = this.#run;
-    this.at = comparePositions(at, end) > 0 ? end : at;
-    this.#report(this.at);
+  goTo(at: Position, recording: Recording = this.recording): void {
+    const end = recording === this.#run.recording ? this.#run.end : recording.last;
+    this.#stand(atHome({ recording, at: comparePositions(at, end) > 0 ? end : at }));
+  }
+
+  #stand({ at, recording }: Spot): void {
+    this.at = at;
+    this.recording = recording;
+    this.#report(inWholeRun(this).at);
   }
 
   /** Goes a step in one go, in what is known of the run. */
   move(step: Step): Moved {
-    const moved = move(this.recording, this.at, step, this.stops);
-    this.goTo(moved.at);
-    return { ...moved, at: this.at };
+    const walked = walk(this, step, this.stops);
+    this.goTo(walked.at, walked.recording);
+    return { ...walked, at: this.at };
   }
 
   variables(): readonly ShownVariable[] {
@@ -168,69 +184,74 @@ export class Debuggee implements Place {
   }
 
   async #ahead(step: Step, stops: Stops | null): Promise<Halt> {
-    const { recording } = this;
     const run = this.#run;
-    const from = this.at;
+    const from = { at: this.at, recording: this.recording };
     const growing = new Pace(LEAST_STATEMENTS);
     const checking = new Pace(LEAST_MOMENTS);
     for (;;) {
-      const moved = move(recording, from, step);
-      const isThere = moved.reason === "arrived" || run.isOver;
-      const limit = isThere ? moved.at : run.end;
-      while (comparePositions(this.at, limit) < 0) {
-        const to = stops === null || stops.all.length === 0
-          ? limit
-          : momentAhead(recording, this.at, checking.size, limit);
-        const passed = checking.piece(() => stops?.between(recording, this.at, to));
-        for (const { at, text } of passed?.logged ?? []) this.#listener.logged(text, at);
-        this.goTo(passed?.hit?.at ?? to);
-        if (passed?.hit) return halt("stop", passed.hit);
-        await checking.breathe();
-        if (this.#pauses) return halt("paused");
-      }
-      if (isThere) return this.#arrived(from, moved.reason === "arrived");
+      const walked = walk(from, step, null);
+      const isThere = walked.reason === "arrived" || run.isOver;
+      const limit = isThere ? walked : { recording: run.recording, at: run.end };
+      const halted = stops?.all.length ? await this.#search(stops, limit, checking) : null;
+      if (halted !== null) return halted;
+      this.#stand(limit);
+      await checking.breathe();
+      if (this.#pauses) return halt("paused");
+      if (isThere) return this.#arrived(from, walked.reason === "arrived");
       growing.piece((size) => this.#clock.count(() => run.grow(size)));
       await growing.breathe();
       if (this.#pauses) return halt("paused");
     }
   }
 
+  /** Goes to a spot in pieces. @returns Why not as far as that; null when it is there. */
+  async #search(stops: Stops, limit: Spot, checking: Pace): Promise<Halt | null> {
+    const isAhead = compareSpots(this, limit) <= 0;
+    const pieceOf = isAhead ? momentAhead : momentBehind;
+    for (
+      const { from, recording, to: end } of wayTo({ at: this.at, recording: this.recording }, limit)
+    ) {
+      for (let begin = from; comparePositions(begin, end) !== 0;) {
+        const to = pieceOf(recording, begin, checking.size, end);
+        const passed = checking.piece(() => stops.between(recording, begin, to));
+        for (const { at, text } of passed.logged) this.#listener.logged(text, { at, recording });
+        this.#stand({ recording, at: passed.hit?.at ?? to });
+        if (passed.hit !== null) return halt("stop", passed.hit);
+        // Backwards a stretch has neither of its ends: the next one begins with this one's.
+        begin = isAhead || comparePositions(to, end) === 0
+          ? to
+          : nextMoment(recording.reruns.known, to) ?? recording.last;
+        await checking.breathe();
+        if (this.#pauses) return halt("paused");
+      }
+    }
+    return null;
+  }
+
   /** At the failure of the run one stops once more than at its end. */
-  #arrived(from: Position, isThere: boolean): Halt {
+  #arrived(from: Spot, isThere: boolean): Halt {
     if (isThere) return halt("arrived");
-    const { failedAt } = this.recording;
-    const failsHere = this.stopsAtFailure && failedAt !== null &&
-      comparePositions(from, failedAt) < 0;
+    const failed = failureSpot(this.#run.recording);
+    const failsHere = this.stopsAtFailure && failed !== null && compareSpots(from, failed) < 0;
     if (!failsHere) return halt("end");
-    this.at = failedAt;
+    this.#stand(failed);
     return halt("failed");
   }
 
   async #back(step: Step, stops: Stops | null): Promise<Halt> {
-    const { recording } = this;
-    const { failedAt } = recording;
-    const isBehindFailure = failedAt !== null && comparePositions(this.at, failedAt) > 0;
+    const failed = failureSpot(this.#run.recording);
+    const isBehindFailure = failed !== null && compareSpots(this, failed) > 0;
     if (step.unit === "run" && this.stopsAtFailure && isBehindFailure) {
-      this.at = failedAt;
+      this.#stand(failed);
       return halt("failed");
     }
     const checking = new Pace(LEAST_MOMENTS);
     if (stops !== null && !await this.#askConditions(stops, checking)) return halt("paused");
-    const moved = move(recording, this.at, step);
-    let after = this.at;
-    while (comparePositions(this.at, moved.at) > 0) {
-      const to = stops === null || stops.all.length === 0
-        ? moved.at
-        : momentBehind(recording, this.at, checking.size, moved.at);
-      const passed = checking.piece(() => stops?.between(recording, after, to));
-      this.at = passed?.hit?.at ?? to;
-      if (passed?.hit) return halt("stop", passed.hit);
-      // A stretch has neither of its ends: the next one begins with this one's.
-      after = nextMoment(recording, to) ?? recording.last;
-      await checking.breathe();
-      if (this.#pauses) return halt("paused");
-    }
-    return halt(moved.reason === "arrived" ? "arrived" : "beginning");
+    const walked = walk(this, step, null);
+    const halted = stops?.all.length ? await this.#search(stops, walked, checking) : null;
+    if (halted !== null) return halted;
+    this.#stand(walked);
+    return halt(walked.reason === "arrived" ? "arrived" : "beginning");
   }
 
   /** Conditions are asked forwards, once: backwards their answers are known. @returns Whether it got to the end. */
@@ -256,14 +277,15 @@ export class Debuggee implements Place {
     // No request waits for it.
     reruns.watch = null;
     try {
-      return reruns.prepare(this.#run.end, this.at);
+      const { end, recording } = this.#run;
+      return reruns.prepare(recording === this.recording ? end : this.recording.last, this.at);
     } finally {
       reruns.watch = watch;
     }
   }
 
   #report(at: Position): void {
-    const lines = this.recording.outputUpTo(at);
+    const lines = this.#run.recording.outputUpTo(at);
     for (; this.#printed < lines.length; this.#printed++) {
       this.#listener.printed(lines[this.#printed]!);
     }

@@ -88,6 +88,7 @@ function recordOptions(
   }
   const strict = argument("strict", args.strict, "boolean");
   return {
+    sides: true,
     limits: allLimits(limitsOf(limitNamed(args))),
     ...seed === undefined ? {} : { seed },
     ...strict === undefined ? {} : { strict },

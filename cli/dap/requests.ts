@@ -2,6 +2,7 @@
 import type { DebugProtocol } from "@vscode/debugprotocol";
 import {
   atLine,
+  blocksAhead,
   comparePositions,
   LookError,
   type Position,
@@ -28,6 +29,7 @@ const CAPABILITIES: DebugProtocol.Capabilities = {
   exceptionBreakpointFilters: [...EXCEPTION_FILTERS],
   supportsStepBack: true,
   supportsGotoTargetsRequest: true,
+  supportsStepInTargetsRequest: true,
   supportsRestartRequest: true,
   supportsExceptionInfoRequest: true,
   supportsExceptionFilterOptions: true,
@@ -162,8 +164,21 @@ export class Requests {
     this.#go({ unit: granularity === "instruction" ? "event" : "over", way: "forward" });
   }
 
-  stepIn({ granularity }: Granular) {
+  stepIn({ granularity, targetId }: DebugProtocol.StepInArguments) {
+    if (targetId !== undefined) return this.#adapter.goToPlace(targetId, "step");
     this.#go({ unit: granularity === "instruction" ? "event" : "into", way: "forward" });
+  }
+
+  /** The blocks of a `fork`, a `compare` or a `race`. */
+  stepInTargets({ frameId }: DebugProtocol.StepInTargetsArguments) {
+    const { recording } = this.#adapter;
+    const { at } = this.#adapter.frame(frameId);
+    return {
+      targets: blocksAhead({ at, recording }).map(({ name, spot }) => ({
+        id: this.#adapter.numberPlace(spot),
+        label: name,
+      })),
+    };
   }
 
   stepOut({ granularity }: Granular) {
@@ -201,7 +216,7 @@ export class Requests {
     const first = atLine(adapter.recording, place, START);
     const next = atLine(adapter.recording, place, at);
     const target = (label: string, position: Position) => ({
-      id: adapter.numberPlace(position),
+      id: adapter.numberPlace({ at: position, recording: adapter.recording }),
       label: `${label}: event ${position.seq}`,
       line: adapter.sources.line(this.#lineOf(position)),
     });
@@ -216,7 +231,7 @@ export class Requests {
   }
 
   goto({ targetId }: DebugProtocol.GotoArguments) {
-    this.#adapter.goTo(this.#adapter.place(targetId), "goto");
+    this.#adapter.goToPlace(targetId, "goto");
   }
 
   /** To an event by its number. */
@@ -292,7 +307,7 @@ export class Requests {
   }
 
   exceptionInfo() {
-    const { failure } = this.#adapter.recording;
+    const { failure } = this.#adapter.target.debuggee.whole;
     const halt = this.#adapter.lastHalt;
     if (halt?.reason === "failed" && failure !== null) {
       const { code, lines, message } = failure;

@@ -306,27 +306,53 @@ Deno.test("a client that counts from 0 is answered from 0, and braces of a messa
   });
 });
 
-Deno.test("a breakpoint in a block of fork says that it is never hit, and a step that it went past", async () => {
+Deno.test("blocks of fork are stepped into and out of, and their breakpoints hit, both ways", async () => {
   await withClient(async (client) => {
     const program = fromFileUrl(
       new URL("../../examples/museum/06-prp-alloc-fails.dma", import.meta.url),
     );
     const lines = Deno.readTextFileSync(program).split("\n");
     const fork = lines.findIndex((text) => text.includes("let both = fork {")) + 1;
+    const [first, second, after] = [fork + 1, fork + 5, fork + 7];
     await client.body("launch", { program, run: "one range, and 31 of 32 pages stay mapped" });
     await client.event("initialized");
-    const wanted = [{ line: fork }, { line: fork + 1 }, { line: fork + 7 }];
+    const wanted = [{ line: first }, { line: second }, { line: after }];
     const { breakpoints } = await setLines(client, wanted, program);
-    assertEquals(breakpoints.map((each: { verified: boolean }) => each.verified), [
-      true,
-      false,
-      true,
+    assert(breakpoints.every((each: { verified: boolean }) => each.verified));
+    const lineNow = async () => (await stack(client))[0]!.line;
+    const seen = [];
+    await client.move("configurationDone");
+    for (let turn = 0; turn < 3; turn++) {
+      seen.push(await lineNow());
+      await client.move("continue");
+    }
+    assertEquals(seen, [first, second, after]);
+    for (const line of [after, second, first]) {
+      assertEquals((await client.move("reverseContinue")).reason, "breakpoint");
+      assertEquals(await lineNow(), line);
+    }
+    // In a block the names that it sees have their values, and the call before it is below.
+    const frames = await stack(client);
+    const { result } = await client.body("evaluate", {
+      expression: "times",
+      frameId: frames[0]!.id,
+    });
+    assertEquals(result, "1");
+    assertEquals(frames[1]!.name, "one range, and 31 of 32 pages stay mapped [fork: first]");
+    await client.move("stepBack");
+    assertEquals(await lineNow(), fork);
+    const { targets } = await client.body("stepInTargets", {
+      frameId: (await stack(client))[0]!.id,
+    });
+    assertEquals(targets.map(({ label }: { label: string }) => label), [
+      "fork: first",
+      "fork: second",
     ]);
-    assertMatch(breakpoints[1].message, /^Never hit: the blocks of `fork` run on machines of/);
-    assertEquals((await client.move("configurationDone")).reason, "breakpoint");
-    assertEquals((await stack(client))[0]!.line, fork);
-    await client.move("stepIn");
-    assertEquals((await stack(client))[0]!.line, fork + 7);
-    assertMatch(client.output("console"), /Stepped over the blocks of `fork`/);
+    await client.move("stepIn", { targetId: targets[1].id });
+    assertEquals(await lineNow(), second);
+    await client.move("stepOut");
+    assertEquals(await lineNow(), after);
+    assertMatch(client.output("console"), /^In fork: first$/m);
+    assertMatch(client.output("console"), /^Back in the run itself$/m);
   });
 });

@@ -30,7 +30,7 @@ export interface ShownFrame {
 }
 
 export class Threads {
-  readonly #recording: Recording;
+  readonly recording: Recording;
   readonly #sources: Sources;
   readonly #cpus = new Set([0]);
   readonly #devices: string[] = [];
@@ -38,7 +38,7 @@ export class Threads {
   #seen = 0;
 
   constructor(recording: Recording, sources: Sources) {
-    this.#recording = recording;
+    this.recording = recording;
     this.#sources = sources;
   }
 
@@ -46,7 +46,7 @@ export class Threads {
   list(): DebugProtocol.Thread[] {
     let lastCpu = 0;
     let lastDevice: string | null = null;
-    this.#seen = this.#recording.log.forEachOrigin(this.#seen, (cpu, device) => {
+    this.#seen = this.recording.log.forEachOrigin(this.#seen, (cpu, device) => {
       // Events of one come together.
       if (cpu !== lastCpu) this.#cpus.add(lastCpu = cpu);
       if (device === lastDevice || device === null) return;
@@ -62,18 +62,18 @@ export class Threads {
 
   /** The thread that a moment is one of. */
   at({ seq }: Position): number {
-    return threadOfCpu(seq === 0 ? 0 : this.#recording.log.cpuAt(seq));
+    return threadOfCpu(seq === 0 ? 0 : this.recording.log.cpuAt(seq));
   }
 
   /** The frames of a thread, the innermost first. */
   frames(thread: number, at: Position): readonly ShownFrame[] {
     if (thread === this.at(at)) return this.#running(at);
     const seq = this.#lastEvent(thread, at);
-    return seq === null ? [] : [this.#eventFrame(this.#recording.afterEvent(seq))];
+    return seq === null ? [] : [this.#eventFrame(this.recording.afterEvent(seq))];
   }
 
   #lastEvent(thread: number, { seq }: Position): number | null {
-    const { log } = this.#recording;
+    const { log } = this.recording;
     const device = this.#devices[thread - FIRST_DEVICE];
     const isOwn = (event: number) =>
       thread < FIRST_DEVICE
@@ -85,7 +85,7 @@ export class Threads {
   }
 
   #running(at: Position): readonly ShownFrame[] {
-    const recording = this.#recording;
+    const recording = this.recording;
     const frames: ShownFrame[] = [];
     const isEvent = !recording.isStatementStart(at) && at.seq > 0;
     if (isEvent) frames.push(this.#eventFrame(at));
@@ -111,23 +111,23 @@ export class Threads {
   }
 
   #firstSpan(): Span | null {
-    const recording = this.#recording;
+    const recording = this.recording;
     return recording.statements.count === 0 ? null : recording.started(1).span;
   }
 
   /** The end of the outermost code. */
   #endSpan(): Span | null {
     const span = this.#firstSpan();
-    const own = span === null ? null : this.#recording.functionAt(span);
+    const own = span === null ? null : this.recording.functionAt(span);
     return own === null ? span : { ...own.span, start: Math.max(0, own.span.end - 1) };
   }
 
   /** Calls of the statement that fails have returned: nothing has started since that would tell. */
   #returned(at: Position): number {
-    const { failedAt, failure } = this.#recording;
+    const { failedAt, failure } = this.recording;
     if (failure === null || failedAt === null || comparePositions(at, failedAt) !== 0) return 0;
     const [, file, line] = /^(.*):(\d+):\d+$/.exec(failure.place) ?? [];
-    const found = this.#recording.frames(at).findIndex(({ span: { end, source, start } }) =>
+    const found = this.recording.frames(at).findIndex(({ span: { end, source, start } }) =>
       source.name === file && source.position(start).line <= Number(line) &&
       Number(line) <= source.position(end).line
     );
@@ -135,12 +135,12 @@ export class Threads {
   }
 
   #eventFrame(at: Position): ShownFrame {
-    const text = `#${at.seq} ${formatEventText(this.#recording.event(at.seq))}`;
+    const text = `#${at.seq} ${formatEventText(this.recording.event(at.seq))}`;
     return this.#frame(
       at,
       at.statement === 0 ? null : 0,
       text,
-      spanOfEvent(this.#recording, at.seq),
+      spanOfEvent(this.recording, at.seq),
       {
         instructionPointerReference: eventReference(at.seq),
       },

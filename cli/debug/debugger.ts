@@ -3,6 +3,7 @@ import { printable } from "../../lang/diagnostics/display_width.ts";
 import {
   Cursor,
   evaluate,
+  failureSpot,
   Interrupted,
   LookError,
   type Recording,
@@ -104,7 +105,8 @@ export class Debugger implements CommandTarget {
 
   /** Says which run it is, and begins where it failed, or at its start. */
   start(): void {
-    const { failedAt, failure, last, name } = this.#place.recording;
+    const { recording } = this.#place;
+    const { failure, last, name } = recording;
     const what = name.name === "" ? "the statements" : `"${name.name}"`;
     const run = displayName({ name: what, combination: name.combination });
     const line = printable(`${name.file}: ${run}, ${last.seq} events`);
@@ -115,7 +117,8 @@ export class Debugger implements CommandTarget {
     for (const line of failure?.lines ?? []) {
       for (const part of foldLine(line, columns)) this.say(part);
     }
-    if (failedAt !== null) this.place.goTo(failedAt);
+    const failed = failureSpot(recording);
+    if (failed !== null) this.place.goTo(failed.at, failed.recording);
     this.lastMoveSeq = this.place.at.seq;
     sayPlace(this);
   }

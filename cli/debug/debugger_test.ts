@@ -11,7 +11,7 @@ const talk = (...lines: string[]) => talkAbout(LEFT_MAPPED, ...lines);
 /** What the debugger says to some lines about the first run of a text, each with its prompt behind it. */
 async function talkAbout(text: string, ...lines: string[]) {
   const { program } = loadFollowed(new SourceFile("left.dma", text), memoryFiles({}));
-  const recording = recordRun(program!, runsOf(program!)[0]!);
+  const recording = recordRun(program!, runsOf(program!)[0]!, { sides: true });
   const answers: string[] = [];
   let output = "";
   const tool = new Debugger(recording, {
@@ -57,13 +57,46 @@ Deno.test("a change of an expression stops, both ways", async () => {
   assertMatch(answers[5]!, /expected|expression/i);
 });
 
-Deno.test("a breakpoint in a block of `fork` says that it is never hit, and a step into it why not", async () => {
-  const text =
-    'test "two" {\n  let both = fork {\n    print 1\n  } and {\n    print 2\n  }\n  show both\n}\n';
-  const { answers } = await talkAbout(text, ":goto start", ":break 3", ":into", ":into");
-  const said = answers.map((answer) => answer.replaceAll(/\s+/g, " "));
-  assertStringIncludes(said[1]!, "Never hit: the blocks of `fork` run on machines of their own");
-  assertStringIncludes(said[2]! + said[3]!, "Stepped over the blocks of `fork`");
+Deno.test("blocks of `fork` are stepped into by order and by name; a breakpoint in one stops, both ways", async () => {
+  const text = [
+    'test "two" {',
+    "  let both = fork {",
+    "    let a = 1",
+    "    print a",
+    "  } and {",
+    "    print 2",
+    "  }",
+    "  show both",
+    "}",
+  ].join("\n");
+  const { answers, tool } = await talkAbout(
+    text,
+    ":goto start",
+    ":break 4",
+    ":continue",
+    "a",
+    ":mark here",
+    ":into",
+    ":out",
+    ":rcontinue",
+    ":goto start",
+    ":into",
+    ":into sec",
+    ":into other",
+    ":goto here",
+    ":prev",
+    ":prev",
+  );
+  const line = (answer: number) => answers[answer]!.match(/\.dma:(\d+) /)?.[1];
+  assertStringIncludes(answers[2]!, "In fork: first\nstopped by breakpoint 1\n");
+  assertEquals(answers[3]!.split("\n")[0], "1");
+  assertStringIncludes(answers[5]!, "In fork: second\n");
+  assertStringIncludes(answers[6]!, "Back in the run itself\n");
+  assertStringIncludes(answers[7]!, "In fork: first\nstopped by breakpoint 1\n");
+  assertStringIncludes(answers[10]!, "In fork: second\n");
+  assertStringIncludes(answers[11]!, 'This statement has no block "other"');
+  assertEquals([2, 5, 6, 7, 9, 10, 12, 13, 14].map(line), [..."468426432"]);
+  assertEquals(tool.exitCode, 2);
 });
 
 Deno.test("the mapping that was left is found in three commands", async () => {

@@ -92,7 +92,7 @@ function runsFrom(
     first,
     outcomes,
     record(index) {
-      const recording = recordRun(program, choices[index]!, options);
+      const recording = recordRun(program, choices[index]!, { ...options, sides: true });
       keep(index, recording);
       return recording;
     },

@@ -1,9 +1,8 @@
 /** The interface through which commands use the REPL or the debugger. */
 import type { Place } from "../../lang/recording/cursor.ts";
-import { LookError, type Recording } from "../../lang/recording/mod.ts";
+import { LookError, type Recording, type Spot } from "../../lang/recording/mod.ts";
 import type { Workbench } from "../../lang/recording/workbench.ts";
 import type { Paint } from "../../lang/render/paint.ts";
-import type { Position } from "../../lang/recording/mod.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import { readWholeNumber } from "../numbers.ts";
 import type { SourceLoader } from "../../lang/syntax/load_files.ts";
@@ -14,7 +13,7 @@ export interface Kept {
   /** Expressions that are printed whenever they change. */
   readonly watches: string[];
   /** Places with a name. */
-  readonly marks: Map<string, Position>;
+  readonly marks: Map<string, Spot>;
 }
 
 export interface CommandTarget {

@@ -1,5 +1,5 @@
 /** Commands about what one keeps: expressions that are watched, places with a name, runs of the file. */
-import { evaluate, LookError, type Position } from "../../lang/recording/mod.ts";
+import { evaluate, LookError, type Position, type Spot } from "../../lang/recording/mod.ts";
 import { clip } from "../../lang/text/columns.ts";
 import { linePlace } from "../../lang/views/moment.ts";
 import { readWholeNumber } from "../numbers.ts";
@@ -84,8 +84,9 @@ function unwatch(repl: CommandTarget, argument: string): true {
 function mark(repl: CommandTarget, name: string): true {
   if (!/^[A-Za-z_]\w*$/.test(name)) repl.refuse(`"${name}" is not a name for a position`);
   else {
-    repl.kept!.marks.set(name, repl.place.at);
-    sayMark(repl, name, repl.place.at);
+    const { at, recording } = repl.place;
+    repl.kept!.marks.set(name, { at, recording });
+    sayMark(repl, name, { at, recording });
   }
   return true;
 }
@@ -93,12 +94,12 @@ function mark(repl: CommandTarget, name: string): true {
 function listMarks(repl: CommandTarget): true {
   const { marks } = repl.kept!;
   if (marks.size === 0) repl.say("No named positions");
-  for (const [name, at] of marks) sayMark(repl, name, at);
+  for (const [name, spot] of marks) sayMark(repl, name, spot);
   return true;
 }
 
-function sayMark(repl: CommandTarget, name: string, at: Position): void {
-  const statement = repl.place.recording.statement(at);
+function sayMark(repl: CommandTarget, name: string, { at, recording }: Spot): void {
+  const statement = recording.statement(at);
   const where = statement === null ? "" : `  ${linePlace(statement.span)}`;
   repl.say(clip(`${name}  event ${at.seq}${where}`, repl.columns));
 }

@@ -1,17 +1,18 @@
 /** Commands that go through a run, and what is said where they lead. */
 import { PLACE_FORMS, readPlace } from "../../lang/recording/place_text.ts";
 import {
+  blocksAhead,
   checkExpression,
+  crossed,
   type ExpressionChange,
   fileNamed,
   functionPlace,
   type Moved,
   neverReached,
-  type Position,
   rewind,
+  type Spot,
   statementsOnLine,
   type Step,
-  steppedOver,
   type StopSpec,
   until,
 } from "../../lang/recording/mod.ts";
@@ -38,7 +39,13 @@ export const MOVE_COMMANDS: readonly ReplCommand[] = [
   moving("back", "step N events back (default: 1)", { unit: "event", way: "back" }),
   moving("next", "step over N statements (default: 1)", { unit: "over", way: "forward" }),
   moving("prev", "step back over N statements (default: 1)", { unit: "over", way: "back" }),
-  moving("into", "step into the next statement", { unit: "into", way: "forward" }),
+  {
+    name: "into",
+    takes: "[BLOCK]",
+    doc: "step into the next statement, or into a named block of fork, compare or race",
+    words: ({ place }) => blocksAhead(place).map(({ name }) => ({ text: name, doc: "" })),
+    run: stepInto,
+  },
   moving("out", "step out to the caller", { unit: "out", way: "forward" }),
   moving("activity", "run N pending work items of drivers, devices and timers (default: 1)", {
     unit: "activity",
@@ -58,7 +65,7 @@ export const MOVE_COMMANDS: readonly ReplCommand[] = [
     doc: `go to ${PLACE_FORMS}`,
     words: ({ kept }) => [
       ...["start", "end", "line", "output"].map((text) => ({ text, doc: "" })),
-      ...[...kept?.marks ?? []].map(([text, { seq }]) => ({ text, doc: `event ${seq}` })),
+      ...[...kept?.marks ?? []].map(([text, { at: { seq } }]) => ({ text, doc: `event ${seq}` })),
     ],
     run: goTo,
   },
@@ -104,7 +111,7 @@ export const MOVE_COMMANDS: readonly ReplCommand[] = [
 ];
 
 function moving(name: string, doc: string, step: Omit<Step, "count">): ReplCommand {
-  const takes = step.unit === "run" || step.unit === "into" || step.unit === "out" ? "" : "[N]";
+  const takes = step.unit === "run" || step.unit === "out" ? "" : "[N]";
   return {
     name,
     takes,
@@ -128,39 +135,65 @@ function stepEvents(repl: CommandTarget, argument: string): true {
   const count = countOf(argument, repl);
   if (count === null) return true;
   const { place } = repl;
-  const before = place.at;
+  const { at, recording } = place;
+  const step: Step = { unit: "event", way: "forward", count };
   return answering(repl, () => {
-    const moved = place.move({ unit: "event", way: "forward", count });
-    if (moved.at.seq === before.seq) return repl.say("No pending work");
-    repl.lastMoveSeq = before.seq;
-    arrive(repl, before, moved);
+    const moved = place.move(step);
+    if (place.recording === recording && moved.at.seq === at.seq) {
+      return repl.say("No pending work");
+    }
+    repl.lastMoveSeq = at.seq;
+    arrive(repl, { at, recording }, moved, step);
+  });
+}
+
+function stepInto(repl: CommandTarget, argument: string): true {
+  const step: Step = { unit: "into", way: "forward" };
+  if (argument === "") return goes(repl, step);
+  const { at, recording } = repl.place;
+  const blocks = blocksAhead(repl.place);
+  const block = blocks.find(({ name }) => name.includes(argument));
+  if (block === undefined) {
+    const names = blocks.map(({ name }) => name).join("; ");
+    repl.refuse(`This statement has no block "${argument}"${names === "" ? "" : `: ${names}`}`);
+    return true;
+  }
+  return answering(repl, () => {
+    repl.place.goTo(block.spot.at, block.spot.recording);
+    repl.lastMoveSeq = Math.min(at.seq, block.spot.at.seq);
+    arrive(repl, { at, recording }, { logged: [], stop: null }, step);
   });
 }
 
 /** Goes somewhere, and says what there is to say. */
 function goes(repl: CommandTarget, step: Step): true {
-  const before = repl.place.at;
+  const { at, recording } = repl.place;
   return answering(repl, () => {
     const moved = repl.place.move(step);
-    const note = steppedOver(repl.place.recording, before, moved.at, step);
-    if (note !== null) { for (const line of wrapText(note, repl.columns)) repl.say(line); }
     if (moved.reason === "beginning") repl.say("At the start of the recording");
-    repl.lastMoveSeq = Math.min(before.seq, moved.at.seq);
-    arrive(repl, before, moved);
+    repl.lastMoveSeq = Math.min(at.seq, moved.at.seq);
+    arrive(repl, { at, recording }, moved, step);
   });
 }
 
 /** What a move did: the events on its way, where it led, and what is other there. */
-function arrive(repl: CommandTarget, before: Position, { logged, stop }: Moved): void {
+function arrive(
+  repl: CommandTarget,
+  { at: before, recording: from }: Spot,
+  { logged, stop }: Pick<Moved, "logged" | "stop">,
+  step: Step,
+): void {
   const { at, recording } = repl.place;
+  const note = crossed({ at: before, recording: from }, repl.place, step);
+  if (note !== null) { for (const line of wrapText(note, repl.columns)) repl.say(line); }
   for (const { text } of logged) repl.say(text);
   if (stop !== null && repl.view) repl.say(`stopped by breakpoint ${stop.stop.id}`);
   if (repl.view) return;
-  const isAhead = at.seq > before.seq && at.seq - before.seq <= SHOWN_EVENTS;
+  const isAhead = recording === from && at.seq > before.seq && at.seq - before.seq <= SHOWN_EVENTS;
   if (isAhead) repl.sayEvents(recording.log.between(before.seq, at.seq));
   if (stop !== null) repl.say(`stopped by breakpoint ${stop.stop.id}`);
   sayPlace(repl);
-  sayChanges(repl, before);
+  sayChanges(repl, { at: before, recording });
 }
 
 /** Where one is, on a line. A screen shows it anyway. */
@@ -175,9 +208,9 @@ export function sayPlace(repl: CommandTarget): void {
   if (event !== null) { for (const line of foldLine(`  ${event}`, repl.columns)) repl.say(line); }
 }
 
-/** Rows that came and went since another moment. */
-function sayChanges(repl: CommandTarget, before: Position): void {
-  if (repl.view) return;
+/** Rows that came and went since another moment of the same machine. */
+function sayChanges(repl: CommandTarget, { at: before, recording: from }: Spot): void {
+  if (repl.view || repl.place.recording !== from) return;
   for (const line of changedWatches(repl, before)) repl.say(clip(line, repl.columns));
   const { at, recording } = repl.place;
   const rows = changedRows(recording, before, at);
@@ -189,14 +222,15 @@ function sayChanges(repl: CommandTarget, before: Position): void {
 
 function goTo(repl: CommandTarget, argument: string): true {
   const { place } = repl;
-  const before = place.at;
+  const { at: before, recording } = place;
   return answering(repl, () => {
-    const at = repl.kept?.marks.get(argument) ?? readPlace(place.recording, before, argument);
+    const mark = repl.kept?.marks.get(argument);
+    const at = mark?.at ?? readPlace(recording, before, argument);
     if (at === null) return repl.refuse(`"${argument}" is not a position: ${PLACE_FORMS}`);
-    place.goTo(at);
+    place.goTo(at, mark?.recording);
     repl.lastMoveSeq = Math.min(before.seq, at.seq);
     sayPlace(repl);
-    sayChanges(repl, before);
+    sayChanges(repl, { at: before, recording });
   });
 }
 
@@ -217,15 +251,14 @@ function findEvent(repl: CommandTarget, text: string, way: 1 | -1): true {
   place.goTo(recording.afterEvent(seq));
   repl.lastMoveSeq = Math.min(before.seq, seq);
   sayPlace(repl);
-  sayChanges(repl, before);
+  sayChanges(repl, { at: before, recording });
   return true;
 }
 
 function search(repl: CommandTarget, text: string, find: typeof until): true {
   const { place } = repl;
-  const before = place.at;
+  const { at: before, recording } = place;
   return answering(repl, () => {
-    const { recording } = place;
     const found: ExpressionChange | null = find(recording, before, recording.looker.question(text));
     if (found === null) return repl.say(`${text} does not change`);
     place.goTo(found.at);
@@ -235,7 +268,7 @@ function search(repl: CommandTarget, text: string, find: typeof until): true {
         : `${text}: ${found.before} → ${found.after}`,
     );
     sayPlace(repl);
-    sayChanges(repl, before);
+    sayChanges(repl, { at: before, recording });
   });
 }
 

@@ -125,6 +125,7 @@ export class Branch {
       output,
       asides,
       sides: [],
+      keepsSides: false,
       reruns,
       looker: new Looker({
         registry,

@@ -1,36 +1,43 @@
 /** A place in a run that is moved: what every front end that follows a run has. */
-import { move, type Moved, type Step } from "./moves.ts";
+import type { Moved, Step } from "./moves.ts";
 import { type Position, START } from "./position.ts";
 import { type ShownVariable, variablesAt } from "./questions.ts";
 import type { Recording } from "./recording.ts";
 import { Stops } from "./stops/stops.ts";
+import { atHome, type Spot, walk } from "./blocks/walk.ts";
 
 /** What commands know of the place that they move. */
 export interface Place {
   readonly recording: Recording;
   readonly at: Position;
   readonly stops: Stops;
-  goTo(at: Position): void;
+  /** @param recording That of a block; the default is the one that one is in. */
+  goTo(at: Position, recording?: Recording): void;
   move(step: Step): Moved;
   /** Names that are seen there, with their values. */
   variables(): readonly ShownVariable[];
 }
 
-/** A place in a run that has ended. */
+/** A place in a run that has ended, or in one of its blocks. */
 export class Cursor implements Place {
   at: Position = START;
 
   /** @param stops Breakpoints that are set already. */
-  constructor(readonly recording: Recording, readonly stops: Stops = new Stops()) {}
+  constructor(public recording: Recording, readonly stops: Stops = new Stops()) {}
 
-  goTo(at: Position): void {
-    this.at = at;
+  goTo(at: Position, recording: Recording = this.recording): void {
+    this.#stand(atHome({ recording, at }));
   }
 
   move(step: Step): Moved {
-    const moved = move(this.recording, this.at, step, this.stops);
-    this.at = moved.at;
-    return moved;
+    const walked = walk(this, step, this.stops);
+    this.#stand(walked);
+    return walked;
+  }
+
+  #stand({ at, recording }: Spot): void {
+    this.at = at;
+    this.recording = recording;
   }
 
   variables(): readonly ShownVariable[] {

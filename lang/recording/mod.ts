@@ -15,7 +15,7 @@
  *
  * Nothing that is asked changes the run. What would is refused with a {@linkcode LookError}.
  */
-export { neverReached, steppedOver } from "./asides.ts";
+export { crossed, neverReached } from "./blocks/asides.ts";
 export { type Cell, type CellChange, changesOf, type Version, versionsOf } from "./cells.ts";
 export {
   diffMoments,
@@ -66,6 +66,17 @@ export { Interrupted } from "./machines/replay.ts";
 export { type ExpressionChange, rewind, until } from "./search.ts";
 export { type LoggedLine, Stops } from "./stops/stops.ts";
 export type { Stop, StopCause, StopHit, StopSpec } from "./stops/stop_spec.ts";
+export {
+  atHome,
+  blocksAhead,
+  compareSpots,
+  failureSpot,
+  inWholeRun,
+  type Spot,
+  type Stretch,
+  walk,
+  wayTo,
+} from "./blocks/walk.ts";
 export { type ByteWrite, type Subject, who, writesOf } from "./who.ts";
 export { spanOfEvent, type Writer, writersOf } from "./writers.ts";
 export { Branch, type Origin, type SessionHooks } from "./branch.ts";

@@ -67,7 +67,9 @@ export function move(
   let at = from;
   let reason: Moved["reason"] = "arrived";
   for (let turn = 0; turn < count && reason === "arrived"; turn++) {
-    const target = way === "forward" ? ahead(recording, at, unit) : behind(recording, at, unit);
+    const target = way === "forward"
+      ? momentAhead(recording, at, unit)
+      : momentBehind(recording, at, unit);
     if (target === null) reason = way === "forward" ? "end" : "beginning";
     at = target ?? (way === "forward" ? recording.last : START);
   }
@@ -77,8 +79,11 @@ export function move(
   return { at: hit.at, reason: "stop", stop: hit, logged };
 }
 
-/** The next moment of a kind; null when there is none. */
-function ahead(recording: KeptRun, from: Position, unit: StepUnit): Position | null {
+/**
+ * The next moment of a kind; null when there is none.
+ * @internal
+ */
+export function momentAhead(recording: KeptRun, from: Position, unit: StepUnit): Position | null {
   const { machine: { activities }, statements } = recording;
   switch (unit) {
     case "event":
@@ -102,8 +107,11 @@ function ahead(recording: KeptRun, from: Position, unit: StepUnit): Position | n
   }
 }
 
-/** The last moment of a kind before one; null when there is none. */
-function behind(recording: KeptRun, from: Position, unit: StepUnit): Position | null {
+/**
+ * The last moment of a kind before one; null when there is none.
+ * @internal
+ */
+export function momentBehind(recording: KeptRun, from: Position, unit: StepUnit): Position | null {
   const { machine: { activities }, statements } = recording;
   // Inside of a statement its own start is behind.
   const last = recording.isStatementStart(from) ? from.statement - 1 : from.statement;

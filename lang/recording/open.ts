@@ -160,7 +160,7 @@ export function openRun(
 ): OpenRun {
   const { follow } = program;
   if (follow === null) throw new Error("The program was not loaded to be followed");
-  const { limits = DEFAULT_LIMITS, seed, strict, watch } = options;
+  const { limits = DEFAULT_LIMITS, seed, sides: keepsSides = false, strict, watch } = options;
   const run = runOf(program, choice, options);
   let known: RunNotes | null = null;
   const output = new LimitedOutput(limits, (line) => {
@@ -169,10 +169,11 @@ export function openRun(
   });
   const machineOptions: MachineOptions = { limits, output, seed, strict, record: true };
   const name = { ...choice.name, seed: seed ?? choice.name.seed };
-  const keeper = new SideKeeper(name, program.code);
+  const looker = new Looker(lookParts(program.registry, follow));
+  const keeper = new SideKeeper(name, program.code, looker);
   const prepared = prepareRun(program, run, {
     ...machineOptions,
-    ...options.sides === true && { onSideVm: keeper.onVm },
+    ...keepsSides && { onSideVm: keeper.onVm },
     watch: watch && new RunWatch(watch, limits),
     onVm: (vm) => known = new RunNotes(vm),
   });
@@ -183,19 +184,20 @@ export function openRun(
   }
   const notes = known as RunNotes | null;
   const { asides, machine, output: lines } = notes!;
-  keeper.follow(notes!);
+  const { vm } = prepared;
   const recording = new Recording({
     name,
     code: program.code,
     machine,
     output: lines,
     asides,
-    sides: keeper.sides,
+    sides: keepsSides ? keeper.follow(vm, notes!) : [],
+    keepsSides,
     reruns: new Reruns(
       { code: program.code, log: machine.log, statements: machine.statements },
-      (onVm) => rerun(program, run, machineOptions, prepared.vm.branches, onVm),
+      (onVm) => rerun(vm, onVm),
     ),
-    looker: new Looker(lookParts(program.registry, follow)),
+    looker,
   });
   return new OpenRun(recording, { prepared, notes: notes!, run });
 }

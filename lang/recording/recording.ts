@@ -10,6 +10,7 @@ import { Answers } from "./answers.ts";
 import { type KeptParts, KeptRun } from "./kept_run.ts";
 import type { Looker } from "./look.ts";
 import type { Reruns } from "./machines/reruns.ts";
+import type { RecordedSide } from "./machines/sides.ts";
 
 export type {
   KernelFrame,
@@ -22,6 +23,8 @@ export type {
 /** What a recording is made of. */
 export interface RecordingParts extends KeptParts {
   readonly code: Code;
+  readonly sides: readonly RecordedSide[];
+  readonly keepsSides: boolean;
   readonly reruns: Reruns;
   readonly looker: Looker;
 }
@@ -31,9 +34,21 @@ export class Recording extends KeptRun {
   /** @internal */
   declare readonly code: Code;
   /** @internal */
+  declare readonly sides: readonly RecordedSide[];
+  /**
+   * The recording that it is a side of, and which one; null until it was entered, and for whole runs.
+   * @internal
+   */
+  within: { readonly recording: Recording; readonly index: number } | null = null;
+  /** @internal */
   readonly reruns: Reruns;
   /** @internal */
   readonly looker: Looker;
+  /**
+   * Blocks that run on machines of their own are recorded, too.
+   * @internal
+   */
+  readonly keepsSides: boolean;
   /**
    * What was asked of the machine at some place.
    * @internal
@@ -43,7 +58,8 @@ export class Recording extends KeptRun {
   /** @internal */
   constructor(parts: RecordingParts) {
     super(parts);
-    const { looker, reruns } = parts;
+    const { keepsSides, looker, reruns } = parts;
+    this.keepsSides = keepsSides;
     this.reruns = reruns;
     this.looker = looker;
     this.answers = new Answers(reruns, () => looker.scope);

@@ -5,8 +5,10 @@
  */
 import type { LabConfig } from "../../devices/lab_config.ts";
 import type { QuirkSet } from "../../runtime/kernels/quirks.ts";
+import { separated } from "../values/changes.ts";
 import type { Closure, Value } from "../values/value.ts";
 import { type AgainRequest, goesOn, type Runs, type SideLimits } from "../vm/branches.ts";
+import type { Limits } from "../values/limits.ts";
 import type { Output } from "../values/run.ts";
 import type { Failure } from "../vm/failure.ts";
 import type { Vm } from "../vm/vm.ts";
@@ -51,22 +53,30 @@ export function attemptRun(program: Program, run: TestRun, options: MachineOptio
   return { failure: broken ?? judgeEnd(machine.vm, leaks), machine, leaks };
 }
 
+/** What of a VM its run is done again from. */
+export interface RepeatedRun {
+  readonly branches: Pick<Vm["branches"], "goals" | "known" | "runs">;
+  readonly limits: Limits;
+}
+
 /**
- * Does a run again that can be paused and writes nothing. What was tried out on machines beside it is
- * known, and not done again.
+ * Does the run of a VM again, on a machine that can be paused and writes nothing: that of a test, or
+ * of a block beside it. What was tried out on machines beside it is known, and not done again.
+ *
+ * @throws {Error} When the run cannot be done again.
  */
 export function rerun(
-  program: Program,
-  run: TestRun,
-  options: MachineOptions,
-  { known }: Vm["branches"],
+  { branches: { goals, known, runs }, limits }: RepeatedRun,
   onVm: (vm: Vm) => void,
 ): { resume(): boolean } {
-  const prepared = prepareRun(program, run, { ...options, output: SILENCE, heard: false, onVm });
-  if (!(prepared instanceof TestMachine)) throw new Error(prepared.diagnostic.message);
-  const { failure, vm } = prepared;
+  if (!(runs instanceof SideRuns)) throw new Error("This run cannot be done again");
+  const { config, options: { seed, strict }, program, start, variants } = runs;
+  const silent = { limits, output: SILENCE, seed, strict, record: true, heard: false };
+  const { failure, vm } = new TestMachine(program, config, { ...silent, onVm });
+  vm.branches.runs = new SideRuns(program, config, variants, silent, start);
+  vm.branches.goals = goals;
   vm.branches.know(known);
-  vm.start(run.functionIndex, run.args);
+  begin(vm, start);
   return { resume: () => failure === null && vm.resume() === "paused" };
 }
 
@@ -94,7 +104,12 @@ export function sendTo(vm: Vm, request: AgainRequest, speak: () => void): void {
   vm.branches.goals = request.goals;
   vm.branches.heard &&= request.speaks;
   vm.branches.know(request.known);
-  if (request.speaks) vm.branches.onBranch = speak;
+  if (!request.speaks) return;
+  const { onBranch } = vm.branches;
+  vm.branches.onBranch = () => {
+    onBranch();
+    speak();
+  };
 }
 
 /** How a run begins: a function with its arguments, or a block. */
@@ -134,7 +149,9 @@ export class SideRuns implements Runs {
     left: SideLimits,
   ): Vm {
     const variants = [...this.variants, machine.variant];
-    const side = new SideRuns(this.program, config, variants, this.options, { block });
+    // The code goes on with what the block has captured, and may change it.
+    const start = { block: separated(block) };
+    const side = new SideRuns(this.program, config, variants, this.options, start);
     const vm = this.#machine(config, left, this.options.output, { isBlock: true, quirks: null });
     vm.branches.runs = side;
     return side.#run(vm);
@@ -166,10 +183,13 @@ export class SideRuns implements Runs {
   }
 
   #run(vm: Vm): Vm {
-    const start = this.start;
-    if ("block" in start) vm.startBlock(start.block);
-    else vm.start(start.functionIndex, start.args);
+    begin(vm, this.start);
     vm.resume();
     return vm;
   }
+}
+
+function begin(vm: Vm, start: RunStart): void {
+  if ("block" in start) vm.startBlock(start.block);
+  else vm.start(start.functionIndex, start.args);
 }

@@ -72,6 +72,8 @@ interface Written {
 
 /** What stands before everything: how long the part in JSON is. */
 const LENGTH_BYTES = 4;
+/** Blocks of a run that are written beside it: each is as large as a run. */
+const MOST_SIDES = 16;
 
 /** What of the runs is written. */
 export interface SerialiseOptions {
@@ -86,7 +88,9 @@ export function serialise(
 ): Uint8Array<ArrayBuffer> {
   const sources: SourceFile[] = [];
   const codes: KeptCode[] = [];
-  const beside = runs.map(({ run }) => run.sides.map((side) => ({ side, run: side.open() })));
+  const beside = runs.map(({ run }) =>
+    run.sides.slice(0, MOST_SIDES).map((side) => ({ side, run: side.open() }))
+  );
   const all: RunAndOutcome[] = [...runs, ...beside.flat()];
   const machines = all.map(({ run }) => writeMachine(run.machine));
   let next = runs.length;

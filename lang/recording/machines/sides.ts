@@ -1,46 +1,93 @@
-/** Blocks of `fork`, `compare` and `race` that have run on machines of their own, each as a run that is kept. */
+/** Blocks of `fork`, `compare` and `race` that have run on machines of their own, each as a recording. */
+import { rerun } from "../../run/again.ts";
 import { type FailureReport } from "../../run/report.ts";
 import { reportFailure } from "../../run/tally.ts";
-import type { SideRun } from "../../vm/branches.ts";
 import type { AsideWord, Code } from "../../vm/code.ts";
 import type { Failure } from "../../vm/failure.ts";
 import type { Vm } from "../../vm/vm.ts";
-import { KeptRun, type RunName, type Side } from "../kept_run.ts";
+import type { RunName, Side } from "../kept_run.ts";
+import type { Looker } from "../look.ts";
 import { RunNotes } from "../notes.ts";
+import { type Position, START } from "../position.ts";
+import { Recording } from "../recording.ts";
+import { Reruns } from "./reruns.ts";
 
-/** Sides of a run that are kept: each is a run of its own. */
-const MOST_SIDES = 16;
+/** Sides of a run that are kept, those of sides included, and how many events they may have together. */
+const MOST_SIDES = 1000;
+const MOST_SIDE_EVENTS = 1_000_000;
 
-/** Keeps the sides of one run. */
+/** A side, every moment of which can be asked about. */
+export interface RecordedSide extends Side {
+  /** Where the run stood when the block ran. */
+  readonly at: Position;
+  /** Where the block begins, in its own recording: that of `fork` and `race` begins as the run does. */
+  readonly begin: Position;
+  open(): Recording;
+}
+
+/** What is kept of a machine while a block runs on it. */
+interface Kept {
+  readonly vm: Vm;
+  readonly notes: RunNotes;
+  readonly sides: readonly RecordedSide[];
+  begin: Position;
+}
+
+/** Keeps the sides of one run, and the sides of those. */
 export class SideKeeper {
-  readonly sides: Side[] = [];
-  readonly #notes = new WeakMap<object, RunNotes>();
+  readonly #kept = new WeakMap<object, Kept>();
+  #sides = 0;
+  #events = 0;
 
-  constructor(readonly name: RunName, readonly code: Code) {}
+  constructor(readonly name: RunName, readonly code: Code, readonly looker: Looker) {}
 
   /** Notes what happens on a machine on which nothing has run. */
   readonly onVm = (vm: Vm): void => {
-    this.#notes.set(vm, new RunNotes(vm));
+    const notes = new RunNotes(vm);
+    const kept = { vm, notes, sides: this.follow(vm, notes), begin: START };
+    vm.branches.onBranch = () => kept.begin = notes.at;
+    this.#kept.set(vm, kept);
   };
 
-  /** Keeps the sides of the run whose notes these are, the first ones. */
-  follow(main: RunNotes): void {
-    main.vm.branches.onSide = (side, word, label) => {
-      const own = this.#notes.get(side);
-      if (own === undefined || this.sides.length >= MOST_SIDES) return;
-      own.stop();
-      const run = this.#kept(side, own, word, label);
-      this.sides.push({ statement: main.at.statement, word, label, open: () => run });
+  /** Keeps the sides of the run that is noted there, the first ones. */
+  follow(vm: Vm, notes: RunNotes): readonly RecordedSide[] {
+    const sides: RecordedSide[] = [];
+    vm.branches.onSide = (run, word, label) => {
+      const own = this.#kept.get(run);
+      if (own === undefined) return;
+      own.notes.stop();
+      const { at } = notes;
+      if (this.#sides >= MOST_SIDES || this.#events > MOST_SIDE_EVENTS) return;
+      this.#sides++;
+      this.#events += own.notes.at.seq;
+      const recording = this.#recorded(own, word, label);
+      const begin = word === "compare" ? own.begin : at;
+      sides.push({ at, begin, statement: at.statement, word, label, open: () => recording });
     };
+    return sides;
   }
 
-  #kept({ failure }: SideRun, notes: RunNotes, word: AsideWord, label: string): KeptRun {
+  #recorded({ notes, sides, vm }: Kept, word: AsideWord, label: string): Recording {
     const { asides, machine, output } = notes;
+    // The machine itself is not kept.
+    const { branches: { goals, known: values, runs }, failure, limits } = vm;
+    const repeated = { branches: { goals, known: values, runs }, limits };
+    const { code, looker } = this;
     const combination = [this.name.combination, `${word}: ${label}`].filter((each) => each !== "");
-    const name = { ...this.name, combination: combination.join(", ") };
-    const run = new KeptRun({ name, code: this.code, machine, output, asides, sides: [] });
-    run.failure = reported(failure);
-    return run;
+    const known = { code, log: machine.log, statements: machine.statements };
+    const recording = new Recording({
+      name: { ...this.name, combination: combination.join(", ") },
+      code,
+      machine,
+      output,
+      asides,
+      sides,
+      keepsSides: true,
+      reruns: new Reruns(known, (onVm) => rerun(repeated, onVm)),
+      looker,
+    });
+    recording.failure = reported(failure);
+    return recording;
   }
 }
 
