@@ -4,7 +4,7 @@ import type { MarkListener } from "../vm/control.ts";
 import type { AsideWord } from "../vm/code.ts";
 import type { Vm } from "../vm/vm.ts";
 import type { Position } from "./position.ts";
-import type { OutputLine } from "./recording.ts";
+import type { OutputLine } from "./kept_run.ts";
 
 export class RunNotes implements MarkListener {
   readonly output: OutputLine[];

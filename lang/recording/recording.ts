@@ -7,10 +7,10 @@
  */
 import type { Code } from "../vm/code.ts";
 import { Answers } from "./answers.ts";
-import { type KeptParts, KeptRun } from "./kept_run.ts";
+import { type KeptParts, KeptRun, type Side } from "./kept_run.ts";
 import type { Looker } from "./look.ts";
 import type { Reruns } from "./machines/reruns.ts";
-import type { RecordedSide } from "./machines/sides.ts";
+import type { Position } from "./position.ts";
 
 export type {
   KernelFrame,
@@ -19,6 +19,15 @@ export type {
   ScriptFrame,
   StartedStatement,
 } from "./kept_run.ts";
+
+/** A side, every moment of which can be asked about. */
+export interface RecordedSide extends Side {
+  /** Where the run stood when the block ran. */
+  readonly at: Position;
+  /** Where the block begins, in its own recording: that of `fork` and `race` begins as the run does. */
+  readonly begin: Position;
+  open(): Recording;
+}
 
 /** What a recording is made of. */
 export interface RecordingParts extends KeptParts {

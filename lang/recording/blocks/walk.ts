@@ -4,10 +4,9 @@
  */
 import { momentAhead, momentBehind, type Moved, type Step, type StepUnit } from "../moves.ts";
 import type { Side } from "../kept_run.ts";
-import type { RecordedSide } from "../machines/sides.ts";
 import { nextMoment } from "../machines/way.ts";
 import { comparePositions, type Position, START } from "../position.ts";
-import type { Recording } from "../recording.ts";
+import type { RecordedSide, Recording } from "../recording.ts";
 import type { LoggedLine, Stops } from "../stops/stops.ts";
 
 /** A moment of a run or of one of its blocks. */

@@ -5,25 +5,16 @@ import { reportFailure } from "../../run/tally.ts";
 import type { AsideWord, Code } from "../../vm/code.ts";
 import type { Failure } from "../../vm/failure.ts";
 import type { Vm } from "../../vm/vm.ts";
-import type { RunName, Side } from "../kept_run.ts";
+import type { RunName } from "../kept_run.ts";
 import type { Looker } from "../look.ts";
 import { RunNotes } from "../notes.ts";
 import { type Position, START } from "../position.ts";
-import { Recording } from "../recording.ts";
+import { type RecordedSide, Recording } from "../recording.ts";
 import { Reruns } from "./reruns.ts";
 
 /** Sides of a run that are kept, those of sides included, and how many events they may have together. */
 const MOST_SIDES = 1000;
 const MOST_SIDE_EVENTS = 1_000_000;
-
-/** A side, every moment of which can be asked about. */
-export interface RecordedSide extends Side {
-  /** Where the run stood when the block ran. */
-  readonly at: Position;
-  /** Where the block begins, in its own recording: that of `fork` and `race` begins as the run does. */
-  readonly begin: Position;
-  open(): Recording;
-}
 
 /** What is kept of a machine while a block runs on it. */
 interface Kept {
