@@ -116,3 +116,15 @@ assert topology().route(gpu, ssd).uncertain == ["sw.down1", "sw.down0"]
 explain pci_p2pdma_map_type(gpu, ssd)`);
   assertStringIncludes(text, "not certain: whether sw.down1, sw.down0 redirect is unknown");
 });
+
+Deno.test("memory that lends nothing for its size says so (p2p.md 9.3)", () => {
+  const problemOf = (gpu: string) =>
+    runScript(`machine { pci { root_port rp { endpoint gpu { ${gpu} } } } }\nprint p2pmem(gpu)`)
+      .problems.join("\n");
+  assertStringIncludes(
+    problemOf("p2pmem = 3MiB"),
+    "gpu provides no memory to peers: its `p2pmem` of 3MiB is no multiple of 2MiB",
+  );
+  assertStringIncludes(problemOf("bar = 1MiB"), "give it `p2pmem` in the machine");
+  assertEquals(problemOf("p2pmem = 4MiB"), "");
+});

@@ -24,7 +24,7 @@ import { type BarProvider, PeerProvider, type UserMapping } from "./peer_provide
 const P2P_PROVIDER = eventId("p2p.provider");
 
 /** Pages of a device come in pieces of so many bytes. @see behaviour/p2p.md 9.3 */
-const PAGES_UNIT_BYTES: Bytes = 2 * MIB;
+export const PAGES_UNIT_BYTES: Bytes = 2 * MIB;
 /** Standard memory BARs of a function: 0 to 5. */
 const STANDARD_BARS = 6;
 

@@ -1,8 +1,10 @@
 /** Peer-to-peer memory: lending it to peers and to programs, and taking it away. */
 import type { LabDevice } from "../../../devices/lab.ts";
 import type { PeerProvider } from "../../../devices/pci/peers/peer_provider.ts";
+import { PAGES_UNIT_BYTES } from "../../../devices/pci/peers/peer_providers.ts";
 import { PAGE_SIZE_BYTES } from "../../../runtime/address.ts";
 import { errnoName, KernelError } from "../../../runtime/errno.ts";
+import { formatSize } from "../../text/numbers.ts";
 import type { Run } from "../../values/run.ts";
 import { ScriptError } from "../../values/script_error.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
@@ -34,6 +36,16 @@ const BAR = param.int("bar", "The number of a memory BAR.", Number.MIN_SAFE_INTE
 function toProvider(run: Run, device: LabDevice): PeerProvider {
   const provider = run.lab.topology.providers.everOf(device.function);
   if (provider !== null) return provider;
+  const bar = device.function.bars.find(({ peerBytes }) => peerBytes % PAGES_UNIT_BYTES !== 0);
+  if (bar !== undefined) {
+    const unit = formatSize(PAGES_UNIT_BYTES);
+    throw new ScriptError(
+      "E0919",
+      `${device.name} provides no memory to peers: its \`p2pmem\` of ` +
+        `${formatSize(bar.peerBytes)} is no multiple of ${unit}`,
+      `pages of device memory are made for multiples of ${unit}: \`dmalab explain p2p.9.3\``,
+    );
+  }
   throw new ScriptError(
     "E0919",
     `${device.name} provides no memory to peers`,
