@@ -72,7 +72,8 @@ export class CDriver {
     const places = new CPlaces(code, running, this.#memory);
     this.#kernel = new CKernel(machine, this.#memory, places, code.ofTree?.device);
     this.#kernel.run = run;
-    this.#kernel.call = (at, args) => this.#callBack(at, args);
+    const callBack: CKernel["call"] = (at, args) => this.#callBack(at, args);
+    this.#kernel.call = callBack;
     // The linker's own code clears the static data at once.
     this.#memory.fuel = FUEL_BLOCKS;
     code.coverage.arm(this.#memory.blocks);

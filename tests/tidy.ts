@@ -33,6 +33,8 @@ interface Parsed extends SourceText {
 
 /** Tests and their helpers: `_rig.ts`, `testing_edits.ts`, `testing/`; the replay is held to what the house is. */
 const TEST_FILE = /^tests\/(?!conformance\/)|_test\.ts$|\/_\w+\.ts$|\/testing(?:_\w+)?(?:\.ts$|\/)/;
+/** Code whose objects belong to a machine, of which a hunt builds thousands. */
+const OF_MACHINES = /^(?:c_drivers|devices|instruments|lang|runtime)\//;
 /** Where a page is looked for that is named without its folder. */
 const PAGES = ["docs", "docs/behaviour"];
 
@@ -182,6 +184,29 @@ export class House {
           const type = node.type.getText().replace(/\s+/g, " ");
           found.push({ key: `${file.path} ${type}`, text: `${place} \`as unknown as ${type}\`` });
         }
+      });
+      return found;
+    });
+  }
+
+  /**
+   * Closures that V8 allocates in its old generation, where they keep the machine that they belong to
+   * until a full collection: functions assigned to a property, and getters of object literals.
+   */
+  oldClosures(): Finding[] {
+    return this.#product.filter(({ path }) => OF_MACHINES.test(path)).flatMap((file) => {
+      const found: Finding[] = [];
+      walk(file.tree, (node) => {
+        const name = ts.isBinaryExpression(node) && !ts.isIdentifier(node.left) &&
+            node.operatorToken.kind === ts.SyntaxKind.EqualsToken &&
+            (ts.isArrowFunction(node.right) || ts.isFunctionExpression(node.right))
+          ? node.left
+          : ts.isGetAccessor(node) && ts.isObjectLiteralExpression(node.parent)
+          ? node.name
+          : null;
+        if (name === null) return;
+        const text = name.getText();
+        found.push(finding(file, node, text, `${text} keeps its machine until a full collection`));
       });
       return found;
     });

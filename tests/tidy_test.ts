@@ -35,6 +35,7 @@ const RULES: readonly (readonly [string, () => Finding[], keyof typeof excuses])
   ["no function takes many parameters", () => house.longParameterLists(), "LONG_PARAMETER_LISTS"],
   ["no folder is crowded", () => house.crowdedFolders(), "CROWDED_FOLDERS"],
   ["no module has a state", () => house.mutableModules(), "MODULE_STATE"],
+  ["no closure keeps its machine", () => house.oldClosures(), "OLD_CLOSURES"],
   ["no cast is forced", () => house.forcedCasts(), "FORCED_CASTS"],
   ["texts use the field's words", () => wordsLeft(), "REPLACED_WORDS"],
 ];
@@ -174,6 +175,13 @@ Deno.test("mutableModules() sees variables, tables that are written later, and s
 Deno.test("forcedCasts() sees `as unknown as`", () => {
   const text = "const a = b as unknown as C;\nconst d = e as unknown;";
   assertEquals(keys(planted(["lang/a.ts", text]).forcedCasts()), ["lang/a.ts C"]);
+});
+
+Deno.test("oldClosures() sees functions that are assigned, and getters of literals", () => {
+  const text = "a.b = () => 1;\nc[0] = function () {};\nconst d = { get e() { return 1; } };\n" +
+    "const f = () => 1;\na.b = f;\nclass G { h = () => 1; get i() { return 1; } }";
+  const found = planted(["runtime/a.ts", text], ["cli/a.ts", text]).oldClosures();
+  assertEquals(keys(found), ["runtime/a.ts a.b", "runtime/a.ts c[0]", "runtime/a.ts e"]);
 });
 
 Deno.test("replacedWords() sees words in sentences and in names, and none of the kernel's messages", () => {

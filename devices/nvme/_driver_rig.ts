@@ -96,7 +96,6 @@ export class DriverRig {
     });
     this.controller.interrupt = this.driver;
     this.controller.ledger = this.driver;
-    this.controller.interruptCpu = (vector) => this.driver.cpuOfVector(vector);
     const seen: MachineEvent[] = [];
     const stop = beforeReady === undefined
       ? () => {}

@@ -236,12 +236,7 @@ export const NVME: DeviceKind<typeof SETTINGS, NvmeDevice> = {
       nodes: settings.nodes,
       timeoutNs: settings.timeoutNs,
     });
-    controller.interrupt = timedInterrupts(
-      machine,
-      driver,
-      (vector) => controller.interruptCpu(vector),
-    );
-    controller.interruptCpu = (vector) => driver.cpuOfVector(vector);
+    controller.interrupt = timedInterrupts(machine, driver);
     controller.ledger = driver;
     bringUp(device, () => bringUpDisk(driver));
     const disk = new NvmeDisk(driver, settings.nomerges);
@@ -282,9 +277,10 @@ function unbindDriver(machine: Machine, controller: NvmeController, driver: Nvme
   const { name } = driver.dev;
   controller.resetFunction();
   driver.remove();
-  const raise = (vector: number) => machine.interrupts.raise(name, vector);
-  controller.interrupt = timedInterrupts(machine, { raise }, () => machine.cpu);
-  controller.interruptCpu = () => machine.cpu;
+  controller.interrupt = timedInterrupts(machine, {
+    raise: (vector) => machine.interrupts.raise(name, vector),
+    cpuOfVector: () => machine.cpu,
+  });
   controller.ledger = null;
 }
 

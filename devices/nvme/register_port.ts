@@ -25,4 +25,6 @@ export interface NvmeInterruptLine {
    * activity (language.md, Stepping).
    */
   raise(vector: number): void;
+  /** The CPU that a vector interrupts. */
+  cpuOfVector(vector: number): number;
 }

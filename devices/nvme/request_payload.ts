@@ -131,10 +131,11 @@ export class RequestPayload {
     const before = events.context.enterWork(request.device, request.request);
     if (events.tick(MEM_ALLOC)) events.emit(MEM_ALLOC, cost);
     events.context.leave(before);
-    request.releasePayload = () => {
+    const release = () => {
       pages.free(lent);
       if (events.tick(MEM_FREE)) events.emit(MEM_FREE, cost);
     };
+    request.releasePayload = release;
     return lent[0]!;
   }
 }

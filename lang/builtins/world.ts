@@ -168,9 +168,8 @@ class LabWorld implements World {
     const { machine } = this.lab;
     const counter = machine.countFaults();
     return {
-      get places() {
-        return counter.places.map(({ nth, point }) => ({ point: FAULT_POINTS[point]!.name, nth }));
-      },
+      places: () =>
+        counter.places.map(({ nth, point }) => ({ point: FAULT_POINTS[point]!.name, nth })),
       stop: () => machine.stopCountingFaults(counter),
     };
   }
@@ -202,15 +201,16 @@ export function buildWorld(config: LabConfig, options: WorldOptions): World {
 }
 
 /** All events so far: grows while the machine runs. */
-function allEvents(lab: Lab, recorder: EventRecorder): Trace {
-  return {
-    get events() {
-      return recorder.events;
-    },
-    get spanNs() {
-      return lab.machine.clock.latestNs;
-    },
-  };
+class AllEvents implements Trace {
+  constructor(readonly lab: Lab, readonly recorder: EventRecorder) {}
+
+  get events(): readonly MachineEvent[] {
+    return this.recorder.events;
+  }
+
+  get spanNs(): number {
+    return this.lab.machine.clock.latestNs;
+  }
 }
 
 function globalsOf(lab: Lab, recorder: EventRecorder): ReadonlyMap<string, Value> {
@@ -218,7 +218,7 @@ function globalsOf(lab: Lab, recorder: EventRecorder): ReadonlyMap<string, Value
     ["iommu", thing(IOMMU, lab.machine)],
     ["swiotlb", thing(SWIOTLB, lab.machine.swiotlb)],
     ["counters", thing(COUNTERS, lab.machine.events)],
-    ["events", thing(TRACE, allEvents(lab, recorder))],
+    ["events", thing(TRACE, new AllEvents(lab, recorder))],
   ]);
   for (const region of lab.config.regions) globals.set(region.name, thing(REGION, region));
   for (const node of allNodes(lab.config.pci)) {

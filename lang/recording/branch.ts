@@ -85,7 +85,9 @@ export class Branch {
   ) {
     this.#track = track;
     this.session = make(track.hooks);
-    track.isInput = (move) => this.session.moves[move]?.kind !== "step" && !this.#isStepping;
+    const isInput = (move: number) =>
+      this.session.moves[move]?.kind !== "step" && !this.#isStepping;
+    track.isInput = isInput;
   }
 
   #isStepping = false;
@@ -110,12 +112,13 @@ export class Branch {
     const { compiler, registry, resolution } = code;
     const known = { code: compiler.code, log: machine.log, statements: machine.statements };
     const reruns = new Reruns(known, (onVm) => this.session.rerun(onVm));
-    reruns.live = (): Seen => ({
+    const live = (): Seen => ({
       vm: this.session.vm,
       at: this.#track.notes!.end,
       frames: () => [],
       innermost: () => null,
     });
+    reruns.live = live;
     const { seed } = this.session.world.lab.machine.config;
     const place = "session:1:1";
     return new Recording({
@@ -182,7 +185,8 @@ export class Branch {
     const { output } = this.#track.notes!;
     const before = output.filter((line) => comparePositions(line.at, rest.at) < 0);
     const track = new Track(onLine, before);
-    track.isInput = (move) => this.session.moves[move]?.kind !== "step";
+    const isInput = (move: number) => this.session.moves[move]?.kind !== "step";
+    track.isInput = isInput;
     const { move, part } = rest;
     const origin = { branch: this, at: rest.at };
     return new Branch(name, origin, track, (hooks) => this.session.branch(move, part, hooks));

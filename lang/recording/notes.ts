@@ -22,7 +22,8 @@ export class RunNotes implements MarkListener {
     this.machine = vm.world.record();
     this.output = output;
     vm.marks = this;
-    vm.branches.onAside = (word) => this.asides.set(this.at.statement, word);
+    const noteAside = (word: AsideWord) => this.asides.set(this.at.statement, word);
+    vm.branches.onAside = noteAside;
   }
 
   /** The moment that the run has come to. */

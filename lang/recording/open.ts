@@ -120,12 +120,13 @@ export class OpenRun {
     keepOutermost(vm, run.functionIndex);
     const outermost = lastOutermost(recording);
     const frame = outermost === null ? null : { statement: outermost, fp: 0 };
-    recording.reruns.live = () => ({
+    const live = () => ({
       vm,
       at: last,
       frames: () => frame === null ? [] : [frame],
       innermost: () => frame,
     });
+    recording.reruns.live = live;
     recording.failure = reported(failure);
     this.isOver = true;
   }

@@ -106,10 +106,11 @@ export function sendTo(vm: Vm, request: AgainRequest, speak: () => void): void {
   vm.branches.know(request.known);
   if (!request.speaks) return;
   const { onBranch } = vm.branches;
-  vm.branches.onBranch = () => {
+  const speakFromHere = () => {
     onBranch();
     speak();
   };
+  vm.branches.onBranch = speakFromHere;
 }
 
 /** How a run begins: a function with its arguments, or a block. */

@@ -156,7 +156,8 @@ class BenchRun {
     for (const { functionIndex, perIteration, span } of this.bench.budgets) {
       const turns = perIteration ? this.#iterations : 1;
       const counted = (name: string) => (this.#counts[name] ?? 0) / turns;
-      machine.vm.budgetCount = (name) => numberValue(counted(name));
+      const budgetCount = (name: string) => numberValue(counted(name));
+      machine.vm.budgetCount = budgetCount;
       const failure = machine.run(functionIndex);
       if (failure !== null) {
         this.#failure = failure;

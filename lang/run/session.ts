@@ -89,7 +89,7 @@ export class Session {
       this.#state = this.#newState(null, this.#first);
       this.#repeat(this.#state, []);
     } else this.#state = this.#stateAt(from);
-    this.#state.onRest = (part) => onRest?.(this.#moves.length, part);
+    noteRests(this.#state, onRest, () => this.#moves.length);
     if (from !== null) this.#state.becomeLive(this.#runsOf(this.#state), onVm ?? null);
   }
 
@@ -104,11 +104,11 @@ export class Session {
     const whole = session.#moves[move];
     const isNew = whole?.kind === "input" && whole.prepared.newMachine;
     for (let index = first; index < move; index++) {
-      state.onRest = (done) => onRest?.(index, done);
+      noteRests(state, onRest, () => index);
       for (const _pause of state.again(this.#moves[index]!));
     }
     if (whole !== undefined && (part > 0 || isNew)) {
-      state.onRest = (done) => onRest?.(move, done);
+      noteRests(state, onRest, () => move);
       const cut: Move = whole.kind === "step"
         ? { ...whole, activities: part }
         : { ...whole, statements: part };
@@ -270,7 +270,7 @@ export class Session {
     const state = this.#newState({ known, skips: 0, request: null, onVm }, this.#first);
     const { onRest } = this.#options;
     this.#repeat(state, this.#moves, onRest);
-    state.onRest = (part) => onRest?.(this.#moves.length, part);
+    noteRests(state, onRest, () => this.#moves.length);
     state.becomeLive(this.#runsOf(state), onVm);
     this.#state = state;
   }
@@ -285,7 +285,7 @@ export class Session {
     state.vm;
     for (const [index, move] of moves.entries()) {
       if (state.ended) return;
-      state.onRest = (part) => onRest(index, part);
+      noteRests(state, onRest, () => index);
       // Without a pause it runs to the end of the move.
       for (const _pause of state.again(move));
     }
@@ -418,4 +418,10 @@ function unrunParts({ items }: FileNode, runsTests: boolean): UnrunPart[] {
         return [];
     }
   });
+}
+
+/** Has the parts of a move noted at which a run may rest. @param move Its number. */
+function noteRests(state: SessionState, onRest: SessionParts["onRest"], move: () => number): void {
+  const note = (part: number) => onRest?.(move(), part);
+  state.onRest = note;
 }

@@ -47,7 +47,7 @@ export interface FaultPlaceName {
 
 /** Notes every place where something could fail, until it is stopped. */
 export interface FaultCount {
-  readonly places: readonly FaultPlaceName[];
+  places(): readonly FaultPlaceName[];
   stop(): void;
 }
 

@@ -7,9 +7,8 @@
  * that number is how the second run knows where to turn off.
  */
 import type { LabConfig } from "../../devices/lab_config.ts";
-import type { MachineEvent } from "../../runtime/events.ts";
 import type { QuirkSet } from "../../runtime/kernels/quirks.ts";
-import type { FaultPlaceName, ResourceWatch } from "../values/world.ts";
+import type { FaultPlaceName } from "../values/world.ts";
 import { BRANCH_NAMES, type BranchOutcome } from "../values/branch_outcome.ts";
 import {
   type ComparedMachine,
@@ -26,9 +25,9 @@ import { MACHINE_BYTES, MACHINE_STEPS } from "../values/limits.ts";
 import { ScriptError } from "../values/script_error.ts";
 import { refuseForeign } from "./foreign_things.ts";
 import { Closure, ListValue, RecordValue, type Value } from "../values/value.ts";
-import type { Leak } from "../../runtime/held_resources.ts";
 import { BranchEnded, type Control } from "./control.ts";
-import { tooMuchMemory, wantAllEvents } from "./mistakes.ts";
+import { tooMuchMemory } from "./mistakes.ts";
+import { type Branch, SideOutcome } from "./side_outcome.ts";
 
 /** A turn off the main way: at which branching, and which way. */
 export interface Goal {
@@ -103,17 +102,6 @@ export interface SideRun extends
   /** Where the next instruction stands in the source. */
   readonly span: Span;
   readonly branches: Branches;
-}
-
-/** A branch that has begun. */
-export interface Branch {
-  readonly seq: number;
-  readonly startNs: number;
-  readonly assertions: number;
-  readonly counts: readonly number[];
-  readonly watch: ResourceWatch;
-  /** The error that ended it. */
-  raised: Raised | null;
 }
 
 export class Branches {
@@ -306,34 +294,10 @@ export class Branches {
   }
 
   outcomeOf(side: SideRun, settings: readonly MachineSetting[]): BranchOutcome {
-    const { raised, counts, seq, startNs, watch } = side.branches.branch!;
-    const { recorder } = side.world;
-    let events: readonly MachineEvent[] | null = null;
-    let leaks: readonly Leak[] | null = null;
     this.vm.holdMemory(MACHINE_BYTES + side.world.budget.usedBytes);
-    return {
-      settings,
-      world: side.world,
-      raised,
-      missing: side.failure?.diagnostic.message ?? null,
-      // More may have happened than is kept: who only counts does not mind.
-      get events() {
-        wantAllEvents(recorder);
-        return events ??= recorder.after(seq);
-      },
-      get memoryBytes() {
-        return watch.takenBytes;
-      },
-      counts: new Map(
-        this.vm.registry.eventNames.map((name, index) =>
-          [name, side.world.count(name) - counts[index]!] as const
-        ).filter(([, count]) => count > 0),
-      ),
-      durationNs: side.world.nowNs() - startNs,
-      get leaks() {
-        return leaks ??= watch.leaks();
-      },
-    };
+    const missing = side.failure?.diagnostic.message ?? null;
+    const { eventNames } = this.vm.registry;
+    return new SideOutcome(side.world, side.branches.branch!, { missing, settings }, eventNames);
   }
 
   wantRuns(word: string): Runs {

@@ -55,7 +55,8 @@ export class HeldValues {
   #countedBytes = 0;
 
   constructor(readonly budget: HostBudget, readonly holder: ValueHolder) {
-    budget.onFull = () => this.#count();
+    const count = () => this.#count();
+    budget.onFull = count;
   }
 
   keepWhile<T>(items: readonly Value[], make: () => T): T {

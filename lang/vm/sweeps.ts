@@ -108,7 +108,7 @@ export class Sweeps {
     const left = scope.watch.leaks();
     if (left.length > 0) throw this.#leaked(info, null, left, this.vm);
     if (scope.passing) return;
-    const { places } = scope.count;
+    const places = scope.count.places();
     const leaking: LeakingRun[] = [];
     const reported = new Map<string, SweepIncident>();
     const sayReports = () => this.incidents.push(...reported.values());

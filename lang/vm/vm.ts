@@ -115,7 +115,8 @@ export class Vm implements LoopVm, SideRun {
     this.#output = output;
     this.steps = limits.steps;
     this.#budget = world.budget;
-    this.#budget.onLook = () => this.#look();
+    const look = () => this.#look();
+    this.#budget.onLook = look;
     this.#held = new HeldValues(this.#budget, this);
     this.frames = new Int32Array(FRAME_NUMBERS * (limits.depth + 2));
   }

@@ -105,8 +105,7 @@ export class IommuDomain implements FlushQueueOwner {
     this.granuleBytes = options.table.granuleBytes;
     this.#inverseGranule = 1 / this.granuleBytes;
     this.#granuleMask = this.granuleBytes - 1;
-    this.table.outOfMemory = () =>
-      platform.faults !== null && platform.faults.errnoAt(FAULT["page_table.alloc"]) !== 0;
+    this.table.outOfMemory = failingTables(platform);
     this.cachingMode = options.cachingMode;
     this.reserved = options.reserved;
     this.iova = new IovaAllocator({
@@ -491,4 +490,9 @@ export class IommuDomain implements FlushQueueOwner {
       });
     }
   }
+}
+
+/** Whether no page can be had for a table: an armed fault says so. */
+function failingTables(platform: Platform): () => boolean {
+  return () => platform.faults !== null && platform.faults.errnoAt(FAULT["page_table.alloc"]) !== 0;
 }

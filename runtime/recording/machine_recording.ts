@@ -90,14 +90,18 @@ export class MachineRecording extends KeptMachine {
       table.spec.read?.(machine, (row) => table.begin(0, row));
     }
     const stopKeeping = machine.events.keepIn(this);
-    machine.onActivity = () => this.activities.note(this.log.count);
+    const noteActivity = () => this.activities.note(this.log.count);
+    machine.onActivity = noteActivity;
     const { memory } = machine;
-    memory.onWrite = (phys, sizeBytes) => this.#noteWrite(machine, phys, sizeBytes);
-    this.#stop = () => {
+    const noteWrite = (phys: number, sizeBytes: number) =>
+      this.#noteWrite(machine, phys, sizeBytes);
+    memory.onWrite = noteWrite;
+    const stop = () => {
       memory.onWrite = null;
       machine.onActivity = null;
       stopKeeping();
     };
+    this.#stop = stop;
   }
 
   #noteWrite({ cpu, memory }: Machine, phys: number, sizeBytes: number): void {

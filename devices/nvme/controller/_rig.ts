@@ -122,6 +122,8 @@ export class Rig {
   readonly media: Media;
   readonly controller: NvmeController;
   readonly interrupts: number[] = [];
+  /** The CPU that a vector interrupts. */
+  cpuOfVector: (vector: number) => number = () => 0;
   readonly ioDepth: number;
   readonly #tails: number[] = [0, 0];
   readonly #heads: number[] = [0, 0];
@@ -159,7 +161,10 @@ export class Rig {
         shadowDoorbells: options.shadowDoorbells ?? false,
       },
     });
-    this.controller.interrupt = { raise: (vector) => this.interrupts.push(vector) };
+    this.controller.interrupt = {
+      raise: (vector) => this.interrupts.push(vector),
+      cpuOfVector: (vector) => this.cpuOfVector(vector),
+    };
     this.memory.bytes.fill(0, 0, 0x10000);
     this.enable();
     this.#hasIo = !options.adminOnly;

@@ -77,7 +77,7 @@ Deno.test("an interrupt that is lost leaves its completion, one by one and coale
 
 Deno.test("an interrupt of several commands is the device's, and no request's", () => {
   const rig = new Rig();
-  rig.controller.interruptCpu = (vector) => vector + 6;
+  rig.cpuOfVector = (vector) => vector + 6;
   rig.controller.ledger = { requestOf: (_queue, cid) => cid };
   rig.admin({ opcode: 0x09, dwords: { 10: 0x08, 11: 0x0101 } });
   const [interrupt, ...more] = rig.record(["irq"], () => {

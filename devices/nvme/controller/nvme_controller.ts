@@ -124,8 +124,6 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
   readonly settings: ControllerSettings;
   /** Where interrupts go; without one they go nowhere. */
   interrupt: NvmeInterruptLine | null = null;
-  /** The CPU that a vector interrupts; only the `irq` event says it. */
-  interruptCpu: (vector: number) => number = () => 0;
   /** Which request a command serves; only events say it. */
   ledger: CommandLedger | null = null;
 
@@ -442,17 +440,20 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     if (events.tick(NVME_COMPLETE)) {
       events.emit(NVME_COMPLETE, { queue: queue.id, cid: commandId, status });
     }
-    if (target.vector < 0) return;
+    const { vector } = target;
+    if (vector < 0) return;
     if (this.#coalesces && queue.id !== 0) {
       this.#coalescing.posted(target);
       return;
     }
     const { faults } = this.#machine;
     if (faults !== null && faults.errnoAt(INTERRUPT) !== 0) return;
-    if (events.tick(IRQ)) {
-      events.emit(IRQ, { vector: target.vector, cpu: this.interruptCpu(target.vector) });
-    }
-    this.interrupt?.raise(target.vector);
+    if (events.tick(IRQ)) events.emit(IRQ, { vector, cpu: this.#cpuOf(vector) });
+    this.interrupt?.raise(vector);
+  }
+
+  #cpuOf(vector: number): number {
+    return this.interrupt?.cpuOfVector(vector) ?? 0;
   }
 
   /**
@@ -466,7 +467,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     const context = this.#context;
     const device = context.enterDevice(this.#host.dev.name);
     const request = context.enterRequest(null);
-    if (events.tick(IRQ)) events.emit(IRQ, { vector, cpu: this.interruptCpu(vector) });
+    if (events.tick(IRQ)) events.emit(IRQ, { vector, cpu: this.#cpuOf(vector) });
     this.interrupt?.raise(vector);
     context.leaveRequest(request);
     context.leaveDevice(device);

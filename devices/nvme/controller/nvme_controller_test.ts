@@ -312,7 +312,7 @@ Deno.test("a command that cannot be fetched, or completed, is fatal until the ne
 
 Deno.test("a read's events come in order: fetch, walk, data, complete, irq", () => {
   const rig = new Rig();
-  rig.controller.interruptCpu = (vector) => vector + 4;
+  rig.cpuOfVector = (vector) => vector + 4;
   rig.controller.ledger = { requestOf: (queue, cid) => queue * 1000 + cid };
   rig.memory.putU64(0x9000, 0x20_0000);
   rig.memory.putU64(0x9008, 0x21_0000);

@@ -236,6 +236,7 @@ function answerWith(rig: DriverRig, status: () => number): void {
       rig.machine.memory.writeU32(at, (entry & 0x1_ffff) + status() * 0x2_0000);
       rig.driver.raise(vector);
     },
+    cpuOfVector: (vector) => rig.driver.cpuOfVector(vector),
   };
 }
 

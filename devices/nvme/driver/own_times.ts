@@ -16,13 +16,13 @@ export type EndOfRequest = (request: NvmeRequest) => void;
 export function timedInterrupts(
   { clock, timed }: Machine,
   line: NvmeInterruptLine,
-  cpuOf: (vector: number) => number,
 ): NvmeInterruptLine {
   if (!timed) return line;
   return {
+    cpuOfVector: (vector) => line.cpuOfVector(vector),
     raise(vector) {
       if (clock.own === null) return line.raise(vector);
-      const outer = clock.own.interrupt(cpuOf(vector));
+      const outer = clock.own.interrupt(line.cpuOfVector(vector));
       line.raise(vector);
       clock.own.leave(outer);
     },

@@ -2,6 +2,7 @@
 import { rerun } from "../../run/again.ts";
 import { type FailureReport } from "../../run/report.ts";
 import { reportFailure } from "../../run/tally.ts";
+import type { Branches } from "../../vm/branches.ts";
 import type { AsideWord, Code } from "../../vm/code.ts";
 import type { Failure } from "../../vm/failure.ts";
 import type { Vm } from "../../vm/vm.ts";
@@ -36,14 +37,15 @@ export class SideKeeper {
   readonly onVm = (vm: Vm): void => {
     const notes = new RunNotes(vm);
     const kept = { vm, notes, sides: this.follow(vm, notes), begin: START };
-    vm.branches.onBranch = () => kept.begin = notes.at;
+    const begin = () => kept.begin = notes.at;
+    vm.branches.onBranch = begin;
     this.#kept.set(vm, kept);
   };
 
   /** Keeps the sides of the run that is noted there, the first ones. */
   follow(vm: Vm, notes: RunNotes): readonly RecordedSide[] {
     const sides: RecordedSide[] = [];
-    vm.branches.onSide = (run, word, label) => {
+    const keep: Branches["onSide"] = (run, word, label) => {
       const own = this.#kept.get(run);
       if (own === undefined) return;
       own.notes.stop();
@@ -55,6 +57,7 @@ export class SideKeeper {
       const begin = word === "compare" ? own.begin : at;
       sides.push({ at, begin, statement: at.statement, word, label, open: () => recording });
     };
+    vm.branches.onSide = keep;
     return sides;
   }
 

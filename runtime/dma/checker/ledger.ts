@@ -37,7 +37,7 @@ export interface CheckedPlatform extends Platform {
 
 export class Ledger {
   readonly platform: CheckedPlatform;
-  readonly table = new RecordTable();
+  readonly table = new RecordTable(() => this.#forgetExcused());
   readonly ended = new EndedMappings();
   readonly rules: DebugRules;
   /** What the kernel's own counter of errors would say. @see behaviour/dma.md 8.1 (error_count) */
@@ -55,7 +55,6 @@ export class Ledger {
     this.platform = platform;
     this.rules = platform.kernel.strategies.dma.debug;
     this.#alignsToLines = platform.iommuModel.alignsToCacheLines;
-    this.table.reclaim = () => this.#forgetExcused();
   }
 
   /** What is kept of a device. */

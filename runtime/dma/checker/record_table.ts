@@ -96,8 +96,6 @@ export class RecordTable {
   serial: Uint32Array<ArrayBuffer>;
   /** Serial number of the record made last. */
   lastSerial = 0;
-  /** Called when no row is left; returns how many it could give up. */
-  reclaim: () => number = () => 0;
 
   #site: Int32Array<ArrayBuffer>;
   #flags: Uint32Array<ArrayBuffer>;
@@ -111,7 +109,8 @@ export class RecordTable {
   readonly #bitsInUse = new Uint8Array(BLOCK_BITS);
   #bits = 0;
 
-  constructor() {
+  /** @param reclaim Called when no row is left; returns how many it could give up. */
+  constructor(private readonly reclaim: () => number = () => 0) {
     this.dma = new Float64Array(FIRST_CAPACITY);
     this.phys = new Float64Array(FIRST_CAPACITY);
     this.sizeBytes = new Float64Array(FIRST_CAPACITY);

@@ -106,16 +106,15 @@ Deno.test("rows are used again, and the table grows only when all are taken", ()
 });
 
 Deno.test("reclaim() is asked before the table grows, and believed when it frees enough", () => {
-  const table = new RecordTable();
-  const { capacity } = table;
   const live: number[] = [];
   let asked = 0;
-  table.reclaim = () => {
+  const table = new RecordTable(() => {
     asked++;
     const count = live.length;
     for (const record of live.splice(0)) table.remove(record);
     return count;
-  };
+  });
+  const { capacity } = table;
   for (let index = 0; index < 3 * capacity; index++) live.push(add(table, index, 64));
   assertEquals([asked, table.capacity], [2, capacity]);
 });

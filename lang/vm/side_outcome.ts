@@ -1,0 +1,61 @@
+/** What became of a block on a machine of its own, once its run has ended. */
+import type { MachineEvent } from "../../runtime/events.ts";
+import type { Leak } from "../../runtime/held_resources.ts";
+import type { BranchOutcome } from "../values/branch_outcome.ts";
+import type { MachineSetting } from "../values/machine_variant.ts";
+import type { Raised } from "../values/raised_error.ts";
+import type { ResourceWatch, World } from "../values/world.ts";
+import { wantAllEvents } from "./mistakes.ts";
+
+/** A branch that has begun. */
+export interface Branch {
+  readonly seq: number;
+  readonly startNs: number;
+  readonly assertions: number;
+  readonly counts: readonly number[];
+  readonly watch: ResourceWatch;
+  /** The error that ended it. */
+  raised: Raised | null;
+}
+
+export class SideOutcome implements BranchOutcome {
+  readonly raised: Raised | null;
+  readonly missing: string | null;
+  readonly settings: readonly MachineSetting[];
+  readonly counts: ReadonlyMap<string, number>;
+  readonly durationNs: number;
+  #events: readonly MachineEvent[] | null = null;
+  #leaks: readonly Leak[] | null = null;
+
+  /** @param eventNames All there are, in the order of the branch's counts. */
+  constructor(
+    readonly world: World,
+    readonly branch: Branch,
+    { missing, settings }: Pick<BranchOutcome, "missing" | "settings">,
+    eventNames: readonly string[],
+  ) {
+    this.raised = branch.raised;
+    this.missing = missing;
+    this.settings = settings;
+    this.counts = new Map(
+      eventNames.map((name, index) => [name, world.count(name) - branch.counts[index]!] as const)
+        .filter(([, count]) => count > 0),
+    );
+    this.durationNs = world.nowNs() - branch.startNs;
+  }
+
+  get events(): readonly MachineEvent[] {
+    const { recorder } = this.world;
+    // More may have happened than is kept: who only counts does not mind.
+    wantAllEvents(recorder);
+    return this.#events ??= recorder.after(this.branch.seq);
+  }
+
+  get memoryBytes(): number {
+    return this.branch.watch.takenBytes;
+  }
+
+  get leaks(): readonly Leak[] {
+    return this.#leaks ??= this.branch.watch.leaks();
+  }
+}
