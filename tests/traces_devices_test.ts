@@ -3,23 +3,36 @@ import { assert, assertEquals } from "@std/assert";
 import { checkJson } from "../instruments/traces/ledger/check_report.ts";
 import { LogPass, TraceCheck } from "../instruments/traces/ledger/trace_check.ts";
 import { TraceLine } from "../instruments/traces/line/trace_line.ts";
-import { DeviceUses, PowersOfTwo } from "../instruments/traces/usage/device_use.ts";
-import { useLines, usesJson } from "../instruments/traces/usage/use_report.ts";
+import { IovaSpace } from "../instruments/traces/usage/iova_space.ts";
+import { PowersOfTwo } from "../instruments/traces/usage/powers_of_two.ts";
+import { TracedUse } from "../instruments/traces/usage/traced_use.ts";
+import { UsePage } from "../instruments/traces/usage/use_page.ts";
+import {
+  restLines,
+  traceJson,
+  useLines,
+  usesJson,
+} from "../instruments/traces/usage/use_report.ts";
 import { readGolden, runsOf } from "./golden_traces.ts";
 
 function usesOf(lines: readonly string[]) {
   const log = new LogPass();
   log.end();
   const check = new TraceCheck(log);
-  const uses = new DeviceUses();
+  const use = new TracedUse();
   const line = new TraceLine();
   let seconds = 0;
-  check.ledger.recorder = (step) => uses.take(step, seconds);
+  check.ledger.recorder = (step) => use.take(step, seconds);
   lines.forEach((text, index) => {
-    if (line.read(text) === "event") seconds = line.seconds;
+    if (line.read(text) === "event") {
+      seconds = line.seconds;
+      use.event(line, index + 1);
+    } else use.other(text);
     check.push(text, index + 1);
   });
-  return { uses, balance: checkJson(check, log, check.end()).balance };
+  const result = check.end();
+  use.end();
+  return { use, uses: use.devices, balance: checkJson(check, log, result).balance };
 }
 
 Deno.test("of every capture the devices' maps are those of the ledger's balance", async () => {
@@ -37,15 +50,25 @@ Deno.test("of every capture the devices' maps are those of the ledger's balance"
       devices++;
       // A two-step range of a known device is counted here too, and not in the balance.
       const sum = (counts: Iterable<number>) => [...counts].reduce((a, b) => a + b, 0);
+      const counts = (tallies: typeof use.callers) =>
+        [...tallies.values()].map(({ count }) => count);
       const twoStep = [...use.callers].filter(([caller]) => caller.startsWith("two_step "));
-      const own = use.maps - sum(twoStep.map(([, count]) => count));
+      const own = use.maps - sum(twoStep.map(([, { count }]) => count));
       assert(own <= births && own >= births - uncertain, `${run} ${name}: ${own} of ${births}`);
-      assertEquals(sum(use.directions.values()), use.maps);
-      assertEquals(sum(use.callers.values()), use.maps);
+      assertEquals(sum(counts(use.directions)), use.maps);
+      assertEquals(sum(counts(use.callers)), use.maps);
       assertEquals(use.sizesBytes.count, use.maps);
       assertEquals(use.lifetimesUs.count, use.unmaps);
       assertEquals(use.live, use.maps - use.unmaps);
       assert(use.peakBytes >= use.liveBytes && use.peakLive >= use.live);
+      const intervals = use.overTime.intervals.map(([, interval]) => interval);
+      assertEquals(sum(intervals.map(({ maps }) => maps)), use.maps);
+      assertEquals(Math.max(...intervals.map((each) => each.mostLiveBytes)), use.peakBytes);
+      assertEquals(intervals.at(-1)!.liveBytes, use.liveBytes);
+      assert(intervals.length > 0 && intervals.length <= 256);
+      for (const { space } of intervals) {
+        assert(space === null || space.mappedBytes <= space.extentBytes, `${run} ${name}`);
+      }
       assert(use.liveBytes >= 0 && use.peakBouncedBytes <= use.peakBytes);
     }
     assert(useLines(uses, 1).length > 0 && Object.keys(usesJson(uses, 1)).length > 0);
@@ -88,4 +111,109 @@ Deno.test("a percentile by powers of two is never below the true one, nor above 
     const found = powers.percentile(percent);
     assert(found >= right && found <= 2 * right, `${percent}: ${found} for ${right}`);
   }
+});
+
+Deno.test("the pieces and the extent of IOVA space are those of a map of pages", () => {
+  const space = new IovaSpace();
+  const live: number[] = [];
+  const pages = new Set<number>();
+  for (let step = 0; step < 400; step++) {
+    const at = step * 7919 % 97;
+    const isLive = pages.has(at);
+    if (isLive) live.splice(live.indexOf(at), 1);
+    else live.push(at);
+    if (isLive) pages.delete(at);
+    else pages.add(at);
+    space.change(4096 * at, 4096 * (at + 1), isLive ? -1 : 1);
+    const pieces = live.filter((page) => !pages.has(page - 1)).length;
+    const extent = live.length === 0 ? 0 : Math.max(...live) + 1 - Math.min(...live);
+    const expected = { mappedBytes: 4096 * pages.size, pieces, extentBytes: 4096 * extent };
+    assertEquals(space.use, expected, `step ${step}`);
+  }
+});
+
+async function linesOf(run: string): Promise<string[]> {
+  return (await readGolden(`real/${run}.trace.txt.gz`))!.split("\n");
+}
+
+Deno.test("in lazy mode each unmap waits for the next flush of its domain, in strict mode none waits", async () => {
+  const lines = await linesOf("612-lazy-2cpu");
+  const { uses } = usesOf(lines);
+  // Which domain is whose follows from the lines: no other device has anything to flush by then.
+  const domains = { "0000:00:04.0": 4, "0000:00:05.0": 5, "0000:00:06.0": 6, "0000:00:07.0": 7 };
+  for (const [device, domain] of Object.entries(domains)) {
+    const { waiting, windowsUs } = uses.flushes.devices.get(device)!;
+    const seconds = (text: string) => Number(/ (\d+\.\d+): /.exec(text)![1]);
+    const [from, to] = windowsUs.mostLines;
+    assert(lines[from! - 1]!.includes(`unmap`) && lines[from! - 1]!.includes(device));
+    assert(lines[to! - 1]!.includes(`qi_submit: iotlb_inv dmar0: 0x${domain}00e2`), lines[to! - 1]);
+    const passed = 1e6 * (seconds(lines[to! - 1]!) - seconds(lines[from! - 1]!));
+    assert(Math.abs(passed - windowsUs.most) < 1, device);
+    assertEquals(windowsUs.count + waiting.length, uses.devices.get(device)!.unmaps, device);
+  }
+  const strict = usesOf(await linesOf("deb-7.2-strict.a")).uses;
+  assert(strict.devices.get("0000:00:04.0")!.unmaps > 100 && !strict.flushes.isLazy);
+  assert([...strict.flushes.devices.values()].every(({ waiting }) => waiting.length === 0));
+});
+
+Deno.test("without NVMe's lines requests of the block layer have the mappings of their bytes", async () => {
+  const lines = await linesOf("72-bounce-full");
+  const { use } = usesOf(lines);
+  const { requests, untied_requests: untied } = traceJson(use, 1);
+  assertEquals([requests.length, untied], [10, 1]);
+  for (const { bytes, line, map_lines: maps } of requests) {
+    assert(lines[line - 1]!.includes("block_rq_issue:"));
+    const size = parseInt(/ sizes=\{0x([0-9a-f]+)\}/.exec(lines[maps[0]! - 1]!)![1]!, 16);
+    assertEquals([maps.length, size], [1, bytes]);
+    assert(lines[line - 1]!.includes(` ${bytes} () `), `${bytes}`);
+  }
+  // Five captures have no line of a request: that is said.
+  const said = restLines(usesOf(await linesOf("72-scalable-faults")).use);
+  assertEquals(said, ["requests: the trace has no nvme:* or block:* events with data"]);
+});
+
+const AT = (seconds: number, event: string) =>
+  `  fio-7  [000] .....  ${seconds.toFixed(6)}: ${event}`;
+const MAP =
+  "dma_map_phys: 0000:00:05.0 dir=TO_DEVICE dma_addr=100000 size=512 phys_addr=100000 attrs=";
+
+Deno.test("calls of which both ends are probed have their cost and caller, with interrupts between", () => {
+  const { use } = usesOf([
+    AT(1, "p_map: (dma_map_phys+0x0/0x120)"),
+    AT(1.000001, "p_map: (dma_map_phys+0x0/0x120) size=512"),
+    AT(1.000003, "r_map: (e1000_rx+0x8c/0x210 <- dma_map_phys) arg1=0x1"),
+    AT(1.000009, "r_map: (nvme_map_data+0x8c/0x210 [nvme] <- dma_map_phys)"),
+    AT(2, "r_map: (nvme_map_data+0x8c/0x210 <- dma_map_phys)"),
+  ]);
+  const { dma_map_phys: calls } = traceJson(use, 1).calls_ns;
+  assertEquals([calls!.count, calls!.most], [2, 9000]);
+  assertEquals(calls!.callers, { e1000_rx: 1, nvme_map_data: 1 });
+});
+
+Deno.test("with stacks in the trace a mapping's caller is the function outside of the DMA API", () => {
+  const { uses } = usesOf([
+    AT(1, MAP),
+    AT(1, "<stack trace>"),
+    " => trace_event_raw_event_dma_map",
+    " => dma_map_phys",
+    " => nvme_map_data",
+    " => nvme_queue_rq",
+    AT(2, MAP.replaceAll("100000", "200000")),
+  ]);
+  const { callers } = usesJson(uses, 1)["0000:00:05.0"]!;
+  assertEquals(callers, { "map in nvme_map_data": 1, "map by fio": 1 });
+});
+
+Deno.test("each point of the page leads to lines of the trace, and nothing in it is of elsewhere", async () => {
+  const lines = await linesOf("612-lazy-2cpu");
+  lines.push(AT(20, MAP.replace("0000:00:05.0", "<b>")));
+  const page = new UsePage(usesOf(lines).use, 17, "a <b>");
+  const html = page.html(new Map([...page.lines].map((line) => [line, lines[line - 1]!])));
+  const ids = new Set([...html.matchAll(/<dt id="(p\d+)">/g)].map(([, id]) => id));
+  const links = [...html.matchAll(/href="#(p\d+)"/g)].map(([, id]) => id!);
+  assert(links.length > 500 && links.every((id) => ids.has(id)));
+  for (const [, line, text] of html.matchAll(/<dd><code>(\d+): (.*?)<\/code>/g)) {
+    assertEquals(text, lines[Number(line) - 1]!.replaceAll("<", "&lt;").replaceAll(">", "&gt;"));
+  }
+  assert(!/<script|<b>|https?:/.test(html));
 });

@@ -58,6 +58,10 @@ export const TRACE = command({
       kind: "flag",
       doc: "for summary: every event with its file and line, one JSON object per line",
     },
+    html: {
+      kind: "flag",
+      doc: "for devices: one HTML page with plots, each point of which leads to its lines",
+    },
     keep: {
       kind: "integer",
       placeholder: "SECONDS",
@@ -79,6 +83,10 @@ export const TRACE = command({
     { line: "trace check trace.txt.gz dmesg.txt", doc: "mapping errors and the calls responsible" },
     { line: "trace check --json trace.txt", doc: "the same for programs" },
     { line: "trace devices trace.txt.gz", doc: "what each device maps, how often and how long" },
+    {
+      line: "trace devices --html trace.txt.gz > devices.html",
+      doc: "the same over time, as plots",
+    },
     {
       line: "trace compare before.txt after.txt",
       doc: "what a patch or a release maps differently",
@@ -110,7 +118,7 @@ export const TRACE = command({
     }
     if (action === "devices") {
       const { runDevices } = await import("../trace/devices.ts");
-      return runDevices(paths, options.json, screen);
+      return runDevices(paths, { asJson: options.json, asHtml: options.html }, screen);
     }
     if (action === "compare") {
       const { runCompare } = await import("../trace/compare.ts");

@@ -20,7 +20,9 @@ export async function runCompare(
     const json = comparisonJson(before.use, after.use, [before.seconds, after.seconds]);
     if (asJson) screen.out(`${printableJson(json, 0)}\n`);
     else {
-      for (const line of comparisonLines(json, [before.name, after.name])) screen.out(`${line}\n`);
+      for (const line of comparisonLines(json, [before.trace.name, after.trace.name])) {
+        screen.out(`${line}\n`);
+      }
     }
     return HELD;
   } catch (error) {

@@ -1,50 +1,73 @@
 /** `dmalab trace devices`: what each device of a trace maps. */
 import { TraceCheck } from "../../instruments/traces/ledger/trace_check.ts";
 import { TraceLine } from "../../instruments/traces/line/trace_line.ts";
-import { requestsJson, TracedUse } from "../../instruments/traces/usage/trace_compare.ts";
-import { useLines, usesJson } from "../../instruments/traces/usage/use_report.ts";
+import { TracedUse } from "../../instruments/traces/usage/traced_use.ts";
+import { restLines, traceJson, useLines } from "../../instruments/traces/usage/use_report.ts";
+import { UsePage } from "../../instruments/traces/usage/use_page.ts";
 import { printableJson } from "../../lang/diagnostics/display_width.ts";
 import { type ExitCode, HELD } from "../exit_code.ts";
 import { refuse, type Screen } from "../screen.ts";
 import { openTrace } from "./check.ts";
-import { UnreadableFile } from "./read_lines.ts";
+import { type LineSource, UnreadableFile } from "./read_lines.ts";
 
 /** What a trace maps, and how long it is. @throws {UnreadableFile} */
 export async function useOf(paths: readonly string[]) {
   const { log, trace } = await openTrace(paths);
   const check = new TraceCheck(log);
   const use = new TracedUse();
+  use.devices.facts = log.facts;
   const line = new TraceLine();
   let seconds = 0;
   check.ledger.recorder = (step) => use.take(step, seconds);
   await trace.each((text, number) => {
-    if (line.read(text) === "event") seconds = line.seconds;
+    if (line.read(text) === "event") {
+      seconds = line.seconds;
+      use.event(line, number);
+    } else use.other(text);
     check.push(text, number);
   });
   check.end();
+  use.end();
   if (use.devices.devices.size === 0) {
     throw new UnreadableFile(
       `"${trace.name}" has no mapping of a device: expected dma:* events, or iommu:* beside nvme:*`,
     );
   }
   const { firstSeconds, lastSeconds } = check.ledger.edges;
-  return { use, seconds: firstSeconds === null ? 0 : lastSeconds - firstSeconds, name: trace.name };
+  return { use, seconds: firstSeconds === null ? 0 : lastSeconds - firstSeconds, trace };
+}
+
+/** How it is printed. */
+export interface DevicesForm {
+  readonly asJson: boolean;
+  readonly asHtml: boolean;
 }
 
 export async function runDevices(
   paths: readonly string[],
-  asJson: boolean,
+  { asHtml, asJson }: DevicesForm,
   screen: Screen,
 ): Promise<ExitCode> {
   try {
-    const { seconds, use } = await useOf(paths);
-    if (asJson) {
-      const devices = usesJson(use.devices, seconds);
-      screen.out(`${printableJson({ seconds, devices, requests: requestsJson(use) }, 0)}\n`);
-    } else for (const text of useLines(use.devices, seconds)) screen.out(`${text}\n`);
+    const { seconds, trace, use } = await useOf(paths);
+    if (asHtml) screen.out(await pageOf(new UsePage(use, seconds, trace.name), trace));
+    else if (asJson) screen.out(`${printableJson(traceJson(use, seconds), 0)}\n`);
+    else {
+      const lines = [...useLines(use.devices, seconds), ...restLines(use)];
+      for (const text of lines) screen.out(`${text}\n`);
+    }
     return HELD;
   } catch (error) {
     if (error instanceof UnreadableFile) return refuse(error.message, screen);
     throw error;
   }
+}
+
+/** Its lines are known only when all has been read: they are read once more. */
+async function pageOf(page: UsePage, trace: LineSource): Promise<string> {
+  const texts = new Map<number, string>();
+  await trace.each((text, number) => {
+    if (page.lines.has(number)) texts.set(number, text.trim());
+  });
+  return page.html(texts);
 }

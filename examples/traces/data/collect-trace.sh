@@ -4,7 +4,7 @@
 #   sh collect-trace.sh [-d DEVICE] [-e "SYSTEM…"] [-m MIB] [-f] [-y] [SECONDS]
 #
 #   -d DEVICE   DMA API events of this device only, such as 0000:01:00.0 (iommu:* name no device)
-#   -e SYSTEMS  systems of events; "dma iommu nvme block swiotlb" by default
+#   -e SYSTEMS  systems of events; "dma iommu nvme block swiotlb" by default; intel_iommu adds flushes
 #   -m MIB      memory for all CPUs together, 64 by default; the oldest events are overwritten
 #   -f          flight recorder: ends at the first IOMMU fault in the kernel's log, or after SECONDS
 #   -y          packs without asking
@@ -149,7 +149,7 @@ T='(\[ *[0-9]+\.[0-9]+\] )?'
 sed -nE "$(
   cat <<RULES
 /^# *entries-in-buffer|^#+ CPU [0-9]+ buffer started|^CPU:[0-9]+ \[LOST/p
-/: (dma_|nvme_|block_|swiotlb_bounced: |map: IOMMU: |unmap: IOMMU: |io_page_fault: |(attach|add|remove)_device_|tracing_mark_write: dmalab-mark )/!d
+/: (dma_|nvme_|block_|swiotlb_bounced: |map: IOMMU: |unmap: IOMMU: |io_page_fault: |qi_submit: |(attach|add|remove)_device_|tracing_mark_write: dmalab-mark )/!d
 s/^ *<idle>-([0-9]+ +(\([ 0-9-]+\) +)?\[[0-9]+\] )/  idle-\1/
 s/^ *kworker.*-([0-9]+ +(\([ 0-9-]+\) +)?\[[0-9]+\] )/  kworker-\1/
 /^  (idle|kworker)-/!s/^.*-([0-9]+ +(\([ 0-9-]+\) +)?\[[0-9]+\] )/  task-\1/

@@ -1,37 +1,78 @@
 /**
- * What each device of a trace maps: how much, how often, how long, by which tasks.
+ * What each device of a trace maps: how much, how often, how long, by which callers, and how that
+ * changes over time.
  *
  * Nothing is kept for a mapping that is unmapped.
  */
-import type { TracedMapping } from "../ledger/traced_mapping.ts";
-import { modeOf } from "../ledger/traced_mapping.ts";
+import type { MachineFacts } from "../ledger/machine_facts.ts";
+import { modeOf, pageEnd, pageOf, type TracedMapping } from "../ledger/traced_mapping.ts";
+import type { FlushEvent } from "../line/flush_event.ts";
 import { isMappingStep, type Step } from "../script/recorder.ts";
+import { FlushWindows } from "./flush_windows.ts";
+import { IovaSpace, type SpaceUse } from "./iova_space.ts";
+import { PowersOfTwo } from "./powers_of_two.ts";
+import { TimeSeries } from "./time_series.ts";
 
 const US_PER_S = 1e6;
-/** Tasks beyond this number are counted together. */
-const MOST_TASKS = 1000;
-const OTHER_TASKS = "other tasks";
+/** Callers beyond this number are counted together. */
+const MOST_CALLERS = 1000;
+const OTHER_CALLERS = "others";
+/** Steps that wait until those of earlier lines have come: a two-step range is known at its unmap. */
+const MOST_WAITING = 1 << 14;
 
-/** A histogram by powers of two: `counts[3]` has the values from 4 to 7. */
-export class PowersOfTwo {
-  readonly counts: number[] = [];
-  count = 0;
-  most = 0;
+/** What happened in an interval of time. */
+export interface Interval {
+  firstLine: number;
+  lastLine: number;
+  maps: number;
+  unmaps: number;
+  mostLiveBytes: number;
+  /** The line at which they were live. */
+  mostLine: number;
+  mostBouncedBytes: number;
+  /** At its end. */
+  liveBytes: number;
+  liveBouncedBytes: number;
+  /** At its end, of a device that is translated. */
+  space: SpaceUse | null;
+}
 
-  add(value: number): void {
-    const power = value < 1 ? 0 : Math.floor(Math.log2(value)) + 1;
-    while (this.counts.length <= power) this.counts.push(0);
-    this.counts[power]!++;
-    this.count++;
-    this.most = Math.max(this.most, value);
+const NOTHING: Interval = {
+  firstLine: 0,
+  lastLine: 0,
+  maps: 0,
+  unmaps: 0,
+  mostLiveBytes: 0,
+  mostLine: 0,
+  mostBouncedBytes: 0,
+  liveBytes: 0,
+  liveBouncedBytes: 0,
+  space: null,
+};
+
+function join(into: Interval, later: Interval): void {
+  into.lastLine = later.lastLine;
+  into.maps += later.maps;
+  into.unmaps += later.unmaps;
+  into.mostBouncedBytes = Math.max(into.mostBouncedBytes, later.mostBouncedBytes);
+  into.liveBytes = later.liveBytes;
+  into.liveBouncedBytes = later.liveBouncedBytes;
+  into.space = later.space ?? into.space;
+  if (later.mostLiveBytes > into.mostLiveBytes) {
+    [into.mostLiveBytes, into.mostLine] = [later.mostLiveBytes, later.mostLine];
   }
+}
 
-  /** A bound that this percentage of the values do not exceed: a power of two, or the largest value. */
-  percentile(percent: number): number {
-    let left = Math.ceil(this.count * percent / 100);
-    const power = this.counts.findIndex((count) => (left -= count) <= 0);
-    return power < 0 ? 0 : Math.min(2 ** power, this.most);
-  }
+/** How often, and where first. */
+export interface Tally {
+  count: number;
+  readonly line: number;
+}
+
+/** A line of a mapping, as it is counted. */
+interface Moment {
+  readonly line: number;
+  readonly seconds: number;
 }
 
 /** What one device maps. */
@@ -52,17 +93,26 @@ export class DeviceUse {
   highest = 0;
   readonly lifetimesUs = new PowersOfTwo();
   readonly sizesBytes = new PowersOfTwo();
-  readonly directions = new Map<string, number>();
-  readonly callers = new Map<string, number>();
+  readonly directions = new Map<string, Tally>();
+  readonly callers = new Map<string, Tally>();
+  readonly overTime: TimeSeries<Interval>;
+  readonly #space = new IovaSpace();
+  #interval: Interval | null = null;
 
-  map(mapping: TracedMapping, seconds: number): void {
-    const { addr, dir, kind, sizeBytes, task } = mapping;
+  constructor(startSeconds: number) {
+    this.overTime = new TimeSeries(startSeconds, () => ({ ...NOTHING }), join);
+  }
+
+  map(mapping: TracedMapping, site: string | null, now: Moment): void {
+    const { addr, dir, kind, sizeBytes } = mapping;
+    const interval = this.#at(now.seconds);
+    interval.maps++;
     this.maps++;
     this.peakLive = Math.max(this.peakLive, ++this.live);
     this.liveBytes += sizeBytes;
     this.mappedBytes += sizeBytes;
     if (this.liveBytes > this.peakBytes) {
-      [this.peakBytes, this.peakSeconds] = [this.liveBytes, seconds];
+      [this.peakBytes, this.peakSeconds] = [this.liveBytes, now.seconds];
     }
     if (isBounced(mapping)) {
       this.bouncedMaps++;
@@ -71,21 +121,55 @@ export class DeviceUse {
     }
     this.lowest = Math.min(this.lowest, addr);
     this.highest = Math.max(this.highest, addr + sizeBytes);
-    this.sizesBytes.add(sizeBytes);
-    bump(this.directions, dir ?? "unknown");
-    const caller = `${kind} by ${task.replace(/^(kworker|ksoftirqd|irq)\/.*$/, "$1")}`;
-    bump(
-      this.callers,
-      this.callers.has(caller) || this.callers.size < MOST_TASKS ? caller : OTHER_TASKS,
-    );
+    this.#changeSpace(mapping, 1);
+    this.sizesBytes.add(sizeBytes, [now.line]);
+    bump(this.directions, dir ?? "unknown", now.line);
+    const task = mapping.task.replace(/^(kworker|ksoftirqd|irq)\/.*$/, "$1");
+    const caller = site === null ? `${kind} by ${task}` : `${kind} in ${site}`;
+    const isKnown = this.callers.has(caller) || this.callers.size < MOST_CALLERS;
+    bump(this.callers, isKnown ? caller : OTHER_CALLERS, now.line);
+    this.#note(interval, now.line);
   }
 
-  unmap(mapping: TracedMapping, seconds: number): void {
+  unmap(mapping: TracedMapping, now: Moment): void {
+    const interval = this.#at(now.seconds);
+    this.#note(interval, now.line);
+    interval.unmaps++;
     this.unmaps++;
     this.live--;
     this.liveBytes -= mapping.sizeBytes;
     if (isBounced(mapping)) this.liveBouncedBytes -= mapping.sizeBytes;
-    this.lifetimesUs.add(Math.max(0, seconds - mapping.mappedAt.seconds) * US_PER_S);
+    this.#note(interval, now.line);
+    this.#changeSpace(mapping, -1);
+    const { line, seconds } = mapping.mappedAt;
+    this.lifetimesUs.add(Math.max(0, now.seconds - seconds) * US_PER_S, [line, now.line]);
+  }
+
+  /** All has been read. */
+  end(): void {
+    if (this.#interval !== null) this.#interval.space = this.#space.use;
+  }
+
+  #at(seconds: number): Interval {
+    const interval = this.overTime.at(seconds);
+    if (interval !== this.#interval && this.#interval !== null) {
+      this.#interval.space = this.#space.use;
+    }
+    return this.#interval = interval;
+  }
+
+  #note(interval: Interval, line: number): void {
+    interval.firstLine ||= line;
+    interval.lastLine = line;
+    [interval.liveBytes, interval.liveBouncedBytes] = [this.liveBytes, this.liveBouncedBytes];
+    interval.mostBouncedBytes = Math.max(interval.mostBouncedBytes, this.liveBouncedBytes);
+    if (this.liveBytes <= interval.mostLiveBytes) return;
+    [interval.mostLiveBytes, interval.mostLine] = [this.liveBytes, line];
+  }
+
+  #changeSpace({ addr, kind, sizeBytes, tableLine }: TracedMapping, by: 1 | -1): void {
+    if (kind !== "two_step" && tableLine === 0) return;
+    this.#space.change(pageOf(addr), pageEnd(addr, sizeBytes), by);
   }
 }
 
@@ -94,40 +178,111 @@ function isBounced({ addr, kind, phys, tableLine }: TracedMapping): boolean {
   return kind !== "two_step" && tableLine === 0 && phys !== null && phys !== addr;
 }
 
-function bump(counts: Map<string, number>, name: string): void {
-  counts.set(name, (counts.get(name) ?? 0) + 1);
+function bump(tallies: Map<string, Tally>, name: string, line: number): void {
+  const tally = tallies.get(name);
+  if (tally === undefined) tallies.set(name, { count: 1, line });
+  else tally.count++;
+}
+
+/** A step that waits for those of earlier lines. */
+interface WaitingStep extends Moment {
+  readonly op: "map" | "unmap" | "flush";
+  readonly mapping: TracedMapping | null;
+  readonly flush: FlushEvent | null;
+  /** The function that called, where the trace has stacks. */
+  site: string | null;
 }
 
 /** Takes the steps of a ledger. */
 export class DeviceUses {
   readonly devices = new Map<string, DeviceUse>();
+  readonly flushes = new FlushWindows();
+  /** What is known of the machine beside its trace. */
+  facts: MachineFacts | null = null;
   readonly #modes = new Map<string, () => string>();
+  #waiting: WaitingStep[] = [];
+  #startSeconds: number | null = null;
+  #newest: WaitingStep | null = null;
 
   /** @param seconds When the line of the step was written. */
   take(step: Step, seconds: number): void {
     if (!isMappingStep(step)) return;
-    const { mapping, op } = step;
-    if (op === "map") this.#of(mapping).map(mapping, seconds);
-    else if (op === "unmap") this.#of(mapping).unmap(mapping, seconds);
+    const { line, mapping, op } = step;
+    if (op === "map" || op === "unmap") this.#wait(op, mapping, { line, seconds });
     else if (op === "range") {
-      // The ledger reports a range only when it is unmapped.
-      const use = this.#of(mapping);
-      use.map(mapping, mapping.mappedAt.seconds);
-      use.unmap(mapping, mapping.unmappedAt!.seconds);
+      this.#wait("map", mapping, mapping.mappedAt);
+      this.#wait("unmap", mapping, mapping.unmappedAt!);
     }
+  }
+
+  flush(flush: FlushEvent, now: Moment): void {
+    this.#add({ op: "flush", mapping: null, flush, site: null, ...now });
+  }
+
+  /** Another event begins: what follows is not the stack of the last one. */
+  begin(): void {
+    this.#newest = null;
+  }
+
+  /** The stack of the last event has this function, outside of the DMA API. */
+  calledBy(name: string): void {
+    if (this.#newest !== null) this.#newest.site ??= name;
+  }
+
+  /** All has been read. */
+  end(): void {
+    this.#settle(0);
+    for (const use of this.devices.values()) use.end();
   }
 
   modeOf(name: string): string {
     return this.#modes.get(name)?.() ?? "translated";
   }
 
-  #of({ device }: TracedMapping): DeviceUse {
-    const name = device?.name ?? "two-step ranges of no known device";
+  #wait(op: "map" | "unmap", mapping: TracedMapping, { line, seconds }: Moment): void {
+    const step: WaitingStep = { op, mapping, flush: null, site: null, line, seconds };
+    this.#newest = op === "map" ? step : null;
+    this.#add(step);
+  }
+
+  #add(step: WaitingStep): void {
+    this.#startSeconds ??= step.seconds;
+    if (this.#waiting.push(step) >= 2 * MOST_WAITING) this.#settle(MOST_WAITING);
+  }
+
+  /** Counts the oldest, all but so many. */
+  #settle(left: number): void {
+    const steps = this.#waiting.sort((a, b) => a.line - b.line);
+    this.#waiting = steps.splice(Math.max(0, steps.length - left));
+    for (const { flush, line, mapping, op, seconds, site } of steps) {
+      if (flush !== null) this.flushes.flush(flush, seconds, line);
+      if (mapping === null) continue;
+      const use = this.#of(mapping);
+      if (op === "map") use.map(mapping, site, { line, seconds });
+      else {
+        use.unmap(mapping, { line, seconds });
+        this.#mayBeUsed(mapping, seconds, line);
+      }
+    }
+  }
+
+  #mayBeUsed(mapping: TracedMapping, seconds: number, line: number): void {
+    if (mapping.tableLine === 0 && mapping.kind !== "two_step") return;
+    this.flushes.unmap(nameOf(mapping), mapping, seconds, line);
+  }
+
+  #of(mapping: TracedMapping): DeviceUse {
+    const { device } = mapping;
+    const name = nameOf(mapping);
     let use = this.devices.get(name);
     if (use === undefined) {
-      this.devices.set(name, use = new DeviceUse());
+      this.devices.set(name, use = new DeviceUse(this.#startSeconds!));
       if (device !== null) this.#modes.set(name, () => modeOf(device));
     }
     return use;
   }
+}
+
+function nameOf({ device }: TracedMapping): string {
+  return device?.name ?? "two-step ranges of no known device";
 }

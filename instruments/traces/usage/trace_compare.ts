@@ -3,103 +3,14 @@
  * what each device maps.
  */
 import { formatCount, formatSizeCut, formatTimeRounded } from "../../../lang/text/numbers.ts";
-import { isMappingStep, type Step } from "../script/recorder.ts";
-import { type DeviceUse, DeviceUses } from "./device_use.ts";
+import type { DeviceUse } from "./device_use.ts";
+import type { RequestUse } from "./request_use.ts";
+import type { TracedUse } from "./traced_use.ts";
 
 const NS_PER_S = 1e9;
 const NS_PER_US = 1000;
-/** Requests that are kept of a trace: of more the first ones. */
-const MOST_REQUESTS = 1 << 17;
 /** Ways to map that are printed, and examples of each. */
 const MOST_WAYS = 10;
-
-/** How one request was mapped. */
-interface RequestUse {
-  /** `read lba 8, 16 blocks`: the same of the same request in another trace. */
-  readonly key: string;
-  /** Line of its setup. */
-  readonly line: number;
-  readonly seconds: number;
-  /** Mappings by kind. */
-  readonly mappings: Map<string, number>;
-  links: number;
-  entries: number;
-  bytes: number;
-  /** Of its maps; of a two-step range that of the first link. */
-  readonly lines: number[];
-  /** From its setup to its completion, or null without one. */
-  tookSeconds: number | null;
-}
-
-/** What one trace has: takes the steps of its ledger. */
-export class TracedUse {
-  readonly devices = new DeviceUses();
-  readonly #open = new Map<string, RequestUse>();
-  readonly #requests: RequestUse[] = [];
-
-  take(step: Step, seconds: number): void {
-    this.devices.take(step, seconds);
-    if (step.op === "request") {
-      const { blocks, lba, name, verb } = step.command;
-      const key = blocks === 0 ? verb : `${verb} lba ${lba}, ${formatCount(blocks, "block")}`;
-      const request: RequestUse = {
-        key,
-        line: step.line,
-        seconds,
-        mappings: new Map(),
-        links: 0,
-        entries: 0,
-        bytes: 0,
-        lines: [],
-        tookSeconds: null,
-      };
-      if (this.#requests.length >= MOST_REQUESTS) return;
-      this.#open.set(name, request);
-      this.#requests.push(request);
-    } else if (step.op === "completion") {
-      const request = this.#open.get(step.name);
-      if (request !== undefined) request.tookSeconds = seconds - request.seconds;
-    } else if (isMappingStep(step) && (step.op === "map" || step.op === "range")) {
-      const { kind, entries, mappedAt, request: name, sizeBytes } = step.mapping;
-      const request = this.#open.get(name ?? "");
-      if (request === undefined) return;
-      request.mappings.set(kind, (request.mappings.get(kind) ?? 0) + 1);
-      request.bytes += sizeBytes;
-      request.lines.push(mappedAt.line);
-      if (step.op === "range") request.links += step.linksBytes.length;
-      else if (kind === "sg") request.entries += entries;
-    }
-  }
-
-  /** Requests with data, in the order of their setups. */
-  get requests(): readonly RequestUse[] {
-    return this.#requests.filter(({ mappings }) => mappings.size > 0);
-  }
-}
-
-/** Each request with the lines of its mappings. */
-export function requestsJson({ requests }: TracedUse) {
-  return requests.map((request) => ({
-    request: request.key,
-    line: request.line,
-    seconds: request.seconds,
-    took_seconds: request.tookSeconds,
-    mapped: wayOf(request),
-    bytes: request.bytes,
-    map_lines: request.lines,
-  }));
-}
-
-/** How a request was mapped, in words that are the same for those mapped alike. */
-function wayOf({ entries, links, mappings }: RequestUse): string {
-  const words: Readonly<Record<string, (count: number) => string>> = {
-    map: (count) => formatCount(count, "single map"),
-    alloc: (count) => formatCount(count, "coherent allocation"),
-    sg: (count) => `${formatCount(count, "list")} of ${formatCount(entries, "entry", "entries")}`,
-    two_step: (count) => `${formatCount(count, "two-step range")} of ${formatCount(links, "link")}`,
-  };
-  return [...mappings].sort().map(([kind, count]) => words[kind]!(count)).join(" and ");
-}
 
 interface Pair {
   readonly before: RequestUse;
@@ -128,10 +39,10 @@ export function comparisonJson(
   seconds: readonly [number, number],
 ) {
   const pairs = pairsOf(before.requests, after.requests);
-  const different = pairs.filter((pair) => wayOf(pair.before) !== wayOf(pair.after));
+  const different = pairs.filter((pair) => pair.before.way !== pair.after.way);
   const ways = Map.groupBy(
     different,
-    (pair) => JSON.stringify([wayOf(pair.before), wayOf(pair.after)]),
+    (pair) => JSON.stringify([pair.before.way, pair.after.way]),
   );
   const took = (side: "before" | "after") =>
     median(pairs.flatMap((pair) => pair[side].tookSeconds ?? []));

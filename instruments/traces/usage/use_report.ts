@@ -1,9 +1,14 @@
 /** What devices map, as lines for a reader and as JSON. */
 import { formatCount, formatSizeCut, formatTimeRounded } from "../../../lang/text/numbers.ts";
-import type { DeviceUse, DeviceUses, PowersOfTwo } from "./device_use.ts";
+import type { DeviceUse, DeviceUses, Interval, Tally } from "./device_use.ts";
+import type { FlushUse } from "./flush_windows.ts";
+import type { SpaceUse } from "./iova_space.ts";
+import type { PowersOfTwo } from "./powers_of_two.ts";
+import type { TracedUse } from "./traced_use.ts";
 
 const MOST_CALLERS = 5;
 const BAR_COLUMNS = 30;
+const NS_PER_US = 1000;
 
 /** @param seconds How long the trace is. */
 export function usesJson(uses: DeviceUses, seconds: number) {
@@ -24,14 +29,84 @@ export function usesJson(uses: DeviceUses, seconds: number) {
       highest_address: `0x${use.highest.toString(16)}`,
       lifetimes_us: powersJson(use.lifetimesUs),
       sizes_bytes: powersJson(use.sizesBytes),
-      directions: Object.fromEntries(use.directions),
-      callers: Object.fromEntries(callersOf(use)),
+      directions: countsJson(use.directions),
+      callers: countsJson(use.callers),
+      unmap_to_flush: flushJson(uses, name),
+      interval_seconds: use.overTime.widthSeconds,
+      over_time: use.overTime.intervals.map(([at, interval]) => intervalJson(at, interval)),
     }]),
   );
 }
 
+/** All of a trace. */
+export function traceJson(use: TracedUse, seconds: number) {
+  return {
+    seconds,
+    devices: usesJson(use.devices, seconds),
+    calls_ns: Object.fromEntries(
+      [...use.calls.functions].map(([name, { callers, ns }]) => [name, {
+        count: ns.count,
+        ...powersJson(ns),
+        callers: Object.fromEntries([...callers].sort((a, b) => b[1] - a[1])),
+      }]),
+    ),
+    untied_requests: use.block.untied,
+    requests: use.requests.map((request) => ({
+      request: request.key,
+      line: request.line,
+      seconds: request.seconds,
+      took_seconds: request.tookSeconds,
+      mapped: request.way,
+      bytes: request.bytes,
+      map_lines: request.lines,
+    })),
+  };
+}
+
+function intervalJson(seconds: number, { space, ...interval }: Interval) {
+  return {
+    seconds,
+    lines: [interval.firstLine, interval.lastLine],
+    maps: interval.maps,
+    unmaps: interval.unmaps,
+    most_live_bytes: interval.mostLiveBytes,
+    most_line: interval.mostLine,
+    most_bounced_bytes: interval.mostBouncedBytes,
+    iova: space === null ? null : {
+      mapped_bytes: space.mappedBytes,
+      pieces: space.pieces,
+      extent_bytes: space.extentBytes,
+    },
+  };
+}
+
+/** Null where every unmap has invalidated its own pages, or the trace has no flushes. */
+function flushJson(uses: DeviceUses, name: string) {
+  const use = flushOf(uses, name);
+  return use === null ? null : {
+    mappings: use.windowsUs.count,
+    most_at_once: use.mostAtOnce,
+    device_could_write: use.writable,
+    not_flushed_in_trace: use.waiting.length,
+    windows_us: powersJson(use.windowsUs),
+    longest_lines: use.windowsUs.mostLines,
+  };
+}
+
+/** Of a device whose unmaps are flushed later; null for another one. */
+export function flushOf({ flushes }: DeviceUses, name: string): FlushUse | null {
+  const use = flushes.isLazy ? flushes.devices.get(name) : undefined;
+  return use === undefined || use.windowsUs.count === 0 ? null : use;
+}
+
 function rate(count: number, seconds: number): number {
   return seconds > 0 ? Math.round(count / seconds) : 0;
+}
+
+/** Behind a count; nothing below one a second. */
+export function rateText(count: number, seconds: number): string {
+  const perSecond = rate(count, seconds);
+  return perSecond === 0 ? "" : `, ${perSecond} a second`;
 }
 
 /** Upper ends and counts. */
@@ -46,36 +121,91 @@ function powersJson(powers: PowersOfTwo) {
   };
 }
 
-/** Those that map most, first. */
-function callersOf({ callers }: DeviceUse): [string, number][] {
-  return [...callers].sort((a, b) => b[1] - a[1]);
+function countsJson(tallies: ReadonlyMap<string, Tally>) {
+  return Object.fromEntries(byCount(tallies).map(([name, { count }]) => [name, count]));
 }
 
-export function useLines(uses: DeviceUses, seconds: number): string[] {
-  return [...uses.devices].flatMap(([name, use]) => [
-    `${name}   ${uses.modeOf(name)}`,
-    `  ${formatCount(use.maps, "map")}, ${rate(use.maps, seconds)} a second; ${
+/** The most frequent first. */
+export function byCount(tallies: ReadonlyMap<string, Tally>): [string, Tally][] {
+  return [...tallies].sort((a, b) => b[1].count - a[1].count);
+}
+
+/** What a person reads first about a device. */
+export function headLines(uses: DeviceUses, name: string, seconds: number): string[] {
+  const use = uses.devices.get(name)!;
+  return [
+    `${formatCount(use.maps, "map")}, ${rate(use.maps, seconds)} a second; ${
       formatCount(use.live, "live mapping")
     } at the end, at most ${use.peakLive}`,
-    `  ${formatSizeCut(use.liveBytes)} mapped at the end, at most ${
+    `${formatSizeCut(use.liveBytes)} mapped at the end, at most ${
       formatSizeCut(use.peakBytes)
     } at ${use.peakSeconds.toFixed(6)} s; addresses 0x${use.lowest.toString(16)} to 0x${
       use.highest.toString(16)
     }`,
     ...use.bouncedMaps === 0 ? [] : [
-      `  bounced: ${percent(use.bouncedMaps, use.maps)} of the maps, at most ${
+      `bounced: ${percent(use.bouncedMaps, use.maps)} of the maps, at most ${
         formatSizeCut(use.peakBouncedBytes)
       } at once`,
     ],
-    `  directions: ${
-      [...use.directions].map(([dir, count]) => `${dir} ${percent(count, use.maps)}`).join(", ")
+    ...spaceLines(use),
+    ...flushLines(uses, name),
+    `directions: ${
+      [...use.directions].map(([dir, { count }]) => `${dir} ${percent(count, use.maps)}`).join(", ")
     }`,
+  ];
+}
+
+/** How scattered the live IOVA ranges are: at the end, and when it was worst. */
+function spaceLines({ overTime }: DeviceUse): string[] {
+  const known = overTime.intervals.flatMap(([seconds, { space }]) =>
+    space === null || space.pieces === 0 ? [] : [{ seconds, space }]
+  );
+  if (known.length === 0) return [];
+  const last = overTime.intervals.at(-1)![1].space!;
+  const worst = known.reduce((a, b) => b.space.pieces > a.space.pieces ? b : a);
+  return [
+    `IOVA space: at the end ${extentText(last)}; most scattered at ${worst.seconds.toFixed(6)} s: ${
+      extentText(worst.space)
+    }`,
+  ];
+}
+
+function extentText({ extentBytes, mappedBytes, pieces }: SpaceUse): string {
+  if (pieces === 0) return "nothing mapped";
+  return `${formatCount(pieces, "piece")} over ${formatSizeCut(extentBytes)}, ${
+    percent(mappedBytes, extentBytes)
+  } of it mapped`;
+}
+
+function flushLines(uses: DeviceUses, name: string): string[] {
+  const use = flushOf(uses, name);
+  if (use === null) {
+    const isLazy = uses.facts?.groupTypes.get(name) === "DMA-FQ" && !uses.flushes.isLazy;
+    return isLazy ? ["unmap to flush: unknown, the trace has no intel_iommu:qi_submit"] : [];
+  }
+  const { most, mostLines } = use.windowsUs;
+  return [
+    `unmap to flush: ${
+      formatCount(use.windowsUs.count, "mapping")
+    }, at most ${use.mostAtOnce} at once; half at most ${
+      duration(use.windowsUs.percentile(50))
+    }, longest ${duration(most)} (lines ${mostLines.join(" to ")})`,
+    `  meanwhile the device could still write to ${use.writable} of them${
+      use.waiting.length === 0 ? "" : `; ${use.waiting.length} more had no flush in the trace`
+    }`,
+  ];
+}
+
+export function useLines(uses: DeviceUses, seconds: number): string[] {
+  return [...uses.devices].flatMap(([name, use]) => [
+    `${name}   ${uses.modeOf(name)}`,
+    ...headLines(uses, name, seconds).map((line) => `  ${line}`),
     "  mapped by",
-    ...callersOf(use).slice(0, MOST_CALLERS).map(([caller, count]) =>
-      `    ${`${count}`.padStart(9)}  ${caller}`
+    ...byCount(use.callers).slice(0, MOST_CALLERS).map(([caller, { count }]) =>
+      `    ${`${count}`.padStart(9)}  ${caller}${rateText(count, seconds)}`
     ),
     "  sizes, bytes",
-    ...bars(use.sizesBytes, (value) => formatSizeCut(value)),
+    ...bars(use.sizesBytes, formatSizeCut),
     ...use.lifetimesUs.count === 0 ? [] : [
       `  lifetimes: half at most ${duration(use.lifetimesUs.percentile(50))}, 99 % at most ${
         duration(use.lifetimesUs.percentile(99))
@@ -86,12 +216,31 @@ export function useLines(uses: DeviceUses, seconds: number): string[] {
   ]);
 }
 
+/** What no line ties to one device: calls that were timed, and requests. */
+export function restLines({ block, calls, requests }: TracedUse): string[] {
+  const functions = [...calls.functions].sort((a, b) => b[1].ns.count - a[1].ns.count);
+  return [
+    ...functions.map(([name, { callers, ns }]) => {
+      const [most] = [...callers].sort((a, b) => b[1] - a[1]);
+      return `${name}: ${formatCount(ns.count, "call")}, half at most ${
+        formatTimeRounded(ns.percentile(50))
+      }, 99 % at most ${formatTimeRounded(ns.percentile(99))}, longest ${
+        formatTimeRounded(ns.most)
+      } (lines ${ns.mostLines.join(" to ")}); most by ${most![0]}, ${most![1]}`;
+    }),
+    requests.length + block.untied === 0
+      ? "requests: the trace has no nvme:* or block:* events with data"
+      : `requests: ${requests.length} with their mappings (--json lists them), ${block.untied} without`,
+  ];
+}
+
 function percent(count: number, of: number): string {
   return `${(count / Math.max(of, 1) * 100).toFixed(1)} %`;
 }
 
-function duration(us: number): string {
-  return formatTimeRounded(1000 * us);
+/** A time of so many microseconds. */
+export function duration(us: number): string {
+  return formatTimeRounded(NS_PER_US * us);
 }
 
 /** A bar for each power of two that has any. */

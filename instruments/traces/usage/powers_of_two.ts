@@ -1,0 +1,27 @@
+/** A histogram by powers of two: `counts[3]` has the values from 4 to 7. */
+export class PowersOfTwo {
+  readonly counts: number[] = [];
+  /** Of each power the lines of its newest value. */
+  readonly lines: (readonly number[])[] = [];
+  count = 0;
+  most = 0;
+  /** The lines of the largest value. */
+  mostLines: readonly number[] = [];
+
+  /** @param lines Where the value comes from. */
+  add(value: number, lines: readonly number[] = []): void {
+    const power = value < 1 ? 0 : Math.floor(Math.log2(value)) + 1;
+    while (this.counts.length <= power) this.lines[this.counts.push(0) - 1] = [];
+    this.counts[power]!++;
+    this.lines[power] = lines;
+    this.count++;
+    if (value > this.most) [this.most, this.mostLines] = [value, lines];
+  }
+
+  /** A bound that this percentage of the values do not exceed: a power of two, or the largest value. */
+  percentile(percent: number): number {
+    let left = Math.ceil(this.count * percent / 100);
+    const power = this.counts.findIndex((count) => (left -= count) <= 0);
+    return power < 0 ? 0 : Math.min(2 ** power, this.most);
+  }
+}
