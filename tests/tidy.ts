@@ -63,8 +63,10 @@ export class House {
   /** Files that no other imports, names as a URL, or starts; tests alone do not count. */
   deadFiles(): Finding[] {
     const named = new Set<string>();
+    const users = new Map<string, Set<string>>();
     for (const file of this.#files) {
       for (const target of namedFiles(file)) {
+        users.set(target, (users.get(target) ?? new Set()).add(file.path));
         const isOwnTest = file.path.endsWith("_test.ts") && !target.startsWith("tests/");
         if (file.isProduct || !isOwnTest) named.add(target);
       }
@@ -72,12 +74,10 @@ export class House {
     return this.#files
       .filter(({ path }) => !path.endsWith("_test.ts") && !path.endsWith(".d.ts"))
       .filter(({ path }) => !named.has(path) && !this.entries.includes(path))
-      .filter(({ path, isProduct }) => isProduct || !this.#testsName(path))
+      .filter(({ path, isProduct }) =>
+        isProduct || !users.get(path)?.difference(new Set([path])).size
+      )
       .map(({ path }) => ({ key: path, text: `${path} is imported by no file` }));
-  }
-
-  #testsName(path: string): boolean {
-    return this.#files.some((file) => file.path !== path && namedFiles(file).includes(path));
   }
 
   /** Functions, classes and constants that are exported, and imported by no code, not even a test. */

@@ -60,8 +60,9 @@ export interface World {
   readonly seconds: number;
 }
 
-/** Of tests that are not in the table: they were cheap, or are new. */
+/** Of tests that are not in the table: the short ones were cheap, and long ones are new. */
 const UNKNOWN_SECONDS = 0.15;
+const UNKNOWN_LONG_SECONDS = 10;
 
 /** Tests that cost less share a process, until it costs so much. */
 const OWN_SECONDS = 5;
@@ -81,7 +82,8 @@ export const COSTS = new URL("costs.json", import.meta.url);
  */
 export function worldsOf(tests: readonly Tests[]): World[] {
   const costs = readCosts();
-  const secondsOf = ({ name }: Tests) => costs[name] ?? UNKNOWN_SECONDS;
+  const secondsOf = ({ name }: Tests) =>
+    costs[name] ?? (isLong(name) ? UNKNOWN_LONG_SECONDS : UNKNOWN_SECONDS);
   const groups = Map.groupBy(tests, (each) => {
     if (secondsOf(each) >= OWN_SECONDS) return each.name;
     const [folder] = each.file.split("/");

@@ -1,9 +1,9 @@
 /** What each test file costs. */
 import { jobOf, runJobs } from "./lanes.ts";
-import { COSTS, readCosts, type Tests } from "./sizes.ts";
+import { COSTS, isLong, readCosts, type Tests } from "./sizes.ts";
 
 const SHOWN = 50;
-/** Files that cost less share a process with others of their folder. */
+/** Short ones that cost less are not kept: they share a process with others of their folder. */
 const LEAST_SECONDS = 1;
 
 /**
@@ -26,8 +26,9 @@ export async function measureCosts(tests: readonly Tests[]): Promise<void> {
   const others = Object.entries(readCosts()).filter(([name]) =>
     !tests.some((each) => each.name === name)
   );
-  const costly = sorted.filter(({ cpuSeconds }) => cpuSeconds >= LEAST_SECONDS)
-    .map(({ cpuSeconds, job }) => [job.name, Math.round(cpuSeconds)] as const);
+  const costly = sorted.filter(({ cpuSeconds, job }) =>
+    cpuSeconds >= LEAST_SECONDS || isLong(job.name)
+  ).map(({ cpuSeconds, job }) => [job.name, Math.round(cpuSeconds)] as const);
   const costs = [...others, ...costly].toSorted(([a], [b]) => a < b ? -1 : 1);
   Deno.writeTextFileSync(COSTS, `${JSON.stringify(Object.fromEntries(costs), null, 2)}\n`);
 }
