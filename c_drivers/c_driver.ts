@@ -397,13 +397,13 @@ export class CDriver {
     const { span, text } = found.text === "" ? this.#kernel.place : found;
     // Functions without a frame, which only the host's own stack ends.
     if (isHostStackFull(error)) {
-      return new LimitError("E0803", `${TOO_DEEP}, the last of them ${text}`);
+      return new LimitError("E0803", `${TOO_DEEP}, ${text}`);
     }
     if (error instanceof LimitError) {
       if (this.#explainedBefore.has(error)) return error;
       const placed = new LimitError(
         error.code,
-        `${error.message}, the last of them ${text}`,
+        `${error.message}, ${text}`,
         error.hint,
       );
       this.#explainedBefore.add(placed);

@@ -25,7 +25,7 @@ class DriverOfWorld {
 
 function parameter(index: number): ParameterSpec {
   return {
-    name: `argument ${index + 1}`,
+    name: `arg${index + 1}`,
     kind: "any",
     doc:
       "A number, 64 bits as 8 bytes, a size, an address, a device, a buffer, a region or a request.",
@@ -65,6 +65,7 @@ export function makeCModule(
   if (ofTree !== null) code.shape.imports.filter(isOfTree).forEach(runOf);
   const type: TypeSpec<DriverOfWorld> = {
     name: `C driver ${name}`,
+    isCode: true,
     doc: `The driver in ${name}.`,
     fields: () => [],
     methods: code.functionNames.map((each) => methodOf(code, each)),

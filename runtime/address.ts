@@ -62,7 +62,7 @@ export class AddressLimitError extends Error {
   constructor() {
     super(
       "The next free IOVA lies below the last 256 TiB of a space wider than 52 bits: " +
-        "dmalab has no number for it",
+        "dmalab cannot represent it",
     );
   }
 }

@@ -3,7 +3,7 @@ import { WRONG } from "../exit_code.ts";
 import { readMatches } from "../name_match.ts";
 import { limitsOf } from "../scenario/limit_options.ts";
 import { refuse } from "../screen.ts";
-import { JOBS, LIMITS, MATCH, SCENARIOS, SEED } from "./scenario_options.ts";
+import { JOBS, LIMITS, MATCH_BENCHES, SCENARIOS, SEED } from "./scenario_options.ts";
 
 export const BENCH = command({
   name: "bench",
@@ -15,7 +15,7 @@ export const BENCH = command({
     "reports and IOMMU faults are printed with their lines.",
   argument: SCENARIOS,
   options: {
-    match: MATCH,
+    match: MATCH_BENCHES,
     seed: SEED,
     strict: {
       kind: "flag",

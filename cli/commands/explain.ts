@@ -55,7 +55,7 @@ export const EXPLAIN = command({
     },
     { line: "explain dma_iova_link", doc: "a function, with an example" },
     { line: "explain buffer.slice", doc: "a method; `slice` alone lists those of all types" },
-    { line: "explain swiotlb full", doc: "what there is about a full swiotlb" },
+    { line: "explain swiotlb full", doc: "search: all entries about a full swiotlb" },
     {
       line: "explain --in examples/block/02-limit-128k.dma ssd.limits.max_transfer",
       doc: "a limit of a scenario's device and where it comes from",

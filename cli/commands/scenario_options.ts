@@ -33,11 +33,17 @@ export const TREE_FOLDER = {
     "DMALAB_TREE)",
 } as const satisfies OptionSpec;
 
-export const MATCH = {
-  kind: "texts",
-  placeholder: "TEXT",
-  doc: "run only tests whose name or machine settings contain TEXT, or match /TEXT/; repeatable",
-} as const satisfies OptionSpec;
+export const MATCH = matching("tests");
+export const MATCH_BENCHES = matching("benches");
+
+function matching(runs: string) {
+  return {
+    kind: "texts",
+    placeholder: "TEXT",
+    doc:
+      `run only ${runs} whose name or machine settings contain TEXT, or match /TEXT/; repeatable`,
+  } as const satisfies OptionSpec;
+}
 
 export const SEED = {
   kind: "integer",

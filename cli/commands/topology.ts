@@ -21,13 +21,13 @@ export const TOPOLOGY = command({
       placeholder: "dma",
       doc: "write a machine block with the same topology",
     },
-    from: {
+    provider: {
       kind: "text",
       placeholder: "FUNCTION",
       doc: "the provider (its BAR is the DMA target), as an address (05:00.0) or a name in the " +
-        "drawing (gpu0); with --to: the route hop by hop and the smallest ACS change that improves it",
+        "drawing (gpu0); with --client: the route hop by hop and the smallest ACS change that improves it",
     },
-    to: {
+    client: {
       kind: "text",
       placeholder: "FUNCTION",
       doc: "the client (the function that issues the DMA)",
@@ -42,7 +42,10 @@ export const TOPOLOGY = command({
   },
   examples: [
     { line: "topology server.txt", doc: "the tree, and all pairs" },
-    { line: "topology server.txt --from 05:00.0 --to 04:00.0", doc: "why these two, or why not" },
+    {
+      line: "topology server.txt --provider 05:00.0 --client 04:00.0",
+      doc: "why these two, or why not",
+    },
     { line: "topology server.txt --as dma > server.dma", doc: "the machine for scenarios" },
     { line: "topology -", doc: "piped: sudo lspci -D -nn -vvv | dmalab topology -" },
   ],

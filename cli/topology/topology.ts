@@ -23,8 +23,8 @@ import { shortName, shownFunctions, treePicture } from "../../instruments/topolo
 export interface TopologyOptions {
   /** `dma`, or null for a picture. */
   readonly as: string | null;
-  readonly from: string | null;
-  readonly to: string | null;
+  readonly provider: string | null;
+  readonly client: string | null;
   readonly cpu: string | null;
   readonly json: boolean;
   readonly all: boolean;
@@ -58,7 +58,9 @@ export async function runTopology(
   if (listing.functions.length === 0) return WRONG;
   const imported = importMachine(listing);
   const machine = cpu === null ? imported : { ...imported, cpu };
-  if (options.from !== null) return showPair(machine, options.from, options.to!, options, screen);
+  if (options.provider !== null) {
+    return showPair(machine, options.provider, options.client!, options, screen);
+  }
   if (options.as === null) return showMachine(machine, listing, file.name, options, screen);
   // The style of scenarios takes a while to load.
   const { dmaText } = await import("../../instruments/topology/dma_text.ts");
@@ -66,10 +68,10 @@ export async function runTopology(
   return HELD;
 }
 
-function wrongOptions({ as, from, to, json }: TopologyOptions): string | null {
+function wrongOptions({ as, client, json, provider }: TopologyOptions): string | null {
   if (as !== null && as !== "dma") return `--as takes "dma", not "${as}"`;
-  if ((from === null) !== (to === null)) return "--from and --to belong together";
-  if (as !== null && (json || from !== null)) {
+  if ((provider === null) !== (client === null)) return "--provider and --client belong together";
+  if (as !== null && (json || provider !== null)) {
     return "--as dma cannot be combined with other options";
   }
   return null;

@@ -233,7 +233,13 @@ Deno.test("a large matrix is cut into parts that fit", async () => {
 });
 
 Deno.test("a pair is explained hop by hop, with the smallest change and what it costs", async () => {
-  const { code, output } = await topology(fileOf("full"), "--from", "05:00.0", "--to", "ssd0");
+  const { code, output } = await topology(
+    fileOf("full"),
+    "--provider",
+    "05:00.0",
+    "--client",
+    "ssd0",
+  );
   assertEquals(code, 0);
   for (
     const line of [
@@ -252,7 +258,7 @@ Deno.test("a pair is explained hop by hop, with the smallest change and what it 
 });
 
 Deno.test("where no bridge is above both, no parameter helps, and that is said", async () => {
-  const { output } = await topology(fileOf("full"), "--from", "gpu0", "--to", "82:00.0");
+  const { output } = await topology(fileOf("full"), "--provider", "gpu0", "--client", "82:00.0");
   assertStringIncludes(output, "no ACS setting changes this");
   assertStringIncludes(output, "move gpu1 below sw0 (at 0000:02:00.0): no port of it is free");
   assert(!output.includes("disable_acs_redir"));
@@ -264,7 +270,7 @@ Deno.test("a port that is free is named as the place to move to", async () => {
   try {
     // The network card is pulled.
     Deno.writeTextFileSync(path, text.replace(/0000:06:00\.0[^]*?\n\n/, ""));
-    const { output } = await topology(path, "--from", "gpu0", "--to", "ssd2");
+    const { output } = await topology(path, "--provider", "gpu0", "--client", "ssd2");
     assertStringIncludes(
       output,
       "move ssd2 below sw0 (at 0000:02:00.0): sw0p2 (0000:03:11.0) is free\n",
@@ -290,7 +296,13 @@ Deno.test("groups of several functions are printed with what joins them", async 
 });
 
 Deno.test("what is unknown is said with the answer", async () => {
-  const { output } = await topology(fileOf("no_root"), "--from", "81:00.0", "--to", "81:00.1");
+  const { output } = await topology(
+    fileOf("no_root"),
+    "--provider",
+    "81:00.0",
+    "--client",
+    "81:00.1",
+  );
   assertStringIncludes(output, "result: bus_addr\nnot certain: whether ");
 });
 
@@ -317,12 +329,19 @@ Deno.test("--json has functions, groups and pairs", async () => {
 });
 
 Deno.test("--json of a pair has the change, and what it costs", async () => {
-  const { output } = await topology(fileOf("full"), "--from", "gpu0", "--to", "ssd0", "--json");
+  const { output } = await topology(
+    fileOf("full"),
+    "--provider",
+    "gpu0",
+    "--client",
+    "ssd0",
+    "--json",
+  );
   const { change, distance } = JSON.parse(output);
   assertEquals(distance, 4);
   assertEquals(change.parameter, "pci=disable_acs_redir=0000:03:08.0;0000:03:10.0");
   assertEquals([change.groupsBefore.length, change.groupsAfter.length], [7, 1]);
-  const apart = await topology(fileOf("full"), "--from", "gpu0", "--to", "gpu1", "--json");
+  const apart = await topology(fileOf("full"), "--provider", "gpu0", "--client", "gpu1", "--json");
   assertEquals(JSON.parse(apart.output).change, null);
 });
 
@@ -340,9 +359,9 @@ Deno.test("mistakes on the command line are answered with what was meant", async
     const [words, said] of [
       [["missing.txt"], 'Cannot read "missing.txt": there is no such file'],
       [[full, "--as", "yaml"], '--as takes "dma", not "yaml"'],
-      [[full, "--from", "gpu0"], "--from and --to belong together"],
-      [[full, "--from", "gpo0", "--to", "ssd0"], 'did you mean "gpu0"?'],
-      [[full, "--from", "gpu0", "--to", "09:00.0"], 'There is no function "09:00.0"'],
+      [[full, "--provider", "gpu0"], "--provider and --client belong together"],
+      [[full, "--provider", "gpo0", "--client", "ssd0"], 'did you mean "gpu0"?'],
+      [[full, "--provider", "gpu0", "--client", "09:00.0"], 'There is no function "09:00.0"'],
       [[full, "--cpu", "zen"], '"zen" is no CPU: write vendor:family'],
       [[full, "--as", "dma", "--json"], "--as dma cannot be combined with other options"],
     ] as const
@@ -356,9 +375,9 @@ Deno.test("mistakes on the command line are answered with what was meant", async
 Deno.test("a short address means domain 0 when several domains have it", async () => {
   const { output } = await topology(
     fileOf("several_domains"),
-    "--from",
+    "--provider",
     "17:00.0",
-    "--to",
+    "--client",
     "10000:82:00.0",
   );
   assertStringIncludes(output, "10000:80       host3  host bridge");

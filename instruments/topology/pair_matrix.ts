@@ -90,7 +90,7 @@ export function matrixLines(
   );
   if (shown.length < functions.length) {
     lines.push(
-      `the first ${shown.length} of ${functions.length}; --from and --to answer for the rest`,
+      `the first ${shown.length} of ${functions.length}; --provider and --client answer for the rest`,
     );
   }
   return lines;

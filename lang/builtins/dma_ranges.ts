@@ -58,7 +58,7 @@ function collectRecord(value: RecordValue, ranges: DmaRange[]): void {
 function noPlace(what: string): ScriptError {
   return new ScriptError(
     "E0919",
-    `These are no DMA ranges: this is ${what}`,
+    `Expected DMA ranges, found ${what}`,
     "an iova_state, a mapping, a scatterlist, { addr, size }, a list of these, or a record with " +
       "one of them as `sees`",
   );

@@ -48,7 +48,7 @@ Deno.test("calls: unknown functions, missing, surplus, unknown and doubled argum
     "did you mean `dma_iova_free`?",
   );
   assertEquals(errorsOf(`${MACHINE}dma_iova_free(ssd)`), [
-    "E0304 2:1 `dma_iova_free` needs its argument `state`",
+    "E0304 2:1 `dma_iova_free` is missing argument `state`",
   ]);
   assertEquals(errorsOf(`${MACHINE}dma_iova_free(ssd, iova_state(), 1)`), [
     "E0304 2:34 `dma_iova_free` takes at most 2 positional arguments, but got 3",

@@ -124,7 +124,7 @@ Deno.test("`inject each` says where something leaks, what, and who took it", () 
   const { failure } = onlyOutcome(strict(text));
   assertEquals(
     `${failure!.code} ${failure!.message}`,
-    "E0921 Something leaks when `dma_map_phys` fails the 2nd time",
+    "E0921 Leak when `dma_map_phys` fails the 2nd time",
   );
   const lines = failure!.lines.join("\n");
   assertStringIncludes(lines, "allocated here");
@@ -140,7 +140,7 @@ Deno.test("`inject each` says where something leaks, what, and who took it", () 
 Deno.test("`inject each` does not accept a block that leaks by itself", () => {
   assertEquals(
     failureOf(strict("inject each { dma_map_phys(ssd, 0x10_0000, 4KiB, to_device) }")),
-    "E0921 The block itself leaks, before anything is made to fail",
+    "E0921 The block leaks without an injected failure",
   );
 });
 
@@ -212,7 +212,7 @@ Deno.test("a request leaks under a failing link with the defects of 7.2, and not
       wait io
     }`;
   const leaks = failureOf(strict(`test "t" { ${body} }`));
-  assertEquals(leaks, "E0921 Something leaks when `dma_iova_link` fails the 2nd time");
+  assertEquals(leaks, "E0921 Leak when `dma_iova_link` fails the 2nd time");
   assertEquals(failureOf(strict(`test "t" with { quirks = [none] } { ${body} }`)), null);
   assertEquals(failureOf(strict(`test "t" with { kernel = "6.12.117" } { ${body} }`)), null);
 });

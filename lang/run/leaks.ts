@@ -40,7 +40,7 @@ export function describeLeak(
     text: [leak.kind, ...leak.rule === null ? [] : [leak.rule]].join(", ") + `: ${leak.text}`,
     place: span === null ? null : spanPlace(span),
     lines: renderFinding({
-      word: kind === "leak" ? "leak" : "still held",
+      word: kind === "leak" ? "leak" : "unreleased",
       severity: "warning",
       tag: leak.kind,
       message: leak.text,

@@ -84,7 +84,7 @@ Deno.test("a failed test lists what it held, with its line, and no leak is count
     "mapping",
     "leaks.dma:5:3",
   ]);
-  assertStringIncludes(incident!.lines[0]!, "still held[mapping]: ");
+  assertStringIncludes(incident!.lines[0]!, "unreleased[mapping]: ");
   // It may be freed by what did not run: there is nothing to repair for sure.
   assertEquals(incident!.lines.some((line) => line.includes("hint")), false);
   const allowed = run(`test "t" with { leaks = allow } { ${MAPS}\n assert false }`);

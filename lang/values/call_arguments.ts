@@ -47,7 +47,7 @@ export function convertArguments(callable: Callable, args: (Value | undefined)[]
 }
 
 function missing(callable: Callable, parameter: ParameterSpec): ScriptError {
-  return new ScriptError("E0917", `\`${callable.name}\` needs its argument \`${parameter.name}\``);
+  return new ScriptError("E0917", `\`${callable.name}\` is missing argument \`${parameter.name}\``);
 }
 
 function convert(callable: Callable, parameter: ParameterSpec, value: Value): Value | undefined {

@@ -148,6 +148,8 @@ export interface TypeSpec<T = never> {
   /** Its fields. Made when first asked for: a start would wait for those of all types. */
   readonly fields: () => readonly FieldSpec<T>[];
   readonly methods: readonly MethodSpec<T>[];
+  /** Its methods are functions of a driver: messages call them functions. */
+  readonly isCode?: true;
   /** Members that it had, by name: what is written instead. */
   readonly gone?: Readonly<Record<string, string>>;
   /** The value on one line, for `print` and failed assertions. */

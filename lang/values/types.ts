@@ -74,9 +74,11 @@ export function memberProblem(
 ): { readonly message: string; readonly use: string | undefined } {
   const noun = describeKind(object);
   if (!members.includes(name)) {
-    const gone = typeOfKind(object, types)?.gone ?? {};
+    const type = typeOfKind(object, types);
+    const gone = type?.gone ?? {};
     const use = Object.hasOwn(gone, name) ? gone[name] : undefined;
-    return { message: `${capitalized(noun)} has no ${wanted} \`${name}\``, use };
+    const sort = wanted === "method" && type?.isCode === true ? "function" : wanted;
+    return { message: `${capitalized(noun)} has no ${sort} \`${name}\``, use };
   }
   return wanted === "field"
     ? { message: `\`${name}\` of ${noun} is a method`, use: `call it: \`.${name}(…)\`` }

@@ -68,7 +68,7 @@ export function tooDeepInside(): LimitError {
 export function tooManySteps({ steps }: Limits): LimitError {
   return new LimitError(
     "E0801",
-    `The script ran for more than ${groupThousands(steps)} steps`,
+    `The script exceeded its limit of ${groupThousands(steps)} steps`,
     `it may never end; \`--max-steps ${groupThousands(2 * steps)}\` allows twice as many`,
   );
 }

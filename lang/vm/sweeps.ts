@@ -31,7 +31,7 @@ export interface SweepIncident {
 /** The run that knows the places of its events. */
 type Taking = Pick<SideRun, "siteCall">;
 
-/** A place that something leaks at when it fails. */
+/** A place whose failure leaks. */
 interface LeakingRun {
   readonly place: FaultPlaceName;
   readonly leaks: readonly Leak[];
@@ -180,9 +180,7 @@ export class Sweeps {
     const taken = takenAt(leaks[0]!, run);
     return new ExpectationError(
       "E0921",
-      where === null
-        ? "The block itself leaks, before anything is made to fail"
-        : `Something leaks when ${where}`,
+      where === null ? "The block leaks without an injected failure" : `Leak when ${where}`,
       {
         span: headOf(info.span),
         notes: leakLines(leaks, run),

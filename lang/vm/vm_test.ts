@@ -199,12 +199,12 @@ Deno.test("a script that never ends is stopped by the limit of its steps", () =>
   const limits = { ...DEFAULT_LIMITS, steps: 10_000 };
   assertEquals(
     failureOf("while true { }", { limits }),
-    "E0801 The script ran for more than 10_000 steps",
+    "E0801 The script exceeded its limit of 10_000 steps",
   );
   assertEquals(failureOf("let n = 0\nfor i in 0..1000 { n += 1 }", { limits }), null);
   assertEquals(
     failureOf("let l = [1]\nlet n = 0\nwhile l.map(x => x).length == 1 { n += 1 }", { limits }),
-    "E0801 The script ran for more than 10_000 steps",
+    "E0801 The script exceeded its limit of 10_000 steps",
     "what builtins call counts as well",
   );
 });

@@ -41,7 +41,7 @@ const FOUND: Readonly<Record<string, FoundBug>> = {
   "12-wrong-pool": { by: DIRECT, says: /EFAULT: writes 8 bytes at .*in put_prps\(\)/ },
   "13-range-destroyed-in-part": {
     by: SWEEP,
-    says: /Something leaks when `dma_iova_link` fails the 2nd time/,
+    says: /Leak when `dma_iova_link` fails the 2nd time/,
   },
   "14-error-unchecked": { by: DIRECT, says: /report\[error_unchecked\]/ },
   "15-unwinds-one-too-few": {
@@ -53,7 +53,7 @@ const FOUND: Readonly<Record<string, FoundBug>> = {
     by: "time and again [iommu.mode = off]",
     // In its loop that never ends, or in what that calls.
     says:
-      /E0801 .* the last of them in (?:take_completions|unmap_data)\(\) at drivers\/nvme\/lab_nvme\.c/,
+      /E0801 .* in (?:take_completions|unmap_data)\(\) at drivers\/nvme\/lab_nvme\.c/,
   },
   "18-irq-kept": { by: DIRECT, says: /pci_free_irq_vectors\(\) while irq 32 has a handler/ },
   "19-wrong-direction": { by: DIRECT, says: /report\[unmap_direction\]/ },

@@ -214,7 +214,7 @@ function faultFinding(
     window[0] > edges.lastSeconds + LATE_SECONDS;
   if (edges.firstSeconds === null || access.device === null || window === null || isBeyond) {
     const why = edges.firstSeconds === null
-      ? "there is no trace beside the log"
+      ? "only a log was given, no trace"
       : place === null
       ? "the line names no device"
       : access.device === null

@@ -142,7 +142,7 @@ function matchArguments(
     bag.error(
       "E0304",
       call.span,
-      `\`${callable.name}\` needs its argument${missing.length > 1 ? "s" : ""} ${names}`,
+      `\`${callable.name}\` is missing argument${missing.length > 1 ? "s" : ""} ${names}`,
       signature(callable),
       declaredHere(declared),
     );

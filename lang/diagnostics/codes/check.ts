@@ -24,7 +24,7 @@ export const CHECK_CODES = {
   E0304: {
     title: "missing or surplus arguments",
     explanation: "The call has too few arguments for the function, or too many.",
-    example: "dma_iova_free(ssd)     # needs its argument state: dma_iova_free(ssd, state)",
+    example: "dma_iova_free(ssd)     # is missing argument state: dma_iova_free(ssd, state)",
   },
   E0305: {
     title: "unknown argument name",
@@ -289,7 +289,7 @@ export const CHECK_CODES = {
   W0303: {
     title: "statement of a used file",
     explanation:
-      "Of a file that is used only consts, functions and the machine count; its statements and tests are not run.",
+      "`use` takes the consts, functions and machine of a file; its statements and tests do not run.",
     example: 'use "lib.dma"     # says print 1, and nothing is printed',
   },
   W0304: {

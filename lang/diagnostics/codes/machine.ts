@@ -6,8 +6,8 @@ export const MACHINE_CODES = {
     title: "unknown key or block in the machine",
     explanation:
       "A machine is described by a fixed set of blocks and keys. A name that none of them has is " +
-      "most often a misspelling, or a key that belongs into another block; nothing is ever " +
-      "ignored, because a machine that is not the one meant gives results that mislead.",
+      "most often a misspelling, or a key of another block. It is an error: ignored, it would " +
+      "leave a machine other than the intended one.",
     example: `machine {
   iommu { mod = strict }      # no such key
 }

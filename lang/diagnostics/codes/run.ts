@@ -50,7 +50,7 @@ export const RUN_CODES = {
     title: "address that cannot be represented",
     explanation:
       "Of an address space wider than 52 bits dmalab has the last 256 TiB, where a kernel allocates first, beside all " +
-      "addresses below 2^52. A range that would lie in between ends the run.",
+      "addresses below 2^52. Allocating a range between the two ends the run.",
     example:
       "machine {\n  iommu { mode = strict, address_bits = 57 }\n  pci { root_port rp0 { nvme ssd { } } }\n}\n" +
       "for n in 1..=3 { dma_iova_try_alloc(ssd, iova_state(), alloc_pages(1), 128TiB) }",
@@ -64,7 +64,7 @@ export const RUN_CODES = {
   E0902: {
     title: "unexpected error",
     explanation:
-      "A kernel function failed and nothing expected it. If the failure is expected, take it with `fails`, " +
+      "A kernel function returned an error that the script does not handle. If the error is expected, take it with `fails`, " +
       "`expect error` or `try`.",
     example:
       "assert dma_iova_try_alloc(ssd, state, phys: 0, size: 8KiB)\ndma_iova_link(ssd, state, phys: 0x800, offset: 4KiB, size: 4KiB, dir: to_device)     # write … fails EIO",
@@ -167,7 +167,7 @@ export const RUN_CODES = {
     example: "on cpu 7 { advance 1us }     # on a machine with one CPU",
   },
   E0921: {
-    title: "something leaks",
+    title: "leak on an error path",
     explanation:
       "`inject each` runs its block once for every place where something can fail. Page-table entries, IOVAs, " +
       "bounce slots, pool blocks, memory and mappings must all be freed or unmapped when the block ends, on success or failure.",
@@ -227,7 +227,7 @@ export const RUN_CODES = {
       "let pages = alloc_pages(2).pages\npages.push(0x1000)     # write alloc_pages(2).pages.copy()",
   },
   E0932: {
-    title: "value that would contain itself",
+    title: "circular value",
     explanation:
       "A list or record is one thing, however many names it has. It cannot be put into itself, nor into what it holds: " +
       "printing or comparing it would never end.",

@@ -111,7 +111,7 @@ export const SYNTAX_CODES = {
 
   // Syntax
   E0201: {
-    title: "something else was expected",
+    title: "unexpected token",
     explanation:
       "The text does not fit the language here. The message says what would fit and what was found.",
     example: "let buf alloc_pages(1)\nlet buf = alloc_pages(1)   # right",

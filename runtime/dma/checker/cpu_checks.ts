@@ -43,7 +43,7 @@ export class CpuChecks {
     const { device, dir, dma } = lent;
     const what = writes
       ? "the device may not see the data, or data it wrote may be lost"
-      : "it may read data from before the device wrote";
+      : "the CPU may read stale data";
     this.#ledger.report(
       "cpu_access_while_mapped",
       `CPU ${writes ? "write" : "read"} of ${inWords(sizeBytes)} at ${
@@ -88,7 +88,7 @@ export class CpuChecks {
   maskIgnored(device: string, call: string, site: number | null): void {
     this.#ledger.report(
       "mask_failure_ignored",
-      `${call}() for device "${device}", whose last DMA mask was refused: the mask from before holds`,
+      `${call}() for device "${device}" after setting its DMA mask failed: the previous mask is in effect`,
       site,
     );
   }

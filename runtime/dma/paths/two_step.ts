@@ -76,7 +76,7 @@ export function iovaLink(machine: DmaMachine, part: RangePart, phys: PhysAddr): 
   if (offset > 0 && dev.domain.offsetOf(phys) !== 0) {
     machine.warnings.warnOnce(
       "dma_iova_link",
-      `Device "${dev.name}" links ${hexAddress(phys)} at offset ${offset} of a range`,
+      `Device "${dev.name}": unaligned address ${hexAddress(phys)} at offset ${offset} of a range`,
     );
     return -ERRNO.EIO;
   }
