@@ -139,7 +139,10 @@ Deno.test("the kernel's words of the two-step API (dma.md 3.2, 3.3, 3.6)", () =>
       link(bench, 0x1000, 0);
       link(bench, 0x7000_0200, 0x1000);
     }),
-    [warning("dma_iova_link", 'Device "dev": unaligned address 0x7000_0200 at offset 4096 of a range')],
+    [warning(
+      "dma_iova_link",
+      'Device "dev": unaligned address 0x7000_0200 at offset 4096 of a range',
+    )],
   );
   const untrusted = { device: { untrusted: true, minAlignMask: 0xfff } };
   assertEquals(

@@ -52,8 +52,7 @@ const FOUND: Readonly<Record<string, FoundBug>> = {
   "17-phase-kept": {
     by: "time and again [iommu.mode = off]",
     // In its loop that never ends, or in what that calls.
-    says:
-      /E0801 .* in (?:take_completions|unmap_data)\(\) at drivers\/nvme\/lab_nvme\.c/,
+    says: /E0801 .* in (?:take_completions|unmap_data)\(\) at drivers\/nvme\/lab_nvme\.c/,
   },
   "18-irq-kept": { by: DIRECT, says: /pci_free_irq_vectors\(\) while irq 32 has a handler/ },
   "19-wrong-direction": { by: DIRECT, says: /report\[unmap_direction\]/ },
