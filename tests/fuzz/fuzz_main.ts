@@ -21,9 +21,8 @@ const SHOWN = 10;
 const CASES = 1_000_000;
 const LAYOUTS = 10_000;
 const CALLS = 1_000_000;
-/** The parts of a given time that programs and calls get; the rest is for requests. */
-const PROGRAMS_PART = 0.4;
-const CALLS_PART = 0.3;
+/** How a given time is divided among the parts that are tried. */
+const SHARES = { programs: 4, calls: 3, requests: 3 };
 
 const OPTIONS = {
   cases: { kind: "integer", placeholder: "N", doc: "Try N programs (a million); 0: no programs." },
@@ -124,7 +123,7 @@ async function tryRequests(seed: number, seconds: number | null): Promise<boolea
     kernel: null,
     quirks: "none",
     cases: null,
-    seconds: seconds === null ? null : Math.max(1, (1 - PROGRAMS_PART - CALLS_PART) * seconds),
+    seconds: seconds === null ? null : Math.max(1, seconds),
     seed,
     shard: null,
   };
@@ -144,19 +143,25 @@ async function run(options: Invocation<typeof OPTIONS>["options"]): Promise<Exit
   const { calls, cases, seconds } = options;
   const seed = options.seed ?? 1;
   const workers = options.workers ?? Math.max(1, navigator.hardwareConcurrency);
-  const amount = (count: number | null, usual: number, part: number): Amount => ({
+  const isPart = cases === 0 || calls === 0;
+  const shares = {
+    programs: cases === 0 ? 0 : SHARES.programs,
+    calls: calls === 0 ? 0 : SHARES.calls,
+    requests: isPart ? 0 : SHARES.requests,
+  };
+  const all = shares.programs + shares.calls + shares.requests;
+  const amount = (count: number | null, usual: number, share: number): Amount => ({
     count: count ?? (seconds === null ? usual : Infinity),
-    seconds: seconds === null ? Infinity : part * seconds,
+    seconds: seconds === null ? Infinity : seconds * share / all,
     seed,
     workers,
   });
-  const isPart = cases === 0 || calls === 0;
   const held = [
-    cases === 0 || await tryPrograms(amount(cases, CASES, PROGRAMS_PART)),
-    calls === 0 || await tryCalls(amount(calls, CALLS, CALLS_PART)),
+    cases === 0 || await tryPrograms(amount(cases, CASES, shares.programs)),
+    calls === 0 || await tryCalls(amount(calls, CALLS, shares.calls)),
     isPart || seconds !== null || tryLayout(),
     isPart || seconds !== null || tryAllSlips(),
-    isPart || await tryRequests(seed, seconds),
+    isPart || await tryRequests(seed, seconds === null ? null : seconds * shares.requests / all),
   ];
   return held.every(Boolean) ? HELD : FAILED;
 }

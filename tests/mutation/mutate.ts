@@ -100,6 +100,11 @@ async function tryStage(
   if (mutants.length === 0 || performance.now() >= run.deadlineMs) return [...mutants];
   const plan = new Plan(run.root, stage.choice, run.thorough);
   await measureAll(run, stage, mutants, plan, runners);
+  // What tests do that were not measured is not known: without them no change is judged.
+  if (performance.now() >= run.deadlineMs) {
+    run.note(`the time was over before the tests ${stage.name} were measured`);
+    return [...mutants];
+  }
   const waiting = inOrder(mutants, plan);
   const left: Mutant[] = [];
   await Promise.all(runners.map(async (runner) => {
@@ -137,10 +142,13 @@ async function measureAll(
   const measured = new Map<string, Clean>();
   await Promise.all(runners.map(async (runner) => {
     for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
+      const leftMs = run.deadlineMs - performance.now();
+      if (leftMs <= 0) return;
       const outcome = await runner.obey(
         { kind: "measure", file, short: run.short },
-        () => LOAD_LIMIT_MS,
+        () => Math.min(LOAD_LIMIT_MS, leftMs),
       );
+      if (performance.now() >= run.deadlineMs) return;
       if (outcome.kind === "lost") {
         run.note(`left out: ${file}: ${outcome.reason} in ${outcome.at}`);
       }
