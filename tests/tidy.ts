@@ -341,25 +341,23 @@ interface Comment {
   readonly start: number;
 }
 
-function commentsOf(file: Parsed): Comment[] {
-  const found = new Map<number, Comment>();
-  const add = (ranges: readonly ts.CommentRange[] | undefined) => {
-    for (const { pos, end } of ranges ?? []) {
-      found.set(pos, { text: file.text.slice(pos, end), start: pos });
+function commentsOf({ text, tree }: Parsed): Comment[] {
+  const literals = new Map<number, number>();
+  walk(tree, (node) => {
+    if (ts.isLiteralExpression(node) || ts.isTemplateLiteralToken(node)) {
+      literals.set(node.getStart(tree), node.getEnd());
     }
-  };
-  const visit = (node: ts.Node) => {
-    add(ts.getLeadingCommentRanges(file.text, node.getFullStart()));
-    add(ts.getTrailingCommentRanges(file.text, node.getEnd()));
-    // Tokens too: a comment may be all that a block holds.
-    for (const child of node.getChildren(file.tree)) {
-      if (child.kind < ts.SyntaxKind.FirstJSDocNode || child.kind > ts.SyntaxKind.LastJSDocNode) {
-        visit(child);
-      }
-    }
-  };
-  visit(file.tree);
-  return [...found.values()];
+  });
+  const starts = [...literals.keys()].sort((a, b) => a - b);
+  const found: Comment[] = [];
+  const comment = /\/\/.*|\/\*[^]*?\*\//g;
+  let next = 0;
+  for (let at = comment.exec(text); at !== null; at = comment.exec(text)) {
+    while (literals.get(starts[next]!)! <= at.index) next++;
+    if (starts[next]! <= at.index) comment.lastIndex = literals.get(starts[next]!)!;
+    else found.push({ text: at[0], start: at.index });
+  }
+  return found;
 }
 
 /** Files of the project's own kinds that a text names; `x.ts` and `FILE.md` stand for any. */
