@@ -543,21 +543,25 @@ Deno.test("fmt writes files in their style, --check only says which are not, and
 Deno.test("repl ends with what its lines came to, from a pipe and from a file", async () => {
   await withFiles({}, async (folder) => {
     const path = join(folder, "lines.txt");
-    for (const [start, end] of [["cat lines.txt | ", ""], ["", " < lines.txt"]] as const) {
-      const repl = async (lines: string) => {
-        Deno.writeTextFileSync(path, lines);
-        const { code, stdout } = await new Deno.Command("sh", {
-          args: ["-c", `${start}${programLine("-R")} repl${end}`],
-          cwd: folder,
-        }).output();
-        return [code, new TextDecoder().decode(stdout).split("\n").at(-2)];
-      };
-      assertEquals(await repl("6 * 7\n"), [0, "42"]);
-      assertEquals(await repl("assert 1 == 2\n6 * 7\n"), [1, "42"]);
-      assertEquals(await repl("asert 1 == 2\n6 * 7\n"), [2, "42"]);
-      assertEquals(await repl("let a = [\n"), [2, "The input ended in the middle of a statement"]);
-      assertEquals(await repl(""), [0, undefined]);
+    const pipe = ["cat lines.txt | ", ""] as const;
+    const file = ["", " < lines.txt"] as const;
+    const repl = async ([start, end]: readonly [string, string], lines: string) => {
+      Deno.writeTextFileSync(path, lines);
+      const { code, stdout } = await new Deno.Command("sh", {
+        args: ["-c", `${start}${programLine("-R")} repl${end}`],
+        cwd: folder,
+      }).output();
+      return [code, new TextDecoder().decode(stdout).split("\n").at(-2)];
+    };
+    assertEquals(await repl(pipe, "6 * 7\n"), [0, "42"]);
+    assertEquals(await repl(pipe, "assert 1 == 2\n6 * 7\n"), [1, "42"]);
+    assertEquals(await repl(pipe, "asert 1 == 2\n6 * 7\n"), [2, "42"]);
+    const unfinished = "The input ended in the middle of a statement";
+    for (const given of [pipe, file]) {
+      assertEquals(await repl(given, "let a = [\n"), [2, unfinished]);
+      assertEquals(await repl(given, ""), [0, undefined]);
     }
+    assertEquals(await repl(file, "asert 1 == 2\n6 * 7\n"), [2, "42"]);
   });
 });
 

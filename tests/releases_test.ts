@@ -183,7 +183,22 @@ Deno.test("the text is a table and reasons of at most 80 columns, and the JSON h
     "7.3-rc7",
   ]]);
   assertEquals(test!.turns[1]!.causes[0]!.differences[0]!.rule, "v7.3.1.4");
+  showsWhatChanges(tests);
 });
+
+/** What changes is shown in lines as wide as the screen, names in full where there is room. */
+function showsWhatChanges(tests: readonly TestTurns[]): void {
+  const linesAt = (columns: number) =>
+    releasesText("07.dma", tests, painter(false), columns).split("\n")
+      .filter((line) => !line.trimStart().startsWith("dmalab explain"));
+  for (const columns of [64, 80, 120]) {
+    for (const line of linesAt(columns)) assert(line.length <= columns, `${columns}: ${line}`);
+  }
+  const [{ name }] = tests as [TestTurns];
+  assert(name.length > 40 && linesAt(120).some((line) => line.includes(name)), name);
+  assert(!linesAt(64).some((line) => line.includes(name)));
+  assert(linesAt(64).length > linesAt(120).length);
+}
 
 async function dmalab(...words: string[]) {
   const screen = new MemoryScreen();
@@ -211,18 +226,4 @@ Deno.test("the command refuses what it cannot run, and says what it cannot find"
   }
   const json = await dmalab("releases", "examples/start/01-first-look.dma", "--json");
   assertEquals(JSON.parse(json.output).releases, KERNEL_NAMES);
-});
-
-Deno.test("what changes is shown in lines as wide as the screen, names in full where there is room", () => {
-  const tests = turns(example("api/04-two-step-unwind"), "dma_iova_destroy() frees");
-  const linesAt = (columns: number) =>
-    releasesText("07.dma", tests, painter(false), columns).split("\n")
-      .filter((line) => !line.trimStart().startsWith("dmalab explain"));
-  for (const columns of [64, 80, 120]) {
-    for (const line of linesAt(columns)) assert(line.length <= columns, `${columns}: ${line}`);
-  }
-  const [{ name }] = tests as [TestTurns];
-  assert(name.length > 40 && linesAt(120).some((line) => line.includes(name)), name);
-  assert(!linesAt(64).some((line) => line.includes(name)));
-  assert(linesAt(64).length > linesAt(120).length);
 });
