@@ -5,7 +5,6 @@
  * one is shown by running the deterministic machine again up to it (language.md, Stepping).
  */
 import type { VirtualClock } from "./time/clock.ts";
-import type { Nanoseconds } from "./address.ts";
 import { invariant } from "./errno.ts";
 import type { EventContext, EventOrigin } from "./event_context.ts";
 
@@ -27,8 +26,6 @@ class SavedOrigin implements EventOrigin {
   device: string | null = null;
   request: number | null = null;
   site: number | null = null;
-  /** When it was posted, where CPUs and devices have times of their own. */
-  postedNs: Nanoseconds = 0;
 
   set(cpu: number, device: string | null, request: number | null, site: number | null): void {
     this.cpu = cpu;
@@ -86,9 +83,7 @@ export class ActivityQueue {
     this.#kinds[slot] = kind;
     this.#arguments[slot] = argument;
     this.#length++;
-    const origin = this.#origins[slot]!;
-    this.posted(origin);
-    return origin;
+    return this.#origins[slot]!;
   }
 
   /** Runs the oldest activity as the work of its origin. Returns false when there was none. */
@@ -105,23 +100,11 @@ export class ActivityQueue {
     const origin = this.#origins[slot]!;
     context.become(origin.cpu, origin.device, origin.request, origin.site);
     try {
-      this.run(handler, this.#kinds[slot]!, this.#arguments[slot]!, origin);
+      handler.runActivity(this.#kinds[slot]!, this.#arguments[slot]!);
     } finally {
       context.become(cpu, device, request, site);
     }
     return true;
-  }
-
-  /** An activity of this origin was queued. */
-  protected posted(_origin: SavedOrigin): void {}
-
-  protected run(
-    handler: ActivityHandler,
-    kind: number,
-    argument: number,
-    _origin: SavedOrigin,
-  ): void {
-    handler.runActivity(kind, argument);
   }
 
   #grow(): void {
@@ -153,23 +136,33 @@ export class TimedActivityQueue extends ActivityQueue {
     super(clock);
   }
 
-  protected override posted(origin: SavedOrigin): void {
-    origin.postedNs = this.clock.nowNs;
+  override post(handler: ActivityHandler, kind: number, argument: number): void {
+    super.post(this.#timed(handler), kind, argument);
   }
 
-  protected override run(
-    handler: ActivityHandler,
-    kind: number,
-    argument: number,
-    origin: SavedOrigin,
-  ): void {
-    const { own } = this.clock;
-    if (own === null) return handler.runActivity(kind, argument);
-    const outer = own.enter(handler.byDevice === true, origin.postedNs);
-    try {
-      handler.runActivity(kind, argument);
-    } finally {
-      own.leave(outer);
-    }
+  override postFor(work: EventOrigin, handler: ActivityHandler, kind: number, arg: number): void {
+    super.postFor(work, this.#timed(handler), kind, arg);
+  }
+
+  override postWork(device: string, handler: ActivityHandler, kind: number, arg: number): void {
+    super.postWork(device, this.#timed(handler), kind, arg);
+  }
+
+  /** A handler of one activity, which is posted now. */
+  #timed(handler: ActivityHandler): ActivityHandler {
+    const { clock } = this;
+    const postedNs = clock.nowNs;
+    return {
+      runActivity(kind, argument) {
+        const { own } = clock;
+        if (own === null) return handler.runActivity(kind, argument);
+        const outer = own.enter(handler.byDevice === true, postedNs);
+        try {
+          handler.runActivity(kind, argument);
+        } finally {
+          own.leave(outer);
+        }
+      },
+    };
   }
 }

@@ -8,7 +8,6 @@ import type { DmaDevice } from "../../../../runtime/dma/device/device.ts";
 import type { CoherentMemory } from "../../../../runtime/dma/coherent_memory.ts";
 import { invariant, InvariantError, KernelError } from "../../../../runtime/errno.ts";
 import { type EventFields, eventId } from "../../../../runtime/event_vocabulary.ts";
-import { Contended } from "../../../../runtime/time/contended.ts";
 import type { Machine } from "../../../../runtime/machine.ts";
 import type { NvmeRegisterPort } from "../../register_port.ts";
 import type { SubmissionMemory } from "../life/controller_memory.ts";
@@ -115,8 +114,6 @@ export class QueuePair {
   readonly #cqEntries: QueueEntries;
   readonly #iods: (Iod | undefined)[] = [];
   readonly #watch: CommandWatch;
-  /** Held while the tail is written: CPUs that share the queue wait for each other. Null without latencies. */
-  readonly #tailLock: Contended | null;
   readonly #submissionMemory: SubmissionMemory | null;
   /** When the command of each tag in flight was sent. */
   readonly #sentNs: Float64Array;
@@ -141,7 +138,6 @@ export class QueuePair {
     this.schedulerTags = options.scheduled === true
       ? new SchedulerTags(options.tags, options.pools)
       : null;
-    this.#tailLock = machine.timed ? new Contended("submission_queue", options.id) : null;
     this.#machine = machine;
     this.#dev = dev;
     this.#registers = options.registers;
@@ -365,11 +361,15 @@ export class QueuePair {
     invariant(places.every((place) => place < this.depthEntries), "A ring's place lies outside");
   }
 
+  /** There are commands that the doorbell does not cover. */
+  get owesDoorbell(): boolean {
+    return this.#sqTail !== this.#sqRung;
+  }
+
   /** Writes the tail to the doorbell, if there are commands that it does not cover. */
   ring(): void {
     if (this.#sqTail === this.#sqRung) return;
     this.#sqRung = this.#sqTail;
-    if (this.#tailLock !== null) this.#machine.charges.waitFor(this.#tailLock, NVME_DOORBELL);
     this.#ring(this.#sqDoorbell, this.#sqTail, "sq_tail");
   }
 

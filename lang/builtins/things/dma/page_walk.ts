@@ -180,20 +180,20 @@ function walkLines(walk: PageWalk, run: Run): string[] {
       `${machine.config.iommu.model}, ${formatCount(domain.table.tables, "table page")}`,
     ),
     "─".repeat(PICTURE_COLUMNS),
-    entries.length === 0
-      ? "the tables have no level for an address so high"
-      : `${root} ► ${formatAddress(entries[0]!.table)}`,
-    ...tableLines(
-      ["table page", "at", "entry", "64 bits", "set"],
-      entries.map(({ bits, index, name, set, table }) => [
-        formatAddress(table),
-        String(index),
-        name,
-        bits,
-        set.length === 0 ? "empty" : set.join(" "),
-      ]),
-      ["left", "right"],
-    ),
+    ...entries.length === 0 ? ["the tables have no level for an address so high"] : [
+      `${root} ► ${formatAddress(entries[0]!.table)}`,
+      ...tableLines(
+        ["table page", "at", "entry", "64 bits", "set"],
+        entries.map(({ bits, index, name, set, table }) => [
+          formatAddress(table),
+          String(index),
+          name,
+          bits,
+          set.length === 0 ? "empty" : set.join(" "),
+        ]),
+        ["left", "right"],
+      ),
+    ],
     ...legend === "" ? [] : wrapText(`${legend} (${format.spec})`, PICTURE_COLUMNS),
     ...map === null ? [] : ["", ...mapLines(walk, map)],
   ];
