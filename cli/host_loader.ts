@@ -7,7 +7,7 @@
 import { allowedVariable, host } from "./host.ts";
 import { printable } from "../lang/diagnostics/display_width.ts";
 import { nearestNames } from "../lang/diagnostics/suggest.ts";
-import type { CLoader, TreeSettings } from "../lang/values/c_module.ts";
+import type { CLoader, Stubs, TreeSettings } from "../lang/values/c_module.ts";
 import { LoadError, tooLong } from "../lang/syntax/load_files.ts";
 import { SourceFile } from "../lang/source.ts";
 import { TreeError } from "../c_drivers/tree/tree_files.ts";
@@ -205,9 +205,13 @@ export class HostLoader implements CLoader {
 }
 
 function isSameBuild(one: SourceOfTree, other: SourceOfTree): boolean {
-  return one.tree === other.tree && one.stubs === other.stubs &&
+  return one.tree === other.tree && textOf(one.stubs) === textOf(other.stubs) &&
     one.files.length === other.files.length &&
     one.files.every(({ source }, at) => source === other.files[at]!.source);
+}
+
+function textOf(stubs: Stubs): string {
+  return JSON.stringify(typeof stubs === "string" ? stubs : [...stubs]);
 }
 
 /** The size of a file; 0 where it cannot be read, which reading it reports. */

@@ -157,9 +157,13 @@ export function runRequests(
 ): readonly RequestsOutcome[] {
   let fetched = new Map<string, string[]>();
   let bounces = (): boolean => false;
+  // A test with reports is done again on other machines, which look for the defect behind them.
+  let isFirst = true;
   const { markReady } = Machine.prototype;
   Machine.prototype.markReady = function (this: Machine) {
     markReady.call(this);
+    if (!isFirst) return;
+    isFirst = false;
     bounces = () => this.events.count(SWIOTLB_MAP) > 0;
     fetched = new Map();
     watchFetches(this, fetched);
@@ -170,6 +174,7 @@ export function runRequests(
       only: "tests",
       limits: { ...DEFAULT_LIMITS, steps: 1e12 },
       onOutcome(test) {
+        isFirst = true;
         const compared = comparison(fetched, machines === "all" || !bounces());
         const failure = test.failure?.message ?? null;
         const outcome = { name: displayName(test), failure, ...compared };
@@ -183,14 +188,10 @@ export function runRequests(
   return found;
 }
 
-/**
- * Notes every read and write that a controller fetches from its I/O queue, by its device. A device of the
- * scenario's own fetches bytes.
- */
+/** Notes every read and write that a controller fetches from its I/O queue, by its device. */
 function watchFetches(machine: Machine, fetched: Map<string, string[]>): void {
   const { bus } = machine;
   const readWords = bus.readWords.bind(bus);
-  const read = bus.read.bind(bus);
   const note = (dev: DmaDevice, words: Int32Array): void => {
     const opcode = words[0]! & 0xff;
     const isData = words.length === COMMAND_WORDS && words[1] === 1 &&
@@ -203,11 +204,6 @@ function watchFetches(machine: Machine, fetched: Map<string, string[]>): void {
   bus.readWords = (dev, dma, into, point) => {
     const ok = readWords(dev, dma, into, point);
     if (ok) note(dev, into);
-    return ok;
-  };
-  bus.read = (dev, dma, into, offset, sizeBytes, point) => {
-    const ok = read(dev, dma, into, offset, sizeBytes, point);
-    if (ok && sizeBytes === COMMAND_WORDS * 4) note(dev, new Int32Array(into.slice().buffer));
     return ok;
   };
 }

@@ -6,6 +6,9 @@
 import type { TreeFolders } from "./tree_files.ts";
 
 const FOLDERS = ["lib", "lib/math"];
+const FILES = ["mm/mempool.c"];
+/** What walks a request by the tree's own structures: the lab's functions of these names know only the lab's. */
+const OF_REQUESTS = ["block/blk-mq-dma.c", "block/blk-merge.c"];
 const EXPORT = /^[ \t]*EXPORT_(?:SYMBOL|PER_CPU_SYMBOL)(?:_GPL|_NS|_NS_GPL)?\(\s*(\w+)/gm;
 
 /** A function that begins at the first column; what other files of its folder call is not exported. */
@@ -27,10 +30,16 @@ export function exportsIn(
   return found;
 }
 
+type Texts = Generator<readonly [path: string, text: string]>;
+
+/** Files of a tree that iterate requests; a release can lack some. */
+export function* requestFilesOf(files: TreeFolders): Texts {
+  for (const path of OF_REQUESTS) yield [path, files.text(path) ?? ""];
+}
+
 /** Files of a tree's library. */
-export function* libraryOf(
-  files: TreeFolders,
-): Generator<readonly [path: string, text: string]> {
+export function* libraryOf(files: TreeFolders): Texts {
+  for (const path of FILES) yield [path, files.text(path) ?? ""];
   for (const folder of FOLDERS) {
     for (const { isFolder, name } of files.entries(folder)) {
       if (isFolder || !name.endsWith(".c")) continue;

@@ -36,7 +36,6 @@ const MACHINE: Readonly<Record<string, string>> = {
   HAS_IOPORT_MAP: "1",
   GENERIC_IOMAP: "1",
   HAVE_EFFICIENT_UNALIGNED_ACCESS: "1",
-  PAGE_SHIFT: "12",
   PGTABLE_LEVELS: "4",
   NODES_SHIFT: "0",
   HZ: "1000",
@@ -114,6 +113,7 @@ export function settingsFor(
   paths: readonly string[],
   kconfig: Kconfig,
   makefiles: Makefiles,
+  pageSizeBytes = 4096,
 ): Settings {
   for (const [name, reason] of Object.entries(REQUIRED)) {
     if (kconfig.has(name)) continue;
@@ -135,6 +135,7 @@ export function settingsFor(
   const values = [
     ...numbers,
     ...Object.entries(MACHINE),
+    ["PAGE_SHIFT", String(Math.log2(pageSizeBytes))] as const,
     ...[...on].map((name) => [name, "1"] as const),
   ];
   const has = (name: string) => on.has(name) || name in MACHINE || name === COMPILE_TEST;

@@ -190,7 +190,10 @@ export function treeFunction(
   stubs: Stubs,
 ): (...args: Wide[]) => Wide {
   const { name, result } = imported;
-  const run = runOf(imported) ?? STUB_RUNS[stubs](name);
+  const own = runOf(imported);
+  const isAnswered = typeof stubs !== "string" && stubs.has(name);
+  if (own !== null && isAnswered) throw new RefusedCode(`The lab has ${name}()`, NO_STUB, null);
+  const run = own ?? stubRun(name, stubs);
   return (...args: Wide[]) => {
     kernel.enterHere(name);
     const given = args.map(unsigned);
@@ -211,19 +214,23 @@ export function keepTicks({ jiffiesAt, machine, memory }: CKernel): void {
   memory.putWord(jiffiesAt, Math.floor(machine.clock.nowNs / NS_PER_JIFFY));
 }
 
+const NO_STUB = "remove its name from `stubs`";
+
 /** What stands for a function that is found in no place, by how the driver asks for it. */
-const STUB_RUNS: Readonly<Record<Stubs, (name: string) => Run>> = {
-  refuse: (name) => (kernel) => {
-    throw kernel.crash(`Calls ${name}(), which the lab does not have`);
-  },
-  zero: (name) => {
-    let isSaid = false;
+function stubRun(name: string, stubs: Stubs): Run {
+  const answer = stubs === "zero" ? 0 : stubs === "refuse" ? undefined : stubs.get(name);
+  if (answer === undefined) {
     return (kernel) => {
-      if (!isSaid) kernel.run.print(`info: ${name}() is a stub: returns 0`);
-      isSaid = true;
+      throw kernel.crash(`Calls ${name}(), which the lab does not have`);
     };
-  },
-};
+  }
+  let isSaid = stubs !== "zero";
+  return (kernel) => {
+    if (!isSaid) kernel.run.print(`info: ${name}() is a stub: returns 0`);
+    isSaid = true;
+    return answer;
+  };
+}
 
 /** Whether the lab has a function by the name that the tree calls it. */
 export function hasTreeFunction(name: string): boolean {

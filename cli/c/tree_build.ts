@@ -48,9 +48,9 @@ export class TreeBuild {
   }
 
   /** The configuration that files need. @throws {TreeError} */
-  settings(paths: readonly string[]): Settings {
+  settings(paths: readonly string[], pageSizeBytes?: number): Settings {
     this.#kconfig ??= readKconfig(this.files);
-    return settingsFor(paths, this.#kconfig, this.makefiles);
+    return settingsFor(paths, this.#kconfig, this.makefiles, pageSizeBytes);
   }
 
   /** What a file is compiled from. @param own Texts beside the tree's, by their paths. */

@@ -8,7 +8,7 @@ import {
   layoutSource,
   type LayoutWanted,
 } from "../../c_drivers/tree/layout.ts";
-import { exportsIn, libraryOf } from "../../c_drivers/tree/library.ts";
+import { exportsIn, libraryOf, requestFilesOf } from "../../c_drivers/tree/library.ts";
 import type { Settings } from "../../c_drivers/tree/settings.ts";
 import { hasTreeFunction } from "../../c_drivers/tree/tree_border.ts";
 import { TreeError } from "../../c_drivers/tree/tree_files.ts";
@@ -45,6 +45,8 @@ const LAYOUT = "lab/layout.c";
 const OUR_LIBRARY = /^dmalab\/.*\.c$/;
 /** Functions that scripts do not see. */
 const HIDDEN = "-fvisibility=hidden";
+/** What compiled code calls and its text does not name. */
+const COMPILERS_OWN = ["__multi3"];
 /** Files of the library that one driver is linked with. */
 const MOST_LIBRARY = 40;
 
@@ -90,6 +92,7 @@ class TreeDriver {
       files.flatMap(({ path, source }) =>
         path === null ? build.units.sourcesIn(source.text) : [path]
       ),
+      config.pageSizeBytes,
     );
     await build.checkSettings(settings);
     const { strategies } = resolveKernel(config);
@@ -153,13 +156,14 @@ class TreeDriver {
     const ours = new Map(
       Object.entries(readTreeHeaders()).filter(([path]) => OUR_LIBRARY.test(path)),
     );
-    const exportedByLab = exportsIn(ours);
+    // These count before the lab's functions of the same name.
+    const first = new Map([...exportsIn(requestFilesOf(tree)), ...exportsIn(ours)]);
     const exported = exportsIn(libraryOf(tree));
     const tried = new Set<string>();
     for (let added = true; added;) {
       added = false;
-      for (const name of missingIn([...texts, ...library])) {
-        const path = exportedByLab.get(name) ??
+      for (const name of [...COMPILERS_OWN, ...missingIn([...texts, ...library])]) {
+        const path = first.get(name) ??
           (hasTreeFunction(name) ? undefined : exported.get(name));
         if (path === undefined || tried.has(path) || tried.size >= MOST_LIBRARY) continue;
         tried.add(path);

@@ -75,12 +75,15 @@ function sourceOf(
 const TREE_SETTINGS = {
   tree: 'the path of a folder: `tree = "../linux"`',
   files: 'a list of paths: `files = ["block/blk-mq-dma.c"]`',
-  stubs: `one of ${STUBS.map((each) => `"${each}"`).join(" and ")}`,
+  stubs: `one of ${
+    STUBS.map((each) => `"${each}"`).join(" and ")
+  }, or what functions return: \`stubs = { pci_find_capability: 0 }\``,
 } as const satisfies Record<keyof TreeSettings, string>;
 
 /** How a driver is compiled with a tree; null after saying what is wrong. */
 function treeSettings(entries: readonly PathEntry[], bag: DiagnosticBag): TreeSettings | null {
-  const found: Partial<Record<keyof TreeSettings, readonly string[]>> = {};
+  const found: Partial<Record<"tree" | "files", readonly string[]>> = {};
+  let stubs: Stubs = STUBS[0];
   let isWrong = false;
   const wrong = (span: Span, message: string, hint?: string) => {
     bag.error("E0710", span, message, hint);
@@ -92,17 +95,19 @@ function treeSettings(entries: readonly PathEntry[], bag: DiagnosticBag): TreeSe
     if (!isSetting(name)) {
       const names = Object.keys(TREE_SETTINGS).map((each) => `\`${each}\``);
       wrong(span, `A driver in C has no setting \`${name}\``, `it has ${names.join(", ")}`);
+    } else if (name === "stubs") {
+      const asked = stubsOf(value);
+      if (asked === null) wrong(value.span, `\`stubs\` is ${TREE_SETTINGS.stubs}`);
+      else stubs = asked;
     } else if (
       (value.kind === "List") !== (name === "files") ||
-      !texts.every((text) => text !== null) ||
-      name === "stubs" && !isStubs(texts[0]!)
+      !texts.every((text) => text !== null)
     ) {
       wrong(value.span, `\`${name}\` is ${TREE_SETTINGS[name]}`);
     } else found[name] = texts;
   }
   const [tree = null] = found.tree ?? [];
-  const [stubs = STUBS[0]] = found.stubs ?? [];
-  if (isWrong || !isStubs(stubs)) return null;
+  if (isWrong) return null;
   return { tree, files: found.files ?? [], stubs };
 }
 
@@ -110,8 +115,20 @@ function isSetting(name: string): name is keyof TreeSettings {
   return Object.hasOwn(TREE_SETTINGS, name);
 }
 
-function isStubs(text: string): text is Stubs {
-  return (STUBS as readonly string[]).includes(text);
+function stubsOf(value: Expression): Stubs | null {
+  if (value.kind !== "Record") return STUBS.find((each) => each === plainText(value)) ?? null;
+  const answers = value.entries.map(({ key, value }) => [key.text, plainInteger(value)] as const);
+  return answers.every(([, answer]) => answer !== null)
+    ? new Map(answers as [string, number][])
+    : null;
+}
+
+/** A number as it is written; null for every other expression. */
+function plainInteger(value: Expression): number | null {
+  if (value.kind === "Integer") return value.value;
+  if (value.kind !== "Unary" || value.operator !== "-") return null;
+  const { operand } = value;
+  return operand.kind === "Integer" ? -operand.value : null;
 }
 
 /** A text without values in it; null for every other expression. */

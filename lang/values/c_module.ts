@@ -37,7 +37,8 @@ export type CompiledC =
 
 /** What a call does of a function that neither the lab, nor the driver, nor the tree's `lib/` has. */
 export const STUBS = ["refuse", "zero"] as const;
-export type Stubs = (typeof STUBS)[number];
+/** Or what each of some functions returns, by their names: the others are refused. */
+export type Stubs = (typeof STUBS)[number] | ReadonlyMap<string, number>;
 
 /** How a driver is compiled with a kernel tree. */
 export interface TreeSettings {

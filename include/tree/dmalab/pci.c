@@ -300,6 +300,9 @@ int pci_alloc_irq_vectors_affinity(struct pci_dev *pdev, unsigned int least, uns
 		lab_line_irq(&pdev->dev, false);
 		count = lab_pci_alloc_irq_vectors(&pdev->dev, least, most, flags & MESSAGES);
 		if (count > 0) {
+			if (affinity && affinity->calc_sets)
+				affinity->calc_sets(affinity, count - affinity->pre_vectors -
+								      affinity->post_vectors);
 			pdev->msix_enabled = !!(flags & PCI_IRQ_MSIX);
 			pdev->msi_enabled = !pdev->msix_enabled;
 			return count;
@@ -337,6 +340,26 @@ void pci_free_irq_vectors(struct pci_dev *pdev)
 	pdev->irq = lab_line_irq(&pdev->dev, true);
 }
 EXPORT_SYMBOL(pci_free_irq_vectors);
+
+int pci_request_irq(struct pci_dev *pdev, unsigned int number, irq_handler_t handler,
+		    irq_handler_t thread, void *data, const char *format, ...)
+{
+	return request_threaded_irq(pci_irq_vector(pdev, number), handler, thread, IRQF_SHARED,
+				    format, data);
+}
+EXPORT_SYMBOL(pci_request_irq);
+
+void pci_free_irq(struct pci_dev *pdev, unsigned int number, void *data)
+{
+	free_irq(pci_irq_vector(pdev, number), data);
+}
+EXPORT_SYMBOL(pci_free_irq);
+
+bool pci_device_is_present(struct pci_dev *pdev)
+{
+	return true;
+}
+EXPORT_SYMBOL(pci_device_is_present);
 
 int pci_enable_msi(struct pci_dev *pdev)
 {

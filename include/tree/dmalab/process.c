@@ -83,6 +83,12 @@ unsigned long wait_for_completion_timeout(struct completion *x, unsigned long ti
 }
 EXPORT_SYMBOL(wait_for_completion_timeout);
 
+unsigned long wait_for_completion_io_timeout(struct completion *x, unsigned long ticks)
+{
+	return wait_done(x, ticks);
+}
+EXPORT_SYMBOL(wait_for_completion_io_timeout);
+
 /* No signal ever comes. */
 int wait_for_completion_interruptible(struct completion *x)
 {

@@ -1,0 +1,467 @@
+/*
+ * A tree's own NVMe driver on a simulated controller, with this file in place of its core: what the core
+ * asks of the controller by admin commands, and reads and writes that a scenario lays out.
+ */
+#include <linux/blk-mq.h>
+#include <linux/delay.h>
+#include <linux/module.h>
+#include <linux/pci.h>
+#include <linux/version.h>
+#include "drivers/nvme/host/nvme.h"
+
+#define FOR_SCENARIOS __attribute__((visibility("default")))
+#define MOST_SEGMENTS 128
+#define READY_STEP_MS 1
+
+struct workqueue_struct *nvme_wq, *nvme_reset_wq, *nvme_delete_wq;
+unsigned int admin_timeout = 60, nvme_io_timeout = 30;
+
+static struct nvme_ctrl *bound;
+
+static int register_at(struct nvme_ctrl *ctrl, u32 at)
+{
+	u32 value = 0;
+
+	ctrl->ops->reg_read32(ctrl, at, &value);
+	return value;
+}
+
+static int wait_ready(struct nvme_ctrl *ctrl, u32 mask, u32 wanted)
+{
+	int left = (NVME_CAP_TIMEOUT(ctrl->cap) + 1) * 500;
+
+	while ((register_at(ctrl, NVME_REG_CSTS) & mask) != wanted) {
+		if (left-- == 0)
+			return -ENODEV;
+		msleep(READY_STEP_MS);
+	}
+	return 0;
+}
+
+int nvme_enable_ctrl(struct nvme_ctrl *ctrl)
+{
+	int error = ctrl->ops->reg_read64(ctrl, NVME_REG_CAP, &ctrl->cap);
+
+	if (error)
+		return error;
+	ctrl->ctrl_config = NVME_CC_CSS_NVM | NVME_CC_AMS_RR | NVME_CC_SHN_NONE | NVME_CC_IOSQES |
+			    NVME_CC_IOCQES;
+	error = ctrl->ops->reg_write32(ctrl, NVME_REG_CC, ctrl->ctrl_config);
+	if (error)
+		return error;
+	ctrl->ctrl_config |= NVME_CC_ENABLE;
+	error = ctrl->ops->reg_write32(ctrl, NVME_REG_CC, ctrl->ctrl_config);
+	return error ? error : wait_ready(ctrl, NVME_CSTS_RDY, NVME_CSTS_RDY);
+}
+
+int nvme_disable_ctrl(struct nvme_ctrl *ctrl, bool shutdown)
+{
+	int error;
+
+	ctrl->ctrl_config &= ~NVME_CC_SHN_MASK;
+	if (shutdown)
+		ctrl->ctrl_config |= NVME_CC_SHN_NORMAL;
+	else
+		ctrl->ctrl_config &= ~NVME_CC_ENABLE;
+	error = ctrl->ops->reg_write32(ctrl, NVME_REG_CC, ctrl->ctrl_config);
+	if (error)
+		return error;
+	return shutdown ? wait_ready(ctrl, NVME_CSTS_SHST_MASK, NVME_CSTS_SHST_CMPLT)
+			: wait_ready(ctrl, NVME_CSTS_RDY, 0);
+}
+
+/* Which states follow which. */
+static bool follows(enum nvme_ctrl_state old, enum nvme_ctrl_state new)
+{
+	switch (new) {
+	case NVME_CTRL_LIVE:
+		return old == NVME_CTRL_CONNECTING;
+	case NVME_CTRL_RESETTING:
+		return old == NVME_CTRL_NEW || old == NVME_CTRL_LIVE;
+	case NVME_CTRL_CONNECTING:
+		return old == NVME_CTRL_NEW || old == NVME_CTRL_RESETTING;
+	case NVME_CTRL_DELETING:
+		return old == NVME_CTRL_LIVE || old == NVME_CTRL_RESETTING || old == NVME_CTRL_CONNECTING;
+	case NVME_CTRL_DELETING_NOIO:
+		return old == NVME_CTRL_DELETING || old == NVME_CTRL_DEAD;
+	case NVME_CTRL_DEAD:
+		return old == NVME_CTRL_DELETING;
+	default:
+		return false;
+	}
+}
+
+bool nvme_change_ctrl_state(struct nvme_ctrl *ctrl, enum nvme_ctrl_state state)
+{
+	if (!follows(ctrl->state, state))
+		return false;
+	ctrl->state = state;
+	return true;
+}
+
+static void free_ctrl(struct device *dev)
+{
+	struct nvme_ctrl *ctrl = container_of(dev, struct nvme_ctrl, ctrl_device);
+
+	if (bound == ctrl)
+		bound = NULL;
+	ctrl->ops->free_ctrl(ctrl);
+}
+
+int nvme_init_ctrl(struct nvme_ctrl *ctrl, struct device *dev, const struct nvme_ctrl_ops *ops,
+		   unsigned long quirks)
+{
+	ctrl->state = NVME_CTRL_NEW;
+	ctrl->dev = dev;
+	ctrl->ops = ops;
+	ctrl->quirks = quirks;
+	ctrl->numa_node = NUMA_NO_NODE;
+	spin_lock_init(&ctrl->lock);
+	init_waitqueue_head(&ctrl->state_wq);
+	INIT_LIST_HEAD(&ctrl->namespaces);
+	device_initialize(&ctrl->ctrl_device);
+	ctrl->device = &ctrl->ctrl_device;
+	ctrl->device->parent = dev;
+	ctrl->device->init_name = "nvme0";
+	ctrl->device->release = free_ctrl;
+	bound = ctrl;
+	return 0;
+}
+
+int nvme_add_ctrl(struct nvme_ctrl *ctrl)
+{
+	nvme_get_ctrl(ctrl);
+	return 0;
+}
+
+void nvme_uninit_ctrl(struct nvme_ctrl *ctrl)
+{
+	nvme_put_ctrl(ctrl);
+}
+
+static int alloc_set(struct nvme_ctrl *ctrl, struct blk_mq_tag_set *set, const struct blk_mq_ops *ops,
+		     unsigned int cmd_size, struct blk_mq_tag_set **kept,
+		     struct request_queue **queue)
+{
+	struct queue_limits limits = {
+		.max_segment_size = UINT_MAX,
+		.seg_boundary_mask = ULONG_MAX,
+		.max_segments = MOST_SEGMENTS,
+	};
+	int error;
+
+	limits.virt_boundary_mask = ctrl->sgls ? 0 : NVME_CTRL_PAGE_SIZE - 1;
+	set->ops = ops;
+	set->cmd_size = cmd_size;
+	set->driver_data = ctrl;
+	set->numa_node = NUMA_NO_NODE;
+	error = blk_mq_alloc_tag_set(set);
+	if (error)
+		return error;
+	*queue = blk_mq_alloc_queue(set, &limits, NULL);
+	if (!IS_ERR(*queue)) {
+		*kept = set;
+		return 0;
+	}
+	error = PTR_ERR(*queue);
+	*queue = NULL;
+	blk_mq_free_tag_set(set);
+	return error;
+}
+
+static void free_set(struct blk_mq_tag_set **set, struct request_queue **queue)
+{
+	blk_mq_destroy_queue(*queue);
+	blk_put_queue(*queue);
+	*queue = NULL;
+	blk_mq_free_tag_set(*set);
+	*set = NULL;
+}
+
+int nvme_alloc_admin_tag_set(struct nvme_ctrl *ctrl, struct blk_mq_tag_set *set,
+			     const struct blk_mq_ops *ops, unsigned int cmd_size)
+{
+	memset(set, 0, sizeof(*set));
+	set->queue_depth = NVME_AQ_MQ_TAG_DEPTH;
+	set->nr_hw_queues = 1;
+	return alloc_set(ctrl, set, ops, cmd_size, &ctrl->admin_tagset, &ctrl->admin_q);
+}
+
+void nvme_remove_admin_tag_set(struct nvme_ctrl *ctrl)
+{
+	free_set(&ctrl->admin_tagset, &ctrl->admin_q);
+}
+
+/* Reads and writes take the place of the queue by which fabrics connect. */
+int nvme_alloc_io_tag_set(struct nvme_ctrl *ctrl, struct blk_mq_tag_set *set,
+			  const struct blk_mq_ops *ops, unsigned int nr_maps, unsigned int cmd_size)
+{
+	memset(set, 0, sizeof(*set));
+	set->queue_depth = min_t(unsigned int, ctrl->sqsize, BLK_MQ_MAX_DEPTH - 1);
+	set->nr_hw_queues = ctrl->queue_count - 1;
+	set->nr_maps = nr_maps;
+	return alloc_set(ctrl, set, ops, cmd_size, &ctrl->tagset, &ctrl->connect_q);
+}
+
+void nvme_remove_io_tag_set(struct nvme_ctrl *ctrl)
+{
+	free_set(&ctrl->tagset, &ctrl->connect_q);
+}
+
+void nvme_init_request(struct request *req, struct nvme_command *cmd)
+{
+	req->rq_flags |= RQF_DONTPREP;
+	nvme_req(req)->flags = 0;
+	nvme_req(req)->status = 0;
+	memcpy(nvme_req(req)->cmd, cmd, sizeof(*cmd));
+}
+
+blk_status_t nvme_setup_cmd(struct nvme_ns *ns, struct request *req)
+{
+	nvme_req(req)->genctr++;
+	nvme_req(req)->cmd->common.command_id = nvme_cid(req);
+	return BLK_STS_OK;
+}
+
+static struct {
+	struct bio bio;
+	struct bio_vec segments[MOST_SEGMENTS];
+	unsigned long gaps, end;
+	bool is_write;
+	u64 block;
+	u8 flags;
+} next;
+
+static int add_piece(unsigned long phys, unsigned int length)
+{
+	struct bio *bio = &next.bio;
+	struct bio_vec *segment = &next.segments[bio->bi_vcnt];
+
+	if (bio->bi_vcnt == MOST_SEGMENTS)
+		return -E2BIG;
+	if (bio->bi_vcnt > 0)
+		next.gaps |= phys | (next.end & ~PAGE_MASK);
+	next.end = phys + length;
+	segment->bv_page = pfn_to_page(phys >> PAGE_SHIFT);
+	segment->bv_offset = phys & ~PAGE_MASK;
+	segment->bv_len = length;
+	bio->bi_vcnt++;
+	bio->bi_iter.bi_size += length;
+	return 0;
+}
+
+static void begin(void)
+{
+	memset(&next, 0, sizeof(next));
+	next.bio.bi_io_vec = next.segments;
+}
+
+/* Sends a command with the pieces of data that were added. A status of the controller, or an error. */
+static int runs(struct request_queue *q, struct nvme_command *cmd, enum req_op op, union nvme_result *result)
+{
+	struct request *rq = blk_mq_alloc_request(q, op, 0);
+	blk_status_t status;
+	int answer;
+
+	if (IS_ERR(rq))
+		return PTR_ERR(rq);
+	nvme_init_request(rq, cmd);
+	if (next.bio.bi_vcnt) {
+		rq->bio = &next.bio;
+		rq->biotail = &next.bio;
+		rq->__data_len = next.bio.bi_iter.bi_size;
+		rq->nr_phys_segments = next.bio.bi_vcnt;
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 0, 0)
+		/* The block layer keeps the lowest bit in which a segment does not follow the one before it. */
+		rq->phys_gap_bit = next.gaps ? __ffs(next.gaps) + 1 : 0;
+#endif
+	}
+	status = blk_execute_rq(rq, false);
+	answer = nvme_req(rq)->status;
+	next.flags = nvme_req(rq)->cmd->common.flags;
+	if (result)
+		*result = nvme_req(rq)->result;
+	if (!answer && status != BLK_STS_OK)
+		answer = status == BLK_STS_RESOURCE ? -ENOMEM : -EIO;
+	blk_mq_free_request(rq);
+	return answer;
+}
+
+static int submit(struct request_queue *q, struct nvme_command *cmd, union nvme_result *result,
+		  void *data, unsigned int bytes)
+{
+	begin();
+	if (bytes)
+		add_piece(virt_to_phys(data), bytes);
+	return runs(q, cmd, nvme_req_op(cmd), result);
+}
+
+int nvme_submit_sync_cmd(struct request_queue *q, struct nvme_command *cmd, void *data,
+			 unsigned int bytes)
+{
+	return submit(q, cmd, NULL, data, bytes);
+}
+
+int nvme_set_queue_count(struct nvme_ctrl *ctrl, int *count)
+{
+	u32 wanted = (*count - 1) | ((*count - 1) << 16);
+	struct nvme_command cmd = { .features = { .opcode = nvme_admin_set_features,
+						  .fid = cpu_to_le32(NVME_FEAT_NUM_QUEUES),
+						  .dword11 = cpu_to_le32(wanted) } };
+	union nvme_result result;
+	int status = submit(ctrl->admin_q, &cmd, &result, NULL, 0);
+
+	if (status < 0)
+		return status;
+	if (status > 0) {
+		*count = 0;
+		return 0;
+	}
+	*count = min3(*count, (int)(le32_to_cpu(result.u32) & 0xffff) + 1,
+		      (int)(le32_to_cpu(result.u32) >> 16) + 1);
+	return 0;
+}
+
+int nvme_init_ctrl_finish(struct nvme_ctrl *ctrl, bool was_suspended)
+{
+	struct nvme_command cmd = { .identify = { .opcode = nvme_admin_identify,
+						  .cns = NVME_ID_CNS_CTRL } };
+	struct nvme_id_ctrl *id = kzalloc(sizeof(*id), GFP_KERNEL);
+	int status;
+
+	if (!id)
+		return -ENOMEM;
+	status = submit(ctrl->admin_q, &cmd, NULL, id, sizeof(*id));
+	if (!status) {
+		ctrl->vs = register_at(ctrl, NVME_REG_VS);
+		ctrl->sqsize = min_t(u16, NVME_CAP_MQES(ctrl->cap), ctrl->sqsize);
+		ctrl->sgls = le32_to_cpu(id->sgls);
+		ctrl->oacs = le16_to_cpu(id->oacs);
+		ctrl->vwc = id->vwc;
+		ctrl->identified = true;
+	}
+	kfree(id);
+	return status > 0 ? -EIO : status;
+}
+
+void nvme_complete_rq(struct request *req)
+{
+	blk_mq_end_request(req, nvme_req(req)->status ? BLK_STS_IOERR : BLK_STS_OK);
+}
+
+void nvme_complete_batch_req(struct request *req)
+{
+}
+
+bool __nvme_check_ready(struct nvme_ctrl *ctrl, struct request *rq, bool queue_live,
+			enum nvme_ctrl_state state)
+{
+	return queue_live;
+}
+
+blk_status_t nvme_fail_nonready_command(struct nvme_ctrl *ctrl, struct request *rq)
+{
+	return BLK_STS_RESOURCE;
+}
+
+static bool cancel(struct request *req, void *data)
+{
+	nvme_req(req)->status = NVME_SC_HOST_ABORTED_CMD;
+	nvme_req(req)->flags |= NVME_REQ_CANCELLED;
+	blk_mq_complete_request(req);
+	return true;
+}
+
+void nvme_cancel_tagset(struct nvme_ctrl *ctrl)
+{
+	if (ctrl->tagset)
+		blk_mq_tagset_busy_iter(ctrl->tagset, cancel, ctrl);
+}
+
+void nvme_cancel_admin_tagset(struct nvme_ctrl *ctrl)
+{
+	if (ctrl->admin_tagset)
+		blk_mq_tagset_busy_iter(ctrl->admin_tagset, cancel, ctrl);
+}
+
+void nvme_complete_async_event(struct nvme_ctrl *ctrl, __le16 status, volatile union nvme_result *result)
+{
+}
+
+/* The controller is left a command that it answers when something happens to it. */
+void nvme_start_ctrl(struct nvme_ctrl *ctrl)
+{
+	ctrl->ops->submit_async_event(ctrl);
+}
+
+/* No request waits outside the driver, and no namespace is found: there is nothing to hold back or to end. */
+#define NOTHING(name) void name(struct nvme_ctrl *ctrl) { }
+NOTHING(nvme_stop_ctrl)
+NOTHING(nvme_quiesce_io_queues)
+NOTHING(nvme_unquiesce_io_queues)
+NOTHING(nvme_quiesce_admin_queue)
+NOTHING(nvme_unquiesce_admin_queue)
+NOTHING(nvme_start_freeze)
+NOTHING(nvme_wait_freeze)
+NOTHING(nvme_unfreeze)
+NOTHING(nvme_sync_queues)
+NOTHING(nvme_remove_namespaces)
+NOTHING(nvme_mark_namespaces_dead)
+
+void nvme_cleanup_cmd(struct request *req)
+{
+}
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 0, 0)
+int nvme_wait_freeze_timeout(struct nvme_ctrl *ctrl)
+#else
+int nvme_wait_freeze_timeout(struct nvme_ctrl *ctrl, long ticks)
+#endif
+{
+	return 1;
+}
+
+/* Resets the controller, and waits until it is live again. */
+FOR_SCENARIOS int reset(void)
+{
+	if (!bound || !nvme_change_ctrl_state(bound, NVME_CTRL_RESETTING))
+		return -EBUSY;
+	queue_work(nvme_reset_wq, &bound->reset_work);
+	flush_work(&bound->reset_work);
+	return bound->state == NVME_CTRL_LIVE ? 0 : -EIO;
+}
+
+FOR_SCENARIOS void request_start(bool is_write, unsigned long block)
+{
+	begin();
+	next.is_write = is_write;
+	next.block = block;
+}
+
+FOR_SCENARIOS int request_add(unsigned long phys, unsigned int length)
+{
+	return add_piece(phys, length);
+}
+
+/* How the command that was sent last described its data: 0 by PRPs, 0x40 by an SGL. */
+FOR_SCENARIOS int request_format(void)
+{
+	return next.flags & NVME_CMD_SGL_ALL;
+}
+
+/* Sends what was laid out, and waits for its end: 0, a status of the controller, or an error. */
+FOR_SCENARIOS int request_run(void)
+{
+	struct nvme_command cmd = {
+		.rw = {
+			.opcode = next.is_write ? nvme_cmd_write : nvme_cmd_read,
+			.nsid = cpu_to_le32(1),
+			.slba = cpu_to_le64(next.block),
+			.length = cpu_to_le16((next.bio.bi_iter.bi_size >> 9) - 1),
+		},
+	};
+
+	if (!bound || !bound->connect_q)
+		return -ENODEV;
+	return runs(bound->connect_q, &cmd, next.is_write ? REQ_OP_WRITE : REQ_OP_READ, NULL);
+}
