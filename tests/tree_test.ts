@@ -256,7 +256,7 @@ Deno.test("a file of a tree runs in a scenario, by the tree's own layouts and na
   assertEquals(lines.filter((line) => line.includes("toy_missing()")), [
     "info: toy_missing() is a stub: returns 0",
   ]);
-  assertEquals(outcomes.length, 9);
+  assertEquals(outcomes.length, 10);
   for (const { failure } of outcomes) assertEquals(failure, null);
 });
 
