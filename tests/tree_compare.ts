@@ -1,6 +1,6 @@
 /**
- * `deno task tree-compare DIR [--clang PROGRAM]`: performs the golden operations on the IOVA allocator and on the
- * mapping layer with a tree's own code, and prints how many results are equal.
+ * `deno task tree-compare DIR [--clang PROGRAM]`: performs the golden operations on the IOVA allocator, the
+ * mapping layer and page tables with a tree's own code, and prints how many results are equal.
  */
 import { TreeError } from "../c_drivers/tree/tree_files.ts";
 import { HostTree } from "../cli/c/host_tree.ts";
@@ -9,12 +9,13 @@ import { SessionClang } from "../cli/c/tree_clang.ts";
 import { GOLDEN_ORACLES } from "../cli/tree/oracles.ts";
 import { compareFields, type TraceLine } from "./conformance/traces/iova_trace.ts";
 import { recordedFields } from "./conformance/traces/dma_trace.ts";
+import { recordedTable } from "./conformance/traces/pagetable_trace.ts";
 import { answerOf, type Side, STOPPED } from "../instruments/oracle/compare.ts";
 import { SystemClang } from "./tree/system_clang.ts";
 
-const FOLDER = "tests/golden/iova";
-/** Another layer's records, and those of another page size. */
-const OTHER = /^(?:granule64k|dma-64k)/;
+const FOLDERS = ["tests/golden/iova", "tests/golden/pagetable"];
+/** Records of another page size, and of a choice that no function of the tree returns. */
+const OTHER = /^(?:granule64k|dma-64k|pgsize)/;
 
 const [folder, option, program, ...more] = Deno.args;
 const isRight = option === undefined || option === "--clang" && program !== undefined;
@@ -22,30 +23,43 @@ if (folder === undefined || !isRight || more.length > 0) {
   console.error("usage: deno task tree-compare DIR [--clang PROGRAM]");
   Deno.exit(2);
 }
-const { makeIova, makeMapping, version } = await opened(folder).catch((error) => {
+const { makeSide, version } = await opened(folder).catch((error) => {
   if (!(error instanceof TreeError)) throw error;
   console.error(`error: ${error.message}\n  hint: ${error.hint}`);
   Deno.exit(2);
 });
 let [equal, different, files] = [0, 0, 0];
-for (const { name } of [...Deno.readDirSync(FOLDER)].toSorted((a, b) => a.name < b.name ? -1 : 1)) {
+const names = FOLDERS.flatMap((folder) =>
+  [...Deno.readDirSync(folder)].map(({ name }) => [folder, name] as const)
+);
+for (const [folder, name] of names.toSorted()) {
   if (!/\.jsonl(?:\.gz)?$/.test(name) || OTHER.test(name)) continue;
-  const file = await Deno.open(`${FOLDER}/${name}`);
+  const file = await Deno.open(`${folder}/${name}`);
   const stream = name.endsWith(".gz")
     ? file.readable.pipeThrough(new DecompressionStream("gzip"))
     : file.readable;
   const lines = (await new Response(stream).text()).trim().split("\n");
-  const side = name.startsWith("dma-") ? makeMapping() : makeIova();
+  const isTable = folder.endsWith("pagetable");
+  const recorded = isTable ? recordedTable : recordedFields;
+  const side = makeSide(
+    name.startsWith("dma-")
+      ? "mapping"
+      : !isTable
+      ? "iova"
+      : name.startsWith("arm")
+      ? "armTables"
+      : "genericTables",
+  );
   files++;
   for (const [index, text] of lines.entries()) {
     const line = JSON.parse(text) as TraceLine;
-    const result = answerOf(side as Side<TraceLine>, line);
+    const result = answerOf(side, line);
     if (STOPPED in result) {
       different += lines.length - index;
       console.log(`${name}:${index + 1}`, result[STOPPED], text.slice(0, 200));
       break;
     }
-    const answer = recordedFields(line, result);
+    const answer = recorded(line, result);
     const found = compareFields(line, answer);
     // What answers nothing is no answer that could differ.
     if (Object.keys(answer).length === 0) continue;
@@ -64,11 +78,13 @@ async function opened(folder: string) {
   const clang = program === undefined ? new SessionClang() : new SystemClang(program);
   try {
     const build = new TreeBuild(new HostTree(folder), clang, program === undefined);
-    return {
-      makeIova: await GOLDEN_ORACLES.iova.build(build),
-      makeMapping: await GOLDEN_ORACLES.mapping.build(build),
-      version: build.version,
-    };
+    const makes = new Map<string, () => unknown>();
+    // One after the other: the compiler has one folder.
+    for (const [name, oracle] of Object.entries(GOLDEN_ORACLES)) {
+      makes.set(name, await oracle.build(build));
+    }
+    const makeSide = (name: keyof typeof GOLDEN_ORACLES) => makes.get(name)!() as Side<TraceLine>;
+    return { makeSide, version: build.version };
   } finally {
     await clang.close();
   }

@@ -17,6 +17,9 @@ import { compareSequences } from "../instruments/oracle/compare.ts";
 import { iovaSequence } from "../instruments/oracle/iova_sequences.ts";
 import { MappingModel, type MappingOperation } from "../instruments/oracle/mapping_operations.ts";
 import { mappingSequence } from "../instruments/oracle/mapping_sequences.ts";
+import { ARM_SHAPES, GENERIC_SHAPES } from "../instruments/oracle/table_formats.ts";
+import { TableModel, type TableOperation } from "../instruments/oracle/table_operations.ts";
+import { tableSequences } from "../instruments/oracle/table_sequences.ts";
 import { IovaModel, type IovaOperation } from "../instruments/oracle/iova_operations.ts";
 
 function treeOf(texts: Readonly<Record<string, string>>): TreeFiles {
@@ -246,6 +249,23 @@ Deno.test("a mapping layer that forgets a flush is found, by a minimal sequence"
   }
   const { difference } = compareSequences([same, () => new Wrong()], options);
   assertEquals(difference?.operations.map(({ op }) => op), ["init", "map_phys", "unmap_phys"]);
+});
+
+Deno.test("a page table that frees one table too few is found, by a minimal sequence", () => {
+  const same = () => new TableModel();
+  for (const shapes of [GENERIC_SHAPES, ARM_SHAPES]) {
+    const options = { count: 2 * shapes.length, seed: 0, stepsOf: tableSequences(shapes) };
+    assertEquals(compareSequences([same, same], options).difference, null);
+    class Wrong extends TableModel {
+      override run(operation: TableOperation) {
+        const answer = super.run(operation);
+        const isLarge = operation.op === "unmap" && Number(answer["unmapped"]) >= 2 ** 21;
+        return isLarge ? { ...answer, tables: Number(answer["tables"]) + 1 } : answer;
+      }
+    }
+    const { difference } = compareSequences([same, () => new Wrong()], options);
+    assertEquals(difference?.operations.map(({ op }) => op), ["init", "map", "unmap"]);
+  }
 });
 
 Deno.test("a file of a tree runs in a scenario, by the tree's own layouts and names", async () => {

@@ -9,6 +9,13 @@ import { IovaModel } from "../../instruments/oracle/iova_operations.ts";
 import { iovaSequence } from "../../instruments/oracle/iova_sequences.ts";
 import { MappingModel } from "../../instruments/oracle/mapping_operations.ts";
 import { mappingSequence } from "../../instruments/oracle/mapping_sequences.ts";
+import {
+  ARM_SHAPES,
+  GENERIC_SHAPES,
+  type TableShape,
+} from "../../instruments/oracle/table_formats.ts";
+import { TableModel } from "../../instruments/oracle/table_operations.ts";
+import { tableSequences } from "../../instruments/oracle/table_sequences.ts";
 import { TreeError } from "../../c_drivers/tree/tree_files.ts";
 import { type KernelName, kernelNamed } from "../../runtime/kernels/kernels.ts";
 import type { TreeBuild } from "../c/tree_build.ts";
@@ -16,6 +23,7 @@ import { linkTree, type Parts } from "./link_tree.ts";
 import { ALLOCATOR, TreeAllocator } from "./tree_allocator.ts";
 import { MAPPING_PARTS, TreeMapping } from "./tree_mapping.ts";
 import type { LinkedTree } from "./tree_module.ts";
+import { ARM_TABLE_PARTS, GENERIC_TABLE_PARTS, TreeTable } from "./tree_table.ts";
 
 /** Which random sequences to run. */
 export interface Cases {
@@ -27,6 +35,8 @@ export interface Cases {
 export interface Oracle {
   /** Its files in a tree. */
   readonly paths: readonly string[];
+  /** All that it is built from. */
+  readonly needs: readonly string[];
   /** @param other Null is the model. @throws {TreeError} */
   compare(one: TreeBuild, other: TreeBuild | null, cases: Cases): Promise<Compared<unknown>>;
 }
@@ -41,6 +51,10 @@ class OracleOf<O> implements Oracle {
 
   get paths(): readonly string[] {
     return this.parts.subjects;
+  }
+
+  get needs(): readonly string[] {
+    return [...this.parts.subjects, ...this.parts.files];
   }
 
   async build(build: TreeBuild): Promise<MakeSide<O>> {
@@ -78,7 +92,23 @@ const MAPPING = new OracleOf(
   mappingSequence,
 );
 
-export const ORACLES: readonly Oracle[] = [IOVA, MAPPING];
+const tables = (parts: Parts, shapes: readonly TableShape[]) =>
+  new OracleOf(
+    parts,
+    (linked) => new TreeTable(linked),
+    () => new TableModel(),
+    tableSequences(shapes),
+  );
 
-/** What golden data name by their folders. */
-export const GOLDEN_ORACLES = { iova: IOVA, mapping: MAPPING } as const;
+const GENERIC_TABLES = tables(GENERIC_TABLE_PARTS, GENERIC_SHAPES);
+const ARM_TABLES = tables(ARM_TABLE_PARTS, ARM_SHAPES);
+
+export const ORACLES: readonly Oracle[] = [IOVA, MAPPING, GENERIC_TABLES, ARM_TABLES];
+
+/** What golden data name by their folders and formats. */
+export const GOLDEN_ORACLES = {
+  iova: IOVA,
+  mapping: MAPPING,
+  genericTables: GENERIC_TABLES,
+  armTables: ARM_TABLES,
+} as const;

@@ -74,8 +74,8 @@ export function oraclesOf(paths: readonly string[]): readonly Oracle[] | string 
 }
 
 /** Files of mapping code that a tree does not have. */
-function lackingOf({ files }: TreeBuild, { paths }: Oracle): readonly string[] {
-  return paths.filter((path) => files.text(path) === null);
+function lackingOf({ files }: TreeBuild, { needs }: Oracle): readonly string[] {
+  return needs.filter((path) => files.text(path) === null);
 }
 
 /** @param folders A tree beside the model, or the trees before and after a change. */

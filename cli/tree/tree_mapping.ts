@@ -1,5 +1,4 @@
 /** The tree's own mapping layer on one device, with the interface of `MappingModel`. */
-import { PAGE_STRUCT_BYTES, TREE_PAGE_MAP } from "../../c_drivers/c_addresses.ts";
 import type { LayoutWanted } from "../../c_drivers/tree/layout.ts";
 import type { Answer, Side } from "../../instruments/oracle/compare.ts";
 import { type MappingOperation, RAM_BYTES } from "../../instruments/oracle/mapping_operations.ts";
@@ -8,6 +7,16 @@ import { SLOT_BYTES } from "../../runtime/memory/swiotlb/swiotlb_geometry.ts";
 import { readTreeHeaders } from "../places.ts";
 import type { Parts } from "./link_tree.ts";
 import {
+  ARM_FILES,
+  ARM_SUBJECT,
+  armTexts,
+  type DomainWanted,
+  GENERIC_SUBJECTS,
+  genericTexts,
+  numberOf,
+  TreeDomain,
+} from "./tree_domain.ts";
+import {
   type Imports,
   Int,
   type LinkedTree,
@@ -15,22 +24,6 @@ import {
   TreeStopped,
   type Wide,
 } from "./tree_module.ts";
-
-const GENERIC_TABLES = "drivers/iommu/generic_pt/fmt";
-/** By the names of the golden data, as `enum lab_format` numbers them. */
-const FORMATS: readonly string[] = ["vtdss", "amdv1", "x86_64"];
-
-/** Headers that a format includes by a name which a macro makes are named for the search of files. */
-function formatText(format: string): string {
-  const headers = [`defs_${format}.h`, `${format}.h`];
-  return [
-    "#if 0",
-    ...headers.map((header) => `#include "${GENERIC_TABLES}/${header}"`),
-    "#endif",
-    `#include "${GENERIC_TABLES}/iommu_${format}.c"`,
-    "",
-  ].join("\n");
-}
 
 const MAPPING_LAYOUT: LayoutWanted = {
   headers: [
@@ -58,13 +51,15 @@ export const MAPPING_PARTS: Parts = {
     "kernel/dma/direct.c",
     "kernel/dma/mapping.c",
     "drivers/iommu/iommu.c",
-    ...FORMATS.map((format) => `${GENERIC_TABLES}/iommu_${format}.c`),
+    ...GENERIC_SUBJECTS,
+    ARM_SUBJECT,
   ],
   files: [
     "kernel/dma/mapping.c",
     "kernel/dma/direct.c",
     "drivers/iommu/iova.c",
     "drivers/iommu/iommu-pages.c",
+    ...ARM_FILES,
     "lib/rbtree.c",
     "lib/scatterlist.c",
     "lib/list_sort.c",
@@ -73,7 +68,7 @@ export const MAPPING_PARTS: Parts = {
   texts: () => {
     const own = readTreeHeaders();
     const names = ["device", "translated", "bounce"];
-    return [...names.map((name) => own[`oracle/${name}.c`]!), ...FORMATS.map(formatText)];
+    return [...names.map((name) => own[`oracle/${name}.c`]!), ...genericTexts(), ...armTexts()];
   },
   layout: MAPPING_LAYOUT,
 };
@@ -84,11 +79,9 @@ export class TreeMapping implements Side<MappingOperation> {
   readonly #tree: TreeModule;
   readonly #states = new Map<number, number>();
   readonly #lists = new Map<number, readonly [at: number, count: number]>();
-  #events: unknown[] = [];
+  readonly #pages: TreeDomain;
   #copies: [number, number, number][] = [];
   #wentBeyond = false;
-  #warnings = 0;
-  #tables = 0;
   #isLazy = false;
   #pool = { start: 0, slots: 0 };
   #device = 0;
@@ -96,7 +89,8 @@ export class TreeMapping implements Side<MappingOperation> {
   #reserved: Ranges = [];
 
   constructor(linked: LinkedTree) {
-    this.#tree = new TreeModule(linked, this.#imports());
+    this.#pages = new TreeDomain(() => this.#tree);
+    this.#tree = new TreeModule(linked, { ...this.#pages.imports(), ...this.#imports() });
     this.#tree.makePageMap(RAM_BYTES / PAGE_SIZE_BYTES);
   }
 
@@ -110,18 +104,17 @@ export class TreeMapping implements Side<MappingOperation> {
       return {};
     }
     this.#tree.cpu = operation.cpu === undefined ? this.#tree.cpu : operation.cpu as number;
-    this.#events = [];
+    this.#pages.begin();
     this.#copies = [];
     this.#wentBeyond = false;
-    this.#warnings = 0;
     const answer = this.#answer(operation);
     return {
       ...answer,
-      events: this.#events,
+      events: this.#pages.flushes,
       copies: this.#copies,
       went_beyond_32bit: this.#wentBeyond,
       // Directly, a kernel warns once for lists and once for single buffers, and the model once.
-      ...this.#domain === 0 ? {} : { warn: this.#warnings },
+      ...this.#domain === 0 ? {} : { warn: this.#pages.warnings },
     };
   }
 
@@ -155,17 +148,10 @@ export class TreeMapping implements Side<MappingOperation> {
     const { mode } = operation;
     this.#isLazy = mode !== "strict";
     if (mode === "direct") return;
-    const format = FORMATS.indexOf(operation.format as string);
-    if (format < 0) throw new TreeStopped(`The tree's generic tables have no ${operation.format}`);
-    this.#domain = tree.call(
-      "lab_attach",
-      new Int(format),
-      new Int(number("address_bits")),
-      number("pgsize_bitmap"),
-      mode !== "strict",
-      mode === "lazy-single",
-    );
-    if (this.#domain === 0) throw new TreeStopped("The device is not attached");
+    this.#domain = this.#pages.make(operation as unknown as DomainWanted);
+    if (tree.call("lab_attach", this.#domain, mode !== "strict", mode === "lazy-single") === 0) {
+      throw new TreeStopped("The device is not attached");
+    }
     tree.call("lab_prefer_low", operation.try_32bit_first as boolean);
   }
 
@@ -199,13 +185,13 @@ export class TreeMapping implements Side<MappingOperation> {
           // The anchor is one of them.
           iova_nodes: this.#domain === 0 ? 0 : tree.call("lab_ranges", this.#domain) - 1,
           // Lazily, pages of tables are freed with the ranges; the model counts those in use.
-          ...this.#isLazy ? {} : { tables: this.#tables },
+          ...this.#isLazy ? {} : { tables: this.#pages.tables },
           bounce_slots_used: this.#pool.slots === 0 ? 0 : tree.call("lab_bounce_used"),
           try_32bit_first: tree.call("lab_prefers_low") !== 0,
         };
       case "limits":
         return {
-          opt_mapping_size: unsigned(BigInt(tree.call("dma_opt_mapping_size", this.#device))),
+          opt_mapping_size: numberOf(tree.call("dma_opt_mapping_size", this.#device)),
           max_mapping_size: String(
             BigInt.asUintN(64, BigInt(tree.call("dma_max_mapping_size", this.#device))),
           ),
@@ -278,15 +264,6 @@ export class TreeMapping implements Side<MappingOperation> {
   #imports(): Imports {
     const tree = () => this.#tree;
     return {
-      lab_flush: (what: Wide, first: Wide, last: Wide) => {
-        this.#events.push(
-          Number(what) === 1
-            ? ["flush_all"]
-            : ["sync", unsigned(BigInt(first)), unsigned(BigInt(last))],
-        );
-      },
-      lab_virt_to_phys: (at: Wide) => at,
-      lab_phys_to_virt: (at: Wide) => at,
       // The pool lies where the operation says, and its bytes are nowhere.
       memblock_alloc_try_nid: (size: Wide) =>
         Number(size) === this.#pool.slots * SLOT_BYTES
@@ -306,24 +283,6 @@ export class TreeMapping implements Side<MappingOperation> {
         }
         return at;
       },
-      __folio_alloc_noprof: (_flags: Wide, order: Wide) => {
-        this.#tables++;
-        const { layout, memory } = tree();
-        const at = memory.take(PAGE_SIZE_BYTES * 2 ** Number(order), PAGE_SIZE_BYTES);
-        const page = TREE_PAGE_MAP + at / PAGE_SIZE_BYTES * PAGE_STRUCT_BYTES;
-        memory.view.setInt32(page + layout.offsetOf("page._refcount"), 1, true);
-        return BigInt(page);
-      },
-      __folio_put: (page: Wide) => {
-        this.#tables--;
-        tree().memory.give((Number(page) - TREE_PAGE_MAP) / PAGE_STRUCT_BYTES * PAGE_SIZE_BYTES);
-      },
-      mod_node_page_state: () => {},
-      ___ratelimit: () => 1,
-      dev_driver_string: () => 0n,
-      warn_slowpath_fmt: () => {
-        this.#warnings++;
-      },
       _dev_info: () => {},
       _dev_warn: () => {},
       _dev_notice: () => {
@@ -335,10 +294,4 @@ export class TreeMapping implements Side<MappingOperation> {
 
 function addressOf(address: number): number | null {
   return address === -1 ? null : address;
-}
-
-/** A number where it is exact, else a text. */
-function unsigned(value: bigint): number | string {
-  const whole = BigInt.asUintN(64, value);
-  return whole < 2n ** 53n ? Number(whole) : String(whole);
 }

@@ -221,6 +221,12 @@ export class TreeModule {
         this.memory.fill(Number(at), Number(byte), Number(size));
         return at;
       },
+      memset64: (at: Wide, value: Wide, count: Wide) => {
+        for (let index = 0; index < Number(count); index++) {
+          this.memory.view.setBigUint64(Number(at) + 8 * index, BigInt(value), true);
+        }
+        return at;
+      },
       memcpy: (to: Wide, from: Wide, size: Wide) => {
         this.memory.copy(Number(to), Number(from), Number(size));
         return to;

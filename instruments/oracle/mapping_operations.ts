@@ -17,6 +17,7 @@ import {
 } from "../../runtime/machine_config.ts";
 import { SLOT_BYTES } from "../../runtime/memory/swiotlb/swiotlb_geometry.ts";
 import type { Answer, Side } from "./compare.ts";
+import { pageSizesOf, TABLE_MODELS } from "./table_formats.ts";
 
 /** An operation, with its arguments by the names that the golden data have for them. */
 export type MappingOperation = Readonly<Record<string, unknown>> & { readonly op: string };
@@ -31,9 +32,6 @@ const INTENDED: Pick<KernelConfig, "kernel" | "quirks"> = {
   quirks: new Set(),
 };
 
-/** The IOMMU of each table format. */
-const MODELS = { arm: "smmu", vtdss: "vtd", x86_64: "vtd_first_stage", amdv1: "amd" } as const;
-
 /** Where a kernel prints a message and no WARN. */
 const MESSAGES: ReadonlySet<string> = new Set(["iommu_dma_alloc_iova", "swiotlb_full"]);
 
@@ -47,15 +45,6 @@ const QUEUES = {
   }),
   "lazy-single": () => ({ rings: 1, entries: 32768, timeoutNs: 1000 * MS }),
 };
-
-/** The page sizes of a bitmap, ascending. */
-export function pageSizesOf(bitmap: number): number[] {
-  const sizes: number[] = [];
-  for (let size = 1; size <= bitmap; size *= 2) {
-    if (Math.floor(bitmap / size) % 2 === 1) sizes.push(size);
-  }
-  return sizes;
-}
 
 /** A simulated device and its domain. */
 export class MappingModel implements Side<MappingOperation> {
@@ -299,7 +288,7 @@ function traceConfig(
     checker: "off",
     iommu: {
       ...defaults.iommu,
-      model: MODELS[line.format as keyof typeof MODELS],
+      model: TABLE_MODELS[line.format as keyof typeof TABLE_MODELS],
       granuleBytes: pageSizesBytes[0]!,
       pageSizesBytes,
       addressBits: number("address_bits"),

@@ -21,8 +21,8 @@ import {
   TablePages,
 } from "./page_table.ts";
 
-/** Physical addresses of the format have at most 52 bits; how many an SMMU has is its own. */
-const PHYS_LIMIT = 2 ** 52;
+/** Granules of 64 KiB have room for physical addresses of 52 bits, the others for 48. */
+const physBits = (granuleBytes: number) => granuleBytes === 2 ** 16 ? 52 : 48;
 
 /** One call of the core to the format: arguments and the bytes it did. Kept for conformance. */
 export type ArmCallListener = (
@@ -47,7 +47,7 @@ export class ArmPageTable implements PageTable {
   readonly granuleBytes: number;
   readonly pageSizesBytes: readonly number[];
   readonly lastAddress: number;
-  readonly lastPhys = PHYS_LIMIT - 1;
+  readonly lastPhys: number;
   readonly syncs = new SyncRanges();
   readonly leaves = new LeafRuns();
   warnings = 0;
@@ -66,10 +66,8 @@ export class ArmPageTable implements PageTable {
   /** Bytes an entry covers, by level, 0 being the lowest. */
   readonly #spans: readonly number[];
   readonly #inverseSpans: readonly number[];
-  /** The last call ran into something that refuses a map. */
-  #occupied = false;
-  /** That was the lack of memory for a table. */
-  #starved = false;
+  /** Why the last call refused a map; 0 where it did not. */
+  #error = 0;
   /** The range gathered for a flush; empty while the last byte is below the first. */
   #gatherFirst = Infinity;
   #gatherLast = -1;
@@ -79,6 +77,7 @@ export class ArmPageTable implements PageTable {
     this.granuleBytes = options.granuleBytes;
     this.pageSizesBytes = options.pageSizesBytes;
     this.lastAddress = 2 ** options.addressBits - 1;
+    this.lastPhys = 2 ** physBits(options.granuleBytes) - 1;
     this.#choice = new PageSizeChoice(options.pageSizesBytes);
     this.#entries = options.granuleBytes / 8;
     const shift = Math.log2(options.granuleBytes);
@@ -107,10 +106,6 @@ export class ArmPageTable implements PageTable {
     if (!this.#isWhole(iova) || !this.#isWhole(phys) || !this.#isWhole(sizeBytes)) {
       return -ERRNO.EINVAL;
     }
-    if (iova + sizeBytes - 1 > this.lastAddress || phys + sizeBytes > PHYS_LIMIT) {
-      return -ERRNO.ERANGE;
-    }
-    if ((flags & (PTE_READ | PTE_WRITE)) === 0) return -ERRNO.EINVAL;
     let done = 0;
     while (done < sizeBytes) {
       this.#choice.choose(iova + done, phys + done, sizeBytes - done);
@@ -118,11 +113,12 @@ export class ArmPageTable implements PageTable {
       const mapped = this.#mapCall(iova + done, phys + done, leafBytes, count, flags);
       this.#onCall?.(iova + done, phys + done, leafBytes, count, mapped);
       done += mapped;
-      if (this.#occupied) {
+      const error = this.#error;
+      if (error !== 0) {
         if (done > 0) this.#unmapRange(iova, done);
         this.undoneBytes = done;
         this.leaves.count = 0;
-        return this.#starved ? -ERRNO.ENOMEM : -ERRNO.EEXIST;
+        return -error;
       }
     }
     return 0;
@@ -130,16 +126,17 @@ export class ArmPageTable implements PageTable {
 
   /** Maps up to `count` leaves that lie in one table; returns the bytes done. */
   #mapCall(iova: number, phys: number, leafBytes: number, count: number, flags: number): number {
-    this.#occupied = false;
-    this.#starved = false;
+    this.#error = 0;
+    if ((flags & (PTE_READ | PTE_WRITE)) === 0) return this.#fail(ERRNO.EINVAL);
+    if (iova > this.lastAddress || phys > this.lastPhys) return this.#refuse(ERRNO.ERANGE);
     const level = this.#spans.indexOf(leafBytes);
     let page = this.#tables.pages[this.#top]!;
     for (let at = this.#levels - 1; at > level; at--) {
       const index = this.#indexAt(iova, at);
       let value = page[index]!;
-      if (value > 0) return this.#refuse();
+      if (value > 0) return this.#refuse(ERRNO.EEXIST);
       if (value === 0) {
-        if (this.outOfMemory !== null && this.outOfMemory()) return this.#starve();
+        if (this.outOfMemory !== null && this.outOfMemory()) return this.#fail(ERRNO.ENOMEM);
         value = -this.#tables.take();
         page[index] = value;
       }
@@ -149,7 +146,7 @@ export class ArmPageTable implements PageTable {
     const end = Math.min(this.#entries, first + count);
     for (let index = first; index < end; index++) {
       const value = page[index]!;
-      if (value > 0) return this.#refuse();
+      if (value > 0) return this.#refuse(ERRNO.EEXIST);
       if (value < 0) {
         page[index] = 0;
         this.#dropTable(value, iova + (index - first) * leafBytes, leafBytes);
@@ -163,15 +160,14 @@ export class ArmPageTable implements PageTable {
     return (end - first) * leafBytes;
   }
 
-  #refuse(): number {
-    this.#occupied = true;
+  /** Refuses with a WARN. */
+  #refuse(error: number): number {
     this.warnings++;
-    return 0;
+    return this.#fail(error);
   }
 
-  #starve(): number {
-    this.#occupied = true;
-    this.#starved = true;
+  #fail(error: number): number {
+    this.#error = error;
     return 0;
   }
 

@@ -78,7 +78,7 @@ export class GenericPageTable implements PageTable {
   readonly lastPhys = PHYS_LIMIT - 1;
   readonly syncs = new SyncRanges();
   readonly leaves = new LeafRuns();
-  readonly warnings = 0;
+  warnings = 0;
   walkPhys = 0;
   walkFlags = 0;
   walkSizeBytes = 0;
@@ -137,7 +137,12 @@ export class GenericPageTable implements PageTable {
     this.syncs.count = 0;
     this.leaves.count = 0;
     this.undoneBytes = 0;
-    if (sizeBytes <= 0 || (flags & ACCESSIBLE) === 0) return -ERRNO.EINVAL;
+    this.warnings = sizeBytes > 0 && (flags & ACCESSIBLE) === 0 ? 1 : 0;
+    if (sizeBytes <= 0 || this.warnings > 0) return -ERRNO.EINVAL;
+    // Of a table of 64 bits the end is where addresses wrap around.
+    if (iova + sizeBytes > this.#endOfTables && this.#endOfTables === ADDRESS_LIMIT) {
+      return -ERRNO.EOVERFLOW;
+    }
     if (
       (iova & OFFSET_MASK) !== 0 || (phys & OFFSET_MASK) !== 0
     ) return -ERRNO.ENXIO;
@@ -238,12 +243,16 @@ export class GenericPageTable implements PageTable {
   unmap(iova: number, sizeBytes: number): number {
     this.syncs.count = 0;
     this.leaves.count = 0;
+    this.warnings = 0;
     return this.#unmapRange(iova, sizeBytes);
   }
 
   #unmapRange(iova: number, sizeBytes: number): number {
     this.#releasedTables = false;
-    let unmapped = this.#unmapInOneTable(iova, sizeBytes);
+    // A range that ends behind the tables is refused as a whole.
+    let unmapped = iova + sizeBytes > this.#endOfTables
+      ? 0
+      : this.#unmapInOneTable(iova, sizeBytes);
     if (unmapped < 0) {
       const end = iova + sizeBytes;
       const levels = this.#levels;
@@ -459,10 +468,7 @@ export class GenericPageTable implements PageTable {
    * where no memory is.
    */
   #descend(iova: number, level: number, create: boolean): Float64Array | null {
-    while (iova >= entryBytes(this.#levels)) {
-      if (!create || this.#findsNoMemory()) return null;
-      this.#addLevel();
-    }
+    if (iova >= entryBytes(this.#levels) && !(create && this.#grow(iova))) return null;
     const { pages } = this.#tables;
     let page = pages[this.#top]!;
     for (let at = this.#levels - 1; at > level; at--) {
@@ -484,11 +490,17 @@ export class GenericPageTable implements PageTable {
     return this.#starved;
   }
 
-  #addLevel(): void {
-    const top = this.#tables.take();
-    this.#tables.pages[top]![0] = -this.#top;
-    this.#top = top;
-    this.#levels++;
+  /** Adds all the levels that an address needs, or where there is no memory for them none. */
+  #grow(iova: number): boolean {
+    let levels = this.#levels;
+    for (; iova >= entryBytes(levels); levels++) if (this.#findsNoMemory()) return false;
+    while (this.#levels < levels) {
+      const top = this.#tables.take();
+      this.#tables.pages[top]![0] = -this.#top;
+      this.#top = top;
+      this.#levels++;
+    }
+    return true;
   }
 
   #release(table: number): void {

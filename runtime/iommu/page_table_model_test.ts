@@ -188,11 +188,9 @@ class ListedGeneric extends ListedTable {
 
   /** A leaf in place of empty entries and of tables that lead to no leaf. */
   #put(iova: number, phys: number, sizeBytes: number, flags: number, replaced: number[]): boolean {
-    while (iova >= this.span(this.levels)) {
-      if (!this.take()) return false;
-      this.byLevel[this.levels]!.set(0, "table");
-      this.levels++;
-    }
+    let levels = this.levels;
+    for (; iova >= this.span(levels); levels++) if (!this.take()) return false;
+    for (; this.levels < levels; this.levels++) this.byLevel[this.levels]!.set(0, "table");
     let level = 0;
     while (this.span(level + 1) <= sizeBytes) level++;
     if (!this.reach(iova, level)) return false;
@@ -208,7 +206,8 @@ class ListedGeneric extends ListedTable {
   }
 
   unmapInto(iova: number, sizeBytes: number): number {
-    const wanted = iova + sizeBytes;
+    const isBeyond = iova + sizeBytes > 2 ** this.shape.addressBits;
+    const wanted = isBeyond ? iova : iova + sizeBytes;
     let at = iova;
     for (let leaf = this.leafAt(at); leaf?.iova === at && at < wanted; leaf = this.leafAt(at)) {
       this.addRun(leaf.sizeBytes);
@@ -238,9 +237,6 @@ class ListedArm extends ListedTable {
 
   mapInto(iova: number, phys: number, sizeBytes: number, flags: number): number {
     this.warnings = 0;
-    const last = 2 ** this.shape.addressBits - 1;
-    if (iova + sizeBytes - 1 > last || phys + sizeBytes > 2 ** 52) return -ERRNO.ERANGE;
-    if ((flags & 3) === 0) return -ERRNO.EINVAL;
     const choice = new PageSizeChoice(this.shape.pageSizesBytes);
     for (let done = 0; done < sizeBytes;) {
       choice.choose(iova + done, phys + done, sizeBytes - done);
@@ -260,6 +256,12 @@ class ListedArm extends ListedTable {
     const { sizeBytes, count } = choice;
     const level = this.#levelOf(sizeBytes);
     this.starved = false;
+    if ((flags & 3) === 0) return -ERRNO.EINVAL;
+    const physEnd = 2 ** (this.shape.granuleBytes === 64 * KIB ? 52 : 48);
+    if (iova >= 2 ** this.shape.addressBits || phys >= physEnd) {
+      this.warnings++;
+      return -ERRNO.ERANGE;
+    }
     if (!this.reach(iova, level)) return this.#refused();
     const places = this.#places(iova, sizeBytes, count);
     for (const at of places) {

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { lastAddressOfBits } from "../address.ts";
+import { ADDRESS_LIMIT, lastAddressOfBits } from "../address.ts";
 import { ERRNO } from "../errno.ts";
 import { ArmPageTable } from "./arm_page_table.ts";
 import { GenericPageTable } from "./generic_page_table.ts";
@@ -107,14 +107,13 @@ Deno.test("each format refuses with its own errno (dma.md 5.1)", () => {
 
 Deno.test("the last addresses that a table maps, and memory's last ones (dma.md 5.1)", () => {
   const last = 2 ** 48 - KIB_4;
-  const lastPhys = 2 ** 52 - KIB_4;
-  for (const table of [vtd(), arm()]) {
-    assertEquals(table.map(last, lastPhys, KIB_4, RW), 0);
+  for (const [table, physEnd] of [[vtd(), 2 ** 52], [arm(), 2 ** 48]] as const) {
+    assertEquals(table.map(last, physEnd - KIB_4, KIB_4, RW), 0);
     assertEquals(table.walk(2 ** 48 - 1), true);
-    assertEquals(table.walkPhys, 2 ** 52 - 1);
+    assertEquals(table.walkPhys, physEnd - 1);
+    table.unmap(last, KIB_4);
     assertEquals(table.map(last, 0x1000, 2 * KIB_4, RW), -ERRNO.ERANGE);
-    assertEquals(table.map(0x1000, lastPhys, 2 * KIB_4, RW), -ERRNO.ERANGE);
-    assertEquals(table.map(0x1000, 2 ** 52, KIB_4, RW), -ERRNO.ERANGE);
+    assertEquals(table.map(0x1000, physEnd, KIB_4, RW), -ERRNO.ERANGE);
     assertEquals(table.walk(0x1000), false);
   }
 });
@@ -423,5 +422,22 @@ Deno.test("the Arm format unmaps whole granules only, and tells each of its call
 });
 
 Deno.test("the last physical address of a format is what an entry of it can hold (dma.md 5.1)", () => {
-  for (const table of [vtd(), amd(), arm()]) assertEquals(table.lastPhys, 2 ** 52 - 1);
+  assertEquals([vtd(), amd(), arm()].map(({ lastPhys }) => Math.log2(lastPhys + 1)), [52, 52, 48]);
+});
+
+Deno.test("an unmap that ends behind the tables does nothing, Arm's what it reaches (dma.md 5.1)", () => {
+  const last = 2 ** 48 - KIB_4;
+  for (const [table, unmapped] of [[vtd(), 0], [arm(), KIB_4]] as const) {
+    table.map(last, 0x1000, KIB_4, RW);
+    assertEquals(table.unmap(last, 2 * KIB_4), unmapped);
+  }
+});
+
+Deno.test("tables that grow do so by all the levels that an address needs, or by none (dma.md 5.1)", () => {
+  const table = amd();
+  let left = 1;
+  table.outOfMemory = () => left-- === 0;
+  assertEquals(table.map(2 ** 50, 0x1000, KIB_4, RW), -ERRNO.ENOMEM);
+  assertEquals(table.tables, 1);
+  assertEquals(table.map(ADDRESS_LIMIT - KIB_4, 0x1000, 2 * KIB_4, RW), -ERRNO.EOVERFLOW);
 });

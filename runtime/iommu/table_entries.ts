@@ -114,7 +114,7 @@ export const AMD_V1: EntryFormat = {
       "the level of the table below, 0 for a page, 7 for one with its size in the address",
       (entry) => hasOwnSize(entry) ? SIZE_IN_ADDRESS : entry.isLeaf ? 0 : entry.level,
     ),
-    field("FC", 60, "force coherent", ({ flags }) => (flags & PTE_CACHE) !== 0),
+    field("FC", 60, "force coherent", ({ isLeaf }) => isLeaf),
     field("IR", 61, "read", readable),
     field("IW", 62, "write", writable),
   ],

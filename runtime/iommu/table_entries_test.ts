@@ -52,7 +52,7 @@ Deno.test("a permission that is not given is a bit that is not set, where the fo
   assertEquals(words("vtd", PTE_READ), "R");
   assertEquals(words("vtd", PTE_WRITE), "W");
   assertEquals(words("vtd_first_stage", PTE_READ), "P US A");
-  assertEquals(words("amd", PTE_WRITE), "PR IW");
+  assertEquals(words("amd", PTE_WRITE), "PR FC IW");
   assertEquals(words("smmu", PTE_READ | PTE_MMIO), "V T Attr=2 AP=3 SH=2 AF nG");
   assertEquals(words("smmu", PTE_READ | PTE_WRITE | PTE_PRIVILEGED), "V T SH=2 AF nG");
 });
