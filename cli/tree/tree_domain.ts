@@ -43,8 +43,17 @@ export interface DomainWanted {
   readonly pgsize_bitmap: number;
 }
 
+export function domainWanted(operation: Readonly<Record<string, unknown>>): DomainWanted {
+  const { address_bits, format, pgsize_bitmap } = operation;
+  return {
+    format: format as string,
+    address_bits: address_bits as number,
+    pgsize_bitmap: pgsize_bitmap as number,
+  };
+}
+
 /** Physical addresses have 52 bits with granules of 64 KiB only. */
-export function armPhysBits(pageSizes: number): number {
+function armPhysBits(pageSizes: number): number {
   return pageSizes % 2 ** 16 === 0 ? 52 : 48;
 }
 

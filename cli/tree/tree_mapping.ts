@@ -10,7 +10,7 @@ import {
   ARM_FILES,
   ARM_SUBJECT,
   armTexts,
-  type DomainWanted,
+  domainWanted,
   GENERIC_SUBJECTS,
   genericTexts,
   numberOf,
@@ -148,7 +148,7 @@ export class TreeMapping implements Side<MappingOperation> {
     const { mode } = operation;
     this.#isLazy = mode !== "strict";
     if (mode === "direct") return;
-    this.#domain = this.#pages.make(operation as unknown as DomainWanted);
+    this.#domain = this.#pages.make(domainWanted(operation));
     if (tree.call("lab_attach", this.#domain, mode !== "strict", mode === "lazy-single") === 0) {
       throw new TreeStopped("The device is not attached");
     }

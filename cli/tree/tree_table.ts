@@ -15,6 +15,7 @@ import {
   ARM_SUBJECT,
   armTexts,
   type DomainWanted,
+  domainWanted,
   GENERIC_SUBJECTS,
   genericTexts,
   numberOf,
@@ -61,7 +62,7 @@ export class TreeTable implements Side<TableOperation> {
 
   run(operation: TableOperation): Answer {
     if (operation.op === "init") {
-      this.#wanted = operation as unknown as DomainWanted;
+      this.#wanted = domainWanted(operation);
       this.#domain = this.#pages.make(this.#wanted);
       return {};
     }

@@ -12,7 +12,7 @@
 import { ADDRESS_LIMIT, lastAddressOfBits, realHigh } from "../address.ts";
 import { ERRNO, invariant } from "../errno.ts";
 import {
-  type HostCharge,
+  type GenericPageTableOptions,
   LeafRuns,
   PageSizeChoice,
   type PageTable,
@@ -57,18 +57,6 @@ const END_57 = lastAddressOfBits(57) + 1;
 function entryBytes(level: number): number {
   if (level < LEVELS_57) return 2 ** (GRANULE_SHIFT + LEVEL_BITS * level);
   return level === LEVELS_57 ? END_57 : ADDRESS_LIMIT;
-}
-
-export interface GenericPageTableOptions {
-  readonly pageSizesBytes: readonly number[];
-  /** Width of an IOVA: 39, 48 or 57 for VT-d and x86-64, 64 for AMD v1. */
-  readonly addressBits: number;
-  /** Width of what is used of it, where that is less. */
-  readonly apertureBits?: number;
-  /** AMD v1: starts with three levels and grows as addresses need it. */
-  readonly growsOnDemand?: boolean;
-  /** Called with the host memory of each new table. */
-  readonly charge?: HostCharge;
 }
 
 export class GenericPageTable implements PageTable {

@@ -290,6 +290,19 @@ export function pageCuts(
 /** Called with the host memory that a table is about to take; throws where the run may not have it. */
 export type HostCharge = (sizeBytes: number) => void;
 
+/** What a table of the generic format is made with. */
+export interface GenericPageTableOptions {
+  readonly pageSizesBytes: readonly number[];
+  /** Width of an IOVA: 39, 48 or 57 for VT-d and x86-64, 64 for AMD v1. */
+  readonly addressBits: number;
+  /** Width of what is used of it, where that is less. */
+  readonly apertureBits?: number;
+  /** AMD v1: starts with three levels and grows as addresses need it. */
+  readonly growsOnDemand?: boolean;
+  /** Called with the host memory of each new table. */
+  readonly charge?: HostCharge;
+}
+
 /** The pages that tables consist of, recycled: each a `Float64Array` of entries, addressed by index. */
 export class TablePages {
   /** Entries by table index; index 0 is no table, so that an entry of 0 is empty. */
