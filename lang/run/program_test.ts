@@ -29,10 +29,10 @@ Deno.test("a file that is used twice is read once, and its names do not clash wi
 Deno.test("files that use each other are refused", () => {
   const files = { "a.dma": 'use "b.dma"', "b.dma": 'use "a.dma"' };
   assertEquals(errorsOf('use "a.dma"', files), [
-    "E0703 1:5 Files use each other in a circle: a.dma → b.dma → a.dma",
+    "E0703 1:5 Circular `use`: a.dma → b.dma → a.dma",
   ]);
   assertEquals(errorsOf('use "t.dma"', { "t.dma": "" }), [
-    "E0703 1:5 Files use each other in a circle: t.dma → t.dma",
+    "E0703 1:5 Circular `use`: t.dma → t.dma",
   ]);
 });
 

@@ -304,7 +304,7 @@ function reportUnknown(token: IToken, reporter: Reporter): void {
     "E0101",
     token.startOffset,
     token.startOffset + character.length,
-    `Character that means nothing here: ${shown}`,
+    `Invalid character: ${shown}`,
     {
       hint: CHARACTER_HINTS[character] ??
         (isLetter

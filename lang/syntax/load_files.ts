@@ -148,7 +148,7 @@ export class FileLoader {
       this.bag.error(
         "E0703",
         pathSpan,
-        `Files use each other in a circle: ${[...way, source.name].join(" → ")}`,
+        `Circular \`use\`: ${[...way, source.name].join(" → ")}`,
       );
       return null;
     }

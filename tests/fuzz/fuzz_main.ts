@@ -170,7 +170,7 @@ await runTask(command({
   name: "fuzz",
   brief: "Broken programs, calls with any value, random requests",
   description:
-    "Also ten thousand programs laid out by lot for the formatter, and every slip of a hand in " +
+    "Also ten thousand programs with random layout for the formatter, and every typing slip in " +
     "the examples. No text may be answered with a crash, a stack trace, or not at all, and checking one " +
     "takes at most 50 ms and 1 µs for each byte. With --cases 0 or --calls 0 only the other is tried.",
   argument: null,

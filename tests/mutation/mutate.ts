@@ -97,7 +97,7 @@ async function tryStage(
   runners: readonly Runner[],
   results: Map<number, Result>,
 ): Promise<Mutant[]> {
-  if (mutants.length === 0 || performance.now() >= run.deadlineMs) return [...mutants];
+  if (mutants.length === 0) return [];
   const plan = new Plan(run.root, stage.choice, run.thorough);
   await measureAll(run, stage, mutants, plan, runners);
   // What tests do that were not measured is not known: without them no change is judged.
@@ -161,6 +161,7 @@ async function measureAll(
       measured.set(file, outcome);
     }
   }));
+  if (performance.now() >= run.deadlineMs) return;
   if (processes > 0) run.note(`left out: ${processes} tests that start processes`);
   let count = 0;
   let ms = 0;

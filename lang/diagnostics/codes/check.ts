@@ -38,8 +38,7 @@ export const CHECK_CODES = {
   },
   E0307: {
     title: "function used as a value",
-    explanation:
-      "Functions are called. To hand one on, as `map` and `filter` want it, write a lambda.",
+    explanation: "Functions are called. To pass one to `map` or `filter`, write a lambda.",
     example: "print [buf].map(phys_of)     # write x => phys_of(x)",
   },
   E0308: {
@@ -170,7 +169,7 @@ export const CHECK_CODES = {
     example: "ssd.dma_read(buf.phys, 512B)     # write buf.phys as dma",
   },
   E0403: {
-    title: "not true or false",
+    title: "condition that is not a bool",
     explanation: "Conditions, `assert`, `not`, `and` and `or` take true or false and nothing else.",
     example: "if buf.size { print 1 }     # write buf.size > 0",
   },
@@ -216,7 +215,7 @@ export const CHECK_CODES = {
     example: 'use "/etc/passwd"     # write a path below the root, relative to this file',
   },
   E0703: {
-    title: "files use each other",
+    title: "circular `use`",
     explanation:
       "A file that is used may not use the file that uses it, directly or by way of others.",
     example: 'use "b.dma"     # and b.dma uses this file',

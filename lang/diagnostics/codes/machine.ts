@@ -71,10 +71,10 @@ machine {
 }`,
   },
   E0506: {
-    title: "block name missing or not wanted",
+    title: "block name missing or superfluous",
     explanation:
-      "Things there can be several of have a name, which the rest of the file uses: devices, " +
-      "ports and regions. Things there is one of have none: iommu, ram, swiotlb, latencies, pci.",
+      "Devices, ports and regions need a name, which the rest of the file uses. Blocks of which a " +
+      "machine has one take none: iommu, ram, swiotlb, latencies, pci.",
     example: `machine {
   region { at = 1MiB, size = 1MiB }         # which name?
 }
@@ -148,7 +148,7 @@ machine {
 }`,
   },
   E0512: {
-    title: "path that names nothing in the machine",
+    title: "unknown machine path",
     explanation:
       "A path in `with`, `matrix` or `compare` is a key of the machine (`kernel`), a block and its " +
       "key (`iommu.mode`), or the name of a block and its key (`ssd.mdts`).",

@@ -27,7 +27,7 @@ export const RUN_CODES = {
     example: "while true { print 1 }     # stops with E0804",
   },
   E0805: {
-    title: "too many events to look at",
+    title: "too many events",
     explanation:
       "Only so many events of one machine are kept. Queries beyond that point would be silently incomplete, so they fail. " +
       "`--max-events` keeps more.",

@@ -4,7 +4,7 @@ import type { CodeEntry } from "./entry.ts";
 export const SYNTAX_CODES = {
   // Text and tokens
   E0101: {
-    title: "character that means nothing",
+    title: "invalid character",
     explanation:
       "Outside strings and comments a script is made of ASCII letters, digits and the signs the " +
       "language uses. Typographic quotes, dashes and no-break blanks come along when text is " +
@@ -12,7 +12,7 @@ export const SYNTAX_CODES = {
     example: 'print “hello”      # typographic quotes\nprint "hello"      # right',
   },
   E0102: {
-    title: "string or bytes literal without an end",
+    title: "unterminated string or bytes literal",
     explanation:
       'A string begins and ends with `"` on the same line. A quote inside it is written `\\"`, a ' +
       "line break `\\n`.",
@@ -49,7 +49,7 @@ export const SYNTAX_CODES = {
     example: "dma_set_mask(ssd, 0xffff_ffff_ffff_ffff)\ndma_set_mask(ssd, 64)   # right",
   },
   E0107: {
-    title: "number that begins with a zero",
+    title: "number with a leading zero",
     explanation:
       "In C `0755` is octal, in other languages it is 755. Here it is refused: write the number " +
       "without the zero, or as hexadecimal.",
@@ -87,13 +87,13 @@ export const SYNTAX_CODES = {
     example: "if req.done && !req.error { }\nif req.done and not req.error { }   # right",
   },
   E0113: {
-    title: "string in other quotes",
+    title: "string without double quotes",
     explanation: "Strings stand between double quotes, one character or many; single quotes and " +
       "backquotes have no meaning.",
     example: "print 'done'\nprint \"done\"   # right",
   },
   E0114: {
-    title: "blank before a unit",
+    title: "space before a unit",
     explanation: "A number and its unit are one word: `4KiB`, `10us`.",
     example: "let size = 4 KiB\nlet size = 4KiB   # right",
   },
@@ -124,7 +124,7 @@ export const SYNTAX_CODES = {
     example: "let pages =\nlet pages = 4   # right",
   },
   E0203: {
-    title: "bracket without its partner",
+    title: "unmatched bracket",
     explanation:
       "Every `(`, `[` and `{` needs its partner. The place shown is the most likely one, by line " +
       "ends, indentation and what parses with the bracket there; the line of the other bracket, or " +
@@ -132,7 +132,7 @@ export const SYNTAX_CODES = {
     example: "dma_map_phys(ssd, buf\ndma_map_phys(ssd, buf)   # right",
   },
   E0204: {
-    title: "bracket that closes nothing",
+    title: "unmatched closing bracket",
     explanation: "A `)`, `]` or `}` stands where nothing is open, or where it does not fit.",
     example: "wait req)\nwait req   # right",
   },
@@ -152,7 +152,7 @@ export const SYNTAX_CODES = {
     example: 'tset "maps" { }\ntest "maps" { }   # right',
   },
   E0207: {
-    title: "expression that is no statement",
+    title: "expression without effect",
     explanation:
       "A line of its own must do something: a call, `trace`, `fork`, `race` or `compare`. A value " +
       "alone would be thrown away; most often it is the rest of the line before, or an assertion " +
@@ -161,13 +161,13 @@ export const SYNTAX_CODES = {
       "let size = head\n  + tail\nlet size = head +\n  tail            # right\nassert size == 4KiB   # right",
   },
   E0208: {
-    title: "comparisons in a chain",
+    title: "chained comparisons",
     explanation:
       "`a < b < c` would compare a truth value with a number. Comparisons and ranges do not chain.",
     example: "assert 0 < n < 8\nassert 0 < n and n < 8   # right",
   },
   E0209: {
-    title: "record where a block begins",
+    title: "record where a block is expected",
     explanation:
       "After a complete value `{` always opens a block, so a record cannot stand there. Put it in " +
       "parentheses, or bind it to a name before.",
@@ -238,7 +238,7 @@ export const SYNTAX_CODES = {
       'bench "read" { loop { ssd.read(lba: 0, into: buf) } }   # right',
   },
   E0219: {
-    title: "outcome of something that is no call",
+    title: "outcome without a call",
     explanation: "`fails`, `faults` and `warns` follow a call and say how it ends.",
     example: "state fails EINVAL\ndma_iova_sync(ssd, state, 0, 4KiB) fails EINVAL   # right",
   },
