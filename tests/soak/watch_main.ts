@@ -1,0 +1,168 @@
+/**
+ * `deno task soak-watch [--rate N] [--seconds N] [--check] [--file]`: lines for `dmalab trace watch` on
+ * a pipe at a constant rate, or ten million for `trace check` as fast as it reads.
+ *
+ * Prints what was fed and read, the reader's memory, and how late the feeder was at most: a tracer
+ * whose ring buffers hold as much time loses nothing. Ends with exit code 1 when lines are missing,
+ * the reader found anything, was late for longer than that, or its memory grew.
+ */
+import { command } from "../../cli/command.ts";
+import { type ExitCode, FAILED, HELD } from "../../cli/exit_code.ts";
+import { runTask } from "../../tools/task.ts";
+import { TraceFeed } from "./trace_feed.ts";
+
+const MIB = 2 ** 20;
+const REPORT_MS = 10_000;
+/** Of the reader, once a tenth of the lines has passed, and at most. */
+const GROWTH = 1.25;
+const MOST_MIB = 220;
+/** The collector's ring buffers hold so much of it: 64 MiB. */
+const MOST_LATE_MS = 1500;
+const CHECK_LINES = 10_000_000;
+
+/** Resident memory of a process, in bytes; 0 when it has ended. */
+function rssOf(pid: number): number {
+  try {
+    const status = Deno.readTextFileSync(`/proc/${pid}/status`);
+    return 1024 * Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0);
+  } catch {
+    return 0;
+  }
+}
+
+const mib = (bytes: number) => `${(bytes / MIB).toFixed(0)} MiB`;
+
+/** Of the reader, over the run. */
+class Memory {
+  early = 0;
+  late = 0;
+  least = Infinity;
+
+  constructor(readonly pid: number) {}
+
+  look(share: number): number {
+    const rss = rssOf(this.pid);
+    if (rss === 0) return 0;
+    this.least = Math.min(this.least, rss);
+    if (share < 0.5) this.early = Math.max(this.early, rss);
+    else this.late = Math.max(this.late, rss);
+    return rss;
+  }
+
+  get isFlat(): boolean {
+    return this.late <= GROWTH * this.early && Math.max(this.early, this.late) <= MOST_MIB * MIB;
+  }
+
+  toString(): string {
+    return `rss ${mib(this.least)} to ${mib(Math.max(this.early, this.late))}`;
+  }
+}
+
+interface Asked {
+  readonly rate: number;
+  readonly lines: number;
+  readonly isCheck: boolean;
+  readonly isFile: boolean;
+}
+
+async function run({ isCheck, isFile, lines, rate }: Asked): Promise<ExitCode> {
+  const feed = new TraceFeed(rate);
+  const path = isFile ? Deno.makeTempFileSync() : "-";
+  if (isFile) {
+    using file = Deno.openSync(path, { write: true });
+    while (feed.lines < lines) writeAll(file, feed.next());
+  }
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", "cli/main.ts", "trace", isCheck ? "check" : "watch", path],
+    stdin: isFile ? "null" : "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const memory = new Memory(child.pid);
+  const start = performance.now();
+  const outputs = Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+  ]);
+  const looks = setInterval(() => memory.look(feed.lines / lines), 500);
+  const lateMs = isFile
+    ? 0
+    : await write(child.stdin, feed, isCheck ? Infinity : rate, lines, memory);
+  const { code } = await child.status;
+  clearInterval(looks);
+  const [out, err] = await outputs;
+  if (isFile) Deno.removeSync(path);
+  const seconds = (performance.now() - start) / 1000;
+  const read = Number(
+    (/([\d_]+) lines/.exec(isCheck ? out : err.trimEnd().split("\n").at(-1)!)?.[1] ?? "")
+      .replaceAll("_", ""),
+  );
+  console.log(
+    `fed ${feed.lines}, read ${read} in ${seconds.toFixed(0)} s, ` +
+      `${(1e6 * seconds / read).toFixed(2)} us a line; ${memory}; at most ${
+        lateMs.toFixed(0)
+      } ms late`,
+  );
+  if (code !== 0) console.error(`error: exit code ${code}: ${out.slice(0, 500)}${err.slice(-500)}`);
+  const isGood = code === 0 && read === feed.lines && memory.isFlat && lateMs < MOST_LATE_MS;
+  return isGood ? HELD : FAILED;
+}
+
+function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
+}
+
+/** Writes what is due, over and over. @returns How late a line was at most, in milliseconds. */
+async function write(
+  stdin: WritableStream<Uint8Array<ArrayBuffer>>,
+  feed: TraceFeed,
+  rate: number,
+  lines: number,
+  memory: Memory,
+): Promise<number> {
+  const writer = stdin.getWriter();
+  const start = performance.now();
+  let lateMs = 0;
+  let latest = 0;
+  let reportAt = REPORT_MS;
+  while (feed.lines < lines) {
+    const passed = performance.now() - start;
+    const dueMs = feed.lines / rate * 1000;
+    if (passed < dueMs) await new Promise((resolve) => setTimeout(resolve, dueMs - passed));
+    else if (rate < Infinity) latest = Math.max(latest, passed - dueMs);
+    await writer.write(feed.next());
+    if (passed < reportAt) continue;
+    console.log(
+      `${(passed / 1000).toFixed(0).padStart(5)} s: fed ${feed.lines}; ` +
+        `rss ${mib(memory.look(feed.lines / lines))}; at most ${latest.toFixed(0)} ms late`,
+    );
+    reportAt += REPORT_MS;
+    // The reader starts in the first seconds: a tracer would hold these lines.
+    if (passed > 2 * REPORT_MS) lateMs = Math.max(lateMs, latest);
+    latest = 0;
+  }
+  await writer.close();
+  return lateMs;
+}
+
+await runTask(command({
+  name: "soak-watch",
+  brief: "Feed a trace to `dmalab trace watch` for minutes",
+  description:
+    "Writes lines at a constant rate to the pipe of `dmalab trace watch`; fails when lines are " +
+    "missing, the reader is late, or its memory grows.",
+  argument: null,
+  options: {
+    rate: { kind: "integer", placeholder: "N", least: 1, doc: "N lines a second (200000)." },
+    seconds: { kind: "integer", placeholder: "S", least: 1, doc: "For S seconds (600)." },
+    check: { kind: "flag", doc: "Ten million lines to `trace check`, as fast as it reads." },
+    file: { kind: "flag", doc: "With --check: from a file instead of a pipe." },
+  },
+  examples: [{ line: "soak-watch --seconds 60", doc: "A short run." }],
+  run: ({ options }) => {
+    const { check, file, rate: asked, seconds } = options;
+    const rate = asked ?? 200_000;
+    const lines = check ? CHECK_LINES : rate * (seconds ?? 600);
+    return run({ isCheck: check, isFile: file && check, lines, rate });
+  },
+}));
