@@ -9,7 +9,7 @@ type Open = { close(): void }[];
 
 /** A folder with a repository in it, and what is outside of that. */
 export function makeCase(
-  { files = {}, place }: Use,
+  { files, place }: Use,
   trap: Trap,
   folder: string,
   open: Open,

@@ -93,49 +93,42 @@ function lines(count: number, line: (index: number) => string): string {
   return Array.from({ length: count }, (_, index) => `${line(index)}\n`).join("");
 }
 
+const NOT_READ = "it is no file but a pipe, a socket or a device";
+
+/** What is in the place of a file, the word for it, how it comes there, and what is said of it. */
+const NO_FILES: readonly (readonly [string, string, (folder: string) => void, says?: string])[] = [
+  ["a FIFO", "DIR/a.dma", (folder) => makeFifo(join(folder, "a.dma")), NOT_READ],
+  ["a device", "/dev/zero", () => {}, NOT_READ],
+  [
+    "a folder whose name ends as a scenario's",
+    "DIR/a.dma/b.dma",
+    (folder) => Deno.mkdirSync(join(folder, "a.dma/b.dma"), { recursive: true }),
+  ],
+  [
+    "a file of 4 GiB with nothing in it",
+    "DIR/a.dma",
+    (folder) => makeSparse(join(folder, "a.dma"), 2 ** 32),
+    "it has more than",
+  ],
+  [
+    "bytes that are no text",
+    "DIR/a.dma",
+    (folder) => Deno.writeFileSync(join(folder, "a.dma"), new Uint8Array(2 ** 16).fill(0xff)),
+  ],
+  ["a link to itself", "DIR/a.dma", (folder) => Deno.symlinkSync("a.dma", join(folder, "a.dma"))],
+];
+
 /** Files and streams that are not what they are taken for, or have no end. */
 const READING: readonly HostileCase[] = [
-  ...["run", "check", "fmt", "test", "topology"].flatMap((command) => [
-    {
-      name: `${command} reads a FIFO`,
-      words: [command, "DIR/a.dma"],
+  ...["run", "check", "fmt", "test", "topology"].flatMap((command) =>
+    NO_FILES.map(([what, word, input, says]): HostileCase => ({
+      name: `${command} reads ${what}`,
+      words: [command, word],
       ends: ["refused"],
-      input: (folder: string) => makeFifo(join(folder, "a.dma")),
-      says: "it is no file but a pipe, a socket or a device",
-    },
-    {
-      name: `${command} reads a device`,
-      words: [command, "/dev/zero"],
-      ends: ["refused"],
-      says: "it is no file but a pipe, a socket or a device",
-    },
-    {
-      name: `${command} reads a folder whose name ends as a scenario's`,
-      words: [command, "DIR/a.dma/b.dma"],
-      ends: ["refused"],
-      input: (folder: string) => Deno.mkdirSync(join(folder, "a.dma/b.dma"), { recursive: true }),
-    },
-    {
-      name: `${command} reads a file of 4 GiB with nothing in it`,
-      words: [command, "DIR/a.dma"],
-      ends: ["refused"],
-      input: (folder: string) => makeSparse(join(folder, "a.dma"), 2 ** 32),
-      says: "it has more than",
-    },
-    {
-      name: `${command} reads bytes that are no text`,
-      words: [command, "DIR/a.dma"],
-      ends: ["refused"],
-      input: (folder: string) =>
-        Deno.writeFileSync(join(folder, "a.dma"), new Uint8Array(2 ** 16).fill(0xff)),
-    },
-    {
-      name: `${command} reads a link to itself`,
-      words: [command, "DIR/a.dma"],
-      ends: ["refused"],
-      input: (folder: string) => Deno.symlinkSync("a.dma", join(folder, "a.dma")),
-    },
-  ]),
+      input,
+      ...says === undefined ? {} : { says },
+    }))
+  ),
   ...[["fmt", "-"], ["explain", "-"], ["topology", "-"]].map((words): HostileCase => ({
     name: `${words.join(" ")} reads an input without an end`,
     words,
@@ -295,24 +288,12 @@ const ANYBODYS_TEXT: readonly HostileCase[] = [
     ends: ["E02"],
     input: file(`${ESCAPES}.dma`, () => "let =\n"),
   })),
-  {
-    name: "a name from lspci is an escape sequence",
-    words: ["topology", "DIR/a.txt"],
+  ...["", " --as dma --all", " --json --all"].map((options): HostileCase => ({
+    name: `a name from lspci is an escape sequence${options}`,
+    words: `topology DIR/a.txt${options}`.split(" "),
     ends: ["held"],
     input: file("a.txt", () => `00:00.0 Host bridge: ${ESCAPES} Host bridge (rev 01)\n`),
-  },
-  {
-    name: "a name from lspci is an escape sequence in a scenario",
-    words: ["topology", "DIR/a.txt", "--as", "dma", "--all"],
-    ends: ["held"],
-    input: file("a.txt", () => `00:00.0 Host bridge: ${ESCAPES} Host bridge (rev 01)\n`),
-  },
-  {
-    name: "a name from lspci is an escape sequence in JSON",
-    words: ["topology", "DIR/a.txt", "--json", "--all"],
-    ends: ["held"],
-    input: file("a.txt", () => `00:00.0 Host bridge: ${ESCAPES} Host bridge (rev 01)\n`),
-  },
+  })),
   {
     name: "a line of a log is an escape sequence",
     words: ["explain", "-"],
@@ -347,22 +328,14 @@ export const INPUTS: readonly HostileCase[] = [
     stdin: { text: `${HOST_WORDS.map((word) => `?${word}\n:${word}\n`).join("")}print 6 * 7\n` },
     says: "\n42\n",
   },
-  {
-    name: "a full disk",
-    words: ["run", "examples/start/02-hello-map.dma"],
+  ...["run X", "test X --reporter json"].map((line): HostileCase => ({
+    name: `a full disk: ${line}`,
+    words: line.replace("X", "examples/start/02-hello-map.dma").split(" "),
     ends: ["refused"],
     exit: NOT_WRITTEN,
     stdout: FULL_DISK,
     says: "Cannot write the output",
-  },
-  {
-    name: "a full disk takes a report",
-    words: ["test", "examples/start/02-hello-map.dma", "--reporter", "json"],
-    ends: ["refused"],
-    exit: NOT_WRITTEN,
-    stdout: FULL_DISK,
-    says: "Cannot write the output",
-  },
+  })),
   ...READING,
   ...ANYBODYS_TEXT,
   {

@@ -65,7 +65,7 @@ export interface Use {
   /** The place, from the folder. */
   readonly place: string;
   /** Files that are there besides. */
-  readonly files?: Readonly<Record<string, string>>;
+  readonly files: Readonly<Record<string, string>>;
   readonly words: readonly string[];
   /**
    * What is done with the place: a hard link can be read like any file, and what the user typed is
@@ -84,6 +84,8 @@ const EVENTS = `machine { pci { root_port rp0 { nvme ssd { } } } }
 test "maps" { let b = alloc_pages(1)
 dma_map_phys(ssd, b.phys, 4KiB, from_device) }
 `;
+const SHOWING = `${EVENTS}test "shows" { show buffer(size: 4KiB) }\n`;
+const ADDED = { ".dmalab/package.json": "{}" };
 
 const FAULT_LINE = "[ 1.0] DMAR: [DMA Write NO_PASID] Request device [00:02.0] " +
   "fault addr 0xfffff000 [fault reason 0x05] PTE Write access is not set";
@@ -113,194 +115,59 @@ const TYPED = [
   ...["explain --in X.dma ssd.limits", "campaign X.json", "campaign merge X.jsonl"],
 ];
 
+/** Named by its words and its place. @param files Those of the folder, or the text of `a.dma`. */
+function use(
+  way: Use["way"],
+  words: string | readonly string[],
+  place: string,
+  files: string | Use["files"] = {},
+  more: Pick<Use, "inPackage" | "isFolder"> = {},
+): Use {
+  return {
+    name: `${words}, with ${place}`,
+    place,
+    files: typeof files === "string" ? { "a.dma": files } : files,
+    words: typeof words === "string" ? words.split(" ") : words,
+    way,
+    ...more,
+  };
+}
+
+/** The place is a folder of dmalab's. */
+const FOLDER = { isFolder: true } as const;
+
 export const USES: readonly Use[] = [
-  {
-    name: "test keeps what failed",
-    place: ".dmalab/failed",
-    files: { "a.dma": FAILING },
-    words: ["test", "a.dma"],
-    way: "writes",
-  },
-  {
-    name: "test --failed",
-    place: ".dmalab/failed",
-    files: { "a.dma": PRINTING },
-    words: ["test", "--failed", "a.dma"],
-    way: "reads",
-  },
-  {
-    name: "test keeps what failed, in a folder of ours",
-    place: ".dmalab",
-    files: { "a.dma": FAILING },
-    words: ["test", "a.dma"],
-    way: "writes",
-    isFolder: true,
-  },
-  {
-    name: "the REPL keeps its history",
-    place: ".dmalab/history",
-    words: [":history"],
-    way: "writes",
-  },
-  {
-    name: "the REPL keeps its history, in a folder of ours",
-    place: ".dmalab",
-    words: [":history"],
-    way: "writes",
-    isFolder: true,
-  },
-  {
-    name: "the REPL's :edit, in a folder of ours",
-    place: ".dmalab",
-    words: [":edit"],
-    way: "writes",
-    isFolder: true,
-  },
-  {
-    name: "test --snapshot update",
-    place: "a.dma.snap",
-    files: { "a.dma": PRINTING },
-    words: ["test", "--snapshot", "update", "a.dma"],
-    way: "writes",
-  },
-  {
-    name: "test --snapshot check",
-    place: "a.dma.snap",
-    files: { "a.dma": PRINTING },
-    words: ["test", "--snapshot", "check", "a.dma"],
-    way: "reads",
-  },
-  {
-    name: "run --export of lines",
-    place: "out.dmatrace.jsonl",
-    files: { "a.dma": EVENTS },
-    words: ["run", "--export", "out.dmatrace.jsonl", "a.dma"],
-    way: "writes",
-  },
-  {
-    name: "run --export for Perfetto",
-    place: "out.json",
-    files: { "a.dma": EVENTS },
-    words: ["run", "--export", "out.json", "a.dma"],
-    way: "writes",
-  },
-  {
-    name: "vectors --out",
-    place: "v.json",
-    words: ["vectors", "--count", "1", "--out", "v.json"],
-    way: "writes",
-  },
-  {
-    name: "vectors --negative --out",
-    place: "v.json",
-    words: ["vectors", "--negative", "--out", "v.json"],
-    way: "writes",
-  },
-  {
-    name: "the REPL's :save",
-    place: "s.dma",
-    words: [":repl", "print 1", ":save s.dma"],
-    way: "writes",
-  },
-  {
-    name: "the REPL's :export",
-    place: "s.json",
-    words: [":repl", "print 1", ":export s.json"],
-    way: "writes",
-  },
-  { name: "fmt of a file", place: "f.dma", words: ["fmt", "f.dma"], way: "writes" },
-  ...["test", "run", "check", "bench"].map((command): Use => ({
-    name: `${command} of a folder`,
-    place: "f.dma",
-    words: [command, "."],
-    way: "reads",
-  })),
-  {
-    name: "init --add of a file",
-    place: "package.json",
-    files: { ".dmalab/package.json": "{}" },
-    words: ["init", ".", "--add"],
-    way: "writes",
-  },
-  {
-    name: "init --add of jobs",
-    place: ".github",
-    files: { ".git/config": "", ".dmalab/package.json": "{}" },
-    words: ["init", ".", "--add"],
-    way: "writes",
-    isFolder: true,
-  },
-  {
-    name: "report of a file",
-    place: "a.dma.html",
-    files: { "a.dma": PRINTING },
-    words: ["report", "a.dma"],
-    way: "writes",
-    inPackage: true,
-  },
-  {
-    name: "test --report",
-    place: "out/index.html",
-    files: { "a.dma": PRINTING },
-    words: ["test", "a.dma", "--report", "out"],
-    way: "writes",
-  },
-  {
-    name: "run --picture",
-    place: "p.svg",
-    files: { "a.dma": `${EVENTS}test "shows" { show buffer(size: 4KiB) }\n` },
-    words: ["run", "a.dma", "--picture", "p.svg"],
-    way: "writes",
-  },
-  {
-    name: "trace watch keeps a fault",
-    place: "dmalab-fault-1.trace.txt",
-    files: { "t.txt": `${FAULT_LINE}\n` },
-    words: ["trace", "watch", "t.txt"],
-    way: "writes",
-  },
-  ...CAMPAIGN.flatMap(([words, folder, file]): readonly Use[] =>
-    [folder, `${folder}/${file}`].map((place) => ({
-      name: `${words}: ${place}`,
-      place,
-      files: CAMPAIGN_FILES,
-      words: words.split(" "),
-      way: "writes",
-      isFolder: place === folder,
-    }))
+  use("writes", "test a.dma", ".dmalab/failed", FAILING),
+  use("reads", "test --failed a.dma", ".dmalab/failed", PRINTING),
+  use("writes", "test a.dma", ".dmalab", FAILING, FOLDER),
+  use("writes", ":history", ".dmalab/history"),
+  use("writes", ":history", ".dmalab", {}, FOLDER),
+  use("writes", ":edit", ".dmalab", {}, FOLDER),
+  use("writes", "test --snapshot update a.dma", "a.dma.snap", PRINTING),
+  use("reads", "test --snapshot check a.dma", "a.dma.snap", PRINTING),
+  use("writes", "run --export out.dmatrace.jsonl a.dma", "out.dmatrace.jsonl", EVENTS),
+  use("writes", "run --export out.json a.dma", "out.json", EVENTS),
+  use("writes", "vectors --count 1 --out v.json", "v.json"),
+  use("writes", "vectors --negative --out v.json", "v.json"),
+  use("writes", [":repl", "print 1", ":save s.dma"], "s.dma"),
+  use("writes", [":repl", "print 1", ":export s.json"], "s.json"),
+  use("writes", "fmt f.dma", "f.dma"),
+  ...["test", "run", "check", "bench"].map((command) => use("reads", `${command} .`, "f.dma")),
+  use("writes", "init . --add", "package.json", ADDED),
+  use("writes", "init . --add", ".github", { ...ADDED, ".git/config": "" }, FOLDER),
+  use("writes", "report a.dma", "a.dma.html", PRINTING, { inPackage: true }),
+  use("writes", "test a.dma --report out", "out/index.html", PRINTING),
+  use("writes", "run a.dma --picture p.svg", "p.svg", SHOWING),
+  use("writes", "trace watch t.txt", "dmalab-fault-1.trace.txt", { "t.txt": `${FAULT_LINE}\n` }),
+  ...CAMPAIGN.flatMap(([words, folder, file]) => [
+    use("writes", words, folder, CAMPAIGN_FILES, FOLDER),
+    use("writes", words, `${folder}/${file}`, CAMPAIGN_FILES),
+  ]),
+  ...TYPED.map((line) =>
+    use("reads what was typed", line, line.split(" ").find((word) => word.startsWith("X."))!)
   ),
-  ...TYPED.map((line): Use => ({
-    name: line,
-    place: line.split(" ").find((word) => word.startsWith("X."))!,
-    words: line.split(" "),
-    way: "reads what was typed",
-  })),
-  {
-    name: "a driver in C",
-    place: "d.c",
-    files: { "a.dma": 'driver d = c "d.c"\n' },
-    words: ["run", "a.dma"],
-    way: "reads",
-  },
-  {
-    name: "test --junit-path",
-    place: "t.xml",
-    files: { "a.dma": PRINTING },
-    words: ["test", "a.dma", "--junit-path", "t.xml"],
-    way: "writes",
-  },
-  {
-    name: "use of a file",
-    place: "lib.dma",
-    files: { "a.dma": 'use "lib.dma"\n', "deno.json": "{}" },
-    words: ["run", "a.dma"],
-    way: "reads",
-  },
-  {
-    name: "a file of data",
-    place: "data.json",
-    files: { "a.dma": 'print read_lines("data.json")\n' },
-    words: ["run", "a.dma"],
-    way: "reads",
-  },
+  use("reads", "run a.dma", "d.c", 'driver d = c "d.c"\n'),
+  use("writes", "test a.dma --junit-path t.xml", "t.xml", PRINTING),
+  use("reads", "run a.dma", "lib.dma", { "a.dma": 'use "lib.dma"\n', "deno.json": "{}" }),
+  use("reads", "run a.dma", "data.json", 'print read_lines("data.json")\n'),
 ];
