@@ -72,7 +72,7 @@ function expected(all: readonly Mapped[], at: number, unitBytes: number, how: st
   return last === undefined ? "beside" : `use_after_unmap:${last.endedAt}`;
 }
 
-for (const model of ["vtd", "amd", "arm"]) {
+for (const model of ["vtd", "amd", "smmu"]) {
   Deno.test(`${model}: the verdict on each fault of a random driver is that of a plain list of its mappings`, () => {
     const seen = new Map<string, number>();
     for (let seed = 1; seed <= 12; seed++) {

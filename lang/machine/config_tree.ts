@@ -22,7 +22,6 @@ import {
   type BlockSpec,
   blockSpec,
   blocksWithRegisters,
-  findBlockSpec,
   MACHINE_SCHEMA,
   placesOf,
   type SettingSpec,
@@ -180,7 +179,7 @@ export class ConfigTreeReader {
   }
 
   #readBlock(parent: ConfigBlock, entry: MachineBlock): void {
-    const spec = findBlockSpec(entry.keyword.text);
+    const spec = MACHINE_SCHEMA.get(entry.keyword.text);
     if (spec === undefined || spec.keyword === "machine") {
       this.#unknownKey(parent, entry.keyword);
       return;
@@ -314,7 +313,7 @@ export class ConfigTreeReader {
   #findBlock(root: ConfigBlock, name: string): ConfigBlock | null {
     const named = this.#named.get(name);
     if (named !== undefined) return named;
-    const spec = findBlockSpec(name);
+    const spec = MACHINE_SCHEMA.get(name);
     if (spec === undefined || spec.named || !root.spec.children.includes(spec.keyword)) {
       return null;
     }

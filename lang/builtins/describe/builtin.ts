@@ -9,7 +9,6 @@ import type { Decoded, Parameter } from "./parameters.ts";
 type Described = Pick<
   FunctionSpec,
   | "name"
-  | "formerly"
   | "variadic"
   | "doc"
   | "example"

@@ -342,7 +342,7 @@ function refusedLink(machine: string, where: string): string {
 
 Deno.test("explain says what a page table has against a link (dma.md 5.1)", () => {
   const generic = "iommu { mode = strict }";
-  const arm = "iommu { mode = strict, model = arm }";
+  const arm = "iommu { mode = strict, model = smmu }";
   const printed = [
     refusedLink(generic, "8KiB, 0B"),
     refusedLink(generic, "10KiB, 2KiB"),
