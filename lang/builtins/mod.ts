@@ -223,7 +223,11 @@ function byName<T extends { readonly name: string }>(
 
 /** The world that scripts run in. */
 export const BUILTINS: Registry = {
-  functions: FUNCTIONS,
+  functions: new Map(
+    [...FUNCTIONS].flatMap(([name, spec]) =>
+      [name, spec.formerly ?? name].map((each) => [each, spec])
+    ),
+  ),
   types: TYPES,
   words: WORDS,
   errnoNames: new Set(Object.keys(ERRNO)),

@@ -10,7 +10,11 @@ import { MAP_BRANCH, MAP_FAILURE } from "../../runtime/dma/paths/map_branch.ts";
 import { EVENT_TABLE, wordSets } from "../../runtime/event_vocabulary.ts";
 import type { WordSet } from "../../runtime/vocabulary/fields.ts";
 import { STATUS_CODES, STATUS_TYPES } from "../../devices/nvme/status_codes.ts";
-import { IOMMU_MODELS } from "../../runtime/iommu/iommu_models.ts";
+import {
+  FORMER_MODEL_NAMES,
+  IOMMU_MODEL_NAMES,
+  IOMMU_MODELS,
+} from "../../runtime/iommu/iommu_models.ts";
 import { Word } from "../values/value.ts";
 
 /** One constant as help and the reference page show it. */
@@ -55,26 +59,34 @@ const ENDS = group("end of a block on a machine of its own", {
   not_in_release: "The machine's release lacks what the block called.",
 });
 
-const VERDICTS = group("verdict on a fault log", {
-  never_mapped: "Nothing was ever mapped there for the device.",
-  use_after_unmap: "A call unmapped it before the device accessed it.",
-  stale_iotlb: "It is unmapped, but a stale IOTLB entry lets the device through.",
-  wrong_direction: "A mapping is there, for the other direction.",
-  past_end: "The address lies past the end of a mapping.",
-  before_start: "The address lies before the start of a mapping.",
-  not_linked: "The IOVA range was allocated, but nothing was linked there.",
-  sync_missing:
-    "It is linked, but the IOTLB caches the not-present entry: dma_iova_sync() is missing.",
-  physical_address: "It is the physical address of mapped memory, not the device's address.",
-  other_device: "It is mapped for another device.",
-  error_value: "It is the error value of a map that failed.",
-  out_of_range: "It has more bits than are translated.",
-  access_allowed: "A mapping is there and allows the access.",
-  not_translated: "The device is not translated in this machine.",
-  injected: "The scenario makes the access fail.",
-  no_device: "This machine has no such device.",
-  not_a_mapping: "The line does not report an access to a mapping.",
-});
+const VERDICTS: WordSet[] = [{
+  title: "verdict on a fault log",
+  formerly: {
+    use_after_unmap: "unmapped_early",
+    stale_iotlb: "still_cached",
+    sync_missing: "not_visible",
+  },
+  docs: {
+    never_mapped: "Nothing was ever mapped there for the device.",
+    use_after_unmap: "A call unmapped it before the device accessed it.",
+    stale_iotlb: "It is unmapped, but a stale IOTLB entry lets the device through.",
+    wrong_direction: "A mapping is there, for the other direction.",
+    past_end: "The address lies past the end of a mapping.",
+    before_start: "The address lies before the start of a mapping.",
+    not_linked: "The IOVA range was allocated, but nothing was linked there.",
+    sync_missing:
+      "It is linked, but the IOTLB caches the not-present entry: dma_iova_sync() is missing.",
+    physical_address: "It is the physical address of mapped memory, not the device's address.",
+    other_device: "It is mapped for another device.",
+    error_value: "It is the error value of a map that failed.",
+    out_of_range: "It has more bits than are translated.",
+    access_allowed: "A mapping is there and allows the access.",
+    not_translated: "The device is not translated in this machine.",
+    injected: "The scenario makes the access fail.",
+    no_device: "This machine has no such device.",
+    not_a_mapping: "The line does not report an access to a mapping.",
+  },
+}];
 
 /** What controllers answer with. */
 const NVME_STATUS = [
@@ -102,7 +114,13 @@ const MACHINE_WORDS = [
     strict: "Translated; every unmap invalidates at once.",
     lazy: "Translated; invalidations are collected in a flush queue.",
   }),
-  ...group("IOMMU model", mapValues(IOMMU_MODELS, ({ doc }) => doc)),
+  {
+    title: "IOMMU model",
+    docs: Object.fromEntries(IOMMU_MODEL_NAMES.map((name) => [name, IOMMU_MODELS[name].doc])),
+    formerly: Object.fromEntries(
+      Object.entries(FORMER_MODEL_NAMES).map(([old, name]) => [name, old]),
+    ),
+  },
   ...group("scheduler", {
     mq_deadline: "Requests wait for a worker, which sends them in the order of their sectors.",
   }),
@@ -142,15 +160,16 @@ const VIEW_WORDS = [
     supported: "They are used for large segments.",
     forced: "Required: PRPs cannot describe the request.",
   }),
-  ...group(
-    "map branch",
-    Object.fromEntries(
+  {
+    title: "map branch",
+    docs: Object.fromEntries(
       [...Object.values(MAP_BRANCH), ...Object.values(MAP_FAILURE)].map(({ name, doc }) => [
         name,
         doc,
       ]),
     ),
-  ),
+    formerly: { no_iova: "no_io_addresses" },
+  },
   ...group("cache line", {
     clean: "The CPU's copy, if there is one, is what memory holds.",
     dirty: "The CPU has written it, and memory does not have that yet.",
@@ -220,8 +239,12 @@ const SETS: readonly WordSet[] = [
   ...EVENT_NAMES,
 ];
 
-function aliasesOf(name: string, { kernelPrefix }: WordSet): string[] {
-  return kernelPrefix === undefined ? [] : [kernelPrefix + name.toUpperCase()];
+function aliasesOf(name: string, { formerly, kernelPrefix }: WordSet): string[] {
+  const old = formerly?.[name];
+  return [
+    ...kernelPrefix === undefined ? [] : [kernelPrefix + name.toUpperCase()],
+    ...old === undefined ? [] : [old],
+  ];
 }
 
 /** Every constant, group by group. Made when asked for: only help shows them. */
@@ -241,12 +264,14 @@ export function wordSpecs(): readonly WordSpec[] {
 }
 
 function buildWords(): ReadonlyMap<string, Word> {
+  const names = new Set(SETS.flatMap(({ docs }) => Object.keys(docs)));
   const words = new Map<string, Word>();
   for (const set of SETS) {
     for (const name of Object.keys(set.docs)) {
       const word = words.get(name) ?? new Word(name);
       words.set(name, word);
-      for (const alias of aliasesOf(name, set)) words.set(alias, word);
+      // A word may be an old name of one and the name of another: `arm` is a maker of CPUs, too.
+      for (const alias of aliasesOf(name, set)) if (!names.has(alias)) words.set(alias, word);
     }
   }
   return words;

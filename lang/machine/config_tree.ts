@@ -22,6 +22,7 @@ import {
   type BlockSpec,
   blockSpec,
   blocksWithRegisters,
+  findBlockSpec,
   MACHINE_SCHEMA,
   placesOf,
   type SettingSpec,
@@ -179,7 +180,7 @@ export class ConfigTreeReader {
   }
 
   #readBlock(parent: ConfigBlock, entry: MachineBlock): void {
-    const spec = MACHINE_SCHEMA.get(entry.keyword.text);
+    const spec = findBlockSpec(entry.keyword.text);
     if (spec === undefined || spec.keyword === "machine") {
       this.#unknownKey(parent, entry.keyword);
       return;
@@ -313,7 +314,7 @@ export class ConfigTreeReader {
   #findBlock(root: ConfigBlock, name: string): ConfigBlock | null {
     const named = this.#named.get(name);
     if (named !== undefined) return named;
-    const spec = MACHINE_SCHEMA.get(name);
+    const spec = findBlockSpec(name);
     if (spec === undefined || spec.named || !root.spec.children.includes(spec.keyword)) {
       return null;
     }

@@ -215,6 +215,7 @@ export class SettingReader {
         if (!(value instanceof Word)) {
           return this.#wrongKind(shape, name, value, span, oneOf(shape.choices));
         }
+        if (shape.aliases?.[value.name] !== undefined) return shape.aliases[value.name];
         return this.#choice(name, value, shape.choices, span) ? value.name : undefined;
       case "text":
         if (typeof value !== "string") {

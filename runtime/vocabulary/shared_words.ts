@@ -7,7 +7,7 @@
 import { ATTRIBUTE_PREFIX, type AttributeWord, type DirectionWord } from "../dma/attributes.ts";
 import { REPORT_CLASSES } from "../dma/checker/report_classes.ts";
 import type { BlkStatusName, ErrnoName } from "../errno.ts";
-import { either, type Field, type Holds, only, word } from "./fields.ts";
+import { either, type Field, formerly, type Holds, only, word } from "./fields.ts";
 
 export const DIRECTION: Field<DirectionWord> = word("direction", {
   bidirectional: "The device reads and writes the memory.",
@@ -89,26 +89,36 @@ export type AccessField = typeof ACCESS;
 /** What a device does to memory. */
 export type DeviceAccess = Holds<AccessField>;
 
-export const FAULT_REASON = word("fault reason", {
-  not_present: "Nothing is mapped at the address.",
-  not_writable: "The mapping allows no write.",
-  not_readable: "The mapping allows no read.",
-  address_width: "The address is wider than the IOMMU translates.",
-  reserved: "The address lies in a reserved range.",
-  unreachable: "No target at the address: outside the bus's ranges, or no memory there.",
-  peer_blocked: "Peer routing or ACS blocks the access on its way to another device.",
-  device_gone: "The device was removed or cut off: its accesses no longer reach the bus.",
-});
+export const FAULT_REASON = formerly(
+  word("fault reason", {
+    not_present: "Nothing is mapped at the address.",
+    not_writable: "The mapping allows no write.",
+    not_readable: "The mapping allows no read.",
+    address_width: "The address is wider than the IOMMU translates.",
+    reserved: "The address lies in a reserved range.",
+    unreachable: "No target at the address: outside the bus's ranges, or no memory there.",
+    peer_blocked: "Peer routing or ACS blocks the access on its way to another device.",
+    device_gone: "The device was removed or cut off: its accesses no longer reach the bus.",
+  }),
+  { unreachable: "blocked" },
+);
 /** @internal */
 export type FaultReasonField = typeof FAULT_REASON;
 /** Why a device's access went nowhere. */
 export type FaultReason = Holds<FaultReasonField>;
 
-export const REPORT_CLASS: Field<keyof typeof REPORT_CLASSES> = word(
-  "report class",
+export const REPORT_CLASS: Field<keyof typeof REPORT_CLASSES> = formerly(
+  word(
+    "report class",
+    Object.fromEntries(
+      Object.entries(REPORT_CLASSES).map(([name, { doc }]) => [name, doc]),
+    ) as Record<keyof typeof REPORT_CLASSES, string>,
+  ),
   Object.fromEntries(
-    Object.entries(REPORT_CLASSES).map(([name, { doc }]) => [name, doc]),
-  ) as Record<keyof typeof REPORT_CLASSES, string>,
+    Object.entries(REPORT_CLASSES).flatMap(([name, { formerly: old }]) =>
+      old === undefined ? [] : [[name, old]]
+    ),
+  ),
 );
 
 export const PATH = word("mapping path", {

@@ -54,6 +54,7 @@ export const MACHINE_CALLS: readonly FunctionSpec[] = [
   }),
   builtin({
     name: "latencies",
+    formerly: "prices",
     pure: true,
     parameters: [],
     result: LATENCIES,

@@ -9,6 +9,7 @@ import type { Decoded, Parameter } from "./parameters.ts";
 type Described = Pick<
   FunctionSpec,
   | "name"
+  | "formerly"
   | "variadic"
   | "doc"
   | "example"

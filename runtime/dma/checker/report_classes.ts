@@ -16,6 +16,8 @@ export interface ReportClassEntry {
   readonly counted: boolean;
   /** How a kernel logs it, without its numbers; null where it logs nothing, or the line is unknown. */
   readonly log: string | null;
+  /** What the class was called until 0.1; `warns` takes that name still. */
+  readonly formerly?: string;
 }
 
 /** A row of 8.2: a check of the kernel's DMA debugging. */
@@ -155,6 +157,7 @@ const REPORT_CLASS_TABLE = {
   link_beyond_device_limits: unseen(13, "A link breaks a segment limit of the device."),
   state_overwritten: {
     ...hazard("dma.3.2", "Called dma_iova_try_alloc() with a state that still holds a range."),
+    formerly: "try_alloc_live",
   },
   range_other_device: unseen(5, "A range was used with another device than its own."),
   sync_unlinked: unseen(6, "Called dma_iova_sync() for addresses that are not linked."),
@@ -199,6 +202,7 @@ const REPORT_CLASS_TABLE = {
       "dma.1.6",
       "CPU access to a buffer that a device owns (no sync for the CPU since it was mapped).",
     ),
+    formerly: "cpu_touches_device_buffer",
   },
   freed_while_mapped: hazard(
     "dma.1.6",
@@ -209,6 +213,7 @@ const REPORT_CLASS_TABLE = {
       "c-api.5",
       "A device read memory that was never initialised since its allocation.",
     ),
+    formerly: "unwritten_memory_fetched",
   },
   device_write_after_free: hazard("c-api.5", "A device wrote to a freed block of a DMA pool."),
   mask_failure_ignored: hazard(
