@@ -21,13 +21,10 @@ const MOST_LATE_MS = 1500;
 const CHECK_LINES = 10_000_000;
 
 /** Resident memory of a process, in bytes; 0 when it has ended. */
-function rssOf(pid: number): number {
-  try {
-    const status = Deno.readTextFileSync(`/proc/${pid}/status`);
-    return 1024 * Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0);
-  } catch {
-    return 0;
-  }
+async function rssOf(pid: number): Promise<number> {
+  const { stdout } = await new Deno.Command("ps", { args: ["-o", "rss=", "-p", `${pid}`] })
+    .output();
+  return 1024 * Number(new TextDecoder().decode(stdout));
 }
 
 const mib = (bytes: number) => `${(bytes / MIB).toFixed(0)} MiB`;
@@ -40,8 +37,8 @@ class Memory {
 
   constructor(readonly pid: number) {}
 
-  look(share: number): number {
-    const rss = rssOf(this.pid);
+  async look(share: number): Promise<number> {
+    const rss = await rssOf(this.pid);
     if (rss === 0) return 0;
     this.least = Math.min(this.least, rss);
     if (share < 0.5) this.early = Math.max(this.early, rss);
@@ -50,7 +47,8 @@ class Memory {
   }
 
   get isFlat(): boolean {
-    return this.late <= GROWTH * this.early && Math.max(this.early, this.late) <= MOST_MIB * MIB;
+    return this.least < Infinity && this.late <= GROWTH * this.early &&
+      Math.max(this.early, this.late) <= MOST_MIB * MIB;
   }
 
   toString(): string {
@@ -134,7 +132,7 @@ async function write(
     if (passed < reportAt) continue;
     console.log(
       `${(passed / 1000).toFixed(0).padStart(5)} s: fed ${feed.lines}; ` +
-        `rss ${mib(memory.look(feed.lines / lines))}; at most ${latest.toFixed(0)} ms late`,
+        `rss ${mib(await memory.look(feed.lines / lines))}; at most ${latest.toFixed(0)} ms late`,
     );
     reportAt += REPORT_MS;
     // The reader starts in the first seconds: what it is late then is not counted.

@@ -2,6 +2,7 @@
  * What a disk does besides where each CPU and each device has its own time (`Platform.timed`). It is put
  * in when the disk is built: without latencies a request's way has no branch for it.
  */
+import { invariant } from "../../../runtime/errno.ts";
 import { eventId } from "../../../runtime/event_vocabulary.ts";
 import type { Machine } from "../../../runtime/machine.ts";
 import { Contended } from "../../../runtime/time/contended.ts";
@@ -23,6 +24,7 @@ export class TimedQueuePair extends QueuePair {
 
   constructor(options: QueuePairOptions) {
     super(options);
+    invariant(options.machine.timed, "CPUs without times of their own wait for no lock");
     this.#charges = options.machine.charges;
     this.#tailLock = new Contended("submission_queue", options.id);
   }
@@ -60,10 +62,13 @@ export function timedCompletions(
   if (!timed) return take;
   return (iod, status, result) => {
     const { cpu, device, request: outer, site } = context;
-    const request = iod.request!;
+    const { request } = iod;
+    invariant(request !== null, `${disk}: a completion belongs to no request`);
+    const queue = queues.get(request.queue);
+    invariant(queue !== undefined, `${disk} has no queue ${request.queue}`);
     context.become(request.cpu, request.device, request.request, request.site);
     clock.own?.followCpu(cpu);
-    if (queues.get(request.queue)!.polled) clock.own?.followDevice(disk);
+    if (queue.polled) clock.own?.followDevice(disk);
     take(iod, status, result);
     context.become(cpu, device, outer, site);
   };
