@@ -21,8 +21,8 @@ export type OptionSpec =
   & { readonly doc: string }
   & (
     | { readonly kind: "flag" }
-    /** Also `-s` with the short name `s`. */
-    | { readonly kind: "text"; readonly placeholder: string; readonly short?: string }
+    /** Also by another name: a short one, or the one that it had before. */
+    | { readonly kind: "text"; readonly placeholder: string; readonly also?: `-${string}` }
     /** May be given several times. */
     | { readonly kind: "texts"; readonly placeholder: string }
     /** `--name`, `--name FORM` or `--name=FORM`; the first form where none is named. */

@@ -184,8 +184,8 @@ function optionOf(name: string, spec: OptionSpec) {
     ? string({ metavar: spec.placeholder as "TEXT" })
     : wholeNumber(spec);
   const long = `--${name}` as const;
-  const named = spec.kind === "text" && spec.short !== undefined
-    ? option(`-${spec.short}`, long, value, description)
+  const named = spec.kind === "text" && spec.also !== undefined
+    ? option(spec.also as `--${string}`, long, value, description)
     : option(long, value, description);
   return withDefault(named, null);
 }

@@ -24,7 +24,7 @@ export const REPORT = command({
   options: {
     out: {
       kind: "text",
-      short: "o",
+      also: "-o",
       placeholder: "FILE",
       doc: "output file (default: FILE.html in the current folder)",
     },

@@ -239,11 +239,14 @@ const SETS: readonly WordSet[] = [
   ...EVENT_NAMES,
 ];
 
+const NAMES: ReadonlySet<string> = new Set(SETS.flatMap(({ docs }) => Object.keys(docs)));
+
+/** A word may be an old name of one and the name of another: `arm` is a maker of CPUs, too. */
 function aliasesOf(name: string, { formerly, kernelPrefix }: WordSet): string[] {
   const old = formerly?.[name];
   return [
     ...kernelPrefix === undefined ? [] : [kernelPrefix + name.toUpperCase()],
-    ...old === undefined ? [] : [old],
+    ...old === undefined || NAMES.has(old) ? [] : [old],
   ];
 }
 
@@ -264,14 +267,12 @@ export function wordSpecs(): readonly WordSpec[] {
 }
 
 function buildWords(): ReadonlyMap<string, Word> {
-  const names = new Set(SETS.flatMap(({ docs }) => Object.keys(docs)));
   const words = new Map<string, Word>();
   for (const set of SETS) {
     for (const name of Object.keys(set.docs)) {
       const word = words.get(name) ?? new Word(name);
       words.set(name, word);
-      // A word may be an old name of one and the name of another: `arm` is a maker of CPUs, too.
-      for (const alias of aliasesOf(name, set)) if (!names.has(alias)) words.set(alias, word);
+      for (const alias of aliasesOf(name, set)) words.set(alias, word);
     }
   }
   return words;
