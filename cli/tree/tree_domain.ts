@@ -142,7 +142,13 @@ export class TreeDomain {
   }
 }
 
-/** The number of an address or size; a text for what has none, as the golden data write it. */
+/** The number of a size; a text from 2^53 on, as the golden data write it. */
+export function sizeOf(value: Wide): number | string {
+  const whole = BigInt.asUintN(64, BigInt(value));
+  return whole <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(whole) : String(whole);
+}
+
+/** The number that the model has for an address; a text for one that it has none for. */
 export function numberOf(value: Wide): number | string {
   const whole = BigInt.asUintN(64, BigInt(value));
   const high = foldedHigh(Number(whole >> 32n));

@@ -13,7 +13,7 @@ import {
   domainWanted,
   GENERIC_SUBJECTS,
   genericTexts,
-  numberOf,
+  sizeOf,
   TreeDomain,
 } from "./tree_domain.ts";
 import {
@@ -191,7 +191,7 @@ export class TreeMapping implements Side<MappingOperation> {
         };
       case "limits":
         return {
-          opt_mapping_size: numberOf(tree.call("dma_opt_mapping_size", this.#device)),
+          opt_mapping_size: sizeOf(tree.call("dma_opt_mapping_size", this.#device)),
           max_mapping_size: String(
             BigInt.asUintN(64, BigInt(tree.call("dma_max_mapping_size", this.#device))),
           ),

@@ -134,7 +134,7 @@ class IovaWalk {
   #plain(): void {
     const { random } = this;
     if (random.below(4) === 0) {
-      this.#put({ op: "find", pfn: this.#limit() - random.below(1000) });
+      this.#put({ op: "find", pfn: Math.max(0, this.#limit() - random.below(1000)) });
       return;
     }
     const aligned = random.below(2) === 0;
