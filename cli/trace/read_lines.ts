@@ -47,7 +47,7 @@ export class LineSource {
 /** Between two looks at the heap: batches, of about 500 lines each. */
 const LOOK_BATCHES = 64;
 /** Garbage of so many bytes is collected, which the engine would let grow to several times that. */
-const LEAN_BYTES = 2 ** 26;
+const LEAN_BYTES = 3 * 2 ** 24;
 
 /** Collects garbage early: most of what is made of a line is dropped with the next ones. */
 export class LeanHeap {
@@ -105,20 +105,27 @@ export function lineSource(path: string): LineSource {
   });
 }
 
+const INPUT_CHUNK_BYTES = 2 ** 16;
+
 /** Reads the standard input to its end. @returns What gives it, any time. */
 async function keepInput(): Promise<() => ReadableStream<Uint8Array<ArrayBuffer>>> {
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   let spool: Spool | null = null;
   let sizeBytes = 0;
   try {
-    for await (const chunk of host.stdin.readable) {
-      sizeBytes += chunk.length;
+    // One buffer: chunks of a stream would be garbage, of which much piles up before it is collected.
+    const buffer = new Uint8Array(INPUT_CHUNK_BYTES);
+    for (;;) {
+      const count = await host.stdin.read(buffer);
+      if (count === null) break;
+      const chunk = buffer.subarray(0, count);
+      sizeBytes += count;
       if (sizeBytes > READ_LIMITS.traceSpool) throw tooMuchInput();
       if (sizeBytes > READ_LIMITS.traceInput && spool === null) {
         spool = new Spool();
         for (const each of chunks.splice(0)) spool.write(each);
       }
-      if (spool === null) chunks.push(chunk);
+      if (spool === null) chunks.push(chunk.slice());
       else spool.write(chunk);
     }
   } catch (error) {
