@@ -61,6 +61,11 @@ export class Random {
     }
   }
 
+  /** One of the values, each as likely as the others. @throws {InvariantError} For none. */
+  pick<T>(values: readonly T[]): T {
+    return values[this.below(values.length)]!;
+  }
+
   #next53(): number {
     return (this.nextU32() >>> 11) * 2 ** 32 + this.nextU32();
   }

@@ -1,5 +1,6 @@
 /** A domain with a page table of the tree's own, for whatever drives one. */
 import { PAGE_STRUCT_BYTES, TREE_PAGE_MAP } from "../../c_drivers/c_addresses.ts";
+import { U64_MAX } from "../../instruments/oracle/compare.ts";
 import { foldedHigh, PAGE_SIZE_BYTES } from "../../runtime/address.ts";
 import { readTreeHeaders } from "../places.ts";
 import { type Imports, Int, type TreeModule, TreeStopped, type Wide } from "./tree_module.ts";
@@ -94,7 +95,7 @@ export class TreeDomain {
       lab_flush: (what: Wide, first: Wide, last: Wide) => {
         // The range without a length at 0 ends before it.
         const isWrapped = Number(first) === 0 && BigInt(last) === -1n;
-        const range = [numberOf(first), isWrapped ? "18446744073709551615" : numberOf(last)];
+        const range = [numberOf(first), isWrapped ? U64_MAX : numberOf(last)];
         this.flushes.push(
           Number(what) === FLUSH_ALL
             ? ["flush_all"]

@@ -6,6 +6,9 @@
 /** What an operation returns, by the names of the golden data's fields. */
 export type Answer = Readonly<Record<string, unknown>>;
 
+/** The largest number of 64 bits, as the golden data write it. */
+export const U64_MAX = "18446744073709551615";
+
 /** What performs operations: one life of an allocator, a pool or a device, begun by the first of them. */
 export interface Side<O> {
   run(operation: O): Answer;

@@ -29,23 +29,19 @@ interface Plan {
   readonly bursts: boolean;
 }
 
-function pick<T>(random: Random, values: readonly T[]): T {
-  return values[random.below(values.length)]!;
-}
-
 /** A sequence from a seed. */
 export function iovaSequence(seed: number): readonly IovaStep[] {
   const random = new Random(seed);
   const plan: Plan = {
     cpus: 1 + random.below(MOST_CPUS),
-    limit: pick(random, LIMITS),
-    mostSize: pick(random, MOST_SIZES),
+    limit: random.pick(LIMITS),
+    mostSize: random.pick(MOST_SIZES),
     frees: 30 + random.below(30),
     isPlain: random.below(3) === 0,
     hasHotplug: random.below(4) === 0,
     bursts: random.below(4) === 0,
   };
-  return new IovaWalk(random, plan).steps(pick(random, LENGTHS));
+  return new IovaWalk(random, plan).steps(random.pick(LENGTHS));
 }
 
 class IovaWalk {
@@ -57,7 +53,7 @@ class IovaWalk {
 
   steps(length: number): readonly IovaStep[] {
     const { plan, random } = this;
-    const startPfn = plan.limit < 2 ** 20 ? 1 : pick(random, START_PFNS);
+    const startPfn = plan.limit < 2 ** 20 ? 1 : random.pick(START_PFNS);
     this.#put({ op: "init", granule: 4096, start_pfn: startPfn, cpus: plan.cpus });
     // As a driver of an IOMMU does, before anything is allocated.
     for (let left = random.below(4); left > 0; left--) {
@@ -104,7 +100,7 @@ class IovaWalk {
   }
 
   #limit(): number {
-    return this.random.below(8) === 0 ? pick(this.random, LIMITS) : this.plan.limit;
+    return this.random.below(8) === 0 ? this.random.pick(LIMITS) : this.plan.limit;
   }
 
   #allocate(size: number, cpu: number): void {

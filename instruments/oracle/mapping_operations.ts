@@ -16,7 +16,7 @@ import {
   swiotlbConfig,
 } from "../../runtime/machine_config.ts";
 import { SLOT_BYTES } from "../../runtime/memory/swiotlb/swiotlb_geometry.ts";
-import type { Answer, Side } from "./compare.ts";
+import { type Answer, type Side, U64_MAX } from "./compare.ts";
 import { pageSizesOf, TABLE_MODELS } from "./table_formats.ts";
 
 /** An operation, with its arguments by the names that the golden data have for them. */
@@ -25,7 +25,6 @@ export type MappingOperation = Readonly<Record<string, unknown>> & { readonly op
 const MS = 1_000_000;
 /** The buffers of the traces lie below this. */
 export const RAM_BYTES = 128 * GIB;
-const UNLIMITED = "18446744073709551615";
 
 const INTENDED: Pick<KernelConfig, "kernel" | "quirks"> = {
   kernel: DEFAULT_KERNEL,
@@ -171,8 +170,8 @@ export class MappingModel implements Side<MappingOperation> {
         const max = dma.dmaMaxMappingSize(dev);
         const opt = dma.dmaOptMappingSize(dev);
         return {
-          opt_mapping_size: opt === Number.MAX_SAFE_INTEGER ? UNLIMITED : opt,
-          max_mapping_size: max === Number.MAX_SAFE_INTEGER ? UNLIMITED : String(max),
+          opt_mapping_size: opt === Number.MAX_SAFE_INTEGER ? U64_MAX : opt,
+          max_mapping_size: max === Number.MAX_SAFE_INTEGER ? U64_MAX : String(max),
           merge_boundary: dma.dmaGetMergeBoundary(dev),
         };
       }

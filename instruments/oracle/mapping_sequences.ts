@@ -29,35 +29,31 @@ const LOOK_EVERY = 16;
 /** Two or three of these are longer than the 32 bits of a length. */
 const HUGE = [2 ** 30, 2 ** 31, 3 * 2 ** 30];
 
-function pick<T>(random: Random, values: readonly T[]): T {
-  return values[random.below(values.length)]!;
-}
-
 /** A sequence from a seed. */
 export function mappingSequence(seed: number): readonly MappingStep[] {
   const random = new Random(seed);
-  const slots = pick(random, [0, 256, 1024]);
+  const slots = random.pick([0, 256, 1024]);
   const untrusted = slots > 0 && random.below(2) === 0;
   const init = {
     op: "init",
     cpus: 1 + random.below(3),
-    ...pick(random, FORMATS),
+    ...random.pick(FORMATS),
     pgsize_bitmap: PAGE_SIZES,
-    mode: pick(random, MODES),
-    dma_mask_bits: pick(random, MASK_BITS),
-    bus_limit_bits: pick(random, BUS_LIMIT_BITS),
+    mode: random.pick(MODES),
+    dma_mask_bits: random.pick(MASK_BITS),
+    bus_limit_bits: random.pick(BUS_LIMIT_BITS),
     try_32bit_first: random.below(4) > 0,
     untrusted,
-    min_align_mask: pick(random, MIN_ALIGN_MASKS),
-    seg_boundary_mask: pick(random, BOUNDARY_MASKS),
-    max_seg_size: pick(random, MAX_SEGMENTS),
+    min_align_mask: random.pick(MIN_ALIGN_MASKS),
+    seg_boundary_mask: random.pick(BOUNDARY_MASKS),
+    max_seg_size: random.pick(MAX_SEGMENTS),
     bounce_slots: slots,
-    bounce_areas: pick(random, [1, 2]),
+    bounce_areas: random.pick([1, 2]),
     bounce_start: 0x7000_0000,
-    ranges: random.below(2) === 0 ? [pick(random, RESERVED)] : [],
+    ranges: random.below(2) === 0 ? [random.pick(RESERVED)] : [],
   };
   const walk = new MappingWalk(random, init);
-  return walk.steps(pick(random, LENGTHS));
+  return walk.steps(random.pick(LENGTHS));
 }
 
 class MappingWalk {
@@ -76,7 +72,7 @@ class MappingWalk {
     this.#put(this.init);
     this.#put({ op: "limits" });
     const frees = 25 + random.below(30);
-    const mostPages = pick(random, [1, 4, 40, 600]);
+    const mostPages = random.pick([1, 4, 40, 600]);
     const hasLists = random.below(3) > 0;
     while (this.#steps.length < length) {
       const what = random.below(100);
@@ -130,7 +126,7 @@ class MappingWalk {
     const { random } = this;
     const size = random.below(30) === 0 ? 2 ** 21 * (1 + random.below(3)) : this.#size(mostPages);
     const dir = random.below(3);
-    const attrs = pick(random, ATTRIBUTES);
+    const attrs = random.pick(ATTRIBUTES);
     const mapped = { cpu: this.#cpu, phys: this.#phys(false), size, dir, attrs };
     const id = this.#put({ op: "map_phys", ...mapped });
     this.#live.push(() => {
@@ -153,7 +149,7 @@ class MappingWalk {
       const phys = last !== undefined && random.below(3) === 0
         ? last[0] + last[1]
         : this.#phys(isHuge);
-      list.push([phys, isHuge ? pick(random, HUGE) : this.#size(Math.min(mostPages, 16))]);
+      list.push([phys, isHuge ? random.pick(HUGE) : this.#size(Math.min(mostPages, 16))]);
     }
     const made = this.#put({ op: "map_sg", cpu: this.#cpu, id, dir, in: list });
     this.#live.push(() => {

@@ -12,7 +12,7 @@ import {
   withReadable,
 } from "../../runtime/iommu/page_table.ts";
 import { entryBits } from "../../runtime/iommu/table_entries.ts";
-import type { Answer, Side } from "./compare.ts";
+import { type Answer, type Side, U64_MAX } from "./compare.ts";
 import { pageSizesOf, TABLE_MODELS } from "./table_formats.ts";
 
 /** An operation, with its arguments by the names that the golden data have for them. */
@@ -134,7 +134,7 @@ function syncsOf(table: PageTable): unknown[] {
   const list: unknown[] = [];
   for (let index = 0; index < table.syncs.count; index++) {
     const last = table.syncs.last(index);
-    const range = [table.syncs.first(index), last < 0 ? "18446744073709551615" : last];
+    const range = [table.syncs.first(index), last < 0 ? U64_MAX : last];
     list.push(table.syncs.kind(index) === SYNC_WALK ? [...range, "walk"] : range);
   }
   return list;

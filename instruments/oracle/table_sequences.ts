@@ -21,10 +21,6 @@ const MOST_LEAVES = 700;
 /** Memory of a machine lies below this. */
 const RAM_BYTES = 2 ** 38;
 
-function pick<T>(random: Random, values: readonly T[]): T {
-  return values[random.below(values.length)]!;
-}
-
 /** Sequences on tables of these shapes, in turn: the one ordinary, the next at edges. */
 export function tableSequences(
   shapes: readonly TableShape[],
@@ -34,7 +30,7 @@ export function tableSequences(
     const shape = shapes[seed % shapes.length]!;
     const isAtEdges = Math.floor(seed / shapes.length) % 2 === 1;
     const walk = isAtEdges ? new EdgeWalk(random, shape) : new TableWalk(random, shape);
-    return walk.steps(pick(random, LENGTHS));
+    return walk.steps(random.pick(LENGTHS));
   };
 }
 
@@ -70,7 +66,7 @@ class TableWalk {
     this.put({ op: "init", ...this.shape });
     while (this.#steps.length < length) {
       const what = this.random.below(100);
-      if (this.#steps.length % LOOK_EVERY === 0) this.#look(pick(this.random, this.bases));
+      if (this.#steps.length % LOOK_EVERY === 0) this.#look(this.random.pick(this.bases));
       else if (what < 45) this.map();
       else if (what < 80) this.unmap();
       else this.put({ op: "translate", iova: this.place() + this.random.below(this.granule) });
@@ -88,26 +84,26 @@ class TableWalk {
   }
 
   get #anyAsked(): Range | undefined {
-    return this.#asked.length === 0 ? undefined : pick(this.random, this.#asked);
+    return this.#asked.length === 0 ? undefined : this.random.pick(this.#asked);
   }
 
   /** An address in one of the regions, most often where something was mapped. */
   protected place(): number {
     const { granule, random } = this;
-    const [asked, base] = [this.#anyAsked, pick(random, this.bases)];
+    const [asked, base] = [this.#anyAsked, random.pick(this.bases)];
     if (asked !== undefined && random.below(3) > 0) {
       return asked.iova + random.below(Math.ceil(asked.size / granule)) * granule;
     }
     // Large leaves begin at multiples of their size.
-    const unit = Math.min(pick(random, this.sizes), 2 ** 30);
+    const unit = Math.min(random.pick(this.sizes), 2 ** 30);
     return base + random.below(Math.max(1, 2 ** 31 / unit)) * unit;
   }
 
   /** A length in granules or in large pages. */
   protected size(): number {
     const { granule, random } = this;
-    const unit = random.below(2) === 0 ? granule : Math.min(pick(random, this.sizes), 2 ** 30);
-    return unit * (1 + random.below(pick(random, [1, 2, 8, Math.min(700, 2 ** 31 / unit)])));
+    const unit = random.below(2) === 0 ? granule : Math.min(random.pick(this.sizes), 2 ** 30);
+    return unit * (1 + random.below(random.pick([1, 2, 8, Math.min(MOST_LEAVES, 2 ** 31 / unit)])));
   }
 
   /** A range and memory for it: as aligned as its address, or else not so long, since its pages are small. */
@@ -115,7 +111,7 @@ class TableWalk {
     const { granule, random } = this;
     const [iova, size] = [this.place(), this.size()];
     const page = (1 + random.below(RAM_BYTES / granule - 2)) * granule;
-    const large = random.below(2) === 0 ? granule : Math.min(pick(random, this.sizes), 2 ** 30);
+    const large = random.below(2) === 0 ? granule : Math.min(random.pick(this.sizes), 2 ** 30);
     const paddr = Math.floor(page / large) * large + large + iova % large;
     return { iova, paddr, size: Math.min(size, MOST_LEAVES * large) };
   }
@@ -125,7 +121,7 @@ class TableWalk {
     const { iova, paddr, size } = this.range();
     if (iova + size - 1 > this.last) return;
     this.#asked.push({ iova, size });
-    this.put({ op: "map", iova, paddr, size, prot: pick(random, PROTS) });
+    this.put({ op: "map", iova, paddr, size, prot: random.pick(PROTS) });
   }
 
   protected unmap(): void {
@@ -176,7 +172,7 @@ class EdgeWalk extends TableWalk {
       case 6:
         return this.put({ ...map, iova: range.iova + off });
       case 7:
-        return this.put({ ...map, prot: pick(random, [0, PROT.cache, PROT.mmio]) });
+        return this.put({ ...map, prot: random.pick([0, PROT.cache, PROT.mmio]) });
       case 8:
         return this.put({ ...map, tables_left: random.below(4) });
       default:
@@ -195,7 +191,7 @@ class EdgeWalk extends TableWalk {
     const { random, sizes } = this;
     const larger = sizes.slice(1).filter((size) => size <= 2 ** 31);
     if (larger.length === 0) return;
-    const large = pick(random, larger);
+    const large = random.pick(larger);
     const iova = range.iova - range.iova % large;
     const size = this.granule * (1 + random.below(4));
     if (iova + large - 1 > this.last) return;

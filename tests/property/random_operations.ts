@@ -35,18 +35,16 @@ const WEIGHTS: Readonly<Record<Kind, number>> = {
   mode: 0.05,
 };
 
-const pick = <T>(random: Random, from: readonly T[]): T => from[random.below(from.length)]!;
-
 /** A world of one seed: format, mode, CPUs, mask, and sizes that come again and again. */
 export function randomOptions(random: Random): WorldOptions {
   return {
-    ...pick(random, FORMATS),
+    ...random.pick(FORMATS),
     lazy: random.below(2) === 0,
     cpus: 1 + random.below(4),
-    maskBits: pick(random, MASK_BITS),
-    iotlbEntries: pick(random, [0, 1, 16, 256]),
+    maskBits: random.pick(MASK_BITS),
+    iotlbEntries: random.pick([0, 1, 16, 256]),
     hotGranules: Array.from({ length: 1 + random.below(3) }, () => 1 + random.below(40)),
-    hotPercent: pick(random, [0, 50, 90, 100]),
+    hotPercent: random.pick([0, 50, 90, 100]),
   };
 }
 
@@ -62,7 +60,7 @@ export function randomMix(
     const on = kind === "map" || kind === "unmap" || random.below(3) !== 0;
     if (!on) return [];
     // A kind can also be much rarer or more frequent than usual.
-    upTo += WEIGHTS[kind] * pick(random, [0.2, 1, 1, 3]);
+    upTo += WEIGHTS[kind] * random.pick([0.2, 1, 1, 3]);
     return [{ kind, upTo }];
   });
 }
