@@ -148,7 +148,8 @@ export function readHostInput():
     : { found: true, bytes };
 }
 
-const INPUT_CHUNK_BYTES = 2 ** 16;
+/** Of the standard input, read at once. */
+export const INPUT_CHUNK_BYTES = 2 ** 16;
 
 function why(error: unknown, path: string): string {
   if (error instanceof host.errors.IsADirectory || isFolder(path)) return "it is a folder";

@@ -12,7 +12,7 @@ import { Spool } from "../files/write_file.ts";
 import { host } from "../host.ts";
 import { HostMemory } from "../host_memory.ts";
 import { hostReason } from "../host_error.ts";
-import { findHostFile } from "../host_file.ts";
+import { findHostFile, INPUT_CHUNK_BYTES } from "../host_file.ts";
 
 /** A file that cannot be read, and why: a sentence without its end. */
 export class UnreadableFile extends Error {}
@@ -104,8 +104,6 @@ export function lineSource(path: string): LineSource {
     yield* linesOf(open(), "the standard input");
   });
 }
-
-const INPUT_CHUNK_BYTES = 2 ** 16;
 
 /** Reads the standard input to its end. @returns What gives it, any time. */
 async function keepInput(): Promise<() => ReadableStream<Uint8Array<ArrayBuffer>>> {
