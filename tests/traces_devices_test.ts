@@ -1,5 +1,6 @@
 /** `trace devices`: what is counted of each device, against the ledger's balance and against sums done here. */
 import { assert, assertEquals } from "@std/assert";
+import { dmalab } from "./dmalab_program.ts";
 import { checkJson } from "../instruments/traces/ledger/check_report.ts";
 import { LogPass, TraceCheck } from "../instruments/traces/ledger/trace_check.ts";
 import { TraceLine } from "../instruments/traces/line/trace_line.ts";
@@ -216,4 +217,10 @@ Deno.test("each point of the page leads to lines of the trace, and nothing in it
     assertEquals(text, lines[Number(line) - 1]!.replaceAll("<", "&lt;").replaceAll(">", "&gt;"));
   }
   assert(!/<script|<b>|https?:/.test(html));
+});
+
+Deno.test("two forms at once are refused", async () => {
+  const trace = "examples/traces/data/leaky-driver.trace.txt";
+  const { code, errors } = await dmalab("trace", "devices", "--json", "--html", trace);
+  assertEquals([code, errors], [2, "error: --html and --json are two forms: choose one\n"]);
 });

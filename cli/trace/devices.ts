@@ -48,6 +48,7 @@ export async function runDevices(
   { asHtml, asJson }: DevicesForm,
   screen: Screen,
 ): Promise<ExitCode> {
+  if (asHtml && asJson) return refuse("--html and --json are two forms: choose one", screen);
   try {
     const { seconds, trace, use } = await useOf(paths);
     if (asHtml) screen.out(await pageOf(new UsePage(use, seconds, trace.name), trace));
