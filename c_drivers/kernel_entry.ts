@@ -25,6 +25,7 @@ type Meanings = { readonly [R in Role]?: (kernel: CKernel, value: number) => unk
 /** What an argument means, by its role; the number that C gave for any other. */
 const MEANINGS = {
   client: functionAt,
+  bar_size: bytes,
   buf: (kernel: CKernel, at: number): PhysAddr => kernel.phys(at),
   dev: deviceAt,
   dir: (kernel: CKernel, value: number): DmaDirection => kernel.direction(value),
@@ -36,6 +37,7 @@ const MEANINGS = {
   offset: bytes,
   page: (kernel: CKernel, at: number): PhysAddr => kernel.pagePhys(at),
   pdev: functionAt,
+  peer_size: bytes,
   phys: (kernel: CKernel, value: number) => kernel.exact(value, "address") as PhysAddr,
   provider_dev: functionAt,
   size: bytes,

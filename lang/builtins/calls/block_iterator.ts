@@ -6,14 +6,11 @@ import { requireFeature } from "../../../runtime/kernels/features.ts";
 import type { Run } from "../../values/run.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
 import { DMA_ITER } from "../things/dma_iter.ts";
-import { REQUEST } from "../things/nvme/request.ts";
+import { BY_ROLE, facts, kernelCall } from "./kernel_call.ts";
 import { DEV, STATE } from "./parameters.ts";
 import { builtin } from "../describe/builtin.ts";
-import { type Decoded, param } from "../describe/parameters.ts";
+import type { Decoded } from "../describe/parameters.ts";
 import { TRANSLATED_MACHINE } from "./example_machines.ts";
-
-const REQ = param.thing("req", REQUEST, "What request() gave.");
-const ITER = param.thing("iter", DMA_ITER, "What dma_iter() gave.");
 
 const STARTED = `${TRANSLATED_MACHINE}let buf = alloc_pages(3, contiguous: false)
 let req = request(bio(read, lba: 0, into: buf))
@@ -64,7 +61,8 @@ function forRequest<T>(
   }
 }
 
-const STEP = [REQ, DEV, STATE, ITER] as const;
+/** Scripts pass the state to each step; C passes it to the first only. */
+const STEP = [BY_ROLE.req, DEV, STATE, BY_ROLE.iter] as const;
 type Step = Decoded<typeof STEP>;
 
 function starting(call: string, method: "start" | "startMetadata") {
@@ -104,9 +102,7 @@ export const BLOCK_ITERATOR_CALLS: readonly FunctionSpec[] = [
     example: `assert dma_iter().status == OK`,
     run: () => ({ iter: new BlkDmaIter(), leftBy: null }),
   }),
-  builtin({
-    name: "blk_rq_dma_map_iter_start",
-    parameters: STEP,
+  kernelCall("blk_rq_dma_map_iter_start", {
     result: "bool",
     doc:
       "Maps a whole request as one IOVA range where its segments can be coalesced, else its first segment. " +
@@ -116,7 +112,7 @@ assert blk_rq_dma_unmap(req, ssd, state, 12KiB)`,
     run: starting("blk_rq_dma_map_iter_start", "start"),
   }),
   builtin({
-    name: "blk_rq_dma_map_iter_next",
+    ...facts("blk_rq_dma_map_iter_next"),
     parameters: STEP,
     result: "bool",
     doc: "Maps the next segment of a request that did not become one range.",
@@ -126,9 +122,7 @@ assert iter.status == OK
 assert blk_rq_dma_unmap(req, ssd, state, 12KiB)`,
     run: stepping("blk_rq_dma_map_iter_next", "next"),
   }),
-  builtin({
-    name: "blk_rq_integrity_dma_map_iter_start",
-    parameters: STEP,
+  kernelCall("blk_rq_integrity_dma_map_iter_start", {
     result: "bool",
     doc: "The same for a request's metadata, with a state and an iterator of its own.",
     example: `${METADATA_STARTED}assert iter.len == 32B and state.size == 0
@@ -137,7 +131,7 @@ dma_unmap_phys(ssd, iter.addr, 32B, from_device)`,
     run: starting("blk_rq_integrity_dma_map_iter_start", "startMetadata"),
   }),
   builtin({
-    name: "blk_rq_integrity_dma_map_iter_next",
+    ...facts("blk_rq_integrity_dma_map_iter_next"),
     parameters: STEP,
     result: "bool",
     doc: "Maps the next segment of metadata that did not become one range.",
@@ -148,18 +142,14 @@ dma_unmap_phys(ssd, first, 32B, from_device)
 dma_unmap_phys(ssd, iter.addr, 32B, from_device)`,
     run: stepping("blk_rq_integrity_dma_map_iter_next", "nextMetadata"),
   }),
-  builtin({
-    name: "blk_rq_dma_map_coalesce",
-    parameters: [STATE],
+  kernelCall("blk_rq_dma_map_coalesce", {
     result: "bool",
     doc: "True when the whole request became one range, so that next must not be called.",
     example: `${STARTED}assert blk_rq_dma_map_coalesce(state)
 assert blk_rq_dma_unmap(req, ssd, state, 12KiB)`,
     run: (run, [state]) => blkDma(run, "blk_rq_dma_map_coalesce").coalesce(state.state),
   }),
-  builtin({
-    name: "blk_rq_dma_unmap",
-    parameters: [REQ, DEV, STATE, param.size("mapped", "How many bytes of the range are linked.")],
+  kernelCall("blk_rq_dma_unmap", {
     result: "bool",
     doc: "Unmaps a request's data or metadata, where that needs no list of the " +
       "segments. False: unmap each segment yourself.",

@@ -17,19 +17,17 @@ import { AddressSpace } from "../../../runtime/mm/address_space.ts";
 import { HMM_PFN } from "../../../runtime/mm/hmm_pfn_list.ts";
 import { hmmRangeFault } from "../../../runtime/mm/range_fault.ts";
 import { ScriptError } from "../../values/script_error.ts";
-import { Handle, type Value } from "../../values/value.ts";
+import {} from "../../values/value.ts";
 import { failure, raiseErrno, toInt } from "../arguments.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
 import { HMM_MAP, type HmmMapTarget, P2PDMA_STATE } from "../things/rdma/hmm_map.ts";
 import { MM } from "../things/rdma/mm.ts";
 import { migratePage, pagesOf } from "../things/rdma/mm_methods.ts";
-import { DEV, SIZE, VIRT } from "./parameters.ts";
-import { facts } from "./kernel_call.ts";
+import { SIZE, VIRT } from "./parameters.ts";
+import { BY_ROLE, kernelCall } from "./kernel_call.ts";
 import { builtin } from "../describe/builtin.ts";
-import { named, optional, param } from "../describe/parameters.ts";
+import { named, param } from "../describe/parameters.ts";
 
-/** More pages than one map may have. */
-const MAX_PAGES = 2 ** 20;
 /** What a page of a list is charged. */
 const ENTRY_BYTES = 16;
 
@@ -44,18 +42,7 @@ let at = mm.mmap(16KiB)
 /** The same without the process. */
 const CARD = MACHINE.split("let mm")[0]!;
 
-const MAP = param.of("map", "@hmm_map", "What hmm_dma_map_alloc() gave.", heldMap);
-
-const INDEX = param.int("index", "Which entry, from 0.");
-
 const PROCESS = param.thing("mm", MM, "What address_space() gave.");
-
-/** The map behind a value, which must not have been freed. */
-function heldMap(value: Value): HmmMapTarget {
-  const { target } = value as Handle<HmmMapTarget>;
-  if (target.map.held) return target;
-  throw new ScriptError("E0919", "The map was freed: its lists are gone");
-}
 
 /** An entry that the map has: its number is one of the device's table. */
 function checkedEntry(index: number, { map }: HmmMapTarget): number {
@@ -90,7 +77,7 @@ export const HMM_CALLS: readonly FunctionSpec[] = [
     name: "hmm_range_fault",
     parameters: [
       PROCESS,
-      MAP,
+      BY_ROLE.map,
       VIRT,
       param.int("pages", "How many pages of 4 KiB."),
       named(param.int("first", "The first entry. Default 0."), 0),
@@ -128,16 +115,7 @@ hmm_dma_map_free(nic, map)`,
       return raiseErrno(error, "The process's pages cannot be had as wanted");
     },
   }),
-  builtin({
-    ...facts("hmm_dma_map_alloc"),
-    parameters: [
-      DEV,
-      param.int("pages", "How many pages of 4 KiB.", 1, MAX_PAGES),
-      optional(
-        param.size("entry_size", "What an entry of the device's table stands for. Default 4KiB."),
-        PAGE_SIZE_BYTES,
-      ),
-    ],
+  kernelCall("hmm_dma_map_alloc", {
     result: HMM_MAP,
     doc:
       "A map for pages of a process, with nothing mapped: a list of page frames, and a range of " +
@@ -155,29 +133,14 @@ hmm_dma_map_free(nic, map)`,
       return { map, device };
     },
   }),
-  builtin({
-    ...facts("hmm_dma_map_free"),
-    parameters: [DEV, MAP],
+  kernelCall("hmm_dma_map_free", {
     result: "nothing",
     doc: "Frees range and lists. Nothing is unmapped: all entries must have been.",
     example: `${CARD}hmm_dma_map_free(nic, hmm_dma_map_alloc(nic, 4))
 assert iommu.live_mappings == 0`,
     run: (run, [device, { map }]) => hmmDmaMapFree(run.lab.machine, device, map),
   }),
-  builtin({
-    name: "hmm_dma_map_pfn",
-    parameters: [
-      DEV,
-      MAP,
-      INDEX,
-      optional(
-        param.thing(
-          "p2p",
-          P2PDMA_STATE,
-          "What is remembered of peers along a batch. Default: nothing.",
-        ),
-      ),
-    ],
+  kernelCall("hmm_dma_map_pfn", {
     result: "dma",
     doc:
       "Makes an entry reachable that has a page: one link and one sync the first time, nothing " +
@@ -204,9 +167,7 @@ hmm_dma_map_free(nic, map)`,
       throw new KernelError("ENOMEM", `Entry ${entry} cannot be mapped for ${device.name}`);
     },
   }),
-  builtin({
-    name: "hmm_dma_unmap_pfn",
-    parameters: [DEV, MAP, INDEX],
+  kernelCall("hmm_dma_unmap_pfn", {
     result: "bool",
     doc: "Ends an entry's mapping, and has the IOTLB forget it at once, in lazy mode too. False, " +
       "with nothing done, for an entry that has no page or is not mapped.",

@@ -1,25 +1,120 @@
 /** Functions of the kernel as functions of the language: what rows of the vocabulary say of them. */
+import { PAGE_SIZE_BYTES } from "../../../runtime/address.ts";
+import type { Role } from "../../../runtime/vocabulary/call_roles.ts";
 import {
   KERNEL_FUNCTIONS,
   type KernelFunction,
   type KernelRow,
 } from "../../../runtime/vocabulary/kernel_calls.ts";
+import { ScriptError } from "../../values/script_error.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
+import type { Handle, Value } from "../../values/value.ts";
+import { toItems, toThing } from "../arguments.ts";
 import { builtin, type FunctionEntry } from "../describe/builtin.ts";
 import type { Form } from "../describe/form.ts";
-import type { Parameter } from "../describe/parameters.ts";
-import { BY_ROLE } from "./parameters.ts";
+import { named, optional, param, type Parameter } from "../describe/parameters.ts";
+import { BUFFER, physOf } from "../things/buffer.ts";
+import { DEVICE } from "../things/device.ts";
+import { mappedAddress } from "../things/dma/mapping.ts";
+import { SCATTERLIST } from "../things/dma/scatterlist.ts";
+import { DMA_ITER } from "../things/dma_iter.ts";
+import { REQUEST } from "../things/nvme/request.ts";
+import { type HmmMapTarget, P2PDMA_STATE } from "../things/rdma/hmm_map.ts";
+import { ATOMIC, ATTRS, DEV, DIR, PHYS, SIZE, STATE } from "./parameters.ts";
 
-type RolesOf<N extends KernelFunction> = (typeof KERNEL_FUNCTIONS)[N]["roles"];
+/** More pages than one map may have. */
+const MAX_PAGES = 2 ** 20;
 
-/** Functions that take in a script what they take in C. */
-type AlikeInC = {
-  [N in KernelFunction]: RolesOf<N>[number] extends keyof typeof BY_ROLE ? N : never;
-}[KernelFunction];
+/** The map behind a value, which must not have been freed. */
+function heldMap(value: Value): HmmMapTarget {
+  const { target } = value as Handle<HmmMapTarget>;
+  if (target.map.held) return target;
+  throw new ScriptError("E0919", "The map was freed: its lists are gone");
+}
 
-type ParametersOf<R extends readonly unknown[]> = {
-  readonly [I in keyof R]: R[I] extends keyof typeof BY_ROLE ? (typeof BY_ROLE)[R[I]] : never;
-};
+const SG = param.thing("sg", SCATTERLIST, "What scatterlist() gave.");
+const PROVIDER = param.thing("provider", DEVICE, "The device whose memory is used.");
+
+/** What arguments of kernel functions are in scripts, by their roles; null where only C passes them. */
+export const BY_ROLE = {
+  attrs: ATTRS,
+  /** Numbers that no BAR has name none. */
+  bar: param.int("bar", "The number of a memory BAR.", Number.MIN_SAFE_INTEGER),
+  bar_offset: optional(param.size("offset", "From where. Default 0B."), 0),
+  bar_size: optional(param.size("size", "How much of it. Default: the rest of the BAR."), 0),
+  buf: param.of("buf", ["@buffer", "phys"], "The buffer; it must be contiguous.", physOf),
+  client: param.thing("client", DEVICE, "The device that reads or writes it."),
+  clients: param.of(
+    "clients",
+    "list",
+    "The devices that read or write it.",
+    (value) => toItems(value, "clients").map((item) => toThing(item, DEVICE, "a client")),
+  ),
+  count: null,
+  cpu: null,
+  dev: DEV,
+  dir: DIR,
+  /** A mapping that is used or ended. */
+  dma: param.of(
+    "dma",
+    ["@mapping", "dma"],
+    "What the map gave, or its device address.",
+    mappedAddress,
+  ),
+  entry_size: optional(
+    param.size("entry_size", "What an entry of the device's table stands for. Default 4KiB."),
+    PAGE_SIZE_BYTES,
+  ),
+  gfp: ATOMIC,
+  handle: null,
+  index: param.int("index", "Which entry, from 0."),
+  iter: param.thing("iter", DMA_ITER, "What dma_iter() gave."),
+  map: param.of("map", "@hmm_map", "What hmm_dma_map_alloc() gave.", heldMap),
+  map_dev: DEV,
+  map_type: null,
+  mapped: param.size("mapped", "How many bytes of the range are linked."),
+  mapped_len: param.size("mapped", "How many bytes are linked; 0 only frees the range."),
+  mask: param.int("bits", "How many address bits, 1 to 64.", 1, 64),
+  nents: null,
+  new_map: null,
+  offset: param.size("offset", "Where in the range, in bytes from its first byte."),
+  page: param.of(
+    "page",
+    ["@buffer", "phys"],
+    "The page: page(pfn), a buffer in it, or its address.",
+    physOf,
+  ),
+  pages: param.int("pages", "How many pages of 4 KiB.", 1, MAX_PAGES),
+  pdev: param.thing("dev", DEVICE, "The device that has the memory."),
+  peer_memory: param.thing("buffer", BUFFER, "Peer memory of the device."),
+  peer_size: null,
+  peers: optional(
+    param.thing(
+      "p2p",
+      P2PDMA_STATE,
+      "What is remembered of peers along a batch. Default: nothing.",
+    ),
+  ),
+  phys: PHYS,
+  pool: null,
+  provider: PROVIDER,
+  provider_dev: PROVIDER,
+  publish: param.bool("publish", "Whether pci_p2pmem_find offers it."),
+  req: param.thing("req", REQUEST, "What request() gave."),
+  sg: SG,
+  sgt: { ...SG, name: "sgt" },
+  shared: null,
+  size: SIZE,
+  state: STATE,
+  verbose: named(param.bool("verbose", "Warn about what stands in the way. Default true."), true),
+} satisfies { readonly [R in Role]: Parameter<unknown> | null };
+
+type ParametersOf<R extends readonly unknown[]> = R extends
+  readonly [infer First extends Role, ...infer Rest]
+  ? (typeof BY_ROLE)[First] extends infer P extends Parameter<unknown>
+    ? readonly [P, ...ParametersOf<Rest>]
+  : ParametersOf<Rest>
+  : readonly [];
 
 /** A function's name, and whether it may sleep. */
 export function facts(name: KernelFunction): Pick<FunctionSpec, "name" | "context"> {
@@ -29,16 +124,19 @@ export function facts(name: KernelFunction): Pick<FunctionSpec, "name" | "contex
 
 /** A function whose parameters are those of its row, and perhaps some that only scripts have. */
 export function kernelCall<
-  const N extends AlikeInC,
+  const N extends KernelFunction,
   const F extends Form,
   const M extends readonly Parameter<unknown>[] = readonly [],
 >(
   name: N,
   { more, ...entry }:
-    & Omit<FunctionEntry<readonly [...ParametersOf<RolesOf<N>>, ...M], F>, "name" | "parameters">
+    & Omit<
+      FunctionEntry<readonly [...ParametersOf<(typeof KERNEL_FUNCTIONS)[N]["roles"]>, ...M], F>,
+      "name" | "parameters"
+    >
     & { readonly more?: M },
 ): FunctionSpec {
-  const roles = KERNEL_FUNCTIONS[name].roles as readonly (keyof typeof BY_ROLE)[];
-  const parameters = [...roles.map((role) => BY_ROLE[role]), ...more ?? []];
+  const { roles }: KernelRow = KERNEL_FUNCTIONS[name];
+  const parameters = [...roles.flatMap((role) => BY_ROLE[role] ?? []), ...more ?? []];
   return builtin({ ...facts(name), ...entry, parameters: parameters as never });
 }

@@ -12,24 +12,15 @@ import type { EventFields, KernelCall } from "../../../runtime/event_vocabulary.
 import type { Run } from "../../values/run.ts";
 import { ScriptError } from "../../values/script_error.ts";
 import { type Value, Word } from "../../values/value.ts";
-import { isThing, toItems, toThing, wrongKind } from "../arguments.ts";
+import { isThing, toItems, wrongKind } from "../arguments.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
 import { DEVICE } from "../things/device.ts";
 import { deviceValue } from "../node_types.ts";
 import { PORT } from "../things/pci/port.ts";
 import { TOPOLOGY } from "../things/pci/topology.ts";
-import { facts } from "./kernel_call.ts";
+import { kernelCall } from "./kernel_call.ts";
 import { builtin } from "../describe/builtin.ts";
-import { named, param } from "../describe/parameters.ts";
-
-const PROVIDER = param.thing("provider", DEVICE, "The device whose memory is used.");
-
-const CLIENTS = param.of(
-  "clients",
-  "list",
-  "The devices that read or write it.",
-  (value) => toItems(value, "clients").map((item) => toThing(item, DEVICE, "a client")),
-);
+import { param } from "../describe/parameters.ts";
 
 /** A machine for examples: a disk and a provider below one switch. */
 export const PEER_MACHINE = `machine {
@@ -107,9 +98,7 @@ export const P2P_CALLS: readonly FunctionSpec[] = [
     example: `${PEER_MACHINE}assert topology().devices == ["ssd", "cmb"]\nshow topology()`,
     run: (run) => run.lab,
   }),
-  builtin({
-    name: "pci_p2pdma_map_type",
-    parameters: [PROVIDER, param.thing("client", DEVICE, "The device that reads or writes it.")],
+  kernelCall("pci_p2pdma_map_type", {
     result: "word",
     doc: "How the client reaches the provider's memory: bus_addr, thru_host_bridge or " +
       "not_supported. The result is cached.",
@@ -125,13 +114,7 @@ export const P2P_CALLS: readonly FunctionSpec[] = [
       );
     },
   }),
-  builtin({
-    ...facts("pci_p2pdma_distance"),
-    parameters: [
-      PROVIDER,
-      CLIENTS,
-      named(param.bool("verbose", "Warn about what stands in the way. Default true."), true),
-    ],
+  kernelCall("pci_p2pdma_distance", {
     result: "int",
     doc: "The sum of distances to the clients, the smaller the better; none when one of them " +
       "cannot reach the memory. It is computed anew, and cached for pci_p2pdma_map_type.",
@@ -149,9 +132,7 @@ export const P2P_CALLS: readonly FunctionSpec[] = [
       return distance < 0 ? null : distance;
     },
   }),
-  builtin({
-    ...facts("pci_p2pmem_find"),
-    parameters: [CLIENTS],
+  kernelCall("pci_p2pmem_find", {
     result: "@device",
     doc: "The published provider that is nearest to all clients, by chance one of those equally " +
       "near; none when no provider is reachable by all. The device is kept until pci_dev_put.",

@@ -11,10 +11,10 @@ import type { FunctionSpec } from "../../values/spec.ts";
 import { BUFFER } from "../things/buffer.ts";
 import { P2PMEM } from "../things/pci/provider.ts";
 import { PEER_MACHINE } from "./p2p.ts";
-import { bufferAt, MEMORY, OWNER } from "./p2p_memory.ts";
-import { facts } from "./kernel_call.ts";
+import { bufferAt } from "./p2p_memory.ts";
+import { BY_ROLE, kernelCall } from "./kernel_call.ts";
 import { builtin } from "../describe/builtin.ts";
-import { named, optional, param } from "../describe/parameters.ts";
+import { named, param } from "../describe/parameters.ts";
 
 /** What a page that is held by itself is charged. */
 const LENT_PAGE_BYTES = 64;
@@ -28,9 +28,6 @@ const LATER_MACHINE = `machine {
   }
 }
 `;
-
-/** Numbers that no BAR has name none. */
-const BAR = param.int("bar", "The number of a memory BAR.", Number.MIN_SAFE_INTEGER);
 
 /** The provider that a device is or was. */
 function toProvider(run: Run, device: LabDevice): PeerProvider {
@@ -60,16 +57,14 @@ function raiseOn(error: number, message: string): void {
 export const P2P_LENDING_CALLS: readonly FunctionSpec[] = [
   builtin({
     name: "p2pmem",
-    parameters: [OWNER],
+    parameters: [BY_ROLE.pdev],
     result: P2PMEM,
     doc: "What a device provides to its peers: how much, to how many, and in which state.",
     example: `${PEER_MACHINE}assert p2pmem(cmb).state == published\n` +
       `assert p2pmem(cmb).available == 2MiB`,
     run: (run, [dev]) => toProvider(run, dev),
   }),
-  builtin({
-    ...facts("pcim_p2pdma_init"),
-    parameters: [OWNER],
+  kernelCall("pcim_p2pdma_init", {
     result: "nothing",
     doc: "Registers a device as a provider whose BARs peers may use; a second call does nothing.",
     example: `${LATER_MACHINE}pcim_p2pdma_init(gpu)\nassert p2pmem(gpu).state == initialised`,
@@ -79,9 +74,7 @@ export const P2P_LENDING_CALLS: readonly FunctionSpec[] = [
       raiseOn(error, `${dev.name} cannot provide memory: the kernel has no peer-to-peer DMA`);
     },
   }),
-  builtin({
-    name: "pcim_p2pdma_provider",
-    parameters: [OWNER, BAR],
+  kernelCall("pcim_p2pdma_provider", {
     result: { phys: "phys", size: "size", bus_address: "dma" },
     doc:
       "What the memory of one BAR is to peers: { phys, size, bus_address }, or none. It has no " +
@@ -101,14 +94,7 @@ assert pcim_p2pdma_provider(gpu, 5) == none`,
       };
     },
   }),
-  builtin({
-    ...facts("pci_p2pdma_add_resource"),
-    parameters: [
-      OWNER,
-      BAR,
-      optional(param.size("size", "How much of it. Default: the rest of the BAR."), 0),
-      optional(param.size("offset", "From where. Default 0B."), 0),
-    ],
+  kernelCall("pci_p2pdma_add_resource", {
     result: "nothing",
     doc: "Gives a part of a BAR pages and puts it into the device's pool, from which " +
       "pci_alloc_p2pmem takes.",
@@ -125,9 +111,7 @@ assert p2pmem(gpu).available == 2MiB and p2pmem(gpu).state == unpublished`,
       raiseOn(error, `${device.name} cannot provide this part of BAR ${bar} to peers`);
     },
   }),
-  builtin({
-    name: "pci_p2pmem_publish",
-    parameters: [OWNER, param.bool("publish", "Whether pci_p2pmem_find offers it.")],
+  kernelCall("pci_p2pmem_publish", {
     result: "nothing",
     doc: "Publishes a device's memory for pci_p2pmem_find(), or withdraws it.",
     example: `${PEER_MACHINE}pci_p2pmem_publish(cmb, false)\nassert pci_p2pmem_find([ssd]) == none`,
@@ -136,7 +120,7 @@ assert p2pmem(gpu).available == 2MiB and p2pmem(gpu).state == unpublished`,
   builtin({
     name: "p2pmem_mmap",
     parameters: [
-      OWNER,
+      BY_ROLE.pdev,
       param.size("size", "How many bytes; whole pages are mapped."),
       named(param.size("offset", "Only 0B is possible."), 0),
       named(param.bool("private", "Only false is possible."), false),
@@ -167,7 +151,7 @@ assert p2pmem(cmb).references == 0`,
   }),
   builtin({
     name: "p2pmem_munmap",
-    parameters: [OWNER, MEMORY],
+    parameters: [BY_ROLE.pdev, BY_ROLE.peer_memory],
     result: "nothing",
     doc: "The program unmaps what p2pmem_mmap gave it.",
     example: `${PEER_MACHINE}p2pmem_munmap(cmb, p2pmem_mmap(cmb, 4KiB))`,
@@ -184,7 +168,7 @@ assert p2pmem(cmb).references == 0`,
   }),
   builtin({
     name: "unbind_provider",
-    parameters: [OWNER],
+    parameters: [BY_ROLE.pdev],
     result: "bool",
     doc: "The driver of a provider unbinds: programs lose what they mapped, no device " +
       "gets any more, and it waits (false) until every page has come back. Memory without pages " +

@@ -9,8 +9,8 @@ import { ScriptError } from "../../values/script_error.ts";
 import { bufferHome } from "../arguments.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
 import { BUFFER } from "../things/buffer.ts";
-import { DEVICE } from "../things/device.ts";
 import { SCATTERLIST } from "../things/dma/scatterlist.ts";
+import { BY_ROLE, kernelCall } from "./kernel_call.ts";
 import { calling, PEER_MACHINE } from "./p2p.ts";
 import { builtin } from "../describe/builtin.ts";
 import { param } from "../describe/parameters.ts";
@@ -18,9 +18,6 @@ import { callOf } from "../../../runtime/dma/calls/call_events.ts";
 
 const ALLOC = callOf("pci_alloc_p2pmem");
 const FREE = callOf("pci_free_p2pmem");
-
-export const OWNER = param.thing("dev", DEVICE, "The device that has the memory.");
-export const MEMORY = param.thing("buffer", BUFFER, "Peer memory of the device.");
 
 /** Memory of a device as a script holds it. */
 export function bufferAt(run: Run, at: PhysAddr, sizeBytes: Bytes): HostBuffer {
@@ -51,11 +48,9 @@ function give(run: Run, device: LabDevice, at: PhysAddr, sizeBytes: Bytes): bool
 }
 
 export const P2P_MEMORY_CALLS: readonly FunctionSpec[] = [
-  builtin({
-    name: "pci_alloc_p2pmem",
-    parameters: [OWNER, param.size("size", "How many bytes; whole pages are allocated.")],
+  kernelCall("pci_alloc_p2pmem", {
     result: BUFFER,
-    doc: "Allocates peer memory of a device, for peers and for requests.",
+    doc: "Allocates whole pages of peer memory of a device, for peers and for requests.",
     example: `${PEER_MACHINE}let buf = pci_alloc_p2pmem(cmb, 8KiB)
 ssd.read(lba: 0, into: buf)
 assert buf == ssd.media(lba: 0, bytes: 8KiB)`,
@@ -75,9 +70,7 @@ assert buf == ssd.media(lba: 0, bytes: 8KiB)`,
       );
     },
   }),
-  builtin({
-    name: "pci_free_p2pmem",
-    parameters: [OWNER, MEMORY],
+  kernelCall("pci_free_p2pmem", {
     result: "nothing",
     doc: "Frees memory of pci_alloc_p2pmem.",
     example: `${PEER_MACHINE}let buf = pci_alloc_p2pmem(cmb, 5000B)
@@ -95,7 +88,7 @@ assert p2pmem(cmb).available == 2MiB`,
   }),
   builtin({
     name: "pci_p2pmem_alloc_sgl",
-    parameters: [OWNER, param.size("size", "How many bytes; whole pages are allocated.")],
+    parameters: [BY_ROLE.pdev, param.size("size", "How many bytes; whole pages are allocated.")],
     result: SCATTERLIST,
     doc:
       "Allocates peer memory of a device as a scatterlist of one entry; none when too little is free.",
@@ -116,7 +109,7 @@ assert pci_p2pmem_alloc_sgl(cmb, 4MiB) == none`,
   }),
   builtin({
     name: "pci_p2pmem_free_sgl",
-    parameters: [OWNER, param.thing("sg", SCATTERLIST, "What pci_p2pmem_alloc_sgl gave.")],
+    parameters: [BY_ROLE.pdev, param.thing("sg", SCATTERLIST, "What pci_p2pmem_alloc_sgl gave.")],
     result: "nothing",
     doc: "Frees its memory.",
     example: `${PEER_MACHINE}pci_p2pmem_free_sgl(cmb, pci_p2pmem_alloc_sgl(cmb, 4KiB))`,
@@ -129,9 +122,7 @@ assert pci_p2pmem_alloc_sgl(cmb, 4MiB) == none`,
       );
     },
   }),
-  builtin({
-    name: "pci_p2pmem_virt_to_bus",
-    parameters: [OWNER, MEMORY],
+  kernelCall("pci_p2pmem_virt_to_bus", {
     result: "dma",
     doc: "The PCI bus address of a device's peer memory; 0 when it is no provider.",
     example: `${PEER_MACHINE}let buf = pci_alloc_p2pmem(cmb, 4KiB)

@@ -8,7 +8,7 @@ import type { FunctionSpec } from "../../values/spec.ts";
 import { COHERENT_MEMORY } from "../things/dma/coherent_memory.ts";
 import { DMA_POOL } from "../things/dma/dma_pool.ts";
 import { facts, kernelCall } from "./kernel_call.ts";
-import { ATOMIC, DEV, SIZE } from "./parameters.ts";
+import { DEV, SIZE } from "./parameters.ts";
 import { builtin } from "../describe/builtin.ts";
 import { named, param } from "../describe/parameters.ts";
 import { DIRECT_MACHINE, TRANSLATED_MACHINE } from "./example_machines.ts";
@@ -107,9 +107,7 @@ assert dma_addressing_limited(ssd)`,
       );
     },
   }),
-  builtin({
-    ...facts("dma_alloc_coherent"),
-    parameters: [DEV, SIZE, ATOMIC],
+  kernelCall("dma_alloc_coherent", {
     result: COHERENT_MEMORY,
     doc: "Allocates zeroed coherent memory, which CPU and device share without syncs.",
     example: `${TRANSLATED_MACHINE}let mem = dma_alloc_coherent(ssd, 4KiB)\n` +
@@ -128,7 +126,7 @@ assert dma_addressing_limited(ssd)`,
     },
   }),
   builtin({
-    name: "dma_free_coherent",
+    ...facts("dma_free_coherent"),
     parameters: [
       DEV,
       param.thing("mem", COHERENT_MEMORY, "What dma_alloc_coherent gave."),

@@ -7,12 +7,10 @@ import { isThing, raiseErrno, toInt, toItems, toSegment } from "../arguments.ts"
 import type { FunctionSpec } from "../../values/spec.ts";
 import { BUFFER } from "../things/buffer.ts";
 import { SCATTERLIST, type ScatterlistTarget } from "../things/dma/scatterlist.ts";
-import { ATTRS, DEV, DIR } from "./parameters.ts";
+import { kernelCall } from "./kernel_call.ts";
 import { builtin } from "../describe/builtin.ts";
 import { named, param } from "../describe/parameters.ts";
 import { TRANSLATED_MACHINE } from "./example_machines.ts";
-
-const SG = param.thing("sg", SCATTERLIST, "What scatterlist() gave.");
 
 const NENTS = named(
   param.int("nents", "How many entries the driver says it has; all of them when left out."),
@@ -52,12 +50,13 @@ function entriesOf(nents: number | undefined, { list }: ScatterlistTarget): numb
   return nents === undefined ? list.count : toInt(nents, "nents", 0, list.count);
 }
 
-type SyncMethod = "dmaSyncSgForCpu" | "dmaSyncSgForDevice";
-
-function syncSpec(name: string, method: SyncMethod, doc: string): FunctionSpec {
-  return builtin({
-    name,
-    parameters: [DEV, SG, DIR, NENTS],
+function syncSpec(
+  name: `dma_sync_sg_for_${"cpu" | "device"}`,
+  method: "dmaSyncSgForCpu" | "dmaSyncSgForDevice",
+  doc: string,
+): FunctionSpec {
+  return kernelCall(name, {
+    more: [NENTS],
     result: "nothing",
     doc,
     example: `${LIST_EXAMPLE}dma_map_sgtable(ssd, sg, bidirectional)
@@ -99,9 +98,7 @@ assert sg.nents == 4 and sg.mapped == []`,
       return { list: new Scatterlist(segments), device: null };
     },
   }),
-  builtin({
-    name: "dma_map_sg",
-    parameters: [DEV, SG, DIR, ATTRS],
+  kernelCall("dma_map_sg", {
     result: "int",
     doc: "Maps all buffers of a list. Returns the number of DMA ranges, which may be " +
       "fewer than the buffers, or 0 for a failure of any kind.",
@@ -111,9 +108,7 @@ dma_unmap_sg(ssd, sg, to_device)`,
     run: (run, [dev, sg, dir, attrs]) =>
       run.lab.machine.dma.dmaMapSg(dev, mappable(sg, dev), dir, attrs),
   }),
-  builtin({
-    name: "dma_map_sgtable",
-    parameters: [DEV, { ...SG, name: "sgt" }, DIR, ATTRS],
+  kernelCall("dma_map_sgtable", {
     result: "nothing",
     doc:
       "Maps all buffers of a list, and tells failures apart: EINVAL, ENOMEM, EIO, EREMOTEIO for " +
@@ -127,9 +122,8 @@ dma_unmap_sg(ssd, sg, to_device)`,
       raiseErrno(result, `dma_map_sgtable() could not map the list for ${dev.name}`);
     },
   }),
-  builtin({
-    name: "dma_unmap_sg",
-    parameters: [DEV, SG, DIR, ATTRS, NENTS],
+  kernelCall("dma_unmap_sg", {
+    more: [NENTS],
     result: "nothing",
     doc: "Unmaps a list. It takes the number of buffers, not that of the ranges.",
     example: `${LIST_EXAMPLE}dma_map_sgtable(ssd, sg, to_device)
