@@ -31,6 +31,9 @@ export function didYouMean(word: string, candidates: Iterable<string>): string |
 const LISTED = 16;
 const COMPARED = 1000;
 
+/** How many similar names a hint shows. */
+const SIMILAR = 4;
+
 /**
  * `a, b, c`; of many names the first, and how many more there are.
  *
@@ -39,16 +42,33 @@ const COMPARED = 1000;
 export function listed(names: readonly string[], like = ""): string {
   const more = names.length - LISTED;
   if (more <= 1) return names.join(", ");
-  const parts = new Set(partsOf(like));
-  const alike = (name: string) => partsOf(name).some((part) => parts.has(part));
-  const first = names.slice(0, COMPARED);
-  const ordered = [...first.filter(alike), ...first.filter((name) => !alike(name))];
-  return `${ordered.slice(0, LISTED).join(", ")} and ${more} more`;
+  const ordered = new Set([...namesAlike(like, names), ...names]);
+  return `${[...ordered].slice(0, LISTED).join(", ")} and ${more} more`;
 }
 
 /** `it has a, b, c`, see {@linkcode listed}. */
 export function itHas(names: readonly string[]): string {
   return `it has ${listed(names)}`;
+}
+
+/** ``similar names: `alloc_pages` `` for `alloc`: those that share most parts and have fewest others; or undefined. */
+export function similarNames(name: string, names: readonly string[]): string | undefined {
+  const alike = namesAlike(name, names)
+    .toSorted((a, b) => shared(name, b) - shared(name, a) || a.length - b.length)
+    .slice(0, SIMILAR);
+  if (alike.length === 0) return undefined;
+  return `similar names: ${alike.map((other) => `\`${other}\``).join(", ")}`;
+}
+
+/** Those of the first names of a list that share a part with a name. */
+function namesAlike(name: string, names: readonly string[]): readonly string[] {
+  return names.slice(0, COMPARED).filter((other) => shared(name, other) > 0);
+}
+
+/** How many parts two names share: two for `map_page` and `dma_map_page`. */
+function shared(name: string, other: string): number {
+  const parts = partsOf(name);
+  return partsOf(other).filter((part) => parts.includes(part)).length;
 }
 
 function partsOf(name: string): readonly string[] {

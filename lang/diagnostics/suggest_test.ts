@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { editDistance } from "../../runtime/nearest_names.ts";
-import { didYouMean, nearestNames } from "./suggest.ts";
+import { didYouMean, nearestNames, similarNames } from "./suggest.ts";
 
 const CALLS = [
   "dma_map_phys",
@@ -55,4 +55,14 @@ Deno.test("a distance past what matters is infinite, any other is exact", () => 
       }
     }
   }
+});
+
+Deno.test("similarNames() puts those with most parts of the name first, short ones before long ones", () => {
+  const names = ["dma_map_sg", "dma_map_page", "alloc_pages", "page", "pci_alloc_p2pmem"];
+  assertEquals(
+    similarNames("map_page", names),
+    "similar names: `dma_map_page`, `page`, `dma_map_sg`",
+  );
+  assertEquals(similarNames("alloc", names), "similar names: `alloc_pages`, `pci_alloc_p2pmem`");
+  assertEquals(similarNames("zorro", names), undefined);
 });

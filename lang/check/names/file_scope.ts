@@ -2,7 +2,7 @@
 import type { Registry } from "../../values/registry.ts";
 import type { Kind } from "../../values/spec.ts";
 import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
-import type { Hint } from "../../diagnostics/suggest.ts";
+import { type Hint, similarNames } from "../../diagnostics/suggest.ts";
 import type { FileNode } from "../../syntax/tree/ast.ts";
 import type { DataFiles } from "./data_files.ts";
 import type { Binding, Declared, MachineParts, Variable } from "./bindings.ts";
@@ -125,15 +125,15 @@ export class FileScope {
     return spec === undefined ? null : { kind: "builtin", spec };
   }
 
-  /** A hint with the name that was meant, if one is near. */
+  /** A hint with the name that was meant, if one is near, or with functions that have a part of it. */
   hint(
     name: string,
     locals: Iterable<string>,
     called: boolean,
     bag: DiagnosticBag,
   ): Hint | undefined {
-    const functions = this.registry.functions.keys();
-    return bag.didYouMean(name, [
+    const functions = [...this.registry.functions.keys()];
+    const near = bag.didYouMean(name, [
       ...locals,
       ...this.variables.keys(),
       ...[...this.machine?.variables.values() ?? []].map((variable) => variable.name),
@@ -142,5 +142,7 @@ export class FileScope {
       ...(called ? this.machineKinds.keys() : this.registry.words.keys()),
       ...(called ? [] : functions),
     ]);
+    if (near !== undefined || !called || !bag.mayCompare(functions.length)) return near;
+    return similarNames(name, functions);
   }
 }
