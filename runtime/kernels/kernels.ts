@@ -267,12 +267,17 @@ export const KERNELS: Readonly<Record<KernelProfile, KernelRelease>> = RELEASES;
 
 export const KERNEL_NAMES = Object.keys(KERNELS) as readonly KernelProfile[];
 
-/** Short names of releases: a kernel's version without its last numbers means the release modelled. */
+/** A release's version without its last numbers. */
+type ShortName<R> = R extends `${infer Short}-rc${string}` ? Short
+  : R extends `${infer Major}.${infer Minor}.${string}` ? `${Major}.${Minor}`
+  : R;
+
+/** Short names of releases: each means one of the releases modelled of that version. */
 export const KERNEL_SHORT_NAMES = {
   "6.12": "6.12.117",
   "7.2": "7.2.12",
   "7.3": "7.3.4",
-} as const satisfies Readonly<Record<string, KernelProfile>>;
+} as const satisfies { readonly [R in KernelProfile as ShortName<R>]: KernelProfile };
 
 /** A release by its full name or by its short one. */
 export type KernelName = KernelProfile | keyof typeof KERNEL_SHORT_NAMES;
