@@ -16,7 +16,7 @@ import {
 } from "../runtime/machine_config.ts";
 import { LATENCY_SETTINGS } from "../runtime/time/latencies.ts";
 import type { SettingRows } from "../runtime/settings.ts";
-import { EVENT_TABLE } from "../runtime/event_vocabulary.ts";
+import { EVENT_TABLE, KERNEL_CALLS } from "../runtime/event_vocabulary.ts";
 import { blankOut, readSources, type SourceText } from "./source_text.ts";
 
 const CODE = readSources(["devices", "lang", "runtime"])
@@ -113,6 +113,26 @@ Deno.test("every event of a device's record is in the vocabulary, and its folder
       const emits = sources.some(({ text }) => text.includes(`eventId("${name}")`));
       assert(emits, `${kind}: nothing below devices/${kind}/ emits ${name}`);
     }
+  }
+});
+
+Deno.test("every kernel function with events emits them: a layer that implements it names it", () => {
+  const layers = readSources([
+    "devices",
+    "lang/builtins/calls",
+    "runtime/block",
+    "runtime/dma",
+    "runtime/mm",
+  ])
+    .filter(({ path }) => !path.endsWith("_test.ts"));
+  for (const name of KERNEL_CALLS) {
+    const emits = layers.some(({ path, text }) =>
+      text.includes(path.startsWith("lang/") ? `callOf("${name}")` : `"${name}"`)
+    );
+    assert(
+      emits,
+      `nothing emits call.${name}: make it quiet() in runtime/vocabulary/kernel_calls.ts`,
+    );
   }
 });
 
