@@ -5,7 +5,7 @@
  * the line tells of, its moment is the fault's; else it is now.
  */
 import type { LabDevice } from "../../devices/lab.ts";
-import { ADDRESS_LIMIT, alignDown, alignUp, type PhysAddr } from "../../runtime/address.ts";
+import { ADDRESS_LIMIT, alignDown, alignUp } from "../../runtime/address.ts";
 import { isReturn, type MachineEvent } from "../../runtime/events.ts";
 import {
   isAboutMappings,
@@ -14,7 +14,7 @@ import {
 } from "../../instruments/fault_log/logged_fault.ts";
 import { numberOf, type Word64 } from "../../instruments/fault_log/word64.ts";
 import type { Run } from "../values/run.ts";
-import { endAt, type LedgerEntry, readLedger } from "./ledger.ts";
+import { endAt, type LedgerEntry, readCoherent, readLedger } from "./ledger.ts";
 
 export type FaultVerdict =
   | "never_mapped"
@@ -153,36 +153,6 @@ function lastFailedMap(
   ) ?? null;
 }
 
-/** Memory that CPU and device share, as mappings: the calls tell of it, and no `dma.map` does. */
-function sharedMemory(events: readonly MachineEvent[]): LedgerEntry[] {
-  const all: LedgerEntry[] = [];
-  let sizeBytes = 0;
-  let phys = 0;
-  for (const event of events) {
-    if (event.name === "call.dma_alloc_coherent") sizeBytes = event.fields.size;
-    else if (event.name === "iommu.map") phys = event.fields.phys;
-    else if (event.name === "ret.dma_alloc_coherent" && event.fields.result !== null) {
-      all.push({
-        device: event.device ?? "",
-        api: "dma_alloc_coherent",
-        phys: phys as PhysAddr,
-        dma: event.fields.result,
-        sizeBytes,
-        dir: "bidirectional",
-        path: "iommu",
-        born: event,
-        died: null,
-      });
-    } else if (event.name === "call.dma_free_coherent") {
-      const freed = all.find((entry) =>
-        entry.died === null && entry.device === event.device && entry.dma === event.fields.dma
-      );
-      if (freed !== undefined) freed.died = event;
-    }
-  }
-  return all;
-}
-
 class Judgement {
   readonly #line: LoggedFault;
   readonly #address: number;
@@ -210,8 +180,10 @@ class Judgement {
   }
 
   judge(found: JudgedFault): JudgedFault {
-    const all = [...readLedger(this.#events, this.#run), ...sharedMemory(this.#events)]
-      .sort((a, b) => a.born.seq - b.born.seq);
+    const all = [
+      ...readLedger(this.#events, this.#run),
+      ...readCoherent(this.#events, this.#run),
+    ].sort((a, b) => a.born.seq - b.born.seq);
     const ours = all.filter(({ device }) => device === this.#device.name);
     const there = ours.filter((entry) => this.#isIn(entry.dma, entry.sizeBytes));
     const endOf = (entry: LedgerEntry) => endAt(entry, this.#address, this.#events, this.#run);

@@ -7,16 +7,16 @@
 import type { DmaAddr, PhysAddr } from "../../runtime/address.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import { ledgerOf } from "../../runtime/held_resources.ts";
-import type { FactRow } from "../../runtime/recording/fact_table_spec.ts";
+import type { FactRow, FactTableSpec } from "../../runtime/recording/fact_table_spec.ts";
+import { COHERENT } from "../../runtime/recording/tables/held.ts";
 import { MAPPINGS } from "../../runtime/recording/tables/mappings.ts";
+import type { FieldTable } from "../../runtime/vocabulary/fields.ts";
 import { clip, spread, wrapText } from "../text/columns.ts";
 import { formatEventText } from "../render/event_line.ts";
 import { formatAddress, formatCount, formatSize, formatTimeRounded } from "../text/numbers.ts";
 import type { Run } from "../values/run.ts";
 import { branchDoc } from "./explain/explain_mapping.ts";
 import { siteText } from "./things/event.ts";
-
-type MappingRow = FactRow<typeof MAPPINGS.fields>;
 
 /** One mapping, made by whichever API. */
 export interface LedgerEntry {
@@ -34,17 +34,45 @@ export interface LedgerEntry {
 }
 
 /** Every mapping that the events tell of, in the order of their births: the rows of the recording's table. */
-export function readLedger(events: readonly MachineEvent[], { lab }: Run): LedgerEntry[] {
-  const { event, tables } = ledgerOf(lab.machine, [MAPPINGS], events);
-  const table = tables.get(MAPPINGS.name)!;
+export function readLedger(events: readonly MachineEvent[], run: Run): LedgerEntry[] {
+  return rowsOf(MAPPINGS, events, run).map(({ size_bytes, ...fields }) => ({
+    ...fields,
+    sizeBytes: size_bytes,
+  }));
+}
+
+/** Coherent memory of translated devices, as mappings: its calls tell of it, and no `dma.map` does. */
+export function readCoherent(events: readonly MachineEvent[], run: Run): LedgerEntry[] {
+  return rowsOf(COHERENT, events, run).map(({ born, device, died, dma, size_bytes }) => ({
+    device,
+    api: "dma_alloc_coherent",
+    phys: mappedBefore(events, born),
+    dma,
+    sizeBytes: size_bytes,
+    dir: "bidirectional",
+    path: "iommu",
+    born,
+    died,
+  }));
+}
+
+/** What the last page-table entry before an event leads to. */
+function mappedBefore(events: readonly MachineEvent[], { seq }: MachineEvent): PhysAddr {
+  const map = events.findLast((event) => event.name === "iommu.map" && event.seq < seq);
+  return (map as MachineEvent<"iommu.map"> | undefined)?.fields.phys ?? 0 as PhysAddr;
+}
+
+/** The rows of a table after some events, with the events that began and ended them. */
+function rowsOf<F extends FieldTable>(
+  spec: FactTableSpec<F>,
+  events: readonly MachineEvent[],
+  { lab }: Run,
+) {
+  const { event, tables } = ledgerOf(lab.machine, [spec], events);
+  const table = tables.get(spec.name)!;
   return Array.from({ length: table.count }, (_, number) => {
-    const { born, died, size_bytes, ...fields } = table.row(number) as FactRow & MappingRow;
-    return {
-      ...fields,
-      sizeBytes: size_bytes,
-      born: event(born),
-      died: died === null ? null : event(died),
-    };
+    const row = table.row(number) as FactRow<F>;
+    return { ...row, born: event(row.born), died: row.died === null ? null : event(row.died) };
   });
 }
 

@@ -10,7 +10,7 @@ import type { AnyTableSpec, ChangeEvent, FactTableSpec } from "../fact_table_spe
 
 const COHERENT_FIELDS = { device: TEXT, dma: DMA, size_bytes: SIZE };
 
-const COHERENT: FactTableSpec<typeof COHERENT_FIELDS, "coherent"> = {
+export const COHERENT: FactTableSpec<typeof COHERENT_FIELDS, "coherent"> = {
   name: "coherent",
   doc: "A driver has allocated memory that it shares with a device.",
   fields: COHERENT_FIELDS,
