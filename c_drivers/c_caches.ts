@@ -11,7 +11,6 @@ import { CACHE_LINE_BYTES } from "../runtime/memory/line_owners.ts";
 
 const WORD_BYTES = 4;
 
-/** The memory of a driver. */
 interface DriverMemory {
   readonly bytes: Uint8Array;
   watch(at: number, sizeBytes: number): void;

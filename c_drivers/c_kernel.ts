@@ -120,7 +120,6 @@ export class CKernel implements AccessWatcher {
     });
   }
 
-  /** A DMA mask is set, or refused. */
   maskSet(device: DmaDevice, isRefused: boolean): void {
     if (isRefused) this.#masksRefused.set(device, this.machine.events.context.site);
     else this.#masksRefused.delete(device);

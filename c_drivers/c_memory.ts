@@ -268,7 +268,6 @@ export class CMemory {
     );
   }
 
-  /** The mark of a byte. */
   markAt(at: number): number {
     return this.shadow[Math.floor(at / GRANULE_BYTES)]! ^ TURNED;
   }

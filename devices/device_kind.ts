@@ -44,7 +44,6 @@ export interface DeviceBase<K extends string = string> {
   onUnrecorded?(): void;
 }
 
-/** The block that a device is made from. */
 export interface DeviceBlock<S> {
   readonly name: string;
   /** The path of block names to it, its own last. */

@@ -49,7 +49,6 @@ export class HostBudget {
     return this.heldBytes + this.valueBytes;
   }
 
-  /** Bytes that are left. */
   get leftBytes(): Bytes {
     return Math.max(0, this.limitBytes - this.usedBytes);
   }

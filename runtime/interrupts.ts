@@ -112,7 +112,6 @@ export class Interrupts {
     events.context.leaveDevice(outer);
   }
 
-  /** A device raises a vector. */
   raise(device: string, vector: number): void {
     const number = this.numberOf(device, vector);
     if (number === null) {

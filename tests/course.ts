@@ -11,7 +11,6 @@ export function coursePages(): string[] {
   return filesBelow(`${DOCS}/course`).sort();
 }
 
-/** The lessons. */
 export function lessons(): string[] {
   return coursePages().filter((path) => /\/\d\d-[^/]*$/.test(path));
 }

@@ -67,7 +67,6 @@ export class Rooms {
     return { code, output: blankAnsi(text(stdout) + text(stderr)) };
   }
 
-  /** Commits all of a folder, and clones it. */
   clone(folder: string, to: string): void {
     const commit = "git -c user.name=x -c user.email=x@x commit -qm x";
     const line = `git init -q && git add -A && (${commit} || true) && git clone -q . ${

@@ -65,7 +65,6 @@ export function withLicences(page: string, rows: readonly LicenceRow[]): string 
   return `${before}${BEGIN}\n${table}\n${END}${after}`;
 }
 
-/** The rows that the page has. */
 export function readLicences(page: string): LicenceRow[] {
   const table = page.split(BEGIN)[1]?.split(END)[0] ?? "";
   return [...table.matchAll(/^\| (\S+) \| (\d\S*) \| ([^|]+) \| ([^|]+) \|$/gm)].map(

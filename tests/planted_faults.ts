@@ -142,7 +142,6 @@ export class Run {
     return this.pick(this.pairs.filter(({ kind }) => kinds.includes(kind)));
   }
 
-  /** The lines with one changed. */
   changed(at: number, change: (line: string) => string): string[] {
     return this.lines.map((line, index) => index === at ? change(line) : line);
   }

@@ -3,7 +3,6 @@ import type { Json } from "./conformance/difference.ts";
 
 type Key = string | number;
 
-/** A change of one field. */
 export interface RecordedChange<T> {
   /** The field, as the table of what is given names it (tests/conformance/given.ts). */
   readonly name: string;

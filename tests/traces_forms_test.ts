@@ -42,7 +42,6 @@ const latency = (line: Line, time: string) =>
 const fieldsOf = ({ payload }: Line) =>
   `device=${payload.split(" ")[0]} dma_addr=0xfffff000 (4294963200) size=0x1000 (4096) dir=0x1 (1)`;
 
-/** Forms that are read. */
 const READ: Readonly<Record<string, Form>> = {
   "kernel text": kernel,
   "kernel text of 5.15": (line) => kernel({ ...line, flags: line.flags.slice(0, 4) }, 0),

@@ -32,7 +32,6 @@ export interface RunnableCode {
   addressOf(offset: number): number;
 }
 
-/** A line of a function of C. */
 export interface CLine extends ForeignLine {
   /** The function begins with it. */
   readonly isEntry: boolean;

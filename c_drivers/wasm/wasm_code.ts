@@ -34,7 +34,6 @@ const FIRST_ACCESS = 0x28;
 /** An alignment from here on says that another number follows: which memory. */
 const SEVERAL_MEMORIES = 64;
 
-/** One instruction. */
 export interface Instruction {
   readonly opcode: number;
   readonly start: number;

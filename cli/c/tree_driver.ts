@@ -25,7 +25,6 @@ import { saidDiagnostics } from "./said_diagnostics.ts";
 import { firstError, moduleFlag, TreeBuild } from "./tree_build.ts";
 import { SessionClang } from "./tree_clang.ts";
 
-/** A file of a driver. */
 export interface FileOfDriver {
   readonly source: SourceFile;
   /** Where it lies in the tree; null for one that lies beside a scenario. */

@@ -92,7 +92,6 @@ export class Adapter {
     return this.target.debuggee.recording;
   }
 
-  /** Where one is. */
   get at(): Position {
     return this.target.debuggee.at;
   }

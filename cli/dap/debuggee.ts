@@ -104,7 +104,6 @@ class Stopwatch {
 
 export class Debuggee implements Place {
   readonly stops: Stops;
-  /** Where one is. */
   at: Position = START;
   /** That of the run, or of the block that one is in. */
   recording: Recording;

@@ -10,7 +10,6 @@ import { clip } from "../../lang/text/columns.ts";
 
 /** Bytes of one message: a client sends places, expressions and texts of scenarios. */
 const MOST_BYTES = 2 ** 24;
-/** Bytes of one header. */
 const MOST_HEADER_BYTES = 1024;
 /** Columns of a line that is quoted. */
 const QUOTED_COLUMNS = 40;

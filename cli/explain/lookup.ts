@@ -175,7 +175,6 @@ function codeLines(code: string, entry: CodeEntry): string[] {
   ];
 }
 
-/** A key of the machine block. */
 function keyLines(key: MachineKey): string[] {
   const { block, spec } = key;
   return [

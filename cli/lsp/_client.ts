@@ -57,7 +57,6 @@ class Published {
   }
 }
 
-/** Opens a text. */
 export async function open(client: Client, text: string, uri = URI): Promise<void> {
   await client.sendNotification(Lsp.DidOpenTextDocumentNotification.type, {
     textDocument: { uri, languageId: "dma", version: 1, text },

@@ -16,7 +16,6 @@ export interface LineTool {
   isWhole(text: string): boolean;
 }
 
-/** What a tool is made with. */
 export type ToolOptions = Pick<ReplOptions, "colour" | "columns" | "watch">;
 
 /** Makes a tool that works with a console. */

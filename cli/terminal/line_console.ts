@@ -6,7 +6,6 @@ export const INTERRUPT = "\x03";
 export interface LineConsole {
   /** Inputs without their ends, of one line or several; `INTERRUPT` for one that was dropped. */
   readonly lines: AsyncIterable<string>;
-  /** Writes text as it is. */
   write(text: string): void;
   /** Asks for the next input. */
   prompt(text: string): void;

@@ -129,7 +129,6 @@ export class TreeAllocator implements Side<IovaOperation> {
     return memory.word(this.#domain + layout.offsetOf(name));
   }
 
-  /** The range of a node of the tree. */
   #rangeOf(node: number): readonly [number, number] {
     const { layout, memory } = this.#tree;
     const at = node - layout.offsetOf("iova.node");

@@ -142,7 +142,6 @@ export class TreeModule {
     return Number(symbol.value);
   }
 
-  /** Makes the map of pages memory. */
   makePageMap(pages: number): void {
     this.memory.growTo(TREE_PAGE_MAP + pages * PAGE_STRUCT_BYTES);
   }

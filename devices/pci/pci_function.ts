@@ -28,7 +28,6 @@ export interface Bar extends BarRequest {
   readonly basePhys: PhysAddr;
 }
 
-/** What a function is made from. */
 export interface PciFunctionInit {
   /** The block's name; ports of a switch have its name with `.up`, `.down0` …. */
   readonly name: string;

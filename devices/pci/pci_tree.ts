@@ -27,7 +27,6 @@ import { PORT_KINDS } from "./port_kinds.ts";
 /** Name of the host bridge that root ports outside of any share. */
 const DEFAULT_BRIDGE = "pci";
 
-/** A device with its kind. */
 export interface PciDevice extends DeviceBlock<SettingsOf<AnyDeviceKind["settings"]>> {
   readonly kind: AnyDeviceKind;
 }

@@ -50,7 +50,6 @@ class Bench {
     return dev;
   }
 
-  /** Distance and kind from the provider to a client. */
   route(client = "client"): [distance: number, kind: string] {
     const provider = this.func("provider");
     const distance = this.topology.distance(provider, [this.func(client)]);

@@ -58,7 +58,6 @@ export interface Reached {
   readonly leftBytes: Bytes;
 }
 
-/** What a region is made with. */
 export interface RegionInit {
   readonly name: string;
   /** The device that it was registered with, as events call it. */

@@ -18,7 +18,6 @@ export interface PagesInit {
   readonly dev: DmaDevice | null;
   /** How many pages of 4 KiB. */
   readonly pages: number;
-  /** Bytes of an entry. */
   readonly entryBytes: Bytes;
 }
 

@@ -71,7 +71,6 @@ export class MigrationBench {
     return names.map((name) => this.count(name));
   }
 
-  /** A field of each event of a name. */
   fields(name: EventName, field: string): unknown[] {
     return this.events.filter((event) => event.name === name)
       .map(({ fields }) => Reflect.get(fields, field));

@@ -53,7 +53,6 @@ export interface Wrong {
 /** What a driver's `map` returns where it fails: as the language writes it. */
 export type Refusal = "none" | "false";
 
-/** How a case ended. */
 export interface CaseEnd {
   /** What is wrong first; null when nothing is. */
   readonly wrong: Wrong | null;

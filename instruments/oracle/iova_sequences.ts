@@ -29,7 +29,6 @@ interface Plan {
   readonly bursts: boolean;
 }
 
-/** A sequence from a seed. */
 export function iovaSequence(seed: number): readonly IovaStep[] {
   const random = new Random(seed);
   const plan: Plan = {

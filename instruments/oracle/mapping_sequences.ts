@@ -29,7 +29,6 @@ const LOOK_EVERY = 16;
 /** Two or three of these are longer than the 32 bits of a length. */
 const HUGE = [2 ** 30, 2 ** 31, 3 * 2 ** 30];
 
-/** A sequence from a seed. */
 export function mappingSequence(seed: number): readonly MappingStep[] {
   const random = new Random(seed);
   const slots = random.pick([0, 256, 1024]);

@@ -79,7 +79,6 @@ function functionJson(func: PciFunction, machine: ImportedMachine, group: GroupM
   };
 }
 
-/** A route as JSON. */
 export function pairJson({ route, doubts }: Pair) {
   return {
     provider: `${route.provider.address}`,

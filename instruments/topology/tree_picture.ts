@@ -50,7 +50,6 @@ export function groupsListed({ listed }: ImportedMachine): boolean {
   return [...listed.values()].every(({ iommuGroup }) => iommuGroup !== null);
 }
 
-/** The tree as lines. */
 export function treePicture(machine: ImportedMachine, options: TreePictureOptions): string[] {
   return new TreePainter(machine, options).lines();
 }

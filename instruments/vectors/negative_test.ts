@@ -9,7 +9,6 @@ function bytesOf(hex: string): Uint8Array {
   return Uint8Array.from(hex.match(/../g) ?? [], (digits) => parseInt(digits, 16));
 }
 
-/** A controller and its memory as a vector has them. */
 function rigOf({ controller, memory, unreachable }: NegativeVector): Rig {
   const { host_memory: lent } = controller;
   const rig = new Rig({

@@ -2,7 +2,6 @@
 import type { IommuDomain } from "../../runtime/iommu/domain.ts";
 import { mappedRuns } from "./mapped_runs.ts";
 
-/** What a range is in use for. */
 export type RangeUse =
   /** The page table leads somewhere from it. */
   | "mapped"

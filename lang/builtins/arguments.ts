@@ -106,7 +106,6 @@ export function toWord(value: Value | undefined, what: string): string {
   throw wrongKind(value, what, "a word");
 }
 
-/** Items of a list. */
 export function toItems(value: Value | undefined, what: string): readonly Value[] {
   if (value instanceof ListValue) return value.items;
   throw wrongKind(value, what, "a list");

@@ -31,7 +31,6 @@ export function nodeType(kind: PciNodeConfig["kind"]): TypeSpec {
   return kind in DEVICE_TYPES ? DEVICE_TYPES[kind as DeviceWord] : PORT;
 }
 
-/** A device as a value. */
 export function deviceValue(device: LabDevice): Handle {
   return new Handle(DEVICE_TYPES[device.kind], device);
 }

@@ -35,7 +35,6 @@ export interface ProgramMachine {
 export interface CheckedFiles {
   readonly entry: LoadedFile;
   readonly scope: FileScope;
-  /** The scope of every file. */
   readonly scopes: ReadonlyMap<LoadedFile, FileScope>;
   readonly resolution: Resolution;
   readonly machine: ProgramMachine;

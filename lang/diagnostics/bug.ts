@@ -6,7 +6,6 @@ import type { Span } from "../source.ts";
 import type { DiagnosticCode } from "./codes.ts";
 import type { Diagnostic } from "./diagnostic.ts";
 
-/** The code of every bug. */
 export const BUG_CODE: DiagnosticCode = "E0999";
 
 /** What is wrong, as the sentence of a diagnostic. */

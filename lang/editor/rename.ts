@@ -82,7 +82,6 @@ function editedFiles(loader: SourceLoader, edits: readonly TextEdit[]): SourceLo
   };
 }
 
-/** A file with the edits that are its own. */
 export function edited(source: SourceFile, edits: readonly TextEdit[]): SourceFile {
   const own = edits.filter(({ span }) => span.source.name === source.name)
     .toSorted((a, b) => b.span.start - a.span.start);

@@ -56,12 +56,10 @@ export function isGroup(node: Node): node is Group {
   return "items" in node;
 }
 
-/** The first word of a node. */
 export function firstWord(node: Node): Word {
   return isGroup(node) ? node.open : node;
 }
 
-/** The last word of a node. */
 export function lastWord(node: Node): Word {
   return isGroup(node) ? node.close : node;
 }

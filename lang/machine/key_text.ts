@@ -82,7 +82,6 @@ function valueText(shape: ValueShape, value: unknown): string {
   }
 }
 
-/** A key with the block that has it. */
 export interface MachineKey {
   readonly block: BlockSpec;
   readonly spec: SettingSpec;
@@ -101,7 +100,6 @@ export function keysNamed(name: string): readonly MachineKey[] {
   );
 }
 
-/** Every key of the machine. */
 export const MACHINE_KEYS: readonly MachineKey[] = [...MACHINE_SCHEMA.values()].flatMap((block) =>
   block.settings.map((spec) => ({ block, spec }))
 );

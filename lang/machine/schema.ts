@@ -118,7 +118,6 @@ const BLOCKS: readonly BlockSpec[] = [
   ),
 ];
 
-/** Every block by its keyword. */
 export const MACHINE_SCHEMA: ReadonlyMap<string, BlockSpec> = new Map(
   BLOCKS.map((each): [string, BlockSpec] => [each.keyword, each]),
 );

@@ -29,7 +29,6 @@ export interface RecordedSide extends Side {
   open(): Recording;
 }
 
-/** What a recording is made of. */
 export interface RecordingParts extends KeptParts {
   readonly code: Code;
   readonly sides: readonly RecordedSide[];

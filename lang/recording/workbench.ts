@@ -93,7 +93,6 @@ export class Workbench implements Place {
     );
   }
 
-  /** Where one is. */
   get at(): Position {
     return this.#past ?? this.recording.last;
   }

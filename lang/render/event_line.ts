@@ -209,7 +209,6 @@ function words(text: string): TextPart {
   return { text, name: null, kind: null, value: null };
 }
 
-/** The value of a field, with what it is. */
 export function valuePart(name: string, field: Field, value: unknown) {
   return { name, kind: field.kind, value, text: formatFieldValue(field, value) };
 }

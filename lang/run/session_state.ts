@@ -23,7 +23,6 @@ import { reportFailure } from "./tally.ts";
 import { bindMachine, buildTestWorld, type MachineOptions, workOutConsts } from "./test_machine.ts";
 import { withdrawNames } from "./valueless_names.ts";
 
-/** An input that was done. */
 export interface DoneInput {
   readonly kind: "input";
   readonly source: SourceFile;
@@ -67,7 +66,6 @@ export interface Repetition {
   readonly onVm: ((vm: Vm) => void) | null;
 }
 
-/** What a state is made with. */
 export interface StateParts {
   readonly options: SessionParts;
   readonly code: SessionCode;

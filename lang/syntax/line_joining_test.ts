@@ -2,7 +2,6 @@ import { assertEquals } from "@std/assert";
 import { spanText } from "../source.ts";
 import { parseText, places, statementsOf } from "./testing.ts";
 
-/** The statements of a text, each on one line. */
 function lines(text: string): string[] {
   return statementsOf(text).map(({ span }) => spanText(span).replace(/\s+/g, " "));
 }

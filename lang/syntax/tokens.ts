@@ -127,7 +127,6 @@ function wordTypes<W extends LanguageWord>(
   return Object.fromEntries(words.map((word) => [word, make(word)])) as Record<W, TokenType>;
 }
 
-/** Token types of the hard words. */
 export const Hard: Readonly<Record<HardWord, TokenType>> = wordTypes(
   HARD_WORDS,
   (word) => word,
@@ -140,7 +139,6 @@ export const Soft: Readonly<Record<SoftWord, TokenType>> = wordTypes(
   () => null,
 );
 
-/** Token types of all words. */
 export const WordTypes: Readonly<Record<LanguageWord, TokenType>> = { ...Hard, ...Soft };
 
 /** The token types of the words whose rows are as asked. */

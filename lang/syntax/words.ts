@@ -115,7 +115,6 @@ const INFIX_WORDS: ReadonlySet<string> = new Set(
   wordsWhere(({ place }) => place === "infix" || typeof place === "object" && "before" in place),
 );
 
-/** Words with a value behind them, and a block behind that. */
 const VALUE_WORDS = typesWhere(({ behind }) => behind === "value and block");
 
 /** Words that go on with a statement; where one begins, they are names like any other. */

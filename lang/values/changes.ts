@@ -31,13 +31,11 @@ function wantChangeable(value: ListValue | RecordValue, run: ChangingRun): void 
   );
 }
 
-/** The items of a list, to be changed. */
 function itemsToChange(list: ListValue, run: ChangingRun): Value[] {
   wantChangeable(list, run);
   return list.changing((items) => run.chargeMemory(ITEM_BYTES * items));
 }
 
-/** The entries of a record, to be changed. */
 function entriesToChange(record: RecordValue, run: ChangingRun): Map<string, Value> {
   wantChangeable(record, run);
   return record.entries as Map<string, Value>;

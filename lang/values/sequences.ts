@@ -69,7 +69,6 @@ function isEmpty(template: StepTemplate): boolean {
   }
 }
 
-/** A number of a range as a value of its kind. */
 export function numberOf({ kind }: RangeValue, number: number): Value {
   return kind === "int" ? number : new Quantity(kind, number);
 }
@@ -93,7 +92,6 @@ export function madeStep(template: StepTemplate, below: (limit: number) => numbe
   }
 }
 
-/** Steps as the value that a case has. */
 export function caseSequence(steps: readonly Value[]): ListValue {
   return freeze(new ListValue(steps)) as ListValue;
 }

@@ -6,7 +6,6 @@ import { afterColon } from "../diagnostics/render.ts";
 import type { OutcomeInfo } from "./code.ts";
 import { ExpectationError } from "./failure.ts";
 
-/** The value of the one call. */
 export interface CallValue {
   readonly text: string;
   /** What a device answered to what it stands for; null when it went well, or is nothing of that kind. */

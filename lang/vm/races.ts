@@ -51,7 +51,6 @@ interface RaceBlock {
   waits: boolean;
 }
 
-/** A race that is running. */
 interface RunningRace {
   readonly blocks: readonly RaceBlock[];
   readonly order: RaceOrder;

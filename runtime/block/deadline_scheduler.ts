@@ -28,7 +28,6 @@ interface Waiting<R> {
   readonly expiresNs: Nanoseconds;
 }
 
-/** The requests of one direction. */
 class Direction<R extends BlockRequest> {
   /** In the order in which they came. */
   readonly fifo: Waiting<R>[] = [];

@@ -389,7 +389,6 @@ Deno.test("a passthrough command is measured by the hardware limit and never cut
   assertEquals(split([vec(0x100_0000, 1021)], limits, { op: "drv_out" }).status, "OK");
 });
 
-/** Sector, bytes and segments of each piece. */
 function shapes({ pieces }: Outcome): number[][] {
   return pieces.map(({ sector, bytes, segments }) => [sector, bytes, segments]);
 }

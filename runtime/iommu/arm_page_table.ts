@@ -160,7 +160,6 @@ export class ArmPageTable implements PageTable {
     return (end - first) * leafBytes;
   }
 
-  /** Refuses with a WARN. */
   #refuse(error: number): number {
     this.warnings++;
     return this.#fail(error);

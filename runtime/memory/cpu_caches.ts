@@ -137,7 +137,6 @@ export class CpuCaches implements HostMemory {
     this.owners.set(phys, sizeBytes, false);
   }
 
-  /** What a device reads. */
   deviceRead(
     device: AccessingDevice,
     phys: PhysAddr,

@@ -4,7 +4,6 @@ import { IntervalSet } from "./interval_set.ts";
 
 /** Width of a cache line. */
 export const CACHE_LINE_BYTES = 64;
-/** Lines of a page. */
 export const PAGE_LINES = PAGE_SIZE_BYTES / CACHE_LINE_BYTES;
 
 export class LineOwners {

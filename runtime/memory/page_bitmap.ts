@@ -35,7 +35,6 @@ export class PageBitmap {
     return (block[bit >>> 5]! >>> (bit & 31) & 1) !== 0;
   }
 
-  /** Takes a page. */
   take(page: number): void {
     invariant(page >= 0, "A page lies below physical address 0");
     if (this.taken(page)) return;

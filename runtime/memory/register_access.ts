@@ -27,7 +27,6 @@ export function writeLittleEndian(
   else memory.write(phys, Uint8Array.of(value, value >>> 8), 0, sizeBytes);
 }
 
-/** Reads a register. */
 export function readRegister(
   { memory, registers }: Machine,
   phys: PhysAddr,
@@ -52,7 +51,6 @@ export function writeWideRegister(
   writeRegister(machine, phys + 4 as PhysAddr, 4, high);
 }
 
-/** Writes a register. */
 export function writeRegister(
   { memory, registers }: Machine,
   phys: PhysAddr,

@@ -7,7 +7,6 @@ import { PAGE_SIZE_BYTES, type PhysAddr } from "../address.ts";
 import { FAULT } from "../faults.ts";
 import type { Machine } from "../machine.ts";
 
-/** Whose a frame is. */
 export type FrameOwner =
   /** The process's own: written in place while it is exclusive. */
   | "process"

@@ -38,7 +38,6 @@ function hugeNumber(page: number): number {
 
 export class ProcessPages {
   readonly #pages = new Map<number, MappedPage>();
-  /** By the number of each of their page frames. */
   readonly #frames = new Map<number, PageFrame>();
   /** Contents of pages that were written out. */
   readonly #swapped = new Map<number, Uint8Array | null>();

@@ -13,7 +13,6 @@ import type { Lifetime } from "./live_lists.ts";
  */
 export type FactRow<F extends FieldTable = FieldTable> = AllHold<F> & Lifetime;
 
-/** A field of a table. */
 export type FieldName<F extends FieldTable> = Extract<keyof F, string>;
 
 /** A call of the kernel, whose return says only what it gave. */

@@ -18,7 +18,6 @@ import { type Granules, TableSet } from "./table_set.ts";
 
 type Specs = readonly AnyTableSpec[];
 
-/** What is kept of a machine, whether it is there or not. */
 export class KeptMachine implements EventKeeper {
   readonly log: EventLog = new EventLog();
   /** The statements of the script, as the interpreter notes them. */

@@ -58,7 +58,6 @@ export class MemoryLog {
     this.#add([seq, statement, this.#writerOf(by), sizeBytes, start], phys);
   }
 
-  /** A write, by its number, from 0. */
   write(index: number): MemoryWrite {
     invariant(index >= 0 && index < this.count, "A write is read that was not noted");
     const get = (field: number) => this.#numbers.get(index, field);

@@ -12,7 +12,6 @@ export class ValuePool {
   readonly #lists = new Map<string, number>();
   #hostBytes = 0;
 
-  /** The number of a text. */
   text(text: string): number {
     return this.#texts.get(text) ?? this.#add(this.#texts, text, text);
   }

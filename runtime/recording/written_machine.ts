@@ -43,7 +43,6 @@ interface Head {
 
 type Values = Readonly<Record<string, unknown>>;
 
-/** What is kept of a machine, as bytes. */
 export function writeMachine(kept: KeptMachine): Uint8Array<ArrayBuffer> {
   const { granules: { iommu: { granuleBytes }, pages: { pageSizeBytes } }, log } = kept;
   const pool = new NumberedValues();

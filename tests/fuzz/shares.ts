@@ -38,7 +38,6 @@ export function* numbersOf({ end, first, progress, stop, stride }: WorkerShare):
   }
 }
 
-/** Runs all cases. */
 export async function runShares<R>(options: SharesOptions<R>): Promise<readonly R[]> {
   const { cases, seconds, seed, workers } = options;
   const stop = new Int32Array(new SharedArrayBuffer(4));

@@ -9,7 +9,6 @@ import { ROOT } from "../source_text.ts";
 import { givenTo, type HostileCase, type Program } from "./hostile_case.ts";
 import { Resident } from "./resident.ts";
 
-/** Where the programs are. */
 export type Programs = Readonly<Record<Program, string>>;
 
 /** The programs of the package, and the replay of captured data. */

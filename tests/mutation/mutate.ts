@@ -77,7 +77,6 @@ export async function mutate(run: MutationRun): Promise<void> {
   }
 }
 
-/** A stage of this run. */
 interface RunStage extends Stage {
   readonly isLast: boolean;
   /** By mutant, who uses what it changes at load. */

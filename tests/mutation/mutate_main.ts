@@ -67,7 +67,6 @@ function chosenFiles({ file }: Options): string[] {
   return chosen;
 }
 
-/** The test files of an option; undefined when it is not given. */
 function testFiles(name: "tests" | "others", options: Options): string[] | undefined {
   const paths = options[name]?.split(",");
   const known = new Set([...nearestTestFiles(ROOT), ...otherTestFiles(ROOT)]);

@@ -49,7 +49,6 @@ export type Answer =
   | (Clean & { readonly kind: "measured"; readonly failure: string | null })
   | { readonly kind: "tried"; readonly failed: Failed | null };
 
-/** The test that failed. */
 export interface Failed {
   readonly test: TestName;
   readonly name: string;

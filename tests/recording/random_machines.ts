@@ -7,7 +7,6 @@ import { passedPoints } from "../../instruments/hunt/passed_points.ts";
 import { KERNEL_NAMES, KERNELS } from "../../runtime/kernels/kernels.ts";
 import { Watch } from "./watched_machine.ts";
 
-/** What was compared. */
 export interface Compared {
   machines: number;
   /** Moments at which every table was compared with what the machine held. */

@@ -33,7 +33,6 @@ export interface Thoroughness {
   readonly looks: number;
 }
 
-/** What was compared. */
 export interface Compared {
   runs: number;
   events: number;

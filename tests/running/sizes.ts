@@ -33,7 +33,6 @@ export interface Tests {
   readonly filter: "long" | "short" | null;
 }
 
-/** The tests of a size, by file. */
 export function testsOf(size: Size): Tests[] {
   return testFiles().flatMap((file): Tests[] => {
     if (isLong(file)) return size === "short" ? [] : [{ name: file, file, filter: null }];

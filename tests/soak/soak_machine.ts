@@ -30,7 +30,6 @@ const MOST_NTH = 8;
 /** Activities between two looks at whether all that the machine keeps fits together. */
 const AUDIT_EVERY = 4096;
 
-/** What is held. */
 export interface Held {
   /** Mappings of all devices. */
   readonly mappings: number;

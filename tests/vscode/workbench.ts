@@ -94,7 +94,6 @@ export class Workbench {
     await this.page.waitForSelector(".monaco-workbench .explorer-folders-view");
   }
 
-  /** Opens a file of the folder. */
   async openFile(name: string): Promise<void> {
     await this.page.locator(".explorer-folders-view .monaco-list-row", { hasText: name }).first()
       .dblclick();

@@ -113,7 +113,6 @@ function askedLines({ after, before, question }: Asked, depth: number): string[]
   ].map((line) => line.replaceAll(/\n(?=\n)/g, "\n&#8203;"));
 }
 
-/** Makes links of HTML. */
 function htmlLink(depth: number): (cited: string, address: string) => string {
   return (cited, address) =>
     `<a href="${"../".repeat(depth)}${address.replace(".md", ".html").slice(1)}">${cited}</a>`;

@@ -40,7 +40,6 @@ export async function writeLink(shared: Shared): Promise<string> {
   return `#d${VERSION}=${toBase64Url(packed!)}`;
 }
 
-/** Reads a fragment. */
 export async function readLink(fragment: string): Promise<ReadLink> {
   const [, version, data, frame = null] =
     fragment.match(/^#d(\d{1,9})=([^&]*)(?:&frame=(edit|read))?$/) ?? [];

@@ -15,7 +15,6 @@ import { el } from "./dom.ts";
 import type { Moment, Pane } from "./moment.ts";
 
 const LINE_BYTES = 16;
-/** Bytes that are shown. */
 const SHOWN_BYTES = 256;
 /** Ranges that are offered. */
 const MOST_RANGES = 200;

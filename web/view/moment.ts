@@ -6,7 +6,6 @@ import type { Things } from "./things.ts";
 /** What a row of a table is beside another moment. */
 export const CHANGE_WORDS = { "+": "new", "-": "gone", "~": "changed" } as const;
 
-/** The runs of the file. */
 export interface FileRuns {
   readonly titles: readonly string[];
   /** Which of them is open. */

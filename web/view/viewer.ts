@@ -61,7 +61,6 @@ export class Viewer {
     new DiffPane(),
   ];
   readonly #panels = new Map<string, HTMLElement>();
-  /** The run that was opened. */
   #opened: KeptRun | null = null;
   /** What is shown: that run, or one beside it. */
   #run: KeptRun | null = null;
@@ -86,7 +85,6 @@ export class Viewer {
     return this.#opened;
   }
 
-  /** Where one is in it. */
   get at(): Position {
     return this.#run === this.#opened
       ? this.#at

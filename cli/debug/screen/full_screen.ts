@@ -26,7 +26,6 @@ const MOST_ANSWERS = 200;
 /** Idle time before machines are parked for later looks. */
 const QUIET_MS = 100;
 
-/** What of a terminal is drawn on. */
 export type DrawnTerminal = Pick<Terminal, "inputs" | "size" | "stop" | "write">;
 
 export class FullScreen implements ScreenView {

@@ -18,7 +18,6 @@ export interface Room {
   readonly columns: number;
 }
 
-/** A line of a pane. */
 export interface PaneLine {
   readonly line: StyledLine;
   /** The command that Enter does there; null for none. */

@@ -221,7 +221,6 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     return this.#ioLimits;
   }
 
-  /** Limits of the admin queue. */
   get adminLimits(): QueueLimits {
     return this.#adminLimits ??= adminLimits(
       this.machine,

@@ -23,7 +23,6 @@ export interface ImportedMachine {
   readonly functions: readonly PciFunction[];
   /** Null when neither the text nor a root complex tells: then as one that no rule names. */
   readonly cpu: CpuIdentity | null;
-  /** What was listed of a function. */
   readonly listed: ReadonlyMap<PciFunction, LinkedFunction>;
   /** Host bridges of which nothing shows that they are any: a bridge above may be missing. */
   readonly assumed: ReadonlySet<HostBridge>;

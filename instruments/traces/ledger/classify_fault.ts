@@ -23,7 +23,6 @@ export interface FaultVerdict {
   readonly isConsistent: boolean;
 }
 
-/** An access as the log has it. */
 export interface LoggedAccess {
   readonly entry: KernelLogEntry;
   readonly device: Device | null;

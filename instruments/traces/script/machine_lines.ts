@@ -9,7 +9,6 @@ import { type Device, modeOf } from "../ledger/traced_mapping.ts";
 
 export type IommuMode = "off" | "passthrough" | "strict" | "lazy";
 
-/** A device of the scenario. */
 export interface ScriptDevice {
   /** Its name in the scenario. */
   readonly name: string;

@@ -61,7 +61,6 @@ export type MappingStep =
     readonly offsetBytes: number;
   };
 
-/** Whether a step is of a mapping, and not of a request. */
 export function isMappingStep(step: Step): step is MappingStep {
   return step.op !== "request" && step.op !== "completion";
 }

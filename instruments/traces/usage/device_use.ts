@@ -75,7 +75,6 @@ interface Moment {
   readonly seconds: number;
 }
 
-/** What one device maps. */
 export class DeviceUse {
   maps = 0;
   unmaps = 0;

@@ -38,7 +38,6 @@ export function usesJson(uses: DeviceUses, seconds: number) {
   );
 }
 
-/** All of a trace. */
 export function traceJson(use: TracedUse, seconds: number) {
   return {
     seconds,

@@ -29,7 +29,6 @@ const LATER_MACHINE = `machine {
 }
 `;
 
-/** The provider that a device is or was. */
 function toProvider(run: Run, device: LabDevice): PeerProvider {
   const provider = run.lab.topology.providers.everOf(device.function);
   if (provider !== null) return provider;

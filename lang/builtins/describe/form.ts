@@ -108,7 +108,6 @@ export function makerOf(form: Form): Make | null {
     );
 }
 
-/** The value of what is given for a form. */
 export function valueOf<const F extends Form>(form: F, plain: PlainOf<F>): Value {
   const make = makerOf(form) as ((plain: PlainOf<F>) => Value) | null;
   return make === null ? plain as Value : make(plain);

@@ -1,7 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { runScript } from "../../testing/run_script.ts";
 
-/** What a script prints. */
 function printed(machine: string, body: string): string {
   const { output, problems } = runScript(`machine { ${machine} }\n${body}`);
   assertEquals(problems, []);

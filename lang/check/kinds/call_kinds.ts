@@ -19,7 +19,6 @@ import { plainShape, type Shape, shapeOf, UNKNOWN } from "./shape.ts";
 
 type NameExpression = Extract<Expression, { kind: "Name" }>;
 
-/** What is known of what is called. */
 interface CalledShapes extends KnownShapes {
   functionShape(declaration: FunctionDeclaration): Shape;
   noteParameter(parameter: Name, shape: Shape): void;

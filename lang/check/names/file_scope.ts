@@ -99,7 +99,6 @@ export class FileScope {
     }
   }
 
-  /** The variable of the machine that has this name. */
   machineVariable(name: string): Variable | null {
     for (const variable of this.machine?.variables.values() ?? []) {
       if (variable.name === name) return variable;

@@ -139,7 +139,6 @@ const KINDS: { readonly [K in Kind]: StatementKind<Extract<Statement, { kind: K 
   ErrorStatement: { role: "plain" },
 };
 
-/** The kinds of statements there are. */
 export const STATEMENT_KINDS = Object.keys(KINDS) as readonly Kind[];
 
 function rowOf(statement: Statement): StatementKind<Statement> {

@@ -11,7 +11,6 @@ export interface CheckerBench extends TestBench {
   readonly state: DmaIovaState;
   /** The reports since the last look, in order. */
   reports(): Report[];
-  /** Their classes. */
   classes(): string[];
   /** What a kernel's counter says. */
   errorCount(): number;

@@ -29,7 +29,6 @@ export class CheckedDevice {
     return this.#hints[(dma / HINT_BYTES) & (HINTS - 1)]!;
   }
 
-  /** Notes where a record is. */
   hint(dma: number, record: number): void {
     this.#hints[(dma / HINT_BYTES) & (HINTS - 1)] = record;
   }

@@ -35,7 +35,6 @@ export class ListChecks {
     this.#syncs = syncs;
   }
 
-  /** A list was mapped. */
   mapped(dev: DmaDevice, list: Scatterlist, dir: DmaDirection, attrs: number): void {
     const ledger = this.#ledger;
     const { table } = ledger;

@@ -74,7 +74,6 @@ export class RangeChecks {
     if (!outside) this.#checkLimits(dev, state, dma, phys, sizeBytes, continues);
   }
 
-  /** A part of a range was synced. */
   synced(part: RangePart): void {
     const { dev, dev: { domain }, dma, offset, sizeBytes, state } = part;
     const hole = this.#links.sync(this.#ledger.deviceOf(dev), domain, state, dma, sizeBytes);

@@ -30,7 +30,6 @@ export class SwiotlbSlots {
   readonly sizeBytes: Bytes;
   readonly slots: number;
   readonly areas: number;
-  /** Slots of an area. */
   readonly areaSlots: number;
   /** What events call the first slot: slots of all pools are counted through. */
   protected readonly firstSlot: number;
@@ -176,7 +175,6 @@ export class SwiotlbSlots {
     return start + slots * SLOT_BYTES > boundaryBytes;
   }
 
-  /** Takes free slots. */
   protected take(first: number, slots: number): void {
     this.#freeRun.fill(0, first, first + slots);
     let run = 0;

@@ -9,7 +9,6 @@ function caseOf(id: string): DefectCase {
   return CASES.find((captured) => captured.id === id)!;
 }
 
-/** A copy of a case, changed. */
 function changed(id: string, change: (copy: DefectCase) => void): DefectCase {
   const copy = structuredClone(caseOf(id));
   change(copy);

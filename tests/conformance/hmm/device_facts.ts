@@ -43,7 +43,6 @@ const NOT_COMPARED = ["step", "what", "force_aperture"];
 /** The device and the unmap ran at one time: who was first decides what the device got. */
 const RACED = ["done_after_unmap_us", "device_got", "arrived", "log"];
 
-/** Fields of a step that are given, or left out. */
 export function leftOutOfStep({ done_after_unmap_us, what }: Fields, lazy: boolean): Set<string> {
   // In lazy mode the flush comes when time is up.
   const open = done_after_unmap_us !== undefined

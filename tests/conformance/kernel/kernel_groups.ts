@@ -32,7 +32,6 @@ export class KernelGroups {
   /** @param directory The data folder, which has `kernel/` in it. */
   constructor(private readonly directory: string) {}
 
-  /** Replays the group of one file. */
   async replay(file: GoldenFile): Promise<GroupResult> {
     const [, first, second] = file.group.split("/");
     if (second === undefined && first === "limits") return this.#limits(file);

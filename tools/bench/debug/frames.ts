@@ -48,7 +48,6 @@ class Presser {
     return drawn;
   }
 
-  /** Types a command. */
   type(command: string): Promise<void> {
     return this.press({ name: "text", text: ":" }, { name: "text", text: command.slice(1) }, ENTER);
   }

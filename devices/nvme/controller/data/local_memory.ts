@@ -13,7 +13,6 @@ export interface LocalMemorySettings {
   readonly basePhys: PhysAddr;
   /** A multiple of 4 KiB. */
   readonly sizeBytes: Bytes;
-  /** Number of the BAR. */
   readonly barIndex: number;
   /** Submission queues may lie in it. */
   readonly submissionQueues: boolean;

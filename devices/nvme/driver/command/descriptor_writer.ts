@@ -61,7 +61,6 @@ export class DescriptorWriter {
     this.#report(type, address, lengthBytes);
   }
 
-  /** Writes one data block descriptor into a list. */
   listSgl(descriptorPhys: PhysAddr, address: DmaAddr, lengthBytes: Bytes): void {
     this.#write(descriptorPhys, address, lengthBytes, SGL_TYPE.DATA_BLOCK);
   }

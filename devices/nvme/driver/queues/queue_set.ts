@@ -38,7 +38,6 @@ export class QueueSet {
     return this.#queues.length - 1;
   }
 
-  /** The queue with this number. */
   get(id: number): QueuePair | undefined {
     return this.#queues[id];
   }

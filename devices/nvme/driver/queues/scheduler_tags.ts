@@ -48,7 +48,6 @@ export class SchedulerTags {
     return false;
   }
 
-  /** The record of a request that has a tag. */
   recordOf({ schedulerTag }: NvmeRequest): Iod {
     invariant(schedulerTag >= 0, "A request without a tag of the scheduler has no record");
     return this.#records[schedulerTag] ??= new Iod(schedulerTag, this.#pools);

@@ -147,7 +147,6 @@ function submit(
   return disk.submit(op, options);
 }
 
-/** Runs the machine until an io is done. */
 function waitUntilDone(run: Run, io: Io, what: string): Io {
   const { machine } = run.lab;
   for (let activities = 0; !io.done; activities++) {

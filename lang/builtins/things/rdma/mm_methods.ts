@@ -58,7 +58,6 @@ function eachPage(
   }
 }
 
-/** Moves the page at an address. */
 export function migratePage(mm: AddressSpace, where: VirtAddr): void {
   raiseErrno(mm.migrate(where), `The page at 0x${hex(where)} cannot be moved`);
 }
@@ -335,7 +334,6 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
   }),
 ];
 
-/** The pages of a buffer that is made of whole ones. */
 function wholePages(buffer: HostBuffer, order: number): readonly PhysAddr[] {
   const whole = buffer.segments.every(({ phys: at, sizeBytes }) =>
     at % PAGE_SIZE_BYTES === 0 && sizeBytes % PAGE_SIZE_BYTES === 0
