@@ -325,7 +325,7 @@ export class CDriver {
 
   /** Where in C it is just now. */
   #placeHere(): CPlace {
-    return this.#kernel.places.fromStack(new Error().stack ?? "");
+    return this.#kernel.places.here();
   }
 
   #wildText(at: number, bytes: number, writes: boolean, place: string): string {

@@ -140,7 +140,7 @@ export class CKernel implements AccessWatcher {
 
   /** The same by code that does not say its place: the stack does. */
   enterHere(call: string): void {
-    const { span } = this.places.fromStack(new Error().stack ?? "");
+    const { span } = this.places.here();
     this.#enter(0, call, span === null ? null : this.run.siteOf(span));
   }
 
@@ -186,9 +186,7 @@ export class CKernel implements AccessWatcher {
 
   /** The place of the call that runs. */
   get place(): CPlace {
-    return this.#at === 0
-      ? this.places.fromStack(new Error().stack ?? "")
-      : this.places.placeOf(this.#at, this.#call);
+    return this.#at === 0 ? this.places.here() : this.places.placeOf(this.#at, this.#call);
   }
 
   /** What a kernel would not survive. @param what As a sentence without its end. */

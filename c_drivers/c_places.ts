@@ -18,6 +18,44 @@ export interface CPlace {
   readonly text: string;
 }
 
+interface Frame {
+  readonly name: string;
+  /** In the module as it runs. */
+  readonly offset: number;
+}
+
+/** What V8 passes to `Error.prepareStackTrace`. */
+interface CallSite {
+  getFileName(): string | null;
+  getFunctionName(): string | null;
+  /** From 1; of compiled code, the offset in its module. */
+  getColumnNumber(): number | null;
+}
+
+/** Calls of the driver's deeper than this are not placed in it. */
+const MOST_FRAMES = 24;
+
+function* compiledFrames(sites: readonly CallSite[]): Iterable<Frame> {
+  for (const site of sites) {
+    if (site.getFileName()?.startsWith("wasm:") !== true) continue;
+    yield { name: site.getFunctionName() ?? "", offset: site.getColumnNumber()! - 1 };
+  }
+}
+
+/** What is made of the stack. As a text the host would look up each line of its own in its sources. */
+function ofStack<T>(read: (frames: Iterable<Frame>) => T): T {
+  const host: { prepareStackTrace?: unknown; stackTraceLimit?: number } = Error;
+  const { prepareStackTrace, stackTraceLimit } = host;
+  host.prepareStackTrace = (_: unknown, sites: readonly CallSite[]) => read(compiledFrames(sites));
+  host.stackTraceLimit = MOST_FRAMES;
+  try {
+    // Prepared when it is read first.
+    return new Error().stack as T;
+  } finally {
+    Object.assign(host, { prepareStackTrace, stackTraceLimit });
+  }
+}
+
 /** A frame of compiled code in a stack of the host's. */
 const FRAME = /at (?:(\S+) \()?wasm:\/\/[^)\s]*?:0x([0-9a-f]+)\)?/g;
 /** Functions of the support file. */
@@ -63,6 +101,8 @@ export class CPlaces {
   readonly #running: RunnableCode;
   readonly #memory: CMemory;
   readonly #sites = new Map<number, number>();
+  /** Of addresses in stacks. */
+  readonly #spans = new Map<number, Span | null>();
 
   /** @param running The code as it runs, in which stacks tell where it is. */
   constructor(code: CCode, running: RunnableCode, memory: CMemory) {
@@ -116,16 +156,36 @@ export class CPlaces {
     return own ?? place;
   }
 
+  /** The driver's own place at an offset of a stack. */
+  #spanOf(offset: number): Span | null {
+    const known = this.#spans.get(offset);
+    if (known !== undefined) return known;
+    const place = this.#placeAt(this.#running.addressOf(offset));
+    const source = place === null ? undefined : this.#code.source(place.file);
+    const span = source === undefined || place === null
+      ? null
+      : spanInLine(source, place.line, place.column);
+    this.#spans.set(offset, span);
+    return span;
+  }
+
   /** The innermost place of the driver's own in a stack; functions of a library are passed over. */
   fromStack(stack: string): CPlace {
+    return this.#innermost(
+      [...stack.matchAll(FRAME)].map(([, name = "", at]) => ({ name, offset: parseInt(at!, 16) })),
+    );
+  }
+
+  /** The same of what runs. */
+  here(): CPlace {
+    return ofStack((frames) => this.#innermost(frames));
+  }
+
+  #innermost(frames: Iterable<Frame>): CPlace {
     let innermost = "";
-    for (const [, name = "", offset] of stack.matchAll(FRAME)) {
+    for (const { name, offset } of frames) {
       if (OWN_FUNCTION.test(name)) continue;
-      const place = this.#placeAt(this.#running.addressOf(parseInt(offset!, 16)));
-      const source = place === null ? undefined : this.#code.source(place.file);
-      const span = source === undefined || place === null
-        ? null
-        : spanInLine(source, place.line, place.column);
+      const span = this.#spanOf(offset);
       if (span !== null || this.#code.ofTree === null) return { span, text: textOf(name, span) };
       if (innermost === "") innermost = name;
     }

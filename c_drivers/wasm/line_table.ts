@@ -67,27 +67,31 @@ export class LineTable {
 
   /** What places some code is of, each where it begins. */
   rowsIn(start: number, end: number): readonly LineRow[] {
-    return this.#rows.filter((row) =>
-      row.address >= start && row.address < end && row.line > 0 && !row.isEnd
-    );
+    return this.#rows.slice(this.#countBefore(start), this.#countBefore(end))
+      .filter((row) => row.line > 0 && !row.isEnd);
   }
 
   /** The place of an address in the code section; null where nothing is known. */
   find(address: number): LinePlace | null {
-    let low = 0;
-    let high = this.#rows.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.#rows[middle]!.address <= address) low = middle + 1;
-      else high = middle;
-    }
     // Code that no line is said to have made belongs to the line before it.
-    for (let at = low - 1; at >= 0; at--) {
+    for (let at = this.#countBefore(address + 1) - 1; at >= 0; at--) {
       const row = this.#rows[at]!;
       if (row.isEnd) return null;
       if (row.line > 0) return row;
     }
     return null;
+  }
+
+  /** How many rows begin before an address. */
+  #countBefore(address: number): number {
+    let low = 0;
+    let high = this.#rows.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#rows[middle]!.address < address) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 }
 

@@ -235,12 +235,10 @@ export class CpuCaches implements HostMemory {
     this.#eachHeldLine(phys, sizeBytes, (page, at, line) => {
       const from = Math.max(at, phys);
       const to = Math.min(at + CACHE_LINE_BYTES, phys + sizeBytes);
-      let isOld = false;
-      for (let byte = from; byte < to; byte++) {
-        const held = page.bytes[byte & (PAGE_SIZE_BYTES - 1)]!;
-        if (into[offset + byte - phys] !== held) isOld = true;
-        into[offset + byte - phys] = held;
-      }
+      const held = page.bytes.subarray(from % PAGE_SIZE_BYTES, from % PAGE_SIZE_BYTES + to - from);
+      const isOld = stale !== null &&
+        held.some((byte, at) => into[offset + from - phys + at] !== byte);
+      into.set(held, offset + from - phys);
       if (isOld && (page.states[line]! & OVERWRITTEN) !== 0) stale?.note(page, at);
     });
   }
