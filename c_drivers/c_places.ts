@@ -35,25 +35,23 @@ interface CallSite {
 /** Calls of the driver's deeper than this are not placed in it. */
 const MOST_FRAMES = 24;
 
-function* compiledFrames(sites: readonly CallSite[]): Iterable<Frame> {
+/** What V8 makes of the stack for this file. */
+function* compiledFrames(_: unknown, sites: readonly CallSite[]): Iterable<Frame> {
   for (const site of sites) {
     if (site.getFileName()?.startsWith("wasm:") !== true) continue;
     yield { name: site.getFunctionName() ?? "", offset: site.getColumnNumber()! - 1 };
   }
 }
 
-/** What is made of the stack. As a text the host would look up each line of its own in its sources. */
-function ofStack<T>(read: (frames: Iterable<Frame>) => T): T {
+/** The frames that run. As a text the host would look up each line of its own in its sources. */
+function runningFrames(): Iterable<Frame> {
   const host: { prepareStackTrace?: unknown; stackTraceLimit?: number } = Error;
   const { prepareStackTrace, stackTraceLimit } = host;
-  host.prepareStackTrace = (_: unknown, sites: readonly CallSite[]) => read(compiledFrames(sites));
-  host.stackTraceLimit = MOST_FRAMES;
-  try {
-    // Prepared when it is read first.
-    return new Error().stack as T;
-  } finally {
-    Object.assign(host, { prepareStackTrace, stackTraceLimit });
-  }
+  Object.assign(host, { prepareStackTrace: compiledFrames, stackTraceLimit: MOST_FRAMES });
+  // Prepared when it is read first.
+  const frames: unknown = new Error().stack;
+  Object.assign(host, { prepareStackTrace, stackTraceLimit });
+  return frames as Iterable<Frame>;
 }
 
 /** A frame of compiled code in a stack of the host's. */
@@ -178,7 +176,7 @@ export class CPlaces {
 
   /** The same of what runs. */
   here(): CPlace {
-    return ofStack((frames) => this.#innermost(frames));
+    return this.#innermost(runningFrames());
   }
 
   #innermost(frames: Iterable<Frame>): CPlace {
