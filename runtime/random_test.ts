@@ -79,3 +79,22 @@ Deno.test("a seed's high bits count, and a saved state goes on where it was", ()
   assertEquals(random.save()[3], 1 + 12 + 15);
   assert(new Set(next).size === 5);
 });
+
+/** Of the published sfc32: 64 bits of seed in the first two words, here as whole numbers without end. */
+function* published(seed: bigint): Generator<number> {
+  const word = (value: bigint) => BigInt.asUintN(32, value);
+  let [a, b, c] = [word(seed >> 32n), word(seed), 0x9e3779b9n];
+  for (let counter = 1n;; counter++) {
+    const sum = word(a + b + counter);
+    [a, b] = [b ^ (b >> 9n), word(c + (c << 3n))];
+    c = word(((c << 21n) | (c >> 11n)) + sum);
+    if (counter > 12n) yield Number(sum);
+  }
+}
+
+Deno.test("every draw is that of the published generator, whose first twelve are left out", () => {
+  for (const seed of [0, 1, 2 ** 32, MOST]) {
+    const [random, draws] = [new Random(seed), published(BigInt(seed))];
+    for (let count = 0; count < 500; count++) assertEquals(random.nextU32(), draws.next().value);
+  }
+});

@@ -3,7 +3,18 @@ import { join } from "@std/path";
 import { REFERENCE_COMMAND } from "../tools/reference/builtins_page.ts";
 import { eventsPage } from "../tools/reference/events_page.ts";
 import { BUILTINS } from "../lang/builtins/mod.ts";
+import { NVME_TABLES } from "../devices/nvme/recording/nvme_tables.ts";
+import { RDMA_TABLES } from "../devices/rdma/recording/rdma_tables.ts";
+import { VFIO_TABLES } from "../devices/vfio/recording/vfio_tables.ts";
 import { REPORT_CLASSES } from "../runtime/dma/checker/report_classes.ts";
+import { COMMON_FIELDS, EVENT_TABLE } from "../runtime/event_vocabulary.ts";
+import { FAULT_POINTS } from "../runtime/faults.ts";
+import { IOMMU_MODELS } from "../runtime/iommu/iommu_models.ts";
+import { NOT_SIMULATED } from "../runtime/kernels/not_simulated.ts";
+import { QUIRKS } from "../runtime/kernels/quirks.ts";
+import { LEAK_KINDS } from "../runtime/leaks/leak_kinds.ts";
+import { RUNTIME_TABLES } from "../runtime/recording/tables/runtime_tables.ts";
+import { LATENCY_SETTINGS } from "../runtime/time/latencies.ts";
 import { ROOT } from "./source_text.ts";
 
 const PAGE = Deno.readTextFileSync(join(ROOT, "docs/events.md"));
@@ -35,4 +46,31 @@ Deno.test("docs/events.md names every class of dma.report, with its rule", () =>
 
 Deno.test("every class of dma.report is a word that `warns` takes, and no other is", () => {
   assertEquals([...BUILTINS.reportClasses].sort(), Object.keys(REPORT_CLASSES).sort());
+});
+
+Deno.test("every word, table, quirk, injection point and page-table level says what it is", () => {
+  const fields = [COMMON_FIELDS, ...Object.values(EVENT_TABLE).map((event) => event.fields)]
+    .flatMap((each) => Object.values(each));
+  const sets = new Set(fields.flatMap((field) => field.sets));
+  const models = Object.values(IOMMU_MODELS);
+  const tables = [...RUNTIME_TABLES, ...NVME_TABLES, ...RDMA_TABLES, ...VFIO_TABLES];
+  const lists: readonly (readonly string[])[] = [
+    ...[...sets].map(({ docs }) => Object.values(docs)),
+    [...sets].map(({ title }) => title),
+    tables.map(({ doc }) => doc),
+    Object.values(QUIRKS),
+    FAULT_POINTS.map(({ doc }) => doc),
+    NOT_SIMULATED.map(({ doc }) => doc),
+    NOT_SIMULATED.map(({ because }) => because),
+    Object.values(LEAK_KINDS).map(({ doc }) => doc),
+    Object.values(LATENCY_SETTINGS).map(({ doc }) => doc),
+    models.map(({ doc }) => doc),
+    models.map(({ root }) => root),
+    ...models.map(({ entries }) => entries.names),
+    ...models.map(({ entries }) => entries.fields.map(({ means }) => means)),
+  ];
+  for (const texts of lists) {
+    assert(texts.length > 0);
+    assertEquals(texts.filter((text) => text.trim() === ""), [], texts.join("\n"));
+  }
 });

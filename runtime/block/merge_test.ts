@@ -134,10 +134,10 @@ Deno.test("a request joins the one before it when both and the queue have room (
 
 Deno.test("a bio joins behind or before the request that it touches on the disk (block.md 1.5)", () => {
   const queue = new Queue();
-  const request = queue.request(bio(80, [vec(A, 4096)]));
+  const request = queue.request(bio(80, [vec(A + 512, 4096)]));
   assertEquals(queue.join(request, bio(88, [vec(B, 4096)])), true);
   assertEquals(queue.rule, "back");
-  assertEquals(queue.join(request, bio(72, [vec(B + 0x10000, 4096)])), true);
+  assertEquals(queue.join(request, bio(72, [vec(B + 0x10400, 4096)])), true);
   assertEquals(queue.rule, "front");
   assertEquals(request.bios.map(({ sector }) => sector), [72, 80, 88]);
   assertEquals([request.sector, request.bytes, request.nrPhysSegments], [72, 12288, 3]);
@@ -150,11 +150,22 @@ Deno.test("a bio joins behind or before the request that it touches on the disk 
       segments: 2,
       max_segments: 256,
       virt_boundary_mask: 0,
-      first_offset: 0,
-      end_offset: 4096,
+      first_offset: 512,
+      end_offset: 4608,
       next_offset: 0,
     },
   });
+  assertEquals(queue.events[1]?.why?.inputs?.first_offset, 0x400);
+});
+
+Deno.test("a merged request ends for its owners in the order in which their bios joined", () => {
+  const request = new Queue().request(bio(80, [vec(A, 4096)]));
+  const ended: string[] = [];
+  for (const name of ["first", "second", "third"]) {
+    request.addOwner({ requestEnded: () => ended.push(name) });
+  }
+  request.owner!.requestEnded(request);
+  assertEquals(ended, ["first", "second", "third"]);
 });
 
 Deno.test("a bio that touches neither end is left alone and nothing is reported (block.md 1.5)", () => {

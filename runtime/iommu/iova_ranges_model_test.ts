@@ -209,7 +209,8 @@ Deno.test("what searches have learned changes no answer (dma.md 4.4)", () => {
   let failed = 0;
   for (let seed = 1; seed <= 12; seed++) {
     const random = new Random(seed);
-    const learning = new IovaRanges(1, 2 ** 15, 2);
+    // One begins with what is there by then.
+    const learning = new IovaRanges(1, 2 ** 15, seed % 3 === 0 ? 64 : 2);
     const plain = new IovaRanges(1, 2 ** 15, Infinity);
     const limits = [2 ** 15 - 1, 2 ** 15 - 1, 2 ** 16 + 77, 2 ** 13];
     const largest = seed % 2 === 0 ? 300 : 3_000;

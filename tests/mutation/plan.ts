@@ -2,7 +2,7 @@
 import { dirname } from "@std/path";
 import type { Candidate } from "./candidates.ts";
 import type { Clean, TestName } from "./protocol.ts";
-import { Imports } from "./tree.ts";
+import { Imports, isPageTest } from "./tree.ts";
 import type { Use } from "./uses.ts";
 
 /**
@@ -52,11 +52,12 @@ export interface Choice {
 }
 
 /**
- * The nearest tests: those of its own folder, and of the others a part of the clean run. Most of those
- * that are noticed at all are noticed by the first few.
+ * The nearest tests: those of its own folder, those that hold the pages to the sources, and of the others
+ * a part of the clean run. Most of those that are noticed at all are noticed by the first few.
  */
 export const NEAREST: Choice = {
-  rank: (mutatedPath, testFile) => distance(dirname(mutatedPath), dirname(testFile)),
+  rank: (mutatedPath, testFile) =>
+    isPageTest(testFile) ? 0 : distance(dirname(mutatedPath), dirname(testFile)),
   budgetMs: (wholeMs) => 0.04 * wholeMs,
   budgetAtLoadMs: (wholeMs) => 0.2 * wholeMs,
 };

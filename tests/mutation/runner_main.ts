@@ -42,10 +42,15 @@ function answer(message: Answer): void {
   while (rest.length > 0) rest = rest.subarray(write(rest));
 }
 
-/** `Deno.test(name, body)` and `Deno.test({ name, fn, ignore })`. */
-function capture(first: string | Deno.TestDefinition, body?: TestBody): void {
-  if (typeof first === "string") captured.push({ name: first, body: body! });
-  else if (first.ignore !== true) captured.push({ name: first.name, body: first.fn as TestBody });
+/** `Deno.test(name, body)`, `Deno.test(name, options, body)` and `Deno.test({ name, fn, ignore })`. */
+function capture(
+  first: string | Deno.TestDefinition,
+  options?: TestBody | Partial<Deno.TestDefinition>,
+  body?: TestBody,
+): void {
+  if (typeof first === "string") {
+    captured.push({ name: first, body: body ?? options as TestBody });
+  } else if (first.ignore !== true) captured.push({ name: first.name, body: first.fn as TestBody });
 }
 
 async function load(file: string): Promise<readonly CapturedTest[]> {

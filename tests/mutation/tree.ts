@@ -21,17 +21,20 @@ const COPIED = [
   "include",
   "mod.ts",
   "package.json",
+  "recording.ts",
+  "site",
   "tests",
 ];
 const LINKED = ["tests/golden"];
 
+/** Tests that hold the pages to the sources: a table's change is in no other, and they are quick. */
+const PAGE_TESTS = ["tools/reference/", "tests/vocabulary_test.ts"];
 const TESTED = [
   "runtime",
   "instruments/fault_log",
   "devices",
-  "tools/reference",
   "tests/lspci_test.ts",
-  "tests/vocabulary_test.ts",
+  ...PAGE_TESTS,
 ];
 const REPLAYED = "tests/mutation/replayed_test_groups.ts";
 /** Where the suite's other tests lie. */
@@ -63,6 +66,10 @@ export function mutableFiles(root: string): string[] {
     .filter((path) =>
       path.endsWith(".ts") && !/_test\.ts$|\/_\w+\.ts$|\/testing(?:_\w+)?\.ts$/.test(path)
     );
+}
+
+export function isPageTest(path: string): boolean {
+  return PAGE_TESTS.some((each) => path.startsWith(each));
 }
 
 /** The nearest tests: those beside what is changed, those that hold pages to it, the captured data. */

@@ -54,6 +54,7 @@ Deno.test("without translation RAM and device memory answer, what is neither is 
 Deno.test("addresses that no number holds fault with address_width", () => {
   const { machine, dev, fields } = testBench({ iommu: { mode: "off" } });
   machine.bus.faultWide(dev, "write", 2 ** 21);
+  assertEquals(machine.events.context.device, null, "the CPU goes on");
   assertEquals(machine.bus.read(dev, DMA_MAPPING_ERROR, bytes(8), 0, 8), false);
   assertEquals(machine.bus.read(dev, 2 ** 53, bytes(8), 0, 8), false);
   assertEquals(fields("iommu.fault").map(({ reason }) => reason), [

@@ -1,0 +1,68 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import { PackedReader, PackedWriter } from "./packed_numbers.ts";
+
+/** Around each power of two, where a byte more is needed or a number is no longer exact, and 0, -0. */
+const EDGES = Array.from({ length: 56 }, (_, bits) => [2 ** bits - 1, 2 ** bits, 2 ** bits + 1])
+  .flat().flatMap((value) => [value, -value]);
+
+const ANY_NUMBER = fc.oneof(
+  fc.constantFrom(...EDGES),
+  fc.maxSafeInteger(),
+  fc.double(),
+  fc.constantFrom(NaN, Infinity, -Infinity),
+);
+
+Deno.test("what is written is read: counts, numbers by their distance, bytes, JSON", () => {
+  const pairs = EDGES.flatMap((value) => [[value, 0], [0, value], [value, value]]);
+  fc.assert(
+    fc.property(fc.array(fc.tuple(ANY_NUMBER, ANY_NUMBER)), fc.uint8Array(), (more, bytes) => {
+      const all = [...pairs, ...more];
+      const writer = new PackedWriter();
+      for (const [value, from] of all) writer.number(value!, from!);
+      for (const value of EDGES) if (value >= 0) writer.count(value);
+      writer.bytes(bytes);
+      writer.json({ bytes: [...bytes] });
+      const reader = new PackedReader(writer.finish());
+      for (const [value, from] of all) assertEquals(reader.number(from!), value);
+      for (const value of EDGES) if (value >= 0) assertEquals(reader.count(), value + 0);
+      assertEquals(reader.bytes(), bytes);
+      assertEquals(reader.json(), { bytes: [...bytes] });
+      assertThrows(() => reader.count(), RangeError, "cut off");
+    }),
+    { numRuns: 20 },
+  );
+});
+
+Deno.test("a near number takes a byte, a far one up to eight, any other nine", () => {
+  const sizeOf = (value: number, from: number) => {
+    const writer = new PackedWriter();
+    writer.number(value, from);
+    return writer.finish().length;
+  };
+  assertEquals([sizeOf(63, 0), sizeOf(64, 0)], [1, 2]);
+  assertEquals([sizeOf(-63, 0), sizeOf(-64, 0)], [1, 2]);
+  assertEquals([sizeOf(2 ** 50 - 1, 0), sizeOf(2 ** 50, 0)], [8, 9]);
+  assertEquals([sizeOf(5, 0.5), sizeOf(0.5, 5), sizeOf(-0, 0)], [9, 9, 9]);
+});
+
+Deno.test("a recording that is cut off is refused wherever the cut is", () => {
+  const writer = new PackedWriter();
+  writer.number(1e6, 0);
+  writer.number(0.5, 0);
+  writer.bytes(Uint8Array.of(1, 2, 3));
+  const whole = writer.finish();
+  for (let length = 0; length < whole.length; length++) {
+    const reader = new PackedReader(whole.slice(0, length));
+    assertThrows(
+      () => [reader.number(0), reader.number(0), reader.bytes()],
+      RangeError,
+      "cut off",
+    );
+  }
+  assertThrows(
+    () => new PackedReader(new Uint8Array(20).fill(0xff)).count(),
+    RangeError,
+    "cut off",
+  );
+});
