@@ -37,6 +37,36 @@ export function asLibrary(ir: string): string {
   return withStorage(ir).replace(GLOBAL, "define weak ");
 }
 
+/** What `oracle/rounds.c` defines: counts the rounds of loops. */
+const ROUND = "lab_round";
+const FUNCTION = /^define [^@]*@([\w.$]+|"[^"]+")\([^]*?^}$/gm;
+const LABEL = /^([\w.$]+|"[^"]+"):/;
+const TERMINATOR = /^ {2}(?:br|switch) /;
+const TARGET = /\blabel %([\w.$]+|"[^"]+")/g;
+
+/** Counts each branch to where control may have been before: every loop has one. */
+export function withRounds(ir: string): string {
+  if (new RegExp(`^define .*@${ROUND}\\(`, "m").test(ir)) return ir;
+  return `${ir.replace(FUNCTION, countedFunction)}\ndeclare void @${ROUND}()\n`;
+}
+
+function countedFunction(text: string): string {
+  const labels = new Set<string>();
+  const lines: string[] = [];
+  let terminator = 0;
+  for (const line of text.split("\n")) {
+    const label = LABEL.exec(line)?.[1];
+    if (label !== undefined) labels.add(label);
+    if (TERMINATOR.test(line)) terminator = lines.length;
+    lines.push(line);
+    const isBack = [...line.matchAll(TARGET)].some(([, target]) => labels.has(target!));
+    if (isBack && !lines[terminator - 1]!.includes(`@${ROUND}()`)) {
+      lines.splice(terminator++, 0, `  call void @${ROUND}()`);
+    }
+  }
+  return lines.join("\n");
+}
+
 /** Names that text calls or reads and does not define. */
 export function missingIn(irs: readonly string[]): ReadonlySet<string> {
   const named = (pattern: RegExp) =>

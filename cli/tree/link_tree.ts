@@ -1,5 +1,5 @@
 /** Links files of a tree as a module that runs beside the model. */
-import { IR, withStorage } from "../../c_drivers/tree/ir.ts";
+import { IR, withRounds, withStorage } from "../../c_drivers/tree/ir.ts";
 import {
   Layout,
   layoutError,
@@ -8,6 +8,7 @@ import {
 } from "../../c_drivers/tree/layout.ts";
 import { TreeError } from "../../c_drivers/tree/tree_files.ts";
 import { TREE_ARGUMENTS } from "../../c_drivers/tree/unit.ts";
+import { readTreeHeaders } from "../places.ts";
 import { firstError, moduleFlag, type TreeBuild } from "../c/tree_build.ts";
 import type { LinkedTree } from "./tree_module.ts";
 
@@ -38,7 +39,7 @@ const LINKING: readonly string[] = [
 
 /** @throws {TreeError} */
 export async function linkTree(build: TreeBuild, parts: Parts): Promise<LinkedTree> {
-  const texts = parts.texts();
+  const texts = [readTreeHeaders()["oracle/rounds.c"]!, ...parts.texts()];
   const sources = texts.flatMap((text) => build.units.sourcesIn(text));
   const settings = build.settings([...parts.files, ...sources]);
   await build.checkSettings(settings);
@@ -47,7 +48,7 @@ export async function linkTree(build: TreeBuild, parts: Parts): Promise<LinkedTr
   const compile = async (path: string, own: Readonly<Record<string, string>> = {}) => {
     const made = await build.compile(await build.unit(path, settings, own), args);
     const ir = made.module === null ? null : new TextDecoder().decode(made.module);
-    if (ir !== null) objects[`${path.replaceAll("/", "-")}.ll`] = withStorage(ir);
+    if (ir !== null) objects[`${path.replaceAll("/", "-")}.ll`] = withRounds(withStorage(ir));
     return { ir, said: made.said };
   };
   for (const path of parts.files) {

@@ -4,11 +4,14 @@
 const UNIT_BYTES = 64;
 const GROW_PAGES = 256;
 const PAGE_BYTES = 2 ** 16;
+/** What the allocators have: far more than a comparison takes. */
+const MOST_BYTES = 2 ** 30;
 
 export class TreeMemory {
   readonly #memory: WebAssembly.Memory;
   #view: DataView;
   #end: number;
+  #extended = 0;
   readonly #sizes = new Map<number, number>();
   readonly #free = new Map<number, number[]>();
 
@@ -76,6 +79,8 @@ export class TreeMemory {
 
   #extend(size: number, unit: number): number {
     const at = Math.ceil(this.#end / unit) * unit;
+    this.#extended += size;
+    if (this.#extended > MOST_BYTES) throw new RangeError(`Allocates more than ${MOST_BYTES} bytes`);
     this.#end = at + size;
     this.growTo(this.#end);
     return at;

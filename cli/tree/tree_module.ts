@@ -34,6 +34,8 @@ export interface LinkedTree {
   readonly layout: Layout;
 }
 
+/** Rounds of loops in one call: a hundred times what the longest mapping of the comparisons takes. */
+const MOST_ROUNDS = 2 ** 26;
 const WORK = "delayed_work.work.func";
 const TIMER = "timer_list.function";
 
@@ -153,13 +155,19 @@ export class TreeModule {
     const given = args.map((arg) =>
       typeof arg === "boolean" ? Number(arg) : arg instanceof Int ? arg.value : BigInt(arg)
     );
+    this.#startRounds();
     return Number((called as Function)(...given) ?? 0);
   }
 
   callPointer(at: number, ...args: Wide[]): void {
     const table = this.#exports["__indirect_function_table"] as WebAssembly.Table;
+    this.#startRounds();
     // A table of 64-bit indexes, which the types do not know of.
     (table.get(BigInt(at) as bigint & number) as Function)(...args);
+  }
+
+  #startRounds(): void {
+    this.memory.view.setBigInt64(this.symbol("lab_rounds"), BigInt(MOST_ROUNDS), true);
   }
 
   #setOnline(): void {
@@ -245,6 +253,9 @@ export class TreeModule {
     };
     return {
       lab_cpu: () => this.cpu,
+      lab_endless: () => {
+        throw new TreeStopped(`endless loop: a call ran ${MOST_ROUNDS} rounds of loops`);
+      },
       arch_local_save_flags: () => 0n,
       arch_local_irq_restore: nothing,
       _raw_spin_lock: lock,

@@ -6,6 +6,9 @@ import type { TreeClang } from "../../cli/c/tree_clang.ts";
 export class SystemClang implements TreeClang {
   readonly #folder = Deno.makeTempDirSync();
   readonly #sent = new Map<string, string>();
+  /** Texts by their numbers, and what was made of them. */
+  readonly #texts = new Map<string, number>();
+  readonly #made = new Map<string, Compiled>();
 
   constructor(readonly program: string) {}
 
@@ -14,6 +17,14 @@ export class SystemClang implements TreeClang {
     files: Readonly<Record<string, string>>,
     output: string,
   ): Promise<Compiled> {
+    const numbers = Object.entries(files).map(([path, text]) => {
+      const number = this.#texts.get(text) ?? this.#texts.size;
+      this.#texts.set(text, number);
+      return [path, number];
+    });
+    const key = JSON.stringify([args, numbers.toSorted(), output]);
+    const known = this.#made.get(key);
+    if (known !== undefined) return known;
     for (const [path, text] of Object.entries(files)) {
       if (this.#sent.get(path) === text) continue;
       this.#sent.set(path, text);
@@ -33,7 +44,9 @@ export class SystemClang implements TreeClang {
       : output === "-"
       ? new Uint8Array(stdout)
       : Deno.readFileSync(`${this.#folder}/${output}`);
-    return { module, said };
+    const made = { module, said };
+    this.#made.set(key, made);
+    return made;
   }
 
   close(): Promise<void> {
