@@ -135,9 +135,11 @@ async function linesRun(lines: readonly string[]): Promise<ReadonlyMap<number, b
     [...run].every(([at, isRun]) => at < begin || at > end || !isRun)
   );
   const ran = [...run.values()].filter((isRun) => isRun).length;
-  console.log(`${path}: ${ran} of ${run.size} statements run; not run: ${
-    idle.map(({ name }) => name).join(", ")
-  }`);
+  console.log(
+    `${path}: ${ran} of ${run.size} statements run; not run: ${
+      idle.map(({ name }) => name).join(", ")
+    }`,
+  );
   return run;
 }
 
@@ -147,8 +149,10 @@ function isStatement(lines: readonly string[], at: number): boolean {
   const [opened, closed] = ["(", ")"].map((each) =>
     lines.slice(lines.lastIndexOf("{", at), at).join("").split(each).length
   );
-  return opened === closed && /^\t+(?!else\b|case\b|default\b)\w/.test(lines[at]!) && !/^\t+\w+:$/.test(lines[at]!) &&
-    ENDS.test(lines[before]!) && functionsIn(lines).some(({ begin, end }) => at > begin && at < end);
+  return opened === closed && /^\t+(?!else\b|case\b|default\b)\w/.test(lines[at]!) &&
+    !/^\t+\w+:$/.test(lines[at]!) &&
+    ENDS.test(lines[before]!) &&
+    functionsIn(lines).some(({ begin, end }) => at > begin && at < end);
 }
 
 interface Function {

@@ -7,7 +7,7 @@ import { openScenario } from "../cli/scenario/load_scenario.ts";
 import { runProgram } from "../lang/run/run_program.ts";
 import { HostTree } from "../cli/c/host_tree.ts";
 import { boundsHeader, generatedHeaders } from "../c_drivers/tree/generated.ts";
-import { withStorage } from "../c_drivers/tree/ir.ts";
+import { withRounds, withStorage } from "../c_drivers/tree/ir.ts";
 import { closureOf, readKconfig } from "../c_drivers/tree/kconfig.ts";
 import { Makefiles } from "../c_drivers/tree/makefile.ts";
 import { settingsFor } from "../c_drivers/tree/settings.ts";
@@ -203,6 +203,28 @@ Deno.test("data that a file only declares gets storage of its type's size", () =
     "@d = weak global [512 x i8] zeroinitializer, align 1",
     "@e = global i32 1",
   ]);
+});
+
+Deno.test("each loop of a file counts its rounds, whichever way it goes back", () => {
+  const ir = [
+    "define void @f(i32 %0) {",
+    "  br label %2",
+    "2:                                                ; preds = %2, %4, %1",
+    "  br i1 true, label %4, label %2, !llvm.loop !1",
+    "4:                                                ; preds = %2",
+    "  switch i32 %0, label %5 [",
+    "    i32 1, label %2",
+    "    i32 7, label %4",
+    "  ]",
+    "5:                                                ; preds = %4",
+    "  ret void",
+    "}",
+  ];
+  const counted = withRounds(ir.join("\n")).split("\n");
+  const lines = counted.flatMap((line, at) => line.includes("call void") ? [counted[at + 1]] : []);
+  assertEquals(lines, [ir[3], ir[5]]);
+  const own = "define void @lab_round() {\n2:\n  br label %2\n}";
+  assertEquals(withRounds(own), own);
 });
 
 Deno.test("bounds are read off the compiled source of them, and time constants are exact", () => {

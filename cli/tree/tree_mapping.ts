@@ -113,8 +113,7 @@ export class TreeMapping implements Side<MappingOperation> {
       events: this.#pages.flushes,
       copies: this.#copies,
       went_beyond_32bit: this.#wentBeyond,
-      // Directly, a kernel warns once for lists and once for single buffers, and the model once.
-      ...this.#domain === 0 ? {} : { warn: this.#pages.warnings },
+      warn: this.#pages.warnings,
     };
   }
 
@@ -126,7 +125,8 @@ export class TreeMapping implements Side<MappingOperation> {
     if (tree.call("iova_cache_get") !== 0) throw new TreeStopped("iova_cache_get() fails");
     this.#pool = { start: number("bounce_start"), slots: number("bounce_slots") };
     if (this.#pool.slots > 0) {
-      const parameter = `${this.#pool.slots},${number("bounce_areas")}`;
+      const force = operation.bounce_force === true ? ",force" : "";
+      const parameter = `${this.#pool.slots},${number("bounce_areas")}${force}`;
       tree.call("lab_bounce_start", tree.memory.takeText(parameter));
     }
     const wide = (name: string) => BigInt(number(name));
@@ -145,6 +145,9 @@ export class TreeMapping implements Side<MappingOperation> {
       number("max_seg_size"),
     );
     for (const [first, last] of ranges) tree.call("lab_reserve", first, last - first + 1);
+    for (const range of (operation.bus_ranges ?? []) as readonly number[][]) {
+      tree.call("lab_bus_range", ...range);
+    }
     const { mode } = operation;
     this.#isLazy = mode !== "strict";
     if (mode === "direct") return;
@@ -169,12 +172,26 @@ export class TreeMapping implements Side<MappingOperation> {
         tree.call("dma_unmap_phys", this.#device, number("dma"), number("size"), dir, attrs);
         return {};
       case "map_sg":
-        return this.#mapList(operation, dir);
+        return this.#mapList(operation, dir, attrs);
       case "unmap_sg": {
         const [at, count] = this.#lists.get(number("id"))!;
-        tree.call("dma_unmap_sg_attrs", this.#device, at, new Int(count), dir, 0);
+        tree.call("dma_unmap_sg_attrs", this.#device, at, new Int(count), dir, attrs);
         return {};
       }
+      case "sync_single_for_cpu":
+      case "sync_single_for_device":
+        tree.call(`lab_${operation.op}`, number("dma"), number("size"), dir);
+        return {};
+      case "sync_sg_for_cpu":
+      case "sync_sg_for_device": {
+        const [at, count] = this.#lists.get(number("id"))!;
+        tree.call(`lab_${operation.op}`, at, new Int(count), dir);
+        return {};
+      }
+      case "set_mask":
+        return {
+          ret: tree.call("dma_set_mask", this.#device, (1n << BigInt(number("bits"))) - 1n),
+        };
       case "advance": {
         const { timers } = tree.advance(number("ms"));
         return { now: tree.nowMs, fired: timers };
@@ -196,6 +213,8 @@ export class TreeMapping implements Side<MappingOperation> {
             BigInt.asUintN(64, BigInt(tree.call("dma_max_mapping_size", this.#device))),
           ),
           merge_boundary: tree.call("dma_get_merge_boundary", this.#device),
+          required_mask: sizeOf(tree.call("dma_get_required_mask", this.#device)),
+          addressing_limited: tree.call("dma_addressing_limited", this.#device) !== 0,
         };
       default:
         return this.#twoStep(operation, dir, attrs);
@@ -236,7 +255,7 @@ export class TreeMapping implements Side<MappingOperation> {
     }
   }
 
-  #mapList(operation: MappingOperation, dir: Int): Answer {
+  #mapList(operation: MappingOperation, dir: Int, attrs: number): Answer {
     const { layout, memory } = this.#tree;
     const segments = operation.in as Ranges;
     const bytes = layout.sizeOf("scatterlist");
@@ -251,7 +270,7 @@ export class TreeMapping implements Side<MappingOperation> {
     memory.view.setBigUint64(member("sgl"), BigInt(at), true);
     memory.view.setUint32(member("nents"), segments.length, true);
     memory.view.setUint32(member("orig_nents"), segments.length, true);
-    const error = this.#tree.call("dma_map_sgtable", this.#device, table, dir, 0);
+    const error = this.#tree.call("dma_map_sgtable", this.#device, table, dir, attrs);
     const count = error === 0 ? memory.view.getUint32(member("nents"), true) : 0;
     const out = Array.from({ length: count }, (_, index) => [
       memory.word(at + index * bytes + layout.offsetOf("scatterlist.dma_address")),
@@ -283,6 +302,13 @@ export class TreeMapping implements Side<MappingOperation> {
         }
         return at;
       },
+      walk_system_ram_range: (_first: Wide, _count: Wide, argument: Wide, visit: Wide) =>
+        tree().callPointer(
+          Number(visit),
+          0n,
+          BigInt(RAM_BYTES / PAGE_SIZE_BYTES),
+          BigInt(argument),
+        ),
       _dev_info: () => {},
       _dev_warn: () => {},
       _dev_notice: () => {

@@ -80,7 +80,9 @@ export class TreeMemory {
   #extend(size: number, unit: number): number {
     const at = Math.ceil(this.#end / unit) * unit;
     this.#extended += size;
-    if (this.#extended > MOST_BYTES) throw new RangeError(`Allocates more than ${MOST_BYTES} bytes`);
+    if (this.#extended > MOST_BYTES) {
+      throw new RangeError(`Allocates more than ${MOST_BYTES} bytes`);
+    }
     this.#end = at + size;
     this.growTo(this.#end);
     return at;

@@ -159,11 +159,11 @@ export class TreeModule {
     return Number((called as Function)(...given) ?? 0);
   }
 
-  callPointer(at: number, ...args: Wide[]): void {
+  callPointer(at: number, ...args: Wide[]): number {
     const table = this.#exports["__indirect_function_table"] as WebAssembly.Table;
     this.#startRounds();
     // A table of 64-bit indexes, which the types do not know of.
-    (table.get(BigInt(at) as bigint & number) as Function)(...args);
+    return Number((table.get(BigInt(at) as bigint & number) as Function)(...args) ?? 0);
   }
 
   #startRounds(): void {

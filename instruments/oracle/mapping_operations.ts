@@ -1,7 +1,8 @@
 /** Operations on the mapping layer of one device, and the model's results of them. */
-import { type DmaAddr, GIB, type PhysAddr } from "../../runtime/address.ts";
+import { type DmaAddr, GIB, lastAddressOfBits, type PhysAddr } from "../../runtime/address.ts";
 import type { DmaDirection } from "../../runtime/dma/attributes.ts";
 import { DmaDevice } from "../../runtime/dma/device/device.ts";
+import type { DmaRange } from "../../runtime/dma/device/range_map.ts";
 import { DmaIovaState } from "../../runtime/dma/iova_state.ts";
 import { Scatterlist } from "../../runtime/dma/scatterlist.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
@@ -95,6 +96,7 @@ export class MappingModel implements Side<MappingOperation> {
       maxSegmentSizeBytes: number("max_seg_size"),
       segmentBoundaryMask: number("seg_boundary_mask"),
       prefer32Bit: line.try_32bit_first as boolean,
+      ...line.bus_ranges === undefined ? {} : { ranges: busRanges(line) },
     });
     this.#dev = dev;
     machine.events.listen(
@@ -140,7 +142,7 @@ export class MappingModel implements Side<MappingOperation> {
           })),
         );
         this.#lists.set(number("id"), list);
-        const error = dma.dmaMapSgtable(dev, list, dir);
+        const error = dma.dmaMapSgtable(dev, list, dir, attrs);
         return {
           ret: error === 0 ? list.outputs : error,
           out: list.mapped().map((output) => [output.dma, output.sizeBytes]),
@@ -149,8 +151,10 @@ export class MappingModel implements Side<MappingOperation> {
         };
       }
       case "unmap_sg":
-        dma.dmaUnmapSg(dev, this.#lists.get(number("id"))!, dir);
+        dma.dmaUnmapSg(dev, this.#lists.get(number("id"))!, dir, attrs);
         return {};
+      case "set_mask":
+        return { ret: dma.dmaSetMask(dev, number("bits")) };
       case "iova_try_alloc": {
         const state = new DmaIovaState();
         this.#states.set(number("id"), state);
@@ -166,17 +170,32 @@ export class MappingModel implements Side<MappingOperation> {
       }
       case "state":
         return this.#state(machine);
-      case "limits": {
-        const max = dma.dmaMaxMappingSize(dev);
-        const opt = dma.dmaOptMappingSize(dev);
-        return {
-          opt_mapping_size: opt === Number.MAX_SAFE_INTEGER ? U64_MAX : opt,
-          max_mapping_size: max === Number.MAX_SAFE_INTEGER ? U64_MAX : String(max),
-          merge_boundary: dma.dmaGetMergeBoundary(dev),
-        };
-      }
+      case "limits":
+        return limitsOf(machine, dev);
+      case "sync_single_for_cpu":
+      case "sync_single_for_device":
+      case "sync_sg_for_cpu":
+      case "sync_sg_for_device":
+        this.#sync(machine, line, dir);
+        return {};
       default:
         return this.#twoStep(machine, line, dir);
+    }
+  }
+
+  #sync({ dma }: Machine, line: MappingOperation, dir: DmaDirection): void {
+    const dev = this.#dev;
+    const list = this.#lists.get(line.id as number)!;
+    const part = [line.dma as DmaAddr, line.size as number] as const;
+    switch (line.op) {
+      case "sync_single_for_cpu":
+        return dma.dmaSyncSingleForCpu(dev, ...part, dir);
+      case "sync_single_for_device":
+        return dma.dmaSyncSingleForDevice(dev, ...part, dir);
+      case "sync_sg_for_cpu":
+        return dma.dmaSyncSgForCpu(dev, list, dir);
+      default:
+        return dma.dmaSyncSgForDevice(dev, list, dir);
     }
   }
 
@@ -184,6 +203,7 @@ export class MappingModel implements Side<MappingOperation> {
     const number = (name: string) => line[name] as number;
     const { dma } = machine;
     const dev = this.#dev;
+    const attrs = (line.attrs ?? 0) as number;
     const state = this.#states.get(number("id"));
     if (state === undefined) return { op: `unknown operation ${line.op}` };
     switch (line.op) {
@@ -196,15 +216,16 @@ export class MappingModel implements Side<MappingOperation> {
             number("offset"),
             number("size"),
             dir,
+            attrs,
           ),
         };
       case "iova_sync":
         return { ret: dma.dmaIovaSync(dev, state, number("offset"), number("size")) };
       case "iova_unlink":
-        dma.dmaIovaUnlink(dev, state, number("offset"), number("size"), dir);
+        dma.dmaIovaUnlink(dev, state, number("offset"), number("size"), dir, attrs);
         return {};
       case "iova_destroy":
-        dma.dmaIovaDestroy(dev, state, number("mapped_len"), dir);
+        dma.dmaIovaDestroy(dev, state, number("mapped_len"), dir, attrs);
         return {};
       case "iova_free":
         dma.dmaIovaFree(dev, state);
@@ -272,6 +293,24 @@ export class MappingModel implements Side<MappingOperation> {
   }
 }
 
+function limitsOf({ dma }: Machine, dev: DmaDevice): Record<string, unknown> {
+  const [max, opt] = [dma.dmaMaxMappingSize(dev), dma.dmaOptMappingSize(dev)];
+  const required = dma.dmaGetRequiredMask(dev);
+  return {
+    opt_mapping_size: opt === Number.MAX_SAFE_INTEGER ? U64_MAX : opt,
+    max_mapping_size: max === Number.MAX_SAFE_INTEGER ? U64_MAX : String(max),
+    merge_boundary: dma.dmaGetMergeBoundary(dev),
+    required_mask: required === lastAddressOfBits(64) ? U64_MAX : required,
+    addressing_limited: dma.dmaAddressingLimited(dev),
+  };
+}
+
+/** Where the device's bus has memory: `[CPU address, bus address, bytes]`. */
+function busRanges(line: MappingOperation): readonly DmaRange[] {
+  return (line.bus_ranges as [PhysAddr, DmaAddr, number][])
+    .map(([cpuPhys, dma, sizeBytes]) => ({ cpuPhys, dma, sizeBytes }));
+}
+
 /** The machine around a trace's device. */
 function traceConfig(
   line: MappingOperation,
@@ -285,6 +324,8 @@ function traceConfig(
     cpus: number("cpus"),
     ramSizeBytes: RAM_BYTES,
     checker: "off",
+    // As trees are compiled for the comparison.
+    dmaDebug: true,
     iommu: {
       ...defaults.iommu,
       model: TABLE_MODELS[line.format as keyof typeof TABLE_MODELS],
@@ -297,6 +338,7 @@ function traceConfig(
       sizeBytes: number("bounce_slots") * SLOT_BYTES,
       areas: number("bounce_areas"),
       basePhys: number("bounce_start") as PhysAddr,
+      force: line.bounce_force === true,
     }),
   };
 }

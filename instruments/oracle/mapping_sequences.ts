@@ -16,14 +16,33 @@ const FORMATS = [
   { format: "vtdss", address_bits: 48 },
   { format: "vtdss", address_bits: 39 },
   { format: "x86_64", address_bits: 48 },
+  { format: "amdv1", address_bits: 48 },
+  { format: "arm", address_bits: 48 },
 ];
 const MASK_BITS = [64, 64, 48, 36, 32, 32, 31, 24];
 const BUS_LIMIT_BITS = [0, 0, 0, 36, 31];
 const MIN_ALIGN_MASKS = [0, 0, 4095, 511];
 const BOUNDARY_MASKS = [2 ** 32 - 1, 2 ** 32 - 1, 2 ** 16 - 1, 2 ** 20 - 1, 2 ** 13 - 1];
 const MAX_SEGMENTS = [2 ** 16, 2 ** 16, 2 ** 12, 2 ** 20, 2 ** 32 - 1];
-const ATTRIBUTES = [0, 0, 0, 0, DMA_ATTR.SKIP_CPU_SYNC, DMA_ATTR.MMIO];
-const RESERVED = [[0xfee0_0000, 0xfeef_ffff], [2 ** 31, 2 ** 31 + 2 ** 20 - 1]];
+const ATTRIBUTES = [
+  ...[0, 0, 0, 0, DMA_ATTR.SKIP_CPU_SYNC, DMA_ATTR.MMIO],
+  ...[DMA_ATTR.REQUIRE_COHERENT, DMA_ATTR.CC_SHARED, DMA_ATTR.NO_WARN, DMA_ATTR.PRIVILEGED],
+];
+/** Below 4 GiB, and where a mask of 32 bits does not reach. */
+const BOUNCE_STARTS = [0x7000_0000, 0x7000_0000, 0x7000_0000, 2 ** 33];
+const BUS_RANGES = [
+  [[0, 2 ** 30, 2 ** 34]],
+  [[0, 0, 2 ** 32], [2 ** 32, 2 ** 36, 2 ** 37]],
+];
+const RESERVED = [
+  [0xfee0_0000, 0xfeef_ffff],
+  [2 ** 31, 2 ** 31 + 2 ** 20 - 1],
+  // All but a few pages below 4 GiB.
+  [2 ** 20, 0xfffe_7fff],
+];
+/** What a sync of the mapping would be wrong for. */
+const UNTOUCHED = DMA_ATTR.MMIO | DMA_ATTR.REQUIRE_COHERENT;
+const LINK_ATTRIBUTES = ATTRIBUTES.filter((each) => each !== DMA_ATTR.CC_SHARED);
 const RAM_PAGES = 2 ** 24;
 const LOOK_EVERY = 16;
 /** Two or three of these are longer than the 32 bits of a length. */
@@ -33,12 +52,14 @@ export function mappingSequence(seed: number): readonly MappingStep[] {
   const random = new Random(seed);
   const slots = random.pick([0, 256, 1024]);
   const untrusted = slots > 0 && random.below(2) === 0;
+  const mode = random.pick(MODES);
+  const isDirect = mode === "direct";
   const init = {
     op: "init",
     cpus: 1 + random.below(3),
     ...random.pick(FORMATS),
     pgsize_bitmap: PAGE_SIZES,
-    mode: random.pick(MODES),
+    mode,
     dma_mask_bits: random.pick(MASK_BITS),
     bus_limit_bits: random.pick(BUS_LIMIT_BITS),
     try_32bit_first: random.below(4) > 0,
@@ -48,8 +69,10 @@ export function mappingSequence(seed: number): readonly MappingStep[] {
     max_seg_size: random.pick(MAX_SEGMENTS),
     bounce_slots: slots,
     bounce_areas: random.pick([1, 2]),
-    bounce_start: 0x7000_0000,
-    ranges: random.below(2) === 0 ? [random.pick(RESERVED)] : [],
+    bounce_start: random.pick(BOUNCE_STARTS),
+    bounce_force: slots > 0 && isDirect && random.below(3) === 0,
+    ranges: RESERVED.filter(() => random.below(3) === 0),
+    ...isDirect && random.below(4) === 0 ? { bus_ranges: random.pick(BUS_RANGES) } : {},
   };
   const walk = new MappingWalk(random, init);
   return walk.steps(random.pick(LENGTHS));
@@ -59,6 +82,8 @@ class MappingWalk {
   readonly #steps: MappingStep[] = [];
   /** What makes the operations that end each mapping. */
   readonly #live: (() => void)[] = [];
+  /** What makes an operation on a mapping that does not end it. */
+  readonly #uses: (() => void)[] = [];
   #id = 0;
 
   constructor(
@@ -78,7 +103,17 @@ class MappingWalk {
       if (this.#steps.length % LOOK_EVERY === 0) this.#put({ op: "state" });
       else if (what < 5) this.#put({ op: "advance", ms: random.below(what === 0 ? 1200 : 15) });
       else if (what < 5 + frees && this.#live.length > 0) {
-        this.#live.splice(random.below(this.#live.length), 1)[0]!();
+        const at = random.below(this.#live.length);
+        this.#uses.splice(at, 1);
+        this.#live.splice(at, 1)[0]!();
+      } else if (what >= 90 && this.#live.length > 0) {
+        this.#uses[random.below(this.#live.length)]!();
+      } else if (random.below(60) === 0) {
+        // Which smaller ones work without an IOMMU is a matter of the configuration.
+        const bits = random.pick(MASK_BITS);
+        const least = this.init["mode"] === "direct" ? 32 : 0;
+        this.#put({ op: "set_mask", bits: Math.max(bits, least) });
+        this.#put({ op: "limits" });
       } else if (hasLists && what < 75) this.#list(mostPages);
       else if (what < 82 && this.init["mode"] !== "direct") this.#twoStep(mostPages);
       else this.#single(mostPages);
@@ -128,13 +163,33 @@ class MappingWalk {
     const attrs = random.pick(ATTRIBUTES);
     const mapped = { cpu: this.#cpu, phys: this.#phys(false), size, dir, attrs };
     const id = this.#put({ op: "map_phys", ...mapped });
-    this.#live.push(() => {
-      const cpu = this.#cpu;
+    const then = (operation: (dma: number) => MappingOperation) =>
       this.#then((earlier) => {
         const dma = earlier.get(id)?.[1]["dma"] ?? null;
-        return dma === null ? null : { op: "unmap_phys", cpu, dma, size, dir, attrs };
+        return dma === null ? null : operation(dma as number);
       });
-    });
+    this.#add(
+      () => {
+        const cpu = this.#cpu;
+        then((dma) => ({ op: "unmap_phys", cpu, dma, size, dir, attrs }));
+      },
+      () => {
+        const op = `sync_single_${this.#owner}`;
+        const from = random.below(3) === 0 ? random.below(size) : 0;
+        const bytes = random.below(3) === 0 ? 1 + random.below(size - from) : size - from;
+        if ((attrs & UNTOUCHED) === 0) then((dma) => ({ op, dma: dma + from, size: bytes, dir }));
+      },
+    );
+  }
+
+  get #owner(): string {
+    return this.random.pick(["for_cpu", "for_device"]);
+  }
+
+  /** A mapping. @param use What may happen to it before. */
+  #add(end: () => void, use: () => void): void {
+    this.#live.push(end);
+    this.#uses.push(use);
   }
 
   #list(mostPages: number): void {
@@ -150,13 +205,16 @@ class MappingWalk {
         : this.#phys(isHuge);
       list.push([phys, isHuge ? random.pick(HUGE) : this.#size(Math.min(mostPages, 16))]);
     }
-    const made = this.#put({ op: "map_sg", cpu: this.#cpu, id, dir, in: list });
-    this.#live.push(() => {
-      const cpu = this.#cpu;
-      this.#then((earlier) =>
-        Number(earlier.get(made)?.[1]["ret"]) > 0 ? { op: "unmap_sg", cpu, id, dir } : null
-      );
-    });
+    const attrs = random.pick(ATTRIBUTES);
+    const made = this.#put({ op: "map_sg", cpu: this.#cpu, id, dir, attrs, in: list });
+    const then = (operation: MappingOperation) =>
+      this.#then((earlier) => Number(earlier.get(made)?.[1]["ret"]) > 0 ? operation : null);
+    this.#add(
+      () => then({ op: "unmap_sg", cpu: this.#cpu, id, dir, attrs }),
+      () => {
+        if ((attrs & UNTOUCHED) === 0) then({ op: `sync_sg_${this.#owner}`, id, dir });
+      },
+    );
   }
 
   /** A range, links one after the other, a sync, and one of the ways to end it. */
@@ -169,6 +227,10 @@ class MappingWalk {
       lengths.push((1 + random.below(Math.min(mostPages, 40))) * PAGE_SIZE_BYTES);
     }
     lengths[0]! -= start;
+    // Only the last one may end anywhere.
+    if (random.below(3) === 0) lengths[lengths.length - 1]! -= 1 + random.below(2000);
+    if (lengths.at(-1)! <= 0) return;
+    const attrs = random.pick(LINK_ATTRIBUTES);
     const size = lengths.reduce((sum, each) => sum + each, 0);
     const first = this.#phys(true) + start;
     const made = this.#put({ op: "iova_try_alloc", cpu, id, phys: first, size });
@@ -184,7 +246,7 @@ class MappingWalk {
     let offset = 0;
     for (const [index, length] of lengths.entries()) {
       const phys = index === 0 ? first : this.#phys(true);
-      const link = { op: "iova_link", cpu, id, phys, offset, size: length, dir };
+      const link = { op: "iova_link", cpu, id, phys, offset, size: length, dir, attrs };
       const before = offset;
       links.push(
         this.#then((earlier) => isMade(earlier) && linkedBytes(earlier) === before ? link : null),
@@ -197,15 +259,22 @@ class MappingWalk {
         const bytes = linkedBytes(earlier);
         return isMade(earlier) && bytes > 0 ? operation(bytes) : null;
       });
-    whole((bytes) => ({ op: "iova_sync", cpu, id, offset: 0, size: bytes }));
+    const sync = (earlier: Earlier<MappingOperation>) => {
+      const bytes = linkedBytes(earlier);
+      return isMade(earlier) && bytes > 0
+        ? { op: "iova_sync", cpu, id, offset: 0, size: bytes }
+        : null;
+    };
+    this.#then(sync);
     const isInParts = random.below(3) === 0;
-    this.#live.push(() => {
+    const end = () => {
       if (isInParts) {
-        whole((bytes) => ({ op: "iova_unlink", cpu, id, offset: 0, size: bytes, dir }));
-      } else whole((bytes) => ({ op: "iova_destroy", cpu, id, mapped_len: bytes, dir }));
+        whole((bytes) => ({ op: "iova_unlink", cpu, id, offset: 0, size: bytes, dir, attrs }));
+      } else whole((bytes) => ({ op: "iova_destroy", cpu, id, mapped_len: bytes, dir, attrs }));
       const isLeft = (earlier: Earlier<MappingOperation>) =>
         isMade(earlier) && (isInParts || linkedBytes(earlier) === 0);
       this.#then((earlier) => isLeft(earlier) ? { op: "iova_free", cpu, id } : null);
-    });
+    };
+    this.#add(end, () => this.#then((earlier) => sync(earlier)));
   }
 }

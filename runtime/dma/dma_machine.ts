@@ -53,6 +53,8 @@ export interface MapDecisions {
   refusal: MapBranch | null;
   /** The branch that the last map took which did not fail. */
   taken: MapBranch;
+  /** Whether the map under way is of a single buffer or of a list. */
+  caller: "single" | "list";
 }
 
 /** A machine as the DMA layer knows it. */

@@ -6,7 +6,12 @@
 import type { Bytes } from "../address.ts";
 import type { Kernel, KernelStrategies } from "../kernels/kernels.ts";
 
-type Kept = "bouncesPeerMemory" | "translatesMmio" | "refusesUnalignedMmio";
+type Kept =
+  | "bouncesPeerMemory"
+  | "mapsSharedAsAny"
+  | "refusesUnalignedMmio"
+  | "translatesMmio"
+  | "warnsOverflowPerCall";
 
 export interface DmaRules extends Pick<KernelStrategies["dma"], Kept> {
   /** A range is flushed and free when `dma_iova_destroy` returns, whatever the mode. */
@@ -64,6 +69,8 @@ export function dmaRules({ strategies: { dma }, quirks }: Kernel): DmaRules {
     bouncesPeerMemory: dma.bouncesPeerMemory,
     translatesMmio: dma.translatesMmio,
     refusesUnalignedMmio: dma.refusesUnalignedMmio,
+    mapsSharedAsAny: dma.mapsSharedAsAny,
+    warnsOverflowPerCall: dma.warnsOverflowPerCall,
     destroysAtOnce: dma.destroysAtOnce,
     destroyFreesReservation: dma.destroyFrees === "reservation",
     forcedBounceRefusesMmio: quirks.has("host_bridge_p2p_with_forced_bounce"),

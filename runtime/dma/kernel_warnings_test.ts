@@ -2,6 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { DMA_MAPPING_ERROR, type DmaAddr, GIB, MIB } from "../address.ts";
 import type { EventFields } from "../event_vocabulary.ts";
+import type { KernelProfile } from "../kernels/kernels.ts";
 import { swiotlbConfig } from "../machine_config.ts";
 import { hmmDmaMapAlloc } from "../mm/hmm_calls.ts";
 import { DMA_ATTR, DMA_TO_DEVICE } from "./attributes.ts";
@@ -41,7 +42,7 @@ Deno.test("the kernel's words of a buffer that cannot be reached (dma.md 2.1)", 
   const pool = "Cannot bounce 4096 bytes: the machine has no bounce-buffer pool";
   assertEquals(warned(BEYOND, (bench) => map(bench, 0x1_2345_6000, 4096)), [
     warning(
-      "dma_direct_overflow",
+      "dma_direct_map",
       'Device "dev" cannot reach 0x123456000 (4096 bytes): its last address is 0xffffffff',
       "overflow 0x0000000123456000+4096 of DMA mask",
     ),
@@ -50,6 +51,23 @@ Deno.test("the kernel's words of a buffer that cannot be reached (dma.md 2.1)", 
   assertEquals(warned(forced, (bench) => map(bench, 0x10_0000, 4096)), [
     warning("swiotlb_full", pool),
   ]);
+});
+
+Deno.test("buffers and lists out of reach warn once each, since 7.3 once in all (dma.md 2.1, v7.3.md 3.12)", () => {
+  const sites = (kernel: KernelProfile, options = BEYOND) =>
+    warned({ ...options, machine: { ...options.machine, kernel } }, (bench) => {
+      const { dev, machine } = bench;
+      for (let times = 0; times < 2; times++) {
+        map(bench, 0x1_2345_6000, 4096);
+        const list = new Scatterlist([{ phys: at(0x1_2345_6000), sizeBytes: 4096 }]);
+        machine.dma.dmaMapSg(dev, list, DMA_TO_DEVICE);
+      }
+    }).map(({ at }) => at);
+  assertEquals(sites("7.2.13"), ["dma_direct_map", "dma_direct_map_sg"]);
+  assertEquals(sites("7.3.4"), ["dma_direct_map"]);
+  const pool = swiotlbConfig({ basePhys: at(0x6000_0000) });
+  const far = { ...OFF, machine: { swiotlb: pool }, device: { maskBits: 30 } };
+  assertEquals(sites("7.2.13", far), ["swiotlb_map"]);
 });
 
 Deno.test("the kernel's words of a pool without room (dma.md 6.2)", () => {

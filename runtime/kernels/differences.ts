@@ -58,6 +58,14 @@ const STRATEGIES: Readonly<Record<StrategyName, { readonly rule: string; readonl
       rule: "dma.1.6",
       doc: "Unaligned MMIO cannot be mapped for a device that is not trusted.",
     },
+    "dma.mapsSharedAsAny": {
+      rule: "v7.3.3.3",
+      doc: "The attribute for shared memory means nothing where no memory is encrypted.",
+    },
+    "dma.warnsOverflowPerCall": {
+      rule: "dma.2.1",
+      doc: "Single buffers and lists that are out of reach warn once each, not once in all.",
+    },
     "dma.logsPciSegment": {
       rule: "dma.1.6",
       doc: "A fault line of VT-d names the PCI segment of the device.",

@@ -55,6 +55,13 @@ export interface KernelStrategies {
      * else it is mapped as it is. Linking refuses it on all releases. @see behaviour/dma.md 1.6
      */
     readonly refusesUnalignedMmio: boolean;
+    /**
+     * Memory that the caller says is shared with the hypervisor is mapped like any other where none is
+     * encrypted or bouncing is forced; else refused, or mapped in place. @see behaviour/v7.3.md 3.3
+     */
+    readonly mapsSharedAsAny: boolean;
+    /** Single buffers and lists out of reach warn once each; else once in all. @see behaviour/dma.md 2.1 */
+    readonly warnsOverflowPerCall: boolean;
     /** Fault lines of VT-d name the PCI segment of the device. @see behaviour/traces.md T.44 */
     readonly logsPciSegment: boolean;
   };
@@ -136,6 +143,8 @@ const SCATTERLISTS: KernelStrategies = {
     destroyFrees: "mapped_length",
     translatesMmio: false,
     refusesUnalignedMmio: false,
+    mapsSharedAsAny: false,
+    warnsOverflowPerCall: true,
     logsPciSegment: false,
   },
   nvme: { mapsDataWith: "scatterlist", keepsVirtBoundaryWithSgl: true },
@@ -161,6 +170,8 @@ const TWO_STEP: KernelStrategies = {
     destroyFrees: "mapped_length",
     translatesMmio: false,
     refusesUnalignedMmio: false,
+    mapsSharedAsAny: false,
+    warnsOverflowPerCall: true,
     logsPciSegment: true,
   },
   nvme: { mapsDataWith: "iterator", keepsVirtBoundaryWithSgl: false },
@@ -177,6 +188,8 @@ const DESTROYS_AT_ONCE: KernelStrategies = {
     destroysAtOnce: true,
     destroyFrees: "reservation",
     translatesMmio: true,
+    mapsSharedAsAny: true,
+    warnsOverflowPerCall: false,
   },
   rdma: { ...TWO_STEP.rdma, timesEachTry: true },
   mm: { tellsFaultError: true },

@@ -1,5 +1,6 @@
 /* A PCI device, alone in its IOMMU group, with a domain whose page table is the tree's own. */
 #include "drivers/iommu/iommu.c"
+#include <linux/dma-direct.h>
 #include <linux/dma-map-ops.h>
 #include <linux/memblock.h>
 #include <linux/swiotlb.h>
@@ -105,6 +106,38 @@ void lab_prefer_low(bool is_preferred)
 bool lab_prefers_low(void)
 {
 	return lab_dev_iommu.pci_32bit_workaround;
+}
+
+/* One more range of memory that the device's bus has elsewhere. */
+void lab_bus_range(phys_addr_t phys, dma_addr_t dma, u64 bytes)
+{
+	static struct bus_dma_region regions[8];
+	static int count;
+
+	regions[count].cpu_start = phys;
+	regions[count].dma_start = dma;
+	regions[count++].size = bytes;
+	lab_pci.dev.dma_range_map = regions;
+}
+
+void lab_sync_single_for_cpu(dma_addr_t dma, size_t bytes, enum dma_data_direction dir)
+{
+	dma_sync_single_for_cpu(&lab_pci.dev, dma, bytes, dir);
+}
+
+void lab_sync_single_for_device(dma_addr_t dma, size_t bytes, enum dma_data_direction dir)
+{
+	dma_sync_single_for_device(&lab_pci.dev, dma, bytes, dir);
+}
+
+void lab_sync_sg_for_cpu(struct scatterlist *list, int entries, enum dma_data_direction dir)
+{
+	dma_sync_sg_for_cpu(&lab_pci.dev, list, entries, dir);
+}
+
+void lab_sync_sg_for_device(struct scatterlist *list, int entries, enum dma_data_direction dir)
+{
+	dma_sync_sg_for_device(&lab_pci.dev, list, entries, dir);
 }
 
 void lab_list_set(struct scatterlist *list, unsigned int index, phys_addr_t phys, unsigned int bytes)

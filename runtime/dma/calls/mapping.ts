@@ -120,6 +120,7 @@ export class DmaMapping {
    * @internal
    */
   taken: MapBranch = MAP_BRANCH.MEMORY_REACHED;
+  caller: "single" | "list" = "single";
   readonly #machine: DmaMachine;
   readonly #events: EventStream;
   readonly #calls: CallEvents;
@@ -634,6 +635,7 @@ export class DmaMapping {
       return refuseMap(machine, MAP_BRANCH.SHARED_ON_IOMMU);
     }
     if (dev.ownOps) this.#calls.throughTable(call.api);
+    this.caller = "single";
     if (!translated) dma = directMapPhys(machine, dev, phys, sizeBytes, dir, attrs);
     else dma = iommuMapPhys(machine, dev, phys, sizeBytes, dir, attrs);
     if (dma === ERROR) return dma;

@@ -3,7 +3,7 @@
  *
  * @see behaviour/dma.md 1.2, 1.7
  */
-import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr } from "../../address.ts";
+import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, lastAddressOfBits } from "../../address.ts";
 import { ERRNO } from "../../errno.ts";
 import type { Why } from "../../events.ts";
 import type { DmaMachine } from "../dma_machine.ts";
@@ -20,14 +20,14 @@ const CACHED_RANGE_PAGES = 32;
 const DMA_ZONE_LAST_ADDRESS = 2 ** 24 - 1;
 const LAST_32BIT_ADDRESS = 2 ** 32 - 1;
 
-/**
- * The mask that reaches all memory: all ones up to the top bit of the last address at which the
- * device's bus has RAM.
- */
+/** The mask that reaches all memory: all ones up to the top bit of where the bus has the last byte of RAM. */
 export function requiredMask(machine: DmaMachine, dev: DmaDevice): number {
   if (dev.domain !== null) return LAST_32BIT_ADDRESS;
   const { ranges } = machine.memory;
-  const last = dev.rangeMap?.lastRamAddress(ranges) ?? ramEndPhys(ranges) - 1;
+  const top = ramEndPhys(ranges) - 1;
+  const last = dev.rangeMap?.dmaOf(top) ?? top;
+  // Seen on the tree's own code: the error value has all bits.
+  if (last === DMA_MAPPING_ERROR) return lastAddressOfBits(64);
   let mask = 1;
   while (mask <= last) mask *= 2;
   return mask - 1;

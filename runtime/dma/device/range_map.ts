@@ -40,20 +40,6 @@ export class RangeMap {
     return -1;
   }
 
-  /** The last address at which devices find a byte of RAM; 0 when they find none. */
-  lastRamAddress(memory: readonly MemoryRange[]): number {
-    let last = 0;
-    for (const { basePhys, sizeBytes, type } of memory) {
-      if (type !== "ram") continue;
-      for (const range of this.ranges) {
-        const end = Math.min(basePhys + sizeBytes, range.cpuPhys + range.sizeBytes);
-        if (end <= Math.max(basePhys, range.cpuPhys)) continue;
-        last = Math.max(last, range.dma + (end - 1 - range.cpuPhys));
-      }
-    }
-    return last;
-  }
-
   /** True when devices find every byte of RAM. */
   coversRam(memory: readonly MemoryRange[]): boolean {
     return memory.every(({ basePhys, sizeBytes, type }) => {

@@ -32,12 +32,6 @@ Deno.test("of several ranges the first that holds the address answers (dma.md 1.
   assertEquals(two.physOf(0x8000_1000), 0x1000);
 });
 
-Deno.test("the last address of RAM is that of the part a range leads to (dma.md 1.7)", () => {
-  assertEquals(map([0x8000_0000, 0, 4 * GIB]).lastRamAddress(RAM), GIB - 1);
-  assertEquals(map([GIB, 0x10_0000_0000, GIB]).lastRamAddress(RAM), 0x10_3fff_ffff);
-  assertEquals(map([4 * GIB, 0, GIB]).lastRamAddress(RAM), 0);
-});
-
 Deno.test("RAM is covered by one range or by several together (dma.md 1.7, addressing limited)", () => {
   assertEquals(map([0, 0, 3 * GIB]).coversRam(RAM), true);
   assertEquals(map([GIB, 0, 2 * GIB], [0, 4 * GIB, GIB]).coversRam(RAM), true);

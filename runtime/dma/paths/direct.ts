@@ -24,6 +24,9 @@ import { refuseMap } from "./refusal.ts";
 const { CC_SHARED, MMIO, REQUIRE_COHERENT, SKIP_CPU_SYNC } = DMA_ATTR;
 const NOT_TO_TOUCH = UNTOUCHABLE;
 
+/** Single buffers, lists and bounce buffers each warn once. @see behaviour/dma.md 2.1 */
+const OVERFLOW_SITES = { single: "dma_direct_map", list: "dma_direct_map_sg" } as const;
+
 /**
  * Maps a buffer where the device's bus has it, or through a bounce buffer when the device cannot
  * reach it.
@@ -158,8 +161,10 @@ function overflow(
   sizeBytes: Bytes,
   branch: MapBranch,
 ): DmaAddr {
+  const { caller, rules } = machine.dma;
+  const site = OVERFLOW_SITES[rules.warnsOverflowPerCall ? caller : "single"];
   machine.warnings.warnOnce(
-    "dma_direct_overflow",
+    branch === MAP_FAILURE.POOL_UNREACHABLE ? "swiotlb_map" : site,
     `Device "${dev.name}" cannot reach 0x${phys.toString(16)} (${sizeBytes} bytes): ` +
       `its last address is 0x${dev.lastAddress.toString(16)}`,
     `overflow 0x${phys.toString(16).padStart(16, "0")}+${sizeBytes} of DMA mask`,
@@ -196,9 +201,11 @@ function directBranch(
       ? MAP_BRANCH.OWN_OPS
       : MAP_BRANCH.OWN_OPS_UNREACHABLE;
   }
-  const shared = (attrs & CC_SHARED) !== 0;
+  const { forcedBounceRefusesMmio, mapsSharedAsAny } = machine.dma.rules;
+  const isAny = mapsSharedAsAny && (machine.encryption === null || machine.config.swiotlb.force);
+  const shared = (attrs & CC_SHARED) !== 0 && !isAny;
   if (machine.forcesBounce) {
-    const exempt = (attrs & MMIO) !== 0 && !machine.dma.rules.forcedBounceRefusesMmio;
+    const exempt = (attrs & MMIO) !== 0 && !forcedBounceRefusesMmio;
     if (!shared && !exempt) {
       return (attrs & NOT_TO_TOUCH) === 0
         ? MAP_BRANCH.FORCED_BOUNCE

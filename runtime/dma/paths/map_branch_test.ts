@@ -1,5 +1,11 @@
 import { assert, assertEquals } from "@std/assert";
-import { DMA_MAPPING_ERROR, type DmaAddr, GIB, type PhysAddr } from "../../address.ts";
+import {
+  DMA_MAPPING_ERROR,
+  type DmaAddr,
+  GIB,
+  lastAddressOfBits,
+  type PhysAddr,
+} from "../../address.ts";
 import { ERRNO } from "../../errno.ts";
 import type { EventName } from "../../event_vocabulary.ts";
 import type { KernelProfile } from "../../kernels/kernels.ts";
@@ -7,6 +13,7 @@ import type { QuirkSet } from "../../kernels/quirks.ts";
 import { type MachineConfig, swiotlbConfig } from "../../machine_config.ts";
 import { DMA_ATTR, DMA_FROM_DEVICE, DMA_TO_DEVICE, type DmaDirection } from "../attributes.ts";
 import { DmaDevice, type DmaDeviceOptions } from "../device/device.ts";
+import { Scatterlist } from "../scatterlist.ts";
 import { MAP_BRANCH, MAP_FAILURE } from "./map_branch.ts";
 import { at, type TestBench, testBench } from "../testing.ts";
 
@@ -305,7 +312,7 @@ Deno.test("the required mask reaches the last RAM on the bus; RAM outside limits
   assertEquals(asked({}), [0xf_ffff_ffff, false]);
   assertEquals(asked({ maskBits: 35 }), [0xf_ffff_ffff, true]);
   assertEquals(asked({ busLimitBits: 35 }), [0xf_ffff_ffff, true]);
-  assertEquals(asked({ maskBits: 30, ranges: [HIGH] }), [0x3fff_ffff, true]);
+  assertEquals(asked({ maskBits: 30, ranges: [HIGH] }), [lastAddressOfBits(64), true]);
   const all = { cpuPhys: at(0), dma: 0x8000_0000 as DmaAddr, sizeBytes: 2 * GIB };
   const small = 2 * GIB;
   assertEquals(asked({ maskBits: 32, ranges: [all] }, small), [0xffff_ffff, false]);
@@ -392,4 +399,32 @@ Deno.test("MMIO goes through the device's range map since 7.3, and is an error w
   assertEquals(mapped("7.3-rc7", 0xa000_0000), DMA_MAPPING_ERROR);
   // Without ranges, as usual, it is the same address.
   assertEquals(mapped("7.3-rc7", 0xa000_0000, {}), 0xa000_0000);
+});
+
+Deno.test("since 7.3 the attribute for shared memory changes nothing where none is encrypted (v7.3.md 3.3)", () => {
+  const mapped = (kernel: KernelProfile, force: boolean, phys = 0x1000_0000) => {
+    const swiotlb = swiotlbConfig({ basePhys: at(POOL), force });
+    const { dev, machine } = testBench({
+      iommu: { mode: "off" },
+      machine: { kernel, swiotlb, ramSizeBytes: 8 * GIB },
+      device: { maskBits: 32 },
+    });
+    return machine.dma.dmaMapPhys(dev, at(phys), 4096, DMA_TO_DEVICE, CC_SHARED);
+  };
+  assertEquals([mapped("7.2.13", false), mapped("7.2.13", true)], [DMA_MAPPING_ERROR, 0x1000_0000]);
+  assertEquals([mapped("7.3.4", false), mapped("7.3.4", true)], [0x1000_0000, POOL]);
+  assertEquals(mapped("7.3.4", false, 0x1_8000_0000), POOL);
+});
+
+Deno.test("a list of MMIO is mapped as MMIO: never bounced (dma.md 7.1)", () => {
+  const { dev, machine } = testBench({
+    iommu: { mode: "off" },
+    machine: { ramSizeBytes: 8 * GIB },
+    device: { maskBits: 32 },
+  });
+  const map = (attrs: number) => {
+    const list = new Scatterlist([{ phys: at(0x1_8000_0000), sizeBytes: 4096 }]);
+    return machine.dma.dmaMapSgtable(dev, list, DMA_TO_DEVICE, attrs);
+  };
+  assertEquals([map(MMIO), map(0)], [-ERRNO.EIO, 0]);
 });

@@ -51,11 +51,10 @@ function directMapSg(
   dir: DmaDirection,
   attrs: number,
 ): number {
-  // Peer memory across the host bridge is mapped as memory is, without the attribute for MMIO.
-  const asMemory = attrs & ~DMA_ATTR.MMIO;
   // A table of the device's own sees ordinary pages (p2p.md 9.6).
   const memo = dev.ownOps ? null : peerMemo(machine);
   const { rules } = machine.dma;
+  machine.dma.caller = "list";
   for (let index = 0; index < list.count; index++) {
     const phys = list.physAt(index);
     const lengthBytes = list.lengthAt(index);
@@ -74,7 +73,7 @@ function directMapSg(
       list.setBusOutput(index, phys, bus, rules.setsBusLength ? lengthBytes : 0, rules.busMark);
       continue;
     }
-    const dma = directMapPhys(machine, dev, phys, lengthBytes, dir, asMemory);
+    const dma = directMapPhys(machine, dev, phys, lengthBytes, dir, attrs);
     if (dma === DMA_MAPPING_ERROR) {
       undoDirect(machine, dev, list, index, dir, attrs);
       return -ERRNO.EIO;
