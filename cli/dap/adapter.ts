@@ -211,6 +211,9 @@ export class Adapter {
     if (halt.reason === "end" || halt.reason === "failed") this.#sayResult();
     if (halt.reason === "end" && (noDebug === true || stopAtEnd === false)) return this.end();
     if (halt.problem !== null) this.say("stderr", `${halt.problem}\n`);
+    for (const breakpoint of this.target.breakpoints.changed()) {
+      this.#send("breakpoint", { reason: "changed", breakpoint });
+    }
     this.#send("stopped", {
       ...this.#stoppedText(halt, reason),
       threadId: this.target.threads.at(this.at),

@@ -66,6 +66,8 @@ export class Breakpoints {
   readonly #sources: Sources;
   /** The stops of each request that sets all of its kind anew. */
   readonly #groups = new Map<string, readonly Stop[]>();
+  /** Those on lines that this run never reaches, by their numbers, as the client knows. */
+  readonly #unreached = new Set<number>();
 
   constructor(debuggee: Debuggee, sources: Sources) {
     this.debuggee = debuggee;
@@ -91,9 +93,24 @@ export class Breakpoints {
         return refused("No statement of this run starts on or after this line");
       }
       const place = this.#sources.place(this.#recording.code.statements[number]!.span);
-      const reason = neverReached(this.#recording, found.numbers);
-      if (reason !== null) return { ...refused(reason), ...place };
-      return this.#add(key, cause, wanted, number, place);
+      const answer = this.#add(key, cause, wanted, number, place);
+      const reason = neverReached(this.debuggee.whole, found.numbers);
+      if (reason === null || answer.id === undefined) return answer;
+      this.#unreached.add(answer.id);
+      return { ...answer, ...refused(reason) };
+    });
+  }
+
+  /** Those on lines of which it is known now that this run reaches them, or never does. */
+  changed(): Answer[] {
+    return this.debuggee.stops.all.flatMap(({ cause, id }) => {
+      if (cause.kind !== "line") return [];
+      const { whole } = this.debuggee;
+      const reason = neverReached(whole, statementsOnLine(whole, cause).numbers);
+      if ((reason !== null) === this.#unreached.has(id)) return [];
+      if (reason === null) this.#unreached.delete(id);
+      else this.#unreached.add(id);
+      return [{ id, ...reason === null ? { verified: true } : refused(reason) }];
     });
   }
 

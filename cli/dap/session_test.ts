@@ -306,6 +306,29 @@ Deno.test("a client that counts from 0 is answered from 0, and braces of a messa
   });
 });
 
+Deno.test("a breakpoint in a block that comes too late to be recorded is not verified", async () => {
+  const program = Deno.makeTempFileSync({ suffix: ".dma" });
+  const forks = "repeat 501 { fork { advance 1ns } and { advance 1ns } }";
+  const last = "let two = fork {\nadvance 1us\n} and {\nadvance 2us\n}\nprint two";
+  Deno.writeTextFileSync(program, `test "late" {\n${forks}\n${last}\n}\n`);
+  await withClient(async (client) => {
+    await launch(client, { program, run: "late", stopOnEntry: false });
+    const { breakpoints } = await setLines(client, [{ line: 4 }, { line: 8 }], program);
+    const ids = breakpoints.map(({ id }: { id: number }) => id);
+    assertEquals(breakpoints.map((each: { verified: boolean }) => each.verified), [true, true]);
+    const changed = client.event("breakpoint");
+    assertEquals((await client.move("configurationDone")).hitBreakpointIds, [ids[1]]);
+    const { breakpoint } = await changed;
+    assertEquals([breakpoint.id, breakpoint.verified], [ids[0], false]);
+    assertMatch(
+      breakpoint.message,
+      /^Never hit: only the first 1000 blocks .* `fork` comes later$/,
+    );
+    const again = await setLines(client, [{ line: 4 }], program);
+    assertEquals(again.breakpoints[0].message, breakpoint.message);
+  }).finally(() => Deno.removeSync(program));
+});
+
 Deno.test("blocks of fork are stepped into and out of, and their breakpoints hit, both ways", async () => {
   await withClient(async (client) => {
     const program = fromFileUrl(

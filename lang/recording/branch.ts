@@ -128,7 +128,7 @@ export class Branch {
       output,
       asides,
       sides: [],
-      keepsSides: false,
+      sideKeeper: null,
       reruns,
       looker: new Looker({
         registry,

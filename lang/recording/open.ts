@@ -193,7 +193,7 @@ export function openRun(
     output: lines,
     asides,
     sides: keepsSides ? keeper.follow(vm, notes!) : [],
-    keepsSides,
+    sideKeeper: keepsSides ? keeper : null,
     reruns: new Reruns(
       { code: program.code, log: machine.log, statements: machine.statements },
       (onVm) => rerun(vm, onVm),

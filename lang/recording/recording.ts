@@ -32,7 +32,7 @@ export interface RecordedSide extends Side {
 export interface RecordingParts extends KeptParts {
   readonly code: Code;
   readonly sides: readonly RecordedSide[];
-  readonly keepsSides: boolean;
+  readonly sideKeeper: { readonly isFull: boolean } | null;
   readonly reruns: Reruns;
   readonly looker: Looker;
 }
@@ -53,10 +53,10 @@ export class Recording extends KeptRun {
   /** @internal */
   readonly looker: Looker;
   /**
-   * Blocks that run on machines of their own are recorded, too.
+   * What records the blocks that run on machines of their own; null where they are not recorded.
    * @internal
    */
-  readonly keepsSides: boolean;
+  readonly sideKeeper: RecordingParts["sideKeeper"];
   /**
    * What was asked of the machine at some place.
    * @internal
@@ -66,8 +66,8 @@ export class Recording extends KeptRun {
   /** @internal */
   constructor(parts: RecordingParts) {
     super(parts);
-    const { keepsSides, looker, reruns } = parts;
-    this.keepsSides = keepsSides;
+    const { looker, reruns, sideKeeper } = parts;
+    this.sideKeeper = sideKeeper;
     this.reruns = reruns;
     this.looker = looker;
     this.answers = new Answers(reruns, () => looker.scope);

@@ -14,8 +14,8 @@ import { type RecordedSide, Recording } from "../recording.ts";
 import { Reruns } from "./reruns.ts";
 
 /** Sides of a run that are kept, those of sides included, and how many events they may have together. */
-const MOST_SIDES = 1000;
-const MOST_SIDE_EVENTS = 1_000_000;
+export const MOST_SIDES = 1000;
+export const MOST_SIDE_EVENTS = 1_000_000;
 
 /** What is kept of a machine while a block runs on it. */
 interface Kept {
@@ -28,6 +28,8 @@ interface Kept {
 /** Keeps the sides of one run, and the sides of those. */
 export class SideKeeper {
   readonly #kept = new WeakMap<object, Kept>();
+  /** Further sides have run that are not kept. */
+  isFull = false;
   #sides = 0;
   #events = 0;
 
@@ -50,7 +52,8 @@ export class SideKeeper {
       if (own === undefined) return;
       own.notes.stop();
       const { at } = notes;
-      if (this.#sides >= MOST_SIDES || this.#events > MOST_SIDE_EVENTS) return;
+      this.isFull ||= this.#sides >= MOST_SIDES || this.#events > MOST_SIDE_EVENTS;
+      if (this.isFull) return;
       this.#sides++;
       this.#events += own.notes.at.seq;
       const recording = this.#recorded(own, word, label);
@@ -76,7 +79,7 @@ export class SideKeeper {
       output,
       asides,
       sides,
-      keepsSides: true,
+      sideKeeper: this,
       reruns: new Reruns(known, (onVm) => rerun(repeated, onVm)),
       looker,
     });
