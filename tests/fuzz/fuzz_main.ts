@@ -26,6 +26,7 @@ const SHARES = { programs: 4, calls: 3, requests: 3 };
 
 const OPTIONS = {
   cases: { kind: "integer", placeholder: "N", doc: "Try N programs (a million); 0: no programs." },
+  check: { kind: "flag", doc: "Check the programs and run none; print the slowest to check." },
   calls: { kind: "integer", placeholder: "N", doc: "Try N calls (a million); 0: no calls." },
   seconds: {
     kind: "integer",
@@ -52,9 +53,13 @@ interface Amount {
 const grouped = (count: number) => count.toLocaleString("en-US");
 
 /** Mutated programs; true when none found a bug. */
-async function tryPrograms({ count, seconds, seed, workers }: Amount): Promise<boolean> {
+async function tryPrograms(
+  { count, seconds, seed, workers }: Amount,
+  runs: boolean,
+): Promise<boolean> {
   const start = performance.now();
-  const { verdicts, bugs } = await fuzz({ seed, cases: count, seconds, workers });
+  const options = { seed, cases: count, seconds, workers, runs };
+  const { verdicts, bugs, slowest } = await fuzz(options);
   const cases = Object.values(verdicts).reduce((sum, count) => sum + count, 0);
   const took = (performance.now() - start) / 1000;
   console.log(`${grouped(cases)} mutated programs of seed ${seed} in ${took.toFixed(0)} s`);
@@ -63,6 +68,10 @@ async function tryPrograms({ count, seconds, seed, workers }: Amount): Promise<b
   }
   for (const { number, problem, text } of bugs.slice(0, SHOWN)) {
     console.log(`\ncase ${number} of seed ${seed}: ${problem}\n${JSON.stringify(text)}`);
+  }
+  for (const { number, text, timeShare } of runs ? [] : slowest.slice(0, SHOWN)) {
+    const percent = (100 * timeShare).toFixed(0);
+    console.log(`case ${number}: ${text.length} characters take ${percent} % of their time`);
   }
   return bugs.length === 0;
 }
@@ -157,7 +166,7 @@ async function run(options: Invocation<typeof OPTIONS>["options"]): Promise<Exit
     workers,
   });
   const held = [
-    cases === 0 || await tryPrograms(amount(cases, CASES, shares.programs)),
+    cases === 0 || await tryPrograms(amount(cases, CASES, shares.programs), !options.check),
     calls === 0 || await tryCalls(amount(calls, CALLS, shares.calls)),
     isPart || seconds !== null || tryLayout(),
     isPart || seconds !== null || tryAllSlips(),
@@ -175,6 +184,8 @@ await runTask(command({
     "takes at most 50 ms and 1 µs for each byte. With --cases 0 or --calls 0 only the other is tried.",
   argument: null,
   options: OPTIONS,
-  examples: [{ line: "fuzz --calls 0 --cases 100000 --seed 3", doc: "Broken programs only." }],
+  examples: [
+    { line: "fuzz --calls 0 --cases 100000 --seed 3", doc: "Broken programs only." },
+  ],
   run: async ({ options }) => await run(options),
 }));

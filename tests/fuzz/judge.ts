@@ -17,6 +17,8 @@ export interface Judgement {
   readonly verdict: Verdict;
   /** Of a bug: what happened. */
   readonly problem: string;
+  /** Its time until it is parsed, checked and its mistakes are shown, as a part of what it may take. */
+  readonly timeShare: number;
 }
 
 /** Small enough that a thousand programs run in seconds. */
@@ -33,17 +35,25 @@ const LIMITS = {
 /** What a text may take until it is parsed, checked and its mistakes are shown. */
 const mostMs = (text: string) => 50 + text.length / 1000;
 
+/** Quick enough that no further try is needed. */
+const QUICK_SHARE = 0.2;
 /** Times that a slow text is tried again: the first ones wait for the compiler, others for the host. */
 const TRIES = 8;
 
 /** Loads a text as `dmalab run` does and, when asked to, runs what can be run, within tight limits. */
 export function judge(text: string, run: boolean): Judgement {
+  let timeShare = 0;
+  const verdict = (verdict: Verdict, problem = "") => ({ verdict, problem, timeShare });
+  const bug = (problem: string) => verdict("bug", problem);
   try {
     const source = new SourceFile("fuzz.dma", text);
-    const stop = stopwatch();
+    const start = performance.now();
     const { program, diagnostics } = check(source);
-    const slow = stop() > mostMs(text) ? slowness(text) : null;
-    if (slow !== null) return bug(slow);
+    timeShare = (performance.now() - start) / mostMs(text);
+    if (timeShare > QUICK_SHARE) timeShare = leastShare(text);
+    if (timeShare > 1) {
+      return bug(`too slow: ${text.length} characters take ${mostMs(text) * timeShare} ms`);
+    }
     for (const { code, span, message } of diagnostics) {
       if (code === BUG_CODE) return bug(message);
       const fits = span.start >= 0 && span.start <= span.end && span.end <= span.source.text.length;
@@ -87,22 +97,13 @@ function check(source: SourceFile): ReturnType<typeof loadProgram> {
   return loaded;
 }
 
-/** How much longer than it may a text takes, at its best; null when it is quick enough. */
-function slowness(text: string): string | null {
-  let leastMs = Infinity;
-  for (let left = TRIES; left > 0; left--) {
+/** The part of its time that a text takes at its best. */
+function leastShare(text: string): number {
+  let least = Infinity;
+  for (let left = TRIES; left > 0 && least > QUICK_SHARE; left--) {
     const stop = stopwatch();
     check(new SourceFile("fuzz.dma", text));
-    leastMs = Math.min(leastMs, stop());
-    if (leastMs <= mostMs(text)) return null;
+    least = Math.min(least, stop() / mostMs(text));
   }
-  return `too slow: ${text.length} characters take ${leastMs.toFixed(0)} ms`;
-}
-
-function verdict(verdict: Verdict): Judgement {
-  return { verdict, problem: "" };
-}
-
-function bug(problem: string): Judgement {
-  return { verdict: "bug", problem };
+  return least;
 }

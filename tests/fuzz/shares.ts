@@ -7,6 +7,8 @@ export interface WorkerShare {
   readonly first: number;
   readonly stride: number;
   readonly end: number;
+  /** Programs without a mistake are run, too. */
+  readonly runs: boolean;
   /** Where it writes the number of the case it is at. */
   readonly progress: Int32Array;
   /** Not 0 once the time is over. */
@@ -22,6 +24,8 @@ export interface SharesOptions<R> {
   readonly seconds: number;
   readonly seed: number;
   readonly workers: number;
+  /** Whether programs without a mistake are run, too (true). */
+  readonly runs?: boolean;
   /** The result of a worker that was ended because its case of a number gave no answer. */
   hung(number: number): R;
 }
@@ -39,14 +43,14 @@ export function* numbersOf({ end, first, progress, stop, stride }: WorkerShare):
 }
 
 export async function runShares<R>(options: SharesOptions<R>): Promise<readonly R[]> {
-  const { cases, seconds, seed, workers } = options;
+  const { cases, runs = true, seconds, seed, workers } = options;
   const stop = new Int32Array(new SharedArrayBuffer(4));
   const timer = seconds === Infinity
     ? null
     : setTimeout(() => Atomics.store(stop, 0, 1), 1000 * seconds);
   const shares = Array.from({ length: workers }, (_, first) => {
     const progress = new Int32Array(new SharedArrayBuffer(4));
-    return runShare({ seed, first, stride: workers, end: cases, progress, stop }, options);
+    return runShare({ seed, first, stride: workers, end: cases, runs, progress, stop }, options);
   });
   const results = await Promise.all(shares);
   if (timer !== null) clearTimeout(timer);

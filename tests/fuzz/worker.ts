@@ -11,11 +11,20 @@ export interface FoundBug {
   readonly text: string;
 }
 
+/** A text that takes a large part of the time that it may. */
+export interface SlowText {
+  readonly number: number;
+  readonly timeShare: number;
+  readonly text: string;
+}
+
 export interface WorkerResult {
   readonly verdicts: Readonly<Record<Verdict, number>>;
   readonly bugs: readonly FoundBug[];
+  readonly slowest: readonly SlowText[];
 }
 
+const MAX_SLOW = 10;
 /** Bugs that one worker tells of; there may be many of one kind. */
 const MAX_BUGS = 20;
 
@@ -30,11 +39,16 @@ self.onmessage = ({ data }: MessageEvent<WorkerShare>) => {
     bug: 0,
   };
   const bugs: FoundBug[] = [];
+  const slowest: SlowText[] = [];
   for (const number of numbersOf(data)) {
     const { text, run } = fuzzCase(data.seed, number, corpus);
-    const { verdict, problem } = judge(text, run);
+    const { verdict, problem, timeShare } = judge(text, run && data.runs);
     verdicts[verdict]++;
     if (verdict === "bug" && bugs.length < MAX_BUGS) bugs.push({ number, problem, text });
+    if (slowest.length < MAX_SLOW || timeShare > slowest[MAX_SLOW - 1]!.timeShare) {
+      slowest.push({ number, timeShare, text });
+      slowest.sort((a, b) => b.timeShare - a.timeShare).splice(MAX_SLOW);
+    }
   }
-  self.postMessage({ verdicts, bugs } satisfies WorkerResult);
+  self.postMessage({ verdicts, bugs, slowest } satisfies WorkerResult);
 };
