@@ -21,7 +21,7 @@ export const BENCH = command({
       kind: "flag",
       doc: "fail a bench on any checker report or IOMMU fault it does not explicitly expect",
     },
-    jobs: { ...JOBS, doc: "workers (default: 1); times are then those of busy cores" },
+    jobs: { ...JOBS, doc: "workers (default: 1); host times are less accurate with more than one" },
     json: { kind: "flag", doc: "one JSON object per line; what benches print goes to stderr" },
     ...LIMITS,
   },

@@ -10,7 +10,7 @@ export const CAMPAIGN = command({
     "GitHub, GitLab and GNU parallel. `campaign run PLAN` runs one shard, whose number is in the " +
     "engine's variable (SLURM_ARRAY_TASK_ID, JOB_COMPLETION_INDEX, CI_NODE_INDEX, PARALLEL_SEQ): each " +
     "try appends a line to the shard's file; a restarted shard continues after the last complete line. " +
-    "`campaign merge FILE…` counts each try once, and writes the smallest scenario of each cause and " +
+    "`campaign merge FILE…` counts each try once, and writes a minimal scenario for each cause and " +
     "a report. Exit codes of merge: 0 nothing found; 1 a defect found; 2 a file has errors.",
   argument: {
     placeholder: "[run|merge] FILE",

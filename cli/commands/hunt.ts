@@ -44,7 +44,7 @@ export const HUNT = command({
     },
     seconds: { kind: "integer", placeholder: "NUMBER", doc: "stop after NUMBER seconds" },
     seed: { ...SEED, doc: "random seed (default: 1)" },
-    shard: { kind: "text", placeholder: "I/N", doc: "run part I of N of the cases" },
+    shard: { kind: "text", placeholder: "I/N", doc: "run shard I of N of the cases" },
     jobs: JOBS,
   },
   examples: [

@@ -18,8 +18,8 @@ export const RUN = command({
   brief: "Run scenarios: their statements, then their tests.",
   description:
     "Runs each file's top-level statements, then its tests; prints their output, one result line " +
-    "per test, and a summary. Of a Markdown page it runs each `dma` block as a file. Exit codes: 0 success; 1 a test or an assertion failed; 2 a file has " +
-    "errors; 3 a limit was exceeded.",
+    "per test, and a summary. Each `dma` block of a Markdown page runs as a file of its own. Exit " +
+    "codes: 0 success; 1 a test or an assertion failed; 2 a file has errors; 3 a limit was exceeded.",
   argument: SCENARIOS,
   options: {
     trace: TRACE_FORM,
@@ -31,7 +31,7 @@ export const RUN = command({
     picture: {
       kind: "text",
       placeholder: "FILE",
-      doc: "write the drawings of all `show` statements to FILE.svg",
+      doc: "write the drawings of all `show` statements to FILE (.svg)",
     },
     strict: STRICT,
     match: MATCH,

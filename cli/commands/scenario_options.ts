@@ -29,8 +29,8 @@ export const TREE_FOLDER = {
   kind: "text",
   placeholder: "DIR",
   doc:
-    "kernel tree of the drivers that are compiled with one (default: the driver's `tree`, else " +
-    "DMALAB_TREE)",
+    "kernel tree for C drivers that are built from one (default: the driver's `tree`, else " +
+    "$DMALAB_TREE)",
 } as const satisfies OptionSpec;
 
 export const MATCH = matching("tests");
@@ -48,7 +48,7 @@ function matching(runs: string) {
 export const SEED = {
   kind: "integer",
   placeholder: "NUMBER",
-  doc: "random seed, instead of the file's",
+  doc: "random seed (default: the file's)",
 } as const satisfies OptionSpec;
 
 export const JOBS = {
@@ -64,12 +64,12 @@ export const LIMITS = {
   "max-steps": limit("NUMBER", "VM instructions per test (default: 500000000)"),
   "max-memory": limit("BYTES", "bytes of script and machine memory per test (default: 1 GiB)"),
   "max-output": limit("LINES", "lines of print, show and explain per run (default: 100000)"),
-  "max-output-bytes": limit("BYTES", "bytes of these lines per run (default: 16 MiB)"),
+  "max-output-bytes": limit("BYTES", "bytes of this output per run (default: 16 MiB)"),
   "max-events": limit("NUMBER", "events recorded per machine (default: 1000000)"),
   "max-depth": limit("CALLS", "maximum call depth (default: 1000)"),
   "max-time": limit(
     "SECONDS",
-    `processor seconds of this process per test (default: 60); ${CLOCK_TIMES} times as many by the clock`,
+    `CPU seconds per test (default: 60); the wall-clock limit is ${CLOCK_TIMES} times as long`,
   ),
 } satisfies Record<LimitOption, OptionSpec>;
 

@@ -40,7 +40,7 @@ export const TEST = command({
     failed: { kind: "flag", doc: "run only the tests that failed in the last run" },
     "fail-fast": { kind: "flag", doc: "stop after the first failure" },
     seed: SEED,
-    shard: { kind: "text", placeholder: "I/N", doc: "run part I of N equal parts of the tests" },
+    shard: { kind: "text", placeholder: "I/N", doc: "run shard I of N of the tests" },
     jobs: JOBS,
     debug: { kind: "flag", doc: "open the debugger where the first test fails" },
     watch: { kind: "flag", doc: "run again when a scenario changes" },

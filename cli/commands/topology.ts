@@ -5,10 +5,10 @@ export const TOPOLOGY = command({
   brief: "Work out from lspci output which PCI functions can do peer-to-peer DMA, and why.",
   description:
     "Reads the output of lspci (`lspci -D -nn -vvv` as root is most complete; -t, -xxxx and " +
-    "concatenated outputs are accepted), draws the PCI tree with BARs, ACS and IOMMU groups, and " +
+    "concatenated outputs areaccepted), draws the PCI tree with BARs, ACS and IOMMU groups, and " +
     "prints for all pairs the distance and the route of peer-to-peer DMA. Facts missing from the " +
     'input are unknown; results that depend on them are marked "?". Exit code 2: the input cannot ' +
-    "be imported.",
+    "be read.",
   argument: {
     placeholder: "FILE",
     doc: "output of lspci; - reads standard input",
@@ -43,10 +43,10 @@ export const TOPOLOGY = command({
     all: { kind: "flag", doc: "include chipset-internal functions" },
   },
   examples: [
-    { line: "topology server.txt", doc: "the tree, and all pairs" },
+    { line: "topology server.txt", doc: "the PCI tree and all pairs" },
     {
       line: "topology server.txt --provider 05:00.0 --client 04:00.0",
-      doc: "why these two, or why not",
+      doc: "whether this pair can, and why",
     },
     { line: "topology server.txt --as dma > server.dma", doc: "the machine for scenarios" },
     { line: "topology -", doc: "piped: sudo lspci -D -nn -vvv | dmalab topology -" },

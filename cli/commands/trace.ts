@@ -26,10 +26,10 @@ export const TRACE = command({
     "errors with the trace lines, the rule and a confidence: proved, likely, possible or unknown. " +
     "`devices` prints what each device maps: bytes, rates, sizes, lifetimes, callers. `compare` matches " +
     "the requests of two traces and prints what is mapped differently. " +
-    "`show` prints the mappings of an address: made when, for which request, ended when. `script` " +
-    "writes the run as a scenario, `export` in other formats. `watch` reads a trace while it is " +
+    "`show` prints the mappings of an address: when each was mapped and unmapped, for which request. " +
+    "`script` writes the run as a scenario, `export` in other formats. `watch` reads a trace while it is " +
     "recorded (/sys/kernel/tracing/trace_pipe, or a pipe), in constant memory: it prints what is " +
-    "proved or likely at once, and at a fault writes the last seconds into a file. Exit code 1 only if an error is " +
+    "proved or likely at once, and at a fault writes the last seconds to a file. Exit code 1 only if an error is " +
     "proved or likely.",
   argument: {
     placeholder: "ACTION FILE",
@@ -60,22 +60,22 @@ export const TRACE = command({
     },
     html: {
       kind: "flag",
-      doc: "for devices: one HTML page with plots, each point of which leads to its lines",
+      doc: "for devices: one HTML page with plots; each point links to its trace lines",
     },
     keep: {
       kind: "integer",
       placeholder: "SECONDS",
-      doc: "for watch: how much of the trace is written at a fault; 10 by default, at most 32 MiB",
+      doc: "for watch: seconds of the trace to write at a fault (default: 10; at most 32 MiB)",
     },
     to: {
       kind: "text",
       placeholder: "NAME",
-      doc: "for watch: name of the files of faults, NAME-1.trace.txt; dmalab-fault by default",
+      doc: "for watch: write each fault to NAME-1.trace.txt, … (default: dmalab-fault)",
     },
     shrink: { kind: "flag", doc: "for script: only the mappings involved in findings" },
   },
   examples: [
-    { line: "trace summary trace.txt.gz dmesg.txt", doc: "summarise them" },
+    { line: "trace summary trace.txt.gz dmesg.txt", doc: "what a trace and a log contain" },
     {
       line: "trace summary --events trace.txt blkparse.txt",
       doc: "merge them into one log of events",
@@ -91,7 +91,7 @@ export const TRACE = command({
       line: "trace compare before.txt after.txt",
       doc: "what a patch or a release maps differently",
     },
-    { line: "trace show trace.txt --at 0xfffff000", doc: "every mapping of an address" },
+    { line: "trace show trace.txt --at 0xfffff000", doc: "every mapping at an address" },
     {
       line: "trace script trace.txt dmesg.txt --shrink > found.dma",
       doc: "the errors as a scenario that runs",

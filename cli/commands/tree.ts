@@ -39,7 +39,7 @@ export const TREE = command({
     },
   },
   examples: [
-    { line: "tree compile ../linux drivers/nvme/host/pci.c", doc: "does this file compile?" },
+    { line: "tree compile ../linux drivers/nvme/host/pci.c", doc: "whether this file compiles" },
     {
       line: "tree compare ../linux",
       doc: "compare the tree's mapping code with the simulated one",
