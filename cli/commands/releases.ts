@@ -6,9 +6,7 @@ export const RELEASES = command({
   name: "releases",
   brief: "Bisect a scenario over kernel releases and name the change.",
   description:
-    `Runs a scenario on every modelled release (${
-      KERNEL_NAMES.join(", ")
-    }), in place of its ` +
+    `Runs a scenario on every modelled release (${KERNEL_NAMES.join(", ")}), in place of its ` +
     "machine block's. Where a test's outcome differs between two adjacent releases, toggles each defect " +
     "and each behaviour change between them one at a time, and reports those that reproduce the " +
     "other outcome as the cause. A test that names its own release stays on it. Exit codes: 0 the " +

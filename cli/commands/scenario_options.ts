@@ -28,8 +28,7 @@ export const STRICT = {
 export const TREE_FOLDER = {
   kind: "text",
   placeholder: "DIR",
-  doc:
-    "kernel tree for C drivers that are built from one (default: the driver's `tree`, else " +
+  doc: "kernel tree for C drivers that are built from one (default: the driver's `tree`, else " +
     "$DMALAB_TREE)",
 } as const satisfies OptionSpec;
 
