@@ -122,6 +122,15 @@ Deno.test("hardware that follows the bits from table to table gets to the memory
   }
 });
 
+Deno.test("a domain's tables lie behind all memory and behind those of the domains before it", () => {
+  const first = (domain: number) => tablePagePhys(2 ** 32 + 4096, domain, 4096, 1);
+  assertEquals(first(0) > 2 ** 32 + 4096, true);
+  for (const domain of [0, 1, 2]) {
+    assertEquals(tablePagePhys(2 ** 32 + 4096, domain, 4096, 2) - first(domain), 4096);
+    assertEquals(first(domain + 1) > tablePagePhys(2 ** 32 + 4096, domain, 4096, 2 ** 20), true);
+  }
+});
+
 Deno.test("each page of a map says what kept it from the next larger size (dma.md 5.1)", () => {
   const why = (iova: number, phys: number, size: number, sizes = [4096, 2 * MIB]) =>
     pageCuts(sizes, iova, phys, size).map(({ count, obstacle, sizeBytes }) =>

@@ -62,6 +62,7 @@ Deno.test("HostBuffer.slice() is a view that cuts through pieces", () => {
     { phys: at(0x10_10f0), sizeBytes: 0x10 },
     { phys: at(0x20_0000), sizeBytes: 0x10 },
   ]);
+  assertEquals(host.slice(0, 0x200).segments, [{ phys: at(0x10_0f00), sizeBytes: 0x200 }]);
   part.fill(9);
   assertEquals(host.differences(buffer().slice(0, 0)).length, 1);
   assertEquals(host.readAll().indexOf(9), 0x1f0);

@@ -159,6 +159,7 @@ Deno.test("dma_iova_try_alloc() of nothing is false and warns once (dma.md 3.2)"
   const bench = twoStep();
   assertEquals(bench.tryAlloc(0, 0), false);
   assertEquals(bench.tryAlloc(0, 0), false);
+  assertEquals(bench.tryAlloc(0, 1), true);
   assertEquals(bench.machine.warnings.total, 1);
 });
 
