@@ -163,6 +163,26 @@ Deno.test("the registers of an SMMUv2 are read bit by bit (IHI 0062, SMMU_CBn_FS
   }
 });
 
+Deno.test("each bit of an SMMUv2's fault status is a reason with a sentence, and the rest is unknown", () => {
+  const reasons = new Map([
+    [1, ["not_present", "no translation"]],
+    [2, ["other", "access flag clear"]],
+    [3, ["not_readable", "no read permission"]],
+    [4, ["fetch_failed", "page table not readable"]],
+    [5, ["other", "conflict in a cache"]],
+    [6, ["other", "conflict in a cache"]],
+    [7, ["address_width", "address too wide"]],
+    [8, ["other", "unsupported transaction"]],
+  ]);
+  for (let bit = 0; bit < 32; bit++) {
+    const { reason, name, means } = oldFault(
+      `fsr=0x${(2 ** bit).toString(16)}, iova=0x1000, fsynr=0x0, cbfrsynra=0x1, cb=3`,
+    );
+    assertEquals([reason, name], reasons.get(bit) ?? ["unknown", "no fault bit set"], `bit ${bit}`);
+    assertEquals(means.length > 20, true, `bit ${bit}`);
+  }
+});
+
 Deno.test("the stream of an SMMUv2 has 16 bits, and stands in a register or by itself", () => {
   const streams = ["cbfrsynra=0x0", "cbfrsynra=0xffff", "cbfrsynra=0x10003", "sid=17", ""];
   const streamIds = streams.map((stream) =>

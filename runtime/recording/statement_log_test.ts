@@ -87,7 +87,7 @@ Deno.test("how deep a statement is after an event is what its last return before
   let seq = 0;
   log.noteReturn(seq, 1);
   for (let step = 0; step < 600; step++) {
-    // A return after which nothing has happened is told by what comes next.
+    // A return after which nothing has happened gives way to what comes next.
     returns = returns.filter((each) => each.statement !== log.count || each.seq !== seq);
     const depth = 1 + random.below(5);
     if (log.count > 0 && random.below(3) > 0) {
