@@ -9,7 +9,7 @@ import { PAGE_SIZE_BYTES, type PhysAddr } from "../runtime/address.ts";
 import type { CpuCaches } from "../runtime/memory/cpu_caches.ts";
 import { CACHE_LINE_BYTES } from "../runtime/memory/line_owners.ts";
 
-const WORD_BYTES = 4;
+const WORD_BYTES = 8;
 
 interface DriverMemory {
   readonly bytes: Uint8Array;
@@ -23,9 +23,9 @@ interface SharedPage {
   readonly at: number;
   /** What it held when it was exchanged last. */
   readonly before: Uint8Array;
-  /** The driver's bytes and those before, four at a time: there are many to compare. */
-  readonly words: Int32Array;
-  readonly wordsBefore: Int32Array;
+  /** The driver's bytes and those before, eight at a time: there are many to compare. */
+  readonly words: BigInt64Array;
+  readonly wordsBefore: BigInt64Array;
   /** Lines that accesses are looked at in, because they are old. */
   readonly old: Set<number>;
 }
@@ -50,8 +50,8 @@ export class CachedView {
       phys,
       at,
       before,
-      words: new Int32Array(buffer, at, PAGE_SIZE_BYTES / WORD_BYTES),
-      wordsBefore: new Int32Array(before.buffer),
+      words: new BigInt64Array(buffer, at, PAGE_SIZE_BYTES / WORD_BYTES),
+      wordsBefore: new BigInt64Array(before.buffer),
       old: new Set<number>(),
     };
     this.#pages.push(page);
