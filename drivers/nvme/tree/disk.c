@@ -150,7 +150,11 @@ static int alloc_set(struct nvme_ctrl *ctrl, struct blk_mq_tag_set *set, const s
 	};
 	int error;
 
-	limits.virt_boundary_mask = ctrl->sgls ? 0 : NVME_CTRL_PAGE_SIZE - 1;
+	limits.virt_boundary_mask = NVME_CTRL_PAGE_SIZE - 1;
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 0, 0)
+	if (ctrl->sgls)
+		limits.virt_boundary_mask = 0;
+#endif
 	set->ops = ops;
 	set->cmd_size = cmd_size;
 	set->driver_data = ctrl;

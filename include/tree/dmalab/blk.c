@@ -5,6 +5,7 @@
 #include <linux/blk-mq.h>
 #include <linux/blkdev.h>
 #include <linux/completion.h>
+#include <linux/pci.h>
 #include <linux/slab.h>
 #include <linux/version.h>
 #include <dmalab/lab.h>
@@ -110,6 +111,13 @@ void blk_mq_map_hw_queues(struct blk_mq_queue_map *map, struct device *dev, unsi
 	blk_mq_map_queues(map);
 }
 EXPORT_SYMBOL(blk_mq_map_hw_queues);
+
+/* Its name until 6.13. */
+void blk_mq_pci_map_queues(struct blk_mq_queue_map *map, struct pci_dev *pdev, int offset)
+{
+	blk_mq_map_queues(map);
+}
+EXPORT_SYMBOL(blk_mq_pci_map_queues);
 
 void blk_mq_free_tag_set(struct blk_mq_tag_set *set)
 {

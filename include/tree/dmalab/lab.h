@@ -3,6 +3,7 @@
 #define DMALAB_TREE_LAB_H
 
 #include <linux/device.h>
+#include <linux/scatterlist.h>
 #include <linux/types.h>
 
 /* What a scenario calls. */
@@ -23,6 +24,8 @@ void lab_pci_free_irq_vectors(struct device *dev);
 int lab_pcim_enable_device(struct device *dev);
 void *lab_pcim_iomap(struct device *dev, int bar, unsigned long most);
 void *lab_pcim_iomap_region(struct device *dev, int bar, const char *name);
+int lab_dma_map_sgtable_attrs(struct device *dev, struct scatterlist *list, int entries, int dir,
+			      unsigned long attrs);
 /* The interrupt of a device that has no messages; 0 when they are freed. */
 int lab_line_irq(struct device *dev, bool wanted);
 void lab_release(struct device *dev);
