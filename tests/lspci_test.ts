@@ -8,7 +8,8 @@ import {
 } from "../devices/pci/lspci/linked_listing.ts";
 import { formatListedAddress, hex } from "../devices/pci/lspci/listed_function.ts";
 import { readListing } from "../devices/pci/lspci/read_listing.ts";
-import { damage, Dice } from "./_damage.ts";
+import { Choices } from "./fuzz/choices.ts";
+import { damageListing } from "./fuzz/mutations.ts";
 import { filesBelow, ROOT } from "./source_text.ts";
 
 const FOLDER = join(ROOT, "tests", "lspci");
@@ -258,8 +259,8 @@ Deno.test("4000 damaged texts are imported or refused: none throws, none loses i
   assertEquals(originals.length, 9);
   let imported = 0;
   for (let seed = 1; seed <= 4000; seed++) {
-    const dice = new Dice(seed);
-    const text = damage(originals[seed % originals.length]!, dice);
+    const choices = new Choices(seed);
+    const text = damageListing(originals[seed % originals.length]!, choices);
     try {
       const listing = importText(text);
       const errors = listing.findings.filter(({ severity }) => severity === "error");

@@ -12,7 +12,8 @@ import { renderDiagnostics } from "../../lang/diagnostics/render.ts";
 import { LoadError } from "../../lang/syntax/load_files.ts";
 import { loadProgram } from "../../lang/language.ts";
 import { SourceFile } from "../../lang/source.ts";
-import { damage, Dice } from "../../tests/_damage.ts";
+import { Choices } from "../../tests/fuzz/choices.ts";
+import { damageListing } from "../../tests/fuzz/mutations.ts";
 import { main } from "../main.ts";
 import { MemoryScreen } from "../memory_screen.ts";
 import { painter } from "../../lang/render/paint.ts";
@@ -99,7 +100,7 @@ Deno.test("300 damaged listings are drawn, and written as what they were importe
   const originals = MACHINES.map((name) => Deno.readTextFileSync(fileOf(name)).slice(0, 12_000));
   let imported = 0;
   for (let seed = 1; seed <= 300; seed++) {
-    const text = damage(originals[seed % originals.length]!, new Dice(seed));
+    const text = damageListing(originals[seed % originals.length]!, new Choices(seed));
     const listing = linkListing(readListing(text));
     if (listing.functions.length === 0) continue;
     imported++;

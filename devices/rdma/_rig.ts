@@ -21,26 +21,9 @@ export interface RigOptions extends TestBenchOptions {
   readonly updateBytes?: number;
 }
 
-export interface Rig extends TestBench {
-  readonly mm: AddressSpace;
-  readonly adapter: RdmaAdapter;
-  /** Registers memory; an errno is an error of the test. */
-  region(request?: Partial<RegionRequest>): MemoryRegion;
-  register(request?: Partial<RegionRequest>): MemoryRegion | number;
-  /** Tells the device of pages by their numbers, brought in as for a write. */
-  fault(region: MemoryRegion, page: number, count?: number): number;
-  /** Queues an access. */
-  access(region: MemoryRegion, page: number, sizeBytes: number, write?: boolean): RdmaAccess;
-  /** Runs activities until nothing is left, at most `most`. */
-  run(most?: number): number;
-  /** The process takes pages back. */
-  discard(page: number, count?: number): void;
-  flags(region: MemoryRegion, index: number): string;
-  count(name: Parameters<TestBench["fields"]>[0]): number;
-  failing<T>(point: FaultPointName, act: () => T): T;
-}
+export type Rig = ReturnType<typeof rig>;
 
-export function rig(options: RigOptions = {}): Rig {
+export function rig(options: RigOptions = {}) {
   const bench = testBench({
     ...options,
     machine: { ramSizeBytes: 2 * GIB, quirks: new Set(options.quirks), ...options.machine },
@@ -77,31 +60,37 @@ export function rig(options: RigOptions = {}): Rig {
     mm,
     adapter,
     register,
-    region: (request) => {
+    /** Registers memory; an errno is an error of the test. */
+    region: (request?: Partial<RegionRequest>): MemoryRegion => {
       const region = register(request);
       if (typeof region === "number") throw new Error(`no region: ${region}`);
       return region;
     },
-    fault: (region, page, count = 1) =>
+    /** Tells the device of pages by their numbers, brought in as for a write. */
+    fault: (region: MemoryRegion, page: number, count = 1): number =>
       adapter.prefetch(region, virt(START + page * PAGE), count * PAGE, true, false),
-    access: (region, page, sizeBytes, write = false) => {
+    /** Queues an access. */
+    access: (region: MemoryRegion, page: number, sizeBytes: number, write = false): RdmaAccess => {
       const at = virt(START + page * PAGE);
       const access = new RdmaAccess(region, write, at, new Uint8Array(sizeBytes));
       adapter.submit(access);
       return access;
     },
-    run: (most = 1000) => {
+    /** Runs activities until nothing is left, at most `most`. */
+    run: (most = 1000): number => {
       let ran = 0;
       while (ran < most && machine.runNextActivity()) ran++;
       return ran;
     },
-    discard: (page, count = 1) => {
+    /** The process takes pages back. */
+    discard: (page: number, count = 1): void => {
       const start = virt(START + page * PAGE);
       mm.discard(start, virt(start + count * PAGE), true);
     },
-    flags: (region, index) => flagWords(region.umem.pages.pfns.flags(index)).join(" "),
-    count: (name) => bench.fields(name).length,
-    failing: (point, act) => {
+    flags: (region: MemoryRegion, index: number): string =>
+      flagWords(region.umem.pages.pfns.flags(index)).join(" "),
+    count: (name: Parameters<TestBench["fields"]>[0]): number => bench.fields(name).length,
+    failing: <T>(point: FaultPointName, act: () => T): T => {
       const fault = new ArmedFault(FAULT[point], 1, 1);
       machine.armFault(fault);
       const result = act();

@@ -24,7 +24,7 @@ import { ArmedFault, FAULT, FAULT_POINTS, type FaultPointName } from "../../runt
 import { HeldResources } from "../../runtime/held_resources.ts";
 import type { Machine } from "../../runtime/machine.ts";
 import { HostBuffer } from "../../runtime/memory/host_buffer.ts";
-import { differenceOf, fillWithNoise } from "./noise.ts";
+import { differenceOf, fillWithNoise } from "../noise.ts";
 import {
   CannotHunt,
   type CaseEnd,

@@ -17,7 +17,6 @@ import { ArmedFault, FAULT } from "../../runtime/faults.ts";
 import { HeldResources } from "../../runtime/held_resources.ts";
 import { kernelNamed, type RuleWatch } from "../../runtime/kernels/kernels.ts";
 import type { Machine } from "../../runtime/machine.ts";
-import { Random } from "../../runtime/random.ts";
 import { HostBuffer } from "../../runtime/memory/host_buffer.ts";
 import {
   CACHE_LINE_BYTES,
@@ -26,6 +25,7 @@ import {
   PEER_BYTES,
   takesMetadataSgl,
 } from "./case_machine.ts";
+import { eachNoise } from "../noise.ts";
 import { DeviceWatch, type Extent } from "./device_watch.ts";
 import { allowedEnds } from "./expected_end.ts";
 import {
@@ -307,35 +307,16 @@ function placeStep(step: HuntStep, machine: Machine, facts: LayoutFacts): Placed
   });
 }
 
-const NOISE_BYTES = 2 ** 16;
-/** Bytes to write; `fillWithNoise` begins anywhere in them. */
-const NOISE = noise(NOISE_BYTES);
-
 function prepareMemory(placed: readonly PlacedIo[], step: number): void {
   for (const [index, { data, io, metadata }] of placed.entries()) {
     for (const [part, buffer] of [data, metadata].entries()) {
       if (buffer === null) continue;
       if (readsDisk(io.op)) buffer.fill(UNTOUCHED);
-      else fillWithNoise(buffer, step * 8 + index * 2 + part);
+      else {eachNoise(buffer.sizeBytes, step * 8 + index * 2 + part, (at, bytes) => {
+          buffer.slice(at, at + bytes.length).writeAll(bytes);
+        });}
     }
   }
-}
-
-/** No two places of a buffer, no two buffers of a step, and no two steps in a row have the same. */
-function fillWithNoise(buffer: HostBuffer, number: number): void {
-  for (let at = 0, round = 0; at < buffer.sizeBytes; round++) {
-    // The distance between two rounds is no part of the noise's length.
-    const from = (number * 251 + round * 4099) % NOISE_BYTES;
-    const part = NOISE.subarray(from, from + buffer.sizeBytes - at);
-    buffer.slice(at, at + part.length).writeAll(part);
-    at += part.length;
-  }
-}
-
-function noise(sizeBytes: number): Uint8Array {
-  const random = new Random(0x5eed);
-  const words = Uint32Array.from({ length: sizeBytes / 4 }, () => random.nextU32());
-  return new Uint8Array(words.buffer);
 }
 
 /** How many bytes of a store differ from those that a host has. */

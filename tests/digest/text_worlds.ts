@@ -11,7 +11,8 @@ import { wordsOf } from "../../runtime/vocabulary/fields.ts";
 import { FAULT_REASON } from "../../runtime/vocabulary/shared_words.ts";
 import { IOMMU_MODEL_NAMES } from "../../runtime/iommu/iommu_models.ts";
 import { findFaultLogs } from "../../instruments/fault_log/find_fault_logs.ts";
-import { damage, Dice } from "../_damage.ts";
+import { Choices } from "../fuzz/choices.ts";
+import { damageListing } from "../fuzz/mutations.ts";
 import { filesBelow, ROOT } from "../source_text.ts";
 import type { Sink } from "./digest.ts";
 
@@ -59,7 +60,7 @@ export function damagedListing(seed: number, sink: Sink): void {
   const files = filesBelow(`${ROOT}tests/lspci`).filter((path) => path.endsWith(".txt"));
   const text = Deno.readTextFileSync(files[seed % files.length]!);
   try {
-    const read = readListing(seed <= files.length ? text : damage(text, new Dice(seed)));
+    const read = readListing(seed <= files.length ? text : damageListing(text, new Choices(seed)));
     const linked = linkListing(read);
     const { findings, functions, roots } = linked;
     // A function knows those above and below it: each is reported once.
@@ -77,12 +78,12 @@ export function damagedListing(seed: number, sink: Sink): void {
 
 /** Fault lines of tests/golden/traces, as they are and damaged. */
 export function damagedFaults(seed: number, sink: Sink): void {
-  const dice = new Dice(seed);
+  const choices = new Choices(seed);
   const corpus = Deno.readTextFileSync(`${ROOT}tests/golden/traces/corpus.jsonl`).trim().split("\n")
     .map((line) => (JSON.parse(line) as { readonly lines: readonly string[] }).lines.join("\n"));
   for (let left = LINES; left > 0; left--) {
-    const text = corpus[dice.roll(corpus.length)]!;
-    for (const each of [text, damage(text, dice)]) {
+    const text = corpus[choices.below(corpus.length)]!;
+    for (const each of [text, damageListing(text, choices)]) {
       sink(JSON.stringify(decodeFaultLog(each), plain));
       for (const found of findFaultLogs(each)) sink(JSON.stringify(found, plain));
     }

@@ -28,13 +28,36 @@ const WORDS = [
     ),
 ];
 
+/** What listings of `lspci` and lines of logs are made of, and what pasting puts between. */
+const LISTING_PIECES = [
+  ..."> ;|;+-;\\-;-[;\x1b[;ffff;00:00.0 ;0000:;Capabilities: [;ACSCtl:\t;Region 9: Memory at ;secondary=03"
+    .split(";"),
+  "Bus: primary=ff, secondary=ff, subordinate=ff",
+  "100: ff ff ff",
+  "-+-[0000:00]-+-",
+  "((((((((",
+];
+
 /** The text with one to four kinds of damage. */
-export function mutate(text: string, choices: Choices, others: readonly string[]): string {
+export function mutate(
+  text: string,
+  choices: Choices,
+  others: readonly string[],
+  words: readonly string[] = WORDS,
+): string {
   let result = text;
   for (let left = choices.between(1, 4); left > 0; left--) {
-    result = damage(result, choices, others);
+    result = damage(result, choices, others, words);
   }
   return result;
+}
+
+/** A listing or a log with a digit changed, since most of these still are one, or damaged. */
+export function damageListing(text: string, choices: Choices): string {
+  if (choices.oneIn(2)) return mutate(text, choices, [text], LISTING_PIECES);
+  const at = choices.below(text.length + 1);
+  return text.slice(0, at) +
+    text.slice(at).replace(/[0-9a-f]/, () => choices.below(16).toString(16));
 }
 
 /** The text with other digits here and there: most of it is still right, and means something else. */
@@ -42,7 +65,12 @@ export function changeNumbers(text: string, choices: Choices): string {
   return text.replaceAll(/\d/g, (digit) => choices.oneIn(20) ? `${choices.below(10)}` : digit);
 }
 
-function damage(text: string, choices: Choices, others: readonly string[]): string {
+function damage(
+  text: string,
+  choices: Choices,
+  others: readonly string[],
+  words: readonly string[],
+): string {
   const at = choices.below(text.length + 1);
   const length = Math.min(choices.pick([1, 1, 2, 5, 20]), text.length - at);
   const splice = (removed: number, added: string) =>
@@ -52,8 +80,8 @@ function damage(text: string, choices: Choices, others: readonly string[]): stri
     () => splice(0, text.slice(at, at + length)),
     () => splice(0, choices.pick(CHARACTERS)),
     () => splice(length, choices.pick(CHARACTERS)),
-    () => splice(0, ` ${choices.pick(WORDS)} `),
-    () => splice(length, choices.pick(WORDS)),
+    () => splice(0, ` ${choices.pick(words)} `),
+    () => splice(length, choices.pick(words)),
     () => splice(1, String.fromCharCode(text.charCodeAt(at) ^ (1 << choices.below(7)))),
     () => splice(0, choices.pick(CHARACTERS).repeat(choices.pick([2, 8, 64]))),
     () => text.slice(0, at),

@@ -1,7 +1,7 @@
 /** Bytes that tell places apart: what is in the wrong place, or from another case, is seen. */
-import { formatSize } from "../../lang/text/numbers.ts";
-import { sameBytes } from "../../runtime/memory/same_bytes.ts";
-import { Random } from "../../runtime/random.ts";
+import { formatSize } from "../lang/text/numbers.ts";
+import { sameBytes } from "../runtime/memory/same_bytes.ts";
+import { Random } from "../runtime/random.ts";
 
 const NOISE_BYTES = 2 ** 16;
 /** An odd number of words: no two cases in a row begin alike. */
@@ -22,13 +22,22 @@ const NOISE = makeNoise();
  */
 export function fillWithNoise(into: Uint8Array, sizeBytes: number, number: number): Uint8Array {
   const bytes = into.length === sizeBytes ? into : new Uint8Array(sizeBytes);
+  eachNoise(sizeBytes, number, (at, part) => bytes.set(part, at));
+  return bytes;
+}
+
+/** The same, part by part. */
+export function eachNoise(
+  sizeBytes: number,
+  number: number,
+  take: (at: number, part: Uint8Array) => void,
+): void {
   for (let at = 0, round = 0; at < sizeBytes; round++) {
     const from = (number * CASE_STEP_BYTES + round * 4 * 251) % NOISE_BYTES;
     const part = NOISE.subarray(from, from + sizeBytes - at);
-    bytes.set(part, at);
+    take(at, part);
     at += part.length;
   }
-  return bytes;
 }
 
 /** `4096 of 8192 bytes wrong, from byte 4096 on`; null where the first `sizeBytes` are the same. */
