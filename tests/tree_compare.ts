@@ -9,11 +9,12 @@ import { SessionClang } from "../cli/c/tree_clang.ts";
 import { GOLDEN_ORACLES } from "../cli/tree/oracles.ts";
 import { compareFields, type TraceLine } from "./conformance/traces/iova_trace.ts";
 import { recordedFields } from "./conformance/traces/dma_trace.ts";
+import { recordedPool } from "./conformance/traces/swiotlb_trace.ts";
 import { recordedTable } from "./conformance/traces/pagetable_trace.ts";
 import { answerOf, type Side, STOPPED } from "../instruments/oracle/compare.ts";
 import { SystemClang } from "./tree/system_clang.ts";
 
-const FOLDERS = ["tests/golden/iova", "tests/golden/pagetable"];
+const FOLDERS = ["tests/golden/iova", "tests/golden/pagetable", "tests/golden/swiotlb"];
 /** Records of another page size, and of a choice that no function of the tree returns. */
 const OTHER = /^(?:granule64k|dma-64k|pgsize)/;
 
@@ -40,9 +41,12 @@ for (const [folder, name] of names.toSorted()) {
     : file.readable;
   const lines = (await new Response(stream).text()).trim().split("\n");
   const isTable = folder.endsWith("pagetable");
-  const recorded = isTable ? recordedTable : recordedFields;
+  const isPool = folder.endsWith("swiotlb");
+  const recorded = isTable ? recordedTable : isPool ? recordedPool : recordedFields;
   const side = makeSide(
-    name.startsWith("dma-")
+    isPool
+      ? "pool"
+      : name.startsWith("dma-")
       ? "mapping"
       : !isTable
       ? "iova"

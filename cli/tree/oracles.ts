@@ -9,6 +9,8 @@ import { IovaModel } from "../../instruments/oracle/iova_operations.ts";
 import { iovaSequence } from "../../instruments/oracle/iova_sequences.ts";
 import { MappingModel } from "../../instruments/oracle/mapping_operations.ts";
 import { mappingSequence } from "../../instruments/oracle/mapping_sequences.ts";
+import { PoolModel } from "../../instruments/oracle/pool_operations.ts";
+import { poolSequence } from "../../instruments/oracle/pool_sequences.ts";
 import {
   ARM_SHAPES,
   GENERIC_SHAPES,
@@ -22,6 +24,7 @@ import type { TreeBuild } from "../c/tree_build.ts";
 import { linkTree, type Parts } from "./link_tree.ts";
 import { ALLOCATOR, TreeAllocator } from "./tree_allocator.ts";
 import { MAPPING_PARTS, TreeMapping } from "./tree_mapping.ts";
+import { TreePool } from "./tree_pool.ts";
 import type { LinkedTree } from "./tree_module.ts";
 import { ARM_TABLE_PARTS, GENERIC_TABLE_PARTS, TreeTable } from "./tree_table.ts";
 
@@ -92,6 +95,13 @@ const MAPPING = new OracleOf(
   mappingSequence,
 );
 
+const POOL = new OracleOf(
+  { ...MAPPING_PARTS, subjects: ["kernel/dma/swiotlb.c"] },
+  (linked) => new TreePool(linked),
+  () => new PoolModel(),
+  poolSequence,
+);
+
 const tables = (parts: Parts, shapes: readonly TableShape[]) =>
   new OracleOf(
     parts,
@@ -103,12 +113,13 @@ const tables = (parts: Parts, shapes: readonly TableShape[]) =>
 const GENERIC_TABLES = tables(GENERIC_TABLE_PARTS, GENERIC_SHAPES);
 const ARM_TABLES = tables(ARM_TABLE_PARTS, ARM_SHAPES);
 
-export const ORACLES: readonly Oracle[] = [IOVA, MAPPING, GENERIC_TABLES, ARM_TABLES];
+export const ORACLES: readonly Oracle[] = [IOVA, MAPPING, POOL, GENERIC_TABLES, ARM_TABLES];
 
 /** What golden data name by their folders and formats. */
 export const GOLDEN_ORACLES = {
   iova: IOVA,
   mapping: MAPPING,
+  pool: POOL,
   genericTables: GENERIC_TABLES,
   armTables: ARM_TABLES,
 } as const;

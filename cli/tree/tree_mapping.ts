@@ -3,7 +3,6 @@ import type { LayoutWanted } from "../../c_drivers/tree/layout.ts";
 import type { Answer, Side } from "../../instruments/oracle/compare.ts";
 import { type MappingOperation, RAM_BYTES } from "../../instruments/oracle/mapping_operations.ts";
 import { PAGE_SIZE_BYTES } from "../../runtime/address.ts";
-import { SLOT_BYTES } from "../../runtime/memory/swiotlb/swiotlb_geometry.ts";
 import { readTreeHeaders } from "../places.ts";
 import type { Parts } from "./link_tree.ts";
 import {
@@ -16,6 +15,7 @@ import {
   sizeOf,
   TreeDomain,
 } from "./tree_domain.ts";
+import { NotedCopies } from "./tree_pool.ts";
 import {
   type Imports,
   Int,
@@ -80,10 +80,9 @@ export class TreeMapping implements Side<MappingOperation> {
   readonly #states = new Map<number, number>();
   readonly #lists = new Map<number, readonly [at: number, count: number]>();
   readonly #pages: TreeDomain;
-  #copies: [number, number, number][] = [];
+  readonly #noted = new NotedCopies(() => this.#tree);
   #wentBeyond = false;
   #isLazy = false;
-  #pool = { start: 0, slots: 0 };
   #device = 0;
   #domain = 0;
   #reserved: Ranges = [];
@@ -105,13 +104,13 @@ export class TreeMapping implements Side<MappingOperation> {
     }
     this.#tree.cpu = operation.cpu === undefined ? this.#tree.cpu : operation.cpu as number;
     this.#pages.begin();
-    this.#copies = [];
+    this.#noted.copies = [];
     this.#wentBeyond = false;
     const answer = this.#answer(operation);
     return {
       ...answer,
       events: this.#pages.flushes,
-      copies: this.#copies,
+      copies: this.#noted.copies,
       went_beyond_32bit: this.#wentBeyond,
       warn: this.#pages.warnings,
     };
@@ -123,12 +122,12 @@ export class TreeMapping implements Side<MappingOperation> {
     const ranges = (operation.ranges ?? this.#reserved) as Ranges;
     tree.startCpus(number("cpus"));
     if (tree.call("iova_cache_get") !== 0) throw new TreeStopped("iova_cache_get() fails");
-    this.#pool = { start: number("bounce_start"), slots: number("bounce_slots") };
-    if (this.#pool.slots > 0) {
-      const force = operation.bounce_force === true ? ",force" : "";
-      const parameter = `${this.#pool.slots},${number("bounce_areas")}${force}`;
-      tree.call("lab_bounce_start", tree.memory.takeText(parameter));
-    }
+    const force = operation.bounce_force === true ? ",force" : "";
+    this.#noted.start(
+      number("bounce_start"),
+      number("bounce_slots"),
+      `${number("bounce_areas")}${force}`,
+    );
     const wide = (name: string) => BigInt(number(name));
     const bits = (name: string) => (1n << wide(name)) - 1n;
     this.#device = tree.call(
@@ -203,7 +202,7 @@ export class TreeMapping implements Side<MappingOperation> {
           iova_nodes: this.#domain === 0 ? 0 : tree.call("lab_ranges", this.#domain) - 1,
           // Lazily, pages of tables are freed with the ranges; the model counts those in use.
           ...this.#isLazy ? {} : { tables: this.#pages.tables },
-          bounce_slots_used: this.#pool.slots === 0 ? 0 : tree.call("lab_bounce_used"),
+          bounce_slots_used: this.#noted.usedSlots,
           try_32bit_first: tree.call("lab_prefers_low") !== 0,
         };
       case "limits":
@@ -283,25 +282,7 @@ export class TreeMapping implements Side<MappingOperation> {
   #imports(): Imports {
     const tree = () => this.#tree;
     return {
-      // The pool lies where the operation says, and its bytes are nowhere.
-      memblock_alloc_try_nid: (size: Wide) =>
-        Number(size) === this.#pool.slots * SLOT_BYTES
-          ? BigInt(this.#pool.start)
-          : BigInt(tree().memory.take(Number(size))),
-      memcpy: (to: Wide, from: Wide, size: Wide) => {
-        const [target, source, count] = [Number(to), Number(from), Number(size)];
-        const isBounce = (at: number) =>
-          at >= this.#pool.start && at < this.#pool.start + this.#pool.slots * SLOT_BYTES;
-        if (isBounce(target) || isBounce(source)) this.#copies.push([source, target, count]);
-        else tree().memory.copy(target, source, count);
-        return to;
-      },
-      memset: (at: Wide, byte: Wide, size: Wide) => {
-        if (Number(at) < this.#pool.start || this.#pool.slots === 0) {
-          tree().memory.fill(Number(at), Number(byte), Number(size));
-        }
-        return at;
-      },
+      ...this.#noted.imports(),
       walk_system_ram_range: (_first: Wide, _count: Wide, argument: Wide, visit: Wide) =>
         tree().callPointer(
           Number(visit),
@@ -309,8 +290,6 @@ export class TreeMapping implements Side<MappingOperation> {
           BigInt(RAM_BYTES / PAGE_SIZE_BYTES),
           BigInt(argument),
         ),
-      _dev_info: () => {},
-      _dev_warn: () => {},
       _dev_notice: () => {
         this.#wentBeyond = true;
       },

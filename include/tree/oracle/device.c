@@ -52,6 +52,11 @@ void lab_reserve(unsigned long start, unsigned long bytes)
 	lab_reserved[lab_reserved_count++].bytes = bytes;
 }
 
+struct device *lab_the_device(void)
+{
+	return &lab_pci.dev;
+}
+
 struct device *lab_device(unsigned long mask, unsigned long bus_limit, bool is_untrusted, unsigned long ram_bytes)
 {
 	struct device *dev = &lab_pci.dev;

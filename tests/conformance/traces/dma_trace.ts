@@ -23,6 +23,13 @@ export class DmaTrace {
   }
 }
 
+/** What the records do not have, or not everywhere. */
+const OPTIONAL: ReadonlySet<string> = new Set([
+  "events",
+  "required_mask",
+  "addressing_limited",
+]);
+
 /** Of a result what a line records: flushes only where it lists them, the rest where there is any. */
 export function recordedFields(
   line: TraceLine,
@@ -30,7 +37,7 @@ export function recordedFields(
 ): Readonly<Record<string, unknown>> {
   return Object.fromEntries(
     Object.entries(answer).filter(([name, value]) =>
-      name in line || name !== "events" && JSON.stringify(value) !== EMPTY[name]
+      name in line || !OPTIONAL.has(name) && JSON.stringify(value) !== EMPTY[name]
     ),
   );
 }

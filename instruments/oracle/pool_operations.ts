@@ -1,0 +1,191 @@
+/** Operations on a pool of bounce buffers, and the model's results of them. */
+import type { PhysAddr } from "../../runtime/address.ts";
+import { DMA_ATTR, type DmaDirection } from "../../runtime/dma/attributes.ts";
+import { EventStream } from "../../runtime/events.ts";
+import { SwiotlbPool } from "../../runtime/memory/swiotlb/swiotlb.ts";
+import type { BouncingDevice } from "../../runtime/memory/swiotlb/swiotlb_slots.ts";
+import {
+  areasForSlots,
+  sizePool,
+  SLOT_BYTES,
+} from "../../runtime/memory/swiotlb/swiotlb_geometry.ts";
+import { VirtualClock } from "../../runtime/time/clock.ts";
+import { Charges } from "../../runtime/time/latencies.ts";
+import { KernelWarnings } from "../../runtime/warnings.ts";
+import type { Answer, Side } from "./compare.ts";
+
+/** What the device keeps of addresses, by the names that the golden data have. */
+interface DeviceFields {
+  readonly min_align_mask: number;
+  /** Null is none. */
+  readonly seg_boundary_mask: number | null;
+}
+
+interface Part {
+  readonly tlb: number;
+  readonly size: number;
+  readonly dir: DmaDirection;
+}
+
+/** An operation, with its arguments by the names that the golden data have for them. */
+export type PoolOperation =
+  | DeviceFields & {
+    readonly op: "init";
+    readonly slots: number;
+    readonly areas_asked: number;
+    readonly start: number;
+  }
+  | DeviceFields & { readonly op: "device" }
+  | {
+    readonly op: "map";
+    readonly cpu: number;
+    readonly orig: number;
+    readonly size: number;
+    readonly alloc_align_mask: number;
+    readonly dir: DmaDirection;
+  }
+  | Part & { readonly op: "unmap"; readonly skip_sync: boolean }
+  | Part & { readonly op: "sync_for_cpu" | "sync_for_device" }
+  | { readonly op: "state" }
+  | { readonly op: "size_for_cpus"; readonly slots_before: number; readonly cpus: number };
+
+type Copies = (readonly [from: number, to: number, bytes: number])[];
+
+/** What of a pool the results are read off. */
+export interface PoolView {
+  readonly start: number;
+  readonly slots: number;
+  readonly areas: readonly { readonly used: number; readonly index: number }[];
+  isUsed(slot: number): boolean;
+}
+
+/** The simulated pool. */
+export class PoolModel implements Side<PoolOperation> {
+  #copies: Copies = [];
+  #pool: SwiotlbPool | null = null;
+  #events = new EventStream(new VirtualClock());
+  #device: BouncingDevice = deviceOf({ min_align_mask: 0, seg_boundary_mask: null });
+
+  /** @throws {RangeError} Where there is no pool yet. */
+  run(operation: PoolOperation): Answer {
+    if (operation.op === "size_for_cpus") {
+      const { slots, areas } = sizePool(operation.slots_before, operation.cpus);
+      return { slots, areas, areas_used: areasForSlots(slots, areas) };
+    }
+    if (operation.op === "init") this.#init(operation);
+    if (this.#pool === null) throw new RangeError("The first operation must be `init`");
+    this.#copies = [];
+    return this.#answer(this.#pool, operation);
+  }
+
+  #init(operation: PoolOperation & { op: "init" }): void {
+    const clock = new VirtualClock();
+    this.#events = new EventStream(clock);
+    const copy = (...each: Copies[number]) => this.#copies.push(each);
+    const around = {
+      memory: { writer: null, copy },
+      events: this.#events,
+      clock,
+      charges: new Charges(clock, this.#events),
+      warnings: new KernelWarnings(this.#events, clock),
+    };
+    const { areas_asked, slots, start } = operation;
+    const areas = areasForSlots(slots, areas_asked);
+    this.#pool = new SwiotlbPool(around, { basePhys: start as PhysAddr, slots, areas });
+  }
+
+  #answer(
+    pool: SwiotlbPool,
+    operation: Exclude<PoolOperation, { op: "size_for_cpus" }>,
+  ): Answer {
+    switch (operation.op) {
+      case "init":
+      case "device": {
+        this.#device = deviceOf(operation);
+        const max = pool.maxMappingSizeBytes(this.#device.minAlignMask);
+        const { areas, areaSlots } = pool;
+        return operation.op === "device"
+          ? { max_mapping_size: max }
+          : { areas, area_slots: areaSlots, max_mapping_size: max };
+      }
+      case "map": {
+        const { alloc_align_mask, cpu, dir, orig, size } = operation;
+        this.#events.context.cpu = cpu;
+        const view = viewOf(pool);
+        const used = usedSlots(view);
+        const args = [orig as PhysAddr, size, alloc_align_mask, dir, DMA_ATTR.NO_WARN] as const;
+        const tlb = pool.map(this.#device, ...args);
+        return mapped(tlb < 0 ? null : tlb, used, view, this.#copies);
+      }
+      case "unmap": {
+        const { dir, size, skip_sync, tlb } = operation;
+        const attrs = skip_sync ? DMA_ATTR.SKIP_CPU_SYNC : 0;
+        pool.unmap(this.#device, tlb as PhysAddr, size, dir, attrs);
+        return { copies: this.#copies };
+      }
+      case "sync_for_cpu":
+      case "sync_for_device": {
+        const { dir, size, tlb } = operation;
+        const isWhole = operation.op === "sync_for_cpu"
+          ? pool.syncForCpu(tlb as PhysAddr, size, dir)
+          : pool.syncForDevice(tlb as PhysAddr, size, dir);
+        return { copies: this.#copies, warn: isWhole ? 0 : 1 };
+      }
+      case "state":
+        return stateOf(viewOf(pool));
+    }
+  }
+}
+
+function deviceOf({ min_align_mask, seg_boundary_mask }: DeviceFields): BouncingDevice {
+  return {
+    name: "device",
+    minAlignMask: min_align_mask,
+    segmentBoundaryMask: seg_boundary_mask ?? Number.MAX_SAFE_INTEGER - 1,
+    skipSync: true,
+  };
+}
+
+function viewOf(pool: SwiotlbPool): PoolView {
+  return {
+    start: pool.basePhys,
+    slots: pool.slots,
+    get areas() {
+      return Array.from({ length: pool.areas }, (_, area) => ({
+        used: pool.areaUsedSlots(area),
+        index: pool.areaIndex(area),
+      }));
+    },
+    isUsed: (slot) => pool.slotUsed(slot),
+  };
+}
+
+export function usedSlots({ isUsed, slots }: PoolView): readonly boolean[] {
+  return Array.from({ length: slots }, (_, slot) => isUsed(slot));
+}
+
+/** The result of a map. @param before Which slots were used. */
+export function mapped(
+  tlb: number | null,
+  before: readonly boolean[],
+  view: PoolView,
+  copies: Copies,
+): Answer {
+  if (tlb === null) return { tlb, warn: 0 };
+  const taken = usedSlots(view).flatMap((isUsed, slot) => isUsed && !before[slot] ? [slot] : []);
+  const [first_slot = 0] = taken;
+  const pad_slots = Math.floor((tlb - view.start) / SLOT_BYTES) - first_slot;
+  return { tlb, first_slot, slots: taken.length, pad_slots, copies, warn: 0 };
+}
+
+export function stateOf(view: PoolView): Answer {
+  const runs: [first: number, count: number][] = [];
+  for (const [slot, isUsed] of usedSlots(view).entries()) {
+    const last = runs.at(-1);
+    if (!isUsed) continue;
+    if (last !== undefined && last[0] + last[1] === slot) last[1]++;
+    else runs.push([slot, 1]);
+  }
+  const { areas } = view;
+  return { used: areas.reduce((sum, { used }) => sum + used, 0), areas, used_runs: runs };
+}
