@@ -81,8 +81,6 @@ export const FORCED_CASTS: Excuses = {
   "tests/conformance/defects/command_forms.ts Json": AS_DATA,
   "tests/conformance/defects/damage_report.ts readonly Run[]": AS_DATA,
   "tests/conformance/defects/step_memory.ts readonly Run[]": AS_DATA,
-  "tests/conformance/traces/swiotlb_trace.ts Line": "a line of one kind of trace, known by its op",
-  "tests/conformance/traces/swiotlb_trace.ts Json": AS_DATA,
   "lang/builtins/describe/builtin.ts (run: Run, args: Arguments) => Value": KINDS_MEET,
   "lang/builtins/describe/builtin.ts (run: Run, target: T, args: Arguments) => Value": KINDS_MEET,
   "lang/builtins/things/nvme/nvme_submit.ts Decoded<typeof SUBMITTED>": KINDS_MEET,

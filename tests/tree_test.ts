@@ -17,6 +17,8 @@ import { compareSequences } from "../instruments/oracle/compare.ts";
 import { iovaSequence } from "../instruments/oracle/iova_sequences.ts";
 import { MappingModel, type MappingOperation } from "../instruments/oracle/mapping_operations.ts";
 import { mappingSequence } from "../instruments/oracle/mapping_sequences.ts";
+import { PoolModel, type PoolOperation } from "../instruments/oracle/pool_operations.ts";
+import { poolSequence } from "../instruments/oracle/pool_sequences.ts";
 import { ARM_SHAPES, GENERIC_SHAPES } from "../instruments/oracle/table_formats.ts";
 import { TableModel, type TableOperation } from "../instruments/oracle/table_operations.ts";
 import { tableSequences } from "../instruments/oracle/table_sequences.ts";
@@ -271,6 +273,20 @@ Deno.test("a mapping layer that forgets a flush is found, by a minimal sequence"
   }
   const { difference } = compareSequences([same, () => new Wrong()], options);
   assertEquals(difference?.operations.map(({ op }) => op), ["init", "map_phys", "unmap_phys"]);
+});
+
+Deno.test("a pool that cuts a copy to the CPU is found, by a minimal sequence", () => {
+  const same = () => new PoolModel();
+  const options = { count: 6, seed: 1, stepsOf: poolSequence };
+  assertEquals(compareSequences([same, same], options).difference, null);
+  class Wrong extends PoolModel {
+    override run(operation: PoolOperation) {
+      const answer = super.run(operation);
+      return operation.op === "sync_for_cpu" ? { ...answer, copies: [] } : answer;
+    }
+  }
+  const { difference } = compareSequences([same, () => new Wrong()], options);
+  assertEquals(difference?.operations.map(({ op }) => op), ["init", "map", "sync_for_cpu"]);
 });
 
 Deno.test("a page table that frees one table too few is found, by a minimal sequence", () => {

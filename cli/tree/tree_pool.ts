@@ -78,7 +78,8 @@ export class TreePool implements Side<PoolOperation> {
   readonly #noted: NotedCopies;
   readonly #domain: TreeDomain;
   #device = 0;
-  #view: PoolView = { start: 0, slots: 0, areas: [], isUsed: () => false };
+  #areas = 0;
+  #view: PoolView = { start: 0, slots: 0, isUsed: () => false };
 
   constructor(linked: LinkedTree) {
     this.#domain = new TreeDomain(() => this.#tree);
@@ -105,10 +106,13 @@ export class TreePool implements Side<PoolOperation> {
         this.#noted.place(start, slots);
         tree.call("lab_bounce_make", slots, new Int(areas_asked));
         this.#device = tree.call("lab_device", -1n, 0, false, RAM_BYTES);
-        this.#view = this.#viewOf(start, slots);
+        this.#areas = tree.call("lab_bounce_areas_of_pool");
+        if (this.#areas === 0) throw new TreeStopped("The tree makes no pool");
+        const isUsed = (slot: number) => tree.call("lab_bounce_slot_used", slot) !== 0;
+        this.#view = { start, slots, isUsed };
         return {
-          areas: this.#view.areas.length,
-          area_slots: Math.floor(slots / this.#view.areas.length),
+          areas: this.#areas,
+          area_slots: Math.floor(slots / this.#areas),
           ...this.#limits(operation),
         };
       }
@@ -135,7 +139,13 @@ export class TreePool implements Side<PoolOperation> {
         return { copies, warn: this.#domain.warnings };
       }
       case "state":
-        return stateOf(this.#view);
+        return stateOf(
+          this.#view,
+          Array.from({ length: this.#areas }, (_, area) => ({
+            used: tree.call("lab_bounce_area_used", new Int(area)),
+            index: tree.call("lab_bounce_area_index", new Int(area)),
+          })),
+        );
     }
   }
 
@@ -144,22 +154,5 @@ export class TreePool implements Side<PoolOperation> {
   ): Answer {
     this.#tree.call("lab_limits", min_align_mask, seg_boundary_mask ?? -1n, 2 ** 16);
     return { max_mapping_size: this.#tree.call("swiotlb_max_mapping_size", this.#device) };
-  }
-
-  #viewOf(start: number, slots: number): PoolView {
-    const tree = this.#tree;
-    const count = tree.call("lab_bounce_areas_of_pool");
-    if (count === 0) throw new TreeStopped("The tree makes no pool");
-    return {
-      start,
-      slots,
-      get areas() {
-        return Array.from({ length: count }, (_, area) => ({
-          used: tree.call("lab_bounce_area_used", new Int(area)),
-          index: tree.call("lab_bounce_area_index", new Int(area)),
-        }));
-      },
-      isUsed: (slot) => tree.call("lab_bounce_slot_used", slot) !== 0,
-    };
   }
 }

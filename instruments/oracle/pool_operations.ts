@@ -55,8 +55,14 @@ type Copies = (readonly [from: number, to: number, bytes: number])[];
 export interface PoolView {
   readonly start: number;
   readonly slots: number;
-  readonly areas: readonly { readonly used: number; readonly index: number }[];
   isUsed(slot: number): boolean;
+}
+
+/** What of an area a look inside has. */
+interface Area {
+  readonly used: number;
+  /** Where the next search starts. */
+  readonly index: number;
 }
 
 /** The simulated pool. */
@@ -132,7 +138,13 @@ export class PoolModel implements Side<PoolOperation> {
         return { copies: this.#copies, warn: isWhole ? 0 : 1 };
       }
       case "state":
-        return stateOf(viewOf(pool));
+        return stateOf(
+          viewOf(pool),
+          Array.from({ length: pool.areas }, (_, area) => ({
+            used: pool.areaUsedSlots(area),
+            index: pool.areaIndex(area),
+          })),
+        );
     }
   }
 }
@@ -150,12 +162,6 @@ function viewOf(pool: SwiotlbPool): PoolView {
   return {
     start: pool.basePhys,
     slots: pool.slots,
-    get areas() {
-      return Array.from({ length: pool.areas }, (_, area) => ({
-        used: pool.areaUsedSlots(area),
-        index: pool.areaIndex(area),
-      }));
-    },
     isUsed: (slot) => pool.slotUsed(slot),
   };
 }
@@ -178,7 +184,7 @@ export function mapped(
   return { tlb, first_slot, slots: taken.length, pad_slots, copies, warn: 0 };
 }
 
-export function stateOf(view: PoolView): Answer {
+export function stateOf(view: PoolView, areas: readonly Area[]): Answer {
   const runs: [first: number, count: number][] = [];
   for (const [slot, isUsed] of usedSlots(view).entries()) {
     const last = runs.at(-1);
@@ -186,6 +192,5 @@ export function stateOf(view: PoolView): Answer {
     if (last !== undefined && last[0] + last[1] === slot) last[1]++;
     else runs.push([slot, 1]);
   }
-  const { areas } = view;
   return { used: areas.reduce((sum, { used }) => sum + used, 0), areas, used_runs: runs };
 }

@@ -12,7 +12,7 @@ export class SwiotlbTrace {
   run(line: TraceLine): Difference | null {
     if (line.op === "init") this.#isMade = true;
     else if (!this.#isMade) return NO_INIT;
-    const answer = this.#model.run(line as unknown as PoolOperation);
+    const answer = this.#model.run(line as PoolOperation);
     return compareFields(line, recordedPool(line, answer));
   }
 }
