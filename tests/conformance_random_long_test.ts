@@ -20,6 +20,7 @@ import {
   replayRun,
 } from "./conformance/kernel/captured_run.ts";
 import { leftOutOfStep, replayDeviceFacts } from "./conformance/hmm/device_facts.ts";
+import { isGivenResult } from "./conformance/hmm/hmm_given.ts";
 import { readHmmCases, readHmmFacts } from "./conformance/hmm/hmm_groups.ts";
 import { replayHmm, type WatchResults } from "./conformance/hmm/hmm_replay.ts";
 import { replayOdp } from "./conformance/hmm/odp_replay.ts";
@@ -31,7 +32,6 @@ import {
 } from "./conformance/submission/submission_replay.ts";
 import type { TraceLine } from "./conformance/traces/iova_trace.ts";
 import { replayTrace } from "./conformance/traces/traces.ts";
-import { BY_HAND, changesOf as changesOfResults } from "./hmm_changes.ts";
 import { changesOf, type RecordedChange } from "./recorded_fields.ts";
 
 const [COUNT = 30, SEED = 1] = Deno.args.map(Number);
@@ -167,10 +167,10 @@ const KINDS: readonly (() => Tried | null | Promise<Tried | null>)[] = [
     const watch: WatchResults = (op, results, differs) => {
       // Of all operations each has the same chance.
       if (random.below(++seen) > 0) return;
-      const changes = [...changesOfResults(results, op)].filter((each) => !BY_HAND.test(each.name));
+      const changes = [...changesOf(results, op, isGivenResult)];
       if (changes.length === 0) return;
       const change = pick(changes);
-      const other = change.apply() as Readonly<Record<string, Json>>;
+      const other = change.apply(results);
       chosen = { place: `hmm/${name} operation ${seen} ${change.name}`, differs: differs(other) };
     };
     (facts.mapping === undefined ? replayOdp : replayHmm)(name, facts, cases, watch);
@@ -183,12 +183,12 @@ const KINDS: readonly (() => Tried | null | Promise<Tried | null>)[] = [
     const line = lines[at]!;
     const leftOut = leftOutOfStep(line, lines[0]!.domain_type === "DMA-FQ");
     const [key, value] = pick(Object.entries(line));
-    const changes = leftOut.has(key) ? [] : [...changesOfResults(value, key)];
+    const changes = leftOut.has(key) ? [] : [...changesOf(value, key, isGivenResult)];
     if (changes.length === 0) return null;
     const change = pick(changes);
     const { agree, total } = replayDeviceFacts(
       group,
-      lines.with(at, { ...line, [key]: change.apply() }),
+      lines.with(at, { ...line, [key]: change.apply(value) }),
     );
     return { place: `${group}:${at + 1} ${change.name}`, differs: agree < total };
   },

@@ -3,6 +3,7 @@
  * Every field of an operation that does not stand here is compared. docs/conformance.md shows the
  * list, and says which parts of compared fields come from the record all the same.
  */
+import type { Json } from "../difference.ts";
 
 /** Fields of operations that are given, and why. */
 export interface GivenFields {
@@ -74,4 +75,12 @@ export const GIVEN_TO_SOFTWARE: readonly GivenFields[] = [
 export function givenOf(table: readonly GivenFields[], op: string): ReadonlySet<string> | null {
   const rows = table.filter(({ ops }) => ops.includes(op));
   return rows.length === 0 ? null : new Set(rows.flatMap(({ fields }) => fields));
+}
+
+/** A range that no address of the model reaches. */
+const BEYOND = /^0x[0-9a-f]{16,}$/;
+
+/** What an operation answers as given: numbers of frames, and what lies beyond the model. */
+export function isGivenResult(field: string, value: Json): boolean {
+  return field.includes(".pfns") || typeof value === "string" && BEYOND.test(value);
 }
