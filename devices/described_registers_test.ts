@@ -36,3 +36,17 @@ Deno.test("what a register is said to hold is read in place of what was written"
   registers.write32(0x20, 99);
   assertEquals([registers.read32(0x20), registers.read32(0x20)], [1, 2]);
 });
+
+Deno.test("one and two bytes are those of the memory, or the lowest of what answers", () => {
+  const { memory, registers } = rig();
+  registers.write32(0x10, 0x1234_5678);
+  const narrow = (offset: number) => [1, 2].map((size) => registers.readNarrow(offset, size as 1));
+  assertEquals([narrow(0x10), narrow(0x12)], [[0x78, 0x5678], [0x34, 0x1234]]);
+  registers.onRead(0x10, () => 0x0102_fedc);
+  assertEquals(narrow(0x10), [0xdc, 0xfedc]);
+  const writes: number[] = [];
+  registers.onWrite(0x22, (value) => void writes.push(value));
+  registers.writeNarrow(0x22, 2, 0xbeef);
+  registers.writeNarrow(0x20, 1, 0x77);
+  assertEquals([writes, memory.readU32(BASE + 0x20 as PhysAddr)], [[0xbeef], 0xbeef_0077]);
+});

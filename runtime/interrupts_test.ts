@@ -78,6 +78,28 @@ Deno.test("an interrupt waits while they are off and while a handler runs, once 
   assertEquals(context.enableIrqs(), false);
 });
 
+Deno.test("a number waits while it is disabled, as often as it was, and no other waits for it", () => {
+  const { context, interrupts } = rig();
+  interrupts.alloc("ssd", 2);
+  const ran: number[] = [];
+  const run = (number: number) => ran.push(number);
+  for (const number of [32, 33]) interrupts.request(number, { cookie: number, flags: 0, run });
+  assertEquals([interrupts.disable(32), interrupts.disable(32), interrupts.disable(34)], [
+    true,
+    true,
+    false,
+  ]);
+  context.disableIrqs();
+  interrupts.raise("ssd", 0);
+  interrupts.raise("ssd", 1);
+  context.enableIrqs();
+  interrupts.deliverWaiting();
+  assertEquals(ran, [33]);
+  assertEquals([interrupts.enable(32), [...ran]], [true, [33]]);
+  assertEquals([interrupts.enable(32), [...ran]], [true, [33, 32]]);
+  assertEquals([interrupts.enable(32), interrupts.enable(34), ran.length], [false, false, 2]);
+});
+
 Deno.test("an interrupt without a handler, and one of no vector, are reported", () => {
   const { interrupts, said } = rig();
   interrupts.raise("ssd", 3);

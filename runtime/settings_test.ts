@@ -56,6 +56,7 @@ Deno.test("wantedInstead() takes what a row describes, `none` and the default, a
     [any(sizes(KIB, 4 * KIB)), [KIB, 3 * KIB], "a power of two"],
     [any(sizes(KIB, 4 * KIB)), KIB, "a list"],
     [any(RANGES), [], null],
+    [any(RANGES), 5, "a list"],
     [any({ kind: "words", choices: ["a"], orWords: ["unknown"], orNone: true }), "unknown", null],
     [any({ kind: "words", choices: ["a"] }), null, "one of a"],
     [any({ kind: "words", choices: ["a"] }), ["a", "b"], "one of a"],
