@@ -326,6 +326,7 @@ Deno.test("huge entries: pages that the CPU maps smaller are refused (hmm-rdma-v
 Deno.test("what cannot be registered is said by name, and leaves nothing behind (hmm-rdma-vfio.md 2.1)", () => {
   const { adapter, failing, machine, mm, register } = rig();
   assertEquals(register({ virt: virt(2 ** 53 - 4096) }), -ERRNO.EOVERFLOW);
+  assertEquals(register({ virt: virt(2 ** 53 - 4096), sizeBytes: 4096 }), -ERRNO.EOVERFLOW);
   assertEquals(register({ onDemand: false }), -ERRNO.EINVAL);
   assertEquals(register({ sizeBytes: 0 }), -ERRNO.EINVAL);
   assertEquals(failing("mmu_interval_notifier_insert", register), -ERRNO.ENOMEM);

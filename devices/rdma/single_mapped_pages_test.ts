@@ -129,6 +129,9 @@ Deno.test("an address that is recorded is kept, and its access written anew (hmm
   mm.faultIn(virt(START + PAGE), false);
   assertEquals(adapter.prefetch(region, virt(START + PAGE), PAGE, false, false), 1);
   assertEquals(region.umem.pages.access(1), TABLE_READ);
+  const next = region.table!.address(1);
+  assertEquals(adapter.prefetch(region, virt(START + PAGE), PAGE, true, false), 1);
+  assertEquals([region.umem.pages.access(1), region.table!.address(1)], [BOTH, next]);
   // What is not there is left out.
   assertEquals(adapter.prefetch(region, virt(START + 2 * PAGE), PAGE, false, false), 1);
   assertEquals(region.umem.pages.access(2), 0);

@@ -205,3 +205,12 @@ Deno.test("PageAllocator takes a page exactly where its bytes lie between the fi
   assertEquals(page(0, MIB + 4095), at(MIB));
   assertEquals(page(0, MIB + 4094), null);
 });
+
+Deno.test("a page of zeroes is taken once, whole, and counts as no memory in use", () => {
+  const pages = allocator(GIB);
+  const order = 4;
+  const zero = pages.zeroPage(order)!;
+  assertEquals([zero % (4096 * 2 ** order), pages.zeroPage(order), pages.takenBytes], [0, zero, 0]);
+  const [next] = pages.alloc(1, { contiguous: true, owner: "driver" })!;
+  assertEquals([next, pages.takenBytes], [zero + 4096 * 2 ** order as PhysAddr, 4096]);
+});

@@ -255,6 +255,28 @@ Deno.test("no memory for a page is ENOMEM since 7.3, and EFAULT before; a read-o
   assertEquals(ends("7.3-rc7"), [-ERRNO.ENOMEM, -ERRNO.EPERM]);
 });
 
+Deno.test("whatever a fault needs memory for, it is ENOMEM without it, and comes with the next try", () => {
+  const cases: readonly [string, Partial<Parameters<AddressSpace["map"]>[0]>, number, boolean?][] =
+    [
+      ["the first write", {}, 1],
+      ["a huge page", { order: HUGE_ORDER }, 1],
+      ["a write after a read", {}, 1, true],
+      ["a write after a read of a huge page", { order: HUGE_ORDER }, 1, true],
+      ["a page of a file", { kind: "private_file" }, 1],
+      ["its copy", { kind: "private_file" }, 2],
+      ["a page that is shared", { kind: "shared" }, 1],
+    ];
+  for (const [says, area, hit, isRead] of cases) {
+    const { machine } = testBench();
+    const mm = new AddressSpace(machine);
+    mm.map({ start: START, sizeBytes: 512 * PAGE, writable: true, order: 0, ...area });
+    if (isRead) assertEquals(mm.faultIn(START, false), 0);
+    machine.armFault(new ArmedFault(FAULT.alloc_pages, hit, hit));
+    assertEquals([mm.faultIn(START, true), mm.faultIn(START, true)], [-ERRNO.ENOMEM, 0], says);
+    assertEquals(mm.pageAt(START)!.writable, true, says);
+  }
+});
+
 Deno.test("a huge page moves as one, every page of it with its own bytes (hmm-rdma-vfio.md 1.5)", () => {
   const { machine, mm } = process(512, HUGE_ORDER);
   mm.faultIn(START, true);
