@@ -1,20 +1,12 @@
 import { assertEquals } from "@std/assert";
-import type { BlockSettings, PciNodeConfig, PciNodeKind } from "../lab_config.ts";
+import type { BlockSettings, PciNodeConfig } from "../lab_config.ts";
 import { acsPresent } from "./peers/access_control.ts";
 import { HostBridge } from "./host_bridge.ts";
 import { iommuGroups, PORT_ISOLATION } from "./iommu_groups.ts";
 import { PciAddress } from "./pci_address.ts";
 import { PciFunction, type PciRole } from "./pci_function.ts";
 import { buildPciTree } from "./pci_tree.ts";
-
-function block(
-  kind: PciNodeKind,
-  name: string,
-  children: PciNodeConfig[] = [],
-  settings: BlockSettings = {},
-): PciNodeConfig {
-  return { kind, name, settings, children } as PciNodeConfig;
-}
+import { block } from "./_lab.ts";
 
 const APART: BlockSettings = { acs: PORT_ISOLATION };
 const x = block("nvme", "x");

@@ -2,15 +2,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ConfigError } from "../config_error.ts";
 import type { BlockSettings, PciNodeConfig, PciNodeKind } from "../lab_config.ts";
 import { buildPciTree } from "./pci_tree.ts";
-
-function block(
-  kind: PciNodeKind,
-  name: string,
-  children: PciNodeConfig[] = [],
-  settings: BlockSettings = {},
-): PciNodeConfig {
-  return { kind, name, settings, children } as PciNodeConfig;
-}
+import { block } from "./_lab.ts";
 
 const addresses = (nodes: PciNodeConfig[]) =>
   buildPciTree(nodes).functions.map((func) => `${func.address} ${func.name}`);

@@ -4,21 +4,13 @@ import { DmaDevice } from "../../runtime/dma/device/device.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import { Machine } from "../../runtime/machine.ts";
 import { testConfig } from "../../runtime/testing.ts";
-import type { BlockSettings, PciNodeConfig, PciNodeKind } from "../lab_config.ts";
+import type { PciNodeConfig } from "../lab_config.ts";
 import { buildPciTree } from "./pci_tree.ts";
 import { PciTopology } from "./topology.ts";
+import { block } from "./_lab.ts";
 
 const BAR = 0x20_0000_0000;
 const MEMORY_BYTES = 16 * 2 ** 20;
-
-function block(
-  kind: PciNodeKind,
-  name: string,
-  children: PciNodeConfig[] = [],
-  settings: BlockSettings = {},
-): PciNodeConfig {
-  return { kind, name, settings, children } as PciNodeConfig;
-}
 
 /** A topology in which `provider` has 16 MiB of peer memory at 0x20_0000_0000. */
 class Bench {

@@ -116,9 +116,11 @@ function hasParts(value: Value): value is WithParts {
   return value instanceof ListValue || value instanceof RecordValue || value instanceof Closure;
 }
 
-function partsOf(value: WithParts): Iterable<Value> {
+/** What a value holds: items, entries, or what a function has captured. */
+export function partsOf(value: Value): Iterable<Value> {
   if (value instanceof ListValue) return value.items;
-  return value instanceof RecordValue ? value.entries.values() : value.captured;
+  if (value instanceof RecordValue) return value.entries.values();
+  return value instanceof Closure ? value.captured : [];
 }
 
 /** True when a value is another one, or holds it, however deep. */

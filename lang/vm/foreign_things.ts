@@ -2,7 +2,8 @@
 import type { TypeSpec } from "../values/spec.ts";
 import { describeValue } from "../values/operators.ts";
 import { ScriptError } from "../values/script_error.ts";
-import { Closure, Handle, ListValue, RecordValue, type Value } from "../values/value.ts";
+import { Handle, type Value } from "../values/value.ts";
+import { partsOf } from "../values/changes.ts";
 
 /** @throws {ScriptError} E0925 for a thing of a machine, or what holds one. */
 export function refuseForeign(value: Value): void {
@@ -26,10 +27,4 @@ function findForeign(value: Value): Handle | null {
     } else for (const part of partsOf(each)) if (typeof part === "object") seen.add(part);
   }
   return null;
-}
-
-function partsOf(value: Value): Iterable<Value> {
-  if (value instanceof ListValue) return value.items;
-  if (value instanceof RecordValue) return value.entries.values();
-  return value instanceof Closure ? value.captured : [];
 }
