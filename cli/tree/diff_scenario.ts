@@ -15,6 +15,7 @@ const CONTEXT = 3;
 interface TestRun {
   readonly name: string;
   readonly lines: readonly string[];
+  readonly failure: string | null;
 }
 
 /** @returns The code of the first scenario that differs or is wrong. */
@@ -57,6 +58,9 @@ async function diffScenario(
     );
     return FAILED;
   }
+  for (const { failure, name } of old) {
+    if (failure !== null) screen.out(`note: ${name} fails with both: ${failure}\n`);
+  }
   const count = old.reduce((sum, { lines }) => sum + lines.length, 0);
   const what = `${formatCount(old.length, "test")}, ${
     formatCount(count, "event or line", "events and lines")
@@ -69,13 +73,15 @@ function testRuns(program: Program): readonly TestRun[] {
   const runs: TestRun[] = [];
   let lines: string[] = [];
   runProgram(program, {
+    // Only what happens is compared, not why.
+    heard: false,
     onEvent: (event) => lines.push(formatEventText(event)),
     onSideEvent: (event) => lines.push(formatEventText(event)),
     onLine: (text) => lines.push(text),
     onOutcome: (outcome) => {
       const { failure } = outcome;
       lines.push(failure === null ? "holds" : `fails: ${failure.message}`);
-      runs.push({ name: displayName(outcome), lines });
+      runs.push({ name: displayName(outcome), lines, failure: failure?.message ?? null });
       lines = [];
     },
   });
