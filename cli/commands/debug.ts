@@ -3,7 +3,7 @@ import { WRONG } from "../exit_code.ts";
 import { readMatches } from "../name_match.ts";
 import { allLimits, limitsOf } from "../scenario/limit_options.ts";
 import { refuse } from "../screen.ts";
-import { LIMITS, MATCH, SEED, STRICT } from "./scenario_options.ts";
+import { LIMITS, MATCH, SEED, STRICT, TREE_FOLDER } from "./scenario_options.ts";
 
 export const DEBUG = command({
   name: "debug",
@@ -33,6 +33,7 @@ export const DEBUG = command({
     plain: { kind: "flag", doc: "read commands line by line, as from a pipe" },
     strict: STRICT,
     seed: SEED,
+    tree: TREE_FOLDER,
     ...LIMITS,
   },
   examples: [
@@ -45,9 +46,9 @@ export const DEBUG = command({
     const [path] = words;
     if (path === undefined) return WRONG;
     const { runDebug } = await import("../debug/run_debug.ts");
-    const { plain, run, seed, strict } = options;
+    const { plain, run, seed, strict, tree } = options;
     const limits = allLimits(limitsOf((option) => options[option]));
     const record = { limits, strict, ...seed === null ? {} : { seed } };
-    return await runDebug(path, { match: match.matches, plain, run, record }, screen);
+    return await runDebug(path, { match: match.matches, plain, run, record, tree }, screen);
   },
 });

@@ -126,7 +126,7 @@ export const TEST = command({
       }
       const junit = new JunitFile(options["junit-path"], screen);
       const reporter = junit.besides(made());
-      const { report, seed, strict } = options;
+      const { report, seed, strict, tree } = options;
       const limits = limitsOf((option) => options[option]);
       const ran = await runTests(
         paths,
@@ -137,7 +137,7 @@ export const TEST = command({
           ...{ limits, seed, shard, snapshot, strict },
           workers: options.jobs ?? 1,
           trace: options.trace,
-          tree: options.tree,
+          tree,
           coverage: options.coverage,
         },
         options.debug ? first.hearing(reporter) : reporter,
@@ -149,7 +149,7 @@ export const TEST = command({
       if (first.failed === null) return exitCode;
       const { runDebug } = await import("../debug/run_debug.ts");
       const record = { limits: allLimits(limits), seed: first.failed.seed, strict };
-      await runDebug(first.failed.path, { ...first.failed, record, plain: false }, screen);
+      await runDebug(first.failed.path, { ...first.failed, record, plain: false, tree }, screen);
       return exitCode;
     };
     if (!options.watch) return await run();

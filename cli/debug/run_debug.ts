@@ -36,15 +36,17 @@ export interface DebugOptions {
   readonly record: RecordOptions;
   /** Line by line, on a terminal too. */
   readonly plain: boolean;
+  /** The kernel tree of each driver that has one, instead of the one that it names. */
+  readonly tree: string | null;
 }
 
 /** Runs the debugger until its lines end, or its keys. */
 export async function runDebug(
   path: string,
-  { match, plain, record, run }: DebugOptions,
+  { match, plain, record, run, tree }: DebugOptions,
   screen: TerminalScreen,
 ): Promise<ExitCode> {
-  const opened = HostLoader.open(path);
+  const opened = HostLoader.open(path, tree);
   if (typeof opened === "string") return refuse(opened, screen);
   const { entry, loader } = opened;
   const { diagnostics, program } = await withCompiled(loader, () => loadFollowed(entry, loader));

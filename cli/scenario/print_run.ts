@@ -39,6 +39,8 @@ export interface PrintOptions {
   /** Instead of the seeds the files name; null for those. */
   readonly seed: number | null;
   readonly limits: LimitOptions;
+  /** The kernel tree of each driver that has one, instead of the one that it names. */
+  readonly tree?: string | null;
 }
 
 /** What one run needs besides. */
@@ -90,7 +92,7 @@ export function sayReports(
   const paint = painter(screen.colour);
   const noTest = noTestFound(reports, options, screen);
   if (noTest !== HELD) return noTest;
-  const failures = failureLines(reports, paint);
+  const failures = failureLines(reports, paint, options.tree);
   if (failures.length > 0) screen.out(`\n${failures.join("\n")}\n`);
   if (reports.some(isWorthSummary)) {
     screen.out(`\n${summaryLines(reports, paint, { wrongFiles }).join("\n")}\n`);

@@ -50,8 +50,17 @@ export function incidentLines(outcome: Unexpected, paint: Paint): string[] {
   ];
 }
 
-/** What failed, with its place, its diagnostic, and the line that repeats it. */
-export function failureLines(reports: readonly RunReport[], paint: Paint): string[] {
+/**
+ * What failed, with its place, its diagnostic, and the line that repeats it.
+ *
+ * @param tree What `--tree` named.
+ */
+export function failureLines(
+  reports: readonly RunReport[],
+  paint: Paint,
+  tree: string | null = null,
+): string[] {
+  const withTree = tree === null ? "" : ` --tree ${shellWord(tree)}`;
   const failed = reports.flatMap((report) =>
     report.outcomes.filter(({ failure }) => failure !== null).map((outcome) => ({
       outcome,
@@ -65,8 +74,8 @@ export function failureLines(reports: readonly RunReport[], paint: Paint): strin
       "",
       `${paint("strong", nameOf(outcome))} ${paint("dim", `=> ${outcome.place}`)}`,
       ...outcome.failure!.lines,
-      paint("dim", `repeat it: ${repeatCommand(report, outcome)}`),
-      paint("dim", `debug it: ${debugCommand(report, outcome)}`),
+      paint("dim", `repeat it: ${repeatCommand(report, outcome)}${withTree}`),
+      paint("dim", `debug it: ${debugCommand(report, outcome)}${withTree}`),
     ]),
   ];
 }

@@ -10,6 +10,8 @@ export interface RunSummary {
   readonly snapshots: readonly SnapshotProblem[];
   /** Files with errors: nothing of them was run. */
   readonly wrongFiles: number;
+  /** What `--tree` named. */
+  readonly tree: string | null;
   readonly exitCode: ExitCode;
   /** Whether a test was run, or left to another shard. */
   readonly foundTest: boolean;

@@ -113,7 +113,7 @@ async function runFiles(
   if (noTest !== null) screen.err(`error: ${noTest}\n`);
   if (missesTests) results.exitCode = worseExitCode(results.exitCode, FAILED);
   const { reports, snapshots, exitCode, wrongFiles } = results;
-  reporter.end({ foundTest: !missesTests, reports, snapshots, exitCode, wrongFiles, noTest });
+  reporter.end({ foundTest: !missesTests, reports, snapshots, exitCode, wrongFiles, tree, noTest });
   if (results.withBug !== null) await sayBug(results.withBug, seed, screen);
   if (missesTests) return exitCode;
   keepFailures(results.failures);

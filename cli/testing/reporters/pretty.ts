@@ -73,10 +73,10 @@ export function dotReporter(screen: Screen): Reporter {
 }
 
 function writeEnd(screen: Screen, summary: RunSummary): void {
-  const { foundTest, reports, snapshots, wrongFiles } = summary;
+  const { foundTest, reports, snapshots, tree, wrongFiles } = summary;
   if (!foundTest) return;
   const paint = painter(screen.colour);
-  const failures = failureLines(reports, paint);
+  const failures = failureLines(reports, paint, tree);
   if (failures.length > 0) screen.out(`\n${failures.join("\n")}\n`);
   for (const { place, lines } of snapshots) {
     screen.out(`\n${paint("bad", "SNAPSHOT")} ${paint("dim", place)}\n${lines.join("\n")}\n`);
