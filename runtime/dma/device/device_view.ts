@@ -6,13 +6,13 @@
 import type { Bytes, PhysAddr } from "../../address.ts";
 import { PAGE_SIZE_BYTES } from "../../address.ts";
 import { PTE_READ, PTE_WRITE } from "../../iommu/page_table.ts";
-import type { Machine } from "../../machine.ts";
+import type { DmaMachine } from "../dma_machine.ts";
 import { sameBytes } from "../../memory/same_bytes.ts";
 import type { DmaDevice } from "./device.ts";
 
 /** A run of device addresses that lead to consecutive memory. */
 export interface SeenRange {
-  readonly machine: Machine;
+  readonly machine: DmaMachine;
   readonly device: DmaDevice;
   /** First address as the device sees it. */
   readonly start: number;
@@ -27,7 +27,7 @@ export interface SeenRange {
  * translation all memory that is not zero.
  */
 export function viewOf(
-  machine: Machine,
+  machine: DmaMachine,
   device: DmaDevice,
   first = 0,
   end: number = Infinity,
@@ -71,12 +71,12 @@ export function sameView(left: readonly SeenRange[], right: readonly SeenRange[]
 }
 
 /** True when two machines have the same bytes in all of their memory. */
-export function sameMemory(left: Machine, right: Machine): boolean {
+export function sameMemory(left: DmaMachine, right: DmaMachine): boolean {
   return holdsAllOf(right, left) && holdsAllOf(left, right);
 }
 
 /** True when every page that was written here is the same there. */
-function holdsAllOf(there: Machine, here: Machine): boolean {
+function holdsAllOf(there: DmaMachine, here: DmaMachine): boolean {
   const bytes = new Uint8Array(PAGE_SIZE_BYTES);
   let same = true;
   here.memory.forEachPage((phys, page) => {
