@@ -20,3 +20,16 @@ function keepsCommand(unrecorded: boolean): boolean {
 Deno.test("a disk keeps the commands of a recorded run, and none without a recording", () => {
   assertEquals([keepsCommand(false), keepsCommand(true)], [true, false]);
 });
+
+Deno.test("the first BAR has the doorbells of all queues behind 4 KiB, a power of two from 16 KiB on (Base 1.4, 3.1.13)", () => {
+  const bar = (settings: { queues: number; pollQueues: number; doorbellStride: number }) => {
+    const ssd = pciNode("nvme", "ssd", [], settings);
+    const lab = buildLab({ ...defaultLabConfig(), pci: [pciNode("root_port", "rp0", [ssd])] });
+    return lab.device("ssd", "nvme").function.bars.map(({ sizeBytes }) => sizeBytes);
+  };
+  assertEquals(bar({ queues: 1, pollQueues: 0, doorbellStride: 0 }), [16384]);
+  // The pairs of six queues, the admin queue among them, fill what 16 KiB have left.
+  assertEquals(bar({ queues: 4, pollQueues: 1, doorbellStride: 8 }), [16384]);
+  assertEquals(bar({ queues: 4, pollQueues: 2, doorbellStride: 8 }), [32768]);
+  assertEquals(bar({ queues: 6, pollQueues: 0, doorbellStride: 8 }), [32768]);
+});
