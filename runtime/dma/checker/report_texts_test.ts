@@ -2,6 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { DMA_MAPPING_ERROR, type DmaAddr } from "../../address.ts";
 import { DMA_ATTR, DMA_BIDIRECTIONAL, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
+import type { CacheHazard } from "../../memory/cache_hazard.ts";
 import { CoherentMemory } from "../coherent_memory.ts";
 import { Scatterlist } from "../scatterlist.ts";
 import { at, type TestBenchOptions } from "../testing.ts";
@@ -462,6 +463,53 @@ Deno.test("syncs of mappings that go wrong, word for word (dma.md 8.2, rows 17 t
       `sync_entries: ${syncs("0xffff_e000", "cpu", 8192)}, a part of the mapping of 8192 bytes ` +
       "at 0xffff_e000 (physical 0x10_0000, to_device, dma_map_sg()): entries mismatch, 1 " +
       "passed, 2 mapped",
+    ],
+  ]);
+});
+
+Deno.test("what caches hide and what another key encrypts is reported word for word", () => {
+  const differ = (kind: CacheHazard["kind"], lines: number) => (bench: CheckerBench) =>
+    bench.machine.checker!.memory.cachesDiffer(
+      { kind, lines, phys: at(0x10_0040), device: "dev", writtenAt: null },
+    );
+  const touch = (access: "read" | "write") => ({ dev, machine }: CheckerBench) =>
+    machine.checker!.memory.touchesPrivate(dev, at(0x10_0040), 64, access);
+  hold([
+    [
+      DIRECT,
+      differ("stale_cacheline_read", 1),
+      "stale_cacheline_read: CPU read of stale data from 1 cache line at 0x10_0040: device " +
+      '"dev" wrote the memory, and the line was not invalidated',
+    ],
+    [
+      DIRECT,
+      differ("stale_memory_read", 2),
+      'stale_memory_read: Device "dev" reads stale memory under 2 cache lines at 0x10_0040: the ' +
+      "dirty line was not written back",
+    ],
+    [
+      DIRECT,
+      differ("dirty_cacheline_lost", 2),
+      "dirty_cacheline_lost: CPU writes to 2 cache lines at 0x10_0040 discarded: the device " +
+      "owned the buffer, and the sync for the CPU invalidates",
+    ],
+    [
+      DIRECT,
+      differ("device_write_lost", 1),
+      'device_write_lost: Write of device "dev" under 1 cache line at 0x10_0040 lost: the CPU ' +
+      "dirtied the same line (false sharing), and its write-back overwrote it",
+    ],
+    [
+      DIRECT,
+      touch("read"),
+      'private_memory_access: Device "dev" reads 64 bytes of private memory at 0x10_0040: it gets ' +
+      "what is stored, not what the guest wrote",
+    ],
+    [
+      DIRECT,
+      touch("write"),
+      'private_memory_access: Device "dev" writes 64 bytes of private memory at 0x10_0040: the ' +
+      "guest will decrypt what was never encrypted",
     ],
   ]);
 });
