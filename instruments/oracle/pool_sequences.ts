@@ -6,7 +6,7 @@ import type { PoolOperation } from "./pool_operations.ts";
 
 type PoolStep = Step<PoolOperation>;
 
-const SLOTS = [128, 256, 512, 512, 2048, 8192];
+const SLOTS = [128, 256, 512, 512, 1024, 2048];
 const AREAS = [1, 1, 2, 3, 4, 8];
 const MIN_ALIGN_MASKS = [0, 0, 511, 4095, 4095, 2 ** 16 - 1];
 const BOUNDARY_MASKS = [null, null, 2 ** 16 - 1, 2 ** 18 - 1, 2 ** 32 - 1];
