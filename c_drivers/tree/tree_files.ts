@@ -1,5 +1,5 @@
 /** A kernel tree as what compiles it sees it: text by paths from its root, and nothing outside. */
-import { KERNEL_NAMES } from "../../runtime/kernels/kernels.ts";
+import { KERNEL_NAMES, kernelNamed, type KernelProfile } from "../../runtime/kernels/kernels.ts";
 
 /** Reads a tree; the host's part is in `cli/c/`. */
 export interface TreeFiles {
@@ -64,4 +64,11 @@ export function versionOf(files: TreeFiles): TreeVersion {
     );
   }
   return { major, patch, sub, name: `${major}.${patch}.${sub}` };
+}
+
+/** The release by which a tree is modelled: itself, or another one of its first two numbers. @throws {TreeError} */
+export function kernelOf({ major, name, patch }: TreeVersion): KernelProfile {
+  const kernel = kernelNamed(name as string) ?? kernelNamed(`${major}.${patch}` as string);
+  if (kernel === undefined) throw new TreeError(`dmalab has no model of ${name}`);
+  return kernel;
 }

@@ -1,11 +1,22 @@
 /** `dmalab tree diff OLD NEW SCENARIO`: the first event, line or outcome in which two trees' drivers differ. */
+import {
+  kernelOf,
+  TreeError,
+  type TreeVersion,
+  versionOf,
+} from "../../c_drivers/tree/tree_files.ts";
+import { loadProgramOn } from "../../lang/language.ts";
 import { formatEventText } from "../../lang/render/event_line.ts";
 import type { Program } from "../../lang/run/program.ts";
 import { displayName } from "../../lang/run/report.ts";
 import { runProgram } from "../../lang/run/run_program.ts";
 import { formatCount } from "../../lang/text/numbers.ts";
-import { type ExitCode, FAILED, HELD } from "../exit_code.ts";
-import { loadScenario } from "../scenario/load_scenario.ts";
+import { KERNELS } from "../../runtime/kernels/kernels.ts";
+import { HostTree } from "../c/host_tree.ts";
+import { withCompiled } from "../c/with_compiled.ts";
+import { codeOfProblems, type ExitCode, FAILED, HELD, WRONG } from "../exit_code.ts";
+import { HostLoader } from "../host_loader.ts";
+import { sayDiagnostics } from "../scenario/diagnostic_style.ts";
 import type { Screen } from "../screen.ts";
 
 /** Lines of both before the first one that differs. */
@@ -24,22 +35,51 @@ export async function diffScenarios(
   folders: readonly [string, string],
   screen: Screen,
 ): Promise<ExitCode> {
-  const codes: ExitCode[] = [];
-  for (const path of paths) codes.push(await diffScenario(path, folders, screen));
-  return codes.find((code) => code !== HELD) ?? HELD;
+  try {
+    const [old, changed] = folders.map((folder) => ({
+      folder,
+      version: versionOf(new HostTree(folder)),
+    })) as [Tree, Tree];
+    const codes: ExitCode[] = [];
+    for (const path of paths) codes.push(await diffScenario(path, [old, changed], screen));
+    return codes.find((code) => code !== HELD) ?? HELD;
+  } catch (error) {
+    if (!(error instanceof TreeError)) throw error;
+    screen.err(`error: ${error.message}\n  hint: ${error.hint}\n`);
+    return WRONG;
+  }
+}
+
+interface Tree {
+  readonly folder: string;
+  readonly version: TreeVersion;
 }
 
 async function diffScenario(
   path: string,
-  folders: readonly [string, string],
+  trees: readonly [Tree, Tree],
   screen: Screen,
 ): Promise<ExitCode> {
   const runs: (readonly TestRun[])[] = [];
-  for (const folder of folders) {
-    const { exitCode, program } = await loadScenario(path, screen, folder);
-    if (program === null) return exitCode;
-    runs.push(testRuns(program));
+  for (const { folder, version } of trees) {
+    const opened = HostLoader.open(path, folder);
+    if (typeof opened === "string") {
+      screen.err(`error: ${opened}\n`);
+      return WRONG;
+    }
+    const { entry, loader } = opened;
+    const kernel = kernelOf(version);
+    const on = { kernel, as: KERNELS[kernel] };
+    const loaded = await withCompiled(loader, () => loadProgramOn(on, entry, loader));
+    if (loaded.program !== null && loader.trees.size === 0) {
+      screen.out(`skipped | ${path} | no driver of it is compiled with a tree\n`);
+      return HELD;
+    }
+    sayDiagnostics(loaded.diagnostics, screen);
+    if (loaded.program === null) return codeOfProblems(loaded.diagnostics);
+    runs.push(testRuns(loaded.program));
   }
+  const names = trees.map(({ version }) => version.name);
   const [old = [], changed = []] = runs;
   for (const [index, { lines, name }] of old.entries()) {
     const other = changed[index]?.lines ?? [];
@@ -48,7 +88,7 @@ async function diffScenario(
     const first = at < 0 ? lines.length : at;
     screen.out(
       [
-        `found | ${path} | ${name} | OLD and NEW differ`,
+        `found | ${path} | ${name} | OLD (${names[0]}) and NEW (${names[1]}) differ`,
         "",
         ...lines.slice(Math.max(0, first - CONTEXT), first).map((line) => `      ${line}`),
         `  OLD ${lines[first] ?? "ends here"}`,
@@ -65,7 +105,7 @@ async function diffScenario(
   const what = `${formatCount(old.length, "test")}, ${
     formatCount(count, "event or line", "events and lines")
   }`;
-  screen.out(`ok | ${path} | ${what} | no difference\n`);
+  screen.out(`ok | ${path} | ${names.join(", ")} | ${what} | no difference\n`);
   return HELD;
 }
 

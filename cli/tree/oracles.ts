@@ -18,8 +18,8 @@ import {
 } from "../../instruments/oracle/table_formats.ts";
 import { TableModel } from "../../instruments/oracle/table_operations.ts";
 import { tableSequences } from "../../instruments/oracle/table_sequences.ts";
-import { TreeError } from "../../c_drivers/tree/tree_files.ts";
-import { type KernelName, kernelNamed } from "../../runtime/kernels/kernels.ts";
+import { kernelOf } from "../../c_drivers/tree/tree_files.ts";
+import type { KernelName } from "../../runtime/kernels/kernels.ts";
 import type { TreeBuild } from "../c/tree_build.ts";
 import { linkTree, type Parts } from "./link_tree.ts";
 import { ALLOCATOR, TreeAllocator } from "./tree_allocator.ts";
@@ -66,9 +66,8 @@ class OracleOf<O> implements Oracle {
   }
 
   /** The model of a tree's release. @throws {TreeError} */
-  model({ version: { major, name, patch } }: TreeBuild): MakeSide<O> {
-    const kernel = kernelNamed(name as string) ?? kernelNamed(`${major}.${patch}` as string);
-    if (kernel === undefined) throw new TreeError(`dmalab has no model of ${name}`);
+  model({ version }: TreeBuild): MakeSide<O> {
+    const kernel = kernelOf(version);
     return () => this.makeModel(kernel);
   }
 
