@@ -7,6 +7,7 @@
 import type { VirtualClock } from "./time/clock.ts";
 import { invariant } from "./errno.ts";
 import type { EventContext, EventOrigin } from "./event_context.ts";
+import { zeros } from "./zeros.ts";
 
 /** A part of the machine that queues activities for itself. */
 export interface ActivityHandler {
@@ -42,8 +43,8 @@ const INITIAL_SLOTS = 16;
 export class ActivityQueue {
   readonly #context: EventContext;
   #handlers: (ActivityHandler | undefined)[] = new Array(INITIAL_SLOTS).fill(undefined);
-  #kinds = new Int32Array(INITIAL_SLOTS);
-  #arguments = new Float64Array(INITIAL_SLOTS);
+  #kinds = zeros(Int32Array, INITIAL_SLOTS);
+  #arguments = zeros(Float64Array, INITIAL_SLOTS);
   #origins: SavedOrigin[] = Array.from({ length: INITIAL_SLOTS }, () => new SavedOrigin());
   #head = 0;
   #length = 0;

@@ -22,6 +22,7 @@ import {
   type FieldValue,
   type KernelCall,
 } from "./event_vocabulary.ts";
+import { zeros } from "./zeros.ts";
 
 /** Why something was decided: the rule that chose, and what it looked at. */
 export interface Why {
@@ -110,7 +111,7 @@ export class EventStream {
    * How often each event happened, by event number. Read through `count`.
    * @internal
    */
-  readonly counts: Float64Array = new Float64Array(EVENT_NAMES.length);
+  readonly counts: Float64Array = zeros(Float64Array, EVENT_NAMES.length);
   /**
    * Whose work is being done: read into every event.
    * @internal
@@ -123,8 +124,8 @@ export class EventStream {
   lastRequest = 0;
 
   readonly #clock: VirtualClock;
-  readonly #latenciesNs = new Float64Array(EVENT_NAMES.length);
-  readonly #wanted = new Uint8Array(EVENT_NAMES.length);
+  readonly #latenciesNs = zeros(Float64Array, EVENT_NAMES.length);
+  readonly #wanted = zeros(Uint8Array, EVENT_NAMES.length);
   #timed = false;
   /** Events have latencies, or there is a listener: each event is numbered when it happens. */
   #attentive = false;
@@ -278,7 +279,7 @@ export class EventStream {
     listener: EventListener<N>,
     names: readonly N[] = EVENT_NAMES as readonly N[],
   ): () => void {
-    const wants = new Uint8Array(EVENT_NAMES.length);
+    const wants = zeros(Uint8Array, EVENT_NAMES.length);
     for (const name of names) wants[eventNumber(name)] = 1;
     const entry = { wants, listener: listener as EventListener };
     this.#listeners = [...this.#listeners, entry];

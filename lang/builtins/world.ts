@@ -4,6 +4,7 @@ import { buildLab, type Lab } from "../../devices/lab.ts";
 import { LAB_TABLES } from "../../devices/lab_tables.ts";
 import type { LabConfig, PciNodeConfig } from "../../devices/lab_config.ts";
 import type { PhysAddr } from "../../runtime/address.ts";
+import { type SeenRange, viewOf } from "../../runtime/dma/device/device_view.ts";
 import { eventNumber } from "../../runtime/event_vocabulary.ts";
 import type { EventListener, MachineEvent } from "../../runtime/events.ts";
 import {
@@ -176,6 +177,11 @@ class LabWorld implements World {
 
   watchResources(): ResourceWatch {
     return new HeldResources(this.lab.machine, LAB_TABLES);
+  }
+
+  views(): ReadonlyMap<string, readonly SeenRange[]> {
+    const { devices, machine } = this.lab;
+    return new Map([...devices].map(([name, { dma }]) => [name, viewOf(machine, dma)]));
   }
 
   leftovers(): readonly Leftover[] {

@@ -27,6 +27,8 @@ export interface BranchOutcome {
   readonly durationNs: number;
   /** What it allocated and did not free. */
   readonly leaks: readonly Leak[];
+  /** What each device of its machine sees, by the device's name. */
+  readonly views: ReturnType<World["views"]>;
 }
 
 /** The entries of a fork's record, one for each of its blocks. */

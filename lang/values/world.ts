@@ -4,6 +4,7 @@
  * `lang/builtins/world.ts` implements it on top of `devices/lab.ts`; the VM and the runner import
  * nothing of the runtime, so that a test can run scripts on a fake of a few lines.
  */
+import type { SeenRange } from "../../runtime/dma/device/device_view.ts";
 import type { IncidentEvent } from "./incident.ts";
 import type { Lab } from "../../devices/lab.ts";
 import type { EventRecorder } from "../../runtime/recorder.ts";
@@ -116,6 +117,8 @@ export interface World {
   armFault(order: FaultOrder): () => number;
   countFaults(): FaultCount;
   watchResources(): ResourceWatch;
+  /** What each device sees now, by its name. */
+  views(): ReadonlyMap<string, readonly SeenRange[]>;
   /**
    * What has been mapped or taken since the machine was ready, and is left; nothing where leaks are
    * allowed. Requests that are under way are no business of it.

@@ -26,6 +26,7 @@ export class SideOutcome implements BranchOutcome {
   readonly durationNs: number;
   #events: readonly MachineEvent[] | null = null;
   #leaks: readonly Leak[] | null = null;
+  #views: BranchOutcome["views"] | null = null;
 
   /** @param eventNames All there are, in the order of the branch's counts. */
   constructor(
@@ -57,5 +58,9 @@ export class SideOutcome implements BranchOutcome {
 
   get leaks(): readonly Leak[] {
     return this.#leaks ??= this.branch.watch.leaks();
+  }
+
+  get views(): BranchOutcome["views"] {
+    return this.#views ??= this.world.views();
   }
 }

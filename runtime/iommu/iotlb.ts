@@ -9,6 +9,7 @@
  */
 import { Contended } from "../time/contended.ts";
 import { invariant } from "../errno.ts";
+import { zeros } from "../zeros.ts";
 
 /** What a flush covers, both ends included. */
 export interface HardwareRange {
@@ -46,25 +47,25 @@ export class Iotlb {
   readonly #shift: number;
   #free = NONE;
   /** Entries by leaf size, and the sizes that have any. */
-  readonly #countOfSize = new Int32Array(SIZE_BITS);
-  readonly #sizesInUse = new Uint8Array(SIZE_BITS);
+  readonly #countOfSize = zeros(Int32Array, SIZE_BITS);
+  readonly #sizesInUse = zeros(Uint8Array, SIZE_BITS);
   #sizes = 0;
 
   /** @param entries How many translations it holds; 0 is no cache. */
   constructor(entries: number) {
     invariant(entries >= 0, "The IOTLB has less than no entries");
     this.entries = entries;
-    this.#page = new Float64Array(entries);
-    this.#phys = new Float64Array(entries);
-    this.#flags = new Uint8Array(entries);
-    this.#sizeBit = new Uint8Array(entries);
-    this.#domain = new Int32Array(entries);
-    this.#generation = new Float64Array(entries);
-    this.#older = new Int32Array(entries);
-    this.#newer = new Int32Array(entries);
-    this.#chain = new Int32Array(entries);
+    this.#page = zeros(Float64Array, entries);
+    this.#phys = zeros(Float64Array, entries);
+    this.#flags = zeros(Uint8Array, entries);
+    this.#sizeBit = zeros(Uint8Array, entries);
+    this.#domain = zeros(Int32Array, entries);
+    this.#generation = zeros(Float64Array, entries);
+    this.#older = zeros(Int32Array, entries);
+    this.#newer = zeros(Int32Array, entries);
+    this.#chain = zeros(Int32Array, entries);
     const bits = Math.max(1, Math.ceil(Math.log2(2 * Math.max(1, entries))));
-    this.#buckets = new Int32Array(2 ** bits).fill(NONE);
+    this.#buckets = zeros(Int32Array, 2 ** bits).fill(NONE);
     this.#shift = 32 - bits;
     for (let entry = entries - 1; entry >= 0; entry--) {
       this.#chain[entry] = this.#free;

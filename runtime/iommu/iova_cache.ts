@@ -8,6 +8,7 @@
  */
 
 import { invariant } from "../errno.ts";
+import { zeros } from "../zeros.ts";
 
 /** Frames in a magazine. */
 const MAGAZINE_PFNS = 127;
@@ -42,8 +43,8 @@ export class IovaCache {
   readonly #loaded: Int32Array;
   readonly #previous: Int32Array;
   /** By class: the newest full magazine, and how many there are. */
-  readonly #depot = new Int32Array(CACHE_CLASSES).fill(NO_MAGAZINE);
-  readonly #depotSize = new Int32Array(CACHE_CLASSES);
+  readonly #depot = zeros(Int32Array, CACHE_CLASSES).fill(NO_MAGAZINE);
+  readonly #depotSize = zeros(Int32Array, CACHE_CLASSES);
   /** How many full magazines went into a depot, or came out to be loaded. */
   depotMoves = 0;
   /** The size class of the last of them. */
@@ -53,10 +54,10 @@ export class IovaCache {
     invariant(cpus > 0, "A cache has no CPU");
     const lists = cpus * CACHE_CLASSES;
     this.#magazines = 2 * lists;
-    this.#pfns = new Float64Array(this.#magazines << PLACE_BITS);
-    this.#next = new Int32Array(this.#magazines).fill(NO_MAGAZINE);
-    this.#loaded = new Int32Array(lists);
-    this.#previous = new Int32Array(lists);
+    this.#pfns = zeros(Float64Array, this.#magazines << PLACE_BITS);
+    this.#next = zeros(Int32Array, this.#magazines).fill(NO_MAGAZINE);
+    this.#loaded = zeros(Int32Array, lists);
+    this.#previous = zeros(Int32Array, lists);
     for (let list = 0; list < lists; list++) {
       this.#loaded[list] = (2 * list) << PLACE_BITS;
       this.#previous[list] = (2 * list + 1) << PLACE_BITS;

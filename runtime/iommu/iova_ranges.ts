@@ -14,6 +14,7 @@
 import { roundUpPowerOfTwo } from "../address.ts";
 import { invariant } from "../errno.ts";
 import { IovaSkipList } from "./iova_skip_list.ts";
+import { zeros } from "../zeros.ts";
 
 /** Sentinel below all ranges; every comparison with its bounds ends a downward walk. */
 const FLOOR = 0;
@@ -59,9 +60,9 @@ export class IovaRanges {
   foundHi = 0;
 
   /** First and last frame of node i at 2i and 2i+1. */
-  #bounds = new Float64Array(2 * INITIAL_NODES);
+  #bounds = zeros(Float64Array, 2 * INITIAL_NODES);
   /** Next lower and next higher node of node i at 2i and 2i+1. */
-  #links = new Int32Array(2 * INITIAL_NODES);
+  #links = zeros(Int32Array, 2 * INITIAL_NODES);
   #capacity = INITIAL_NODES;
   /** Nodes ever used; those below that are free hang on `#freeNode` by their lower link. */
   #used = 2;
@@ -75,7 +76,7 @@ export class IovaRanges {
   #walked = 0;
 
   /** Node by first frame, open addressing; 0 (the floor, which is never in it) is empty. */
-  #slots = new Int32Array(2 * INITIAL_NODES);
+  #slots = zeros(Int32Array, 2 * INITIAL_NODES);
   #slotMask = 2 * INITIAL_NODES - 1;
   #hashShift = 32 - Math.log2(2 * INITIAL_NODES);
   #hashLimit = Math.floor(2 * INITIAL_NODES * MAX_HASH_LOAD);

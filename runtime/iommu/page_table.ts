@@ -6,6 +6,7 @@
  */
 import { invariant } from "../errno.ts";
 import type { EventFields } from "../event_vocabulary.ts";
+import { zeros } from "../zeros.ts";
 
 /** What a leaf allows and says, as small numbers that fit below a granule in the entry. */
 export const PTE_READ = 1;
@@ -36,9 +37,9 @@ export const SYNC_TABLES = 2;
 /** Flush ranges of the last operation, in the order in which they are due. */
 export class SyncRanges {
   count = 0;
-  #first = new Float64Array(8);
-  #last = new Float64Array(8);
-  #kind = new Uint8Array(8);
+  #first = zeros(Float64Array, 8);
+  #last = zeros(Float64Array, 8);
+  #kind = zeros(Uint8Array, 8);
 
   /**
    * Notes that the hardware must forget `[first, last]`. The empty range at 0 is noted as `[0, -1]`:
@@ -80,8 +81,8 @@ export class SyncRanges {
 /** Runs of equal leaves that an operation wrote or cleared, in address order. */
 export class LeafRuns {
   count = 0;
-  #sizeBytes = new Float64Array(8);
-  #leaves = new Float64Array(8);
+  #sizeBytes = zeros(Float64Array, 8);
+  #leaves = zeros(Float64Array, 8);
 
   add(sizeBytes: number, leaves: number): void {
     const last = this.count - 1;
@@ -329,7 +330,7 @@ export class TablePages {
     if (recycled !== undefined) return recycled;
     invariant(this.pages.length > 0, "The table that is none is missing");
     this.#charge?.(this.entries * 8);
-    this.pages.push(new Float64Array(this.entries));
+    this.pages.push(zeros(Float64Array, this.entries));
     return this.pages.length - 1;
   }
 

@@ -5,6 +5,7 @@
  * so an empty bitmap must cost nothing. A page that is no RAM counts as taken for a search.
  */
 import { invariant } from "../errno.ts";
+import { zeros } from "../zeros.ts";
 
 const BLOCK_PAGES = 32768;
 const WORD_PAGES = 32;
@@ -41,7 +42,7 @@ export class PageBitmap {
     const number = Math.floor(page / BLOCK_PAGES);
     let block = this.#blocks.get(number);
     if (block === undefined) {
-      block = new Uint32Array(BLOCK_PAGES / WORD_PAGES);
+      block = zeros(Uint32Array, BLOCK_PAGES / WORD_PAGES);
       this.#blocks.set(number, block);
     }
     const bit = page % BLOCK_PAGES;

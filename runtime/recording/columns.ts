@@ -5,6 +5,7 @@
  * room waits unused than one chunk has.
  */
 import { invariant } from "../errno.ts";
+import { zeros } from "../zeros.ts";
 
 /** Rows that there is room for at first; a chunk has so many bits in its rows' numbers. */
 const FIRST_ROWS = 32;
@@ -81,13 +82,13 @@ abstract class Rows<T extends Numbers> {
 /** Rows of floating-point numbers, which hold addresses and sizes exactly. */
 export class FloatRows extends Rows<Float64Array> {
   protected make(numbers: number): Float64Array {
-    return new Float64Array(numbers);
+    return zeros(Float64Array, numbers);
   }
 }
 
 /** Rows of whole numbers of 32 bits. */
 export class WholeRows extends Rows<Int32Array> {
   protected make(numbers: number): Int32Array {
-    return new Int32Array(numbers);
+    return zeros(Int32Array, numbers);
   }
 }

@@ -3,6 +3,7 @@
  * used again without leaving anything for the garbage collector, and makes no object for a number.
  */
 import { invariant } from "../errno.ts";
+import { zeros } from "../zeros.ts";
 
 /** What stands for no row. */
 export const NO_ROW = -1;
@@ -119,8 +120,8 @@ export class RowIndex {
     const rows = this.#rows;
     invariant(1 << bits > this.count, "An index shrinks below its rows");
     this.#bits = bits;
-    this.#keys = new Float64Array(1 << bits);
-    this.#rows = new Int32Array(1 << bits).fill(NO_ROW);
+    this.#keys = zeros(Float64Array, 1 << bits);
+    this.#rows = zeros(Int32Array, 1 << bits).fill(NO_ROW);
     this.count = 0;
     for (let at = 0; at < rows.length; at++) {
       if (rows[at] !== NO_ROW) this.put(keys[at]!, rows[at]!);

@@ -8,7 +8,7 @@ import type { FunctionSpec } from "../../values/spec.ts";
 import { DEVICE } from "../things/device.ts";
 import { IOVA_STATE } from "../things/dma/iova_state.ts";
 import { MAPPING } from "../things/dma/mapping.ts";
-import { OUTCOME, viewsOf } from "../things/outcome.ts";
+import { OUTCOME } from "../things/outcome.ts";
 import { SCATTERLIST } from "../things/dma/scatterlist.ts";
 import { builtin } from "../describe/builtin.ts";
 import { param } from "../describe/parameters.ts";
@@ -22,7 +22,7 @@ function seenThrough(
   what: string,
   run: Run,
 ): Views {
-  if (isThing(value, OUTCOME)) return viewsOf(value.target);
+  if (isThing(value, OUTCOME)) return value.target.views;
   const { devices, machine } = run.lab;
   if (isThing(value, DEVICE)) return new Map([["", viewOf(machine, value.target.dma)]]);
   if (isThing(value, MAPPING)) {

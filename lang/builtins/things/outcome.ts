@@ -1,6 +1,6 @@
 /** What became of a block on a machine of its own: the values of `fork` and `compare`. */
 import { hasLatencies } from "../../../runtime/time/latencies.ts";
-import { sameMemory, type SeenRange, viewOf } from "../../../runtime/dma/device/device_view.ts";
+import { sameMemory } from "../../../runtime/dma/device/device_view.ts";
 import { tableLines } from "../../text/columns.ts";
 import { formatEvents } from "../../render/event_line.ts";
 import { formatCount, formatDuration, formatSize } from "../../text/numbers.ts";
@@ -15,12 +15,6 @@ import { fieldsOf } from "../describe/fields.ts";
 
 /** Events of a picture before the rest is only counted. */
 const SHOWN_EVENTS = 12;
-
-/** What each device of the machine that a block left would see, by device name. */
-export function viewsOf({ world }: BranchOutcome): ReadonlyMap<string, readonly SeenRange[]> {
-  const { devices, machine } = world.lab;
-  return new Map([...devices].map(([name, { dma }]) => [name, viewOf(machine, dma)]));
-}
 
 /** How many calls of kernel functions there were. */
 function callsOf({ counts }: BranchOutcome): number {
@@ -51,16 +45,15 @@ function endsLike(one: BranchOutcome, other: BranchOutcome, run: Run): boolean {
   return endWord(one) === endWord(other) &&
     here.iommu.liveMappings === there.iommu.liveMappings &&
     here.swiotlb.usedSlots === there.swiotlb.usedSlots &&
-    sameViews(viewsOf(one), viewsOf(other), run) && sameMemory(here, there);
+    sameViews(one.views, other.views, run) && sameMemory(here, there);
 }
 
 /** What `endsLike` looks at, as far as it is not the same. */
 function differencesOf(one: BranchOutcome, other: BranchOutcome, run: Run): string[] {
   const here = one.world.lab.machine;
   const there = other.world.lab.machine;
-  const [views, others] = [viewsOf(one), viewsOf(other)];
-  const seen = [...views].filter(([name, view]) => {
-    const theirs = others.get(name);
+  const seen = [...one.views].filter(([name, view]) => {
+    const theirs = other.views.get(name);
     return theirs === undefined ||
       !sameViews(new Map([[name, view]]), new Map([[name, theirs]]), run);
   });

@@ -1,6 +1,7 @@
 /** What the checker keeps of one device. */
 import type { DmaDevice } from "../device/device.ts";
 import { NONE } from "./record_table.ts";
+import { zeros } from "../../zeros.ts";
 
 /** Hints of a device, a power of two, and the bytes that share one. */
 const HINTS = 64;
@@ -20,7 +21,7 @@ export class CheckedDevice {
    * spares a device's accesses, which go to the same few queues and to what was mapped just now, a
    * search through blocks of every width.
    */
-  readonly #hints = new Int32Array(HINTS).fill(NONE);
+  readonly #hints = zeros(Int32Array, HINTS).fill(NONE);
 
   constructor(readonly ledger: object, readonly dev: DmaDevice, readonly number: number) {}
 

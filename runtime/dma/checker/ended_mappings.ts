@@ -2,6 +2,7 @@
  * The mappings that ended last, so that a report about one that is gone can say what it was.
  */
 import { NONE, type RecordTable } from "./record_table.ts";
+import { zeros } from "../../zeros.ts";
 
 /** How many are remembered; a power of two. */
 const KEPT = 64;
@@ -15,9 +16,9 @@ export interface EndedMapping {
 }
 
 export class EndedMappings {
-  readonly #dma = new Float64Array(KEPT);
-  readonly #sizeBytes = new Float64Array(KEPT);
-  readonly #device = new Uint16Array(KEPT);
+  readonly #dma = zeros(Float64Array, KEPT);
+  readonly #sizeBytes = zeros(Float64Array, KEPT);
+  readonly #device = zeros(Uint16Array, KEPT);
   readonly #site: (number | null)[] = new Array<number | null>(KEPT).fill(null);
   #total = 0;
 

@@ -10,6 +10,7 @@
 import { invariant } from "../../errno.ts";
 import type { Bytes } from "../../address.ts";
 import type { DmaDirection } from "../attributes.ts";
+import { zeros } from "../../zeros.ts";
 
 /** The call that made a mapping. */
 export const MADE = {
@@ -105,22 +106,22 @@ export class RecordTable {
   #free = NO_RECORD;
   #count = 0;
   /** How many records hang under blocks of each width, and which widths are in use. */
-  readonly #countOfBit = new Uint32Array(BLOCK_BITS);
-  readonly #bitsInUse = new Uint8Array(BLOCK_BITS);
+  readonly #countOfBit = zeros(Uint32Array, BLOCK_BITS);
+  readonly #bitsInUse = zeros(Uint8Array, BLOCK_BITS);
   #bits = 0;
 
   /** @param reclaim Called when no row is left; returns how many it could give up. */
   constructor(private readonly reclaim: () => number = () => 0) {
-    this.dma = new Float64Array(FIRST_CAPACITY);
-    this.phys = new Float64Array(FIRST_CAPACITY);
-    this.sizeBytes = new Float64Array(FIRST_CAPACITY);
-    this.device = new Uint16Array(FIRST_CAPACITY);
-    this.entries = new Uint32Array(FIRST_CAPACITY);
-    this.serial = new Uint32Array(FIRST_CAPACITY);
-    this.#site = new Int32Array(FIRST_CAPACITY);
-    this.#flags = new Uint32Array(FIRST_CAPACITY);
-    this.#next = new Int32Array(FIRST_CAPACITY);
-    this.#buckets = new Int32Array(FIRST_CAPACITY).fill(NO_RECORD);
+    this.dma = zeros(Float64Array, FIRST_CAPACITY);
+    this.phys = zeros(Float64Array, FIRST_CAPACITY);
+    this.sizeBytes = zeros(Float64Array, FIRST_CAPACITY);
+    this.device = zeros(Uint16Array, FIRST_CAPACITY);
+    this.entries = zeros(Uint32Array, FIRST_CAPACITY);
+    this.serial = zeros(Uint32Array, FIRST_CAPACITY);
+    this.#site = zeros(Int32Array, FIRST_CAPACITY);
+    this.#flags = zeros(Uint32Array, FIRST_CAPACITY);
+    this.#next = zeros(Int32Array, FIRST_CAPACITY);
+    this.#buckets = zeros(Int32Array, FIRST_CAPACITY).fill(NO_RECORD);
     this.#shift = 32 - Math.log2(FIRST_CAPACITY);
     this.#chainFree(0);
   }

@@ -20,6 +20,7 @@ import type { AccessWatcher, DmaMachine, PeerRouter } from "../dma_machine.ts";
 import { MemoryPage } from "../../memory/physical_memory.ts";
 import type { DmaChecker } from "../checker/dma_checker.ts";
 import type { DmaDevice } from "./device.ts";
+import { zeros } from "../../zeros.ts";
 
 const READ = FAULT["device.read"];
 const WRITE = FAULT["device.write"];
@@ -44,8 +45,8 @@ export class DeviceBus {
   readonly #checker: DmaChecker | null;
   readonly #watchers: readonly AccessWatcher[];
   /** The pieces of the request at hand: where each lies and how long it is. */
-  #phys = new Float64Array(64);
-  #sizeBytes = new Float64Array(64);
+  #phys = zeros(Float64Array, 64);
+  #sizeBytes = zeros(Float64Array, 64);
   /** Where a page is made that cannot be made in place. */
   #ownPage: MemoryPage | null = null;
 

@@ -1,5 +1,6 @@
 /** Ranges of device addresses: what a data pointer resolves to. Reused, so that none is made. */
 import type { Bytes, DmaAddr } from "../../../../runtime/address.ts";
+import { zeros } from "../../../../runtime/zeros.ts";
 
 const INITIAL_RANGES = 64;
 
@@ -7,9 +8,9 @@ export class RangeList {
   count = 0;
   /** Sum of the lengths. */
   totalBytes: Bytes = 0;
-  #addresses = new Float64Array(INITIAL_RANGES);
+  #addresses = zeros(Float64Array, INITIAL_RANGES);
   /** A length has 32 bits in every descriptor. */
-  #lengths = new Uint32Array(INITIAL_RANGES);
+  #lengths = zeros(Uint32Array, INITIAL_RANGES);
 
   clear(): void {
     this.count = 0;

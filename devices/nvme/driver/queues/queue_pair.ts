@@ -19,6 +19,7 @@ import { QueueEntries } from "./queue_entries.ts";
 import { RequestFifo } from "./request_fifo.ts";
 import { SchedulerTags } from "./scheduler_tags.ts";
 import type { ShadowDoorbells } from "./shadow_doorbells.ts";
+import { zeros } from "../../../../runtime/zeros.ts";
 
 const RESULT_WORD = CQE.RESULT / 4;
 const STATUS_AND_ID_WORD = CQE.COMMAND_ID / 4;
@@ -157,8 +158,8 @@ export class QueuePair {
     this.#cqEntries = new QueueEntries(machine.memory, cq, CQE_BYTES);
     this.#sqEntries = new QueueEntries(machine.memory, sq, SQE_BYTES);
     this.#watch = options.watch;
-    this.#sentNs = new Float64Array(options.tags);
-    this.#freeTags = new Uint16Array(options.tags);
+    this.#sentNs = zeros(Float64Array, options.tags);
+    this.#freeTags = zeros(Uint16Array, options.tags);
     for (let index = 0; index < options.tags; index++) {
       this.#freeTags[index] = options.tags - 1 - index;
     }
