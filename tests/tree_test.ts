@@ -329,7 +329,8 @@ Deno.test("a changed driver of a tree differs from the old one at its first othe
       scenario,
       'machine { kernel = "6.12"\n pci { root_port rp0 { endpoint nic { } } } }\n' +
         'driver toy = c "drivers/toy/toy.c" { tree = "mini" }\n' +
-        'test "starts" { assert toy.toy_start(nic) == 0\n toy.toy_stop(nic) }\n',
+        'test "starts" { assert toy.toy_start(nic) == 0\n toy.toy_stop(nic) }\n' +
+        'test "fails" { toy.toy_bug() }\n',
     );
     const driver = `${folder}/mini/drivers/toy/toy.c`;
     const text = Deno.readTextFileSync(driver);
@@ -339,9 +340,13 @@ Deno.test("a changed driver of a tree differs from the old one at its first othe
       const code = await diffScenarios([scenario], trees, screen);
       return { code, ...screen };
     };
-    const same = await diff();
-    assertEquals([same.code, same.errors], [0, ""]);
-    assert(same.output.endsWith("no difference\n"), same.output);
+    for (const moved of [text, `\n${text}`]) {
+      Deno.writeTextFileSync(driver, moved);
+      const same = await diff();
+      assertEquals([same.code, same.errors], [0, ""]);
+      assert(same.output.startsWith("note: fails fails with both: "), same.output);
+      assert(same.output.endsWith("no difference\n"), same.output);
+    }
     const screen = new MemoryScreen();
     assertEquals(await diffScenarios(["examples/api/01-two-step-basic.dma"], trees, screen), 0);
     assert(screen.output.startsWith("skipped | "), screen.output);

@@ -15,10 +15,14 @@ import { KERNELS } from "../../runtime/kernels/kernels.ts";
 import { HostTree } from "../c/host_tree.ts";
 import { withCompiled } from "../c/with_compiled.ts";
 import { codeOfProblems, type ExitCode, FAILED, HELD, WRONG } from "../exit_code.ts";
+import { currentFolder } from "../host_file.ts";
 import { HostLoader } from "../host_loader.ts";
+import { shortPath } from "../paths.ts";
 import { sayDiagnostics } from "../scenario/diagnostic_style.ts";
 import type { Screen } from "../screen.ts";
 
+/** Where in a file of C: a patch moves the lines below it. */
+const LINE_NUMBERS = /(\.[ch]):\d+(?::\d+)?/g;
 /** Lines of both before the first one that differs. */
 const CONTEXT = 3;
 
@@ -77,7 +81,7 @@ async function diffScenario(
     }
     sayDiagnostics(loaded.diagnostics, screen);
     if (loaded.program === null) return codeOfProblems(loaded.diagnostics);
-    runs.push(testRuns(loaded.program));
+    runs.push(testRuns(loaded.program, shownFolder(folder)));
   }
   const names = trees.map(({ version }) => version.name);
   const [old = [], changed = []] = runs;
@@ -109,18 +113,25 @@ async function diffScenario(
   return HELD;
 }
 
-function testRuns(program: Program): readonly TestRun[] {
+/** A tree's folder as places of its files begin. */
+function shownFolder(folder: string): string {
+  return `${shortPath(new HostTree(folder).root, currentFolder())}/`;
+}
+
+/** @param folder What places are written without: two trees have two. */
+function testRuns(program: Program, folder: string): readonly TestRun[] {
   const runs: TestRun[] = [];
   let lines: string[] = [];
+  const add = (line: string) => lines.push(line.replaceAll(folder, "").replace(LINE_NUMBERS, "$1"));
   runProgram(program, {
     // Only what happens is compared, not why.
     heard: false,
-    onEvent: (event) => lines.push(formatEventText(event)),
-    onSideEvent: (event) => lines.push(formatEventText(event)),
-    onLine: (text) => lines.push(text),
+    onEvent: (event) => add(formatEventText(event)),
+    onSideEvent: (event) => add(formatEventText(event)),
+    onLine: add,
     onOutcome: (outcome) => {
       const { failure } = outcome;
-      lines.push(failure === null ? "holds" : `fails: ${failure.message}`);
+      add(failure === null ? "holds" : `fails: ${failure.message}`);
       runs.push({ name: displayName(outcome), lines, failure: failure?.message ?? null });
       lines = [];
     },
