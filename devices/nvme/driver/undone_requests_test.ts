@@ -1,0 +1,66 @@
+/** A request that cannot be prepared leaves nothing behind, whatever failed and on every release. */
+import { assert, assertEquals } from "@std/assert";
+import { MIB } from "../../../runtime/address.ts";
+import { BLK_STS } from "../../../runtime/errno.ts";
+import { ArmedFault, FAULT_POINTS } from "../../../runtime/faults.ts";
+import { swiotlbConfig } from "../../../runtime/machine_config.ts";
+import { DriverRig, type RigOptions, vec } from "../_driver_rig.ts";
+
+const DATA = [vec(0x200_0000, 512), vec(0x300_0000, 512)];
+const METADATA = [vec(64 * MIB + 0x40, 8), vec(65 * MIB + 0x40, 8)];
+const BOUNCED: RigOptions = { machine: { swiotlb: swiotlbConfig({ force: true }) } };
+const STRICT: RigOptions = { iommu: { mode: "strict" } };
+
+/** Prepares a request with metadata while faults are armed. */
+function prepare(options: RigOptions, faults: readonly ArmedFault[]) {
+  const rig = new DriverRig({ metadataBytes: 8, ...options });
+  const { iod, request } = rig.request(DATA, { metadata: METADATA });
+  const held = new Map<string, number>();
+  let status: number = BLK_STS.OK;
+  const events = rig.record(() => {
+    for (const fault of faults) rig.machine.armFault(fault);
+    status = rig.driver.prepare(iod, request);
+  }, ["mem.alloc", "mem.free"]);
+  for (const { fields, name } of events) {
+    const { what } = fields as { what: string };
+    // A pool keeps its pages.
+    if (what !== "pool_page") {
+      held.set(what, (held.get(what) ?? 0) + (name === "mem.alloc" ? 1 : -1));
+    }
+  }
+  return {
+    status,
+    left: [...held].filter(([, count]) => count !== 0),
+    mappings: rig.dev.mappings + rig.machine.swiotlb.usedSlots,
+    lists: [iod.dataList, iod.metaList, rig.driver.usedDescriptors],
+  };
+}
+
+/** Lets each passing of each point fail; returns how many requests failed with it. */
+function failEach(options: RigOptions): number {
+  const points = [...FAULT_POINTS.keys()].map((point) => new ArmedFault(point, Infinity));
+  assertEquals(prepare(options, points).status, BLK_STS.OK);
+  let count = 0;
+  for (const { point, seen } of points) {
+    for (let hit = 1; hit <= seen; hit++) {
+      const { status, ...left } = prepare(options, [new ArmedFault(point, hit, hit)]);
+      if (status === BLK_STS.OK) continue;
+      const nothing = { left: [], mappings: 0, lists: [null, null, 0] };
+      assertEquals(left as unknown, nothing, `${FAULT_POINTS[point]!.name}, ${hit}`);
+      count++;
+    }
+  }
+  return count;
+}
+
+for (const kernel of ["6.12.117", "7.2.12"] as const) {
+  Deno.test(`${kernel}: whatever fails while a request is prepared, nothing of it is left (nvme.md 2, 6)`, () => {
+    for (const sgl of [false, true]) {
+      for (const kind of [{}, BOUNCED, STRICT]) {
+        const machine = { ...kind.machine, kernel };
+        const count = failEach({ ...kind, sgl, metadataSgl: sgl, machine });
+        assert(count >= 2, `${count} requests failed`);
+      }
+    }
+  });
+}
