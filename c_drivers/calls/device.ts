@@ -21,7 +21,7 @@ function register(kernel: CKernel, at: number, bytes: number): PhysAddr {
     const phys = kernel.phys(at);
     if (at % bytes === 0 && kernel.machine.memory.covers(phys, bytes)) return phys;
   }
-  throw kernel.crash(`${hex(at)} is no register of ${bytes} bytes`);
+  throw kernel.crash(`there is no register of ${bytes} bytes at ${hex(at)}`);
 }
 
 export const DEVICE_CALLS: Readonly<Record<"io" | "printk" | "bug", readonly CCallEntry[]>> = {

@@ -51,7 +51,7 @@ export function pageFaultReason(flags: ReadonlySet<string>, access: DeviceAccess
     return entry(
       "not_present",
       "page not present",
-      "Nothing is mapped at the address: never, or not any more when the device came",
+      "Nothing is mapped at the address: it was never mapped, or was unmapped before the access",
     );
   }
   if (flags.has("RZ")) {
@@ -65,14 +65,14 @@ export function pageFaultReason(flags: ReadonlySet<string>, access: DeviceAccess
     return entry(
       flags.has("NX") ? "not_allowed" : access === "read" ? "not_readable" : "not_writable",
       `no ${access} permission`,
-      "The page is mapped, but not for this: the direction given at the map, or the length of a " +
-        "mapping that ends beside one of another direction",
+      "The page is mapped, but not for this access: wrong direction of the map, or the end of a " +
+        "mapping next to one of another direction",
     );
   }
   return entry(
     "other",
     "present and permitted",
-    "The record says that the page was there and allowed the access; a translation request of " +
+    "By this record the page was present and allowed the access; a translation request of " +
       "the device itself can end like this",
   );
 }
@@ -84,27 +84,27 @@ export function amdEvent(name: Exclude<AmdEventName, "IO_PAGE_FAULT">): ReasonEn
       return entry(
         "bad_entry",
         "device table entry illegal",
-        "What the kernel or firmware wrote for the device contradicts what the hardware can do; " +
-          "no mapping of the driver is to blame",
+        "The device's table entry, written by the kernel or firmware, contradicts the hardware's capabilities; " +
+          "no mapping of the driver is the cause",
       );
     case "DEV_TAB_HARDWARE_ERROR":
       return entry(
         "fetch_failed",
         "device table not readable",
-        "The IOMMU could not read its device table: its address leads nowhere, or memory fails",
+        "The IOMMU could not read its device table: wrong address, or failing memory",
       );
     case "PAGE_TAB_HARDWARE_ERROR":
       return entry(
         "fetch_failed",
         "page table not readable",
-        "An entry on the way leads to a table that is not there: tables freed while still in " +
+        "An entry of an upper level points to a missing table: tables freed while still in " +
           "use, or memory overwritten",
       );
     case "ILLEGAL_COMMAND_ERROR":
       return entry(
         "command_failed",
         "illegal command",
-        "The IOMMU found something in its command buffer that is no command",
+        "The IOMMU found an invalid command in its command buffer",
       );
     case "COMMAND_HARDWARE_ERROR":
       return entry(
@@ -117,20 +117,20 @@ export function amdEvent(name: Exclude<AmdEventName, "IO_PAGE_FAULT">): ReasonEn
         "command_failed",
         "device TLB did not answer",
         "The IOMMU sent the device an ATS invalidation, and the device did not complete it in " +
-          "time: it hangs, is in a reset, is gone, or its ATS does not work",
+          "time: it hangs, is in a reset, was removed, or its ATS does not work",
       );
     case "INVALID_DEVICE_REQUEST":
       return entry(
         "other",
         "request not allowed",
-        "The device sent what its entry does not allow, such as an access to the range of " +
+        "The device sent a request that its entry does not allow, such as an access to the address range of " +
           "interrupts, or an address that claims to be translated",
       );
     case "INVALID_PPR_REQUEST":
       return entry(
         "ats_refused",
         "page request not allowed",
-        "The device asked for a page to be brought in, and may not",
+        "The device sent a page request without permission",
       );
     case "RMP_HW_ERROR":
       return entry(
@@ -142,8 +142,8 @@ export function amdEvent(name: Exclude<AmdEventName, "IO_PAGE_FAULT">): ReasonEn
       return entry(
         "not_allowed",
         "page has another owner",
-        "The page belongs to a memory-encrypted guest, or not to the one that the device works " +
-          "for: a buffer that was not shared before it was mapped",
+        "The page belongs to a memory-encrypted guest, or to another guest than the device is " +
+          "assigned to: a buffer that was not shared before it was mapped",
       );
   }
 }
@@ -152,8 +152,8 @@ export function amdEvent(name: Exclude<AmdEventName, "IO_PAGE_FAULT">): ReasonEn
 export const NOT_ATTACHED: ReasonEntry = entry(
   "no_entry",
   "device not attached to a domain",
-  "The kernel has no address space for the device: no driver is bound, or not any more, or the " +
-    "device works under the requester id of another",
+  "The device is attached to no domain: no driver is bound, it was unbound, or the " +
+    "device uses the requester id of another",
 );
 
 /** An event that the kernel has no name for. */

@@ -295,14 +295,14 @@ Deno.test("decodeFaultLog() takes the dump of the page table behind VT-d's line 
     `DMAR: pte level: 3, pte value: 0x000000000341e403\n` +
     `DMAR: pte level: ${level}, pte value: ${leaf}`;
   const at = "0xff000000";
-  assertStringIncludes(decoded(VTD).means, "all read like this");
+  assertStringIncludes(decoded(VTD).means, "all give this");
   const absent = decoded(dump(at, "0x0000000000000000"));
   assertEquals([absent.details.dump?.present, absent.details.dump?.phys], [false, null]);
   assertStringIncludes(absent.means, "Nothing was mapped");
   const other = decoded(dump(at, "0x000000000450c002"));
   assertEquals([other.details.dump?.read, other.details.dump?.write], [false, true]);
   assertEquals(formatWord64(other.details.dump!.phys!), "0x450_c000");
-  assertStringIncludes(other.means, "mapped, but the other way");
+  assertStringIncludes(other.means, "mapped, but for the other direction:");
   const large = decoded(dump(at, "0x8000000004a01083", 2));
   assertEquals(formatWord64(large.details.dump!.phys!), "0x4a0_0000");
   // The larger the page, the more of its address's lower bits mean something else (VT-d 9.8).

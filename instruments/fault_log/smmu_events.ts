@@ -70,7 +70,7 @@ export function smmuReason(
       return entry(
         "not_present",
         "no translation",
-        "Nothing is mapped at the address: never, or not any more when the device came; an " +
+        "Nothing is mapped at the address: it was never mapped, or was unmapped before the access; an " +
           "address with more bits than are translated ends here too",
       );
     case "F_PERMISSION":
@@ -79,7 +79,7 @@ export function smmuReason(
       return entry(
         "address_width",
         "address too wide",
-        "A table leads to an address with more bits than the system has, as a damaged entry " +
+        "A table points to an address with more bits than the system has, as a damaged entry " +
           "does; where nothing is translated, the device's own address has too many",
       );
     case "F_ACCESS":
@@ -93,7 +93,7 @@ export function smmuReason(
       return entry(
         "fetch_failed",
         "page table not readable",
-        "An entry on the way leads to a table that is not there: tables freed while still in " +
+        "An entry of an upper level points to a missing table: tables freed while still in " +
           "use, or memory overwritten",
       );
     case "F_STE_FETCH":
@@ -102,14 +102,14 @@ export function smmuReason(
       return entry(
         "fetch_failed",
         "configuration not readable",
-        "The SMMU could not read what is set up for the device",
+        "The SMMU could not read the context descriptor of the device",
       );
     case "C_BAD_STREAMID":
       return entry(
         "no_entry",
         "stream unknown",
         "The stream table has no entry for the device: firmware describes its requester id " +
-          "wrong or not at all, or it works under the id of another",
+          "wrong or not at all, or the device uses the id of another",
       );
     case "C_BAD_SUBSTREAMID":
       return entry(
@@ -128,8 +128,8 @@ export function smmuReason(
       return entry(
         "bad_entry",
         "configuration invalid",
-        "What is set up for the device contradicts itself or what the hardware can do; no " +
-          "mapping of the driver is to blame",
+        "The device's configuration contradicts itself or the hardware's capabilities; no " +
+          "mapping of the driver is the cause",
       );
     case "F_BAD_ATS_TREQ":
     case "F_TRANSL_FORBIDDEN":
@@ -143,7 +143,7 @@ export function smmuReason(
     case "F_CFG_CONFLICT":
       return entry(
         "other",
-        "conflict in a cache",
+        "conflict in a TLB or configuration cache",
         "The SMMU holds two answers for the same thing: something was changed without telling " +
           "it in between",
       );
@@ -151,7 +151,7 @@ export function smmuReason(
       return entry(
         "other",
         "page request",
-        "The device asks for a page to be brought in; by itself no fault",
+        "A page request of the device; not an error by itself",
       );
   }
   return entry(
@@ -172,7 +172,7 @@ export function noPermission(access: DeviceAccess | null, isInstruction: boolean
     reason,
     name: `no ${isInstruction ? "execute" : access ?? "access"} permission`,
     means:
-      "The page is mapped, but not for this: the direction given at the map, or the length of " +
-      "a mapping that ends beside one of another direction",
+      "The page is mapped, but not for this access: wrong direction of the map, or the end of " +
+      "a mapping next to one of another direction",
   };
 }

@@ -62,7 +62,7 @@ function blocked(cursor: LogCursor): LoggedFault {
     code: null,
     reason: "no_entry",
     name: "stream unknown",
-    means: "Nothing is set up for the device: firmware describes its stream wrong or not at all, " +
+    means: "The device's stream is not configured: firmware describes it wrong or not at all, " +
       "or no driver is bound",
     streamId: parseInt(digits!, 16),
     spec: `${SPEC}: SMMU_sGFSR.USF`,
@@ -121,14 +121,14 @@ function reasonOf(
     means,
   });
   if (status === null) {
-    return entry("unknown", "status not in the line", "The line has left the fault status out");
+    return entry("unknown", "status not in the line", "The line does not contain the fault status");
   }
   const has = (position: number) => bit(status, position);
   if (has(EF)) {
     return entry(
       "fetch_failed",
       "page table not readable",
-      "An entry on the way leads to a table that is not there: tables freed while still in " +
+      "An entry of an upper level points to a missing table: tables freed while still in " +
         "use, or memory overwritten",
     );
   }
@@ -136,7 +136,7 @@ function reasonOf(
     return entry(
       "not_present",
       "no translation",
-      "Nothing is mapped at the address: never, or not any more when the device came",
+      "Nothing is mapped at the address: it was never mapped, or was unmapped before the access",
     );
   }
   if (has(PF)) {
@@ -150,7 +150,7 @@ function reasonOf(
     );
   }
   return otherReason(has) ??
-    entry("unknown", "no fault bit set", "The fault status has no bit that tells a reason");
+    entry("unknown", "no fault bit set", "The fault status has no bit of a reason");
 }
 
 /** What is no matter of a mapping. */
@@ -163,7 +163,7 @@ function otherReason(has: (position: number) => boolean): ReasonEntry | null {
   if (has(TLBMCF) || has(TLBLKF)) {
     return entry(
       "other",
-      "conflict in a cache",
+      "conflict in a TLB or configuration cache",
       "The SMMU holds two answers for the same thing, or one that cannot be replaced: something " +
         "was changed without telling it in between",
     );
@@ -172,7 +172,7 @@ function otherReason(has: (position: number) => boolean): ReasonEntry | null {
     return entry(
       "address_width",
       "address too wide",
-      "The address has more bits than are translated",
+      "The address has more bits than the SMMU translates",
     );
   }
   if (has(UUT)) {

@@ -10,34 +10,34 @@ import type { LoggedReason, ReasonEntry, TableDump } from "./logged_fault.ts";
 
 const NO_PRESENT_BIT =
   "Entries of these tables have no present bit: a page that was never mapped, one that was " +
-  "unmapped too early, and one that was mapped the other way all read like this";
+  "unmapped too early, and one mapped for the other direction all give this fault";
 
 const DUMP_ABSENT = "Nothing was mapped at the address when the kernel printed its page table, a " +
-  "little after the fault: never, or not any more when the device came";
-const DUMP_MAPPED = "The page is mapped, but the other way: the kernel's dump of the page table " +
-  "shows its entry. The direction given at the map is wrong, or the device does what it should not";
+  "little after the fault: it was never mapped, or was unmapped before the access";
+const DUMP_MAPPED = "The page is mapped, but for the other direction: the kernel's dump of the page table " +
+  "shows its entry. The direction of the map is wrong, or the device made a wrong access";
 const DUMP_ALLOWED =
   "The kernel's dump of the page table, a little after the fault, shows an entry " +
-  "that allows the access: it was mapped in between, or the IOMMU went by an older one";
+  "that allows the access: it was mapped in between, or the IOMMU used an older cached entry";
 
-const SETUP = "What the kernel set up for the device is damaged or contradicts what the hardware " +
-  "can do; no mapping of the driver is to blame";
-const PASID_UNKNOWN = "The address space that the access was for is not set up: a PASID that was " +
+const SETUP = "The device's table entry is damaged or contradicts the hardware's " +
+  "capabilities; no mapping of the driver is the cause";
+const PASID_UNKNOWN = "The address space of the access is not set up: a PASID that was " +
   "never bound or is unbound already, or, without a PASID, a device without a domain";
 const MODE = "The device uses PASIDs while the IOMMU is set up without them; no mapping of the " +
-  "driver is to blame";
-const ATS_OFF = "The device asked for a translation or a page, and its entry says that it may not";
-const PRIVILEGE = "The page or the address space is not for this privilege, or not for fetching " +
-  "instructions: not a matter of the direction given at the map";
+  "driver is the cause";
+const ATS_OFF = "The device sent a translation or page request that its entry does not allow";
+const PRIVILEGE = "The page or the address space does not allow this privilege, or instruction " +
+  "fetches: the direction of the map is not the cause";
 const TOO_WIDE = "The device sent an address with more bits than are translated: the error value " +
   "of a failed map, a virtual address, or a descriptor with a damaged upper half";
 const NESTED =
   "The second stage, which a hypervisor sets up, does not allow what the walk of the " +
   "first stage needs";
 const MAPPED_OTHERWISE =
-  "First-stage tables have a present bit: the page is mapped, but the other " +
-  "way; the direction given at the map is wrong, or the device does what it should not";
-const INTERRUPT_RANGE = "The device sent an access of memory to the addresses that are interrupts";
+  "First-stage tables have a present bit: the page is mapped, but for the other " +
+  "direction: the direction of the map is wrong, or the device made a wrong access";
+const INTERRUPT_RANGE = "The device sent a memory access to the interrupt address range";
 const TABLE_LOST = "The page table itself is damaged: freed while still in use, or overwritten";
 
 /** `denied`: the number stands for both directions, and the access says which. */
@@ -49,26 +49,26 @@ const REASONS: readonly Row[] = [
     "no_entry",
     "root entry not present",
     "The IOMMU knows no device on that bus. Usually a device that firmware left running, or " +
-    "one that reaches memory before a driver has bound it",
+    "one that does DMA before a driver is bound",
   ],
   [
     0x02,
     "no_entry",
     "context entry not present",
-    "The IOMMU knows the bus but not this function. Usually a device that works under the " +
-    "requester id of another, or one whose driver is not bound, or not any more",
+    "The IOMMU knows the bus but not this function. Usually a device that uses the " +
+    "requester id of another, or one without a bound driver",
   ],
   [
     0x03,
     "bad_entry",
     "context entry invalid",
-    "What the kernel wrote for the device contradicts what the hardware can do; no mapping " +
-    "of the driver is to blame",
+    "The entry that the kernel wrote for the device contradicts the hardware's capabilities; no mapping " +
+    "of the driver is the cause",
   ],
   [
     0x04,
     "address_width",
-    "address beyond what is translated",
+    "address beyond the translated width",
     "The device sent an address with more bits than the IOMMU translates: the error value " +
     "of a failed map, a virtual address, or a descriptor with a damaged upper half",
   ],
@@ -78,20 +78,20 @@ const REASONS: readonly Row[] = [
     0x07,
     "fetch_failed",
     "next table not readable",
-    "An entry on the way leads to a table that is not there: tables freed while still in " +
+    "An entry of an upper level points to a missing table: tables freed while still in " +
     "use, or memory overwritten",
   ],
   [
     0x08,
     "fetch_failed",
     "root table not readable",
-    "The address of the root table leads nowhere; the kernel or firmware set it up wrong",
+    "The address of the root table is wrong: an error of the kernel or the firmware",
   ],
   [
     0x09,
     "fetch_failed",
     "context table not readable",
-    "The root entry leads to no context table; tables overwritten or freed",
+    "The root entry points to no context table: tables overwritten or freed",
   ],
   [
     0x0a,
@@ -124,7 +124,7 @@ const REASONS: readonly Row[] = [
     0x20,
     "interrupt_refused",
     "reserved bits in interrupt request",
-    "The device wrote an interrupt message with bits set that mean nothing",
+    "The device wrote an interrupt message with undefined bits set",
   ],
   [
     0x21,
@@ -156,14 +156,14 @@ const REASONS: readonly Row[] = [
     0x25,
     "interrupt_refused",
     "compatibility format blocked",
-    "The device sent an interrupt message that was not made for remapping: the message it " +
+    "The device sent an interrupt message that is not in remappable format: the message it " +
     "keeps was not written by the kernel, or was lost in a reset",
   ],
   [
     0x26,
     "interrupt_refused",
     "source of interrupt not verified",
-    "The message came under another requester id than the one its entry is for: a bridge " +
+    "The requester id of the message is not that of its entry: a bridge " +
     "or a second function in between",
   ],
   [0x30, "bad_entry", "root table address invalid", SETUP],
@@ -182,8 +182,8 @@ const REASONS: readonly Row[] = [
     0x41,
     "no_entry",
     "context entry not present",
-    "The IOMMU does not know this function: no driver is bound, or not any more, or the " +
-    "device works under the requester id of another",
+    "The IOMMU does not know this function: no driver is bound, it was unbound, or the " +
+    "device uses the requester id of another",
   ],
   [0x42, "bad_entry", "reserved bits in context entry", SETUP],
   [0x43, "bad_entry", "context entry invalid", SETUP],
@@ -206,11 +206,11 @@ const REASONS: readonly Row[] = [
     0x71,
     "not_present",
     "first-stage entry not present",
-    "Nothing is mapped at the address: never, or not any more when the device came",
+    "Nothing is mapped at the address: it was never mapped, or was unmapped before the access",
   ],
   [0x72, "bad_entry", "reserved bits in first-stage entry", TABLE_LOST],
   [0x73, "fetch_failed", "top of first-stage table not readable", TABLE_LOST],
-  [0x74, "address_width", "first-stage entry beyond what is translated", TOO_WIDE],
+  [0x74, "address_width", "first-stage entry beyond the translated width", TOO_WIDE],
   [0x75, "fetch_failed", "second stage forbids reading the first-stage top", NESTED],
   [0x76, "not_readable", "second stage forbids reading a first-stage entry", NESTED],
   [0x77, "not_writable", "second stage forbids writing a first-stage entry", NESTED],
@@ -220,13 +220,13 @@ const REASONS: readonly Row[] = [
   [0x7b, "fetch_failed", "second-stage table pointer invalid", TABLE_LOST],
   [0x7c, "bad_entry", "second-stage entry must be marked, but is not snooped", SETUP],
   [0x80, "address_width", "address not canonical", TOO_WIDE],
-  [0x81, "not_allowed", "page is the supervisor's", PRIVILEGE],
+  [0x81, "not_allowed", "page allows supervisor access only", PRIVILEGE],
   [0x82, "not_allowed", "no execute permission", PRIVILEGE],
-  [0x83, "address_width", "address beyond what the hardware takes", TOO_WIDE],
-  [0x84, "address_width", "address beyond what the second stage translates", TOO_WIDE],
+  [0x83, "address_width", "address beyond the hardware's width", TOO_WIDE],
+  [0x84, "address_width", "address beyond the second stage's width", TOO_WIDE],
   [0x85, "not_writable", "no write permission", MAPPED_OTHERWISE],
   [0x86, "not_readable", "no read permission", MAPPED_OTHERWISE],
-  [0x87, "other", "access to the range of interrupts", INTERRUPT_RANGE],
+  [0x87, "other", "access to the interrupt address range", INTERRUPT_RANGE],
   [0x90, "bad_entry", "first-stage entry must be marked, but is not snooped", SETUP],
 ];
 
@@ -254,7 +254,7 @@ export function vtdReason(code: number, access: DeviceAccess | null): ReasonEntr
     return {
       reason: code >= 0x20 && code < 0x30 ? "interrupt_refused" : "unknown",
       name: `reason 0x${code.toString(16).padStart(2, "0")}, ${groupOf(code)}`,
-      means: "This number is not in the table here; appendix A of the specification has it",
+      means: "This number is unknown to dmalab; see appendix A of the specification",
     };
   }
   const [, reason, name, means] = found;

@@ -165,7 +165,7 @@ export function wrongKind(value: Value | undefined, what: string, wanted: string
     : value instanceof Word
     ? `the word ${formatValue(value)}`
     : describeValue(value);
-  return new ScriptError("E0913", `Cannot use ${given} as ${what}: ${wanted} is wanted`);
+  return new ScriptError("E0913", `Cannot use ${given} as ${what}: expected ${wanted}`);
 }
 
 /**

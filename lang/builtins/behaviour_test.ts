@@ -484,7 +484,7 @@ const MISTAKES: readonly (readonly [string, string, RegExp])[] = [
   [
     "another's memory by a provider's bus address",
     `${PEERS}pci_p2pmem_virt_to_bus(cmb, alloc_pages(1))`,
-    /E0919.*no memory of cmb/,
+    /E0919.*not memory of cmb/,
   ],
   ["access control where nothing is", `${PEERS}set_acs("sw9", [])`, /E0919.*called "sw9"/],
   [

@@ -134,7 +134,7 @@ function findMachine(
       span: keywordOf(second.declaration),
       message: first.loaded === second.loaded
         ? "The file declares two machines"
-        : "Two of the files used declare a machine",
+        : "Two of the used files declare a machine",
       related: [{ span: keywordOf(first.declaration), message: "the other one" }],
     });
   }
@@ -194,7 +194,7 @@ function warnStatements(file: FileNode, bag: DiagnosticBag): void {
   bag.warning(
     "W0303",
     first.span,
-    "This is not run: of a used file only consts, functions and the machine count",
+    "This does not run: `use` imports only consts, functions and the machine",
   );
 }
 

@@ -19,7 +19,7 @@ Deno.test("functions and tests do not see a top-level let, and the error says wh
   ]);
   assertEquals(
     hintOf("let n = 1\nfn f() { return n }"),
-    "functions and tests do not see a top-level `let`: write `const`, or pass it on",
+    "functions and tests do not see a top-level `let`: write `const`, or pass it as an argument",
   );
   assertEquals(errorsOf("const n = 1\nfn f() { return n }\nlet x = f()"), []);
 });
@@ -81,9 +81,9 @@ Deno.test("only variables can be assigned to", () => {
 });
 
 Deno.test("statements that stand where they cannot", () => {
-  assertEquals(errorsOf("break"), ["E0309 1:1 This cannot stand here: `break` stands in a loop"]);
+  assertEquals(errorsOf("break"), ["E0309 1:1 This is not allowed here: `break` outside a loop"]);
   assertEquals(errorsOf("return 1"), [
-    "E0309 1:1 This cannot stand here: `return` stands in a function or a test",
+    "E0309 1:1 This is not allowed here: `return` outside a function or a test",
   ]);
   assertEquals(errorsOf("while true { let t = trace { break } }").length, 1);
   assertEquals(errorsOf('test "t" { while true { break } }'), []);
@@ -111,15 +111,17 @@ Deno.test("events, their fields and outcomes are known before the run", () => {
     "not_present is a fault: `faults`, `expect fault`",
   );
   assertEquals(errorsOf(`${MACHINE}expect warning unmap_sice { }`), [
-    "E0313 2:16 No report of the checker is called `unmap_sice`",
+    "E0313 2:16 No checker report is called `unmap_sice`",
   ]);
 });
 
 Deno.test("consts may stand in any order, but none may need itself", () => {
   assertEquals(errorsOf("const a = f()\nfn f() { return b }\nconst b = 2\nprint a"), []);
-  assertEquals(errorsOf("const a = b\nconst b = a"), ["E0314 1:7 `a` needs itself, by way of `b`"]);
+  assertEquals(errorsOf("const a = b\nconst b = a"), [
+    "E0314 1:7 `a` depends on itself, through `b`",
+  ]);
   assertEquals(errorsOf("const a = f()\nfn f() { return a }"), [
-    "E0314 1:7 `a` needs itself, by way of `f`",
+    "E0314 1:7 `a` depends on itself, through `f`",
   ]);
 });
 
@@ -138,7 +140,7 @@ Deno.test("`inject` names a point that there is, and an error that it can have",
   assertEquals(errorsOf("inject dma_iova_link nth 3 with ENOMEM { print 1 }"), []);
   assertEquals(errorsOf("inject iova.alloc nth 1..=2 { print 1 }"), []);
   assertEquals(errorsOf("inject dma_iova_lnk { print 1 }"), [
-    "E0320 1:8 Nothing that can fail is called `dma_iova_lnk`",
+    "E0320 1:8 No injection point is called `dma_iova_lnk`",
   ]);
   assertEquals(hintOf("inject dma_iova_lnk { print 1 }"), "did you mean `dma_iova_link`?");
   assertEquals(errorsOf("inject dma_map_phys with EIO { print 1 }"), [
@@ -146,7 +148,7 @@ Deno.test("`inject` names a point that there is, and an error that it can have",
   ]);
   assertEquals(errorsOf("inject device.read with not_present { print 1 }"), []);
   assertEquals(errorsOf("inject each nth 2 { print 1 }"), [
-    "E0321 1:17 `inject each` takes neither `nth` nor `with`: it goes through every place by itself",
+    "E0321 1:17 `inject each` takes neither `nth` nor `with`: it tries every injection point",
   ]);
   assertEquals(errorsOf("inject dma_map_phys nth 4KiB { print 1 }"), [
     "E0405 1:25 `nth` takes an int or a range, but this is a size",
@@ -169,7 +171,7 @@ Deno.test("blocks that run on machines of their own are only left at their end",
     assertEquals(errorsOf(inside(`inject iova.alloc { ${leave} }`)), [], leave);
   }
   assertEquals(errorsOf("let n = 1\ncompare { cpus = [1, 2] } { n = 2 }\nprint n"), [
-    "E0308 2:29 Cannot assign to a variable of the code around",
+    "E0308 2:29 Cannot assign to a variable of the enclosing code",
   ]);
   assertEquals(errorsOf("compare { cpu = [1] } { }").map((line) => line.slice(0, 5)), ["E0512"]);
   assertEquals(errorsOf("compare { cpus = 1 } { }").map((line) => line.slice(0, 5)), ["E0318"]);
@@ -247,7 +249,7 @@ Deno.test("of many names those are listed first that share a part with what was 
 
 Deno.test("a statement's word that is called gets its hint, whatever files are used", () => {
   const { diagnostics } = load('use "lib.dma"\nprint (0..4).length', { "lib.dma": "" });
-  assertEquals(diagnostics[0]?.hint, "`print` is a statement: leave the parentheses out");
+  assertEquals(diagnostics[0]?.hint, "`print` is a statement: write it without parentheses");
 });
 
 Deno.test("where a name is missing its line is not searched for wrong kinds as well", () => {
@@ -270,11 +272,11 @@ Deno.test("words cannot be called, and patterns bind no names: the hint says wha
   assertEquals(hintOf("for i in range(3) { print i }"), "a range is written `0..n`");
   assertEquals(
     hintOf("match 3 { 1 => now(), whatever => now() }"),
-    "a pattern binds no name: `_` takes whatever is left",
+    "a pattern binds no name; `_` matches the rest",
   );
   const word = "match 3 { 1 => now(), other => now() }";
   assertEquals(errorsOf(word), ["E0404 1:23 An int never matches a word"]);
-  assertEquals(hintOf(word), "a pattern binds no name: `_` takes whatever is left");
+  assertEquals(hintOf(word), "a pattern binds no name; `_` matches the rest");
   assertEquals(hintOf("match 3 { strikt => now() }"), "did you mean `strict`?");
 });
 

@@ -210,10 +210,10 @@ Deno.test("what is wrong with a call or a file is said before the run, in the fi
     'E0702 1:17 Cannot use "/etc/passwd": the path must be relative to this file',
   ]);
   assertEquals(errors('let n = "a"\nprint read_json("{n}.json")'), [
-    "E0707 2:17 The name of a file is a text that stands here: the file is read before anything runs",
+    "E0707 2:17 The file name must be a string literal here: data files are read before the run",
   ]);
   assertEquals(errors("print read_json(1)"), [
-    "E0402 1:17 `read_json` wants a string as `path`, but this is an int",
+    "E0402 1:17 `read_json` takes a string as `path`, but this is an int",
   ]);
   assertEquals(errors("print read_json()").length, 1);
   const bad = { "bad.json": '{\n  "a": 1,\n  "b": oops\n}' };
@@ -222,6 +222,6 @@ Deno.test("what is wrong with a call or a file is said before the run, in the fi
   const [{ related, span }] = diagnostics as [typeof diagnostics[number]];
   assertEquals([span.source.name, related?.[0]?.span.start], ["bad.json", 6]);
   assertEquals(errors('print read_lines("long.txt")', { "long.txt": "x".repeat(2 ** 24 + 1) }), [
-    'E0706 1:18 Cannot read "long.txt": it has 16777217 bytes, and at most 16777216 are read',
+    'E0706 1:18 Cannot read "long.txt": it has 16777217 bytes, the limit is 16777216',
   ]);
 });

@@ -59,7 +59,7 @@ each<string | null>("hover describes what stands at the cursor", [
   [`${DISK}test "t" { wait ss‸d.flush() }`, "ssd: an nvme"],
   [`${DISK}test "t" with { iommu.mo‸de = lazy } { }`, null],
   ["let r = { head: 4KiB }\nprint r.he‸ad", ".head: a size"],
-  ['test "t" { assert tr‸ue }', "What holds."],
+  ['test "t" { assert tr‸ue }', "The true value."],
   ["let x = (1 +‸ ", null],
 ], (text, expected) => {
   const { analysis, cursor } = marked(text);

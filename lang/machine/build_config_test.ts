@@ -254,8 +254,7 @@ for (
     [
       "a device outside PCI",
       "machine { nvme ssd { queues = 1 } }",
-      "E0505 nvme: The block `nvme` cannot stand inside the machine " +
-      "(it belongs into pci, host_bridge, root_port, switch, port, bridge or device)",
+      "E0505 nvme: The block `nvme` is not allowed in the machine (it belongs in pci, host_bridge, root_port, switch, port, bridge or device)",
     ],
     [
       "a region without a name",
@@ -275,7 +274,7 @@ for (
     [
       "a name that every machine has",
       "machine { region events { at = 1MiB, size = 1MiB } }",
-      'E0507 events: The name "events" is taken (every machine has something of this name)',
+      'E0507 events: The name "events" is taken (it is a built-in name of every machine)',
     ],
     [
       "a word that is none of the choices",
@@ -331,13 +330,12 @@ for (
     [
       "a granule that the model does not have",
       "machine { iommu { granule = 64KiB } }",
-      "E0511 64KiB: An IOMMU of the model vtd has no granule of 64KiB (`model = smmu` has one)",
+      "E0511 64KiB: The IOMMU model vtd has no granule of 64KiB (`model = smmu` has one)",
     ],
     [
       "a region outside the RAM",
       "machine { region far { at = 100GiB, size = 1MiB } }",
-      'E0511 far: Region "far" (0x19_0000_0000..0x19_0010_0000) does not lie in RAM ' +
-      "(RAM is at 0x0..0x1_0000_0000; `type = mmio` makes a window of it)",
+      'E0511 far: Region "far" (0x19_0000_0000..0x19_0010_0000) is not in RAM (RAM is at 0x0..0x1_0000_0000; `type = mmio` makes it an MMIO window)',
     ],
     [
       "an empty range",

@@ -86,7 +86,7 @@ function checkGranule(tree: ConfigBlock, config: LabConfig, bag: DiagnosticBag):
   bag.error(
     "E0511",
     given.valueSpan,
-    `An IOMMU of the model ${model} has no granule of ${formatSize(granuleBytes)}`,
+    `The IOMMU model ${model} has no granule of ${formatSize(granuleBytes)}`,
     others.length > 0
       ? `\`model = ${others[0]}\` has one`
       : `it has ${granulesBytes.map(formatSize).join(", ")}`,
@@ -116,7 +116,7 @@ function checkAddressBits(tree: ConfigBlock, { iommu }: LabConfig, bag: Diagnost
   bag.error(
     "E0511",
     spanOfPath(tree, ["iommu", "address_bits"]),
-    `An IOMMU of the model ${iommu.model} has ${most} address bits at most`,
+    `The IOMMU model ${iommu.model} has at most ${most} address bits`,
     `\`address_bits = ${most}\`, or left out ${IOMMU_MODELS[iommu.model].addressBits.usual}`,
   );
 }
@@ -177,8 +177,8 @@ function checkRamRegions(tree: ConfigBlock, lab: Lab, bag: DiagnosticBag): void 
     bag.error(
       "E0511",
       regionSpan(tree, region),
-      `Region "${region.name}" (${extent(region)}) does not lie in RAM`,
-      `RAM is at ${ram.map(extent).join(", ")}; \`type = mmio\` makes a window of it`,
+      `Region "${region.name}" (${extent(region)}) is not in RAM`,
+      `RAM is at ${ram.map(extent).join(", ")}; \`type = mmio\` makes it an MMIO window`,
     );
   }
 }

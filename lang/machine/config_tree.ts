@@ -111,7 +111,7 @@ export class ConfigTreeReader {
         "E0514",
         declaration.span,
         `The machine has more than ${groupThousands(MOST_ENTRIES)} entries`,
-        "keys, blocks and the items of lists count; no computer has so many",
+        "keys, blocks and list items count",
       );
     } else this.#readEntries(root, entries);
     for (const modifier of modifiers) this.#apply(root, modifier);
@@ -138,8 +138,8 @@ export class ConfigTreeReader {
   /** Only what has registers does something by itself. @returns True where it does. */
   #refuseOutside(block: ConfigBlock, what: string, span: Span): boolean {
     if (block.spec.hasRegisters) return true;
-    const hint = `it belongs into ${placesList(blocksWithRegisters())}`;
-    this.#bag.error("E0505", span, `${what} cannot stand inside ${describe(block)}`, hint);
+    const hint = `it belongs in ${placesList(blocksWithRegisters())}`;
+    this.#bag.error("E0505", span, `${what} is not allowed in ${describe(block)}`, hint);
     return false;
   }
 
@@ -189,8 +189,8 @@ export class ConfigTreeReader {
       this.#bag.error(
         "E0505",
         entry.keyword.span,
-        `The block \`${spec.keyword}\` cannot stand inside ${describe(parent)}`,
-        `it belongs into ${placesText(spec.keyword)}`,
+        `The block \`${spec.keyword}\` is not allowed in ${describe(parent)}`,
+        `it belongs in ${placesText(spec.keyword)}`,
       );
       return;
     }
@@ -242,7 +242,7 @@ export class ConfigTreeReader {
       severity: "error",
       span: name.span,
       message: `The name "${name.text}" is taken`,
-      hint: taken === null ? "every machine has something of this name" : "choose another name",
+      hint: taken === null ? "it is a built-in name of every machine" : "choose another name",
       ...(taken === null ? {} : { related: [{ span: taken, message: "first used here" }] }),
     });
     return false;

@@ -65,7 +65,7 @@ export const PRESET = optional(
   word(...Object.keys(LATENCY_PRESETS) as LatencyPresetName[]),
   {
     leftOut: "every latency is 0",
-    doc: "Latencies to begin with; one beside it replaces its own.",
+    doc: "A preset of latencies; single ones can be set beside it.",
   },
 );
 
@@ -73,7 +73,7 @@ export const QUIRKS: QuirksSetting = {
   key: "quirks",
   shape: { kind: "quirks" },
   leftOut: "the profile's",
-  doc: "Defects of releases: `x` adds, `not x` removes, `none` first clears the profile's.",
+  doc: "Defect switches: `x` adds, `not x` removes, a leading `none` clears the release's.",
 };
 
 function block(
@@ -98,17 +98,17 @@ const BLOCKS: readonly BlockSpec[] = [
   }),
   block(
     "ram",
-    "Main memory. It fills from 0 around windows, the rest goes above 4 GiB.",
+    "Main memory, from address 0 around the MMIO windows; the rest is above 4 GiB.",
     RAM_SETTINGS,
   ),
-  block("region", "A named part of the RAM, or a window of MMIO.", REGION_SETTINGS, {
+  block("region", "A named part of the RAM, or an MMIO window.", REGION_SETTINGS, {
     named: true,
   }),
-  block("iommu", "The unit that translates what devices address.", IOMMU_SETTINGS),
+  block("iommu", "The IOMMU, which translates device addresses.", IOMMU_SETTINGS),
   block("swiotlb", "The pool of bounce buffers.", SWIOTLB_SETTINGS),
   block(
     "latencies",
-    "What events cost in virtual time. Any event's name is a key too.",
+    "The virtual time that events take. The name of any event is a key.",
     { preset: PRESET, ...LATENCY_SETTINGS },
     { formerly: "prices" },
   ),

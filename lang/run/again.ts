@@ -69,7 +69,7 @@ export function rerun(
   { branches: { goals, known, runs }, limits }: RepeatedRun,
   onVm: (vm: Vm) => void,
 ): { resume(): boolean } {
-  if (!(runs instanceof SideRuns)) throw new Error("This run cannot be done again");
+  if (!(runs instanceof SideRuns)) throw new Error("This run cannot be repeated");
   const { config, options: { seed, strict }, program, start, variants } = runs;
   const silent = { limits, output: SILENCE, seed, strict, record: true, heard: false };
   const { failure, vm } = new TestMachine(program, config, { ...silent, onVm });

@@ -198,7 +198,7 @@ function choicesOf(
     return [{ value: entry.value }];
   }
   if (value.items.length === 0) {
-    bag.error("E0318", entry.value.span, "The list is empty, so nothing would be run");
+    bag.error("E0318", entry.value.span, "The list is empty: nothing would run");
   }
   return value.items.map((item) => ({ value: item }));
 }

@@ -42,11 +42,11 @@ Deno.test("another status than the one that is expected is printed as its number
 
 Deno.test("a number that is no status is an error before the run, with the nearest that is one", () => {
   const raw = (outcome: string) => `${MACHINE}ssd.raw(nvme_command(1)) ${outcome}`;
-  assertEquals(errorsOf(raw("fails 0x4005")), ["E0313 2:32 No answer of a controller is `0x4005`"]);
+  assertEquals(errorsOf(raw("fails 0x4005")), ["E0313 2:32 No NVMe status is `0x4005`"]);
   assertEquals(hintOf(raw("fails 0x4005")), "the nearest is `0x4004`, data_transfer_error");
   assertEquals(errorsOf(raw("fails 0x8001")), ["E0313 2:32 No error is called `0x8001`"]);
   assertEquals(errorsOf(raw("faults 0x4001")), [
-    "E0313 2:33 No fault of the IOMMU is called `0x4001`",
+    "E0313 2:33 No IOMMU fault is called `0x4001`",
   ]);
   assertEquals(hintOf(raw("fails lba_out_of_rang")), "did you mean `lba_out_of_range`?");
   assertEquals(errorsOf(raw("fails successful_completion")).length, 1);

@@ -147,7 +147,7 @@ class DriverReader {
       const withDirection = more === 0 ? "" : ` or ${form.replace(")", ", dir)")}`;
       return this.#refuse(
         value.span,
-        `\`${text}\` takes ${takesText}, and is called as ${form}${withDirection}`,
+        `\`${text}\` takes ${takesText}, but is called as ${form}${withDirection}`,
       );
     }
     return { name: text, function: binding, takesDirection };

@@ -40,7 +40,7 @@ Deno.test("what is wrong with a driver is an error of its own, before anything i
   );
   assertEquals(
     errorOf("map = m, unmap = m"),
-    "E0324 `m` takes 1 argument, and is called as unmap(buf, handle) or unmap(buf, handle, dir)",
+    "E0324 `m` takes 1 argument, but is called as unmap(buf, handle) or unmap(buf, handle, dir)",
   );
   assertEquals(errorOf("map = m, unmap = u, peaces = 3"), "E0324 A driver has no key `peaces`");
   assertEquals(errorOf("map = m, unmap = u, pieces = 0"), "E0324 `pieces` takes an int or a range");

@@ -64,7 +64,7 @@ Deno.test("one machine a file, and none of two used files without an own one", (
 Deno.test("two used files that declare one name are refused", () => {
   const files = { "a.dma": "fn f() { }", "b.dma": "fn f() { }" };
   assertEquals(errorsOf('use "a.dma"\nuse "b.dma"', files), [
-    "E0705 2:1 `f` comes from two of the files used here",
+    "E0705 2:1 `f` is declared in two of the used files",
   ]);
 });
 
@@ -121,7 +121,7 @@ Deno.test("a wrong key or value in with and matrix is reported once, however man
     "E0318 1:26 `matrix` takes a list of values",
   ]);
   assertEquals(errorsOf('test "t" matrix { cpus = [] } { }'), [
-    "E0318 1:26 The list is empty, so nothing would be run",
+    "E0318 1:26 The list is empty: nothing would run",
   ]);
   const many = "matrix { seed = [1,2,3,4,5,6,7,8,9,10,11] } ".repeat(3).replace(/seed/g, "seed");
   assertEquals(errorsOf(`test "t" ${many}{ }`).map((e) => e.slice(0, 5)), ["E0317"]);
@@ -130,7 +130,7 @@ Deno.test("a wrong key or value in with and matrix is reported once, however man
 Deno.test("forall takes ranges and lists that are known before there is a machine", () => {
   assertEquals(errorsOf('property "p" forall a in 0..3, b in [strict, lazy] { print [a, b] }'), []);
   assertEquals(errorsOf('property "p" forall a in 3..3 { print a }'), [
-    "E0405 1:26 There is nothing to choose from: it is empty",
+    "E0405 1:26 The list or range is empty",
   ]);
   assertEquals(errorsOf('property "p" forall a in 5 { print a }').map((e) => e.slice(0, 5)), [
     "E0405",

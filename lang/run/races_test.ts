@@ -290,10 +290,10 @@ Deno.test("a race whose blocks never end is stopped by the limits of a script", 
 
 Deno.test("blocks of a race are only left at their end, are four at most, and not for a bench", () => {
   assertEquals(errorsOf('test "t" { race { return } and { } }'), [
-    "E0309 1:19 This cannot stand here: the block of `race` is only left at its end",
+    "E0309 1:19 This is not allowed here: the block of `race` cannot be left before its end",
   ]);
   assertEquals(errorsOf("race { } and { } and { } and { } and { }"), [
-    "E0322 1:1 `race` has 5 blocks, more than 4",
+    "E0322 1:1 `race` has 5 blocks, the maximum is 4",
   ]);
 });
 

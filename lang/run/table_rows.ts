@@ -51,7 +51,7 @@ export function tableRows(
         "E0325",
         test.nameSpan,
         `Two rows give their tests the same name: "${name}"`,
-        `put what they differ in into the name: \`{${table.name.text}}\` is all of a row`,
+        `insert a value of the row into the name: \`{${table.name.text}}\` is the whole row`,
       );
       return [];
     }

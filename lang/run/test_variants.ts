@@ -92,7 +92,7 @@ function forallValues(
     if (!(values instanceof RangeValue || values instanceof ListValue)) {
       bag.error("E0405", expression.span, "`forall` takes a range or a list");
     } else if (isEmpty(values)) {
-      bag.error("E0405", expression.span, "There is nothing to choose from: it is empty");
+      bag.error("E0405", expression.span, "The list or range is empty");
     } else {
       all.push({ name: name.text, values });
     }

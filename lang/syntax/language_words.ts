@@ -20,7 +20,7 @@ const ROWS = {
   const: hard(
     "statement",
     "value",
-    "A value that functions and tests see, worked out when a machine is ready.",
+    "A constant that functions and tests see, evaluated when the machine is ready.",
     { form: "const NAME = e", example: "const pages = 4\nprint pages" },
   ),
   fn: hard(
@@ -32,13 +32,13 @@ const ROWS = {
   use: hard(
     "statement",
     "value",
-    "Takes the consts, functions and the machine of another file, relative to this one.",
+    "Imports the consts, functions and machine of another file, with a path relative to this one.",
     { form: 'use "file"', example: '# use "lib/patterns.dma"' },
   ),
   test: hard(
     "statement",
     "text and block",
-    "A test, on a fresh machine of its own; with a table, one for each row.",
+    "A test, which runs on a new machine; with a table, one test per row.",
     {
       form: 'test "name" with { … } matrix { … } { … } · test "size {c.size}" for c in cases { … }',
       example: 'test "sizes" { assert 4KiB * 2 == 8KiB }\n' +
@@ -48,7 +48,7 @@ const ROWS = {
   property: hard(
     "statement",
     "text and block",
-    "A test that is tried with many values, each case on a fresh machine.",
+    "A test that runs with many values, each case on a new machine.",
     {
       form: 'property "name" forall a in 0..8, b in list { … }',
       example: 'property "doubling" forall n in 0..8 { assert n + n == 2 * n }',
@@ -57,7 +57,7 @@ const ROWS = {
   bench: hard(
     "statement",
     "text and block",
-    "Counts what happens in the turns of its loop, and holds it against budgets.",
+    "Counts the events of its loop per iteration, and checks budgets.",
     {
       form: 'bench "name" { setup { … } loop { … } budget event <= n per iteration }',
       example: `${DISK}bench "reads" {\n  setup { let page = alloc_pages(1) }\n` +
@@ -67,7 +67,7 @@ const ROWS = {
   driver: soft(
     "statement",
     "text and block",
-    "Marks functions as a driver's map and unmap, for `dmalab hunt` to find what is wrong with them.",
+    "Declares functions as a driver's map and unmap, which `dmalab hunt` then tests.",
     {
       form: 'driver "name" { map = fn, unmap = fn, pieces = 1..=4 }',
       example:
@@ -79,7 +79,7 @@ const ROWS = {
   with: soft(
     "clause",
     "block",
-    "After a test's name: changes the machine for it. Behind a record: a copy with other values.",
+    "After a test's name: changes the machine for that test. After a record: a copy with other values.",
     {
       form: "with { iommu.mode = lazy } · record with { key: e }",
       example: 'test "two CPUs" with { cpus = 2 } { on cpu 1 { advance 1us } }',
@@ -88,39 +88,39 @@ const ROWS = {
   matrix: soft(
     "clause",
     "block",
-    "After a test's name: makes a test for each combination of the values.",
+    "After a test's name: one test for each combination of the values.",
     {
       form: "matrix { iommu.mode = [strict, lazy] }",
       example: 'test "on any number" matrix { cpus = [1, 2] } { advance 1us }',
     },
   ),
-  forall: soft("clause", "value", "After a property's name: what its values are taken from."),
-  skip: soft("statement", "statement", "Leaves a test out, counted.", {
+  forall: soft("clause", "value", "After a property's name: the values to try."),
+  skip: soft("statement", "statement", "Skips a test; the summary counts it.", {
     form: 'skip test "name" { … }',
     example: 'skip test "later" { assert false }\ntest "now" { assert true }',
   }),
   setup: soft("bench", "block", "In a bench: runs once, before the loop."),
-  loop: soft("bench", "block", "In a bench: what is measured, turn by turn."),
+  loop: soft("bench", "block", "In a bench: the code to measure, repeated."),
   budget: soft(
     "bench",
     "value",
-    "In a bench: what its events may cost; the name of an event is its count.",
+    "In a bench: a limit on the number of events; the name of an event is its count.",
   ),
   per: soft(
     { before: "iteration" },
     "nothing",
-    "Behind a budget: it holds for one turn of the loop.",
+    "After a budget: it applies to one iteration of the loop.",
   ),
   iteration: soft(
     { after: "per" },
     "nothing",
-    "`per iteration`: a budget for one turn of the loop.",
+    "`per iteration`: a budget for one iteration of the loop.",
   ),
   let: hard(
     "statement",
     "value",
-    "Binds a variable in its block; `x = e` and `x += e` give it another value. `r.key = e` and " +
-      "`l[i] = e` change the record or list itself, for all who have it.",
+    "Binds a variable in its block; `x = e` and `x += e` assign to it. `r.key = e` and " +
+      "`l[i] = e` change the record or list itself, also under its other names.",
     {
       form: "let x = e",
       example: "let n = 1\nn += 2\nlet ring = { head: n }\nring.head += 1\nprint ring",
@@ -129,22 +129,22 @@ const ROWS = {
   if: hard(
     "statement",
     "value and block",
-    "Runs one of its blocks; where a value is due, each holds one expression. A condition is " +
-      "true or false, nothing else.",
+    "Runs one of its blocks; used as a value, each contains one expression. A condition is " +
+      "true or false.",
     {
       form: "if e { … } else if e { … } else { … }",
       example: "if 2 > 1 { print 2 } else { print 1 }",
     },
   ),
-  else: hard("clause", "block", "Behind the block of an `if`: what runs otherwise."),
-  while: hard("statement", "value and block", "Runs its block as long as the condition holds.", {
+  else: hard("clause", "block", "After the block of an `if`: runs when the condition is false."),
+  while: hard("statement", "value and block", "Runs its block while the condition is true.", {
     form: "while e { … }",
     example: "let n = 0\nwhile n < 3 { n += 1 }\nprint n",
   }),
   for: hard(
     "statement",
     "head and block",
-    "Walks a range, a list or bytes; behind a test's name, its table.",
+    "Iterates over a range, a list or bytes; after a test's name, over its table.",
     {
       form: "for x in e { … }",
       example: "for n in 0..3 { print n }",
@@ -153,7 +153,7 @@ const ROWS = {
   in: hard(
     "clause",
     "value and block",
-    "Before what `for` walks, `forall` chooses from, or `expect events` looks at.",
+    "Before the values of `for` and `forall`, and before the subject of `expect events`.",
   ),
   repeat: soft("statement", "value and block", "Runs its block a number of times.", {
     form: "repeat n { … }",
@@ -162,14 +162,14 @@ const ROWS = {
   match: hard(
     "statement",
     "value and block",
-    "Takes the first arm whose literal, constant or range fits; `_` fits everything. Where a " +
-      "value is due, an arm is an expression.",
+    "Takes the first arm whose literal, constant or range matches; `_` matches everything. Used " +
+      "as a value, an arm is an expression.",
     {
       form: "match e { 0 => …  1..4 => …  _ => … }",
       example: 'match 3 {\n  0 => print "none"\n  1..=4 => print "few"\n  _ => print "many"\n}',
     },
   ),
-  return: hard("statement", "value or nothing", "Leaves a function or a test.", {
+  return: hard("statement", "value or nothing", "Returns from a function or a test.", {
     form: "return e",
     example: "fn first(list) { for x in list { return x } }\nprint first([7, 8])",
   }),
@@ -177,20 +177,20 @@ const ROWS = {
     form: "break",
     example: "for n in 0..9 { if n == 2 { break }; print n }",
   }),
-  continue: soft("statement", "nothing", "Goes on with the next turn of the innermost loop.", {
+  continue: soft("statement", "nothing", "Continues with the next iteration of the innermost loop.", {
     form: "continue",
     example: "for n in 0..3 { if n == 1 { continue }\n  print n }",
   }),
   assert: hard(
     "statement",
     "value",
-    "Fails the test when the condition is false, and shows the value of each of its parts.",
+    "Fails the test if the condition is false, and prints the value of each of its parts.",
     { form: 'assert e, "message"', example: 'assert 1 + 1 == 2, "arithmetic holds"' },
   ),
   expect: hard(
     "statement",
     "head and block",
-    "Wants an error, a fault or a report from a block, or a pattern of events from a thing.",
+    "Expects an error, a fault or a report from a block, or a pattern of events from a value.",
     {
       form: "expect error CODE { … } · expect fault REASON { … } · expect warning CLASS { … } · " +
         "expect events [ … ] in x",
@@ -200,7 +200,7 @@ const ROWS = {
   error: soft(
     { after: "expect" },
     "head and block",
-    "`expect error CODE { … }`: the block must end in this error.",
+    "`expect error CODE { … }`: the block must end with this error.",
     { family: "outcome noun" },
   ),
   fault: soft(
@@ -212,44 +212,44 @@ const ROWS = {
   warning: soft(
     { after: "expect" },
     "head and block",
-    "`expect warning CLASS { … }`: the block must draw this report of the checker.",
+    "`expect warning CLASS { … }`: the block must cause this checker report.",
     { family: "outcome noun" },
   ),
   events: soft(
     { after: "expect" },
     "value",
-    "The events that x caused, those that the pattern names, must fit it from first to last.",
+    "The events of x whose names the pattern contains must match it from first to last.",
     {
       form: "expect events [ … ] in x",
       example: `${DISK}let io = ssd.submit(read, lba: 0, into: alloc_pages(1))\nwait io\n` +
         "expect events [ iommu.map+, !iommu.fault ] in io",
     },
   ),
-  fails: soft("infix", "value", "Wants this error of the call.", {
+  fails: soft("infix", "value", "The call must return this error.", {
     family: "outcome verb",
     form: "CALL fails EINVAL",
     example: `${DISK}let s = iova_state()\nassert dma_iova_try_alloc(ssd, s, 0, 8KiB)\n` +
       "dma_iova_link(ssd, s, 0x800, 4KiB, 2KiB, to_device) fails EIO\ndma_iova_free(ssd, s)",
   }),
-  faults: soft("infix", "value", "Wants a fault of the IOMMU for this reason from the call.", {
+  faults: soft("infix", "value", "The call must raise an IOMMU fault with this reason.", {
     family: "outcome verb",
     form: "CALL faults not_present",
     example: `${DISK}ssd.dma_read(0x1000, 1B) faults not_present`,
   }),
-  warns: soft("infix", "value", "Wants a report of this class from the call.", {
+  warns: soft("infix", "value", "The call must cause a checker report of this class.", {
     family: "outcome verb",
     form: "CALL warns unmap_size",
     example: `${DISK}let m = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)\n` +
       "dma_unmap_phys(ssd, m, 2KiB, to_device) warns unmap_size",
   }),
-  try: soft("prefix", "value", "A value with `.ok`, `.value` and `.error` instead of an error.", {
+  try: soft("prefix", "value", "The result as a value with `.ok`, `.value` and `.error`; an error does not end the test.", {
     form: "try e",
     example: `${DISK}let tried = try dma_set_mask(ssd, 32)\nprint tried.ok`,
   }),
   step: soft(
     "statement",
     "value or nothing",
-    "Runs activities: one event further, n events further, or until a condition holds.",
+    "Runs pending work: one event, n events, or until a condition is true.",
     {
       form: "step · step n · step until e",
       example: `${DISK}let io = ssd.submit(read, lba: 0, into: alloc_pages(1))\nstep until io.done`,
@@ -258,12 +258,12 @@ const ROWS = {
   until: soft(
     { after: "step" },
     "value",
-    "`step until e`: to the end of the activity in which the condition holds, after any event of it.",
+    "`step until e`: to the end of the activity in which the condition is true after some event.",
   ),
   wait: soft(
     "statement",
     "value",
-    "Runs activities until an io, a request, or all of a list are done.",
+    "Runs pending work until an io, a request, or all items of a list are done.",
     {
       form: "wait x",
       example: `${DISK}let io = ssd.submit(read, lba: 0, into: alloc_pages(1))\nwait io`,
@@ -272,7 +272,7 @@ const ROWS = {
   advance: soft(
     "statement",
     "value",
-    "Moves virtual time of all CPUs and devices; timers fire on the way.",
+    "Advances the virtual time of all CPUs and devices; timers fire on the way.",
     {
       form: "advance 10ms",
       example: "advance 10ms\nprint now()",
@@ -281,7 +281,7 @@ const ROWS = {
   on: soft(
     "statement",
     "head and block",
-    "Runs its block on that CPU, or when a register is used.",
+    "Runs its block on that CPU, or when a register is accessed.",
     {
       form: "on cpu n { … } · in an endpoint on write 0x10 { … } · on read 0x14 { return e }",
       example: "machine { pci { root_port rp0 {\n" +
@@ -291,17 +291,17 @@ const ROWS = {
     },
   ),
   cpu: soft({ after: "on" }, "value and block", "`on cpu n { … }`: the number of a CPU."),
-  write: soft({ after: "on" }, "value and block", "Runs when this register is written `value`."),
-  read: soft({ after: "on" }, "value and block", "Returns what is read from this register."),
-  trace: soft("block value", "block", "A value: the events that the block caused.", {
+  write: soft({ after: "on" }, "value and block", "Runs when the CPU writes `value` to this register."),
+  read: soft({ after: "on" }, "value and block", "Returns the value that the CPU reads from this register."),
+  trace: soft("block value", "block", "Runs the block; its value is the list of events that the block caused.", {
     form: "trace { … }",
     example: `${DISK}let t = trace { ssd.read(lba: 0, into: alloc_pages(1)) }\nprint t.length`,
   }),
   inject: soft(
     "statement",
     "head and block",
-    "Makes a point of the machine fail in its block, each time or at one occurrence. " +
-      "`inject each` runs its block once for every place where something can fail, and checks that " +
+    "Makes an injection point fail in its block, each time it is reached or at one hit. " +
+      "`inject each` runs its block once per injection point, and checks that " +
       "nothing leaks.",
     {
       form: "inject POINT { … } · inject POINT nth 3 with ENOMEM { … } · inject each { … }",
@@ -312,18 +312,18 @@ const ROWS = {
   each: soft(
     { after: "inject" },
     "block",
-    "`inject each { … }`: every place where something can fail, one after the other.",
+    "`inject each { … }`: every injection point, one after the other.",
   ),
   nth: soft(
     "clause",
     "value",
-    "Behind a point that is to fail: which of its passings, a number or a range.",
+    "After an injection point: which hits fail, a number or a range.",
   ),
   fork: soft(
     "block value",
     "block",
-    "Runs each block from the state before it, on a machine of its own, and gives a record of " +
-      "their outcomes: `.first`, `.second`.",
+    "Runs each block on its own copy of the machine, from the current state. Its value is a record of " +
+      "the outcomes: `.first`, `.second`.",
     {
       family: "branching",
       form: "fork { … } and { … }",
@@ -333,8 +333,8 @@ const ROWS = {
   race: soft(
     "block value",
     "block",
-    "Runs the statements of its blocks in every order there is, and what follows after each; " +
-      "as a value it counts the orders, what failed in them and how they end.",
+    "Runs the statements of its blocks in every possible order, then the rest of the test after each; " +
+      "used as a value it counts the orders, the failures and the different ends.",
     {
       family: "branching",
       form: "race { … } and { … }",
@@ -344,7 +344,7 @@ const ROWS = {
   compare: soft(
     "block value",
     "block",
-    "Runs its block on a machine for each combination of settings, and shows them side by " +
+    "Runs its block on a new machine for each combination of settings, and prints them side by " +
       "side; its value is the list of the outcomes.",
     {
       form: "compare { key = [ … ] } { … }",
@@ -355,24 +355,24 @@ const ROWS = {
   invariant: soft(
     "statement",
     "text and block",
-    "Holds a condition true to the end of its block, after every single event.",
+    "Checks a condition after every event, to the end of its block.",
     {
       form: 'invariant "name" { e }',
       example: `${DISK}invariant "one request at a time" { ssd.mappings.length <= 1 }\n` +
         "ssd.read(lba: 0, into: alloc_pages(2))",
     },
   ),
-  print: soft("statement", "value", "Writes a value as text.", {
+  print: soft("statement", "value", "Prints a value as text.", {
     family: "output verb",
     form: "print e",
     example: 'print "a page is {4KiB}"',
   }),
-  show: soft("statement", "value", "Draws a value as the table or picture that fits it.", {
+  show: soft("statement", "value", "Prints a value as a table or a picture.", {
     family: "output verb",
     form: "show e",
     example: "show alloc_pages(2)",
   }),
-  explain: soft("statement", "value", "Tells the decisions that led to a value.", {
+  explain: soft("statement", "value", "Prints the decisions that led to a value.", {
     family: "output verb",
     form: "explain e",
     example: `${DISK}let m = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)\nexplain m\n` +
@@ -381,18 +381,18 @@ const ROWS = {
   as: soft(
     "infix",
     "nothing",
-    "`e as dma`, `e as phys`: says that a number is meant as an address of that kind.",
+    "`e as dma`, `e as phys`: converts a number to an address of that kind.",
   ),
-  not: hard("prefix", "value", "The opposite of what is true or false."),
+  not: hard("prefix", "value", "Negates a condition."),
   and: hard(
     "infix",
     "value",
-    "True when both sides are; between two blocks, the other one of `fork` and `race`.",
+    "True if both sides are; between two blocks of `fork` and `race`, the separator.",
   ),
-  or: hard("infix", "value", "True when one of both sides is."),
-  true: hard("literal", "nothing", "What holds."),
-  false: hard("literal", "nothing", "What does not hold."),
-  none: hard("literal", "nothing", "No value: what a field has that has none."),
+  or: hard("infix", "value", "True if one of both sides is."),
+  true: hard("literal", "nothing", "The true value."),
+  false: hard("literal", "nothing", "The false value."),
+  none: hard("literal", "nothing", "No value: the content of a field that has none."),
 };
 
 export type LanguageWord = keyof typeof ROWS;

@@ -50,32 +50,32 @@ const FOREIGN_OPERATORS: Readonly<
   "===": { type: EqualEqual, hint: "write `==`" },
   "!==": { type: NotEqual, hint: "write `!=`" },
   "<>": { type: NotEqual, hint: "write `!=`" },
-  "->": { type: Dot, hint: "there are no pointers: write `.`; arms and lambdas have `=>`" },
+  "->": { type: Dot, hint: "there are no pointers: write `.` for a field, `=>` for an arm or a lambda" },
   ":=": { type: Assign, hint: "write `let name = …`, or `name = …` to assign again" },
   "++": { type: null, hint: "write `name += 1`" },
   "--": { type: null, hint: "write `name = name - 1`" },
 };
 
 const CHARACTER_HINTS: Readonly<Record<string, string>> = {
-  "\u201c": 'strings stand between plain double quotes: `"…"`',
-  "\u201d": 'strings stand between plain double quotes: `"…"`',
-  "\u2018": 'strings stand between plain double quotes: `"…"`',
-  "\u2019": 'strings stand between plain double quotes: `"…"`',
-  "\u2013": "the minus sign is the plain `-`",
-  "\u2014": "the minus sign is the plain `-`",
-  "\u2212": "the minus sign is the plain `-`",
+  "\u201c": 'write strings in plain double quotes: `"…"`',
+  "\u201d": 'write strings in plain double quotes: `"…"`',
+  "\u2018": 'write strings in plain double quotes: `"…"`',
+  "\u2019": 'write strings in plain double quotes: `"…"`',
+  "\u2013": "write the minus sign as a plain `-`",
+  "\u2014": "write the minus sign as a plain `-`",
+  "\u2212": "write the minus sign as a plain `-`",
   "\u2264": "write `<=`",
   "\u2265": "write `>=`",
   "\u2260": "write `!=`",
-  "\u2026": "three plain dots: `...`",
-  "\u00a0": "this blank is a no-break space: type it again",
-  "'": 'strings stand between double quotes: `"…"`',
-  "`": 'strings stand between double quotes: `"…"`',
-  "$": "names have no sign before them",
-  "^": "there is no exclusive or and no power operator",
-  "~": "there is no bitwise complement",
-  "@": "there are no decorators and no addresses of names",
-  "\\": "a line goes on after an operator, a comma or an open bracket: no `\\` is needed",
+  "\u2026": "write three plain dots: `...`",
+  "\u00a0": "this is a no-break space: replace it by a plain one",
+  "'": 'write strings in double quotes: `"…"`',
+  "`": 'write strings in double quotes: `"…"`',
+  "$": "names are written without a sign before them",
+  "^": "there is no operator for exclusive or, and none for powers",
+  "~": "there is no operator for the bitwise complement",
+  "@": "there are no decorators and no address operator",
+  "\\": "a line that ends in an operator, a comma or an open bracket continues: leave `\\` out",
 };
 
 /** Checks the tokens of a file; returns those that the parser is to see. */
@@ -172,7 +172,7 @@ function unitBehindBlank(token: IToken, next: IToken | undefined, reporter: Repo
     "E0114",
     token.startOffset,
     tokenEnd(next),
-    `Blank between a number and its unit: \`${token.image} ${word}\``,
+    `Space between a number and its unit: \`${token.image} ${word}\``,
     { hint: `write \`${text}\``, instead: text },
   );
   token.image = text;
@@ -226,14 +226,14 @@ function reportUnclosed(token: IToken, reporter: Reporter): void {
   const end = tokenEnd(token);
   if (token.tokenType === UnclosedBytes) {
     reporter.error("E0102", token.startOffset, end, 'Bytes literal without a closing `"`', {
-      hint: 'bytes end on the line they begin: bytes"de ad be ef"',
+      hint: 'a bytes literal is on one line: bytes"de ad be ef"',
     });
     return;
   }
   reporter.error("E0102", token.startOffset, end, 'String without a closing `"`', {
     hint: token.image === '"'
-      ? 'nothing follows this `"`: is one missing before the text?'
-      : 'a string ends on the line it begins; a quote inside it is written `\\"`',
+      ? 'nothing follows this `"`: is the opening quote missing?'
+      : 'a string is on one line; write a quote inside it as `\\"`',
   });
 }
 
@@ -243,7 +243,7 @@ function reportForeignText(token: IToken, reporter: Reporter): void {
     "E0113",
     token.startOffset,
     tokenEnd(token),
-    `Strings stand between double quotes, found ${shortened(token.image)}`,
+    `Expected a string in double quotes, found ${shortened(token.image)}`,
     { hint: `write \`${shortened(text)}\``, instead: text },
   );
 }
@@ -259,7 +259,7 @@ function reportForeignComment(token: IToken, reporter: Reporter): void {
       ? "`/*` does not begin a comment, and the rest of the file has no `*/`"
       : `\`${mark}\` does not begin a comment`,
     {
-      hint: "a comment begins with `#` and ends with the line",
+      hint: "a comment begins with `#` and ends at the end of the line",
       instead: mark === "//" ? "#" : undefined,
     },
   );
@@ -275,7 +275,7 @@ function replaceOperator(
   const sign = token.image.slice(0, -1);
   const name = previous?.tokenType === Identifier ? shortened(previous.image) : "name";
   const hint = token.image === "->" && previous?.tokenType === RParen
-    ? "a function does not say what it returns: write `fn name(n) { … }`"
+    ? "functions declare no return type: write `fn name(n) { … }`"
     : (known?.hint ?? `write \`name = name ${sign} …\``).replaceAll("name", name);
   reporter.error(
     "E0112",
@@ -308,8 +308,8 @@ function reportUnknown(token: IToken, reporter: Reporter): void {
     {
       hint: CHARACTER_HINTS[character] ??
         (isLetter
-          ? "names are made of the letters A-Z, a-z, digits and `_`"
-          : "outside strings and comments only ASCII signs have a meaning"),
+          ? "names consist of the letters A-Z and a-z, digits and `_`"
+          : "outside strings and comments only ASCII characters are allowed"),
     },
   );
 }

@@ -52,7 +52,7 @@ export function memoryFiles(files: Readonly<Record<string, string>> = {}): Sourc
 export function tooLong(path: string, sizeBytes: number, limitBytes: number): LoadError {
   return new LoadError(
     "unreadable",
-    `Cannot read "${path}": it has ${sizeBytes} bytes, and at most ${limitBytes} are read`,
+    `Cannot read "${path}": it has ${sizeBytes} bytes, the limit is ${limitBytes}`,
   );
 }
 
@@ -164,13 +164,13 @@ export class FileLoader {
   #tooMuch(source: SourceFile): string | null {
     this.#characters += source.text.length;
     if (this.#pending.length >= MOST_DEPTH) {
-      return `files use each other more than ${MOST_DEPTH} deep`;
+      return `\`use\` is nested more than ${MOST_DEPTH} deep`;
     }
     if (this.#known.size + this.#pending.length >= MOST_FILES) {
       return `a program has at most ${MOST_FILES} files`;
     }
     return this.#characters > MOST_CHARACTERS
-      ? `all files of a program have at most ${MOST_CHARACTERS} characters together`
+      ? `the files of a program have at most ${MOST_CHARACTERS} characters in all`
       : null;
   }
 }

@@ -265,7 +265,7 @@ Deno.test("options without their word are one error, at the block behind them", 
   const [lists] = parseText('test "a" { seed = [1, 2] } { f() }').diagnostics;
   assertEquals(
     lists?.hint,
-    "a second block needs a word: options of a test stand behind `with`, or `matrix`",
+    "a second block needs a keyword: write the options of a test after `with` or `matrix`",
   );
 });
 
@@ -289,7 +289,7 @@ Deno.test("a bracket is missed where it is needed at the latest, with the place 
   expectOne([
     [
       body("  expect events [ [", "    a,", "    b,", "  ] in r", "  g()"),
-      "E0204 2:19 `[` opens nothing: there is one before it already",
+      "E0204 2:19 This `[` repeats the one before it",
     ],
     [body("  g( (a)"), "E0203 2:9 Expected `)` to close the call, found end of line"],
     [
@@ -360,7 +360,7 @@ Deno.test("messages name what is expected, what is found, and the way out", () =
     'Expected `=`, found `{`; a driver in the script: `driver "foo" { map = …, unmap = … }`; ' +
       'in C: `driver foo = c "FILE.c"`',
   );
-  const twice = (word: string) => `\`${word}\` stands here twice`;
+  const twice = (word: string) => `\`${word}\` is here twice`;
   assertEquals(said("x. .f()"), `Expected a field's name, found \`.\`; ${twice(".")}`);
   assertEquals(
     said("f(a, b b)"),
@@ -377,14 +377,13 @@ Deno.test("messages name what is expected, what is found, and the way out", () =
   assertEquals(
     said("first(a) { f() }"),
     "Expected end of line, found `{`; " +
-      "a function is declared `fn name(…) { … }`; a call has no block",
+      "declare a function with `fn name(…) { … }`; a call has no block",
   );
   assertEquals(said("let x =\n"), "Expected a value after `=`, found end of file; -");
   assertEquals(said("let x = 1 +\nlet y = 2"), "Expected a value after `+`, found end of line; -");
   assertEquals(
     said("let test = 4"),
-    "`test` is a reserved word and cannot be a name; take another name; " +
-      "reserved words may stand after `.` and before `:` only",
+    "`test` is a reserved word and cannot be a name; choose another name; reserved words are allowed only after `.` and before `:`",
   );
   assertEquals(said('tset "a" { }'), "No statement begins with `tset`; did you mean `test`?");
   assertEquals(
@@ -393,12 +392,12 @@ Deno.test("messages name what is expected, what is found, and the way out", () =
   );
   assertEquals(
     said("f() 4"),
-    "Expected end of line, found number `4`; put it on a line of its own, or `;` between the two",
+    "Expected end of line, found number `4`; put it on its own line, or write `;` between the two",
   );
   assertEquals(said("breka"), "A value alone is not a statement; did you mean `break`?");
   assertEquals(
     said("let x = a\n| b"),
-    "A line that begins with `|`; a statement ends with its line: put the operator at the end of the line before",
+    "Line that begins with `|`; a statement ends at the end of its line: put the operator on the line before",
   );
 });
 
@@ -421,17 +420,17 @@ Deno.test("habits of other languages are met with what is written here", () => {
   const hintOf = (text: string) => parseText(text).diagnostics[0]?.hint;
   assertEquals(
     hintOf('property "p" forall n in 1..3 matrix { cpus = [1, 2] } { f(n) }'),
-    "`matrix { … }` stands right after the name, before `forall`",
+    "`matrix { … }` goes directly after the name, before `forall`",
   );
-  assertEquals(hintOf("assert x in [1, 2]"), "what a list has is asked with `list.contains(x)`");
+  assertEquals(hintOf("assert x in [1, 2]"), "write `list.contains(x)`");
   assertEquals(hintOf("let y = 1 if x else 2"), "`if` is a statement: `if … { … } else { … }`");
   assertEquals(
     hintOf('test "t" {\n  race { f() }\n}'),
-    "`fork` and `race` have two blocks at least: `fork { … } and { … }`",
+    "`fork` and `race` have at least two blocks: `fork { … } and { … }`",
   );
   assertEquals(
     hintOf("match x { 1 -> f() }"),
-    "there are no pointers: write `.`; arms and lambdas have `=>`",
+    "there are no pointers: write `.` for a field, `=>` for an arm or a lambda",
   );
 });
 

@@ -314,7 +314,7 @@ export function reportRecord(key: IToken, reporter: Reporter): void {
     `${what}, but this \`{\` opens a block`,
     {
       hint: "after a complete value `{` opens a block: put the record in parentheses, " +
-        "or bind it to a name before",
+        "or bind it to a name first",
     },
   );
 }

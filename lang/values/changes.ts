@@ -25,7 +25,7 @@ function wantChangeable(value: ListValue | RecordValue, run: ChangingRun): void 
   throw new ScriptError(
     "E0931",
     value.maker === "const"
-      ? `This ${what} belongs to a \`const\`, which never changes`
+      ? `This ${what} belongs to a \`const\`, which is read-only`
       : `This ${what} is a snapshot that the machine returned: changing it would change nothing there`,
     "`.copy()` is one that changes",
   );

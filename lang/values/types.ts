@@ -82,7 +82,7 @@ export function memberProblem(
   }
   return wanted === "field"
     ? { message: `\`${name}\` of ${noun} is a method`, use: `call it: \`.${name}(…)\`` }
-    : { message: `\`${name}\` of ${noun} is not a method`, use: "leave the parentheses out" };
+    : { message: `\`${name}\` of ${noun} is not a method`, use: "write it without parentheses" };
 }
 
 /** The kind of a type's things. */

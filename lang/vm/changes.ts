@@ -97,7 +97,7 @@ function notChangeable(object: Value, what: "field" | "item"): ScriptError {
     const { message, hint } = object instanceof Handle
       ? {
         message: `Cannot change ${describeValue(object)}: it belongs to the machine`,
-        hint: "its functions and methods change it",
+        hint: "only its functions and methods change it",
       }
       : { message: "An entry of a record is named by a string", hint: null };
     return new ScriptError("E0931", message, hint);

@@ -50,9 +50,9 @@ function logLine({ pairs, seconds, source, spreadSeconds }: ClockOffset): string
   const sources = {
     marks: `${formatCount(pairs, "mark")} of the collector`,
     calls: `${formatCount(pairs, "call")} that both have, ${spread(spreadSeconds)}${
-      pairs < 3 ? ": by few pairs" : ""
+      pairs < 3 ? ": from few pairs" : ""
     }`,
-    boot: "what the kernel said of its clock at boot",
+    boot: "the kernel's clock messages at boot",
     faults: "the faults themselves: by order only",
   };
   return `clock of the trace minus clock of the log: ${seconds.toFixed(6)} s, by ${

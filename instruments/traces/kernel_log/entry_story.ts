@@ -18,7 +18,7 @@ const SWIOTLB_CAUSES: Readonly<Record<string, string>> = {
     "One mapping is larger than 256 KiB (IO_TLB_SEGSIZE slots), the largest bounce buffer: it fails " +
     "however much is free. The device's transfers must be limited to that",
   full: "Fewer bytes are free than the mapping needs: too many mappings at once, mappings that " +
-    "are never ended, or a pool too small (swiotlb=)",
+    "are never unmapped, or a pool too small (swiotlb=)",
   fragmented:
     "Enough is free, but not contiguous, or not at the alignment that the device needs; each " +
     "CPU's area holds only its part of the whole",
@@ -48,7 +48,7 @@ const KINDS: Readonly<Record<Exclude<KernelLogKind, "iommu_fault">, KindStory>> 
     means: ({ overflow }) =>
       overflow === true
         ? "Faults were lost: the hardware had no room for their records"
-        : "The faults themselves stand in lines of their own",
+        : "The faults themselves are on separate lines",
   },
   suppressed: {
     title: "Rate limit",
@@ -60,7 +60,7 @@ const KINDS: Readonly<Record<Exclude<KernelLogKind, "iommu_fault">, KindStory>> 
     rule: "trace.T.48",
     means: () =>
       "The IOMMU or a device did not complete an invalidation command: it hangs, is in a " +
-      "reset, is gone, or its ATS does not work; no mapping of a driver is to blame",
+      "reset, was removed, or its ATS does not work; no mapping of a driver is the cause",
   },
   swiotlb_full: {
     title: "Bounce buffers",
@@ -68,10 +68,10 @@ const KINDS: Readonly<Record<Exclude<KernelLogKind, "iommu_fault">, KindStory>> 
     means: ({ cause }) => SWIOTLB_CAUSES[String(cause)]!,
   },
   dma_overflow: {
-    title: "Address out of reach",
+    title: "Address above the DMA mask",
     rule: "trace.T.52",
     means: () =>
-      "The memory lies beyond what the device can address, and nothing bounces for it: its DMA " +
+      "The device cannot address the memory, and no bounce buffer is used: its DMA " +
       "mask is too small, or not set",
   },
   dma_debug: {
@@ -89,22 +89,22 @@ const KINDS: Readonly<Record<Exclude<KernelLogKind, "iommu_fault">, KindStory>> 
     title: "DMA API checker",
     rule: "trace.T.53",
     means: () =>
-      "The checker had no memory for another record and disabled itself: from here on its " +
-      "silence proves nothing; boot with a larger dma_debug_entries=",
+      "The kernel's DMA-API debugging ran out of entries and disabled itself: that it reports " +
+      "nothing from here on proves nothing; boot with a larger dma_debug_entries=",
   },
   unmap_warning: {
-    title: "Unmap of what is not mapped",
+    title: "Unmap of an unmapped address",
     rule: "trace.T.53",
     means: () =>
       "The driver unmapped an address at which the IOMMU has no mapping: a second unmap, a wrong " +
       "device or a wrong address. The call trace names the driver; dma_debug=on names the mapping",
   },
   pte_already_set: {
-    title: "Mapping over a mapping",
+    title: "Map of an address already mapped",
     rule: "trace.T.53",
     means: () =>
-      "An entry of the page table was already set: two users of one range of IOVAs, or memory " +
-      "that was freed and still serves as page table",
+      "A page-table entry was already set: two users of one IOVA range, or memory " +
+      "that was freed while still in use as a page table",
   },
   other_iommu_fault: {
     title: "IOMMU fault",
@@ -127,20 +127,20 @@ const KINDS: Readonly<Record<Exclude<KernelLogKind, "iommu_fault">, KindStory>> 
     means: ({ action }) =>
       action === "polled"
         ? "The command was completed, but its interrupt was lost"
-        : "The controller did not complete the command in time; a refused DMA access can be why",
+        : "The controller did not complete the command in time; a blocked DMA access is a possible cause",
   },
   nvme_abort_status: {
     title: "NVMe abort",
     rule: "trace.T.55",
     means: ({ status }) =>
-      status === 0 ? "The abort was completed" : "What the controller answered to the abort",
+      status === 0 ? "The abort was completed" : "The controller's status for the abort",
   },
   nvme_down: {
     title: "NVMe controller down",
     rule: "trace.T.55",
     means: ({ gone }) =>
       gone === true
-        ? "Its registers read as all ones: the device is gone from the bus, or its link is down"
+        ? "Its registers read as all ones: the device was removed from the bus, or its link is down"
         : "The controller reports a fatal status, or was reset from elsewhere",
   },
   nvme_error: {
@@ -150,8 +150,8 @@ const KINDS: Readonly<Record<Exclude<KernelLogKind, "iommu_fault">, KindStory>> 
       sct === 0 && sc === 4
         ? "The controller could not move the data: its access to memory failed"
         : sct === HOST_STATUS_TYPE && sc === HOST_ABORTED
-        ? "The host gave the command up itself, as after a timeout: no answer of the controller"
-        : "What the controller answered, as status code type and status code",
+        ? "The host cancelled the command, as after a timeout; this is not a status of the controller"
+        : "The controller's status: status code type and status code",
   },
   nvme_bad_request: {
     title: "NVMe request malformed",
@@ -161,7 +161,7 @@ const KINDS: Readonly<Record<Exclude<KernelLogKind, "iommu_fault">, KindStory>> 
   block_error: {
     title: "Block layer error",
     rule: "trace.T.55",
-    means: () => "A request failed; why, the driver's own lines before this one say",
+    means: () => "A request failed; the driver's lines before this one have the cause",
   },
 };
 

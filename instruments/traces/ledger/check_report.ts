@@ -238,7 +238,7 @@ export function checkLines(
     ...storyLines(json.stories, names.log),
     ...nextLines(json.next_steps),
     ...groups.length > MOST_SHOWN
-      ? ["", `… and ${formatCount(groups.length - MOST_SHOWN, "finding")} more, which --json has`]
+      ? ["", `… and ${formatCount(groups.length - MOST_SHOWN, "finding")} more, listed by --json`]
       : [],
     "",
     ...wrapText(
@@ -282,7 +282,7 @@ function alsoText(alike: readonly Finding[]): string {
   if (alike.length === 0) return "";
   const lines = alike.slice(0, MOST_LINES).map(({ line }) => line).join(", ");
   const rest = alike.length - MOST_LINES;
-  return `; also mapped in lines ${lines}${rest > 0 ? ` and ${rest} more, which --json has` : ""}`;
+  return `; also mapped in lines ${lines}${rest > 0 ? ` and ${rest} more, listed by --json` : ""}`;
 }
 
 function findingText(finding: Finding, names: { readonly trace: string; readonly log: string }) {

@@ -289,7 +289,7 @@ function tableFault(
 ): Finding {
   const { kind, mapping } = classifyWithin({ ...access, device: null }, history, window);
   if (mapping === null) {
-    const text = "no verdict: no line of a page table is about the page; without dma:* events no " +
+    const text = "no verdict: no iommu:map or unmap event covers the page; without dma:* events no " +
       "device's mappings are known (trace.T.26)";
     return finding("iommu_fault", "unknown", { text });
   }
@@ -350,7 +350,7 @@ function otherFinding(entry: KernelLogEntry, ledger: Ledger): Finding[] {
   }
   // Beside a trace the unmap itself is judged.
   if (kind === "unmap_warning" && ledger.edges.firstSeconds === null) {
-    const text = "the kernel warned of an unmap of what is not mapped";
+    const text = "the kernel warned of an unmap of an unmapped address";
     return [own("unmap_unknown", { rule: "trace.T.53", text })];
   }
   if (kind === "pte_already_set") {

@@ -129,7 +129,7 @@ export function comparisonLines(
       }:${way.after_line}`,
     ]),
     ...requests.ways.length > MOST_WAYS
-      ? [`  … and ${requests.ways.length - MOST_WAYS} more ways, which --json has`]
+      ? [`  … and ${requests.ways.length - MOST_WAYS} more ways, listed by --json`]
       : [],
     ...Object.entries(devices).flatMap(([name, { after, before }]) => [
       "",

@@ -44,7 +44,7 @@ function datalessBytes(op: DiskOp, sizeBytes: number): number {
   if (op === "write_zeroes" || op === "discard") return sizeBytes;
   throw new ScriptError(
     "E0917",
-    `The length of a ${op} bio is that of its memory`,
+    `The length of a ${op} bio is the size of its memory`,
     op === "flush" ? "leave `bytes` out" : "leave `bytes` out, and add memory",
   );
 }
@@ -102,17 +102,17 @@ function refusalOf(merger: RequestMerger, request: NvmeRequest, bio: Bio): Reque
 const REFUSALS: Readonly<Record<RequestRefusal, string>> = {
   integrity:
     "only one of them has metadata, or together they exceed the limit of metadata segments",
-  gap: "their memory does not meet on the boundary that the controller needs",
-  integrity_gap: "their metadata does not meet on the boundary that the controller needs",
-  sectors: "together they are longer than a request may be",
-  segments: "together they have more segments than a request may have",
-  ranges: "a discard has no room for another range",
+  gap: "their memory does not join on the controller's boundary",
+  integrity_gap: "their metadata does not join on the controller's boundary",
+  sectors: "together they exceed the maximum request size",
+  segments: "together they exceed the maximum number of segments",
+  ranges: "the discard has its maximum number of ranges",
   peer_memory: "one of them has peer memory, which is never merged",
   apart: "they are not contiguous reads or writes of the disk",
 };
 
 function refuseJoin(refusal: RequestRefusal): never {
-  throw new KernelError("EINVAL", `The block layer does not join these bios: ${REFUSALS[refusal]}`);
+  throw new KernelError("EINVAL", `The block layer does not merge these bios: ${REFUSALS[refusal]}`);
 }
 
 /** A bio must fit into one request as it is. */
@@ -134,7 +134,7 @@ export const BLOCK_CALLS: readonly FunctionSpec[] = [
       OP,
       LBA,
       named(param.thing("into", BUFFER, "Where data goes.")),
-      named(param.thing("from", BUFFER, "Where data comes from.")),
+      named(param.thing("from", BUFFER, "The source of the data.")),
       DATA,
       named(param.thing("metadata", BUFFER, "Memory for the blocks' metadata.")),
       named(param.thing("dev", NVME, "The disk; the machine's only one when left out.")),

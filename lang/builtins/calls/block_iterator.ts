@@ -106,7 +106,7 @@ export const BLOCK_ITERATOR_CALLS: readonly FunctionSpec[] = [
     result: "bool",
     doc:
       "Maps a whole request as one IOVA range where its segments can be coalesced, else its first segment. " +
-      "False at the end and on failure: the iterator's status tells which.",
+      "False at the end and on failure: the iterator's status distinguishes them.",
     example: `${STARTED}assert iter.len == 12KiB
 assert blk_rq_dma_unmap(req, ssd, state, 12KiB)`,
     run: starting("blk_rq_dma_map_iter_start", "start"),

@@ -44,7 +44,7 @@ function limitsOf(run: Run, wish: QueueWish): QueueLimits {
     joinsInsideBio: block.joinsInsideBio,
   }, block.softCapSectors);
   if (typeof limits !== "number") return limits;
-  throw new ScriptError("E0919", "The block layer takes no queue with such limits");
+  throw new ScriptError("E0919", "The block layer accepts no queue with these limits");
 }
 
 /** The caller maps it and completes it. */
@@ -68,11 +68,11 @@ export const BLOCK_REQUEST_CALLS: readonly FunctionSpec[] = [
   builtin({
     name: "block_request",
     parameters: [
-      param.thing("dev", DEVICE, "The device that will move the data."),
+      param.thing("dev", DEVICE, "The device that transfers the data."),
       OP,
       LBA,
       named(param.thing("into", BUFFER, "Where data goes.")),
-      named(param.thing("from", BUFFER, "Where data comes from.")),
+      named(param.thing("from", BUFFER, "The source of the data.")),
       DATA,
       named(
         param.size(
@@ -93,7 +93,7 @@ export const BLOCK_REQUEST_CALLS: readonly FunctionSpec[] = [
     result: REQUEST,
     doc:
       "Makes a request for a device of any kind, by blocks of 512 bytes, as its block layer would " +
-      "hand it to a driver; EINVAL when it would be split. A driver in C is given it as its struct " +
+      "pass it to a driver; EINVAL if it would be split. A driver in C gets it as its struct " +
       "request, and ends it by blk_mq_end_request().",
     example: `machine { iommu { mode = strict }\n  pci { root_port rp0 { endpoint hba { } } } }
 let mem = alloc_pages(3, contiguous: false)

@@ -43,7 +43,7 @@ set_memory_encrypted(page, 1)`,
       const { encryption, memory } = run.lab.machine;
       const sizeBytes = pages * PAGE_SIZE_BYTES;
       if (!memory.covers(from, sizeBytes)) {
-        throw new ScriptError("E0918", `There is no memory at 0x${from.toString(16)} to convert`);
+        throw new ScriptError("E0918", `There is no RAM at 0x${from.toString(16)} to convert`);
       }
       if (encryption !== null) convert(encryption, from, sizeBytes);
     },
@@ -60,7 +60,7 @@ export const COHERENCE_CALLS: readonly FunctionSpec[] = [
     ],
     result: CACHE_LINES,
     doc: "Looks at the CPU's cache lines over memory: whose they are, and how they stand to it. " +
-      "Lines matter where a device is not coherent; elsewhere all are clean.",
+      "They matter only for non-coherent devices; otherwise all are clean.",
     example: `machine {
   pci { root_port rp0 { nvme ssd { coherent = false } } }
 }
@@ -87,7 +87,7 @@ assert page[0] == 1`,
   ),
   conversion(
     "set_memory_encrypted",
-    "Takes pages of a confidential guest back: only its CPU can read them from then on.",
+    "Makes pages of a confidential guest private again: only its CPU can read them.",
     (encryption, from, sizeBytes) => encryption.unshare(from, sizeBytes),
   ),
 ];
@@ -98,7 +98,7 @@ function lookedBytes(where: Value, size: number | undefined): number {
     : undefined;
   const sizeBytes = size ?? whole;
   if (sizeBytes === undefined) {
-    throw new ScriptError("E0919", "How much to look at is missing", "write `size: 4KiB`");
+    throw new ScriptError("E0919", "The number of bytes is missing", "write `size: 4KiB`");
   }
   if (sizeBytes >= 1 && sizeBytes <= MOST_LOOKED_BYTES) return sizeBytes;
   throw new ScriptError("E0919", `Cannot look at the cache lines of ${sizeBytes} bytes`);

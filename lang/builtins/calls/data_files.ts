@@ -18,7 +18,7 @@ const ONCE = "It is read once, before anything runs, and lies in the folder of t
 
 /** Such a call is worked out before the run; nothing in a script leads here. */
 function tooLate(): never {
-  throw new ScriptError("E0707", "A file of data is read before anything runs");
+  throw new ScriptError("E0707", "A data file is read before the run");
 }
 
 export const DATA_CALLS: readonly FunctionSpec[] = [

@@ -17,7 +17,7 @@ export const FAULT_LOG_CALLS: readonly FunctionSpec[] = [
     ],
     result: FAULT_LOG,
     doc: "Decodes the fault line of an IOMMU, VT-d, AMD or Arm SMMUv3, out of a kernel's log. " +
-      "`explain` holds it against this run: which mapping it was, and which call is to blame.",
+      "`explain` compares it with this run: the mapping it hit, and the call responsible.",
     example: `machine {
   iommu { mode = strict }
   pci { root_port rp0 { nvme ssd { } } }

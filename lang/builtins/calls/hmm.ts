@@ -112,7 +112,7 @@ hmm_dma_map_free(nic, map)`,
         pages: count,
         wanted: valid + (write ? HMM_PFN.WRITE : 0),
       });
-      return raiseErrno(error, "The process's pages cannot be had as wanted");
+      return raiseErrno(error, "The process's pages cannot be faulted in as requested");
     },
   }),
   kernelCall("hmm_dma_map_alloc", {
@@ -129,7 +129,7 @@ hmm_dma_map_free(nic, map)`,
       if (entryBytes === 0) throw new ScriptError("E0919", "An entry stands for one byte at least");
       run.chargeMemory(ENTRY_BYTES * count);
       const map = hmmDmaMapAlloc(run.lab.machine, device, count, entryBytes);
-      if (typeof map === "number") throw failure(map, `${device.name} gets no map of pages`);
+      if (typeof map === "number") throw failure(map, `hmm_dma_map_alloc() fails for ${device.name}`);
       return { map, device };
     },
   }),
@@ -156,7 +156,7 @@ hmm_dma_map_free(nic, map)`,
       if (!target.map.pfns.has(entry, HMM_PFN.VALID)) {
         throw new ScriptError(
           "E0919",
-          `Entry ${entry} has no page that could be mapped`,
+          `Entry ${entry} has no page to map`,
           "call hmm_range_fault first; the caller must know that the entry is valid",
         );
       }
@@ -169,7 +169,7 @@ hmm_dma_map_free(nic, map)`,
   }),
   kernelCall("hmm_dma_unmap_pfn", {
     result: "bool",
-    doc: "Ends an entry's mapping, and has the IOTLB forget it at once, in lazy mode too. False, " +
+    doc: "Unmaps an entry and invalidates the IOTLB at once, in lazy mode too. False, " +
       "with nothing done, for an entry that has no page or is not mapped.",
     example: `${MACHINE}let map = hmm_dma_map_alloc(nic, 4)
 hmm_range_fault(mm, map, at, 4)

@@ -29,7 +29,7 @@ function take(
   const { machine } = run.lab;
   run.chargeMemory(PAGE_COST_BYTES * Math.ceil(sizeBytes / machine.pages.pageSizeBytes));
   if (machine.faults !== null && machine.faults.errnoAt(point) !== 0) {
-    throw new KernelError("ENOMEM", `${call}() found no ${sizeBytes} bytes`);
+    throw new KernelError("ENOMEM", `${call}() cannot allocate ${sizeBytes} bytes`);
   }
   return refusing(() => from(machine, sizeBytes));
 }
@@ -63,8 +63,8 @@ dma_unmap_single(ssd, m, mem.size, to_device)`,
     name: "vmalloc",
     parameters: [LENGTH],
     result: BUFFER,
-    doc: "Takes memory that is contiguous for the CPU only: pages that need not lie side by " +
-      "side. A device must be given each of them by itself; mapping it as one buffer is refused.",
+    doc: "Allocates memory that is contiguous for the CPU only: its pages need not be physically " +
+      "contiguous. A device needs each page mapped separately; mapping it as one buffer is refused.",
     example: `${TRANSLATED_MACHINE}let mem = vmalloc(8KiB)
 assert mem.segments.length == 2
 expect warning map_vmalloc {
@@ -80,8 +80,8 @@ dma_unmap_page(ssd, m, 4KiB, to_device)`,
     name: "kvmalloc",
     parameters: [LENGTH],
     result: BUFFER,
-    doc: "Takes memory that is contiguous where that can be had, and vmalloc memory where not: " +
-      "right nearly always, and nothing to map as one buffer.",
+    doc: "Allocates contiguous memory if possible, else vmalloc memory: " +
+      "it must not be mapped as one buffer.",
     example: `${TRANSLATED_MACHINE}assert kvmalloc(16KiB).segments.length == 1
 inject alloc_pages { assert kvmalloc(16KiB).segments.length == 4 }`,
     raises: ["ENOMEM"],
@@ -107,7 +107,7 @@ dma_unmap_phys(ssd, m, 4KiB, to_device)`,
     name: "spin_unlock",
     parameters: [],
     result: "nothing",
-    doc: "Unlocks the spin lock taken last.",
+    doc: "Releases the spin lock taken last.",
     example: `${TRANSLATED_MACHINE}spin_lock()\nspin_unlock()\ndma_alloc_coherent(ssd, 4KiB)`,
     run(run) {
       const { context } = run.lab.machine;

@@ -40,8 +40,8 @@ export const BY_ROLE = {
   attrs: ATTRS,
   /** Numbers that no BAR has name none. */
   bar: param.int("bar", "The number of a memory BAR.", Number.MIN_SAFE_INTEGER),
-  bar_offset: optional(param.size("offset", "From where. Default 0B."), 0),
-  bar_size: optional(param.size("size", "How much of it. Default: the rest of the BAR."), 0),
+  bar_offset: optional(param.size("offset", "Offset in the BAR. Default 0B."), 0),
+  bar_size: optional(param.size("size", "How many bytes. Default: the rest of the BAR."), 0),
   buf: param.of("buf", ["@buffer", "phys"], "The buffer; it must be contiguous.", physOf),
   client: param.thing("client", DEVICE, "The device that reads or writes it."),
   clients: param.of(
@@ -58,7 +58,7 @@ export const BY_ROLE = {
   dma: param.of(
     "dma",
     ["@mapping", "dma"],
-    "What the map gave, or its device address.",
+    "The mapping that the map returned, or its device address.",
     mappedAddress,
   ),
   entry_size: optional(
@@ -106,7 +106,7 @@ export const BY_ROLE = {
   shared: null,
   size: SIZE,
   state: STATE,
-  verbose: named(param.bool("verbose", "Warn about what stands in the way. Default true."), true),
+  verbose: named(param.bool("verbose", "Warn about obstacles. Default true."), true),
 } satisfies { readonly [R in Role]: Parameter<unknown> | null };
 
 type ParametersOf<R extends readonly unknown[]> = R extends

@@ -66,7 +66,7 @@ export const MACHINE_CALLS: readonly FunctionSpec[] = [
   }),
   builtin({
     name: "random",
-    parameters: [param.range("range", "Where it comes from, end excluded.")],
+    parameters: [param.range("range", "The range, end excluded.")],
     result: "any",
     doc: "A number out of a range, from the machine's seeded generator: the same seed gives the " +
       "same numbers.",
@@ -74,7 +74,7 @@ export const MACHINE_CALLS: readonly FunctionSpec[] = [
     run(run, [range]) {
       const { first, end } = range;
       if (end <= first) {
-        throw new ScriptError("E0919", "Cannot choose from a range without numbers");
+        throw new ScriptError("E0919", "Cannot choose from an empty range");
       }
       return rangeValue(range, run.lab.machine.random.between(first, end));
     },

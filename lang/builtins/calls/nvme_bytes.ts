@@ -120,7 +120,7 @@ assert nvme_command(2, prp1: bytes"01 00 00 00 00 00 00 ff")[31] == 0xff`,
       param.of(
         "addr",
         ["dma", "bytes"],
-        "Where it leads: an address, or 8 bytes.",
+        "The address that it points to, or 8 bytes.",
         (value) => toWide(value, "addr"),
       ),
       param.size("size", "How many bytes are there, up to 4 GiB."),

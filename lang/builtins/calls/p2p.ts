@@ -152,7 +152,7 @@ export const P2P_CALLS: readonly FunctionSpec[] = [
   }),
   builtin({
     name: "pci_dev_put",
-    parameters: [param.thing("dev", DEVICE, "A device that pci_p2pmem_find gave.")],
+    parameters: [param.thing("dev", DEVICE, "A device that pci_p2pmem_find returned.")],
     result: "nothing",
     doc: "Drops the reference that pci_p2pmem_find took.",
     example: `${PEER_MACHINE}let found = pci_p2pmem_find([ssd])\n` +
@@ -171,11 +171,11 @@ export const P2P_CALLS: readonly FunctionSpec[] = [
     parameters: [
       param.string(
         "text",
-        "What an administrator writes: a PCI address, or a word that says yes or no.",
+        "What an administrator writes: a PCI address, or yes or no.",
       ),
     ],
     result: "record",
-    doc: "Whether peer memory is to be used, and whose if only one device's will do: " +
+    doc: "Whether to use peer memory, and optionally of which device: " +
       "{ enabled, provider }.",
     example: `${PEER_MACHINE}let choice = pci_p2pdma_enable_store("0000:04:00.0")
 assert choice.enabled and choice.provider == cmb
@@ -187,7 +187,7 @@ pci_p2pdma_enable_store("0000:7f:00.0") fails ENODEV`,
       if (typeof choice === "number") {
         throw new KernelError(
           errnoName(choice),
-          `"${text}" names no device that publishes memory, and says neither yes nor no`,
+          `"${text}" is neither a device that publishes memory nor yes or no`,
         );
       }
       const { enabled, provider } = choice;

@@ -145,14 +145,14 @@ assert p2pmem(cmb).references == 0`,
         isPrivate,
       });
       if (typeof mapped !== "number") return bufferAt(run, mapped.pages[0]!, sizeBytes);
-      throw new KernelError(errnoName(mapped), `Memory of ${device.name} cannot be mapped so`);
+      throw new KernelError(errnoName(mapped), `Memory of ${device.name} cannot be mapped this way`);
     },
   }),
   builtin({
     name: "p2pmem_munmap",
     parameters: [BY_ROLE.pdev, BY_ROLE.peer_memory],
     result: "nothing",
-    doc: "The program unmaps what p2pmem_mmap gave it.",
+    doc: "The program unmaps what p2pmem_mmap mapped.",
     example: `${PEER_MACHINE}p2pmem_munmap(cmb, p2pmem_mmap(cmb, 4KiB))`,
     run(run, [device, { phys: at }]) {
       const { providers } = run.lab.topology;
@@ -170,8 +170,8 @@ assert p2pmem(cmb).references == 0`,
     parameters: [BY_ROLE.pdev],
     result: "bool",
     doc: "The driver of a provider unbinds: programs lose what they mapped, no device " +
-      "gets any more, and it waits (false) until every page has come back. Memory without pages " +
-      "is gone at once. What still leads to the memory then is reported.",
+      "can allocate any more, and it waits (false) until every page is released. Memory without pages " +
+      "is gone at once. Mappings that still refer to the memory are reported.",
     example: `${PEER_MACHINE}let buf = pci_alloc_p2pmem(cmb, 4KiB)
 assert not unbind_provider(cmb)
 pci_free_p2pmem(cmb, buf)

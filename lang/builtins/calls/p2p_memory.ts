@@ -131,7 +131,7 @@ assert buf[1] == 2`,
     run(run, [device, { phys: at }]) {
       const provider = run.lab.topology.providers.of(device.function);
       if (provider !== null && provider.rangeOf(at) === null) {
-        throw new ScriptError("E0919", `This buffer is no memory of ${device.name}`);
+        throw new ScriptError("E0919", `This buffer is not memory of ${device.name}`);
       }
       return run.lab.topology.providers.busAddress(device.function, at);
     },

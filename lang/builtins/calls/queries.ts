@@ -18,7 +18,7 @@ export const QUERY_CALLS: readonly FunctionSpec[] = [
     pure: true,
     result: "bool",
     doc: "True for the error value. A map that fails raises ENOMEM here, which is the test that " +
-      "drivers must make; with `unchecked: true` a script does without, and asks by this call.",
+      "drivers must make; with `unchecked: true` the map raises nothing, and the script calls this.",
     example: `${TRANSLATED_MACHINE}let buf = alloc_pages(1)\n` +
       `let m = dma_map_phys(ssd, buf, 4KiB, to_device)\n` +
       `assert not dma_mapping_error(ssd, m)\ndma_unmap_phys(ssd, m, 4KiB, to_device)`,
@@ -27,7 +27,7 @@ export const QUERY_CALLS: readonly FunctionSpec[] = [
   kernelCall("dma_need_unmap", {
     pure: true,
     result: "bool",
-    doc: "True when an unmap has an effect. Ask after mapping: the " +
+    doc: "True if an unmap has an effect. Call it after mapping: the " +
       "first bounce of a device turns the answer from false to true.",
     example: `${TRANSLATED_MACHINE}assert dma_need_unmap(ssd)`,
     run: (run, [dev]) => run.lab.machine.dma.dmaNeedUnmap(dev),
@@ -95,7 +95,7 @@ assert dma_addressing_limited(ssd)`,
   }),
   kernelCall("dma_set_coherent_mask", {
     result: "nothing",
-    doc: "Sets within how many address bits memory must lie that CPU and device share.",
+    doc: "Sets the mask of coherent allocations, in address bits.",
     example: `${DIRECT_MACHINE}dma_set_coherent_mask(ssd, 32)\n` +
       `let mem = dma_alloc_coherent(ssd, 4KiB)\nassert mem.addr < 4GiB as dma\n` +
       `dma_free_coherent(ssd, mem)`,
@@ -119,7 +119,7 @@ assert dma_addressing_limited(ssd)`,
       if (memory === null) {
         throw new KernelError(
           "ENOMEM",
-          `dma_alloc_coherent() found no ${sizeBytes} bytes for ${dev.name}`,
+          `dma_alloc_coherent() cannot allocate ${sizeBytes} bytes for ${dev.name}`,
         );
       }
       return { memory, device: dev.name, freed: false };
@@ -134,7 +134,7 @@ assert dma_addressing_limited(ssd)`,
         param.thing(
           "cpu",
           COHERENT_MEMORY,
-          "Whose CPU address is given with it, as a driver does that mixes two up: their pages go.",
+          "The memory whose CPU address is passed, as a driver does that mixes two up: its pages are freed.",
         ),
       ),
     ],
@@ -164,8 +164,8 @@ assert dma_addressing_limited(ssd)`,
       param.size("align", "What its address is a multiple of, a power of two."),
     ],
     result: DMA_POOL,
-    doc: "Makes a pool of blocks that CPU and device share; it takes its first page when the " +
-      "first block is asked for.",
+    doc: "Makes a pool of blocks that CPU and device share; it allocates its first page when the " +
+      "first block is allocated.",
     example: `${TRANSLATED_MACHINE}let pool = dma_pool(ssd, size: 200B, align: 256B)\n` +
       `assert pool.block_size == 256B and pool.size == 0B`,
     context: "sleeps",

@@ -68,7 +68,7 @@ export function checkArguments(
     const error = {
       code: "E0402" as const,
       span: argument.value.span,
-      message: `\`${callable.name}\` wants ${describeKinds(parameter.kind)} as ` +
+      message: `\`${callable.name}\` takes ${describeKinds(parameter.kind)} as ` +
         `\`${parameter.name}\`, but this is ${describeKind(kind)}`,
       hint: hint ?? undefined,
     };
@@ -120,7 +120,7 @@ function matchArguments(
       bag.error(
         "E0306",
         argument.span,
-        `\`${callable.name}\` already got its argument \`${parameter.name}\``,
+        `\`${callable.name}\` already has a value for argument \`${parameter.name}\``,
         undefined,
         [
           ...[...given].filter(([, one]) => one === parameter)

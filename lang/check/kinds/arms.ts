@@ -42,7 +42,7 @@ export function checkArms(
       bag.warning(
         "W0302",
         pattern?.span ?? behind,
-        `This arm is never reached: ${takesAll ? "`_`" : "the same pattern"} stands above it`,
+        `This arm is never taken: ${takesAll ? "`_`" : "the same pattern"} is above it`,
       );
     }
     above.add(text);

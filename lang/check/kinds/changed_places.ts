@@ -35,7 +35,7 @@ export function checkChange(
       "E0308",
       place.span,
       `Cannot change ${describeKind(object)}: it belongs to the machine`,
-      "its functions and methods change it",
+      "only its functions and methods change it",
     );
     return;
   }
@@ -44,7 +44,7 @@ export function checkChange(
     // A field that is none has been reported when its kind was asked for.
     if (place.kind === "Index") {
       const message = `Cannot change an item of ${describeKind(object)}`;
-      facts.misfits.wrong("E0405", place.object, object, message, "lists and records change");
+      facts.misfits.wrong("E0405", place.object, object, message, "only lists and records can be changed");
     }
   } else if (operator === "+=") operators.sum(old, given, operatorSpan);
 }
@@ -84,8 +84,8 @@ export function refuseConst(
   bag.error(
     "E0308",
     object.span,
-    `\`${text}\` is a \`const\`, which never changes`,
-    `\`let mine = ${text}.copy()\` is one that does`,
+    `\`${text}\` is a \`const\`, which is read-only`,
+    `\`let mine = ${text}.copy()\` makes a copy that can be changed`,
     [{ span: binding.declaration.name.span, message: "declared here" }],
   );
   return true;

@@ -65,7 +65,7 @@ export class ConstantEvaluator {
   #value(expression: Expression): Value {
     // A const is worked out anew wherever it is named: forty that name the one before twice have no end.
     if (--this.#parts < 0) {
-      throw new ScriptError("E0801", "The values of the file's constants have too many parts");
+      throw new ScriptError("E0801", "The values of the file's consts have too many parts");
     }
     switch (expression.kind) {
       case "Integer":
@@ -155,7 +155,7 @@ export class ConstantEvaluator {
     if (!(record instanceof RecordValue)) {
       return this.#refuse(
         expression,
-        "Only entries of records are constants here",
+        "Only fields of records are constant here",
       );
     }
     const entry = record.entries.get(name);
@@ -173,7 +173,7 @@ export class ConstantEvaluator {
   #item(object: Expression, index: Value, expression: Expression): Value {
     const list = this.#value(object);
     if (!(list instanceof ListValue) || typeof index !== "number") {
-      return this.#refuse(expression, "Only items of lists are constants here");
+      return this.#refuse(expression, "Only items of lists are constant here");
     }
     const item = list.items[index];
     if (item !== undefined) return item;
@@ -266,14 +266,14 @@ export class ConstantEvaluator {
 
   #bool(value: Value, expression: Expression): boolean {
     if (typeof value === "boolean") return value;
-    this.bag.error("E0403", expression.span, "This is neither true nor false");
+    this.bag.error("E0403", expression.span, "This is not a bool");
     throw new NotConstant();
   }
 
   #charge(bytes: number): void {
     this.#memory -= bytes;
     if (this.#memory < 0) {
-      throw new ScriptError("E0802", "The values of the file's constants take too much memory");
+      throw new ScriptError("E0802", "The values of the file's consts take too much memory");
     }
   }
 
@@ -282,7 +282,7 @@ export class ConstantEvaluator {
       "E0316",
       expression.span,
       message,
-      "literals, constants, consts, operators, entries and files of data are known there",
+      "it can consist of literals, constants, consts, operators, entries of records and data files",
     );
     throw new NotConstant();
   }

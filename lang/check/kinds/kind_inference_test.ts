@@ -55,8 +55,7 @@ Deno.test("kinds: other mixes are found before the run", () => {
 
 Deno.test("an address of the wrong space is refused, with the cast to write", () => {
   assertEquals(errorsOf(`${MACHINE}ssd.dma_read(buf.phys, 512B)`), [
-    "E0402 3:14 `dma_read` wants a device address (dma) or a mapping as `dma`, " +
-    "but this is a physical address (phys)",
+    "E0402 3:14 `dma_read` takes a device address (dma) or a mapping as `dma`, but this is a physical address (phys)",
   ]);
   assertEquals(
     hintOf(`${MACHINE}ssd.dma_read(buf.phys, 512B)`),

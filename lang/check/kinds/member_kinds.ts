@@ -132,8 +132,8 @@ export class MemberKinds {
       this.kinds.bag.error(
         "E0315",
         place,
-        `The entry is written as \`${found[0]}\`, and read as \`${text}\``,
-        "one of the two is misspelled",
+        `The entry is written as \`${found[0]}\` but read as \`${text}\``,
+        "one of the two is misspelt",
         [{ span, message: "asked for here" }],
       );
     }

@@ -292,8 +292,8 @@ function blamedOf(
     case "item":
       return {
         place: origin.madeBy.span,
-        subject: "What is put in here is",
-        note: "it is put in here",
+        subject: "The item added here is",
+        note: "it is added here",
       };
     case "word": {
       const name = `\`${origin.word.name}\``;
@@ -337,7 +337,7 @@ function atFirstUse(
   const origins: RelatedSpan[] = isElsewhere ? [{ span: place, message: note }] : [];
   const hints = diagnostic.hint === undefined ? [] : [diagnostic.hint];
   if (origin.kind === "word" && hints.length === 0) {
-    hints.push(`\`${origin.word.name}\` is a word here: nothing of that name is bound`);
+    hints.push(`\`${origin.word.name}\` is a word here: no variable has that name`);
   }
   if (more > 0) {
     const places = `${more} more place${more === 1 ? "" : "s"}`;

@@ -95,7 +95,7 @@ Deno.test("a word that stands for a missing name is one error in a file", () => 
   assertEquals(errorsOf(text), ["E0405 1:7 Cannot index a word"]);
   assertEquals(
     hintOf(text),
-    "`published` is a word here: nothing of that name is bound\n(the same in 2 more places)",
+    "`published` is a word here: no variable has that name\n(the same in 2 more places)",
   );
 });
 
@@ -142,17 +142,17 @@ Deno.test("blame goes through lists and records to what was put in", () => {
   const lost =
     "let pages = [1, 2].map(n => (n))\nprint pages[0].phys\nfor p in pages { print p.size }";
   assertEquals(errorsOf(lost), [
-    "E0408 1:29 What is put in here is an int, which does not fit its uses",
+    "E0408 1:29 The item added here is an int, which does not fit its uses",
   ]);
   assertEquals(hintOf(lost), "is the name of a function missing before the `(`?");
   const plain = "let pages = [1, 2]\nprint pages[0].phys\nfor p in pages { print p.size }";
   assertEquals(errorsOf(plain), ["E0315 2:16 An int has no field `phys`"]);
-  assertEquals(notesOf(plain), ["1:14 it is put in here"]);
+  assertEquals(notesOf(plain), ["1:14 it is added here"]);
   assertEquals(hintOf(plain), "it does not fit in 1 more place");
 });
 
 Deno.test("two values from one place are one value to blame", () => {
   assertEquals(errorsOf("let s = [1, 2].map(n => (4KiB))\nprint s[0] * s[1]"), [
-    "E0408 1:25 What is put in here is a size, which does not fit its uses",
+    "E0408 1:25 The item added here is a size, which does not fit its uses",
   ]);
 });

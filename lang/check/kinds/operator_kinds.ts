@@ -40,7 +40,7 @@ export class OperatorKinds {
     if (kind === "any") return "any";
     if (isNumeric(kind) && kind !== "phys" && kind !== "dma") return kind;
     const hint = kind === "word"
-      ? "the name of an errno has no sign; `f() fails EIO` expects it"
+      ? "write the errno without a sign; `f() fails EIO` expects it"
       : undefined;
     this.misfits.wrong("E0401", operand, kind, `Cannot negate ${describeKind(kind)}`, hint);
     return "any";
@@ -147,7 +147,7 @@ export class OperatorKinds {
         "E0406",
         expression.target.span,
         `There is no cast \`as ${target}\``,
-        "`as phys` and `as dma` are the two there are",
+        "there are only `as phys` and `as dma`",
       );
       return "any";
     }

@@ -67,8 +67,7 @@ Deno.test("what things of the machine list is known", () => {
     "E0315 3:22 A request has no field `statu`",
   ]);
   assertEquals(errorsOf(`${read}for s in io.requests[0].segments { ssd.dma_read(s.phys, 8B) }`), [
-    "E0402 3:49 `dma_read` wants a device address (dma) or a mapping as `dma`, but this is a " +
-    "physical address (phys)",
+    "E0402 3:49 `dma_read` takes a device address (dma) or a mapping as `dma`, but this is a physical address (phys)",
   ]);
   assertEquals(errorsOf(`${read}print events.filter(e => e.nme == "irq")`), [
     "E0315 3:28 An event has no field `nme`",
@@ -184,6 +183,6 @@ Deno.test("an entry whose name has run into the next word is an error where it i
   const text = "let rows = [1, 2].map(n => { at: n, sizemax: 4KiB })\n" +
     "print rows[0].size\nprint rows.map(row => row.size)";
   assertEquals(errorsOf(text), [
-    "E0315 1:46 The entry is written as `sizemax`, and read as `size`",
+    "E0315 1:46 The entry is written as `sizemax` but read as `size`",
   ]);
 });

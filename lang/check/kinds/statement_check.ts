@@ -43,7 +43,7 @@ export class StatementChecker {
       const next = block.statements[index + 1];
       const reason = this.resolution.misplaced.has(statement) ? null : wayOut(statement);
       if (next !== undefined && reason !== null && next.kind !== "ErrorStatement") {
-        this.bag.warning("W0302", next.span, `This is never reached: ${reason}`);
+        this.bag.warning("W0302", next.span, `This never runs: ${reason}`);
         return;
       }
     }

@@ -163,7 +163,7 @@ export class Resolution {
 }
 
 /** The hint for a name in a pattern that stands for nothing a value could be compared with. */
-export const PATTERN_BINDS_NOTHING = "a pattern binds no name: `_` takes whatever is left";
+export const PATTERN_BINDS_NOTHING = "a pattern binds no name; `_` matches the rest";
 
 /** Names visible in one block; falls back to the block around it. */
 export class Scope {

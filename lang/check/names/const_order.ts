@@ -65,6 +65,6 @@ function reportCircle(circle: readonly Owner[], bag: DiagnosticBag): void {
     name.span,
     way.length === 0
       ? `\`${name.text}\` needs itself`
-      : `\`${name.text}\` needs itself, by way of ${way.join(", ")}`,
+      : `\`${name.text}\` depends on itself, through ${way.join(", ")}`,
   );
 }

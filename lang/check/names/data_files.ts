@@ -44,7 +44,7 @@ export class DataFiles {
       this.bag.error(
         "E0707",
         value.span,
-        "The name of a file is a text that stands here: the file is read before anything runs",
+        "The file name must be a string literal here: data files are read before the run",
         'write `read_json("sizes.json")`, with a path from this file\'s folder',
       );
       return null;

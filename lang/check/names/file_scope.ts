@@ -37,7 +37,7 @@ export class FileScope {
           code: "E0705",
           severity: "error",
           span: use.span,
-          message: `\`${name}\` comes from two of the files used here`,
+          message: `\`${name}\` is declared in two of the used files`,
           hint: "rename one of them",
           related: [known, binding].map((each) => ({
             span: each.declaration.name.span,

@@ -38,12 +38,12 @@ export type Owner = ConstBinding | FunctionBinding;
 
 /** Names of other languages, and what to write instead. */
 const FOREIGN_NAMES: Readonly<Record<string, string>> = {
-  printf: 'write `print "{n} pages"`: values stand in the text',
-  printk: 'write `print "{n} pages"`: values stand in the text',
-  println: 'write `print "{n} pages"`: values stand in the text',
-  pr_info: 'write `print "{n} pages"`: values stand in the text',
-  sizeof: "sizes are fields: `buf.size`",
-  len: "lengths are fields: `list.length`",
+  printf: 'write `print "{n} pages"`: values go into the string',
+  printk: 'write `print "{n} pages"`: values go into the string',
+  println: 'write `print "{n} pages"`: values go into the string',
+  pr_info: 'write `print "{n} pages"`: values go into the string',
+  sizeof: "the size is a field: `buf.size`",
+  len: "the length is a field: `list.length`",
   range: "a range is written `0..n`",
   malloc: "write `buffer(size: 4KiB)` or `alloc_pages(1)`",
   kmalloc: "write `buffer(size: 4KiB)` or `alloc_pages(1)`",
@@ -125,7 +125,7 @@ export abstract class NameResolver {
         severity: "error",
         span: name.span,
         message: `\`${name.text}\` is already bound in this block`,
-        hint: role === "let" ? `to give it another value, write \`${name.text} = …\`` : "rename it",
+        hint: role === "let" ? `to assign to it, write \`${name.text} = …\`` : "rename it",
         related: [{ span: known.span, message: "bound here first" }],
       });
     }
@@ -237,7 +237,7 @@ export abstract class NameResolver {
       this.bag.error(
         "E0322",
         span,
-        `\`${word}\` has ${branches.length} blocks, more than ${BRANCH_NAMES.length}`,
+        `\`${word}\` has ${branches.length} blocks, the maximum is ${BRANCH_NAMES.length}`,
       );
     }
     for (const branch of branches) this.sealedBlock(branch, scope, word);
@@ -275,8 +275,8 @@ export abstract class NameResolver {
       this.bag.error(
         "E0307",
         node.span,
-        `\`${node.name}\` is a function: it is called, not used as a value`,
-        `write \`${node.name}(…)\`, or \`x => ${node.name}(x)\` to hand it on`,
+        `\`${node.name}\` is a function and can only be called`,
+        `write \`${node.name}(…)\`, or \`x => ${node.name}(x)\` to pass it`,
       );
     }
     this.use(node, binding);
@@ -349,13 +349,13 @@ export abstract class NameResolver {
     if (!this.bag.mayCompare(1)) return undefined;
     const inside = outermost(scope.code).role !== "main";
     if (inside && (this.fileScope.variables.has(name) || this.topLevelLets.has(name))) {
-      return "functions and tests do not see a top-level `let`: write `const`, or pass it on";
+      return "functions and tests do not see a top-level `let`: write `const`, or pass it as an argument";
     }
     if (this.fileScope.machineVariable(name) !== null) {
-      return "it is a variable of the machine, and consts are known before there is a machine";
+      return "it is a name of the machine, and consts are evaluated before the machine is built";
     }
     if (called && isCalledWord(name)) {
-      return `\`${name}\` is a statement: leave the parentheses out`;
+      return `\`${name}\` is a statement: write it without parentheses`;
     }
     return ownEntry(FOREIGN_NAMES, name) ??
       this.fileScope.hint(name, scope.names(), called, this.bag);
@@ -385,7 +385,7 @@ export abstract class NameResolver {
     this.bag.error(
       "E0319",
       pattern.span,
-      `A pattern is a literal, a constant or a const, and \`${pattern.name}\` is a variable`,
+      `\`${pattern.name}\` is a variable; a pattern is a literal, a constant or a const`,
       "compare with `if`, or make it a `const`",
     );
   }

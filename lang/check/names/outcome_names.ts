@@ -69,15 +69,15 @@ function checkStatusNumber(
   bag.error(
     "E0313",
     span,
-    `No answer of a controller is \`${text}\``,
+    `No NVMe status is \`${text}\``,
     `the nearest is \`0x${whole.toString(16).padStart(4, "0")}\`, ${name}`,
   );
 }
 
 const NOUNS: Readonly<Record<OutcomeKind, string>> = {
   error: "No error",
-  fault: "No fault of the IOMMU",
-  warning: "No report of the checker",
+  fault: "No IOMMU fault",
+  warning: "No checker report",
 };
 
 function namesOf(outcome: OutcomeKind, registry: Registry): readonly string[] {
@@ -112,7 +112,7 @@ export function checkFail(statement: FailStatement, registry: Registry, bag: Dia
       bag.error(
         "E0321",
         surplus.span,
-        "`inject each` takes neither `nth` nor `with`: it goes through every place by itself",
+        "`inject each` takes neither `nth` nor `with`: it tries every injection point",
       );
     }
     return;
@@ -123,7 +123,7 @@ export function checkFail(statement: FailStatement, registry: Registry, bag: Dia
     bag.error(
       "E0320",
       point.span,
-      `Nothing that can fail is called \`${point.text}\``,
+      `No injection point is called \`${point.text}\``,
       bag.didYouMean(point.text, names) ?? `there are ${listed(names, point.text)}`,
     );
   } else if (error !== null && !errors.includes(currentName(error.text, registry))) {
@@ -132,7 +132,7 @@ export function checkFail(statement: FailStatement, registry: Registry, bag: Dia
       error.span,
       `\`${point.text}\` cannot fail with \`${error.text}\``,
       errors.length === 1
-        ? `it fails with ${errors[0]}, and \`with\` is not needed`
+        ? `it fails only with ${errors[0]}: leave \`with\` out`
         : bag.didYouMean(error.text, errors) ?? `it can fail with ${errors.join(", ")}`,
     );
   }

@@ -18,7 +18,7 @@ export function checkPatternNames(
     bag.error(
       "E0312",
       pattern.span,
-      `The pattern is too large: written out it has more than ${AUTOMATON_LIMIT_STATES} events`,
+      `The pattern is too large: with its repetitions it has more than ${AUTOMATON_LIMIT_STATES} events`,
       "use `*` or `+`, or count with a trace: `assert t.count(…) == 20_000`",
     );
   }

@@ -240,15 +240,15 @@ export class Resolver extends NameResolver {
         return;
       case "Return":
         if (!["function", "test", "property"].includes(scope.code.role)) {
-          this.#misplaced(statement, "`return` stands in a function or a test");
+          this.#misplaced(statement, "`return` outside a function or a test");
         } else if (scope.seal !== null) {
-          this.#misplaced(statement, `the block of \`${scope.seal}\` is only left at its end`);
+          this.#misplaced(statement, `the block of \`${scope.seal}\` cannot be left before its end`);
         }
         break;
       case "Break":
       case "Continue":
         if (!place.inLoop) {
-          this.#misplaced(statement, `\`${statement.kind.toLowerCase()}\` stands in a loop`);
+          this.#misplaced(statement, `\`${statement.kind.toLowerCase()}\` outside a loop`);
         }
         break;
       case "ExpectOutcome":
@@ -323,7 +323,7 @@ export class Resolver extends NameResolver {
       return;
     }
     if (variable.owner !== null && variable.owner !== scope.code) {
-      this.bag.error("E0308", target.span, "Cannot assign to a variable of the code around");
+      this.bag.error("E0308", target.span, "Cannot assign to a variable of the enclosing code");
     }
     variable.assigned.push(statement);
     if (statement.operator === "+=") variable.reads++;
@@ -348,7 +348,7 @@ export class Resolver extends NameResolver {
 
   #misplaced(statement: Statement, rule: string): void {
     this.resolution.misplaced.add(statement);
-    this.bag.error("E0309", statement.span, `This cannot stand here: ${rule}`);
+    this.bag.error("E0309", statement.span, `This is not allowed here: ${rule}`);
   }
 
   protected override traceBlock(block: Block, scope: Scope): void {

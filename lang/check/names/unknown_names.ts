@@ -117,7 +117,7 @@ function reportMisspelled(
     span,
     message:
       `\`${bound}\` is never ${used}, but \`${first.name}\` is, ${count}, and is ${made} nowhere`,
-    hint: "one of the two is misspelled",
+    hint: "one of the two is misspelt",
     related: [{ span: first.span, message: `${used} here` }],
     fixes: [uses.length === 1 ? { span: first.span, text: bound } : { span, text: first.name }],
   });

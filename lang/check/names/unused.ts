@@ -33,7 +33,7 @@ export function warnUnused(
       bag.warning(
         "W0304",
         late.span,
-        `A lambda or an invariant before keeps the value that \`${variable.name}\` had there`,
+        `A lambda or an invariant above keeps the value that \`${variable.name}\` had there`,
       );
     }
   }

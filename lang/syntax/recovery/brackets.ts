@@ -176,12 +176,12 @@ function reportStray(at: number, tokens: readonly IToken[], reporter: Reporter):
   const token = tokens[at]!;
   const opens = OPENERS.has(token.tokenType);
   const message = opens
-    ? `\`${token.image}\` opens nothing: there is one before it already`
+    ? `This \`${token.image}\` repeats the one before it`
     : `\`${token.image}\` closes nothing`;
   reporter.error("E0204", token.startOffset, tokenEnd(token), message, {
     hint: opens
-      ? "leave one of the two out"
-      : "leave it out, or put the opening bracket where it belongs",
+      ? "delete one of the two"
+      : "delete it, or add the opening bracket",
     related: statementBegin(at, tokens, reporter),
   });
 }

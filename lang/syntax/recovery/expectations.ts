@@ -38,15 +38,15 @@ const BLOCK_WORDS = wordsWhere(({ place }) => place === "block value");
 const CASE_OPTIONS = [...wordsWhere(({ place }) => place === "clause"), "for"];
 
 const FOR_HEAD = "write `for name in 0..n { … }`";
-const TWO_BLOCKS = () => "`fork` and `race` have two blocks at least: `fork { … } and { … }`";
+const TWO_BLOCKS = () => "`fork` and `race` have at least two blocks: `fork { … } and { … }`";
 
 const inQuotes = (what: string): Expectation => ({
   text: `${what} in quotes`,
   hint: (token, previous) => {
     if (token.tokenType === t.LBrace && previous !== undefined) {
-      return `say what it shows: \`${previous.image} "what it shows" { … }\``;
+      return `give it a name: \`${previous.image} "NAME" { … }\``;
     }
-    return t.isA(token, t.Name) ? `write it between double quotes: "${token.image}"` : undefined;
+    return t.isA(token, t.Name) ? `write it in double quotes: "${token.image}"` : undefined;
   },
 });
 
@@ -71,7 +71,7 @@ const listed = (text: string): Expectation => ({
   hint: (token) => {
     if (t.isA(token, t.Literal) || t.isA(token, t.Name)) return "is a comma missing?";
     return token.tokenType === t.Colon
-      ? "`:` stands behind an argument's name: `size: 4KiB`"
+      ? "write `:` after an argument's name: `size: 4KiB`"
       : undefined;
   },
 });
@@ -93,7 +93,7 @@ const ROWS = {
     isName: true,
     hint: ({ tokenType }) =>
       tokenType === t.Minus
-        ? "the name of an errno has no sign: `fails EIO`"
+        ? "write the errno without a sign: `fails EIO`"
         : "as in `expect error EINVAL { … }` or `f() fails EINVAL`",
   },
   fieldName: {
@@ -101,7 +101,7 @@ const ROWS = {
     isName: true,
     hint: ({ image, tokenType }) =>
       tokenType === t.NumberToken
-        ? `items of a list are counted in brackets: \`[${image}]\``
+        ? `write an index in brackets: \`[${image}]\``
         : undefined,
   },
   cast: { text: "`dma` or `phys`" },
@@ -123,7 +123,7 @@ const ROWS = {
     text: "`{` to begin the block",
     hint: (token, previous) => {
       if (token.image === "matrix" || token.image === "with") {
-        return `\`${token.image} { … }\` stands right after the name, before \`forall\``;
+        return `\`${token.image} { … }\` goes directly after the name, before \`forall\``;
       }
       // Behind the name of a test and its options.
       const isHead = previous?.tokenType === t.Text || previous?.tokenType === t.RBrace;
@@ -132,23 +132,23 @@ const ROWS = {
     },
   },
   valueEnd: {
-    text: "`}` behind the value",
+    text: "`}` after the value",
     hint: ({ tokenType }) =>
       tokenType === t.Colon
-        ? "a record in a block has braces of its own: `if e { { a: 1 } } else { … }`"
-        : "a block that is a value holds one expression; `if` as a statement has any number of lines",
+        ? "a record in a block needs its own braces: `if e { { a: 1 } } else { … }`"
+        : "a block used as a value contains one expression; an `if` statement can have many lines",
   },
   onCpu: {
     text: "`cpu`",
     hint: ({ tokenType }) =>
       tokenType === Soft.read || tokenType === Soft.write
-        ? "what a register does stands in its endpoint: `endpoint nic { on write 0x10 { … } }`"
+        ? "describe a register in its endpoint: `endpoint nic { on write 0x10 { … } }`"
         : undefined,
   },
   registerAccess: {
     text: "`read` or `write`",
     hint: ({ tokenType }) =>
-      tokenType === Soft.cpu ? "`on cpu n { … }` stands in a test or a function" : undefined,
+      tokenType === Soft.cpu ? "`on cpu n { … }` belongs in a test or a function" : undefined,
   },
   otherBlock: { text: "`and` with the other block", hint: TWO_BLOCKS },
   otherBlockStart: { text: "`{` to begin the other block", hint: TWO_BLOCKS },
@@ -158,7 +158,7 @@ const ROWS = {
     text: "`=`",
     hint: (_, previous) =>
       previous?.image === "mut"
-        ? "leave `mut` out: every variable can be given another value"
+        ? "leave `mut` out: every variable can be assigned"
         : undefined,
   },
   pathValue: assigned("`=` and a value"),
@@ -170,7 +170,7 @@ const ROWS = {
     hint: ({ tokenType }) =>
       tokenType === t.Pipe
         ? "an arm has one pattern: write one for each"
-        : "a pattern is a literal, a constant, a range or `_`, and no condition",
+        : "a pattern is a literal, a constant, a range or `_`; it has no condition",
   },
   arm: { text: "a pattern (a literal, a constant, a range or `_`)", code: "E0222" },
   in: {
@@ -182,12 +182,12 @@ const ROWS = {
     hint: ({ image }) =>
       /^E[A-Z]+$/.test(image) ? `write \`expect error ${image} { … }\`` : undefined,
   },
-  failPoint: { text: "the name of what is to fail, or `each`" },
+  failPoint: { text: "the name of an injection point, or `each`" },
   eventPattern: { text: "`[` and a pattern of events" },
   event: { text: "the name of an event, `...` or `(`" },
   eventRest: { text: "the rest of the event's name, or `*`" },
-  count: { text: "how often: a number" },
-  countAtMost: { text: "how often at most: a number" },
+  count: { text: "a number of repetitions" },
+  countAtMost: { text: "a maximum number of repetitions" },
   argumentOrEnd: listed("`,` or `)`"),
   itemOrEnd: listed("`,` or `]`"),
   groupEnd: { text: "`,`, `|` or `)`" },
@@ -244,11 +244,11 @@ export function isReservedName(expected: Expectation, token: IToken): boolean {
 }
 
 const FOREIGN_WORDS: Readonly<Record<string, string>> = {
-  else: "`else` stands right behind the `}` of its `if`",
+  else: "put `else` directly after the `}` of its `if`",
   elif: "write `else if`",
   elseif: "write `else if`",
-  then: "the block of an `if` stands in braces: `if x { … }`",
-  do: "a block stands in braces",
+  then: "write the block of an `if` in braces: `if x { … }`",
+  do: "write the block in braces",
 };
 
 /** A way out of what the parser met, where there is a likely one. */
@@ -262,11 +262,11 @@ export function hintFor(
   const isTwice = previous?.image === token.image && token.tokenType !== t.Assign &&
     token.image !== "" && token.startOffset - t.tokenEnd(previous) <= 1;
   if (isTwice) {
-    const twice = `\`${shortened(token.image)}\` stands here twice`;
+    const twice = `\`${shortened(token.image)}\` is here twice`;
     return expected.isListed ? `${twice}, or a comma is missing` : twice;
   }
   if (isReservedName(expected, token)) {
-    return "take another name; reserved words may stand after `.` and before `:` only";
+    return "choose another name; reserved words are allowed only after `.` and before `:`";
   }
   if (token.tokenType === t.Question) {
     return "there is no `? :`; write `if … { … } else { … }`";
@@ -280,7 +280,7 @@ function valueHint(token: IToken, previous: IToken | undefined): string | undefi
     case Hard.return:
     case Hard.assert:
       return previous?.tokenType === t.LBrace
-        ? "a block that is a value holds one expression, and no statement"
+        ? "a block used as a value contains one expression, not a statement"
         : `\`${token.image}\` is a reserved word`;
     case Hard.for:
     case Hard.while:
@@ -291,7 +291,7 @@ function valueHint(token: IToken, previous: IToken | undefined): string | undefi
     case t.AndThen:
       return "`and` and `{`: a record needs parentheses here";
     case t.Assign:
-      return previous?.tokenType === t.Assign ? "`==` is written without a blank" : undefined;
+      return previous?.tokenType === t.Assign ? "write `==` without a space" : undefined;
     default:
       return Object.hasOwn(Hard, token.image) && !t.isA(token, t.InfixOperator)
         ? `\`${token.image}\` is a reserved word`
@@ -304,22 +304,22 @@ function endHint(token: IToken, previous: IToken | undefined): string | undefine
     case t.LBrace:
       return braceHint(previous);
     case t.Colon:
-      return "`:` stands in records, arguments and event patterns only";
+      return "`:` is allowed only in records, arguments and event patterns";
     case t.Comma:
     case t.MessageComma:
-      return "a list stands in brackets: `[a, b]`";
+      return "write a list in brackets: `[a, b]`";
     case Soft.as:
       return undefined;
     case t.Dot:
-      return "`.` asks a value for something, and none stands before it";
+      return "there is no value before the `.`";
     case Hard.in:
-      return "what a list has is asked with `list.contains(x)`";
+      return "write `list.contains(x)`";
     case Hard.if:
       return "`if` is a statement: `if … { … } else { … }`";
     default:
       return /^0x/i.test(token.image) && previous?.tokenType === t.RParen
-        ? `a cast stands behind its value: \`${shortened(token.image)} as dma\``
-        : "put it on a line of its own, or `;` between the two";
+        ? `write a cast after its value: \`${shortened(token.image)} as dma\``
+        : "put it on its own line, or write `;` between the two";
   }
 }
 
@@ -330,13 +330,13 @@ function braceHint(previous: IToken | undefined): string {
     return `write \`test ${name} { … }\``;
   }
   if (previous?.tokenType === t.RParen) {
-    return "a function is declared `fn name(…) { … }`; a call has no block";
+    return "declare a function with `fn name(…) { … }`; a call has no block";
   }
   if (previous?.tokenType === t.RBrace) {
-    return "a second block needs a word: options of a test stand behind `with`, or `matrix`";
+    return "a second block needs a keyword: write the options of a test after `with` or `matrix`";
   }
   const word = previous === undefined ? undefined : nearestNames(previous.image, BLOCK_WORDS)[0];
   return word === undefined
-    ? "`{` opens a block after `if`, `for`, `trace` and their like only"
+    ? "`{` opens a block only after `if`, `for`, `trace` and the like"
     : `did you mean \`${word} { … }\`?`;
 }

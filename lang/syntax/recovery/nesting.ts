@@ -70,8 +70,8 @@ export function isShallow(tokens: readonly IToken[], reporter: Reporter): boolea
     }
     if (levels.length > MAX_BRACKET_DEPTH || level.depth > MAX_TREE_DEPTH) {
       const what = levels.length > MAX_BRACKET_DEPTH
-        ? `more than ${MAX_BRACKET_DEPTH} brackets are open here`
-        : `more than ${MAX_TREE_DEPTH} parts stand in each other here`;
+        ? `more than ${MAX_BRACKET_DEPTH} open brackets`
+        : `more than ${MAX_TREE_DEPTH} nested parts`;
       reporter.error(
         "E0214",
         token.startOffset,

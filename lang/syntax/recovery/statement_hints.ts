@@ -36,17 +36,17 @@ const FOREIGN_LEADS: Readonly<Record<string, string>> = {
   var: "write `let name = …`",
   val: "write `let name = …`",
   auto: "write `let name = …`",
-  int: "write `let name = …`: values know their kind",
-  long: "write `let name = …`: values know their kind",
-  unsigned: "write `let name = …`: values know their kind",
-  size_t: "write `let name = …`: values know their kind",
-  dma_addr_t: "write `let name = …`: values know their kind",
-  phys_addr_t: "write `let name = …`: values know their kind",
-  u8: "write `let name = …`: values know their kind",
-  u16: "write `let name = …`: values know their kind",
-  u32: "write `let name = …`: values know their kind",
-  u64: "write `let name = …`: values know their kind",
-  struct: "write `let name = …`: values know their kind",
+  int: "write `let name = …`: variables have no declared type",
+  long: "write `let name = …`: variables have no declared type",
+  unsigned: "write `let name = …`: variables have no declared type",
+  size_t: "write `let name = …`: variables have no declared type",
+  dma_addr_t: "write `let name = …`: variables have no declared type",
+  phys_addr_t: "write `let name = …`: variables have no declared type",
+  u8: "write `let name = …`: variables have no declared type",
+  u16: "write `let name = …`: variables have no declared type",
+  u32: "write `let name = …`: variables have no declared type",
+  u64: "write `let name = …`: variables have no declared type",
+  struct: "write `let name = …`: variables have no declared type",
   void: "write `fn name(…) { … }`",
   def: "write `fn name(…) { … }`",
   func: "write `fn name(…) { … }`",
@@ -54,24 +54,24 @@ const FOREIGN_LEADS: Readonly<Record<string, string>> = {
   static: "write `fn name(…) { … }` or `const name = …`",
   import: 'write `use "file.dma"`',
   include: 'write `use "file.dma"`',
-  fail: "write `inject point { … }`; behind a call, `fails` expects an error of it",
+  fail: "write `inject POINT { … }`; after a call, `fails` states an expected error",
   switch: "write `match x { … }`",
   case: "write `match x { value => … }`",
   foreach: "write `for x in list { … }`",
   elif: "write `else if`",
   elsif: "write `else if`",
   elseif: "write `else if`",
-  goto: "there is no `goto`: undo what was done where it fails, and return",
+  goto: "there is no `goto`: release resources where the call fails, and return",
   unless: "write `if not …`",
   until: "write `while not …`",
   do: "write `while` or `repeat n { … }`",
-  loop: "`loop` stands in a bench; elsewhere write `repeat n { … }` or `while true { … }`",
-  setup: "`setup` stands in a bench",
-  budget: "`budget` stands in a bench",
-  with: "`with` stands after a test's name",
-  matrix: "`matrix` stands after a test's name",
-  forall: "`forall` stands after a property's name",
-  try: "`try` stands before a call and gives a value: `let result = try f()`",
+  loop: "`loop` belongs in a bench; elsewhere write `repeat n { … }` or `while true { … }`",
+  setup: "`setup` belongs in a bench",
+  budget: "`budget` belongs in a bench",
+  with: "`with` goes after a test's name",
+  matrix: "`matrix` goes after a test's name",
+  forall: "`forall` goes after a property's name",
+  try: "`try` goes before a call and has a value: `let result = try f()`",
   echo: "write `print …`",
   puts: "write `print …`",
   describe: 'write `test "name" { … }`',
@@ -87,7 +87,7 @@ export function explainUnknownWord(node: CstNode, context: BuildContext): void {
   // `let` and its like are followed by a name: a near word that cannot be right is no suggestion.
   const hint = foreign ?? nearNames(word.image, LEADING_WORDS) ??
     (next === undefined || children(node, "anyBraces").length > 0
-      ? "a block follows a word such as `test`, `if` or `repeat`, or stands in `machine { … }`"
+      ? "a block follows a keyword such as `test`, `if` or `repeat`, or is part of `machine { … }`"
       : `a call takes parentheses: \`${shortened(word.image)}(${shortened(next.image)}, …)\``);
   const start = word.startOffset;
   context.reporter.error(
@@ -130,9 +130,9 @@ export function suspectCalledWord(
       `\`${word.image}\` is a statement, not a function`,
       {
         hint: !isWhole || more.length > 0
-          ? `no \`(\` right behind \`${word.image}\`: turn the value around, or bind it to a name`
+          ? `write no \`(\` directly after \`${word.image}\`: reorder the value, or bind it to a name`
           : inside === "" || inside.length > 40
-          ? "leave the parentheses out"
+          ? "write it without parentheses"
           : `write \`${word.image} ${inside}\``,
       },
     );
@@ -152,25 +152,25 @@ function hintFor(expression: Expression): Hint {
   switch (expression.kind) {
     case "Name": {
       const meant = nearNames(expression.name, LONE_WORDS);
-      return meant ?? "to call it write `" + expression.name + "()`; to show it write `print`";
+      return meant ?? "to call it, write `" + expression.name + "()`; to show it write `print`";
     }
     case "Field":
-      return `a call takes parentheses: \`.${expression.field.text}()\`; to show a value write \`print\``;
+      return `a call takes parentheses: \`.${expression.field.text}()\`; to print a value, write \`print\``;
     case "Try":
-      return "bind the outcome: `let result = try …`";
+      return "bind the result: `let result = try …`";
     case "Unary":
       if (expression.operator === "-") {
-        return "if it goes on from the line before, put the `-` at the end of that line";
+        return "if it continues the line before, put the `-` at the end of that line";
       }
-      return "to claim that it holds write `assert`";
+      return "to check that it is true, write `assert`";
     case "Binary":
       return ["==", "!=", "<", "<=", ">", ">=", "and", "or"].includes(expression.operator)
-        ? "to claim that it holds write `assert`"
-        : "to show it write `print`, to keep it `let name = …`";
+        ? "to check that it is true, write `assert`"
+        : "to print it, write `print`; to keep it, `let name = …`";
     case "Lambda":
-      return "a function with a name is declared: `fn name(x) { … }`";
+      return "declare a named function with `fn name(x) { … }`";
     default:
-      return "if it goes on from the line before, put the operator at the end of that line; " +
-        "to show it write `print`";
+      return "if it continues the line before, put the operator at the end of that line; " +
+        "to print it, write `print`";
   }
 }

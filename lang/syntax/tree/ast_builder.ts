@@ -226,8 +226,8 @@ export class AstBuilder {
           span.start + 1,
           "No statement begins with `{`",
           {
-            hint: "a block follows a word such as `test`, `if` or `repeat`; " +
-              "a record is a value and stands behind `=`, `:`, `(` or `,`",
+            hint: "a block follows a keyword such as `test`, `if` or `repeat`; " +
+              "a record is a value and goes after `=`, `:`, `(` or `,`",
           },
         );
         return { kind: "ErrorStatement", span };
@@ -301,7 +301,7 @@ export class AstBuilder {
       "E0201",
       word,
       "`else` after `else`",
-      "only one branch can be for all other cases; the ones before are `else if`",
+      "only the last branch has no condition; write the others as `else if`",
     );
   }
 
@@ -309,7 +309,7 @@ export class AstBuilder {
     if (condition.kind !== "Lambda") return;
     const { start, end } = condition.span;
     this.context.reporter.error("E0220", start, end, "A function cannot be a condition", {
-      hint: "`=>` makes a function; at least is written `>=`",
+      hint: "`=>` makes a function; the comparison is `>=`",
     });
   }
 
@@ -361,7 +361,7 @@ export class AstBuilder {
     const minus = childToken(node, "Minus");
     if (token.image === "_") {
       if (!inRange && minus === undefined) return null;
-      context.errorOn("E0222", token, "`_` in a range", "`_` stands for anything else, alone");
+      context.errorOn("E0222", token, "`_` in a range", "`_` matches anything else and is a pattern of its own");
       return context.errorAt(node);
     }
     const span = context.tokenSpan(token);
@@ -373,7 +373,7 @@ export class AstBuilder {
         "E0222",
         token,
         "`{…}` in a pattern",
-        "a pattern is a literal: `\\{` is a brace",
+        "a pattern is a literal; write a brace as `\\{`",
       );
     }
     return minus === undefined
@@ -452,8 +452,8 @@ export class AstBuilder {
       context.errorOn(
         "E0207",
         leading,
-        `A line that begins with \`${leading.image}\``,
-        "a statement ends with its line: put the operator at the end of the line before",
+        `Line that begins with \`${leading.image}\``,
+        "a statement ends at the end of its line: put the operator on the line before",
       );
       return { kind: "ErrorStatement", span };
     }
@@ -496,7 +496,7 @@ export class AstBuilder {
         "E0210",
         operator,
         `Cannot assign to \`${what}\``,
-        "names, entries of records and items of lists take another value; `==` compares",
+        "only names, entries of records and items of lists can be assigned; `==` compares",
       );
       return { kind: "ErrorStatement", span };
     }
@@ -515,7 +515,7 @@ export class AstBuilder {
       "E0219",
       span.start,
       span.end,
-      `\`${word}\` must follow a call that is a statement of its own`,
+      `\`${word}\` must follow a call that is a statement by itself`,
       { hint: outcome === "error" ? "`try f(…)` is a value with `.ok` and `.error`" : undefined },
     );
   }
@@ -526,7 +526,7 @@ export class AstBuilder {
     this.context.errorOn(
       "E0213",
       word,
-      `\`${word.image}\` stands at the top level of a file, not in a block`,
+      `\`${word.image}\` belongs at the top level of a file, not in a block`,
       word.tokenType === t.Hard.const
         ? "in a block write `let`"
         : word.tokenType === t.Hard.fn

@@ -96,8 +96,8 @@ export class DeclarationBuilder {
         `${what} takes no \`{…}\``,
         {
           hint: what === "The name of a test"
-            ? "a brace is written `\\{`; with `for c in cases` behind it a name holds parts of `c`"
-            : "a brace is written `\\{`",
+            ? "write a brace as `\\{`; a test with `for c in cases` can insert fields of `c` in its name"
+            : "write a brace as `\\{`",
         },
       );
       return "";
@@ -226,7 +226,7 @@ export class DeclarationBuilder {
       "E0201",
       colon,
       "Expected `=` between a key and its value, found `:`",
-      "keys of the machine take `=`; `:` stands in records and arguments",
+      "keys of the machine take `=`; `:` belongs in records and arguments",
     );
   }
 
@@ -345,7 +345,7 @@ export class DeclarationBuilder {
     if (loop === null && !hasStrays && node !== undefined && node.recoveredNode !== true) {
       const at = context.nodeSpan(node).start;
       context.reporter.error("E0218", at, at + 1, "Bench without `loop { … }`", {
-        hint: "what is measured stands in `loop { … }`",
+        hint: "put the code to measure into `loop { … }`",
       });
     }
     return { setup, loop: loop ?? { statements: [], span: context.span(end, end) }, budgets };
@@ -355,7 +355,7 @@ export class DeclarationBuilder {
     const { start, end } = this.context.nodeSpan(item);
     this.context.reporter.error("E0218", start, end, message, {
       hint:
-        "a bench has at most one `setup`, one `loop` that is measured, and budgets, each on a line of its own",
+        "a bench has at most one `setup`, one `loop` to measure, and budgets, each on its own line",
     });
   }
 }

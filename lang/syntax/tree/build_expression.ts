@@ -229,8 +229,8 @@ export class ExpressionBuilder {
         entries.length === 0 ? "E0202" : "E0201",
         span.start,
         span.end,
-        entries.length === 0 ? "Nothing between the parentheses" : "A list stands in brackets",
-        { hint: entries.length === 0 ? "a value is due here" : "write `[a, b]`" },
+        entries.length === 0 ? "Nothing between the parentheses" : "A list is written in brackets",
+        { hint: entries.length === 0 ? "a value is expected here" : "write `[a, b]`" },
       );
     }
     return { kind: "ErrorExpression", span };
@@ -267,7 +267,7 @@ export class ExpressionBuilder {
 
   #reportElse({ span }: Expression): void {
     this.context.reporter.error("E0201", span.start, span.end, "`else` after `else`", {
-      hint: "only one branch can be for all other cases; the ones before are `else if`",
+      hint: "only the last branch has no condition; write the others as `else if`",
     });
   }
 
@@ -275,9 +275,9 @@ export class ExpressionBuilder {
     const { context } = this;
     const { end } = context.nodeSpan(node);
     if (node.recoveredNode !== true) {
-      context.reporter.error("E0224", end, end, "An `if` that is a value has no `else`", {
+      context.reporter.error("E0224", end, end, "An `if` used as a value has no `else`", {
         label: "expected `else { … }` here",
-        hint: "it would have no value when the condition is false: `else { none }` says so",
+        hint: "it has no value when the condition is false: write `else { none }` if that is intended",
       });
     }
     return context.errorAt(undefined, end);
@@ -319,7 +319,7 @@ export class ExpressionBuilder {
           "E0210",
           assign,
           "Expected `:` after a record's key, found `=`",
-          "a key and its value stand with `:` between",
+          "write `:` between a key and its value",
         );
       }
       const name = context.name(key);
@@ -396,8 +396,8 @@ export class ExpressionBuilder {
           "E0215",
           start,
           end,
-          "Argument without a name after one with a name",
-          { hint: "arguments by position come first; give this one its name too" },
+          "Positional argument after a named one",
+          { hint: "positional arguments come first; name this one too" },
         );
       }
       result.push(argument);
@@ -416,8 +416,8 @@ export class ExpressionBuilder {
         this.context.errorOn(
           "E0210",
           operator,
-          "`=` cannot stand in an argument",
-          `write \`${name.image}: …\` to give an argument by name, \`==\` to compare`,
+          "`=` in an argument",
+          `write \`${name.image}: …\` for a named argument, \`==\` to compare`,
         );
         return { name: this.context.name(name), value: this.fromParts(expression, 2), span };
       }
@@ -451,8 +451,8 @@ export class ExpressionBuilder {
           "A parameter must be a name",
           {
             hint: isField
-              ? "a function that is given to a call stands in parentheses: `list.map(x => e)`"
-              : "a function is written `x => e` or `(a, b) => e`; at least is written `>=`",
+              ? "pass a function in parentheses: `list.map(x => e)`"
+              : "a function is written `x => e` or `(a, b) => e`; the comparison is `>=`",
           },
         );
       }

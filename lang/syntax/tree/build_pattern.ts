@@ -59,15 +59,15 @@ export class PatternBuilder {
     const [suffix] = children(node, "suffix");
     const bang = childToken(node, "Bang");
     if (bang !== undefined) {
-      if (item.kind !== "Event") this.#error(node, "`!` stands before the name of one event only");
+      if (item.kind !== "Event") this.#error(node, "`!` is allowed only before the name of one event");
       else if (!mayBeAbsent) {
-        this.#error(node, "`!name` stands at the top level of a pattern only");
+        this.#error(node, "`!name` is allowed only at the top level of a pattern");
       } else if (suffix !== undefined) this.#error(node, "`!name` takes no suffix");
       return item.kind === "Event" ? { kind: "Absent", event: item, span } : item;
     }
     if (suffix === undefined) return item;
     if (item.kind === "Gap") {
-      this.#error(node, "`...` takes no suffix: it is any number of events already");
+      this.#error(node, "`...` takes no suffix: it already matches any number of events");
       return item;
     }
     return { kind: "Repeat", item, times: this.#times(suffix), span };
@@ -154,11 +154,11 @@ export class PatternBuilder {
       const number = readNumber(token.image);
       if (number.kind === "Integer") return number.value;
       if (number.kind !== "problem") {
-        this.#error(suffix, `How often an event occurs is a whole number, not \`${token.image}\``);
+        this.#error(suffix, `The number of repetitions is a whole number, not \`${token.image}\``);
       }
       return 0;
     });
-    if (max < min) this.#error(suffix, `At least ${min} and at most ${max} cannot both hold`);
+    if (max < min) this.#error(suffix, `The minimum ${min} is greater than the maximum ${max}`);
     return { min, max: Math.max(min, max) };
   }
 

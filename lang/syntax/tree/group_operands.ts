@@ -137,7 +137,7 @@ class OperandGrouper {
         this.#foreignPrefix(prefix, "write `not`");
         return { kind: "Unary", operator: "not", operand: value, span };
       default:
-        this.#foreignPrefix(prefix, `there are no pointers: leave the \`${prefix.image}\` out`);
+        this.#foreignPrefix(prefix, `there are no pointers: write it without \`${prefix.image}\``);
         return value;
     }
   }
@@ -207,7 +207,7 @@ class OperandGrouper {
     this.context.errorOn(
       "E0210",
       operator,
-      `\`${operator.image}\` assigns, and an assignment cannot stand here`,
+      `\`${operator.image}\` assigns, but an assignment is a statement`,
       operator.image === "+=" ? "write `+`" : "`==` compares",
     );
   }
@@ -230,8 +230,8 @@ class OperandGrouper {
         "E0220",
         operand.value.span.start,
         operand.value.span.end,
-        `A function cannot stand right behind \`${before.image}\``,
-        { hint: "put it in parentheses; at least is written `>=`" },
+        `A function cannot follow \`${before.image}\``,
+        { hint: "put it in parentheses; the comparison is `>=`" },
       );
     }
   }

@@ -97,7 +97,7 @@ function exact(
   const written = unit === 1 ? image : `${image} = ${BigInt(digits) * BigInt(unit)}`;
   return problem(image, "E0106", `Number too large: ${written}`, {
     hint: "integers are exact below 2^53 = 9_007_199_254_740_992, and wider addresses in hex are " +
-      "the last 256TiB of a space of 54 to 64 bits; 64-bit masks are bit counts, malformed descriptors are given as bytes",
+      "the last 256TiB of a space of 54 to 64 bits; write a 64-bit mask as a bit count, a malformed descriptor as bytes",
   });
 }
 
@@ -184,11 +184,11 @@ function malformed(image: string): NumberValue {
   if (/^0[xX]/.test(image)) {
     return bad(
       "hexadecimal digits are 0-9 and a-f",
-      "one `_` may stand between two digits: `0xffff_f000`",
+      "a single `_` is allowed between two digits: `0xffff_f000`",
     );
   }
   if (/^0[bB]/.test(image)) {
-    return bad("binary digits are 0 and 1", "one `_` may stand between two digits: `0b1010_0000`");
+    return bad("binary digits are 0 and 1", "a single `_` is allowed between two digits: `0b1010_0000`");
   }
   if (/^0[oO]/.test(image)) return bad("there are no octal numbers", "write it as `0x…`");
   if (/^[0-9][0-9_]*(?:\.[0-9]+)?[eE][0-9]*$/.test(image)) {
@@ -203,11 +203,11 @@ function malformed(image: string): NumberValue {
   if (/^[0-9_]+(?:[A-Za-z]+)?$/.test(image) && image.includes("_")) {
     const [, digits = "", unit = ""] = /^([0-9_]+)([A-Za-z]*)$/.exec(image) ?? [];
     return bad(
-      "a single `_` may stand between two digits",
+      "a single `_` is allowed between two digits",
       `write \`${digits.replace(/_+/g, "_").replace(/_$/, "")}${rightUnit(unit) ?? unit}\``,
     );
   }
-  return bad("letters in the digits", "numbers look like 4096, 0xffff_f000, 0b1010, 4KiB or 10us");
+  return bad("letters among the digits", "numbers look like 4096, 0xffff_f000, 0b1010, 4KiB or 10us");
 }
 
 /** `1.5MiB` → the same in a smaller unit, if that is a whole number. */
@@ -329,22 +329,22 @@ function interpolationProblem(
     return bad(
       end,
       "`{` in a string is not closed",
-      '`{expr}` inserts a value and holds no `"`; a brace itself is written `\\{`',
+      '`{expr}` inserts a value and contains no `"`; write a brace as `\\{`',
     );
   }
   const inside = image.slice(open + 1, close);
   if (inside.trim() === "") {
-    return bad(close + 1, "Nothing between `{` and `}`", "a brace itself is written `\\{`");
+    return bad(close + 1, "Nothing between `{` and `}`", "write a brace as `\\{`");
   }
   if (inside.includes("\\")) {
     return bad(
       close + 1,
-      'No string and no `\\` inside `{…}` of a string: the first `"` would end it',
-      "bind the value to a name before: `let text = …`",
+      '`{…}` in a string cannot contain a string or `\\`: the first `"` would end it',
+      "bind the value to a name first: `let text = …`",
     );
   }
   if (inside.includes("#")) {
-    return bad(close + 1, "No comment inside `{…}` of a string", "`#` begins a comment");
+    return bad(close + 1, "`{…}` in a string cannot contain a comment", "`#` begins a comment");
   }
   return null;
 }

@@ -81,7 +81,7 @@ const KINDS: { readonly [K in Kind]: StatementKind<Extract<Statement, { kind: K 
     },
     wayOut: (statement) =>
       hasElse(statement) && innerBlocks(statement).every(leaves)
-        ? "both ways through the `if` before it leave the block"
+        ? "both branches of the `if` before it leave the block"
         : null,
   },
   While: {
@@ -90,7 +90,7 @@ const KINDS: { readonly [K in Kind]: StatementKind<Extract<Statement, { kind: K 
     blocks,
     wayOut: ({ body, condition }) =>
       condition.kind === "Boolean" && condition.value && !breaksOut(body)
-        ? "the loop before it has no end"
+        ? "the loop before it never ends"
         : null,
   },
   For: { role: "loop", expressions: ({ values }) => [values], blocks },
