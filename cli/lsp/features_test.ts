@@ -33,7 +33,7 @@ each("hover describes what stands at the cursor", [
   ["let page = alloc_pages(1)\nprint page.ph‸ys", "Physical address of the first byte"],
   ["machine { iommu { mo‸de = strict } }", "machine key iommu.mode"],
   [`${DISK}test "t" { wait ss‸d.flush() }`, "ssd: an nvme"],
-  ['test "t" { assert tr‸ue', "What holds."],
+  ['test "t" { assert tr‸ue', "The true value."],
 ], async (client, { position, textDocument }, expected, text) => {
   const found = await client.sendRequest(Lsp.HoverRequest.type, { textDocument, position });
   assert(JSON.stringify(found?.contents ?? null).includes(expected), text);

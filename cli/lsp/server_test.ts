@@ -130,7 +130,7 @@ Deno.test("the language server publishes what is wrong with each version of a te
       uri: URI,
       range: { start: { line: 0, character: 4 }, end: { line: 0, character: 5 } },
     });
-    assertMatch(String(wrong!.message), /\nhint: to give it another value/);
+    assertMatch(String(wrong!.message), /\nhint: to assign to it/);
     await client.sendNotification(Lsp.DidChangeTextDocumentNotification.type, {
       textDocument: { uri: URI, version: 2 },
       contentChanges: [{
