@@ -100,7 +100,12 @@ const POINTS = [
   point("device.read", ACCESS_REASONS, "a device's read of memory faults"),
   point("device.write", ACCESS_REASONS, "a device's write to memory faults"),
   point("queue.read", ACCESS_REASONS, "a device cannot fetch a command, and stops working", false),
-  point("queue.write", ACCESS_REASONS, "a device cannot post a completion, and stops working", false),
+  point(
+    "queue.write",
+    ACCESS_REASONS,
+    "a device cannot post a completion, and stops working",
+    false,
+  ),
   point("queue.create", ["EIO"], "a controller creates no further queue"),
   point("device.answer", ["ETIMEDOUT"], "a device accepts a command and never completes it", false),
   point(

@@ -14,7 +14,8 @@ const NO_PRESENT_BIT =
 
 const DUMP_ABSENT = "Nothing was mapped at the address when the kernel printed its page table, a " +
   "little after the fault: it was never mapped, or was unmapped before the access";
-const DUMP_MAPPED = "The page is mapped, but for the other direction: the kernel's dump of the page table " +
+const DUMP_MAPPED =
+  "The page is mapped, but for the other direction: the kernel's dump of the page table " +
   "shows its entry. The direction of the map is wrong, or the device made a wrong access";
 const DUMP_ALLOWED =
   "The kernel's dump of the page table, a little after the fault, shows an entry " +

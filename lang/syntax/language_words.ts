@@ -177,10 +177,15 @@ const ROWS = {
     form: "break",
     example: "for n in 0..9 { if n == 2 { break }; print n }",
   }),
-  continue: soft("statement", "nothing", "Continues with the next iteration of the innermost loop.", {
-    form: "continue",
-    example: "for n in 0..3 { if n == 1 { continue }\n  print n }",
-  }),
+  continue: soft(
+    "statement",
+    "nothing",
+    "Continues with the next iteration of the innermost loop.",
+    {
+      form: "continue",
+      example: "for n in 0..3 { if n == 1 { continue }\n  print n }",
+    },
+  ),
   assert: hard(
     "statement",
     "value",
@@ -242,10 +247,15 @@ const ROWS = {
     example: `${DISK}let m = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)\n` +
       "dma_unmap_phys(ssd, m, 2KiB, to_device) warns unmap_size",
   }),
-  try: soft("prefix", "value", "The result as a value with `.ok`, `.value` and `.error`; an error does not end the test.", {
-    form: "try e",
-    example: `${DISK}let tried = try dma_set_mask(ssd, 32)\nprint tried.ok`,
-  }),
+  try: soft(
+    "prefix",
+    "value",
+    "The result as a value with `.ok`, `.value` and `.error`; an error does not end the test.",
+    {
+      form: "try e",
+      example: `${DISK}let tried = try dma_set_mask(ssd, 32)\nprint tried.ok`,
+    },
+  ),
   step: soft(
     "statement",
     "value or nothing",
@@ -291,12 +301,25 @@ const ROWS = {
     },
   ),
   cpu: soft({ after: "on" }, "value and block", "`on cpu n { … }`: the number of a CPU."),
-  write: soft({ after: "on" }, "value and block", "Runs when the CPU writes `value` to this register."),
-  read: soft({ after: "on" }, "value and block", "Returns the value that the CPU reads from this register."),
-  trace: soft("block value", "block", "Runs the block; its value is the list of events that the block caused.", {
-    form: "trace { … }",
-    example: `${DISK}let t = trace { ssd.read(lba: 0, into: alloc_pages(1)) }\nprint t.length`,
-  }),
+  write: soft(
+    { after: "on" },
+    "value and block",
+    "Runs when the CPU writes `value` to this register.",
+  ),
+  read: soft(
+    { after: "on" },
+    "value and block",
+    "Returns the value that the CPU reads from this register.",
+  ),
+  trace: soft(
+    "block value",
+    "block",
+    "Runs the block; its value is the list of events that the block caused.",
+    {
+      form: "trace { … }",
+      example: `${DISK}let t = trace { ssd.read(lba: 0, into: alloc_pages(1)) }\nprint t.length`,
+    },
+  ),
   inject: soft(
     "statement",
     "head and block",

@@ -50,7 +50,10 @@ const FOREIGN_OPERATORS: Readonly<
   "===": { type: EqualEqual, hint: "write `==`" },
   "!==": { type: NotEqual, hint: "write `!=`" },
   "<>": { type: NotEqual, hint: "write `!=`" },
-  "->": { type: Dot, hint: "there are no pointers: write `.` for a field, `=>` for an arm or a lambda" },
+  "->": {
+    type: Dot,
+    hint: "there are no pointers: write `.` for a field, `=>` for an arm or a lambda",
+  },
   ":=": { type: Assign, hint: "write `let name = …`, or `name = …` to assign again" },
   "++": { type: null, hint: "write `name += 1`" },
   "--": { type: null, hint: "write `name = name - 1`" },

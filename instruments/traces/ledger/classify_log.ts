@@ -289,7 +289,8 @@ function tableFault(
 ): Finding {
   const { kind, mapping } = classifyWithin({ ...access, device: null }, history, window);
   if (mapping === null) {
-    const text = "no verdict: no iommu:map or unmap event covers the page; without dma:* events no " +
+    const text =
+      "no verdict: no iommu:map or unmap event covers the page; without dma:* events no " +
       "device's mappings are known (trace.T.26)";
     return finding("iommu_fault", "unknown", { text });
   }

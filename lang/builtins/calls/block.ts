@@ -112,7 +112,10 @@ const REFUSALS: Readonly<Record<RequestRefusal, string>> = {
 };
 
 function refuseJoin(refusal: RequestRefusal): never {
-  throw new KernelError("EINVAL", `The block layer does not merge these bios: ${REFUSALS[refusal]}`);
+  throw new KernelError(
+    "EINVAL",
+    `The block layer does not merge these bios: ${REFUSALS[refusal]}`,
+  );
 }
 
 /** A bio must fit into one request as it is. */

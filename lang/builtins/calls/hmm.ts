@@ -129,7 +129,9 @@ hmm_dma_map_free(nic, map)`,
       if (entryBytes === 0) throw new ScriptError("E0919", "An entry stands for one byte at least");
       run.chargeMemory(ENTRY_BYTES * count);
       const map = hmmDmaMapAlloc(run.lab.machine, device, count, entryBytes);
-      if (typeof map === "number") throw failure(map, `hmm_dma_map_alloc() fails for ${device.name}`);
+      if (typeof map === "number") {
+        throw failure(map, `hmm_dma_map_alloc() fails for ${device.name}`);
+      }
       return { map, device };
     },
   }),

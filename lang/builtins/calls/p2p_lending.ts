@@ -145,7 +145,10 @@ assert p2pmem(cmb).references == 0`,
         isPrivate,
       });
       if (typeof mapped !== "number") return bufferAt(run, mapped.pages[0]!, sizeBytes);
-      throw new KernelError(errnoName(mapped), `Memory of ${device.name} cannot be mapped this way`);
+      throw new KernelError(
+        errnoName(mapped),
+        `Memory of ${device.name} cannot be mapped this way`,
+      );
     },
   }),
   builtin({

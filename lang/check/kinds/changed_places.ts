@@ -44,7 +44,13 @@ export function checkChange(
     // A field that is none has been reported when its kind was asked for.
     if (place.kind === "Index") {
       const message = `Cannot change an item of ${describeKind(object)}`;
-      facts.misfits.wrong("E0405", place.object, object, message, "only lists and records can be changed");
+      facts.misfits.wrong(
+        "E0405",
+        place.object,
+        object,
+        message,
+        "only lists and records can be changed",
+      );
     }
   } else if (operator === "+=") operators.sum(old, given, operatorSpan);
 }

@@ -242,7 +242,10 @@ export class Resolver extends NameResolver {
         if (!["function", "test", "property"].includes(scope.code.role)) {
           this.#misplaced(statement, "`return` outside a function or a test");
         } else if (scope.seal !== null) {
-          this.#misplaced(statement, `the block of \`${scope.seal}\` cannot be left before its end`);
+          this.#misplaced(
+            statement,
+            `the block of \`${scope.seal}\` cannot be left before its end`,
+          );
         }
         break;
       case "Break":

@@ -179,9 +179,7 @@ function reportStray(at: number, tokens: readonly IToken[], reporter: Reporter):
     ? `This \`${token.image}\` repeats the one before it`
     : `\`${token.image}\` closes nothing`;
   reporter.error("E0204", token.startOffset, tokenEnd(token), message, {
-    hint: opens
-      ? "delete one of the two"
-      : "delete it, or add the opening bracket",
+    hint: opens ? "delete one of the two" : "delete it, or add the opening bracket",
     related: statementBegin(at, tokens, reporter),
   });
 }

@@ -100,9 +100,7 @@ const ROWS = {
     text: "a field's name",
     isName: true,
     hint: ({ image, tokenType }) =>
-      tokenType === t.NumberToken
-        ? `write an index in brackets: \`[${image}]\``
-        : undefined,
+      tokenType === t.NumberToken ? `write an index in brackets: \`[${image}]\`` : undefined,
   },
   cast: { text: "`dma` or `phys`" },
   path: inQuotes("a file's path"),
@@ -157,9 +155,7 @@ const ROWS = {
   assign: {
     text: "`=`",
     hint: (_, previous) =>
-      previous?.image === "mut"
-        ? "leave `mut` out: every variable can be assigned"
-        : undefined,
+      previous?.image === "mut" ? "leave `mut` out: every variable can be assigned" : undefined,
   },
   pathValue: assigned("`=` and a value"),
   machineValue: assigned("`=` and a value, or `{`"),

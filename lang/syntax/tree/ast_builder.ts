@@ -361,7 +361,12 @@ export class AstBuilder {
     const minus = childToken(node, "Minus");
     if (token.image === "_") {
       if (!inRange && minus === undefined) return null;
-      context.errorOn("E0222", token, "`_` in a range", "`_` matches anything else and is a pattern of its own");
+      context.errorOn(
+        "E0222",
+        token,
+        "`_` in a range",
+        "`_` matches anything else and is a pattern of its own",
+      );
       return context.errorAt(node);
     }
     const span = context.tokenSpan(token);

@@ -277,7 +277,8 @@ export class ExpressionBuilder {
     if (node.recoveredNode !== true) {
       context.reporter.error("E0224", end, end, "An `if` used as a value has no `else`", {
         label: "expected `else { … }` here",
-        hint: "it has no value when the condition is false: write `else { none }` if that is intended",
+        hint:
+          "it has no value when the condition is false: write `else { none }` if that is intended",
       });
     }
     return context.errorAt(undefined, end);

@@ -59,8 +59,9 @@ export class PatternBuilder {
     const [suffix] = children(node, "suffix");
     const bang = childToken(node, "Bang");
     if (bang !== undefined) {
-      if (item.kind !== "Event") this.#error(node, "`!` is allowed only before the name of one event");
-      else if (!mayBeAbsent) {
+      if (item.kind !== "Event") {
+        this.#error(node, "`!` is allowed only before the name of one event");
+      } else if (!mayBeAbsent) {
         this.#error(node, "`!name` is allowed only at the top level of a pattern");
       } else if (suffix !== undefined) this.#error(node, "`!name` takes no suffix");
       return item.kind === "Event" ? { kind: "Absent", event: item, span } : item;

@@ -188,7 +188,10 @@ function malformed(image: string): NumberValue {
     );
   }
   if (/^0[bB]/.test(image)) {
-    return bad("binary digits are 0 and 1", "a single `_` is allowed between two digits: `0b1010_0000`");
+    return bad(
+      "binary digits are 0 and 1",
+      "a single `_` is allowed between two digits: `0b1010_0000`",
+    );
   }
   if (/^0[oO]/.test(image)) return bad("there are no octal numbers", "write it as `0x…`");
   if (/^[0-9][0-9_]*(?:\.[0-9]+)?[eE][0-9]*$/.test(image)) {
@@ -207,7 +210,10 @@ function malformed(image: string): NumberValue {
       `write \`${digits.replace(/_+/g, "_").replace(/_$/, "")}${rightUnit(unit) ?? unit}\``,
     );
   }
-  return bad("letters among the digits", "numbers look like 4096, 0xffff_f000, 0b1010, 4KiB or 10us");
+  return bad(
+    "letters among the digits",
+    "numbers look like 4096, 0xffff_f000, 0b1010, 4KiB or 10us",
+  );
 }
 
 /** `1.5MiB` → the same in a smaller unit, if that is a whole number. */
