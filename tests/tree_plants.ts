@@ -149,7 +149,7 @@ function isStatement(lines: readonly string[], at: number): boolean {
   const [opened, closed] = ["(", ")"].map((each) =>
     lines.slice(lines.lastIndexOf("{", at), at).join("").split(each).length
   );
-  return opened === closed && /^\t+(?!else\b|case\b|default\b)\w/.test(lines[at]!) &&
+  return opened === closed && /^\s+(?!else\b|case\b|default\b)\w/.test(lines[at]!) &&
     !/^\t+\w+:$/.test(lines[at]!) &&
     ENDS.test(lines[before]!) &&
     functionsIn(lines).some(({ begin, end }) => at > begin && at < end);
