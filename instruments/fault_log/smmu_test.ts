@@ -169,8 +169,8 @@ Deno.test("each bit of an SMMUv2's fault status is a reason with a sentence, and
     [2, ["other", "access flag clear"]],
     [3, ["not_readable", "no read permission"]],
     [4, ["fetch_failed", "page table not readable"]],
-    [5, ["other", "conflict in a cache"]],
-    [6, ["other", "conflict in a cache"]],
+    [5, ["other", "conflict in a TLB or configuration cache"]],
+    [6, ["other", "conflict in a TLB or configuration cache"]],
     [7, ["address_width", "address too wide"]],
     [8, ["other", "unsupported transaction"]],
   ]);
