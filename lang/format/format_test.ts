@@ -131,6 +131,23 @@ test "a" {
   assertEquals(format(said), said);
 });
 
+Deno.test("comments in a count of a pattern stay", () => {
+  const text = (count: string) => `test "a" { expect events [ c${count} ] in r }`;
+  for (const count of ["{2 # a\n}", "{ # a\n2}", "{2, # a\n3}", "{2,\n# a\n3}"]) {
+    assertEquals(format(text(count)).match(/# a/g)?.length, 1, count);
+  }
+  assertEquals(format(text("{ 2 , 3 }")), text("{2,3}") + "\n");
+});
+
+Deno.test("a register of a device may be laid out in any way", () => {
+  const text = (on: string) =>
+    `machine { pci { root_port r { endpoint e { bar = 4KiB\n${on} } } } }`;
+  assertEquals(
+    format(text("on  write 8B+8B{}")),
+    format(text("on write (8B + 8B) {\n }")).replace(/[()]/g, ""),
+  );
+});
+
 Deno.test("the comment of a separator that separates nothing stays", () => {
   assertEquals(format(";##;()"), "##;()\n");
   assertEquals(format("; # one\n; # two\na()"), "# one\n# two\na()\n");

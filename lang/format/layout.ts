@@ -148,6 +148,12 @@ function commentsBehind(word: Word): Doc[] {
   return word.after.length === 0 ? [] : [...trailingComments(word.after), hardline];
 }
 
+/** True for a word with a comment at it, or a group with one at its bracket. */
+function hasComment(node: Node): boolean {
+  const { before, after } = firstWord(node);
+  return before.length + after.length > 0;
+}
+
 /** True when a line ends between two words because of a comment. */
 function comesDown(previous: Word, next: Word): boolean {
   return previous.after.length > 0 || next.before.length > 0;
@@ -199,7 +205,9 @@ function layOutRun(
   inside: GroupKind,
   before: IToken | undefined,
 ): Doc {
-  if (inside === "count") return nodes.map((node) => firstWord(node).token.image);
+  if (inside === "count" && !nodes.some(hasComment)) {
+    return nodes.map((node) => firstWord(node).token.image);
+  }
   const places = breakPlaces(nodes, inside, before);
   if (nodes.some(mustBreak)) return rowDoc(nodes, inside, before);
   if (places.length === 0) return layOutChain(nodes, inside, before);
@@ -321,7 +329,11 @@ function bracketDoc(node: Group): Doc {
     return left === "{" ? "{ }" : `${left}${right}`;
   }
   const contents = tableRows(node) ?? items.map((item) => layOutItem(item, kind));
-  if (kind === "count") return [left, join(",", contents), right];
+  const isBare = open.after.length + dangling.length === 0 &&
+    !items.some(({ nodes, leading, trailing }) =>
+      leading.length + trailing.length > 0 || nodes.some(hasComment)
+    );
+  if (kind === "count" && isBare) return [left, join(",", contents), right];
   const pad = kind === "record" || kind === "pattern";
   if (!breaksItself(node) && isHugged(items)) {
     const edge = pad ? " " : "";

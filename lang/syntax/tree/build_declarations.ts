@@ -199,10 +199,9 @@ export class DeclarationBuilder {
     const access = write === undefined ? "read" : "write";
     const wordsSpan = this.context.span(on.startOffset, tokenEnd(word));
     const offset = this.builder.value(node);
-    const name = {
-      text: spanText(this.context.span(span.start, offset.span.end)),
-      span: wordsSpan,
-    };
+    // The same name for the same tree, however its offset is laid out.
+    const where = spanText(offset.span).replace(/#.*|\s+/g, "");
+    const name = { text: `on ${access} ${where}`, span: wordsSpan };
     const parameters = access === "write" ? [{ text: "value", span: wordsSpan }] : [];
     const body = this.#body(node);
     const handler = { kind: "Function", name, parameters, body, span } as const;
