@@ -2,6 +2,7 @@
  * The typed arrays that a machine is built of, side by side in large buffers. An array in a buffer of its
  * own costs the engine ten times as much: to allocate, to keep track of, and to free.
  */
+import { invariant } from "./errno.ts";
 
 /** Bytes of a buffer, which lives as long as one of its arrays; a longer array has its own. */
 const SLAB_BYTES = 2 ** 15;
@@ -20,6 +21,7 @@ let usedBytes = 0;
 
 /** An array of zeros. Its buffer has other arrays, too: it must not be posted, nor read from its beginning. */
 export function zeros<A>(kind: Kind<A>, length: number): A {
+  invariant(Number.isSafeInteger(length) && length >= 0, "an array has a number of entries");
   const sizeBytes = Math.ceil(length * kind.BYTES_PER_ELEMENT / ALIGNED_BYTES) * ALIGNED_BYTES;
   if (sizeBytes > LONGEST_BYTES) return new kind(length);
   if (usedBytes + sizeBytes > slab.byteLength) {

@@ -6,6 +6,7 @@
 import type { Bytes, PhysAddr } from "../../address.ts";
 import { eventId } from "../../event_vocabulary.ts";
 import type { EventStream, Why } from "../../events.ts";
+import { invariant } from "../../errno.ts";
 import { FAULT, type FaultPoint } from "../../faults.ts";
 import type { DmaMachine } from "../dma_machine.ts";
 import { RangePart } from "../range_part.ts";
@@ -69,6 +70,7 @@ export class TwoStepCalls {
     const refused = this.#injected(FAULT.dma_iova_try_alloc) !== 0;
     if (refused) state.clear();
     const allocated = !refused && iovaTryAlloc(this.#machine, dev, state, phys, sizeBytes);
+    invariant(state.held === allocated, "a state holds a range exactly when one was allocated");
     this.#calls.leaveWithAnswer(TRY_ALLOC, allocated, outer, dev, refused);
     return allocated;
   }

@@ -8,7 +8,7 @@
  * @see behaviour/dma.md 1.1
  */
 import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
-import { ERRNO } from "../../errno.ts";
+import { ERRNO, invariant } from "../../errno.ts";
 import type { MemoryRange } from "../../memory/layout.ts";
 
 /** One range: `sizeBytes` bytes of memory from `cpuPhys` on are found from `dma` on. */
@@ -20,7 +20,11 @@ export interface DmaRange {
 
 export class RangeMap {
   /** @param ranges In the order in which they are asked. */
-  constructor(readonly ranges: readonly DmaRange[]) {}
+  constructor(readonly ranges: readonly DmaRange[]) {
+    const isOne = ({ cpuPhys, dma, sizeBytes }: DmaRange) =>
+      sizeBytes > 0 && cpuPhys >= 0 && dma >= 0;
+    invariant(ranges.every(isOne), "a range of a bus has bytes, and addresses on both sides");
+  }
 
   /** Where devices find a byte of memory; `DMA_MAPPING_ERROR` when they do not. */
   dmaOf(phys: number): DmaAddr {

@@ -187,6 +187,11 @@ function mmioBranch(
   return reaches(dev, at, sizeBytes) ? MAP_BRANCH.MMIO_REACHED : MAP_BRANCH.MMIO_UNREACHABLE;
 }
 
+/** True where the attribute for shared memory changes nothing. @see behaviour/v7.3.md 3.3 */
+function mapsSharedAsAny({ config, dma: { rules }, encryption }: DmaMachine): boolean {
+  return rules.mapsSharedAsAny && (encryption === null || config.swiotlb.force);
+}
+
 /** The branch of a map without translation: the first row that matches. @see behaviour/dma.md 2.1 */
 function directBranch(
   machine: DmaMachine,
@@ -201,11 +206,9 @@ function directBranch(
       ? MAP_BRANCH.OWN_OPS
       : MAP_BRANCH.OWN_OPS_UNREACHABLE;
   }
-  const { forcedBounceRefusesMmio, mapsSharedAsAny } = machine.dma.rules;
-  const isAny = mapsSharedAsAny && (machine.encryption === null || machine.config.swiotlb.force);
-  const shared = (attrs & CC_SHARED) !== 0 && !isAny;
+  const shared = (attrs & CC_SHARED) !== 0 && !mapsSharedAsAny(machine);
   if (machine.forcesBounce) {
-    const exempt = (attrs & MMIO) !== 0 && !forcedBounceRefusesMmio;
+    const exempt = (attrs & MMIO) !== 0 && !machine.dma.rules.forcedBounceRefusesMmio;
     if (!shared && !exempt) {
       return (attrs & NOT_TO_TOUCH) === 0
         ? MAP_BRANCH.FORCED_BOUNCE
