@@ -91,7 +91,7 @@ Deno.test("a run with mistakes becomes a scenario that runs and has the same rep
     for (const script of [whole, shrunk]) {
       assertEquals(runScenarioText(script), { end: "held" }, `${run}\n${script}`);
       assertEquals(expectations(script), expected, run);
-      assertEquals(script.split("# left behind").length - 1, leaks, run);
+      assertEquals(script.split("# never unmapped").length - 1, leaks, run);
     }
     assert(shrunk.length < whole.length, run);
   }
@@ -166,7 +166,7 @@ Deno.test("of every capture each sure finding is in the shrunk scenario, or list
   const sides = { reproduced: 0, listed: 0 };
   for (const run of runsOf("real")) {
     const { findings, isEmpty, missing, text } = await wholeScriptOf(run, SHRUNK);
-    const reproduced = expectations(text).length + text.split("# left behind").length - 1;
+    const reproduced = expectations(text).length + text.split("# never unmapped").length - 1;
     assertEquals(reproduced + missing.length, findings.length, `${run}\n${text}`);
     assertEquals(isEmpty, reproduced === 0, run);
     sides.reproduced += reproduced;

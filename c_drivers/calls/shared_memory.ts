@@ -63,11 +63,8 @@ export function freeShared(
   device: DmaDevice,
   [size, cpu, handle, attrs = 0]: readonly [number, number, number, number?, ...unknown[]],
 ): void {
-  const { context, dma: mapping, warnings } = kernel.machine;
-  if (context.irqsOff) {
-    warnings.warn("dma_free_attrs", "Coherent memory is freed with interrupts off");
-  }
-  if (cpu === 0) return;
+  const { dma: mapping } = kernel.machine;
+  if (cpu === 0) return mapping.checkInterruptsOn();
   const block = kernel.coherent.get(cpu);
   if (block === undefined) {
     throw kernel.crash(`dma_free_coherent(${hex(cpu)}): not coherent memory of this device`);

@@ -129,8 +129,10 @@ export class DriverBench {
     if (takes === null) return true;
     const { failure, value } = this.#call(takes, [thing(BUFFER, this.#bufferOf(layout))]);
     if (failure === null && typeof value === "boolean") return value;
-    const what = failure?.diagnostic.message ?? "It gives neither true nor false";
-    throw new CannotHunt(`\`${takes.name}\` does not say what the driver takes: ${what}`);
+    const what = failure?.diagnostic.message ?? "it returns no bool";
+    throw new CannotHunt(
+      `\`${takes.name}\` does not decide which buffers the driver takes: ${what}`,
+    );
   }
 
   /**

@@ -144,8 +144,7 @@ export function smmuReason(
       return entry(
         "other",
         "conflict in a TLB or configuration cache",
-        "The SMMU holds two answers for the same thing: something was changed without telling " +
-          "it in between",
+        "The SMMU caches two entries for one input: an entry changed without an invalidation",
       );
     case "E_PAGE_REQUEST":
       return entry(

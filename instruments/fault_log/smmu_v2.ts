@@ -164,8 +164,8 @@ function otherReason(has: (position: number) => boolean): ReasonEntry | null {
     return entry(
       "other",
       "conflict in a TLB or configuration cache",
-      "The SMMU holds two answers for the same thing, or one that cannot be replaced: something " +
-        "was changed without telling it in between",
+      "The SMMU caches two entries for one input, or one that cannot be replaced: an entry changed " +
+        "without an invalidation",
     );
   }
   if (has(ASF)) {

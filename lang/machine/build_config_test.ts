@@ -396,7 +396,7 @@ for (
     [
       "a defect that has no switch",
       "machine { quirks = [gap_bit_lost_on_splt] }",
-      'E0513 gap_bit_lost_on_splt: No defect switch is called "gap_bit_lost_on_splt" ' +
+      'E0513 gap_bit_lost_on_splt: There is no defect switch "gap_bit_lost_on_splt" ' +
       "(did you mean `gap_bit_lost_on_split`?)",
     ],
   ] as const

@@ -394,7 +394,7 @@ export class SettingReader {
       if (name === null || !this.#knownQuirk(name, named.span)) {
         sound = false;
         if (name === null) {
-          this.bag.error("E0513", item.span, "This is no defect switch", `write ${WANTED.quirks}`);
+          this.bag.error("E0513", item.span, "Not a defect switch", `write ${WANTED.quirks}`);
         }
       } else (removes ? changes.remove : changes.add).push(name);
     });
@@ -416,7 +416,7 @@ export class SettingReader {
     this.bag.error(
       "E0513",
       span,
-      `No defect switch is called "${name}"`,
+      `There is no defect switch "${name}"`,
       suggestOr(name, QUIRK_NAMES, "`dmalab explain quirks` lists them"),
     );
     return false;

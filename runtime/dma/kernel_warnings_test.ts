@@ -70,6 +70,17 @@ Deno.test("buffers and lists out of reach warn once each, since 7.3 once in all 
   assertEquals(sites("7.2.13", far), ["swiotlb_map"]);
 });
 
+Deno.test("coherent memory is freed with interrupts on: a spin lock alone does not matter (c-api.md 5)", () => {
+  const frees = (prepare: (bench: TestBench) => void) =>
+    warned({}, (bench) => {
+      const memory = bench.machine.dma.dmaAllocCoherent(bench.dev, 4096)!;
+      prepare(bench);
+      bench.machine.dma.dmaFreeCoherent(bench.dev, memory);
+    }).map(({ at }) => at);
+  assertEquals(frees(({ machine }) => machine.context.lock()), []);
+  assertEquals(frees(({ machine }) => machine.context.disableIrqs()), ["dma_free_attrs"]);
+});
+
 Deno.test("the kernel's words of a pool without room (dma.md 6.2)", () => {
   const options = {
     ...OFF,

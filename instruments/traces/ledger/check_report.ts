@@ -85,7 +85,7 @@ function storiesJson({ ledger }: TraceCheck, { entries }: LogPass, { findings }:
 function storyLines(stories: ReturnType<typeof storiesJson>, log: string): string[] {
   return stories.flatMap(({ controller, device, fault_line, seconds, timeout_line }) => [
     "",
-    `one story: ${controller} (${device}) timed out at ${log}:${timeout_line}, ` +
+    `a fault and its timeout: ${controller} (${device}) timed out at ${log}:${timeout_line}, ` +
     `${seconds.toFixed(1)} s after its fault at ${log}:${fault_line}`,
   ]);
 }
@@ -330,7 +330,7 @@ function limitLines(
   trace: string,
 ): string[] {
   return limits.map(({ disk, limit, line, name, over, seen }) =>
-    `${disk} ${name}: ${seen} seen of at most ${limit}${over ? ", MORE than that" : ""}, ` +
+    `${disk} ${name}: ${seen} seen of at most ${limit}${over ? ", over the limit" : ""}, ` +
     `${trace}:${line}`
   );
 }

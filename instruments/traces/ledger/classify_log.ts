@@ -346,7 +346,7 @@ function otherFinding(entry: KernelLogEntry, ledger: Ledger): Finding[] {
     return [own(kind, { text, more: { cause, size_bytes: Number(facts.size_bytes) } })];
   }
   if (kind === "other_iommu_fault") {
-    const text = "no verdict: faults of this IOMMU are not tied to the trace";
+    const text = "no verdict: no rule matches faults of this IOMMU with mappings of the trace";
     return [own("iommu_fault", { certainty: "unknown", rule: FAULT_RULE, text })];
   }
   // Beside a trace the unmap itself is judged.

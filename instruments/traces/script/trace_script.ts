@@ -115,7 +115,7 @@ class ScriptWriter {
     this.#accessesAnywhere();
     for (const mapping of live) {
       if (this.#isLeft(mapping)) {
-        this.#say(`# left behind: line ${mapping.mappedAt.line}`);
+        this.#say(`# never unmapped: line ${mapping.mappedAt.line}`);
         this.#reproduced.add(this.#leakOf(mapping)!);
         continue;
       }

@@ -103,7 +103,7 @@ const SHOWN: readonly (readonly [string, (row: Row) => string])[] = [
   ["most bytes mapped", (row) => formatSizeCut(row.peak_bytes)],
   ["bounced maps", (row) => String(row.bounced_maps)],
   [
-    "half live at most",
+    "median lifetime",
     (row) =>
       row.lifetime_median_us === null ? "-" : formatTimeRounded(NS_PER_US * row.lifetime_median_us),
   ],

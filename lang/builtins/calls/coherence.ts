@@ -59,7 +59,7 @@ export const COHERENCE_CALLS: readonly FunctionSpec[] = [
       optional(param.size("size", "How many bytes; all of a contiguous buffer when left out.")),
     ],
     result: CACHE_LINES,
-    doc: "Looks at the CPU's cache lines over memory: whose they are, and how they stand to it. " +
+    doc: "The CPU's cache lines over memory: the owner and state of each. " +
       "They matter only for non-coherent devices; otherwise all are clean.",
     example: `machine {
   pci { root_port rp0 { nvme ssd { coherent = false } } }

@@ -69,7 +69,8 @@ export const HMM_CALLS: readonly FunctionSpec[] = [
     name: "p2pdma_state",
     parameters: [],
     result: P2PDMA_STATE,
-    doc: "What is remembered of peers along one batch of hmm_dma_map_pfn().",
+    doc:
+      "What one batch of hmm_dma_map_pfn() keeps of its last lookup of a peer (struct pci_p2pdma_map_state).",
     example: `assert p2pdma_state().kind == none, "no lookup yet"`,
     run: () => new PeerMemo(),
   }),
@@ -82,15 +83,18 @@ export const HMM_CALLS: readonly FunctionSpec[] = [
       param.int("pages", "How many pages of 4 KiB."),
       named(param.int("first", "The first entry. Default 0."), 0),
       named(
-        param.bool("fault", "Bring pages in that are not there, the default; false: only look."),
+        param.bool(
+          "fault",
+          "Fault in pages that are not present, the default; false: take a snapshot.",
+        ),
         true,
       ),
-      named(param.bool("write", "The process must be able to write them. Default false."), false),
+      named(param.bool("write", "Request write access. Default false."), false),
     ],
     result: "nothing",
     doc: "Reads a part of a process's page table into a map's list. Flags of the DMA side stay, " +
-      "everything else of an entry is replaced. Nothing guards what is read here: who shares it " +
-      "with a device uses a memory region, or holds still.",
+      "everything else of an entry is replaced. This call takes no lock: a driver that shares memory with a " +
+      "device uses a memory region, which repeats the read after an invalidation.",
     example: `${MACHINE}let map = hmm_dma_map_alloc(nic, 4)
 hmm_range_fault(mm, map, at, 4, write: true)
 assert map.valid == 4 and map.entry(3).flags == [valid, write]
@@ -185,10 +189,10 @@ hmm_dma_map_free(nic, map)`,
     name: "mmu_notifier_invalidate_range_start",
     parameters: [PROCESS, VIRT, SIZE],
     result: "nothing",
-    doc: "Says that a part of an address space is about to change: who shares it with a device " +
-      "takes the device off, and the page table is not read there until " +
-      "mmu_notifier_invalidate_range_end(). What changes pages says it by itself; saying it by hand " +
-      "shows what may come between.",
+    doc: "Announces a change of a part of an address space: drivers that share it with a device " +
+      "unmap it, and do not read its page table until mmu_notifier_invalidate_range_end(). " +
+      "Functions that change pages call it themselves; a call by hand shows what can happen " +
+      "in between.",
     example: `${MACHINE}mm.touch(at, 4KiB, write: true)
 mmu_notifier_invalidate_range_start(mm, at, 4KiB)
 mm.migrate(at)

@@ -92,7 +92,7 @@ export const BY_ROLE = {
     param.thing(
       "p2p",
       P2PDMA_STATE,
-      "What is remembered of peers along a batch. Default: nothing.",
+      "What a batch keeps of its last lookup of a peer. Default: nothing.",
     ),
   ),
   phys: PHYS,

@@ -142,7 +142,6 @@ assert dma_addressing_limited(ssd)`,
     doc: "Frees coherent memory.",
     example: `${TRANSLATED_MACHINE}let mem = dma_alloc_coherent(ssd, 4KiB)\n` +
       `dma_free_coherent(ssd, mem)\nassert iommu.translate(ssd, mem.addr) == none`,
-    context: "sleeps",
     run(run, [dev, target, cpu]) {
       if (target.freed || target.device !== dev.name) {
         throw new ScriptError(

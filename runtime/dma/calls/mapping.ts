@@ -120,6 +120,10 @@ export class DmaMapping {
    * @internal
    */
   taken: MapBranch = MAP_BRANCH.MEMORY_REACHED;
+  /**
+   * The call that maps now: one buffer, or an entry of a list. Warnings name it.
+   * @internal
+   */
   caller: "single" | "list" = "single";
   readonly #machine: DmaMachine;
   readonly #events: EventStream;
@@ -519,8 +523,17 @@ export class DmaMapping {
     return memory;
   }
 
-  /** Frees shared memory. */
+  /** What freeing coherent memory begins with, also for a null pointer. @see behaviour/c-api.md 5 */
+  checkInterruptsOn(): void {
+    const { context, warnings } = this.#machine;
+    if (context.irqsOff) {
+      warnings.warn("dma_free_attrs", "Coherent memory is freed with interrupts off");
+    }
+  }
+
+  /** Frees shared memory, also under a spin lock, but not with interrupts off. @see behaviour/c-api.md 5 */
   dmaFreeCoherent(dev: DmaDevice, memory: CoherentMemory, freed = memory): void {
+    this.checkInterruptsOn();
     const events = this.#events;
     const outer = this.#calls.enter(dev);
     if (events.tick(FREE_COHERENT.call)) {

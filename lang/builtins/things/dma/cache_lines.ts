@@ -1,4 +1,4 @@
-/** Lines of the CPU's caches over a span of memory: whose they are, and how they stand to it. */
+/** Lines of the CPU's caches over a span of memory: the owner and state of each. */
 import { valueOf } from "../../describe/form.ts";
 import type { Bytes, PhysAddr } from "../../../../runtime/address.ts";
 import type { Machine } from "../../../../runtime/machine.ts";
@@ -93,7 +93,7 @@ function formatLines(target: CacheLines): string {
   return `${count} over ${formatSize(target.sizeBytes)}`;
 }
 
-/** Two rows: how the lines stand to memory, and under them whose they are. */
+/** Two rows: the state of each line, and under it its owner. */
 function rowLines(lines: readonly CacheLine[]): string[] {
   const states = lines.map(({ state }) => SIGNS[state]).join("");
   const owners = lines.map(({ owner }) => owner === "device" ? "▔" : " ").join("").trimEnd();

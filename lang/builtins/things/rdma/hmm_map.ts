@@ -198,8 +198,9 @@ hmm_dma_map_free(nic, map)`,
 
 export const P2PDMA_STATE: TypeSpec<PeerMemo> = {
   name: "p2pdma_state",
-  doc: "What is remembered of peers while pages are mapped one after the other: as long as the " +
-    "provider stays the same, its kind is not asked for again.",
+  doc:
+    "The last lookup of a peer while pages are mapped one after the other: for the same provider " +
+    "it is not repeated.",
   fields: fieldsOf<PeerMemo>((f) => ({
     kind: f.word(
       "How the provider asked about last is reached: bus_addr, thru_host_bridge or " +
