@@ -24,6 +24,9 @@ const SETTINGS = {
   barBytes: setting("bar", pages(4 * KIB, TIB, { none: 0 }), 0, {
     doc: "Its window of memory that CPUs and peers can address.",
   }),
+  barNumber: setting("bar_number", int(0, 5), 0, {
+    doc: "The BAR that the window is at: drivers name it by this number.",
+  }),
   p2pmemBytes: P2PMEM,
   vectors: setting("vectors", int(1, 2048), 1, { doc: "Interrupts that it can raise." }),
   ...deviceSettings({ minAlignBytes: 1, maxSegmentSizeBytes: DEFAULT_SEGMENT_BYTES }),
@@ -39,7 +42,7 @@ export const ENDPOINT: DeviceKind<typeof SETTINGS, EndpointDevice> = {
   settings: SETTINGS,
 
   bars(device) {
-    const { barBytes, p2pmemBytes: peerBytes } = device.settings;
+    const { barBytes, barNumber: index, p2pmemBytes: peerBytes } = device.settings;
     if (barBytes === 0 && peerBytes === 0) return [];
     const sizeBytes = barBytes === 0 ? roundUpPowerOfTwo(peerBytes) : barBytes;
     if (!isPowerOfTwo(sizeBytes)) {
@@ -57,7 +60,7 @@ export const ENDPOINT: DeviceKind<typeof SETTINGS, EndpointDevice> = {
         `"${device.name}" cannot provide ${peerBytes} bytes of a BAR of ${sizeBytes}`,
       );
     }
-    return [{ index: 0, sizeBytes, peerBytes }];
+    return [{ index, sizeBytes, peerBytes }];
   },
 
   create(machine, device) {

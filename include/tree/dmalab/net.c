@@ -460,6 +460,13 @@ void skb_trim(struct sk_buff *skb, unsigned int bytes)
 }
 EXPORT_SYMBOL(skb_trim);
 
+/* A packet of the pack's is in one piece, and wants no checksum. */
+void skb_copy_and_csum_dev(const struct sk_buff *skb, u8 *to)
+{
+	memcpy(to, skb->data, skb_headlen(skb));
+}
+EXPORT_SYMBOL(skb_copy_and_csum_dev);
+
 int __skb_pad(struct sk_buff *skb, int bytes, bool frees)
 {
 	if (skb_tailroom(skb) >= bytes) {
