@@ -28,7 +28,7 @@ static int card_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (error)
 		goto free;
 	error = -5;
-	card->window = pci_iomap(pdev, 0, 0);
+	card->window = pci_iomap(pdev, 1, 0);
 	if (!card->window)
 		goto disable;
 	card->buf = kmalloc(TOY_BYTES, GFP_KERNEL);
