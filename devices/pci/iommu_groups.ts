@@ -139,11 +139,6 @@ class DisjointSets {
   }
 
   join(a: PciFunction, b: PciFunction): void {
-    const rootA = this.rootOf(a);
-    const rootB = this.rootOf(b);
-    if (rootA === rootB) return;
-    // The lower address stays the root, so that a group is found by its first member.
-    const [low, high] = rootA.address.key < rootB.address.key ? [rootA, rootB] : [rootB, rootA];
-    this.#parent.set(high, low);
+    this.#parent.set(this.rootOf(b), this.rootOf(a));
   }
 }

@@ -115,8 +115,42 @@ Deno.test("ports that are functions of one device, and conventional buses, as a 
   const legacy = add("legacy", "pci_bridge", [3, 0, 0], c);
   add("card0", "endpoint", [4, 1, 0], legacy);
   add("card1", "endpoint", [4, 2, 0], legacy);
+  // A listing may lack the port above.
+  const orphan = add("orphan", "downstream_port", [5, 0, 0], null);
+  add("below_orphan", "nvme", [6, 0, 0], orphan);
   const found = iommuGroups({ functions }).map(({ functions }) =>
     functions.map(({ name }) => name).join(" ")
   );
-  assertEquals(found, ["a b below_b", "c", "below_a", "legacy card0 card1"]);
+  assertEquals(found, [
+    "a b below_b",
+    "c",
+    "below_a",
+    "legacy card0 card1",
+    "orphan below_orphan",
+  ]);
+});
+
+Deno.test("a group has the causes of its own functions, and a function alone has none", () => {
+  const hostBridge = new HostBridge({ name: "h", rootBus: 0 });
+  const add = (name: string, device: number, role: PciRole, upstream: PciFunction | null = null) =>
+    new PciFunction({
+      name,
+      role,
+      address: new PciAddress(upstream === null ? 0 : 1, device, 0),
+      hostBridge,
+      upstream,
+      acs: acsPresent([]),
+    });
+  const a = add("a", 1, "root_port");
+  const b = add("b", 2, "root_port");
+  // A conventional bridge keeps nothing apart, and has nothing below it.
+  const empty = add("empty", 3, "pci_bridge");
+  const functions = [a, b, empty, add("below_a", 0, "nvme", a), add("below_b", 1, "nvme", b)];
+  assertEquals(
+    iommuGroups({ functions }).map(({ functions, causes }) => [
+      functions.map(({ name }) => name).join(" "),
+      causes.map(({ func }) => func.name).join(" "),
+    ]),
+    [["a below_a", "a"], ["b below_b", "b"], ["empty", ""]],
+  );
 });

@@ -306,6 +306,18 @@ Deno.test("a page fault of a region that is gone is EFAULT at every step", () =>
   }
 });
 
+Deno.test("a page fault of no bytes, or of all memory after its end, is EFAULT", () => {
+  const bench = rig();
+  const { adapter } = bench;
+  const all = implicit(bench);
+  assertEquals(adapter.pageFault(all, START, 0, false), -ERRNO.EFAULT);
+  const fault = adapter.pageFault(all, START, 2 * PAGE, false);
+  assert(typeof fault !== "number");
+  assertEquals([fault.run(), fault.mappedEntries], [2, 2]);
+  adapter.deregister(all);
+  assertEquals(adapter.pageFault(all, START, PAGE, false), -ERRNO.EFAULT);
+});
+
 Deno.test("an access that has ended has no page fault, however it ended", () => {
   const { access, adapter, region, run } = rig();
   const mr = region();

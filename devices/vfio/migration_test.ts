@@ -279,6 +279,7 @@ Deno.test("the bulk allocation goes on until it has all pages, and a failure wit
 
 Deno.test("two pages or more and then none: the first is freed, the next step follows a null pointer (hmm-rdma-vfio.md 4.7)", () => {
   const bench = new MigrationBench();
+  const { takenBytes } = bench.machine.pages;
   const leaks = bench.leaksOf(() => {
     const errno = bench.failing("alloc_pages", [6, 7], () => errnoOf(() => migrate(bench)));
     assertEquals(errno, "EFAULT");
@@ -286,6 +287,7 @@ Deno.test("two pages or more and then none: the first is freed, the next step fo
   assertEquals(bench.fields("vfio.add_pages", "pages"), [5, 0]);
   assertEquals(bench.fields("vfio.free_pages", "pages"), [1]);
   assertEquals(bench.fields("kernel.warn", "at"), ["mlx5vf_add_pages"]);
+  assertEquals(bench.machine.pages.takenBytes - takenBytes, 4 * 4096);
   assertEquals(leaks, [["memory", PAGES * 8], ["memory", 4 * 4096]], "the array and four pages");
 
   const mended = new MigrationBench({ quirks: [] });
@@ -427,6 +429,18 @@ Deno.test("the receive buffer of the dirty tracker is registered like any other 
     wider.stop();
   });
   assertEquals(leaks, []);
+});
+
+Deno.test("a device that follows no pages has nothing to report, and none into a key that it does not know", () => {
+  const bench = new MigrationBench();
+  const { key } = bench.driver.allocBuffer(1, DMA_FROM_DEVICE, false);
+  assertEquals(bench.function.report(key!), null);
+  const tracker = bench.driver.track(0x10_0000 as never, MIB, 4096, 1);
+  bench.function.noteWrite(0x10_0000, 1);
+  assertEquals(bench.function.report(key! + 100), null);
+  assertEquals(bench.function.report(key!), { records: 1, more: false });
+  tracker.stop();
+  assertEquals(bench.function.report(key!), null);
 });
 
 Deno.test("6.12 keeps a list of 32 bytes for each contiguous run instead of 8 a page (hmm-rdma-vfio.md 3.1)", () => {

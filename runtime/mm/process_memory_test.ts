@@ -137,6 +137,17 @@ Deno.test("a part of a huge page that goes, or is protected, costs all 512 (hmm-
   assertEquals(whole.callbacks(), [[0, 512, "clear"], [64, 65, "protect_area"]]);
 });
 
+Deno.test("a whole huge page that goes costs the ones beside it nothing (hmm-rdma-vfio.md 5.6)", () => {
+  const { fault, map, mm, callbacks, write } = shared(1536, { order: HUGE_ORDER });
+  for (const first of [0, 512, 1024]) write(first);
+  fault(0);
+  callbacks();
+  mm.discard(page(512), page(1024), true);
+  assertEquals(callbacks(), [[512, 1024, "clear"]]);
+  assertEquals(fault(0), 0);
+  assertEquals([0, 511, 512, 1024].map((index) => map.pfns.order(index)), [9, 9, 0, 9]);
+});
+
 Deno.test("a change of protection is notified where there is one, and where a page table is (hmm-rdma-vfio.md 5.7)", () => {
   const { fault, flags, mm, callbacks, write } = shared(11);
   mm.protect(page(2), page(7), "read");

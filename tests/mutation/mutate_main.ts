@@ -102,7 +102,7 @@ async function run(options: Options): Promise<void> {
   const drawn = sample(all, options.sample ?? all.length, seed);
   const file = options.results === null
     ? null
-    : new ResultFile(options.results, ROOT, [...SOURCE_FOLDERS, "tests"]);
+    : new ResultFile(options.results, ROOT, [...SOURCE_FOLDERS, "tests"], options.short);
   const score = new Score();
   let done = 0;
 

@@ -1,6 +1,7 @@
 /**
  * A file of results, so that a run that was interrupted can go on. What was killed stays killed as
- * long as its file is the same; what survived is asked again when a test or source has changed.
+ * long as its file is the same; what survived is asked again when a test or source has changed. A
+ * change that the short suite notices is noticed by the long one, which has all tests of the short one.
  */
 import { join } from "@std/path";
 import { filesBelow } from "../source_text.ts";
@@ -15,6 +16,7 @@ interface Line {
   readonly source: number;
   /** Of all sources and tests. */
   readonly everything: number;
+  readonly short: boolean;
   readonly fate: Fate;
   readonly killer: string | null;
   readonly stage: string | null;
@@ -24,13 +26,16 @@ interface Line {
 export class ResultFile {
   readonly #path: string;
   readonly #root: string;
+  readonly #short: boolean;
   readonly #everything: number;
   readonly #sources = new Map<string, number>();
   readonly #known = new Map<string, Line>();
 
-  constructor(path: string, root: string, folders: readonly string[]) {
+  /** @param short Whether the tests are those of the short suite only. */
+  constructor(path: string, root: string, folders: readonly string[], short: boolean) {
     this.#path = path;
     this.#root = root;
+    this.#short = short;
     const files = folders.flatMap((folder) => filesBelow(join(root, folder)))
       .filter((file) => file.endsWith(".ts"));
     this.#everything = hash(files.map((file) => Deno.readTextFileSync(file)).join("\0"));
@@ -44,8 +49,9 @@ export class ResultFile {
   known(candidate: Candidate): Result | null {
     const line = this.#known.get(`${keyOf(candidate)}\n${candidate.start}`);
     if (line === undefined || line.source !== this.#sourceOf(candidate.path)) return null;
-    if (line.fate !== "killed" && line.everything !== this.#everything) return null;
-    const { fate, killer, ms, stage } = line;
+    const { fate, killer, ms, short, stage } = line;
+    if (short !== this.#short && short !== (fate === "killed")) return null;
+    if (fate !== "killed" && line.everything !== this.#everything) return null;
     return { candidate, fate, killer, stage, ms };
   }
 
@@ -55,6 +61,7 @@ export class ResultFile {
       start: candidate.start,
       source: this.#sourceOf(candidate.path),
       everything: this.#everything,
+      short: this.#short,
       fate,
       killer,
       stage,

@@ -463,3 +463,13 @@ Deno.test("a reservation with an injected failure leaves a state with nothing in
   assertEquals(machine.dma.dmaIovaTryAlloc(dev, state, at(0x10_0000), 0x3000), false);
   assertEquals([state.addr as number, state.sizeBytes, state.held], [0, 0, false]);
 });
+
+Deno.test("a range that is destroyed with nothing linked unmaps nothing, whatever lies at its start (dma.md 3.5)", () => {
+  const { fields, machine: { dma }, dev } = testBench();
+  const state = new DmaIovaState();
+  dma.dmaIovaTryAlloc(dev, state, at(0x10_0000), 0x2000);
+  dma.dmaIovaLink(dev, state, at(0x10_0000), 0, 0x2000, DMA_TO_DEVICE);
+  dma.dmaIovaSync(dev, state, 0, 0x2000);
+  dma.dmaIovaDestroy(dev, state, 0, DMA_TO_DEVICE);
+  assertEquals(fields("dma.unmap"), []);
+});

@@ -1,7 +1,8 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { DMA_MAPPING_ERROR, GIB, KIB, MIB } from "../../address.ts";
 import { DMA_BIDIRECTIONAL } from "../../dma/attributes.ts";
 import { at, type TestBench, testBench } from "../../dma/testing.ts";
+import { InvariantError } from "../../errno.ts";
 import { swiotlbConfig } from "../../machine_config.ts";
 
 const HIGH = 4 * GIB;
@@ -62,4 +63,19 @@ Deno.test("what is longer than a set of slots fails at once, and is reported (dm
   assertEquals(dma.dmaMapPhys(dev, at(0), 257 * KIB, DMA_BIDIRECTIONAL), DMA_MAPPING_ERROR);
   assertEquals(fields("swiotlb.full").map(({ cause }) => cause), ["over_segment"]);
   assertEquals(fields("swiotlb.grow"), []);
+});
+
+Deno.test("an audit checks the slots of the first pool and of each that was added", () => {
+  for (const wrong of [0, 1]) {
+    const one = bench(GIB);
+    fill(one);
+    const { dev, machine: { dma, swiotlb } } = one;
+    dma.dmaMapPhys(dev, at(0), 4 * KIB, DMA_BIDIRECTIONAL);
+    assertEquals(swiotlb.pools.length, 2);
+    swiotlb.audit();
+    // Half a slot: the pool counts it, and its area does not.
+    const pool = swiotlb.pools[wrong]!;
+    Reflect.get(pool, "take").call(pool, 0, 1.5);
+    assertThrows(() => swiotlb.audit(), InvariantError, "are not the pool's");
+  }
 });
