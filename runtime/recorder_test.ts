@@ -4,6 +4,7 @@ import { eventId } from "./event_vocabulary.ts";
 import { EventStream } from "./events.ts";
 import { HostBudget, MemoryLimitError } from "./host_budget.ts";
 import { EventRecorder } from "./recorder.ts";
+import { EventLog } from "./recording/event_log.ts";
 
 const IRQ = eventId("irq");
 
@@ -57,4 +58,15 @@ Deno.test("what is kept counts against the budget, and an event that it has no r
   raise(stream, 2);
   assertThrows(() => raise(stream, 1), MemoryLimitError);
   assertEquals([recorder.events.length, budget.usedBytes], [2, 768]);
+});
+
+Deno.test("an EventRecorder that reads from a log records up to its limit", () => {
+  const stream = new EventStream(new VirtualClock());
+  const recorder = new EventRecorder(stream, 3, new HostBudget());
+  recorder.readFrom(new EventLog(), false);
+  stream.listen(() => {});
+  raise(stream, 2);
+  assertEquals(recorder.recording, true);
+  raise(stream, 1);
+  assertEquals(recorder.recording, false);
 });

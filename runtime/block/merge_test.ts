@@ -220,6 +220,16 @@ Deno.test("behind what is left of a cut vector, offsets count from the vector's 
   assertEquals(request.gapBit, 21);
 });
 
+Deno.test("of a cut vector only what is left joins the segment before it (block.md 1.6)", () => {
+  const queue = new Queue({ segBoundaryMask: 0x1fff });
+  const request = queue.request(bio(0, [vec(A, 4096)]));
+  const rest = bio(0, [vec(A, 8192), vec(B, 4096)]);
+  rest.advance(4096);
+  assertEquals(queue.join(request, rest), true);
+  // 4096 and 4096 bytes reach the boundary: no gap there, and one of 8192 bytes behind it.
+  assertEquals(request.gapBit, 14);
+});
+
 Deno.test("a request that begins inside a page is refused, and stays open (block.md ch. 1, assertion 9)", () => {
   const queue = new Queue(PRP_ONLY);
   const request = queue.request(bio(0, [vec(A + 0x200, 0xe00)]));

@@ -42,6 +42,21 @@ Deno.test("Arm flushes all of an address space above a number of pages, AMD does
   assertEquals(covered("amd", 0x7000, 0x9fff, 2), [0x7000, 0x9fff, false]);
 });
 
+Deno.test("a range behind a whole domain is flushed as a range again (dma.md 5.2)", () => {
+  const invalidation = {
+    first: 0,
+    last: 2 ** 30,
+    hardwareFirst: -1,
+    hardwareLast: -1,
+    whole: false,
+  };
+  const { flushes } = IOMMU_MODELS.vtd;
+  coverByHardware(flushes, 0, TABLE, invalidation);
+  Object.assign(invalidation, { first: 0x7000, last: 0x7fff });
+  coverByHardware(flushes, 0, TABLE, invalidation);
+  assertEquals([invalidation.hardwareLast, invalidation.whole], [0x7fff, false]);
+});
+
 Deno.test("AMD and Arm flush the range itself (dma.md 5.2)", () => {
   assertEquals(covered("amd", 0x7000, 0x8fff), [0x7000, 0x8fff, false]);
   assertEquals(covered("smmu", 0x7000, 0x8fff), [0x7000, 0x8fff, false]);

@@ -56,3 +56,18 @@ Deno.test("a hundred thousand pages are found, and their room is released with t
   for (let page = 0; page < count; page++) index.delete(0xffff_0000 - page * 4096);
   assertEquals([index.count, index.hostBytes], [0, first]);
 });
+
+Deno.test("a large index that is cleared releases its room, a small one keeps it", () => {
+  const filled = (count: number) => {
+    const index = new RowIndex();
+    for (let row = 0; row < count; row++) index.put(4096 * row, row);
+    return index;
+  };
+  for (const [count, keeps] of [[100, true], [1000, false]] as const) {
+    const index = filled(count);
+    const before = index.hostBytes;
+    index.clear();
+    assertEquals([index.count, index.hostBytes === before], [0, keeps], `${count} rows`);
+    assertEquals(index.get(4096), NO_ROW);
+  }
+});

@@ -83,3 +83,11 @@ Deno.test("a recording that is written and read again has the same events, table
   assertEquals(content.writes.length > 0, true);
   assertThrows(() => readMachine(written.slice(0, -1), RUNTIME_TABLES), RangeError, "cut off");
 });
+
+Deno.test("a recording's memory is that of its logs and of its tables", () => {
+  const recording = recorded();
+  const { activities, log, memory, statements, tables } = recording;
+  const parts = [log, statements, activities, memory, ...tables.values()];
+  assertEquals(recording.hostBytes, parts.reduce((sum, part) => sum + part.hostBytes, 0));
+  assertEquals([...tables.values()].some(({ hostBytes }) => hostBytes > 0), true);
+});

@@ -42,6 +42,12 @@ Deno.test("leaves and copied bytes are charged by number", () => {
   assertEquals(clock.nowNs, 92);
 });
 
+Deno.test("a mapped segment is charged where it has a latency", () => {
+  const { clock, charges } = timed({ map_segment: 5 });
+  charges.segments(16);
+  assertEquals(clock.nowNs, 80);
+});
+
 Deno.test("every key of language.md is known, and nothing else but events", () => {
   for (const key of LATENCY_KEYS) timed({ [key]: 1 });
   assertThrows(() => timed({ table_writes: 1 }), RangeError, '"table_writes"');

@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { MIB } from "../../../runtime/address.ts";
 import { BLK_STS } from "../../../runtime/errno.ts";
-import { ArmedFault, FAULT_POINTS } from "../../../runtime/faults.ts";
+import { ArmedFault, FAULT, FAULT_POINTS } from "../../../runtime/faults.ts";
 import { swiotlbConfig } from "../../../runtime/machine_config.ts";
 import { DriverRig, type RigOptions, vec } from "../_driver_rig.ts";
 
@@ -35,6 +35,12 @@ function prepare(options: RigOptions, faults: readonly ArmedFault[]) {
     lists: [iod.dataList, iod.metaList, rig.driver.usedDescriptors],
   };
 }
+
+Deno.test("a request that is prepared holds the blocks of its descriptor lists, and one that is undone none", () => {
+  const list = { sgl: true, iommu: { mode: "off" } } as const;
+  assertEquals(prepare(list, []).lists.at(-1), 1);
+  assertEquals(prepare(list, [new ArmedFault(FAULT.dma_pool_alloc, 1, 1)]).lists.at(-1), 0);
+});
 
 /** Lets each passing of each point fail; returns how many requests failed with it. */
 function failEach(options: RigOptions): number {

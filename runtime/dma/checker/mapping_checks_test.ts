@@ -397,6 +397,7 @@ Deno.test("row 15: machines that align nothing to lines are exempt, and so are t
   assertEquals(run({ machine: { swiotlb } }), []);
   assertEquals(run({ machine: { swiotlb }, device: { coherent: false } }), overlap);
   assertEquals(run({ device: { coherent: false } }), ["cacheline_shared"]);
+  assertEquals(run({ device: { coherent: false }, iommu: { mode: "off" } }), ["cacheline_shared"]);
   assertEquals(run({ iommu: { model: "smmu" } }), []);
   // 6.12 knows no exemption for machines that align nothing.
   assertEquals(run({ machine: { kernel: "6.12.117" } }), overlap);

@@ -182,6 +182,9 @@ Deno.test("write zeroes protects its blocks if PRACT says so, and else leaves tu
   assertEquals(rig.io(command(WRITE_ZEROES, 9, ACT, { application: 3 })).status, 0);
   assertEquals(tuples(rig, 9), [[0, 3, 9], [0, 3, 10]]);
   assertEquals(rig.media.data.bytes(9 * 512, 1024), new Uint8Array(1024));
+  // Around the border of the stored chunks: 512 tuples of 8 bytes.
+  assertEquals(rig.io(command(WRITE_ZEROES, 511, ACT, { application: 3 })).status, 0);
+  assertEquals(tuples(rig, 511), [[0, 3, 511], [0, 3, 512]]);
   assertEquals(rig.io(command(WRITE_ZEROES, 9, 0)).status, 0);
   assertEquals(tuples(rig, 9), [[0, 0, 0], [0, 0, 0]]);
   assertEquals(rig.io(command(READ, 9, REFERENCE)).status, 0x4284);
