@@ -48,6 +48,8 @@ Deno.test("request() refuses a second handler, unless all of a number share it",
   assertEquals(interrupts.request(32, handler(1, 0x80)), null);
   assertEquals(interrupts.request(32, handler(2, 0)), "EBUSY");
   assertEquals(interrupts.request(32, handler(2, 0x80)), null);
+  assertEquals(interrupts.handlersOf(32).map(({ cookie }) => cookie), [1, 2]);
+  assertEquals(interrupts.handlersOf(33), []);
   assertEquals(interrupts.free("ssd"), 32);
   assertEquals([interrupts.release(32, 1), interrupts.release(32, 1)], [true, false]);
   assertEquals(interrupts.release(32, 2), true);

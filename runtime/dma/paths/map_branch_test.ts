@@ -302,6 +302,9 @@ Deno.test("shared memory comes from where the bus has some (dma.md 1.1)", () => 
   const far = { cpuPhys: at(0x8000_0000), dma: 0x10_0000_0000 as DmaAddr, sizeBytes: GIB };
   assertEquals(coherent([far, second], 32), [0x6000_0000, 0x6000_0000]);
   assertEquals(coherent([far], 32), null);
+  // The last byte counts, and no byte behind it.
+  const fits = (sizeBytes: number) => coherent([{ ...second, sizeBytes }]) !== null;
+  assertEquals([fits(0x1fff), fits(0x2000)], [false, true]);
 });
 
 Deno.test("the required mask reaches the last RAM on the bus; RAM outside limits the device (dma.md 1.7, ch. 1 assertion 2)", () => {
