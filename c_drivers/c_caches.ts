@@ -34,9 +34,14 @@ export class CachedView {
   readonly #caches: CpuCaches;
   readonly #memory: DriverMemory;
   readonly #pages: SharedPage[] = [];
+  /** The same by their numbers. */
+  readonly #byNumber = new Map<number, SharedPage>();
+  /** Numbers of pages that are not as they were when it looked last. */
+  readonly #changed: Set<number>;
 
   constructor(caches: CpuCaches, memory: DriverMemory) {
     this.#caches = caches;
+    this.#changed = caches.follow();
     this.#memory = memory;
   }
 
@@ -55,6 +60,7 @@ export class CachedView {
       old: new Set<number>(),
     };
     this.#pages.push(page);
+    this.#byNumber.set(phys / PAGE_SIZE_BYTES, page);
     this.#take(page);
   }
 
@@ -71,13 +77,15 @@ export class CachedView {
 
   /** The driver calls or returns: what it has written goes into the caches. */
   give(): void {
+    for (const page of this.#pages) this.#give(page);
+  }
+
+  #give(page: SharedPage): void {
     const { bytes } = this.#memory;
-    for (const page of this.#pages) {
-      const { words, wordsBefore } = page;
-      for (let word = 0; word < words.length; word++) {
-        if (words[word] === wordsBefore[word]) continue;
-        this.#giveLine(page, word * WORD_BYTES - word * WORD_BYTES % CACHE_LINE_BYTES, bytes);
-      }
+    const { words, wordsBefore } = page;
+    for (let word = 0; word < words.length; word++) {
+      if (words[word] === wordsBefore[word]) continue;
+      this.#giveLine(page, word * WORD_BYTES - word * WORD_BYTES % CACHE_LINE_BYTES, bytes);
     }
   }
 
@@ -92,9 +100,18 @@ export class CachedView {
     before.set(bytes.subarray(at + first, at + last + 1), first);
   }
 
-  /** It goes on: it sees what the CPU sees now. */
+  /**
+   * It goes on: it sees what the CPU sees now. What the kernel has written for it, such as an address,
+   * the CPU has written: in pages that have not changed otherwise it is found with what C writes next.
+   */
   take(): void {
-    for (const page of this.#pages) this.#take(page);
+    for (const number of this.#changed) {
+      const page = this.#byNumber.get(number);
+      if (page === undefined) continue;
+      this.#give(page);
+      this.#take(page);
+    }
+    this.#changed.clear();
   }
 
   #take(page: SharedPage): void {

@@ -133,8 +133,6 @@ export class CDriver {
     return cached === null ? plain : (...args) => {
       cached.give();
       const result = plain(...args);
-      // What the kernel has written for the driver, such as an address, it has written by the CPU.
-      cached.give();
       cached.take();
       return result;
     };

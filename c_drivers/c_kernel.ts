@@ -20,7 +20,7 @@ import { PAGE_STRUCT_BYTES } from "./c_addresses.ts";
 import { CHeap } from "./c_heap.ts";
 import type { CMemory } from "./c_memory.ts";
 import { MARK, NOWHERE } from "./c_memory.ts";
-import type { CPlace, CPlaces } from "./c_places.ts";
+import type { Above, CPlace, CPlaces } from "./c_places.ts";
 import { lineSpan } from "./wasm/c_lines.ts";
 import { LockOrder } from "./calls/lock_order.ts";
 import { LentRanges } from "./lent_ranges.ts";
@@ -138,9 +138,9 @@ export class CKernel implements AccessWatcher {
     this.#enter(at, call, this.places.siteAt(at, call, this.run));
   }
 
-  /** The same by code that does not say its place: the stack does. */
-  enterHere(call: string): void {
-    const { span } = this.places.here();
+  /** The same by code that does not say its place: the stack does. @param above What C has called. */
+  enterHere(call: string, above: Above): void {
+    const { span } = this.places.here(above);
     this.#enter(0, call, span === null ? null : this.run.siteOf(span));
   }
 

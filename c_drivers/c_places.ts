@@ -34,6 +34,8 @@ interface CallSite {
 
 /** Calls of the driver's deeper than this are not placed in it. */
 const MOST_FRAMES = 24;
+/** Each frame costs: most places are among the first ones. */
+const FEW_FRAMES = 3;
 
 /** What V8 makes of the stack for this file. */
 function* compiledFrames(_: unknown, sites: readonly CallSite[]): Iterable<Frame> {
@@ -43,13 +45,25 @@ function* compiledFrames(_: unknown, sites: readonly CallSite[]): Iterable<Frame
   }
 }
 
+/** A function that is left out of a stack, with all that it has called. */
+export type Above = (...args: never[]) => unknown;
+
+interface Host {
+  prepareStackTrace?: unknown;
+  stackTraceLimit?: number;
+  captureStackTrace(into: object, above?: Above): void;
+}
+
 /** The frames that run. As a text the host would look up each line of its own in its sources. */
-function runningFrames(): Iterable<Frame> {
-  const host: { prepareStackTrace?: unknown; stackTraceLimit?: number } = Error;
+function runningFrames(most: number, above: Above): Iterable<Frame> {
+  const host: Host = Error;
   const { prepareStackTrace, stackTraceLimit } = host;
-  Object.assign(host, { prepareStackTrace: compiledFrames, stackTraceLimit: MOST_FRAMES });
+  host.prepareStackTrace = compiledFrames;
+  host.stackTraceLimit = most;
+  const into: { stack?: unknown } = {};
+  host.captureStackTrace(into, above);
   // Prepared when it is read first.
-  const frames: unknown = new Error().stack;
+  const frames = into.stack;
   Object.assign(host, { prepareStackTrace, stackTraceLimit });
   return frames as Iterable<Frame>;
 }
@@ -174,9 +188,10 @@ export class CPlaces {
     );
   }
 
-  /** The same of what runs. */
-  here(): CPlace {
-    return this.#innermost(runningFrames());
+  /** The same of what runs. @param above The function of the host that C has called. */
+  here(above: Above = this.here): CPlace {
+    const place = this.#innermost(runningFrames(FEW_FRAMES, above));
+    return place.span === null ? this.#innermost(runningFrames(MOST_FRAMES, above)) : place;
   }
 
   #innermost(frames: Iterable<Frame>): CPlace {

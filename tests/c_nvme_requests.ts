@@ -10,6 +10,7 @@ import { withCompiled } from "../cli/c/with_compiled.ts";
 import { loadProgram } from "../lang/language.ts";
 import type { Program } from "../lang/run/program.ts";
 import { displayName } from "../lang/run/report.ts";
+import type { RunOptions } from "../lang/run/run_options.ts";
 import { runProgramWith } from "../lang/run/runner.ts";
 import { SourceFile } from "../lang/source.ts";
 import { DEFAULT_LIMITS } from "../lang/values/limits.ts";
@@ -149,11 +150,13 @@ function wide(view: DataView, at: number): number {
  * @param machines Which are compared: those where nothing was bounced, as each disk has bounce buffers
  * of its own; or all.
  * @param tell Is given each outcome as its test ends.
+ * @param chosen Which tests run, by parts of their names (all if none is given), and the seed of the requests.
  */
 export function runRequests(
   program: Program,
   machines: "unbounced" | "all" = "unbounced",
   tell: (outcome: RequestsOutcome) => void = () => {},
+  chosen: Pick<RunOptions, "match" | "seed"> = {},
 ): readonly RequestsOutcome[] {
   let fetched = new Map<string, string[]>();
   let bounces = (): boolean => false;
@@ -171,6 +174,7 @@ export function runRequests(
   const found: RequestsOutcome[] = [];
   try {
     runProgramWith(null, program, {
+      ...chosen,
       only: "tests",
       // Why a test has reports is not asked.
       heard: false,

@@ -102,7 +102,7 @@ const RUNS: Readonly<Record<string, () => Promise<string>>> = {
       `${grouped(damaged)} reported as damaged, ${grouped(findings)} findings`;
   },
 
-  /** Random requests through the NVMe driver in C and through the kernel's. */
+  /** Random requests through the NVMe driver in C and through the kernel's: how many, and their seed. */
   /** @throws {Error} Where the tree's driver does not compile. */
   async "nvme-requests"() {
     const { requestsProgram, runRequests } = await import("./c_nvme_requests.ts");
@@ -110,7 +110,8 @@ const RUNS: Readonly<Record<string, () => Promise<string>>> = {
     const tree = treeAt < 0
       ? undefined
       : words.splice(treeAt, 2)[1] ?? fail("--tree needs a folder", 2);
-    const program = await requestsProgram(numberAt(0, 10_000), tree && resolve(tree));
+    const [count, seed] = [numberAt(0, 10_000), numberAt(1, 1)];
+    const program = await requestsProgram(count, tree && resolve(tree));
     const outcomes = runRequests(
       program,
       "unbounced",
@@ -119,6 +120,7 @@ const RUNS: Readonly<Record<string, () => Promise<string>>> = {
         console.log(`${name}: ${failure ?? "held"}, ${formatted}; ${compared} compared`);
         for (const text of different.slice(0, 3)) console.log(text);
       },
+      { seed },
     );
     const wrong = outcomes.filter((each) => each.failure !== null || each.different.length > 0);
     return wrong.length === 0 ? "all held" : fail(`${wrong.length} tests differ`);

@@ -194,8 +194,8 @@ export function treeFunction(
   const isAnswered = typeof stubs !== "string" && stubs.has(name);
   if (own !== null && isAnswered) throw new RefusedCode(`The lab has ${name}()`, NO_STUB, null);
   const run = own ?? stubRun(name, stubs);
-  return (...args: Wide[]) => {
-    kernel.enterHere(name);
+  return function called(...args: Wide[]) {
+    kernel.enterHere(name, called);
     const given = args.map(unsigned);
     const returned = run(kernel, given) ?? 0;
     keepTicks(kernel);

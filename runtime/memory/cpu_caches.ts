@@ -53,6 +53,8 @@ export class CpuCaches implements HostMemory {
   /** By page number, the oldest first. */
   readonly #pages = new Map<number, CachedPage>();
   readonly #uncached = new Set<number>();
+  /** Of each follower, the numbers of the pages that may have changed since it looked. */
+  readonly #followers: Set<number>[] = [];
   readonly #line = new Uint8Array(CACHE_LINE_BYTES);
   readonly #page = new Uint8Array(PAGE_SIZE_BYTES);
 
@@ -61,6 +63,13 @@ export class CpuCaches implements HostMemory {
     this.#memory = memory;
     this.#place = place;
     this.#onHazard = onHazard;
+  }
+
+  /** Collects the numbers of the pages whose bytes or states may change from now on. */
+  follow(): Set<number> {
+    const changed = new Set<number>();
+    this.#followers.push(changed);
+    return changed;
   }
 
   /** What the CPU reads: its own lines where it has some. */
@@ -125,7 +134,7 @@ export class CpuCaches implements HostMemory {
         if (!whole) this.#writeBack(page, at, line, lost);
         else if (this.#differs(page, at, line)) dropped.note(page, at);
       }
-      this.#drop(page, line);
+      this.#drop(page, at, line);
     });
     this.owners.set(phys, sizeBytes, false);
     this.#tell("dirty_cacheline_lost", dropped);
@@ -178,18 +187,21 @@ export class CpuCaches implements HostMemory {
       });
     }
     this.#memory.write(phys, from, offset, sizeBytes);
+    this.#notePages(phys, sizeBytes);
   }
 
   /** Sets memory itself, past the lines: for bytes that no driver owns. */
   fillMemory(phys: PhysAddr, sizeBytes: Bytes, byte: number): void {
     this.#giveWay(phys, sizeBytes);
     this.#memory.fill(phys, sizeBytes, byte);
+    this.#notePages(phys, sizeBytes);
   }
 
   /** Takes whole pages out of the caches: memory that CPU and device share reads and writes through. */
   makeUncached(phys: PhysAddr, sizeBytes: Bytes): void {
     this.#giveWay(phys, sizeBytes);
     eachPage(phys, sizeBytes, (page) => this.#uncached.add(page / PAGE_SIZE_BYTES));
+    this.#notePages(phys, sizeBytes);
   }
 
   /** Lets pages be cached again. */
@@ -245,6 +257,7 @@ export class CpuCaches implements HostMemory {
 
   /** Lines for the CPU to write a part of a page into; null where memory is not cached. */
   #linesToWrite(page: number, start: number, end: number): CachedPage | null {
+    this.#note(page);
     const lines = this.#pageFor(page);
     if (lines === null) return null;
     for (let line = lineIn(start); line < Math.ceil(end / CACHE_LINE_BYTES); line++) {
@@ -281,7 +294,7 @@ export class CpuCaches implements HostMemory {
     const lost = new Finding();
     this.#eachHeldLine(phys, sizeBytes, (page, at, line) => {
       if ((page.states[line]! & DIRTY) !== 0) this.#writeBack(page, at, line, lost);
-      this.#drop(page, line);
+      this.#drop(page, at, line);
     });
     this.#tell("device_write_lost", lost);
   }
@@ -314,11 +327,20 @@ export class CpuCaches implements HostMemory {
     }
     const from = line * CACHE_LINE_BYTES;
     this.#memory.write(phys as PhysAddr, page.bytes, from, CACHE_LINE_BYTES);
-    this.#drop(page, line);
+    this.#drop(page, phys, line);
   }
 
-  #drop(page: CachedPage, line: number): void {
+  #note(phys: number): void {
+    for (const changed of this.#followers) changed.add(Math.floor(phys / PAGE_SIZE_BYTES));
+  }
+
+  #notePages(phys: number, sizeBytes: Bytes): void {
+    if (this.#followers.length > 0) eachPage(phys, sizeBytes, (page) => this.#note(page));
+  }
+
+  #drop(page: CachedPage, phys: number, line: number): void {
     if (page.states[line] === 0) return;
+    this.#note(phys);
     page.states[line] = 0;
     page.held--;
   }

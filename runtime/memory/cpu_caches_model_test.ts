@@ -175,6 +175,8 @@ Deno.test("any sequence of accesses and maintenance ends as a plain map of lines
     const heard: CacheHazard[] = [];
     const caches = new CpuCaches(memory, { site: null }, (hazard) => heard.push(hazard));
     const model = new Model();
+    const changed = caches.follow();
+    let followed: readonly string[] | null = null;
     const phys = (at: number) => FIRST + at as PhysAddr;
     for (let step = 0; step < 300; step++) {
       // Borders of lines and pages, and whatever else.
@@ -249,6 +251,17 @@ Deno.test("any sequence of accesses and maintenance ends as a plain map of lines
         model.memory.fill(3, at, at + size);
       }
       const says = `seed ${seed}, step ${step}`;
+      // What is not in the set is as it was.
+      const seen = Array.from({ length: BYTES / PAGE }, (_, page) => {
+        const bytes = new Uint8Array(PAGE);
+        caches.look(phys(page * PAGE), bytes, 0, PAGE);
+        return `${bytes} ${caches.oldLinesIn(phys(page * PAGE))}`;
+      });
+      const differs = seen.map((text, page) => text !== followed?.[page] ? FIRST / PAGE + page : 0);
+      const missed = differs.filter((page) => page > 0 && !changed.has(page));
+      if (followed !== null) assertEquals(missed, [], says);
+      followed = seen;
+      changed.clear();
       if (expected !== null) assertEquals(read.join(), [0, 0, ...expected].join(), says);
       const held = new Uint8Array(BYTES);
       memory.read(phys(0), held, 0, BYTES);
