@@ -33,7 +33,7 @@ export interface MemoryWindow {
   readonly name: string;
   /** Its first byte. */
   readonly basePhys: PhysAddr;
-  /** How long it is. */
+  /** Its size. */
   readonly sizeBytes: Bytes;
   /** What a PCI bus adds to CPU addresses: devices see the window there. Default 0. */
   readonly busOffset?: number;
@@ -171,7 +171,7 @@ export const RAM_SETTINGS = {
 
 export const REGION_SETTINGS = {
   basePhys: required("at", PHYS, "Where it starts."),
-  sizeBytes: required("size", pages(4 * KIB, 64 * TIB), "How long it is."),
+  sizeBytes: required("size", pages(4 * KIB, 64 * TIB), "Its size."),
   type: setting("type", word("ram", "mmio"), "ram", {
     doc: "A part of the RAM, or no RAM at all.",
   }),

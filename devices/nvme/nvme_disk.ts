@@ -150,7 +150,7 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
     return this.namespace.blockSizeBytes;
   }
 
-  /** How much it holds. */
+  /** Its capacity. */
   get capacityBytes(): Bytes {
     return this.namespace.blockCount * this.namespace.blockSizeBytes;
   }

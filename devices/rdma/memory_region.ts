@@ -36,13 +36,13 @@ const REGION = eventId("odp.region");
 
 /** What a region counts. @see behaviour/hmm-rdma-vfio.md 2.4 */
 export interface RegionStatistics {
-  /** Pages that page faults brought. */
+  /** Pages mapped by page faults. */
   faults: number;
   faultsHandled: number;
   /** Entries taken out of the device's table, counted as the kernel does. */
   invalidations: number;
   invalidationsHandled: number;
-  /** Pages that were asked for ahead. */
+  /** Pages that were prefetched. */
   prefetch: number;
 }
 
@@ -78,7 +78,7 @@ export class MemoryRegion implements IntervalClient {
   readonly statistics = newStatistics();
   /** Null for a software device, which looks at the list of page frames itself. */
   table: DeviceTable | null = null;
-  /** It was deregistered, or destroyed for being empty. */
+  /** It was deregistered, or freed because it was empty. */
   released = false;
   /** A page that may only be read is taken for absent: what a software device may do with it is 0. */
   readonly #readOnlyLooksAbsent: boolean;

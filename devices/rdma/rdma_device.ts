@@ -14,7 +14,7 @@ export interface RdmaDevice extends DeviceBase<"rdma"> {
 
 const SETTINGS = {
   software: setting("software", BOOL, false, {
-    doc: "It is nothing but software: the CPU moves its bytes, and nothing is mapped.",
+    doc: "It is a software device: the CPU copies its data, and nothing is DMA-mapped.",
   }),
   updateBytes: setting("update", size(64, 16 * MIB, { multipleOf: 64 }), 64 * KIB, {
     doc: "How much of its table one update writes, 8 bytes for a page.",

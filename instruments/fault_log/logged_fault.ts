@@ -23,9 +23,9 @@ export type LoggedReason =
   | "bad_entry"
   /** The IOMMU could not read its own tables. */
   | "fetch_failed"
-  /** A request of the device's own translation cache was refused. */
+  /** A translation request of the device (ATS) was rejected. */
   | "ats_refused"
-  /** An interrupt was refused. */
+  /** An interrupt was rejected. */
   | "interrupt_refused"
   /** A command of the driver to the IOMMU failed. */
   | "command_failed"
@@ -60,7 +60,7 @@ export interface ReasonEntry {
   readonly reason: LoggedReason;
   /** Its name, or what it says in a few words. */
   readonly name: string;
-  /** What it usually means to who writes the driver. */
+  /** Its usual cause in a driver. */
   readonly means: string;
 }
 

@@ -115,7 +115,7 @@ const PAGES: readonly BuiltinGroup[] = [
   },
   {
     page: "limits",
-    title: "What a device and its mappings may ask",
+    title: "Masks, limits, coherent memory",
     functions: [...QUERY_CALLS],
     types: [LIMITS, COHERENT_MEMORY, DMA_POOL, POOL_BLOCK],
   },

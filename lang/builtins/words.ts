@@ -39,19 +39,19 @@ function group(
 const OPERATIONS = group("operation", {
   read: "Disk to memory.",
   write: "Memory to disk.",
-  flush: "Make what was written durable; carries no data.",
-  write_zeroes: "Write zeroes without carrying data.",
+  flush: "Make written data durable; transfers no data.",
+  write_zeroes: "Write zeroes without a data transfer.",
   discard: "Tell the disk that it may deallocate the blocks.",
 }, "REQ_OP_");
 
 /** Beside those that are fault reasons of the machine, too. */
 const LOGGED_REASONS = group("reason in a fault log", {
-  not_allowed: "No permission, by something else than reading and writing.",
+  not_allowed: "No permission, for another reason than read or write.",
   no_entry: "The IOMMU has no entry for the device, or none for its address space.",
   bad_entry: "An entry is present and invalid.",
   fetch_failed: "The IOMMU could not read its own tables.",
-  ats_refused: "A request of the device's own translation cache was refused.",
-  interrupt_refused: "An interrupt was refused.",
+  ats_refused: "A translation request of the device (ATS) was rejected.",
+  interrupt_refused: "An interrupt was rejected.",
   command_failed: "A command to the IOMMU failed.",
 });
 
@@ -70,7 +70,7 @@ const VERDICTS: WordSet[] = [{
     never_mapped: "Nothing was ever mapped there for the device.",
     use_after_unmap: "A call unmapped it before the device accessed it.",
     stale_iotlb: "It is unmapped, but a stale IOTLB entry lets the device through.",
-    wrong_direction: "A mapping is there, for the other direction.",
+    wrong_direction: "A mapping exists, for the other direction.",
     past_end: "The address lies past the end of a mapping.",
     before_start: "The address lies before the start of a mapping.",
     not_linked: "The IOVA range was allocated, but nothing was linked there.",
@@ -79,10 +79,10 @@ const VERDICTS: WordSet[] = [{
     physical_address: "It is the physical address of mapped memory, not the device's address.",
     other_device: "It is mapped for another device.",
     error_value: "It is the error value of a map that failed.",
-    out_of_range: "It has more bits than are translated.",
-    access_allowed: "A mapping is there and allows the access.",
+    out_of_range: "It has more bits than the IOMMU translates.",
+    access_allowed: "A mapping exists and allows the access.",
     not_translated: "The device is not translated in this machine.",
-    injected: "The scenario makes the access fail.",
+    injected: "The scenario injected the fault.",
     no_device: "This machine has no such device.",
     not_a_mapping: "The line does not report an access to a mapping.",
   },
@@ -110,7 +110,7 @@ function mapValues<T>(
 const MACHINE_WORDS = [
   ...group("IOMMU mode", {
     off: "No IOMMU: devices see physical addresses; also: the checker is off.",
-    passthrough: "An IOMMU that translates nothing.",
+    passthrough: "An IOMMU that does not translate.",
     strict: "Translated; every unmap invalidates at once.",
     lazy: "Translated; invalidations are collected in a flush queue.",
   }),
@@ -122,7 +122,7 @@ const MACHINE_WORDS = [
     ),
   },
   ...group("scheduler", {
-    mq_deadline: "Requests wait for a worker, which sends them in the order of their sectors.",
+    mq_deadline: "Requests wait for a worker, which dispatches them in the order of their sectors.",
   }),
   ...group("checker and leaks", {
     report: "Findings are printed and counted.",
@@ -171,9 +171,9 @@ const VIEW_WORDS = [
     formerly: { no_iova: "no_io_addresses" },
   },
   ...group("cache line", {
-    clean: "The CPU's copy, if there is one, is what memory holds.",
-    dirty: "The CPU has written it, and memory does not have that yet.",
-    conflict: "The CPU and a device have both written it: one of the two will be lost.",
+    clean: "Not cached, or the CPU's copy equals memory.",
+    dirty: "The CPU has written it and not written it back.",
+    conflict: "The CPU and a device have both written it: one of the writes will be lost.",
   }),
   ...group("IOVA use", {
     mapped: "The page table has an entry for it.",
@@ -184,22 +184,22 @@ const VIEW_WORDS = [
   }),
   ...group("limit setter", {
     controller: "What the controller supports.",
-    dma_mapping: "What the mapping layer maps without extra cost.",
+    dma_mapping: "The mapping layer's limit for mappings without extra cost.",
     driver: "The driver's own limit.",
     block_layer: "The block layer's default.",
-    user: "What the user asked for.",
+    user: "The user's setting.",
     max_transfer: "It follows from the hardware limit of one transfer.",
   }),
-  ...group("where a list's entry says that its output is a bus address", {
+  ...group("mark of a bus address in a list entry", {
     dma_flags: "In the flag word of its DMA fields.",
-    page_link: "In a spare bit of its link to the page, as first proposed.",
+    page_link: "In a spare bit of its page_link, as first proposed.",
   }),
   ...group("flag of a page's entry", {
-    valid: "There is a page.",
-    error: "The page is broken.",
-    dma_mapped: "The device can reach the page.",
+    valid: "A page is present.",
+    error: "The page is poisoned.",
+    dma_mapped: "The page is mapped for the device.",
     p2pdma: "Memory of a peer, reached through the host bridge.",
-    p2pdma_bus: "The page is a peer's, mapped by its bus address.",
+    p2pdma_bus: "Memory of a peer, reached by its bus address.",
   }),
   ...group("how a page-wise map reaches memory", {
     iova: "One IOVA range.",
@@ -207,8 +207,8 @@ const VIEW_WORDS = [
     stateless: "Nothing is kept.",
   }),
   ...group("kind of memory region", {
-    explicit: "A stretch of addresses that the driver named.",
-    implicit: "Everything that a process has.",
+    explicit: "An address range that the driver registered.",
+    implicit: "The whole address space of a process.",
     child: "A part of an implicit one.",
   }),
   ...group("fill pattern", {

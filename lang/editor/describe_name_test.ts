@@ -25,7 +25,7 @@ Deno.test("?type tells each member in a sentence, and those of the type it exten
   const at = (start: string) => lines.findIndex((line) => line.startsWith(start));
   assertEquals(lines[0], "nvme: An NVMe controller with one disk.");
   assert(
-    lines.includes("  .flush(…)                Makes what was written durable."),
+    lines.includes("  .flush(…)                Makes written data durable (Flush)."),
     lines.join("\n"),
   );
   assert(at("  .queues ") < at("  .submit(op, …) "), "fields stand before methods");

@@ -8,7 +8,7 @@ import type { KeptRun } from "../recording/kept_run.ts";
 export interface RequestSegment {
   /** Where it lies, by the address of the CPU. */
   readonly phys: number;
-  /** How long it is. */
+  /** Its size. */
   readonly sizeBytes: number;
   /** The event. */
   readonly seq: number;

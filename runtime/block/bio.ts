@@ -31,7 +31,7 @@ export type BlockOp =
 export interface BioVec {
   /** Its first byte. */
   readonly phys: PhysAddr;
-  /** How long it is. */
+  /** Its size. */
   readonly sizeBytes: Bytes;
 }
 

@@ -13,7 +13,7 @@ import type { MapBranch } from "./paths/map_branch.ts";
 export interface AccessWatcher {
   /**
    * A device reads or writes memory, which lies in one page.
-   * @param dma Where, as the device sees it.
+   * @param dma The address as the device sees it.
    */
   accessed(
     dev: DmaDevice,

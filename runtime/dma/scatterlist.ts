@@ -23,7 +23,7 @@ export const SCATTER_ENTRY_BYTES: Bytes = 32;
 export interface ScatterSegment {
   /** Its first byte. */
   readonly phys: PhysAddr;
-  /** How long it is. */
+  /** Its size. */
   readonly sizeBytes: Bytes;
 }
 
@@ -31,7 +31,7 @@ export interface ScatterSegment {
 export interface ScatterOutput {
   /** Its first byte. */
   readonly dma: DmaAddr;
-  /** How long it is. */
+  /** Its size. */
   readonly sizeBytes: Bytes;
 }
 

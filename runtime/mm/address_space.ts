@@ -311,7 +311,7 @@ export class AddressSpace {
     });
   }
 
-  /** The process ends: all of its memory goes. */
+  /** The process exits: all of its memory is freed. */
   exit(): void {
     if (!this.alive) return;
     const [first] = this.areas;

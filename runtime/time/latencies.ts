@@ -16,28 +16,28 @@ import { duration, setting } from "../settings.ts";
 const CPU_WAIT = eventId("cpu.wait");
 const IRQ = eventId("irq");
 
-/** A key of `latencies`, and the events that it charges for. */
-function latency(key: string, doc: string, ...events: readonly string[]) {
-  return { ...setting(key, duration(), 0, { doc: doc }), events };
+/** A key of `latencies`, the unit that it charges for, and the events that are such units. */
+function latency(key: string, unit: string, ...events: readonly string[]) {
+  return { ...setting(key, duration(), 0, { doc: `Latency of each ${unit}.` }), unit, events };
 }
 
 /** Every key `latencies` knows beside the names of events. */
 export const LATENCY_SETTINGS = {
-  iotlb_sync: latency("iotlb_sync", "One invalidation of cached translations.", "iotlb.sync"),
-  table_write: latency("table_write", "One leaf of a page table, written or cleared."),
-  iova_alloc: latency("iova_alloc", "One IOVA allocation.", "iova.alloc"),
+  iotlb_sync: latency("iotlb_sync", "IOTLB invalidation", "iotlb.sync"),
+  table_write: latency("table_write", "page-table leaf entry written or cleared"),
+  iova_alloc: latency("iova_alloc", "IOVA allocation", "iova.alloc"),
   map_segment: latency(
     "map_segment",
-    "One segment mapped: by a call of its own, as an entry of a list, or by a link.",
+    "segment mapped: by a call of its own, as a list entry, or by a link",
   ),
   depot: latency(
     "depot",
-    "One full magazine put into an rcache's depot or taken from it, under its lock.",
+    "full magazine moved into or out of an rcache's depot, under its lock",
   ),
-  copy_per_kib: latency("copy_per_kib", "Copying 1 KiB into or out of a bounce buffer."),
-  alloc: latency("alloc", "One allocation of memory.", "mem.alloc"),
-  doorbell: latency("doorbell", "One write to a doorbell.", "nvme.doorbell"),
-  interrupt: latency("interrupt", "One interrupt, on the CPU that takes it.", "irq"),
+  copy_per_kib: latency("copy_per_kib", "KiB copied into or out of a bounce buffer"),
+  alloc: latency("alloc", "memory allocation", "mem.alloc"),
+  doorbell: latency("doorbell", "doorbell write", "nvme.doorbell"),
+  interrupt: latency("interrupt", "interrupt, on the CPU that handles it", "irq"),
 };
 
 export const LATENCY_KEYS: readonly string[] = Object.keys(LATENCY_SETTINGS);

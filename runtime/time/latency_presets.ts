@@ -60,7 +60,8 @@ export const LATENCY_PRESETS = {
   },
   ddr5_pcie4: {
     doc:
-      "What specifications of DDR5-4800 and PCIe 4.0 x4 alone come to: lower bounds, without caches.",
+      "Computed from the DDR5-4800 and PCIe 4.0 x4 specifications alone: lower bounds, without " +
+      "caches.",
     latencies: {
       iotlb_sync: {
         ns: 2 * ROW_NS,

@@ -14,12 +14,12 @@ const BLOCK_EVENTS = {
     fields: {
       at_sectors: INT,
       rule: word("why a bio was split", {
-        max_sectors: "More than the queue takes by default.",
+        max_sectors: "Longer than the queue's default limit.",
         chunk_sectors: "It would cross a chunk of the disk.",
-        max_segments: "More segments than one request carries.",
+        max_segments: "More segments than one request can have.",
         virt_boundary: "A gap between two segments that a PRP list cannot describe.",
-        max_discard_sectors: "More than one discard covers.",
-        max_write_zeroes_sectors: "More than one write of zeroes covers.",
+        max_discard_sectors: "Longer than one discard can be.",
+        max_write_zeroes_sectors: "Longer than one Write Zeroes can be.",
       }),
       limit: INT,
     },
@@ -52,7 +52,7 @@ const BLOCK_EVENTS = {
       ended: word("what ended with a status", {
         iterator: "No segment of the request is left, or the next one cannot be mapped.",
         request: "Its completion callback runs.",
-        bio: "It was refused before a request was made.",
+        bio: "It was rejected before a request was allocated.",
       }),
     },
   },
@@ -91,9 +91,9 @@ export const NVME_EVENTS = {
     when: "an SGL descriptor was written",
     fields: {
       type: word("SGL descriptor type", {
-        data_block: "One segment of data.",
-        segment: "A list of descriptors that continues in another one.",
-        last_segment: "The last list of descriptors.",
+        data_block: "Points to one segment of data.",
+        segment: "Points to a list of descriptors that continues in another list.",
+        last_segment: "Points to the last list of descriptors.",
       }),
       address: DMA,
       length_bytes: SIZE,
@@ -184,17 +184,17 @@ export const NVME_EVENTS = {
     when: "a controller's state changed for its driver",
     fields: {
       state: word("state of a controller for its driver", {
-        live: "It takes commands.",
-        resetting: "It is stopped and brought up again; requests wait.",
-        dead: "It could not be brought up again: requests end at once.",
-        removed: "It was removed: requests end at once.",
+        live: "It accepts commands.",
+        resetting: "It is being reset; requests wait.",
+        dead: "Its reset failed: requests fail at once.",
+        removed: "It was removed: requests fail at once.",
       }),
       reason: word("why a controller's state changed", {
-        up: "It has been brought up.",
-        asked: "The scenario asked for it.",
+        up: "It was enabled.",
+        asked: "The scenario requested it.",
         timeout: "A command timed out, and its Abort too.",
         failed: "It reports a fatal status (CSTS.CFS).",
-        no_answer: "It did not come up again.",
+        no_answer: "It did not become ready again.",
         pulled: "It was removed.",
       }),
     },

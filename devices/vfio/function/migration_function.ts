@@ -42,7 +42,7 @@ export class MigrationFunction implements CommandPort {
     this.#seed = seed;
   }
 
-  /** What the device is: all that a migration has to carry. */
+  /** The device state that a migration transfers. */
   get state(): Uint8Array {
     return this.#state ??= freshState(this.#seed, this.stateBytes);
   }

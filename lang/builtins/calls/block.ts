@@ -20,7 +20,7 @@ import { builtin } from "../describe/builtin.ts";
 import { named, param } from "../describe/parameters.ts";
 import { TRANSLATED_MACHINE } from "./example_machines.ts";
 
-const MADE = param.thing("bio", BIO, "What bio() gave.");
+const MADE = param.thing("bio", BIO, "The result of bio().");
 
 /** The machine's only disk, for a bio that names none. */
 function onlyDisk(run: Run): NvmeDevice {
@@ -144,7 +144,7 @@ export const BLOCK_CALLS: readonly FunctionSpec[] = [
       named(
         param.size(
           "bytes",
-          "How much of the disk, for write_zeroes and discard, which have no memory.",
+          "Length on the disk, for write_zeroes and discard, which have no memory.",
         ),
       ),
     ],
@@ -174,8 +174,8 @@ export const BLOCK_CALLS: readonly FunctionSpec[] = [
       param.thing("pages", BUFFER, "The memory."),
     ],
     result: "bool",
-    doc: "Adds memory to a bio. False when it may not stand in one bio with the memory there is: " +
-      "peer memory is never mixed with RAM or with another provider's.",
+    doc: "Adds memory to a bio. Returns false if it cannot share a bio with the memory already " +
+      "there: peer memory is never mixed with RAM or with another provider's.",
     example: `${TRANSLATED_MACHINE}let b = bio(read, lba: 0)\n` +
       `assert bio_add(b, alloc_pages(1))\nassert b.vectors.length == 1`,
     run: (run, [bio, pages]) => bio.add(pages.segments, sameProvider(run)),
@@ -184,9 +184,8 @@ export const BLOCK_CALLS: readonly FunctionSpec[] = [
     name: "submit_bio",
     parameters: [MADE],
     result: IO,
-    doc:
-      "Submits a bio: it is split at once, its requests are queued. Never raises what happens to " +
-      "it.",
+    doc: "Submits a bio: the block layer splits it at once and queues its requests. A failure " +
+      "raises nothing: it is the .status of the io.",
     example: `${TRANSLATED_MACHINE}let buf = alloc_pages(1)\n` +
       `let io = submit_bio(bio(read, lba: 0, into: buf))\nwait io\n` +
       `assert buf == ssd.media(lba: 0, bytes: 4KiB)`,
@@ -197,9 +196,8 @@ export const BLOCK_CALLS: readonly FunctionSpec[] = [
     parameters: [param.thing("bio", BIO, "Bios of consecutive sectors.")],
     variadic: true,
     result: REQUEST,
-    doc:
-      "Makes one request of bios that the block layer merges; EINVAL when it does not. Nothing is " +
-      "submitted: the iterator functions take it.",
+    doc: "Builds one request from bios that the block layer merges; EINVAL if it does not merge " +
+      "them. Nothing is submitted: pass the request to the iterator functions.",
     example: `${TRANSLATED_MACHINE}let a = bio(read, lba: 0, into: alloc_pages(1))
 let b = bio(read, lba: 8, into: alloc_pages(1))
 assert request(a, b).bytes == 8KiB`,

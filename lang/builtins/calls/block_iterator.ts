@@ -115,7 +115,7 @@ assert blk_rq_dma_unmap(req, ssd, state, 12KiB)`,
     ...facts("blk_rq_dma_map_iter_next"),
     parameters: STEP,
     result: "bool",
-    doc: "Maps the next segment of a request that did not become one range.",
+    doc: "Maps the next segment of a request that was not mapped as one range.",
     example: `${STARTED}assert blk_rq_dma_map_coalesce(state)
 assert not blk_rq_dma_map_iter_next(req, ssd, state, iter)
 assert iter.status == OK
@@ -124,7 +124,9 @@ assert blk_rq_dma_unmap(req, ssd, state, 12KiB)`,
   }),
   kernelCall("blk_rq_integrity_dma_map_iter_start", {
     result: "bool",
-    doc: "The same for a request's metadata, with a state and an iterator of its own.",
+    doc:
+      "Like blk_rq_dma_map_iter_start(), for the request's metadata, with a separate state and " +
+      "iterator.",
     example: `${METADATA_STARTED}assert iter.len == 32B and state.size == 0
 assert not blk_rq_dma_unmap(req, ssd, state, 32B)
 dma_unmap_phys(ssd, iter.addr, 32B, from_device)`,
@@ -134,7 +136,7 @@ dma_unmap_phys(ssd, iter.addr, 32B, from_device)`,
     ...facts("blk_rq_integrity_dma_map_iter_next"),
     parameters: STEP,
     result: "bool",
-    doc: "Maps the next segment of metadata that did not become one range.",
+    doc: "Maps the next segment of metadata that was not mapped as one range.",
     example: `${METADATA_STARTED}let first = iter.addr
 assert blk_rq_integrity_dma_map_iter_next(req, ssd, state, iter)
 assert iter.addr % 4KiB == 0x80
@@ -144,15 +146,16 @@ dma_unmap_phys(ssd, iter.addr, 32B, from_device)`,
   }),
   kernelCall("blk_rq_dma_map_coalesce", {
     result: "bool",
-    doc: "True when the whole request became one range, so that next must not be called.",
+    doc: "True if the whole request was mapped as one range: do not call the next function then.",
     example: `${STARTED}assert blk_rq_dma_map_coalesce(state)
 assert blk_rq_dma_unmap(req, ssd, state, 12KiB)`,
     run: (run, [state]) => blkDma(run, "blk_rq_dma_map_coalesce").coalesce(state.state),
   }),
   kernelCall("blk_rq_dma_unmap", {
     result: "bool",
-    doc: "Unmaps a request's data or metadata, where that needs no list of the " +
-      "segments. False: unmap each segment yourself.",
+    doc:
+      "Unmaps a request's data or metadata if that needs no list of segments. Returns false if " +
+      "the driver must unmap each segment.",
     example: `${STARTED}assert blk_rq_dma_unmap(req, ssd, state, 12KiB)
 assert iommu.live_mappings == 0`,
     run: (run, [request, dev, { state, kind }, mappedBytes]) =>

@@ -91,10 +91,9 @@ export const BLOCK_REQUEST_CALLS: readonly FunctionSpec[] = [
       named(param.int("max_segments", "The most segments. Default 128.", 1, MOST_SEGMENTS), 128),
     ],
     result: REQUEST,
-    doc:
-      "Makes a request for a device of any kind, by blocks of 512 bytes, as its block layer would " +
-      "pass it to a driver; EINVAL if it would be split. A driver in C gets it as its struct " +
-      "request, and ends it by blk_mq_end_request().",
+    doc: "Builds a request for any device, in 512-byte blocks, as the block layer passes it to a " +
+      "driver; EINVAL if the block layer would split it. A C driver receives it as a struct " +
+      "request and completes it with blk_mq_end_request().",
     example: `machine { iommu { mode = strict }\n  pci { root_port rp0 { endpoint hba { } } } }
 let mem = alloc_pages(3, contiguous: false)
 let req = block_request(hba, read, lba: 8, into: mem)

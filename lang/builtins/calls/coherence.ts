@@ -59,8 +59,8 @@ export const COHERENCE_CALLS: readonly FunctionSpec[] = [
       optional(param.size("size", "How many bytes; all of a contiguous buffer when left out.")),
     ],
     result: CACHE_LINES,
-    doc: "The CPU's cache lines over memory: the owner and state of each. " +
-      "They matter only for non-coherent devices; otherwise all are clean.",
+    doc: "The CPU's cache lines of a memory range: the owner and state of each. They matter only " +
+      "for non-coherent devices; otherwise all are clean.",
     example: `machine {
   pci { root_port rp0 { nvme ssd { coherent = false } } }
 }
@@ -81,8 +81,8 @@ assert page[0] == 1`,
   }),
   conversion(
     "set_memory_decrypted",
-    "Shares pages of a confidential guest: they are stored plain, so that devices can read them. " +
-      "Nothing happens where memory is not encrypted.",
+    "Shares pages of a confidential guest: they are not encrypted, so that devices can access " +
+      "them. It has no effect where memory is not encrypted.",
     (encryption, from, sizeBytes) => encryption.share(from, sizeBytes),
   ),
   conversion(

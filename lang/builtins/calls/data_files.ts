@@ -9,12 +9,13 @@ import { param } from "../describe/parameters.ts";
 
 const PATH = param.string(
   "path",
-  "The file, from the folder of the file that the call stands in. A text without a value in it.",
+  "Path of the file, relative to the folder of the calling file: a string without `{…}`.",
 );
 
-const ONCE = "It is read once, before anything runs, and lies in the folder of the scenario or " +
-  "below the nearest one above with a `deno.json` or `package.json`. It has at most 16 MiB. What it " +
-  "gives is a constant: `forall`, `with` and the machine may use it.";
+const ONCE =
+  "The file is read once, before the scenario runs. It must be in the folder of the scenario, or " +
+  "below the nearest parent folder with a `deno.json` or `package.json`, and have at most 16 " +
+  "MiB. The result is a constant: `forall`, `with` and the machine block can use it.";
 
 /** Such a call is worked out before the run; nothing in a script leads here. */
 function tooLate(): never {
@@ -27,7 +28,8 @@ export const DATA_CALLS: readonly FunctionSpec[] = [
     pure: true,
     parameters: [PATH],
     result: "any",
-    doc: `What a JSON file says: records, lists, texts, ints, ratios, true, false, none. ${ONCE}`,
+    doc:
+      `The content of a JSON file: records, lists, texts, ints, ratios, true, false, none. ${ONCE}`,
     example: `for c in read_json("sizes.json") {
   let m = alloc_pages(c.pages)
   assert m.size == c.pages * 4KiB
@@ -42,9 +44,9 @@ export const DATA_CALLS: readonly FunctionSpec[] = [
     parameters: [PATH],
     result: "list",
     doc: "The rows of a table in comma-separated values, as records with the names of its first " +
-      "row. What the language reads as a number, a size or a duration is one (`4096`, `0x1000`, " +
-      "`4KiB`, `10us`), `true` and `false` are what they say, an empty cell is none, and all else " +
-      `is text. ${ONCE}`,
+      "row. Cells that are numbers, sizes or durations of the language (`4096`, `0x1000`, `4KiB`, " +
+      "`10us`), `true` or `false` become such values, an empty cell none, any other a string. " +
+      ONCE,
     example: `for c in read_csv("cases.csv") {
   assert alloc_pages(c.pages).size == c.bytes
 }`,
@@ -57,7 +59,7 @@ export const DATA_CALLS: readonly FunctionSpec[] = [
     pure: true,
     parameters: [PATH],
     result: ["string"],
-    doc: `The lines of a file of text, without their ends. ${ONCE}`,
+    doc: `The lines of a text file, without line ends. ${ONCE}`,
     example: `let lines = read_lines("log.txt")
 assert lines.filter(line => line.contains("fault")).length == 1`,
     exampleFiles: { "log.txt": "all is well\nDMAR: a fault\n" },

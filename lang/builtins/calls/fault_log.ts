@@ -16,8 +16,9 @@ export const FAULT_LOG_CALLS: readonly FunctionSpec[] = [
       ),
     ],
     result: FAULT_LOG,
-    doc: "Decodes the fault line of an IOMMU, VT-d, AMD or Arm SMMUv3, out of a kernel's log. " +
-      "`explain` compares it with this run: the mapping it hit, and the call responsible.",
+    doc:
+      "Decodes an IOMMU fault line of a kernel log: VT-d, AMD or Arm SMMU. `explain` matches it " +
+      "with this run: the mapping it hit, and the call responsible.",
     example: `machine {
   iommu { mode = strict }
   pci { root_port rp0 { nvme ssd { } } }

@@ -42,7 +42,7 @@ let at = mm.mmap(16KiB)
 /** The same without the process. */
 const CARD = MACHINE.split("let mm")[0]!;
 
-const PROCESS = param.thing("mm", MM, "What address_space() gave.");
+const PROCESS = param.thing("mm", MM, "The result of address_space().");
 
 /** An entry that the map has: its number is one of the device's table. */
 function checkedEntry(index: number, { map }: HmmMapTarget): number {
@@ -54,7 +54,7 @@ export const HMM_CALLS: readonly FunctionSpec[] = [
     name: "address_space",
     parameters: [],
     result: MM,
-    doc: "A process with an address space that is empty.",
+    doc: "Creates a process with an empty address space.",
     example: `let mm = address_space()\nlet at = mm.mmap(8KiB)\nmm.write(at, bytes"01")\n` +
       `assert mm.pages == 1`,
     run(run) {
@@ -70,7 +70,7 @@ export const HMM_CALLS: readonly FunctionSpec[] = [
     parameters: [],
     result: P2PDMA_STATE,
     doc:
-      "What one batch of hmm_dma_map_pfn() keeps of its last lookup of a peer (struct pci_p2pdma_map_state).",
+      "The last lookup of a peer in one batch of hmm_dma_map_pfn() calls (struct pci_p2pdma_map_state).",
     example: `assert p2pdma_state().kind == none, "no lookup yet"`,
     run: () => new PeerMemo(),
   }),
@@ -92,8 +92,8 @@ export const HMM_CALLS: readonly FunctionSpec[] = [
       named(param.bool("write", "Request write access. Default false."), false),
     ],
     result: "nothing",
-    doc: "Reads a part of a process's page table into a map's list. Flags of the DMA side stay, " +
-      "everything else of an entry is replaced. This call takes no lock: a driver that shares memory with a " +
+    doc: "Reads a part of a process's page table into the map's list. DMA flags of an entry are " +
+      "kept, the rest is replaced. This call takes no lock: a driver that shares memory with a " +
       "device uses a memory region, which repeats the read after an invalidation.",
     example: `${MACHINE}let map = hmm_dma_map_alloc(nic, 4)
 hmm_range_fault(mm, map, at, 4, write: true)
@@ -122,9 +122,9 @@ hmm_dma_map_free(nic, map)`,
   kernelCall("hmm_dma_map_alloc", {
     result: HMM_MAP,
     doc:
-      "A map for pages of a process, with nothing mapped: a list of page frames, and a range of " +
-      "IOVAs where the device is translated. Devices that would need bounce buffers, cache " +
-      "maintenance or a wider mask are refused.",
+      "Allocates a map for pages of a process, with nothing mapped: a list of page frames, and " +
+      "an IOVA range if the device is translated. EOPNOTSUPP for a device that needs bounce " +
+      "buffers, cache maintenance or a wider mask.",
     example: `${CARD}let map = hmm_dma_map_alloc(nic, 512)
 assert map.mode == iova and map.memory == 4KiB and map.state.size == 2MiB
 hmm_dma_map_free(nic, map)`,
@@ -141,16 +141,15 @@ hmm_dma_map_free(nic, map)`,
   }),
   kernelCall("hmm_dma_map_free", {
     result: "nothing",
-    doc: "Frees range and lists. Nothing is unmapped: all entries must have been.",
+    doc: "Frees the IOVA range and the lists. It unmaps nothing: unmap all entries first.",
     example: `${CARD}hmm_dma_map_free(nic, hmm_dma_map_alloc(nic, 4))
 assert iommu.live_mappings == 0`,
     run: (run, [device, { map }]) => hmmDmaMapFree(run.lab.machine, device, map),
   }),
   kernelCall("hmm_dma_map_pfn", {
     result: "dma",
-    doc:
-      "Makes an entry reachable that has a page: one link and one sync the first time, nothing " +
-      "the next.",
+    doc: "Maps an entry that has a page: one link and one sync the first time, nothing if it is " +
+      "mapped already.",
     example: `${MACHINE}let map = hmm_dma_map_alloc(nic, 4)
 hmm_range_fault(mm, map, at, 4)
 assert hmm_dma_map_pfn(nic, map, 2) == map.state.addr + 8KiB
@@ -206,7 +205,7 @@ assert counters.hmm.invalidate == 1`,
     name: "mmu_notifier_invalidate_range_end",
     parameters: [PROCESS, VIRT, SIZE],
     result: "nothing",
-    doc: "The change that mmu_notifier_invalidate_range_start() began is over.",
+    doc: "Ends the change that mmu_notifier_invalidate_range_start() announced.",
     example: `${MACHINE}mmu_notifier_invalidate_range_start(mm, at, 4KiB)
 mmu_notifier_invalidate_range_end(mm, at, 4KiB)`,
     run(_run, [mm, addr, size]) {
@@ -219,8 +218,8 @@ mmu_notifier_invalidate_range_end(mm, at, 4KiB)`,
     name: "invalidate_range",
     parameters: [PROCESS, VIRT, SIZE],
     result: "nothing",
-    doc: "A change of a part of an address space that begins and is over at once: who shares it " +
-      "with a device takes the device off.",
+    doc: "Runs mmu_notifier_invalidate_range_start() and _end() for a part of an address space: " +
+      "drivers that share it with a device unmap it.",
     example: `${MACHINE}invalidate_range(mm, at, 16KiB)
 assert counters.hmm.invalidate == 1`,
     run(_run, [mm, addr, size]) {
@@ -233,7 +232,7 @@ assert counters.hmm.invalidate == 1`,
     name: "migrate",
     parameters: [PROCESS, VIRT],
     result: "nothing",
-    doc: "Moves the page at an address to other memory with what it holds: `mm.migrate(addr)`.",
+    doc: "Migrates the page at an address, with its content, to another page: `mm.migrate(addr)`.",
     example: `${MACHINE}mm.touch(at, 4KiB, write: true)
 let before = mm.page(at).phys
 migrate(mm, at)

@@ -49,8 +49,7 @@ export const KERNEL_CALLS_OF_DRIVERS: readonly FunctionSpec[] = [
     name: "kmalloc",
     parameters: [LENGTH, ATOMIC],
     result: BUFFER,
-    doc: "Allocates contiguous memory, as drivers do for what a device will read. `.free()` " +
-      "frees it.",
+    doc: "Allocates physically contiguous memory. `.free()` frees it.",
     example: `${TRANSLATED_MACHINE}let mem = kmalloc(16KiB)
 assert mem.segments.length == 1
 let m = dma_map_single(ssd, mem, mem.size, to_device)
@@ -80,8 +79,9 @@ dma_unmap_page(ssd, m, 4KiB, to_device)`,
     name: "kvmalloc",
     parameters: [LENGTH],
     result: BUFFER,
-    doc: "Allocates contiguous memory if possible, else vmalloc memory: " +
-      "it must not be mapped as one buffer.",
+    doc:
+      "Allocates physically contiguous memory if possible, else vmalloc memory: do not map it as " +
+      "one buffer.",
     example: `${TRANSLATED_MACHINE}assert kvmalloc(16KiB).segments.length == 1
 inject alloc_pages { assert kvmalloc(16KiB).segments.length == 4 }`,
     raises: ["ENOMEM"],

@@ -32,7 +32,7 @@ function heldMap(value: Value): HmmMapTarget {
   throw new ScriptError("E0919", "The map was freed: its lists are gone");
 }
 
-const SG = param.thing("sg", SCATTERLIST, "What scatterlist() gave.");
+const SG = param.thing("sg", SCATTERLIST, "The result of scatterlist().");
 const PROVIDER = param.thing("provider", DEVICE, "The device whose memory is used.");
 
 /** What arguments of kernel functions are in scripts, by their roles; null where only C passes them. */
@@ -62,14 +62,14 @@ export const BY_ROLE = {
     mappedAddress,
   ),
   entry_size: optional(
-    param.size("entry_size", "What an entry of the device's table stands for. Default 4KiB."),
+    param.size("entry_size", "Memory covered by one entry of the device's table. Default 4KiB."),
     PAGE_SIZE_BYTES,
   ),
   gfp: ATOMIC,
   handle: null,
   index: param.int("index", "Which entry, from 0."),
-  iter: param.thing("iter", DMA_ITER, "What dma_iter() gave."),
-  map: param.of("map", "@hmm_map", "What hmm_dma_map_alloc() gave.", heldMap),
+  iter: param.thing("iter", DMA_ITER, "The result of dma_iter()."),
+  map: param.of("map", "@hmm_map", "The result of hmm_dma_map_alloc().", heldMap),
   map_dev: DEV,
   map_type: null,
   mapped: param.size("mapped", "How many bytes of the range are linked."),
@@ -92,7 +92,7 @@ export const BY_ROLE = {
     param.thing(
       "p2p",
       P2PDMA_STATE,
-      "What a batch keeps of its last lookup of a peer. Default: nothing.",
+      "The batch's last lookup of a peer. Default: none.",
     ),
   ),
   phys: PHYS,
@@ -100,7 +100,7 @@ export const BY_ROLE = {
   provider: PROVIDER,
   provider_dev: PROVIDER,
   publish: param.bool("publish", "Whether pci_p2pmem_find offers it."),
-  req: param.thing("req", REQUEST, "What request() gave."),
+  req: param.thing("req", REQUEST, "The result of request()."),
   sg: SG,
   sgt: { ...SG, name: "sgt" },
   shared: null,

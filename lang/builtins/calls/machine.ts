@@ -48,7 +48,7 @@ export const MACHINE_CALLS: readonly FunctionSpec[] = [
     pure: true,
     parameters: [],
     result: "duration",
-    doc: "Virtual time since the machine was ready, by the CPU that runs.",
+    doc: "Virtual time of the current CPU since the machine was ready.",
     example: `advance 5us\nassert now() == 5us`,
     run: (run) => run.lab.machine.clock.nowNs,
   }),
@@ -58,8 +58,8 @@ export const MACHINE_CALLS: readonly FunctionSpec[] = [
     pure: true,
     parameters: [],
     result: LATENCIES,
-    doc: "The machine's latencies: what events cost in virtual time. Results that depend on time " +
-      "should be shown together with it.",
+    doc: "The machine's latencies: what events cost in virtual time. Show them with every result " +
+      "that depends on time.",
     example: `machine { latencies { iotlb_sync = 300ns } }\n` +
       `assert latencies().iotlb_sync == 300ns\nshow latencies()`,
     run: (run) => run.lab.config,
@@ -68,7 +68,8 @@ export const MACHINE_CALLS: readonly FunctionSpec[] = [
     name: "random",
     parameters: [param.range("range", "The range, end excluded.")],
     result: "any",
-    doc: "A number out of a range, from the machine's seeded generator: the same seed gives the " +
+    doc:
+      "A number from a range, drawn by the machine's seeded generator: the same seed gives the " +
       "same numbers.",
     example: `assert (0..6).contains(random(0..6))`,
     run(run, [range]) {
@@ -85,14 +86,15 @@ export const MACHINE_CALLS: readonly FunctionSpec[] = [
       param.range("length", "How many steps it may have."),
       param.any(
         "of",
-        "What a step is: a list is a choice of its items, a range of its numbers, and a record has an " +
-          "entry for each of its own. A list of records chooses one of them first.",
+        "What a step can be: a list stands for one of its items, a range for one of its " +
+          "numbers, a record for a record whose entries are drawn in the same way. From a list " +
+          "of records, one record is chosen first.",
       ),
     ],
     result: "list",
     doc:
-      "A list of steps, each chosen by the machine's seeded generator. Behind `forall … in` it is " +
-      "every such list: the property's engine draws it, and leaves steps out of one that fails.",
+      "A list of steps, each chosen by the machine's seeded generator. After `forall … in` the " +
+      "property engine draws the lists, and shrinks a failing one by leaving steps out.",
     example: `let ops = sequence(3..=5, { op: [read, write], page: 0..8 })\n` +
       `assert ops.length >= 3 and ops.all(o => o.page < 8)\n` +
       `property "counts" forall ops in sequence(0..=9, [1, 2]) {\n` +

@@ -140,7 +140,7 @@ export const MEMORY_CALLS: readonly FunctionSpec[] = [
     pure: true,
     parameters: [param.int("pfn", "Number of the page frame.", 0, 2 ** 40)],
     result: BUFFER,
-    doc: "The page of a frame number, whatever owns it: a window into memory.",
+    doc: "The page with this frame number as a buffer, whatever owns it. It allocates nothing.",
     example: `let buf = alloc_pages(1, contiguous: true)\npoke(buf.phys, bytes"2a")\n` +
       `assert buf.pages.first == buf.phys\nassert page(0x100).phys == 1MiB as phys`,
     run(run, [pfn]) {
@@ -170,7 +170,7 @@ export const MEMORY_CALLS: readonly FunctionSpec[] = [
     parameters: [
       param.phys("phys", "Where the first byte is."),
       param.size("size", "How many bytes."),
-      named(param.bool("cached", "false: what memory itself holds, past the CPU's caches."), true),
+      named(param.bool("cached", "false: read memory itself, bypassing the CPU's caches."), true),
     ],
     result: "bytes",
     doc: "Reads bytes of physical memory, as the CPU does.",
@@ -197,7 +197,7 @@ export const MEMORY_CALLS: readonly FunctionSpec[] = [
   builtin({
     name: "checksum",
     pure: true,
-    parameters: [param.of("x", ["@buffer", "bytes"], "What is summed up.", (value) => value)],
+    parameters: [param.of("x", ["@buffer", "bytes"], "The content.", (value) => value)],
     result: "int",
     doc: "A 32-bit checksum of the content (FNV-1a): equal contents have equal ones.",
     example: `let a = buffer(size: 4KiB, fill: counting)\n` +

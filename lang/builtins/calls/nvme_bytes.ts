@@ -67,13 +67,13 @@ export const NVME_BYTE_CALLS: readonly FunctionSpec[] = [
     name: "nvme_command",
     pure: true,
     parameters: [
-      param.int("opcode", "What the command asks for: 1 write, 2 read.", 0, 255),
-      named(param.int("flags", "Its second byte: 0x40 says that an SGL follows.", 0, 255), 0),
+      param.int("opcode", "The opcode: 1 is Write, 2 is Read.", 0, 255),
+      named(param.int("flags", "Byte 1 of the command: 0x40 selects an SGL.", 0, 255), 0),
       named(param.int("nsid", "The namespace.", 0, 2 ** 32 - 1), 1),
       wide("mptr", "Where the metadata is."),
       wide("prp1", "The first PRP entry."),
-      wide("prp2", "The second PRP entry, or where the list is."),
-      named(param.bytes("sgl", "An SGL descriptor in place of both.")),
+      wide("prp2", "The second PRP entry, or the address of the PRP list."),
+      named(param.bytes("sgl", "An SGL descriptor instead of prp1 and prp2.")),
       named(
         param.of(
           "dwords",
@@ -85,7 +85,7 @@ export const NVME_BYTE_CALLS: readonly FunctionSpec[] = [
       ),
     ],
     result: "bytes",
-    doc: "The 64 bytes of a command for `raw`: what is left out is zero. Nothing is checked.",
+    doc: "The 64 bytes of a command for `raw`: fields left out are zero. Nothing is validated.",
     example: `let command = nvme_command(2, prp1: 0x10_0000 as dma, dwords: { cdw12: 7 })
 assert command.length == 64 and command[0] == 2 and command[26] == 0x10
 assert nvme_command(2, prp1: bytes"01 00 00 00 00 00 00 ff")[31] == 0xff`,
@@ -126,7 +126,7 @@ assert nvme_command(2, prp1: bytes"01 00 00 00 00 00 00 ff")[31] == 0xff`,
       param.size("size", "How many bytes are there, up to 4 GiB."),
     ],
     result: "bytes",
-    doc: "The 16 bytes of an SGL descriptor. Nothing is checked.",
+    doc: "The 16 bytes of an SGL descriptor. Nothing is validated.",
     example: `assert sgl_descriptor(last_segment, 0x9000 as dma, 32B) ==
   bytes"00 90 00 00 00 00 00 00 20 00 00 00 00 00 00 30"`,
     run(_run, [type, addr, sizeBytes]) {
@@ -145,7 +145,7 @@ assert nvme_command(2, prp1: bytes"01 00 00 00 00 00 00 ff")[31] == 0xff`,
       param.list("entries", "Addresses, or 8 bytes each."),
     ],
     result: "bytes",
-    doc: "A PRP list as bytes: eight for each entry. Nothing is checked.",
+    doc: "A PRP list as bytes: eight per entry. Nothing is validated.",
     example: `assert prp_entries([0x1000 as dma, bytes"08 00 00 00 00 00 00 00"]) ==
   bytes"00 10 00 00 00 00 00 00 08 00 00 00 00 00 00 00"`,
     run(run, [items]) {

@@ -116,8 +116,9 @@ export const P2P_CALLS: readonly FunctionSpec[] = [
   }),
   kernelCall("pci_p2pdma_distance", {
     result: "int",
-    doc: "The sum of distances to the clients, the smaller the better; none when one of them " +
-      "cannot reach the memory. It is computed anew, and cached for pci_p2pdma_map_type.",
+    doc:
+      "The sum of the distances to the clients, smaller is nearer; none if a client cannot reach " +
+      "the memory. It is always recomputed; the result is cached for pci_p2pdma_map_type().",
     example: `${PEER_MACHINE}assert pci_p2pdma_distance(cmb, [ssd]) == 4`,
     run(run, [from, to, verbose]) {
       const functions = to.map((device) => device.function);
@@ -134,8 +135,10 @@ export const P2P_CALLS: readonly FunctionSpec[] = [
   }),
   kernelCall("pci_p2pmem_find", {
     result: "@device",
-    doc: "The published provider that is nearest to all clients, by chance one of those equally " +
-      "near; none when no provider is reachable by all. The device is kept until pci_dev_put.",
+    doc:
+      "The published provider nearest to all clients, a random one if several are equally near; " +
+      "none if no provider is reachable by all. It takes a reference on the device: drop it with " +
+      "pci_dev_put().",
     example: `${PEER_MACHINE}assert pci_p2pmem_find([ssd]) == cmb\npci_dev_put(cmb)`,
     run(run, [to]) {
       const { routes } = run.lab.topology;
@@ -175,8 +178,8 @@ export const P2P_CALLS: readonly FunctionSpec[] = [
       ),
     ],
     result: "record",
-    doc: "Whether to use peer memory, and optionally of which device: " +
-      "{ enabled, provider }.",
+    doc: "Parses an administrator's setting: whether to use peer memory, and optionally of which " +
+      "device, as { enabled, provider }.",
     example: `${PEER_MACHINE}let choice = pci_p2pdma_enable_store("0000:04:00.0")
 assert choice.enabled and choice.provider == cmb
 assert pci_p2pdma_enable_store("off") == { enabled: false, provider: none }
@@ -206,13 +209,13 @@ pci_p2pdma_enable_store("0000:7f:00.0") fails ENODEV`,
       param.of(
         "services",
         "list",
-        "The services that are on from here; others are off.",
+        "The ACS services to enable; all others are disabled.",
         toServices,
       ),
     ],
     result: "nothing",
-    doc: "Switches access control services while the machine runs. Routes that the kernel has " +
-      "cached stay.",
+    doc: "Changes the ACS bits of a running machine. Routes that the kernel has cached do not " +
+      "change.",
     example: `${PEER_MACHINE}assert pci_p2pdma_map_type(cmb, ssd) == bus_addr
 set_acs("sw0.down1", [request_redirect])
 assert pci_p2pdma_map_type(cmb, ssd) == bus_addr

@@ -58,7 +58,7 @@ export const P2P_LENDING_CALLS: readonly FunctionSpec[] = [
     name: "p2pmem",
     parameters: [BY_ROLE.pdev],
     result: P2PMEM,
-    doc: "What a device provides to its peers: how much, to how many, and in which state.",
+    doc: "The peer memory of a device: size, references and state.",
     example: `${PEER_MACHINE}assert p2pmem(cmb).state == published\n` +
       `assert p2pmem(cmb).available == 2MiB`,
     run: (run, [dev]) => toProvider(run, dev),
@@ -76,8 +76,8 @@ export const P2P_LENDING_CALLS: readonly FunctionSpec[] = [
   kernelCall("pcim_p2pdma_provider", {
     result: { phys: "phys", size: "size", bus_address: "dma" },
     doc:
-      "What the memory of one BAR is to peers: { phys, size, bus_address }, or none. It has no " +
-      "pages, and nothing keeps it when the device's driver unbinds. 6.12 has no such function.",
+      "The provider for one BAR: { phys, size, bus_address }, or none. It has no struct pages, " +
+      "and no reference keeps it when the device's driver unbinds. 6.12 lacks this function.",
     example: `${LATER_MACHINE}pcim_p2pdma_init(gpu)
 let provider = pcim_p2pdma_provider(gpu, 0)
 assert provider.size == 16MiB
@@ -95,8 +95,8 @@ assert pcim_p2pdma_provider(gpu, 5) == none`,
   }),
   kernelCall("pci_p2pdma_add_resource", {
     result: "nothing",
-    doc: "Gives a part of a BAR pages and puts it into the device's pool, from which " +
-      "pci_alloc_p2pmem takes.",
+    doc: "Creates struct pages for a part of a BAR and adds it to the device's pool, from which " +
+      "pci_alloc_p2pmem() allocates.",
     example: `${LATER_MACHINE}pci_p2pdma_add_resource(gpu, 0, 2MiB, offset: 4MiB)
 assert p2pmem(gpu).available == 2MiB and p2pmem(gpu).state == unpublished`,
     raises: ["EINVAL", "EEXIST", "EOPNOTSUPP"],
@@ -125,8 +125,9 @@ assert p2pmem(gpu).available == 2MiB and p2pmem(gpu).state == unpublished`,
       named(param.bool("private", "Only false is possible."), false),
     ],
     result: BUFFER,
-    doc: "A program maps memory of a device through its `allocate` file. Each page is held by " +
-      "itself, until p2pmem_munmap or until the driver leaves.",
+    doc:
+      "A program maps memory of a device through its `allocate` file. Each page has a reference " +
+      "of its own, until p2pmem_munmap() or until the driver unbinds.",
     example: `${PEER_MACHINE}let buf = p2pmem_mmap(cmb, 8KiB)
 assert p2pmem(cmb).references == 2
 p2pmem_munmap(cmb, buf)
@@ -172,9 +173,10 @@ assert p2pmem(cmb).references == 0`,
     name: "unbind_provider",
     parameters: [BY_ROLE.pdev],
     result: "bool",
-    doc: "The driver of a provider unbinds: programs lose what they mapped, no device " +
-      "can allocate any more, and it waits (false) until every page is released. Memory without pages " +
-      "is gone at once. Mappings that still refer to the memory are reported.",
+    doc:
+      "Unbinds the driver of a provider: programs lose their mappings, allocations fail from now " +
+      "on, and the unbind waits (false) until every page is released. Memory without struct " +
+      "pages is gone at once. The checker reports mappings that still refer to the memory.",
     example: `${PEER_MACHINE}let buf = pci_alloc_p2pmem(cmb, 4KiB)
 assert not unbind_provider(cmb)
 pci_free_p2pmem(cmb, buf)

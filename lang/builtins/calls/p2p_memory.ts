@@ -50,7 +50,7 @@ function give(run: Run, device: LabDevice, at: PhysAddr, sizeBytes: Bytes): bool
 export const P2P_MEMORY_CALLS: readonly FunctionSpec[] = [
   kernelCall("pci_alloc_p2pmem", {
     result: BUFFER,
-    doc: "Allocates whole pages of peer memory of a device, for peers and for requests.",
+    doc: "Allocates whole pages of peer memory of a device, for P2P DMA and for requests.",
     example: `${PEER_MACHINE}let buf = pci_alloc_p2pmem(cmb, 8KiB)
 ssd.read(lba: 0, into: buf)
 assert buf == ssd.media(lba: 0, bytes: 8KiB)`,
@@ -111,7 +111,7 @@ assert pci_p2pmem_alloc_sgl(cmb, 4MiB) == none`,
     name: "pci_p2pmem_free_sgl",
     parameters: [BY_ROLE.pdev, param.thing("sg", SCATTERLIST, "What pci_p2pmem_alloc_sgl gave.")],
     result: "nothing",
-    doc: "Frees its memory.",
+    doc: "Frees a scatterlist of pci_p2pmem_alloc_sgl() and its memory.",
     example: `${PEER_MACHINE}pci_p2pmem_free_sgl(cmb, pci_p2pmem_alloc_sgl(cmb, 4KiB))`,
     context: "sleeps",
     run(run, [device, { list }]) {
@@ -124,7 +124,7 @@ assert pci_p2pmem_alloc_sgl(cmb, 4MiB) == none`,
   }),
   kernelCall("pci_p2pmem_virt_to_bus", {
     result: "dma",
-    doc: "The PCI bus address of a device's peer memory; 0 when it is no provider.",
+    doc: "The PCI bus address of a device's peer memory; 0 if the device is not a provider.",
     example: `${PEER_MACHINE}let buf = pci_alloc_p2pmem(cmb, 4KiB)
 assert ssd.dma_write(pci_p2pmem_virt_to_bus(cmb, buf), bytes"01 02")
 assert buf[1] == 2`,

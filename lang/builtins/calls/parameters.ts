@@ -14,7 +14,7 @@ export const DEV = param.of(
   "The device that will use the memory.",
   (value): DmaDevice => (value as Handle<LabDevice>).target.dma,
 );
-export const STATE = param.thing("state", IOVA_STATE, "What iova_state() gave.");
+export const STATE = param.thing("state", IOVA_STATE, "The result of iova_state().");
 export const PHYS = param.of(
   "phys",
   ["phys", "@buffer"],
@@ -43,4 +43,4 @@ export const ATTRS = optional(
   0,
 );
 /** Where something lies in an address space. */
-export const VIRT = param.virt("addr", "Where, as the process sees it.");
+export const VIRT = param.virt("addr", "The address in the process.");

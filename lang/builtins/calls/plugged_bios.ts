@@ -14,8 +14,9 @@ export const PLUGGED_BIO_CALLS: readonly FunctionSpec[] = [
     parameters: [param.thing("bio", BIO, "Bios made by bio(), in order.")],
     variadic: true,
     result: [IO],
-    doc: "Submits bios that are held back until the last one is there, so that each can join the " +
-      "request before it. Returns an io for each; ios of one request share it.",
+    doc:
+      "Submits bios under a plug, so that each can merge into the request before it. Returns an " +
+      "io for each; ios of one request share it.",
     example: `${TRANSLATED_MACHINE}let a = bio(read, lba: 0, into: alloc_pages(1))
 let b = bio(read, lba: 8, into: alloc_pages(1))
 let ios = submit_bios(a, b)

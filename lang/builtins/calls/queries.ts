@@ -17,8 +17,9 @@ export const QUERY_CALLS: readonly FunctionSpec[] = [
   kernelCall("dma_mapping_error", {
     pure: true,
     result: "bool",
-    doc: "True for the error value. A map that fails raises ENOMEM here, which is the test that " +
-      "drivers must make; with `unchecked: true` the map raises nothing, and the script calls this.",
+    doc:
+      "True for DMA_MAPPING_ERROR. A failed map raises ENOMEM in a script, as if the driver had " +
+      "checked; with `unchecked: true` it raises nothing, and the script must call this.",
     example: `${TRANSLATED_MACHINE}let buf = alloc_pages(1)\n` +
       `let m = dma_map_phys(ssd, buf, 4KiB, to_device)\n` +
       `assert not dma_mapping_error(ssd, m)\ndma_unmap_phys(ssd, m, 4KiB, to_device)`,
@@ -27,8 +28,9 @@ export const QUERY_CALLS: readonly FunctionSpec[] = [
   kernelCall("dma_need_unmap", {
     pure: true,
     result: "bool",
-    doc: "True if an unmap has an effect. Call it after mapping: the " +
-      "first bounce of a device turns the answer from false to true.",
+    doc:
+      "True if an unmap has an effect. Call it after mapping: the device's first bounce changes " +
+      "the result from false to true.",
     example: `${TRANSLATED_MACHINE}assert dma_need_unmap(ssd)`,
     run: (run, [dev]) => run.lab.machine.dma.dmaNeedUnmap(dev),
   }),
@@ -42,16 +44,18 @@ export const QUERY_CALLS: readonly FunctionSpec[] = [
   kernelCall("dma_opt_mapping_size", {
     pure: true,
     result: "size",
-    doc: "The largest mapping without extra cost: with an IOMMU, the largest range " +
-      "its address caches keep.",
+    doc:
+      "The largest mapping without extra cost: with an IOMMU, the largest range that the rcaches " +
+      "hold.",
     example: `${TRANSLATED_MACHINE}assert dma_opt_mapping_size(ssd) == 128KiB`,
     run: (run, [dev]) => run.lab.machine.dma.dmaOptMappingSize(dev),
   }),
   kernelCall("dma_get_required_mask", {
     pure: true,
     result: "int",
-    doc: "How many address bits reach all memory: up to the top bit of the last address at which " +
-      "the device's bus has RAM; 32 behind an IOMMU.",
+    doc:
+      "The address bits needed to reach all memory: the top bit of the last RAM address on the " +
+      "device's bus; 32 behind an IOMMU.",
     example: `machine {
   ram { size = 6GiB }
   pci { root_port rp0 { nvme ssd { queues = 1 } } }
@@ -65,7 +69,7 @@ assert dma_get_required_mask(ssd) == 33`,
   kernelCall("dma_addressing_limited", {
     pure: true,
     result: "bool",
-    doc: "True when the device cannot reach all memory by itself, so that some must bounce.",
+    doc: "True if the device's mask does not reach all memory, so that some buffers must bounce.",
     example: `machine {
   ram { size = 8GiB }
   pci { root_port rp0 { nvme ssd { dma_mask_bits = 32 } } }
@@ -76,7 +80,8 @@ assert dma_addressing_limited(ssd)`,
   kernelCall("dma_get_merge_boundary", {
     pure: true,
     result: "size",
-    doc: "The mask of the boundary on which buffers join into one range; 0 where they do not.",
+    doc:
+      "Mask of the boundary at which segments can be merged into one DMA range; 0 if they cannot.",
     example: `${TRANSLATED_MACHINE}assert dma_get_merge_boundary(ssd) == 4095B`,
     run: (run, [dev]) => run.lab.machine.dma.dmaGetMergeBoundary(dev),
   }),
@@ -129,12 +134,13 @@ assert dma_addressing_limited(ssd)`,
     ...facts("dma_free_coherent"),
     parameters: [
       DEV,
-      param.thing("mem", COHERENT_MEMORY, "What dma_alloc_coherent gave."),
+      param.thing("mem", COHERENT_MEMORY, "The result of dma_alloc_coherent()."),
       named(
         param.thing(
           "cpu",
           COHERENT_MEMORY,
-          "The memory whose CPU address is passed, as a driver does that mixes two up: its pages are freed.",
+          "Pass the CPU address of this memory instead, like a driver that confuses two " +
+            "allocations: its pages are freed.",
         ),
       ),
     ],
@@ -159,8 +165,8 @@ assert dma_addressing_limited(ssd)`,
     name: "dma_pool",
     parameters: [
       DEV,
-      { ...SIZE, doc: "How many bytes a block has, at most a page." },
-      param.size("align", "What its address is a multiple of, a power of two."),
+      { ...SIZE, doc: "Bytes per block, at most a page." },
+      param.size("align", "Alignment of a block, a power of two."),
     ],
     result: DMA_POOL,
     doc: "Makes a pool of blocks that CPU and device share; it allocates its first page when the " +

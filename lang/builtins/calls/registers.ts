@@ -51,7 +51,8 @@ function accesses(letter: "b" | "w" | "l", sizeBytes: 1 | 2 | 4): readonly Funct
       name: `read${letter}`,
       parameters: [at],
       result: "int",
-      doc: `Reads a register of ${bits} bits, as a driver does: the device answers, or its window.`,
+      doc:
+        `Reads a ${bits}-bit MMIO register, from the device's model or else from the memory of its BAR.`,
       example: `${BAR_MACHINE}write${letter}(5, nic.bar.at + 8B)\n` +
         `assert read${letter}(nic.bar.at + 8B) == 5`,
       run(run, [at]) {
@@ -64,7 +65,7 @@ function accesses(letter: "b" | "w" | "l", sizeBytes: 1 | 2 | 4): readonly Funct
       name: `write${letter}`,
       parameters: [param.int("value", `${bits} bits.`, 0, 2 ** bits - 1), at],
       result: "nothing",
-      doc: `Writes a register of ${bits} bits, as a driver does, and runs the device's handler.`,
+      doc: `Writes a ${bits}-bit MMIO register, and runs the device's handler.`,
       example: `${BAR_MACHINE}write${letter}(5, nic.bar.at)\n` +
         `assert read${letter}(nic.bar.at) == 5`,
       run(run, [value, at]) {
@@ -85,9 +86,8 @@ const WIDE_ACCESSES: readonly FunctionSpec[] = [
     name: "readq",
     parameters: [WIDE_AT],
     result: "any",
-    doc:
-      "Reads a register of 64 bits by its halves, the lower one first: an int where one is exact, " +
-      "from 2^53 on its 8 bytes, the lowest first.",
+    doc: "Reads a 64-bit register as two 32-bit halves, the low half first. Returns an int below " +
+      "2^53, else its 8 bytes, least significant first.",
     example: `${BAR_MACHINE}writeq(bytes"01 00 00 00 00 00 00 80", nic.bar.at)\n` +
       `assert readq(nic.bar.at) == bytes"01 00 00 00 00 00 00 80"\n` +
       `assert readq(nic.bar.at + 8B) == 0`,
@@ -101,11 +101,11 @@ const WIDE_ACCESSES: readonly FunctionSpec[] = [
   builtin({
     name: "writeq",
     parameters: [
-      param.of("value", ["int", "bytes"], "An int, or 8 bytes, the lowest first.", toWide),
+      param.of("value", ["int", "bytes"], "An int, or 8 bytes, least significant first.", toWide),
       WIDE_AT,
     ],
     result: "nothing",
-    doc: "Writes a register of 64 bits by its halves, the lower one first.",
+    doc: "Writes a 64-bit register as two 32-bit halves, the low half first.",
     example: `${BAR_MACHINE}writeq(0x1_0000_0005, nic.bar.at)\n` +
       `assert readl(nic.bar.at) == 5 and readl(nic.bar.at + 4B) == 1`,
     run(run, [value, at]) {

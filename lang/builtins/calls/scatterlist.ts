@@ -13,7 +13,7 @@ import { named, param } from "../describe/parameters.ts";
 import { TRANSLATED_MACHINE } from "./example_machines.ts";
 
 const NENTS = named(
-  param.int("nents", "How many entries the driver says it has; all of them when left out."),
+  param.int("nents", "The number of entries that the driver passes; all of them when left out."),
 );
 
 /** Entries that one list may have. */
@@ -79,7 +79,7 @@ export const SCATTERLIST_CALLS: readonly FunctionSpec[] = [
       ),
     ],
     result: SCATTERLIST,
-    doc: "Makes a scatterlist, as a driver fills one: an entry for each segment, nothing joined.",
+    doc: "Builds a scatterlist as a driver does: one entry per segment, none merged.",
     example: `let sg = scatterlist(alloc_pages(4, contiguous: false))
 assert sg.nents == 4 and sg.mapped == []`,
     run(run, [segments]) {
@@ -100,8 +100,9 @@ assert sg.nents == 4 and sg.mapped == []`,
   }),
   kernelCall("dma_map_sg", {
     result: "int",
-    doc: "Maps all buffers of a list. Returns the number of DMA ranges, which may be " +
-      "fewer than the buffers, or 0 for a failure of any kind.",
+    doc:
+      "Maps all entries of a scatterlist. Returns the number of DMA ranges, which may be fewer " +
+      "than the entries, or 0 on any failure.",
     example: `${LIST_EXAMPLE}assert dma_map_sg(ssd, sg, to_device) == 1
 assert sg.mapped[0].size == 16KiB
 dma_unmap_sg(ssd, sg, to_device)`,
@@ -110,9 +111,8 @@ dma_unmap_sg(ssd, sg, to_device)`,
   }),
   kernelCall("dma_map_sgtable", {
     result: "nothing",
-    doc:
-      "Maps all buffers of a list, and tells failures apart: EINVAL, ENOMEM, EIO, EREMOTEIO for " +
-      "a peer out of reach, EOPNOTSUPP.",
+    doc: "Maps all entries of a scatterlist. Raises the errno of a failure: EINVAL, ENOMEM, EIO, " +
+      "EREMOTEIO for an unreachable peer, EOPNOTSUPP.",
     example: `${LIST_EXAMPLE}dma_map_sgtable(ssd, sg, to_device)
 assert sg.mapped.length == 1
 dma_unmap_sg(ssd, sg, to_device)`,
@@ -125,7 +125,9 @@ dma_unmap_sg(ssd, sg, to_device)`,
   kernelCall("dma_unmap_sg", {
     more: [NENTS],
     result: "nothing",
-    doc: "Unmaps a list. It takes the number of buffers, not that of the ranges.",
+    doc:
+      "Unmaps a scatterlist. `nents` is the number of entries passed to the map, not the number " +
+      "of DMA ranges it returned.",
     example: `${LIST_EXAMPLE}dma_map_sgtable(ssd, sg, to_device)
 dma_unmap_sg(ssd, sg, to_device)
 assert sg.mapped == [] and iommu.live_mappings == 0`,
@@ -135,12 +137,13 @@ assert sg.mapped == [] and iommu.live_mappings == 0`,
   syncSpec(
     "dma_sync_sg_for_cpu",
     "dmaSyncSgForCpu",
-    "Hands a mapped list to the CPU: copies out of bounce buffers, and lets the CPU see what a " +
-      "device that is not coherent wrote.",
+    "Gives the CPU ownership of a mapped list: copies out of bounce buffers, and invalidates " +
+      "the CPU's cache lines if the device is not coherent.",
   ),
   syncSpec(
     "dma_sync_sg_for_device",
     "dmaSyncSgForDevice",
-    "Hands a mapped list back to the device.",
+    "Gives the device ownership of a mapped list: copies into bounce buffers, and writes dirty " +
+      "cache lines back if the device is not coherent.",
   ),
 ];

@@ -62,7 +62,7 @@ type UnmapMethod = "dmaUnmapPhys" | "dmaUnmapPage" | "dmaUnmapSingle" | "dmaUnma
 const UNCHECKED = named(
   param.bool(
     "unchecked",
-    "Do as a driver that never asks whether the map failed: nothing is raised.",
+    "Behave like a driver that does not check dma_mapping_error(): a failed map raises nothing.",
   ),
   false,
 );
@@ -88,7 +88,7 @@ function unmapSpec(
 ): FunctionSpec {
   return kernelCall(name, {
     result: "nothing",
-    doc: `Ends a mapping of ${map}. Size, direction and attributes must be those of the map.`,
+    doc: `Unmaps a mapping of ${map}(). Size, direction and attributes must be those of the map.`,
     example: `${TRANSLATED_MACHINE}let buf = alloc_pages(1)\n` +
       `let m = ${mapExample(map)}\n` +
       `${name}(ssd, m, 4KiB, to_device)\nassert iommu.live_mappings == 0`,
@@ -106,7 +106,8 @@ export const STREAMING_CALLS: readonly FunctionSpec[] = [
   kernelCall("dma_map_phys", {
     more: [UNCHECKED],
     result: MAPPING,
-    doc: "Maps physical memory for a device: RAM, or with the attribute mmio another device's.",
+    doc: "Maps physical memory for a device: RAM, or with the attribute mmio the MMIO of another " +
+      "device.",
     example: `${TRANSLATED_MACHINE}let buf = alloc_pages(1)\n` +
       `let m = dma_map_phys(ssd, buf.phys, size: 4KiB, dir: to_device)\n` +
       `assert ssd.dma_read(m.addr, 4KiB) == buf.bytes\n` +
@@ -162,8 +163,8 @@ dma_unmap_resource(ssd, m, 4KiB, bidirectional)`,
   unmapSpec("dma_unmap_resource", "dmaUnmapResource", "dma_map_resource"),
   kernelCall("dma_sync_single_for_cpu", {
     result: "nothing",
-    doc: "Hands a mapping, or a part of one, to the CPU: copies out of a bounce buffer, and lets " +
-      "the CPU see what a device that is not coherent wrote.",
+    doc: "Gives the CPU ownership of a mapping, or of a part of it: copies out of the bounce " +
+      "buffer, and invalidates the CPU's cache lines if the device is not coherent.",
     example: `${DIRECT_MACHINE}let buf = alloc_pages(1)\n` +
       `let m = dma_map_phys(ssd, buf, 4KiB, from_device)\n` +
       `ssd.dma_write(m.addr, bytes"2a")\ndma_sync_single_for_cpu(ssd, m, 4KiB, from_device)\n` +
@@ -172,8 +173,8 @@ dma_unmap_resource(ssd, m, 4KiB, bidirectional)`,
   }),
   kernelCall("dma_sync_single_for_device", {
     result: "nothing",
-    doc: "Hands a mapping, or a part of one, to the device: copies into a bounce buffer, and " +
-      "writes caches back for a device that is not coherent.",
+    doc: "Gives the device ownership of a mapping, or of a part of it: copies into the bounce " +
+      "buffer, and writes dirty cache lines back if the device is not coherent.",
     example: `${DIRECT_MACHINE}let buf = alloc_pages(1)\n` +
       `let m = dma_map_phys(ssd, buf, 4KiB, to_device)\nbuf.fill(7)\n` +
       `dma_sync_single_for_device(ssd, m, 4KiB, to_device)\n` +

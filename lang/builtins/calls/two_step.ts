@@ -27,17 +27,20 @@ function givenTo(dev: DmaDevice, target: IovaStateTarget): DmaIovaState {
 export const TWO_STEP_CALLS: readonly FunctionSpec[] = [
   kernelCall("dma_iova_try_alloc", {
     result: "bool",
-    doc: "Reserves an IOVA range for buffers that are linked later. False, with the state all " +
-      "zero, where devices are not translated or no range fits: map each buffer by itself.",
+    doc:
+      "Allocates an IOVA range for buffers that are linked later. Returns false, with the state " +
+      "zeroed, if the device is not translated or no range is free: then map each buffer with " +
+      "dma_map_phys().",
     example: `${RANGE_EXAMPLE}assert state.size == 8KiB\ndma_iova_free(ssd, state)`,
     run: (run, [dev, state, phys, size]) =>
       run.lab.machine.dma.dmaIovaTryAlloc(dev, givenTo(dev, state), phys, size),
   }),
   kernelCall("dma_iova_link", {
     result: "any",
-    doc: "Maps a buffer at an offset of a reserved range. The device must not use it before " +
-      "dma_iova_sync. Every link but the first must start on a granule, every one but the last " +
-      "end on one. The result is none; with the switch `link_returns_address`, the device address.",
+    doc: "Maps a buffer at an offset in the IOVA range. The device must not access it before " +
+      "dma_iova_sync(). Every link but the first must start on a granule boundary, every link " +
+      "but the last must end on one. Returns none; with the switch `link_returns_address`, the " +
+      "device address.",
     example: `${LINK_EXAMPLE}assert state.linked == 4KiB\n` +
       `dma_iova_link(ssd, state, 0x20_0800, 4KiB, 2KiB, to_device) fails EIO\n` +
       `dma_iova_destroy(ssd, state, 4KiB, to_device)`,
@@ -53,7 +56,9 @@ export const TWO_STEP_CALLS: readonly FunctionSpec[] = [
   }),
   kernelCall("dma_iova_sync", {
     result: "nothing",
-    doc: "Makes what was linked in a part of the range visible to the device.",
+    doc:
+      "Syncs the IOTLB for the links in a part of the range; call it after dma_iova_link() and " +
+      "before the device accesses them.",
     example: `${LINK_EXAMPLE}dma_iova_sync(ssd, state, offset: 0, size: 4KiB)\n` +
       `assert counters.iommu.sync_map == 1\ndma_iova_destroy(ssd, state, 4KiB, to_device)`,
     raises: ["EFAULT"],
@@ -65,8 +70,8 @@ export const TWO_STEP_CALLS: readonly FunctionSpec[] = [
   }),
   kernelCall("dma_iova_unlink", {
     result: "nothing",
-    doc: "Ends the mappings of a part of the range and invalidates at once, in lazy mode too. " +
-      "The addresses stay reserved.",
+    doc: "Unlinks a part of the range and invalidates the IOTLB at once, in lazy mode too. The " +
+      "range stays allocated.",
     example: `${LINK_EXAMPLE}dma_iova_unlink(ssd, state, 0, 4KiB, to_device)\n` +
       `assert state.linked == 0B\nassert state.use_iova\ndma_iova_free(ssd, state)`,
     raises: ["EFAULT"],
@@ -75,7 +80,7 @@ export const TWO_STEP_CALLS: readonly FunctionSpec[] = [
   }),
   kernelCall("dma_iova_destroy", {
     result: "nothing",
-    doc: "Ends the mappings of the first bytes of the range and frees the range.",
+    doc: "Unlinks the first `mapped` bytes of the range and frees the range.",
     example: `${LINK_EXAMPLE}dma_iova_destroy(ssd, state, mapped: 4KiB, dir: to_device)\n` +
       `assert iommu.live_mappings == 0`,
     raises: ["EFAULT"],
@@ -94,7 +99,8 @@ export const TWO_STEP_CALLS: readonly FunctionSpec[] = [
     pure: true,
     parameters: [STATE],
     result: "bool",
-    doc: "True when a range was reserved. Still true after free and destroy: only the size counts.",
+    doc: "True if the state holds a range. It stays true after dma_iova_free() and " +
+      "dma_iova_destroy(): only the state's size is tested, and they do not clear it.",
     example: `let state = iova_state()\nassert not dma_use_iova(state)`,
     run(run, [state]) {
       const { machine } = run.lab;

@@ -14,8 +14,8 @@ export const VFIO_CALLS: readonly FunctionSpec[] = [
       ...WANTED,
     ],
     result: VFIO_BUFFER,
-    doc: "Takes pages and registers them with a device, as `dev.alloc_buffer` does: one range, a " +
-      "link for each page, one sync, and a key.",
+    doc: "Allocates pages and registers them with a device, as `dev.alloc_buffer` does: one IOVA " +
+      "range, one link per page, one sync, and a key.",
     example: `${VFIO_MACHINE}let b = vfio_dma_pages(vf, 16, to_device)
 assert counters.dma_iova_link == 16 and counters.iommu.sync_map == 1
 vf.free_buffer(b)`,

@@ -58,12 +58,12 @@ export const VIEW_CALLS: readonly FunctionSpec[] = [
         "An outcome of `fork` or `compare`, a device, a mapping, a range, or a scatterlist.",
         (value) => value,
       ),
-      param.of("b", SEEN, "What it is held against.", (value) => value),
+      param.of("b", SEEN, "What it is compared with.", (value) => value),
     ],
     result: "bool",
     doc:
-      "True when a device would see the same bytes at the same addresses, to read and to write " +
-      "them alike. Of outcomes every device is looked at.",
+      "True if a device sees the same bytes at the same addresses with the same access rights. " +
+      "Outcomes are compared for every device.",
     example: `${TRANSLATED_MACHINE}let page = buffer(size: 4KiB, fill: counting)\n` +
       `let both = fork {\n` +
       `  dma_map_phys(ssd, page, 4KiB, to_device)\n` +

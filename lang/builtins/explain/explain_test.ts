@@ -87,7 +87,8 @@ Deno.test("explain of each limit of a device gives its value, in 80 columns (nvm
   const none = sentence(STRICT, "explain ssd.limits.chunk");
   assertStringIncludes(
     none,
-    "chunk = 0B No transfer crosses a multiple of this; 0 is none. not set; block-layer default",
+    "chunk = 0B No transfer crosses a multiple of this; 0: no such limit. not set; block-layer " +
+      "default",
   );
 });
 

@@ -108,7 +108,7 @@ export const BIO: TypeSpec<BioTarget> = {
     bytes: f.size("Its length.", (bio) => bio.sizeBytes),
     vectors: f.list(
       SEGMENT,
-      "Its runs of memory: a list of { phys, size }.",
+      "Its bio_vecs: a list of { phys, size }.",
       (bio) => bio.vecs.map(plainSegment),
     ),
   })),

@@ -110,13 +110,13 @@ const method = methodsOf<HostBuffer>();
 
 export const BUFFER: TypeSpec<HostBuffer> = {
   name: "buffer",
-  doc: "Host memory: bytes in one order, in one or several segments of physical memory.",
+  doc: "Host memory: bytes in one or several segments of physical memory.",
   fields: fieldsOf<HostBuffer>((f) => ({
     phys: f.phys("Physical address of the first byte.", (buffer) => buffer.phys),
     size: f.size("Its length.", (buffer) => buffer.sizeBytes),
     pages: f.list(
       "phys",
-      "Physical addresses of the pages it lies in, in its order.",
+      "Physical addresses of its pages, in order.",
       (buffer, run) => {
         run.chargeMemory(ITEM_BYTES * Math.ceil(buffer.sizeBytes / PAGE_SIZE_BYTES));
         return buffer.pages;

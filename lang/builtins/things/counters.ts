@@ -26,7 +26,7 @@ function countField(name: string, event: string): FieldSpec<Counters> {
   return {
     name,
     kind: "int",
-    doc: `How often ${event} happened.`,
+    doc: `Number of ${event} events.`,
     get: (counters) => countOf(counters, event),
   };
 }
@@ -52,7 +52,7 @@ function buildGroups(): ReadonlyMap<string, TypeSpec<Counters>> {
 function groupType(group: string, names: readonly string[]): TypeSpec<Counters> {
   const type: TypeSpec<Counters> = {
     name: `counters_${group}`,
-    doc: `Counters of the events below ${group}.`,
+    doc: `Counters of the ${group}.* events.`,
     fields: fieldList(() => names.map((name) => countField(name, `${group}.${name}`))),
     methods: [],
     format: (counters) => `${formatCount(total(counters, `${group}.`), "event")} below ${group}`,
@@ -104,7 +104,7 @@ const method = methodsOf<Counters>();
 
 export const COUNTERS: TypeSpec<Counters> = {
   name: "counters",
-  doc: "How often each event happened since the machine was ready: counters.iotlb.sync.",
+  doc: "The number of events of each name since the machine was ready: counters.iotlb.sync.",
   fields: fieldList(rootFields),
   methods: [
     method({
@@ -112,16 +112,16 @@ export const COUNTERS: TypeSpec<Counters> = {
       pure: true,
       parameters: [],
       result: "@counters",
-      doc: "The counters as they are now, to compare with later.",
+      doc: "A snapshot of the counters, for since().",
       example: `let before = counters.mark()\nassert counters.since(before).iova.alloc == 0`,
       run: (_run, counters) => thing(COUNTERS, { counts: counters.counts.slice() }),
     }),
     method({
       name: "since",
       pure: true,
-      parameters: [param.own<Counters>("mark", "@counters", "What counters.mark() gave.")],
+      parameters: [param.own<Counters>("mark", "@counters", "The result of counters.mark().")],
       result: "@counters",
-      doc: "What was counted since a mark.",
+      doc: "The counts since a mark.",
       example: `let before = counters.mark()\nalloc_pages(1)\n` +
         `assert counters.since(before).iommu.map == 0`,
       run(_run, counters, [mark]) {

@@ -46,41 +46,41 @@ function liveMappings(device: LabDevice, run: Run): Mapping[] {
 const WHERE = param.of(
   "dma",
   ["dma", "@mapping"],
-  "Where, as the device sees it.",
+  "The address as the device sees it.",
   mappedAddress,
 );
 
 const TOLD = param.any(
   "ranges",
-  "What a driver's map gave: an iova_state, a mapping, a scatterlist, { addr, size }, a list of " +
-    "these, or a record with one of them as `sees`.",
+  "The DMA ranges that a driver's map returned: an iova_state, a mapping, a scatterlist, { " +
+    "addr, size }, a list of these, or a record with one of them as `sees`.",
 );
 
 const method = methodsOf<LabDevice>();
 
 export const DEVICE: TypeSpec<LabDevice> = {
   name: "device",
-  doc: "Something that does DMA. Its block's name in the machine is its name here.",
+  doc: "A device that does DMA, under the name of its block in the machine.",
   fields: fieldsOf<LabDevice>((f) => ({
     name: f.string("Its name.", (device) => device.name),
     dma_mask_bits: f.int("How many address bits it can drive.", (device) => device.dma.maskBits),
-    coherent: f.bool("It sees the CPU's caches.", (device) => device.dma.coherent),
+    coherent: f.bool("Its DMA is coherent with the CPU's caches.", (device) => device.dma.coherent),
     untrusted: f.bool(
-      "It is translated and strict whatever the machine says.",
+      "It is untrusted: always translated, in strict mode, whatever the machine block says.",
       (device) => device.dma.untrusted,
     ),
     iommu_mode: f.word(
-      "How it is really translated, whatever was asked for: off, passthrough, strict or lazy.",
+      "The translation mode in effect: off, passthrough, strict or lazy.",
       (device, run) => run.lab.machine.iommu.modeOf(device.dma),
     ),
-    limits: f.of(LIMITS, "What its queues take.", limitsOf),
+    limits: f.of(LIMITS, "Limits of its queues.", limitsOf),
     mappings: f.list(
       MAPPING,
       "Its live mappings that need an unmap, links of the two-step API included, oldest first.",
       liveMappings,
     ),
     live_mappings: f.int(
-      "How many live mappings need an unmap; also counted while no events are kept.",
+      "How many live mappings need an unmap; counted also while no events are recorded.",
       (device) => device.dma.mappings,
     ),
     address: f.string(
@@ -96,7 +96,7 @@ export const DEVICE: TypeSpec<LabDevice> = {
         param.size("size", "How many bytes."),
       ],
       result: "bytes",
-      doc: "The device reads memory, through the IOMMU if there is one. A fault gives none.",
+      doc: "The device reads memory, through the IOMMU if there is one. Returns none on a fault.",
       example: `${DIRECT_MACHINE}let buf = buffer(size: 4KiB, fill: counting)\n` +
         `let m = dma_map_phys(ssd, buf, 4KiB, to_device)\n` +
         `assert ssd.dma_read(m.addr + 2B, 2B) == bytes"02 03"\n` +
@@ -114,8 +114,9 @@ export const DEVICE: TypeSpec<LabDevice> = {
         param.bytes("bytes", "What it writes."),
       ],
       result: "bool",
-      doc: "The device writes memory, through the IOMMU if there is one. A fault changes nothing " +
-        "and gives false.",
+      doc:
+        "The device writes memory, through the IOMMU if there is one. Returns false on a fault, " +
+        "with nothing written.",
       example: `${DIRECT_MACHINE}let buf = alloc_pages(1)\n` +
         `let m = dma_map_phys(ssd, buf, 4KiB, from_device)\n` +
         `assert ssd.dma_write(m.addr, bytes"01 02")\n` +
@@ -130,9 +131,8 @@ export const DEVICE: TypeSpec<LabDevice> = {
       name: "gather",
       parameters: [TOLD],
       result: "bytes",
-      doc:
-        "The device reads a whole buffer from the DMA ranges that its driver passed, range after " +
-        "range. A fault gives none.",
+      doc: "The device reads a whole buffer from the DMA ranges that its driver passed, range " +
+        "after range. Returns none on a fault.",
       example: `${DIRECT_MACHINE}let buf = buffer(size: 8KiB, fill: counting)\n` +
         `let m = dma_map_phys(ssd, buf, 8KiB, to_device)\nassert ssd.gather(m) == buf.bytes\n` +
         `let ranges = [{ addr: m.addr + 4B, size: 2B }, { addr: m.addr, size: 1B }]\nassert ssd.gather(ranges) ==\n` +
@@ -152,9 +152,8 @@ export const DEVICE: TypeSpec<LabDevice> = {
       name: "scatter",
       parameters: [TOLD, param.bytes("bytes", "What it writes: as many bytes as there is room.")],
       result: "bool",
-      doc:
-        "The device writes a whole buffer to the DMA ranges that its driver passed, range after range. " +
-        "False after a fault; ranges before it are written then.",
+      doc: "The device writes a whole buffer to the DMA ranges that its driver passed, range " +
+        "after range. Returns false on a fault, with the ranges before it written.",
       example: `${DIRECT_MACHINE}let buf = alloc_pages(1)\n` +
         `let m = dma_map_phys(ssd, buf, 4B, from_device)\n` +
         `assert ssd.scatter(m, bytes"01 02 03 04")\n` +

@@ -16,7 +16,7 @@ export interface DmaIterTarget {
 
 export const DMA_ITER: TypeSpec<DmaIterTarget> = {
   name: "dma_iter",
-  doc: "What one step of mapping a request gave.",
+  doc: "An iterator over the DMA ranges of a request: the result of its last step.",
   fields: fieldsOf<DmaIterTarget>((f) => ({
     addr: f.dma(
       "Start of the range this step mapped; none after a failed map.",
@@ -24,11 +24,11 @@ export const DMA_ITER: TypeSpec<DmaIterTarget> = {
     ),
     len: f.size("Its length.", ({ iter }) => iter.lengthBytes),
     status: f.word(
-      "Meaningful after false: OK says that no segment is left.",
+      "Valid after a step returned false: OK means that no segment is left.",
       ({ iter }) => blkStatusName(iter.status),
     ),
     kind: f.word(
-      "What kind of memory the request is: none, bus_addr, thru_host_bridge, not_supported.",
+      "Route to the request's peer memory: none (RAM), bus_addr, thru_host_bridge, not_supported.",
       ({ iter }) => iter.kind,
     ),
   })),

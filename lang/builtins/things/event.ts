@@ -26,13 +26,13 @@ const OWN_FIELDS: readonly FieldSpec<MachineEvent>[] = [
   {
     name: "seq",
     kind: "int",
-    doc: "Its number in the machine's life, from 1.",
+    doc: "Its sequence number on the machine, from 1.",
     get: (event) => event.seq,
   },
   {
     name: "at",
     kind: "duration",
-    doc: "When it happened, in virtual time of its CPU, or of its device where a device did it.",
+    doc: "When it happened, in virtual time of its CPU, or of the device that caused it.",
     get: (event) => duration(event.at_ns),
   },
   {
@@ -63,7 +63,7 @@ const OWN_FIELDS: readonly FieldSpec<MachineEvent>[] = [
   {
     name: "why",
     kind: "record",
-    doc: "The rule that decided, with its inputs; none where nothing was decided.",
+    doc: "The rule that decided it, with its inputs; none for an event without a decision.",
     get: (event) => whyValue(event),
   },
   {
@@ -114,7 +114,7 @@ function vocabularyFields(): FieldSpec<MachineEvent>[] {
 
 export const EVENT: TypeSpec<MachineEvent> = {
   name: "event",
-  doc: "One thing that happened. Its own fields can be asked by their names.",
+  doc: "An event. Its own fields are read by their names.",
   portable: true,
   // Most scripts ask no event for a field, and all would wait for the list.
   fields: fieldList(() => [...OWN_FIELDS, ...vocabularyFields()]),

@@ -78,19 +78,19 @@ export function explainFaultEvent(
 
 export const FAULT: TypeSpec<IommuFault> = {
   name: "fault",
-  doc: "An access of a device that went nowhere.",
+  doc: "A device access that faulted.",
   fields: fieldsOf<IommuFault>((f) => ({
-    device: f.string("Whose it was, by name.", (fault) => fault.device),
+    device: f.string("The device, by name.", (fault) => fault.device),
     dma: f.dma(
-      "Where it came to; none for the error value.",
+      "The address; none for the error value.",
       (fault) => fault.dma < 0 ? null : fault.dma,
     ),
     access: f.word("Whether it read or wrote.", (fault) => fault.access),
-    reason: f.word("Why it went nowhere.", (fault) => fault.reason),
-    at: f.duration("When it was.", (fault) => fault.atNs),
+    reason: f.word("The reason of the fault.", (fault) => fault.reason),
+    at: f.duration("When it happened, in virtual time.", (fault) => fault.atNs),
     log: f.string(
-      "What a kernel would write to its log, in the form of the machine's `iommu.model`, " +
-        "several lines on Arm; none where no IOMMU is known to record such an access.",
+      "The kernel's log lines for it, in the format of the machine's `iommu.model`, several on " +
+        "Arm; none if that IOMMU records no such access.",
       logOf,
     ),
   })),

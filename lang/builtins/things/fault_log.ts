@@ -17,7 +17,7 @@ import { fieldList, fieldsOf } from "../describe/fields.ts";
 /** What a line says by itself. */
 const LINE_FIELDS = fieldsOf<LoggedFault>((f) => ({
   format: f.word(
-    "Whose line it is: vtd, amd, arm (SMMUv3) or arm_v2 (SMMUv1 and SMMUv2).",
+    "The format of the line: vtd, amd, arm (SMMUv3) or arm_v2 (SMMUv1 and SMMUv2).",
     (fault) => fault.format,
   ),
   event: f.string(
@@ -29,17 +29,20 @@ const LINE_FIELDS = fieldsOf<LoggedFault>((f) => ({
     (fault) => fault.code,
   ),
   reason: f.word(
-    "What the hardware objected to, in one vocabulary for all, such as not_present.",
+    "The reason of the fault, in one vocabulary for all formats, such as not_present.",
     (fault) => fault.reason,
   ),
-  says: f.string("The reason in a few words, as its specification has it.", (fault) => fault.name),
-  means: f.string("What it usually means to who writes the driver.", (fault) => fault.means),
-  spec: f.string("Where its specification has it.", (fault) => fault.spec),
+  says: f.string("The reason in the words of the specification.", (fault) => fault.name),
+  means: f.string("Its usual cause in a driver.", (fault) => fault.means),
+  spec: f.string("The place in the specification.", (fault) => fault.spec),
   source: f.string(
-    "Who came, as bus:device.function, with the PCI domain where the line has it; or none.",
+    "The requester as bus:device.function, with the PCI domain if the line has it; or none.",
     (fault) => fault.source === null ? null : formatSource(fault.source),
   ),
-  stream: f.int("The SMMU's number of who came; none for others.", (fault) => fault.streamId),
+  stream: f.int(
+    "The SMMU's stream ID of the requester; none for others.",
+    (fault) => fault.streamId,
+  ),
   access: f.word(
     "Whether it read or wrote; none where the record has no direction.",
     (fault) => fault.access,
@@ -49,7 +52,7 @@ const LINE_FIELDS = fieldsOf<LoggedFault>((f) => ({
     (fault) => fault.accessCertain,
   ),
   address: f.dma(
-    "Where it came to; none where the record has no address, and for 2^53 and more.",
+    "The faulting address; none if the record has none, and for 2^53 and more.",
     ({ address }) => address === null ? null : numberOf(address),
   ),
   address_text: f.string(
@@ -57,13 +60,13 @@ const LINE_FIELDS = fieldsOf<LoggedFault>((f) => ({
     (fault) => fault.address === null ? null : formatWord64(fault.address),
   ),
   page_only: f.bool(
-    "The address is that of the page, without the place in it: VT-d records no more.",
+    "Only the page of the address is known, without the offset: VT-d records no more.",
     (fault) => fault.addressUnitBytes > 1,
   ),
-  domain: f.int("AMD's number of the address space; none for others.", (fault) => fault.domainId),
-  pasid: f.int("The process address space, or none.", (fault) => fault.pasid),
+  domain: f.int("AMD's domain ID; none for others.", (fault) => fault.domainId),
+  pasid: f.int("The PASID, or none.", (fault) => fault.pasid),
   mapped: f.bool(
-    "Whether the page was mapped, where the kernel has dumped its table behind the line; or none.",
+    "Whether the page was mapped, if the kernel dumped its page table after the line; or none.",
     (fault) => fault.details.dump?.present ?? null,
   ),
   flags: f.list(
@@ -81,23 +84,24 @@ const RUN_FIELDS = fieldsOf<LoggedFault>((f) => ({
   ),
   fault: f.of(
     EVENT,
-    "The newest fault of this run that the line can be of, or none: the verdict is then of now.",
+    "The latest fault of this run that matches the line. If none, the verdict is about the " +
+      "current mappings.",
     (fault, run) => judgeFault(fault, run).fault,
   ),
   verdict: f.word(
-    "Whose fault it was, such as use_after_unmap, wrong_direction or past_end.",
+    "The cause of the fault, such as use_after_unmap, wrong_direction or past_end.",
     (fault, run) => judgeFault(fault, run).verdict,
   ),
   mapping: f.of(
     MAPPING,
-    "The mapping that the verdict is about, alive or not, or none.",
+    "The mapping that the verdict is about, live or unmapped, or none.",
     (fault, run) => {
       const { mapping } = judgeFault(fault, run);
       return mapping === null ? null : ledgerMapping(mapping);
     },
   ),
   culprit: f.string(
-    "The call that is to blame, as name at file:line:column, or none.",
+    "The responsible call, as name at file:line:column, or none.",
     (fault, run) => {
       const { culprit } = judgeFault(fault, run);
       if (culprit === null) return null;
@@ -111,26 +115,26 @@ const RUN_FIELDS = fieldsOf<LoggedFault>((f) => ({
     (fault, run) => judgeFault(fault, run).culprit,
   ),
   after: f.duration(
-    "How long the mapping had been gone when the device came; none where it had not, and " +
-      "where this run had no such fault.",
+    "Time between the unmap and the access; none if it was still mapped, or if this run has no " +
+      "such fault.",
     (fault, run) => {
       const { ended, fault: own } = judgeFault(fault, run);
       return own === null || ended === null ? null : own.at_ns - ended.at_ns;
     },
   ),
   off_by: f.size(
-    "How far behind the end of the mapping, or before its start; 0B is the byte right there.",
+    "Distance past the end of the mapping, or before its start; 0B is the first byte outside.",
     (fault, run) => judgeFault(fault, run).offByBytes,
   ),
   stale_uses: f.int(
-    "Accesses that still went through the IOTLB after the mapping's end, before the fault.",
+    "Accesses through a stale IOTLB entry between the unmap and the fault.",
     (fault, run) => judgeFault(fault, run).staleUses,
   ),
 }));
 
 export const FAULT_LOG: TypeSpec<LoggedFault> = {
   name: "fault_log",
-  doc: "The fault line of a kernel's log, decoded, and held against what this run has mapped.",
+  doc: "A decoded fault line of a kernel log, matched with the mappings of this run.",
   portable: true,
   fields: fieldList(() => [...LINE_FIELDS(), ...RUN_FIELDS()]),
   methods: [],

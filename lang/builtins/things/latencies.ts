@@ -1,6 +1,6 @@
 /** What things cost in virtual time: the latency list of the machine block. */
 import { EVENT_NAMES } from "../../../runtime/event_vocabulary.ts";
-import { LATENCY_KEYS } from "../../../runtime/time/latencies.ts";
+import { LATENCY_KEYS, LATENCY_SETTINGS } from "../../../runtime/time/latencies.ts";
 import { tableLines } from "../../text/columns.ts";
 import { formatCount, formatDuration } from "../../text/numbers.ts";
 import { didYouMean } from "../../diagnostics/suggest.ts";
@@ -16,17 +16,10 @@ export interface LatencyList {
   readonly latenciesNs: Readonly<Record<string, number>>;
 }
 
-/** What each key charges for, where its name does not say it. */
-const UNITS: Readonly<Record<string, string>> = {
-  iotlb_sync: "each invalidation of cached translations",
-  table_write: "each page-table entry written or cleared",
-  iova_alloc: "each IOVA allocation",
-  map_segment: "each segment mapped: a call of its own, an entry of a list, or a link",
-  copy_per_kib: "each KiB copied into or out of a bounce buffer",
-  alloc: "each allocation of memory",
-  doorbell: "each write to a doorbell",
-  interrupt: "each interrupt",
-};
+/** What each key charges for. */
+const UNITS: ReadonlyMap<string, string> = new Map(
+  Object.entries(LATENCY_SETTINGS).map(([key, { unit }]) => [key, unit]),
+);
 
 function charged(list: LatencyList): (readonly [string, number])[] {
   return Object.entries(list.latenciesNs).filter(([, ns]) => ns !== 0);
@@ -36,12 +29,12 @@ const method = methodsOf<LatencyList>();
 
 export const LATENCIES: TypeSpec<LatencyList> = {
   name: "latencies",
-  doc: "What things cost in virtual time.",
+  doc: "Latencies of events, in virtual time.",
   fields: fieldsOf<LatencyList>((f) =>
     Object.fromEntries(
-      LATENCY_KEYS.map((key) => [
+      Object.entries(LATENCY_SETTINGS).map(([key, { doc }]) => [
         key,
-        f.duration(`The latency of ${UNITS[key]!}.`, ({ latenciesNs }) => latenciesNs[key] ?? 0),
+        f.duration(doc, ({ latenciesNs }) => latenciesNs[key] ?? 0),
       ]),
     )
   ),
@@ -51,7 +44,7 @@ export const LATENCIES: TypeSpec<LatencyList> = {
       pure: true,
       parameters: [param.string("event", "An event's name.")],
       result: "duration",
-      doc: "The latency that an event's name has in the list; 0 when it is not in it.",
+      doc: "The latency set for an event's name; 0 if none is set.",
       example:
         `machine { latencies { iommu.fault = 5us } }\nassert latencies().of("iommu.fault") == 5us`,
       run(_run, { latenciesNs }, [name]) {
@@ -69,7 +62,7 @@ export const LATENCIES: TypeSpec<LatencyList> = {
     const rows = charged(list).map(([key, ns]) => [
       key,
       formatDuration(ns),
-      UNITS[key] ?? "each such event",
+      `each ${UNITS.get(key) ?? "such event"}`,
     ]);
     return rows.length === 0 ? ["all latencies are 0: only `advance` moves virtual time"] : [
       ...tableLines(["latency of", "", "charged for"], rows, ["left", "right"]),

@@ -32,12 +32,13 @@ const LIMIT_ROWS: Readonly<
   virt_boundary: [
     "virtBoundaryMask",
     "bytes",
-    "Mask of the boundary at which alone segments may meet; 0: they may meet anywhere.",
+    "virt_boundary_mask: one segment must end and the next must start on this boundary; 0: " +
+    "anywhere.",
   ],
   dma_alignment: [
     "dmaAlignmentMask",
     "bytes",
-    "Mask that offset and length of memory must not touch.",
+    "Alignment mask: the offset and length of memory must have none of its bits set.",
   ],
   max_integrity_segments: [
     "maxIntegritySegments",
@@ -45,7 +46,7 @@ const LIMIT_ROWS: Readonly<
     "How many segments the metadata of a request may have.",
   ],
   segment_boundary: ["segBoundaryMask", "bytes", "Mask of the boundary that no segment crosses."],
-  chunk: ["chunkSectors", "sectors", "No transfer crosses a multiple of this; 0 is none."],
+  chunk: ["chunkSectors", "sectors", "No transfer crosses a multiple of this; 0: no such limit."],
   logical_block_size: ["logicalBlockSizeBytes", "bytes", "The disk's block."],
 };
 
@@ -94,7 +95,7 @@ function setBy(limits: QueueLimits, shown: ShownLimit): readonly [by: string, ru
 
 export const LIMITS: TypeSpec<LimitsTarget> = {
   name: "limits",
-  doc: "What a device's queues take. `explain` says who set each limit.",
+  doc: "Limits of a device's queues. `explain` prints what set each limit.",
   fields: fieldsOf<LimitsTarget>((f) => ({
     ...Object.fromEntries(
       SHOWN.map((shown) => [shown.name, {
@@ -105,7 +106,7 @@ export const LIMITS: TypeSpec<LimitsTarget> = {
     ),
     why: f.of(
       "record",
-      "For each limit that is not a default: the rule and what it looked at.",
+      "For each limit that is not a default: the rule and its inputs.",
       ({ limits }) => whyOf(limits),
     ),
   })),

@@ -134,12 +134,12 @@ function cells(outcome: BranchOutcome): string[] {
 
 export const OUTCOME: TypeSpec<BranchOutcome> = {
   name: "outcome",
-  doc: "What became of a block that ran on a machine of its own.",
+  doc: "The result of a block that ran on its own machine: one of `fork` or `compare`.",
   portable: true,
   fields: fieldsOf<BranchOutcome>((f) => ({
     error: f.word(
-      "The errno that ended the block, or not_in_release where the machine's release lacks a call; " +
-        "none when it came to its end.",
+      "The errno that ended the block, or not_in_release where the machine's release lacks a " +
+        "call; none if the block completed.",
       endWord,
     ),
     events: f.of(
@@ -149,8 +149,8 @@ export const OUTCOME: TypeSpec<BranchOutcome> = {
     ),
     calls: f.int("Calls of kernel functions in it.", (outcome) => callsOf(outcome)),
     memory: f.size(
-      "Host memory that its mappings took: lists, descriptors, arrays. A sum over all of them, whatever was " +
-        "freed in between: not how much was held at once.",
+      "Host memory allocated for its mappings: lists, descriptors, arrays. The total of all " +
+        "allocations, frees not subtracted: not the peak.",
       ({ memoryBytes }) => memoryBytes,
     ),
     invalidations: f.int(
@@ -163,17 +163,17 @@ export const OUTCOME: TypeSpec<BranchOutcome> = {
     ),
     reports: f.list(
       "word",
-      "Classes of what the checker reported in it.",
+      "Classes of the checker's reports in it.",
       (outcome) => wordsIn(outcome, "dma.report", "class"),
     ),
     faults: f.list(
       "word",
-      "Reasons of the faults of the IOMMU in it.",
+      "Reasons of the IOMMU faults in it.",
       (outcome) => wordsIn(outcome, "iommu.fault", "reason"),
     ),
     leaks: f.list(
       "string",
-      "What it allocated and did not free, in words.",
+      "Its leaks, as text.",
       ({ leaks }) => leaks.map(({ text }) => text),
     ),
     live_mappings: f.int(

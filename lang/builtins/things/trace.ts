@@ -61,7 +61,7 @@ const TEST: Parameter<string | Closure> = {
   ...param.of(
     "test",
     ["string", "word", "function"],
-    "An event's name, or a function that says true for an event.",
+    "An event's name, or a function that returns true for an event.",
     (value) => value instanceof Word ? value.name : value as string | Closure,
   ),
   event: true,

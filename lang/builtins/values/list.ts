@@ -51,7 +51,7 @@ export function checkedSlice(range: RangeValue, length: number, what: string) {
 }
 
 const FUNCTION = {
-  ...param.function("function", "Is called with each item."),
+  ...param.function("function", "Called with each item."),
   calledWith: "item",
 } as const;
 
@@ -97,7 +97,7 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
     parameters: [FUNCTION],
     result: "list",
     gives: "mapped",
-    doc: "The list of what the function gives for each item.",
+    doc: "The list of the function's results for each item.",
     example: `assert [1, 2, 3].map(x => x * x) == [1, 4, 9]`,
     run(run, list, [change]) {
       run.chargeMemory(LIST_BYTES + NEW_ITEM_BYTES * list.items.length);
@@ -115,7 +115,7 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
     parameters: [FUNCTION],
     result: "list",
     gives: "items",
-    doc: "The items for which the function says true.",
+    doc: "The items for which the function returns true.",
     example: `assert [1, 2, 3].filter(x => x > 1) == [2, 3]`,
     run(run, list, [test]) {
       run.chargeMemory(LIST_BYTES + ITEM_BYTES * list.items.length);
@@ -127,7 +127,7 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
     pure: true,
     parameters: [FUNCTION],
     result: "bool",
-    doc: "True when the function says true for at least one item.",
+    doc: "True if the function returns true for at least one item.",
     example: `assert [1, 2, 3].any(x => x == 2)`,
     run: (run, list, [test]) => list.walked().some(holds(list.items.length, test, run)),
   }),
@@ -136,7 +136,7 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
     pure: true,
     parameters: [FUNCTION],
     result: "bool",
-    doc: "True when the function says true for every item.",
+    doc: "True if the function returns true for every item.",
     example: `assert [1, 2, 3].all(x => x > 0)`,
     run: (run, list, [test]) => list.walked().every(holds(list.items.length, test, run)),
   }),
@@ -227,10 +227,10 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
   }),
   method({
     name: "push",
-    parameters: [param.any("value", "What comes last from now on.")],
+    parameters: [param.any("value", "The value to append.")],
     result: "nothing",
     changes: "items",
-    doc: "Puts a value behind the last item, in place.",
+    doc: "Appends a value, in place.",
     example: `let l = [1, 2]\nl.push(3)\nassert l == [1, 2, 3]`,
     run: (run, list, [value]) => insertItem(list, list.items.length, value, run),
   }),
@@ -240,7 +240,7 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
     result: "any",
     gives: "item",
     changes: "items",
-    doc: "Takes the last item out of the list and gives it; an error when the list is empty.",
+    doc: "Removes the last item and returns it; an error if the list is empty.",
     example: `let l = [1, 2]\nassert l.pop() == 2 and l == [1]`,
     run(run, list) {
       if (list.items.length > 0) return removeItem(list, list.items.length - 1, run);
@@ -250,12 +250,12 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
   method({
     name: "insert",
     parameters: [
-      param.int("index", "Where it stands from now on, at most the list's length."),
-      param.any("value", "What is put there, before the item that stands there now."),
+      param.int("index", "Its position, at most the list's length."),
+      param.any("value", "The value to insert."),
     ],
     result: "nothing",
     changes: "items",
-    doc: "Puts a value before the item at a position, in place.",
+    doc: "Inserts a value before the item at a position, in place.",
     example: `let l = [1, 3]\nl.insert(1, 2)\nassert l == [1, 2, 3]`,
     run(run, list, [index, value]) {
       insertItem(list, checkedIndex(index, list.items.length + 1, "a list"), value, run);
@@ -267,7 +267,7 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
     result: "any",
     gives: "item",
     changes: "items",
-    doc: "Takes the item at a position out of the list and gives it.",
+    doc: "Removes the item at a position and returns it.",
     example: `let l = [7, 8, 9]\nassert l.remove(0) == 7 and l == [8, 9]`,
     run: (run, list, [index]) =>
       removeItem(list, checkedIndex(index, list.items.length, "a list"), run),
@@ -278,7 +278,7 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
     parameters: [],
     result: "list",
     gives: "items",
-    doc: "Another list of the same items. Lists and records among them are the same ones.",
+    doc: "A shallow copy: lists and records in it are shared.",
     example: `let l = [1, 2]\nlet other = l.copy()\nother.push(3)\nassert l == [1, 2]`,
     run(run, list) {
       run.chargeMemory(LIST_BYTES + ITEM_BYTES * list.items.length);
@@ -289,9 +289,8 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
 
 export const LIST: TypeSpec<ListValue> = {
   name: "list",
-  doc:
-    "Values in order. `list[i] = x`, `push` and `pop` change it in place, for all who have it; `+` " +
-    "joins two to a new one.",
+  doc: "Values in order. `list[i] = x`, `push` and `pop` change it in place, for every reference " +
+    "to it; `+` joins two lists into a new one.",
   fields: fieldsOf<ListValue>((f) => ({
     length: f.int("How many items it has.", (list) => list.items.length),
     first: {

@@ -15,7 +15,7 @@ import { methodsOf } from "../describe/builtin.ts";
 
 export const INT: TypeSpec<number> = {
   name: "int",
-  doc: "A whole number, exact to 2^53. It takes the kind that is wanted.",
+  doc: "A whole number, exact to 2^53. It converts to the kind that its place requires.",
   fields: () => [],
   methods: [],
   format: (value) => String(value),
@@ -28,7 +28,7 @@ export const SIZE: TypeSpec<Quantity> = {
   fields: fieldsOf<Quantity>((f) => ({
     bytes: f.int("The number of bytes.", (value) => value.value),
     pages: f.int(
-      "How many of the machine's pages it takes, the last one perhaps in part.",
+      "How many of the machine's pages it takes, rounded up.",
       (value, run) => Math.ceil(value.value / run.lab.machine.config.pageSizeBytes),
     ),
   })),
@@ -39,7 +39,7 @@ export const SIZE: TypeSpec<Quantity> = {
 
 export const DURATION: TypeSpec<Quantity> = {
   name: "duration",
-  doc: "A stretch of virtual time: 10ns, 5us, 10ms, 1s.",
+  doc: "A span of virtual time: 10ns, 5us, 10ms, 1s.",
   fields: fieldsOf<Quantity>((f) => ({
     ns: f.int("The number of nanoseconds.", (value) => value.value),
   })),
@@ -57,7 +57,7 @@ function* numbersOf(range: RangeValue, run: Run): Generator<Value> {
 }
 
 const FUNCTION = {
-  ...param.function("function", "Is called with each number."),
+  ...param.function("function", "Called with each number."),
   calledWith: "item",
 } as const;
 
@@ -67,7 +67,7 @@ export const RANGE: TypeSpec<RangeValue> = {
   fields: fieldsOf<RangeValue>((f) => ({
     first: f.any("The first number.", (range) => rangeItem(range, 0)),
     end: f.any(
-      "The first number behind the range.",
+      "The first number after the range.",
       (range) => rangeValue(range, range.end),
     ),
     length: f.any("How many numbers it has; for addresses the size.", (range) => {
@@ -82,7 +82,7 @@ export const RANGE: TypeSpec<RangeValue> = {
       parameters: [FUNCTION],
       result: "list",
       gives: "mapped",
-      doc: "The list of what the function gives for each number.",
+      doc: "The list of the function's results for each number.",
       example: `assert (0..4).map(n => n * n) == [0, 1, 4, 9]`,
       run: (run, range, [change]) =>
         Array.from(numbersOf(range, run), (number) => run.call(change, [number])),
@@ -93,7 +93,7 @@ export const RANGE: TypeSpec<RangeValue> = {
       parameters: [FUNCTION],
       result: "list",
       gives: "items",
-      doc: "The list of the numbers for which the function says true.",
+      doc: "The numbers for which the function returns true.",
       example: `assert (0..6).filter(n => n % 2 == 0) == [0, 2, 4]`,
       run: (run, range, [test]) =>
         [...numbersOf(range, run)].filter(holds(range.end - range.first, test, run)),

@@ -16,7 +16,7 @@ export const RECORD: TypeSpec<RecordValue> = {
   name: "record",
   doc:
     'Named values: { key: value }. `r.key` and `r["key"]` give one of them, `r.key = e` changes it in ' +
-    "place, for all who have the record; `r with { key: e }` is a copy.",
+    "place, for every reference to it; `r with { key: e }` is a copy.",
   fields: () => [],
   methods: [
     method({
@@ -56,11 +56,11 @@ export const RECORD: TypeSpec<RecordValue> = {
       name: "set",
       parameters: [
         param.string("key", "The name of the entry."),
-        param.any("value", "What it is from now on."),
+        param.any("value", "The new value."),
       ],
       result: "nothing",
       changes: "entries",
-      doc: "Gives an entry a value, in place; adds it when there is none of that name.",
+      doc: "Sets an entry, in place; adds it if it does not exist.",
       example: `let r = { a: 1 }\nr.set("b", 2)\nassert r == { a: 1, b: 2 }`,
       run: (run, record, [key, value]) => setEntry(record, key, value, run),
     }),
@@ -69,7 +69,7 @@ export const RECORD: TypeSpec<RecordValue> = {
       parameters: [param.string("key", "The name of the entry.")],
       result: "any",
       changes: "entries",
-      doc: "Takes an entry out of the record and gives its value; none when there is none.",
+      doc: "Removes an entry and returns its value; none if it does not exist.",
       example: `let r = { a: 1, b: 2 }\nassert r.remove("a") == 1 and r == { b: 2 }`,
       run: (run, record, [key]) => removeEntry(record, key, run),
     }),
@@ -78,7 +78,7 @@ export const RECORD: TypeSpec<RecordValue> = {
       pure: true,
       parameters: [],
       result: "any",
-      doc: "Another record of the same entries. Lists and records among them are the same ones.",
+      doc: "A shallow copy: lists and records in it are shared.",
       example: `let r = { a: 1 }\nlet other = r.copy()\nother.a = 2\nassert r.a == 1`,
       run(run, record) {
         run.chargeMemory(RECORD_BYTES + ENTRY_BYTES * record.entries.size);

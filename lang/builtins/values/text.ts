@@ -48,7 +48,7 @@ export const STRING: TypeSpec<string> = {
     textMethod({
       name: "split",
       pure: true,
-      parameters: [param.string("separator", "What stands between the parts.")],
+      parameters: [param.string("separator", "The separator.")],
       result: "list",
       doc: "The parts between the separators.",
       example: `assert "a-b-c".split("-") == ["a", "b", "c"]`,

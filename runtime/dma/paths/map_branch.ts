@@ -181,19 +181,19 @@ export const MAP_FAILURE = {
     "page_with_mmio",
     "refuse",
     "dma.1.4",
-    "A page is mapped with the attribute for MMIO: refused.",
+    "A page is mapped with DMA_ATTR_MMIO: refused.",
   ),
   PAGE_OF_A_DEVICE: branch(
     "page_of_a_device",
     "refuse",
     "dma.1.4",
-    "A kernel with debugging maps a page of a device's memory: refused.",
+    "A page of a device's memory is mapped on a kernel with debugging: refused.",
   ),
   VMALLOC: branch(
     "vmalloc_memory",
     "refuse",
     "dma.1.4",
-    "Memory that is contiguous for the CPU only is mapped as one buffer: refused.",
+    "Memory that is contiguous only for the CPU (vmalloc) is mapped as one buffer: refused.",
   ),
   POOL_FULL: branch("no_bounce_buffer", "refuse", "dma.6.2", "No slots fit: refused."),
   POOL_UNREACHABLE: branch(
@@ -218,13 +218,14 @@ export const MAP_FAILURE = {
     "list_too_long",
     "refuse",
     "dma.7.2",
-    "An entry of a list, padded, is longer than 32 bits say: refused, since 7.3.4.",
+    "The length of a padded list entry exceeds 32 bits: refused, since 7.3.4.",
   ),
   MIN_ALIGN: branch(
     "min_align_beyond_granule",
     "refuse",
     "dma.1.6.3",
-    "The device wants more address bits kept than a granule has: refused with a warning.",
+    "The device requires more preserved address bits (min_align_mask) than a granule has: " +
+      "refused with a warning.",
   ),
   NO_IOVA: branch(
     "no_iova",

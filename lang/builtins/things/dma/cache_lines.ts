@@ -48,22 +48,25 @@ function countOf(state: LineState) {
 
 export const CACHE_LINES: TypeSpec<CacheLines> = {
   name: "cache_lines",
-  doc: "Lines of 64 bytes of the CPU's caches, as they were when they were read.",
+  doc: "A snapshot of the CPU's 64-byte cache lines.",
   fields: fieldsOf<CacheLines>((f) => ({
     length: f.int("How many lines there are.", ({ lines }) => lines.length),
     lines: f.list(LINE, "Each of them: { phys, owner, state }.", ({ lines }, run) => {
       run.chargeMemory(256 * lines.length);
       return lines;
     }),
-    clean: f.int("Lines whose copy, if there is one, is what memory holds.", countOf("clean")),
-    dirty: f.int("Lines that the CPU has written and memory does not have yet.", countOf("dirty")),
-    stale: f.int("Lines whose memory a device has written since.", countOf("stale")),
+    clean: f.int("Lines that are not cached, or whose copy equals memory.", countOf("clean")),
+    dirty: f.int("Lines that the CPU has written and not written back.", countOf("dirty")),
+    stale: f.int(
+      "Cached lines whose memory a device has written since they were filled.",
+      countOf("stale"),
+    ),
     conflict: f.int(
-      "Lines that both have written: one of the two will be lost.",
+      "Lines that both the CPU and a device have written: one of the writes will be lost.",
       countOf("conflict"),
     ),
     devices: f.int(
-      "Lines that a driver has handed to a device.",
+      "Lines owned by a device.",
       ({ lines }) => lines.filter(({ owner }) => owner === "device").length,
     ),
   })),

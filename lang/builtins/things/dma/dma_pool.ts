@@ -47,14 +47,14 @@ const method = methodsOf<DmaPoolTarget>();
 
 export const DMA_POOL: TypeSpec<DmaPoolTarget> = {
   name: "dma_pool",
-  doc: "A pool of small blocks of shared memory, as drivers keep them for descriptors. It grows " +
-    "by a page, divided from its start; the block freed last is allocated first.",
+  doc: "A pool of small blocks of coherent memory, as drivers use for descriptors. It grows by a " +
+    "page, divided from its start; the block freed last is allocated first.",
   fields: fieldsOf<DmaPoolTarget>((f) => ({
     block_size: f.size(
       "Size of a block, rounded up to its alignment.",
       ({ pool }) => pool.blockSizeBytes,
     ),
-    used: f.int("Blocks handed out.", ({ pool }) => pool.usedBlocks),
+    used: f.int("Blocks allocated.", ({ pool }) => pool.usedBlocks),
     size: f.size("Bytes of its pages.", ({ pool }) => pool.sizeBytes),
   })),
   methods: [
@@ -62,7 +62,7 @@ export const DMA_POOL: TypeSpec<DmaPoolTarget> = {
       name: "alloc",
       parameters: [ATOMIC],
       result: POOL_BLOCK,
-      doc: "Takes a block.",
+      doc: "Allocates a block.",
       example: `${TRANSLATED_MACHINE}let pool = dma_pool(ssd, 256B, 256B)
 let first = pool.alloc()
 assert first.addr % 4KiB == 0 and pool.alloc().addr == first.addr + 256B
@@ -78,7 +78,7 @@ assert pool.used == 2 and pool.size == 4KiB`,
     }),
     method({
       name: "free",
-      parameters: [param.thing("block", POOL_BLOCK, "What alloc() gave.")],
+      parameters: [param.thing("block", POOL_BLOCK, "The result of alloc().")],
       result: "nothing",
       doc: "Frees a block.",
       example: `${TRANSLATED_MACHINE}let pool = dma_pool(ssd, 256B, 256B)
@@ -103,7 +103,7 @@ assert pool.alloc().addr == block.addr, "the last one back is the first out"`,
       name: "destroy",
       parameters: [],
       result: "nothing",
-      doc: "Frees all of its pages. Blocks that are still handed out are gone with them.",
+      doc: "Frees all pages of the pool, also those with blocks that are still allocated.",
       example: `${TRANSLATED_MACHINE}let pool = dma_pool(ssd, 256B, 256B)
 let block = pool.alloc()
 pool.destroy()

@@ -42,7 +42,7 @@ const method = methodsOf<Machine>();
 
 export const IOMMU: TypeSpec<Machine> = {
   name: "iommu",
-  doc: "What translates the addresses of devices.",
+  doc: "The IOMMU of the machine.",
   fields: fieldsOf<Machine>((f) => ({
     mode: f.word(
       "What the machine block says: off, passthrough, strict or lazy.",
@@ -50,8 +50,9 @@ export const IOMMU: TypeSpec<Machine> = {
     ),
     granule: f.size("The smallest page it maps.", (machine) => machine.iommu.granuleBytes),
     live_mappings: f.int(
-      "Live mappings that need an unmap: single mappings, lists and IOVA ranges, each once, a range " +
-        "with all its links. Coherent memory does not count. Each unmap takes one off, whatever it covers.",
+      "Live mappings that need an unmap: single mappings, lists and IOVA ranges, each once, a " +
+        "range with all its links. Coherent memory does not count. Each unmap counts one down, " +
+        "whatever it covers.",
       (machine) => machine.iommu.liveMappings,
     ),
     live_ranges: f.int(
@@ -60,11 +61,11 @@ export const IOMMU: TypeSpec<Machine> = {
     ),
     faults: f.list(
       FAULT,
-      "Accesses that went nowhere, oldest first.",
+      "Faulted device accesses, oldest first.",
       (machine) => machine.iommu.faults,
     ),
     pending_flushes: f.int(
-      "Ranges that wait in flush queues.",
+      "Ranges queued for a deferred flush.",
       (machine) => machine.iommu.pendingFlushes,
     ),
   })),
@@ -82,8 +83,9 @@ export const IOMMU: TypeSpec<Machine> = {
         ),
       ],
       result: "phys",
-      doc: "Asks the page table where an address leads: a physical address or none. No event, " +
-        "and no cached translation: it says what is mapped now.",
+      doc:
+        "Looks an address up in the page table: a physical address or none. It records no event " +
+        "and ignores the IOTLB.",
       example: `${TRANSLATED_MACHINE}let buf = alloc_pages(1)
 let m = dma_map_phys(ssd, buf, 4KiB, to_device)
 assert iommu.translate(ssd, m.addr) == buf.phys
@@ -123,8 +125,8 @@ dma_unmap_phys(ssd, m, 4KiB, to_device)`,
         ),
       ],
       result: PAGE_WALK,
-      doc: "The way of an address through the page table, entry by entry: what hardware reads. " +
-        "No event, and no cached translation.",
+      doc: "Walks the page table for an address, entry by entry, as hardware does. It records no " +
+        "event and ignores the IOTLB.",
       example: `${TRANSLATED_MACHINE}let m = dma_map_phys(ssd, alloc_pages(1), 4KiB, to_device)
 let walk = iommu.walk(ssd, m)
 show walk
@@ -142,13 +144,14 @@ dma_unmap_phys(ssd, m, 4KiB, to_device)`,
         param.thing("device", DEVICE, "Whose translation."),
         param.word("mode", "passthrough, strict or lazy."),
         named(
-          param.bool("privileged", "Whether who asks is an administrator; true when left out."),
+          param.bool("privileged", "Whether the caller is an administrator; true when left out."),
           true,
         ),
       ],
       result: "nothing",
-      doc: "Changes how a device is translated while its driver is bound, as an administrator " +
-        "does. Only from strict to lazy; anything else raises.",
+      doc:
+        "Changes the translation mode of a device while its driver is bound, as an administrator " +
+        "does. Only strict to lazy is possible; anything else raises.",
       example: `${TRANSLATED_MACHINE}iommu.set_mode(ssd, lazy)
 assert ssd.iommu_mode == lazy
 iommu.set_mode(ssd, strict) fails EPERM`,
@@ -164,7 +167,7 @@ iommu.set_mode(ssd, strict) fails EPERM`,
       pure: true,
       parameters: [param.thing("device", DEVICE, "Whose addresses.")],
       result: IOVA_SPACE,
-      doc: "The IOVA space of a translated device: ranges in use, in rcaches, free.",
+      doc: "The IOVA space of a translated device: ranges that are allocated, in rcaches, free.",
       example: `${TRANSLATED_MACHINE}let space = iommu.space(ssd)
 let before = space.cached
 let m = dma_map_phys(ssd, alloc_pages(2), 8KiB, to_device)

@@ -76,53 +76,58 @@ function sizeClass(sizeBytes: number, domain: IommuDomain): number {
 
 export const IOVA_SPACE: TypeSpec<IommuDomain> = {
   name: "iova_space",
-  doc: "The IOVA space of a device: ranges allocated, in rcaches, in the flush queue, free.",
+  doc:
+    "The IOVA space of a device: ranges that are allocated, in rcaches, in the flush queue, or " +
+    "free.",
   fields: fieldsOf<IommuDomain>((f) => ({
     ranges: f.list(
       RANGE,
-      "Ranges in use, the highest first: { start, size, use, cpu }. Ranges that were freed and " +
-        "is cached or waiting is in use as well.",
+      "Allocated ranges, the highest first: { start, size, use, cpu }. A freed range is among " +
+        "them while it is in an rcache or in the flush queue.",
       (domain, run) => {
         run.chargeMemory(RANGE_BYTES * domain.iova.ranges.count);
         return addressRanges(domain).map(plainRange);
       },
     ),
     count: f.int(
-      "How many ranges are in use: nodes of the kernel's tree.",
+      "How many ranges are allocated: nodes of the IOVA rbtree.",
       (domain) => domain.iova.ranges.count,
     ),
-    cached: f.int("How many ranges lie in caches and depots.", (domain) => {
+    cached: f.int("How many ranges are in rcaches and depots.", (domain) => {
       let cached = 0;
       domain.iova.cache.forEach(() => cached++);
       return cached;
     }),
     free: f.size(
-      "What is free below 4 GiB, or below the device's limit when that is lower.",
+      "Free bytes below 4 GiB, or below the device's limit if that is lower.",
       (domain) => lowFreeSpace(domain).bytes,
     ),
     largest_free: f.size(
-      "The longest contiguous free range of it.",
+      "The largest contiguous free range there.",
       (domain) => lowFreeSpace(domain).largestBytes,
     ),
-    free_pieces: f.int("How many pieces it is in.", (domain) => lowFreeSpace(domain).pieces),
+    free_pieces: f.int(
+      "How many contiguous ranges the free bytes consist of.",
+      (domain) => lowFreeSpace(domain).pieces,
+    ),
     fragmentation: f.ratio(
-      "1 minus the longest contiguous free range as a part of all that is free: 0 when it is contiguous.",
+      "1 − largest_free / free: 0 if the free bytes are contiguous.",
       fragmentation,
     ),
     cursor: f.dma(
-      "The range below which the next search below 4 GiB starts; none for the top.",
+      "The range below which the next 32-bit search starts; none: at the top.",
       (domain) => address(domain.iova.ranges.cursor32Pfn, domain),
     ),
     cursor64: f.dma(
-      "The same for searches above 4 GiB.",
+      "The same for 64-bit searches.",
       (domain) => address(domain.iova.ranges.cursor64Pfn, domain),
     ),
     refused_from: f.size(
-      "Searches below 4 GiB for this much or more fail at once; 4 GiB when none does.",
+      "32-bit searches for this size or more fail at once (max32_alloc_size); 4 GiB if none does.",
       ({ iova, granuleBytes }) => iova.ranges.max32AllocPfns * granuleBytes,
     ),
     below_4gib_first: f.bool(
-      "The device is given addresses below 4 GiB as long as there are any.",
+      "The allocator tries addresses below 4 GiB first for this device.",
       (domain) => domain.device.prefer32Bit,
     ),
   })),
@@ -130,9 +135,9 @@ export const IOVA_SPACE: TypeSpec<IommuDomain> = {
     method({
       name: "search_length",
       pure: true,
-      parameters: [param.size("size", "How much is looked for.")],
+      parameters: [param.size("size", "The size to search for.")],
       result: "int",
-      doc: "How many ranges a search below 4 GiB would look at now. Nothing is taken.",
+      doc: "How many ranges a 32-bit search would visit now. It allocates nothing.",
       example: `${TRANSLATED_MACHINE}assert iommu.space(ssd).search_length(4KiB) == 1`,
       run(_run, domain, [wanted]) {
         const pfns = Math.max(1, Math.ceil(wanted / domain.granuleBytes));
@@ -143,12 +148,13 @@ export const IOVA_SPACE: TypeSpec<IommuDomain> = {
       name: "cache",
       pure: true,
       parameters: [
-        param.size("size", "Whose cache: the size of the ranges in it."),
+        param.size("size", "The size of the cached ranges."),
         named(param.int("cpu", "Default 0."), 0),
       ],
       result: { loaded: "int", previous: "int", depot: "int" },
-      doc: "How many ranges of a size a CPU keeps in its two magazines, and how many full " +
-        "magazines the CPUs share: { loaded, previous, depot }.",
+      doc:
+        "How many ranges of a size are in a CPU's two magazines, and how many full magazines are " +
+        "in the depot: { loaded, previous, depot }.",
       example: `${TRANSLATED_MACHINE}let m = dma_map_phys(ssd, alloc_pages(2), 8KiB, to_device)
 dma_unmap_phys(ssd, m, 8KiB, to_device)
 assert iommu.space(ssd).cache(8KiB) == { loaded: 1, previous: 0, depot: 0 }`,

@@ -58,24 +58,25 @@ function lastRefusal(device: DmaDevice | null, run: Run): string[] {
 
 export const IOVA_STATE: TypeSpec<IovaStateTarget> = {
   name: "iova_state",
-  doc: "Sixteen bytes that a driver keeps for the two-step API: where its range is, and how long.",
+  doc: "The state of the two-step API (struct dma_iova_state, 16 bytes): address and size of its " +
+    "IOVA range.",
   fields: fieldsOf<IovaStateTarget>((f) => ({
-    addr: f.dma("First byte of the range as the device will see it.", ({ state }) => state.addr),
-    size: f.size("Bytes asked for; 0 while no range is in use.", ({ state }) => state.sizeBytes),
+    addr: f.dma("First address of the range.", ({ state }) => state.addr),
+    size: f.size("Bytes requested; 0 without a range.", ({ state }) => state.sizeBytes),
     bounced: f.bool(
-      "Some part went through a bounce buffer (bit 63 of the kernel's size).",
+      "Part of the range was bounced (bit 63 of the kernel's size field).",
       ({ state }) => state.bounced,
     ),
     use_iova: f.bool(
-      "A range is in use, as dma_use_iova() says.",
+      "The result of dma_use_iova().",
       ({ state }) => state.sizeBytes !== 0,
     ),
     objects: f.int(
-      "How many objects a driver declares for one range.",
+      "How many objects a driver keeps per range on this release.",
       (_state, run) => run.lab.machine.dma.rules.rangeObjects.count,
     ),
     stored: f.size(
-      "What they take together.",
+      "Their total size.",
       ({ state }, run) =>
         run.lab.machine.dma.rules.rangeObjects.sizeBytes + state.singles.length * SINGLE_BYTES,
     ),
@@ -84,7 +85,7 @@ export const IOVA_STATE: TypeSpec<IovaStateTarget> = {
       ({ state }) => state.writtenBy,
     ),
     linked: f.size(
-      "Bytes of page-table entries that links made and nothing has ended yet.",
+      "Bytes of the page-table entries that links wrote and no unlink has cleared.",
       ({ state }) => state.linkedBytes,
     ),
   })),

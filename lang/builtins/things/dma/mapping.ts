@@ -33,7 +33,7 @@ export function mappedAddress(value: Value): DmaAddr {
 
 export const MAPPING: TypeSpec<Mapping> = {
   name: "mapping",
-  doc: "Memory made reachable for a device.",
+  doc: "A DMA mapping: memory that a device can access.",
   fields: fieldsOf<Mapping>((f) => ({
     addr: f.dma(
       "Where the device sees the first byte; none for the error value.",
@@ -45,14 +45,14 @@ export const MAPPING: TypeSpec<Mapping> = {
       (mapping) => mapping.path,
     ),
     branch: f.word(
-      "The branch that the map took, such as memory_reached or bounce_unreachable; none " +
-        "where only an event is left of the map.",
+      "The branch that the map took, such as memory_reached or bounce_unreachable; none if " +
+        "only the event of the map is known.",
       (mapping) => mapping.branch,
     ),
     dir: f.word("Which way data may move.", (mapping) => mapping.dir),
     phys: f.phys("Physical address of the memory that was mapped.", (mapping) => mapping.phys),
     attrs: f.list("word", "Its attributes.", (mapping) => mapping.attrs),
-    device: f.string("The device it is for, by name.", (mapping) => mapping.device),
+    device: f.string("Name of the device it was mapped for.", (mapping) => mapping.device),
     site: f.string(
       "The statement that made it, as file:line:column, or none.",
       (mapping, run) => siteText(mapping.site, run),

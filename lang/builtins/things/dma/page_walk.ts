@@ -112,30 +112,30 @@ function cutsOf({ domain }: PageWalk, { fields }: MapEvent): PageCut[] {
 export const PAGE_WALK: TypeSpec<PageWalk> = {
   name: "page_walk",
   doc:
-    "The way of an address through a device's page table: the entries that hardware reads, and " +
-    "the map that wrote the last of them.",
+    "A page-table walk: the entries that hardware reads for an address, and the map that wrote " +
+    "the last of them.",
   fields: fieldsOf<PageWalk>((f) => ({
     phys: f.phys(
-      "Where it leads; none where an entry is empty.",
+      "The physical address; none if an entry is not present.",
       ({ domain: { table }, iova }) => table.walk(iova) ? table.walkPhys : null,
     ),
     page_size: f.size(
-      "What its leaf maps; none without one.",
+      "Size of its leaf entry; none without one.",
       ({ domain: { table }, iova }) => table.walk(iova) ? table.walkSizeBytes : null,
     ),
-    table_pages: f.int("Pages that the device's tables take.", ({ domain }) => domain.table.tables),
+    table_pages: f.int("Pages of the device's page tables.", ({ domain }) => domain.table.tables),
     entries: f.list(
       ENTRY,
-      "The entries from the top down: { name, table, index, bits, set, phys }: the page that the " +
-        "entry is in, its 64 bits as text, the names of fields that are not 0, the page or memory " +
-        "that it leads to.",
+      "The entries from the top down: { name, table, index, bits, set, phys }: the page that " +
+        "the entry is in, its 64 bits as text, the names of fields that are not 0, the page or " +
+        "memory that it points to.",
       entriesOf,
     ),
     map: f.list(
       PAGES,
-      "The pages of the map that wrote its leaf: { iova, phys, page_size, count, larger, why }. " +
-        "`why` says what kept them from the next larger size: length (too little is left), iova or " +
-        "phys (the address is no multiple of it), or no_larger.",
+      "The pages of the map that wrote its leaf: { iova, phys, page_size, count, larger, why " +
+        "}. `why` names what prevented the next larger size: length (too little is left), iova " +
+        "or phys (the address is no multiple of it), or no_larger.",
       (walk, run) => {
         const map = mapOf(walk, run);
         if (map === null) return null;

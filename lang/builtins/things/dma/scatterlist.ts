@@ -26,17 +26,17 @@ const BUS_OUTPUT = 4;
 
 export const SCATTERLIST: TypeSpec<ScatterlistTarget> = {
   name: "scatterlist",
-  doc: "Buffers that are mapped together, and their DMA ranges.",
+  doc: "A scatterlist: entries that are mapped with one call, and their DMA ranges.",
   fields: fieldsOf<ScatterlistTarget>((f) => ({
-    entries: f.list(SEGMENT, "Its buffers: { phys, size }.", ({ list }, run) => {
+    entries: f.list(SEGMENT, "Its entries: { phys, size }.", ({ list }, run) => {
       run.chargeMemory(ENTRY_BYTES * list.count);
       return list.segments().map(plainSegment);
     }),
-    nents: f.int("How many buffers it has.", ({ list }) => list.count),
+    nents: f.int("How many entries it has.", ({ list }) => list.count),
     mapped: f.list(
       { addr: "dma", size: "size" },
-      "The DMA ranges: { addr, size }, fewer than buffers where some were joined; " +
-        "empty while it is not mapped.",
+      "The DMA ranges: { addr, size }, fewer than entries if some were merged; empty while it " +
+        "is not mapped.",
       ({ list }, run) => {
         run.chargeMemory(ENTRY_BYTES * list.outputs);
         return list.mapped().map(({ dma, sizeBytes }) => ({ addr: dma, size: sizeBytes }));
@@ -44,8 +44,8 @@ export const SCATTERLIST: TypeSpec<ScatterlistTarget> = {
     ),
     bus_marks: f.list(
       { output: "int", mark: "word" },
-      "The outputs that are a peer's bus address, and where their entries say so: a list of " +
-        "{ output, mark }, the mark being dma_flags or, in the design of 2021, page_link.",
+      "The DMA ranges that are PCI bus addresses of a peer, and where their entries record it: " +
+        "a list of { output, mark }; mark is dma_flags or, in the 2021 design, page_link.",
       ({ list }) =>
         list.mapped().flatMap((_, output) => {
           const mark = list.busMarkAt(output);
@@ -54,9 +54,9 @@ export const SCATTERLIST: TypeSpec<ScatterlistTarget> = {
     ),
     page_links: f.list(
       { page: "phys", bits: "int" },
-      "Each entry's pointer to its page, and the bits in its spare places: 2 the last entry; 4, in the " +
-        "design of 2021, an output that is a peer's bus address. 1 is that of a link to the next page of " +
-        "entries, which is no entry.",
+      "The page_link of each entry: the page pointer and its low bits. 2 marks the last entry; " +
+        "4, in the 2021 design, a DMA range that is a peer's bus address; 1 marks a chain link " +
+        "to the next page of entries, which is not an entry itself.",
       ({ list }, run) => {
         run.chargeMemory(ENTRY_BYTES * list.count);
         return list.segments().map(({ phys }, index) => ({
@@ -71,11 +71,13 @@ export const SCATTERLIST: TypeSpec<ScatterlistTarget> = {
       ({ list }) => list.segments().reduce((sum, entry) => sum + entry.sizeBytes, 0),
     ),
     bounced: f.bool(
-      "It was once mapped buffer by buffer, because some might be bounced; the mark stays.",
+      "It was once mapped entry by entry, because some entries might bounce; the flag is never " +
+        "cleared.",
       ({ list }) => list.bounced,
     ),
     tables: f.int(
-      "Pages of entries it takes; all but the last spend an entry on the link to the next.",
+      "Pages that hold its entries; each but the last uses one entry as the chain link to the " +
+        "next.",
       ({ list }) => list.tables,
     ),
     memory: f.size("Host memory of its entries and links.", ({ list }) => list.sizeBytes),

@@ -37,14 +37,14 @@ export const SWIOTLB: TypeSpec<SwiotlbPool> = {
   doc: "The pool of bounce buffers. Numbers are slots of 2 KiB, as the kernel counts them.",
   fields: fieldsOf<SwiotlbPool>((f) => ({
     used: f.int("Slots in use.", (pool) => pool.usedSlots),
-    total: f.int("Slots there are.", (pool) => pool.slots),
+    total: f.int("Slots in the pool.", (pool) => pool.slots),
     largest_free: f.int("Slots of the largest free block.", (pool) => pool.largestFreeSlots),
-    high_water: f.int("Most slots that were in use at once.", (pool) => pool.highWaterSlots),
-    areas: f.int("Parts with a lock of their own.", (pool) => pool.areas),
+    high_water: f.int("Most slots in use at the same time.", (pool) => pool.highWaterSlots),
+    areas: f.int("Areas, each with its own lock.", (pool) => pool.areas),
     slot_size: f.size("Bytes of a slot.", () => SLOT_BYTES),
-    phys: f.phys("Where the pool lies.", (pool) => pool.basePhys),
+    phys: f.phys("Physical address of the pool.", (pool) => pool.basePhys),
     set_slots: f.int(
-      "Slots of a set: no buffer has more, and none reaches out of its set.",
+      "Slots of a set (IO_TLB_SEGSIZE): no buffer is larger or crosses a set's boundary.",
       () => SET_SLOTS,
     ),
     buffers: f.list(
@@ -59,7 +59,7 @@ export const SWIOTLB: TypeSpec<SwiotlbPool> = {
     ),
     pools: f.list(
       { phys: "phys", size: "size", used: "int", transient: "bool" },
-      "It and the pools that it has grown by: { phys, size, used, transient }.",
+      "The default pool and the pools added since: { phys, size, used, transient }.",
       ({ pools }, run) => {
         run.chargeMemory(BUFFER_BYTES * pools.length);
         return pools.map(({ basePhys, sizeBytes, transient, usedSlots }) => ({
@@ -70,7 +70,7 @@ export const SWIOTLB: TypeSpec<SwiotlbPool> = {
         }));
       },
     ),
-    size: f.size("How large it is.", (pool) => pool.sizeBytes),
+    size: f.size("Its size.", (pool) => pool.sizeBytes),
   })),
   methods: [],
   format: (pool) =>

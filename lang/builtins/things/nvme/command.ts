@@ -47,10 +47,10 @@ export interface CommandTarget {
 
 export const COMMAND: TypeSpec<CommandTarget> = {
   name: "command",
-  doc: "The 64 bytes that the controller fetches, and the lists they lead to.",
+  doc: "The 64 bytes that the controller fetches, and the lists they point to.",
   fields: fieldsOf<CommandTarget>((f) => ({
     format: f.word("How it describes the data: prp or sgl.", ({ command }) => command.format),
-    opcode: f.int("What it asks for.", ({ command }) => command.opcode),
+    opcode: f.int("Its opcode.", ({ command }) => command.opcode),
     cid: f.int("The command's id.", ({ command }) => command.cid),
     prp1: f.dma(
       "The first PRP entry; none in an SGL command.",
@@ -82,7 +82,7 @@ export const COMMAND: TypeSpec<CommandTarget> = {
     ),
     metadata_sgl: f.list(
       DESCRIPTOR,
-      "The descriptors that MPTR leads to: { type, address, size }; none when it leads to the " +
+      "The descriptors that MPTR points to: { type, address, size }; none if it points to the " +
         "metadata itself.",
       ({ command }) => command.metadataSgl.map(plainDescriptor),
     ),

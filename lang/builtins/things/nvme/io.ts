@@ -33,12 +33,12 @@ const OWN_FIELDS = fieldsOf<Io>((f) => ({
     (io) => io.requests,
   ),
   status: f.word(
-    "How it ended: OK, or the first failure of a request; none while one is in flight.",
+    "OK, or the status of the first failed request; none while one is in flight.",
     (io) => io.status,
   ),
-  done: f.bool("All its requests have ended.", (io) => io.done),
+  done: f.bool("All its requests have completed.", (io) => io.done),
   error: f.word(
-    "The errno a caller would get; none while it is in flight, and where it is OK.",
+    "The errno for its submitter; none while it is in flight and if its status is OK.",
     (io) => io.error,
   ),
   bytes: f.size("Its length.", (io) => io.bytes),

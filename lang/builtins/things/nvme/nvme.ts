@@ -57,7 +57,8 @@ const METHODS: readonly MethodSpec<NvmeDevice>[] = [
       named(param.bool("metadata", "The metadata of these blocks instead of their data."), false),
     ],
     result: "bytes",
-    doc: "What the disk holds, read behind everybody's back. On a fresh disk the 8 bytes at byte " +
+    doc:
+      "Reads the disk's content directly, without a command. On a fresh disk the 8 bytes at byte " +
       "x hold the little-endian number 0x5A00_0000_0000_0000 + x.",
     example:
       `${DIRECT_MACHINE}assert ssd.media(lba: 0).slice(0..8) == bytes"00 00 00 00 00 00 00 5a"`,
@@ -94,8 +95,9 @@ const METHODS: readonly MethodSpec<NvmeDevice>[] = [
     name: "reset",
     parameters: [],
     result: "nothing",
-    doc: "Stops the controller, cancels and unmaps what it has not completed, and brings it up " +
-      "again. Requests that may be tried again follow, and those that came meanwhile.",
+    doc: "Resets the controller: disables it, cancels and unmaps its uncompleted commands, and " +
+      "enables it again. Then requests that may be retried and those queued meanwhile are " +
+      "submitted.",
     example: `${DIRECT_MACHINE}let io = ssd.submit(read, lba: 0, into: alloc_pages(1))
 step until io.mapped
 ssd.reset()
@@ -109,9 +111,9 @@ assert io.status == OK and io.requests[0].retries == 1`,
     name: "remove",
     parameters: [],
     result: "nothing",
-    doc: "Pulls the device out of its slot while it is in use. Every access of it faults from " +
-      "then on, every request ends with TRANSPORT, and its driver frees what it holds. " +
-      "Its peer memory is no longer reachable.",
+    doc: "Removes the device while it is in use (surprise removal). From then on each of its " +
+      "accesses faults and each request ends with TRANSPORT; its driver frees its resources. Its " +
+      "peer memory is no longer reachable.",
     example: `${DIRECT_MACHINE}let io = ssd.submit(read, lba: 0, into: alloc_pages(1))
 step until io.mapped
 ssd.remove()
@@ -128,9 +130,9 @@ export const NVME: TypeSpec<NvmeDevice> = {
   doc: "An NVMe controller with one disk.",
   extends: DEVICE,
   fields: fieldsOf<NvmeDevice>((f) => ({
-    queues: f.int("How many queues take reads and writes.", (device) => device.disk.queueCount),
+    queues: f.int("Number of I/O queues.", (device) => device.disk.queueCount),
     state: f.word(
-      "What the controller is for its driver: live, resetting, dead or removed.",
+      "State of the controller as its driver sees it: live, resetting, dead or removed.",
       (device) => device.disk.driver.state,
     ),
     hmb: f.list(
@@ -139,8 +141,8 @@ export const NVME: TypeSpec<NvmeDevice> = {
       ({ disk: { driver: { hostMemory } } }) =>
         (hostMemory?.chunks ?? []).map(({ dma, sizeBytes }) => ({ addr: dma, size: sizeBytes })),
     ),
-    block_size: f.size("Its logical block.", (device) => device.disk.blockSizeBytes),
-    capacity: f.size("How much it holds.", (device) => device.disk.capacityBytes),
+    block_size: f.size("Size of its logical block.", (device) => device.disk.blockSizeBytes),
+    capacity: f.size("Its capacity.", (device) => device.disk.capacityBytes),
   })),
   methods: METHODS,
   format: (device) => `nvme ${device.name}`,

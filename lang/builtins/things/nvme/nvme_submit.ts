@@ -39,7 +39,7 @@ export const DATA = named(
   param.thing("data", BUFFER, "The memory, whichever way the operation moves the data."),
 );
 export const BYTES = named(
-  param.size("bytes", "How much of the disk; as much as the buffer holds when left out."),
+  param.size("bytes", "Length on the disk; the buffer's size when left out."),
 );
 const METADATA = named(
   param.thing(
@@ -204,7 +204,7 @@ function waiting(
     name: op,
     parameters,
     result: IO,
-    doc: `${doc} Waits until it is done, and raises the errno of its status.`,
+    doc: `${doc} Waits for completion, and raises the errno of a failed status.`,
     example,
     raises,
     context: "sleeps",
@@ -229,9 +229,8 @@ export const SUBMIT_METHODS: readonly MethodSpec<NvmeDevice>[] = [
       ...SUBMITTED,
     ],
     result: IO,
-    doc:
-      "Submits one bio: it is split at once, its requests are queued. Never raises what happens " +
-      "to it; `wait` for it and look at .status.",
+    doc: "Submits one bio: the block layer splits it at once and queues its requests. A failure " +
+      "raises nothing: `wait` for the io and check its .status.",
     example: `${DIRECT_MACHINE}let buf = alloc_pages(1)
 let io = ssd.submit(read, lba: 0, into: buf)
 assert not io.done
@@ -259,7 +258,7 @@ for op in [write, read] { wait ssd.submit(op, lba: 8, data: buf) }`,
   waiting(
     "flush",
     [QUEUE],
-    "Makes what was written durable.",
+    "Makes written data durable (Flush).",
     `${DIRECT_MACHINE}assert ssd.flush().status == OK`,
     [],
   ),
@@ -281,7 +280,7 @@ for op in [write, read] { wait ssd.submit(op, lba: 8, data: buf) }`,
   method({
     name: "passthrough",
     parameters: [
-      param.int("opcode", "What the command asks for.", 0, 255),
+      param.int("opcode", "The opcode.", 0, 255),
       { ...INTO, doc: "Memory the device writes." },
       { ...FROM, doc: "Memory the device reads." },
       DATA,
@@ -299,7 +298,8 @@ for op in [write, read] { wait ssd.submit(op, lba: 8, data: buf) }`,
       QUEUE,
     ],
     result: IO,
-    doc: "Submits a user's own command. It is never split: one that would have to be is refused.",
+    doc: "Submits a passthrough command. It is never split: a command that exceeds the queue's " +
+      "limits is rejected.",
     example: `${DIRECT_MACHINE}let buf = alloc_pages(1)
 let io = ssd.passthrough(0x02, into: buf, dwords: { cdw10: 0, cdw12: 7 })
 wait io
@@ -321,9 +321,9 @@ assert buf == ssd.media(lba: 0, blocks: 8)`,
     name: "submit_raw",
     parameters: RAW,
     result: IO,
-    doc: "Puts the 64 bytes of a command into a submission queue as they are, but for the " +
-      "identifier, which is the queue's. The driver maps nothing for it and looks at nothing. " +
-      "`wait` for it: `.status_type` and `.status_code` are the controller's answer.",
+    doc: "Writes the 64 bytes of a command to a submission queue, and changes only the command " +
+      "identifier. The driver maps and validates nothing. `wait` for it: `.status_type` and " +
+      "`.status_code` are those of its completion.",
     example: `${DIRECT_MACHINE}let io = ssd.submit_raw(nvme_command(0x7f))
 wait io
 assert io.status_code == invalid_command_opcode
@@ -334,9 +334,7 @@ assert io.status_type == generic`,
     name: "raw",
     parameters: RAW,
     result: IO,
-    doc:
-      "The same, and waits until the controller has answered. Never raises: the answer is what " +
-      "it is for.",
+    doc: "Like submit_raw(), and waits for the completion. A failed status raises nothing.",
     example: `${DIRECT_MACHINE}let buf = alloc_pages(1)
 let m = dma_map_phys(ssd, buf, 4KiB, from_device)
 let odd = nvme_command(2, prp1: m.addr + 1B)

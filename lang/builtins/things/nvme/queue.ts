@@ -24,28 +24,29 @@ export const QUEUE: TypeSpec<QueueTarget> = {
     depth: f.int("How many entries it has.", ({ queue }) => queue.depthEntries),
     in_flight: f.int("Commands the controller has not completed.", ({ queue }) => queue.inFlight),
     nr_requests: f.int(
-      "Requests it can have at a time; those that wait in a scheduler count, and have tags of their own.",
+      "Maximum number of requests at a time; requests in a scheduler count, and have scheduler tags.",
       ({ queue }) => queue.nrRequests,
     ),
     polled: f.bool(
-      "It does not interrupt: who submits to it looks for the answer.",
+      "It raises no interrupts: the submitter polls it.",
       ({ queue }) => queue.polled,
     ),
-    waiting: f.int("Requests that wait for room in it.", ({ queue }) => queue.waiting.length),
-    sq_tail: f.int("The slot that the next command goes to.", ({ queue }) => queue.rings.sqTail),
+    waiting: f.int("Requests that wait for a free entry.", ({ queue }) => queue.waiting.length),
+    sq_tail: f.int("Slot of the next command.", ({ queue }) => queue.rings.sqTail),
     sq_head: f.int(
-      "The slot that the controller fetches next; none when it does not know the queue.",
+      "Slot that the controller fetches next; none while the queue does not exist on the " +
+        "controller.",
       ({ queue, device }, run) => controllerSide(queue, device, run)?.sqHead ?? null,
     ),
     cq_head: f.int(
-      "The slot in which the next completion is looked for.",
+      "Slot of the next completion.",
       ({ queue }) => queue.rings.cqHead,
     ),
     phase: f.int(
-      "The phase bit that makes a completion there a new one.",
+      "Phase tag of a new completion in that slot.",
       ({ queue }) => queue.rings.phase,
     ),
-    cpu: f.int("The CPU it interrupts.", ({ queue }) => queue.cpu),
+    cpu: f.int("The CPU that handles its interrupt.", ({ queue }) => queue.cpu),
     sq: f.dma("Where the controller fetches commands.", ({ queue }) => queue.sq.dma),
     cq: f.dma("Where the controller posts completions.", ({ queue }) => queue.cq.dma),
   })),
@@ -54,8 +55,8 @@ export const QUEUE: TypeSpec<QueueTarget> = {
       name: "poll",
       parameters: [],
       result: "int",
-      doc: "Takes what the controller has completed, whether an interrupt said so or not, and " +
-        "tells how many completions there were.",
+      doc:
+        "Handles the posted completions, with or without an interrupt, and returns their number.",
       example: `${DIRECT_MACHINE}let io = ssd.submit(read, lba: 0, into: alloc_pages(1))
 inject device.interrupt nth 1 { step until io.mapped; step }
 assert not io.done and ssd.queue(1).poll() == 1

@@ -28,7 +28,7 @@ export function traceOf(events: ReturnType<typeof requestEvents>): Trace {
 
 export const REQUEST: TypeSpec<NvmeRequest> = {
   name: "request",
-  doc: "One request: a bio, or a part of one, on its way to the device and back.",
+  doc: "A request of the block layer: a bio, a part of one, or merged bios.",
   fields: fieldsOf<NvmeRequest>((f) => ({
     id: f.int("Its number, from 1.", (request) => request.id),
     op: f.word("What it does: read, write, flush, write_zeroes, discard.", (request) => request.op),
@@ -36,24 +36,25 @@ export const REQUEST: TypeSpec<NvmeRequest> = {
     bytes: f.size("How much of the disk it covers.", (request) => request.bytes),
     segments: f.list(
       SEGMENT,
-      "Its memory after joining what touches: a list of { phys, size }.",
+      "Its segments after merging adjacent memory: a list of { phys, size }.",
       (request) => request.segments().map(plainSegment),
     ),
-    done: f.bool("It has ended, well or badly.", (request) => request.done),
+    done: f.bool("It has completed, with or without an error.", (request) => request.done),
     mapped: f.bool("Its memory has been mapped.", (request) => request.mapped),
-    status: f.word("How it ended; none while it is in flight.", (request) => request.status),
+    status: f.word("Its block status; none while it is in flight.", (request) => request.status),
     error: f.word(
-      "The errno a caller would get; none while it is in flight, and where it is OK.",
+      "The errno for its submitter; none while it is in flight and if its status is OK.",
       (request) => request.error,
     ),
     iova: f.of(
       { start: "dma", size: "size" },
-      "The one range all memory became: { start, size }; none when there was none.",
+      "The one IOVA range that maps all of its memory: { start, size }; none if there is no " +
+        "such range.",
       ({ iova }) => iova === null ? null : { start: iova.start, size: iova.sizeBytes },
     ),
     command: f.of(
       COMMAND,
-      "The command it became, also after it completed; none before.",
+      "Its NVMe command, also after completion; none before the command is built.",
       (request) => request.command === null ? null : { command: request.command, request },
     ),
     format: f.word(
@@ -61,8 +62,7 @@ export const REQUEST: TypeSpec<NvmeRequest> = {
       (request) => request.format,
     ),
     unmapped_by: f.word(
-      "How its mapping ended: single, bus, iova, nothing, from_sgl, from_prp, saved or " +
-        "scatterlist.",
+      "How it was unmapped: single, bus, iova, nothing, from_sgl, from_prp, saved or scatterlist.",
       (request) => request.unmappedBy,
     ),
     events: f.of(
@@ -79,7 +79,7 @@ export const REQUEST: TypeSpec<NvmeRequest> = {
           : stateOf(request.iod.dmaState, run.lab.devices.get(request.device)!.dma),
     ),
     device: f.string("The disk's name.", (request) => request.device),
-    queue: f.int("The queue it went to, from 1; 0 before.", (request) => request.queue),
+    queue: f.int("Its submission queue, from 1; 0 before it has one.", (request) => request.queue),
     cid: f.int("The command's id; none before it has one.", (request) => request.cid),
     phys_segments: f.int(
       "Segments as the block layer counted them; the mapped ones may be fewer.",
@@ -90,20 +90,20 @@ export const REQUEST: TypeSpec<NvmeRequest> = {
       (request) => request.gapBit,
     ),
     nvme_status: f.int(
-      "The status field of its completion without the phase bit; 0x4000 of it: do not retry.",
+      "The status field of its completion without the phase tag; bit 0x4000 is Do Not Retry.",
       (request) => request.nvmeStatus,
     ),
     status_type: f.word(
-      "The controller's answer: generic, command_specific, media, path or vendor; none before, and " +
-        "for a type that there is not.",
+      "Type of the completion's status: generic, command_specific, media, path or vendor; none " +
+        "before completion and for an undefined type.",
       ({ done, nvmeStatus }) => done ? readStatus(nvmeStatus).type : null,
     ),
     status_code: f.word(
-      "The code of its answer by its name in the specification, such as prp_offset_invalid; none " +
-        "before, and for a code without a name: .nvme_status has the number.",
+      "Name of the completion's status code, such as prp_offset_invalid; none before " +
+        "completion and for a code without a name: .nvme_status has the number.",
       ({ done, nvmeStatus }) => done ? readStatus(nvmeStatus).code : null,
     ),
-    retries: f.int("How often it was tried again.", (request) => request.retries),
+    retries: f.int("How often it was retried.", (request) => request.retries),
   })),
   methods: [],
   format: formatRequest,

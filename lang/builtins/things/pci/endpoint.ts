@@ -21,18 +21,18 @@ const BAR_MACHINE = `machine { pci { root_port rp0 { endpoint nic { bar = 4KiB }
 
 export const ENDPOINT: TypeSpec<EndpointDevice> = {
   name: "endpoint",
-  doc: "A PCI function that does DMA as the script says.",
+  doc: "A PCI function whose DMA the script issues.",
   extends: DEVICE,
   fields: fieldsOf<EndpointDevice>((f) => ({
-    bar: f.of(REGION, "Its window of registers; none for one without.", windowOf),
+    bar: f.of(REGION, "Its BAR with registers; none without one.", windowOf),
   })),
   methods: [
     method({
       name: "raise",
       parameters: [param.int("vector", "Which of its interrupts, from 0.")],
       result: "nothing",
-      doc: "Raises an interrupt. The handler that a driver in C has registered has run when this " +
-        "returns, unless interrupts are off or another one is handled: then it runs after that.",
+      doc: "Raises an interrupt. The handler of a C driver has run when this returns, unless " +
+        "interrupts are disabled or another handler is running: then it runs later.",
       example:
         `${BAR_MACHINE}let events = trace { nic.raise(0) }\nexpect events [ irq(vector: 0), ... ] in events`,
       run(_run, device, [vector]) {

@@ -19,37 +19,37 @@ const CHANGE = {
 
 export const PEER_ROUTE: TypeSpec<PeerRoute> = {
   name: "peer_route",
-  doc: "How one device reaches another one's memory, worked out anew; `explain` says why.",
+  doc: "The route from a client to a provider's memory, recomputed; `explain` gives the reason.",
   fields: fieldsOf<PeerRoute>((f) => ({
     provider: f.string("The device with the memory.", (route) => route.provider.name),
-    client: f.string("Who reaches it.", (route) => route.client.name),
-    distance: f.int("Steps up from both to where they meet.", (route) => route.distance),
+    client: f.string("The device that accesses it.", (route) => route.client.name),
+    distance: f.int("Hops from both up to the common bridge.", (route) => route.distance),
     map_type: f.word(
-      "The answer: bus_addr, thru_host_bridge or not_supported.",
+      "The result: bus_addr, thru_host_bridge or not_supported.",
       (route) => route.mapType,
     ),
     hops: f.list(
       "string",
-      "The names on the way, from the provider to the client.",
+      "The names along the route, from the provider to the client.",
       (route) => route.hops,
     ),
     common_bridge: f.string(
-      "The bridge above both; none when they meet in no bridge.",
+      "The nearest bridge above both; none if there is none.",
       (route) => route.commonBridge?.name ?? null,
     ),
     redirecting: f.list(
       "string",
-      "The names of functions on the way that send peer traffic up to the root.",
+      "Names of functions on the route whose ACS redirects peer traffic to the root complex.",
       (route) => route.redirecting.map(({ name }) => name),
     ),
     uncertain: f.list(
       "string",
-      "The names of functions on the route of which it is unknown whether they do.",
+      "Names of functions on the route of which the ACS state is unknown.",
       (route) => route.uncertain.map(({ name }) => name),
     ),
     change: f.of(
       CHANGE,
-      "The smallest change that lets it stay below the common bridge: { functions, " +
+      "The smallest ACS change that keeps the route below the common bridge: { functions, " +
         "parameter, map_type, distance, groups_before, groups_after }; none when there is none.",
       changeOf,
     ),

@@ -12,7 +12,7 @@ export const PORT: TypeSpec<PciNodeConfig> = {
     name: f.string("Its name.", (port) => port.name),
     acs: {
       ...f.any(
-        "Access control services that are switched on, or `unknown`.",
+        "The ACS services that are enabled, or `unknown`.",
         (port) => {
           const acs = settingOf(port, "acs") ?? [];
           if (acs === "unknown") return word(acs);

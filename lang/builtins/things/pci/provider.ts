@@ -10,26 +10,26 @@ export const P2PMEM: TypeSpec<PeerProvider> = {
   doc: "A provider: the memory that a device offers to its peers, and its state.",
   fields: fieldsOf<PeerProvider>((f) => ({
     state: f.word(
-      "How far it has come: initialised, unpublished, published, unbinding or unbound.",
+      "Its state: initialised, unpublished, published, unbinding or unbound.",
       (provider) => provider.state,
     ),
-    size: f.size("All of it.", (provider) => provider.sizeBytes),
-    available: f.size("What can still be had.", (provider) => provider.availableBytes),
+    size: f.size("Its total size.", (provider) => provider.sizeBytes),
+    available: f.size("Bytes that are free.", (provider) => provider.availableBytes),
     published: f.bool(
       "Whether pci_p2pmem_find offers it.",
       (provider) => provider.state === "published",
     ),
     references: f.int(
-      "What keeps the driver from leaving: allocations, and pages that users have mapped.",
+      "References that an unbind waits for: allocations, and pages that programs have mapped.",
       (provider) => provider.references,
     ),
     device_references: f.int(
-      "References to the device that pci_p2pmem_find handed out.",
+      "References on the device that pci_p2pmem_find() took.",
       (provider) => provider.deviceReferences,
     ),
     ranges: f.list(
       { bar: "int", phys: "phys", size: "size" },
-      "The parts of BARs that it consists of: a list of { bar, phys, size }.",
+      "The parts of BARs that belong to it: a list of { bar, phys, size }.",
       (provider) =>
         provider.ranges.map(({ bar, basePhys, sizeBytes }) => ({
           bar: bar.index,

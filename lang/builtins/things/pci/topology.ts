@@ -19,20 +19,20 @@ const method = methodsOf<Lab>();
 
 export const TOPOLOGY: TypeSpec<Lab> = {
   name: "topology",
-  doc: "How the devices hang together: host bridges, ports, switches, functions.",
+  doc: "The PCI hierarchy: host bridges, ports, switches, functions.",
   fields: fieldsOf<Lab>((f) => ({
     devices: f.list("string", "The names of the devices.", (lab) => [...lab.devices.keys()]),
     groups: f.list(
       ["string"],
-      "The IOMMU groups: which functions can be kept apart from the others, as names.",
+      "The IOMMU groups, each with the names of its functions.",
       (lab) => groupNames(iommuGroups(lab.topology)),
     ),
     routes_computed: f.int(
-      "How often the kernel has worked out a route between peers.",
+      "How often the kernel computed a route between peers.",
       (lab) => lab.topology.routes.computed,
     ),
     routes_remembered: f.int(
-      "How often it answered with what it had worked out before.",
+      "How often it used a cached route.",
       (lab) => lab.topology.routes.remembered,
     ),
   })),

@@ -134,9 +134,8 @@ const method = methodsOf<HmmMapTarget>();
 
 export const HMM_MAP: TypeSpec<HmmMapTarget> = {
   name: "hmm_map",
-  doc:
-    "Pages of a process made reachable for a device one by one: a list of page frames, and one " +
-    "IOVA range where there is an IOMMU.",
+  doc: "Pages of a process, mapped for a device one by one: a list of page frames, and one IOVA " +
+    "range if the device is translated.",
   fields: fieldsOf<HmmMapTarget>((f) => ({
     mode: f.word(
       "How it reaches memory: iova, one range; list, an address for each page; or stateless, " +
@@ -145,11 +144,11 @@ export const HMM_MAP: TypeSpec<HmmMapTarget> = {
     ),
     pages: f.int("How many pages of 4 KiB it has entries for.", ({ map }) => map.pfns.length),
     entry_size: f.size(
-      "What an entry of the device's table stands for.",
+      "Memory covered by one entry of the device's table.",
       ({ map }) => map.entrySizeBytes,
     ),
     memory: f.size(
-      "Host memory that its lists take: 8 bytes for a page, or 16.",
+      "Host memory of its lists: 8 or 16 bytes per page.",
       ({ map }) => map.memoryBytes,
     ),
     state: f.of(
@@ -203,8 +202,8 @@ export const P2PDMA_STATE: TypeSpec<PeerMemo> = {
     "it is not repeated.",
   fields: fieldsOf<PeerMemo>((f) => ({
     kind: f.word(
-      "How the provider asked about last is reached: bus_addr, thru_host_bridge or " +
-        "not_supported; none before the first lookup.",
+      "How the last provider is reached: bus_addr, thru_host_bridge or not_supported; none " +
+        "before the first lookup.",
       ({ kind, provider }) => provider === null ? null : kind,
     ),
   })),

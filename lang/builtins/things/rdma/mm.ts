@@ -51,11 +51,11 @@ export const MM: TypeSpec<AddressSpace> = {
   name: "mm",
   doc: "The address space of a process: which pages it has, and its MMU notifiers.",
   fields: fieldsOf<AddressSpace>((f) => ({
-    alive: f.bool("The process is there.", (mm) => mm.alive),
-    pages: f.int("How many pages of 4 KiB are there.", (mm) => mm.presentPages),
+    alive: f.bool("The process has not exited.", (mm) => mm.alive),
+    pages: f.int("How many pages of 4 KiB are present.", (mm) => mm.presentPages),
     areas: f.list(
       { start: "virt", size: "size", writable: "bool" },
-      "What it may touch: a list of { start, size, writable }, in the order of addresses.",
+      "Its areas: a list of { start, size, writable }, in the order of addresses.",
       (mm) => mm.areas.map(({ end, start, writable }) => ({ start, size: end - start, writable })),
     ),
     notifiers: f.int("How many MMU notifiers are registered.", (mm) => mm.notifiers.count),

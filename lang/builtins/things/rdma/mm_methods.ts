@@ -87,13 +87,13 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
     name: "mmap",
     parameters: [
       { ...SIZE, doc: "How many bytes; whole pages are allocated." },
-      named(param.virt("at", "Where. Default: any place."), null),
+      named(param.virt("at", "The address. Default: any free one."), null),
       named(param.bool("writable", "The process may write there, the default."), true),
-      named(param.bool("huge", "Pages come 2 MiB at a time."), false),
+      named(param.bool("huge", "Use pages of 2 MiB."), false),
       named(
         param.bool(
           "shared",
-          "Memory that processes share, or a file written through: its pages outlive a discard.",
+          "Shared memory or a shared file mapping: its pages survive a discard.",
         ),
         false,
       ),
@@ -101,14 +101,14 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
         param.thing(
           "pages",
           BUFFER,
-          "Memory to be there at once: shared memory, or memory of a peer. It stays the script's.",
+          "Pages to map at once: shared memory, or memory of a peer. The script still owns them.",
         ),
       ),
     ],
     result: "virt",
-    doc: "Gives the process some memory. No page is present before it is accessed, unless " +
-      "`pages` says which. Pages of its own that it has only read are one page of zeroes, the same " +
-      "for all of them; the first write brings one of its own.",
+    doc: "Maps memory into the process. No page is present before it is accessed, unless `pages` " +
+      "passes some. Private pages that were only read share the zero page; the first write " +
+      "allocates a page.",
     example: `let mm = address_space()\nlet at = mm.mmap(16KiB, at: 0x7f00_0000_0000)\n` +
       `assert mm.page(at) == none`,
     raises: ["EEXIST"],
@@ -140,7 +140,7 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
     name: "munmap",
     parameters: [VIRT, SIZE],
     result: "nothing",
-    doc: "Unmaps memory of the process. MMU notifiers run before.",
+    doc: "Unmaps memory of the process. MMU notifiers run first.",
     example: `${PROCESS}mm.touch(at, 16KiB)\nmm.munmap(at, 4KiB)\nassert mm.pages == 3`,
     run(_run, mm, [addr, size]) {
       const { end, start } = pagesOf(addr, size);
@@ -155,7 +155,7 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
       named(param.bool("blockable", "MMU notifiers may sleep, the default."), true),
     ],
     result: "nothing",
-    doc: "Pages go, the area stays: the next touch brings fresh ones.",
+    doc: "Drops the pages and keeps the area: the next access faults in new pages.",
     example: `${PROCESS}mm.touch(at, 8KiB)\nmm.discard(at, 4KiB)\n` +
       `assert mm.page(at) == none and mm.pages == 1`,
     raises: ["EAGAIN"],
@@ -171,8 +171,8 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
     name: "free",
     parameters: [VIRT, SIZE],
     result: "nothing",
-    doc: "The contents are discarded: MMU notifiers run, and the " +
-      "pages stay until they are paged out, which is their end, or written.",
+    doc: "Marks the contents as not needed: MMU notifiers run, and the pages stay until they are " +
+      "paged out, which frees them, or written again.",
     example: `${PROCESS}mm.touch(at, 4KiB, write: true)\nmm.free(at, 4KiB)\n` +
       `assert mm.pages == 1\nmm.page_out(at, 4KiB)\nassert mm.pages == 0`,
     run(_run, mm, [addr, size]) {
@@ -184,9 +184,7 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
     name: "page_out",
     parameters: [VIRT, SIZE],
     result: "nothing",
-    doc:
-      "Pages of the process's own are written out, one by one; the next touch reads them in, to " +
-      "other memory.",
+    doc: "Writes private pages out, one by one; the next access reads them into other pages.",
     example: `${PROCESS}mm.write(at, bytes"01 02")\nmm.page_out(at, 4KiB)\n` +
       `assert mm.page(at) == none and mm.read(at, 2B) == bytes"01 02"`,
     run(run, mm, [addr, size]) {
@@ -200,8 +198,8 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
     parameters: [],
     result: "nothing",
     doc:
-      "A child that shares all memory of the process's own is made, and ends at once: its pages " +
-      "are read-only until they are written again.",
+      "Forks a child that shares all private memory copy-on-write and exits at once: the pages " +
+      "are read-only until the next write.",
     example: `${PROCESS}mm.touch(at, 4KiB, write: true)\nmm.fork()\n` +
       `assert not mm.page(at).writable`,
     run(_run, mm) {
@@ -212,7 +210,7 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
     name: "remap",
     parameters: [VIRT, SIZE],
     result: "virt",
-    doc: "Moves memory of one area to other addresses, pages and all, and returns where it is.",
+    doc: "Moves memory of one area, with its pages, to another address, and returns that address.",
     example: `${PROCESS}mm.write(at, bytes"01 02")\nlet there = mm.remap(at, 4KiB)\n` +
       `assert mm.read(there, 2B) == bytes"01 02"\nmm.read(at, 2B) fails EFAULT`,
     raises: ["EFAULT"],
@@ -229,10 +227,13 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
       VIRT,
       SIZE,
       param.bool("writable", "Whether the process may write there."),
-      named(param.bool("readable", "Whether it may do anything there, the default."), true),
+      named(
+        param.bool("readable", "The process may access it, the default; false: no access at all."),
+        true,
+      ),
     ],
     result: "nothing",
-    doc: "Sets whether the process may write. MMU notifiers run before.",
+    doc: "Sets whether the process may write. MMU notifiers run first.",
     example: `${PROCESS}mm.touch(at, 4KiB, write: true)\nmm.protect(at, 4KiB, false)\n` +
       `assert not mm.page(at).writable`,
     run(_run, mm, [addr, size, writable, readable]) {
@@ -245,7 +246,7 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
     name: "migrate",
     parameters: [VIRT],
     result: "nothing",
-    doc: "Moves the page at an address to other memory with what it holds, as compaction does.",
+    doc: "Migrates the page at an address, with its content, to another page, as compaction does.",
     example: `${PROCESS}mm.write(at, bytes"01 02")\nlet before = mm.page(at).phys\n` +
       `mm.migrate(at)\nassert mm.page(at).phys != before and mm.read(at, 2B) == bytes"01 02"`,
     raises: ["ENOENT", "ENOMEM"],
@@ -255,7 +256,7 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
     name: "poison",
     parameters: [VIRT],
     result: "nothing",
-    doc: "The memory at an address is poisoned: every access gets EFAULT.",
+    doc: "Poisons the memory at an address: every access fails with EFAULT.",
     example: `${PROCESS}mm.touch(at, 4KiB)\nmm.poison(at)\nmm.read(at, 1B) fails EFAULT`,
     raises: ["ENOENT"],
     run(_run, mm, [addr]) {
@@ -272,8 +273,9 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
       named(param.bool("write", "As for a write; default: as for a read."), false),
     ],
     result: "nothing",
-    doc: "The process touches its memory, so that the pages are there. One that was only read is " +
-      "read-only until it is written.",
+    doc:
+      "The process accesses its memory, so that the pages are present. A page that was only read " +
+      "is read-only until it is written.",
     example: `${PROCESS}mm.touch(at, 8KiB)\nassert mm.pages == 2 and not mm.page(at).writable`,
     raises: ["EFAULT", "EPERM", "ENOMEM"],
     run(run, mm, [addr, sizeBytes, write]) {
@@ -320,7 +322,7 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
     parameters: [VIRT],
     result: PAGE,
     doc:
-      "What the process's page table has there, { phys, writable, order, dirty, broken }, or none.",
+      "The entry of the process's page table, { phys, writable, order, dirty, broken }, or none.",
     example: `${PROCESS}mm.touch(at, 4KiB)\nassert mm.page(at).order == 0`,
     run: (_run, mm, [addr]) => plainPage(mm.pageAt(addr)),
   }),
@@ -328,7 +330,7 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
     name: "exit",
     parameters: [],
     result: "nothing",
-    doc: "The process ends: all of its memory goes.",
+    doc: "The process exits: all of its memory is freed.",
     example: `${PROCESS}mm.touch(at, 4KiB)\nmm.exit()\nassert not mm.alive and mm.pages == 0`,
     run: (_run, mm) => mm.exit(),
   }),

@@ -15,31 +15,31 @@ import { MR_METHODS, type MrTarget, ownPages } from "./mr_methods.ts";
 import { fieldsOf } from "../../describe/fields.ts";
 
 const STATISTICS: readonly (readonly [string, keyof MemoryRegion["statistics"], string])[] = [
-  ["faults", "faults", "Pages that page faults brought."],
+  ["faults", "faults", "Pages mapped by page faults."],
   ["faults_handled", "faultsHandled", "Page faults that were handled."],
   [
     "invalidations",
     "invalidations",
-    "Entries taken out of the device's table, as the kernel counts them: one too many for each " +
-    "run that ends before the range does.",
+    "Entries removed from the device's table, as the kernel counts them: one too many for each " +
+    "run that ends before the range ends.",
   ],
-  ["invalidations_handled", "invalidationsHandled", "How often pages were taken back."],
-  ["prefetched", "prefetch", "Pages that were asked for ahead."],
+  ["invalidations_handled", "invalidationsHandled", "How many invalidations removed pages."],
+  ["prefetched", "prefetch", "Pages that were prefetched."],
 ];
 
 const FIELDS = fieldsOf<MrTarget>((f) => ({
-  name: f.string("What events call it.", ({ region }) => region.name),
+  name: f.string("Its name in events.", ({ region }) => region.name),
   kind: f.word(
     "What it is: explicit, implicit, or child of an implicit one.",
     ({ region }) => region instanceof ImplicitRegion ? "implicit" : region.umem.kind,
   ),
   start: f.virt("Its first page.", (target) => ownPages(target, "pages").umem.start),
   end: f.virt(
-    "The first address behind its last page.",
+    "The first address after its last page.",
     (target) => ownPages(target, "pages").umem.end,
   ),
   page_size: f.size(
-    "What an entry of the device's table stands for: 4 KiB, or 2 MiB for huge pages.",
+    "Memory covered by one entry of the device's table: 4 KiB, or 2 MiB for huge pages.",
     (target) => ownPages(target, "pages").umem.pageBytes,
   ),
   entries: f.int(
@@ -47,33 +47,33 @@ const FIELDS = fieldsOf<MrTarget>((f) => ({
     (target) => ownPages(target, "entries").umem.entries,
   ),
   npages: f.int(
-    "How many pages the kernel counts as mapped. It increases whenever an entry is written " +
-      "again, and down only once: it drifts.",
+    "How many pages the kernel counts as mapped. It counts up whenever an entry is rewritten, " +
+      "but down only once: it drifts.",
     (target) => ownPages(target, "pages").umem.npages,
   ),
   map: f.of(
     HMM_MAP,
-    "Its list of page frames with what is mapped; a software device has the list alone. None " +
-      "where the release maps each page by itself.",
+    "Its map: the list of page frames and the IOVA range; a software device has the list " +
+      "alone. None if the release maps each page separately.",
     (target) => {
       const { dev, pages: { map } } = ownPages(target, "map").umem;
       return map === null ? null : { map, device: dev };
     },
   ),
   memory: f.size(
-    "Host memory of its lists: 8 bytes for a page of 4 KiB, 16 where addresses are listed as well.",
+    "Host memory of its lists: 8 bytes per 4 KiB page, 16 if addresses are kept too.",
     (target) => ownPages(target, "lists").umem.pages.memoryBytes,
   ),
   children: f.list(
     "@mr",
-    "The regions that an implicit one has made for itself, in that order.",
+    "The child regions of an implicit one, in the order of their creation.",
     ({ adapter, region }) =>
       region instanceof ImplicitRegion
         ? region.children.map((child) => thing(MR, { adapter, region: child }))
         : [],
   ),
   released: f.bool(
-    "It was deregistered, or destroyed for being empty.",
+    "It was deregistered, or freed because it was empty.",
     ({ region }) => region.released,
   ),
   ...Object.fromEntries(
@@ -169,8 +169,9 @@ function explainMr({ adapter, region }: MrTarget, run: Run): string[] {
 
 export const MR: TypeSpec<MrTarget> = {
   name: "mr",
-  doc: "A memory region of an RDMA device that is paged on demand: nothing is pinned, pages come " +
-    "when the device asks for them, and go when the process wants them back.",
+  doc:
+    "A memory region of an RDMA device with on-demand paging: no page is pinned; a page fault of " +
+    "the device maps pages, an MMU notifier unmaps them.",
   fields: FIELDS,
   methods: MR_METHODS,
   format: formatMr,

@@ -125,7 +125,7 @@ export const MR_METHODS: readonly MethodSpec<MrTarget>[] = [
     result: RDMA_ACCESS,
     doc:
       "Queues an access of the device: `step` and `wait` run it. The device's part and the two " +
-      "steps of the host on a page fault are activities, so that anything may come between.",
+      "steps of the host on a page fault are separate activities: others can run in between.",
     example: `${REGION}let a = mr.access(read, at, 4KiB)
 step
 assert not a.done and a.faults == 1, "the device has asked for the page"
@@ -153,14 +153,17 @@ mr.dereg()`,
     parameters: [
       VIRT,
       SIZE,
-      named(param.bool("write", "The device may write, where the process may: the default."), true),
+      named(param.bool("write", "The device may write if the process may, the default."), true),
       named(
-        param.bool("fault", "Bring pages in, the default; false: only what is there already."),
+        param.bool(
+          "fault",
+          "Fault in missing pages, the default; false: only pages that are present.",
+        ),
         true,
       ),
     ],
     result: "int",
-    doc: "Tells the device of pages before it asks, and says how many that are.",
+    doc: "Maps pages before the device faults on them, and returns how many.",
     example: `${REGION}assert mr.prefetch(at, 16KiB) == 4\nmr.read(at, 16KiB)\n` +
       `assert mr.faults_handled == 0\nmr.dereg()`,
     raises: ["EFAULT", "EINVAL", "EBUSY", "EPERM", "ENOMEM"],
@@ -174,7 +177,7 @@ mr.dereg()`,
     name: "page_fault",
     parameters: [VIRT, SIZE],
     result: PAGE_FAULT,
-    doc: "A page fault that the script takes step by step.",
+    doc: "A page fault that the script handles step by step.",
     example: `${REGION}let pf = mr.page_fault(at, 4KiB)
 pf.read_begin()
 assert pf.range_fault() and pf.map()
@@ -192,7 +195,7 @@ mr.dereg()`,
     pure: true,
     parameters: [param.int("index", "Its number, from 0.")],
     result: { address: "dma", read: "bool", write: "bool" },
-    doc: "An entry of the device's table, { address, read, write }; none when it is not there.",
+    doc: "An entry of the device's table, { address, read, write }; none if it is not present.",
     example: `${REGION}mr.read(at, 1B)
 assert mr.entry(0).address == mr.map.state.addr and mr.entry(1) == none
 mr.dereg()`,

@@ -17,19 +17,19 @@ const PAGE_CHARGE_BYTES = 32;
 /** More than that is a slip of the pen: lists and tables have an entry for each page. */
 const MOST_BYTES = 4 * 2 ** 30;
 
-const PROCESS = param.thing("mm", MM, "What address_space() gave.");
+const PROCESS = param.thing("mm", MM, "The result of address_space().");
 
 const WRITABLE = named(param.bool("writable", "The device may write it, the default."), true);
 
 const ODP = named(
   param.bool(
     "odp",
-    "Pages come on demand, the default; regions that hold their pages are not made here.",
+    "On-demand paging, the default. Regions with pinned pages are not supported.",
   ),
   true,
 );
 
-const HUGE = named(param.bool("huge", "An entry of the device's table stands for 2 MiB."), false);
+const HUGE = named(param.bool("huge", "One entry of the device's table covers 2 MiB."), false);
 
 const method = methodsOf<RdmaDevice>();
 
@@ -39,12 +39,12 @@ export const RDMA: TypeSpec<RdmaDevice> = {
   extends: DEVICE,
   fields: fieldsOf<RdmaDevice>((f) => ({
     software: f.bool(
-      "It is nothing but software: the CPU moves its bytes, and nothing is mapped.",
+      "It is a software device: the CPU copies its data, and nothing is DMA-mapped.",
       (device) => device.adapter.software,
     ),
     regions: f.list(
       MR,
-      "What is registered with it.",
+      "Its memory regions.",
       ({ adapter }) => adapter.regions.map((region) => ({ adapter, region })),
     ),
   })),
@@ -53,15 +53,15 @@ export const RDMA: TypeSpec<RdmaDevice> = {
       name: "reg_mr",
       parameters: [
         PROCESS,
-        param.virt("addr", "Its first byte, as the process sees it."),
+        param.virt("addr", "Address of its first byte in the process."),
         param.size("size", "How many bytes."),
         ODP,
         WRITABLE,
         HUGE,
       ],
       result: MR,
-      doc: "Registers memory of a process. Nothing of it needs to be there; an IOVA range " +
-        "is reserved for all of it.",
+      doc: "Registers memory of a process. Its pages need not be present; an IOVA range is " +
+        "allocated for all of it.",
       example: `${RDMA_PROCESS}let mr = nic.reg_mr(mm, at, 16KiB)
 assert mr.entries == 4 and mr.map.mode == iova and mm.pages == 0
 mr.dereg()`,
@@ -81,8 +81,9 @@ mr.dereg()`,
       name: "reg_implicit_mr",
       parameters: [PROCESS, ODP, WRITABLE, HUGE],
       result: MR,
-      doc: "Registers everything that a process has and will have: a region without pages, which " +
-        "makes a child for each 2 MiB that the device comes to.",
+      doc:
+        "Registers the whole address space of a process: an implicit region without pages, which " +
+        "creates a child region for each 2 MiB that the device accesses.",
       example: `${RDMA_PROCESS}let all = nic.reg_implicit_mr(mm)
 all.read(at, 4KiB)
 assert all.children.length == 1 and all.children[0].npages == 1

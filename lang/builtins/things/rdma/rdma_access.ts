@@ -24,21 +24,21 @@ export const RDMA_ACCESS: TypeSpec<RdmaAccess> = {
   fields: fieldsOf<RdmaAccess>((f) => ({
     done: f.bool("It has ended.", ({ done }) => done),
     error: f.word(
-      "Why it ended early: EACCES, outside of the region or not allowed; EIO, its DMA " +
-        "faulted; or what the page fault ended with. None while all is well.",
+      "Why it failed: EACCES, outside of the region or not allowed; EIO, its DMA faulted; or " +
+        "the errno of the page fault. None without an error.",
       ({ error }) => error,
     ),
     op: f.word("What the device does: read or write.", ({ write }) => write ? "write" : "read"),
     addr: f.virt("Where it begins.", (access) => access.virt),
-    size: f.size("How long it is.", ({ sizeBytes }) => sizeBytes),
-    moved: f.size("How many bytes are done.", ({ doneBytes }) => doneBytes),
+    size: f.size("Its size.", ({ sizeBytes }) => sizeBytes),
+    moved: f.size("How many bytes were transferred.", ({ doneBytes }) => doneBytes),
     bytes: f.bytes("What was read so far, or what is written.", (access, run) => {
       run.chargeMemory(access.sizeBytes);
       return access.bytes.slice();
     }),
-    faults: f.int("How often the device asked for pages.", ({ faults }) => faults),
+    faults: f.int("How many page faults the device raised.", ({ faults }) => faults),
     refaults: f.int(
-      "How often it asked for the same page again at once: such a fault made no progress.",
+      "How often it faulted on the same page again at once: the fault before made no progress.",
       ({ refaults }) => refaults,
     ),
   })),
@@ -67,7 +67,8 @@ const method = methodsOf<PageFault>();
 
 export const PAGE_FAULT: TypeSpec<PageFault> = {
   name: "page_fault",
-  doc: "A page fault of an RDMA device, taken step by step, so that something may come between.",
+  doc: "A page fault of an RDMA device, handled step by step, so that an invalidation can run in " +
+    "between.",
   fields: fieldsOf<PageFault>((f) => ({
     sequence: f.int(
       "The interval's sequence number when it began; none before.",
@@ -94,8 +95,8 @@ export const PAGE_FAULT: TypeSpec<PageFault> = {
       name: "range_fault",
       parameters: [],
       result: "bool",
-      doc: "Reads the process's page table, and brings in what is not there. False while it is " +
-        "changing, or when it has changed: begin again.",
+      doc: "Reads the process's page table and faults in missing pages. Returns false if an " +
+        "invalidation is running, or ran in between: start again.",
       example: `${FAULT}pf.read_begin()\nassert pf.range_fault() and mm.pages == 1\nmr.dereg()`,
       raises: ["EFAULT", "EPERM", "ENOMEM"],
       run: (_run, fault) => stepValue(begun(fault).readPages(), "The pages cannot be had"),
@@ -106,14 +107,16 @@ export const PAGE_FAULT: TypeSpec<PageFault> = {
         named(
           param.bool(
             "compare",
-            "Compare the sequence number, the default; false: a driver that forgets it.",
+            "Compare the sequence number, the default; false: like a driver that omits the " +
+              "comparison.",
           ),
           true,
         ),
       ],
       result: "bool",
-      doc: "Takes the region's lock, compares the sequence number, and tells the device of the " +
-        "pages. False when the page table has changed since it was read: begin again.",
+      doc: "Takes the region's lock, compares the sequence number, and writes the pages to the " +
+        "device's table. Returns false if the page table has changed since it was read: start " +
+        "again.",
       example: `${FAULT}pf.read_begin()\npf.range_fault()\nmm.migrate(at)\n` +
         `assert not pf.map()\nmr.dereg()`,
       raises: ["EFAULT", "EINVAL"],

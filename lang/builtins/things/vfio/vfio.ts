@@ -40,7 +40,7 @@ const CONTIGUOUS = named(
   true,
 );
 
-const BUFFER = param.thing("buffer", VFIO_BUFFER, "What alloc_buffer() or get_buffer() gave.");
+const BUFFER = param.thing("buffer", VFIO_BUFFER, "The result of alloc_buffer() or get_buffer().");
 
 /** What says which buffer is wanted. */
 export const WANTED = [PAGES, DIR, CONTIGUOUS] as const;
@@ -64,15 +64,16 @@ const method = methodsOf<VfioDevice>();
 
 export const VFIO: TypeSpec<VfioDevice> = {
   name: "vfio",
-  doc: "A function whose state can be saved to memory, and loaded into another one.",
+  doc: "A PCI function that can be migrated: its state can be saved to memory and loaded into " +
+    "another function.",
   extends: DEVICE,
   fields: fieldsOf<VfioDevice>((f) => ({
-    state: f.bytes("What the device is: all that a migration has to carry.", (device, run) => {
+    state: f.bytes("The device state that a migration transfers.", (device, run) => {
       const { state } = device.migration;
       run.chargeMemory(state.length);
       return state.slice();
     }),
-    state_size: f.size("How long that is.", (device) => device.migration.stateBytes),
+    state_size: f.size("Its size.", (device) => device.migration.stateBytes),
     buffers: f.list(
       VFIO_BUFFER,
       "Migration buffers that are in use.",
@@ -80,19 +81,19 @@ export const VFIO: TypeSpec<VfioDevice> = {
     ),
     spare_buffers: f.list(
       VFIO_BUFFER,
-      "Buffers that were put back, the first to come first.",
+      "Buffers put back for reuse, oldest first.",
       (device) => buffersOf(device, device.driver.spare),
     ),
-    keys: f.int("How many keys the device knows.", (device) => device.migration.keyCount),
-    detached: f.bool("It cannot be reached for now.", (device) => device.driver.detached),
+    keys: f.int("How many keys the device has.", (device) => device.migration.keyCount),
+    detached: f.bool("It is detached: it cannot be reached.", (device) => device.driver.detached),
   })),
   methods: [
     method({
       name: "alloc_buffer",
       parameters: WANTED,
       result: VFIO_BUFFER,
-      doc: "Allocates a buffer: takes pages in bulk, maps them unless it is for headers, and has " +
-        "the device make a key to them. What fails on the way is undone.",
+      doc: "Allocates a buffer: allocates pages in bulk, maps them unless it is for headers, and " +
+        "has the device create a key for them. A failure undoes the earlier steps.",
       example: `${VFIO_MACHINE}let b = vf.alloc_buffer(1024, from_device)
 assert counters.dma_iova_link == 1024 and counters.dma_iova_sync == 1
 assert b.table[1023] == b.table[0] + 4092KiB
@@ -104,9 +105,8 @@ vf.free_buffer(b)`,
       name: "get_buffer",
       parameters: WANTED,
       result: VFIO_BUFFER,
-      doc:
-        "The first spare buffer of that direction that is large enough, as it is; smaller ones " +
-        "that are met on the way are freed. A new one when there is none.",
+      doc: "Reuses the first spare buffer of that direction that is large enough, and frees the " +
+        "smaller ones before it; allocates a buffer if there is none.",
       example: `${VFIO_MACHINE}let b = vf.get_buffer(8, from_device)\nvf.put_buffer(b)\n` +
         `assert vf.get_buffer(4, from_device) == b and b.npages == 8\nvf.free_buffer(b)`,
       raises: ["ENOMEM", "ENOTCONN", "EINVAL", "EIO", "EFAULT"],
@@ -116,7 +116,7 @@ vf.free_buffer(b)`,
       name: "put_buffer",
       parameters: [BUFFER],
       result: "nothing",
-      doc: "Keeps a buffer for the next get_buffer(), mapped as it is.",
+      doc: "Keeps a buffer for the next get_buffer(), still mapped.",
       example: `${VFIO_MACHINE}let b = vf.alloc_buffer(2, to_device)\nvf.put_buffer(b)\n` +
         `assert vf.spare_buffers == [b] and iommu.live_mappings == 1`,
       run: (_run, { driver }, [buffer]) => driver.putBuffer(usableBuffer(buffer, driver)),
@@ -150,7 +150,7 @@ vf.free_buffer(b)`,
         ),
       ],
       result: "nothing",
-      doc: "The device takes its state out of the pages behind the buffer's key.",
+      doc: "The device reads its state from the pages behind the buffer's key.",
       example: `${VFIO_MACHINE}let b = vf.alloc_buffer(16, to_device)\nb.content.fill(counting)\n` +
         `vf.load(b)\nassert b.content == vf.state\nvf.free_buffer(b)`,
       raises: ["EIO", "EINVAL", "ENOTCONN"],
@@ -159,9 +159,9 @@ vf.free_buffer(b)`,
     }),
     method({
       name: "change_state",
-      parameters: [param.bytes("bytes", "What its state begins with from now on.")],
+      parameters: [param.bytes("bytes", "The new first bytes of its state.")],
       result: "nothing",
-      doc: "The device has worked: its state is another than before.",
+      doc: "Changes the device's state, as work of the device does.",
       example: `${VFIO_MACHINE}vf.change_state(bytes"01 02")\nassert vf.state[1] == 2`,
       run(_run, { migration }, [bytes]) {
         if (bytes.length > migration.stateBytes) {
@@ -179,7 +179,7 @@ vf.free_buffer(b)`,
       name: "track",
       parameters: [
         param.dma("start", "First address of the range, on a page."),
-        param.size("size", "How long it is."),
+        param.size("size", "Its size."),
         named(param.size("page_size", "The granularity of the bitmap; 4 KiB when left out."), 4096),
         named(
           param.int("pages", "Pages of the buffer for reports; 1 when left out.", 1, MOST_PAGES),
@@ -187,7 +187,7 @@ vf.free_buffer(b)`,
         ),
       ],
       result: DIRTY_TRACKER,
-      doc: "Begins to follow which pages of a range the device writes by dma_write().",
+      doc: "Starts dirty tracking: which pages of a range the device writes by dma_write().",
       example: `${VFIO_MACHINE}let tracker = vf.track(0, 1MiB)\n` +
         `vf.track(0, 1MiB) fails EBUSY\ntracker.stop()`,
       raises: ["EBUSY", "ENOMEM", "ENOTCONN", "EIO", "EFAULT"],
@@ -206,8 +206,7 @@ vf.free_buffer(b)`,
       name: "detach",
       parameters: [],
       result: "nothing",
-      doc: "The device is reset and cannot be reached: it forgets all keys, and nothing can be " +
-        "mapped for it.",
+      doc: "Resets and detaches the device: its keys are lost, and nothing can be mapped for it.",
       example: `${VFIO_MACHINE}vf.detach()\nvf.alloc_buffer(2, from_device) fails ENOTCONN`,
       run: (_run, { driver }) => driver.detach(),
     }),
@@ -215,7 +214,7 @@ vf.free_buffer(b)`,
       name: "attach",
       parameters: [],
       result: "nothing",
-      doc: "It can be reached again. Keys from before stay forgotten.",
+      doc: "Attaches the device again. Its earlier keys stay lost.",
       example: `${VFIO_MACHINE}vf.detach()\nvf.attach()\n` +
         `vf.free_buffer(vf.alloc_buffer(2, from_device))`,
       run(_run, device) {

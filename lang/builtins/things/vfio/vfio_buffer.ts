@@ -70,12 +70,12 @@ const method = methodsOf<VfioBufferTarget>();
 
 export const VFIO_BUFFER: TypeSpec<VfioBufferTarget> = {
   name: "vfio_buffer",
-  doc: "A buffer of a migration: pages of the host's, and the key by which a device finds them.",
+  doc: "A migration buffer: host pages, and the key by which the device addresses them.",
   fields: fieldsOf<VfioBufferTarget>((f) => ({
     npages: f.int("How many pages.", ({ buffer }) => buffer.npages),
     size: f.size("Bytes of its pages.", ({ buffer }) => buffer.sizeBytes),
     dir: f.word(
-      "Which way its bytes go: from_device (save), to_device (load), none: for headers.",
+      "Its direction: from_device (save), to_device (load), none: for headers.",
       ({ buffer: { direction } }) => direction,
     ),
     pages: f.list("phys", "Physical addresses of its pages.", ({ buffer }, run) => {
@@ -115,7 +115,7 @@ export const VFIO_BUFFER: TypeSpec<VfioBufferTarget> = {
     ),
     iova: f.of(
       IOVA_STATE,
-      "The state of the two-step API that it has in itself.",
+      "Its embedded state of the two-step API.",
       ({ buffer, driver }) => stateOf(buffer.state, driver.dev),
     ),
     memory: f.size(
@@ -129,8 +129,8 @@ export const VFIO_BUFFER: TypeSpec<VfioBufferTarget> = {
       name: "map",
       parameters: [],
       result: "nothing",
-      doc: "Has the device see the pages: writes the table, maps the pages, makes the key. A " +
-        "buffer that is allocated with a direction is mapped already.",
+      doc: "Maps the buffer for the device: writes the table, maps the pages, creates the key. A " +
+        "buffer allocated with a direction is mapped already.",
       example: `${VFIO_MACHINE}let b = vf.alloc_buffer(2, from_device)\nb.map() fails EINVAL`,
       raises: ["ENOTCONN", "EINVAL"],
       run(_run, target) {
@@ -191,7 +191,7 @@ const trackerMethod = methodsOf<DirtyTracker>();
 
 export const DIRTY_TRACKER: TypeSpec<DirtyTracker> = {
   name: "dirty_tracker",
-  doc: "Follows which pages of a range a device writes, until it is stopped.",
+  doc: "A dirty tracker: records which pages of a range a device writes, until it is stopped.",
   fields: fieldsOf<DirtyTracker>((f) => ({
     buffer: f.of(
       VFIO_BUFFER,
