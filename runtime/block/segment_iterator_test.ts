@@ -38,6 +38,11 @@ Deno.test("touching vectors of different bios become one segment (block.md ch. 2
   assertEquals(segments(rq), [[0x10_0000, 8192]]);
 });
 
+Deno.test("a segment has 32 bits of length, whatever the limits allow (block.md 2.1)", () => {
+  const rq = request([[[0, 2 ** 32 + 512]]], 2 ** 40, 2 ** 40 - 1);
+  assertEquals(segments(rq), [[0, 2 ** 32 - 1], [2 ** 32 - 1, 513]]);
+});
+
 Deno.test("only where two bios meet do touching vectors become one segment in 6.12 (block.md 2.1)", () => {
   const rq = request(
     [[[0x10_0000, 4096], [0x10_1000, 4096]], [[0x10_2000, 4096], [0x10_3000, 4096]]],

@@ -24,6 +24,12 @@ Deno.test("fields of a command are read at their offsets, little-endian, pointer
   assertEquals([view.prpList, view.sgl, view.metadataSgl], [[], [], []]);
 });
 
+Deno.test("of a command that names no field, the pointers and the block address are 0", () => {
+  const bytes = commandBytes({});
+  assertEquals(bytes.subarray(8), new Uint8Array(56));
+  assertEquals(bytes.subarray(0, 8), Uint8Array.of(2, 0, 0, 0, 1, 0, 0, 0));
+});
+
 Deno.test("a command need not begin where its memory does", () => {
   const memory = new Uint8Array(128);
   memory.set(commandBytes({ opcode: 1, prp1: 0x1234_5000 }, 7), 64);
