@@ -37,10 +37,6 @@ const SUPPORT: Readonly<Record<string, string>> = {
   globals: "f64 f64 -> ",
 };
 const MODULE = "dmalab";
-/** What the support file calls them by: a driver that defined one would take its place. */
-const CHECKS_CALL: ReadonlySet<string> = new Set(
-  Object.keys(SUPPORT).map((name) => `${MODULE}_${name}`),
-);
 /** Where the linker has what files of a tree call and do not define. */
 const TREE_MODULE = "env";
 const WIRES: Readonly<Record<CType["wire"], string>> = { int: "i32", wide: "f64", none: "" };
@@ -52,6 +48,7 @@ interface CompiledParts {
   readonly bytes: Uint8Array;
   readonly shape: ModuleShape;
   readonly lines: LineTable;
+  readonly sources: ReadonlyMap<string, SourceFile>;
   source(name: string): SourceFile | undefined;
 }
 
@@ -74,12 +71,7 @@ export function checkCode(parts: CompiledParts): void {
     const size = formatSize(shape.staticBytes);
     throw new RefusedCode(`The static data take ${size}`, STATIC_HINT, null);
   }
-  for (const { name, start } of shape.bodies) {
-    if (!CHECKS_CALL.has(name)) continue;
-    const hint = "choose another name";
-    const text = `${name}() is defined, which the checks of loads and stores call`;
-    throw new RefusedCode(text, hint, placeOf(start, parts));
-  }
+  checkSupport(parts);
   const called = new Map<number, number>();
   try {
     for (const { opcode, operand, start } of instructionsOf(parts)) {
@@ -108,6 +100,30 @@ export function checkCode(parts: CompiledParts): void {
       at === undefined ? null : placeOf(at, parts),
     );
   }
+}
+
+/** The support file is as it was written: nothing in the driver takes the place of a part of it. */
+function checkSupport({ shape, sources }: CompiledParts): void {
+  // By what name a driver defines a function does not matter: the support file then imports none.
+  const imported = new Set(
+    shape.imports.filter(({ module, name, symbol }) =>
+      module === MODULE && symbol === `${MODULE}_${name}`
+    ).map(({ name }) => name),
+  );
+  const taken = Object.keys(SUPPORT).find((name) => !imported.has(name));
+  if (taken === undefined) return;
+  const name = `${MODULE}_${taken}`;
+  const text = `${name}() is defined, which the checks of loads and stores call`;
+  throw new RefusedCode(text, "choose another name", spanOfName(name, sources));
+}
+
+/** Where a name stands first; null where it does not. */
+export function spanOfName(name: string, sources: ReadonlyMap<string, SourceFile>): Span | null {
+  for (const source of sources.values()) {
+    const found = new RegExp(`\\b${name}\\b`).exec(source.text);
+    if (found !== null) return { source, start: found.index, end: found.index + name.length };
+  }
+  return null;
 }
 
 export const STATIC_HINT: string = `a driver has ${formatSize(STATIC_BYTES)}, its stack included`;

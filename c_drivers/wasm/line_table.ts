@@ -6,6 +6,8 @@
 import { ByteReader } from "./wasm_reader.ts";
 
 const VERSION = 4;
+/** More than a compiler writes for any driver: assembler can write what it likes. */
+const MOST_ROWS = 2 ** 20;
 const OP = {
   COPY: 1,
   ADVANCE_PC: 2,
@@ -58,7 +60,7 @@ export class LineTable {
     const rows: Row[] = [];
     while (!reader.isAtEnd) {
       const length = reader.u32();
-      const end = reader.at + length;
+      const end = Math.min(reader.at + length, section.length);
       if (reader.u16() === VERSION) readProgram(reader, end, rows);
       reader.at = end;
     }
@@ -127,7 +129,7 @@ function readProgram(reader: ByteReader, end: number, rows: Row[]): void {
     const { file, ...known } = state;
     rows.push({ ...known, file: files[file] ?? "", isEnd });
   };
-  while (reader.at < end) {
+  while (reader.at < end && rows.length < MOST_ROWS) {
     const opcode = reader.byte();
     if (opcode >= opcodeBase) {
       const adjusted = opcode - opcodeBase;

@@ -48,6 +48,8 @@ export interface Signature extends FunctionType {
 export interface ImportedFunction extends Signature {
   readonly module: string;
   readonly name: string;
+  /** What the linker knows it by: what the code calls by this name. */
+  readonly symbol: string;
 }
 
 /** The code of a function: from its first byte to the one behind its last. */
@@ -173,7 +175,7 @@ export function shapeOf(bytes: Uint8Array): ModuleShape {
   let segments: readonly DataSpan[] = [];
   const exported = new Map<string, Signature>();
   const globals = new Map<string, number>();
-  const imports: ImportedFunction[] = [];
+  const imports: Omit<ImportedFunction, "symbol">[] = [];
   let lineTable = new Uint8Array();
   let codeAt = 0;
   let codeFrom = 0;
@@ -214,14 +216,15 @@ export function shapeOf(bytes: Uint8Array): ModuleShape {
     }
     reader.at = end;
   }
+  const nameOf = (index: number) => names.get(index) ?? "";
   const named = bodies.map((body, position) => {
     const index = imports.length + position;
-    return { ...body, index, name: names.get(index) ?? "" };
+    return { ...body, index, name: nameOf(index) };
   });
   return {
     functions: exported,
     globals,
-    imports,
+    imports: imports.map((each) => ({ ...each, symbol: nameOf(each.index) })),
     lineTable,
     codeAt,
     codeFrom,
@@ -236,7 +239,7 @@ export function shapeOf(bytes: Uint8Array): ModuleShape {
 function importsIn(
   reader: ByteReader,
   types: readonly FunctionType[],
-  imports: ImportedFunction[],
+  imports: Omit<ImportedFunction, "symbol">[],
 ): number {
   let staticBytes = 0;
   reader.many(() => {

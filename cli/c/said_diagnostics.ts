@@ -1,7 +1,7 @@
 /** What the compiler has said, as diagnostics of ours. */
 import { C_CALLS, type CCall } from "../../c_drivers/calls.ts";
 import type { CTarget } from "../../c_drivers/header_text.ts";
-import { STATIC_HINT } from "../../c_drivers/code_checks.ts";
+import { spanOfName, STATIC_HINT } from "../../c_drivers/code_checks.ts";
 import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
 import type { SourceFile, Span } from "../../lang/source.ts";
 import type { LoadError } from "../../lang/syntax/load_files.ts";
@@ -98,13 +98,10 @@ function roughly(bytes: string): string {
   return formatSize(Math.floor(Number(bytes) / MIB) * MIB);
 }
 
-/** Where a name stands first; the beginning of the source where it does not. */
+/** Where a name stands first; the beginning of the source where it does not, or where there is none. */
 function firstOf(name: string, { main, sources }: Compilation): Span {
-  for (const source of name === "" ? [] : sources.values()) {
-    const found = new RegExp(`\\b${name}\\b`).exec(source.text);
-    if (found !== null) return { source, start: found.index, end: found.index + name.length };
-  }
-  return { source: main, start: 0, end: 0 };
+  const found = name === "" ? null : spanOfName(name, sources);
+  return found ?? { source: main, start: 0, end: 0 };
 }
 
 function diagnosticOf(
