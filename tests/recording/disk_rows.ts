@@ -5,6 +5,7 @@ import type { NvmeCommandView } from "../../devices/nvme/driver/command/command_
 import type { Iod } from "../../devices/nvme/driver/command/iod.ts";
 import type { NvmeRequest } from "../../devices/nvme/driver/command/nvme_request.ts";
 import type { QueuePair } from "../../devices/nvme/driver/queues/queue_pair.ts";
+import { NVME_TABLES } from "../../devices/nvme/recording/nvme_tables.ts";
 import { SGL_TYPE } from "../../devices/nvme/driver/protocol.ts";
 import type { Row, Watched } from "./watched_machine.ts";
 
@@ -13,6 +14,9 @@ interface Entries {
   readonly prp: ReadonlyMap<unknown, readonly Row[]>;
   readonly sgl: ReadonlyMap<unknown, readonly Row[]>;
 }
+
+/** Tables that are compared here, all of them together. */
+export const DISK_TABLES: readonly string[] = NVME_TABLES.map(({ name }) => name);
 
 /** Queues and lists in memory against the tables, command by command. */
 export function lookAtDisks({ lab, recording, seen }: Watched): void {

@@ -7,7 +7,7 @@ import type { MachineEvent } from "../../runtime/events.ts";
 import type { Machine } from "../../runtime/machine.ts";
 import type { AnyTableSpec } from "../../runtime/recording/fact_table_spec.ts";
 import { MachineRecording } from "../../runtime/recording/machine_recording.ts";
-import { lookAtDisks } from "./disk_rows.ts";
+import { DISK_TABLES, lookAtDisks } from "./disk_rows.ts";
 import { realRows, type Row, translates } from "./real_rows.ts";
 
 export type { Row } from "./real_rows.ts";
@@ -61,6 +61,7 @@ export class Watch {
   /** Rows of the machines that were compared. */
   rows = 0;
 
+  /** @param specs Tables that are kept and compared. */
   constructor(readonly specs: readonly AnyTableSpec[] = LAB_TABLES) {}
 
   attach(lab: Lab): void {
@@ -105,7 +106,7 @@ export class Watch {
   look(watched: Watched): void {
     const { machine, recording, serial } = watched;
     this.looks++;
-    lookAtDisks(watched);
+    if (DISK_TABLES.every((name) => recording.tables.has(name))) lookAtDisks(watched);
     for (const spec of this.specs) {
       const real = realRows(spec, watched.lab, serial);
       if (real === null) continue;
@@ -172,11 +173,12 @@ function joined(
   const start = spec.key.at(-1) as string;
   const owner = (row: Row) => spec.key.slice(0, -1).map((field) => row[field as string]).join(" ");
   const size = spec.size as string;
-  const sorted = rows.toSorted((a, b) =>
-    owner(a).localeCompare(owner(b)) || Number(a[start]) - Number(b[start])
-  );
+  const sorted = rows.map((row) => ({ of: owner(row), row }))
+    .sort((a, b) =>
+      a.of === b.of ? Number(a.row[start]) - Number(b.row[start]) : a.of < b.of ? -1 : 1
+    );
   const out: Record<string, unknown>[] = [];
-  for (const row of sorted) {
+  for (const { row } of sorted) {
     const last = out.at(-1);
     const goesOn = last !== undefined &&
       fields.every((field) =>
