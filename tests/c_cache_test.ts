@@ -107,6 +107,7 @@ Deno.test("what is kept under a key is found again unless its bytes have changed
 });
 
 Deno.test("removeOldest() removes what was not used for longest, down to the limit", () => {
+  const { statSync } = Deno;
   const folder = Deno.makeTempDirSync();
   try {
     for (const [index, name] of ["c", "a", "b"].entries()) {
@@ -117,7 +118,15 @@ Deno.test("removeOldest() removes what was not used for longest, down to the lim
     assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name).toSorted(), ["a", "b"]);
     removeOldest(folder, 250);
     assertEquals([...Deno.readDirSync(folder)].length, 2);
+    // Another process removes one meanwhile.
+    Deno.statSync = (path) => {
+      if (`${path}`.endsWith("/a")) Deno.removeSync(path);
+      return statSync(path);
+    };
+    removeOldest(folder, 50);
+    assertEquals([...Deno.readDirSync(folder)].length, 0);
   } finally {
+    Deno.statSync = statSync;
     Deno.removeSync(folder, { recursive: true });
   }
 });

@@ -195,7 +195,8 @@ Deno.test("what the compiler says is shown as what we say", async () => {
   const said = wrong.diagnostics.map(({ code, severity, span: { source, start } }) =>
     `${code} ${severity} ${source.position(start).line}`
   );
-  assertEquals(said.slice(0, 3), ["E0711 error 6", "E0711 error 6", "E0711 error 11"]);
+  const lines = [6, 6, 11, 16];
+  assertEquals(said.slice(0, 4), lines.map((line) => `E0711 error ${line}`));
 });
 
 Deno.test("a warning of the compiler is one of ours, and the driver is run all the same", async () => {

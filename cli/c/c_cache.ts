@@ -76,16 +76,19 @@ export async function keepModule(
   }
 }
 
-/** Removes what was not used for longest until the rest takes no more than a limit. */
+/**
+ * Removes what was not used for longest until the rest takes no more than a limit. Other processes do the
+ * same: what is gone is skipped.
+ */
 export function removeOldest(folder: string, mostBytes: number): void {
-  const files = [...host.readDirSync(folder)].filter(({ isFile }) => isFile).map(({ name }) => {
-    const { mtime, size } = host.statSync(`${folder}/${name}`);
-    return { name, size, usedMs: mtime?.getTime() ?? 0 };
+  const files = [...host.readDirSync(folder)].flatMap(({ isFile, name }) => {
+    const found = isFile ? attempt(() => host.statSync(`${folder}/${name}`)) : null;
+    return found === null ? [] : [{ name, size: found.size, usedMs: found.mtime?.getTime() ?? 0 }];
   });
   let left = files.reduce((sum, { size }) => sum + size, 0);
   for (const { name, size } of files.toSorted((a, b) => a.usedMs - b.usedMs)) {
     if (left <= mostBytes) return;
-    removeFile({ folder, name });
+    attempt(() => removeFile({ folder, name }));
     left -= size;
   }
 }

@@ -54,6 +54,8 @@ export const COMPILING: readonly string[] = [
   "-Wall",
   "-Wno-unused-function",
   "-Werror=implicit-function-declaration",
+  // The host's clock.
+  "-Werror=date-time",
   "-isystem",
   "include",
   // A header that is included by two paths is compiled by the first one.

@@ -10,3 +10,8 @@ int undeclared(void)
 {
 	return missing();
 }
+
+const char *built_at(void)
+{
+	return __TIME__;
+}
