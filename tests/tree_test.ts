@@ -19,6 +19,7 @@ import { MappingModel, type MappingOperation } from "../instruments/oracle/mappi
 import { mappingSequence } from "../instruments/oracle/mapping_sequences.ts";
 import { PoolModel, type PoolOperation } from "../instruments/oracle/pool_operations.ts";
 import { poolSequence } from "../instruments/oracle/pool_sequences.ts";
+import { requestSequence } from "../instruments/oracle/request_sequences.ts";
 import { ARM_SHAPES, GENERIC_SHAPES } from "../instruments/oracle/table_formats.ts";
 import { TableModel, type TableOperation } from "../instruments/oracle/table_operations.ts";
 import { tableSequences } from "../instruments/oracle/table_sequences.ts";
@@ -273,6 +274,21 @@ Deno.test("a mapping layer that forgets a flush is found, by a minimal sequence"
   }
   const { difference } = compareSequences([same, () => new Wrong()], options);
   assertEquals(difference?.operations.map(({ op }) => op), ["init", "map_phys", "unmap_phys"]);
+});
+
+Deno.test("an iterator that forgets a request's last segment is found, by a minimal sequence", () => {
+  const same = () => new MappingModel();
+  const options = { count: 12, seed: 1, stepsOf: requestSequence };
+  assertEquals(compareSequences([same, same], options).difference, null);
+  class Wrong extends MappingModel {
+    override run(operation: MappingOperation) {
+      const answer = super.run(operation);
+      if (operation.op !== "rq_list") return answer;
+      return { ...answer, list: (answer["list"] as unknown[]).slice(0, -1) };
+    }
+  }
+  const { difference } = compareSequences([same, () => new Wrong()], options);
+  assertEquals(difference?.operations.map(({ op }) => op), ["init", "rq_list"]);
 });
 
 Deno.test("a pool that cuts a copy to the CPU is found, by a minimal sequence", () => {

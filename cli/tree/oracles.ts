@@ -11,6 +11,7 @@ import { MappingModel } from "../../instruments/oracle/mapping_operations.ts";
 import { mappingSequence } from "../../instruments/oracle/mapping_sequences.ts";
 import { PoolModel } from "../../instruments/oracle/pool_operations.ts";
 import { poolSequence } from "../../instruments/oracle/pool_sequences.ts";
+import { requestSequence } from "../../instruments/oracle/request_sequences.ts";
 import {
   ARM_SHAPES,
   GENERIC_SHAPES,
@@ -23,7 +24,7 @@ import type { KernelName } from "../../runtime/kernels/kernels.ts";
 import type { TreeBuild } from "../c/tree_build.ts";
 import { linkTree, type Parts } from "./link_tree.ts";
 import { ALLOCATOR, TreeAllocator } from "./tree_allocator.ts";
-import { MAPPING_PARTS, TreeMapping } from "./tree_mapping.ts";
+import { MAPPING_PARTS, REQUEST_PARTS, TreeMapping } from "./tree_mapping.ts";
 import { TreePool } from "./tree_pool.ts";
 import type { LinkedTree } from "./tree_module.ts";
 import { ARM_TABLE_PARTS, GENERIC_TABLE_PARTS, TreeTable } from "./tree_table.ts";
@@ -94,6 +95,13 @@ const MAPPING = new OracleOf(
   mappingSequence,
 );
 
+const REQUESTS = new OracleOf(
+  REQUEST_PARTS,
+  (linked) => new TreeMapping(linked),
+  (kernel) => new MappingModel({ kernel, quirks: null }),
+  requestSequence,
+);
+
 const POOL = new OracleOf(
   { ...MAPPING_PARTS, subjects: ["kernel/dma/swiotlb.c"] },
   (linked) => new TreePool(linked),
@@ -112,7 +120,14 @@ const tables = (parts: Parts, shapes: readonly TableShape[]) =>
 const GENERIC_TABLES = tables(GENERIC_TABLE_PARTS, GENERIC_SHAPES);
 const ARM_TABLES = tables(ARM_TABLE_PARTS, ARM_SHAPES);
 
-export const ORACLES: readonly Oracle[] = [IOVA, MAPPING, POOL, GENERIC_TABLES, ARM_TABLES];
+export const ORACLES: readonly Oracle[] = [
+  IOVA,
+  MAPPING,
+  REQUESTS,
+  POOL,
+  GENERIC_TABLES,
+  ARM_TABLES,
+];
 
 /** What golden data name by their folders and formats. */
 export const GOLDEN_ORACLES = {

@@ -2,6 +2,7 @@
 import type { LayoutWanted } from "../../c_drivers/tree/layout.ts";
 import type { Answer, Side } from "../../instruments/oracle/compare.ts";
 import { type MappingOperation, RAM_BYTES } from "../../instruments/oracle/mapping_operations.ts";
+import type { QueueFields, RequestOperation } from "../../instruments/oracle/request_operations.ts";
 import { PAGE_SIZE_BYTES } from "../../runtime/address.ts";
 import { readTreeHeaders } from "../places.ts";
 import type { Parts } from "./link_tree.ts";
@@ -16,6 +17,7 @@ import {
   TreeDomain,
 } from "./tree_domain.ts";
 import { NotedCopies } from "./tree_pool.ts";
+import { REQUEST_IMPORTS, TreeRequests } from "./tree_requests.ts";
 import {
   type Imports,
   Int,
@@ -73,6 +75,14 @@ export const MAPPING_PARTS: Parts = {
   layout: MAPPING_LAYOUT,
 };
 
+/** The same with the iterator of requests. */
+export const REQUEST_PARTS: Parts = {
+  ...MAPPING_PARTS,
+  subjects: ["block/blk-mq-dma.c"],
+  files: [...MAPPING_PARTS.files, "block/blk-mq-dma.c"],
+  texts: () => [...MAPPING_PARTS.texts(), readTreeHeaders()["oracle/request.c"]!],
+};
+
 type Ranges = readonly (readonly [number, number])[];
 
 export class TreeMapping implements Side<MappingOperation> {
@@ -81,6 +91,7 @@ export class TreeMapping implements Side<MappingOperation> {
   readonly #lists = new Map<number, readonly [at: number, count: number]>();
   readonly #pages: TreeDomain;
   readonly #noted = new NotedCopies(() => this.#tree);
+  #requests: TreeRequests | null = null;
   #wentBeyond = false;
   #isLazy = false;
   #device = 0;
@@ -147,6 +158,9 @@ export class TreeMapping implements Side<MappingOperation> {
     for (const range of (operation.bus_ranges ?? []) as readonly number[][]) {
       tree.call("lab_bus_range", ...range);
     }
+    if (operation.queue !== undefined) {
+      this.#requests = new TreeRequests(tree, this.#device, operation.queue as QueueFields);
+    }
     const { mode } = operation;
     this.#isLazy = mode !== "strict";
     if (mode === "direct") return;
@@ -172,6 +186,10 @@ export class TreeMapping implements Side<MappingOperation> {
         return {};
       case "map_sg":
         return this.#mapList(operation, dir, attrs);
+      case "rq_map":
+      case "rq_list":
+      case "rq_unmap":
+        return this.#requests!.run(operation as RequestOperation);
       case "unmap_sg": {
         const [at, count] = this.#lists.get(number("id"))!;
         tree.call("dma_unmap_sg_attrs", this.#device, at, new Int(count), dir, attrs);
@@ -283,6 +301,7 @@ export class TreeMapping implements Side<MappingOperation> {
     const tree = () => this.#tree;
     return {
       ...this.#noted.imports(),
+      ...REQUEST_IMPORTS,
       walk_system_ram_range: (_first: Wide, _count: Wide, argument: Wide, visit: Wide) =>
         tree().callPointer(
           Number(visit),

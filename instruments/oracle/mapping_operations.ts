@@ -18,6 +18,7 @@ import {
 } from "../../runtime/machine_config.ts";
 import { SLOT_BYTES } from "../../runtime/memory/swiotlb/swiotlb_geometry.ts";
 import { type Answer, type Side, U64_MAX } from "./compare.ts";
+import { type QueueFields, RequestModel, type RequestOperation } from "./request_operations.ts";
 import { pageSizesOf, TABLE_MODELS } from "./table_formats.ts";
 
 /** An operation, with its arguments by the names that the golden data have for them. */
@@ -51,6 +52,7 @@ export class MappingModel implements Side<MappingOperation> {
   #reserved: { start: number; end: number }[] = [];
   #machine: Machine | null = null;
   #dev = new DmaDevice("dev");
+  #requests: RequestModel | null = null;
   #fired = 0;
   #seen: MachineEvent[] = [];
   readonly #states = new Map<number, DmaIovaState>();
@@ -99,6 +101,9 @@ export class MappingModel implements Side<MappingOperation> {
       ...line.bus_ranges === undefined ? {} : { ranges: busRanges(line) },
     });
     this.#dev = dev;
+    if (line.queue !== undefined) {
+      this.#requests = new RequestModel(machine, dev, line.queue as QueueFields);
+    }
     machine.events.listen(
       (event) => {
         this.#seen.push(event);
@@ -172,6 +177,10 @@ export class MappingModel implements Side<MappingOperation> {
         return this.#state(machine);
       case "limits":
         return limitsOf(machine, dev);
+      case "rq_map":
+      case "rq_list":
+      case "rq_unmap":
+        return this.#requests!.run(line as RequestOperation);
       case "sync_single_for_cpu":
       case "sync_single_for_device":
       case "sync_sg_for_cpu":

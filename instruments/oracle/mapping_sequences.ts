@@ -48,13 +48,13 @@ const LOOK_EVERY = 16;
 /** Two or three of these are longer than the 32 bits of a length. */
 const HUGE = [2 ** 30, 2 ** 31, 3 * 2 ** 30];
 
-export function mappingSequence(seed: number): readonly MappingStep[] {
-  const random = new Random(seed);
+/** The first operation of a sequence: one device, behind an IOMMU or not. */
+export function randomDevice(random: Random) {
   const slots = random.pick([0, 256, 1024]);
   const untrusted = slots > 0 && random.below(2) === 0;
   const mode = random.pick(MODES);
   const isDirect = mode === "direct";
-  const init = {
+  return {
     op: "init",
     cpus: 1 + random.below(3),
     ...random.pick(FORMATS),
@@ -74,7 +74,11 @@ export function mappingSequence(seed: number): readonly MappingStep[] {
     ranges: RESERVED.filter(() => random.below(3) === 0),
     ...isDirect && random.below(4) === 0 ? { bus_ranges: random.pick(BUS_RANGES) } : {},
   };
-  const walk = new MappingWalk(random, init);
+}
+
+export function mappingSequence(seed: number): readonly MappingStep[] {
+  const random = new Random(seed);
+  const walk = new MappingWalk(random, randomDevice(random));
   return walk.steps(random.pick(LENGTHS));
 }
 

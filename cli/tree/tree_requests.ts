@@ -1,0 +1,103 @@
+/** Requests that are mapped with a tree's own `block/blk-mq-dma.c`, with the interface of `RequestModel`. */
+import type { Answer } from "../../instruments/oracle/compare.ts";
+import {
+  PEER_PAGES,
+  PEER_START,
+  type QueueFields,
+  type RequestFields,
+  type RequestOperation,
+} from "../../instruments/oracle/request_operations.ts";
+import { PAGE_SIZE_BYTES } from "../../runtime/address.ts";
+import { DMA_ATTR, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../../runtime/dma/attributes.ts";
+import { errnoToBlkStatus } from "../../runtime/errno.ts";
+import type { PeerMapType } from "../../runtime/vocabulary/shared_words.ts";
+import { type Imports, Int, type TreeModule, type Wide } from "./tree_module.ts";
+
+/** As `enum pci_p2pdma_map_type` numbers them, from its second value on. */
+const KINDS: readonly PeerMapType[] = ["none", "not_supported", "bus_addr", "thru_host_bridge"];
+const FIRST_KIND = 1;
+const MOST_ENTRIES = 256;
+
+export const REQUEST_IMPORTS: Imports = {
+  errno_to_blk_status: (error: Wide) => errnoToBlkStatus(Number(error)),
+};
+
+export class TreeRequests {
+  readonly #states = new Map<number, number>();
+
+  constructor(readonly tree: TreeModule, readonly device: number, queue: QueueFields) {
+    const { block_bytes, bus_offset, max_segment_size, metadata_bytes, peers } = queue;
+    const rest = [new Int(block_bytes), new Int(metadata_bytes)] as const;
+    tree.call("lab_rq_queue", new Int(max_segment_size), queue.seg_boundary_mask, ...rest);
+    const pages = [PEER_START / PAGE_SIZE_BYTES, new Int(PEER_PAGES)] as const;
+    tree.call("lab_rq_peers", ...pages, kindOf(peers), bus_offset);
+  }
+
+  run(line: RequestOperation): Answer {
+    if (line.op === "rq_list") return this.#list(line);
+    const state = this.#states.get(line.tag) ??
+      this.tree.memory.take(this.tree.layout.sizeOf("dma_iova_state"));
+    this.#states.set(line.tag, state);
+    return line.op === "rq_map" ? this.#map(line, state) : this.#unmap(line, state);
+  }
+
+  #map(line: RequestOperation & { op: "rq_map" }, state: number): Answer {
+    const { device, tree } = this;
+    this.#lay(line);
+    const pieces: [number, number][] = [];
+    let isMapped = tree.call("lab_rq_start", device, state, line.metadata) !== 0;
+    const oneRange = isMapped && tree.call("lab_rq_is_one_range", state) !== 0;
+    while (isMapped) {
+      pieces.push([tree.call("lab_rq_addr"), tree.call("lab_rq_bytes") >>> 0]);
+      if (oneRange) break;
+      isMapped = tree.call("lab_rq_next", device, line.metadata) !== 0;
+    }
+    const kind = KINDS[tree.call("lab_rq_kind") - FIRST_KIND];
+    return { pieces, one_range: oneRange, status: isMapped ? 0 : tree.call("lab_rq_status"), kind };
+  }
+
+  #unmap(line: RequestOperation & { op: "rq_unmap" }, state: number): Answer {
+    const { device, tree } = this;
+    const { kind, pieces, write } = line;
+    tree.call("lab_rq_begin", write, new Int(0), new Int(0));
+    const bytes = pieces.reduce((sum, [, each]) => sum + each, 0);
+    const nothingLeft = tree.call("lab_rq_unmap", device, state, bytes, kindOf(kind)) !== 0;
+    const attrs = kind === "thru_host_bridge" ? DMA_ATTR.MMIO : 0;
+    const dir = new Int(write ? DMA_TO_DEVICE : DMA_FROM_DEVICE);
+    for (const [dma, bytes] of nothingLeft ? [] : pieces) {
+      tree.call("dma_unmap_phys", device, dma, bytes, dir, attrs);
+    }
+    return { nothing_left: nothingLeft };
+  }
+
+  #list(line: RequestOperation & { op: "rq_list" }): Answer {
+    const { layout, memory } = this.tree;
+    this.#lay(line);
+    const bytes = layout.sizeOf("scatterlist");
+    const at = memory.take(MOST_ENTRIES * bytes);
+    this.tree.call("sg_init_table", at, new Int(MOST_ENTRIES));
+    const count = this.tree.call("lab_rq_list", at, line.metadata);
+    const list = Array.from({ length: count }, (_, index) => [
+      this.tree.call("lab_list_phys", at + index * bytes),
+      this.tree.call("lab_list_bytes", at + index * bytes) >>> 0,
+    ]);
+    memory.give(at);
+    return { list };
+  }
+
+  #lay({ bios, gap_bit, segments, special, write }: RequestFields): void {
+    const { tree } = this;
+    tree.call("lab_rq_begin", write, new Int(segments), new Int(gap_bit));
+    for (const { bytes, metadata, skipped, vecs } of bios) {
+      tree.call("lab_rq_bio");
+      for (const [phys, size] of vecs) tree.call("lab_rq_vec", phys, new Int(size));
+      tree.call("lab_rq_window", new Int(skipped), new Int(bytes));
+      for (const [phys, size] of metadata) tree.call("lab_rq_metadata", phys, new Int(size));
+    }
+    if (special !== null) tree.call("lab_rq_special", special[0], new Int(special[1]));
+  }
+}
+
+function kindOf(kind: PeerMapType): Int {
+  return new Int(KINDS.indexOf(kind) + FIRST_KIND);
+}
