@@ -9,7 +9,6 @@ import { DmaIovaState } from "../../runtime/dma/iova_state.ts";
 import type { Machine } from "../../runtime/machine.ts";
 import type { PeerMapType } from "../../runtime/vocabulary/shared_words.ts";
 import type { Answer } from "./compare.ts";
-import type { MappingOperation } from "./mapping_operations.ts";
 
 type Part = readonly [start: number, bytes: number];
 
@@ -41,15 +40,17 @@ export interface RequestFields {
   readonly special: Part | null;
 }
 
+type Named = Readonly<Record<string, unknown>>;
+
 export type RequestOperation =
-  | MappingOperation & RequestFields & {
+  | Named & RequestFields & {
     readonly op: "rq_map";
     /** Whose state it uses. */
     readonly tag: number;
     readonly metadata: boolean;
   }
-  | MappingOperation & RequestFields & { readonly op: "rq_list"; readonly metadata: boolean }
-  | MappingOperation & {
+  | Named & RequestFields & { readonly op: "rq_list"; readonly metadata: boolean }
+  | Named & {
     readonly op: "rq_unmap";
     readonly tag: number;
     readonly write: boolean;
