@@ -224,12 +224,7 @@ export class MemoryRegion implements IntervalClient {
   invalidate(notifier: IntervalNotifier, range: ChangedRange): boolean {
     if (!range.blockable) return false;
     const { context } = this.#machine.events;
-    const umem = this.#umem;
-    // The region is still being registered: the device's table is empty.
-    if (umem === null) {
-      notifier.advance();
-      return true;
-    }
+    const { umem } = this;
     umem.lock("mlx5_ib_invalidate_range");
     const outer = context.enterDevice(this.#init.device);
     notifier.advance();

@@ -85,7 +85,14 @@ Deno.test("each limit says who set it", () => {
 Deno.test("a preferred boundary becomes chunk sectors and is never crossed (nvme.md 5.2)", () => {
   const rig = new DriverRig();
   rig.driver.setNamespace({ ...rig.driver.namespace!, boundaryBlocks: 32 });
-  assertEquals(rig.driver.limits.chunkSectors, 32);
+  const { chunkSectors, why } = rig.driver.limits;
+  assertEquals(chunkSectors, 32);
+  assertEquals(why.find(({ limit }) => limit === "chunkSectors"), {
+    limit: "chunkSectors",
+    value: 32,
+    rule: "nvme.5.2",
+    inputs: { set_by: "controller", boundary_blocks: 32, block_bytes: 512 },
+  });
 });
 
 Deno.test("a block size that is no power of two is refused", () => {

@@ -35,3 +35,11 @@ Deno.test("with latencies a completion has its status and its result", () => {
   const { requests: [request], status } = feature(0x0a);
   assertEquals([status, request!.result], ["OK", 0x305]);
 });
+
+Deno.test("with latencies a request keeps when it ended, for those who wait for it", () => {
+  const rig = new DriverRig(TIMED);
+  const { requests: [request] } = rig.finish(
+    rig.disk.submit("read", { buffer: { segments: pages(1) } }),
+  );
+  assertEquals([request!.endedNs > 0, request!.endedNs], [true, rig.machine.clock.nowNs - 100]);
+});

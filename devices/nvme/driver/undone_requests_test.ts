@@ -42,6 +42,12 @@ Deno.test("a request that is prepared holds the blocks of its descriptor lists, 
   assertEquals(prepare(list, [new ArmedFault(FAULT.dma_pool_alloc, 1, 1)]).lists.at(-1), 0);
 });
 
+Deno.test("6.12 ends a request whose metadata cannot be mapped with IOERR (nvme.md 6)", () => {
+  const kernel = "6.12.117";
+  const { status } = prepare({ machine: { kernel } }, [new ArmedFault(FAULT.dma_map_page, 1, 1)]);
+  assertEquals(status, BLK_STS.IOERR);
+});
+
 /** Lets each passing of each point fail; returns how many requests failed with it. */
 function failEach(options: RigOptions): number {
   const points = [...FAULT_POINTS.keys()].map((point) => new ArmedFault(point, Infinity));

@@ -473,3 +473,25 @@ Deno.test("a range that is destroyed with nothing linked unmaps nothing, whateve
   dma.dmaIovaDestroy(dev, state, 0, DMA_TO_DEVICE);
   assertEquals(fields("dma.unmap"), []);
 });
+
+Deno.test("each call charges the segments that it maps, a list all of its own", () => {
+  const { dev, machine } = testBench({ machine: { latenciesNs: { map_segment: 5 } } });
+  machine.markReady();
+  const { clock, dma } = machine;
+  const list = () =>
+    new Scatterlist([1, 2, 3].map((page) => ({ phys: at(page << 20), sizeBytes: 64 })));
+  const costs = (map: () => unknown) => {
+    const before = clock.nowNs;
+    map();
+    return clock.nowNs - before;
+  };
+  const state = new DmaIovaState();
+  dma.dmaIovaTryAlloc(dev, state, at(0x10_0000), 0x2000);
+  assertEquals([
+    costs(() => dma.dmaMapPhys(dev, at(0x10_0000), 0x2000, DMA_TO_DEVICE)),
+    costs(() => dma.dmaMapPage(dev, at(0x20_0000), 0, 0x2000, DMA_TO_DEVICE)),
+    costs(() => dma.dmaIovaLink(dev, state, at(0x10_0000), 0, 0x2000, DMA_TO_DEVICE)),
+    costs(() => dma.dmaMapSg(dev, list(), DMA_TO_DEVICE)),
+    costs(() => dma.dmaMapSgtable(dev, list(), DMA_TO_DEVICE)),
+  ], [5, 5, 5, 15, 15]);
+});

@@ -212,6 +212,18 @@ Deno.test("releasing twice goes unnoticed until the slots have a new owner (dma.
   assertEquals(bench.pool.usedSlots, 0, "the new owner's slots are gone");
 });
 
+Deno.test("releasing twice frees the padding before the data once (dma.md 6.3)", () => {
+  const bench = new Bench(128);
+  bench.device.minAlignMask = 0xfff;
+  // The data begins on a slot, behind one of padding.
+  const tlb = at(bench.map(0x9800, 1024, 0xfff));
+  bench.map(0x9000, 1024);
+  bench.pool.release(bench.device, tlb);
+  const used = bench.pool.usedSlots;
+  bench.pool.release(bench.device, tlb);
+  assertEquals([bench.fields("swiotlb.unmap").length, bench.pool.usedSlots], [1, used]);
+});
+
 Deno.test("releasing twice frees one slot too many when the data began inside it (dma.md 6.3)", () => {
   const bench = new Bench(128);
   bench.device.minAlignMask = 0xfff;
