@@ -42,7 +42,7 @@ export const ENDPOINT: DeviceKind<typeof SETTINGS, EndpointDevice> = {
   settings: SETTINGS,
 
   bars(device) {
-    const { barBytes, barNumber: index, p2pmemBytes: peerBytes } = device.settings;
+    const { barBytes, barNumber, p2pmemBytes: peerBytes } = device.settings;
     if (barBytes === 0 && peerBytes === 0) return [];
     const sizeBytes = barBytes === 0 ? roundUpPowerOfTwo(peerBytes) : barBytes;
     if (!isPowerOfTwo(sizeBytes)) {
@@ -60,7 +60,7 @@ export const ENDPOINT: DeviceKind<typeof SETTINGS, EndpointDevice> = {
         `"${device.name}" cannot provide ${peerBytes} bytes of a BAR of ${sizeBytes}`,
       );
     }
-    return [{ index, sizeBytes, peerBytes }];
+    return [{ index: barNumber, sizeBytes, peerBytes }];
   },
 
   create(machine, device) {
