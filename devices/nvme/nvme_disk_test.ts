@@ -278,6 +278,20 @@ Deno.test("discards in a plug become one command with a range for each (nvme.md 
   assertEquals(ios.map(({ status, done }) => [status, done]), ios.map(() => ["OK" as const, true]));
 });
 
+Deno.test("a discard in a plug ends with RESOURCE where its ranges have no memory, and is not sent (nvme.md 2.2)", () => {
+  const rig = new DriverRig();
+  const plug = new Plug<NvmeRequest>();
+  const [lost, sent] = (["discard", "write_zeroes"] as const).map((op) =>
+    rig.disk.submit(op, { lba: 8, sizeBytes: 512, plug })
+  );
+  rig.machine.armFault(new ArmedFault(FAULT.alloc_pages, 1, 1));
+  const events = rig.record(() => {
+    plug.flush();
+    rig.run();
+  }, ["nvme.submit"]);
+  assertEquals([lost!.status, sent!.status, events.length], ["RESOURCE", "OK", 1]);
+});
+
 Deno.test("a plug joins bios with their metadata, and frees all of it (block.md 1.5)", () => {
   const rig = new DriverRig({ sgl: true, metadataSgl: true, metadataBytes: 8 });
   const vecs = pages(3);

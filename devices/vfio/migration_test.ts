@@ -395,6 +395,19 @@ Deno.test("a device cannot write where it may only read, and says EIO (hmm-rdma-
   ]);
 });
 
+Deno.test("a device whose key holds an address of 64 bits that nothing is mapped at neither saves nor loads (hmm-rdma-vfio.md 3.3)", () => {
+  const bench = new MigrationBench({ settings: { stateBytes: 512 } });
+  const { dev, function: migration, machine } = bench;
+  const page = machine.dma.dmaAllocCoherent(dev, 4096)!;
+  machine.hostMemory.write(page.physOf(0), new Uint8Array(8).fill(0xf0), 0, 8);
+  migration.shareCommandPage(page.dma);
+  const key = migration.beginKey(1, 4096, 4096);
+  assert(migration.fetchEntries(key, 0, 1));
+  assertEquals([migration.save(key), migration.load(key, 512)], [false, false]);
+  assertEquals(bench.count("vfio.data"), 0);
+  assertEquals(bench.fields("iommu.fault", "access"), ["write", "read"]);
+});
+
 Deno.test("the receive buffer of the dirty tracker is registered like any other (hmm-rdma-vfio.md 3.1)", () => {
   const bench = new MigrationBench();
   const leaks = bench.leaksOf(() => {

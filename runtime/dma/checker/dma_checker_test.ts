@@ -41,6 +41,16 @@ Deno.test("row 25: mappings that are left at unbind, all in one report with one 
   assertEquals([bench.errorCount(), bench.machine.checker!.records], [1, 0]);
 });
 
+Deno.test("several mappings that a driver leaves are counted by kind, one alone is not (dma.md 8.2)", () => {
+  for (const [count, kinds] of [[1, ""], [2, " (2 single)"]] as const) {
+    const bench = checkerBench();
+    for (let page = 0; page < count; page++) bench.map(page << 20, 0x1000);
+    bench.machine.dma.unbind(bench.dev);
+    const text = bench.reports()[0]!.text;
+    assertEquals(/\d live mappings?([^;:]*)/.exec(text)?.[1], kinds, text);
+  }
+});
+
 Deno.test("unbinding one device leaves the records of another", () => {
   const bench = checkerBench();
   const { machine } = bench;
