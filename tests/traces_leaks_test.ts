@@ -8,7 +8,9 @@ import { checkLines } from "../instruments/traces/ledger/check_report.ts";
 import { LogPass, TraceCheck } from "../instruments/traces/ledger/trace_check.ts";
 import { Random } from "../runtime/random.ts";
 
-const SEEDS = 40;
+/** The seeds of each suite: each number of leaks has its turn in either. */
+const SHORT = [1, 10] as const;
+const REST = [11, 40] as const;
 const NIC = "0000:00:06.0";
 const DISK = "0000:00:04.0";
 
@@ -136,14 +138,23 @@ function leaksFound(load: Pick<Workload, "lines">) {
     .filter(({ certainty }) => certainty === "proved" || certainty === "likely");
 }
 
-Deno.test("no buffer of a ring and no request in flight is called a leak", () => {
-  for (let seed = 1; seed <= SEEDS; seed++) {
+function holdClean(first: number, last: number): void {
+  for (let seed = first; seed <= last; seed++) {
     assertEquals(leaksFound(workload(seed, 0)), [], `seed ${seed}`);
   }
-});
+}
 
-Deno.test("from the second of a kind on leaks are found, and nothing beside them", () => {
-  for (let seed = 1; seed <= SEEDS; seed++) {
+Deno.test("no buffer of a ring and no request in flight is called a leak", () =>
+  holdClean(...SHORT));
+Deno.test("no buffer of thirty rings more is called a leak (long)", () => holdClean(...REST));
+
+Deno.test("from the second of a kind on leaks are found, and nothing beside them", () =>
+  holdLeaks(...SHORT));
+Deno.test("leaks of thirty workloads more are found, and nothing beside them (long)", () =>
+  holdLeaks(...REST));
+
+function holdLeaks(first: number, last: number): void {
+  for (let seed = first; seed <= last; seed++) {
     const load = workload(seed, [2, 3, 10, 100, 1000][seed % 5]!);
     const found = leaksFound(load);
     const wrong = found.filter(({ kind, line }) => kind !== "leak" || !load.leaks.includes(line!));
@@ -152,7 +163,7 @@ Deno.test("from the second of a kind on leaks are found, and nothing beside them
       assert(found.some((each) => each.device === device), `seed ${seed}: none of ${device}`);
     }
   }
-});
+}
 
 /** Requests of two links each, one after the other; some are never destroyed. */
 function twoStepRequests(count: number, leaked: readonly number[]): string[] {

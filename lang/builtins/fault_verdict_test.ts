@@ -73,38 +73,43 @@ function expected(all: readonly Mapped[], at: number, unitBytes: number, how: st
 }
 
 for (const model of ["vtd", "amd", "smmu"]) {
-  Deno.test(`${model}: the verdict on each fault of a random driver is that of a plain list of its mappings`, () => {
-    const seen = new Map<string, number>();
-    for (let seed = 1; seed <= 12; seed++) {
-      const { output, problems } = runScript(
-        randomScript(seed, model, seed % 3 === 0 ? "lazy" : "strict"),
-      );
-      assertEquals(problems, []);
-      const all: Mapped[] = [];
-      for (const text of output) {
-        const [what, ...rest] = text.split(" ");
-        const number = (index: number) => Number(rest[index]!.replaceAll("_", ""));
-        if (what === "map") {
-          all.push({ addr: number(0), sizeBytes: number(1), dir: rest[2]!, endedAt: null });
-        } else if (what === "unmap") {
-          all[number(0)]!.endedAt = number(1);
-        } else {
-          const [, how, verdict, ...culprit] = rest;
-          const wanted = expected(all, number(0), model === "vtd" ? GRANULE : 1, how!);
-          const line = /script\.dma:(\d+)/.exec(culprit.join(" "))?.[1];
-          const verdictText = verdict === "use_after_unmap" ? `${verdict}:${line}` : verdict!;
-          if (wanted === "beside") {
-            assert(
-              ["never_mapped", "past_end", "before_start"].includes(verdictText),
-              text,
-            );
-          } else assertEquals(verdictText, wanted, text);
-          seen.set(verdict!, (seen.get(verdict!) ?? 0) + 1);
-        }
+  const name =
+    `${model}: the verdict on each fault of a random driver is that of a plain list of its mappings`;
+  Deno.test(name, () => holdVerdicts(model, 1, 4));
+  Deno.test(`${name}, eight drivers more (long)`, () => holdVerdicts(model, 5, 12));
+}
+
+function holdVerdicts(model: string, first: number, last: number): void {
+  const seen = new Map<string, number>();
+  for (let seed = first; seed <= last; seed++) {
+    const { output, problems } = runScript(
+      randomScript(seed, model, seed % 3 === 0 ? "lazy" : "strict"),
+    );
+    assertEquals(problems, []);
+    const all: Mapped[] = [];
+    for (const text of output) {
+      const [what, ...rest] = text.split(" ");
+      const number = (index: number) => Number(rest[index]!.replaceAll("_", ""));
+      if (what === "map") {
+        all.push({ addr: number(0), sizeBytes: number(1), dir: rest[2]!, endedAt: null });
+      } else if (what === "unmap") {
+        all[number(0)]!.endedAt = number(1);
+      } else {
+        const [, how, verdict, ...culprit] = rest;
+        const wanted = expected(all, number(0), model === "vtd" ? GRANULE : 1, how!);
+        const line = /script\.dma:(\d+)/.exec(culprit.join(" "))?.[1];
+        const verdictText = verdict === "use_after_unmap" ? `${verdict}:${line}` : verdict!;
+        if (wanted === "beside") {
+          assert(
+            ["never_mapped", "past_end", "before_start"].includes(verdictText),
+            text,
+          );
+        } else assertEquals(verdictText, wanted, text);
+        seen.set(verdict!, (seen.get(verdict!) ?? 0) + 1);
       }
     }
-    for (const verdict of ["use_after_unmap", "wrong_direction", "past_end"]) {
-      assert((seen.get(verdict) ?? 0) >= 5, `${verdict}: ${JSON.stringify([...seen])}`);
-    }
-  });
+  }
+  for (const verdict of ["use_after_unmap", "wrong_direction", "past_end"]) {
+    assert((seen.get(verdict) ?? 0) >= 2, `${verdict}: ${JSON.stringify([...seen])}`);
+  }
 }

@@ -152,8 +152,11 @@ class SharedProcess {
   }
 }
 
+const FEW = 50;
+
 /**
- * Runs all, as many at once as there are processors.
+ * Runs all, as many at once as there are processors; few in one process, whose start and first runs
+ * cost as much as many of them.
  *
  * @param holds Whether a case has ended as it must.
  */
@@ -167,7 +170,8 @@ export async function runCases(
   const own = alone(ORDINARY);
   const ended: Ended[] = [];
   let next = 0;
-  const lanes = Array.from({ length: Math.max(1, navigator.hardwareConcurrency) }, async () => {
+  const count = cases.length < FEW ? 1 : Math.max(1, navigator.hardwareConcurrency);
+  const lanes = Array.from({ length: count }, async () => {
     const shared = new SharedProcess();
     while (next < cases.length) {
       const index = next++;

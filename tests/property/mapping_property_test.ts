@@ -39,21 +39,26 @@ Deno.test("allocator, page table and IOTLB agree with a plain list of ranges, an
   );
 });
 
-Deno.test("random mixes of operations agree with a plain list of ranges over thousands of operations", () => {
+Deno.test("random mixes of operations agree with a plain list of ranges over thousands of operations", () =>
+  holdMixes(1, 10));
+Deno.test("sixty thousand operations more agree with a plain list of ranges (long)", () =>
+  holdMixes(11, 40));
+
+function holdMixes(first: number, last: number): void {
   let operations = 0;
   let refused = 0;
   let mostLive = 0;
-  for (let seed = 1; seed <= 40; seed++) {
+  for (let seed = first; seed <= last; seed++) {
     const result = runSeed(seed, 2000);
     operations += result.operations;
     refused += result.refused;
     mostLive = Math.max(mostLive, result.mostLive);
   }
-  assertEquals(operations, 80_000);
+  assertEquals(operations, 2000 * (last + 1 - first));
   // The runs are worth something: some have many mappings, some run out of addresses.
   assert(mostLive > 200, `${mostLive} live`);
-  assert(refused > 100, `${refused} refused`);
-});
+  assert(refused > 25, `${refused} refused`);
+}
 
 Deno.test("the same seed is the same run", () => {
   assertEquals(runSeed(7, 500), runSeed(7, 500));
