@@ -16,6 +16,7 @@ import {
   sizeOf,
   TreeDomain,
 } from "./tree_domain.ts";
+import { TreeCoherent } from "./tree_coherent.ts";
 import { NotedCopies } from "./tree_pool.ts";
 import { REQUEST_IMPORTS, TreeRequests } from "./tree_requests.ts";
 import {
@@ -91,6 +92,7 @@ export class TreeMapping implements Side<MappingOperation> {
   readonly #lists = new Map<number, readonly [at: number, count: number]>();
   readonly #pages: TreeDomain;
   readonly #noted = new NotedCopies(() => this.#tree);
+  readonly #coherent = new TreeCoherent(() => this.#tree);
   #requests: TreeRequests | null = null;
   #wentBeyond = false;
   #isLazy = false;
@@ -186,6 +188,13 @@ export class TreeMapping implements Side<MappingOperation> {
         return {};
       case "map_sg":
         return this.#mapList(operation, dir, attrs);
+      case "alloc": {
+        const pages = operation.pages as readonly number[];
+        return { dma: this.#coherent.alloc(this.#device, number("id"), number("size"), pages) };
+      }
+      case "free":
+        this.#coherent.free(this.#device, number("id"));
+        return {};
       case "rq_map":
       case "rq_list":
       case "rq_unmap":
@@ -302,6 +311,7 @@ export class TreeMapping implements Side<MappingOperation> {
     return {
       ...this.#noted.imports(),
       ...REQUEST_IMPORTS,
+      ...this.#coherent.imports(),
       walk_system_ram_range: (_first: Wide, _count: Wide, argument: Wide, visit: Wide) =>
         tree().callPointer(
           Number(visit),

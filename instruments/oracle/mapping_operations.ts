@@ -1,5 +1,6 @@
 /** Operations on the mapping layer of one device, and the model's results of them. */
 import { type DmaAddr, GIB, lastAddressOfBits, type PhysAddr } from "../../runtime/address.ts";
+import type { CoherentMemory } from "../../runtime/dma/coherent_memory.ts";
 import type { DmaDirection } from "../../runtime/dma/attributes.ts";
 import { DmaDevice } from "../../runtime/dma/device/device.ts";
 import type { DmaRange } from "../../runtime/dma/device/range_map.ts";
@@ -57,6 +58,7 @@ export class MappingModel implements Side<MappingOperation> {
   #seen: MachineEvent[] = [];
   readonly #states = new Map<number, DmaIovaState>();
   readonly #lists = new Map<number, Scatterlist>();
+  readonly #memories = new Map<number, CoherentMemory>();
 
   /** @param kernel Its release and defects; the golden data are of intended behaviour. */
   constructor(readonly kernel: typeof INTENDED = INTENDED) {}
@@ -177,6 +179,15 @@ export class MappingModel implements Side<MappingOperation> {
         return this.#state(machine);
       case "limits":
         return limitsOf(machine, dev);
+      case "alloc": {
+        const pages = line.pages as PhysAddr[];
+        const memory = dma.dmaAllocCoherent(dev, number("size"), pages, attrs);
+        if (memory !== null) this.#memories.set(number("id"), memory);
+        return { dma: memory?.dma ?? null };
+      }
+      case "free":
+        dma.dmaFreeCoherent(dev, this.#memories.get(number("id"))!);
+        return {};
       case "rq_map":
       case "rq_list":
       case "rq_unmap":

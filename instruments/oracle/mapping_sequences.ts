@@ -120,6 +120,7 @@ class MappingWalk {
         this.#put({ op: "limits" });
       } else if (hasLists && what < 75) this.#list(mostPages);
       else if (what < 82 && this.init["mode"] !== "direct") this.#twoStep(mostPages);
+      else if (what < 85 && this.init["mode"] !== "direct") this.#coherent(mostPages);
       else this.#single(mostPages);
     }
     for (const end of this.#live) end();
@@ -183,6 +184,28 @@ class MappingWalk {
         const bytes = random.below(3) === 0 ? 1 + random.below(size - from) : size - from;
         if ((attrs & UNTOUCHED) === 0) then((dma) => ({ op, dma: dma + from, size: bytes, dir }));
       },
+    );
+  }
+
+  /** Memory that both sides share, of these pages. */
+  #coherent(mostPages: number): void {
+    const { random } = this;
+    const [id, pages] = [this.#id++, [] as number[]];
+    for (let left = 1 + random.below(Math.min(mostPages, 40)); left > 0; left--) {
+      const last = pages.at(-1);
+      const isNext = last !== undefined && random.below(3) > 0;
+      pages.push(isNext ? last + PAGE_SIZE_BYTES : this.#phys(true));
+    }
+    const size = pages.length * PAGE_SIZE_BYTES - random.below(PAGE_SIZE_BYTES);
+    const made = this.#put({ op: "alloc", cpu: this.#cpu, id, size, pages });
+    this.#add(
+      () => {
+        const cpu = this.#cpu;
+        this.#then((earlier) =>
+          (earlier.get(made)?.[1]["dma"] ?? null) === null ? null : { op: "free", cpu, id }
+        );
+      },
+      () => this.#put({ op: "state" }),
     );
   }
 
