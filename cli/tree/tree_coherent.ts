@@ -1,5 +1,7 @@
 /** Memory that a tree's mapping layer allocates for the CPU and a device, of pages that an operation names. */
 import { PAGE_STRUCT_BYTES, TREE_PAGE_MAP } from "../../c_drivers/c_addresses.ts";
+import type { Answer } from "../../instruments/oracle/compare.ts";
+import type { MappingOperation } from "../../instruments/oracle/mapping_operations.ts";
 import { PAGE_SIZE_BYTES } from "../../runtime/address.ts";
 import { type Imports, Int, type TreeModule, type Wide } from "./tree_module.ts";
 
@@ -17,8 +19,19 @@ export class TreeCoherent {
 
   constructor(readonly tree: () => TreeModule) {}
 
+  run(device: number, operation: MappingOperation): Answer {
+    const id = operation.id as number;
+    if (operation.op === "alloc") {
+      const dma = this.#alloc(device, id, operation.size as number, operation.pages as number[]);
+      return { dma };
+    }
+    const [at, size, dma] = this.#memories.get(id)!;
+    this.tree().call("dma_free_attrs", device, size, at, dma, 0);
+    return {};
+  }
+
   /** @returns Its address for the device, or null. */
-  alloc(device: number, id: number, size: number, pages: readonly number[]): number | null {
+  #alloc(device: number, id: number, size: number, pages: readonly number[]): number | null {
     const { memory } = this.tree();
     [this.#pages, this.#taken] = [pages, 0];
     const handle = memory.take(8);
@@ -28,11 +41,6 @@ export class TreeCoherent {
     if (at === 0) return null;
     this.#memories.set(id, [at, size, dma]);
     return dma;
-  }
-
-  free(device: number, id: number): void {
-    const [at, size, dma] = this.#memories.get(id)!;
-    this.tree().call("dma_free_attrs", device, size, at, dma, 0);
   }
 
   imports(): Imports {

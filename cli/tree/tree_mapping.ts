@@ -188,13 +188,9 @@ export class TreeMapping implements Side<MappingOperation> {
         return {};
       case "map_sg":
         return this.#mapList(operation, dir, attrs);
-      case "alloc": {
-        const pages = operation.pages as readonly number[];
-        return { dma: this.#coherent.alloc(this.#device, number("id"), number("size"), pages) };
-      }
+      case "alloc":
       case "free":
-        this.#coherent.free(this.#device, number("id"));
-        return {};
+        return this.#coherent.run(this.#device, operation);
       case "rq_map":
       case "rq_list":
       case "rq_unmap":

@@ -179,15 +179,9 @@ export class MappingModel implements Side<MappingOperation> {
         return this.#state(machine);
       case "limits":
         return limitsOf(machine, dev);
-      case "alloc": {
-        const pages = line.pages as PhysAddr[];
-        const memory = dma.dmaAllocCoherent(dev, number("size"), pages, attrs);
-        if (memory !== null) this.#memories.set(number("id"), memory);
-        return { dma: memory?.dma ?? null };
-      }
+      case "alloc":
       case "free":
-        dma.dmaFreeCoherent(dev, this.#memories.get(number("id"))!);
-        return {};
+        return this.#coherent(machine, line);
       case "rq_map":
       case "rq_list":
       case "rq_unmap":
@@ -201,6 +195,17 @@ export class MappingModel implements Side<MappingOperation> {
       default:
         return this.#twoStep(machine, line, dir);
     }
+  }
+
+  #coherent({ dma }: Machine, line: MappingOperation): Record<string, unknown> {
+    const [dev, id] = [this.#dev, line.id as number];
+    if (line.op === "free") {
+      dma.dmaFreeCoherent(dev, this.#memories.get(id)!);
+      return {};
+    }
+    const memory = dma.dmaAllocCoherent(dev, line.size as number, line.pages as PhysAddr[]);
+    if (memory !== null) this.#memories.set(id, memory);
+    return { dma: memory?.dma ?? null };
   }
 
   #sync({ dma }: Machine, line: MappingOperation, dir: DmaDirection): void {
