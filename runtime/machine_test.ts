@@ -112,3 +112,23 @@ Deno.test("two machines of one configuration behave alike and never meet", () =>
     other.pages.alloc(4, { contiguous: false }),
   );
 });
+
+Deno.test("work that a device does takes the device's time where there are latencies, else the machine's", () => {
+  for (const [latenciesNs, cpuNs] of [[{ irq: 1 }, 100], [{}, 150]] as const) {
+    const world = machine({ latenciesNs });
+    world.markReady();
+    const { activities, clock } = world;
+    clock.nowNs += 100;
+    const began: number[] = [];
+    const work = {
+      byDevice: true,
+      runActivity() {
+        began.push(clock.nowNs);
+        clock.nowNs += 50;
+      },
+    };
+    activities.postWork("dev", work, 0, 0);
+    world.runNextActivity();
+    assertEquals([began, clock.nowNs, clock.latestNs], [[100], cpuNs, 150]);
+  }
+});
