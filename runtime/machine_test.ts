@@ -121,7 +121,7 @@ Deno.test("work that a device does takes the device's time where there are laten
     clock.nowNs += 100;
     const began: number[] = [];
     const work = {
-      byDevice: true,
+      byDevice: true as const,
       runActivity() {
         began.push(clock.nowNs);
         clock.nowNs += 50;
