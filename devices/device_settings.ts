@@ -73,7 +73,7 @@ export function deviceSettings(defaults: DmaDefaults) {
 
 /** Memory that a device offers to its peers. */
 export const P2PMEM = setting("p2pmem", pages(4 * KIB, TIB, { none: 0 }), 0, {
-  doc: "Memory of the device that peers may use; what is no multiple of 2 MiB lends nothing.",
+  doc: "Memory of the device that peers may use; only whole multiples of 2 MiB are provided.",
 });
 
 type CommonSettings = SettingsOf<ReturnType<typeof deviceSettings>>;

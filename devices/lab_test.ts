@@ -258,7 +258,7 @@ Deno.test("an impossible BAR is reported with its numbers, and with what is poss
   const gpu = (settings: BlockSettings) =>
     block("root_port", "rp0", {}, [block("endpoint", "gpu", settings)]);
   assertEquals(refusal(gpu({ barBytes: 12 * MIB })), [
-    'The BAR of "gpu" cannot be 12582912 bytes: it is no power of two',
+    'The BAR of "gpu" cannot be 12582912 bytes: it is not a power of two',
     "16777216 is the next one",
   ]);
   const [message, hint] = refusal(

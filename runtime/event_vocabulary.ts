@@ -39,8 +39,8 @@ export const EVENT_TABLE = { ...MAPPING_EVENTS, ...DISK_EVENTS, ...SHARING_EVENT
 
 /** What every event carries besides its own fields, as far as a pattern may ask for it. */
 export const COMMON_FIELDS = {
-  seq: described(INT, "its number in the machine's life, from 1"),
-  at_ns: described(DURATION, "virtual time of its CPU, or of its device where a device did it"),
+  seq: described(INT, "its sequence number on the machine, from 1"),
+  at_ns: described(DURATION, "virtual time of its CPU, or of the device that caused it"),
   cpu: described(INT, "the CPU it happened on"),
   device: described(optional(TEXT), "the name of the device concerned, or none"),
   request: described(optional(INT), "the number of the request concerned, or none"),

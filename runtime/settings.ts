@@ -206,7 +206,7 @@ export type NumberProblem =
   | "too small"
   | "too large"
   | "no whole number"
-  | "no power of two"
+  | "not a power of two"
   | "no multiple";
 
 /** What is wrong with a number of a shape, or null. */
@@ -215,7 +215,7 @@ export function numberProblem(shape: NumberShape, value: number): NumberProblem 
   if (!(value >= min)) return "too small";
   if (value > max) return "too large";
   if (!Number.isInteger(value)) return "no whole number";
-  if (shape.powerOfTwo && !isPowerOfTwo(value)) return "no power of two";
+  if (shape.powerOfTwo && !isPowerOfTwo(value)) return "not a power of two";
   return value % multipleOf === 0 ? null : "no multiple";
 }
 
@@ -260,7 +260,7 @@ function numberWanted(shape: NumberShape, value: number): string | null {
   switch (numberProblem(shape, value)) {
     case null:
       return null;
-    case "no power of two":
+    case "not a power of two":
       return "a power of two";
     case "no multiple":
       return `a multiple of ${shape.multipleOf}`;

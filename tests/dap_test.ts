@@ -414,7 +414,7 @@ Deno.test("what a client gets wrong is said in a sentence, and the session goes 
         ["goto", { targetId: 5 }, /Unknown target/],
         ["dmalab.move", { unit: "mile", way: "back" }, /"unit" is one of/],
         ["dmalab.goto", { seq: 1e9 }, /There is no event/],
-        ["exceptionInfo", {}, /No exception here/],
+        ["exceptionInfo", {}, /Not stopped at an exception/],
         ["readMemory", { memoryReference: "page", count: 4 }, /not a physical address/],
       ];
       for (const [command, args, problem] of asked) {

@@ -65,7 +65,7 @@ const INPUTS: readonly (readonly [keys: string, wanted: RegExp])[] = [
   ["_", /^42$/m],
   ["4KiB * 32", /^128KiB$/m],
   ["let early = 1", /early = 1\n/],
-  [MACHINE, /a new machine, with [^]*discarded with the old machine: early/],
+  [MACHINE, /built a new machine: [^]*discarded with the old machine: early/],
   ["let page = alloc_pages(1)", /alloc_pages/],
   ["page.size", /^4KiB$/m],
   ["let m = dma_map_phys(ssd, page.phys, 4KiB, to_device)", /^dma\[6\]>/m],

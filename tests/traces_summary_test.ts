@@ -177,7 +177,7 @@ Deno.test("a log without times is placed by its commands, and one without any of
   ) {
     const said: string[] = [];
     const events = await eventsOf([trace!, goldenPath(`${log}.qemu.log.gz`)!], said);
-    assert(said[0]!.startsWith(`the emulator's log is not tied to the trace: ${why}`), said[0]);
+    assert(said[0]!.startsWith(`cannot align the emulator's log with the trace: ${why}`), said[0]);
     assertEquals(events.filter(({ at, origin }) => origin === "QEMU log" && at !== null), []);
   }
 });

@@ -360,7 +360,7 @@ Deno.test("a changed driver of a tree differs from the old one at its first othe
       Deno.writeTextFileSync(driver, moved);
       const same = await diff();
       assertEquals([same.code, same.errors], [0, ""]);
-      assert(same.output.startsWith("note: fails fails with both: "), same.output);
+      assert(same.output.startsWith("note: fails fails with both trees: "), same.output);
       assert(same.output.endsWith("no difference\n"), same.output);
     }
     const screen = new MemoryScreen();

@@ -158,7 +158,7 @@ function reportText(
     ...table,
     "```",
     "",
-    causes.length === 0 ? "Nothing found." : `Found, ${formatCount(causes.length, "cause")}:`,
+    causes.length === 0 ? "No defect found." : `${formatCount(causes.length, "cause")} found:`,
     "",
     ...found,
     ...found.length === 0 ? [] : [""],

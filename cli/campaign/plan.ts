@@ -11,10 +11,11 @@ import { KERNEL_NAMES, kernelNamed } from "../../runtime/kernels/kernels.ts";
 
 export const PLAN_CODES = {
   E1201: {
-    title: "error in the plan of a campaign",
+    title: "error in a campaign plan",
     explanation:
-      "A plan is a JSON file with `name`, `shards` and `tries`. Each of the tries has a `hunt`, a `driver` or a " +
-      "`suite`, and says with which releases, modes and seeds it is tried. docs/campaigns.md lists the keys.",
+      "A plan is a JSON file with `name`, `shards` and `tries`. Each entry of `tries` has a " +
+      "`hunt`, a `driver` or a `suite`, with the releases, modes and seeds to try. " +
+      "docs/campaigns.md lists the keys.",
     example:
       '{ "name": "night", "shards": 8, "tries": [{ "hunt": "requests", "seeds": [1, 100] }] }',
   },
@@ -140,7 +141,7 @@ class PlanReader {
       this.#wrong(
         plan,
         "name",
-        "A name has up to 40 lower-case letters, digits and hyphens",
+        "`name` must have 1 to 40 lower-case letters, digits and hyphens",
         "engines use it as the name of their jobs",
       );
     }
@@ -161,7 +162,7 @@ class PlanReader {
     const kinds = KINDS.filter((kind) => entry.entries.has(kind));
     const [kind] = kinds;
     if (kind === undefined || kinds.length > 1) {
-      const text = "An entry of `tries` has one of `hunt`, `driver` and `suite`";
+      const text = "An entry of `tries` must have exactly one of `hunt`, `driver` and `suite`";
       this.#wrong(list, at, text, this.#near(entry, KINDS));
     }
     this.#known(entry, KEYS[kind]);
@@ -210,7 +211,7 @@ class PlanReader {
     if (!entry.entries.has("seeds")) return [1, 1];
     const { items: [first, last, ...more] } = this.#list(entry, "seeds");
     if (!isSeed(first) || !isSeed(last) || first > last || more.length > 0) {
-      this.#wrong(entry, "seeds", "`seeds` is the first and the last seed", "[1, 100]");
+      this.#wrong(entry, "seeds", "`seeds` must be the first and the last seed", "[1, 100]");
     }
     return [first, last];
   }
@@ -229,16 +230,16 @@ class PlanReader {
   ): string[] {
     if (!entry.entries.has(key)) return [];
     const list = this.#list(entry, key);
-    if (list.items.length === 0) this.#wrong(entry, key, `\`${key}\` names at least one`);
+    if (list.items.length === 0) this.#wrong(entry, key, `\`${key}\` needs at least one item`);
     const found: string[] = [];
     for (const [at, item] of list.items.entries()) {
-      if (typeof item !== "string") this.#wrong(list, at, `An item of \`${key}\` is a string`);
+      if (typeof item !== "string") this.#wrong(list, at, `An item of \`${key}\` must be a string`);
       const text = named(item);
       if (text === undefined) {
-        const hint = nearNames(item, names!)?.text ?? `there are ${names!.join(", ")}`;
+        const hint = nearNames(item, names!)?.text ?? `expected one of: ${names!.join(", ")}`;
         this.#wrong(list, at, `Unknown item of \`${key}\`: "${item}"`, hint);
       }
-      if (found.includes(text)) this.#wrong(list, at, `"${item}" is named twice`);
+      if (found.includes(text)) this.#wrong(list, at, `"${item}" is listed twice`);
       found.push(text);
     }
     return found;
@@ -248,14 +249,14 @@ class PlanReader {
     if (!entry.entries.has(key)) return usual;
     const value = entry.entries.get(key)!;
     const isRight = typeof value === "number" && value >= least && value <= most;
-    if (!isRight) this.#wrong(entry, key, `\`${key}\` is an integer from ${least} to ${most}`);
+    if (!isRight) this.#wrong(entry, key, `\`${key}\` must be an integer from ${least} to ${most}`);
     return value;
   }
 
   #text(entry: RecordValue, key: string): string {
     const value = entry.entries.get(key);
     if (value === undefined) this.#missing(entry, key);
-    if (typeof value !== "string") this.#wrong(entry, key, `\`${key}\` is a string`);
+    if (typeof value !== "string") this.#wrong(entry, key, `\`${key}\` must be a string`);
     return value;
   }
 
@@ -268,7 +269,7 @@ class PlanReader {
 
   #record(value: Value, at: readonly [object, number] | null, what: string): RecordValue {
     if (value instanceof RecordValue) return value;
-    const text = `${what} is an object: { "key": value }`;
+    const text = `${what} must be an object: { "key": value }`;
     if (at === null) throw new Mistake(text, 0, this.text.length, undefined);
     this.#wrong(...at, text);
   }
@@ -276,8 +277,8 @@ class PlanReader {
   #known(entry: RecordValue, keys: readonly string[]): void {
     for (const key of entry.entries.keys()) {
       if (keys.includes(key)) continue;
-      const hint = nearNames(key, keys)?.text ?? `there are ${keys.join(", ")}`;
-      this.#wrong(entry, key, `There is no \`${key}\` here`, hint);
+      const hint = nearNames(key, keys)?.text ?? `expected one of: ${keys.join(", ")}`;
+      this.#wrong(entry, key, `Unknown key \`${key}\``, hint);
     }
   }
 

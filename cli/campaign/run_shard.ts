@@ -28,7 +28,7 @@ export function shardNumber({ shards }: CampaignPlan): number | string {
     if (Number.isInteger(number) && number >= 0 && number < shards) return number;
     return `${name} is "${text}", but the plan has ${shards} shards, numbered from ${first}`;
   }
-  return `the number of the shard is missing: set one of ${names}, or give --shard 1/${shards}`;
+  return `no shard number: set one of ${names}, or give --shard 1/${shards}`;
 }
 
 /** Runs a shard. @param path The plan's. @param typed The folder of results that the user named. */
@@ -60,7 +60,7 @@ export async function runShard(
       }
       tried.add(each.key);
     }
-    const again = before === 0 ? "" : `, ${before} of them before`;
+    const again = before === 0 ? "" : `, ${before} of them in earlier runs`;
     screen.out(
       `shard ${shard.index + 1} of ${plan.shards}: ${tried.size} tries in ${file}${again}\n`,
     );

@@ -40,11 +40,11 @@ export function readShardFile(path: string): ShardFile | null {
   const [first, ...rest] = text.slice(0, -1).split("\n").map((line) => parsed(line));
   const head = first as Partial<ShardHead> | null;
   if (!isPlan(head?.campaign) || typeof head?.shard !== "number") {
-    throw new FileError(`Cannot read "${path}": it is not the file of a shard`);
+    throw new FileError(`Cannot read "${path}": it is not a shard file`);
   }
   const broken = rest.findIndex((record) => !isRecord(record));
   if (broken >= 0) {
-    throw new FileError(`${path}:${broken + 2}: this line is not the record of a try`);
+    throw new FileError(`${path}:${broken + 2}: this line is not a record of a try`);
   }
   return { head: head as ShardHead, records: rest as TryRecord[], text, isTorn };
 }

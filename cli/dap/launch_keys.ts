@@ -13,10 +13,11 @@ export const LAUNCH_KEYS = {
   run: {
     type: "string",
     description:
-      "The name of a test, as the file has it, or with its machine: copies [iommu.mode = lazy].",
+      "The name of a test as in the file, or with its machine settings: copies [iommu.mode = " +
+      "lazy].",
   },
-  combination: { type: "string", description: "The machine's part of the name alone." },
-  line: { type: "integer", description: "Instead of run: a line inside of the test." },
+  combination: { type: "string", description: "Only the machine part of the name." },
+  line: { type: "integer", description: "Instead of run: a line inside the test." },
   stopOnEntry: { type: "boolean", description: "Stop at the first statement." },
   stopAtEnd: {
     type: "boolean",

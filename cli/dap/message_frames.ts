@@ -121,7 +121,7 @@ function messageBytes(length: string): number {
 
 function notHeader(line: string): FrameError {
   return new FrameError(
-    `${quotedLine(line)} is no header of the protocol, such as Content-Length: 119`,
+    `${quotedLine(line)} is not a header of the protocol, such as Content-Length: 119`,
   );
 }
 

@@ -323,7 +323,7 @@ export class Requests {
       };
     }
     if (halt?.hit?.stop.cause.kind !== "incident") {
-      throw new RequestError("No exception here");
+      throw new RequestError("Not stopped at an exception");
     }
     const { seq } = halt.hit.at;
     const { id, lines, title, why } = incidentView(this.#adapter.recording, seq)!;

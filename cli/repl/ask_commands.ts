@@ -49,7 +49,7 @@ export const ASK_COMMANDS: readonly ReplCommand[] = [
   {
     name: "state",
     takes: "[TABLE] [N]",
-    doc: "a summary of machine and variables; or the rows of a table, at most 1000, from row N",
+    doc: "print a summary of machine and variables, or up to 1000 rows of a table, from row N",
     words: ({ place }) => tableWords(place),
     run: state,
   },

@@ -98,7 +98,7 @@ function help(repl: CommandTarget, word: string): true {
     wanted === null ? isKnown(each, repl) : each === wanted
   );
   const pairs = commands.map(({ name, takes, doc }) => [`:${name} ${takes}`, doc] as const);
-  const names = ["?NAME", "what a name of the language means"] as const;
+  const names = ["?NAME", "describe a name of the language"] as const;
   const shown = wanted === null ? [...pairs, names] : pairs;
   for (const line of wrappedPairs(shown, repl.columns, 0)) repl.say(line);
   return true;

@@ -33,7 +33,7 @@ export const MOVE_COMMANDS: readonly ReplCommand[] = [
   {
     name: "step",
     takes: "[N]",
-    doc: "step N events forward (default: 1); at the end, run the machine on",
+    doc: "step N events forward (default: 1); at the end, keep running the machine",
     run: (repl, argument) => stepEvents(repl, argument),
   },
   moving("back", "step N events back (default: 1)", { unit: "event", way: "back" }),

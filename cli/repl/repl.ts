@@ -247,7 +247,7 @@ export class Repl implements CommandTarget {
     if (undone) this.say(this.paint("dim", "input rolled back"));
     if (newMachine) {
       const names = this.session.summary().machineNames.join(", ");
-      this.say(this.paint("dim", `a new machine, with ${names}`));
+      this.say(this.paint("dim", `built a new machine: ${names}`));
       const gone = `discarded with the old machine: ${dropped.join(", ")}`;
       if (dropped.length > 0) this.say(this.paint("dim", gone));
     }

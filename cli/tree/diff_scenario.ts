@@ -76,7 +76,7 @@ async function diffScenario(
     const on = { kernel, as: KERNELS[kernel] };
     const loaded = await withCompiled(loader, () => loadProgramOn(on, entry, loader));
     if (loaded.program !== null && loader.trees.size === 0) {
-      screen.out(`skipped | ${path} | no driver of it is compiled with a tree\n`);
+      screen.out(`skipped | ${path} | it has no driver that is compiled with a tree\n`);
       return HELD;
     }
     sayDiagnostics(loaded.diagnostics, screen);
@@ -103,7 +103,7 @@ async function diffScenario(
     return FAILED;
   }
   for (const { failure, name } of old) {
-    if (failure !== null) screen.out(`note: ${name} fails with both: ${failure}\n`);
+    if (failure !== null) screen.out(`note: ${name} fails with both trees: ${failure}\n`);
   }
   const count = old.reduce((sum, { lines }) => sum + lines.length, 0);
   const what = `${formatCount(old.length, "test")}, ${

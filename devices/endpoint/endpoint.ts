@@ -49,7 +49,7 @@ export const ENDPOINT: DeviceKind<typeof SETTINGS, EndpointDevice> = {
       throw settingError(
         device,
         "bar",
-        `The BAR of "${device.name}" cannot be ${sizeBytes} bytes: it is no power of two`,
+        `The BAR of "${device.name}" cannot be ${sizeBytes} bytes: it is not a power of two`,
         `${roundUpPowerOfTwo(sizeBytes)} is the next one`,
       );
     }

@@ -107,8 +107,10 @@ export class DriverBench {
     this.hasHigh = this.machine.pages.claim(HIGH_PHYS, ROOM_BYTES);
     if (!this.machine.pages.claim(LOW_PHYS, ROOM_BYTES)) {
       throw new CannotHunt(
-        `Buffers lie in the ${formatSize(ROOM_BYTES)} from ${formatSize(LOW_PHYS)} on, and the ` +
-          "machine has other things there, or none",
+        `The hunt allocates buffers in the ${formatSize(ROOM_BYTES)} at ${
+          formatSize(LOW_PHYS)
+        }, which ` +
+          "must be unused RAM of the machine",
       );
     }
     this.#renews = (device.dma.domain?.table.tables ?? 1) === 1;

@@ -36,8 +36,8 @@ export function givenMachine(config: LabConfig, file: string): HuntMachine | str
   }
   for (const base of [FIRST_PHYS, LOW_BASE]) {
     if (!isFree(lab, base)) {
-      return `The hunt needs ${ROOM_BYTES / MIB} MiB of RAM from ${base / MIB} MiB on, and the ` +
-        `machine of "${file}" has other things there, or none`;
+      return `The hunt needs ${ROOM_BYTES / MIB} MiB of unused RAM at ${base / MIB} MiB: the ` +
+        `machine of "${file}" has no RAM there, or uses it`;
     }
   }
   const { driver, namespace } = device.disk;

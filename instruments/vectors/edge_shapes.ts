@@ -101,9 +101,9 @@ const SHAPES: readonly Shape[] = [
   },
   { ...pieces(100, 512, 0, ", 8 KiB a command"), controller: { mdts_bytes: 8 * KIB } },
   { ...run(256 * KIB, 0, ", 128 KiB a command"), controller: { mdts_bytes: 128 * KIB } },
-  { about: "refused: an offset that is no multiple of 4", segments: [[BASE + 2, 512]] },
+  { about: "refused: an offset that is not a multiple of 4", segments: [[BASE + 2, 512]] },
   {
-    about: "refused: a length that is no multiple of 4",
+    about: "refused: a length that is not a multiple of 4",
     segments: [[BASE, 510], [BASE + PAGE, 2]],
   },
   { about: "refused: no whole blocks", segments: [[BASE, 516]] },

@@ -123,7 +123,7 @@ Deno.test("memory that lends nothing for its size says so (p2p.md 9.3)", () => {
       .problems.join("\n");
   assertStringIncludes(
     problemOf("p2pmem = 3MiB"),
-    "gpu provides no memory to peers: its `p2pmem` of 3MiB is no multiple of 2MiB",
+    "gpu provides no memory to peers: its `p2pmem` of 3MiB is not a multiple of 2MiB",
   );
   assertStringIncludes(problemOf("bar = 1MiB"), "give it `p2pmem` in the machine");
   assertEquals(problemOf("p2pmem = 4MiB"), "");

@@ -188,7 +188,7 @@ print walk`;
   const map = [
     "map #3: 0xffc0_0000 → 0x1_2000_1000, 4MiB                                dma.5.1",
     "  1_024 × 4KiB: SS-PTE [0 to 511] in 2 tables",
-    "    not 2MiB: the physical address 0x1_2000_1000 is no multiple of it",
+    "    not 2MiB: the physical address 0x1_2000_1000 is not a multiple of it",
   ];
   assertEquals(shown(script), [
     "nic   0xfff0_0000 → 0x1_2030_1000, a page of 4KiB             vtd, 5 table pages",

@@ -231,10 +231,10 @@ for (
       "E0502 10ms: Cannot use a duration (10ms) as size of swiotlb (write a size such as 64KiB)",
     ],
     [
-      "a size that is no power of two, and names its neighbours",
+      "a size that is not a power of two, and names its neighbours",
       "machine { iommu { granule = 5KiB } }",
-      "E0503 5KiB: Cannot use 5KiB as granule of iommu: it is no power of two " +
-      "(the nearest ones are 4KiB and 8KiB)",
+      "E0503 5KiB: Cannot use 5KiB as granule of iommu: it is not a power of two (the nearest " +
+      "ones are 4KiB and 8KiB)",
     ],
     [
       "a number out of range",

@@ -151,7 +151,7 @@ function numberHint(
     case "too small":
     case "too large":
       return `from ${format(min)} to ${format(max)}`;
-    case "no power of two": {
+    case "not a power of two": {
       const below = 2 ** Math.floor(Math.log2(value));
       return `the nearest ones are ${format(below)} and ${format(below * 2)}`;
     }

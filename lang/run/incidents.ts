@@ -158,7 +158,7 @@ function describeReport(
     span: second,
     related: relatedTo(event, vm),
     facts: [
-      ["rule", `${rule}, ${beyondKernel ? "which no kernel checks" : "which a kernel checks"}`],
+      ["rule", `${rule}, ${beyondKernel ? "not checked by any kernel" : "checked by the kernel"}`],
       ...fields.log === null ? [] : [["in a log", logLine(fields.log)] as const],
       ...facts,
     ],

@@ -335,7 +335,7 @@ test "t" with { iommu.mode = strict } {
     "   |",
     " 5 |   let m = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)",
     "   |           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^",
-    "   = rule: dma.8.2.3, which a kernel checks",
+    "   = rule: dma.8.2.3, checked by the kernel",
     "   = in a log: DMA-API: … device driver frees DMA memory with different size",
     "   = hint: if it is expected, write `warns unmap_size` after the call",
   ]);

@@ -92,12 +92,15 @@ export function describeKinds(wanted: Kind | readonly Kind[]): string {
   return typeof wanted === "string" ? describeKind(wanted) : wanted.map(describeKind).join(" or ");
 }
 
-/** The cast to write where the other kind of address is wanted. */
+/** What to write instead, for kinds that are easily confused. */
 export function castHint(wanted: Kind | readonly Kind[], given: Kind): string | null {
   for (const kind of typeof wanted === "string" ? [wanted] : wanted) {
     const pair = `${kind} ${given}`;
     if (pair === "dma phys" || pair === "phys dma") {
       return `write \`as ${kind}\` where it is meant`;
+    }
+    if (kind === "@buffer" && given === "list") {
+      return "pass one buffer: `bio_add` adds more of them to a bio, `scatterlist` and `dma_map_sg` map several";
     }
     const hint = mixHint("call", kind, given);
     const asAddress = given === "size" && (kind === "phys" || kind === "dma")

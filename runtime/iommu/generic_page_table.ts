@@ -52,7 +52,7 @@ const END_57 = lastAddressOfBits(57) + 1;
 
 /**
  * Bytes that one entry of a table at a level covers: with five levels all that has 57 bits, which is
- * no power of two where addresses are counted from the end of their space.
+ * not a power of two where addresses are counted from the end of their space.
  */
 function entryBytes(level: number): number {
   if (level < LEVELS_57) return 2 ** (GRANULE_SHIFT + LEVEL_BITS * level);

@@ -256,7 +256,7 @@ export interface PageCut {
   readonly count: number;
   /** The next larger size that the table has; 0 for none. */
   readonly largerBytes: number;
-  /** Why it is not that: too little is left, or an address is no multiple of it. */
+  /** Why it is not that: too little is left, or an address is not a multiple of it. */
   readonly obstacle: "no_larger" | "length" | "iova" | "phys";
 }
 

@@ -251,18 +251,22 @@ Deno.test("an entry that was never faulted maps physical page 0, and is not vali
   assertEquals(hmmDmaUnmapPfn(machine, dev, map, 2), false);
 });
 
-Deno.test("an entry that is no multiple of a page fits only where it begins on one (hmm-rdma-vfio.md 5.13)", () => {
-  for (const untrusted of [false, true]) {
-    const bench = testBench({ device: { untrusted } });
-    const { dev, fields, machine } = bench;
-    const map = hmmDmaMapAlloc(machine, dev, 16, 512) as HmmDmaMap;
-    for (const index of [0, 1]) map.pfns.replace(index, VALID + WRITE, 0, 0x2_0000 + index);
-    const mapped = [0, 1].map((index) => hmmDmaMapPfn(machine, dev, map, index, null));
-    assertEquals(mapped, untrusted ? [-1, -1] : [map.state.addr, -1]);
-    const errors = fields("ret.dma_iova_link").map(({ error }) => error);
-    assertEquals(errors, untrusted ? ["EPERM", "EPERM"] : [null, "ENXIO"]);
-  }
-});
+Deno.test(
+  "an entry that is not a multiple of a page fits only where it begins on one (hmm-rdma-vfio.md " +
+    "5.13)",
+  () => {
+    for (const untrusted of [false, true]) {
+      const bench = testBench({ device: { untrusted } });
+      const { dev, fields, machine } = bench;
+      const map = hmmDmaMapAlloc(machine, dev, 16, 512) as HmmDmaMap;
+      for (const index of [0, 1]) map.pfns.replace(index, VALID + WRITE, 0, 0x2_0000 + index);
+      const mapped = [0, 1].map((index) => hmmDmaMapPfn(machine, dev, map, index, null));
+      assertEquals(mapped, untrusted ? [-1, -1] : [map.state.addr, -1]);
+      const errors = fields("ret.dma_iova_link").map(({ error }) => error);
+      assertEquals(errors, untrusted ? ["EPERM", "EPERM"] : [null, "ENXIO"]);
+    }
+  },
+);
 
 Deno.test("freeing a map twice frees its addresses twice: two owners (hmm-rdma-vfio.md 5.14)", () => {
   const { dev, fields, machine, map } = shared(4);

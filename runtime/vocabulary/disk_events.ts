@@ -25,9 +25,9 @@ const BLOCK_EVENTS = {
     },
   },
   "block.merge": {
-    when: "a bio joined a request, or was kept out",
+    when: "a bio was merged into a request, or could not be",
     fields: {
-      rule: word("how a bio joined a request, or what kept it out", {
+      rule: word("result of a merge", {
         back: "It follows the request.",
         front: "It precedes the request.",
         discard: "Both are discards, which need not touch.",

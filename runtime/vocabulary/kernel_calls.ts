@@ -84,7 +84,7 @@ const BY_FLAGS = { sleeps: "gfp" } as const;
 /** An address for the device; none with the error value. */
 const ADDRESS = optional(DMA);
 const ERRNO = described(INT, "0, or a negative errno");
-const COUNT = described(INT, "outputs, 0 for any failure");
+const COUNT = described(INT, "number of DMA ranges, 0 on any failure");
 
 export const CALL_TABLE = {
   dma_map_phys: fn("dma_addr_t (dev, phys, size, dir, attrs)", ADDRESS, "dma.1.4", TWO_STEP),

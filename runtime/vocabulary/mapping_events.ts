@@ -151,7 +151,7 @@ export const MAPPING_EVENTS = {
         submission_queue: "The lock of an NVMe submission queue.",
       }),
       index: described(INT, "which area, size class (from 0) or queue; else 0"),
-      wait_ns: described(DURATION, "how long; the event is at the end of it"),
+      wait_ns: described(DURATION, "how long; the event is recorded at the end of the wait"),
     },
   },
   "iommu.translate": {
@@ -190,13 +190,13 @@ export const MAPPING_EVENTS = {
     fields: {
       slot: INT,
       slots: INT,
-      orig_phys: described(optional(PHYS), "none when they held nothing"),
+      orig_phys: described(optional(PHYS), "none if they held no data"),
       tlb_phys: PHYS,
       size_bytes: SIZE,
       dir: DIRECTION,
       attrs: described(
         listOf(ATTRIBUTE),
-        "`skip_cpu_sync` where the copy was made, or left out, before",
+        "`skip_cpu_sync` if the copy was made or skipped before",
       ),
     },
   },
@@ -286,7 +286,7 @@ export const MAPPING_EVENTS = {
     fields: { phys: PHYS, size_bytes: SIZE },
   },
   "dma.report": {
-    when: "the checker found a driver's mistake, or a hazard",
+    when: "the checker found a driver bug, or a hazard",
     fields: {
       class: REPORT_CLASS,
       rule: TEXT,
@@ -303,9 +303,9 @@ export const MAPPING_EVENTS = {
   "kernel.warn": {
     when: "the kernel itself printed a warning",
     fields: {
-      at: described(TEXT, "the function of the kernel, which `WARNING: at …` of a log names"),
+      at: described(TEXT, "the kernel function that `WARNING: at …` names in a log"),
       text: TEXT,
-      log: described(optional(TEXT), "a message as a log has it; none of a bare `WARNING`"),
+      log: described(optional(TEXT), "its message in a log; none for a bare `WARNING`"),
       error: described(
         optional(ERRNO_NAME),
         "the errno that ends a call which never returns in a kernel; none: the call continues",

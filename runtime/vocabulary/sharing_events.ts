@@ -33,7 +33,7 @@ const WAY = word("how a migration buffer was mapped", {
 
 export const VFIO_EVENTS = {
   "vfio.buffer": {
-    when: "a migration buffer was allocated, taken from the spare ones, put there, or freed",
+    when: "a migration buffer was allocated, reused, put back for reuse, or freed",
     fields: {
       buffer: described(INT, "its number"),
       action: word("what became of a migration buffer", {
@@ -65,11 +65,11 @@ export const VFIO_EVENTS = {
     },
   },
   "vfio.unwind": {
-    when: "a page of a migration buffer could not be mapped: those before it are undone",
+    when: "a page of a migration buffer could not be mapped: the pages before it are unmapped",
     fields: { buffer: INT, mapped_pages: INT, pages: INT, rule: WAY, error: ERRNO_NAME },
   },
   "vfio.unregister": {
-    when: "the mappings of a migration buffer ended",
+    when: "the pages of a migration buffer were unmapped",
     fields: { buffer: INT, pages: INT, dma: DMA, rule: WAY, dir: optional(DIRECTION) },
   },
   "vfio.key": {
@@ -115,7 +115,7 @@ export const ODP_EVENTS = {
     },
   },
   "odp.handled": {
-    when: "the host ended a page fault of an RDMA device",
+    when: "the host completed a page fault of an RDMA device",
     fields: { region: TEXT, virt: VIRT, pages: INT, result: RESULT },
   },
   "odp.retry": {
@@ -129,7 +129,7 @@ export const ODP_EVENTS = {
     },
   },
   "odp.region": {
-    when: "memory of a process was registered for an RDMA device, or is not any more",
+    when: "memory of a process was registered for an RDMA device, or deregistered",
     fields: {
       region: TEXT,
       state: word("what became of a memory region", {
@@ -147,9 +147,9 @@ export const ODP_EVENTS = {
       index: INT,
       entries: INT,
       valid: described(INT, "0: they are removed"),
-      virt: described(VIRT, "what the first entry is of"),
-      size_bytes: described(SIZE, "what all of them are of"),
-      runs: described(TABLE_RUNS, "those that are there now, contiguous ones as one"),
+      virt: described(VIRT, "address that the first entry maps"),
+      size_bytes: described(SIZE, "bytes that the entries map"),
+      runs: described(TABLE_RUNS, "entries that are present now, contiguous ones merged"),
     },
   },
   "odp.invalidate": {
@@ -170,11 +170,11 @@ export const ODP_EVENTS = {
 
 export const SHARING_EVENTS = {
   "p2p.route": {
-    when: "a route between two PCI functions was worked out",
+    when: "a route between two PCI functions was computed",
     fields: {
       provider: TEXT,
       client: TEXT,
-      distance: described(optional(INT), "none when there is no way"),
+      distance: described(optional(INT), "none if there is no route"),
       map_type: PEER_ROUTE,
       hops: NAMES,
       cached: BOOL,
@@ -234,7 +234,7 @@ export const SHARING_EVENTS = {
       size_bytes: SIZE,
       valid: INT,
       writable: INT,
-      brought_in: described(INT, "pages that were not there, or not writable"),
+      brought_in: described(INT, "pages that were not present, or not writable"),
       result: RESULT,
     },
   },

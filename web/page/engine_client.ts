@@ -70,7 +70,7 @@ export class EngineClient {
     this.#isBusy = true;
     this.#timer = setTimeout(() => {
       this.#restart();
-      this.onLost("The run was ended: it did not stop at its limits");
+      this.onLost("The run was terminated: it did not stop at its limits");
     }, MOST_MS);
     this.#worker.postMessage({ id: ++this.#id, ...wish });
   }

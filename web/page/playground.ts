@@ -115,7 +115,7 @@ class Playground {
   /** Does what replaces the text; asks before, where it was edited. */
   #guarded(act: () => void): void {
     if (!this.#isEdited) return act();
-    this.#messages.show("This replaces the text that you have edited", {
+    this.#messages.show("This replaces your edited text", {
       title: "Replace it",
       act,
     });

@@ -44,12 +44,12 @@ export async function readLink(fragment: string): Promise<ReadLink> {
   const [, version, data, frame = null] =
     fragment.match(/^#d(\d{1,9})=([^&]*)(?:&frame=(edit|read))?$/) ?? [];
   if (version === undefined) {
-    return fragment.length > 1 ? { problem: "This link is no link of dmalab" } : null;
+    return fragment.length > 1 ? { problem: "This is not a dmalab link" } : null;
   }
   if (Number(version) > VERSION) {
     return { problem: "This link was made by a newer dmalab: open it in a newer page" };
   }
-  if (Number(version) < 1) return { problem: "This link is no link of dmalab" };
+  if (Number(version) < 1) return { problem: "This is not a dmalab link" };
   const text = await unpack(data!);
   if (typeof text !== "string") return text;
   const shared = readShared(text);

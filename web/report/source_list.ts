@@ -33,7 +33,7 @@ export class SourceList {
     if (text.trim() === "") {
       this.#lines.length = 0;
       return this.root.replaceChildren(
-        el("p", { class: "tools" }, "The source is not in this file."),
+        el("p", { class: "tools" }, "This file does not contain the source."),
       );
     }
     const colours = coloursOf(text);

@@ -32,7 +32,7 @@ export class BytesPane implements Pane {
     const { ranges } = this.#known;
     const phys = this.#phys ?? ranges[0]?.start;
     if (phys === undefined) {
-      return root.replaceChildren(el("p", {}, "Nothing writes memory in this run."));
+      return root.replaceChildren(el("p", {}, "This run writes no memory."));
     }
     const range = ranges.find(({ end, start }) => phys >= start && phys < end);
     const size = Math.min(SHOWN_BYTES, range === undefined ? SHOWN_BYTES : range.end - phys);

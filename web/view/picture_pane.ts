@@ -23,7 +23,7 @@ export class PicturePane implements Pane {
     const { at, run } = moment;
     const requests = requestsAt(run, at);
     if (requests.length === 0) {
-      return root.replaceChildren(el("p", {}, "No request has begun at this moment."));
+      return root.replaceChildren(el("p", {}, "No request has started at this position."));
     }
     const current = at.seq === 0 ? null : run.log.requestAt(at.seq);
     const chosen = this.#chosen !== null && requests.includes(this.#chosen)

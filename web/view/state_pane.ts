@@ -33,7 +33,7 @@ export class StatePane implements Pane {
   readonly #closed = new Set<string>();
   readonly #shown = new Map<string, number>();
   readonly #drawn = new Map<string, DrawnTable>();
-  readonly #nothing = el("p", {}, "No table has a row at this moment.");
+  readonly #nothing = el("p", {}, "All tables are empty at this position.");
   #run: KeptRun | null = null;
 
   draw(moment: Moment, root: HTMLElement): void {
@@ -106,7 +106,7 @@ export class StatePane implements Pane {
       { class: "item", "data-item": `row ${row.row} ${born}` },
       `#${born}`,
     );
-    button.title = born === 0 ? "There when the machine was ready" : `Go to event ${made}`;
+    button.title = born === 0 ? "Present when the machine was ready" : `Go to event ${made}`;
     button.addEventListener("click", () => goTo(made));
     const texts = cells.map(({ kind, name, text }) => {
       const was = marked?.was?.find((each) => each.name === name)?.text;

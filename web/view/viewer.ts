@@ -270,7 +270,7 @@ export class Viewer {
 
   #comeBack(): void {
     const left = this.#left.pop();
-    if (left === undefined) this.#announce("There is no place to come back to");
+    if (left === undefined) this.#announce("No jump to return from");
     else this.#go(left.at, left.run);
   }
 

@@ -32,7 +32,7 @@ export class WhyPane implements Pane {
     const items = chain.map((view) => el("li", {}, ...this.#decision(moment, view)));
     root.replaceChildren(
       ...failed,
-      el("h2", {}, chain.length > 0 ? "Decisions, the last one first" : "Nothing was decided yet"),
+      el("h2", {}, chain.length > 0 ? "Decisions, the last one first" : "No decision yet"),
       el("ol", { class: "decisions" }, ...items),
     );
   }

@@ -95,7 +95,7 @@ Deno.test("a preferred boundary becomes chunk sectors and is never crossed (nvme
   });
 });
 
-Deno.test("a block size that is no power of two is refused", () => {
+Deno.test("a block size that is not a power of two is refused", () => {
   const rig = new DriverRig();
   assertThrows(
     () => rig.driver.setNamespace({ ...rig.driver.namespace!, blockSizeBytes: 520 }),

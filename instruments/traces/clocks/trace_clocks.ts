@@ -79,7 +79,7 @@ function qemuLine({ logged, offset, pairs, traced }: QemuTie): string {
     ? "it has no pci_nvme_io_cmd (record with -trace 'pci_nvme_*')"
     : `none of its ${formatCount(logged, "command")} has the queue, id, blocks and first address ` +
       `of one of the trace's ${traced}`;
-  return `the emulator's log is not tied to the trace: ${why}`;
+  return `cannot align the emulator's log with the trace: ${why}`;
 }
 
 function spread(seconds: number): string {

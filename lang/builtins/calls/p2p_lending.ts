@@ -38,7 +38,7 @@ function toProvider(run: Run, device: LabDevice): PeerProvider {
     throw new ScriptError(
       "E0919",
       `${device.name} provides no memory to peers: its \`p2pmem\` of ` +
-        `${formatSize(bar.peerBytes)} is no multiple of ${unit}`,
+        `${formatSize(bar.peerBytes)} is not a multiple of ${unit}`,
       `pages of device memory are made for multiples of ${unit}: \`dmalab explain p2p.9.3\``,
     );
   }

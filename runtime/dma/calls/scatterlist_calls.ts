@@ -45,7 +45,7 @@ export class ScatterlistCalls {
     this.#mappings = mappings;
   }
 
-  /** The number of outputs, 0 for any failure. */
+  /** The number of number of DMA ranges, 0 on any failure. */
   map(dev: DmaDevice, list: Scatterlist, dir: DmaDirection, attrs: number): number {
     const outer = this.#enter(MAP_SG, dev, list, dir, attrs, list.count);
     this.#machine.charges.segments(list.count);

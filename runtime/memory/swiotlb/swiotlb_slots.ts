@@ -113,7 +113,7 @@ export class SwiotlbSlots {
   ): number {
     if (!this.active || slots > SET_SLOTS) return -1;
     if (this.#freeRun.length === 0) this.#freeRun = allFree(this.slots);
-    // For an area count that is no power of two, the mask leaves some areas out as starting points.
+    // For an area count that is not a power of two, the mask leaves some areas out as starting points.
     let area = cpu & (this.areas - 1);
     for (let tried = 0; tried < this.areas; tried++) {
       const first = this.#searchArea(dev, orig, totalBytes, slots, allocAlignMask, area);

@@ -181,7 +181,7 @@ Deno.test("each slot knows what is left of its buffer from there (dma.md 6.3)", 
   assertEquals([copied(0, 0x1800), copied(1, 0x1000), copied(2, 0x800)], [0x1800, 0x1000, 0x800]);
 });
 
-Deno.test("a pool that is no multiple of a set ends where it ends (dma.md 6.1)", () => {
+Deno.test("a pool that is not a multiple of a set ends where it ends (dma.md 6.1)", () => {
   const bench = new Bench(64);
   assertEquals(bench.map(0x1000, 128 * KIB + 1), DMA_MAPPING_ERROR);
   assertEquals(bench.map(0x1000, 2 * KIB), 0x6000_0000);

@@ -104,7 +104,7 @@ Deno.test("a call that needs several bios holds them back by itself (captured)",
   assertEquals(roomy.sent.at(-1)!.bios.length, 2);
 });
 
-Deno.test("6.12 refuses a buffer that is no multiple of the block long (captured)", () => {
+Deno.test("6.12 refuses a buffer that is not a multiple of the block long (captured)", () => {
   const odd = call([page(0, 0, 2920), page(1, 0, 4096 - 2920)]);
   assertEquals(run(model({}, "6.12.117"), [odd]), [true]);
   const target = model();

@@ -135,7 +135,7 @@ export const PAGE_WALK: TypeSpec<PageWalk> = {
       PAGES,
       "The pages of the map that wrote its leaf: { iova, phys, page_size, count, larger, why " +
         "}. `why` names what prevented the next larger size: length (too little is left), iova " +
-        "or phys (the address is no multiple of it), or no_larger.",
+        "or phys (the address is not a multiple of it), or no_larger.",
       (walk, run) => {
         const map = mapOf(walk, run);
         if (map === null) return null;
@@ -236,8 +236,8 @@ function reason({ iova, largerBytes, obstacle, phys }: PageCut): string {
     case "length":
       return `${larger}: less than that is left of the map`;
     case "iova":
-      return `${larger}: the IOVA ${formatAddress(iova)} is no multiple of it`;
+      return `${larger}: the IOVA ${formatAddress(iova)} is not a multiple of it`;
     case "phys":
-      return `${larger}: the physical address ${formatAddress(phys)} is no multiple of it`;
+      return `${larger}: the physical address ${formatAddress(phys)} is not a multiple of it`;
   }
 }
