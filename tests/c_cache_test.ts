@@ -97,6 +97,11 @@ Deno.test("what is kept under a key is found again unless its bytes have changed
     bytes[bytes.length - 1]! ^= 1;
     Deno.writeFileSync(`${cache}/dmalab/c/wrong`, bytes);
     assertEquals(await keptModule("wrong"), null);
+    // What is no file blocks who reads it, and what is too large was never kept.
+    new Deno.Command("mkfifo", { args: [`${cache}/dmalab/c/pipe`] }).outputSync();
+    assertEquals(await keptModule("pipe"), null);
+    Deno.truncateSync(`${cache}/dmalab/c/wrong`, 2 ** 40);
+    assertEquals(await keptModule("wrong"), null);
     Deno.env.set(variable, `${cache}/dmalab/c/right`);
     assertStringIncludes(await keepModule("right", module, "") ?? "", "file exists");
   } finally {

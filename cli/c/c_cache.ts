@@ -36,7 +36,10 @@ export async function keptModule(key: string): Promise<Compiled | null> {
   const folder = cacheFolder();
   if ("problem" in folder) return null;
   const path = `${folder.path}/${FOLDER}/${key}`;
-  const bytes = attempt(() => host.readFileSync(path));
+  const bytes = attempt(() => {
+    const { isFile, size } = host.statSync(path);
+    return isFile && size <= MOST_BYTES ? host.readFileSync(path) : null;
+  });
   // It is compiled again, and what prevents that it is kept is reported then.
   if (bytes === null) return null;
   const lineEnd = bytes.indexOf(0x0a);
