@@ -1,7 +1,9 @@
 /** Campaigns from outside: plans, shards and what is merged. */
 import { assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
+import { type CampaignPlan, triesOf } from "../cli/campaign/plan.ts";
 import { readShardFile } from "../cli/campaign/shard_file.ts";
 import { FileError } from "../cli/files/file_error.ts";
+import { hasUnprintableText } from "../lang/diagnostics/display_width.ts";
 import { PLAN, textsOf, withPlan } from "./campaign/plan.ts";
 import { dmalab } from "./dmalab_program.ts";
 
@@ -127,11 +129,28 @@ Deno.test("a file whose first line or records are wrong is no shard's", () =>
         "it is not a shard file",
       );
     }
-    assertThrows(
-      () => read({ campaign, shard: 1 }, { ...record, findings: [3] }),
-      FileError,
-      ":2: this line is not a record of a try",
-    );
+    for (const wrong of [{ findings: [3] }, { cases: -5 }, { cases: 0.5 }]) {
+      assertThrows(
+        () => read({ campaign, shard: 1 }, { ...record, ...wrong }),
+        FileError,
+        ":2: this line is not a record of a try",
+      );
+    }
+  }));
+
+Deno.test("what a shard's file brings along is escaped where merge writes it", () =>
+  withPlan(SMALL, async (folder) => {
+    const lists = { files: ["\x1b[2J"], releases: [], modes: [], seeds: [1, 1] };
+    const tries = [{ kind: "suite", ...lists, cases: 5, quirks: null }];
+    const campaign = { name: "night", shards: 1, tries };
+    const { key } = [...triesOf(campaign as unknown as CampaignPlan)][0]!;
+    const findings = [{ cause: "red\x1b[31m", scenario: 'test "\u202e" { }\n' }];
+    const lines = [{ campaign, shard: 1 }, { key, cases: 5, findings }];
+    Deno.mkdirSync(`${folder}/r`);
+    const text = lines.map((line) => `${JSON.stringify(line)}\n`).join("");
+    Deno.writeTextFileSync(`${folder}/r/shard.jsonl`, text);
+    const { texts } = await merged(folder, "r");
+    assertEquals(texts.map(([, written]) => hasUnprintableText(written)), [false, false]);
   }));
 
 Deno.test("a plan's name that scripts would take apart, and a driver that cannot be tested, are errors", () =>

@@ -472,6 +472,8 @@ Deno.test("vectors --negative writes malformed commands, and takes nothing that 
   assertEquals(JSON.parse(output).format, "dmalab-negative-vectors");
   const wrong = await dmalab("vectors", "--negative", "--seed", "2");
   assertEquals([wrong.code, wrong.output], [2, ""]);
+  const endless = await dmalab("vectors", "--count", "1000000000000");
+  assertStringIncludes(endless.errors, "`--count` is at most 10000");
 });
 
 Deno.test("vectors writes to a file or to the standard output, and says when it cannot", async () => {

@@ -111,6 +111,15 @@ Deno.test("TAP has a plan, a line for each test, and the diagnostic of what fail
   });
 });
 
+Deno.test("a JUnit report does not replace a scenario", async () => {
+  await inFolder({ "a.dma": FAILS }, async (folder) => {
+    const { code, errors } = await dmalab("test", folder, "--junit-path", join(folder, "a.dma"));
+    assertEquals(code, 2);
+    assertStringIncludes(errors, "`--junit-path` names the report, not the scenario");
+    assertEquals(Deno.readTextFileSync(join(folder, "a.dma")), FAILS);
+  });
+});
+
 Deno.test("a file that is wrong, and finding no test, are complete documents of every reporter for programs", async () => {
   await inFolder({ "a.dma": FAILS, "wrong.dma": "let\n" }, async (folder) => {
     const wrong = join(folder, "wrong.dma");

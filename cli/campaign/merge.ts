@@ -1,4 +1,5 @@
 /** `dmalab campaign merge`: what the shards found, each cause once, by its smallest scenario. */
+import { printableText } from "../../lang/diagnostics/display_width.ts";
 import { formatCount, groupThousands } from "../../lang/text/numbers.ts";
 import { tableLines } from "../../lang/text/columns.ts";
 import { type ExitCode, FAILED, HELD } from "../exit_code.ts";
@@ -60,9 +61,9 @@ export function mergeShards(
     const where = [...of].sort().map((group) => `#   ${group}\n`).join("");
     const by = `found by ${formatCount(tries, "try", "tries")}, this one by: ${key}`;
     const text = `# ${cause}\n# ${by}\n${where}\n${scenario}`;
-    writeFile({ folder: out, name: files[index]! }, text);
+    writeFile({ folder: out, name: files[index]! }, printableText(text, false));
   });
-  writeFile({ folder: out, name: "report.md" }, report);
+  writeFile({ folder: out, name: "report.md" }, printableText(report, false));
   screen.out(report);
   return sorted.length === 0 ? HELD : FAILED;
 }

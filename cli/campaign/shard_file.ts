@@ -59,8 +59,8 @@ function parsed(line: string): unknown {
 
 function isRecord(value: unknown): value is TryRecord {
   const { cases, findings, key } = (value ?? {}) as Partial<TryRecord>;
-  return typeof key === "string" && typeof cases === "number" && Array.isArray(findings) &&
-    findings.every(isFinding);
+  return typeof key === "string" && Number.isSafeInteger(cases) && cases! >= 0 &&
+    Array.isArray(findings) && findings.every(isFinding);
 }
 
 function isFinding(value: unknown): value is TryFinding {

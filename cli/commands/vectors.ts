@@ -6,6 +6,8 @@ import { SEED } from "./scenario_options.ts";
 
 /** Random vectors by default. */
 const DEFAULT_COUNT = 100;
+/** The file is made whole: a thousand take 12 MB. */
+const MOST_COUNT = 10_000;
 const DEFAULT_SEED = 1;
 
 export const VECTORS = command({
@@ -23,7 +25,7 @@ export const VECTORS = command({
     count: {
       kind: "integer",
       placeholder: "NUMBER",
-      doc: `random requests (default: ${DEFAULT_COUNT})`,
+      doc: `random requests (default: ${DEFAULT_COUNT}, at most ${MOST_COUNT})`,
     },
     negative: {
       kind: "flag",
@@ -43,6 +45,12 @@ export const VECTORS = command({
     const { makeNegativeFile } = await import("../../instruments/vectors/negative.ts");
     if (options.negative && (options.count !== null || options.seed !== null)) {
       return refuse("`--negative` takes no count and no seed: nothing about it is random", screen);
+    }
+    if ((options.count ?? 0) > MOST_COUNT) {
+      return refuse(
+        `\`--count\` is at most ${MOST_COUNT}; another \`--seed\` makes others`,
+        screen,
+      );
     }
     const file = options.negative
       ? makeNegativeFile()
