@@ -66,6 +66,11 @@ export class ArmPageTable implements PageTable {
   /** Bytes an entry covers, by level, 0 being the lowest. */
   readonly #spans: readonly number[];
   readonly #inverseSpans: readonly number[];
+  /** What a lowest table covers. */
+  readonly #lowestBytes: number;
+  /** The lowest table used last and the first address that it covers; NaN for none. */
+  #hot: Float64Array = new Float64Array(0);
+  #hotBase = NaN;
   /** Why the last call refused a map; 0 where it did not. */
   #error = 0;
   /** The range gathered for a flush; empty while the last byte is below the first. */
@@ -87,6 +92,7 @@ export class ArmPageTable implements PageTable {
       (_, level) => options.granuleBytes * this.#entries ** level,
     );
     this.#inverseSpans = this.#spans.map((span) => 1 / span);
+    this.#lowestBytes = options.granuleBytes * this.#entries;
     this.#tables = new TablePages(this.#entries, options.charge);
     this.#top = this.#tables.take();
     this.#onCall = options.onCall ?? null;
@@ -129,19 +135,9 @@ export class ArmPageTable implements PageTable {
     this.#error = 0;
     if ((flags & (PTE_READ | PTE_WRITE)) === 0) return this.#fail(ERRNO.EINVAL);
     if (iova > this.lastAddress || phys > this.lastPhys) return this.#refuse(ERRNO.ERANGE);
-    const level = this.#spans.indexOf(leafBytes);
-    let page = this.#tables.pages[this.#top]!;
-    for (let at = this.#levels - 1; at > level; at--) {
-      const index = this.#indexAt(iova, at);
-      let value = page[index]!;
-      if (value > 0) return this.#refuse(ERRNO.EEXIST);
-      if (value === 0) {
-        if (this.outOfMemory !== null && this.outOfMemory()) return this.#fail(ERRNO.ENOMEM);
-        value = -this.#tables.take();
-        page[index] = value;
-      }
-      page = this.#tables.pages[-value]!;
-    }
+    const level = this.#levelOf(leafBytes);
+    const page = level === 0 && this.#isInHot(iova) ? this.#hot : this.#tableToMap(iova, level);
+    if (page === null) return 0;
     const first = this.#indexAt(iova, level);
     const end = Math.min(this.#entries, first + count);
     for (let index = first; index < end; index++) {
@@ -160,6 +156,39 @@ export class ArmPageTable implements PageTable {
     return (end - first) * leafBytes;
   }
 
+  /** The table of a level for an address; null, with an error, where none is to be had. */
+  #tableToMap(iova: number, level: number): Float64Array | null {
+    let page = this.#tables.pages[this.#top]!;
+    for (let at = this.#levels - 1; at > level; at--) {
+      const index = this.#indexAt(iova, at);
+      let value = page[index]!;
+      if (value > 0) this.#refuse(ERRNO.EEXIST);
+      else if (value === 0) {
+        if (this.outOfMemory !== null && this.outOfMemory()) this.#fail(ERRNO.ENOMEM);
+        else value = page[index] = -this.#tables.take();
+      }
+      if (this.#error !== 0) return null;
+      page = this.#tables.pages[-value]!;
+    }
+    if (level === 0) this.#warm(page, iova);
+    return page;
+  }
+
+  #isInHot(iova: number): boolean {
+    const offset = iova - this.#hotBase;
+    return offset >= 0 && offset < this.#lowestBytes;
+  }
+
+  #warm(page: Float64Array, iova: number): void {
+    this.#hot = page;
+    this.#hotBase = Math.floor(iova / this.#lowestBytes) * this.#lowestBytes;
+  }
+
+  #release(table: number): void {
+    this.#hotBase = NaN;
+    this.#tables.release(table);
+  }
+
   #refuse(error: number): number {
     this.warnings++;
     return this.#fail(error);
@@ -171,7 +200,7 @@ export class ArmPageTable implements PageTable {
   }
 
   #dropTable(value: number, iova: number, leafBytes: number): void {
-    this.#tables.release(-value);
+    this.#release(-value);
     this.syncs.add(iova, iova + leafBytes - 1, SYNC_WALK);
   }
 
@@ -199,7 +228,7 @@ export class ArmPageTable implements PageTable {
 
   /** Unmaps up to `count` leaves that lie in one table; returns the bytes gone. */
   #unmapCall(iova: number, leafBytes: number, count: number): number {
-    const level = this.#spans.indexOf(leafBytes);
+    const level = this.#levelOf(leafBytes);
     let page = this.#tables.pages[this.#top]!;
     // Behind the tables' end there is nothing.
     if (iova > this.lastAddress) {
@@ -248,26 +277,30 @@ export class ArmPageTable implements PageTable {
   }
 
   clear(): void {
-    this.#tables.release(this.#top);
+    this.#release(this.#top);
     this.#top = this.#tables.take();
   }
 
   walk(iova: number): boolean {
     if (iova > this.lastAddress || iova < 0) return false;
+    if (this.#isInHot(iova)) return this.#found(this.#hot[this.#indexAt(iova, 0)]!, iova, 0);
     let page = this.#tables.pages[this.#top]!;
     for (let level = this.#levels - 1;; level--) {
       const value = page[this.#indexAt(iova, level)]!;
-      if (value === 0) return false;
-      if (value > 0) {
-        const sizeBytes = this.#spans[level]!;
-        const phys = this.#physOf(value);
-        this.walkPhys = phys + iova % sizeBytes;
-        this.walkFlags = value - phys;
-        this.walkSizeBytes = sizeBytes;
-        return true;
-      }
+      if (value >= 0) return this.#found(value, iova, level);
       page = this.#tables.pages[-value]!;
+      if (level === 1) this.#warm(page, iova);
     }
+  }
+
+  #found(value: number, iova: number, level: number): boolean {
+    if (value === 0) return false;
+    const sizeBytes = this.#spans[level]!;
+    const phys = this.#physOf(value);
+    this.walkPhys = phys + (iova - Math.floor(iova * this.#inverseSpans[level]!) * sizeBytes);
+    this.walkFlags = value - phys;
+    this.walkSizeBytes = sizeBytes;
+    return true;
   }
 
   path(iova: number): readonly PathEntry[] {
@@ -309,12 +342,16 @@ export class ArmPageTable implements PageTable {
   }
 
   #physOf(leaf: number): number {
-    return Math.floor(leaf / this.granuleBytes) * this.granuleBytes;
+    return Math.floor(leaf * this.#inverseSpans[0]!) * this.granuleBytes;
   }
 
   /** Whether a number is of whole granules. A mask takes it modulo 2^32, whatever its size. */
   #isWhole(bytes: number): boolean {
     return (bytes & (this.granuleBytes - 1)) === 0;
+  }
+
+  #levelOf(leafBytes: number): number {
+    return leafBytes === this.granuleBytes ? 0 : this.#spans.indexOf(leafBytes);
   }
 
   #indexAt(iova: number, level: number): number {

@@ -209,14 +209,24 @@ export interface PageTable {
 export class PageSizeChoice {
   sizeBytes = 0;
   count = 0;
+  readonly #smallestBytes: number;
+  /** Below this size there is nothing to choose. */
+  readonly #secondSizeBytes: number;
 
   /** @param pageSizesBytes Supported sizes, powers of two, ascending. */
   constructor(readonly pageSizesBytes: readonly number[]) {
     invariant(pageSizesBytes.length > 0, "A page table needs at least one page size");
+    this.#smallestBytes = pageSizesBytes[0]!;
+    this.#secondSizeBytes = pageSizesBytes[1] ?? Infinity;
   }
 
   /** Chooses for what is left of a request; every argument is a multiple of the smallest size. */
   choose(iova: number, phys: number, leftBytes: number): void {
+    if (leftBytes < this.#secondSizeBytes) {
+      this.sizeBytes = this.#smallestBytes;
+      this.count = leftBytes / this.#smallestBytes;
+      return;
+    }
     const sizes = this.pageSizesBytes;
     let index = 0;
     while (
