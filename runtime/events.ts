@@ -10,6 +10,7 @@
  * delivers it.
  */
 import type { Nanoseconds } from "./address.ts";
+import { invariant } from "./errno.ts";
 import type { VirtualClock } from "./time/clock.ts";
 import type { EventContext, EventOrigin } from "./event_context.ts";
 import {
@@ -163,6 +164,15 @@ export class EventStream {
   tick(id: EventId): boolean {
     this.counts[id]!++;
     return this.#attentive && this.#notice(id);
+  }
+
+  /**
+   * Counts events of one kind at once, while no listener and no latency asks for them one by one.
+   * @internal
+   */
+  tickUnseen(id: EventId, times: number): void {
+    invariant(!this.#attentive, "Events that are asked for are counted at once");
+    this.counts[id]! += times;
   }
 
   #notice(id: EventId): boolean {

@@ -266,3 +266,10 @@ function remove<T>(list: T[], item: T): void {
   const index = list.indexOf(item);
   if (index >= 0) list.splice(index, 1);
 }
+
+/** Whether no page can be had for a table: an armed fault says so. */
+export function failingTables(
+  platform: { readonly faults: FaultInjector | null },
+): () => boolean {
+  return () => platform.faults !== null && platform.faults.errnoAt(FAULT["page_table.alloc"]) !== 0;
+}

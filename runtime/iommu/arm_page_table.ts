@@ -9,7 +9,6 @@
 import { ERRNO } from "../errno.ts";
 import {
   type HostCharge,
-  LeafRuns,
   PageSizeChoice,
   type PageTable,
   type PathEntry,
@@ -17,9 +16,9 @@ import {
   PTE_WRITE,
   SYNC_LEAVES,
   SYNC_WALK,
-  SyncRanges,
   TablePages,
 } from "./page_table.ts";
+import { RadixTable } from "./radix_table.ts";
 
 /** Granules of 64 KiB have room for physical addresses of 52 bits, the others for 48. */
 const physBits = (granuleBytes: number) => granuleBytes === 2 ** 16 ? 52 : 48;
@@ -43,19 +42,11 @@ export interface ArmPageTableOptions {
   readonly charge?: HostCharge;
 }
 
-export class ArmPageTable implements PageTable {
+export class ArmPageTable extends RadixTable implements PageTable {
   readonly granuleBytes: number;
   readonly pageSizesBytes: readonly number[];
   readonly lastAddress: number;
   readonly lastPhys: number;
-  readonly syncs = new SyncRanges();
-  readonly leaves = new LeafRuns();
-  warnings = 0;
-  walkPhys = 0;
-  walkFlags = 0;
-  walkSizeBytes = 0;
-  outOfMemory: (() => boolean) | null = null;
-  undoneBytes = 0;
 
   readonly #choice: PageSizeChoice;
   readonly #tables: TablePages;
@@ -66,11 +57,6 @@ export class ArmPageTable implements PageTable {
   /** Bytes an entry covers, by level, 0 being the lowest. */
   readonly #spans: readonly number[];
   readonly #inverseSpans: readonly number[];
-  /** What a lowest table covers. */
-  readonly #lowestBytes: number;
-  /** The lowest table used last and the first address that it covers; NaN for none. */
-  #hot: Float64Array = new Float64Array(0);
-  #hotBase = NaN;
   /** Why the last call refused a map; 0 where it did not. */
   #error = 0;
   /** The range gathered for a flush; empty while the last byte is below the first. */
@@ -79,12 +65,14 @@ export class ArmPageTable implements PageTable {
   #gatherSizeBytes = 0;
 
   constructor(options: ArmPageTableOptions) {
+    const entries = options.granuleBytes / 8;
+    super(options.granuleBytes, options.granuleBytes * entries);
     this.granuleBytes = options.granuleBytes;
     this.pageSizesBytes = options.pageSizesBytes;
     this.lastAddress = 2 ** options.addressBits - 1;
     this.lastPhys = 2 ** physBits(options.granuleBytes) - 1;
     this.#choice = new PageSizeChoice(options.pageSizesBytes);
-    this.#entries = options.granuleBytes / 8;
+    this.#entries = entries;
     const shift = Math.log2(options.granuleBytes);
     this.#levels = Math.ceil((options.addressBits - shift) / (shift - 3));
     this.#spans = Array.from(
@@ -92,7 +80,6 @@ export class ArmPageTable implements PageTable {
       (_, level) => options.granuleBytes * this.#entries ** level,
     );
     this.#inverseSpans = this.#spans.map((span) => 1 / span);
-    this.#lowestBytes = options.granuleBytes * this.#entries;
     this.#tables = new TablePages(this.#entries, options.charge);
     this.#top = this.#tables.take();
     this.#onCall = options.onCall ?? null;
@@ -107,7 +94,7 @@ export class ArmPageTable implements PageTable {
   }
 
   map(iova: number, phys: number, sizeBytes: number, flags: number): number {
-    this.#begin();
+    this.begin();
     this.undoneBytes = 0;
     if (!this.#isWhole(iova) || !this.#isWhole(phys) || !this.#isWhole(sizeBytes)) {
       return -ERRNO.EINVAL;
@@ -136,7 +123,7 @@ export class ArmPageTable implements PageTable {
     if ((flags & (PTE_READ | PTE_WRITE)) === 0) return this.#fail(ERRNO.EINVAL);
     if (iova > this.lastAddress || phys > this.lastPhys) return this.#refuse(ERRNO.ERANGE);
     const level = this.#levelOf(leafBytes);
-    const page = level === 0 && this.#isInHot(iova) ? this.#hot : this.#tableToMap(iova, level);
+    const page = level === 0 && this.isInHot(iova) ? this.hot : this.#tableToMap(iova, level);
     if (page === null) return 0;
     const first = this.#indexAt(iova, level);
     const end = Math.min(this.#entries, first + count);
@@ -170,22 +157,12 @@ export class ArmPageTable implements PageTable {
       if (this.#error !== 0) return null;
       page = this.#tables.pages[-value]!;
     }
-    if (level === 0) this.#warm(page, iova);
+    if (level === 0) this.warm(page, iova);
     return page;
   }
 
-  #isInHot(iova: number): boolean {
-    const offset = iova - this.#hotBase;
-    return offset >= 0 && offset < this.#lowestBytes;
-  }
-
-  #warm(page: Float64Array, iova: number): void {
-    this.#hot = page;
-    this.#hotBase = Math.floor(iova / this.#lowestBytes) * this.#lowestBytes;
-  }
-
   #release(table: number): void {
-    this.#hotBase = NaN;
+    this.cool();
     this.#tables.release(table);
   }
 
@@ -205,7 +182,7 @@ export class ArmPageTable implements PageTable {
   }
 
   unmap(iova: number, sizeBytes: number): number {
-    this.#begin();
+    this.begin();
     if (!this.#isWhole(iova) || !this.#isWhole(sizeBytes)) return 0;
     return this.#unmapRange(iova, sizeBytes);
   }
@@ -283,13 +260,13 @@ export class ArmPageTable implements PageTable {
 
   walk(iova: number): boolean {
     if (iova > this.lastAddress || iova < 0) return false;
-    if (this.#isInHot(iova)) return this.#found(this.#hot[this.#indexAt(iova, 0)]!, iova, 0);
+    if (this.isInHot(iova)) return this.#found(this.hot[this.#indexAt(iova, 0)]!, iova, 0);
     let page = this.#tables.pages[this.#top]!;
     for (let level = this.#levels - 1;; level--) {
       const value = page[this.#indexAt(iova, level)]!;
       if (value >= 0) return this.#found(value, iova, level);
       page = this.#tables.pages[-value]!;
-      if (level === 1) this.#warm(page, iova);
+      if (level === 1) this.warm(page, iova);
     }
   }
 
@@ -356,11 +333,5 @@ export class ArmPageTable implements PageTable {
 
   #indexAt(iova: number, level: number): number {
     return Math.floor(iova * this.#inverseSpans[level]!) & (this.#entries - 1);
-  }
-
-  #begin(): void {
-    this.syncs.count = 0;
-    this.leaves.count = 0;
-    this.warnings = 0;
   }
 }

@@ -20,15 +20,16 @@ import { hexAddress } from "../dma/hex_address.ts";
 import { errnoName, invariant, InvariantError } from "../errno.ts";
 import { eventId } from "../event_vocabulary.ts";
 import type { Why } from "../events.ts";
-import { FAULT } from "../faults.ts";
+import { failingTables, FAULT } from "../faults.ts";
 import type { Platform } from "../platform.ts";
 import { FlushQueue, type FlushQueueOptions, type FlushQueueOwner } from "./flush_queue.ts";
 import type { FlushReason } from "./flush_queue.ts";
-import { coverByHardware, type Invalidation, rangeBytes } from "./invalidation.ts";
+import { coverByHardware, Invalidation, rangeBytes } from "./invalidation.ts";
 import type { IommuModelSpec } from "./iommu_models.ts";
 import type { Iotlb } from "./iotlb.ts";
 import { IovaAllocator, LARGEST_CACHED_PFNS, searchedPfns } from "./iova_allocator.ts";
 import { type IovaShortage, shortageOf } from "./iova_shortage.ts";
+import { MemoryRuns } from "./memory_runs.ts";
 import type { PageTable } from "./page_table.ts";
 import { protectionWord, SYNC_TABLES, SYNC_WALK, withReadable } from "./page_table.ts";
 
@@ -72,6 +73,8 @@ export class IommuDomain implements FlushQueueOwner {
   readonly cachingMode: boolean;
   /** Address ranges that it never gives out, end exclusive. */
   readonly reserved: IommuDomainOptions["reserved"];
+  /** The list that is mapped now. */
+  readonly runs: MemoryRuns = new MemoryRuns();
   /** The ranges that wait for a flush; null in strict mode. */
   flushQueue: FlushQueue | null;
 
@@ -86,13 +89,7 @@ export class IommuDomain implements FlushQueueOwner {
   readonly #granuleMask: number;
   /** What the device was attached with; an allocation that fails changes it for good. */
   readonly #prefers32Bit: boolean;
-  readonly #invalidation: Invalidation = {
-    first: 0,
-    last: 0,
-    hardwareFirst: 0,
-    hardwareLast: 0,
-    whole: false,
-  };
+  readonly #invalidation = new Invalidation();
 
   constructor(platform: Platform, options: IommuDomainOptions) {
     this.#platform = platform;
@@ -326,6 +323,19 @@ export class IommuDomain implements FlushQueueOwner {
     return error;
   }
 
+  /**
+   * Maps runs of one granule as `map` would one by one, while nothing asks for each.
+   * @returns How many, from the first on: 0 where `map` has to do it.
+   */
+  mapGranules(iova: number, runs: MemoryRuns, first: number, flags: number): number {
+    const { audited, charges, events } = this.#platform;
+    if (events.attentive || audited || charges.tableWriteNs !== 0) return 0;
+    const written = this.#model.writableIsReadable ? withReadable(flags) : flags;
+    const granules = this.table.mapGranules(iova, runs, first, written);
+    events.tickUnseen(IOMMU_MAP, granules);
+    return granules;
+  }
+
   /** Apart from the map, whose code is small enough to be part of its callers'. */
   #tellMapped(iova: number, phys: PhysAddr, sizeBytes: Bytes, flags: number): void {
     this.#platform.events.emit(IOMMU_MAP, {
@@ -347,10 +357,7 @@ export class IommuDomain implements FlushQueueOwner {
       size_bytes: sizeBytes,
       undone_bytes: this.table.undoneBytes,
       error: errnoName(-error),
-    }, {
-      rule: "dma.5.1",
-      inputs: { granule_bytes: this.granuleBytes, last_address, last_phys },
-    });
+    }, { rule: "dma.5.1", inputs: { granule_bytes: this.granuleBytes, last_address, last_phys } });
   }
 
   /** Makes new mappings visible to the device. @see behaviour/dma.md 5.2 (map-sync) */
@@ -490,9 +497,4 @@ export class IommuDomain implements FlushQueueOwner {
       });
     }
   }
-}
-
-/** Whether no page can be had for a table: an armed fault says so. */
-function failingTables(platform: Platform): () => boolean {
-  return () => platform.faults !== null && platform.faults.errnoAt(FAULT["page_table.alloc"]) !== 0;
 }

@@ -13,7 +13,6 @@ import { ADDRESS_LIMIT, lastAddressOfBits, realHigh } from "../address.ts";
 import { ERRNO, invariant } from "../errno.ts";
 import {
   type GenericPageTableOptions,
-  LeafRuns,
   PageSizeChoice,
   type PageTable,
   type PathEntry,
@@ -21,9 +20,9 @@ import {
   PTE_WRITE,
   SYNC_LEAVES,
   SYNC_TABLES,
-  SyncRanges,
   TablePages,
 } from "./page_table.ts";
+import { RadixTable } from "./radix_table.ts";
 
 const ACCESSIBLE = PTE_READ | PTE_WRITE;
 
@@ -37,7 +36,6 @@ const INVERSE_GRANULE = 1 / GRANULE_BYTES;
 const OFFSET_MASK = GRANULE_BYTES - 1;
 /** What a lowest table covers. */
 const TABLE_BYTES = ENTRIES * GRANULE_BYTES;
-const INVERSE_TABLE = 1 / TABLE_BYTES;
 /** Entries a leaf fills, as a power of two, above all flags. */
 const ORDER_UNIT = 256;
 const FLAGS_MASK = ORDER_UNIT - 1;
@@ -59,19 +57,11 @@ function entryBytes(level: number): number {
   return level === LEVELS_57 ? END_57 : ADDRESS_LIMIT;
 }
 
-export class GenericPageTable implements PageTable {
+export class GenericPageTable extends RadixTable implements PageTable {
   readonly granuleBytes = GRANULE_BYTES;
   readonly pageSizesBytes: readonly number[];
   readonly lastAddress: number;
   readonly lastPhys = PHYS_LIMIT - 1;
-  readonly syncs = new SyncRanges();
-  readonly leaves = new LeafRuns();
-  warnings = 0;
-  walkPhys = 0;
-  walkFlags = 0;
-  walkSizeBytes = 0;
-  outOfMemory: (() => boolean) | null = null;
-  undoneBytes = 0;
 
   readonly #endOfTables: number;
   readonly #choice: PageSizeChoice;
@@ -84,9 +74,6 @@ export class GenericPageTable implements PageTable {
   #levels: number;
   /** Before any map made it grow. */
   readonly #firstLevels: number;
-  /** The lowest table used last and the first address that it covers; NaN for none. */
-  #hot: Float64Array = new Float64Array(0);
-  #hotBase = NaN;
   #stopped = false;
   /** The current unmap freed tables. */
   #releasedTables = false;
@@ -97,6 +84,7 @@ export class GenericPageTable implements PageTable {
   #replacedLast = -1;
 
   constructor(options: GenericPageTableOptions) {
+    super(GRANULE_BYTES, TABLE_BYTES);
     this.pageSizesBytes = options.pageSizesBytes;
     this.#choice = new PageSizeChoice(options.pageSizesBytes);
     this.#secondSizeBytes = options.pageSizesBytes[1] ?? Infinity;
@@ -138,6 +126,14 @@ export class GenericPageTable implements PageTable {
       iova > this.lastAddress || iova + sizeBytes > this.#endOfTables ||
       phys + sizeBytes > PHYS_LIMIT
     ) return -ERRNO.ERANGE;
+    // The common case: one page in the table used last.
+    if (sizeBytes === GRANULE_BYTES && this.isInHot(iova)) {
+      const index = (iova >>> GRANULE_SHIFT) & INDEX_MASK;
+      if (this.hot[index] !== 0) return this.#undo(iova, 0);
+      this.hot[index] = phys + flags;
+      this.leaves.add(GRANULE_BYTES, 1);
+      return 0;
+    }
     if (sizeBytes < this.#secondSizeBytes) {
       const done = this.#mapSmall(iova, phys, sizeBytes, flags);
       return done === sizeBytes ? 0 : this.#undo(iova, done);
@@ -229,9 +225,7 @@ export class GenericPageTable implements PageTable {
   }
 
   unmap(iova: number, sizeBytes: number): number {
-    this.syncs.count = 0;
-    this.leaves.count = 0;
-    this.warnings = 0;
+    this.begin();
     return this.#unmapRange(iova, sizeBytes);
   }
 
@@ -337,13 +331,13 @@ export class GenericPageTable implements PageTable {
     this.#top = this.#tables.take();
     invariant(this.#tables.count === 1, "Tables are left after clearing");
     this.#levels = this.#firstLevels;
-    this.#hotBase = NaN;
+    this.cool();
   }
 
   walk(iova: number): boolean {
     if (iova > this.lastAddress || iova < 0) return false;
-    if (this.#isInHot(iova)) {
-      return this.#found(this.#hot[(iova >>> GRANULE_SHIFT) & INDEX_MASK]!, iova, 0);
+    if (this.isInHot(iova)) {
+      return this.#found(this.hot[(iova >>> GRANULE_SHIFT) & INDEX_MASK]!, iova, 0);
     }
     let level = this.#levels - 1;
     if (iova >= entryBytes(level + 1)) return false;
@@ -352,7 +346,7 @@ export class GenericPageTable implements PageTable {
       const value = page[this.#indexAt(iova, level)]!;
       if (value >= 0) return this.#found(value, iova, level);
       page = this.#tables.pages[-value]!;
-      if (level === 1) this.#warm(page, iova);
+      if (level === 1) this.warm(page, iova);
     }
   }
 
@@ -435,20 +429,10 @@ export class GenericPageTable implements PageTable {
 
   /** The table of smallest pages for an address; null when there is none and none can be made. */
   #lowestTable(iova: number, create: boolean): Float64Array | null {
-    if (this.#isInHot(iova)) return this.#hot;
+    if (this.isInHot(iova)) return this.hot;
     const page = this.#descend(iova, 0, create);
-    if (page !== null) this.#warm(page, iova);
+    if (page !== null) this.warm(page, iova);
     return page;
-  }
-
-  #isInHot(iova: number): boolean {
-    const offset = iova - this.#hotBase;
-    return offset >= 0 && offset < TABLE_BYTES;
-  }
-
-  #warm(page: Float64Array, iova: number): void {
-    this.#hot = page;
-    this.#hotBase = Math.floor(iova * INVERSE_TABLE) * TABLE_BYTES;
   }
 
   /**
@@ -492,7 +476,7 @@ export class GenericPageTable implements PageTable {
   }
 
   #release(table: number): void {
-    this.#hotBase = NaN;
+    this.cool();
     this.#tables.release(table);
   }
 }

@@ -13,15 +13,15 @@ import type { PageTable } from "./page_table.ts";
  * One object is filled again and again, and handed on whole: a number passed to a function would be
  * an object on the heap each time, as IOVAs do not fit 31 bits.
  */
-export interface Invalidation {
+export class Invalidation {
   /** The gathered range, both ends included. */
-  first: number;
-  last: number;
+  first = 0;
+  last = 0;
   /** The range of the command. */
-  hardwareFirst: number;
-  hardwareLast: number;
+  hardwareFirst = 0;
+  hardwareLast = 0;
   /** The command is one for the whole domain. */
-  whole: boolean;
+  whole = false;
 }
 
 /**

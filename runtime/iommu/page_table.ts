@@ -7,6 +7,7 @@
 import { invariant } from "../errno.ts";
 import type { EventFields } from "../event_vocabulary.ts";
 import { zeros } from "../zeros.ts";
+import type { MemoryRuns } from "./memory_runs.ts";
 
 /** What a leaf allows and says, as small numbers that fit below a granule in the entry. */
 export const PTE_READ = 1;
@@ -176,6 +177,13 @@ export interface PageTable {
    * @returns 0 or a negative errno; on failure nothing of the request stays mapped.
    */
   map(iova: number, phys: number, sizeBytes: number, flags: number): number;
+
+  /**
+   * Maps runs of one granule side by side in the lowest table used last, as `map` would one by one,
+   * without a record of the leaves. Flags are those of a map before.
+   * @returns How many runs were mapped: less than there are where one takes more than a leaf there.
+   */
+  mapGranules(iova: number, runs: MemoryRuns, first: number, flags: number): number;
 
   /** Unmaps and returns the bytes gone: less at a hole, more where a large leaf was hit. */
   unmap(iova: number, sizeBytes: number): number;

@@ -143,32 +143,36 @@ function invalidate(list: Scatterlist, error: number): number {
  * @returns The bytes mapped, or a negative errno, with nothing mapped.
  */
 function mapRuns(domain: IommuDomain, list: Scatterlist, iova: number, flags: number): number {
-  let doneBytes = 0;
-  let runStart = 0;
+  const { runs } = domain;
+  runs.count = 0;
+  let runStart = 0 as PhysAddr;
   let runBytes = 0;
-  for (let index = 0; index <= list.count; index++) {
-    let start = 0;
-    let mappedBytes = 0;
-    if (index < list.count) {
-      if (list.isBusAddressAt(index)) continue;
-      const phys = list.physAt(index);
-      start = phys - domain.offsetOf(phys);
-      mappedBytes = list.mappedAt(index);
-      if (runBytes > 0 && start === runStart + runBytes) {
-        runBytes += mappedBytes;
-        continue;
-      }
+  for (let index = 0; index < list.count; index++) {
+    if (list.isBusAddressAt(index)) continue;
+    const phys = list.physAt(index);
+    const start = phys - domain.offsetOf(phys) as PhysAddr;
+    const mappedBytes = list.mappedAt(index);
+    if (runBytes > 0 && start === runStart + runBytes) {
+      runBytes += mappedBytes;
+      continue;
     }
-    if (runBytes > 0) {
-      const error = domain.map(iova + doneBytes, runStart as PhysAddr, runBytes, flags);
-      if (error !== 0) {
-        if (doneBytes > 0) domain.unmap(iova, doneBytes, true, "iommu_unmap");
-        return error;
-      }
-      doneBytes += runBytes;
-    }
+    if (runBytes > 0) runs.add(runStart, runBytes);
     runStart = start;
     runBytes = mappedBytes;
+  }
+  if (runBytes > 0) runs.add(runStart, runBytes);
+  let doneBytes = 0;
+  for (let run = 0; run < runs.count; run++) {
+    const sizeBytes = runs.sizeAt(run);
+    const error = domain.map(iova + doneBytes, runs.physAt(run), sizeBytes, flags);
+    if (error !== 0) {
+      if (doneBytes > 0) domain.unmap(iova, doneBytes, true, "iommu_unmap");
+      return error;
+    }
+    doneBytes += sizeBytes;
+    const granules = domain.mapGranules(iova + doneBytes, runs, run + 1, flags);
+    doneBytes += granules * domain.granuleBytes;
+    run += granules;
   }
   return doneBytes;
 }
