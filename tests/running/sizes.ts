@@ -64,7 +64,7 @@ const UNKNOWN_SECONDS = 0.15;
 const UNKNOWN_LONG_SECONDS = 10;
 
 /** Tests that cost less share a process, until it costs so much. */
-const OWN_SECONDS = 10;
+const OWN_SECONDS = 5;
 const MOST_SECONDS = 40;
 
 /** Processor time of the costly ones, by their names: `deno task test-all --times` writes it. */
