@@ -144,6 +144,21 @@ Deno.test("files that lead to each other, and objects made of objects, do not go
   assertEquals([...makefiles.symbolsOf("drivers/toy/m0.c")], ["TOY"]);
 });
 
+Deno.test("a tree with 20,000 conditions within each other is read in time", () => {
+  const many = "if BUS\n".repeat(20_000) + 'source "Kconfig"\n'.repeat(20_000);
+  const makefile = `${"ifdef CONFIG_BUS\n".repeat(20_000)}${
+    "obj-$(CONFIG_TOY) += a.o\n".repeat(2000)
+  }`;
+  const files = treeOf({
+    Kconfig: `config BUS\n\tbool\n${many}config A\n\tbool\n`,
+    "drivers/toy/Makefile": makefile,
+  });
+  const startMs = performance.now();
+  assertEquals([...closureOf(["A"], readKconfig(files), () => false)], ["A", "BUS"]);
+  assertEquals([...new Makefiles(files).symbolsOf("drivers/toy/a.c")], ["BUS", "TOY"]);
+  assert(performance.now() - startMs < 10_000);
+});
+
 Deno.test("a unit has what may be included, by the makefile's folders, and an asm wrapper", () => {
   const units = new Units(
     treeOf({

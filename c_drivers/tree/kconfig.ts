@@ -75,20 +75,21 @@ class KconfigReader {
     this.#seen.add(path);
     const text = this.files.text(path) ?? "";
     const conditions: Needs[] = [outer];
+    const around = () => conditions.slice(0, MOST_DEPTH).flat();
     let current: Current | null = null;
     let choice: Choice | null = null;
     for (const line of text.replaceAll("\\\n", " ").split("\n")) {
       const name = SYMBOL.exec(line)?.[1];
       if (name !== undefined) {
         current = { name, hasPrompt: false, isNumber: false };
-        this.#needs(name, conditions.flat());
+        this.#needs(name, around());
         if (choice !== null) choice.chosen ??= name;
         continue;
       }
       if (current !== null) this.#property(line, current);
       else if (choice !== null) this.#ofChoice(line, choice);
       if (END.test(line)) current = null;
-      if (CHOICE.test(line)) choice = { needs: conditions.flat(), chosen: null };
+      if (CHOICE.test(line)) choice = { needs: around(), chosen: null };
       if (ENDCHOICE.test(line)) {
         this.#choose(choice);
         choice = null;
@@ -97,7 +98,7 @@ class KconfigReader {
       if (condition !== undefined && current === null) conditions.push(needsOf(condition));
       if (ENDIF.test(line) && conditions.length > 1) conditions.pop();
       const source = SOURCE.exec(line)?.[1];
-      if (source !== undefined) this.read(source, conditions.flat(), depth + 1);
+      if (source !== undefined) this.read(source, around(), depth + 1);
     }
   }
 

@@ -10,6 +10,8 @@ const IF_SET =
   /^[ \t]*(?:ifdef\s+CONFIG_(\w+)|ifeq\s*\(\$\(CONFIG_(\w+)\),\s*[ym]\)|ifneq\s*\(\$\(CONFIG_(\w+)\),\s*\))\s*$/;
 const ELSE = /^[ \t]*else\b/;
 const ENDIF = /^[ \t]*endif\b/;
+/** Conditions within each other that count. */
+const MOST_DEPTH = 100;
 /** Left sides that name no object of their own. */
 const LISTS = new Set(["obj", "lib", "ccflags", "subdir"]);
 const FLAGS = /^[ \t]*(?:(?:subdir-)?ccflags-y|CFLAGS_([\w.-]+))[ \t]*[:+]?=(.*)$/gm;
@@ -101,7 +103,8 @@ export class Makefiles {
       else if (ENDIF.test(line)) conditions.pop();
       const [, base, symbol, objects = ""] = RULE.exec(line) ?? [];
       if (base === undefined) continue;
-      const symbols = [...conditions, symbol].filter((each) => each !== undefined);
+      const symbols = [...conditions.slice(0, MOST_DEPTH), symbol]
+        .filter((each) => each !== undefined);
       for (const object of objects.split(/\s+/)) {
         const rules = made.get(object);
         if (rules === undefined) made.set(object, [{ base, symbols }]);

@@ -123,9 +123,8 @@ export class Units {
   #includesOf(name: string, text: string): readonly (readonly [boolean, string])[] {
     const known = name.startsWith(`${TREE}/`) ? this.#includes.get(name) : undefined;
     if (known !== undefined) return known;
-    const made = [...text.matchAll(INCLUDE)].map(([, quote, path]) =>
-      [quote === '"', path!] as const
-    );
+    const made = [...new Set([...text.matchAll(INCLUDE)].map(([, quote, path]) => quote! + path))]
+      .slice(0, MOST_FILES).map((each) => [each.startsWith('"'), each.slice(1)] as const);
     this.#includes.set(name, made);
     return made;
   }
