@@ -48,6 +48,9 @@ export class TreeCoherent {
     return {
       __kvmalloc_node_noprof: take,
       kvfree: (at: Wide) => this.tree().memory.give(Number(at)),
+      // From 7.3 on.
+      alloc_pages_node_noprof: (_node: Wide, _flags: Wide, order: Wide) =>
+        this.#take(2 ** Number(order)),
       __alloc_pages_noprof: (_flags: Wide, order: Wide) => this.#take(2 ** Number(order)),
       __free_pages: () => {},
       split_page: () => {},
