@@ -163,6 +163,10 @@ Deno.test("the same script writes the same lines twice", () => {
   assertEquals(runScript(script).output, runScript(script).output);
 });
 
+Deno.test("show of a number below zero has its sign before its digits", () => {
+  assertEquals(runScript("show 0 - 255\n").output, ["-255 = -0xff"]);
+});
+
 Deno.test("show of a request draws pages, range and PRP list", () => {
   const { output } = runScript(`machine { ${MACHINES[0]} }
     let io = ssd.submit(read, lba: 0, into: alloc_pages(4, contiguous: false))

@@ -19,7 +19,10 @@ export const INT: TypeSpec<number> = {
   fields: () => [],
   methods: [],
   format: (value) => String(value),
-  show: (value) => [`${groupThousands(value)} = 0x${value.toString(16)}`],
+  show: (value) => {
+    const sign = value < 0 ? "-" : "";
+    return [`${groupThousands(value)} = ${sign}0x${Math.abs(value).toString(16)}`];
+  },
 };
 
 export const SIZE: TypeSpec<Quantity> = {
