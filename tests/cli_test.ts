@@ -458,7 +458,7 @@ Deno.test("hunt of a file with a driver tries its cases, and prints the smallest
     assertEquals([noRoom.code, noRoom.output], [2, ""]);
     assertStringIncludes(
       noRoom.errors,
-      "cannot be tested: buffers lie in the 256MiB from 16MiB on",
+      "cannot be tested: the hunt allocates buffers in the 256MiB at 16MiB",
     );
     const refused = await dmalab("hunt", join(folder, "right.dma"), "--kernel", "6.12.117");
     assertEquals(refused.code, 2);

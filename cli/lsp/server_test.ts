@@ -276,7 +276,7 @@ Deno.test("a text without a file has no files to lead to, and a device is not re
 
 Deno.test("a client whose messages cannot be read is dropped with the reason", async () => {
   const problemOf = async (input: string) => (await answered(input)).problem;
-  assertMatch((await problemOf("GET / HTTP/1.1\r\n"))!, /^"GET .* is no header/);
+  assertMatch((await problemOf("GET / HTTP/1.1\r\n"))!, /^"GET .* is not a header/);
   assertMatch((await problemOf("Content-Length: 99999999999\r\n\r\n"))!, /is too long/);
   const noJson = await problemOf("Content-Length: 5\r\n\r\nhello");
   assertEquals(noJson, "A message is no JSON object");

@@ -20,18 +20,18 @@ const FRAME = `Content-Length: ${LAUNCH.length}\r\n\r\n${LAUNCH}`;
 const NO_CLIENTS: Readonly<Record<string, readonly [sent: string, said: RegExp]>> = {
   "a form of a web page": [
     `POST / HTTP/1.1\r\nHost: 127.0.0.1:4711\r\nOrigin: http://a.test\r\n${FRAME}`,
-    /"POST \/ HTTP\/1\.1" is no header/,
+    /"POST \/ HTTP\/1\.1" is not a header/,
   ],
   "a web socket": [`GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n${FRAME}`, /"GET \/ HTTP/],
   "a header that only HTTP has behind one of the protocol": [
     `Content-Length: 4\r\nHost: 127.0.0.1\r\n\r\n${FRAME}`,
-    /"Host: 127\.0\.0\.1" is no header/,
+    /"Host: 127\.0\.0\.1" is not a header/,
   ],
   "a form's own content type in front": [
     `Content-Disposition: form-data\r\n\r\n${FRAME}`,
-    /"Content-Disposition: form-data" is no header/,
+    /"Content-Disposition: form-data" is not a header/,
   ],
-  "TLS": ["\x16\x03\x01\x02\x00\x01", /is no header/],
+  "TLS": ["\x16\x03\x01\x02\x00\x01", /is not a header/],
   "a header that ends with LF": [
     FRAME.replaceAll("\r\n", "\n"),
     /"Content-Length: \d+" ends with LF; a header line ends with CR LF/,
@@ -42,7 +42,7 @@ const NO_CLIENTS: Readonly<Record<string, readonly [sent: string, said: RegExp]>
   "a message without an end": [`Content-Length: 99999999999\r\n\r\n{`, /99999999999 bytes is too/],
   "a header without an end": [`Content-Length: ${"0".repeat(2000)}`, /more than 1024 bytes/],
   "headers without an end": ["Content-Type: x\r\n".repeat(100), /more than 1024 bytes/],
-  "a line that would clear the terminal": ["\x1b[2J\x1b[H\r\n\r\n", /"␛\[2J␛\[H" is no header/],
+  "a line that would clear the terminal": ["\x1b[2J\x1b[H\r\n\r\n", /"␛\[2J␛\[H" is not a header/],
 };
 
 /** Sends bytes in pieces. @returns What the session says, and all that it answered. */
@@ -61,7 +61,7 @@ async function sent(text: string, pieceBytes: number) {
   return { answer, problem };
 }
 
-Deno.test("what is no client is dropped at its first line that is no header, in pieces of any size", async () => {
+Deno.test("what is no client is dropped at its first line that is not a header, in pieces of any size", async () => {
   for (const [name, [text, said]] of Object.entries(NO_CLIENTS)) {
     for (const pieceBytes of [text.length, 7, 1]) {
       const { answer, problem } = await sent(text, pieceBytes);
@@ -109,7 +109,7 @@ Deno.test("a web page's request on the port is dropped and named, and launches n
     });
     assert(!answer.includes('"response"'));
     const dropped = (await said.read()).value ?? "";
-    assertMatch(dropped, /^A client was dropped: "POST \/ HTTP\/1\.1" is no header/);
+    assertMatch(dropped, /^A client was dropped: "POST \/ HTTP\/1\.1" is not a header/);
   } finally {
     child.kill();
     await child.status;
