@@ -66,7 +66,9 @@ Deno.test("what is no client is dropped at its first line that is not a header, 
     for (const pieceBytes of [text.length, 7, 1]) {
       const { answer, problem } = await sent(text, pieceBytes);
       // Of a line that has not come in whole, as much is quoted as there was.
-      const expected = pieceBytes === text.length ? said : /is not a header|too long|LF|more|has no/;
+      const expected = pieceBytes === text.length
+        ? said
+        : /is not a header|too long|LF|more|has no/;
       assertMatch(problem ?? "nothing was wrong", expected, name);
       assertStringIncludes(answer, "Malformed message", name);
       assert(!answer.includes('"command":"launch"'), `${name}: it was obeyed`);
