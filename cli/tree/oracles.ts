@@ -120,6 +120,11 @@ const tables = (parts: Parts, shapes: readonly TableShape[]) =>
 const GENERIC_TABLES = tables(GENERIC_TABLE_PARTS, GENERIC_SHAPES);
 const ARM_TABLES = tables(ARM_TABLE_PARTS, ARM_SHAPES);
 
+/** Files that mapping code is built from and that a tree does not have. */
+export function lackingOf({ files }: TreeBuild, { needs }: Oracle): readonly string[] {
+  return needs.filter((path) => files.text(path) === null);
+}
+
 export const ORACLES: readonly Oracle[] = [
   IOVA,
   MAPPING,

@@ -14,7 +14,7 @@ import { TreeBuild } from "../c/tree_build.ts";
 import { SessionClang } from "../c/tree_clang.ts";
 import { type ExitCode, FAILED, HELD, WRONG } from "../exit_code.ts";
 import type { Screen } from "../screen.ts";
-import { type Cases, type Oracle, ORACLES } from "./oracles.ts";
+import { type Cases, lackingOf, type Oracle, ORACLES } from "./oracles.ts";
 
 /** Opens trees and a compiler, and reports the errors of both. */
 async function withTrees(
@@ -71,11 +71,6 @@ export function oraclesOf(paths: readonly string[]): readonly Oracle[] | string 
   return paths.length === 0
     ? ORACLES
     : ORACLES.filter((each) => each.paths.some((path) => paths.includes(path)));
-}
-
-/** Files of mapping code that a tree does not have. */
-function lackingOf({ files }: TreeBuild, { needs }: Oracle): readonly string[] {
-  return needs.filter((path) => files.text(path) === null);
 }
 
 /** @param folders A tree beside the model, or the trees before and after a change. */
