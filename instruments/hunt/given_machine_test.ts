@@ -51,8 +51,8 @@ Deno.test("without a disk, or without room, a sentence says why there is nothing
   const small = given("machine { ram { size = 256MiB }; pci { root_port rp { nvme d { } } } }\n");
   assertEquals(
     small,
-    'The hunt needs 448 MiB of RAM from 16 MiB on, and the machine of "lab.dma" has other things ' +
-      "there, or none",
+    'The hunt needs 448 MiB of unused RAM at 16 MiB: the machine of "lab.dma" has no RAM there, or ' +
+      "uses it",
   );
 });
 

@@ -32,7 +32,7 @@ const LIMIT_ROWS: Readonly<
   virt_boundary: [
     "virtBoundaryMask",
     "bytes",
-    "virt_boundary_mask: one segment must end and the next must start on this boundary; 0: " +
+    "Boundary (virt_boundary_mask) on which one segment must end and the next must start; 0: " +
     "anywhere.",
   ],
   dma_alignment: [
