@@ -11,6 +11,7 @@
 
 #define FOR_SCENARIOS __attribute__((visibility("default")))
 #define MOST_SEGMENTS 128
+#define MOST_BIOS 4
 #define READY_STEP_MS 1
 
 struct workqueue_struct *nvme_wq, *nvme_reset_wq, *nvme_delete_wq;
@@ -228,8 +229,10 @@ blk_status_t nvme_setup_cmd(struct nvme_ns *ns, struct request *req)
 }
 
 static struct {
-	struct bio bio;
+	struct bio bios[MOST_BIOS];
+	struct bio *last;
 	struct bio_vec segments[MOST_SEGMENTS];
+	unsigned int count, bytes;
 	unsigned long gaps, end;
 	bool is_write;
 	u64 block;
@@ -238,26 +241,42 @@ static struct {
 
 static int add_piece(unsigned long phys, unsigned int length)
 {
-	struct bio *bio = &next.bio;
-	struct bio_vec *segment = &next.segments[bio->bi_vcnt];
+	struct bio_vec *segment = &next.segments[next.count];
 
-	if (bio->bi_vcnt == MOST_SEGMENTS)
+	if (next.count == MOST_SEGMENTS)
 		return -E2BIG;
-	if (bio->bi_vcnt > 0)
+	if (next.count++ > 0)
 		next.gaps |= phys | (next.end & ~PAGE_MASK);
 	next.end = phys + length;
+	next.bytes += length;
 	segment->bv_page = pfn_to_page(phys >> PAGE_SHIFT);
 	segment->bv_offset = phys & ~PAGE_MASK;
 	segment->bv_len = length;
-	bio->bi_vcnt++;
-	bio->bi_iter.bi_size += length;
+	next.last->bi_vcnt++;
+	next.last->bi_iter.bi_size += length;
 	return 0;
 }
 
 static void begin(void)
 {
 	memset(&next, 0, sizeof(next));
-	next.bio.bi_io_vec = next.segments;
+	next.last = next.bios;
+	next.last->bi_io_vec = next.segments;
+}
+
+/* What is added from now on is in another bio of the same request, as where the block layer has joined two. */
+FOR_SCENARIOS int request_bio(void)
+{
+	struct bio *bio = next.last + 1;
+
+	if (!next.last->bi_vcnt)
+		return 0;
+	if (bio == next.bios + MOST_BIOS)
+		return -E2BIG;
+	bio->bi_io_vec = &next.segments[next.count];
+	next.last->bi_next = bio;
+	next.last = bio;
+	return 0;
 }
 
 /* Sends a command with the pieces of data that were added. A status of the controller, or an error. */
@@ -270,11 +289,11 @@ static int runs(struct request_queue *q, struct nvme_command *cmd, enum req_op o
 	if (IS_ERR(rq))
 		return PTR_ERR(rq);
 	nvme_init_request(rq, cmd);
-	if (next.bio.bi_vcnt) {
-		rq->bio = &next.bio;
-		rq->biotail = &next.bio;
-		rq->__data_len = next.bio.bi_iter.bi_size;
-		rq->nr_phys_segments = next.bio.bi_vcnt;
+	if (next.count) {
+		rq->bio = next.bios;
+		rq->biotail = next.last;
+		rq->__data_len = next.bytes;
+		rq->nr_phys_segments = next.count;
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 0, 0)
 		/* The block layer keeps the lowest bit in which a segment does not follow the one before it. */
 		rq->phys_gap_bit = next.gaps ? __ffs(next.gaps) + 1 : 0;
@@ -461,7 +480,7 @@ FOR_SCENARIOS int request_run(void)
 			.opcode = next.is_write ? nvme_cmd_write : nvme_cmd_read,
 			.nsid = cpu_to_le32(1),
 			.slba = cpu_to_le64(next.block),
-			.length = cpu_to_le16((next.bio.bi_iter.bi_size >> 9) - 1),
+			.length = cpu_to_le16((next.bytes >> 9) - 1),
 		},
 	};
 
