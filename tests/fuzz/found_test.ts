@@ -95,3 +95,12 @@ Deno.test("a list goes on in its own brackets only, and never at a later place o
     "for n in 0..32 {a: false )][0]\n}\n}\n";
   assertEquals(errorsOf(text), ["E0203 3", "E0205 3", "E0204 5", "E0204 5"]);
 });
+
+Deno.test("a function without a body that follows an operator is reported where it stands", () => {
+  // The report ended before it began: at the beginning of the text.
+  for (const text of ["={B\nl=+x=>}", "={0\nl=+x=>assert()}"]) {
+    const { diagnostics } = parse(new SourceFile("x.dma", text), { mode: "file" });
+    const spans = diagnostics.map(({ span }) => text.slice(span.start, span.end));
+    assertEquals(spans.at(-1), "x=>");
+  }
+});

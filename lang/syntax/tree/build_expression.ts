@@ -436,14 +436,15 @@ export class ExpressionBuilder {
     const { context } = this;
     const start = childToken(node, "first")?.startOffset ??
       context.nodeSpan(childNode(node, "parentheses") ?? node).start;
+    const arrow = childToken(node, "FatArrow")!;
     const body = this.expression(childNode(node, "expression"), context.nodeSpan(node).end);
     const parameters: Name[] = [];
     for (const token of this.#lambdaParameters(node)) {
       if (isToken(token)) parameters.push(context.declare(token));
       else {
         const span = context.nodeSpan(token);
-        const arrow = childToken(node, "FatArrow")!.startOffset;
-        const written = context.source.text.slice(span.start, Math.min(span.end, arrow)).trimEnd();
+        const end = Math.min(span.end, arrow.startOffset);
+        const written = context.source.text.slice(span.start, end).trimEnd();
         const isField = childTokens(node, "suffix").some(({ tokenType }) => tokenType === t.Dot);
         context.reporter.error(
           "E0220",
@@ -458,7 +459,9 @@ export class ExpressionBuilder {
         );
       }
     }
-    return { kind: "Lambda", parameters, body, span: context.span(start, body.span.end) };
+    // Where it has no body, it ends at its arrow.
+    const end = Math.max(t.tokenEnd(arrow), body.span.end);
+    return { kind: "Lambda", parameters, body, span: context.span(start, end) };
   }
 
   /** Names, and nodes that are none. */
