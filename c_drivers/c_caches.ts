@@ -101,8 +101,8 @@ export class CachedView {
   }
 
   /**
-   * It goes on: it sees what the CPU sees now. What the kernel has written for it, such as an address,
-   * the CPU has written: in pages that have not changed otherwise it is found with what C writes next.
+   * The driver's code runs again: its memory gets what the CPU sees now. The kernel writes some of it
+   * itself, such as an address; where nothing else of the page changed, the next write of C shows it.
    */
   take(): void {
     for (const number of this.#changed) {

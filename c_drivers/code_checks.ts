@@ -110,11 +110,14 @@ function checkSupport({ shape, sources }: CompiledParts): void {
       module === MODULE && symbol === `${MODULE}_${name}`
     ).map(({ name }) => name),
   );
-  const taken = Object.keys(SUPPORT).find((name) => !imported.has(name));
+  const missing = Object.keys(SUPPORT).filter((name) => !imported.has(name));
+  const [taken] = missing.map((name) => `${MODULE}_${name}`).map((name) => ({
+    name,
+    span: spanOfName(name, sources),
+  })).sort((one, other) => Number(one.span === null) - Number(other.span === null));
   if (taken === undefined) return;
-  const name = `${MODULE}_${taken}`;
-  const text = `${name}() is defined, which the checks of loads and stores call`;
-  throw new RefusedCode(text, "choose another name", spanOfName(name, sources));
+  const text = `${taken.name}() is defined, which the checks of loads and stores call`;
+  throw new RefusedCode(text, "choose another name", taken.span);
 }
 
 /** Where a name stands first; null where it does not. */

@@ -127,7 +127,7 @@ const REFUSED: readonly { readonly text: string; readonly says: string }[] = [
       "int before;\n__attribute__((weak)) long dmalab_block(long a, long b) { return a + b; }\n" +
       '__attribute__((export_name("dmalab_block"))) void mine(unsigned block) { (void)block; }\n' +
       "long f(void) { return dmalab_block(1, before); }",
-    says: "E0711 2 dmalab_block() has another type here than where the lab defines it",
+    says: "E0711 2 function signature mismatch: dmalab_block",
   },
   {
     text:

@@ -88,6 +88,8 @@ export const LINKING: readonly string[] = [
   // Handlers of interrupts are called by their pointers.
   "-Wl,--export-table",
   "-Wl,--error-limit=50",
+  // A name of two types is one: the linker would choose between them.
+  "-Wl,--fatal-warnings",
 ];
 
 /** What all drivers are compiled with: a part of their keys. */

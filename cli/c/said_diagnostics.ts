@@ -27,7 +27,8 @@ const HERE = /^\.\//;
 /** A warning of what comes after the compiler has no column. */
 const UNCOLUMNED = /^(warning): (.+?):(\d+):0: (.*)$/;
 /** An error of the linker is about a name. */
-const LINKED = /^wasm-ld: error: .*?((?:undefined|duplicate) symbol: (\w+).*)$/;
+const LINKED =
+  /^wasm-ld: error: .*?((?:undefined symbol|duplicate symbol|function signature mismatch): (\w+).*)$/;
 /** Static data that take too much room: in all, and the largest variable. */
 const LARGE = /^dmalab: static data: (\d+) bytes, (\d+) of them in (\w+)$/;
 /** An error that has no place. */

@@ -114,7 +114,13 @@ class TreeDriver {
         .map((text, at) => [`${at}.ll`, text]),
     );
     const [first = "", ...args] = Object.keys(objects);
-    const options = [...LINKING, "-Wl,--allow-undefined", "-Wno-override-module"];
+    // Files of a tree may declare each other's functions with other types.
+    const options = [
+      ...LINKING,
+      "-Wl,--no-fatal-warnings",
+      "-Wl,--allow-undefined",
+      "-Wno-override-module",
+    ];
     const link = { source: first, args, files: objects };
     const linked = await build.compile(link, options, "driver.wasm");
     const compilation = { main: source, sources, refused: new Map(), target };

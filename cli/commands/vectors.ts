@@ -6,7 +6,7 @@ import { SEED } from "./scenario_options.ts";
 
 /** Random vectors by default. */
 const DEFAULT_COUNT = 100;
-/** The file is made whole: a thousand take 12 MB. */
+/** The whole text is built in memory: 1,000 requests take 12 MB. */
 const MOST_COUNT = 10_000;
 const DEFAULT_SEED = 1;
 

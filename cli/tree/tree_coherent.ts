@@ -3,11 +3,10 @@ import { PAGE_STRUCT_BYTES, TREE_PAGE_MAP } from "../../c_drivers/c_addresses.ts
 import type { Answer } from "../../instruments/oracle/compare.ts";
 import type { MappingOperation } from "../../instruments/oracle/mapping_operations.ts";
 import { PAGE_SIZE_BYTES } from "../../runtime/address.ts";
-import { type Imports, Int, type TreeModule, type Wide } from "./tree_module.ts";
+import { type Imports, type TreeModule, type Wide } from "./tree_module.ts";
 
 /** The CPU's addresses of it lie above all memory of the module. */
 const VIRTUAL_START = 2 ** 45;
-const GFP_KERNEL = new Int(0xcc0);
 
 export class TreeCoherent {
   #pages: readonly number[] = [];
@@ -35,7 +34,7 @@ export class TreeCoherent {
     const { memory } = this.tree();
     [this.#pages, this.#taken] = [pages, 0];
     const handle = memory.take(8);
-    const at = this.tree().call("dma_alloc_attrs", device, size, handle, GFP_KERNEL, 0);
+    const at = this.tree().call("lab_alloc", device, size, handle);
     const dma = memory.word(handle);
     memory.give(handle);
     if (at === 0) return null;

@@ -8,7 +8,8 @@ import {
   type RequestOperation,
 } from "../../instruments/oracle/request_operations.ts";
 import { PAGE_SIZE_BYTES } from "../../runtime/address.ts";
-import { DMA_ATTR, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../../runtime/dma/attributes.ts";
+import { attributesOf } from "../../runtime/block/dma_iterator.ts";
+import { DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../../runtime/dma/attributes.ts";
 import { errnoToBlkStatus } from "../../runtime/errno.ts";
 import type { PeerMapType } from "../../runtime/vocabulary/shared_words.ts";
 import { type Imports, Int, type TreeModule, type Wide } from "./tree_module.ts";
@@ -62,7 +63,7 @@ export class TreeRequests {
     tree.call("lab_rq_begin", write, new Int(0), new Int(0));
     const bytes = pieces.reduce((sum, [, each]) => sum + each, 0);
     const nothingLeft = tree.call("lab_rq_unmap", device, state, bytes, kindOf(kind)) !== 0;
-    const attrs = kind === "thru_host_bridge" ? DMA_ATTR.MMIO : 0;
+    const attrs = attributesOf(kind);
     const dir = new Int(write ? DMA_TO_DEVICE : DMA_FROM_DEVICE);
     for (const [dma, bytes] of nothingLeft ? [] : pieces) {
       tree.call("dma_unmap_phys", device, dma, bytes, dir, attrs);

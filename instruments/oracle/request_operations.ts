@@ -1,5 +1,5 @@
 /** Requests that a driver maps with the block layer's iterator, and the model's results. */
-import type { DmaAddr, PhysAddr } from "../../runtime/address.ts";
+import { type DmaAddr, PAGE_SIZE_BYTES, type PhysAddr } from "../../runtime/address.ts";
 import { Bio, type BioVec, opDirection } from "../../runtime/block/bio.ts";
 import { blockRules } from "../../runtime/block/block_rules.ts";
 import { attributesOf, BlkDma, BlkDmaIter } from "../../runtime/block/dma_iterator.ts";
@@ -73,7 +73,7 @@ export class RequestModel {
   ) {
     this.#blk = new BlkDma(machine, blockRules(machine.kernel));
     const isPeerMemory = (phys: PhysAddr) =>
-      phys >= PEER_START && phys < PEER_START + PEER_PAGES * 4096;
+      phys >= PEER_START && phys < PEER_START + PEER_PAGES * PAGE_SIZE_BYTES;
     machine.peers = {
       isPeerMemory,
       providerAt: () => "peer",

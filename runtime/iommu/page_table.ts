@@ -179,9 +179,9 @@ export interface PageTable {
   map(iova: number, phys: number, sizeBytes: number, flags: number): number;
 
   /**
-   * Maps runs of one granule side by side in the lowest table used last, as `map` would one by one,
-   * without a record of the leaves. Flags are those of a map before.
-   * @returns How many runs were mapped: less than there are where one takes more than a leaf there.
+   * Maps runs of one granule each to consecutive entries of the lowest table used last, as one `map` for
+   * each run would, without a record of the leaves. An earlier `map` had the same flags.
+   * @returns How many runs were mapped: it stops at a run that needs more than one entry of that table.
    */
   mapGranules(iova: number, runs: MemoryRuns, first: number, flags: number): number;
 

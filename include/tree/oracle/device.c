@@ -102,6 +102,11 @@ bool lab_attach(struct iommu_domain *domain, bool is_lazy, bool is_shadowed)
 	return dev_dma_iommu(dev);
 }
 
+void *lab_alloc(struct device *dev, size_t bytes, dma_addr_t *dma)
+{
+	return dma_alloc_attrs(dev, bytes, dma, GFP_KERNEL, 0);
+}
+
 /* A PCI device begins with it. */
 void lab_prefer_low(bool is_preferred)
 {
