@@ -131,31 +131,51 @@ Deno.test("Kconfig files that name each other end", () => {
   assertEquals([...closureOf(["A"], readKconfig(files), () => false)], ["A"]);
 });
 
-Deno.test("files that lead to each other, and objects made of objects, do not go without end", () => {
-  const files: TreeFiles = {
-    text: (path) =>
-      `source "${Number(path.replace("Kconfig", "0")) + 1}"\nconfig A${path}\n\tbool\n`,
-  };
-  const names = [...readKconfig(files).keys()];
-  assert(names.includes("A50") && names.length < 1000);
+Deno.test("a tree with more than is read is refused: what is left out could change an answer", () => {
+  const text = (path: string) => `source "${Number(path.replace("Kconfig", "0")) + 1}"\n`;
+  const chain = "The tree's 101 has more than 100 files that lead to it, one by the next";
+  assertThrows(() => readKconfig({ text }), TreeError, chain);
+  const sources = Array.from({ length: 10_000 }, (_, at) => `source "${at}"\n`).join("");
+  const files = "The tree's Kconfig has more than 10000 files that it leads to";
+  assertThrows(() => readKconfig(treeOf({ Kconfig: sources })), TreeError, files);
+  for (const count of [6000, 6001]) {
+    const includes = Array.from({ length: count }, (_, at) => `#include <${at}.h>\n`).join("");
+    const tree = treeOf({ "drivers/toy/main.c": includes });
+    const read = () => new Units(tree, new Makefiles(tree)).unit("drivers/toy/main.c", {});
+    if (count === 6000) read();
+    else assertThrows(read, TreeError, "drivers/toy/main.c has more than 6000 files that it");
+  }
+});
+
+Deno.test("objects made of objects do not go without end", () => {
   const rules = Array.from({ length: 20_000 }, (_, at) => `m${at + 1}-y += m${at}.o\n`).join("");
   const makefile = `${rules}obj-$(CONFIG_TOY) += m20000.o\n`;
   const makefiles = new Makefiles(treeOf({ "drivers/toy/Makefile": makefile }));
   assertEquals([...makefiles.symbolsOf("drivers/toy/m0.c")], ["TOY"]);
 });
 
-Deno.test("a tree with 20,000 conditions within each other is read in time", () => {
-  const many = "if BUS\n".repeat(20_000) + 'source "Kconfig"\n'.repeat(20_000);
-  const makefile = `${"ifdef CONFIG_BUS\n".repeat(20_000)}${
-    "obj-$(CONFIG_TOY) += a.o\n".repeat(2000)
-  }`;
-  const files = treeOf({
-    Kconfig: `config BUS\n\tbool\n${many}config A\n\tbool\n`,
-    "drivers/toy/Makefile": makefile,
-  });
+Deno.test("a hundred conditions within each other count, and one more is refused", () => {
+  const read = (depth: number) => {
+    const sources = 'source "Kconfig"\n'.repeat(20_000);
+    const objects = "obj-$(CONFIG_TOY) += a.o\n".repeat(2000);
+    const files = treeOf({
+      Kconfig: `config BUS\n\tbool\n${"if BUS\n".repeat(depth)}${sources}config A\n\tbool\n`,
+      "drivers/toy/Makefile": `${"ifdef CONFIG_BUS\n".repeat(depth)}${objects}`,
+    });
+    return {
+      kconfig: () => [...closureOf(["A"], readKconfig(files), () => false)],
+      makefile: () => [...new Makefiles(files).symbolsOf("drivers/toy/a.c")],
+    };
+  };
   const startMs = performance.now();
-  assertEquals([...closureOf(["A"], readKconfig(files), () => false)], ["A", "BUS"]);
-  assertEquals([...new Makefiles(files).symbolsOf("drivers/toy/a.c")], ["BUS", "TOY"]);
+  assertEquals(read(100).kconfig(), ["A", "BUS"]);
+  assertEquals(read(100).makefile(), ["BUS", "TOY"]);
+  for (const depth of [101, 20_000]) {
+    const { kconfig, makefile } = read(depth);
+    const nested = "has more than 100 conditions within each other";
+    assertThrows(kconfig, TreeError, `The tree's Kconfig ${nested}`);
+    assertThrows(makefile, TreeError, `The tree's makefile of drivers/toy ${nested}`);
+  }
   assert(performance.now() - startMs < 10_000);
 });
 

@@ -1,5 +1,5 @@
 /** Symbols of a tree's configuration: what its Kconfig files declare, as far as a file needs it. */
-import type { TreeFiles } from "./tree_files.ts";
+import { checkMost, NESTED, type TreeFiles } from "./tree_files.ts";
 
 /** A symbol, from all places that declare it. */
 export interface Symbol {
@@ -21,9 +21,8 @@ export type Kconfig = ReadonlyMap<string, Symbol>;
 /** Of each of these lists one symbol is needed: `A && (B || C)` is `[[A], [B, C]]`. */
 type Needs = readonly (readonly string[])[];
 
-/** No tree has as many; one of a stranger's may have more. */
+/** A stranger's tree may have more files, files that lead to one another, and conditions within each other. */
 const MOST_FILES = 10_000;
-/** Files that lead to each other, one by the next. */
 const MOST_DEPTH = 100;
 const SYMBOL = /^\s*(?:menu)?config\s+(\w+)\s*$/;
 const SWITCH = /^\s*(bool|tristate|def_bool|def_tristate)\b\s*(.*)$/;
@@ -42,7 +41,11 @@ const END = /^(?:endif|endmenu|menu|if|source|choice|comment)\b/;
 /** A symbol that is set, as a condition names it. */
 const IS_SET = /^(\w+)(?:\s*=\s*\w+)?$/;
 
-/** Reads all Kconfig files that the tree's first one leads to; those of architectures are left out. */
+/**
+ * Reads all Kconfig files that the tree's first one leads to; those of architectures are left out.
+ *
+ * @throws {TreeError} Where there are more than any release has.
+ */
 export function readKconfig(files: TreeFiles): Kconfig {
   const reader = new KconfigReader(files);
   reader.read("Kconfig", []);
@@ -71,11 +74,13 @@ class KconfigReader {
 
   /** @param outer The conditions around the line that leads to the file. */
   read(path: string, outer: Needs, depth = 0): void {
-    if (this.#seen.has(path) || this.#seen.size >= MOST_FILES || depth > MOST_DEPTH) return;
+    if (this.#seen.has(path)) return;
     this.#seen.add(path);
+    checkMost(this.#seen.size, MOST_FILES, "Kconfig", "files that it leads to");
+    checkMost(depth, MOST_DEPTH, path, "files that lead to it, one by the next");
     const text = this.files.text(path) ?? "";
     const conditions: Needs[] = [outer];
-    const around = () => conditions.slice(0, MOST_DEPTH).flat();
+    const around = () => conditions.flat();
     let current: Current | null = null;
     let choice: Choice | null = null;
     for (const line of text.replaceAll("\\\n", " ").split("\n")) {
@@ -95,7 +100,10 @@ class KconfigReader {
         choice = null;
       }
       const condition = IF.exec(line)?.[1];
-      if (condition !== undefined && current === null) conditions.push(needsOf(condition));
+      if (condition !== undefined && current === null) {
+        conditions.push(needsOf(condition));
+        checkMost(conditions.length - 1, MOST_DEPTH, path, NESTED);
+      }
       if (ENDIF.test(line) && conditions.length > 1) conditions.pop();
       const source = SOURCE.exec(line)?.[1];
       if (source !== undefined) this.read(source, around(), depth + 1);

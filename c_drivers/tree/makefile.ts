@@ -1,5 +1,5 @@
 /** What a tree's makefiles say of one of its files: the symbols that build it, and its own flags. */
-import { type TreeFiles, treePath } from "./tree_files.ts";
+import { checkMost, NESTED, type TreeFiles, treePath } from "./tree_files.ts";
 
 const NAMES = ["Kbuild", "Makefile"];
 /** `name-$(CONFIG_X) += a.o b.o`, `name-objs := a.o`, `obj-y += folder/`. */
@@ -10,7 +10,7 @@ const IF_SET =
   /^[ \t]*(?:ifdef\s+CONFIG_(\w+)|ifeq\s*\(\$\(CONFIG_(\w+)\),\s*[ym]\)|ifneq\s*\(\$\(CONFIG_(\w+)\),\s*\))\s*$/;
 const ELSE = /^[ \t]*else\b/;
 const ENDIF = /^[ \t]*endif\b/;
-/** Conditions within each other that count. */
+/** Conditions within each other: a stranger's tree may have more. */
 const MOST_DEPTH = 100;
 /** Left sides that name no object of their own. */
 const LISTS = new Set(["obj", "lib", "ccflags", "subdir"]);
@@ -99,12 +99,12 @@ export class Makefiles {
     for (const line of this.#text(folder).split("\n")) {
       if (IF.test(line)) {
         conditions.push(IF_SET.exec(line)?.slice(1).find((symbol) => symbol !== undefined));
+        checkMost(conditions.length, MOST_DEPTH, `makefile of ${folder}`, NESTED);
       } else if (ELSE.test(line)) conditions.splice(-1, 1, undefined);
       else if (ENDIF.test(line)) conditions.pop();
       const [, base, symbol, objects = ""] = RULE.exec(line) ?? [];
       if (base === undefined) continue;
-      const symbols = [...conditions.slice(0, MOST_DEPTH), symbol]
-        .filter((each) => each !== undefined);
+      const symbols = [...conditions, symbol].filter((each) => each !== undefined);
       for (const object of objects.split(/\s+/)) {
         const rules = made.get(object);
         if (rules === undefined) made.set(object, [{ base, symbols }]);

@@ -42,11 +42,26 @@ function minor(release: string): string {
   return release.split(/[.-]/).slice(0, 2).join(".");
 }
 
+/** What `checkMost` counts in Kconfig files and makefiles. */
+export const NESTED = "conditions within each other";
+
 /** Why nothing can be done with a tree, as a sentence without its end. */
 export class TreeError extends Error {
   constructor(message: string, readonly hint: string = KNOWN_TREES) {
     super(message);
   }
+}
+
+/**
+ * Refuses a tree that has more of something than is read: what is left out could change an answer.
+ *
+ * @param what In plural, of the file.
+ * @throws {TreeError}
+ */
+export function checkMost(count: number, most: number, path: string, what: string): void {
+  if (count <= most) return;
+  const hint = "no release of Linux has as many";
+  throw new TreeError(`The tree's ${path} has more than ${most} ${what}`, hint);
 }
 
 /** @throws {TreeError} Where the folder is no kernel tree. */

@@ -1,7 +1,7 @@
 /** A file of a tree with all that it may include: what the compiler is given, and nothing else. */
 import { TREE_PAGE_MAP } from "../c_addresses.ts";
 import type { Makefiles } from "./makefile.ts";
-import { type TreeFiles, treePath } from "./tree_files.ts";
+import { checkMost, type TreeFiles, treePath } from "./tree_files.ts";
 
 /** Where the compiler finds the tree. */
 const TREE = "tree";
@@ -51,11 +51,13 @@ export class Units {
     const search = [...FOLDERS, ...flags.flatMap(({ folders }) => folders), ...isOwn ? ["."] : []];
     const found: Record<string, string> = {};
     const left: string[] = [];
+    let count = 0;
     const take = (name: string, text: string | null): boolean => {
       if (text === null) return false;
-      if (!(name in found) && Object.keys(found).length < MOST_FILES) {
+      if (!(name in found)) {
         found[name] = text;
         left.push(name);
+        checkMost(++count, MOST_FILES, path, "files that it includes");
       }
       return true;
     };
@@ -123,8 +125,9 @@ export class Units {
   #includesOf(name: string, text: string): readonly (readonly [boolean, string])[] {
     const known = name.startsWith(`${TREE}/`) ? this.#includes.get(name) : undefined;
     if (known !== undefined) return known;
-    const made = [...new Set([...text.matchAll(INCLUDE)].map(([, quote, path]) => quote! + path))]
-      .slice(0, MOST_FILES).map((each) => [each.startsWith('"'), each.slice(1)] as const);
+    const named = new Set([...text.matchAll(INCLUDE)].map(([, quote, path]) => quote! + path));
+    checkMost(named.size, MOST_FILES, name.replace(`${TREE}/`, ""), "files that it includes");
+    const made = [...named].map((each) => [each.startsWith('"'), each.slice(1)] as const);
     this.#includes.set(name, made);
     return made;
   }
