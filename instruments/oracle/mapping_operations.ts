@@ -28,6 +28,8 @@ export type MappingOperation = Readonly<Record<string, unknown>> & { readonly op
 const MS = 1_000_000;
 /** The buffers of the traces lie below this. */
 export const RAM_BYTES = 128 * GIB;
+/** Buffers of random operations lie in this many of the first pages; peer memory lies above. */
+export const BUFFER_PAGES = 2 ** 24;
 
 const INTENDED: Pick<KernelConfig, "kernel" | "quirks"> = {
   kernel: DEFAULT_KERNEL,

@@ -3,7 +3,7 @@ import { DMA_ATTR } from "../../runtime/dma/attributes.ts";
 import { PAGE_SIZE_BYTES } from "../../runtime/address.ts";
 import { Random } from "../../runtime/random.ts";
 import type { Earlier, Step } from "./compare.ts";
-import type { MappingOperation } from "./mapping_operations.ts";
+import { BUFFER_PAGES, type MappingOperation } from "./mapping_operations.ts";
 
 type MappingStep = Step<MappingOperation>;
 
@@ -43,7 +43,6 @@ const RESERVED = [
 /** What a sync of the mapping would be wrong for. */
 const UNTOUCHED = DMA_ATTR.MMIO | DMA_ATTR.REQUIRE_COHERENT;
 const LINK_ATTRIBUTES = ATTRIBUTES.filter((each) => each !== DMA_ATTR.CC_SHARED);
-const RAM_PAGES = 2 ** 24;
 const LOOK_EVERY = 16;
 /** Two or three of these are longer than the 32 bits of a length. */
 const HUGE = [2 ** 30, 2 ** 31, 3 * 2 ** 30];
@@ -147,7 +146,8 @@ class MappingWalk {
 
   #phys(isPage: boolean): number {
     const { random } = this;
-    const page = (1 + random.below(random.below(3) === 0 ? 2 ** 12 : RAM_PAGES)) * PAGE_SIZE_BYTES;
+    const page = (1 + random.below(random.below(3) === 0 ? 2 ** 12 : BUFFER_PAGES)) *
+      PAGE_SIZE_BYTES;
     // Large pages take what is aligned as they are.
     if (random.below(8) === 0) return Math.ceil(page / 2 ** 21) * 2 ** 21;
     return isPage || random.below(3) === 0 ? page : page + random.below(8) * 512 + random.below(2);

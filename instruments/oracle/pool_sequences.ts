@@ -2,6 +2,7 @@
 import type { DmaDirection } from "../../runtime/dma/attributes.ts";
 import { Random } from "../../runtime/random.ts";
 import type { Step } from "./compare.ts";
+import { BUFFER_PAGES } from "./mapping_operations.ts";
 import type { PoolOperation } from "./pool_operations.ts";
 
 type PoolStep = Step<PoolOperation>;
@@ -14,8 +15,6 @@ const ALLOC_ALIGN_MASKS = [0, 0, 0, 4095, 4095, 2 ** 16 - 1];
 const MOST_BYTES = [600, 4096, 20_000, 100_000, 270_000];
 const LENGTHS = [60, 200, 800];
 const LOOK_EVERY = 25;
-/** Originals lie below this: pages that the comparison has a map of. */
-const RAM_PAGES = 2 ** 24;
 
 /** A sequence from a seed. */
 export function poolSequence(seed: number): readonly PoolStep[] {
@@ -31,7 +30,9 @@ export function poolSequence(seed: number): readonly PoolStep[] {
   const map = () => {
     const dir = random.below(3) as DmaDirection;
     const size = 1 + random.below(random.below(4) === 0 ? mostBytes : Math.ceil(mostBytes / 4));
-    const orig = random.below(20) === 0 ? 0 : random.below(RAM_PAGES) * 4096 + random.below(4096);
+    const orig = random.below(20) === 0
+      ? 0
+      : random.below(BUFFER_PAGES) * 4096 + random.below(4096);
     const alloc_align_mask = random.pick(ALLOC_ALIGN_MASKS);
     live.push({ id: steps.length, size, dir });
     put({ op: "map", cpu: random.below(16), orig, size, alloc_align_mask, dir });

@@ -5,7 +5,7 @@ import { lowerGap, pairGap } from "../../runtime/block/gap_bit.ts";
 import { Random } from "../../runtime/random.ts";
 import type { PeerMapType } from "../../runtime/vocabulary/shared_words.ts";
 import type { Earlier, Step } from "./compare.ts";
-import type { MappingOperation } from "./mapping_operations.ts";
+import { BUFFER_PAGES, type MappingOperation } from "./mapping_operations.ts";
 import { randomDevice } from "./mapping_sequences.ts";
 import {
   type BioFields,
@@ -27,7 +27,6 @@ const METADATA_BYTES = 8;
 const MAX_SEGMENTS = [2 ** 32 - 1, 2 ** 16, 2 ** 12, 2 ** 13];
 const BOUNDARY_MASKS = [2 ** 32 - 1, 2 ** 40 - 1, 2 ** 16 - 1, 2 ** 12 - 1];
 const PEERS: readonly PeerMapType[] = ["bus_addr", "thru_host_bridge", "not_supported"];
-const RAM_PAGES = 2 ** 24;
 
 export function requestSequence(seed: number): readonly Step<MappingOperation>[] {
   const random = new Random(seed);
@@ -83,7 +82,7 @@ function randomRequest(random: Random, queue: QueueFields): RequestFields {
   const phys = () =>
     (isPeer
       ? PEER_START / PAGE_SIZE_BYTES + random.below(PEER_PAGES / 2)
-      : 1 + random.below(RAM_PAGES)) *
+      : 1 + random.below(BUFFER_PAGES)) *
     PAGE_SIZE_BYTES;
   const isAligned = random.below(5) > 0;
   const bios: BioFields[] = [];
@@ -129,12 +128,12 @@ function partOf(random: Random, bytes: number): number {
 
 function randomMetadata(random: Random, bytes: number): readonly (readonly [number, number])[] {
   const all = bytes / BLOCK_BYTES * METADATA_BYTES;
-  const start = (1 + random.below(RAM_PAGES)) * PAGE_SIZE_BYTES;
+  const start = (1 + random.below(BUFFER_PAGES)) * PAGE_SIZE_BYTES;
   const first = random.below(3) === 0 ? METADATA_BYTES * random.below(all / METADATA_BYTES) : 0;
   if (first === 0) return [[start, all]];
   const next = random.below(2) === 0
     ? start + first
-    : (1 + random.below(RAM_PAGES)) * PAGE_SIZE_BYTES;
+    : (1 + random.below(BUFFER_PAGES)) * PAGE_SIZE_BYTES;
   return [[start, first], [next, all - first]];
 }
 
