@@ -14,9 +14,8 @@ import { errnoToBlkStatus } from "../../runtime/errno.ts";
 import type { PeerMapType } from "../../runtime/vocabulary/shared_words.ts";
 import { type Imports, Int, type TreeModule, type Wide } from "./tree_module.ts";
 
-/** As `enum pci_p2pdma_map_type` numbers them, from its second value on. */
+/** The C part has a constant for each. */
 const KINDS: readonly PeerMapType[] = ["none", "not_supported", "bus_addr", "thru_host_bridge"];
-const FIRST_KIND = 1;
 const MOST_ENTRIES = 256;
 
 export const REQUEST_IMPORTS: Imports = {
@@ -25,13 +24,17 @@ export const REQUEST_IMPORTS: Imports = {
 
 export class TreeRequests {
   readonly #states = new Map<number, number>();
+  /** The tree's numbers of `KINDS`. */
+  readonly #numbers: readonly number[];
 
   constructor(readonly tree: TreeModule, readonly device: number, queue: QueueFields) {
     const { block_bytes, bus_offset, max_segment_size, metadata_bytes, peers } = queue;
+    const { view } = tree.memory;
+    this.#numbers = KINDS.map((kind) => view.getUint32(tree.symbol(`lab_kind_${kind}`), true));
     const rest = [new Int(block_bytes), new Int(metadata_bytes)] as const;
     tree.call("lab_rq_queue", new Int(max_segment_size), queue.seg_boundary_mask, ...rest);
     const pages = [PEER_START / PAGE_SIZE_BYTES, new Int(PEER_PAGES)] as const;
-    tree.call("lab_rq_peers", ...pages, kindOf(peers), bus_offset);
+    tree.call("lab_rq_peers", ...pages, this.#numberOf(peers), bus_offset);
   }
 
   run(line: RequestOperation): Answer {
@@ -53,7 +56,7 @@ export class TreeRequests {
       if (oneRange) break;
       isMapped = tree.call("lab_rq_next", device, line.metadata) !== 0;
     }
-    const kind = KINDS[tree.call("lab_rq_kind") - FIRST_KIND];
+    const kind = KINDS[this.#numbers.indexOf(tree.call("lab_rq_kind"))];
     return { pieces, one_range: oneRange, status: isMapped ? 0 : tree.call("lab_rq_status"), kind };
   }
 
@@ -62,7 +65,7 @@ export class TreeRequests {
     const { kind, pieces, write } = line;
     tree.call("lab_rq_begin", write, new Int(0), new Int(0));
     const bytes = pieces.reduce((sum, [, each]) => sum + each, 0);
-    const nothingLeft = tree.call("lab_rq_unmap", device, state, bytes, kindOf(kind)) !== 0;
+    const nothingLeft = tree.call("lab_rq_unmap", device, state, bytes, this.#numberOf(kind)) !== 0;
     const attrs = attributesOf(kind);
     const dir = new Int(write ? DMA_TO_DEVICE : DMA_FROM_DEVICE);
     for (const [dma, bytes] of nothingLeft ? [] : pieces) {
@@ -86,6 +89,10 @@ export class TreeRequests {
     return { list };
   }
 
+  #numberOf(kind: PeerMapType): Int {
+    return new Int(this.#numbers[KINDS.indexOf(kind)]!);
+  }
+
   #lay({ bios, gap_bit, segments, special, write }: RequestFields): void {
     const { tree } = this;
     tree.call("lab_rq_begin", write, new Int(segments), new Int(gap_bit));
@@ -97,8 +104,4 @@ export class TreeRequests {
     }
     if (special !== null) tree.call("lab_rq_special", special[0], new Int(special[1]));
   }
-}
-
-function kindOf(kind: PeerMapType): Int {
-  return new Int(KINDS.indexOf(kind) + FIRST_KIND);
 }

@@ -17,6 +17,12 @@ static struct dev_pagemap lab_peer_pages = { .type = MEMORY_DEVICE_PCI_P2PDMA };
 static struct p2pdma_provider lab_provider;
 static enum pci_p2pdma_map_type lab_peer_kind;
 
+/* By the names that the simulation has for them. */
+const enum pci_p2pdma_map_type lab_kind_none = PCI_P2PDMA_MAP_NONE;
+const enum pci_p2pdma_map_type lab_kind_not_supported = PCI_P2PDMA_MAP_NOT_SUPPORTED;
+const enum pci_p2pdma_map_type lab_kind_bus_addr = PCI_P2PDMA_MAP_BUS_ADDR;
+const enum pci_p2pdma_map_type lab_kind_thru_host_bridge = PCI_P2PDMA_MAP_THRU_HOST_BRIDGE;
+
 /* What the tree's p2pdma.c would find for two devices. */
 void __pci_p2pdma_update_state(struct pci_p2pdma_map_state *state, struct device *dev, struct page *page)
 {
