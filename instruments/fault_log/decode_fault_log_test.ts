@@ -299,6 +299,8 @@ Deno.test("decodeFaultLog() takes the dump of the page table behind VT-d's line 
   const absent = decoded(dump(at, "0x0000000000000000"));
   assertEquals([absent.details.dump?.present, absent.details.dump?.phys], [false, null]);
   assertStringIncludes(absent.means, "Nothing was mapped");
+  const above = decoded(dump(at, "0x0", 2)).details.dump;
+  assertEquals([above?.present, above?.phys], [false, null], "an empty entry ends a walk anywhere");
   const other = decoded(dump(at, "0x000000000450c002"));
   assertEquals([other.details.dump?.read, other.details.dump?.write], [false, true]);
   assertEquals(formatWord64(other.details.dump!.phys!), "0x450_c000");

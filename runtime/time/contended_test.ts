@@ -27,3 +27,10 @@ Deno.test("of more holds than are kept the gaps between the oldest count as held
   assert(waited > 30_000 && waited % 10 === 5, `${waited}`);
   assertEquals(lock.hold(49_905, 5), 49_905);
 });
+
+Deno.test("holds that follow each other without a gap are kept as one", () => {
+  const lock = new Contended("depot", 0);
+  lock.hold(0, 5);
+  for (let hold = 10; hold < 5000; hold++) assertEquals(lock.hold(hold, 1), hold);
+  assertEquals(lock.hold(7, 2), 7, "the gap before them is still free");
+});

@@ -86,6 +86,20 @@ Deno.test("who asks a device for something by itself waits for it", () => {
   assertEquals(clock.nowNs, 110);
 });
 
+Deno.test("who polls goes on not before what the device has done", () => {
+  const { alloc, clock, context, events, queue } = timed({ iova_alloc: 10, "nvme.fetch": 100 });
+  const device = { byDevice: true, runActivity: () => void events.tick(FETCH) } as const;
+  alloc(0);
+  queue.postWork("ssd", device, 0, 0);
+  queue.runNext();
+  context.cpu = 0;
+  assertEquals(clock.nowNs, 10);
+  clock.own!.followDevice("nic");
+  assertEquals(clock.nowNs, 10, "another device");
+  clock.own!.followDevice("ssd");
+  assertEquals(clock.nowNs, 110);
+});
+
 Deno.test("a lock that another CPU holds is waited for, which is an event at the end of the wait", () => {
   const { charges, clock, context, seen } = timed({ iova_alloc: 10, depot: 4 });
   const lock = new Contended("depot", 3);

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { MIB, type PhysAddr, physAddr } from "../../../runtime/address.ts";
-import { DMA_ATTR, DMA_BIDIRECTIONAL } from "../../../runtime/dma/attributes.ts";
+import { DMA_ATTR, DMA_BIDIRECTIONAL, DMA_TO_DEVICE } from "../../../runtime/dma/attributes.ts";
 import type { PciNodeConfig } from "../../lab_config.ts";
 import { block, client, lender, PeerBench } from "../_lab.ts";
 import { acsPresent, type AcsService } from "./access_control.ts";
@@ -220,4 +220,15 @@ Deno.test("a request has events up to the root, then its translation, then event
   ]);
   assert(write(bench, mapped).arrived);
   assertEquals(bench.count("pci.tlp"), 8, "the same again");
+});
+
+Deno.test("a request that the IOMMU refuses has a fault and no way down or up to a peer's memory", () => {
+  const bench = switchUnder(true);
+  const { dma } = bench.lab.machine;
+  const phys = bench.func("p").bars[0]!.basePhys;
+  const mapped = dma.dmaMapPhys(bench.device("c"), phys, 4096, DMA_TO_DEVICE, DMA_ATTR.MMIO);
+  const { arrived, hops } = write(bench, mapped);
+  assertEquals([arrived, hops, bench.count("iommu.fault")], [false, [], 1]);
+  assert(read(bench, mapped).arrived);
+  assertEquals(bench.count("pci.tlp"), 8);
 });

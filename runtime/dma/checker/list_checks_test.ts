@@ -155,3 +155,17 @@ Deno.test("row 9: a list ends with the attributes that count, and with any other
     }
   }
 });
+
+Deno.test("each output of a list is held to all lines of its own first entry (dma.md 2.2)", () => {
+  const run = (entry: number) => {
+    const bench = listBench([[0x10_0000, 0x40], [0x20_0000, 0x1000]], {
+      device: { coherent: false },
+      iommu: { mode: "off" },
+    });
+    bench.map(entry, 0x40, DMA_FROM_DEVICE);
+    bench.mapList();
+    return bench.classes();
+  };
+  assertEquals(run(0x20_0fc0), ["cacheline_shared"], "the last line of the second entry");
+  assertEquals([run(0x20_1000), run(0x10_0040)], [[], []], "behind the entries");
+});

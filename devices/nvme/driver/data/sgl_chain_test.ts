@@ -70,6 +70,15 @@ Deno.test("255 data blocks and a link in each page but the last; 2048 take 9 pag
   }
 });
 
+Deno.test("a request holds a block of the small pool, or one of the large pool for each segment (nvme.md 2.4)", () => {
+  for (const [count, blocks] of [[16, 1], [256, 1], [257, 2], [2048, 9]] as const) {
+    const rig = new DriverRig(DIRECT);
+    const { request, iod } = rig.request(scatteredPages(count));
+    assertEquals(rig.driver.prepare(iod, request), BLK_STS.OK);
+    assertEquals([iod.nrDescriptors, rig.driver.usedDescriptors], [blocks, blocks], `${count}`);
+  }
+});
+
 Deno.test("whichever segment or mapping fails, nothing leaks, and the request is retried", () => {
   for (const [name, options] of Object.entries(ENVIRONMENTS)) {
     for (

@@ -166,6 +166,22 @@ Deno.test("a reset loses no request that waits in a scheduler", () => {
   assertEquals(ios.map(({ status }) => status), ["OK", "OK"]);
 });
 
+Deno.test("a reset that brings fewer queues back: what waited for a queue that is gone takes a tag of another (nvme.md 5.2)", () => {
+  const rig = rigOf("mq_deadline", { queues: 2, machine: { cpus: 2 } });
+  const ios = [0, 800].map((lba) =>
+    rig.disk.submit("read", { lba, queue: 2, buffer: { segments: pages(1) } })
+  );
+  // Two passings for each queue that is made: the second queue is refused.
+  const fault = new ArmedFault(FAULT["queue.create"], 3, 3);
+  rig.machine.armFault(fault);
+  rig.driver.reset();
+  rig.machine.disarmFault(fault);
+  rig.run();
+  assertEquals([rig.disk.queueCount, ios.map(({ status }) => status)], [1, ["OK", "OK"]]);
+  const ended = requestsOf(ios).map(({ queue, schedulerTag }) => [queue, schedulerTag]);
+  assertEquals(ended, [[1, -1], [1, -1]]);
+});
+
 Deno.test("what cannot be prepared keeps its tag with the scheduler until it ends", () => {
   const rig = rigOf("mq_deadline", { iommu: { mode: "strict" } });
   rig.machine.armFault(new ArmedFault(FAULT["iova.alloc"]));
