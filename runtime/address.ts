@@ -171,7 +171,7 @@ export function alignUp(value: number, unit: number): number {
 
 /** True when `value` is a power of two (1, 2, 4 …), for any value below 2^53. */
 export function isPowerOfTwo(value: number): boolean {
-  return value > 0 && Number.isInteger(Math.log2(value)) && 2 ** Math.log2(value) === value;
+  return Number.isInteger(Math.log2(value)) && 2 ** Math.log2(value) === value;
 }
 
 /** The smallest power of two that is not below `value`; 1 for 0. */

@@ -287,6 +287,12 @@ Deno.test("a device has up to eight functions, and none more", () => {
   assertEquals(addresses([device(8)]).at(-1), "0000:00:01.7 f7");
   const error = assertThrows(() => buildPciTree([device(9)]), ConfigError);
   assertEquals(error.message, 'Device "d" cannot have 9 functions');
+  const port = (count: number) =>
+    block("root_port", "rp", Array.from({ length: count }, (_, at) => block("nvme", `n${at}`)));
+  assertEquals(addresses([port(8)]).at(-1), "0000:01:00.7 n7");
+  const beyond = assertThrows(() => buildPciTree([port(9)]), ConfigError);
+  const text = 'Root port "rp" leads to one device, and a device has at most 8 functions';
+  assertEquals([beyond.message, beyond.hint], [text, "put a switch between"]);
 });
 
 Deno.test("a domain has 256 buses, and a tree that needs one more is refused", () => {

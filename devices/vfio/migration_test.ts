@@ -6,7 +6,9 @@ import { DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../../runtime/dma/attributes.ts"
 import { KernelError } from "../../runtime/errno.ts";
 import type { EventName } from "../../runtime/event_vocabulary.ts";
 import type { QuirkName } from "../../runtime/kernels/quirks.ts";
+import { ArmedFault, FAULT } from "../../runtime/faults.ts";
 import { errnoOf, MigrationBench } from "./_bench.ts";
+import { MigrationDriver } from "./driver/migration_driver.ts";
 
 const PAGES = 1024;
 const MAPPING: readonly EventName[] = [
@@ -24,6 +26,13 @@ function migrate(bench: MigrationBench, apart = false) {
   const table = Array.from({ length: PAGES }, (_, index) => buffer.mailbox!.entryAt(index));
   return { buffer, table };
 }
+
+Deno.test("a driver needs a page for commands, and fails with ENOMEM without one (hmm-rdma-vfio.md ch. 3)", () => {
+  const { dev, driver: { port }, machine } = new MigrationBench();
+  machine.armFault(new ArmedFault(FAULT.alloc_pages));
+  const error = assertThrows(() => new MigrationDriver(machine, dev, port), KernelError);
+  assertEquals([error.errno, error.message], ["ENOMEM", "vf has no page for commands: ENOMEM"]);
+});
 
 Deno.test("1024 pages behind an IOMMU: 1024 links, one sync, one unmap of 4 MiB (hmm-rdma-vfio.md ch. 3, assertion 1)", () => {
   const bench = new MigrationBench();

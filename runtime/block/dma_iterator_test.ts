@@ -350,8 +350,9 @@ Deno.test("start() on a request without segments says so and touches nothing (bl
   const fixture = new Fixture(STRICT);
   fixture.state.sizeBytes = 77;
   fixture.iter.status = BLK_STS.IOERR;
-  assert(!fixture.start(new BlockRequest("ssd", "flush", [], LIMITS)));
-  assertEquals(fixture.status, "OK");
+  const flush = new BlockRequest("ssd", "flush", [], LIMITS);
+  assert(!fixture.start(flush));
+  assertEquals([flush.sector, flush.bytes, fixture.status], [0, 0, "OK"]);
   assertEquals([fixture.state.sizeBytes, fixture.calls], [77, []]);
 });
 

@@ -37,6 +37,14 @@ function rowsAt(table: FactTable<typeof RANGE_FIELDS>, seq: number): string[] {
     .sort();
 }
 
+Deno.test("rows with a size cover bytes from the last field of their key on, or from the one that is named", () => {
+  const field = (spec: Partial<typeof RANGES>) =>
+    new FactTable({ ...RANGES, ...spec }, new ValuePool()).addressField;
+  assertEquals([field({}), field({ address: "phys" })], ["iova", "phys"]);
+  assertEquals([field({ key: ["phys"] }), field({ key: ["device"] })], ["phys", null]);
+  assertEquals(new FactTable(BAG, new ValuePool()).addressField, null);
+});
+
 Deno.test("a row holds from the event that began it to the one before that which ended it", () => {
   const table = new FactTable(RANGES, new ValuePool());
   table.begin(0, range(0x1000, 0x1000));

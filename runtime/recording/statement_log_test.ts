@@ -107,3 +107,18 @@ Deno.test("how deep a statement is after an event is what its last return before
     }
   }
 });
+
+Deno.test("a return after which nothing has happened gives way, the first one too", () => {
+  const log = new StatementLog();
+  const noted = () => {
+    const all: [number, number, number][] = [];
+    log.forEachReturn((...row) => all.push(row));
+    return all;
+  };
+  log.note(0, 0, 3);
+  log.noteReturn(5, 2);
+  log.noteReturn(5, 1);
+  assertEquals(noted(), [[1, 5, 1]]);
+  log.note(5, 1, 1);
+  assertEquals(noted(), []);
+});

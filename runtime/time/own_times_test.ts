@@ -115,6 +115,17 @@ Deno.test("a lock that another CPU holds is waited for, which is an event at the
   assertEquals([clock.nowNs, clock.latestNs], [28, 28]);
 });
 
+Deno.test("before a timer fires, `advance` brings all to one time", () => {
+  const { alloc, clock, context } = timed({ iova_alloc: 10 });
+  let firedNs = -1;
+  clock.arm({ timerExpired: () => void (firedNs = clock.nowNs) }, 15, 1);
+  for (let count = 0; count < 4; count++) alloc(1);
+  context.cpu = 0;
+  assertEquals([clock.nowNs, clock.latestNs], [0, 40]);
+  clock.advance(0);
+  assertEquals([firedNs, clock.nowNs], [40, 40]);
+});
+
 Deno.test("no time goes backwards", () => {
   const { alloc, clock } = timed({ iova_alloc: 10 });
   alloc(0);

@@ -173,12 +173,13 @@ Deno.test("a copy longer than its buffer is cut, with one warning a boot (dma.md
 Deno.test("each slot knows what is left of its buffer from there (dma.md 6.3)", () => {
   const bench = new Bench();
   const tlb = bench.map(0x9000, 0x1800);
-  const copied = (slot: number, sizeBytes: number): unknown => {
-    bench.pool.syncForCpu(at(tlb + slot * 0x800), sizeBytes, DMA_FROM_DEVICE);
+  const copied = (slot: number, sizeBytes: number, within = 0): unknown => {
+    bench.pool.syncForCpu(at(tlb + slot * 0x800 + within), sizeBytes, DMA_FROM_DEVICE);
     return (bench.fields("swiotlb.copy").at(-1) as { size_bytes: number }).size_bytes;
   };
   assertEquals([copied(0, 0x1801), copied(1, 0x1001), copied(2, 0x801)], [0x1800, 0x1000, 0x800]);
   assertEquals([copied(0, 0x1800), copied(1, 0x1000), copied(2, 0x800)], [0x1800, 0x1000, 0x800]);
+  assertEquals([copied(1, 0x1000, 0x10), copied(1, 0xff0, 0x10)], [0xff0, 0xff0]);
 });
 
 Deno.test("a pool that is not a multiple of a set ends where it ends (dma.md 6.1)", () => {
