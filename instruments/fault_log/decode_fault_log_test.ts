@@ -202,6 +202,11 @@ Deno.test("decodeFaultLog() finds AMD's device in the prefix, and the entry on t
     "amd 0000:01:00.0 write 0xcff4_9550 0x70 not_writable",
   );
   assertEquals(
+    summary("0000:01:00.0: AMD-Vi: Event logged [IO_PAGE_FAULT address=0xcff49550 flags=0x0070]"),
+    "amd 0000:01:00.0 write 0xcff4_9550 0x70 not_writable",
+    "a line that begins with it",
+  );
+  assertEquals(
     summary(
       "kernel: [  221.562629] AMD-Vi: Event logged [\nkernel: [  221.565929] IO_PAGE_FAULT " +
         "device=05:00.0 domain=0x0012 address=0x00000000ff6101b0 flags=0x0070]",

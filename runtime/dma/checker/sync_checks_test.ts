@@ -161,4 +161,17 @@ Deno.test("of several mappings at an address the one most like what is synced is
     assertEquals(meant(rows, 0x1000), [], "both have it, one has the direction");
     assertEquals(meant(rows, 0x3001), [["sync_size", shortSite]], "neither has it");
   }
+  assertEquals(meant([short, short], 0x1001), [["sync_size", 2]], "of equals the newest");
+});
+
+Deno.test("a list that has ended is synced in the mapping that is still there, however little they have in common (dma.md 8.2)", () => {
+  const bench = checkerBench(DIRECT);
+  const { machine: { dma }, dev } = bench;
+  bench.map(0x10_0000, 0x1000, DMA_TO_DEVICE);
+  assertEquals(dma.dmaNeedUnmap(dev), false);
+  const list = new Scatterlist([{ phys: at(0x10_0000), sizeBytes: 0x2000 }]);
+  dma.dmaMapSg(dev, list, DMA_FROM_DEVICE);
+  dma.dmaUnmapSg(dev, list, DMA_FROM_DEVICE, 0, 1);
+  dma.dmaSyncSgForDevice(dev, list, DMA_FROM_DEVICE);
+  assertEquals(bench.classes(), ["sync_size", "sync_direction", "sync_entries"]);
 });
