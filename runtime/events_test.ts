@@ -50,6 +50,22 @@ Deno.test("a latency moves virtual time without a listener; reset() begins again
   assertEquals([events.seq, events.count(MAP)], [0, 0]);
 });
 
+Deno.test("a stream wakes after one event, the first or a later one, and none before it is built", () => {
+  for (const wakeSeq of [1, 2, 5]) {
+    const { events } = stream();
+    const wokenAt: number[] = [];
+    events.wakeAt(wakeSeq, () => void wokenAt.push(events.seq));
+    const built = Array.from({ length: 6 }, () => {
+      if (!events.tick(IRQ)) return 0;
+      events.emit(IRQ, { vector: 1, cpu: 0 });
+      return events.seq;
+    });
+    assertEquals([wokenAt, built.filter((seq) => seq > 0)], [[wakeSeq], [wakeSeq]]);
+    events.wakeAt(0, () => {});
+    assertEquals(events.attentive, false);
+  }
+});
+
 Deno.test("a keeper is given the parts of each event, before any listener and until it is stopped", () => {
   const { clock, events } = stream();
   const calls: unknown[] = [];

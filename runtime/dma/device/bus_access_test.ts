@@ -99,3 +99,21 @@ Deno.test("faults bear the device's name", () => {
   assertEquals(seen.map(({ name, device }) => [name, device]), [["iommu.fault", "dev"]]);
   assertEquals(machine.events.context.device, null);
 });
+
+Deno.test("who watches hears of each page that a device reaches, and of nothing where a page faults", () => {
+  const { machine, dev } = testBench();
+  const dma = machine.dma.dmaMapPhys(dev, at(0x1_0000), 0x2000, DMA_TO_DEVICE);
+  const heard: unknown[] = [];
+  machine.accessWatchers.push({
+    accessed: ({ name }, dma, ...more) => void heard.push([name, dma, ...more]),
+  });
+  machine.bus.read(dev, dma + 0x10, bytes(8), 0, 8);
+  machine.bus.read(dev, dma + 0xffc, bytes(8), 0, 8);
+  machine.bus.write(dev, dma, bytes(8), 0, 8);
+  machine.bus.read(dev, dma + 0x1ffc, bytes(8), 0, 8);
+  assertEquals(heard, [
+    ["dev", dma + 0x10, 0x1_0010, 8, "read"],
+    ["dev", dma + 0xffc, 0x1_0ffc, 4, "read"],
+    ["dev", dma + 0x1000, 0x1_1000, 4, "read"],
+  ]);
+});
