@@ -3,7 +3,7 @@ import { FileError } from "./files/file_error.ts";
 import { READ_LIMITS } from "./files/file_limits.ts";
 import { host } from "./host.ts";
 import { readHostFile } from "./host_file.ts";
-import { appendFile, writeFile } from "./files/write_file.ts";
+import { appendFile, rewriteFile } from "./files/write_file.ts";
 
 /** Where: beside the package that `dmalab init` put there. */
 export const OWN_FOLDER = ".dmalab";
@@ -42,7 +42,7 @@ function isLink(path: string): boolean {
 
 /** Keeps lines, where that is permitted. @throws {FileError} */
 export function writeOwnLines(name: string, lines: readonly string[]): void {
-  if (permitted("read") && permitted("write")) writeFile(ownFile(name), textOf(lines));
+  if (permitted("read") && permitted("write")) rewriteFile(ownFile(name), textOf(lines));
 }
 
 /** Keeps lines behind those that are there, where that is permitted. @throws {FileError} */

@@ -406,7 +406,7 @@ Deno.test("explain lists what words are in, and without a name what it explains"
   assertEquals(found.code, 0, found.errors);
   assertMatch(
     found.output,
-    /^Nothing is named "PRP"\. These texts contain it:\n {2}prp +Physical region/,
+    /^Entries that contain "PRP":\n {2}prp +Physical region/,
   );
   assertMatch(found.output, /\d+ more; .*opens one, such as prp\n$/);
   const kinds = await dmalab("explain");

@@ -3,6 +3,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { join } from "@std/path";
 import { VERSION } from "../cli/package_version.ts";
 import { codeBlocks } from "../cli/docs/code_blocks.ts";
+import { buildPackage } from "../tools/package/build_package.ts";
 import { has, installByDeno, shell, TWO_PASSES, withPackage } from "./package_shell.ts";
 import { ROOT } from "./source_text.ts";
 
@@ -59,3 +60,16 @@ Deno.test("the package installs and works without this project (docs/install.md)
       assertStringIncludes(missing.output, 'Cannot read "three.dma": there is no such file');
     });
   }));
+
+Deno.test("a package replaces an earlier one, whose bundles had other names", () => {
+  const folder = Deno.makeTempDirSync({ prefix: "dmalab-earlier-" });
+  try {
+    Deno.writeTextFileSync(join(folder, "package.json"), '{"name": "dmalab"}');
+    Deno.writeTextFileSync(join(folder, "chunk-OLD.js"), "");
+    assertEquals(buildPackage(folder, false), null);
+    assert(![...Deno.readDirSync(folder)].some(({ name }) => name === "chunk-OLD.js"));
+    assertStringIncludes(Deno.readTextFileSync(join(folder, "package.json")), '"bin"');
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});

@@ -1,6 +1,7 @@
 /** What the package carries, and that it runs; package_install_long_test.ts installs it. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
+import { buildPackage } from "../tools/package/build_package.ts";
 import { DENO_VERSION, VERSION } from "../cli/package_version.ts";
 import { shell, TWO_PASSES, withPackage } from "./package_shell.ts";
 import { filesBelow, ROOT } from "./source_text.ts";
@@ -69,4 +70,16 @@ Deno.test("the package carries what it needs, and works without this project (do
 Deno.test("what a new folder names is the Deno that this project is tested with", () => {
   const script = Deno.readTextFileSync(join(ROOT, ".ci/run"));
   assertEquals(script.match(/^version=(.*)$/m)?.[1], DENO_VERSION);
+});
+
+Deno.test("a package is built in an empty folder or instead of an earlier one", () => {
+  const folder = Deno.makeTempDirSync({ prefix: "dmalab-foreign-" });
+  try {
+    Deno.writeTextFileSync(join(folder, "package.json"), '{"name": "theirs"}');
+    Deno.writeTextFileSync(join(folder, "notes.js"), "// theirs");
+    assertMatch(buildPackage(folder, false) ?? "", /has files, and is no package of dmalab/);
+    assertEquals([...Deno.readDirSync(folder)].length, 2);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
 });

@@ -111,12 +111,23 @@ Deno.test("TAP has a plan, a line for each test, and the diagnostic of what fail
   });
 });
 
-Deno.test("a JUnit report does not replace a scenario", async () => {
+Deno.test("a JUnit report replaces an earlier one, and no scenario", async () => {
   await inFolder({ "a.dma": FAILS }, async (folder) => {
-    const { code, errors } = await dmalab("test", folder, "--junit-path", join(folder, "a.dma"));
+    const report = (name: string) => dmalab("test", folder, "--junit-path", join(folder, name));
+    assertEquals([(await report("t.xml")).code, (await report("t.xml")).code], [1, 1]);
+    const { code, errors } = await report("a.dma");
     assertEquals(code, 2);
-    assertStringIncludes(errors, "`--junit-path` names the report, not the scenario");
+    assertStringIncludes(errors, "error[E1103]: Cannot write");
     assertEquals(Deno.readTextFileSync(join(folder, "a.dma")), FAILS);
+  });
+});
+
+Deno.test("a folder in which nothing can be kept does not change how a run ends", async () => {
+  await inFolder({ "a.dma": FAILS, ".dmalab/failed": "" }, async (folder) => {
+    Deno.chmodSync(join(folder, ".dmalab/failed"), 0o444);
+    const { code, errors } = await dmalabIn(folder, "test");
+    assertEquals(code, 1);
+    assertStringIncludes(errors, 'warning: Cannot write ".dmalab/failed": it is write-protected');
   });
 });
 

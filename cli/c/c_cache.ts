@@ -4,7 +4,7 @@
  */
 import { printable } from "../../lang/diagnostics/display_width.ts";
 import { FileError } from "../files/file_error.ts";
-import { makeNamedFolder, removeFile, writeFile } from "../files/write_file.ts";
+import { makeNamedFolder, removeFile, rewriteFile } from "../files/write_file.ts";
 import { allowedVariable, host } from "../host.ts";
 import { hostReason } from "../host_error.ts";
 import type { Compiled } from "./clang.ts";
@@ -69,7 +69,7 @@ export async function keepModule(
   const hash = new TextEncoder().encode(`${await hashOf(content)}\n`);
   try {
     makeNamedFolder(folder.path);
-    writeFile({ folder: folder.path, name: `${FOLDER}/${key}` }, joined(hash, content));
+    rewriteFile({ folder: folder.path, name: `${FOLDER}/${key}` }, joined(hash, content));
     removeOldest(`${folder.path}/${FOLDER}`, MOST_BYTES);
     return null;
   } catch (error) {

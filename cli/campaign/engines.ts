@@ -8,6 +8,9 @@ import type { CampaignPlan } from "./plan.ts";
 /** The folder of the shards' files, from that of the plan. */
 const RESULTS = "results";
 
+/** The first line of each file, by which a later run knows that it may replace it. */
+const WRITTEN = "# Written by dmalab campaign, which replaces it.\n";
+
 export interface EngineFile {
   readonly name: string;
   readonly text: string;
@@ -44,7 +47,7 @@ export function engineFiles(
 
 function slurm(name: string, shards: number, command: string): string {
   return `#!/bin/sh
-#SBATCH --job-name=${name}
+${WRITTEN}#SBATCH --job-name=${name}
 #SBATCH --array=0-${shards - 1}
 #SBATCH --cpus-per-task=1
 #SBATCH --requeue
@@ -56,7 +59,7 @@ exec ${command}
 
 function gnuParallel(shards: number, command: string): string {
   return `#!/bin/sh
-# A shard for each processor at a time; one that was killed is started again.
+${WRITTEN}# A shard for each processor at a time; one that was killed is started again.
 export DMALAB
 seq ${shards} | parallel -N0 --retries 5 '${command}'
 `;
@@ -64,7 +67,7 @@ seq ${shards} | parallel -N0 --retries 5 '${command}'
 
 /** Results are kept by a volume that all shards write to. */
 function kubernetes(name: string, shards: number): string {
-  return `apiVersion: batch/v1
+  return `${WRITTEN}apiVersion: batch/v1
 kind: Job
 metadata:
   name: ${name}
@@ -94,7 +97,7 @@ spec:
 }
 
 function container(command: string): string {
-  return `FROM docker.io/library/node:22-slim
+  return `${WRITTEN}FROM docker.io/library/node:22-slim
 WORKDIR /campaign
 COPY . .
 CMD ${JSON.stringify(command.split(" "))}
@@ -103,7 +106,7 @@ CMD ${JSON.stringify(command.split(" "))}
 
 function github(name: string, shards: number, command: string): string {
   const numbers = Array.from({ length: shards }, (_, index) => index + 1).join(", ");
-  return `name: ${name}
+  return `${WRITTEN}name: ${name}
 on: [workflow_dispatch]
 permissions:
   contents: read
@@ -134,7 +137,7 @@ jobs:
 function gitlab(name: string, shards: number, command: string): string {
   const number = shards > 1 ? `  parallel: ${shards}` : `  variables:
     CI_NODE_INDEX: "1"`;
-  return `${name}:
+  return `${WRITTEN}${name}:
   image: node:22-slim
 ${number}
   retry: 2

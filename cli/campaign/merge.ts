@@ -60,7 +60,7 @@ export function mergeShards(
   sorted.forEach(({ cause, groups: of, key, scenario, tries }, index) => {
     const where = [...of].sort().map((group) => `#   ${group}\n`).join("");
     const by = `found by ${formatCount(tries, "try", "tries")}, this one by: ${key}`;
-    const text = `# ${cause}\n# ${by}\n${where}\n${scenario}`;
+    const text = `# A dmalab campaign found: ${cause}\n# ${by}\n${where}\n${scenario}`;
     writeFile({ folder: out, name: files[index]! }, printableText(text, false));
   });
   writeFile({ folder: out, name: "report.md" }, printableText(report, false));
@@ -149,7 +149,7 @@ function reportText(
     `   - ${files[index]}`,
   ]);
   return [
-    `# Campaign ${plan.name}`,
+    `# dmalab campaign ${plan.name}`,
     "",
     `tried ${groupThousands(tried)} of ${groupThousands(planned)} tries, ${
       formatCount(cases, "case")

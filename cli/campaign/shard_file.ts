@@ -5,7 +5,7 @@
  */
 import { readHostFile } from "../host_file.ts";
 import { FileError } from "../files/file_error.ts";
-import { appendFile, beside, writeFile } from "../files/write_file.ts";
+import { appendFile, beside, rewriteFile } from "../files/write_file.ts";
 import { type CampaignPlan, isPlan } from "./plan.ts";
 import type { TryFinding, TryRecord } from "./run_try.ts";
 
@@ -75,14 +75,14 @@ function isFinding(value: unknown): value is TryFinding {
 export function openShardFile(path: string, head: ShardHead): Set<string> {
   const known = readShardFile(path);
   if (known === null) {
-    writeFile(beside(path), `${JSON.stringify(head)}\n`);
+    rewriteFile(beside(path), `${JSON.stringify(head)}\n`);
     return new Set();
   }
   if (JSON.stringify(known.head) !== JSON.stringify(head)) {
     const hint = "keep the file, and name another folder with --out";
     throw new FileError(`"${path}" belongs to another plan or shard`, null, hint);
   }
-  if (known.isTorn) writeFile(beside(path), known.text);
+  if (known.isTorn) rewriteFile(beside(path), known.text);
   return new Set(known.records.map(({ key }) => key));
 }
 

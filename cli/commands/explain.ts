@@ -1,7 +1,7 @@
 import { command } from "../command.ts";
 import { HELD, WRONG } from "../exit_code.ts";
 import { printable } from "../../lang/diagnostics/display_width.ts";
-import { clip } from "../../lang/text/columns.ts";
+import { wrappedPairs } from "../../lang/text/columns.ts";
 import { refuse, type Screen } from "../screen.ts";
 
 /** Widest text that reads well. */
@@ -103,7 +103,7 @@ export const EXPLAIN = command({
       const { found: matches, more } = search(question, readRulePage);
       if (matches.length === 0) return refuse(found.message, screen);
       printPairs(
-        `Nothing is named "${question}". These texts contain it:`,
+        `Entries that contain "${question}":`,
         matches,
         columns,
         screen,
@@ -130,7 +130,6 @@ function printPairs(
   columns: number,
   screen: Screen,
 ): void {
-  const width = Math.max(...pairs.map(([name]) => name.length));
-  const lines = pairs.map(([name, text]) => clip(`  ${name.padEnd(width)}  ${text}`, columns));
+  const lines = wrappedPairs(pairs, columns);
   screen.out([heading, ...lines].map((line) => `${printable(line)}\n`).join(""));
 }

@@ -1,6 +1,6 @@
 /** `dmalab explain WORDS`: every name whose title or text has the words, the best first. */
 import { keyName, MACHINE_KEYS, shapeText } from "../../lang/machine/key_text.ts";
-import { firstSentence } from "../../lang/text/columns.ts";
+import { clip, firstSentence } from "../../lang/text/columns.ts";
 import { EVENT_TABLE } from "../../runtime/event_vocabulary.ts";
 import { KERNEL_NAMES, KERNELS } from "../../runtime/kernels/kernels.ts";
 import { QUIRK_NAMES, QUIRKS } from "../../runtime/kernels/quirks.ts";
@@ -21,6 +21,9 @@ interface Subject {
 
 /** Most names that are listed. */
 const MOST_FOUND = 15;
+
+/** Characters of a title that are listed. */
+const MOST_TITLE = 100;
 
 /** What it counts for to be called exactly so. */
 const EXACT_WEIGHT = 16;
@@ -68,9 +71,16 @@ export function search(
     .filter(({ score }) => score > 0)
     .sort((a, b) => b.score - a.score);
   return {
-    found: found.slice(0, MOST_FOUND).map(({ subject }) => [subject.name, subject.title]),
+    found: found.slice(0, MOST_FOUND).map((
+      { subject: { name, title } },
+    ) => [name, titleLine(title)]),
     more: Math.max(0, found.length - MOST_FOUND),
   };
+}
+
+/** A row of a page can be a paragraph. */
+function titleLine(title: string): string {
+  return clip(title.replaceAll("**", ""), MOST_TITLE);
 }
 
 /** 0 where a word is missing. */

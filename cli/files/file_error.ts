@@ -16,8 +16,17 @@ export class FileError extends Error {
 
   /** As the error stream shows it. */
   get lines(): string {
+    return this.#linesAs("error");
+  }
+
+  /** The same where the command goes on without the file. */
+  get warningLines(): string {
+    return this.#linesAs("warning");
+  }
+
+  #linesAs(severity: string): string {
     const code = this.code === null ? "" : `[${this.code}]`;
     const hint = this.hint === null ? "" : `   = hint: ${this.hint}\n`;
-    return `error${code}: ${this.message}\n${hint}`;
+    return `${severity}${code}: ${this.message}\n${hint}`;
   }
 }

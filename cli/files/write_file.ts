@@ -36,11 +36,27 @@ export function beside(path: string): Exclude<Target, string> {
   return { folder: folderOf(path), name: fileNameOf(path) };
 }
 
-/** Replaces a file, whole or not at all. @throws {FileError} */
+/**
+ * Writes a result, whole or not at all. What is there may be replaced by {@linkcode FileDraft}'s rule.
+ * @throws {FileError}
+ */
 export function writeFile(target: Target, content: string | Uint8Array): void {
-  const draft = new FileDraft(target);
+  writeDraft(new FileDraft(target), content);
+}
+
+/** Replaces a file that was read, or that dmalab keeps, whole or not at all. @throws {FileError} */
+export function rewriteFile(target: Target, content: string | Uint8Array): void {
+  writeDraft(new FileDraft(target, { replacesAny: true }), content);
+}
+
+function writeDraft(draft: FileDraft, content: string | Uint8Array): void {
   draft.write(content);
   draft.keep();
+}
+
+/** Whether a regular file has a name already. @throws {FileError} Where the name is something else's. */
+export function isTaken(target: Exclude<Target, string>): boolean {
+  return placeOf(target).isThere;
 }
 
 /** Writes at the end of a file of ours, in folders that are made. @throws {FileError} */
@@ -64,15 +80,26 @@ export function removeFile(target: Exclude<Target, string>): void {
   attempt(shown, () => host.removeSync(path));
 }
 
-/** A file that is written beside its place, and put there when it is whole. */
+/** What files of dmalab bear in their first bytes. */
+const OWN_NAME = new TextEncoder().encode("dmalab");
+const MARKED_BYTES = 256;
+
+/**
+ * A file that is written beside its place, and put there when it is whole.
+ *
+ * It replaces an empty file, and an earlier result: one that begins with the same bytes, up to the
+ * name of dmalab. A scenario, a source or a note under the same name stays.
+ */
 export class FileDraft {
   readonly #place: Place;
   readonly #path: string;
   #file: Deno.FsFile | null;
+  #mayReplace: boolean;
 
   /** @throws {FileError} */
-  constructor(target: Target) {
+  constructor(target: Target, { replacesAny = false } = {}) {
     this.#place = placeOf(target);
+    this.#mayReplace = replacesAny || !this.#place.isThere;
     // Of a name that any file system takes, however long the file's own is.
     this.#path = `${folderOf(this.#place.path)}/.dmalab-${crypto.randomUUID()}.tmp`;
     this.#file = attempt(
@@ -84,7 +111,11 @@ export class FileDraft {
   /** @throws {FileError} The draft is gone then. */
   write(content: string | Uint8Array): void {
     const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
-    this.#orDrop(() => writeAll(this.#file!, bytes));
+    this.#orDrop(() => {
+      if (!this.#mayReplace) checkOwn(this.#place, bytes);
+      this.#mayReplace = true;
+      writeAll(this.#file!, bytes);
+    });
   }
 
   /** Puts it in its place. @throws {FileError} The draft is gone then. */
@@ -247,6 +278,30 @@ function refuse(shown: string, info: Deno.FileInfo): never {
   throw new FileError(`${name}: it is ${what}`, "E1101", hint);
 }
 
+/** @throws {FileError} Where the file there is no earlier result of the same kind. */
+function checkOwn({ path, shown }: Place, bytes: Uint8Array): void {
+  const found = firstBytes(path);
+  const head = bytes.subarray(0, MARKED_BYTES);
+  const at = head.findIndex((_, start) => OWN_NAME.every((byte, i) => head[start + i] === byte));
+  const own = head.subarray(0, at + OWN_NAME.length);
+  if (found.length === 0 || at >= 0 && own.every((byte, i) => found[i] === byte)) return;
+  throw new FileError(
+    `Cannot write "${printable(shown)}": the file there was not written by this command`,
+    "E1103",
+    "name another file, or remove this one first",
+  );
+}
+
+function firstBytes(path: string): Uint8Array {
+  const file = host.openSync(path, { read: true });
+  try {
+    const bytes = new Uint8Array(MARKED_BYTES);
+    return bytes.subarray(0, file.readSync(bytes) ?? 0);
+  } finally {
+    file.close();
+  }
+}
+
 function checkSame(one: Deno.FileInfo, other: Deno.FileInfo, shown: string): void {
   if (one.isSymlink || one.ino !== other.ino || one.dev !== other.dev) refuse(shown, one);
 }
@@ -278,7 +333,7 @@ function shownPath(path: string): string {
   return path.replace(/^\.\//, "");
 }
 
-/** Writes what the user wanted; false, after saying why not. */
+/** Writes the result that the user wanted; false, after saying why not. */
 export function writeOrSay(
   target: Target,
   content: string,

@@ -8,7 +8,7 @@ import { sayDiagnostics } from "../scenario/diagnostic_style.ts";
 import { counted } from "../scenario/report_printer.ts";
 import { refuse, type Screen } from "../screen.ts";
 import { formatSource } from "../../lang/format/format.ts";
-import { writeOrSay } from "../files/write_file.ts";
+import { doOrSay, rewriteFile } from "../files/write_file.ts";
 
 /** Formats files in place; with `check` it writes nothing and says which it would change. */
 export function formatFiles(
@@ -38,7 +38,7 @@ export function formatFiles(
           }\n`,
         );
         exitCode = worseExitCode(exitCode, FAILED);
-      } else if (writeOrSay(path, text, screen)) {
+      } else if (doOrSay(() => rewriteFile(path, text), screen)) {
         screen.out(`${paint("good", "formatted")}  ${printable(path)}\n`);
       } else exitCode = WRONG;
     }

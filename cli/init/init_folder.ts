@@ -2,7 +2,7 @@
 import { dirname, fromFileUrl, join, normalize, relative } from "@std/path";
 import { host } from "../host.ts";
 import { FileError } from "../files/file_error.ts";
-import { makeNamedFolder, writeFile } from "../files/write_file.ts";
+import { makeNamedFolder, rewriteFile } from "../files/write_file.ts";
 import { hostReason } from "../host_error.ts";
 import { readHostFile } from "../host_file.ts";
 import { OWN_PACKAGE } from "../places.ts";
@@ -81,7 +81,7 @@ async function writeFolder(
     if (failed !== null) return problem(failed);
   }
   const changed = files.filter(({ path }) => texts.has(path));
-  for (const { path } of changed) writeFile({ folder, name: path }, texts.get(path)!);
+  for (const { path } of changed) rewriteFile({ folder, name: path }, texts.get(path)!);
   const isOld = ({ path }: InitFile) => there.includes(path);
   const pathsOf = (some: readonly InitFile[]) => some.map(({ path }) => path);
   return {
@@ -173,7 +173,7 @@ function copyFolder(from: string, folder: string, path: string): void {
     const [inside, target] = [join(from, name), `${path}/${name}`];
     if (isDirectory) copyFolder(inside, folder, target);
     // Without the file's permissions: a package manager may have made it read-only.
-    else writeFile({ folder, name: target }, host.readFileSync(inside));
+    else rewriteFile({ folder, name: target }, host.readFileSync(inside));
   }
 }
 

@@ -25,6 +25,9 @@ export const SAVE_COMMANDS: readonly ReplCommand[] = [
   },
 ];
 
+/** The first line of a saved file, by which `:save` knows what it may replace. */
+const SAVED = "# Saved by dmalab repl.\n\n";
+
 /** An input with the lines that it has in the file. */
 interface Part {
   readonly text: string;
@@ -58,7 +61,7 @@ function save(repl: CommandTarget, argument: string): true {
   const more = expects === undefined || recording === null
     ? ""
     : expectation(repl, text, recording);
-  if (more === null || !repl.host!.save(path, text + more)) return true;
+  if (more === null || !repl.host!.save(path, SAVED + text + more)) return true;
   for (const text of left) repl.say(clip(`left out: ${text.split("\n")[0]}`, repl.columns));
   const expected = more === "" ? "" : ", all of them expected";
   repl.say(

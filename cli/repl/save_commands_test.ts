@@ -40,7 +40,10 @@ Deno.test(":save writes what was typed as a scenario that passes, without what f
   assertStringIncludes(output, "left out: 1 / 0\nleft out: assert iommu.live_mappings == 7\n");
   assertStringIncludes(output, `lab.dma: 4 inputs, ${repl.bench.recording.last.seq} events\n`);
   const kept = [lines[1]!, lines[2]!, lines[4]!, lines[5]!];
-  assertEquals(saved.get("lab.dma"), kept.map((line) => `${line}\n`).join(""));
+  assertEquals(
+    saved.get("lab.dma"),
+    `# Saved by dmalab repl.\n\n${kept.map((line) => `${line}\n`).join("")}`,
+  );
 });
 
 /** What the statements of a text come to. */
@@ -93,7 +96,10 @@ Deno.test(":save FILE expect of nothing that happened expects nothing", async ()
   const saved = new Map<string, string>();
   const save = (path: string, text: string) => Boolean(saved.set(path, text));
   await talkWith({ save }, "let a = 2", ":save a.dma expect");
-  assertEquals(saved.get("a.dma"), "let a = 2\n\nassert events.length == 0\n");
+  assertEquals(
+    saved.get("a.dma"),
+    "# Saved by dmalab repl.\n\nlet a = 2\n\nassert events.length == 0\n",
+  );
   const many =
     "repeat 700 { dma_unmap_phys(ssd, dma_map_phys(ssd, alloc_pages(1).phys, 4KiB, to_device), 4KiB, to_device) }";
   const { answers } = await talkWith({ save }, MACHINE, many, ":save b.dma expect");

@@ -24,6 +24,7 @@ export function indexPage(entries: readonly IndexEntry[], coverage: readonly str
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
+<meta name="generator" content="dmalab">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <title>dmalab report</title>

@@ -5,7 +5,7 @@ import { host } from "../host.ts";
 import { hostReason, isHostError } from "../host_error.ts";
 import { readHostFile } from "../host_file.ts";
 import { OWN_FOLDER, ownFile, permitted } from "../own_folder.ts";
-import { removeFile, writeFile } from "../files/write_file.ts";
+import { removeFile, rewriteFile } from "../files/write_file.ts";
 
 /** Where a program for texts is named: the first one that is set. */
 const VARIABLES = ["VISUAL", "EDITOR"] as const;
@@ -74,7 +74,7 @@ export async function editText(
   const name = `input-${process.pid}.dma`;
   const path = `${OWN_FOLDER}/${name}`;
   try {
-    writeFile(ownFile(name), text === "" ? "" : `${text}\n`);
+    rewriteFile(ownFile(name), text === "" ? "" : `${text}\n`);
     try {
       const problem = await runEditor(command, [...args, path]);
       if (problem !== null) return { problem };

@@ -116,7 +116,7 @@ async function runFiles(
   reporter.end({ foundTest: !missesTests, reports, snapshots, exitCode, wrongFiles, tree, noTest });
   if (results.withBug !== null) await sayBug(results.withBug, seed, screen);
   if (missesTests) return exitCode;
-  keepFailures(results.failures);
+  keepFailures(results.failures, screen);
   if (coverage) {
     const report = coverageReport(joinRecords(results.records), readRulePage);
     screen.out(`\n${coverageLines(report).join("\n")}\n`);
@@ -132,9 +132,18 @@ function namesOf(failed: readonly FailedTest[], path: string): string[] {
   return failed.filter(([file]) => file === path).map(([, name]) => name);
 }
 
-/** Leaves no trace in a folder where nothing has failed yet. */
-function keepFailures(failures: readonly FailedTest[]): void {
-  if (failures.length > 0 || (readFailedTests() ?? []).length > 0) writeFailedTests(failures);
+/**
+ * Leaves no trace in a folder where nothing has failed yet.
+ * @throws {FileError} Where the place is none of ours. One that cannot be written, as in a read-only container, is a warning.
+ */
+function keepFailures(failures: readonly FailedTest[], screen: Screen): void {
+  if (failures.length === 0 && (readFailedTests() ?? []).length === 0) return;
+  try {
+    writeFailedTests(failures);
+  } catch (error) {
+    if (!(error instanceof FileError) || error.code !== null) throw error;
+    screen.err(error.warningLines);
+  }
 }
 
 /** How many tests stand before those of each file, and at the end how many there are. */

@@ -6,7 +6,7 @@ import { printableJson } from "../../lang/diagnostics/display_width.ts";
 import { formatCount, formatSize } from "../../lang/text/numbers.ts";
 import { type ExitCode, FAILED, HELD } from "../exit_code.ts";
 import { READ_LIMITS } from "../files/file_limits.ts";
-import { beside, writeFile } from "../files/write_file.ts";
+import { beside, isTaken, writeFile } from "../files/write_file.ts";
 import { host } from "../host.ts";
 import { Interrupts } from "../interrupts.ts";
 import { refuse, type Screen } from "../screen.ts";
@@ -56,6 +56,8 @@ class WatchSession {
   readonly #alike = new Map<string, number>();
   #findings = 0;
   #faults = 0;
+  /** Of the last fault file. */
+  #number = 0;
   #shownLines = 0;
   #shownMs = performance.now();
 
@@ -128,9 +130,11 @@ class WatchSession {
 
   #fault(finding: Finding): void {
     if (++this.#faults > MOST_FILES) return;
-    const name = `${this.#form.name}-${this.#faults}.trace.txt`;
     const { bytes, seconds } = this.#kept.newest(this.#watch.seconds);
+    let name: string;
     try {
+      // Those of an earlier watch stay.
+      do name = `${this.#form.name}-${++this.#number}.trace.txt`; while (isTaken(beside(name)));
       writeFile(beside(name), bytes);
     } catch (error) {
       this.#say(finding, "");

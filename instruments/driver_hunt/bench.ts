@@ -12,6 +12,7 @@ import { BUFFER } from "../../lang/builtins/things/buffer.ts";
 import { type DmaRange, dmaRanges } from "../../lang/builtins/dma_ranges.ts";
 import type { DriverDirection, DriverEntry, DriverFunction } from "../../lang/run/driver_entry.ts";
 import type { Program } from "../../lang/run/program.ts";
+import { spanPlace } from "../../lang/source.ts";
 import { TestMachine } from "../../lang/run/test_machine.ts";
 import { formatAddress, formatCount, formatSize } from "../../lang/text/numbers.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../lang/values/limits.ts";
@@ -209,7 +210,8 @@ export class DriverBench {
     if (handle === null || handle === false) {
       this.#refusal = handle === false ? "false" : "none";
       if (fired() || this.#callFailed) return null;
-      const raised = mapped.failure?.diagnostic.message ?? `\`${this.driver.map.name}\` failed`;
+      const raised = mapped.failure?.diagnostic.message ??
+        `\`${this.driver.map.name}\` returned ${this.#refusal}`;
       return wrong(
         "refused",
         `${raised}, although no failure was injected and no kernel call failed`,
@@ -330,7 +332,8 @@ export class DriverBench {
 function refuseMisuse(name: string, key: "map" | "unmap", failure: Failure | null): void {
   if (failure === null || !MISUSES.has(failure.diagnostic.code)) return;
   throw new CannotHunt(
-    `\`${name}\` breaks the contract of \`${key}\`: ${failure.diagnostic.message}; it is called as ` +
+    `\`${name}\` breaks the contract of \`${key}\` at ${spanPlace(failure.diagnostic.span)}: ` +
+      `${failure.diagnostic.message}; it is called as ` +
       (key === "map" ? "`map(buf)` or `map(buf, dir)`" : "`unmap(buf, handle)` or with `dir`"),
   );
 }

@@ -7,7 +7,7 @@ export class ChromeJson {
 
   /** Writes the beginning. */
   constructor(private readonly write: WriteText) {
-    this.write('{"traceEvents":[');
+    this.write('{"otherData":{"by":"dmalab"},"traceEvents":[');
   }
 
   add(entry: Readonly<Record<string, unknown>>): void {

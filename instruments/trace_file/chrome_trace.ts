@@ -47,7 +47,7 @@ interface OpenMapping {
 const FIRST_DEVICE_THREAD = 1000;
 const NS_PER_US = 1000;
 
-/** Writes one file: `{"traceEvents": […]}`, an entry a line. */
+/** Writes one file: `{…, "traceEvents": […]}`, an entry a line. */
 export class ChromeTraceWriter implements TraceWriter {
   #pid = 0;
   #lastTs = 0;

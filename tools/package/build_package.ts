@@ -68,6 +68,13 @@ const PACKAGE_JSON = {
  */
 export function buildPackage(folder: string, withTypes = true): string | null {
   Deno.mkdirSync(folder, { recursive: true });
+  const foreign = removeEarlier(folder);
+  if (foreign !== null) return foreign;
+  // First, so that what is left of a build that was ended can be built again.
+  Deno.writeTextFileSync(
+    join(folder, "package.json"),
+    `${JSON.stringify(PACKAGE_JSON, null, 2)}\n`,
+  );
   const made = [
     ...BUNDLES.map((entries) => bundle(entries, folder)),
     writeLicences(BUNDLES.flat(), folder),
@@ -75,10 +82,6 @@ export function buildPackage(folder: string, withTypes = true): string | null {
   ];
   const problem = made.find((each) => each !== null);
   if (problem !== undefined) return `The package cannot be built: ${problem}`;
-  Deno.writeTextFileSync(
-    join(folder, "package.json"),
-    `${JSON.stringify(PACKAGE_JSON, null, 2)}\n`,
-  );
   Deno.copyFileSync(join(PROJECT, "LICENSE"), join(folder, "LICENSE"));
   Deno.copyFileSync(join(PROJECT, "docs/install.md"), join(folder, "README.md"));
   for (const path of AS_THEY_ARE) copyFiles(path, folder);
@@ -91,6 +94,34 @@ export function buildPackage(folder: string, withTypes = true): string | null {
   }
   leaveOutOfCoverage(folder);
   return null;
+}
+
+/** What other tasks write into `dist/`. */
+const OTHER_RESULTS = ["web", "site", "dmalab.vsix"];
+
+/**
+ * Removes an earlier package: its bundles have other names than the new ones.
+ * @returns What is wrong: the folder has other files.
+ */
+function removeEarlier(folder: string): string | null {
+  const names = [...Deno.readDirSync(folder)].map(({ name }) => name)
+    .filter((name) => !OTHER_RESULTS.includes(name));
+  if (names.length === 0) return null;
+  const manifest = join(folder, "package.json");
+  if (!names.includes("package.json") || nameIn(manifest) !== PACKAGE_JSON.name) {
+    return `"${folder}" has files, and is no package of dmalab: remove them, or name an empty folder`;
+  }
+  for (const name of names) Deno.removeSync(join(folder, name), { recursive: true });
+  return null;
+}
+
+function nameIn(manifest: string): unknown {
+  try {
+    return (JSON.parse(Deno.readTextFileSync(manifest)) as { readonly name?: unknown }).name;
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
 }
 
 /** @returns What went wrong; null when nothing did. */

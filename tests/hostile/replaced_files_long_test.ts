@@ -1,0 +1,68 @@
+/** What commands write does not replace a file of somebody else, and replaces their own. */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { dirname, join } from "@std/path";
+import { doAll } from "./do_all.ts";
+import { USES } from "./places.ts";
+
+/** What formats a file, keeps lines of its own, or adds to a file is meant for what is there. */
+const RESULTS = USES.filter(({ inPackage, isFolder, place, way, words }) =>
+  way === "writes" && inPackage !== true && isFolder !== true && !place.startsWith(".dmalab/") &&
+  !["fmt", "init"].includes(words[0]!)
+);
+
+/** Files that are checked by their content, or whose name is the next free one. */
+const OWN_ANSWERS: Readonly<Record<string, string>> = {
+  "results/shard-0001.jsonl": "it is not a shard file",
+  "dmalab-fault-1.trace.txt": "dmalab-fault-2.trace.txt",
+};
+
+const NOTES = "# My notes about dmalab, dmalab and dmalab.\n".repeat(4);
+
+/** Folders with the files of each use. */
+function makeFolders(folder: string): string[] {
+  return RESULTS.map(({ files }, index) => {
+    const made = join(folder, `${index}`);
+    for (const [name, text] of Object.entries(files)) {
+      Deno.mkdirSync(dirname(join(made, name)), { recursive: true });
+      Deno.writeTextFileSync(join(made, name), text);
+    }
+    Deno.mkdirSync(made, { recursive: true });
+    return made;
+  });
+}
+
+Deno.test("a result replaces an earlier one of its kind or an empty file, and no other file", async (t) => {
+  assert(RESULTS.length >= 12);
+  const folder = Deno.makeTempDirSync({ prefix: "dmalab-replaced-" });
+  try {
+    const folders = makeFolders(folder);
+    const paths = folders.map((each, index) => join(each, RESULTS[index]!.place));
+    const all = RESULTS.map(({ words }, index) => ({ folder: folders[index]!, words }));
+    for (const path of paths) {
+      Deno.mkdirSync(dirname(path), { recursive: true });
+      Deno.writeTextFileSync(path, NOTES);
+    }
+    const refused = await doAll(all, folder);
+    const kept = paths.map((path) => Deno.readTextFileSync(path));
+    for (const path of paths) Deno.writeTextFileSync(path, "");
+    const first = await doAll(all, folder);
+    const written = paths.map((path) => Deno.readTextFileSync(path));
+    const second = await doAll(all, folder);
+    for (const [index, { name, place, words }] of RESULTS.entries()) {
+      await t.step(name, () => {
+        const said = refused[index]!;
+        assertEquals(kept[index], NOTES);
+        assertStringIncludes(`${said.output}${said.errors}`, OWN_ANSWERS[place] ?? "error[E1103]");
+        if (!words[0]!.startsWith(":") && place !== "dmalab-fault-1.trace.txt") {
+          assertEquals(said.exitCode, 2);
+        }
+        if (place === "dmalab-fault-1.trace.txt") return;
+        assert(written[index]!.length > 0, `${first[index]!.output}${first[index]!.errors}`);
+        const again = `${second[index]!.output}${second[index]!.errors}`;
+        assert(!again.includes("Cannot"), again);
+      });
+    }
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
