@@ -3,7 +3,6 @@ import type { SourceFile, Span } from "../lang/source.ts";
 import type { Run } from "../lang/values/run.ts";
 import type { CMemory } from "./c_memory.ts";
 import type { CCode } from "./c_code.ts";
-import type { LinePlace } from "./wasm/line_table.ts";
 import type { RunnableCode } from "./wasm/checked_module.ts";
 
 /** Offsets in a `struct dmalab_place`. */
@@ -155,24 +154,11 @@ export class CPlaces {
     return { span, text: textOf(name, span) };
   }
 
-  /** The line of an address; of what a header has inlined, the line of the driver before it. */
-  #placeAt(address: number): LinePlace | null {
-    const { lines, ofTree, shape } = this.#code;
-    const place = lines.find(address);
-    if (ofTree === null || place === null || this.#code.source(place.file)) return place;
-    const body = shape.bodies.find(({ end, start }) => address >= start && address < end);
-    const own = body &&
-      lines.rowsIn(body.start, address).findLast(({ file }) =>
-        this.#code.source(file) !== undefined
-      );
-    return own ?? place;
-  }
-
   /** The driver's own place at an offset of a stack. */
   #spanOf(offset: number): Span | null {
     const known = this.#spans.get(offset);
     if (known !== undefined) return known;
-    const place = this.#placeAt(this.#running.addressOf(offset));
+    const place = this.#code.lines.find(this.#running.addressOf(offset));
     const source = place === null ? undefined : this.#code.source(place.file);
     const span = source === undefined || place === null
       ? null

@@ -365,8 +365,13 @@ Deno.test("a file of a tree runs in a scenario, by the tree's own layouts and na
   assertEquals(lines.filter((line) => line.includes("toy_missing()")), [
     "info: toy_missing() is a stub: returns 0",
   ]);
-  assertEquals(outcomes.length, 10);
+  assertEquals(outcomes.length, 11);
   for (const { failure } of outcomes) assertEquals(failure, null);
+  const own = Deno.readTextFileSync("tests/tree/own.c").split("\n");
+  const line = own.findIndex((text) => text.includes("\tdma_map_single(")) + 1;
+  assertEquals(outcomes.at(-1)!.incidents.map(({ place }) => place), [
+    `tests/tree/own.c:${line}:2`,
+  ]);
 });
 
 Deno.test("a changed driver of a tree differs from the old one at its first other call, on the tree's release", async () => {

@@ -25,6 +25,9 @@ import { saidDiagnostics } from "./said_diagnostics.ts";
 import { firstError, moduleFlag, TreeBuild } from "./tree_build.ts";
 import { SessionClang } from "./tree_clang.ts";
 
+/** Code of a header's inline function is at the line of the driver's call of it. */
+const PLACED = [...CHECKABLE, "-finline-hint-functions", "-gno-inline-line-tables"];
+
 export interface FileOfDriver {
   readonly source: SourceFile;
   /** Where it lies in the tree; null for one that lies beside a scenario. */
@@ -151,7 +154,7 @@ class TreeDriver {
       sources.set(`tree/./${included}`, new SourceFile(`${root}/${included}`, text));
     }
     const flags = path === null ? ["-DMODULE"] : moduleFlag(build.settings([path]));
-    return await build.compile(unit, [...TREE_ARGUMENTS, ...CHECKABLE, ...flags, ...IR]);
+    return await build.compile(unit, [...TREE_ARGUMENTS, ...PLACED, ...flags, ...IR]);
   }
 
   /** Files of the lab's and of the tree's library, until nothing is missing that one of them exports. */
@@ -175,7 +178,7 @@ class TreeDriver {
         const own = ours.get(path);
         const unit = await build.unit(path, settings, own === undefined ? {} : { [path]: own });
         const flags = own === undefined ? [] : [HIDDEN];
-        const made = await build.compile(unit, [...TREE_ARGUMENTS, ...CHECKABLE, ...flags, ...IR]);
+        const made = await build.compile(unit, [...TREE_ARGUMENTS, ...PLACED, ...flags, ...IR]);
         if (made.module === null && own !== undefined) {
           throw new TreeError(
             `The tree does not compile with dmalab's ${path}`,
