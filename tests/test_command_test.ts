@@ -125,9 +125,9 @@ Deno.test("a JUnit report replaces an earlier one, and no scenario", async () =>
 Deno.test("a folder in which nothing can be kept does not change how a run ends", async () => {
   await inFolder({ "a.dma": FAILS, ".dmalab/failed": "" }, async (folder) => {
     Deno.chmodSync(join(folder, ".dmalab/failed"), 0o444);
-    const { code, errors } = await dmalabIn(folder, "test");
+    const { code, output } = await dmalabIn(folder, "test");
     assertEquals(code, 1);
-    assertStringIncludes(errors, 'warning: Cannot write ".dmalab/failed": it is write-protected');
+    assertStringIncludes(output, 'warning: Cannot write ".dmalab/failed": it is write-protected');
   });
 });
 
