@@ -1,10 +1,4 @@
-import {
-  assert,
-  assertEquals,
-  assertMatch,
-  assertStringIncludes,
-  assertThrows,
-} from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { memoryLoader } from "../../lang/testing/test_support.ts";
 import { loadProgram } from "../../lang/language.ts";
 import type { Program } from "../../lang/run/program.ts";
@@ -349,7 +343,10 @@ Deno.test("a map that breaks the contract is an error, and no case is tried", ()
       .replace("\ndriver ", `\nfn other(buf, dir) { ${body} }\n\ndriver `);
     return assertThrows(() => huntIn(file), CannotHunt).message;
   };
-  assertMatch(refusal("return buf[dir]"), /`other` breaks the contract of `map` at \S+\.dma:\d+:\d+: /);
+  assertMatch(
+    refusal("return buf[dir]"),
+    /`other` breaks the contract of `map` at \S+\.dma:\d+:\d+: /,
+  );
   assertStringIncludes(refusal("return 4"), "breaks the contract of `map`");
   assertStringIncludes(refusal("return buf[dir]"), "it is called as `map(buf)`");
 });
