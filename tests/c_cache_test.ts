@@ -1,6 +1,9 @@
 /** Compiled drivers in the user's cache folder. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { keepModule, keptModule, removeOldest } from "../cli/c/c_cache.ts";
+import type { CompileJob } from "../cli/c/clang.ts";
+import { compileWanted } from "../cli/c/compile_wanted.ts";
+import { loadTogether, openPatched } from "../cli/c/patched.ts";
 import { hasPty } from "./pty.ts";
 import { ROOT } from "./source_text.ts";
 
@@ -105,6 +108,51 @@ Deno.test("what is kept under a key is found again unless its bytes have changed
     Deno.env.set(variable, `${cache}/dmalab/c/right`);
     assertStringIncludes(await keepModule("right", module, "") ?? "", "file exists");
   } finally {
+    if (before === undefined) Deno.env.delete(variable);
+    else Deno.env.set(variable, before);
+    Deno.removeSync(cache, { recursive: true });
+  }
+});
+
+Deno.test("a driver that several scenarios want is compiled once", async () => {
+  const { Command } = Deno;
+  const cache = Deno.makeTempDirSync();
+  const [variable, before] = ["XDG_CACHE_HOME", Deno.env.get("XDG_CACHE_HOME")];
+  const sources: string[] = [];
+  // A compiler that notes what it is given, and finds every text wrong.
+  class NotingCompiler {
+    spawn() {
+      const orders = new TransformStream<Uint8Array, Uint8Array>();
+      const answer = async () => {
+        const { jobs } = await new Response(orders.readable).json();
+        return jobs.map(({ source }: CompileJob, job: number) => {
+          sources.push(source);
+          return `${
+            JSON.stringify({ job, made: { module: null, said: `${source}:1:1: error: no` } })
+          }\n`;
+        }).join("");
+      };
+      return {
+        stdin: orders.writable,
+        stdout: ReadableStream.from((async function* () {
+          yield new TextEncoder().encode(await answer());
+        })()),
+        stderr: new Blob([]).stream(),
+        status: Promise.resolve({ code: 0, signal: null }),
+      };
+    }
+  }
+  try {
+    Deno.env.set(variable, cache);
+    Object.assign(Deno, { Command: NotingCompiler });
+    const opened = ["wire", "wire_left", "two_step"].flatMap((name) =>
+      openPatched(`${ROOT}/tests/c/${name}.dma`, [null])
+    );
+    const loaded = await loadTogether(opened, compileWanted);
+    assertEquals(sources, ["tests/c/wire.c", "tests/c/two_step.c"]);
+    assertEquals(loaded.map(({ diagnostics: [first] }) => first?.message), ["no", "no", "no"]);
+  } finally {
+    Object.assign(Deno, { Command });
     if (before === undefined) Deno.env.delete(variable);
     else Deno.env.set(variable, before);
     Deno.removeSync(cache, { recursive: true });

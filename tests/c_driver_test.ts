@@ -3,58 +3,59 @@ import { join } from "@std/path";
 import { readRulePage } from "../cli/places.ts";
 import { CoverageRecorder } from "../cli/testing/coverage/recorder.ts";
 import { coverageLines, coverageReport } from "../cli/testing/coverage/report.ts";
-import { openScenario } from "../cli/scenario/load_scenario.ts";
-import { renderDiagnostics } from "../lang/diagnostics/render.ts";
 import { loadText } from "../lang/language.ts";
 import { Session } from "../lang/session.ts";
 import { memoryFiles } from "../lang/syntax/load_files.ts";
+import type { LoadResult } from "../lang/run/program.ts";
 import { runProgramWith } from "../lang/run/runner.ts";
-import { compileTogether } from "./c_together.ts";
+import { loadFiles, programOf } from "./c_together.ts";
 import { KERNEL_NAMES, KERNELS } from "../runtime/kernels/kernels.ts";
 import { ROOT } from "./source_text.ts";
 
+const NAMES = [
+  "first",
+  "wrong",
+  "two_step",
+  "older",
+  "requests",
+  "older_requests",
+  "pools",
+  "wire",
+  "wire_left",
+  "branches",
+  "doubtful",
+  "reported",
+  "mistakes",
+];
+const LOADED = await loadFiles(NAMES.map((name) => `tests/c/${name}.dma`));
+
+function loaded(name: string): LoadResult {
+  return LOADED[NAMES.indexOf(name)]!;
+}
+
 /** What each test of a scenario came to: its message, or that it held. */
-async function outcomesOf(name: string): Promise<ReadonlyMap<string, string>> {
-  return new Map(await runsOf(name));
+function outcomesOf(name: string): ReadonlyMap<string, string> {
+  return new Map(runsOf(name));
 }
 
 /** The same, with a pair for each run of a test that has several. */
-async function runsOf(name: string): Promise<readonly (readonly [string, string])[]> {
-  const opened = await openScenario(join(ROOT, "tests/c", name));
-  assert(!("problem" in opened));
-  assert(opened.program !== null, renderDiagnostics(opened.diagnostics));
-  const { outcomes } = runProgramWith(null, opened.program, {});
+function runsOf(name: string): readonly (readonly [string, string])[] {
+  const { outcomes } = runProgramWith(null, programOf(loaded(name)), {});
   return outcomes.map(({ failure, name: test }) => [
     test,
     failure === null ? "held" : `${failure.code} ${failure.message}`,
   ]);
 }
 
-await compileTogether(
-  [
-    "first",
-    "wrong",
-    "two_step",
-    "requests",
-    "pools",
-    "wire",
-    "wire_left",
-    "branches",
-    "doubtful",
-    "reported",
-  ]
-    .map((name) => `tests/c/${name}.dma`),
-);
-
-Deno.test("a driver in C maps, is called with buffers and devices, and shares its memory", async () => {
-  const outcomes = await outcomesOf("first.dma");
+Deno.test("a driver in C maps, is called with buffers and devices, and shares its memory", () => {
+  const outcomes = outcomesOf("first");
   assertEquals(outcomes.size, 11);
   const wrong = [...outcomes].filter(([, outcome]) => outcome !== "held");
   assertEquals(wrong, []);
 });
 
-Deno.test("leaks, endless loops, endless recursion and stray pointers in C end with their place", async () => {
-  const outcomes = await outcomesOf("wrong.dma");
+Deno.test("leaks, endless loops, endless recursion and stray pointers in C end with their place", () => {
+  const outcomes = outcomesOf("wrong");
   assertStringIncludes(outcomes.get("leaks")!, "E0926 24 bytes of memory at 0x4000_0000");
   assertStringIncludes(outcomes.get("endless")!, "in spin() at tests/c/first.c:99:2");
   const deep = "E0803 Calls of C functions exceed the kernel stack of 16KiB, ";
@@ -84,9 +85,9 @@ Deno.test("leaks, endless loops, endless recursion and stray pointers in C end w
   );
 });
 
-Deno.test("reports of C name the calls they are about: leaks, freed blocks, refused masks, constants", async () => {
-  const opened = await openScenario(join(ROOT, "tests/c/reported.dma"));
-  assert(!("problem" in opened) && opened.program !== null);
+Deno.test("reports of C name the calls they are about: leaks, freed blocks, refused masks, constants", () => {
+  const opened = loaded("reported");
+  assert(opened.program !== null);
   const { outcomes } = runProgramWith(null, opened.program, {});
   const failures = new Map(
     outcomes.flatMap(({ failure, name }) => failure === null ? [] : [[name, failure] as const]),
@@ -103,23 +104,23 @@ Deno.test("reports of C name the calls they are about: leaks, freed blocks, refu
   assertEquals(incidents.map(({ name }) => name), ["cpu_access_while_mapped"]);
 });
 
-Deno.test("the two-step API from C, on releases that have it", async () => {
-  const outcomes = await outcomesOf("two_step.dma");
+Deno.test("the two-step API from C, on releases that have it", () => {
+  const outcomes = outcomesOf("two_step");
   assertEquals([...outcomes.values()], ["held", "held", "held"]);
-  const older = await openScenario(join(ROOT, "tests/c/older.dma"));
-  assert(!("problem" in older) && older.program === null);
+  const older = loaded("older");
+  assert(older.program === null);
   const [first] = older.diagnostics;
   assertEquals(first!.message, "There is no dma_iova_try_alloc() in 6.12.117");
   const having = KERNEL_NAMES.filter((name) => KERNELS[name].strategies.dma.hasTwoStep);
   assertEquals(first!.hint, `modelled releases that have it: ${having.join(", ")}`);
 });
 
-Deno.test("requests, pools and memory of peers from C, on releases that have them", async () => {
-  const runs = await runsOf("requests.dma");
+Deno.test("requests, pools and memory of peers from C, on releases that have them", () => {
+  const runs = runsOf("requests");
   assertEquals(runs.length, 22);
   assertEquals(runs.filter(([, outcome]) => outcome !== "held"), []);
-  const older = await openScenario(join(ROOT, "tests/c/older_requests.dma"));
-  assert(!("problem" in older) && older.program === null);
+  const older = loaded("older_requests");
+  assert(older.program === null);
   assertEquals(older.diagnostics.map(({ message }) => message), [
     "There is no blk_rq_dma_map_iter_start() in 6.12.117",
     "There is no blk_rq_dma_map_coalesce() in 6.12.117",
@@ -134,17 +135,17 @@ Deno.test("requests, pools and memory of peers from C, on releases that have the
   ]);
 });
 
-Deno.test("caches, pools of elements and registers of all widths are what drivers in C take them for", async () => {
-  const outcomes = await outcomesOf("pools.dma");
+Deno.test("caches, pools of elements and registers of all widths are what drivers in C take them for", () => {
+  const outcomes = outcomesOf("pools");
   assertEquals(outcomes.size, 12);
   assertEquals([...outcomes].filter(([, outcome]) => outcome !== "held"), []);
 });
 
-Deno.test("a driver in C from probe to remove, with registers and interrupts that a script describes", async () => {
-  const outcomes = await outcomesOf("wire.dma");
+Deno.test("a driver in C from probe to remove, with registers and interrupts that a script describes", () => {
+  const outcomes = outcomesOf("wire");
   assertEquals(outcomes.size, 13);
   assertEquals([...outcomes].filter(([, outcome]) => outcome !== "held"), []);
-  const left = await outcomesOf("wire_left.dma");
+  const left = outcomesOf("wire_left");
   assertStringIncludes(
     [...left.values()].join(),
     'Device "nic": handler of irq 32 not freed',
@@ -172,10 +173,8 @@ Deno.test("dmalab debug stops at calls inside C, and says their lines", async ()
   assertEquals(code, 0);
 });
 
-Deno.test("which lines of C have run, on whichever machine", async () => {
-  const opened = await openScenario(join(ROOT, "tests/c/branches.dma"));
-  assert(!("problem" in opened) && opened.program !== null);
-  const { program } = opened;
+Deno.test("which lines of C have run, on whichever machine", () => {
+  const program = programOf(loaded("branches"));
   const recorder = new CoverageRecorder(program);
   const record = recorder.record(runProgramWith(null, program, { only: "tests" }));
   const { files } = coverageReport(record, readRulePage);
@@ -189,9 +188,9 @@ Deno.test("which lines of C have run, on whichever machine", async () => {
   assertStringIncludes(text, "branches.c: 9-10, 18, 24, 30-31\n");
 });
 
-Deno.test("what the compiler says is shown as what we say", async () => {
-  const wrong = await openScenario(join(ROOT, "tests/c/mistakes.dma"));
-  assert(!("problem" in wrong) && wrong.program === null);
+Deno.test("what the compiler says is shown as what we say", () => {
+  const wrong = loaded("mistakes");
+  assert(wrong.program === null);
   const said = wrong.diagnostics.map(({ code, severity, span: { source, start } }) =>
     `${code} ${severity} ${source.position(start).line}`
   );
@@ -199,9 +198,9 @@ Deno.test("what the compiler says is shown as what we say", async () => {
   assertEquals(said.slice(0, 4), lines.map((line) => `E0711 error ${line}`));
 });
 
-Deno.test("a warning of the compiler is one of ours, and the driver is run all the same", async () => {
-  const opened = await openScenario(join(ROOT, "tests/c/doubtful.dma"));
-  assert(!("problem" in opened) && opened.program !== null);
+Deno.test("a warning of the compiler is one of ours, and the driver is run all the same", () => {
+  const opened = loaded("doubtful");
+  assert(opened.program !== null);
   const [only, ...more] = opened.diagnostics;
   assertEquals(more, []);
   assertEquals([only!.code, only!.severity, only!.message], [
@@ -218,44 +217,6 @@ Deno.test("docs/c-drivers.md shows the driver that it runs", () => {
   const page = Deno.readTextFileSync(join(ROOT, "docs/c-drivers.md"));
   for (const file of ["drivers/map/map.c", "drivers/map/map.dma"]) {
     assertStringIncludes(page, Deno.readTextFileSync(join(ROOT, file)).trimEnd());
-  }
-});
-
-Deno.test("a header in a folder above is found, and one that is refused says why (long)", async () => {
-  const folder = Deno.makeTempDirSync();
-  const write = (name: string, text: string) => Deno.writeTextFileSync(`${folder}/${name}`, text);
-  const load = async () => {
-    const opened = await openScenario(`${folder}/own/d.dma`);
-    assert(!("problem" in opened));
-    const { diagnostics, program } = opened;
-    return {
-      said: diagnostics.map(({ message, span: { source, start } }) =>
-        `${source.name.split("/").pop()}:${source.position(start).line} ${message}`
-      ),
-      failures: program === null
-        ? null
-        : runProgramWith(null, program, {}).outcomes.map(({ failure }) => failure),
-    };
-  };
-  try {
-    Deno.mkdirSync(`${folder}/own/deep`, { recursive: true });
-    write("own/d.dma", 'machine { }\ndriver d = c "d.c"\ntest "one" { assert d.one() == 8 }\n');
-    write(
-      "own/d.c",
-      '#include "../h.h"\n#include "deep/x.h"\nint one(void) { return h() + x(); }\n',
-    );
-    // The same file by another path.
-    write("own/deep/x.h", '#include "../../h.h"\nstatic int x(void) { return 1; }\n');
-    write("h.h", "#pragma once\nstatic int h(void) { return 7; }\n");
-    assertEquals((await load()).said, [
-      'd.c:1 Cannot use "../h.h": it lies outside "' + `${folder}/own"`,
-    ]);
-    write("deno.json", "{}");
-    assertEquals(await load(), { said: [], failures: [null] });
-    write("h.h", "#pragma once\nstatic int h(void) { return wrong; }\n");
-    assertEquals((await load()).said, ["h.h:2 use of undeclared identifier 'wrong'"]);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
   }
 });
 

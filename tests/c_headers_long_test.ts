@@ -2,8 +2,10 @@ import { assert, assertEquals } from "@std/assert";
 import { dirname, join } from "@std/path";
 import { compileC, type Compiled, type CompileJob } from "../cli/c/clang.ts";
 import { readHeaders, SUPPORT } from "../cli/places.ts";
+import { openScenario } from "../cli/scenario/load_scenario.ts";
 import { C_CALLS } from "../c_drivers/calls.ts";
 import { derivedHeaders } from "../c_drivers/header_text.ts";
+import { runProgramWith } from "../lang/run/runner.ts";
 import { KERNELS } from "../runtime/kernels/kernels.ts";
 import { ROOT } from "./source_text.ts";
 
@@ -111,6 +113,44 @@ Deno.test({
       }
     }
   },
+});
+
+Deno.test("a header in a folder above is found, and one that is refused says why", async () => {
+  const folder = Deno.makeTempDirSync();
+  const write = (name: string, text: string) => Deno.writeTextFileSync(`${folder}/${name}`, text);
+  const load = async () => {
+    const opened = await openScenario(`${folder}/own/d.dma`);
+    assert(!("problem" in opened));
+    const { diagnostics, program } = opened;
+    return {
+      said: diagnostics.map(({ message, span: { source, start } }) =>
+        `${source.name.split("/").pop()}:${source.position(start).line} ${message}`
+      ),
+      failures: program === null
+        ? null
+        : runProgramWith(null, program, {}).outcomes.map(({ failure }) => failure),
+    };
+  };
+  try {
+    Deno.mkdirSync(`${folder}/own/deep`, { recursive: true });
+    write("own/d.dma", 'machine { }\ndriver d = c "d.c"\ntest "one" { assert d.one() == 8 }\n');
+    write(
+      "own/d.c",
+      '#include "../h.h"\n#include "deep/x.h"\nint one(void) { return h() + x(); }\n',
+    );
+    // The same file by another path.
+    write("own/deep/x.h", '#include "../../h.h"\nstatic int x(void) { return 1; }\n');
+    write("h.h", "#pragma once\nstatic int h(void) { return 7; }\n");
+    assertEquals((await load()).said, [
+      'd.c:1 Cannot use "../h.h": it lies outside "' + `${folder}/own"`,
+    ]);
+    write("deno.json", "{}");
+    assertEquals(await load(), { said: [], failures: [null] });
+    write("h.h", "#pragma once\nstatic int h(void) { return wrong; }\n");
+    assertEquals((await load()).said, ["h.h:2 use of undeclared identifier 'wrong'"]);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
 });
 
 Deno.test("every call of the record is one line of C, and says once what it is", () => {

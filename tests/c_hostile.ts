@@ -1,15 +1,14 @@
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
-import { renderDiagnostics } from "../lang/diagnostics/render.ts";
+import type { LoadResult } from "../lang/run/program.ts";
 import { runProgramWith } from "../lang/run/runner.ts";
 import { DEFAULT_LIMITS } from "../lang/values/limits.ts";
 import { SourceFile } from "../lang/source.ts";
-import { loadProgram } from "../lang/language.ts";
-import { HostLoader } from "../cli/host_loader.ts";
-import { withCompiled } from "../cli/c/with_compiled.ts";
 import { HostShelf } from "../cli/c/c_shelf.ts";
-import { compileWanted, type WantingLoader } from "../cli/c/compile_wanted.ts";
+import type { WantingLoader } from "../cli/c/compile_wanted.ts";
+import { type Opened, openPatched } from "../cli/c/patched.ts";
 import { LoadError } from "../lang/syntax/load_files.ts";
+import { programOf } from "./c_together.ts";
 import { HOSTILE_KERNEL, type HostileFile } from "./c_hostile_files.ts";
 import { ROOT } from "./source_text.ts";
 
@@ -36,8 +35,8 @@ class MadeFiles implements WantingLoader {
   }
 }
 
-/** Hostile files in C end in an error of ours each, in the line that does it. */
-export async function holdHostileFiles(files: readonly HostileFile[]): Promise<void> {
+/** A scenario with a test for each of some files. */
+export function openHostileFiles(files: readonly HostileFile[]): Opened {
   const loader = new MadeFiles();
   for (const { name, text } of files) loader.add(name, text);
   const drivers: string[] = [];
@@ -51,15 +50,13 @@ export async function holdHostileFiles(files: readonly HostileFile[]): Promise<v
     const call = `${module}.${name.replace(".c", "")}`;
     return `test "${name}" with { leaks = allow } { ${call}(nic, window, block_request(nic, read, into: alloc_pages(1))) }`;
   });
-  const source = new SourceFile("hostile.dma", [MACHINE, ...drivers, ...tests].join("\n"));
-  const load = () => loadProgram(source, loader);
-  let { diagnostics, program } = load();
-  while (loader.shelf.wanted.length > 0) {
-    await compileWanted([loader]);
-    ({ diagnostics, program } = load());
-  }
-  const errors = diagnostics.filter(({ severity }) => severity === "error");
-  assert(program !== null, renderDiagnostics(errors));
+  const entry = new SourceFile("hostile.dma", [MACHINE, ...drivers, ...tests].join("\n"));
+  return { entry, loader };
+}
+
+/** Hostile files in C end in an error of ours each, in the line that does it. */
+export function holdHostileFiles(files: readonly HostileFile[], loaded: LoadResult): void {
+  const program = programOf(loaded);
   const limits = { ...DEFAULT_LIMITS, steps: 300_000 };
   // Each by itself: a limit of output ends a run of several.
   const outcomes = files.flatMap((_file, index) => {
@@ -84,22 +81,22 @@ export async function holdHostileFiles(files: readonly HostileFile[]): Promise<v
 /** Ways to do harm that tests/c/hostile.c knows. */
 const KINDS = 50;
 
-/** Whatever a driver in C does to its host ends in an error of ours, with its place. */
-export async function holdHostileCalls(seeds: readonly number[]): Promise<void> {
-  const opened = HostLoader.open(join(ROOT, "tests/c/hostile.dma"));
-  assert(typeof opened !== "string");
+/** A scenario that has a driver do each of them with some seeds. */
+export function openHostileCalls(seeds: readonly number[]): Opened {
+  const [{ entry, loader }] = openPatched(join(ROOT, "tests/c/hostile.dma"), [null]) as [Opened];
   const cases = Array.from({ length: KINDS * seeds.length }, (_, index) => {
     const kind = Math.floor(index / seeds.length);
     return `test "${index}" with { leaks = allow } { bad.hostile(nic, ${kind}, ${
       seeds[index % seeds.length]
     }) }`;
   });
-  const source = new SourceFile(opened.entry.name, `${opened.entry.text}${cases.join("\n")}\n`);
-  const load = () => loadProgram(source, opened.loader);
-  const { diagnostics, program } = await withCompiled(opened.loader, load);
-  assert(program !== null, renderDiagnostics(diagnostics));
+  return { entry: new SourceFile(entry.name, `${entry.text}${cases.join("\n")}\n`), loader };
+}
+
+/** Whatever a driver in C does to its host ends in an error of ours, with its place. */
+export function holdHostileCalls(seeds: readonly number[], loaded: LoadResult): void {
   const limits = { ...DEFAULT_LIMITS, steps: 500_000 };
-  const { outcomes } = runProgramWith(null, program, { only: "tests", limits });
+  const { outcomes } = runProgramWith(null, programOf(loaded), { only: "tests", limits });
   const wrong = outcomes.filter(({ failure }) => failure === null || failure.kind === "bug");
   const lines = wrong.map(({ failure, name }) =>
     `${Math.floor(Number(name) / seeds.length)} ${failure?.lines.slice(0, 1) ?? "holds"} ${

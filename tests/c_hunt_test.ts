@@ -1,24 +1,23 @@
 /** The hunt over map and unmap of a driver in C: nothing in the intact one, the smallest case in the other. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
-import { withCompiled } from "../cli/c/with_compiled.ts";
-import { HostLoader } from "../cli/host_loader.ts";
+import { openPatched } from "../cli/c/patched.ts";
 import { caseText } from "../instruments/driver_hunt/case_text.ts";
 import { huntDriver } from "../instruments/driver_hunt/hunt_driver.ts";
 import { machineVariations } from "../instruments/driver_hunt/variations.ts";
 import { runScenarioText } from "../instruments/hunt/scenario_check.ts";
-import { loadProgram } from "../lang/language.ts";
+import { loadOpened, programOf } from "./c_together.ts";
 import { ROOT } from "./source_text.ts";
 
-Deno.test("the hunt finds the smallest case of a driver in C that is wrong, and none of one that is right", async () => {
-  const files = HostLoader.open(join(ROOT, "tests/c/hunted.dma"));
-  assert(typeof files !== "string");
-  const { entry, loader } = files;
-  const { program } = await withCompiled(loader, () => loadProgram(entry, loader));
-  assert(program !== null);
+const [opened] = openPatched(join(ROOT, "tests/c/hunted.dma"), [null]);
+const [loaded] = await loadOpened([opened!]);
+
+Deno.test("the hunt finds the smallest case of a driver in C that is wrong, and none of one that is right", () => {
+  const program = programOf(loaded!);
+  const { loader } = opened!;
   const [right, wrong] = program.drivers;
   const file = "hunted.dma";
-  const space = await withCompiled(loader, () => machineVariations(file, right!.device, loader));
+  const space = machineVariations(file, right!.device, loader);
   assert(typeof space !== "string");
   const common = { program, machines: space.machines, seed: 1, mayGoOn: () => true };
   const intact = huntDriver({ ...common, driver: right!, cases: 300 });

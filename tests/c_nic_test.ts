@@ -1,12 +1,14 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { applyPatch } from "../cli/c/patched.ts";
 import { runDeno } from "./deno_process.ts";
-import { findPlanted } from "./planted_bugs.ts";
+import { findPlanted, loadPlanted } from "./planted_bugs.ts";
 import { NIC_DRIVER } from "./planted/nic.ts";
 import { ROOT } from "./source_text.ts";
 
+const planted = await loadPlanted(NIC_DRIVER, "short");
+
 Deno.test("the NIC in C: right in strict mode, and three planted bugs are found", (t) =>
-  findPlanted(t, NIC_DRIVER, "short"));
+  findPlanted(t, planted));
 
 Deno.test("deno task demo-c shows the leak of the planted bug, with its line of C (long)", async () => {
   const { code, output } = await runDeno(["task", "--quiet", "demo-c"], {

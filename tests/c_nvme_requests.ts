@@ -6,8 +6,6 @@ import { join } from "@std/path";
 import { versionOf } from "../c_drivers/tree/tree_files.ts";
 import { HostTree } from "../cli/c/host_tree.ts";
 import { HostLoader } from "../cli/host_loader.ts";
-import { withCompiled } from "../cli/c/with_compiled.ts";
-import { loadProgram } from "../lang/language.ts";
 import type { Program } from "../lang/run/program.ts";
 import { displayName } from "../lang/run/report.ts";
 import type { RunOptions } from "../lang/run/run_options.ts";
@@ -17,6 +15,7 @@ import { DEFAULT_LIMITS } from "../lang/values/limits.ts";
 import type { DmaDevice } from "../runtime/dma/device/device.ts";
 import { eventId } from "../runtime/event_vocabulary.ts";
 import { Machine } from "../runtime/machine.ts";
+import { loadOpened } from "./c_together.ts";
 import { ROOT } from "./source_text.ts";
 
 /** Through the lab's driver in C. */
@@ -64,7 +63,8 @@ export async function requestsProgram(count: number, tree?: string): Promise<Pro
       .replace(KERNEL, `  kernel = "${major}.${patch}"`);
   }
   const changed = new SourceFile(entry.name, text);
-  const { diagnostics, program } = await withCompiled(loader, () => loadProgram(changed, loader));
+  const [loaded] = await loadOpened([{ entry: changed, loader }]);
+  const { diagnostics, program } = loaded!;
   if (program === null) throw new Error(diagnostics[0]!.message);
   return program;
 }

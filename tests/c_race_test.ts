@@ -1,16 +1,12 @@
 /** `race` over calls of drivers in C: what comes in between at their calls, and what cannot. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { join } from "@std/path";
-import { openScenario } from "../cli/scenario/load_scenario.ts";
-import { renderDiagnostics } from "../lang/diagnostics/render.ts";
 import { runProgramWith } from "../lang/run/runner.ts";
-import { ROOT } from "./source_text.ts";
+import { loadFiles, programOf } from "./c_together.ts";
+
+const [loaded] = await loadFiles(["tests/c/races.dma"]);
 
 Deno.test("a race of calls into C goes through every order at each of their calls", async (t) => {
-  const opened = await openScenario(join(ROOT, "tests/c/races.dma"));
-  assert(!("problem" in opened));
-  assert(opened.program !== null, renderDiagnostics(opened.diagnostics));
-  const { outcomes } = runProgramWith(null, opened.program, {});
+  const { outcomes } = runProgramWith(null, programOf(loaded!), {});
   const failed = new Map(
     outcomes.flatMap(({ failure, name }) => failure === null ? [] : [[name, failure]]),
   );

@@ -1,19 +1,18 @@
 /** Drivers in C that tell the compiler to leave checks out: every limit holds all the same. */
 import process from "node:process";
 import { assert, assertEquals } from "@std/assert";
-import { compileWanted, type WantingLoader } from "../cli/c/compile_wanted.ts";
+import type { WantingLoader } from "../cli/c/compile_wanted.ts";
+import type { Opened } from "../cli/c/patched.ts";
 import { HostShelf } from "../cli/c/c_shelf.ts";
 import { saidDiagnostics } from "../cli/c/said_diagnostics.ts";
 import { KERNELS } from "../runtime/kernels/kernels.ts";
 import { FUEL_AT, SHADOW_AT } from "../c_drivers/c_addresses.ts";
-import { renderDiagnostics } from "../lang/diagnostics/render.ts";
 import { LineTable } from "../c_drivers/wasm/line_table.ts";
-import { loadProgram } from "../lang/language.ts";
-import type { LoadResult } from "../lang/run/program.ts";
 import { runProgramWith } from "../lang/run/runner.ts";
 import { SourceFile } from "../lang/source.ts";
 import { LoadError } from "../lang/syntax/load_files.ts";
 import { DEFAULT_LIMITS } from "../lang/values/limits.ts";
+import { loadOpened, programOf } from "./c_together.ts";
 
 /** Where a driver has no memory, below all that it may have. */
 const NOWHERE = "0x3f00000";
@@ -158,16 +157,6 @@ class MadeFiles implements WantingLoader {
   }
 }
 
-async function loaded(loader: MadeFiles, text: string): Promise<LoadResult> {
-  const source = new SourceFile("off.dma", text);
-  let made = loadProgram(source, loader);
-  while (loader.shelf.wanted.length > 0) {
-    await compileWanted([loader]);
-    made = loadProgram(source, loader);
-  }
-  return made;
-}
-
 function assembled(name: string, text: string): string {
   const lines = [`.globl ${name}`, `.type ${name},@function`, `${name}:`]
     .concat(`.functype ${name} (i64) -> (i64)`, text.replaceAll("NAME", name).split("\n"))
@@ -177,7 +166,8 @@ function assembled(name: string, text: string): string {
   });\nextern long ${name}(long n);\nlong call_${name}(long n) { return ${name}(n); }\n`;
 }
 
-Deno.test("no limit depends on what a file in C tells the compiler, or on assembler", async () => {
+/** Every act in every way, and what is in assembler: what must end each. */
+function openCases() {
   const cases: { name: string; ends: string }[] = [];
   const parts = [
     "static char area[64];",
@@ -199,11 +189,27 @@ Deno.test("no limit depends on what a file in C tells the compiler, or on assemb
   const loader = new MadeFiles();
   loader.add("off.c", `${parts.join("\n")}\n`);
   const tests = cases.map(({ name }) => `test "${name}" { off.${name}(40) }`);
-  const { diagnostics, program } = await loaded(
-    loader,
-    ["machine { }", 'driver off = c "off.c"', ...tests].join("\n"),
+  const text = ["machine { }", 'driver off = c "off.c"', ...tests].join("\n");
+  return { cases, entry: new SourceFile("off.dma", text), loader };
+}
+
+/** A driver that never comes to its first call. */
+function openConstructor(): Opened {
+  const loader = new MadeFiles();
+  loader.add(
+    "begin.c",
+    "static int n;\n__attribute__((constructor)) static void begin(void)\n{\n\tfor (;;)\n\t\tn++;\n}\nint f(void) { return n; }\n",
   );
-  assert(program !== null, renderDiagnostics(diagnostics));
+  const text = 'machine { }\ndriver begin = c "begin.c"\ntest "f" { begin.f() }';
+  return { entry: new SourceFile("begin.dma", text), loader };
+}
+
+const opened = openCases();
+const [off, begin] = await loadOpened([opened, openConstructor()]);
+
+Deno.test("no limit depends on what a file in C tells the compiler, or on assembler", () => {
+  const { cases } = opened;
+  const program = programOf(off!);
   const wrong = cases.flatMap(({ ends, name }, index) => {
     const limits = ends === "E0806"
       ? { ...DEFAULT_LIMITS, steps: 2 ** 50, timeMs: 50 }
@@ -229,19 +235,9 @@ Deno.test("a table of places that names more bytes than it has ends where it end
   assert(nowMs() - begunMs < 1000);
 });
 
-Deno.test("a constructor without an end ends at its line", async () => {
-  const loader = new MadeFiles();
-  loader.add(
-    "begin.c",
-    "static int n;\n__attribute__((constructor)) static void begin(void)\n{\n\tfor (;;)\n\t\tn++;\n}\nint f(void) { return n; }\n",
-  );
-  const { diagnostics, program } = await loaded(
-    loader,
-    'machine { }\ndriver begin = c "begin.c"\ntest "f" { begin.f() }',
-  );
-  assert(program !== null, renderDiagnostics(diagnostics));
+Deno.test("a constructor without an end ends at its line", () => {
   const limits = { ...DEFAULT_LIMITS, steps: 300_000 };
-  const [outcome] = runProgramWith(null, program, { only: "tests", limits }).outcomes;
+  const [outcome] = runProgramWith(null, programOf(begin!), { only: "tests", limits }).outcomes;
   const { code, message } = outcome!.failure!;
   assertEquals(code, "E0801");
   assert(/in begin\(\) at begin\.c:[45]:/.test(message), message);
@@ -251,7 +247,9 @@ Deno.test("code that cannot be checked, or has no room, is an error of its file,
   const loader = new MadeFiles();
   REFUSED.forEach(({ text }, number) => loader.add(`r${number}.c`, text));
   const drivers = REFUSED.map((_each, number) => `driver r${number} = c "r${number}.c"`);
-  const { diagnostics, program } = await loaded(loader, ["machine { }", ...drivers].join("\n"));
+  const entry = new SourceFile("off.dma", ["machine { }", ...drivers].join("\n"));
+  const [refused] = await loadOpened([{ entry, loader }]);
+  const { diagnostics, program } = refused!;
   assertEquals(program, null);
   const said = diagnostics.map(({ code, message, span: { source, start } }) =>
     `${source.name} ${code} ${source.position(start).line} ${message}`

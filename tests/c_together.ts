@@ -1,17 +1,40 @@
-/** Compiling the drivers of several scenarios by one start of the compiler, which takes seconds. */
+/**
+ * Loading scenarios with drivers in C: the compiler, whose start takes seconds, is started once for all
+ * files of tests in a process that load theirs while they are imported.
+ */
+import { assert } from "@std/assert";
 import { join } from "@std/path";
-import { compileWanted } from "../cli/c/compile_wanted.ts";
-import { HostLoader } from "../cli/host_loader.ts";
-import { loadProgram } from "../lang/language.ts";
+import { compileWanted, type WantingLoader } from "../cli/c/compile_wanted.ts";
+import { loadTogether, type Opened, openPatched } from "../cli/c/patched.ts";
+import { renderDiagnostics } from "../lang/diagnostics/render.ts";
+import type { LoadResult, Program } from "../lang/run/program.ts";
 import { ROOT } from "./source_text.ts";
 
-/** Afterwards the modules are in the cache, and each scenario takes its own from there. */
-export async function compileTogether(paths: readonly string[]): Promise<void> {
-  const opened = paths.map((path) => {
-    const files = HostLoader.open(join(ROOT, path));
-    if (typeof files === "string") throw new Error(files);
-    loadProgram(files.entry, files.loader);
-    return files.loader;
+const waiting: WantingLoader[] = [];
+let compiled: Promise<void> | null = null;
+
+function compileSoon(loaders: readonly WantingLoader[]): Promise<void> {
+  waiting.push(...loaders);
+  // The other files are imported before a timer ends.
+  compiled ??= new Promise((resolve) => setTimeout(resolve)).then(() => {
+    compiled = null;
+    return compileWanted(waiting.splice(0));
   });
-  await compileWanted(opened);
+  return compiled;
+}
+
+/** The programs of scenarios, in their order, with what is wrong with them. */
+export function loadOpened(opened: readonly Opened[]): Promise<readonly LoadResult[]> {
+  return loadTogether(opened, compileSoon);
+}
+
+/** The same of files, by their paths from the root. */
+export function loadFiles(paths: readonly string[]): Promise<readonly LoadResult[]> {
+  return loadOpened(paths.flatMap((path) => openPatched(join(ROOT, path), [null])));
+}
+
+/** The program of a scenario without errors. */
+export function programOf({ diagnostics, program }: LoadResult): Program {
+  assert(program !== null, renderDiagnostics(diagnostics));
+  return program;
 }

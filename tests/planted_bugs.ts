@@ -4,14 +4,11 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
-import { loadPatched } from "../cli/c/patched.ts";
-import { withCompiled } from "../cli/c/with_compiled.ts";
-import { HostLoader } from "../cli/host_loader.ts";
-import { renderDiagnostics } from "../lang/diagnostics/render.ts";
-import { loadProgram } from "../lang/language.ts";
-import type { Program } from "../lang/run/program.ts";
+import { type Opened, openPatched } from "../cli/c/patched.ts";
+import type { LoadResult, Program } from "../lang/run/program.ts";
 import { runProgram } from "../lang/run/run_program.ts";
 import { SourceFile } from "../lang/source.ts";
+import { loadOpened, programOf } from "./c_together.ts";
 import { ROOT } from "./source_text.ts";
 
 /** How a planted bug is found. */
@@ -52,61 +49,62 @@ export function assertHolds(program: Program, testCount: number): void {
   assertEquals({ failed, all: outcomes.length }, { failed: [], all: testCount });
 }
 
-/** The program of a scenario as it is. */
-export async function loadDriver(path: string): Promise<Program> {
-  const [loaded] = await loadPatched(join(ROOT, path), [null]);
-  assert(loaded!.program !== null, renderDiagnostics(loaded!.diagnostics));
-  return loaded!.program;
-}
-
 /**
- * All tests of a scenario with ten thousand of something in each mode hold with a hundred.
+ * A scenario with ten thousand of something in each mode, with a hundred.
  *
  * @param constant How many there are.
  */
-export async function holdsWithFew(path: string, constant: string): Promise<void> {
-  const opened = HostLoader.open(join(ROOT, path));
-  assert(typeof opened !== "string");
-  const { entry: { name, text }, loader } = opened;
+export function openFew(path: string, constant: string): Opened {
+  const [{ entry: { name, text }, loader }] = openPatched(join(ROOT, path), [null]) as [Opened];
   const few = text.replace(`const ${constant} = 10_000`, `const ${constant} = 100`);
   assert(few !== text);
-  const source = new SourceFile(name, few);
-  const { diagnostics, program } = await withCompiled(loader, () => loadProgram(source, loader));
-  assert(program !== null, renderDiagnostics(diagnostics));
-  assertHolds(program, 10);
+  return { entry: new SourceFile(name, few), loader };
+}
+
+/** A driver as it is and with some of its bugs. */
+export interface LoadedDriver {
+  readonly driver: PlantedDriver;
+  readonly size: "short" | "rest";
+  readonly bugs: readonly string[];
+  /** As it is, and then with each of these bugs. */
+  readonly loaded: readonly LoadResult[];
 }
 
 /**
- * Tests a driver with its bugs, in a step each.
+ * Loads a driver with its bugs.
  *
  * @param size The short suite takes the witnesses and the driver as it is, in strict mode where a test has
  *   several; the rest the other bugs, and the driver in every mode.
  */
-export async function findPlanted(
-  t: Deno.TestContext,
+export async function loadPlanted(
   driver: PlantedDriver,
   size: "short" | "rest",
-): Promise<void> {
+): Promise<LoadedDriver> {
   const folder = join(ROOT, driver.folder);
   const names = [...Deno.readDirSync(join(folder, "bugs"))]
     .map(({ name }) => name.replace(/\.patch$/, "")).toSorted();
   assertEquals(names, Object.keys(driver.found));
-  const chosen = names.filter((name) => driver.witnesses.includes(name) === (size === "short"));
-  const patches = chosen.map((name) => ({
+  const bugs = names.filter((name) => driver.witnesses.includes(name) === (size === "short"));
+  const patches = bugs.map((name) => ({
     file: driver.cFile,
     text: Deno.readTextFileSync(join(folder, "bugs", `${name}.patch`)),
   }));
-  const loaded = await loadPatched(join(folder, driver.scenario), [null, ...patches]);
-  const [intact, ...programs] = loaded.map(({ diagnostics, program }) => {
-    assert(program !== null, renderDiagnostics(diagnostics));
-    return program;
-  });
+  const opened = openPatched(join(folder, driver.scenario), [null, ...patches]);
+  return { driver, size, bugs, loaded: await loadOpened(opened) };
+}
+
+/** Tests a driver with its bugs, in a step each. */
+export async function findPlanted(
+  t: Deno.TestContext,
+  { bugs, driver, loaded, size }: LoadedDriver,
+): Promise<void> {
+  const [intact, ...programs] = loaded.map(programOf);
   await t.step("as it is", () => {
     if (size === "rest") return assertHolds(intact!, driver.testCount);
     const tests = intact!.tests.filter(({ combination }) => /^$|strict/.test(combination));
     assertHolds({ ...intact!, tests }, tests.length);
   });
-  for (const [index, name] of chosen.entries()) {
+  for (const [index, name] of bugs.entries()) {
     await t.step(name, () => {
       const { by, says } = driver.found[name]!;
       assertMatch(saidOf(programs[index]!, by), says);

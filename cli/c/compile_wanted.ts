@@ -71,26 +71,27 @@ export async function compileWanted(loaders: readonly WantingLoader[]): Promise<
       else loader.shelf.put(wanted, await compileWithTree(wanted, withTree));
     }
   }
-  const missing: Recipe[] = [];
-  for (const recipe of recipes) {
-    const kept = await keptModule(recipe.key);
-    if (kept === null) missing.push(recipe);
-    else putMade(recipe, kept);
+  // Scenarios of one driver want the same module.
+  const missing: Recipe[][] = [];
+  for (const [key, same] of Map.groupBy(recipes, ({ key }) => key)) {
+    const kept = await keptModule(key);
+    if (kept === null) missing.push(same);
+    else for (const recipe of same) putMade(recipe, kept);
   }
   if (missing.length === 0) return;
   const left = new Set(missing);
   let whyNotKept: string | null = null;
-  const stopped = await compileC(missing.map(({ job }) => job), async (index, made) => {
-    const recipe = missing[index]!;
-    left.delete(recipe);
+  const stopped = await compileC(missing.map(([recipe]) => recipe!.job), async (index, made) => {
+    const same = missing[index]!;
+    left.delete(same);
     // At once: what comes after it may fail.
-    if (made.module !== null) whyNotKept = await keepModule(recipe.key, made.module, made.said);
-    putMade(recipe, made);
+    if (made.module !== null) whyNotKept = await keepModule(same[0]!.key, made.module, made.said);
+    for (const recipe of same) putMade(recipe, made);
   });
   if (whyNotKept !== null) {
     printAtTerminal(`compiled drivers are not kept for the next run: ${whyNotKept}`);
   }
-  for (const { loader, wanted } of left) {
+  for (const { loader, wanted } of [...left].flat()) {
     const diagnostics = stopped === null ? [] : [notCompiled(wanted, stopped)];
     loader.shelf.put(wanted, { module: null, diagnostics });
   }

@@ -38,17 +38,31 @@ export interface Patch {
   readonly text: string;
 }
 
+/** A scenario, and what loads what it uses. */
+export interface Opened {
+  readonly entry: SourceFile;
+  readonly loader: WantingLoader;
+}
+
 /**
  * Loads a scenario as often as there are patches, each time with one of them; what is to be compiled
  * is compiled together.
  *
  * @param patches Null for the scenario as it is.
  */
-export async function loadPatched(
+export function loadPatched(
   path: string,
   patches: readonly (Patch | null)[],
 ): Promise<readonly LoadResult[]> {
-  const opened = patches.map((patch) => {
+  return loadTogether(openPatched(path, patches), compileWanted);
+}
+
+/** The scenario of a path, once for each patch. */
+export function openPatched(
+  path: string,
+  patches: readonly (Patch | null)[],
+): readonly Opened[] {
+  return patches.map((patch) => {
     const files = HostLoader.open(path);
     if (typeof files === "string") throw new Error(files);
     return {
@@ -56,10 +70,17 @@ export async function loadPatched(
       loader: patch === null ? files.loader : patching(files.loader, patch),
     };
   });
+}
+
+/** Loads scenarios; what is to be compiled is compiled together. */
+export async function loadTogether(
+  opened: readonly Opened[],
+  compile: typeof compileWanted,
+): Promise<readonly LoadResult[]> {
   const load = () => opened.map(({ entry, loader }) => loadProgram(entry, loader));
   let loaded = load();
   while (opened.some(({ loader }) => loader.shelf.wanted.length > 0)) {
-    await compileWanted(opened.map(({ loader }) => loader));
+    await compile(opened.map(({ loader }) => loader));
     loaded = load();
   }
   return loaded;

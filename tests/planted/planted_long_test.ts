@@ -1,23 +1,32 @@
 /** The drivers in C on other kernels, and every planted bug of theirs that the short suite leaves out. */
-import { assertHolds, findPlanted, holdsWithFew, loadDriver } from "../planted_bugs.ts";
+import { loadFiles, loadOpened, programOf } from "../c_together.ts";
+import { assertHolds, findPlanted, loadPlanted, openFew } from "../planted_bugs.ts";
 import { BLOCK_DRIVER } from "./block.ts";
 import { NIC_DRIVER } from "./nic.ts";
 import { NVME_DRIVER } from "./nvme.ts";
 
-for (const driver of [BLOCK_DRIVER, NIC_DRIVER, NVME_DRIVER]) {
-  Deno.test(`each planted bug of ${driver.folder} is found by its test, in its words`, (t) =>
-    findPlanted(t, driver, "rest"));
+const [planted, [releases, nicKernels, nvmeKernels], [many]] = await Promise.all([
+  Promise.all([BLOCK_DRIVER, NIC_DRIVER, NVME_DRIVER].map((each) => loadPlanted(each, "rest"))),
+  loadFiles([
+    "drivers/block/block_releases.dma",
+    "drivers/nic/other_kernels.dma",
+    "drivers/nvme/other_kernels.dma",
+  ]),
+  loadOpened([openFew("drivers/nic/ring_many.dma", "frames_in_all")]),
+]);
+
+for (const each of planted) {
+  Deno.test(`each planted bug of ${each.driver.folder} is found by its test, in its words`, (t) =>
+    findPlanted(t, each));
 }
 
-Deno.test("the block driver in C on other releases, and with pages of 64 KiB", async () => {
-  assertHolds(await loadDriver("drivers/block/block_releases.dma"), 7);
-});
+Deno.test("the block driver in C on other releases, and with pages of 64 KiB", () =>
+  assertHolds(programOf(releases!), 7));
 
-for (const folder of ["nic", "nvme"]) {
-  Deno.test(`the ${folder} driver in C with pages of 64 KiB, and on a release without the two-step API`, async () => {
-    assertHolds(await loadDriver(`drivers/${folder}/other_kernels.dma`), 2);
-  });
+for (const [folder, kernels] of [["nic", nicKernels], ["nvme", nvmeKernels]] as const) {
+  Deno.test(`the ${folder} driver in C with pages of 64 KiB, and on a release without the two-step API`, () =>
+    assertHolds(programOf(kernels!), 2));
 }
 
 Deno.test("drivers/nic/ring_many.dma: any frames, in any order, in every mode", () =>
-  holdsWithFew("drivers/nic/ring_many.dma", "frames_in_all"));
+  assertHolds(programOf(many!), 10));

@@ -66,6 +66,8 @@ const UNKNOWN_LONG_SECONDS = 10;
 /** Tests that cost less share a process, until it costs so much. */
 const OWN_SECONDS = 5;
 const MOST_SECONDS = 40;
+/** Files that compile C share one whatever they cost: the compiler is started once for all of them. */
+const C_FILES = /^tests\/c_/;
 
 /** Processor time of the costly ones, by their names: `deno task test-all --times` writes it. */
 export function readCosts(): Readonly<Record<string, number>> {
@@ -84,9 +86,11 @@ export function worldsOf(tests: readonly Tests[]): World[] {
   const secondsOf = ({ name }: Tests) =>
     costs[name] ?? (isLong(name) ? UNKNOWN_LONG_SECONDS : UNKNOWN_SECONDS);
   const groups = Map.groupBy(tests, (each) => {
-    if (secondsOf(each) >= OWN_SECONDS) return each.name;
+    const isC = C_FILES.test(each.file);
+    if (!isC && secondsOf(each) >= OWN_SECONDS) return each.name;
     const [folder] = each.file.split("/");
-    return each.filter === "long" ? `${folder} ${LONG}` : folder!;
+    const group = isC ? "C" : folder!;
+    return each.filter === "long" ? `${group} ${LONG}` : group;
   });
   const worlds = [...groups].flatMap(([name, own]): World[] => {
     const parts: Tests[][] = [];
