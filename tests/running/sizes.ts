@@ -69,7 +69,10 @@ const MOST_SECONDS = 40;
 /** Files that compile C share one whatever they cost: the compiler is started once for all of them. */
 const C_FILES = /^tests\/c_/;
 
-/** Processor time of the costly ones, by their names: `deno task test-all --times` writes it. */
+/**
+ * Processor time of the costly ones, by their names: `deno task test-all --times` writes it. Without
+ * compiled drivers in the user's cache folder it counts what a fresh clone compiles.
+ */
 export function readCosts(): Readonly<Record<string, number>> {
   return JSON.parse(Deno.readTextFileSync(COSTS));
 }
