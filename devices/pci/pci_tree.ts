@@ -134,9 +134,7 @@ class TreeBuilder {
   #addLink(children: readonly PciNodeConfig[], behind: Place, path: readonly string[]): void {
     for (const [func, child] of children.entries()) {
       const childPath = [...path, child.name];
-      const alone = child.kind === "switch" || child.kind === "device" || child.kind === "bridge";
-      const place = placed(child, alone ? behind : { ...behind, func });
-      this.#addBelow(child, place, childPath);
+      this.#addBelow(child, placed(child, { ...behind, func }), childPath);
     }
   }
 

@@ -244,6 +244,10 @@ Deno.test("places that contradict each other are refused with their block", () =
       "there is one of that number",
     ],
     [
+      ["a", "b"].map((name) => block("host_bridge", name, [], { domain: 2, bus: 1 })),
+      "there is one of that number",
+    ],
+    [
       [block("host_bridge", "h", [block("nvme", "x", [], { at: "01:00.0" })], { bus: 2 })],
       "are on bus 01, not on 02",
     ],

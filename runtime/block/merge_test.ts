@@ -335,6 +335,13 @@ Deno.test("metadata must meet on the virt boundary too, seen from the first bio'
   const whole = queue.request(bio(0, [vec(A, 4096)], { metadata: [vec(0x5000, 64)] }));
   const touching = bio(8, [vec(B, 4096)], { metadata: [vec(0x5040, 64)] });
   assertEquals(queue.join(whole, touching), true);
+  // What ends with a page goes on where a page begins, and nowhere else.
+  for (const [phys, joins] of [[0x7040, false], [0x7000, true]] as const) {
+    const metadata = [vec(0x5000, 4096), vec(0x9800, 0x800)];
+    const paged = queue.request(bio(0, [vec(A, 4096)], { metadata }));
+    const other = bio(8, [vec(B, 4096)], { metadata: [vec(phys, 64)] });
+    assertEquals(queue.join(paged, other), joins);
+  }
 });
 
 Deno.test("some things are never merged (block.md 1.5)", () => {
