@@ -118,6 +118,10 @@ const REFUSED: readonly { readonly text: string; readonly says: string }[] = [
     says: "E0711 2 The static data take 32MiB, rows alone 32MiB",
   },
   {
+    text: '__asm__(".section .data.x,\\"\\",@\\n.skip 500000000\\n");\nint f(void) { return 1; }',
+    says: "E0711 1 The compiler needs more than 1GiB of memory",
+  },
+  {
     text: "int missing(void);\nint f(void) { return missing(); }",
     says: "E0711 1 undefined symbol: missing",
   },

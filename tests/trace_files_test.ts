@@ -205,9 +205,10 @@ Deno.test("a scenario that is wrong leaves no trace behind, and the trace of ano
       assertEquals([...Deno.readDirSync(folder)].map((each) => each.name), ["wrong.dma"]);
     }
     const file = join(folder, "trace.json");
-    Deno.writeTextFileSync(file, "{}");
+    assertEquals((await dmalab("run", TWO_STEP, "--export", file)).code, 0);
+    const before = Deno.readTextFileSync(file);
     assertEquals((await dmalab("run", wrong, "--export", file)).code, 2);
-    assertEquals(Deno.readTextFileSync(file), "{}");
+    assertEquals(Deno.readTextFileSync(file), before);
     // With one that is right beside it the file is its own.
     const { code } = await dmalab("run", wrong, TWO_STEP, "--export", file);
     assertEquals(code, 2);

@@ -16,6 +16,9 @@ import { areHeadersReadable, COMPILER_CONFIG, compilerProgram } from "../places.
 
 /** No driver takes so long, with the download of the compiler. */
 export const MOST_MS = 300_000;
+/** The most memory that the compiler takes, in bytes. */
+export const COMPILER_BYTES = 2 ** 30;
+const WASM_PAGE_BYTES = 2 ** 16;
 
 /** What came of a compilation. */
 export interface Compiled {
@@ -207,7 +210,7 @@ export function startCompiler(): Deno.ChildProcess {
       "--quiet",
       "--frozen",
       // A compiler that runs for a second or two ends before optimised code of it pays.
-      "--v8-flags=--liftoff-only",
+      `--v8-flags=--liftoff-only,--wasm-max-mem-pages=${COMPILER_BYTES / WASM_PAGE_BYTES}`,
       `--config=${COMPILER_CONFIG}`,
       "-R",
       "--allow-env",

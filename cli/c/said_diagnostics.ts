@@ -7,7 +7,7 @@ import type { SourceFile, Span } from "../../lang/source.ts";
 import type { LoadError } from "../../lang/syntax/load_files.ts";
 import { formatSize } from "../../lang/text/numbers.ts";
 import { MIB } from "../../runtime/address.ts";
-import type { Compiled } from "./clang.ts";
+import { type Compiled, COMPILER_BYTES } from "./clang.ts";
 import { KERNEL_NAMES, KERNELS } from "../../runtime/kernels/kernels.ts";
 
 /** What is known of a compilation. */
@@ -34,6 +34,9 @@ const LARGE = /^dmalab: static data: (\d+) bytes, (\d+) of them in (\w+)$/;
 /** An error that has no place. */
 const UNPLACED = /^(?:[\w.-]+: )?(?:fatal )?error: (.*)$/;
 /** The compiler is a WebAssembly module: nesting can exhaust its stack. */
+/** Assembler can ask for sections of any size. */
+const MEMORY_HINT = "a smaller section, or several files";
+const NO_MEMORY = /^LLVM ERROR: out of memory$/;
 const TRAP = /^(?:memory access out of bounds|unreachable|Maximum call stack size exceeded)$/;
 /** More of them say the same again. */
 const MOST_UNPLACED = 5;
@@ -86,6 +89,10 @@ function unplacedIn(line: string, compilation: Compilation): Diagnostic | null {
     const [, all, bytes, name] = large;
     const message = `The static data take ${roughly(all!)}, ${name} alone ${roughly(bytes!)}`;
     return { ...errorAt(firstOf(name!, compilation), message), hint: STATIC_HINT };
+  }
+  if (NO_MEMORY.test(line)) {
+    const message = `The compiler needs more than ${formatSize(COMPILER_BYTES)} of memory`;
+    return { ...errorAt(firstOf("", compilation), message), hint: MEMORY_HINT };
   }
   const other = UNPLACED.exec(line);
   if (other === null) return null;
