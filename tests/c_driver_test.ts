@@ -83,6 +83,10 @@ Deno.test("leaks, endless loops, endless recursion and stray pointers in C end w
     outcomes.get("behind a table")!,
     "reads 4 bytes 4 bytes past table, which has 20 bytes (in table_at() at tests/c/first.c:",
   );
+  assertStringIncludes(
+    outcomes.get("only where memory is refused")!,
+    "E0902 Unexpected EFAULT: writes 4 bytes at 0x0: a null pointer (in unchecked() at tests/c/first.c:",
+  );
 });
 
 Deno.test("reports of C name the calls they are about: leaks, freed blocks, refused masks, constants", () => {

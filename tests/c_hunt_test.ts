@@ -15,13 +15,16 @@ const [loaded] = await loadOpened([opened!]);
 Deno.test("the hunt finds the smallest case of a driver in C that is wrong, and none of one that is right", () => {
   const program = programOf(loaded!);
   const { loader } = opened!;
-  const [right, wrong] = program.drivers;
+  const [right, wrong, crashing] = program.drivers;
   const file = "hunted.dma";
   const space = machineVariations(file, right!.device, loader);
   assert(typeof space !== "string");
   const common = { program, machines: space.machines, seed: 1, mayGoOn: () => true };
   const intact = huntDriver({ ...common, driver: right!, cases: 300 });
   assertEquals([intact.cases, intact.finding], [300, null]);
+  // What a kernel does not survive is wrong where a mapping call fails, too.
+  const crashed = huntDriver({ ...common, driver: crashing!, cases: 300 }).finding;
+  assertMatch(crashed!.wrong.text, /a null pointer \(in map_crashing\(\) at /);
   const { cases, finding } = huntDriver({ ...common, driver: wrong!, cases: 300 });
   assert(cases < 300 && finding !== null);
   const text = caseText(finding, { driver: wrong!, file, highSetting: space.highSetting });

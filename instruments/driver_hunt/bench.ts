@@ -203,8 +203,9 @@ export class DriverBench {
   ): Wrong | null {
     const buf = thing(BUFFER, buffer);
     const mapped = this.#call(this.driver.map, [buf], dir);
-    if (mapped.failure !== null && mapped.failure.diagnostic.code !== RAISED) {
-      return wrong("script", mapped.failure.diagnostic.message);
+    const { failure: failed } = mapped;
+    if (failed !== null && (failed.crashed || failed.diagnostic.code !== RAISED)) {
+      return wrong("script", failed.diagnostic.message);
     }
     const handle = mapped.failure === null ? mapped.value : null;
     if (handle === null || handle === false) {

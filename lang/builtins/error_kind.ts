@@ -11,9 +11,10 @@ import type { RaisedError } from "../values/raised_error.ts";
 export function errorKind(error: unknown): RaisedError | null {
   if (error instanceof KernelError) {
     const { blkStatus, deviceStatus, errno, what } = error;
-    const at = error instanceof PlacedKernelError ? error.at : null;
+    const crashed = error instanceof PlacedKernelError;
+    const at = crashed ? error.at : null;
     const way = error instanceof HintedKernelError ? error.way : null;
-    return { kind: "kernel", errno, what, blkStatus, deviceStatus, at, way };
+    return { kind: "kernel", errno, what, blkStatus, deviceStatus, crashed, at, way };
   }
   if (error instanceof AddressLimitError) return { kind: "address_limit", what: error.message };
   if (error instanceof NotInReleaseError) {

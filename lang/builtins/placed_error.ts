@@ -1,4 +1,4 @@
-/** An error of the kernel that has a place in a source of its own, as in a driver in C. */
+/** What the code of a driver in C did that a kernel does not survive, with its place there. */
 import { type ErrnoName, KernelError } from "../../runtime/errno.ts";
 import type { Span } from "../source.ts";
 

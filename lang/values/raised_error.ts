@@ -11,6 +11,8 @@ export interface Raised {
   readonly blkStatus: string | null;
   /** What the device answered, in its own numbers. */
   readonly deviceStatus: number | null;
+  /** No call returned it: the code of a driver did what a kernel does not survive. */
+  readonly crashed: boolean;
   /** Where in another source, as in that of a driver in C; null where there is none. */
   readonly at: Span | null;
   /** How a script goes on after it, besides expecting or trying it; null where there is no such way. */

@@ -39,6 +39,10 @@ export interface Goal {
   readonly way: number | FaultPlaceName | RaceWay | "look";
 }
 
+function isPlace({ way }: Goal): boolean {
+  return typeof way === "object" && !(way instanceof RaceWay);
+}
+
 /** What a run that was sent to look at a thing saw. */
 export interface Look {
   /** The instruction that it came to. */
@@ -232,9 +236,12 @@ export class Branches {
     this.onBranch();
   }
 
-  /** An uncaught error ends a branch, and not the run. False where there is none. */
+  /**
+   * An uncaught error ends a branch, and not the run. False where there is none, and for a driver that
+   * does not survive a place that fails.
+   */
   endedBy(raised: Raised): boolean {
-    if (this.branch === null) return false;
+    if (this.branch === null || (raised.crashed && this.goals.some(isPlace))) return false;
     this.branch.raised = raised;
     return true;
   }

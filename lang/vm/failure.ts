@@ -17,6 +17,8 @@ export interface Failure {
   readonly parts: readonly ExplainedPart[];
   /** Further lines: the last events, a pattern and what came instead. */
   readonly notes: readonly string[];
+  /** A driver in C did what a kernel does not survive. */
+  readonly crashed?: boolean;
   /** The places of a `inject each` that it is about, each as a clause; of no other failure. */
   readonly places?: readonly string[];
 }

@@ -68,12 +68,13 @@ export function describeFailure(thrown: unknown, context: FailureContext): Failu
   const { events, raised } = context;
   if (raised === null) return describeBug(error, context);
   const failure = describeRaised(raised, context, events);
-  if (raised.at === null) return failure;
+  if (!raised.crashed) return failure;
   const { diagnostic } = failure;
-  const place = { span: raised.at, message: "in C, here" };
+  const place = raised.at === null ? [] : [{ span: raised.at, message: "in C, here" }];
   return {
     ...failure,
-    diagnostic: { ...diagnostic, related: [place, ...diagnostic.related ?? []] },
+    crashed: true,
+    diagnostic: { ...diagnostic, related: [...place, ...diagnostic.related ?? []] },
   };
 }
 

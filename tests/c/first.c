@@ -209,4 +209,13 @@ int local_at(int i)
 	return row[i & 3] + (i > 3);
 }
 
+int unchecked(void)
+{
+	int *at = kmalloc(64, GFP_KERNEL);
+
+	*at = 1;
+	kfree(at);
+	return 0;
+}
+
 MODULE_LICENSE("GPL");
