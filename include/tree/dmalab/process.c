@@ -27,6 +27,18 @@ struct thread_info *lab_thread(void)
 }
 EXPORT_SYMBOL(lab_thread);
 
+unsigned long __msecs_to_jiffies(const unsigned int ms)
+{
+	return (int)ms < 0 ? MAX_JIFFY_OFFSET : _msecs_to_jiffies(ms);
+}
+EXPORT_SYMBOL(__msecs_to_jiffies);
+
+unsigned long __usecs_to_jiffies(const unsigned int us)
+{
+	return _usecs_to_jiffies(us);
+}
+EXPORT_SYMBOL(__usecs_to_jiffies);
+
 #define ALL_DONE UINT_MAX
 #define FOREVER ULLONG_MAX
 
