@@ -137,6 +137,7 @@ export class EventStream {
   #wakeSeq = 0;
   #wake: () => void = () => {};
   #waitBefore: ((id: EventId) => void) | null = null;
+  #each: (() => void) | null = null;
   #listeners: { readonly wants: Uint8Array; readonly listener: EventListener }[] = [];
   #keepers: readonly EventKeeper[] = [];
 
@@ -182,6 +183,7 @@ export class EventStream {
     this.#atNs = own === null
       ? this.#clock.nowNs += this.#latenciesNs[id]!
       : own.charge(BY_DEVICE[id]!, this.#latenciesNs[id]!);
+    this.#each?.();
     return this.#wanted[id] !== 0 || this.#seq === this.#wakeSeq;
   }
 
@@ -212,6 +214,15 @@ export class EventStream {
   }
 
   /**
+   * Called for each event once it is numbered, and not given it: the event need not be built.
+   * @internal
+   */
+  set each(each: (() => void) | null) {
+    this.#each = each;
+    this.#refreshAttention();
+  }
+
+  /**
    * What each event of a kind costs.
    * @internal
    */
@@ -220,8 +231,8 @@ export class EventStream {
   }
 
   #refreshAttention(): void {
-    const attentive = this.#timed || this.#waitBefore !== null || this.#wakeSeq > 0 ||
-      this.#listeners.length + this.#keepers.length > 0;
+    const attentive = this.#timed || this.#waitBefore !== null || this.#each !== null ||
+      this.#wakeSeq > 0 || this.#listeners.length + this.#keepers.length > 0;
     if (attentive && !this.#attentive) this.#seq = this.#countAll();
     this.#attentive = attentive;
   }

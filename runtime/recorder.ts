@@ -6,11 +6,18 @@
  */
 import type { EventStream, MachineEvent } from "./events.ts";
 import type { HostBudget } from "./host_budget.ts";
-import type { EventLog } from "./recording/event_log.ts";
 
 /** What an event takes of the host, with its fields and its reasons; and the work that it tells of. */
 const EVENT_BYTES = 384;
 const EVENT_UNITS = 100;
+
+/** Events of a run that something else keeps. */
+export interface KeptEvents {
+  /** How many there are. */
+  readonly count: number;
+  /** Those with a number above `after`, up to `upTo`. */
+  between(after: number, upTo: number): readonly MachineEvent[];
+}
 
 /** Keeps the events of a machine, up to a limit. */
 export class EventRecorder {
@@ -19,7 +26,7 @@ export class EventRecorder {
   /** Number of the last event there was room for; null while there is room. */
   #fullSeq: number | null = null;
   /** Where events are read from instead of being kept. */
-  #log: EventLog | null = null;
+  #source: KeptEvents | null = null;
 
   /** Keeps nothing before `start`. */
   constructor(
@@ -36,7 +43,7 @@ export class EventRecorder {
   /** Starts keeping events, unless there is no room for more. */
   start(): void {
     if (this.#fullSeq !== null) return;
-    if (this.#log !== null) return;
+    if (this.#source !== null) return;
     this.#stop ??= this.stream.listen((event) => {
       this.#charge();
       this.#events.push(event);
@@ -59,43 +66,46 @@ export class EventRecorder {
   }
 
   /**
-   * Reads events from a log that this run writes, or that the same run has written, and keeps none
+   * Reads events from what this run writes, or the same run has written or will, and keeps none
    * of its own: from the first event on, up to where this run is.
    *
-   * @param charges Whether they cost what keeping them would.
+   * @param charged How many of them cost what keeping them would.
    * @internal
    */
-  readFrom(log: EventLog, charges: boolean): void {
+  readFrom(source: KeptEvents, charged: number): void {
     this.stop();
-    this.#log = log;
-    if (charges) this.stream.keepIn({ keep: () => this.#charge() });
+    this.#source = source;
+    this.stream.each = charged === 0 ? null : () => {
+      this.#charge();
+      if (this.stream.seq >= charged) this.stream.each = null;
+    };
   }
 
   /** It keeps events now. */
   get recording(): boolean {
-    return this.#log === null ? this.#stop !== null : this.stream.seq < this.limitEvents;
+    return this.#source === null ? this.#stop !== null : this.stream.seq < this.limitEvents;
   }
 
   /** How many events are kept. */
   get count(): number {
-    if (this.#log === null) return this.#events.length;
-    return Math.min(this.stream.seq, this.#log.count, this.limitEvents);
+    if (this.#source === null) return this.#events.length;
+    return Math.min(this.stream.seq, this.#source.count, this.limitEvents);
   }
 
   /** All events kept, oldest first. */
   get events(): readonly MachineEvent[] {
-    return this.#log === null ? this.#events : this.#log.between(0, this.count);
+    return this.#source === null ? this.#events : this.#source.between(0, this.count);
   }
 
   /** How many events came after the limit was reached and are lost. */
   get droppedEvents(): number {
-    if (this.#log !== null) return this.stream.seq - this.count;
+    if (this.#source !== null) return this.stream.seq - this.count;
     return this.#fullSeq === null ? 0 : this.stream.seq - this.#fullSeq;
   }
 
   /** The events with a number above `seq`. */
   after(seq: number): readonly MachineEvent[] {
-    if (this.#log !== null) return this.#log.between(Math.min(seq, this.count), this.count);
+    if (this.#source !== null) return this.#source.between(Math.min(seq, this.count), this.count);
     let low = 0;
     let high = this.#events.length;
     while (low < high) {

@@ -63,10 +63,28 @@ Deno.test("what is kept counts against the budget, and an event that it has no r
 Deno.test("an EventRecorder that reads from a log records up to its limit", () => {
   const stream = new EventStream(new VirtualClock());
   const recorder = new EventRecorder(stream, 3, new HostBudget());
-  recorder.readFrom(new EventLog(), false);
+  recorder.readFrom(new EventLog(), 0);
   stream.listen(() => {});
   raise(stream, 2);
   assertEquals(recorder.recording, true);
   raise(stream, 1);
   assertEquals(recorder.recording, false);
+});
+
+Deno.test("an EventRecorder that reads elsewhere charges for so many events as it keeps, and has none built", () => {
+  const kept = new HostBudget();
+  const keeping = new EventStream(new VirtualClock());
+  new EventRecorder(keeping, 3, kept).start();
+  raise(keeping, 5);
+
+  const charged = new HostBudget();
+  const stream = new EventStream(new VirtualClock());
+  const recorder = new EventRecorder(stream, 3, charged);
+  recorder.start();
+  recorder.readFrom({ count: Infinity, between: () => [] }, recorder.limitEvents);
+  assertEquals(stream.tick(IRQ), false);
+  raise(stream, 4);
+  assertEquals(charged.heldBytes, kept.heldBytes);
+  assertEquals(charged.takeWork(), kept.takeWork());
+  assertEquals([recorder.count, recorder.droppedEvents, stream.seq], [3, 2, 5]);
 });

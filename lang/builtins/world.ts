@@ -18,8 +18,7 @@ import type { HostBudget } from "../../runtime/host_budget.ts";
 import { HeldResources, type Ledger, ledgerOf } from "../../runtime/held_resources.ts";
 import { Beginning, type Leftover } from "../../runtime/leaks/leftovers.ts";
 import { hasLatencies } from "../../runtime/time/latencies.ts";
-import { EventRecorder } from "../../runtime/recorder.ts";
-import type { EventLog } from "../../runtime/recording/event_log.ts";
+import { EventRecorder, type KeptEvents } from "../../runtime/recorder.ts";
 import { MachineRecording } from "../../runtime/recording/machine_recording.ts";
 import type { Run } from "../values/run.ts";
 import type {
@@ -136,12 +135,16 @@ class LabWorld implements World {
 
   record(): MachineRecording {
     const recording = new MachineRecording(this.lab.machine, LAB_TABLES);
-    this.recorder.readFrom(recording.log, true);
+    this.recorder.readFrom(recording.log, Infinity);
     return this.#recording = recording;
   }
 
-  readEventsFrom(log: EventLog): void {
-    this.recorder.readFrom(log, false);
+  readEventsFrom(log: KeptEvents): void {
+    this.recorder.readFrom(log, 0);
+  }
+
+  readEventsAgain(repeated: KeptEvents): void {
+    this.recorder.readFrom(repeated, this.recorder.limitEvents);
   }
 
   readMemory(phys: number, into: Uint8Array): void {

@@ -4,13 +4,21 @@
  * recordings all run so.
  */
 import type { LabConfig } from "../../devices/lab_config.ts";
+import type { MachineEvent } from "../../runtime/events.ts";
 import type { QuirkSet } from "../../runtime/kernels/quirks.ts";
+import type { KeptEvents } from "../../runtime/recorder.ts";
 import { separated } from "../values/changes.ts";
 import type { Closure, Value } from "../values/value.ts";
-import { type AgainRequest, goesOn, type Runs, type SideLimits } from "../vm/branches.ts";
+import {
+  type AgainRequest,
+  type Goal,
+  goesOn,
+  type Runs,
+  type SideLimits,
+} from "../vm/branches.ts";
 import type { Limits } from "../values/limits.ts";
 import type { Output } from "../values/run.ts";
-import type { Failure } from "../vm/failure.ts";
+import { type Failure, ScriptFailure } from "../vm/failure.ts";
 import type { Vm } from "../vm/vm.ts";
 import type { ComparedMachine, MachineVariant } from "../values/machine_variant.ts";
 import { judgeEnd } from "./incidents.ts";
@@ -118,8 +126,42 @@ export type RunStart =
   | { readonly functionIndex: number; readonly args: readonly Value[] }
   | { readonly block: Closure };
 
+/** Events of a run that keeps none: it is done once more, and keeps them, when they are asked for. */
+class Repetition implements KeptEvents {
+  readonly count = Infinity;
+  #kept: { readonly events: readonly MachineEvent[]; readonly failure: Failure | null } | null =
+    null;
+
+  constructor(readonly repeat: () => Vm) {}
+
+  between(after: number, upTo: number): readonly MachineEvent[] {
+    const { events, failure } = this.#kept ??= this.#repeated();
+    // The host's time ended it earlier.
+    if (failure !== null && events.length < upTo) throw new ScriptFailure(failure);
+    return events.slice(after, upTo);
+  }
+
+  #repeated() {
+    const { failure, world } = this.repeat();
+    return { events: world.recorder.events, failure };
+  }
+}
+
+/** How a machine beside another is built. */
+interface SideMachine {
+  /** It runs a block of the script's, which may be followed. */
+  readonly isBlock: boolean;
+  /** Instead of the machine's own; null for those. */
+  readonly quirks: QuirkSet | null;
+  /** What its events are read from; null when it keeps them. */
+  readonly repeated: Repetition | null;
+}
+
 /** Runs of one function of a program, or of one block, on machines of their own. */
 export class SideRuns implements Runs {
+  /** Events of such runs have been asked for: the next ones keep theirs. */
+  #wantEvents = false;
+
   /** @param variants What the test, and comparisons around, change of the machine block. */
   constructor(
     readonly program: Program,
@@ -130,17 +172,30 @@ export class SideRuns implements Runs {
   ) {}
 
   again(request: AgainRequest): Vm {
+    const { goals, quirks } = request;
     const output = new BranchOutput(this.options.output);
-    const isBlock = typeof request.goals.at(-1)?.way !== "string";
-    const vm = this.#machine(this.config, request, output, { isBlock, quirks: request.quirks });
+    const goal = goals.at(-1);
+    const isBlock = typeof goal?.way !== "string";
+    const counts = goal !== undefined && isOneOfMany(goal) && !this.#wantEvents;
+    const repeated = counts ? new Repetition(() => this.#repeat(request)) : null;
+    const vm = this.#machine(this.config, request, output, { isBlock, quirks, repeated });
     sendTo(vm, request, () => {
       output.open = true;
     });
     vm.branches.runs = this;
     this.#run(vm);
     // What goes on to the end of the test is judged as the test is.
-    if (request.goals.every(goesOn)) vm.failure ??= judgeEnd(vm, leftoversOf(vm));
+    if (goals.every(goesOn)) vm.failure ??= judgeEnd(vm, leftoversOf(vm));
     return vm;
+  }
+
+  /** Does a run once more that counted its events, and keeps them: nothing else follows it. */
+  #repeat(request: AgainRequest): Vm {
+    this.#wantEvents = true;
+    const options = { ...this.options, onSideEvent: undefined, onSideVm: undefined };
+    const silent = new SideRuns(this.program, this.config, this.variants, options, this.start);
+    silent.#wantEvents = true;
+    return silent.again(request);
   }
 
   elsewhere(
@@ -153,7 +208,11 @@ export class SideRuns implements Runs {
     // The code goes on with what the block has captured, and may change it.
     const start = { block: separated(block) };
     const side = new SideRuns(this.program, config, variants, this.options, start);
-    const vm = this.#machine(config, left, this.options.output, { isBlock: true, quirks: null });
+    const vm = this.#machine(config, left, this.options.output, {
+      isBlock: true,
+      quirks: null,
+      repeated: null,
+    });
     vm.branches.runs = side;
     return side.#run(vm);
   }
@@ -162,7 +221,7 @@ export class SideRuns implements Runs {
     config: LabConfig,
     { memoryBytes, steps }: SideLimits,
     output: Output,
-    { isBlock, quirks }: { readonly isBlock: boolean; readonly quirks: QuirkSet | null },
+    { isBlock, quirks, repeated }: SideMachine,
   ): Vm {
     const { heard, limits, onSideEvent, onSideVm, seed, strict, watch } = this.options;
     const own = quirks === null ? config : { ...config, quirks };
@@ -176,7 +235,10 @@ export class SideRuns implements Runs {
       ...heard !== undefined && { heard },
       // Who looks at events looks at those of the machine that was asked for.
       onEvent: quirks === null ? onSideEvent : undefined,
-      onVm: isBlock ? onSideVm : undefined,
+      onVm: (vm) => {
+        if (repeated !== null) vm.world.readEventsAgain(repeated);
+        if (isBlock) onSideVm?.(vm);
+      },
       onSideVm,
     });
     if (machine.failure !== null) throw new Error(machine.failure.diagnostic.message);
@@ -188,6 +250,11 @@ export class SideRuns implements Runs {
     vm.resume();
     return vm;
   }
+}
+
+/** One place of a sweep, or one order of a race that ends with it: hardly one is asked for events. */
+function isOneOfMany(goal: Goal): boolean {
+  return typeof goal.way === "object" && !goesOn(goal);
 }
 
 function begin(vm: Vm, start: RunStart): void {

@@ -1,6 +1,13 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Session } from "../session.ts";
-import { failureOf, memoryLoader, onlyOutcome, printed, run } from "../testing/test_support.ts";
+import {
+  failureOf,
+  machinesOf,
+  memoryLoader,
+  onlyOutcome,
+  printed,
+  run,
+} from "../testing/test_support.ts";
 
 const STRICT = `machine {
   iommu { mode = strict }
@@ -178,6 +185,36 @@ Deno.test("`inject each` tells of a mistake that is made only when something fai
   }`));
   assertEquals([always.failure, always.unexpectedReports], [null, 1]);
   assertEquals(always.incidents[0]!.name, "sync_size");
+});
+
+Deno.test("a try of `inject each` keeps no events, and is done once more when a line asks for them", () => {
+  const sweep = (line: string) =>
+    strict(`test "t" {
+    inject each {
+      let tried = try dma_map_phys(ssd, 0x10_0000, 8KiB, to_device)
+      ${line}
+      if tried.ok { dma_unmap_phys(ssd, tried.value, 8KiB, to_device) }
+    }
+  }`);
+  const plain = sweep("");
+  const asking = sweep("assert events.count(ret.dma_map_phys) == 1");
+  for (const text of [plain, asking]) assertEquals(onlyOutcome(text).failure, null);
+  // The tries after the first one keep theirs from the beginning.
+  assertEquals(machinesOf(asking), machinesOf(plain) + 1);
+});
+
+Deno.test("events of an order of a `race` are those of that order, whenever they are asked for", () => {
+  const text = `${STRICT}
+let r = race {
+  dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)
+  print events.count(call.dma_map_phys)
+} and {
+  if events.count(call.dma_map_phys) == 0 { dma_map_phys(ssd, 0x20_0000, 4KiB, to_device) }
+}
+print r.outcomes.map(o => [o.order, o.outcome.events.events.filter(e => e.name == "iommu.map").map(e => e.phys)])`;
+  assertEquals(printed(text), [
+    '[["AAB", [0x10_0000]], ["BAAB", [0x10_0000, 0x20_0000]]]',
+  ]);
 });
 
 Deno.test("an assertion that fails under a fault says under which", () => {

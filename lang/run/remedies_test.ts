@@ -1,10 +1,7 @@
-import { BUILTINS } from "../builtins/mod.ts";
 import { KERNELS } from "../../runtime/kernels/kernels.ts";
-import type { Registry } from "../values/registry.ts";
-import { runProgram } from "./run_program.ts";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Session } from "../session.ts";
-import { memoryLoader, onlyOutcome, printed, program } from "../testing/test_support.ts";
+import { machinesOf, memoryLoader, onlyOutcome, printed } from "../testing/test_support.ts";
 
 /** A disk and a peer below one switch, on a release that leaves a tag's IOVA state as it was. */
 const machine = (more = "") =>
@@ -132,15 +129,7 @@ Deno.test("runs without a listener do not look for defects themselves", () => {
     fork { explain io } and { print 1 }
     explain io
     assert io.status == OK`);
-  let machines = 0;
-  const counting: Registry = {
-    ...BUILTINS,
-    buildWorld: (config, options) => {
-      machines++;
-      return BUILTINS.buildWorld(config, options);
-    },
-  };
-  runProgram(program(text, {}, counting));
+  const machines = machinesOf(text);
   const switches = KERNELS["7.2.12"].quirks.size;
   // The test with its two branches; a look for each explain that is heard, which reaches the fork; and
   // the test again for its failure, unheard.

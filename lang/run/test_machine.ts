@@ -113,7 +113,7 @@ export function startMachine(
   try {
     return new TestMachine(program, config, options);
   } catch (error) {
-    return describeFailure(error, { span, callers: [], raised: null, events: [] });
+    return describeFailure(error, { span, callers: [], raised: null, events: () => [] });
   }
 }
 

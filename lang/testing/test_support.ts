@@ -71,6 +71,20 @@ export function run(
   return { report, lines };
 }
 
+/** How many machines a run of a script builds. */
+export function machinesOf(text: string): number {
+  let machines = 0;
+  const counting: Registry = {
+    ...BUILTINS,
+    buildWorld: (config, options) => {
+      machines++;
+      return BUILTINS.buildWorld(config, options);
+    },
+  };
+  runProgram(program(text, {}, counting));
+  return machines;
+}
+
 /** What a script's top-level statements printed; they must not fail. */
 export function printed(text: string, registry: Registry = BUILTINS): readonly string[] {
   const { lines, report } = run(text, {}, {}, registry);

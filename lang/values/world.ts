@@ -7,8 +7,7 @@
 import type { SeenRange } from "../../runtime/dma/device/device_view.ts";
 import type { IncidentEvent } from "./incident.ts";
 import type { Lab } from "../../devices/lab.ts";
-import type { EventRecorder } from "../../runtime/recorder.ts";
-import type { EventLog } from "../../runtime/recording/event_log.ts";
+import type { EventRecorder, KeptEvents } from "../../runtime/recorder.ts";
 import type { MachineRecording } from "../../runtime/recording/machine_recording.ts";
 import type { EventListener, EventStream } from "../../runtime/events.ts";
 import type { HostBudget } from "../../runtime/host_budget.ts";
@@ -100,18 +99,23 @@ export interface World {
   advance(durationNs: number): void;
   /** How often an event happened since the machine was ready. */
   count(eventName: string): number;
-  /** Calls back after every event, until the function returned is called. */
   /**
    * Begins to keep all that happens, before anything has, or goes on from what another kept.
    * @throws {RangeError} When something has happened that is not kept.
    */
   record(): MachineRecording;
   /** Has the recorder answer from what the same run kept before, up to where this one is. */
-  readEventsFrom(log: EventLog): void;
+  readEventsFrom(log: KeptEvents): void;
+  /**
+   * Has the recorder keep nothing: it charges as if it did, and when it is asked it reads what a
+   * repetition of this run kept.
+   */
+  readEventsAgain(repeated: KeptEvents): void;
   /** Bytes of memory as they are, by the CPU's address. @throws {RangeError} Where there is none. */
   readMemory(phys: number, into: Uint8Array): void;
   /** Calls a function when an event of a number has happened; one at a time, none for 0. */
   wakeAt(seq: number, wake: () => void): void;
+  /** Calls back after every event, until the function returned is called. */
   listen(listener: EventListener): () => void;
   /** Has a point fail, until the function returned is called: it says how often that happened. */
   armFault(order: FaultOrder): () => number;

@@ -33,7 +33,8 @@ export class Errors {
     const { callers, raised, span } = error instanceof Raising
       ? error
       : { callers: callersOf(vm), raised: null, span: vm.span };
-    return describeFailure(error, { callers, raised, span, events: vm.world.recorder.events });
+    const events = () => vm.world.recorder.events;
+    return describeFailure(error, { callers, raised, span, events });
   }
 
   /** Gives a kernel error to the handler that takes it; throws everything else. */

@@ -45,8 +45,8 @@ export interface FailureContext {
   readonly callers: readonly CallerPlace[];
   /** The kernel error, where that is what ended it. */
   readonly raised: Raised | null;
-  /** The events so far. */
-  readonly events: readonly MachineEvent[];
+  /** The events so far: asked for where they explain the failure. */
+  readonly events: () => readonly MachineEvent[];
 }
 
 /** Describes an error thrown while a script ran. */
@@ -54,7 +54,7 @@ export function describeFailure(thrown: unknown, context: FailureContext): Failu
   const error = hostLimit(thrown) ?? thrown;
   if (error instanceof ExpectationError) {
     const { code, details: { hint, notes = [], parts, places, related, span }, message } = error;
-    const events = NOT_AS_EXPECTED.has(code) ? lastEvents(context.events) : [];
+    const events = NOT_AS_EXPECTED.has(code) ? lastEvents(context.events()) : [];
     const failure = failureOf(context, { code, message, hint, span }, [...notes, ...events]);
     const spans = [...related ?? [], ...failure.diagnostic.related ?? []];
     const diagnostic = { ...failure.diagnostic, related: spans };
@@ -65,9 +65,9 @@ export function describeFailure(thrown: unknown, context: FailureContext): Failu
     const failure = failureOf(context, { code, message, hint: hint ?? undefined }, []);
     return { ...failure, kind: error instanceof LimitError ? "limit" : "failed" };
   }
-  const { events, raised } = context;
+  const { raised } = context;
   if (raised === null) return describeBug(error, context);
-  const failure = describeRaised(raised, context, events);
+  const failure = describeRaised(raised, context);
   if (!raised.crashed) return failure;
   const { diagnostic } = failure;
   const place = raised.at === null ? [] : [{ span: raised.at, message: "in C, here" }];
@@ -78,11 +78,7 @@ export function describeFailure(thrown: unknown, context: FailureContext): Failu
   };
 }
 
-function describeRaised(
-  raised: Raised,
-  context: FailureContext,
-  events: readonly MachineEvent[],
-): Failure {
+function describeRaised(raised: Raised, context: FailureContext): Failure {
   const status = raised.blkStatus === null ? "" : ` (${raised.blkStatus})`;
   return failureOf(context, {
     code: "E0902",
@@ -90,7 +86,7 @@ function describeRaised(
     hint: `if it is expected, take it with \`fails ${raised.errno}\`, ` +
       `\`expect error ${raised.errno} { … }\` or \`try\`` +
       (raised.way === null ? "" : `; ${raised.way}`),
-  }, lastEvents(events));
+  }, lastEvents(context.events()));
 }
 
 /** What is said where the context says, with those who called there. */

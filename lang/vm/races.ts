@@ -10,8 +10,7 @@
  * statements of other blocks may be run before it goes on. It has a stack of the host's, so that it
  * goes on only when they are over.
  */
-import { type IncidentEvent, incidentName, isIncident } from "../values/incident.ts";
-import type { MachineEvent } from "../../runtime/events.ts";
+import { type IncidentEvent, incidentName } from "../values/incident.ts";
 import type { Leftover } from "../../runtime/leaks/leftovers.ts";
 import { formatCount } from "../text/numbers.ts";
 import type { RaceInfo } from "./code.ts";
@@ -380,7 +379,9 @@ export class Races implements Between {
   #addEnd(ends: RaceEnd[], side: SideRun, order: RaceOrder): void {
     const branch = this.branches.outcomeOf(side, []);
     const outcome = this.vm.registry.outcomeValue(branch);
-    const incidents = incidentWords(branch.events);
+    const { seq } = side.branches.branch!;
+    const incidents = side.world.incidents.filter((event) => event.seq > seq)
+      .map(incidentName).join(" ");
     const same = ends.find((end) =>
       end.incidents === incidents && valuesEqual(end.outcome, outcome, this.vm)
     );
@@ -400,11 +401,6 @@ function movedTo(handlers: readonly Handler[], depth: number, sp: number): Handl
 
 function record(entries: Readonly<Record<string, Value>>): RecordValue {
   return new RecordValue(new Map(Object.entries(entries)));
-}
-
-/** What the checker and the IOMMU had to say, in the order in which they did. */
-function incidentWords(events: readonly MachineEvent[]): string {
-  return events.filter(isIncident).map(incidentName).join(" ");
 }
 
 function isLimit(error: unknown): boolean {
