@@ -213,7 +213,6 @@ export function startCompiler(): Deno.ChildProcess {
       `--v8-flags=--liftoff-only,--wasm-max-mem-pages=${COMPILER_BYTES / WASM_PAGE_BYTES}`,
       `--config=${COMPILER_CONFIG}`,
       "-R",
-      "--allow-env",
       compilerProgram(),
     ],
     stdin: "piped",

@@ -6,6 +6,7 @@
  * that it begins and for each that it has done. Files of a kernel tree are compiled one by one, by
  * arguments of their own; their texts are sent once.
  */
+import process from "node:process";
 import { commands, runLLVM, type Tree } from "@yowasp/clang";
 
 /** What is to be done. */
@@ -62,6 +63,27 @@ function treeOf(files: Files): Tree {
   return tree;
 }
 
+/** What comes in pieces, of which clang writes 150,000 for one driver. */
+class Gathered {
+  #room = new Uint8Array(2 ** 16);
+  #length = 0;
+
+  add(piece: Uint8Array): void {
+    const end = this.#length + piece.length;
+    if (end > this.#room.length) {
+      const larger = new Uint8Array(2 * end);
+      larger.set(this.bytes);
+      this.#room = larger;
+    }
+    this.#room.set(piece, this.#length);
+    this.#length = end;
+  }
+
+  get bytes(): Uint8Array {
+    return this.#room.subarray(0, this.#length);
+  }
+}
+
 /** Runs clang. Null where it makes nothing; what it says is passed on. */
 async function clang(
   args: readonly string[],
@@ -71,7 +93,7 @@ async function clang(
 ): Promise<Uint8Array | null> {
   const decoder = new TextDecoder();
   let hasSaid = false;
-  const written: Uint8Array[] = [];
+  const written = new Gathered();
   const hear = (bytes: Uint8Array | null) => {
     if (bytes === null) return;
     hasSaid = true;
@@ -79,10 +101,10 @@ async function clang(
   };
   try {
     const isStream = output === STREAM;
-    const write = (bytes: Uint8Array | null) => void (bytes && written.push(bytes.slice()));
+    const write = (bytes: Uint8Array | null) => void (bytes && written.add(bytes));
     const streams = { stdout: isStream ? write : hear, stderr: hear };
     const made = await commands["clang"]([...args, "-o", output], treeOf(files), streams);
-    if (isStream) return new Uint8Array(await new Blob(written as Uint8Array<ArrayBuffer>[]).arrayBuffer());
+    if (isStream) return written.bytes;
     const bytes = made?.[output];
     // What is text comes as text.
     if (typeof bytes === "string") return new TextEncoder().encode(bytes);
@@ -234,6 +256,8 @@ async function obey(): Promise<void> {
   }
 }
 
+// At each piece the package asks the environment several times whether to print what it does.
+process.env = {};
 // By itself it says how much of it is read.
 await runLLVM(undefined, {}, { fetchProgress: () => {} });
 await obey();
