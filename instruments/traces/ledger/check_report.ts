@@ -373,11 +373,17 @@ function balanceLines(
   const line = (row: readonly string[]) =>
     row.map((cell, column) => cell.padEnd(widths[column]!)).join("  ").trimEnd();
   const { links, links_never_unmapped, ranges_ended } = balance.two_step;
+  const hasRanges = links + ranges_ended > 0;
   return [
     line(head),
     ...rows.map(line),
-    `two-step: ${formatCount(links, "link")}, ${formatCount(ranges_ended, "range")} destroyed, ${
-      formatCount(links_never_unmapped.length, "link")
-    } never unmapped`,
+    ...hasRanges
+      ? [
+        `two-step: ${formatCount(links, "link")}, ${
+          formatCount(ranges_ended, "range")
+        } destroyed, ` +
+        `${formatCount(links_never_unmapped.length, "link")} never unmapped`,
+      ]
+      : [],
   ];
 }
