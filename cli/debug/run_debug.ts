@@ -119,7 +119,7 @@ function listRuns(runs: DebugRuns, meant: readonly number[], screen: TerminalScr
     const outcome = runs.outcomes.get(index)!.padEnd(6);
     screen.out(`${String(index + 1).padStart(4)}  ${outcome}  ${runs.names[index]!}\n`);
   }
-  screen.out("`--run N` debugs one of them\n");
+  screen.out("`--run N` selects one\n");
 }
 
 function debugLines(runs: DebugRuns, screen: TerminalScreen): Promise<ExitCode> {

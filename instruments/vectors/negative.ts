@@ -49,7 +49,7 @@ export interface NegativeController {
   /** As Identify Controller has it: largest transfer as a power of two of pages; 0: no limit. */
   readonly mdts: number;
   readonly shadow_doorbells: boolean;
-  /** The host memory that it would like and needs, in bytes; null: none. */
+  /** Preferred and minimum size of its host memory buffer, in bytes; null: none. */
   readonly host_memory: null | { readonly preferred: number; readonly minimum: number };
   /** Descriptors of host memory that it can use. */
   readonly host_memory_descriptors: number;

@@ -191,8 +191,8 @@ const VIEW_WORDS = [
     max_transfer: "It follows from the hardware limit of one transfer.",
   }),
   ...group("mark of a bus address in a list entry", {
-    dma_flags: "In the flag word of its DMA fields.",
-    page_link: "In a spare bit of its page_link, as first proposed.",
+    dma_flags: "In the entry's dma_flags.",
+    page_link: "In a spare bit of the entry's page_link, as first proposed.",
   }),
   ...group("flag of a page's entry", {
     valid: "A page is present.",

@@ -45,7 +45,7 @@ const UNSPECIFIED: PresetLatency = {
 
 export const LATENCY_PRESETS = {
   round_figures: {
-    doc: "Round figures that are easy to find again in a sum. They predict nothing.",
+    doc: "Round numbers that are easy to recognise in sums; no real machine has them.",
     latencies: {
       iotlb_sync: round(1000),
       table_write: round(50),

@@ -198,6 +198,6 @@ export type CallGiving<T> = {
 export const KERNEL_FUNCTION: Field<KernelCall> = word(
   "kernel function",
   Object.fromEntries(
-    KERNEL_CALLS.map((name) => [name, `The event of a call of ${name}().`]),
+    KERNEL_CALLS.map((name) => [name, `A call of ${name}().`]),
   ) as Record<KernelCall, string>,
 );

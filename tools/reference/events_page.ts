@@ -50,7 +50,7 @@ const PARTS: Readonly<Record<string, () => readonly string[]>> = {
 
 function seenBy({ beyondKernel, counted }: ReportClassEntry): string {
   if (beyondKernel) return "no kernel";
-  return counted ? "DMA debugging" : "the kernel's own code";
+  return counted ? "DMA debugging" : "a WARN of the kernel";
 }
 
 /** The page with its made parts anew. */

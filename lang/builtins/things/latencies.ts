@@ -66,7 +66,7 @@ export const LATENCIES: TypeSpec<LatencyList> = {
     ]);
     return rows.length === 0 ? ["all latencies are 0: only `advance` moves virtual time"] : [
       ...tableLines(["latency of", "", "charged for"], rows, ["left", "right"]),
-      "everything else takes no virtual time",
+      "all other events: 0",
     ];
   },
   equals: (list, other) =>

@@ -102,7 +102,7 @@ const REPORT_CLASS_TABLE = {
     "Two mappings share a cache line.",
     "cacheline tracking EEXIST, overlapping mappings aren't supported",
   ),
-  cacheline_overlap_many: warned(16, "Very many mappings share a cache line."),
+  cacheline_overlap_many: warned(16, "More than 7 mappings overlap in a cache line."),
   sync_unknown: debugging(
     17,
     "Synced an address that is not mapped.",

@@ -132,7 +132,7 @@ const BRANCH = {
     "own_ops",
     "direct",
     "dma.1.4.7",
-    "The device has DMA functions of its own: its table's answer.",
+    "The device has DMA functions of its own, which return the address.",
   ),
   OWN_OPS_UNREACHABLE: branch(
     "own_ops_unreachable",
