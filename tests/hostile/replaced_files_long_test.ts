@@ -1,4 +1,4 @@
-/** What commands write does not replace a file of somebody else, and replaces their own. */
+/** What commands write does not replace a file that they did not write. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { dirname, join } from "@std/path";
 import { doAll } from "./do_all.ts";

@@ -100,7 +100,7 @@ Deno.test("faults bear the device's name", () => {
   assertEquals(machine.events.context.device, null);
 });
 
-Deno.test("who watches hears of each page that a device reaches, and of nothing where a page faults", () => {
+Deno.test("an access watcher gets each page that a device reaches, and none where a page faults", () => {
   const { machine, dev } = testBench();
   const dma = machine.dma.dmaMapPhys(dev, at(0x1_0000), 0x2000, DMA_TO_DEVICE);
   const heard: unknown[] = [];
