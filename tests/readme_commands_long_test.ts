@@ -5,10 +5,13 @@ import { codeBlocks } from "../cli/docs/code_blocks.ts";
 import { nodeRelease } from "./node_releases.ts";
 import { filesBelow, ROOT } from "./source_text.ts";
 
-/** The test command cannot run itself; what it does first met what the package had left. */
+/**
+ * The test command cannot run itself. It checks types first, but not in the package, which lies in the
+ * checkout by now: a check of that folder finds no file. One of the tests stands for all.
+ */
 const INSTEAD: Readonly<Record<string, readonly string[]>> = {
   "task test": [
-    "task check --without-tests",
+    "check --quiet dist",
     "test -A --no-check tests/docs_test.ts --filter architecture",
   ],
 };
