@@ -56,3 +56,37 @@ export function eachPage(
     at += count;
   }
 }
+
+/** Visits the lines of a part of a page, in runs of one state. */
+export function eachRun(
+  states: Uint8Array,
+  start: Bytes,
+  end: Bytes,
+  visit: (line: number, count: number, state: number) => void,
+): void {
+  const last = Math.ceil(end / CACHE_LINE_BYTES);
+  for (let line = lineIn(start); line < last;) {
+    const first = line;
+    const state = states[first]!;
+    while (line < last && states[line] === state) line++;
+    visit(first, line - first, state);
+  }
+}
+
+/**
+ * Whether the lines of a page have the bytes of `other` from an address to another.
+ *
+ * @param offset What an address's place in `other` is more than the address.
+ */
+export function holds(
+  { bytes }: CachedPage,
+  from: number,
+  to: number,
+  other: Uint8Array,
+  offset: number,
+): boolean {
+  for (let at = from; at < to; at++) {
+    if (other[offset + at] !== bytes[at & (PAGE_SIZE_BYTES - 1)]) return false;
+  }
+  return true;
+}

@@ -20,6 +20,8 @@ import {
   type CacheLine,
   DIRTY,
   eachPage,
+  eachRun,
+  holds,
   lineIn,
   OVERWRITTEN,
   STATE_WORDS,
@@ -42,6 +44,9 @@ export interface AccessingDevice {
   /** It sees the caches: it is answered from them, and they give way to what it writes. */
   readonly coherent: boolean;
 }
+
+/** Takes lines of a page: the address and the number of the first, and how many they are. */
+type VisitLines = (page: CachedPage, phys: number, line: number, count: number) => void;
 
 const NO_LINES: readonly Bytes[] = [];
 
@@ -114,8 +119,8 @@ export class CpuCaches implements HostMemory {
   /** Writes every line back that holds a byte of the span, and gives the lines to the device. */
   clean(phys: PhysAddr, sizeBytes: Bytes): void {
     const lost = new Finding();
-    this.#eachHeldLine(phys, sizeBytes, (page, at, line) => {
-      if ((page.states[line]! & DIRTY) !== 0) this.#writeBack(page, at, line, lost);
+    this.#eachHeldRun(phys, sizeBytes, (page, at, line, count) => {
+      if ((page.states[line]! & DIRTY) !== 0) this.#writeBack(page, at, line, count, lost);
     });
     this.owners.set(phys, sizeBytes, true);
     this.#tell("device_write_lost", lost);
@@ -131,10 +136,10 @@ export class CpuCaches implements HostMemory {
     this.#eachHeldLine(phys, sizeBytes, (page, at, line) => {
       const whole = at >= phys && at + CACHE_LINE_BYTES <= phys + sizeBytes;
       if ((page.states[line]! & DIRTY) !== 0) {
-        if (!whole) this.#writeBack(page, at, line, lost);
+        if (!whole) this.#writeBack(page, at, line, 1, lost);
         else if (this.#differs(page, at, line)) dropped.note(page, at);
       }
-      this.#drop(page, at, line);
+      this.#drop(page, at, line, 1);
     });
     this.owners.set(phys, sizeBytes, false);
     this.#tell("dirty_cacheline_lost", dropped);
@@ -163,11 +168,7 @@ export class CpuCaches implements HostMemory {
       if ((page.states[line]! & DIRTY) === 0) return;
       const from = Math.max(at, phys);
       const to = Math.min(at + CACHE_LINE_BYTES, phys + sizeBytes);
-      for (let byte = from; byte < to; byte++) {
-        if (into[offset + byte - phys] === page.bytes[byte & (PAGE_SIZE_BYTES - 1)]) continue;
-        old.note(page, at);
-        return;
-      }
+      if (!holds(page, from, to, into, offset - phys)) old.note(page, at);
     });
     this.#tell("stale_memory_read", old, device.name);
   }
@@ -244,14 +245,20 @@ export class CpuCaches implements HostMemory {
     stale: Finding | null,
   ): void {
     this.#memory.read(phys, into, offset, sizeBytes);
-    this.#eachHeldLine(phys, sizeBytes, (page, at, line) => {
+    this.#eachHeldRun(phys, sizeBytes, (page, at, line, count) => {
       const from = Math.max(at, phys);
-      const to = Math.min(at + CACHE_LINE_BYTES, phys + sizeBytes);
-      const held = page.bytes.subarray(from % PAGE_SIZE_BYTES, from % PAGE_SIZE_BYTES + to - from);
-      const isOld = stale !== null &&
-        held.some((byte, at) => into[offset + from - phys + at] !== byte);
-      into.set(held, offset + from - phys);
-      if (isOld && (page.states[line]! & OVERWRITTEN) !== 0) stale?.note(page, at);
+      const to = Math.min(at + count * CACHE_LINE_BYTES, phys + sizeBytes);
+      if (stale !== null && (page.states[line]! & OVERWRITTEN) !== 0) {
+        for (let next = from; next < to;) {
+          const start = next;
+          next = Math.min(to, start - start % CACHE_LINE_BYTES + CACHE_LINE_BYTES);
+          if (!holds(page, start, next, into, offset - phys)) {
+            stale.note(page, start - start % CACHE_LINE_BYTES);
+          }
+        }
+      }
+      const first = from % PAGE_SIZE_BYTES;
+      into.set(page.bytes.subarray(first, first + to - from), offset + from - phys);
     });
   }
 
@@ -265,7 +272,7 @@ export class CpuCaches implements HostMemory {
       const whole = start <= from && end >= from + CACHE_LINE_BYTES;
       if (lines.states[line] === 0) {
         lines.held++;
-        if (!whole) this.#load(lines, page + from, line);
+        if (!whole) this.#load(lines, page + from, line, 1);
       }
       // Of what a device wrote to a line that is replaced as a whole, nothing was to be kept.
       lines.states[line] = whole ? DIRTY : lines.states[line]! | DIRTY;
@@ -278,13 +285,13 @@ export class CpuCaches implements HostMemory {
   #overtake(writer: string, page: number, start: number, end: number): void {
     const lines = this.#pageFor(page);
     if (lines === null) return;
-    for (let line = lineIn(start); line < Math.ceil(end / CACHE_LINE_BYTES); line++) {
-      if (lines.states[line] === 0) {
-        lines.held++;
-        this.#load(lines, page + line * CACHE_LINE_BYTES, line);
+    eachRun(lines.states, start, end, (line, count, state) => {
+      if (state === 0) {
+        lines.held += count;
+        this.#load(lines, page + line * CACHE_LINE_BYTES, line, count);
       }
-      lines.states[line]! |= OVERWRITTEN;
-    }
+      lines.states.fill(state | OVERWRITTEN, line, line + count);
+    });
     lines.deviceWroteAt = this.#place.site;
     lines.writer = writer;
   }
@@ -292,9 +299,9 @@ export class CpuCaches implements HostMemory {
   /** Writes back the dirty lines of a span, and drops all its lines. */
   #giveWay(phys: PhysAddr, sizeBytes: Bytes): void {
     const lost = new Finding();
-    this.#eachHeldLine(phys, sizeBytes, (page, at, line) => {
-      if ((page.states[line]! & DIRTY) !== 0) this.#writeBack(page, at, line, lost);
-      this.#drop(page, at, line);
+    this.#eachHeldRun(phys, sizeBytes, (page, at, line, count) => {
+      if ((page.states[line]! & DIRTY) !== 0) this.#writeBack(page, at, line, count, lost);
+      this.#drop(page, at, line, count);
     });
     this.#tell("device_write_lost", lost);
   }
@@ -317,17 +324,22 @@ export class CpuCaches implements HostMemory {
     }
   }
 
-  #load(page: CachedPage, phys: number, line: number): void {
-    this.#memory.read(phys as PhysAddr, page.bytes, line * CACHE_LINE_BYTES, CACHE_LINE_BYTES);
+  #load(page: CachedPage, phys: number, line: number, count: number): void {
+    const from = line * CACHE_LINE_BYTES;
+    this.#memory.read(phys as PhysAddr, page.bytes, from, count * CACHE_LINE_BYTES);
   }
 
-  #writeBack(page: CachedPage, phys: number, line: number, lost: Finding): void {
-    if ((page.states[line]! & OVERWRITTEN) !== 0 && this.#differs(page, phys, line)) {
-      lost.note(page, phys);
+  /** Writes lines in one state to memory, and drops them. */
+  #writeBack(page: CachedPage, phys: number, line: number, count: number, lost: Finding): void {
+    if ((page.states[line]! & OVERWRITTEN) !== 0) {
+      for (let index = 0; index < count; index++) {
+        const at = phys + index * CACHE_LINE_BYTES;
+        if (this.#differs(page, at, line + index)) lost.note(page, at);
+      }
     }
     const from = line * CACHE_LINE_BYTES;
-    this.#memory.write(phys as PhysAddr, page.bytes, from, CACHE_LINE_BYTES);
-    this.#drop(page, phys, line);
+    this.#memory.write(phys as PhysAddr, page.bytes, from, count * CACHE_LINE_BYTES);
+    this.#drop(page, phys, line, count);
   }
 
   #note(phys: number): void {
@@ -338,11 +350,12 @@ export class CpuCaches implements HostMemory {
     if (this.#followers.length > 0) eachPage(phys, sizeBytes, (page) => this.#note(page));
   }
 
-  #drop(page: CachedPage, phys: number, line: number): void {
+  /** Drops lines in one state. */
+  #drop(page: CachedPage, phys: number, line: number, count: number): void {
     if (page.states[line] === 0) return;
     this.#note(phys);
-    page.states[line] = 0;
-    page.held--;
+    page.states.fill(0, line, line + count);
+    page.held -= count;
   }
 
   #differs(page: CachedPage, phys: number, line: number): boolean {
@@ -351,12 +364,23 @@ export class CpuCaches implements HostMemory {
     return this.#line.some((byte, index) => byte !== page.bytes[from + index]);
   }
 
-  /** Visits the lines that the caches hold of a span; pages that hold none afterwards go. */
   #eachHeldLine(
     phys: number,
     sizeBytes: Bytes,
     visit: (page: CachedPage, linePhys: number, line: number) => void,
   ): void {
+    this.#eachHeldRun(phys, sizeBytes, (page, at, line, count) => {
+      for (let index = 0; index < count; index++) {
+        visit(page, at + index * CACHE_LINE_BYTES, line + index);
+      }
+    });
+  }
+
+  /**
+   * Visits the lines that the caches hold of a span: those in one state that follow each other in a
+   * page at once. Pages that hold none afterwards go.
+   */
+  #eachHeldRun(phys: number, sizeBytes: Bytes, visit: VisitLines): void {
     const end = phys + sizeBytes;
     // A span may be far larger than all that is held.
     if (sizeBytes / PAGE_SIZE_BYTES > this.#pages.size) {
@@ -364,24 +388,19 @@ export class CpuCaches implements HostMemory {
         const page = number * PAGE_SIZE_BYTES;
         const from = Math.max(phys, page);
         const to = Math.min(end, page + PAGE_SIZE_BYTES);
-        if (from < to) this.#eachLineOf(page, from - page, to - page, visit);
+        if (from < to) this.#eachRunOf(page, from - page, to - page, visit);
       }
       return;
     }
-    eachPage(phys, sizeBytes, (page, start, end) => this.#eachLineOf(page, start, end, visit));
+    eachPage(phys, sizeBytes, (page, start, end) => this.#eachRunOf(page, start, end, visit));
   }
 
-  #eachLineOf(
-    page: number,
-    start: number,
-    end: number,
-    visit: (page: CachedPage, linePhys: number, line: number) => void,
-  ): void {
+  #eachRunOf(page: number, start: number, end: number, visit: VisitLines): void {
     const lines = this.#pages.get(page / PAGE_SIZE_BYTES);
     if (lines === undefined) return;
-    for (let line = lineIn(start); line < Math.ceil(end / CACHE_LINE_BYTES); line++) {
-      if (lines.states[line] !== 0) visit(lines, page + line * CACHE_LINE_BYTES, line);
-    }
+    eachRun(lines.states, start, end, (line, count, state) => {
+      if (state !== 0) visit(lines, page + line * CACHE_LINE_BYTES, line, count);
+    });
     if (lines.held === 0) this.#pages.delete(page / PAGE_SIZE_BYTES);
   }
 
