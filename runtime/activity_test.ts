@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { ActivityQueue } from "./activity.ts";
+import { ActivityQueue, TimedActivityQueue } from "./activity.ts";
 import { VirtualClock } from "./time/clock.ts";
 
 Deno.test("activities run in the order in which they were posted, however many wait, as their posters' work", () => {
@@ -80,4 +80,19 @@ Deno.test("an activity that throws is over, and the context before it is restore
   assertThrows(() => queue.runNext(), Error, "of the handler");
   assertEquals([context.cpu, context.device, context.request, context.site], [1, null, null, 2]);
   assertEquals([queue.length, queue.runNext()], [0, false]);
+});
+
+Deno.test("a queue of timed activities hands over what it was given, whether anything takes time or not", () => {
+  for (const hasOwn of [false, true]) {
+    const clock = new VirtualClock();
+    if (hasOwn) clock.startOwn(2);
+    const queue = new TimedActivityQueue(clock);
+    const ran: unknown[] = [];
+    const handler = { runActivity: (...given: [number, number]) => void ran.push(given) };
+    queue.post(handler, 1, 2);
+    queue.postFor(clock.context, handler, 3, 4);
+    queue.postWork("ssd", handler, 5, 6);
+    while (queue.runNext());
+    assertEquals(ran, [[1, 2], [3, 4], [5, 6]]);
+  }
 });

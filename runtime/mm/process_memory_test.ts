@@ -210,6 +210,19 @@ Deno.test("memory that moves to other addresses is notified twice (hmm-rdma-vfio
   assertEquals([flags(2), flags(4)], ["error", "valid,write"]);
 });
 
+Deno.test("pages that a fork shares stay shared when they move: each write faults first (hmm-rdma-vfio.md 5.8, 5.10)", () => {
+  for (const isForked of [false, true]) {
+    const { mm, write } = shared(4);
+    write(0, 4);
+    if (isForked) mm.fork();
+    const there = mm.remap(page(0), page(4)) as VirtAddr;
+    const end = there + 4 * PAGE as VirtAddr;
+    mm.protect(there, end, "read");
+    mm.protect(there, end, "write");
+    assertEquals(mm.pageAt(there)!.writable, !isForked);
+  }
+});
+
 Deno.test("memory that is moved takes what was written out along, however much of it was never there", () => {
   const { machine } = testBench();
   const mm = new AddressSpace(machine);
