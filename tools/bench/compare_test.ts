@@ -1,6 +1,7 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { Random } from "../../runtime/random.ts";
 import { addRound, compare, comparisonLines, verdict } from "./compare.ts";
+import { CannotMeasure, measureRepeatedly } from "./repeated.ts";
 
 /** Measurements that scatter by some percent around a value. */
 function scattered(value: number, seed: number, count = 9): number[] {
@@ -40,4 +41,22 @@ Deno.test("rounds are collected by name, and only what both have is compared", (
   addRound(now, [result("a", 1), result("b", 2)]);
   addRound(now, [result("a", 1.02), result("b", 2.02)]);
   assertEquals(comparisonLines({ b: { unit: "us", values: [2, 2.01] } }, now, false).length, 1);
+});
+
+Deno.test("--save refuses a file that it did not write, and a folder that is not there, before it measures", async () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const save = `${folder}/notes.md`;
+    Deno.writeTextFileSync(save, "# Notes");
+    const measure = (save: string) => measureRepeatedly(["iova"], { against: null, save });
+    await assertRejects(() => measure(save), CannotMeasure, "was not written by --save");
+    await assertRejects(
+      () => measure(`${folder}/none/a.json`),
+      CannotMeasure,
+      "there is no folder",
+    );
+    assertEquals(Deno.readTextFileSync(save), "# Notes");
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
 });

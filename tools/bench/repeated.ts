@@ -1,4 +1,6 @@
 /** Runs benchmarks in rounds, saves them, and compares them with a saved file or another commit. */
+import { dirname } from "@std/path";
+import { rewriteFile } from "../../cli/files/write_file.ts";
 import { type BenchResult } from "./benchmark.ts";
 import { PROJECT } from "./child.ts";
 import { addRound, comparisonLines, type Measured, type Measurements } from "./compare.ts";
@@ -30,6 +32,7 @@ export async function measureRepeatedly(
   filters: readonly string[],
   { against, save }: { readonly against: string | null; readonly save: string | null },
 ): Promise<void> {
+  if (save !== null) checkPlace(save);
   const saved = against === null ? null : readSaved(against);
   const isCommit = against !== null && saved === null;
   const stop = new AbortController();
@@ -54,7 +57,7 @@ export async function measureRepeatedly(
         deno: Deno.version.deno,
         results: now,
       };
-      Deno.writeTextFileSync(save, `${JSON.stringify(written, null, 1)}\n`);
+      rewriteFile(save, `${JSON.stringify(written, null, 1)}\n`);
       console.log(`wrote ${Object.keys(now).length} results to ${save}`);
     }
     if (against === null) return;
@@ -93,6 +96,18 @@ async function resultsOf(
   }
   if (code !== 0) throw new Error(text(stderr));
   return text(stdout).split("\n").map((line) => JSON.parse(line) as BenchResult);
+}
+
+/** Nine rounds take minutes: what prevents the file is reported before. @throws {CannotMeasure} */
+function checkPlace(path: string): void {
+  readSaved(path);
+  const folder = dirname(path);
+  try {
+    if (Deno.statSync(folder).isDirectory) return;
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  throw new CannotMeasure(`there is no folder "${folder}"`);
 }
 
 /** What was saved; null where there is no such file. */
