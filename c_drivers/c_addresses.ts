@@ -26,6 +26,8 @@ export const SHADOW_AT: number = ALIAS_AT + ALIAS_BYTES;
 export const SHADOW_BYTES: number = SHADOW_AT / GRANULE_BYTES;
 /** How many blocks of code may run until the limits are checked again: 32 bits. */
 export const FUEL_AT: number = SHADOW_AT + SHADOW_BYTES;
+/** Which of the driver's calls runs, where that is known: 32 bits. */
+export const CALL_AT: number = FUEL_AT + 4;
 /** A byte for each block of code. */
 export const BLOCKS_AT: number = FUEL_AT + 8;
 /** Nothing may be used below: a null pointer with an offset. */

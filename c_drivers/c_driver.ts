@@ -165,6 +165,7 @@ export class CDriver {
     const stackBefore = this.#calls++ === 0 ? this.#stackAtRest : this.#stackPointer.value;
     const depth = this.#frames?.enter() ?? 0;
     this.#kernel.locks.enter();
+    this.#memory.forgetCall();
     keepTicks(this.#kernel);
     try {
       const returned = this.#functions[name]!(...given);
@@ -181,6 +182,7 @@ export class CDriver {
       this.#calls--;
       this.#frames?.leave(depth);
       this.#kernel.locks.leave();
+      this.#memory.forgetCall();
       cached?.give();
       context.site = site;
     }
@@ -207,6 +209,7 @@ export class CDriver {
     this.#calls++;
     const depth = this.#frames?.enter() ?? 0;
     this.#kernel.locks.enter();
+    this.#memory.forgetCall();
     try {
       return run();
     } catch (error) {
@@ -217,6 +220,7 @@ export class CDriver {
       this.#calls--;
       this.#frames?.leave(depth);
       this.#kernel.locks.leave();
+      this.#memory.forgetCall();
       this.#memory.cached?.give();
     }
   }

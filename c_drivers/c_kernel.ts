@@ -140,8 +140,7 @@ export class CKernel implements AccessWatcher {
 
   /** The same by code that does not say its place: the stack does. @param above What C has called. */
   enterHere(call: string, above: Above): void {
-    const { span } = this.places.here(above);
-    this.#enter(0, call, span === null ? null : this.run.siteOf(span));
+    this.#enter(0, call, this.places.siteHere(above, this.run));
   }
 
   #enter(at: number, call: string, site: number | null): void {

@@ -20,6 +20,7 @@ import type { Machine } from "../runtime/machine.ts";
 import {
   ALIAS_AT,
   BLOCKS_AT,
+  CALL_AT,
   FUEL_AT,
   GRANULE_BYTES,
   IO_BASE,
@@ -123,6 +124,15 @@ export class CMemory {
   /** How many blocks of code run until the driver asks again. */
   set fuel(blocks: number) {
     new Int32Array(this.memory.buffer, FUEL_AT, 1)[0] = blocks;
+  }
+
+  /** Which call of a tree's driver runs, by the compiler's address; 0 where only the stack says it. */
+  get calledAt(): number {
+    return new Int32Array(this.memory.buffer, CALL_AT, 1)[0]!;
+  }
+
+  forgetCall(): void {
+    new Int32Array(this.memory.buffer, CALL_AT, 1)[0] = 0;
   }
 
   /** Static data is memory of its own, which is contiguous for the CPU only. */

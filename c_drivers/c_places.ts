@@ -112,6 +112,8 @@ export class CPlaces {
   readonly #running: RunnableCode;
   readonly #memory: CMemory;
   readonly #sites = new Map<number, number>();
+  /** The same of calls that do not say their place, by the compiler's addresses. */
+  readonly #calls = new Map<number, number>();
   /** Of addresses in stacks. */
   readonly #spans = new Map<number, Span | null>();
 
@@ -158,13 +160,29 @@ export class CPlaces {
   #spanOf(offset: number): Span | null {
     const known = this.#spans.get(offset);
     if (known !== undefined) return known;
-    const place = this.#code.lines.find(this.#running.addressOf(offset));
-    const source = place === null ? undefined : this.#code.source(place.file);
-    const span = source === undefined || place === null
-      ? null
-      : spanInLine(source, place.line, place.column);
+    const span = this.#spanAtAddress(this.#running.addressOf(offset));
     this.#spans.set(offset, span);
     return span;
+  }
+
+  #spanAtAddress(address: number): Span | null {
+    const place = this.#code.lines.find(address);
+    const source = place === null ? undefined : this.#code.source(place.file);
+    return source === undefined || place === null
+      ? null
+      : spanInLine(source, place.line, place.column);
+  }
+
+  /** The number that events know a call's place by, of code that does not say it. @param above What C has called. */
+  siteHere(above: Above, run: Run): number | null {
+    const at = this.#memory.calledAt;
+    const known = this.#calls.get(at);
+    if (known !== undefined) return known;
+    const called = at === 0 ? null : this.#spanAtAddress(at);
+    const span = called ?? this.here(above).span;
+    const site = span === null ? null : run.siteOf(span);
+    if (called !== null && site !== null) this.#calls.set(at, site);
+    return site;
   }
 
   /** The innermost place of the driver's own in a stack; functions of a library are passed over. */

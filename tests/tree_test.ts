@@ -6,6 +6,7 @@ import { loadPatched } from "../cli/c/patched.ts";
 import { openScenario } from "../cli/scenario/load_scenario.ts";
 import { runProgram } from "../lang/run/run_program.ts";
 import { HostTree } from "../cli/c/host_tree.ts";
+import { CPlaces } from "../c_drivers/c_places.ts";
 import { boundsHeader, generatedHeaders } from "../c_drivers/tree/generated.ts";
 import { withRounds, withStorage } from "../c_drivers/tree/ir.ts";
 import { closureOf, readKconfig } from "../c_drivers/tree/kconfig.ts";
@@ -372,6 +373,26 @@ Deno.test("a file of a tree runs in a scenario, by the tree's own layouts and na
   assertEquals(outcomes.at(-1)!.incidents.map(({ place }) => place), [
     `tests/tree/own.c:${line}:2`,
   ]);
+});
+
+Deno.test("a call of a tree's driver has the place that the stack says, after callbacks too", async () => {
+  const [loaded] = await loadPatched("tests/tree/mini.dma", [null]);
+  const { siteHere } = CPlaces.prototype;
+  let known = 0;
+  CPlaces.prototype.siteHere = function (above, run) {
+    const site = siteHere.call(this, above, run);
+    const { span } = this.here(above);
+    assertEquals(site, span === null ? null : run.siteOf(span));
+    if (span !== null) known++;
+    return site;
+  };
+  try {
+    const { outcomes } = runProgram(loaded!.program!);
+    for (const { failure } of outcomes) assertEquals(failure, null);
+  } finally {
+    CPlaces.prototype.siteHere = siteHere;
+  }
+  assert(known > 10, `${known} calls`);
 });
 
 Deno.test("a changed driver of a tree differs from the old one at its first other call, on the tree's release", async () => {

@@ -10,6 +10,8 @@ interface CompiledCode {
   readonly bytes: Uint8Array;
   readonly shape: ModuleShape;
   readonly lines: LineTable;
+  /** Null of a driver that is not compiled with a kernel tree. */
+  readonly ofTree: unknown;
   /** A source by the name that the compiler has for it. */
   source(name: string): SourceFile | undefined;
 }

@@ -21,6 +21,7 @@ const CHECK = {
   FILL: "dmalab_memory_fill",
   STACK: "dmalab_move_stack",
   LINE: "dmalab_reached",
+  CALLS: "dmalab_calls",
 } as const;
 const STACK_POINTER = "__stack_pointer";
 const BLOCK_STARTS: ReadonlySet<number> = new Set([OP.LOOP, OP.IF, OP.ELSE, OP.END, OP.BR_IF]);
@@ -48,6 +49,10 @@ interface CompiledBytes {
   readonly bytes: Uint8Array;
   readonly shape: ModuleShape;
   readonly lines: LineTable;
+  /** Null of a driver whose calls say their places. */
+  readonly ofTree: unknown;
+  /** Undefined of a file that is not the driver's own. */
+  source(name: string): unknown;
 }
 
 /** Text that stands for some of the code, or between two bytes of it. */
@@ -82,12 +87,13 @@ export class CheckedModule implements RunnableCode {
    * @throws {UncheckedInstruction} Where code has an instruction that cannot be checked.
    */
   constructor(
-    { bytes, lines, shape }: CompiledBytes,
+    compiled: CompiledBytes,
     marks?: ReadonlyMap<CodeSpan, readonly Mark[]>,
   ) {
+    const { bytes, shape } = compiled;
     const { codeAt, codeFrom, codeTo } = shape;
     const content = bytes.subarray(codeAt, codeTo);
-    const editor = new Editor(shape, lines, content);
+    const editor = new Editor(compiled, content);
     const part = (was: number, to: number): Part => ({
       was,
       bytes: content.subarray(was, to),
@@ -142,13 +148,16 @@ export class CheckedModule implements RunnableCode {
 class Editor {
   readonly blocks: number[] = [];
   readonly lines: CLine[] = [];
+  readonly #compiled: CompiledBytes;
   readonly #shape: ModuleShape;
   readonly #reader: ByteReader;
   /** Functions that are left as they are: those that check. */
   readonly #checks = new Set<number>();
   readonly #stackPointer: number | undefined;
 
-  constructor(shape: ModuleShape, readonly table: LineTable, code: Uint8Array) {
+  constructor(compiled: CompiledBytes, code: Uint8Array) {
+    const { shape } = compiled;
+    this.#compiled = compiled;
     this.#shape = shape;
     this.#reader = new ByteReader(code);
     this.#stackPointer = shape.globals.get(STACK_POINTER);
@@ -166,7 +175,11 @@ class Editor {
     const marked = Map.groupBy(marks, ({ address }) => address);
     const reader = this.#reader;
     reader.at = firstInstruction(body, reader);
-    const rows = this.table.rowsIn(body.start, body.end).map(({ address }) => address);
+    const { lines, ofTree } = this.#compiled;
+    const places = lines.rowsIn(body.start, body.end);
+    const rows = places.map(({ address }) => address);
+    const isOwn = ofTree !== null &&
+      places.some(({ file }) => this.#compiled.source(file) !== undefined);
     let block: Edit | null = null;
     let startsBlock = true;
     while (reader.at < body.end) {
@@ -188,9 +201,20 @@ class Editor {
         block = null;
         startsBlock = true;
       }
+      const isCall = opcode === OP.CALL || opcode === OP.CALL_INDIRECT;
+      if (isOwn && isCall) insert(start, start, CHECK.CALLS);
       const instead = this.#insteadOf(instruction);
       if (instead !== null) {
         edits.push({ from: start, to: instruction.end, bytes: instead, was: start });
+      }
+      // The driver has made calls of its own in the midst of this one.
+      if (ofTree !== null && !isOwn && opcode === OP.CALL_INDIRECT) {
+        edits.push({
+          from: instruction.end,
+          to: instruction.end,
+          bytes: [...constant(0), ...this.#call(CHECK.CALLS)],
+          was: start,
+        });
       }
     }
     return edits;

@@ -14,6 +14,7 @@ export const OP = {
   END: 0x0b,
   BR_IF: 0x0d,
   CALL: 0x10,
+  CALL_INDIRECT: 0x11,
   GLOBAL_SET: 0x24,
   I32_CONST: 0x41,
   I64_CONST: 0x42,

@@ -4,6 +4,7 @@
  */
 import {
   BLOCKS_AT,
+  CALL_AT,
   FUEL_AT,
   KERNEL_STACK_BYTES,
   NULL_BYTES,
@@ -68,6 +69,7 @@ export const COMPILING: readonly string[] = [
   // What the support file checks accesses by.
   `-DDMALAB_SHADOW_AT=${SHADOW_AT}UL`,
   `-DDMALAB_FUEL_AT=${FUEL_AT}UL`,
+  `-DDMALAB_CALL_AT=${CALL_AT}UL`,
   `-DDMALAB_BLOCKS_AT=${BLOCKS_AT}UL`,
   `-DDMALAB_STACK_END=${NULL_BYTES}UL`,
   `-DDMALAB_STACK_TOP=${STACK_BYTES}UL`,

@@ -28,6 +28,7 @@ IMPORT(globals) void dmalab_globals(double table, double count);
 #define CONSTANT 0x10
 #define SHADOW ((unsigned char *)DMALAB_SHADOW_AT)
 #define FUEL (*(int *)DMALAB_FUEL_AT)
+#define CALL (*(int *)DMALAB_CALL_AT)
 /* One byte for each block of code: not zero until it runs. */
 #define BLOCKS ((unsigned char *)DMALAB_BLOCKS_AT)
 /* Bytes that are copied in the time that a block takes. */
@@ -141,6 +142,12 @@ CHECK(dmalab_block) void dmalab_block(unsigned block)
 		BLOCKS[block] = 0;
 		dmalab_passed((int)block);
 	}
+}
+
+/* A file of a tree calls a function next: where in the code. 0 where only the stack says it. */
+CHECK(dmalab_calls) void dmalab_calls(int at)
+{
+	CALL = at;
 }
 
 __asm__(".globaltype __stack_pointer, i64");
