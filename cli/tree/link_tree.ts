@@ -20,6 +20,8 @@ export interface Parts {
   readonly files: readonly string[];
   /** C code that is compiled with the tree, and may include a source of it. */
   readonly texts: () => readonly string[];
+  /** Symbols of an architecture that it needs beside those of every machine. */
+  readonly symbols?: readonly string[];
   readonly layout: LayoutWanted;
 }
 
@@ -41,7 +43,9 @@ const LINKING: readonly string[] = [
 export async function linkTree(build: TreeBuild, parts: Parts): Promise<LinkedTree> {
   const texts = [readTreeHeaders()["oracle/rounds.c"]!, ...parts.texts()];
   const sources = texts.flatMap((text) => build.units.sourcesIn(text));
-  const settings = build.settings([...parts.files, ...sources]);
+  const asked = build.settings([...parts.files, ...sources]);
+  const added = (parts.symbols ?? []).map((name) => [name, "1"] as const);
+  const settings = { ...asked, values: new Map([...asked.values, ...added]) };
   await build.checkSettings(settings);
   const args = [...TREE_ARGUMENTS, ...moduleFlag(settings), ...IR];
   const objects: Record<string, string> = {};

@@ -3,7 +3,10 @@ import type { LayoutWanted } from "../../c_drivers/tree/layout.ts";
 import type { Answer, Side } from "../../instruments/oracle/compare.ts";
 import { type MappingOperation, RAM_BYTES } from "../../instruments/oracle/mapping_operations.ts";
 import type { QueueFields, RequestOperation } from "../../instruments/oracle/request_operations.ts";
+import type { PeerFields } from "../../instruments/oracle/peers.ts";
 import { PAGE_SIZE_BYTES } from "../../runtime/address.ts";
+import { DMA_TO_DEVICE } from "../../runtime/dma/attributes.ts";
+import { slabBytes } from "../../runtime/dma/paths/cache_maintenance.ts";
 import { readTreeHeaders } from "../places.ts";
 import type { Parts } from "./link_tree.ts";
 import {
@@ -18,7 +21,7 @@ import {
 } from "./tree_domain.ts";
 import { TreeCoherent } from "./tree_coherent.ts";
 import { NotedCopies } from "./tree_pool.ts";
-import { REQUEST_IMPORTS, TreeRequests } from "./tree_requests.ts";
+import { placePeers, REQUEST_IMPORTS, TreeRequests } from "./tree_requests.ts";
 import {
   type Imports,
   Int,
@@ -74,6 +77,12 @@ export const MAPPING_PARTS: Parts = {
     return [...names.map((name) => own[`oracle/${name}.c`]!), ...genericTexts(), ...armTexts()];
   },
   layout: MAPPING_LAYOUT,
+  // There are devices that do not see the CPU's caches.
+  symbols: [
+    "ARCH_HAS_SYNC_DMA_FOR_CPU",
+    "ARCH_HAS_SYNC_DMA_FOR_DEVICE",
+    "DMA_BOUNCE_UNALIGNED_KMALLOC",
+  ],
 };
 
 /** The same with the iterator of requests. */
@@ -94,6 +103,7 @@ export class TreeMapping implements Side<MappingOperation> {
   readonly #noted = new NotedCopies(() => this.#tree);
   readonly #coherent = new TreeCoherent(() => this.#tree);
   #requests: TreeRequests | null = null;
+  #caches: unknown[] = [];
   #wentBeyond = false;
   #isLazy = false;
   #device = 0;
@@ -118,12 +128,14 @@ export class TreeMapping implements Side<MappingOperation> {
     this.#tree.cpu = operation.cpu === undefined ? this.#tree.cpu : operation.cpu as number;
     this.#pages.begin();
     this.#noted.copies = [];
+    this.#caches = [];
     this.#wentBeyond = false;
     const answer = this.#answer(operation);
     return {
       ...answer,
       events: this.#pages.flushes,
       copies: this.#noted.copies,
+      caches: this.#caches,
       went_beyond_32bit: this.#wentBeyond,
       warn: this.#pages.warnings,
     };
@@ -148,6 +160,7 @@ export class TreeMapping implements Side<MappingOperation> {
       bits("dma_mask_bits"),
       number("bus_limit_bits") === 0 ? 0 : bits("bus_limit_bits"),
       operation.untrusted as boolean,
+      operation.coherent !== false,
       RAM_BYTES,
     );
     tree.call(
@@ -160,6 +173,7 @@ export class TreeMapping implements Side<MappingOperation> {
     for (const range of (operation.bus_ranges ?? []) as readonly number[][]) {
       tree.call("lab_bus_range", ...range);
     }
+    if (operation.peers !== undefined) placePeers(tree, operation.peers as PeerFields);
     if (operation.queue !== undefined) {
       this.#requests = new TreeRequests(tree, this.#device, operation.queue as QueueFields);
     }
@@ -315,6 +329,15 @@ export class TreeMapping implements Side<MappingOperation> {
           BigInt(RAM_BYTES / PAGE_SIZE_BYTES),
           BigInt(argument),
         ),
+      kmalloc_size_roundup: (size: Wide) => BigInt(slabBytes(Number(size))),
+      arch_sync_dma_for_device: (phys: Wide, size: Wide) => {
+        this.#caches.push(["clean", Number(phys), Number(size)]);
+      },
+      arch_sync_dma_for_cpu: (phys: Wide, size: Wide, dir: Wide) => {
+        // As architectures do it. @see behaviour/dma.md 2.2
+        if (Number(dir) === DMA_TO_DEVICE) return;
+        this.#caches.push(["invalidate", Number(phys), Number(size)]);
+      },
       _dev_notice: () => {
         this.#wentBeyond = true;
       },

@@ -105,7 +105,7 @@ export class TreePool implements Side<PoolOperation> {
         tree.startCpus(1);
         this.#noted.place(start, slots);
         tree.call("lab_bounce_make", slots, new Int(areas_asked));
-        this.#device = tree.call("lab_device", -1n, 0, false, RAM_BYTES);
+        this.#device = tree.call("lab_device", -1n, 0, false, true, RAM_BYTES);
         this.#areas = tree.call("lab_bounce_areas_of_pool");
         if (this.#areas === 0) throw new TreeStopped("The tree makes no pool");
         const isUsed = (slot: number) => tree.call("lab_bounce_slot_used", slot) !== 0;

@@ -1,11 +1,10 @@
 /** Requests that are mapped with a tree's own `block/blk-mq-dma.c`, with the interface of `RequestModel`. */
 import type { Answer } from "../../instruments/oracle/compare.ts";
-import {
-  PEER_PAGES,
-  PEER_START,
-  type QueueFields,
-  type RequestFields,
-  type RequestOperation,
+import { PEER_PAGES, PEER_START, type PeerFields } from "../../instruments/oracle/peers.ts";
+import type {
+  QueueFields,
+  RequestFields,
+  RequestOperation,
 } from "../../instruments/oracle/request_operations.ts";
 import { PAGE_SIZE_BYTES } from "../../runtime/address.ts";
 import { attributesOf } from "../../runtime/block/dma_iterator.ts";
@@ -22,19 +21,28 @@ export const REQUEST_IMPORTS: Imports = {
   errno_to_blk_status: (error: Wide) => errnoToBlkStatus(Number(error)),
 };
 
+/** The tree's numbers of `KINDS`. */
+function numbersOf(tree: TreeModule): readonly number[] {
+  const { view } = tree.memory;
+  return KINDS.map((kind) => view.getUint32(tree.symbol(`lab_kind_${kind}`), true));
+}
+
+/** Makes pages of a tree's memory those of a peer. */
+export function placePeers(tree: TreeModule, { bus_offset, kind }: PeerFields): void {
+  const pages = [PEER_START / PAGE_SIZE_BYTES, new Int(PEER_PAGES)] as const;
+  tree.call("lab_peers", ...pages, new Int(numbersOf(tree)[KINDS.indexOf(kind)]!), bus_offset);
+}
+
 export class TreeRequests {
   readonly #states = new Map<number, number>();
   /** The tree's numbers of `KINDS`. */
   readonly #numbers: readonly number[];
 
   constructor(readonly tree: TreeModule, readonly device: number, queue: QueueFields) {
-    const { block_bytes, bus_offset, max_segment_size, metadata_bytes, peers } = queue;
-    const { view } = tree.memory;
-    this.#numbers = KINDS.map((kind) => view.getUint32(tree.symbol(`lab_kind_${kind}`), true));
+    const { block_bytes, max_segment_size, metadata_bytes } = queue;
     const rest = [new Int(block_bytes), new Int(metadata_bytes)] as const;
+    this.#numbers = numbersOf(tree);
     tree.call("lab_rq_queue", new Int(max_segment_size), queue.seg_boundary_mask, ...rest);
-    const pages = [PEER_START / PAGE_SIZE_BYTES, new Int(PEER_PAGES)] as const;
-    tree.call("lab_rq_peers", ...pages, this.#numberOf(peers), bus_offset);
   }
 
   run(line: RequestOperation): Answer {

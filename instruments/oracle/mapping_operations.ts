@@ -19,6 +19,7 @@ import {
 } from "../../runtime/machine_config.ts";
 import { SLOT_BYTES } from "../../runtime/memory/swiotlb/swiotlb_geometry.ts";
 import { type Answer, type Side, U64_MAX } from "./compare.ts";
+import { PEER_BYTES, PEER_START, type PeerFields, peerRouter } from "./peers.ts";
 import { type QueueFields, RequestModel, type RequestOperation } from "./request_operations.ts";
 import { pageSizesOf, TABLE_MODELS } from "./table_formats.ts";
 
@@ -84,6 +85,7 @@ export class MappingModel implements Side<MappingOperation> {
       ...answer,
       events: this.#flushes(),
       copies: this.#copies(),
+      caches: this.#caches(),
       went_beyond_32bit: this.#wentBeyond(),
       warn: this.#warnings().filter(({ at }) => !MESSAGES.has(at)).length,
     };
@@ -98,6 +100,7 @@ export class MappingModel implements Side<MappingOperation> {
       maskBits: number("dma_mask_bits"),
       busLimitBits: number("bus_limit_bits"),
       untrusted: line.untrusted as boolean,
+      coherent: line.coherent !== false,
       minAlignMask: number("min_align_mask"),
       maxSegmentSizeBytes: number("max_seg_size"),
       segmentBoundaryMask: number("seg_boundary_mask"),
@@ -105,6 +108,7 @@ export class MappingModel implements Side<MappingOperation> {
       ...line.bus_ranges === undefined ? {} : { ranges: busRanges(line) },
     });
     this.#dev = dev;
+    if (line.peers !== undefined) machine.peers = peerRouter(line.peers as PeerFields);
     if (line.queue !== undefined) {
       this.#requests = new RequestModel(machine, dev, line.queue as QueueFields);
     }
@@ -113,7 +117,10 @@ export class MappingModel implements Side<MappingOperation> {
         this.#seen.push(event);
         if (event.name === "flush_queue.flush") this.#fired++;
       },
-      ["iotlb.sync", "swiotlb.copy", "kernel.warn", "flush_queue.flush"],
+      [
+        ...["iotlb.sync", "swiotlb.copy", "cache.clean", "cache.invalidate"] as const,
+        ...["kernel.warn", "flush_queue.flush"] as const,
+      ],
     );
     if (line.mode === "direct") return;
     // Built by hand: a shared queue is no setting of the machine, and a trace says itself whether
@@ -286,6 +293,14 @@ export class MappingModel implements Side<MappingOperation> {
     return list;
   }
 
+  #caches(): unknown[] {
+    return this.#seen.flatMap((event) => {
+      if (event.name !== "cache.clean" && event.name !== "cache.invalidate") return [];
+      const { phys, size_bytes } = (event as MachineEvent<"cache.clean">).fields;
+      return [[event.name === "cache.clean" ? "clean" : "invalidate", phys, size_bytes]];
+    });
+  }
+
   #wentBeyond(): boolean {
     return this.#warnings().some(({ at }) => at === "iommu_dma_alloc_iova");
   }
@@ -345,11 +360,21 @@ function traceConfig(
 ): MachineConfig {
   const number = (name: string) => line[name] as number;
   const defaults = defaultMachineConfig();
+  const peers = line.peers === undefined ? [] : [
+    {
+      name: "peer",
+      type: "mmio",
+      basePhys: PEER_START as PhysAddr,
+      sizeBytes: PEER_BYTES,
+    } as const,
+  ];
   const pageSizesBytes = pageSizesOf(number("pgsize_bitmap"));
   return {
     ...defaults,
     cpus: number("cpus"),
-    ramSizeBytes: RAM_BYTES,
+    // The last address is the same.
+    ramSizeBytes: RAM_BYTES - peers.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+    regions: peers,
     checker: "off",
     // As trees are compiled for the comparison.
     dmaDebug: true,

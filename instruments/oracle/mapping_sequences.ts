@@ -2,8 +2,10 @@
 import { DMA_ATTR } from "../../runtime/dma/attributes.ts";
 import { PAGE_SIZE_BYTES } from "../../runtime/address.ts";
 import { Random } from "../../runtime/random.ts";
+import type { PeerMapType } from "../../runtime/vocabulary/shared_words.ts";
 import type { Earlier, Step } from "./compare.ts";
 import { BUFFER_PAGES, type MappingOperation } from "./mapping_operations.ts";
+import { PEER_PAGES, PEER_START, type PeerFields } from "./peers.ts";
 
 type MappingStep = Step<MappingOperation>;
 
@@ -43,6 +45,7 @@ const RESERVED = [
 /** What a sync of the mapping would be wrong for. */
 const UNTOUCHED = DMA_ATTR.MMIO | DMA_ATTR.REQUIRE_COHERENT;
 const LINK_ATTRIBUTES = ATTRIBUTES.filter((each) => each !== DMA_ATTR.CC_SHARED);
+const PEERS: readonly PeerMapType[] = ["bus_addr", "thru_host_bridge", "not_supported"];
 const LOOK_EVERY = 16;
 /** Two or three of these are longer than the 32 bits of a length. */
 const HUGE = [2 ** 30, 2 ** 31, 3 * 2 ** 30];
@@ -63,6 +66,7 @@ export function randomDevice(random: Random) {
     bus_limit_bits: random.pick(BUS_LIMIT_BITS),
     try_32bit_first: random.below(4) > 0,
     untrusted,
+    coherent: random.below(4) > 0,
     min_align_mask: random.pick(MIN_ALIGN_MASKS),
     seg_boundary_mask: random.pick(BOUNDARY_MASKS),
     max_seg_size: random.pick(MAX_SEGMENTS),
@@ -75,9 +79,15 @@ export function randomDevice(random: Random) {
   };
 }
 
+export function randomPeers(random: Random): PeerFields {
+  return { kind: random.pick(PEERS), bus_offset: 2 ** 36 };
+}
+
 export function mappingSequence(seed: number): readonly MappingStep[] {
   const random = new Random(seed);
-  const walk = new MappingWalk(random, randomDevice(random));
+  const device = randomDevice(random);
+  const peers = random.below(3) === 0 ? { peers: randomPeers(random) } : {};
+  const walk = new MappingWalk(random, { ...device, ...peers });
   return walk.steps(random.pick(LENGTHS));
 }
 
@@ -224,11 +234,14 @@ class MappingWalk {
     const [id, dir] = [this.#id++, random.below(3)];
     const list: [number, number][] = [];
     const isHuge = random.below(30) === 0;
+    const hasPeers = !isHuge && this.init["peers"] !== undefined;
     for (let left = 1 + random.below(isHuge ? 3 : 12); left > 0; left--) {
       const last = list.at(-1);
       // Some begin where the last one ends.
       const phys = last !== undefined && random.below(3) === 0
         ? last[0] + last[1]
+        : hasPeers && random.below(4) === 0
+        ? PEER_START + random.below(PEER_PAGES / 2) * PAGE_SIZE_BYTES
         : this.#phys(isHuge);
       list.push([phys, isHuge ? random.pick(HUGE) : this.#size(Math.min(mostPages, 16))]);
     }

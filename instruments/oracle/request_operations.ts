@@ -1,5 +1,5 @@
 /** Requests that a driver maps with the block layer's iterator, and the model's results. */
-import { type DmaAddr, PAGE_SIZE_BYTES, type PhysAddr } from "../../runtime/address.ts";
+import type { DmaAddr, PhysAddr } from "../../runtime/address.ts";
 import { Bio, type BioVec, opDirection } from "../../runtime/block/bio.ts";
 import { blockRules } from "../../runtime/block/block_rules.ts";
 import { attributesOf, BlkDma, BlkDmaIter } from "../../runtime/block/dma_iterator.ts";
@@ -12,14 +12,12 @@ import type { Answer } from "./compare.ts";
 
 type Part = readonly [start: number, bytes: number];
 
-/** What a disk's queue allows, and how its device reaches peer memory. */
+/** What a disk's queue allows. */
 export interface QueueFields {
   readonly max_segment_size: number;
   readonly seg_boundary_mask: number;
   readonly block_bytes: number;
   readonly metadata_bytes: number;
-  readonly peers: PeerMapType;
-  readonly bus_offset: number;
 }
 
 export interface BioFields {
@@ -58,10 +56,6 @@ export type RequestOperation =
     readonly pieces: readonly Part[];
   };
 
-/** Where peer memory lies: above the buffers of random sequences. */
-export const PEER_START = 96 * 2 ** 30;
-export const PEER_PAGES = 256;
-
 export class RequestModel {
   readonly #states = new Map<number, DmaIovaState>();
   readonly #blk: BlkDma;
@@ -72,16 +66,6 @@ export class RequestModel {
     readonly queue: QueueFields,
   ) {
     this.#blk = new BlkDma(machine, blockRules(machine.kernel));
-    const isPeerMemory = (phys: PhysAddr) =>
-      phys >= PEER_START && phys < PEER_START + PEER_PAGES * PAGE_SIZE_BYTES;
-    machine.peers = {
-      isPeerMemory,
-      providerAt: () => "peer",
-      passesRoot: () => true,
-      mapType: (phys) => isPeerMemory(phys) ? queue.peers : "none",
-      busAddress: (phys) => phys + queue.bus_offset as DmaAddr,
-      resolveBusAddress: () => -1,
-    };
   }
 
   run(line: RequestOperation): Answer {

@@ -3,15 +3,13 @@ import { PAGE_SIZE_BYTES } from "../../runtime/address.ts";
 import { bioGap } from "../../runtime/block/block_rules.ts";
 import { lowerGap, pairGap } from "../../runtime/block/gap_bit.ts";
 import { Random } from "../../runtime/random.ts";
-import type { PeerMapType } from "../../runtime/vocabulary/shared_words.ts";
 import type { Earlier, Step } from "./compare.ts";
 import { BUFFER_PAGES, type MappingOperation } from "./mapping_operations.ts";
-import { randomDevice } from "./mapping_sequences.ts";
+import { randomDevice, randomPeers } from "./mapping_sequences.ts";
+import { PEER_PAGES, PEER_START } from "./peers.ts";
 import {
   type BioFields,
   bioOf,
-  PEER_PAGES,
-  PEER_START,
   type QueueFields,
   type RequestFields,
   segmentsOf,
@@ -26,7 +24,6 @@ const BLOCK_BYTES = 512;
 const METADATA_BYTES = 8;
 const MAX_SEGMENTS = [2 ** 32 - 1, 2 ** 16, 2 ** 12, 2 ** 13];
 const BOUNDARY_MASKS = [2 ** 32 - 1, 2 ** 40 - 1, 2 ** 16 - 1, 2 ** 12 - 1];
-const PEERS: readonly PeerMapType[] = ["bus_addr", "thru_host_bridge", "not_supported"];
 
 export function requestSequence(seed: number): readonly Step<MappingOperation>[] {
   const random = new Random(seed);
@@ -36,12 +33,10 @@ export function requestSequence(seed: number): readonly Step<MappingOperation>[]
     seg_boundary_mask: random.pick(BOUNDARY_MASKS),
     block_bytes: BLOCK_BYTES,
     metadata_bytes: METADATA_BYTES,
-    peers: random.pick(PEERS),
-    bus_offset: 2 ** 36,
   };
   const device = randomDevice(random);
   const put = (operation: MappingOperation) => steps.push({ id: steps.length, operation });
-  put({ ...device, queue });
+  put({ ...device, queue, peers: randomPeers(random) });
   /** What ends the request of each tag. */
   const live = new Map<number, () => void>();
   for (const length = random.pick(LENGTHS); steps.length < length;) {

@@ -313,8 +313,10 @@ export class IommuDomain implements FlushQueueOwner {
     const { events, charges } = this.#platform;
     const written = this.#model.writableIsReadable ? withReadable(flags) : flags;
     const error = this.table.map(iova, phys, sizeBytes, written);
-    if (error !== 0) this.#tellMapFailed(iova, phys, sizeBytes, error);
-    else {
+    if (error !== 0) {
+      if (this.table.warnings !== 0) this.#tellWarnings("map_pages", iova);
+      this.#tellMapFailed(iova, phys, sizeBytes, error);
+    } else {
       if (this.#platform.audited) this.#auditLeaves(iova, sizeBytes);
       if (charges.tableWriteNs !== 0) charges.tableWrites(this.table.leaves.total());
       if (events.tick(IOMMU_MAP)) this.#tellMapped(iova, phys, sizeBytes, written);
@@ -383,6 +385,7 @@ export class IommuDomain implements FlushQueueOwner {
   unmap(iova: number, sizeBytes: Bytes, flushNow: boolean, caller: UnmapCaller): number {
     const { events, charges } = this.#platform;
     const unmapped = this.table.unmap(iova, sizeBytes);
+    if (this.table.warnings !== 0) this.#tellWarnings("unmap_pages", iova);
     if (this.#platform.audited) this.#auditLeaves(iova, unmapped);
     if (charges.tableWriteNs !== 0) charges.tableWrites(this.table.leaves.total());
     if (events.tick(IOMMU_UNMAP)) {
@@ -397,6 +400,16 @@ export class IommuDomain implements FlushQueueOwner {
     if (this.table.syncs.count !== 0) this.#syncTable(flushNow);
     if (!flushNow) this.generation++;
     return unmapped;
+  }
+
+  /** The WARNs of the table's own code. @param operation Which of the domain's operations ran. */
+  #tellWarnings(operation: "map_pages" | "unmap_pages", iova: number): void {
+    for (let left = this.table.warnings; left > 0; left--) {
+      const text = `Device "${this.device.name}": the page table at ${
+        hexAddress(iova)
+      } is not as expected`;
+      this.#platform.warnings.warn(operation, text);
+    }
   }
 
   /** The leaves that an operation wrote or cleared are as long as it says. */

@@ -3,6 +3,8 @@
 #include <linux/dma-direct.h>
 #include <linux/dma-map-ops.h>
 #include <linux/memblock.h>
+#include <linux/memremap.h>
+#include <linux/pci-p2pdma.h>
 #include <linux/swiotlb.h>
 
 static struct pci_dev lab_pci;
@@ -57,7 +59,8 @@ struct device *lab_the_device(void)
 	return &lab_pci.dev;
 }
 
-struct device *lab_device(unsigned long mask, unsigned long bus_limit, bool is_untrusted, unsigned long ram_bytes)
+struct device *lab_device(unsigned long mask, unsigned long bus_limit, bool is_untrusted, bool is_coherent,
+			  unsigned long ram_bytes)
 {
 	struct device *dev = &lab_pci.dev;
 
@@ -72,8 +75,36 @@ struct device *lab_device(unsigned long mask, unsigned long bus_limit, bool is_u
 	dev->bus_dma_limit = bus_limit;
 	dev->dma_parms = &lab_parameters;
 	lab_pci.untrusted = is_untrusted;
+	dev_assign_dma_coherent(dev, is_coherent);
 	swiotlb_dev_init(dev);
 	return dev;
+}
+
+static struct dev_pagemap lab_peer_pages = { .type = MEMORY_DEVICE_PCI_P2PDMA };
+static struct p2pdma_provider lab_provider;
+static enum pci_p2pdma_map_type lab_peer_kind;
+
+/* By the names that the simulation has for them. */
+const enum pci_p2pdma_map_type lab_kind_none = PCI_P2PDMA_MAP_NONE;
+const enum pci_p2pdma_map_type lab_kind_not_supported = PCI_P2PDMA_MAP_NOT_SUPPORTED;
+const enum pci_p2pdma_map_type lab_kind_bus_addr = PCI_P2PDMA_MAP_BUS_ADDR;
+const enum pci_p2pdma_map_type lab_kind_thru_host_bridge = PCI_P2PDMA_MAP_THRU_HOST_BRIDGE;
+
+/* What the tree's p2pdma.c would find for two devices. */
+void __pci_p2pdma_update_state(struct pci_p2pdma_map_state *state, struct device *dev, struct page *page)
+{
+	state->mem = &lab_provider;
+	state->map = lab_peer_kind;
+}
+
+void lab_peers(unsigned long pfn, unsigned int pages, enum pci_p2pdma_map_type kind, u64 bus_offset)
+{
+	lab_peer_kind = kind;
+	lab_provider.bus_offset = bus_offset;
+	for (; pages; pages--, pfn++) {
+		set_page_zone(pfn_to_page(pfn), ZONE_DEVICE);
+		page_folio(pfn_to_page(pfn))->pgmap = &lab_peer_pages;
+	}
 }
 
 void lab_limits(unsigned long min_align_mask, unsigned long boundary_mask, unsigned long max_segment)

@@ -13,23 +13,6 @@ static struct bio_vec lab_vecs[MOST_BIOS][MOST_VECS], lab_metadata[MOST_BIOS][MO
 static unsigned int lab_bio_count;
 static struct blk_dma_iter lab_iter;
 
-static struct dev_pagemap lab_peer_pages = { .type = MEMORY_DEVICE_PCI_P2PDMA };
-static struct p2pdma_provider lab_provider;
-static enum pci_p2pdma_map_type lab_peer_kind;
-
-/* By the names that the simulation has for them. */
-const enum pci_p2pdma_map_type lab_kind_none = PCI_P2PDMA_MAP_NONE;
-const enum pci_p2pdma_map_type lab_kind_not_supported = PCI_P2PDMA_MAP_NOT_SUPPORTED;
-const enum pci_p2pdma_map_type lab_kind_bus_addr = PCI_P2PDMA_MAP_BUS_ADDR;
-const enum pci_p2pdma_map_type lab_kind_thru_host_bridge = PCI_P2PDMA_MAP_THRU_HOST_BRIDGE;
-
-/* What the tree's p2pdma.c would find for two devices. */
-void __pci_p2pdma_update_state(struct pci_p2pdma_map_state *state, struct device *dev, struct page *page)
-{
-	state->mem = &lab_provider;
-	state->map = lab_peer_kind;
-}
-
 void lab_rq_queue(unsigned int max_segment, unsigned long boundary_mask, unsigned int block_bytes,
 		  unsigned int metadata_bytes)
 {
@@ -38,16 +21,6 @@ void lab_rq_queue(unsigned int max_segment, unsigned long boundary_mask, unsigne
 	lab_queue.limits.max_integrity_segments = USHRT_MAX;
 	lab_queue.limits.integrity.interval_exp = ilog2(block_bytes);
 	lab_queue.limits.integrity.metadata_size = metadata_bytes;
-}
-
-void lab_rq_peers(unsigned long pfn, unsigned int pages, enum pci_p2pdma_map_type kind, u64 bus_offset)
-{
-	lab_peer_kind = kind;
-	lab_provider.bus_offset = bus_offset;
-	for (; pages; pages--, pfn++) {
-		set_page_zone(pfn_to_page(pfn), ZONE_DEVICE);
-		page_folio(pfn_to_page(pfn))->pgmap = &lab_peer_pages;
-	}
 }
 
 void lab_rq_begin(bool is_write, unsigned int segments, unsigned int gap_bit)

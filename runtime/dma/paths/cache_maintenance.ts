@@ -60,7 +60,7 @@ export function sharesCacheLine(dev: DmaDevice, sizeBytes: Bytes, dir: DmaDirect
 }
 
 /** Size of the slab object that holds a small allocation: powers of two from 8, and 96 and 192. */
-function slabBytes(sizeBytes: Bytes): Bytes {
+export function slabBytes(sizeBytes: Bytes): Bytes {
   if (sizeBytes > 64 && sizeBytes <= 96) return 96;
   if (sizeBytes > 128 && sizeBytes <= 192) return 192;
   let slab = 8;

@@ -18,7 +18,6 @@ import {
   iommuTearDown,
   iommuUnmapPhys,
   leafFlags,
-  maintainsCaches,
 } from "./iommu_path.ts";
 import { MAP_FAILURE } from "./map_branch.ts";
 import { APART, type Apart, type Scatterlist } from "../scatterlist.ts";
@@ -39,7 +38,8 @@ export function iommuMapSg(
   attrs: number,
 ): number {
   if (mayBounce(dev, list, dir)) return mapEach(machine, dev, list, dir, attrs);
-  if (maintainsCaches(dev, attrs)) {
+  // Of MMIO too, unlike a single map.
+  if (!dev.coherent && (attrs & DMA_ATTR.SKIP_CPU_SYNC) === 0) {
     for (let index = 0; index < list.count; index++) {
       cleanCaches(machine, list.physAt(index), list.lengthAt(index));
     }
@@ -304,7 +304,7 @@ export function iommuUnmapSg(
     unmapEach(machine, dev, list, list.count, dir, attrs);
     return;
   }
-  if (maintainsCaches(dev, attrs)) {
+  if (!dev.coherent && (attrs & DMA_ATTR.SKIP_CPU_SYNC) === 0) {
     for (let index = 0; index < list.count; index++) {
       invalidateCaches(machine, list.physAt(index), list.lengthAt(index), dir);
     }

@@ -143,7 +143,8 @@ export function syncSg(
   const sync = owner === "cpu" ? directSyncForCpu : directSyncForDevice;
   for (let index = 0; index < list.count; index++) {
     const lengthBytes: Bytes = list.dmaLengthAt(index);
-    if (list.isBusAddressAt(index) || lengthBytes === 0) continue;
+    // A peer's bus address is taken for one of RAM.
+    if (lengthBytes === 0) continue;
     sync(machine, dev, list.dmaAddressAt(index), lengthBytes, dir);
   }
 }

@@ -106,10 +106,11 @@ function linkPlain(
 ): number {
   const { domain } = dev;
   const inGranule = domain.offsetOf(phys);
-  if (maintainsCaches(dev, attrs)) cleanCaches(machine, phys, sizeBytes);
   const iova = state.addr + offset - inGranule;
   const length = domain.roundUp(sizeBytes + inGranule);
   const at = phys - inGranule as PhysAddr;
+  // All that is mapped, as the kernel does it.
+  if (maintainsCaches(dev, attrs)) cleanCaches(machine, at, length);
   const error = domain.map(iova, at, length, leafFlags(dev, dir, attrs));
   if (error === 0) state.linkedBytes += length;
   return error;
@@ -169,10 +170,10 @@ function linkThroughSlot(
   const { domain } = dev;
   const slot = bounceForIommu(machine, dev, phys, sizeBytes, dir, attrs);
   if (slot === DMA_MAPPING_ERROR) return -ERRNO.ENOMEM;
-  if (maintainsCaches(dev, attrs)) cleanCaches(machine, slot as PhysAddr, sizeBytes);
   const inGranule = domain.offsetOf(phys);
   const iova = state.addr + offset - inGranule;
   const at = slot - inGranule as PhysAddr;
+  if (maintainsCaches(dev, attrs)) cleanCaches(machine, at, domain.granuleBytes);
   const error = domain.map(iova, at, domain.granuleBytes, leafFlags(dev, dir, attrs));
   if (error !== 0) {
     machine.swiotlb.unmap(dev, slot as PhysAddr, sizeBytes, dir, attrs);

@@ -5,6 +5,7 @@ import { compareFields, NO_INIT, type TraceLine } from "./iova_trace.ts";
 
 /** Whether a field belongs to a recorded line that does not have it: nothing happened. */
 const EMPTY: Readonly<Record<string, string>> = {
+  caches: "[]",
   copies: "[]",
   went_beyond_32bit: "false",
   warn: "0",
