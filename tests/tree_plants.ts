@@ -1,15 +1,12 @@
 /**
- * `deno task tree-plants DIR FILE COUNT SEED --clang PROGRAM`: changes one line at random in a copy of a
- * file of mapping code, in memory, and prints which changes `dmalab tree diff` finds. Only lines that
- * the comparison runs are changed; which functions it does not run is printed first.
+ * `deno task tree-plants DIR FILE COUNT SEED --clang PROGRAM [SCENARIO]...`: changes one line at random in
+ * a copy of a file, and prints which changes `dmalab tree diff` finds: by its random sequences, or in these
+ * scenarios. Only lines that run there are changed; which functions do not run is printed first.
  */
-import { HostTree } from "../cli/c/host_tree.ts";
-import { TreeBuild } from "../cli/c/tree_build.ts";
 import { ORACLES } from "../cli/tree/oracles.ts";
 import { readWholeNumber } from "../cli/numbers.ts";
-import { TreeError } from "../c_drivers/tree/tree_files.ts";
-import { STOPPED } from "../instruments/oracle/compare.ts";
 import { Random } from "../runtime/random.ts";
+import { MISSED, type PlantBench, ScenarioBench, SequenceBench } from "./tree/plant_bench.ts";
 import { SystemClang } from "./tree/system_clang.ts";
 
 /** What one change makes of a line. */
@@ -38,99 +35,88 @@ const REPORTS = /WARN|BUG|pr_|dev_|printk|trace_/;
 /** A statement can begin with the next line. */
 const ENDS = /[;{}]\s*(?:\/\*.*)?$|^\s*(?:case .*|\w+):$/;
 const EMPTY = /^\s*(?:$|\/?\*)/;
-const CASES = { count: 120, seed: 1 };
-
-const [folder = "", path = "", count = "10", seed = "1", option, program = ""] = Deno.args;
-if (option !== "--clang" || program === "") {
-  console.error("usage: deno task tree-plants DIR FILE COUNT SEED --clang PROGRAM");
-  Deno.exit(2);
-}
+const [folder = "", path = "", count = "10", seed = "1", option, program = "", ...scenarios] =
+  Deno.args;
 const oracles = ORACLES.filter(({ needs }) => needs.includes(path));
-if (oracles.length === 0) {
-  console.error(`error: no comparison runs ${path}`);
+if (option !== "--clang" || program === "") {
+  console.error(
+    "usage: deno task tree-plants DIR FILE COUNT SEED --clang PROGRAM [SCENARIO]...",
+  );
   Deno.exit(2);
 }
-
-/** The tree, each file read once, with one of them changed. */
-class PlantedTree extends HostTree {
-  static readonly #texts = new Map<string, string | null>();
-
-  constructor(folder: string, readonly changed: readonly string[]) {
-    super(folder);
-  }
-
-  override text(name: string): string | null {
-    if (name === path) return this.changed.join("\n");
-    const texts = PlantedTree.#texts;
-    if (!texts.has(name)) texts.set(name, super.text(name));
-    return texts.get(name)!;
-  }
+if (scenarios.length === 0 && oracles.length === 0) {
+  console.error(`error: no comparison runs ${path}\n  hint: name scenarios that do`);
+  Deno.exit(2);
 }
 
 const clang = new SystemClang(program);
+const copies = Deno.makeTempDirSync();
 try {
-  await plantAll(new TextDecoder().decode(Deno.readFileSync(`${folder}/${path}`)).split("\n"));
+  const text = new TextDecoder().decode(Deno.readFileSync(`${folder}/${path}`)).split("\n");
+  await plantAll(text, await benchOf(text));
 } finally {
   await clang.close();
+  Deno.removeSync(copies, { recursive: true });
 }
 
-async function plantAll(lines: readonly string[]): Promise<void> {
+async function benchOf(lines: readonly string[]): Promise<PlantBench> {
+  if (scenarios.length === 0) return new SequenceBench(folder, path, oracles, clang, lines);
+  const copied = await new Deno.Command("cp", { args: ["-rl", folder, `${copies}/tree`] }).output();
+  if (!copied.success) throw new Error(new TextDecoder().decode(copied.stderr));
+  return new ScenarioBench(`${copies}/tree`, path, scenarios, lines);
+}
+
+async function plantAll(lines: readonly string[], bench: PlantBench): Promise<void> {
   const random = new Random(readWholeNumber(seed) ?? 1);
-  const run = await linesRun(lines);
+  const run = await linesRun(lines, bench);
   const places = placesIn(lines, run);
   let [found, planted] = [0, 0];
   while (planted < Number(count) && places.length > 0) {
     const [{ at, change }] = places.splice(random.below(places.length), 1) as [Place];
     const [pattern, by] = CHANGES[change]!;
-    const outcome = await outcomeOf(lines, lines.with(at, lines[at]!.replace(pattern, by)));
+    const outcome = await bench.outcomeOf(lines.with(at, lines[at]!.replace(pattern, by)));
     // A change that does not compile is none.
     if (outcome === null) continue;
     planted++;
-    if (outcome !== "missed") found++;
-    console.log(`${path}:${at + 1} | ${pattern.source} | ${outcome.slice(0, 160)}`);
+    if (outcome !== MISSED) found++;
+    const name = functionsIn(lines).find(({ begin, end }) => at > begin && at < end)?.name;
+    const said = outcome === MISSED ? await missedAt(lines, at, change, bench) : outcome;
+    console.log(`${path}:${at + 1} | ${name} | ${pattern.source} | ${said.slice(0, 160)}`);
   }
   console.log(`${path}: ${found} of ${planted} changes found (seed ${seed})`);
 }
 
-/** What the comparisons say of a changed file, null where it does not compile. */
-async function outcomeOf(
+/** Whether a condition that was changed without a difference is ever another one. */
+async function missedAt(
   lines: readonly string[],
-  changed: readonly string[],
-): Promise<string | null> {
-  const [old, planted] = [lines, changed]
-    .map((text) => new TreeBuild(new PlantedTree(folder, text), clang, false));
-  try {
-    for (const oracle of oracles) {
-      const { difference } = await oracle.compare(old!, planted!, CASES);
-      if (difference === null) continue;
-      const last = difference.other[STOPPED] ?? JSON.stringify(difference.operations.at(-1));
-      return `found | ${difference.operations.length} operations | ${last}`;
-    }
-    return "missed";
-  } catch (error) {
-    if (!(error instanceof TreeError)) throw error;
-    return null;
-  }
+  at: number,
+  change: number,
+  bench: PlantBench,
+): Promise<string> {
+  const [pattern, by] = CHANGES[change]!;
+  const [, condition] = /^\t+if (\(.*\))(?: \{)?$/.exec(lines[at]!) ?? [];
+  if (condition === undefined || !isStatement(lines, at)) return MISSED;
+  const [, other] = /^if (\(.*\))$/.exec(`if ${condition}`.replace(pattern, by)) ?? [];
+  const asks = `if (!!${condition} != !!${other}) {\n${bench.mark(at)}\n}\n${lines[at]}`;
+  const reached = await bench.ran([bench.declaration, ...lines.with(at, asks)]);
+  return reached === null
+    ? MISSED
+    : `${MISSED} | the condition is ${reached.has(at) ? "sometimes" : "never"} another one`;
 }
 
 /** By the lines of statements, whether they run. */
-async function linesRun(lines: readonly string[]): Promise<ReadonlyMap<number, boolean>> {
-  const run = new Map<number, boolean>();
-  const NativeInstance = WebAssembly.Instance;
-  const reached = (line: bigint) => run.set(Number(line), true);
-  WebAssembly.Instance = class extends NativeInstance {
-    constructor(module: WebAssembly.Module, { env }: WebAssembly.Imports = {}) {
-      super(module, { env: { ...env, lab_line: reached } });
-    }
-  };
-  const marked = lines.map((line, at) => {
-    if (!isStatement(lines, at)) return line;
-    run.set(at, false);
-    return `lab_line(${at}); ${line}`;
-  });
-  const outcome = await outcomeOf(lines, ["void lab_line(long line);", ...marked]);
-  WebAssembly.Instance = NativeInstance;
-  if (outcome !== "missed") throw new Error(`with its lines counted: ${outcome}`);
+async function linesRun(
+  lines: readonly string[],
+  bench: PlantBench,
+): Promise<ReadonlyMap<number, boolean>> {
+  const marked = lines.map((line, at) =>
+    isStatement(lines, at) ? `${bench.mark(at)} ${line}` : line
+  );
+  const reached = await bench.ran([bench.declaration, ...marked]);
+  if (reached === null) throw new Error("with its lines counted the file behaves otherwise");
+  const run = new Map(
+    lines.flatMap((_, at) => isStatement(lines, at) ? [[at, reached.has(at)] as const] : []),
+  );
   const idle = functionsIn(lines).filter(({ begin, end }) =>
     [...run].every(([at, isRun]) => at < begin || at > end || !isRun)
   );

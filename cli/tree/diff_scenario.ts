@@ -27,7 +27,7 @@ const LINE_NUMBERS = /(\.[ch]):\d+(?::\d+)?/g;
 const CONTEXT = 3;
 
 /** What one test did, in order. */
-interface TestRun {
+export interface TestRun {
   readonly name: string;
   readonly lines: readonly string[];
   readonly failure: string | null;
@@ -54,7 +54,7 @@ export async function diffScenarios(
   }
 }
 
-interface Tree {
+export interface Tree {
   readonly folder: string;
   readonly version: TreeVersion;
 }
@@ -65,38 +65,27 @@ async function diffScenario(
   screen: Screen,
 ): Promise<ExitCode> {
   const runs: (readonly TestRun[])[] = [];
-  for (const { folder, version } of trees) {
-    const opened = HostLoader.open(path, folder);
-    if (typeof opened === "string") {
-      screen.err(`error: ${opened}\n`);
-      return WRONG;
-    }
-    const { entry, loader } = opened;
-    const kernel = kernelOf(version);
-    const on = { kernel, as: KERNELS[kernel] };
-    const loaded = await withCompiled(loader, () => loadProgramOn(on, entry, loader));
-    if (loaded.program !== null && loader.trees.size === 0) {
+  for (const tree of trees) {
+    const made = await runWithTree(path, tree, screen);
+    if (made === null) {
       screen.out(`skipped | ${path} | it has no driver that is compiled with a tree\n`);
       return HELD;
     }
-    sayDiagnostics(loaded.diagnostics, screen);
-    if (loaded.program === null) return codeOfProblems(loaded.diagnostics);
-    runs.push(testRuns(loaded.program, shownFolder(folder)));
+    if (typeof made === "number") return made;
+    runs.push(made.tests);
   }
   const names = trees.map(({ version }) => version.name);
   const [old = [], changed = []] = runs;
-  for (const [index, { lines, name }] of old.entries()) {
-    const other = changed[index]?.lines ?? [];
-    const at = lines.findIndex((line, index) => line !== other[index]);
-    if (at < 0 && other.length === lines.length) continue;
-    const first = at < 0 ? lines.length : at;
+  const difference = firstDifference(old, changed);
+  if (difference !== null) {
+    const { at, name, lines, other } = difference;
     screen.out(
       [
         `found | ${path} | ${name} | OLD (${names[0]}) and NEW (${names[1]}) differ`,
         "",
-        ...lines.slice(Math.max(0, first - CONTEXT), first).map((line) => `      ${line}`),
-        `  OLD ${lines[first] ?? "ends here"}`,
-        `  NEW ${other[first] ?? "ends here"}`,
+        ...lines.slice(Math.max(0, at - CONTEXT), at).map((line) => `      ${line}`),
+        `  OLD ${lines[at] ?? "ends here"}`,
+        `  NEW ${other[at] ?? "ends here"}`,
         "",
       ].join("\n"),
     );
@@ -111,6 +100,47 @@ async function diffScenario(
   }`;
   screen.out(`ok | ${path} | ${names.join(", ")} | ${what} | no difference\n`);
   return HELD;
+}
+
+/** A scenario that ran with the drivers of one tree. */
+interface TreeRun {
+  readonly program: Program;
+  readonly tests: readonly TestRun[];
+}
+
+/** @returns The code of what is wrong with a scenario; null for one that has no driver of a tree. */
+export async function runWithTree(
+  path: string,
+  { folder, version }: Tree,
+  screen: Screen,
+): Promise<TreeRun | ExitCode | null> {
+  const opened = HostLoader.open(path, folder);
+  if (typeof opened === "string") {
+    screen.err(`error: ${opened}\n`);
+    return WRONG;
+  }
+  const { entry, loader } = opened;
+  const kernel = kernelOf(version);
+  const on = { kernel, as: KERNELS[kernel] };
+  const { diagnostics, program } = await withCompiled(
+    loader,
+    () => loadProgramOn(on, entry, loader),
+  );
+  if (program !== null && loader.trees.size === 0) return null;
+  sayDiagnostics(diagnostics, screen);
+  if (program === null) return codeOfProblems(diagnostics);
+  return { program, tests: testRuns(program, shownFolder(folder)) };
+}
+
+/** The first test that differs, from its line `at` on. */
+export function firstDifference(old: readonly TestRun[], changed: readonly TestRun[]) {
+  for (const [index, { lines, name }] of old.entries()) {
+    const other = changed[index]?.lines ?? [];
+    const differs = lines.findIndex((line, at) => line !== other[at]);
+    if (differs < 0 && other.length === lines.length) continue;
+    return { name, lines, other, at: differs < 0 ? lines.length : differs };
+  }
+  return null;
 }
 
 /** A tree's folder as places of its files begin. */
