@@ -34,18 +34,18 @@ Deno.test("a driver needs a page for commands, and fails with ENOMEM without one
   assertEquals([error.errno, error.message], ["ENOMEM", "vf has no page for commands: ENOMEM"]);
 });
 
-Deno.test("what becomes of a buffer is told with its number, its pages and its direction", () => {
+Deno.test("events of a buffer have its number, its pages and its direction", () => {
   const bench = new MigrationBench();
   const { driver } = bench;
   const headers = driver.allocBuffer(1, null, false);
   const buffer = driver.allocBuffer(2, DMA_TO_DEVICE, false);
   driver.freeBuffer(headers);
   driver.freeBuffer(buffer);
-  const told = bench.events.filter(({ name }) => name === "vfio.buffer").map(({ fields }) =>
+  const events = bench.events.filter(({ name }) => name === "vfio.buffer").map(({ fields }) =>
     fields
   );
   const [first, second] = [headers, buffer].map(({ id }) => id);
-  assertEquals(told as unknown[], [
+  assertEquals(events as unknown[], [
     { buffer: first, action: "allocated", pages: 1, dir: null },
     { buffer: second, action: "allocated", pages: 2, dir: "to_device" },
     { buffer: first, action: "freed", pages: 1, dir: null },
