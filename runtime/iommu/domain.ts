@@ -22,6 +22,7 @@ import { eventId } from "../event_vocabulary.ts";
 import type { Why } from "../events.ts";
 import { failingTables, FAULT } from "../faults.ts";
 import type { Platform } from "../platform.ts";
+import { DomainWarnings, type UnmapCaller } from "./domain_warnings.ts";
 import { FlushQueue, type FlushQueueOptions, type FlushQueueOwner } from "./flush_queue.ts";
 import type { FlushReason } from "./flush_queue.ts";
 import { coverByHardware, Invalidation, rangeBytes } from "./invalidation.ts";
@@ -47,9 +48,6 @@ const FLUSH_QUEUE_FLUSH = eventId("flush_queue.flush");
 const LAST_32BIT_ADDRESS = 2 ** 32 - 1;
 /** The last address of a device whose mask and bus leave nothing out. */
 const NO_LAST_ADDRESS = ADDRESS_LIMIT - 1;
-
-/** Functions that clear leaves and look at how many there were. */
-export type UnmapCaller = "__iommu_dma_unmap" | "__iommu_dma_iova_unlink" | "iommu_unmap";
 
 export interface IommuDomainOptions {
   readonly id: number;
@@ -90,9 +88,11 @@ export class IommuDomain implements FlushQueueOwner {
   /** What the device was attached with; an allocation that fails changes it for good. */
   readonly #prefers32Bit: boolean;
   readonly #invalidation = new Invalidation();
+  readonly #warnings: DomainWarnings;
 
   constructor(platform: Platform, options: IommuDomainOptions) {
     this.#platform = platform;
+    this.#warnings = new DomainWarnings(platform.warnings, options.device);
     this.#model = platform.iommuModel;
     this.#iotlb = options.iotlb;
     this.id = options.id;
@@ -184,7 +184,10 @@ export class IommuDomain implements FlushQueueOwner {
     let pfn = 0;
     if (last > LAST_32BIT_ADDRESS && device.prefer32Bit) {
       pfn = iova.allocFast(cpu, pfns, limitPfn, false);
-      if (pfn === 0) this.#leave32Bit(last);
+      if (pfn === 0) {
+        device.prefer32Bit = false;
+        this.#warnings.left32Bit(last);
+      }
     }
     if (pfn === 0) {
       limitPfn = Math.floor((last + 1) * this.#inverseGranule) - 1;
@@ -263,17 +266,6 @@ export class IommuDomain implements FlushQueueOwner {
     return this.#lastShortage.shortage;
   }
 
-  #leave32Bit(last: number): void {
-    this.device.prefer32Bit = false;
-    const bits = bitsOfLastAddress(last);
-    this.#platform.warnings.warn(
-      "iommu_dma_alloc_iova",
-      `Device "${this.device.name}" has used up the IOVAs below 4 GiB ` +
-        `and from now on takes those of ${bits} bits`,
-      `Using ${bits}-bit DMA addresses`,
-    );
-  }
-
   /** Frees a range at once. @param sizeBytes Whole granules; decides the cache class. */
   freeIova(start: number, sizeBytes: Bytes): void {
     const { events } = this.#platform;
@@ -314,7 +306,7 @@ export class IommuDomain implements FlushQueueOwner {
     const written = this.#model.writableIsReadable ? withReadable(flags) : flags;
     const error = this.table.map(iova, phys, sizeBytes, written);
     if (error !== 0) {
-      if (this.table.warnings !== 0) this.#tellWarnings("map_pages", iova);
+      if (this.table.warnings !== 0) this.#warnings.table("map_pages", iova, this.table.warnings);
       this.#tellMapFailed(iova, phys, sizeBytes, error);
     } else {
       if (this.#platform.audited) this.#auditLeaves(iova, sizeBytes);
@@ -385,7 +377,7 @@ export class IommuDomain implements FlushQueueOwner {
   unmap(iova: number, sizeBytes: Bytes, flushNow: boolean, caller: UnmapCaller): number {
     const { events, charges } = this.#platform;
     const unmapped = this.table.unmap(iova, sizeBytes);
-    if (this.table.warnings !== 0) this.#tellWarnings("unmap_pages", iova);
+    if (this.table.warnings !== 0) this.#warnings.table("unmap_pages", iova, this.table.warnings);
     if (this.#platform.audited) this.#auditLeaves(iova, unmapped);
     if (charges.tableWriteNs !== 0) charges.tableWrites(this.table.leaves.total());
     if (events.tick(IOMMU_UNMAP)) {
@@ -396,31 +388,16 @@ export class IommuDomain implements FlushQueueOwner {
         leaves: this.table.leaves.toList(),
       });
     }
-    if (unmapped !== sizeBytes) this.#warnUnmapped(iova, sizeBytes, unmapped, caller);
+    if (unmapped !== sizeBytes) this.#warnings.unmapped(caller, iova, sizeBytes, unmapped);
     if (this.table.syncs.count !== 0) this.#syncTable(flushNow);
     if (!flushNow) this.generation++;
     return unmapped;
-  }
-
-  /** The WARNs of the table's own code. @param operation Which of the domain's operations ran. */
-  #tellWarnings(operation: "map_pages" | "unmap_pages", iova: number): void {
-    for (let left = this.table.warnings; left > 0; left--) {
-      const text = `Device "${this.device.name}": the page table at ${
-        hexAddress(iova)
-      } is not as expected`;
-      this.#platform.warnings.warn(operation, text);
-    }
   }
 
   /** The leaves that an operation wrote or cleared are as long as it says. */
   #auditLeaves(iova: number, sizeBytes: Bytes): void {
     if (this.table.leaves.totalBytes() === sizeBytes) return;
     throw new InvariantError(`The leaves at ${hexAddress(iova)} are not ${sizeBytes} bytes`);
-  }
-
-  #warnUnmapped(start: number, askedBytes: Bytes, doneBytes: Bytes, caller: UnmapCaller): void {
-    const what = `${doneBytes} of ${askedBytes} bytes at ${hexAddress(start)} were mapped`;
-    this.#platform.warnings.warn(caller, `Device "${this.device.name}": ${what}`);
   }
 
   /** Frees a range after its leaves are gone: at once, or in lazy mode after the next flush. */
