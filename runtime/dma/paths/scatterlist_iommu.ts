@@ -38,8 +38,7 @@ export function iommuMapSg(
   attrs: number,
 ): number {
   if (mayBounce(dev, list, dir)) return mapEach(machine, dev, list, dir, attrs);
-  // Of MMIO too, unlike a single map.
-  if (!dev.coherent && (attrs & DMA_ATTR.SKIP_CPU_SYNC) === 0) {
+  if (maintainsCachesOfList(dev, attrs)) {
     for (let index = 0; index < list.count; index++) {
       cleanCaches(machine, list.physAt(index), list.lengthAt(index));
     }
@@ -304,7 +303,7 @@ export function iommuUnmapSg(
     unmapEach(machine, dev, list, list.count, dir, attrs);
     return;
   }
-  if (!dev.coherent && (attrs & DMA_ATTR.SKIP_CPU_SYNC) === 0) {
+  if (maintainsCachesOfList(dev, attrs)) {
     for (let index = 0; index < list.count; index++) {
       invalidateCaches(machine, list.physAt(index), list.lengthAt(index), dir);
     }
@@ -346,4 +345,9 @@ export function iommuSyncSg(
       else cleanCaches(machine, phys, sizeBytes);
     }
   }
+}
+
+/** Of MMIO too, unlike a single mapping. @see behaviour/dma.md 7.2 */
+function maintainsCachesOfList(dev: DmaDevice, attrs: number): boolean {
+  return !dev.coherent && (attrs & DMA_ATTR.SKIP_CPU_SYNC) === 0;
 }
