@@ -32,8 +32,16 @@ const LIMITS = {
   timeMs: 5000,
 };
 
+/** A text without mistakes, which shows this host's speed. */
+const SOUND = `test "sound" {\n  let x = 1\n${"  assert x + 2 == 3\n".repeat(10_000)}}\n`;
+
+let soundMs: number | undefined;
+
 /** What a text may take until it is parsed, checked and its mistakes are shown. */
-const mostMs = (text: string) => 50 + text.length / 1000;
+function mostMs(text: string): number {
+  soundMs ??= leastMs(SOUND, 0);
+  return 50 + 3 * soundMs * text.length / SOUND.length;
+}
 
 /** Quick enough that no further try is needed. */
 const QUICK_SHARE = 0.2;
@@ -50,7 +58,9 @@ export function judge(text: string, run: boolean): Judgement {
     const start = performance.now();
     const { program, diagnostics } = check(source);
     timeShare = (performance.now() - start) / mostMs(text);
-    if (timeShare > QUICK_SHARE) timeShare = leastShare(text);
+    if (timeShare > QUICK_SHARE) {
+      timeShare = leastMs(text, QUICK_SHARE * mostMs(text)) / mostMs(text);
+    }
     if (timeShare > 1) {
       return bug(`too slow: ${text.length} characters take ${mostMs(text) * timeShare} ms`);
     }
@@ -97,13 +107,13 @@ function check(source: SourceFile): ReturnType<typeof loadProgram> {
   return loaded;
 }
 
-/** The part of its time that a text takes at its best. */
-function leastShare(text: string): number {
+/** What a text takes at its best; at most `enoughMs` needs no further try. */
+function leastMs(text: string, enoughMs: number): number {
   let least = Infinity;
-  for (let left = TRIES; left > 0 && least > QUICK_SHARE; left--) {
+  for (let left = TRIES; left > 0 && least > enoughMs; left--) {
     const stop = stopwatch();
     check(new SourceFile("fuzz.dma", text));
-    least = Math.min(least, stop() / mostMs(text));
+    least = Math.min(least, stop());
   }
   return least;
 }
