@@ -11,6 +11,9 @@ Deno.test("there are enough malformed commands to trust the refusals", () => {
   assert(MALFORMED_COMMANDS.length >= 100, `only ${MALFORMED_COMMANDS.length}`);
   const texts = new Set(MALFORMED_COMMANDS.map(({ text }) => text));
   assertEquals(texts.size, MALFORMED_COMMANDS.length);
+  for (const text of texts) {
+    assert(text.includes(" "), `"${text}" does not say what is wrong`);
+  }
   const statuses = new Set(MALFORMED_COMMANDS.map(({ status }) => status & 0x7ff));
   assert(statuses.size >= 20, `only ${statuses.size} statuses`);
 });

@@ -33,3 +33,27 @@ Deno.test("the first BAR has the doorbells of all queues behind 4 KiB, a power o
   assertEquals(bar({ queues: 4, pollQueues: 2, doorbellStride: 8 }), [32768]);
   assertEquals(bar({ queues: 6, pollQueues: 0, doorbellStride: 8 }), [32768]);
 });
+
+Deno.test("a disk whose kernel driver is unbound interrupts the CPU that runs", () => {
+  const ssd = pciNode("nvme", "ssd", [], { driver: "none" });
+  const lab = buildLab({
+    ...defaultLabConfig(),
+    cpus: 3,
+    pci: [pciNode("root_port", "rp0", [ssd])],
+  });
+  const { machine } = lab;
+  const cpus: number[] = [];
+  machine.events.listen(({ fields }) => cpus.push(Reflect.get(fields, "cpu")), ["irq"]);
+  const { controller } = lab.device("ssd", "nvme");
+  // Admin queues of four entries, whose commands are all zero: each is answered, with an error.
+  controller.write32(0x24, 0x0003_0003);
+  controller.write32(0x28, 0x800_0000);
+  controller.write32(0x30, 0x800_1000);
+  controller.write32(0x14, 0x0046_0001);
+  for (const cpu of [0, 1, 2]) {
+    machine.cpu = cpu;
+    controller.write32(0x1000, cpu + 1);
+    while (machine.runNextActivity());
+  }
+  assertEquals(cpus, [0, 1, 2]);
+});

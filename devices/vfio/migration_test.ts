@@ -436,6 +436,29 @@ Deno.test("a device whose key holds an address of 64 bits that nothing is mapped
   assertEquals(bench.fields("iommu.fault", "access"), ["write", "read"]);
 });
 
+Deno.test("a key moves nothing before all of its entries are fetched, nor more than its length, nor once it is destroyed (hmm-rdma-vfio.md 3.3)", () => {
+  const bench = new MigrationBench({ iommu: { mode: "off" }, settings: { stateBytes: 512 } });
+  const { dev, function: migration, machine } = bench;
+  const commands = machine.dma.dmaAllocCoherent(dev, 4096)!;
+  const memory = machine.dma.dmaAllocCoherent(dev, 4096)!;
+  machine.memory.writeU32(commands.physOf(0), memory.dma);
+  migration.shareCommandPage(commands.dma);
+  const move = (key: number) => [migration.save(key), migration.load(key, 512)];
+  const moved = (entries: number, lengthBytes: number) => {
+    const key = migration.beginKey(entries, 4096, lengthBytes);
+    assert(migration.fetchEntries(key, 0, 1));
+    return move(key);
+  };
+  assertEquals(moved(2, 8192), [false, false]);
+  assertEquals(moved(1, 511), [false, false]);
+  assertEquals(bench.count("vfio.data"), 0);
+  assertEquals(moved(1, 512), [true, true]);
+  const key = migration.beginKey(1, 4096, 512);
+  assert(migration.fetchEntries(key, 0, 1));
+  migration.destroyKey(key);
+  assertEquals(move(key), [false, false]);
+});
+
 Deno.test("the receive buffer of the dirty tracker is registered like any other (hmm-rdma-vfio.md 3.1)", () => {
   const bench = new MigrationBench();
   const leaks = bench.leaksOf(() => {

@@ -300,6 +300,25 @@ Deno.test("a huge page moves as one, every page of it with its own bytes (hmm-rd
   assert(!machine.pages.inUse(before));
 });
 
+Deno.test("the page frames of a huge page that was discarded are free, its neighbours' are not (hmm-rdma-vfio.md 5.6)", () => {
+  const { machine, mm } = process(3 * 512, HUGE_ORDER);
+  for (let huge = 0; huge < 3; huge++) mm.faultIn(START + huge * 512 * PAGE, true);
+  const firsts = [0, 1, 2].map((huge) => mm.pageAt(START + huge * 512 * PAGE)!.phys);
+  // One behind the other in memory, whichever comes first.
+  const [low, middle, high] = firsts.toSorted((a, b) => a - b);
+  assertEquals([middle! - low!, high! - middle!], [2 * MIB, 2 * MIB]);
+  const start = at(START + firsts.indexOf(middle!) * 512 * PAGE);
+  mm.discard(start, at(start + 512 * PAGE), true);
+  const found = Array.from({ length: 3 * 512 }, (_, page) => mm.frameOf(low! / PAGE + page)?.phys);
+  const pages = (phys: number | undefined) => Array(512).fill(phys);
+  assertEquals(found, [...pages(low), ...pages(undefined), ...pages(high)]);
+  assertEquals([low!, middle!, high!].map((phys) => machine.pages.inUse(phys)), [
+    true,
+    false,
+    true,
+  ]);
+});
+
 Deno.test("what moves goes to free addresses, at a multiple of 2 MiB", () => {
   const { mm } = process(4);
   const places = [START as number];

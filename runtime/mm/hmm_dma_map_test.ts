@@ -136,6 +136,25 @@ Deno.test("non-coherent devices and those that do not reach all memory get no ma
   }
 });
 
+Deno.test("hmm_dma_map_alloc() and its free are calls of their device; without one alloc follows a null pointer (hmm-rdma-vfio.md 1.2)", () => {
+  const rig = allocated(STRICT, 8);
+  rig.free();
+  const calls = () =>
+    rig.seen.filter(({ name }) => name.startsWith("call.hmm_dma_map_"))
+      .map(({ device, fields, name }) => [name, device, Reflect.get(fields, "dev")]);
+  assertEquals(calls(), [
+    ["call.hmm_dma_map_alloc", "dev", "dev"],
+    ["call.hmm_dma_map_free", "dev", "dev"],
+  ]);
+  rig.forget();
+  const error = assertThrows(() => hmmDmaMapAlloc(rig.machine, null, 8, PAGE), KernelError);
+  assertEquals([error.errno, error.message], [
+    "EFAULT",
+    "The kernel follows a null pointer in hmm_dma_map_alloc(): the device that does DMA: EFAULT",
+  ]);
+  assertEquals(calls(), [["call.hmm_dma_map_alloc", null, null]]);
+});
+
 Deno.test("a failing sync unlinks what was linked, and the next map tries again (hmm-rdma-vfio.md 1.3, assertion 5)", () => {
   const rig = allocated(STRICT, 8);
   rig.page(3);

@@ -4,6 +4,7 @@ import { MIB, type PhysAddr, physAddr } from "../../../runtime/address.ts";
 import { DMA_FROM_DEVICE } from "../../../runtime/dma/attributes.ts";
 import { Scatterlist } from "../../../runtime/dma/scatterlist.ts";
 import { ERRNO } from "../../../runtime/errno.ts";
+import type { MachineEvent } from "../../../runtime/events.ts";
 import type { BlockSettings, PciNodeConfig } from "../../lab_config.ts";
 import { block, client, lender, PeerBench } from "../_lab.ts";
 import { acsPresent } from "./access_control.ts";
@@ -212,4 +213,19 @@ Deno.test("of two providers equally near one is chosen by chance, and kept (p2p.
     chosen.add(name);
   }
   assertEquals([...chosen].sort(), ["p", "q"]);
+});
+
+Deno.test("of more than 512 providers equally near, 512 can be chosen (p2p.md 9.5)", () => {
+  const device = (name: string) =>
+    block("device", name, Array.from({ length: 8 }, (_, func) => lender(`${name}_${func}`)));
+  const side = (name: string) =>
+    sw(name, ...Array.from({ length: 22 }, (_, slot) => device(`${name}s${slot}`)));
+  const bench = new PeerBench([port("rp", sw("s", side("a"), side("b"), side("e"), sw("d", C)))]);
+  const { providers, routes } = bench.lab.topology;
+  assertEquals(providers.all.length, 3 * 22 * 8);
+  routes.find([bench.func("c")], bench.lab.machine.random);
+  const [choice] = bench.events.filter(({ name }) => name === "p2p.choose") as MachineEvent<
+    "p2p.choose"
+  >[];
+  assertEquals(choice!.fields.tied, providers.all.slice(0, 512).map(({ func }) => func.name));
 });

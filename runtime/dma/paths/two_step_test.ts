@@ -153,6 +153,8 @@ Deno.test("without translation try-alloc is false and the state stays zero (dma.
   assertEquals(bench.fields("ret.dma_iova_try_alloc"), [{ result: false, error: null }]);
   const error = assertThrows(() => bench.link(0x1000, 0, 0x1000), KernelError);
   assertEquals(error.errno, "EFAULT");
+  const warning = bench.seen.find(({ name }) => name === "kernel.warn")!;
+  assertEquals(warning.why, { rule: "dma.3.5", inputs: { translated: false, iommu_mode: "off" } });
 });
 
 Deno.test("dma_iova_try_alloc() of nothing is false and warns once (dma.md 3.2)", () => {
