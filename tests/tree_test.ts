@@ -3,7 +3,6 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { MemoryScreen } from "../cli/memory_screen.ts";
 import { diffScenarios } from "../cli/tree/diff_scenario.ts";
 import { loadPatched } from "../cli/c/patched.ts";
-import { openScenario } from "../cli/scenario/load_scenario.ts";
 import { runProgram } from "../lang/run/run_program.ts";
 import { HostTree } from "../cli/c/host_tree.ts";
 import { CPlaces } from "../c_drivers/c_places.ts";
@@ -435,66 +434,5 @@ Deno.test("a changed driver of a tree differs from the old one at its first othe
     assertEquals(lines.slice(-2).map((line) => line.slice(0, 6)), ["  OLD ", "  NEW "]);
   } finally {
     Deno.removeSync(folder, { recursive: true });
-  }
-});
-
-/** What loading a scenario with one driver says. */
-async function saidOf(kernel: string, driver: string, option: string | null = null) {
-  const folder = Deno.makeTempDirSync();
-  try {
-    Deno.symlinkSync(`${Deno.cwd()}/tests/tree/mini`, `${folder}/mini`);
-    Deno.writeTextFileSync(`${folder}/secret.c`, "int secret;");
-    Deno.mkdirSync(`${folder}/here`);
-    const machine = `machine { kernel = "${kernel}" }\ndriver d = c ${driver}\ntest "t" { }\n`;
-    Deno.writeTextFileSync(`${folder}/here/a.dma`, machine);
-    const tree = option === null ? null : `${folder}/${option}`;
-    const opened = await openScenario(`${folder}/here/a.dma`, tree);
-    assert("diagnostics" in opened);
-    return opened.diagnostics.map(({ message }) => message).join("\n");
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
-}
-
-Deno.test("a wrong tree, a wrong release and a path that leaves both are errors of one sentence", async () => {
-  const cases = [
-    ["7.2.12", '"a.c" { trees = "../mini" }', "has no setting `trees`"],
-    ["7.2.12", '"a.c" { tree = 3 }', "`tree` is the path of a folder"],
-    ["7.2.12", '"a.c" { tree = "../mini", files = "b.c" }', "`files` is a list of paths"],
-    [
-      "7.2.12",
-      '"a.c" { tree = "../mini", stubs = "ask" }',
-      '`stubs` is one of "refuse" and "zero", or what functions return',
-    ],
-    ["7.2.12", '"a.c" { stubs = "zero" }', "No kernel tree is named"],
-    [
-      "7.2.12",
-      '"drivers/toy/toy.c" { tree = "../mini", files = ["../secret.c"] }',
-      "it lies outside",
-    ],
-    ["7.2.12", '"a.c" { tree = "../none" }', "Cannot read the kernel tree"],
-    ["7.2.12", '"../secret.c" { tree = "../mini" }', "it lies outside"],
-    ["6.12.117", '"drivers/toy/toy.c" { tree = "../mini" }', "The tree is 7.2.99, and"],
-    ["7.2.12", '"a.c" { tree = "../here" }', "there is no such file"],
-  ] as const;
-  for (const [kernel, driver, said] of cases) {
-    const text = await saidOf(kernel, driver);
-    assert(text.includes(said), `${driver}: ${text}`);
-  }
-});
-
-Deno.test("--tree takes the place of a driver's tree, and DMALAB_TREE is for those that name none", async () => {
-  const toy = '"drivers/toy/toy.c"';
-  assertEquals(await saidOf("7.2.12", `${toy} { tree = "../none" }`, "mini"), "");
-  assertEquals(await saidOf("7.2.12", `${toy} { stubs = "zero" }`, "mini"), "");
-  const other = await saidOf("7.2.12", `${toy} { tree = "../mini" }`, "none");
-  assert(other.includes("Cannot read the kernel tree"), other);
-  Deno.env.set("DMALAB_TREE", "tests/tree/mini");
-  try {
-    assertEquals(await saidOf("7.2.12", `${toy} { stubs = "zero" }`), "");
-    const named = await saidOf("7.2.12", `${toy} { tree = "../none" }`);
-    assert(named.includes("Cannot read the kernel tree"), named);
-  } finally {
-    Deno.env.delete("DMALAB_TREE");
   }
 });

@@ -11,7 +11,7 @@ import {
 import { exportsIn, libraryOf, requestFilesOf } from "../../c_drivers/tree/library.ts";
 import type { Settings } from "../../c_drivers/tree/settings.ts";
 import { hasTreeFunction } from "../../c_drivers/tree/tree_border.ts";
-import { TreeError } from "../../c_drivers/tree/tree_files.ts";
+import { TreeError, treePath } from "../../c_drivers/tree/tree_files.ts";
 import { TREE_ARGUMENTS } from "../../c_drivers/tree/unit.ts";
 import { SourceFile } from "../../lang/source.ts";
 import type { CompiledC, Stubs } from "../../lang/values/c_module.ts";
@@ -27,6 +27,9 @@ import { SessionClang } from "./tree_clang.ts";
 
 /** Code of a header's inline function is at the line of the driver's call of it. */
 const PLACED = [...CHECKABLE, "-finline-hint-functions", "-gno-inline-line-tables"];
+
+/** A file of the tree in what the compiler has said. */
+const NAMED = /^tree\/([^:\n]+):\d/gm;
 
 export interface FileOfDriver {
   readonly source: SourceFile;
@@ -154,7 +157,21 @@ class TreeDriver {
       sources.set(`tree/./${included}`, new SourceFile(`${root}/${included}`, text));
     }
     const flags = path === null ? ["-DMODULE"] : moduleFlag(build.settings([path]));
-    return await build.compile(unit, [...TREE_ARGUMENTS, ...PLACED, ...flags, ...IR]);
+    const made = await build.compile(unit, [...TREE_ARGUMENTS, ...PLACED, ...flags, ...IR]);
+    if (made.module === null) this.#addNamed(made.said, sources);
+    return made;
+  }
+
+  /** Adds the files of the tree that the compiler names: what is wrong for it can lie in a header. */
+  #addNamed(said: string, sources: Map<string, SourceFile>): void {
+    const { tree } = this.of;
+    for (const [, name] of said.matchAll(NAMED)) {
+      const path = treePath(name!);
+      const text = sources.has(`tree/${name}`) ? null : tree.text(path);
+      if (text !== null) {
+        sources.set(`tree/${name}`, new SourceFile(`${tree.root}/${path}`, text));
+      }
+    }
   }
 
   /** Files of the lab's and of the tree's library, until nothing is missing that one of them exports. */
