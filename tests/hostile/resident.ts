@@ -1,7 +1,7 @@
 /** A process that does hostile cases one after the other. */
 import { join } from "@std/path";
 import { ROOT } from "../source_text.ts";
-import type { Ended } from "./run_case.ts";
+import type { Took } from "./run_case.ts";
 
 export class Resident {
   readonly #child: Deno.ChildProcess;
@@ -23,7 +23,7 @@ export class Resident {
   }
 
   /** Does a command line. @returns Null when it does not end in time, or ends the process. */
-  async run(words: readonly string[], patienceMs: number): Promise<Ended | null> {
+  async run(words: readonly string[], patienceMs: number): Promise<Took | null> {
     const killer = setTimeout(() => this.#child.kill("SIGKILL"), patienceMs);
     try {
       await this.#input.write(new TextEncoder().encode(`${JSON.stringify(words)}\n`));

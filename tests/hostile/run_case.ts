@@ -33,6 +33,22 @@ export interface Ended {
   readonly cpuMs: number;
   /** Of memory, beyond what an ordinary run takes. */
   readonly peakBytes: number;
+  /** What an ordinary run took in the same way, which shows this host's speed. */
+  readonly ordinaryMs: number;
+}
+
+/** What a process says of one case. */
+export type Took = Omit<Ended, "ordinaryMs">;
+
+/** By the clock or the processor, whichever is less. */
+export function tookMs({ cpuMs, wallMs }: Took): number {
+  return Math.min(cpuMs, wallMs);
+}
+
+/** What is particular to a case: without the memory of an ordinary run, and beside its time. */
+function beside(ordinary: Took, took: Took): Ended {
+  const peakBytes = took.peakBytes - ordinary.peakBytes;
+  return { ...took, peakBytes, ordinaryMs: tookMs(ordinary) };
 }
 
 /** A process that takes so many times what it was given does not end by itself. */
@@ -60,7 +76,7 @@ async function runAlone(
   hostile: HostileCase,
   program: string,
   words: readonly string[],
-): Promise<Ended> {
+): Promise<Took> {
   const preload = join(ROOT, "tests/hostile/say_took.ts");
   const args = ["run", "-A", "--no-check", "--preload", preload, program, ...words];
   // The shell opens what the process writes to: a full disk is a file like others to it.
@@ -124,31 +140,26 @@ const ORDINARY: HostileCase = {
 
 /** Runs cases in one process, beside what an ordinary run takes of it. */
 class SharedProcess {
-  #resident: Resident | null = null;
-  #ownBytes = 0;
+  #running: { readonly resident: Resident; readonly ordinary: Took } | null = null;
 
   /** @returns Null when the case does not end by itself. */
   async run(hostile: HostileCase): Promise<Ended | null> {
-    this.#resident ??= await this.#start();
-    const ended = await inFolder(
-      hostile,
-      (words) => this.#resident!.run(words, patienceMs(hostile)),
-    );
-    if (ended === null) await this.end();
-    return ended === null ? null : { ...ended, peakBytes: ended.peakBytes - this.#ownBytes };
+    const { ordinary, resident } = this.#running ??= await this.#start();
+    const took = await inFolder(hostile, (words) => resident.run(words, patienceMs(hostile)));
+    if (took === null) await this.end();
+    return took === null ? null : beside(ordinary, took);
   }
 
   async end(): Promise<void> {
-    await this.#resident?.end();
-    this.#resident = null;
+    await this.#running?.resident.end();
+    this.#running = null;
   }
 
-  async #start(): Promise<Resident> {
+  async #start(): Promise<{ readonly resident: Resident; readonly ordinary: Took }> {
     const resident = new Resident();
     const ordinary = await resident.run(ORDINARY.words, patienceMs(ORDINARY));
     if (ordinary?.exitCode !== 0) throw new Error(`An ordinary run fails: ${ordinary?.output}`);
-    this.#ownBytes = ordinary.peakBytes;
-    return resident;
+    return { resident, ordinary };
   }
 }
 
@@ -180,10 +191,7 @@ export async function runCases(
       const isWordsAlone = program === "command" && stdin === undefined && stdout === undefined;
       const one = isWordsAlone ? await shared.run(hostile) : null;
       if (one !== null && holds(hostile, one)) ended[index] = one;
-      else {
-        const { peakBytes, ...rest } = await alone(hostile);
-        ended[index] = { ...rest, peakBytes: peakBytes - (await own).peakBytes };
-      }
+      else ended[index] = beside(await own, await alone(hostile));
     }
     await shared.end();
   });
