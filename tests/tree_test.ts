@@ -133,7 +133,7 @@ Deno.test("Kconfig files that name each other end", () => {
 
 Deno.test("a tree with more than is read is refused: what is left out could change an answer", () => {
   const text = (path: string) => `source "${Number(path.replace("Kconfig", "0")) + 1}"\n`;
-  const chain = "The tree's 101 has more than 100 files that lead to it, one by the next";
+  const chain = "The tree's 101 has more than 100 nested `source` lines above it";
   assertThrows(() => readKconfig({ text }), TreeError, chain);
   const sources = Array.from({ length: 10_000 }, (_, at) => `source "${at}"\n`).join("");
   const files = "The tree's Kconfig has more than 10000 files that it leads to";

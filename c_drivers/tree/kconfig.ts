@@ -77,7 +77,7 @@ class KconfigReader {
     if (this.#seen.has(path)) return;
     this.#seen.add(path);
     checkMost(this.#seen.size, MOST_FILES, "Kconfig", "files that it leads to");
-    checkMost(depth, MOST_DEPTH, path, "files that lead to it, one by the next");
+    checkMost(depth, MOST_DEPTH, path, "nested `source` lines above it");
     const text = this.files.text(path) ?? "";
     const conditions: Needs[] = [outer];
     const around = () => conditions.flat();

@@ -118,16 +118,16 @@ const SETTINGS = {
     doc: "Commands lie in the disk's own memory (`p2pmem`), which it reads without the bus.",
   }),
   hmbBytes: setting("hmb", pages(CONTROLLER_PAGE_BYTES, TIB, { none: 0 }), 0, {
-    doc: "Memory of the host that the controller would like to use.",
+    doc: "Size of the host memory buffer that the controller prefers (HMPRE).",
   }),
   hmbMinBytes: setting("hmb_min", pages(0, TIB), 0, {
-    doc: "How much of it the controller needs at least.",
+    doc: "Smallest host memory buffer that the controller accepts (HMMIN).",
   }),
   hmbMinChunkBytes: setting("hmb_min_chunk", pages(0, TIB), 0, {
-    doc: "The smallest segment of it that the controller can use (HMMINDS).",
+    doc: "Smallest segment of the host memory buffer (HMMINDS).",
   }),
   hmbMaxChunks: setting("hmb_max_chunks", int(0, 65535), 0, {
-    doc: "How many segments of it the controller can use (HMMAXD); 0: any number.",
+    doc: "Most segments of the host memory buffer (HMMAXD); 0: any number.",
   }),
   shadowDoorbells: setting("shadow_doorbells", BOOL, false, {
     doc: "The controller takes doorbells from memory, so that few registers are written.",
