@@ -64,7 +64,7 @@ export function leaksOf(
       const event = ledger.event(row.born);
       return counts(event) ? { row, start: place[0], amount: place[1], event } : [];
     });
-    return joined(table, left, ledger);
+    return left.length === 0 ? [] : joined(table, left, ledger);
   });
   return leaks.sort((a, b) => ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind));
 }

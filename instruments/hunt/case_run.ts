@@ -63,6 +63,8 @@ export class CaseRun {
   readonly #held: HeldResources;
   readonly #facts: LayoutFacts;
   readonly #spec: HuntMachine;
+  /** What a request's memory held last, and room behind it. */
+  #content = new Uint8Array(0);
   #step = 0;
   /** How the requests of the last step ended. */
   ends: readonly (BlkStatusName | null)[] = [];
@@ -224,10 +226,12 @@ export class CaseRun {
     if (status !== "OK") return null;
     const { blockSizeBytes, metadataBytes } = this.#facts;
     const where = readsDisk(io.op) ? "in memory" : "on the disk";
+    if (this.#content.length < data.sizeBytes) this.#content = new Uint8Array(data.sizeBytes);
+    data.readInto(this.#content);
     const wrong = countDifferences(
       this.#media.data,
       lba * blockSizeBytes,
-      data.readAll(),
+      this.#content,
       data.sizeBytes,
     );
     if (wrong > 0) return `${wrong} of ${data.sizeBytes} bytes ${where} are wrong`;

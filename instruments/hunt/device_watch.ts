@@ -155,8 +155,9 @@ export class DeviceWatch {
   #checkList(id: number | null, dma: number): void {
     const phys = this.#place(dma, "read");
     const stray = this.callers.some((own) => phys >= own.phys && phys < own.phys + own.sizeBytes);
+    if (!stray) return;
     const where = `at ${formatAddress(phys)}, in a caller's memory`;
-    if (stray) this.#saw("list", id, `the device reads its list ${where}`);
+    this.#saw("list", id, `the device reads its list ${where}`);
   }
 
   /** The memory behind an address, or -1. */

@@ -85,7 +85,7 @@ export class MemoryLayout {
       const sizeBytes = alignUp(run.sizeBytes, this.facts.lineBytes);
       const most = Math.floor((mostBytes - total) / sizeBytes);
       const count = Math.max(1, Math.min(run.count, most));
-      pieces.push(...this.#run({ ...run, sizeBytes, count }, peer));
+      this.#addRun(pieces, { ...run, sizeBytes, count }, peer);
       total += count * sizeBytes;
       if (total >= mostBytes) break;
     }
@@ -145,13 +145,18 @@ export class MemoryLayout {
     return pieces;
   }
 
-  #run({ count, high, offsetBytes, sizeBytes, touching }: PieceRun, peer: boolean): BioVec[] {
-    if (touching) {
-      const first = this.#take(offsetBytes, count * sizeBytes, high, peer);
-      return Array.from({ length: count }, (_, piece) => vec(first + piece * sizeBytes, sizeBytes));
+  #addRun(
+    pieces: BioVec[],
+    { count, high, offsetBytes, sizeBytes, touching }: PieceRun,
+    peer: boolean,
+  ): void {
+    const first = touching ? this.#take(offsetBytes, count * sizeBytes, high, peer) : 0;
+    for (let piece = 0; piece < count; piece++) {
+      const phys = touching
+        ? first + piece * sizeBytes
+        : this.#take(offsetBytes, sizeBytes, high, peer);
+      pieces.push(vec(phys, sizeBytes));
     }
-    const next = () => vec(this.#take(offsetBytes, sizeBytes, high, peer), sizeBytes);
-    return Array.from({ length: count }, next);
   }
 
   /** Takes pages of its own for so many bytes, and leaves one free behind them. */

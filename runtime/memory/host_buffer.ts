@@ -140,6 +140,11 @@ export class HostBuffer {
     return this.#readAll(this.#memory);
   }
 
+  /** The same, into the first bytes of an array that is long enough. */
+  readInto(bytes: Uint8Array): void {
+    this.#read(this.#memory, bytes);
+  }
+
   /** The same for an observer: stale bytes are not reported. */
   look(): Uint8Array {
     const { caches, memory } = this.#home;
@@ -151,12 +156,16 @@ export class HostBuffer {
 
   #readAll(memory: Pick<HostMemory, "read">): Uint8Array {
     const bytes = new Uint8Array(this.sizeBytes);
+    this.#read(memory, bytes);
+    return bytes;
+  }
+
+  #read(memory: Pick<HostMemory, "read">, bytes: Uint8Array): void {
     let at = 0;
     for (const { phys, sizeBytes } of this.segments) {
       memory.read(phys, bytes, at, sizeBytes);
       at += sizeBytes;
     }
-    return bytes;
   }
 
   get #memory(): HostMemory {

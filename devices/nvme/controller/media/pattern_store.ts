@@ -119,10 +119,14 @@ export class PatternStore {
     const read = this.#compared ??= new TransferBuffer(CHUNK_BYTES + 2 * WORD_BYTES);
     for (let done = 0; done < sizeBytes;) {
       const at = offsetBytes + done;
-      const count = Math.min(sizeBytes - done, CHUNK_BYTES - at % CHUNK_BYTES);
-      const start = this.read(at, read, count);
-      const wanted = bytes.subarray(done, done + count);
-      if (!sameBytes(read.bytes.subarray(start), wanted, count)) return false;
+      const chunk = Math.floor(at / CHUNK_BYTES);
+      const inside = at - chunk * CHUNK_BYTES;
+      const count = Math.min(sizeBytes - done, CHUNK_BYTES - inside);
+      const written = this.#written.get(chunk);
+      const held = written === undefined
+        ? read.bytes.subarray(this.read(at, read, count))
+        : written.subarray(inside);
+      if (!sameBytes(held, bytes.subarray(done), count)) return false;
       done += count;
     }
     return true;
