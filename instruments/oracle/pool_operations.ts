@@ -69,7 +69,10 @@ interface Area {
 export class PoolModel implements Side<PoolOperation> {
   #copies: Copies = [];
   #pool: SwiotlbPool | null = null;
-  #events = new EventStream(new VirtualClock());
+  readonly #clock = new VirtualClock();
+  readonly #events = new EventStream(this.#clock);
+  /** Those of one boot: a pool made anew has no new ones. */
+  readonly #warnings = new KernelWarnings(this.#events, this.#clock);
   #device: BouncingDevice = deviceOf({ min_align_mask: 0, seg_boundary_mask: null });
 
   /** @throws {RangeError} Where there is no pool yet. */
@@ -85,16 +88,10 @@ export class PoolModel implements Side<PoolOperation> {
   }
 
   #init(operation: PoolOperation & { op: "init" }): void {
-    const clock = new VirtualClock();
-    this.#events = new EventStream(clock);
     const copy = (...each: Copies[number]) => this.#copies.push(each);
-    const around = {
-      memory: { writer: null, copy },
-      events: this.#events,
-      clock,
-      charges: new Charges(clock, this.#events),
-      warnings: new KernelWarnings(this.#events, clock),
-    };
+    const [clock, events, warnings] = [this.#clock, this.#events, this.#warnings];
+    const charges = new Charges(clock, events);
+    const around = { memory: { writer: null, copy }, events, clock, charges, warnings };
     const { areas_asked, slots, start } = operation;
     const areas = areasForSlots(slots, areas_asked);
     this.#pool = new SwiotlbPool(around, { basePhys: start as PhysAddr, slots, areas });
@@ -132,10 +129,10 @@ export class PoolModel implements Side<PoolOperation> {
       case "sync_for_cpu":
       case "sync_for_device": {
         const { dir, size, tlb } = operation;
-        const isWhole = operation.op === "sync_for_cpu"
-          ? pool.syncForCpu(tlb as PhysAddr, size, dir)
-          : pool.syncForDevice(tlb as PhysAddr, size, dir);
-        return { copies: this.#copies, warn: isWhole ? 0 : 1 };
+        const before = this.#warnings.total;
+        if (operation.op === "sync_for_cpu") pool.syncForCpu(tlb as PhysAddr, size, dir);
+        else pool.syncForDevice(tlb as PhysAddr, size, dir);
+        return { copies: this.#copies, warn: this.#warnings.total - before };
       }
       case "state":
         return stateOf(

@@ -1,7 +1,8 @@
 /** Random sequences of operations on a pool of bounce buffers. */
 import type { DmaDirection } from "../../runtime/dma/attributes.ts";
 import { Random } from "../../runtime/random.ts";
-import type { Step } from "./compare.ts";
+import { SET_SLOTS, SLOT_BYTES } from "../../runtime/memory/swiotlb/swiotlb_geometry.ts";
+import type { Answer, Step } from "./compare.ts";
 import { BUFFER_PAGES } from "./mapping_operations.ts";
 import type { PoolOperation } from "./pool_operations.ts";
 
@@ -15,6 +16,8 @@ const ALLOC_ALIGN_MASKS = [0, 0, 0, 4095, 4095, 2 ** 16 - 1];
 const MOST_BYTES = [600, 4096, 20_000, 100_000, 270_000];
 const LENGTHS = [60, 200, 800];
 const LOOK_EVERY = 25;
+/** One end in so many is a driver's mistake: the address of another slot of the buffer. */
+const MISTAKEN = 16;
 
 /** A sequence from a seed. */
 export function poolSequence(seed: number): readonly PoolStep[] {
@@ -37,13 +40,9 @@ export function poolSequence(seed: number): readonly PoolStep[] {
     live.push({ id: steps.length, size, dir });
     put({ op: "map", cpu: random.below(16), orig, size, alloc_align_mask, dir });
   };
-  put({
-    op: "init",
-    slots: random.pick(SLOTS),
-    areas_asked: random.pick(AREAS),
-    start: random.pick([0x7000_0000, 0x7000_0000, 0x7000_1000, 0x7001_0000]),
-    ...device(),
-  });
+  const [slots, areas_asked] = [random.pick(SLOTS), random.pick(AREAS)];
+  const start = random.pick([0x7000_0000, 0x7000_0000, 0x7000_1000, 0x7001_0000]);
+  put({ op: "init", slots, areas_asked, start, ...device() });
   const frees = 20 + random.below(35);
   for (const length = random.pick(LENGTHS); steps.length < length;) {
     const what = random.below(100);
@@ -54,7 +53,12 @@ export function poolSequence(seed: number): readonly PoolStep[] {
     else if (what < 45 + frees) {
       const [{ dir, id, size }] = live.splice(at, 1) as [typeof live[number]];
       const skip_sync = random.below(4) === 0;
-      steps.push(onBuffer(steps.length, id, (tlb) => ({ op: "unmap", tlb, size, dir, skip_sync })));
+      const other = random.below(MISTAKEN) === 0 ? random.below(SET_SLOTS) : null;
+      steps.push(onBuffer(steps.length, id, (data, { first_slot, slots }) => {
+        const slot = (first_slot as number) + (other ?? 0) % (slots as number);
+        const tlb = other === null ? data : start + slot * SLOT_BYTES;
+        return { op: "unmap", tlb, size, dir, skip_sync };
+      }));
     } else {
       const { dir, id, size } = live[at]!;
       const from = random.below(2) === 0 ? 0 : random.below(size);
@@ -70,12 +74,17 @@ export function poolSequence(seed: number): readonly PoolStep[] {
 }
 
 /** What is done with a buffer, where it was mapped. */
-function onBuffer(id: number, of: number, make: (tlb: number) => PoolOperation): PoolStep {
+function onBuffer(
+  id: number,
+  of: number,
+  make: (tlb: number, mapped: Answer) => PoolOperation,
+): PoolStep {
   return {
     id,
     then: (earlier) => {
-      const tlb = earlier.get(of)?.[1]["tlb"] ?? null;
-      return tlb === null ? null : make(tlb as number);
+      const mapped = earlier.get(of)?.[1];
+      const tlb = mapped?.["tlb"] ?? null;
+      return mapped === undefined || tlb === null ? null : make(tlb as number, mapped);
     },
   };
 }

@@ -110,14 +110,16 @@ export class GrowingPool extends SwiotlbPool implements TimerHandler {
     this.#freeTransient(pool);
   }
 
-  override syncForCpu(tlb: PhysAddr, sizeBytes: Bytes, dir: DmaDirection): boolean {
-    return this.#holding(tlb)?.syncForCpu(tlb, sizeBytes, dir) ??
-      super.syncForCpu(tlb, sizeBytes, dir);
+  override syncForCpu(tlb: PhysAddr, sizeBytes: Bytes, dir: DmaDirection): void {
+    const pool = this.#holding(tlb);
+    if (pool === undefined) super.syncForCpu(tlb, sizeBytes, dir);
+    else pool.syncForCpu(tlb, sizeBytes, dir);
   }
 
-  override syncForDevice(tlb: PhysAddr, sizeBytes: Bytes, dir: DmaDirection): boolean {
-    return this.#holding(tlb)?.syncForDevice(tlb, sizeBytes, dir) ??
-      super.syncForDevice(tlb, sizeBytes, dir);
+  override syncForDevice(tlb: PhysAddr, sizeBytes: Bytes, dir: DmaDirection): void {
+    const pool = this.#holding(tlb);
+    if (pool === undefined) super.syncForDevice(tlb, sizeBytes, dir);
+    else pool.syncForDevice(tlb, sizeBytes, dir);
   }
 
   /** The worker: a pool as large as the first, or half of it, and so on down to the least there is. */

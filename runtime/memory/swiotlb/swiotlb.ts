@@ -106,7 +106,7 @@ export class SwiotlbPool extends SwiotlbSlots {
   #ready = false;
   /** Original address of the data's byte that lies `#phase` bytes into the slot, or `NOTHING`. */
   #origin = new Float64Array(0);
-  /** Bytes of the allocation from that byte on; 0 when free. */
+  /** Bytes of the allocation from that byte on, those of padding before it included; 0 when free. */
   #left = new Int32Array(0);
   /** Where in its first slot the buffer's data starts. */
   #phase = new Uint16Array(0);
@@ -228,10 +228,10 @@ export class SwiotlbPool extends SwiotlbSlots {
     const phase = pad % SLOT_BYTES;
     const dataSlot = first + padSlots;
     this.take(first, slots);
-    for (let slot = first; slot < dataSlot; slot++) this.#origin[slot] = NOTHING;
-    for (let slot = dataSlot; slot < first + slots; slot++) {
+    for (let slot = first; slot < first + slots; slot++) {
+      // Negative in the padding, from where a release frees the data too.
       const before = (slot - dataSlot) * SLOT_BYTES;
-      this.#origin[slot] = orig + before;
+      this.#origin[slot] = before < 0 ? NOTHING : orig + before;
       this.#left[slot] = totalBytes - pad - before;
       this.#phase[slot] = phase;
       this.#padSlots[slot] = 0;
@@ -311,7 +311,8 @@ export class SwiotlbPool extends SwiotlbSlots {
     const leftBytes = this.#left[dataSlot]!;
     const slots = padSlots + Math.ceil((leftBytes + phase) / SLOT_BYTES);
     if (slots <= 0) return;
-    const askedBytes = leftBytes === 0 ? 0 : this.#askedBytes[dataSlot]!;
+    const isWhole = leftBytes > 0 && this.#bornNs[dataSlot] !== NOTHING;
+    const askedBytes = isWhole ? this.#askedBytes[dataSlot]! : 0;
     const first = dataSlot - padSlots;
     const origin = this.#origin[dataSlot]!;
     const given = Math.min(slots, this.slots - first);
@@ -340,31 +341,27 @@ export class SwiotlbPool extends SwiotlbSlots {
     this.#around.charges.waitFor(this.#areaLocks[Math.floor(slot / this.areaSlots)]!, event);
   }
 
-  /**
-   * Hands a buffer, or a part of one, to the CPU: copies out unless the device only reads.
-   * @returns False when the copy was longer than the buffer and was cut.
-   */
-  syncForCpu(tlb: PhysAddr, sizeBytes: Bytes, dir: DmaDirection): boolean {
-    return dir === DMA_TO_DEVICE || this.#copy(tlb, sizeBytes, "out");
+  /** Hands a buffer, or a part of one, to the CPU: copies out unless the device only reads. */
+  syncForCpu(tlb: PhysAddr, sizeBytes: Bytes, dir: DmaDirection): void {
+    if (dir !== DMA_TO_DEVICE) this.#copy(tlb, sizeBytes, "out");
   }
 
   /**
    * Hands a buffer, or a part of one, to the device: copies in unless the device only writes, by
    * today's rules.
-   * @returns False when the copy was longer than the buffer and was cut.
    */
-  syncForDevice(tlb: PhysAddr, sizeBytes: Bytes, dir: DmaDirection): boolean {
-    return !this.#copyRules.fillsForDevice(dir) || this.#copy(tlb, sizeBytes, "in");
+  syncForDevice(tlb: PhysAddr, sizeBytes: Bytes, dir: DmaDirection): void {
+    if (this.#copyRules.fillsForDevice(dir)) this.#copy(tlb, sizeBytes, "in");
   }
 
   /** Copies between a buffer and its original, from any address inside it. */
-  #copy(tlb: PhysAddr, sizeBytes: Bytes, direction: "in" | "out"): boolean {
-    if (!this.contains(tlb) || !this.#ready) return true;
+  #copy(tlb: PhysAddr, sizeBytes: Bytes, direction: "in" | "out"): void {
+    if (!this.contains(tlb) || !this.#ready) return;
     const { events, charges, warnings } = this.#around;
     const memory = this.#around.caches ?? this.#around.memory;
     const slot = Math.floor((tlb - this.basePhys) / SLOT_BYTES);
     const origin = this.#origin[slot]!;
-    if (origin === NOTHING) return true;
+    if (origin === NOTHING) return;
     const within = tlb % SLOT_BYTES - this.#phase[slot]!;
     const left = this.#left[slot]! - within;
     let count = sizeBytes;
@@ -383,7 +380,6 @@ export class SwiotlbPool extends SwiotlbSlots {
         events.emit(SWIOTLB_COPY, { direction, orig_phys: orig, tlb_phys: tlb, size_bytes: count });
       }
     }
-    return count === sizeBytes;
   }
 
   #reportFull(
