@@ -88,11 +88,6 @@ const ALIASES: ReadonlyMap<string, Run> = new Map<string, Run>(Object.entries<Ru
     runNamed("kvmalloc", kernel, args[0] ?? 0, args.at(-2) ?? 0),
   __vmalloc_noprof: by("dmalab_vmalloc", 0, 1),
   alloc_pages_noprof: by("alloc_pages", 0, 1),
-  __alloc_pages_noprof: by("alloc_pages", 0, 1),
-  // From 7.3 on it is no inline function, and `alloc_pages` calls it.
-  alloc_pages_node_noprof: by("alloc_pages", 1, 2),
-  __folio_alloc_noprof: by("alloc_pages", 0, 1),
-  get_free_pages_noprof: by("__get_free_pages", 0, 1),
   kvfree_call_rcu: by("kvfree", 1),
   lab_cpu: (kernel) => kernel.machine.events.context.cpu,
   lab_bug: (kernel, [file = 0, line]) => {
