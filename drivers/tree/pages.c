@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Pages, taken and given back by each function that a driver may call for it. */
+/* Pages, allocated and freed by each function that a driver may call for it. */
 #include <linux/gfp.h>
 #include <linux/mm.h>
 
