@@ -87,7 +87,6 @@ const ALIASES: ReadonlyMap<string, Run> = new Map<string, Run>(Object.entries<Ru
   __kvmalloc_node_noprof: (kernel, args) =>
     runNamed("kvmalloc", kernel, args[0] ?? 0, args.at(-2) ?? 0),
   __vmalloc_noprof: by("dmalab_vmalloc", 0, 1),
-  alloc_pages_noprof: by("alloc_pages", 0, 1),
   kvfree_call_rcu: by("kvfree", 1),
   lab_cpu: (kernel) => kernel.machine.events.context.cpu,
   lab_bug: (kernel, [file = 0, line]) => {

@@ -32,18 +32,20 @@ const LIMITS = {
   timeMs: 5000,
 };
 
-/** A text without mistakes, which shows this host's speed. */
-const SOUND = `test "sound" {\n  let x = 1\n${"  assert x + 2 == 3\n".repeat(10_000)}}\n`;
+/** The time that it takes shows this host's speed. */
+const WITHOUT_MISTAKES = `test "right" {\n  let x = 1\n${
+  "  assert x + 2 == 3\n".repeat(10_000)
+}}\n`;
 
-let soundMs: number | undefined;
+let withoutMistakesMs: number | undefined;
 
 /**
  * What a text may take until it is parsed, checked and its mistakes are shown: 1 µs a character on a host that
- * needs 0.63 µs for one of the sound text, elsewhere in proportion.
+ * needs 0.63 µs for one of a text without mistakes, elsewhere in proportion.
  */
 function mostMs(text: string): number {
-  soundMs ??= leastMs(SOUND, 0);
-  return 50 + 1.6 * soundMs * text.length / SOUND.length;
+  withoutMistakesMs ??= leastMs(WITHOUT_MISTAKES, 0);
+  return 50 + 1.6 * withoutMistakesMs * text.length / WITHOUT_MISTAKES.length;
 }
 
 /** Quick enough that no further try is needed. */

@@ -93,7 +93,7 @@ int vtd_address_bits(void)
 	return fls64(domain->domain.geometry.aperture_end);
 }
 
-/* Whether each map is followed by an invalidation. */
+/* Whether the IOTLB is invalidated after each map. */
 int vtd_invalidates_maps(void)
 {
 	return domain->iotlb_sync_map;

@@ -42,7 +42,7 @@ unsigned long get_zeroed_page_noprof(gfp_t gfp)
 	return get_free_pages_noprof(gfp | __GFP_ZERO, 0);
 }
 
-/* What lies behind the bytes is freed with them, not at once. */
+/* The pages behind the bytes are freed with them, not at once. */
 void *alloc_pages_exact_noprof(size_t bytes, gfp_t gfp)
 {
 	return (void *)get_free_pages_noprof(gfp, get_order(bytes));
