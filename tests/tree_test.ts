@@ -11,7 +11,7 @@ import { withRounds, withStorage } from "../c_drivers/tree/ir.ts";
 import { closureOf, readKconfig } from "../c_drivers/tree/kconfig.ts";
 import { Makefiles } from "../c_drivers/tree/makefile.ts";
 import { settingsFor } from "../c_drivers/tree/settings.ts";
-import { TreeError, type TreeFiles, versionOf } from "../c_drivers/tree/tree_files.ts";
+import { TreeError, type TreeFolders, versionOf } from "../c_drivers/tree/tree_files.ts";
 import { Units } from "../c_drivers/tree/unit.ts";
 import { compareSequences } from "../instruments/oracle/compare.ts";
 import { iovaSequence } from "../instruments/oracle/iova_sequences.ts";
@@ -25,8 +25,15 @@ import { TableModel, type TableOperation } from "../instruments/oracle/table_ope
 import { tableSequences } from "../instruments/oracle/table_sequences.ts";
 import { IovaModel, type IovaOperation } from "../instruments/oracle/iova_operations.ts";
 
-function treeOf(texts: Readonly<Record<string, string>>): TreeFiles {
-  return { text: (path) => texts[path] ?? null };
+function treeOf(texts: Readonly<Record<string, string>>): TreeFolders {
+  const within = (folder: string) =>
+    Object.keys(texts).filter((path) => path.startsWith(`${folder}/`))
+      .map((path) => path.slice(folder.length + 1).split("/"));
+  return {
+    text: (path) => texts[path] ?? null,
+    entries: (folder) =>
+      within(folder).map(([name, ...below]) => ({ name: name!, isFolder: below.length > 0 })),
+  };
 }
 
 const KCONFIG = `
@@ -203,6 +210,25 @@ Deno.test("a unit has what may be included, by the makefile's folders, and an as
   ]);
   assertEquals(files["lab/asm/b.h"], "#include <asm-generic/b.h>\n");
   assertEquals(args.includes("-DTOY_LEVEL=3"), true);
+});
+
+Deno.test("where a macro makes an include's name, a unit has all headers of that folder", () => {
+  const tree = treeOf({
+    ...TEXTS,
+    "drivers/toy/main.c": '#define NAME "b.h"\n#include NAME\n',
+    "drivers/toy/a.h": "",
+    "drivers/toy/b.h": "#include <linux/c.h>\n",
+    "drivers/toy/more.c": "",
+    "drivers/toy/below/d.h": "",
+    "include/linux/c.h": "",
+  });
+  const { files } = new Units(tree, new Makefiles(tree)).unit("drivers/toy/main.c", {});
+  assertEquals(Object.keys(files).toSorted(), [
+    "tree/drivers/toy/a.h",
+    "tree/drivers/toy/b.h",
+    "tree/drivers/toy/main.c",
+    "tree/include/linux/c.h",
+  ]);
 });
 
 Deno.test("nothing outside of a tree is read, by a path or by a link", () => {

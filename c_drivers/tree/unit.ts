@@ -1,7 +1,7 @@
 /** A file of a tree with all that it may include: what the compiler is given, and nothing else. */
 import { TREE_PAGE_MAP } from "../c_addresses.ts";
 import type { Makefiles } from "./makefile.ts";
-import { checkMost, type TreeFiles, treePath } from "./tree_files.ts";
+import { checkMost, type TreeFolders, treePath } from "./tree_files.ts";
 
 /** Where the compiler finds the tree. */
 const TREE = "tree";
@@ -9,6 +9,8 @@ const TREE = "tree";
 const LAB = "lab";
 
 const INCLUDE = /^[ \t]*#[ \t]*include(?:_next)?[ \t]*([<"])([^>"\n]+)[>"]/gm;
+/** An include whose name a macro makes. */
+const COMPUTED = /^[ \t]*#[ \t]*include(?:_next)?[ \t]+[A-Za-z_]/m;
 /** Headers that every file of a kernel begins with. */
 const FIRST = [
   "include/linux/compiler-version.h",
@@ -32,7 +34,7 @@ export class Units {
   readonly #includes = new Map<string, readonly (readonly [isLocal: boolean, path: string])[]>();
   readonly #texts = new Map<string, string | null>();
 
-  constructor(readonly files: TreeFiles, readonly makefiles: Makefiles) {}
+  constructor(readonly files: TreeFolders, readonly makefiles: Makefiles) {}
 
   /**
    * A file of the tree and what it includes.
@@ -126,6 +128,13 @@ export class Units {
     const known = name.startsWith(`${TREE}/`) ? this.#includes.get(name) : undefined;
     if (known !== undefined) return known;
     const named = new Set([...text.matchAll(INCLUDE)].map(([, quote, path]) => quote! + path));
+    // Which header a macro names is known to the compiler alone: it gets all of the folder.
+    if (COMPUTED.test(text)) {
+      const folder = name.slice(TREE.length + 1, name.lastIndexOf("/"));
+      for (const entry of this.files.entries(folder)) {
+        if (entry.name.endsWith(".h") && !entry.isFolder) named.add(`"${entry.name}`);
+      }
+    }
     checkMost(named.size, MOST_FILES, name.replace(`${TREE}/`, ""), "files that it includes");
     const made = [...named].map((each) => [each.startsWith('"'), each.slice(1)] as const);
     this.#includes.set(name, made);

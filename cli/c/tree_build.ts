@@ -6,7 +6,7 @@ import { Makefiles } from "../../c_drivers/tree/makefile.ts";
 import { type Settings, settingsFor, settingsProbe } from "../../c_drivers/tree/settings.ts";
 import {
   TreeError,
-  type TreeFiles,
+  type TreeFolders,
   type TreeVersion,
   versionOf,
 } from "../../c_drivers/tree/tree_files.ts";
@@ -41,7 +41,7 @@ export class TreeBuild {
   readonly #bounds = new Map<string, string>();
 
   /** @param usesCache False compiles anew what is kept. */
-  constructor(readonly files: TreeFiles, readonly clang: TreeClang, readonly usesCache = true) {
+  constructor(readonly files: TreeFolders, readonly clang: TreeClang, readonly usesCache = true) {
     this.version = versionOf(files);
     this.makefiles = new Makefiles(files);
     this.units = new Units(files, this.makefiles);

@@ -17,20 +17,8 @@ export const GENERIC_SUBJECTS: readonly string[] = GENERIC_FORMATS.map((format) 
 export const ARM_SUBJECT = "drivers/iommu/io-pgtable-arm.c";
 export const ARM_FILES: readonly string[] = ["drivers/iommu/io-pgtable.c"];
 
-/** Headers that a format includes by a name which a macro makes are named for the search of files. */
-function formatText(format: string): string {
-  const headers = [`defs_${format}.h`, `${format}.h`];
-  return [
-    "#if 0",
-    ...headers.map((header) => `#include "${GENERIC_TABLES}/${header}"`),
-    "#endif",
-    `#include "${GENERIC_TABLES}/iommu_${format}.c"`,
-    "",
-  ].join("\n");
-}
-
 export function genericTexts(): readonly string[] {
-  return [readTreeHeaders()["oracle/generic.c"]!, ...GENERIC_FORMATS.map(formatText)];
+  return [readTreeHeaders()["oracle/generic.c"]!];
 }
 
 export function armTexts(): readonly string[] {

@@ -65,6 +65,7 @@ export const MAPPING_PARTS: Parts = {
     "kernel/dma/direct.c",
     "drivers/iommu/iova.c",
     "drivers/iommu/iommu-pages.c",
+    ...GENERIC_SUBJECTS,
     ...ARM_FILES,
     "lib/rbtree.c",
     "lib/scatterlist.c",

@@ -31,7 +31,7 @@ const LAYOUT: LayoutWanted = {
 
 export const GENERIC_TABLE_PARTS: Parts = {
   subjects: GENERIC_SUBJECTS,
-  files: CORE,
+  files: [...CORE, ...GENERIC_SUBJECTS],
   texts: genericTexts,
   layout: LAYOUT,
 };
