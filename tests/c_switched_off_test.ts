@@ -113,6 +113,25 @@ const REFUSED: readonly { readonly text: string; readonly says: string }[] = [
     says: "E0711 2 The static data take 1TiB, large alone 1TiB",
   },
   {
+    // The compiler has no memory for an object with them.
+    text:
+      "int before;\nstatic char large[1UL << 31];\nchar *f(unsigned long n) { return large + n; }",
+    says: "E0711 2 The static data take 2GiB, large alone 2GiB",
+  },
+  {
+    // What it writes of them is nothing.
+    text:
+      "int before;\nchar *f(unsigned long n)\n{\n\tstatic char large[3UL << 32];\n\treturn large + n;\n}",
+    says: "E0711 4 The static data take 12GiB, large alone 12GiB",
+  },
+  {
+    // A section of our reader's, written by assembler, whose table has no end.
+    text:
+      '__asm__(".section .custom_section.linking,\\"\\",@\\n.ascii \\"\\\\2\\\\10\\\\177\\\\377\\\\377\\\\377\\\\377\\\\177\\"\\n");\n' +
+      "static char large[1UL << 24];\nchar *f(unsigned long n) { return large + n; }",
+    says: "E0711 2 The static data take 16MiB, large alone 16MiB",
+  },
+  {
     text:
       "struct row { long cells[1 << 20]; };\nstruct row rows[4];\nlong f(int n) { return rows[n].cells[n]; }",
     says: "E0711 2 The static data take 32MiB, rows alone 32MiB",

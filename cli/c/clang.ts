@@ -46,7 +46,7 @@ export const CHECKABLE: readonly string[] = [
 const TARGET = ["--target=wasm64", "-mbulk-memory", "-O1", "-ffreestanding", "-nostdlib"];
 const SAID = ["-fno-caret-diagnostics", "-fno-color-diagnostics", "-ferror-limit=50"];
 
-/** What text is made into LLVM's own language with. */
+/** What an object is made of text with. */
 export const COMPILING: readonly string[] = [
   ...TARGET,
   ...SAID,
@@ -77,12 +77,10 @@ export const COMPILING: readonly string[] = [
   `-Wframe-larger-than=${KERNEL_STACK_BYTES}`,
 ];
 
-/** What that is made into a module with, without another look at how fast it is. */
+/** What a module is made of objects with. */
 export const LINKING: readonly string[] = [
   ...TARGET,
   ...SAID,
-  "-Xclang",
-  "-disable-llvm-passes",
   "-Wl,--no-entry",
   "-Wl,--import-memory",
   "-Wl,--stack-first",

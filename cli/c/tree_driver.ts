@@ -123,6 +123,9 @@ class TreeDriver {
     // Files of a tree may declare each other's functions with other types.
     const options = [
       ...LINKING,
+      // What is linked has been optimised.
+      "-Xclang",
+      "-disable-llvm-passes",
       "-Wl,--no-fatal-warnings",
       "-Wl,--allow-undefined",
       "-Wno-override-module",

@@ -11,7 +11,7 @@ import { commands, runLLVM, type Tree } from "@yowasp/clang";
 
 /** What is to be done. */
 interface Orders {
-  /** Arguments that make LLVM's own language of C, and those that make a module of that. */
+  /** Arguments that make objects of C, and those that make a module of objects. */
   readonly compiling: readonly string[];
   readonly linking: readonly string[];
   /** The most bytes of static data. */
@@ -43,11 +43,15 @@ type Files = Readonly<Record<string, string | Uint8Array>>;
 const OUTPUT = "driver.wasm";
 /** Has it written to a stream: each piece of a file in the package's own file system copies the file. */
 const STREAM = "-";
-/** A static variable: its name, and its type with what it begins with. */
-const VARIABLE = /^@(?:"([^"]+)"|([\w.$]+)) = .*?\b(?:global|constant) (.*)$/gm;
-const NAMED_TYPE = /^(%[\w."]+) = type (.*)$/gm;
-/** How many bytes the other types of LLVM's own language have at least. */
-const BYTES: Readonly<Record<string, number>> = { float: 4, double: 8, ptr: 8 };
+/** A size in assembler: of a static variable, where it is a number. */
+const SIZE = /^\t\.size\t(\S+), (\d+)$/gm;
+const MODULE_HEAD_BYTES = 8;
+const CUSTOM_SECTION = 0;
+/** What the section "linking" begins with: its name's length, the name, and the version. */
+const LINKING_HEAD = "\x07linking\x02";
+const SYMBOL_TABLE = 8;
+const SYMBOL = { FUNCTION: 0, DATA: 1, SECTION: 3 } as const;
+const SYMBOL_FLAG = { UNDEFINED: 0x10, EXPLICIT_NAME: 0x40 } as const;
 
 /** Files as the package takes them: a folder is a tree of its own. */
 function treeOf(files: Files): Tree {
@@ -115,54 +119,67 @@ async function clang(
   }
 }
 
+/** Sizes in bytes of static variables, by their names. */
+type Sizes = ReadonlyMap<string, number>;
+
 /**
- * Static variables that are too large. The compiler would write out each byte of them.
- * @param text In LLVM's own language.
+ * Sizes by the symbol table of an object. Its data do not tell: for 4 GiB and more the compiler writes
+ * what the size leaves over of a multiple of that.
+ *
+ * @see WebAssembly tool conventions, Linking
  */
-function tooLarge(text: string, mostBytes: number): string {
-  const types = new Map([...text.matchAll(NAMED_TYPE)].map(([, name, type]) => [name!, type!]));
+function sizesIn(object: Uint8Array): Sizes {
   const sizes = new Map<string, number>();
-  /** The size of a type at an offset of a text, and where it ends. */
-  const read = (type: string, at: number): [bytes: number, end: number] => {
-    const opening = /[<[{]*/y;
-    opening.lastIndex = at;
-    const [open] = opening.exec(type)!;
-    if (open[0] === "[") {
-      const [head, count] = /^\[(\d+) x /.exec(type.slice(at))!;
-      const [bytes, end] = read(type, at + head.length);
-      return [Number(count) * bytes, end + 1];
+  const places = new Set<string>();
+  const decoder = new TextDecoder("latin1");
+  let at = MODULE_HEAD_BYTES;
+  const number = () => {
+    for (let value = 0, unit = 1;; unit *= 128) {
+      const byte = object[at++] ?? 0;
+      value += (byte & 0x7f) * unit;
+      if (byte < 0x80) return value;
     }
-    if (open !== "") {
-      let sum = 0;
-      let end = at + (open.startsWith("<{") ? 2 : 1);
-      while (!/[}>]/.test(type[end] ?? "}")) {
-        if (/[ ,]/.test(type[end]!)) {
-          end++;
-          continue;
-        }
-        const [bytes, next] = read(type, end);
-        sum += bytes;
-        end = next;
-      }
-      return [sum, end + (open.startsWith("<{") ? 2 : 1)];
+  };
+  const text = (length: number) => decoder.decode(object.subarray(at, at += length));
+  /** Goes through parts that begin with their number and their length. */
+  const parts = (end: number, read: (part: number, end: number) => void) => {
+    while (at < end) {
+      const part = object[at++]!;
+      const next = Math.min(end, number() + at);
+      read(part, next);
+      at = next;
     }
-    const [word = " "] = /^[%\w."]+/.exec(type.slice(at)) ?? [];
-    return [sizeOf(word), at + word.length];
   };
-  const sizeOf = (word: string): number => {
-    const known = sizes.get(word) ?? BYTES[word];
-    if (known !== undefined) return known;
-    sizes.set(word, 0);
-    const bytes = types.has(word) ? read(types.get(word)!, 0)[0] : Number(word.slice(1)) / 8 || 0;
-    sizes.set(word, bytes);
-    return bytes;
+  const symbol = () => {
+    const kind = object[at++]!;
+    const flags = number();
+    const isDefined = (flags & SYMBOL_FLAG.UNDEFINED) === 0;
+    if (kind !== SYMBOL.DATA) number();
+    const isNamed = isDefined || (flags & SYMBOL_FLAG.EXPLICIT_NAME) !== 0;
+    const name = kind === SYMBOL.DATA || (kind !== SYMBOL.SECTION && isNamed) ? text(number()) : "";
+    if (kind !== SYMBOL.DATA || !isDefined) return;
+    const place = `${number()}:${number()}`;
+    const bytes = number();
+    // A variable may have several names.
+    if (!places.has(place)) sizes.set(name, bytes);
+    places.add(place);
   };
-  const variables = [...text.matchAll(VARIABLE)].map(([, quoted, plain, type]) => {
-    return { name: (quoted ?? plain)!, bytes: read(type!, 0)[0] };
+  parts(object.length, (section, end) => {
+    if (section !== CUSTOM_SECTION || text(LINKING_HEAD.length) !== LINKING_HEAD) return;
+    parts(end, (part, end) => {
+      if (part !== SYMBOL_TABLE) return;
+      // Assembler can write a section of this name, with any number.
+      for (let left = number(); left > 0 && at < end; left--) symbol();
+    });
   });
-  const sum = variables.reduce((bytes, each) => bytes + each.bytes, 0);
+  return sizes;
+}
+
+/** What is said of static data that are too large; "" of others. */
+function tooLarge(sizes: Sizes, mostBytes: number): string {
+  const sum = [...sizes.values()].reduce((all, bytes) => all + bytes, 0);
   if (sum <= mostBytes) return "";
-  const { bytes, name } = variables.reduce((a, b) => a.bytes >= b.bytes ? a : b);
+  const [name, bytes] = [...sizes].reduce((a, b) => a[1] >= b[1] ? a : b);
   return `dmalab: static data: ${sum} bytes, ${bytes} of them in ${name.split(".").pop()}\n`;
 }
 
@@ -174,39 +191,44 @@ class Compiler {
   constructor(readonly orders: Orders) {}
 
   async compile(job: Job): Promise<{ module: string | null; said: string }> {
-    const { compiling, linking, staticBytes } = this.orders;
+    const { linking, staticBytes } = this.orders;
     let said = "";
     const say = (text: string) => said += text;
-    const { files, more = [], source } = job;
-    const args = [...compiling, ...more, "-S", "-emit-llvm", source];
-    const driver = await clang(args, STREAM, files, say);
-    if (driver === null) return { module: null, said };
-    const large = tooLarge(new TextDecoder().decode(driver), staticBytes);
-    if (large !== "") return { module: null, said: said + large };
+    const object = await this.#run(["-c", ...job.more ?? [], job.source], job, say);
+    const sizes = object === null ? await this.#assembledSizes(job) : sizesIn(object);
+    const large = tooLarge(sizes, staticBytes);
+    // Without an object the compiler has said that it has no memory for them.
+    if (large !== "") return { module: null, said: object === null ? large : said + large };
+    if (object === null) return { module: null, said };
     const support = await this.#supportOf(job);
     if (support === null) throw new Error("The support file cannot be compiled");
-    const object = await this.#objectOf(driver, say);
-    if (object === null) return { module: null, said };
     const objects = { "driver.o": object, "support.o": support };
     const module = await clang([...linking, ...Object.keys(objects)], OUTPUT, objects, say);
     return { module: module?.toBase64() ?? null, said };
   }
 
-  async #supportOf({ files, support }: Job): Promise<Uint8Array | null> {
-    const text = files[support]!;
+  /** Sizes by the assembler of a driver that no object can be made of: none of one with a mistake. */
+  async #assembledSizes(job: Job): Promise<Sizes> {
+    const bytes = await this.#run(["-S", ...job.more ?? [], job.source], job, () => {});
+    const text = new TextDecoder().decode(bytes ?? new Uint8Array());
+    return new Map([...text.matchAll(SIZE)].map(([, name, size]) => [name!, Number(size)]));
+  }
+
+  async #supportOf(job: Job): Promise<Uint8Array | null> {
+    const text = job.files[job.support]!;
     const known = this.#supports.get(text);
     if (known !== undefined) return known;
-    const say = (said: string) => console.error(said);
-    const args = [...this.orders.compiling, "-S", "-emit-llvm", support];
-    const made = await clang(args, STREAM, files, say);
-    const object = made && await this.#objectOf(made, say);
+    const object = await this.#run(["-c", job.support], job, (said) => console.error(said));
     this.#supports.set(text, object);
     return object;
   }
 
-  /** @param text In LLVM's own language. */
-  #objectOf(text: Uint8Array, say: (text: string) => void): Promise<Uint8Array | null> {
-    return clang([...this.orders.linking, "-c", "text.ll"], STREAM, { "text.ll": text }, say);
+  #run(
+    args: readonly string[],
+    { files }: Job,
+    say: (text: string) => void,
+  ): Promise<Uint8Array | null> {
+    return clang([...this.orders.compiling, ...args], STREAM, files, say);
   }
 }
 
