@@ -221,6 +221,29 @@ while true {
 }
 `;
 
+Deno.test("what a statement writes comes after the stop before it, and the last of it before the end", async () => {
+  await withScenario('print "first"\nshow 2\nprint "last"\n', async (program) => {
+    await withClient(async (client) => {
+      await client.body("launch", { program });
+      await client.body("setBreakpoints", {
+        source: { path: program },
+        breakpoints: [{ line: 2 }, { line: 3 }],
+      });
+      await client.move("configurationDone");
+      await client.move("continue");
+      assertEquals((await client.move("continue")).reason, "end");
+      const told = client.events.flatMap(({ body, event }) =>
+        event === "output" && body.category === "stdout"
+          ? [String(body.output).trim()]
+          : event === "stopped"
+          ? [body.reason]
+          : []
+      );
+      assertEquals(told, ["first", "breakpoint", "2 = 0x2", "breakpoint", "last", "end"]);
+    });
+  });
+});
+
 Deno.test("a run without an end stops at breakpoints, is paused, gone back in, and ended", async () => {
   await withScenario(ENDLESS, async (program) => {
     const code = await withProcess(async (client) => {

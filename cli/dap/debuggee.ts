@@ -151,7 +151,7 @@ export class Debuggee implements Place {
   #stand({ at, recording }: Spot): void {
     this.at = at;
     this.recording = recording;
-    this.#report(inWholeRun(this).at);
+    this.#report(this.whole.outputBefore(inWholeRun(this).at));
   }
 
   /** Goes a step in one go, in what is known of the run. */
@@ -232,7 +232,11 @@ export class Debuggee implements Place {
     if (isThere) return halt("arrived");
     const failed = failureSpot(this.#run.recording);
     const failsHere = this.stopsAtFailure && failed !== null && compareSpots(from, failed) < 0;
-    if (!failsHere) return halt("end");
+    if (!failsHere) {
+      // The last statement may be what one stood at before.
+      this.#report(this.whole.output);
+      return halt("end");
+    }
     this.#stand(failed);
     return halt("failed");
   }
@@ -283,8 +287,7 @@ export class Debuggee implements Place {
     }
   }
 
-  #report(at: Position): void {
-    const lines = this.#run.recording.outputUpTo(at);
+  #report(lines: readonly OutputLine[]): void {
     for (; this.#printed < lines.length; this.#printed++) {
       this.#listener.printed(lines[this.#printed]!);
     }

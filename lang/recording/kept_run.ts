@@ -295,13 +295,13 @@ export class KeptRun {
     return this.machine.table(name);
   }
 
-  /** Lines written up to a moment. */
-  outputUpTo(at: Position): readonly OutputLine[] {
+  /** Lines written before a moment; those of the statement that starts there come after it. */
+  outputBefore(at: Position): readonly OutputLine[] {
     let low = 0;
     let high = this.output.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (comparePositions(this.output[middle]!.at, at) <= 0) low = middle + 1;
+      if (comparePositions(this.output[middle]!.at, at) < 0) low = middle + 1;
       else high = middle;
     }
     return this.output.slice(0, low);

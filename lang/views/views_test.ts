@@ -74,7 +74,7 @@ function answers(run: KeptRun) {
     tables: run.tables.map(({ spec }) => tableAt(run, spec.name, at)),
     requests: requestsAt(run, at).map((request) => requestView(run, at, request)),
     why: whyView(run, at)?.seq,
-    output: run.outputUpTo(at),
+    output: run.outputBefore(at),
   }));
 }
 

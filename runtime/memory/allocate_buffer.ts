@@ -14,6 +14,8 @@ import type { PageRun } from "./page_allocator.ts";
 
 /** More pieces than this are a slip of the pen. */
 const MOST_PIECES = 2 ** 20;
+/** What a piece, or a page of it, costs in units of work. */
+const SEGMENT_UNITS = 64;
 
 export interface BufferRequest {
   /** Length of the content; the sum of the pieces when left out. */
@@ -124,6 +126,7 @@ function claimSegment(
   if (!home.memory.covers(phys, sizeBytes)) return "there is no memory";
   home.memory.budget.demand(bufferCost(1, sizeBytes / pageBytes));
   for (let page = alignDown(phys, pageBytes); page < phys + sizeBytes; page += pageBytes) {
+    home.memory.budget.work(SEGMENT_UNITS);
     if (own.has(page)) continue;
     const from = Math.max(page, phys) as PhysAddr;
     if (!home.pages.claim(from, 1)) return `the page at 0x${page.toString(16)} is in use`;
@@ -189,6 +192,7 @@ function allocateScattered(
   if (starts === null) throw noMemory(sizes.reduce((sum, size) => sum + size, 0));
   const owned: PhysAddr[] = [];
   const segments = starts.map((start, piece): BufferSegment => {
+    home.memory.budget.work(SEGMENT_UNITS * counts[piece]!);
     for (let page = 0; page < counts[piece]!; page++) {
       owned.push(start + page * pageBytes as PhysAddr);
     }
@@ -207,6 +211,7 @@ function allocateStrided(
   const pageBytes = home.pages.pageSizeBytes;
   const runs: { startPage: number; pages: number }[] = [];
   const offsets = sizes.map((size, piece) => {
+    home.memory.budget.work(SEGMENT_UNITS);
     if (piece + 1 < sizes.length && !(strideBytes >= size)) {
       throw new RangeError(
         `Cannot place pieces of ${size} bytes ${strideBytes} bytes apart: they would overlap`,

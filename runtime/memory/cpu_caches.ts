@@ -32,6 +32,8 @@ import type { PhysicalMemory } from "./physical_memory.ts";
 
 /** Caches are finite: beyond 16 MiB, the page that came first goes back to memory. */
 const MOST_PAGES = 4096;
+/** What the lines of a page cost in units of work that are looked at or written. */
+const PAGE_UNITS = 64;
 
 /** The statement that is being executed. */
 export interface Place {
@@ -307,6 +309,7 @@ export class CpuCaches implements HostMemory {
   }
 
   #pageFor(page: number): CachedPage | null {
+    this.#memory.budget.work(PAGE_UNITS);
     const number = page / PAGE_SIZE_BYTES;
     const found = this.#pages.get(number);
     if (found !== undefined) return found;
@@ -396,6 +399,7 @@ export class CpuCaches implements HostMemory {
   }
 
   #eachRunOf(page: number, start: number, end: number, visit: VisitLines): void {
+    this.#memory.budget.work(PAGE_UNITS);
     const lines = this.#pages.get(page / PAGE_SIZE_BYTES);
     if (lines === undefined) return;
     eachRun(lines.states, start, end, (line, count, state) => {

@@ -43,6 +43,13 @@ export function bufferCost(segments: number, pages: number): Bytes {
   return SEGMENT_COST_BYTES * segments + PAGE_COST_BYTES * pages;
 }
 
+/** What is copied of one piece, or of one page, costs in units of work. */
+const COPY_UNITS = 8;
+/** What a piece costs that is looked at. */
+const SEGMENT_UNITS = 4;
+/** What a page of random bytes costs. */
+const RANDOM_PAGE_UNITS = PAGE_SIZE_BYTES;
+
 /** After so many bytes a pattern that counts begins anew. */
 const PATTERN_BYTES = 256;
 /** A page of 0, 1, 2 … with room behind it to begin anywhere in the pattern. */
@@ -95,6 +102,7 @@ export class HostBuffer {
     const pageBytes = this.#home.pages.pageSizeBytes;
     const pages: PhysAddr[] = [];
     for (const { phys, sizeBytes } of this.segments) {
+      this.#work(SEGMENT_UNITS);
       for (let at = alignDown(phys, pageBytes); at < phys + sizeBytes; at += pageBytes) {
         if (pages.at(-1) !== at) pages.push(at as PhysAddr);
       }
@@ -127,6 +135,7 @@ export class HostBuffer {
     const segments: BufferSegment[] = [];
     let at = 0;
     for (const { phys, sizeBytes } of this.segments) {
+      this.#work(SEGMENT_UNITS);
       const from = Math.max(startBytes, at);
       const to = Math.min(endBytes, at + sizeBytes);
       if (from < to) segments.push({ phys: phys + (from - at) as PhysAddr, sizeBytes: to - from });
@@ -163,6 +172,7 @@ export class HostBuffer {
   #read(memory: Pick<HostMemory, "read">, bytes: Uint8Array): void {
     let at = 0;
     for (const { phys, sizeBytes } of this.segments) {
+      this.#work(COPY_UNITS);
       memory.read(phys, bytes, at, sizeBytes);
       at += sizeBytes;
     }
@@ -185,6 +195,7 @@ export class HostBuffer {
     let at = 0;
     for (const { phys, sizeBytes } of this.segments) {
       const count = Math.min(sizeBytes, bytes.length - at);
+      this.#work(COPY_UNITS);
       this.#memory.write(phys, bytes, at, count);
       at += count;
     }
@@ -198,11 +209,13 @@ export class HostBuffer {
       }
       return;
     }
+    const pageUnits = pattern === "random" ? RANDOM_PAGE_UNITS : COPY_UNITS;
     const chunk = pattern === "random" ? new Uint8Array(PAGE_SIZE_BYTES) : COUNTING;
     let done = 0;
     for (const { phys, sizeBytes } of this.segments) {
       for (let at = 0; at < sizeBytes; at += PAGE_SIZE_BYTES) {
         const count = Math.min(PAGE_SIZE_BYTES, sizeBytes - at);
+        this.#work(pageUnits);
         if (pattern === "random") this.#randomBytes(chunk, count);
         const from = pattern === "random" ? 0 : done % PATTERN_BYTES;
         this.#memory.write(phys + at as PhysAddr, chunk, from, count);
@@ -242,12 +255,20 @@ export class HostBuffer {
     this.#ownedPages = [];
   }
 
+  #work(units: number): void {
+    this.#home.memory.budget.work(units);
+  }
+
+  /** Four bytes of each draw, the lowest first; of the last one as many as are wanted. */
   #randomBytes(into: Uint8Array, count: number): void {
-    let word = 0;
-    for (let index = 0; index < count; index++) {
-      if (index % 4 === 0) word = this.#home.random.nextU32();
+    const { random } = this.#home;
+    for (let index = 0; index < count; index += 4) {
+      // As a signed number: the host keeps large unsigned ones as doubles.
+      const word = random.nextU32() | 0;
       into[index] = word;
-      word >>>= 8;
+      into[index + 1] = word >> 8;
+      into[index + 2] = word >> 16;
+      into[index + 3] = word >> 24;
     }
   }
 }

@@ -25,6 +25,10 @@ import type { PhysicalMemory } from "./physical_memory.ts";
 const LOWEST_PAGE_PHYS = MIB as PhysAddr;
 /** What an address in a list of pages takes of the host. */
 const PAGE_COST_BYTES = 16;
+/** What a block costs in units of work that is searched for and taken. */
+const BLOCK_UNITS = 64;
+/** What a page costs that is freed. */
+const FREED_UNITS = 16;
 /** Top of the memory that the starting points are parts of. */
 const LOW_RAM_BYTES = 2 * GIB;
 
@@ -194,6 +198,7 @@ export class PageAllocator {
     let barrier = Infinity;
     let wrapped = false;
     for (const pages of counts) {
+      this.#memory.budget.work(BLOCK_UNITS);
       const run = [{ startPage: 0, pages }];
       let base = this.#findPattern(run, alignPages, from, scope.spans);
       if (base < 0 && !wrapped) {
@@ -249,6 +254,7 @@ export class PageAllocator {
   /** Frees pages. Freeing a page that is not allocated is a bug of ours. */
   free(pages: readonly PhysAddr[]): void {
     for (const phys of pages) {
+      this.#memory.budget.work(FREED_UNITS);
       const page = phys / this.pageSizeBytes;
       invariant(this.#bitmap.taken(page), `Cannot free the page at ${phys}: it is free already`);
       this.#giveSpan(page, page + 1);

@@ -32,6 +32,9 @@ import { HUGE_ORDER, type MappedPage, pageOf, ProcessPages } from "./process_pag
 
 const INVALIDATE = eventId("hmm.invalidate");
 
+/** What a page costs in units of work that is faulted in or written out. */
+const FAULT_UNITS = 128;
+
 /** Where areas without a requested address lie. */
 const FIRST_FREE = 0x7f00_0000_0000;
 const HUGE_BYTES = PAGE_SIZE_BYTES * 2 ** HUGE_ORDER;
@@ -189,6 +192,7 @@ export class AddressSpace {
       if (frame.owner === "process") pages.push(page);
     });
     for (const page of pages) {
+      this.#machine.budget.work(FAULT_UNITS);
       const at = page * PAGE_SIZE_BYTES;
       this.#splitEnds(at, at + PAGE_SIZE_BYTES, "pageout");
       const change = { ...spanOf(page), event: "clear", reason: "pageout" } as const;
@@ -343,6 +347,7 @@ export class AddressSpace {
    * to memory that it may only read, -ENOMEM.
    */
   faultIn(virt: number, write: boolean): number {
+    this.#machine.budget.work(FAULT_UNITS);
     const area = this.alive ? this.areaAt(virt) : null;
     if (area === null || area.access === "none") return -ERRNO.EFAULT;
     if (write && !area.writable) return -ERRNO.EPERM;

@@ -34,7 +34,7 @@ interface MethodEntry<T, P extends readonly Parameter<unknown>[], F extends Form
   run(run: Run, target: T, args: Decoded<P>): PlainOf<F>;
 }
 
-type Make = (plain: unknown) => Value;
+type Make = (plain: unknown, run: Run) => Value;
 
 /** The name of the argument that says that a call must not sleep. */
 const ATOMIC_ARGUMENT = "atomic";
@@ -67,7 +67,7 @@ export function builtin<const P extends readonly Parameter<unknown>[], const F e
     ...entry,
     result,
     ...of === undefined ? {} : { of },
-    run: make === null ? act : (run, args) => make(act(run, args)),
+    run: make === null ? act : (run, args) => make(act(run, args), run),
   };
 }
 
@@ -96,7 +96,7 @@ export function methodsOf<T>(maker: Maker = "machine") {
       ...entry,
       result,
       ...of === undefined ? {} : { of },
-      run: make === null ? act : (run, target, args) => make(act(run, target, args)),
+      run: make === null ? act : (run, target, args) => make(act(run, target, args), run),
     };
   };
 }

@@ -25,11 +25,13 @@ export type FieldMakers<T> =
   };
 
 function field<T, F extends Form>(form: F, doc: string, get: Get<T, F>): Unnamed<T> {
-  const make = makerOf(form) as ((plain: PlainOf<F>) => ReturnType<FieldSpec<T>["get"]>) | null;
+  const make = makerOf(form) as
+    | ((plain: PlainOf<F>, run: Run) => ReturnType<FieldSpec<T>["get"]>)
+    | null;
   return {
     ...kindOfForm(form),
     doc,
-    get: make === null ? get as FieldSpec<T>["get"] : (target, run) => make(get(target, run)),
+    get: make === null ? get as FieldSpec<T>["get"] : (target, run) => make(get(target, run), run),
   };
 }
 

@@ -3,6 +3,7 @@
  * result is, and how the plain number, name or object behind it becomes a value.
  */
 import { kindOfType } from "../../values/types.ts";
+import type { Run } from "../../values/run.ts";
 import type { Contents, Kind, TypeSpec } from "../../values/spec.ts";
 import {
   BytesValue,
@@ -53,7 +54,11 @@ export type PlainOf<F> = F extends "nothing" ? void
   : F extends readonly [infer Item] ? readonly PlainOf<Item>[] | null
   : { readonly [Name in keyof F]: PlainOf<F[Name]> } | null;
 
-type Make = (plain: never) => Value;
+/** What a value costs in steps that an item of a list is made of. */
+const PART_STEPS = 5;
+
+/** Makes a value of what is given for it. @param run Is charged for the items of lists. */
+type Make = (plain: never, run: Run) => Value;
 
 /** A number of a kind; a kind that is left out is its own value. */
 function quantity(kind: QuantityKind): Make {
@@ -84,33 +89,44 @@ function isType(form: Form): form is TypeSpec {
   return typeof (form as Partial<TypeSpec>).format === "function";
 }
 
+/** How many values stand in an item of a form, itself among them. */
+function partsOf(form: Form): number {
+  const isRecord = typeof form === "object" && !isList(form) && !isType(form);
+  return isRecord ? 1 + Object.keys(form).length : 1;
+}
+
 /** Makes values of what is given for a form; null where that is the value itself. */
 export function makerOf(form: Form): Make | null {
   if (typeof form === "string") return MAKERS[form] ?? null;
   if (isList(form)) {
-    const make = makerOf(form[0]) as ((plain: unknown) => Value) | null;
-    return (items: readonly unknown[] | null) =>
-      items === null
-        ? null
-        : new ListValue(make === null ? items as Value[] : items.map((item) => make(item)));
+    const make = makerOf(form[0]) as ((plain: unknown, run: Run) => Value) | null;
+    const itemSteps = partsOf(form[0]) * PART_STEPS;
+    return (items: readonly unknown[] | null, run: Run) => {
+      if (items === null) return null;
+      if (make === null) return new ListValue(items as Value[]);
+      return new ListValue(items.map((item) => {
+        run.work(itemSteps);
+        return make(item, run);
+      }));
+    };
   }
   if (isType(form)) return (target: unknown) => target === null ? null : new Handle(form, target);
   const entries = Object.entries(form).map(([name, entry]) =>
-    [name, makerOf(entry) as ((plain: unknown) => Value) | null] as const
+    [name, makerOf(entry) as ((plain: unknown, run: Run) => Value) | null] as const
   );
-  return (plain: Readonly<Record<string, unknown>> | null) =>
+  return (plain: Readonly<Record<string, unknown>> | null, run: Run) =>
     plain === null ? null : new RecordValue(
       new Map(
         entries.map(([name, make]) =>
-          [name, make === null ? plain[name] as Value : make(plain[name])] as const
+          [name, make === null ? plain[name] as Value : make(plain[name], run)] as const
         ),
       ),
     );
 }
 
-export function valueOf<const F extends Form>(form: F, plain: PlainOf<F>): Value {
-  const make = makerOf(form) as ((plain: PlainOf<F>) => Value) | null;
-  return make === null ? plain as Value : make(plain);
+export function valueOf<const F extends Form>(form: F, plain: PlainOf<F>, run: Run): Value {
+  const make = makerOf(form) as ((plain: PlainOf<F>, run: Run) => Value) | null;
+  return make === null ? plain as Value : make(plain, run);
 }
 
 /** The kind of a form's values, and what is in them where that is known. */

@@ -74,6 +74,9 @@ function contentSize(value: Value): number {
   return isThing(value, BUFFER) ? value.target.sizeBytes : -1;
 }
 
+/** What a page costs in steps whose bytes may all be runs of their own. */
+const DIFFERENT_PAGE_STEPS = 2 * PAGE_SIZE_BYTES;
+
 /** Where contents differ: byte by byte, in the order of their offsets. */
 const RUN_OF_BYTES = { offset: "size", size: "size" } as const;
 
@@ -85,11 +88,16 @@ const CONTENT = param.of(
   (value) => value,
 );
 
-function differences(left: Uint8Array, right: Uint8Array): PlainOf<typeof RUN_OF_BYTES>[] {
+function differences(
+  left: Uint8Array,
+  right: Uint8Array,
+  run: Run,
+): PlainOf<typeof RUN_OF_BYTES>[] {
   const found: PlainOf<typeof RUN_OF_BYTES>[] = [];
   const length = Math.max(left.length, right.length);
   let start = -1;
   for (let at = 0; at <= length; at++) {
+    if (at % PAGE_SIZE_BYTES === 0) run.work(DIFFERENT_PAGE_STEPS);
     const differs = at < length && left[at] !== right[at];
     if (differs && start < 0) start = at;
     if (!differs && start >= 0) {
@@ -125,7 +133,10 @@ export const BUFFER: TypeSpec<HostBuffer> = {
     segments: f.list(
       SEGMENT,
       "Its segments of physical memory: a list of { phys, size }.",
-      (buffer) => buffer.segments.map(plainSegment),
+      (buffer, run) => {
+        run.chargeMemory(ITEM_BYTES * buffer.segments.length);
+        return buffer.segments.map(plainSegment);
+      },
     ),
     bytes: f.bytes("A copy of its content.", (buffer, run) => {
       run.chargeMemory(buffer.sizeBytes);
@@ -169,7 +180,7 @@ export const BUFFER: TypeSpec<HostBuffer> = {
       doc: "The runs of bytes in which both differ: a list of { offset, size }.",
       example: `let a = buffer(size: 4KiB, fill: 0)\nlet b = buffer(size: 4KiB, fill: 0)\n` +
         `b.slice(16..24).fill(1)\nassert a.differences(b) == [{ offset: 16B, size: 8B }]`,
-      run: (run, buffer, [other]) => differences(read(buffer, run), contentOf(other, run)!),
+      run: (run, buffer, [other]) => differences(read(buffer, run), contentOf(other, run)!, run),
     }),
     method({
       name: "free",
@@ -199,7 +210,7 @@ export const BUFFER: TypeSpec<HostBuffer> = {
   equals(buffer, other, run) {
     if (isThing(other, BUFFER) && other.target === buffer) return true;
     return contentSize(other) === buffer.sizeBytes &&
-      bytesEqual(read(buffer, run), contentOf(other, run)!);
+      bytesEqual(read(buffer, run), contentOf(other, run)!, run);
   },
   index: (buffer, index) => {
     const at = checkedIndex(index, buffer.sizeBytes, "a buffer");

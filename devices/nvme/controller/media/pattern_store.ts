@@ -19,6 +19,8 @@ import { ExtentSet } from "../data/extent_set.ts";
 import { type StoreTarget, TransferBuffer } from "../data/transfer_buffer.ts";
 
 const CHUNK_BYTES = 4096;
+/** What a chunk costs in units of work that is read. */
+const CHUNK_UNITS = 64;
 const WORD_BYTES = 8;
 /** The low bits of an offset, exact for any below 2^53 (address.ts). */
 const WORD_MASK = WORD_BYTES - 1;
@@ -82,6 +84,7 @@ export class PatternStore {
     let position = start;
     const end = offsetBytes + sizeBytes;
     while (at < end) {
+      this.#budget.work(CHUNK_UNITS);
       const chunk = Math.floor(at / CHUNK_BYTES);
       const inside = at - chunk * CHUNK_BYTES;
       const count = Math.min(end - at, CHUNK_BYTES - inside);
@@ -232,6 +235,7 @@ export class PatternStore {
     }
     const { doubles } = this.#scratch;
     for (let done = 0; done < count; done += CHUNK_WORDS) {
+      this.#budget.work(CHUNK_UNITS);
       const offset = offsetBytes + done * WORD_BYTES;
       fillSeries(doubles, this.#base + offset * this.#unit, WORD_BYTES * this.#unit);
       const rest = count - done;

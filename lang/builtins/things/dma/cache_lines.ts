@@ -88,7 +88,8 @@ export const CACHE_LINES: TypeSpec<CacheLines> = {
       ...rows,
     ];
   },
-  index: ({ lines }, index) => valueOf(LINE, lines[checkedIndex(index, lines.length, "lines")]!),
+  index: ({ lines }, index, run) =>
+    valueOf(LINE, lines[checkedIndex(index, lines.length, "lines")]!, run),
 };
 
 function formatLines(target: CacheLines): string {
