@@ -29,7 +29,8 @@ const PIECES = "let b = alloc_pages(20_000, contiguous: false)\n";
 const SMALL = "let b = alloc_pages(2000)\nlet c = alloc_pages(2000)\nlet y = b.bytes\n";
 const DISK = "machine { pci { root_port rp0 { nvme ssd { } } } }\n";
 const CACHED = "machine { pci { root_port rp0 { endpoint nic { coherent = false } } } }\n";
-const PROCESS = "let mm = address_space()\nlet at = mm.mmap(16MiB)\nmm.touch(at, 16MiB, write: true)\n";
+const PROCESS =
+  "let mm = address_space()\nlet at = mm.mmap(16MiB)\nmm.touch(at, 16MiB, write: true)\n";
 
 /** What comes before, the call, and how often it looks at the limits at least. */
 const CALLS: readonly (readonly [before: string, call: string, looks: number])[] = [
