@@ -232,14 +232,14 @@ Deno.test("what a statement writes comes after the stop before it, and the last 
       await client.move("configurationDone");
       await client.move("continue");
       assertEquals((await client.move("continue")).reason, "end");
-      const told = client.events.flatMap(({ body, event }) =>
+      const seen = client.events.flatMap(({ body, event }) =>
         event === "output" && body.category === "stdout"
           ? [String(body.output).trim()]
           : event === "stopped"
           ? [body.reason]
           : []
       );
-      assertEquals(told, ["first", "breakpoint", "2 = 0x2", "breakpoint", "last", "end"]);
+      assertEquals(seen, ["first", "breakpoint", "2 = 0x2", "breakpoint", "last", "end"]);
     });
   });
 });
