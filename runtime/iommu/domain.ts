@@ -305,14 +305,11 @@ export class IommuDomain implements FlushQueueOwner {
     const { events, charges } = this.#platform;
     const written = this.#model.writableIsReadable ? withReadable(flags) : flags;
     const error = this.table.map(iova, phys, sizeBytes, written);
-    if (error !== 0) {
-      if (this.table.warnings !== 0) this.#warnings.table("map_pages", iova, this.table.warnings);
-      this.#tellMapFailed(iova, phys, sizeBytes, error);
-    } else {
+    if (error === 0) {
       if (this.#platform.audited) this.#auditLeaves(iova, sizeBytes);
       if (charges.tableWriteNs !== 0) charges.tableWrites(this.table.leaves.total());
       if (events.tick(IOMMU_MAP)) this.#tellMapped(iova, phys, sizeBytes, written);
-    }
+    } else this.#tellMapFailed(iova, phys, sizeBytes, error);
     if (this.table.syncs.count !== 0) this.#syncTable(true);
     return error;
   }
@@ -343,8 +340,9 @@ export class IommuDomain implements FlushQueueOwner {
 
   #tellMapFailed(iova: number, phys: PhysAddr, sizeBytes: Bytes, error: number): void {
     const { events } = this.#platform;
+    const { lastAddress: last_address, lastPhys: last_phys, warnings } = this.table;
+    if (warnings !== 0) this.#warnings.table("map_pages", iova, warnings);
     if (!events.tick(IOMMU_MAP_FAILED)) return;
-    const { lastAddress: last_address, lastPhys: last_phys } = this.table;
     events.emit(IOMMU_MAP_FAILED, {
       iova: iova as DmaAddr,
       phys,

@@ -110,10 +110,25 @@ export class GenericPageTable extends RadixTable implements PageTable {
   }
 
   map(iova: number, phys: number, sizeBytes: number, flags: number): number {
-    this.syncs.count = 0;
-    this.leaves.count = 0;
+    this.begin();
     this.undoneBytes = 0;
-    this.warnings = sizeBytes > 0 && (flags & ACCESSIBLE) === 0 ? 1 : 0;
+    // The common case: one page in the table used last, whose addresses are all within bounds.
+    if (
+      sizeBytes === GRANULE_BYTES && this.isInHot(iova) && phys + sizeBytes <= PHYS_LIMIT &&
+      ((iova | phys) & OFFSET_MASK) === 0 && (flags & ACCESSIBLE) !== 0
+    ) {
+      const index = (iova >>> GRANULE_SHIFT) & INDEX_MASK;
+      if (this.hot[index] !== 0) return this.#undo(iova, 0);
+      this.hot[index] = phys + flags;
+      this.leaves.begin(GRANULE_BYTES, 1);
+      return 0;
+    }
+    return this.#mapAny(iova, phys, sizeBytes, flags);
+  }
+
+  /** Apart from the common case, whose code is small enough to be part of its callers'. */
+  #mapAny(iova: number, phys: number, sizeBytes: number, flags: number): number {
+    if (sizeBytes > 0 && (flags & ACCESSIBLE) === 0) this.warnings = 1;
     if (sizeBytes <= 0 || this.warnings > 0) return -ERRNO.EINVAL;
     // Of a table of 64 bits the end is where addresses wrap around.
     if (iova + sizeBytes > this.#endOfTables && this.#endOfTables === ADDRESS_LIMIT) {
@@ -126,14 +141,6 @@ export class GenericPageTable extends RadixTable implements PageTable {
       iova > this.lastAddress || iova + sizeBytes > this.#endOfTables ||
       phys + sizeBytes > PHYS_LIMIT
     ) return -ERRNO.ERANGE;
-    // The common case: one page in the table used last.
-    if (sizeBytes === GRANULE_BYTES && this.isInHot(iova)) {
-      const index = (iova >>> GRANULE_SHIFT) & INDEX_MASK;
-      if (this.hot[index] !== 0) return this.#undo(iova, 0);
-      this.hot[index] = phys + flags;
-      this.leaves.add(GRANULE_BYTES, 1);
-      return 0;
-    }
     if (sizeBytes < this.#secondSizeBytes) {
       const done = this.#mapSmall(iova, phys, sizeBytes, flags);
       return done === sizeBytes ? 0 : this.#undo(iova, done);

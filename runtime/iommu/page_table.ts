@@ -88,10 +88,11 @@ export class LeafRuns {
   add(sizeBytes: number, leaves: number): void {
     const last = this.count - 1;
     if (last >= 0 && this.#sizeBytes[last] === sizeBytes) this.#leaves[last]! += leaves;
-    else this.#begin(sizeBytes, leaves);
+    else this.begin(sizeBytes, leaves);
   }
 
-  #begin(sizeBytes: number, leaves: number): void {
+  /** Begins a run: leaves of another size than those before, or the first. */
+  begin(sizeBytes: number, leaves: number): void {
     if (this.count === this.#sizeBytes.length) this.#grow();
     this.#sizeBytes[this.count] = sizeBytes;
     this.#leaves[this.count] = leaves;

@@ -105,11 +105,14 @@ export class CallEvents {
     why: Why | null = null,
   ): void {
     const events = this.#events;
-    if (events.tick(call.ret)) {
-      if (result === 0) events.emit(call.ret, { result, error: null });
-      else events.emit(call.ret, { result, error: errnoName(result) }, why ?? ruleOf(call));
-    }
+    if (events.tick(call.ret)) this.#tellErrno(call, result, why);
     events.context.leaveDevice(outer);
+  }
+
+  /** Apart from the end of a call, whose code is small enough to be part of its callers'. */
+  #tellErrno(call: Call<CallGiving<number>>, result: number, why: Why | null): void {
+    if (result === 0) this.#events.emit(call.ret, { result, error: null });
+    else this.#events.emit(call.ret, { result, error: errnoName(result) }, why ?? ruleOf(call));
   }
 
   /** Ends a call that returns how many there are, and 0 for a failure whatever its errno. */

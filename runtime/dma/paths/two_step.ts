@@ -19,6 +19,7 @@ import type { RangePart } from "../range_part.ts";
 import { PART_BRANCH, UNTOUCHABLE } from "./map_branch.ts";
 import { hexAddress } from "../hex_address.ts";
 
+const { REQUIRE_COHERENT } = DMA_ATTR;
 const { LINKED: THROUGH_TABLE, LINKED_BOUNCE: THROUGH_POOL } = PART_BRANCH;
 
 /**
@@ -72,22 +73,10 @@ export function iovaTryAlloc(
  */
 export function iovaLink(machine: DmaMachine, part: RangePart, phys: PhysAddr): number {
   const { attrs, dev, dir, offset, sizeBytes, state } = part;
-  const requireCoherent = (attrs & DMA_ATTR.REQUIRE_COHERENT) !== 0;
-  if (offset > 0 && dev.domain.offsetOf(phys) !== 0) {
-    machine.warnings.warnOnce(
-      "dma_iova_link",
-      `Device "${dev.name}": unaligned address ${hexAddress(phys)} at offset ${offset} of a range`,
-    );
-    return -ERRNO.EIO;
+  if (offset > 0 && dev.domain.offsetOf(phys) !== 0) return refuseOffset(machine, part, phys);
+  if ((attrs & REQUIRE_COHERENT) !== 0 && (state.bounced || !dev.coherent)) {
+    return refuseCoherent(machine, part);
   }
-  if (state.bounced && requireCoherent) {
-    machine.warnings.warnOnce(
-      "dma_iova_link_coherent",
-      `Device "${dev.name}" wants coherent memory in a range that has bounce buffers`,
-    );
-    return -ERRNO.EOPNOTSUPP;
-  }
-  if (!dev.coherent && requireCoherent) return -ERRNO.EOPNOTSUPP;
   if (mustBounce(dev, phys, sizeBytes, dir)) {
     if ((attrs & UNTOUCHABLE) !== 0) return -ERRNO.EPERM;
     machine.dma.taken = THROUGH_POOL;
@@ -95,6 +84,25 @@ export function iovaLink(machine: DmaMachine, part: RangePart, phys: PhysAddr): 
   }
   machine.dma.taken = THROUGH_TABLE;
   return linkPlain(machine, part, phys, offset, sizeBytes);
+}
+
+/** Refusals are apart from the link, whose code is small enough to be part of its callers'. */
+function refuseOffset({ warnings }: DmaMachine, { dev, offset }: RangePart, phys: PhysAddr): number {
+  warnings.warnOnce(
+    "dma_iova_link",
+    `Device "${dev.name}": unaligned address ${hexAddress(phys)} at offset ${offset} of a range`,
+  );
+  return -ERRNO.EIO;
+}
+
+function refuseCoherent({ warnings }: DmaMachine, { dev, state }: RangePart): number {
+  if (state.bounced) {
+    warnings.warnOnce(
+      "dma_iova_link_coherent",
+      `Device "${dev.name}" wants coherent memory in a range that has bounce buffers`,
+    );
+  }
+  return -ERRNO.EOPNOTSUPP;
 }
 
 function linkPlain(
