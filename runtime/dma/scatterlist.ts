@@ -221,15 +221,23 @@ export class Scatterlist {
   }
 
   /**
-   * Fills the DMA fields of an entry. @param phys Where the buffers of this output begin.
+   * Fills the DMA fields of an entry.
+   * @param phys Where the buffers of this output begin.
+   * @param apart What keeps it apart from the one before it.
    * @internal
    */
-  setOutput(index: number, phys: PhysAddr, address: DmaAddr, sizeBytes: Bytes): void {
+  setOutput(
+    index: number,
+    phys: PhysAddr,
+    address: DmaAddr,
+    sizeBytes: Bytes,
+    apart: Apart = APART.UNJOINED,
+  ): void {
     this.#outputPhys[index] = phys;
     this.#dmaAddress[index] = address;
     this.#dmaLengthBytes[index] = sizeBytes;
     this.#marks[index] = 0;
-    this.#aparts[index] = APART.UNJOINED;
+    this.#aparts[index] = apart;
     this.#branches[index] = null;
   }
 

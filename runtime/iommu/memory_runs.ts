@@ -8,11 +8,27 @@ export class MemoryRuns {
   #phys = zeros(Float64Array, 8);
   #sizeBytes = zeros(Float64Array, 8);
 
+  /**
+   * Adds memory at the end. What begins where the last run ends makes that longer; in the place of a
+   * run of no bytes comes the next.
+   */
   add(phys: PhysAddr, sizeBytes: Bytes): void {
-    if (this.count === this.#phys.length) this.#grow();
-    this.#phys[this.count] = phys;
-    this.#sizeBytes[this.count] = sizeBytes;
-    this.count++;
+    const last = this.count - 1;
+    const lastBytes = last < 0 ? 0 : this.#sizeBytes[last]!;
+    if (lastBytes > 0 && phys === this.#phys[last]! + lastBytes) this.lengthen(sizeBytes);
+    else this.#begin(lastBytes > 0 || last < 0 ? this.count : last, phys, sizeBytes);
+  }
+
+  #begin(run: number, phys: PhysAddr, sizeBytes: Bytes): void {
+    if (run === this.#phys.length) this.#grow();
+    this.#phys[run] = phys;
+    this.#sizeBytes[run] = sizeBytes;
+    this.count = run + 1;
+  }
+
+  /** Makes the last run longer, or shorter where what its memory maps has wrapped. */
+  lengthen(sizeBytes: Bytes): void {
+    this.#sizeBytes[this.count - 1]! += sizeBytes;
   }
 
   physAt(run: number): PhysAddr {

@@ -25,3 +25,21 @@ for (const table of [new GenericPageTable(SHAPE), new ArmPageTable(SHAPE)]) {
     assertEquals(leaves, [[1, 0], [2, 0], [3, 1], [4, 2], [7, 1], [8, 4]]);
   });
 }
+
+Deno.test("memory that touches is one run, and a run of no bytes makes room for the next (dma.md 7.2)", () => {
+  const runs = new MemoryRuns();
+  const made = () =>
+    Array.from({ length: runs.count }, (_, run) => [runs.physAt(run) - GIB, runs.sizeAt(run)]);
+  runs.add(physAddr(GIB), 0);
+  runs.add(physAddr(GIB + MIB), 4 * KIB);
+  runs.add(physAddr(GIB + MIB + 4 * KIB), 8 * KIB);
+  assertEquals(made(), [[MIB, 12 * KIB]]);
+  runs.add(physAddr(GIB + 2 * MIB), 0);
+  runs.add(physAddr(GIB + MIB + 12 * KIB), 4 * KIB);
+  assertEquals(made(), [[MIB, 12 * KIB], [MIB + 12 * KIB, 4 * KIB]]);
+  // Behind what makes the last run longer, other memory touches it.
+  runs.lengthen(60 * KIB);
+  runs.add(physAddr(GIB + MIB + 16 * KIB), 4 * KIB);
+  runs.lengthen(-4 * KIB);
+  assertEquals(made().slice(1), [[MIB + 12 * KIB, 64 * KIB], [MIB + 16 * KIB, 0]]);
+});

@@ -49,7 +49,7 @@ export function iommuMapSg(
   const { domain } = dev;
   const iova = domain.allocIova(totalBytes, false);
   if (iova === 0) return invalidate(list, -ERRNO.ENOMEM);
-  const done = mapRuns(domain, list, iova, leafFlags(dev, dir, attrs));
+  const done = mapRuns(domain, iova, leafFlags(dev, dir, attrs));
   if (done !== totalBytes) {
     // What fewer bytes than the range has were mapped for stays: nothing looks (list_length_wraps).
     domain.freeIova(iova, totalBytes);
@@ -60,7 +60,8 @@ export function iommuMapSg(
 }
 
 /**
- * Gives each entry its place in the range. An entry that would cross a segment boundary moves
+ * Gives each entry its place in the range, and gathers what is to be mapped there in the domain's
+ * runs. An entry that would cross a segment boundary moves
  * behind it: what the entry before it maps grows, and with it what the device sees of memory that is
  * none of the list's.
  *
@@ -77,6 +78,8 @@ function layOut(
   const perBoundary = 1 / boundaryBytes;
   const memo = peerMemo(machine);
   const { listLengthWraps } = machine.dma.rules;
+  const { runs } = domain;
+  runs.count = 0;
   let totalBytes = 0;
   let previous = -1;
   for (let index = 0; index < list.count; index++) {
@@ -93,7 +96,8 @@ function layOut(
     }
     // Of an earlier map: what it still holds would read as a peer's.
     list.clearBusMark(index);
-    const mappedBytes = domain.roundUp(list.lengthAt(index) + domain.offsetOf(phys));
+    const inGranule = domain.offsetOf(phys);
+    const mappedBytes = domain.roundUp(list.lengthAt(index) + inGranule);
     invariant(mappedBytes >= list.lengthAt(index), "An entry of a list maps less than it has");
     const pad = Math.ceil(totalBytes * perBoundary) * boundaryBytes - totalBytes;
     const moves = pad !== 0 && pad < mappedBytes - 1 && previous >= 0;
@@ -103,10 +107,13 @@ function layOut(
       return invalidate(list, -ERRNO.EINVAL);
     }
     if (moves) {
+      const before = list.mappedAt(previous);
       list.setMapped(previous, padded);
+      runs.lengthen(list.mappedAt(previous) - before);
       totalBytes += pad;
     }
     list.setMapped(index, mappedBytes);
+    runs.add(phys - inGranule as PhysAddr, list.mappedAt(index));
     totalBytes += mappedBytes;
     previous = index;
   }
@@ -138,31 +145,16 @@ function invalidate(list: Scatterlist, error: number): number {
 }
 
 /**
- * Writes the leaves, neighbours in memory by one call.
+ * Writes the leaves of the runs that laying out has gathered.
  * @returns The bytes mapped, or a negative errno, with nothing mapped.
  */
-function mapRuns(domain: IommuDomain, list: Scatterlist, iova: number, flags: number): number {
+function mapRuns(domain: IommuDomain, iova: number, flags: number): number {
   const { runs } = domain;
-  runs.count = 0;
-  let runStart = 0 as PhysAddr;
-  let runBytes = 0;
-  for (let index = 0; index < list.count; index++) {
-    if (list.isBusAddressAt(index)) continue;
-    const phys = list.physAt(index);
-    const start = phys - domain.offsetOf(phys) as PhysAddr;
-    const mappedBytes = list.mappedAt(index);
-    if (runBytes > 0 && start === runStart + runBytes) {
-      runBytes += mappedBytes;
-      continue;
-    }
-    if (runBytes > 0) runs.add(runStart, runBytes);
-    runStart = start;
-    runBytes = mappedBytes;
-  }
-  if (runBytes > 0) runs.add(runStart, runBytes);
   let doneBytes = 0;
   for (let run = 0; run < runs.count; run++) {
     const sizeBytes = runs.sizeAt(run);
+    // Entries of no bytes end a list.
+    if (sizeBytes === 0) break;
     const error = domain.map(iova + doneBytes, runs.physAt(run), sizeBytes, flags);
     if (error !== 0) {
       if (doneBytes > 0) domain.unmap(iova, doneBytes, true, "iommu_unmap");
@@ -181,7 +173,8 @@ function finalise(dev: TranslatedDevice, list: Scatterlist, iova: number): numbe
   const { domain } = dev;
   const boundaryBytes = dev.segmentBoundaryMask + 1;
   const perBoundary = 1 / boundaryBytes;
-  let position = iova;
+  /** Bytes of the range that lie before an entry: a small integer for V8, which an IOVA is not. */
+  let doneBytes = 0;
   let outputs = 0;
   /** Bytes of the output that may still grow; 0 when none may. */
   let currentBytes = 0;
@@ -202,18 +195,17 @@ function finalise(dev: TranslatedDevice, list: Scatterlist, iova: number): numbe
     const offset = domain.offsetOf(phys);
     // Unsigned in the kernel: an output that is too long already takes any more.
     const room = dev.maxSegmentSizeBytes - currentBytes;
+    const position = iova + doneBytes;
     const onBoundary = Math.floor(position * perBoundary) * boundaryBytes === position;
     const joins = currentBytes !== 0 && offset === 0 && !onBoundary &&
       (room < 0 || room >= lengthBytes);
     invariant(!joins || outputs > 0, "The first entry of a list joins another");
     if (joins) list.growOutput(outputs - 1, lengthBytes);
     else {
-      list.setOutput(outputs, phys, position + offset as DmaAddr, lengthBytes);
-      if (outputs > 0) {
-        const since = currentBytes === 0 ? ended : onBoundary ? APART.BOUNDARY : APART.LONGEST;
-        const inside = offset !== 0 && since !== APART.BEHIND_BUS_ADDRESS;
-        list.setApart(outputs, inside ? APART.STARTS_INSIDE : since);
-      }
+      const since = currentBytes === 0 ? ended : onBoundary ? APART.BOUNDARY : APART.LONGEST;
+      const inside = offset !== 0 && outputs > 0 && since !== APART.BEHIND_BUS_ADDRESS;
+      const apart = inside ? APART.STARTS_INSIDE : since;
+      list.setOutput(outputs, phys, position + offset as DmaAddr, lengthBytes, apart);
       outputs++;
       currentBytes = 0;
     }
@@ -226,7 +218,7 @@ function finalise(dev: TranslatedDevice, list: Scatterlist, iova: number): numbe
       const onGranule = domain.offsetOf(phys + lengthBytes as PhysAddr) === 0;
       ended = onGranule ? APART.BOUNDARY : APART.HOLE_BEFORE;
     }
-    position += mappedBytes;
+    doneBytes += mappedBytes;
   }
   invariant(outputs <= list.count, "A list has more outputs than entries");
   list.clearOutputs(outputs);
@@ -261,8 +253,7 @@ function mapEach(
       unmapEach(machine, dev, list, index, dir, attrs | DMA_ATTR.SKIP_CPU_SYNC);
       return invalidate(list, -ERRNO.EIO);
     }
-    list.setOutput(index, phys, dma, lengthBytes);
-    list.setApart(index, APART.ONE_BY_ONE);
+    list.setOutput(index, phys, dma, lengthBytes, APART.ONE_BY_ONE);
     list.setBranch(index, machine.dma.taken);
   }
   return list.count;

@@ -87,7 +87,11 @@ export function iovaLink(machine: DmaMachine, part: RangePart, phys: PhysAddr): 
 }
 
 /** Refusals are apart from the link, whose code is small enough to be part of its callers'. */
-function refuseOffset({ warnings }: DmaMachine, { dev, offset }: RangePart, phys: PhysAddr): number {
+function refuseOffset(
+  { warnings }: DmaMachine,
+  { dev, offset }: RangePart,
+  phys: PhysAddr,
+): number {
   warnings.warnOnce(
     "dma_iova_link",
     `Device "${dev.name}": unaligned address ${hexAddress(phys)} at offset ${offset} of a range`,
