@@ -32,3 +32,8 @@ export function zeros<A>(kind: Kind<A>, length: number): A {
   usedBytes += sizeBytes;
   return array;
 }
+
+/** The numbers in an array's bytes, wherever these lie in their buffer. */
+export function viewOf({ buffer, byteLength, byteOffset }: Uint8Array): DataView {
+  return new DataView(buffer, byteOffset, byteLength);
+}

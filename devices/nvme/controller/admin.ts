@@ -1,6 +1,7 @@
 /** The admin commands a host needs to find its namespace and make its queues (section 5). */
 import { type DmaAddr, foldedHigh } from "../../../runtime/address.ts";
 import { invariant } from "../../../runtime/errno.ts";
+import { zeros } from "../../../runtime/zeros.ts";
 import {
   activeNamespaces,
   ASYNC_EVENT_LIMIT,
@@ -149,9 +150,9 @@ export class AdminCommands {
         return this.#send(command, namespaceDescriptors(namespace));
       case CNS.COMMAND_SET_NAMESPACE:
         if (namespaceId !== 1) return STATUS.INVALID_NAMESPACE;
-        return this.#send(command, new Uint8Array(IDENTIFY_BYTES));
+        return this.#send(command, zeros(Uint8Array, IDENTIFY_BYTES));
       case CNS.COMMAND_SET_CONTROLLER:
-        return this.#send(command, new Uint8Array(IDENTIFY_BYTES));
+        return this.#send(command, zeros(Uint8Array, IDENTIFY_BYTES));
       default:
         return STATUS.INVALID_FIELD;
     }

@@ -1,5 +1,6 @@
 /** The 4096-byte structures that Identify returns (Base Specification 1.4, section 5.15). */
 import type { Bytes } from "../../../runtime/address.ts";
+import { viewOf, zeros } from "../../../runtime/zeros.ts";
 import type { HostMemoryNeeds } from "./data/host_memory_buffer.ts";
 import type { ProtectionType } from "./media/protection.ts";
 
@@ -93,8 +94,8 @@ function putText(page: Uint8Array, at: number, length: number, text: string): vo
 
 /** Identify Controller, CNS 01h. */
 export function identifyController(identity: ControllerIdentity): Uint8Array {
-  const page = new Uint8Array(IDENTIFY_BYTES);
-  const view = new DataView(page.buffer);
+  const page = zeros(Uint8Array, IDENTIFY_BYTES);
+  const view = viewOf(page);
   putText(page, CONTROLLER.SERIAL, 20, identity.serial);
   putText(page, CONTROLLER.MODEL, 40, "dmalab NVMe controller");
   putText(page, CONTROLLER.FIRMWARE, 8, "1");
@@ -128,8 +129,8 @@ export function identifyController(identity: ControllerIdentity): Uint8Array {
 
 /** Identify Namespace, CNS 00h. */
 export function identifyNamespace(identity: NamespaceIdentity): Uint8Array {
-  const page = new Uint8Array(IDENTIFY_BYTES);
-  const view = new DataView(page.buffer);
+  const page = zeros(Uint8Array, IDENTIFY_BYTES);
+  const view = viewOf(page);
   for (const at of [NAMESPACE.SIZE, NAMESPACE.CAPACITY, NAMESPACE.UTILIZATION]) {
     view.setUint32(at, identity.blockCount % 2 ** 32, true);
     view.setUint32(at + 4, Math.floor(identity.blockCount / 2 ** 32), true);
@@ -148,14 +149,14 @@ export function identifyNamespace(identity: NamespaceIdentity): Uint8Array {
 
 /** Active Namespace ID list, CNS 02h: the only namespace, 1, if it is above `above`. */
 export function activeNamespaces(above: number): Uint8Array {
-  const page = new Uint8Array(IDENTIFY_BYTES);
+  const page = zeros(Uint8Array, IDENTIFY_BYTES);
   if (above < 1) page[0] = 1;
   return page;
 }
 
 /** Namespace Identification Descriptor list, CNS 03h. */
 export function namespaceDescriptors(identity: NamespaceIdentity): Uint8Array {
-  const page = new Uint8Array(IDENTIFY_BYTES);
+  const page = zeros(Uint8Array, IDENTIFY_BYTES);
   page[0] = 1; // an EUI64
   page[1] = 8;
   page.set(identity.eui64, 4);
@@ -164,13 +165,14 @@ export function namespaceDescriptors(identity: NamespaceIdentity): Uint8Array {
 
 /** Eight bytes made from a name (FNV-1a), so that every controller's namespace has its own. */
 export function nameAsEui64(name: string): Uint8Array {
-  const bytes = new Uint8Array(8);
+  const bytes = zeros(Uint8Array, 8);
+  const view = viewOf(bytes);
   let hash = 0x811c9dc5;
   for (let round = 0; round < 2; round++) {
     for (let index = 0; index < name.length; index++) {
       hash = Math.imul(hash ^ name.charCodeAt(index), 0x01000193) >>> 0;
     }
-    new DataView(bytes.buffer).setUint32(round * 4, hash, true);
+    view.setUint32(round * 4, hash, true);
   }
   return bytes;
 }

@@ -7,6 +7,7 @@
  * continues where that entry points (Base Specification 1.4, 4.3).
  */
 import { type Bytes, foldedHigh } from "../../../../runtime/address.ts";
+import { viewOf, zeros } from "../../../../runtime/zeros.ts";
 import type { HostPort } from "../host_port.ts";
 import type { RangeList } from "./range_list.ts";
 import { PAGE_BYTES, PRP_ENTRY_BYTES, STATUS, WIDE_HALF } from "../specification.ts";
@@ -22,8 +23,8 @@ const PAGE_MASK = PAGE - 1;
 export class PrpWalk {
   readonly #host: HostPort;
   readonly #chainsLast: boolean;
-  readonly #list = new Uint8Array(PAGE);
-  readonly #entries = new DataView(this.#list.buffer);
+  readonly #list = zeros(Uint8Array, PAGE);
+  readonly #entries = viewOf(this.#list);
 
   /**
    * @param chainsLast A controller with a defect: the entry at the end of a page leads to another

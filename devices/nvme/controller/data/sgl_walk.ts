@@ -8,6 +8,7 @@
  * (Base Specification 1.4, 4.4; the statuses of 4.6.1.2.1; tests/golden/defects, ptover_none).
  */
 import { type Bytes, foldedHigh } from "../../../../runtime/address.ts";
+import { viewOf, zeros } from "../../../../runtime/zeros.ts";
 import type { HostPort } from "../host_port.ts";
 import type { RangeList } from "./range_list.ts";
 import { PAGE_BYTES, SGL_DESCRIPTOR_BYTES, SGL_TYPE, STATUS, WIDE_HALF } from "../specification.ts";
@@ -18,8 +19,8 @@ const MAX_DESCRIPTORS = 65536;
 
 export class SglWalk {
   readonly #host: HostPort;
-  readonly #segment = new Uint8Array(PAGE_BYTES);
-  readonly #descriptors = new DataView(this.#segment.buffer);
+  readonly #segment = zeros(Uint8Array, PAGE_BYTES);
+  readonly #descriptors = viewOf(this.#segment);
   #rest: Bytes = 0;
   #walked = 0;
   #lengthStatus: number = STATUS.DATA_SGL_LENGTH;

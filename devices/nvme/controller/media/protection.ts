@@ -6,6 +6,7 @@
  * part of a block's metadata; metadata before it is guarded as well.
  */
 import type { Bytes } from "../../../../runtime/address.ts";
+import { viewOf } from "../../../../runtime/zeros.ts";
 import { STATUS } from "../specification.ts";
 
 /** None, or Type 1, 2 or 3: what the reference tag means. */
@@ -174,8 +175,4 @@ export class Protection {
     const crc = crc16(data, block * this.#blockBytes, (block + 1) * this.#blockBytes);
     return crc16(metadata, block * this.#metadataBytes, this.#tupleAt(block), crc);
   }
-}
-
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -11,6 +11,7 @@ import { Bio } from "../../../../runtime/block/bio.ts";
 import type { QueueLimits } from "../../../../runtime/block/queue_limits.ts";
 import { BLK_STS, KernelError } from "../../../../runtime/errno.ts";
 import type { Machine } from "../../../../runtime/machine.ts";
+import { viewOf, zeros } from "../../../../runtime/zeros.ts";
 import { getU64, setU64 } from "../command/fields.ts";
 import type { HostMemoryBuffer, HostMemoryWishes } from "./host_memory_buffer.ts";
 import type { ControllerFacts, NamespaceFacts } from "../nvme_limits.ts";
@@ -62,8 +63,8 @@ export class AdminCommands {
   hostMemory: HostMemoryWishes = NO_WISHES;
   /** It supports doorbells in memory (Doorbell Buffer Config). */
   takesShadowDoorbells = false;
-  readonly #page = new Uint8Array(CTRL_PAGE_BYTES);
-  readonly #view = new DataView(this.#page.buffer);
+  readonly #page = zeros(Uint8Array, CTRL_PAGE_BYTES);
+  readonly #view = viewOf(this.#page);
 
   /** @param limits The admin queue's, which change once the controller is known. */
   constructor(machine: Machine, name: string, limits: () => QueueLimits, submit: AdminSubmit) {
@@ -244,9 +245,9 @@ export class AdminCommands {
     buffer: { readonly phys: PhysAddr; readonly sizeBytes: Bytes } | null,
     fill: (view: DataView) => void,
   ): NvmeRequest {
-    const template = new Uint8Array(SQE_BYTES);
+    const template = zeros(Uint8Array, SQE_BYTES);
     template[SQE.OPCODE] = opcode;
-    fill(new DataView(template.buffer));
+    fill(viewOf(template));
     const bios = buffer === null ? [] : [new Bio("drv_in", 0, [buffer], buffer.sizeBytes)];
     const request = new NvmeRequest(this.#name, "drv_in", bios, this.#limits());
     request.admin = true;
