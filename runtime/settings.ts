@@ -195,11 +195,12 @@ export function formerly<W extends string>(
 
 /** The values that the rows have when nothing is given. */
 export function defaultsOf<R extends SettingRows>(rows: R): SettingsOf<R> {
-  return Object.fromEntries(
-    Object.entries(rows).flatMap(([property, row]) =>
-      "default" in row ? [[property, row.default]] : []
-    ),
-  ) as unknown as SettingsOf<R>;
+  const values: Record<string, unknown> = {};
+  for (const property in rows) {
+    const row = rows[property]!;
+    if ("default" in row) values[property] = row.default;
+  }
+  return values as SettingsOf<R>;
 }
 
 export type NumberProblem =

@@ -143,18 +143,23 @@ export class PageAllocator {
       const first = this.allocPattern([{ startPage: 0, pages }], { ...options, alignPages: block });
       if (first === null) return null;
       this.#memory.budget.demand(PAGE_COST_BYTES * pages);
-      return Array.from(
-        { length: pages },
-        (_, page) => first + page * this.pageSizeBytes,
-      ) as PhysAddr[];
+      return this.#sideBySide(first, pages, []);
     }
     const counts: number[] = [];
     for (let rest = pages; rest > 0; rest -= block) counts.push(Math.min(rest, block));
     const starts = this.allocApart(counts, { ...options, alignPages: block });
     if (starts === null) return null;
-    return starts.flatMap((start, index) =>
-      Array.from({ length: counts[index]! }, (_, page) => start + page * this.pageSizeBytes)
-    ) as PhysAddr[];
+    const addresses: PhysAddr[] = [];
+    starts.forEach((start, index) => this.#sideBySide(start, counts[index]!, addresses));
+    return addresses;
+  }
+
+  /** Adds the addresses of pages to others. */
+  #sideBySide(first: PhysAddr, pages: number, addresses: PhysAddr[]): PhysAddr[] {
+    for (let page = 0; page < pages; page++) {
+      addresses.push(first + page * this.pageSizeBytes as PhysAddr);
+    }
+    return addresses;
   }
 
   /**

@@ -34,7 +34,7 @@ export class HostTransfer implements PageMaker {
   readonly #host: HostPort;
   /** Exactly a page long: whole-page copies from and to it need no view. */
   readonly #page = new TransferBuffer(PAGE);
-  #large = new TransferBuffer(4 * PAGE);
+  #large = new TransferBuffer(0);
 
   /** What the page being sent holds. */
   #pageStore: PatternStore | null = null;

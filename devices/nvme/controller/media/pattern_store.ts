@@ -41,8 +41,8 @@ export class PatternStore {
   readonly #written = new Map<number, Uint8Array>();
   /** Chunks that were zeroed as a whole; a written chunk of the same number comes first. */
   readonly #zeroed = new ExtentSet();
-  readonly #scratch = new TransferBuffer(CHUNK_BYTES);
-  /** A chunk that is compared; made with the first. */
+  /** A fresh chunk on its way, and one that is compared; each made with the first. */
+  #scratch: TransferBuffer | null = null;
   #compared: TransferBuffer | null = null;
 
   /**
@@ -216,8 +216,9 @@ export class PatternStore {
     const bytes = new Uint8Array(CHUNK_BYTES);
     if (!whole && this.#ones) bytes.fill(0xff);
     else if (!whole && !this.#zeroed.has(chunk)) {
-      this.#fill(this.#scratch, 0, chunk * CHUNK_BYTES, CHUNK_WORDS);
-      bytes.set(this.#scratch.bytes);
+      const fresh = this.#scratch ??= new TransferBuffer(CHUNK_BYTES);
+      this.#fill(fresh, 0, chunk * CHUNK_BYTES, CHUNK_WORDS);
+      bytes.set(fresh.bytes);
     }
     this.#written.set(chunk, bytes);
     return bytes;
@@ -233,7 +234,7 @@ export class PatternStore {
       fillSeries(into.doubles, this.#base + offsetBytes * this.#unit, WORD_BYTES * this.#unit);
       return;
     }
-    const { doubles } = this.#scratch;
+    const { doubles } = this.#scratch ??= new TransferBuffer(CHUNK_BYTES);
     for (let done = 0; done < count; done += CHUNK_WORDS) {
       this.#budget.work(CHUNK_UNITS);
       const offset = offsetBytes + done * WORD_BYTES;
