@@ -120,7 +120,7 @@ export class GenericPageTable extends RadixTable implements PageTable {
       const index = (iova >>> GRANULE_SHIFT) & INDEX_MASK;
       if (this.hot[index] !== 0) return this.#undo(iova, 0);
       this.hot[index] = phys + flags;
-      this.leaves.begin(GRANULE_BYTES, 1);
+      this.leaves.one(GRANULE_BYTES);
       return 0;
     }
     return this.#mapAny(iova, phys, sizeBytes, flags);

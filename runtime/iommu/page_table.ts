@@ -88,11 +88,17 @@ export class LeafRuns {
   add(sizeBytes: number, leaves: number): void {
     const last = this.count - 1;
     if (last >= 0 && this.#sizeBytes[last] === sizeBytes) this.#leaves[last]! += leaves;
-    else this.begin(sizeBytes, leaves);
+    else this.#begin(sizeBytes, leaves);
   }
 
-  /** Begins a run: leaves of another size than those before, or the first. */
-  begin(sizeBytes: number, leaves: number): void {
+  /** One leaf is all that an operation wrote. */
+  one(sizeBytes: number): void {
+    this.#sizeBytes[0] = sizeBytes;
+    this.#leaves[0] = 1;
+    this.count = 1;
+  }
+
+  #begin(sizeBytes: number, leaves: number): void {
     if (this.count === this.#sizeBytes.length) this.#grow();
     this.#sizeBytes[this.count] = sizeBytes;
     this.#leaves[this.count] = leaves;

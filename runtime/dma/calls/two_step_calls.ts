@@ -33,6 +33,7 @@ const UNLINK = callOf("dma_iova_unlink");
 const DESTROY = callOf("dma_iova_destroy");
 const DMA_MAP = eventId("dma.map");
 const FREE = callOf("dma_iova_free");
+const { dma_iova_link: LINK_FAULT } = FAULT;
 
 export class TwoStepCalls {
   readonly #machine: DmaMachine;
@@ -98,7 +99,7 @@ export class TwoStepCalls {
     if (events.tick(LINK.call)) this.#tellLinking(part, phys);
     machine.charges.segments(1);
     if (machine.dma.rules.keepsAttributes) keepAttributes(part);
-    const injected = this.#injected(FAULT.dma_iova_link);
+    const injected = this.#injected(LINK_FAULT);
     const error = injected !== 0 ? injected : iovaLink(machine, part, phys);
     // An injected failure is no mistake of the driver.
     if (injected === 0) machine.checker?.ranges.linked(part, phys, error);
