@@ -32,8 +32,8 @@ const ALIGNMENT_ROOM_BYTES = 16;
 
 export class HostTransfer implements PageMaker {
   readonly #host: HostPort;
-  /** Exactly a page long: whole-page copies from and to it need no view. */
-  readonly #page = new TransferBuffer(PAGE);
+  /** Exactly a page long: whole-page copies from and to it need no view. Made with the first. */
+  #page: TransferBuffer | null = null;
   #large = new TransferBuffer(0);
 
   /** What the page being sent holds. */
@@ -146,7 +146,9 @@ export class HostTransfer implements PageMaker {
   }
 
   #bufferFor(pieceBytes: Bytes, offsetBytes: number): TransferBuffer {
-    if (pieceBytes === PAGE && (offsetBytes & 7) === 0) return this.#page;
+    if (pieceBytes === PAGE && (offsetBytes & 7) === 0) {
+      return this.#page ??= new TransferBuffer(PAGE);
+    }
     const wanted = pieceBytes + ALIGNMENT_ROOM_BYTES;
     if (this.#large.bytes.length < wanted) {
       const doubled = 2 * this.#large.bytes.length;

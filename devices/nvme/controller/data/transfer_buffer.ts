@@ -5,7 +5,6 @@
  * content cheap (`pattern_store.ts`).
  */
 import type { Bytes } from "../../../../runtime/address.ts";
-import { zeros } from "../../../../runtime/zeros.ts";
 
 /** Memory that a store's content goes to: the controller's own, or a page of the host's. */
 export interface StoreTarget {
@@ -20,7 +19,8 @@ export class TransferBuffer implements StoreTarget {
 
   /** @param sizeBytes A multiple of 8. */
   constructor(sizeBytes: Bytes) {
-    this.doubles = zeros(Float64Array, sizeBytes / Float64Array.BYTES_PER_ELEMENT);
-    this.bytes = new Uint8Array(this.doubles.buffer, this.doubles.byteOffset, sizeBytes);
+    const memory = new ArrayBuffer(sizeBytes);
+    this.bytes = new Uint8Array(memory);
+    this.doubles = new Float64Array(memory);
   }
 }

@@ -6,6 +6,7 @@ import { testBench } from "../../../../runtime/dma/testing.ts";
 import type { NvmeRequest } from "../command/nvme_request.ts";
 import type { NamespaceFacts } from "../nvme_limits.ts";
 import type { QueuePair } from "../queues/queue_pair.ts";
+import { viewOf } from "../../../../runtime/zeros.ts";
 import { AdminCommands } from "./admin_commands.ts";
 import type { HostMemoryBuffer } from "./host_memory_buffer.ts";
 
@@ -41,7 +42,7 @@ function bench(
   const { machine } = testBench();
   const sent: Sent[] = [];
   const submit = (request: NvmeRequest) => {
-    const view = new DataView(request.template!.buffer);
+    const view = viewOf(request.template!);
     const command = {
       opcode: view.getUint8(0),
       nsid: view.getUint32(4, true),
