@@ -89,7 +89,6 @@ export const FORCED_CASTS: Excuses = {
   "lang/builtins/things/nvme/nvme_submit.ts Decoded<typeof SUBMITTED>": KINDS_MEET,
   "lang/syntax/recovery/recovering_parser.ts RecoveryState":
     "the parser toolkit keeps these members to itself",
-  "runtime/settings.ts SettingsOf<R>": KINDS_MEET,
   "runtime/events.ts MachineEvent":
     "an event is made from its name and fields, which `emit` has checked against each other",
 };
