@@ -30,7 +30,7 @@ interface Known {
 const KNOWN: readonly Known[] = [
   {
     file: "api/01-two-step-basic.dma",
-    run: "three pieces, one range, one sync",
+    run: "three buffers linked into one IOVA range, one IOTLB sync",
     events: 29,
     statements: 24,
     stop: "iommu.map",

@@ -86,7 +86,7 @@ Deno.test("a run's machine can be built again from the file", async () => {
   const lines = readLines(await exported(TWO_STEP, ".dmatrace.jsonl", "--seed", "7"));
   const machines = lines.filter((line): line is TraceRun => "run" in line);
   assertEquals(machines.map(({ name }) => name), [
-    "three pieces, one range, one sync",
+    "three buffers linked into one IOVA range, one IOTLB sync",
     "the same three pieces mapped one by one cost three syncs",
     "without a translating IOMMU there is no range to be had",
   ]);

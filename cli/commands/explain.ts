@@ -17,7 +17,7 @@ export const EXPLAIN = command({
     "in which a kernel reports an IOMMU fault (VT-d, AMD, Arm SMMUv3); `-` reads a whole log from " +
     "standard input. To find the mapping that the fault hit, pass the line to `fault_log` in a " +
     "scenario, or a trace by --trace. Other words are searched for: the names whose titles and " +
-    "texts have all of them are listed, the best first. Without NAME, lists what can be explained.",
+    "texts have all of them are listed, best match first. Without NAME, lists what can be explained.",
   argument: {
     placeholder: "NAME",
     doc:

@@ -4,7 +4,7 @@ import type { Client } from "../../tests/dap/client.ts";
 import { withClient } from "../../tests/dap/in_process.ts";
 
 const EXAMPLE = fromFileUrl(new URL("../../examples/api/01-two-step-basic.dma", import.meta.url));
-const RUN = "three pieces, one range, one sync";
+const RUN = "three buffers linked into one IOVA range, one IOTLB sync";
 
 /** Launches a run, and stands at its first statement. */
 async function launch(client: Client, args: object = {}) {

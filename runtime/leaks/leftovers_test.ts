@@ -141,7 +141,7 @@ Deno.test("coherent memory and a pool's block are reported, and what the pool gr
   }
 });
 
-Deno.test("what a request has that is under way is no leak, and what others have is", () => {
+Deno.test("mappings of a request in flight are no leak, those of another request are", () => {
   const bench = watched();
   const { events } = bench.machine;
   const outer = events.context.enterRequest(3);

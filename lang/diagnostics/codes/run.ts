@@ -37,7 +37,7 @@ export const RUN_CODES = {
     title: "too much time",
     explanation:
       "A test, or a property with all its cases, has a limit of CPU time and a wall-clock limit " +
-      "ten times as long: the instruction limit does not cover the work inside a single call.",
+      "ten times as long: the instruction limit only estimates the work inside a single call.",
     example: "race { repeat 99 { advance 1s } } and { repeat 99 { advance 1s } }",
   },
   E0807: {

@@ -130,7 +130,7 @@ export function suspectCalledWord(
       `\`${word.image}\` is a statement, not a function`,
       {
         hint: !isWhole || more.length > 0
-          ? `write no \`(\` directly after \`${word.image}\`: reorder the value, or bind it to a name`
+          ? `a value after \`${word.image}\` cannot begin with \`(\`: reorder it, or bind it to a name`
           : inside === "" || inside.length > 40
           ? "write it without parentheses"
           : `write \`${word.image} ${inside}\``,
