@@ -114,6 +114,7 @@ Deno.test("a fault deep inside a call fails the call with the error that the ker
   bench.machine.armFault(fault);
   assertEquals([mapOne(bench), linkOne(bench)], [false, -ERRNO.ENOMEM]);
   assertEquals([fault.fired, bench.machine.iommu.liveMappings], [2, 0]);
+  assertEquals(bench.names("iova.alloc", "iova.free").length, 4, "each range is freed");
 });
 
 Deno.test("a device's access faults with the reason that was asked for, and changes no memory", () => {

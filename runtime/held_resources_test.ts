@@ -382,7 +382,7 @@ Deno.test("of several pieces of a device's memory only the one that is freed goe
 Deno.test("memory goes back as that of the device and the request that free it, where there is any", () => {
   const { machine: { events }, machine } = testBench();
   const held = new HeldResources(machine);
-  const tell = (event: "mem.alloc" | "mem.free", device: string, request: number) => {
+  const tell = (event: "mem.alloc" | "mem.free", device: string | null, request: number) => {
     const outer = events.context.enter({ cpu: 0, device, request, site: request });
     const id = eventId(event);
     const fields = { size_bytes: 512, what: "dma_vecs", from: "mempool" } as const;
@@ -399,6 +399,21 @@ Deno.test("memory goes back as that of the device and the request that free it, 
   assertEquals(left(), ["a 3"]);
   tell("mem.free", "c", 7);
   assertEquals(left(), []);
+  tell("mem.alloc", "a", 4);
+  tell("mem.alloc", "b", 5);
+  tell("mem.free", "c", 4);
+  assertEquals(left(), ["b 5"], "of that request, where no block is of that device");
+  tell("mem.alloc", null, 5);
+  tell("mem.free", "b", 5);
+  assertEquals(left(), ["null 5"], "of that device, though another block has no device");
+});
+
+Deno.test("a watch that begins anew counts the mappings that are live by then as before", () => {
+  const { machine, dev } = testBench();
+  const held = new HeldResources(machine);
+  machine.dma.dmaMapPhys(dev, at(0x10_0000), 4 * KIB, DMA_TO_DEVICE);
+  held.restart();
+  assertEquals(held.leaks(), []);
 });
 
 Deno.test("a handler of an interrupt is held until it is taken away, whichever its number", () => {

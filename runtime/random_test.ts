@@ -57,6 +57,7 @@ Deno.test("below() 2^32 is a draw itself, beyond it two draws are put together",
     const high = halves.nextU32() >>> 11;
     assertEquals(wide.below(2 ** 53), high * 2 ** 32 + halves.nextU32());
   }
+  assertEquals(new Random(3).below(2 ** 32 + 1), new Random(3).below(2 ** 53) % (2 ** 32 + 1));
   const third = new Random(3);
   const limit = 3 * 2 ** 51;
   const kept = new Random(3);

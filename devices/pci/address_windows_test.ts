@@ -151,6 +151,11 @@ Deno.test("the window below 4 GiB fits to the byte between regions, and before t
   assertEquals(lowBase(one, [start, last + 4 * KIB]), start - LOW_UNIT);
   assertEquals(lowBase([4 * MIB, 16 * MIB], [start, 0xfc00_0000]), 0xfc00_0000);
   assertEquals(lowBase([4 * MIB, 16 * MIB], [start, last]), start - 2 * LOW_UNIT);
+  assertEquals(
+    lowBase(new Array(8).fill(64 * MIB), [start, start + 512 * MIB]),
+    start - 512 * MIB,
+    "too long for what is left above, though nothing else is there",
+  );
   // BARs are aligned to the largest of them.
   assertEquals(lowBase([64 * MIB], [start, start + LOW_UNIT]), start + 64 * MIB);
 });

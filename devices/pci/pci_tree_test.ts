@@ -212,11 +212,12 @@ Deno.test("blocks with `at` are the functions of a machine that is there, and no
 });
 
 Deno.test("places that contradict each other are refused with their block", () => {
-  const refused: readonly (readonly [PciNodeConfig[], string])[] = [
+  const refused: readonly (readonly [PciNodeConfig[], string, string?])[] = [
     [[block("endpoint", "a", [], { at: "00:20.0" })], 'at of "a" cannot be 00:20.0'],
     [
       [block("endpoint", "a", [], { at: "00:01.0" }), block("endpoint", "b")],
       '"b" does not say where it is, and "a" beside it does',
+      "give each block on a bus its `at`, or none",
     ],
     [
       [
@@ -253,9 +254,10 @@ Deno.test("places that contradict each other are refused with their block", () =
     ],
     [[block("root_port", "rp", [block("port", "p")])], "it stands in switch"],
   ];
-  for (const [tree, message] of refused) {
+  for (const [tree, message, hint] of refused) {
     const error = assertThrows(() => buildPciTree(tree), ConfigError);
     assert(`${error.message} ${error.hint}`.includes(message), `${error.message}: ${message}`);
+    if (hint !== undefined) assertEquals(error.hint, hint);
   }
 });
 

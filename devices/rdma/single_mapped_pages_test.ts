@@ -209,3 +209,13 @@ Deno.test("the page-wise DMA map is an error of the caller on 6.12, which says s
     "There is no hmm_dma_map_alloc() in 6.12.117: the page-wise DMA map came with 6.16",
   );
 });
+
+Deno.test("a prefetch without a fault tells the device what the process may do by now (hmm-rdma-vfio.md 6.3)", () => {
+  const bench = old();
+  const region = bench.region();
+  bench.mm.faultIn(START, true);
+  bench.mm.faultIn(virt(START + PAGE), false);
+  assertEquals(bench.adapter.prefetch(region, START, 3 * PAGE, false, false), 3);
+  const { pages } = region.umem;
+  assertEquals([0, 1, 2].map((index) => pages.access(index)), [BOTH, TABLE_READ, 0]);
+});

@@ -360,9 +360,10 @@ Deno.test("decodeFaultLog() says what is wrong with a damaged line, and where", 
   assertStringIncludes(problem(VTD.replace("ff000000", "1ff000000ff000000")).message, "16 hex");
   assertStringIncludes(problem(AMD.replace("flags=0x0070", "")).message, 'expected "flags=0x…"');
   assertStringIncludes(
-    problem(AMD.replace("flags=0x0070", "flags=0x1070")).message,
+    problem(AMD.replace("flags=0x0070", "flags=0x1000")).message,
     "at most 0xfff",
   );
+  assertEquals(decodeFaultLog(AMD.replace("flags=0x0070", "flags=0x0fff")).ok, true);
   assertStringIncludes(problem(AMD.slice(0, -1)).message, '"]" in IO_PAGE_FAULT, the text ends');
   assertStringIncludes(problem(AMD.replace("IO_PAGE", "IO_CAGE")).message, "No event of that name");
   assertStringIncludes(

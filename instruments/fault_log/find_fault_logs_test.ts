@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { decodeFaultLog } from "./decode_fault_log.ts";
-import { findFaultLogs } from "./find_fault_logs.ts";
+import { FaultLogReader, findFaultLogs } from "./find_fault_logs.ts";
 import { formatSource } from "./pci_source.ts";
 
 const LOG = `[    0.000000] Linux version 7.2
@@ -120,4 +120,14 @@ Deno.test("lines of SMMUv1 and SMMUv2 and VT-d's oldest form are read in a whole
     found.map(({ line, read }) => `${line} ${read.ok ? read.fault.event : read.problem.message}`),
     ["1 context_fault", "2 INTR-REMAP", "4 global_fault", "5 DMA"],
   );
+});
+
+Deno.test("a fault ends 64 lines behind its first one, whatever those lines are", () => {
+  const found: number[] = [];
+  const reader = new FaultLogReader(({ line }) => found.push(line));
+  reader.push(VTD, 7);
+  reader.passTo(71);
+  assertEquals([found, reader.openLine], [[], 7]);
+  reader.passTo(72);
+  assertEquals([found, reader.openLine], [[7], Infinity]);
 });

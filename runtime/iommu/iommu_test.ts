@@ -203,6 +203,10 @@ Deno.test("the 256th unmap in lazy mode flushes everything and frees 255 (dma.md
   assertEquals(bench.machine.iommu.pendingFlushes, 1);
   const { flushQueue } = bench.dev.domain!;
   assertEquals([flushQueue!.started, flushQueue!.finished], [1, 1]);
+  // A machine that has come up waits for no flush and no clean-up of a depot.
+  assertEquals(bench.machine.clock.pendingTimers, 2);
+  bench.machine.iommu.drainFlushQueues();
+  assertEquals([bench.machine.iommu.pendingFlushes, bench.machine.clock.pendingTimers], [0, 0]);
 });
 
 Deno.test("the flush timer runs 10 ms from the first parked range and empties all CPUs' rings (dma.md 5.3)", () => {

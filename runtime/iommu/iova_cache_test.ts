@@ -130,6 +130,7 @@ Deno.test("magazines and depots take and give as the rule does (dma.md 4.5)", ()
     for (let step = 0; step < 80; step++) {
       doBoth(cache, listed, random, 1 + 200 * step);
       assertSame(cache, listed);
+      cache.audit();
     }
   }
 });

@@ -90,6 +90,7 @@ Deno.test("an entry is linked and synced once, and found again for nothing (hmm-
   rig.page(5);
   rig.forget();
   assertEquals(rig.mapPfn(5), rig.map.state.addr + 0x5000);
+  assertEquals(rig.seen.at(-1)!.why?.rule, "hmm-rdma-vfio.1.3.7");
   const [link] = rig.fields("call.dma_iova_link");
   const asked = link as Readonly<Record<string, unknown>>;
   assertEquals([asked.phys, asked.offset, asked.size], [RAM + 15 * PAGE, 0x5000, 0x1000]);

@@ -96,6 +96,15 @@ Deno.test("6.12 has no provider without pages (p2p.md 9.9)", () => {
   assertEquals(bench.kind("p", "c"), "bus_addr");
 });
 
+Deno.test("a kernel without CONFIG_PCI_P2PDMA registers no provider (p2p.md 9.3)", () => {
+  const alone = [block("root_port", "rp", [client("plain", { barBytes: 16 * MIB })])];
+  for (const pciP2pdma of [true, false]) {
+    const bench = new PeerBench(alone, { pciP2pdma });
+    const { providers } = bench.lab.topology;
+    assertEquals(providers.register(bench.func("plain")), pciP2pdma ? 0 : -ERRNO.EOPNOTSUPP);
+  }
+});
+
 Deno.test("a user's pages are held one by one, and zapped at unbind (p2p.md 9.7, 9.8)", () => {
   const { bench, providers } = benchOf();
   const p = bench.func("p");
@@ -113,6 +122,11 @@ Deno.test("a user's pages are held one by one, and zapped at unbind (p2p.md 9.7,
   assertEquals([provider.references, provider.availableBytes], [0, 16 * MIB]);
   providers.userUnmap(p, mapping);
   assertEquals(provider.references, 0, "once is enough");
+
+  const all = map(16 * MIB);
+  assert(typeof all !== "number");
+  assertEquals(provider.availableBytes, 0);
+  providers.userUnmap(p, all);
 
   map(8192);
   const kept = providers.alloc(p, 4096)!;

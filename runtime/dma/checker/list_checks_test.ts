@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { GIB } from "../../address.ts";
+import { ArmedFault, FAULT } from "../../faults.ts";
 import { DMA_ATTR, DMA_BIDIRECTIONAL, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
 import { Scatterlist } from "../scatterlist.ts";
 import { at, type TestBenchOptions } from "../testing.ts";
@@ -94,6 +95,10 @@ Deno.test("row 23: an entry longer than the device's longest segment (dma.md 8.2
   const [report, ...others] = bench.reports();
   assertEquals([report?.class, report?.rule, others], ["segment_too_long", "dma.8.2.23", []]);
   assertMatch(report!.text, /^An entry of 8192 bytes at physical 0x10_0000 .* 4096 bytes$/);
+  const refused = listBench([[0x10_0000, 0x2000]], { device: { maxSegmentSizeBytes: 0x1000 } });
+  refused.machine.armFault(new ArmedFault(FAULT.dma_map_sg));
+  refused.mapList();
+  assertEquals(refused.reports(), [], "a list that is not mapped");
 });
 
 Deno.test("row 24: an output that crosses the device's boundary (dma.md 8.2)", () => {

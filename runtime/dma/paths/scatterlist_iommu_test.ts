@@ -100,6 +100,7 @@ Deno.test("an empty list is no success, and said once (dma.md 1.8)", () => {
   assertEquals(map(bench, listOf()), -ERRNO.EIO);
   assertEquals(map(bench, listOf()), -ERRNO.EIO);
   assertEquals(bench.fields("kernel.warn").length, 1);
+  assertEquals([bench.dev.mappings, bench.machine.iommu.liveMappings], [0, 0]);
 });
 
 Deno.test("a refused peer reserves nothing and restores the list (p2p.md ch. 9 assertion 7)", () => {

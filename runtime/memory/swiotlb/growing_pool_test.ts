@@ -54,8 +54,11 @@ Deno.test("the worker adds a pool of the first one's size, or the half that fits
     4 * KIB,
     swiotlb.sizeBytes / 2,
   ]);
-  assertEquals(map() >= swiotlb.pools[3]!.basePhys, true);
+  const addr = map();
+  assertEquals(addr >= swiotlb.pools[3]!.basePhys, true);
   assertEquals(small.fields("swiotlb.grow").length, 3);
+  dma.dmaUnmapPhys(dev, addr, 4 * KIB, DMA_BIDIRECTIONAL);
+  assertEquals([swiotlb.pools.length, swiotlb.pools[3]!.usedSlots], [4, 0], "empty, and it stays");
 });
 
 Deno.test("what is longer than a set of slots fails at once, and is reported (dma.md 6.4)", () => {

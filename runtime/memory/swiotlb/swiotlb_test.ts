@@ -164,6 +164,13 @@ Deno.test("a copy longer than its buffer is cut, with one warning a boot (dma.md
   bench.pool.syncForCpu(tlb, 4096, DMA_FROM_DEVICE);
   bench.pool.syncForCpu(tlb, 4096, DMA_FROM_DEVICE);
   assertEquals(bench.warnings.total, 1);
+  const text = "A copy of 4096 bytes is truncated to 2048";
+  assertEquals(bench.fields("kernel.warn"), [{
+    at: "swiotlb_bounce",
+    text,
+    log: null,
+    error: null,
+  }]);
   assertEquals(
     bench.fields("swiotlb.copy").map((fields) => (fields as { size_bytes: number }).size_bytes),
     [2048, 2048, 2048],
