@@ -5,6 +5,7 @@ import { KIB, MIB } from "../../runtime/address.ts";
 import { DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../../runtime/dma/attributes.ts";
 import { KernelError } from "../../runtime/errno.ts";
 import type { EventName } from "../../runtime/event_vocabulary.ts";
+import type { MachineEvent } from "../../runtime/events.ts";
 import type { QuirkName } from "../../runtime/kernels/quirks.ts";
 import { ArmedFault, FAULT } from "../../runtime/faults.ts";
 import { errnoOf, MigrationBench } from "./_bench.ts";
@@ -25,6 +26,14 @@ function migrate(bench: MigrationBench, apart = false) {
   const buffer = bench.driver.allocBuffer(PAGES, DMA_FROM_DEVICE, apart);
   const table = Array.from({ length: PAGES }, (_, index) => buffer.mailbox!.entryAt(index));
   return { buffer, table };
+}
+
+/** How the last buffer was mapped, and whether that was because of a range. */
+function registeredBy({ events }: MigrationBench) {
+  const last = events.findLast(({ name }) => name === "vfio.register") as MachineEvent<
+    "vfio.register"
+  >;
+  return { rule: last.fields.rule, range: last.why!.inputs.range };
 }
 
 Deno.test("a driver needs a page for commands, and fails with ENOMEM without one (hmm-rdma-vfio.md ch. 3)", () => {
@@ -59,6 +68,7 @@ Deno.test("1024 pages behind an IOMMU: 1024 links, one sync, one unmap of 4 MiB 
   assertEquals(bench.counts(...MAPPING), [1, 1024, 1, 0, 0, 0, 0]);
   assertEquals(table[1023], table[0]! + 0x3F_F000);
   assertEquals(table[0], bench.fields("iova.alloc", "start")[0]);
+  assertEquals(registeredBy(bench), { rule: "iova", range: true });
   bench.driver.freeBuffer(buffer);
   assertEquals(bench.counts(...MAPPING), [1, 1024, 1, 1, 1, 0, 0]);
   assertEquals(bench.fields("iommu.unmap", "size_bytes"), [4 * MIB]);
@@ -187,6 +197,7 @@ Deno.test("no range of that size: 1024 single maps of a page, each with its own 
   assertEquals(bench.fields("iova.alloc", "size_bytes").slice(before), Array(1024).fill(4096));
   assertEquals(bench.counts("call.dma_map_page", "iommu.sync_map"), [1024, 1024]);
   assertEquals(new Set(table).size, 1024);
+  assertEquals(registeredBy(bench), { rule: "single", range: false });
   bench.driver.freeBuffer(buffer);
   assertEquals(bench.counts("call.dma_unmap_page", "iommu.unmap"), [1024, 1024]);
   assertEquals(machine.iommu.liveMappings, 0);

@@ -320,6 +320,17 @@ Deno.test("a page of a file that is private is copied by its writer, which is no
   assert(map.pfns.pfn(1) !== cached);
 });
 
+Deno.test("a read fault of a file maps what is there of the 64 KiB around it, in its area alone", () => {
+  const { mm, fault, flags } = shared(40, { kind: "private_file" });
+  fault(VALID);
+  mm.discard(page(0), page(40));
+  fault(VALID, 20, 1);
+  fault(0);
+  const mapped = Array.from({ length: 40 }, (_, index) => index)
+    .filter((index) => flags(index).startsWith("valid"));
+  assertEquals(mapped, Array.from({ length: 16 }, (_, index) => 16 + index));
+});
+
 Deno.test("memory that is freed stays until it is paged out or written", () => {
   const { mm, callbacks, write } = shared(4);
   write(0, 4);

@@ -299,6 +299,8 @@ Deno.test("queues of CPUs of one node take their lists from one pool, nodes have
   assertEquals(groupsOf(1), [0, 0, 0, 0]);
   assertEquals(groupsOf(2), [0, 0, 1, 1]);
   assertEquals(groupsOf(4), [0, 1, 2, 3]);
+  const said = places({ queues: 4, machine: { cpus: 4 } })[1];
+  assertEquals(said, groupsOf(1), "one node unless there are more");
   // Each by the CPU that it is for.
   assertEquals(groupsOf(2, 3), [0, 0, 1, 1, 0, 0, 1]);
 });
