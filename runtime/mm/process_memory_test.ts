@@ -323,7 +323,7 @@ Deno.test("a page of a file that is private is copied by its writer, which is no
 Deno.test("a read fault of a file maps what is there of the 64 KiB around it, in its area alone", () => {
   const { mm, fault, flags } = shared(40, { kind: "private_file" });
   fault(VALID);
-  mm.discard(page(0), page(40));
+  mm.discard(page(0), page(40), true);
   fault(VALID, 20, 1);
   fault(0);
   const mapped = Array.from({ length: 40 }, (_, index) => index)
