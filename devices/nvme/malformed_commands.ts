@@ -362,13 +362,7 @@ export const MALFORMED_COMMANDS: readonly MalformedCommand[] = [
   ]),
   ...bySection("8.3", [
     io(0x4181, "Type 1 with another reference tag than the block", REFERENCE_7, dwords({ 14: 8 })),
-    io(
-      0x4181,
-      "Type 3 with a check of the reference tag",
-      well(pi(1, {}), type(1)),
-      {},
-      type(3),
-    ),
+    io(0x4181, "Type 3 with a check of the reference tag", well(pi(1, {}), type(1)), {}, type(3)),
     io(
       0x4002,
       "compare that is to make tuples up",
@@ -444,20 +438,10 @@ export const MALFORMED_COMMANDS: readonly MalformedCommand[] = [
     admin(0x4002, "host memory buffer with too many segments", LENT, dwords({ 15: 3 })),
     admin(0x4002, "list of host memory not at a multiple of 16", LENT, dwords({ 13: LIST + 8 })),
     admin(0x4002, "list of host memory at 2^53", LENT, dwords({ 14: 2 ** 21 })),
-    admin(
-      0x0004,
-      "list of host memory that the device cannot read",
-      LENT,
-      dwords({ 13: HOLE_AT }),
-    ),
+    admin(0x0004, "list of host memory that the device cannot read", LENT, dwords({ 13: HOLE_AT })),
     admin(0x4002, "host memory inside a page", LENT, {}, piece(0x40_0010)),
     admin(0x4002, "host memory at 2^60", LENT, {}, piece(2n ** 60n)),
-    admin(
-      0x4002,
-      "host memory that is smaller than it is said to be",
-      LENT,
-      dwords({ 12: 1024 }),
-    ),
+    admin(0x4002, "host memory that is smaller than it is said to be", LENT, dwords({ 12: 1024 })),
   ]),
   // Queues.
   ...bySection("5.3", [
@@ -480,12 +464,7 @@ export const MALFORMED_COMMANDS: readonly MalformedCommand[] = [
     admin(0x4002, "submission queue not contiguous", NEW_SQ, dwords({ 11: 0x0001_0000 })),
     admin(0x4013, "submission queue inside a page", NEW_SQ, { prp1: 0xa040 }),
     admin(0x4101, "submission queue that completes at the admin queue", NEW_SQ, dwords({ 11: 1 })),
-    admin(
-      0x4101,
-      "submission queue that completes nowhere",
-      NEW_SQ,
-      dwords({ 11: 0x0009_0001 }),
-    ),
+    admin(0x4101, "submission queue that completes nowhere", NEW_SQ, dwords({ 11: 0x0009_0001 })),
     admin(
       0x4100,
       "submission queue whose completion queue is not there",
