@@ -84,8 +84,8 @@ export const IOMMU_SETTINGS = {
   }),
   flushAllAbovePages: setting("flush_all_above", int(0, 2 ** 30), 0, {
     doc:
-      "Of Arm: an invalidation of more pages than this is one of the whole address space. 0 is never; " +
-      "real ones have a number.",
+      "Arm: invalidations of more pages than this invalidate the whole address space; 0: never. Real " +
+      "hardware has a limit.",
   }),
   reserved: setting("reserved", RANGES, null, {
     doc: "Ranges of device addresses that are never allocated.",
@@ -166,7 +166,7 @@ export const MACHINE_SETTINGS = {
 };
 
 export const RAM_SETTINGS = {
-  ramSizeBytes: setting("size", pages(16 * MIB, 64 * TIB), 4 * GIB, { doc: "How much there is." }),
+  ramSizeBytes: setting("size", pages(16 * MIB, 64 * TIB), 4 * GIB, { doc: "Size of the RAM." }),
 };
 
 export const REGION_SETTINGS = {

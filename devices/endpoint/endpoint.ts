@@ -25,7 +25,7 @@ const SETTINGS = {
     doc: "Its window of memory that CPUs and peers can address.",
   }),
   barNumber: setting("bar_number", int(0, 5), 0, {
-    doc: "The BAR that the window is at: drivers name it by this number.",
+    doc: "Number of the BAR, as drivers pass it to pci_iomap().",
   }),
   p2pmemBytes: P2PMEM,
   vectors: setting("vectors", int(1, 2048), 1, { doc: "Interrupts that it can raise." }),

@@ -87,7 +87,7 @@ const SETTINGS = {
     doc: "The I/O scheduler of the queues, in which requests wait and can be merged.",
   }),
   nomerges: setting("nomerges", int<NoMerges>(0, 2), 0, {
-    doc: "What is left out of joining bios: 1 the longer searches, 2 all of it.",
+    doc: "Merging of bios left out, as in sysfs: 1 the longer searches, 2 all of it.",
   }),
   mdtsBytes: setting("mdts", size(8 * KIB, MAX_BYTES, { powerOfTwo: true, none: null }), null, {
     doc: "Longest transfer of one command.",
@@ -102,7 +102,7 @@ const SETTINGS = {
     doc: "Average segment size from which the driver prefers an SGL; 0B: never prefers.",
   }),
   metadataBytes: setting("metadata", size(1, 64 * KIB - 1, { none: 0 }), 0, {
-    doc: "Metadata that goes with each block, in a buffer of its own.",
+    doc: "Metadata of each block, in a separate buffer.",
   }),
   metadataSgl: setting("metadata_sgl", BOOL, false, {
     doc: "The controller reads SGLs for metadata.",
@@ -115,7 +115,7 @@ const SETTINGS = {
   }),
   p2pmemBytes: P2PMEM,
   cmbQueues: setting("cmb_queues", BOOL, false, {
-    doc: "Commands lie in the disk's own memory (`p2pmem`), which it reads without the bus.",
+    doc: "Submission queues are in the controller memory buffer (`p2pmem`).",
   }),
   hmbBytes: setting("hmb", pages(CONTROLLER_PAGE_BYTES, TIB, { none: 0 }), 0, {
     doc: "Size of the host memory buffer that the controller prefers (HMPRE).",
@@ -139,7 +139,7 @@ const SETTINGS = {
     doc: "Doorbells are 4 << this bytes apart (CAP.DSTRD).",
   }),
   timeoutNs: setting("timeout", duration(TICK_NS), DEFAULT_IO_TIMEOUT_NS, {
-    doc: "How long a read or write may take before the driver does something about it.",
+    doc: "How long a read or write may take before the driver's timeout handler runs.",
   }),
   nodes: setting("nodes", int(1, 1024), 1, { doc: "NUMA nodes with pools of their own." }),
   capacityBytes: setting("capacity", size(64 * KIB, MAX_BYTES), TIB, {

@@ -37,7 +37,7 @@ export const FUNCTION_SETTINGS = {
     doc: "Access control services that its capability implements.",
   }),
   at: optional("at", PLACE, {
-    leftOut: "where firmware would put it",
+    leftOut: "assigned as firmware does",
     doc: "Where the function is, in a machine that is there already: bus, device, function.",
   }),
 };

@@ -16,7 +16,7 @@ export interface VendorDevice {
 /** Keys of the machine that say what processor it has. */
 export const CPU_SETTINGS = {
   vendor: setting("cpu_vendor", word("amd", "intel", "hygon", "arm", "other"), "other", {
-    doc: "Who made the CPU: some host bridges carry peer traffic because of it.",
+    doc: "Vendor of the CPU: the kernel allows peer traffic across host bridges of some.",
   }),
   // As CPUID counts it; 0x17 is Zen.
   family: setting("cpu_family", int(0, 0xfff), 0, { doc: "The CPU's family." }),

@@ -43,7 +43,7 @@ export const PORT_KINDS = {
       }),
       vendorDevice: optional("vendor_device", VENDOR_DEVICE, {
         leftOut: "one that is not listed",
-        doc: "The first device on its root bus, which the kernel's list is asked about.",
+        doc: "The first device on its root bus, which the kernel looks up in its list.",
       }),
       domain: setting("domain", int(0, MAX_DOMAIN), 0, {
         doc: "Its PCI domain, which counts bus numbers for itself.",
@@ -67,7 +67,7 @@ export const PORT_KINDS = {
     settings: {
       ...FUNCTION_SETTINGS,
       external: setting("external", BOOL, false, {
-        doc: "It leads outside the case: what is below is untrusted.",
+        doc: "An external port, such as Thunderbolt: devices below it are untrusted.",
       }),
       whitelisted: setting("whitelisted", BOOL, false, {
         doc: "The kernel's list allows peer traffic across its host bridge.",
@@ -75,7 +75,7 @@ export const PORT_KINDS = {
     },
   },
   switch: {
-    doc: "A switch; each block inside hangs on a downstream port of its own.",
+    doc: "A switch; each block inside is below a downstream port of its own.",
     title: "switch",
     holds: ["port", "switch", "bridge", "device"],
     settings: {
@@ -93,7 +93,7 @@ export const PORT_KINDS = {
     settings: FUNCTION_SETTINGS,
   },
   bridge: {
-    doc: "A bridge to conventional PCI: what is below it passes for the bridge.",
+    doc: "A bridge to conventional PCI: devices below it have the requester ID of the bridge.",
     title: "bridge",
     holds: ["bridge", "device"],
     settings: FUNCTION_SETTINGS,

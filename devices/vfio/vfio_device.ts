@@ -17,7 +17,7 @@ export interface VfioDevice extends DeviceBase<"vfio"> {
 
 const SETTINGS = {
   stateBytes: setting("state", size(1, 64 * MIB), 64 * KIB, {
-    doc: "How much of it there is to migrate.",
+    doc: "Size of the device state that is migrated.",
   }),
   ...deviceSettings({ minAlignBytes: 1, maxSegmentSizeBytes: 2 ** 32 - 1 }),
 };
