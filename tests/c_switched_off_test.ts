@@ -238,7 +238,7 @@ Deno.test("no limit depends on what a file in C tells the compiler, or on assemb
       ? { ...DEFAULT_LIMITS, steps: 2 ** 50, timeMs: 50 }
       : { ...DEFAULT_LIMITS, steps: 300_000 };
     const select = (number: number) => number === index;
-    const options = { only: "tests", limits, select, watch: WATCH } as const;
+    const options = { only: "tests", limits, select, heard: false, watch: WATCH } as const;
     const [outcome] = runProgramWith(null, program, options).outcomes;
     const { failure } = outcome!;
     const end = failure === null ? "holds" : `${failure.code} ${failure.message}`;

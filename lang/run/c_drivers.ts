@@ -167,6 +167,7 @@ class CRegistry {
   readonly #types: Map<string, TypeSpec>;
   readonly #reported = new Set<string>();
   readonly #modules = new Set<CModule>();
+  readonly #found = new Set<CompiledC>();
 
   constructor(
     readonly inner: Registry,
@@ -210,7 +211,10 @@ class CRegistry {
       this.#once(path, () => this.bag.error("E0710", pathSpan, `"${path}" is not compiled here`));
       return null;
     }
-    for (const diagnostic of compiled.diagnostics) {
+    // Each machine looks again, and there may be thousands of them.
+    const found = this.#found.has(compiled) ? [] : compiled.diagnostics;
+    this.#found.add(compiled);
+    for (const diagnostic of found) {
       const { code, message, span } = diagnostic;
       this.#once(`${span.source.name} ${span.start} ${code} ${message}`, () => {
         this.bag.add(diagnostic);
