@@ -95,7 +95,6 @@ export class ArmPageTable extends RadixTable implements PageTable {
 
   map(iova: number, phys: number, sizeBytes: number, flags: number): number {
     this.begin();
-    this.undoneBytes = 0;
     if (!this.#isWhole(iova) || !this.#isWhole(phys) || !this.#isWhole(sizeBytes)) {
       return -ERRNO.EINVAL;
     }

@@ -302,15 +302,15 @@ export class IommuDomain implements FlushQueueOwner {
    * @returns 0 or a negative errno; on failure nothing of it stays mapped.
    */
   map(iova: number, phys: PhysAddr, sizeBytes: Bytes, flags: number): number {
-    const { events, charges } = this.#platform;
+    const { audited, charges, events } = this.#platform;
+    const { table } = this;
     const written = this.#model.writableIsReadable ? withReadable(flags) : flags;
-    const error = this.table.map(iova, phys, sizeBytes, written);
+    const error = table.map(iova, phys, sizeBytes, written);
     if (error === 0) {
-      if (this.#platform.audited) this.#auditLeaves(iova, sizeBytes);
-      if (charges.tableWriteNs !== 0) charges.tableWrites(this.table.leaves.total());
+      if (audited || charges.tableWriteNs !== 0) this.#countLeaves(iova, sizeBytes);
       if (events.tick(IOMMU_MAP)) this.#tellMapped(iova, phys, sizeBytes, written);
     } else this.#tellMapFailed(iova, phys, sizeBytes, error);
-    if (this.table.syncs.count !== 0) this.#syncTable(true);
+    if (table.syncs.count !== 0) this.#syncTable(true);
     return error;
   }
 
@@ -373,11 +373,10 @@ export class IommuDomain implements FlushQueueOwner {
    * @returns Bytes cleared: less than asked at a hole, more where a large leaf was hit.
    */
   unmap(iova: number, sizeBytes: Bytes, flushNow: boolean, caller: UnmapCaller): number {
-    const { events, charges } = this.#platform;
+    const { audited, charges, events } = this.#platform;
     const unmapped = this.table.unmap(iova, sizeBytes);
     if (this.table.warnings !== 0) this.#warnings.table("unmap_pages", iova, this.table.warnings);
-    if (this.#platform.audited) this.#auditLeaves(iova, unmapped);
-    if (charges.tableWriteNs !== 0) charges.tableWrites(this.table.leaves.total());
+    if (audited || charges.tableWriteNs !== 0) this.#countLeaves(iova, unmapped);
     if (events.tick(IOMMU_UNMAP)) {
       events.emit(IOMMU_UNMAP, {
         iova: iova as DmaAddr,
@@ -392,10 +391,14 @@ export class IommuDomain implements FlushQueueOwner {
     return unmapped;
   }
 
-  /** The leaves that an operation wrote or cleared are as long as it says. */
-  #auditLeaves(iova: number, sizeBytes: Bytes): void {
-    if (this.table.leaves.totalBytes() === sizeBytes) return;
-    throw new InvariantError(`The leaves at ${hexAddress(iova)} are not ${sizeBytes} bytes`);
+  /** Charges for the leaves that an operation wrote or cleared, and audits that they are as long as it says. */
+  #countLeaves(iova: number, sizeBytes: Bytes): void {
+    const { audited, charges } = this.#platform;
+    const { leaves } = this.table;
+    if (audited && leaves.totalBytes() !== sizeBytes) {
+      throw new InvariantError(`The leaves at ${hexAddress(iova)} are not ${sizeBytes} bytes`);
+    }
+    charges.tableWrites(leaves.total());
   }
 
   /** Frees a range after its leaves are gone: at once, or in lazy mode after the next flush. */

@@ -111,17 +111,18 @@ export class GenericPageTable extends RadixTable implements PageTable {
 
   map(iova: number, phys: number, sizeBytes: number, flags: number): number {
     this.begin();
-    this.undoneBytes = 0;
     // The common case: one page in the table used last, whose addresses are all within bounds.
     if (
-      sizeBytes === GRANULE_BYTES && this.isInHot(iova) && phys + sizeBytes <= PHYS_LIMIT &&
+      sizeBytes === GRANULE_BYTES && this.isInHot(iova) && phys < PHYS_LIMIT &&
       ((iova | phys) & OFFSET_MASK) === 0 && (flags & ACCESSIBLE) !== 0
     ) {
+      const { hot } = this;
       const index = (iova >>> GRANULE_SHIFT) & INDEX_MASK;
-      if (this.hot[index] !== 0) return this.#undo(iova, 0);
-      this.hot[index] = phys + flags;
-      this.leaves.one(GRANULE_BYTES);
-      return 0;
+      if (hot[index] === 0) {
+        hot[index] = phys + flags;
+        this.leaves.one(sizeBytes);
+        return 0;
+      }
     }
     return this.#mapAny(iova, phys, sizeBytes, flags);
   }

@@ -33,6 +33,7 @@ export abstract class RadixTable {
   protected begin(): void {
     this.syncs.count = 0;
     this.leaves.count = 0;
+    this.undoneBytes = 0;
     this.warnings = 0;
   }
 

@@ -29,18 +29,25 @@ const TO_DEVICE = DMA_TO_DEVICE;
 const FROM_DEVICE = DMA_FROM_DEVICE;
 const READABLE = PTE_READ;
 const WRITABLE = PTE_WRITE;
+const READ_WRITE = PTE_READ | PTE_WRITE;
 const CACHED = PTE_CACHE;
 
+/** Attributes that a leaf shows by flags of its own. */
+const SPECIAL = MMIO | PRIVILEGED;
 /** Attributes under which caches are left alone. */
 const NO_MAINTENANCE = DMA_ATTR.SKIP_CPU_SYNC | MMIO;
 
 /** Flags of a leaf for a mapping. @see behaviour/dma.md 1.6 (protection) */
 export function leafFlags(dev: DmaDevice, dir: DmaDirection, attrs: number): number {
-  let flags = dir === TO_DEVICE ? READABLE : dir === FROM_DEVICE ? WRITABLE : READABLE | WRITABLE;
-  if ((attrs & MMIO) !== 0) flags |= PTE_MMIO;
-  else if (dev.coherent) flags |= CACHED;
-  if ((attrs & PRIVILEGED) !== 0) flags |= PTE_PRIVILEGED;
-  return flags;
+  const access = dir === TO_DEVICE ? READABLE : dir === FROM_DEVICE ? WRITABLE : READ_WRITE;
+  const flags = dev.coherent ? access | CACHED : access;
+  return (attrs & SPECIAL) === 0 ? flags : specialFlags(flags, attrs);
+}
+
+/** Apart from those of most mappings, whose code is small enough to be part of its callers'. */
+function specialFlags(flags: number, attrs: number): number {
+  const kind = (attrs & MMIO) === 0 ? flags : flags & ~PTE_CACHE | PTE_MMIO;
+  return (attrs & PRIVILEGED) === 0 ? kind : kind | PTE_PRIVILEGED;
 }
 
 /** True when the CPU's caches must be maintained for a mapping. */
@@ -228,7 +235,6 @@ export function mustBounce(
   sizeBytes: Bytes,
   dir: DmaDirection,
 ): boolean {
-  const { domain } = dev;
   if (!dev.untrusted && (dev.coherent || !sharesCacheLine(dev, sizeBytes, dir))) return false;
-  return domain.offsetOf(phys) !== 0 || domain.offsetOf(sizeBytes) !== 0;
+  return dev.domain.offsetOf(phys | sizeBytes) !== 0;
 }
