@@ -200,7 +200,7 @@ export class FlushQueue implements TimerHandler {
       if (this.#stamp[place]! >= this.finished) break;
       at = this.#next(at);
       this.#head[ring] = at;
-      invariant(this.#pfns[place]! > 0, "A flush releases no range");
+      invariant(this.#pfns[place]! >= 0, "A flush releases less than nothing");
       this.#owner.releaseRange(this.#pfn[place]!, this.#pfns[place]!);
     }
   }

@@ -359,6 +359,17 @@ Deno.test("syncs copy for a bounced mapping, and do nothing while skip-sync is s
   ]);
 });
 
+Deno.test("an unmap of 0 bytes queues a range of no granules, which a flush frees like any other (dma.md 5.3)", () => {
+  const { dev, fields, machine } = testBench({ iommu: { mode: "lazy" } });
+  const dma = machine.dma.dmaMapPhys(dev, at(0x1000_0000), 4096, DMA_FROM_DEVICE);
+  machine.dma.dmaUnmapPhys(dev, dma, 0, DMA_FROM_DEVICE);
+  dev.domain!.flushQueue!.drain();
+  assertEquals(fields("iova.free").map(({ start, size_bytes, to }) => [start, size_bytes, to]), [
+    [dma, 0, "flush_queue"],
+    [dma, 0, "rcache"],
+  ]);
+});
+
 Deno.test("map then unmap restores everything, whatever the order, in strict and lazy mode", () => {
   const step = fc.record({
     phys: fc.integer({ min: 0x1000, max: 0x1000_0000 }),
