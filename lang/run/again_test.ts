@@ -378,7 +378,7 @@ Deno.test("`compare` runs its block on a machine for each combination, and is sh
     }`;
   const lines = printed(strict(text));
   assertEquals(lines.length, 6);
-  assertEquals(lines[0], "kernel      mode    end  calls  memory in sum  invalidations");
+  assertEquals(lines[0], "kernel      mode    end  calls  total memory  invalidations");
   assertEquals(
     lines.slice(2).map((line) => line.replace(/\s+/g, " ")),
     [
@@ -420,7 +420,7 @@ Deno.test("`compare` goes on where a release lacks what the block calls", () => 
     show all`;
   const { lines, report } = run(strict(text(`"6.12", "7.2"`)));
   assertEquals(report.outcomes[0]!.failure, null);
-  assertEquals(lines[2], `"6.12"  not_in_release      1             0B              0`);
+  assertEquals(lines[2], '"6.12"  not_in_release      1            0B              0');
   assertEquals(
     lines[4],
     'not_in_release with kernel = "6.12": There is no dma_iova_try_alloc() in 6.12.117: ' +

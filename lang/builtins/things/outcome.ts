@@ -71,7 +71,7 @@ function differencesOf(one: BranchOutcome, other: BranchOutcome, run: Run): stri
 }
 
 /** The columns of the table; what an outcome has besides is left to its fields. */
-const COLUMNS = ["end", "calls", "memory in sum", "invalidations", "time"] as const;
+const COLUMNS = ["end", "calls", "total memory", "invalidations", "time"] as const;
 const ALIGNMENTS = ["left", "right", "right", "right", "right"] as const;
 
 /** Outcomes side by side: what each is called, or a column for each setting of their machines. */
