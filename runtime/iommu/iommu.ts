@@ -365,6 +365,22 @@ export class Iommu {
   }
 
   /**
+   * Counts an access that the IOTLB translates as it did before, for a caller that knows where it leads.
+   *
+   * @param entry Of the IOTLB, after `translate` found the page before.
+   * @param serial Of that entry, then.
+   * @returns False where `translate` has to look; nothing has happened then.
+   * @internal
+   */
+  translateAgain({ generation }: IommuDomain, entry: number, serial: number): boolean {
+    const { events } = this.#platform;
+    if (events.attentive || this.iotlb.generationOf(entry) !== generation) return false;
+    if (!this.iotlb.findsAgain(entry, serial)) return false;
+    events.tick(IOMMU_TRANSLATE);
+    return true;
+  }
+
+  /**
    * Notes that an access went nowhere; returns -1.
    * @internal
    */

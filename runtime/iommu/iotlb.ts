@@ -36,6 +36,9 @@ export class Iotlb {
   readonly #sizeBit: Uint8Array;
   readonly #domain: Int32Array;
   readonly #generation: Float64Array;
+  /** Each translation that is inserted has another one; 0 for a free entry. */
+  readonly #serial: Float64Array;
+  #serials = 0;
   /** Order of use: the neighbour used before and after, and both ends. */
   readonly #older: Int32Array;
   readonly #newer: Int32Array;
@@ -61,6 +64,7 @@ export class Iotlb {
     this.#sizeBit = zeros(Uint8Array, entries);
     this.#domain = zeros(Int32Array, entries);
     this.#generation = zeros(Float64Array, entries);
+    this.#serial = zeros(Float64Array, entries);
     this.#older = zeros(Int32Array, entries);
     this.#newer = zeros(Int32Array, entries);
     this.#chain = zeros(Int32Array, entries);
@@ -86,6 +90,29 @@ export class Iotlb {
       return entry;
     }
     return NONE;
+  }
+
+  /**
+   * Whether `lookup` would find the translation that it found before. If so, its entry is the newest
+   * from here on.
+   * @param entry As `newest` was then.
+   * @param serial As `serialOf(entry)` was then.
+   */
+  findsAgain(entry: number, serial: number): boolean {
+    // Where there are leaves of several sizes, another entry may be found first.
+    if (this.#sizes !== 1 || this.#serial[entry] !== serial) return false;
+    this.#use(entry);
+    return true;
+  }
+
+  /** The number of the translation that an entry has, of all that were ever inserted; 0 for none. */
+  serialOf(entry: number): number {
+    return this.#serial[entry]!;
+  }
+
+  /** The entry that was used last; -1 when there is none. */
+  get newest(): number {
+    return this.#newest;
   }
 
   /** Whether there is an entry that lets an access through; looking changes nothing. */
@@ -144,6 +171,7 @@ export class Iotlb {
     this.#sizeBit[entry] = sizeBit;
     this.#domain[entry] = domain;
     this.#generation[entry] = generation;
+    this.#serial[entry] = ++this.#serials;
     const bucket = this.#bucketOf(domain, page, sizeBit);
     this.#chain[entry] = this.#buckets[bucket]!;
     this.#buckets[bucket] = entry;
@@ -284,6 +312,7 @@ export class Iotlb {
       this.#chain[at] = this.#chain[entry]!;
     }
     this.#unlink(entry);
+    this.#serial[entry] = 0;
     this.#chain[entry] = this.#free;
     this.#free = entry;
     if (--this.#countOfSize[sizeBit]! === 0) {

@@ -2,6 +2,7 @@
 import type { DmaAddr } from "../../../runtime/address.ts";
 import type { DeviceBus, PageMaker } from "../../../runtime/dma/device/bus_access.ts";
 import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
+import type { EntryPage } from "../../../runtime/dma/device/entry_page.ts";
 import { eventId } from "../../../runtime/event_vocabulary.ts";
 import type { EventStream } from "../../../runtime/events.ts";
 import { FAULT } from "../../../runtime/faults.ts";
@@ -49,14 +50,14 @@ export class HostPort {
   }
 
   /** Reads a command from a queue. False when the access faulted. */
-  fetch(dma: number, into: Int32Array): boolean {
+  fetch(dma: number, into: Int32Array, page: EntryPage | null = null): boolean {
     if (this.#local !== null && this.#local.readWords(dma, into)) return true;
-    return this.#bus.readWords(this.dev, dma, into, QUEUE_READ);
+    return this.#bus.readWords(this.dev, dma, into, QUEUE_READ, page);
   }
 
   /** Writes a result to a queue. False when the access faulted and nothing was written. */
-  post(dma: number, from: Int32Array): boolean {
-    return this.#bus.writeWords(this.dev, dma, from, QUEUE_WRITE);
+  post(dma: number, from: Int32Array, page: EntryPage | null = null): boolean {
+    return this.#bus.writeWords(this.dev, dma, from, QUEUE_WRITE, page);
   }
 
   /** An address of 2^53 or more was to be accessed: a fault, whatever the machine. */

@@ -371,7 +371,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
   #process(queue: SubmissionQueue): void {
     const events = this.#events;
     const slotDma = queue.baseDma + queue.head * COMMAND_BYTES;
-    if (!this.#host.fetch(slotDma, this.#commandWords)) {
+    if (!this.#host.fetch(slotDma, this.#commandWords, queue.page)) {
       // Without the command there is no identifier to complete it by.
       this.#registers.failFatally();
       return;
@@ -430,7 +430,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     const entryDma = target.baseDma + target.tail * RESULT_BYTES;
     // The queue's memory is not the request's: as at the fetch, its events have no request.
     const request = this.#context.enterRequest(null);
-    const written = this.#host.post(entryDma, entry);
+    const written = this.#host.post(entryDma, entry, target.page);
     this.#context.leaveRequest(request);
     if (!written) {
       this.#registers.failFatally();

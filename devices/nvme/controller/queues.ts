@@ -1,6 +1,7 @@
 /** The controller's view of its queues: rings in host memory, of which it knows base and indexes. */
 import { invariant } from "../../../runtime/errno.ts";
 import type { DmaAddr } from "../../../runtime/address.ts";
+import { EntryPage } from "../../../runtime/dma/device/entry_page.ts";
 
 /** The controller's side of a pair of rings, for those who look at it. */
 export interface ControllerRings {
@@ -19,6 +20,8 @@ export interface ControllerRings {
 export class CompletionQueue {
   /** Submission queues that complete here. */
   users = 0;
+  /** Where the page of the last entry lies. */
+  readonly page = new EntryPage();
   /** What the host has taken, as its doorbell said. */
   head = 0;
   /** Where the next entry goes. */
@@ -58,6 +61,8 @@ export class SubmissionQueue {
   tail = 0;
   /** Activities that found the completion queue full; they run again when the host makes room. */
   stalled = 0;
+  /** Where the page of the last command lies. */
+  readonly page = new EntryPage();
 
   constructor(
     readonly id: number,

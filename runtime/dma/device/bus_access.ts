@@ -20,6 +20,7 @@ import type { AccessWatcher, DmaMachine, PeerRouter } from "../dma_machine.ts";
 import { MemoryPage } from "../../memory/physical_memory.ts";
 import type { DmaChecker } from "../checker/dma_checker.ts";
 import type { DmaDevice } from "./device.ts";
+import type { EntryPage } from "./entry_page.ts";
 import { zeros } from "../../zeros.ts";
 
 const READ = FAULT["device.read"];
@@ -142,6 +143,7 @@ export class DeviceBus {
    *
    * @param dma A multiple of 4.
    * @param into As many words as are to be read.
+   * @param page Of the queue, for its reads; null for none.
    * @returns False after a fault; nothing was read then.
    * @internal
    */
@@ -150,10 +152,11 @@ export class DeviceBus {
     dma: number,
     into: Int32Array,
     point: FaultPoint = READ,
+    page: EntryPage | null = null,
   ): boolean {
     const { faults, memory, deviceMemory: special } = this.#machine;
     if (faults !== null && this.#isRefused(faults, point, dev, dma, "read")) return false;
-    const phys = this.#resolveOne(dev, dma, into.byteLength, "read");
+    const phys = this.#resolveEntry(dev, dma, into.byteLength, "read", page);
     if (phys < 0) return false;
     if (special === null) memory.readWords(phys as PhysAddr, into);
     else special.read(dev, phys as PhysAddr, bytesOf(into), 0, into.byteLength);
@@ -162,6 +165,7 @@ export class DeviceBus {
 
   /**
    * Writes 32-bit words that lie in one page; `dma` is a multiple of 4. False after a fault.
+   * @param page Of the queue, for its writes; null for none.
    * @internal
    */
   writeWords(
@@ -169,10 +173,11 @@ export class DeviceBus {
     dma: number,
     from: Int32Array,
     point: FaultPoint = WRITE,
+    page: EntryPage | null = null,
   ): boolean {
     const { faults, memory, deviceMemory: special } = this.#machine;
     if (faults !== null && this.#isRefused(faults, point, dev, dma, "write")) return false;
-    const phys = this.#resolveOne(dev, dma, from.byteLength, "write");
+    const phys = this.#resolveEntry(dev, dma, from.byteLength, "write", page);
     if (phys < 0) return false;
     memory.writer = dev.name;
     if (special === null) memory.writeWords(phys as PhysAddr, from);
@@ -238,6 +243,49 @@ export class DeviceBus {
   /** Queue entries and whole pages, which are nearly everything, need no list of pieces. */
   #isOnePiece(dma: number, sizeBytes: Bytes): boolean {
     return sizeBytes > 0 && (dma & (this.#pageBytes - 1)) + sizeBytes <= this.#pageBytes;
+  }
+
+  /** As `#resolveOne`, without a search where it would find what it found for the page before. */
+  #resolveEntry(
+    dev: DmaDevice,
+    dma: number,
+    sizeBytes: Bytes,
+    access: DeviceAccess,
+    page: EntryPage | null,
+  ): PhysAddr | -1 {
+    if (page === null) return this.#resolveOne(dev, dma, sizeBytes, access);
+    const offset = dma - page.dma;
+    if (offset >= 0 && offset + sizeBytes <= this.#pageBytes && this.#isAsBefore(page, dev)) {
+      return page.phys + offset as PhysAddr;
+    }
+    const phys = this.#resolveOne(dev, dma, sizeBytes, access);
+    if (phys >= 0) this.#remember(page, dev, dma, phys);
+    return phys;
+  }
+
+  /** Whether all that decides where a page leads is as it was. If so, the translation is counted. */
+  #isAsBefore(page: EntryPage, dev: DmaDevice): boolean {
+    const { domain } = page;
+    if (dev.domain !== domain || dev.cutOff || this.#watchers.length !== 0) return false;
+    const { iommu, peers } = this.#machine;
+    if (peers !== null) return false;
+    return domain === null || iommu.translateAgain(domain, page.iotlbEntry, page.iotlbSerial);
+  }
+
+  /** Remembers where a page leads, unless peers or the checker want each access or memory ends in it. */
+  #remember(page: EntryPage, dev: DmaDevice, dma: number, phys: number): void {
+    const { iommu: { iotlb }, memory, peers } = this.#machine;
+    const { domain } = dev;
+    if (peers !== null) return;
+    if (domain === null ? dev.rangeMap !== null : this.#checker !== null) return;
+    const offset = dma & (this.#pageBytes - 1);
+    if (!memory.covers(phys - offset, this.#pageBytes)) return;
+    page.dma = dma - offset;
+    page.phys = phys - offset;
+    page.domain = domain;
+    if (domain === null) return;
+    page.iotlbEntry = iotlb.newest;
+    page.iotlbSerial = iotlb.serialOf(iotlb.newest);
   }
 
   /** Where a piece ends up, or -1 after a fault. */
