@@ -24,8 +24,6 @@ interface Compilation {
 const PLACED = /^(.+?):(\d+):(\d+): (fatal error|error|warning|note): (.*)$/;
 /** How the compiler names what lies beside a source of no folder. */
 const HERE = /^\.\//;
-/** A warning of what comes after the compiler has no column. */
-const UNCOLUMNED = /^(warning): (.+?):(\d+):0: (.*)$/;
 /** An error of the linker is about a name. */
 const LINKED =
   /^wasm-ld: error: .*?((?:undefined symbol|duplicate symbol|function signature mismatch): (\w+).*)$/;
@@ -53,7 +51,7 @@ export function saidDiagnostics(
   const found: Diagnostic[] = [];
   const unplaced: Diagnostic[] = [];
   for (const text of said.split("\n")) {
-    const line = text.replace(HERE, "").replace(UNCOLUMNED, "$2:$3:1: $1: $4");
+    const line = text.replace(HERE, "");
     const placed = PLACED.exec(line);
     if (placed === null) {
       const other = unplacedIn(line, compilation);
