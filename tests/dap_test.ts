@@ -322,10 +322,10 @@ Deno.test("a search is given up when its answer is not wanted or a pause is, and
       await client.body("setBreakpoints", { source, breakpoints: [] });
       const { result } = await client.body("evaluate", { expression: "still" });
       assertEquals(result, "7");
-      // One that waits is not begun.
+      // One that waits is not begun. It is cancelled first: at the other's end it would begin.
       const first = search();
       const second = client.ask("evaluate", { expression: "x" });
-      const requests = [client.lastSent - 1, client.lastSent];
+      const requests = [client.lastSent, client.lastSent - 1];
       const both = requests.map((requestId) => client.ask("cancel", { requestId }));
       assertEquals((await first).message, "cancelled");
       assertEquals((await second).message, "cancelled");
