@@ -58,6 +58,7 @@ export class Rooms {
       env: {
         HOME: this.at("home"),
         DENO_DIR: this.at("cache"),
+        NPM_CONFIG_FETCH_RETRIES: "0",
         NPM_CONFIG_REGISTRY: "http://127.0.0.1:1/",
         PATH: path === null ? Deno.env.get("PATH")! : this.at(path),
         GIT_CONFIG_NOSYSTEM: "1",

@@ -20,6 +20,8 @@ export function environment(base: string): Readonly<Record<string, string>> {
     DENO_INSTALL_ROOT: base,
     HOME: join(base, "home"),
     NO_COLOR: "1",
+    // It is not there: one try says so.
+    NPM_CONFIG_FETCH_RETRIES: "0",
     NPM_CONFIG_REGISTRY: "http://127.0.0.1:1/",
     PATH: `${join(base, "bin")}:${Deno.env.get("PATH")}`,
   };
