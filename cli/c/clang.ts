@@ -46,7 +46,7 @@ export const CHECKABLE: readonly string[] = [
 const TARGET = ["--target=wasm64", "-mbulk-memory", "-O1", "-ffreestanding", "-nostdlib"];
 const SAID = ["-fno-caret-diagnostics", "-fno-color-diagnostics", "-ferror-limit=50"];
 
-/** What an object is made of text with. */
+/** Arguments that compile a C file to an object. */
 export const COMPILING: readonly string[] = [
   ...TARGET,
   ...SAID,
@@ -77,7 +77,7 @@ export const COMPILING: readonly string[] = [
   `-Wframe-larger-than=${KERNEL_STACK_BYTES}`,
 ];
 
-/** What a module is made of objects with. */
+/** Arguments that link objects into a module. */
 export const LINKING: readonly string[] = [
   ...TARGET,
   ...SAID,

@@ -11,7 +11,7 @@ import { commands, runLLVM, type Tree } from "@yowasp/clang";
 
 /** What is to be done. */
 interface Orders {
-  /** Arguments that make objects of C, and those that make a module of objects. */
+  /** Arguments that compile C to objects, and those that link objects into a module. */
   readonly compiling: readonly string[];
   readonly linking: readonly string[];
   /** The most bytes of static data. */
@@ -50,7 +50,7 @@ const CUSTOM_SECTION = 0;
 /** What the section "linking" begins with: its name's length, the name, and the version. */
 const LINKING_HEAD = "\x07linking\x02";
 const SYMBOL_TABLE = 8;
-const SYMBOL = { FUNCTION: 0, DATA: 1, SECTION: 3 } as const;
+const SYMBOL = { DATA: 1, SECTION: 3 } as const;
 const SYMBOL_FLAG = { UNDEFINED: 0x10, EXPLICIT_NAME: 0x40 } as const;
 
 /** Files as the package takes them: a folder is a tree of its own. */
@@ -123,8 +123,8 @@ async function clang(
 type Sizes = ReadonlyMap<string, number>;
 
 /**
- * Sizes by the symbol table of an object. Its data do not tell: for 4 GiB and more the compiler writes
- * what the size leaves over of a multiple of that.
+ * Sizes by the symbol table of an object. Its data segments do not show them: for a variable of 4 GiB and
+ * more the compiler writes the size modulo 4 GiB.
  *
  * @see WebAssembly tool conventions, Linking
  */
@@ -175,7 +175,7 @@ function sizesIn(object: Uint8Array): Sizes {
   return sizes;
 }
 
-/** What is said of static data that are too large; "" of others. */
+/** The message for static data that is too large; "" otherwise. */
 function tooLarge(sizes: Sizes, mostBytes: number): string {
   const sum = [...sizes.values()].reduce((all, bytes) => all + bytes, 0);
   if (sum <= mostBytes) return "";
@@ -197,7 +197,7 @@ class Compiler {
     const object = await this.#run(["-c", ...job.more ?? [], job.source], job, say);
     const sizes = object === null ? await this.#assembledSizes(job) : sizesIn(object);
     const large = tooLarge(sizes, staticBytes);
-    // Without an object the compiler has said that it has no memory for them.
+    // Without an object the compiler's own message is that it is out of memory.
     if (large !== "") return { module: null, said: object === null ? large : said + large };
     if (object === null) return { module: null, said };
     const support = await this.#supportOf(job);
@@ -207,7 +207,7 @@ class Compiler {
     return { module: module?.toBase64() ?? null, said };
   }
 
-  /** Sizes by the assembler of a driver that no object can be made of: none of one with a mistake. */
+  /** Sizes by the assembler text, where no object can be made; none where the C has a mistake. */
   async #assembledSizes(job: Job): Promise<Sizes> {
     const bytes = await this.#run(["-S", ...job.more ?? [], job.source], job, () => {});
     const text = new TextDecoder().decode(bytes ?? new Uint8Array());
