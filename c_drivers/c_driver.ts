@@ -37,6 +37,9 @@ const FUEL_BLOCKS = 4096;
 /** What a block is charged, in steps. */
 const BLOCK_STEPS = 2;
 
+/** How the compiler's names of string literals begin. */
+const STRING_LITERAL = ".str";
+
 /** What the compiler says of a static variable: eight words, of which the first four are read here. */
 const GLOBAL_BYTES = 64;
 
@@ -197,7 +200,7 @@ export class CDriver {
       // A table of 64-bit indexes, which the types do not know of.
       const called = isIndex ? table?.get(BigInt(at) as bigint & number) as Exported | null : null;
       if (typeof called !== "function") {
-        throw this.#kernel.crash(`Calls ${hex(at)}, which is no function`);
+        throw this.#kernel.crash(`Calls ${hex(at)}, which is not a function`);
       }
       return numberOf(called(...args) ?? 0);
     });
@@ -301,7 +304,11 @@ export class CDriver {
     if (writes && (marked & MARK.CONSTANT) !== 0) {
       const { span, text } = this.#placeHere();
       const name = this.#globalAt(at);
-      const what = name === null ? "a constant" : `${name}, which is a constant`;
+      const what = name === null
+        ? "a constant"
+        : name.startsWith(STRING_LITERAL)
+        ? "a string literal"
+        : `${name}, which is a constant`;
       throw new PlacedKernelError(
         "EFAULT",
         `Writes ${formatCount(bytes, "byte")} into ${what} (${text})`,

@@ -52,7 +52,7 @@ export function parseCommandLine(
   const parser = or(...program.commands.map(commandOf), {
     errors: {
       unexpectedInput: (unexpected) => plain(unexpectedWord(program, words, unexpected)),
-      noMatch: plain(`Say what to do: "${program.name} --help" lists the commands`),
+      noMatch: plain(`No command given: "${program.name} --help" lists the commands`),
     },
   });
   // The framework looks shells up in an object, where it finds what every object has.
@@ -268,7 +268,10 @@ function wholeNumber(
     parse: (input) => {
       const value = readWholeNumber(input);
       if (value === null) {
-        return { success: false, error: plain(`"${input}" is no whole number such as 12 or 0x1f`) };
+        return {
+          success: false,
+          error: plain(`"${input}" is not a whole number such as 12 or 0x1f`),
+        };
       }
       if (value < least) {
         return { success: false, error: plain(`it takes at least ${least}, not ${input}`) };

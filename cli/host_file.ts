@@ -93,7 +93,7 @@ function withHostFile<Result>(
     if (info.isDirectory) return notRead("unreadable", shown, "it is a folder");
     // Opened, a pipe would wait for a writer, and a device has no end.
     if (!info.isFile) {
-      const what = "it is no file but a pipe, a socket or a device";
+      const what = "it is not a regular file but a pipe, a socket or a device";
       return notRead("unreadable", shown, what, "E1101");
     }
     return read(realPath, info.size);

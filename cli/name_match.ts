@@ -15,7 +15,9 @@ export function readMatches(
     try {
       matches.push(new RegExp(pattern, flags));
     } catch (error) {
-      return `--match ${text} is no expression: ${error instanceof Error ? error.message : error}`;
+      return `--match ${text} is not a regular expression: ${
+        error instanceof Error ? error.message : error
+      }`;
     }
   }
   return { matches };

@@ -82,10 +82,10 @@ async function main(
     } else {
       const options = [...FLAGS, "trace", "help", ...VALUE_OPTIONS];
       const hint = didYouMean(word.replace(/=.*$/s, ""), options.map((option) => `--${option}`));
-      return wrong(`"${word}" is no option of a scenario${hint ? `; ${hint}` : ""}`, screen);
+      return wrong(`"${word}" is not an option of a scenario${hint ? `; ${hint}` : ""}`, screen);
     }
   }
-  if (paths.length === 0) return wrong("Which scenario? Give a .dma file", screen);
+  if (paths.length === 0) return wrong("No scenario given: name a .dma file", screen);
   const match = readMatches(matches);
   if (typeof match === "string") return wrong(match, screen);
   const number = (name: string) => readWholeNumber(values.get(name) ?? "");

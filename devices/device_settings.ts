@@ -65,8 +65,8 @@ export function deviceSettings(defaults: DmaDefaults) {
     ranges: optional<readonly DmaRange[]>("ranges", { kind: "dma_ranges" }, {
       leftOut: "one to one",
       doc:
-        "Where the device's bus has memory, a list of { cpu, dma, size }: what lies in none is out " +
-        "of reach. Windows of devices keep their addresses.",
+        "Where the device's bus has memory, a list of { cpu, dma, size }: it cannot reach memory " +
+        "outside of them. Windows of devices keep their addresses.",
     }),
   };
 }

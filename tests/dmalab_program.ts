@@ -2,6 +2,7 @@
  * The program whose command line the tests try: this checkout's, on Deno. Where
  * `DMALAB_TEST_PROGRAM` names another by its words, as `node dist/bin.js`, they try that one.
  */
+import { assert } from "@std/assert";
 import { dirname, join } from "@std/path";
 import { main } from "../cli/main.ts";
 import { MemoryScreen } from "../cli/memory_screen.ts";
@@ -76,6 +77,14 @@ export class ResidentNode {
 }
 
 const RESIDENT = OTHER === null ? null : new ResidentNode(OTHER[0]!, dirname(OTHER[1]!));
+
+/** A run with `--max-time 1` was ended: by its CPU time, or where it got less than a tenth of a CPU, by the clock. */
+export function assertOutOfTime(output: string, tookMs: number): void {
+  const limits = { "1s of CPU time": 1000, "10s of wall-clock time": 10_000 };
+  const [, limit] = output.match(/error\[E0806\]: the run took longer than (.*)/) ?? [];
+  const leastMs = limits[limit as keyof typeof limits];
+  assert(leastMs <= tookMs, `${limit ?? "no limit"} after ${tookMs} ms:\n${output}`);
+}
 
 /** Does what a command line says: in this process, where that is the program. */
 export async function dmalab(...words: string[]) {

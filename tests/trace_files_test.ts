@@ -320,8 +320,8 @@ Deno.test("the reader says what is wrong with a line", () => {
     const [lines, problem] of [
       [["{}"], /^A trace begins with a line such as/],
       [['{"dmatrace":2}'], /^This trace has version 2; read are those up to 1$/],
-      [[head, "nonsense"], /^This is no JSON object$/],
-      [[head, "[1]"], /^This is no JSON object$/],
+      [[head, "nonsense"], /^This is not a JSON object$/],
+      [[head, "[1]"], /^This is not a JSON object$/],
       [[head, "{}"], /^No line of a trace has none of/],
       [[head, '{"run":1}'], /^`file` must be a string, not undefined$/],
       [

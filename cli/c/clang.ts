@@ -1,5 +1,5 @@
 /**
- * The compiler of C: clang as a WebAssembly module, in a process of its own, which is started when
+ * The C compiler: clang as a WebAssembly module, in a process of its own, which is started when
  * something is to be compiled that has not been before.
  */
 import {
@@ -116,16 +116,15 @@ export interface NoCompiler {
   readonly hint: string;
 }
 
-const WITH_DENO =
-  "install dmalab for Deno, as its README says: `npx -y deno` provides it where there is only Node";
+const WITH_DENO = "install dmalab for Deno (docs/install.md); without Deno, `npx -y deno` runs it";
 
 /** Why nothing in C can be run here, compiled or not; null where it can. */
 export function noDrivers(): NoCompiler | null {
   if (!("Deno" in globalThis)) {
-    return { problem: "Drivers in C are compiled and run by Deno, not by Node", hint: WITH_DENO };
+    return { problem: "C drivers are compiled and run by Deno, not by Node", hint: WITH_DENO };
   }
   if (areHeadersReadable()) return null;
-  const problem = "The headers that C is compiled with may not be read here";
+  const problem = "Reading the headers of C drivers is not permitted";
   return { problem, hint: "start with `-R -W --allow-env --allow-run`: `deno task dmalab` does" };
 }
 
@@ -176,16 +175,16 @@ export async function compileC(
   clearTimeout(late);
   const lines = (await errors).split("\n").filter((line) => line.trim() !== "");
   if (code === 0) return null;
-  const at = begun < 0 ? "before it has read a file" : `in ${jobs[begun]!.source}`;
+  const at = begun < 0 ? "before it read a file" : `in ${jobs[begun]!.source}`;
   if (isLate) {
     return {
-      problem: `The compiler of C was stopped after ${MOST_MS / 1000} s, ${at}`,
+      problem: `The C compiler was stopped after ${MOST_MS / 1000} s, ${at}`,
       hint: `${LARGE}; what was compiled before is kept`,
     };
   }
   const end = signal === null ? `ends with ${code}` : `was ended by ${signal}`;
   return {
-    problem: `The compiler of C ${end}, ${at}: ${lines[0] ?? "it printed no error"}`,
+    problem: `The C compiler ${end}, ${at}: ${lines[0] ?? "it printed no error"}`,
     hint: begun < 0 ? DOWNLOAD : LARGE,
   };
 }
@@ -195,7 +194,7 @@ export function noProcess(): NoCompiler | null {
   const { state } = host.permissions.querySync({ name: "run", command: host.execPath() });
   if (state === "granted") return null;
   return {
-    problem: "Compiling C takes a process, which is not allowed here",
+    problem: "Compiling C starts a process, which is not permitted",
     hint:
       "start with `--allow-run`, and with `-W --allow-env` to compile it once only: `deno task dmalab` does",
   };
@@ -221,9 +220,8 @@ export function startCompiler(): Deno.ChildProcess {
   }).spawn();
 }
 
-export const DOWNLOAD = "it is downloaded the first time: 27 MB, from where npm packages are";
-export const LARGE =
-  "a file that is very large, or a machine with little free memory, can be the cause";
+export const DOWNLOAD = "the first use downloads it: 27 MB from the npm registry";
+export const LARGE = "the file may be very large, or the host short of memory";
 
 /** A line of the compiler's process: of a job that begins, or of one that is done. */
 interface Answer {

@@ -50,10 +50,10 @@ export class SessionClang implements TreeClang {
     clearTimeout(late);
     if (done === true) {
       if (isLate) {
-        throw new TreeError(`The compiler of C was stopped after ${MOST_MS / 1000} s`, LARGE);
+        throw new TreeError(`The C compiler was stopped after ${MOST_MS / 1000} s`, LARGE);
       }
       const [line] = (await errors).split("\n").filter((each) => each.trim() !== "");
-      throw new TreeError(`The compiler of C ended: ${line ?? "it printed no error"}`, DOWNLOAD);
+      throw new TreeError(`The C compiler ended: ${line ?? "it printed no error"}`, DOWNLOAD);
     }
     const { made } = JSON.parse(value) as { made: { module: string | null; said: string } };
     const { module, said } = made;

@@ -5,7 +5,7 @@ import { JOBS, SEED } from "./scenario_options.ts";
 
 export const HUNT = command({
   name: "hunt",
-  brief: "Search for defects: a driver in all its cases, or random requests.",
+  brief: "Search for defects: every case of a driver, or random requests.",
   description:
     "With a file that declares a `driver`: tests the driver's map and unmap functions on every " +
     "buffer layout, machine and injected failure that its declaration allows (a random sample if " +

@@ -17,7 +17,7 @@ export const QUIZ = command({
   options: {
     seed: {
       ...SEED,
-      doc: "random seed: another one asks other questions of the same kind (default: 1)",
+      doc: "random seed (default: 1); another seed asks the same with other values",
     },
     answers: { kind: "flag", doc: "print questions, hints and answers without asking" },
   },

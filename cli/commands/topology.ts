@@ -46,7 +46,7 @@ export const TOPOLOGY = command({
     { line: "topology server.txt", doc: "the PCI tree and all pairs" },
     {
       line: "topology server.txt --provider 05:00.0 --client 04:00.0",
-      doc: "whether this pair can, and why",
+      doc: "can this pair do peer-to-peer DMA, and why",
     },
     { line: "topology server.txt --as dma > server.dma", doc: "the machine for scenarios" },
     { line: "topology -", doc: "piped: sudo lspci -D -nn -vvv | dmalab topology -" },

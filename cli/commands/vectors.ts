@@ -36,7 +36,7 @@ export const VECTORS = command({
   examples: [
     { line: "vectors --out vectors.json", doc: "the edge cases and 100 random requests" },
     { line: "vectors --negative --out negative.json", doc: "malformed commands for a controller" },
-    { line: "vectors --count 1000 --seed 7", doc: "1000, to standard output" },
+    { line: "vectors --count 1000 --seed 7", doc: "1000 random requests, to standard output" },
   ],
   async run({ options, screen }) {
     const { makeVectorFile, vectorFileText } = await import(

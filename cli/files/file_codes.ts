@@ -6,7 +6,7 @@ export const FILE_CODES = {
     title: "not a regular file of that folder",
     explanation:
       "dmalab writes regular files inside the folder that was named, and nothing else. A symbolic link could lead " +
-      "to any file of yours, a hard link is another file's content, a pipe blocks and a device obeys; all of them " +
+      "to any file of yours, a hard link is another file's content, a pipe blocks, and a device executes what is written; all of them " +
       "can be in a repository that you cloned. A link that you name yourself is followed where it ends in a regular " +
       "file of the same folder.",
     example: "$ ls -l .dmalab/failed     # a link: remove it\n.dmalab/failed -> ../../.bashrc",
@@ -17,7 +17,7 @@ export const FILE_CODES = {
       "Each kind of file has a size up to which it is read, so that a file in a cloned repository cannot take all " +
       "memory: 32 MiB of text, 4 MiB of what dmalab keeps itself. Traces have no such limit, unless they are packed " +
       "or come from the standard input.",
-    example: "$ rm .dmalab/failed     # 300 MB of it are no list of tests",
+    example: "$ rm .dmalab/failed     # 300 MB of it are not a list of tests",
   },
   E1103: {
     title: "not a file that this command wrote",

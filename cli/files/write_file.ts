@@ -224,7 +224,7 @@ function placeOf(target: Target): Place {
 
 /** Where a path that the user typed leads. */
 function namedPlace(shown: string): Place {
-  if (shown === "") throw new FileError('Cannot write "": a file has a name');
+  if (shown === "") throw new FileError('Cannot write "": the file name is empty');
   const info = entryAt(shown);
   if (info === null || !info.isSymlink) return checkedPlace(shown, shown);
   const end = entryAt(shown, host.statSync);

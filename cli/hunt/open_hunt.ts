@@ -65,8 +65,8 @@ export async function openHunt(
     );
     if (other !== undefined) {
       return refuse(
-        `\`--${other}\` is for random requests, and "${file}" has drivers: they are hunted on its ` +
-          "own machine and what `with` makes of it",
+        `\`--${other}\` is for random requests, and "${file}" has drivers: they are tested on its ` +
+          "own machine and its variants",
       );
     }
     const { cases, seconds, seed } = words;
@@ -82,7 +82,7 @@ export async function openHunt(
     };
   }
   if (words.mode != null) {
-    return refuse(`\`--mode\` is for random machines, and the hunt is on that of "${file}"`);
+    return refuse(`\`--mode\` is for random machines; this hunt uses the machine of "${file}"`);
   }
   const { config } = program.machine;
   const settings = readHuntOptions(words, {

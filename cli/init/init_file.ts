@@ -19,7 +19,7 @@ export function mergeTexts(existing: string, { merge, text }: InitFile): string 
     return `${existing}${end}${missing.join("\n")}\n`;
   }
   const value: unknown = JSON.parse(existing);
-  if (!isRecord(value)) throw new SyntaxError("it is no JSON object");
+  if (!isRecord(value)) throw new SyntaxError("it is not a JSON object");
   const merged = mergeValues(value, JSON.parse(text));
   const indent = existing.match(/^[ \t]+(?=")/m)?.[0] ?? "  ";
   const result = `${JSON.stringify(merged, null, indent)}\n`;

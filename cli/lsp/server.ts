@@ -71,7 +71,9 @@ export class Server {
     const reader = new Lsp.StreamMessageReader(this.#frames);
     const writer = new Lsp.StreamMessageWriter(output);
     reader.onError((error) => {
-      this.#problem ??= error instanceof FrameError ? error.message : "A message is no JSON object";
+      this.#problem ??= error instanceof FrameError
+        ? error.message
+        : "A message is not a JSON object";
     });
     // A closed input ends nothing yet: what was asked before is answered.
     writer.onClose(() => this.#end());

@@ -279,5 +279,5 @@ Deno.test("a client whose messages cannot be read is dropped with the reason", a
   assertMatch((await problemOf("GET / HTTP/1.1\r\n"))!, /^"GET .* is not a header/);
   assertMatch((await problemOf("Content-Length: 99999999999\r\n\r\n"))!, /is too long/);
   const noJson = await problemOf("Content-Length: 5\r\n\r\nhello");
-  assertEquals(noJson, "A message is no JSON object");
+  assertEquals(noJson, "A message is not a JSON object");
 });

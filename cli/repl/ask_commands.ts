@@ -9,6 +9,7 @@ import {
   evaluateKind,
   LookError,
   readMemory,
+  spanOfEvent,
   type Subject,
   who,
   type Writer,
@@ -52,6 +53,12 @@ export const ASK_COMMANDS: readonly ReplCommand[] = [
     doc: "print a summary of machine and variables, or up to 1000 rows of a table, from row N",
     words: ({ place }) => tableWords(place),
     run: state,
+  },
+  {
+    name: "stack",
+    takes: "",
+    doc: "list the calls that run here, of the kernel API, C and the script, the innermost first",
+    run: stack,
   },
   {
     name: "who",
@@ -125,6 +132,19 @@ function state(repl: CommandTarget, argument: string): true {
   return true;
 }
 
+function stack(repl: CommandTarget): true {
+  const { at, recording } = repl.place;
+  const calls = recording.kernelFrames(at)
+    .map(({ name, seq }) => ({ name: `${name}()`, span: spanOfEvent(recording, seq) }));
+  const frames = [...calls, ...recording.frames(at)];
+  if (frames.length === 0) repl.say("No statement runs here");
+  const pairs = frames.map(({ name, span }) =>
+    [span === null ? "" : linePlace(span), name === "" ? firstLine(span!) : name] as const
+  );
+  for (const line of pairLines(pairs, { columns: repl.columns, indent: 0 })) repl.say(line);
+  return true;
+}
+
 function glance(repl: CommandTarget): void {
   const { place } = repl;
   const { at, recording } = place;
@@ -148,7 +168,7 @@ function glance(repl: CommandTarget): void {
       "time",
       `${formatTimeRounded(recording.nowNs(at))}, event ${at.seq}, on CPU ${machine.cpu}`,
     ],
-    ["to do", formatCount(machine.toDo, "activity", "activities")],
+    ["pending", formatCount(machine.toDo, "activity", "activities")],
     ["mapped", `${formatCount(live.length, "mapping")}, ${formatSize(mapped)}`],
     ["found", `${formatCount(count("fault"), "fault")}, ${formatCount(count("report"), "report")}`],
     [

@@ -22,7 +22,7 @@ export function readEventFilter(recording: Recording, text: string): EventFilter
   const kinds = new Set<number>();
   for (const meant of names.split(/\s*,\s*/).filter((name) => name !== "")) {
     const own = eventNames.flatMap((name, kind) => isNamed(name, meant) ? [kind] : []);
-    if (own.length === 0) return `"${meant}" is no event and no call`;
+    if (own.length === 0) return `"${meant}" is neither an event nor a call`;
     for (const kind of own) kinds.add(kind);
   }
   const { log } = recording;

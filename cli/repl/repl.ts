@@ -8,6 +8,7 @@ import { formatEvents } from "../../lang/render/event_line.ts";
 import type { SourceLoader } from "../../lang/syntax/load_files.ts";
 import type { Limits } from "../../lang/values/limits.ts";
 import type { HostWatch } from "../../lang/vm/run_watch.ts";
+import { foldLine } from "../../lang/text/columns.ts";
 import { openWorkbench } from "../../lang/session.ts";
 import { Interrupted, LookError } from "../../lang/recording/mod.ts";
 import type { Workbench, WorkResult } from "../../lang/recording/workbench.ts";
@@ -128,6 +129,11 @@ export class Repl implements CommandTarget {
     this.#console.write(`${line}\n`);
   }
 
+  /** Lines of reports and failures, folded at the width of the screen. */
+  #sayFolded(lines: readonly string[]): void {
+    for (const line of lines) for (const part of foldLine(line, this.columns)) this.say(part);
+  }
+
   refuse(line: string): void {
     this.#count(WRONG);
     this.say(line);
@@ -235,13 +241,13 @@ export class Repl implements CommandTarget {
     }
     if (this.traceAlways) this.sayEvents(result.events);
     for (const { text } of values) this.say(printable(text));
-    for (const incident of incidentLines(unexpected, this.paint)) this.say(incident);
-    for (const line of failure?.lines ?? []) this.say(line);
+    this.#sayFolded(incidentLines(unexpected, this.paint));
+    this.#sayFolded(failure?.lines ?? []);
     for (const outcome of tests) {
       const line = outcomeLine(outcome, this.paint);
       if (line !== null) this.say(line);
-      for (const incident of incidentLines(outcome, this.paint)) this.say(incident);
-      for (const each of outcome.failure?.lines ?? []) this.say(each);
+      this.#sayFolded(incidentLines(outcome, this.paint));
+      this.#sayFolded(outcome.failure?.lines ?? []);
     }
     for (const line of unrunLines(notRun, file ?? "FILE")) this.say(this.paint("dim", line));
     if (undone) this.say(this.paint("dim", "input rolled back"));

@@ -3,7 +3,7 @@ import { writesOf } from "../../lang/recording/mod.ts";
 import { SourceFile } from "../../lang/source.ts";
 import { INTERRUPT } from "../terminal/line_console.ts";
 import { Repl } from "./repl.ts";
-import { MACHINE, NO_FILES, talk } from "./_talk.ts";
+import { MACHINE, NO_FILES, talk, talkWith } from "./_talk.ts";
 
 Deno.test("the REPL prints the value of an expression and nothing for a statement", async () => {
   const { answers } = await talk("4KiB * 32", "let a = 2", "a + 1");
@@ -186,7 +186,7 @@ Deno.test(":who lists what is mapped, and tells the story of an address", async 
     answers[3]!,
     /ssd +0xffff_\w000 +4KiB +0x10_0000 +to_device +iommu +dma_map_phys #\d/,
   );
-  assertStringIncludes(answers[5]!, "born");
+  assertStringIncludes(answers[5]!, "┌ map    #");
   assertStringIncludes(answers[6]!, "dma_map_phys");
   assertStringIncludes(answers[7]!, "never mapped");
   assertStringIncludes(answers[8]!, "Nothing is called `unknown_name`");
@@ -458,6 +458,44 @@ Deno.test("an input tells the faults and reports that it did not expect, and a t
   assertEquals(answers[4], "");
   assertMatch(answers[5]!, /… 19 times more\n {2}… and 10 others\n$/);
   assertEquals([answers[6], repl.exitCode], ["2\n", 0]);
+});
+
+Deno.test("a report is folded at the width of the screen", async () => {
+  const lines = [
+    MACHINE,
+    "let m = dma_map_phys(ssd, 0x10_0000, 8KiB, to_device)",
+    "dma_unmap_phys(ssd, m, 4KiB, to_device)",
+    'test "left" { dma_map_phys(ssd, 0, 8KiB, to_device) }',
+  ];
+  for (const columns of [60, 132]) {
+    const { answers } = await talkWith({ columns }, ...lines);
+    const words = answers.join("").split("\n");
+    const [longest] = words.map(({ length }) => length).sort((one, other) => other - one);
+    assert(longest! <= columns && longest! > columns - 20, `${longest} of ${columns}`);
+    const whole = answers[2]!.replaceAll(/\n {4}(?=\S)/g, " ");
+    assertMatch(
+      whole,
+      /size mismatch on device "ssd": 4096 bytes passed, 8192 bytes mapped, for the/,
+    );
+  }
+});
+
+Deno.test(":stack lists the calls of the kernel API and the script, each with its line", async () => {
+  const { answers } = await talk(
+    MACHINE,
+    "fn map_one(at) {\n  return dma_map_phys(ssd, at, 4KiB, to_device)\n}",
+    "let m = map_one(0x10_0000)",
+    ":stack",
+    ":goto 3",
+    ":stack",
+  );
+  assertEquals(answers[3], "No statement runs here\n");
+  assertEquals(answers[5]!.split("\n"), [
+    "input 2:2  dma_map_phys()",
+    "input 2:2  map_one",
+    "input 3:1  let m = map_one(0x10_0000)",
+    "",
+  ]);
 });
 
 Deno.test(":bytes refuses an address of a device: it would be other memory", async () => {

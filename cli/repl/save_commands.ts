@@ -84,7 +84,7 @@ function passingInputs(repl: CommandTarget) {
       first <= wrongLine && wrongLine <= last
     );
     if (wrong < 0) {
-      return `The inputs are no scenario that passes: line ${wrongLine} is wrong`;
+      return `The inputs are not a scenario that passes: line ${wrongLine} is wrong`;
     }
     left.push(inputs[wrong]!);
     inputs = inputs.toSpliced(wrong, 1);

@@ -8,7 +8,7 @@ import { EVENT_NAMES } from "../../runtime/event_vocabulary.ts";
 type Row = readonly [string, ...string[]];
 
 /**
- * The lines of the table. First what depends on the file and the seed alone; the speed of this host
+ * The lines of the table. First what depends on the file and the seed alone; the speed on this host
  * comes last.
  *
  * @param outcomes Of one file, those that ran.
@@ -79,7 +79,7 @@ function hostRows(outcomes: readonly BenchOutcome[]): Row[] {
   const rates = outcomes.map(iterationsPerSecond);
   if (rates.every((rate) => rate === null)) return [];
   const texts = rates.map((rate) => rate === null ? "" : Math.round(rate).toLocaleString("en-US"));
-  return [["iterations/s of this host", ...texts]];
+  return [["iterations/s on this host", ...texts]];
 }
 
 /** The latencies that the virtual time is the sum of: without them it means nothing. */

@@ -47,7 +47,7 @@ export async function runTopology(
   if (wrong !== null) return refuse(wrong, screen);
   const cpu = options.cpu === null ? null : readCpu(options.cpu);
   if (cpu === undefined) {
-    return refuse(`"${options.cpu}" is no CPU: write vendor:family, such as amd:0x19`, screen);
+    return refuse(`"${options.cpu}" is not a CPU: write vendor:family, such as amd:0x19`, screen);
   }
   const file = readListingText(path);
   if (!file.found) return refuse(file.problem, screen);

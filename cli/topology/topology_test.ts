@@ -368,7 +368,7 @@ Deno.test("mistakes on the command line are answered with what was meant", async
       [[full, "--provider", "gpu0"], "--provider and --client belong together"],
       [[full, "--provider", "gpo0", "--client", "ssd0"], 'did you mean "gpu0"?'],
       [[full, "--provider", "gpu0", "--client", "09:00.0"], 'There is no function "09:00.0"'],
-      [[full, "--cpu", "zen"], '"zen" is no CPU: write vendor:family'],
+      [[full, "--cpu", "zen"], '"zen" is not a CPU: write vendor:family'],
       [[full, "--as", "dma", "--json"], "--as dma cannot be combined with other options"],
     ] as const
   ) {

@@ -72,7 +72,7 @@ async function atLine(source: LineSource, wanted: number): Promise<string[] | st
   const line = new TraceLine();
   const event = line.read(text) === "event" ? readDmaEvent(line.event, line.payload) : null;
   if (event === null || event === undefined) {
-    return `${source.name}:${wanted} is no line of a mapping`;
+    return `${source.name}:${wanted} is not the line of a mapping`;
   }
   switch (event.op) {
     case "failed":

@@ -182,7 +182,7 @@ export async function runSummary(
     const imported = await countAll(sources, screen);
     const { log, pass } = imported;
     if (pass.origins.size === 0 && log.entries.length === 0) {
-      return refuse(`nothing of a trace or a log in ${paths.join(", ")}`, screen);
+      return refuse(`no line of a trace or a log in ${paths.join(", ")}`, screen);
     }
     if (form.asJson) screen.out(`${JSON.stringify(importJson(imported))}\n`);
     else for (const line of importLines(imported)) screen.out(`${line}\n`);

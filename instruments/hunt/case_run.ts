@@ -145,7 +145,7 @@ export class CaseRun {
     for (const [number, io] of ios.entries()) {
       const found = (kind: ViolationKind, text: string) => violation(step, kind, text, number);
       const { status } = io;
-      if (status === null) return found("hang", "the request never ends");
+      if (status === null) return found("hang", "the request never completes");
       const ends = allowedEnds(
         this.#spec,
         kernelNamed(this.machine.config.kernel),
@@ -153,7 +153,7 @@ export class CaseRun {
         placed[number]!,
       );
       if (!ends.includes(status) && !(failed && status !== "OK")) {
-        return found("status", `it ends with ${status}, not ${ends.join(" or ")}`);
+        return found("status", `it completes with ${status}, not ${ends.join(" or ")}`);
       }
       const wrong = this.#wrongBytes(placed[number]!, io);
       if (wrong !== null) return found("bytes", wrong);
@@ -249,7 +249,7 @@ export class CaseRun {
       return `${wrongMetadata} of ${formatBytes} bytes of metadata ${where} are wrong`;
     }
     if (readsDisk(io.op) && held.subarray(formatBytes).some((byte) => byte !== UNTOUCHED)) {
-      return "metadata behind that of the blocks has changed";
+      return "metadata past that of the blocks has changed";
     }
     return null;
   }

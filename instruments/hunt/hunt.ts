@@ -412,7 +412,7 @@ function commentOf(
     ...wrapText(`Found by: ${commandOf(options)}`, COMMENT_COLUMNS),
     ...wrapText(whatHappened(violation, after), COMMENT_COLUMNS),
     cause,
-    ...needs.length === 0 ? [] : [`It shows only together with ${needs.join(" and ")}.`],
+    ...needs.length === 0 ? [] : [`It reproduces only together with ${needs.join(" and ")}.`],
     ...rule === null ? [] : [`Last rule applied: dmalab explain ${rule}`],
   ];
 }

@@ -83,7 +83,7 @@ Deno.test("on 7.3 the hunt, without hints, finds that one failed list spoils the
   };
   const { after, case: { steps }, scenario, violation } = found("7.3-rc7");
   assertEquals(after?.kind, "left");
-  assertEquals([violation.kind, violation.text], ["status", "it ends with IOERR, not OK"]);
+  assertEquals([violation.kind, violation.text], ["status", "it completes with IOERR, not OK"]);
   // The failed one, and the same again, undisturbed.
   assertEquals(steps.map(({ fault }) => fault?.point ?? null), ["dma_pool_alloc", null]);
   assert(scenario.includes("assert io2.status == OK"), scenario);

@@ -96,7 +96,7 @@ function readShard(text: string | null): { index: number; of: number } | string 
   if (text === null) return { index: 1, of: 1 };
   const [, index, of] = /^(\d+)\/(\d+)$/.exec(text)?.map(Number) ?? [];
   if (index === undefined || of === undefined || index < 1 || index > of) {
-    return `"${text}" is no part of a whole such as 2/4`;
+    return `"${text}" is not a shard such as 2/4`;
   }
   return { index, of };
 }

@@ -47,7 +47,7 @@ Deno.test("a shard is a part of a whole", () => {
   for (const shard of ["0/4", "5/4", "2", "a/b", "1/0"]) {
     assertEquals(
       readHuntOptions({ ...NOTHING, shard }),
-      `"${shard}" is no part of a whole such as 2/4`,
+      `"${shard}" is not a shard such as 2/4`,
     );
   }
 });

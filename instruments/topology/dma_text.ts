@@ -46,7 +46,7 @@ export function dmaText(machine: ImportedMachine, source: string, all: boolean):
     ...serviceConstants(written),
     "machine {",
     ...machine.cpu === null
-      ? ["  # cpu_vendor = amd, cpu_family = 0x19      # nothing tells the CPU"]
+      ? ["  # cpu_vendor = amd, cpu_family = 0x19      # the CPU is unknown"]
       : [`  cpu_vendor = ${machine.cpu.vendor}, cpu_family = 0x${machine.cpu.family.toString(16)}`],
     "  pci {",
   ];
@@ -75,7 +75,7 @@ function bridgeLines(
       : [`vendor_device = "${formatVendorDevice(bridge.rootDevice)}"`],
   ];
   const comment = machine.assumed.has(bridge)
-    ? "   # what is above was not in the text"
+    ? "   # its upstream bridge is not in the listing"
     : bridge.rootDevice === null
     ? "   # its first device is not known"
     : "";

@@ -21,12 +21,12 @@ export function groupCheckLine(machine: ImportedMachine): string | null {
   const named = membersBy(listedFunctions, (func) => listed.get(func)!.iommuGroup!);
   const different = listedFunctions.filter((func) => modelled.get(func) !== named.get(func));
   if (different.length === 0) {
-    return `the groups of the listing are those of the model, for all ${listedFunctions.length} functions that can be compared`;
+    return `the groups of the listing are those of the model, for all ${listedFunctions.length} functions that both have`;
   }
   const names = different.slice(0, 6).map(({ name }) => name).join(", ");
-  return `the listing groups ${formatCount(different.length, "function")} otherwise (${names}${
+  return `the listing groups ${formatCount(different.length, "function")} differently (${names}${
     different.length > 6 ? ", …" : ""
-  }): its kernel knows more, or less`;
+  }): its kernel had other information than the listing`;
 }
 
 /** Who is in one group with a function, as names. */

@@ -6,9 +6,8 @@ export const LISTING_CODES: Readonly<Record<ListingCode, CodeEntry>> = {
   E1001: {
     title: "no output of lspci",
     explanation: "Nothing in the text names a PCI function: no line begins with an address and a " +
-      "class. What helps most is the whole output of lspci with -D -nn -vvv, taken with root " +
-      "rights; a dump of registers (-xxxx) is read too. The tree (-t) alone shows neither classes " +
-      "nor capabilities.",
+      "class. The output of `lspci -D -nn -vvv` as root is most complete; a dump of registers " +
+      "(-xxxx) is read too. The tree (-t) alone shows neither classes nor capabilities.",
     example: `Dear all, the switch arrives on Monday.
 
 0000:00:00.0 Host bridge [0600]: Intel Corporation Sky Lake-E DMI3 Registers [8086:2020]`,
@@ -17,7 +16,7 @@ export const LISTING_CODES: Readonly<Record<ListingCode, CodeEntry>> = {
     title: "two machines in one text",
     explanation:
       "One address is two different functions, so the text holds listings of two machines. " +
-      "Several listings of one machine may stand behind each other: each adds what it tells.",
+      "Listings of one machine may be concatenated: each adds its facts.",
     example: `00:00.0 Host bridge [0600]: Intel Corporation DMI2 [8086:6f00]
 00:00.0 Host bridge [0600]: Advanced Micro Devices, Inc. [AMD] Root Complex [1022:1480]`,
   },
@@ -33,16 +32,16 @@ export const LISTING_CODES: Readonly<Record<ListingCode, CodeEntry>> = {
 00:01.0/01:00.0 3D controller: NVIDIA Corporation GP100GL`,
   },
   E1004: {
-    title: "more than is read",
+    title: "listing too large",
     explanation:
-      "A text of more than 32 Mi characters or 4096 functions is no machine's listing, " +
-      "or one with thousands of virtual functions. Nothing of it is imported, because a part " +
-      "would look like the whole.",
+      "At most 32 Mi characters and 4096 functions are read. A larger text is not the listing of " +
+      "a machine, or has thousands of virtual functions. Nothing of it is imported, because a " +
+      "part would look like the whole.",
     example: `$ lspci -D -nn -vvv > all.txt
 $ grep -v "Virtual Function" all.txt`,
   },
   E1005: {
-    title: "a form of output that tells too little",
+    title: "an output format without buses and capabilities",
     explanation: "lspci -vmm writes records for programs: they have names, but neither buses nor " +
       "capabilities.",
     example: `Slot:   00:00.0
@@ -60,25 +59,24 @@ Class:  Host bridge
 $ sudo lspci -vvv       # ACSCtl: SrcValid+ TransBlk- ReqRedir+ …`,
   },
   E1012: {
-    title: "the text breaks off",
+    title: "truncated listing",
     explanation:
       "The last function has no end, or a dump of registers stops in the middle: a part " +
-      "was not pasted. What is there is imported, and what " +
-      "the missing part would tell is unknown.",
+      "is missing. The rest is imported; facts of the missing part are unknown.",
     example: `0000:05:00.0 3D controller [0302]: NVIDIA Corporation GP100GL [10de:15f8]
 	Capabilities: [60] Power Mana`,
   },
   E1013: {
     title: "no bridge leads to a bus",
     explanation:
-      "Functions stand on a bus that no bridge of the text leads to, and nothing shows " +
-      "that it is a root bus. What is above them is unknown, so every answer that would go " +
-      "through it is marked with a question mark.",
+      "Functions are on a bus that no bridge of the text leads to, and nothing shows that it is a " +
+      "root bus. Their upstream route is unknown: answers that depend on it are marked with a " +
+      "question mark.",
     example: `00:00.0 Host bridge [0600]: Intel Corporation DMI2 [8086:6f00]
 05:00.0 3D controller [0302]: NVIDIA Corporation GP100GL [10de:15f8]`,
   },
   E1014: {
-    title: "a bridge that cannot be",
+    title: "contradictory bridge",
     explanation: "Two bridges lead to one bus, or a bridge leads to a bus that is not below its " +
       "own. Nothing is put below such a bridge.",
     example: `00:02.0 PCI bridge [0604]: Intel Corporation Root Port [8086:6f04]

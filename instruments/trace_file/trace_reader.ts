@@ -45,7 +45,7 @@ export class TraceReader {
    */
   read(text: string): TraceLine | TraceProblem {
     const json = parseObject(text);
-    if (json === null) return { problem: "This is no JSON object" };
+    if (json === null) return { problem: "This is not a JSON object" };
     if (!this.#begun) {
       const head = readHead(json);
       this.#begun = !("problem" in head);

@@ -76,9 +76,9 @@ Deno.test("an unmap of less ends the mapping where it was, and leaves the rest w
     explain m.addr + 4KiB
     explain m.addr`,
   );
-  assertStringIncludes(second, "└ died   #12       0ns   dma_unmap_phys     script.dma:17:7\nnow ");
+  assertStringIncludes(second, "└ unmap  #12       0ns   dma_unmap_phys     script.dma:17:7\nnow ");
   assertStringIncludes(second, "now      nothing is mapped there\n");
-  assertStringIncludes(second, "┆ lives\nnow      nic reaches physical ");
+  assertStringIncludes(second, "┆ live\nnow      nic reaches physical ");
   assertEquals(second.includes("or else"), false, second);
   const first = partOf(
     "dma_unmap_phys(nic, m, 4KiB, from_device) warns unmap_size",

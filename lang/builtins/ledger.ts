@@ -201,7 +201,7 @@ function lifeLines(
   const dma = dmaOf(entry, address, space);
   const died = endAt(entry, dma, events, run) ?? entry.died;
   const lines = [
-    `┌ ${momentText("born", entry.born, entry.api, run)}`,
+    `┌ ${momentText("map", entry.born, entry.api, run)}`,
     `│        ${formatAddress(entry.phys)} ${formatSize(entry.sizeBytes)} ${entry.dir}, ` +
     `${entry.device} sees ${formatAddress(entry.dma)}, path ${entry.path}`,
     ...branchLine(entry.born, columns),
@@ -221,7 +221,7 @@ function lifeLines(
     lines.push(`│ used   ${formatCount(uses, "translated access", "translated accesses")}`);
   }
   lines.push(
-    died === null ? "┆ lives" : `└ ${momentText("died", died, apiOf(died), run)}`,
+    died === null ? "┆ live" : `└ ${momentText("unmap", died, apiOf(died), run)}`,
   );
   return lines;
 }
@@ -240,7 +240,9 @@ function branchLine({ why }: MachineEvent, columns: number): string[] {
 function momentText(what: string, event: MachineEvent, api: string, run: Run): string {
   const number = `#${String(event.seq).padEnd(5)}`;
   const time = formatTimeRounded(event.at_ns).padStart(6);
-  return `${what}   ${number} ${time}   ${api.padEnd(16)}   ${siteText(event.site, run) ?? ""}`
+  return `${what.padEnd(6)} ${number} ${time}   ${api.padEnd(16)}   ${
+    siteText(event.site, run) ?? ""
+  }`
     .trimEnd();
 }
 

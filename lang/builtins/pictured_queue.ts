@@ -109,10 +109,10 @@ function whereabouts(
   if (other === null) return "lost with the controller";
   for (let slot = other.sqHead; slot !== host.sqTail; slot = (slot + 1) % queue.depthEntries) {
     if (queue.commandIdAt(slot) !== cid) continue;
-    return between(slot, other.sqHead, host.sqRung) ? "not fetched" : "not rung";
+    return between(slot, other.sqHead, host.sqRung) ? "not fetched" : "doorbell not rung";
   }
   for (let slot = host.cqHead; slot !== other.cqTail; slot = (slot + 1) % queue.depthEntries) {
-    if (queue.completionAt(slot).cid === cid) return "completed, not taken";
+    if (queue.completionAt(slot).cid === cid) return "completed, CQE not consumed";
   }
-  return "the controller has it";
+  return "fetched by the controller";
 }

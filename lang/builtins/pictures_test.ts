@@ -211,7 +211,7 @@ Deno.test("show of a request draws the ends that are bounced, with what they sta
   assert(!output.slice(at + 3).includes("  bounced"), "after its end nothing is copied any more");
 });
 
-Deno.test("explain of a mapping tells its birth, its uses and its death, with the statements", () => {
+Deno.test("explain of a mapping has its map, its uses and its unmap, with the statements", () => {
   const { output } = runScript(`machine { ${MACHINES[0]} }
     let buf = alloc_pages(1)
     let m = dma_map_phys(ssd, buf, 4KiB, to_device)
@@ -219,9 +219,9 @@ Deno.test("explain of a mapping tells its birth, its uses and its death, with th
     dma_unmap_phys(ssd, m, 4KiB, to_device)
     explain m`);
   const text = output.join("\n");
-  assert(/born .* dma_map_phys +script\.dma:3:5/.test(text), text);
+  assert(/map .* dma_map_phys +script\.dma:3:5/.test(text), text);
   assert(/used +1 translated access/.test(text), text);
-  assert(/died .* dma_unmap_phys +script\.dma:5:5/.test(text), text);
+  assert(/unmap .* dma_unmap_phys +script\.dma:5:5/.test(text), text);
   assert(text.endsWith("nothing is mapped there"), text);
 });
 

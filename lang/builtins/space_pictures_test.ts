@@ -45,7 +45,7 @@ Deno.test("show of a device's IOVA space draws ranges from the top, caches and t
     "  0xfffe_0000     64KiB  cached   cpu 0",
     "  0xfffd_f000      4KiB  cached   cpu 1                                 ◂ cursor",
     "  caches, loaded + previous: 4KiB 1+0 cpu 1, 64KiB 1+0 cpu 0",
-    "  never handed out: 0xfee0_0000 1MiB",
+    "  never allocated: 0xfee0_0000 1MiB",
     "  free: 3.99GiB in 3 ranges, the longest 3.98GiB: fragmentation 0.004",
   ]);
 });
@@ -63,7 +63,7 @@ show iommu`;
     "   ▒ waiting   ░ free",
     "  0xffff_f000      4KiB  waiting  for a flush, queue of cpu 0           ◂ cursor",
     "  1 waits for a flush (cpu 0 1): at 10ms, or when a queue gets its 256th",
-    "  never handed out: 0xfee0_0000 1MiB",
+    "  never allocated: 0xfee0_0000 1MiB",
   ]);
 });
 
@@ -99,7 +99,7 @@ Deno.test("space() refuses a device without translation, and cache() a size that
   const { problems } = runScript(`${off}show iommu.space(nic)`);
   assert(problems[0]?.includes("nic is not translated"), problems[0]);
   const tooLarge = runScript(`${MACHINE}print iommu.space(nic).cache(132KiB)`).problems;
-  assert(tooLarge[0]?.includes("no cache keeps ranges of 132KiB"), tooLarge[0]);
+  assert(tooLarge[0]?.includes("no rcache holds ranges of 132KiB"), tooLarge[0]);
 });
 
 const DIRECT = MACHINE.replace("mode = strict", "mode = off");

@@ -242,7 +242,7 @@ export class Looker {
     if (statement?.kind !== "Expression" || statement.expected !== null || more.length > 0) {
       throw new LookError(
         "Not an expression",
-        "a look takes one, such as `iommu.live_mappings`; statements change what is looked at",
+        "only an expression is evaluated here, such as `iommu.live_mappings`; a statement would change the run",
       );
     }
     return { file, expression: statement.expression };

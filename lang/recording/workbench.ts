@@ -2,7 +2,7 @@
  * What a session with a past is worked on with: a place in it, and branches.
  *
  * Going back only looks. What is typed at a past place goes on from there on a machine of its own, as
- * a branch; the old future stays, and can be switched to.
+ * a branch; the original timeline is kept, and can be switched to.
  */
 import { parse } from "../syntax/parse.ts";
 import { isDeclaration } from "../syntax/tree/statement_kinds.ts";

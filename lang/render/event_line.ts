@@ -126,10 +126,10 @@ export function formatEvents(events: readonly MachineEvent[], columns: number): 
   return lines;
 }
 
-/** The line that stands for lines left out: `⋮ these 5 lines 30 more times`. */
-export function repeatText(lines: number, times: number): string {
-  const what = lines === 1 ? "this line" : `these ${lines} lines`;
-  return `⋮ ${what} ${formatCount(times, "more time")}`;
+/** The line in place of events left out: `⋮ last 5 events repeated 30 times`. */
+export function repeatText(events: number, times: number): string {
+  const what = events === 1 ? "last event" : `last ${events} events`;
+  return `⋮ ${what} repeated ${formatCount(times, "time")}`;
 }
 
 /** How many kernel calls are open around each event; a call's result stands below its call. */

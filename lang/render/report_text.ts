@@ -21,7 +21,7 @@ export function reportLines(report: PrintedReport): string[] {
   return [
     spread(
       `${report.reportClass}, ${report.rule}`,
-      report.beyondKernel ? "no kernel sees it" : "a kernel can see it",
+      report.beyondKernel ? "not checked by any kernel" : "checked by the kernel",
     ),
     ...wrapText(report.text, PICTURE_COLUMNS - 2).map((line) => `  ${line}`),
     ...report.firstPlace === null ? [] : [`  made by    ${report.firstPlace}`],

@@ -14,7 +14,7 @@ const REPORT = {
 
 Deno.test("reportLines() tells class, rule, text and both statements in 80 columns", () => {
   assertEquals(reportLines(REPORT), [
-    "link_overlap, dma.3.6.3                                      a kernel can see it",
+    "link_overlap, dma.3.6.3                                    checked by the kernel",
     '  Device "ssd" links 4096 bytes at physical 0x20_0000 at offset 0 of a range,',
     "  but something is mapped there already",
     "  made by    a.dma:5:3",
@@ -22,7 +22,7 @@ Deno.test("reportLines() tells class, rule, text and both statements in 80 colum
   ]);
   const lines = reportLines({ ...REPORT, beyondKernel: true, firstPlace: null, secondPlace: null });
   assertEquals(lines.length, 3);
-  assertEquals(lines[0]?.endsWith("no kernel sees it"), true);
+  assertEquals(lines[0]?.endsWith("not checked by any kernel"), true);
 });
 
 Deno.test("reportLines() tells what to look for in a kernel's log, where it says something", () => {

@@ -26,8 +26,8 @@ function wantChangeable(value: ListValue | RecordValue, run: ChangingRun): void 
     "E0931",
     value.maker === "const"
       ? `This ${what} belongs to a \`const\`, which is read-only`
-      : `This ${what} is a snapshot that the machine returned: changing it would change nothing there`,
-    "`.copy()` is one that changes",
+      : `This ${what} is a snapshot that the machine returned: a change of it would not change the machine`,
+    "`.copy()` makes one that can be changed",
   );
 }
 
@@ -104,9 +104,9 @@ function refuseCircle(
   throw new ScriptError(
     "E0932",
     value === holder
-      ? `The ${what} would hold itself`
-      : `The ${what} would hold itself: it is inside ${describeValue(value)}`,
-    "`.copy()` is another one; two that belong together can name each other by an index",
+      ? `The ${what} would contain itself`
+      : `The ${what} would contain itself: it is inside ${describeValue(value)}`,
+    "insert a `.copy()`, or refer to it by an index",
   );
 }
 

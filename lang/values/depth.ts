@@ -13,6 +13,6 @@ export function deeper(depth: number): number {
   throw new LimitError(
     "E0803",
     `Values are nested more than ${groupThousands(VALUE_DEPTH)} deep`,
-    "no option allows more: keep the parts in one list, which name each other by an index",
+    "no option allows more: keep the parts in one flat list and refer to them by index",
   );
 }

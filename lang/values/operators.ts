@@ -194,7 +194,7 @@ export function cast(value: Value, target: "phys" | "dma"): Value {
   if (!isNumber(value) || !castable(kindOf(value))) {
     throw new ScriptError(
       "E0913",
-      `Cannot read ${describeValue(value)} as ${describeKind(target)}`,
+      `Cannot cast ${describeValue(value)} to ${describeKind(target)}`,
     );
   }
   return makeNumber(target, numberIn(value));
@@ -237,7 +237,7 @@ export function mixHint(operator: string, left: string, right: string): string |
       "write `as dma` or `as phys` where it is meant";
   }
   if (operator === "+" && /^(phys|dma|virt) \1$/.test(pair)) {
-    return "addresses are not added up: address - address is a size, address + size an address";
+    return "two addresses cannot be added: address - address is a size, address + size an address";
   }
   if (operator === "==" && /^(?:dma|phys) size$|^size virt$/.test(pair)) {
     return "an address is written as an int: `0x1000`, or `4096`";
@@ -245,7 +245,7 @@ export function mixHint(operator: string, left: string, right: string): string |
   if (pair.startsWith("@mapping ")) return "`.addr` is a mapping's address, `.size` its size";
   if (pair === "duration size") return "a duration and a size cannot be mixed";
   if (operator === "|" && pair === "word word") {
-    return "words are no flags: a direction is `to_device`, `from_device` or `bidirectional`";
+    return "words are not flags: a direction is `to_device`, `from_device` or `bidirectional`";
   }
   if ((operator === "&" || operator === "|") && /phys|dma|virt|size/.test(pair)) {
     return "bit operators take ints; `address % 4KiB` is the offset in a page";

@@ -165,7 +165,7 @@ function readHead(bytes: Uint8Array): Written {
   } catch {
     // What it is instead is not known.
   }
-  if (head?.dmalab !== "recording") throw new RangeError("This is no recording of dmalab");
+  if (head?.dmalab !== "recording") throw new RangeError("This is not a recording of dmalab");
   if (head.version !== SERIALISED_VERSION) {
     throw new RangeError(
       `A recording of version ${head.version} was written by another release: this one reads version ${SERIALISED_VERSION}`,

@@ -91,14 +91,14 @@ Deno.test("a recording that is written and read again answers as before, at ever
   assert(runs[1]!.failure !== null);
 });
 
-Deno.test("what is no recording, of another version or cut off is refused in a sentence", async () => {
+Deno.test("what is not a recording, of another version or cut off is refused in a sentence", async () => {
   const bytes = serialise([{ run: record() }]);
   const refused = (other: Uint8Array, message: string) =>
     assertThrows(() => readSerialised(other), RangeError, message);
   refused(bytes.subarray(0, bytes.length - 1), "cut off");
-  refused(bytes.subarray(0, 40), "no recording");
-  refused(new Uint8Array(0), "no recording");
-  refused(new TextEncoder().encode("a text of some length"), "no recording");
+  refused(bytes.subarray(0, 40), "not a recording");
+  refused(new Uint8Array(0), "not a recording");
+  refused(new TextEncoder().encode("a text of some length"), "not a recording");
   const newer = bytes.slice();
   newer[new TextDecoder("latin1").decode(bytes).indexOf('"version":') + 10] = "9".charCodeAt(0);
   refused(newer, "of version 9 was written by");

@@ -12,7 +12,7 @@ export function hostLimit(error: unknown): LimitError | null {
     return new LimitError("E0803", "Values or calls are nested too deeply");
   }
   return TOO_LARGE.test(error.message)
-    ? new LimitError("E0802", "A single value takes more memory than there can be")
+    ? new LimitError("E0802", "A single value takes more memory than the host can allocate")
     : null;
 }
 

@@ -9,7 +9,7 @@ import type { SideRun } from "./branches.ts";
 const FIRST_STATEMENTS: { readonly [C in ReportClass]?: string } = {
   lock_order: "locked in the opposite order here",
   device_write_after_free: "freed here",
-  mask_failure_ignored: "refused here",
+  mask_failure_ignored: "failed here",
   uninitialized_dma_read: "allocated here",
   stale_cacheline_read: "written here",
   stale_memory_read: "written here",

@@ -65,7 +65,7 @@ export class RunWatch {
   /** Looks at the clock, and at the memory. @throws {LimitError} When the run has to stop. */
   check(): void {
     if (this.host.interrupted()) {
-      throw new LimitError("E0807", "Interrupted", "the rest was not run");
+      throw new LimitError("E0807", "Interrupted", "the statements after this one did not run");
     }
     const nowMs = this.host.nowMs();
     if (nowMs >= this.#memoryMs) {
@@ -81,10 +81,13 @@ export class RunWatch {
     const takenMs = this.#takenMs(clockMs);
     const hint = `\`--max-time ${seconds(2 * timeMs).slice(0, -1)}\` allows twice as much`;
     if (takenMs >= timeMs) {
-      throw new LimitError("E0806", `The run took longer than ${seconds(timeMs)}`, hint);
+      const what = this.host.processorMs === undefined ? "" : " of CPU time";
+      throw new LimitError("E0806", `The run took longer than ${seconds(timeMs)}${what}`, hint);
     }
     if (clockMs >= CLOCK_TIMES * timeMs) {
-      const message = `The run took longer than ${seconds(CLOCK_TIMES * timeMs)} by the clock`;
+      const message = `The run took longer than ${
+        seconds(CLOCK_TIMES * timeMs)
+      } of wall-clock time`;
       throw new LimitError("E0806", message, hint);
     }
     // It takes no more processor time than passes until then.
@@ -109,7 +112,7 @@ export class RunWatch {
     if (heldBytes > HELD_PART * memoryBytes) {
       throw new LimitError(
         "E0802",
-        `It takes more than ${groupThousands(memoryBytes)} bytes of the host`,
+        `It takes more than ${groupThousands(memoryBytes)} bytes of host memory`,
         memoryHint(this.limits),
       );
     }

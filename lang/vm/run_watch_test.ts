@@ -30,7 +30,7 @@ Deno.test("a run is held to the host's own account, once what nothing references
   heldBytes = 1400;
   assertEquals([take(1501), take(100), take(1), take(99)], [3, 3, 4, 4]);
   heldBytes = 1401;
-  const error = assertThrows(() => take(10), LimitError, "more than 1_600 bytes of the host");
+  const error = assertThrows(() => take(10), LimitError, "more than 1_600 bytes of host memory");
   assertEquals([error.code, error.hint], [
     "E0802",
     "`--max-memory 3_200` allows twice as much",
@@ -86,14 +86,20 @@ const secondsOf = (count: number, part: number) =>
 
 Deno.test("the limit of time is of processor time, and ten times as much by the clock", () => {
   // Alone on its host, it is the time by the clock, to the look that comes next.
-  assertEquals(endOf(secondsOf(1000, 1)), [61, "The run took longer than 60s"]);
+  assertEquals(endOf(secondsOf(1000, 1)), [61, "The run took longer than 60s of CPU time"]);
   // At a load of 28 on two processors, 8 s of work take 112 s.
   assertEquals(endOf(secondsOf(112, 8 / 112)), null);
   // Half a processor: twice the time, but for what was not asked for at the start.
   const [second, message] = endOf(secondsOf(1000, 0.5))!;
-  assertEquals([second >= 117 && second <= 120, message], [true, "The run took longer than 60s"]);
+  assertEquals([second >= 117 && second <= 120, message], [
+    true,
+    "The run took longer than 60s of CPU time",
+  ]);
   // What gets no processor is ended all the same.
-  assertEquals(endOf(secondsOf(1000, 0.01)), [600, "The run took longer than 600s by the clock"]);
+  assertEquals(endOf(secondsOf(1000, 0.01)), [
+    600,
+    "The run took longer than 600s of wall-clock time",
+  ]);
 });
 
 Deno.test("a run whose first look comes late is not charged for what its host did meanwhile", () => {
@@ -103,5 +109,5 @@ Deno.test("a run whose first look comes late is not charged for what its host di
 });
 
 Deno.test("many threads of one process are not ended before the clock says so", () => {
-  assertEquals(endOf(secondsOf(1000, 4)), [61, "The run took longer than 60s"]);
+  assertEquals(endOf(secondsOf(1000, 4)), [61, "The run took longer than 60s of CPU time"]);
 });

@@ -326,7 +326,7 @@ Deno.test("values that are too deep, or that the host cannot hold, are limits an
   const limits = { ...DEFAULT_LIMITS, memoryBytes: 2 ** 40 };
   assertEquals(
     failureOf('let s = "x"\nrepeat 40 { s = s + s }', { limits }),
-    "E0802 A single value takes more memory than there can be",
+    "E0802 A single value takes more memory than the host can allocate",
   );
 });
 

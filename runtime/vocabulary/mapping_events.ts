@@ -221,7 +221,7 @@ export const MAPPING_EVENTS = {
     },
   },
   "swiotlb.full": {
-    when: "no bounce-buffer slot fitted",
+    when: "swiotlb found no free slots for a mapping",
     fields: {
       wanted_bytes: SIZE,
       cause: word("bounce failure", {

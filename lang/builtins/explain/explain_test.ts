@@ -147,7 +147,10 @@ Deno.test("explain of limits derives 128 KiB behind an IOMMU from 32 pages (nvme
     text,
     "32 pages of 4KiB are 128KiB, the largest IOVA range that rcaches hold",
   );
-  assertStringIncludes(text, "128KiB / 4KiB + 1 = 33 pages that a transfer can touch; so 33");
+  assertStringIncludes(
+    text,
+    "the list's 256 entries, 128KiB / 4KiB + 1 = 33 pages of an unaligned transfer",
+  );
   assertStringIncludes(text, "33 segments × 4KiB = 132KiB, so 128KiB fit");
 });
 
@@ -282,11 +285,11 @@ Deno.test("explain of an iterator says by which row start was left (block.md 2.3
   assertStringIncludes(text, "returns false with BLK_STS_OK: end of iteration, not an error");
 });
 
-Deno.test("explain of what nothing led to is the script's mistake", () => {
+Deno.test("explain of what no decision led to is the script's mistake", () => {
   for (const value of ["strict", "{ a: 1 }", "EBUSY"]) {
     const { problems } = runScript(`explain ${value}`);
     assertEquals(problems.length, 1, value);
-    assertStringIncludes(problems.join(), "othing led to");
+    assertStringIncludes(problems.join(), "o recorded decision explains");
   }
 });
 

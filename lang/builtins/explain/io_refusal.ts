@@ -25,7 +25,7 @@ export function refusalReason(inputs: Why["inputs"]): string {
     case "beyond_the_end":
       return `it ends at ${size("end_bytes")}, and the disk has ${size("capacity_bytes")}`;
     case "metadata_length":
-      return `it brings ${size("given_bytes")} of metadata, which is not ${
+      return `it has ${size("given_bytes")} of metadata, which is not ${
         number("metadata_of_a_block")
       } bytes for each block`;
     case "metadata_segments":

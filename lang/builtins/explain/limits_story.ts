@@ -154,10 +154,10 @@ function softReason(inputs: LimitReason["inputs"]): string {
 
 function segmentsReason({ inputs, value }: LimitReason): string {
   if (inputs.list_entries === undefined) return "the block layer's default";
-  return `the smaller of: ${numberIn(inputs, "list_entries")} entries that a list has room for, ` +
+  return `the smaller of: the list's ${numberIn(inputs, "list_entries")} entries, ` +
     `${sectorsIn(inputs, "hardware_sectors")} / ${formatSize(PAGE_SIZE_BYTES)} + 1 = ${
       numberIn(inputs, "hardware_sectors") * SECTOR_SIZE_BYTES / PAGE_SIZE_BYTES + 1
-    } pages that a transfer can touch; so ${value}`;
+    } pages of an unaligned transfer`;
 }
 
 function boundaryReason({ inputs, value }: LimitReason): string {

@@ -140,7 +140,7 @@ Deno.test("statements say what they take", () => {
     "E0405 1:8 `repeat` takes an int, but this is a size",
   ]);
   assertEquals(errorsOf("for i in 3 { }"), [
-    "E0405 1:10 `for` walks a range, a list or bytes, but this is an int",
+    "E0405 1:10 `for` iterates over a range, a list or bytes, but this is an int",
   ]);
   assertEquals(errorsOf("wait 10ms"), ["E0405 1:6 Cannot wait for a duration"]);
   assertEquals(errorsOf(`${MACHINE}wait ssd.submit(read, lba: 0, into: buf)`), []);
@@ -148,7 +148,7 @@ Deno.test("statements say what they take", () => {
 
 Deno.test("casts: ints, sizes and addresses only, and to phys and dma only", () => {
   assertEquals(errorsOf(`${MACHINE}print buf as dma`), [
-    "E0406 3:7 Cannot read a buffer as a " +
+    "E0406 3:7 Cannot cast a buffer to a " +
     "device address (dma)",
   ]);
   assertEquals(errorsOf("print 1 as size"), ["E0406 1:12 There is no cast `as size`"]);

@@ -156,7 +156,7 @@ export class OperatorKinds {
       const error = {
         code: "E0406" as const,
         span: expression.operand.span,
-        message: `Cannot read ${describeKind(kind)} as ${describeKind(target)}`,
+        message: `Cannot cast ${describeKind(kind)} to ${describeKind(target)}`,
         hint: isThing ? "take its address first, such as `.phys` or `.addr`" : undefined,
       };
       if (isThing) this.misfits.add(error);

@@ -192,7 +192,9 @@ export class StatementChecker {
   #walkable(values: Expression, what: string): void {
     const kind = this.kinds.kindOf(values);
     if (["any", "range", "list", "bytes"].includes(kind)) return;
-    const message = `${what} walks a range, a list or bytes, but this is ${describeKind(kind)}`;
+    const message = `${what} iterates over a range, a list or bytes, but this is ${
+      describeKind(kind)
+    }`;
     const hint = kind === "int" ? "a range of ints is `0..n`" : undefined;
     this.misfits.wrong("E0405", values, kind, message, hint);
   }

@@ -261,7 +261,7 @@ export const CHECK_CODES = {
       "The file is not what the call expects: valid JSON for `read_json`; for `read_csv` " +
       "comma-separated values with a header row; text for `read_lines`. Integers must be at " +
       "most 2^53. A file has at most 1,000,000 values, nested at most 100 deep.",
-    example: 'print read_json("lib.dma")     # lib.dma is no JSON',
+    example: 'print read_json("lib.dma")     # lib.dma is not JSON',
   },
   E0709: {
     title: "too many files",

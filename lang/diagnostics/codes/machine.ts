@@ -23,7 +23,7 @@ machine {
       "plain number, true or false, a word, or a list. A plain number converts to a size, a " +
       "duration or an address; there are no other conversions.",
     example: `machine {
-  swiotlb { size = 10ms }     # a duration is no size
+  swiotlb { size = 10ms }     # a duration is not a size
 }
 
 machine {

@@ -154,7 +154,7 @@ export class Replay implements MarkListener, Seen {
     }
     if (this.#target === null) return this.#done();
     if (watch?.host.interrupted() === true) throw new Interrupted("Interrupted");
-    throw new Error(`The run did not come to event ${target.seq} when it was done again`);
+    throw new Error(`The run did not come to event ${target.seq} in the rerun`);
   }
 
   /** Nothing more happens there, and no statement starts. */

@@ -59,7 +59,7 @@ export function reservedLines(
   const texts = ranges.map(({ start, end }) =>
     `${formatAddress(start)} ${formatSize(end - start)}`
   );
-  return indented(`never handed out: ${texts.join(", ")}`);
+  return indented(`never allocated: ${texts.join(", ")}`);
 }
 
 /** A window of cells that ends above the highest of some ranges and reaches the lowest. */

@@ -108,7 +108,7 @@ function setLines(pool: PicturedPool): string[] {
   return [
     ...lines,
     `     ${signs.join("   ")}`,
-    ...rest > 0 ? [`  ⋮ ${formatCount(rest, "more set")} with something in them`] : [],
+    ...rest > 0 ? [`  ⋮ ${formatCount(rest, "more set")} in use`] : [],
   ];
 }
 

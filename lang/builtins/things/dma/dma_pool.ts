@@ -92,7 +92,7 @@ assert pool.alloc().addr == block.addr, "the last one back is the first out"`,
           : target.freed
           ? "The block was freed before"
           : target.destroyed !== owner.destroyed
-          ? "The block went with the pool, which was destroyed"
+          ? "The block was freed when its pool was destroyed"
           : null;
         if (problem !== null) throw new ScriptError("E0919", problem);
         target.freed = true;
@@ -118,5 +118,5 @@ assert iommu.translate(ssd, block.addr) == none`,
   format: ({ pool }) =>
     `pool of ${formatSize(pool.blockSizeBytes)} blocks, ${
       formatCount(pool.usedBlocks, "block")
-    } handed out`,
+    } allocated`,
 };

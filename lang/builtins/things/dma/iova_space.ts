@@ -69,8 +69,8 @@ function sizeClass(sizeBytes: number, domain: IommuDomain): number {
   if (found < CACHE_CLASSES) return found;
   throw new ScriptError(
     "E0919",
-    `No cache keeps ranges of ${formatSize(pfns * domain.granuleBytes)}`,
-    `the largest that are kept have ${formatSize(2 ** (CACHE_CLASSES - 1) * domain.granuleBytes)}`,
+    `No rcache holds ranges of ${formatSize(pfns * domain.granuleBytes)}`,
+    `the largest rcache size is ${formatSize(2 ** (CACHE_CLASSES - 1) * domain.granuleBytes)}`,
   );
 }
 

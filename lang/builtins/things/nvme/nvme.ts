@@ -24,7 +24,7 @@ function mediaBlocks(
   if (sizeBytes % blockBytes === 0) return sizeBytes / blockBytes;
   throw new ScriptError(
     "E0919",
-    `${formatSize(sizeBytes)} are no whole blocks of ${formatSize(blockBytes)}`,
+    `${formatSize(sizeBytes)} is not a multiple of the block size, ${formatSize(blockBytes)}`,
   );
 }
 

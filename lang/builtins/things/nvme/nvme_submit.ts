@@ -45,7 +45,7 @@ const METADATA = named(
   param.thing(
     "metadata",
     BUFFER,
-    "Memory for the blocks' metadata; the disk makes its own up when left out.",
+    "Memory for the blocks' metadata; the disk generates it when left out.",
   ),
 );
 const QUEUE = named(
@@ -77,7 +77,7 @@ function toDiskOp(value: Value): DiskOp {
   if (OPERATIONS.has(name)) return name as DiskOp;
   throw new ScriptError(
     "E0919",
-    `A disk does not know the operation ${name}`,
+    `A disk has no operation ${name}`,
     `write one of ${[...OPERATIONS].join(", ")}`,
   );
 }

@@ -49,8 +49,8 @@ export const ENDPOINT: TypeSpec<EndpointDevice> = {
     }),
   ],
   gone: {
-    on_write: "what a register does stands in the endpoint's block: `on write 0x10 { … }`",
-    on_read: "what a register holds stands in the endpoint's block: `on read 0x14 { return e }`",
+    on_write: "a register's handler belongs in the endpoint's block: `on write 0x10 { … }`",
+    on_read: "a register's value belongs in the endpoint's block: `on read 0x14 { return e }`",
   },
   format: (device) => `endpoint ${device.name}`,
 };

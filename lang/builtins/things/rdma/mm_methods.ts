@@ -132,7 +132,7 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
       run.chargeMemory(PAGE_CHARGE_BYTES * (1 + (given?.length ?? 0)));
       const kind = shared ? "shared" : "anonymous";
       const mapped = mm.map({ start, sizeBytes, writable, order, kind, pages: given });
-      raiseErrno(mapped, `The process has something at 0x${hex(start ?? 0)} already`);
+      raiseErrno(mapped, `The process already has an area at 0x${hex(start ?? 0)} already`);
       return mapped;
     },
   }),
@@ -203,7 +203,7 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
     example: `${PROCESS}mm.touch(at, 4KiB, write: true)\nmm.fork()\n` +
       `assert not mm.page(at).writable`,
     run(_run, mm) {
-      raiseErrno(mm.fork(), "The process cannot be copied now");
+      raiseErrno(mm.fork(), "The process cannot fork now");
     },
   }),
   method({
@@ -261,7 +261,7 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
     raises: ["ENOENT"],
     run(_run, mm, [addr]) {
       const page = mm.pageAt(addr);
-      if (page === null) throw new KernelError("ENOENT", "There is no page that could break");
+      if (page === null) throw new KernelError("ENOENT", "There is no page to poison");
       page.frame.broken = true;
     },
   }),
@@ -344,7 +344,7 @@ function wholePages(buffer: HostBuffer, order: number): readonly PhysAddr[] {
   throw new ScriptError(
     "E0919",
     order === 0
-      ? "A process is given whole pages: this buffer has parts of some"
-      : "Pages that are given are pages of 4 KiB: leave `huge` out",
+      ? "A process maps whole pages, but this buffer covers parts of some"
+      : "The given pages have 4 KiB: leave `huge` out",
   );
 }

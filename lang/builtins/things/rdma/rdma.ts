@@ -69,12 +69,12 @@ mr.dereg()`,
       run(run, { adapter, name }, [mm, virt, sizeBytes, onDemand, writable, huge]) {
         if (!mm.alive) throw new ScriptError("E0919", "The process is gone");
         if (sizeBytes > MOST_BYTES && virt + sizeBytes < 2 ** 52) {
-          throw new ScriptError("E0919", `Cannot register ${sizeBytes} bytes: the most is 4GiB`);
+          throw new ScriptError("E0919", `Cannot register ${sizeBytes} bytes: the maximum is 4GiB`);
         }
         if (sizeBytes <= MOST_BYTES) run.chargeMemory(PAGE_CHARGE_BYTES * sizeBytes / 4096);
         const region = adapter.register({ mm, virt, sizeBytes, onDemand, writable, huge });
         if (typeof region !== "number") return { adapter, region };
-        throw failure(region, `${name} gets no such region`);
+        throw failure(region, `${name} cannot register this region`);
       },
     }),
     method({
@@ -92,7 +92,7 @@ all.dereg()`,
       run(_run, { adapter, name }, [mm, onDemand, writable, huge]) {
         const region = adapter.registerImplicit({ mm, onDemand, writable, huge });
         if (typeof region !== "number") return { adapter, region };
-        throw failure(region, `${name} gets no such region`);
+        throw failure(region, `${name} cannot register this region`);
       },
     }),
   ],

@@ -99,7 +99,7 @@ export const PAGE_FAULT: TypeSpec<PageFault> = {
         "invalidation is running, or ran in between: start again.",
       example: `${FAULT}pf.read_begin()\nassert pf.range_fault() and mm.pages == 1\nmr.dereg()`,
       raises: ["EFAULT", "EPERM", "ENOMEM"],
-      run: (_run, fault) => stepValue(begun(fault).readPages(), "The pages cannot be had"),
+      run: (_run, fault) => stepValue(begun(fault).readPages(), "The pages cannot be faulted in"),
     }),
     method({
       name: "map",
