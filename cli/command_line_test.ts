@@ -96,7 +96,7 @@ Deno.test("parseCommandLine() says which option may have been meant", () => {
 Deno.test("parseCommandLine() says what a command needs, and what it does not take", () => {
   assertEquals(problem("bake"), "error: bake needs a TIN: the tins\n");
   assertEquals(problem("eat cake"), 'error: eat takes no "cake"\n');
-  assertStringIncludes(problem("bake round --heat hot"), '"hot" is no whole number');
+  assertStringIncludes(problem("bake round --heat hot"), '"hot" is not a whole number');
   assertStringIncludes(problem("bake round --name"), "--name");
 });
 

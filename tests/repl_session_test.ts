@@ -75,7 +75,7 @@ const INPUTS: readonly (readonly [keys: string, wanted: RegExp])[] = [
   [":trace iommu.map", /3 .*iommu\.map/],
   [":trace iommu.map of ssd", /3 .*iommu\.map/],
   [":trace iommu.map in req 7", /^No events$/m],
-  [":trace nothing.like", /"nothing\.like" is no event/],
+  [":trace nothing.like", /"nothing\.like" is neither an event/],
   [":who", /ssd +0xffff_d000/],
   [":who m.addr", /dma_map_phys/],
   [":who pte 0xffff_d000", /event 3 {2}iommu\.map/],
@@ -142,7 +142,7 @@ Deno.test({
       await pty.press(CTRL_C);
       await pty.seeScreen(/\^C\ndma\[\d+\]>/);
       await session.give(`ssd.read(lb${TAB}: 0, into: page)`, /ssd\.read\(lba: 0, into: page\)/);
-      await session.give(`:sta${TAB} map${TAB}`, /:state mappings\n/);
+      await session.give(`:stat${TAB} map${TAB}`, /:state mappings\n/);
 
       // Several lines: the parser says when it is whole; it comes back in one piece.
       const lines = `let sizes = [${ENTER}4KiB,${ENTER}8KiB ]`;

@@ -300,9 +300,9 @@ Deno.test("a client that counts from 0 is answered from 0, and braces of a messa
     await client.move("configurationDone");
     const [top] = (await client.body("stackTrace", { threadId: 1 })).stackFrames;
     assertEquals([top.line, top.column], [17, 2]);
-    const text = ":sta";
+    const text = ":stat";
     const { targets } = await client.body("completions", { text, column: text.length, line: 0 });
-    assertEquals(targets[0], { ...targets[0], label: ":state", start: 0, length: 4 });
+    assertEquals(targets[0], { ...targets[0], label: ":state", start: 0, length: 5 });
   });
 });
 

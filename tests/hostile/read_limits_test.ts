@@ -62,7 +62,7 @@ Deno.test("what is too large is refused by its size before it is read, and what 
           2,
           /"bomb\.txt\.gz": it unpacks to more than 100 times/,
         ],
-        [["trace", "import", "line.txt"], 2, /nothing of a trace or a log/],
+        [["trace", "import", "line.txt"], 2, /no line of a trace or a log/],
         [["trace", "import", "trace.txt.gz"], 0, /dma_map_phys/],
         [["trace", "check", "large.dma"], 2, /no line of a trace/],
       ];

@@ -49,7 +49,7 @@ export class CpuChecks {
       `CPU ${writes ? "write" : "read"} of ${inWords(sizeBytes)} at ${
         hexAddress(phys)
       } ${place}, ` +
-        `${inWords(phys - lent.phys)} into a buffer owned by device "${device}" (mapped ` +
+        `at offset ${phys - lent.phys} of a buffer owned by device "${device}" (mapped ` +
         `${directionWord(dir)} at ${hexAddress(dma)}, no dma_sync_*_for_cpu since): ${what}`,
       lent.site,
     );

@@ -27,13 +27,13 @@ Deno.test("a report on a touched buffer names the byte in it, its device and the
     ["cpu_access_while_mapped", 7],
   ]);
   assertEquals(reports.map(({ text }) => text), [
-    "CPU read of 4 bytes at 0x10_0210 in finish(), 16 bytes into a buffer owned by device " +
+    "CPU read of 4 bytes at 0x10_0210 in finish(), at offset 16 of a buffer owned by device " +
     '"nic" (mapped from_device at 0xffff_f200, no dma_sync_*_for_cpu since): the CPU ' +
     "may read stale data",
-    "CPU write of 8 bytes at 0x10_0200 in start(), 0 bytes into a buffer owned by device " +
+    "CPU write of 8 bytes at 0x10_0200 in start(), at offset 0 of a buffer owned by device " +
     '"nic" (mapped bidirectional at 0xffff_f200, no dma_sync_*_for_cpu since): the device may ' +
     "not see the data, or data it wrote may be lost",
-    "CPU read of 1 byte at 0x10_0201 in finish(), 1 byte into a buffer owned by device " +
+    "CPU read of 1 byte at 0x10_0201 in finish(), at offset 1 of a buffer owned by device " +
     '"nic" (mapped from_device at 0xffff_f200, no dma_sync_*_for_cpu since): the CPU ' +
     "may read stale data",
   ]);
