@@ -1,6 +1,7 @@
 /** `deno task reference`: writes the pages of `docs/` and the plan that are made from the sources. */
 import { fromFileUrl } from "@std/path";
 import { writeBuiltinsPages } from "./reference/builtins_page.ts";
+import { withCommandTable } from "./reference/command_table.ts";
 import { withDebuggerKeys } from "./reference/debugger_keys.ts";
 import { eventsPage } from "./reference/events_page.ts";
 import { withMachineKeys } from "./reference/machine_keys.ts";
@@ -10,11 +11,13 @@ import { planFile } from "../lang/syntax/plan_writer.ts";
 const DOCS = new URL("../docs/", import.meta.url);
 const EVENTS = new URL("../docs/events.md", import.meta.url);
 const TERMINAL = new URL("../docs/terminal.md", import.meta.url);
+const README = new URL("../README.md", import.meta.url);
 const LANGUAGE = new URL("../docs/language.md", import.meta.url);
 
 writeBuiltinsPages(fromFileUrl(DOCS));
 Deno.writeTextFileSync(EVENTS, eventsPage(Deno.readTextFileSync(EVENTS)));
 Deno.writeTextFileSync(LANGUAGE, withMachineKeys(Deno.readTextFileSync(LANGUAGE)));
+Deno.writeTextFileSync(README, withCommandTable(Deno.readTextFileSync(README)));
 Deno.writeTextFileSync(TERMINAL, withDebuggerKeys(Deno.readTextFileSync(TERMINAL)));
 Deno.writeTextFileSync(new URL("../lang/syntax/grammar_plan.ts", import.meta.url), planFile());
 for (const { file, text } of GRAMMARS) {
@@ -22,5 +25,5 @@ for (const { file, text } of GRAMMARS) {
 }
 console.log(
   "lang/syntax/grammar_plan.ts, docs/builtins.md, docs/builtins/, docs/events.md and the keys in docs/language.md and " +
-    "docs/terminal.md and the grammars of editors/ are written",
+    "docs/terminal.md, the commands in README.md and the grammars of editors/ are written",
 );

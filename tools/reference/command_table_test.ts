@@ -1,0 +1,11 @@
+import { assert, assertThrows } from "@std/assert";
+import { join } from "@std/path";
+import { ROOT } from "../../tests/source_text.ts";
+import { REFERENCE_COMMAND } from "./builtins_page.ts";
+import { withCommandTable } from "./command_table.ts";
+
+Deno.test("the README has all commands, as their help describes them", () => {
+  const page = Deno.readTextFileSync(join(ROOT, "README.md"));
+  assert(page === withCommandTable(page), `README.md is old: ${REFERENCE_COMMAND}`);
+  assertThrows(() => withCommandTable("no place"), RangeError);
+});
