@@ -152,7 +152,7 @@ function softReason(inputs: LimitReason["inputs"]): string {
   ].join(", ");
 }
 
-function segmentsReason({ inputs, value }: LimitReason): string {
+function segmentsReason({ inputs }: LimitReason): string {
   if (inputs.list_entries === undefined) return "the block layer's default";
   return `the smaller of: the list's ${numberIn(inputs, "list_entries")} entries, ` +
     `${sectorsIn(inputs, "hardware_sectors")} / ${formatSize(PAGE_SIZE_BYTES)} + 1 = ${
