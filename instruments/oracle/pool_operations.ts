@@ -163,29 +163,37 @@ function viewOf(pool: SwiotlbPool): PoolView {
   };
 }
 
-export function usedSlots({ isUsed, slots }: PoolView): readonly boolean[] {
-  return Array.from({ length: slots }, (_, slot) => isUsed(slot));
+/** 1 for each slot that is used. */
+export function usedSlots({ isUsed, slots }: PoolView): Uint8Array {
+  const used = new Uint8Array(slots);
+  for (let slot = 0; slot < slots; slot++) if (isUsed(slot)) used[slot] = 1;
+  return used;
 }
 
 /** The result of a map. @param before Which slots were used. */
 export function mapped(
   tlb: number | null,
-  before: readonly boolean[],
+  before: Uint8Array,
   view: PoolView,
   copies: Copies,
 ): Answer {
   if (tlb === null) return { tlb, warn: 0 };
-  const taken = usedSlots(view).flatMap((isUsed, slot) => isUsed && !before[slot] ? [slot] : []);
-  const [first_slot = 0] = taken;
+  let slots = 0;
+  let first_slot = 0;
+  for (let slot = view.slots - 1; slot >= 0; slot--) {
+    if (before[slot] === 1 || !view.isUsed(slot)) continue;
+    first_slot = slot;
+    slots++;
+  }
   const pad_slots = Math.floor((tlb - view.start) / SLOT_BYTES) - first_slot;
-  return { tlb, first_slot, slots: taken.length, pad_slots, copies, warn: 0 };
+  return { tlb, first_slot, slots, pad_slots, copies, warn: 0 };
 }
 
 export function stateOf(view: PoolView, areas: readonly Area[]): Answer {
   const runs: [first: number, count: number][] = [];
   for (const [slot, isUsed] of usedSlots(view).entries()) {
+    if (isUsed === 0) continue;
     const last = runs.at(-1);
-    if (!isUsed) continue;
     if (last !== undefined && last[0] + last[1] === slot) last[1]++;
     else runs.push([slot, 1]);
   }

@@ -14,6 +14,9 @@ const FILL = 0xaa;
 /** The upper half of each 8 bytes of a fresh disk; the lower is the offset. */
 const TAG_HIGH = 0x5a00_0000;
 const WORD_BYTES = 8;
+const PAGE_WORDS = PAGE_SIZE_BYTES / WORD_BYTES;
+/** What a word holds that the read must leave alone, as `offsetAt()` has it. */
+const OUTSIDE = -1;
 
 /** `[1 inside a piece / 0 outside, address, length, disk offset or -1]` */
 export type Run = readonly [number, number, number, number];
@@ -27,7 +30,7 @@ function offsetAt(memory: PhysicalMemory, word: number): number {
   const low = memory.readU32(word as PhysAddr);
   const high = memory.readU32((word + 4) as PhysAddr);
   if (high === TAG_HIGH) return low;
-  return low === FILL_HALF && high === FILL_HALF ? -1 : UNKNOWN;
+  return low === FILL_HALF && high === FILL_HALF ? OUTSIDE : UNKNOWN;
 }
 
 /** Fills whole pages around extents. */
@@ -83,14 +86,19 @@ export function wrongRuns(
   offsetBytes: Bytes,
   pages: ReadonlySet<number>,
 ): Run[] {
-  const wanted = new Map(wordsOf(pieces, offsetBytes));
+  const wanted = new Map<number, Float64Array>();
+  for (const page of pages) wanted.set(page, new Float64Array(PAGE_WORDS).fill(OUTSIDE));
+  for (const [phys, offset] of wordsOf(pieces, offsetBytes)) {
+    const page = alignDown(phys, PAGE_SIZE_BYTES);
+    const words = wanted.get(page);
+    if (words !== undefined) words[(phys - page) / WORD_BYTES] = offset;
+  }
   const runs: Run[] = [];
   for (const page of [...pages].sort((a, b) => a - b)) {
-    for (let phys = page; phys < page + PAGE_SIZE_BYTES; phys += WORD_BYTES) {
+    for (const [at, offset] of wanted.get(page)!.entries()) {
+      const phys = page + at * WORD_BYTES;
       const found = offsetAt(memory, phys);
-      const expected = wanted.get(phys) ?? -1;
-      if (found === expected) continue;
-      addWord(runs, wanted.has(phys) ? 1 : 0, phys, found);
+      if (found !== offset) addWord(runs, offset === OUTSIDE ? 0 : 1, phys, found);
     }
   }
   return runs;

@@ -73,9 +73,11 @@ export function writeEntry(list: HmmPfnList, { flags, index, order, pfn }: PfnEn
 
 /** What was last reported of a list. */
 export class ReportedEntries {
-  readonly #known = new Map<number, PfnEntry>();
+  readonly #known: (PfnEntry | undefined)[];
 
-  constructor(private readonly list: HmmPfnList) {}
+  constructor(private readonly list: HmmPfnList) {
+    this.#known = new Array(list.length);
+  }
 
   /** Entries that differ from what was reported last, in their order. */
   changed(): PfnEntry[] {
@@ -84,7 +86,7 @@ export class ReportedEntries {
     for (let index = 0; index < list.length; index++) {
       const flags = list.flags(index);
       const pfn = list.pfn(index);
-      const known = this.#known.get(index);
+      const known = this.#known[index];
       if (known === undefined && flags === 0 && pfn === 0) continue;
       const entry = { index, flags, order: list.order(index), pfn };
       if (known !== undefined && sameEntry(known, entry)) continue;
@@ -95,11 +97,11 @@ export class ReportedEntries {
 
   /** An entry as it was reported last. */
   before(index: number): PfnEntry | undefined {
-    return this.#known.get(index);
+    return this.#known[index];
   }
 
   report(entries: Iterable<PfnEntry>): void {
-    for (const entry of entries) this.#known.set(entry.index, entry);
+    for (const entry of entries) this.#known[entry.index] = entry;
   }
 }
 
