@@ -6,12 +6,16 @@ import { programLine } from "./dmalab_program.ts";
 import { CTRL_Z, DOWN, ENTER, ESCAPE, hasPty, LEFT, Pty, RIGHT, TAB, UP } from "./pty.ts";
 import { ROOT } from "./source_text.ts";
 
-const SCRIPT = `${LEFT_MAPPED}test "goes on for long" {
+/** Two runs: one that fails, and one with so many turns of a loop. */
+const scriptOf = (turns: number) =>
+  `${LEFT_MAPPED}test "goes on" {
   let n = 0
-  while n < 15000000 { n += 1 }
+  while n < ${turns} { n += 1 }
   print "\\u{1b}[2J\\u{1b}]0;mine\\u{7}"
 }
 `;
+/** A search through these takes seconds. */
+const MANY_TURNS = 15_000_000;
 
 const DEBUG = `${programLine("-R")} debug left.dma`;
 const THROWS = `"${Deno.execPath()}" run --no-prompt -A "${
@@ -33,9 +37,10 @@ async function withShell(
   columns: number,
   rows: number,
   talk: (shell: Shell) => Promise<void>,
+  turns = 1,
 ): Promise<void> {
   const folder = Deno.makeTempDirSync({ prefix: "dmalab-screen-" });
-  Deno.writeTextFileSync(join(folder, "left.dma"), SCRIPT);
+  Deno.writeTextFileSync(join(folder, "left.dma"), scriptOf(turns));
   const pty = new Pty(folder);
   try {
     await pty.see(/\$ /);
@@ -175,30 +180,38 @@ test("Ctrl-Z gives the shell its screen, and fg goes on", () =>
   }));
 
 for (const [signal, code] of [["TERM", 143], ["HUP", 129], ["QUIT", 131]] as const) {
-  test(`a debugger that SIG${signal} ends leaves the terminal as it was`, () =>
-    withShell(80, 24, async ({ left, pty }) => {
-      await pty.press(`${DEBUG} --run 1 & pid=$!; fg\n`);
-      await pty.seeScreen(/event 18\/18/);
-      const pids = await new Deno.Command("pgrep", { args: ["-f", "debug left.dma --run 1"] })
-        .output();
-      const own = new TextDecoder().decode(pids.stdout).trim().split("\n").map(Number);
-      assert(own.length > 0);
-      for (const pid of own) Deno.kill(pid, `SIG${signal}`);
-      assertEquals(await left(), code);
-    }));
+  const name = `a debugger that SIG${signal} ends leaves the terminal as it was`;
+  test(
+    signal === "TERM" ? name : `${name} (long)`,
+    () =>
+      withShell(80, 24, async ({ left, pty }) => {
+        await pty.press(`${DEBUG} --run 1 & pid=$!; fg\n`);
+        await pty.seeScreen(/event 18\/18/);
+        const pids = await new Deno.Command("pgrep", { args: ["-f", "debug left.dma --run 1"] })
+          .output();
+        const own = new TextDecoder().decode(pids.stdout).trim().split("\n").map(Number);
+        assert(own.length > 0);
+        for (const pid of own) Deno.kill(pid, `SIG${signal}`);
+        assertEquals(await left(), code);
+      }),
+  );
 }
 
 for (const where of ["frame", "timer", "promise"] as const) {
-  test(`a mistake of our own, thrown in a ${where}, leaves the terminal as it was`, () =>
-    withShell(80, 24, async ({ left, pty }) => {
-      await pty.press(`${THROWS} ${where}\n`);
-      await pty.seeScreen(/planted\.dma/);
-      await pty.press(DOWN);
-      await pty.seeScreen(/> 2 {4}let page/);
-      await pty.press(DOWN);
-      await pty.see(new RegExp(`error\\[E0999\\]: bug in dmalab: planted in a ${where}`));
-      assertEquals(await left(), 5);
-    }));
+  const name = `a mistake of our own, thrown in a ${where}, leaves the terminal as it was`;
+  test(
+    where === "frame" ? name : `${name} (long)`,
+    () =>
+      withShell(80, 24, async ({ left, pty }) => {
+        await pty.press(`${THROWS} ${where}\n`);
+        await pty.seeScreen(/planted\.dma/);
+        await pty.press(DOWN);
+        await pty.seeScreen(/> 2 {4}let page/);
+        await pty.press(DOWN);
+        await pty.see(new RegExp(`error\\[E0999\\]: bug in dmalab: planted in a ${where}`));
+        assertEquals(await left(), 5);
+      }),
+  );
 }
 
 test("what a script prints does not command the terminal, and Ctrl-C ends a search", () =>
@@ -213,7 +226,7 @@ test("what a script prints does not command the terminal, and Ctrl-C ends a sear
     await pty.seeScreen(/event 0\/0 +0ns +END/);
     await pty.press("q");
     assertEquals(await left(), 0);
-  }));
+  }, MANY_TURNS));
 
 test("dmalab test --debug opens where the first test failed, and ends as the tests did", () =>
   withShell(80, 24, async ({ left, pty }) => {

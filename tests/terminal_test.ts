@@ -152,7 +152,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "`:edit` says which permission or name is missing, and the REPL goes on",
+  name: "`:edit` says which permission or name is missing, and the REPL goes on (long)",
   ignore: ignore || DENO_ONLY.ignore,
   fn: async () => {
     const ways = [
