@@ -22,6 +22,7 @@ import {
   noDrivers,
   printAtTerminal,
 } from "./clang.ts";
+import { SessionClang } from "./tree_clang.ts";
 import { compileWithTree, type SourceOfTree } from "./tree_driver.ts";
 import { moduleOf } from "./made_module.ts";
 import { saidDiagnostics } from "./said_diagnostics.ts";
@@ -64,12 +65,18 @@ export async function compileWanted(loaders: readonly WantingLoader[]): Promise<
     return;
   }
   const recipes: Recipe[] = [];
-  for (const loader of loaders) {
-    for (const wanted of loader.shelf.wanted) {
-      const withTree = loader.trees?.get(wanted.source);
-      if (withTree === undefined) recipes.push(await recipeOf(wanted, loader));
-      else loader.shelf.put(wanted, await compileWithTree(wanted, withTree));
+  // Drivers of trees share its process.
+  const clang = new SessionClang();
+  try {
+    for (const loader of loaders) {
+      for (const wanted of loader.shelf.wanted) {
+        const withTree = loader.trees?.get(wanted.source);
+        if (withTree === undefined) recipes.push(await recipeOf(wanted, loader));
+        else loader.shelf.put(wanted, await compileWithTree(wanted, withTree, clang));
+      }
     }
+  } finally {
+    await clang.close();
   }
   // Scenarios of one driver want the same module.
   const missing: Recipe[][] = [];

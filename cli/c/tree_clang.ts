@@ -49,6 +49,9 @@ export class SessionClang implements TreeClang {
     const { done, value } = await answers.next();
     clearTimeout(late);
     if (done === true) {
+      // The next file has a process of its own.
+      this.#process = null;
+      this.#sent.clear();
       if (isLate) {
         throw new TreeError(`The C compiler was stopped after ${MOST_MS / 1000} s`, LARGE);
       }

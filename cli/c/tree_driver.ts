@@ -23,7 +23,7 @@ import type { HostTree } from "./host_tree.ts";
 import { moduleOf } from "./made_module.ts";
 import { saidDiagnostics } from "./said_diagnostics.ts";
 import { firstError, moduleFlag, TreeBuild } from "./tree_build.ts";
-import { SessionClang } from "./tree_clang.ts";
+import type { TreeClang } from "./tree_clang.ts";
 
 /** Code of a header's inline function is at the line of the driver's call of it. */
 const PLACED = [...CHECKABLE, "-finline-hint-functions", "-gno-inline-line-tables"];
@@ -65,10 +65,12 @@ const WANTED: LayoutWanted = {
 };
 
 /** Compiles a driver with its tree, or says why not. */
-export async function compileWithTree(wanted: WantedC, of: SourceOfTree): Promise<CompiledC> {
-  let clang: SessionClang | null = null;
+export async function compileWithTree(
+  wanted: WantedC,
+  of: SourceOfTree,
+  clang: TreeClang,
+): Promise<CompiledC> {
   try {
-    clang = new SessionClang();
     return await new TreeDriver(wanted, of, new TreeBuild(of.tree, clang)).compile();
   } catch (error) {
     if (!(error instanceof TreeError)) throw error;
@@ -76,8 +78,6 @@ export async function compileWithTree(wanted: WantedC, of: SourceOfTree): Promis
     const span = { source: wanted.source, start: 0, end: 0 };
     const diagnostic = { code: "E0710", severity: "error", span, message, hint } as const;
     return { module: null, diagnostics: [diagnostic] };
-  } finally {
-    await clang?.close();
   }
 }
 
