@@ -2,6 +2,7 @@
  * Each malformed command is refused, nothing of host memory changes, and the controller carries on;
  * without its one mistake it succeeds.
  */
+import { isDeepStrictEqual } from "node:util";
 import { assert, assertEquals } from "@std/assert";
 import { Rig } from "./controller/_rig.ts";
 import {
@@ -24,10 +25,8 @@ Deno.test("there are enough malformed commands to trust the refusals", () => {
 
 /** Where two pieces of memory differ first, or -1. */
 function firstDifference(one: Uint8Array, other: Uint8Array): number {
-  for (let index = 0; index < other.length; index++) {
-    if (one[index] !== other[index]) return index;
-  }
-  return -1;
+  if (isDeepStrictEqual(one, other)) return -1;
+  return other.findIndex((byte, index) => byte !== one[index]);
 }
 
 /** The controller that a command is for, and memory as the command needs it. */

@@ -17,7 +17,7 @@ import { Media } from "./media/media.ts";
 import { commandBytes, type CommandFields } from "../command_bytes.ts";
 import { type ControllerSettings, NvmeController } from "./nvme_controller.ts";
 
-const MEMORY_BYTES = 16 * 2 ** 20;
+const MEMORY_BYTES = 8 * 2 ** 20;
 const FILLER = 0xa5;
 
 /** Memory without translation. Pages in `holes`, and everything above the memory, fault. */

@@ -134,10 +134,6 @@ class Walker {
   }
 }
 
-function fromHex(hex: string): Uint8Array {
-  return Uint8Array.from({ length: 64 }, (_, index) => parseInt(hex.substr(index * 2, 2), 16));
-}
-
 function putLists(memory: ListMemory, command: NonNullable<Case["command"]>): void {
   memory.clear();
   for (const { dma, entries } of command.prp_lists ?? []) {
@@ -186,7 +182,7 @@ async function holdCaptures(isWanted: (index: number) => boolean, least: number)
       if (command === null || device?.accesses === undefined) continue;
       putLists(walker.memory, command);
       const metadataBytes = request.integrity === undefined ? 0 : 8;
-      const found = walker.resolve(fromHex(command.sqe), config, metadataBytes);
+      const found = walker.resolve(Uint8Array.fromHex(command.sqe), config, metadataBytes);
       assertEquals(found.status, 0, id);
       if (status === 0) assertEquals<Ranges>(found.ranges, device.accesses, id);
       else {
@@ -212,7 +208,7 @@ Deno.test("resolve() refuses what the captured controller refused as too short, 
   for await (const { id, config, command, status, device } of lines("kernel/anomalies.jsonl")) {
     if (command === null || device === undefined) continue;
     putLists(walker.memory, command);
-    const found = walker.resolve(fromHex(command.sqe), config, 0);
+    const found = walker.resolve(Uint8Array.fromHex(command.sqe), config, 0);
     assertEquals(found.status, status, id);
     assertEquals<Ranges>(found.ranges, device.accesses, id);
     refused++;

@@ -12,8 +12,8 @@ function fresh(offset: number, size: number): Uint8Array {
   const bytes = new Uint8Array(size);
   for (let index = 0; index < size; index++) {
     const at = offset + index;
-    const word = (0x5a00_0000_0000_0000n + BigInt(at - (at % 8))) >> BigInt(8 * (at % 8));
-    bytes[index] = Number(word & 0xffn);
+    const lane = at % 8;
+    bytes[index] = lane === 7 ? 0x5a : Math.floor((at - lane) / 2 ** (8 * lane)) % 256;
   }
   return bytes;
 }
