@@ -75,12 +75,12 @@ Deno.test("28: unmapping one range turns at the first release with the two-step 
   assertEquals(reasons(tests), ["7.2.6: nvme.mapsDataWith"]);
 });
 
-Deno.test("41: the state that a tag keeps shows from the first release whose queue keeps gaps", () => {
+Deno.test("41: the state that a tag keeps shows from the first release whose queue keeps gaps (long)", () => {
   const tests = turns(example("museum/04-stale-state"), "three requests, one tag");
   assertEquals(reasons(tests), ["7.2.6: nvme.keepsVirtBoundaryWithSgl"]);
 });
 
-Deno.test("43: a list that fails turns at 7.2.6, by the defect, and at 7.3, by what a destroy frees (v7.3.md 6.1)", () => {
+Deno.test("43: a list that fails turns at 7.2.6, by the defect, and at 7.3, by what a destroy frees (v7.3.md 6.1) (long)", () => {
   const tests = turns(example("museum/06-prp-alloc-fails"), "one range, and 31 of 32");
   assertEquals(ends(tests), ["line 39", "ok", "ok", "line 27"]);
   assertEquals(reasons(tests), [
