@@ -78,7 +78,7 @@ function holdRandomMachines(count: number): void {
   assert(events > 700 * count && looks > 15 * count && rows > 150 * count, seen);
 }
 
-Deno.test("tables of a recording are true on 6 random machines", () => holdRandomMachines(6));
+Deno.test("tables of a recording are true on 10 random machines", () => holdRandomMachines(10));
 Deno.test("tables of a recording are true on 60 random machines (long)", () =>
   holdRandomMachines(60));
 

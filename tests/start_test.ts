@@ -35,7 +35,7 @@ Deno.test("deno run -R=. dma scenario.dma is the plain form of the same", async 
   assertEquals(plain.output, literal.output);
 });
 
-Deno.test("deno run scenario.dma takes the options of dmalab run, and no other", async () => {
+Deno.test("deno run scenario.dma takes the options of dmalab run, and no other (long)", async () => {
   const run = (...words: string[]) => runDeno([...RUN, EXAMPLE, ...words], { folder: ROOT });
   const traced = await run("--trace");
   assertStringIncludes(traced.output, "iova.alloc");

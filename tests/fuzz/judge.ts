@@ -33,9 +33,7 @@ const LIMITS = {
 };
 
 /** The time that it takes shows this host's speed. */
-const WITHOUT_MISTAKES = `test "right" {\n  let x = 1\n${
-  "  assert x + 2 == 3\n".repeat(2_000)
-}}\n`;
+const WITHOUT_MISTAKES = `test "right" {\n  let x = 1\n${"  assert x + 2 == 3\n".repeat(2_000)}}\n`;
 
 let withoutMistakesMs: number | undefined;
 
