@@ -10,7 +10,7 @@ import {
   compareSpots,
   failureSpot,
   Interrupted,
-  inWholeRun,
+  linesBefore,
   LookError,
   type Moved,
   nextMoment,
@@ -151,7 +151,7 @@ export class Debuggee implements Place {
   #stand({ at, recording }: Spot): void {
     this.at = at;
     this.recording = recording;
-    this.#report(this.whole.outputBefore(inWholeRun(this).at));
+    this.#report(linesBefore(this));
   }
 
   /** Goes a step in one go, in what is known of the run. */
@@ -234,7 +234,7 @@ export class Debuggee implements Place {
     const failsHere = this.stopsAtFailure && failed !== null && compareSpots(from, failed) < 0;
     if (!failsHere) {
       // The last statement may be what one stood at before.
-      this.#report(this.whole.output);
+      this.#report(this.whole.output.length);
       return halt("end");
     }
     this.#stand(failed);
@@ -287,9 +287,10 @@ export class Debuggee implements Place {
     }
   }
 
-  #report(lines: readonly OutputLine[]): void {
-    for (; this.#printed < lines.length; this.#printed++) {
-      this.#listener.printed(lines[this.#printed]!);
+  /** Reports the first lines of the run, each once. */
+  #report(lines: number): void {
+    for (; this.#printed < lines; this.#printed++) {
+      this.#listener.printed(this.whole.output[this.#printed]!);
     }
   }
 }

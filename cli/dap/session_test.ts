@@ -329,6 +329,28 @@ Deno.test("a breakpoint in a block that comes too late to be recorded is not ver
   }).finally(() => Deno.removeSync(program));
 });
 
+Deno.test("a line that a block prints is sent when its statement has run, and once", async () => {
+  const program = Deno.makeTempFileSync({ suffix: ".dma" });
+  const lines = ['test "says" {', "let two = fork {", 'print "one"', 'print "two"', "} and {"];
+  Deno.writeTextFileSync(
+    program,
+    [...lines, 'print "three"', "}", "print two", "}", ""].join("\n"),
+  );
+  await withClient(async (client) => {
+    await launch(client, { program, run: "says" });
+    await client.move("configurationDone");
+    const seen: string[] = [];
+    for (let step = 0; step < 4; step++) {
+      await client.move("stepIn");
+      seen.push(client.output("stdout").replaceAll("\n", " "));
+    }
+    assertEquals(seen, ["", "one ", "one two ", "one two three "]);
+    await client.move("continue");
+    assertMatch(client.output("stdout"), /^one\ntwo\nthree\n[^]+$/);
+    assertEquals(client.output("stdout").match(/one|two|three/g)?.length, 3);
+  }).finally(() => Deno.removeSync(program));
+});
+
 Deno.test("blocks of fork are stepped into and out of, and their breakpoints hit, both ways", async () => {
   await withClient(async (client) => {
     const program = fromFileUrl(

@@ -71,7 +71,7 @@ export {
   blocksAhead,
   compareSpots,
   failureSpot,
-  inWholeRun,
+  linesBefore,
   type Spot,
   type Stretch,
   walk,

@@ -11,6 +11,7 @@ import { separated } from "../values/changes.ts";
 import type { Closure, Value } from "../values/value.ts";
 import {
   type AgainRequest,
+  type Branches,
   type Goal,
   goesOn,
   type Runs,
@@ -88,11 +89,12 @@ export function rerun(
   return { resume: () => failure === null && vm.resume() === "paused" };
 }
 
-/** Holds lines back until a branch begins that may speak. */
+/** Lines of a run beside another: of one that leads to a branch, held back until it begins and may speak. */
 class BranchOutput implements Output {
-  open = false;
+  /** Those of the machine that writes. */
+  branches: Branches | null = null;
 
-  constructor(readonly output: Output) {}
+  constructor(readonly output: Output, public open: boolean) {}
 
   get columns(): number | undefined {
     return this.output.columns;
@@ -103,7 +105,9 @@ class BranchOutput implements Output {
   }
 
   write(...line: Parameters<Output["write"]>): void {
-    if (this.open) this.output.write(...line);
+    if (!this.open) return;
+    this.output.write(...line);
+    this.branches?.onLine(line[0]);
   }
 }
 
@@ -116,7 +120,8 @@ export function sendTo(vm: Vm, request: AgainRequest, speak: () => void): void {
   const { onBranch } = vm.branches;
   const speakFromHere = () => {
     onBranch();
-    speak();
+    // The block of a `compare` is a branch too, which the way to one of a `fork` in it begins with.
+    if (!vm.branches.onItsWay) speak();
   };
   vm.branches.onBranch = speakFromHere;
 }
@@ -173,12 +178,13 @@ export class SideRuns implements Runs {
 
   again(request: AgainRequest): Vm {
     const { goals, quirks } = request;
-    const output = new BranchOutput(this.options.output);
+    const output = new BranchOutput(this.options.output, false);
     const goal = goals.at(-1);
     const isBlock = typeof goal?.way !== "string";
     const counts = goal !== undefined && isOneOfMany(goal) && !this.#wantEvents;
     const repeated = counts ? new Repetition(() => this.#repeat(request)) : null;
     const vm = this.#machine(this.config, request, output, { isBlock, quirks, repeated });
+    output.branches = vm.branches;
     sendTo(vm, request, () => {
       output.open = true;
     });
@@ -208,11 +214,10 @@ export class SideRuns implements Runs {
     // The code goes on with what the block has captured, and may change it.
     const start = { block: separated(block) };
     const side = new SideRuns(this.program, config, variants, this.options, start);
-    const vm = this.#machine(config, left, this.options.output, {
-      isBlock: true,
-      quirks: null,
-      repeated: null,
-    });
+    const output = new BranchOutput(this.options.output, true);
+    const how = { isBlock: true, quirks: null, repeated: null };
+    const vm = this.#machine(config, left, output, how);
+    output.branches = vm.branches;
     vm.branches.runs = side;
     return side.#run(vm);
   }

@@ -390,6 +390,13 @@ Deno.test("`compare` runs its block on a machine for each combination, and is sh
   );
 });
 
+Deno.test("what the block of `compare` prints before a `fork` in it is printed once", () => {
+  const block = 'print "before"\nfork { print "first" } and { print "second" }\nprint "after"';
+  const lines = printed(strict(`let _all = compare { cpus = [1, 2] } {\n${block}\n}`));
+  const each = ["before", "first", "second", "after"];
+  assertEquals(lines, [...each, ...each]);
+});
+
 Deno.test("the memory of an outcome is a sum: what one request freed counts beside the next's", () => {
   const reads = (times: number) =>
     `print compare { iommu.mode = [strict] } {

@@ -118,6 +118,8 @@ export class Branches {
   onAside: (word: AsideWord) => void = () => {};
   /** Called when a block has run on a machine of its own; of orders of a race once for each end. */
   onSide: (side: SideRun, word: AsideWord, label: string) => void = () => {};
+  /** Called with each line that a block on a machine of its own writes, once it is written. */
+  onLine: (line: string) => void = () => {};
   /** Values of branchings that were tried out. */
   readonly known = new Map<number, Value>();
   /** The order in which the wanted race has gone so far. */

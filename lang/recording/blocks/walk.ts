@@ -42,6 +42,29 @@ export function inWholeRun(spot: Spot): Spot {
   return inWholeRun({ recording: within.recording, at: sideOf(spot.recording)!.at });
 }
 
+/** How many lines of the whole run were written before a spot, those of its blocks among them. */
+export function linesBefore({ at, recording }: Spot): number {
+  const { within } = recording;
+  if (within === null) return recording.outputBefore(at).length;
+  const { index, recording: outer } = within;
+  const place = outer.sides[index]!.at;
+  const beside = outer.sides.slice(0, index)
+    .filter((side) => comparePositions(side.at, place) === 0);
+  return linesBefore({ recording: outer, at: place }) + linesOf(beside) + linesUpTo(recording, at);
+}
+
+/** Lines that blocks have written, and the blocks in them. */
+function linesOf(sides: readonly RecordedSide[]): number {
+  return sides.map((side) => side.open())
+    .reduce((sum, { output, sides: inner }) => sum + output.length + linesOf(inner), 0);
+}
+
+/** Lines that a block and those in it have written before a moment of it. */
+function linesUpTo(recording: Recording, at: Position): number {
+  const inner = recording.sides.filter((side) => comparePositions(side.at, at) < 0);
+  return recording.outputBefore(at).length + linesOf(inner);
+}
+
 /** A moment in one of the run's own: what is before a block of `fork` or `race` is the run's. */
 export function atHome(spot: Spot): Spot {
   const side = sideOf(spot.recording);

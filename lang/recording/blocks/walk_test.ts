@@ -1,14 +1,14 @@
 import { assertEquals } from "@std/assert";
 import { BUILTINS } from "../../builtins/mod.ts";
 import { loadProgram } from "../../run/program.ts";
-import { SourceFile } from "../../source.ts";
+import { SourceFile, spanText } from "../../source.ts";
 import { memoryFiles } from "../../syntax/load_files.ts";
 import type { StepUnit } from "../moves.ts";
 import { recordRun, runsOf } from "../open.ts";
 import { START } from "../position.ts";
 import { evaluate } from "../questions.ts";
 import { Stops } from "../stops/stops.ts";
-import { compareSpots, failureSpot, inWholeRun, type Spot, walk } from "./walk.ts";
+import { compareSpots, failureSpot, inWholeRun, linesBefore, type Spot, walk } from "./walk.ts";
 
 const SCRIPT = `machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd { } } } }
 fn wait_for(time) {
@@ -46,9 +46,43 @@ test "a block fails" {
 }
 `;
 
-function recorded(index: number): Spot {
+/** Each statement that prints is a line of its own. */
+const PRINTS = `machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd { } } } }
+test "prints" {
+  print "a"
+  let table = compare { iommu.mode = [off, strict] } {
+    print "b"
+    let both = fork {
+      advance 1us
+      print "c"
+      print "d"
+    } and {
+      print "e"
+    }
+    print "f"
+  }
+  let more = fork {
+    race {
+      print "g"
+    } and {
+      advance 1us
+    }
+    print "h"
+  } and {
+    print "i"
+  }
+  race {
+    print "j"
+  } and {
+    advance 1us
+  }
+  print "k"
+}
+`;
+
+function recorded(index: number, script = SCRIPT): Spot {
   const { program } = loadProgram(
-    new SourceFile("lab.dma", SCRIPT),
+    new SourceFile("lab.dma", script),
     memoryFiles({}),
     BUILTINS,
     true,
@@ -86,6 +120,19 @@ Deno.test("steps into blocks lead through all of them in order, and back through
   const { recording } = start;
   const back = spots({ recording, at: recording.last }, "into", "back");
   assertEquals(back.reverse().map(lineOf), forward.map(lineOf));
+});
+
+Deno.test("at each spot the lines that its blocks have written by then are known", () => {
+  const start = recorded(0, PRINTS);
+  const { output } = start.recording;
+  const forward = spots(start, "into", "forward");
+  const prints = forward.filter(({ at, recording }) =>
+    spanText(recording.statement(at)!.span).startsWith("print")
+  );
+  const texts = prints.map(({ at, recording }) => spanText(recording.statement(at)!.span).at(-2));
+  assertEquals(texts.join(""), "abcdefbcdefghijk");
+  assertEquals(output.map(({ text }) => text), texts);
+  assertEquals(prints.map(linesBefore), texts.map((_text, index) => index));
 });
 
 Deno.test("values in a block are those of its machine, and what the code changed later is not in it", () => {

@@ -41,6 +41,7 @@ export class SideKeeper {
     const kept = { vm, notes, sides: this.follow(vm, notes), begin: START };
     const begin = () => kept.begin = notes.at;
     vm.branches.onBranch = begin;
+    vm.branches.onLine = (text) => notes.line(text);
     this.#kept.set(vm, kept);
   };
 
