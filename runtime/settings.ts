@@ -206,18 +206,18 @@ export function defaultsOf<R extends SettingRows>(rows: R): SettingsOf<R> {
 export type NumberProblem =
   | "too small"
   | "too large"
-  | "no whole number"
+  | "not a whole number"
   | "not a power of two"
-  | "no multiple";
+  | "not a multiple";
 
 /** What is wrong with a number of a shape, or null. */
 export function numberProblem(shape: NumberShape, value: number): NumberProblem | null {
   const { min, max, multipleOf = 1 } = shape;
   if (!(value >= min)) return "too small";
   if (value > max) return "too large";
-  if (!Number.isInteger(value)) return "no whole number";
+  if (!Number.isInteger(value)) return "not a whole number";
   if (shape.powerOfTwo && !isPowerOfTwo(value)) return "not a power of two";
-  return value % multipleOf === 0 ? null : "no multiple";
+  return value % multipleOf === 0 ? null : "not a multiple";
 }
 
 /** What a value should be instead, or null when it may be what it is. */
@@ -263,7 +263,7 @@ function numberWanted(shape: NumberShape, value: number): string | null {
       return null;
     case "not a power of two":
       return "a power of two";
-    case "no multiple":
+    case "not a multiple":
       return `a multiple of ${shape.multipleOf}`;
     default:
       return `anything from ${shape.min} to ${shape.max}`;

@@ -155,8 +155,8 @@ function numberHint(
       const below = 2 ** Math.floor(Math.log2(value));
       return `the nearest ones are ${format(below)} and ${format(below * 2)}`;
     }
-    case "no whole number":
-    case "no multiple":
+    case "not a whole number":
+    case "not a multiple":
       return undefined;
   }
 }
@@ -254,7 +254,7 @@ export class SettingReader {
     const problem = numberProblem(shape, amount);
     if (problem === null) return amount;
     const format = FORMATS[shape.kind];
-    const multiple = problem === "no multiple" ? ` of ${format(shape.multipleOf!)}` : "";
+    const multiple = problem === "not a multiple" ? ` of ${format(shape.multipleOf!)}` : "";
     this.bag.error(
       "E0503",
       span,
