@@ -91,6 +91,15 @@ Deno.test("time and depth of calls are limits as well, and their errors say how 
   });
 });
 
+Deno.test("a driver in C whose file cannot be read is one error, and its uses are none", async () => {
+  const text = 'driver lost = c "lost.c"\ntest "t" { assert lost.start(1) == 0 }\n';
+  await withFiles({ "a.dma": text }, async (folder) => {
+    const { code, errors, output } = await dmalab("check", join(folder, "a.dma"));
+    assertEquals(code, 2);
+    assertEquals((output + errors).match(/error\[E\d+\]/g), ["error[E0701]"]);
+  });
+});
+
 Deno.test("what says how to raise a limit can be said: bench and repl have them, too", async () => {
   const bench = 'bench "long" { loop { let i = 0; while i < 10_000 { i += 1 } } }\n';
   await withFiles({ "long.dma": bench }, async (folder) => {

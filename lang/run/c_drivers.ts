@@ -39,17 +39,25 @@ export function withCDrivers(
     file.items.filter((item) => item.kind === "CDriver")
   );
   if (declarations.length === 0) return registry;
+  const unknown: CDriverDeclaration[] = [];
+  const named: Registry = {
+    ...registry,
+    globalKinds: (config) => withNames(registry, config, unknown),
+  };
   if (!compiles(loader)) {
     for (const { pathSpan } of declarations) {
       bag.error("E0710", pathSpan, "No C compiler is available in this context");
     }
-    return { ...registry, globalKinds: (config) => withNames(registry, config, declarations) };
+    unknown.push(...declarations);
+    return named;
   }
   const declared = declarations.flatMap((declaration): Declared[] => {
     const source = sourceOf(declaration, loader, bag);
-    return source === null ? [] : [{ declaration, source }];
+    if (source !== null) return [{ declaration, source }];
+    unknown.push(declaration);
+    return [];
   });
-  return new CRegistry(registry, declared, loader.shelf, bag).registry;
+  return new CRegistry(named, declared, loader.shelf, bag).registry;
 }
 
 /** The file of a driver; null where there is none, which is reported. */

@@ -41,7 +41,8 @@ export class SideKeeper {
     const kept = { vm, notes, sides: this.follow(vm, notes), begin: START };
     const begin = () => kept.begin = notes.at;
     vm.branches.onBranch = begin;
-    vm.branches.onLine = (text) => notes.line(text);
+    const note = (text: string) => notes.line(text);
+    vm.branches.onLine = note;
     this.#kept.set(vm, kept);
   };
 
