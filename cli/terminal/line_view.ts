@@ -79,7 +79,7 @@ export function suggestionLines(
 /** The prompt while the history is searched. */
 function searchPrompt({ search }: LineEditor, prompt: string): string {
   if (search === null) return prompt;
-  return `${search.isFound ? "search back" : "nothing like"} "${printable(search.query)}": `;
+  return `${search.isFound ? "search back" : "not found"} "${printable(search.query)}": `;
 }
 
 /** Draws an input where the cursor stands, and again over itself. */

@@ -19,10 +19,10 @@ export type Renamed =
 /** The name at an offset that can get another one; a reason where there is none. */
 export function renameable(analysis: Analysis, offset: number): Span | string {
   const found = occurrenceAt(analysis, offset);
-  if (found === null) return "No name stands here";
+  if (found === null) return "There is no name here";
   const { binding, name } = found.symbol;
   // A device's name is in its events, and in what a test expects of them.
-  if (binding.kind === "machine") return `\`${name}\` is part of what the machine's events say`;
+  if (binding.kind === "machine") return `\`${name}\` is a name in the machine's events`;
   if (!isOwnName(found.symbol)) return `\`${name}\` belongs to the language`;
   return found.span;
 }
@@ -58,7 +58,7 @@ export function renameSymbol(
   const renamed = analyse(edited(analysis.source, edits), editedFiles(loader, edits));
   return meaningOf(renamed) === meaningOf(analysis)
     ? { ok: true, edits }
-    : { ok: false, why: `\`${name}\` means something else in a place where it would stand` };
+    : { ok: false, why: `\`${name}\` is already another name where one of the uses is` };
 }
 
 /** What names mean and what is wrong, without the names themselves and the places. */

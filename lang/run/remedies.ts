@@ -40,7 +40,7 @@ export class Remedies {
   }
 
   /**
-   * ``gone with `quirks = [not x]` ``, or how many of the places of a `inject each` are; nothing when the
+   * ``fixed by `quirks = [not x]` ``, or how many of the places of a `inject each` are; nothing when the
    * failure stays, whatever is taken away.
    */
   ofFailure(): readonly string[] {

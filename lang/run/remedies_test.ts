@@ -27,7 +27,7 @@ const STALE = `fn stale() {
   return io
 }
 `;
-const GONE = "gone with `quirks = [not stale_iova_state_p2p]`";
+const GONE = "fixed by `quirks = [not stale_iova_state_p2p]`";
 
 /** The lines of the failure that a program's only test ends with. */
 function failureLines(text: string): readonly string[] {
@@ -36,7 +36,7 @@ function failureLines(text: string): readonly string[] {
 
 const test = (body: string) => `test "t" {\n${body}\n}\n`;
 
-Deno.test("a failure names the defect that it is gone without, after trying (defects.md)", () => {
+Deno.test("a failure names the defect that it is fixed byout, after trying (defects.md)", () => {
   const lines = failureLines(machine() + STALE + test("assert stale().status == OK"));
   assertEquals(lines.at(-1), `   ${GONE}`);
 });
@@ -44,18 +44,18 @@ Deno.test("a failure names the defect that it is gone without, after trying (def
 Deno.test("a failure that no defect is at fault for names none", () => {
   for (const body of ["assert stale().status == IOERR and 1 == 2", "print 1\nassert 1 == 2"]) {
     const lines = failureLines(machine() + STALE + test(body));
-    assert(!lines.join("\n").includes("gone with"), lines.join("\n"));
+    assert(!lines.join("\n").includes("fixed by"), lines.join("\n"));
   }
   // The switch is off already: what is asserted wrongly is the script's.
   const mended = machine("quirks = [not stale_iova_state_p2p]");
   const lines = failureLines(mended + STALE + test("assert stale().status == IOERR"));
-  assert(!lines.join("\n").includes("gone with"), lines.join("\n"));
+  assert(!lines.join("\n").includes("fixed by"), lines.join("\n"));
 });
 
 Deno.test("explain of an io that failed names the defect; of one that did not it says nothing", () => {
   assertEquals(printed(machine() + STALE + test("explain stale()")).at(-1), `  ${GONE}`);
   const right = printed(machine() + test("explain ssd.read(lba: 0, into: alloc_pages(4))"));
-  assert(!right.join("\n").includes("gone with"), right.join("\n"));
+  assert(!right.join("\n").includes("fixed by"), right.join("\n"));
 });
 
 Deno.test("explain looks at the same io where it is explained twice, and in a branch", () => {
@@ -79,18 +79,18 @@ Deno.test("a `inject each` tells how many of its places each defect is at fault 
     "inject each { print try ssd.read(lba: 0, into: buffer(size: 64KiB, pieces: 16, stride: 8KiB)) }",
   );
   const lines = failureLines(text);
-  // Seven links and a list of descriptors leave something; each half is gone with its own switch.
-  const printed = lines.filter((line) => line.includes("gone with")).map((line) => line.trim());
+  // Seven links and a list of descriptors leave something; each half is fixed by its own switch.
+  const printed = lines.filter((line) => line.includes("fixed by")).map((line) => line.trim());
   assertEquals(printed.map((line) => line.replace(/^\d+ of \d+ /, "")), [
-    "gone with `quirks = [not partial_destroy_on_list_failure]`",
-    "gone with `quirks = [not partial_destroy_on_link_failure]`",
+    "fixed by `quirks = [not partial_destroy_on_list_failure]`",
+    "fixed by `quirks = [not partial_destroy_on_link_failure]`",
   ]);
   const leaking = lines.find((line) => line.endsWith("places leak"))!.trim().split(" ")[0];
   const [ofList, ofLinks] = printed.map((line) => Number(line.split(" ")[0]));
   assertEquals(String(ofList! + ofLinks!), leaking);
 });
 
-Deno.test("a report of the checker names the defect that it is gone without", () => {
+Deno.test("a report of the checker names the defect that it is fixed byout", () => {
   const text =
     machine().replace('"7.2.12"', '"7.2.12"\n  quirks = [stale_iova_state_uncoalesced]') +
     test(`wait submit_bio(bio(read, lba: 0, into: alloc_pages(4, contiguous: false)))
@@ -100,7 +100,7 @@ Deno.test("a report of the checker names the defect that it is gone without", ()
   const [report] = incidents.filter(({ name }) => name === "destroy_twice");
   assertStringIncludes(
     report!.lines.join("\n"),
-    "= note: gone with `quirks = [not stale_iova_state_uncoalesced]`",
+    "= note: fixed by `quirks = [not stale_iova_state_uncoalesced]`",
   );
 });
 
@@ -113,14 +113,14 @@ Deno.test("a leak names the defect that made it, though its test expects what th
   }\n`;
   const notes = (body: string) =>
     onlyOutcome(text + test(body)).incidents.flatMap(({ kind, lines }) =>
-      lines.filter((line) => line.includes("gone with")).map((line) => `${kind} ${line.trim()}`)
+      lines.filter((line) => line.includes("fixed by")).map((line) => `${kind} ${line.trim()}`)
     );
   const list =
     "scatterlist([{ phys: 0x1_0000_0000, size: 3GiB }, { phys: 0x2_0000_0000, size: 2GiB }])";
   const left = `dma_map_sgtable(ssd, ${list}, bidirectional) fails EINVAL
     assert iommu.page_table(ssd).filter(leaf => leaf.phys == 0x2_0000_0000).length == 1`;
-  assertEquals(notes(left), ["leak = note: gone with `quirks = [not list_length_wraps]`"]);
-  // A leak of the test's own is gone without no defect, though a run without one ends elsewhere.
+  assertEquals(notes(left), ["leak = note: fixed by `quirks = [not list_length_wraps]`"]);
+  // A leak of the test's own is fixed byout no defect, though a run without one ends elsewhere.
   assertEquals(notes(`${left}\ndma_map_phys(ssd, 0x1000, 4KiB, to_device)`).length, 1);
 });
 

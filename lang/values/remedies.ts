@@ -36,11 +36,11 @@ export function withoutQuirks(quirks: QuirkSet, off: readonly QuirkName[]): Quir
   return new Set([...quirks].filter((own) => !off.includes(own)));
 }
 
-/** ``gone with `quirks = [not a]`, or with `quirks = [not b]` ``; null for no remedy. */
+/** ``fixed by `quirks = [not a]` or `quirks = [not b]` ``; null for no remedy. */
 export function goneText(remedies: readonly (readonly QuirkName[])[]): string | null {
   if (remedies.length === 0) return null;
   const texts = remedies.map((off) =>
     `\`quirks = [${off.map((name) => `not ${name}`).join(", ")}]\``
   );
-  return `gone with ${texts.join(", or with ")}`;
+  return `fixed by ${texts.join(" or ")}`;
 }

@@ -241,7 +241,7 @@ export class FullScreen implements ScreenView {
     const { cursor, search, text } = this.#editor;
     const prompt = search === null
       ? ""
-      : `${search.isFound ? "search back" : "nothing like"} "${search.query}": `;
+      : `${search.isFound ? "search back" : "not found"} "${search.query}": `;
     // The row that the cursor is on, where the text is wider than the screen.
     const laid = layOut(prompt, text.replaceAll("\n", " "), cursor, columns);
     return {
@@ -324,7 +324,7 @@ export class FullScreen implements ScreenView {
   }
 
   showSaid(): void {
-    if (this.#said.length > 0) this.#show("said last", this.#said);
+    if (this.#said.length > 0) this.#show("last output", this.#said);
   }
 
   redraw(): void {

@@ -121,7 +121,7 @@ export function comparisonLines(
     `${requests.only_after} only after; ${requests.mapped_differently} mapped differently`,
     ...took.before === null || took.after === null
       ? []
-      : [`half of them take at most ${time(took.before)} before and ${time(took.after)} after`],
+      : [`median duration at most ${time(took.before)} before and ${time(took.after)} after`],
     ...requests.ways.slice(0, MOST_WAYS).flatMap((way) => [
       `  ${`${way.count}`.padStart(7)}  ${way.before} -> ${way.after}`,
       `           such as ${way.example}: ${names[0]}:${way.before_line}, ${

@@ -186,7 +186,7 @@ function flushLines(uses: DeviceUses, name: string): string[] {
   return [
     `unmap to flush: ${
       formatCount(use.windowsUs.count, "mapping")
-    }, at most ${use.mostAtOnce} at once; half at most ${
+    }, at most ${use.mostAtOnce} at once; median at most ${
       duration(use.windowsUs.percentile(50))
     }, longest ${duration(most)} (lines ${mostLines.join(" to ")})`,
     `  meanwhile the device could still write to ${use.writable} of them${
@@ -206,9 +206,11 @@ export function useLines(uses: DeviceUses, seconds: number): string[] {
     "  sizes, bytes",
     ...bars(use.sizesBytes, formatSizeCut),
     ...use.lifetimesUs.count === 0 ? [] : [
-      `  lifetimes: half at most ${duration(use.lifetimesUs.percentile(50))}, 99 % at most ${
-        duration(use.lifetimesUs.percentile(99))
-      }, longest ${duration(use.lifetimesUs.most)}`,
+      `  lifetimes: median at most ${
+        duration(use.lifetimesUs.percentile(50))
+      }, 99th percentile at most ${duration(use.lifetimesUs.percentile(99))}, longest ${
+        duration(use.lifetimesUs.most)
+      }`,
       ...bars(use.lifetimesUs, duration),
     ],
     "",
@@ -221,9 +223,9 @@ export function restLines({ block, calls, requests }: TracedUse): string[] {
   return [
     ...functions.map(([name, { callers, ns }]) => {
       const [most] = [...callers].sort((a, b) => b[1] - a[1]);
-      return `${name}: ${formatCount(ns.count, "call")}, half at most ${
+      return `${name}: ${formatCount(ns.count, "call")}, median at most ${
         formatTimeRounded(ns.percentile(50))
-      }, 99 % at most ${formatTimeRounded(ns.percentile(99))}, longest ${
+      }, 99th percentile at most ${formatTimeRounded(ns.percentile(99))}, longest ${
         formatTimeRounded(ns.most)
       } (lines ${ns.mostLines.join(" to ")}); most by ${most![0]}, ${most![1]}`;
     }),

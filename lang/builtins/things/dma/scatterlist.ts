@@ -118,7 +118,7 @@ function explainRanges({ list, device }: ScatterlistTarget): string[] {
       const head = `  ${formatAddress(address)} ${formatSize(sizeBytes)}: ${which}`;
       if (words === null) return [head];
       const [rule, , text] = words;
-      const why = `apart by ${rule}: ${text}`;
+      const why = `not merged, ${rule}: ${text}`;
       return [head, ...wrapText(why, PICTURE_COLUMNS - 4).map((line) => `    ${line}`)];
     }),
   ].map((line) => clip(line, PICTURE_COLUMNS));

@@ -96,7 +96,7 @@ function entryRows(target: HmmMapTarget): string[][] {
   ]);
   return looked === pfns.length
     ? rows
-    : [...rows, ["⋮", `${pfns.length - looked} that are not looked at`, "", "", ""]];
+    : [...rows, ["⋮", `${pfns.length - looked} not shown`, "", "", ""]];
 }
 
 const MODES: Readonly<Record<HmmDmaMap["mode"], string>> = {

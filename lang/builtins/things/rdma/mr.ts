@@ -116,7 +116,7 @@ function tableRows({ table, umem }: MemoryRegion): string[][] {
   ]);
   return looked === table.length
     ? rows
-    : [...rows, ["⋮", `${table.length - looked} that are not looked at`, "", ""]];
+    : [...rows, ["⋮", `${table.length - looked} not shown`, "", ""]];
 }
 
 function showMr(target: MrTarget): string[] {
