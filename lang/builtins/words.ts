@@ -16,6 +16,7 @@ import {
   IOMMU_MODELS,
 } from "../../runtime/iommu/iommu_models.ts";
 import { Word } from "../values/value.ts";
+import { once } from "./describe/once.ts";
 
 /** One constant as help and the reference page show it. */
 export interface WordSpec {
@@ -250,8 +251,10 @@ function aliasesOf(name: string, { formerly, kernelPrefix }: WordSet): string[] 
   ];
 }
 
-/** Every constant, group by group. Made when asked for: only help shows them. */
-export function wordSpecs(): readonly WordSpec[] {
+/** Every constant, group by group. Made when first asked for: only help shows them. */
+export const wordSpecs: () => readonly WordSpec[] = once(makeWordSpecs);
+
+function makeWordSpecs(): readonly WordSpec[] {
   const specs = new Map<string, WordSpec>();
   for (const set of SETS) {
     for (const [name, doc] of Object.entries(set.docs)) {

@@ -2,6 +2,7 @@
 import type { Run } from "../../values/run.ts";
 import type { FieldSpec } from "../../values/spec.ts";
 import { type Form, kindOfForm, makerOf, type PlainOf, type Plains } from "./form.ts";
+import { once } from "./once.ts";
 
 /** A field that waits for its name. */
 type Unnamed<T> = Omit<FieldSpec<T>, "name">;
@@ -61,8 +62,7 @@ const MAKERS: { readonly [K in keyof FieldMakers<never>]: unknown } = {
 export function fieldList<T>(
   make: () => readonly FieldSpec<T>[],
 ): () => readonly FieldSpec<T>[] {
-  let fields: readonly FieldSpec<T>[] | null = null;
-  return () => fields ??= make();
+  return once(make);
 }
 
 /** The fields that a type describes, by name, in their order. */
