@@ -9,6 +9,7 @@ import { memoryFiles } from "../lang/syntax/load_files.ts";
 import type { LoadResult } from "../lang/run/program.ts";
 import { runProgramWith } from "../lang/run/runner.ts";
 import { loadFiles, programOf } from "./c_together.ts";
+import { DEFAULT_LIMITS } from "../lang/values/limits.ts";
 import { KERNEL_NAMES, KERNELS } from "../runtime/kernels/kernels.ts";
 import { ROOT } from "./source_text.ts";
 
@@ -33,6 +34,9 @@ function loaded(name: string): LoadResult {
   return LOADED[NAMES.indexOf(name)]!;
 }
 
+/** An endless loop ends after so many. */
+const MOST_STEPS = 20_000_000;
+
 /** What each test of a scenario came to: its message, or that it held. */
 function outcomesOf(name: string): ReadonlyMap<string, string> {
   return new Map(runsOf(name));
@@ -40,7 +44,8 @@ function outcomesOf(name: string): ReadonlyMap<string, string> {
 
 /** The same, with a pair for each run of a test that has several. */
 function runsOf(name: string): readonly (readonly [string, string])[] {
-  const { outcomes } = runProgramWith(null, programOf(loaded(name)), {});
+  const limits = { ...DEFAULT_LIMITS, steps: MOST_STEPS };
+  const { outcomes } = runProgramWith(null, programOf(loaded(name)), { limits });
   return outcomes.map(({ failure, name: test }) => [
     test,
     failure === null ? "held" : `${failure.code} ${failure.message}`,

@@ -76,7 +76,7 @@ function findings(trace: readonly string[], log: readonly string[]) {
 const isSure = ({ certainty }: { certainty: string }) =>
   certainty === "proved" || certainty === "likely";
 
-Deno.test("a log in another form gives the same findings, or says that they are only possible", async (t) => {
+Deno.test("a log in another form gives the same findings, or says that they are only possible (long)", async (t) => {
   for (const folder of ["real", "planted"] as const) {
     for (const run of runsOf(folder)) {
       const log = await readGolden(`${folder}/${run}.dmesg.txt.gz`) ??
