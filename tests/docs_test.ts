@@ -122,11 +122,11 @@ const TRANSCRIPTS = BLOCKS.filter(({ language, page }) =>
   language === "console" && page !== "README.md"
 ).flatMap((block) => readTranscript(block).map((transcript) => ({ block, ...transcript })));
 
-/** Commands that try hundreds of cases, or a scenario on each release. */
-const LONG_COMMAND = /^dmalab (?:hunt|releases) /;
+/** Commands that try hundreds of cases, a scenario on each release, or twenty thousand reads. */
+const LONG_COMMAND = /^dmalab (?:hunt|releases) |queues-and-locks/;
 
 for (const long of [false, true]) {
-  const name = long ? "transcripts of hunts and releases" : "the other transcripts in docs";
+  const name = long ? "transcripts of hunts, releases and queues" : "the other transcripts in docs";
   const size = long ? " (long)" : "";
   Deno.test(`${name} are what the commands print${size}`, async (t) => {
     const chosen = TRANSCRIPTS.filter(({ command }) => LONG_COMMAND.test(command) === long);
