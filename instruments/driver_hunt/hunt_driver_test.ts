@@ -60,7 +60,7 @@ function checkFound(file: string, hunted: Hunted | null, kind: WrongKind): Drive
   return finding.case;
 }
 
-Deno.test("the driver of api/04-two-step-unwind holds in every case, and they are as many as its rules make", () => {
+Deno.test("the driver of api/04-two-step-unwind holds in every case, and they are as many as its rules make (long)", () => {
   const { result } = huntIn(EXAMPLE)!;
   assertEquals(result.finding, null);
   assertEquals(result.allUpTo, 4);
