@@ -127,7 +127,8 @@ async function inFolder(talk: (pty: Pty) => Promise<void>): Promise<void> {
 }
 
 Deno.test({
-  name: "a session of sixty inputs, with what its keys do, and the next one that remembers it",
+  name:
+    "a session of sixty inputs, with what its keys do, and the next one that remembers it (long)",
   ignore: !hasPty(),
   fn: () =>
     inFolder(async (pty) => {

@@ -162,7 +162,7 @@ Deno.test("what a scenario does not reproduce is listed at its top, and a scenar
   assertEquals((await wholeScriptOf("72-strict-small", SHRUNK)).isEmpty, true);
 });
 
-Deno.test("of every capture each sure finding is in the shrunk scenario, or listed as not reproduced", async () => {
+Deno.test("of every capture each sure finding is in the shrunk scenario, or listed as not reproduced (long)", async () => {
   const sides = { reproduced: 0, listed: 0 };
   for (const run of runsOf("real")) {
     const { findings, isEmpty, missing, text } = await wholeScriptOf(run, SHRUNK);

@@ -52,7 +52,7 @@ Deno.test("a wrong tree, a wrong release and a path that leaves both are errors 
   }
 });
 
-Deno.test("--tree takes the place of a driver's tree, and DMALAB_TREE is for those that name none", async () => {
+Deno.test("--tree takes the place of a driver's tree, and DMALAB_TREE is for those that name none (long)", async () => {
   const toy = '"drivers/toy/toy.c"';
   assertEquals(await saidOf("7.2.12", `${toy} { tree = "../none" }`, "mini"), "");
   assertEquals(await saidOf("7.2.12", `${toy} { stubs = "zero" }`, "mini"), "");
