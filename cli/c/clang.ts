@@ -31,14 +31,18 @@ export interface Compiled {
 
 /** What the checks of the compiled code need: places, guarded stacks, room behind static variables. */
 export const CHECKABLE: readonly string[] = [
-  "-gline-tables-only",
+  // The last one says how much: places only, no types and variables.
   "-gdwarf-4",
+  "-gline-tables-only",
   "-fvisibility=default",
   // Behind the arrays of a function lies a word that is compared when it returns.
   "-fstack-protector-all",
   // Behind each static variable lies room that must not be touched.
   "-Xclang",
   "-fsanitize=kernel-address",
+  // The package's clang has assertions, and checks its own intermediate code after each stage.
+  "-Xclang",
+  "-disable-llvm-verifier",
   ...["globals=1", "stack=0", "instrument-reads=0", "instrument-writes=0", "instrument-atomics=0"]
     .flatMap((option) => ["-mllvm", `-asan-${option}`]),
 ];
@@ -200,6 +204,17 @@ export function noProcess(): NoCompiler | null {
   };
 }
 
+/**
+ * A compiler that runs for a second or two ends before optimised code of it pays; and then nothing has to
+ * count its calls, which optimising needs, and which takes a tenth of the time.
+ */
+const V8_FLAGS = [
+  "--liftoff-only",
+  "--no-wasm-inlining",
+  "--no-wasm-inlining-call-indirect",
+  `--wasm-max-mem-pages=${COMPILER_BYTES / WASM_PAGE_BYTES}`,
+];
+
 /** Starts the compiler's process. */
 export function startCompiler(): Deno.ChildProcess {
   return new host.Command(host.execPath(), {
@@ -208,8 +223,7 @@ export function startCompiler(): Deno.ChildProcess {
       "--no-prompt",
       "--quiet",
       "--frozen",
-      // A compiler that runs for a second or two ends before optimised code of it pays.
-      `--v8-flags=--liftoff-only,--wasm-max-mem-pages=${COMPILER_BYTES / WASM_PAGE_BYTES}`,
+      `--v8-flags=${V8_FLAGS.join(",")}`,
       `--config=${COMPILER_CONFIG}`,
       "-R",
       compilerProgram(),
