@@ -125,7 +125,7 @@ const WITH_DENO = "install dmalab for Deno (docs/install.md); without Deno, `npx
 /** Why nothing in C can be run here, compiled or not; null where it can. */
 export function noDrivers(): NoCompiler | null {
   if (!("Deno" in globalThis)) {
-    return { problem: "C drivers are compiled and run by Deno, not by Node", hint: WITH_DENO };
+    return { problem: "Drivers in C need Deno: Node does not run them", hint: WITH_DENO };
   }
   if (areHeadersReadable()) return null;
   const problem = "Reading the headers of C drivers is not permitted";
