@@ -1,5 +1,5 @@
 /**
- * Runs hostile cases, a few at a time. Those that are words alone share a process, which is one of this
+ * Runs hostile cases one after the other. Those that are words alone share a process, which is one of this
  * checkout; a case that does not hold there is decided by a process of its own, which is one of the
  * package.
  */
@@ -163,11 +163,9 @@ class SharedProcess {
   }
 }
 
-const FEW = 50;
-
 /**
- * Runs all, as many at once as there are processors; few in one process, whose start and first runs
- * cost as much as many of them.
+ * Runs all in their order. Those that share a process share one: its start and first runs cost as much
+ * as many of them.
  *
  * @param holds Whether a case has ended as it must.
  */
@@ -178,23 +176,16 @@ export async function runCases(
 ): Promise<Ended[]> {
   const alone = (each: HostileCase) =>
     inFolder(each, (words) => runAlone(each, programs[each.program ?? "command"], words));
-  const own = alone(ORDINARY);
+  const own = await alone(ORDINARY);
+  const shared = new SharedProcess();
   const ended: Ended[] = [];
-  let next = 0;
-  const count = cases.length < FEW ? 1 : Math.max(1, navigator.hardwareConcurrency);
-  const lanes = Array.from({ length: count }, async () => {
-    const shared = new SharedProcess();
-    while (next < cases.length) {
-      const index = next++;
-      const hostile = cases[index]!;
-      const { program = "command", stdin, stdout } = hostile;
-      const isWordsAlone = program === "command" && stdin === undefined && stdout === undefined;
-      const one = isWordsAlone ? await shared.run(hostile) : null;
-      if (one !== null && holds(hostile, one)) ended[index] = one;
-      else ended[index] = beside(await own, await alone(hostile));
-    }
-    await shared.end();
-  });
-  await Promise.all(lanes);
+  for (const hostile of cases) {
+    const { program = "command", stdin, stdout } = hostile;
+    const isWordsAlone = program === "command" && stdin === undefined && stdout === undefined;
+    const one = isWordsAlone ? await shared.run(hostile) : null;
+    const isHeld = one !== null && holds(hostile, one);
+    ended.push(isHeld ? one : beside(own, await alone(hostile)));
+  }
+  await shared.end();
   return ended;
 }

@@ -189,10 +189,14 @@ const LONGEST_STATEMENT = 300;
 
 /** Shows where a statement of several lines begins: what is missing may be missing there. */
 function statementBegin(at: number, tokens: readonly IToken[], { source }: Reporter) {
+  const lineOf = (index: number) => source.position(tokens[index]!.startOffset).line;
+  const farthest = Math.max(0, at - LONGEST_STATEMENT);
+  // All of them stand on one line, as in a text of brackets alone.
+  if (lineOf(farthest) === lineOf(at)) return undefined;
   let depth = 0;
   let begin = at;
   for (let index = at - 1; index >= 0; index--) {
-    if (index < at - LONGEST_STATEMENT) return undefined;
+    if (index < farthest) return undefined;
     const token = tokens[index]!;
     if (CLOSERS.has(token.tokenType)) depth++;
     else if (OPENERS.has(token.tokenType)) {
@@ -203,9 +207,8 @@ function statementBegin(at: number, tokens: readonly IToken[], { source }: Repor
     }
     if (token.tokenType !== Newline) begin = index;
   }
+  if (lineOf(begin) === lineOf(at)) return undefined;
   const first = tokens[begin]!;
-  const line = source.position(first.startOffset).line;
-  if (line === source.position(tokens[at]!.startOffset).line) return undefined;
   const span = { source, start: first.startOffset, end: tokenEnd(first) };
   return [{ span, message: "the statement begins here" }];
 }
