@@ -42,7 +42,7 @@ let withoutMistakesMs: number | undefined;
  * needs 0.63 µs for one of a text without mistakes, elsewhere in proportion.
  */
 function mostMs(text: string): number {
-  withoutMistakesMs ??= leastMs(WITHOUT_MISTAKES, 0);
+  withoutMistakesMs ??= leastMs(WITHOUT_MISTAKES, () => false);
   return 50 + 1.6 * withoutMistakesMs * text.length / WITHOUT_MISTAKES.length;
 }
 
@@ -50,6 +50,8 @@ function mostMs(text: string): number {
 const QUICK_SHARE = 0.2;
 /** Times that a slow text is tried again: the first ones wait for the compiler, others for the host. */
 const TRIES = 8;
+/** What is spent on the best time of a text that is within its limit: more changes no verdict. */
+const FIGURE_MS = 200;
 
 /** Loads a text as `dmalab run` does and, when asked to, runs what can be run, within tight limits. */
 export function judge(text: string, run: boolean): Judgement {
@@ -62,7 +64,9 @@ export function judge(text: string, run: boolean): Judgement {
     const { program, diagnostics } = check(source);
     timeShare = (performance.now() - start) / mostMs(text);
     if (timeShare > QUICK_SHARE) {
-      timeShare = leastMs(text, QUICK_SHARE * mostMs(text)) / mostMs(text);
+      const isEnough = (ms: number, spentMs: number) =>
+        ms <= QUICK_SHARE * mostMs(text) || ms <= mostMs(text) && spentMs > FIGURE_MS;
+      timeShare = leastMs(text, isEnough) / mostMs(text);
     }
     if (timeShare > 1) {
       return bug(`too slow: ${text.length} characters take ${mostMs(text) * timeShare} ms`);
@@ -110,13 +114,16 @@ function check(source: SourceFile): ReturnType<typeof loadProgram> {
   return loaded;
 }
 
-/** What a text takes at its best; at most `enoughMs` needs no further try. */
-function leastMs(text: string, enoughMs: number): number {
+/** What a text takes at its best. @param isEnough Whether so little needs no further try. */
+function leastMs(text: string, isEnough: (leastMs: number, spentMs: number) => boolean): number {
   let least = Infinity;
-  for (let left = TRIES; left > 0 && least > enoughMs; left--) {
+  let spent = 0;
+  for (let left = TRIES; left > 0 && !isEnough(least, spent); left--) {
     const stop = stopwatch();
     check(new SourceFile("fuzz.dma", text));
-    least = Math.min(least, stop());
+    const ms = stop();
+    least = Math.min(least, ms);
+    spent += ms;
   }
   return least;
 }
