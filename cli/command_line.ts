@@ -49,7 +49,10 @@ export function parseCommandLine(
   words: readonly string[],
   screen: Screen,
 ): Parsed {
-  const parser = or(...program.commands.map(commandOf), {
+  // The framework takes longer to make the parsers of all commands than to parse.
+  const named = program.commands.filter(({ name }) => name === words[0]);
+  const possible = named.length > 0 ? named : program.commands;
+  const parser = or(...possible.map(commandOf), {
     errors: {
       unexpectedInput: (unexpected) => plain(unexpectedWord(program, words, unexpected)),
       noMatch: plain(`No command given: "${program.name} --help" lists the commands`),

@@ -97,10 +97,18 @@ export async function dmalab(...words: string[]) {
   return { code, output: stdout, errors: stderr };
 }
 
+/**
+ * Lets Deno read what is imported when it is imported, not at the start. It then takes permission to read
+ * the sources, and so is for those who may read everything, as with the task `dmalab`.
+ */
+const LAZY = "--unstable-lazy-dynamic-imports";
+
 /** What starts the program. @param permissions On Deno. */
 export function programWords(...permissions: string[]): [command: string, ...args: string[]] {
   if (OTHER !== null) return [OTHER[0]!, ...OTHER.slice(1)];
-  return [Deno.execPath(), "run", "--no-prompt", ...permissions, join(ROOT, "cli/main.ts")];
+  const readsAll = permissions.includes("-R") || permissions.includes("-A");
+  const options = ["--no-prompt", ...readsAll ? [LAZY] : [], ...permissions];
+  return [Deno.execPath(), "run", ...options, join(ROOT, "cli/main.ts")];
 }
 
 /** The same as a line for a shell. */
