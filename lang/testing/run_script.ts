@@ -14,7 +14,9 @@ export interface ScriptEnd {
 }
 
 /**
- * Runs the top-level statements and the tests of a script.
+ * Runs the top-level statements and the tests of a script. No known defects are looked for behind what
+ * is wrong: `remedies_test.ts` has those.
+ *
  * @param files What it may use or read.
  * @param onShown Gets each line of `show` when it is written.
  */
@@ -33,6 +35,7 @@ export function runScript(
     return { problems, output };
   }
   const { outcomes } = runProgram(audited(program), {
+    heard: false,
     onLine: (line) => output.push(line),
     onShown,
   });
