@@ -96,15 +96,24 @@ function differences(
   const found: PlainOf<typeof RUN_OF_BYTES>[] = [];
   const length = Math.max(left.length, right.length);
   let start = -1;
-  for (let at = 0; at <= length; at++) {
-    if (at % PAGE_SIZE_BYTES === 0) run.work(DIFFERENT_PAGE_STEPS);
-    const differs = at < length && left[at] !== right[at];
-    if (differs && start < 0) start = at;
-    if (!differs && start >= 0) {
-      found.push({ offset: start, size: at - start });
-      start = -1;
+  let at = 0;
+  for (let page = 0; page <= length; page += PAGE_SIZE_BYTES) {
+    run.work(DIFFERENT_PAGE_STEPS);
+    const end = Math.min(page + PAGE_SIZE_BYTES, length);
+    while (at < end) {
+      // A loop for each of the two: most bytes are as the one before them.
+      if (start < 0) {
+        while (at < end && left[at] === right[at]) at++;
+        if (at < end) start = at;
+      } else {
+        while (at < end && left[at] !== right[at]) at++;
+        if (at === end) break;
+        found.push({ offset: start, size: at - start });
+        start = -1;
+      }
     }
   }
+  if (start >= 0) found.push({ offset: start, size: length - start });
   return found;
 }
 
