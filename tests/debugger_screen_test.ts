@@ -148,8 +148,10 @@ test("200 by 60 has every pane, 60 by 20 has pages, and the screen follows its w
     assert(lines.every((line) => line.length <= 60));
     assertMatch(small, /^ > 11 {4}assert iommu\.live_mappings == 0/m);
     await pty.press(TAB + TAB);
-    await pty.seeScreen(/ source {2}events {2}state \[watches\] addresses/);
-    assertMatch(pty.lines.join("\n"), /^» {2}buf: buffer of 4KiB/m);
+    // A frame may come in pieces, its title first.
+    await pty.seeScreen(
+      / source {2}events {2}state \[watches\] addresses[^]*^» {2}buf: buffer of 4KiB/m,
+    );
     await resize(20, 5);
     await pty.seeScreen(/^ event 18\/18 {2}0ns/m);
     await resize(80, 24);
