@@ -1,4 +1,4 @@
-/** `dmalab dap` over its streams: what a client asks, against examples, in processes of their own. */
+/** `dmalab dap` over its streams, in this process: what a client asks, against examples. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
 import { PassThrough } from "node:stream";
@@ -6,144 +6,11 @@ import { Session } from "../cli/dap/session.ts";
 import { codeBlocks } from "../cli/docs/code_blocks.ts";
 import { Client } from "./dap/client.ts";
 import { withClient } from "./dap/in_process.ts";
-import { withProcess } from "./dap/process.ts";
-import { DENO_ONLY, programWords } from "./dmalab_program.ts";
+import { ENDLESS, withScenario } from "./dap/scenarios.ts";
+import { frames, KNOWN, pathOf, walkedThrough } from "./dap/walk.ts";
 import { runDeno } from "./deno_process.ts";
 import { importsOf } from "./layers.ts";
 import { readSources, ROOT } from "./source_text.ts";
-
-/** A run of an example, with what `dmalab run --trace` prints of it, counted. */
-interface Known {
-  readonly file: string;
-  readonly run: string;
-  readonly events: number;
-  /** Statements that `next` stops at, the first one too. */
-  readonly statements: number;
-  /** An event, or a call of the kernel, and how often it happens. */
-  readonly stop: string;
-  readonly times: number;
-  /** Rows of a table at the end. */
-  readonly table: string;
-  readonly rows: number;
-}
-
-const KNOWN: readonly Known[] = [
-  {
-    file: "api/01-two-step-basic.dma",
-    run: "three buffers linked into one IOVA range, one IOTLB sync",
-    events: 29,
-    statements: 24,
-    stop: "iommu.map",
-    times: 3,
-    table: "page_table",
-    rows: 22,
-  },
-  {
-    file: "iova/05-flush-queue.dma",
-    run: "255 unmaps wait, the 256th flushes, the 257th waits again",
-    events: 3345,
-    statements: 13,
-    stop: "iova.free",
-    times: 514,
-    table: "mappings",
-    rows: 0,
-  },
-  {
-    file: "processes/01-hmm-odp.dma",
-    run: "fault, map, use, invalidate, fault again",
-    events: 63,
-    statements: 30,
-    stop: "dma_iova_link",
-    times: 2,
-    table: "incidents",
-    rows: 1,
-  },
-  {
-    file: "start/01-first-look.dma",
-    run: "40 KiB from scattered pages: one IOVA range, one PRP list",
-    events: 130,
-    statements: 13,
-    stop: "nvme.prp",
-    times: 11,
-    table: "doorbells",
-    rows: 2,
-  },
-  {
-    file: "nvme/06-doorbells-interrupts.dma",
-    run: "one doorbell a command, one interrupt and one more doorbell a result",
-    events: 1664,
-    statements: 4,
-    stop: "nvme.complete",
-    times: 64,
-    table: "commands",
-    rows: 64,
-  },
-];
-
-const pathOf = (file: string) => join(ROOT, "examples", file);
-
-async function frames(client: Client, threadId: number) {
-  const { stackFrames } = await client.body("stackTrace", { threadId });
-  return stackFrames as { id: number; name: string; line: number }[];
-}
-
-/** Moves until that is no step any more. @returns The lines that it reached. */
-async function walk(client: Client, command: string): Promise<readonly number[]> {
-  const lines: number[] = [];
-  for (;;) {
-    const { reason, threadId } = await client.move(command);
-    if (reason !== "step") return lines;
-    lines.push((await frames(client, threadId)).at(-1)!.line);
-  }
-}
-
-/** Goes to each stop. @returns The numbers of the events at which it stood. */
-async function stops(client: Client, command: string): Promise<readonly number[]> {
-  const events: number[] = [];
-  for (;;) {
-    const { reason, threadId } = await client.move(command);
-    if (reason !== "function breakpoint") return events;
-    const [top] = await frames(client, threadId);
-    events.push(Number(/^#(\d+) /.exec(top!.name)![1]));
-  }
-}
-
-async function tableRows(client: Client, frameId: number, name: string): Promise<number> {
-  const { scopes } = await client.body("scopes", { frameId });
-  const machine = scopes.find((each: { name: string }) => each.name === "Machine");
-  const { variables } = await client.body("variables", machine);
-  const found = variables.find((each: { name: string }) => each.name === name);
-  return found.indexedVariables ?? 0;
-}
-
-async function walkedThrough(client: Client, known: Known): Promise<void> {
-  const { events, file, rows, run, statements, stop, table, times } = known;
-  await client.body("launch", { program: pathOf(file), run, stopOnEntry: true });
-  await client.event("initialized");
-  await client.body("setExceptionBreakpoints", { filters: [] });
-  const entry = await client.move("configurationDone");
-  assertEquals(entry.reason, "entry");
-  const first = (await frames(client, entry.threadId))[0]!.line;
-  const ahead = [first, ...await walk(client, "next")];
-  assertEquals(ahead.length, statements);
-  const [end] = await frames(client, 1);
-  assertEquals(end!.name, "the run is over");
-  assertEquals(await tableRows(client, end!.id, table), rows);
-  assertEquals(await walk(client, "stepBack"), ahead.toReversed());
-  await client.body("setFunctionBreakpoints", { breakpoints: [{ name: stop }] });
-  const there = await stops(client, "continue");
-  assertEquals(there.length, times);
-  assertEquals(await stops(client, "reverseContinue"), there.toReversed());
-  const { instructions } = await client.body("disassemble", {
-    memoryReference: "0x1",
-    instructionCount: events + 1,
-  });
-  const isEvent = (each: { presentationHint?: string }) => each.presentationHint !== "invalid";
-  assertEquals(instructions.filter(isEvent).length, events);
-  const named = (each: { instruction: string }) =>
-    /^[a-z_.\d]+/.exec(each.instruction)?.[0] === stop;
-  assertEquals(instructions.filter(named).length, times);
-}
 
 for (const known of KNOWN) {
   Deno.test(`a client goes through ${known.file}, there and back`, async () => {
@@ -151,75 +18,12 @@ for (const known of KNOWN) {
   });
 }
 
-Deno.test("two processes serve two clients at once, and end with them", async () => {
-  const codes = await Promise.all([
-    withProcess(async (client) => {
-      await client.body("initialize", {});
-      await walkedThrough(client, KNOWN[0]!);
-      await client.body("disconnect");
-    }),
-    withProcess(async (client) => {
-      await client.body("initialize", {});
-      await walkedThrough(client, KNOWN[3]!);
-    }),
-  ]);
-  assertEquals(codes, [0, 0]);
+Deno.test("a port that may not be listened at is a sentence and exit code 2", async () => {
+  const args = ["run", "--no-prompt", "-R", "cli/main.ts", "dap", "--port", "4711"];
+  const { code, output } = await runDeno(args, { folder: ROOT });
+  assertEquals(code, 2);
+  assertMatch(output, /^error: Deno was not permitted to listen; `--allow-net=127\.0\.0\.1`/);
 });
-
-Deno.test("an adapter whose client reads no longer ends, though its input stays open", async () => {
-  const [command, ...args] = programWords("-R");
-  const child = new Deno.Command(command, {
-    args: [...args, "dap"],
-    cwd: ROOT,
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "null",
-  }).spawn();
-  await child.stdout.cancel();
-  const input = child.stdin.getWriter();
-  const request = JSON.stringify({ seq: 1, type: "request", command: "threads" });
-  const message = new TextEncoder().encode(`Content-Length: ${request.length}\r\n\r\n${request}`);
-  // Its answer meets a closed pipe.
-  input.write(message).catch(() => {});
-  const timer = setTimeout(() => child.kill("SIGKILL"), 30_000);
-  const { code } = await child.status;
-  clearTimeout(timer);
-  await input.abort().catch(() => {});
-  assertEquals(code, 0, "it had to be killed");
-});
-
-Deno.test(
-  "a port that may not be listened at is a sentence and exit code 2",
-  DENO_ONLY,
-  async () => {
-    const args = ["run", "--no-prompt", "-R", "cli/main.ts", "dap", "--port", "4711"];
-    const { code, output } = await runDeno(args, { folder: ROOT });
-    assertEquals(code, 2);
-    assertMatch(output, /^error: Deno was not permitted to listen; `--allow-net=127\.0\.0\.1`/);
-  },
-);
-
-/** Writes scenarios into a folder that is gone afterwards. */
-async function withScenario(text: string, work: (path: string) => Promise<void>): Promise<void> {
-  const folder = Deno.makeTempDirSync({ prefix: "dmalab-dap-" });
-  try {
-    const path = join(folder, "lab.dma");
-    Deno.writeTextFileSync(path, text);
-    await work(path);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
-}
-
-const ENDLESS = `machine { pci { root_port rp0 { nvme ssd { } } } }
-let page = alloc_pages(1)
-let turns = 0
-while true {
-  let m = dma_map_phys(ssd, page.phys, 4KiB, to_device)
-  turns += 1
-  dma_unmap_phys(ssd, m, 4KiB, to_device)
-}
-`;
 
 Deno.test("what a statement writes comes after the stop before it, and the last of it before the end", async () => {
   await withScenario('print "first"\nshow 2\nprint "last"\n', async (program) => {
@@ -241,122 +45,6 @@ Deno.test("what a statement writes comes after the stop before it, and the last 
       );
       assertEquals(seen, ["first", "breakpoint", "2 = 0x2", "breakpoint", "last", "end"]);
     });
-  });
-});
-
-Deno.test("a run without an end stops at breakpoints, is paused, gone back in, and ended", async () => {
-  await withScenario(ENDLESS, async (program) => {
-    const code = await withProcess(async (client) => {
-      await client.body("initialize", {});
-      await client.body("launch", { program });
-      const { breakpoints } = await client.body("setBreakpoints", {
-        source: { path: program },
-        breakpoints: [{ line: 7, condition: "turns == 2000" }],
-      });
-      const stopped = await client.move("configurationDone");
-      assertEquals(stopped.hitBreakpointIds, [breakpoints[0].id]);
-      const evaluate = async (expression: string) =>
-        Number((await client.body("evaluate", { expression })).result);
-      assertEquals(await evaluate("turns"), 2000);
-      await client.body("continue", { threadId: 1 });
-      const refused = await client.ask("stackTrace", { threadId: 1 });
-      assertEquals([refused.success, refused.message], [
-        false,
-        "The target is running: pause it first",
-      ]);
-      assertEquals((await client.move("pause")).reason, "pause");
-      const paused = await evaluate("turns");
-      assert(paused >= 2000, String(paused));
-      assertEquals((await client.move("reverseContinue")).hitBreakpointIds, [breakpoints[0].id]);
-      assertEquals(await evaluate("turns"), 2000);
-      await client.body("setBreakpoints", { source: { path: program }, breakpoints: [] });
-      await client.body("continue", { threadId: 1 });
-      const terminated = client.event("terminated");
-      await client.body("terminate");
-      await terminated;
-      await client.body("disconnect");
-    });
-    assertEquals(code, 0);
-  });
-});
-
-const LONG = `let x = 0
-let still = 7
-for i in 0..800_000 { x += 1 }
-print x + still
-`;
-
-/** It takes so long at each moment of that run that a search for it ends only when it is stopped. */
-const SLOW = "(0..20_000).map(n => n * still).sum()";
-/** A search for it shows progress, for some seconds at least. */
-const NEVER = "(0..100).map(n => n * x).sum() < 0";
-
-Deno.test("a search is given up when its answer is not wanted or a pause is, and one is where one was", async () => {
-  await withScenario(LONG, async (program) => {
-    const code = await withProcess(async (client) => {
-      await client.body("initialize", { supportsProgressReporting: true });
-      await client.body("launch", { program });
-      const source = { path: program };
-      await client.body("setBreakpoints", { source, breakpoints: [{ line: 4 }] });
-      await client.move("configurationDone");
-      const soon = () => new Promise((resolve) => setTimeout(resolve, 300));
-      const search = () =>
-        client.ask("evaluate", { context: "repl", expression: `:rewind ${SLOW}` });
-      const cancelled = search();
-      await soon();
-      await client.body("cancel", { requestId: client.lastSent });
-      const { message, success } = await cancelled;
-      assertEquals([success, message], [false, "cancelled"]);
-      const paused = search();
-      await soon();
-      const stopped = await client.move("pause");
-      assertEquals(stopped.reason, "pause");
-      assertEquals((await paused).message, "Interrupted; the position is unchanged");
-      // A condition is such a search, too.
-      const breakpoints = [{ line: 3, condition: NEVER }];
-      await client.body("setBreakpoints", { source, breakpoints });
-      const begun = client.event("progressStart");
-      await client.body("reverseContinue", { threadId: 1 });
-      await begun;
-      assertEquals((await client.move("pause")).reason, "pause");
-      await client.body("setBreakpoints", { source, breakpoints: [] });
-      const { result } = await client.body("evaluate", { expression: "still" });
-      assertEquals(result, "7");
-      // One that waits is not begun. It is cancelled first: at the other's end it would begin.
-      const first = search();
-      const second = client.ask("evaluate", { expression: "x" });
-      const requests = [client.lastSent, client.lastSent - 1];
-      const both = requests.map((requestId) => client.ask("cancel", { requestId }));
-      assertEquals((await first).message, "cancelled");
-      assertEquals((await second).message, "cancelled");
-      await Promise.all(both);
-      assertEquals((await client.body("evaluate", { expression: "still" })).result, "7");
-    });
-    assertEquals(code, 0);
-  });
-});
-
-Deno.test("a run is ended in the midst of a builtin that calls the script for ever", async () => {
-  const spinning = `fn spin(n) {
-  let y = 0
-  while y < n { y += 1 }
-  return y
-}
-let all = [1].map(n => spin(100_000_000_000))
-print all
-`;
-  await withScenario(spinning, async (program) => {
-    const code = await withProcess(async (client) => {
-      await client.body("initialize", {});
-      await client.body("launch", { program, limits: { "max-steps": 1e15, "max-time": 3600 } });
-      await client.body("configurationDone");
-      await new Promise((resolve) => setTimeout(resolve, 500));
-      const terminated = client.event("terminated");
-      await client.body("terminate");
-      await terminated;
-      assertEquals(client.events.filter(({ event }) => event === "stopped"), []);
-    });
-    assertEquals(code, 0);
   });
 });
 

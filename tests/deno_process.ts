@@ -4,6 +4,8 @@ import { blankAnsi } from "./text.ts";
 export interface DenoRun {
   readonly success: boolean;
   readonly code: number;
+  /** What ended it, if a signal did. */
+  readonly signal: Deno.Signal | null;
   /** Both streams as they came, without colours and without what Deno says of its downloads. */
   readonly output: string;
   /** Processor time of the process and of those that it started; 0 where it was not measured. */
@@ -17,11 +19,17 @@ export interface DenoOptions {
   /** Pass on what is written while it is written. */
   readonly show?: boolean;
   readonly env?: Readonly<Record<string, string>>;
-  /** Sends Ctrl-C when so many milliseconds have passed. */
-  readonly interruptAfterMs?: number;
+  /** Sends Ctrl-C a second after this text is seen. */
+  readonly interruptAfter?: string;
   /** Measures processor time, by a shell: Deno does not say it of a child. */
   readonly measured?: boolean;
 }
+
+/**
+ * From what is seen to Ctrl-C: a run listens for it when it has taken a third of a second, and may not
+ * say anything before it ends.
+ */
+const INTERRUPT_MS = 1000;
 
 /** Ends with the shell's own times and those of its children, a line each. */
 const MEASURE = '"$0" "$@"; code=$?; times; exit $code';
@@ -30,7 +38,7 @@ const TIMES = /^(\d+)m([\d.]+)s (\d+)m([\d.]+)s$/gm;
 /** Runs the Deno that runs us, to its end. */
 export async function runDeno(
   args: readonly string[],
-  { command = Deno.execPath(), folder, show = false, env = {}, interruptAfterMs, measured = false }:
+  { command = Deno.execPath(), folder, show = false, env = {}, interruptAfter, measured = false }:
     DenoOptions,
 ): Promise<DenoRun> {
   const child = new Deno.Command(measured ? "sh" : command, {
@@ -41,10 +49,8 @@ export async function runDeno(
     stdout: "piped",
     stderr: "piped",
   }).spawn();
-  const interrupt = interruptAfterMs === undefined
-    ? undefined
-    : setTimeout(() => child.kill("SIGINT"), interruptAfterMs);
   let output = "";
+  let timer: ReturnType<typeof setTimeout> | undefined;
   const read = async (
     stream: ReadableStream<Uint8Array>,
     shown: { writeSync(bytes: Uint8Array): number },
@@ -53,17 +59,21 @@ export async function runDeno(
     for await (const bytes of stream) {
       output += decoder.decode(bytes, { stream: true });
       if (show) writeAll(shown, bytes);
+      if (timer === undefined && interruptAfter !== undefined && output.includes(interruptAfter)) {
+        timer = setTimeout(() => child.kill("SIGINT"), INTERRUPT_MS);
+      }
     }
   };
   await Promise.all([read(child.stdout, Deno.stdout), read(child.stderr, Deno.stderr)]);
-  const { success, code } = await child.status;
-  clearTimeout(interrupt);
+  const { code, signal, success } = await child.status;
+  clearTimeout(timer);
   // With an empty cache the first run fetches packages, and says so among the program's words.
   const times = measured ? [...output.matchAll(TIMES)].at(-1) : undefined;
   const [, ...[userMin, user, systemMin, system]] = (times ?? []).map(Number);
   return {
     success,
     code,
+    signal,
     cpuSeconds: times === undefined ? 0 : 60 * (userMin! + systemMin!) + user! + system!,
     output: blankAnsi(output).replace(/^(?:Download|Initialize) .*\n/gm, ""),
   };

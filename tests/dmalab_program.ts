@@ -13,7 +13,7 @@ export const TEST_PROGRAM = "DMALAB_TEST_PROGRAM";
 
 const OTHER = Deno.env.get(TEST_PROGRAM)?.split(" ") ?? null;
 
-/** What a test of Deno's permissions is registered with: other programs have none. */
+/** For a test of Deno's permissions, which no other program has, or of a module in this process. */
 export const DENO_ONLY = { ignore: OTHER !== null };
 
 /** What came of a command line. */

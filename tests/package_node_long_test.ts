@@ -6,49 +6,51 @@ import { codeBlocks } from "../cli/docs/code_blocks.ts";
 import { runDeno } from "./deno_process.ts";
 import { ResidentNode, TEST_PROGRAM } from "./dmalab_program.ts";
 import { nodeRelease } from "./node_releases.ts";
+import { jobOf } from "./running/lanes.ts";
+import type { World } from "./running/sizes.ts";
 import { filesBelow, ROOT } from "./source_text.ts";
 import { blankAnsi } from "./text.ts";
 import { place, readTranscript, transcriptWords } from "./transcripts.ts";
 
-const SUITE = ["cli", "dap", "debugger_screen", "repl_session", "terminal", "test_command"];
+/** Both sizes of each file. */
+const SUITE: World = {
+  name: "command line",
+  files: ["cli", "dap_process", "debugger_screen", "repl_session", "terminal", "test_command"]
+    .map((name) => `tests/${name}_test.ts`),
+  filter: null,
+  seconds: 0,
+};
 
-/** Some hundred starts of one program: a release that can (22) compiles it once. */
-const COMPILED = Deno.makeTempDirSync({ prefix: "dmalab-compiled-" });
-globalThis.addEventListener("unload", () => Deno.removeSync(COMPILED, { recursive: true }));
+/** For the module of the suite, and for some hundred starts of one program: Node 22 compiles it once. */
+const SHARED = Deno.makeTempDirSync({ prefix: "dmalab-node-" });
+globalThis.addEventListener("unload", () => Deno.removeSync(SHARED, { recursive: true }));
 
 for (const major of [20, 22]) {
-  Deno.test(`the command-line tests hold for the package on Node ${major}`, async (t) => {
+  Deno.test(`the command-line tests hold for the package on Node ${major}`, async () => {
     const program = `${nodeRelease(major)} ${join(builtPackage(), "bin.js")}`;
-    for (const name of SUITE) {
-      await t.step(name, async () => {
-        const args = ["test", "-A", "--no-check", `tests/${name}_test.ts`];
-        const { code, output } = await runDeno(args, {
-          folder: ROOT,
-          env: { [TEST_PROGRAM]: program, NODE_COMPILE_CACHE: COMPILED },
-        });
-        assertEquals(code, 0, output);
-      });
-    }
+    const { args } = jobOf(SUITE, SHARED, []);
+    const { code, output } = await runDeno(args, {
+      folder: ROOT,
+      env: { [TEST_PROGRAM]: program, NODE_COMPILE_CACHE: join(SHARED, "compiled") },
+    });
+    assertEquals(code, 0, output);
   });
 }
 
 Deno.test("where Node gives a worker no signals, Ctrl-C ends the process by itself", async () => {
   const folder = Deno.makeTempDirSync({ prefix: "dmalab-signals-" });
   try {
-    const [preload, script] = [join(folder, "preload.cjs"), join(folder, "endless.dma")];
+    const preload = join(folder, "preload.cjs");
     Deno.writeTextFileSync(preload, "process.binding = () => { throw new Error(); };\n");
-    Deno.writeTextFileSync(script, 'print "begins"\ntest "never ends" { while true { } }\n');
+    // What is said of a wrong file is written at once.
+    Deno.writeTextFileSync(join(folder, "before.dma"), "let\n");
+    Deno.writeTextFileSync(join(folder, "endless.dma"), 'test "never ends" { while true { } }\n');
+    const program = ["--require", preload, join(builtPackage(), "bin.js")];
     const limits = ["--max-steps=1_000_000_000_000", "--max-time=300"];
-    const child = new Deno.Command("node", {
-      args: ["--require", preload, join(builtPackage(), "bin.js"), "run", ...limits, script],
-      stdin: "null",
-      stdout: "null",
-      stderr: "null",
-    }).spawn();
-    // A run that never yields sends no message: it is given time to begin.
-    await new Promise((resolve) => setTimeout(resolve, 4000));
-    child.kill("SIGINT");
-    const { code, signal } = await child.status;
+    const { code, signal } = await runDeno(
+      [...program, "run", ...limits, folder],
+      { command: "node", folder: ROOT, interruptAfter: "error[" },
+    );
     assertEquals([code, signal], [130, "SIGINT"]);
   } finally {
     Deno.removeSync(folder, { recursive: true });
@@ -94,6 +96,8 @@ async function runOnDeno(program: string, words: readonly string[]): Promise<str
       "-R",
       "-W",
       "--allow-run",
+      // Where what is compiled is kept.
+      "--allow-env=XDG_CACHE_HOME,HOME",
       program,
       ...words,
     ],

@@ -4,7 +4,7 @@
  * Started with the folder to write and the modules, from the project's folder. A process of its own,
  * because the compiler wants to look at the environment, and nothing else here has to.
  */
-import { dirname, fromFileUrl, join, relative } from "@std/path";
+import { dirname, fromFileUrl, join } from "@std/path";
 import ts from "typescript";
 
 const ROOT = fromFileUrl(new URL("../../", import.meta.url));
@@ -71,24 +71,23 @@ function nameFiles(path: string, text: string, taken: (name: string) => void): s
  * @param modules Paths from the project's folder.
  */
 function writeDeclarations(modules: readonly string[], folder: string): void {
-  const texts = new Map<string, string>();
-  ts.createProgram(modules.map((path) => join(ROOT, path)), {
+  const program = ts.createProgram(modules.map((path) => join(ROOT, path)), {
     ...OPTIONS,
     rootDir: ROOT,
-    outDir: ROOT,
-  }).emit(undefined, (path, text) => texts.set(path, text), undefined, true);
-  const waiting = modules.map((path) => join(ROOT, path.replace(/\.ts$/, ".d.ts")));
+    outDir: folder,
+  });
+  const waiting = modules.map((path) => join(ROOT, path));
   const written = new Set<string>();
-  for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
-    if (written.has(path)) continue;
-    written.add(path);
-    const from = dirname(path);
-    const text = nameFiles(path, texts.get(path)!, (name) => {
-      waiting.push(join(from, `${name}.d.ts`));
-    });
-    const target = join(folder, relative(ROOT, path));
-    Deno.mkdirSync(dirname(target), { recursive: true });
-    Deno.writeTextFileSync(target, text);
+  for (let module = waiting.pop(); module !== undefined; module = waiting.pop()) {
+    if (written.has(module)) continue;
+    written.add(module);
+    const from = dirname(module);
+    const write = (path: string, text: string) => {
+      const named = nameFiles(path, text, (name) => waiting.push(join(from, `${name}.ts`)));
+      Deno.mkdirSync(dirname(path), { recursive: true });
+      Deno.writeTextFileSync(path, named);
+    };
+    program.emit(program.getSourceFile(module), write, undefined, true);
   }
 }
 

@@ -1,0 +1,27 @@
+/** Scenarios for the adapter, in files of their own. */
+import { join } from "@std/path";
+
+/** Writes scenarios into a folder that is gone afterwards. */
+export async function withScenario(
+  text: string,
+  work: (path: string) => Promise<void>,
+): Promise<void> {
+  const folder = Deno.makeTempDirSync({ prefix: "dmalab-dap-" });
+  try {
+    const path = join(folder, "lab.dma");
+    Deno.writeTextFileSync(path, text);
+    await work(path);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+export const ENDLESS = `machine { pci { root_port rp0 { nvme ssd { } } } }
+let page = alloc_pages(1)
+let turns = 0
+while true {
+  let m = dma_map_phys(ssd, page.phys, 4KiB, to_device)
+  turns += 1
+  dma_unmap_phys(ssd, m, 4KiB, to_device)
+}
+`;
