@@ -4,6 +4,11 @@ export class NewestMap<Key, Value> extends Map<Key, Value> {
   dropped = 0;
   readonly #most: number;
   readonly #onDrop: ((key: Key, value: Value) => void) | null;
+  /**
+   * Goes on behind what was dropped last: a new one would pass all that is gone. While nothing is
+   * dropped there is none, because it keeps each table of the map alive that has been outgrown.
+   */
+  #oldest: MapIterator<[Key, Value]> | null = null;
 
   constructor(most: number, onDrop: ((key: Key, value: Value) => void) | null = null) {
     super();
@@ -15,15 +20,15 @@ export class NewestMap<Key, Value> extends Map<Key, Value> {
     this.delete(key);
     super.set(key, value);
     if (this.size > this.#most) this.#dropOldest();
+    else this.#oldest = null;
     return this;
   }
 
   #dropOldest(): void {
-    for (const [key, value] of this) {
-      this.delete(key);
-      this.dropped++;
-      this.#onDrop?.(key, value);
-      return;
-    }
+    this.#oldest ??= this.entries();
+    const [key, value] = this.#oldest.next().value!;
+    this.delete(key);
+    this.dropped++;
+    this.#onDrop?.(key, value);
   }
 }
