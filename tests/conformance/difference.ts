@@ -19,23 +19,40 @@ export function firstDifference(
   got: Json | undefined,
   path = "",
 ): Difference | null {
+  const found = differenceIn(expected, got);
+  return found === null ? null : below(path, found);
+}
+
+/** Its path is put together only where something differs: nearly all that is compared agrees. */
+function differenceIn(expected: Json | undefined, got: Json | undefined): Difference | null {
   if (Object.is(expected, got)) return null;
   if (Array.isArray(expected) && Array.isArray(got)) {
     const length = Math.max(expected.length, got.length);
     for (let index = 0; index < length; index++) {
-      const found = firstDifference(expected[index], got[index], `${path}[${index}]`);
-      if (found !== null) return found;
+      const found = differenceIn(expected[index], got[index]);
+      if (found !== null) return below(`[${index}]`, found);
     }
     return null;
   }
   if (isObject(expected) && isObject(got)) {
-    for (const key of new Set([...Object.keys(expected), ...Object.keys(got)])) {
-      const found = firstDifference(expected[key], got[key], path === "" ? key : `${path}.${key}`);
-      if (found !== null) return found;
+    for (const key of Object.keys(expected)) {
+      const found = differenceIn(expected[key], got[key]);
+      if (found !== null) return below(key, found);
+    }
+    for (const key of Object.keys(got)) {
+      if (Object.hasOwn(expected, key)) continue;
+      const found = differenceIn(expected[key], got[key]);
+      if (found !== null) return below(key, found);
     }
     return null;
   }
-  return { path, expected, got };
+  return { path: "", expected, got };
+}
+
+/** A difference as it is called one step further out. */
+function below(step: string, { path, ...values }: Difference): Difference {
+  const dot = step === "" || path === "" || path.startsWith("[") ? "" : ".";
+  return { path: `${step}${dot}${path}`, ...values };
 }
 
 /** What is replayed; what the model breaks on is a difference, and stops nothing else. */

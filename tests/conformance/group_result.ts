@@ -1,5 +1,6 @@
 /** What replaying one group of cases gave. */
 import { attempt, type Difference, formatValue } from "./difference.ts";
+import { GoldenReadError } from "./golden_files.ts";
 
 /** The first case of a group that differs: what it is, where it differs, which rule is concerned. */
 export interface CaseDifference {
@@ -63,8 +64,10 @@ export function groupNotBuilt(name: string, total: number, note: string): GroupR
   return { name, agree: 0, total, firstDifference: null, note, unreadable: false };
 }
 
-/** A group whose file cannot be read. */
-export function groupUnreadable(name: string, note: string): GroupResult {
+/** A group whose file cannot be read, or has a shape that was not foreseen. */
+export function groupUnreadable(name: string, error: unknown): GroupResult {
+  const { message } = error as Error;
+  const note = error instanceof GoldenReadError ? message : `Cannot be replayed: ${message}`;
   return { name, agree: 0, total: 0, firstDifference: null, note, unreadable: true };
 }
 

@@ -1,11 +1,5 @@
 /** Sends each group of golden data to the replay of its kind. */
-import {
-  type GoldenFile,
-  GoldenReadError,
-  listGoldenFiles,
-  parseLines,
-  readGoldenText,
-} from "./golden_files.ts";
+import { type GoldenFile, listGoldenFiles, parseLines, readGoldenText } from "./golden_files.ts";
 import { type GroupResult, groupUnreadable } from "./group_result.ts";
 import type { DefectCase } from "./defects/defect_data.ts";
 import { replayDefects } from "./defects/defect_replay.ts";
@@ -40,9 +34,7 @@ export async function* replayGroups(
     } catch (error) {
       // A damaged file must be counted against us, and must not stop the others; so must one of a
       // shape that was not foreseen.
-      const { message } = error as Error;
-      const reason = error instanceof GoldenReadError ? message : `Cannot be replayed: ${message}`;
-      yield groupUnreadable(file.group, reason);
+      yield groupUnreadable(file.group, error);
     }
   }
 }

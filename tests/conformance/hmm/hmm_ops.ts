@@ -275,7 +275,8 @@ export class HmmOps {
     if (map === null || reported === null) return [];
     const recorded = pfnsOf(op);
     const shown = entriesOf(recorded);
-    for (const entry of reported.changed()) {
+    const changed = reported.changed();
+    for (const entry of changed) {
       if (!this.#frames.isOwn(entry.pfn)) continue;
       // An entry that the record shows no change of has got the frame again that it had.
       const before = reported.before(entry.index);
@@ -285,7 +286,7 @@ export class HmmOps {
       const pfn = this.#frames.recorded(entry.pfn, shown.get(entry.index)?.pfn ?? kept);
       if (pfn !== null) writeEntry(map.pfns, { ...entry, pfn });
     }
-    const entries = reported.changed();
+    const entries = reported.stillChanged(changed);
     reported.report(entries);
     // Runs that overlap would hide an entry.
     const expected = recorded.reduce((sum, [, count]) => sum + count, 0);

@@ -81,18 +81,31 @@ export class ReportedEntries {
 
   /** Entries that differ from what was reported last, in their order. */
   changed(): PfnEntry[] {
-    const { list } = this;
     const found: PfnEntry[] = [];
-    for (let index = 0; index < list.length; index++) {
-      const flags = list.flags(index);
-      const pfn = list.pfn(index);
-      const known = this.#known[index];
-      if (known === undefined && flags === 0 && pfn === 0) continue;
-      const entry = { index, flags, order: list.order(index), pfn };
-      if (known !== undefined && sameEntry(known, entry)) continue;
-      found.push(entry);
+    for (let index = 0; index < this.list.length; index++) {
+      if (this.#differs(index)) found.push(this.#entry(index));
     }
     return found;
+  }
+
+  /** Of these entries, as they are now, those that differ from what was reported last. */
+  stillChanged(entries: readonly PfnEntry[]): PfnEntry[] {
+    return entries.filter(({ index }) => this.#differs(index))
+      .map(({ index }) => this.#entry(index));
+  }
+
+  #differs(index: number): boolean {
+    const { list } = this;
+    const known = this.#known[index];
+    const flags = list.flags(index);
+    if (known === undefined) return flags !== 0 || list.pfn(index) !== 0;
+    return flags !== known.flags || list.order(index) !== known.order ||
+      list.pfn(index) !== known.pfn;
+  }
+
+  #entry(index: number): PfnEntry {
+    const { list } = this;
+    return { index, flags: list.flags(index), order: list.order(index), pfn: list.pfn(index) };
   }
 
   /** An entry as it was reported last. */

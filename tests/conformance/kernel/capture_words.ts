@@ -15,8 +15,9 @@ export function renamed<N extends string>(
   fields: Fields,
   names: Readonly<Record<N, string>>,
 ): Record<N, number> {
-  const named = Object.entries<string>(names).map(([name, field]) => [name, fields[field]]);
-  return Object.fromEntries(named);
+  const named = {} as Record<N, number>;
+  for (const name in names) named[name] = fields[names[name]] as number;
+  return named;
 }
 
 /** The direction of calls that print a word. */

@@ -30,12 +30,11 @@ export function expectedForm(captured: CaptureCase): Record<string, Json> {
 
 /** A call without what says nothing: an empty `inner`, attributes of 0. */
 export function comparable(call: CaptureCall): Json {
-  const { inner, attrs, ...rest } = call;
-  const body: Record<string, Json> = {};
-  for (const [key, value] of Object.entries(rest)) if (value !== undefined) body[key] = value;
-  if (inner !== undefined && inner.length > 0) body.inner = inner;
-  if (attrs !== undefined && attrs !== 0) body.attrs = attrs;
-  return body;
+  const { inner = [], attrs = 0, ...rest } = call;
+  const body: Record<string, Json | undefined> = rest;
+  if (inner.length > 0) body.inner = inner;
+  if (attrs !== 0) body.attrs = attrs;
+  return body as Json;
 }
 
 /** What the DMA iterator's calls gave, as the captures print it; null where it was not asked. */

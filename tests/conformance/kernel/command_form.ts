@@ -17,7 +17,7 @@ export function capturedCommand(command: NvmeCommandView): Json {
     cid: command.cid,
     nsid: view.getUint32(4, true),
     mptr: command.mptr,
-    sqe: hex(command.bytes),
+    sqe: command.bytes.toHex(),
     // Bits 7:6 of the flags byte choose between PRPs and SGLs.
     psdt: command.bytes[1]! >>> 6,
     ...(command.metadataSgl.length === 0 ? {} : { meta_sgl: command.metadataSgl.map(descriptor) }),
@@ -41,8 +41,4 @@ export function capturedCommand(command: NvmeCommandView): Json {
 
 function descriptor({ type, address, sizeBytes }: SglDescriptor): Json {
   return { addr: address, len: sizeBytes, type };
-}
-
-function hex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -1,8 +1,8 @@
 /**
  * The groups of captured kernel data: requests, allocation histories, limits, submissions.
  *
- * A configuration's requests and its allocation history are two views of one run, so it is replayed
- * once and counted twice.
+ * A configuration's requests, its allocation history and its submissions are three views of one run,
+ * so it is read and replayed once and counted three times.
  */
 import { join } from "@std/path";
 import { compareDescription, replayRun, type RunResults, UNKNOWN_KERNEL } from "./captured_run.ts";
@@ -15,19 +15,25 @@ import {
   parseLines,
   readGoldenText,
 } from "../golden_files.ts";
-import { GroupCount, groupNotBuilt, type GroupResult } from "../group_result.ts";
+import { GroupCount, groupNotBuilt, type GroupResult, groupUnreadable } from "../group_result.ts";
 import type { CaptureCase, CaptureEnvironment, CaptureHistory } from "./kernel_data.ts";
 import type { CapturedCall, TracedCase } from "../submission/submission_data.ts";
-import { replaySubmissions } from "../submission/submission_replay.ts";
+import { type CapturedSubmissions, replaySubmissions } from "../submission/submission_replay.ts";
 import { profileOf } from "./kernel_machine.ts";
 
 type Environments = Readonly<Record<string, CaptureEnvironment>>;
+
+/** What a run's system calls are compared with. */
+type SubmittedRun = Pick<CapturedSubmissions, "environment" | "cases" | "outcomes">;
+
+/** A run, and the system calls that it came of. */
+type Replayed = Omit<RunResults, "outcomes"> & { readonly submissions: GroupResult };
 
 const NOT_REPLAYED: Difference = { path: "", expected: "a result", got: undefined };
 
 export class KernelGroups {
   #environments: Promise<Environments> | null = null;
-  readonly #runs = new Map<string, Promise<RunResults>>();
+  readonly #runs = new Map<string, Promise<Replayed>>();
 
   /** @param directory The data folder, which has `kernel/` in it. */
   constructor(private readonly directory: string) {}
@@ -36,9 +42,7 @@ export class KernelGroups {
     const [, first, second] = file.group.split("/");
     if (second === undefined && first === "limits") return this.#limits(file);
     if (second === undefined && first === "anomalies") return await this.#anomalyGroup(file);
-    if (first === "submissions") {
-      return await this.#submissions(file, second!);
-    }
+    if (first === "submissions") return (await this.#run(second!, file.group)).submissions;
     if (first === "history") {
       const { history } = await this.#run(second!, file.group);
       return history ?? groupNotBuilt(file.group, 0, "no history");
@@ -46,20 +50,21 @@ export class KernelGroups {
     return (await this.#run(first!, file.group)).cases;
   }
 
-  #run(name: string, group: string): Promise<RunResults> {
+  #run(name: string, group: string): Promise<Replayed> {
     let run = this.#runs.get(name);
     if (run === undefined) this.#runs.set(name, run = this.#replayRun(name, group));
     return run;
   }
 
-  async #replayRun(name: string, group: string): Promise<RunResults> {
-    return replayRun({
-      name,
-      environment: await this.#environment(name, group),
-      regular: await this.#lines<CaptureCase>(`${name}.jsonl.gz`),
-      anomalies: (await this.#anomalies()).filter(({ config }) => config.name === name),
-      history: await this.#history(name),
-    });
+  async #replayRun(name: string, group: string): Promise<Replayed> {
+    const environment = await this.#environment(name, group);
+    const regular = await this.#lines<TracedCase>(`${name}.jsonl.gz`);
+    const anomalies = (await this.#anomalies()).filter(({ config }) => config.name === name);
+    const history = await this.#history(name);
+    const { outcomes, ...run } = replayRun({ name, environment, regular, anomalies, history });
+    // Requests whose command came out wrong in the kernel are kept apart, but are made of calls too.
+    const cases = [...regular, ...anomalies];
+    return { ...run, submissions: await this.#submissions(name, { environment, cases, outcomes }) };
   }
 
   /** Requests whose command the kernel built wrong: cases of the runs they were made in. */
@@ -82,20 +87,19 @@ export class KernelGroups {
     }
   }
 
-  async #submissions(file: GoldenFile, name: string): Promise<GroupResult> {
-    const environment = await this.#environment(name, file.group);
-    const profile = profileOf(environment.kernel);
-    const calls = parseLines<CapturedCall>(await readGoldenText(file.path));
-    if (profile === null) {
-      return groupNotBuilt(file.group, calls.length, UNKNOWN_KERNEL);
+  async #submissions(name: string, run: SubmittedRun): Promise<GroupResult> {
+    const group = `kernel/submissions/${name}`;
+    try {
+      const calls = await this.#lines<CapturedCall>(`submissions/${name}.jsonl.gz`);
+      const profile = profileOf(run.environment.kernel);
+      if (profile === null) return groupNotBuilt(group, calls.length, UNKNOWN_KERNEL);
+      const count = new GroupCount(group);
+      replaySubmissions({ ...run, profile, calls }, count);
+      return count.result();
+    } catch (error) {
+      // What is damaged here damages no other view of the run.
+      return groupUnreadable(group, error);
     }
-    // Requests whose command came out wrong in the kernel are kept apart, but are made of calls too.
-    const anomalies = (await this.#anomalies()).filter(({ config }) => config.name === name);
-    const cases = [...await this.#lines<TracedCase>(`${name}.jsonl.gz`), ...anomalies];
-    const { outcomes } = await this.#run(name, file.group);
-    const count = new GroupCount(file.group);
-    replaySubmissions({ environment, profile, calls, cases, outcomes }, count);
-    return count.result();
   }
 
   async #limits(file: GoldenFile): Promise<GroupResult> {

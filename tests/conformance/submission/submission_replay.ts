@@ -58,13 +58,14 @@ export function replaySubmissions(captured: CapturedSubmissions, count: GroupCou
   const memory = new CapturedMemory(calls);
   const rules = blockRules(KERNELS[profile]);
   const lost = new LostRequests(environment, captured.cases);
+  const ofCalls = new CasesOfCalls(captured.cases);
   const groups = new Set(captured.cases.map(({ request }) => request.group));
   const sameGroup = (last: CapturedCall, call: CapturedCall) =>
     last.how === "aio" && call.how === "aio" && !groups.has(call.submission);
   const replay = (group: readonly CapturedCall[]) => {
     const model = new SubmissionModel(limits, rules, setup);
     const refused = new Map<CapturedCall, boolean>();
-    const expected = new Map(group.map((call) => [call, casesOf(call, group, captured.cases)]));
+    const expected = new Map(group.map((call) => [call, ofCalls.of(call, group)]));
     for (const burst of chunk(group, (last, call) => continues(last, call, blockSectors))) {
       const outcomes = model.run(
         burst,
@@ -87,7 +88,7 @@ export function replaySubmissions(captured: CapturedSubmissions, count: GroupCou
   const hasBlocks = environment.config.metadata_extended !== true;
   for (const call of calls) {
     if (hasBlocks || isPassthrough(call)) continue;
-    const expected = expectedForm(call, casesOf(call, [call], captured.cases));
+    const expected = expectedForm(call, ofCalls.of(call, [call]));
     const got = { ...resultBehindTheEnd(call), requests: [] };
     count.add(`submission ${call.submission}`, firstDifference(expected, got), RULE);
   }
@@ -133,17 +134,32 @@ function continues(previous: CapturedCall, call: CapturedCall, blockSectors: num
     previous.slba * blockSectors + previous.bytes / SECTOR_SIZE_BYTES === call.slba * blockSectors;
 }
 
-/** The captured requests that hold a part of a call, in the order in which they were sent. */
-function casesOf(
-  call: CapturedCall,
-  group: readonly CapturedCall[],
-  cases: readonly TracedCase[],
-): readonly TracedCase[] {
-  return cases.filter(({ request }) => {
-    if (request.submissions !== undefined) return request.submissions.includes(call.submission);
-    // A request that never had a command names only the first call of its group.
-    return group[0]!.submission === request.group && holdsPartOf(request.bios, call);
-  }).sort((a, b) => caseNumber(a.id) - caseNumber(b.id));
+/** The captured requests of a run, found by the calls whose parts they hold. */
+class CasesOfCalls {
+  readonly #named = new Map<number, Set<TracedCase>>();
+  /** Of requests that never had a command: they name only the first call of their group. */
+  readonly #ofGroup: ReadonlyMap<number | undefined, readonly TracedCase[]>;
+
+  constructor(cases: readonly TracedCase[]) {
+    const groups = cases.filter(({ request }) => request.submissions === undefined);
+    this.#ofGroup = Map.groupBy(groups, ({ request }) => request.group);
+    for (const captured of cases) {
+      for (const submission of captured.request.submissions ?? []) {
+        const named = this.#named.get(submission);
+        if (named === undefined) this.#named.set(submission, new Set([captured]));
+        else named.add(captured);
+      }
+    }
+  }
+
+  /** Those of one call, in the order in which they were sent. */
+  of(call: CapturedCall, group: readonly CapturedCall[]): readonly TracedCase[] {
+    const ofGroup = this.#ofGroup.get(group[0]!.submission) ?? [];
+    return [
+      ...this.#named.get(call.submission) ?? [],
+      ...ofGroup.filter(({ request }) => holdsPartOf(request.bios, call)),
+    ].sort((a, b) => caseNumber(a.id) - caseNumber(b.id));
+  }
 }
 
 function holdsPartOf(bios: readonly (readonly Extent[])[], call: CapturedCall): boolean {
