@@ -45,7 +45,7 @@ Deno.test("a folder of dmalab init works with Node alone", async (t) => {
 
     await t.step("what it cannot add to, it names, and writes nothing", () => {
       for (
-        const [text, complaint] of [["{ // mine\n}", "JSON"], ["[]", "no JSON object"]] as const
+        const [text, complaint] of [["{ // mine\n}", "JSON"], ["[]", "not a JSON object"]] as const
       ) {
         Deno.mkdirSync(rooms.at("odd"));
         Deno.writeTextFileSync(rooms.at("odd/package.json"), text);
