@@ -79,10 +79,10 @@ function timePairs(allocator: IovaAllocator, pfns: number): number {
 type Times = readonly (readonly number[])[];
 
 /** Measures everything in turn, so that a change in the machine's load meets all alike. */
-export function measurePairs(rounds: number = ROUNDS): Times {
+export function measurePairs(rounds: number = ROUNDS, warmUps: number = WARM_UPS): Times {
   const allocators = LIVE.map(({ ranges }) => layOut(ranges));
   const times = SIZES.map(() => LIVE.map((): number[] => []));
-  for (let round = -WARM_UPS; round < rounds; round++) {
+  for (let round = -warmUps; round < rounds; round++) {
     for (const [size, pfns] of SIZES.entries()) {
       for (const [live, allocator] of allocators.entries()) {
         const time = timePairs(allocator, pfns);

@@ -82,9 +82,9 @@ export function readProgram(text: string): Program {
 }
 
 /** Milliseconds for 10,000 lines. */
-export function measureParse(rounds: number = ROUNDS): number {
+export function measureParse(rounds: number = ROUNDS, warmUps: number = WARM_UPS): number {
   const source = new SourceFile("bench.dma", longFile());
-  return medianOf(rounds, WARM_UPS, () => {
+  return medianOf(rounds, warmUps, () => {
     const start = cpuSeconds();
     const [problem] = checkProgram(source, ALONE);
     if (problem !== undefined) throw new Error(problem.message);
@@ -137,10 +137,14 @@ export function loopInScript(program: Program): number {
 }
 
 /** Statements a second. */
-export function measureLoop(where: "script" | "typescript", rounds: number = ROUNDS): number {
+export function measureLoop(
+  where: "script" | "typescript",
+  rounds: number = ROUNDS,
+  warmUps: number = WARM_UPS,
+): number {
   const program = readProgram(LOOP);
   let seen = 0;
-  const rate = medianOf(rounds, WARM_UPS, () => {
+  const rate = medianOf(rounds, warmUps, () => {
     const start = cpuSeconds();
     seen += where === "script" ? loopInScript(program) : loopHere(TURNS);
     return STATEMENTS_PER_TURN * TURNS / (cpuSeconds() - start);

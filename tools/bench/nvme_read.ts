@@ -99,9 +99,13 @@ class Reader {
 }
 
 /** Requests a second on one core: the median of some rounds. */
-export function measureReads(options: ReadOptions, rounds: number = ROUNDS): number {
+export function measureReads(
+  options: ReadOptions,
+  rounds: number = ROUNDS,
+  warmUps: number = WARM_UPS,
+): number {
   const reader = new Reader(options);
-  return medianOf(rounds, WARM_UPS, () => {
+  return medianOf(rounds, warmUps, () => {
     const start = cpuSeconds();
     for (let requests = 0; requests < ROUND_REQUESTS; requests += BATCH) reader.runBatch();
     return ROUND_REQUESTS / (cpuSeconds() - start);
