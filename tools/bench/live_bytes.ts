@@ -5,7 +5,7 @@ import { measureInChild } from "./child.ts";
 const MAIN = "tools/bench/live_bytes_main.ts";
 
 /** Bytes of one of a million live mappings of 4 KiB, measured in a process of its own. */
-export function measureLiveBytes(checker: "off" | "report"): number {
+function measureLiveBytes(checker: "off" | "report"): number {
   return measureInChild(MAIN, [checker], ["--expose-gc"]);
 }
 
