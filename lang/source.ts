@@ -36,7 +36,7 @@ export class SourceFile {
     let low = 0;
     let high = this.lineStarts.length - 1;
     while (low < high) {
-      const middle = Math.ceil((low + high) / 2);
+      const middle = (low + high + 1) >> 1;
       if (this.lineStarts[middle]! <= offset) low = middle;
       else high = middle - 1;
     }

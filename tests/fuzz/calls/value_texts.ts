@@ -5,7 +5,7 @@
 import { BUILTINS } from "../../../lang/builtins/mod.ts";
 import { kindOf } from "../../../lang/values/kinds.ts";
 import type { FunctionSpec, Kind, ParameterSpec } from "../../../lang/values/spec.ts";
-import { typeChain, typeOfKind } from "../../../lang/values/types.ts";
+import { kindOfType, typeChain } from "../../../lang/values/types.ts";
 import type { Value } from "../../../lang/values/value.ts";
 import type { Choices } from "../choices.ts";
 import { type ArgumentCorpus, METHODS } from "./argument_corpus.ts";
@@ -111,6 +111,12 @@ interface Variable {
 /** Fields by the kind they give, with the type that has them. */
 const FIELDS_BY_KIND = fieldsByKind();
 const FUNCTIONS_BY_RESULT = Map.groupBy(BUILTINS.functions.values(), ({ result }) => result);
+/** A thing of a type is one of each type that it extends, too. */
+const KINDS_OF_TYPE: ReadonlyMap<Kind, readonly Kind[]> = new Map(
+  [...BUILTINS.types.values()].map((
+    type,
+  ) => [kindOfType(type), [...typeChain(type)].map(kindOfType)]),
+);
 const METHODS_BY_RESULT = Map.groupBy(METHODS, ([, { result }]) => result);
 
 function fieldsByKind(): ReadonlyMap<Kind, readonly (readonly [type: string, field: string])[]> {
@@ -215,14 +221,9 @@ export class ValueTexts {
   /** A variable that holds a value of a kind. */
   #known(kind: Kind): string | null {
     const fitting = [...this.#variables.values()].filter(({ kind: own }) =>
-      own === kind || this.#typeNames(own).includes(kind)
+      own === kind || KINDS_OF_TYPE.get(own)?.includes(kind)
     );
     return fitting.length === 0 ? null : this.choices.pick(fitting).name;
-  }
-
-  #typeNames(kind: Kind): string[] {
-    const type = kind.startsWith("@") ? typeOfKind(kind, BUILTINS.types) : undefined;
-    return type === undefined ? [] : [...typeChain(type)].map(({ name }) => `@${name}`);
   }
 
   /** A field of that kind of a variable that has one. */
