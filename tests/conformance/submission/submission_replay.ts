@@ -167,13 +167,18 @@ function holdsPartOf(bios: readonly (readonly Extent[])[], call: CapturedCall): 
   return bios.some((vecs) => vecs[0]?.[0] === start);
 }
 
-/** The kernel's own memory in a call's requests, in order. */
+/** The kernel's own memory in a call's requests, in order. It is looked for when the call takes some. */
 function givenPages(call: CapturedCall, cases: readonly TracedCase[]): KernelPages {
-  const runs = call.pieces.flat();
-  const pages = cases.flatMap(({ request }) => request.bios.flat().flatMap(pagesOf))
-    .filter((phys) => !runs.some(([start, size]) => phys >= start && phys < start + size));
+  let pages: readonly number[] | null = null;
   let index = 0;
-  return () => (pages[index++] ?? 0) as PhysAddr;
+  return () => ((pages ??= pagesBesides(call, cases))[index++] ?? 0) as PhysAddr;
+}
+
+/** Pages of a call's requests that are not in the memory that it gave. */
+function pagesBesides(call: CapturedCall, cases: readonly TracedCase[]): readonly number[] {
+  const runs = call.pieces.flat();
+  return cases.flatMap(({ request }) => request.bios.flat().flatMap(pagesOf))
+    .filter((phys) => !runs.some(([start, size]) => phys >= start && phys < start + size));
 }
 
 function pagesOf([phys, sizeBytes]: Extent): number[] {
