@@ -176,6 +176,9 @@ Deno.test("claimBuffer() takes named memory once; segments may share a page amon
   assertEquals(machine.pages.inUse(0x20_0000), false, "nothing stays taken");
   buffer.free();
   assertEquals(machine.pages.inUse(0x10_0800), false);
+  const first = { phys: at(0), sizeBytes: 16 };
+  claimBuffer(machine, [first]);
+  assertThrows(() => claimBuffer(machine, [first]), RangeError, "the page at 0x0 is in use");
 });
 
 Deno.test("claimBuffer() takes memory of a window, and none between it and RAM", () => {

@@ -231,6 +231,15 @@ Deno.test("areas do not overlap, are cut, and end with the process", () => {
   assertEquals([mm.alive, mm.presentPages, mm.areas.length], [false, 0, 0]);
 });
 
+Deno.test("an area has whole pages of its order", () => {
+  for (
+    const [pages, order, areaPages] of [[3, 0, 3], [1, HUGE_ORDER, 512], [513, HUGE_ORDER, 1024]]
+  ) {
+    const { mm } = process(pages, order);
+    assertEquals(mm.areas.map(({ end, start }) => (end - start) / PAGE), [areaPages]);
+  }
+});
+
 Deno.test("no memory for a page is ENOMEM since 7.3, and EFAULT before; a read-only area is EPERM in all (v7.3.md 5.4)", () => {
   const ends = (kernel: KernelProfile) => {
     const bench = testBench({ machine: { kernel } });

@@ -422,6 +422,7 @@ Deno.test("two mappings of a non-coherent device in one line are reported where 
   assertEquals(run([0x1800, 0x1000, DMA_FROM_DEVICE], from), shared);
   assertEquals(run(from, [0x1fff, 0x1000, DMA_TO_DEVICE]), shared, "the last line of the first");
   assertEquals(run(from, [0x2000, 0x1000, DMA_FROM_DEVICE]), []);
+  assertEquals(run(from, [0x1800, 1, DMA_TO_DEVICE]), shared, "a mapping of one byte");
   assertEquals(run([0x1020, 0xfe0, 1], [0x1000, 0x20, DMA_TO_DEVICE]), [], "two that are read");
   // Without them it compares first lines.
   const alone = { machine: { swiotlb: NO_POOL } };
