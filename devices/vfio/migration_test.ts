@@ -475,7 +475,9 @@ Deno.test("the receive buffer of the dirty tracker is registered like any other 
   const leaks = bench.leaksOf(() => {
     const tracker = bench.driver.track(0x10_0000 as never, 16 * MIB, 4096, 1);
     assertEquals(bench.fields("vfio.register", "dir"), ["from_device"]);
-    assertEquals(errnoOf(() => bench.driver.track(0 as never, MIB, 4096, 1)), "EBUSY");
+    const again = () => bench.driver.track(0 as never, MIB, 4096, 1);
+    assertEquals(errnoOf(again), "EBUSY");
+    assertThrows(again, KernelError, "tracks dirty pages already");
     assertEquals(tracker.report(), []);
     bench.function.noteWrite(0x10_1ffe, 4);
     bench.function.noteWrite(0x0f_fff0, 32);

@@ -163,7 +163,7 @@ export class MigrationDriver {
    */
   track(first: DmaAddr, sizeBytes: Bytes, pageBytes: Bytes, npages: number): DirtyTracker {
     return this.#asDevice(() => {
-      if (this.tracker !== null) throw this.#failed("EBUSY", "is followed already");
+      if (this.tracker !== null) throw this.#failed("EBUSY", "tracks dirty pages already");
       const buffer = this.#newBuffer(npages, DMA_FROM_DEVICE, false);
       invariant(buffer.key !== null, "Dirty pages are reported to a buffer without a key");
       this.port.track(first, sizeBytes, pageBytes);

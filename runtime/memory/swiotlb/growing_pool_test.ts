@@ -31,6 +31,9 @@ Deno.test("a transient pool has just the slots of its buffer, in the device's re
   assertEquals([addr % 0x1000, addr < HIGH], [0xa00, true]);
   const [, transient] = swiotlb.pools;
   assertEquals([transient!.transient, transient!.slots, swiotlb.pools.length], [true, 2, 2]);
+  let buffers = 0;
+  swiotlb.forEachBuffer(() => buffers++);
+  assertEquals(buffers, swiotlb.slots / 2 + 1, "those of the first pool, and the transient one");
   const page = { firstPhys: transient!.basePhys, lastPhys: transient!.basePhys + 4 * KIB - 1 };
   assertEquals(pages.alloc(1, { contiguous: true, ...page }), null);
   dma.dmaUnmapPhys(dev, addr, 0x400, DMA_BIDIRECTIONAL);
