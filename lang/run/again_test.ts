@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Session } from "../session.ts";
+import { DEFAULT_LIMITS } from "../values/limits.ts";
 import {
   failureOf,
   machinesOf,
@@ -578,4 +579,17 @@ Deno.test("a session runs forks from its own past, and goes on where it was", ()
   assertEquals(say("inject each { dma_map_phys(ssd, page, 4KiB, to_device) }"), "E0921");
   assertEquals(say('invariant "n" { iommu.live_mappings < 3 }'), "");
   assertEquals(say("let x = dma_map_phys(ssd, page, 4KiB, to_device)"), "E0923");
+});
+
+Deno.test("a limit that a compared machine's constants meet is the test's own, wherever it lies", () => {
+  const text = strict(`
+const doubled = (0..300).map(x => x * 2)
+test "t" {
+  let all = compare { kernel = ["7.2.12", "7.3.4"] } { show doubled[299] }
+}`);
+  const ends = new Set<string | undefined>();
+  for (let steps = 100_000; steps > 0; steps -= 5_000) {
+    ends.add(failureOf(text, { limits: { ...DEFAULT_LIMITS, steps } })?.slice(0, 5));
+  }
+  assertEquals([...ends], [undefined, "E0801"]);
 });

@@ -104,3 +104,8 @@ Deno.test("a function without a body that follows an operator is reported where 
     assertEquals(spans.at(-1), "x=>");
   }
 });
+
+Deno.test("what a repetition skips to its end ends at the end of the text", () => {
+  const text = "return f(a: [\n  { a: 1, b: 4 }, { a: 2, b: 4 }e),\n]    )";
+  assertEquals(errorsOf(text), ["E0204 2"]);
+});

@@ -175,7 +175,8 @@ export abstract class RecoveringParser extends CstParser {
     let shallowest = Infinity;
     return (index) => {
       const token = this.input[index];
-      if (token === undefined) return end;
+      // The framework puts tokens of the end behind the last one, which nothing skips.
+      if (token === undefined || token.tokenType === EOF) return end;
       // Deeper ones are in a bracket that began after this place; of what began deeper it is the end.
       if (depths[index]! > shallowest) return null;
       shallowest = depths[index]!;

@@ -111,6 +111,14 @@ Deno.test("row 3: a link over a live one (dma.md 3.6)", () => {
   }
 });
 
+Deno.test("a sync of no bytes where a link begins makes nothing visible (dma.md 3.5)", () => {
+  const bench = checkerBench();
+  bench.tryAlloc(0, 0x1000);
+  bench.link(0x10_0000, 0, 0x1000);
+  bench.sync(0, 0);
+  assertEquals([bench.classes(), bench.machine.checker!.records], [[], 2]);
+});
+
 Deno.test("row 4: a link of no bytes, refused or silently done (dma.md 3.6)", () => {
   const generic = checkerBench();
   generic.tryAlloc(0, 0x3000);
