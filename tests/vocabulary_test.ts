@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { REFERENCE_COMMAND } from "../tools/reference/builtins_page.ts";
-import { eventsPage } from "../tools/reference/events_page.ts";
+import { withEventTables } from "../tools/reference/events_page.ts";
 import { BUILTINS } from "../lang/builtins/mod.ts";
 import { NVME_TABLES } from "../devices/nvme/recording/nvme_tables.ts";
 import { RDMA_TABLES } from "../devices/rdma/recording/rdma_tables.ts";
@@ -32,7 +32,7 @@ const namesIn = (text: string) =>
   [...text.replace(/\([^)]*\)/g, "").matchAll(/`([^`]+)`/g)].map((match) => match[1]!);
 
 Deno.test("docs/events.md has the tables of the vocabulary", () => {
-  assert(PAGE === eventsPage(PAGE), `docs/events.md is old: ${REFERENCE_COMMAND}`);
+  assert(PAGE === withEventTables(PAGE), `docs/events.md is old: ${REFERENCE_COMMAND}`);
 });
 
 Deno.test("docs/events.md names every class of dma.report, with its rule", () => {

@@ -3,7 +3,7 @@ import { fromFileUrl } from "@std/path";
 import { writeBuiltinsPages } from "./reference/builtins_page.ts";
 import { withCommandTable } from "./reference/command_table.ts";
 import { withDebuggerKeys } from "./reference/debugger_keys.ts";
-import { eventsPage } from "./reference/events_page.ts";
+import { withEventTables } from "./reference/events_page.ts";
 import { withMachineKeys } from "./reference/machine_keys.ts";
 import { GRAMMARS } from "./grammar/mod.ts";
 import { planFile } from "../lang/syntax/plan_writer.ts";
@@ -15,7 +15,7 @@ const README = new URL("../README.md", import.meta.url);
 const LANGUAGE = new URL("../docs/language.md", import.meta.url);
 
 writeBuiltinsPages(fromFileUrl(DOCS));
-Deno.writeTextFileSync(EVENTS, eventsPage(Deno.readTextFileSync(EVENTS)));
+Deno.writeTextFileSync(EVENTS, withEventTables(Deno.readTextFileSync(EVENTS)));
 Deno.writeTextFileSync(LANGUAGE, withMachineKeys(Deno.readTextFileSync(LANGUAGE)));
 Deno.writeTextFileSync(README, withCommandTable(Deno.readTextFileSync(README)));
 Deno.writeTextFileSync(TERMINAL, withDebuggerKeys(Deno.readTextFileSync(TERMINAL)));

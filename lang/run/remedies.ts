@@ -1,6 +1,6 @@
 /** Which known defects a run's failure, and what was found in it, are gone without. */
 import { MACHINE_STEPS } from "../values/limits.ts";
-import { goneText, remediesAmong, REMEDY_STEPS, withoutQuirks } from "../values/remedies.ts";
+import { fixedText, remediesAmong, REMEDY_STEPS, withoutQuirks } from "../values/remedies.ts";
 import type { QuirkName, QuirkSet } from "../../runtime/kernels/quirks.ts";
 import type { Leftover } from "../../runtime/leaks/leftovers.ts";
 import type { Failure } from "../vm/failure.ts";
@@ -31,7 +31,7 @@ export class Remedies {
   readonly #tried = new Map<QuirkName, Tried | null>();
   #steps = REMEDY_STEPS;
 
-  /** @param again Does the run again with these defects and no more than so many steps, unheard. */
+  /** @param again Does the run again with these defects and at most so many steps, without output. */
   constructor(
     readonly attempt: Attempt,
     readonly again: (quirks: QuirkSet, steps: number) => Attempt,
@@ -40,13 +40,13 @@ export class Remedies {
   }
 
   /**
-   * ``fixed by `quirks = [not x]` ``, or how many of the places of a `inject each` are; nothing when the
-   * failure stays, whatever is taken away.
+   * ``fixed by `quirks = [not x]` ``, of an `inject each` with the number of its places; none when no
+   * single defect causes the failure.
    */
   ofFailure(): readonly string[] {
     const { failure } = this.attempt;
     if (failure?.kind !== "failed") return [];
-    const whole = goneText(
+    const whole = fixedText(
       remediesAmong(this.#quirks, ([off]) => this.#without(off!)?.failure === null),
     );
     return whole === null ? this.#ofPlaces(failure.places ?? []) : [whole];
@@ -57,7 +57,7 @@ export class Remedies {
       const left = this.#without(off)?.failure?.places;
       if (left === undefined) return [];
       const gone = places.filter((place) => !left.includes(place)).length;
-      return gone === 0 ? [] : [`${gone} of ${places.length} ${goneText([[off]])}`];
+      return gone === 0 ? [] : [`${gone} of ${places.length} ${fixedText([[off]])}`];
     });
   }
 
@@ -68,7 +68,7 @@ export class Remedies {
   ofFinding(finding: Finding): string | null {
     const key = findingKey(finding);
     const isLeak = !("name" in finding);
-    return goneText(remediesAmong(this.#quirks, ([off]) => {
+    return fixedText(remediesAmong(this.#quirks, ([off]) => {
       const tried = this.#without(off!);
       if (tried === null || tried.findings.has(key)) return false;
       if (tried.failure === null) return true;

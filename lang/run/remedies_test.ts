@@ -36,7 +36,7 @@ function failureLines(text: string): readonly string[] {
 
 const test = (body: string) => `test "t" {\n${body}\n}\n`;
 
-Deno.test("a failure names the defect that it is fixed byout, after trying (defects.md)", () => {
+Deno.test("a failure names the defect that it is fixed by, after trying (defects.md)", () => {
   const lines = failureLines(machine() + STALE + test("assert stale().status == OK"));
   assertEquals(lines.at(-1), `   ${GONE}`);
 });
@@ -90,7 +90,7 @@ Deno.test("a `inject each` tells how many of its places each defect is at fault 
   assertEquals(String(ofList! + ofLinks!), leaking);
 });
 
-Deno.test("a report of the checker names the defect that it is fixed byout", () => {
+Deno.test("a report of the checker names the defect that it is fixed by", () => {
   const text =
     machine().replace('"7.2.12"', '"7.2.12"\n  quirks = [stale_iova_state_uncoalesced]') +
     test(`wait submit_bio(bio(read, lba: 0, into: alloc_pages(4, contiguous: false)))
@@ -120,7 +120,7 @@ Deno.test("a leak names the defect that made it, though its test expects what th
   const left = `dma_map_sgtable(ssd, ${list}, bidirectional) fails EINVAL
     assert iommu.page_table(ssd).filter(leaf => leaf.phys == 0x2_0000_0000).length == 1`;
   assertEquals(notes(left), ["leak = note: fixed by `quirks = [not list_length_wraps]`"]);
-  // A leak of the test's own is fixed byout no defect, though a run without one ends elsewhere.
+  // A leak of the test's own is fixed by no defect, though a run without one ends elsewhere.
   assertEquals(notes(`${left}\ndma_map_phys(ssd, 0x1000, 4KiB, to_device)`).length, 1);
 });
 

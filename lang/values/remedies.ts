@@ -37,7 +37,7 @@ export function withoutQuirks(quirks: QuirkSet, off: readonly QuirkName[]): Quir
 }
 
 /** ``fixed by `quirks = [not a]` or `quirks = [not b]` ``; null for no remedy. */
-export function goneText(remedies: readonly (readonly QuirkName[])[]): string | null {
+export function fixedText(remedies: readonly (readonly QuirkName[])[]): string | null {
   if (remedies.length === 0) return null;
   const texts = remedies.map((off) =>
     `\`quirks = [${off.map((name) => `not ${name}`).join(", ")}]\``

@@ -3,7 +3,7 @@
  * machine without one of its defects, to look at the same thing there.
  */
 import { MACHINE_STEPS } from "../values/limits.ts";
-import { goneText, remediesAmong, REMEDY_STEPS, withoutQuirks } from "../values/remedies.ts";
+import { fixedText, remediesAmong, REMEDY_STEPS, withoutQuirks } from "../values/remedies.ts";
 import { inherited, typeAndTarget } from "../values/types.ts";
 import type { Value } from "../values/value.ts";
 import type { Branches } from "./branches.ts";
@@ -32,7 +32,7 @@ export class Looks {
     const { goals, heard, onItsWay, runs } = this.branches;
     if (runs === null || !heard || onItsWay || !this.#isWrong(value)) return [];
     const { quirks } = this.vm.world.lab.machine.kernel;
-    const gone = goneText(remediesAmong(quirks, (off) => {
+    const gone = fixedText(remediesAmong(quirks, (off) => {
       const steps = this.#steps -= MACHINE_STEPS;
       if (steps <= 0) return false;
       const { branches: { look }, steps: left } = runs.again({

@@ -9,6 +9,7 @@ import type { EventEntry } from "../../runtime/vocabulary/event_table.ts";
 import { type Field, type FieldTable, wordsOf } from "../../runtime/vocabulary/fields.ts";
 import { REPORT_CLASSES, type ReportClassEntry } from "../../runtime/dma/checker/report_classes.ts";
 import { tableRow } from "./builtins_page.ts";
+import { withPart } from "./marked_part.ts";
 
 /** A field with more words leads to the list of them. */
 const LISTED_WORDS = 12;
@@ -53,17 +54,10 @@ function seenBy({ beyondKernel, counted }: ReportClassEntry): string {
   return counted ? "DMA debugging" : "a WARN of the kernel";
 }
 
-/** The page with its made parts anew. */
-export function eventsPage(page: string): string {
-  let text = page;
-  for (const [name, lines] of Object.entries(PARTS)) {
-    const begin = `<!-- ${name}: written by deno task reference -->\n`;
-    const from = text.indexOf(begin);
-    const to = text.indexOf("<!-- end -->", from);
-    if (from < 0 || to < 0) throw new Error(`docs/events.md has no part "${name}"`);
-    text = `${text.slice(0, from)}${begin}\n${lines().join("\n")}\n\n${text.slice(to)}`;
-  }
-  return text;
+/** The page with its tables as the vocabulary says. @throws {RangeError} When it has no place for one. */
+export function withEventTables(page: string): string {
+  return Object.entries(PARTS)
+    .reduce((text, [name, lines]) => withPart(text, name, lines()), page);
 }
 
 /** `` `start` (a device address), `size_bytes`, `source` (`rcache`, `tree`) ``. */

@@ -12,30 +12,12 @@ import { formatDuration } from "../../lang/text/numbers.ts";
 import { LATENCY_PRESETS, type LatencyPreset } from "../../runtime/time/latency_presets.ts";
 import { LEAK_KINDS, type LeakKindEntry } from "../../runtime/leaks/leak_kinds.ts";
 import { MACHINE_SCHEMA, placesOf } from "../../lang/machine/schema.ts";
-
-/** Each part of the page that is made, between its two comments. */
-const PARTS: readonly (readonly [begin: string, end: string, lines: () => string[]])[] = [
-  [
-    "<!-- keys of the machine: written by `deno task reference` -->",
-    "<!-- end of the keys -->",
-    tables,
-  ],
-  [
-    "<!-- presets of latencies: written by `deno task reference` -->",
-    "<!-- end of the presets -->",
-    presetTable,
-  ],
-  ["<!-- leaks: written by `deno task reference` -->", "<!-- end of the leaks -->", leakTable],
-];
+import { withPart } from "./marked_part.ts";
 
 /** The page with its tables as the rows say. @throws {RangeError} When it has no place for one. */
 export function withMachineKeys(page: string): string {
-  return PARTS.reduce((text, [beginMark, endMark, lines]) => {
-    const begin = text.indexOf(beginMark);
-    const end = text.indexOf(endMark);
-    if (begin < 0 || end < begin) throw new RangeError(`The page has no place for ${beginMark}`);
-    return `${text.slice(0, begin)}${beginMark}\n${lines().join("\n")}\n${text.slice(end)}`;
-  }, page);
+  const keyed = withPart(page, "keys of the machine", tables());
+  return withPart(withPart(keyed, "presets of latencies", presetTable()), "leaks", leakTable());
 }
 
 function presetTable(): string[] {

@@ -1,0 +1,15 @@
+/** Parts of a page that are written from the sources, each between two comments. */
+
+/**
+ * The page with a part anew.
+ *
+ * @param name What the comments call the part.
+ * @throws {RangeError} When the page has no such part.
+ */
+export function withPart(page: string, name: string, lines: readonly string[]): string {
+  const begin = `<!-- ${name}: written by \`deno task reference\` -->`;
+  const from = page.indexOf(begin);
+  const to = page.indexOf("<!-- end -->", from);
+  if (from < 0 || to < 0) throw new RangeError(`The page has no part "${name}"`);
+  return `${page.slice(0, from)}${begin}\n\n${lines.join("\n")}\n\n${page.slice(to)}`;
+}
