@@ -15,16 +15,22 @@ function tolerance(length: number): number {
  */
 export function nearestNames(word: string, candidates: Iterable<string>, limit = 2): string[] {
   const lower = word.toLowerCase();
-  const parts = sortedParts(lower);
+  const letters = lettersOf(lower);
+  const parts = lower.includes("_") ? sortedParts(lower) : null;
   const allowed = tolerance(word.length);
   const found: { readonly name: string; readonly distance: number }[] = [];
   for (const name of new Set(candidates)) {
-    if (name === word) continue;
+    if (Math.abs(name.length - word.length) > allowed || name === word) continue;
     const other = name.toLowerCase();
-    const distance = other === lower || (parts.includes("_") && sortedParts(other) === parts)
+    const otherLetters = lettersOf(other);
+    // Each letter of one alone is a change.
+    if (ones(letters & ~otherLetters) > allowed || ones(otherLetters & ~letters) > allowed) {
+      continue;
+    }
+    const isReordered = parts !== null && other.length === lower.length &&
+      sortedParts(other) === parts;
+    const distance = other === lower || isReordered
       ? 0.5
-      : Math.abs(other.length - lower.length) > allowed
-      ? Infinity
       // Letters left out are likelier than letters exchanged.
       : editDistance(lower, other, allowed) - (other.includes(lower) ? 0.25 : 0);
     // Two letters of five are much: then at least the word must begin as the other does.
@@ -35,6 +41,20 @@ export function nearestNames(word: string, candidates: Iterable<string>, limit =
   const best = found[0]?.distance ?? 0;
   // A second name helps only when it is as close as the first.
   return found.filter(({ distance }) => distance <= best).slice(0, limit).map(({ name }) => name);
+}
+
+/** A bit for each letter of a word; several letters share one. */
+function lettersOf(word: string): number {
+  let bits = 0;
+  for (let at = 0; at < word.length; at++) bits |= 1 << (word.charCodeAt(at) & 31);
+  return bits;
+}
+
+/** How many bits are set. */
+function ones(bits: number): number {
+  let count = 0;
+  for (let left = bits; left !== 0; left &= left - 1) count++;
+  return count;
 }
 
 function sortedParts(name: string): string {

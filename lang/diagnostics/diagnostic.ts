@@ -70,8 +70,8 @@ export function withFixes({ hint, ...diagnostic }: Hinted): Diagnostic {
   return { ...diagnostic, hint: hint.text, fixes };
 }
 
-/** Names that are compared in one check, in search of near ones: they take half a second. */
-const MOST_COMPARED = 300_000;
+/** Names that are compared in one check, in search of near ones: more than the errors that are shown need. */
+const MOST_COMPARED = 100_000;
 
 /** Collects diagnostics in the order they are found. */
 export class DiagnosticBag {

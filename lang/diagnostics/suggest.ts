@@ -42,7 +42,7 @@ const SIMILAR = 4;
 export function listed(names: readonly string[], like = ""): string {
   const more = names.length - LISTED;
   if (more <= 1) return names.join(", ");
-  const ordered = new Set([...namesAlike(like, names), ...names]);
+  const ordered = new Set([...namesAlike(like, names).map(({ name }) => name), ...names]);
   return `${[...ordered].slice(0, LISTED).join(", ")} and ${more} more`;
 }
 
@@ -54,21 +54,21 @@ export function itHas(names: readonly string[]): string {
 /** ``similar names: `alloc_pages` `` for `alloc`: those that share most parts and have fewest others; or undefined. */
 export function similarNames(name: string, names: readonly string[]): string | undefined {
   const alike = namesAlike(name, names)
-    .toSorted((a, b) => shared(name, b) - shared(name, a) || a.length - b.length)
+    .toSorted((a, b) => b.shared - a.shared || a.name.length - b.name.length)
     .slice(0, SIMILAR);
   if (alike.length === 0) return undefined;
-  return `similar names: ${alike.map((other) => `\`${other}\``).join(", ")}`;
+  return `similar names: ${alike.map(({ name }) => `\`${name}\``).join(", ")}`;
 }
 
-/** Those of the first names of a list that share a part with a name. */
-function namesAlike(name: string, names: readonly string[]): readonly string[] {
-  return names.slice(0, COMPARED).filter((other) => shared(name, other) > 0);
-}
-
-/** How many parts two names share: two for `map_page` and `dma_map_page`. */
-function shared(name: string, other: string): number {
-  const parts = partsOf(name);
-  return partsOf(other).filter((part) => parts.includes(part)).length;
+/** Those of the first names of a list that share parts with a name, two for `map_page` and `dma_map_page`. */
+function namesAlike(like: string, names: readonly string[]): { name: string; shared: number }[] {
+  const parts = partsOf(like);
+  return names.slice(0, COMPARED).flatMap((name) => {
+    // To look for a part anywhere is quicker than to take a name apart.
+    if (!parts.some((part) => name.toLowerCase().includes(part))) return [];
+    const shared = partsOf(name).filter((part) => parts.includes(part)).length;
+    return shared === 0 ? [] : [{ name, shared }];
+  });
 }
 
 function partsOf(name: string): readonly string[] {

@@ -1,5 +1,6 @@
 /** Texts that are broken in many places: lines of several pieces, cut off, with brackets astray. */
 import type { Choices } from "./choices.ts";
+import { mutate } from "./mutations.ts";
 
 const BRACKETS = [..."(){}[]", "{ ", " }", ")]", "[(", "})", "f(", "x => {", "[ ["];
 
@@ -11,6 +12,24 @@ export function brokenText(choices: Choices, pieces: readonly string[]): string 
     lines.push(brokenLine(choices.pick(of), choices));
   }
   return lines.join(choices.pick(["\n", "\n", "\n", "\r\n", " "]));
+}
+
+/** Blocks that a line is repeated in. */
+const BLOCKS = ["", 'test "t" {', "machine {", "fn f() {", "const all = ["];
+
+/**
+ * A damaged line hundreds of times, with other names each time: a mistake must not cost more because there are
+ * many of them.
+ */
+export function repeatedLine(choices: Choices, pieces: readonly string[]): string {
+  const damaged = mutate(choices.pick(pieces), choices, pieces).split("\n");
+  const line = choices.pick(damaged).slice(0, 200);
+  const named = (index: number) =>
+    line.replace(/[a-z_]{3,}/g, (word) => choices.oneIn(3) ? `${word}${index}` : word);
+  const lines = choices.times(50, choices.pick([100, 400, 1600]), named);
+  const block = choices.pick(BLOCKS);
+  const end = block.endsWith("{") ? "\n}" : block.endsWith("[") ? "\n]" : "";
+  return `${block}\n${lines.join("\n")}${end}\n`;
 }
 
 function brokenLine(line: string, choices: Choices): string {

@@ -1,5 +1,5 @@
 /** One fuzz case after the other: the same seed and number give the same text. */
-import { brokenText } from "./broken_text.ts";
+import { brokenText, repeatedLine } from "./broken_text.ts";
 import { Choices } from "./choices.ts";
 import type { Corpus } from "./corpus.ts";
 import { laidOut } from "./laid_out.ts";
@@ -19,6 +19,8 @@ export function fuzzCase(seed: number, number: number, corpus: Corpus): FuzzCase
   const choices = new Choices(seed * STRIDE + number);
   const share = choices.below(100);
   const program = () => laidOut(choices.pick(corpus.programs), choices);
+  // Of a thousand texts three: each costs as much as fifty others.
+  if (choices.below(1000) < 3) return { text: repeatedLine(choices, corpus.pieces), run: false };
   if (share < 30) return { text: brokenText(choices, corpus.pieces), run: false };
   if (share < 74) {
     return { text: mutate(choices.pick(corpus.pieces), choices, corpus.pieces), run: false };

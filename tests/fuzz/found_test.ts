@@ -1,5 +1,6 @@
 /** What `deno task fuzz` found, each with the answer it has now. */
 import { assertEquals } from "@std/assert";
+import { judge } from "./judge.ts";
 import { LoadError } from "../../lang/syntax/load_files.ts";
 import { loadProgram } from "../../lang/language.ts";
 import { SourceFile } from "../../lang/source.ts";
@@ -108,4 +109,18 @@ Deno.test("a function without a body that follows an operator is reported where 
 Deno.test("what a repetition skips to its end ends at the end of the text", () => {
   const text = "return f(a: [\n  { a: 1, b: 4 }, { a: 2, b: 4 }e),\n]    )";
   assertEquals(errorsOf(text), ["E0204 2"]);
+});
+
+Deno.test("a mistake costs no more because there are hundreds of them", () => {
+  const inTest = (lines: number, line: (index: number) => string) =>
+    `test "t" {\n${Array.from({ length: lines }, (_, index) => `  ${line(index)}\n`).join("")}}\n`;
+  const texts = [
+    // Each use of a name was compared with all names, and each function taken apart at each call.
+    inTest(100, () => "show nonexistent_1"),
+    inTest(800, (index) => `show nonexistent${index}`),
+    inTest(800, (index) => `dma_map_fo${index}(1)`),
+    // The beginning of its statement was looked for from each bracket.
+    inTest(300, () => `dma_iova_destroy(${"]".repeat(64)}nic, dir)`),
+  ];
+  for (const text of texts) assertEquals(judge(text, false).problem, "");
 });

@@ -63,6 +63,8 @@ export abstract class NameResolver {
   protected owner: Owner | null = null;
   readonly #unknown: UnknownName[] = [];
   /** Calls of the file's functions. */
+  /** Names of each piece of code that a hint was made for. */
+  readonly #hinted = new Map<CodeScope, Set<string>>();
   readonly #calls = new Map<FunctionDeclaration, CallExpression[]>();
 
   /** @param uses Consts and functions that a const or function uses. */
@@ -344,7 +346,12 @@ export abstract class NameResolver {
     }
   }
 
+  /** A hint for the first use of a name in a piece of code: that of later ones is not shown. */
   protected unknownHint(name: string, scope: Scope, called: boolean): Hint | undefined {
+    const hinted = remembered(this.#hinted, outermost(scope.code), () => new Set());
+    const use = called ? `${name}()` : name;
+    if (hinted.has(use)) return undefined;
+    hinted.add(use);
     // Only to list the names of a large file takes long.
     if (!this.bag.mayCompare(1)) return undefined;
     const inside = outermost(scope.code).role !== "main";

@@ -12,6 +12,7 @@ import {
   openerOf,
   PARTNERS,
 } from "./bracket_fixes.ts";
+import type { RelatedSpan } from "../../diagnostics/diagnostic.ts";
 import { continuesAfter, endsValue, matchBrackets } from "./bracket_matcher.ts";
 import { shortened } from "../token_text.ts";
 import type { Reporter } from "../report.ts";
@@ -71,6 +72,7 @@ function reportFixes(
   endName: string,
 ): void {
   const places = new Set<number>();
+  let strayLine = 0;
   for (const fix of fixes) {
     const place = endBefore(tokens, fix.at);
     switch (fix.kind) {
@@ -82,9 +84,19 @@ function reportFixes(
       case "open":
         reportUnopened(fix, place, tokens, reporter);
         break;
-      case "drop":
-        reportStray(fix.at, tokens, reporter);
+      case "drop": {
+        const { line } = reporter.source.position(tokens[fix.at]!.startOffset);
+        // A line may have thousands, of which one is shown.
+        const isFirst = line !== strayLine;
+        reportStray(
+          fix.at,
+          tokens,
+          reporter,
+          isFirst ? statementBegin(fix.at, tokens, reporter) : undefined,
+        );
+        strayLine = line;
         break;
+      }
       case "replace": {
         const token = tokens[fix.at]!;
         const opener = tokens[fix.opener]!;
@@ -172,7 +184,12 @@ function openedHere(opener: IToken, place: IToken, { source }: Reporter) {
   return [{ span, message: `\`${opener.image}\` opened here` }];
 }
 
-function reportStray(at: number, tokens: readonly IToken[], reporter: Reporter): void {
+function reportStray(
+  at: number,
+  tokens: readonly IToken[],
+  reporter: Reporter,
+  related: readonly RelatedSpan[] | undefined,
+): void {
   const token = tokens[at]!;
   const opens = OPENERS.has(token.tokenType);
   const message = opens
@@ -180,7 +197,7 @@ function reportStray(at: number, tokens: readonly IToken[], reporter: Reporter):
     : `\`${token.image}\` closes nothing`;
   reporter.error("E0204", token.startOffset, tokenEnd(token), message, {
     hint: opens ? "delete one of the two" : "delete it, or add the opening bracket",
-    related: statementBegin(at, tokens, reporter),
+    related,
   });
 }
 
@@ -189,14 +206,10 @@ const LONGEST_STATEMENT = 300;
 
 /** Shows where a statement of several lines begins: what is missing may be missing there. */
 function statementBegin(at: number, tokens: readonly IToken[], { source }: Reporter) {
-  const lineOf = (index: number) => source.position(tokens[index]!.startOffset).line;
-  const farthest = Math.max(0, at - LONGEST_STATEMENT);
-  // All of them stand on one line, as in a text of brackets alone.
-  if (lineOf(farthest) === lineOf(at)) return undefined;
   let depth = 0;
   let begin = at;
   for (let index = at - 1; index >= 0; index--) {
-    if (index < farthest) return undefined;
+    if (index < at - LONGEST_STATEMENT) return undefined;
     const token = tokens[index]!;
     if (CLOSERS.has(token.tokenType)) depth++;
     else if (OPENERS.has(token.tokenType)) {
@@ -207,8 +220,9 @@ function statementBegin(at: number, tokens: readonly IToken[], { source }: Repor
     }
     if (token.tokenType !== Newline) begin = index;
   }
-  if (lineOf(begin) === lineOf(at)) return undefined;
   const first = tokens[begin]!;
+  const line = source.position(first.startOffset).line;
+  if (line === source.position(tokens[at]!.startOffset).line) return undefined;
   const span = { source, start: first.startOffset, end: tokenEnd(first) };
   return [{ span, message: "the statement begins here" }];
 }
