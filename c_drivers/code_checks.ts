@@ -120,11 +120,20 @@ function checkSupport({ shape, sources }: CompiledParts): void {
   throw new RefusedCode(text, "choose another name", taken.span);
 }
 
-/** Where a name stands first; null where it does not. */
-export function spanOfName(name: string, sources: ReadonlyMap<string, SourceFile>): Span | null {
+/**
+ * Where a name is in the first source that has it; null where none has it.
+ *
+ * @param which The first mention declares the name or defines it; the last one uses it, if any does.
+ */
+export function spanOfName(
+  name: string,
+  sources: ReadonlyMap<string, SourceFile>,
+  which: "first" | "last" = "first",
+): Span | null {
   for (const source of sources.values()) {
-    const found = new RegExp(`\\b${name}\\b`).exec(source.text);
-    if (found !== null) return { source, start: found.index, end: found.index + name.length };
+    const found = [...source.text.matchAll(new RegExp(`\\b${name}\\b`, "g"))]
+      .at(which === "first" ? 0 : -1);
+    if (found !== undefined) return { source, start: found.index, end: found.index + name.length };
   }
   return null;
 }

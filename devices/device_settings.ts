@@ -59,8 +59,8 @@ export function deviceSettings(defaults: DmaDefaults) {
     ),
     ownOps: setting("dma_ops", BOOL, false, {
       doc:
-        "The device has its own dma_map_ops: nothing is translated or bounced, and peer memory is " +
-        "refused.",
+        "The device has its own dma_map_ops: nothing is translated or bounced, and mapping peer " +
+        "memory fails.",
     }),
     ranges: optional<readonly DmaRange[]>("ranges", { kind: "dma_ranges" }, {
       leftOut: "one to one",

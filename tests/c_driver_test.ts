@@ -241,6 +241,6 @@ Deno.test("a session, and who has no compiler, says so", () => {
   ]);
   const session = new Session({ loader: memoryFiles({ "ring.c": "" }) });
   assertEquals(session.feed(text).diagnostics.map(({ message }) => message), [
-    "A session does not compile C",
+    "A REPL session cannot load C drivers",
   ]);
 });

@@ -141,8 +141,9 @@ const REFUSED: readonly { readonly text: string; readonly says: string }[] = [
     says: "E0711 1 The compiler needs more than 1GiB of memory",
   },
   {
+    // The place is its use, not its declaration.
     text: "int missing(void);\nint f(void) { return missing(); }",
-    says: "E0711 1 undefined symbol: missing",
+    says: "E0711 2 undefined symbol: missing",
   },
   {
     text:

@@ -91,7 +91,7 @@ const INPUTS: readonly (readonly [keys: string, wanted: RegExp])[] = [
   [":rfind iommu.map", /^event 3\/12.*\n +iommu\.map/m],
   [":next", /^event \d+\/12/m],
   ["iommu.live_mappings", /^1$/m],
-  ["let other = 5", /branch b1 begins at event/],
+  ["let other = 5", /new branch b1 from main at event/],
   [":branches", /^\* b1 /m],
   [":switch main", /^event 12\/12 {2}end/m],
   [":diff b1 main", /rows? differ|differs/],

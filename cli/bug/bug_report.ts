@@ -88,8 +88,8 @@ export function sayBugReport(path: string, seed: number | null, screen: Screen):
   const left = lines.length - shown.length;
   const report = [
     "",
-    `To report this bug, send these lines. They are of dmalab ${VERSION} on ${hostName()}` +
-    `${seed === null ? "" : `, seed 0x${seed.toString(16)}`}.`,
+    `To report this bug, send the following (dmalab ${VERSION} on ${hostName()}` +
+    `${seed === null ? "" : `, seed 0x${seed.toString(16)}`}).`,
     ...text === null
       ? ["When repeated, the scenario did not reproduce it: send the scenario and its options too."]
       : [

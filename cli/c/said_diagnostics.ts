@@ -70,7 +70,10 @@ export function saidDiagnostics(
   // Where there is an error with a place, the others follow from it.
   if (module !== null || found.some(({ severity }) => severity === "error")) return found;
   if (unplaced.length > 0) return [...found, ...unplaced.slice(0, MOST_UNPLACED)];
-  const message = `The compiler made no code and printed ${said.trim() || "nothing"}`;
+  const output = said.trim();
+  const message = `Compilation failed ${
+    output === "" ? "without an error message" : `with this output: ${output}`
+  }`;
   return [...found, errorAt({ source: compilation.main, start: 0, end: 0 }, message)];
 }
 
@@ -81,22 +84,26 @@ function errorAt(span: Span, message: string): Diagnostic {
 /** An error that the compiler has no place of, where its line is one. */
 function unplacedIn(line: string, compilation: Compilation): Diagnostic | null {
   const linked = LINKED.exec(line);
-  if (linked !== null) return errorAt(firstOf(linked[2]!, compilation), linked[1]!);
+  if (linked !== null) {
+    const [, what, name] = linked;
+    const which = what!.startsWith("undefined") ? "last" : "first";
+    return errorAt(placeOfName(name!, compilation, which), what!);
+  }
   const large = LARGE.exec(line);
   if (large !== null) {
     const [, all, bytes, name] = large;
     const message = `The static data take ${roughly(all!)}, ${name} alone ${roughly(bytes!)}`;
-    return { ...errorAt(firstOf(name!, compilation), message), hint: STATIC_HINT };
+    return { ...errorAt(placeOfName(name!, compilation), message), hint: STATIC_HINT };
   }
   if (NO_MEMORY.test(line)) {
     const message = `The compiler needs more than ${formatSize(COMPILER_BYTES)} of memory`;
-    return { ...errorAt(firstOf("", compilation), message), hint: MEMORY_HINT };
+    return { ...errorAt(placeOfName("", compilation), message), hint: MEMORY_HINT };
   }
   const other = UNPLACED.exec(line);
   if (other === null) return null;
   const [, what = ""] = other;
   const message = TRAP.test(what) ? `The compiler itself failed: ${what}` : what;
-  return errorAt(firstOf("", compilation), message);
+  return errorAt(placeOfName("", compilation), message);
 }
 
 /** A size without the room that the compiler adds to a variable. */
@@ -104,9 +111,13 @@ function roughly(bytes: string): string {
   return formatSize(Math.floor(Number(bytes) / MIB) * MIB);
 }
 
-/** Where a name stands first; the beginning of the source where it does not, or where there is none. */
-function firstOf(name: string, { main, sources }: Compilation): Span {
-  const found = name === "" ? null : spanOfName(name, sources);
+/** Where a name is; the beginning of the source where it is not, or where there is none. */
+function placeOfName(
+  name: string,
+  { main, sources }: Compilation,
+  which: "first" | "last" = "first",
+): Span {
+  const found = name === "" ? null : spanOfName(name, sources, which);
   return found ?? { source: main, start: 0, end: 0 };
 }
 

@@ -13,7 +13,7 @@ export const LSP = command({
     "editor does.",
   argument: null,
   options: {
-    stdio: { kind: "flag", doc: "ignored; some editors pass it to every language server" },
+    stdio: { kind: "flag", doc: "accepted for compatibility; no other transport exists" },
   },
   examples: [
     { line: "lsp", doc: "on standard input and output, as an editor starts it" },

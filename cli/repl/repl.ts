@@ -229,8 +229,8 @@ export class Repl implements CommandTarget {
     const { undone, unexpected, values } = result;
     if (branch !== null) {
       const { at, branch: from } = branch.origin!;
-      const began = `branch ${branch.name} begins at event ${at.seq} of ${from.name}`;
-      this.say(this.paint("dim", `${began}; \`:switch ${from.name}\` returns to it`));
+      const began = `new branch ${branch.name} from ${from.name} at event ${at.seq}`;
+      this.say(this.paint("dim", `${began}; \`:switch ${from.name}\` returns to ${from.name}`));
     }
     for (const each of [failure, ...tests.map((test) => test.failure)]) {
       this.#count(codeOfFailure(each));

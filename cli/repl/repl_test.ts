@@ -78,7 +78,7 @@ Deno.test(":back goes back by events, and what is typed there begins a branch", 
   assertMatch(answers[4]!, /^event \d+\/\d+ {2}input 3:1 {2}ssd\.read/);
   assertMatch(prompts[5]!, /^dma\[(\d+)\/(\d+)\]> $/);
   assertEquals([answers[5], prompts[6]], ["1\n", prompts[5]], "looking is free");
-  assertMatch(answers[6]!, /^branch b1 begins at event 0 of main; `:switch main` returns/);
+  assertMatch(answers[6]!, /^new branch b1 from main at event 0; `:switch main` returns/);
   assertEquals(prompts[7], "dma[b1 0]> ");
   assertMatch(answers[7]!, /^ {2}main.*\n\* b1 +main at event 0 +0 +a = 5$/m);
   assertEquals(answers[9], "2\n");
@@ -138,7 +138,7 @@ Deno.test(":diff tells the first event that differs, then the tables", async () 
     ":diff b1 b1",
     ":diff unknown_name",
   );
-  assertMatch(answers[4]!, /^branch b1 begins/);
+  assertMatch(answers[4]!, /^new branch b1 from main/);
   assertMatch(answers[5]!, /The first event that differs is \d+:\n- main .*4KiB.*\n\+ b1 .*8KiB/);
   assertMatch(answers[5]!, /page_table: \d rows? differ/);
   assertEquals(answers[6], answers[5]);
@@ -453,7 +453,7 @@ Deno.test("an input tells the faults and reports that it did not expect, and a t
     "1 + 1",
   );
   assertMatch(answers[2]!, /^ {2}unexpected report\[unmap_size\]: [^]*--> input 3:1:1\n/);
-  assertStringIncludes(answers[2]!, "= hint: if it is expected, write `warns unmap_size`");
+  assertStringIncludes(answers[2]!, "= hint: if it is intended, write `warns unmap_size`");
   assertMatch(answers[3]!, /^ {2}unexpected fault\[not_present\]: [^]*--> input 4:1:1\n/);
   assertEquals(answers[4], "");
   assertMatch(answers[5]!, /… 19 times more\n {2}… and 10 others\n$/);

@@ -309,7 +309,7 @@ Deno.test("what is unknown is said with the answer", async () => {
     "--client",
     "81:00.1",
   );
-  assertStringIncludes(output, "result: bus_addr\nnot certain: whether ");
+  assertStringIncludes(output, "result: bus_addr\nnot certain: ACS redirect of ");
 });
 
 Deno.test("--json has functions, groups and pairs", async () => {

@@ -229,7 +229,9 @@ function importLines({ clocks, log, pass }: Imported): string[] {
     formatCount(pass.lines, "line"),
     ...byCount(pass.origins),
     ...pass.events.size === 0 ? [] : ["events", ...byCount(pass.events)],
-    ...pass.unknownEvents.size === 0 ? [] : ["not known, kept", ...byCount(pass.unknownEvents)],
+    ...pass.unknownEvents.size === 0
+      ? []
+      : ["unknown events, kept as they are", ...byCount(pass.unknownEvents)],
     ...log.entries.length === 0 ? [] : [
       "kernel log",
       ...byCount(countBy(log.entries.map(({ kind }) => kind))),

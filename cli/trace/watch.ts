@@ -125,7 +125,7 @@ class WatchSession {
     const count = (this.#alike.get(key) ?? 0) + 1;
     this.#alike.set(key, count);
     if (count > MOST_ALIKE) return;
-    this.#say(finding, count === MOST_ALIKE ? " (more of these are only counted)" : "");
+    this.#say(finding, count === MOST_ALIKE ? " (further ones are counted, not printed)" : "");
   }
 
   #fault(finding: Finding): void {

@@ -340,7 +340,7 @@ function misplaced(path: readonly string[], kind: string): ConfigError {
   if (PCI_ROOT_HOLDS.includes(kind)) homes.unshift("pci");
   return new ConfigError(
     path,
-    `A ${kind} cannot stand below "${path.at(-2) ?? DEFAULT_BRIDGE}"`,
-    homes.length === 0 ? null : `it stands in ${homes.join(", ")}`,
+    `A ${kind} is not allowed in "${path.at(-2) ?? DEFAULT_BRIDGE}"`,
+    homes.length === 0 ? null : `it is allowed in ${homes.join(", ")}`,
   );
 }

@@ -252,7 +252,7 @@ Deno.test("places that contradict each other are refused with their block", () =
       [block("host_bridge", "h", [block("nvme", "x", [], { at: "01:00.0" })], { bus: 2 })],
       "are on bus 01, not on 02",
     ],
-    [[block("root_port", "rp", [block("port", "p")])], "it stands in switch"],
+    [[block("root_port", "rp", [block("port", "p")])], "it is allowed in switch"],
   ];
   for (const [tree, message, hint] of refused) {
     const error = assertThrows(() => buildPciTree(tree), ConfigError);
@@ -348,15 +348,15 @@ Deno.test("a block in a wrong place is reported with its place and the allowed o
   const rp = (...children: PciNodeConfig[]) => block("root_port", "rp", children);
   assertEquals(refusal(rp(block("root_port", "inner"))), [
     "rp.inner",
-    'A root_port cannot stand below "rp"',
-    "it stands in pci, host_bridge",
+    'A root_port is not allowed in "rp"',
+    "it is allowed in pci, host_bridge",
   ]);
   assertEquals(refusal(rp(block("switch", "sw", [block("root_port", "deep")]))), [
     "rp.sw.deep",
-    'A root_port cannot stand below "sw"',
-    "it stands in pci, host_bridge",
+    'A root_port is not allowed in "sw"',
+    "it is allowed in pci, host_bridge",
   ]);
-  assertEquals(refusal(rp(block("host_bridge", "h")))[1], 'A host_bridge cannot stand below "rp"');
+  assertEquals(refusal(rp(block("host_bridge", "h")))[1], 'A host_bridge is not allowed in "rp"');
   const [path, message] = refusal(block("switch", "top"));
-  assertEquals([path, message], ["top", 'A switch cannot stand below "pci"']);
+  assertEquals([path, message], ["top", 'A switch is not allowed in "pci"']);
 });

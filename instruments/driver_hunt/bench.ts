@@ -132,10 +132,8 @@ export class DriverBench {
     if (takes === null) return true;
     const { failure, value } = this.#call(takes, [thing(BUFFER, this.#bufferOf(layout))]);
     if (failure === null && typeof value === "boolean") return value;
-    const what = failure?.diagnostic.message ?? "it returns no bool";
-    throw new CannotHunt(
-      `\`${takes.name}\` does not decide which buffers the driver takes: ${what}`,
-    );
+    const what = failure === null ? "must return a bool" : `failed: ${failure.diagnostic.message}`;
+    throw new CannotHunt(`\`accepts\` function \`${takes.name}\` ${what}`);
   }
 
   /**
@@ -316,7 +314,7 @@ export class DriverBench {
       takesDirection && word !== undefined ? [...args, word] : args,
     );
     if (failure?.diagnostic.code === AGAIN) {
-      throw new CannotHunt(`\`${name}\` is not run as a test is: ${failure.diagnostic.message}`);
+      throw new CannotHunt(`\`${name}\` cannot be hunted: ${failure.diagnostic.message}`);
     }
     return { value: failure === null ? this.#machine.vm.result : null, failure };
   }

@@ -86,7 +86,7 @@ export function matrixLines(
   lines.push(
     "",
     "row: provider, column: client; number: distance",
-    "b bus address, h through the host bridge, x refused, ? not certain",
+    "b bus address, h through the host bridge, x not supported, ? not certain",
   );
   if (shown.length < functions.length) {
     lines.push(

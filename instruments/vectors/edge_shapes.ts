@@ -101,14 +101,14 @@ const SHAPES: readonly Shape[] = [
   },
   { ...pieces(100, 512, 0, ", 8 KiB a command"), controller: { mdts_bytes: 8 * KIB } },
   { ...run(256 * KIB, 0, ", 128 KiB a command"), controller: { mdts_bytes: 128 * KIB } },
-  { about: "refused: an offset that is not a multiple of 4", segments: [[BASE + 2, 512]] },
+  { about: "rejected: an offset that is not a multiple of 4", segments: [[BASE + 2, 512]] },
   {
-    about: "refused: a length that is not a multiple of 4",
+    about: "rejected: a length that is not a multiple of 4",
     segments: [[BASE, 510], [BASE + PAGE, 2]],
   },
-  { about: "refused: no whole blocks", segments: [[BASE, 516]] },
+  { about: "rejected: no whole blocks", segments: [[BASE, 516]] },
   {
-    about: "a gap inside a block: refused where segments must meet on pages",
+    about: "a gap inside a block: rejected where segments must meet on pages",
     segments: [[BASE, 1024], [BASE + 2 * PAGE, 3072]],
     controller: { block_bytes: 4 * KIB },
   },

@@ -120,9 +120,11 @@ Deno.test("pieces with gaps go out as one SGL, or as a request each (block.md 1.
   assertEquals(edge(about, "6.12.117", "off", true).requests.length, 17);
 });
 
-Deno.test("what the limits exclude is refused with INVAL and sent nowhere (block.md 1.3)", () => {
+Deno.test("what the limits exclude is rejected with INVAL and sent nowhere (block.md 1.3)", () => {
   for (const kernel of ["6.12.117", "7.2.12"]) {
-    for (const about of ["refused: an offset", "refused: a length", "refused: no whole blocks"]) {
+    for (
+      const about of ["rejected: an offset", "rejected: a length", "rejected: no whole blocks"]
+    ) {
       const { requests, status } = edge(about, kernel, "lazy", true);
       assertEquals([status, requests.length], ["INVAL", 0]);
     }

@@ -114,7 +114,7 @@ Deno.test("a bit that could not be read makes the answer uncertain", () => {
 }
 assert topology().route(gpu, ssd).uncertain == ["sw.down1", "sw.down0"]
 explain pci_p2pdma_map_type(gpu, ssd)`);
-  assertStringIncludes(text, "not certain: whether sw.down1, sw.down0 redirect is unknown");
+  assertStringIncludes(text, "not certain: ACS redirect of sw.down1, sw.down0 is unknown");
 });
 
 Deno.test("memory that lends nothing for its size says so (p2p.md 9.3)", () => {

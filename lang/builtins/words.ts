@@ -204,8 +204,8 @@ const VIEW_WORDS = [
   }),
   ...group("how a page-wise map reaches memory", {
     iova: "One IOVA range.",
-    list: "An address for each page is kept.",
-    stateless: "Nothing is kept.",
+    list: "The DMA address of each page is stored.",
+    stateless: "No DMA address is stored.",
   }),
   ...group("kind of memory region", {
     explicit: "An address range that the driver registered.",

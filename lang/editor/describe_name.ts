@@ -302,7 +302,7 @@ function describeType(type: TypeSpec, columns: number): string[] {
   }
   const [member] = [...type.methods, ...type.fields()];
   if (member !== undefined) {
-    lines.push("", `Ask for one, such as ${type.name}.${member.name}, for all of it`);
+    lines.push("", `Name a member, such as ${type.name}.${member.name}, for its full description`);
   }
   return lines;
 }

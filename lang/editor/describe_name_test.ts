@@ -30,7 +30,7 @@ Deno.test("?type tells each member in a sentence, and those of the type it exten
   );
   assert(at("  .queues ") < at("  .submit(op, …) "), "fields stand before methods");
   assert(at("  .remove()") < at("of every device:") && at("of every device:") < at("  .gather("));
-  assertEquals(lines.at(-1), "Ask for one, such as nvme.submit, for all of it");
+  assertEquals(lines.at(-1), "Name a member, such as nvme.submit, for its full description");
   assert(lines.length <= 55, `${lines.length} lines`);
 });
 

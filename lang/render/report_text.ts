@@ -1,8 +1,9 @@
 /** A report of the checker as people read it: what, which rule, and the two statements. */
-import { PICTURE_COLUMNS, spread, wrapText } from "../text/columns.ts";
+import type { ReportClass } from "../../runtime/dma/checker/report_classes.ts";
+import { PICTURE_COLUMNS, spread, wrappedPairs, wrapText } from "../text/columns.ts";
 
 export interface PrintedReport {
-  readonly reportClass: string;
+  readonly reportClass: ReportClass;
   /** Page, chapter and row of the rule, such as `dma.3.6.3`. */
   readonly rule: string;
   readonly text: string;
@@ -10,24 +11,47 @@ export interface PrintedReport {
   readonly log: string | null;
   /** No check of any kernel sees it. */
   readonly beyondKernel: boolean;
-  /** The statement that made what was broken, as `file:line:column`; null when there is none. */
+  /** The statement that mapped, allocated or locked what the report is about, as `file:line:column`; null when there is none. */
   readonly firstPlace: string | null;
   /** The statement that broke the rule. */
   readonly secondPlace: string | null;
 }
 
+/** Of reports about something that was not mapped: what the first statement did. */
+const FIRST_STATEMENTS: { readonly [C in ReportClass]?: string } = {
+  lock_order: "locked in the opposite order",
+  device_write_after_free: "freed",
+  mask_failure_ignored: "failed",
+  uninitialized_dma_read: "allocated",
+  stale_cacheline_read: "written",
+  stale_memory_read: "written",
+  dirty_cacheline_lost: "written",
+  device_write_lost: "written",
+};
+
+/** What the first statement of a report did: "mapped", "allocated". */
+export function firstStatement(
+  { reportClass, rule }: Pick<PrintedReport, "reportClass" | "rule">,
+): string {
+  // The rules of the two-step API are about ranges.
+  return FIRST_STATEMENTS[reportClass] ??
+    (rule.startsWith("dma.3") ? "reserved or linked" : "mapped");
+}
+
 /** The report in at most 80 columns. */
 export function reportLines(report: PrintedReport): string[] {
+  const { firstPlace, log, secondPlace } = report;
+  const facts: [label: string, text: string][] = [];
+  if (firstPlace !== null) facts.push([`${firstStatement(report)} at`, firstPlace]);
+  if (secondPlace !== null) facts.push(["reported at", secondPlace]);
+  if (log !== null) facts.push(["kernel log", logLine(log)]);
   return [
     spread(
       `${report.reportClass}, ${report.rule}`,
       report.beyondKernel ? "not checked by any kernel" : "checked by the kernel",
     ),
     ...wrapText(report.text, PICTURE_COLUMNS - 2).map((line) => `  ${line}`),
-    ...report.firstPlace === null ? [] : [`  made by    ${report.firstPlace}`],
-    ...report.secondPlace === null ? [] : [`  broken by  ${report.secondPlace}`],
-    ...report.log === null ? [] : wrapText(`in a log   ${logLine(report.log)}`, PICTURE_COLUMNS - 2)
-      .map((line, index) => `  ${index === 0 ? "" : "           "}${line}`),
+    ...wrappedPairs(facts, PICTURE_COLUMNS),
   ];
 }
 
@@ -39,6 +63,8 @@ export function logLine(log: string): string {
 /** The report on one line, for a list that tells the place of the second statement itself. */
 export function reportSentence(report: Omit<PrintedReport, "log">): string {
   const { firstPlace, secondPlace } = report;
-  const made = firstPlace === null || firstPlace === secondPlace ? "" : ` (made by ${firstPlace})`;
-  return `${report.reportClass}, ${report.rule}: ${report.text}${made}`;
+  const first = firstPlace === null || firstPlace === secondPlace
+    ? ""
+    : ` (${firstStatement(report)} at ${firstPlace})`;
+  return `${report.reportClass}, ${report.rule}: ${report.text}${first}`;
 }

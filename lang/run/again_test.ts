@@ -363,9 +363,9 @@ Deno.test("under the table of a fork stands what each of its blocks left behind"
     "second",
   ]);
   assertEquals(lines.slice(4), [
-    "left by first: page-table entries of 4096 bytes at 0xffff_d000 not cleared",
-    "left by first: 4096-byte IOVA range at 0xffff_d000 not freed",
-    "left by first: 1 more mapping live than before",
+    "leak in first: page-table entries of 4096 bytes at 0xffff_d000 not cleared",
+    "leak in first: 4096-byte IOVA range at 0xffff_d000 not freed",
+    "leak in first: 1 more mapping live than before",
   ]);
 });
 

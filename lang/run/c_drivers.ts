@@ -166,7 +166,7 @@ export function refuseCDrivers(files: readonly LoadedFile[], bag: DiagnosticBag)
     for (const item of file.items) {
       if (item.kind !== "CDriver") continue;
       const hint = "run the file by `dmalab run` or `dmalab test`";
-      bag.error("E0710", item.pathSpan, "A session does not compile C", hint);
+      bag.error("E0710", item.pathSpan, "A REPL session cannot load C drivers", hint);
     }
   }
 }

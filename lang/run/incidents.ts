@@ -39,8 +39,8 @@ function judgeIncidents(vm: SideRun): Failure | null {
       span: spanOf(first.site, vm) ?? vm.span,
       message: `Unexpected ${kind} ${name}`,
       hint: kind === "fault"
-        ? `if it is expected, write \`faults ${name}\` after the call`
-        : `if it is expected, write \`warns ${name}\` after the call`,
+        ? `if it is intended, write \`faults ${name}\` after the call`
+        : `if it is intended, write \`warns ${name}\` after the call`,
       related: relatedTo(first, vm),
     },
     parts: [],
@@ -159,10 +159,10 @@ function describeReport(
     related: relatedTo(event, vm),
     facts: [
       ["rule", `${rule}, ${beyondKernel ? "not checked by any kernel" : "checked by the kernel"}`],
-      ...fields.log === null ? [] : [["in a log", logLine(fields.log)] as const],
+      ...fields.log === null ? [] : [["kernel log", logLine(fields.log)] as const],
       ...facts,
     ],
-    hint: `if it is expected, write \`warns ${reportClass}\` after the call`,
+    hint: `if it is intended, write \`warns ${reportClass}\` after the call`,
   }, options);
   return {
     kind: "report",
@@ -195,7 +195,7 @@ function describeFault(
     span: spanOf(event.site, vm),
     related: relatedTo(event, vm),
     facts,
-    hint: `if it is expected, write \`faults ${reason}\` after the call`,
+    hint: `if it is intended, write \`faults ${reason}\` after the call`,
   }, options);
   const text = formatEventText(event);
   return { kind: "fault", name: reason, text, place: placeOf(event.site, vm), lines };

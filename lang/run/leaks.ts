@@ -81,12 +81,12 @@ function factsOf({ event, more, rule, with: others }: Leftover): [label: string,
   const facts: [string, string][] = [];
   if (event !== null) {
     facts.push([
-      "made by",
+      "created by",
       `event #${event.seq}, ${formatTimeRounded(event.at_ns)}: ${event.name}`,
     ]);
   }
   if (more > 0) {
-    facts.push(["and", `${formatCount(more, "other")} like it, made by the same statement`]);
+    facts.push(["and", `${more} more created by the same statement`]);
   }
   if (others.length > 0) facts.push(["also held", others.join("\n")]);
   if (rule !== null) facts.push(["rule", rule]);

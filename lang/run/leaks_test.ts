@@ -38,7 +38,7 @@ Deno.test("what a test leaks is reported, counted, and named with its statement"
   for (
     const part of [
       'device "ssd": mapping of 4096 bytes at 0xffff_d000',
-      "= made by: event #5, 0ns: dma.map",
+      "= created by: event #5, 0ns: dma.map",
       "= rule: dma.8.2.25",
     ]
   ) assertStringIncludes(lines, part);

@@ -62,7 +62,7 @@ Deno.test("fails, faults and warns take what they name, and say what happened in
   assertEquals(failureOf(inTest(`${STATE}${LINK} fails EIO`)), null);
   assertEquals(
     failureOf(inTest(`${STATE}${LINK} fails EINVAL`)),
-    "E0903 Expected EINVAL, but EIO was raised: dma_iova_link() refused the buffer",
+    "E0903 Expected EINVAL, but EIO was raised: dma_iova_link() failed",
   );
   assertEquals(
     failureOf(inTest("dma_map_phys(ssd, 0x100_0000, 4KiB, to_device) fails EINVAL")),
@@ -102,7 +102,7 @@ Deno.test("a block expects an error at its end, a fault, or a report", () => {
 Deno.test("an unexpected error fails the test with the device's last events", () => {
   const { failure } = onlyOutcome(inTest(`${STATE}${LINK}`));
   assertEquals(failure?.code, "E0902");
-  assertEquals(failure?.message, "Unexpected EIO: dma_iova_link() refused the buffer");
+  assertEquals(failure?.message, "Unexpected EIO: dma_iova_link() failed");
   assert(failure?.lines.some((line) => line.includes("last events of ssd:")));
   assert(failure?.lines.at(-1)?.trimEnd().endsWith("= EIO"));
 });
@@ -336,8 +336,8 @@ test "t" with { iommu.mode = strict } {
     " 5 |   let m = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)",
     "   |           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^",
     "   = rule: dma.8.2.3, checked by the kernel",
-    "   = in a log: DMA-API: … device driver frees DMA memory with different size",
-    "   = hint: if it is expected, write `warns unmap_size` after the call",
+    "   = kernel log: DMA-API: … device driver frees DMA memory with different size",
+    "   = hint: if it is intended, write `warns unmap_size` after the call",
   ]);
   assertEquals(
     fault!.lines[0],

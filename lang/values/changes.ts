@@ -105,7 +105,7 @@ function refuseCircle(
     "E0932",
     value === holder
       ? `The ${what} would contain itself`
-      : `The ${what} would contain itself: it is inside ${describeValue(value)}`,
+      : `The ${what} would contain itself, through ${describeValue(value)}`,
     "insert a `.copy()`, or refer to it by an index",
   );
 }

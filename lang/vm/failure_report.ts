@@ -83,7 +83,7 @@ function describeRaised(raised: Raised, context: FailureContext): Failure {
   return failureOf(context, {
     code: "E0902",
     message: `Unexpected ${raised.errno}${status}: ${afterColon(raised.what)}`,
-    hint: `if it is expected, write \`fails ${raised.errno}\`, ` +
+    hint: `if it is intended, write \`fails ${raised.errno}\`, ` +
       `\`expect error ${raised.errno} { … }\` or \`try\`` +
       (raised.way === null ? "" : `; ${raised.way}`),
   }, lastEvents(context.events()));

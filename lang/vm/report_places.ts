@@ -1,21 +1,9 @@
 /** Which other statements a report of the checker is about. */
 import type { RelatedSpan } from "../diagnostics/diagnostic.ts";
-import type { ReportClass } from "../../runtime/dma/checker/report_classes.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import type { IncidentEvent } from "../values/incident.ts";
+import { firstStatement } from "../render/report_text.ts";
 import type { SideRun } from "./branches.ts";
-
-/** Of reports about something that was not mapped: what the other statement has done. */
-const FIRST_STATEMENTS: { readonly [C in ReportClass]?: string } = {
-  lock_order: "locked in the opposite order here",
-  device_write_after_free: "freed here",
-  mask_failure_ignored: "failed here",
-  uninitialized_dma_read: "allocated here",
-  stale_cacheline_read: "written here",
-  stale_memory_read: "written here",
-  dirty_cacheline_lost: "written here",
-  device_write_lost: "written here",
-};
 
 /** The call that unmapped the address of a fault last; none where no call has. */
 function unmapOf({ device, fields, seq }: MachineEvent<"iommu.fault">, vm: SideRun): RelatedSpan[] {
@@ -35,8 +23,5 @@ export function relatedTo(event: IncidentEvent, vm: SideRun): RelatedSpan[] {
   const { class: reportClass, first_site: first, rule, second_site: second } = event.fields;
   const span = first === null ? null : vm.siteCall(first);
   if (span === null || first === second) return [];
-  // The rules of the two-step API are about ranges.
-  const message = FIRST_STATEMENTS[reportClass] ??
-    (rule.startsWith("dma.3") ? "reserved or linked here" : "mapped here");
-  return [{ span, message }];
+  return [{ span, message: `${firstStatement({ reportClass, rule })} here` }];
 }

@@ -167,7 +167,7 @@ export class Sweeps {
         ...relatedTo(event, run),
       ],
       notes: [text, `${places} of ${tried} places cause it`],
-      hint: `if it is expected, write \`warns ${reportClass}\` after the call`,
+      hint: `if it is intended, write \`warns ${reportClass}\` after the call`,
     });
   }
 

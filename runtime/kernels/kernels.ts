@@ -263,7 +263,7 @@ const RELEASES = {
     quirks: new Set([...QUIRKS_SINCE_7_2_12, ...QUIRKS_SINCE_7_2_6, "list_length_wraps"]),
   },
   "7.3.4": {
-    doc: "As 7.3-rc7, but a list whose padded length has more than 32 bits is refused unmapped.",
+    doc: "As 7.3-rc7, but mapping a list whose padded length exceeds 32 bits fails.",
     strategies: DESTROYS_AT_ONCE,
     quirks: new Set([...QUIRKS_SINCE_7_2_12, ...QUIRKS_SINCE_7_2_6]),
   },

@@ -9,7 +9,7 @@
 export const QUIRKS = {
   gap_bit_lost_on_split: "The front part of a split bio loses the gap bit of its segments.",
   list_returned_with_stale_address:
-    "A refused request frees its PRP list with the DMA address of an earlier one.",
+    "A rejected request frees its PRP list with the DMA address of an earlier one.",
   gap_of_next_piece_counts:
     "The gap before the segment that no longer fits counts for the front part of a split.",
   sgl_unmap_args_swapped:

@@ -41,7 +41,7 @@ const PARTS: Readonly<Record<string, () => readonly string[]>> = {
     }),
   ],
   classes: () => [
-    "| class | what was done | rule | who sees it | in a log |",
+    "| class | what was done | rule | who sees it | kernel log |",
     "| --- | --- | --- | --- | --- |",
     ...Object.entries<ReportClassEntry>(REPORT_CLASSES).map(([name, entry]) =>
       tableRow([`\`${name}\``, entry.doc, entry.rule, seenBy(entry), entry.log ?? ""])

@@ -30,7 +30,7 @@ const QUEUE_SLOT_FIELDS = {
 
 const QUEUE_SLOTS: FactTableSpec<typeof QUEUE_SLOT_FIELDS, "queue_slots"> = {
   name: "queue_slots",
-  doc: "A command stands in a slot of a submission queue, whether or not it is done.",
+  doc: "A command in a slot of a submission queue, completed or not.",
   fields: QUEUE_SLOT_FIELDS,
   key: ["device", "queue", "slot"],
   changes: {
@@ -46,7 +46,7 @@ const COMMAND_FIELDS = {
   cid: INT,
   request: optional(INT),
   state: word("how far a command is", {
-    put: "It stands in the submission queue.",
+    put: "It is in the submission queue.",
     fetched: "The controller has read it.",
     completed: "The controller has posted its completion.",
   }),
@@ -106,7 +106,7 @@ function endOf<F extends FieldTable>(rows: FactRows<F>, seq: number, request: nu
 
 const PRP_FIELDS = {
   request: INT,
-  holder: word("where a PRP entry stands", {
+  holder: word("location of a PRP entry", {
     prp1: "In the command, as PRP1.",
     prp2: "In the command, as PRP2.",
     list: "In a page of the PRP list.",
@@ -164,7 +164,7 @@ const REQUEST_FIELDS = {
   request: INT,
   device: TEXT,
   phase: word("how far a request is", {
-    sent: "Its command stands in a submission queue.",
+    sent: "Its command is in a submission queue.",
     fetched: "The controller has read its command.",
     completed: "The controller has posted its completion.",
     ended: "Its submitter has been notified.",

@@ -146,7 +146,7 @@ export function doubtsAbout(route: PeerRoute, machine: ImportedMachine): string[
   }
   if (route.mapType === "bus_addr" && route.uncertain.length > 0) {
     const list = route.uncertain.map(({ address }) => address).join(", ");
-    doubts.push(`whether ${list} redirect${route.uncertain.length === 1 ? "s" : ""} is unknown`);
+    doubts.push(`ACS redirect of ${list} is unknown`);
   }
   if (check?.refused != null) {
     const bridges = [...new Set([provider.hostBridge, client.hostBridge])];

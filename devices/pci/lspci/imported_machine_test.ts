@@ -101,7 +101,7 @@ Deno.test("what is unknown and could change an answer is a doubt, and nothing el
   };
   assertEquals(doubts(switchOf("[70] Express (v2) Downstream Port")), []);
   assertEquals(doubts(switchOf("<access denied>")), [
-    "whether 0000:02:01.0, 0000:02:02.0 redirect is unknown",
+    "ACS redirect of 0000:02:01.0, 0000:02:02.0 is unknown",
   ]);
   // One bus hangs in the air.
   const apart = machineOf(
@@ -268,6 +268,6 @@ Deno.test("a single bridge with unknown ACS is a doubt in the singular", () => {
   );
   const [provider, client] = peersOf(machine);
   assertEquals(doubtsAbout(findRoute(provider!, client!), machine), [
-    "whether 0000:02:01.0 redirects is unknown",
+    "ACS redirect of 0000:02:01.0 is unknown",
   ]);
 });

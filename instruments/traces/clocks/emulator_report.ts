@@ -41,7 +41,7 @@ export function refusalLines(emulator: QemuClock, entries: readonly KernelLogEnt
   const { refusals, refused } = emulator;
   if (refusals === 0) return [];
   const unlogged = [...unloggedAccesses(refused, entries)];
-  const lines = `${formatCount(refusals, "line")} of refused accesses in the emulator's log`;
+  const lines = `${formatCount(refusals, "line")} of rejected accesses in the emulator's log`;
   if (refused.length === 0) return [lines];
   const count = unlogged.length === 0
     ? ""

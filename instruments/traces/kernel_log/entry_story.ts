@@ -109,7 +109,7 @@ const KINDS: Readonly<Record<Exclude<KernelLogKind, "iommu_fault">, KindStory>> 
   other_iommu_fault: {
     title: "IOMMU fault",
     rule: "trace.T.62",
-    means: () => "An IOMMU that dmalab does not model refused the access",
+    means: () => "An IOMMU that dmalab does not model blocked the access",
   },
   iommu_page_leak: {
     title: "Page freed while mapped",

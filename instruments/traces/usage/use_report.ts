@@ -189,7 +189,7 @@ function flushLines(uses: DeviceUses, name: string): string[] {
     }, at most ${use.mostAtOnce} at once; median at most ${
       duration(use.windowsUs.percentile(50))
     }, longest ${duration(most)} (lines ${mostLines.join(" to ")})`,
-    `  meanwhile the device could still write to ${use.writable} of them${
+    `  writable by the device until the flush: ${use.writable} of them${
       use.waiting.length === 0 ? "" : `; ${use.waiting.length} more had no flush in the trace`
     }`,
   ];

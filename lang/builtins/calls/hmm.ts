@@ -130,7 +130,7 @@ assert map.mode == iova and map.memory == 4KiB and map.state.size == 2MiB
 hmm_dma_map_free(nic, map)`,
     raises: ["EOPNOTSUPP", "ENOMEM"],
     run(run, [device, count, entryBytes]) {
-      if (entryBytes === 0) throw new ScriptError("E0919", "An entry stands for one byte at least");
+      if (entryBytes === 0) throw new ScriptError("E0919", "An entry covers at least one byte");
       run.chargeMemory(ENTRY_BYTES * count);
       const map = hmmDmaMapAlloc(run.lab.machine, device, count, entryBytes);
       if (typeof map === "number") {

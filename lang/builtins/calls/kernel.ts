@@ -63,7 +63,7 @@ dma_unmap_single(ssd, m, mem.size, to_device)`,
     parameters: [LENGTH],
     result: BUFFER,
     doc: "Allocates memory that is contiguous for the CPU only: its pages need not be physically " +
-      "contiguous. A device needs each page mapped separately; mapping it as one buffer is refused.",
+      "contiguous. A device needs each page mapped separately; mapping it as one buffer fails.",
     example: `${TRANSLATED_MACHINE}let mem = vmalloc(8KiB)
 assert mem.segments.length == 2
 expect warning map_vmalloc {

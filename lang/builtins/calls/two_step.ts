@@ -49,7 +49,7 @@ export const TWO_STEP_CALLS: readonly FunctionSpec[] = [
       const { dma } = run.lab.machine;
       const state = givenTo(dev, target);
       const error = dma.dmaIovaLink(dev, state, phys, offset, size, dir, attrs);
-      raiseErrno(error, "dma_iova_link() refused the buffer");
+      raiseErrno(error, "dma_iova_link() failed");
       if (!dma.rules.linkReturnsAddress) return null;
       return new Quantity("dma", state.singles.at(-1)?.dma ?? state.addr + offset);
     },

@@ -39,7 +39,7 @@ export function peerAnswerStory(kind: string, run: Run): string[] | null {
 export function peerStory(route: PeerRoute, run: Run): string[] {
   const { cpu, functions } = run.lab.topology;
   const doubts = route.mapType === "bus_addr" && route.uncertain.length > 0
-    ? [`whether ${route.uncertain.map(({ name }) => name).join(", ")} redirect is unknown`]
+    ? [`ACS redirect of ${route.uncertain.map(({ name }) => name).join(", ")} is unknown`]
     : [];
   return routeStory(route, { cpu, functions, doubts });
 }

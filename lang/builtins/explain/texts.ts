@@ -79,8 +79,9 @@ export const WORDS: Readonly<Record<string, Readonly<Record<string, string>>>> =
   },
   HMM_MODES: {
     iova: "one IOVA range for all pages",
-    list: "no IOVA range, and dma_need_unmap() is true: the DMA address of each page is kept",
-    stateless: "the device is not translated, and dma_need_unmap() is false: nothing is kept",
+    list: "no IOVA range, and dma_need_unmap() is true: the DMA address of each page is stored",
+    stateless:
+      "the device is not translated, and dma_need_unmap() is false: no DMA address is stored",
   },
   /** Why an entry was mapped as it was, by the row of the table. */
   HMM_ROWS: {

@@ -113,7 +113,7 @@ function leftLines(
     const label = describeSettings(settings) || name;
     return [
       ...missing === null ? [] : [`not_in_release with ${label}: ${missing}`],
-      ...leaks.map(({ text }) => `left by ${label}: ${text}`),
+      ...leaks.map(({ text }) => `leak in ${label}: ${text}`),
     ];
   });
 }

@@ -297,7 +297,7 @@ function blamedOf(
       };
     case "word": {
       const name = `\`${origin.word.name}\``;
-      return { place: null, subject: `${name} is`, note: `${name} stands here` };
+      return { place: null, subject: `${name} is`, note: `${name} is here` };
     }
     case "variable": {
       const name = `\`${origin.name}\``;

@@ -29,7 +29,7 @@ export const SYNTAX_CODES = {
   E0104: {
     title: "unknown unit",
     explanation:
-      "Sizes end in B, KiB, MiB, GiB or TiB, durations in ns, us, ms or s. `4K` is refused, " +
+      "Sizes end in B, KiB, MiB, GiB or TiB, durations in ns, us, ms or s. `4K` is an error, " +
       "because it means 4096 to some tools and 4000 to others.",
     example: "let buf = buffer(size: 4K)\nlet buf = buffer(size: 4KiB)   # right",
   },

@@ -154,7 +154,7 @@ export class Replay implements MarkListener, Seen {
     }
     if (this.#target === null) return this.#done();
     if (watch?.host.interrupted() === true) throw new Interrupted("Interrupted");
-    throw new Error(`The run did not come to event ${target.seq} in the rerun`);
+    throw new Error(`The replay ended before event ${target.seq}`);
   }
 
   /** Nothing more happens there, and no statement starts. */

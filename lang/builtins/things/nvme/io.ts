@@ -55,7 +55,7 @@ function onlyRequest(io: Io, field: string): NvmeRequest {
     "E0914",
     `Cannot ask an io of ${formatCount(io.requests.length, "request")} for its ${field}`,
     io.requests.length === 0
-      ? `it was refused before it became a request: ${io.status}`
+      ? `it failed before a request was built: ${io.status}`
       : `ask one of them: \`.requests[0].${field}\``,
   );
 }
@@ -91,7 +91,7 @@ export const IO: TypeSpec<Io> = {
   show: (io, run) => {
     if (io.requests.length <= PICTURED_REQUESTS) {
       return io.requests.length === 0
-        ? [`io of ${formatSize(io.bytes)}, refused: ${io.status}`]
+        ? [`io of ${formatSize(io.bytes)}, failed before a request was built: ${io.status}`]
         : requestPicture(picturedRequest(io.requests[0]!, run));
     }
     return [

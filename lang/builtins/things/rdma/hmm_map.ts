@@ -101,8 +101,8 @@ function entryRows(target: HmmMapTarget): string[][] {
 
 const MODES: Readonly<Record<HmmDmaMap["mode"], string>> = {
   iova: "one IOVA range",
-  list: "an address for each page is kept",
-  stateless: "nothing is kept",
+  list: "the DMA address of each page is stored",
+  stateless: "no DMA address is stored",
 };
 
 function formatMap({ device, map }: HmmMapTarget): string {
@@ -138,8 +138,8 @@ export const HMM_MAP: TypeSpec<HmmMapTarget> = {
     "range if the device is translated.",
   fields: fieldsOf<HmmMapTarget>((f) => ({
     mode: f.word(
-      "How it reaches memory: iova, one range; list, an address for each page; or stateless, " +
-        "nothing is kept.",
+      "How it reaches memory: iova, one IOVA range; list, the stored DMA address of each page; or " +
+        "stateless, no DMA address is stored.",
       ({ map }) => map.mode,
     ),
     pages: f.int("How many pages of 4 KiB it has entries for.", ({ map }) => map.pfns.length),
