@@ -1,18 +1,19 @@
 /**
  * Every kind of finding: what a fault of it says, which classes of the kernel's checker report the
- * same call, what a scenario expects of it, and what to do next.
+ * same call, what a scenario expects of it, and what to do next. A kind that is a class of
+ * `dma.report` has its name.
  *
  * @see behaviour/traces.md T.53, T.62, T.66
  */
-import type { CheckerClass } from "../kernel_log/debug_lines.ts";
+import type { ReportClass } from "../../../runtime/dma/checker/report_classes.ts";
 
 interface KindEntry {
   /** The cause of a fault in the log, as a sentence. */
   readonly fault?: string;
   /** Classes of the kernel's checker for the same call. */
-  readonly checker?: readonly CheckerClass[];
+  readonly checker?: readonly ReportClass[];
   /** What a scenario says of the call, after `warns`. */
-  readonly warns?: CheckerClass;
+  readonly warns?: ReportClass;
   /** None for what is no mistake of a driver. */
   readonly next: readonly string[];
 }
@@ -94,7 +95,7 @@ export const FINDING_KINDS = {
       CHECKER,
     ],
   },
-  two_step_destroy_short: {
+  destroy_short: {
     next: [
       "pass the length of all links to dma_iova_destroy(), also where a later link has failed",
     ],
@@ -171,8 +172,8 @@ export const FINDING_KINDS = {
   },
 } as const satisfies Readonly<Record<string, KindEntry>>;
 
-/** A kind of its own, or the class of a line of the kernel's checker that no line of the trace is about. */
-export type FindingKind = keyof typeof FINDING_KINDS | CheckerClass;
+/** A kind of its own, or the class of a line of the kernel's checker that no trace line is about. */
+export type FindingKind = keyof typeof FINDING_KINDS | ReportClass;
 
 /** What is known of a kind. */
 export function aboutKind(kind: FindingKind): KindEntry {

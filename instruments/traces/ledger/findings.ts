@@ -209,7 +209,7 @@ export class Findings {
   ): void {
     this.add({
       since: left[0]!.line,
-      kind: "two_step_destroy_short",
+      kind: "destroy_short",
       line: left[0]!.line,
       otherLine: end.line,
       logLine: null,

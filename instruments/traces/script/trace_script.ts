@@ -219,7 +219,7 @@ class ScriptWriter {
   /** The finding of a range that is ended short in this line. */
   #shortAt(line: number): Finding | undefined {
     return this.#findings.find(({ kind, otherLine }) =>
-      kind === "two_step_destroy_short" && otherLine === line
+      kind === "destroy_short" && otherLine === line
     );
   }
 
@@ -257,7 +257,7 @@ class ScriptWriter {
     const { device, name } = this.#nameOf(mapping);
     const short = this.#shortAt(line);
     if (short !== undefined) this.#reproduced.add(short);
-    const warns = short === undefined ? "" : " warns destroy_short";
+    const warns = short === undefined ? "" : ` warns ${short.kind}`;
     const late = this.#findings.filter((finding) =>
       finding.kind === "use_after_unmap" && finding.logLine !== null &&
       (finding.line === line || finding.line === mapping.mappedAt.line)
