@@ -1,7 +1,7 @@
 /** Leaks of a run: as findings to print, and as what fails the test. */
 import type { Leftover } from "../../runtime/leaks/leftovers.ts";
 import { renderFinding, type RenderOptions } from "../diagnostics/render.ts";
-import { formatCount, formatTimeRounded } from "../text/numbers.ts";
+import { formatTimeRounded } from "../text/numbers.ts";
 import { type Span, spanPlace } from "../source.ts";
 import type { SideRun } from "../vm/branches.ts";
 import type { Failure } from "../vm/failure.ts";
