@@ -215,6 +215,11 @@ Deno.test("AMD v1 grows by a level where an address needs it, and not without me
   assertEquals([table.walk(at), table.unmap(at, KIB_4), table.tables, left], [false, 0, 1, 10]);
   assertEquals(table.map(at - KIB_4, 0, KIB_4, RW), 0);
   assertEquals([table.tables, left], [3, 8]);
+  // Without memory an address above is not taken for the one below that its lower bits give.
+  left = 0;
+  assertEquals(table.map(2 * at - 2 * KIB_4, 0, KIB_4, RW), -ERRNO.ENOMEM);
+  assertEquals([table.tables, table.walk(at - 2 * KIB_4)], [3, false]);
+  left = 8;
   // One above the three, and three below it.
   assertEquals(table.map(at, KIB_4, KIB_4, RW), 0);
   assertEquals([table.tables, left], [7, 4]);

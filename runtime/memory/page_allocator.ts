@@ -337,20 +337,21 @@ export class PageAllocator {
   ): number {
     invariant(alignPages >= 1, "Pages are aligned to less than one");
     let base = alignUp(from, alignPages);
-    for (;;) {
-      let blocked = -1;
-      let runPage = 0;
-      for (const { startPage, pages } of runs) {
-        runPage = startPage;
-        blocked = this.#bitmap.firstUnusable(base + startPage, base + startPage + pages, spans);
-        if (blocked >= 0) break;
+    for (let free = 0; free < runs.length;) {
+      const { startPage, pages } = runs[free]!;
+      const start = base + startPage;
+      const blocked = this.#bitmap.firstUnusable(start, start + pages, spans);
+      if (blocked < 0) {
+        free++;
+        continue;
       }
-      if (blocked < 0) return base;
       // The run meets the same obstacle until it begins behind it, at a free page.
-      const free = this.#bitmap.nextFree(blocked + 1, spans);
-      if (free < 0) return -1;
-      invariant(free - runPage > base, "A search for pages does not go on");
-      base = alignUp(free - runPage, alignPages);
+      const next = this.#bitmap.nextFree(blocked, spans);
+      if (next < 0) return -1;
+      invariant(next > start, "A search for pages does not go on");
+      base = alignUp(next - startPage, alignPages);
+      free = 0;
     }
+    return base;
   }
 }

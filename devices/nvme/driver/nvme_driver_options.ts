@@ -14,8 +14,8 @@ export interface NvmeDriverOptions {
   readonly registers: NvmeRegisterPort;
   /** I/O queues to ask for; one for each CPU when left out. */
   readonly queues?: number;
-  /** Further I/O queues that are polled instead of interrupting (`poll_queues`). Default 0. */
-  readonly pollQueues?: number;
+  /** Further I/O queues that are polled instead of interrupting (`poll_queues`). */
+  readonly pollQueues: number;
   /** Entries of an I/O queue, 2 to 4095 (`io_queue_depth`). Default 1024. */
   readonly depthEntries?: number;
   /** The user's soft limit of a transfer (`max_sectors_kb`), in sectors; none when left out. */

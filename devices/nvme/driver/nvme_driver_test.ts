@@ -313,6 +313,7 @@ Deno.test("peers' prepared commands need no queue: conformance drives prepare() 
     machine: rig.machine,
     dev: rig.dev,
     registers: rig.controller,
+    pollQueues: 0,
     pools: rig.driver.ioQueues[0]!.pools,
   });
   driver.assumeController({ ...rig.driver.controller, sgl: true }, rig.driver.namespace!);

@@ -212,6 +212,8 @@ Deno.test("MMIO and SKIP need no maintenance, REQUIRE_COHERENT is refused (dma.m
       assert(mapped !== DMA_MAPPING_ERROR);
       dma.dmaUnmapPhys(some.dev, mapped, 4096, DMA_TO_DEVICE, attrs);
     }
+    const resource = dma.dmaMapResource(some.dev, PAGE, 4096, DMA_FROM_DEVICE);
+    dma.dmaUnmapResource(some.dev, resource, 4096, DMA_FROM_DEVICE);
     const list = new Scatterlist([{ phys: PAGE, sizeBytes: 4096 }]);
     const { REQUIRE_COHERENT } = DMA_ATTR;
     assertEquals(dma.dmaMapPhys(some.dev, PAGE, 4096, DMA_TO_DEVICE, REQUIRE_COHERENT), -1);

@@ -29,6 +29,13 @@ Deno.test("a write that faults on its last page changes no byte", () => {
   ] as never);
 });
 
+Deno.test("an access of no bytes reaches nothing, and succeeds where nothing is mapped", () => {
+  const { machine, dev, seen } = testBench();
+  assertEquals(machine.bus.write(dev, 0x1000, bytes(4), 0, 0), true);
+  assertEquals(machine.bus.read(dev, 0x1000, bytes(4), 0, 0), true);
+  assertEquals(seen, []);
+});
+
 Deno.test("a device that may only read cannot write", () => {
   const { machine, dev, fields } = testBench();
   const dma = machine.dma.dmaMapPhys(dev, at(0x1_0000), 0x1000, DMA_TO_DEVICE);

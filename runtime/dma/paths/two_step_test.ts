@@ -397,7 +397,8 @@ Deno.test("api_rfc_2024: direction and attributes are those of the range's first
     bench.tryAlloc(0x1000_0000, 0x2000);
     assertEquals(bench.link(0x1000_0000, 0, 0x1000, 0, DMA_TO_DEVICE), 0);
     assertEquals(bench.link(0x2000_0000, 0x1000, 0x1000, DMA_ATTR.MMIO, DMA_FROM_DEVICE), 0);
-    return bench.fields("iommu.map").map(({ prot }) => prot);
+    const { table } = bench.dev.domain!;
+    return [0, 0x1000].map((offset) => [table.walk(bench.state.addr + offset), table.walkFlags]);
   };
   const [first, second] = rights();
   assertNotEquals(first, second);
@@ -591,6 +592,16 @@ Deno.test("a buffer whose tail alone is bounced is mapped and unmapped by the bo
     assertEquals(bench.fields("dma.map").map(({ path }) => path), ["swiotlb"]);
     assertEquals(bench.fields("dma.unmap").map(({ path }) => path), ["swiotlb"], ending);
   }
+});
+
+Deno.test("an unlink that meets memory at 0 takes it for none, and what is bounced behind it stays (dma.md 3.5)", () => {
+  const bench = twoStep({ device: NVME_UNTRUSTED });
+  const { machine, dev, state } = bench;
+  bench.tryAlloc(0, 0x1200);
+  assertEquals(bench.link(0, 0, 0x1200), 0);
+  machine.dma.dmaIovaUnlink(dev, state, 0, 0x1200, DMA_TO_DEVICE);
+  assertEquals(bench.fields("dma.unmap").map(({ path }) => path), ["iommu"]);
+  assertEquals([machine.swiotlb.usedSlots, machine.warnings.total], [2, 1]);
 });
 
 Deno.test("of a range with bounced ends, a part without them is unlinked by the IOMMU's path", () => {

@@ -165,6 +165,7 @@ export function captureDisk(machine: Machine, dev: DmaDevice, disk: CapturedDisk
     dev,
     registers: controller,
     queues: disk.controller.maxQueues,
+    pollQueues: 0,
     depthEntries: QUEUE_DEPTH,
     ...(sglThresholdBytes === undefined ? {} : { sglThresholdBytes }),
     ...(maxSectorsKb === undefined

@@ -190,7 +190,7 @@ export class ControllerSetup {
 
   /** Allocates the memory of all queues first; then creates each on the controller. */
   #addIoQueues(commands: AdminCommands, capabilities: Capabilities): void {
-    const { depthEntries = 1024, pollQueues = 0 } = this.#owner.options;
+    const { depthEntries = 1024, pollQueues } = this.#owner.options;
     const count = commands.numberOfQueues(this.#wantedQueues);
     // Where there are fewer than asked for, it is the polled ones that are missing.
     this.#interruptQueues = Math.min(count, this.#wantedQueues - pollQueues);
@@ -206,7 +206,7 @@ export class ControllerSetup {
 
   /** I/O queues to ask for, of either kind. */
   get #wantedQueues(): number {
-    const { machine, pollQueues = 0, queues = machine.config.cpus } = this.#owner.options;
+    const { machine, pollQueues, queues = machine.config.cpus } = this.#owner.options;
     return queues + pollQueues;
   }
 

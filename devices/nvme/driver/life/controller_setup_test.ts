@@ -189,6 +189,7 @@ function driverOn(
     machine: rig.machine,
     dev: rig.dev,
     registers: { read32: read, write32: () => {}, resetFunction },
+    pollQueues: 0,
   });
 }
 
@@ -234,6 +235,7 @@ Deno.test("a controller that never answers a command is EIO", () => {
       },
       resetFunction: () => {},
     },
+    pollQueues: 0,
   });
   const error = assertThrows(() => driver.bringUp(), KernelError);
   assertEquals(error.message, "ssd does not answer an admin command: EIO");
