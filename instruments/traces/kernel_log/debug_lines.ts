@@ -3,18 +3,21 @@
  *
  * @see behaviour/traces.md T.53, behaviour/dma.md 8.2
  */
-import { REPORT_CLASSES, type ReportClass } from "../../../runtime/dma/checker/report_classes.ts";
+import { REPORT_CLASSES } from "../../../runtime/dma/checker/report_classes.ts";
 import { type Fact, type Facts, hexOf } from "./entry.ts";
 
 /** Texts of other releases, or that no capture here has, beside those of the classes themselves. */
-const MORE_TEXTS: readonly (readonly [text: string, ReportClass])[] = [
+const MORE_TEXTS = [
   ["device driver syncs DMA memory outside allocated range", "sync_size"],
   ["device driver syncs DMA sg list with different entry count", "sync_entries"],
   ["device driver syncs device write-only DMA memory to device", "sync_for_device_write_only"],
   ["device driver frees DMA memory with different CPU address", "free_cpu_address"],
   ["device driver maps memory from vmalloc area", "map_vmalloc"],
-  ["cpu touching an active dma mapped cacheline", "cpu_access_while_mapped"],
-];
+  ["cpu touching an active dma mapped cacheline", "cpu_touches_mapped"],
+] as const;
+
+/** What a line of the checker can be about. */
+export type CheckerClass = keyof typeof REPORT_CLASSES | (typeof MORE_TEXTS)[number][1];
 
 /** The class of a line by how it begins; the first that has a text is the one. */
 const TEXTS: readonly (readonly [string, string])[] = [
@@ -76,8 +79,8 @@ export function debugFacts(line: string): Facts | null {
 }
 
 /** The class of a line that `debugFacts` has read. */
-export function checkerClass({ class: name }: Facts): ReportClass {
-  return name as ReportClass;
+export function checkerClass({ class: name }: Facts): CheckerClass {
+  return name as CheckerClass;
 }
 
 /** The entry that the report of a leak names. */

@@ -5,15 +5,15 @@
  *
  * @see behaviour/traces.md T.53, T.62, T.66
  */
-import type { ReportClass } from "../../../runtime/dma/checker/report_classes.ts";
+import type { CheckerClass } from "../kernel_log/debug_lines.ts";
 
 interface KindEntry {
   /** The cause of a fault in the log, as a sentence. */
   readonly fault?: string;
   /** Classes of the kernel's checker for the same call. */
-  readonly checker?: readonly ReportClass[];
+  readonly checker?: readonly CheckerClass[];
   /** What a scenario says of the call, after `warns`. */
-  readonly warns?: ReportClass;
+  readonly warns?: CheckerClass;
   /** None for what is no mistake of a driver. */
   readonly next: readonly string[];
 }
@@ -173,7 +173,7 @@ export const FINDING_KINDS = {
 } as const satisfies Readonly<Record<string, KindEntry>>;
 
 /** A kind of its own, or the class of a line of the kernel's checker that no trace line is about. */
-export type FindingKind = keyof typeof FINDING_KINDS | ReportClass;
+export type FindingKind = keyof typeof FINDING_KINDS | CheckerClass;
 
 /** What is known of a kind. */
 export function aboutKind(kind: FindingKind): KindEntry {
