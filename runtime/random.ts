@@ -10,6 +10,7 @@ const MOST = 2 ** 53;
  * and is nothing but 32-bit adds, xors and shifts, so it gives the same sequence everywhere.
  */
 export class Random {
+  // As signed numbers: the host keeps large unsigned ones as doubles.
   #a = 0;
   #b = 0;
   #c = 0;
@@ -17,20 +18,20 @@ export class Random {
 
   /** @param seed Any integer below 2^53; the same seed gives the same sequence. */
   constructor(readonly seed: number) {
-    this.#a = Math.floor(seed / 2 ** 32) >>> 0;
-    this.#b = seed >>> 0;
-    this.#c = 0x9e3779b9;
+    this.#a = Math.floor(seed / 2 ** 32) | 0;
+    this.#b = seed | 0;
+    this.#c = 0x9e3779b9 | 0;
     for (let round = 0; round < 12; round++) this.nextU32();
   }
 
   /** The next 32 bits, as an unsigned number. */
   nextU32(): number {
-    const sum = (((this.#a + this.#b) >>> 0) + this.#counter) >>> 0;
-    this.#counter = (this.#counter + 1) >>> 0;
-    this.#a = (this.#b ^ (this.#b >>> 9)) >>> 0;
-    this.#b = (this.#c + (this.#c << 3)) >>> 0;
-    this.#c = ((((this.#c << 21) | (this.#c >>> 11)) >>> 0) + sum) >>> 0;
-    return sum;
+    const sum = (this.#a + this.#b + this.#counter) | 0;
+    this.#counter = (this.#counter + 1) | 0;
+    this.#a = this.#b ^ (this.#b >>> 9);
+    this.#b = (this.#c + (this.#c << 3)) | 0;
+    this.#c = (((this.#c << 21) | (this.#c >>> 11)) + sum) | 0;
+    return sum >>> 0;
   }
 
   /** A uniformly chosen integer from 0 to `limit - 1`; `limit` may be anything from 1 to 2^53. */
