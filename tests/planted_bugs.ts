@@ -55,7 +55,7 @@ function saidOf(program: Program, by: string): string {
 
 /** All tests of a program hold, and there are so many. */
 export function assertHolds(program: Program, testCount: number): void {
-  const { outcomes } = runProgram(program, { only: "tests" });
+  const { outcomes } = runProgram(program, { only: "tests", heard: false });
   const failed = outcomes.filter(({ failure }) => failure !== null)
     .map(({ failure, name }) => `${name}: ${failure!.message}`);
   assertEquals({ failed, all: outcomes.length }, { failed: [], all: testCount });
