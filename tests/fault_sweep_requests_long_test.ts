@@ -1,6 +1,13 @@
-/** The sweeps over requests on the releases that the short suite leaves out. */
+/** The sweeps over requests on the releases and of the buffers that the short suite leaves out. */
 import { KERNEL_NAMES } from "../runtime/kernels/kernels.ts";
-import { testOwnDefects, testWithoutDefects } from "./sweeps/request_sweeps.ts";
+import {
+  SHAPES,
+  testOwnDefects,
+  testWithoutDefects,
+  WITNESS,
+  WITNESS_SHAPES,
+} from "./sweeps/request_sweeps.ts";
 
-for (const kernel of KERNEL_NAMES) if (kernel !== "7.2.6") testWithoutDefects(kernel);
+for (const kernel of KERNEL_NAMES) if (kernel !== WITNESS) testWithoutDefects(kernel);
+testWithoutDefects(WITNESS, Object.keys(SHAPES).filter((name) => !WITNESS_SHAPES.includes(name)));
 testOwnDefects("7.2.12");

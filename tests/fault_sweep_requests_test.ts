@@ -1,6 +1,6 @@
 /** One release of the sweeps over requests, and each leaking defect by itself. */
 import { assertEquals } from "@std/assert";
-import { type KernelProfile, KERNELS } from "../runtime/kernels/kernels.ts";
+import { KERNELS } from "../runtime/kernels/kernels.ts";
 import type { QuirkName } from "../runtime/kernels/quirks.ts";
 import {
   at,
@@ -13,12 +13,11 @@ import {
   STRICT,
   testOwnDefects,
   testWithoutDefects,
+  WITNESS,
+  WITNESS_SHAPES,
 } from "./sweeps/request_sweeps.ts";
 
-/** The release of the short suite. */
-const WITNESS: KernelProfile = "7.2.6";
-
-testWithoutDefects(WITNESS);
+testWithoutDefects(WITNESS, WITNESS_SHAPES);
 testOwnDefects(WITNESS);
 
 Deno.test("partial_destroy_on_link_failure: of a range as much is lost as was not linked yet", () => {

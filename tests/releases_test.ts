@@ -98,7 +98,7 @@ Deno.test("48: the lost gap bit reproduces on 7.2.6 alone (defects.md) (long)", 
   ]);
 });
 
-Deno.test("67: reads that fail for ever turn at 7.3 (v7.3.md 6.1)", () => {
+Deno.test("67: reads that fail for ever turn at 7.3 (v7.3.md 6.1) (long)", () => {
   const tests = turns(example("museum/15-range-reused"), "31 pages stay open");
   assertEquals(ends(tests)[3], "ok");
   assertEquals(reasons(tests).at(-1), "7.3-rc7: dma.destroyFrees");

@@ -12,11 +12,13 @@ const EXAMPLE = "examples/start/01-first-look.dma";
 
 const summary = (output: string) => output.trim().split("\n").at(-1);
 
-Deno.test("deno run -R=. scenario.dma runs a scenario of this project", async () => {
+Deno.test("deno run -R=. scenario.dma runs a scenario of this project, and with dma before it too", async () => {
   const { code, output } = await runDeno([...RUN, EXAMPLE], { folder: ROOT });
   assertEquals(code, 0, output);
   assertStringIncludes(output, "PRP1");
   assertStringIncludes(summary(output)!, "ok | 1 passed | 0 failed");
+  const plain = await runDeno([...RUN, "dma", EXAMPLE], { folder: ROOT });
+  assertEquals([plain.code, plain.output], [0, output]);
 });
 
 Deno.test("deno run -R=. works from inside a folder, and with an absolute path", async () => {
@@ -26,13 +28,6 @@ Deno.test("deno run -R=. works from inside a folder, and with an absolute path",
   assertEquals(inside.code, 0, inside.output);
   const absolute = await runDeno([...RUN, join(ROOT, EXAMPLE)], { folder: ROOT });
   assertEquals(absolute.code, 0, absolute.output);
-});
-
-Deno.test("deno run -R=. dma scenario.dma is the plain form of the same", async () => {
-  const plain = await runDeno([...RUN, "dma", EXAMPLE], { folder: ROOT });
-  const literal = await runDeno([...RUN, EXAMPLE], { folder: ROOT });
-  assertEquals(plain.code, 0, plain.output);
-  assertEquals(plain.output, literal.output);
 });
 
 Deno.test("deno run scenario.dma takes the options of dmalab run, and no other (long)", async () => {

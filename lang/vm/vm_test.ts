@@ -296,7 +296,7 @@ Deno.test("work inside one instruction counts as steps", () => {
 });
 
 Deno.test("a failure shows of values that share parts no more than it has room for", () => {
-  const limits = { ...DEFAULT_LIMITS, steps: 50_000_000 };
+  const limits = { ...DEFAULT_LIMITS, steps: 5_000_000 };
   const shared = "let s = []\nlet t = []\nrepeat 40 { s = [s, s]\n t = [t, t] }\n";
   const { code, lines } = onlyOutcome(`${shared}assert [1, s] == [2, t]`, { limits }).failure!;
   assertEquals(code, "E0901");

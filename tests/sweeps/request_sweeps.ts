@@ -69,6 +69,12 @@ export const SHAPES: Readonly<Record<string, Shape>> = {
   "low, then high": at(4096, 0x4100_0000, 0x4100_4000, 0x1_2000_0000, 0x1_2000_8000),
 };
 
+/** The release of the short suite. */
+export const WITNESS: KernelProfile = "7.2.6";
+
+/** Its buffers: those of one piece like another are left to the long suite. */
+export const WITNESS_SHAPES: readonly string[] = ["unaligned", "gaps", "low, then high"];
+
 interface Case {
   readonly kernel: KernelProfile;
   readonly quirks: QuirkSet;
@@ -156,13 +162,21 @@ function nameOf(each: Case): string {
 
 const NO_QUIRKS: QuirkSet = new Set();
 
-/** A request on every kind of machine loses nothing, whatever fails inside it. */
-export function testWithoutDefects(kernel: KernelProfile): void {
+/**
+ * A request on every kind of machine loses nothing, whatever fails inside it.
+ *
+ * @param shapes Of the requests' buffers.
+ */
+export function testWithoutDefects(
+  kernel: KernelProfile,
+  shapes: readonly string[] = Object.keys(SHAPES),
+): void {
   Deno.test(`${kernel} without defects loses nothing, whatever fails inside a request`, () => {
     let places = 0;
     for (const environment of ENVIRONMENTS) {
       for (const controller of Object.values(CONTROLLERS)) {
-        for (const [index, shape] of Object.values(SHAPES).entries()) {
+        for (const [index, [name, shape]] of Object.entries(SHAPES).entries()) {
+          if (!shapes.includes(name)) continue;
           const op = index % 2 === 0 ? "read" : "write";
           const each: Case = { kernel, quirks: NO_QUIRKS, environment, controller, shape, op };
           const { clean, faults } = sweepRequest(each);
@@ -179,7 +193,7 @@ export function testWithoutDefects(kernel: KernelProfile): void {
         }
       }
     }
-    assert(places > 1000, `only ${places} places`);
+    assert(places > 100 * shapes.length, `only ${places} places`);
   });
 }
 
