@@ -143,23 +143,27 @@ export class PageAllocator {
       const first = this.allocPattern([{ startPage: 0, pages }], { ...options, alignPages: block });
       if (first === null) return null;
       this.#memory.budget.demand(PAGE_COST_BYTES * pages);
-      return this.#sideBySide(first, pages, []);
+      const addresses = new Array<PhysAddr>(pages);
+      this.#putRun(addresses, 0, first, pages);
+      return addresses;
     }
     const counts: number[] = [];
     for (let rest = pages; rest > 0; rest -= block) counts.push(Math.min(rest, block));
     const starts = this.allocApart(counts, { ...options, alignPages: block });
     if (starts === null) return null;
-    const addresses: PhysAddr[] = [];
-    starts.forEach((start, index) => this.#sideBySide(start, counts[index]!, addresses));
+    const addresses = new Array<PhysAddr>(pages);
+    starts.forEach((start, index) => this.#putRun(addresses, index * block, start, counts[index]!));
     return addresses;
   }
 
-  /** Adds the addresses of pages to others. */
-  #sideBySide(first: PhysAddr, pages: number, addresses: PhysAddr[]): PhysAddr[] {
+  /**
+   * Writes the addresses of contiguous pages into a list of full length: one that grows leaves its
+   * smaller copies as garbage, up to three times its size.
+   */
+  #putRun(addresses: PhysAddr[], at: number, first: PhysAddr, pages: number): void {
     for (let page = 0; page < pages; page++) {
-      addresses.push(first + page * this.pageSizeBytes as PhysAddr);
+      addresses[at + page] = first + page * this.pageSizeBytes as PhysAddr;
     }
-    return addresses;
   }
 
   /**
