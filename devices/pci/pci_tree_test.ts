@@ -34,6 +34,7 @@ Deno.test("a name belongs to one block, whatever stands there (ConfigError)", ()
     (name) => block("root_port", name),
     (name) => block("root_port", "above", [block("switch", name, [])]),
     (name) => block("root_port", "above", [block("bridge", name, [])]),
+    (name) => block("host_bridge", name, [block("endpoint", "below")]),
   ];
   for (const one of kinds) {
     const nodes = () => [block("root_port", "rp", [block("endpoint", "twice")]), one("twice")];

@@ -1,7 +1,7 @@
 /** Migration buffers: the rules of hmm-rdma-vfio.md chapter 3, with numbers. */
 import { swiotlbConfig } from "../../runtime/machine_config.ts";
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { KIB, MIB } from "../../runtime/address.ts";
+import { GIB, KIB, MIB } from "../../runtime/address.ts";
 import { DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../../runtime/dma/attributes.ts";
 import { KernelError } from "../../runtime/errno.ts";
 import type { EventName } from "../../runtime/event_vocabulary.ts";
@@ -501,11 +501,12 @@ Deno.test("the receive buffer of the dirty tracker is registered like any other 
     assertEquals(tracker.report().length, 1, "what was not reported is kept");
     tracker.stop();
     // A buffer of two pages holds all 600, and is read page by page.
-    const wider = bench.driver.track(0x10_0000 as never, 16 * MIB, 4096, 2);
-    bench.function.noteWrite(0x10_0000, 600 * 4096);
+    const high = 6 * GIB;
+    const wider = bench.driver.track(high as never, 16 * MIB, 4096, 2);
+    bench.function.noteWrite(high, 600 * 4096);
     assertEquals(
       wider.report().map(Number),
-      Array.from({ length: 600 }, (_, page) => 0x10_0000 + page * 4096),
+      Array.from({ length: 600 }, (_, page) => high + page * 4096),
     );
     assertEquals(bench.fields("vfio.dirty", "records").at(-1), 600);
     wider.stop();

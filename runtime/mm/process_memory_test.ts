@@ -223,6 +223,17 @@ Deno.test("pages that a fork shares stay shared when they move: each write fault
   }
 });
 
+Deno.test("a page of shared memory that was only read is written without a fault once that is allowed again", () => {
+  for (const kind of ["shared", "private_file"] as const) {
+    const { mm } = shared(1, { kind });
+    mm.faultIn(START, false);
+    mm.protect(START, page(1), "read");
+    assertEquals(mm.pageAt(START)!.writable, false);
+    mm.protect(START, page(1), "write");
+    assertEquals(mm.pageAt(START)!.writable, kind === "shared");
+  }
+});
+
 Deno.test("memory that is moved takes what was written out along, however much of it was never there", () => {
   const { machine } = testBench();
   const mm = new AddressSpace(machine);

@@ -281,6 +281,20 @@ Deno.test("need-unmap turns true with a device's first bounce, and set-mask turn
   assertEquals(incoherent.machine.dma.dmaNeedUnmap(incoherent.dev), true);
 });
 
+Deno.test("need-sync is true of what is bounced, and of all where the device sees no caches (dma.md 1.7)", () => {
+  for (const dmaDebug of [false, true]) {
+    const machine = { ramSizeBytes: 8 * GIB, dmaDebug };
+    const { machine: { dma }, dev } = testBench({ iommu: OFF, machine });
+    dma.dmaSetMask(dev, 32);
+    const plain = dma.dmaMapPhys(dev, at(0x1000), 4096, DMA_TO_DEVICE);
+    assertEquals(dma.dmaNeedSync(dev, plain), false);
+    const bounced = dma.dmaMapPhys(dev, at(4 * GIB), 4096, DMA_TO_DEVICE);
+    assertEquals([plain, bounced].map((mapped) => dma.dmaNeedSync(dev, mapped)), [false, true]);
+  }
+  const { machine: { dma }, dev } = testBench({ iommu: OFF, device: { coherent: false } });
+  assertEquals(dma.dmaNeedSync(dev, dma.dmaMapPhys(dev, at(0x1000), 4096, DMA_TO_DEVICE)), true);
+});
+
 Deno.test("dma_set_mask() refuses what cannot work without translation (dma.md 1.2)", () => {
   const direct = testBench({ iommu: OFF });
   assertEquals(direct.machine.dma.dmaSetMask(direct.dev, 23), -ERRNO.EIO);
