@@ -42,10 +42,14 @@ Deno.test("leaves and copied bytes are charged by number", () => {
   assertEquals(clock.nowNs, 92);
 });
 
-Deno.test("a mapped segment is charged where it has a latency", () => {
-  const { clock, charges } = timed({ map_segment: 5 });
-  charges.segments(16);
-  assertEquals(clock.nowNs, 80);
+Deno.test("segments and leaves are charged where they have a latency, from 1 ns on", () => {
+  for (const latencyNs of [1, 5]) {
+    const { clock, charges } = timed({ map_segment: latencyNs, table_write: latencyNs });
+    charges.segments(16);
+    assertEquals(clock.nowNs, 16 * latencyNs);
+    charges.tableWrites(4);
+    assertEquals(clock.nowNs, 20 * latencyNs);
+  }
 });
 
 Deno.test("every key of language.md is known, and nothing else but events", () => {
