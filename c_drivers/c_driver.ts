@@ -452,7 +452,7 @@ const OTHER_TYPE = "Cannot convert ";
 const TRAPS: Readonly<Record<string, string>> = {
   "divide by zero": "Divides by zero",
   "remainder by zero": "Divides by zero",
-  "memory access out of bounds": "Accesses memory where there is none",
+  "memory access out of bounds": "Accesses an address without memory",
   unreachable: "Reaches unreachable code, as undefined behaviour does",
 };
 

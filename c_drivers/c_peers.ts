@@ -67,7 +67,7 @@ export class CPeers {
   providerAt(at: number): BarProvider {
     const provider = this.#given.get(at);
     if (provider != null) return provider;
-    throw this.#kernel.crash(`${at === 0 ? "NULL" : hex(at)} is no provider of peer memory`);
+    throw this.#kernel.crash(`${at === 0 ? "NULL" : hex(at)} is not a provider of peer memory`);
   }
 
   /** The provider of a page; null for RAM. */

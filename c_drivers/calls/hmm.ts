@@ -70,7 +70,7 @@ export const HMM_CALLS: readonly CCallEntry[] = [
     const { machine, memory } = kernel;
     if (!memory.isOpen(at, HMM_MAP_BYTES)) throw kernel.crash("There is no hmm_dma_map");
     if (!(entries > 0 && entries <= MOST_ENTRIES && entryBytes > 0)) {
-      throw kernel.crash(`A map of ${entries} entries of ${entryBytes} bytes is none`);
+      throw kernel.crash(`Cannot allocate a map of ${entries} entries of ${entryBytes} bytes`);
     }
     const map = hmmDmaMapAlloc(machine, device, entries, entryBytes);
     if (typeof map === "number") return map;

@@ -75,7 +75,7 @@ function fillPages(kernel: CKernel, gfp: number, count: number, listAt: number):
   kernel.maySleepBy(gfp);
   const { heap, memory } = kernel;
   if (!(count >= 0 && count <= MOST_PAGES && memory.isOpen(listAt, count * POINTER_BYTES))) {
-    throw kernel.crash(`There is no list of ${count} pages at ${hex(listAt)}`);
+    throw kernel.crash(`No array of ${count} pages at ${hex(listAt)}`);
   }
   for (let slot = 0; slot < count; slot++) {
     const at = listAt + slot * POINTER_BYTES;

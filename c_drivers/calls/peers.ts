@@ -11,7 +11,7 @@ const MOST_CLIENTS = 256;
 /** The functions that a row of `struct device *` means. */
 function clientsAt(kernel: CKernel, at: number, count: number) {
   if (!(count >= 0 && count <= MOST_CLIENTS && kernel.memory.isOpen(at, 8 * count))) {
-    throw kernel.crash(`There is no row of ${count} devices at ${hex(at)}`);
+    throw kernel.crash(`No array of ${count} devices at ${hex(at)}`);
   }
   return Array.from(
     { length: count },

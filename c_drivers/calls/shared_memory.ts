@@ -19,7 +19,7 @@ function checkAttributes(kernel: CKernel, attrs: number): void {
   const [name = hex(others)] = attributeWords(others).map((word) =>
     `${ATTRIBUTE_PREFIX}${word.toUpperCase()}`
   );
-  throw kernel.crash(`Memory is asked for with ${name}, which says nothing of an allocation`);
+  throw kernel.crash(`${name} is not an attribute of an allocation`);
 }
 
 /** @returns Where C has it; 0 where there is none. */
@@ -91,7 +91,7 @@ export function unmappedText(kernel: CKernel, at: number): string | null {
   for (const { at: first, memory: { attrs, pageSizeBytes, pages } } of kernel.coherent.values()) {
     const isInside = at >= first && at < first + pages.length * pageSizeBytes;
     if (isInside && (attrs & NO_KERNEL_MAPPING) !== 0) {
-      return "of memory that was taken with DMA_ATTR_NO_KERNEL_MAPPING: the CPU has no address for it";
+      return "of memory allocated with DMA_ATTR_NO_KERNEL_MAPPING: the CPU has no address for it";
     }
   }
   return null;

@@ -9,7 +9,7 @@ import { TreeError } from "./tree_files.ts";
 
 /** Symbols without which the same source compiles to code that answers wrongly, with the reason. */
 const REQUIRED: Readonly<Record<string, string>> = {
-  BUG: "without it BUG() is an endless loop and WARN() says nothing",
+  BUG: "without it BUG() is an endless loop and WARN() prints nothing",
   DMA_API_DEBUG:
     "without it dma_mapping_error() leaves no trace, and every mapping looks unchecked",
   DMA_NEED_SYNC:

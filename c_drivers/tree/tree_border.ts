@@ -66,7 +66,7 @@ const lineIrq: Run = (kernel, [dev = 0, wanted]) => {
   if (wanted === 0) {
     const handled = interrupts.free(name);
     if (handled === null) return 0;
-    throw kernel.crash(`irq ${handled} has a handler when its device is left`);
+    throw kernel.crash(`irq ${handled} still has a handler when its vectors are freed`);
   }
   interrupts.alloc(name, 1);
   return interrupts.numberOf(name, 0)!;

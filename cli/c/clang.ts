@@ -183,7 +183,7 @@ export async function compileC(
   if (isLate) {
     return {
       problem: `The C compiler was stopped after ${MOST_MS / 1000} s, ${at}`,
-      hint: `${LARGE}; what was compiled before is kept`,
+      hint: `${LARGE}; files that were compiled before stay in the cache`,
     };
   }
   const end = signal === null ? `ends with ${code}` : `was ended by ${signal}`;

@@ -9,7 +9,7 @@ export const INIT = command({
     "Writes a first scenario, a test file for `node --test` and `deno test`, the scripts and tasks " +
     "to run them, jobs for GitHub and GitLab, a Containerfile, and dmalab itself. No registry access " +
     "is needed, and a fresh clone works as it is. If one of the files exists, nothing is written; " +
-    "with --add existing files are kept, and configurations get the keys that they lack.",
+    "with --add existing files are kept; missing keys are added to configurations.",
   argument: {
     placeholder: "DIR",
     doc: "folder to create (default: the current folder)",

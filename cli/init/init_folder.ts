@@ -71,7 +71,7 @@ async function writeFolder(
   if (there.length > 0 && !add) {
     return problem(
       `"${folder}" has ${there.join(" and ")} already; nothing was written. ` +
-        "--add writes what is missing, and keeps what is there",
+        "--add writes the missing files and keeps the existing ones",
     );
   }
   const texts = textsFor(folder, files);

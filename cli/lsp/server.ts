@@ -248,7 +248,7 @@ export class Server {
       if (!await this.#values.record(understood) || !this.#asksAgain) return;
       await this.#send(() => connection.sendRequest(Lsp.InlayHintRefreshRequest.type));
     } catch (error) {
-      const message = `The values of ${understood.uri} are not known: ${error}`;
+      const message = `No values for ${understood.uri}: ${error}`;
       const params = { type: Lsp.MessageType.Error, message } as const;
       await this.#send(() => connection.sendNotification(Lsp.LogMessageNotification.type, params));
     }

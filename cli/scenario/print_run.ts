@@ -148,7 +148,7 @@ export function noTestFound(
 /** Why there was no test. @param matches What was looked for in names. */
 export function noTestText(matches: readonly NameMatch[]): string {
   if (matches.length === 0) {
-    return "No test found: there is no `test` or `property` in what was given";
+    return "No test found: the files contain no `test` or `property`";
   }
   return `No test found: no name contains ${matches.map(matchText).join(" or ")}`;
 }

@@ -224,7 +224,7 @@ export const MALFORMED_COMMANDS: readonly MalformedCommand[] = [
   // What every command has: opcode, namespace, flags.
   ...bySection("4.2", [
     io(0x4001, "opcode that does not exist", READ, { opcode: 0x7f }),
-    io(0x4001, "opcode of a command set that is not there", READ, { opcode: 0x79 }),
+    io(0x4001, "opcode of a command set that does not exist", READ, { opcode: 0x79 }),
     io(0x400b, "namespace that does not exist", READ, { nsid: 2 }),
     io(0x400b, "namespace 0", READ, { nsid: 0 }),
     io(0x400b, "read of all namespaces", READ, { nsid: 0xffff_ffff }),
@@ -238,7 +238,7 @@ export const MALFORMED_COMMANDS: readonly MalformedCommand[] = [
     io(0x4080, "blocks beyond the end of the disk", well({ prp1: BUFFER, lba: 99 }, DISK), {
       blocks: 2,
     }),
-    io(0x4080, "first block behind the end", { ...WRITTEN, ...DISK }, { lba: 100 }),
+    io(0x4080, "first block past the end", { ...WRITTEN, ...DISK }, { lba: 100 }),
     io(0x4080, "first block of 2^63", READ, { lba: 2n ** 63n }),
     io(0x4080, "first block of 2^64 - 1, and one more", READ, { lba: 2n ** 64n - 1n }),
     io(0x4080, "compare beyond the end", { ...COMPARED, ...DISK }, { lba: 100 }),
@@ -272,9 +272,9 @@ export const MALFORMED_COMMANDS: readonly MalformedCommand[] = [
     ),
     io(0x4013, "PRP list link with an offset", LINKED, {}, listEnd(NEXT_LIST + 16)),
     io(0x0004, "PRP list that the device cannot read", LISTED, { prp2: HOLE_AT }),
-    io(0x0004, "PRP list that goes on where the device cannot read", LINKED, {}, listEnd(HOLE_AT)),
+    io(0x0004, "PRP list that continues at an unreadable address", LINKED, {}, listEnd(HOLE_AT)),
     io(0x0004, "PRP list at 2^53", LISTED, { prp2: 2n ** 53n }),
-    io(0x0004, "PRP list that goes on at 2^60", LINKED, {}, listEnd(2n ** 60n)),
+    io(0x0004, "PRP list that continues at 2^60", LINKED, {}, listEnd(2n ** 60n)),
     io(0x0004, "PRP1 of 2^53", READ, { prp1: 2n ** 53n }),
     io(0x0004, "PRP2 as data of 2^63", TWO_PAGES, { prp2: 2n ** 63n }),
     io(0x0004, "PRP list entry of 2^53", LISTED, {}, list({ 4: 2n ** 53n })),
@@ -317,7 +317,7 @@ export const MALFORMED_COMMANDS: readonly MalformedCommand[] = [
     ),
     io(
       0x400e,
-      "SGL segment that leads to itself",
+      "SGL segment that points to itself",
       well(sgl(LIST, 16, 0x20), segment([LIST + 16, 16, 0x30], [0x20_0000, 512, 0])),
       {},
       segment([LIST, 16, 0x20]),
@@ -345,7 +345,7 @@ export const MALFORMED_COMMANDS: readonly MalformedCommand[] = [
     io(0x0004, "SGL data block that the device cannot write", ONE_SGL, sgl(HOLE_AT, 512, 0)),
     io(
       0x0004,
-      "SGL list that goes on where the device cannot read",
+      "SGL list that continues at an unreadable address",
       SGL_CHAIN,
       {},
       segment([0x20_0000, 512, 0], [HOLE_AT, 16, 0x30]),
@@ -398,7 +398,7 @@ export const MALFORMED_COMMANDS: readonly MalformedCommand[] = [
     admin(0x4002, "identify of what does not exist", IDENTIFY, dwords({ 10: 0x0f })),
     admin(0x400b, "identify namespace 0", identify(0x00, 1), { nsid: 0 }),
     admin(0x400b, "identify descriptors of namespace 2", identify(0x03, 1), { nsid: 2 }),
-    admin(0x400b, "list of namespaces behind 2^32 - 2", identify(0x02), { nsid: 0xffff_fffe }),
+    admin(0x400b, "list of namespaces after 2^32 - 2", identify(0x02), { nsid: 0xffff_fffe }),
     admin(0x4013, "identify page at an odd address", IDENTIFY, { prp1: BUFFER + 1 }),
     admin(
       0x4013,
@@ -441,7 +441,7 @@ export const MALFORMED_COMMANDS: readonly MalformedCommand[] = [
     admin(0x0004, "list of host memory that the device cannot read", LENT, dwords({ 13: HOLE_AT })),
     admin(0x4002, "host memory inside a page", LENT, {}, piece(0x40_0010)),
     admin(0x4002, "host memory at 2^60", LENT, {}, piece(2n ** 60n)),
-    admin(0x4002, "host memory that is smaller than it is said to be", LENT, dwords({ 12: 1024 })),
+    admin(0x4002, "host memory buffer smaller than declared", LENT, dwords({ 12: 1024 })),
   ]),
   // Queues.
   ...bySection("5.3", [
@@ -467,7 +467,7 @@ export const MALFORMED_COMMANDS: readonly MalformedCommand[] = [
     admin(0x4101, "submission queue that completes nowhere", NEW_SQ, dwords({ 11: 0x0009_0001 })),
     admin(
       0x4100,
-      "submission queue whose completion queue is not there",
+      "submission queue whose completion queue does not exist",
       NEW_SQ,
       dwords({ 11: 0x0002_0001 }),
     ),

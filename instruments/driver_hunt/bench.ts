@@ -285,7 +285,7 @@ export class DriverBench {
 
   #arrived(buffer: HostBuffer): Wrong | null {
     const text = differenceOf(buffer.readAll(), this.#content, buffer.sizeBytes);
-    return text === null ? null : wrong("written", `The CPU finds ${text}`);
+    return text === null ? null : wrong("written", `The CPU reads ${text}`);
   }
 
   #left(): Wrong | null {

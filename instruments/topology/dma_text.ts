@@ -77,7 +77,7 @@ function bridgeLines(
   const comment = machine.assumed.has(bridge)
     ? "   # its upstream bridge is not in the listing"
     : bridge.rootDevice === null
-    ? "   # its first device is not known"
+    ? "   # its first device is unknown"
     : "";
   return [
     `    host_bridge ${bridge.name} {${comment}`,

@@ -86,7 +86,7 @@ class TreePainter {
   #bridgeText(bridge: HostBridge): string {
     const place = `${hex(bridge.domain, 4)}:${hex(bridge.rootBus, 2)}`;
     if (this.machine.assumed.has(bridge)) return `${place}  below a bridge that is missing here`;
-    if (bridge.rootDevice === null) return `${place}  ${bridge.name}  first device not known`;
+    if (bridge.rootDevice === null) return `${place}  ${bridge.name}  first device unknown`;
     const listing = {
       any: "whitelisted",
       same_bridge_only: "whitelisted for itself",

@@ -109,11 +109,11 @@ Deno.test("the kernel's words of what an IOMMU refuses (dma.md 1.5, 1.6, 4.2)", 
   assertEquals(warned({ device: { untrusted: true } }, unmap(0x5000)), [
     warning(
       "iommu_dma_unmap_phys",
-      'Device "dev" ends a mapping at 0x5000, where nothing is mapped',
+      'Device "dev" unmaps 0x5000, where nothing is mapped',
     ),
   ]);
   assertEquals(warned({}, unmap(DMA_MAPPING_ERROR)), [
-    warning("iommu_dma_unmap_phys", 'Device "dev" ends a mapping at the error value'),
+    warning("iommu_dma_unmap_phys", 'Device "dev" unmaps DMA_MAPPING_ERROR'),
   ]);
   const twice = ({ machine, dev }: TestBench) => {
     const list = new Scatterlist([{ phys: at(0x1_0000), sizeBytes: 0x1000 }]);
@@ -154,11 +154,11 @@ Deno.test("the kernel's words of the two-step API (dma.md 3.2, 3.3, 3.6)", () =>
   const range = (sizeBytes: number) => ({ machine, dev }: TestBench) =>
     machine.dma.dmaIovaTryAlloc(dev, state, at(0), sizeBytes);
   assertEquals(warned({}, range(0)), [
-    warning("dma_iova_try_alloc", 'Device "dev" asks for a range of 0 bytes'),
+    warning("dma_iova_try_alloc", 'Device "dev" requests an IOVA range of 0 bytes'),
   ]);
   const short = { machine: { quirks: new Set(["iova_size_32_bits"] as const) } };
   assertEquals(warned(short, range(2 ** 31)), [
-    warning("dma_iova_try_alloc_size", 'Device "dev" asks for a range of 2147483648 bytes'),
+    warning("dma_iova_try_alloc_size", 'Device "dev" requests an IOVA range of 2147483648 bytes'),
   ]);
   const link = ({ machine, dev }: TestBench, phys: number, offset: number, attrs = 0) =>
     machine.dma.dmaIovaLink(dev, state, at(phys), offset, 0x1000, DMA_TO_DEVICE, attrs);

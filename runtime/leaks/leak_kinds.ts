@@ -28,7 +28,10 @@ export const LEAK_KINDS = {
     doc: "An IOVA range that was not freed with its mapping.",
     rule: "dma.3.5",
   },
-  bounce_slots: { doc: "Slots of a bounce buffer whose mapping is gone.", rule: "dma.6.3" },
+  bounce_slots: {
+    doc: "swiotlb slots still allocated after their mapping was unmapped.",
+    rule: "dma.6.3",
+  },
   pool_block: { doc: "A block of a DMA pool that was not freed.", rule: "dma.1.2" },
   memory: { doc: "Memory of a driver's own, such as an array of addresses.", rule: null },
   driver_memory: { doc: "Memory that a driver in C allocated and did not free.", rule: null },

@@ -57,8 +57,8 @@ export function linkListing(listing: Listing): LinkedListing {
       code: "E1003",
       severity: "error",
       line: dumb.line,
-      message: `Nothing says which bus lies below bridge ${formatListedAddress(dumb.address)}, ` +
-        `and bus ${busText(orphans[0]!)} has to lie below some bridge`,
+      message: `The bus below bridge ${formatListedAddress(dumb.address)} is unknown, ` +
+        `and bus ${busText(orphans[0]!)} must be below some bridge`,
       hint: "add -vvv: `sudo lspci -D -nn -vvv`",
     });
     return refusal(listing, findings);
@@ -114,7 +114,7 @@ function leadingBridges(
       severity: "warning",
       line: bridge.line,
       message: `Bridge ${formatListedAddress(bridge.address)} ${message}`,
-      hint: "nothing is put below it; the text may be damaged there",
+      hint: "no functions are placed below it; the text may be damaged there",
     });
   for (const bridge of functions) {
     const { address, buses } = bridge;

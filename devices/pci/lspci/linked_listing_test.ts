@@ -111,14 +111,14 @@ Deno.test("a bridge without a listed bus is an error only if a bus needs a bridg
     code: "E1003",
     severity: "error",
     line: 1,
-    message: "Nothing says which bus lies below bridge 0000:00:01.0, " +
-      "and bus 10000:1a has to lie below some bridge",
+    message: "The bus below bridge 0000:00:01.0 is unknown, " +
+      "and bus 10000:1a must be below some bridge",
     hint: "add -vvv: `sudo lspci -D -nn -vvv`",
   }]);
 });
 
 Deno.test("a bridge that cannot lead where it says is reported in full, and nothing is below it", () => {
-  const hint = "nothing is put below it; the text may be damaged there";
+  const hint = "no functions are placed below it; the text may be damaged there";
   const wrong = (text: string) =>
     link(text).findings.filter(({ code }) => code === "E1014")
       .map(({ hint, line, message, severity }) => [severity, line, message, hint]);

@@ -188,7 +188,7 @@ class ListingReader {
       return refused(
         "E1005",
         this.#recordsLine,
-        "This is lspci -vmm, which tells neither buses nor capabilities",
+        "This is lspci -vmm, which prints neither buses nor capabilities",
         WANTED,
       );
     }

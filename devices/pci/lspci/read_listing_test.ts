@@ -50,7 +50,7 @@ Deno.test("what is no listing says what it is instead", () => {
   assertEquals(findings("Slot:\t00:00.0\nClass:\tHost bridge\n"), [[
     "E1005",
     1,
-    "This is lspci -vmm, which tells neither buses nor capabilities",
+    "This is lspci -vmm, which prints neither buses nor capabilities",
   ]]);
   assertEquals(findings("good morning\n"), [[
     "E1001",
@@ -68,7 +68,7 @@ Deno.test("a rejected text is reported in full: what it is, where, and what to d
       [
         "Device:\t00:00.0\n",
         1,
-        "This is lspci -vmm, which tells neither buses nor capabilities",
+        "This is lspci -vmm, which prints neither buses nor capabilities",
         wanted,
       ],
       [

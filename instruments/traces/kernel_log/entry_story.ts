@@ -28,8 +28,7 @@ const SWIOTLB_CAUSES: Readonly<Record<string, string>> = {
 const P2P_VERDICTS: Readonly<Record<string, string>> = {
   acs_redirect: "ACS of a bridge between the two redirects requests upstream: " +
     "peer-to-peer works through the host bridge or not at all",
-  not_supported:
-    "The two have no common upstream bridge, and the host bridge is not known to route " +
+  not_supported: "No common upstream bridge, and the host bridge is not whitelisted to route " +
     "between its ports",
   not_pci: "Only PCI devices can use peer memory",
   host_bridge_not_listed: "The kernel does not know whether this host bridge routes between its " +
@@ -89,8 +88,8 @@ const KINDS: Readonly<Record<Exclude<KernelLogKind, "iommu_fault">, KindStory>> 
     title: "DMA API checker",
     rule: "trace.T.53",
     means: () =>
-      "The kernel's DMA-API debugging ran out of entries and disabled itself: that it reports " +
-      "nothing from here on proves nothing; boot with a larger dma_debug_entries=",
+      "The kernel's DMA-API debugging ran out of entries and disabled itself: the absence of " +
+      "reports from here on proves nothing; boot with a larger dma_debug_entries=",
   },
   unmap_warning: {
     title: "Unmap of an unmapped address",

@@ -95,7 +95,7 @@ class ScriptWriter {
     this.#isBounced = [...devices].some((device) => modeOf(device) === "bounced");
     const live = new Set<TracedMapping>();
     if (wanted.length > MOST_STEPS) {
-      this.#guesses.add(`what follows after the first ${MOST_STEPS} lines: it is left out`);
+      this.#guesses.add(`everything after the first ${MOST_STEPS} lines, which is left out`);
     }
     for (const step of wanted.slice(0, MOST_STEPS)) {
       if (isMappingStep(step)) {

@@ -90,7 +90,7 @@ export class WorkloadScript {
 
   #submit(key: string, verb: "read" | "write", sector: number, bytes: number): void {
     if (this.#requests >= MOST_REQUESTS) {
-      this.#guesses.add(`what follows after ${MOST_REQUESTS} requests: it is left out`);
+      this.#guesses.add(`everything after ${MOST_REQUESTS} requests, which is left out`);
       return;
     }
     const lba = sector % ((DISK_BYTES - LARGEST_BYTES) / SECTOR_SIZE_BYTES);

@@ -702,7 +702,7 @@ export class DmaMapping {
     if (dev.domain === null) return;
     this.#machine.warnings.warn(
       "iommu_dma_unmap_phys",
-      `Device "${dev.name}" ends a mapping at the error value`,
+      `Device "${dev.name}" unmaps DMA_MAPPING_ERROR`,
     );
   }
 

@@ -169,7 +169,7 @@ export function iommuUnmapPhys(
     if (phys <= 0) {
       machine.warnings.warn(
         "iommu_dma_unmap_phys",
-        `Device "${dev.name}" ends a mapping at ${hexAddress(dma)}, where nothing is mapped`,
+        `Device "${dev.name}" unmaps ${hexAddress(dma)}, where nothing is mapped`,
       );
       return -1;
     }

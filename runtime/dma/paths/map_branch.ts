@@ -72,7 +72,7 @@ const BRANCH = {
     "shared_without_encryption",
     "refuse",
     "dma.2.1.3",
-    "Memory is said to be shared where bouncing is not forced: mapping fails.",
+    "DMA_ATTR_CC_SHARED where bouncing is not forced: mapping fails.",
   ),
   MMIO_REACHED: branch(
     "mmio_reached",

@@ -277,7 +277,7 @@ function unmapEach(
     // A list that was joined since it was marked has entries without an output.
     machine.warnings.warn(
       "iommu_dma_unmap_phys",
-      `Device "${dev.name}" ends a mapping at the error value`,
+      `Device "${dev.name}" unmaps DMA_MAPPING_ERROR`,
     );
   }
 }

@@ -42,7 +42,7 @@ export function iovaTryAlloc(
   if (sizeBytes <= 0 || sizeBytes >= machine.dma.rules.rangeLimitBytes) {
     machine.warnings.warnOnce(
       sizeBytes <= 0 ? "dma_iova_try_alloc" : "dma_iova_try_alloc_size",
-      `Device "${dev.name}" asks for a range of ${sizeBytes} bytes`,
+      `Device "${dev.name}" requests an IOVA range of ${sizeBytes} bytes`,
     );
     return false;
   }
