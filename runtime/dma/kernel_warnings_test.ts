@@ -93,7 +93,7 @@ Deno.test("the kernel's words of a pool without room (dma.md 6.2)", () => {
   assertEquals(warned(options, full), [
     warning(
       "swiotlb_full",
-      "Bounce buffers are full: 300000 bytes asked, 2 of 32768 slots in use",
+      "swiotlb buffer is full: 300000 bytes asked, 2 of 32768 slots in use",
       "swiotlb buffer is full (sz: 300000 bytes), total 32768 (slots), used 2 (slots)",
     ),
   ]);

@@ -146,7 +146,7 @@ export class Iommu {
    * Gives a device its translation, or none: without an IOMMU and for passthrough it sees physical
    * addresses, or what its bus makes of them. An untrusted device is translated and strict whatever
    * was asked for. A bus whose ranges leave no IOVAs is warned of, and not translated. Nor is a device
-   * with DMA functions of its own.
+   * with its own dma_map_ops.
    *
    * @see behaviour/dma.md 1.3
    * @internal

@@ -70,7 +70,7 @@ export const QUIRKS = {
     "What if NVMe had no path of its own for one segment, and went through the block iterator.",
   iterator_maps_single_segment:
     "What if the block iterator mapped one segment by itself, and asked for no range.",
-  iova_size_32_bits: "What if the size of a range had 32 bits: from 2 GiB on there is none.",
+  iova_size_32_bits: "What if the IOVA state had 32 bits for the size: no range of 2 GiB or more.",
   api_rfc_2024: "The two-step API as first posted: three state objects, attributes kept.",
   link_returns_address: "What if dma_iova_link returned the device address of what it links.",
   unlink_covers_singles:

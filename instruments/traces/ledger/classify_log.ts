@@ -342,7 +342,7 @@ function otherFinding(entry: KernelLogEntry, ledger: Ledger): Finding[] {
     const cause = String(facts.cause);
     const text = cause === "over_segment"
       ? "one mapping is larger than IO_TLB_SEGSIZE slots, the largest bounce buffer"
-      : "bounce buffers had no room for the mapping";
+      : "swiotlb had no free slots for the mapping";
     return [own(kind, { text, more: { cause, size_bytes: Number(facts.size_bytes) } })];
   }
   if (kind === "other_iommu_fault") {

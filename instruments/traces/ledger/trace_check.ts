@@ -198,7 +198,8 @@ export class TraceCheck {
       }
       const orphan = ledger.table.orphan(mapping, mapping.mappedAt.line, Infinity);
       if (orphan !== null) {
-        const text = `its range was taken out of the page table in line ${orphan.line}: only the ` +
+        const text =
+          `its range was unmapped from the page table in line ${orphan.line}: only the ` +
           "line of the unmap is missing";
         findings.openAtEnd(mapping, "line_missing", "possible", text);
         continue;

@@ -54,7 +54,7 @@ function unmaps({ dma }: LabDevice, run: Run): Explanation {
   const why = dma.domain !== null
     ? "it is translated"
     : dma.ownOps
-    ? "it has DMA functions of its own"
+    ? "it has its own dma_map_ops"
     : !dma.coherent
     ? "it is not coherent"
     : !dma.skipSync

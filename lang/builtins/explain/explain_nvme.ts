@@ -125,7 +125,7 @@ export function explainCompletion(facts: Facts<"nvme.complete">): Explanation {
 export function explainUnmap(facts: Facts<"nvme.unmap">): Explanation {
   const direct = facts.inputIs("coherent") && !facts.inputIs("translated");
   const needs = facts.inputIs("own_ops")
-    ? "dma_need_unmap() is true: the device has DMA functions of its own"
+    ? "dma_need_unmap() is true: the device has its own dma_map_ops"
     : direct
     ? facts.inputIs("bounced")
       ? "dma_need_unmap() is true since a mapping bounced through swiotlb"

@@ -124,7 +124,9 @@ export const EVENT: TypeSpec<MachineEvent> = {
   explain: (event, run) => [
     ...event.why === null ? [] : decisionList([event], run.columns),
     ...eventLines(event, run),
-    ...event.why === null && event.name !== "dma.report" ? ["  nothing was decided here"] : [],
+    ...event.why === null && event.name !== "dma.report"
+      ? ["  this event records no decision"]
+      : [],
   ],
 };
 

@@ -409,7 +409,7 @@ Deno.test("syncs of mappings that go wrong, word for word (dma.md 8.2, rows 17 t
       {},
       ({ dev, machine: { dma } }) =>
         dma.dmaSyncSingleForDevice(dev, DMA_MAPPING_ERROR, PAGE, DMA_TO_DEVICE),
-      `sync_unknown: ${syncs("the error value", "device")}: nothing is mapped there`,
+      `sync_unknown: ${syncs("DMA_MAPPING_ERROR", "device")}: nothing is mapped there`,
     ],
     [
       {},

@@ -34,7 +34,7 @@ export interface DmaDeviceOptions {
   readonly segmentBoundaryMask?: number;
   /** Where the device's bus has memory, when that is not at its physical address. */
   readonly ranges?: readonly DmaRange[];
-  /** A table of DMA functions of its own answers its mapping calls. */
+  /** Its own dma_map_ops answer its mapping calls. */
   readonly ownOps?: boolean;
   /** Allocate IOVAs below 4 GiB first. Default true, as for PCI without force-DAC. */
   readonly prefer32Bit?: boolean;
@@ -57,7 +57,7 @@ export class DmaDevice {
   /** It sits behind an external-facing port: always translated, strict, bounced. */
   readonly untrusted: boolean;
   /**
-   * A table of DMA functions of its own answers its mapping calls: it is never translated nor bounced,
+   * Its own dma_map_ops answer its mapping calls: it is never translated nor bounced,
    * and knows nothing of peer memory.
    * @see behaviour/dma.md 1.3, 1.4 row 7; p2p.md 9.6
    */

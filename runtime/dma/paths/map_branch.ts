@@ -126,19 +126,19 @@ const BRANCH = {
     "shared_on_iommu",
     "refuse",
     "dma.1.4.5",
-    "DMA_ATTR_CC_SHARED on a device behind an IOMMU, or with DMA functions of its own: mapping fails.",
+    "DMA_ATTR_CC_SHARED on a device behind an IOMMU, or with its own dma_map_ops: mapping fails.",
   ),
   OWN_OPS: branch(
     "own_ops",
     "direct",
     "dma.1.4.7",
-    "The device has DMA functions of its own, which return the address.",
+    "The device has its own dma_map_ops, which return the address.",
   ),
   OWN_OPS_UNREACHABLE: branch(
     "own_ops_unreachable",
     "refuse",
     "dma.1.4.7",
-    "The device has DMA functions of its own, whose table cannot reach the memory: mapping fails.",
+    "The device has its own dma_map_ops, whose table cannot reach the memory: mapping fails.",
   ),
   TRANSLATED: branch(
     "translated",

@@ -411,7 +411,7 @@ export class SwiotlbPool extends SwiotlbSlots {
         "swiotlb_full",
         cause === "no_pool"
           ? `Cannot bounce ${sizeBytes} bytes: the machine has no bounce-buffer pool`
-          : `Bounce buffers are full: ${sizeBytes} bytes asked, ` +
+          : `swiotlb buffer is full: ${sizeBytes} bytes asked, ` +
             `${this.usedSlots} of ${this.slots} slots in use`,
         cause === "no_pool" ? null : `swiotlb buffer is full (sz: ${sizeBytes} bytes), ` +
           `total ${this.slots} (slots), used ${this.usedSlots} (slots)`,

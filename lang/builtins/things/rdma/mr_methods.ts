@@ -38,7 +38,7 @@ export function ownPages({ region }: MrTarget, what: string): MemoryRegion {
   if (!(region instanceof ImplicitRegion)) return region;
   throw new ScriptError(
     "E0914",
-    `An implicit region has no ${what} of its own`,
+    `An implicit region has no ${what}`,
     "ask one of its children: `.children[0]`",
   );
 }
