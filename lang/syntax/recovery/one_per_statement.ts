@@ -44,13 +44,14 @@ export function onePerStatement(
   for (const [phase, diagnostics] of phases.entries()) {
     const counts = new Map<number, number>();
     const seen = new Set<string>();
+    const starts = kept.map(({ span }) => span.start).sort((a, b) => a - b);
     for (const diagnostic of [...diagnostics].sort((a, b) => a.span.start - b.span.start)) {
       const stretch = countBefore(borders, diagnostic.span.start);
       const count = counts.get(stretch) ?? 0;
       // Twice the same in one stretch says nothing new, nor do two errors of one kind at one place;
       // and typographic quotes come in pairs.
       const { code, message, span } = diagnostic;
-      if (phase === MEANING && kept.some((other) => isWithin(other, span, borders))) continue;
+      if (phase === MEANING && holdsOne(starts, span, borders)) continue;
       const keys = [
         `${stretch} ${code} ${code === "E0101" ? "" : message}`,
         `${span.start} ${code}`,
@@ -70,10 +71,10 @@ export function onePerStatement(
   );
 }
 
-/** True when an error lies in a text, or behind it where its last stretch goes on. */
-function isWithin({ span }: Diagnostic, whole: Span, borders: readonly number[]): boolean {
+/** True when an error begins in a text, or behind it where its last stretch goes on. */
+function holdsOne(starts: readonly number[], whole: Span, borders: readonly number[]): boolean {
   const end = borders[countBefore(borders, whole.end)] ?? Infinity;
-  return span.start > whole.start && span.start < end;
+  return countBefore(starts, whole.start + 1) < countBefore(starts, end);
 }
 
 /** Leaves a few errors of each declaration; errors of `always` stay. */

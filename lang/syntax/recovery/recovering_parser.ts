@@ -17,6 +17,7 @@ import {
   type IParserErrorMessageProvider,
   type IRecognitionException,
   type IToken,
+  type ITokenGrammarPath,
   MismatchedTokenException,
   type TokenType,
 } from "chevrotain";
@@ -39,12 +40,17 @@ interface RecoveryState {
   getFollowSetFromFollowKey(key: unknown): readonly TokenType[];
   importLexerState(lastConsumed: number): void;
   getCurrRuleFullName(): string;
+  getCurrentGrammarPath(expected: TokenType, occurrence: number): ITokenGrammarPath;
+  getNextPossibleTokenTypes(path: ITokenGrammarPath): TokenType[];
   readonly errorMessageProvider: IParserErrorMessageProvider;
   SAVE_ERROR(error: IRecognitionException): void;
 }
 
 /** With more errors in one piece of a text the rest of it is left unread: fifty are shown. */
 export const MOST_PARSER_ERRORS = 100;
+
+/** Places of the grammar of which is kept what follows there. */
+const MOST_FOLLOWERS = 1000;
 
 /** Where the parser goes on after an error: at which token, in which of the rules under way. */
 interface ResyncPoint {
@@ -74,6 +80,24 @@ export abstract class RecoveringParser extends CstParser {
     const next = this.LA(1);
     return type !== t.Name && !BRACKETS.has(type) && !BRACKETS.has(next.tokenType) &&
       !t.isA(next, t.End);
+  }
+
+  readonly #followers = new Map<string, TokenType[]>();
+
+  /**
+   * Called by Chevrotain at each error: what may follow an expected token, which it asks to make the token
+   * up. To find that it goes through all rules under way, so each place of the grammar is asked once.
+   */
+  getFollowsForInRuleRecovery(expected: TokenType, occurrence: number): TokenType[] {
+    if (!this.canTokenTypeBeInsertedInRecovery(expected)) return [];
+    const path = this.#state.getCurrentGrammarPath(expected, occurrence);
+    const key = `${path.ruleStack} ${path.occurrenceStack} ${expected.name} ${occurrence}`;
+    const known = this.#followers.get(key);
+    if (known !== undefined) return known;
+    const followers = this.#state.getNextPossibleTokenTypes(path);
+    if (this.#followers.size >= MOST_FOLLOWERS) this.#followers.clear();
+    this.#followers.set(key, followers);
+    return followers;
   }
 
   /** Skips one token, or a whole bracket with all that is in it. */
