@@ -119,8 +119,25 @@ Deno.test("a mistake costs no more because there are hundreds of them", () => {
     inTest(100, () => "show nonexistent_1"),
     inTest(800, (index) => `show nonexistent${index}`),
     inTest(800, (index) => `dma_map_fo${index}(1)`),
+    // At each error the parser went through all rules under way, to make up a token that it never makes up.
+    inTest(40, (index) => `fn scatter${index}) {`),
+    inTest(100, () => `r${"[".repeat(63)}eturn state`),
+    inTest(1600, (index) => `let unused${index} 11`),
+    // Each error about a statement was compared with all before it.
+    inTest(3000, () => "re"),
     // The beginning of its statement was looked for from each bracket.
     inTest(300, () => `dma_iova_destroy(${"]".repeat(64)}nic, dir)`),
   ];
   for (const text of texts) assertEquals(judge(text, false).problem, "");
+});
+
+Deno.test("an event's name is no place to assign to", () => {
+  // It was compiled as an entry of a thing that nothing is called.
+  const text = 'test "t" {\n  call.dma_map_phys = 0\n  iotlb.sync += 1\n}\n';
+  assertEquals(errorsOf(text), ["E0308 2", "E0308 3"]);
+});
+
+Deno.test("an operator before an assignment is a mistake", () => {
+  // It was left out without a word: `= a = 2` was `a = 2`, which `dmalab fmt` could not write.
+  assertEquals(errorsOf('test "t" {\n  let a = 1\n  = a = 2\n  show a\n}\n'), ["E0207 3"]);
 });

@@ -223,7 +223,9 @@ export class Resolver extends NameResolver {
         return this.#assign(statement, scope);
       case "Change":
         this.#noteChange(statement.place);
-        break;
+        for (const part of statementExpressions(statement)) this.expression(part, scope);
+        this.#wantNoEvent(statement.place);
+        return;
       case "For": {
         this.expression(statement.values, scope);
         const inner = new Scope(scope.code, scope);
@@ -341,6 +343,20 @@ export class Resolver extends NameResolver {
       // An int is the place of an item, and no entry's name.
       if (place.index.kind !== "Integer") changes.anyEntry = true;
     }
+  }
+
+  /** Reports a place that is the name of an event: it has no entries. */
+  #wantNoEvent(place: Expression): void {
+    const name = this.resolution.eventNames.get(place);
+    if (name === undefined) return;
+    this.bag.error(
+      "E0308",
+      place.span,
+      `Cannot assign to \`${name}\`: it is the name of an event`,
+      name.startsWith("call.")
+        ? "the latency of a call is set in `machine { latencies { … } }`"
+        : "bind a variable with `let`",
+    );
   }
 
   /** `iommu` in a field is the word, not the thing of that name; a variable is the variable. */

@@ -6,7 +6,7 @@
  * has reported it already. Mistakes that the grammar takes on purpose are reported here.
  */
 import type { CstNode, IToken, TokenType } from "chevrotain";
-import { spanBetween } from "../../source.ts";
+import { type Span, spanBetween } from "../../source.ts";
 import type { DmaParser } from "../parser.ts";
 import type {
   Block,
@@ -440,6 +440,7 @@ export class AstBuilder {
     const span = context.nodeSpan(node);
     const row = childNode(node, "expression");
     if (row === undefined) return { kind: "ErrorStatement", span };
+    const leading = childToken(node, "LeadingOperator");
     const [first, operator] = children(row, "part");
     const verb = childToken(node, "OutcomeVerb");
     const expected = verb === undefined ? null : this.#outcome(verb, childToken(node, "name"));
@@ -447,21 +448,13 @@ export class AstBuilder {
       isToken(operator) && (operator.tokenType === t.Assign || operator.tokenType === t.PlusAssign)
     ) {
       if (expected !== null) this.#reportOutcome(expected);
-      return this.#assignment(first, operator, row);
+      const assignment = this.#assignment(first, operator, row);
+      return leading === undefined ? assignment : this.#leadingOperator(leading, span);
     }
-    const leading = childToken(node, "LeadingOperator");
     const before = context.reporter.diagnostics.length;
     const expression = this.expressions.expression(row);
     const isSound = context.reporter.diagnostics.length === before;
-    if (leading !== undefined) {
-      context.errorOn(
-        "E0207",
-        leading,
-        `Line that begins with \`${leading.image}\``,
-        "a statement ends at the end of its line: put the operator on the line before",
-      );
-      return { kind: "ErrorStatement", span };
-    }
+    if (leading !== undefined) return this.#leadingOperator(leading, span);
     const isCalledWord = isNode(first) && suspectCalledWord(first, operator === undefined, context);
     if (expected !== null) {
       if (expression.kind !== "Call" && expression.kind !== "ErrorExpression") {
@@ -471,6 +464,16 @@ export class AstBuilder {
       explainNoStatement(expression, context);
     }
     return { kind: "Expression", expression, expected, span };
+  }
+
+  #leadingOperator(operator: IToken, span: Span): Statement {
+    this.context.errorOn(
+      "E0207",
+      operator,
+      `Line that begins with \`${operator.image}\``,
+      "a statement ends at the end of its line: put the operator on the line before",
+    );
+    return { kind: "ErrorStatement", span };
   }
 
   /** Only the top level of the REPL takes any expression. */
