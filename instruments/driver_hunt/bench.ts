@@ -126,14 +126,14 @@ export class DriverBench {
     return this.#machine.world.lab.machine;
   }
 
-  /** Whether the driver is given buffers of a layout. @throws {CannotHunt} When `accepts` fails. */
+  /** Whether the driver is given buffers of a layout. @throws {CannotHunt} When the function fails. */
   takes(layout: Layout): boolean {
     const { takes } = this.driver;
     if (takes === null) return true;
     const { failure, value } = this.#call(takes, [thing(BUFFER, this.#bufferOf(layout))]);
     if (failure === null && typeof value === "boolean") return value;
     const what = failure === null ? "must return a bool" : `failed: ${failure.diagnostic.message}`;
-    throw new CannotHunt(`\`accepts\` function \`${takes.name}\` ${what}`);
+    throw new CannotHunt(`The \`takes\` function \`${takes.name}\` ${what}`);
   }
 
   /**
