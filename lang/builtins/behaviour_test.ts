@@ -472,6 +472,11 @@ const MISTAKES: readonly (readonly [string, string, RegExp])[] = [
     /E0919.*inside a page of 4KiB/,
   ],
   [
+    "a range of no bytes to track",
+    `${MIGRATING}vf.track(0, 0B)`,
+    /E0919.*0 bytes has no page/,
+  ],
+  [
     "more state than a device has",
     `machine { pci { root_port rp0 { vfio vf { state = 1B } } } }\nvf.change_state(bytes"01 02")`,
     /E0919.*more than 1B/,

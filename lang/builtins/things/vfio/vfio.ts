@@ -198,6 +198,9 @@ vf.free_buffer(b)`,
             `The range begins inside a page of ${formatSize(pageBytes)}`,
           );
         }
+        if (sizeBytes === 0) {
+          throw new ScriptError("E0919", "A range of 0 bytes has no page to track");
+        }
         run.chargeMemory(32 * npages);
         return driver.track(first, sizeBytes, pageBytes, npages);
       },
