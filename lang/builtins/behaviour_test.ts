@@ -472,6 +472,13 @@ const MISTAKES: readonly (readonly [string, string, RegExp])[] = [
     /E0919.*inside a page of 4KiB/,
   ],
   [
+    "a walk for what a failed map returned",
+    "machine { iommu { mode = strict }\npci { root_port rp0 { nvme ssd { } } } }\n" +
+    "let m = dma_map_phys(ssd, alloc_pages(1), 4KiB, to_device, attrs: cc_shared, unchecked: true)\n" +
+    "show iommu.walk(ssd, m)",
+    /E0919.*DMA_MAPPING_ERROR is not an address/,
+  ],
+  [
     "a range of no bytes to track",
     `${MIGRATING}vf.track(0, 0B)`,
     /E0919.*0 bytes has no page/,

@@ -132,11 +132,12 @@ let walk = iommu.walk(ssd, m)
 show walk
 assert walk.entries.length == 4 and walk.page_size == 4KiB
 dma_unmap_phys(ssd, m, 4KiB, to_device)`,
-      run: (_run, machine, [device, address]) => ({
-        machine,
-        domain: translationOf(device, "page table"),
-        iova: address,
-      }),
+      run(_run, machine, [device, address]) {
+        if (address < 0) {
+          throw new ScriptError("E0919", "DMA_MAPPING_ERROR is not an address: the map failed");
+        }
+        return { machine, domain: translationOf(device, "page table"), iova: address };
+      },
     }),
     method({
       name: "set_mode",
