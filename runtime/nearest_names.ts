@@ -23,7 +23,7 @@ export function nearestNames(word: string, candidates: Iterable<string>, limit =
     if (Math.abs(name.length - word.length) > allowed || name === word) continue;
     const other = name.toLowerCase();
     const otherLetters = lettersOf(other);
-    // Each letter of one alone is a change.
+    // Each letter that only one of the two has is a change.
     if (ones(letters & ~otherLetters) > allowed || ones(otherLetters & ~letters) > allowed) {
       continue;
     }

@@ -17,6 +17,7 @@ import {
 } from "../../runtime/iommu/iommu_models.ts";
 import { Word } from "../values/value.ts";
 import { once } from "./describe/once.ts";
+import { HMM_MODES } from "./things/rdma/hmm_modes.ts";
 
 /** One constant as help and the reference page show it. */
 export interface WordSpec {
@@ -202,11 +203,7 @@ const VIEW_WORDS = [
     p2pdma: "Memory of a peer, reached through the host bridge.",
     p2pdma_bus: "Memory of a peer, reached by its bus address.",
   }),
-  ...group("how a page-wise map reaches memory", {
-    iova: "One IOVA range.",
-    list: "The DMA address of each page is stored.",
-    stateless: "No DMA address is stored.",
-  }),
+  ...group("how a page-wise map reaches memory", HMM_MODES),
   ...group("kind of memory region", {
     explicit: "An address range that the driver registered.",
     implicit: "The whole address space of a process.",

@@ -70,7 +70,7 @@ export function withFixes({ hint, ...diagnostic }: Hinted): Diagnostic {
   return { ...diagnostic, hint: hint.text, fixes };
 }
 
-/** Names that are compared in one check, in search of near ones: more than the errors that are shown need. */
+/** Most names that one check compares to suggest near ones: enough for the errors that are shown. */
 const MOST_COMPARED = 100_000;
 
 /** Collects diagnostics in the order they are found. */

@@ -64,7 +64,7 @@ export function similarNames(name: string, names: readonly string[]): string | u
 function namesAlike(like: string, names: readonly string[]): { name: string; shared: number }[] {
   const parts = partsOf(like);
   return names.slice(0, COMPARED).flatMap((name) => {
-    // To look for a part anywhere is quicker than to take a name apart.
+    // A search for a part anywhere is quicker than splitting the name.
     if (!parts.some((part) => name.toLowerCase().includes(part))) return [];
     const shared = partsOf(name).filter((part) => parts.includes(part)).length;
     return shared === 0 ? [] : [{ name, shared }];

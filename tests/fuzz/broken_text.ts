@@ -14,8 +14,14 @@ export function brokenText(choices: Choices, pieces: readonly string[]): string 
   return lines.join(choices.pick(["\n", "\n", "\n", "\r\n", " "]));
 }
 
-/** Blocks that a line is repeated in. */
-const BLOCKS = ["", 'test "t" {', "machine {", "fn f() {", "const all = ["];
+/** What a repeated line stands in: its beginning and its end. */
+const BLOCKS = [
+  ["", ""],
+  ['test "t" {', "\n}"],
+  ["machine {", "\n}"],
+  ["fn f() {", "\n}"],
+  ["const all = [", "\n]"],
+] as const;
 
 /**
  * A damaged line hundreds of times, with other names each time: a mistake must not cost more because there are
@@ -27,9 +33,8 @@ export function repeatedLine(choices: Choices, pieces: readonly string[]): strin
   const named = (index: number) =>
     line.replace(/[a-z_]{3,}/g, (word) => choices.oneIn(3) ? `${word}${index}` : word);
   const lines = choices.times(50, choices.pick([100, 400, 1600]), named);
-  const block = choices.pick(BLOCKS);
-  const end = block.endsWith("{") ? "\n}" : block.endsWith("[") ? "\n]" : "";
-  return `${block}\n${lines.join("\n")}${end}\n`;
+  const [begin, end] = choices.pick(BLOCKS);
+  return `${begin}\n${lines.join("\n")}${end}\n`;
 }
 
 function brokenLine(line: string, choices: Choices): string {

@@ -62,9 +62,9 @@ export abstract class NameResolver {
   protected readonly topLevelLets = new Set<string>();
   protected owner: Owner | null = null;
   readonly #unknown: UnknownName[] = [];
-  /** Calls of the file's functions. */
   /** Names of each piece of code that a hint was made for. */
   readonly #hinted = new Map<CodeScope, Set<string>>();
+  /** Calls of the file's functions. */
   readonly #calls = new Map<FunctionDeclaration, CallExpression[]>();
 
   /** @param uses Consts and functions that a const or function uses. */

@@ -224,7 +224,7 @@ export class Resolver extends NameResolver {
       case "Change":
         this.#noteChange(statement.place);
         for (const part of statementExpressions(statement)) this.expression(part, scope);
-        this.#wantNoEvent(statement.place);
+        this.#refuseEvent(statement.place);
         return;
       case "For": {
         this.expression(statement.values, scope);
@@ -345,8 +345,8 @@ export class Resolver extends NameResolver {
     }
   }
 
-  /** Reports a place that is the name of an event: it has no entries. */
-  #wantNoEvent(place: Expression): void {
+  /** Reports an assignment to the name of an event. */
+  #refuseEvent(place: Expression): void {
     const name = this.resolution.eventNames.get(place);
     if (name === undefined) return;
     this.bag.error(

@@ -49,7 +49,7 @@ interface RecoveryState {
 /** With more errors in one piece of a text the rest of it is left unread: fifty are shown. */
 export const MOST_PARSER_ERRORS = 100;
 
-/** Places of the grammar of which is kept what follows there. */
+/** Most grammar paths whose following tokens are kept. */
 const MOST_FOLLOWERS = 1000;
 
 /** Where the parser goes on after an error: at which token, in which of the rules under way. */
@@ -85,8 +85,8 @@ export abstract class RecoveringParser extends CstParser {
   readonly #followers = new Map<string, TokenType[]>();
 
   /**
-   * Called by Chevrotain at each error: what may follow an expected token, which it asks to make the token
-   * up. To find that it goes through all rules under way, so each place of the grammar is asked once.
+   * Called by Chevrotain at each error: the tokens that may follow an expected one, which decide whether
+   * that one is inserted. Finding them walks all rules under way, so each path is walked once.
    */
   getFollowsForInRuleRecovery(expected: TokenType, occurrence: number): TokenType[] {
     if (!this.canTokenTypeBeInsertedInRecovery(expected)) return [];

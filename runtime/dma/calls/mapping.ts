@@ -31,6 +31,7 @@ import {
   iommuSyncForCpu,
   iommuSyncForDevice,
   iommuUnmapPhys,
+  warnErrorUnmapped,
 } from "../paths/iommu_path.ts";
 import type { DmaIovaState } from "../iova_state.ts";
 import { MAP_BRANCH, MAP_FAILURE, type MapBranch } from "../paths/map_branch.ts";
@@ -679,8 +680,9 @@ export class DmaMapping {
     if (this.#checker !== null) {
       this.#checker.mappings.unmapping(call.made, dev, dma, sizeBytes, dir, attrs | call.adds);
     }
-    if (dma === ERROR) this.#unmapOfError(dev);
-    else {
+    if (dma === ERROR) {
+      if (dev.domain !== null) warnErrorUnmapped(this.#machine, dev);
+    } else {
       const machine = this.#machine;
       const all = attrs | call.adds;
       if (dev.ownOps) this.#calls.throughTable(call.api);
@@ -695,15 +697,6 @@ export class DmaMapping {
       }
     }
     this.#calls.leave(call, outer);
-  }
-
-  /** The all-ones address leads nowhere, so neither path finds anything to end. */
-  #unmapOfError(dev: DmaDevice): void {
-    if (dev.domain === null) return;
-    this.#machine.warnings.warn(
-      "iommu_dma_unmap_phys",
-      `Device "${dev.name}" unmaps DMA_MAPPING_ERROR`,
-    );
   }
 
   /** Pages are memory; a kernel with debugging refuses those that are a device's. */

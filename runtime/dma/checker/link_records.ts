@@ -68,6 +68,7 @@ export class LinkRecords {
     const last = this.#lastOf(device, state);
     const start = first - domain.offsetOf(first);
     const end = start + domain.roundUp(first + sizeBytes - start);
+    // A sync of no bytes at the beginning of a granule touches none.
     if (start === end) return -1;
     if (
       last !== NONE && table.dma[last] === first && table.end(last) >= first + sizeBytes &&

@@ -150,6 +150,11 @@ function mapAt(
   return (offset === 0 ? iova : iova + offset) as DmaAddr;
 }
 
+/** Warns of an unmap of DMA_MAPPING_ERROR, which no page table maps. */
+export function warnErrorUnmapped({ warnings }: DmaMachine, { name }: DmaDevice): void {
+  warnings.warn("iommu_dma_unmap_phys", `Device "${name}" unmaps DMA_MAPPING_ERROR`);
+}
+
 /**
  * Unmaps a buffer: leaves, flush, IOVA range, and the bounce buffer with its copy out.
  *

@@ -18,6 +18,7 @@ import {
   iommuTearDown,
   iommuUnmapPhys,
   leafFlags,
+  warnErrorUnmapped,
 } from "./iommu_path.ts";
 import { MAP_FAILURE } from "./map_branch.ts";
 import { APART, type Apart, type Scatterlist } from "../scatterlist.ts";
@@ -275,10 +276,7 @@ function unmapEach(
       continue;
     }
     // A list that was joined since it was marked has entries without an output.
-    machine.warnings.warn(
-      "iommu_dma_unmap_phys",
-      `Device "${dev.name}" unmaps DMA_MAPPING_ERROR`,
-    );
+    warnErrorUnmapped(machine, dev);
   }
 }
 

@@ -17,6 +17,8 @@ import { IOVA_STATE, stateOf } from "../dma/iova_state.ts";
 import { methodsOf } from "../../describe/builtin.ts";
 import { fieldsOf } from "../../describe/fields.ts";
 import { param } from "../../describe/parameters.ts";
+import { afterColon } from "../../../diagnostics/render.ts";
+import { HMM_MODES } from "./hmm_modes.ts";
 
 /** Entries of a picture that are looked at: more than that are only counted. */
 export const PICTURED_ENTRIES = 16_384;
@@ -99,18 +101,12 @@ function entryRows(target: HmmMapTarget): string[][] {
     : [...rows, ["⋮", `${pfns.length - looked} not shown`, "", "", ""]];
 }
 
-const MODES: Readonly<Record<HmmDmaMap["mode"], string>> = {
-  iova: "one IOVA range",
-  list: "the DMA address of each page is stored",
-  stateless: "no DMA address is stored",
-};
-
 function formatMap({ device, map }: HmmMapTarget): string {
   const pages = formatCount(map.pfns.length, "page");
   if (!map.held) return `hmm_map of ${pages}, freed`;
   return device === null
     ? `list of ${pages} for a device of software`
-    : `hmm_map of ${pages} for ${device.name}, ${MODES[map.mode]}`;
+    : `hmm_map of ${pages} for ${device.name}, ${afterColon(HMM_MODES[map.mode]).slice(0, -1)}`;
 }
 
 const NAMES: ReadonlySet<string> = new Set([
