@@ -94,5 +94,6 @@ function endOf({ failure, incidents, outcome }: TestOutcome): string {
   const seen = [
     ...new Set(incidents.filter(({ kind }) => kind !== "held").map(({ name }) => name)),
   ].toSorted();
-  return [failure === null ? "ok" : `line ${line}`, ...seen].join(", ");
+  const end = failure === null ? "ok" : failure.code === "E0927" ? "absent" : `line ${line}`;
+  return [end, ...seen].join(", ");
 }

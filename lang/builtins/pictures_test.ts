@@ -51,12 +51,12 @@ for buf in shapes {
     }
   }
 }
-let m = dma_map_phys(ssd, alloc_pages(1), 4KiB, bidirectional)
+let m = dma_map_single(ssd, alloc_pages(1), 4KiB, bidirectional)
 print m
 show m
 explain m
 show ssd.mappings
-dma_unmap_phys(ssd, m, 4KiB, bidirectional)
+dma_unmap_single(ssd, m, 4KiB, bidirectional)
 explain m
 ssd.dma_read(0x1234_0000, 16)
 let mem = dma_alloc_coherent(ssd, 8KiB)

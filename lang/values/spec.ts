@@ -4,6 +4,7 @@
  * function.
  */
 import type { ErrnoName } from "../../runtime/errno.ts";
+import type { KernelFeature } from "../../runtime/vocabulary/kernel_calls.ts";
 import type { Run } from "./run.ts";
 import type { Value } from "./value.ts";
 
@@ -106,6 +107,8 @@ export interface FunctionSpec {
   readonly pure?: true;
   /** Where it may be called from; anywhere when left out. */
   readonly context?: CallContext;
+  /** A function of the kernel that not every release has: what it came with. */
+  readonly needs?: KernelFeature;
   /**
    * It reads the file that its only argument names, before anything runs, and a call of it is a
    * constant: what the file's text means, or what is wrong with it. `run` is never called then.

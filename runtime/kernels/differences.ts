@@ -79,6 +79,10 @@ const STRATEGIES: Readonly<Record<StrategyName, { readonly rule: string; readonl
       rule: "nvme.1.1",
       doc: "The virtual boundary of a page applies although the controller supports SGLs.",
     },
+    "nvme.allocatesHostMemoryWhole": {
+      rule: "nvme.6",
+      doc: "A host memory buffer behind an IOMMU is one allocation, not pieces of 4 MiB.",
+    },
     "vfio.keepsScatterlist": {
       rule: "hmm-rdma-vfio.3.2",
       doc: "A migration buffer's pages are one scatterlist, mapped as a whole.",

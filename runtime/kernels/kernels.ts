@@ -70,6 +70,8 @@ export interface KernelStrategies {
     readonly mapsDataWith: "scatterlist" | "iterator";
     /** Segments must meet on pages although the controller takes SGLs. */
     readonly keepsVirtBoundaryWithSgl: boolean;
+    /** A host memory buffer behind an IOMMU is allocated in one piece. */
+    readonly allocatesHostMemoryWhole: boolean;
   };
   readonly vfio: {
     /** A buffer's pages stand in a scatterlist, which is mapped as a whole. */
@@ -147,7 +149,11 @@ const SCATTERLISTS: KernelStrategies = {
     warnsOverflowPerCall: true,
     logsPciSegment: false,
   },
-  nvme: { mapsDataWith: "scatterlist", keepsVirtBoundaryWithSgl: true },
+  nvme: {
+    mapsDataWith: "scatterlist",
+    keepsVirtBoundaryWithSgl: true,
+    allocatesHostMemoryWhole: false,
+  },
   vfio: { keepsScatterlist: true },
   rdma: { mapsPagesBy: "single_mappings", timesEachTry: false },
   mm: { tellsFaultError: false },
@@ -174,7 +180,11 @@ const TWO_STEP: KernelStrategies = {
     warnsOverflowPerCall: true,
     logsPciSegment: true,
   },
-  nvme: { mapsDataWith: "iterator", keepsVirtBoundaryWithSgl: false },
+  nvme: {
+    mapsDataWith: "iterator",
+    keepsVirtBoundaryWithSgl: false,
+    allocatesHostMemoryWhole: true,
+  },
   vfio: { keepsScatterlist: false },
   rdma: { mapsPagesBy: "hmm_dma_map", timesEachTry: false },
   mm: { tellsFaultError: false },

@@ -23,7 +23,7 @@ import {
 import { ERRNO_NAME, PEER_ROUTE, STATUS } from "./shared_words.ts";
 
 /** A part of the kernel that not every modelled release has. */
-export type KernelFeature = "two_step" | "hmm_dma_map" | "blk_dma_iter";
+export type KernelFeature = "two_step" | "physical_calls" | "hmm_dma_map" | "blk_dma_iter";
 
 /** What else is known of a function. */
 interface CallFacts {
@@ -75,6 +75,7 @@ function quiet<const P extends string>(prototype: Prototype<P>, facts: CallFacts
 /** What drivers call is a macro over a function with more arguments. */
 const ATTRS = { suffix: "_attrs" } as const;
 const TWO_STEP = { needs: "two_step" } as const;
+const PHYSICAL = { needs: "physical_calls" } as const;
 const ITERATOR = { needs: "blk_dma_iter" } as const;
 const HMM = { needs: "hmm_dma_map" } as const;
 const SLEEPS = { sleeps: "sleeps" } as const;
@@ -87,8 +88,8 @@ const ERRNO = described(INT, "0, or a negative errno");
 const COUNT = described(INT, "number of DMA ranges, 0 on any failure");
 
 export const CALL_TABLE = {
-  dma_map_phys: fn("dma_addr_t (dev, phys, size, dir, attrs)", ADDRESS, "dma.1.4", TWO_STEP),
-  dma_unmap_phys: fn("void (dev, dma, size, dir, attrs)", NOTHING, "dma.1.6", TWO_STEP),
+  dma_map_phys: fn("dma_addr_t (dev, phys, size, dir, attrs)", ADDRESS, "dma.1.4", PHYSICAL),
+  dma_unmap_phys: fn("void (dev, dma, size, dir, attrs)", NOTHING, "dma.1.6", PHYSICAL),
   dma_map_page: fn("dma_addr_t (dev, page, offset, size, dir, attrs)", ADDRESS, "dma.1.4", ATTRS),
   dma_unmap_page: fn("void (dev, dma, size, dir, attrs)", NOTHING, "dma.1.6", ATTRS),
   dma_map_single: fn("dma_addr_t (dev, buf, size, dir, attrs)", ADDRESS, "dma.1.4", ATTRS),
@@ -143,7 +144,7 @@ export const CALL_TABLE = {
 /** Functions that look or set up, and have no events. */
 const QUIET = {
   dma_mapping_error: quiet("int (dev, dma)"),
-  dma_need_unmap: quiet("bool (dev)", TWO_STEP),
+  dma_need_unmap: quiet("bool (dev)", PHYSICAL),
   dma_max_mapping_size: quiet("size_t (dev)"),
   dma_opt_mapping_size: quiet("size_t (dev)"),
   dma_get_required_mask: quiet("u64 (dev)"),

@@ -2,7 +2,6 @@
 import type { NvmeRequest } from "../../../devices/nvme/driver/command/nvme_request.ts";
 import { blockRules } from "../../../runtime/block/block_rules.ts";
 import { BlkDma, BlkDmaIter } from "../../../runtime/block/dma_iterator.ts";
-import { requireFeature } from "../../../runtime/kernels/features.ts";
 import type { Run } from "../../values/run.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
 import { DMA_ITER } from "../things/dma_iter.ts";
@@ -37,21 +36,19 @@ let iter = dma_iter()
 assert blk_rq_integrity_dma_map_iter_start(req, ssd, state, iter)
 `;
 
-/** The iterator's functions, with the release's behaviour, for the one that is called. */
-function blkDma(run: Run, call: string): BlkDma {
+/** The iterator's functions, with the release's behaviour. */
+function blkDma(run: Run): BlkDma {
   const { machine } = run.lab;
-  requireFeature(machine, "blk_dma_iter", call);
   return new BlkDma(machine, blockRules(machine.kernel));
 }
 
 /** Sets the request of events while the iterator works on it. */
 function forRequest<T>(
   run: Run,
-  call: string,
   request: NvmeRequest,
   work: (blk: BlkDma) => T,
 ): T {
-  const blk = blkDma(run, call);
+  const blk = blkDma(run);
   const { events } = run.lab.machine;
   const outer = events.context.enterRequest(request.id);
   try {
@@ -65,29 +62,24 @@ function forRequest<T>(
 const STEP = [BY_ROLE.req, DEV, STATE, BY_ROLE.iter] as const;
 type Step = Decoded<typeof STEP>;
 
-function starting(call: string, method: "start" | "startMetadata") {
+function starting(method: "start" | "startMetadata") {
   return (run: Run, [request, dev, state, target]: Step): boolean => {
     const { recorder } = run;
     const before = recorder.events.length;
     const { iter } = target;
     state.device = dev;
-    const started = forRequest(
-      run,
-      call,
-      request,
-      (blk) => blk[method](request, dev, state.state, iter),
-    );
+    const started = forRequest(run, request, (blk) => blk[method](request, dev, state.state, iter));
     state.kind = iter.kind;
     target.leftBy = recorder.events.slice(before);
     return started;
   };
 }
 
-function stepping(call: string, method: "next" | "nextMetadata") {
+function stepping(method: "next" | "nextMetadata") {
   return (run: Run, [request, dev, , target]: Step): boolean => {
     const { recorder } = run;
     const before = recorder.events.length;
-    const found = forRequest(run, call, request, (blk) => blk[method](request, dev, target.iter));
+    const found = forRequest(run, request, (blk) => blk[method](request, dev, target.iter));
     target.leftBy = [...target.leftBy ?? [], ...recorder.events.slice(before)];
     return found;
   };
@@ -109,7 +101,7 @@ export const BLOCK_ITERATOR_CALLS: readonly FunctionSpec[] = [
       "False at the end and on failure: the iterator's status distinguishes them.",
     example: `${STARTED}assert iter.len == 12KiB
 assert blk_rq_dma_unmap(req, ssd, state, 12KiB)`,
-    run: starting("blk_rq_dma_map_iter_start", "start"),
+    run: starting("start"),
   }),
   builtin({
     ...facts("blk_rq_dma_map_iter_next"),
@@ -120,7 +112,7 @@ assert blk_rq_dma_unmap(req, ssd, state, 12KiB)`,
 assert not blk_rq_dma_map_iter_next(req, ssd, state, iter)
 assert iter.status == OK
 assert blk_rq_dma_unmap(req, ssd, state, 12KiB)`,
-    run: stepping("blk_rq_dma_map_iter_next", "next"),
+    run: stepping("next"),
   }),
   kernelCall("blk_rq_integrity_dma_map_iter_start", {
     result: "bool",
@@ -130,7 +122,7 @@ assert blk_rq_dma_unmap(req, ssd, state, 12KiB)`,
     example: `${METADATA_STARTED}assert iter.len == 32B and state.size == 0
 assert not blk_rq_dma_unmap(req, ssd, state, 32B)
 dma_unmap_phys(ssd, iter.addr, 32B, from_device)`,
-    run: starting("blk_rq_integrity_dma_map_iter_start", "startMetadata"),
+    run: starting("startMetadata"),
   }),
   builtin({
     ...facts("blk_rq_integrity_dma_map_iter_next"),
@@ -142,14 +134,14 @@ assert blk_rq_integrity_dma_map_iter_next(req, ssd, state, iter)
 assert iter.addr % 4KiB == 0x80
 dma_unmap_phys(ssd, first, 32B, from_device)
 dma_unmap_phys(ssd, iter.addr, 32B, from_device)`,
-    run: stepping("blk_rq_integrity_dma_map_iter_next", "nextMetadata"),
+    run: stepping("nextMetadata"),
   }),
   kernelCall("blk_rq_dma_map_coalesce", {
     result: "bool",
     doc: "True if the whole request was mapped as one range: do not call the next function then.",
     example: `${STARTED}assert blk_rq_dma_map_coalesce(state)
 assert blk_rq_dma_unmap(req, ssd, state, 12KiB)`,
-    run: (run, [state]) => blkDma(run, "blk_rq_dma_map_coalesce").coalesce(state.state),
+    run: (run, [state]) => blkDma(run).coalesce(state.state),
   }),
   kernelCall("blk_rq_dma_unmap", {
     result: "bool",
@@ -159,11 +151,6 @@ assert blk_rq_dma_unmap(req, ssd, state, 12KiB)`,
     example: `${STARTED}assert blk_rq_dma_unmap(req, ssd, state, 12KiB)
 assert iommu.live_mappings == 0`,
     run: (run, [request, dev, { state, kind }, mappedBytes]) =>
-      forRequest(
-        run,
-        "blk_rq_dma_unmap",
-        request,
-        (blk) => blk.unmap(request, dev, state, mappedBytes, kind),
-      ),
+      forRequest(run, request, (blk) => blk.unmap(request, dev, state, mappedBytes, kind)),
   }),
 ];

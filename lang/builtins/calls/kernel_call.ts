@@ -116,10 +116,14 @@ type ParametersOf<R extends readonly unknown[]> = R extends
   : ParametersOf<Rest>
   : readonly [];
 
-/** A function's name, and whether it may sleep. */
-export function facts(name: KernelFunction): Pick<FunctionSpec, "name" | "context"> {
-  const { sleeps }: KernelRow = KERNEL_FUNCTIONS[name];
-  return sleeps === undefined ? { name } : { name, context: sleeps };
+/** A function's name, whether it may sleep, and what it came with. */
+export function facts(name: KernelFunction): Pick<FunctionSpec, "name" | "context" | "needs"> {
+  const { needs, sleeps }: KernelRow = KERNEL_FUNCTIONS[name];
+  return {
+    name,
+    ...sleeps === undefined ? {} : { context: sleeps },
+    ...needs === undefined ? {} : { needs },
+  };
 }
 
 /** A function whose parameters are those of its row, and perhaps some that only scripts have. */

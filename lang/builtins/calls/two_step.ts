@@ -7,7 +7,6 @@ import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
 import type { DmaIovaState } from "../../../runtime/dma/iova_state.ts";
 import type { IovaStateTarget } from "../things/dma/iova_state.ts";
 import { Quantity } from "../../values/value.ts";
-import { requireFeature } from "../../../runtime/kernels/features.ts";
 import { builtin } from "../describe/builtin.ts";
 import { TRANSLATED_MACHINE } from "./example_machines.ts";
 
@@ -102,10 +101,7 @@ export const TWO_STEP_CALLS: readonly FunctionSpec[] = [
     doc: "True if the state holds a range. It stays true after dma_iova_free() and " +
       "dma_iova_destroy(): only the state's size is tested, and they do not clear it.",
     example: `let state = iova_state()\nassert not dma_use_iova(state)`,
-    run(run, [state]) {
-      const { machine } = run.lab;
-      requireFeature(machine, "two_step", "dma_use_iova");
-      return machine.dma.dmaUseIova(state.state);
-    },
+    needs: "two_step",
+    run: (run, [state]) => run.lab.machine.dma.dmaUseIova(state.state),
   }),
 ];

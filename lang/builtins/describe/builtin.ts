@@ -1,4 +1,5 @@
 /** Functions and methods, with arguments as `run` wants them and results as the runtime gives them. */
+import { requireAttributes, requireFeature } from "../../../runtime/kernels/features.ts";
 import type { Run } from "../../values/run.ts";
 import type { Arguments, FunctionSpec, MethodSpec } from "../../values/spec.ts";
 import { ListValue, type Maker, type Value } from "../../values/value.ts";
@@ -15,6 +16,7 @@ type Described = Pick<
   | "example"
   | "raises"
   | "context"
+  | "needs"
   | "pure"
   | "reads"
   | "exampleFiles"
@@ -38,16 +40,23 @@ type Make = (plain: unknown, run: Run) => Value;
 
 /** The name of the argument that says that a call must not sleep. */
 const ATOMIC_ARGUMENT = "atomic";
+/** The name of the argument with the attributes of a mapping. */
+const ATTRS_ARGUMENT = "attrs";
 
-/** Has the checker look at where a call is made that may sleep. */
-function checksContext(
-  { context, name, parameters }: Described & Pick<FunctionSpec, "parameters">,
+/** Looks at a call before it is made: whether the release has it, and whether it may sleep here. */
+function checksCall(
+  { context, name, needs, parameters }: Described & Pick<FunctionSpec, "parameters">,
 ): ((run: Run, args: Arguments) => void) | null {
-  if (context === undefined) return null;
-  const at = parameters.findIndex((parameter) => parameter.name === ATOMIC_ARGUMENT);
+  const atomicAt = parameters.findIndex((parameter) => parameter.name === ATOMIC_ARGUMENT);
+  const attrsAt = parameters.findIndex((parameter) => parameter.name === ATTRS_ARGUMENT);
+  if (context === undefined && needs === undefined && attrsAt < 0) return null;
   return (run, args) => {
-    if (context === "gfp" && (args as readonly unknown[])[at] === true) return;
-    run.lab.machine.checker?.contexts.maySleep(`${name}()`);
+    const { machine } = run.lab;
+    const values = args as readonly unknown[];
+    if (needs !== undefined) requireFeature(machine, needs, name);
+    if (attrsAt >= 0) requireAttributes(machine, values[attrsAt] as number);
+    if (context === undefined || context === "gfp" && values[atomicAt] === true) return;
+    machine.checker?.contexts.maySleep(`${name}()`);
   };
 }
 
@@ -58,7 +67,7 @@ export function builtin<const P extends readonly Parameter<unknown>[], const F e
   const { kind: result, of } = kindOfForm(entry.result);
   const make = makerOf(entry.result) as Make | null;
   const plain = entry.run as unknown as (run: Run, args: Arguments) => Value;
-  const check = checksContext(entry);
+  const check = checksCall(entry);
   const act = check === null ? plain : (run: Run, args: Arguments): Value => {
     check(run, args);
     return plain(run, args);
@@ -87,7 +96,7 @@ export function methodsOf<T>(maker: Maker = "machine") {
       ? ownList
       : makerOf(entry.result) as Make | null;
     const plain = entry.run as unknown as (run: Run, target: T, args: Arguments) => Value;
-    const check = checksContext(entry);
+    const check = checksCall(entry);
     const act = check === null ? plain : (run: Run, target: T, args: Arguments): Value => {
       check(run, args);
       return plain(run, target, args);

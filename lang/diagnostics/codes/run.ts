@@ -224,7 +224,7 @@ export const RUN_CODES = {
   E0927: {
     title: "function of a later release",
     explanation:
-      "A machine has only the functions of its kernel release. `kernel` in the machine, or in a " +
+      "A machine has only the functions and attributes of its kernel release. `kernel` in the machine, or in a " +
       "test's `with`, selects another release.",
     example: 'test "too early" with { kernel = "6.12.117" } {\n' +
       "  dma_iova_try_alloc(ssd, iova_state(), phys: 0x10_0000, size: 8KiB)     # came with 6.16\n}",

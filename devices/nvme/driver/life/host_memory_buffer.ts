@@ -63,9 +63,10 @@ export class HostMemoryBuffer {
 }
 
 /**
- * Takes memory as the controller wishes: one range where the IOMMU makes one of any pages, else
- * pieces as large as the allocator has.
+ * Takes memory as the controller wishes: one range where the IOMMU makes one of any pages and the
+ * release asks for it, else pieces as large as the allocator has.
  *
+ * @see behaviour/nvme.md 6
  * @returns Null when it wants none, needs more than it may have, or there is not enough.
  */
 export function allocateHostMemoryBuffer(
@@ -76,7 +77,8 @@ export function allocateHostMemoryBuffer(
   const { minimumBytes, mostChunks, preferredBytes, smallestChunkBytes } = wishes;
   if (preferredBytes === 0 || minimumBytes > MOST_BYTES) return null;
   const wanted = Math.min(preferredBytes, MOST_BYTES);
-  if (machine.dma.dmaGetMergeBoundary(dev) !== 0) {
+  const { allocatesHostMemoryWhole } = machine.kernel.strategies.nvme;
+  if (allocatesHostMemoryWhole && machine.dma.dmaGetMergeBoundary(dev) !== 0) {
     const whole = allocateChunks(machine, dev, wanted, wanted, 1);
     if (whole.length > 0) return describe(machine, dev, whole);
   }

@@ -79,6 +79,16 @@ Deno.test("chunks are halved while too few can be allocated, down to HMMINDS (nv
   assertEquals(bringUp({ ...odd, smallestChunkBytes: MIB }), []);
 });
 
+Deno.test("behind an IOMMU 64 MiB are one allocation, on 6.12 sixteen of 4 MiB (audit B.5, nvme.md 6)", () => {
+  const hostMemory = { ...NEEDS, preferredBytes: 64 * MIB };
+  const kernels = ["7.2.12", "7.3.4", "6.12.117"] as const;
+  const [two, three, six] = kernels.map((kernel) =>
+    chunksOf(new DriverRig({ hostMemory, iommu: { mode: "strict" }, machine: { kernel } }))
+  );
+  assertEquals([two, three], [[64 * MIB], [64 * MIB]]);
+  assertEquals(six, Array.from({ length: 16 }, () => 4 * MIB));
+});
+
 Deno.test("the feature tells size, list and count; after a reset the same memory is returned", () => {
   const rig = new DriverRig({ hostMemory: NEEDS });
   const [grant, ...more] = grants(rig, () => rig.driver.reset());
