@@ -1,43 +1,68 @@
 /** What can leak from a test: one row for each kind. */
+import type { FoundIn } from "../dma/checker/report_classes.ts";
+
 export interface LeakKindEntry {
   /** What was not done, as a sentence. */
   readonly doc: string;
   /** Page, chapter and row in `docs/behaviour/`; null where no rule of theirs is broken. */
   readonly rule: string | null;
+  /** No kernel says so when the driver leaves. */
+  readonly beyondKernel: boolean;
+  /** Where it can be found. */
+  readonly found: FoundIn;
 }
+
+/** DMA debugging says so when the driver unbinds. */
+const AT_UNBIND = { rule: "dma.8.2.25", beyondKernel: false, found: "every_mode" } as const;
+/** Left behind an IOMMU, where no kernel looks for it. */
+const TRANSLATED = { beyondKernel: true, found: "translated" } as const;
+/** No rule of theirs is broken, and no kernel looks. */
+const OWN = { rule: null, beyondKernel: true, found: "every_mode" } as const;
 
 /**
  * Owners first: a mapping owns its IOVA range and page-table entries, which are findings of their own
  * only where they have lost their owner.
  */
 export const LEAK_KINDS = {
-  mapping: { doc: "A mapping that was not unmapped.", rule: "dma.8.2.25" },
+  mapping: { ...AT_UNBIND, doc: "A mapping that was not unmapped." },
   range: {
+    ...TRANSLATED,
     doc: "An IOVA range of the two-step API that was not freed, with its links.",
     rule: "dma.3.6.12",
   },
-  shared_memory: {
-    doc: "Memory of `dma_alloc_coherent` that was not freed.",
-    rule: "dma.8.2.25",
-  },
+  shared_memory: { ...AT_UNBIND, doc: "Memory of `dma_alloc_coherent` that was not freed." },
   page_table: {
+    ...TRANSLATED,
     doc: "Page-table entries left for IOVAs that are no longer allocated.",
     rule: "dma.3.6.10",
   },
   iova: {
+    ...TRANSLATED,
     doc: "An IOVA range that was not freed with its mapping.",
     rule: "dma.3.5",
   },
   bounce_slots: {
+    ...OWN,
     doc: "swiotlb slots still allocated after their mapping was unmapped.",
     rule: "dma.6.3",
   },
-  pool_block: { doc: "A block of a DMA pool that was not freed.", rule: "dma.1.2" },
-  memory: { doc: "Memory of a driver's own, such as an array of addresses.", rule: null },
-  driver_memory: { doc: "Memory that a driver in C allocated and did not free.", rule: null },
+  pool_block: {
+    doc: "A block of a DMA pool that was not freed.",
+    rule: "dma.1.2",
+    // dma_pool_destroy() says that the pool is busy.
+    beyondKernel: false,
+    found: "every_mode",
+  },
+  memory: { ...OWN, doc: "Memory of a driver's own, such as an array of addresses." },
+  driver_memory: {
+    ...OWN,
+    doc: "Memory that a driver in C allocated and did not free.",
+    found: "c_drivers",
+  },
   interrupt: {
+    ...OWN,
     doc: "An interrupt handler that a driver in C registered and did not free.",
-    rule: null,
+    found: "c_drivers",
   },
 } as const satisfies Readonly<Record<string, LeakKindEntry>>;
 

@@ -7,7 +7,11 @@ import {
 } from "../../runtime/event_vocabulary.ts";
 import type { EventEntry } from "../../runtime/vocabulary/event_table.ts";
 import { type Field, type FieldTable, wordsOf } from "../../runtime/vocabulary/fields.ts";
-import { REPORT_CLASSES, type ReportClassEntry } from "../../runtime/dma/checker/report_classes.ts";
+import {
+  FOUND_IN,
+  REPORT_CLASSES,
+  type ReportClassEntry,
+} from "../../runtime/dma/checker/report_classes.ts";
 import { tableRow } from "./builtins_page.ts";
 import { withPart } from "./marked_part.ts";
 
@@ -41,11 +45,19 @@ const PARTS: Readonly<Record<string, () => readonly string[]>> = {
     }),
   ],
   classes: () => [
-    "| class | what was done | rule | who sees it | kernel log |",
-    "| --- | --- | --- | --- | --- |",
-    ...Object.entries<ReportClassEntry>(REPORT_CLASSES).map(([name, entry]) =>
-      tableRow([`\`${name}\``, entry.doc, entry.rule, seenBy(entry), entry.log ?? ""])
-    ),
+    "| class | what was done | found in | rule | who sees it | kernel log |",
+    "| --- | --- | --- | --- | --- | --- |",
+    ...Object.entries<ReportClassEntry>(REPORT_CLASSES).map(([name, entry]) => {
+      const { doc, found, log, rule } = entry;
+      return tableRow([
+        `\`${name}\``,
+        doc,
+        FOUND_IN[found],
+        rule,
+        seenBy(entry),
+        log ?? "",
+      ]);
+    }),
   ],
 };
 

@@ -4,6 +4,17 @@
  * @see behaviour/dma.md 3.6, 8.2, behaviour/c-api.md 14; docs/events.md, "Classes of dma.report"
  */
 
+/** Where a class or a leak can be found at all, and how a page says so. */
+export const FOUND_IN = {
+  every_mode: "every mode, with and without translation",
+  translated: "behind an IOMMU",
+  non_coherent: "devices that do not see the CPU's caches",
+  peers: "memory of peers",
+  confidential: "confidential guests",
+  c_drivers: "drivers in C",
+} as const;
+export type FoundIn = keyof typeof FOUND_IN;
+
 /** What is known of a class. */
 export interface ReportClassEntry {
   /** What the driver did, as a sentence. */
@@ -12,6 +23,8 @@ export interface ReportClassEntry {
   readonly rule: string;
   /** No kernel checks for it. */
   readonly beyondKernel: boolean;
+  /** Where it can be found. */
+  readonly found: FoundIn;
   /** The kernel's DMA debugging counts it in `error_count`. */
   readonly counted: boolean;
   /** How a kernel logs it, without its numbers; null where it logs nothing, or the line is unknown. */
@@ -20,28 +33,34 @@ export interface ReportClassEntry {
   readonly formerly?: string;
 }
 
+/** What a kernel checks, with or without DMA debugging. */
+const SEEN = { beyondKernel: false, found: "every_mode", counted: false, log: null } as const;
+/** A rule of the two-step API, which there is behind an IOMMU only. */
+const TWO_STEP = { beyondKernel: true, found: "translated", counted: false, log: null } as const;
+
 /** A row of 8.2: a check of the kernel's DMA debugging. */
 function debugging(row: number, doc: string, log: string | null = null): ReportClassEntry {
-  return { doc, rule: `dma.8.2.${row}`, beyondKernel: false, counted: true, log };
+  return { ...SEEN, doc, rule: `dma.8.2.${row}`, counted: true, log };
 }
 
 /** A row of 8.2 that DMA debugging does not count: a warning of its own, or one of others. */
 function warned(row: number, doc: string): ReportClassEntry {
-  return { doc, rule: `dma.8.2.${row}`, beyondKernel: false, counted: false, log: null };
+  return { ...SEEN, doc, rule: `dma.8.2.${row}` };
 }
 
 /** A row of 3.6 of which some kernel code says something. */
 function refused(row: number, doc: string): ReportClassEntry {
-  return { doc, rule: `dma.3.6.${row}`, beyondKernel: false, counted: false, log: null };
+  return { ...TWO_STEP, doc, rule: `dma.3.6.${row}`, beyondKernel: false };
 }
 
 /** A row of 3.6 with **no** in its last column. */
 function unseen(row: number, doc: string): ReportClassEntry {
-  return { doc, rule: `dma.3.6.${row}`, beyondKernel: true, counted: false, log: null };
+  return { ...TWO_STEP, doc, rule: `dma.3.6.${row}` };
 }
 
-function hazard(rule: string, doc: string): ReportClassEntry {
-  return { doc, rule, beyondKernel: true, counted: false, log: null };
+/** What no kernel looks at. */
+function hazard(rule: string, doc: string, found: FoundIn = "every_mode"): ReportClassEntry {
+  return { doc, rule, beyondKernel: true, found, counted: false, log: null };
 }
 
 const REPORT_CLASS_TABLE = {
@@ -76,13 +95,11 @@ const REPORT_CLASS_TABLE = {
     "Unmapped with another direction than mapped.",
     "device driver frees DMA memory with different direction",
   ),
-  error_unchecked: {
-    ...debugging(
-      8,
-      "The driver did not check dma_mapping_error().",
-      "device driver failed to check map error",
-    ),
-  },
+  error_unchecked: debugging(
+    8,
+    "The driver did not check dma_mapping_error().",
+    "device driver failed to check map error",
+  ),
   unmap_attributes: debugging(
     9,
     "Unmapped with other attributes than mapped.",
@@ -156,12 +173,17 @@ const REPORT_CLASS_TABLE = {
   iova_leak_at_unbind: unseen(12, "Driver unbound with an allocated IOVA range."),
   link_beyond_device_limits: unseen(13, "A link breaks a segment limit of the device."),
   state_overwritten: {
-    ...hazard("dma.3.2", "Called dma_iova_try_alloc() with a state that still holds a range."),
+    ...hazard(
+      "dma.3.2",
+      "Called dma_iova_try_alloc() with a state that still holds a range.",
+      "translated",
+    ),
     formerly: "try_alloc_live",
   },
   range_other_device: unseen(5, "A range was used with another device than its own."),
   sync_unlinked: unseen(6, "Called dma_iova_sync() for addresses that are not linked."),
   range_unmapped: {
+    ...TWO_STEP,
     doc: "Unmapped a range of the two-step API with a call for single mappings or lists.",
     rule: "dma.8.3",
     beyondKernel: false,
@@ -172,6 +194,7 @@ const REPORT_CLASS_TABLE = {
   stale_iotlb_access: hazard(
     "dma.5.3",
     "A device access used a stale IOTLB entry.",
+    "translated",
   ),
   device_outside_buffer: hazard(
     "dma.1.6",
@@ -180,22 +203,27 @@ const REPORT_CLASS_TABLE = {
   stale_cacheline_read: hazard(
     "dma.2.2",
     "CPU read of a stale cache line: a device wrote the memory, and the line was not invalidated.",
+    "non_coherent",
   ),
   stale_memory_read: hazard(
     "dma.2.1",
     "Device read of stale memory: a dirty cache line was not written back.",
+    "non_coherent",
   ),
   dirty_cacheline_lost: hazard(
     "dma.2.2",
     "CPU writes to a buffer that a device owned were discarded by the sync.",
+    "non_coherent",
   ),
   cacheline_shared: hazard(
     "dma.2.2",
     "Two mappings for non-coherent devices share a cache line, a device writes one, and no kernel reports it.",
+    "non_coherent",
   ),
   device_write_lost: hazard(
     "dma.2.2",
     "A device write was lost: the write-back of a dirty cache line overwrote it.",
+    "non_coherent",
   ),
   cpu_access_while_mapped: {
     ...hazard(
@@ -212,48 +240,60 @@ const REPORT_CLASS_TABLE = {
     ...hazard(
       "c-api.5",
       "A device read memory that was never initialised since its allocation.",
+      "c_drivers",
     ),
     formerly: "unwritten_memory_fetched",
   },
-  device_write_after_free: hazard("c-api.5", "A device wrote to a freed block of a DMA pool."),
+  device_write_after_free: hazard(
+    "c-api.5",
+    "A device wrote to a freed block of a DMA pool.",
+    "c_drivers",
+  ),
   mask_failure_ignored: hazard(
     "dma.1.1",
     "Mapped or allocated for a device after dma_set_mask() failed.",
+    "c_drivers",
   ),
   private_memory_access: hazard(
     "dma.1.5",
     "A device accessed private memory of a confidential guest.",
+    "confidential",
   ),
   sleep_in_atomic: {
+    ...SEEN,
     doc: "Called a function that may sleep in atomic context.",
     rule: "c-api.14",
-    beyondKernel: false,
-    counted: false,
-    log: null,
   },
   lock_order: {
+    ...SEEN,
     doc: "Lock-order inversion (potential ABBA deadlock).",
     rule: "c-api.14",
-    beyondKernel: false,
-    counted: false,
-    log: null,
+    found: "c_drivers",
   },
-  peer_misrouted: hazard("p2p.9.2", "A bus address of a peer's memory was routed to host memory."),
+  peer_misrouted: hazard(
+    "p2p.9.2",
+    "A bus address of a peer's memory was routed to host memory.",
+    "peers",
+  ),
   peer_memory_without_pool: hazard(
     "p2p.9.7",
     "Allocated P2P memory of a provider whose pool has none.",
+    "peers",
   ),
   peer_revoked_mapped: hazard(
     "p2p.9.8",
     "A provider's driver was unbound while its memory was mapped.",
+    "peers",
   ),
   peer_revoked_queued: hazard(
     "p2p.9.8",
     "A provider's driver was unbound while IOVAs of its memory were in a flush queue.",
+    "peers",
   ),
   peer_use_after_unbind: hazard(
     "p2p.9.8",
     "A device used memory of a provider whose driver was unbound.",
+    "peers",
   ),
 } as const satisfies Record<string, ReportClassEntry>;
 
