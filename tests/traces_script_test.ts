@@ -154,6 +154,21 @@ Deno.test("the machine of a scenario is the traced one: release, mode, hardware,
   }
 });
 
+Deno.test("of a device that is translated or bounced the scenario is translated, and says that it is a guess", async () => {
+  const trace = (await readGolden("real/72-strict-small.trace.txt.gz"))!.split("\n")
+    .filter((line) => !line.includes(": IOMMU:"));
+  const log = new LogPass();
+  const check = new TraceCheck(log);
+  const steps: Step[] = [];
+  check.ledger.recorder = (step) => steps.push(step);
+  trace.forEach((line, index) => check.push(line, index + 1));
+  const { findings } = check.end();
+  const { text } = traceScript(steps, findings, { facts: log.facts, version: null }, "it", WHOLE);
+  assert(text.includes("iommu { mode = strict }") && !text.includes("swiotlb"), text);
+  assert(/^# - that 0000:00:05\.0 is translated: .*bounce buffer/m.test(text), text);
+  assertEquals(runScenarioText(text), { end: "held" });
+});
+
 Deno.test("what a scenario does not reproduce is listed at its top, and a scenario of nothing is empty", async () => {
   const { findings, missing, text } = await wholeScriptOf("72-strict-mistakes", SHRUNK);
   assertEquals(findings.length, 10);

@@ -5,6 +5,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { checkLines } from "../instruments/traces/ledger/check_report.ts";
+import { modeOf } from "../instruments/traces/ledger/device_mode.ts";
 import { LogPass, TraceCheck } from "../instruments/traces/ledger/trace_check.ts";
 import { isSure } from "../instruments/traces/ledger/traced_mapping.ts";
 import { readGolden, runsOf } from "./golden_traces.ts";
@@ -60,23 +61,30 @@ Deno.test("without dma:* events a fault has its page's history: who mapped it, a
 function printed(format: string, values: Readonly<Record<string, string>>): string {
   const named = format.replace("%llu.%06llu", values.time!)
     .replace(/^%s-%d \[%03d\]/, "fio-42 [001]").replace(/\\n$/, "");
-  return named.replace(/: %s dir/, `: ${values.device} dir`).replaceAll(
-    /(\w+)=(?:0x)?%(?:s|llx|llu)/g,
-    (_, key: string) => `${key}=${values[key]}`,
-  );
+  return named.replace(/: %s dir/, `: ${values.device} dir`)
+    .replace(/iova=0x%016llx - 0x%016llx/, `iova=${values.iova}`)
+    .replaceAll(
+      /(\w+)=(?:0x)?%(?:s|llx|llu|016llx)/g,
+      (_, key: string) => `${key}=${values[key]}`,
+    );
 }
 
-Deno.test("what the recipe for bpftrace prints is read like the events", () => {
+Deno.test("what the recipe for bpftrace prints is read like the events, and says that a device is translated", () => {
   const recipe = Deno.readTextFileSync(join(ROOT, "examples/traces/data/dma-events.bt"));
   const formats = [...recipe.matchAll(/printf\("([^"]*)"/g)].map(([, format]) => format!);
-  assertEquals(formats.length, 4);
-  const lines = formats.map((format, index) =>
+  const called = (name: string) => formats.filter((format) => format.includes(`: ${name}: `));
+  const names = ["map", "dma_map_page", "unmap", "dma_unmap_page", "dma_alloc", "dma_free"];
+  assertEquals(formats.length, names.length);
+  const lines = names.flatMap(called).map((format, index) =>
     printed(format, {
       time: `12.00000${index}`,
       device: "0000:00:05.0",
       dir: "TO_DEVICE",
-      dma_addr: format.includes("page") ? "ffffe000" : "ffff0000",
+      dma_addr: index < 4 ? "ffffe000" : "ffff0000",
+      iova: "0x00000000ffffe000 - 0x00000000fffff000",
+      paddr: "0x0000000003793000",
       size: "4096",
+      unmapped_size: "4096",
       phys_addr: "3793000",
       virt_addr: "0xffff888003793000",
     })
@@ -86,4 +94,5 @@ Deno.test("what the recipe for bpftrace prints is read like the events", () => {
   assertEquals(findings, []);
   const [device] = [...check.ledger.devices.values()];
   assertEquals([device!.name, device!.mapCount, device!.unmapCount], ["0000:00:05.0", 2, 2]);
+  assertEquals(modeOf(device!), "translated");
 });

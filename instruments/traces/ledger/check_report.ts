@@ -3,8 +3,9 @@ import { formatCount } from "../../../lang/text/numbers.ts";
 import { wrapText } from "../../../lang/text/columns.ts";
 import { ERROR_ADDRESS } from "../line/payload.ts";
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
+import { isUndecided, modeEvidence, modeOf } from "./device_mode.ts";
 import { limitsSeen } from "./queue_use.ts";
-import { type Device, type Finding, isSure, modeOf } from "./traced_mapping.ts";
+import { type Device, type Finding, isSure } from "./traced_mapping.ts";
 import type { CheckResult, LogPass, TraceCheck } from "./trace_check.ts";
 import { FAULT_RULE } from "./classify_log.ts";
 import { nextSteps, storiesOf } from "../usage/next_steps.ts";
@@ -56,6 +57,7 @@ export function checkJson(check: TraceCheck, log: LogPass, result: CheckResult) 
       devices: Object.fromEntries(
         [...ledger.devices.values()].map((device) => [device.name, {
           mode: modeOf(device),
+          mode_evidence: modeEvidence(device),
           iommu_group_type: log.facts.groupTypes.get(device.name) ?? null,
           ...device.counts,
         }]),
@@ -176,6 +178,9 @@ function kernelOf(check: TraceCheck, log: LogPass): string | null {
   return null;
 }
 
+const UNDECIDED_TEXT =
+  "Mode unknown: an IOMMU translates, or the data is bounced; no line of the trace or the log says " +
+  "which. Record iommu:* and swiotlb:* too, or add the kernel's log.";
 /** The most findings that are printed; of the rest only the number. */
 const MOST_SHOWN = 50;
 const COLUMNS = 100;
@@ -377,6 +382,7 @@ function balanceLines(
   return [
     line(head),
     ...rows.map(line),
+    ...devices.some(isUndecided) ? wrapText(UNDECIDED_TEXT, COLUMNS) : [],
     ...hasRanges
       ? [
         `two-step: ${formatCount(links, "link")}, ${

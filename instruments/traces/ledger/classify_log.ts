@@ -5,7 +5,7 @@
  * @see behaviour/traces.md T.61 to T.63
  */
 import { formatSource } from "../../fault_log/pci_source.ts";
-import { isAboutMappings } from "../../fault_log/logged_fault.ts";
+import { isAboutMappings, type LoggedFault } from "../../fault_log/logged_fault.ts";
 import { numberOf } from "../../fault_log/word64.ts";
 import { checkerClass } from "../kernel_log/debug_lines.ts";
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
@@ -27,9 +27,10 @@ import {
   JUST_AFTER_SECONDS,
   type LoggedAccess,
 } from "./classify_fault.ts";
+import { modeOf } from "./device_mode.ts";
 import type { Edges } from "./edges.ts";
 import type { Ledger } from "./ledger.ts";
-import { type Certainty, type Device, type Finding, modeOf, pageOf } from "./traced_mapping.ts";
+import { type Certainty, type Device, type Finding, pageOf } from "./traced_mapping.ts";
 import { aboutKind, type FindingKind } from "./finding_kinds.ts";
 import type { PageHistory } from "./page_history.ts";
 
@@ -65,6 +66,22 @@ export function faultPages(entries: readonly KernelLogEntry[]): number[] {
     const number = address === null ? null : numberOf(address);
     return number === null ? [] : [pageOf(number)];
   });
+}
+
+/** Devices whose accesses an IOMMU has refused. */
+export function faultedDevices(entries: readonly KernelLogEntry[]): Set<string> {
+  return new Set(
+    entries.flatMap(({ fault }) =>
+      fault !== null && isAboutMappings(fault.reason) ? placeOf(fault) ?? [] : []
+    ),
+  );
+}
+
+/** The device that a fault is of, by its name in a trace; null where the line has none. */
+function placeOf({ details, source }: LoggedFault): string | null {
+  return source === null
+    ? details.clientName
+    : formatSource({ ...source, domain: source.domain ?? 0 });
 }
 
 export function classifyLog(
@@ -123,9 +140,7 @@ function accessOf(entry: KernelLogEntry, ledger: Ledger): LoggedAccess[] | null 
   if (fault === null || fault.address === null || !isAboutMappings(fault.reason)) return null;
   const address = numberOf(fault.address);
   if (address === null) return null;
-  const place = fault.source === null
-    ? fault.details.clientName
-    : formatSource({ ...fault.source, domain: fault.source.domain ?? 0 });
+  const place = placeOf(fault);
   return [{
     entry,
     device: place === null ? null : ledger.devices.get(place) ?? null,
@@ -312,10 +327,11 @@ function isExact(offset: ClockOffset | null): boolean {
   return offset?.source === "marks" || offset?.source === "calls";
 }
 
-/** Only a trace without gaps from the device's first mapping on can say so. */
+/** Only a trace without gaps from the device's first mapping on can say so, with its page table. */
 function neverMapped({ device, isExact }: KnownAccess, { edges }: Ledger, finding: MakeFinding) {
   const isGapless = edges.lostLine === 0 && device.mappedBeforeTrace === 0;
-  if (!isGapless || modeOf(device) !== "translated") return finding("unknown_birth", "unknown");
+  const isSeen = modeOf(device) === "translated" && device.recorded.table.maps > 0;
+  if (!isGapless || !isSeen) return finding("unknown_birth", "unknown");
   return finding("never_mapped", isExact ? "proved" : "likely");
 }
 

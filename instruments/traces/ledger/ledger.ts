@@ -5,18 +5,19 @@
  *
  * @see behaviour/traces.md T.64 to T.69
  */
-import { type DmaEvent, readDmaEvent } from "../line/dma_event.ts";
+import { bouncedDevice, type DmaEvent, readDmaEvent } from "../line/dma_event.ts";
 import type { TraceLine } from "../line/trace_line.ts";
 import type { StepSink } from "../script/recorder.ts";
+import { modeOf } from "./device_mode.ts";
 import { Edges } from "./edges.ts";
 import { Findings } from "./findings.ts";
 import {
   type Device,
   makeDevice,
-  modeOf,
   type Moment,
   pageEnd,
   pageOf,
+  type Recorded,
   siblingsOf,
   type TracedMapping,
 } from "./traced_mapping.ts";
@@ -38,6 +39,7 @@ import {
   unfold,
   type UnmapEvent,
 } from "./live_mappings.ts";
+import { MachineFacts } from "./machine_facts.ts";
 import type { PageHistory } from "./page_history.ts";
 import { RequestRanges } from "./request_ranges.ts";
 import { Requests } from "./requests.ts";
@@ -53,6 +55,8 @@ export class Ledger {
   readonly table: PageTable;
   readonly findings = new Findings();
   readonly #history: PageHistory;
+  readonly #recorded: Recorded;
+  readonly #bouncedLines = new Map<string, number>();
   readonly requests = new Requests();
   readonly #tasks = new TaskNames();
   /** Receives each mapping's steps; null when they are not recorded. */
@@ -62,9 +66,12 @@ export class Ledger {
   readonly #ranges = new RequestRanges();
   damaged: number[] = [];
 
-  constructor(history: PageHistory) {
+  /** @param faulted Devices of which the log has IOMMU faults. */
+  constructor(history: PageHistory, facts = new MachineFacts(), faulted = new Set<string>()) {
     this.#history = history;
     this.table = new PageTable((range) => this.#rangeEnded(range));
+    const { table } = this;
+    this.#recorded = { facts, faulted, bouncedLines: this.#bouncedLines, table };
   }
 
   /** Takes a line of an event. @returns False when it is damaged. */
@@ -80,7 +87,10 @@ export class Ledger {
     } else if (event !== undefined) this.#event(event, line, now, context);
     else if (isCall) this.requests.take(line, number, context, this.table, this.recorder);
     if (isCall) context.lastLine = number;
-    if (line.event !== "map" && line.event !== "swiotlb_bounced") context.isRunOver = true;
+    if (line.event === "swiotlb_bounced") {
+      const device = bouncedDevice(line.payload);
+      this.#bouncedLines.set(device, (this.#bouncedLines.get(device) ?? 0) + 1);
+    } else if (line.event !== "map") context.isRunOver = true;
     return event !== null;
   }
 
@@ -134,7 +144,7 @@ export class Ledger {
 
   #device(name: string): Device {
     let device = this.devices.get(name);
-    if (device === undefined) this.devices.set(name, device = makeDevice(name));
+    if (device === undefined) this.devices.set(name, device = makeDevice(name, this.#recorded));
     return device;
   }
 

@@ -2,13 +2,14 @@
 import type { Direction, DmaEvent } from "../line/dma_event.ts";
 import {
   type Device,
-  modeOf,
   type Moment,
+  PAGE_BYTES,
   pageOf,
   pagesOf,
   siblingsOf,
   type TracedMapping,
 } from "./traced_mapping.ts";
+import { modeOf } from "./device_mode.ts";
 import { NewestMap } from "./newest_map.ts";
 import type { Context, EndedRange, TableUnmap } from "./page_table.ts";
 
@@ -128,9 +129,15 @@ export function noteMap(mapping: TracedMapping): void {
   const device = mapping.device!;
   if (device.mapCount++ === 0) device.firstLine = mapping.mappedAt.line;
   device.mostPages = Math.max(device.mostPages, pagesOf(mapping));
-  if (mapping.tableLine > 0) device.coveredMaps++;
-  else if (mapping.phys === mapping.addr) device.identityMaps++;
-  else if (mapping.phys !== null) device.otherMaps++;
+  const { addr, phys, sizeBytes, tableLine } = mapping;
+  if (tableLine > 0) device.coveredMaps++;
+  else if (phys === addr) device.identityMaps++;
+  else if (phys !== null) {
+    device.otherMaps++;
+    if ((addr - phys) % PAGE_BYTES !== 0) device.movedMaps++;
+    device.lowestOther = Math.min(device.lowestOther, addr);
+    device.highestOther = Math.max(device.highestOther, addr + sizeBytes);
+  }
 }
 
 export function count(device: Device, name: string, by = 1): void {

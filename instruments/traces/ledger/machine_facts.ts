@@ -18,6 +18,8 @@ const MODELS: readonly (readonly [RegExp, string])[] = [
 ];
 const POLICY = /\bDMA domain TLB invalidation policy: (strict|lazy) mode/;
 const STRICT_BY_HOST = /\bUsing strict mode due to virtualization|\bIOMMU batching disallowed/;
+const IN_GROUP = /\b(\S+): Adding to iommu group \d+/;
+const DEFAULT_TYPE = /\biommu: Default domain type: (Translated|Passthrough)\b/;
 const POOL = /\bsoftware IO TLB: mapped \[mem (0x[0-9a-f]+)-(0x[0-9a-f]+)\]/;
 const POOL_OPTION = /\bcommand line: .*\bswiotlb=(\d+)/i;
 const OVERRUN = /^per_cpu\/cpu\d+ .*?\boverrun: (\d+)/;
@@ -33,9 +35,14 @@ export class MachineFacts {
   invalidation: "strict" | "lazy" | null = null;
   /** The bounce pool's size; null when unknown. */
   poolBytes: number | null = null;
+  /** Where it is, its end exclusive; null when unknown. */
+  pool: { readonly start: number; readonly end: number } | null = null;
   /** Events that the ring buffers have overwritten. */
   overrun = 0;
 
+  /** Devices that the log puts into a group, whose type is then the default one. */
+  readonly #inGroup = new Set<string>();
+  #defaultType: string | null = null;
   #rank = 0;
 
   push(text: string): void {
@@ -54,6 +61,14 @@ export class MachineFacts {
     this.#boot(text);
   }
 
+  /** Whether a device's IOMMU group is translated; null when its type is unknown. */
+  isTranslated(device: string): boolean | null {
+    const type = this.groupTypes.get(device) ??
+      (this.#inGroup.has(device) ? this.#defaultType : null);
+    if (type === "DMA" || type === "DMA-FQ" || type === "Translated") return true;
+    return type === "identity" || type === "Passthrough" ? false : null;
+  }
+
   #boot(text: string): void {
     MODELS.forEach(([pattern, model], rank) => {
       if (rank < this.#rank || !pattern.test(text)) return;
@@ -64,7 +79,13 @@ export class MachineFacts {
     if (policy === "strict" || STRICT_BY_HOST.test(text)) this.invalidation = "strict";
     else if (policy === "lazy") this.invalidation ??= "lazy";
     const pool = POOL.exec(text);
-    if (pool !== null) this.poolBytes = Number(pool[2]) - Number(pool[1]) + 1;
+    if (pool !== null) {
+      const [start, end] = [Number(pool[1]), Number(pool[2]) + 1];
+      [this.pool, this.poolBytes] = [{ start, end }, end - start];
+    }
+    const grouped = IN_GROUP.exec(text)?.[1];
+    if (grouped !== undefined) this.#inGroup.add(grouped);
+    this.#defaultType = DEFAULT_TYPE.exec(text)?.[1] ?? this.#defaultType;
     const slots = POOL_OPTION.exec(text)?.[1];
     if (slots !== undefined) this.poolBytes ??= Number(slots) * SLOT_BYTES;
   }

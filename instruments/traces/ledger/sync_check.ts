@@ -1,11 +1,11 @@
 /** Whether what is synchronised is mapped, and in the right way. */
 import type { DmaEvent } from "../line/dma_event.ts";
 import type { StepSink } from "../script/recorder.ts";
+import { modeOf } from "./device_mode.ts";
 import type { Edges } from "./edges.ts";
 import type { Findings } from "./findings.ts";
 import {
   type Device,
-  modeOf,
   type Moment,
   PAGE_BYTES,
   pageOf,

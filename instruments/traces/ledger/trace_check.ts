@@ -14,7 +14,7 @@ import {
   markIn,
   type TimedFinding,
 } from "../clocks/clock_offset.ts";
-import { type ClassifiedLog, classifyLog, faultPages } from "./classify_log.ts";
+import { type ClassifiedLog, classifyLog, faultedDevices, faultPages } from "./classify_log.ts";
 import { Ledger } from "./ledger.ts";
 import { asKnown } from "./findings.ts";
 import type { Finding, TracedMapping } from "./traced_mapping.ts";
@@ -106,7 +106,7 @@ export class TraceCheck {
   constructor(log: LogPass, addresses: readonly number[] = []) {
     this.#log = log;
     this.#history = new PageHistory([...faultPages(log.entries), ...addresses]);
-    this.ledger = new Ledger(this.#history);
+    this.ledger = new Ledger(this.#history, log.facts, faultedDevices(log.entries));
   }
 
   /** Every mapping of a page that is kept, in the order of their map lines. */

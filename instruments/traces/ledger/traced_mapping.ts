@@ -1,5 +1,6 @@
 /** What the ledger keeps: mappings, their devices, and findings. */
 import type { FindingKind } from "./finding_kinds.ts";
+import type { MachineFacts } from "./machine_facts.ts";
 import type { Direction, MappingKind } from "../line/dma_event.ts";
 import { NewestMap } from "./newest_map.ts";
 import { Siblings } from "./siblings.ts";
@@ -44,8 +45,20 @@ export interface TracedMapping {
   readonly siblings: Siblings<TracedMapping> | null;
 }
 
+/** What is recorded beside a device's own lines. */
+export interface Recorded {
+  readonly facts: MachineFacts;
+  /** Devices of which the log has IOMMU faults. */
+  readonly faulted: ReadonlySet<string>;
+  /** By device: lines of attempts to bounce. */
+  readonly bouncedLines: ReadonlyMap<string, number>;
+  /** How many ranges the page tables of the trace have mapped. */
+  readonly table: { readonly maps: number };
+}
+
 export interface Device {
   readonly name: string;
+  readonly recorded: Recorded;
   /** Live mappings by the page of their first address. */
   readonly byPage: Map<number, TracedMapping[]>;
   /** Live lists by the physical address of their first entry. */
@@ -73,7 +86,13 @@ export interface Device {
   /** Mappings dropped without an unmap: their address was mapped again, or lines are missing. */
   uncertain: number;
   identityMaps: number;
+  /** Maps whose address is not the physical one, and that no line of a page table covers. */
   otherMaps: number;
+  /** Those of them whose address has another offset in its page. */
+  movedMaps: number;
+  /** Where the addresses of `otherMaps` begin and end. */
+  lowestOther: number;
+  highestOther: number;
   coveredMaps: number;
   /** Direct mappings that were made in a row, and those of them that were unmapped. */
   segments: number;
@@ -109,9 +128,10 @@ export function isSure({ certainty }: Finding): boolean {
   return certainty === "proved" || certainty === "likely";
 }
 
-export function makeDevice(name: string): Device {
+export function makeDevice(name: string, recorded: Recorded): Device {
   const device: Device = {
     name,
+    recorded,
     byPage: new Map(),
     lists: new Map(),
     unmapped: new NewestMap(MOST_KEPT),
@@ -129,18 +149,14 @@ export function makeDevice(name: string): Device {
     uncertain: 0,
     identityMaps: 0,
     otherMaps: 0,
+    movedMaps: 0,
+    lowestOther: Infinity,
+    highestOther: 0,
     coveredMaps: 0,
     segments: 0,
     unmappedSegments: 0,
   };
   return device;
-}
-
-/** How a device's addresses are made. @see behaviour/traces.md T.60 */
-export function modeOf(device: Device): "translated" | "direct" | "bounced" | "unknown" {
-  if (device.coveredMaps > 0) return "translated";
-  if (device.otherMaps > 0) return "bounced";
-  return device.identityMaps > 0 ? "direct" : "unknown";
 }
 
 /**

@@ -119,6 +119,13 @@ function isWhole(payload: string): boolean {
   return payload.includes(" attrs=");
 }
 
+const BOUNCED_HEAD = "dev_name: ";
+
+/** The device that a line of `swiotlb_bounced` names. @see behaviour/traces.md T.31 */
+export function bouncedDevice(payload: string): string {
+  return deviceOf(payload.slice(BOUNCED_HEAD.length));
+}
+
 function mapped(payload: string): DmaEvent | null {
   const dir = directionOf(payload);
   const addr = hexOf(payload, " dma_addr=");

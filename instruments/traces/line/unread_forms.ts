@@ -45,7 +45,7 @@ const PATTERNS: readonly Pattern[] = [
   },
   {
     name: "perf trace",
-    instead: "record with: perf record -e 'dma:*' -e 'iommu:*' -a; print with: perf script",
+    instead: "record with: perf record -e 'dma:*' -e 'iommu:*' -e 'swiotlb:*' -a; print with: perf script",
     pattern: /\b(?:dma|iommu):\w+\(/,
   },
   {

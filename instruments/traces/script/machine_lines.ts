@@ -5,7 +5,8 @@
 import { DEFAULT_SEGMENT_BYTES } from "../../../runtime/dma/device/device.ts";
 import { kernelNamed } from "../../../runtime/kernels/kernels.ts";
 import type { MachineFacts } from "../ledger/machine_facts.ts";
-import { type Device, modeOf } from "../ledger/traced_mapping.ts";
+import { isUndecided, modeOf } from "../ledger/device_mode.ts";
+import type { Device } from "../ledger/traced_mapping.ts";
 
 export type IommuMode = "off" | "passthrough" | "strict" | "lazy";
 
@@ -35,7 +36,13 @@ export function scriptMode(
   const byGroup = new Set<IommuMode>();
   for (const device of devices) {
     const mode = modeOf(device);
-    if (mode === "translated") translated.push(device);
+    if (isUndecided(device)) {
+      guesses.add(
+        `that ${device.name} is translated: its addresses are not the physical ones, and nothing ` +
+          "says whether an IOMMU or a bounce buffer made them",
+      );
+    }
+    if (mode === "translated" || isUndecided(device)) translated.push(device);
     else if (mode !== "unknown") others.push(device);
     const group = MODE_OF_TYPE.get(groupTypes.get(device.name) ?? "");
     if (group !== undefined) byGroup.add(group);

@@ -5,7 +5,8 @@
  * Nothing is kept for a mapping that is unmapped.
  */
 import type { MachineFacts } from "../ledger/machine_facts.ts";
-import { modeOf, pageEnd, pageOf, type TracedMapping } from "../ledger/traced_mapping.ts";
+import { isUndecided, type Mode, modeOf } from "../ledger/device_mode.ts";
+import { type Device, pageEnd, pageOf, type TracedMapping } from "../ledger/traced_mapping.ts";
 import type { FlushEvent } from "../line/flush_event.ts";
 import { isMappingStep, type Step } from "../script/recorder.ts";
 import { FlushWindows } from "./flush_windows.ts";
@@ -85,6 +86,7 @@ export class DeviceUse {
   peakSeconds = 0;
   live = 0;
   peakLive = 0;
+  /** These count if the device is bounced. */
   bouncedMaps = 0;
   liveBouncedBytes = 0;
   peakBouncedBytes = 0;
@@ -98,8 +100,19 @@ export class DeviceUse {
   readonly #space = new IovaSpace();
   #interval: Interval | null = null;
 
-  constructor(startSeconds: number) {
+  /** @param device Null for two-step ranges, which name none. */
+  constructor(readonly device: Device | null, startSeconds: number) {
     this.overTime = new TimeSeries(startSeconds, () => ({ ...NOTHING }), join);
+  }
+
+  get mode(): Mode {
+    return this.device === null ? "translated" : modeOf(this.device);
+  }
+
+  /** A number of bounced maps or bytes; null where nothing says whether the device's maps are. */
+  bounced(count: number): number | null {
+    if (this.device !== null && isUndecided(this.device)) return null;
+    return this.mode === "bounced" ? count : 0;
   }
 
   map(mapping: TracedMapping, site: string | null, now: Moment): void {
@@ -113,7 +126,7 @@ export class DeviceUse {
     if (this.liveBytes > this.peakBytes) {
       [this.peakBytes, this.peakSeconds] = [this.liveBytes, now.seconds];
     }
-    if (isBounced(mapping)) {
+    if (isElsewhere(mapping)) {
       this.bouncedMaps++;
       this.liveBouncedBytes += sizeBytes;
       this.peakBouncedBytes = Math.max(this.peakBouncedBytes, this.liveBouncedBytes);
@@ -137,7 +150,7 @@ export class DeviceUse {
     this.unmaps++;
     this.live--;
     this.liveBytes -= mapping.sizeBytes;
-    if (isBounced(mapping)) this.liveBouncedBytes -= mapping.sizeBytes;
+    if (isElsewhere(mapping)) this.liveBouncedBytes -= mapping.sizeBytes;
     this.#note(interval, now.line);
     this.#changeSpace(mapping, -1);
     const { line, seconds } = mapping.mappedAt;
@@ -173,7 +186,7 @@ export class DeviceUse {
 }
 
 /** The driver's buffer is elsewhere, and no page table leads there. */
-function isBounced({ addr, kind, phys, tableLine }: TracedMapping): boolean {
+function isElsewhere({ addr, kind, phys, tableLine }: TracedMapping): boolean {
   return kind !== "two_step" && tableLine === 0 && phys !== null && phys !== addr;
 }
 
@@ -198,7 +211,6 @@ export class DeviceUses {
   readonly flushes = new FlushWindows();
   /** What is known of the machine beside its trace. */
   facts: MachineFacts | null = null;
-  readonly #modes = new Map<string, () => string>();
   #waiting: WaitingStep[] = [];
   #startSeconds: number | null = null;
   #newest: WaitingStep | null = null;
@@ -232,10 +244,6 @@ export class DeviceUses {
   end(): void {
     this.#settle(0);
     for (const use of this.devices.values()) use.end();
-  }
-
-  modeOf(name: string): string {
-    return this.#modes.get(name)?.() ?? "translated";
   }
 
   #wait(op: "map" | "unmap", mapping: TracedMapping, { line, seconds }: Moment): void {
@@ -275,8 +283,7 @@ export class DeviceUses {
     const name = nameOf(mapping);
     let use = this.devices.get(name);
     if (use === undefined) {
-      this.devices.set(name, use = new DeviceUse(this.#startSeconds!));
-      if (device !== null) this.#modes.set(name, () => modeOf(device));
+      this.devices.set(name, use = new DeviceUse(device, this.#startSeconds!));
     }
     return use;
   }

@@ -80,13 +80,13 @@ function deviceRow({ devices }: TracedUse, name: string, seconds: number) {
   const use: DeviceUse | undefined = devices.devices.get(name);
   if (use === undefined) return null;
   return {
-    mode: devices.modeOf(name),
+    mode: use.mode,
     maps: use.maps,
     maps_per_second: seconds > 0 ? Math.round(use.maps / seconds) : 0,
     bytes_per_map: Math.round(use.mappedBytes / Math.max(use.maps, 1)),
     peak_bytes: use.peakBytes,
     live: use.live,
-    bounced_maps: use.bouncedMaps,
+    bounced_maps: use.bounced(use.bouncedMaps),
     lifetime_median_us: use.lifetimesUs.count === 0 ? null : use.lifetimesUs.percentile(50),
   };
 }
@@ -101,7 +101,7 @@ const SHOWN: readonly (readonly [string, (row: Row) => string])[] = [
   ["maps a second", (row) => String(row.maps_per_second)],
   ["bytes a map", (row) => String(row.bytes_per_map)],
   ["most bytes mapped", (row) => formatSizeCut(row.peak_bytes)],
-  ["bounced maps", (row) => String(row.bounced_maps)],
+  ["bounced maps", (row) => String(row.bounced_maps ?? "unknown")],
   [
     "median lifetime",
     (row) =>

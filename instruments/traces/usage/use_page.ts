@@ -5,7 +5,15 @@ import { type Column, columnPlot } from "./column_plot.ts";
 import type { DeviceUse, Interval, Tally } from "./device_use.ts";
 import type { PowersOfTwo } from "./powers_of_two.ts";
 import type { TracedUse } from "./traced_use.ts";
-import { byCount, duration, flushOf, headLines, rateText, restLines } from "./use_report.ts";
+import {
+  byCount,
+  duration,
+  flushOf,
+  headLines,
+  modeText,
+  rateText,
+  restLines,
+} from "./use_report.ts";
 
 const MOST_CALLERS = 20;
 const MOST_REQUESTS = 50;
@@ -39,7 +47,7 @@ export class UsePage {
   constructor(use: TracedUse, seconds: number, name: string) {
     this.#name = name;
     for (const [device, each] of use.devices.devices) {
-      this.#say(`<h2>${escapeMarkup(device)}: ${use.devices.modeOf(device)}</h2>`);
+      this.#say(`<h2>${escapeMarkup(device)}: ${modeText(each)}</h2>`);
       this.#say(lists(headLines(use.devices, device, seconds)));
       this.#overTime(device, each, seconds);
       this.#callers(device, each.callers, seconds);
@@ -93,7 +101,8 @@ ${points.join("\n")}
     return `p${this.#points.push({ title, lines: shown }) - 1}`;
   }
 
-  #overTime(device: string, { bouncedMaps, overTime }: DeviceUse, seconds: number): void {
+  #overTime(device: string, use: DeviceUse, seconds: number): void {
+    const { overTime } = use;
     const { intervals, startSeconds, widthSeconds } = overTime;
     const [first] = intervals[0]!;
     const last = intervals.at(-1)![0] + widthSeconds;
@@ -136,7 +145,7 @@ ${points.join("\n")}
       const ends = [`${start.toFixed(6)} s`, `${end.toFixed(6)} s`] as const;
       this.#say(columnPlot(`${device}: ${title}`, columns, shown, ends));
     };
-    const isBounced = bouncedMaps > 0;
+    const isBounced = (use.bounced(use.bouncedMaps) ?? 0) > 0;
     plot(
       isBounced ? "most bytes mapped, and most in bounce buffers" : "most bytes mapped",
       formatSizeCut,

@@ -1,5 +1,6 @@
 /** What devices map, as lines for a reader and as JSON. */
 import { formatCount, formatSizeCut, formatTimeRounded } from "../../../lang/text/numbers.ts";
+import { isUndecided, modeEvidence, UNDECIDED } from "../ledger/device_mode.ts";
 import type { DeviceUse, DeviceUses, Interval, Tally } from "./device_use.ts";
 import type { FlushUse } from "./flush_windows.ts";
 import type { SpaceUse } from "./iova_space.ts";
@@ -14,7 +15,8 @@ const NS_PER_US = 1000;
 export function usesJson(uses: DeviceUses, seconds: number) {
   return Object.fromEntries(
     [...uses.devices].map(([name, use]) => [name, {
-      mode: uses.modeOf(name),
+      mode: use.mode,
+      mode_evidence: use.device === null ? null : modeEvidence(use.device),
       maps: use.maps,
       unmaps: use.unmaps,
       maps_per_second: rate(use.maps, seconds),
@@ -23,8 +25,8 @@ export function usesJson(uses: DeviceUses, seconds: number) {
       live_bytes: use.liveBytes,
       peak_bytes: use.peakBytes,
       peak_at_seconds: use.peakSeconds,
-      bounced_maps: use.bouncedMaps,
-      peak_bounced_bytes: use.peakBouncedBytes,
+      bounced_maps: use.bounced(use.bouncedMaps),
+      peak_bounced_bytes: use.bounced(use.peakBouncedBytes),
       lowest_address: `0x${use.lowest.toString(16)}`,
       highest_address: `0x${use.highest.toString(16)}`,
       lifetimes_us: powersJson(use.lifetimesUs),
@@ -33,7 +35,7 @@ export function usesJson(uses: DeviceUses, seconds: number) {
       callers: countsJson(use.callers),
       unmap_to_flush: flushJson(uses, name),
       interval_seconds: use.overTime.widthSeconds,
-      over_time: use.overTime.intervals.map(([at, interval]) => intervalJson(at, interval)),
+      over_time: use.overTime.intervals.map(([at, interval]) => intervalJson(use, at, interval)),
     }]),
   );
 }
@@ -62,7 +64,7 @@ export function traceJson(use: TracedUse, seconds: number) {
   };
 }
 
-function intervalJson(seconds: number, { space, ...interval }: Interval) {
+function intervalJson(use: DeviceUse, seconds: number, { space, ...interval }: Interval) {
   return {
     seconds,
     lines: [interval.firstLine, interval.lastLine],
@@ -70,7 +72,7 @@ function intervalJson(seconds: number, { space, ...interval }: Interval) {
     unmaps: interval.unmaps,
     most_live_bytes: interval.mostLiveBytes,
     most_line: interval.mostLine,
-    most_bounced_bytes: interval.mostBouncedBytes,
+    most_bounced_bytes: use.bounced(interval.mostBouncedBytes),
     iova: space === null ? null : {
       mapped_bytes: space.mappedBytes,
       pieces: space.pieces,
@@ -141,17 +143,30 @@ export function headLines(uses: DeviceUses, name: string, seconds: number): stri
     } at ${use.peakSeconds.toFixed(6)} s; addresses 0x${use.lowest.toString(16)} to 0x${
       use.highest.toString(16)
     }`,
-    ...use.bouncedMaps === 0 ? [] : [
-      `bounced: ${percent(use.bouncedMaps, use.maps)} of the maps, at most ${
-        formatSizeCut(use.peakBouncedBytes)
-      } at once`,
-    ],
+    ...bouncedLines(use),
     ...spaceLines(use),
     ...flushLines(uses, name),
     `directions: ${
       [...use.directions].map(([dir, { count }]) => `${dir} ${percent(count, use.maps)}`).join(", ")
     }`,
   ];
+}
+
+function bouncedLines(use: DeviceUse): string[] {
+  const bounced = use.bounced(use.bouncedMaps);
+  if (bounced === null) {
+    return ["bounced: unknown, the trace has no iommu:* lines and nothing else decides"];
+  }
+  return bounced === 0 ? [] : [
+    `bounced: ${percent(bounced, use.maps)} of the maps, at most ${
+      formatSizeCut(use.peakBouncedBytes)
+    } at once`,
+  ];
+}
+
+/** A device's mode for a reader. */
+export function modeText({ device, mode }: DeviceUse): string {
+  return device !== null && isUndecided(device) ? UNDECIDED : mode;
 }
 
 /** How scattered the live IOVA ranges are: at the end, and when it was worst. */
@@ -197,7 +212,7 @@ function flushLines(uses: DeviceUses, name: string): string[] {
 
 export function useLines(uses: DeviceUses, seconds: number): string[] {
   return [...uses.devices].flatMap(([name, use]) => [
-    `${name}   ${uses.modeOf(name)}`,
+    `${name}   ${modeText(use)}`,
     ...headLines(uses, name, seconds).map((line) => `  ${line}`),
     "  mapped by",
     ...byCount(use.callers).slice(0, MOST_CALLERS).map(([caller, { count }]) =>
