@@ -21,6 +21,7 @@ import { FileScope } from "./names/file_scope.ts";
 import { machineParts } from "./names/machine_parts.ts";
 import type { Owner } from "./names/name_resolver.ts";
 import { Resolver } from "./names/resolve.ts";
+import type { TornText } from "./torn_text.ts";
 
 /** The machine a program runs on, and the names its block may use. */
 export interface ProgramMachine {
@@ -46,12 +47,17 @@ export interface CheckedFiles {
   readonly kinds: KindInference;
 }
 
-/** Checks a program's files; `files` are in an order in which used ones come first. */
+/**
+ * Checks a program's files; `files` are in an order in which used ones come first.
+ *
+ * @param torn What of them cannot be trusted, when their text is wrong.
+ */
 export function checkFiles(
   entry: LoadedFile,
   { files, loader }: Pick<FileLoader, "files" | "loader">,
   registry: Registry,
   bag: DiagnosticBag,
+  torn: TornText | null,
 ): CheckedFiles {
   const scopes = new Map<LoadedFile, FileScope>();
   const data = new DataFiles(loader, bag);
@@ -66,6 +72,7 @@ export function checkFiles(
   const resolution = new Resolution();
   const uses = new Map<Owner, Set<Owner>>();
   for (const [{ file }, scope] of scopes) {
+    scope.torn = torn;
     resolveFile(file, scope, { kinds, parts: machine.parts }, resolution, uses, bag);
     if (file !== entry.file) warnStatements(file, bag);
   }

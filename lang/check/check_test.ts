@@ -1,4 +1,8 @@
 import { assertEquals } from "@std/assert";
+import { SourceFile } from "../source.ts";
+import { parse } from "../syntax/parse.ts";
+import { tokenEdits } from "../syntax/testing_edits.ts";
+import { SAMPLES } from "../syntax/testing_samples.ts";
 import { codesOf, errorsOf, load } from "../testing/test_support.ts";
 
 const MACHINE = "machine { pci { root_port rp { nvme ssd { } } } }\n";
@@ -284,5 +288,60 @@ Deno.test("a name that every object of the host has is as unknown as any other",
   for (const name of ["constructor", "toString", "__proto__"]) {
     const [first] = load(`print ${name}`).diagnostics;
     assertEquals([first?.code, first?.hint], ["E0301", undefined], name);
+  }
+});
+
+Deno.test("a syntax error hides no name error that is none of its own making", () => {
+  assertEquals(
+    errorsOf(`${MACHINE}test "a" {
+  let x = 4KiB 5
+  alloc_page(x)
+  print y
+}
+test "b" {
+  print mising
+  print alloc_pages(1).phyz
+  wait ssd.submit(read, lba: 0, into: bufer)
+  now() fails ENOMEN
+}`),
+    [
+      "E0205 3:16 Expected end of line, found number `5`",
+      "E0303 4:3 There is no function `alloc_page`",
+      "E0301 5:9 Nothing is called `y`",
+      "E0301 8:9 Nothing is called `mising`",
+      "E0315 9:24 A buffer has no field `phyz`",
+      "E0301 10:39 Nothing is called `bufer`",
+      "E0313 11:15 No error is called `ENOMEN`",
+    ],
+  );
+});
+
+Deno.test("what a syntax error may have bound is not missed elsewhere", () => {
+  const torn: readonly (readonly [string, string])[] = [
+    ["let x: int = 4\nprint x", "E0201"],
+    ["def half(n) { return n / 2 }\nprint half(4)", "E0206"],
+    ["fn f(a, 4) { print a + b }\nprint f(1)", "E0201"],
+    ["fn f(x) { if x { return 1 }\nreturn } }\nlet y = f(1)\nprint y + 4KiB", "E0204"],
+    ["machine { pci { root_port rp nvme ssd { } } }\nprint ssd.name", "E0201"],
+    ['for (i = 0; i < 4; i += 1) {\n  print i\n}\nprint "{i}"', "E0201"],
+    ['use "lib.dma\nprint of_lib', "E0102"],
+  ];
+  for (const [text, code] of torn) assertEquals([...new Set(codesOf(text))], [code], text);
+  const used = codesOf('use "lib.dma"\nprint of_lib()', {
+    "lib.dma": "fn of_lib() { return 1 2 }",
+  });
+  assertEquals(used, ["E0205"]);
+});
+
+Deno.test("a slip of a hand in a right script draws no error about a name", () => {
+  const [sample] = SAMPLES;
+  const files = { "lib/patterns.dma": "" };
+  const wrong = [...tokenEdits(sample!)].filter(({ kind, text }) =>
+    kind !== "swap" && parse(new SourceFile("t.dma", text)).diagnostics.length > 0
+  );
+  assertEquals(wrong.length > 600, true, `${wrong.length} broken texts`);
+  for (const { text } of wrong) {
+    const about = load(text, files).diagnostics.filter(({ code }) => !/^E0[12]/.test(code));
+    assertEquals(about.map(({ message }) => message), [], text);
   }
 });

@@ -2,6 +2,7 @@
 import type { Registry } from "../values/registry.ts";
 import { type CheckedFiles, checkFiles, type ProgramMachine } from "../check/check_files.ts";
 import { withoutConsequences } from "../check/consequences.ts";
+import { TornText } from "../check/torn_text.ts";
 import type { FunctionBinding } from "../check/names/bindings.ts";
 import type { FileScope } from "../check/names/file_scope.ts";
 import { warnUnused } from "../check/names/unused.ts";
@@ -133,35 +134,25 @@ export function understandProgram(
   loader: SourceLoader,
   registry: Registry,
 ): UnderstoodProgram {
-  const { checked, diagnostics, files, loaded } = readProgram(entry, loader, registry);
-  return {
-    loaded,
-    checked: checked ?? checkFiles(loaded, files, registry, new DiagnosticBag()),
-    diagnostics,
-  };
+  return readProgram(entry, loader, registry);
 }
 
-interface ReadProgram {
-  readonly files: FileLoader;
-  readonly loaded: LoadedFile;
-  /** Null where the text of a file is wrong. */
-  readonly checked: CheckedFiles | null;
+interface ReadProgram extends UnderstoodProgram {
   readonly right: RightProgram | null;
-  readonly diagnostics: readonly Diagnostic[];
 }
 
 function readProgram(entry: SourceFile, loader: SourceLoader, plain: Registry): ReadProgram {
   const bag = new DiagnosticBag();
   const files = new FileLoader(loader, bag);
   const loaded = files.entry(entry);
-  // A tree with error nodes has no meaning to be checked.
-  if (bag.hasErrors) {
-    const diagnostics = firstMistakes(bag.sorted());
-    return { files, loaded, checked: null, right: null, diagnostics };
+  const torn = bag.hasErrors ? new TornText(files.files, bag.sorted()) : null;
+  const found = torn === null ? bag : new DiagnosticBag();
+  const registry = withCDrivers(files.files, loader, plain, found);
+  const checked = checkFiles(loaded, files, registry, found, torn);
+  if (torn !== null) {
+    for (const diagnostic of found.sorted()) if (torn.trusts(diagnostic)) bag.add(diagnostic);
   }
-  const registry = withCDrivers(files.files, loader, plain, bag);
-  const checked = checkFiles(loaded, files, registry, bag);
-  const { machineIsRight } = checked;
+  const machineIsRight = checked.machineIsRight && torn === null;
   // What changes a machine that is wrong would repeat what is wrong with it.
   const variants = machineIsRight ? variantsOf(checked, registry, bag) : new Map();
   if (machineIsRight) findComparedMachines(checked, registry, bag);
@@ -171,17 +162,12 @@ function readProgram(entry: SourceFile, loader: SourceLoader, plain: Registry): 
     : [];
   if (bag.hasErrors) {
     const { declaration } = checked.machine;
-    return {
-      files,
-      loaded,
-      checked,
-      right: null,
-      diagnostics: firstMistakes(withoutConsequences(bag.sorted(), declaration?.span ?? null)),
-    };
+    const diagnostics = withoutConsequences(bag.sorted(), declaration?.span ?? null);
+    return { loaded, checked, right: null, diagnostics: firstMistakes(diagnostics) };
   }
   warnUnused(loaded.file, checked.scope, checked.resolution, bag);
   const right = { files: files.files, loaded, checked, variants, drivers, registry };
-  return { files, loaded, checked, right, diagnostics: firstMistakes(bag.sorted()) };
+  return { loaded, checked, right, diagnostics: firstMistakes(bag.sorted()) };
 }
 
 /**

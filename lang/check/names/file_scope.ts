@@ -4,6 +4,7 @@ import type { Kind } from "../../values/spec.ts";
 import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
 import { type Hint, similarNames } from "../../diagnostics/suggest.ts";
 import type { FileNode } from "../../syntax/tree/ast.ts";
+import type { TornText } from "../torn_text.ts";
 import type { DataFiles } from "./data_files.ts";
 import type { Binding, Declared, MachineParts, Variable } from "./bindings.ts";
 
@@ -12,6 +13,8 @@ export class FileScope {
   machineKinds: ReadonlyMap<string, Kind> = new Map();
   /** What stands in the machine's blocks besides keys. */
   machine: MachineParts | null = null;
+  /** What of the program cannot be trusted; null when its text is right. */
+  torn: TornText | null = null;
   /** Consts and functions: the file's own and, from files it uses, all that those see. */
   readonly declared: Map<string, Declared>;
   /** Variables of a session, or of the file's top level while it is checked. */

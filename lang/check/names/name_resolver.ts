@@ -87,13 +87,13 @@ export abstract class NameResolver {
 
   /** Reports what begins as names of events do, and as nothing else that has fields. */
   #misspelledEvent(expression: FieldExpression, scope: Scope): boolean {
-    const { declared, machineKinds, registry, variables } = this.fileScope;
+    const { declared, machineKinds, registry, torn, variables } = this.fileScope;
     const name = eventNameOf(expression);
     const dot = name?.indexOf(".") ?? -1;
     if (name === null || dot < 0) return false;
     const first = name.slice(0, dot);
     const isBound = this.find(first, scope) !== null || declared.has(first) ||
-      variables.has(first) || machineKinds.has(first);
+      variables.has(first) || machineKinds.has(first) || torn?.mayBind(first);
     if (isBound || !registry.eventNames.some((event) => event.startsWith(`${first}.`))) {
       return false;
     }
@@ -308,6 +308,14 @@ export abstract class NameResolver {
   /** Reports the names of a file that mean nothing, once all that do are known. */
   protected reportUnknown(file: FileNode): void {
     if (this.#unknown.length === 0) return;
+    const { torn } = this.fileScope;
+    if (torn !== null) {
+      const bound = new Set([...this.resolution.variables.values()].map(({ name }) => name));
+      // What seems to be unused may have its uses in what was not read.
+      const around = { unused: [], callsOf: () => [] };
+      reportUnknownNames(torn.trusted(this.#unknown, bound), around, this.bag);
+      return;
+    }
     const unused: UnusedName[] = [];
     const { source } = file.span;
     for (const { name, owner, reads, span } of this.resolution.variables.values()) {
