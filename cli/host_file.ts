@@ -7,6 +7,7 @@ import { printable } from "../lang/diagnostics/display_width.ts";
 import type { FileCode } from "./files/file_codes.ts";
 import { READ_LIMITS } from "./files/file_limits.ts";
 import { hostReason } from "./host_error.ts";
+import { isInside } from "./paths.ts";
 
 /** A file's text and where it really is; or what is wrong, as a sentence without its end. */
 export type HostFile =
@@ -15,7 +16,7 @@ export type HostFile =
 
 export interface NotRead {
   readonly found: false;
-  readonly reason: "not_found" | "unreadable";
+  readonly reason: "not_found" | "refused" | "unreadable";
   readonly problem: string;
   /** Null where the system refused, or the text is none. */
   readonly code: FileCode | null;
@@ -29,7 +30,12 @@ interface ReadOptions {
   readonly mostBytes?: number;
   /** False for a place that dmalab chose: a cloned repository can hold a link there. */
   readonly followsLinks?: boolean;
+  /** For a path that a script chose: whether the file that its links lead to may be read. */
+  readonly accepts?: (realPath: string) => boolean;
 }
+
+/** Their files are the kernel's answers: of any length, secret, or waiting for what never comes. */
+const NO_DISKS = ["/proc", "/sys"];
 
 /**
  * Reads a UTF-8 file.
@@ -54,6 +60,14 @@ export function readHostBytes(
 ): { readonly found: true; readonly realPath: string; readonly bytes: Uint8Array } | NotRead {
   const { shown = path, mostBytes = READ_LIMITS.text } = options;
   return withHostFile(path, options, (realPath, sizeBytes) => {
+    if (NO_DISKS.some((folder) => isInside(realPath, folder))) {
+      return notRead(
+        "unreadable",
+        shown,
+        "it is not a regular file but a view of the kernel",
+        "E1101",
+      );
+    }
     const bytes = sizeBytes > mostBytes ? null : readAtMost(realPath, sizeBytes, mostBytes);
     return bytes === null
       ? notRead("unreadable", shown, `it has more than ${mostBytes} bytes`, "E1102")
@@ -83,11 +97,12 @@ function notRead(
 /** What is done with a file that is one, or why it cannot be read. */
 function withHostFile<Result>(
   path: string,
-  { followsLinks = true, shown = path }: ReadOptions,
+  { accepts = () => true, followsLinks = true, shown = path }: ReadOptions,
   read: (realPath: string, sizeBytes: number) => Result | NotRead,
 ): Result | NotRead {
   try {
     const realPath = followsLinks ? host.realPathSync(path) : path;
+    if (!accepts(realPath)) return notRead("refused", shown, "it is not among what is read");
     const info = host.lstatSync(realPath);
     if (info.isSymlink) return notRead("unreadable", shown, "it is a symbolic link", "E1101");
     if (info.isDirectory) return notRead("unreadable", shown, "it is a folder");

@@ -4,18 +4,19 @@
  * The root is the nearest folder at or above the started file that has a `deno.json` or a
  * `package.json`, else the file's own folder. `use` cannot leave it: links are resolved first.
  */
+import { basename, dirname, extname, isAbsolute, join } from "@std/path";
 import { allowedVariable, host } from "./host.ts";
 import { printable } from "../lang/diagnostics/display_width.ts";
 import { nearestNames } from "../lang/diagnostics/suggest.ts";
-import type { CLoader, Stubs, TreeSettings } from "../lang/values/c_module.ts";
-import { LoadError, tooLong } from "../lang/syntax/load_files.ts";
+import { C_FILE, type CLoader, type Stubs, type TreeSettings } from "../lang/values/c_module.ts";
+import { LoadError, misnamed } from "../lang/syntax/load_files.ts";
 import { SourceFile } from "../lang/source.ts";
 import { TreeError } from "../c_drivers/tree/tree_files.ts";
 import { HostTree } from "./c/host_tree.ts";
 import { HostShelf } from "./c/c_shelf.ts";
 import type { FileOfDriver, SourceOfTree } from "./c/tree_driver.ts";
 import { currentFolder, readHostFile } from "./host_file.ts";
-import { folderOf, isInside, joinPath, shortPath } from "./paths.ts";
+import { isInside, shortPath } from "./paths.ts";
 
 const ROOT_MARKS: ReadonlySet<string> = new Set(["deno.json", "package.json"]);
 
@@ -71,7 +72,7 @@ export class HostLoader implements CLoader {
   static open(path: string, tree: string | null = null): OpenedFile | string {
     const file = readHostFile(path);
     if (!file.found) return file.problem;
-    const loader = new HostLoader(folderOf(file.realPath), currentFolder(), tree);
+    const loader = new HostLoader(dirname(file.realPath), currentFolder(), tree);
     return { loader, entry: loader.#keep(file.realPath, file.text) };
   }
 
@@ -85,7 +86,7 @@ export class HostLoader implements CLoader {
     text: string,
     openText: (path: string) => string | undefined,
   ): OpenedFile {
-    const loader = new HostLoader(folderOf(path), currentFolder());
+    const loader = new HostLoader(dirname(path), currentFolder());
     loader.#openText = openText;
     return { loader, entry: loader.#keep(path, text) };
   }
@@ -103,19 +104,26 @@ export class HostLoader implements CLoader {
 
   load(path: string, from: SourceFile | null, limitBytes?: number): SourceFile | LoadError {
     const fromPath = from === null ? undefined : this.#realPaths.get(from);
-    const wanted = joinPath(fromPath === undefined ? this.folder : folderOf(fromPath), path);
+    const near = fromPath === undefined ? this.folder : dirname(fromPath);
+    const wanted = join(near, path);
+    const refused: LoadError[] = [];
+    const accepts = (at: string) => {
+      if (!isInside(at, this.root)) refused.push(this.#outside(path));
+      else if (isHidden(shortPath(shortPath(at, near), this.root))) refused.push(hidden(path));
+      return refused.length === 0;
+    };
     // Asked first, so that a script learns nothing about files outside.
-    if (!isInside(wanted, this.root)) return this.#outside(path);
-    const sizeBytes = limitBytes === undefined ? 0 : sizeOf(wanted);
-    if (limitBytes !== undefined && sizeBytes > limitBytes) {
-      return tooLong(path, sizeBytes, limitBytes);
-    }
-    const file = readHostFile(wanted, { shown: path });
+    if (!accepts(wanted)) return refused[0]!;
+    const file = readHostFile(wanted, {
+      shown: path,
+      accepts,
+      ...limitBytes === undefined ? {} : { mostBytes: limitBytes },
+    });
     if (!file.found) {
-      const hint = file.reason === "not_found" ? meantFile(wanted, path) : undefined;
+      if (file.reason === "refused") return refused[0]!;
+      const hint = file.reason === "not_found" ? this.#meantFile(wanted, path) : undefined;
       return new LoadError(file.reason, file.problem, hint);
     }
-    if (!isInside(file.realPath, this.root)) return this.#outside(path);
     return this.#sources.get(file.realPath) ??
       this.#keep(file.realPath, this.#openText(file.realPath) ?? file.text);
   }
@@ -151,24 +159,41 @@ export class HostLoader implements CLoader {
   /** The folder of a driver's tree; null where none is named. */
   #treeAt(named: string | null, from: SourceFile): string | null {
     const near = this.#realPaths.get(from);
-    const beside = near === undefined ? this.folder : folderOf(near);
+    const beside = near === undefined ? this.folder : dirname(near);
     const [base, path] = this.tree !== null
       ? [this.cwd, this.tree]
       : named !== null
       ? [beside, named]
       : [this.cwd, allowedVariable(TREE_VARIABLE)];
     if (path === null) return null;
-    return path.startsWith("/") ? path : joinPath(base, path);
+    // Not joined: behind a link, `..` is the folder above the one that the link leads to.
+    return isAbsolute(path) || base === "" ? path : `${base}/${path}`;
   }
 
   #fileWithTree(tree: HostTree, path: string, from: SourceFile): FileOfDriver | LoadError {
     const text = tree.text(path);
     if (text === null) {
-      const source = this.load(path, from);
+      const source = misnamed(path, C_FILE) ?? this.load(path, from);
       return source instanceof LoadError ? source : { source, path: null };
     }
     const realPath = `${tree.root}/${path}`;
     return { source: this.#sources.get(realPath) ?? this.#keep(realPath, text), path };
+  }
+
+  /** The file beside the one that is not there whose name is much like its name. */
+  #meantFile(wanted: string, path: string): string | undefined {
+    const name = basename(path);
+    try {
+      const folder = host.realPathSync(dirname(wanted));
+      if (!isInside(folder, this.root)) return undefined;
+      const others = [...host.readDirSync(folder)].map((entry) => entry.name);
+      const suffix = extname(name) || ".dma";
+      const [meant] = nearestNames(name, others.filter((other) => other.endsWith(suffix)), 1);
+      return meant && `did you mean "${path.slice(0, path.length - name.length)}${meant}"?`;
+    } catch {
+      // There is no such folder either, or it may not be read.
+      return undefined;
+    }
   }
 
   #outside(path: string): LoadError {
@@ -179,7 +204,7 @@ export class HostLoader implements CLoader {
       this.#mark === null
         ? "a `deno.json` or `package.json` in a folder above both files lets them use each other"
         : `\`${
-          shortPath(joinPath(this.root, this.#mark), this.cwd)
+          shortPath(join(this.root, this.#mark), this.cwd)
         }\` makes its folder the root: move the file into it`,
     );
   }
@@ -214,27 +239,14 @@ function textOf(stubs: Stubs): string {
   return JSON.stringify(typeof stubs === "string" ? stubs : [...stubs]);
 }
 
-/** The size of a file; 0 where it cannot be read, which reading it reports. */
-function sizeOf(path: string): number {
-  try {
-    return host.statSync(path).size;
-  } catch {
-    return 0;
-  }
+function hidden(path: string): LoadError {
+  const message = `Cannot use "${path}": a name in its path begins with a dot`;
+  return new LoadError("unreadable", message, "such files are the user's own, and no scenario's");
 }
 
-/** The file beside the one that is not there whose name is much like its name. */
-function meantFile(wanted: string, path: string): string | undefined {
-  const name = path.slice(path.lastIndexOf("/") + 1);
-  try {
-    const others = [...host.readDirSync(folderOf(wanted))].map((entry) => entry.name);
-    const suffix = name.includes(".") ? name.slice(name.lastIndexOf(".")) : ".dma";
-    const [meant] = nearestNames(name, others.filter((other) => other.endsWith(suffix)), 1);
-    return meant && `did you mean "${path.slice(0, path.length - name.length)}${meant}"?`;
-  } catch {
-    // There is no such folder either, or it may not be read.
-    return undefined;
-  }
+/** Whether a path has a name like `.env` or `.git`. */
+function isHidden(path: string): boolean {
+  return path.split("/").some((name) => name.startsWith("."));
 }
 
 /** The nearest folder at or above one that has a mark; the folder itself when none has. */
@@ -242,7 +254,7 @@ function rootOf(own: string): { readonly root: string; readonly mark: string | n
   for (let folder = own;;) {
     const mark = markIn(folder);
     if (mark !== null) return { root: folder, mark };
-    const above = folderOf(folder);
+    const above = dirname(folder);
     if (above === folder) return { root: own, mark: null };
     folder = above;
   }

@@ -21,6 +21,7 @@ function withFolder<T>(run: (folder: string) => T): T {
     Deno.writeTextFileSync(`${folder}/outside/more.h`, `int ${SECRET};\n`);
     Deno.mkdirSync(`${folder}/tree/include/linux`, { recursive: true });
     Deno.mkdirSync(`${folder}/tree/drivers/toy`, { recursive: true });
+    Deno.copyFileSync(`${ROOT}/tests/tree/mini/Makefile`, `${folder}/tree/Makefile`);
     Deno.symlinkSync(`${folder}/secret.h`, `${folder}/tree/include/linux/link.h`);
     Deno.symlinkSync(`${folder}/outside`, `${folder}/tree/include/away`);
     Deno.symlinkSync("../../..", `${folder}/tree/drivers/toy/up`);

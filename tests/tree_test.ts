@@ -19,6 +19,7 @@ import { MappingModel, type MappingOperation } from "../instruments/oracle/mappi
 import { mappingSequence } from "../instruments/oracle/mapping_sequences.ts";
 import { PoolModel, type PoolOperation } from "../instruments/oracle/pool_operations.ts";
 import { poolSequence } from "../instruments/oracle/pool_sequences.ts";
+import { ROOT } from "./source_text.ts";
 import { requestSequence } from "../instruments/oracle/request_sequences.ts";
 import { ARM_SHAPES, GENERIC_SHAPES } from "../instruments/oracle/table_formats.ts";
 import { TableModel, type TableOperation } from "../instruments/oracle/table_operations.ts";
@@ -236,13 +237,21 @@ Deno.test("nothing outside of a tree is read, by a path or by a link", () => {
   try {
     Deno.mkdirSync(`${folder}/tree`);
     Deno.writeTextFileSync(`${folder}/secret.h`, "secret");
+    assertThrows(() => new HostTree(`${folder}/tree`), TreeError, "not a kernel tree");
+    Deno.copyFileSync(`${ROOT}/tests/tree/mini/Makefile`, `${folder}/tree/Makefile`);
+    for (const name of ["Kconfig.debug", "reg.inc", ".config", "id_rsa"]) {
+      Deno.writeTextFileSync(`${folder}/tree/${name}`, "text");
+    }
+    Deno.symlinkSync(`${folder}/tree/id_rsa`, `${folder}/tree/key.h`);
     Deno.writeTextFileSync(`${folder}/tree/open.h`, "open");
     Deno.symlinkSync(`${folder}/secret.h`, `${folder}/tree/link.h`);
     Deno.symlinkSync(`${folder}/tree/open.h`, `${folder}/tree/inside.h`);
     const tree = new HostTree(`${folder}/tree`);
     assertEquals(tree.text("open.h"), "open");
     assertEquals(tree.text("inside.h"), "open");
-    for (const path of ["link.h", "../secret.h", `${folder}/secret.h`, "none.h", "."]) {
+    for (const path of ["Kconfig.debug", "reg.inc"]) assertEquals(tree.text(path), "text");
+    const outside = ["link.h", "../secret.h", `${folder}/secret.h`, "none.h", "."];
+    for (const path of [...outside, ".config", "id_rsa", "key.h"]) {
       assertEquals(tree.text(path), null, path);
     }
     assertThrows(() => new HostTree(`${folder}/none`), TreeError, "Cannot read the kernel tree");

@@ -4,9 +4,10 @@
  */
 import { printable } from "../../lang/diagnostics/display_width.ts";
 import { FileError } from "../files/file_error.ts";
-import { makeNamedFolder, removeFile, rewriteFile } from "../files/write_file.ts";
+import { makeOwnFolder, removeFile, rewriteFile } from "../files/write_file.ts";
 import { allowedVariable, host } from "../host.ts";
 import { hostReason } from "../host_error.ts";
+import { readHostBytes } from "../host_file.ts";
 import type { Compiled } from "./clang.ts";
 
 /** What all kept drivers may take; those that were not used for longest are removed first. */
@@ -36,12 +37,10 @@ export async function keptModule(key: string): Promise<Compiled | null> {
   const folder = cacheFolder();
   if ("problem" in folder) return null;
   const path = `${folder.path}/${FOLDER}/${key}`;
-  const bytes = attempt(() => {
-    const { isFile, size } = host.statSync(path);
-    return isFile && size <= MOST_BYTES ? host.readFileSync(path) : null;
-  });
+  const file = readHostBytes(path, { mostBytes: MOST_BYTES });
   // It is compiled again, and what prevents that it is kept is reported then.
-  if (bytes === null) return null;
+  if (!file.found) return null;
+  const { bytes } = file;
   const lineEnd = bytes.indexOf(0x0a);
   const content = bytes.slice(lineEnd + 1);
   const hash = new TextDecoder().decode(bytes.subarray(0, lineEnd));
@@ -68,9 +67,9 @@ export async function keepModule(
   const content = joined(new TextEncoder().encode(`${JSON.stringify(said)}\n`), module);
   const hash = new TextEncoder().encode(`${await hashOf(content)}\n`);
   try {
-    makeNamedFolder(folder.path);
-    rewriteFile({ folder: folder.path, name: `${FOLDER}/${key}` }, joined(hash, content));
-    removeOldest(`${folder.path}/${FOLDER}`, MOST_BYTES);
+    const real = makeOwnFolder(folder.path);
+    rewriteFile({ folder: real, name: `${FOLDER}/${key}` }, joined(hash, content));
+    removeOldest(`${real}/${FOLDER}`, MOST_BYTES);
     return null;
   } catch (error) {
     // No run fails for the cache: a full disk or a folder of another user's is no mistake in a driver.

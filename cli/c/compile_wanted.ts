@@ -4,13 +4,13 @@
  * What is kept is known by the hash of all that it was made from: the text, the headers that it
  * includes, ours, the arguments, and the compiler's version.
  */
+import { dirname, join } from "@std/path";
 import { resolveKernel } from "../../runtime/kernels/kernels.ts";
 import { type CTarget, derivedHeaders } from "../../c_drivers/header_text.ts";
 import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
 import type { SourceFile } from "../../lang/source.ts";
-import { LoadError } from "../../lang/syntax/load_files.ts";
-import type { CLoader } from "../../lang/values/c_module.ts";
-import { folderOf, joinPath } from "../paths.ts";
+import { LoadError, misnamed } from "../../lang/syntax/load_files.ts";
+import { C_FILE, type CLoader } from "../../lang/values/c_module.ts";
 import { readCompilerLock, readHeaders, SUPPORT } from "../places.ts";
 import { hashOf, keepModule, keptModule } from "./c_cache.ts";
 import {
@@ -140,10 +140,11 @@ function sourcesFrom(main: SourceFile, loader: WantingLoader): Sources {
     if (files.has(name)) return;
     files.set(name, source);
     for (const [, written] of source.text.matchAll(LOCAL_INCLUDE)) {
-      const header = files.size < MOST_SOURCES ? loader.load(written!, source) : tooMany(written!);
+      const header = misnamed(written!, C_FILE) ??
+        (files.size < MOST_SOURCES ? loader.load(written!, source) : tooMany(written!));
       // No error yet: the line may stand behind a condition.
       if (header instanceof LoadError) refused.set(withoutUps(written!), header);
-      else add(joinPath(folderOf(name), withoutUps(written!)), header);
+      else add(join(dirname(name), withoutUps(written!)), header);
     }
   };
   add(main.name.replaceAll("\\", "/").replace(/^\/+/, "root/"), main);

@@ -1,24 +1,28 @@
 /** A kernel tree of the user's: read only, and nothing outside of its folder, links resolved. */
 import type { TreeFolders } from "../../c_drivers/tree/tree_files.ts";
-import { TreeError } from "../../c_drivers/tree/tree_files.ts";
+import { TreeError, versionOf } from "../../c_drivers/tree/tree_files.ts";
 import { printable } from "../../lang/diagnostics/display_width.ts";
+import { C_FILE } from "../../lang/values/c_module.ts";
 import { host } from "../host.ts";
 import { hostReason } from "../host_error.ts";
+import { readHostBytes } from "../host_file.ts";
 import { isInside } from "../paths.ts";
 
 /** No source of a kernel is longer; generated register lists come near. */
 const MOST_BYTES = 2 ** 25;
+/** Besides sources: what says how they are compiled. */
+const SETTINGS_NAME = /\/(?:Kbuild|Kconfig|Makefile)[^/]*$/;
 
 export class HostTree implements TreeFolders {
   /** The folder with links resolved. */
   readonly root: string;
   readonly #decoder = new TextDecoder();
 
-  /** @throws {TreeError} Where the folder cannot be read. */
+  /** @throws {TreeError} Where the folder cannot be read, or is no kernel tree. */
   constructor(folder: string) {
     try {
       this.root = host.realPathSync(folder);
-      [...host.readDirSync(this.root)];
+      host.lstatSync(this.root);
     } catch (error) {
       const allowed = error instanceof host.errors.NotCapable
         ? "reading it is not permitted"
@@ -28,17 +32,17 @@ export class HostTree implements TreeFolders {
         `start with \`-R=${printable(folder)}\` beside the other permissions, or with \`-R\``,
       );
     }
+    // Before anything else of it is read: a stranger's scenario can name any folder.
+    versionOf(this);
   }
 
   text(path: string): string | null {
-    try {
-      const real = host.realPathSync(`${this.root}/${path}`);
-      if (!isInside(real, this.root)) return null;
-      const { isFile, size } = host.lstatSync(real);
-      return isFile && size <= MOST_BYTES ? this.#decoder.decode(host.readFileSync(real)) : null;
-    } catch {
-      return null;
-    }
+    const file = readHostBytes(`${this.root}/${path}`, {
+      mostBytes: MOST_BYTES,
+      accepts: (real) =>
+        isInside(real, this.root) && (C_FILE.name.test(real) || SETTINGS_NAME.test(real)),
+    });
+    return file.found ? this.#decoder.decode(file.bytes) : null;
   }
 
   entries(folder: string): readonly { readonly name: string; readonly isFolder: boolean }[] {

@@ -1,9 +1,9 @@
 /** `dmalab campaign run`: the tries of one shard that its file does not have yet. */
+import { dirname } from "@std/path";
 import { allowedVariable } from "../host.ts";
 import { type ExitCode, HELD, INTERRUPTED, WRONG } from "../exit_code.ts";
 import { makeResultFolder } from "../files/write_file.ts";
 import { withInterrupts } from "../interrupts.ts";
-import { folderOf } from "../paths.ts";
 import type { Screen } from "../screen.ts";
 import type { Shard } from "../testing/shard.ts";
 import { type CampaignPlan, triesOf } from "./plan.ts";
@@ -44,7 +44,7 @@ export async function runShard(
   const tried = openShardFile(file, { campaign: plan, shard: shard.index + 1 });
   const before = tried.size;
   return await withInterrupts(async (interrupts) => {
-    const runner = new TryRunner(folderOf(path), interrupts);
+    const runner = new TryRunner(dirname(path), interrupts);
     let number = 0;
     for (const each of triesOf(plan)) {
       if (number++ % plan.shards !== shard.index || tried.has(each.key)) continue;

@@ -1,10 +1,10 @@
 /** `dmalab campaign PLAN`: the tries of a plan, and the jobs' files. */
+import { basename, dirname } from "@std/path";
 import { formatCount, groupThousands } from "../../lang/text/numbers.ts";
 import { pairLines } from "../../lang/text/columns.ts";
 import { type ExitCode, HELD, WRONG } from "../exit_code.ts";
 import { makeResultFolder, writeFile } from "../files/write_file.ts";
 import { readHostFile } from "../host_file.ts";
-import { fileNameOf, folderOf } from "../paths.ts";
 import { painter } from "../../lang/render/paint.ts";
 import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
 import { loadScenario } from "../scenario/load_scenario.ts";
@@ -35,8 +35,8 @@ export async function writeJobs(
   out: string | null,
   screen: Screen,
 ): Promise<ExitCode> {
-  const folder = folderOf(path);
-  const name = fileNameOf(path);
+  const folder = dirname(path);
+  const name = basename(path);
   if (!SHELL_NAME.test(name)) {
     return refuse(
       `Jobs cannot name "${name}": use letters, digits, \`_\`, \`.\` and \`-\``,

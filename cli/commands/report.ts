@@ -1,8 +1,8 @@
+import { basename } from "@std/path";
 import { command } from "../command.ts";
 import { HELD, worseExitCode } from "../exit_code.ts";
 import { withInterrupts } from "../interrupts.ts";
 import { readMatches } from "../name_match.ts";
-import { fileNameOf } from "../paths.ts";
 import { limitsOf } from "../scenario/limit_options.ts";
 import { refuse } from "../screen.ts";
 import { LIMITS, MATCH, SEED, STRICT } from "./scenario_options.ts";
@@ -46,7 +46,7 @@ export const REPORT = command({
     if (typeof match === "string") return refuse(match, screen);
     const limits = limitsOf((option) => options[option]);
     const { seed, strict } = options;
-    const name = options.out ?? `${fileNameOf(path)}.html`;
+    const name = options.out ?? `${basename(path)}.html`;
     const target = options.out ?? beside(name);
     return await withInterrupts(async (watch) => {
       const asked = { only: "all", coverage: false, strict, ...match, seed, limits } as const;

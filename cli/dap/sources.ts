@@ -1,10 +1,10 @@
 /** Places of the source, as the client counts lines and writes paths. */
 import type { DebugProtocol } from "@vscode/debugprotocol";
-import { fromFileUrl, isAbsolute, toFileUrl } from "@std/path";
+import { fromFileUrl, resolve, toFileUrl } from "@std/path";
 import type { Span } from "../../lang/source.ts";
 import { host } from "../host.ts";
 import { currentFolder } from "../host_file.ts";
-import { joinPath, shortPath } from "../paths.ts";
+import { shortPath } from "../paths.ts";
 
 /** How a client counts and writes, as it says when it begins. */
 type Form = Pick<
@@ -52,7 +52,7 @@ export class Sources {
   /** What the client calls a file. @param name As sources are named. */
   source(name: string): DebugProtocol.Source {
     const path = this.#paths.get(name) ??
-      (isAbsolute(name) ? name : joinPath(currentFolder(), name));
+      resolve(currentFolder(), name);
     const shown = name.slice(name.lastIndexOf("/") + 1);
     return { name: shown, path: this.#areUrls ? toFileUrl(path).href : path };
   }

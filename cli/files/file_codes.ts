@@ -7,8 +7,8 @@ export const FILE_CODES = {
     explanation:
       "dmalab writes regular files inside the folder that was named, and nothing else. A symbolic link could lead " +
       "to any file of yours, a hard link is another file's content, a pipe blocks, and a device executes what is written; all of them " +
-      "can be in a repository that you cloned. A link that you name yourself is followed where it ends in a regular " +
-      "file of the same folder.",
+      "can be in a repository that you cloned. A link on a path that you type, at its end or before, is followed " +
+      "where it stays inside the current folder; on a path that begins elsewhere, inside the folder of its last name.",
     example: "$ ls -l .dmalab/failed     # a link: remove it\n.dmalab/failed -> ../../.bashrc",
   },
   E1102: {

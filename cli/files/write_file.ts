@@ -5,12 +5,13 @@
  * chooses: what is written is a regular file inside the folder that was named. It is written beside
  * its place and renamed, so that a full disk leaves the old file whole.
  */
+import { basename, dirname, resolve } from "@std/path";
 import { printable } from "../../lang/diagnostics/display_width.ts";
 import { FileError } from "./file_error.ts";
 import { InvariantError } from "../../runtime/errno.ts";
 import { host } from "../host.ts";
 import { hostReason, isFullDisk } from "../host_error.ts";
-import { fileNameOf, folderOf, isInside } from "../paths.ts";
+import { isInside } from "../paths.ts";
 import type { Screen } from "../screen.ts";
 
 /** A file's place, checked. */
@@ -33,7 +34,7 @@ export type Target =
 
 /** A file of dmalab's own choice in the folder of another one, whose path is known to be right. */
 export function beside(path: string): Exclude<Target, string> {
-  return { folder: folderOf(path), name: fileNameOf(path) };
+  return { folder: dirname(path), name: basename(path) };
 }
 
 /**
@@ -101,7 +102,7 @@ export class FileDraft {
     this.#place = placeOf(target);
     this.#mayReplace = replacesAny || !this.#place.isThere;
     // Of a name that any file system takes, however long the file's own is.
-    this.#path = `${folderOf(this.#place.path)}/.dmalab-${crypto.randomUUID()}.tmp`;
+    this.#path = `${dirname(this.#place.path)}/.dmalab-${crypto.randomUUID()}.tmp`;
     this.#file = attempt(
       this.#place.shown,
       () => host.openSync(this.#path, { write: true, createNew: true }),
@@ -182,9 +183,51 @@ export class Spool {
   }
 }
 
-/** Makes a folder that the user or the environment names, and those on the way. @throws {FileError} */
+/** Makes a folder that the user typed, and those on the way. @throws {FileError} */
 export function makeNamedFolder(path: string): void {
-  attempt(path, () => host.mkdirSync(path, { recursive: true }));
+  attempt(path, () => {
+    checkWay(path);
+    host.mkdirSync(path, { recursive: true });
+  });
+}
+
+/**
+ * Makes a folder that the environment names: the user's own, wherever their links lead.
+ * @returns Its path, links resolved.
+ * @throws {FileError}
+ */
+export function makeOwnFolder(path: string): string {
+  return attempt(path, () => {
+    host.mkdirSync(path, { recursive: true });
+    return host.realPathSync(path);
+  });
+}
+
+/**
+ * Checks that no link leads what is written at a typed path elsewhere: out of the current folder, or
+ * where the path begins elsewhere, out of the folder that its last name is in.
+ *
+ * @throws {FileError}
+ */
+export function checkWay(path: string): void {
+  const [there, info] = nearest(path);
+  const current = host.realPathSync(".");
+  const typed = resolve(current, path);
+  const base = isInside(typed, current) ? current : host.realPathSync(nearest(dirname(typed))[0]);
+  if (isInside(host.realPathSync(there), base)) return;
+  if (info.isSymlink) refuse(path, info);
+  const where = `Cannot write "${printable(path)}": a symbolic link leads out of "${
+    printable(base)
+  }"`;
+  throw new FileError(where, "E1101", "name the folder that it leads to");
+}
+
+/** What is there of a path: itself, or the nearest folder above it. */
+function nearest(path: string): readonly [path: string, info: Deno.FileInfo] {
+  // The name itself, not what a link leads to.
+  const name = path.replace(/(?<=.)\/+$/, "");
+  const info = entryAt(name);
+  return info === null ? nearest(dirname(name)) : [name, info];
 }
 
 /**
@@ -196,8 +239,11 @@ export function makeResultFolder(
   typed: string | null,
   own: { readonly folder: string; readonly name: string },
 ): string {
-  if (typed === null) makeFolder(own.folder, own.name);
-  else makeNamedFolder(typed);
+  if (typed !== null) makeNamedFolder(typed);
+  else {
+    attempt(own.folder, () => checkWay(own.folder));
+    makeFolder(own.folder, own.name);
+  }
   return typed ?? shownPath(`${own.folder}/${own.name}`);
 }
 
@@ -217,6 +263,7 @@ function placeOf(target: Target): Place {
   if (typeof target === "string") return attempt(target, () => namedPlace(target));
   const { folder, name } = target;
   const path = `${folder}/${name}`;
+  attempt(shownPath(path), () => checkWay(folder));
   const below = name.lastIndexOf("/");
   if (below >= 0) makeFolder(folder, name.slice(0, below));
   return attempt(shownPath(path), () => checkedPlace(path, shownPath(path)));
@@ -226,12 +273,13 @@ function placeOf(target: Target): Place {
 function namedPlace(shown: string): Place {
   if (shown === "") throw new FileError('Cannot write "": the file name is empty');
   const info = entryAt(shown);
-  if (info === null || !info.isSymlink) return checkedPlace(shown, shown);
-  const end = entryAt(shown, host.statSync);
-  if (end !== null && !end.isFile) refuse(shown, end);
-  const path = end === null ? null : host.realPathSync(shown);
-  if (path === null || !isInside(path, host.realPathSync(folderOf(shown)))) refuse(shown, info);
-  return checkedPlace(path, shown);
+  if (info !== null && info.isSymlink) {
+    const end = entryAt(shown, host.statSync);
+    if (end === null) refuse(shown, info);
+    if (!end.isFile) refuse(shown, end);
+  }
+  checkWay(shown);
+  return checkedPlace(info === null ? shown : host.realPathSync(shown), shown);
 }
 
 function checkedPlace(path: string, shown: string): Place {
@@ -322,7 +370,7 @@ function attempt<T>(shown: string, work: () => T): T {
 
 function whyNot(error: unknown, shown: string): string {
   if (error instanceof host.errors.NotFound || error instanceof host.errors.NotADirectory) {
-    return `there is no folder "${printable(folderOf(shown))}"`;
+    return `there is no folder "${printable(dirname(shown))}"`;
   }
   return error instanceof host.errors.NotCapable
     ? "Deno was not permitted to; start it with -R=DIR and -W=DIR for the file's folder"

@@ -1,7 +1,7 @@
 /** From a command line to what is hunted in, and where; what is wrong has been said. */
+import { basename } from "@std/path";
 import { HostLoader } from "../host_loader.ts";
 import { loadScenario } from "../scenario/load_scenario.ts";
-import { fileNameOf } from "../paths.ts";
 import type { Screen } from "../screen.ts";
 import { givenMachine } from "../../instruments/hunt/given_machine.ts";
 import type { HuntOptions } from "../../instruments/hunt/hunt.ts";
@@ -56,7 +56,7 @@ export async function openHunt(
   }
   const { program } = await loadScenario(path, screen);
   if (program === null) return null;
-  const file = fileNameOf(path);
+  const file = basename(path);
   if (program.drivers.length > 0) {
     const opened = HostLoader.open(path);
     if (typeof opened === "string") return refuse(opened);

@@ -2,7 +2,7 @@
 import { dirname, fromFileUrl, join, normalize, relative } from "@std/path";
 import { host } from "../host.ts";
 import { FileError } from "../files/file_error.ts";
-import { makeNamedFolder, rewriteFile } from "../files/write_file.ts";
+import { checkWay, makeNamedFolder, rewriteFile } from "../files/write_file.ts";
 import { hostReason } from "../host_error.ts";
 import { readHostFile } from "../host_file.ts";
 import { OWN_PACKAGE } from "../places.ts";
@@ -61,6 +61,7 @@ async function writeFolder(
   add: boolean,
   putPackage: PutPackage,
 ): Promise<InitOutcome> {
+  checkWay(folder);
   const has = (path: string) => exists(join(folder, path));
   const inside = pathInRepository(folder);
   const isProject = ["package.json", "deno.json", "deno.jsonc"].some(has);

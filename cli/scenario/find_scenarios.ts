@@ -4,7 +4,7 @@ import { FileError } from "../files/file_error.ts";
 import { host } from "../host.ts";
 import { isFolder } from "../host_file.ts";
 import { OWN_FOLDER } from "../own_folder.ts";
-import { isInside, joinPath } from "../paths.ts";
+import { isInside } from "../paths.ts";
 import type { Screen } from "../screen.ts";
 
 /** Folders whose scenarios are not the user's: the package that `dmalab init` wrote has examples. */
@@ -48,7 +48,8 @@ interface Found {
 function below(folder: string): Found[] {
   const entries = [...host.readDirSync(folder)].sort((a, b) => (a.name < b.name ? -1 : 1));
   return entries.flatMap((entry) => {
-    const path = folder === "." ? entry.name : joinPath(folder, entry.name);
+    // As it was typed: behind a link, `..` is the folder above the one that the link leads to.
+    const path = folder === "." ? entry.name : `${folder.replace(/\/+$/, "")}/${entry.name}`;
     if (entry.isDirectory) return SKIPPED.has(entry.name) ? [] : below(path);
     return entry.name.endsWith(".dma") ? [{ path, isLink: entry.isSymlink }] : [];
   });

@@ -11,6 +11,7 @@ import type { SourceFile, Span } from "../source.ts";
 import { type LoadedFile, loadNamedFile, type SourceLoader } from "../syntax/load_files.ts";
 import type { CDriverDeclaration, Expression, PathEntry } from "../syntax/tree/ast.ts";
 import {
+  C_FILE,
   type CLoader,
   type CModule,
   type CompiledC,
@@ -66,7 +67,7 @@ function sourceOf(
   loader: CLoader,
   bag: DiagnosticBag,
 ): SourceFile | null {
-  if (entries.length === 0) return loadNamedFile(path, pathSpan, loader, bag);
+  if (entries.length === 0) return loadNamedFile(path, pathSpan, loader, bag, { kind: C_FILE });
   const settings = treeSettings(entries, bag);
   const { loadWithTree } = loader;
   if (settings === null) return null;
@@ -74,9 +75,15 @@ function sourceOf(
     bag.error("E0710", pathSpan, "No kernel tree can be read in this context");
     return null;
   }
-  return loadNamedFile(path, pathSpan, {
-    load: (wanted, from) => loadWithTree.call(loader, settings, wanted, from ?? pathSpan.source),
-  }, bag);
+  return loadNamedFile(
+    path,
+    pathSpan,
+    {
+      load: (wanted, from) => loadWithTree.call(loader, settings, wanted, from ?? pathSpan.source),
+    },
+    bag,
+    { kind: C_FILE },
+  );
 }
 
 /** What a setting of a driver is written as. */

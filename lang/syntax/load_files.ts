@@ -56,6 +56,24 @@ export function tooLong(path: string, sizeBytes: number, limitBytes: number): Lo
   );
 }
 
+/** What a file is used as, known by its name. */
+export interface FileKind {
+  readonly name: RegExp;
+  readonly what: string;
+}
+
+const SCENARIO: FileKind = { name: /\.dma$/, what: "a scenario (*.dma)" };
+
+/**
+ * Why a file is not even read, for its name: a message about its text would show a line of whatever it
+ * is. Null where nothing is wrong with it.
+ */
+export function misnamed(path: string, { name, what }: FileKind): LoadError | null {
+  return name.test(path)
+    ? null
+    : new LoadError("unreadable", `Cannot use "${path}": it is not named as ${what} is`);
+}
+
 /**
  * Loads the file that a text names, from the folder of the file it stands in; null after saying why
  * not.
@@ -65,7 +83,7 @@ export function loadNamedFile(
   span: Span,
   loader: SourceLoader,
   bag: DiagnosticBag,
-  limitBytes?: number,
+  { kind, limitBytes }: { readonly kind?: FileKind; readonly limitBytes?: number } = {},
 ): SourceFile | null {
   if (/^([/\\]|[A-Za-z][A-Za-z0-9+.-]*:)/.test(path)) {
     bag.error(
@@ -76,7 +94,8 @@ export function loadNamedFile(
     );
     return null;
   }
-  const source = loader.load(path, span.source, limitBytes);
+  const source = (kind === undefined ? null : misnamed(path, kind)) ??
+    loader.load(path, span.source, limitBytes);
   if (!(source instanceof LoadError)) return source;
   const code = { not_found: "E0701", outside_root: "E0702", unreadable: "E0706" } as const;
   bag.error(code[source.reason], span, source.message, source.hint);
@@ -138,7 +157,7 @@ export class FileLoader {
 
   #use(declaration: UseDeclaration): LoadedFile | null {
     const { path, pathSpan } = declaration;
-    const source = loadNamedFile(path, pathSpan, this.loader, this.bag);
+    const source = loadNamedFile(path, pathSpan, this.loader, this.bag, { kind: SCENARIO });
     if (source === null) return null;
     const known = this.#known.get(source.name);
     if (known !== undefined) return known;

@@ -5,7 +5,7 @@
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import type { LabConfig } from "../../devices/lab_config.ts";
 import type { SourceFile } from "../source.ts";
-import type { LoadError, SourceLoader } from "../syntax/load_files.ts";
+import type { FileKind, LoadError, SourceLoader } from "../syntax/load_files.ts";
 import type { ForeignLine } from "./run.ts";
 import type { TypeSpec } from "./spec.ts";
 import type { Value } from "./value.ts";
@@ -39,6 +39,12 @@ export type CompiledC =
 export const STUBS = ["refuse", "zero"] as const;
 /** Or what each of some functions returns, by their names: the others are refused. */
 export type Stubs = (typeof STUBS)[number] | ReadonlyMap<string, number>;
+
+/** What a driver in C is made from. */
+export const C_FILE: FileKind = {
+  name: /\.(?:[chS]|def|inc|tbl)$/,
+  what: "a source or a header in C (*.c, *.h)",
+};
 
 /** How a driver is compiled with a kernel tree. */
 export interface TreeSettings {

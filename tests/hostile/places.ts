@@ -170,4 +170,10 @@ export const USES: readonly Use[] = [
   use("writes", "test a.dma --junit-path t.xml", "t.xml", PRINTING),
   use("reads", "run a.dma", "lib.dma", { "a.dma": 'use "lib.dma"\n', "deno.json": "{}" }),
   use("reads", "run a.dma", "data.json", 'print read_lines("data.json")\n'),
+  use("writes", "test a.dma --report out", "out", PRINTING, FOLDER),
+  use("writes", "test a.dma --report out/deep/er", "out", PRINTING, FOLDER),
+  use("writes", "init lab", "lab", {}, FOLDER),
+  use("writes", "init lab/deep/", "lab", {}, FOLDER),
+  use("writes", "run --export out/e.json a.dma", "out", EVENTS, FOLDER),
+  use("writes", "campaign run plan.json --shard 1/1 --out out", "out", CAMPAIGN_FILES, FOLDER),
 ];

@@ -33,9 +33,6 @@ Deno.test("the command line reads files of users in one module, and names its ot
     !path.endsWith("_test.ts") && READERS.test(text)
   );
   assertEquals(readers.map(({ path }) => path).sort(), [
-    // The user's cache folder, by hash; a kernel tree, inside its folder.
-    "cli/c/c_cache.ts",
-    "cli/c/host_tree.ts",
     // The manual, the report's page, rules, the package itself: dmalab's own.
     "cli/docs/manual.ts",
     "cli/docs/print_manual.ts",

@@ -1,5 +1,4 @@
 /** Files of a project in memory, found as the command line finds them on a disk: from the folder of the file that uses them. */
-import { folderOf, joinPath } from "../../cli/paths.ts";
 import { SourceFile } from "../../lang/source.ts";
 import { LoadError, type SourceLoader, tooLong } from "../../lang/syntax/load_files.ts";
 
@@ -8,7 +7,8 @@ export function projectLoader(files: Readonly<Record<string, string>>): SourceLo
   const sources = new Map<string, SourceFile>();
   return {
     load(path, from, limitBytes = Infinity) {
-      const name = joinPath(from === null ? "." : folderOf(from.name), path);
+      const { pathname } = new URL(addressOf(path), `file:///${addressOf(from?.name ?? "")}`);
+      const name = decodeURIComponent(pathname.slice(1));
       const text = Object.hasOwn(files, name) ? files[name]! : null;
       if (text === null) {
         const hint = "drop the file onto the page, or run the scenario with the command";
@@ -20,4 +20,8 @@ export function projectLoader(files: Readonly<Record<string, string>>): SourceLo
       return known;
     },
   };
+}
+
+function addressOf(name: string): string {
+  return name.toWellFormed().split("/").map(encodeURIComponent).join("/");
 }

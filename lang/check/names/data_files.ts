@@ -49,7 +49,9 @@ export class DataFiles {
       );
       return null;
     }
-    const source = loadNamedFile(path, value.span, this.loader, this.bag, DATA_FILE_BYTES);
+    const source = loadNamedFile(path, value.span, this.loader, this.bag, {
+      limitBytes: DATA_FILE_BYTES,
+    });
     return source === null ? null : this.#readFile(source, reads, span);
   }
 

@@ -245,7 +245,9 @@ export const CHECK_CODES = {
   },
   E0706: {
     title: "file not readable",
-    explanation: "The file exists, but the host does not let dmalab read it.",
+    explanation:
+      "The host does not let dmalab read the file, or it is not what is wanted: `use` takes scenarios (`.dma`), " +
+      "a driver sources and headers in C, and none takes a file under a name that begins with a dot.",
     example: 'use "private.dma"     # there, and not to be read',
   },
   E0707: {
