@@ -3,19 +3,13 @@
  *
  * @see docs/language.md, "nvme device"
  */
-import { type Bytes, SECTOR_SIZE_BYTES } from "../../runtime/address.ts";
-import {
-  Bio,
-  BIO_FLAG,
-  type BioVec,
-  type BlockOp,
-  NO_VECS,
-  vecsSizeBytes,
-} from "../../runtime/block/bio.ts";
+import { type Bytes, PAGE_SIZE_BYTES, SECTOR_SIZE_BYTES } from "../../runtime/address.ts";
+import { Bio, BIO_FLAG, type BioVec, NO_VECS, vecsSizeBytes } from "../../runtime/block/bio.ts";
 import { integritySegments, type NoMerges, RequestMerger } from "../../runtime/block/merge.ts";
 import type { Plug, PlugTarget } from "../../runtime/block/plug.ts";
 import type { QueueLimits } from "../../runtime/block/queue_limits.ts";
 import { BioSplitter } from "../../runtime/block/split.ts";
+import { meetsOffBoundary, whyCopied } from "../../runtime/block/user_memory.ts";
 import {
   BLK_STS,
   type BlkStatus,
@@ -72,8 +66,10 @@ export interface PassthroughOptions {
   readonly opcode: number;
   /** Namespace; the disk's own when left out. */
   readonly nsid?: number;
-  /** Memory of its data; its opcode says which way they go. */
+  /** The user's memory of its data, vector by vector; its opcode says which way they go. */
   readonly buffer?: DiskBuffer;
+  /** The memory was registered as a fixed buffer. */
+  readonly fixed?: boolean;
   /** Memory of its metadata. */
   readonly metadata?: DiskBuffer;
   /** Command dwords by number: 2, 3 and 10 to 15. */
@@ -237,33 +233,71 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
     return this.#payload.attach(request);
   }
 
-  /** Submits a user's own command. It is never cut: one that would have to be is refused. */
+  /**
+   * Submits a user's own command. It is never cut: one that would have to be is refused. Memory that
+   * the queue cannot take as it lies is copied. @see behaviour/block.md 1.8
+   */
   passthrough(options: PassthroughOptions): Io {
-    const queue = options.queue ?? 0;
+    const { fixed = false, queue = 0 } = options;
     this.#checkQueue(queue);
     const vecs = options.buffer?.segments ?? NO_VECS;
     const toDevice = (options.opcode & OPCODE_DIRECTION_MASK) === OPCODE_TO_DEVICE;
-    const op: BlockOp = toDevice ? "drv_out" : "drv_in";
-    const bio = new Bio(op, 0, vecs, vecsSizeBytes(vecs), BIO_FLAG.USER);
-    if (options.metadata !== undefined) bio.metadata = options.metadata.segments;
-    const io = new Io(bio.sizeBytes);
-    const limits = options.admin === true ? this.driver.adminLimits : this.limits;
-    if (limits.p2pdma === 0 && this.#isPeers(bio)) return this.#refusePeers(io, bio);
-    if (!this.#payload.segmentsFit(bio, this.limits)) return this.#refuseMetadata(io, bio);
-    const splitter = options.admin === true ? this.#adminSplitter : this.#splitter;
-    if (bio.sizeBytes > 0 && this.#nextPiece(splitter, bio) === null) {
-      return this.#refuseUnfit(io, splitter, bio);
+    const whole = new Bio(toDevice ? "drv_out" : "drv_in", 0, vecs, vecsSizeBytes(vecs));
+    if (options.metadata !== undefined) whole.metadata = options.metadata.segments;
+    const io = new Io(whole.sizeBytes);
+    const admin = options.admin === true;
+    const queueLimits = admin ? this.driver.adminLimits : this.limits;
+    if (queueLimits.p2pdma === 0 && this.#isPeers(whole)) return this.#refusePeers(io, whole);
+    if (!this.#payload.segmentsFit(whole, this.limits)) return this.#refuseMetadata(io, whole);
+    if (fixed && !this.#takesFixed(whole, queueLimits)) return this.#refuseFixed(io, whole);
+    const splitter = admin ? this.#adminSplitter : this.#splitter;
+    let reason = whyCopied(vecs, queueLimits, fixed);
+    let request = reason === null ? this.#uncut(whole, vecs, splitter, queue) : null;
+    let copies: readonly BioVec[] | null = null;
+    if (request === null) {
+      if (reason === null && fixed && splitter.refusal === "uncut_command") reason = "split";
+      if (reason === null) return this.#refuseUnfit(io, splitter, whole);
+      copies = this.#payload.copyUser(vecs, toDevice);
+      if (copies === null) return this.#refuseForMemory(io);
+      request = this.#uncut(whole, copies, splitter, queue);
+      if (request === null) {
+        this.#payload.freeCopies(copies);
+        return this.#refuseUnfit(io, splitter, whole);
+      }
     }
-    const request = this.#request(bio, bio.sizeBytes === 0 ? 0 : splitter.nrSegments, queue);
     request.id = ++this.machine.events.lastRequest;
-    request.admin = options.admin === true;
+    request.admin = admin;
     request.nsid = options.nsid ?? this.namespace.nsid;
     request.template = templateOf(options, request.nsid);
     this.#payload.attach(request);
+    if (copies !== null) this.#payload.lendCopies(request, vecs, copies, reason!);
     io.add(request);
     this.driver.queueRequest(request);
     io.close(BLK_STS.OK);
     return io;
+  }
+
+  /**
+   * A request of one bio that is not cut; null when it would have to be. More vectors than a bio has
+   * are more segments than any queue of the driver takes.
+   */
+  #uncut(
+    { metadata, op, sizeBytes }: Bio,
+    vecs: readonly BioVec[],
+    splitter: BioSplitter,
+    queue: number,
+  ): NvmeRequest | null {
+    const bio = new Bio(op, 0, vecs, sizeBytes, BIO_FLAG.USER);
+    if (sizeBytes > 0 && this.#nextPiece(splitter, bio) === null) return null;
+    bio.metadata = metadata;
+    return this.#request(bio, sizeBytes === 0 ? 0 : splitter.nrSegments, queue);
+  }
+
+  /** Whether a fixed buffer is one that the queue takes at all. */
+  #takesFixed({ sizeBytes, vecs }: Bio, limits: QueueLimits): boolean {
+    if (sizeBytes === 0 || sizeBytes > limits.maxHwSectors * SECTOR_SIZE_BYTES) return false;
+    const { takesFixedVectors } = this.driver.blockRules;
+    return takesFixedVectors || !meetsOffBoundary(vecs, PAGE_SIZE_BYTES - 1);
   }
 
   /**
@@ -417,6 +451,11 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
   #refusePeers(io: Io, bio: Bio): Io {
     const inputs = { reason: "peer_memory", bytes: bio.sizeBytes };
     return this.#refuse(io, BLK_STS.TARGET, inputs, "block.1.4");
+  }
+
+  #refuseFixed(io: Io, bio: Bio): Io {
+    const inputs = { reason: "fixed_buffer", bytes: bio.sizeBytes, vectors: bio.vecs.length };
+    return this.#refuse(io, BLK_STS.INVAL, inputs, "block.1.8");
   }
 
   #refuseForMemory(io: Io): Io {

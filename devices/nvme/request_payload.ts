@@ -1,7 +1,8 @@
 /**
- * Memory that a request needs besides its data: a discard's list of ranges, and metadata.
+ * Memory that a request needs besides its data: a discard's list of ranges, metadata, and pages in
+ * which a user's memory is copied.
  *
- * @see behaviour/nvme.md 2.2 (discard), 3 (metadata)
+ * @see behaviour/nvme.md 2.2 (discard), 3 (metadata), behaviour/block.md 1.8 (copies)
  */
 import {
   type Bytes,
@@ -9,9 +10,10 @@ import {
   type PhysAddr,
   SECTOR_SIZE_BYTES,
 } from "../../runtime/address.ts";
-import { type Bio, sliceVecs, vecsSizeBytes } from "../../runtime/block/bio.ts";
+import { type Bio, type BioVec, sliceVecs, vecsSizeBytes } from "../../runtime/block/bio.ts";
 import { integritySegments } from "../../runtime/block/merge.ts";
 import type { QueueLimits } from "../../runtime/block/queue_limits.ts";
+import type { CopyReason } from "../../runtime/block/user_memory.ts";
 import { type EventFields, eventId } from "../../runtime/event_vocabulary.ts";
 import { FAULT } from "../../runtime/faults.ts";
 import type { Machine } from "../../runtime/machine.ts";
@@ -74,6 +76,74 @@ export class RequestPayload {
     }
   }
 
+  /**
+   * Pages of the kernel for a user's memory, one by one, each used from its start: with its bytes for
+   * a write, zeroed for a read.
+   * @returns The pages, the last one short; null when memory or a page is not there.
+   */
+  copyUser(vecs: readonly BioVec[], toDevice: boolean): readonly BioVec[] | null {
+    const { hostMemory } = this.#machine;
+    const copies: BioVec[] = [];
+    for (let leftBytes = vecsSizeBytes(vecs); leftBytes > 0; leftBytes -= PAGE_SIZE_BYTES) {
+      const page = this.#takePages(1);
+      if (page === null) {
+        this.freeCopies(copies);
+        return null;
+      }
+      const copy = { phys: page[0]!, sizeBytes: Math.min(leftBytes, PAGE_SIZE_BYTES) };
+      copies.push(copy);
+      if (!toDevice) hostMemory.fill(copy.phys, copy.sizeBytes, 0);
+    }
+    if (toDevice) this.#copy(vecs, copies);
+    return copies;
+  }
+
+  /** The copies are a request's now: they are freed when it ends, a read's after it was copied back. */
+  lendCopies(
+    request: NvmeRequest,
+    user: readonly BioVec[],
+    copies: readonly BioVec[],
+    reason: CopyReason,
+  ): void {
+    const { events } = this.#machine;
+    const cost: Cost = { what: "user_copy", size_bytes: vecsSizeBytes(copies), from: "pages" };
+    const before = events.context.enterWork(request.device, request.id);
+    if (events.tick(MEM_ALLOC)) {
+      events.emit(MEM_ALLOC, cost, { rule: "block.1.8", inputs: { reason, pages: copies.length } });
+    }
+    events.context.leave(before);
+    const release = () => {
+      if (request.op === "drv_in") this.#copy(copies, user);
+      this.freeCopies(copies);
+      if (events.tick(MEM_FREE)) events.emit(MEM_FREE, cost);
+    };
+    request.releasePayload = release;
+  }
+
+  /** Frees pages of `copyUser`. */
+  freeCopies(copies: readonly BioVec[]): void {
+    for (const { phys } of copies) this.#machine.pages.free([phys]);
+  }
+
+  /** Copies the bytes of some pieces into others of the same length in all. */
+  #copy(from: readonly BioVec[], to: readonly BioVec[]): void {
+    let index = 0;
+    let doneBytes = 0;
+    for (const { phys, sizeBytes } of to) {
+      for (let at = 0; at < sizeBytes;) {
+        const source = from[index]!;
+        const partBytes = Math.min(sizeBytes - at, source.sizeBytes - doneBytes);
+        const start = (source.phys + doneBytes) as PhysAddr;
+        this.#machine.hostMemory.copy(start, (phys + at) as PhysAddr, partBytes);
+        at += partBytes;
+        doneBytes += partBytes;
+        if (doneBytes < source.sizeBytes) continue;
+        index++;
+        doneBytes = 0;
+      }
+    }
+  }
+
   #metadataBytes(dataBytes: Bytes): Bytes {
     return (dataBytes / this.#namespace.blockSizeBytes) * this.#namespace.metadataBytes;
   }
@@ -116,16 +186,17 @@ export class RequestPayload {
     return true;
   }
 
-  /** Allocates whole pages for a request. */
-  #lend(request: NvmeRequest, what: Cost["what"], sizeBytes: Bytes): PhysAddr | null {
+  #takePages(count: number): readonly PhysAddr[] | null {
     const { faults, pages } = this.#machine;
     if (faults !== null && faults.errnoAt(FAULT.alloc_pages) !== 0) return null;
-    const lent = pages.alloc(Math.ceil(sizeBytes / PAGE_SIZE_BYTES), {
-      contiguous: true,
-      owner: "driver",
-    });
+    return pages.alloc(count, { contiguous: true, owner: "driver" });
+  }
+
+  /** Allocates whole pages for a request. */
+  #lend(request: NvmeRequest, what: Cost["what"], sizeBytes: Bytes): PhysAddr | null {
+    const lent = this.#takePages(Math.ceil(sizeBytes / PAGE_SIZE_BYTES));
     if (lent === null) return null;
-    const { events } = this.#machine;
+    const { events, pages } = this.#machine;
     const cost: Cost = { what, size_bytes: sizeBytes, from: "kmalloc" };
     // One that is not known to become a request of its own has no number yet.
     const before = events.context.enterWork(request.device, request.request);

@@ -2,6 +2,7 @@
  * How a request may end when nothing is made to fail: well, unless it asks for what the queue's
  * published limits exclude.
  */
+import { PAGE_SIZE_BYTES } from "../../runtime/address.ts";
 import type { QueueLimits } from "../../runtime/block/queue_limits.ts";
 import type { BlkStatusName } from "../../runtime/errno.ts";
 import type { KernelProfile } from "../../runtime/kernels/kernels.ts";
@@ -11,7 +12,7 @@ import type { PlacedIo } from "./memory_layout.ts";
 
 const OK: readonly BlkStatusName[] = ["OK"];
 
-/** The ends that are right. @see behaviour/block.md 1.3, nvme.md 6 */
+/** The ends that are right. @see behaviour/block.md 1.3, 1.8, nvme.md 6 */
 export function allowedEnds(
   machine: HuntMachine,
   kernel: KernelProfile,
@@ -19,7 +20,12 @@ export function allowedEnds(
   { data, io, memory, metadata }: PlacedIo,
 ): readonly BlkStatusName[] {
   const user = isUserCommand(io.op);
-  if (io.peer) {
+  const misaligned = data.segments.some(({ phys, sizeBytes }) =>
+    ((phys | sizeBytes) & limits.dmaAlignmentMask) !== 0
+  );
+  // What a user's command moves is copied then: the device never sees the peer.
+  const copied = user && (misaligned || hasGaps(limits, memory.data));
+  if (io.peer && !copied) {
     const ends = peerEnds(machine, kernel);
     if (ends !== null) return ends;
   }
@@ -30,14 +36,15 @@ export function allowedEnds(
   // A list that describes more than the command moves is the device's to refuse.
   const inParts = metadata !== null && metadata.segments.length > 1;
   if (user && inParts && metadata.sizeBytes > formatBytes) return ["OK", "IOERR", "INVAL"];
-  const misaligned = data.segments.some(({ phys, sizeBytes }) =>
-    ((phys | sizeBytes) & limits.dmaAlignmentMask) !== 0
-  );
-  if (misaligned) return ["OK", "INVAL"];
+  if (misaligned && !user) return ["OK", "INVAL"];
   if (metadata !== null && metadata.segments.length > limits.maxIntegritySegments) {
     return ["OK", "INVAL"];
   }
-  if (user) return wholeFits(limits, memory.data, memory.dataBytes) ? OK : ["OK", "INVAL"];
+  if (user) {
+    const segments = copied ? Math.ceil(memory.dataBytes / PAGE_SIZE_BYTES) : memory.data.length;
+    const fits = segments <= limits.maxSegments && memory.dataBytes <= limits.maxHwSectors * 512;
+    return fits ? OK : ["OK", "INVAL"];
+  }
   // A block in several pieces may have to be cut where no cut can be.
   const blockInPieces = data.segments.some(({ sizeBytes }) =>
     sizeBytes % machine.blockSizeBytes !== 0
@@ -45,17 +52,14 @@ export function allowedEnds(
   return blockInPieces ? ["OK", "INVAL"] : OK;
 }
 
-/** A user's command is never cut. */
-function wholeFits(
-  limits: QueueLimits,
+/** Whether pieces meet elsewhere than on the queue's boundary. */
+function hasGaps(
+  { virtBoundaryMask: mask }: QueueLimits,
   data: readonly { readonly phys: number; readonly sizeBytes: number }[],
-  dataBytes: number,
 ): boolean {
-  if (data.length > limits.maxSegments || dataBytes > limits.maxHwSectors * 512) return false;
-  const mask = limits.virtBoundaryMask;
-  return data.every(({ phys, sizeBytes }, index) =>
-    (index === 0 || (phys & mask) === 0) &&
-    (index === data.length - 1 || ((phys + sizeBytes) & mask) === 0)
+  return data.some(({ phys, sizeBytes }, index) =>
+    (index !== 0 && (phys & mask) !== 0) ||
+    (index !== data.length - 1 && ((phys + sizeBytes) & mask) !== 0)
   );
 }
 

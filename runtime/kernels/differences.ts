@@ -17,13 +17,9 @@ const STRATEGIES: Readonly<Record<StrategyName, { readonly rule: string; readonl
       rule: "block.1.1",
       doc: "The default soft limit of a request: 1280 KiB, or 4 MiB in newer releases.",
     },
-    "block.pageJoin": {
-      rule: "block.1.4",
-      doc: "Which pages of a caller's buffers become one vector.",
-    },
-    "block.alignsEveryBuffer": {
-      rule: "block.1.4",
-      doc: "Direct I/O rejects a buffer whose length is not a multiple of the logical block.",
+    "block.takesFixedVectors": {
+      rule: "block.1.8",
+      doc: "A passthrough command may use a fixed buffer by several vectors.",
     },
     "block.joinsInsideBio": {
       rule: "block.2.1",

@@ -5,7 +5,6 @@
  * What differs is data that the layers ask for, never a release's name, so that a new release is what
  * its record says and not what the others left over.
  */
-import type { PageJoin } from "../block/bio_builder.ts";
 import { DEBUG_BY_PAGE, DEBUG_PHYSICAL, type DebugRules } from "../dma/checker/debug_rules.ts";
 import { named } from "../named.ts";
 import { QUIRKS, type QuirkSet } from "./quirks.ts";
@@ -15,10 +14,8 @@ export interface KernelStrategies {
   readonly block: {
     /** Default soft limit of a request. @see behaviour/block.md 1.1 */
     readonly softCapSectors: number;
-    /** Which pages of a caller's buffers become one vector. @see behaviour/block.md 1.4 */
-    readonly pageJoin: PageJoin;
-    /** Direct I/O takes no buffer that is not a multiple of the logical block long. */
-    readonly alignsEveryBuffer: boolean;
+    /** A passthrough command may use a fixed buffer by several vectors. @see behaviour/block.md 1.8 */
+    readonly takesFixedVectors: boolean;
     /** Vectors of one bio that touch become one segment. @see behaviour/block.md 2.1 */
     readonly joinsInsideBio: boolean;
     /** Bios and requests remember where their segments do not meet on pages. */
@@ -132,8 +129,7 @@ export interface KernelRelease extends Kernel {
 const SCATTERLISTS: KernelStrategies = {
   block: {
     softCapSectors: 2560,
-    pageJoin: "contiguous",
-    alignsEveryBuffer: true,
+    takesFixedVectors: false,
     joinsInsideBio: false,
     keepsGapBit: false,
   },
@@ -163,8 +159,7 @@ const SCATTERLISTS: KernelStrategies = {
 const TWO_STEP: KernelStrategies = {
   block: {
     softCapSectors: 8192,
-    pageJoin: "folio",
-    alignsEveryBuffer: false,
+    takesFixedVectors: true,
     joinsInsideBio: true,
     keepsGapBit: true,
   },

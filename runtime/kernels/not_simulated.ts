@@ -20,6 +20,12 @@ export interface NotSimulated {
 /** By the release that has them, the oldest first. */
 export const NOT_SIMULATED: readonly NotSimulated[] = [
   {
+    after: "6.12.117",
+    in: "7.2.6",
+    doc: "Direct I/O joins a caller's pages by folios, and takes buffers of any length.",
+    because: "Scripts submit bios with their vectors, not system calls.",
+  },
+  {
     after: "7.2.6",
     in: "7.2.13",
     doc: "The bounce limit is the end of the swiotlb pool, unless the pool can grow.",

@@ -136,7 +136,6 @@ export const MAPPING_EVENTS = {
       reason: word("flush reason", {
         full: "The queue was full.",
         timer: "The timer expired.",
-        pressure: "Address space ran out.",
       }),
     },
   },

@@ -142,6 +142,7 @@ export const COST = word("host memory of a mapping", {
   hmm_dma_list: "The list of addresses of a page-wise map without a range.",
   page_array: "The addresses of a migration buffer's pages.",
   key_table: "The table from which a device creates the key of a migration buffer.",
+  user_copy: "Pages that stand for a user's memory in a passthrough command.",
 });
 
 export const MEMORY_SOURCE = word("where memory comes from", {
@@ -149,6 +150,7 @@ export const MEMORY_SOURCE = word("where memory comes from", {
   kvmalloc: "The same for large sizes: contiguous only for the CPU.",
   large: "The driver's pool of 4096-byte descriptors.",
   mempool: "A pool that keeps a reserve.",
+  pages: "The page allocator, page by page.",
   pool: "A pool that a script made.",
   small: "The driver's pool of 256-byte descriptors.",
   slab: "The kernel's allocator of arrays.",

@@ -43,7 +43,6 @@ const SOURCES: Readonly<Record<EventFields<"iova.alloc">["source"], string>> = {
 const FLUSH_REASONS: Readonly<Record<EventFields<"flush_queue.flush">["reason"], string>> = {
   full: "the queue is full",
   timer: "its timer expired",
-  pressure: "an IOVA allocation failed",
 };
 
 const FAULTS: Readonly<Record<EventFields<"iommu.fault">["reason"], string>> = {

@@ -1,7 +1,12 @@
 /** Runs a step's request on the model as a program's system call would. */
 import { type Bytes, SECTOR_SIZE_BYTES } from "../../../runtime/address.ts";
 import { type Bio, type BioVec, type BlockOp, sliceVecs } from "../../../runtime/block/bio.ts";
-import { BioBuilder, MAX_BIO_VECS, type UserPiece } from "../../../runtime/block/bio_builder.ts";
+import {
+  BioBuilder,
+  directIoRules,
+  MAX_BIO_VECS,
+  type UserPiece,
+} from "../submission/bio_builder.ts";
 import { Plug } from "../../../runtime/block/plug.ts";
 import { BioSplitter } from "../../../runtime/block/split.ts";
 import { BLK_STS, ERRNO } from "../../../runtime/errno.ts";
@@ -68,7 +73,7 @@ function submit(host: DefectHost, transcript: Transcript, step: StepRequest): Io
 }
 
 function builderOf({ disk, driver }: DefectHost, pieces: readonly UserPiece[]): BioBuilder {
-  return new BioBuilder(pieces, driver.blockRules.pageJoin, disk.blockSizeBytes);
+  return new BioBuilder(pieces, directIoRules(driver.blockRules).pageJoin, disk.blockSizeBytes);
 }
 
 /** One call: one bio, or several that are held back until the last is made. */
@@ -124,7 +129,10 @@ function submitMany(host: DefectHost, transcript: Transcript, step: StepRequest)
 
 function passThrough(host: DefectHost, step: StepRequest): Io {
   const op: BlockOp = step.op === "read" ? "drv_in" : "drv_out";
-  const bio = new BioBuilder(step.data[0]!, host.driver.blockRules.pageJoin, 1).next(op, 0)!;
+  const bio = new BioBuilder(step.data[0]!, directIoRules(host.driver.blockRules).pageJoin, 1).next(
+    op,
+    0,
+  )!;
   const blocks = bio.sizeBytes / host.disk.blockSizeBytes;
   return host.disk.passthrough({
     opcode: OPCODES[step.op],

@@ -1,7 +1,7 @@
 /** The memory of a step's request: where each part of the user's buffers lies. */
 import { alignDown, MIB, PAGE_SIZE_BYTES, type PhysAddr } from "../../../runtime/address.ts";
 import type { BioVec } from "../../../runtime/block/bio.ts";
-import type { UserPiece, UserRun } from "../../../runtime/block/bio_builder.ts";
+import type { UserPiece, UserRun } from "../submission/bio_builder.ts";
 import { type Extent, vecOf } from "../kernel/kernel_data.ts";
 import type { DefectRequest } from "./defect_data.ts";
 

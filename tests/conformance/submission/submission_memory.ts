@@ -6,7 +6,7 @@
  * them. One large page holds one sort only, so a run's neighbours tell.
  */
 import { GIB, MIB, PAGE_SIZE_BYTES } from "../../../runtime/address.ts";
-import type { UserPiece, UserRun } from "../../../runtime/block/bio_builder.ts";
+import type { UserPiece, UserRun } from "./bio_builder.ts";
 import { vecOf } from "../kernel/kernel_data.ts";
 import type { CapturedCall } from "./submission_data.ts";
 

@@ -14,10 +14,11 @@ import { EventStream } from "../../../runtime/events.ts";
 import { Bio, BIO_FLAG, type BlockOp } from "../../../runtime/block/bio.ts";
 import {
   BioBuilder,
+  directIoRules,
   MAX_BIO_VECS,
   type UserPiece,
   type UserRun,
-} from "../../../runtime/block/bio_builder.ts";
+} from "./bio_builder.ts";
 import type { BlockRules } from "../../../runtime/block/block_rules.ts";
 import { DeadlineScheduler } from "../../../runtime/block/deadline_scheduler.ts";
 import { integritySegments, type NoMerges, RequestMerger } from "../../../runtime/block/merge.ts";
@@ -52,15 +53,17 @@ export class SubmissionModel implements PlugTarget<BlockRequest> {
   /** Requests in the order in which they went to the driver. */
   readonly sent: BlockRequest[] = [];
   readonly #splitter: BioSplitter;
+  readonly #direct: ReturnType<typeof directIoRules>;
 
   /** What waits for the scheduler's worker, which runs when all calls of a task are submitted. */
   readonly #scheduler: DeadlineScheduler<BlockRequest> | null;
 
   constructor(
     private readonly limits: QueueLimits,
-    private readonly rules: BlockRules,
+    rules: BlockRules,
     { nomerges, scheduled }: QueueSetup,
   ) {
+    this.#direct = directIoRules(rules);
     const clock = new VirtualClock();
     const events = new EventStream(clock);
     this.#splitter = new BioSplitter(limits, rules.gap, events);
@@ -119,7 +122,7 @@ export class SubmissionModel implements PlugTarget<BlockRequest> {
     switch (call.how) {
       case "preadv":
       case "aio":
-        return this.#direct(call, pieces, pages, plug);
+        return this.#directIo(call, pieces, pages, plug);
       case "passthru":
       case "passthru_vec":
         return this.#passthrough(call, pieces);
@@ -128,18 +131,18 @@ export class SubmissionModel implements PlugTarget<BlockRequest> {
     }
   }
 
-  #direct(
+  #directIo(
     call: CapturedCall,
     pieces: readonly UserPiece[],
     pages: KernelPages,
     plug: Plug<BlockRequest> | null,
   ): boolean {
     const blockBytes = this.limits.logicalBlockSizeBytes;
-    if (this.rules.alignsEveryBuffer && !pieces.every((piece) => isAligned(piece, blockBytes))) {
+    if (this.#direct.alignsEveryBuffer && !pieces.every((piece) => isAligned(piece, blockBytes))) {
       return false;
     }
     const op = call.op as BlockOp;
-    const builder = new BioBuilder(pieces, this.rules.pageJoin, blockBytes);
+    const builder = new BioBuilder(pieces, this.#direct.pageJoin, blockBytes);
     let sector = call.slba * (blockBytes / SECTOR_SIZE_BYTES);
     // A call that fits one bio sends it alone; what that bio leaves goes through the page cache.
     const alone = builder.leftPages <= MAX_BIO_VECS;
@@ -175,7 +178,7 @@ export class SubmissionModel implements PlugTarget<BlockRequest> {
 
   #passthrough(call: CapturedCall, pieces: readonly UserPiece[]): boolean {
     const op = call.op === "read" ? "drv_in" : "drv_out";
-    const builder = new BioBuilder(pieces, this.rules.pageJoin, 1);
+    const builder = new BioBuilder(pieces, this.#direct.pageJoin, 1);
     const bio = builder.next(op, call.slba);
     if (bio === null || builder.leftBytes > 0) return false;
     bio.flags |= BIO_FLAG.USER;

@@ -296,21 +296,28 @@ for op in [write, read] { wait ssd.submit(op, lba: 8, data: buf) }`,
       named(param.bool("admin", "For the admin queue."), false),
       { ...METADATA, doc: "Memory for metadata." },
       QUEUE,
+      named(param.bool("fixed", "The memory was registered as a fixed buffer (io_uring)."), false),
     ],
     result: IO,
-    doc: "Submits a passthrough command. It is never split: a command that exceeds the queue's " +
-      "limits is rejected.",
+    doc: "Submits a user's passthrough command. It is never split: a command that exceeds the " +
+      "queue's limits is rejected. Memory that the queue cannot take as it lies is copied into " +
+      "pages of the kernel: where an address or a length is not DMA-aligned, or segments do not " +
+      "meet on the virtual boundary.",
     example: `${DIRECT_MACHINE}let buf = alloc_pages(1)
 let io = ssd.passthrough(0x02, into: buf, dwords: { cdw10: 0, cdw12: 7 })
 wait io
 assert io.status == OK
-assert buf == ssd.media(lba: 0, blocks: 8)`,
-    run(_run, { disk }, [opcode, into, from, data, dwords, admin, metadata, queue]) {
+assert buf == ssd.media(lba: 0, blocks: 8)
+let copied = ssd.passthrough(0x02, into: buf.slice(1..513), dwords: { cdw10: 0, cdw12: 0 })
+wait copied
+assert copied.requests[0].segments[0].phys % 4KiB == 0`,
+    run(_run, { disk }, [opcode, into, from, data, dwords, admin, metadata, queue, fixed]) {
       const buffer = onlyMemory("passthrough", { into, from, data });
       return disk.passthrough({
         opcode,
         dwords,
         admin,
+        fixed,
         ...buffer === undefined ? {} : { buffer },
         ...metadata === undefined ? {} : { metadata },
         ...askedQueue(disk, queue),

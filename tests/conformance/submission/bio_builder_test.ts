@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { MIB, type PhysAddr } from "../address.ts";
-import { type Bio, BIO_FLAG } from "./bio.ts";
+import { MIB, type PhysAddr } from "../../../runtime/address.ts";
+import { type Bio, BIO_FLAG } from "../../../runtime/block/bio.ts";
 import { BioBuilder, type PageJoin, type UserPiece } from "./bio_builder.ts";
 
 const LARGE = 2 * MIB;

@@ -3,8 +3,9 @@
  *
  * @see behaviour/block.md 1.4
  */
-import { alignDown, type Bytes, PAGE_SIZE_BYTES, type PhysAddr } from "../address.ts";
-import { Bio, BIO_FLAG, type BioVec, type BlockOp, vecOffset } from "./bio.ts";
+import { alignDown, type Bytes, PAGE_SIZE_BYTES, type PhysAddr } from "../../../runtime/address.ts";
+import { Bio, BIO_FLAG, type BioVec, type BlockOp, vecOffset } from "../../../runtime/block/bio.ts";
+import type { BlockRules } from "../../../runtime/block/block_rules.ts";
 
 /** The most vectors that one bio has. */
 export const MAX_BIO_VECS = 256;
@@ -30,6 +31,15 @@ export type UserPiece = readonly UserRun[];
  * physically, across buffers too.
  */
 export type PageJoin = "folio" | "contiguous";
+
+/** What direct I/O does differently on 6.12, whose bios join no vectors of their own. */
+export function directIoRules(
+  { joinsInsideBio }: BlockRules,
+): { readonly pageJoin: PageJoin; readonly alignsEveryBuffer: boolean } {
+  return joinsInsideBio
+    ? { pageJoin: "folio", alignsEveryBuffer: false }
+    : { pageJoin: "contiguous", alignsEveryBuffer: true };
+}
 
 /** Takes bios off the front of a caller's list of buffers. */
 export class BioBuilder {

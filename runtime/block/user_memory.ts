@@ -1,0 +1,51 @@
+/**
+ * Which memory of a user a passthrough command maps as it lies, and which the block layer copies.
+ *
+ * @see behaviour/block.md 1.8
+ */
+import type { BioVec } from "./bio.ts";
+import type { QueueLimits } from "./queue_limits.ts";
+
+/** Why a user's memory is copied into pages of the kernel. */
+export type CopyReason =
+  /** An address or a length has a bit of the queue's DMA alignment. */
+  | "alignment"
+  /** Two vectors do not meet on the queue's virtual boundary. */
+  | "gap"
+  /** A fixed buffer would have to be split. */
+  | "split";
+
+/**
+ * What the whole buffer's vectors decide, before any of it is mapped.
+ *
+ * @param vecs The user's vectors; their offsets are those of their addresses in the process.
+ * @param fixed The buffer was registered before: gaps are not looked at.
+ * @returns Null where the memory is mapped as it lies.
+ *
+ * @example
+ * ```ts
+ * // A virtual boundary of 4095, a DMA alignment of 3.
+ * whyCopied([{ phys: 0x1000, sizeBytes: 512 }, { phys: 0x3000, sizeBytes: 512 }], limits, false); // "gap"
+ * ```
+ */
+export function whyCopied(
+  vecs: readonly BioVec[],
+  { dmaAlignmentMask, virtBoundaryMask }: QueueLimits,
+  fixed: boolean,
+): CopyReason | null {
+  // Masks have less than 31 bits, addresses have more: `%` takes the lower ones.
+  const has = (value: number, mask: number) => value % (mask + 1) !== 0;
+  const unaligned = ({ phys, sizeBytes }: BioVec) =>
+    has(phys, dmaAlignmentMask) || has(sizeBytes, dmaAlignmentMask);
+  if (vecs.some(unaligned)) return "alignment";
+  return !fixed && meetsOffBoundary(vecs, virtBoundaryMask) ? "gap" : null;
+}
+
+/** Whether two vectors meet elsewhere than on the boundary; the first start and the last end are free. */
+export function meetsOffBoundary(vecs: readonly BioVec[], boundaryMask: number): boolean {
+  if (boundaryMask === 0) return false;
+  return vecs.some(({ phys, sizeBytes }, index) =>
+    index > 0 && phys % (boundaryMask + 1) !== 0 ||
+    index < vecs.length - 1 && (phys + sizeBytes) % (boundaryMask + 1) !== 0
+  );
+}
