@@ -1,5 +1,5 @@
-/** What `dmalab explain NAME` means: a rule, a diagnostic, an event, a defect switch, or a key
- * of the machine. */
+/** What `dmalab explain NAME` means: a rule, a diagnostic, an event, a defect switch, a block
+ * or a key of the machine. */
 import { DIAGNOSTIC_CODES } from "../../lang/diagnostics/codes.ts";
 import type { CodeEntry } from "../../lang/diagnostics/codes/entry.ts";
 import { nearestNames } from "../../lang/diagnostics/suggest.ts";
@@ -14,6 +14,13 @@ import {
   type MachineKey,
   shapeText,
 } from "../../lang/machine/key_text.ts";
+import {
+  type BlockSpec,
+  blockSpec,
+  findBlockSpec,
+  MACHINE_SCHEMA,
+  placesOf,
+} from "../../lang/machine/schema.ts";
 import { pageOf, RULE_PAGES } from "../../lang/editor/rule_pages.ts";
 import { quirkLines, quirkTable } from "./quirk_lines.ts";
 import { RELEASE_NAMES, releaseLines } from "./release_lines.ts";
@@ -73,6 +80,9 @@ export function explain(
     : null;
   if (row !== null) return { found: true, lines: withName(row) };
 
+  const block = findBlockSpec(name);
+  if (block !== undefined) return { found: true, lines: blockLines(block, readPage) };
+
   const keys = keysNamed(name);
   if (keys.length > 0) return { found: true, lines: keys.flatMap(keyLines) };
 
@@ -91,7 +101,12 @@ export function explain(
     if (section !== null) {
       return { found: true, lines: withName(section) };
     }
-    return unknown(question, name, rules.names, `docs/behaviour/${page}.md has no such rule`);
+    return unknown(
+      question,
+      name,
+      [...rules.names, ...allNames(), ...otherNames],
+      `docs/behaviour/${page}.md has no such rule`,
+    );
   }
   return unknown(
     question,
@@ -111,6 +126,7 @@ export function allNames(): string[] {
     ...RELEASE_NAMES,
     "quirks",
     ...QUIRK_NAMES,
+    ...MACHINE_SCHEMA.keys(),
     ...MACHINE_KEYS.map(keyName),
   ];
 }
@@ -131,14 +147,37 @@ function unknown(
   candidates: readonly string[],
   problem: string,
 ): Explanation {
-  const [nearest] = nearestNames(name, candidates, 1);
-  const hint = nearest === undefined
-    ? `ask for a rule (dma.3.3), an event (iova.alloc), a key (iommu.mode) or a diagnostic (${
+  const nearest = nearestOf(name, candidates);
+  const owner = ownerOf(name);
+  const hint = nearest !== undefined
+    ? `did you mean "${nearest}"?`
+    : candidates.includes(owner)
+    ? `\`dmalab explain ${owner}\` lists what it has`
+    : `ask for a rule (dma.3.3), an event (iova.alloc), a key (iommu.mode) or a diagnostic (${
       Object.keys(DIAGNOSTIC_CODES)[0]
-    })`
-    : `did you mean "${nearest}"?`;
+    })`;
   const isCitation = pageOf(name) !== undefined;
   return { found: false, message: `${problem}: "${question}"; ${hint}`, isCitation };
+}
+
+/** The name that may be meant: of what has the same owner, where there is such an owner and no rule is cited. */
+function nearestOf(name: string, candidates: readonly string[]): string | undefined {
+  const owner = ownerOf(name);
+  const member = owner === "" ? name : name.slice(owner.length + 1);
+  if (owner === "" || /^\d/.test(member) || !candidates.includes(owner)) {
+    return member !== name && candidates.includes(member)
+      ? member
+      : nearestNames(name, candidates, 1)[0];
+  }
+  const members = candidates.filter((each) => ownerOf(each) === owner)
+    .map((each) => each.slice(owner.length + 1));
+  const [nearest] = nearestNames(member, members, 1);
+  return nearest === undefined ? undefined : `${owner}.${nearest}`;
+}
+
+/** What stands before the last dot of a name; empty without a dot. */
+function ownerOf(name: string): string {
+  return name.slice(0, Math.max(0, name.lastIndexOf(".")));
 }
 
 /** `dma.md 3.3 row 1` → `dma.3.3.1`. */
@@ -187,6 +226,37 @@ function keyLines(key: MachineKey): string[] {
     ...block.keyword === "machine" ? [] : [`- in: ${block.keyword}: ${block.doc}`],
     "",
   ];
+}
+
+/** A block's keys, the blocks in it (of the machine all), and the chapters of the page that has its name. */
+function blockLines(block: BlockSpec, readPage: PageReader): string[] {
+  const { children, doc, keyword, settings } = block;
+  const all = [...MACHINE_SCHEMA.values()].filter((each) => each !== block);
+  const inside = keyword === "machine" ? all : children.map(blockSpec);
+  const rules = pageOf(keyword) === keyword ? new RulePage(keyword, readPage(keyword)) : null;
+  const chapters = rules?.subjects().filter(({ name }) => /^\w+\.\d+$/.test(name)) ?? [];
+  return [
+    `## ${blockForm(block)}`,
+    "",
+    doc,
+    ...keyword === "machine" ? [] : ["", `Stands${placeText(block)}.`],
+    "",
+    ...settings.map((spec) =>
+      `- \`${spec.key}\`: ${spec.doc} (${shapeText(spec.shape)}; default ${defaultText(spec)})`
+    ),
+    ...inside.map((each) => `- \`${blockForm(each)}\`${placeText(each)}: ${each.doc}`),
+    ...chapters.length === 0 ? [] : ["", "Its rules:", ""],
+    ...chapters.map(({ name, title }) => `- ${name}: ${title}`),
+    "",
+  ];
+}
+
+function placeText({ keyword }: BlockSpec): string {
+  return ` in ${placesOf(keyword).join(", ")}`;
+}
+
+function blockForm({ keyword, named }: BlockSpec): string {
+  return `${keyword}${named ? " NAME" : ""} { … }`;
 }
 
 function eventLines(name: string): string[] | null {

@@ -1,5 +1,6 @@
 /** `dmalab explain WORDS`: every name whose title or text has the words, the best first. */
 import { keyName, MACHINE_KEYS, shapeText } from "../../lang/machine/key_text.ts";
+import { MACHINE_SCHEMA } from "../../lang/machine/schema.ts";
 import { clip, firstSentence } from "../../lang/text/columns.ts";
 import { EVENT_TABLE } from "../../runtime/event_vocabulary.ts";
 import { KERNEL_NAMES, KERNELS } from "../../runtime/kernels/kernels.ts";
@@ -44,6 +45,7 @@ export const KINDS: readonly (readonly [string, string])[] = [
   ["iova.alloc", "an event with its fields"],
   ["dma_iova_link", "a function, statement, type or constant of the language"],
   ["buffer.slice", "a field or method of a type"],
+  ["nvme", "a block of the machine, with its keys; `machine` lists the blocks"],
   ["iommu.mode", "a machine key: its values and default"],
   ["unmap_unknown", "a class of reports"],
   ["releases", "what changed from release to release; `7.3.4` is one of them"],
@@ -116,6 +118,9 @@ function* allSubjects(readPage: PageReader): Generator<Subject> {
   }
   for (const name of languageNames()) {
     yield { name, title: nameDoc(name, NO_SESSION), text: "" };
+  }
+  for (const { doc, keyword } of MACHINE_SCHEMA.values()) {
+    yield { name: keyword, title: `block of the machine: ${doc}`, text: "" };
   }
   for (const key of MACHINE_KEYS) {
     const { doc, shape } = key.spec;

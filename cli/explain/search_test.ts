@@ -1,7 +1,8 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { describeLanguage, languageNames, membersLike } from "../../lang/editor/describe_name.ts";
+import { MACHINE_SCHEMA } from "../../lang/machine/schema.ts";
 import { readRulePage } from "../places.ts";
-import { explain } from "./lookup.ts";
+import { allNames, explain } from "./lookup.ts";
 import { KINDS, search } from "./search.ts";
 
 function isExplained(name: string): boolean {
@@ -75,4 +76,50 @@ Deno.test("every example of a kind is explained, decoded or found", () => {
     if (example.startsWith("'")) assertStringIncludes(example, "DMAR");
     else assert(isExplained(example) || search(example, readRulePage).found.length > 0, example);
   }
+});
+
+Deno.test("what explain suggests for a misspelt name can be explained, and is of the same owner", () => {
+  const asked = [
+    ...allNames(),
+    ...languageNames(),
+    ...membersLike("iommu."),
+    ...membersLike("buf."),
+  ];
+  const wrong = asked.filter((_, index) => index % 11 === 0).flatMap((name, index) => {
+    const at = 1 + index % Math.max(1, name.length - 1);
+    return [`${name}s`, name.slice(0, at) + name.slice(at + 1)];
+  });
+  let suggested = 0;
+  for (const name of wrong.filter((each) => !isExplained(each))) {
+    const answer = explain(name, readRulePage, [...languageNames(), ...membersLike(name)]);
+    const [, meant] = answer.found ? [] : answer.message.match(/did you mean "(.*)"\?$/) ?? [];
+    if (meant === undefined) continue;
+    suggested++;
+    assert(isExplained(meant), `${name}: ${meant}`);
+  }
+  assert(suggested > 100, `${suggested} suggestions`);
+  for (const name of ["group", "groups", "hops", "copy"]) {
+    const answer = explain(`iommu.${name}`, readRulePage, [
+      ...languageNames(),
+      ...membersLike(name),
+    ]);
+    assert(!answer.found);
+    assertStringIncludes(answer.message, "`dmalab explain iommu` lists what it has");
+  }
+});
+
+Deno.test("the name of a block explains its keys and the blocks in it, that of the machine all blocks", () => {
+  const text = (name: string) => {
+    const answer = explain(name, readRulePage);
+    return answer.found ? answer.lines.join("\n") : "";
+  };
+  for (const { children, keyword, settings } of MACHINE_SCHEMA.values()) {
+    for (const name of [...settings.map(({ key }) => key), ...children]) {
+      assertMatch(text(keyword), new RegExp(`^- \`${name}\\b`, "m"));
+    }
+    if (keyword !== "machine") assertMatch(text("machine"), new RegExp(`^- \`${keyword}\\b`, "m"));
+  }
+  // The page of that name is not printed as a whole behind it.
+  assertStringIncludes(text("nvme"), "- nvme.2: Data mapping");
+  assert(text("nvme").split("\n").length < 80);
 });

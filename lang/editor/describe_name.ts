@@ -58,7 +58,7 @@ export function describeName(name: string, { session, columns }: Describer): Nam
     const hint = `\`dmalab explain ${name}\` prints rules`;
     return { found: false, lines: [`"${name}" is not a name of the language; ${hint}`] };
   }
-  const [nearest] = nearestNames(name, [...knownNames(session), ...membersLike(name)], 1);
+  const [nearest] = nearestNames(name, [...knownNames(session), ...membersLike(name, session)], 1);
   const hint = nearest === undefined ? "" : `; did you mean "${nearest}"?`;
   return { found: false, lines: [`Unknown name "${name}"${hint}`] };
 }
@@ -83,11 +83,16 @@ export function nameDoc(name: string, session: KnownNames): string {
   return doc === undefined ? "" : firstSentence(doc);
 }
 
-/** The members of all types, behind what a name has before its last dot. */
-export function* membersLike(name: string): Generator<string> {
-  const owner = name.slice(0, name.lastIndexOf(".") + 1);
-  for (const type of TYPES.values()) {
-    if (!OF_EVENTS.has(type)) { for (const member of memberNames(type)) yield owner + member; }
+/**
+ * What a name may mean by its last part: a member of the type that stands before the last dot, or of
+ * any type where nothing is known of what stands there.
+ */
+export function* membersLike(name: string, session?: KnownNames): Generator<string> {
+  const owner = name.slice(0, Math.max(0, name.lastIndexOf(".")));
+  const own = session && typeOf(owner, session) || TYPES.get(owner);
+  for (const type of own === undefined ? TYPES.values() : [own]) {
+    if (OF_EVENTS.has(type)) continue;
+    for (const member of memberNames(type)) yield owner === "" ? member : `${owner}.${member}`;
   }
 }
 
