@@ -16,8 +16,8 @@ import { errnoName, KernelError } from "../../runtime/errno.ts";
 import type { BufferHome } from "../../runtime/memory/host_buffer.ts";
 import { formatValue } from "../render/value_text.ts";
 import type { Run } from "../values/run.ts";
-import { describeKind } from "../values/kinds.ts";
-import { describeValue } from "../values/operators.ts";
+import { capitalized, describeKind } from "../values/kinds.ts";
+import { describeValue, mixHint } from "../values/operators.ts";
 import { ScriptError } from "../values/script_error.ts";
 import { isOfType } from "../values/types.ts";
 import { Handle, ListValue, Quantity, RecordValue, type Value, Word } from "../values/value.ts";
@@ -79,7 +79,10 @@ export function toInt(
 /** A number of a kind or a plain int, which is not negative. */
 function toAmount(value: Value | undefined, kind: "size" | "phys", what: string): number {
   const number = value instanceof Quantity && value.kind === kind ? value.value : value;
-  if (typeof number !== "number") throw wrongKind(value, what, describeKind(kind));
+  if (typeof number !== "number") {
+    const hint = value instanceof Quantity ? mixHint("==", kind, value.kind) : null;
+    throw wrongKind(value, what, describeKind(kind), hint);
+  }
   if (number >= 0) return number;
   throw kind === "size"
     ? new ScriptError("E0919", `Cannot use ${number} bytes as ${what}`)
@@ -94,6 +97,14 @@ export function toPhys(value: Value | undefined, what: string): PhysAddr {
 /** Memory as a record of a list says it: { phys, size }. */
 export function toSegment(item: Value, what: string): { phys: PhysAddr; sizeBytes: Bytes } {
   if (!(item instanceof RecordValue)) throw wrongKind(item, what, "{ phys, size }");
+  const missing = ["phys", "size"].find((key) => !item.entries.has(key));
+  if (missing !== undefined) {
+    throw new ScriptError(
+      "E0913",
+      `${capitalized(what)} has no \`${missing}\``,
+      "write `{ phys: 0x10_0000, size: 4KiB }`",
+    );
+  }
   return {
     phys: toPhys(item.entries.get("phys"), `phys of ${what}`),
     sizeBytes: toAmount(item.entries.get("size"), "size", `size of ${what}`),
@@ -159,13 +170,18 @@ export function raiseErrno(result: number, what: string): void {
 }
 
 /** The error for a value of a kind that makes no sense there. */
-export function wrongKind(value: Value | undefined, what: string, wanted: string): ScriptError {
+export function wrongKind(
+  value: Value | undefined,
+  what: string,
+  wanted: string,
+  hint: string | null = null,
+): ScriptError {
   const given = value === undefined || value === null
     ? "none"
     : value instanceof Word
     ? `the word ${formatValue(value)}`
     : describeValue(value);
-  return new ScriptError("E0913", `Cannot use ${given} as ${what}: expected ${wanted}`);
+  return new ScriptError("E0913", `Cannot use ${given} as ${what}: expected ${wanted}`, hint);
 }
 
 /**

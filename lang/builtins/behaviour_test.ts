@@ -416,6 +416,16 @@ const MISTAKES: readonly (readonly [string, string, RegExp])[] = [
     /E0919.*in use/,
   ],
   [
+    "a segment without its size",
+    "buffer(segments: [{ phys: 1GiB }])",
+    /E0913.*a segment has no `size`.*write `\{ phys: 0x10_0000, size: 4KiB \}`/s,
+  ],
+  [
+    "a size where a segment starts",
+    "buffer(segments: [{ phys: 1GiB, size: 4KiB }])",
+    /E0913.*the size 1GiB as phys of a segment.*an address is written as an int/s,
+  ],
+  [
     "two requests asked as one",
     `${STRICT}print ssd.read(lba: 0, into: alloc_pages(64)).iova`,
     /E0914.*2 requests/,

@@ -345,3 +345,75 @@ Deno.test("a slip of a hand in a right script draws no error about a name", () =
     assertEquals(about.map(({ message }) => message), [], text);
   }
 });
+
+/** What people write in their first hour, and a part of the hint that it gets. */
+const FIRST_HOUR: readonly (readonly [string, string])[] = [
+  ["machine { ram = 16GiB }", "write `ram { size = 16GiB }`"],
+  ["machine { iommu.mode = strict }", "write `iommu { mode = strict }`"],
+  ["machine { iommu = strict }", "write `iommu { mode = strict }`"],
+  ["machine { swiotlb = force }", "write `swiotlb { force = true }`"],
+  ["machine { nvme = 2 }", "write `nvme NAME { queues = 2 }`, in pci, host_bridge"],
+  ["machine { pci = 2 }", "write `pci { host_bridge NAME { … } }`"],
+  ["machine { cpus { } }", "write `cpus = …`"],
+  ["machine { iommu { passthrough = true } }", "write `mode = passthrough`"],
+  ['machine { iommu { mode = "strict" } }', "write `strict` without quotes"],
+  ["machine { kernel = 7.2 }", 'write one of "6.12.117"'],
+  ["machine { pci { nvme ssd { dma_mask = 32 } } }", "similar names: `dma_mask_bits`"],
+  ['test "x" forall n in 0..4 { }', "`forall` belongs to a property: "],
+  ['test "x" for each n in [1] { }', "leave `each` out: `for n in …`"],
+  ['test "x" with kernel = "7.3" { }', "write `with { kernel = … }`"],
+  ['test "x" with { iommu { mode = strict } } { }', "write the path of the key: `iommu.KEY = …`"],
+  ['property "x" for n in 0..4 { }', 'write `property "NAME" forall n in 0..8 { … }`'],
+  ['property "x" { }', "without them write `test`"],
+  ["loop 100 { }", "write `repeat 100 { … }`"],
+  ['bench "x" { loop 100 { now() } }', "the bench decides how often it runs `loop { … }`"],
+  ["let f = now() faults y", "`expect fault y { x = CALL }`"],
+  ["let f = now() warns unmap_size", "`expect warning unmap_size { x = CALL }`"],
+  ["let f = now() fails EIO", "write `CALL fails EIO` without `let`"],
+  ["now() faults", "as in `CALL faults not_present`"],
+  ["now() warns", "as in `CALL warns unmap_size`"],
+  ["expect fault { now() }", "as in `expect fault not_present { … }`"],
+  ["expect now() == 1", "to check a condition write `assert`"],
+  ["assert now() throws EIO", "write `CALL fails EIO`, on a line of its own"],
+  ["fn f(x: int) { }", "a parameter is a name, without kind and default value: `fn f(x)`"],
+  ["fn f(x = 1) { }", "a parameter is a name, without kind and default value: `fn f(x)`"],
+  ['print f"{1}"', 'strings take values without a prefix: `"{1}"`'],
+  ["let x: u64 = 5", "names have no declared kind: `x = …`"],
+  ["let a, b = [1, 2]", "one `let` binds one name"],
+  ["let (a, b) = [1, 2]", "one `let` binds one name"],
+  ["let f = |x| x * 2", "a function without a name is written `x => …`"],
+  ["let f = lambda x: x * 2", "a function without a name is written `x => …`"],
+  ['let r = { "a": 1 }', "write the key without quotes: `a: …`"],
+  ["for i, x in [1] { }", "`for` binds one name"],
+  ["while true:\n  now()", "a block stands in braces: `{ … }`"],
+  ["assert_eq!(1, 1)", "there are no macros: write `assert a == b`"],
+  ["try { now() } catch (e) { }", "write `let result = try CALL`"],
+  ["raise EIO", "a script raises no errors"],
+  ["await now()", "write `wait …`"],
+  ["wait until true", "write `step until …`"],
+  ["sleep(10ms)", "`advance 10ms`"],
+  ["sleep 10ms", "write `advance 10ms`"],
+  ["udelay(10)", "`advance 10ms`"],
+  ["step 10ms", "write `advance 10us`"],
+  ["wait 10", "to let time pass, write `advance 10us`, with a unit"],
+  ["on cpu0 { }", "write `on cpu 0 { … }`"],
+  ["let t = trace now()", "`trace` takes a block: `trace { … }`"],
+  ["expect events [ iommu.map ]", "say whose events: `in` an io, a request, a device"],
+  ["expect events iommu.map in 1", "write the events in brackets"],
+  ["let xs = [1]\nxs.append(2)", "write `.push(x)`"],
+  ["print [1].size", "write `.length`"],
+  ["print alloc_pages(GFP_KERNEL)", "leave it out: `alloc_pages(count)`"],
+  [
+    `${MACHINE}assert ssd.iommu.live_mappings == 0`,
+    "the machine has one IOMMU: `iommu.live_mappings`",
+  ],
+  [`${MACHINE}ssd.dma_write(0, "abc")`, 'bytes are written `bytes"de ad be ef"`'],
+  [`${MACHINE}print ssd.flush().status == 0`, "a status, a direction and the like is a word"],
+];
+
+Deno.test("what people write in their first hour leads to what is meant", () => {
+  for (const [text, hint] of FIRST_HOUR) {
+    const found = hintOf(text) ?? "";
+    assertEquals(found.includes(hint), true, `${text}\n${found}`);
+  }
+});

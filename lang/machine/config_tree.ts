@@ -6,6 +6,7 @@
  */
 import type { ConfigModifier, EvaluateConstant } from "../values/machine_variant.ts";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
+import { similarNames } from "../diagnostics/suggest.ts";
 import { type Span, spanText } from "../source.ts";
 import type {
   Expression,
@@ -17,6 +18,7 @@ import type {
 } from "../syntax/tree/ast.ts";
 import { TIB } from "../../runtime/address.ts";
 import { required, size } from "../../runtime/settings.ts";
+import { shortened } from "../syntax/token_text.ts";
 import { groupThousands } from "../text/numbers.ts";
 import {
   type BlockSpec,
@@ -26,6 +28,7 @@ import {
   MACHINE_SCHEMA,
   placesOf,
   type SettingSpec,
+  type ValueShape,
 } from "./schema.ts";
 import { oneOf, SettingReader, type SettingValue, suggestOr } from "./setting_value.ts";
 
@@ -125,7 +128,7 @@ export class ConfigTreeReader {
       else if (entry.kind === "Register") this.#readRegister(block, entry);
       else {
         const spec = this.#findSetting(block, entry.key.text);
-        if (spec === null) this.#unknownKey(block, entry.key);
+        if (spec === null) this.#unknownKey(block, entry.key, entry.value);
         else {
           const earlier = block.settings.get(spec.key);
           if (earlier === undefined) this.#set(block, spec, entry.key.span, entry.value);
@@ -182,7 +185,7 @@ export class ConfigTreeReader {
   #readBlock(parent: ConfigBlock, entry: MachineBlock): void {
     const spec = findBlockSpec(entry.keyword.text);
     if (spec === undefined || spec.keyword === "machine") {
-      this.#unknownKey(parent, entry.keyword);
+      this.#unknownKey(parent, entry.keyword, null);
       return;
     }
     if (!parent.spec.children.includes(spec.keyword)) {
@@ -258,11 +261,47 @@ export class ConfigTreeReader {
     });
   }
 
-  #unknownKey(block: ConfigBlock, name: Name): void {
+  /** @param value What the name is given as a key; null where it begins a block. */
+  #unknownKey(block: ConfigBlock, name: Name, value: Expression | null): void {
+    const [owner = "", key] = name.text.split(".");
+    const other = findBlockSpec(owner);
+    if (value !== null && other !== undefined && (key === undefined || other.settings.length > 0)) {
+      const home = block.spec.children.includes(other.keyword)
+        ? ""
+        : `, in ${placesText(other.keyword)}`;
+      this.#bag.error(
+        "E0501",
+        name.span,
+        `\`${owner}\` is a block, not a key of ${describe(block)}`,
+        `write \`${blockWith(other, key, value)}\`${home}`,
+      );
+      return;
+    }
+    if (value === null && block.spec.settings.some((setting) => setting.key === owner)) {
+      this.#bag.error(
+        "E0501",
+        name.span,
+        `\`${owner}\` is a key of ${describe(block)}, not a block`,
+        `write \`${owner} = …\``,
+      );
+      return;
+    }
     const known = [...block.spec.settings.map((setting) => setting.key), ...block.spec.children];
     const homes = [...MACHINE_SCHEMA.values()].filter((spec) =>
       spec.settings.some((setting) => setting.key === name.text)
     );
+    const chosen = block.spec.settings.find(({ shape }) =>
+      shape.kind === "word" && shape.choices.includes(name.text)
+    );
+    if (value !== null && chosen !== undefined) {
+      this.#bag.error(
+        "E0501",
+        name.span,
+        `\`${name.text}\` is a value, not a key of ${describe(block)}`,
+        `write \`${chosen.key} = ${name.text}\``,
+      );
+      return;
+    }
     const elsewhere = homes.length === 0
       ? known.length === 0 ? "it takes no keys" : oneOf(known)
       : `it is a key of ${homes.map((spec) => spec.keyword).join(", ")}`;
@@ -270,7 +309,9 @@ export class ConfigTreeReader {
       "E0501",
       name.span,
       `There is no "${name.text}" in ${describe(block)}`,
-      homes.length > 0 ? elsewhere : suggestOr(name.text, known, elsewhere),
+      homes.length > 0
+        ? elsewhere
+        : suggestOr(name.text, known, similarNames(name.text, known) ?? elsewhere),
     );
   }
 
@@ -344,6 +385,29 @@ export class ConfigTreeReader {
 }
 
 /** `nvme "ssd"`, `iommu`, `the machine`: how messages name a block. */
+/** A block with the key that is meant where it was given a value: `ram { size = 16GiB }`. */
+function blockWith(
+  { children, keyword, named, settings }: BlockSpec,
+  key: string | undefined,
+  value: Expression,
+): string {
+  const head = named ? `${keyword} NAME` : keyword;
+  const name = value.kind === "Name" ? value.name : "";
+  const meant = settings.find((each) =>
+    key === undefined ? each.key === name || takes(each.shape, value) : each.key === key
+  );
+  const text = meant?.key === name ? "true" : shortened(spanText(value.span));
+  const shown = key ?? meant?.key ?? settings[0]?.key;
+  if (shown === undefined) return `${head} { ${children[0] ?? ""} NAME { … } }`;
+  return `${head} { ${shown} = ${meant === undefined ? "…" : text} }`;
+}
+
+function takes(shape: ValueShape, value: Expression): boolean {
+  return shape.kind === "word"
+    ? value.kind === "Name" && shape.choices.includes(value.name)
+    : value.kind.toLowerCase().startsWith(shape.kind);
+}
+
 export function describe(block: ConfigBlock): string {
   if (block.name !== null) return `${block.spec.keyword} "${block.name.text}"`;
   return block.spec.keyword === "machine" ? "the machine" : block.spec.keyword;

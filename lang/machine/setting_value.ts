@@ -20,6 +20,7 @@ import {
   Quantity,
   type QuantityKind,
   RangeValue,
+  Ratio,
   RecordValue,
   type Value,
   Word,
@@ -115,6 +116,7 @@ function kindOf(value: Value): string {
   if (value instanceof ListValue) return "a list";
   if (value instanceof RangeValue) return "a range";
   if (value instanceof RecordValue) return "a record";
+  if (value instanceof Ratio) return "a ratio";
   return "something else";
 }
 
@@ -180,8 +182,9 @@ export class SettingReader {
         return value === undefined ? undefined : this.#item(shape, name, value, item.span);
       }));
     }
-    const choices = shape.kind === "word" && expression.kind === "Name"
-      ? suggestOr(expression.name, shape.choices, oneOf(shape.choices))
+    const isChoice = shape.kind === "word" || shape.kind === "string";
+    const choices = isChoice && expression.kind === "Name"
+      ? suggestOr(expression.name, choicesOf(shape), oneOf(choicesOf(shape)))
       : undefined;
     const value = this.evaluate(expression, choices);
     if (value === undefined) return undefined;
@@ -203,17 +206,19 @@ export class SettingReader {
       case "bool":
         return typeof value === "boolean" ? value : this.#wrongKind(shape, name, value, span);
       case "string": {
-        if (typeof value !== "string") return this.#wrongKind(shape, name, value, span);
+        if (typeof value !== "string") {
+          return this.#wrongKind(shape, name, value, span, oneOf(choicesOf(shape)));
+        }
         const full = shape.aliases[value] ?? value;
-        return this.#choice(name, full, shape.choices.map((text) => `"${text}"`), span)
-          ? full
-          : undefined;
+        return this.#choice(name, full, choicesOf(shape), span) ? full : undefined;
       }
       case "word":
         // `none` is the language's word for nothing; here it may be one like any other.
         if (value === null && shape.choices.includes("none")) return "none";
         if (!(value instanceof Word)) {
-          return this.#wrongKind(shape, name, value, span, oneOf(shape.choices));
+          const isQuoted = typeof value === "string" && shape.choices.includes(value);
+          const wanted = isQuoted ? `\`${value}\` without quotes` : oneOf(shape.choices);
+          return this.#wrongKind(shape, name, value, span, wanted);
         }
         if (shape.aliases?.[value.name] !== undefined) return shape.aliases[value.name];
         return this.#choice(name, value, shape.choices, span) ? value.name : undefined;
@@ -421,6 +426,13 @@ export class SettingReader {
     );
     return false;
   }
+}
+
+/** What one may write where a word or a text is chosen. */
+function choicesOf(
+  { choices, kind }: Extract<ValueShape, { kind: "word" | "string" }>,
+): readonly string[] {
+  return kind === "word" ? choices : choices.map((text) => `"${text}"`);
 }
 
 /** "one of a, b, c". */

@@ -423,7 +423,10 @@ Deno.test("habits of other languages are met with what is written here", () => {
     "`matrix { … }` goes directly after the name, before `forall`",
   );
   assertEquals(hintOf("assert x in [1, 2]"), "write `list.contains(x)`");
-  assertEquals(hintOf("let y = 1 if x else 2"), "`if` is a statement: `if … { … } else { … }`");
+  assertEquals(
+    hintOf("let y = 1 if x else 2"),
+    "write `if … { a } else { b }`, which is a value too",
+  );
   assertEquals(
     hintOf('test "t" {\n  race { f() }\n}'),
     "`fork` and `race` have at least two blocks: `fork { … } and { … }`",

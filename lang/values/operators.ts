@@ -256,6 +256,10 @@ export function mixHint(operator: string, left: string, right: string): string |
   if (operator === "*" && left === "size" && right === "size") {
     return "a size is multiplied by an int";
   }
+  if (/^(?:bool|int|string) word$/.test(pair)) {
+    return "a status, a direction and the like is a word without quotes: `OK`, `to_device`";
+  }
+  if (/^bytes (?:int|list|string)$/.test(pair)) return 'bytes are written `bytes"de ad be ef"`';
   if (operator === "+" && pair.includes("string")) {
     return 'put values into a string with braces: "{a} and {b}"';
   }

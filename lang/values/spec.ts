@@ -153,7 +153,7 @@ export interface TypeSpec<T = never> {
   readonly methods: readonly MethodSpec<T>[];
   /** Its methods are functions of a driver: messages call them functions. */
   readonly isCode?: true;
-  /** Members that it had, by name: what is written instead. */
+  /** Members that it has not, by the name that people look for: what is written instead. */
   readonly gone?: Readonly<Record<string, string>>;
   /** The value on one line, for `print` and failed assertions. */
   format(target: T, run: Run): string;

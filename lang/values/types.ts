@@ -75,8 +75,11 @@ export function memberProblem(
   const noun = describeKind(object);
   if (!members.includes(name)) {
     const type = typeOfKind(object, types);
-    const gone = type?.gone ?? {};
-    const use = Object.hasOwn(gone, name) ? gone[name] : undefined;
+    const use = type &&
+      nearest(
+        type,
+        ({ gone }) => gone !== undefined && Object.hasOwn(gone, name) ? gone[name] : undefined,
+      );
     const sort = wanted === "method" && type?.isCode === true ? "function" : wanted;
     return { message: `${capitalized(noun)} has no ${sort} \`${name}\``, use };
   }

@@ -61,6 +61,12 @@ const method = methodsOf<LabDevice>();
 export const DEVICE: TypeSpec<LabDevice> = {
   name: "device",
   doc: "A device that does DMA, under the name of its block in the machine.",
+  gone: {
+    iommu: "the machine has one IOMMU: `iommu.live_mappings`; the device's own mappings are " +
+      "`.mappings`, and `iommu.page_table(device)` what its page table maps",
+    swiotlb: "the machine has one pool: `swiotlb.used`",
+    pci: "its place on the bus is `.address`",
+  },
   fields: fieldsOf<LabDevice>((f) => ({
     name: f.string("Its name.", (device) => device.name),
     dma_mask_bits: f.int("How many address bits it can drive.", (device) => device.dma.maskBits),

@@ -291,6 +291,15 @@ export const LIST: TypeSpec<ListValue> = {
   name: "list",
   doc: "Values in order. `list[i] = x`, `push` and `pop` change it in place, for every reference " +
     "to it; `+` joins two lists into a new one.",
+  gone: {
+    append: "write `.push(x)`",
+    add: "write `.push(x)`",
+    push_back: "write `.push(x)`",
+    len: "write `.length`",
+    size: "write `.length`",
+    count: "write `.length`",
+    forEach: "write `for x in list { … }`",
+  },
   fields: fieldsOf<ListValue>((f) => ({
     length: f.int("How many items it has.", (list) => list.items.length),
     first: {

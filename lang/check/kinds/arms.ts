@@ -64,8 +64,9 @@ function checkPattern(
     "E0404",
     pattern.span,
     `${capitalized(describeKind(subject))} never matches ${describeKind(kind)}`,
-    mixHint("==", subject, kind) ??
-      (pattern.kind === "Name" && kind === "word" ? PATTERN_BINDS_NOTHING : undefined),
+    pattern.kind === "Name" && kind === "word"
+      ? PATTERN_BINDS_NOTHING
+      : mixHint("==", subject, kind) ?? undefined,
   );
 }
 

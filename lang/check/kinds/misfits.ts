@@ -269,7 +269,7 @@ export class Misfits {
       message: `${subject} ${describeKind(kind)}, ${this.#verdict(origin, kind)}`,
       hint: this.#hasNeedlessParentheses(source)
         ? "is the name of a function missing before the `(`?"
-        : undefined,
+        : sharedHint(misfits),
       related,
     };
   }
@@ -282,6 +282,12 @@ export class Misfits {
     if (wrong < uses) return `which fits only ${uses - wrong} of its ${uses} uses`;
     return uses === 1 ? "which does not fit its use" : `which fits none of its ${uses} uses`;
   }
+}
+
+/** The hint of all of them; undefined where they differ. */
+function sharedHint(misfits: readonly TracedMisfit[]): string | undefined {
+  const [first, ...others] = misfits.map(({ diagnostic: { hint } }) => hint);
+  return others.every((hint) => hint === first) ? first : undefined;
 }
 
 /** How errors speak of an origin: where it is, how they begin, what a note there says. */

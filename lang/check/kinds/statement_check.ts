@@ -93,7 +93,9 @@ export class StatementChecker {
         this.#happening(statement.subject);
         break;
       case "Step":
-        if (statement.count !== null) this.#want("int", statement.count, "`step`");
+        if (statement.count !== null) {
+          this.#want("int", statement.count, "`step`", "to let time pass, write `advance 10us`");
+        }
         if (statement.until !== null) this.kinds.wantBool(statement.until, "`step until`");
         break;
       case "Wait":
@@ -199,11 +201,11 @@ export class StatementChecker {
     this.misfits.wrong("E0405", values, kind, message, hint);
   }
 
-  #want(wanted: "int" | "duration", value: Expression, what: string): void {
+  #want(wanted: "int" | "duration", value: Expression, what: string, hint?: string): void {
     const kind = this.kinds.kindOf(value);
     if (kind === "any" || kind === wanted || kind === "int") return;
     const message = `${what} takes ${describeKind(wanted)}, but this is ${describeKind(kind)}`;
-    this.misfits.wrong("E0405", value, kind, message);
+    this.misfits.wrong("E0405", value, kind, message, hint);
   }
 
   #occurrences(nth: Expression): void {
@@ -224,8 +226,8 @@ export class StatementChecker {
       code: "E0405" as const,
       span: subject.span,
       message: `Cannot wait for ${describeKind(each)}${isList ? " in a list" : ""}`,
-      hint: each === "duration"
-        ? "`advance` moves time"
+      hint: each === "duration" || each === "int"
+        ? "to let time pass, write `advance 10us`, with a unit"
         : "`wait` takes an io, a request, or a list of them: values with a field `.done`",
     };
     if (isList) this.misfits.add(error);

@@ -36,6 +36,8 @@ import { reportUnknownNames, type UnknownName, type UnusedName } from "./unknown
 /** A const or function, for the graph of what needs what. */
 export type Owner = ConstBinding | FunctionBinding;
 
+const ADVANCES = "virtual time passes by statements: `advance 10ms`";
+
 /** Names of other languages, and what to write instead. */
 const FOREIGN_NAMES: Readonly<Record<string, string>> = {
   printf: 'write `print "{n} pages"`: values go into the string',
@@ -48,11 +50,20 @@ const FOREIGN_NAMES: Readonly<Record<string, string>> = {
   malloc: "write `buffer(size: 4KiB)` or `alloc_pages(1)`",
   kmalloc: "write `buffer(size: 4KiB)` or `alloc_pages(1)`",
   alloc_page: "write `alloc_pages(1)`",
+  GFP_KERNEL: "leave it out: `alloc_pages(count)`",
+  GFP_ATOMIC: "leave it out: `alloc_pages(count)`",
   kfree: "memory is freed when the test ends",
   free: "memory is freed when the test ends",
   PAGE_SIZE: "write it out: `4KiB`",
   PAGE_SHIFT: "write the size itself: `4KiB`",
   virt_to_phys: "a buffer has the field `.phys`",
+  sleep: ADVANCES,
+  msleep: ADVANCES,
+  mdelay: ADVANCES,
+  ndelay: ADVANCES,
+  udelay: ADVANCES,
+  usleep: ADVANCES,
+  usleep_range: ADVANCES,
   BUG_ON: "write `assert not …`",
   WARN_ON: "write `assert not …`",
 };

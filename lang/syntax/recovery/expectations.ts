@@ -37,6 +37,30 @@ const BLOCK_WORDS = wordsWhere(({ place }) => place === "block value");
 /** What may stand between a test's name and its block. */
 const CASE_OPTIONS = [...wordsWhere(({ place }) => place === "clause"), "for"];
 
+/** How an outcome is expected, by the word before its name. */
+const OUTCOMES: Readonly<Record<string, string>> = {
+  fails: "`CALL fails EINVAL`: an errno, or a block status",
+  faults: "`CALL faults not_present`: the reason of an IOMMU fault",
+  warns: "`CALL warns unmap_size`: the class of a report",
+  error: "`expect error EINVAL { … }`: an errno, or a block status",
+  fault: "`expect fault not_present { … }`: the reason of an IOMMU fault",
+  warning: "`expect warning unmap_size { … }`: the class of a report",
+};
+
+/** An outcome behind a call that is not the whole statement. */
+const OUTCOME_AND_VALUE: Readonly<Record<string, (name: string) => string>> = {
+  fails: (name) =>
+    `a call that fails has no value: write \`CALL fails ${name}\` without \`let\`, or ` +
+    "`let result = try CALL` and look at `result.error`",
+  faults: (name) => keepValue("fault", name),
+  warns: (name) => keepValue("warning", name),
+};
+
+function keepValue(noun: string, name: string): string {
+  return "an outcome stands behind a call alone; to keep the value too: `let x = none`, and then " +
+    `\`expect ${noun} ${name} { x = CALL }\``;
+}
+
 const FOR_HEAD = "write `for name in 0..n { … }`";
 const TWO_BLOCKS = () => "`fork` and `race` have at least two blocks: `fork { … } and { … }`";
 
@@ -83,18 +107,20 @@ const ROWS = {
   name: {
     text: "a name",
     isName: true,
-    hint: (token, previous) =>
-      token.tokenType === t.LParen && previous?.tokenType === Hard.for ? FOR_HEAD : undefined,
+    hint: ({ tokenType }, previous) => {
+      if (tokenType !== t.LParen) return undefined;
+      return previous?.tokenType === Hard.for ? FOR_HEAD : "one `let` binds one name";
+    },
   },
   functionName: { text: "the function's name", isName: true },
   errorName: { text: "an error's name", isName: true },
   outcomeName: {
     text: "the outcome's name",
     isName: true,
-    hint: ({ tokenType }) =>
+    hint: ({ tokenType }, previous) =>
       tokenType === t.Minus
         ? "write the errno without a sign: `fails EIO`"
-        : "as in `expect error EINVAL { … }` or `f() fails EINVAL`",
+        : `as in ${OUTCOMES[previous?.image ?? ""] ?? OUTCOMES["fails"]}`,
   },
   fieldName: {
     text: "a field's name",
@@ -123,10 +149,16 @@ const ROWS = {
       if (token.image === "matrix" || token.image === "with") {
         return `\`${token.image} { … }\` goes directly after the name, before \`forall\``;
       }
+      if (token.image === "forall") {
+        return '`forall` belongs to a property: `property "NAME" forall n in 0..8 { … }`; ' +
+          'a test with a table is `test "{n} pages" for n in [1, 8] { … }`';
+      }
       // Behind the name of a test and its options.
       const isHead = previous?.tokenType === t.Text || previous?.tokenType === t.RBrace;
       const meant = isHead ? nearestNames(token.image, CASE_OPTIONS)[0] : undefined;
-      return meant === undefined ? undefined : `did you mean \`${meant}\`?`;
+      if (meant !== undefined) return `did you mean \`${meant}\`?`;
+      if (token.image === "nth" || token.image === "with") return undefined;
+      return "a block stands in braces: `{ … }`";
     },
   },
   valueEnd: {
@@ -138,8 +170,10 @@ const ROWS = {
   },
   onCpu: {
     text: "`cpu`",
-    hint: ({ tokenType }) =>
-      tokenType === Soft.read || tokenType === Soft.write
+    hint: ({ image, tokenType }) =>
+      /^cpu\d+$/.test(image)
+        ? `write \`on cpu ${image.slice(3)} { … }\``
+        : tokenType === Soft.read || tokenType === Soft.write
         ? "describe a register in its endpoint: `endpoint nic { on write 0x10 { … } }`"
         : undefined,
   },
@@ -154,12 +188,42 @@ const ROWS = {
   aCase: { text: "`test`, `property` or `bench`" },
   assign: {
     text: "`=`",
-    hint: (_, previous) =>
-      previous?.image === "mut" ? "leave `mut` out: every variable can be assigned" : undefined,
+    hint: ({ tokenType }, previous) => {
+      const name = shortened(previous?.image ?? "name");
+      if (name === "mut") return "leave `mut` out: every variable can be assigned";
+      if (tokenType === t.Comma) return "one `let` binds one name";
+      return tokenType === t.Colon ? `names have no declared kind: \`${name} = …\`` : undefined;
+    },
   },
-  pathValue: assigned("`=` and a value"),
+  forall: {
+    text: "`forall`",
+    hint: ({ tokenType }) =>
+      tokenType === t.LBrace
+        ? "a property is tried with values, `forall n in 0..8`; without them write `test`"
+        : 'write `property "NAME" forall n in 0..8 { … }`',
+  },
+  pathBlock: {
+    text: "`{`",
+    hint: (token, previous) =>
+      t.isA(token, t.Name) && previous !== undefined
+        ? `write \`${previous.image} { ${shortened(token.image)} = … }\``
+        : undefined,
+  },
+  pathValue: {
+    text: "`=` and a value",
+    hint: ({ tokenType }, previous) =>
+      tokenType === t.LBrace && previous !== undefined
+        ? `write the path of the key: \`${shortened(previous.image)}.KEY = …\``
+        : undefined,
+  },
   machineValue: assigned("`=` and a value, or `{`"),
-  entryValue: { text: "`:` and a value" },
+  entryValue: {
+    text: "`:` and a value",
+    hint: ({ tokenType }) =>
+      tokenType === t.LParen
+        ? "`{` begins a record here; to try a call, write `let result = try CALL`"
+        : undefined,
+  },
   arrow: {
     text: "`=>`",
     code: "E0222",
@@ -171,20 +235,43 @@ const ROWS = {
   arm: { text: "a pattern (a literal, a constant, a range or `_`)", code: "E0222" },
   in: {
     text: "`in`",
-    hint: ({ tokenType }) => tokenType === t.Assign ? FOR_HEAD : undefined,
+    hint: ({ image, tokenType }, previous) => {
+      if (previous?.image === "each") return `leave \`each\` out: \`for ${shortened(image)} in …\``;
+      if (previous?.tokenType === t.RBracket) {
+        return "say whose events: `in` an io, a request, a device, or a `trace { … }`";
+      }
+      if (tokenType === t.Comma) return "`for` binds one name: `for item in list { … }`";
+      return tokenType === t.Assign ? FOR_HEAD : undefined;
+    },
   },
   outcome: {
     text: "`error`, `fault`, `warning` or `events`",
     hint: ({ image }) =>
-      /^E[A-Z]+$/.test(image) ? `write \`expect error ${image} { … }\`` : undefined,
+      /^E[A-Z]+$/.test(image)
+        ? `write \`expect error ${image} { … }\``
+        : "to check a condition write `assert`, and behind a call `fails`, `faults` or `warns`",
   },
   failPoint: { text: "the name of an injection point, or `each`" },
-  eventPattern: { text: "`[` and a pattern of events" },
+  eventPattern: {
+    text: "`[` and a pattern of events",
+    hint: (token) =>
+      t.isA(token, t.Name) ? "write the events in brackets: `expect events [ … ] in …`" : undefined,
+  },
   event: { text: "the name of an event, `...` or `(`" },
   eventRest: { text: "the rest of the event's name, or `*`" },
   count: { text: "a number of repetitions" },
   countAtMost: { text: "a maximum number of repetitions" },
   argumentOrEnd: listed("`,` or `)`"),
+  parameterOrEnd: {
+    text: "`,` or `)`",
+    isListed: true,
+    hint: ({ tokenType }, previous) =>
+      tokenType === t.Colon || tokenType === t.Assign
+        ? `a parameter is a name, without kind and default value: \`fn f(${
+          shortened(previous?.image ?? "x")
+        })\``
+        : "is a comma missing?",
+  },
   itemOrEnd: listed("`,` or `]`"),
   groupEnd: { text: "`,`, `|` or `)`" },
   patternEnd: { text: "`,`, `|` or `]`" },
@@ -193,10 +280,14 @@ const ROWS = {
   recordKey: {
     text: "a key and `:`",
     mayEnd: true,
-    hint: ({ tokenType }) =>
-      tokenType === Hard.return
+    hint: ({ image, tokenType }) => {
+      if (tokenType === t.Text && /^"[A-Za-z_]\w*"$/.test(image)) {
+        return `write the key without quotes: \`${shortened(image.slice(1, -1))}: …\``;
+      }
+      return tokenType === Hard.return
         ? "`{` begins a record here; the body of a lambda is one expression, without `return`"
-        : undefined,
+        : undefined;
+    },
   },
   benchPart: { text: "`setup`, `loop` or `budget`" },
 } satisfies Readonly<Record<string, Expectation>>;
@@ -212,13 +303,17 @@ export const EXPECTED_TOKENS: ReadonlyMap<TokenType, ExpectationKey> = new Map([
   [t.Assign, "assign"],
   [t.FatArrow, "arrow"],
   [Hard.in, "in"],
+  [Soft.forall, "forall"],
 ]);
+
+/** What a brace opens, by rule. */
+export const BEFORE_OPENER: Readonly<Record<string, ExpectationKey>> = { pathEntries: "pathBlock" };
 
 /** What may stand where a closing bracket is missed, by rule. */
 export const BEFORE_CLOSER: Readonly<Record<string, ExpectationKey>> = {
   block: "endOfStatement",
   callArguments: "argumentOrEnd",
-  parameters: "argumentOrEnd",
+  parameters: "parameterOrEnd",
   eventGroup: "groupEnd",
   list: "itemOrEnd",
   eventPattern: "patternEnd",
@@ -239,12 +334,19 @@ export function isReservedName(expected: Expectation, token: IToken): boolean {
   return expected.isName === true && Object.hasOwn(Hard, token.image);
 }
 
+const ATTEMPT = "write `let result = try CALL`, and look at `result.ok` and `result.error`";
+
 const FOREIGN_WORDS: Readonly<Record<string, string>> = {
   else: "put `else` directly after the `}` of its `if`",
   elif: "write `else if`",
   elseif: "write `else if`",
   then: "write the block of an `if` in braces: `if x { … }`",
   do: "write the block in braces",
+  catch: ATTEMPT,
+  except: ATTEMPT,
+  throws: "write `CALL fails EIO`, on a line of its own",
+  raises: "write `CALL fails EIO`, on a line of its own",
+  is: "write `==`",
 };
 
 /** A way out of what the parser met, where there is a likely one. */
@@ -282,6 +384,7 @@ function valueHint(token: IToken, previous: IToken | undefined): string | undefi
     case Hard.while:
       return `\`${token.image}\` is a statement here and has no value`;
     case Hard.fn:
+    case t.Pipe:
       return "a function without a name is written `x => …`";
     case Hard.and:
     case t.AndThen:
@@ -295,7 +398,15 @@ function valueHint(token: IToken, previous: IToken | undefined): string | undefi
   }
 }
 
-function endHint(token: IToken, previous: IToken | undefined): string | undefined {
+function endHint(token: IToken, previous: IToken | undefined, next: IToken): string | undefined {
+  const outcome = ownEntry(OUTCOME_AND_VALUE, token.image);
+  if (outcome !== undefined) return outcome(t.isA(next, t.Name) ? shortened(next.image) : "NAME");
+  const foreign = previous === undefined ? undefined : ownEntry(FOREIGN_PREFIXES, previous.image);
+  if (foreign !== undefined) return foreign;
+  if (token.image === "!") return 'there are no macros: write `assert a == b`, `print "{a}"`';
+  if (token.tokenType === t.Text && previous !== undefined && touches(previous, token)) {
+    return `strings take values without a prefix: \`${shortened(token.image)}\``;
+  }
   switch (token.tokenType) {
     case t.LBrace:
       return braceHint(previous);
@@ -311,12 +422,26 @@ function endHint(token: IToken, previous: IToken | undefined): string | undefine
     case Hard.in:
       return "write `list.contains(x)`";
     case Hard.if:
-      return "`if` is a statement: `if … { … } else { … }`";
+      return "write `if … { a } else { b }`, which is a value too";
     default:
       return /^0x/i.test(token.image) && previous?.tokenType === t.RParen
         ? `write a cast after its value: \`${shortened(token.image)} as dma\``
         : "put it on its own line, or write `;` between the two";
   }
+}
+
+/** What other languages write before something that is a value, or a declaration, here. */
+const FOREIGN_PREFIXES: Readonly<Record<string, string>> = {
+  pub: "leave `pub` out: every `const` and `fn` of a file can be used by others",
+  async: "leave `async` out: `submit` returns at once, and `wait` waits",
+  lambda: "a function without a name is written `x => …`",
+  new: "leave `new` out: `buffer(size: 4KiB)`",
+  until: "write `step until …`: the machine runs until a condition holds",
+  trace: "`trace` takes a block: `trace { … }`",
+};
+
+function touches(previous: IToken, token: IToken): boolean {
+  return t.isA(previous, t.Name) && t.tokenEnd(previous) === token.startOffset;
 }
 
 /** A `{` behind a statement that is complete. */

@@ -8,6 +8,7 @@ import type { IParserErrorMessageProvider, IRecognitionException, IToken } from 
 import { continuesAfter } from "./bracket_matcher.ts";
 import {
   BEFORE_CLOSER,
+  BEFORE_OPENER,
   type Expectation,
   type ExpectationKey,
   expectationOf,
@@ -41,6 +42,8 @@ export const expectedProvider: IParserErrorMessageProvider = {
       ? "endOfStatement"
       : CLOSERS.has(expected)
       ? BEFORE_CLOSER[ruleName]
+      : expected === LBrace && BEFORE_OPENER[ruleName] !== undefined
+      ? BEFORE_OPENER[ruleName]
       : EXPECTED_TOKENS.get(expected);
     return key ?? expected.LABEL ?? expected.name;
   },

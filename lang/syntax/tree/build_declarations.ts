@@ -36,6 +36,12 @@ interface PartBuilder extends Pick<BlockBuilder, "block"> {
   declaredName(node: CstNode): Name;
 }
 
+const BENCH_PARTS =
+  "a bench has at most one `setup`, one `loop` to measure, and budgets, each on its own line";
+const LOOP_COUNT =
+  "the bench decides how often it runs `loop { … }`; to repeat within one iteration, write " +
+  "`loop { repeat 100 { … } }`";
+
 export class DeclarationBuilder {
   constructor(readonly context: BuildContext, readonly builder: PartBuilder) {}
 
@@ -337,7 +343,10 @@ export class DeclarationBuilder {
         if (loop !== null) this.#reportBench(item, "Second `loop`");
         loop = this.#body(item);
       } else {
-        if (!hasStrays) this.#reportBench(item, "Statement outside `setup` and `loop`");
+        // A loop with something between its word and its block.
+        if (context.source.text.startsWith("loop ", span.start)) {
+          this.#reportBench(item, "`loop` takes no count", LOOP_COUNT);
+        } else if (!hasStrays) this.#reportBench(item, "Statement outside `setup` and `loop`");
         hasStrays = true;
       }
     }
@@ -350,11 +359,8 @@ export class DeclarationBuilder {
     return { setup, loop: loop ?? { statements: [], span: context.span(end, end) }, budgets };
   }
 
-  #reportBench(item: CstNode, message: string): void {
+  #reportBench(item: CstNode, message: string, hint = BENCH_PARTS): void {
     const { start, end } = this.context.nodeSpan(item);
-    this.context.reporter.error("E0218", start, end, message, {
-      hint:
-        "a bench has at most one `setup`, one `loop` to measure, and budgets, each on its own line",
-    });
+    this.context.reporter.error("E0218", start, end, message, { hint });
   }
 }
