@@ -81,3 +81,10 @@ export function spanPlace(span: Span): string {
   const { line, column } = span.source.position(span.start);
   return `${span.source.name}:${line}:${column}`;
 }
+
+/** The first line of a statement stands for all of it. */
+export function headOf(span: Span): Span {
+  const { end, source, start } = span;
+  const newline = source.text.indexOf("\n", start);
+  return newline < 0 || newline > end ? span : { source, start, end: newline };
+}

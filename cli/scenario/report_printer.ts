@@ -21,7 +21,9 @@ export function outcomeLine(outcome: TestOutcome, paint: Paint): string | null {
   if (outcome.outcome === "skipped") return `${name} ... ${paint("warning", "ignored")}`;
   const verdict = outcome.outcome === "passed" ? paint("good", "ok") : paint("bad", "FAILED");
   const cases = outcome.kind === "property" ? `${counted(outcome.cases, "case")}, ` : "";
-  return `${name} ... ${verdict} ${paint("dim", `(${cases}${counted(outcome.events, "event")})`)}`;
+  const places = outcome.placesTried > 0 ? `, ${counted(outcome.placesTried, "place")} tried` : "";
+  const counts = `(${cases}${counted(outcome.events, "event")}${places})`;
+  return `${name} ... ${verdict} ${paint("dim", counts)}`;
 }
 
 /** Different faults and reports that are shown with their source lines; the others are counted. */

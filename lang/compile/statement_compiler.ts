@@ -161,6 +161,7 @@ export class StatementCompiler extends TrialCompiler {
         if (statement.expected === null) {
           this.raceStatement = statement.expression;
           this.rootExpression(statement.expression);
+          if (isCall(statement.expression)) this.duty("succeeds", statement.span);
           builder.emit(-1, isTable(statement.expression) ? RareOp.Show : Op.Pop);
         } else {
           this.#outcome(statement.expected, statement.span, true, () => {
@@ -221,6 +222,8 @@ export class StatementCompiler extends TrialCompiler {
   #let(statement: Extract<Statement, { kind: "Let" }>): void {
     const variable = this.resolution.variables.get(statement)!;
     this.rootExpression(statement.value);
+    // A name that says that it is not used.
+    if (statement.name.text.startsWith("_")) this.duty("succeeds", statement.value.span);
     if (variable.owner === null) {
       this.builder.emit(-1, Op.StoreGlobal, this.tables.variableGlobal(variable));
     } else {
@@ -262,6 +265,9 @@ export class StatementCompiler extends TrialCompiler {
     const { builder } = this;
     const otherwise = new Label();
     this.condition(statement.condition, otherwise);
+    if (statement.otherwise === null && statement.then.statements.some(callsSomething)) {
+      this.duty("holds", statement.condition.span);
+    }
     this.block(statement.then);
     if (statement.otherwise === null) {
       builder.place(otherwise);

@@ -1,6 +1,6 @@
 /** Statements that try things out → instructions: blocks that run more than once, or elsewhere. */
-import { type AsideWord, RETURNING } from "../vm/code.ts";
-import type { Span } from "../source.ts";
+import { type AsideWord, RETURNING, type TrialDuty, type TrialWord } from "../vm/code.ts";
+import { headOf, type Span } from "../source.ts";
 import type {
   Block,
   BranchesExpression,
@@ -22,6 +22,8 @@ export abstract class TrialCompiler extends ExpressionCompiler {
   protected aside: AsideWord | null = null;
   /** Statements stand in a block of a race, where another one may go on before each. */
   protected inRace = false;
+  /** The block of `inject each` or `race` that statements stand in. */
+  protected trial: Pick<TrialDuty, "word" | "trial"> | null = null;
   /** The race that is a statement of its own. */
   protected raceStatement: Expression | null = null;
 
@@ -43,6 +45,34 @@ export abstract class TrialCompiler extends ExpressionCompiler {
     const index = this.code.expectations.push(span) - 1;
     this.builder.expectations.push(index);
     return index;
+  }
+
+  /** Numbers what is reached, without a word where it is not. */
+  #unlisted(span: Span): number {
+    return this.code.expectations.push(span) - 1;
+  }
+
+  /** Writes what runs in the ways of a trial. */
+  #tried(word: TrialWord, trial: number, write: () => void): void {
+    const outer = this.trial;
+    this.trial = { word, trial };
+    write();
+    this.trial = outer;
+  }
+
+  /** A statement of a trial that has to be done in one of its runs. */
+  protected duty(kind: "holds" | "succeeds", span: Span): void {
+    if (this.trial === null) return;
+    const done = this.#unlisted(span);
+    const duty = { ...this.trial, kind, span, done };
+    if (kind === "holds") this.builder.emit(0, RareOp.Reached, done);
+    else {
+      // A call that is never come to hangs on a condition, which is a duty itself.
+      duty.trial = this.#unlisted(span);
+      this.builder.emit(0, RareOp.Reached, duty.trial);
+      this.builder.emit(0, RareOp.ReachedByValue, done);
+    }
+    this.code.trialDuties.push(duty);
   }
 
   protected rootExpression(expression: Expression): void {
@@ -97,9 +127,13 @@ export abstract class TrialCompiler extends ExpressionCompiler {
     const { body, error, nth, point, span } = statement;
     const expectation = this.expectation(span);
     if (point === null) {
-      const info = this.code.failEachs.push({ span, expectation }) - 1;
+      const hit = this.#unlisted(span);
+      const info = this.code.failEachs.push({ span, expectation, hit }) - 1;
       builder.emit(0, RareOp.FailEachStart, info);
-      this.innerBlock(body);
+      this.#tried("inject each", expectation, () => this.innerBlock(body));
+      // What is said in the block itself tells more.
+      const duty = { word: "inject each", kind: "fails", trial: expectation, done: hit } as const;
+      this.code.trialDuties.push({ ...duty, span: headOf(span) });
       builder.at(span);
       builder.emit(0, RareOp.FailEachEnd);
       return;
@@ -161,12 +195,15 @@ export abstract class TrialCompiler extends ExpressionCompiler {
     const before = builder.usedSlots;
     const after = new Label();
     const entries = branches.map(() => new Label());
-    const info = this.code.races.push({ span, blocks: branches.length, whole }) - 1;
+    const trial = this.#unlisted(span);
+    const info = this.code.races.push({ span, blocks: branches.length, trial, whole }) - 1;
     builder.jump(0, RareOp.RaceStart, after, info);
     for (const entry of entries) builder.jump(0, Op.Jump, entry);
     branches.forEach((branch, index) => {
       builder.place(entries[index]!);
-      this.besides(whole ? this.aside : "race", () => this.innerBlock(branch, true));
+      this.besides(whole ? this.aside : "race", () => {
+        this.#tried("race", trial, () => this.innerBlock(branch, true));
+      });
       builder.emit(0, RareOp.RaceEnd);
       builder.take(builder.slots - builder.usedSlots);
     });

@@ -255,6 +255,92 @@ Deno.test("a request leaks under a failing link with the defects of 7.2, and not
   assertEquals(failureOf(strict(`test "t" with { kernel = "6.12.117" } { ${body} }`)), null);
 });
 
+/** Each is about something that it never comes to, in no way in which its block is run. */
+const TRIED_NOTHING: readonly (readonly [body: string, message: string])[] = [
+  ["inject each { if probe() == 0 { read() } }", HOLDS("run of `inject each`")],
+  [
+    "inject each { on cpu 0 { repeat 2 { if fails() { read() } } } }",
+    HOLDS("run of `inject each`"),
+  ],
+  [
+    "inject each { let r = try read()\nif r.ok { if probe() == 0 { read() } } }",
+    HOLDS("run of `inject each`"),
+  ],
+  [
+    "let queue = 0\ninject each { read()\nif queue == 1 { read() } }",
+    HOLDS("run of `inject each`"),
+  ],
+  ["sweep()", HOLDS("run of `inject each`")],
+  ["inject each { fails() }", "This succeeds in no run of `inject each`"],
+  ["inject each { let _ = probe() }", "This succeeds in no run of `inject each`"],
+  [
+    "inject each { let _tried = try ssd.dma_read(0x1000 as dma, 4KiB) }",
+    "Nothing in this block can fail",
+  ],
+  ["inject each { }", "Nothing in this block can fail"],
+  ["inject each { let queue = 1\nassert queue == 1 }", "Nothing in this block can fail"],
+  ["race { if probe() == 0 { read() } } and { advance 1us }", HOLDS("order of `race`")],
+  [
+    "let r = race { if fails() { advance 1us } else { fails() } } and { if probe() == 0 { read() } }\nassert r.runs > 1",
+    HOLDS("order of `race`"),
+  ],
+  [
+    "let used = { n: 0 }\nrace { if used.n == 2 { read() } } and { used.n += 1 }",
+    HOLDS("order of `race`"),
+  ],
+];
+
+function HOLDS(ways: string): string {
+  return `This holds in no ${ways}: its block was never tried`;
+}
+
+const TRIAL_FUNCTIONS = `fn probe() {
+  dma_free_coherent(ssd, dma_alloc_coherent(ssd, 4KiB))
+  return -19
+}
+fn fails() { return probe() == 0 }
+fn read() { ssd.read(lba: 0, into: alloc_pages(1)) }
+fn sweep() { inject each { if not (probe() == -19) { read() } } }
+`;
+
+Deno.test("a block that never comes to what it is about is not ok (E0928)", () => {
+  for (const [body, message] of TRIED_NOTHING) {
+    const { failure } = onlyOutcome(strict(`${TRIAL_FUNCTIONS}test "t" { ${body} }`));
+    assertEquals(
+      failure === null ? null : `${failure.code} ${failure.message}`,
+      `E0928 ${message}`,
+      body,
+    );
+  }
+});
+
+Deno.test("a block is judged by all its runs: each turn, each case, and the other branch where there is one", () => {
+  for (
+    const body of [
+      "for n in 0..2 { inject each { if n == 1 { read() }\nread() } }",
+      "inject each { if probe() == 0 { read() } else { } }",
+      "inject each { match probe() { 0 => { fails() }, _ => { } } }",
+      "inject each { assert probe() == -19 or true }",
+      "let seen = { now: false }\nrace { if seen.now { read() } } and { seen.now = true }",
+    ]
+  ) {
+    const outcome = onlyOutcome(strict(`${TRIAL_FUNCTIONS}test "t" { ${body} }`));
+    assertEquals(outcome.failure?.lines.join("\n"), undefined, body);
+  }
+  const cases = strict(
+    `${TRIAL_FUNCTIONS}property "p" forall n in 0..4 { inject each { if n == 1 { read() }\nread() } }`,
+  );
+  assertEquals(onlyOutcome(cases).failure, null);
+});
+
+Deno.test("a test says how many places its `inject each` tried", () => {
+  const text = "inject each { let m = dma_map_phys(ssd, alloc_pages(1), 4KiB, to_device)\n" +
+    "dma_unmap_phys(ssd, m, 4KiB, to_device) }";
+  const { placesTried } = onlyOutcome(strict(text));
+  assert(placesTried > 1);
+  assertEquals(onlyOutcome(strict(`repeat 2 { ${text} }`)).placesTried > placesTried, true);
+});
+
 // fork
 
 Deno.test("`fork` runs both blocks from the state before it, and neither changes it", () => {

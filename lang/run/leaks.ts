@@ -13,11 +13,13 @@ const HINT = "unmap or free it, or write `with { leaks = allow }` after the test
 const LISTED = 5;
 
 /**
- * What a run holds at its end. One that failed is asked too: what it holds may be why it failed. One
- * that a limit or a bug stopped is not.
+ * What a run holds at its end. One that failed is asked too: what it holds may be why it failed; and
+ * where one beside it failed, that one. One that a limit or a bug stopped is not.
  */
 export function leftoversOf(vm: SideRun): readonly Leftover[] {
-  return vm.failure === null || vm.failure.kind === "failed" ? vm.world.leftovers() : [];
+  if (vm.failure === null) return vm.world.leftovers();
+  const { held, kind } = vm.failure;
+  return kind === "failed" ? held ?? vm.world.leftovers() : [];
 }
 
 /**

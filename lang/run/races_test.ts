@@ -329,3 +329,35 @@ Deno.test("`inject each` finds what leaks in one order of a race only", () => {
   assertStringIncludes(said, "error[E0921]: the block leaks without an injected failure");
   assertStringIncludes(said, "the only one of 2 orders that fails");
 });
+
+Deno.test("a failing order shows what it holds itself, and not what stood before the race", () => {
+  const text = (own: string, after: string) =>
+    `${STRICT}test "t" {
+  let before = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)
+  let used = 0
+  race { let seen = used; used = seen + 1; ${own} } and { used += 1 }
+  ${after}
+  dma_unmap_phys(ssd, before, 4KiB, to_device)
+}`;
+  const held = (...of: [own: string, after: string]) =>
+    onlyOutcome(text(...of)).incidents.map(({ kind, text }) =>
+      `${kind} ${text.match(/physical (\w+)/)?.[1]}`
+    );
+  assertEquals(held("", "assert used == 2"), []);
+  const map = "dma_map_phys(ssd, 0x20_0000, 4KiB, to_device)";
+  assertEquals(held(map, "assert used == 2"), ["held 0x20_0000"]);
+  // A fork's block and a place of `inject each` are runs beside as well.
+  const beside = (trial: string) =>
+    onlyOutcome(`${STRICT}test "t" {
+  let before = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)
+  ${trial}
+  dma_unmap_phys(ssd, before, 4KiB, to_device)
+}`).incidents.map(({ kind, text }) => `${kind} ${text.match(/physical (\w+)/)?.[1]}`);
+  assertEquals(beside(`fork { ${map}; assert 1 == 2 } and { advance 1us }`), ["held 0x20_0000"]);
+  assertEquals(
+    beside(
+      `inject each { let m = try ${map}; assert m.ok; dma_unmap_phys(ssd, m.value, 4KiB, to_device) }`,
+    ),
+    [],
+  );
+});

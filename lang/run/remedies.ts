@@ -39,26 +39,15 @@ export class Remedies {
     this.#quirks = attempt.machine?.world.lab.machine.kernel.quirks ?? new Set();
   }
 
-  /**
-   * ``fixed by `quirks = [not x]` ``, of an `inject each` with the number of its places; none when no
-   * single defect causes the failure.
-   */
+  /** ``fixed by `quirks = [not x]` ``; none when no single defect causes the failure. */
   ofFailure(): readonly string[] {
     const { failure } = this.attempt;
     if (failure?.kind !== "failed") return [];
+    if (failure.remedies !== undefined) return failure.remedies;
     const whole = fixedText(
       remediesAmong(this.#quirks, ([off]) => this.#without(off!)?.failure === null),
     );
-    return whole === null ? this.#ofPlaces(failure.places ?? []) : [whole];
-  }
-
-  #ofPlaces(places: readonly string[]): readonly string[] {
-    return [...places.length === 0 ? [] : this.#quirks].flatMap((off) => {
-      const left = this.#without(off)?.failure?.places;
-      if (left === undefined) return [];
-      const gone = places.filter((place) => !left.includes(place)).length;
-      return gone === 0 ? [] : [`${gone} of ${places.length} ${fixedText([[off]])}`];
-    });
+    return whole === null ? [] : [whole];
   }
 
   /**

@@ -82,12 +82,32 @@ Deno.test("a `inject each` tells how many of its places each defect is at fault 
   // Seven links and a list of descriptors leave something; each half is fixed by its own switch.
   const printed = lines.filter((line) => line.includes("fixed by")).map((line) => line.trim());
   assertEquals(printed.map((line) => line.replace(/^\d+ of \d+ /, "")), [
-    "fixed by `quirks = [not partial_destroy_on_list_failure]`",
     "fixed by `quirks = [not partial_destroy_on_link_failure]`",
+    "fixed by `quirks = [not partial_destroy_on_list_failure]`",
   ]);
   const leaking = lines.find((line) => line.endsWith("places leak"))!.trim().split(" ")[0];
   const [ofList, ofLinks] = printed.map((line) => Number(line.split(" ")[0]));
   assertEquals(String(ofList! + ofLinks!), leaking);
+});
+
+Deno.test("each place that leaks is tried without the defects, however many places there are", () => {
+  const text = machine().replace("sgl = true, sgl_threshold = 4KiB", "") + test(
+    `let buf = alloc_pages(20, contiguous: false)
+    inject each {
+      ssd.read(lba: 0, into: buf)
+      ssd.write(lba: 0, from: buf)
+    }`,
+  );
+  const told = failureLines(text).map((line) => line.trim()).filter((line) =>
+    /fixed by|places leak$/.test(line)
+  );
+  const [leaking, links, list] = told.map((line) => Number(line.split(" ")[0]));
+  assertEquals(told.map((line) => line.replace(/^\d+ /, "")), [
+    `of ${told[0]!.split(" ")[2]} places leak`,
+    `of ${leaking} fixed by \`quirks = [not partial_destroy_on_link_failure]\``,
+    `of ${leaking} fixed by \`quirks = [not partial_destroy_on_list_failure]\``,
+  ]);
+  assertEquals(links! + list!, leaking);
 });
 
 Deno.test("a report of the checker names the defect that it is fixed by", () => {

@@ -74,6 +74,8 @@ export interface TestOutcome extends EntryOutcome, Unexpected {
   readonly assertions: number;
   /** Cases a property was tried with; 1 for a test. */
   readonly cases: number;
+  /** Places that `inject each` has made fail, one at a time. */
+  readonly placesTried: number;
   /** Expectations in its own body that it never came to. */
   readonly unreached: readonly Place[];
   /** Virtual time. */

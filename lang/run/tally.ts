@@ -1,7 +1,9 @@
 /** What one test did on its machine, or one property on many. */
 import type { LabConfig } from "../../devices/lab_config.ts";
 import { spanPlace } from "../source.ts";
+import type { TrialDuty } from "../vm/code.ts";
 import type { Failure } from "../vm/failure.ts";
+import { formatCount } from "../text/numbers.ts";
 import type { Leftover } from "../../runtime/leaks/leftovers.ts";
 import { RunWatch } from "../vm/run_watch.ts";
 import type { Output } from "../values/run.ts";
@@ -41,6 +43,7 @@ export class Tally {
   };
   #failure: FailureReport | null = null;
   #assertions = 0;
+  #placesTried = 0;
   #cases = 0;
   #durationNs = 0;
   #events = 0;
@@ -111,6 +114,7 @@ export class Tally {
     const { vm, world } = machine;
     this.#cases++;
     this.#assertions += vm.assertions;
+    this.#placesTried += vm.sweeps.placesTried;
     this.#durationNs += world.nowNs();
     this.#events += world.stream.seq;
     for (const expectation of vm.reached) {
@@ -132,6 +136,7 @@ export class Tally {
   }
 
   outcome(): TestOutcome {
+    this.#judgeTrials();
     const outcome = this.#failure === null ? "passed" : "failed";
     return { ...this.#numbers(), outcome, failure: this.#failure };
   }
@@ -155,6 +160,7 @@ export class Tally {
       strict: this.options.machine.strict === true,
       assertions: this.#assertions,
       cases: this.#cases,
+      placesTried: this.#placesTried,
       incidents: this.#incidents,
       unexpectedFaults: this.#found.fault,
       unexpectedReports: this.#found.report,
@@ -165,6 +171,16 @@ export class Tally {
       durationNs: this.#durationNs,
       events: this.#events,
     };
+  }
+
+  /** What a block that is run in many ways has done in none of them fails the test. */
+  #judgeTrials(): void {
+    const missed = this.program.code.trialDuties.find(({ done, trial }) =>
+      this.#reached.has(trial) && !this.#reached.has(done)
+    );
+    if (missed === undefined || this.#failure !== null) return;
+    const failure = undone(missed, this.#placesTried);
+    this.#failure = reportFailure(failure, this.options.style);
   }
 
   #addIncidents({ vm }: TestMachine, leaks: readonly Leftover[], remedies: Remedies): void {
@@ -179,6 +195,35 @@ export class Tally {
       this.#incidents.push(describeIncident(found, gone, this.options.style));
     }
   }
+}
+
+function undone({ kind, span, word }: TrialDuty, places: number): Failure {
+  const isEach = word === "inject each";
+  const runs = isEach ? "run" : "order";
+  return {
+    kind: "failed",
+    diagnostic: {
+      code: "E0928",
+      severity: "error",
+      span,
+      ...{
+        holds: {
+          message: `This holds in no ${runs} of \`${word}\`: its block was never tried`,
+          hint: "if that is meant, write `else { }` after the block",
+        },
+        succeeds: {
+          message: `This succeeds in no ${runs} of \`${word}\``,
+          hint: "if that is meant, assert what it returns",
+        },
+        fails: {
+          message: "Nothing in this block can fail",
+          hint: "no call in it maps or allocates, and no device accesses memory",
+        },
+      }[kind],
+    },
+    parts: [],
+    notes: isEach ? [`${formatCount(places, "place")} tried`] : [],
+  };
 }
 
 /** A failure as plain data. */

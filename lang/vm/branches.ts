@@ -175,7 +175,7 @@ export class Branches {
     for (let way = 0; way < branches; way++) {
       const side = this.again({ branching, way }, true);
       this.onSide(side, "fork", BRANCH_NAMES[way]!);
-      if (side.failure !== null) throw new ScriptFailure(side.failure);
+      if (side.failure !== null) throw new ScriptFailure(failureOf(side, this.vm.world.stream.seq));
       entries.set(BRANCH_NAMES[way]!, this.vm.registry.outcomeValue(this.outcomeOf(side, [])));
     }
     const value = new RecordValue(entries);
@@ -208,7 +208,7 @@ export class Branches {
       this.onSide(side, "compare", label);
       this.#adopt(side, left.steps);
       if (side.failure !== null) {
-        const failure = withNote(side.failure, `on the machine with ${label}`);
+        const failure = withNote(failureOf(side, 0), `on the machine with ${label}`);
         if (failure.diagnostic.code !== "E0927") throw new ScriptFailure(failure);
         lacking.push(failure);
       }
@@ -324,6 +324,17 @@ export class Branches {
 /** A run that goes on after its branching, as if there were no other way. */
 export function goesOn({ way }: Goal): boolean {
   return way instanceof RaceWay && way.whole;
+}
+
+/**
+ * Why a run beside another failed, with what it held of its own. What the other one holds meanwhile
+ * tells nothing.
+ *
+ * @param sinceSeq The last event that both have in common.
+ */
+export function failureOf({ failure, world }: SideRun, sinceSeq: number): Failure {
+  const held = failure!.kind === "failed" ? world.leftovers() : [];
+  return { ...failure!, held: held.filter(({ event }) => event !== null && event.seq > sinceSeq) };
 }
 
 /** A failure with a line before its notes. */

@@ -105,13 +105,36 @@ export interface FailInfo {
 /** `inject each`. */
 export interface FailEachInfo {
   readonly span: Span;
+  /** Reached when there was a place to fail. */
+  readonly hit: number;
   readonly expectation: number;
 }
+
+/** What a block of `inject each` or `race` has to do in one of its runs at least. */
+export interface TrialDuty {
+  /** `inject each` or `race`. */
+  readonly word: TrialWord;
+  readonly span: Span;
+  /** Reached where it is due: an index into `Code.expectations`. */
+  readonly trial: number;
+  /** Reached when it was done. */
+  readonly done: number;
+  /**
+   * `holds`: a condition that nothing stands in for; `succeeds`: a call whose value is not used;
+   * `fails`: any place.
+   */
+  readonly kind: "holds" | "succeeds" | "fails";
+}
+
+/** What runs its block more than once, each time in another way. */
+export type TrialWord = "inject each" | "race";
 
 /** `race`. */
 export interface RaceInfo {
   readonly span: Span;
   readonly blocks: number;
+  /** Reached when all orders were tried. */
+  readonly trial: number;
   /** Whether what follows is run after each order, too; else the race has a value. */
   readonly whole: boolean;
 }
@@ -181,6 +204,7 @@ export class CodeTables {
   readonly failEachs: FailEachInfo[] = [];
   readonly comparisons: CompareInfo[] = [];
   readonly races: RaceInfo[] = [];
+  readonly trialDuties: TrialDuty[] = [];
   /** The statements of races: places where another block may go on. */
   readonly racePoints: Span[] = [];
   readonly invariants: InvariantInfo[] = [];

@@ -1,6 +1,7 @@
 /** What ended a script before its end, ready to be shown. */
 import type { Diagnostic, RelatedSpan } from "../diagnostics/diagnostic.ts";
 import type { DiagnosticCode } from "../diagnostics/codes.ts";
+import type { Leftover } from "../../runtime/leaks/leftovers.ts";
 import type { Span } from "../source.ts";
 
 /** One value under the source line of a failed assertion. */
@@ -19,8 +20,10 @@ export interface Failure {
   readonly notes: readonly string[];
   /** A driver in C did what a kernel does not survive. */
   readonly crashed?: boolean;
-  /** The places of a `inject each` that it is about, each as a clause; of no other failure. */
-  readonly places?: readonly string[];
+  /** Which known defects it is fixed without, as lines, where that was found out with it. */
+  readonly remedies?: readonly string[] | undefined;
+  /** What the run held that failed, where that is one beside. */
+  readonly held?: readonly Leftover[];
 }
 
 /** Carries a failure up to the runner of the script. */
@@ -46,7 +49,7 @@ export class ExpectationError extends Error {
       readonly parts?: readonly ExplainedPart[];
       readonly notes?: readonly string[];
       readonly related?: readonly RelatedSpan[] | undefined;
-      readonly places?: readonly string[];
+      readonly remedies?: readonly string[] | undefined;
     } = {},
   ) {
     super(message);

@@ -20,7 +20,7 @@ import { nextOrder, RaceOrder } from "./race_order.ts";
 import { RACE_STEP_BYTES } from "../values/limits.ts";
 import { LimitError } from "../values/script_error.ts";
 import { ListValue, RecordValue, type Value } from "../values/value.ts";
-import { type Branches, RaceWay, type SideRun, withNote } from "./branches.ts";
+import { type Branches, failureOf, RaceWay, type SideRun, withNote } from "./branches.ts";
 import {
   BranchEnded,
   type Control,
@@ -72,7 +72,13 @@ interface RunningRace {
 /** An order in which something failed. */
 interface FailedOrder {
   readonly order: RaceOrder;
-  readonly failure: Failure;
+  readonly message: string;
+}
+
+/** One whose machine still stands. */
+interface FailedRun {
+  readonly order: RaceOrder;
+  readonly side: SideRun;
 }
 
 /** An end that some orders have in common. */
@@ -102,6 +108,8 @@ interface Explored {
   /** Null when there was no time for any. */
   readonly first: RaceOrder | null;
   readonly failed: readonly FailedOrder[];
+  /** The one that changes least often from block to block; null when none failed. */
+  readonly simplest: FailedRun | null;
   readonly ends: readonly RaceEnd[];
   /** The limit that was reached before all orders were tried. */
   readonly limit: Error | null;
@@ -133,10 +141,12 @@ export class Races implements Between {
       const known = branches.known.get(branching) ?? this.#tryOrders(info, branching);
       branches.known.set(branching, known);
       const wanted = (known as ListValue).items as readonly number[];
+      this.vm.reached.add(info.trial);
       this.#enter(new RaceOrder(wanted), true, target, entries);
     } else {
       const value = branches.known.get(branching) ?? this.#raceValue(branching);
       branches.known.set(branching, value);
+      this.vm.reached.add(info.trial);
       this.vm.push(value);
       this.vm.jump(target);
     }
@@ -283,15 +293,14 @@ export class Races implements Between {
    * @returns The choices of the first, which this run goes on with.
    */
   #tryOrders(info: RaceInfo, branching: number): ListValue {
-    const { failed, first, limit, runs } = this.#explore(branching, true);
-    if (failed.length === 0) {
+    const { failed, first, limit, runs, simplest } = this.#explore(branching, true);
+    if (simplest === null) {
       if (limit !== null) throw tooManyOrders(limit, runs);
       return new ListValue([...first!.wanted]);
     }
-    const simplest = failed.reduce((best, one) =>
-      one.order.changes < best.order.changes ? one : best
-    );
-    throw new ScriptFailure(inOrder(simplest, info, failed.length, runs, limit !== null));
+    const failure = failureOf(simplest.side, this.vm.world.stream.seq);
+    const { order } = simplest;
+    throw new ScriptFailure(inOrder(failure, order, info, failed.length, runs, limit !== null));
   }
 
   #raceValue(branching: number): RecordValue {
@@ -301,9 +310,7 @@ export class Races implements Between {
     return record({
       runs,
       failures: new ListValue(
-        failed.map(({ failure: { diagnostic }, order }) =>
-          record({ order: order.letters, message: diagnostic.message })
-        ),
+        failed.map(({ message, order }) => record({ order: order.letters, message })),
       ),
       outcomes: new ListValue(
         ends.map(({ order, orders, outcome }) => record({ order: order.letters, orders, outcome })),
@@ -313,7 +320,8 @@ export class Races implements Between {
 
   #explore(branching: number, whole: boolean): Explored {
     const failed: FailedOrder[] = [];
-    let stuck: { readonly order: RaceOrder; readonly side: SideRun } | null = null;
+    let simplest: FailedRun | null = null;
+    let stuck: FailedRun | null = null;
     const ends: RaceEnd[] = [];
     const incidents = new Map<string, RaceIncident>();
     let runs = 0;
@@ -324,7 +332,7 @@ export class Races implements Between {
         side = this.branches.again({ branching, way: new RaceWay(wanted, whole) }, false, "race");
       } catch (error) {
         if (!isLimit(error)) throw error;
-        return { runs, first, failed, ends, limit: error as Error };
+        return { runs, first, failed, simplest, ends, limit: error as Error };
       }
       const order = side.branches.raceOrder!;
       wanted = nextOrder(order.choices);
@@ -335,7 +343,8 @@ export class Races implements Between {
       runs++;
       first ??= order;
       if (side.failure !== null) {
-        failed.push({ order, failure: side.failure });
+        failed.push({ order, message: side.failure.diagnostic.message });
+        if (simplest === null || order.changes < simplest.order.changes) simplest = { order, side };
         this.branches.onSide(side, "race", order.letters);
       } else if (whole) this.#addIncidents(incidents, side, order);
       else this.#addEnd(ends, side, order);
@@ -347,12 +356,14 @@ export class Races implements Between {
     }
     if (first === null && stuck !== null) {
       // Each waits for another one, in any order.
-      const { order, side: { failure } } = stuck;
-      if (failure !== null) failed.push({ order, failure });
-      else this.#addEnd(ends, stuck.side, order);
-      return { runs: 1, first: order, failed, ends, limit: null };
+      const { order, side } = stuck;
+      if (side.failure !== null) {
+        simplest = stuck;
+        failed.push({ order, message: side.failure.diagnostic.message });
+      } else this.#addEnd(ends, side, order);
+      return { runs: 1, first: order, failed, simplest, ends, limit: null };
     }
-    return { runs, first, failed, ends, limit: null };
+    return { runs, first, failed, simplest, ends, limit: null };
   }
 
   /** Counts unexpected incidents: once for each place and kind. */
@@ -419,7 +430,8 @@ function tooManyOrders(limit: Error, runs: number): Error {
 
 /** The failure, with the order that led to it. */
 function inOrder(
-  { failure, order }: FailedOrder,
+  failure: Failure,
+  order: RaceOrder,
   { blocks }: RaceInfo,
   failed: number,
   runs: number,

@@ -12,7 +12,7 @@ import { failedAssertion } from "./failed_assertion.ts";
 import { CLOSURE_BYTES, ITEM_BYTES, RECORD_BYTES } from "../values/limits.ts";
 import { attempt, noArm, wantAllEvents } from "./mistakes.ts";
 import { cast, makeRange } from "../values/operators.ts";
-import { Closure, type Value } from "../values/value.ts";
+import { AttemptValue, Closure, type Value } from "../values/value.ts";
 import type { Activities } from "./activities.ts";
 import type { Branches } from "./branches.ts";
 import type { Code, OutcomeInfo } from "./code.ts";
@@ -72,6 +72,10 @@ export const enum RareOp {
   /** [info] */
   FailEachStart,
   FailEachEnd,
+  /** [expectation] Comes to what has to be done, */
+  Reached,
+  /** [expectation] or leaves a value that is no failure. */
+  ReachedByValue,
   /** [count] */
   LeaveScope,
   /** [branches, target] A table of jumps follows, one for each block. */
@@ -98,6 +102,8 @@ export const enum RareOp {
   Count,
 }
 
+/** The largest errno of Linux. */
+const MAX_ERRNO = 4095;
 /** Words of a `Jump`. */
 const JUMP_WORDS = 2;
 
@@ -287,6 +293,14 @@ export function rare(vm: RareVm, op: RareOp): void {
     case RareOp.FailEachEnd:
       vm.sweeps.endEach();
       break;
+    case RareOp.Reached:
+      vm.reached.add(code[vm.pc++]!);
+      break;
+    case RareOp.ReachedByValue: {
+      const expectation = code[vm.pc++]!;
+      if (!isFailure(stack[vm.sp - 1]!)) vm.reached.add(expectation);
+      break;
+    }
     case RareOp.LeaveScope:
       vm.leaveScopes(code[vm.pc++]!);
       break;
@@ -360,6 +374,12 @@ export function rare(vm: RareVm, op: RareOp): void {
     default:
       throw new Error(`Unknown instruction ${op satisfies never} at ${vm.pc - 1}`);
   }
+}
+
+/** A call's value that says that it failed: false, an errno of C, or what `try` makes of an error. */
+function isFailure(value: Value): boolean {
+  if (typeof value === "number") return value < 0 && value >= -MAX_ERRNO;
+  return value === false || value instanceof AttemptValue && value.entries.get("ok") === false;
 }
 
 /** The first statement of each block of a race; those without any have none. */

@@ -5,14 +5,17 @@ import type { Leak } from "../../runtime/held_resources.ts";
 import type { FaultCount, FaultPlaceName, ResourceWatch } from "../values/world.ts";
 import { formatCount } from "../text/numbers.ts";
 import { formatOrdinal } from "../text/ordinal.ts";
-import { type Span, spanPlace } from "../source.ts";
+import { headOf, type Span, spanPlace } from "../source.ts";
 import type { FailEachInfo, FailInfo } from "./code.ts";
 import { ExpectationError, ScriptFailure } from "./failure.ts";
+import { fixedText, remediesAmong, REMEDY_STEPS, withoutQuirks } from "../values/remedies.ts";
+import { MACHINE_STEPS } from "../values/limits.ts";
+import type { QuirkName } from "../../runtime/kernels/quirks.ts";
 import { describeValue } from "../values/operators.ts";
 import { ScriptError } from "../values/script_error.ts";
 import { remembered } from "../values/remembered.ts";
 import { RangeValue, type Value } from "../values/value.ts";
-import { type Branches, type SideRun, withNote } from "./branches.ts";
+import { type Branches, failureOf, type SideRun, withNote } from "./branches.ts";
 import { relatedTo } from "./report_places.ts";
 import { BranchEnded, type Control, type RunScope } from "./control.ts";
 
@@ -63,6 +66,8 @@ const LISTED = 6;
 export class Sweeps {
   /** Unexpected incidents that `inject each` found. */
   readonly incidents: SweepIncident[] = [];
+  /** How many places were tried. */
+  placesTried = 0;
 
   constructor(readonly vm: Control, readonly branches: Branches) {}
 
@@ -109,6 +114,8 @@ export class Sweeps {
     if (left.length > 0) throw this.#leaked(info, null, left, this.vm);
     if (scope.passing) return;
     const places = scope.count.places();
+    if (places.length > 0) this.vm.reached.add(info.hit);
+    this.placesTried += places.length;
     const leaking: LeakingRun[] = [];
     const reported = new Map<string, SweepIncident>();
     const sayReports = () => this.incidents.push(...reported.values());
@@ -118,9 +125,11 @@ export class Sweeps {
       this.#addReports(reported, side, place, places.length);
       if (side.failure !== null) {
         sayReports();
-        const at = placeText(place);
-        const failure = withNote(side.failure, `while ${at} (\`inject each\`)`);
-        throw new ScriptFailure({ ...failure, places: [at] });
+        const failure = failureOf(side, this.vm.world.stream.seq);
+        throw new ScriptFailure({
+          ...withNote(failure, `while ${placeText(place)} (\`inject each\`)`),
+          remedies: this.#remedies(branching, [[place]], () => true),
+        });
       }
       const leaks = side.branches.branch!.watch.leaks();
       if (leaks.length > 0) leaking.push({ place, leaks, run: side });
@@ -128,7 +137,67 @@ export class Sweeps {
     this.branches.known.set(branching, null);
     if (leaking.length === 0 && this.vm.world.checkerFails) this.#judgeReports(info, reported);
     sayReports();
-    if (leaking.length > 0) throw this.#leakedAt(info, leaking, places.length);
+    if (leaking.length > 0) throw this.#leakedAt(info, branching, leaking, places.length);
+  }
+
+  /**
+   * Which known defects places are at fault by, as lines: each place is tried again without one after
+   * the other.
+   *
+   * @param groups Places that went wrong in the same way: what one was at fault by is tried first
+   *   for the others.
+   * @param holds Whether nothing went wrong in a run that did not fail.
+   * @returns Undefined in a run that looks for none.
+   */
+  #remedies(
+    branching: number,
+    groups: readonly (readonly FaultPlaceName[])[],
+    holds: (side: SideRun) => boolean,
+  ): readonly string[] | undefined {
+    const { goals, heard, onItsWay, runs } = this.branches;
+    if (runs === null || !heard || onItsWay) return undefined;
+    const { quirks } = this.vm.world.lab.machine.kernel;
+    let steps = REMEDY_STEPS;
+    let untried = 0;
+    const isGone = (way: FaultPlaceName, off: readonly QuirkName[]) => {
+      steps -= MACHINE_STEPS;
+      if (steps <= 0) return false;
+      const side = runs.again({
+        goals: [...goals, { branching, way }],
+        known: new Map(),
+        steps,
+        memoryBytes: this.vm.world.budget.leftBytes,
+        speaks: false,
+        quirks: withoutQuirks(quirks, off),
+      });
+      steps = Math.min(steps, Math.max(0, side.steps));
+      return side.failure === null && side.branches.arrived && holds(side);
+    };
+    const counts = new Map<string, number>();
+    for (const group of groups) {
+      let known: readonly (readonly QuirkName[])[] = [];
+      for (const place of group) {
+        let fixing = known.filter((off) => isGone(place, off));
+        if (fixing.length === 0) {
+          fixing = [...remediesAmong(quirks, (off) => isGone(place, off))];
+          // What takes more than one of them.
+          if (fixing.length === 0 && isGone(place, [...quirks])) fixing = [[...quirks]];
+        }
+        if (steps <= 0) untried++;
+        known = fixing;
+        const text = fixing[0]?.length === quirks.size && quirks.size > 1
+          ? "fixed by `quirks = [none]`"
+          : fixedText(fixing);
+        if (text !== null) counts.set(text, (counts.get(text) ?? 0) + 1);
+      }
+    }
+    const all = groups.flat().length;
+    return [
+      ...[...counts].map(([text, count]) => count === all ? text : `${count} of ${all} ${text}`),
+      ...untried === 0
+        ? []
+        : [`${untried} of ${all} not tried without known defects: that takes too long`],
+    ];
   }
 
   /** Counts reports that the block without a fault does not draw: once for each place and class. */
@@ -194,6 +263,7 @@ export class Sweeps {
 
   #leakedAt(
     info: FailEachInfo,
+    branching: number,
     leaking: readonly LeakingRun[],
     tried: number,
   ): ExpectationError {
@@ -206,12 +276,16 @@ export class Sweeps {
     const rest = groups.slice(LISTED).flat().length;
     return new ExpectationError(error.code, error.message, {
       ...error.details,
-      places: leaking.map(({ place }) => placeText(place)),
       notes: [
         ...notes,
         ...rest > 0 ? [`and at ${formatCount(rest, "more place")}`] : [],
         `${leaking.length} of ${tried} places leak`,
       ],
+      remedies: this.#remedies(
+        branching,
+        groups.map((group) => group.map(({ place }) => place)),
+        ({ branches: { branch } }) => branch!.watch.leaks().length === 0,
+      ),
     });
   }
 }
@@ -270,11 +344,4 @@ function leakLines(leaks: readonly Leak[], run: Taking): string[] {
     ...place === null ? [] : [`    allocated at ${place}`],
   ]);
   return leaks.length > LISTED ? [...lines, `  and ${leaks.length - LISTED} more`] : lines;
-}
-
-/** The first line of a statement stands for all of it. */
-function headOf(span: Span): Span {
-  const { end, source, start } = span;
-  const newline = source.text.indexOf("\n", start);
-  return newline < 0 || newline > end ? span : { source, start, end: newline };
 }

@@ -229,6 +229,16 @@ export const RUN_CODES = {
     example: 'test "too early" with { kernel = "6.12.117" } {\n' +
       "  dma_iova_try_alloc(ssd, iova_state(), phys: 0x10_0000, size: 8KiB)     # came with 6.16\n}",
   },
+  E0928: {
+    title: "block that tried nothing",
+    explanation:
+      "`inject each` and `race` run their block in many ways. In none of them did it come to an " +
+      "injection point, or did the condition of an `if` without `else` hold, or did a call whose " +
+      "result is not used return anything but false, an errno or an error: what the block is " +
+      "about was never tried.",
+    example:
+      "let probed = -12\ninject each {\n  if probed == 0 { ssd.read(lba: 0, into: buf) }     # never; if that is meant, add `else { }`\n}",
+  },
   E0931: {
     title: "immutable value",
     explanation:
