@@ -273,10 +273,6 @@ const TRIED_NOTHING: readonly (readonly [body: string, message: string])[] = [
   ["sweep()", HOLDS("run of `inject each`")],
   ["inject each { fails() }", "This succeeds in no run of `inject each`"],
   ["inject each { let _ = probe() }", "This succeeds in no run of `inject each`"],
-  [
-    "inject each { let _tried = try ssd.dma_read(0x1000 as dma, 4KiB) }",
-    "Nothing in this block can fail",
-  ],
   ["inject each { }", "Nothing in this block can fail"],
   ["inject each { let queue = 1\nassert queue == 1 }", "Nothing in this block can fail"],
   ["race { if probe() == 0 { read() } } and { advance 1us }", HOLDS("order of `race`")],

@@ -98,12 +98,12 @@ Deno.test("each place that leaks is tried without the defects, however many plac
       ssd.write(lba: 0, from: buf)
     }`,
   );
-  const told = failureLines(text).map((line) => line.trim()).filter((line) =>
+  const printed = failureLines(text).map((line) => line.trim()).filter((line) =>
     /fixed by|places leak$/.test(line)
   );
-  const [leaking, links, list] = told.map((line) => Number(line.split(" ")[0]));
-  assertEquals(told.map((line) => line.replace(/^\d+ /, "")), [
-    `of ${told[0]!.split(" ")[2]} places leak`,
+  const [leaking, links, list] = printed.map((line) => Number(line.split(" ")[0]));
+  assertEquals(printed.map((line) => line.replace(/^\d+ /, "")), [
+    `of ${printed[0]!.split(" ")[2]} places leak`,
     `of ${leaking} fixed by \`quirks = [not partial_destroy_on_link_failure]\``,
     `of ${leaking} fixed by \`quirks = [not partial_destroy_on_list_failure]\``,
   ]);
