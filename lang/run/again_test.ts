@@ -277,7 +277,7 @@ const TRIED_NOTHING: readonly (readonly [body: string, message: string])[] = [
   ["inject each { let queue = 1\nassert queue == 1 }", "Nothing in this block can fail"],
   ["race { if probe() == 0 { read() } } and { advance 1us }", HOLDS("order of `race`")],
   [
-    "let r = race { if fails() { advance 1us } else { fails() } } and { if probe() == 0 { read() } }\nassert r.runs > 1",
+    "let r = race { if fails() { advance 1us } else { advance 2us } } and { if probe() == 0 { read() } }\nassert r.runs > 1",
     HOLDS("order of `race`"),
   ],
   [
