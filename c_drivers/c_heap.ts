@@ -5,6 +5,7 @@
  * once, so that a step beyond the end and a use after the end are seen.
  */
 import { PAGE_SIZE_BYTES, type PhysAddr } from "../runtime/address.ts";
+import { LARGEST_BLOCK_PAGES } from "../runtime/memory/page_allocator.ts";
 import { eventId } from "../runtime/event_vocabulary.ts";
 import { FAULT } from "../runtime/faults.ts";
 import type { Machine } from "../runtime/machine.ts";
@@ -20,8 +21,8 @@ const SMALLEST_BLOCK_BYTES = 32;
 const FREED_BYTE = 0x6b;
 /** Blocks that were freed and are not used again yet. */
 const RESTING_BLOCKS = 64;
-/** The most that is contiguous in any kernel. @see behaviour/c-api.md 13 */
-export const KMALLOC_BYTES = 2 ** 22;
+/** The most that is contiguous. @see behaviour/c-api.md 13 */
+export const KMALLOC_BYTES = LARGEST_BLOCK_PAGES * PAGE_SIZE_BYTES;
 
 /** What is particular about pages that are taken. */
 type Particular = Pick<Block, "compoundOrder" | "isVmalloc" | "freedBy">;

@@ -36,7 +36,10 @@ export function allocShared(
     warnings.warnOnce("dma_alloc_attrs", `Allocation with invalid flags ${hex(gfp)}`);
     return 0;
   }
-  const memory = dma.dmaAllocCoherent(device, size, null, attrs);
+  const memory = dma.dmaAllocCoherent(device, size, {
+    attrs,
+    atomic: (gfp & GFP.DIRECT_RECLAIM) === 0,
+  });
   if (memory === null) return 0;
   const row = kernel.memory.shareRow(memory.pages, memory.pageSizeBytes);
   if (row === NOWHERE) {
@@ -77,9 +80,9 @@ export function freeShared(
       }, allocated at ${hex(memory.dma)}`,
     );
   }
-  const { dma, owned, pageSizeBytes, pages } = memory;
+  const { dma, home, pageSizeBytes, pages } = memory;
   // What the caller says is what the checker holds against its record.
-  const said = new CoherentMemory(dma, size, pages, pageSizeBytes, owned, attrs);
+  const said = new CoherentMemory(dma, size, pages, pageSizeBytes, home, attrs);
   mapping.dmaFreeCoherent(device, said, memory);
   kernel.coherent.delete(at);
   kernel.memory.fresh.give(at);

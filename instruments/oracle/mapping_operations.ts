@@ -212,7 +212,9 @@ export class MappingModel implements Side<MappingOperation> {
       dma.dmaFreeCoherent(dev, this.#memories.get(id)!);
       return {};
     }
-    const memory = dma.dmaAllocCoherent(dev, line.size as number, line.pages as PhysAddr[]);
+    const memory = dma.dmaAllocCoherent(dev, line.size as number, {
+      pages: line.pages as PhysAddr[],
+    });
     if (memory !== null) this.#memories.set(id, memory);
     return { dma: memory?.dma ?? null };
   }

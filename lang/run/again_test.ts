@@ -502,7 +502,7 @@ Deno.test("the value of `compare` is a list of outcomes", () => {
 Deno.test("`compare` goes on where a release lacks what the block calls", () => {
   const text = (releases: string) => `
     let all = compare { kernel = [${releases}] } {
-      dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)
+      dma_map_single(ssd, 0x10_0000, 4KiB, to_device)
       dma_iova_try_alloc(ssd, iova_state(), 0x20_0000, 8KiB)
     }
     assert all[0].error == not_in_release and all[0].live_mappings == 1

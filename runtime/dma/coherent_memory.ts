@@ -1,6 +1,7 @@
 /** Memory that the CPU and a device share. */
 import type { Bytes, DmaAddr, PhysAddr } from "../address.ts";
 import { invariant } from "../errno.ts";
+import type { PageHome } from "../memory/page_allocator.ts";
 
 /** A piece of shared memory: one range for the device, pages for the CPU. */
 export class CoherentMemory {
@@ -8,7 +9,7 @@ export class CoherentMemory {
    * @param dma First byte as the device sees it.
    * @param sizeBytes Length in bytes, as asked.
    * @param pages Physical addresses, one a page.
-   * @param owned Whether the pages came from the machine's allocator and go back there.
+   * @param home Where the pages came from and go back to; null for pages that the caller gave.
    * @param attrs What was asked of it, as bits of `DMA_ATTR`.
    * @internal
    */
@@ -17,7 +18,7 @@ export class CoherentMemory {
     readonly sizeBytes: Bytes,
     readonly pages: readonly PhysAddr[],
     readonly pageSizeBytes: Bytes,
-    readonly owned: boolean,
+    readonly home: PageHome | null,
     readonly attrs: number = 0,
   ) {}
 

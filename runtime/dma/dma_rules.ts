@@ -9,6 +9,7 @@ import type { Kernel, KernelStrategies } from "../kernels/kernels.ts";
 type Kept =
   | "bouncesPeerMemory"
   | "mapsSharedAsAny"
+  | "refusesSharedCoherent"
   | "refusesUnalignedMmio"
   | "translatesMmio"
   | "warnsOverflowPerCall";
@@ -69,6 +70,7 @@ export function dmaRules({ strategies: { dma }, quirks }: Kernel): DmaRules {
     bouncesPeerMemory: dma.bouncesPeerMemory,
     translatesMmio: dma.translatesMmio,
     refusesUnalignedMmio: dma.refusesUnalignedMmio,
+    refusesSharedCoherent: dma.refusesSharedCoherent,
     mapsSharedAsAny: dma.mapsSharedAsAny,
     warnsOverflowPerCall: dma.warnsOverflowPerCall,
     destroysAtOnce: dma.destroysAtOnce,

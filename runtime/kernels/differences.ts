@@ -54,6 +54,10 @@ const STRATEGIES: Readonly<Record<StrategyName, { readonly rule: string; readonl
       rule: "dma.1.6",
       doc: "Unaligned MMIO cannot be mapped for a device that is not trusted.",
     },
+    "dma.refusesSharedCoherent": {
+      rule: "v7.3.3.9",
+      doc: "Coherent memory of an encrypted guest cannot be allocated behind an IOMMU.",
+    },
     "dma.mapsSharedAsAny": {
       rule: "v7.3.3.3",
       doc: "The attribute for shared memory means nothing where no memory is encrypted.",

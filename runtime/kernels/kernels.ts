@@ -52,6 +52,8 @@ export interface KernelStrategies {
      * else it is mapped as it is. Linking refuses it on all releases. @see behaviour/dma.md 1.6
      */
     readonly refusesUnalignedMmio: boolean;
+    /** Coherent memory of an encrypted guest cannot be had behind an IOMMU. @see behaviour/v7.3.md 3.9 */
+    readonly refusesSharedCoherent: boolean;
     /**
      * Memory that the caller says is shared with the hypervisor is mapped like any other where none is
      * encrypted or bouncing is forced; else refused, or mapped in place. @see behaviour/v7.3.md 3.3
@@ -141,6 +143,7 @@ const SCATTERLISTS: KernelStrategies = {
     destroyFrees: "mapped_length",
     translatesMmio: false,
     refusesUnalignedMmio: false,
+    refusesSharedCoherent: false,
     mapsSharedAsAny: false,
     warnsOverflowPerCall: true,
     logsPciSegment: false,
@@ -171,6 +174,7 @@ const TWO_STEP: KernelStrategies = {
     destroyFrees: "mapped_length",
     translatesMmio: false,
     refusesUnalignedMmio: false,
+    refusesSharedCoherent: false,
     mapsSharedAsAny: false,
     warnsOverflowPerCall: true,
     logsPciSegment: true,
@@ -193,6 +197,7 @@ const DESTROYS_AT_ONCE: KernelStrategies = {
     destroysAtOnce: true,
     destroyFrees: "reservation",
     translatesMmio: true,
+    refusesSharedCoherent: true,
     mapsSharedAsAny: true,
     warnsOverflowPerCall: false,
   },

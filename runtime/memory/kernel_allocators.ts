@@ -6,8 +6,10 @@
  */
 import type { Bytes } from "../address.ts";
 import type { KernelAreas } from "../dma/kernel_areas.ts";
+import { KernelError } from "../errno.ts";
 import { allocateBuffer, allocatePages } from "./allocate_buffer.ts";
 import { type BufferHome, HostBuffer } from "./host_buffer.ts";
+import { LARGEST_BLOCK_PAGES } from "./page_allocator.ts";
 
 /** Where memory comes from, and who knows what kind it is. */
 export interface KernelHome extends BufferHome {
@@ -32,9 +34,13 @@ class VmallocBuffer extends HostBuffer {
 
 /**
  * Memory that is contiguous, on pages of its own.
- * @throws {KernelError} ENOMEM when no run of free pages is so long.
+ * @throws {KernelError} ENOMEM when no run of free pages is so long, or no block may be.
  */
 export function kmalloc(home: KernelHome, sizeBytes: Bytes): HostBuffer {
+  const largestBytes = LARGEST_BLOCK_PAGES * home.pages.pageSizeBytes;
+  if (sizeBytes > largestBytes) {
+    throw new KernelError("ENOMEM", `kmalloc() allocates at most ${largestBytes} bytes`);
+  }
   return allocateBuffer(home, { sizeBytes });
 }
 

@@ -23,6 +23,8 @@ import type { PhysicalMemory } from "./physical_memory.ts";
 
 /** Pages handed out never lie below this (language.md, `buffer`). */
 const LOWEST_PAGE_PHYS = MIB as PhysAddr;
+/** Pages of the largest block (MAX_PAGE_ORDER 10): 4 MiB with pages of 4 KiB. @see behaviour/dma.md 1.9 */
+export const LARGEST_BLOCK_PAGES = 1024;
 /** What an address in a list of pages takes of the host. */
 const PAGE_COST_BYTES = 16;
 /** What a block costs in units of work that is searched for and taken. */
@@ -51,6 +53,11 @@ export interface PageAllocation {
   readonly owner?: "script" | "driver";
 }
 
+/** Where pages came from, and go back to. */
+export interface PageHome {
+  free(pages: readonly PhysAddr[]): void;
+}
+
 /** A run of pages at a distance from the first page of a pattern. */
 export interface PageRun {
   readonly startPage: number;
@@ -64,7 +71,7 @@ interface Scope {
 }
 
 /** Gives pages of memory to those who ask. */
-export class PageAllocator {
+export class PageAllocator implements PageHome {
   /** Size of the machine's pages. */
   readonly pageSizeBytes: Bytes;
   /** Pages of RAM, taken or not. */

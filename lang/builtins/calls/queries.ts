@@ -8,7 +8,7 @@ import type { FunctionSpec } from "../../values/spec.ts";
 import { COHERENT_MEMORY } from "../things/dma/coherent_memory.ts";
 import { DMA_POOL } from "../things/dma/dma_pool.ts";
 import { facts, kernelCall } from "./kernel_call.ts";
-import { DEV, SIZE } from "./parameters.ts";
+import { ATTRS, DEV, SIZE } from "./parameters.ts";
 import { builtin } from "../describe/builtin.ts";
 import { named, param } from "../describe/parameters.ts";
 import { DIRECT_MACHINE, TRANSLATED_MACHINE } from "./example_machines.ts";
@@ -113,14 +113,21 @@ assert dma_addressing_limited(ssd)`,
     },
   }),
   kernelCall("dma_alloc_coherent", {
+    more: [{ ...ATTRS, named: true }],
     result: COHERENT_MEMORY,
-    doc: "Allocates zeroed coherent memory, which CPU and device share without syncs.",
+    doc: "Allocates zeroed coherent memory, which CPU and device share without syncs. Behind an " +
+      "IOMMU it is made of pages that need not be contiguous, unless `atomic` or " +
+      "`attrs: force_contiguous` asks for one block, of 4 MiB at most. Without an IOMMU it is " +
+      "always one block; for a device that is not coherent, `atomic` takes it from the atomic pool.",
     example: `${TRANSLATED_MACHINE}let mem = dma_alloc_coherent(ssd, 4KiB)\n` +
       `poke(mem.phys, bytes"2a")\nassert ssd.dma_read(mem.addr, 1B) == bytes"2a"\n` +
       `dma_free_coherent(ssd, mem)`,
     raises: ["ENOMEM"],
-    run(run, [dev, sizeBytes]) {
-      const memory = sizeBytes === 0 ? null : run.lab.machine.dma.dmaAllocCoherent(dev, sizeBytes);
+    run(run, [dev, sizeBytes, atomic, attrs]) {
+      const { dma } = run.lab.machine;
+      const memory = sizeBytes === 0
+        ? null
+        : dma.dmaAllocCoherent(dev, sizeBytes, { atomic, attrs });
       if (memory === null) {
         throw new KernelError(
           "ENOMEM",

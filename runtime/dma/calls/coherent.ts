@@ -8,46 +8,141 @@ import { invariant } from "../../errno.ts";
 import { FAULT } from "../../faults.ts";
 import type { IommuDomain } from "../../iommu/domain.ts";
 import type { DmaMachine } from "../dma_machine.ts";
-import { DMA_BIDIRECTIONAL } from "../attributes.ts";
+import type { AtomicPools } from "../../memory/atomic_pool.ts";
+import { LARGEST_BLOCK_PAGES, type PageHome } from "../../memory/page_allocator.ts";
+import { DMA_ATTR, DMA_BIDIRECTIONAL } from "../attributes.ts";
 import { CoherentMemory } from "../coherent_memory.ts";
 import type { DmaDevice } from "../device/device.ts";
 import { iommuTearDown, leafFlags } from "../paths/iommu_path.ts";
 import { directAddress } from "../paths/map_branch.ts";
 
+const { ALLOC_SINGLE_PAGES, FORCE_CONTIGUOUS } = DMA_ATTR;
+
+/** How coherent memory is asked for. */
+export interface CoherentOptions {
+  /** Pages to use instead of the allocator's, one address a page. */
+  readonly pages?: readonly PhysAddr[];
+  /** Bits of `DMA_ATTR`. */
+  readonly attrs?: number;
+  /** The caller may not sleep. */
+  readonly atomic?: boolean;
+}
+
+/** Why there is no coherent memory. @see behaviour/dma.md 1.9 */
+export type CoherentRefusal =
+  /** No free block or page is where the device needs it. */
+  | "no_pages"
+  /** It has to be one block, and is larger than the largest. */
+  | "above_largest_block"
+  /** The atomic pool is used up. */
+  | "atomic_pool"
+  /** The device has no address for it. */
+  | "no_address"
+  /** Memory that is shared with the hypervisor, behind an IOMMU. */
+  | "shared_behind_iommu";
+
+interface TakenPages {
+  readonly pages: readonly PhysAddr[];
+  readonly home: PageHome | null;
+}
+
 /**
  * Allocates zeroed memory for a device.
  *
- * @param givenPages Pages to use instead of the allocator's, one address a page.
- * @returns Null when there is no memory the device reaches, or no IOVA range.
+ * @returns Why not, when there is no memory the device reaches, or no IOVA range.
+ * @see behaviour/dma.md 1.9
  */
 export function allocCoherent(
   machine: DmaMachine,
   dev: DmaDevice,
   sizeBytes: Bytes,
-  givenPages: readonly PhysAddr[] | null,
-  attrs: number,
-): CoherentMemory | null {
+  atomicPools: AtomicPools,
+  { atomic = false, attrs = 0, pages: given }: CoherentOptions,
+): CoherentMemory | CoherentRefusal {
   const { pageSizeBytes } = machine.pages;
   const { domain } = dev;
+  if (domain !== null && machine.encryption !== null && machine.dma.rules.refusesSharedCoherent) {
+    return "shared_behind_iommu";
+  }
   const unitBytes = Math.max(pageSizeBytes, domain?.granuleBytes ?? 0);
   const count = Math.ceil(sizeBytes / unitBytes) * (unitBytes / pageSizeBytes);
-  const pages = givenPages ?? takePages(machine, dev, count);
-  if (pages === null) return null;
+  const taken = given === undefined
+    ? takeCoherent(machine, dev, count, atomicPools, atomic, attrs)
+    : { pages: given, home: null };
+  if (typeof taken === "string") return taken;
+  const { home, pages } = taken;
   invariant(pages.length === count, `${sizeBytes} bytes take ${count} pages, not ${pages.length}`);
-  const owned = givenPages === null;
   const dma = domain === null
     ? directAddress(dev, pages[0]!)
     : mapPages(dev, domain, pages, pageSizeBytes, attrs);
   if (dma === null) {
-    if (owned) machine.pages.free(pages);
-    return null;
+    home?.free(pages);
+    return "no_address";
   }
   for (const page of pages) {
     machine.encryption?.share(page, pageSizeBytes);
     machine.caches?.makeUncached(page, pageSizeBytes);
     machine.memory.fill(page, pageSizeBytes, 0);
   }
-  return new CoherentMemory(dma, sizeBytes, pages, pageSizeBytes, owned, attrs);
+  return new CoherentMemory(dma, sizeBytes, pages, pageSizeBytes, home, attrs);
+}
+
+/** From the atomic pool, page by page behind an IOMMU, or as one block. */
+function takeCoherent(
+  machine: DmaMachine,
+  dev: DmaDevice,
+  count: number,
+  atomicPools: AtomicPools,
+  atomic: boolean,
+  attrs: number,
+): TakenPages | CoherentRefusal {
+  const { domain } = dev;
+  const home = machine.pages;
+  if (atomic && !dev.coherent) {
+    const lastPhys = domain === null ? dev.lastCoherentAddress : Number.MAX_SAFE_INTEGER;
+    return atomicPools.take(count, lastPhys) ?? "atomic_pool";
+  }
+  if (domain !== null && !atomic && (attrs & FORCE_CONTIGUOUS) === 0) {
+    const sizesBytes = domain.table.pageSizesBytes;
+    const few = (attrs & ALLOC_SINGLE_PAGES) === 0 ? sizesBytes : sizesBytes.slice(0, 1);
+    const pages = collectPages(machine, few, count);
+    return pages === null ? "no_pages" : { pages, home };
+  }
+  if (2 ** Math.ceil(Math.log2(count)) > LARGEST_BLOCK_PAGES) return "above_largest_block";
+  const pages = takePages(machine, dev, count);
+  return pages === null ? "no_pages" : { pages, home };
+}
+
+/**
+ * Pages in pieces of the sizes that the page table has, the largest that fits first. A size that is
+ * not to be had is not tried again.
+ */
+function collectPages(
+  { faults, pages }: DmaMachine,
+  sizesBytes: readonly Bytes[],
+  count: number,
+): readonly PhysAddr[] | null {
+  if (faults !== null && faults.errnoAt(FAULT.alloc_pages) !== 0) return null;
+  const smallest = Math.max(1, sizesBytes[0]! / pages.pageSizeBytes);
+  const pieces = sizesBytes.map((sizeBytes) => sizeBytes / pages.pageSizeBytes)
+    .filter((piece) => piece > smallest && piece <= LARGEST_BLOCK_PAGES);
+  const collected: PhysAddr[] = [];
+  while (collected.length < count) {
+    const left = count - collected.length;
+    while (pieces.length > 0 && pieces.at(-1)! > left) pieces.pop();
+    const piece = pieces.at(-1) ?? smallest;
+    const block = pages.alloc(piece, {
+      contiguous: true,
+      orderAligned: Math.log2(piece),
+      owner: "driver",
+    });
+    if (block !== null) collected.push(...block);
+    else if (pieces.pop() === undefined) {
+      pages.free(collected);
+      return null;
+    }
+  }
+  return collected;
 }
 
 /** Pages side by side that a device reaches; null when there are none. */
@@ -58,6 +153,7 @@ export function takePages(
 ): readonly PhysAddr[] | null {
   const { faults, pages } = machine;
   if (faults !== null && faults.errnoAt(FAULT.alloc_pages) !== 0) return null;
+  if (2 ** Math.ceil(Math.log2(count)) > LARGEST_BLOCK_PAGES) return null;
   for (const within of reachableSpans(dev)) {
     const taken = pages.alloc(count, {
       contiguous: true,
@@ -125,5 +221,5 @@ export function freeCoherent(
     machine.encryption?.unshare(page, memory.pageSizeBytes);
     machine.caches?.makeCached(page, memory.pageSizeBytes);
   }
-  if (freed.owned) machine.pages.free(freed.pages);
+  freed.home?.free(freed.pages);
 }

@@ -1,12 +1,20 @@
-import { assertEquals } from "@std/assert";
-import { type DmaAddr, GIB } from "../../address.ts";
+import { assert, assertEquals } from "@std/assert";
+import {
+  type DmaAddr,
+  GIB,
+  KIB,
+  MIB,
+  PAGE_SIZE_BYTES as PAGE,
+  type PhysAddr,
+} from "../../address.ts";
 import { ERRNO } from "../../errno.ts";
+import { DMA_ATTR } from "../attributes.ts";
 import { at, testBench } from "../testing.ts";
 
 Deno.test("dma_alloc_coherent() maps whole pages for both sides, neighbours in one piece", () => {
   const { machine, dev, fields } = testBench();
   const pages = [at(0x2000_0000), at(0x2000_1000), at(0x3000_0000)];
-  const memory = machine.dma.dmaAllocCoherent(dev, 0x2800, pages);
+  const memory = machine.dma.dmaAllocCoherent(dev, 0x2800, { pages });
   assertEquals(memory?.dma, 0xffff_c000);
   assertEquals(
     fields("iommu.map").map(({ iova, phys, size_bytes, prot }) => [iova, phys, size_bytes, prot]),
@@ -21,7 +29,7 @@ Deno.test("dma_alloc_coherent() maps whole pages for both sides, neighbours in o
 
 Deno.test("dma_alloc_coherent() is visible once, after all pages are mapped", () => {
   const { machine, dev, names } = testBench({ iommu: { cachingMode: true } });
-  machine.dma.dmaAllocCoherent(dev, 0x2000, [at(0x2000_0000), at(0x3000_0000)]);
+  machine.dma.dmaAllocCoherent(dev, 0x2000, { pages: [at(0x2000_0000), at(0x3000_0000)] });
   assertEquals(names(), [
     "call.dma_alloc_coherent",
     "iova.alloc",
@@ -41,7 +49,7 @@ Deno.test("memory of which a later part cannot be mapped leaves no part mapped",
     const map = domain.map.bind(domain);
     let calls = 0;
     domain.map = (...args) => ++calls === fails ? -ERRNO.ENOMEM : map(...args);
-    assertEquals(machine.dma.dmaAllocCoherent(dev, 0x3000, pages), null);
+    assertEquals(machine.dma.dmaAllocCoherent(dev, 0x3000, { pages }), null);
     assertEquals(
       fields("iommu.unmap").map(({ iova, unmapped_bytes }) => [iova, unmapped_bytes]),
       (fails === 1 ? [] : [[0xffff_c000, 0x2000]]) as never,
@@ -85,4 +93,96 @@ Deno.test("coherent memory that gets no IOVA range frees its pages", () => {
   const before = machine.pages.takenBytes;
   assertEquals(machine.dma.dmaAllocCoherent(dev, 4096), null);
   assertEquals(machine.pages.takenBytes, before);
+});
+
+/** Why there was no memory, call by call. */
+function refusals({ seen }: ReturnType<typeof testBench>): unknown[] {
+  return seen.flatMap(({ why }) => why?.rule === "dma.1.9" ? [why.inputs["reason"]] : []);
+}
+
+/** Takes all memory but every second page of it, or every second run of so many. */
+function fragment({ machine }: ReturnType<typeof testBench>, runPages: number): void {
+  const { pages } = machine;
+  while (pages.alloc(1024, { contiguous: true, orderAligned: 10 }) !== null);
+  while (pages.alloc(1, { contiguous: true }) !== null);
+  for (let at = 0x2000_0000; at < 0x2400_0000; at += 2 * runPages * PAGE) {
+    pages.free(Array.from({ length: runPages }, (_, page) => at + page * PAGE as PhysAddr));
+  }
+}
+
+Deno.test("behind an IOMMU coherent memory is made of single pages where no larger run is free (dma.md 1.9)", () => {
+  const bench = testBench();
+  fragment(bench, 1);
+  const memory = bench.machine.dma.dmaAllocCoherent(bench.dev, 64 * KIB)!;
+  assertEquals(memory.pages.length, 16);
+  assertEquals(bench.fields("iova.alloc").map(({ size_bytes }) => size_bytes), [64 * KIB]);
+  assertEquals(bench.fields("iommu.map").map(({ size_bytes }) => size_bytes), Array(16).fill(PAGE));
+  const { dma } = bench.machine;
+  assertEquals(
+    dma.dmaAllocCoherent(bench.dev, 64 * KIB, { attrs: DMA_ATTR.FORCE_CONTIGUOUS }),
+    null,
+  );
+  assertEquals(dma.dmaAllocCoherent(bench.dev, 64 * KIB, { atomic: true }), null);
+  assertEquals(
+    refusals(bench),
+    ["no_pages", "no_pages"],
+  );
+});
+
+Deno.test("the largest page size that fits comes first, and one that is not to be had is not tried again (dma.md 1.9)", () => {
+  const empty = testBench();
+  const size = 2 * MIB + 4 * KIB;
+  const memory = empty.machine.dma.dmaAllocCoherent(empty.dev, size)!;
+  assertEquals(memory.pages[0]! % (2 * MIB), 0);
+  assertEquals(empty.fields("iova.alloc")[0]!.size_bytes, size);
+  const small = testBench();
+  fragment(small, 256);
+  assertEquals(small.machine.dma.dmaAllocCoherent(small.dev, 2 * MIB)!.pages.length, 512);
+  const single = testBench();
+  const attrs = DMA_ATTR.ALLOC_SINGLE_PAGES;
+  single.machine.dma.dmaAllocCoherent(single.dev, 4 * KIB);
+  const pages = single.machine.dma.dmaAllocCoherent(single.dev, 2 * MIB, { attrs })!.pages;
+  assertEquals([pages.length, pages[0]! % (2 * MIB)], [512, PAGE]);
+});
+
+Deno.test("one block has 4 MiB at most: without an IOMMU, and where the caller may not sleep (dma.md 1.9)", () => {
+  const direct = testBench({ iommu: { mode: "off" } });
+  assertEquals(direct.machine.dma.dmaAllocCoherent(direct.dev, 8 * MIB), null);
+  assertEquals(refusals(direct), ["above_largest_block"]);
+  assert(direct.machine.dma.dmaAllocCoherent(direct.dev, 4 * MIB) !== null);
+  const { machine, dev } = testBench();
+  assertEquals(machine.dma.dmaAllocCoherent(dev, 8 * MIB, { atomic: true }), null);
+  assertEquals(machine.dma.dmaAllocCoherent(dev, 8 * MIB)!.pages.length, 2048);
+});
+
+Deno.test("a device that is not coherent gets memory from the atomic pool when the caller may not sleep (dma.md 1.9)", () => {
+  const { machine, dev } = testBench({
+    iommu: { mode: "off" },
+    device: { coherent: false },
+    machine: { ramSizeBytes: 2 * GIB },
+  });
+  const { dma } = machine;
+  const taken = () => dma.dmaAllocCoherent(dev, 64 * KIB, { atomic: true });
+  const all = Array.from({ length: 5 }, taken);
+  assertEquals(all.map((memory) => memory !== null), [true, true, true, true, false]);
+  machine.advance(0);
+  const more = taken();
+  assert(more !== null);
+  for (const memory of [...all, more]) if (memory !== null) dma.dmaFreeCoherent(dev, memory);
+  assert(dma.dmaAllocCoherent(dev, 256 * KIB, { atomic: true }) !== null);
+});
+
+Deno.test("on 7.3 an encrypted guest has no coherent memory behind an IOMMU (v7.3.md 3.9)", () => {
+  const on = (kernel: "7.2.13" | "7.3.4", mode: "strict" | "off") => {
+    const bench = testBench({ iommu: { mode }, machine: { kernel, memoryEncryption: true } });
+    const before = bench.machine.pages.takenBytes;
+    const memory = bench.machine.dma.dmaAllocCoherent(bench.dev, PAGE);
+    if (memory === null) assertEquals(bench.machine.pages.takenBytes, before);
+    return memory !== null;
+  };
+  assertEquals([on("7.2.13", "strict"), on("7.3.4", "strict"), on("7.3.4", "off")], [
+    true,
+    false,
+    true,
+  ]);
 });

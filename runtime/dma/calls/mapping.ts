@@ -16,7 +16,8 @@ import { FAULT, type FaultPointName } from "../../faults.ts";
 import type { DmaMachine } from "../dma_machine.ts";
 import { attributeWords, directionWord, DMA_ATTR, type DmaDirection } from "../attributes.ts";
 import { type Call, CallEvents, callOf } from "./call_events.ts";
-import { allocCoherent, freeCoherent } from "./coherent.ts";
+import { AtomicPools } from "../../memory/atomic_pool.ts";
+import { allocCoherent, type CoherentOptions, freeCoherent } from "./coherent.ts";
 import type { CoherentMemory } from "../coherent_memory.ts";
 import { type DmaDevice, isTranslated } from "../device/device.ts";
 import { type DmaRules, dmaRules } from "../dma_rules.ts";
@@ -133,12 +134,14 @@ export class DmaMapping {
   readonly #twoStep: TwoStepApi;
   readonly #scatterlists: ScatterlistCalls;
   readonly #checker: DmaChecker | null;
+  readonly #atomicPools: AtomicPools;
 
   /** @internal */
   constructor(machine: DmaMachine) {
     this.rules = rulesOf(machine.kernel, dmaRules);
     this.#machine = machine;
     this.#checker = machine.checker;
+    this.#atomicPools = new AtomicPools(machine);
     this.#events = machine.events;
     this.#calls = new CallEvents(machine.events);
     this.#mappings = new MappingEvents(machine);
@@ -500,15 +503,12 @@ export class DmaMapping {
 
   /**
    * Allocates zeroed memory that CPU and device share.
-   * @param pages Physical pages to use, one address a page; the allocator's when left out.
-   * @param attrs What is asked of it, as bits; only `PRIVILEGED` changes how it is mapped.
    * @returns Null when there is no memory the device reaches, or no IOVA range.
    */
   dmaAllocCoherent(
     dev: DmaDevice,
     sizeBytes: Bytes,
-    pages: readonly PhysAddr[] | null = null,
-    attrs = 0,
+    options: CoherentOptions = {},
   ): CoherentMemory | null {
     const events = this.#events;
     const outer = this.#calls.enter(dev);
@@ -518,9 +518,14 @@ export class DmaMapping {
     if (dev.ownOps) this.#calls.throughTable(ALLOC_COHERENT.api);
     const memory = this.#injected(ALLOC_COHERENT) !== 0
       ? null
-      : allocCoherent(this.#machine, dev, sizeBytes, pages, attrs);
-    if (memory !== null) this.#checker?.mappings.allocated(dev, memory);
-    this.#calls.leaveWithAddress(ALLOC_COHERENT, memory?.dma ?? ERROR, outer);
+      : allocCoherent(this.#machine, dev, sizeBytes, this.#atomicPools, options);
+    if (memory === null || typeof memory === "string") {
+      const why = memory === null ? null : { rule: "dma.1.9", inputs: { reason: memory } };
+      this.#calls.leaveWithAddress(ALLOC_COHERENT, ERROR, outer, why);
+      return null;
+    }
+    this.#checker?.mappings.allocated(dev, memory);
+    this.#calls.leaveWithAddress(ALLOC_COHERENT, memory.dma, outer);
     return memory;
   }
 

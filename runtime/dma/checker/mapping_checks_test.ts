@@ -205,7 +205,7 @@ Deno.test("row 5: coherent memory is freed with its own CPU address (dma.md 8.2)
   const bench = checkerBench();
   const { machine: { dma }, dev } = bench;
   const memory = dma.dmaAllocCoherent(dev, 0x1000)!;
-  const wrong = new CoherentMemory(memory.dma, 0x1000, [at(0x10_0000)], 4096, false);
+  const wrong = new CoherentMemory(memory.dma, 0x1000, [at(0x10_0000)], 4096, null);
   dma.dmaFreeCoherent(dev, wrong);
   const [report, ...others] = bench.reports();
   assertEquals([report?.class, others], ["free_cpu_address", []]);

@@ -217,7 +217,7 @@ Deno.test("a state that is used for another range, word for word (dma.md 3.2)", 
 
 Deno.test("ends of mappings that go wrong, word for word (dma.md 8.2)", () => {
   const on = 'on device "dev"';
-  const memoryAt = (dma: DmaAddr) => new CoherentMemory(dma, PAGE, [at(0x50_0000)], 4096, false);
+  const memoryAt = (dma: DmaAddr) => new CoherentMemory(dma, PAGE, [at(0x50_0000)], 4096, null);
   const unknown = (address: string) =>
     `unmap_unknown: dma_unmap_phys() ${on} of 4096 bytes at ${address}:`;
   hold([

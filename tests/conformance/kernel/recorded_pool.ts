@@ -156,7 +156,9 @@ export class RecordedPool implements DescriptorPool {
   }
 
   #grow(phys: number): CoherentMemory | null {
-    const memory = this.machine.dma.dmaAllocCoherent(this.dev, PAGE_SIZE_BYTES, [phys as PhysAddr]);
+    const memory = this.machine.dma.dmaAllocCoherent(this.dev, PAGE_SIZE_BYTES, {
+      pages: [phys as PhysAddr],
+    });
     if (memory !== null) this.#pages.set(pageOf(memory.dma), memory);
     return memory;
   }

@@ -88,7 +88,7 @@ export class ControllerMemory {
     );
     const dma = this.#bar.busAddress(first);
     return {
-      memory: new CoherentMemory(dma, sizeBytes, pages, PAGE_SIZE_BYTES, false),
+      memory: new CoherentMemory(dma, sizeBytes, pages, PAGE_SIZE_BYTES, null),
       release: () => this.#bar.free(first),
     };
   }

@@ -1,0 +1,112 @@
+/**
+ * Coherent memory for callers that may not sleep and devices that are not coherent: pages whose
+ * caches are already off, in pools of limited size, one for each zone.
+ *
+ * @see behaviour/dma.md 1.9
+ */
+import { GIB, KIB, type PhysAddr } from "../address.ts";
+import type { TimerHandler, VirtualClock } from "../time/clock.ts";
+import { LARGEST_BLOCK_PAGES, type PageAllocator, type PageHome } from "./page_allocator.ts";
+
+const PER_GIB_BYTES = 128 * KIB;
+/** Last addresses of the zones: all of memory, DMA32, DMA. */
+const ZONE_ENDS = [Number.MAX_SAFE_INTEGER, 2 ** 32 - 1, 2 ** 24 - 1];
+
+/** Where a pool gets its pages, and who has it grow. */
+export interface AtomicPoolHome {
+  readonly pages: PageAllocator;
+  readonly clock: VirtualClock;
+}
+
+/** The pool of one zone. */
+class AtomicPool implements PageHome, TimerHandler {
+  readonly #home: AtomicPoolHome;
+  readonly #lastPhys: number;
+  /** What is kept free: an allocation that leaves less has the pool doubled. */
+  readonly #initialPages: number;
+  #freePages: PhysAddr[] = [];
+  #totalPages = 0;
+
+  constructor(home: AtomicPoolHome, lastPhys: number, initialPages: number) {
+    this.#home = home;
+    this.#lastPhys = lastPhys;
+    this.#initialPages = initialPages;
+    this.#add(initialPages);
+  }
+
+  /** Adjacent pages; null when the pool has no such run. Never waits for the pool to grow. */
+  take(count: number): readonly PhysAddr[] | null {
+    const { pageSizeBytes } = this.#home.pages;
+    let start = 0;
+    for (let index = 1; index <= this.#freePages.length; index++) {
+      if (index - start === count) break;
+      if (this.#freePages[index] !== this.#freePages[index - 1]! + pageSizeBytes) start = index;
+    }
+    if (this.#freePages.length - start < count) return null;
+    const taken = this.#freePages.splice(start, count);
+    if (this.#freePages.length < this.#initialPages) this.#wakeWorker();
+    return taken;
+  }
+
+  free(pages: readonly PhysAddr[]): void {
+    this.#freePages = [...this.#freePages, ...pages].toSorted((a, b) => a - b);
+  }
+
+  /** The worker: as much again. */
+  timerExpired(): void {
+    if (this.#freePages.length < this.#initialPages) this.#add(this.#totalPages);
+  }
+
+  #wakeWorker(): void {
+    this.#home.clock.disarm(this);
+    this.#home.clock.arm(this, 0);
+  }
+
+  #add(count: number): void {
+    const pages = Math.min(count, LARGEST_BLOCK_PAGES);
+    const block = this.#home.pages.alloc(pages, {
+      contiguous: true,
+      lastPhys: this.#lastPhys,
+      owner: "driver",
+    });
+    if (block === null) return;
+    this.#totalPages += pages;
+    this.free(block);
+  }
+}
+
+/** The pools of a machine, each made when it is first asked for. */
+export class AtomicPools {
+  readonly #home: AtomicPoolHome;
+  readonly #ofZones = ZONE_ENDS.map((): AtomicPool | null => null);
+
+  constructor(home: AtomicPoolHome) {
+    this.#home = home;
+  }
+
+  /**
+   * Adjacent pages of a zone that lies below an address.
+   * @returns The pages with the pool that they go back to; null when there are none.
+   */
+  take(
+    count: number,
+    lastPhys: number,
+  ): { readonly pages: readonly PhysAddr[]; readonly home: PageHome } | null {
+    const zone = ZONE_ENDS.findIndex((end) => end <= lastPhys);
+    if (zone < 0) return null;
+    const pool = this.#ofZones[zone] ??= new AtomicPool(
+      this.#home,
+      ZONE_ENDS[zone]!,
+      this.#initialPages(),
+    );
+    const pages = pool.take(count);
+    return pages === null ? null : { pages, home: pool };
+  }
+
+  /** 128 KiB for each GiB of memory, at least that, at most the largest block. */
+  #initialPages(): number {
+    const { pageSizeBytes, totalPages } = this.#home.pages;
+    const pages = Math.floor(totalPages / (GIB / PER_GIB_BYTES));
+    return Math.min(Math.max(pages, PER_GIB_BYTES / pageSizeBytes), LARGEST_BLOCK_PAGES);
+  }
+}
