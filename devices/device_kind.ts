@@ -55,6 +55,11 @@ export interface DeviceBlock<S> {
   readonly settings: S;
 }
 
+/** A device's block once the device is known to the DMA layer and the IOMMU. */
+export interface AttachedBlock<S> extends DeviceBlock<S> {
+  readonly dma: DmaDevice;
+}
+
 /** A kind of device that a `pci` block can hold. */
 export interface DeviceKind<
   R extends SettingRows = SettingRows,
@@ -80,5 +85,5 @@ export interface DeviceKind<
    */
   bars(device: DeviceBlock<SettingsOf<R>>): readonly BarRequest[];
   /** Makes it part of a machine and brings it up. @throws {ConfigError} */
-  create(machine: Machine, device: DeviceBlock<SettingsOf<R>>, providers: PeerProviders): D;
+  create(machine: Machine, device: AttachedBlock<SettingsOf<R>>, providers: PeerProviders): D;
 }

@@ -13,10 +13,13 @@ import {
   setting,
   type SettingsOf,
   size,
+  word,
 } from "../runtime/settings.ts";
 import { ConfigError } from "./config_error.ts";
 import type { DeviceBlock } from "./device_kind.ts";
 import { FUNCTION_SETTINGS } from "./pci/function_settings.ts";
+import { type PciIommuGroup, requesterOf } from "./pci/iommu_groups.ts";
+import type { PciFunction } from "./pci/pci_function.ts";
 
 /** What the driver of a kind tells the DMA layer when the block says nothing. */
 export interface DmaDefaults {
@@ -38,6 +41,12 @@ export function deviceSettings(defaults: DmaDefaults) {
     untrusted: optional("untrusted", BOOL, {
       leftOut: "true below an external port",
       doc: "Always translated and strict, and partial pages are bounced.",
+    }),
+    wantedMode: optional("default_domain", word("passthrough", "strict"), {
+      leftOut: "as `iommu.mode` says",
+      doc:
+        "The translation that the IOMMU's driver asks for this device, as quirks do: it becomes that " +
+        "of the whole IOMMU group.",
     }),
     minAlignBytes: setting(
       "min_align",
@@ -88,8 +97,32 @@ export function settingError(
   return new ConfigError([...path, key], message, hint);
 }
 
-/** Makes the device known to the DMA layer, the IOMMU and the PCI tree. */
-export function attachDmaDevice(machine: Machine, device: DeviceBlock<CommonSettings>): DmaDevice {
+/**
+ * Makes devices known to the DMA layer, the IOMMU and the PCI tree: each IOMMU group as a whole,
+ * before any driver starts.
+ * @param groups Of all functions.
+ * @throws {ConfigError} Where the devices of a group contradict each other.
+ */
+export function attachDevices(
+  machine: Machine,
+  groups: readonly PciIommuGroup[],
+  devices: readonly DeviceBlock<CommonSettings>[],
+): ReadonlyMap<PciFunction, DmaDevice> {
+  const made = new Map<PciFunction, DmaDevice>();
+  for (const device of devices) {
+    if (made.has(device.func)) continue;
+    const { functions } = groups.find(({ functions }) => functions.includes(device.func))!;
+    const members = functions.flatMap((func) => devices.find((each) => each.func === func) ?? []);
+    for (const member of members) made.set(member.func, dmaDevice(member));
+    bringUp(
+      device,
+      () => machine.iommu.groups.make(members.map(({ func }) => made.get(func)!)),
+    );
+  }
+  return made;
+}
+
+function dmaDevice(device: DeviceBlock<CommonSettings>): DmaDevice {
   const { func, name, settings } = device;
   const untrusted = settings.untrusted ?? device.external;
   if (untrusted && settings.ownOps) {
@@ -105,6 +138,7 @@ export function attachDmaDevice(machine: Machine, device: DeviceBlock<CommonSett
     busLimitBits: settings.busLimitBits,
     coherent: settings.coherent,
     untrusted,
+    ...(settings.wantedMode === undefined ? {} : { wantedMode: settings.wantedMode }),
     ownOps: settings.ownOps,
     minAlignMask: settings.minAlignBytes - 1,
     maxSegmentSizeBytes: settings.maxSegmentSizeBytes,
@@ -113,7 +147,7 @@ export function attachDmaDevice(machine: Machine, device: DeviceBlock<CommonSett
   });
   dev.peer = func;
   dev.hostBridge = func.hostBridge.name;
-  machine.iommu.attach(dev);
+  dev.requesterId = requesterOf(func).key % 65536;
   return dev;
 }
 

@@ -1,11 +1,14 @@
 /** A machine with its devices, up and running: what scripts and tests work with. */
 import { resolveKernel } from "../runtime/kernels/kernels.ts";
+import { domainName } from "../runtime/iommu/iommu_groups.ts";
 import { Machine } from "../runtime/machine.ts";
 import { PoolPlaceError } from "../runtime/memory/swiotlb/swiotlb_geometry.ts";
 import { checkMachine } from "./config_checks.ts";
 import { ConfigError } from "./config_error.ts";
+import { attachDevices } from "./device_settings.ts";
 import type { LabConfig } from "./lab_config.ts";
 import { planAddressWindows } from "./pci/address_windows.ts";
+import { iommuGroups } from "./pci/iommu_groups.ts";
 import { buildPciTree, type PciTree } from "./pci/pci_tree.ts";
 import { PciTopology } from "./pci/topology.ts";
 import type { DeviceOf, DeviceWord, LabDevice } from "./registry.ts";
@@ -60,12 +63,35 @@ export function buildLab(config: LabConfig): Lab {
   // From the first byte that is written: some of them will not be seen without a hand-over.
   if (tree.devices.some(({ settings }) => !settings.coherent)) machine.useCaches();
   const topology = new PciTopology(machine, tree, config.cpu);
+  const attached = attachDevices(machine, topology.groups, tree.devices);
   const devices = new Map<string, LabDevice>();
   for (const device of tree.devices) {
-    devices.set(device.name, device.kind.create(machine, device, topology.providers));
+    devices.set(
+      device.name,
+      device.kind.create(
+        machine,
+        { ...device, dma: attached.get(device.func)! },
+        topology.providers,
+      ),
+    );
   }
   machine.markReady();
   return new Lab(config, machine, topology, devices);
+}
+
+/** Of each device of a PCI tree that shares its domain: the name of that domain. */
+export function domainSharers(pci: LabConfig["pci"]): ReadonlyMap<string, string> {
+  const { devices, ...tree } = buildPciTree(pci);
+  return new Map(
+    iommuGroups(tree).flatMap(({ functions }) => {
+      const members = functions.flatMap((func) =>
+        devices.find((each) => each.func === func && !each.settings.ownOps) ?? []
+      );
+      return members.length < 2
+        ? []
+        : members.map(({ name }) => [name, domainName(members)] as const);
+    }),
+  );
 }
 
 /** Gives every function its BARs; returns the windows they lie in. */

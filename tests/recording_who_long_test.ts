@@ -29,7 +29,8 @@ const script = (kernel: string, mode: string) =>
   iommu { mode = ${mode} }
   swiotlb { size = 256KiB }
   pci {
-    root_port inside { nvme ssd { queues = 1, depth = 8 }; nvme wide { queues = 1, depth = 8, sgl = true } }
+    root_port inside { nvme ssd { queues = 1, depth = 8 } }
+    root_port beside { nvme wide { queues = 1, depth = 8, sgl = true } }
     root_port outside { external = true; nvme stick { } }
   }
 }

@@ -5,7 +5,7 @@ import { eventId } from "../../runtime/event_vocabulary.ts";
 import { int, pages, setting } from "../../runtime/settings.ts";
 import { type DescribedRegisters, describedRegisters } from "../described_registers.ts";
 import type { DeviceBase, DeviceKind } from "../device_kind.ts";
-import { attachDmaDevice, deviceSettings, P2PMEM, settingError } from "../device_settings.ts";
+import { deviceSettings, P2PMEM, settingError } from "../device_settings.ts";
 
 const IRQ = eventId("irq");
 
@@ -64,12 +64,12 @@ export const ENDPOINT: DeviceKind<typeof SETTINGS, EndpointDevice> = {
   },
 
   create(machine, device) {
-    const { func, name, settings } = device;
+    const { dma, func, name, settings } = device;
     func.vectors = settings.vectors;
     return {
       name,
       kind: "endpoint",
-      dma: attachDmaDevice(machine, device),
+      dma,
       function: func,
       registers: describedRegisters(machine, func),
       raise(vector) {

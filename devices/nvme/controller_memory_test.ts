@@ -125,7 +125,7 @@ Deno.test("a reset finds the queues where they were; pulled, their memory goes w
     const last = read(on, 3);
     on.machine.runNextActivity();
     const { function: func } = ssdOf(on);
-    const reports = record(on, ["dma.report"], () => unplugNvme(ssdOf(on), on.topology));
+    const reports = record(on, ["dma.report"], () => unplugNvme(ssdOf(on), on));
     run(on);
     assertEquals(reports, []);
     assertEquals(last.map((io) => io.status), ["TRANSPORT", "TRANSPORT", "TRANSPORT"]);
@@ -139,7 +139,7 @@ Deno.test("what peers still hold of a pulled disk keeps its provider (p2p.md 9.8
   const { function: func } = ssdOf(on);
   const { providers } = on.topology;
   const held = providers.alloc(func, 8 * KIB)!;
-  unplugNvme(ssdOf(on), on.topology);
+  unplugNvme(ssdOf(on), on);
   assertEquals(providers.of(func)!.state, "unbinding");
   providers.free(func, held);
   assertEquals(providers.everOf(func)!.state, "unbound");

@@ -24,13 +24,7 @@ import {
 import type { Machine } from "../../runtime/machine.ts";
 import type { NoMerges } from "../../runtime/block/merge.ts";
 import type { DeviceBase, DeviceBlock, DeviceKind } from "../device_kind.ts";
-import {
-  attachDmaDevice,
-  bringUp,
-  deviceSettings,
-  P2PMEM,
-  settingError,
-} from "../device_settings.ts";
+import { bringUp, deviceSettings, P2PMEM, settingError } from "../device_settings.ts";
 import type { Bar, PciFunction } from "../pci/pci_function.ts";
 import type { PeerProviders } from "../pci/peers/peer_providers.ts";
 import { Media } from "./controller/media/media.ts";
@@ -176,11 +170,10 @@ export const NVME: DeviceKind<typeof SETTINGS, NvmeDevice> = {
   },
 
   create(machine, device, providers) {
-    const { func, name, settings } = device;
+    const { dma, func, name, settings } = device;
     const lent = func.bars.find(({ peerBytes }) => peerBytes > 0) ?? null;
     checkTogether(device, lent);
     const { cmbQueues, depth, mdtsBytes, pollQueues, queues } = settings;
-    const dma = attachDmaDevice(machine, device);
     const { blockSizeBytes, capacityBytes, metadataBytes, protectionType } = settings;
     const media = new Media({
       blockSizeBytes,

@@ -1,6 +1,6 @@
 /** Surprise removal: the disk is pulled while it is in use. */
 import { KernelError } from "../../runtime/errno.ts";
-import type { PciTopology } from "../pci/topology.ts";
+import type { Lab } from "../lab.ts";
 import type { NvmeDevice } from "./nvme_device.ts";
 
 /**
@@ -10,14 +10,18 @@ import type { NvmeDevice } from "./nvme_device.ts";
  *
  * @throws {KernelError} ENODEV when it was pulled before.
  */
-export function unplugNvme(device: NvmeDevice, topology: PciTopology): void {
+export function unplugNvme(
+  device: NvmeDevice,
+  { machine, topology }: Pick<Lab, "machine" | "topology">,
+): void {
   const { controller, disk, dma, function: func, isBound } = device;
   if (!isBound && !func.present) {
     throw new KernelError("ENODEV", `Cannot remove ${device.name}: it is gone already`);
   }
   controller.unplug();
-  dma.cutOff = true;
+  dma.refusal = "device_gone";
   if (isBound) disk.driver.remove();
   // Its memory answers no more requests; its peer memory goes when the last page of it is freed.
   topology.unplug(func);
+  machine.iommu.groups.remove(dma);
 }

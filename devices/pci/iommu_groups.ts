@@ -1,49 +1,40 @@
 /**
- * IOMMU groups: the smallest sets of functions that can be kept apart from each other.
+ * IOMMU groups of a PCI tree, as a kernel forms them: functions that it does not keep apart.
  *
- * Two functions belong together when one can reach the other, or pass for it, without the IOMMU
- * having a say. What decides that are the access control services on the way:
- *
- * - a downstream or root port keeps what is below it apart when it has source validation, request
- *   redirect, completion redirect and upstream forwarding switched on: then no transaction from
- *   below turns round before the root complex, and none carries a false requester;
- * - the functions of one device are apart when each redirects requests and completions; the other
- *   two services mean nothing between them;
- * - behind a bridge to conventional PCI everything goes by the bridge's name.
+ * Functions are taken in the order of their addresses. Each joins the group of the first function
+ * that it meets on its way: of a bridge by whose requester ID it goes; of a bridge above, from the
+ * bus up to the first one from which the whole path to the root has access control; of another
+ * function of its device, where neither has it. A function that meets none begins a group.
  *
  * A service that a capability does not implement has nothing to control: the function does no such
- * thing. A capability that is missing, or of which nothing is known, keeps nothing apart. This is
- * what the hardware allows; a kernel may put functions together for further reasons of its own.
+ * thing. A capability that is missing, or of which nothing is known, keeps nothing apart. Functions
+ * below two ports of one switch that lack the services reach each other past the IOMMU, and a kernel
+ * has them in two groups all the same: each with its own port.
  *
- * @see PCI Express Base Specification, 6.12.1
+ * @see behaviour/dma.md 9.1; PCI Express Base Specification, 6.12.1
  */
 import type { AcsService } from "./peers/access_control.ts";
+import { PciAddress } from "./pci_address.ts";
 import type { PciFunction } from "./pci_function.ts";
 
-/** The services of a port that keeps apart what is below it. */
-export const PORT_ISOLATION: readonly AcsService[] = [
+/** The services that keep functions apart: all four of them. */
+export const ISOLATION: readonly AcsService[] = [
   "source_validation",
   "request_redirect",
   "completion_redirect",
   "upstream_forwarding",
 ];
 
-/** The services by which functions of one device are kept apart. */
-const FUNCTION_ISOLATION: readonly AcsService[] = [
-  "request_redirect",
-  "completion_redirect",
-];
-
 /** Why a group is not two groups: a function that lacks services, and what that joins. */
 export interface GroupCause {
   readonly func: PciFunction;
-  /** `port`: everything behind it and around it; `function`: the functions of its device. */
+  /** `port`: everything behind it; `function`: the functions of its device. */
   readonly joins: "port" | "function" | "conventional";
   /** The services that are off; none for conventional PCI. */
   readonly missing: readonly AcsService[];
 }
 
-export interface IommuGroup {
+export interface PciIommuGroup {
   /** Counted from 0, in the order of the lowest address in each. */
   readonly id: number;
   /** In the order of addresses. */
@@ -52,93 +43,93 @@ export interface IommuGroup {
   readonly causes: readonly GroupCause[];
 }
 
+/** A group that still grows. */
+interface GrowingGroup extends PciIommuGroup {
+  readonly functions: PciFunction[];
+  readonly causes: GroupCause[];
+}
+
 /** The IOMMU groups of a tree. */
 export function iommuGroups(
   topology: { readonly functions: readonly PciFunction[] },
-): readonly IommuGroup[] {
-  const functions = [...topology.functions].sort((a, b) => a.address.key - b.address.key);
-  const sets = new DisjointSets(functions);
-  const causes: GroupCause[] = [];
-  for (const func of functions) causes.push(...joinFor(func, sets));
-  const groups = new Map<PciFunction, PciFunction[]>();
-  for (const func of functions) {
-    const root = sets.rootOf(func);
-    const members = groups.get(root);
-    if (members === undefined) groups.set(root, [func]);
-    else members.push(func);
-  }
-  return [...groups].map(([root, members], id) => ({
-    id,
-    functions: members,
-    causes: members.length === 1 ? [] : causes.filter(({ func }) => sets.rootOf(func) === root),
-  }));
-}
-
-/** The services of a list that a function would have to switch on. */
-function missingServices(
-  { acs }: PciFunction,
-  wanted: readonly AcsService[],
-): readonly AcsService[] {
-  if (acs.presence !== "present") return wanted;
-  return wanted.filter((service) => acs.supported.has(service) && !acs.enabled.has(service));
-}
-
-/** Joins what a function does not keep apart, and says why. */
-function joinFor(func: PciFunction, sets: DisjointSets): readonly GroupCause[] {
-  if (func.role === "pci_bridge") {
-    joinBelow(func, func, sets);
-    return [{ func, joins: "conventional", missing: [] }, ...joinSiblings(func, sets)];
-  }
-  // A downstream port is judged by what it does as a port, whatever device it is a function of.
-  if (func.role === "downstream_port") return joinPort(func, sets);
-  // Root ports may be functions of one device, too.
-  const asPort = func.role === "root_port" ? joinPort(func, sets) : [];
-  return [...asPort, ...joinSiblings(func, sets)];
-}
-
-function joinPort(port: PciFunction, sets: DisjointSets): readonly GroupCause[] {
-  const missing = missingServices(port, PORT_ISOLATION);
-  if (missing.length === 0 || port.below.length === 0) return [];
-  joinBelow(port, port, sets);
-  // Inside a switch it turns round to the ports beside it, and to what is below those.
-  if (port.role === "downstream_port" && port.upstream !== null) {
-    joinBelow(port.upstream, port, sets);
-  }
-  return [{ func: port, joins: "port", missing }];
-}
-
-function joinSiblings(func: PciFunction, sets: DisjointSets): readonly GroupCause[] {
-  const { siblings } = func;
-  if (siblings.length < 2) return [];
-  const missing = missingServices(func, FUNCTION_ISOLATION);
-  if (missing.length === 0) return [];
-  for (const sibling of siblings) sets.join(func, sibling);
-  return [{ func, joins: "function", missing }];
-}
-
-/** Joins everything behind a bridge, at any depth, with a function. */
-function joinBelow(bridge: PciFunction, func: PciFunction, sets: DisjointSets): void {
-  sets.join(bridge, func);
-  for (const below of bridge.below) joinBelow(below, func, sets);
-}
-
-class DisjointSets {
-  readonly #parent: Map<PciFunction, PciFunction>;
-
-  constructor(functions: readonly PciFunction[]) {
-    this.#parent = new Map(functions.map((func) => [func, func]));
-  }
-
-  rootOf(func: PciFunction): PciFunction {
-    let at = func;
-    for (;;) {
-      const parent = this.#parent.get(at) ?? at;
-      if (parent === at) return at;
-      at = parent;
+): readonly PciIommuGroup[] {
+  const groups: GrowingGroup[] = [];
+  const known = new Map<PciFunction, GrowingGroup>();
+  for (const func of [...topology.functions].sort((a, b) => a.address.key - b.address.key)) {
+    const { causes, other } = joins(func, known);
+    let group = other === null ? undefined : known.get(other);
+    if (group === undefined) {
+      group = { id: groups.length, functions: [], causes: [] };
+      groups.push(group);
+    }
+    group.functions.push(func);
+    known.set(func, group);
+    for (const cause of causes) {
+      const isKnown = group.causes.some(({ func, joins }) =>
+        func === cause.func && joins === cause.joins
+      );
+      if (!isKnown) group.causes.push(cause);
     }
   }
+  return groups;
+}
 
-  join(a: PciFunction, b: PciFunction): void {
-    this.#parent.set(this.rootOf(b), this.rootOf(a));
+/** Whose group a function joins, and why; null for one of its own. */
+function joins(
+  func: PciFunction,
+  known: ReadonlyMap<PciFunction, unknown>,
+): { readonly other: PciFunction | null; readonly causes: readonly GroupCause[] } {
+  const [, ...above] = func.chain;
+  const alias = above.find(({ role }) => role === "pci_bridge");
+  if (alias !== undefined && known.has(alias)) {
+    return { other: alias, causes: [{ func: alias, joins: "conventional", missing: [] }] };
   }
+  const [port = null] = above;
+  const open = above.find((bridge) => !isIsolated(bridge));
+  if (open !== undefined) {
+    return { other: port, causes: [{ func: open, joins: "port", missing: missing(open) }] };
+  }
+  if (isIsolated(func)) return { other: null, causes: [] };
+  const sibling = func.siblings.find((each) =>
+    each !== func && known.has(each) && !isIsolated(each)
+  );
+  if (sibling === undefined) return { other: null, causes: [] };
+  const lacking = [sibling, func].map((each): GroupCause => ({
+    func: each,
+    joins: "function",
+    missing: missing(each),
+  }));
+  return { other: sibling, causes: lacking };
+}
+
+/** The services that a function would have to switch on. */
+function missing({ acs }: PciFunction): readonly AcsService[] {
+  if (acs.presence !== "present") return ISOLATION;
+  return ISOLATION.filter((service) => acs.supported.has(service) && !acs.enabled.has(service));
+}
+
+/**
+ * Whether a function keeps apart what it could join: what is below a port, the functions of its
+ * device. What is the only function of its device, and no port, has nothing to keep apart.
+ */
+function isIsolated(func: PciFunction): boolean {
+  const { role, siblings } = func;
+  if (role === "pci_bridge") return false;
+  const isPort = role === "root_port" || role === "downstream_port";
+  return (!isPort && siblings.length < 2) || missing(func).length === 0;
+}
+
+/**
+ * Who a function is to the IOMMU: the topmost of its aliases. A bridge from PCI Express to
+ * conventional PCI gives all that is behind it the ID of function 00.0 of its bus; one on a
+ * conventional or on the root bus gives its own.
+ * @see behaviour/dma.md 9.1
+ */
+export function requesterOf(func: PciFunction): PciAddress {
+  const [, ...above] = func.chain;
+  const bridge = above.findLast(({ role }) => role === "pci_bridge");
+  if (bridge === undefined) return func.address;
+  if (bridge.upstream === null) return bridge.address;
+  const { bus, domain } = bridge.below[0]!.address;
+  return new PciAddress(bus, 0, 0, domain);
 }

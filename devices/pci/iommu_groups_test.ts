@@ -2,13 +2,13 @@ import { assertEquals } from "@std/assert";
 import type { BlockSettings, PciNodeConfig } from "../lab_config.ts";
 import { acsPresent } from "./peers/access_control.ts";
 import { HostBridge } from "./host_bridge.ts";
-import { iommuGroups, PORT_ISOLATION } from "./iommu_groups.ts";
+import { iommuGroups, ISOLATION, requesterOf } from "./iommu_groups.ts";
 import { PciAddress } from "./pci_address.ts";
 import { PciFunction, type PciRole } from "./pci_function.ts";
 import { buildPciTree } from "./pci_tree.ts";
 import { block } from "./_lab.ts";
 
-const APART: BlockSettings = { acs: PORT_ISOLATION };
+const APART: BlockSettings = { acs: ISOLATION };
 const x = block("nvme", "x");
 const y = block("nvme", "y");
 
@@ -21,19 +21,20 @@ function groups(...nodes: PciNodeConfig[]): string[] {
 Deno.test("a port with the four services keeps what is below it apart", () => {
   const under = (acs: BlockSettings) => groups(block("root_port", "rp", [x], acs));
   assertEquals(under(APART), ["rp", "x"]);
-  for (const missing of PORT_ISOLATION) {
-    const rest = PORT_ISOLATION.filter((service) => service !== missing);
+  for (const missing of ISOLATION) {
+    const rest = ISOLATION.filter((service) => service !== missing);
     assertEquals(under({ acs: rest }), ["rp x"], `without ${missing}`);
   }
   assertEquals(under({}), ["rp x"], "without the capability");
   assertEquals(under({ acs: "unknown" }), ["rp x"], "when it is unknown");
 });
 
-Deno.test("a switch is apart port by port only when every port below it is", () => {
+Deno.test("a port of a switch without the services has what is below it in its group, and no more (dma.md 9.1)", () => {
   const tree = (root: BlockSettings, ports: BlockSettings) =>
     groups(block("root_port", "rp", [block("switch", "sw", [x, y], ports)], root));
   assertEquals(tree(APART, APART), ["rp", "sw.up", "sw.down0", "sw.down1", "x", "y"]);
-  assertEquals(tree(APART, {}), ["rp", "sw.up sw.down0 sw.down1 x y"]);
+  // x and y reach each other below the root port, and a kernel has them apart all the same.
+  assertEquals(tree(APART, {}), ["rp", "sw.up", "sw.down0 x", "sw.down1 y"]);
   assertEquals(
     tree({}, APART),
     ["rp sw.up sw.down0 sw.down1 x y"],
@@ -59,30 +60,57 @@ Deno.test("a port without the services joins everything below it, at any depth, 
   );
 });
 
-Deno.test("one port without the services joins the whole switch", () => {
+Deno.test("a cause is the first function on the way up that lacks services", () => {
   const tree = buildPciTree([
     block("root_port", "rp", [block("switch", "sw", [x, y], APART)], APART),
   ]);
   tree.functions.find(({ name }) => name === "sw.down0")!.acs = acsPresent(["request_redirect"]);
   const found = iommuGroups(tree);
-  assertEquals(found.map(({ functions }) => functions.length), [1, 5]);
-  assertEquals(found[1]!.causes.map(({ func, joins, missing }) => [func.name, joins, missing]), [
+  assertEquals(found.map(({ functions }) => functions.map(({ name }) => name).join(" ")), [
+    "rp",
+    "sw.up",
+    "sw.down0 x",
+    "sw.down1",
+    "y",
+  ]);
+  assertEquals(found[2]!.causes.map(({ func, joins, missing }) => [func.name, joins, missing]), [
     ["sw.down0", "port", ["source_validation", "completion_redirect", "upstream_forwarding"]],
   ]);
 });
 
-Deno.test("functions of a device are together unless each redirects requests and completions", () => {
-  const card = (acs?: BlockSettings<"root_port">["acs"]) =>
+Deno.test("functions of a device are together where neither has the four services (dma.md 9.1)", () => {
+  const card = (...each: (BlockSettings<"root_port">["acs"] | null)[]) =>
     groups(block("root_port", "rp", [
       block(
         "device",
         "card",
-        ["f0", "f1"].map((name) => block("nvme", name, [], acs === undefined ? {} : { acs })),
+        each.map((acs, index) => block("nvme", `f${index}`, [], acs === null ? {} : { acs })),
       ),
     ], APART));
-  assertEquals(card(), ["rp", "f0 f1"]);
-  assertEquals(card(["request_redirect", "completion_redirect"]), ["rp", "f0", "f1"]);
-  assertEquals(card(["request_redirect"]), ["rp", "f0 f1"]);
+  assertEquals(card(null, null), ["rp", "f0 f1"]);
+  assertEquals(card(ISOLATION, ISOLATION), ["rp", "f0", "f1"]);
+  assertEquals(card(["request_redirect", "completion_redirect"], ISOLATION), ["rp", "f0", "f1"]);
+  assertEquals(card(null, ISOLATION, ["request_redirect"]), ["rp", "f0 f2", "f1"]);
+});
+
+Deno.test("who a function is to the IOMMU: the topmost of its aliases (dma.md 9.1)", () => {
+  const nested = [
+    block("root_port", "rp", [
+      block("bridge", "outer", [x, block("bridge", "inner", [y])]),
+    ], APART),
+    block("bridge", "legacy", [block("endpoint", "z")]),
+    block("root_port", "rp1", [block("endpoint", "plain")]),
+  ];
+  const tree = buildPciTree(nested);
+  assertEquals(
+    Object.fromEntries(
+      tree.functions.filter(({ isBridge }) => !isBridge)
+        .map((func) => [func.name, `${requesterOf(func)}`]),
+    ),
+    // A bridge from PCI Express: function 00.0 of its bus. One on the root bus: its own.
+    { x: "0000:02:00.0", y: "0000:02:00.0", z: "0000:00:02.0", plain: "0000:05:00.0" },
+  );
+  assertEquals(groups(...nested), ["rp", "legacy z", "rp1 plain", "outer x inner y"]);
 });
 
 Deno.test("devices on a root bus, and ports of different devices, are apart", () => {
@@ -105,7 +133,7 @@ Deno.test("ports that are functions of one device, and conventional buses, as a 
     functions.push(func);
     return func;
   };
-  const isolated = acsPresent(PORT_ISOLATION);
+  const isolated = acsPresent(ISOLATION);
   const a = add("a", "root_port", [0, 28, 0], null, isolated);
   const b = add("b", "root_port", [0, 28, 1], null, acsPresent([]));
   add("below_a", "nvme", [1, 0, 0], a);
@@ -122,7 +150,8 @@ Deno.test("ports that are functions of one device, and conventional buses, as a 
     functions.map(({ name }) => name).join(" ")
   );
   assertEquals(found, [
-    "a b below_b",
+    "a",
+    "b below_b",
     "c",
     "below_a",
     "legacy card0 card1",

@@ -13,6 +13,7 @@ import type { PeerRouter } from "../../runtime/dma/dma_machine.ts";
 import type { Machine } from "../../runtime/machine.ts";
 import type { PeerMapType } from "../../runtime/vocabulary/shared_words.ts";
 import { type CpuIdentity, type HostBridge, ORDINARY_CPU } from "./host_bridge.ts";
+import { iommuGroups, type PciIommuGroup } from "./iommu_groups.ts";
 import { PciFunction } from "./pci_function.ts";
 import type { PciTree } from "./pci_tree.ts";
 import type { PeerMemory } from "./peers/peer_memory.ts";
@@ -24,6 +25,8 @@ export class PciTopology implements PeerRouter {
   readonly hostBridges: readonly HostBridge[];
   /** Every function in the order of addresses, ports of switches included. */
   readonly functions: readonly PciFunction[];
+  /** As they were at boot: switching access control later does not change them. */
+  readonly groups: readonly PciIommuGroup[];
   readonly cpu: CpuIdentity;
   readonly providers: PeerProviders;
   readonly routes: PeerRoutes;
@@ -39,6 +42,7 @@ export class PciTopology implements PeerRouter {
   constructor(machine: Machine, tree: PciTree, cpu: CpuIdentity = ORDINARY_CPU) {
     this.hostBridges = tree.hostBridges;
     this.functions = tree.functions;
+    this.groups = iommuGroups(tree);
     this.cpu = cpu;
     this.#machine = machine;
     this.providers = new PeerProviders(machine, () => machine.peers ??= this);

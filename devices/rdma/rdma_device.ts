@@ -3,7 +3,7 @@ import { ODP_EVENTS } from "../../runtime/vocabulary/sharing_events.ts";
 import { KIB, MIB } from "../../runtime/address.ts";
 import { BOOL, setting, size } from "../../runtime/settings.ts";
 import type { DeviceBase, DeviceKind } from "../device_kind.ts";
-import { attachDmaDevice, deviceSettings } from "../device_settings.ts";
+import { deviceSettings } from "../device_settings.ts";
 import { RdmaAdapter } from "./rdma_adapter.ts";
 
 /** An RDMA device of a lab. */
@@ -35,8 +35,7 @@ export const RDMA: DeviceKind<typeof SETTINGS, RdmaDevice> = {
   bars: () => [],
 
   create(machine, device) {
-    const { func, name, settings } = device;
-    const dma = attachDmaDevice(machine, device);
+    const { dma, func, name, settings } = device;
     return {
       name,
       kind: "rdma",

@@ -184,7 +184,7 @@ Deno.test("no range of that size: 1024 single maps of a page, each with its own 
   const bench = new MigrationBench({ settings: { dmaMaskBits: 24 } });
   const { machine } = bench;
   const domain = bench.dev.domain!;
-  const taken = Array.from({ length: 6 }, () => domain.allocIova(2 * MIB, false));
+  const taken = Array.from({ length: 6 }, () => domain.allocIova(bench.dev, 2 * MIB, false));
   assert(taken.every((start) => start > 0));
   taken.forEach((start, index) => {
     if (index % 2 === 1) domain.freeIova(start, 2 * MIB);

@@ -3,7 +3,7 @@ import { VFIO_EVENTS } from "../../runtime/vocabulary/sharing_events.ts";
 import { KIB, MIB } from "../../runtime/address.ts";
 import { setting, size } from "../../runtime/settings.ts";
 import type { DeviceBase, DeviceKind } from "../device_kind.ts";
-import { attachDmaDevice, bringUp, deviceSettings } from "../device_settings.ts";
+import { bringUp, deviceSettings } from "../device_settings.ts";
 import { MigrationDriver } from "./driver/migration_driver.ts";
 import { MigrationFunction } from "./function/migration_function.ts";
 
@@ -34,7 +34,7 @@ export const VFIO: DeviceKind<typeof SETTINGS, VfioDevice> = {
   bars: () => [],
 
   create(machine, device) {
-    const dma = attachDmaDevice(machine, device);
+    const { dma } = device;
     // Each function has a state of its own, the same in every run.
     const seed = machine.config.seed + device.func.address.key;
     const migration = new MigrationFunction(machine, dma, device.settings.stateBytes, seed);

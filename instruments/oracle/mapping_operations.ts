@@ -127,7 +127,8 @@ export class MappingModel implements Side<MappingOperation> {
     // its device is lazy, untrusted or not.
     dev.domain = new IommuDomain(machine, {
       id: 0,
-      device: dev,
+      name: dev.name,
+      members: [dev],
       table: makePageTable(config.iommu),
       iotlb: machine.iommu.iotlb,
       flushQueue: QUEUES[line.mode as keyof typeof QUEUES](config.cpus),

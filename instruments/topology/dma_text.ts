@@ -5,7 +5,7 @@ import {
   type AcsService,
 } from "../../devices/pci/peers/access_control.ts";
 import { formatVendorDevice, type HostBridge } from "../../devices/pci/host_bridge.ts";
-import { PORT_ISOLATION } from "../../devices/pci/iommu_groups.ts";
+import { ISOLATION } from "../../devices/pci/iommu_groups.ts";
 import { type ImportedMachine, peersOf } from "../../devices/pci/lspci/imported_machine.ts";
 import type { ListedFunction } from "../../devices/pci/lspci/listed_function.ts";
 import { formatPlace } from "../../devices/pci/pci_address.ts";
@@ -152,7 +152,7 @@ function accessSettings(acs: AcsCapability, key: string): string[] {
   const enabled = acs.enabled.size > 1 ? constantName(acs.enabled) : listText(acs.enabled);
   const settings = [`${key} = ${enabled}`];
   // What a function cannot do matters only where it would have to, to keep others apart.
-  const lacks = PORT_ISOLATION.some((service) => !acs.supported.has(service));
+  const lacks = ISOLATION.some((service) => !acs.supported.has(service));
   if (lacks && key === "acs") settings.push(`acs_capable = ${listText(acs.supported)}`);
   return settings;
 }

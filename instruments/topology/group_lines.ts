@@ -79,7 +79,7 @@ function causeText({ func, joins, missing }: GroupCause): string {
     ? "may have ACS (unknown)"
     : `lacks ${missing.map((service) => SERVICE_LETTERS[service]).join(" ")}`;
   return joins === "port"
-    ? `${func.name} ${lacks}: functions below it and beside it are not isolated`
+    ? `${func.name} ${lacks}: functions below it are not isolated`
     : `${func.name} ${lacks}: the functions of its device are not isolated`;
 }
 

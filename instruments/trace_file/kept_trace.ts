@@ -1,4 +1,5 @@
 /** A `.dmatrace.jsonl` file as runs that can be looked at: its events, and the tables that they fill. */
+import { domainSharers } from "../../devices/lab.ts";
 import { LAB_TABLES } from "../../devices/lab_tables.ts";
 import { type KeptCode, KeptRun } from "../../lang/recording/kept_run.ts";
 import { SourceFile } from "../../lang/source.ts";
@@ -30,19 +31,28 @@ export function keptTraces(text: string, texts: TraceTexts): readonly KeptRun[] 
     const read = reader.read(line);
     const place = `line ${index + 1}`;
     if ("problem" in read) return `${place}: ${read.problem}`;
-    if ("run" in read) runs.push(new TraceRunReader(read, text, texts));
-    else if ("seq" in read) {
-      const run = runs.at(-1);
-      if (run === undefined) return `${place}: the event belongs to no run`;
-      try {
+    try {
+      if ("run" in read) runs.push(new TraceRunReader(read, text, texts));
+      else if ("seq" in read) {
+        const run = runs.at(-1);
+        if (run === undefined) return `${place}: the event belongs to no run`;
         run.add(read, index + 1);
-      } catch (error) {
-        if (!(error instanceof RangeError)) throw error;
-        return `${place}: ${error.message}`;
       }
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      return `${place}: ${error.message}`;
     }
   }
   return runs.length === 0 ? "it has no run" : runs.map((run) => run.finish());
+}
+
+/** @throws {RangeError} When there can be no such machine. */
+function sharersOf({ machine: { pci } }: TraceRun): ReadonlyMap<string, string> {
+  try {
+    return domainSharers(pci);
+  } catch {
+    throw new RangeError("the `pci` of its machine describes none");
+  }
 }
 
 /** A run of a trace, event by event. */
@@ -61,7 +71,7 @@ class TraceRunReader {
   ) {
     const { iommu, pageSizeBytes } = head.machine;
     this.#machine = new KeptMachine({
-      iommu: { granuleBytes: iommu.granuleBytes as Bytes },
+      iommu: { granuleBytes: iommu.granuleBytes as Bytes, sharers: sharersOf(head) },
       pages: { pageSizeBytes: pageSizeBytes as Bytes },
     }, LAB_TABLES);
   }

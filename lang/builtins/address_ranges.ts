@@ -1,4 +1,4 @@
-/** The IOVA space of a device as ranges: what is in use and why, what is free. */
+/** The IOVA space of a domain as ranges: what is in use and why, what is free. */
 import type { IommuDomain } from "../../runtime/iommu/domain.ts";
 import { mappedRuns } from "./mapped_runs.ts";
 
@@ -47,7 +47,7 @@ export function addressRanges(domain: IommuDomain): AddressRange[] {
     const gone = back.get(lo);
     const isReserved = domain.reserved.some((range) => range.start < end && range.end > start);
     const isMapped = gone === undefined && !isReserved &&
-      (table.walk(start) || mappedRuns(domain.device, start, end - 1).length > 0);
+      (table.walk(start) || mappedRuns(domain, start, end - 1).length > 0);
     ranges.push({
       start,
       sizeBytes,

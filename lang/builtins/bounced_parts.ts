@@ -39,7 +39,9 @@ function addressOf(
     return extents.some((each) => dma >= each.dma && dma < each.dma + each.sizeBytes) ? dma : null;
   }
   for (const { dma, sizeBytes } of extents) {
-    for (const { iova, phys, sizeBytes: bytes } of mappedRuns(device, dma, dma + sizeBytes - 1)) {
+    for (
+      const { iova, phys, sizeBytes: bytes } of mappedRuns(device.domain, dma, dma + sizeBytes - 1)
+    ) {
       if (tlbPhys >= phys && tlbPhys < phys + bytes) return iova + (tlbPhys - phys);
     }
   }

@@ -1,5 +1,5 @@
-/** What a device's page table says, as runs of consecutive addresses. */
-import type { DmaDevice } from "../../runtime/dma/device/device.ts";
+/** What a page table says, as runs of consecutive addresses. */
+import type { IommuDomain } from "../../runtime/iommu/domain.ts";
 import { PTE_MMIO, PTE_READ, PTE_WRITE } from "../../runtime/iommu/page_table.ts";
 
 /** Consecutive IOVAs that translate to consecutive physical addresses. */
@@ -14,16 +14,16 @@ export interface MappedRun {
   readonly leafSizesBytes: readonly number[];
 }
 
-/** The runs of a device that touch `[first, last]`; none without a translation. */
+/** The runs of a domain that touch `[first, last]`; none without a translation. */
 export function mappedRuns(
-  device: DmaDevice,
+  domain: IommuDomain | null,
   first: number = 0,
   last: number = Number.MAX_SAFE_INTEGER,
 ): MappedRun[] {
   const runs: { -readonly [K in keyof MappedRun]: MappedRun[K] }[] = [];
-  device.domain?.table.forEachLeaf(
+  domain?.table.forEachLeaf(
     first,
-    Math.min(last, device.domain.table.lastAddress),
+    Math.min(last, domain.table.lastAddress),
     (iova, phys, sizeBytes, flags) => {
       const access = accessWord(flags);
       const mmio = (flags & PTE_MMIO) !== 0;

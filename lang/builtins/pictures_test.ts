@@ -263,7 +263,7 @@ Deno.test("a request without data has no picture of memory, and a disk shows its
 Deno.test("explain of a mapping and of a fault tells of its own device, of an address of all", () => {
   const { output } = runScript(`machine {
       iommu { mode = strict }, leaks = allow
-      pci { root_port rp0 { endpoint a { } endpoint b { } } }
+      pci { root_port rp0 { endpoint a { } } root_port rp1 { endpoint b { } } }
     }
     let one = dma_map_phys(a, 0x5000_0000, 4KiB, to_device)
     let two = dma_map_phys(b, 0x6000_0000, 4KiB, to_device)

@@ -100,6 +100,7 @@ Deno.test("the registry knows the classes of reports and the reasons of faults b
   assertEquals(BUILTINS.reportClasses.size, 63);
   assertEquals([...BUILTINS.faultReasons].sort(), [
     "address_width",
+    "context_absent",
     "device_gone",
     "not_present",
     "not_readable",

@@ -53,28 +53,28 @@ export class MachineAudit {
 }
 
 /** Ranges in use are in order and apart. @returns Their first frames. */
-function auditRanges({ device, iova: { ranges } }: IommuDomain): ReadonlySet<number> {
+function auditRanges({ name, iova: { ranges } }: IommuDomain): ReadonlySet<number> {
   const live = new Set<number>();
   let last = -1;
   ranges.forEach((lo, hi) => {
     if (lo <= last || hi < lo) {
-      throw new InvariantError(`${device.name}: frames ${lo} to ${hi} come behind ${last}`);
+      throw new InvariantError(`${name}: frames ${lo} to ${hi} come behind ${last}`);
     }
     last = hi;
     live.add(lo);
   });
   if (live.size !== ranges.count) {
-    throw new InvariantError(`${device.name}: ${live.size} ranges, and ${ranges.count} counted`);
+    throw new InvariantError(`${name}: ${live.size} ranges, and ${ranges.count} counted`);
   }
   return live;
 }
 
 /** What lies in a magazine or waits for a flush is in use for the search, and lies there once. */
-function auditCaches({ device, flushQueue, iova }: IommuDomain, live: ReadonlySet<number>): void {
+function auditCaches({ name, flushQueue, iova }: IommuDomain, live: ReadonlySet<number>): void {
   const seen = new Set<number>();
   const look = (pfn: number) => {
-    if (!live.has(pfn)) throw new InvariantError(`${device.name}: cached frame ${pfn} is free`);
-    if (seen.has(pfn)) throw new InvariantError(`${device.name}: frame ${pfn} is cached twice`);
+    if (!live.has(pfn)) throw new InvariantError(`${name}: cached frame ${pfn} is free`);
+    if (seen.has(pfn)) throw new InvariantError(`${name}: frame ${pfn} is cached twice`);
     seen.add(pfn);
   };
   iova.cache.forEach(look);
@@ -82,12 +82,12 @@ function auditCaches({ device, flushQueue, iova }: IommuDomain, live: ReadonlySe
 }
 
 /** What a device can reach lies in a range in use. */
-function auditLeaves({ device, granuleBytes, iova: { ranges }, table }: IommuDomain): void {
+function auditLeaves({ name, granuleBytes, iova: { ranges }, table }: IommuDomain): void {
   table.forEachLeaf(0, table.lastAddress, (iova, _phys, sizeBytes) => {
     const first = Math.floor(iova / granuleBytes);
     const last = Math.ceil((iova + sizeBytes) / granuleBytes) - 1;
     if (!ranges.find(first) || ranges.foundHi < last) {
-      throw new InvariantError(`${device.name}: a leaf at frame ${first} lies in no range in use`);
+      throw new InvariantError(`${name}: a leaf at frame ${first} lies in no range in use`);
     }
   });
 }

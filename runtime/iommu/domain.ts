@@ -1,10 +1,10 @@
 /**
  * One translation: a page table, the addresses it hands out, and how its flushes are done.
  *
- * Each device has a domain of its own. What happens here happens in the order in which a kernel
- * does it, and every step is an event.
+ * The devices of an IOMMU group share a domain. What happens here happens in the order in which a
+ * kernel does it, and every step is an event.
  *
- * @see behaviour/dma.md 4.2, 5.2, 5.3
+ * @see behaviour/dma.md 4.2, 5.2, 5.3, 9.4
  */
 import {
   ADDRESS_LIMIT,
@@ -51,7 +51,10 @@ const NO_LAST_ADDRESS = ADDRESS_LIMIT - 1;
 
 export interface IommuDomainOptions {
   readonly id: number;
-  readonly device: DmaDevice;
+  /** Its device's name, or those of a group when it is made: `x+y`. */
+  readonly name: string;
+  /** Those of its group. */
+  readonly members: readonly DmaDevice[];
   readonly table: PageTable;
   readonly iotlb: Iotlb;
   /** Set for a domain in lazy mode. */
@@ -64,7 +67,9 @@ export interface IommuDomainOptions {
 
 export class IommuDomain implements FlushQueueOwner {
   readonly id: number;
-  readonly device: DmaDevice;
+  readonly name: string;
+  /** The devices that it translates for, in the order in which they were probed. */
+  readonly members: readonly DmaDevice[];
   readonly iova: IovaAllocator;
   readonly table: PageTable;
   readonly granuleBytes: Bytes;
@@ -85,19 +90,17 @@ export class IommuDomain implements FlushQueueOwner {
   readonly #model: IommuModelSpec;
   readonly #inverseGranule: number;
   readonly #granuleMask: number;
-  /** What the device was attached with; an allocation that fails changes it for good. */
-  readonly #prefers32Bit: boolean;
   readonly #invalidation = new Invalidation();
   readonly #warnings: DomainWarnings;
 
   constructor(platform: Platform, options: IommuDomainOptions) {
     this.#platform = platform;
-    this.#warnings = new DomainWarnings(platform.warnings, options.device);
+    this.#warnings = new DomainWarnings(platform);
     this.#model = platform.iommuModel;
     this.#iotlb = options.iotlb;
     this.id = options.id;
-    this.device = options.device;
-    this.#prefers32Bit = options.device.prefer32Bit;
+    this.name = options.name;
+    this.members = options.members;
     this.table = options.table;
     this.granuleBytes = options.table.granuleBytes;
     this.#inverseGranule = 1 / this.granuleBytes;
@@ -138,7 +141,7 @@ export class IommuDomain implements FlushQueueOwner {
   }
 
   /**
-   * Makes it what it was when the device was attached: no tables but the top one, no ranges in
+   * Makes it what it was when its devices were attached: no tables but the top one, no ranges in
    * caches or in a flush queue, nothing in the IOTLB. For who tries many things on one platform;
    * nothing may be mapped, and no range be in use.
    */
@@ -149,7 +152,7 @@ export class IommuDomain implements FlushQueueOwner {
     this.table.clear();
     this.#iotlb.invalidateDomain(this.id);
     invariant((this.flushQueue?.pending ?? 0) === 0, "Ranges wait for a flush after it");
-    this.device.prefer32Bit = this.#prefers32Bit;
+    for (const dev of this.members) dev.setUp32Bit(this.#platform.config.iommu.forcedac);
   }
 
   /** Offset of an address in its granule. A mask takes a number modulo 2^32, whatever its size. */
@@ -165,14 +168,15 @@ export class IommuDomain implements FlushQueueOwner {
   /**
    * Allocates an IOVA range: below 4 GiB first where the device prefers that.
    *
+   * @param device Whose call it is: its limits count, whatever others of the domain can reach.
    * @param sizeBytes Whole granules.
    * @param coherent Whether the coherent mask limits it; else the streaming mask does.
    * @returns The first address, or 0 when no range fits.
    * @throws {AddressLimitError} When it would be one that is no exact number.
-   * @see behaviour/dma.md 4.2
+   * @see behaviour/dma.md 4.2, 9.5
    */
-  allocIova(sizeBytes: Bytes, coherent: boolean): number {
-    const { device, iova } = this;
+  allocIova(device: DmaDevice, sizeBytes: Bytes, coherent: boolean): number {
+    const { iova } = this;
     const { events, faults } = this.#platform;
     if (faults !== null && faults.errnoAt(FAULT["iova.alloc"]) !== 0) return 0;
     const lastAddress = coherent ? device.lastCoherentAddress : device.lastAddress;
@@ -186,14 +190,14 @@ export class IommuDomain implements FlushQueueOwner {
       pfn = iova.allocFast(cpu, pfns, limitPfn, false);
       if (pfn === 0) {
         device.prefer32Bit = false;
-        this.#warnings.left32Bit(last);
+        this.#warnings.left32Bit(device, last);
       }
     }
     if (pfn === 0) {
       limitPfn = Math.floor((last + 1) * this.#inverseGranule) - 1;
       pfn = iova.allocFast(cpu, pfns, limitPfn, true);
       if (pfn === 0) {
-        this.#noneFits(sizeBytes, lastAddress, limitPfn);
+        this.#noneFits(device, sizeBytes, lastAddress, limitPfn);
         return 0;
       }
     }
@@ -207,12 +211,12 @@ export class IommuDomain implements FlushQueueOwner {
         size_bytes: sizeBytes,
         limit: ((limitPfn + 1) * this.granuleBytes - 1) as DmaAddr,
         source: iova.lastSource,
-      }, this.#whyAllocated(pfns, last, limitPfn));
+      }, this.#whyAllocated(device, pfns, last, limitPfn));
     }
     return start;
   }
 
-  #whyAllocated(pfns: number, last: number, limitPfn: number): Why {
+  #whyAllocated(device: DmaDevice, pfns: number, last: number, limitPfn: number): Why {
     const fromCache = this.iova.lastSource === "rcache";
     return {
       rule: fromCache ? "dma.4.3" : limitPfn < this.iova.ranges.dma32Pfn ? "dma.4.2" : "dma.4.4",
@@ -220,17 +224,17 @@ export class IommuDomain implements FlushQueueOwner {
         granules: pfns,
         cacheable: pfns <= LARGEST_CACHED_PFNS,
         last_address_of_device: last,
-        below_4gib_first: this.device.prefer32Bit,
+        below_4gib_first: device.prefer32Bit,
         cpu: this.#platform.events.context.cpu,
       },
     };
   }
 
   /** Says why a search for whole granules found none. @see behaviour/dma.md 4.4 */
-  #noneFits(sizeBytes: Bytes, lastOfDevice: number, limitPfn: number): void {
+  #noneFits(device: DmaDevice, sizeBytes: Bytes, lastOfDevice: number, limitPfn: number): void {
     const { events } = this.#platform;
     if (!events.tick(IOVA_ALLOC_FAILED)) return;
-    const { device, granuleBytes, iova: { ranges } } = this;
+    const { granuleBytes, iova: { ranges } } = this;
     const searched = searchedPfns(sizeBytes * this.#inverseGranule);
     const { cause, freePfns, longestPfns } = this.#shortage(searched, limitPfn);
     events.emit(IOVA_ALLOC_FAILED, {
@@ -291,7 +295,7 @@ export class IommuDomain implements FlushQueueOwner {
         start: start as DmaAddr,
         size_bytes: sizeBytes,
         to: "flush_queue",
-      }, { rule: "dma.5.3", inputs: { lazy: true, untrusted: this.device.untrusted } });
+      }, { rule: "dma.5.3", inputs: { lazy: true } });
     }
     queue.add(events.context.cpu, start * this.#inverseGranule, sizeBytes * this.#inverseGranule);
     if (events.tick(FLUSH_QUEUE_ADD)) events.emit(FLUSH_QUEUE_ADD, { pending: queue.pending });
@@ -434,7 +438,7 @@ export class IommuDomain implements FlushQueueOwner {
 
   onTimer(work: () => void): void {
     const { context } = this.#platform.events;
-    const before = context.enterWork(this.device.name);
+    const before = context.enterWork(this.members[0]?.name ?? this.name);
     work();
     context.leave(before);
   }

@@ -66,13 +66,13 @@ Deno.test("calls that fail one after the other look at all ranges once (dma.md 4
     looks++;
     forEach(visit);
   };
-  const first = domain.allocIova(0x80_0000, false);
-  for (let call = 0; call < 1000; call++) assertEquals(domain.allocIova(0x80_0000, false), 0);
+  const first = domain.allocIova(dev, 0x80_0000, false);
+  for (let call = 0; call < 1000; call++) assertEquals(domain.allocIova(dev, 0x80_0000, false), 0);
   assertEquals([causes.length, new Set(causes).size, looks], [1000, 1, 1]);
   // Another size, and another state of affairs, are looked at anew.
-  assertEquals(domain.allocIova(0x100_0000, false), 0);
+  assertEquals(domain.allocIova(dev, 0x100_0000, false), 0);
   domain.freeIova(first, 0x80_0000);
-  assertEquals(domain.allocIova(0x100_0000, false), 0);
+  assertEquals(domain.allocIova(dev, 0x100_0000, false), 0);
   assertEquals([causes.slice(1000), looks], [["beyond_limit", "beyond_limit"], 3]);
 });
 
@@ -89,7 +89,7 @@ Deno.test("what a search was limited by is the bus where its limit is the lower 
     machine.events.listen((event) => limits.push(event.why?.inputs.limited_by), [
       "iova.alloc_failed",
     ]);
-    assertEquals(dev.domain!.allocIova(2 ** 32, false), 0);
+    assertEquals(dev.domain!.allocIova(dev, 2 ** 32, false), 0);
     return limits;
   };
   assertEquals(limited({ maskBits: 32, busLimitBits: 24 }), ["bus"]);

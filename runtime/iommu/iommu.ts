@@ -1,8 +1,8 @@
 /**
- * The machine's IOMMU: a domain for each translated device, and the translation of what devices
+ * The machine's IOMMU: a domain for each translated group, and the translation of what devices
  * ask for.
  *
- * @see behaviour/dma.md 1.3, chapters 4 and 5
+ * @see behaviour/dma.md 1.3, chapters 4, 5 and 9
  */
 import type { DeviceAccess, FaultReason } from "../vocabulary/shared_words.ts";
 import {
@@ -14,14 +14,13 @@ import {
   realHigh,
 } from "../address.ts";
 import type { DmaDevice } from "../dma/device/device.ts";
-import { ERRNO } from "../errno.ts";
 import { type EventFields, type EventId, eventId } from "../event_vocabulary.ts";
 import type { Platform } from "../platform.ts";
 import type { IommuConfig, IommuMode } from "../machine_config.ts";
-import { IommuDomain } from "./domain.ts";
-import { type FlushQueueOptions, PER_CPU_RING_ENTRIES, PER_CPU_TIMEOUT_NS } from "./flush_queue.ts";
+import type { IommuDomain } from "./domain.ts";
+import { IommuGroups, PC_MSI_END, PC_MSI_START } from "./iommu_groups.ts";
 import { Iotlb } from "./iotlb.ts";
-import { type IommuModelSpec, makePageTable } from "./iommu_models.ts";
+import type { IommuModelSpec } from "./iommu_models.ts";
 import { PTE_READ, PTE_WRITE } from "./page_table.ts";
 
 const READABLE = PTE_READ;
@@ -64,10 +63,6 @@ interface CachedAccessObserver {
   stale(dev: DmaDevice, dma: number, access: DeviceAccess, age: string): void;
 }
 
-/** Writes to these addresses are interrupts on a PC, whatever the tables say. */
-const PC_MSI_START = 0xfee0_0000;
-const PC_MSI_END = 0xfef0_0000;
-
 /** Faults kept for those who ask; the counter goes on. */
 const KEPT_FAULTS = 65_536;
 
@@ -75,6 +70,8 @@ const KEPT_FAULTS = 65_536;
 export class Iommu {
   /** @internal */
   readonly iotlb: Iotlb;
+  /** @internal */
+  readonly groups: IommuGroups;
   /** Accesses that went nowhere, oldest first; the first 65536 are kept. */
   readonly faults: IommuFault[] = [];
   /** Live mappings that need an unmap, of translated devices: single ones, lists and ranges, each once. */
@@ -88,13 +85,13 @@ export class Iommu {
   readonly #config: IommuConfig;
   readonly #model: IommuModelSpec;
   readonly #msiWindow: boolean;
-  readonly #domains: IommuDomain[] = [];
 
   /** @internal */
   constructor(platform: IommuPlatform) {
     this.#platform = platform;
     this.#config = platform.config.iommu;
     this.iotlb = new Iotlb(this.#config.iotlbEntries);
+    this.groups = new IommuGroups(platform, this.iotlb);
     this.#model = platform.iommuModel;
     this.#msiWindow = this.#model.hasInterruptWindow;
   }
@@ -110,17 +107,25 @@ export class Iommu {
   }
 
   /**
-   * Every translation, in the order in which devices were attached.
+   * Every translation, in the order in which groups were attached.
    * @internal
    */
   get domains(): readonly IommuDomain[] {
-    return this.#domains;
+    return this.groups.domains;
+  }
+
+  /**
+   * Of each device that shares its domain: the name of that domain.
+   * @internal
+   */
+  get sharers(): ReadonlyMap<string, string> {
+    return this.groups.sharers;
   }
 
   /** Ranges that wait for a flush, on all CPUs and for all devices. */
   get pendingFlushes(): number {
     let pending = 0;
-    for (const { flushQueue } of this.#domains) pending += flushQueue?.pending ?? 0;
+    for (const { flushQueue } of this.domains) pending += flushQueue?.pending ?? 0;
     return pending;
   }
 
@@ -133,7 +138,8 @@ export class Iommu {
     const { charges, events } = this.#platform;
     if (event === IOTLB_SYNC) charges.waitFor(this.iotlb.queue, event);
     if (event !== IOVA_ALLOC && event !== IOVA_FREE) return;
-    const domain = this.#domains.find(({ device }) => device.name === events.context.device);
+    const name = events.context.device!;
+    const domain = this.domains.find((each) => each.name === (this.sharers.get(name) ?? name));
     if (domain === undefined) return;
     const { iova, lazy } = domain;
     const byTree = event === IOVA_ALLOC
@@ -143,73 +149,11 @@ export class Iommu {
   }
 
   /**
-   * Gives a device its translation, or none: without an IOMMU and for passthrough it sees physical
-   * addresses, or what its bus makes of them. An untrusted device is translated and strict whatever
-   * was asked for. A bus whose ranges leave no IOVAs is warned of, and not translated. Nor is a device
-   * with its own dma_map_ops.
-   *
-   * @see behaviour/dma.md 1.3
+   * Puts a device into a group of its own, and gives it its translation.
    * @internal
    */
   attach(dev: DmaDevice): void {
-    const { mode, forcedac } = this.#config;
-    if (!dev.coherent) this.#platform.useCaches();
-    if (dev.ownOps || mode === "off" || (mode === "passthrough" && !dev.untrusted)) {
-      dev.domain = null;
-      return;
-    }
-    const { budget } = this.#platform;
-    const table = makePageTable(this.#config, (sizeBytes) => budget.hold(sizeBytes));
-    const gaps = dev.rangeMap?.gaps(table.lastAddress) ?? [];
-    if (typeof gaps === "number") {
-      this.#platform.warnings.warn(
-        "iommu_setup_dma_ops",
-        `Device "${dev.name}" gets no IOVAs: the ranges of its bus ` +
-          (gaps === -ERRNO.EINVAL ? "overlap" : "lie beyond what the IOMMU translates"),
-      );
-      dev.domain = null;
-      return;
-    }
-    const lazy = mode === "lazy" && !dev.untrusted && this.#defersFlushes && this.#hasQueueFor(dev);
-    if (forcedac) dev.prefer32Bit = false;
-    const domain = new IommuDomain(this.#platform, {
-      id: this.#domains.length,
-      device: dev,
-      table,
-      iotlb: this.iotlb,
-      flushQueue: lazy ? this.#flushQueueOptions : null,
-      cachingMode: this.#cachesAbsence,
-      reserved: [...this.#reservedRanges(dev.hostBridge), ...gaps],
-    });
-    this.#domains.push(domain);
-    dev.domain = domain;
-  }
-
-  get #cachesAbsence(): boolean {
-    return this.#config.cachingMode && this.#model.hasCachingMode;
-  }
-
-  /** Hardware that needs a flush after each map is no hardware to batch on (behaviour/dma.md 1.3). */
-  get #defersFlushes(): boolean {
-    return !this.#cachesAbsence;
-  }
-
-  /** Without memory for a flush queue a device is strict. */
-  #hasQueueFor(dev: DmaDevice): boolean {
-    if (this.#config.flushQueueFits) return true;
-    this.#platform.warnings.warn(
-      "iommu_dma_init_domain",
-      `Device "${dev.name}": no memory for its flush queue; strict instead of lazy`,
-    );
-    return false;
-  }
-
-  get #flushQueueOptions(): FlushQueueOptions {
-    return {
-      rings: this.#platform.config.cpus,
-      entries: PER_CPU_RING_ENTRIES,
-      timeoutNs: PER_CPU_TIMEOUT_NS,
-    };
+    this.groups.make([dev]);
   }
 
   /**
@@ -222,52 +166,11 @@ export class Iommu {
   }
 
   /**
-   * Changes how a device is translated while its driver is bound, as an administrator may. The one
-   * change that is possible then is from strict to lazy: the domain gets a flush queue and goes on.
-   * Where flushes cannot be put off, that succeeds and changes nothing.
-   *
-   * @param mode The word that was written: passthrough, strict or lazy.
-   * @param privileged Whether who writes it may.
-   * @returns 0, or -EACCES, -EINVAL for another word, -ENODEV without an IOMMU, -EPERM for any other
-   *   change and for a device that is not trusted.
-   * @see behaviour/dma.md 1.3
-   * @internal
-   */
-  setMode(dev: DmaDevice, mode: string, privileged = true): number {
-    if (!privileged) return -ERRNO.EACCES;
-    if (mode !== "passthrough" && mode !== "strict" && mode !== "lazy") return -ERRNO.EINVAL;
-    if (this.#config.mode === "off") return -ERRNO.ENODEV;
-    const { domain } = dev;
-    if (domain === null || domain.lazy || mode !== "lazy" || dev.untrusted) return -ERRNO.EPERM;
-    if (this.#defersFlushes && this.#hasQueueFor(dev)) {
-      domain.startFlushQueue(this.#flushQueueOptions);
-    }
-    return 0;
-  }
-
-  /**
-   * What no device behind a host bridge gets: the bus addresses of the bridge's own windows, where
-   * peers answer, and what the machine has kept for itself.
-   * @see behaviour/dma.md 4.6, behaviour/p2p.md 9.6
-   */
-  #reservedRanges(behind: string | null): { readonly start: number; readonly end: number }[] {
-    const ranges = this.#platform.config.windows
-      .filter(({ hostBridge = behind }) => behind === null || hostBridge === behind)
-      .map(({ basePhys, sizeBytes, busOffset = 0 }) => ({
-        start: basePhys + busOffset,
-        end: basePhys + busOffset + sizeBytes,
-      }));
-    if (this.#config.reserved !== null) return [...ranges, ...this.#config.reserved];
-    if (this.#msiWindow) ranges.push({ start: PC_MSI_START, end: PC_MSI_END });
-    return [...ranges, ...this.#model.reserved];
-  }
-
-  /**
    * Flushes everything that waits and releases it: a machine that comes up owes nothing.
    * @internal
    */
   drainFlushQueues(): void {
-    for (const domain of this.#domains) {
+    for (const domain of this.domains) {
       domain.flushQueue?.drain();
       domain.iova.stopTimers();
     }

@@ -53,6 +53,8 @@ export interface IommuModelSpec {
   readonly hasCachingMode: boolean;
   /** Writes to the interrupt window of a PC are interrupts, whatever the tables say. */
   readonly hasInterruptWindow: boolean;
+  /** A function that leaves clears the context entries of all its aliases. @see behaviour/dma.md 9.7 */
+  readonly clearsAliases: boolean;
   /** Whose lines a kernel logs for its faults. */
   readonly faultLog: "vtd" | "vtd_scalable" | "vtd_first_stage" | "amd" | "smmu";
   /** What its interconnect keeps for itself, end exclusive. @see behaviour/dma.md 4.6 */
@@ -79,6 +81,7 @@ const PC = {
   flushes: "block_or_domain",
   hasCachingMode: true,
   hasInterruptWindow: true,
+  clearsAliases: false,
   reserved: [],
   alignsToCacheLines: false,
 } as const;
@@ -107,6 +110,7 @@ const MODELS = {
     ...PC,
     doc: "Intel VT-d in legacy mode: second-stage tables.",
     root: "the SSPTPTR of the context entry (VT-d 9.3)",
+    clearsAliases: true,
     faultLog: "vtd",
   },
   vtd_scalable: {
@@ -158,6 +162,7 @@ const MODELS = {
     flushes: "range_or_domain",
     hasCachingMode: false,
     hasInterruptWindow: false,
+    clearsAliases: false,
     faultLog: "smmu",
     reserved: [],
     alignsToCacheLines: true,

@@ -113,9 +113,13 @@ Deno.test("AMD's tables of 64 bits: one level more for the end than for 57 bits,
 
 Deno.test("beyond the last 256 TiB of a wide space is a limit of the simulator", () => {
   const { dev } = testBench({ iommu: { addressBits: 57, forcedac: true } });
-  assertEquals(hexAddress(dev.domain!.allocIova(2 ** 47, false)), "0x1ff_8000_0000_0000");
-  assertEquals(hexAddress(dev.domain!.allocIova(2 ** 47, false)), "0x1ff_0000_0000_0000");
-  assertThrows(() => dev.domain!.allocIova(4096, false), AddressLimitError, "the last 256 TiB");
+  assertEquals(hexAddress(dev.domain!.allocIova(dev, 2 ** 47, false)), "0x1ff_8000_0000_0000");
+  assertEquals(hexAddress(dev.domain!.allocIova(dev, 2 ** 47, false)), "0x1ff_0000_0000_0000");
+  assertThrows(
+    () => dev.domain!.allocIova(dev, 4096, false),
+    AddressLimitError,
+    "the last 256 TiB",
+  );
 });
 
 Deno.test("a mask that ends at 4 GiB prefers nothing: it has no other addresses (dma.md 4.2)", () => {

@@ -6,7 +6,7 @@ import { errnoName } from "../errno.ts";
 import type { IommuMode } from "../machine_config.ts";
 
 function set({ machine, dev }: TestBench, mode: string, privileged = true): string {
-  const error = machine.iommu.setMode(dev, mode, privileged);
+  const error = machine.iommu.groups.setMode(dev, mode, privileged);
   return error === 0 ? "ok" : errnoName(error);
 }
 

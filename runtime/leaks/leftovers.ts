@@ -205,8 +205,10 @@ class Births {
     for (const [kind, place] of [["mappings", "dma"], ["iova", "start"]] as const) {
       const table = ledger.tables.get(kind);
       for (let row = 0; row < (table?.count ?? 0); row++) {
-        const { born, device, [place]: start } = table!.row(row);
-        if (born > 0) this.#seqs.set(`${kind} ${device} ${start}`, born);
+        const { born, [place]: start } = table!.row(row);
+        if (born === 0) continue;
+        // The rows of tables that a group shares name its domain.
+        this.#seqs.set(`${kind} ${ledger.event(born).device} ${start}`, born);
       }
     }
   }

@@ -69,6 +69,8 @@ export interface FactRows<F extends FieldTable> {
 /** What a table sees of an event: made once for all tables, and for none where none changes. */
 export interface ChangeEvent<N extends EventName = EventName>
   extends Pick<EventOf<N>, "seq" | "device" | "request" | "fields"> {
+  /** The domain of the device: its own name, or `x+y` for a group; empty without a device. */
+  readonly domain: string;
   /** The smallest page of the machine's IOMMU. */
   readonly granuleBytes: Bytes;
   /** A page of the machine's memory. */

@@ -31,8 +31,11 @@ export class KeptMachine implements EventKeeper {
   readonly granules: Granules;
   readonly #set: TableSet;
 
-  constructor({ iommu: { granuleBytes }, pages: { pageSizeBytes } }: Granules, specs: Specs) {
-    this.granules = { iommu: { granuleBytes }, pages: { pageSizeBytes } };
+  constructor(
+    { iommu: { granuleBytes, sharers }, pages: { pageSizeBytes } }: Granules,
+    specs: Specs,
+  ) {
+    this.granules = { iommu: { granuleBytes, sharers }, pages: { pageSizeBytes } };
     this.#set = new TableSet(specs, this.granules, this.log.pool);
     this.tables = this.#set.tables;
   }

@@ -13,7 +13,11 @@ interface Change {
 
 /** What tables know of the machine itself, as a machine has it. */
 export interface Granules {
-  readonly iommu: { readonly granuleBytes: Bytes };
+  readonly iommu: {
+    readonly granuleBytes: Bytes;
+    /** Of each device that shares its domain: the name of that domain. */
+    readonly sharers: ReadonlyMap<string, string>;
+  };
   readonly pages: { readonly pageSizeBytes: Bytes };
 }
 
@@ -23,10 +27,12 @@ export class TableSet {
   /** By the number of a kind of event; none where it changes nothing. */
   readonly #changes: (Change[] | undefined)[] = new Array(EVENT_NAMES.length);
   readonly #granuleBytes: Bytes;
+  readonly #sharers: ReadonlyMap<string, string>;
   readonly #pageBytes: Bytes;
 
   constructor(specs: readonly AnyTableSpec[], { iommu, pages }: Granules, pool: ValuePool) {
     this.#granuleBytes = iommu.granuleBytes;
+    this.#sharers = iommu.sharers;
     this.#pageBytes = pages.pageSizeBytes;
     const tables = new Map<string, FactTable>();
     for (const spec of specs) {
@@ -59,7 +65,9 @@ export class TableSet {
     const granuleBytes = this.#granuleBytes;
     const pageBytes = this.#pageBytes;
     // The kind leads to the fields, as the name does in the stream: no type can say so.
-    const event = { seq, device, request, fields, granuleBytes, pageBytes } as ChangeEvent;
+    const own = device ?? "";
+    const domain = this.#sharers.size === 0 ? own : this.#sharers.get(own) ?? own;
+    const event = { seq, device, domain, request, fields, granuleBytes, pageBytes } as ChangeEvent;
     for (let index = 0; index < changes.length; index++) {
       const { make, table } = changes[index]!;
       make(table, event);

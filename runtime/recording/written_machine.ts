@@ -32,6 +32,7 @@ interface Shape {
 
 interface Head {
   readonly granuleBytes: number;
+  readonly sharers: readonly (readonly [device: string, domain: string])[];
   readonly pageBytes: number;
   /** Rows that tables began with, by the table's name. */
   readonly firstRows: Readonly<Record<string, readonly Readonly<Record<string, unknown>>[]>>;
@@ -44,7 +45,7 @@ interface Head {
 type Values = Readonly<Record<string, unknown>>;
 
 export function writeMachine(kept: KeptMachine): Uint8Array<ArrayBuffer> {
-  const { granules: { iommu: { granuleBytes }, pages: { pageSizeBytes } }, log } = kept;
+  const { granules: { iommu: { granuleBytes, sharers }, pages: { pageSizeBytes } }, log } = kept;
   const pool = new NumberedValues();
   const columns = new ShapeColumns(pool);
   const body = new PackedWriter();
@@ -57,6 +58,7 @@ export function writeMachine(kept: KeptMachine): Uint8Array<ArrayBuffer> {
   }
   const head: Head = {
     granuleBytes,
+    sharers: [...sharers],
     pageBytes: pageSizeBytes,
     firstRows: Object.fromEntries(
       [...kept.tables].map(([name, table]) => [name, firstRows(table)]),
@@ -93,7 +95,7 @@ export function readMachine(bytes: Uint8Array, specs: readonly AnyTableSpec[]): 
   const body = new PackedReader(bytes);
   const head = body.json() as Head;
   const kept = new KeptMachine({
-    iommu: { granuleBytes: head.granuleBytes as Bytes },
+    iommu: { granuleBytes: head.granuleBytes as Bytes, sharers: new Map(head.sharers) },
     pages: { pageSizeBytes: head.pageBytes as Bytes },
   }, specs);
   for (const [name, rows] of Object.entries(head.firstRows)) {

@@ -100,6 +100,8 @@ export const FAULT_REASON = formerly(
     unreachable: "No target at the address: outside the bus's ranges, or no memory there.",
     peer_blocked: "Peer routing or ACS blocks the access on its way to another device.",
     device_gone: "The device was removed or cut off: its accesses no longer reach the bus.",
+    context_absent:
+      "No context entry: a removed function of the same requester ID took it along (VT-d, legacy).",
   }),
   { unreachable: "blocked" },
 );

@@ -100,8 +100,8 @@ function tellState(machine: Machine, sink: Sink): void {
   }
   swiotlb.forEachBuffer((buffer) => sink(`bounced ${JSON.stringify(buffer)}`));
   iommu.iotlb.forEach((...entry) => sink(`IOTLB ${entry}`));
-  for (const { device, flushQueue, iova, table } of iommu.domains) {
-    sink(`${device.name}: ${iova.ranges.count} ranges`);
+  for (const { flushQueue, iova, name, table } of iommu.domains) {
+    sink(`${name}: ${iova.ranges.count} ranges`);
     iova.ranges.forEach((lo, hi) => sink(`range ${lo} ${hi}`));
     table.forEachLeaf(0, table.lastAddress, (...leaf) => sink(`leaf ${leaf}`));
     flushQueue?.forEach((...entry) => sink(`queued ${entry}`));

@@ -165,7 +165,9 @@ export class MappingWorld {
       case "hotplug":
         return this.#plug(a);
       case "mode":
-        if (this.machine.iommu.setMode(this.#dev, "lazy") === 0) this.model.flushed(this.#flushes);
+        if (this.machine.iommu.groups.setMode(this.#dev, "lazy") === 0) {
+          this.model.flushed(this.#flushes);
+        }
         return;
     }
   }
@@ -416,7 +418,7 @@ export class MappingWorld {
   #allocRaw(a: number, b: number): void {
     if (this.#mappings.length >= MOST_LIVE) return this.#unmap(a);
     const sizeBytes = this.#sizeBytes(b, true);
-    const start = this.domain.allocIova(sizeBytes, false);
+    const start = this.domain.allocIova(this.#dev, sizeBytes, false);
     if (start === 0) {
       return this.#noteRefusal();
     }

@@ -33,7 +33,7 @@ export function realRows(spec: AnyTableSpec, lab: Lab, serial: number): Row[] | 
 
 /** Without translation there is nothing to unmap, and the checker forgets what is never unmapped. */
 export function translates({ iommu }: Machine, device: unknown): boolean {
-  return iommu.domains.some((domain) => domain.device.name === device);
+  return iommu.domains.some(({ members }) => members.some(({ name }) => name === device));
 }
 
 function mappingRows({ machine }: Lab, serial: number): Row[] | null {

@@ -170,7 +170,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
       queues: () => this.#queues.all,
       stop: () => this.#setup.stop(),
       cutOff: () => {
-        dev.cutOff = true;
+        dev.refusal = "device_gone";
       },
       start: () => this.#setup.restart(),
       poll: (queue) => this.#takeAll(queue),

@@ -5,7 +5,7 @@
  */
 import { acsPresent, type AcsService } from "./access_control.ts";
 import type { CpuIdentity } from "../host_bridge.ts";
-import { type IommuGroup, iommuGroups } from "../iommu_groups.ts";
+import { iommuGroups, type PciIommuGroup } from "../iommu_groups.ts";
 import type { PciFunction } from "../pci_function.ts";
 import { findRoute, type PeerRoute } from "./route.ts";
 
@@ -17,9 +17,9 @@ export interface RedirectChange {
   readonly parameter: string;
   readonly after: PeerRoute;
   /** The groups that change, as they are … */
-  readonly groupsBefore: readonly IommuGroup[];
+  readonly groupsBefore: readonly PciIommuGroup[];
   /** … and as they would be. */
-  readonly groupsAfter: readonly IommuGroup[];
+  readonly groupsAfter: readonly PciIommuGroup[];
 }
 
 /** What counts as redirection, and what the boot parameter switches off. */
@@ -66,10 +66,11 @@ export function redirectChange(
 
 /** Those of `groups` that `others` does not have with the same functions. */
 function groupsMissingFrom(
-  others: readonly IommuGroup[],
-  groups: readonly IommuGroup[],
-): readonly IommuGroup[] {
-  const key = ({ functions }: IommuGroup) => functions.map(({ address }) => address.key).join(" ");
+  others: readonly PciIommuGroup[],
+  groups: readonly PciIommuGroup[],
+): readonly PciIommuGroup[] {
+  const key = ({ functions }: PciIommuGroup) =>
+    functions.map(({ address }) => address.key).join(" ");
   const known = new Set(others.map(key));
   return groups.filter((group) => !known.has(key(group)));
 }

@@ -10,7 +10,7 @@ import {
   formatVendorDevice,
   HostBridge,
 } from "../../../devices/pci/host_bridge.ts";
-import type { IommuGroup } from "../../../devices/pci/iommu_groups.ts";
+import type { PciIommuGroup } from "../../../devices/pci/iommu_groups.ts";
 import { hexByte } from "../../../devices/pci/pci_address.ts";
 import type { PciFunction, PciRole } from "../../../devices/pci/pci_function.ts";
 import { redirectChange } from "../../../devices/pci/peers/redirect_change.ts";
@@ -164,6 +164,11 @@ function changeLines(route: PeerRoute, setting: RouteSetting): string[] {
     ...functions.length > 1 ? [`${INDENT}(quote it: shells and boot loaders split at ";")`] : [],
     `then ${after.mapType} at distance ${after.distance}, below ${after.commonBridge!.name}`,
     ...isolationLines(groupsBefore, groupsAfter),
+    ...wrapText(
+      `${route.provider.name} and ${route.client.name} then reach each other without the IOMMU, ` +
+        "whatever their groups",
+      PICTURE_COLUMNS,
+    ),
   ];
 }
 
@@ -172,9 +177,12 @@ function parameterLines(parameter: string): string[] {
   return [`${INDENT}${parameter}`];
 }
 
-function isolationLines(before: readonly IommuGroup[], after: readonly IommuGroup[]): string[] {
+function isolationLines(
+  before: readonly PciIommuGroup[],
+  after: readonly PciIommuGroup[],
+): string[] {
   if (before.length === 0 && after.length === 0) {
-    return ["no isolation cost: the IOMMU groups stay the same"];
+    return ["the IOMMU groups stay the same"];
   }
   return [
     `isolation cost: ${formatCount(before.length, "IOMMU group")} ` +
@@ -186,7 +194,7 @@ function isolationLines(before: readonly IommuGroup[], after: readonly IommuGrou
 }
 
 /** Groups behind each other, a bar between two. */
-function groupLines(when: string, groups: readonly IommuGroup[]): string[] {
+function groupLines(when: string, groups: readonly PciIommuGroup[]): string[] {
   const head = `${INDENT}${pad(when, 6)}  `;
   const text = groups.map(({ functions }) => functions.map(({ name }) => name).join(" "))
     .join(" | ");

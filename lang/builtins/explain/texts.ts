@@ -54,6 +54,7 @@ const FAULTS: Readonly<Record<EventFields<"iommu.fault">["reason"], string>> = {
   unreachable: "no memory or device is reachable at this address",
   peer_blocked: "peer routing or ACS blocks the access",
   device_gone: "the device was removed or cut off",
+  context_absent: "the context entry of its requester ID was cleared when another function left",
 };
 
 const TIMEOUT_ACTIONS: Readonly<Record<EventFields<"nvme.timeout">["action"], string>> = {

@@ -186,7 +186,7 @@ function mapPages(
   attrs: number,
 ): DmaAddr | null {
   const totalBytes = pages.length * pageSizeBytes;
-  const iova = domain.allocIova(totalBytes, true);
+  const iova = domain.allocIova(dev, totalBytes, true);
   if (iova === 0) return null;
   const flags = leafFlags(dev, DMA_BIDIRECTIONAL, attrs);
   let done = 0;

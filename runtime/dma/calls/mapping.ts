@@ -472,6 +472,7 @@ export class DmaMapping {
     const { context } = this.#events;
     const outer = context.enterDevice(dev.name);
     const left = this.#checker?.unbind(dev) ?? 0;
+    this.#machine.iommu.groups.unbindDriver(dev);
     context.leaveDevice(outer);
     return left;
   }

@@ -38,7 +38,7 @@ export class PeerChecks {
       this.#ledger.report(
         "peer_revoked_queued",
         `The driver of "${provider}" unbinds, but IOVA ${hexAddress(iova)} of device ` +
-          `"${domain.device.name}" is still in the flush queue, and a stale IOTLB entry translates ` +
+          `"${domain.name}" is still in the flush queue, and a stale IOTLB entry translates ` +
           `it to the memory of "${provider}" at ${
             hexAddress(phys)
           }: dma_iova_unlink() would have ` +

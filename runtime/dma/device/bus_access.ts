@@ -266,7 +266,7 @@ export class DeviceBus {
   /** Whether all that decides where a page leads is as it was. If so, the translation is counted. */
   #isAsBefore(page: EntryPage, dev: DmaDevice): boolean {
     const { domain } = page;
-    if (dev.domain !== domain || dev.cutOff || this.#watchers.length !== 0) return false;
+    if (dev.domain !== domain || dev.refusal !== null || this.#watchers.length !== 0) return false;
     const { iommu, peers } = this.#machine;
     if (peers !== null) return false;
     return domain === null || iommu.translateAgain(domain, page.iotlbEntry, page.iotlbSerial);
@@ -345,7 +345,9 @@ export class DeviceBus {
     access: DeviceAccess,
   ): PhysAddr | -1 {
     const { peers, iommu, memory } = this.#machine;
-    if (dma < 0 || dma >= LIMIT || dev.cutOff) return this.#outOfReach(dev, dma, access);
+    if (dma < 0 || dma >= LIMIT || dev.refusal !== null) {
+      return this.#outOfReach(dev, dma, access);
+    }
     if (peers !== null) {
       const peer = this.#askPeers(peers, dev, dma, access);
       if (peer !== TO_ROOT) return peer;
@@ -382,7 +384,7 @@ export class DeviceBus {
   #outOfReach(dev: DmaDevice, dma: number, access: DeviceAccess): -1 {
     const { iommu } = this.#machine;
     const high = realHigh(Math.floor(dma / 2 ** 32));
-    return iommu.fault(dev, dma, access, dev.cutOff ? "device_gone" : iommu.tooWide(dev, high));
+    return iommu.fault(dev, dma, access, dev.refusal ?? iommu.tooWide(dev, high));
   }
 
   #grow(): void {

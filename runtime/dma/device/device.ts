@@ -8,11 +8,15 @@
  */
 import { ADDRESS_LIMIT, type Bytes, lastAddressOfBits } from "../../address.ts";
 import type { IommuDomain } from "../../iommu/domain.ts";
+import type { IommuGroup } from "../../iommu/iommu_groups.ts";
 import type { CheckedDevice } from "../checker/checked_device.ts";
 import { type DmaRange, RangeMap } from "./range_map.ts";
 
 /** The longest segment of a list of a device whose driver sets no limit. */
 export const DEFAULT_SEGMENT_BYTES: Bytes = 65536;
+
+/** The types of default domain that an IOMMU's driver may ask for: IDENTITY, or DMA. */
+export type WantedMode = "passthrough" | "strict";
 
 /** The attributes a device may be given when it is made; what is left out reads as the default. */
 export interface DmaDeviceOptions {
@@ -34,6 +38,8 @@ export interface DmaDeviceOptions {
   readonly segmentBoundaryMask?: number;
   /** Where the device's bus has memory, when that is not at its physical address. */
   readonly ranges?: readonly DmaRange[];
+  /** What the IOMMU's driver asks for this device, as for some quirks: its group's mode follows. */
+  readonly wantedMode?: WantedMode;
   /** Its own dma_map_ops answer its mapping calls. */
   readonly ownOps?: boolean;
   /** Allocate IOVAs below 4 GiB first. Default true, as for PCI without force-DAC. */
@@ -80,8 +86,15 @@ export class DmaDevice {
    * @internal
    */
   skipSync: boolean;
-  /** Whether 32-bit IOVAs are tried first; goes off for good at the first failure (4.2). */
+  /** Whether 32-bit IOVAs are tried first; goes off at the first failure (4.2). */
   prefer32Bit: boolean;
+  /** What the IOMMU's driver asks for this device; null where it leaves that to the settings. */
+  readonly wantedMode: WantedMode | null;
+  /**
+   * The devices that share its translation; null before it is attached.
+   * @internal
+   */
+  group: IommuGroup | null = null;
   /**
    * The translation the device goes through; null without an IOMMU and for passthrough.
    * @internal
@@ -97,8 +110,22 @@ export class DmaDevice {
    * @internal
    */
   hostBridge: string | null = null;
-  /** It may not master the bus any more, or has been pulled: every access is refused. */
-  cutOff = false;
+  /**
+   * Why every access is refused: it may not master the bus any more or has been pulled, or its
+   * context entry was cleared with that of another function of its requester ID.
+   */
+  refusal: "device_gone" | "context_absent" | null = null;
+  /**
+   * A driver of the kernel is bound to it.
+   * @internal
+   */
+  hasDriver = false;
+  /**
+   * Who it is to the IOMMU: bus, device and function in 16 bits; a bridge to conventional PCI has
+   * one for all that is behind it. Null for what is on no PCI bus.
+   * @internal
+   */
+  requesterId: number | null = null;
   /**
    * Live mappings that need an unmap: single ones, lists and ranges, each once. Coherent memory does
    * not count, nor what `dma_need_unmap()` has excused.
@@ -110,6 +137,7 @@ export class DmaDevice {
    */
   checked: CheckedDevice | null = null;
 
+  readonly #prefers32Bit: boolean;
   #maskBits: number;
   #coherentMaskBits: number;
   #busLimitBits: number;
@@ -129,7 +157,8 @@ export class DmaDevice {
     this.minAlignMask = options.minAlignMask ?? 0;
     this.maxSegmentSizeBytes = options.maxSegmentSizeBytes ?? DEFAULT_SEGMENT_BYTES;
     this.segmentBoundaryMask = options.segmentBoundaryMask ?? 2 ** 32 - 1;
-    this.prefer32Bit = options.prefer32Bit ?? true;
+    this.#prefers32Bit = this.prefer32Bit = options.prefer32Bit ?? true;
+    this.wantedMode = options.wantedMode ?? null;
     this.skipSync = this.syncsNothing;
     this.#refresh();
   }
@@ -140,6 +169,14 @@ export class DmaDevice {
    */
   get syncsNothing(): boolean {
     return this.coherent && !this.ownOps;
+  }
+
+  /**
+   * A domain is set up for its group: it looks below 4 GiB first again (4.2).
+   * @internal
+   */
+  setUp32Bit(forcedac: boolean): void {
+    this.prefer32Bit = this.#prefers32Bit && !forcedac;
   }
 
   /** Width of the streaming mask in bits. */

@@ -103,9 +103,9 @@ class Bench {
       case 2:
         return bus.read(this.#other, entry, new Uint8Array(4), 0, 4);
       case 3: {
-        dev.cutOff = true;
+        dev.refusal = "device_gone";
         const answers = [this.read(entry), this.write(entry, 1, 2, 3, 4)];
-        dev.cutOff = false;
+        dev.refusal = null;
         return answers;
       }
       case 4: {

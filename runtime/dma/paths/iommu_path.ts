@@ -139,7 +139,7 @@ function mapAt(
   }
   const offset = domain.offsetOf(phys);
   const length = domain.roundUp(sizeBytes + offset);
-  const iova = domain.allocIova(length, false);
+  const iova = domain.allocIova(dev, length, false);
   if (iova === 0) return refuseMap(machine, MAP_FAILURE.NO_IOVA);
   if (domain.map(iova, phys - offset as PhysAddr, length, flags) !== 0) {
     domain.freeIova(iova, length);

@@ -48,7 +48,7 @@ export function iommuMapSg(
   if (totalBytes < 0) return totalBytes;
   if (totalBytes === 0) return finalise(dev, list, 0);
   const { domain } = dev;
-  const iova = domain.allocIova(totalBytes, false);
+  const iova = domain.allocIova(dev, totalBytes, false);
   if (iova === 0) return invalidate(list, -ERRNO.ENOMEM);
   const done = mapRuns(domain, iova, leafFlags(dev, dir, attrs));
   if (done !== totalBytes) {

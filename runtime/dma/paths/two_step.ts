@@ -50,6 +50,7 @@ export function iovaTryAlloc(
   // In parts: no number holds the sum of a size beyond 2^53 and an offset.
   const wholeBytes = sizeBytes - domain.offsetOf(sizeBytes);
   const start = domain.allocIova(
+    dev,
     wholeBytes + domain.roundUp(sizeBytes - wholeBytes + offset),
     false,
   );

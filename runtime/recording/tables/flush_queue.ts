@@ -12,16 +12,16 @@ export const FLUSH_QUEUE: FactTableSpec<typeof FIELDS, "flush_queue"> = {
   key: ["device", "start"],
   size: "size_bytes",
   changes: {
-    "iova.free": (rows, { seq, device, fields: { size_bytes, start, to } }) => {
-      if (to === "flush_queue") rows.begin(seq, { device: device!, start, size_bytes });
-      else rows.end(seq, [device!, start]);
+    "iova.free": (rows, { seq, domain, fields: { size_bytes, start, to } }) => {
+      if (to === "flush_queue") rows.begin(seq, { device: domain, start, size_bytes });
+      else rows.end(seq, [domain, start]);
     },
   },
   read: ({ iommu }, add) => {
-    for (const { device, flushQueue, granuleBytes } of iommu.domains) {
+    for (const { name, flushQueue, granuleBytes } of iommu.domains) {
       flushQueue?.forEach((pfn, pfns) => {
         const start = pfn * granuleBytes as DmaAddr;
-        add({ device: device.name, start, size_bytes: pfns * granuleBytes });
+        add({ device: name, start, size_bytes: pfns * granuleBytes });
       });
     }
   },

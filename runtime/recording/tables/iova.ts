@@ -16,17 +16,17 @@ export const IOVA: FactTableSpec<typeof FIELDS, "iova"> = {
   size: "size_bytes",
   moving: ["start"],
   changes: {
-    "iova.alloc": (rows, { seq, device, fields: { size_bytes, start } }) => {
-      rows.begin(seq, { device: device!, start, size_bytes });
+    "iova.alloc": (rows, { seq, domain, fields: { size_bytes, start } }) => {
+      rows.begin(seq, { device: domain, start, size_bytes });
     },
     // Freeing less than was allocated loses the rest, which stays a row.
-    "iova.free": (rows, { seq, device, granuleBytes, fields: { size_bytes, start } }) => {
+    "iova.free": (rows, { seq, domain, granuleBytes, fields: { size_bytes, start } }) => {
       const freedBytes = freedPfns(size_bytes / granuleBytes) * granuleBytes;
-      const owner = [device!];
-      if (freedBytes === Infinity) return void rows.end(seq, [device!, start]);
+      const owner = [domain];
+      if (freedBytes === Infinity) return void rows.end(seq, [domain, start]);
       const end = start + size_bytes;
       rows.endRange(seq, owner, start, end);
-      if (freedBytes > size_bytes && rows.held([device!, end]) !== null) {
+      if (freedBytes > size_bytes && rows.held([domain, end]) !== null) {
         rows.endRange(seq, owner, end, start + freedBytes);
       }
     },
@@ -38,10 +38,10 @@ export const IOVA: FactTableSpec<typeof FIELDS, "iova"> = {
   },
   read: ({ iommu }, add) => {
     for (const domain of iommu.domains) {
-      const { device, granuleBytes } = domain;
+      const { name, granuleBytes } = domain;
       forEachHeld(domain, (pfn, pfns) => {
         const start = pfn * granuleBytes as DmaAddr;
-        add({ device: device.name, start, size_bytes: pfns * granuleBytes });
+        add({ device: name, start, size_bytes: pfns * granuleBytes });
       });
     }
   },

@@ -22,11 +22,11 @@ export const PAGE_TABLE: FactTableSpec<typeof FIELDS, "page_table"> = {
   size: "size_bytes",
   moving: ["iova", "phys"],
   changes: {
-    "iommu.map": (rows, { seq, device, fields: { iova, phys, prot, size_bytes } }) => {
-      rows.begin(seq, { device: device!, iova, phys, size_bytes, prot });
+    "iommu.map": (rows, { seq, domain, fields: { iova, phys, prot, size_bytes } }) => {
+      rows.begin(seq, { device: domain, iova, phys, size_bytes, prot });
     },
-    "iommu.unmap": (rows, { seq, device, fields: { iova, unmapped_bytes } }) => {
-      rows.endRange(seq, [device!], iova, iova + unmapped_bytes);
+    "iommu.unmap": (rows, { seq, domain, fields: { iova, unmapped_bytes } }) => {
+      rows.endRange(seq, [domain], iova, iova + unmapped_bytes);
     },
   },
   leak: {
@@ -36,10 +36,10 @@ export const PAGE_TABLE: FactTableSpec<typeof FIELDS, "page_table"> = {
       `page-table entries of ${bytes} bytes at ${hexAddress(start)} not cleared`,
   },
   read: ({ iommu }, add) => {
-    for (const { device, table } of iommu.domains) {
+    for (const { name, table } of iommu.domains) {
       table.forEachLeaf(0, table.lastAddress, (iova, phys, sizeBytes, flags) => {
         add({
-          device: device.name,
+          device: name,
           iova: iova as DmaAddr,
           phys: phys as PhysAddr,
           size_bytes: sizeBytes,

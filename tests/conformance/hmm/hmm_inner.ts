@@ -170,9 +170,9 @@ export class InnerLines extends InnerRecord {
       };
     }
     const allocIova = domain.allocIova.bind(domain);
-    domain.allocIova = (sizeBytes, coherent) => {
+    domain.allocIova = (device, sizeBytes, coherent) => {
       this.#tries = [];
-      const start = allocIova(sizeBytes, coherent);
+      const start = allocIova(device, sizeBytes, coherent);
       if (start === 0) {
         this.push({ op: "iova_alloc", size: sizeBytes, iova: null, tries: this.#tries });
       }

@@ -136,9 +136,9 @@ export class HistoryReplay {
     const { swiotlb } = this.#machine;
     if (domain !== null) {
       const allocIova = domain.allocIova.bind(domain);
-      domain.allocIova = (sizeBytes, coherent) => {
+      domain.allocIova = (device, sizeBytes, coherent) => {
         const line = this.#catchUp("alloc");
-        const start = allocIova(sizeBytes, coherent);
+        const start = allocIova(device, sizeBytes, coherent);
         this.#judge(line, [
           sizeBytes / PAGE_SIZE_BYTES,
           this.#limitPfn,
@@ -333,7 +333,7 @@ export class HistoryReplay {
         this.#next++;
         return;
       }
-      const start = dev.domain.allocIova(sizeBytes, true);
+      const start = dev.domain.allocIova(dev, sizeBytes, true);
       if (this.#stranger >= 0 && !this.#isCoherentMemory()) {
         const ranges = this.#strangers.get(this.#stranger) ?? [];
         this.#strangers.set(this.#stranger, [...ranges, { start, sizeBytes }]);

@@ -23,7 +23,7 @@ const BUFFERS = 0x1_2000_0000;
 /** Pulls the rig's disk as a lab does it. */
 function pull(rig: DriverRig): void {
   rig.controller.unplug();
-  rig.dev.cutOff = true;
+  rig.dev.refusal = "device_gone";
   rig.driver.remove();
 }
 
@@ -521,7 +521,7 @@ Deno.test("one that never stops is cut off from memory before anything is unmapp
   };
   let reachable = true;
   rig.machine.events.listen(() => {
-    reachable &&= !rig.dev.cutOff;
+    reachable &&= rig.dev.refusal === null;
   }, ["call.dma_iova_destroy", "call.dma_unmap_phys"]);
   assertThrows(() => rig.driver.reset(), KernelError, "did not get disabled in time");
   rig.run();

@@ -1,7 +1,7 @@
 /** The machine's IOMMU. */
 import type { PlainOf } from "../../describe/form.ts";
 import type { Machine } from "../../../../runtime/machine.ts";
-import type { IommuDomain } from "../../../../runtime/iommu/domain.ts";
+import { isTranslated, type TranslatedDevice } from "../../../../runtime/dma/device/device.ts";
 import type { FlushQueue } from "../../../../runtime/iommu/flush_queue.ts";
 import { reservedLines } from "../../../render/pictures/address_space_picture.ts";
 import { PICTURE_COLUMNS, spread, wrapText } from "../../../text/columns.ts";
@@ -107,7 +107,7 @@ let m = dma_map_phys(ssd, alloc_pages(1), 4KiB, to_device)
 assert iommu.page_table(ssd).length == before + 1
 dma_unmap_phys(ssd, m, 4KiB, to_device)`,
       run(run, _machine, [device]) {
-        const runs = mappedRuns(device.dma);
+        const runs = mappedRuns(device.dma.domain);
         run.chargeMemory(256 * runs.length);
         return runs.map(plainRun);
       },
@@ -136,7 +136,7 @@ dma_unmap_phys(ssd, m, 4KiB, to_device)`,
         if (address < 0) {
           throw new ScriptError("E0919", "DMA_MAPPING_ERROR is not an address: the map failed");
         }
-        return { machine, domain: translationOf(device, "page table"), iova: address };
+        return { machine, device: translationOf(device, "page table"), iova: address };
       },
     }),
     method({
@@ -159,7 +159,7 @@ iommu.set_mode(ssd, strict) fails EPERM`,
       raises: ["EPERM", "EINVAL", "EACCES", "ENODEV"],
       run: (_run, { iommu }, [{ dma: dev, name }, mode, privileged]) =>
         raiseErrno(
-          iommu.setMode(dev, mode, privileged),
+          iommu.groups.setMode(dev, mode, privileged),
           `${name} cannot go from ${iommu.modeOf(dev)} to ${mode}`,
         ),
     }),
@@ -183,8 +183,8 @@ assert space.cached == before + 1, "a freed range stays in an rcache"`,
   explain: iommuStory,
 };
 
-function translationOf({ dma, name }: LabDevice, what: string): IommuDomain {
-  if (dma.domain !== null) return dma.domain;
+function translationOf({ dma, name }: LabDevice, what: string): TranslatedDevice {
+  if (isTranslated(dma)) return dma;
   throw new ScriptError(
     "E0919",
     `${name} is not translated: it has no ${what}`,
@@ -207,11 +207,13 @@ function iommuLines(machine: Machine): string[] {
     return [...lines, "  no device is translated: devices see physical addresses"];
   }
   for (const domain of iommu.domains) {
-    const mappedBytes = mappedRuns(domain.device).reduce((sum, run) => sum + run.sizeBytes, 0);
+    const mappedBytes = mappedRuns(domain).reduce((sum, run) => sum + run.sizeBytes, 0);
     lines.push(
       spread(
-        `${domain.device.name}   ${domain.lazy ? "lazy" : "strict"}, ${
-          formatCount(domain.device.mappings, "live mapping")
+        `${domain.members.map(({ name }) => name).join(", ")}   ${
+          domain.lazy ? "lazy" : "strict"
+        }, ${
+          formatCount(domain.members.reduce((sum, dev) => sum + dev.mappings, 0), "live mapping")
         }`,
         `${formatSize(mappedBytes)} mapped, ${formatCount(domain.table.tables, "table page")}`,
       ),

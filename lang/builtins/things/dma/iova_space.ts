@@ -2,6 +2,7 @@
 import type { PlainOf } from "../../describe/form.ts";
 import { bitsOfLastAddress } from "../../../../runtime/address.ts";
 import { CACHE_CLASSES } from "../../../../runtime/iommu/iova_cache.ts";
+import type { TranslatedDevice } from "../../../../runtime/dma/device/device.ts";
 import type { IommuDomain } from "../../../../runtime/iommu/domain.ts";
 import {
   addressSpacePicture,
@@ -35,22 +36,22 @@ const NOTED_RANGES = 1000;
 const RANGE_BYTES = 256;
 
 /** Frames below 4 GiB, or below the device's own limit when that is lower. */
-function lowEndPfn(domain: IommuDomain): number {
-  const last = Math.min(domain.device.lastAddress, domain.table.lastAddress, 2 ** 32 - 1);
+function lowEndPfn({ domain, lastAddress }: TranslatedDevice): number {
+  const last = Math.min(lastAddress, domain.table.lastAddress, 2 ** 32 - 1);
   return Math.floor((last + 1) / domain.granuleBytes);
 }
 
-function lowFreeSpace(domain: IommuDomain) {
-  return freeSpace(domain, lowEndPfn(domain));
+function lowFreeSpace(device: TranslatedDevice) {
+  return freeSpace(device.domain, lowEndPfn(device));
 }
 
 /** 0 when what is free is one piece, towards 1 the more pieces it is in. */
-function fragmentation(domain: IommuDomain): number {
-  const { bytes, largestBytes } = lowFreeSpace(domain);
+function fragmentation(device: TranslatedDevice): number {
+  const { bytes, largestBytes } = lowFreeSpace(device);
   return bytes === 0 ? 0 : 1 - largestBytes / bytes;
 }
 
-function address(pfn: number | null, domain: IommuDomain): number | null {
+function address(pfn: number | null, { domain }: TranslatedDevice): number | null {
   return pfn === null ? null : pfn * domain.granuleBytes;
 }
 
@@ -60,7 +61,7 @@ function plainRange({ cpu, sizeBytes: size, start, use }: AddressRange): PlainOf
   return { start, size, use, cpu: cpu === -1 ? word("depot") : cpu };
 }
 
-const method = methodsOf<IommuDomain>();
+const method = methodsOf<TranslatedDevice>();
 
 /** The cache's class for ranges of a size. */
 function sizeClass(sizeBytes: number, domain: IommuDomain): number {
@@ -74,41 +75,41 @@ function sizeClass(sizeBytes: number, domain: IommuDomain): number {
   );
 }
 
-export const IOVA_SPACE: TypeSpec<IommuDomain> = {
+export const IOVA_SPACE: TypeSpec<TranslatedDevice> = {
   name: "iova_space",
   doc:
     "The IOVA space of a device: ranges that are allocated, in rcaches, in the flush queue, or " +
     "free.",
-  fields: fieldsOf<IommuDomain>((f) => ({
+  fields: fieldsOf<TranslatedDevice>((f) => ({
     ranges: f.list(
       RANGE,
       "Allocated ranges, the highest first: { start, size, use, cpu }. A freed range is among " +
         "them while it is in an rcache or in the flush queue.",
-      (domain, run) => {
+      ({ domain }, run) => {
         run.chargeMemory(RANGE_BYTES * domain.iova.ranges.count);
         return addressRanges(domain).map(plainRange);
       },
     ),
     count: f.int(
       "How many ranges are allocated: nodes of the IOVA rbtree.",
-      (domain) => domain.iova.ranges.count,
+      ({ domain }) => domain.iova.ranges.count,
     ),
-    cached: f.int("How many ranges are in rcaches and depots.", (domain) => {
+    cached: f.int("How many ranges are in rcaches and depots.", ({ domain }) => {
       let cached = 0;
       domain.iova.cache.forEach(() => cached++);
       return cached;
     }),
     free: f.size(
       "Free bytes below 4 GiB, or below the device's limit if that is lower.",
-      (domain) => lowFreeSpace(domain).bytes,
+      (device) => lowFreeSpace(device).bytes,
     ),
     largest_free: f.size(
       "The largest contiguous free range there.",
-      (domain) => lowFreeSpace(domain).largestBytes,
+      (device) => lowFreeSpace(device).largestBytes,
     ),
     free_pieces: f.int(
       "How many contiguous ranges the free bytes consist of.",
-      (domain) => lowFreeSpace(domain).pieces,
+      (device) => lowFreeSpace(device).pieces,
     ),
     fragmentation: f.ratio(
       "1 − largest_free / free: 0 if the free bytes are contiguous.",
@@ -116,19 +117,19 @@ export const IOVA_SPACE: TypeSpec<IommuDomain> = {
     ),
     cursor: f.dma(
       "The range below which the next 32-bit search starts; none: at the top.",
-      (domain) => address(domain.iova.ranges.cursor32Pfn, domain),
+      (device) => address(device.domain.iova.ranges.cursor32Pfn, device),
     ),
     cursor64: f.dma(
       "The same for 64-bit searches.",
-      (domain) => address(domain.iova.ranges.cursor64Pfn, domain),
+      (device) => address(device.domain.iova.ranges.cursor64Pfn, device),
     ),
     refused_from: f.size(
       "32-bit searches for this size or more fail at once (max32_alloc_size); 4 GiB if none does.",
-      ({ iova, granuleBytes }) => iova.ranges.max32AllocPfns * granuleBytes,
+      ({ domain: { iova, granuleBytes } }) => iova.ranges.max32AllocPfns * granuleBytes,
     ),
     below_4gib_first: f.bool(
       "The allocator tries addresses below 4 GiB first for this device.",
-      (domain) => domain.device.prefer32Bit,
+      (device) => device.prefer32Bit,
     ),
   })),
   methods: [
@@ -139,9 +140,10 @@ export const IOVA_SPACE: TypeSpec<IommuDomain> = {
       result: "int",
       doc: "How many ranges a 32-bit search would visit now. It allocates nothing.",
       example: `${TRANSLATED_MACHINE}assert iommu.space(ssd).search_length(4KiB) == 1`,
-      run(_run, domain, [wanted]) {
+      run(_run, device, [wanted]) {
+        const { domain } = device;
         const pfns = Math.max(1, Math.ceil(wanted / domain.granuleBytes));
-        return domain.iova.ranges.searchLength(pfns, lowEndPfn(domain) - 1);
+        return domain.iova.ranges.searchLength(pfns, lowEndPfn(device) - 1);
       },
     }),
     method({
@@ -158,7 +160,7 @@ export const IOVA_SPACE: TypeSpec<IommuDomain> = {
       example: `${TRANSLATED_MACHINE}let m = dma_map_phys(ssd, alloc_pages(2), 8KiB, to_device)
 dma_unmap_phys(ssd, m, 8KiB, to_device)
 assert iommu.space(ssd).cache(8KiB) == { loaded: 1, previous: 0, depot: 0 }`,
-      run(_run, domain, [size, cpu]) {
+      run(_run, { domain }, [size, cpu]) {
         const { cache } = domain.iova;
         const of = sizeClass(size, domain);
         const [loaded, previous] = cache.fills(toInt(cpu, "cpu", 0, cache.cpus - 1), of);
@@ -166,18 +168,19 @@ assert iommu.space(ssd).cache(8KiB) == { loaded: 1, previous: 0, depot: 0 }`,
       },
     }),
   ],
-  format: (domain) =>
-    `IOVA space of ${domain.device.name}, ${formatCount(domain.iova.ranges.count, "range")}`,
+  format: ({ domain, name }) =>
+    `IOVA space of ${name}, ${formatCount(domain.iova.ranges.count, "range")}`,
   show: spaceLines,
 };
 
-function spaceLines(domain: IommuDomain): string[] {
-  const { bytes, largestBytes, pieces } = lowFreeSpace(domain);
-  const last = Math.min(domain.device.lastAddress, domain.table.lastAddress);
+function spaceLines(device: TranslatedDevice): string[] {
+  const { domain } = device;
+  const { bytes, largestBytes, pieces } = lowFreeSpace(device);
+  const last = Math.min(device.lastAddress, domain.table.lastAddress);
   const ranges = picturedRanges(domain);
   return [
     spread(
-      `IOVA space of ${domain.device.name}, ${bitsOfLastAddress(last)} bits`,
+      `IOVA space of ${device.name}, ${bitsOfLastAddress(last)} bits`,
       countUses(ranges),
     ),
     "─".repeat(PICTURE_COLUMNS),
@@ -187,7 +190,7 @@ function spaceLines(domain: IommuDomain): string[] {
       `free${last < 2 ** 32 ? "" : " below 4GiB"}: ${formatSizeCut(bytes)} in ${
         formatCount(pieces, "range")
       }, the longest ${formatSizeCut(largestBytes)}: fragmentation ${
-        formatRatio(fragmentation(domain))
+        formatRatio(fragmentation(device))
       }`,
     ),
   ];
@@ -224,7 +227,7 @@ function picturedRanges(domain: IommuDomain) {
 }
 
 function rangeNote(range: AddressRange, domain: IommuDomain): string {
-  const runs = mappedRuns(domain.device, range.start, range.start + range.sizeBytes - 1);
+  const runs = mappedRuns(domain, range.start, range.start + range.sizeBytes - 1);
   switch (range.use) {
     case "mapped":
       return mappedNote(runs, range, domain);

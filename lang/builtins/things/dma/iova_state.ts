@@ -37,7 +37,7 @@ function picturedRuns(device: DmaDevice, state: DmaIovaState, { lab }: Run) {
   const { swiotlb } = lab.machine;
   const buffers: BouncedBuffer[] = [];
   if (state.bounced) swiotlb.forEachBuffer((buffer) => buffers.push(buffer));
-  return mappedRuns(device, state.addr, state.addr + state.sizeBytes - 1).map((run) => ({
+  return mappedRuns(device.domain, state.addr, state.addr + state.sizeBytes - 1).map((run) => ({
     ...run,
     bounceFor:
       buffers.find(({ tlbPhys }) => tlbPhys >= run.phys && tlbPhys < run.phys + run.sizeBytes)

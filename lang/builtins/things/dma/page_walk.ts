@@ -1,6 +1,6 @@
 /** The way of one address through a page table, as the hardware reads it. */
 import type { MachineEvent } from "../../../../runtime/events.ts";
-import type { IommuDomain } from "../../../../runtime/iommu/domain.ts";
+import type { TranslatedDevice } from "../../../../runtime/dma/device/device.ts";
 import { type PageCut, pageCuts } from "../../../../runtime/iommu/page_table.ts";
 import {
   entryBits,
@@ -24,7 +24,7 @@ import { fieldsOf } from "../../describe/fields.ts";
 /** An address and the tables that it is looked up in. */
 export interface PageWalk {
   readonly machine: Machine;
-  readonly domain: IommuDomain;
+  readonly device: TranslatedDevice;
   readonly iova: number;
 }
 
@@ -62,14 +62,14 @@ const PAGES = {
 /** A map whose pages are still there, as its event tells of it. */
 type MapEvent = MachineEvent<"iommu.map">;
 
-function tableAt({ domain, machine }: PageWalk, page: number): number {
+function tableAt({ device: { domain }, machine }: PageWalk, page: number): number {
   const last = machine.memory.ranges.at(-1)!;
   return tablePagePhys(last.basePhys + last.sizeBytes, domain.id, domain.granuleBytes, page);
 }
 
 /** The entries from the top down, the last of them a leaf or empty. */
 function entriesOf(walk: PageWalk): readonly WalkedEntry[] {
-  const { domain: { granuleBytes, table }, iova, machine } = walk;
+  const { device: { domain: { granuleBytes, table } }, iova, machine } = walk;
   const format = machine.iommuModel.entries;
   const found = table.walk(iova);
   const memory = found ? table.walkPhys - iova % table.walkSizeBytes : 0;
@@ -97,15 +97,16 @@ function entriesOf(walk: PageWalk): readonly WalkedEntry[] {
 }
 
 /** The map that wrote the leaf; null where there is no leaf, or no event was kept of it. */
-function mapOf({ domain, iova }: PageWalk, run: Run): MapEvent | null {
+function mapOf({ device: { domain }, iova }: PageWalk, run: Run): MapEvent | null {
   if (!domain.table.walk(iova)) return null;
+  const members = new Set(domain.members.map(({ name }) => name));
   return run.recorder.events.findLast((event): event is MapEvent =>
-    event.name === "iommu.map" && event.device === domain.device.name &&
+    event.name === "iommu.map" && members.has(event.device!) &&
     iova >= event.fields.iova && iova < event.fields.iova + event.fields.size_bytes
   ) ?? null;
 }
 
-function cutsOf({ domain }: PageWalk, { fields }: MapEvent): PageCut[] {
+function cutsOf({ device: { domain } }: PageWalk, { fields }: MapEvent): PageCut[] {
   return pageCuts(domain.table.pageSizesBytes, fields.iova, fields.phys, fields.size_bytes);
 }
 
@@ -117,13 +118,16 @@ export const PAGE_WALK: TypeSpec<PageWalk> = {
   fields: fieldsOf<PageWalk>((f) => ({
     phys: f.phys(
       "The physical address; none if an entry is not present.",
-      ({ domain: { table }, iova }) => table.walk(iova) ? table.walkPhys : null,
+      ({ device: { domain: { table } }, iova }) => table.walk(iova) ? table.walkPhys : null,
     ),
     page_size: f.size(
       "Size of its leaf entry; none without one.",
-      ({ domain: { table }, iova }) => table.walk(iova) ? table.walkSizeBytes : null,
+      ({ device: { domain: { table } }, iova }) => table.walk(iova) ? table.walkSizeBytes : null,
     ),
-    table_pages: f.int("Pages of the device's page tables.", ({ domain }) => domain.table.tables),
+    table_pages: f.int(
+      "Pages of the device's page tables.",
+      ({ device }) => device.domain.table.tables,
+    ),
     entries: f.list(
       ENTRY,
       "The entries from the top down: { name, table, index, bits, set, phys }: the page that " +
@@ -151,7 +155,7 @@ export const PAGE_WALK: TypeSpec<PageWalk> = {
     ),
   })),
   methods: [],
-  format: (walk) => `page_walk of ${walk.domain.device.name}: ${leadsTo(walk)}`,
+  format: (walk) => `page_walk of ${walk.device.name}: ${leadsTo(walk)}`,
   show: walkLines,
   explain: (walk, run) => {
     const map = mapOf(walk, run);
@@ -159,7 +163,7 @@ export const PAGE_WALK: TypeSpec<PageWalk> = {
   },
 };
 
-function leadsTo({ domain: { table }, iova }: PageWalk): string {
+function leadsTo({ device: { domain: { table } }, iova }: PageWalk): string {
   const to = table.walk(iova)
     ? `${formatAddress(table.walkPhys)}, a page of ${formatSize(table.walkSizeBytes)}`
     : "nothing";
@@ -167,7 +171,7 @@ function leadsTo({ domain: { table }, iova }: PageWalk): string {
 }
 
 function walkLines(walk: PageWalk, run: Run): string[] {
-  const { domain, machine } = walk;
+  const { device: { domain, name }, machine } = walk;
   const { entries: format, root } = machine.iommuModel;
   const entries = entriesOf(walk);
   const map = mapOf(walk, run);
@@ -176,7 +180,7 @@ function walkLines(walk: PageWalk, run: Run): string[] {
     .map(({ means, name }) => `${name} ${means}`).join("; ");
   return [
     spread(
-      `${domain.device.name}   ${leadsTo(walk)}`,
+      `${name}   ${leadsTo(walk)}`,
       `${machine.config.iommu.model}, ${formatCount(domain.table.tables, "table page")}`,
     ),
     "─".repeat(PICTURE_COLUMNS),
@@ -184,10 +188,10 @@ function walkLines(walk: PageWalk, run: Run): string[] {
       `${root} ► ${formatAddress(entries[0]!.table)}`,
       ...tableLines(
         ["table page", "at", "entry", "64 bits", "set"],
-        entries.map(({ bits, index, name, set, table }) => [
+        entries.map(({ bits, index, name: entry, set, table }) => [
           formatAddress(table),
           String(index),
-          name,
+          entry,
           bits,
           set.length === 0 ? "empty" : set.join(" "),
         ]),
@@ -214,7 +218,10 @@ function mapLines(walk: PageWalk, map: MapEvent): string[] {
 }
 
 /** Which entries the pages of a map are in. */
-function writtenEntries({ domain: { table }, machine }: PageWalk, cut: PageCut): string {
+function writtenEntries(
+  { device: { domain: { table } }, machine }: PageWalk,
+  cut: PageCut,
+): string {
   const { iova, sizeBytes, count } = cut;
   const first = table.path(iova).at(-1)!;
   const end = iova + count * sizeBytes;

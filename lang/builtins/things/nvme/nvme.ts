@@ -121,7 +121,7 @@ wait io
 assert io.status == TRANSPORT and ssd.state == removed
 ssd.dma_read(0x10_0000 as dma, 16B) faults device_gone`,
     raises: ["ENODEV"],
-    run: (run, device) => unplugNvme(device, run.lab.topology),
+    run: (run, device) => unplugNvme(device, run.lab),
   }),
 ];
 

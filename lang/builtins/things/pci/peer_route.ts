@@ -1,6 +1,6 @@
 /** A way from one PCI function to another one's memory. */
 import type { PlainOf } from "../../describe/form.ts";
-import type { IommuGroup } from "../../../../devices/pci/iommu_groups.ts";
+import type { PciIommuGroup } from "../../../../devices/pci/iommu_groups.ts";
 import { redirectChange } from "../../../../devices/pci/peers/redirect_change.ts";
 import type { PeerRoute } from "../../../../devices/pci/peers/route.ts";
 import type { Run } from "../../../values/run.ts";
@@ -76,6 +76,6 @@ function changeOf(route: PeerRoute, run: Run): PlainOf<typeof CHANGE> {
 }
 
 /** Groups as lists of names. */
-export function groupNames(groups: readonly IommuGroup[]): readonly (readonly string[])[] {
+export function groupNames(groups: readonly PciIommuGroup[]): readonly (readonly string[])[] {
   return groups.map(({ functions }) => functions.map(({ name }) => name));
 }

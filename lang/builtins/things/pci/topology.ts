@@ -5,7 +5,6 @@ import { type PciNodeConfig, settingOf } from "../../../../devices/lab_config.ts
 import { PCI_BLOCKS } from "../../../../devices/registry.ts";
 import { clip, PICTURE_COLUMNS } from "../../../text/columns.ts";
 import { formatCount, formatSize } from "../../../text/numbers.ts";
-import { iommuGroups } from "../../../../devices/pci/iommu_groups.ts";
 import { findRoute } from "../../../../devices/pci/peers/route.ts";
 import { SERVICE_LETTERS } from "../../explain/route_story.ts";
 import type { TypeSpec } from "../../../values/spec.ts";
@@ -25,7 +24,7 @@ export const TOPOLOGY: TypeSpec<Lab> = {
     groups: f.list(
       ["string"],
       "The IOMMU groups, each with the names of its functions.",
-      (lab) => groupNames(iommuGroups(lab.topology)),
+      (lab) => groupNames(lab.topology.groups),
     ),
     routes_computed: f.int(
       "How often the kernel computed a route between peers.",

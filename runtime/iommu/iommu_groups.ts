@@ -1,0 +1,361 @@
+/**
+ * Devices that the hardware cannot keep apart from each other share one default domain: how groups
+ * get it, which type it has, and who uses it.
+ *
+ * Who is in a group the bus decides (`devices/pci/iommu_groups.ts`). Ports and bridges are members
+ * for it; here they take no part, since they map nothing.
+ *
+ * @see behaviour/dma.md 1.3 and chapter 9
+ */
+import type { DmaDevice, WantedMode } from "../dma/device/device.ts";
+import { ERRNO, invariant, KernelError } from "../errno.ts";
+import type { IommuConfig, IommuMode } from "../machine_config.ts";
+import type { Platform } from "../platform.ts";
+import { IommuDomain } from "./domain.ts";
+import { type FlushQueueOptions, PER_CPU_RING_ENTRIES, PER_CPU_TIMEOUT_NS } from "./flush_queue.ts";
+import { type IommuModelSpec, makePageTable } from "./iommu_models.ts";
+import type { Iotlb } from "./iotlb.ts";
+
+/** Writes to these addresses are interrupts on a PC, whatever the tables say. */
+export const PC_MSI_START = 0xfee0_0000;
+export const PC_MSI_END = 0xfef0_0000;
+
+/** How a domain is called that devices share. */
+export function domainName(devices: readonly { readonly name: string }[]): string {
+  return devices.map(({ name }) => name).join("+");
+}
+
+/** Devices with one default domain. */
+export class IommuGroup {
+  /** In the order in which they were probed. */
+  readonly members: DmaDevice[] = [];
+  /** How the default domain translates; what devices appear later does not change it (9.3). */
+  mode: IommuMode;
+  /** Null for passthrough and without an IOMMU; else shared by all members. */
+  domain: IommuDomain | null = null;
+  /** Drivers that use the default domain; 1 while a user owns the group (9.8). */
+  users = 0;
+  /** The domain of a user's group, with nothing mapped; null while the kernel has the group. */
+  userDomain: IommuDomain | null = null;
+
+  constructor(mode: IommuMode) {
+    this.mode = mode;
+  }
+
+  get hasUntrusted(): boolean {
+    return this.members.some(({ untrusted }) => untrusted);
+  }
+}
+
+/** The platform, and what groups ask of the layers above it. */
+interface GroupPlatform extends Platform {
+  /** The CPU's caches matter from here on: some device does not see them. */
+  useCaches(): unknown;
+}
+
+/** Attaches a device to a domain: its context entry is written. */
+function enter(dev: DmaDevice, domain: IommuDomain | null): void {
+  dev.domain = domain;
+  if (dev.refusal === "context_absent") dev.refusal = null;
+}
+
+/** The groups of an IOMMU. */
+export class IommuGroups {
+  /** Every translation, in the order in which groups were attached. */
+  readonly domains: readonly IommuDomain[] = [];
+  /** Of each device that shares its domain: the name of that domain. */
+  readonly sharers: ReadonlyMap<string, string> = new Map();
+
+  readonly #platform: GroupPlatform;
+  readonly #config: IommuConfig;
+  readonly #model: IommuModelSpec;
+  readonly #iotlb: Iotlb;
+  readonly #domains = this.domains as IommuDomain[];
+  readonly #sharers = this.sharers as Map<string, string>;
+  /** Domains made so far. */
+  #made = 0;
+
+  constructor(platform: GroupPlatform, iotlb: Iotlb) {
+    this.#platform = platform;
+    this.#config = platform.config.iommu;
+    this.#model = platform.iommuModel;
+    this.#iotlb = iotlb;
+  }
+
+  /**
+   * Puts devices into one group, as they are found at boot, and gives it its default domain or none:
+   * without an IOMMU and for passthrough they see physical addresses, or what their buses make of
+   * them. The domain is made for the first one: only its host bridge's windows and the gaps of its
+   * bus are reserved.
+   *
+   * @throws {KernelError} EINVAL where one is not trusted and another has to be passed through.
+   * @see behaviour/dma.md 1.3, 9.3, 9.4
+   */
+  make(members: readonly DmaDevice[]): IommuGroup {
+    const group = new IommuGroup(this.#defaultMode(members));
+    group.members.push(...members);
+    for (const dev of members) this.#attach(dev, group);
+    return group;
+  }
+
+  /**
+   * A device appears in a group that is there: that goes on as it is, also where the device is not
+   * trusted.
+   * @see behaviour/dma.md 9.3
+   */
+  join(group: IommuGroup, dev: DmaDevice): void {
+    group.members.push(dev);
+    this.#attach(dev, group);
+  }
+
+  #attach(dev: DmaDevice, group: IommuGroup): void {
+    if (!dev.coherent) this.#platform.useCaches();
+    dev.group = group;
+    this.#enterDomain(dev, group);
+    this.bindDriver(dev);
+  }
+
+  /** The type of a new group's default domain. @see behaviour/dma.md 9.2 */
+  #defaultMode(members: readonly DmaDevice[]): IommuMode {
+    const { mode } = this.#config;
+    if (mode === "off") return mode;
+    let wanted: WantedMode | null = null;
+    for (const { name, wantedMode } of members) {
+      if (wantedMode === null || wantedMode === wanted) continue;
+      if (wanted !== null) {
+        this.#platform.warnings.warn(
+          "iommu_get_default_domain_type",
+          `Device "${name}" wants ${wantedMode}, and another device of its IOMMU group ${wanted}`,
+        );
+      }
+      if (wanted === null || wantedMode === "passthrough") wanted = wantedMode;
+    }
+    const untrusted = members.find((dev) => dev.untrusted);
+    if (untrusted === undefined) return wanted ?? mode;
+    if (wanted === "passthrough") {
+      throw new KernelError(
+        "EINVAL",
+        `"${untrusted.name}" is not trusted, and a device of its IOMMU group wants passthrough`,
+      );
+    }
+    return "strict";
+  }
+
+  /**
+   * Gives a device its group's domain, which is made where there is none yet. A device with its own
+   * dma_map_ops is not translated.
+   */
+  #enterDomain(dev: DmaDevice, group: IommuGroup): void {
+    const { forcedac } = this.#config;
+    const isTranslated = !dev.ownOps && group.mode !== "off" && group.mode !== "passthrough";
+    enter(dev, isTranslated ? group.domain ??= this.#makeDomain(dev, group) : null);
+    if (dev.domain === null) return;
+    dev.setUp32Bit(forcedac);
+    if (dev.name !== dev.domain.name) this.#sharers.set(dev.name, dev.domain.name);
+  }
+
+  /** Makes a domain for the first device of a group; null, with a warning, where its bus leaves no IOVAs. */
+  #makeDomain(dev: DmaDevice, group: IommuGroup): IommuDomain | null {
+    const { budget } = this.#platform;
+    const table = makePageTable(this.#config, (sizeBytes) => budget.hold(sizeBytes));
+    const gaps = dev.rangeMap?.gaps(table.lastAddress) ?? [];
+    if (typeof gaps === "number") {
+      this.#platform.warnings.warn(
+        "iommu_setup_dma_ops",
+        `Device "${dev.name}" gets no IOVAs: the ranges of its bus ` +
+          (gaps === -ERRNO.EINVAL ? "overlap" : "lie beyond what the IOMMU translates"),
+      );
+      return null;
+    }
+    const lazy = group.mode === "lazy" && this.#defersFlushes && this.#hasQueueFor(dev);
+    const domain = new IommuDomain(this.#platform, {
+      id: this.#made++,
+      name: domainName(group.members.filter(({ ownOps }) => !ownOps)),
+      members: group.members,
+      table,
+      iotlb: this.#iotlb,
+      flushQueue: lazy ? this.#flushQueueOptions : null,
+      cachingMode: this.#cachesAbsence,
+      reserved: [...this.#reservedRanges(dev.hostBridge), ...gaps],
+    });
+    this.#domains.push(domain);
+    return domain;
+  }
+
+  get #cachesAbsence(): boolean {
+    return this.#config.cachingMode && this.#model.hasCachingMode;
+  }
+
+  /** Hardware that needs a flush after each map is no hardware to batch on (behaviour/dma.md 1.3). */
+  get #defersFlushes(): boolean {
+    return !this.#cachesAbsence;
+  }
+
+  /** Without memory for a flush queue a device is strict. */
+  #hasQueueFor(dev: DmaDevice): boolean {
+    if (this.#config.flushQueueFits) return true;
+    this.#platform.warnings.warn(
+      "iommu_dma_init_domain",
+      `Device "${dev.name}": no memory for its flush queue; strict instead of lazy`,
+    );
+    return false;
+  }
+
+  get #flushQueueOptions(): FlushQueueOptions {
+    return {
+      rings: this.#platform.config.cpus,
+      entries: PER_CPU_RING_ENTRIES,
+      timeoutNs: PER_CPU_TIMEOUT_NS,
+    };
+  }
+
+  /**
+   * Changes how a device's group is translated, as an administrator may. While a driver of any
+   * member is bound, only strict to lazy is possible: the domain gets a flush queue and goes on.
+   * Where flushes cannot be put off, that succeeds and changes nothing. Otherwise the group gets a
+   * new domain, with nothing allocated.
+   *
+   * @param mode The word that was written: passthrough, strict, lazy, or auto for what the group
+   *   had at boot.
+   * @param privileged Whether who writes it may.
+   * @returns 0, or -EACCES, -EINVAL for another word and for what a member rules out, -ENODEV
+   *   without an IOMMU, -EPERM for any other change while a driver is bound.
+   * @see behaviour/dma.md 1.3, 9.9
+   */
+  setMode(dev: DmaDevice, mode: string, privileged = true): number {
+    if (!privileged) return -ERRNO.EACCES;
+    const isMode = mode === "passthrough" || mode === "strict" || mode === "lazy";
+    if (!isMode && mode !== "auto") return -ERRNO.EINVAL;
+    const { domain, group } = dev;
+    if (this.#config.mode === "off" || group === null) return -ERRNO.ENODEV;
+    if (domain !== null && !domain.lazy && mode === "lazy" && !group.hasUntrusted) {
+      if (this.#defersFlushes && this.#hasQueueFor(dev)) {
+        domain.startFlushQueue(this.#flushQueueOptions);
+        group.mode = mode;
+      }
+      return 0;
+    }
+    if (group.users > 0) return -ERRNO.EPERM;
+    const next = isMode ? mode : this.#defaultMode(group.members);
+    const isWanted = group.members.every(({ wantedMode }) =>
+      wantedMode === null || wantedMode === next
+    );
+    if (isMode && (!isWanted || (group.hasUntrusted && next !== "strict"))) return -ERRNO.EINVAL;
+    this.#freeDomain(group);
+    group.mode = next;
+    for (const member of group.members) this.#enterDomain(member, group);
+    return 0;
+  }
+
+  /** Frees a group's domain with all that was mapped in it. */
+  #freeDomain(group: IommuGroup): void {
+    const { domain } = group;
+    if (domain === null) return;
+    group.domain = null;
+    domain.flushQueue?.drain();
+    domain.iova.stopTimers();
+    this.#iotlb.invalidateDomain(domain.id);
+    this.#domains.splice(this.#domains.indexOf(domain), 1);
+    for (const [name, of] of this.#sharers) if (of === domain.name) this.#sharers.delete(name);
+  }
+
+  /**
+   * A driver of the kernel is bound to a device.
+   * @returns 0, or -EBUSY while a user owns the device's group.
+   * @see behaviour/dma.md 9.8
+   */
+  bindDriver(dev: DmaDevice): number {
+    const { group } = dev;
+    if (dev.hasDriver || group === null) return 0;
+    if (group.userDomain !== null) return -ERRNO.EBUSY;
+    dev.hasDriver = true;
+    group.users++;
+    return 0;
+  }
+
+  /**
+   * A driver of the kernel leaves a device.
+   */
+  unbindDriver(dev: DmaDevice): void {
+    if (!dev.hasDriver) return;
+    const { group } = dev;
+    invariant(group !== null && group.users > 0, "A driver leaves a group that no driver uses");
+    dev.hasDriver = false;
+    group.users--;
+  }
+
+  /**
+   * A user takes a device's whole group, as VFIO does: it leaves its default domain, and reaches
+   * nothing until the user maps something.
+   * @returns 0, -EPERM while a driver is bound to any member or a user has it, -ENODEV without an IOMMU.
+   * @see behaviour/dma.md 9.8
+   */
+  claim({ group }: DmaDevice): number {
+    if (group === null || this.#config.mode === "off") return -ERRNO.ENODEV;
+    if (group.users > 0) return -ERRNO.EPERM;
+    group.users = 1;
+    const { budget } = this.#platform;
+    group.userDomain = new IommuDomain(this.#platform, {
+      id: this.#made++,
+      name: domainName(group.members.filter(({ ownOps }) => !ownOps)),
+      members: group.members,
+      table: makePageTable(this.#config, (sizeBytes) => budget.hold(sizeBytes)),
+      iotlb: this.#iotlb,
+      flushQueue: null,
+      cachingMode: this.#cachesAbsence,
+      reserved: [],
+    });
+    for (const dev of group.members) enter(dev, group.userDomain);
+    return 0;
+  }
+
+  /**
+   * The user releases the group: it is on its default domain again, with the mappings in it.
+   */
+  release({ group }: DmaDevice): void {
+    if (group === null || group.userDomain === null) return;
+    this.#iotlb.invalidateDomain(group.userDomain.id);
+    group.userDomain = null;
+    group.users = 0;
+    for (const dev of group.members) enter(dev, dev.ownOps ? null : group.domain);
+  }
+
+  /**
+   * A device leaves its group. What it has mapped stays in the table, and the others go on, but for
+   * those that share its requester ID where that has one context entry for all: it is cleared. With
+   * the last member the group loses the domain: who comes next gets a new one.
+   * @see behaviour/dma.md 9.7
+   */
+  remove(dev: DmaDevice): void {
+    const { group } = dev;
+    if (group === null) return;
+    this.unbindDriver(dev);
+    const index = group.members.indexOf(dev);
+    invariant(index >= 0, "A device leaves a group that it is not in");
+    group.members.splice(index, 1);
+    dev.group = null;
+    if (group.members.length === 0) group.domain = null;
+    else if (this.#model.clearsAliases && dev.domain !== null && dev.requesterId !== null) {
+      for (const sibling of group.members) {
+        if (sibling.requesterId === dev.requesterId) sibling.refusal = "context_absent";
+      }
+    }
+  }
+
+  /**
+   * What no device behind a host bridge gets: the bus addresses of the bridge's own windows, where
+   * peers answer, and what the machine has kept for itself.
+   * @see behaviour/dma.md 4.6, behaviour/p2p.md 9.6
+   */
+  #reservedRanges(behind: string | null): { readonly start: number; readonly end: number }[] {
+    const ranges = this.#platform.config.windows
+      .filter(({ hostBridge = behind }) => behind === null || hostBridge === behind)
+      .map(({ basePhys, sizeBytes, busOffset = 0 }) => ({
+        start: basePhys + busOffset,
+        end: basePhys + busOffset + sizeBytes,
+      }));
+    if (this.#config.reserved !== null) return [...ranges, ...this.#config.reserved];
+    if (this.#model.hasInterruptWindow) ranges.push({ start: PC_MSI_START, end: PC_MSI_END });
+    return [...ranges, ...this.#model.reserved];
+  }
+}
