@@ -23,7 +23,7 @@ const USAGE = `Usage: deno run -R=. SCENARIO.dma [OPTION…]
   --trace [json]     print every event, one line each or as JSON
   --export FILE      write every event to FILE.dmatrace.jsonl, or to FILE.json for Perfetto; needs -W
   --picture FILE     write what each \`show\` draws to FILE.svg; needs -W
-  --strict           fail a test on every checker report, IOMMU fault or leak it does not expect
+  --lenient          list checker reports, IOMMU faults and leaks that a test does not expect; fail on none
   --match TEXT       run only tests whose name or machine settings contain TEXT, or match /TEXT/; repeatable
   --seed NUMBER      use this seed instead of the file's
   --tree DIR         kernel tree of the drivers that are compiled with one; needs -R=DIR
@@ -32,7 +32,7 @@ const USAGE = `Usage: deno run -R=. SCENARIO.dma [OPTION…]
                      limits of the script, each with exit code 3
 `;
 
-const FLAGS: ReadonlySet<string> = new Set(["strict"]);
+const FLAGS: ReadonlySet<string> = new Set(["lenient", "strict"]);
 /** Options whose value is a text. */
 const TEXT_OPTIONS: ReadonlySet<string> = new Set(["export", "match", "picture", "tree"]);
 /** Options with a value; the command line of `dmalab run` has the same. */
@@ -94,7 +94,7 @@ async function main(
     trace,
     exportPath: values.get("export") ?? null,
     picturePath: values.get("picture") ?? null,
-    strict: flags.has("strict"),
+    lenient: flags.has("lenient"),
     ...match,
     seed: number("seed"),
     tree: values.get("tree") ?? null,

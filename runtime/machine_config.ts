@@ -143,14 +143,14 @@ export const MACHINE_SETTINGS = {
   pageSizeBytes: setting("page_size", size(4 * KIB, 64 * KIB, { powerOfTwo: true }), 4 * KIB, {
     doc: "The host's page.",
   }),
-  checker: setting("checker", word("report", "fail", "off"), "report", {
-    doc: "What happens on a report of the checker.",
+  checker: setting("checker", word("fail", "report", "off"), "fail", {
+    doc: "What a report of the checker that nothing expects does to its test.",
   }),
-  leaks: setting("leaks", word("report", "fail", "allow"), "report", {
-    doc: "What happens when a test ends with a leak.",
+  faults: setting("faults", word("fail", "report", "allow"), "fail", {
+    doc: "What a fault that nothing expects does to its test.",
   }),
-  strict: setting("strict", BOOL, false, {
-    doc: "Unexpected reports, faults and leaks fail the test.",
+  leaks: setting("leaks", word("fail", "report", "allow"), "fail", {
+    doc: "What a leak does to its test.",
   }),
   // behaviour/dma.md 8.2
   dmaDebug: setting("dma_debug", BOOL, false, {

@@ -35,7 +35,7 @@ export async function recordScenarios(folder: string): Promise<CoverageRecord> {
       failFast: false,
       seed: null,
       shard: null,
-      strict: false,
+      lenient: false,
       trace: null,
       tree: null,
       limits: {

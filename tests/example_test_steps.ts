@@ -13,18 +13,15 @@ import { readTable } from "./digest/table.ts";
 import { Watch } from "./recording/watched_machine.ts";
 import { ROOT } from "./source_text.ts";
 
-/** Scenarios that show reports and leaks without expecting them. */
-const SHOW_FINDINGS: readonly string[] = ["examples/start/05-leaks-and-strict.dma"];
-
 const TABLE = readTable();
 
 /** Runs a scenario: a step for each of its tests, then one for each of those that looked on. */
 export async function testScenario(t: Deno.TestContext, path: string): Promise<void> {
-  const program = await loadWhole(join(ROOT, path));
+  const { program, warnings } = await loadWhole(join(ROOT, path));
+  assertEquals(warnings, "");
   const digest = new Digest();
   const tables = new Watch();
   const outcomes = runWatched(program, digest.add, {
-    strict: !SHOW_FINDINGS.includes(path),
     onLab: (lab) => {
       lab.machine.startAudit();
       tables.attach(lab);

@@ -116,7 +116,7 @@ Deno.test("a file of a suite in which no test matches has no report, and is no f
     const matches = readMatches(["other"]);
     assert(typeof matches !== "string");
     const limits = limitsOf(() => null);
-    const asked = { ...matches, limits, only: "all", strict: false, seed: null } as const;
+    const asked = { ...matches, limits, only: "all", lenient: false, seed: null } as const;
     const screen = new MemoryScreen();
     const exitCode = await withInterrupts(async (watch) => {
       const options = { ...asked, coverage: false };
@@ -140,7 +140,7 @@ Deno.test("each block of a Markdown page runs in its place, and a page without o
     limits: limitsOf(() => null),
     matches: [],
     only: "all",
-    strict: false,
+    lenient: false,
     seed: null,
     coverage: false,
   } as const;

@@ -62,7 +62,7 @@ async function exported(path: string, suffix: string, ...more: string[]): Promis
 }
 
 Deno.test("--export writes every event of every run, and the reader returns them", async () => {
-  for (const path of [TWO_STEP, "examples/start/05-leaks-and-strict.dma"]) {
+  for (const path of [TWO_STEP, "examples/start/05-what-fails-a-test.dma"]) {
     const lines = readLines(await exported(path, ".dmatrace.jsonl"));
     const { sites } = programOf(path).code;
     const { events, runs } = eventsOf(path);
@@ -166,7 +166,7 @@ Deno.test("both options are refused where they make no sense, and said to be mis
 });
 
 Deno.test("what the debugger exports of its runs is what --export writes of them", async () => {
-  for (const path of [TWO_STEP, "examples/start/05-leaks-and-strict.dma"]) {
+  for (const path of [TWO_STEP, "examples/start/05-what-fails-a-test.dma"]) {
     const opened = HostLoader.open(join(ROOT, path));
     assert(typeof opened !== "string");
     const { program } = loadFollowed(new SourceFile(path, opened.entry.text), opened.loader);

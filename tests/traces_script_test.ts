@@ -213,7 +213,7 @@ Deno.test("traces/02-trace-to-scenario.dma is what its trace becomes", async () 
       shrink,
     });
     const body = script.slice(
-      script.indexOf('as the trace has it" {\n') + 23,
+      script.indexOf('as the trace has it"') + 20,
       script.lastIndexOf("}"),
     );
     assert(example.includes(body), `${shrink}\n${body}`);

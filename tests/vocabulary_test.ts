@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { REFERENCE_COMMAND } from "../tools/reference/builtins_page.ts";
 import { withEventTables } from "../tools/reference/events_page.ts";
+import { withFindingTables } from "../tools/reference/findings_page.ts";
 import { BUILTINS } from "../lang/builtins/mod.ts";
 import { NVME_TABLES } from "../devices/nvme/recording/nvme_tables.ts";
 import { RDMA_TABLES } from "../devices/rdma/recording/rdma_tables.ts";
@@ -15,33 +16,24 @@ import { QUIRKS } from "../runtime/kernels/quirks.ts";
 import { LEAK_KINDS } from "../runtime/leaks/leak_kinds.ts";
 import { RUNTIME_TABLES } from "../runtime/recording/tables/runtime_tables.ts";
 import { LATENCY_SETTINGS } from "../runtime/time/latencies.ts";
+import { FAULT_REASONS } from "../runtime/vocabulary/shared_words.ts";
 import { ROOT } from "./source_text.ts";
 
 const PAGE = Deno.readTextFileSync(join(ROOT, "docs/events.md"));
-
-/** The lines under a heading of the page. */
-function chapter(title: string): string[] {
-  const lines = PAGE.split("\n");
-  const start = lines.indexOf(`## ${title}`);
-  const end = lines.findIndex((line, index) => index > start && line.startsWith("## "));
-  return lines.slice(start + 1, end < 0 ? lines.length : end);
-}
-
-/** Names in backticks, those in parentheses left out. */
-const namesIn = (text: string) =>
-  [...text.replace(/\([^)]*\)/g, "").matchAll(/`([^`]+)`/g)].map((match) => match[1]!);
 
 Deno.test("docs/events.md has the tables of the vocabulary", () => {
   assert(PAGE === withEventTables(PAGE), `docs/events.md is old: ${REFERENCE_COMMAND}`);
 });
 
-Deno.test("docs/events.md names every class of dma.report, with its rule", () => {
-  const text = chapter("Classes of `dma.report`").join("\n");
-  const isRow = (name: string) => /^[a-z]+(?:_[a-z]+)+$/.test(name) && !/kernel/.test(name);
-  assertEquals(namesIn(text).filter(isRow).sort(), Object.keys(REPORT_CLASSES).sort());
-  const rows = [...text.matchAll(/^\| `(\w+)` \| [^|]* \| ([\w.-]+) \| [^|]*\|[^|]*\|$/gm)]
-    .map(([, name, rule]) => [name, rule]);
-  assertEquals(rows, Object.entries(REPORT_CLASSES).map(([name, { rule }]) => [name, rule]));
+Deno.test("docs/what-fails-a-test.md has every report, fault and leak, and where each is found", () => {
+  const page = Deno.readTextFileSync(join(ROOT, "docs/what-fails-a-test.md"));
+  assert(
+    page === withFindingTables(page),
+    `docs/what-fails-a-test.md is old: ${REFERENCE_COMMAND}`,
+  );
+  const rows = [...page.matchAll(/^\| `(\w+)` (?:\|[^|]+){3,5}\|$/gm)].map(([, name]) => name!);
+  const names = [REPORT_CLASSES, LEAK_KINDS, FAULT_REASONS].flatMap((each) => Object.keys(each));
+  assertEquals(rows.toSorted(), names.toSorted());
 });
 
 Deno.test("every class of dma.report is a word that `warns` takes, and no other is", () => {

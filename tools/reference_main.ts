@@ -4,18 +4,21 @@ import { writeBuiltinsPages } from "./reference/builtins_page.ts";
 import { withCommandTable } from "./reference/command_table.ts";
 import { withDebuggerKeys } from "./reference/debugger_keys.ts";
 import { withEventTables } from "./reference/events_page.ts";
+import { withFindingTables } from "./reference/findings_page.ts";
 import { withMachineKeys } from "./reference/machine_keys.ts";
 import { GRAMMARS } from "./grammar/mod.ts";
 import { planFile } from "../lang/syntax/plan_writer.ts";
 
 const DOCS = new URL("../docs/", import.meta.url);
 const EVENTS = new URL("../docs/events.md", import.meta.url);
+const FINDINGS = new URL("../docs/what-fails-a-test.md", import.meta.url);
 const TERMINAL = new URL("../docs/terminal.md", import.meta.url);
 const README = new URL("../README.md", import.meta.url);
 const LANGUAGE = new URL("../docs/language.md", import.meta.url);
 
 writeBuiltinsPages(fromFileUrl(DOCS));
 Deno.writeTextFileSync(EVENTS, withEventTables(Deno.readTextFileSync(EVENTS)));
+Deno.writeTextFileSync(FINDINGS, withFindingTables(Deno.readTextFileSync(FINDINGS)));
 Deno.writeTextFileSync(LANGUAGE, withMachineKeys(Deno.readTextFileSync(LANGUAGE)));
 Deno.writeTextFileSync(README, withCommandTable(Deno.readTextFileSync(README)));
 Deno.writeTextFileSync(TERMINAL, withDebuggerKeys(Deno.readTextFileSync(TERMINAL)));
@@ -24,6 +27,6 @@ for (const { file, text } of GRAMMARS) {
   Deno.writeTextFileSync(new URL(`../${file}`, import.meta.url), text());
 }
 console.log(
-  "lang/syntax/grammar_plan.ts, docs/builtins.md, docs/builtins/, docs/events.md and the keys in docs/language.md and " +
+  "lang/syntax/grammar_plan.ts, docs/builtins.md, docs/builtins/, docs/events.md, the tables of docs/what-fails-a-test.md, the keys in docs/language.md and " +
     "docs/terminal.md, the commands in README.md and the grammars of editors/ are written",
 );

@@ -3,7 +3,7 @@ import { WRONG } from "../exit_code.ts";
 import { readMatches } from "../name_match.ts";
 import { limitsOf } from "../scenario/limit_options.ts";
 import { refuse } from "../screen.ts";
-import { JOBS, LIMITS, MATCH_BENCHES, SCENARIOS, SEED } from "./scenario_options.ts";
+import { JOBS, LIMITS, MATCH_BENCHES, SCENARIOS, SEED, VERDICT } from "./scenario_options.ts";
 
 export const BENCH = command({
   name: "bench",
@@ -11,16 +11,13 @@ export const BENCH = command({
   description:
     "Runs each bench of each file on each machine of its matrix and prints a table for each file: " +
     "virtual time and event counts per loop iteration, then the speed of the simulation on this " +
-    "host. Counts and virtual time are deterministic for a given file and seed. Unexpected checker " +
-    "reports and IOMMU faults are printed with their lines.",
+    "host. Counts and virtual time are deterministic for a given file and seed. A checker report or " +
+    "an IOMMU fault that a bench does not expect fails it.",
   argument: SCENARIOS,
   options: {
     match: MATCH_BENCHES,
     seed: SEED,
-    strict: {
-      kind: "flag",
-      doc: "fail a bench on any checker report or IOMMU fault it does not explicitly expect",
-    },
+    ...VERDICT,
     jobs: { ...JOBS, doc: "workers (default: 1); host times are less accurate with more than one" },
     json: { kind: "flag", doc: "one JSON object per line; what benches print goes to stderr" },
     ...LIMITS,
@@ -33,8 +30,12 @@ export const BENCH = command({
     if (paths === null) return WRONG;
     const match = readMatches(options.match);
     if (typeof match === "string") return refuse(match, screen);
-    const { jobs, json, seed, strict } = options;
+    const { jobs, json, lenient, seed } = options;
     const limits = limitsOf((option) => options[option]);
-    return benchScenarios(paths, { ...match, jobs: jobs ?? 1, json, seed, strict, limits }, screen);
+    return benchScenarios(
+      paths,
+      { ...match, jobs: jobs ?? 1, json, lenient, seed, limits },
+      screen,
+    );
   },
 });

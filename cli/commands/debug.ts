@@ -3,7 +3,7 @@ import { WRONG } from "../exit_code.ts";
 import { readMatches } from "../name_match.ts";
 import { allLimits, limitsOf } from "../scenario/limit_options.ts";
 import { refuse } from "../screen.ts";
-import { LIMITS, MATCH, SEED, STRICT, TREE_FOLDER } from "./scenario_options.ts";
+import { LIMITS, MATCH, SEED, TREE_FOLDER, VERDICT } from "./scenario_options.ts";
 
 export const DEBUG = command({
   name: "debug",
@@ -31,7 +31,7 @@ export const DEBUG = command({
       doc: "run N of the list",
     },
     plain: { kind: "flag", doc: "read commands line by line, as from a pipe" },
-    strict: STRICT,
+    ...VERDICT,
     seed: SEED,
     tree: TREE_FOLDER,
     ...LIMITS,
@@ -46,9 +46,9 @@ export const DEBUG = command({
     const [path] = words;
     if (path === undefined) return WRONG;
     const { runDebug } = await import("../debug/run_debug.ts");
-    const { plain, run, seed, strict, tree } = options;
+    const { lenient, plain, run, seed, tree } = options;
     const limits = allLimits(limitsOf((option) => options[option]));
-    const record = { limits, strict, ...seed === null ? {} : { seed } };
+    const record = { lenient, limits, ...seed === null ? {} : { seed } };
     return await runDebug(path, { match: match.matches, plain, run, record, tree }, screen);
   },
 });

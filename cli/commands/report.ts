@@ -5,7 +5,7 @@ import { withInterrupts } from "../interrupts.ts";
 import { readMatches } from "../name_match.ts";
 import { limitsOf } from "../scenario/limit_options.ts";
 import { refuse } from "../screen.ts";
-import { LIMITS, MATCH, SEED, STRICT } from "./scenario_options.ts";
+import { LIMITS, MATCH, SEED, VERDICT } from "./scenario_options.ts";
 
 export const REPORT = command({
   name: "report",
@@ -30,7 +30,7 @@ export const REPORT = command({
     },
     match: MATCH,
     seed: SEED,
-    strict: STRICT,
+    ...VERDICT,
     ...LIMITS,
   },
   examples: [
@@ -45,11 +45,11 @@ export const REPORT = command({
     const match = readMatches(options.match);
     if (typeof match === "string") return refuse(match, screen);
     const limits = limitsOf((option) => options[option]);
-    const { seed, strict } = options;
+    const { lenient, seed } = options;
     const name = options.out ?? `${basename(path)}.html`;
     const target = options.out ?? beside(name);
     return await withInterrupts(async (watch) => {
-      const asked = { only: "all", coverage: false, strict, ...match, seed, limits } as const;
+      const asked = { only: "all", coverage: false, lenient, ...match, seed, limits } as const;
       const made = await writeReport(path, target, asked, screen, watch);
       if (made.isWritten) screen.out(`Wrote ${name}.\n`);
       const noTest = made.reports.length === 0 ? HELD : noTestFound(made.reports, asked, screen);

@@ -8,9 +8,9 @@ import {
   MATCH,
   SCENARIOS,
   SEED,
-  STRICT,
   TRACE_FORM,
   TREE_FOLDER,
+  VERDICT,
 } from "./scenario_options.ts";
 
 export const RUN = command({
@@ -18,7 +18,8 @@ export const RUN = command({
   brief: "Run scenarios: their statements, then their tests.",
   description:
     "Runs each file's top-level statements, then its tests; prints their output, one result line " +
-    "per test, and a summary. Each `dma` block of a Markdown page runs as a file of its own. Exit " +
+    "per test, and a summary. A checker report, an IOMMU fault or a leak that nothing expects fails " +
+    "(docs/what-fails-a-test.md). Each `dma` block of a Markdown page runs as a file of its own. Exit " +
     "codes: 0 success; 1 a test or an assertion failed; 2 a file has errors; 3 a limit was exceeded.",
   argument: SCENARIOS,
   options: {
@@ -33,7 +34,7 @@ export const RUN = command({
       placeholder: "FILE",
       doc: "write the drawings of all `show` statements to FILE (.svg)",
     },
-    strict: STRICT,
+    ...VERDICT,
     match: MATCH,
     seed: SEED,
     tree: TREE_FOLDER,
@@ -57,7 +58,7 @@ export const RUN = command({
     const { runScenarios } = await import("../scenario/run_scenarios.ts");
     const paths = findScenarios(words, screen);
     if (paths === null) return WRONG;
-    const { trace, strict, seed, tree } = options;
+    const { lenient, seed, trace, tree } = options;
     const match = readMatches(options.match);
     if (typeof match === "string") return refuse(match, screen);
     const limits = limitsOf((option) => options[option]);
@@ -67,7 +68,7 @@ export const RUN = command({
       trace,
       exportPath,
       picturePath,
-      strict,
+      lenient,
       ...match,
       seed,
       tree,

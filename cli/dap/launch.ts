@@ -86,12 +86,12 @@ function recordOptions(
   if (seed !== undefined && (!Number.isSafeInteger(seed) || seed < 0)) {
     throw new RequestError(`"seed" takes a whole number from 0 on, not ${seed}`);
   }
-  const strict = argument("strict", args.strict, "boolean");
+  const lenient = argument("lenient", args.lenient, "boolean");
   return {
     sides: true,
     limits: allLimits(limitsOf(limitNamed(args))),
     ...seed === undefined ? {} : { seed },
-    ...strict === undefined ? {} : { strict },
+    ...lenient === undefined ? {} : { lenient },
     watch: {
       nowMs: () => clock.nowMs(),
       processorMs: () => clock.processorMs(),

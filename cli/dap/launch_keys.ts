@@ -25,9 +25,9 @@ export const LAUNCH_KEYS = {
     default: true,
   },
   seed: { type: "integer", description: "Random seed, instead of the file's." },
-  strict: {
+  lenient: {
     type: "boolean",
-    description: "Fail on every checker report, IOMMU fault or leak that the test does not expect.",
+    description: "Unexpected checker reports, IOMMU faults and leaks do not fail the run.",
   },
   limits: {
     type: "object",

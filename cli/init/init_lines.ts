@@ -21,8 +21,8 @@ export function initLines(
     "",
     "Test the scenarios, with Node or with Deno:",
     ...folder === "." ? [] : [`  cd ${shellWord(folder)}`],
-    `  node ${OWN_FOLDER}/bin.js test --strict`,
-    `  deno run -R ${OWN_FOLDER}/bin.js test --strict`,
+    `  node ${OWN_FOLDER}/bin.js test`,
+    `  deno run -R ${OWN_FOLDER}/bin.js test`,
   ];
 }
 

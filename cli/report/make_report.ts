@@ -161,13 +161,13 @@ async function entryRuns(
 function recorded(
   program: Program,
   { outcomes }: RunReport,
-  { limits, matches, seed, strict }: ReportOptions,
+  { lenient, limits, matches, seed }: ReportOptions,
   watch: Interrupts,
 ): readonly RunAndOutcome[] {
   const record = {
     limits: allLimits(limits),
     sides: true,
-    strict,
+    lenient,
     watch,
     ...seed === null ? {} : { seed },
   };

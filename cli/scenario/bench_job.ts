@@ -19,7 +19,7 @@ export interface BenchSettings {
   readonly matches: readonly NameMatch[];
   readonly seed: number | null;
   /** A fault or a report that a bench does not expect fails it. */
-  readonly strict: boolean;
+  readonly lenient: boolean;
   readonly limits: LimitOptions;
   readonly colour: boolean;
   readonly columns: number | null;
@@ -50,13 +50,13 @@ export function benchOnce(
   settings: BenchSettings,
   watch: HostWatch,
 ): BenchMessage {
-  const { colour, columns, limits, seed, strict } = settings;
+  const { colour, columns, lenient, limits, seed } = settings;
   let text = "";
   const outcome = runBench(program, bench, {
     clock: () => performance.now(),
     watch,
     limits: allLimits(limits),
-    strict,
+    lenient,
     ...seed === null ? {} : { seed },
     onLine: (line) => void (text += `${printable(line)}\n`),
     columns: columns ?? undefined,

@@ -6,7 +6,7 @@ import { type Interrupts, withInterrupts } from "../interrupts.ts";
 import { type Paint, painter } from "../../lang/render/paint.ts";
 import type { Screen } from "../screen.ts";
 import { benchTable, iterationsPerSecond } from "./bench_table.ts";
-import { counted } from "./report_printer.ts";
+import { counted, whyNoFailure } from "./report_printer.ts";
 import {
   benchesOf,
   type BenchMessage,
@@ -45,7 +45,7 @@ async function benchAll(
   const settings = {
     matches: options.matches,
     seed: options.seed,
-    strict: options.strict,
+    lenient: options.lenient,
     limits: options.limits,
     colour: screen.colour,
     columns: screen.columns,
@@ -82,7 +82,7 @@ async function benchAll(
   }
   if (tolerant > 0 && !options.json) {
     const passed = `${counted(tolerant, "bench run")} passed with unexpected reports or faults`;
-    say([`${paint("warning", "warning:")} ${passed}; --strict makes that a failure`]);
+    say([`${paint("warning", "warning:")} ${passed}; ${whyNoFailure(options.lenient)}`]);
   }
   if (found > 0 || exitCode !== HELD) return exitCode;
   screen.err("error: No bench found\n");
@@ -94,7 +94,7 @@ function textLines(outcome: BenchOutcome, paint: Paint): string[] {
   const name = paint("strong", printable(displayName(outcome)));
   if (outcome.outcome === "skipped") return [`${name} ... ${paint("warning", "ignored")}`];
   const incidents = outcome.incidents.flatMap(({ incident, times }) => [
-    ...incident.lines.map((line) => `  ${line}`),
+    ...incident.isFailure ? [] : incident.lines.map((line) => `  ${line}`),
     ...times > 1 ? [paint("dim", `    … ${counted(times - 1, "time")} more`)] : [],
   ]);
   if (outcome.failure !== null) {

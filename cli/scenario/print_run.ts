@@ -31,7 +31,7 @@ export interface PrintOptions {
   /** `tests` leaves the statements at the top of the file out, and finds no test a failure. */
   readonly only: "all" | "tests";
   /** Reports, faults and leaks that the test does not expect fail it. */
-  readonly strict: boolean;
+  readonly lenient: boolean;
   /** Print every event: as a line to read, or as JSON, with what else is said on the error stream. */
   readonly trace: TraceForm | null;
   /** Only tests whose name contains one of these; all for an empty list. */
@@ -62,7 +62,7 @@ export function printRun(program: Program, options: RunParts, screen: Screen): R
   if (tests > 0) lines.head(headLine(tests, program.source.name, paint));
   return runProgramWith(engine, program, {
     only: options.only,
-    strict: options.strict,
+    lenient: options.lenient,
     match: options.matches,
     ...options.seed === null ? {} : { seed: options.seed },
     ...eventListeners(observers, options.trace === "text" ? trace : null),

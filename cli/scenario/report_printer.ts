@@ -29,10 +29,11 @@ export function outcomeLine(outcome: TestOutcome, paint: Paint): string | null {
 /** Different faults and reports that are shown with their source lines; the others are counted. */
 const SHOWN_INCIDENTS = 5;
 
-/** Unexpected faults, reports and leaks, and what a failed test held; one for each statement. */
+/** Unexpected faults, reports and leaks besides the failure, and what a failed test held; one for each statement. */
 export function incidentLines(outcome: Unexpected, paint: Paint): string[] {
   const groups = new Map<string, { readonly lines: readonly string[]; times: number }>();
-  for (const { kind, lines, name, place } of outcome.incidents) {
+  const incidents = outcome.incidents.filter(({ isFailure }) => !isFailure);
+  for (const { kind, lines, name, place } of incidents) {
     const key = `${kind} ${name} ${place}`;
     const group = groups.get(key);
     if (group === undefined) groups.set(key, { lines, times: 1 });
@@ -41,8 +42,9 @@ export function incidentLines(outcome: Unexpected, paint: Paint): string[] {
   const shown = [...groups.values()].slice(0, SHOWN_INCIDENTS);
   const listed = shown.reduce((sum, { times }) => sum + times, 0);
   const { leaks, unexpectedFaults, unexpectedReports } = outcome;
-  const held = outcome.incidents.filter(({ kind }) => kind === "held").length;
-  const rest = unexpectedFaults + unexpectedReports + leaks + held - listed;
+  const held = incidents.filter(({ kind }) => kind === "held").length;
+  const inFailure = outcome.incidents.length - incidents.length;
+  const rest = unexpectedFaults + unexpectedReports + leaks + held - inFailure - listed;
   return [
     ...shown.flatMap(({ lines, times }) => [
       ...lines.map((line) => `  ${line}`),
@@ -95,7 +97,7 @@ function debugCommand(report: RunReport, outcome: TestOutcome): string {
 
 /** @param main What means the statements at the top of the file. */
 function runWords({ file, names }: RunReport, outcome: TestOutcome, main: string): string {
-  const seed = `--seed 0x${outcome.seed.toString(16)}${outcome.strict ? " --strict" : ""}`;
+  const seed = `--seed 0x${outcome.seed.toString(16)}${outcome.lenient ? " --lenient" : ""}`;
   if (outcome.kind === "main") return `${shellWord(file)}${main} ${seed}`;
   return `${shellWord(file)} --match ${wordThatFinds(displayName(outcome), names)} ${seed}`;
 }
@@ -157,7 +159,7 @@ export function summaryLines(
   ];
 }
 
-/** A warning that tests passed with what would fail them in a strict run. */
+/** A warning that tests passed with what fails others. */
 function toleratedLines(outcomes: readonly TestOutcome[], paint: Paint): string[] {
   const tolerant = outcomes.filter(({ failure, leaks, unexpectedFaults, unexpectedReports }) =>
     failure === null && leaks + unexpectedFaults + unexpectedReports > 0
@@ -174,7 +176,15 @@ function toleratedLines(outcomes: readonly TestOutcome[], paint: Paint): string[
   const passed = tolerant.every(({ kind }) => kind === "main")
     ? "statements passed"
     : `${counted(tolerant.filter(({ kind }) => kind !== "main").length, "test")} passed`;
-  return [`${paint("warning", "warning:")} ${passed} with ${list}; --strict makes that a failure`];
+  const { lenient } = tolerant[0]!;
+  return [`${paint("warning", "warning:")} ${passed} with ${list}; ${whyNoFailure(lenient)}`];
+}
+
+/** Why what is unexpected is no failure. */
+export function whyNoFailure(lenient: boolean): string {
+  return lenient
+    ? "without --lenient that is a failure"
+    : "the scenario says that it is no failure";
 }
 
 function nameOf(outcome: TestOutcome): string {

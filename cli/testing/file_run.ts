@@ -27,7 +27,7 @@ export interface FileJob {
   /** Which of its tests: those whose number, counted from `first`, leaves `index` by `count`. */
   readonly shard: { readonly index: number; readonly count: number; readonly first: number } | null;
   /** Reports, faults and leaks that the test does not expect fail it. */
-  readonly strict: boolean;
+  readonly lenient: boolean;
   readonly trace: TraceForm | null;
   /** The kernel tree that `--tree` names. */
   readonly tree: string | null;
@@ -95,7 +95,7 @@ export async function runFile(
   const { shard } = job;
   const report = runProgramWith(await engineFor(program), program, {
     only: "tests",
-    strict: job.strict,
+    lenient: job.lenient,
     match: job.matches,
     failFast: job.failFast,
     ...job.seed === null ? {} : { seed: job.seed },

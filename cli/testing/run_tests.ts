@@ -41,7 +41,7 @@ export interface TestOptions {
   readonly shard: Shard | null;
   readonly workers: number;
   /** Reports, faults and leaks that the test does not expect fail it. */
-  readonly strict: boolean;
+  readonly lenient: boolean;
   /** Print every event: as a line to read, or as JSON, for which files run here, one after the other. */
   readonly trace: TraceForm | null;
   /** The kernel tree that `--tree` names. */
@@ -75,7 +75,8 @@ async function runFiles(
   screen: Screen,
   outputs: TraceOutputs | null,
 ): Promise<ExitCode> {
-  const { failed, failFast, matches, seed, shard, strict, trace, tree, limits, coverage } = options;
+  const { failed, failFast, lenient, matches, seed, shard, trace, tree, limits, coverage } =
+    options;
   const firsts = shard === null ? null : await countTests(paths, tree);
   const wanted = failed === null ? paths : paths.filter((path) => hasFailed(failed, path));
   const jobs = wanted.map((path, index): FileJob => ({
@@ -84,7 +85,7 @@ async function runFiles(
     failFast,
     seed,
     shard: shard === null ? null : { ...shard, first: firsts![index]! },
-    strict,
+    lenient,
     trace,
     tree,
     limits,

@@ -81,7 +81,7 @@ class BodyWriter {
       ...reads ? ["let sent = buf.bytes"] : [],
       `let handle = ${mapping}`,
       ...wrong.kind === "refused"
-        ? [`assert handle != ${refusal}`]
+        ? [`assert handle != ${refusal}`, this.#unmap()]
         // In a correct driver `map` fails where something fails.
         : fault === null
         ? use
@@ -91,14 +91,18 @@ class BodyWriter {
 
   /** What is done with a buffer that is mapped. */
   #use(): string[] {
-    const { driver: { device, unmap }, finding: { case: { dir } } } = this;
+    const { driver: { device }, finding: { case: { dir } } } = this;
     const writes = dir !== "to_device";
     return [
       ...dir === "from_device" ? [] : [`assert ${device}.gather(handle) == sent`],
       ...writes ? [`assert ${device}.scatter(handle, news.bytes)`] : [],
-      this.#call(unmap, "buf, handle"),
+      this.#unmap(),
       ...writes ? ["assert buf == news"] : [],
     ];
+  }
+
+  #unmap(): string {
+    return this.#call(this.driver.unmap, "buf, handle");
   }
 
   #call({ name, takesDirection }: DriverFunction, args: string): string {

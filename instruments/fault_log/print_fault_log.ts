@@ -6,6 +6,7 @@
  */
 import { IOMMU_MODELS, type IommuModel } from "../../runtime/iommu/iommu_models.ts";
 import type { DeviceAccess, FaultReason } from "../../runtime/iommu/iommu.ts";
+import { FAULT_REASONS } from "../../runtime/vocabulary/shared_words.ts";
 import { formatSource } from "./pci_source.ts";
 import { PAGE_FAULT_FLAGS } from "./amd_events.ts";
 import { plainHex, type Word64, word64 } from "./word64.ts";
@@ -25,17 +26,9 @@ export interface PrintedFault {
   readonly domainId: number;
 }
 
-/** The reasons that a translation finds; the others no IOMMU sees. */
-const TRANSLATION_FAULTS: ReadonlySet<FaultReason> = new Set([
-  "not_present",
-  "not_writable",
-  "not_readable",
-  "address_width",
-]);
-
 /** The lines, joined by line ends; null where no IOMMU of that model would log anything. */
 export function printFaultLog(model: IommuModel, fault: PrintedFault): string | null {
-  if (!TRANSLATION_FAULTS.has(fault.reason)) return null;
+  if (!FAULT_REASONS[fault.reason].isLogged) return null;
   const { faultLog } = IOMMU_MODELS[model];
   switch (faultLog) {
     case "vtd":

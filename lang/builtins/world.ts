@@ -51,8 +51,6 @@ class LabWorld implements World {
   readonly stream: WorldStream;
   readonly globals: ReadonlyMap<string, Value>;
   readonly budget: HostBudget;
-  readonly checkerFails: boolean;
-  readonly leaksFail: boolean;
   readonly incidents: readonly IncidentEvent[];
   readonly #beginning: Beginning;
   #recording: MachineRecording | null = null;
@@ -76,9 +74,6 @@ class LabWorld implements World {
     const incidents: IncidentEvent[] = [];
     machine.events.listen((event) => incidents.push(event), ["iommu.fault", "dma.report"]);
     this.incidents = incidents;
-    const { checker, leaks, strict } = config;
-    this.checkerFails = checker === "fail" || strict;
-    this.leaksFail = leaks === "fail" || (strict && leaks === "report");
     this.#beginning = new Beginning(machine);
     this.globals = globalsOf(this.lab, this.recorder);
   }
@@ -185,6 +180,11 @@ class LabWorld implements World {
   views(): ReadonlyMap<string, readonly SeenRange[]> {
     const { devices, machine } = this.lab;
     return new Map([...devices].map(([name, { dma }]) => [name, viewOf(machine, dma)]));
+  }
+
+  fails(finding: "report" | "fault" | "leak"): boolean {
+    const { checker, faults, leaks } = this.lab.machine.config;
+    return { report: checker, fault: faults, leak: leaks }[finding] === "fail";
   }
 
   leftovers(): readonly Leftover[] {

@@ -33,7 +33,7 @@ import type { MachineDeclaration } from "../syntax/tree/ast.ts";
 import { checkConfig, usualPageSizes } from "./config_checks.ts";
 import { type ConfigBlock, ConfigTreeReader, describe } from "./config_tree.ts";
 import { type LatencyPresetName, presetLatencies } from "../../runtime/time/latency_presets.ts";
-import { KERNEL, PRESET, QUIRKS, type SettingSpec } from "./schema.ts";
+import { KERNEL, PRESET, QUIRKS, type SettingSpec, STRICT } from "./schema.ts";
 import type { QuirkChanges, SettingValue } from "./setting_value.ts";
 
 /**
@@ -85,6 +85,9 @@ function eventLatency(key: string): SettingSpec | null {
   return event === undefined ? null : setting(event, duration(), 0, { doc: `One ${event} event.` });
 }
 
+/** What `strict = false` stands for. */
+const LISTED = { checker: "report", faults: "report", leaks: "report" } as const;
+
 function toConfig(
   tree: ConfigBlock,
   bag: DiagnosticBag,
@@ -98,6 +101,7 @@ function toConfig(
   const changes = given(QUIRKS.key) as QuirkChanges | undefined ?? null;
   return {
     ...defaults,
+    ...given(STRICT.key) === false ? LISTED : {},
     ...valuesOf(tree, MACHINE_SETTINGS),
     ...valuesOf(block("ram"), RAM_SETTINGS),
     kernel,

@@ -58,7 +58,7 @@ Deno.test("buildConfig() gives the defaults of language.md without a machine blo
   assertEquals(config.iommu.mode, "off");
   assertObjectMatch(config.swiotlb, { sizeBytes: 64 * MIB, force: false, areas: null });
   assertEquals(config.pci, []);
-  assertEquals(config.checker, "report");
+  assertEquals([config.checker, config.faults, config.leaks], ["fail", "fail", "fail"]);
 });
 
 Deno.test("buildConfig() puts every key of the machine block in its place", () => {
@@ -66,7 +66,7 @@ Deno.test("buildConfig() puts every key of the machine block in its place", () =
     kernel = "7.2.6"
     cpus = 4
     seed = 9
-    checker = fail
+    checker = off
     dma_debug = true
     ram { size = 8GiB }
     region low { at = 1MiB, size = 2MiB }
@@ -77,7 +77,7 @@ Deno.test("buildConfig() puts every key of the machine block in its place", () =
     latencies { iotlb_sync = 300ns, doorbell = 1us, iommu.map = 5ns, iova_free = 2ns }
   }`);
   assertEquals([config.kernel, config.cpus, config.seed], ["7.2.6", 4, 9]);
-  assertEquals([config.checker, config.dmaDebug, config.ramSizeBytes], ["fail", true, 8 * GIB]);
+  assertEquals([config.checker, config.dmaDebug, config.ramSizeBytes], ["off", true, 8 * GIB]);
   assertEquals(config.regions.map(({ name, basePhys, type }) => [name, basePhys as number, type]), [
     ["low", MIB, "ram"],
     ["window", 0xe000_0000, "mmio"],

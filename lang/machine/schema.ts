@@ -18,6 +18,7 @@ import { LATENCY_PRESETS, type LatencyPresetName } from "../../runtime/time/late
 import { LATENCY_SETTINGS } from "../../runtime/time/latencies.ts";
 import {
   type AnySetting,
+  BOOL,
   optional,
   type OptionalSetting,
   setting,
@@ -60,6 +61,10 @@ export const KERNEL = setting<KernelProfile>(
   { doc: "The release whose behaviour is modelled." },
 );
 
+export const STRICT = setting("strict", BOOL, true, {
+  doc: "False: `checker`, `faults` and `leaks` are `report` where nothing else is said.",
+});
+
 export const PRESET = optional(
   "preset",
   word(...Object.keys(LATENCY_PRESETS) as LatencyPresetName[]),
@@ -93,6 +98,7 @@ const BLOCKS: readonly BlockSpec[] = [
       KERNEL,
       QUIRKS,
       ...Object.values(MACHINE_SETTINGS),
+      STRICT,
       ...Object.values(CPU_SETTINGS),
     ],
   }),

@@ -33,7 +33,7 @@ export interface RunChoice {
 
 /** What may be said about a run that is recorded. */
 export type RecordOptions =
-  & Pick<RunOptions, "limits" | "onLine" | "seed" | "strict" | "watch">
+  & Pick<RunOptions, "lenient" | "limits" | "onLine" | "seed" | "watch">
   & {
     /** Also keeps the blocks of `fork`, `compare` and `race`, which run on machines of their own. */
     readonly sides?: boolean;
@@ -161,14 +161,14 @@ export function openRun(
 ): OpenRun {
   const { follow } = program;
   if (follow === null) throw new Error("The program was not loaded to be followed");
-  const { limits = DEFAULT_LIMITS, seed, sides: keepsSides = false, strict, watch } = options;
+  const { lenient, limits = DEFAULT_LIMITS, seed, sides: keepsSides = false, watch } = options;
   const run = runOf(program, choice, options);
   let known: RunNotes | null = null;
   const output = new LimitedOutput(limits, (line) => {
     known?.line(line);
     options.onLine?.(line);
   });
-  const machineOptions: MachineOptions = { limits, output, seed, strict, record: true };
+  const machineOptions: MachineOptions = { lenient, limits, output, seed, record: true };
   const name = { ...choice.name, seed: seed ?? choice.name.seed };
   const looker = new Looker(lookParts(program.registry, follow));
   const keeper = new SideKeeper(name, program.code, looker);

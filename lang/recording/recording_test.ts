@@ -406,7 +406,7 @@ Deno.test("a run that is recorded in pieces is the one that is recorded in one g
 });
 
 const RETURNS =
-  `machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd { queues = 1 } } } }
+  `machine { leaks = allow, iommu { mode = strict } pci { root_port rp0 { nvme ssd { queues = 1 } } } }
 const page = alloc_pages(1)
 fn take(n) {
   let m = dma_map_phys(ssd, page.phys, 4KiB, to_device)

@@ -79,8 +79,8 @@ export function rerun(
   onVm: (vm: Vm) => void,
 ): { resume(): boolean } {
   if (!(runs instanceof SideRuns)) throw new Error("This run cannot be repeated");
-  const { config, options: { seed, strict }, program, start, variants } = runs;
-  const silent = { limits, output: SILENCE, seed, strict, record: true, heard: false };
+  const { config, options: { lenient, seed }, program, start, variants } = runs;
+  const silent = { lenient, limits, output: SILENCE, seed, record: true, heard: false };
   const { failure, vm } = new TestMachine(program, config, { ...silent, onVm });
   vm.branches.runs = new SideRuns(program, config, variants, silent, start);
   vm.branches.goals = goals;
@@ -228,14 +228,14 @@ export class SideRuns implements Runs {
     output: Output,
     { isBlock, quirks, repeated }: SideMachine,
   ): Vm {
-    const { heard, limits, onSideEvent, onSideVm, seed, strict, watch } = this.options;
+    const { heard, lenient, limits, onSideEvent, onSideVm, seed, watch } = this.options;
     const own = quirks === null ? config : { ...config, quirks };
     const machine = new TestMachine(this.program, own, {
       record: true,
       limits: { ...limits, steps, memoryBytes },
       output,
       seed,
-      strict,
+      lenient,
       watch,
       ...heard !== undefined && { heard },
       // Who looks at events looks at those of the machine that was asked for.

@@ -100,8 +100,8 @@ class BenchRun {
     if (!(machine instanceof TestMachine) || machine.failure !== null) return;
     machine.vm.start(functionIndex);
     this.#count(machine);
-    this.#incidents = incidentsOf(machine.vm, this.#shared.style);
     this.#failure ??= judgeEnd(machine.vm, []);
+    this.#incidents = incidentsOf(machine.vm, this.#failure, this.#shared.style);
     if (this.#failure !== null) return;
     const { clock } = this.options;
     if (clock !== undefined && !this.#time(machine, clock)) return;
@@ -186,12 +186,19 @@ class BenchRun {
 }
 
 /** What a bench did not expect so far, once for each statement and class. */
-function incidentsOf(vm: Vm, style: FailureStyle | undefined): BenchIncident[] {
+function incidentsOf(
+  vm: Vm,
+  failure: Failure | null,
+  style: FailureStyle | undefined,
+): BenchIncident[] {
   const groups = [
     ...Map.groupBy(foundIncidents(vm), ({ finding }) => findingKey(finding)).values(),
   ];
   return groups.slice(0, LISTED_INCIDENTS).map((group) => ({
-    incident: describeIncident(group[0]!, null, style),
+    incident: {
+      ...describeIncident(group[0]!, null, style),
+      isFailure: group[0]!.finding === failure?.finding,
+    },
     times: group.length,
   }));
 }

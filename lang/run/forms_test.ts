@@ -148,6 +148,7 @@ Deno.test("outcomes as blocks and on one line, `try`, and `inject` (language.md,
 assert dma_iova_try_alloc(ssd, s, phys: 0x10_0000, size: 64KiB)
 dma_iova_link(ssd, s, phys: 0x20_0800, offset: 4KiB, size: 4KiB, dir: to_device) fails EIO
 expect error EIO { dma_iova_link(ssd, s, 0x20_0800, 4KiB, 4KiB, to_device) }
+dma_iova_free(ssd, s)
 ssd.dma_read(0x5000, 4B) faults not_present
 expect fault not_present { ssd.dma_read(0x5000, 4B) }
 let m = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)
@@ -155,7 +156,9 @@ dma_unmap_phys(ssd, m, 8KiB, to_device) warns unmap_size
 let n = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)
 expect warning unmap_size { dma_unmap_phys(ssd, n, 8KiB, to_device) }
 inject dma_map_phys nth 2..=3 {
-  print [1, 2, 3, 4].map(n => (try dma_map_phys(ssd, n * 0x10_0000, 4KiB, to_device)).error)
+  let tried = [1, 2, 3, 4].map(n => try dma_map_phys(ssd, n * 0x10_0000, 4KiB, to_device))
+  print tried.map(t => t.error)
+  for t in tried { if t.ok { dma_unmap_phys(ssd, t.value, 4KiB, to_device) } }
 }`;
   assertEquals(strict(text), ["[none, ENOMEM, ENOMEM, none]"]);
   assertEquals(failureOf('assert 1 == 2, "with {1 + 1}"'), "E0901 Assertion failed: with 2");
@@ -183,7 +186,8 @@ dma_iova_try_alloc(ssd, state, 0x10_0000, 8KiB)
 dma_iova_link(ssd, state, 0x20_0800, 4KiB, 4KiB, to_device) fails EIO
 expect events [ ret.dma_iova_link(result: EIO, error: EIO) ] in ssd
 expect events [ dma_iova_try_alloc, !ret.dma_iova_sync ] in ssd
-print [events.last(ret.dma_iova_link).result, events.last(ret.dma_iova_try_alloc).result]`;
+print [events.last(ret.dma_iova_link).result, events.last(ret.dma_iova_try_alloc).result]
+dma_iova_free(ssd, state)`;
   assertEquals(strict(text), ["[EIO, true]"]);
 });
 

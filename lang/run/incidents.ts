@@ -25,14 +25,15 @@ export function unexpectedIncidents(vm: SideRun): readonly IncidentEvent[] {
   return vm.world.incidents.filter((event) => !vm.expectedIncidents.has(event));
 }
 
-/** With `checker = fail` or `strict`, unexpected incidents fail a run that completed. */
+/** Unexpected incidents fail a run that completed, unless its machine says otherwise. */
 function judgeIncidents(vm: SideRun): Failure | null {
-  if (!vm.world.checkerFails) return null;
-  const [first] = unexpectedIncidents(vm);
+  const first = unexpectedIncidents(vm).find((event) => vm.world.fails(incidentKind(event)));
   if (first === undefined) return null;
-  const { kind, name, text } = describeIncident({ finding: first, run: vm, where: null }, null);
+  const kind = incidentKind(first);
+  const name = incidentName(first);
   return {
     kind: "failed",
+    finding: first,
     diagnostic: {
       code: "E0908",
       severity: "error",
@@ -44,7 +45,9 @@ function judgeIncidents(vm: SideRun): Failure | null {
       related: relatedTo(first, vm),
     },
     parts: [],
-    notes: [text],
+    notes: first.name === "dma.report"
+      ? [first.fields.text, ...factsOf(first).map(([label, text]) => `${label}: ${text}`)]
+      : [formatEventText(first)],
   };
 }
 
@@ -60,7 +63,11 @@ export type Finding = IncidentEvent | Leftover;
 export function kindOfFinding({ finding, run, where }: FoundIncident): Incident["kind"] {
   // An order of a race is listed for its leaks only where it reached its end.
   if (!("name" in finding)) return where === null && run.failure !== null ? "held" : "leak";
-  return finding.name === "iommu.fault" ? "fault" : "report";
+  return incidentKind(finding);
+}
+
+function incidentKind(event: IncidentEvent): "fault" | "report" {
+  return event.name === "iommu.fault" ? "fault" : "report";
 }
 
 /** What it is called, and the statement it happened at, or that left it. */
@@ -157,11 +164,7 @@ function describeReport(
     message: fields.text,
     span: second,
     related: relatedTo(event, vm),
-    facts: [
-      ["rule", `${rule}, ${beyondKernel ? "not checked by any kernel" : "checked by the kernel"}`],
-      ...fields.log === null ? [] : [["kernel log", logLine(fields.log)] as const],
-      ...facts,
-    ],
+    facts: [...factsOf(event), ...facts],
     hint: `if it is intended, write \`warns ${reportClass}\` after the call`,
   }, options);
   return {
@@ -178,6 +181,14 @@ function describeReport(
     place: placeOf(event.site, vm),
     lines,
   };
+}
+
+function factsOf({ fields }: MachineEvent<"dma.report">): Facts {
+  const { beyond_kernel: beyondKernel, log, rule } = fields;
+  return [
+    ["rule", `${rule}, ${beyondKernel ? "not checked by any kernel" : "checked by the kernel"}`],
+    ...log === null ? [] : [["kernel log", logLine(log)] as const],
+  ];
 }
 
 function describeFault(

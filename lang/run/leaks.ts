@@ -9,9 +9,6 @@ import type { Incident } from "./report.ts";
 
 const HINT = "unmap or free it, or write `with { leaks = allow }` after the test's name";
 
-/** Leaks that a failure lists after the first. */
-const LISTED = 5;
-
 /**
  * What a run holds at its end. One that failed is asked too: what it holds may be why it failed; and
  * where one beside it failed, that one. One that a limit or a bug stopped is not.
@@ -53,13 +50,13 @@ export function describeLeak(
   };
 }
 
-/** With `leaks = fail` or `strict`, a leak fails a run that reached its end. */
+/** A leak fails a run that reached its end, unless its machine says otherwise. */
 export function judgeLeaks(vm: SideRun, leaks: readonly Leftover[]): Failure | null {
-  const [first, ...others] = leaks;
-  if (first === undefined || !vm.world.leaksFail) return null;
-  const more = others.length - LISTED;
+  const [first] = leaks;
+  if (first === undefined || !vm.world.fails("leak")) return null;
   return {
     kind: "failed",
+    finding: first,
     diagnostic: {
       code: "E0926",
       severity: "error",
@@ -68,14 +65,7 @@ export function judgeLeaks(vm: SideRun, leaks: readonly Leftover[]): Failure | n
       hint: HINT,
     },
     parts: [],
-    notes: [
-      ...factsOf(first).map(([label, text]) => `${label}: ${text.replaceAll("\n", "; ")}`),
-      ...others.slice(0, LISTED).map((leak) => {
-        const span = spanOf(leak, vm);
-        return `and ${leak.kind}: ${leak.text}${span === null ? "" : ` (${spanPlace(span)})`}`;
-      }),
-      ...more > 0 ? [`and ${more} more`] : [],
-    ],
+    notes: factsOf(first).map(([label, text]) => `${label}: ${text.replaceAll("\n", "; ")}`),
   };
 }
 

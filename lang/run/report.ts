@@ -34,6 +34,8 @@ export interface Incident {
   readonly place: Place | null;
   /** All there is to say of it, with the source lines: lines without a line end. */
   readonly lines: readonly string[];
+  /** True for the one that the failure of its test or bench tells. */
+  readonly isFailure?: boolean;
 }
 
 /** What is said of a test and of a bench alike. */
@@ -66,8 +68,8 @@ export interface Unexpected {
 
 /** What a test came to, or a property with its cases, or the statements at the top of the file. */
 export interface TestOutcome extends EntryOutcome, Unexpected {
-  /** Unexpected incidents and leaks fail the run. */
-  readonly strict: boolean;
+  /** Unexpected incidents and leaks failed no run. */
+  readonly lenient: boolean;
   /** `main`: the statements at the top of the file. */
   readonly kind: "main" | "test" | "property";
   /** Assertions and expectations that were checked. */

@@ -14,7 +14,7 @@ import type { MachineOptions } from "./test_machine.ts";
 
 /** A run that begins: whose it is, and all that its machine is built from. */
 export interface RunStart extends RunNames {
-  /** With the seed and the strictness of the run. */
+  /** With the seed and the leniency of the run. */
   readonly machine: LabConfig;
 }
 
@@ -30,8 +30,8 @@ export interface RunOptions {
   readonly select?: (number: number) => boolean;
   /** Instead of the seeds the file names. */
   readonly seed?: number | undefined;
-  /** Unexpected incidents and leaks fail the test, whatever the file says of `strict`. */
-  readonly strict?: boolean | undefined;
+  /** Unexpected incidents and leaks are listed and fail no test, whatever the file says. */
+  readonly lenient?: boolean | undefined;
   /** What stops a run. */
   readonly limits?: Limits;
   /** Gets every line of `print`, `show` and `explain` when it is written. */
@@ -70,7 +70,7 @@ export interface SharedOptions {
 
 export function sharedOptions(options: RunOptions): SharedOptions {
   const { limits = DEFAULT_LIMITS, onEvent, onLine, onSideEvent } = options;
-  const { onRun, seed, strict, style, watch } = options;
+  const { lenient, onRun, seed, style, watch } = options;
   const output = new LimitedOutput(
     limits,
     onLine,
@@ -79,7 +79,7 @@ export function sharedOptions(options: RunOptions): SharedOptions {
     options.onShown,
   );
   return {
-    machine: { limits, output, seed, strict, onEvent, onSideEvent, heard: options.heard ?? true },
+    machine: { lenient, limits, output, seed, onEvent, onSideEvent, heard: options.heard ?? true },
     style,
     watch,
     onRun,

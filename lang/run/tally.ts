@@ -4,8 +4,8 @@ import { spanPlace } from "../source.ts";
 import type { TrialDuty } from "../vm/code.ts";
 import type { Failure } from "../vm/failure.ts";
 import { formatCount } from "../text/numbers.ts";
-import type { Leftover } from "../../runtime/leaks/leftovers.ts";
 import { RunWatch } from "../vm/run_watch.ts";
+import type { Vm } from "../vm/vm.ts";
 import type { Output } from "../values/run.ts";
 import {
   describeIncident,
@@ -20,7 +20,7 @@ import type { FailureReport, Incident, RunNames, TestOutcome } from "./report.ts
 import type { RunStart, SharedOptions } from "./run_options.ts";
 import { type Attempt, Remedies } from "./remedies.ts";
 import { attemptRun, SILENCE, type TestRun } from "./again.ts";
-import type { MachineOptions, TestMachine } from "./test_machine.ts";
+import { type MachineOptions, runConfig, type TestMachine } from "./test_machine.ts";
 
 /** What a test is called, and where. */
 export interface EntryNames extends RunNames {
@@ -106,12 +106,11 @@ export class Tally {
   /** Adds what a run did. @returns What is gone without which defects. */
   count(attempt: Attempt, run: TestRun): Remedies {
     const remedies = this.remediesOf(attempt, run);
-    if (attempt.machine !== null) this.#add(attempt.machine, attempt.leaks, remedies);
+    if (attempt.machine !== null) this.#add(attempt, attempt.machine, remedies);
     return remedies;
   }
 
-  #add(machine: TestMachine, leaks: readonly Leftover[], remedies: Remedies): void {
-    const { vm, world } = machine;
+  #add(attempt: Attempt, { vm, world }: TestMachine, remedies: Remedies): void {
     this.#cases++;
     this.#assertions += vm.assertions;
     this.#placesTried += vm.sweeps.placesTried;
@@ -121,7 +120,7 @@ export class Tally {
       this.#reached.add(expectation);
       this.reachedByAll.add(expectation);
     }
-    this.#addIncidents(machine, leaks, remedies);
+    this.#addIncidents(attempt, vm, remedies);
   }
 
   /** The test has failed. @param notes Lines before the failure's own. */
@@ -147,8 +146,8 @@ export class Tally {
 
   #runStart(config: LabConfig): RunStart {
     const { functionIndex: _, ...names } = this.entry;
-    const { strict } = this.options.machine;
-    return { ...names, machine: { ...config, seed: this.seed, strict: strict || config.strict } };
+    const { lenient } = this.options.machine;
+    return { ...names, machine: runConfig(config, { lenient, seed: this.seed }) };
   }
 
   #numbers(): Omit<TestOutcome, "outcome" | "failure"> {
@@ -157,7 +156,7 @@ export class Tally {
     return {
       ...names,
       seed: this.seed,
-      strict: this.options.machine.strict === true,
+      lenient: this.options.machine.lenient === true,
       assertions: this.#assertions,
       cases: this.#cases,
       placesTried: this.#placesTried,
@@ -183,7 +182,7 @@ export class Tally {
     this.#failure = reportFailure(failure, this.options.style);
   }
 
-  #addIncidents({ vm }: TestMachine, leaks: readonly Leftover[], remedies: Remedies): void {
+  #addIncidents({ failure, leaks }: Attempt, vm: Vm, remedies: Remedies): void {
     const incidents: readonly FoundIncident[] = [
       ...foundIncidents(vm),
       ...leaks.map((leak) => ({ finding: leak, run: vm, where: null })),
@@ -191,8 +190,9 @@ export class Tally {
     for (const found of incidents) {
       this.#found[kindOfFinding(found)]++;
       if (this.#incidents.length === LISTED_INCIDENTS) continue;
+      const isFailure = found.finding === failure?.finding;
       const gone = remedies.ofFinding(found.finding);
-      this.#incidents.push(describeIncident(found, gone, this.options.style));
+      this.#incidents.push({ ...describeIncident(found, gone, this.options.style), isFailure });
     }
   }
 }

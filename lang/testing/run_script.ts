@@ -18,12 +18,11 @@ export interface ScriptEnd {
  * is wrong: `remedies_test.ts` has those.
  *
  * @param files What it may use or read.
- * @param onShown Gets each line of `show` when it is written.
  */
 export function runScript(
   text: string,
   files: Readonly<Record<string, string>> = {},
-  onShown: NonNullable<RunOptions["onShown"]> = () => {},
+  options: Pick<RunOptions, "lenient" | "onShown"> = {},
 ): ScriptEnd {
   const { diagnostics, program } = loadProgram(
     new SourceFile("script.dma", text),
@@ -37,7 +36,7 @@ export function runScript(
   const { outcomes } = runProgram(audited(program), {
     heard: false,
     onLine: (line) => output.push(line),
-    onShown,
+    ...options,
   });
   return { problems: outcomes.flatMap(({ failure }) => failure?.lines.join("\n") ?? []), output };
 }

@@ -72,10 +72,8 @@ export interface World {
   readonly cpus: number;
   /** Something costs virtual time: there is a clock to look at. */
   readonly isTimed: boolean;
-  /** True for `checker = fail` and `strict`: an unexpected report or fault fails the test. */
-  readonly checkerFails: boolean;
-  /** True for `leaks = fail`, and for `strict` unless leaks are allowed: what is left fails the test. */
-  readonly leaksFail: boolean;
+  /** Whether an unexpected report, an unexpected fault or a leak fails the test. */
+  fails(finding: "report" | "fault" | "leak"): boolean;
   /**
    * Every `iommu.fault` and `dma.report` so far, oldest first, whether or not the recorder is on.
    * The same array for the life of the world; it grows.

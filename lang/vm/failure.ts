@@ -18,6 +18,8 @@ export interface Failure {
   readonly parts: readonly ExplainedPart[];
   /** Further lines: the last events, a pattern and what came instead. */
   readonly notes: readonly string[];
+  /** The fault, the report or the leak that it is; of no other failure. */
+  readonly finding?: object;
   /** A driver in C did what a kernel does not survive. */
   readonly crashed?: boolean;
   /** Which known defects it is fixed without, as lines, where that was found out with it. */

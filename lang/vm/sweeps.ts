@@ -135,7 +135,7 @@ export class Sweeps {
       if (leaks.length > 0) leaking.push({ place, leaks, run: side });
     }
     this.branches.known.set(branching, null);
-    if (leaking.length === 0 && this.vm.world.checkerFails) this.#judgeReports(info, reported);
+    if (leaking.length === 0 && this.vm.world.fails("report")) this.#judgeReports(info, reported);
     sayReports();
     if (leaking.length > 0) throw this.#leakedAt(info, branching, leaking, places.length);
   }

@@ -5,9 +5,17 @@
  * the other has not.
  */
 import { ATTRIBUTE_PREFIX, type AttributeWord, type DirectionWord } from "../dma/attributes.ts";
-import { REPORT_CLASSES } from "../dma/checker/report_classes.ts";
+import { type FoundIn, REPORT_CLASSES } from "../dma/checker/report_classes.ts";
 import type { BlkStatusName, ErrnoName } from "../errno.ts";
 import { either, type Field, formerly, type Holds, only, word } from "./fields.ts";
+
+/** What a record says of each of its names. */
+function docsOf<N extends string>(
+  record: Readonly<Record<N, { readonly doc: string }>>,
+): Record<N, string> {
+  const entries = Object.entries<{ readonly doc: string }>(record);
+  return Object.fromEntries(entries.map(([name, { doc }]) => [name, doc])) as Record<N, string>;
+}
 
 export const DIRECTION: Field<DirectionWord> = word("direction", {
   bidirectional: "The device reads and writes the memory.",
@@ -90,19 +98,46 @@ export type AccessField = typeof ACCESS;
 /** What a device does to memory. */
 export type DeviceAccess = Holds<AccessField>;
 
-export const FAULT_REASON = formerly(
-  word("fault reason", {
-    not_present: "Nothing is mapped at the address.",
-    not_writable: "The mapping allows no write.",
-    not_readable: "The mapping allows no read.",
-    address_width: "The address is wider than the IOMMU translates.",
-    reserved: "The address lies in a reserved range.",
-    unreachable: "No target at the address: outside the bus's ranges, or no memory there.",
-    peer_blocked: "Peer routing or ACS blocks the access on its way to another device.",
-    device_gone: "The device was removed or cut off: its accesses no longer reach the bus.",
-    context_absent:
+/** What is known of a reason: where it can be met, and whether an IOMMU says so. */
+interface FaultReasonEntry {
+  readonly doc: string;
+  readonly found: FoundIn;
+  /** An IOMMU has a line for the kernel's log. */
+  readonly isLogged: boolean;
+}
+
+const TRANSLATED = { found: "translated", isLogged: true } as const;
+const ON_THE_BUS = { found: "every_mode", isLogged: false } as const;
+
+export const FAULT_REASONS = {
+  not_present: { ...TRANSLATED, doc: "Nothing is mapped at the address." },
+  not_writable: { ...TRANSLATED, doc: "The mapping allows no write." },
+  not_readable: { ...TRANSLATED, doc: "The mapping allows no read." },
+  address_width: { ...TRANSLATED, doc: "The address is wider than the IOMMU translates." },
+  reserved: { ...TRANSLATED, doc: "The address lies in a reserved range.", isLogged: false },
+  unreachable: {
+    ...ON_THE_BUS,
+    doc: "No target at the address: outside the bus's ranges, or no memory there.",
+  },
+  peer_blocked: {
+    doc: "Peer routing or ACS blocks the access on its way to another device.",
+    found: "peers",
+    isLogged: false,
+  },
+  device_gone: {
+    ...ON_THE_BUS,
+    doc: "The device was removed or cut off: its accesses no longer reach the bus.",
+  },
+  context_absent: {
+    ...TRANSLATED,
+    doc:
       "No context entry: a removed function of the same requester ID took it along (VT-d, legacy).",
-  }),
+    isLogged: false,
+  },
+} as const satisfies Readonly<Record<string, FaultReasonEntry>>;
+
+export const FAULT_REASON = formerly(
+  word("fault reason", docsOf(FAULT_REASONS)),
   { unreachable: "blocked" },
 );
 /** @internal */
@@ -113,9 +148,7 @@ export type FaultReason = Holds<FaultReasonField>;
 export const REPORT_CLASS: Field<keyof typeof REPORT_CLASSES> = formerly(
   word(
     "report class",
-    Object.fromEntries(
-      Object.entries(REPORT_CLASSES).map(([name, { doc }]) => [name, doc]),
-    ) as Record<keyof typeof REPORT_CLASSES, string>,
+    docsOf(REPORT_CLASSES),
   ),
   Object.fromEntries(
     Object.entries(REPORT_CLASSES).flatMap(([name, { formerly: old }]) =>

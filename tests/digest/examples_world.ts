@@ -14,8 +14,6 @@ import type { World } from "./worlds.ts";
 const MOST_EVENTS = 3_000;
 
 export interface ExampleRun {
-  /** Reports, faults and leaks that no `expect` names fail a test. */
-  readonly strict?: boolean;
   /** Gets each machine before its first event. */
   readonly onLab?: (lab: Lab) => void;
 }
@@ -24,7 +22,7 @@ export interface ExampleRun {
 export function runWatched(
   program: Program,
   sink: Sink,
-  { onLab = () => {}, strict }: ExampleRun = {},
+  { onLab = () => {} }: ExampleRun = {},
 ): readonly TestOutcome[] {
   const watches: Watch[] = [];
   const registry: Program["registry"] = {
@@ -38,7 +36,6 @@ export function runWatched(
     },
   };
   const { outcomes } = runProgram({ ...program, registry }, {
-    strict,
     onLine: sink,
     onOutcome: ({ failure, name, outcome }) =>
       sink(`${name}: ${outcome} ${failure?.message ?? ""}`),

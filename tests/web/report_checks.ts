@@ -26,7 +26,7 @@ export async function reportOf(path: string, name = path.replaceAll("/", "-")): 
   const target = join(FOLDER, `${name}.html`);
   const options = {
     only: "all",
-    strict: false,
+    lenient: false,
     matches: [],
     seed: null,
     coverage: false,

@@ -7,11 +7,6 @@ import {
 } from "../../runtime/event_vocabulary.ts";
 import type { EventEntry } from "../../runtime/vocabulary/event_table.ts";
 import { type Field, type FieldTable, wordsOf } from "../../runtime/vocabulary/fields.ts";
-import {
-  FOUND_IN,
-  REPORT_CLASSES,
-  type ReportClassEntry,
-} from "../../runtime/dma/checker/report_classes.ts";
 import { tableRow } from "./builtins_page.ts";
 import { withPart } from "./marked_part.ts";
 
@@ -44,27 +39,7 @@ const PARTS: Readonly<Record<string, () => readonly string[]>> = {
       return tableRow([`\`${name}\``, names, result.kind === "nothing" ? "" : noted(result)]);
     }),
   ],
-  classes: () => [
-    "| class | what was done | found in | rule | who sees it | kernel log |",
-    "| --- | --- | --- | --- | --- | --- |",
-    ...Object.entries<ReportClassEntry>(REPORT_CLASSES).map(([name, entry]) => {
-      const { doc, found, log, rule } = entry;
-      return tableRow([
-        `\`${name}\``,
-        doc,
-        FOUND_IN[found],
-        rule,
-        seenBy(entry),
-        log ?? "",
-      ]);
-    }),
-  ],
 };
-
-function seenBy({ beyondKernel, counted }: ReportClassEntry): string {
-  if (beyondKernel) return "no kernel";
-  return counted ? "DMA debugging" : "a WARN of the kernel";
-}
 
 /** The page with its tables as the vocabulary says. @throws {RangeError} When it has no place for one. */
 export function withEventTables(page: string): string {

@@ -1,4 +1,4 @@
-/** The tables of language.md: of the machine block from its schema, and of what can be left. */
+/** The tables of language.md: of the machine block from its schema, and of presets. */
 import { DEVICE_KINDS } from "../../devices/registry.ts";
 import { FUNCTION_SETTINGS } from "../../devices/pci/function_settings.ts";
 import {
@@ -10,14 +10,13 @@ import {
 } from "../../lang/machine/key_text.ts";
 import { formatDuration } from "../../lang/text/numbers.ts";
 import { LATENCY_PRESETS, type LatencyPreset } from "../../runtime/time/latency_presets.ts";
-import { LEAK_KINDS, type LeakKindEntry } from "../../runtime/leaks/leak_kinds.ts";
 import { MACHINE_SCHEMA, placesOf } from "../../lang/machine/schema.ts";
 import { withPart } from "./marked_part.ts";
 
 /** The page with its tables as the rows say. @throws {RangeError} When it has no place for one. */
 export function withMachineKeys(page: string): string {
   const keyed = withPart(page, "keys of the machine", tables());
-  return withPart(withPart(keyed, "presets of latencies", presetTable()), "leaks", leakTable());
+  return withPart(keyed, "presets of latencies", presetTable());
 }
 
 function presetTable(): string[] {
@@ -34,16 +33,6 @@ function presetTable(): string[] {
       row([`\`${key}\``, formatDuration(ns), source])
     ),
   ]);
-}
-
-function leakTable(): string[] {
-  return [
-    "| leak | rule | what it is |",
-    "| --- | --- | --- |",
-    ...Object.entries<LeakKindEntry>(LEAK_KINDS).map(([kind, { doc, rule }]) =>
-      row([`\`${kind}\``, rule ?? "none", doc])
-    ),
-  ];
 }
 
 function tables(): string[] {

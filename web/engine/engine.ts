@@ -32,7 +32,7 @@ const CHUNK_LENGTH = 65_536;
 const WATCH = { nowMs: () => performance.now(), interrupted: () => false };
 const PRINTED = {
   only: "all",
-  strict: false,
+  lenient: false,
   trace: null,
   matches: [],
   engine: FAST_CHECK,

@@ -71,6 +71,8 @@ class ScriptWriter {
   readonly #reproduced = new Set<Finding>();
   #mode: IommuMode = "strict";
   #isBounced = false;
+  /** Something is left at the end, as the trace has it. */
+  #leaks = false;
   #nextPhys = FIRST_PHYS;
 
   constructor(
@@ -116,6 +118,7 @@ class ScriptWriter {
     this.#accessesAnywhere();
     for (const mapping of live) {
       if (this.#isLeft(mapping)) {
+        this.#leaks = true;
         this.#say(`# never unmapped: line ${mapping.mappedAt.line}`);
         this.#reproduced.add(this.#leakOf(mapping)!);
         continue;
@@ -257,7 +260,10 @@ class ScriptWriter {
   #destroy({ destroyedBytes, mapping, line }: Extract<MappingStep, { op: "destroy" }>): void {
     const { device, name } = this.#nameOf(mapping);
     const short = this.#shortAt(line);
-    if (short !== undefined) this.#reproduced.add(short);
+    if (short !== undefined) {
+      this.#reproduced.add(short);
+      this.#leaks = true;
+    }
     const warns = short === undefined ? "" : ` warns ${short.kind}`;
     const late = this.#findings.filter((finding) =>
       finding.kind === "use_after_unmap" && finding.logLine !== null &&
@@ -435,7 +441,7 @@ class ScriptWriter {
       "",
       ...machine,
       "",
-      'test "as the trace has it" {',
+      `test "as the trace has it"${this.#leaks ? " with { leaks = allow }" : ""} {`,
       ...this.#body.length === 0 ? ["  # no mapping is left of it"] : this.#body,
       "}",
       "",

@@ -97,8 +97,8 @@ inject alloc_pages { assert kvmalloc(16KiB).segments.length == 4 }`,
     example: `${TRANSLATED_MACHINE}let buf = alloc_pages(1)
 spin_lock()
 let m = dma_map_phys(ssd, buf, 4KiB, to_device)
-expect warning sleep_in_atomic { dma_alloc_coherent(ssd, 4KiB) }
-dma_alloc_coherent(ssd, 4KiB, atomic: true)
+expect warning sleep_in_atomic { dma_free_coherent(ssd, dma_alloc_coherent(ssd, 4KiB)) }
+dma_free_coherent(ssd, dma_alloc_coherent(ssd, 4KiB, atomic: true))
 spin_unlock()
 dma_unmap_phys(ssd, m, 4KiB, to_device)`,
     run: (run) => run.lab.machine.context.lock(),
@@ -108,7 +108,8 @@ dma_unmap_phys(ssd, m, 4KiB, to_device)`,
     parameters: [],
     result: "nothing",
     doc: "Releases the spin lock taken last.",
-    example: `${TRANSLATED_MACHINE}spin_lock()\nspin_unlock()\ndma_alloc_coherent(ssd, 4KiB)`,
+    example:
+      `${TRANSLATED_MACHINE}spin_lock()\nspin_unlock()\ndma_free_coherent(ssd, dma_alloc_coherent(ssd, 4KiB))`,
     run(run) {
       const { context } = run.lab.machine;
       if (!context.isAtomic) throw new ScriptError("E0919", "No spin lock is held");

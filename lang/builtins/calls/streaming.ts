@@ -89,18 +89,30 @@ function unmapSpec(
   return kernelCall(name, {
     result: "nothing",
     doc: `Unmaps a mapping of ${map}(). Size, direction and attributes must be those of the map.`,
-    example: `${TRANSLATED_MACHINE}let buf = alloc_pages(1)\n` +
+    example: `${
+      map === "dma_map_resource"
+        ? WINDOW_MACHINE
+        : `${TRANSLATED_MACHINE}let buf = alloc_pages(1)\n`
+    }` +
       `let m = ${mapExample(map)}\n` +
       `${name}(ssd, m, 4KiB, to_device)\nassert iommu.live_mappings == 0`,
-    run: (run, args) => run.lab.machine.dma[method](...args),
+    run: (run, args) =>
+      run.lab.machine.dma[method](...args),
   });
 }
 
 function mapExample(map: string): string {
   return map === "dma_map_page"
     ? "dma_map_page(ssd, buf, offset: 0, size: 4KiB, dir: to_device)"
-    : `${map}(ssd, buf, 4KiB, to_device)`;
+    : `${map}(ssd, ${map === "dma_map_resource" ? "window.at" : "buf"}, 4KiB, to_device)`;
 }
+
+const WINDOW_MACHINE = `machine {
+  region window { at = 0xe000_0000, size = 1MiB, type = mmio }
+  iommu { mode = strict }
+  pci { root_port rp0 { nvme ssd { queues = 1 } } }
+}
+`;
 
 export const STREAMING_CALLS: readonly FunctionSpec[] = [
   kernelCall("dma_map_phys", {
@@ -146,12 +158,7 @@ export const STREAMING_CALLS: readonly FunctionSpec[] = [
     more: [UNCHECKED],
     result: MAPPING,
     doc: "Maps MMIO of another device: dma_map_phys with the attribute mmio.",
-    example: `machine {
-  region window { at = 0xe000_0000, size = 1MiB, type = mmio }
-  iommu { mode = strict }
-  pci { root_port rp0 { nvme ssd { queues = 1 } } }
-}
-let m = dma_map_resource(ssd, window.at, 4KiB, bidirectional)
+    example: `${WINDOW_MACHINE}let m = dma_map_resource(ssd, window.at, 4KiB, bidirectional)
 assert iommu.translate(ssd, m.addr) == window.at
 dma_unmap_resource(ssd, m, 4KiB, bidirectional)`,
     raises: ["ENOMEM"],

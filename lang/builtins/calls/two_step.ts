@@ -17,6 +17,9 @@ const LINK_EXAMPLE =
   `${RANGE_EXAMPLE}dma_iova_link(ssd, state, 0x10_0000, offset: 0, size: 4KiB, dir: to_device)
 `;
 
+const UNLINK_AND_FREE = `dma_iova_unlink(ssd, state, 0, 4KiB, to_device)
+dma_iova_free(ssd, state)`;
+
 /** The state of a call, which remembers whom it was given to. */
 function givenTo(dev: DmaDevice, target: IovaStateTarget): DmaIovaState {
   target.device = dev;
@@ -42,7 +45,7 @@ export const TWO_STEP_CALLS: readonly FunctionSpec[] = [
       "device address.",
     example: `${LINK_EXAMPLE}assert state.linked == 4KiB\n` +
       `dma_iova_link(ssd, state, 0x20_0800, 4KiB, 2KiB, to_device) fails EIO\n` +
-      `dma_iova_destroy(ssd, state, 4KiB, to_device)`,
+      UNLINK_AND_FREE,
     raises: ["EIO", "EINVAL", "ENXIO", "EADDRINUSE", "ENOMEM", "EPERM", "EOPNOTSUPP", "EFAULT"],
     run(run, [dev, target, phys, offset, size, dir, attrs]) {
       const { dma } = run.lab.machine;
@@ -59,7 +62,7 @@ export const TWO_STEP_CALLS: readonly FunctionSpec[] = [
       "Syncs the IOTLB for the links in a part of the range; call it after dma_iova_link() and " +
       "before the device accesses them.",
     example: `${LINK_EXAMPLE}dma_iova_sync(ssd, state, offset: 0, size: 4KiB)\n` +
-      `assert counters.iommu.sync_map == 1\ndma_iova_destroy(ssd, state, 4KiB, to_device)`,
+      `assert counters.iommu.sync_map == 1\n${UNLINK_AND_FREE}`,
     raises: ["EFAULT"],
     run: (run, [dev, state, offset, size]) =>
       raiseErrno(
@@ -80,7 +83,8 @@ export const TWO_STEP_CALLS: readonly FunctionSpec[] = [
   kernelCall("dma_iova_destroy", {
     result: "nothing",
     doc: "Unlinks the first `mapped` bytes of the range and frees the range.",
-    example: `${LINK_EXAMPLE}dma_iova_destroy(ssd, state, mapped: 4KiB, dir: to_device)\n` +
+    example: `${RANGE_EXAMPLE}dma_iova_link(ssd, state, 0x10_0000, 0, 8KiB, to_device)\n` +
+      `dma_iova_destroy(ssd, state, mapped: 8KiB, dir: to_device)\n` +
       `assert iommu.live_mappings == 0`,
     raises: ["EFAULT"],
     run: (run, [dev, state, mapped, dir, attrs]) =>

@@ -108,10 +108,11 @@ export const RUN_CODES = {
   E0908: {
     title: "unexpected reports",
     explanation:
-      "With `checker = fail` or `strict`, a test fails on any checker report or IOMMU fault " +
-      "that it does not expect.",
+      "A test fails on any checker report or IOMMU fault that it does not expect. Write `warns` or " +
+      "`faults` after a call that is meant to, or `expect warning CLASS { … }`, `expect fault REASON " +
+      "{ … }` around statements.",
     example:
-      'machine { checker = fail\n  pci { root_port rp0 { nvme ssd { } } } }\ntest "t" with { iommu.mode = strict } {\n  ssd.dma_read(0, 1B)     # write: ssd.dma_read(0, 1B) faults not_present\n}',
+      'machine { pci { root_port rp0 { nvme ssd { } } } }\ntest "t" with { iommu.mode = strict } {\n  ssd.dma_read(0, 1B)     # write: ssd.dma_read(0, 1B) faults not_present\n}',
   },
   E0909: {
     title: "budget exceeded",
@@ -215,11 +216,10 @@ export const RUN_CODES = {
   E0926: {
     title: "resources leaked at the end of a test",
     explanation:
-      "With `leaks = fail` or `strict`, a test must unmap or free everything by its end: " +
-      "mappings, IOVA ranges, shared memory, pool blocks. Write `leaks = allow` for a test of a " +
-      "leak.",
+      "A test must unmap or free everything by its end: mappings, IOVA ranges, shared memory, pool " +
+      "blocks. Write `leaks = allow` for a test of a leak.",
     example:
-      'machine { leaks = fail\n  iommu { mode = strict }\n  pci { root_port rp0 { nvme ssd { } } } }\ntest "t" {\n  dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)     # never unmapped\n}',
+      'machine { iommu { mode = strict }\n  pci { root_port rp0 { nvme ssd { } } } }\ntest "t" {\n  dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)     # never unmapped\n}',
   },
   E0927: {
     title: "function of a later release",

@@ -59,7 +59,7 @@ function collected(script: string) {
   const { output, problems } = runScript(
     script,
     {},
-    (line, shown) => collector.line(line, shown),
+    { onShown: (line, shown) => collector.line(line, shown) },
   );
   assertEquals(problems, []);
   return { output, pictures: collector.pictures };

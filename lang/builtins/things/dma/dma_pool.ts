@@ -65,8 +65,11 @@ export const DMA_POOL: TypeSpec<DmaPoolTarget> = {
       doc: "Allocates a block.",
       example: `${TRANSLATED_MACHINE}let pool = dma_pool(ssd, 256B, 256B)
 let first = pool.alloc()
-assert first.addr % 4KiB == 0 and pool.alloc().addr == first.addr + 256B
-assert pool.used == 2 and pool.size == 4KiB`,
+let second = pool.alloc()
+assert first.addr % 4KiB == 0 and second.addr == first.addr + 256B
+assert pool.used == 2 and pool.size == 4KiB
+pool.free(second)
+pool.free(first)`,
       raises: ["ENOMEM"],
       context: "gfp",
       run(_run, owner) {
@@ -85,7 +88,9 @@ assert pool.used == 2 and pool.size == 4KiB`,
 let block = pool.alloc()
 pool.free(block)
 assert pool.used == 0
-assert pool.alloc().addr == block.addr, "the last one back is the first out"`,
+let again = pool.alloc()
+assert again.addr == block.addr, "the last one back is the first out"
+pool.free(again)`,
       run(_run, owner, [target]) {
         const problem = target.owner !== owner
           ? "The block is another pool's"
@@ -106,6 +111,7 @@ assert pool.alloc().addr == block.addr, "the last one back is the first out"`,
       doc: "Frees all pages of the pool, also those with blocks that are still allocated.",
       example: `${TRANSLATED_MACHINE}let pool = dma_pool(ssd, 256B, 256B)
 let block = pool.alloc()
+pool.free(block)
 pool.destroy()
 assert iommu.translate(ssd, block.addr) == none`,
       context: "sleeps",

@@ -118,7 +118,8 @@ vf.free_buffer(b)`,
       result: "nothing",
       doc: "Keeps a buffer for the next get_buffer(), still mapped.",
       example: `${VFIO_MACHINE}let b = vf.alloc_buffer(2, to_device)\nvf.put_buffer(b)\n` +
-        `assert vf.spare_buffers == [b] and iommu.live_mappings == 1`,
+        `assert vf.spare_buffers == [b] and iommu.live_mappings == 1\n` +
+        `vf.free_buffer(vf.get_buffer(2, to_device))`,
       run: (_run, { driver }, [buffer]) => driver.putBuffer(usableBuffer(buffer, driver)),
     }),
     method({

@@ -131,7 +131,8 @@ export const VFIO_BUFFER: TypeSpec<VfioBufferTarget> = {
       result: "nothing",
       doc: "Maps the buffer for the device: writes the table, maps the pages, creates the key. A " +
         "buffer allocated with a direction is mapped already.",
-      example: `${VFIO_MACHINE}let b = vf.alloc_buffer(2, from_device)\nb.map() fails EINVAL`,
+      example:
+        `${VFIO_MACHINE}let b = vf.alloc_buffer(2, from_device)\nb.map() fails EINVAL\nvf.free_buffer(b)`,
       raises: ["ENOTCONN", "EINVAL"],
       run(_run, target) {
         const buffer = usableBuffer(target, target.driver);

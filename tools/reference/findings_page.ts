@@ -1,0 +1,64 @@
+/** The tables of `docs/what-fails-a-test.md`: every report, fault and leak, from their records. */
+import {
+  FOUND_IN,
+  REPORT_CLASSES,
+  type ReportClassEntry,
+} from "../../runtime/dma/checker/report_classes.ts";
+import { LEAK_KINDS, type LeakKindEntry } from "../../runtime/leaks/leak_kinds.ts";
+import { FAULT_REASONS } from "../../runtime/vocabulary/shared_words.ts";
+import { tableRow } from "./builtins_page.ts";
+import { withPart } from "./marked_part.ts";
+
+/** Each part of the page that is made, by the comment above it. */
+const PARTS: Readonly<Record<string, () => readonly string[]>> = {
+  reports: () => [
+    "| report | what was done | found in | a kernel sees it | rule | kernel log |",
+    "| --- | --- | --- | --- | --- | --- |",
+    ...Object.entries<ReportClassEntry>(REPORT_CLASSES).map(([name, entry]) =>
+      tableRow([
+        `\`${name}\``,
+        entry.doc,
+        FOUND_IN[entry.found],
+        seenBy(entry),
+        entry.rule,
+        entry.log ?? "",
+      ])
+    ),
+  ],
+  faults: () => [
+    "| fault | what it is | found in | a kernel sees it |",
+    "| --- | --- | --- | --- |",
+    ...Object.entries(FAULT_REASONS).map(([name, { doc, found, isLogged }]) =>
+      tableRow([
+        `\`${name}\``,
+        doc,
+        FOUND_IN[found],
+        isLogged ? "the IOMMU's fault line in the log" : "no",
+      ])
+    ),
+  ],
+  leaks: () => [
+    "| leak | what it is | found in | a kernel sees it | rule |",
+    "| --- | --- | --- | --- | --- |",
+    ...Object.entries<LeakKindEntry>(LEAK_KINDS).map(([kind, entry]) =>
+      tableRow([
+        `\`${kind}\``,
+        entry.doc,
+        FOUND_IN[entry.found],
+        entry.beyondKernel ? "no" : "DMA debugging, when the driver unbinds",
+        entry.rule ?? "none",
+      ])
+    ),
+  ],
+};
+
+function seenBy({ beyondKernel, counted }: ReportClassEntry): string {
+  if (beyondKernel) return "no";
+  return counted ? "DMA debugging" : "a WARN of the kernel";
+}
+
+/** The page with its tables as the records say. @throws {RangeError} When it has no place for one. */
+export function withFindingTables(page: string): string {
+  return Object.entries(PARTS)
+    .reduce((text, [name, lines]) => withPart(text, name, lines()), page);
+}
