@@ -7,12 +7,13 @@ export const QUIZ = command({
   description:
     "Runs the tests of a scenario, or the `dma quiz` blocks of a page, asks their questions and reads " +
     "an answer per line: a choice's letter, or the value. A wrong answer gets a hint that names the " +
-    "rule it overlooks; an empty line shows the answer. The answers are what the simulation computed.",
+    "rule it overlooks; an empty line shows the answer. The answers are what the simulation computed. " +
+    "Without FILE, lists the pages that have questions.",
   argument: {
     placeholder: "FILE",
     doc: "scenario, Markdown page, or page of the manual as `dmalab docs` lists it",
     completes: "files",
-    count: "one",
+    count: "maybe",
   },
   options: {
     seed: {
@@ -26,7 +27,8 @@ export const QUIZ = command({
     { line: "quiz course/01-addresses --seed 7", doc: "the same with other values" },
   ],
   async run({ words: [name = ""], options: { answers, seed }, screen }) {
-    const { runQuiz } = await import("../quiz/run_quiz.ts");
+    const { listQuizzes, runQuiz } = await import("../quiz/run_quiz.ts");
+    if (name === "") return listQuizzes(screen);
     const { pipedLines } = await import("../terminal/piped_lines.ts");
     return await runQuiz(name, { seed: seed ?? 1, answers, lines: pipedLines() }, screen);
   },

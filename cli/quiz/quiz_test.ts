@@ -2,7 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { runScript } from "../../lang/testing/run_script.ts";
 import { MemoryScreen } from "../memory_screen.ts";
 import { choicesOf, judge } from "./judge.ts";
-import { runQuiz } from "./run_quiz.ts";
+import { listQuizzes, runQuiz } from "./run_quiz.ts";
 
 const QUESTION = {
   text: "How much?",
@@ -30,6 +30,14 @@ Deno.test("an answer is accepted by its letter, its value and its number", () =>
   for (const given of ["c", "4KiB", "granules", ""]) {
     assertEquals(judge(QUESTION, given), { right: false, known: null }, given);
   }
+});
+
+Deno.test("dmalab quiz without a lesson lists the pages that ask", () => {
+  const screen = new MemoryScreen();
+  assertEquals(listQuizzes(screen), 0);
+  const lines = screen.output.split("\n");
+  assertEquals(lines.filter((line) => /^ {2}course\/\d\d-\S+ +Lesson \d+: /.test(line)).length, 10);
+  assertEquals(lines.at(-2), "`dmalab quiz NAME` asks the questions of one");
 });
 
 Deno.test("dmalab quiz asks, gives hints with rules, and shows what happened", async () => {

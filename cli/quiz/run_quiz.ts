@@ -1,8 +1,10 @@
 /** `dmalab quiz`: asks, reads answers line by line, and says which rule a mistake overlooks. */
 import { CHOICE_LETTERS, type Question } from "../../lang/values/question.ts";
 import { painter } from "../../lang/render/paint.ts";
+import { pairLines } from "../../lang/text/columns.ts";
 import { explain } from "../explain/lookup.ts";
 import { codeOfProblems, type ExitCode, FAILED, HELD } from "../exit_code.ts";
+import { host } from "../host.ts";
 import { readHostFile } from "../host_file.ts";
 import { manualPages } from "../docs/manual.ts";
 import { readRulePage } from "../places.ts";
@@ -17,6 +19,18 @@ export interface QuizOptions {
   /** Print the answers and ask nothing. */
   readonly answers: boolean;
   readonly lines: AsyncIterator<string>;
+}
+
+/** Lists the pages of the manual that ask. */
+export function listQuizzes(screen: Screen): ExitCode {
+  const asking = manualPages().filter(({ path }) =>
+    /^```dma quiz$/m.test(host.readTextFileSync(path))
+  );
+  for (const line of pairLines(asking.map(({ name, title }) => [name, title] as const))) {
+    screen.out(`${line}\n`);
+  }
+  screen.out("`dmalab quiz NAME` asks the questions of one\n");
+  return HELD;
 }
 
 /** @param name A scenario, a page, or a page of the manual by its name. */
