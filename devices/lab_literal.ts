@@ -17,7 +17,12 @@ export type PciLiteral<K extends PciNodeKind = PciNodeKind> = K extends PciNodeK
 
 /** A machine as it is written down. */
 export interface LabLiteral
-  extends Partial<Omit<LabConfig, "iommu" | "swiotlb" | "pci" | "quirks">> {
+  extends Partial<Omit<LabConfig, "iommu" | "swiotlb" | "pci" | "quirks" | "ramSizeBytes">> {
+  /** Main memory. */
+  readonly ram?: {
+    /** Size of the RAM. */
+    readonly sizeBytes: LabConfig["ramSizeBytes"];
+  };
   /** Keys of the IOMMU that are not to be their defaults. */
   readonly iommu?: Partial<LabConfig["iommu"]>;
   /** Keys of the bounce buffers that are not to be their defaults. */
@@ -39,6 +44,7 @@ export interface LabLiteral
  * import { labConfig } from "./lab_literal.ts";
  *
  * const lab = buildLab(labConfig({
+ *   ram: { sizeBytes: 2 ** 33 },
  *   iommu: { mode: "strict" },
  *   pci: [{
  *     kind: "root_port",
@@ -50,11 +56,12 @@ export interface LabLiteral
  * ```
  */
 export function labConfig(literal: LabLiteral = {}): LabConfig {
-  const { iommu, pci = [], quirks, swiotlb, ...given } = literal;
+  const { iommu, pci = [], quirks, ram, swiotlb, ...given } = literal;
   const defaults = defaultLabConfig();
   return {
     ...defaults,
     ...given,
+    ramSizeBytes: ram?.sizeBytes ?? defaults.ramSizeBytes,
     iommu: { ...defaults.iommu, ...iommu },
     swiotlb: { ...defaults.swiotlb, ...swiotlb },
     quirks: quirks === undefined || quirks === null ? null : new Set(quirks),

@@ -36,8 +36,8 @@ const LOW_RAM_BYTES = 2 * GIB;
 
 /** Which pages are wanted. */
 export interface PageAllocation {
-  /** True for pages side by side; false for pages of which no two are. */
-  readonly contiguous: boolean;
+  /** True for pages side by side, the default; false for pages of which no two are. */
+  readonly contiguous?: boolean;
   /**
    * Order of an alignment: the first page, or with `contiguous: false` each block of 2^order pages,
    * starts at a multiple of 2^order pages. Default 0.
@@ -144,9 +144,9 @@ export class PageAllocator implements PageHome {
    * Takes pages.
    * @returns One address a page, ascending as far as there is room; null when they do not fit.
    */
-  alloc(pages: number, options: PageAllocation): readonly PhysAddr[] | null {
+  alloc(pages: number, options: PageAllocation = {}): readonly PhysAddr[] | null {
     const block = 2 ** (options.orderAligned ?? 0);
-    if (options.contiguous) {
+    if (options.contiguous ?? true) {
       const first = this.allocPattern([{ startPage: 0, pages }], { ...options, alignPages: block });
       if (first === null) return null;
       this.#memory.budget.demand(PAGE_COST_BYTES * pages);

@@ -132,7 +132,7 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
       run.chargeMemory(PAGE_CHARGE_BYTES * (1 + (given?.length ?? 0)));
       const kind = shared ? "shared" : "anonymous";
       const mapped = mm.map({ start, sizeBytes, writable, order, kind, pages: given });
-      raiseErrno(mapped, `The process already has an area at 0x${hex(start ?? 0)} already`);
+      raiseErrno(mapped, `The process already has an area at 0x${hex(start ?? 0)}`);
       return mapped;
     },
   }),
