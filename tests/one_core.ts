@@ -63,7 +63,7 @@ class Terminal implements CommandTarget {
       return [];
     }
     const columns = [...rule.matchAll(/─+/g)].map(({ 0: { length }, index }) => [index, length]);
-    return rows.map((row) =>
+    return rows.filter((row) => !row.startsWith("live_mappings is ")).map((row) =>
       columns.map(([from, length]) => row.slice(from, from! + length!).trimEnd())
     );
   }

@@ -128,6 +128,14 @@ function state(repl: CommandTarget, argument: string): true {
         `rows ${first + 1} to ${next - 1} of ${count}; \`:state ${meant} ${next}\` shows more`,
       );
     }
+    if (meant === "mappings") {
+      const live = recording.reruns.look(at, ({ vm }) => vm.lab.machine.iommu.liveMappings);
+      if (live !== count) {
+        repl.say(
+          `live_mappings is ${live}: it counts a range once with its links, each a row here`,
+        );
+      }
+    }
   }
   return true;
 }
@@ -160,6 +168,7 @@ function glance(repl: CommandTarget): void {
       text: `kernel ${kernel}, iommu ${iommu.mode}, ${formatCount(cpus, "CPU")}`,
       toDo: vm.world.pendingActivities(),
       cpu: vm.world.stream.context.cpu,
+      liveMappings: vm.lab.machine.iommu.liveMappings,
     };
   });
   const pairs: (readonly [string, string])[] = [
@@ -169,7 +178,13 @@ function glance(repl: CommandTarget): void {
       `${formatTimeRounded(recording.nowNs(at))}, event ${at.seq}, on CPU ${machine.cpu}`,
     ],
     ["pending", formatCount(machine.toDo, "activity", "activities")],
-    ["mapped", `${formatCount(live.length, "mapping")}, ${formatSize(mapped)}`],
+    [
+      "mapped",
+      [
+        `${formatCount(live.length, "mapping")}, ${formatSize(mapped)}`,
+        ...machine.liveMappings === live.length ? [] : [`live_mappings ${machine.liveMappings}`],
+      ].join(", "),
+    ],
     ["found", `${formatCount(count("fault"), "fault")}, ${formatCount(count("report"), "report")}`],
     [
       "tables",

@@ -376,6 +376,23 @@ Deno.test("commands among pasted statements are lines of their own", async () =>
   assertMatch(last, /^seed 0x[\da-f]+\n1\n$/);
 });
 
+Deno.test(":state says why live_mappings is another number than that of the mappings", async () => {
+  const { answers } = await talk(
+    MACHINE,
+    "let state = iova_state()",
+    "assert dma_iova_try_alloc(ssd, state, 0x10_0000, 8KiB)",
+    "dma_iova_link(ssd, state, 0x10_0000, 0B, 4KiB, to_device)",
+    ":state mappings",
+    "dma_iova_link(ssd, state, 0x20_0000, 4KiB, 4KiB, to_device)",
+    ":state mappings",
+    ":state",
+  );
+  assertEquals(answers[4]!.includes("live_mappings"), false);
+  const note = "live_mappings is 1: it counts a range once with its links, each a row here";
+  assertEquals(answers[6]!.split("\n").at(-2), note);
+  assertStringIncludes(answers[7]!.replaceAll(/\s+/g, " "), "2 mappings, 8KiB, live_mappings 1");
+});
+
 Deno.test(":state shows a thousand rows of a table at once, and says how to go on", async () => {
   const { answers } = await talk(
     MACHINE,

@@ -16,7 +16,9 @@ const FIELDS = {
 
 export const MAPPINGS: FactTableSpec<typeof FIELDS, "mappings"> = {
   name: "mappings",
-  doc: "A driver has mapped memory for a device and has to unmap it.",
+  doc:
+    "A driver has mapped memory for a device and has to unmap it. Each link of an IOVA range has " +
+    "a row; `iommu.live_mappings` counts the range once.",
   fields: FIELDS,
   // Without an IOMMU the same memory may be mapped several times at the same address.
   key: ["device", "dma"],

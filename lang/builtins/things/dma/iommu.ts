@@ -51,7 +51,8 @@ export const IOMMU: TypeSpec<Machine> = {
     granule: f.size("The smallest page it maps.", (machine) => machine.iommu.granuleBytes),
     live_mappings: f.int(
       "Live mappings that need an unmap: single mappings, lists and IOVA ranges, each once, a " +
-        "range with all its links. Coherent memory does not count. Each unmap counts one down, " +
+        "range with all its links, which have a row each in `.mappings` of the device and in the " +
+        "table `mappings`. Coherent memory does not count. Each unmap counts one down, " +
         "whatever it covers.",
       (machine) => machine.iommu.liveMappings,
     ),
