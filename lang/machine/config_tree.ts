@@ -384,7 +384,6 @@ export class ConfigTreeReader {
   }
 }
 
-/** `nvme "ssd"`, `iommu`, `the machine`: how messages name a block. */
 /** A block with the key that is meant where it was given a value: `ram { size = 16GiB }`. */
 function blockWith(
   { children, keyword, named, settings }: BlockSpec,
@@ -408,6 +407,7 @@ function takes(shape: ValueShape, value: Expression): boolean {
     : value.kind.toLowerCase().startsWith(shape.kind);
 }
 
+/** `nvme "ssd"`, `iommu`, `the machine`: how messages name a block. */
 export function describe(block: ConfigBlock): string {
   if (block.name !== null) return `${block.spec.keyword} "${block.name.text}"`;
   return block.spec.keyword === "machine" ? "the machine" : block.spec.keyword;
