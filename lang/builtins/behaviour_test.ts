@@ -420,6 +420,11 @@ const MISTAKES: readonly (readonly [string, string, RegExp])[] = [
     /E0919.*in use/,
   ],
   [
+    "a second area at an address",
+    "let mm = address_space()\nrepeat 2 { mm.mmap(4KiB, at: 0x7f00_0000_0000) }",
+    /EEXIST: the process already has an area at 0x7f0000000000 +-->/,
+  ],
+  [
     "a segment without its size",
     "buffer(segments: [{ phys: 1GiB }])",
     /E0913.*a segment has no `size`.*write `\{ phys: 0x10_0000, size: 4KiB \}`/s,

@@ -134,7 +134,9 @@ export class FileScope {
     called: boolean,
     bag: DiagnosticBag,
   ): Hint | undefined {
-    const functions = [...this.registry.functions.keys()];
+    // Former names are still understood, and not suggested.
+    const functions = [...this.registry.functions].filter(([key, spec]) => key === spec.name)
+      .map(([key]) => key);
     const near = bag.didYouMean(name, [
       ...locals,
       ...this.variables.keys(),

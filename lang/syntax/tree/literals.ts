@@ -340,7 +340,11 @@ function interpolationProblem(
   }
   const inside = image.slice(open + 1, close);
   if (inside.trim() === "") {
-    return bad(close + 1, "Nothing between `{` and `}`", "write a brace as `\\{`");
+    return bad(
+      close + 1,
+      "Nothing between `{` and `}`",
+      "a value stands there: `{x}`; write a brace as `\\{`",
+    );
   }
   if (inside.includes("\\")) {
     return bad(
