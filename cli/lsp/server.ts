@@ -4,12 +4,14 @@
  * Nothing is worked out in this folder: `lang/editor/` answers, and the answer is written as the
  * protocol wants it.
  */
+import process from "node:process";
 import * as Lsp from "vscode-languageserver-protocol/node";
 import { TOKEN_MODIFIERS, TOKEN_TYPES } from "../../lang/editor/semantic_tokens.ts";
 import { VERSION } from "../package_version.ts";
 import { FrameError, MessageFrames } from "../dap/message_frames.ts";
 import * as answers from "./answers.ts";
 import { Documents, type Understood } from "./documents.ts";
+import { CANCELLED, Inbox } from "./inbox.ts";
 import { lenses } from "./lenses.ts";
 import { ruleLinks } from "./rules.ts";
 import { prepareRename, references, rename } from "./renaming.ts";
@@ -21,6 +23,8 @@ type Output = ConstructorParameters<typeof Lsp.StreamMessageWriter>[0];
 
 /** How long a text stays as it is before it is checked, in milliseconds. */
 const QUIET_MS = 25;
+/** Between two looks whether the client's process is there. */
+const CLIENT_CHECK_MS = 1000;
 
 /** What the end of the input stands for, behind all messages before it. */
 const EXIT_BODY = JSON.stringify({ jsonrpc: "2.0", method: Lsp.ExitNotification.method });
@@ -55,7 +59,10 @@ export class Server {
   readonly #connection: Lsp.ProtocolConnection;
   /** Runs until the open texts are checked, from the last change on. */
   #quiet: ReturnType<typeof setTimeout> | undefined;
+  /** Runs while the client's process is there. */
+  #client: ReturnType<typeof setInterval> | undefined;
   readonly #frames = new MessageFrames();
+  readonly #inbox: Inbox;
   readonly #values = new RecordedValues();
   /** Texts that were opened or saved, and have not been recorded since. */
   readonly #unrecorded = new Set<string>();
@@ -68,18 +75,32 @@ export class Server {
   #end: () => void = () => {};
 
   constructor(private readonly input: Input, output: Output) {
-    const reader = new Lsp.StreamMessageReader(this.#frames);
     const writer = new Lsp.StreamMessageWriter(output);
-    reader.onError((error) => {
+    const inbox = this.#inbox = new Inbox(this.#frames, () => {
+      void this.#send(() =>
+        writer.write({ jsonrpc: "2.0", id: null, error: NO_MESSAGE.toJson() } as Lsp.Message)
+      );
+    });
+    inbox.onError((error) => {
       this.#problem ??= error instanceof FrameError
         ? error.message
         : "A message is not a JSON object";
     });
     // A closed input ends nothing yet: what was asked before is answered.
     writer.onClose(() => this.#end());
-    // One after another, so that the end comes behind all answers.
-    const options = { maxParallelism: 1 };
-    this.#connection = Lsp.createProtocolConnection(reader, writer, undefined, options);
+    this.#connection = Lsp.createProtocolConnection(inbox, writer, undefined, {
+      // One after another, so that the end comes behind all answers.
+      maxParallelism: 1,
+      connectionStrategy: {
+        cancelUndispatched: (message) => inbox.droppedAnswer(message as Lsp.RequestMessage),
+      },
+      messageStrategy: {
+        handleMessage(message, next) {
+          inbox.take(message);
+          return next(message);
+        },
+      },
+    });
     this.#hearDocuments();
     this.#answerAboutPlaces();
     this.#answerAboutTexts();
@@ -90,6 +111,7 @@ export class Server {
     return new Promise((resolve) => {
       this.#end = () => {
         clearTimeout(this.#quiet);
+        clearInterval(this.#client);
         this.#values.forgetAll();
         this.#connection.dispose();
         void this.#recording.then(() => resolve(this.#problem));
@@ -108,7 +130,8 @@ export class Server {
 
   #hearDocuments(): void {
     const connection = this.#connection;
-    connection.onRequest(Lsp.InitializeRequest.type, ({ capabilities }) => {
+    connection.onRequest(Lsp.InitializeRequest.type, ({ capabilities, processId }) => {
+      this.#watchClient(processId);
       this.#showsValues = capabilities.textDocument?.inlayHint !== undefined;
       this.#asksAgain = capabilities.workspace?.inlayHint?.refreshSupport === true;
       return { capabilities: CAPABILITIES, serverInfo: { name: "dmalab", version: VERSION } };
@@ -148,15 +171,17 @@ export class Server {
     const at = <P extends Lsp.TextDocumentPositionParams, R>(
       answer: (of: Understood, position: Lsp.Position) => R,
     ) =>
-    ({ position, textDocument }: P) => this.#ask(textDocument, (of) => answer(of, position));
-    connection.onRequest(Lsp.CompletionRequest.type, async (asked) => {
-      const items = await at(answers.completion)(asked);
+    ({ position, textDocument }: P, token: Lsp.CancellationToken) =>
+      this.#ask(textDocument, token, (of) => answer(of, position));
+    connection.onRequest(Lsp.CompletionRequest.type, async (asked, token) => {
+      const items = await at(answers.completion)(asked, token);
       return items?.map((item) => ({ ...item, data: asked })) ?? null;
     });
-    connection.onRequest(Lsp.CompletionResolveRequest.type, async (item) => {
+    connection.onRequest(Lsp.CompletionResolveRequest.type, async (item, token) => {
       const asked = item.data as Lsp.TextDocumentPositionParams;
       const doc = await at((of, position) => answers.completionDoc(of, position, item.label))(
         asked,
+        token,
       );
       return { ...item, documentation: doc ?? "" };
     });
@@ -166,9 +191,10 @@ export class Server {
     connection.onRequest(Lsp.DocumentHighlightRequest.type, at(answers.highlights));
     connection.onRequest(
       Lsp.ReferencesRequest.type,
-      ({ context, position, textDocument }) =>
+      ({ context, position, textDocument }, token) =>
         this.#ask(
           textDocument,
+          token,
           (of) => references(of, position, context.includeDeclaration, this.#documents),
         ),
     );
@@ -178,9 +204,10 @@ export class Server {
     );
     connection.onRequest(
       Lsp.RenameRequest.type,
-      ({ newName, position, textDocument }) =>
+      ({ newName, position, textDocument }, token) =>
         this.#ask(
           textDocument,
+          token,
           async (of) => orError(await rename(of, position, newName, this.#documents)),
         ),
     );
@@ -191,7 +218,8 @@ export class Server {
     const of = <P extends { textDocument: Lsp.TextDocumentIdentifier }, R>(
       answer: (of: Understood, asked: P) => R,
     ) =>
-    (asked: P) => this.#ask(asked.textDocument, (understood) => answer(understood, asked));
+    (asked: P, token: Lsp.CancellationToken) =>
+      this.#ask(asked.textDocument, token, (understood) => answer(understood, asked));
     connection.onRequest(Lsp.DocumentSymbolRequest.type, of(answers.symbols));
     connection.onRequest(Lsp.FoldingRangeRequest.type, of(answers.folding));
     connection.onRequest(Lsp.SemanticTokensRequest.type, of(answers.tokens));
@@ -218,9 +246,11 @@ export class Server {
 
   async #ask<R>(
     { uri }: Lsp.TextDocumentIdentifier,
+    token: Lsp.CancellationToken,
     answer: (of: Understood) => R | Promise<R>,
   ): Promise<R | null> {
     const understood = await this.#documents.understand(uri);
+    if (token.isCancellationRequested) throw CANCELLED;
     return understood === null ? null : await answer(understood);
   }
 
@@ -233,6 +263,8 @@ export class Server {
   }
 
   async #check(uri: string): Promise<void> {
+    // The next one checks it.
+    if (this.#inbox.hasEdits(uri)) return;
     const version = this.#documents.versionOf(uri);
     const understood = await this.#documents.understand(uri);
     // A text that has changed in between is checked anew.
@@ -254,6 +286,14 @@ export class Server {
     }
   }
 
+  /** Ends with the process of the client; one that cannot be seen from here is not waited for. */
+  #watchClient(processId: number | null): void {
+    if (!isThere(processId)) return;
+    this.#client = setInterval(() => {
+      if (!isThere(processId)) this.#end();
+    }, CLIENT_CHECK_MS);
+  }
+
   #publish(uri: string, diagnostics: Lsp.Diagnostic[], version?: number): Promise<void> {
     const about = version === undefined ? {} : { version };
     const params = { uri, diagnostics, ...about };
@@ -268,6 +308,21 @@ export class Server {
     } catch {
       // The connection reports that the client has gone.
     }
+  }
+}
+
+const NO_MESSAGE = new Lsp.ResponseError<void>(
+  Lsp.ErrorCodes.InvalidRequest,
+  "Not a request, a notification or a response",
+);
+
+/** Whether a process runs; false where nobody may ask. */
+function isThere(processId: number | null): boolean {
+  try {
+    return processId !== null && process.kill(processId, 0);
+  } catch (error) {
+    // It belongs to somebody else.
+    return error instanceof Error && Reflect.get(error, "code") === "EPERM";
   }
 }
 

@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { PassThrough } from "node:stream";
 import * as Lsp from "vscode-languageserver-protocol/node";
 import { open, URI, withClient } from "./_client.ts";
@@ -280,4 +280,86 @@ Deno.test("a client whose messages cannot be read is dropped with the reason", a
   assertMatch((await problemOf("Content-Length: 99999999999\r\n\r\n"))!, /is too long/);
   const noJson = await problemOf("Content-Length: 5\r\n\r\nhello");
   assertEquals(noJson, "A message is not a JSON object");
+});
+
+/** How many answers there are of each error code; of results by their name. */
+function answersOf(output: string): Record<string, number> {
+  const codes: Record<string, number> = {};
+  for (const [, result, code] of output.matchAll(/"id":\d+,"(result|error":\{"code":(-\d+))/g)) {
+    codes[code ?? result!] = (codes[code ?? result!] ?? 0) + 1;
+  }
+  return codes;
+}
+
+const OPENED = frame({
+  method: "textDocument/didOpen",
+  params: { textDocument: { uri: URI, languageId: "dma", version: 1, text: TEXT } },
+});
+
+Deno.test("requests that the client cancels while they wait are not worked out", async () => {
+  const ids = Array.from({ length: 400 }, (_, index) => index + 1);
+  const asked = ids.map((id) =>
+    frame({ id, method: "textDocument/hover", params: at("double(1)") })
+  );
+  const cancelled = ids.map((id) => frame({ method: "$/cancelRequest", params: { id } }));
+  const { output } = await answered(OPENED + asked.join("") + cancelled.join(""));
+  const { "-32800": dropped = 0, result = 0 } = answersOf(output);
+  assertEquals(dropped + result, ids.length);
+  assert(dropped >= 390, `${dropped} were dropped`);
+});
+
+Deno.test("of many edits that wait, the last one is answered and checked", async () => {
+  const start = { line: 0, character: 0 };
+  const edits = Array.from({ length: 100 }, (_, index) =>
+    frame({
+      method: "textDocument/didChange",
+      params: {
+        textDocument: { uri: URI, version: index + 2 },
+        contentChanges: [{ range: { start, end: start }, text: "\n" }],
+      },
+    }) + frame({ id: index, method: "textDocument/documentSymbol", params: { textDocument } }));
+  const completion = frame({ id: 999, method: "textDocument/completion", params: at("page.size") });
+  const { output } = await answered(OPENED + completion + edits.join(""));
+  const { "-32801": askedAgain = 0, result = 0 } = answersOf(output);
+  assertEquals(askedAgain + result, edits.length + 1);
+  assert(askedAgain >= 95, `${askedAgain} were asked again`);
+  assertMatch(output, /"id":999,"result"/, "what was asked once is answered");
+  const last = output.slice(output.lastIndexOf('"id":99,'));
+  assertMatch(last, /"name":"double".*?"line":103/);
+});
+
+Deno.test("JSON that is no message, however deeply nested, does not end the answers", async () => {
+  const deep = "[".repeat(200_000) + "]".repeat(200_000);
+  const bodies = [
+    deep,
+    `{"jsonrpc":"2.0","id":${deep},"method":"shutdown"}`,
+    '{"jsonrpc":"2.0","method":"$/cancelRequest"}',
+    `{"jsonrpc":"2.0","method":"$/cancelRequest","params":{"id":${deep}}}`,
+    `{"jsonrpc":"2.0","id":null,"error":${deep}}`,
+  ];
+  for (const body of bodies) {
+    const { output, problem } = await answered(
+      `Content-Length: ${body.length}\r\n\r\n${body}${frame({ id: 2, method: "shutdown" })}`,
+    );
+    assertMatch(output, /"id":null,"error":\{"code":-32600/, body.slice(0, 60));
+    assertMatch(output, /"id":2,"result":null/, body.slice(0, 60));
+    assertEquals(problem, null);
+  }
+});
+
+Deno.test("the language server ends with the process of its client", async () => {
+  const editor = new Deno.Command(Deno.execPath(), {
+    args: ["eval", "setTimeout(() => {}, 600_000)"],
+  }).spawn();
+  const toServer = new PassThrough();
+  const served = new Server(toServer, new PassThrough()).serve();
+  toServer.write(frame({
+    id: 1,
+    method: "initialize",
+    params: { processId: editor.pid, capabilities: {} },
+  }));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  editor.kill("SIGKILL");
+  await editor.status;
+  assertEquals(await served, null);
 });

@@ -1,0 +1,117 @@
+/** What a client has sent and is not worked on yet. */
+import * as Lsp from "vscode-languageserver-protocol/node";
+
+type Input = ConstructorParameters<typeof Lsp.StreamMessageReader>[0];
+type RequestId = number | string;
+
+/** How often a text was edited. */
+interface Edits {
+  heard: number;
+  /** How many of these edits are in the server's documents, too. */
+  taken: number;
+  /** The last request of each method about the text, and the edits before it. */
+  readonly asked: Map<string, { readonly id: RequestId; readonly heard: number }>;
+}
+
+const EDIT = Lsp.DidChangeTextDocumentNotification.method;
+const CANCEL = "$/cancelRequest";
+
+/**
+ * Reads messages, and says which requests that wait need no answer any more: those that the client
+ * cancels, and those that it asks again behind an edit of the same text.
+ */
+export class Inbox extends Lsp.StreamMessageReader {
+  readonly #edits = new Map<string, Edits>();
+  /** The request that is asked again. */
+  #older: RequestId | null = null;
+
+  /** @param refuse Called for JSON that is no message. */
+  constructor(input: Input, private readonly refuse: () => void) {
+    super(input);
+  }
+
+  override listen(callback: Lsp.DataCallback): Lsp.Disposable {
+    return super.listen((message) => {
+      // The connection prints what it does not know, and stops where that is nested too deeply.
+      if (!isMessage(message)) return this.refuse();
+      this.#older = this.#hear(message);
+      if (this.#older !== null) callback(cancellationOf(this.#older));
+      callback(message);
+    });
+  }
+
+  /** The answer to a request that is cancelled while it waits. */
+  droppedAnswer({ id }: Lsp.RequestMessage): Lsp.ResponseMessage {
+    const error = id === this.#older ? ASKED_AGAIN : CANCELLED;
+    return { jsonrpc: "2.0", id, error: error.toJson() };
+  }
+
+  /** A message is worked on from now on. */
+  take(message: Lsp.Message): void {
+    const uri = uriOf(message);
+    const edits = uri === null ? undefined : this.#edits.get(uri);
+    if (edits === undefined) return;
+    const { method } = message as Lsp.NotificationMessage;
+    if (method === EDIT) edits.taken++;
+    if (method === Lsp.DidCloseTextDocumentNotification.method) this.#edits.delete(uri!);
+  }
+
+  /** Whether edits of a text wait. */
+  hasEdits(uri: string): boolean {
+    const { heard = 0, taken = 0 } = this.#edits.get(uri) ?? {};
+    return heard > taken;
+  }
+
+  /** @returns The request that this one asks again. */
+  #hear(message: Lsp.Message): RequestId | null {
+    const uri = uriOf(message);
+    if (uri === null) return null;
+    const edits = this.#edits.get(uri) ?? { heard: 0, taken: 0, asked: new Map() };
+    this.#edits.set(uri, edits);
+    const { id, method } = message as Lsp.RequestMessage;
+    if (method === EDIT) edits.heard++;
+    if (!isId(id)) return null;
+    const { asked, heard } = edits;
+    const older = asked.get(method);
+    asked.set(method, { id, heard });
+    return older !== undefined && older.heard < heard ? older.id : null;
+  }
+}
+
+/** The client has cancelled a request. */
+export const CANCELLED = new Lsp.ResponseError<void>(
+  Lsp.LSPErrorCodes.RequestCancelled,
+  "Cancelled",
+);
+const ASKED_AGAIN = new Lsp.ResponseError<void>(
+  Lsp.LSPErrorCodes.ContentModified,
+  "Asked again for the edited text",
+);
+
+function isMessage(message: Lsp.Message): boolean {
+  if (Lsp.Message.isResponse(message)) return isId(message.id);
+  const isCancel = Lsp.Message.isNotification(message) && message.method === CANCEL;
+  if (isCancel) return isId(paramsOf(message).id);
+  return Lsp.Message.isRequest(message) || Lsp.Message.isNotification(message);
+}
+
+function isId(id: unknown): id is RequestId {
+  return typeof id === "number" || typeof id === "string";
+}
+
+function paramsOf(message: Lsp.Message): {
+  readonly id?: unknown;
+  readonly textDocument?: { readonly uri?: unknown };
+} {
+  return (message as Partial<Lsp.RequestMessage>).params as object ?? {};
+}
+
+/** The address of the text that a message is about; null where it names none. */
+function uriOf(message: Lsp.Message): string | null {
+  const uri = paramsOf(message).textDocument?.uri;
+  return typeof uri === "string" ? uri : null;
+}
+
+function cancellationOf(id: RequestId): Lsp.NotificationMessage {
+  return { jsonrpc: "2.0", method: CANCEL, params: { id } };
+}
