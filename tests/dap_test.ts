@@ -344,6 +344,12 @@ Deno.test("a run is chosen by its name, by a line, or is the first; it is begun 
     assertEquals(await nameOf({ line: 9 }), "second [iommu.mode = strict]");
     assertEquals(await nameOf({ line: "6" }), "first");
     await withClient(async (client) => {
+      const { message } = await client.ask("launch", { program: `${program}:9` });
+      assertMatch(message!, /there is no such file \(the key of a line is "line": 9\)/);
+      await client.body("launch", { program, line: 1 });
+      assertMatch(client.output("stderr"), /^No test begins on line 1 or above it: this runs /);
+    });
+    await withClient(async (client) => {
       await client.body("launch", { program, run: "first" });
       await client.body("setBreakpoints", {
         source: { path: program },

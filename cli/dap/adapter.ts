@@ -77,7 +77,12 @@ export class Adapter {
 
   /** What is debugged. @throws {RequestError} While nothing was launched. */
   get target(): Target {
-    if (this.#target === null) throw new RequestError("No run is launched");
+    if (this.#target === null) {
+      throw new RequestError(
+        "No run is launched",
+        "launch first; breakpoints can be set from the event `initialized` on, which follows",
+      );
+    }
     return this.#target;
   }
 
@@ -196,7 +201,7 @@ export class Adapter {
   goTo(at: Position, reason: string, recording = this.recording): void {
     this.standing.debuggee.goTo(at, recording);
     this.#later.push(() => {
-      this.#stand({ reason: "arrived", hit: null, problem: null }, reason);
+      this.#stand({ reason: "arrived", hit: null }, reason);
       return Promise.resolve();
     });
   }
@@ -210,7 +215,6 @@ export class Adapter {
     const { noDebug, stopAtEnd } = this.#launched;
     if (halt.reason === "end" || halt.reason === "failed") this.#sayResult();
     if (halt.reason === "end" && (noDebug === true || stopAtEnd === false)) return this.end();
-    if (halt.problem !== null) this.say("stderr", `${halt.problem}\n`);
     for (const breakpoint of this.target.breakpoints.changed()) {
       this.#send("breakpoint", { reason: "changed", breakpoint });
     }
@@ -222,7 +226,7 @@ export class Adapter {
   }
 
   #stoppedText(
-    { hit, problem, reason }: Halt,
+    { hit, reason }: Halt,
     asked: string,
   ): Partial<DebugProtocol.StoppedEvent["body"]> {
     switch (reason) {
@@ -230,8 +234,6 @@ export class Adapter {
         return { reason: asked };
       case "paused":
         return { reason: "pause" };
-      case "wrong":
-        return { reason: "pause", description: "A breakpoint condition failed", text: problem! };
       case "beginning":
         return { reason: "entry", description: "Start of the run" };
       case "end":

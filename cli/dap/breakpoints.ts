@@ -3,7 +3,7 @@ import type { DebugProtocol } from "@vscode/debugprotocol";
 import { quoted } from "../../lang/render/source_text.ts";
 import {
   type Cell,
-  checkExpression,
+  checkStop,
   functionPlace,
   LookError,
   neverReached,
@@ -15,6 +15,7 @@ import {
 } from "../../lang/recording/mod.ts";
 import type { Debuggee } from "./debuggee.ts";
 import { eventNumber } from "./event_list.ts";
+import { lookProblem } from "./request_error.ts";
 import type { Sources } from "./sources.ts";
 
 /** What may stop a run that is no mistake of the script's form: by the names that clients show. */
@@ -65,7 +66,7 @@ export class Breakpoints {
   debuggee: Debuggee;
   readonly #sources: Sources;
   /** The stops of each request that sets all of its kind anew. */
-  readonly #groups = new Map<string, readonly Stop[]>();
+  readonly #groups = new Map<string, Stop[]>();
   /** Those on lines that this run never reaches, by their numbers, as the client knows. */
   readonly #unreached = new Set<number>();
 
@@ -89,11 +90,10 @@ export class Breakpoints {
       const cause = { kind: "line", file, line } as const;
       const found = statementsOnLine(this.#recording, cause);
       const [number] = found.numbers;
-      if (found.line === null || number === undefined) {
-        return refused("No statement of this run starts on or after this line");
-      }
-      const place = this.#sources.place(this.#recording.code.statements[number]!.span);
-      const answer = this.#add(key, cause, wanted, number, place);
+      const place = number === undefined
+        ? {}
+        : this.#sources.place(this.#recording.code.statements[number]!.span);
+      const answer = this.#add(key, cause, wanted, place);
       const reason = neverReached(this.debuggee.whole, found.numbers);
       if (reason === null || answer.id === undefined) return answer;
       this.#unreached.add(answer.id);
@@ -159,10 +159,6 @@ export class Breakpoints {
       }
       const cause = watchedOf(each.dataId, this.#recording);
       if (cause === null) return refused("No such row");
-      if (cause.kind === "change") {
-        const problem = this.#problemOf(cause.expression, null);
-        if (problem !== null) return refused(problem);
-      }
       return this.#add("data", cause, each);
     });
   }
@@ -200,44 +196,33 @@ export class Breakpoints {
     key: string,
     cause: StopCause,
     wishes: Wishes,
-    statement: number | null = null,
     place: Partial<Answer> = {},
   ): Answer {
-    const spec = this.#specOf(cause, wishes, statement);
+    const spec = this.#specOf(cause, wishes);
     if (typeof spec === "string") return { ...refused(spec), ...place };
     const stop = this.debuggee.stops.add(spec);
-    this.#groups.set(key, [...this.#groups.get(key) ?? [], stop]);
+    this.#groups.get(key)!.push(stop);
     return { id: stop.id, verified: true, ...place };
   }
 
-  /** @param statement Where expressions are asked; null where that is not known before. */
   #specOf(
     cause: StopCause,
     { condition, hitCondition, logMessage }: Wishes,
-    statement: number | null,
   ): StopSpec | string {
     const hits = hitsOf(hitCondition);
     if (hits === null) return `"${hitCondition}" is not a hit count, such as 3 or >= 3`;
     const log = logMessage === undefined ? undefined : messageExpression(logMessage);
-    for (const text of [condition, log]) {
-      if (text === undefined) continue;
-      const problem = this.#problemOf(text, statement);
-      if (problem !== null) return problem;
-    }
-    return {
+    const spec = {
       cause,
       ...condition === undefined ? {} : { condition },
       ...hits === undefined ? {} : { hits },
       ...log === undefined ? {} : { log },
     };
-  }
-
-  #problemOf(text: string, statement: number | null): string | null {
     try {
-      checkExpression(this.#recording, text, statement);
-      return null;
+      checkStop(this.#recording, spec);
+      return spec;
     } catch (error) {
-      if (error instanceof LookError) return error.message;
+      if (error instanceof LookError) return lookProblem(error);
       throw error;
     }
   }

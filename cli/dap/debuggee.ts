@@ -11,7 +11,6 @@ import {
   failureSpot,
   Interrupted,
   linesBefore,
-  LookError,
   type Moved,
   nextMoment,
   type OpenRun,
@@ -38,12 +37,10 @@ const LEAST_MOMENTS = 16_384;
 
 /** Where a move ended, and why. */
 export interface Halt {
-  /** `failed`: at the moment at which the run fails; `wrong`: a condition cannot be asked. */
-  readonly reason: "arrived" | "stop" | "failed" | "end" | "beginning" | "paused" | "wrong";
+  /** `failed`: at the moment at which the run fails. */
+  readonly reason: "arrived" | "stop" | "failed" | "end" | "beginning" | "paused";
   /** The breakpoint that stopped it. */
   readonly hit: StopHit | null;
-  /** What is wrong, as a sentence. */
-  readonly problem: string | null;
 }
 
 /** Receives the output of a run. */
@@ -172,13 +169,9 @@ export class Debuggee implements Place {
     try {
       return await (step.way === "forward" ? this.#ahead(step, stops) : this.#back(step, stops));
     } catch (error) {
-      if (error instanceof Interrupted) {
-        this.hasHeard = true;
-        return halt("paused");
-      }
-      if (!(error instanceof LookError)) throw error;
-      const hint = error.hint === null ? "" : ` (${error.hint})`;
-      return { reason: "wrong", hit: null, problem: `${error.message}${hint}` };
+      if (!(error instanceof Interrupted)) throw error;
+      this.hasHeard = true;
+      return halt("paused");
     }
   }
 
@@ -296,7 +289,7 @@ export class Debuggee implements Place {
 }
 
 function halt(reason: Halt["reason"], hit: StopHit | null = null): Halt {
-  return { reason, hit, problem: null };
+  return { reason, hit };
 }
 
 /** The first of: so many events on, so many statements on, a limit. */

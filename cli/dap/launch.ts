@@ -31,7 +31,7 @@ export interface Launched {
   readonly clock: RunClock;
   /** The names of all runs of the file, this one's first. */
   readonly names: readonly string[];
-  /** Warnings, as text; empty for none. */
+  /** Warnings, and what else is to be said of the choice; empty for none. */
   readonly warnings: string;
 }
 
@@ -59,7 +59,13 @@ export async function launch(args: LaunchArguments, isEnding: () => boolean): Pr
   const path = argument("program", args.program, "string");
   if (path === undefined) throw new RequestError('"program" is missing: the path of a scenario');
   const opened = HostLoader.open(path);
-  if (typeof opened === "string") throw new RequestError(opened);
+  if (typeof opened === "string") {
+    const line = /:(\d+)$/.exec(path)?.[1];
+    throw new RequestError(
+      opened,
+      line === undefined ? null : `the key of a line is "line": ${line}`,
+    );
+  }
   const { entry, loader } = opened;
   const { diagnostics, program } = await withCompiled(loader, () => loadFollowed(entry, loader));
   const warnings = diagnostics.length === 0 ? "" : `${renderDiagnostics(diagnostics)}\n`;
@@ -69,7 +75,13 @@ export async function launch(args: LaunchArguments, isEnding: () => boolean): Pr
   const clock = new RunClock();
   const run = openRun(program, choice, recordOptions(args, clock, isEnding));
   const others = choices.filter((each) => each !== choice);
-  return { run, clock, names: [choice, ...others].map(nameOf), warnings };
+  const line = lineNumber(args.line);
+  const isAbove = typeof line === "number" && args.run === undefined &&
+    (choice.test === null || lineOf(choice) > line);
+  const notice = isAbove
+    ? `No test begins on line ${line} or above it: this runs ${nameOf(choice)}\n`
+    : "";
+  return { run, clock, names: [choice, ...others].map(nameOf), warnings: warnings + notice };
 }
 
 /** What a run is called. */
@@ -152,9 +164,12 @@ function chosen(choices: readonly RunChoice[], args: LaunchArguments): RunChoice
   throw new RequestError(`There is no run ${JSON.stringify(wanted ?? combination)}`, hint);
 }
 
+function lineOf({ name: { place } }: RunChoice): number {
+  return Number(place.split(":").at(-2));
+}
+
 /** The tests that begin nearest above a line, or all the rest. */
 function aroundLine(choices: readonly RunChoice[], line: number): readonly RunChoice[] {
-  const lineOf = ({ name: { place } }: RunChoice) => Number(place.split(":").at(-2));
   const above = choices.filter((each) => each.test !== null && lineOf(each) <= line);
   const nearest = Math.max(...above.map(lineOf));
   return [...above.filter((each) => lineOf(each) === nearest), ...choices];

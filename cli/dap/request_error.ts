@@ -1,3 +1,5 @@
+import type { LookError } from "../../lang/recording/mod.ts";
+
 /** A request that cannot be done. */
 export class RequestError extends Error {
   override readonly name = "RequestError";
@@ -6,4 +8,9 @@ export class RequestError extends Error {
   constructor(message: string, readonly hint: string | null = null) {
     super(message);
   }
+}
+
+/** What is wrong with an expression, as a sentence with its hint. */
+export function lookProblem(error: LookError): string {
+  return error.hint === null ? error.message : `${error.message} (${error.hint})`;
 }

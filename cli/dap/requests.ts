@@ -141,12 +141,9 @@ export class Requests {
     const file = sources.fileOf(source);
     const first = sources.ownLine(line);
     const last = sources.ownLine(endLine ?? line);
-    const lines = file === null ? [] : [...new Set(recording.linesOf(file).values())];
+    const lines = file === null ? [] : recording.linesOf(file).lines;
     const within = lines.filter((each) => each >= first && each <= last);
-    return {
-      breakpoints: within.sort((one, other) => one - other)
-        .map((each) => ({ line: sources.line(each) })),
-    };
+    return { breakpoints: within.map((each) => ({ line: sources.line(each) })) };
   }
 
   // Moves.

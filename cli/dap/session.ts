@@ -13,9 +13,8 @@ import { checkArguments, withoutNulls } from "./arguments.ts";
 import { Cancellation } from "./cancellation.ts";
 import type { Arrivals } from "./stdin_worker.ts";
 import { FrameError, MessageFrames } from "./message_frames.ts";
-import { RequestError } from "./request_error.ts";
+import { lookProblem, RequestError } from "./request_error.ts";
 import { Requests } from "./requests.ts";
-import { lookProblem } from "./variables.ts";
 
 /** Streams as Node has them. */
 type Input = Parameters<ProtocolServer["start"]>[0];

@@ -19,6 +19,7 @@ import {
 import { spanPlace } from "../../lang/source.ts";
 import { dataId, type Watched } from "./breakpoints.ts";
 import type { ShownFrame } from "./stack.ts";
+import { lookProblem } from "./request_error.ts";
 
 type Variable = DebugProtocol.Variable;
 
@@ -287,9 +288,4 @@ export function dataBreakpointInfo(
     ? Object.values(equal).join(" ")
     : `${covers.field} ${formatAddress(covers.address)}`;
   return { dataId: dataId(watched), description: `${table} ${where}`, accessTypes: ["write"] };
-}
-
-/** What is wrong with an expression, as a sentence with its hint. */
-export function lookProblem(error: LookError): string {
-  return error.hint === null ? error.message : `${error.message} (${error.hint})`;
 }

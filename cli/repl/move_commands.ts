@@ -2,7 +2,7 @@
 import { PLACE_FORMS, readPlace } from "../../lang/recording/place_text.ts";
 import {
   blocksAhead,
-  checkExpression,
+  checkStop,
   crossed,
   type ExpressionChange,
   fileNamed,
@@ -291,14 +291,9 @@ function setBreak(repl: CommandTarget, argument: string): true {
     return true;
   }
   return answering(repl, () => {
-    if (condition !== undefined) {
-      const [statement = null] = cause.kind === "line"
-        ? statementsOnLine(recording, cause).numbers
-        : [];
-      checkExpression(recording, condition, statement);
-    }
-    if (cause.kind === "change") recording.looker.question(cause.expression);
-    const stop = stops.add({ cause, ...condition === undefined ? {} : { condition } });
+    const spec = { cause, ...condition === undefined ? {} : { condition } };
+    checkStop(recording, spec);
+    const stop = stops.add(spec);
     const text = `breakpoint ${stop.id}: ${breakText(repl, stop)}`;
     for (const line of wrapText(text, repl.columns)) repl.say(line);
   });

@@ -104,6 +104,14 @@ export interface KeptParts {
   readonly sides: readonly Side[];
 }
 
+/** The lines on which statements of the code begin, in order, with the numbers of those on each. */
+export interface StatementLines {
+  readonly lines: readonly number[];
+  readonly numbers: ReadonlyMap<number, ReadonlySet<number>>;
+  /** How many statements the code had. */
+  readonly statements: number;
+}
+
 /** How far back a call of the kernel is looked for that has not returned. */
 const OPEN_CALL_EVENTS = 20_000;
 
@@ -127,6 +135,8 @@ export class KeptRun {
   readonly machine: KeptMachine;
   /** What ended the run; null while it goes on, and when everything held. */
   failure: FailureReport | null = null;
+  /** By the names of files; null for all of the script's. */
+  readonly #lines = new Map<string | null, StatementLines>();
 
   /** @internal */
   constructor({ asides, code, machine, name, output, sides }: KeptParts) {
@@ -233,16 +243,26 @@ export class KeptRun {
   }
 
   /**
-   * The line on which each statement of the code begins, by its number; of one file, or of all of the
-   * script's.
+   * Where statements of the code begin: of one file, or of all of the script's.
+   * @internal
    */
-  linesOf(file: string | null = null): ReadonlyMap<number, number> {
-    const lines = new Map<number, number>();
-    this.code.statements.forEach(({ foreign, span: { source, start } }, number) => {
+  linesOf(file: string | null = null): StatementLines {
+    const { statements } = this.code;
+    const known = this.#lines.get(file);
+    if (known?.statements === statements.length) return known;
+    const numbers = new Map<number, Set<number>>();
+    statements.forEach(({ foreign, span: { source, start } }, number) => {
       const isMeant = file === null ? foreign === undefined : source.name === file;
-      if (isMeant) lines.set(number, source.position(start).line);
+      if (!isMeant) return;
+      const { line } = source.position(start);
+      const own = numbers.get(line);
+      if (own === undefined) numbers.set(line, new Set([number]));
+      else own.add(number);
     });
-    return lines;
+    const lines = [...numbers.keys()].sort((one, other) => one - other);
+    const made = { lines, numbers, statements: statements.length };
+    this.#lines.set(file, made);
+    return made;
   }
 
   /** Functions of the kernel that were entered and not left, the innermost first. */

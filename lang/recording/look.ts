@@ -14,6 +14,7 @@ import type { Expression, Name } from "../syntax/tree/ast.ts";
 import { someExpression } from "../syntax/tree/walk.ts";
 import { describeKind, kindOf } from "../values/kinds.ts";
 import type { Registry } from "../values/registry.ts";
+import type { Kind } from "../values/spec.ts";
 import { ScriptError } from "../values/script_error.ts";
 import { Closure, type Value } from "../values/value.ts";
 import { LookRefused, Raising } from "../vm/control.ts";
@@ -74,18 +75,29 @@ export interface Question {
   said(seen: Seen): string;
 }
 
+/** Names that an expression sees instead of the script's own. */
+export interface OwnNames {
+  readonly kinds: ReadonlyMap<string, Kind>;
+  /** What all of them are at a moment. */
+  valueAt(seen: Seen): (name: string) => Value;
+}
+
 /** An expression as code. */
 interface Compiled {
   readonly closure: Closure;
+  /** What its value is, as far as that is known. */
+  readonly kind: Kind;
   /** Names that may have no value yet, each with its global. */
   readonly globals: readonly (readonly [string, number])[];
 }
 
 /** An expression as code for where some statement is, with where the values are that it takes. */
 interface Placed extends Compiled {
+  readonly own: readonly string[];
   readonly slots: readonly number[];
 }
 
+const NO_NAMES: OwnNames = { kinds: new Map(), valueAt: () => () => null };
 /** Where no statement is. */
 const NOWHERE = -1;
 const NAMES = /[A-Za-z_]\w*/g;
@@ -118,10 +130,10 @@ export class Looker {
   }
 
   /** An expression of the language, which may ask and change nothing. @throws {LookError} When it is none. */
-  question(text: string): Question {
+  question(text: string, own: OwnNames = NO_NAMES): Question {
     const names = namesIn(this.#parse(text).expression);
     let known: { readonly value: Value; readonly text: string } | null = null;
-    const valueOf = this.#valueOf(text);
+    const valueOf = this.#valueOf(text, own);
     return {
       text,
       names,
@@ -138,7 +150,7 @@ export class Looker {
   }
 
   /** Computes the value of an expression and hands it to a callback while the machine is read-only. */
-  #valueOf(text: string) {
+  #valueOf(text: string, names: OwnNames) {
     const words = new Set(text.match(NAMES));
     const places = new Map<number, Placed | LookError>();
     let placesScope: FileScope | null = null;
@@ -155,11 +167,11 @@ export class Looker {
       const statement = frame?.statement ?? NOWHERE;
       let placed = places.get(statement);
       if (placed === undefined) {
-        placed = this.#placed(text, words, vm.code, statement);
+        placed = this.#placed(text, words, names.kinds, vm.code, statement);
         places.set(statement, placed);
       }
       if (placed instanceof LookError) throw placed;
-      const { closure, globals, slots } = placed;
+      const { closure, globals, own, slots } = placed;
       return asked(() => {
         this.#bindNew(vm);
         for (const [name, global] of globals) {
@@ -168,7 +180,8 @@ export class Looker {
         }
         return lookOnly(vm, steps, () => {
           const values = slots.map((slot) => vm.stack[frame!.fp + slot] ?? null);
-          return then(vm.call(closure, values));
+          const given = own.length === 0 ? [] : own.map(names.valueAt(seen));
+          return then(vm.call(closure, [...given, ...values]));
         });
       });
     };
@@ -178,14 +191,16 @@ export class Looker {
   #placed(
     text: string,
     words: ReadonlySet<string>,
+    kinds: OwnNames["kinds"],
     code: Code,
     statement: number,
   ): Placed | LookError {
     const bound = statement === NOWHERE ? [] : boundNames(code, statement);
-    const used = bound.filter(({ name }) => words.has(name));
+    const used = bound.filter(({ name }) => words.has(name) && !kinds.has(name));
+    const own = [...words].filter((name) => kinds.has(name));
     try {
-      const compiled = this.#compile(text, used.map(({ name }) => name));
-      return { ...compiled, slots: used.map(({ slot }) => slot) };
+      const compiled = this.#compile(text, [...own, ...used.map(({ name }) => name)], kinds);
+      return { ...compiled, own, slots: used.map(({ slot }) => slot) };
     } catch (error) {
       // It is wrong at each run of the statement.
       if (error instanceof LookError) return error;
@@ -193,9 +208,12 @@ export class Looker {
     }
   }
 
-  /** Whether an expression is right where such names are bound. @throws {LookError} When it is not. */
-  check(text: string, names: readonly string[]): void {
-    this.#compile(text, names);
+  /**
+   * What an expression is where such names are bound, as far as that is known.
+   * @throws {LookError} When it is wrong there.
+   */
+  check(text: string, names: Iterable<string>, { kinds }: OwnNames = NO_NAMES): Kind {
+    return this.#compile(text, [...new Set([...kinds.keys(), ...names])], kinds).kind;
   }
 
   /** A value that the machine holds at a moment. */
@@ -248,12 +266,12 @@ export class Looker {
     return { file, expression: statement.expression };
   }
 
-  #compile(text: string, names: readonly string[]): Compiled {
+  #compile(text: string, names: readonly string[], kinds: OwnNames["kinds"]): Compiled {
     const { compiler, registry, resolution } = this.#parts;
     const { scope } = this;
     const known = this.#compiled.get(scope) ?? new Map<string, Compiled>();
     this.#compiled.set(scope, known);
-    const key = [text, ...names].join("\n");
+    const key = [text, ...names.map((name) => `${name} ${kinds.get(name) ?? ""}`)].join("\n");
     const compiled = known.get(key);
     if (compiled !== undefined) return compiled;
     const { expression, file } = this.#parse(text);
@@ -265,11 +283,15 @@ export class Looker {
       expression,
       names.map((name): Name => ({ text: name, span })),
     );
-    if (!bag.hasErrors) checkKinds([{ file, uses: [] }], resolution, registry, bag);
-    if (bag.hasErrors) throw wrong(firstMistakes(bag.sorted()));
+    for (const each of variables) each.givenKind = kinds.get(each.name) ?? null;
+    const inference = bag.hasErrors
+      ? null
+      : checkKinds([{ file, uses: [] }], resolution, registry, bag);
+    if (inference === null || bag.hasErrors) throw wrong(firstMistakes(bag.sorted()));
     const code = compiler.look(expression, variables);
     const made = {
       closure: new Closure(code, [], "look"),
+      kind: inference.kindOf(expression),
       globals: [...this.#usedGlobals(expression)],
     };
     known.set(key, made);

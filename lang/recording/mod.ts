@@ -41,7 +41,6 @@ export {
 export { nextMoment } from "./machines/way.ts";
 export { comparePositions, type Position, START } from "./position.ts";
 export {
-  checkExpression,
   evaluate,
   evaluateKind,
   namesAt,
@@ -64,6 +63,7 @@ export { coveringCell, rowsAt, rowsCovering } from "./rows.ts";
 export { displayName } from "../run/report.ts";
 export { Interrupted } from "./machines/replay.ts";
 export { type ExpressionChange, rewind, until } from "./search.ts";
+export { checkStop } from "./stops/stop_check.ts";
 export { type LoggedLine, Stops } from "./stops/stops.ts";
 export type { Stop, StopCause, StopHit, StopSpec } from "./stops/stop_spec.ts";
 export {

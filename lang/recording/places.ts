@@ -21,12 +21,18 @@ export function statementsOnLine(recording: KeptRun, place: LinePlace): {
   readonly line: number | null;
   readonly numbers: ReadonlySet<number>;
 } {
-  const lines = recording.linesOf(place.file);
-  let line = Infinity;
-  for (const own of lines.values()) if (own >= place.line && own < line) line = own;
-  const numbers = new Set([...lines].filter(([, own]) => own === line).map(([number]) => number));
-  return { line: line === Infinity ? null : line, numbers };
+  const { lines, numbers } = recording.linesOf(place.file);
+  let low = 0;
+  for (let high = lines.length; low < high;) {
+    const middle = (low + high) >>> 1;
+    if (lines[middle]! < place.line) low = middle + 1;
+    else high = middle;
+  }
+  const line = lines[low] ?? null;
+  return { line, numbers: line === null ? NO_STATEMENTS : numbers.get(line)! };
 }
+
+const NO_STATEMENTS: ReadonlySet<number> = new Set();
 
 /** The file that a text means: its name, or the end of it behind a slash; null for none. */
 export function fileNamed({ code }: KeptRun, text: string): string | null {

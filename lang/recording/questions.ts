@@ -5,7 +5,7 @@ import type { Kind } from "../values/spec.ts";
 import { type Answer, LookError } from "./look.ts";
 import type { Position } from "./position.ts";
 import type { Recording } from "./recording.ts";
-import { boundNames, boundValues, type Seen } from "./machines/replay.ts";
+import { boundValues, type Seen } from "./machines/replay.ts";
 
 /** A name with its value at a moment. */
 export interface ShownVariable {
@@ -129,23 +129,6 @@ export function askValue<T>(
     },
     sizeOf,
   });
-}
-
-/**
- * Checks an expression that will be asked where a statement starts, such as the condition of a breakpoint.
- *
- * @param statement In `Code.statements`; null where that is not known before.
- * @throws {LookError} When it is no expression, or uses a name that the statement does not see.
- */
-export function checkExpression(
-  { code, looker }: Recording,
-  text: string,
-  statement: number | null,
-): void {
-  const question = looker.question(text);
-  if (statement === null) return;
-  refuseNamesOfC(code, statement, question);
-  looker.check(text, boundNames(code, statement).map(({ name }) => name));
 }
 
 /**

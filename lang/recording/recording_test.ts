@@ -14,6 +14,8 @@ import { Interrupted, type Seen } from "./machines/replay.ts";
 import { Reruns } from "./machines/reruns.ts";
 import { rewind, until } from "./search.ts";
 import { RunWatch } from "../vm/run_watch.ts";
+import { checkStop } from "./stops/stop_check.ts";
+import type { StopSpec } from "./stops/stop_spec.ts";
 import { Stops } from "./stops/stops.ts";
 import { who } from "./who.ts";
 
@@ -323,15 +325,63 @@ Deno.test("a condition is asked once for each moment, whichever way is searched 
   ]);
 });
 
-Deno.test("a condition with an unknown name is an error, and stops nothing", () => {
+Deno.test("a breakpoint that could never stop is refused when it is set", () => {
+  const recording = recorded();
+  const dmaMap = { kind: "event", names: ["dma.map"] } as const;
+  const refused: readonly (readonly [StopSpec, string])[] = [
+    [{ cause: { kind: "line", line: 99 } }, "No statement starts on line 99 or after it"],
+    [{ cause: { kind: "line", line: 1, file: "u.dma" } }, 'No statement of this run is in "u.dma"'],
+    [{ cause: { kind: "line", line: 10 }, condition: "unknown_name == 1" }, "unknown_name"],
+    [{ cause: { kind: "line", line: 10 }, condition: "3" }, "`3` is an int"],
+    // The kind of what a function is given is known where it runs.
+    [{ cause: { kind: "line", line: 4 }, condition: "size" }, "`size` is a size"],
+    [{ cause: dmaMap, condition: "unknown_name" }, "unknown_name"],
+    [{ cause: dmaMap, condition: "size_bytes" }, "`size_bytes` is a size"],
+    [{ cause: { kind: "event", names: ["iova.free"] }, condition: "dir == to_device" }, "dir"],
+    [{ cause: { kind: "change", expression: "unknown_name" } }, "unknown_name"],
+    [{ cause: dmaMap, log: '"{unknown_name}"' }, "unknown_name"],
+  ];
+  for (const [spec, message] of refused) {
+    assertThrows(() => checkStop(recording, spec), LookError, message);
+  }
+});
+
+Deno.test("a condition may use the fields of the event, and holds nowhere that it cannot be asked", () => {
+  const recording = recorded();
+  const hitsOf = (spec: StopSpec) => {
+    checkStop(recording, spec);
+    const stops = new Stops();
+    stops.add(spec);
+    const found: string[] = [];
+    for (let at = START;;) {
+      const moved = move(recording, at, { unit: "run", way: "forward" }, stops);
+      if (moved.stop === null) return found;
+      at = moved.at;
+      found.push(`${recording.event(at.seq).name} ${ask(recording, at, "iommu.live_mappings")}`);
+    }
+  };
+  const dmaMap = { kind: "event", names: ["dma.map"] } as const;
+  assertEquals(hitsOf({ cause: dmaMap, condition: "size_bytes == 4KiB" }).length, 3);
+  assertEquals(hitsOf({ cause: dmaMap, condition: "size_bytes == 8KiB" }).length, 1);
+  assertEquals(hitsOf({ cause: dmaMap, condition: "size_bytes == 4KiB and turn == 1" }).length, 1);
+  assertEquals(hitsOf({ cause: dmaMap, condition: "device == ssd and request == none" }).length, 3);
+  const call = { kind: "event", names: ["dma_map_phys"] } as const;
+  assertEquals(
+    hitsOf({ cause: call, condition: "size == 4KiB" }),
+    Array(3).fill("call.dma_map_phys 0"),
+  );
+  // `sum` is in sight in the function alone, which maps nothing.
+  assertEquals(hitsOf({ cause: dmaMap, condition: "sum == 4KiB" }), []);
+});
+
+Deno.test("breakpoints on one line by the thousand stop as one does, both ways", () => {
   const recording = recorded();
   const stops = new Stops();
-  stops.add({ cause: { kind: "line", line: 10 }, condition: "unknown_name == 1" });
-  assertThrows(
-    () => move(recording, START, { unit: "run", way: "forward" }, stops),
-    LookError,
-    "unknown_name",
-  );
+  for (let turn = 0; turn < 20_000; turn++) stops.add({ cause: { kind: "line", line: 10 } });
+  const forward = move(recording, START, { unit: "run", way: "forward" }, stops);
+  const back = move(recording, recording.last, { unit: "run", way: "back" }, stops);
+  assertEquals([forward.stop!.stop.id, back.stop!.stop.id], [1, 1]);
+  assertEquals(line(recording, back.at), 10);
 });
 
 Deno.test("a data breakpoint stops where a row begins and where it ends", () => {

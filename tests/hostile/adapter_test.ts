@@ -76,6 +76,20 @@ Deno.test("what is no client is dropped at its first line that is not a header, 
   }
 });
 
+Deno.test("100,000 breakpoints are set and searched as fast as their answers are written", async () => {
+  const program = join(ROOT, "examples/start/01-first-look.dma");
+  const breakpoints = Array.from({ length: 100_000 }, () => ({ line: 12 }));
+  await withClient(async (client) => {
+    const source = { path: program };
+    const early = await client.ask("setBreakpoints", { source, breakpoints });
+    assertMatch(early.message!, /No run is launched \(launch first;/);
+    await client.body("launch", { program });
+    const set = await client.body("setBreakpoints", { source, breakpoints });
+    assert(set.breakpoints.every(({ verified }: { verified: boolean }) => verified));
+    assertEquals((await client.move("configurationDone")).hitBreakpointIds, [1]);
+  });
+});
+
 Deno.test("a header in any spelling that the protocol allows is read", async () => {
   const disconnect = '{"seq":1,"type":"request","command":"disconnect"}';
   const header = "content-length:  49\r\nContent-Type: application/vscode-jsonrpc; charset=utf-8";

@@ -251,7 +251,8 @@ export class KindInference {
   #variable(variable: Variable): Shape {
     const known = this.#variables.get(variable);
     if (known !== undefined) return known;
-    const { assigned, owner, role, source } = variable;
+    const { assigned, givenKind, owner, role, source } = variable;
+    if (givenKind !== null) return plainShape(givenKind);
     if (owner === null || source === null) return UNKNOWN;
     this.#variables.set(variable, UNKNOWN);
     const first = role === "let" || isSequenceCall(source)

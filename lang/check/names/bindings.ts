@@ -55,6 +55,8 @@ export class Variable {
   reads = 0;
   /** Where the first lambda that uses it does so, as an offset; infinite when none does. */
   capturedAt = Infinity;
+  /** What all of its values are, where that is not known by where they come from. */
+  givenKind: Kind | null = null;
 
   constructor(
     readonly name: string,

@@ -3,16 +3,15 @@
  * asked of the machine in one pass forwards, whose answers are kept for every later search.
  */
 import { changesOf } from "../cells.ts";
-import { LookError, type Question } from "../look.ts";
+import { LookError, type OwnNames, type Question } from "../look.ts";
 import { wayOf } from "../machines/way.ts";
 import { statementsOnLine } from "../places.ts";
 import { comparePositions, type Position, START } from "../position.ts";
 import type { Seen } from "../machines/replay.ts";
 import { tell } from "../search.ts";
 import type { Recording } from "../recording.ts";
+import { eventsOf, fieldsOf } from "./stop_names.ts";
 import type { Stop, StopHit } from "./stop_spec.ts";
-
-const INCIDENT_EVENTS = { fault: "iommu.fault", report: "dma.report", warning: "kernel.warn" };
 
 /** Moments of the first stretch that is searched backwards. */
 const WINDOW_MOMENTS = 4096;
@@ -49,28 +48,27 @@ export interface Places {
 export function placesOf(recording: Recording, stop: Stop): Omit<Places, "pass"> {
   const { cause, condition, log } = stop;
   const { eventNames } = recording.looker.registry;
-  const kindsNamed = (names: readonly string[]) =>
-    new Set(names.flatMap((name) => {
-      const kind = [name, `call.${name}`].map((each) => eventNames.indexOf(each))
-        .find((each) => each >= 0);
-      return kind ?? [];
-    }));
+  const names: OwnNames | undefined = condition === undefined && log === undefined
+    ? undefined
+    : fieldsOf(recording, cause);
   const nothing = { change: null, statements: null, kinds: null, events: null };
   const common = {
     stop,
-    condition: condition === undefined ? null : recording.looker.question(condition),
-    log: log === undefined ? null : recording.looker.question(log),
+    condition: condition === undefined ? null : recording.looker.question(condition, names),
+    log: log === undefined ? null : recording.looker.question(log, names),
     ...nothing,
   };
   switch (cause.kind) {
     case "line":
       return { ...common, statements: statementsOnLine(recording, cause).numbers };
     case "event":
-      return { ...common, kinds: kindsNamed(cause.names) };
+    case "incident":
+      return {
+        ...common,
+        kinds: new Set(eventsOf(recording, cause).map((name) => eventNames.indexOf(name))),
+      };
     case "moment":
       return { ...common, events: new Set([cause.seq]) };
-    case "incident":
-      return { ...common, kinds: kindsNamed(cause.of.map((each) => INCIDENT_EVENTS[each])) };
     case "failure":
       return common;
     case "change":
@@ -79,6 +77,44 @@ export function placesOf(recording: Recording, stop: Stop): Omit<Places, "pass">
       return { ...common, events: new Set(changesOf(recording, cause.cell).map(({ seq }) => seq)) };
   }
 }
+
+/** Breakpoints, by what they could stop at. */
+export class PlaceSet {
+  readonly statements: Map<number, Places[]> = new Map();
+  readonly kinds: Map<number, Places[]> = new Map();
+  readonly events: Map<number, Places[]> = new Map();
+  readonly changes: readonly Places[];
+  readonly failure: Places | null;
+
+  constructor(readonly all: readonly Places[]) {
+    this.changes = all.filter(({ change }) => change !== null);
+    this.failure = all.find(({ stop }) => stop.cause.kind === "failure") ?? null;
+    for (const each of all) {
+      put(each, each.statements, this.statements);
+      put(each, each.kinds, this.kinds);
+      put(each, each.events, this.events);
+    }
+  }
+}
+
+function put(
+  places: Places,
+  numbers: ReadonlySet<number> | null,
+  into: Map<number, Places[]>,
+): void {
+  for (const number of numbers ?? []) {
+    const there = into.get(number);
+    if (there === undefined) into.set(number, [places]);
+    // Where one stops whatever else is, a second one never does.
+    else if (!isPlain(places) || !there.some(isPlain)) there.push(places);
+  }
+}
+
+function isPlain({ log, pass }: Places): boolean {
+  return pass === null && log === null;
+}
+
+const NONE: readonly Places[] = [];
 
 /** A moment that could stop. */
 export interface Candidate {
@@ -89,24 +125,20 @@ export interface Candidate {
 /** Moments of `(from, to]` that could stop, in order. */
 export function* candidates(
   recording: Recording,
-  all: readonly Places[],
+  { changes, events, failure, kinds, statements: lines }: PlaceSet,
   from: Position,
   to: Position,
 ): Generator<Candidate> {
   const { log, statements } = recording;
-  const lines = all.filter((each) => each.statements !== null);
-  const kinds = all.filter((each) => each.kinds !== null);
-  const events = all.filter((each) => each.events !== null);
-  const changes = all.filter(({ change }) => change !== null);
-  const looksAtEvents = kinds.length + events.length + changes.length > 0;
+  const looksAtEvents = kinds.size + events.size + changes.length > 0;
   let seq = from.seq;
   const eventsUpTo = function* (end: number, statement: number): Generator<Candidate> {
     if (!looksAtEvents) return;
     for (let event = seq + 1; event <= end; event++) {
       const kind = log.kindAt(event);
       const at = { seq: event, statement };
-      for (const places of kinds) if (places.kinds!.has(kind)) yield { at, places };
-      for (const places of events) if (places.events!.has(event)) yield { at, places };
+      for (const places of kinds.get(kind) ?? NONE) yield { at, places };
+      for (const places of events.get(event) ?? NONE) yield { at, places };
       for (const places of changes) yield { at, places };
     }
   };
@@ -117,26 +149,25 @@ export function* candidates(
       yield* eventsUpTo(startSeq, started - 1);
       seq = startSeq;
     }
-    if (lines.length + changes.length === 0) continue;
+    if (lines.size + changes.length === 0) continue;
     const number = statements.numberAt(started);
     const at = { seq: startSeq, statement: started };
-    for (const places of lines) if (places.statements!.has(number)) yield { at, places };
+    for (const places of lines.get(number) ?? NONE) yield { at, places };
     for (const places of changes) yield { at, places };
   }
   yield* eventsUpTo(to.seq, last);
   if (to.statement > statements.count && from.statement <= statements.count) {
     for (const places of changes) yield { at: to, places };
   }
-  const failed = all.find(({ stop }) => stop.cause.kind === "failure");
   const { failedAt } = recording;
-  if (failed === undefined || failedAt === null) return;
+  if (failure === null || failedAt === null) return;
   const isPassed = comparePositions(from, failedAt) < 0 && comparePositions(failedAt, to) <= 0;
-  if (isPassed) yield { at: failedAt, places: failed };
+  if (isPassed) yield { at: failedAt, places: failure };
 }
 
 /** The earliest moment up to which some of them were passed; null where all were passed so far. */
-export function earliest(asked: readonly Places[], to: Position): Position | null {
-  const [first] = asked.map(({ pass }) => pass!.upTo).sort(comparePositions);
+export function earliest({ all }: PlaceSet, to: Position): Position | null {
+  const [first] = all.map(({ pass }) => pass!.upTo).sort(comparePositions);
   return first === undefined || comparePositions(first, to) >= 0 ? null : first;
 }
 
@@ -149,14 +180,14 @@ export function earliest(asked: readonly Places[], to: Position): Position | nul
  */
 export function learn(
   recording: Recording,
-  asked: readonly Places[],
+  asked: PlaceSet,
   to: Position,
   after: Position | null,
   passed: (way: number) => void = () => {},
 ): void {
   const begin = earliest(asked, to);
   if (begin === null) return;
-  for (const { change, pass } of asked) {
+  for (const { change, pass } of asked.changes) {
     if (change === null || pass!.said !== undefined) continue;
     pass!.said = recording.reruns.look(START, (seen) => tell(change, seen));
   }
@@ -190,7 +221,7 @@ export function learn(
       return nextToAsk();
     });
   }
-  for (const { pass } of asked) {
+  for (const { pass } of asked.all) {
     if (comparePositions(pass!.upTo, found ?? to) < 0) pass!.upTo = found ?? to;
   }
 }
@@ -210,7 +241,7 @@ function stopsThere({ change, condition, pass }: Places, seen: Seen): boolean {
 /** Candidates that stop, in order, until there are so many. Conditions were asked before. */
 function hitsWithin(
   recording: Recording,
-  all: readonly Places[],
+  all: PlaceSet,
   from: Position,
   to: Position,
   most = Infinity,
@@ -237,15 +268,20 @@ function stopsAt({ pass, stop: { hits = 1 } }: Places, at: Position): boolean {
   return pass.ways[low] === way && low + 1 >= hits;
 }
 
+/** Breakpoints that stop: those that have to be asked, and those that do not. */
+export interface StoppingPlaces {
+  readonly all: PlaceSet;
+  readonly asked: PlaceSet;
+  readonly plain: PlaceSet;
+}
+
 /** The first candidate that stops. */
 export function firstHit(
   recording: Recording,
-  all: readonly Places[],
+  { all, asked, plain }: StoppingPlaces,
   from: Position,
   to: Position,
 ): StopHit | null {
-  const asked = all.filter(({ pass }) => pass !== null);
-  const plain = all.filter(({ pass }) => pass === null);
   const [nearest] = hitsWithin(recording, plain, from, to, 1);
   const end = nearest?.at ?? to;
   const find = (upTo: Position) => hitsWithin(recording, all, from, upTo, 1)[0] ?? null;
@@ -259,11 +295,11 @@ export function firstHit(
 /** The last candidate of `(from, to)` that stops: looked for in ever longer stretches. */
 export function lastHit(
   recording: Recording,
-  all: readonly Places[],
+  { all, asked }: StoppingPlaces,
   from: Position,
   to: Position,
 ): StopHit | null {
-  learn(recording, all.filter(({ pass }) => pass !== null), to, null);
+  learn(recording, asked, to, null);
   let end = to;
   for (let moments = WINDOW_MOMENTS; comparePositions(end, from) > 0; moments *= 4) {
     const first = Math.max(from.seq, end.seq - moments);
@@ -290,12 +326,12 @@ function laterOf(recording: Recording, rough: Position, from: Position): Positio
   return comparePositions(later, from) > 0 ? later : from;
 }
 
+/** Whether a condition is true; what cannot be asked at a moment does not hold there. */
 export function holds(condition: Question, seen: Seen): boolean {
   try {
     return condition.ask(seen).value === true;
   } catch (error) {
-    // What cannot be asked there does not hold there.
-    if (error instanceof LookError && error.diagnostics.length === 0) return false;
+    if (error instanceof LookError) return false;
     throw error;
   }
 }

@@ -18,8 +18,9 @@ import {
   lastHit,
   learn,
   type Pass,
-  type Places,
+  PlaceSet,
   placesOf,
+  type StoppingPlaces,
 } from "./stop_search.ts";
 import type { Stop, StopHit, StopSpec } from "./stop_spec.ts";
 
@@ -29,12 +30,24 @@ export interface LoggedLine {
   readonly text: string;
 }
 
+/** All breakpoints of a recording, for as long as that and they stay as they are. */
+interface KnownPlaces {
+  /** Which events are meant depends on how many there are. */
+  readonly followsEvents: boolean;
+  readonly key: readonly [changes: number, scope: unknown, statements: number, events: number];
+  readonly stopping: StoppingPlaces;
+  readonly logging: PlaceSet;
+}
+
 /** Breakpoints, by the numbers that they were given. */
 export class Stops {
   readonly #stops = new Map<number, Stop>();
   #lastId = 0;
+  /** How often one was set or taken away. */
+  #changes = 0;
   /** By the numbers of the breakpoints. */
   readonly #passes = new WeakMap<Recording, Map<number, Pass>>();
+  readonly #known = new WeakMap<Recording, KnownPlaces>();
 
   /** All that are set, in the order in which they were. */
   get all(): readonly Stop[] {
@@ -45,11 +58,13 @@ export class Stops {
   add(spec: StopSpec): Stop {
     const stop = { ...spec, id: ++this.#lastId };
     this.#stops.set(stop.id, stop);
+    this.#changes++;
     return stop;
   }
 
   /** Takes one away. False when there is none of that number. */
   delete(id: number): boolean {
+    this.#changes++;
     return this.#stops.delete(id);
   }
 
@@ -57,7 +72,6 @@ export class Stops {
    * What stops first on the way from one moment to another, whichever is later; the one that the way
    * begins at never stops.
    *
-   * @throws {LookError} When a condition can be asked nowhere: its names are wrong.
    * @throws {Interrupted} When the search was cancelled.
    */
   between(
@@ -66,15 +80,12 @@ export class Stops {
     to: Position,
   ): { readonly hit: StopHit | null; readonly logged: readonly LoggedLine[] } {
     if (this.#stops.size === 0) return { hit: null, logged: [] };
-    const places = this.#places(recording);
-    const stopping = places.filter(({ log }) => log === null);
+    const { logging, stopping } = this.#places(recording);
     const forward = comparePositions(from, to) <= 0;
     const hit = forward
       ? firstHit(recording, stopping, from, to)
       : lastHit(recording, stopping, to, from);
-    const logging = forward ? places.filter(({ log }) => log !== null) : [];
-    const logged = loggedBetween(recording, logging, from, hit?.at ?? to);
-    return { hit, logged };
+    return { hit, logged: forward ? loggedBetween(recording, logging, from, hit?.at ?? to) : [] };
   }
 
   /**
@@ -84,7 +95,6 @@ export class Stops {
    * @param moments How long the stretch is.
    * @param passed Called on the way with the share of the way that is done.
    * @returns The share of the way to `upTo` that is done: 1 when nothing is left.
-   * @throws {LookError} When a condition can be asked nowhere.
    * @throws {Interrupted} When the search was cancelled.
    */
   prepare(
@@ -93,7 +103,7 @@ export class Stops {
     moments: number,
     passed: (share: number) => void = () => {},
   ): number {
-    const asked = this.#places(recording).filter(({ log, pass }) => log === null && pass !== null);
+    const { asked } = this.#places(recording).stopping;
     const begin = earliest(asked, upTo);
     if (begin === null) return 1;
     const { reruns: { known } } = recording;
@@ -104,13 +114,34 @@ export class Stops {
     return reached >= all ? 1 : reached / all;
   }
 
-  #places(recording: Recording): readonly Places[] {
-    return this.all.map((stop) => {
+  #places(recording: Recording): KnownPlaces {
+    const { code, log, looker: { scope } } = recording;
+    const known = this.#known.get(recording);
+    const events = known?.followsEvents === false ? 0 : log.count;
+    const key = [this.#changes, scope, code.statements.length, events] as const;
+    if (known?.key.every((part, index) => part === key[index])) return known;
+    const all = this.all.map((stop) => {
       const { cause, condition, hits = 1 } = stop;
       const isAsked = condition !== undefined || hits > 1 || cause.kind === "change";
       const pass = isAsked ? this.#passOf(recording, stop) : null;
       return { ...placesOf(recording, stop), pass };
     });
+    const stopping = all.filter(({ log }) => log === null);
+    const followsEvents = all.some(({ stop: { cause: { kind } } }) =>
+      kind === "data" || kind === "moment"
+    );
+    const places = {
+      key: followsEvents ? key : [this.#changes, scope, code.statements.length, 0] as const,
+      followsEvents,
+      stopping: {
+        all: new PlaceSet(stopping),
+        asked: new PlaceSet(stopping.filter(({ pass }) => pass !== null)),
+        plain: new PlaceSet(stopping.filter(({ pass }) => pass === null)),
+      },
+      logging: new PlaceSet(all.filter(({ log }) => log !== null)),
+    };
+    this.#known.set(recording, places);
+    return places;
   }
 
   #passOf(recording: Recording, { id }: Stop): Pass {
@@ -132,13 +163,13 @@ export class Stops {
 
 function loggedBetween(
   recording: Recording,
-  all: readonly Places[],
+  logging: PlaceSet,
   from: Position,
   to: Position,
 ): readonly LoggedLine[] {
   const logged: LoggedLine[] = [];
-  if (all.length === 0) return logged;
-  const found = candidates(recording, all, from, to);
+  if (logging.all.length === 0) return logged;
+  const found = candidates(recording, logging, from, to);
   let next = found.next();
   if (next.done) return logged;
   recording.reruns.visit(next.value.at, (seen) => {
