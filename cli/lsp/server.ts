@@ -316,12 +316,12 @@ const NO_MESSAGE = new Lsp.ResponseError<void>(
   "Not a request, a notification or a response",
 );
 
-/** Whether a process runs; false where nobody may ask. */
+/** Whether a process runs; false where this process may not ask. */
 function isThere(processId: number | null): boolean {
   try {
     return processId !== null && process.kill(processId, 0);
   } catch (error) {
-    // It belongs to somebody else.
+    // It belongs to another user.
     return error instanceof Error && Reflect.get(error, "code") === "EPERM";
   }
 }
