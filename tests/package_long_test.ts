@@ -210,7 +210,7 @@ Deno.test("a folder made by the package works, in a clone and by npm too (docs/i
       for (const name of ["map.c", "map.dma"]) {
         Deno.copyFileSync(join(ROOT, "drivers/map", name), join(base, name));
       }
-      const found = /^ok \| 1 passed \| 0 failed \| 2 assertions \| 1 unexpected report$/m;
+      const found = /^FAILED \| 0 passed \| 1 failed \| 2 assertions \| 1 unexpected report$/m;
       assertMatch(shell(base, base, `${ownCaches()} dmalab run map.dma`).output, found);
       // What is compiled is kept.
       const kept = `${ownCaches()} deno run -R -W --allow-env dist/run.js map.dma`;

@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { assertOutOfTime, dmalab, programWords, runProgram } from "./dmalab_program.ts";
+import { runDeno } from "./deno_process.ts";
 import { ROOT } from "./source_text.ts";
 
 const TEXT = `machine {
@@ -42,13 +43,15 @@ async function inFolder(
   }
 }
 
-Deno.test("every test is in exactly one shard, and an empty shard is no failure", async () => {
+Deno.test("every test is in exactly one shard, and an empty shard says so and is no failure", async () => {
   await inFolder({ "a.dma": TEXT, "b.dma": FAILS }, async (folder) => {
     const seen: string[] = [];
     for (let part = 1; part <= 7; part++) {
-      const { code, output } = await dmalab("test", folder, "--shard", `${part}/7`);
+      const { code, errors, output } = await dmalab("test", folder, "--shard", `${part}/7`);
       const names = [...output.matchAll(/^(.+) \.\.\. (?:ok|FAILED|ignored)/gm)].map(([, n]) => n!);
       seen.push(...names);
+      const none = `Shard ${part}/7 has none of the 5 tests: nothing was run\n`;
+      assertEquals(errors, names.length === 0 ? none : "");
       assertEquals(code, names.includes("is wrong") ? 1 : 0);
     }
     assertEquals(seen.sort(), [
@@ -60,6 +63,9 @@ Deno.test("every test is in exactly one shard, and an empty shard is no failure"
     ]);
     const wrong = await dmalab("test", folder, "--shard", "8/7");
     assertEquals([wrong.code, wrong.output], [2, ""]);
+    // A name that no test has is no matter of the shard.
+    const other = await dmalab("test", folder, "--shard", "1/7", "--match", "nowhere");
+    assertEquals([other.code, other.errors.includes("No test found")], [1, true]);
   });
 });
 
@@ -241,6 +247,31 @@ Deno.test("every reporter tells what a test has left and fails for it, but for -
     assertStringIncludes((await said("junit")).output, "<system-err>leak mapping, dma.8.2.25");
     assertStringIncludes((await said("json")).output, '"leaks": 1');
     assertMatch((await said("junit")).output, /<failure type="E0926"/);
+  });
+});
+
+Deno.test("`deno test` fails for what `dmalab test` fails for, and for no warning about a text", async () => {
+  const LEAKS = `machine { pci { root_port rp0 { nvme ssd { } } } }
+test "warned" { let unused = 1 }
+test "forgets" { dma_map_phys(ssd, 0x10_0000, 4KiB, to_device) }
+`;
+  await inFolder({ "a.dma": LEAKS }, async (folder) => {
+    const registered = async (options: string) => {
+      const { href } = new URL("../cli/testing/register_scenarios.ts", import.meta.url);
+      const text = `import { registerScenarios } from "${href}";\n` +
+        `registerScenarios(import.meta.dirname, ${options});\n`;
+      Deno.writeTextFileSync(join(folder, "a_test.ts"), text);
+      const args = ["test", "-A", "--no-check", "--config", join(ROOT, "deno.json"), "a_test.ts"];
+      return await runDeno(args, { folder });
+    };
+    const { code, output } = await registered("{}");
+    assertEquals(code, 1, output);
+    assertStringIncludes(output, "warning[W0301]");
+    assertStringIncludes(output, "error[E0926]");
+    assertMatch(output, /warned \(line 2\) \.\.\. .*ok.*[^]*forgets \(line 3\) \.\.\. .*FAILED/);
+    const lenient = await registered("{ lenient: true }");
+    assertEquals(lenient.code, 0, lenient.output);
+    assertStringIncludes(lenient.output, "leak[mapping]");
   });
 });
 

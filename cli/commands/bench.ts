@@ -12,7 +12,7 @@ export const BENCH = command({
     "Runs each bench of each file on each machine of its matrix and prints a table for each file: " +
     "virtual time and event counts per loop iteration, then the speed of the simulation on this " +
     "host. Counts and virtual time are deterministic for a given file and seed. A checker report or " +
-    "an IOMMU fault that a bench does not expect fails it.",
+    "an IOMMU fault that a bench does not expect, and a leak of each iteration, fails it.",
   argument: SCENARIOS,
   options: {
     match: MATCH_BENCHES,

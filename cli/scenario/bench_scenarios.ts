@@ -98,7 +98,7 @@ function textLines(outcome: BenchOutcome, paint: Paint): string[] {
     ...times > 1 ? [paint("dim", `    … ${counted(times - 1, "time")} more`)] : [],
   ]);
   if (outcome.failure !== null) {
-    return [`${name} ... ${paint("bad", "FAILED")}`, ...incidents, ...outcome.failure.lines];
+    return [`${name} ... ${paint("bad", "FAILED")}`, ...outcome.failure.lines, ...incidents];
   }
   return [`${name} ... ${paint("good", "ok")}`, ...incidents];
 }

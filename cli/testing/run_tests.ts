@@ -1,5 +1,5 @@
 /** `dmalab test`: finds, runs, reports, and compares with what was printed before. */
-import { exactMatch, type NameMatch } from "../../lang/run/name_match.ts";
+import { exactMatch, isNamed, type NameMatch } from "../../lang/run/name_match.ts";
 import { displayName, type RunReport } from "../../lang/run/report.ts";
 import {
   BUG,
@@ -10,6 +10,7 @@ import {
   worseExitCode,
   WRONG,
 } from "../exit_code.ts";
+import { formatCount } from "../../lang/text/numbers.ts";
 import { readRulePage } from "../places.ts";
 import { FileError } from "../files/file_error.ts";
 import { readHostFile } from "../host_file.ts";
@@ -77,14 +78,14 @@ async function runFiles(
 ): Promise<ExitCode> {
   const { failed, failFast, lenient, matches, seed, shard, trace, tree, limits, coverage } =
     options;
-  const firsts = shard === null ? null : await countTests(paths, tree);
   const wanted = failed === null ? paths : paths.filter((path) => hasFailed(failed, path));
+  const counted = shard === null ? null : await countTests(wanted, matches, tree);
   const jobs = wanted.map((path, index): FileJob => ({
     path,
     matches: failed === null ? matches : namesOf(failed, path).map(exactMatch),
     failFast,
     seed,
-    shard: shard === null ? null : { ...shard, first: firsts![index]! },
+    shard: shard === null ? null : { ...shard, first: counted!.firsts[index]! },
     lenient,
     trace,
     tree,
@@ -108,10 +109,15 @@ async function runFiles(
   } finally {
     interrupts.close();
   }
-  const missesTests = !results.foundTest && (shard === null || firsts!.at(-1) === 0);
+  const missesTests = !results.foundTest && (counted === null || counted.matching === 0);
   // A file that is wrong has been complained about; it is no matter of its tests.
   const noTest = !missesTests || results.exitCode !== HELD ? null : noTestText(matches);
   if (noTest !== null) screen.err(`error: ${noTest}\n`);
+  if (!results.foundTest && !missesTests && results.exitCode === HELD) {
+    const { count, index } = shard!;
+    const tests = formatCount(counted!.matching, "test");
+    screen.err(`Shard ${index + 1}/${count} has none of the ${tests}: nothing was run\n`);
+  }
   if (missesTests) results.exitCode = worseExitCode(results.exitCode, FAILED);
   const { reports, snapshots, exitCode, wrongFiles } = results;
   reporter.end({ foundTest: !missesTests, reports, snapshots, exitCode, wrongFiles, tree, noTest });
@@ -147,15 +153,22 @@ function keepFailures(failures: readonly FailedTest[], screen: Screen): void {
   }
 }
 
-/** How many tests stand before those of each file, and at the end how many there are. */
-async function countTests(paths: readonly string[], tree: string | null): Promise<number[]> {
+/** How many tests stand before those of each file, and how many of all have such a name. */
+async function countTests(
+  paths: readonly string[],
+  matches: readonly NameMatch[],
+  tree: string | null,
+): Promise<{ readonly firsts: readonly number[]; readonly matching: number }> {
   const firsts = [0];
+  let matching = 0;
   for (const path of paths) {
     const opened = await openScenario(path, tree);
-    const tests = "problem" in opened ? [] : opened.program?.tests ?? [];
-    firsts.push(firsts.at(-1)! + tests.filter(({ kind }) => kind !== "bench").length);
+    const all = "problem" in opened ? [] : opened.program?.tests ?? [];
+    const tests = all.filter(({ kind }) => kind !== "bench");
+    firsts.push(firsts.at(-1)! + tests.length);
+    matching += tests.filter((test) => isNamed(test, matches)).length;
   }
-  return firsts;
+  return { firsts, matching };
 }
 
 class Results {

@@ -4,6 +4,7 @@ import type { Failure } from "../vm/failure.ts";
 import { RunWatch } from "../vm/run_watch.ts";
 import type { Vm } from "../vm/vm.ts";
 import { Ratio, type Value } from "../values/value.ts";
+import type { Leftover } from "../../runtime/leaks/leftovers.ts";
 import type { Program } from "./program.ts";
 import type { TestEntry } from "./test_entry.ts";
 import {
@@ -13,7 +14,6 @@ import {
   judgeEnd,
   LISTED_INCIDENTS,
 } from "./incidents.ts";
-import type { FailureStyle } from "./render_failure.ts";
 import type { BenchIncident, BenchOutcome } from "./report.ts";
 import { type RunOptions, type SharedOptions, sharedOptions } from "./run_options.ts";
 import { reportFailure } from "./tally.ts";
@@ -55,6 +55,8 @@ class BenchRun {
   #timed: BenchOutcome["timed"] = null;
   #failure: Failure | null = null;
   #incidents: readonly BenchIncident[] = [];
+  /** What each counted turn has left. */
+  #leaks: readonly Leftover[] = [];
   /** When the counted iterations began. */
   #startMs = 0;
 
@@ -100,8 +102,8 @@ class BenchRun {
     if (!(machine instanceof TestMachine) || machine.failure !== null) return;
     machine.vm.start(functionIndex);
     this.#count(machine);
-    this.#failure ??= judgeEnd(machine.vm, []);
-    this.#incidents = incidentsOf(machine.vm, this.#failure, this.#shared.style);
+    this.#failure ??= judgeEnd(machine.vm, this.#leaks);
+    this.#incidents = this.#incidentsOf(machine.vm);
     if (this.#failure !== null) return;
     const { clock } = this.options;
     if (clock !== undefined && !this.#time(machine, clock)) return;
@@ -115,6 +117,7 @@ class BenchRun {
     if (!this.#turns(machine, this.options.warmup ?? DEFAULT_WARMUP)) return;
     const { eventNames } = this.program.registry;
     const before = eventNames.map((name) => machine.world.count(name));
+    const held = leftCounts(machine);
     const startNs = machine.world.nowNs();
     this.#startMs = this.options.clock?.() ?? 0;
     if (!this.#turns(machine, this.#iterations)) return;
@@ -123,6 +126,10 @@ class BenchRun {
       const count = machine.world.count(name) - before[index]!;
       if (count > 0) this.#counts[name] = count;
     });
+    // What the setup has made stays, and a ring that fills up is full after the warm-up.
+    this.#leaks = machine.world.leftovers().filter((leak) =>
+      leak.more + 1 - (held.get(findingKey(leak)) ?? 0) >= this.#iterations
+    );
   }
 
   /** Goes on until enough time was measured. */
@@ -150,6 +157,22 @@ class BenchRun {
     if (machine.vm.resume() !== "failed") return true;
     this.#failure = machine.vm.failure;
     return false;
+  }
+
+  /** What it did not expect so far, once for each statement and class. */
+  #incidentsOf(vm: Vm): BenchIncident[] {
+    const found = [
+      ...foundIncidents(vm),
+      ...this.#leaks.map((finding) => ({ finding, run: vm, where: null })),
+    ];
+    const groups = [...Map.groupBy(found, ({ finding }) => findingKey(finding)).values()];
+    return groups.slice(0, LISTED_INCIDENTS).map((group) => ({
+      incident: {
+        ...describeIncident(group[0]!, null, this.#shared.style),
+        isFailure: group[0]!.finding === this.#failure?.finding,
+      },
+      times: group.length,
+    }));
   }
 
   #checkBudgets(machine: TestMachine): void {
@@ -185,22 +208,9 @@ class BenchRun {
   }
 }
 
-/** What a bench did not expect so far, once for each statement and class. */
-function incidentsOf(
-  vm: Vm,
-  failure: Failure | null,
-  style: FailureStyle | undefined,
-): BenchIncident[] {
-  const groups = [
-    ...Map.groupBy(foundIncidents(vm), ({ finding }) => findingKey(finding)).values(),
-  ];
-  return groups.slice(0, LISTED_INCIDENTS).map((group) => ({
-    incident: {
-      ...describeIncident(group[0]!, null, style),
-      isFailure: group[0]!.finding === failure?.finding,
-    },
-    times: group.length,
-  }));
+/** How much each statement has left so far. */
+function leftCounts({ world }: TestMachine): ReadonlyMap<string, number> {
+  return new Map(world.leftovers().map((leak) => [findingKey(leak), leak.more + 1]));
 }
 
 function numberValue(count: number): Value {

@@ -71,6 +71,19 @@ Deno.test("a bench tells the reports that it did not expect, once a statement, a
   assertEquals(outcomes(expected)[0]?.incidents, []);
 });
 
+Deno.test("a bench fails for what each turn leaves, and not for what its setup has made", () => {
+  const leaking = (loop: string) =>
+    outcomes(`${MACHINE}bench "b" {
+  setup { let kept = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device) }
+  loop {
+    let m = dma_map_phys(ssd, 0x20_0000, 4KiB, to_device)
+    ${loop}
+  }
+}`)[0];
+  assertEquals(leaking("print m.size")?.failure?.code, "E0926");
+  assertEquals(leaking("dma_unmap_phys(ssd, m, kept.size, to_device)")?.failure, null);
+});
+
 Deno.test("a budget counts events inside arithmetic and brackets, too", () => {
   const budget = (text: string) =>
     outcomes(
