@@ -42,7 +42,9 @@ function columns(line: string): readonly string[] {
 /** The texts of each picture, of the terminal and of an SVG, and the run that drew them. */
 function drawn() {
   const collector = new PictureCollector();
-  const { problems } = runScript(SCRIPT, {}, (line, shown) => collector.line(line, shown));
+  const { problems } = runScript(SCRIPT, {}, {
+    onShown: (line, shown) => collector.line(line, shown),
+  });
   assertEquals(problems, []);
   const pictures = collector.pictures.map((picture) => ({
     terminal: picture.lines,

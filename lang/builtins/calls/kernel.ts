@@ -97,7 +97,9 @@ inject alloc_pages { assert kvmalloc(16KiB).segments.length == 4 }`,
     example: `${TRANSLATED_MACHINE}let buf = alloc_pages(1)
 spin_lock()
 let m = dma_map_phys(ssd, buf, 4KiB, to_device)
-expect warning sleep_in_atomic { dma_free_coherent(ssd, dma_alloc_coherent(ssd, 4KiB)) }
+expect warning sleep_in_atomic {
+  dma_free_coherent(ssd, dma_alloc_coherent(ssd, 4KiB))
+}
 dma_free_coherent(ssd, dma_alloc_coherent(ssd, 4KiB, atomic: true))
 spin_unlock()
 dma_unmap_phys(ssd, m, 4KiB, to_device)`,
