@@ -350,6 +350,7 @@ Deno.test("a slip of a hand in a right script draws no error about a name", () =
 const FIRST_HOUR: readonly (readonly [string, string])[] = [
   ["machine { ram = 16GiB }", "write `ram { size = 16GiB }`"],
   ["machine { iommu.mode = strict }", "write `iommu { mode = strict }`"],
+  ["machine { latencies { iommu.mapp = 5ns } }", "did you mean `iommu.map`?"],
   ["machine { iommu = strict }", "write `iommu { mode = strict }`"],
   ["machine { swiotlb = force }", "write `swiotlb { force = true }`"],
   ["machine { nvme = 2 }", "write `nvme NAME { queues = 2 }`, in pci, host_bridge"],

@@ -17,6 +17,7 @@ import type {
   RegisterDeclaration,
 } from "../syntax/tree/ast.ts";
 import { TIB } from "../../runtime/address.ts";
+import { EVENT_NAMES } from "../../runtime/event_vocabulary.ts";
 import { required, size } from "../../runtime/settings.ts";
 import { shortened } from "../syntax/token_text.ts";
 import { groupThousands } from "../text/numbers.ts";
@@ -265,7 +266,8 @@ export class ConfigTreeReader {
   #unknownKey(block: ConfigBlock, name: Name, value: Expression | null): void {
     const [owner = "", key] = name.text.split(".");
     const other = findBlockSpec(owner);
-    if (value !== null && other !== undefined && (key === undefined || other.settings.length > 0)) {
+    const isOfOther = key === undefined || other?.settings.some((setting) => setting.key === key);
+    if (value !== null && other !== undefined && isOfOther) {
       const home = block.spec.children.includes(other.keyword)
         ? ""
         : `, in ${placesText(other.keyword)}`;
@@ -302,6 +304,8 @@ export class ConfigTreeReader {
       );
       return;
     }
+    // Of latencies any event is a key.
+    const others = block.spec.keyword === "latencies" ? EVENT_NAMES : [];
     const elsewhere = homes.length === 0
       ? known.length === 0 ? "it takes no keys" : oneOf(known)
       : `it is a key of ${homes.map((spec) => spec.keyword).join(", ")}`;
@@ -311,7 +315,7 @@ export class ConfigTreeReader {
       `There is no "${name.text}" in ${describe(block)}`,
       homes.length > 0
         ? elsewhere
-        : suggestOr(name.text, known, similarNames(name.text, known) ?? elsewhere),
+        : suggestOr(name.text, [...known, ...others], similarNames(name.text, known) ?? elsewhere),
     );
   }
 
