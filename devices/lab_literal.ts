@@ -53,6 +53,7 @@ export interface LabLiteral
  *   }],
  * }));
  * if (lab.device("ssd", "nvme").name !== "ssd") throw new Error("It is not there");
+ * if (lab.machine.config.ramSizeBytes !== 2 ** 33) throw new Error("It is as it would be");
  * ```
  */
 export function labConfig(literal: LabLiteral = {}): LabConfig {

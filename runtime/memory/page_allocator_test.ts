@@ -16,7 +16,7 @@ function allocator(ramSizeBytes: number, regions: MemoryRegion[] = []): PageAllo
 
 Deno.test("PageAllocator hands out ascending pages: scripts from 1 GiB, drivers from 1.5 GiB", () => {
   const pages = allocator(8 * GIB);
-  assertEquals(pages.alloc(2, { contiguous: true }), [at(0x4000_0000), at(0x4000_1000)]);
+  assertEquals(pages.alloc(2), [at(0x4000_0000), at(0x4000_1000)], "contiguous by default");
   assertEquals(pages.alloc(1, { contiguous: true }), [at(0x4000_2000)]);
   assertEquals(pages.alloc(1, { contiguous: true, owner: "driver" }), [at(0x6000_0000)]);
 });
