@@ -39,9 +39,7 @@ function judgeIncidents(vm: SideRun): Failure | null {
       severity: "error",
       span: spanOf(first.site, vm) ?? vm.span,
       message: `Unexpected ${kind} ${name}`,
-      hint: kind === "fault"
-        ? `if it is intended, write \`faults ${name}\` after the call`
-        : `if it is intended, write \`warns ${name}\` after the call`,
+      hint: hintOf(first),
       related: relatedTo(first, vm),
     },
     parts: [],
@@ -64,6 +62,14 @@ export function kindOfFinding({ finding, run, where }: FoundIncident): Incident[
   // An order of a race is listed for its leaks only where it reached its end.
   if (!("name" in finding)) return where === null && run.failure !== null ? "held" : "leak";
   return incidentKind(finding);
+}
+
+/** The words that say that it is meant. */
+function hintOf(event: IncidentEvent): string {
+  const [after, around] = event.name === "iommu.fault" ? ["faults", "fault"] : ["warns", "warning"];
+  const name = incidentName(event);
+  return `if it is intended, write \`${after} ${name}\` after the call, or ` +
+    `\`expect ${around} ${name} { … }\` around where it happens`;
 }
 
 function incidentKind(event: IncidentEvent): "fault" | "report" {
@@ -165,7 +171,7 @@ function describeReport(
     span: second,
     related: relatedTo(event, vm),
     facts: [...factsOf(event), ...facts],
-    hint: `if it is intended, write \`warns ${reportClass}\` after the call`,
+    hint: hintOf(event),
   }, options);
   return {
     kind: "report",
@@ -206,7 +212,7 @@ function describeFault(
     span: spanOf(event.site, vm),
     related: relatedTo(event, vm),
     facts,
-    hint: `if it is intended, write \`faults ${reason}\` after the call`,
+    hint: hintOf(event),
   }, options);
   const text = formatEventText(event);
   return { kind: "fault", name: reason, text, place: placeOf(event.site, vm), lines };

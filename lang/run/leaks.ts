@@ -7,7 +7,9 @@ import type { SideRun } from "../vm/branches.ts";
 import type { Failure } from "../vm/failure.ts";
 import type { Incident } from "./report.ts";
 
-const HINT = "unmap or free it, or write `with { leaks = allow }` after the test's name";
+const HINT =
+  "unmap or free it; if it is intended, write `with { leaks = allow }` after the test's " +
+  "name, or `leaks = allow` in `machine`";
 
 /**
  * What a run holds at its end. One that failed is asked too: what it holds may be why it failed; and

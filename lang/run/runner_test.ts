@@ -334,7 +334,8 @@ test "t" with { iommu.mode = strict } {
     "   |           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^",
     "   = rule: dma.8.2.3, checked by the kernel",
     "   = kernel log: DMA-API: … device driver frees DMA memory with different size",
-    "   = hint: if it is intended, write `warns unmap_size` after the call",
+    "   = hint: if it is intended, write `warns unmap_size` after the call, or " +
+    "`expect warning unmap_size { … }` around where it happens",
   ]);
   assertEquals(
     fault!.lines[0],
