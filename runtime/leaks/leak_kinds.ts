@@ -27,6 +27,7 @@ export const LEAK_KINDS = {
   mapping: { ...AT_UNBIND, doc: "A mapping that was not unmapped." },
   range: {
     ...TRANSLATED,
+    found: "two_step",
     doc: "An IOVA range of the two-step API that was not freed, with its links.",
     rule: "dma.3.6.12",
   },

@@ -7,7 +7,9 @@
 /** Where a class or a leak can be found at all, and how a page says so. */
 export const FOUND_IN = {
   every_mode: "every mode, with and without translation",
+  since_7_2: "every mode, from 7.2 on",
   translated: "behind an IOMMU",
+  two_step: "the two-step API: behind an IOMMU, from 7.2 on",
   non_coherent: "devices that do not see the CPU's caches",
   peers: "memory of peers",
   confidential: "confidential guests",
@@ -35,8 +37,8 @@ export interface ReportClassEntry {
 
 /** What a kernel checks, with or without DMA debugging. */
 const SEEN = { beyondKernel: false, found: "every_mode", counted: false, log: null } as const;
-/** A rule of the two-step API, which there is behind an IOMMU only. */
-const TWO_STEP = { beyondKernel: true, found: "translated", counted: false, log: null } as const;
+/** A rule of the two-step API, which only some releases have, behind an IOMMU. */
+const TWO_STEP = { beyondKernel: true, found: "two_step", counted: false, log: null } as const;
 
 /** A row of 8.2: a check of the kernel's DMA debugging. */
 function debugging(row: number, doc: string, log: string | null = null): ReportClassEntry {
@@ -100,11 +102,14 @@ const REPORT_CLASS_TABLE = {
     "The driver did not check dma_mapping_error().",
     "device driver failed to check map error",
   ),
-  unmap_attributes: debugging(
-    9,
-    "Unmapped with other attributes than mapped.",
-    "device driver frees DMA memory with different attributes",
-  ),
+  unmap_attributes: {
+    ...debugging(
+      9,
+      "Unmapped with other attributes than mapped.",
+      "device driver frees DMA memory with different attributes",
+    ),
+    found: "since_7_2",
+  },
   map_stack: debugging(10, "Mapped the kernel's stack.", "device driver maps memory from stack"),
   map_text: debugging(
     11,
@@ -176,7 +181,7 @@ const REPORT_CLASS_TABLE = {
     ...hazard(
       "dma.3.2",
       "Called dma_iova_try_alloc() with a state that still holds a range.",
-      "translated",
+      "two_step",
     ),
     formerly: "try_alloc_live",
   },
