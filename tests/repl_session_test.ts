@@ -106,7 +106,7 @@ const INPUTS: readonly (readonly [keys: string, wanted: RegExp])[] = [
   [":why", /\S/],
   ["?dma_unmap_phys", /^dma_unmap_phys\(/m],
   ["?iommu.mode", /machine key iommu\.mode/],
-  ["help", /^:seed +print the seed/m],
+  ["help", /^ask +:state .*:seed$/m],
   ["nothing_like_it()", /error\[E\d+\]/],
   ["1 / 0", /error\[E\d+\]/],
   ["page.size == 4KiB", /^true$/m],

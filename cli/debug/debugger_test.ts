@@ -107,7 +107,10 @@ Deno.test("the mapping that was left is found in three commands", async () => {
     ":state",
   );
   const [, address] = answers[0]!.match(/ssd +(0x[\da-f_]+)/)!;
-  assertMatch(answers[1]!, /^event 11 {2}dma\.map: .*\n {2}left\.dma:4 {2}let two = dma_map_phys/);
+  assertMatch(
+    answers[1]!,
+    /^event 11 {2}dma\.map: [^]*?\n {2}left\.dma:4 {2}let two = dma_map_phys/,
+  );
   assertStringIncludes(answers[1]!, address!);
   assertMatch(answers[2]!, /^\+ mappings|^- mappings/m);
   assertStringIncludes(answers[3]!, "mapped   2 mappings, 8KiB");

@@ -16,7 +16,14 @@ import {
   writersOf,
   writesOf,
 } from "../../lang/recording/mod.ts";
-import { clip, foldLine, pairLines, PICTURE_COLUMNS, tableLines } from "../../lang/text/columns.ts";
+import {
+  clip,
+  foldLine,
+  pairLines,
+  PICTURE_COLUMNS,
+  tableLines,
+  wrappedPairs,
+} from "../../lang/text/columns.ts";
 import {
   formatAddress,
   formatCount,
@@ -25,7 +32,7 @@ import {
 } from "../../lang/text/numbers.ts";
 import { describeKind, isAddress } from "../../lang/values/kinds.ts";
 import { bytesView, type ByteWriter } from "../../lang/views/bytes.ts";
-import { firstLine, linePlace } from "../../lang/views/moment.ts";
+import { firstLine, linePlace, momentView } from "../../lang/views/moment.ts";
 import { rowTexts, tableAt, tableSizes } from "../../lang/views/tables.ts";
 import { incidentView } from "../../lang/views/incident.ts";
 import { whyView } from "../../lang/views/why.ts";
@@ -33,7 +40,7 @@ import { readWholeNumber } from "../numbers.ts";
 import { answering, type CommandTarget, countOf, type ReplCommand } from "./command_target.ts";
 import { EVENT_FILTER_FORMS, readEventFilter } from "./event_filter.ts";
 import { eventWords } from "../../lang/editor/completion.ts";
-import { tableWords } from "./words_in_sight.ts";
+import { addressesInSight, subjectsInSight, tableWords } from "./words_in_sight.ts";
 
 /** Bytes of a line of `:bytes`, and how many are shown by default. */
 const LINE_BYTES = 16;
@@ -57,13 +64,15 @@ export const ASK_COMMANDS: readonly ReplCommand[] = [
   {
     name: "stack",
     takes: "",
-    doc: "list the calls that run here, of the kernel API, C and the script, the innermost first",
+    doc:
+      "list what runs here: the event, calls of the kernel API, C and the script, innermost first",
     run: stack,
   },
   {
     name: "who",
     takes: "[WHAT]",
     doc: `list live mappings; or show the last writer of ${SUBJECT_FORMS}`,
+    words: ({ place }, before) => before === "" ? subjectsInSight(place) : addressesInSight(place),
     expression: true,
     run: whoChanged,
   },
@@ -121,7 +130,7 @@ function state(repl: CommandTarget, argument: string): true {
   else if (rows.length === 0) repl.say(`${meant} has ${formatCount(count, "row")}`);
   else {
     const cells = rows.map((row) => [...rowTexts(row), row.born === 0 ? "ready" : `#${row.born}`]);
-    for (const line of tableLines([...columns, "by"], cells, [], repl.columns)) repl.say(line);
+    sayTable(repl, [...columns, "by"], cells);
     const next = first + rows.length + 1;
     if (next <= count) {
       repl.say(
@@ -145,10 +154,15 @@ function stack(repl: CommandTarget): true {
   const calls = recording.kernelFrames(at)
     .map(({ name, seq }) => ({ name: `${name}()`, span: spanOfEvent(recording, seq) }));
   const frames = [...calls, ...recording.frames(at)];
-  if (frames.length === 0) repl.say("No statement runs here");
   const pairs = frames.map(({ name, span }) =>
     [span === null ? "" : linePlace(span), name === "" ? firstLine(span!) : name] as const
   );
+  // It may belong to another statement than the one that runs.
+  const { event, place } = momentView(recording, at);
+  if (event !== null) {
+    pairs.unshift([place ?? "", `event ${at.seq}: ${recording.event(at.seq).name}`]);
+  }
+  if (pairs.length === 0) repl.say("No statement runs here");
   for (const line of pairLines(pairs, { columns: repl.columns, indent: 0 })) repl.say(line);
   return true;
 }
@@ -197,13 +211,11 @@ function glance(repl: CommandTarget): void {
     pairs.push(["names", summary.machineNames.join(", ")]);
     if (summary.declared.length > 0) pairs.push(["declared", summary.declared.join(", ")]);
   }
-  const layout = { columns: repl.columns, indent: 0 };
-  for (const line of pairLines(pairs, layout)) repl.say(line);
+  for (const line of wrappedPairs(pairs, repl.columns, 0)) repl.say(line);
   const variables = place.variables();
   if (variables.length > 0) repl.say("");
-  for (const line of pairLines(variables.map(({ name, text }) => [name, text] as const), layout)) {
-    repl.say(line);
-  }
+  const values = variables.map(({ name, text }) => [name, text] as const);
+  for (const line of wrappedPairs(values, repl.columns, 0)) repl.say(line);
 }
 
 function whoChanged(repl: CommandTarget, argument: string): true {
@@ -248,8 +260,9 @@ function sayWriter(repl: CommandTarget, { after, at, before, change, span }: Wri
   const where = span === null
     ? change?.seq === 0 ? "since the machine was ready" : "before the first statement"
     : `${linePlace(span)}  ${firstLine(span)}`;
-  repl.say(clip(`event ${at.seq}${event}: ${what}`, repl.columns));
-  repl.say(clip(`  ${where}`, repl.columns));
+  for (const line of [`event ${at.seq}${event}: ${what}`, `  ${where}`]) {
+    for (const part of foldLine(line, repl.columns)) repl.say(part);
+  }
 }
 
 /** An address that a number or an expression is; null for what is none. */
@@ -299,7 +312,18 @@ function listMappings(repl: CommandTarget): void {
     ];
   });
   const header = ["device", "req", "device sees", "size", "physical", "direction", "path", "by"];
-  for (const line of tableLines(header, cells, [], repl.columns)) repl.say(line);
+  sayTable(repl, header, cells);
+}
+
+/** A table, its lines folded where they are wider than the screen. */
+function sayTable(
+  repl: CommandTarget,
+  header: readonly string[],
+  rows: readonly (readonly string[])[],
+): void {
+  for (const line of tableLines(header, rows, [], Infinity)) {
+    for (const part of foldLine(line, repl.columns)) repl.say(part);
+  }
 }
 
 function why(repl: CommandTarget, argument: string): true {

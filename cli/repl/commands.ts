@@ -12,19 +12,29 @@ import { SAVE_COMMANDS } from "./save_commands.ts";
 import { SCREEN_COMMANDS } from "./screen_commands.ts";
 import type { Suggestion } from "../../lang/editor/suggestion.ts";
 
-/** All of them, wherever they can be done. */
-export const REPL_COMMANDS: readonly ReplCommand[] = [
-  ...MOVE_COMMANDS,
-  ...ASK_COMMANDS,
-  ...BRANCH_COMMANDS,
-  ...KEEP_COMMANDS,
-  ...EDIT_COMMANDS,
-  ...SAVE_COMMANDS,
-  ...EXPORT_COMMANDS,
-  ...SCREEN_COMMANDS,
-  { name: "help", takes: "[NAME]", doc: "list the commands, or describe one", run: help },
-  { name: "quit", takes: "", doc: "quit (also Ctrl-D)", run: () => false },
+/** By what they are for. */
+const GROUPS: readonly (readonly [subject: string, commands: readonly ReplCommand[]])[] = [
+  ["move", MOVE_COMMANDS],
+  ["ask", ASK_COMMANDS],
+  ["branch", BRANCH_COMMANDS],
+  ["keep", KEEP_COMMANDS],
+  ["edit", EDIT_COMMANDS],
+  ["save", [...SAVE_COMMANDS, ...EXPORT_COMMANDS]],
+  ["screen", SCREEN_COMMANDS],
+  ["other", [
+    {
+      name: "help",
+      takes: "[NAME|all]",
+      doc: "list the commands, describe one, or all",
+      words: (repl) => commandWords(repl).map(({ doc, text }) => ({ doc, text: text.slice(1) })),
+      run: help,
+    },
+    { name: "quit", takes: "", doc: "quit (also Ctrl-D)", run: () => false },
+  ]],
 ];
+
+/** All of them, wherever they can be done. */
+export const REPL_COMMANDS: readonly ReplCommand[] = GROUPS.flatMap(([, commands]) => commands);
 
 /** Commands that work without the colon. */
 const BARE: Readonly<Record<string, string>> = { exit: "quit", quit: "quit", help: "help" };
@@ -92,14 +102,28 @@ function findCommand(name: string, known: readonly ReplCommand[]): ReplCommand |
 }
 
 function help(repl: CommandTarget, word: string): true {
-  const wanted = word === "" ? null : commandNamed(word.replace(/^:/, ""), repl);
-  if (wanted === null && word !== "") return true;
-  const commands = REPL_COMMANDS.filter((each) =>
-    wanted === null ? isKnown(each, repl) : each === wanted
-  );
-  const pairs = commands.map(({ name, takes, doc }) => [`:${name} ${takes}`, doc] as const);
+  const known = (commands: readonly ReplCommand[]) =>
+    commands.filter((each) => isKnown(each, repl));
+  const pairs = (commands: readonly ReplCommand[]) =>
+    commands.map(({ name, takes, doc }) => [`:${name} ${takes}`, doc] as const);
   const names = ["?NAME", "describe a name of the language"] as const;
-  const shown = wanted === null ? [...pairs, names] : pairs;
+  let shown: readonly (readonly [string, string])[];
+  if (word === "all") shown = [...pairs(known(REPL_COMMANDS)), names];
+  else if (word !== "") {
+    const wanted = commandNamed(word.replace(/^:/, ""), repl);
+    shown = wanted === null ? [] : pairs([wanted]);
+  } else {
+    // One line or two for each subject: all of it fits on a screen.
+    const subjects = GROUPS.map(([subject, commands]) => {
+      const all = known(commands).map(({ name }) => `:${name}`).join(" ");
+      return [subject, all] as const;
+    });
+    shown = [
+      ...subjects.filter(([, commands]) => commands !== ""),
+      [":help NAME", "describe a command; `:help all` describes all of them"],
+      names,
+    ];
+  }
   for (const line of wrappedPairs(shown, repl.columns, 0)) repl.say(line);
   return true;
 }

@@ -39,6 +39,14 @@ Deno.test("Tab completes the names of a call's arguments, and what they take", a
   assertEquals(complete(repl, "print (1, "), [[], ""]);
 });
 
+Deno.test("Tab behind :who offers variables, addresses and subjects", async () => {
+  const map = "let m = dma_map_phys(ssd, alloc_pages(1).phys, 4KiB, to_device)";
+  const { repl } = await talk(MACHINE, map);
+  const [all] = complete(repl, ":who ");
+  for (const word of ["m", "0xffff_b000", "prp", "pte", "slot"]) assert(all.includes(word), word);
+  assertEquals(complete(repl, ":who pte 0xffff_b"), [["0xffff_b000"], "0xffff_b"]);
+});
+
 Deno.test("Tab completes keys of the machine, and the words that a setting takes", async () => {
   const { repl } = await talk(MACHINE);
   assertEquals(complete(repl, "machine { iommu { mode = la"), [["lazy"], "la"]);

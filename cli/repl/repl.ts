@@ -237,7 +237,8 @@ export class Repl implements CommandTarget {
     }
     this.#count(codeOfProblems(diagnostics));
     if (diagnostics.length > 0) {
-      this.say(renderDiagnostics(diagnostics, { style: diagnosticStyle(this.paint) }));
+      const { columns, paint } = this;
+      this.say(renderDiagnostics(diagnostics, { columns, style: diagnosticStyle(paint) }));
     }
     if (this.traceAlways) this.sayEvents(result.events);
     for (const { text } of values) this.say(printable(text));

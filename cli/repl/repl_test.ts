@@ -147,7 +147,7 @@ Deno.test(":diff tells the first event that differs, then the tables", async () 
 });
 
 Deno.test("a word for a command that has lost its colon is understood", async () => {
-  assertStringIncludes((await talk("help")).last, ":goto PLACE");
+  assertStringIncludes((await talk("help")).last, ":goto");
   const { answers } = await talk("exit", "1 + 1");
   assertEquals(answers.filter((answer) => answer === "2\n"), []);
   assertEquals((await talk("let help = 3", "help")).last, "3\n");
@@ -216,7 +216,10 @@ Deno.test("commands may be shortened, and a mistyped one gets a hint", async () 
   assertEquals(answers.at(-1), "");
   assertEquals((await talk(":sttae")).last, "There is no command :sttae; did you mean :state?\n");
   assertEquals((await talk(":s")).last, "There is no command :s; :help lists the commands\n");
-  assertStringIncludes((await talk(":help")).last, ":back [N]");
+  const help = (await talk(":help")).last;
+  assertMatch(help, /^move +:step :back [^]*\n\?NAME /);
+  assert(help.split("\n").length < 23, "it fits a screen");
+  assertStringIncludes((await talk(":help all")).last, ":back [N]");
 });
 
 Deno.test("a command that takes nothing refuses what follows it, and :help tells of one", async () => {
@@ -394,7 +397,8 @@ Deno.test(":state says why live_mappings is another number than that of the mapp
 });
 
 Deno.test(":state shows a thousand rows of a table at once, and says how to go on", async () => {
-  const { answers } = await talk(
+  const { answers } = await talkWith(
+    { columns: 100 },
     MACHINE,
     "let page = alloc_pages(1)",
     "for turn in 0..1203 { dma_map_phys(ssd, page.phys, 4KiB, to_device) }",
@@ -508,6 +512,7 @@ Deno.test(":stack lists the calls of the kernel API and the script, each with it
   );
   assertEquals(answers[3], "No statement runs here\n");
   assertEquals(answers[5]!.split("\n"), [
+    "input 2:2  event 3: iommu.map",
     "input 2:2  dma_map_phys()",
     "input 2:2  map_one",
     "input 3:1  let m = map_one(0x10_0000)",
@@ -533,4 +538,45 @@ Deno.test(":bytes refuses an address of a device: it would be other memory", asy
   const [byMapping, byTable, byPhys] = answers.slice(5, 8);
   assertMatch(byPhys!, /^0x[0-9a-f_]+ {2}5a 5a 5a 5a {2}CPU 0\n$/);
   assertEquals([byMapping, byTable], [byPhys, byPhys]);
+});
+
+Deno.test("a request that there was not, none, and where one stands are said as they are", async () => {
+  const { answers } = await talk(
+    MACHINE,
+    "let nothing = none",
+    "nothing",
+    "let page = alloc_pages(1)",
+    "let m = dma_map_phys(ssd, page.phys, 4KiB, to_device)",
+    "dma_unmap_phys(ssd, m, 4KiB, to_device)",
+    ":who prp 3 of req 99",
+    ":who prp1 of req 1",
+    ":goto 4",
+    ":stack",
+  );
+  assertEquals(answers[2], "none\n");
+  assertEquals(answers[5], "");
+  assertEquals(answers[6], "There is no request 99; this run has none\n");
+  assertEquals(answers[7], "There is no request 1; this run has none\n");
+  const [, place, event] = /^event 4\/\d+ +(input \d+:\d+)[^]*?\n {2}(\S+)/.exec(answers[8]!)!;
+  assert(answers[9]!.replace(/ +/g, " ").startsWith(`${place} event 4: ${event}`), answers[9]);
+});
+
+Deno.test("in a narrow window nothing that was asked for is cut, and carets stand under their text", async () => {
+  const page = `let a_page_with_a_long_name = alloc_pages(1)`;
+  const map = "let m = dma_map_phys(ssd, a_page_with_a_long_name.phys, 4KiB, to_device)";
+  const wrong =
+    "let longer_name = a_page_with_a_long_name.phys + a_page_with_a_long_name.phys + wrong";
+  const asked = [":state", ":who", ":state mappings", ":who pte m.addr", ":who m", wrong];
+  const wide = (await talkWith({ columns: 200 }, MACHINE, page, map, ...asked)).answers.slice(3);
+  const narrow = (await talkWith({ columns: 48 }, MACHINE, page, map, ...asked)).answers.slice(3);
+  for (const [index, answer] of narrow.slice(0, asked.length - 1).entries()) {
+    const words = (text: string) => text.replace(/[\s─]+/g, " ").trim();
+    assertEquals(words(answer), words(wide[index]!), asked[index]);
+    for (const line of answer.split("\n")) assert(line.length <= 48, line);
+  }
+  const lines = narrow[asked.length - 1]!.split("\n");
+  const caret = lines.findIndex((line) => /^ +\| +\^+$/.test(line));
+  const start = lines[caret]!.indexOf("^");
+  assertEquals(lines[caret - 1]!.slice(start, lines[caret]!.length), "wrong");
+  for (const line of lines.slice(caret - 1, caret + 1)) assert(line.length <= 48, line);
 });

@@ -1,5 +1,6 @@
 /** Words that mean something at a place of a run: addresses, tables, marks. */
 import type { Place } from "../../lang/recording/cursor.ts";
+import { SUBJECT_WORDS } from "../../lang/recording/place_text.ts";
 import { rowTexts, tableAt } from "../../lang/views/tables.ts";
 import type { Suggestion } from "../../lang/editor/suggestion.ts";
 
@@ -19,6 +20,15 @@ export function addressesInSight({ at, recording }: Place): readonly Suggestion[
     }
   }
   return [...found].map(([text, doc]) => ({ text, doc }));
+}
+
+/** What `:who` may be asked of: variables, addresses, and the words before a number. */
+export function subjectsInSight(place: Place): readonly Suggestion[] {
+  return [
+    ...place.variables().map(({ name, text }) => ({ text: name, doc: text })),
+    ...addressesInSight(place),
+    ...SUBJECT_WORDS.map((text) => ({ text, doc: "" })),
+  ];
 }
 
 /** Every table, with what a row of it says. */

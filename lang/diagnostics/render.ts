@@ -21,10 +21,13 @@ export type StyleRole = "error" | "warning" | "code" | "place" | "caret" | "hint
 export interface RenderOptions {
   /** Wraps a piece of text, for colour. It must not change the width. */
   readonly style?: (role: StyleRole, text: string) => string;
+  /** How wide the screen is; source lines that are wider are cut around the caret. */
+  readonly columns?: number;
 }
 
-/** Columns of source text shown of one line; longer lines are cut around the caret. */
+/** Columns of source text that are shown of one line at most, and at least. */
 const MAX_LINE_WIDTH = 160;
+const MIN_LINE_WIDTH = 20;
 const CUT = "…";
 
 /** Renders one diagnostic. Lines are separated by `\n`, without one at the end. */
@@ -57,14 +60,15 @@ export function renderFinding(finding: Finding, options: RenderOptions = {}): st
   const spans = [...span === null ? [] : [span], ...related.map((other) => other.span)];
   const width = Math.max(1, ...spans.map((one) => String(lineOf(one)).length));
   const margin = " ".repeat(width + 2);
+  const look = { gutterWidth: width, columns: options.columns ?? Infinity, style };
   const lines = [
     `${style(severity, word)}${style("code", `[${tag}]`)}: ${shownMessage(message)}`,
-    ...span === null ? [] : snippet(span, label ?? "", severity, width, style),
+    ...span === null ? [] : snippet(span, label ?? "", severity, look),
   ];
   for (const other of related) {
     const note = printable(other.message);
     lines.push(`${margin}${style("gutter", "=")} ${style("hint", "note")}: ${note}`);
-    lines.push(...snippet(other.span, "", "gutter", width, style));
+    lines.push(...snippet(other.span, "", "gutter", look));
   }
   const said = hint === undefined ? facts : [...facts, ["hint", hint] as const];
   for (const [name, text] of said) {
@@ -105,15 +109,20 @@ function snippet(
   span: Span,
   label: string,
   caretRole: StyleRole,
-  gutterWidth: number,
-  style: Style,
+  { columns, gutterWidth, style }: {
+    readonly columns: number;
+    readonly gutterWidth: number;
+    readonly style: Style;
+  },
 ): string[] {
   const { line, column } = span.source.position(span.start);
   const text = span.source.line(line);
   const start = Math.min(column - 1, text.length);
   // A span over several lines is underlined to the end of its first.
   const end = Math.max(start, Math.min(start + (span.end - span.start), text.length));
-  const cut = cutLine(text, start, end);
+  // Before the text are the number and a bar, and each end may have a mark that it was cut.
+  const room = columns - gutterWidth - 4 - 2 * CUT.length;
+  const cut = cutLine(text, start, end, Math.max(MIN_LINE_WIDTH, Math.min(MAX_LINE_WIDTH, room)));
   const number = String(line).padStart(gutterWidth);
   const bar = style("gutter", "|");
   const empty = ` ${" ".repeat(gutterWidth)} ${bar}`;
@@ -144,10 +153,11 @@ function cutLine(
   text: string,
   start: number,
   end: number,
+  width: number,
 ): { text: string; start: number; end: number } {
-  if (text.length <= MAX_LINE_WIDTH) return { text: printable(text), start, end };
-  const from = start < MAX_LINE_WIDTH - 40 ? 0 : start - Math.floor(MAX_LINE_WIDTH / 2);
-  const to = Math.min(text.length, from + MAX_LINE_WIDTH);
+  if (text.length <= width) return { text: printable(text), start, end };
+  const from = start < width * 3 / 4 ? 0 : start - Math.floor(width / 2);
+  const to = Math.min(text.length, from + width);
   const before = from > 0 ? CUT : "";
   const after = to < text.length ? CUT : "";
   const shift = before.length - from;

@@ -76,6 +76,27 @@ const COVERED: Readonly<Record<string, TableName>> = {
   mapping: "mappings",
 };
 
+/** The words that a subject may begin with. */
+export const SUBJECT_WORDS: readonly string[] = [
+  ...Object.keys(NUMBERED),
+  ...Object.keys(COVERED),
+  ...["doorbell", "phys", "prp", "prp1", "prp2", "sgl"],
+];
+
+/** @throws {LookError} When the run has no such request. */
+function requestNumber({ log }: Recording, text: string): number {
+  let last = 0;
+  for (let seq = 1; seq <= log.count; seq++) {
+    const request = log.requestAt(seq) ?? 0;
+    if (request === Number(text)) return request;
+    last = Math.max(last, request);
+  }
+  throw new LookError(
+    `There is no request ${text}`,
+    last === 0 ? "this run has none" : `the last one is ${last}`,
+  );
+}
+
 /**
  * The thing that a text means; addresses may be expressions.
  *
@@ -94,15 +115,17 @@ export function readSubject(recording: Recording, at: Position, text: string): S
   });
   const ofRequest = rest.match(/^(.+) of req(?:uest)? (\d+)$/);
   const [, holder, holding] = text.match(/^(prp[12]) of req(?:uest)? (\d+)$/) ?? [];
-  if (holder !== undefined) return cell("prp_entries", { request: Number(holding), holder });
+  if (holder !== undefined) {
+    return cell("prp_entries", { request: requestNumber(recording, holding!), holder });
+  }
   if (word === "prp" && ofRequest !== null) {
-    const request = Number(ofRequest[2]);
+    const request = requestNumber(recording, ofRequest[2]!);
     const own = ofRequest[1]!.match(/^(\d+)\/(\d+)$/);
     if (own === null) return cell("prp_entries", { request, index: number(ofRequest[1]!) });
     return cell("prp_entries", { request, list_page: Number(own[1]), index: Number(own[2]) });
   }
   if (word === "sgl" && ofRequest !== null) {
-    const request = Number(ofRequest[2]);
+    const request = requestNumber(recording, ofRequest[2]!);
     return covering("sgl_entries", number(ofRequest[1]!), { request });
   }
   if (word === "doorbell") {

@@ -41,6 +41,7 @@ export interface PreparedStatement {
   readonly functionIndex: number;
   /** Its value is shown. */
   readonly shown: boolean;
+  readonly isCall: boolean;
 }
 
 /** An input with nothing wrong in it. */
@@ -116,6 +117,7 @@ export class SessionCode {
     const statements = file.items.filter((item) => !isDeclaration(item)).map((statement) => ({
       functionIndex: compiler.sessionStatement(statement),
       shown: shownExpression(statement) !== null,
+      isCall: statement.kind === "Expression" && statement.expression.kind === "Call",
     }));
     const { machine, scope } = checked;
     const lastValue = !isFile && statements.some(({ shown }) => shown)

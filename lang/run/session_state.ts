@@ -140,13 +140,14 @@ export class SessionState {
     const known = new Set(foundIncidents(this.vm).map(({ finding }) => finding));
     let failure = workOutConsts(this.vm, pending, (index) => drained(this.#run(index)));
     const values: ShownValue[] = [];
-    for (const [index, { functionIndex, shown }] of prepared.statements.entries()) {
+    for (const [index, { functionIndex, isCall, shown }] of prepared.statements.entries()) {
       if (failure !== null || this.ended) break;
       this.onRest(index);
       failure = drained(this.#run(functionIndex));
       const { result } = this.vm;
       if (failure === null && shown) this.#keepValue(prepared);
-      if (failure === null && shown && result !== null) {
+      // Most calls that give none are made for what they do.
+      if (failure === null && shown && (result !== null || !isCall)) {
         // No value of the script: it costs nothing that doing the input again would not cost too.
         const text = formatClipped(result, this.vm, SHOWN_CHARACTERS);
         values.push({ value: result, text });
