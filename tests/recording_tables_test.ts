@@ -12,10 +12,12 @@ import { memoryFiles, type SourceLoader } from "../lang/syntax/load_files.ts";
 import { loadProgram } from "../lang/run/program.ts";
 import { runProgram } from "../lang/run/run_program.ts";
 import type { AnyTableSpec } from "../runtime/recording/fact_table_spec.ts";
+import { MAPPINGS } from "../runtime/recording/tables/mappings.ts";
 import { HELD_TABLES } from "../runtime/recording/tables/held.ts";
 import { DISK_TABLES } from "./recording/disk_rows.ts";
 import { compareRandomMachines } from "./recording/random_machines.ts";
 import { Watch } from "./recording/watched_machine.ts";
+import { scenariosBelow } from "./examples.ts";
 import { ROOT } from "./source_text.ts";
 
 /** Keeps buffers of migrations while something else goes on: examples do it in one go. */
@@ -37,18 +39,25 @@ vf.free_buffer(again)
 wait ssd.submit(read, lba: 0, into: page)
 `;
 
-function watchExample(path: string, watch: Watch): void {
+/** @param mode Of the IOMMU; null for the example's own. */
+function watchExample(path: string, watch: Watch, mode: "off" | null = null): void {
   const opened = HostLoader.open(join(ROOT, path));
   if (typeof opened === "string") throw new Error(opened);
-  watchScript(opened.entry, opened.loader, watch);
+  watchScript(opened.entry, opened.loader, watch, mode);
 }
 
 /** Runs a script, every machine of it watched. @throws {AssertionError} At the first row that differs. */
-function watchScript(entry: SourceFile, loader: SourceLoader, watch: Watch): void {
+function watchScript(
+  entry: SourceFile,
+  loader: SourceLoader,
+  watch: Watch,
+  mode: "off" | null = null,
+): void {
   const registry: typeof BUILTINS = {
     ...BUILTINS,
     buildWorld: (config, options) => {
-      const world = BUILTINS.buildWorld(config, options);
+      const asked = mode === null ? config : { ...config, iommu: { ...config.iommu, mode } };
+      const world = BUILTINS.buildWorld(asked, options);
       watch.attach(world.lab);
       return world;
     },
@@ -96,6 +105,21 @@ const TELLING = [
   "processes/01-hmm-odp",
   "processes/04-what-a-process-does",
 ];
+
+for (const [size, paths] of [["", TELLING], [" (long)", null]] as const) {
+  Deno.test(`live_mappings and the rows of mappings agree at each event of examples${size}`, () => {
+    let counts = 0;
+    const examples = paths?.map((path) => `examples/${path}.dma`) ?? scenariosBelow("examples");
+    for (const path of examples) {
+      for (const mode of [null, "off"] as const) {
+        const watch = new Watch([MAPPINGS]);
+        watchExample(path, watch, mode);
+        counts += watch.counts;
+      }
+    }
+    assert(counts > 50 * examples.length, `${counts}`);
+  });
+}
 
 /**
  * What a machine keeps nothing of to compare with: which mappings of a device without translation

@@ -3,6 +3,7 @@ import { PLACE_FORMS, readPlace } from "../../lang/recording/place_text.ts";
 import {
   blocksAhead,
   checkStop,
+  comparePositions,
   crossed,
   type ExpressionChange,
   fileNamed,
@@ -139,7 +140,7 @@ function stepEvents(repl: CommandTarget, argument: string): true {
   const step: Step = { unit: "event", way: "forward", count };
   return answering(repl, () => {
     const moved = place.move(step);
-    if (place.recording === recording && moved.at.seq === at.seq) {
+    if (place.recording === recording && comparePositions(moved.at, at) === 0) {
       return repl.say("No pending work");
     }
     repl.lastMoveSeq = at.seq;

@@ -61,6 +61,27 @@ Deno.test(":step says when nothing is left to do", async () => {
   assertEquals((await talk(":step")).last, "No pending work\n");
 });
 
+Deno.test(":back and :step return to the same place, and what is typed there begins no branch", async () => {
+  const { answers, last } = await talk(
+    MACHINE,
+    "let m = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)",
+    "let n = 1",
+    ":back",
+    ":step",
+    "[m.size, n]",
+    ":step",
+    "let o = 2",
+    ":prev",
+    ":step",
+    ":step",
+    "[n, o]",
+  );
+  assertEquals(answers.slice(5, 8), ["[4KiB, 1]\n", "No pending work\n", ""]);
+  assert(!answers.join("").includes("new branch"), answers.join(""));
+  assertEquals(answers.slice(10), ["No pending work\n", "[1, 2]\n"]);
+  assertEquals(last, "[1, 2]\n");
+});
+
 Deno.test(":back goes back by events, and what is typed there begins a branch", async () => {
   const { answers, prompts } = await talk(
     MACHINE,

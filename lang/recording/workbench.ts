@@ -215,8 +215,13 @@ export class Workbench implements Place {
       for (let turn = 0; turn < count; turn++) this.#branch.step(1);
     }
     const moved = move(recording, from, step, this.stops);
-    this.goTo(moved.at);
-    return moved;
+    const { last } = recording;
+    // No event is behind the last one: where that leads, the session goes on.
+    const isLast = way === "forward" && unit === "event" && moved.stop === null &&
+      moved.at.seq === last.seq;
+    const at = isLast ? last : moved.at;
+    this.goTo(at);
+    return { ...moved, at };
   }
 }
 

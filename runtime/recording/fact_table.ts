@@ -33,6 +33,8 @@ export class FactTable<F extends FieldTable = FieldTable> implements FactRows<F>
   /** Rows that hold now. */
   live = 0;
   call: CallNote | null = null;
+  /** Rows that began for requests under way. */
+  readonly #ofRequests = new Map<number | null, number[]>();
 
   readonly #pool: ValuePool;
   readonly #names: readonly FieldName<F>[];
@@ -77,7 +79,7 @@ export class FactTable<F extends FieldTable = FieldTable> implements FactRows<F>
     this.#root = this.#owners === 0 ? new RowIndex() : new Map();
   }
 
-  begin(seq: number, values: AllHold<F>): void {
+  begin(seq: number, values: AllHold<F>, request?: number | null): void {
     const row = this.#make(seq, seq);
     if (!this.#fill(values)) {
       this.#learnOrder(values);
@@ -85,6 +87,10 @@ export class FactTable<F extends FieldTable = FieldTable> implements FactRows<F>
     }
     const { place } = this.spec;
     this.#enter(row, place === undefined ? this.#lastOf(row) : place(values), seq);
+    if (request === undefined) return;
+    const own = this.#ofRequests.get(request);
+    if (own === undefined) this.#ofRequests.set(request, [row]);
+    else own.push(row);
   }
 
   /**
@@ -213,6 +219,17 @@ export class FactTable<F extends FieldTable = FieldTable> implements FactRows<F>
     return row === NO_ROW ? null : this.row(row);
   }
 
+  endRequest(seq: number | null, request: number | null): void {
+    for (const row of seq === null ? [] : this.#ofRequests.get(request) ?? []) {
+      if (this.#life(row, LIFE.DIED) !== FOREVER) continue;
+      const index = this.#indexFor(row);
+      const last = this.#lastOf(row);
+      this.#takeOut(index, last, index.get(last), row);
+      this.#kill(row, seq!);
+    }
+    this.#ofRequests.delete(request);
+  }
+
   endAll(seq: number, owner: readonly (number | string)[]): void {
     const outer = this.#descend(owner, owner.length - 1) as Level | null;
     const last = this.#keyNumber(owner.at(-1)!);
@@ -334,6 +351,7 @@ export class FactTable<F extends FieldTable = FieldTable> implements FactRows<F>
     this.count = this.live = 0;
     this.call = null;
     this.#lists.clear();
+    this.#ofRequests.clear();
     clearLevel(this.#root);
   }
 

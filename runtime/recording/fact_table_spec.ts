@@ -27,8 +27,11 @@ export interface CallNote {
 export interface FactRows<F extends FieldTable> {
   /** The call that runs, for the event of its return. */
   call: CallNote | null;
-  /** A row begins. One with the same key ends, unless several may hold. */
-  begin(seq: number, values: AllHold<F>): void;
+  /**
+   * A row begins. One with the same key ends, unless several may hold.
+   * @param request What `endRequest` ends it by.
+   */
+  begin(seq: number, values: AllHold<F>, request?: number | null): void;
   /**
    * The row with a key ends, if there is one.
    * @param prefers Of a bag: how well a row fits; of the best the newest ends.
@@ -62,6 +65,11 @@ export interface FactRows<F extends FieldTable> {
   resize(seq: number, key: readonly (number | string)[], sizeBytes: number): void;
   /** The row that holds with a key; null for none. */
   held(key: readonly (number | string)[]): FactRow<F> | null;
+  /**
+   * Of a bag: rows that began for a request end, as far as they hold still.
+   * @param seq Null where none ends, and the request is over.
+   */
+  endRequest(seq: number | null, request: number | null): void;
   /** Every row that holds ends whose values begin like that. */
   endAll(seq: number, owner: readonly (number | string)[]): void;
 }

@@ -18,7 +18,7 @@ const ASKED: Readonly<Record<string, (lab: Lab, serial: number) => Row[] | null>
 };
 
 /** After a driver's mistake, or when it leaves, the checker has ends of its own for its records. */
-const ENDS_RECORDS = [eventId("dma.report"), eventId("nvme.state")];
+export const ENDS_RECORDS = [eventId("dma.report"), eventId("nvme.state")];
 
 /**
  * What the machine itself says of a table; null where it keeps no such thing.

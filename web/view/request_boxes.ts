@@ -33,12 +33,16 @@ function segmentsOf({ mappings, pageTable, segments }: RequestView): readonly Bo
 }
 
 /** What the device sees: ranges of IOVAs, or where there are none the mappings. */
-function middleOf({ mappings, ranges }: RequestView): readonly Box[] {
+function middleOf({ mappings, ranges, unmaps }: RequestView): readonly Box[] {
+  const endText = (died: number) =>
+    unmaps.some(({ fields: { rule }, seq }) => seq === died && rule === "nothing")
+      ? `needs no unmap #${died}`
+      : `freed #${died}`;
   const shown = ranges.length > 0
     ? ranges.map(({ born, died, size_bytes, start }) => ({ born, died, size_bytes, start }))
     : mappings.map(({ born, died, dma, size_bytes }) => ({ born, died, size_bytes, start: dma }));
   return shown.map(({ born, died, size_bytes: size, start }) => ({
-    text: `${formatAddress(start)} ${formatSize(size)}${died === null ? "" : ` freed #${died}`}`,
+    text: `${formatAddress(start)} ${formatSize(size)}${died === null ? "" : ` ${endText(died)}`}`,
     thing: { seq: born, spans: [{ space: "dma", start, end: start + size }] },
     leadsTo: null,
   }));

@@ -82,11 +82,12 @@ export const DEVICE: TypeSpec<LabDevice> = {
     limits: f.of(LIMITS, "Limits of its queues.", limitsOf),
     mappings: f.list(
       MAPPING,
-      "Its live mappings that need an unmap, links of the two-step API included, oldest first.",
+      "Its live mappings, links of the two-step API included, oldest first.",
       liveMappings,
     ),
     live_mappings: f.int(
-      "How many live mappings need an unmap; counted also while no events are recorded.",
+      "How many mappings are live; those of a request that needs no unmap until the driver is " +
+        "through with it. Counted also while no events are recorded.",
       (device) => device.dma.mappings,
     ),
     address: f.string(

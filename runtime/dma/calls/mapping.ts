@@ -425,11 +425,13 @@ export class DmaMapping {
   /** True when mappings must be unmapped for anything to happen. Ask after mapping. */
   dmaNeedUnmap(dev: DmaDevice): boolean {
     const needed = needUnmap(this.#machine, dev);
-    if (!needed) {
-      dev.mappings = 0;
-      this.#checker?.mappings.needsNoUnmap(dev);
-    }
+    if (!needed) this.#checker?.mappings.needsNoUnmap(dev);
     return needed;
+  }
+
+  /** A driver is through with a request of a device that needs no unmap, and calls nothing for it. */
+  skipUnmaps(dev: DmaDevice): void {
+    dev.endRequest(this.#events.context.request);
   }
 
   /** True when a mapping has to be synchronised before its memory is handed over. Ask after mapping. */
@@ -661,6 +663,7 @@ export class DmaMapping {
     if (dma === ERROR) return dma;
     dev.mappings++;
     if (translated) machine.iommu.liveMappings++;
+    else dev.countRequest(this.#events.context.request, 1);
     if (this.#events.tick(DMA_MAP)) {
       const { api } = call;
       const fields = { api, phys, dma, size_bytes: sizeBytes, dir: directionWord(dir) };
@@ -698,6 +701,7 @@ export class DmaMapping {
       if (phys >= 0) {
         // Unbalanced calls go unnoticed where nothing is translated, and must not count twice.
         if (dev.mappings > 0) dev.mappings--;
+        if (dev.domain === null) dev.countRequest(events.context.request, -1);
         if (dev.domain !== null && machine.iommu.liveMappings > 0) machine.iommu.liveMappings--;
         this.#mappings.unmapped(call.api, dev, phys, dma, sizeBytes, dir);
       }

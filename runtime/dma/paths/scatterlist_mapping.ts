@@ -39,6 +39,7 @@ export function mapSg(
     list.outputs = outputs;
     dev.mappings++;
     if (domain !== null) machine.iommu.liveMappings++;
+    else dev.countRequest(machine.events.context.request, 1);
   }
   return outputs;
 }
@@ -123,9 +124,9 @@ export function unmapSg(
   if (isTranslated(dev)) iommuUnmapSg(machine, dev, list, dir, attrs);
   else unmapDirect(machine, dev, list, list.count, dir, attrs);
   if (list.outputs === 0) return;
-  // None counts any more after `dma_need_unmap()` has excused them all.
   if (dev.mappings > 0) dev.mappings--;
   if (dev.domain !== null) machine.iommu.liveMappings--;
+  else dev.countRequest(machine.events.context.request, -1);
 }
 
 /** Hands a list to the CPU or to the device, entry by entry where there is something to do. */

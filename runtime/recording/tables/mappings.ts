@@ -1,4 +1,4 @@
-/** The table of live mappings that need an unmap: what drivers have mapped for a device, by whichever call. */
+/** The table of live mappings: what drivers have mapped for a device, by whichever call. */
 import { DMA, PHYS, SIZE, TEXT } from "../../vocabulary/fields.ts";
 import { MAPPING_EVENTS } from "../../vocabulary/mapping_events.ts";
 import { DIRECTION, PATH } from "../../vocabulary/shared_words.ts";
@@ -17,16 +17,17 @@ const FIELDS = {
 export const MAPPINGS: FactTableSpec<typeof FIELDS, "mappings"> = {
   name: "mappings",
   doc:
-    "A driver has mapped memory for a device and has to unmap it. Each link of an IOVA range has " +
-    "a row; `iommu.live_mappings` counts the range once.",
+    "A driver has mapped memory for a device. Each link of an IOVA range has a row; " +
+    "`iommu.live_mappings` counts the range once. Where a request needs no unmap, its rows last " +
+    "until the driver is through with it.",
   fields: FIELDS,
   // Without an IOMMU the same memory may be mapped several times at the same address.
   key: ["device", "dma"],
   isBag: true,
   size: "size_bytes",
   changes: {
-    "dma.map": (rows, { seq, device, fields }) => {
-      rows.begin(seq, { device: device!, ...fields });
+    "dma.map": (rows, { seq, device, fields, request }) => {
+      rows.begin(seq, { device: device!, ...fields }, request);
     },
     "dma.unmap": (rows, { seq, device, fields: { dir, dma, size_bytes } }) => {
       rows.endRun(
@@ -37,9 +38,9 @@ export const MAPPINGS: FactTableSpec<typeof FIELDS, "mappings"> = {
         (row) => (row.size_bytes === size_bytes ? 2 : 0) + (row.dir === dir ? 1 : 0),
       );
     },
-    // A driver asks dma_need_unmap() and skips the unmap: so need all mappings of the device so far.
-    "nvme.unmap": (rows, { seq, device, fields: { rule } }) => {
-      if (rule === "nothing") rows.endAll(seq, [device!]);
+    // A driver asks dma_need_unmap() and skips the unmap of this request.
+    "nvme.unmap": (rows, { seq, fields: { rule }, request }) => {
+      rows.endRequest(rule === "nothing" ? seq : null, request);
     },
   },
   // Bringing a machine up maps nothing that streams: what devices share with drivers is coherent.

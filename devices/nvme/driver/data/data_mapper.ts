@@ -278,6 +278,7 @@ export class TwoStepDataMapper implements DataMapper {
 
   #ended(request: NvmeRequest, rule: UnmapRule): void {
     request.unmappedBy = rule;
+    if (rule === "nothing") this.#machine.dma.skipUnmaps(this.#dev);
     const events = this.#machine.events;
     if (!events.tick(NVME_UNMAP)) return;
     events.emit(NVME_UNMAP, { rule }, {
