@@ -16,8 +16,7 @@ const FIELDS = {
 
 export const MAPPINGS: FactTableSpec<typeof FIELDS, "mappings"> = {
   name: "mappings",
-  doc:
-    "A driver has mapped memory for a device. Each link of an IOVA range has a row; " +
+  doc: "A driver has mapped memory for a device. Each link of an IOVA range has a row; " +
     "`iommu.live_mappings` counts the range once. Where a request needs no unmap, its rows last " +
     "until the driver is through with it.",
   fields: FIELDS,
