@@ -10,11 +10,8 @@ import { type AllHold, type FieldTable, isAddress } from "../vocabulary/fields.t
 import { FloatRows, WholeRows } from "./columns.ts";
 import type { CallNote, FactRow, FactRows, FactTableSpec, FieldName } from "./fact_table_spec.ts";
 import { LiveLists } from "./live_lists.ts";
-import { NO_ROW, RowIndex } from "./row_index.ts";
+import { clearLevel, type Level, NO_ROW, RowIndex, RowsOfRequests } from "./row_index.ts";
 import type { ValuePool } from "./value_pool.ts";
-
-/** Rows by the values of the key, one level for each. */
-type Level = Map<number, Level | RowIndex>;
 
 /** What there is to write to before the first row. */
 const NO_VALUES = new Float64Array(0);
@@ -34,7 +31,7 @@ export class FactTable<F extends FieldTable = FieldTable> implements FactRows<F>
   live = 0;
   call: CallNote | null = null;
   /** Rows that began for requests under way. */
-  readonly #ofRequests = new Map<number | null, number[]>();
+  readonly #ofRequests = new RowsOfRequests();
 
   readonly #pool: ValuePool;
   readonly #names: readonly FieldName<F>[];
@@ -87,10 +84,7 @@ export class FactTable<F extends FieldTable = FieldTable> implements FactRows<F>
     }
     const { place } = this.spec;
     this.#enter(row, place === undefined ? this.#lastOf(row) : place(values), seq);
-    if (request === undefined) return;
-    const own = this.#ofRequests.get(request);
-    if (own === undefined) this.#ofRequests.set(request, [row]);
-    else own.push(row);
+    if (request !== undefined) this.#ofRequests.add(request, row);
   }
 
   /**
@@ -137,8 +131,7 @@ export class FactTable<F extends FieldTable = FieldTable> implements FactRows<F>
       this.#kill(top, seq);
       return true;
     }
-    this.#takeOut(index, last, top, this.#best(top, prefers));
-    this.#kill(this.#taken, seq);
+    this.#endOne(seq, this.#best(top, prefers));
     return true;
   }
 
@@ -150,10 +143,7 @@ export class FactTable<F extends FieldTable = FieldTable> implements FactRows<F>
       if (fit !== null && fit >= most) [best, most] = [row, fit];
     }
     if (best === NO_ROW) return;
-    const index = this.#indexFor(best);
-    const last = this.#lastOf(best);
-    this.#takeOut(index, last, index.get(last), best);
-    this.#kill(best, seq);
+    this.#endOne(seq, best);
   }
 
   endRun(
@@ -170,9 +160,9 @@ export class FactTable<F extends FieldTable = FieldTable> implements FactRows<F>
     while (at < end) {
       const top = index.get(at);
       if (top === NO_ROW) break;
-      this.#takeOut(index, at, top, this.#best(top, prefers));
-      this.#kill(this.#taken, seq);
-      const taken = this.#sizeOf(this.#taken);
+      const row = this.#best(top, prefers);
+      this.#endOne(seq, row);
+      const taken = this.#sizeOf(row);
       if (taken === 0) break;
       at += taken;
     }
@@ -181,8 +171,7 @@ export class FactTable<F extends FieldTable = FieldTable> implements FactRows<F>
     for (const top of index.rows()) {
       const start = this.#lastOf(top);
       if (start < at || start >= end) continue;
-      this.#takeOut(index, start, top, this.#best(top, prefers));
-      this.#kill(this.#taken, seq);
+      this.#endOne(seq, this.#best(top, prefers));
     }
   }
 
@@ -220,14 +209,16 @@ export class FactTable<F extends FieldTable = FieldTable> implements FactRows<F>
   }
 
   endRequest(seq: number | null, request: number | null): void {
-    for (const row of seq === null ? [] : this.#ofRequests.get(request) ?? []) {
-      if (this.#life(row, LIFE.DIED) !== FOREVER) continue;
-      const index = this.#indexFor(row);
-      const last = this.#lastOf(row);
-      this.#takeOut(index, last, index.get(last), row);
-      this.#kill(row, seq!);
+    for (const row of this.#ofRequests.take(request)) {
+      if (seq !== null && this.#life(row, LIFE.DIED) === FOREVER) this.#endOne(seq, row);
     }
-    this.#ofRequests.delete(request);
+  }
+
+  #endOne(seq: number, row: number): void {
+    const index = this.#indexFor(row);
+    const last = this.#lastOf(row);
+    this.#takeOut(index, last, index.get(last), row);
+    this.#kill(row, seq);
   }
 
   endAll(seq: number, owner: readonly (number | string)[]): void {
@@ -434,11 +425,8 @@ export class FactTable<F extends FieldTable = FieldTable> implements FactRows<F>
     return best;
   }
 
-  #taken = NO_ROW;
-
   /** Takes one row of a bag out of those with its key. */
   #takeOut(index: RowIndex, last: number, top: number, row: number): void {
-    this.#taken = row;
     const below = this.#life(row, LIFE.BELOW);
     if (row === top) {
       if (below === NO_ROW) index.delete(last);
@@ -509,10 +497,4 @@ export class FactTable<F extends FieldTable = FieldTable> implements FactRows<F>
     if (this.#isText[index]) return this.#pool.value(value);
     return this.spec.fields[this.#names[index]!]!.kind === "bool" ? value === 1 : value;
   }
-}
-
-/** Empties the indexes below; owners that come again find theirs. */
-function clearLevel(level: Level | RowIndex): void {
-  if (level instanceof RowIndex) level.clear();
-  else for (const inner of level.values()) clearLevel(inner);
 }

@@ -129,6 +129,37 @@ export class RowIndex {
   }
 }
 
+/** Rows by the request that they began for, until it is over. */
+export class RowsOfRequests {
+  readonly #rows = new Map<number | null, number[]>();
+
+  add(request: number | null, row: number): void {
+    const own = this.#rows.get(request);
+    if (own === undefined) this.#rows.set(request, [row]);
+    else own.push(row);
+  }
+
+  /** The request is over. */
+  take(request: number | null): readonly number[] {
+    const own = this.#rows.get(request) ?? [];
+    this.#rows.delete(request);
+    return own;
+  }
+
+  clear(): void {
+    this.#rows.clear();
+  }
+}
+
+/** Rows by the values of the key, one level for each. */
+export type Level = Map<number, Level | RowIndex>;
+
+/** Empties the indexes below; owners that come again find theirs. */
+export function clearLevel(level: Level | RowIndex): void {
+  if (level instanceof RowIndex) level.clear();
+  else for (const inner of level.values()) clearLevel(inner);
+}
+
 /** A number as it is compared: what is no number is one of its own, equal to itself. */
 function keyOf(number: number): number {
   return number === number ? number : -Infinity;
