@@ -54,6 +54,6 @@ function count(text: string, sign: string): number {
   return plain(text).split(sign).length - 1;
 }
 
-function plain(text: string): string {
+export function plain(text: string): string {
   return text.replaceAll(COLOURS, "");
 }

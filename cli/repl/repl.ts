@@ -8,7 +8,7 @@ import { formatEvents } from "../../lang/render/event_line.ts";
 import type { SourceLoader } from "../../lang/syntax/load_files.ts";
 import type { Limits } from "../../lang/values/limits.ts";
 import type { HostWatch } from "../../lang/vm/run_watch.ts";
-import { foldLine } from "../../lang/text/columns.ts";
+import { clip, foldLine } from "../../lang/text/columns.ts";
 import { openWorkbench } from "../../lang/session.ts";
 import { Interrupted, LookError } from "../../lang/recording/mod.ts";
 import type { Workbench, WorkResult } from "../../lang/recording/workbench.ts";
@@ -36,6 +36,7 @@ import { bareCommand, isReplCommand, runReplCommand } from "./commands.ts";
 import { suggestWords } from "./completion.ts";
 import { describeName } from "../../lang/editor/describe_name.ts";
 import { PendingInput } from "../terminal/pending_input.ts";
+import { plain } from "../usage_lines.ts";
 import { promptText } from "./prompts.ts";
 
 export interface ReplOptions {
@@ -131,7 +132,9 @@ export class Repl implements CommandTarget {
 
   /** Lines of reports and failures, folded at the width of the screen. */
   #sayFolded(lines: readonly string[]): void {
-    for (const line of lines) for (const part of foldLine(line, this.columns)) this.say(part);
+    for (const line of withExcerptsCut(lines, this.columns)) {
+      for (const part of foldLine(line, this.columns)) this.say(part);
+    }
   }
 
   refuse(line: string): void {
@@ -272,6 +275,28 @@ export class Repl implements CommandTarget {
     });
     this.#console.prompt(this.#pending.isEmpty ? prompt : continuationPrompt(prompt));
   }
+}
+
+/** A line of source, and the line with its caret: their gutter, then what stands behind it. */
+const SOURCE_LINE = /^( *\d+ \| )(.*)$/;
+const CARET_LINE = /^( +\| )( *)\^/;
+
+/** Lines of source that are too wide are cut, with their carets, around these. */
+function withExcerptsCut(lines: readonly string[], columns: number): string[] {
+  const cut = [...lines];
+  for (const [index, line] of lines.entries()) {
+    const next = plain(lines[index + 1] ?? "");
+    const [, gutter, text] = SOURCE_LINE.exec(plain(line)) ?? [];
+    const [, indent, before] = CARET_LINE.exec(next) ?? [];
+    if (text === undefined || before === undefined) continue;
+    const room = columns - gutter!.length;
+    if (text.length <= room) continue;
+    const from = before.length < room * 3 / 4 ? 0 : before.length - Math.floor(room / 2);
+    const shown = from === 0 ? text : `…${text.slice(from + 1)}`;
+    cut[index] = clip(`${gutter}${shown}`, columns);
+    cut[index + 1] = `${indent}${next.slice(indent!.length + from)}`.slice(0, columns);
+  }
+  return cut;
 }
 
 /** The command that runs what a session only checks. */

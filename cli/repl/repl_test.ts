@@ -600,4 +600,10 @@ Deno.test("in a narrow window nothing that was asked for is cut, and carets stan
   const start = lines[caret]!.indexOf("^");
   assertEquals(lines[caret - 1]!.slice(start, lines[caret]!.length), "wrong");
   for (const line of lines.slice(caret - 1, caret + 1)) assert(line.length <= 48, line);
+  const failed =
+    "print alloc_pages(1).size + alloc_pages(1).size + alloc_pages(1).size + [4KiB][7]";
+  const { last } = await talkWith({ columns: 48 }, failed);
+  const [, source, under] = /^( *\d+ \| .*)\n( +\| .*)$/m.exec(last)!;
+  const at = under!.indexOf("^");
+  assertEquals(source!.slice(at, under!.trimEnd().length), "[4KiB][7]", last);
 });
