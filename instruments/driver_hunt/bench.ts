@@ -175,6 +175,8 @@ export class DriverBench {
     this.#callFailed = false;
     this.#refusal = null;
     this.#machine.vm.refillSteps();
+    // What a case that left nothing did is of no use for the next one.
+    this.#held.restart();
     const armed = fault === null ? null : new ArmedFault(FAULT[fault.point], fault.nth, fault.nth);
     const counter = armed === null ? machine.countFaults() : null;
     if (armed !== null) machine.armFault(armed);

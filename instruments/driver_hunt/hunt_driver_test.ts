@@ -4,6 +4,7 @@ import { loadProgram } from "../../lang/language.ts";
 import type { Program } from "../../lang/run/program.ts";
 import { SourceFile } from "../../lang/source.ts";
 import { runScenarioText } from "../hunt/scenario_check.ts";
+import { HeldResources } from "../../runtime/held_resources.ts";
 import { DriverBench } from "./bench.ts";
 import { caseText } from "./case_text.ts";
 import { CannotHunt, type DriverCase, type WrongKind } from "./driver_case.ts";
@@ -349,4 +350,24 @@ Deno.test("a map that breaks the contract is an error, and no case is tried", ()
   );
   assertStringIncludes(refusal("return 4"), "breaks the contract of `map`");
   assertStringIncludes(refusal("return buf[dir]"), "it is called as `map(buf)`");
+});
+
+Deno.test("a case of a driver hunt keeps no events of those before it", () => {
+  const { leaks, restart } = HeldResources.prototype;
+  let restarts = 0;
+  let judged = 0;
+  HeldResources.prototype.restart = function () {
+    restarts++;
+    return restart.call(this);
+  };
+  HeldResources.prototype.leaks = function () {
+    judged++;
+    return leaks.call(this);
+  };
+  try {
+    huntIn(EXAMPLE, 500);
+  } finally {
+    Object.assign(HeldResources.prototype, { leaks, restart });
+  }
+  assert(judged > 100 && restarts >= judged, `${restarts} of ${judged}`);
 });

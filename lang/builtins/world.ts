@@ -130,7 +130,7 @@ class LabWorld implements World {
 
   record(): MachineRecording {
     const recording = new MachineRecording(this.lab.machine, LAB_TABLES);
-    this.recorder.readFrom(recording.log, Infinity);
+    this.recorder.readFrom(recording.log, this.recorder.limitEvents);
     return this.#recording = recording;
   }
 

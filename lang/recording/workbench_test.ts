@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { BUILTINS } from "../builtins/mod.ts";
 import { Session } from "../run/session.ts";
+import { DEFAULT_LIMITS } from "../values/limits.ts";
 import { memoryFiles } from "../syntax/load_files.ts";
 import { evaluate } from "./questions.ts";
 import { firstDifferentEvent } from "./diff.ts";
@@ -162,4 +163,15 @@ Deno.test("what is wrong or not whole begins no branch", () => {
   assertEquals(bench.branches.length, 1);
   assertEquals([say("a"), bench.branches.length], ["1", 1]);
   assertEquals(say("a = 3"), "b1: ");
+});
+
+Deno.test("a long loop in a session ends with its turns: events beyond those that are kept cost nothing", () => {
+  const limits = { ...DEFAULT_LIMITS, events: 1000, memoryBytes: 8 * 2 ** 20 };
+  const options = { loader: memoryFiles({}), registry: BUILTINS, limits };
+  const bench = new Workbench((hooks) => new Session({ ...options, ...hooks }), () => {});
+  bench.feed("machine { iommu { mode = strict }\n  pci { root_port rp0 { nvme ssd { } } } }");
+  const { failure } = bench.feed(
+    "repeat 5_000 { let p = alloc_pages(1); dma_unmap_phys(ssd, dma_map_phys(ssd, p, 4KiB, to_device), 4KiB, to_device); p.free() }",
+  );
+  assertEquals(failure?.code, undefined);
 });
