@@ -13,7 +13,13 @@ function program(): readonly [string, ...string[]] {
 
 let client: LanguageClient | undefined;
 
+/** Starts what serves the editor, in a folder that the user trusts. */
 export async function activate(context: vscode.ExtensionContext): Promise<void> {
+  if (vscode.workspace.isTrusted) return await serve(context);
+  context.subscriptions.push(vscode.workspace.onDidGrantWorkspaceTrust(() => serve(context)));
+}
+
+async function serve(context: vscode.ExtensionContext): Promise<void> {
   const [command, ...args] = program();
   client = new LanguageClient(
     "dmalab",

@@ -38,6 +38,25 @@ print payload
 const PORT = 18_080;
 /** How long an editor may take to start, on a loaded machine. */
 const START_MS = 300_000;
+/** A started server has marked a mistake after this time. */
+const QUIET_MS = 20_000;
+
+/** A repository that names a program of its own, which would leave a file behind. */
+const STOLEN = join(Deno.makeTempDirSync(), "stolen");
+const HOSTILE = {
+  ".vscode/settings.json": JSON.stringify({
+    "dmalab.command": ["sh", "-c", `echo > ${STOLEN}`],
+    "security.workspace.trust.enabled": false,
+  }),
+};
+
+function isStolen(): boolean {
+  try {
+    return Deno.statSync(STOLEN).isFile;
+  } catch {
+    return false;
+  }
+}
 
 type Step = readonly [name: string, run: (bench: Workbench) => Promise<void>];
 
@@ -65,6 +84,10 @@ const STEPS: readonly Step[] = [
       "no squiggle",
       async () => await page.locator(".squiggly-error").count() === 0,
     );
+  }],
+  ["the settings of the repository have started nothing", () => {
+    if (isStolen()) throw new Error("its program was started");
+    return Promise.resolve();
   }],
   ["hover describes a name", async (bench) => {
     await bench.moveTo(3, 9);
@@ -161,6 +184,33 @@ const STEPS: readonly Step[] = [
   }],
 ];
 
+/** In a folder that is not trusted before the end. */
+const UNTRUSTED: readonly Step[] = [
+  ["what is not trusted has colours, and nothing is started for it", async (bench) => {
+    await bench.until(
+      "Restricted Mode",
+      async () =>
+        await bench.page.locator(".statusbar-item", { hasText: "Restricted Mode" }).count() > 0,
+    );
+    await bench.until("`let` in another colour than a name", async () => {
+      const keyword = await bench.colourOf("let");
+      return keyword !== null && keyword !== await bench.colourOf("payload");
+    });
+    // In a trusted folder the mistake is marked by then.
+    await bench.page.waitForTimeout(QUIET_MS);
+    if (await bench.page.locator(".squiggly-error").count() > 0) throw new Error("it is checked");
+    if (isStolen()) throw new Error("its program was started");
+  }],
+  ["what is trusted then is checked, by the user's own program", async (bench) => {
+    await bench.command("Workspaces: Manage Workspace Trust");
+    await bench.page.locator(".workspace-trust-editor a.monaco-button", { hasText: /^Trust$/ })
+      .first().click();
+    await bench.page.keyboard.press("Escape");
+    await bench.page.waitForSelector(".squiggly-error", { timeout: START_MS });
+    if (isStolen()) throw new Error("its program was started");
+  }],
+];
+
 /** Waits until the line of the stopped frame has a text. */
 async function stoppedAt(bench: Workbench, text: string): Promise<void> {
   const { page } = bench;
@@ -182,31 +232,35 @@ async function stoppedAt(bench: Workbench, text: string): Promise<void> {
 const [pictures] = Deno.args;
 const cache = Deno.env.get("XDG_CACHE_HOME") ?? join(Deno.env.get("HOME") ?? ".", ".cache");
 const server = installCodeServer(join(cache, "dmalab/vscode"));
-const files = { "broken.dma": BROKEN, "scenario.dma": SCENARIO };
+const files = { "broken.dma": BROKEN, "scenario.dma": SCENARIO, ...HOSTILE };
 // The page beside the text must be of the same version as what is put into it.
 const web = new Deno.Command(Deno.execPath(), { args: ["task", "web"], cwd: ROOT }).outputSync();
 if (!web.success) throw new Error(new TextDecoder().decode(web.stderr));
-const open = () => Workbench.open(server, files, PORT);
-// The server may end while it starts.
-const bench = await open().catch(open);
+let count = 0;
 let failed = 0;
-try {
-  await bench.openFile("broken.dma");
-  for (const [index, [name, run]] of STEPS.entries()) {
-    const start = performance.now();
-    try {
-      await run(bench);
-      console.log(`ok      ${name} (${((performance.now() - start) / 1000).toFixed(1)} s)`);
-    } catch (error) {
-      failed++;
-      console.log(`FAILED  ${name}: ${error instanceof Error ? error.message : error}`);
+for (const [steps, asksTrust] of [[STEPS, false], [UNTRUSTED, true]] as const) {
+  const open = () => Workbench.open(server, files, PORT, asksTrust);
+  // The server may end while it starts.
+  const bench = await open().catch(open);
+  try {
+    await bench.openFile("broken.dma");
+    for (const [name, run] of steps) {
+      count++;
+      const start = performance.now();
+      try {
+        await run(bench);
+        console.log(`ok      ${name} (${((performance.now() - start) / 1000).toFixed(1)} s)`);
+      } catch (error) {
+        failed++;
+        console.log(`FAILED  ${name}: ${error instanceof Error ? error.message : error}`);
+      }
+      if (pictures !== undefined) {
+        await bench.page.screenshot({ path: join(pictures, `vscode-${count}.png`) });
+      }
     }
-    if (pictures !== undefined) {
-      await bench.page.screenshot({ path: join(pictures, `vscode-${index + 1}.png`) });
-    }
+  } finally {
+    await bench.close();
   }
-} finally {
-  await bench.close();
 }
-console.log(failed === 0 ? `ok | ${STEPS.length} steps` : `${failed} of ${STEPS.length} failed`);
+console.log(failed === 0 ? `ok | ${count} steps` : `${failed} of ${count} failed`);
 Deno.exit(failed === 0 ? 0 : 1);

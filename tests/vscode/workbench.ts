@@ -1,5 +1,5 @@
 /** A VS Code workbench in a browser, with the extension in it, and what a hand does there. */
-import { join } from "@std/path";
+import { dirname, join } from "@std/path";
 import { chromium, type Page } from "playwright-core";
 import { buildExtension } from "../../tools/vscode/build_extension.ts";
 import { ROOT } from "../source_text.ts";
@@ -9,11 +9,14 @@ const SETTINGS = {
   "workbench.startupEditor": "none",
   "chat.disableAIFeatures": true,
   "workbench.secondarySideBar.defaultVisibility": "hidden",
-  "security.workspace.trust.enabled": false,
   "editor.hover.delay": 100,
   // A hover over a file in the explorer lies over the next one.
   "workbench.hover.delay": 100_000,
   "testing.openTesting": "neverOpen",
+};
+
+/** Those of the machine on which the extension runs: a server, to the browser. */
+const MACHINE_SETTINGS = {
   "dmalab.command": [Deno.execPath(), "run", "-A", "--no-check", join(ROOT, "cli/main.ts")],
 };
 
@@ -23,21 +26,31 @@ const PATIENCE_MS = 90_000;
 export class Workbench {
   private constructor(readonly page: Page, readonly close: () => Promise<void>) {}
 
-  /** Opens a folder with these files. */
+  /** Opens a folder with these files. @param asksTrust False trusts it. */
   static async open(
     { entry, node }: CodeServer,
     files: Readonly<Record<string, string>>,
     port: number,
+    asksTrust = false,
   ): Promise<Workbench> {
     const home = Deno.makeTempDirSync();
     const at = (name: string) => join(home, name);
-    for (const name of ["files", "user/User", "extensions"]) {
+    for (const name of ["files", "user/User", "user/Machine", "extensions"]) {
       Deno.mkdirSync(at(name), { recursive: true });
     }
     for (const [name, text] of Object.entries(files)) {
+      Deno.mkdirSync(dirname(join(at("files"), name)), { recursive: true });
       Deno.writeTextFileSync(join(at("files"), name), text);
     }
-    Deno.writeTextFileSync(at("user/User/settings.json"), JSON.stringify(SETTINGS));
+    const trust = {
+      "security.workspace.trust.enabled": asksTrust,
+      "security.workspace.trust.startupPrompt": "never",
+    };
+    Deno.writeTextFileSync(
+      at("user/User/settings.json"),
+      JSON.stringify({ ...SETTINGS, ...trust }),
+    );
+    Deno.writeTextFileSync(at("user/Machine/settings.json"), JSON.stringify(MACHINE_SETTINGS));
     const problem = buildExtension(at("dmalab.vsix"));
     if (problem !== null) throw new Error(problem);
     const options = ["--user-data-dir", at("user"), "--extensions-dir", at("extensions")];
@@ -51,7 +64,8 @@ export class Workbench {
       });
     const installed = await serve("--install-extension", at("dmalab.vsix")).output();
     if (!installed.success) throw new Error("code-server did not install the extension");
-    const quiet = ["--disable-telemetry", "--disable-update-check", "--disable-workspace-trust"];
+    const quiet = ["--disable-telemetry", "--disable-update-check"];
+    if (!asksTrust) quiet.push("--disable-workspace-trust");
     const address = `127.0.0.1:${port}`;
     const server = serve("--auth", "none", "--bind-addr", address, ...quiet, at("files")).spawn();
     const browser = await chromium.launch({

@@ -10,7 +10,7 @@ const LAUNCH = {
   stopOnEntry: true,
 };
 
-const HAS_SCENARIO = "editorLangId == dma";
+const HAS_SCENARIO = "editorLangId == dma && isWorkspaceTrusted";
 
 /** The button of the report, and its word in the palette. */
 const REPORT = {
@@ -24,6 +24,16 @@ const REPORT = {
     "editor/title": [{ command: "dmalab.report", when: HAS_SCENARIO, group: "navigation" }],
     commandPalette: [{ command: "dmalab.report", when: HAS_SCENARIO }],
   },
+};
+
+const CAPABILITIES = {
+  untrustedWorkspaces: {
+    supported: "limited",
+    description:
+      "Scenarios have their colours and snippets. Nothing is started for them until you trust the folder.",
+    restrictedConfigurations: ["dmalab.command"],
+  },
+  virtualWorkspaces: false,
 };
 
 const STEPS = [
@@ -66,6 +76,7 @@ export function manifest() {
     engines: { vscode: "^1.91.0" },
     categories: ["Programming Languages", "Debuggers", "Testing"],
     main: "./extension.js",
+    capabilities: CAPABILITIES,
     activationEvents: ["workspaceContains:**/*.dma", "onDebugResolve:dma"],
     contributes: {
       languages: [{
@@ -98,10 +109,13 @@ export function manifest() {
         title: "dmalab",
         properties: {
           "dmalab.command": {
+            // A repository cannot name it: it is started.
+            scope: "machine",
             type: "array",
             items: { type: "string" },
             default: ["dmalab"],
-            description: "The program and its first arguments; found on the PATH by its name.",
+            description:
+              "The program and its first arguments; found on the PATH by its name. Only user settings set it.",
           },
         },
       },
