@@ -51,11 +51,13 @@ export class HostLoader implements CLoader {
   /**
    * @param folder Where paths of text that is no file (lines of the REPL) begin.
    * @param tree The kernel tree of `--tree`; null without.
+   * @param compileMs Processor time for each of its drivers in C; null for the usual one.
    */
   private constructor(
     private readonly folder: string,
     private readonly cwd: string,
     private readonly tree: string | null = null,
+    readonly compileMs: number | null = null,
   ) {
     const { mark, root } = rootOf(folder);
     this.root = root;
@@ -67,12 +69,17 @@ export class HostLoader implements CLoader {
    *
    * @param path As the user wrote it.
    * @param tree Takes the place of each `tree = …` in the scenario, relative to the current folder.
+   * @param compileMs Processor time for each of its drivers in C, as `--max-time` says.
    * @returns The loader and the scenario, or what is wrong with the path.
    */
-  static open(path: string, tree: string | null = null): OpenedFile | string {
+  static open(
+    path: string,
+    tree: string | null = null,
+    compileMs: number | null = null,
+  ): OpenedFile | string {
     const file = readHostFile(path);
     if (!file.found) return file.problem;
-    const loader = new HostLoader(dirname(file.realPath), currentFolder(), tree);
+    const loader = new HostLoader(dirname(file.realPath), currentFolder(), tree, compileMs);
     return { loader, entry: loader.#keep(file.realPath, file.text) };
   }
 
@@ -109,7 +116,11 @@ export class HostLoader implements CLoader {
     const refused: LoadError[] = [];
     const accepts = (at: string) => {
       if (!isInside(at, this.root)) refused.push(this.#outside(path));
-      else if (isHidden(shortPath(shortPath(at, near), this.root))) refused.push(hidden(path));
+      else if (isHidden(shortPath(shortPath(at, near), this.root))) {
+        refused.push(usersOwn(path, "a name in its path begins with a dot"));
+      } else if (extname(at) !== extname(wanted)) {
+        refused.push(usersOwn(path, "it is a link to a file of another kind"));
+      }
       return refused.length === 0;
     };
     // Asked first, so that a script learns nothing about files outside.
@@ -171,9 +182,11 @@ export class HostLoader implements CLoader {
   }
 
   #fileWithTree(tree: HostTree, path: string, from: SourceFile): FileOfDriver | LoadError {
+    const wrong = misnamed(path, C_FILE);
+    if (wrong !== null) return wrong;
     const text = tree.text(path);
     if (text === null) {
-      const source = misnamed(path, C_FILE) ?? this.load(path, from);
+      const source = this.load(path, from);
       return source instanceof LoadError ? source : { source, path: null };
     }
     const realPath = `${tree.root}/${path}`;
@@ -239,9 +252,9 @@ function textOf(stubs: Stubs): string {
   return JSON.stringify(typeof stubs === "string" ? stubs : [...stubs]);
 }
 
-function hidden(path: string): LoadError {
-  const message = `Cannot use "${path}": a name in its path begins with a dot`;
-  return new LoadError("unreadable", message, "such files are the user's own, and no scenario's");
+function usersOwn(path: string, why: string): LoadError {
+  const hint = "such files are the user's own, and no scenario's";
+  return new LoadError("unreadable", `Cannot use "${path}": ${why}`, hint);
 }
 
 /** Whether a path has a name like `.env` or `.git`. */

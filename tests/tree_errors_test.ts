@@ -44,7 +44,12 @@ Deno.test("a wrong tree, a wrong release and a path that leaves both are errors 
     ["7.2.12", '"a.c" { tree = "../none" }', "Cannot read the kernel tree"],
     ["7.2.12", '"../secret.c" { tree = "../mini" }', "it lies outside"],
     ["6.12.117", '"drivers/toy/toy.c" { tree = "../mini" }', "The tree is 7.2.99, and"],
-    ["7.2.12", '"a.c" { tree = "../here" }', "there is no such file"],
+    ["7.2.12", '"a.c" { tree = "../here" }', "The folder is not a kernel tree"],
+    ["7.2.12", '"self/environ" { tree = "/proc" }', "it is not named as a source or a header in C"],
+    ["7.2.12", '"self/environ.c" { tree = "/proc" }', "The folder is not a kernel tree"],
+    ["7.2.12", '"a.c" { tree = "/proc/self/cwd" }', "The folder is not a kernel tree"],
+    ["7.2.12", '"own.txt" { tree = "../mini" }', "it is not named as a source or a header in C"],
+    ["7.2.12", '"own.c" { tree = "../mini", files = ["Makefile"] }', "it is not named as a source"],
   ] as const;
   for (const [kernel, driver, said] of cases) {
     const text = await saidOf(kernel, driver);

@@ -93,6 +93,7 @@ function judge(hostile: HostileCase, ended: Ended): void {
     assert(said, `none of ${hostile.ends.join(", ")}:\n${start}`);
   }
   if (hostile.says !== undefined) assertStringIncludes(output, hostile.says);
+  if (hostile.hides !== undefined) assert(!output.includes(hostile.hides), start);
   const given = givenTo(hostile);
   const took = tookText(hostile, ended);
   assert(tookMs(ended) <= mostMs(hostile, ended), took);

@@ -24,6 +24,8 @@ export interface HostileCase {
   readonly outputBytes?: number;
   /** A text that it must say. */
   readonly says?: string;
+  /** A text that it must not say. */
+  readonly hides?: string;
   /** Makes what it reads. */
   readonly input?: (folder: string) => void;
   /** What its standard input brings, over and over when it is endless. */

@@ -1,6 +1,7 @@
 /** Hostile inputs that are no scripts: files, streams, folders, and words of the command line. */
 import { join } from "@std/path";
 import type { HostileCase } from "./hostile_case.ts";
+import { SECRET } from "./places.ts";
 
 /** Where writing fails because the disk is full. */
 const FULL_DISK = "/dev/full";
@@ -313,7 +314,108 @@ const ANYBODYS_TEXT: readonly HostileCase[] = [
   },
 ];
 
+/** A kernel tree by its Makefile, with what is none of it, and ways out of it. */
+function makeTree(folder: string): void {
+  const at = (name: string) => join(folder, name);
+  const tree = at("tree");
+  Deno.mkdirSync(join(tree, ".git"), { recursive: true });
+  Deno.writeTextFileSync(join(tree, "Makefile"), "VERSION = 7\nPATCHLEVEL = 2\nSUBLEVEL = 13\n");
+  for (const name of ["tree/.git/config", "tree/id_rsa", "notes.txt", ".env"]) {
+    Deno.writeTextFileSync(at(name), `${SECRET}\n`);
+  }
+  makeFifo(at("tree/fifo.c"));
+  makeFifo(at("fifo.c"));
+  makeSparse(at("tree/long.c"), 2 ** 32);
+  const links = {
+    "tree/key.c": "id_rsa",
+    "tree/environ.c": "/proc/self/environ",
+    "tree/zero.c": "/dev/zero",
+    "tree/up": "..",
+    "proc": "/proc",
+    "hidden.dma": ".env",
+    "environ.dma": "/proc/self/environ",
+    "environ.c": "/proc/self/environ",
+    "pagemap.json": "/proc/self/pagemap",
+    "zero.dma": "/dev/zero",
+  };
+  for (const [name, to] of Object.entries(links)) Deno.symlinkSync(to, at(name));
+  Deno.writeTextFileSync(
+    at("includes.c"),
+    [
+      "/proc/self/environ",
+      "/proc/kmsg.h",
+      ".env",
+      "notes.txt",
+      "fifo.c",
+      "environ.c",
+      "tree/id_rsa",
+    ]
+      .map((path) => `#if __has_include("${path}")\n#include "${path}"\n#endif\n`).join(""),
+  );
+}
+
+/** Lines of a scenario that ask for what is no file of theirs, and how they end. */
+const ASKED: readonly (readonly [line: string, ends: string, says?: string])[] = [
+  ...["self/environ", "self/pagemap", "kmsg", "1/environ", "self/mem"].map((path) =>
+    [`driver m = c "${path}" { tree = "/proc" }`, "E0706"] as const
+  ),
+  ...["/proc", "/proc/self", "/proc/self/root", "/proc/self/fd", "/sys", "/dev", "/etc", "/"]
+    .concat(["proc", "proc/self", "tree/../proc/self", "tree/up", "."])
+    .map((tree) =>
+      [`driver m = c "a.c" { tree = "${tree}" }`, "E0706", "is not a kernel tree"] as const
+    ),
+  ...[".git/config", "id_rsa", "Makefile", "/etc/passwd", "../notes.txt"].map((path) =>
+    [`driver m = c "${path}" { tree = "tree" }`, "E070"] as const
+  ),
+  ...["key.c", "environ.c", "zero.c", "fifo.c", "long.c", "up/includes.h", "up/tree/id_rsa"].map((
+    path,
+  ) => [`driver m = c "${path}" { tree = "tree" }`, "E070"] as const),
+  ['driver m = c "fifo.c" { tree = "tree", files = ["id_rsa"] }', "E070"],
+  ...["notes.txt", ".env", "fifo.c", "environ.c", "tree/key.c", "tree/zero.c"].map((path) =>
+    [`driver m = c "${path}"`, "E070"] as const
+  ),
+  ['driver m = c "includes.c"\ntest "calls" { m.none() }', "E0"],
+  ...["notes.txt", ".env", "hidden.dma", "environ.dma", "zero.dma", "proc/self/environ"].map((
+    path,
+  ) => [`use "${path}"`, "E070"] as const),
+  ...[".env", "proc/self/environ", "pagemap.json", "hidden.dma", "tree/.git/config"].map((path) =>
+    [`print read_lines("${path}")`, "E070"] as const
+  ),
+];
+
+const READ_FOR_SCRIPTS = ASKED.map(([line, ends, says], at): HostileCase => ({
+  name: `${at % 2 === 0 ? "check" : "run"} of ${line.split("\n")[0]}`,
+  words: [at % 2 === 0 ? "check" : "run", "DIR/a.dma"],
+  ends: [ends],
+  input: (folder) => {
+    makeTree(folder);
+    Deno.writeTextFileSync(join(folder, "a.dma"), `${line}\n`);
+  },
+  hides: SECRET,
+  ...says === undefined ? {} : { says },
+}));
+
+/** A driver of 270 bytes that expands to a hundred million. */
+function makeBomb(folder: string): void {
+  const macros = Array.from(
+    { length: 7 },
+    (_, at) =>
+      `#define ${"BCDEFGH"[at]} ${Array.from({ length: 10 }, () => "ABCDEFG"[at]).join("+")}\n`,
+  );
+  const driver = `#define A 1+1+1+1+1+1+1+1+1+1\n${macros.join("")}int f(void){return H;}\n`;
+  Deno.writeTextFileSync(join(folder, "bomb.c"), driver);
+  Deno.writeTextFileSync(join(folder, "a.dma"), 'driver bomb = c "bomb.c"\n');
+}
+
 export const INPUTS: readonly HostileCase[] = [
+  ...READ_FOR_SCRIPTS,
+  ...["run", "test", "report", "releases"].map((command): HostileCase => ({
+    name: `${command} of a driver in C that is a macro bomb`,
+    words: [command, "DIR/a.dma", "--max-time", "2"],
+    ends: ["E0710"],
+    input: makeBomb,
+    says: "stopped after 2 s of processor time",
+  })),
   ...HOST_WORDS.map((word): HostileCase => ({
     name: `explain ${word}`,
     words: ["explain", word],
