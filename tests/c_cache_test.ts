@@ -124,7 +124,8 @@ Deno.test("a driver that several scenarios want is compiled once", async () => {
     spawn() {
       const orders = new TransformStream<Uint8Array, Uint8Array>();
       const answer = async () => {
-        const { jobs } = await new Response(orders.readable).json();
+        const { value } = await orders.readable.getReader().read();
+        const { jobs } = JSON.parse(new TextDecoder().decode(value));
         return jobs.map(({ source }: CompileJob, job: number) => {
           sources.push(source);
           return `${

@@ -1,3 +1,5 @@
+import { assert } from "@std/assert";
+import { compileC, COMPILER_BYTES } from "../cli/c/clang.ts";
 import {
   holdHostileCalls,
   holdHostileFiles,
@@ -16,3 +18,44 @@ Deno.test("450 more hostile files in C end in an error of ours each, in the line
 
 Deno.test("whatever a driver in C does with more seeds ends in an error of ours, with its place", () =>
   holdHostileCalls(SEEDS, calls!));
+
+/** The most memory that processes of this one have taken, in bytes. */
+function childrenPeakBytes(): number {
+  const peaks = [...Deno.readDirSync("/proc")].map(({ name }) => {
+    try {
+      const status = Deno.readTextFileSync(`/proc/${name}/status`);
+      const [, parent] = status.match(/^PPid:\s*(\d+)$/m) ?? [];
+      const [, peak = "0"] = status.match(/^VmHWM:\s*(\d+) kB$/m) ?? [];
+      return Number(parent) === Deno.pid ? 1024 * Number(peak) : 0;
+    } catch {
+      // No process, or one that has ended.
+      return 0;
+    }
+  });
+  return Math.max(...peaks);
+}
+
+Deno.test({
+  name: "the compiler's process takes no more memory than its limit says, however often it tries",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    let peakBytes = 0;
+    const watch = setInterval(() => peakBytes = Math.max(peakBytes, childrenPeakBytes()), 100);
+    try {
+      const said: string[] = [];
+      // Two hundred million additions.
+      const macros = ["A 1", ..."BCDEFGHI"].map((name, at) =>
+        at === 0 ? name : `${name} ${Array(10).fill("ABCDEFGH"[at - 1]).join("+")}`
+      );
+      const text = `${
+        macros.map((each) => `#define ${each}\n`).join("")
+      }int f(void){return I+I;}\n`;
+      const job = { source: "bomb.c", support: "bomb.c", files: { "bomb.c": text } };
+      const stopped = await compileC([job], (_job, made) => void said.push(made.said), 600_000);
+      assert(stopped !== null || said[0]!.includes("out of memory"), said[0]);
+    } finally {
+      clearInterval(watch);
+    }
+    assert(peakBytes > COMPILER_BYTES / 2 && peakBytes <= 1.05 * COMPILER_BYTES, `${peakBytes}`);
+  },
+});

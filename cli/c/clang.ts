@@ -12,13 +12,18 @@ import {
   STACK_BYTES,
   STATIC_BYTES,
 } from "../../c_drivers/c_addresses.ts";
+import { formatSize } from "../../lang/text/numbers.ts";
+import { DEFAULT_LIMITS } from "../../lang/values/limits.ts";
 import { host } from "../host.ts";
 import { areHeadersReadable, COMPILER_CONFIG, compilerProgram } from "../places.ts";
 
-/** No driver takes so long, with the download of the compiler. */
+/** By the clock no driver takes so long, with the download of the compiler. */
 export const MOST_MS = 300_000;
-/** The most memory that the compiler takes, in bytes. */
+export const LATE = `The C compiler was stopped after ${MOST_MS / 1000} s`;
+/** The most memory that the compiler's process takes, in bytes. */
 export const COMPILER_BYTES = 2 ** 30;
+/** Of these, what the process takes besides clang's own memory. */
+const PROCESS_BYTES = 2 ** 28;
 const WASM_PAGE_BYTES = 2 ** 16;
 
 /** What came of a compilation. */
@@ -138,15 +143,17 @@ export type Take = (job: number, made: Compiled) => void | Promise<void>;
 /**
  * Compiles some drivers in one process: starting the compiler takes longer than most of them.
  *
+ * @param timeMs Processor time of each.
  * @returns Why no more of them could be compiled; null where all were.
  */
 export async function compileC(
   jobs: readonly CompileJob[],
   take: Take,
+  timeMs: number = DEFAULT_LIMITS.timeMs,
 ): Promise<NoCompiler | null> {
   const problem = noProcess();
   if (problem !== null) return problem;
-  const child = startCompiler();
+  const child = startCompiler(timeMs);
   let isLate = false;
   const limit = () =>
     setTimeout(() => {
@@ -155,15 +162,19 @@ export async function compileC(
     }, MOST_MS);
   let late = limit();
   const errors = new Response(child.stderr).text();
-  const sent = send(child.stdin, {
-    compiling: COMPILING,
-    linking: LINKING,
-    staticBytes: STATIC_BYTES,
-    jobs,
-  });
+  const writer = child.stdin.getWriter();
+  const orders = { compiling: COMPILING, linking: LINKING, staticBytes: STATIC_BYTES, jobs };
+  // A process that ends before it has read all says why itself.
+  writer.write(new TextEncoder().encode(`${JSON.stringify(orders)}\n`)).catch(() => {});
   let begun = -1;
+  let stopped: Stopped | null = null;
   for await (const line of linesOf(child.stdout)) {
-    const { job, made } = JSON.parse(line) as Answer;
+    const answer = JSON.parse(line) as Answer | { readonly stopped: Stopped };
+    if ("stopped" in answer) {
+      stopped = answer.stopped;
+      break;
+    }
+    const { job, made } = answer;
     if (made === undefined) {
       begun = job;
       clearTimeout(late);
@@ -172,19 +183,19 @@ export async function compileC(
     } else {
       const { module, said } = made;
       await take(job, { module: module === null ? null : Uint8Array.fromBase64(module), said });
+      // The process ends with its orders.
+      if (job === jobs.length - 1) break;
     }
   }
-  await sent;
+  await writer.close().catch(() => {});
   const { code, signal } = await child.status;
   clearTimeout(late);
   const lines = (await errors).split("\n").filter((line) => line.trim() !== "");
-  if (code === 0) return null;
+  if (code === 0 && stopped === null) return null;
   const at = begun < 0 ? "before it read a file" : `in ${jobs[begun]!.source}`;
+  if (stopped !== null) return { problem: `${stoppedText(stopped, timeMs)}, ${at}`, hint: KEPT };
   if (isLate) {
-    return {
-      problem: `The C compiler was stopped after ${MOST_MS / 1000} s, ${at}`,
-      hint: `${LARGE}; files that were compiled before stay in the cache`,
-    };
+    return { problem: `${LATE}, ${at}`, hint: KEPT };
   }
   const end = signal === null ? `ends with ${code}` : `was ended by ${signal}`;
   return {
@@ -212,11 +223,12 @@ const V8_FLAGS = [
   "--liftoff-only",
   "--no-wasm-inlining",
   "--no-wasm-inlining-call-indirect",
-  `--wasm-max-mem-pages=${COMPILER_BYTES / WASM_PAGE_BYTES}`,
+  `--wasm-max-mem-pages=${(COMPILER_BYTES - PROCESS_BYTES) / WASM_PAGE_BYTES}`,
+  "--expose-gc",
 ];
 
-/** Starts the compiler's process. */
-export function startCompiler(): Deno.ChildProcess {
+/** Starts the compiler's process. @param timeMs Processor time of each job. */
+export function startCompiler(timeMs: number): Deno.ChildProcess {
   return new host.Command(host.execPath(), {
     args: [
       "run",
@@ -227,6 +239,8 @@ export function startCompiler(): Deno.ChildProcess {
       `--config=${COMPILER_CONFIG}`,
       "-R",
       compilerProgram(),
+      String(timeMs),
+      String(COMPILER_BYTES),
     ],
     stdin: "piped",
     stdout: "piped",
@@ -236,6 +250,19 @@ export function startCompiler(): Deno.ChildProcess {
 
 export const DOWNLOAD = "the first use downloads it: 27 MB from the npm registry";
 export const LARGE = "the file may be very large, or the host short of memory";
+const KEPT = `${LARGE}; files that were compiled before stay in the cache`;
+
+/** What the process ended a job for. */
+export type Stopped = "time" | "memory";
+
+/** As a sentence without its end. */
+export function stoppedText(stopped: Stopped, timeMs: number): string {
+  return stopped === "time"
+    ? `The C compiler was stopped after ${
+      timeMs / 1000
+    } s of processor time, the limit of \`--max-time\``
+    : `The C compiler was stopped at ${formatSize(COMPILER_BYTES)} of memory`;
+}
 
 /** A line of the compiler's process: of a job that begins, or of one that is done. */
 interface Answer {
@@ -246,13 +273,6 @@ interface Answer {
 /** Prints a line for a user who waits at a terminal. */
 export function printAtTerminal(line: string): void {
   if (host.stderr.isTerminal()) host.stderr.writeSync(new TextEncoder().encode(`${line}\n`));
-}
-
-async function send(stdin: WritableStream<Uint8Array>, orders: object): Promise<void> {
-  const writer = stdin.getWriter();
-  // A process that ends before it has read all says why itself.
-  await writer.write(new TextEncoder().encode(JSON.stringify(orders)))
-    .then(() => writer.close(), () => {});
 }
 
 export async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {

@@ -26,6 +26,7 @@ import { SessionClang } from "./tree_clang.ts";
 import { compileWithTree, type SourceOfTree } from "./tree_driver.ts";
 import { moduleOf } from "./made_module.ts";
 import { saidDiagnostics } from "./said_diagnostics.ts";
+import { DEFAULT_LIMITS } from "../../lang/values/limits.ts";
 import type { HostShelf, WantedC } from "./c_shelf.ts";
 
 const INCLUDE = "include";
@@ -37,6 +38,8 @@ const LOCAL_INCLUDE = /^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"/gm;
 /** A loader with the shelf that is filled here. */
 export interface WantingLoader extends CLoader {
   readonly shelf: HostShelf;
+  /** Processor time for each source; null for the usual one. */
+  readonly compileMs?: number | null;
   /** Sources that are compiled with a kernel tree. */
   readonly trees?: ReadonlyMap<SourceFile, SourceOfTree>;
 }
@@ -64,9 +67,10 @@ export async function compileWanted(loaders: readonly WantingLoader[]): Promise<
     }
     return;
   }
+  const timeMs = Math.max(...loaders.map((each) => each.compileMs ?? DEFAULT_LIMITS.timeMs));
   const recipes: Recipe[] = [];
   // Drivers of trees share its process.
-  const clang = new SessionClang();
+  const clang = new SessionClang(timeMs);
   try {
     for (const loader of loaders) {
       for (const wanted of loader.shelf.wanted) {
@@ -94,7 +98,7 @@ export async function compileWanted(loaders: readonly WantingLoader[]): Promise<
     // At once: what comes after it may fail.
     if (made.module !== null) whyNotKept = await keepModule(same[0]!.key, made.module, made.said);
     for (const recipe of same) putMade(recipe, made);
-  });
+  }, timeMs);
   if (whyNotKept !== null) {
     printAtTerminal(`compiled drivers are not kept for the next run: ${whyNotKept}`);
   }

@@ -1,13 +1,17 @@
 /** One compiler for many files of a tree: its process stays, and each text is sent to it once. */
 import { TreeError } from "../../c_drivers/tree/tree_files.ts";
+import { DEFAULT_LIMITS } from "../../lang/values/limits.ts";
 import {
   type Compiled,
   DOWNLOAD,
   LARGE,
+  LATE,
   linesOf,
   MOST_MS,
   noProcess,
   startCompiler,
+  type Stopped,
+  stoppedText,
 } from "./clang.ts";
 
 /** What runs clang on texts, by their paths. */
@@ -25,13 +29,16 @@ export class SessionClang implements TreeClang {
   #process: CompilerProcess | null = null;
   readonly #sent = new Map<string, string>();
 
+  /** @param timeMs Processor time of each file. */
+  constructor(private readonly timeMs: number = DEFAULT_LIMITS.timeMs) {}
+
   /** @throws {TreeError} Where the process cannot be started, or ends. */
   async run(
     args: readonly string[],
     files: Readonly<Record<string, string>>,
     output: string,
   ): Promise<Compiled> {
-    const { answers, child, errors, writer } = this.#process ??= compilerProcess();
+    const { answers, child, errors, writer } = this.#process ??= compilerProcess(this.timeMs);
     const put: Record<string, string> = {};
     for (const [path, text] of Object.entries(files)) {
       if (this.#sent.get(path) === text) continue;
@@ -39,27 +46,30 @@ export class SessionClang implements TreeClang {
       this.#sent.set(path, text);
     }
     const order = { args, put, names: Object.keys(files), output };
+    // A process that ends says why by its answer, which does not come.
+    await writer.write(new TextEncoder().encode(`${JSON.stringify(order)}\n`)).catch(() => {});
     let isLate = false;
     const late = setTimeout(() => {
       isLate = true;
       child.kill("SIGKILL");
     }, MOST_MS);
-    // A process that ends says why by its answer, which does not come.
-    await writer.write(new TextEncoder().encode(`${JSON.stringify(order)}\n`)).catch(() => {});
-    const { done, value } = await answers.next();
+    // First that it begins.
+    const begun = await answers.next();
+    const { done, value } = begun.done === true ? begun : await answers.next();
     clearTimeout(late);
-    if (done === true) {
+    const answer = done === true ? {} : JSON.parse(value) as SingleAnswer;
+    if (answer.made === undefined) {
       // The next file has a process of its own.
       this.#process = null;
       this.#sent.clear();
-      if (isLate) {
-        throw new TreeError(`The C compiler was stopped after ${MOST_MS / 1000} s`, LARGE);
+      if (answer.stopped !== undefined) {
+        throw new TreeError(stoppedText(answer.stopped, this.timeMs), LARGE);
       }
+      if (isLate) throw new TreeError(LATE, LARGE);
       const [line] = (await errors).split("\n").filter((each) => each.trim() !== "");
       throw new TreeError(`The C compiler ended: ${line ?? "it printed no error"}`, DOWNLOAD);
     }
-    const { made } = JSON.parse(value) as { made: { module: string | null; said: string } };
-    const { module, said } = made;
+    const { module, said } = answer.made;
     return { module: module === null ? null : Uint8Array.fromBase64(module), said };
   }
 
@@ -73,6 +83,11 @@ export class SessionClang implements TreeClang {
   }
 }
 
+interface SingleAnswer {
+  readonly stopped?: Stopped;
+  readonly made?: { readonly module: string | null; readonly said: string };
+}
+
 interface CompilerProcess {
   readonly child: Deno.ChildProcess;
   readonly writer: WritableStreamDefaultWriter<Uint8Array>;
@@ -80,10 +95,10 @@ interface CompilerProcess {
   readonly errors: Promise<string>;
 }
 
-function compilerProcess(): CompilerProcess {
+function compilerProcess(timeMs: number): CompilerProcess {
   const problem = noProcess();
   if (problem !== null) throw new TreeError(problem.problem, problem.hint);
-  const child = startCompiler();
+  const child = startCompiler(timeMs);
   return {
     child,
     writer: child.stdin.getWriter(),

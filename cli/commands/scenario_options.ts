@@ -72,7 +72,7 @@ export const LIMITS = {
   "max-depth": limit("CALLS", "maximum call depth (default: 1000)"),
   "max-time": limit(
     "SECONDS",
-    `CPU seconds per test (default: 60); the wall-clock limit is ${CLOCK_TIMES} times as long`,
+    `CPU seconds per test, and per file in C (default: 60); a test's wall-clock limit is ${CLOCK_TIMES} times as long`,
   ),
 } satisfies Record<LimitOption, OptionSpec>;
 

@@ -58,7 +58,7 @@ export async function launch(args: LaunchArguments, isEnding: () => boolean): Pr
   }
   const path = argument("program", args.program, "string");
   if (path === undefined) throw new RequestError('"program" is missing: the path of a scenario');
-  const opened = HostLoader.open(path);
+  const opened = HostLoader.open(path, null, limitsOf(limitNamed(args)).timeMs);
   if (typeof opened === "string") {
     const line = /:(\d+)$/.exec(path)?.[1];
     throw new RequestError(

@@ -46,7 +46,7 @@ export async function runDebug(
   { match, plain, record, run, tree }: DebugOptions,
   screen: TerminalScreen,
 ): Promise<ExitCode> {
-  const opened = HostLoader.open(path, tree);
+  const opened = HostLoader.open(path, tree, record.limits?.timeMs);
   if (typeof opened === "string") return refuse(opened, screen);
   const { entry, loader } = opened;
   const { diagnostics, program } = await withCompiled(loader, () => loadFollowed(entry, loader));

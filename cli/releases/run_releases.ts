@@ -29,10 +29,10 @@ export async function runReleases(
 ): Promise<ExitCode> {
   const read = readMatches(options.match);
   if (typeof read === "string") return refuse(read, screen);
-  const opened = HostLoader.open(path);
+  const limits = allLimits(limitsOf((option) => options[option]));
+  const opened = HostLoader.open(path, null, limits.timeMs);
   if (typeof opened === "string") return refuse(opened, screen);
   const { matches } = read;
-  const limits = allLimits(limitsOf((option) => options[option]));
   return await withInterrupts(async (watch) => {
     try {
       const turns = () => turnsOf({ ...opened, limits, matches, watch });

@@ -105,7 +105,7 @@ async function scenarioRuns(
   screen: Screen,
   watch: Interrupts,
 ): Promise<Made | string> {
-  const opened = HostLoader.open(path);
+  const opened = HostLoader.open(path, null, options.limits.timeMs);
   if (typeof opened === "string") return opened;
   const { entry, loader } = opened;
   if (!path.endsWith(PAGE_SUFFIX)) return await entryRuns(entry, loader, options, screen, watch);

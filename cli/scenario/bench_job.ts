@@ -70,7 +70,7 @@ export async function runBenchJob(
   send: (message: BenchMessage) => void,
   watch: HostWatch,
 ): Promise<void> {
-  const { program } = await loadScenario(path, new MemoryScreen());
+  const { program } = await loadScenario(path, new MemoryScreen(), null, settings.limits.timeMs);
   send(benchOnce(program!, benchesOf(program!, settings)[number]!, settings, watch));
 }
 

@@ -54,7 +54,12 @@ async function benchAll(
   let found = 0;
   let tolerant = 0;
   for (const path of paths) {
-    const { exitCode: loaded, program } = await loadScenario(path, screen);
+    const { exitCode: loaded, program } = await loadScenario(
+      path,
+      screen,
+      null,
+      options.limits.timeMs,
+    );
     if (program === null) {
       exitCode = worseExitCode(exitCode, loaded);
       continue;

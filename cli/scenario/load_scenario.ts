@@ -22,12 +22,14 @@ export interface LoadedScenario {
  * A scenario with all that is wrong with it, or why it cannot be read, as a sentence.
  *
  * @param tree The kernel tree that `--tree` names.
+ * @param compileMs Processor time for each driver in C, as `--max-time` says.
  */
 export async function openScenario(
   path: string,
   tree: string | null = null,
+  compileMs: number | null = null,
 ): Promise<LoadResult | { readonly problem: string }> {
-  const opened = HostLoader.open(path, tree);
+  const opened = HostLoader.open(path, tree, compileMs);
   if (typeof opened === "string") return { problem: opened };
   const { entry, loader } = opened;
   return await withCompiled(loader, () => loadProgram(entry, loader));
@@ -56,8 +58,9 @@ export async function loadScenario(
   path: string,
   screen: Screen,
   tree: string | null = null,
+  compileMs: number | null = null,
 ): Promise<LoadedScenario> {
-  const opened = await openScenario(path, tree);
+  const opened = await openScenario(path, tree, compileMs);
   return "problem" in opened ? unreadable(opened.problem, screen) : said(opened, screen);
 }
 
@@ -66,8 +69,9 @@ export async function loadScenarios(
   path: string,
   screen: Screen,
   tree: string | null,
+  compileMs: number | null,
 ): Promise<readonly LoadedScenario[]> {
-  const opened = HostLoader.open(path, tree);
+  const opened = HostLoader.open(path, tree, compileMs);
   if (typeof opened === "string") return [unreadable(opened, screen)];
   const { entry, loader } = opened;
   const entries = path.endsWith(PAGE_SUFFIX) ? blocksOf(entry) : [entry];

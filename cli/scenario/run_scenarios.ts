@@ -75,7 +75,8 @@ async function runAll(
   let wrongFiles = 0;
   for (const path of paths) {
     if (watch.interrupted()) break;
-    for (const { exitCode: loaded, program } of await loadScenarios(path, screen, options.tree)) {
+    const all = await loadScenarios(path, screen, options.tree, options.limits.timeMs);
+    for (const { exitCode: loaded, program } of all) {
       if (loaded === BUG) withBug ??= path;
       if (program === null) {
         wrongFiles++;

@@ -77,7 +77,7 @@ export async function runFile(
 ): Promise<void> {
   const paint = painter(job.colour);
   const problems = new MemoryScreen();
-  const { exitCode, program } = await loadScenario(job.path, problems, job.tree);
+  const { exitCode, program } = await loadScenario(job.path, problems, job.tree, job.limits.timeMs);
   if (problems.errors !== "") onEvent({ kind: "problems", text: problems.errors });
   const end = { kind: "end", path: job.path, problems: problems.errors } as const;
   if (program === null) {

