@@ -19,7 +19,7 @@ import type {
 import { TIB } from "../../runtime/address.ts";
 import { EVENT_NAMES } from "../../runtime/event_vocabulary.ts";
 import { required, size } from "../../runtime/settings.ts";
-import { shortened } from "../syntax/token_text.ts";
+import { clip } from "../text/columns.ts";
 import { groupThousands } from "../text/numbers.ts";
 import {
   type BlockSpec,
@@ -399,7 +399,7 @@ function blockWith(
   const meant = settings.find((each) =>
     key === undefined ? each.key === name || takes(each.shape, value) : each.key === key
   );
-  const text = meant?.key === name ? "true" : shortened(spanText(value.span));
+  const text = meant?.key === name ? "true" : clip(spanText(value.span), 40);
   const shown = key ?? meant?.key ?? settings[0]?.key;
   if (shown === undefined) return `${head} { ${children[0] ?? ""} NAME { … } }`;
   return `${head} { ${shown} = ${meant === undefined ? "…" : text} }`;

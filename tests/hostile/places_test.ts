@@ -40,6 +40,7 @@ Deno.test("the command line reads files of users in one module, and names its ot
     "cli/host_file.ts",
     "cli/init/init_folder.ts",
     "cli/places.ts",
+    "cli/quiz/run_quiz.ts",
     "cli/report/report_data.ts",
     // Traces of any length, where host_file.ts found a file; a pipe only for `trace watch`.
     "cli/trace/read_lines.ts",

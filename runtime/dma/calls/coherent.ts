@@ -123,6 +123,7 @@ function collectPages(
   count: number,
 ): readonly PhysAddr[] | null {
   if (faults !== null && faults.errnoAt(FAULT.alloc_pages) !== 0) return null;
+  if (count > pages.totalPages) return null;
   const smallest = Math.max(1, sizesBytes[0]! / pages.pageSizeBytes);
   const pieces = sizesBytes.map((sizeBytes) => sizeBytes / pages.pageSizeBytes)
     .filter((piece) => piece > smallest && piece <= LARGEST_BLOCK_PAGES);
