@@ -66,6 +66,9 @@ export function deviceSettings(defaults: DmaDefaults) {
       2 ** 32,
       { doc: "No segment crosses a multiple of this." },
     ),
+    ats: setting("ats", BOOL, false, {
+      doc: "The device keeps translations itself (ATS), and is sent invalidations: with VT-d.",
+    }),
     ownOps: setting("dma_ops", BOOL, false, {
       doc:
         "The device has its own dma_map_ops: nothing is translated or bounced, and mapping peer " +
@@ -113,7 +116,7 @@ export function attachDevices(
     if (made.has(device.func)) continue;
     const { functions } = groups.find(({ functions }) => functions.includes(device.func))!;
     const members = functions.flatMap((func) => devices.find((each) => each.func === func) ?? []);
-    for (const member of members) made.set(member.func, dmaDevice(member));
+    for (const member of members) made.set(member.func, dmaDevice(machine, member));
     bringUp(
       device,
       () => machine.iommu.groups.make(members.map(({ func }) => made.get(func)!)),
@@ -122,7 +125,7 @@ export function attachDevices(
   return made;
 }
 
-function dmaDevice(device: DeviceBlock<CommonSettings>): DmaDevice {
+function dmaDevice(machine: Machine, device: DeviceBlock<CommonSettings>): DmaDevice {
   const { func, name, settings } = device;
   const untrusted = settings.untrusted ?? device.external;
   if (untrusted && settings.ownOps) {
@@ -133,12 +136,21 @@ function dmaDevice(device: DeviceBlock<CommonSettings>): DmaDevice {
       "set `untrusted = false`, or leave `dma_ops` out",
     );
   }
+  if (settings.ats && !machine.iommuModel.hasDeviceTlbs) {
+    throw settingError(
+      device,
+      "ats",
+      `What "${name}" is sent by an IOMMU of model ${machine.config.iommu.model} is not known`,
+      "devices with ATS are simulated with `iommu.model = vtd`, vtd_scalable and vtd_first_stage",
+    );
+  }
   const dev = new DmaDevice(name, {
     maskBits: settings.dmaMaskBits,
     busLimitBits: settings.busLimitBits,
     coherent: settings.coherent,
     untrusted,
     ...(settings.wantedMode === undefined ? {} : { wantedMode: settings.wantedMode }),
+    ats: settings.ats,
     ownOps: settings.ownOps,
     minAlignMask: settings.minAlignBytes - 1,
     maxSegmentSizeBytes: settings.maxSegmentSizeBytes,

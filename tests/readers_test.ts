@@ -44,6 +44,7 @@ const OTHER_KEYS = [
   "kernel",
   "quirks",
   "preset",
+  "strict",
   ...Object.values(LATENCY_SETTINGS).map(({ key }) => key),
 ];
 

@@ -49,6 +49,7 @@ type NamedReason = readonly [code: string, text: string];
 /** The second stage has no present bit: what is not there may not be read, or not be written. */
 function secondStage({ access, reason }: PrintedFault): NamedReason {
   if (reason === "address_width") return ["04", "Access beyond MGAW"];
+  if (reason === "context_absent") return ["02", "Present bit in context entry is clear"];
   return access === "read"
     ? ["06", "PTE Read access is not set"]
     : ["05", "PTE Write access is not set"];

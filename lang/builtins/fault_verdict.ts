@@ -78,7 +78,9 @@ export function judgeFault(
   run: Run,
   known: FaultEvent | null = null,
 ): JudgedFault {
-  const device = fault.source === null ? null : deviceAt(fault.source, run);
+  const devices = fault.source === null ? [] : devicesAt(fault.source, run);
+  const own = known ?? ownFault(fault, devices, run);
+  const device = devices.find(({ name }) => name === own?.device) ?? devices[0] ?? null;
   const none: JudgedFault = {
     line: fault,
     verdict: "not_a_mapping",
@@ -94,7 +96,6 @@ export function judgeFault(
   };
   if (fault.address === null || !isAboutMappings(fault.reason)) return none;
   if (device === null) return { ...none, verdict: "no_device" };
-  const own = known ?? ownFault(fault, device, run);
   const found: JudgedFault = { ...none, fault: own };
   if (own !== null && isInjected(own, run)) return { ...found, verdict: "injected" };
   if (isErrorValue(fault.address)) {
@@ -107,26 +108,31 @@ export function judgeFault(
   return new Judgement(fault, address, device, own, run).judge(found);
 }
 
-/** The function at a place; a line without a domain means the first that has one there. */
-function deviceAt({ domain, requesterId }: LoggedSource, run: Run): LabDevice | null {
-  let found: LabDevice | null = null;
-  for (const device of run.lab.devices.values()) {
-    const { address } = device.function;
-    if (address.key % 65536 !== requesterId) continue;
-    if (domain !== null && address.domain !== domain) continue;
-    if (found === null || address.domain < found.function.address.domain) found = device;
-  }
-  return found;
+/**
+ * The devices with a requester ID, one or all behind a bridge to conventional PCI; a line without a
+ * domain means the first that has one.
+ */
+function devicesAt({ domain, requesterId }: LoggedSource, run: Run): readonly LabDevice[] {
+  const found = [...run.lab.devices.values()].filter(({ dma, function: { address } }) =>
+    dma.requesterId === requesterId && (domain === null || address.domain === domain)
+  );
+  const first = Math.min(...found.map(({ function: { address } }) => address.domain));
+  return found.filter(({ function: { address } }) => address.domain === first);
 }
 
 /** The newest fault of this run that the line can be of. */
-function ownFault(line: LoggedFault, device: LabDevice, run: Run): FaultEvent | null {
+function ownFault(
+  line: LoggedFault,
+  devices: readonly LabDevice[],
+  run: Run,
+): FaultEvent | null {
   const { access, accessCertain, addressUnitBytes } = line;
-  const address = numberOf(line.address!);
-  if (address === null && !isErrorValue(line.address!)) return null;
+  if (line.address === null) return null;
+  const address = numberOf(line.address);
+  if (address === null && !isErrorValue(line.address)) return null;
   const faults = run.recorder.events.filter((event) => event.name === "iommu.fault");
   return faults.findLast(({ device: name, fields }) => {
-    if (name !== device.name) return false;
+    if (!devices.some((device) => device.name === name)) return false;
     if (accessCertain && access !== null && fields.access !== access) return false;
     if (address === null) return fields.dma < 0;
     return alignDown(fields.dma, addressUnitBytes) === alignDown(address, addressUnitBytes);
@@ -157,6 +163,8 @@ class Judgement {
   readonly #line: LoggedFault;
   readonly #address: number;
   readonly #device: LabDevice;
+  /** Names of the devices that share the device's page table, itself among them. */
+  readonly #members: ReadonlySet<string>;
   readonly #events: readonly MachineEvent[];
   readonly #own: FaultEvent | null;
   readonly #run: Run;
@@ -172,6 +180,7 @@ class Judgement {
     this.#line = line;
     this.#address = address;
     this.#device = device;
+    this.#members = new Set([device, ...device.dma.domain!.members].map(({ name }) => name));
     this.#own = own;
     this.#run = run;
     this.#granuleBytes = run.lab.machine.iommu.granuleBytes;
@@ -184,7 +193,7 @@ class Judgement {
       ...readLedger(this.#events, this.#run),
       ...readCoherent(this.#events, this.#run),
     ].sort((a, b) => a.born.seq - b.born.seq);
-    const ours = all.filter(({ device }) => device === this.#device.name);
+    const ours = all.filter(({ device }) => this.#members.has(device));
     const there = ours.filter((entry) => this.#isIn(entry.dma, entry.sizeBytes));
     const endOf = (entry: LedgerEntry) => endAt(entry, this.#address, this.#events, this.#run);
     const live = there.findLast((entry) => endOf(entry) === null);
@@ -237,7 +246,7 @@ class Judgement {
   #dead(found: JudgedFault, mapping: LedgerEntry, died: MachineEvent): JudgedFault {
     const after = this.#events.filter(({ seq }) => seq > died.seq);
     const staleUses = after.filter((event) => {
-      if (event.name !== "iommu.translate" || event.device !== mapping.device) return false;
+      if (event.name !== "iommu.translate" || !this.#members.has(event.device!)) return false;
       const { dma, hit } = event.fields;
       return hit === "stale" && dma >= mapping.dma && dma < mapping.dma + mapping.sizeBytes;
     }).length;
@@ -267,7 +276,7 @@ class Judgement {
       return { ...found, verdict: "access_allowed" };
     }
     const gone = this.#events.findLast((event) => {
-      if (event.name !== "iommu.unmap" || event.device !== this.#device.name) return false;
+      if (event.name !== "iommu.unmap" || !this.#members.has(event.device!)) return false;
       const { iova, size_bytes } = event.fields;
       return this.#isIn(iova, size_bytes);
     });
@@ -278,7 +287,7 @@ class Judgement {
   #reserved(found: JudgedFault): JudgedFault | null {
     const taken = new Map<number, MachineEvent<"iova.alloc">>();
     for (const event of this.#events) {
-      if (event.device !== this.#device.name) continue;
+      if (!this.#members.has(event.device!)) continue;
       if (event.name === "iova.alloc") taken.set(event.fields.start, event);
       else if (event.name === "iova.free") taken.delete(event.fields.start);
     }

@@ -208,8 +208,10 @@ function lifeLines(
   ];
   const last = died?.seq ?? Infinity;
   let uses = 0;
+  const domain = run.lab.devices.get(entry.device)?.dma.domain ?? null;
   for (const event of events) {
-    if (event.device !== entry.device) continue;
+    const isOther = event.device !== entry.device;
+    if (isOther && !domain?.members.some(({ name }) => name === event.device)) continue;
     if (event.name === "iommu.translate" && covers(event, dma)) {
       if (event.seq >= entry.born.seq && event.seq <= last) uses++;
     } else if (LIFE_EVENTS.has(event.name) && covers(event, dma) && near(event, entry.born, died)) {

@@ -290,6 +290,10 @@ const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   "mm.discard": {
     EAGAIN: `${REGION}mm.discard(more, 4KiB, blockable: false) fails EAGAIN\nmr.dereg()`,
   },
+  "iommu.claim": {
+    EPERM: `${STRICT}iommu.claim(ssd) fails EPERM`,
+    ENODEV: `${DIRECT}iommu.claim(ssd) fails ENODEV`,
+  },
   "iommu.set_mode": {
     EPERM: `${STRICT}iommu.set_mode(ssd, passthrough) fails EPERM`,
     EINVAL: `${STRICT}iommu.set_mode(ssd, off) fails EINVAL`,

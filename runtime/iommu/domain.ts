@@ -25,7 +25,7 @@ import type { Platform } from "../platform.ts";
 import { DomainWarnings, type UnmapCaller } from "./domain_warnings.ts";
 import { FlushQueue, type FlushQueueOptions, type FlushQueueOwner } from "./flush_queue.ts";
 import type { FlushReason } from "./flush_queue.ts";
-import { coverByHardware, Invalidation, rangeBytes } from "./invalidation.ts";
+import { coverByHardware, Invalidation, rangeBytes, syncDeviceTlbs } from "./invalidation.ts";
 import type { IommuModelSpec } from "./iommu_models.ts";
 import type { Iotlb } from "./iotlb.ts";
 import { IovaAllocator, LARGEST_CACHED_PFNS, searchedPfns } from "./iova_allocator.ts";
@@ -80,6 +80,9 @@ export class IommuDomain implements FlushQueueOwner {
   readonly runs: MemoryRuns = new MemoryRuns();
   /** The ranges that wait for a flush; null in strict mode. */
   flushQueue: FlushQueue | null;
+
+  /** Whether some device keeps translations itself, and is sent invalidations, too. */
+  hasDeviceTlbs = false;
 
   /** Changes when leaves are cleared without an invalidation: IOTLB entries may be stale then. */
   generation = 0;
@@ -424,6 +427,7 @@ export class IommuDomain implements FlushQueueOwner {
         hw_size_bytes: sizeBytes,
       }, { rule: "dma.5.3", inputs: { pending: this.flushQueue?.pending ?? 0 } });
     }
+    if (this.hasDeviceTlbs) syncDeviceTlbs(this.#platform, this, null);
   }
 
   flushed(entries: number, reason: FlushReason): void {
@@ -491,5 +495,6 @@ export class IommuDomain implements FlushQueueOwner {
         },
       });
     }
+    if (this.hasDeviceTlbs) syncDeviceTlbs(this.#platform, this, invalidation);
   }
 }

@@ -151,6 +151,7 @@ export class IommuGroups {
     enter(dev, isTranslated ? group.domain ??= this.#makeDomain(dev, group) : null);
     if (dev.domain === null) return;
     dev.setUp32Bit(forcedac);
+    if (dev.ats) dev.domain.hasDeviceTlbs = true;
     if (dev.name !== dev.domain.name) this.#sharers.set(dev.name, dev.domain.name);
   }
 
@@ -255,7 +256,9 @@ export class IommuGroups {
     domain.flushQueue?.drain();
     domain.iova.stopTimers();
     this.#iotlb.invalidateDomain(domain.id);
-    this.#domains.splice(this.#domains.indexOf(domain), 1);
+    const index = this.#domains.indexOf(domain);
+    invariant(index >= 0, "A group's domain is freed twice");
+    this.#domains.splice(index, 1);
     for (const [name, of] of this.#sharers) if (of === domain.name) this.#sharers.delete(name);
   }
 
@@ -314,6 +317,7 @@ export class IommuGroups {
    */
   release({ group }: DmaDevice): void {
     if (group === null || group.userDomain === null) return;
+    invariant(group.users === 1, "A user's group has drivers");
     this.#iotlb.invalidateDomain(group.userDomain.id);
     group.userDomain = null;
     group.users = 0;

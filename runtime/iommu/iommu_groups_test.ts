@@ -44,7 +44,7 @@ Deno.test("one table, one allocator: x's device reads the page that y has mapped
   const theirs = map(bench, y, 0x2000_0000);
   const reports: string[] = [];
   machine.events.listen((event) => {
-    if (event.name === "dma.report") reports.push(event.fields.class);
+    if (event.name === "dma.report") reports.push(event.fields.text);
   });
   assertEquals(hexAddress(theirs), "0xffff_e000");
   assertEquals([x.domain === y.domain, machine.iommu.domains.length], [true, 1]);
@@ -55,7 +55,10 @@ Deno.test("one table, one allocator: x's device reads the page that y has mapped
   assertEquals(machine.bus.read(x, theirs, read, 0, 1), true);
   assertEquals(read[0], 0x5a);
   // The checker is of each device: x has nothing mapped there.
-  assertEquals(reports, ["device_outside_buffer"]);
+  assertEquals(reports, [
+    'Device "x" reads 1 byte at 0xffff_e000, from 0xffff_e000 on outside every mapped buffer: ' +
+    '"y" has mapped them, and devices of an IOMMU group share its page table',
+  ]);
   unmap(bench, y, theirs);
   assertEquals(
     machine.bus.read(x, theirs, read, 0, 1),
@@ -128,6 +131,30 @@ Deno.test("the domain is made for the first: the gaps of another one's bus are n
   assertEquals(top({ maskBits: 32 }, { maskBits: 32, ranges }), "0xffff_f000");
 });
 
+Deno.test("an unmap invalidates once, and in each device with ATS, the one that has mapped or not (dma.md ch. 9, assertion 5)", () => {
+  const sent = (x: DmaDeviceOptions, y: DmaDeviceOptions, mode: IommuMode = "strict") => {
+    const bench = pair({ iommu: { mode } }, { maskBits: 32, ...x }, { maskBits: 32, ...y });
+    const dma = map(bench, bench.x, 0x1000_0000);
+    const commands: string[] = [];
+    bench.machine.events.listen((event) => {
+      if (event.name === "iotlb.sync") commands.push(event.fields.kind);
+      if (event.name === "device_tlb.sync") {
+        const { size_bytes, start, target } = event.fields;
+        commands.push(`${target} ${hexAddress(start)} ${size_bytes}`);
+      }
+    });
+    unmap(bench, bench.x, dma);
+    bench.machine.advance(20_000_000);
+    return commands;
+  };
+  const page = "0xffff_f000 4096";
+  assertEquals(sent({ ats: true }, { ats: true }), ["range", `x ${page}`, `y ${page}`]);
+  assertEquals(sent({}, { ats: true }), ["range", `y ${page}`], "y's, although x unmaps");
+  assertEquals(sent({}, {}), ["range"]);
+  const all = `0x0 ${2 ** 48}`;
+  assertEquals(sent({ ats: true }, { ats: true }, "lazy"), ["all", `x ${all}`, `y ${all}`]);
+});
+
 /** The mode of a group, or how its set-up fails. */
 function modeOf(mode: IommuMode, x: DmaDeviceOptions, y: DmaDeviceOptions): string {
   try {
@@ -156,7 +183,7 @@ Deno.test("the type of a group at boot: one for all, as its devices ask (dma.md 
   assertEquals(modeOf("strict", dma, untrusted), "strict");
 });
 
-Deno.test("trusted and untrusted in one group: both strict, one bounced (dma.md ch. 9, assertion 5)", () => {
+Deno.test("trusted and untrusted in one group: both strict, one bounced (dma.md ch. 9, assertion 6)", () => {
   const bench = pair({ iommu: { mode: "lazy" } }, {}, {
     untrusted: true,
   });
@@ -220,7 +247,7 @@ Deno.test("what a member rules out is EINVAL, and auto asks again (dma.md 9.9)",
   assertEquals(change("auto", { wantedMode: "passthrough" }), "ok passthrough");
 });
 
-Deno.test("a user gets a group without drivers, and a driver no group with a user (dma.md ch. 9, assertion 6)", () => {
+Deno.test("a user gets a group without drivers, and a driver no group with a user (dma.md ch. 9, assertion 7)", () => {
   const bench = pair();
   const { machine: { bus, iommu }, x, y } = bench;
   const dma = map(bench, x, 0x1000_0000);

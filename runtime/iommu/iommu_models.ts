@@ -53,6 +53,8 @@ export interface IommuModelSpec {
   readonly hasCachingMode: boolean;
   /** Writes to the interrupt window of a PC are interrupts, whatever the tables say. */
   readonly hasInterruptWindow: boolean;
+  /** How devices with ATS are sent invalidations is known. @see behaviour/dma.md 9.10 */
+  readonly hasDeviceTlbs: boolean;
   /** A function that leaves clears the context entries of all its aliases. @see behaviour/dma.md 9.7 */
   readonly clearsAliases: boolean;
   /** Whose lines a kernel logs for its faults. */
@@ -81,6 +83,7 @@ const PC = {
   flushes: "block_or_domain",
   hasCachingMode: true,
   hasInterruptWindow: true,
+  hasDeviceTlbs: true,
   clearsAliases: false,
   reserved: [],
   alignsToCacheLines: false,
@@ -101,6 +104,7 @@ const X86_TABLES = {
 const AMD = {
   ...PC,
   flushes: "range",
+  hasDeviceTlbs: false,
   reserved: [{ start: 0xfd_0000_0000, end: 0x100_0000_0000 }],
   faultLog: "amd",
 } as const;
@@ -162,6 +166,7 @@ const MODELS = {
     flushes: "range_or_domain",
     hasCachingMode: false,
     hasInterruptWindow: false,
+    hasDeviceTlbs: false,
     clearsAliases: false,
     faultLog: "smmu",
     reserved: [],

@@ -125,6 +125,14 @@ export const MAPPING_EVENTS = {
       hw_size_bytes: described(SIZE, "the block that the hardware invalidates"),
     },
   },
+  "device_tlb.sync": {
+    when: "an invalidation was sent to the translation cache of a device with ATS (VT-d)",
+    fields: {
+      target: described(TEXT, "the device, which need not be the one that unmaps"),
+      start: DMA,
+      size_bytes: described(SIZE, "the block that the hardware invalidates"),
+    },
+  },
   "flush_queue.add": {
     when: "lazy mode: a range was queued for a later flush",
     fields: { pending: INT },

@@ -132,7 +132,6 @@ export const FAULT_REASONS = {
     ...TRANSLATED,
     doc:
       "No context entry: a removed function of the same requester ID took it along (VT-d, legacy).",
-    isLogged: false,
   },
 } as const satisfies Readonly<Record<string, FaultReasonEntry>>;
 

@@ -137,7 +137,7 @@ function momentLines(label: string, event: MachineEvent, text: string): string[]
 
 function mappingLines(mapping: LedgerEntry, judged: JudgedFault, run: Run): string[] {
   const { ended, fault, forgotten, staleUses } = judged;
-  const owner = judged.verdict === "other_device" ? `for ${mapping.device}: ` : "";
+  const owner = mapping.device === judged.device?.name ? "" : `for ${mapping.device}: `;
   return [
     ...row(
       "  mapping",

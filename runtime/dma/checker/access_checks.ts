@@ -121,7 +121,12 @@ export class AccessChecks {
     const ledger = this.#ledger;
     const { table } = ledger;
     const beside = this.#nearest(device, outside);
-    const why = beside === NO_RECORD
+    const owner = device.dev.domain?.members.find((member) =>
+      table.findAround(ledger.deviceOf(member).number, outside, BUFFERS) !== NO_RECORD
+    );
+    const why = owner !== undefined
+      ? `"${owner.name}" has mapped them, and devices of an IOMMU group share its page table`
+      : beside === NO_RECORD
       ? "no live mapping covers them, but their page-table entries are still present"
       : `they share an IOMMU granule with ${ledger.describe(beside)}`;
     ledger.report(

@@ -40,6 +40,8 @@ export interface DmaDeviceOptions {
   readonly ranges?: readonly DmaRange[];
   /** What the IOMMU's driver asks for this device, as for some quirks: its group's mode follows. */
   readonly wantedMode?: WantedMode;
+  /** It keeps translations itself (ATS), and has to be sent invalidations. Default false. */
+  readonly ats?: boolean;
   /** Its own dma_map_ops answer its mapping calls. */
   readonly ownOps?: boolean;
   /** Allocate IOVAs below 4 GiB first. Default true, as for PCI without force-DAC. */
@@ -62,6 +64,8 @@ export class DmaDevice {
   readonly coherent: boolean;
   /** It sits behind an external-facing port: always translated, strict, bounced. */
   readonly untrusted: boolean;
+  /** It keeps translations itself (ATS), and is sent invalidations. */
+  readonly ats: boolean;
   /**
    * Its own dma_map_ops answer its mapping calls: it is never translated nor bounced,
    * and knows nothing of peer memory.
@@ -154,6 +158,7 @@ export class DmaDevice {
     this.#busLimitBits = options.busLimitBits ?? 0;
     this.coherent = options.coherent ?? true;
     this.untrusted = options.untrusted ?? false;
+    this.ats = options.ats ?? false;
     this.ownOps = options.ownOps ?? false;
     this.rangeMap = options.ranges === undefined ? null : new RangeMap(options.ranges);
     this.minAlignMask = options.minAlignMask ?? 0;

@@ -143,8 +143,8 @@ dma_unmap_phys(ssd, m, 4KiB, to_device)`,
     method({
       name: "set_mode",
       parameters: [
-        param.thing("device", DEVICE, "Whose translation."),
-        param.word("mode", "passthrough, strict or lazy."),
+        param.thing("device", DEVICE, "Any device of the group."),
+        param.word("mode", "passthrough, strict or lazy; auto: what the group had at boot."),
         named(
           param.bool("privileged", "Whether the caller is an administrator; true when left out."),
           true,
@@ -152,8 +152,9 @@ dma_unmap_phys(ssd, m, 4KiB, to_device)`,
       ],
       result: "nothing",
       doc:
-        "Changes the translation mode of a device while its driver is bound, as an administrator " +
-        "does. Only strict to lazy is possible; anything else raises.",
+        "Changes how the device's IOMMU group is translated, as an administrator does. While the " +
+        "driver of any device of the group is bound, only strict to lazy is possible; else the group " +
+        "gets a new, empty domain.",
       example: `${TRANSLATED_MACHINE}iommu.set_mode(ssd, lazy)
 assert ssd.iommu_mode == lazy
 iommu.set_mode(ssd, strict) fails EPERM`,
@@ -163,6 +164,40 @@ iommu.set_mode(ssd, strict) fails EPERM`,
           iommu.groups.setMode(dev, mode, privileged),
           `${name} cannot go from ${iommu.modeOf(dev)} to ${mode}`,
         ),
+    }),
+    method({
+      name: "claim",
+      parameters: [param.thing("device", DEVICE, "Any device of the group.")],
+      result: "nothing",
+      doc:
+        "Takes the device's IOMMU group for a user, as VFIO does when a program opens it: all its " +
+        "devices leave their default domain and reach nothing. EPERM while the driver of any of them " +
+        "is bound.",
+      example: `machine {
+  iommu { mode = strict }
+  pci { root_port rp0 { nvme ssd { driver = none } } root_port rp1 { endpoint nic { } } }
+}
+iommu.claim(ssd)
+ssd.dma_read(0x1000 as dma, 4B) faults not_present
+iommu.release(ssd)
+iommu.claim(nic) fails EPERM`,
+      raises: ["EPERM", "ENODEV"],
+      run: (_run, { iommu }, [{ dma: dev, name }]) =>
+        raiseErrno(iommu.groups.claim(dev), `the group of ${name} is not free`),
+    }),
+    method({
+      name: "release",
+      parameters: [param.thing("device", DEVICE, "Any device of the group.")],
+      result: "nothing",
+      doc:
+        "Ends what claim() began: the group is on its default domain again, with the mappings in it.",
+      example: `machine {
+  iommu { mode = strict }
+  pci { root_port rp0 { nvme ssd { driver = none } } }
+}
+iommu.claim(ssd)
+iommu.release(ssd)`,
+      run: (_run, { iommu }, [{ dma }]) => iommu.groups.release(dma),
     }),
     method({
       name: "space",
