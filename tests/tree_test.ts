@@ -392,6 +392,9 @@ Deno.test("a page table that frees one table too few is found, by a minimal sequ
   }
 });
 
+/** How the tests of mini.dma end: the last one leaks. */
+const ENDS = [...Array.from({ length: 10 }, () => "ok"), "E0926"];
+
 Deno.test("a file of a tree runs in a scenario, by the tree's own layouts and names", async () => {
   const [loaded] = await loadPatched("tests/tree/mini.dma", [null]);
   assertEquals(loaded!.diagnostics, []);
@@ -400,8 +403,7 @@ Deno.test("a file of a tree runs in a scenario, by the tree's own layouts and na
   assertEquals(lines.filter((line) => line.includes("toy_missing()")), [
     "info: toy_missing() is a stub: returns 0",
   ]);
-  assertEquals(outcomes.length, 11);
-  for (const { failure } of outcomes) assertEquals(failure, null);
+  assertEquals(outcomes.map(({ failure }) => failure?.code ?? "ok"), ENDS);
   const own = Deno.readTextFileSync("tests/tree/own.c").split("\n");
   const line = own.findIndex((text) => text.includes("\tdma_map_single(")) + 1;
   assertEquals(outcomes.at(-1)!.incidents.map(({ place }) => place), [
@@ -422,7 +424,7 @@ Deno.test("a call of a tree's driver has the place that the stack says, after ca
   };
   try {
     const { outcomes } = runProgram(loaded!.program!);
-    for (const { failure } of outcomes) assertEquals(failure, null);
+    assertEquals(outcomes.map(({ failure }) => failure?.code ?? "ok"), ENDS);
   } finally {
     CPlaces.prototype.siteHere = siteHere;
   }

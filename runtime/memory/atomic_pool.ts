@@ -5,6 +5,7 @@
  * @see behaviour/dma.md 1.9
  */
 import { GIB, KIB, type PhysAddr } from "../address.ts";
+import { invariant } from "../errno.ts";
 import type { TimerHandler, VirtualClock } from "../time/clock.ts";
 import { LARGEST_BLOCK_PAGES, type PageAllocator, type PageHome } from "./page_allocator.ts";
 
@@ -36,6 +37,7 @@ class AtomicPool implements PageHome, TimerHandler {
 
   /** Adjacent pages; null when the pool has no such run. Never waits for the pool to grow. */
   take(count: number): readonly PhysAddr[] | null {
+    invariant(count > 0, "No page is asked of an atomic pool");
     const { pageSizeBytes } = this.#home.pages;
     let start = 0;
     for (let index = 1; index <= this.#freePages.length; index++) {
@@ -49,6 +51,8 @@ class AtomicPool implements PageHome, TimerHandler {
   }
 
   free(pages: readonly PhysAddr[]): void {
+    const isFree = pages.some((page) => this.#freePages.includes(page));
+    invariant(!isFree, "A page of an atomic pool is freed twice");
     this.#freePages = [...this.#freePages, ...pages].toSorted((a, b) => a - b);
   }
 

@@ -24,13 +24,13 @@ const MACHINE =
 
 Deno.test("a bracket that is missing in one row of a table is missed in that row", () => {
   const table = (row: string) => `assert f() == [\n  [1, 2, 3],\n  ${row}\n  [7, 8, 9],\n]\n`;
-  assertEquals(errorsOf(table("[4, 5, 6,")), ["E0203 3"]);
-  assertEquals(errorsOf(table("[ [4, 5, 6],")), ["E0203 3"]);
+  assertEquals(errorsOf(table("[4, 5, 6,")), ["E0303 1", "E0203 3"]);
+  assertEquals(errorsOf(table("[ [4, 5, 6],")), ["E0303 1", "E0203 3"]);
   assertEquals(errorsOf(`let r = {\n  a: f( (1),\n  b: 2,\n}\n`), ["E0203 2"]);
 });
 
 Deno.test("a bracket that closes nothing shows where its statement begins", () => {
-  assertEquals(errorsOf("let table = f(\n  1,\n  2,\n))\n"), ["E0204 4 note 1"]);
+  assertEquals(errorsOf("let table = f(\n  1,\n  2,\n))\n"), ["E0303 1", "E0204 4 note 1"]);
   assertEquals(errorsOf("let table = table + {\n  a: 1,\n  b: 2,\n}]\n"), ["E0204 4 note 1"]);
 });
 
@@ -108,7 +108,7 @@ Deno.test("a function without a body that follows an operator is reported where 
 
 Deno.test("what a repetition skips to its end ends at the end of the text", () => {
   const text = "return f(a: [\n  { a: 1, b: 4 }, { a: 2, b: 4 }e),\n]    )";
-  assertEquals(errorsOf(text), ["E0204 2"]);
+  assertEquals(errorsOf(text), ["E0303 1", "E0204 2"]);
 });
 
 Deno.test("a mistake costs no more because there are hundreds of them", () => {

@@ -102,7 +102,8 @@ Deno.test("text of strangers is escaped in all that the commands print, export a
     const own = join(folder, "own");
     Deno.mkdirSync(own);
     Deno.writeTextFileSync(join(own, "a.dma"), SCENARIO);
-    Deno.writeTextFileSync(join(own, "pass.dma"), SCENARIO.replace(/ *assert.*\n/, ""));
+    const unmap = "  dma_unmap_phys(ssd, m, 4KiB, from_device)\n";
+    Deno.writeTextFileSync(join(own, "pass.dma"), SCENARIO.replace(/ *assert.*\n/, unmap));
     const todo = [
       ...COMMANDS.map(([words]) => ({ folder, words })),
       ...WRITTEN.map(([, words]) => ({ folder: own, words })),

@@ -237,7 +237,7 @@ export const RUN_CODES = {
       "result is not used return anything but false, an errno or an error: what the block is " +
       "about was never tried.",
     example:
-      "let probed = -12\ninject each {\n  if probed == 0 { ssd.read(lba: 0, into: buf) }     # never; if that is meant, add `else { }`\n}",
+      "let probed = -12\ninject each {\n  if probed == 0 { ssd.read(lba: 0, into: buf) }     # never; if that is meant, add `else { }`\n}\ndma_unmap_phys(ssd, m, 4KiB, bidirectional)",
   },
   E0931: {
     title: "immutable value",

@@ -175,7 +175,10 @@ iommu.set_mode(ssd, strict) fails EPERM`,
         "is bound.",
       example: `machine {
   iommu { mode = strict }
-  pci { root_port rp0 { nvme ssd { driver = none } } root_port rp1 { endpoint nic { } } }
+  pci {
+    root_port rp0 { nvme ssd { driver = none } }
+    root_port rp1 { endpoint nic { } }
+  }
 }
 iommu.claim(ssd)
 ssd.dma_read(0x1000 as dma, 4B) faults not_present

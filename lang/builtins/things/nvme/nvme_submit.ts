@@ -308,7 +308,8 @@ let io = ssd.passthrough(0x02, into: buf, dwords: { cdw10: 0, cdw12: 7 })
 wait io
 assert io.status == OK
 assert buf == ssd.media(lba: 0, blocks: 8)
-let copied = ssd.passthrough(0x02, into: buf.slice(1..513), dwords: { cdw10: 0, cdw12: 0 })
+let odd = buf.slice(1..513)
+let copied = ssd.passthrough(0x02, into: odd, dwords: { cdw12: 0 })
 wait copied
 assert copied.requests[0].segments[0].phys % 4KiB == 0`,
     run(_run, { disk }, [opcode, into, from, data, dwords, admin, metadata, queue, fixed]) {
