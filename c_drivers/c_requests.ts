@@ -8,9 +8,10 @@
  */
 import type { DmaDevice } from "../runtime/dma/device/device.ts";
 import { alignUp, PAGE_SIZE_BYTES, type PhysAddr } from "../runtime/address.ts";
-import type { BioVec, BlockOp } from "../runtime/block/bio.ts";
+import { type BioVec, type BlockOp, opDirection } from "../runtime/block/bio.ts";
 import type { BlkDmaIter } from "../runtime/block/dma_iterator.ts";
 import type { BlockRequest } from "../runtime/block/request.ts";
+import { directAddress } from "../runtime/dma/paths/map_branch.ts";
 import { BLK_STS, type BlkStatus } from "../runtime/errno.ts";
 import { type CKernel, hex } from "./c_kernel.ts";
 import { MARK } from "./c_memory.ts";
@@ -235,8 +236,10 @@ export class CRequests {
   takeBack(request: BlockRequest, device: DmaDevice): void {
     const { lent, machine } = this.#kernel;
     if (machine.dma.dmaNeedUnmap(device)) return;
+    const dir = opDirection(request.op);
     for (const { phys, sizeBytes } of request.segments()) {
       lent.endMemory(device, phys, sizeBytes);
+      machine.checker?.mappings.through(device, directAddress(device, phys), sizeBytes, dir);
     }
   }
 

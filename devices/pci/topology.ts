@@ -99,6 +99,12 @@ export class PciTopology implements PeerRouter {
   }
 
   /** @see PeerRouter */
+  isOwnMemory(client: DmaDevice, dma: number): boolean {
+    const func = functionOf(client);
+    return func !== null && this.wire.atBus(func.hostBridge, dma)?.func === func;
+  }
+
+  /** @see PeerRouter */
   providerAt(phys: PhysAddr): PciFunction | null {
     return this.providerOf(phys);
   }

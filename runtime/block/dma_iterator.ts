@@ -12,6 +12,7 @@
  */
 import type { Bytes, DmaAddr, PhysAddr } from "../address.ts";
 import { DMA_ATTR } from "../dma/attributes.ts";
+import { directAddress } from "../dma/paths/map_branch.ts";
 import type { DmaDevice } from "../dma/device/device.ts";
 import type { DmaIovaState } from "../dma/iova_state.ts";
 import {
@@ -79,6 +80,8 @@ type Exit =
 export class BlkDma {
   readonly #machine: Machine;
   readonly #rules: BlockRules;
+  /** Walks what has ended. */
+  readonly #ended = new SegmentIterator();
   /** The exit of the last call, for its event. */
   #exit: Exit = "block.2.3.1";
 
@@ -171,6 +174,7 @@ export class BlkDma {
    * Ends a mapping as far as that takes no knowledge of the single segments.
    *
    * @param mappedBytes How much of the range is linked.
+   * @param metadata The mapping is of the request's metadata.
    * @returns True when nothing is left to do; false when each segment must be unmapped.
    */
   unmap(
@@ -179,12 +183,14 @@ export class BlkDma {
     state: DmaIovaState,
     mappedBytes: Bytes,
     kind: PeerMapType,
+    metadata = false,
   ): boolean {
     const events = this.#machine.events;
     if (events.tick(CALL_UNMAP)) {
       events.emit(CALL_UNMAP, { req: request.id, dev: dev.name, mapped: mappedBytes });
     }
     const result = this.#unmap(request, dev, state, mappedBytes, kind);
+    if (result && this.#exit !== "block.2.5.2") this.endUncalled(request, dev, kind, metadata);
     if (events.tick(RET_UNMAP)) {
       events.emit(RET_UNMAP, { result, error: null }, {
         rule: this.#exit,
@@ -315,6 +321,7 @@ export class BlkDma {
     if (iter.kind === "bus_addr") {
       iter.addr = this.#machine.peers!.busAddress(phys);
       iter.lengthBytes = sizeBytes;
+      this.#machine.checker?.peers.onBus(dev, iter.addr, sizeBytes);
       this.#reportSegment(phys, sizeBytes, iter.addr, "bus");
       return true;
     }
@@ -357,6 +364,26 @@ export class BlkDma {
     }
     this.#exit = "block.2.5.3";
     return !dma.dmaNeedUnmap(dev);
+  }
+
+  /**
+   * Tells the checker that a request's mappings are over which no call ends: bus addresses of peers, and
+   * what needs no unmap.
+   */
+  endUncalled(request: BlockRequest, dev: DmaDevice, kind: PeerMapType, metadata = false): void {
+    const { checker, peers } = this.#machine;
+    if (checker === null) return;
+    const segments = this.#ended;
+    if (metadata) segments.startMetadata(request);
+    else segments.start(request);
+    while (segments.next()) {
+      const { phys, sizeBytes } = segments;
+      if (kind === "bus_addr") checker.peers.offBus(dev, peers!.busAddress(phys), sizeBytes);
+      else {
+        const dma = directAddress(dev, phys);
+        checker.mappings.through(dev, dma, sizeBytes, opDirection(request.op));
+      }
+    }
   }
 
   #reportSegment(phys: PhysAddr, sizeBytes: Bytes, dma: DmaAddr, path: MappingPath): void {

@@ -28,6 +28,8 @@ export interface AccessWatcher {
 export interface PeerRouter {
   /** Whether a page is a peer's at all. Does not look for a route. */
   isPeerMemory(phys: PhysAddr): boolean;
+  /** Whether a bus address is in a BAR of the device's own. */
+  isOwnMemory(client: DmaDevice, dma: number): boolean;
   /** How `client` reaches the memory at `phys`. */
   mapType(phys: PhysAddr, client: DmaDevice): PeerMapType;
   /** The PCI bus address of peer memory. */

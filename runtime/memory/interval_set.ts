@@ -47,8 +47,13 @@ export class IntervalSet {
   }
 
   has(number: number): boolean {
+    return this.endOf(number) >= 0;
+  }
+
+  /** The end, exclusive, of the interval that a number is in; -1 for none. */
+  endOf(number: number): number {
     const index = this.#firstEndingFrom(number + 1);
-    return index < this.#starts.length && this.#starts[index]! <= number;
+    return index < this.#starts.length && this.#starts[index]! <= number ? this.#ends[index]! : -1;
   }
 
   /** The intervals, end exclusive, ascending. */

@@ -15,6 +15,7 @@ import {
 } from "../address.ts";
 import { DMA_ATTR, DMA_BIDIRECTIONAL } from "../dma/attributes.ts";
 import type { DmaDevice } from "../dma/device/device.ts";
+import { directAddress } from "../dma/paths/map_branch.ts";
 import { DmaIovaState } from "../dma/iova_state.ts";
 import { addressingLimited } from "../dma/calls/mapping_queries.ts";
 import {
@@ -182,6 +183,7 @@ export function hmmDmaMapPfn(
   if (peer === PEER_REFUSED) return outcome(4, map, index, DMA_MAPPING_ERROR);
   if (typeof peer === "number") {
     pfns.addFlags(index, P2PDMA_BUS + DMA_MAPPED);
+    machine.checker?.peers.onBus(dev, peer, map.entrySizeBytes);
     return outcome(5, map, index, peer);
   }
   if (peer === PEER_BEHIND_BRIDGE) {
@@ -231,12 +233,17 @@ export function hmmDmaUnmapPfn(
   if (!pfns.has(index, VALID + DMA_MAPPED)) return false;
   let attrs: number = DMA_ATTR.REQUIRE_COHERENT;
   if (pfns.has(index, P2PDMA)) attrs |= DMA_ATTR.MMIO;
-  if (!pfns.has(index, P2PDMA_BUS)) {
+  const phys = pfnToPhys(pfns.pfn(index));
+  if (pfns.has(index, P2PDMA_BUS)) {
+    machine.checker?.peers.offBus(dev, machine.peers!.busAddress(phys), size);
+  } else {
     if (dma.dmaUseIova(state)) {
       dma.dmaIovaUnlink(dev, state, index * size, size, DMA_BIDIRECTIONAL, attrs);
     } else if (dma.dmaNeedUnmap(dev)) {
       const address = listOf(machine, map, "hmm_dma_unmap_pfn")[index]! as DmaAddr;
       dma.dmaUnmapPhys(dev, address, size, DMA_BIDIRECTIONAL, attrs);
+    } else {
+      machine.checker?.mappings.through(dev, directAddress(dev, phys), size, DMA_BIDIRECTIONAL);
     }
   }
   pfns.clearFlags(index, STICKY);

@@ -59,6 +59,7 @@ function withPeer(kind: PeerMapType, mode: "strict" | "off" = "strict"): Rig {
     },
   }, 16);
   rig.machine.peers = {
+    isOwnMemory: () => false,
     isPeerMemory: (phys) => phys >= PEER,
     providerAt: (phys) => phys >= PEER ? "peer" : null,
     mapType: () => kind,

@@ -1,15 +1,16 @@
 /**
- * Checks of what devices do: whether an address that was translated belongs to a buffer.
+ * Checks of what devices do: whether an address belongs to a buffer of theirs, in the direction in
+ * which it was mapped.
  *
  * An IOMMU maps whole granules, so a device can reach what lies beside a buffer, and memory that was
- * linked but never made visible. Devices without translation reach everything; nothing can be said
- * of them.
+ * linked but never made visible. Devices without translation reach everything.
  *
  * @see behaviour/dma.md 1.6, 3.6, 5.3, 7.2 (padding)
  */
 import type { Bytes } from "../../address.ts";
 import type { DeviceAccess } from "../../iommu/iommu.ts";
 import type { DmaDevice } from "../device/device.ts";
+import { DMA_FROM_DEVICE, DMA_TO_DEVICE, type DmaDirection } from "../attributes.ts";
 import { hexAddress } from "../hex_address.ts";
 import { bytes } from "./describe.ts";
 import type { CheckedDevice } from "./checked_device.ts";
@@ -20,6 +21,15 @@ const { LEAKED, UNSYNCED } = MARK;
 const NO_RECORD = NONE;
 
 const BUFFERS = 0xff & ~(1 << MADE.RANGE);
+const SHARED = 1 << MADE.COHERENT;
+const UNTRANSLATED = "nothing is translated, so nothing stops the device, and no kernel sees it";
+
+/** An access that the device should not have made. */
+interface WrongAccess {
+  readonly dma: number;
+  readonly sizeBytes: Bytes;
+  readonly access: DeviceAccess;
+}
 
 export class AccessChecks {
   readonly #ledger: Ledger;
@@ -28,35 +38,61 @@ export class AccessChecks {
     this.#ledger = ledger;
   }
 
-  /** A device read or wrote, and every byte of it was translated by the page table. */
+  /** A device read or wrote, and nothing on the way to the memory stopped it. */
   touched(dev: DmaDevice, dma: number, sizeBytes: Bytes, access: DeviceAccess): void {
     const { table } = this.#ledger;
     const device = this.#ledger.deviceOf(dev);
+    const against = access === "read" ? DMA_FROM_DEVICE : DMA_TO_DEVICE;
     const end = dma + sizeBytes;
     let at = dma;
     let around = device.hintFor(at);
-    if (around === NO_RECORD || !this.#holds(device, around, at)) {
-      around = table.findAround(device.number, at, BUFFERS);
+    if (around === NO_RECORD || !this.#allows(device, around, at, against)) {
+      around = table.findAround(device.number, at, BUFFERS, against);
       device.hint(at, around);
     }
     for (;;) {
       if (around === NO_RECORD) {
-        this.#reportOutside(device, dma, sizeBytes, access, at);
-        return;
+        const excusedEnd = this.#excusedEnd(device, at);
+        if (excusedEnd < 0) {
+          this.#reportWrong(device, { dma, sizeBytes, access }, at);
+          return;
+        }
+        at = excusedEnd;
+      } else {
+        if (table.has(around, UNSYNCED)) {
+          this.#reportUnsynced(
+            device,
+            around,
+            dma,
+            access,
+            "this IOMMU walks the table and finds it; one that caches not-present entries faults",
+          );
+        }
+        at = table.end(around);
       }
-      if (table.has(around, UNSYNCED)) {
-        this.#reportUnsynced(
-          device,
-          around,
-          dma,
-          access,
-          "this IOMMU walks the table and finds it; one that caches not-present entries faults",
-        );
-      }
-      at = table.end(around);
       if (at >= end) return;
-      around = table.findAround(device.number, at, BUFFERS);
+      around = table.findAround(device.number, at, BUFFERS, against);
     }
+  }
+
+  /**
+   * The record of shared memory that has bytes which a device has just accessed; `NONE` for others.
+   * Its accesses need not be looked at again as long as `isSame` says so.
+   */
+  sharedAround(dev: DmaDevice, dma: number): number {
+    return this.#ledger.table.findAround(this.#ledger.deviceOf(dev).number, dma, SHARED);
+  }
+
+  /** When a record was made: another one has another number. */
+  serialOf(record: number): number {
+    return this.#ledger.table.serial[record]!;
+  }
+
+  /** Whether a record is still the one with a serial number, and has some bytes. */
+  isSame(record: number, serial: number, dma: number, sizeBytes: Bytes): boolean {
+    const { table } = this.#ledger;
+    return table.serial[record] === serial && table.isLive(record) && table.dma[record]! <= dma &&
+      dma + sizeBytes <= table.end(record);
   }
 
   /** The IOTLB answered an access by a cached not-present entry, whatever the page table holds. */
@@ -84,11 +120,21 @@ export class AccessChecks {
     );
   }
 
-  #holds(device: CheckedDevice, record: number, dma: number): boolean {
+  #allows(device: CheckedDevice, record: number, dma: number, against: DmaDirection): boolean {
     const { table } = this.#ledger;
     return table.dma[record]! <= dma && dma < table.end(record) &&
       table.device[record] === device.number && table.isLive(record) &&
-      !table.has(record, LEAKED) && (1 << table.madeBy(record) & BUFFERS) !== 0;
+      table.dir(record) !== against && !table.has(record, LEAKED) &&
+      (1 << table.madeBy(record) & BUFFERS) !== 0;
+  }
+
+  /** The end of what a device may use at an address without a record; -1 for nothing. */
+  #excusedEnd(device: CheckedDevice, dma: number): number {
+    const { dev, forgotten, onBus } = device;
+    const onItsBus = onBus.find((each) => each.dma <= dma && dma < each.dma + each.sizeBytes);
+    if (onItsBus !== undefined) return onItsBus.dma + onItsBus.sizeBytes;
+    if (this.#ledger.platform.peers?.isOwnMemory(dev, dma) === true) return Infinity;
+    return forgotten === null || dev.domain !== null ? -1 : forgotten.endOf(dma);
   }
 
   #reportUnsynced(
@@ -111,29 +157,41 @@ export class AccessChecks {
     );
   }
 
-  #reportOutside(
-    device: CheckedDevice,
-    dma: number,
-    sizeBytes: Bytes,
-    access: DeviceAccess,
-    outside: number,
-  ): void {
+  /** @param at The first byte that the device may not access so. */
+  #reportWrong(device: CheckedDevice, wrong: WrongAccess, at: number): void {
     const ledger = this.#ledger;
+    const { dev } = device;
+    const { access, dma, sizeBytes } = wrong;
     const { table } = ledger;
-    const beside = this.#nearest(device, outside);
-    const owner = device.dev.domain?.members.find((member) =>
-      table.findAround(ledger.deviceOf(member).number, outside, BUFFERS) !== NO_RECORD
+    const what = `Device "${dev.name}" ${access}s ${bytes(sizeBytes)} at ${hexAddress(dma)}, `;
+    const from = at === dma ? "" : `from ${hexAddress(at)} on `;
+    const mapped = table.findAround(device.number, at, BUFFERS);
+    if (mapped !== NO_RECORD) {
+      const why = dev.domain === null ? UNTRANSLATED : "the entries of this IOMMU allow it";
+      const text = `${what}${from}against the direction of ${ledger.describe(mapped)}: ${why}`;
+      ledger.report("device_direction", text, table.site(mapped));
+      return;
+    }
+    const beside = this.#nearest(device, at);
+    const ended = dev.domain === null ? ledger.ended.find(device.number, at) : null;
+    const near = beside === NO_RECORD ? "" : `, next to ${ledger.describe(beside)}`;
+    const owner = dev.domain?.members.find((member) =>
+      table.findAround(ledger.deviceOf(member).number, at, BUFFERS) !== NO_RECORD
     );
     const why = owner !== undefined
       ? `"${owner.name}" has mapped them, and devices of an IOMMU group share its page table`
+      : dev.domain === null
+      ? ended === null
+        ? `${UNTRANSLATED}${near}`
+        : `the mapping of ${bytes(ended.sizeBytes)} at ${hexAddress(ended.dma)} has ended, but ` +
+          UNTRANSLATED
       : beside === NO_RECORD
       ? "no live mapping covers them, but their page-table entries are still present"
       : `they share an IOMMU granule with ${ledger.describe(beside)}`;
     ledger.report(
       "device_outside_buffer",
-      `Device "${device.dev.name}" ${access}s ${bytes(sizeBytes)} at ${hexAddress(dma)}, from ` +
-        `${hexAddress(outside)} on outside every mapped buffer: ${why}`,
-      beside === NO_RECORD ? null : table.site(beside),
+      `${what}from ${hexAddress(at)} on outside every mapped buffer: ${why}`,
+      ended !== null ? ended.site : beside === NO_RECORD ? null : ledger.table.site(beside),
     );
   }
 

@@ -1,4 +1,6 @@
 /** What the checker keeps of one device. */
+import type { Bytes } from "../../address.ts";
+import type { IntervalSet } from "../../memory/interval_set.ts";
 import type { DmaDevice } from "../device/device.ts";
 import { NONE } from "./record_table.ts";
 import { zeros } from "../../zeros.ts";
@@ -7,6 +9,12 @@ import { zeros } from "../../zeros.ts";
 const HINTS = 64;
 const HINT_BYTES = 4096;
 
+/** Memory of a peer in a request, as a bus address. */
+export interface BusMapping {
+  readonly dma: number;
+  readonly sizeBytes: Bytes;
+}
+
 /** What the checker keeps of a device. */
 export class CheckedDevice {
   /**
@@ -14,8 +22,10 @@ export class CheckedDevice {
    * after they were made. They may still be unmapped.
    */
   excusedSerial = 0;
-  /** Some of those are not remembered any more. */
-  forgotten = false;
+  /** The addresses of those that are not remembered one by one any more; null while there are none. */
+  forgotten: IntervalSet | null = null;
+  /** Memory of peers that it reaches on its bus, which no call maps: address and length of each. */
+  readonly onBus: BusMapping[] = [];
   /**
    * By page: a record that was made or found there. A hint, to be checked before it is believed; it
    * spares a device's accesses, which go to the same few queues and to what was mapped just now, a

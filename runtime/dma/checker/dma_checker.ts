@@ -139,6 +139,8 @@ export class DmaChecker {
     table.each((record) => {
       if (table.device[record] === device.number) ledger.end(record);
     });
+    device.forgotten = null;
+    device.onBus.length = 0;
     return mappings.length + ranges.length;
   }
 

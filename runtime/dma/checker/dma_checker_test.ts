@@ -209,6 +209,7 @@ Deno.test("beyond_kernel is true exactly for what the last column of 3.6 calls u
     "sync_unlinked",
     "stale_iotlb_access",
     "device_outside_buffer",
+    "device_direction",
     "stale_cacheline_read",
     "stale_memory_read",
     "dirty_cacheline_lost",

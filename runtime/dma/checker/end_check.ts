@@ -131,7 +131,7 @@ function compare(
 
 function reportUnknown(ledger: Ledger, device: CheckedDevice, ending: Ending): void {
   // What needs no unmap may have been forgotten, so nothing can be said of it.
-  if (device.forgotten && device.dev.domain === null) return;
+  if (device.forgotten !== null && device.dev.domain === null) return;
   const { table } = ledger;
   const what = `${endingApi(ending.made)} on device "${device.dev.name}" of ` +
     `${bytes(ending.sizeBytes)} at ${hexAddress(ending.dma)}: `;

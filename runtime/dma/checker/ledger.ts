@@ -7,8 +7,10 @@
 import type { Bytes, PhysAddr } from "../../address.ts";
 import { invariant } from "../../errno.ts";
 import { eventId } from "../../event_vocabulary.ts";
+import { IntervalSet } from "../../memory/interval_set.ts";
 import type { Platform } from "../../platform.ts";
 import { DMA_ATTR, DMA_TO_DEVICE } from "../attributes.ts";
+import type { PeerRouter } from "../dma_machine.ts";
 import type { DmaDevice } from "../device/device.ts";
 import { CheckedDevice } from "./checked_device.ts";
 import { CacheLines } from "./cache_lines.ts";
@@ -32,7 +34,7 @@ const DEVICE_LIMIT = 2 ** 16;
 
 /** The platform, and which memory belongs to PCI peers; null without peers. */
 export interface CheckedPlatform extends Platform {
-  readonly peers: { isPeerMemory(phys: PhysAddr): boolean } | null;
+  readonly peers: Pick<PeerRouter, "isOwnMemory" | "isPeerMemory"> | null;
 }
 
 export class Ledger {
@@ -247,7 +249,9 @@ export class Ledger {
     let count = 0;
     this.table.each((record) => {
       if (!this.isExcused(record)) return;
-      this.#devices[this.table.device[record]!]!.forgotten = true;
+      const device = this.#devices[this.table.device[record]!]!;
+      device.forgotten ??= new IntervalSet();
+      device.forgotten.add(this.table.dma[record]!, this.table.end(record));
       this.#forget(record);
       count++;
     });

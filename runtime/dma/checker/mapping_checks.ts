@@ -146,6 +146,26 @@ export class MappingChecks {
     this.#ledger.deviceOf(dev).excusedSerial = this.#ledger.table.lastSerial;
   }
 
+  /**
+   * The driver is through with a mapping that needs no unmap, and calls nothing: the device may use it
+   * no more.
+   */
+  through(dev: DmaDevice, dma: number, sizeBytes: Bytes, dir: DmaDirection): void {
+    const ledger = this.#ledger;
+    const ending = this.#ending;
+    ending.dma = dma;
+    ending.sizeBytes = sizeBytes;
+    ending.dir = dir;
+    const { number } = ledger.deviceOf(dev);
+    ending.entries = 0;
+    // What costs nothing may have been mapped again.
+    for (;;) {
+      const record = ledger.table.findPerfect(number, ending, SINGLES, Infinity);
+      if (record === NO_RECORD) return;
+      ledger.end(record);
+    }
+  }
+
   /** Shared memory was allocated. */
   allocated(dev: DmaDevice, memory: CoherentMemory): void {
     const ledger = this.#ledger;

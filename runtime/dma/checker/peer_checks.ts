@@ -48,6 +48,18 @@ export class PeerChecks {
     });
   }
 
+  /** A driver passes memory of a peer on as a bus address, which no call maps. */
+  onBus(dev: DmaDevice, dma: number, sizeBytes: Bytes): void {
+    this.#ledger.deviceOf(dev).onBus.push({ dma, sizeBytes });
+  }
+
+  /** The driver is through with it. */
+  offBus(dev: DmaDevice, dma: number, sizeBytes: Bytes): void {
+    const { onBus } = this.#ledger.deviceOf(dev);
+    const index = onBus.findIndex((each) => each.dma === dma && each.sizeBytes === sizeBytes);
+    if (index >= 0) onBus.splice(index, 1);
+  }
+
   /** An address for a peer's memory has led to the host's instead. */
   misrouted(dev: DmaDevice, dma: number, phys: PhysAddr, provider: string): void {
     this.#ledger.report(

@@ -304,8 +304,9 @@ export class RecordTable {
   /**
    * A record of a device that an address lies in, leaked ones left out.
    * @param family Calls that may have made it, as bits `1 << MADE.…`.
+   * @param otherThan A direction that it must not have.
    */
-  findAround(device: number, dma: number, family: number): number {
+  findAround(device: number, dma: number, family: number, otherThan: number = NO_RECORD): number {
     for (let index = 0; index < this.#bits; index++) {
       const bit = this.#bitsInUse[index]!;
       const last = Math.floor(dma * INVERSE_POWER[bit]!);
@@ -319,7 +320,7 @@ export class RecordTable {
           if (
             start <= dma && dma < start + this.sizeBytes[record]! &&
             this.device[record] === device && (1 << this.madeBy(record) & family) !== 0 &&
-            !this.has(record, LEAKED)
+            this.dir(record) !== otherThan && !this.has(record, LEAKED)
           ) return record;
         }
       }

@@ -205,6 +205,10 @@ const REPORT_CLASS_TABLE = {
     "dma.1.6",
     "A device accessed memory outside its mapped buffers.",
   ),
+  device_direction: hazard(
+    "dma.1.6",
+    "A device accessed a buffer against the direction of its mapping, and no IOMMU stopped it.",
+  ),
   stale_cacheline_read: hazard(
     "dma.2.2",
     "CPU read of a stale cache line: a device wrote the memory, and the line was not invalidated.",

@@ -106,7 +106,7 @@ export class SyncChecks {
   #reportUnknown(dev: DmaDevice, dma: DmaAddr, call: string): void {
     const ledger = this.#ledger;
     const device = ledger.deviceOf(dev);
-    if (device.forgotten && dev.domain === null) return;
+    if (device.forgotten !== null && dev.domain === null) return;
     const link = dma === DMA_MAPPING_ERROR
       ? NONE
       : ledger.table.findAround(device.number, dma, LINKED);

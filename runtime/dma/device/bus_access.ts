@@ -255,7 +255,12 @@ export class DeviceBus {
   ): PhysAddr | -1 {
     if (page === null) return this.#resolveOne(dev, dma, sizeBytes, access);
     const offset = dma - page.dma;
-    if (offset >= 0 && offset + sizeBytes <= this.#pageBytes && this.#isAsBefore(page, dev)) {
+    if (
+      offset >= 0 && offset + sizeBytes <= this.#pageBytes &&
+      (this.#checker === null ||
+        this.#checker.accesses.isSame(page.record, page.recordSerial, dma, sizeBytes)) &&
+      this.#isAsBefore(page, dev)
+    ) {
       return page.phys + offset as PhysAddr;
     }
     const phys = this.#resolveOne(dev, dma, sizeBytes, access);
@@ -272,12 +277,19 @@ export class DeviceBus {
     return domain === null || iommu.translateAgain(domain, page.iotlbEntry, page.iotlbSerial);
   }
 
-  /** Remembers where a page leads, unless peers or the checker want each access or memory ends in it. */
+  /** Remembers where a page leads, unless peers want each access, or the checker does, or memory ends in it. */
   #remember(page: EntryPage, dev: DmaDevice, dma: number, phys: number): void {
     const { iommu: { iotlb }, memory, peers } = this.#machine;
     const { domain } = dev;
     if (peers !== null) return;
     if (domain === null ? dev.rangeMap !== null : this.#checker !== null) return;
+    if (this.#checker !== null) {
+      const { accesses } = this.#checker;
+      const record = accesses.sharedAround(dev, dma);
+      if (record < 0) return;
+      page.record = record;
+      page.recordSerial = accesses.serialOf(record);
+    }
     const offset = dma & (this.#pageBytes - 1);
     if (!memory.covers(phys - offset, this.#pageBytes)) return;
     page.dma = dma - offset;
@@ -297,6 +309,7 @@ export class DeviceBus {
   ): PhysAddr | -1 {
     const outer = this.#context.enterDevice(dev.name);
     const phys = this.#resolvePiece(dev, dma, sizeBytes, access);
+    if (phys >= 0) this.#checkUntranslated(dev, dma, sizeBytes, access);
     this.#context.leaveDevice(outer);
     if (phys >= 0 && this.#watchers.length !== 0) this.#watch(dev, dma, phys, sizeBytes, access);
     return phys;
@@ -324,6 +337,7 @@ export class DeviceBus {
       at += count;
       left -= count;
     }
+    if (pieces > 0) this.#checkUntranslated(dev, dma, sizeBytes, access);
     this.#context.leaveDevice(outer);
     if (this.#watchers.length === 0) return pieces;
     for (let piece = 0, from = dma; piece < pieces; from += this.#sizeBytes[piece++]!) {
@@ -350,7 +364,12 @@ export class DeviceBus {
     }
     if (peers !== null) {
       const peer = this.#askPeers(peers, dev, dma, access);
-      if (peer !== TO_ROOT) return peer;
+      if (peer !== TO_ROOT) {
+        if (peer >= 0 && dev.domain !== null) {
+          this.#checker?.accesses.touched(dev, dma, sizeBytes, access);
+        }
+        return peer;
+      }
     }
     const { staleAccesses } = iommu;
     const phys = dev.domain === null
@@ -365,6 +384,12 @@ export class DeviceBus {
       this.#checker.accesses.touched(dev, dma, sizeBytes, access);
     }
     return phys;
+  }
+
+  /** All of an access without translation at once: a request of many pages is one mistake. */
+  #checkUntranslated(dev: DmaDevice, dma: number, sizeBytes: Bytes, access: DeviceAccess): void {
+    if (this.#checker === null || dev.domain !== null) return;
+    this.#checker.accesses.touched(dev, dma, sizeBytes, access);
   }
 
   /** Where the wires below the root complex lead: to a peer's memory, nowhere, or on to the root. */

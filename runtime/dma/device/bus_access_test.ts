@@ -80,6 +80,7 @@ Deno.test("a peer below a common switch answers before any translation", () => {
     },
   });
   machine.peers = {
+    isOwnMemory: () => false,
     isPeerMemory: () => true,
     providerAt: () => "peer",
     passesRoot: () => true,

@@ -19,4 +19,7 @@ export class EntryPage {
   iotlbEntry = 0;
   /** The number of the translation that was in that entry. */
   iotlbSerial = 0;
+  /** The checker's record of the memory, and when that was made. */
+  record = 0;
+  recordSerial = 0;
 }

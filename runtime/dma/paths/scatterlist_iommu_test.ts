@@ -32,6 +32,7 @@ function withPeer(
   });
   const peer = { kind: "none" as PeerMapType };
   bench.machine.peers = {
+    isOwnMemory: () => false,
     isPeerMemory: () => true,
     providerAt: () => "peer",
     passesRoot: () => true,

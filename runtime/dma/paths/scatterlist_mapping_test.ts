@@ -116,6 +116,7 @@ function mapFarPeer(kernel: KernelProfile, kind: PeerMapType, force: boolean) {
     },
   });
   bench.machine.peers = {
+    isOwnMemory: () => false,
     isPeerMemory: () => kind !== "none",
     providerAt: () => "peer",
     passesRoot: () => true,
@@ -171,6 +172,7 @@ Deno.test("a peer that cannot be reached ends a map, and nothing before it stays
     });
     const { machine, dev } = bench;
     machine.peers = {
+      isOwnMemory: () => false,
       isPeerMemory: (phys) => phys >= 0xf000_0000 && phys < 4 * GIB,
       providerAt: () => "peer",
       mapType: (): PeerMapType => "not_supported",

@@ -37,6 +37,7 @@ function withPeers(
     far: "thru_host_bridge",
   };
   bench.machine.peers = {
+    isOwnMemory: () => false,
     isPeerMemory: (phys) => phys >= NEAR,
     providerAt,
     mapType: (phys) => {

@@ -75,7 +75,7 @@ export class MetadataMapper {
       : iod.hasFlag(IOD_FLAG.META_MMIO)
       ? "thru_host_bridge"
       : "none";
-    if (!this.#blk.unmap(request, this.#dev, iod.metaState, iod.metaTotalBytes, kind)) {
+    if (!this.#blk.unmap(request, this.#dev, iod.metaState, iod.metaTotalBytes, kind, true)) {
       const attrs = attributesOf(kind);
       if (iod.usesMetadataSgl) this.#unmapListed(iod, request, attrs);
       else {
@@ -170,7 +170,7 @@ export class MetadataMapper {
 
   #undoFirst(iod: Iod, request: NvmeRequest): void {
     const { addr, lengthBytes, kind } = this.#iter;
-    if (this.#blk.unmap(request, this.#dev, iod.metaState, lengthBytes, kind)) return;
+    if (this.#blk.unmap(request, this.#dev, iod.metaState, lengthBytes, kind, true)) return;
     this.#machine.dma.dmaUnmapPhys(
       this.#dev,
       addr,
