@@ -99,9 +99,14 @@ export class PciTopology implements PeerRouter {
   }
 
   /** @see PeerRouter */
-  isOwnMemory(client: DmaDevice, dma: number): boolean {
+  unmappedEnd(client: DmaDevice, dma: number): number {
     const func = functionOf(client);
-    return func !== null && this.wire.atBus(func.hostBridge, dma)?.func === func;
+    const window = func === null ? null : this.wire.atBus(func.hostBridge, dma);
+    if (window === null) return -1;
+    if (window.func === func) return window.busEnd;
+    const phys = window.basePhys + dma - window.busStart;
+    const end = this.providers.holding(phys)?.pool?.takenEnd(phys) ?? -1;
+    return end < 0 ? -1 : dma + end - phys;
   }
 
   /** @see PeerRouter */

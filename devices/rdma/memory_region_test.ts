@@ -182,7 +182,7 @@ Deno.test("a page of a peer out of reach is EFAULT; what stands before it stays 
   const { adapter, discard, flags, machine, mm, region } = rig({ pages: 4 });
   const peer = 0x7000_0000;
   machine.peers = {
-    isOwnMemory: () => false,
+    unmappedEnd: () => -1,
     isPeerMemory: (phys) => phys >= peer,
     providerAt: (phys) => phys >= peer ? "peer" : null,
     mapType: () => "not_supported",

@@ -17,7 +17,7 @@ export const PEER_BYTES = PEER_PAGES * PAGE_SIZE_BYTES;
 export function peerRouter({ bus_offset, kind }: PeerFields): PeerRouter {
   const isPeerMemory = (phys: PhysAddr) => phys >= PEER_START && phys < PEER_START + PEER_BYTES;
   return {
-    isOwnMemory: () => false,
+    unmappedEnd: () => -1,
     isPeerMemory,
     providerAt: (phys) => isPeerMemory(phys) ? "peer" : null,
     passesRoot: () => true,

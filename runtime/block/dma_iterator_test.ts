@@ -98,7 +98,7 @@ class Fixture {
   /** All peer memory lies from 2 GiB on and is of this kind. */
   usePeers(kind: PeerMapType, busOffset = 0): void {
     this.machine.peers = {
-      isOwnMemory: () => false,
+      unmappedEnd: () => -1,
       isPeerMemory: (phys) => phys >= 0x8000_0000,
       providerAt: () => "peer",
       passesRoot: () => true,

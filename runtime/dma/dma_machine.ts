@@ -28,8 +28,11 @@ export interface AccessWatcher {
 export interface PeerRouter {
   /** Whether a page is a peer's at all. Does not look for a route. */
   isPeerMemory(phys: PhysAddr): boolean;
-  /** Whether a bus address is in a BAR of the device's own. */
-  isOwnMemory(client: DmaDevice, dma: number): boolean;
+  /**
+   * The end of what a device may access from a bus address on without a mapping: a BAR of its own, or
+   * peer memory that is allocated, whose bus address drivers are given; -1 for nothing.
+   */
+  unmappedEnd(client: DmaDevice, dma: number): number;
   /** How `client` reaches the memory at `phys`. */
   mapType(phys: PhysAddr, client: DmaDevice): PeerMapType;
   /** The PCI bus address of peer memory. */

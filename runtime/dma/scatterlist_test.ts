@@ -183,7 +183,7 @@ Deno.test("peer memory is a bus address, RAM-like across the host bridge, or ref
   const run = (type: PeerMapType) => {
     const bench = testBench({ machine: { windows: [window], ramSizeBytes: 2 ** 31 } });
     bench.machine.peers = {
-      isOwnMemory: () => false,
+      unmappedEnd: () => -1,
       isPeerMemory: () => true,
       providerAt: () => "peer",
       passesRoot: () => true,

@@ -59,7 +59,7 @@ function withPeer(kind: PeerMapType, mode: "strict" | "off" = "strict"): Rig {
     },
   }, 16);
   rig.machine.peers = {
-    isOwnMemory: () => false,
+    unmappedEnd: () => -1,
     isPeerMemory: (phys) => phys >= PEER,
     providerAt: (phys) => phys >= PEER ? "peer" : null,
     mapType: () => kind,

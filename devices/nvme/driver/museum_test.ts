@@ -64,7 +64,7 @@ function reportsOf(rig: DriverRig, work: () => void): string[] {
 /** Memory from 0x9000_0000 on belongs to a peer below the same switch. */
 function usePeers(rig: DriverRig): void {
   rig.machine.peers = {
-    isOwnMemory: () => false,
+    unmappedEnd: () => -1,
     isPeerMemory: (phys) => phys >= 0x9000_0000,
     providerAt: () => "peer",
     passesRoot: () => true,

@@ -71,6 +71,14 @@ export class PeerMemory {
     return this.#taken.get(phys) ?? 0;
   }
 
+  /** The end, exclusive, of the allocation that an address is in; -1 for none. */
+  takenEnd(phys: number): number {
+    for (const [start, sizeBytes] of this.#taken) {
+      if (start <= phys && phys < start + sizeBytes) return start + sizeBytes;
+    }
+    return -1;
+  }
+
   /** Frees what `alloc` returned. */
   free(phys: PhysAddr): void {
     const sizeBytes = this.#taken.get(phys);

@@ -133,7 +133,8 @@ export class AccessChecks {
     const { dev, forgotten, onBus } = device;
     const onItsBus = onBus.find((each) => each.dma <= dma && dma < each.dma + each.sizeBytes);
     if (onItsBus !== undefined) return onItsBus.dma + onItsBus.sizeBytes;
-    if (this.#ledger.platform.peers?.isOwnMemory(dev, dma) === true) return Infinity;
+    const unmappedEnd = this.#ledger.platform.peers?.unmappedEnd(dev, dma) ?? -1;
+    if (unmappedEnd >= 0) return unmappedEnd;
     return forgotten === null || dev.domain !== null ? -1 : forgotten.endOf(dma);
   }
 
@@ -185,6 +186,8 @@ export class AccessChecks {
         ? `${UNTRANSLATED}${near}`
         : `the mapping of ${bytes(ended.sizeBytes)} at ${hexAddress(ended.dma)} has ended, but ` +
           UNTRANSLATED
+      : !dev.domain.table.walk(at)
+      ? "they are a peer's, on the bus, where no IOMMU looks"
       : beside === NO_RECORD
       ? "no live mapping covers them, but their page-table entries are still present"
       : `they share an IOMMU granule with ${ledger.describe(beside)}`;

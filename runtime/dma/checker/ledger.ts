@@ -34,7 +34,7 @@ const DEVICE_LIMIT = 2 ** 16;
 
 /** The platform, and which memory belongs to PCI peers; null without peers. */
 export interface CheckedPlatform extends Platform {
-  readonly peers: Pick<PeerRouter, "isOwnMemory" | "isPeerMemory"> | null;
+  readonly peers: Pick<PeerRouter, "isPeerMemory" | "unmappedEnd"> | null;
 }
 
 export class Ledger {

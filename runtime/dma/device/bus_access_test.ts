@@ -80,7 +80,7 @@ Deno.test("a peer below a common switch answers before any translation", () => {
     },
   });
   machine.peers = {
-    isOwnMemory: () => false,
+    unmappedEnd: () => -1,
     isPeerMemory: () => true,
     providerAt: () => "peer",
     passesRoot: () => true,

@@ -19,7 +19,7 @@ const PEER = 64 * MIB as PhysAddr;
 
 /** A peer that answers for every address, so that none leads where it led before. */
 const PEER_EVERYWHERE: PeerRouter = {
-  isOwnMemory: () => false,
+  unmappedEnd: () => -1,
   isPeerMemory: () => false,
   providerAt: () => null,
   passesRoot: () => true,

@@ -32,7 +32,7 @@ function withPeer(
   });
   const peer = { kind: "none" as PeerMapType };
   bench.machine.peers = {
-    isOwnMemory: () => false,
+    unmappedEnd: () => -1,
     isPeerMemory: () => true,
     providerAt: () => "peer",
     passesRoot: () => true,

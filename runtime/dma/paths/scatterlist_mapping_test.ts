@@ -116,7 +116,7 @@ function mapFarPeer(kernel: KernelProfile, kind: PeerMapType, force: boolean) {
     },
   });
   bench.machine.peers = {
-    isOwnMemory: () => false,
+    unmappedEnd: () => -1,
     isPeerMemory: () => kind !== "none",
     providerAt: () => "peer",
     passesRoot: () => true,
@@ -172,7 +172,7 @@ Deno.test("a peer that cannot be reached ends a map, and nothing before it stays
     });
     const { machine, dev } = bench;
     machine.peers = {
-      isOwnMemory: () => false,
+      unmappedEnd: () => -1,
       isPeerMemory: (phys) => phys >= 0xf000_0000 && phys < 4 * GIB,
       providerAt: () => "peer",
       mapType: (): PeerMapType => "not_supported",

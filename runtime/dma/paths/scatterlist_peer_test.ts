@@ -37,7 +37,7 @@ function withPeers(
     far: "thru_host_bridge",
   };
   bench.machine.peers = {
-    isOwnMemory: () => false,
+    unmappedEnd: () => -1,
     isPeerMemory: (phys) => phys >= NEAR,
     providerAt,
     mapType: (phys) => {

@@ -106,7 +106,7 @@ Deno.test("a single data block from the iterator is unmapped from the command (n
 
 function usePeers(rig: DriverRig, kind: PeerMapType): void {
   rig.machine.peers = {
-    isOwnMemory: () => false,
+    unmappedEnd: () => -1,
     isPeerMemory: (phys) => phys >= 0x8000_0000,
     providerAt: () => "peer",
     passesRoot: () => true,

@@ -343,7 +343,7 @@ Deno.test("peer metadata takes the iterator: no descriptor for one piece, none n
   for (const options of [PLAIN, BOTH]) {
     const rig = new DriverRig(options);
     rig.machine.peers = {
-      isOwnMemory: () => false,
+      unmappedEnd: () => -1,
       isPeerMemory: (phys) => phys >= 0x8000_0000,
       providerAt: () => "peer",
       passesRoot: () => true,

@@ -167,7 +167,7 @@ Deno.test("a request without a list of descriptors is undone as a whole (nvme.md
 
 function refusePeers(rig: DriverRig): void {
   rig.machine.peers = {
-    isOwnMemory: () => false,
+    unmappedEnd: () => -1,
     isPeerMemory: () => true,
     providerAt: () => "peer",
     passesRoot: () => true,
