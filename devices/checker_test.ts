@@ -96,7 +96,11 @@ function operate(lab: Lab): Report[] {
   finished(disk.submit("flush"));
   finished(disk.submit("discard", { lba: 0, sizeBytes: 4 * KIB }));
   finished(disk.submit("write_zeroes", { lba: 0, sizeBytes: 4 * KIB }));
-  finished(disk.passthrough({ opcode: 2, buffer: buffers[0]!, dwords: { 10: 8, 12: 0 } }));
+  const { metadataBytes } = disk.namespace;
+  const own = metadataBytes === 0
+    ? {}
+    : { metadata: allocateBuffer(machine, { sizeBytes: metadataBytes }) };
+  finished(disk.passthrough({ opcode: 2, buffer: buffers[0]!, dwords: { 10: 8, 12: 0 }, ...own }));
   machine.advance(20_000_000);
   assertEquals(machine.checker!.liveOf(dev), 0, "mappings are left");
   return reports;

@@ -358,6 +358,7 @@ Deno.test("a device that sees the caches needs no hand-over beside one that does
   const nic = new DmaDevice("nic");
   some.machine.iommu.attach(nic);
   cpuFill(some, PAGE, 64, 0x22);
+  some.machine.dma.dmaMapPhys(nic, at(PAGE), 64, DMA_BIDIRECTIONAL);
   const byte = new Uint8Array(1);
   some.machine.bus.read(nic, PAGE, byte, 0, 1);
   assertEquals(byte[0], 0x22);

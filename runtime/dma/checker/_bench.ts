@@ -54,6 +54,9 @@ export function checkerBench(options: TestBenchOptions = {}) {
     /** The device reads; false after a fault. */
     read: (address: number, sizeBytes: number) =>
       machine.bus.read(dev, address, new Uint8Array(sizeBytes), 0, sizeBytes),
+    /** The device writes; false after a fault. */
+    write: (address: number, sizeBytes: number) =>
+      machine.bus.write(dev, address, new Uint8Array(sizeBytes), 0, sizeBytes),
   };
 }
 

@@ -109,11 +109,26 @@ Deno.test("a stale IOTLB entry is one hazard, and names who made the mapping (dm
   );
 });
 
-Deno.test("a device without translation reaches everything, and nothing is said of it", () => {
+Deno.test("a device without translation reaches everything, and is held to its mappings as behind an IOMMU", () => {
   const bench = checkerBench(DIRECT);
-  bench.map(0x10_0200, 0x400, DMA_FROM_DEVICE);
-  bench.read(0x10_0000, 16);
-  assertEquals(bench.classes(), []);
+  const classes = (access: () => void) => {
+    access();
+    return bench.classes();
+  };
+  const outside = ["device_outside_buffer"];
+  assertEquals(classes(() => bench.write(0x10_0200, 16)), outside, "before the map");
+  const dma = bench.map(0x10_0200, 0x400, DMA_FROM_DEVICE);
+  assertEquals(classes(() => bench.write(dma, 0x400)), []);
+  assertEquals(classes(() => bench.write(dma + 0x3f0, 32)), outside, "beyond its end");
+  assertEquals(classes(() => bench.read(0x10_0000, 16)), outside, "beside it");
+  assertEquals(classes(() => bench.read(dma, 16)), ["device_direction"]);
+  bench.unmap(dma, 0x400, DMA_FROM_DEVICE);
+  bench.write(dma, 16);
+  const [report] = bench.reports();
+  assertMatch(
+    report!.text,
+    /has ended, but nothing is translated, so nothing stops the device, and no kernel sees it$/,
+  );
 });
 
 Deno.test("a fault is reported as a missing sync where the IOTLB caches the not-present entry (dma.md 3.6 row 6, 5.2)", () => {

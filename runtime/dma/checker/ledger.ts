@@ -10,7 +10,6 @@ import { eventId } from "../../event_vocabulary.ts";
 import { IntervalSet } from "../../memory/interval_set.ts";
 import type { Platform } from "../../platform.ts";
 import { DMA_ATTR, DMA_TO_DEVICE } from "../attributes.ts";
-import type { PeerRouter } from "../dma_machine.ts";
 import type { DmaDevice } from "../device/device.ts";
 import { CheckedDevice } from "./checked_device.ts";
 import { CacheLines } from "./cache_lines.ts";
@@ -34,7 +33,10 @@ const DEVICE_LIMIT = 2 ** 16;
 
 /** The platform, and which memory belongs to PCI peers; null without peers. */
 export interface CheckedPlatform extends Platform {
-  readonly peers: Pick<PeerRouter, "isPeerMemory" | "unmappedEnd"> | null;
+  readonly peers: {
+    isPeerMemory(phys: PhysAddr): boolean;
+    unmappedEnd(client: DmaDevice, dma: number): number;
+  } | null;
 }
 
 export class Ledger {
