@@ -190,6 +190,7 @@ export class BlkDma {
       events.emit(CALL_UNMAP, { req: request.id, dev: dev.name, mapped: mappedBytes });
     }
     const result = this.#unmap(request, dev, state, mappedBytes, kind);
+    if (!result) request.mappedSegments = 0;
     if (result && this.#exit !== "block.2.5.2") this.endUncalled(request, dev, kind, metadata);
     if (events.tick(RET_UNMAP)) {
       events.emit(RET_UNMAP, { result, error: null }, {
@@ -337,6 +338,7 @@ export class BlkDma {
       return false;
     }
     iter.lengthBytes = sizeBytes;
+    request.mappedSegments++;
     this.#reportSegment(phys, sizeBytes, iter.addr, this.#machine.dma.taken.path);
     return true;
   }

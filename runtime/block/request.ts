@@ -51,6 +51,8 @@ export class BlockRequest implements EventOrigin {
   nrIntegritySegments = 0;
   /** Nothing more may join it, since something once was too much. @see behaviour/block.md 1.5 */
   closed = false;
+  /** Segments that were mapped one by one, each to be unmapped if the device needs that. */
+  mappedSegments = 0;
   /** Memory that stands for the bios' own: a discard's list of ranges. */
   specialPayload: BioVec | null = null;
   /** Frees the special payload's memory when the request ends. */
@@ -193,6 +195,12 @@ export class BlockRequest implements EventOrigin {
     this.owner = null;
     owner.requestMerged?.(this, other);
     other.addOwner(owner);
+  }
+
+  /** Its segments need no unmap, and are over with no call that ends them. */
+  skipUnmaps(dev: { mappings: number }): void {
+    dev.mappings -= Math.min(dev.mappings, this.mappedSegments);
+    this.mappedSegments = 0;
   }
 
   /** The driver is through with it. */

@@ -429,11 +429,6 @@ export class DmaMapping {
     return needed;
   }
 
-  /** A driver is through with a request of a device that needs no unmap, and calls nothing for it. */
-  skipUnmaps(dev: DmaDevice): void {
-    dev.endRequest(this.#events.context.request);
-  }
-
   /** True when a mapping has to be synchronised before its memory is handed over. Ask after mapping. */
   dmaNeedSync(dev: DmaDevice, dma: DmaAddr): boolean {
     return needSync(this.#machine, dev, dma);
@@ -663,7 +658,6 @@ export class DmaMapping {
     if (dma === ERROR) return dma;
     dev.mappings++;
     if (translated) machine.iommu.liveMappings++;
-    else dev.countRequest(this.#events.context.request, 1);
     if (this.#events.tick(DMA_MAP)) {
       const { api } = call;
       const fields = { api, phys, dma, size_bytes: sizeBytes, dir: directionWord(dir) };
@@ -701,7 +695,6 @@ export class DmaMapping {
       if (phys >= 0) {
         // Unbalanced calls go unnoticed where nothing is translated, and must not count twice.
         if (dev.mappings > 0) dev.mappings--;
-        if (dev.domain === null) dev.countRequest(events.context.request, -1);
         if (dev.domain !== null && machine.iommu.liveMappings > 0) machine.iommu.liveMappings--;
         this.#mappings.unmapped(call.api, dev, phys, dma, sizeBytes, dir);
       }

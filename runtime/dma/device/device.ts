@@ -135,8 +135,6 @@ export class DmaDevice {
    * request that needs no unmap they live until the driver is through with it.
    */
   mappings = 0;
-  /** How many of them each request has, where nothing is translated. */
-  readonly #ofRequests = new Map<number | null, number>();
   /**
    * What the checker keeps of the device; only the checker reads it.
    * @internal
@@ -224,25 +222,6 @@ export class DmaDevice {
   /** The last address coherent memory may have: the smaller of coherent mask and bus limit. */
   get lastCoherentAddress(): number {
     return this.#lastCoherent;
-  }
-
-  /**
-   * Counts a mapping, made or ended, for the request that it is for; null for a device that comes up.
-   * @internal
-   */
-  countRequest(request: number | null, by: 1 | -1): void {
-    const live = (this.#ofRequests.get(request) ?? 0) + by;
-    if (live > 0) this.#ofRequests.set(request, live);
-    else this.#ofRequests.delete(request);
-  }
-
-  /**
-   * A request's mappings are over, with no call that ends them.
-   * @internal
-   */
-  endRequest(request: number | null): void {
-    this.mappings = Math.max(0, this.mappings - (this.#ofRequests.get(request) ?? 0));
-    this.#ofRequests.delete(request);
   }
 
   #refresh(): void {

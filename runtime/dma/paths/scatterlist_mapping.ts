@@ -39,7 +39,6 @@ export function mapSg(
     list.outputs = outputs;
     dev.mappings++;
     if (domain !== null) machine.iommu.liveMappings++;
-    else dev.countRequest(machine.events.context.request, 1);
   }
   return outputs;
 }
@@ -126,7 +125,6 @@ export function unmapSg(
   if (list.outputs === 0) return;
   if (dev.mappings > 0) dev.mappings--;
   if (dev.domain !== null) machine.iommu.liveMappings--;
-  else dev.countRequest(machine.events.context.request, -1);
 }
 
 /** Hands a list to the CPU or to the device, entry by entry where there is something to do. */

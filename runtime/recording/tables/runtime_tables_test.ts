@@ -85,13 +85,12 @@ Deno.test("mappings that need no unmap leave the table with their own request", 
     context.enterRequest(request);
     machine.dma.dmaMapPhys(dev, 0x10_0000 as PhysAddr, PAGE, DMA_TO_DEVICE);
   }
-  const live = () => [table.rowsAt(machine.events.seq).length, dev.mappings];
-  assertEquals(live(), [3, 3]);
+  const live = () => table.rowsAt(machine.events.seq).length;
+  assertEquals(live(), 3);
   for (const [request, left] of [[2, 1], [2, 1], [1, 0]] as const) {
     context.enterRequest(request);
-    machine.dma.skipUnmaps(dev);
     if (machine.events.tick(NVME_UNMAP)) machine.events.emit(NVME_UNMAP, { rule: "nothing" });
-    assertEquals(live(), [left, left]);
+    assertEquals(live(), left);
   }
   context.leave(before);
 });

@@ -162,6 +162,9 @@ export class TwoStepDataMapper implements DataMapper {
         ? this.#rules.failedRangeBytes(iod, request.payloadBytes)
         : iod.totalBytes;
       this.#unmapData(iod, request);
+    } else if (status !== OK && request.mappedSegments > 0) {
+      // The first segment was unmapped, or needs none.
+      if (!this.#machine.dma.dmaNeedUnmap(this.#dev)) this.#ended(request, "nothing");
     }
     return status;
   }
@@ -278,7 +281,7 @@ export class TwoStepDataMapper implements DataMapper {
 
   #ended(request: NvmeRequest, rule: UnmapRule): void {
     request.unmappedBy = rule;
-    if (rule === "nothing") this.#machine.dma.skipUnmaps(this.#dev);
+    if (rule === "nothing") request.skipUnmaps(this.#dev);
     const events = this.#machine.events;
     if (!events.tick(NVME_UNMAP)) return;
     events.emit(NVME_UNMAP, { rule }, {

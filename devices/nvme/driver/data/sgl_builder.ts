@@ -141,8 +141,7 @@ export class SglBuilder {
   /** There is no list to hold the segment: unmap it here. */
   #undo(iod: Iod, request: NvmeRequest, iter: BlkDmaIter): void {
     const dma = this.#machine.dma;
-    if (iod.hasFlag(IOD_FLAG.DATA_P2P)) return;
-    if (!dma.dmaNeedUnmap(this.#dev)) return dma.skipUnmaps(this.#dev);
+    if (iod.hasFlag(IOD_FLAG.DATA_P2P) || !dma.dmaNeedUnmap(this.#dev)) return;
     dma.dmaUnmapPhys(
       this.#dev,
       iter.addr,
