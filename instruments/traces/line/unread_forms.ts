@@ -45,7 +45,8 @@ const PATTERNS: readonly Pattern[] = [
   },
   {
     name: "perf trace",
-    instead: "record with: perf record -e 'dma:*' -e 'iommu:*' -e 'swiotlb:*' -a; print with: perf script",
+    instead:
+      "record with: perf record -e 'dma:*' -e 'iommu:*' -e 'swiotlb:*' -a; print with: perf script",
     pattern: /\b(?:dma|iommu):\w+\(/,
   },
   {
