@@ -76,11 +76,58 @@ Deno.test("a shard whose last line is torn goes on there, and no try counts twic
     }
     const partly = await merged(folder, "torn");
     assertStringIncludes(partly.output, "tried 0 of 3 tries, 0 cases; not yet tried: 3");
+    assertEquals(partly.code, 3);
+    assertStringIncludes(partly.output, "\n- shard 2 of 3: 1 try without a record\n");
     for (const shard of [1, 2, 3]) await run("torn", shard);
     Deno.copyFileSync(`${folder}/whole/shard-0002.jsonl`, `${folder}/torn/shard-0002-again.jsonl`);
     assertEquals((await merged(folder, "torn")).texts, whole.texts);
   });
 });
+
+Deno.test("a merge without all shards names those that are missing, and is no success", () =>
+  withPlan(
+    { ...SMALL, shards: 4, tries: [{ suite: ["look.dma"], seeds: [1, 6] }] },
+    async (folder, plan) => {
+      for (const shard of [1, 3]) {
+        await dmalab("campaign", "run", plan, "--out", `${folder}/r`, "--shard", `${shard}/4`);
+      }
+      const { code, output } = await merged(folder, "r");
+      assertEquals(code, 3, output);
+      assertEquals(output.match(/^- shard .*$/gm), [
+        "- shard 2 of 4: no file",
+        "- shard 4 of 4: no file",
+      ]);
+      assertStringIncludes(output, "\nNo defect found in what was tried.\n");
+      for (const shard of [2, 4]) {
+        await dmalab("campaign", "run", plan, "--out", `${folder}/r`, "--shard", `${shard}/4`);
+      }
+      const whole = await merged(folder, "r");
+      assertEquals(
+        [whole.code, /not finished|shard/i.test(whole.output)],
+        [0, false],
+        whole.output,
+      );
+      assertStringIncludes(whole.output, "\nNo defect found.\n");
+    },
+  ));
+
+Deno.test("a killed shard is started again by the script for Slurm, and one that was ended is not", () =>
+  withPlan(PLAN, async (folder, plan) => {
+    await dmalab("campaign", plan, "--out", `${folder}/jobs`);
+    const runs = async (signal: string, times: number) => {
+      const [count, command] = [`${folder}/count`, `${folder}/command`];
+      Deno.writeTextFileSync(count, "");
+      const kill = `[ "$(wc -c <${count})" -gt ${times} ] || kill -${signal} $$`;
+      Deno.writeTextFileSync(command, `#!/bin/sh\nprintf x >>${count}\n${kill}\n`, { mode: 0o755 });
+      const options = { args: [`${folder}/jobs/slurm.sh`], env: { DMALAB: command } };
+      const { code } = await new Deno.Command("sh", { ...options, stderr: "null" }).output();
+      return [Deno.readTextFileSync(count).length, code];
+    };
+    assertEquals(await runs("KILL", 2), [3, 0]);
+    assertEquals(await runs("KILL", 9), [5, 137]);
+    assertEquals(await runs("TERM", 9), [1, 143]);
+    assertEquals(await runs("0", 9), [1, 0]);
+  }));
 
 Deno.test("shards of two plans are not merged, and a shard keeps the file of another plan", async () => {
   await withPlan(SMALL, async (folder, plan) => {

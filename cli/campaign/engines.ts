@@ -53,7 +53,14 @@ ${WRITTEN}#SBATCH --job-name=${name}
 #SBATCH --requeue
 #SBATCH --open-mode=append
 #SBATCH --output=${name}-%a.log
-exec ${command}
+# A shard that was killed goes on where its file ends; one that was ended on purpose (130, 143) does not.
+for try in 1 2 3 4 5; do
+  ${command}
+  code=$?
+  case $code in 130 | 143) break ;; esac
+  [ "$code" -gt 128 ] || break
+done
+exit "$code"
 `;
 }
 

@@ -2,7 +2,7 @@
 import { printableText } from "../../lang/diagnostics/display_width.ts";
 import { formatCount, groupThousands } from "../../lang/text/numbers.ts";
 import { tableLines } from "../../lang/text/columns.ts";
-import { type ExitCode, FAILED, HELD } from "../exit_code.ts";
+import { type ExitCode, FAILED, HELD, STOPPED } from "../exit_code.ts";
 import { FileError } from "../files/file_error.ts";
 import { makeResultFolder, writeFile } from "../files/write_file.ts";
 import type { Screen } from "../screen.ts";
@@ -39,15 +39,22 @@ export function mergeShards(
   typed: string | null,
   screen: Screen,
 ): ExitCode {
-  const { plan, records } = readAll(paths);
+  const { plan, records, shards } = readAll(paths);
   const groups = new Map<string, Group>();
   const causes = new Map<string, Cause>();
+  /** By shard, from 0: how many of its tries have no record. */
+  const missing = new Map<number, number>();
+  let number = 0;
   for (const { group, key } of triesOf(plan)) {
+    const shard = number++ % plan.shards;
     const counts = groups.get(group) ?? { planned: 0, tried: 0, cases: 0, found: 0 };
     groups.set(group, counts);
     counts.planned++;
     const record = records.get(key);
-    if (record === undefined) continue;
+    if (record === undefined) {
+      missing.set(shard, (missing.get(shard) ?? 0) + 1);
+      continue;
+    }
     counts.tried++;
     counts.cases += record.cases;
     counts.found += record.findings.length > 0 ? 1 : 0;
@@ -55,7 +62,12 @@ export function mergeShards(
   }
   const sorted = [...causes.values()].sort((one, other) => one.cause < other.cause ? -1 : 1);
   const files = sorted.map(({ cause }, index) => `${numbered(index)}-${slugOf(cause)}.dma`);
-  const report = reportText(plan, groups, sorted, files);
+  const lost = [...missing].sort(([one], [other]) => one - other).map(([shard, count]) =>
+    `- shard ${shard + 1} of ${plan.shards}: ${
+      shards.has(shard + 1) ? `${formatCount(count, "try", "tries")} without a record` : "no file"
+    }`
+  );
+  const report = reportText(plan, groups, sorted, files, lost);
   const out = makeResultFolder(typed, { folder: ".", name: "found" });
   sorted.forEach(({ cause, groups: of, key, scenario, tries }, index) => {
     const where = [...of].sort().map((group) => `#   ${group}\n`).join("");
@@ -65,17 +77,19 @@ export function mergeShards(
   });
   writeFile({ folder: out, name: "report.md" }, printableText(report, false));
   screen.out(report);
-  return sorted.length === 0 ? HELD : FAILED;
+  return sorted.length > 0 ? FAILED : lost.length > 0 ? STOPPED : HELD;
 }
 
 /** Every try once, whatever number of files has it. @throws {FileError} */
 function readAll(paths: readonly string[]) {
   let plan: CampaignPlan | null = null;
+  const shards = new Set<number>();
   const records = new Map<string, TryRecord>();
   for (const path of paths) {
     const file = readShardFile(path);
     if (file === null) throw new FileError(`Cannot read "${path}": it is missing or empty`);
-    const { campaign } = file.head;
+    const { campaign, shard } = file.head;
+    shards.add(shard);
     plan ??= campaign;
     if (JSON.stringify(plan) !== JSON.stringify(campaign)) {
       throw new FileError(`"${path}" and "${paths[0]}" belong to different plans`);
@@ -90,7 +104,7 @@ function readAll(paths: readonly string[]) {
       records.set(record.key, record);
     }
   }
-  return { plan: plan!, records };
+  return { plan: plan!, records, shards };
 }
 
 function addFindings(
@@ -123,6 +137,7 @@ function reportText(
   groups: ReadonlyMap<string, Group>,
   causes: readonly Cause[],
   files: readonly string[],
+  lost: readonly string[],
 ): string {
   const all = [...groups.values()];
   const sum = (of: (group: Group) => number) => all.reduce((total, group) => total + of(group), 0);
@@ -159,7 +174,12 @@ function reportText(
     ...table,
     "```",
     "",
-    causes.length === 0 ? "No defect found." : `${formatCount(causes.length, "cause")} found:`,
+    ...lost.length === 0 ? [] : ["Not finished; run these shards again:", "", ...lost, ""],
+    causes.length > 0
+      ? `${formatCount(causes.length, "cause")} found:`
+      : lost.length > 0
+      ? "No defect found in what was tried."
+      : "No defect found.",
     "",
     ...found,
     ...found.length === 0 ? [] : [""],

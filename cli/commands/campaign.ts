@@ -11,7 +11,8 @@ export const CAMPAIGN = command({
     "engine's variable (SLURM_ARRAY_TASK_ID, JOB_COMPLETION_INDEX, CI_NODE_INDEX, PARALLEL_SEQ): each " +
     "try appends a line to the shard's file; a restarted shard continues after the last complete line. " +
     "`campaign merge FILE…` counts each try once, and writes a minimal scenario for each cause and " +
-    "a report. Exit codes of merge: 0 nothing found; 1 a defect found; 2 a file has errors.",
+    "a report. Exit codes of merge: 0 everything tried and nothing found; 1 a defect found; 2 a file has " +
+    "errors; 3 tries are missing, whose shards it names.",
   argument: {
     placeholder: "[run|merge] FILE",
     doc: "a plan; for merge, the files of the shards",
