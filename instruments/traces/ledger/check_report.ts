@@ -106,6 +106,7 @@ function balanceOf(check: TraceCheck, { live, uncertain }: CheckResult) {
     aliveAtEnd[key] = (aliveAtEnd[key] ?? 0) + 1;
   }
   const devices = [...ledger.devices.values()];
+  const [liveOf, uncertainOf] = [live, uncertain].map((mappings) => countsOf(mappings));
   const folded = new Map(devices.map((device) => [device, foldedCount(device)]));
   for (const [{ name }, count] of folded) {
     if (count > 0) aliveAtEnd[`${name} map`] = (aliveAtEnd[`${name} map`] ?? 0) + count;
@@ -122,17 +123,20 @@ function balanceOf(check: TraceCheck, { live, uncertain }: CheckResult) {
       ranges_ended: table.unmaps - table.claimedUnmaps,
       links_never_unmapped: table.openRuns().flatMap(({ maps }) => maps.map(({ line }) => line)),
     },
-    devices: Object.fromEntries(devices.map((device) => {
-      const open = (mappings: typeof live) =>
-        mappings.filter((mapping) => mapping.device === device).length;
-      return [device.name, {
-        births: device.mapCount,
-        deaths: device.unmapCount,
-        alive: open(live) + folded.get(device)!,
-        uncertain: device.uncertain + open(uncertain),
-      }];
-    })),
+    devices: Object.fromEntries(devices.map((device) => [device.name, {
+      births: device.mapCount,
+      deaths: device.unmapCount,
+      alive: (liveOf!.get(device) ?? 0) + folded.get(device)!,
+      uncertain: device.uncertain + (uncertainOf!.get(device) ?? 0),
+    }])),
   };
+}
+
+/** How many mappings each device has. */
+function countsOf(mappings: CheckResult["live"]): Map<Device, number> {
+  const counts = new Map<Device, number>();
+  for (const { device } of mappings) counts.set(device!, (counts.get(device!) ?? 0) + 1);
+  return counts;
 }
 
 function foldedCount({ folded, foldedElsewhere }: Device): number {
@@ -373,7 +377,7 @@ function balanceLines(
   });
   const head = ["device", "mode", "maps =", "unmaps +", "live +", "unknown", "mapped before trace"];
   const widths = head.map((name, column) =>
-    Math.max(name.length, ...rows.map((row) => row[column]!.length))
+    rows.reduce((most, row) => Math.max(most, row[column]!.length), name.length)
   );
   const line = (row: readonly string[]) =>
     row.map((cell, column) => cell.padEnd(widths[column]!)).join("  ").trimEnd();

@@ -51,6 +51,9 @@ export interface KnownClocks {
 const FURTHEST_SECONDS = 60;
 /** A fault printed this long after the last line of a trace is not covered by the trace. */
 const LATE_SECONDS = 0.5;
+/** So many faults tie the clocks where nothing else does, by so many offsets, the nearest to 0. */
+const MOST_TIED = 64;
+const MOST_OFFSETS = 1 << 12;
 /** An explanation that fits for so much of the time at which any does is likely. */
 const LIKELY_SHARE = 0.9;
 /** A line of the log is printed a little later than the line of the trace that is the same call. */
@@ -157,7 +160,8 @@ function explaining(
   history: PageHistory,
   bootSeconds: number | null,
 ): ClockOffset | null {
-  const known = accesses.filter(({ device, entry }) => device !== null && entry.seconds !== null);
+  const known = accesses.filter(({ device, entry }) => device !== null && entry.seconds !== null)
+    .slice(0, MOST_TIED);
   const changes = known.flatMap((access) =>
     changesAt(access, history).map((seconds) =>
       seconds + JUST_AFTER_SECONDS - access.entry.seconds!
@@ -168,7 +172,7 @@ function explaining(
     ...bootSeconds === null ? [] : [bootSeconds],
     0,
     ...changes.filter((offset) => Math.abs(offset) < FURTHEST_SECONDS)
-      .sort((a, b) => Math.abs(a) - Math.abs(b)),
+      .sort((a, b) => Math.abs(a) - Math.abs(b)).slice(0, MOST_OFFSETS),
   ];
   let best: number | null = null;
   let most = -1;
@@ -181,6 +185,7 @@ function explaining(
       return isCovered && classifyWithin(access, history, [seconds, until]).isConsistent;
     }).length;
     if (explained > most) [best, most] = [offset, explained];
+    if (explained === known.length) break;
   }
   if (best === null) return null;
   return exactOffset(best, best === bootSeconds ? "boot" : "faults");

@@ -18,29 +18,28 @@ export class Edges {
   lostLine = 0;
   /** The last line with a long silence before it: tracing may have been off. 0 when there is none. */
   silenceLine = 0;
+  silences = 0;
   /** Silences that have swallowed lines, by the line after each: unpaired lines prove it. */
   readonly holes = new Set<number>();
   /** By CPU: the first line after a gap. */
   readonly #gaps = new Map<number, Moment>();
   #start: Moment | null = null;
 
-  /**
-   * Passes a line; the time of a gap is that of the CPU's next one.
-   *
-   * @returns Whether a long silence ends with it.
-   */
-  pass(now: Moment): boolean {
+  /** Passes a line; the time of a gap is that of the CPU's next one. */
+  pass(now: Moment): void {
     const { seconds } = now;
     const isAfterSilence = this.firstSeconds !== null &&
       seconds - this.lastSeconds >= SILENCE_SECONDS;
-    if (isAfterSilence) this.silenceLine = now.line;
+    if (isAfterSilence) {
+      this.silenceLine = now.line;
+      this.silences++;
+    }
     if (this.firstSeconds === null) {
       this.firstSeconds = seconds;
       this.#start = now;
     }
     if (seconds > this.lastSeconds) this.lastSeconds = seconds;
     if (this.#gaps.get(now.cpu)?.seconds === Infinity) this.#gaps.set(now.cpu, now);
-    return isAfterSilence;
   }
 
   gap(cpu: number, line: number): void {

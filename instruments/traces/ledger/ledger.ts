@@ -71,7 +71,7 @@ export class Ledger {
     this.#history = history;
     this.table = new PageTable((range) => this.#rangeEnded(range));
     const { table } = this;
-    this.#recorded = { facts, faulted, bouncedLines: this.#bouncedLines, table };
+    this.#recorded = { facts, faulted, bouncedLines: this.#bouncedLines, table, edges: this.edges };
   }
 
   /** Takes a line of an event. @returns False when it is damaged. */
@@ -79,7 +79,7 @@ export class Ledger {
     const now: Moment = { line: number, seconds: line.seconds, cpu: line.cpu };
     const event = readDmaEvent(line.event, line.payload);
     const isCall = event !== undefined || CALLS.test(line.event);
-    if (isCall && this.edges.pass(now)) this.#silence();
+    if (isCall) this.edges.pass(now);
     const context = this.table.context(line.pid, now, line.context);
     if (event === null) {
       this.damaged.push(number);
@@ -92,12 +92,6 @@ export class Ledger {
       this.#bouncedLines.set(device, (this.#bouncedLines.get(device) ?? 0) + 1);
     } else if (line.event !== "map") context.isRunOver = true;
     return event !== null;
-  }
-
-  #silence(): void {
-    for (const { siblings } of this.devices.values()) {
-      for (const alike of siblings.values()) alike.silence();
-    }
   }
 
   /** Events of a CPU are missing here. @see behaviour/traces.md T.68 */
@@ -269,7 +263,7 @@ export class Ledger {
     if (mapping === null) {
       const other = mappings.find(({ addr }) => addr === event.addr);
       const isSure = other !== undefined && modeOf(device) !== "direct" && !this.isUncertain(other);
-      const isLikely = isSure && !isAnothers(this.devices.values(), event, kind, device) &&
+      const isLikely = isSure && !isAnothers(this.devices, event, kind, device) &&
         (other.sizeBytes === event.sizeBytes || other.mappedAt.line >= this.edges.silenceLine);
       if (isLikely) {
         this.findings.wrongKind(other, kind, now);
@@ -348,6 +342,7 @@ export class Ledger {
 
   /** The same for coherent memory: the page table's unmap, if any, is printed after the line. */
   #freeWithoutAlloc(device: Device, event: UnmapEvent, now: Moment, context: Context): void {
+    if (unfold(device, event.addr)) return;
     const unmapped = this.#lastUnmapped(device.unmapped.get(event.addr));
     const unknown = () => this.findings.unmapUnknown(device, event.addr, now, "unknown", 0);
     this.#endWithoutMap(device, unmapped, now, context, unknown);
@@ -440,6 +435,7 @@ export class Ledger {
     now: Moment,
     context: Context,
   ): void {
+    if (unfold(device, physAddrs[0]!)) return;
     const last = this.#lastUnmapped(device.unmappedLists.get(physAddrs[0]!));
     const unmapped = last !== null && isSameList(last, physAddrs, false) ? last : null;
     context.expected = null;

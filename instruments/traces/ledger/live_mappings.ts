@@ -3,6 +3,7 @@ import type { Direction, DmaEvent } from "../line/dma_event.ts";
 import {
   type Device,
   type Moment,
+  NEAR_PAGES,
   PAGE_BYTES,
   pageOf,
   pagesOf,
@@ -42,14 +43,18 @@ export function bestMapping(
   return found;
 }
 
+/** Of more devices than this some other one has any address live, as far as a trace says. */
+const MOST_DEVICES = 1024;
+
 /** Whether another device has exactly this mapping live: all domains allocate the same addresses. */
 export function isAnothers(
-  devices: Iterable<Device>,
+  devices: ReadonlyMap<string, Device>,
   event: UnmapEvent,
   kind: TracedMapping["kind"],
   device: Device,
 ): boolean {
-  for (const other of devices) {
+  if (devices.size > MOST_DEVICES) return true;
+  for (const other of devices.values()) {
     if (other === device) continue;
     const mapping = bestMapping(other.byPage.get(pageOf(event.addr)) ?? [], event, kind);
     if (mapping?.sizeBytes === event.sizeBytes && mapping.dir === event.dir) return true;
@@ -128,7 +133,6 @@ export function makeMapping(
 export function noteMap(mapping: TracedMapping): void {
   const device = mapping.device!;
   if (device.mapCount++ === 0) device.firstLine = mapping.mappedAt.line;
-  device.mostPages = Math.max(device.mostPages, pagesOf(mapping));
   const { addr, phys, sizeBytes, tableLine } = mapping;
   if (tableLine > 0) device.coveredMaps++;
   else if (phys === addr) device.identityMaps++;
@@ -146,13 +150,12 @@ export function count(device: Device, name: string, by = 1): void {
 
 /** Adds a live mapping. */
 export function keepMapping(mapping: TracedMapping): void {
-  const { byPage, identities, lists } = mapping.device!;
-  if (isIdentity(mapping)) {
-    foldOldest(mapping);
-    if (mapping.kind === "map") identities.add(mapping);
-  }
+  const { byPage, identities, large, lists } = mapping.device!;
+  if (isStacked(mapping)) foldOldest(mapping);
+  if (isIdentity(mapping) && mapping.kind === "map") identities.add(mapping);
   mapping.siblings?.map(mapping);
   addMapping(byPage, pageOf(mapping.addr), mapping);
+  if (pagesOf(mapping) > NEAR_PAGES) large.add(mapping);
   if (mapping.kind === "sg") addMapping(lists, mapping.phys!, mapping);
 }
 
@@ -183,9 +186,10 @@ export function keepsSegments({ segments, unmappedSegments }: Device): boolean {
 
 /** Removes a mapping that is no longer live. */
 export function dropMapping(mapping: TracedMapping): void {
-  const { byPage, identities, lists } = mapping.device!;
+  const { byPage, identities, large, lists } = mapping.device!;
   mapping.siblings?.forget(mapping);
   identities.delete(mapping);
+  large.delete(mapping);
   removeMapping(byPage, pageOf(mapping.addr), mapping);
   if (mapping.kind === "sg") removeMapping(lists, mapping.phys!, mapping);
 }
@@ -213,6 +217,11 @@ function isIdentity({ addr, phys, tableLine }: TracedMapping): boolean {
   return phys === addr && tableLine === 0;
 }
 
+/** Whether another can be live at the same address, as far as the lines say. */
+function isStacked(mapping: TracedMapping): boolean {
+  return isIdentity(mapping) || mapping.phys === null && mapping.tableLine === 0;
+}
+
 /** A live mapping of the same page that this one excludes if the device is translated; or null. */
 export function conflicting(mapping: TracedMapping): TracedMapping | null {
   if (isIdentity(mapping)) return null;
@@ -227,7 +236,7 @@ export function conflicting(mapping: TracedMapping): TracedMapping | null {
   return null;
 }
 
-/** Mappings of one page that are kept; of more identity mappings only the number: they may lack an unmap. */
+/** Mappings of one page that are kept; of more that can be live together only the number: they may lack an unmap. */
 const MOST_OF_A_PAGE = 8;
 /** The same for a device: more than its rings have. */
 const MOST_OF_A_DEVICE = 1 << 16;
@@ -237,7 +246,7 @@ function foldOldest({ addr, device }: TracedMapping): void {
   const { byPage, folded, identities } = device!;
   const mappings = byPage.get(pageOf(addr)) ?? [];
   const oldest = mappings.length >= MOST_OF_A_PAGE
-    ? mappings.find((mapping) => identities.has(mapping))
+    ? mappings.find(isStacked)
     : identities.size >= MOST_OF_A_DEVICE
     ? identities.values().next().value
     : undefined;

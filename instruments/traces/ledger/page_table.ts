@@ -89,6 +89,8 @@ export const CALL_SECONDS = 0.09;
 /** The most runs that are kept open, and unmaps; beyond, the oldest is dropped. */
 const MOST_RUNS = 100_000;
 const MOST_ORPHANS = 1 << 14;
+/** The same for runs that begin at one address: more than a machine has domains. */
+const MOST_OF_A_START = 1 << 12;
 /** When there are more contexts, those are dropped that wrote nothing for longer than any call takes. */
 const MOST_CONTEXTS = 1 << 12;
 /** Pages before an address in which a range that covers it is sought. */
@@ -146,11 +148,18 @@ export class PageTable {
     }
     const { request } = context;
     context.run = { context, request, first: map.start, cutBy: null, maps: [map] };
-    const others = this.#runs.get(map.start);
     // What was left of a range is mapped anew: something has ended it.
-    const open = others?.filter(({ cutBy }) => cutBy === null) ?? [];
-    this.#runs.set(map.start, [...open, context.run]);
-    if (this.#runs.size > MOST_RUNS) this.#runs.delete(this.#runs.keys().next().value!);
+    const cut = this.#runs.get(map.start)?.filter(({ cutBy }) => cutBy !== null) ?? [];
+    for (const run of cut) this.#forget(run, map.start);
+    this.#keep(context.run, map.start);
+  }
+
+  #keep(run: Run, start: number): void {
+    const others = this.#runs.get(start);
+    if (others === undefined) {
+      this.#runs.set(start, [run]);
+      if (this.#runs.size > MOST_RUNS) this.#runs.delete(this.#runs.keys().next().value!);
+    } else if (others.push(run) > MOST_OF_A_START) others.shift();
   }
 
   /**
@@ -223,9 +232,10 @@ export class PageTable {
     const unmap = context.unmap;
     context.unmap = null;
     if (unmap === null) return;
-    const runs = this.#runs.get(unmap.start)?.filter(({ maps }) => maps[0]!.line < unmap.line) ??
-      [];
-    const run = runs.find(({ maps }) => maps.at(-1)!.end === unmap.end) ?? runs[0];
+    const runs = this.#runs.get(unmap.start);
+    const isOlder = ({ maps }: Run) => maps[0]!.line < unmap.line;
+    const run = runs?.find((each) => each.maps.at(-1)!.end === unmap.end && isOlder(each)) ??
+      runs?.find(isOlder);
     if (run === undefined) return;
     this.#orphans.delete(unmap.start);
     this.#forget(run, unmap.start);
@@ -244,17 +254,16 @@ export class PageTable {
     const [first] = left;
     if (first === undefined) return;
     // What is left may be ended by an unmap of its own.
-    const others = this.#runs.get(first.start) ?? [];
-    this.#runs.set(first.start, [...others, { ...run, cutBy: unmap, maps: left }]);
+    this.#keep({ ...run, cutBy: unmap, maps: left }, first.start);
   }
 
   #forget(run: Run, start: number): void {
     if (run.context.run === run) run.context.run = null;
     const others = this.#runs.get(start);
     if (others === undefined) return;
-    const rest = others.filter((each) => each !== run);
-    if (rest.length === 0) this.#runs.delete(start);
-    else this.#runs.set(start, rest);
+    const at = others.lastIndexOf(run);
+    if (at >= 0) others.splice(at, 1);
+    if (others.length === 0) this.#runs.delete(start);
   }
 
   /** Lines of a CPU are missing: an unmap there whose call has not been printed yet shows nothing. */

@@ -41,13 +41,19 @@ export class Siblings<Mapping extends object> {
   #mostLevel = 0;
   /** How far the level rose by single maps, and not by a ring being filled. */
   #grown = 0;
-  /** How many maps and unmaps there had been in the last silence. */
-  #silentSince = 0;
+  /** How many silences it knows of. */
+  #silences: number;
   /** Maps since the last unmap, and how far they raised the highest level. */
   #run = 0;
   #rise = 0;
 
+  /** @param trace Whose silences they are: what is live in one may be unmapped unseen. */
+  constructor(readonly trace: { readonly silences: number }) {
+    this.#silences = trace.silences;
+  }
+
   map(mapping: Mapping): void {
+    this.#passSilence();
     if (this.#ranks.isFull) this.#renumber();
     const slot = this.#ranks.add();
     this.#live.set(mapping, { maps: this.maps++, unmaps: this.#unmaps, slot, isUnseen: false });
@@ -58,6 +64,7 @@ export class Siblings<Mapping extends object> {
   }
 
   unmap(mapping: Mapping): void {
+    this.#passSilence();
     const place = this.#live.get(mapping);
     if (place !== undefined) {
       this.#mostOvertaken = Math.max(this.#mostOvertaken, this.#overtaken(place));
@@ -68,12 +75,14 @@ export class Siblings<Mapping extends object> {
 
   /** An unmap of one that was mapped before the trace. */
   unmapOlder(): void {
+    this.#passSilence();
     this.#level--;
     this.#noteUnmap();
   }
 
   /** A mapping is no longer live, by a line that is missing. */
   forget(mapping: Mapping): void {
+    this.#passSilence();
     const place = this.#live.get(mapping);
     if (place === undefined) return;
     this.#live.delete(mapping);
@@ -82,9 +91,9 @@ export class Siblings<Mapping extends object> {
   }
 
   /** Nothing was traced for long: only a mapping that was late already is known to be live. */
-  silence(): void {
-    if (this.maps + this.#unmaps === this.#silentSince) return;
-    this.#silentSince = this.maps + this.#unmaps;
+  #passSilence(): void {
+    if (this.trace.silences === this.#silences) return;
+    this.#silences = this.trace.silences;
     for (const place of this.#live.values()) {
       if (!this.#isLate(place)) place.isUnseen = true;
     }
@@ -92,6 +101,7 @@ export class Siblings<Mapping extends object> {
 
   /** Those that seem leaked, by their maps, and whether each surely is live. */
   leaked(): ReadonlyMap<Mapping, boolean> {
+    this.#passSilence();
     const fillings = this.#fillings();
     const late = [...this.#live].filter(([mapping, place]) =>
       !fillings.has(mapping) && this.#isLate(place)

@@ -7,6 +7,7 @@ import type { Findings } from "./findings.ts";
 import {
   type Device,
   type Moment,
+  NEAR_PAGES,
   PAGE_BYTES,
   pageOf,
   type TracedMapping,
@@ -76,12 +77,9 @@ function covering(device: Device, address: number): TracedMapping[] {
   const holds = (mapping: TracedMapping) =>
     address >= mapping.addr && address < mapping.addr + mapping.sizeBytes;
   const page = pageOf(address);
-  if (device.mostPages > device.byPage.size) {
-    return [...device.byPage.values()].flat().filter(holds).sort((a, b) => b.addr - a.addr);
-  }
-  for (let back = 0; back <= device.mostPages; back++) {
+  for (let back = 0; back <= NEAR_PAGES; back++) {
     const found = device.byPage.get(page - back * PAGE_BYTES)?.filter(holds) ?? [];
     if (found.length > 0) return found.sort((a, b) => b.addr - a.addr);
   }
-  return [];
+  return [...device.large].filter(holds).sort((a, b) => b.addr - a.addr);
 }

@@ -6,6 +6,8 @@ import { NewestMap } from "./newest_map.ts";
 import { Siblings } from "./siblings.ts";
 
 export const PAGE_BYTES = 4096;
+/** How far before an address the mapping that holds it begins, unless it is a large one. */
+export const NEAR_PAGES = 64;
 /** Of a device so much is kept that is not live: a trace of hours uses more addresses than memory holds. */
 const MOST_KEPT = 1 << 13;
 
@@ -54,6 +56,8 @@ export interface Recorded {
   readonly bouncedLines: ReadonlyMap<string, number>;
   /** How many ranges the page tables of the trace have mapped. */
   readonly table: { readonly maps: number };
+  /** How often it was silent. */
+  readonly edges: { readonly silences: number };
 }
 
 export interface Device {
@@ -75,11 +79,11 @@ export interface Device {
   foldedElsewhere: number;
   /** Live identity mappings in the order of their maps: the oldest are folded. */
   readonly identities: Set<TracedMapping>;
+  /** Live mappings of more than `NEAR_PAGES` pages. */
+  readonly large: Set<TracedMapping>;
   readonly counts: Record<string, number>;
   /** Line of its first mapping. */
   firstLine: number;
-  /** Pages of the largest mapping so far. */
-  mostPages: number;
   mapCount: number;
   unmapCount: number;
   mappedBeforeTrace: number;
@@ -140,9 +144,9 @@ export function makeDevice(name: string, recorded: Recorded): Device {
     folded: new NewestMap(MOST_KEPT, (_, count) => device.foldedElsewhere += count),
     foldedElsewhere: 0,
     identities: new Set(),
+    large: new Set(),
     counts: {},
     firstLine: Infinity,
-    mostPages: 0,
     mapCount: 0,
     unmapCount: 0,
     mappedBeforeTrace: 0,
@@ -171,7 +175,9 @@ export function siblingsOf(
 ): Siblings<TracedMapping> {
   const key = `${cpu} ${kind} ${dir} ${Math.ceil(Math.log2(Math.max(sizeBytes, 1)))}`;
   let siblings = device.siblings.get(key);
-  if (siblings === undefined) device.siblings.set(key, siblings = new Siblings());
+  if (siblings === undefined) {
+    device.siblings.set(key, siblings = new Siblings(device.recorded.edges));
+  }
   return siblings;
 }
 
