@@ -3,7 +3,8 @@
  * them say of the real one. What they do not say is guessed, and the guess is named.
  */
 import { DEFAULT_SEGMENT_BYTES } from "../../../runtime/dma/device/device.ts";
-import { kernelNamed } from "../../../runtime/kernels/kernels.ts";
+import { hasFeature } from "../../../runtime/kernels/features.ts";
+import { kernelNamed, KERNELS } from "../../../runtime/kernels/kernels.ts";
 import type { MachineFacts } from "../ledger/machine_facts.ts";
 import { isUndecided, modeOf } from "../ledger/device_mode.ts";
 import type { Device } from "../ledger/traced_mapping.ts";
@@ -90,10 +91,21 @@ export function machineLines(
   ];
 }
 
-/** The release that ran, or the one of its series that is modelled. */
-function kernelLines(version: string | null, guesses: Set<string>): string[] {
+function releaseOf(version: string | null) {
   const [full, series] = /^(\d+\.\d+)(?:\.\d+)?/.exec(version ?? "") ?? [];
   const name = [full, series].find((each) => each !== undefined && kernelNamed(each) !== undefined);
+  return { full, name };
+}
+
+/** Whether the scenario's release maps by physical address, or only a page. */
+export function mapsPhysical(version: string | null): boolean {
+  const kernel = kernelNamed(releaseOf(version).name ?? "");
+  return kernel === undefined || hasFeature(KERNELS[kernel].strategies, "physical_calls");
+}
+
+/** The release that ran, or the one of its series that is modelled. */
+function kernelLines(version: string | null, guesses: Set<string>): string[] {
+  const { full, name } = releaseOf(version);
   if (name !== full) {
     guesses.add(`the kernel's release${full === undefined ? "" : `, which was ${full}`}`);
   }

@@ -10,7 +10,7 @@ import type { MachineFacts } from "../ledger/machine_facts.ts";
 import type { Device, Finding, TracedMapping } from "../ledger/traced_mapping.ts";
 import { modeOf } from "../ledger/device_mode.ts";
 import { isSure, PAGE_BYTES, pageOf } from "../ledger/traced_mapping.ts";
-import { type IommuMode, machineLines, scriptMode } from "./machine_lines.ts";
+import { type IommuMode, machineLines, mapsPhysical, scriptMode } from "./machine_lines.ts";
 import { isMappingStep, type MappingStep, type Step } from "./recorder.ts";
 import { RequestLines } from "./request_lines.ts";
 
@@ -69,6 +69,10 @@ class ScriptWriter {
   /** By device's name in the scenario: bytes of its longest segment. */
   readonly #longest = new Map<string, number>();
   readonly #reproduced = new Set<Finding>();
+  /** What single mappings are made by: of 6.12 the scenario has no calls by physical address. */
+  readonly #call: "phys" | "page";
+  /** Findings by the lines that they are about. */
+  readonly #about = new Map<number, Finding[]>();
   #mode: IommuMode = "strict";
   #isBounced = false;
   /** Something is left at the end, as the trace has it. */
@@ -83,6 +87,20 @@ class ScriptWriter {
     this.#findings = findings.filter(isSure);
     this.#machine = machine;
     this.#options = options;
+    this.#call = mapsPhysical(machine.version) ? "phys" : "page";
+    for (const finding of this.#findings) {
+      for (const line of new Set([finding.line, finding.otherLine])) {
+        if (line === null) continue;
+        const alike = this.#about.get(line);
+        if (alike === undefined) this.#about.set(line, [finding]);
+        else alike.push(finding);
+      }
+    }
+  }
+
+  /** Findings that are about a line: that show there, or are compared with it. */
+  #at(line: number): readonly Finding[] {
+    return this.#about.get(line) ?? [];
   }
 
   write(unsorted: readonly Step[], source: string): TraceScript {
@@ -147,10 +165,7 @@ class ScriptWriter {
 
   /** Whether a finding is about a mapping. */
   #isWrong({ mappedAt, unmappedAt }: TracedMapping): boolean {
-    const lines = [mappedAt.line, unmappedAt?.line ?? -1];
-    return this.#findings.some(({ line, otherLine }) =>
-      lines.includes(line ?? -2) || lines.includes(otherLine ?? -2)
-    );
+    return [mappedAt.line, unmappedAt?.line ?? -1].some((line) => this.#at(line).length > 0);
   }
 
   /** Whether a finding reports it as leaked. */
@@ -159,9 +174,8 @@ class ScriptWriter {
   }
 
   #leakOf(mapping: TracedMapping): Finding | undefined {
-    return this.#findings.find(({ kind, line }) =>
-      kind === "leak" && line === mapping.mappedAt.line
-    );
+    const { line } = mapping.mappedAt;
+    return this.#at(line).find((finding) => finding.kind === "leak" && finding.line === line);
   }
 
   #isWanted(step: Step): boolean {
@@ -169,9 +183,8 @@ class ScriptWriter {
     const { mapping, line } = step;
     const { around } = this.#options;
     const lines = [mapping.mappedAt.line, mapping.unmappedAt?.line ?? -1, line];
-    const isFound = this.#findings.some((finding) =>
-      (around === null || isAround(finding, around)) &&
-      (lines.includes(finding.line ?? -2) || lines.includes(finding.otherLine ?? -2))
+    const isFound = lines.some((each) =>
+      this.#at(each).some((finding) => around === null || isAround(finding, around))
     );
     return isFound || around !== null && lines.includes(around);
   }
@@ -189,7 +202,7 @@ class ScriptWriter {
     }
     // Its map is no part of the scenario.
     if (!this.#names.has(mapping)) return;
-    const warned = this.#findings.find(({ kind, line }) =>
+    const warned = this.#at(step.line).find(({ kind, line }) =>
       line === step.line && aboutKind(kind).warns !== undefined
     );
     const warns = warned === undefined ? "" : ` warns ${aboutKind(warned.kind).warns}`;
@@ -222,7 +235,7 @@ class ScriptWriter {
 
   /** The finding of a range that is ended short in this line. */
   #shortAt(line: number): Finding | undefined {
-    return this.#findings.find(({ kind, otherLine }) =>
+    return this.#at(line).find(({ kind, otherLine }) =>
       kind === "destroy_short" && otherLine === line
     );
   }
@@ -308,11 +321,12 @@ class ScriptWriter {
       return;
     }
     const phys = this.#memory(mapping.phys ?? mapping.addr, mapping.sizeBytes);
-    this.#say(
-      `let ${name} = dma_map_phys(${device}, ${hex(phys)}, ${mapping.sizeBytes}B, ${
-        word(mapping.dir!)
-      })`,
-    );
+    const offset = phys % PAGE_BYTES;
+    const [size, dir] = [`${mapping.sizeBytes}B`, word(mapping.dir!)];
+    const where = this.#call === "phys"
+      ? `${hex(phys)}, ${size}, ${dir}`
+      : `${hex(phys - offset)}, offset: ${offset}B, size: ${size}, dir: ${dir}`;
+    this.#say(`let ${name} = dma_map_${this.#call}(${device}, ${where})`);
   }
 
   /** Memory of its own, at the same place in the page. */
@@ -359,13 +373,15 @@ class ScriptWriter {
         return;
       }
       default:
-        this.#say(`dma_unmap_phys(${device}, ${name}.addr, ${sizeBytes}B, ${word(dir)})${warns}`);
+        this.#say(
+          `dma_unmap_${this.#call}(${device}, ${name}.addr, ${sizeBytes}B, ${word(dir)})${warns}`,
+        );
     }
   }
 
   /** Accesses of the device that a fault line is about, where they became possible. */
   #accessesAt(step: MappingStep): void {
-    for (const finding of this.#findings) {
+    for (const finding of this.#at(step.line)) {
       if (finding.line !== step.line || finding.logLine === null) continue;
       if (step.mapping.kind === "two_step") continue;
       if (!this.#names.has(step.mapping)) continue;
