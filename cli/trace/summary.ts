@@ -49,6 +49,7 @@ async function* eventsOf(source: LineSource): AsyncGenerator<LoggedEvent> {
   for await (const batch of source.lines()) {
     for (const text of batch) {
       number++;
+      if (text === "") continue;
       const kind = line.read(text);
       if (kind === "lost") {
         const { cpu, lost } = line;

@@ -62,6 +62,8 @@ export class LogPass {
   version: string | null = null;
 
   push(text: string, number: number): void {
+    // A packed file of a few bytes can be millions of these.
+    if (text === "") return;
     if (this.#line.read(text) === "event") {
       this.events++;
       this.unread.event(this.#line, number);

@@ -34,6 +34,7 @@ export class ImportPass {
 
   push(text: string, number: number, file: string): void {
     this.lines++;
+    if (text === "") return;
     const line = this.#line;
     const kind = line.read(text);
     if (kind === "lost") {

@@ -93,6 +93,7 @@ export class TraceLine {
   read(text: string): LineKind {
     this.#text = text;
     this.wasRaw = false;
+    if (text === "") return this.kind = "blank";
     if (this.#readEvent(text) || this.#readLatency(text)) return this.kind = "event";
     const trimmed = text.trim();
     if (trimmed === "") return this.kind = "blank";
