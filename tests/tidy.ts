@@ -11,7 +11,7 @@ import ts from "typescript";
 import type { SourceText } from "./source_text.ts";
 
 /** The project's own limits: docs/architecture.md states them. */
-export const MOST_LINES_OF_A_FILE = 500;
+export const MOST_LINES_OF_A_FILE = 1500;
 export const MOST_LINES_OF_A_FUNCTION = 70;
 export const MOST_FILES_OF_A_FOLDER = 25;
 export const MOST_PARAMETERS = 6;
