@@ -21,15 +21,7 @@ export const UNUSED_EXPORTS: Excuses = {};
 
 export const STALE_COMMENTS: Excuses = {};
 
-export const LONG_FILES: Excuses = {
-  "devices/nvme/driver/nvme_driver.ts":
-    "the one class of the driver: its parts have files of their own, and share what it holds",
-  "lang/syntax/parser.ts": "the grammar is one class, as its toolkit wants it",
-  "lang/syntax/tree/ast.ts": "a type for each node of the tree",
-  "lang/syntax/tree/ast_builder.ts": "a method for each rule of the grammar",
-  "lang/vm/loop.ts": "the hot loop and what it alone needs",
-  "runtime/dma/calls/mapping.ts": "the calls of the kernel's API, each with its contract",
-};
+export const LONG_FILES: Excuses = {};
 
 export const LONG_FUNCTIONS: Excuses = {
   "devices/nvme/driver/nvme_limits.ts ioLimits": TABLE,

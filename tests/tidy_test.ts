@@ -122,7 +122,7 @@ Deno.test("longFunctions() and longFiles() see what does not fit, tests apart", 
     "lang/a.ts",
     `class A {\n  #b() {\n${body}  }\n  c() {\n${body.slice(8)}  }\n}`,
   ];
-  const file = "go();\n".repeat(501);
+  const file = "go();\n".repeat(1501);
   const found = planted(long, ["lang/a_test.ts", long[1]], ["lang/b.ts", file], [
     "tests/b.ts",
     file,
