@@ -91,7 +91,13 @@ export {
   type SwiotlbConfig,
 } from "./runtime/machine_config.ts";
 export { type MemoryKind, type MemoryRange } from "./runtime/memory/layout.ts";
-export { type PageAllocation, PageAllocator } from "./runtime/memory/page_allocator.ts";
+export {
+  type PageAllocation,
+  PageAllocator,
+  type PageHome,
+} from "./runtime/memory/page_allocator.ts";
+export type { FreedMemoryChecks } from "./runtime/memory/host_buffer.ts";
+export type { CoherentOptions } from "./runtime/dma/calls/coherent.ts";
 export { PhysicalMemory } from "./runtime/memory/physical_memory.ts";
 export { type GivenSettings, type SettingsOf } from "./runtime/settings.ts";
 
@@ -125,7 +131,7 @@ export {
 export { DmaMapping, UNLIMITED_BYTES } from "./runtime/dma/calls/mapping.ts";
 export type { CoherentMemory } from "./runtime/dma/coherent_memory.ts";
 export { DeviceBus } from "./runtime/dma/device/bus_access.ts";
-export { DmaDevice } from "./runtime/dma/device/device.ts";
+export { DmaDevice, type WantedMode } from "./runtime/dma/device/device.ts";
 export { DmaIovaState } from "./runtime/dma/iova_state.ts";
 export { Scatterlist, type ScatterOutput, type ScatterSegment } from "./runtime/dma/scatterlist.ts";
 export {

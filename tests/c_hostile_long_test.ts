@@ -21,16 +21,14 @@ Deno.test("whatever a driver in C does with more seeds ends in an error of ours,
 
 /** The most memory that processes of this one have taken, in bytes. */
 function childrenPeakBytes(): number {
-  const peaks = [...Deno.readDirSync("/proc")].map(({ name }) => {
-    try {
-      const status = Deno.readTextFileSync(`/proc/${name}/status`);
-      const [, parent] = status.match(/^PPid:\s*(\d+)$/m) ?? [];
-      const [, peak = "0"] = status.match(/^VmHWM:\s*(\d+) kB$/m) ?? [];
-      return Number(parent) === Deno.pid ? 1024 * Number(peak) : 0;
-    } catch {
-      // No process, or one that has ended.
-      return 0;
-    }
+  // Deno reads nothing below /proc without all permissions.
+  const { stdout } = new Deno.Command("sh", {
+    args: ["-c", "cat /proc/[0-9]*/status 2>/dev/null; true"],
+  }).outputSync();
+  const peaks = new TextDecoder().decode(stdout).split(/^Name:/m).map((status) => {
+    const [, parent] = status.match(/^PPid:\s*(\d+)$/m) ?? [];
+    const [, peak = "0"] = status.match(/^VmHWM:\s*(\d+) kB$/m) ?? [];
+    return Number(parent) === Deno.pid ? 1024 * Number(peak) : 0;
   });
   return Math.max(...peaks);
 }

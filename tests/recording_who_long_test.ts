@@ -39,11 +39,11 @@ let buf = alloc_pages(3, contiguous: false)
 let big = alloc_pages(16, contiguous: false)
 wait ssd.submit(read, lba: 0, into: buf)
 n = 2
-let m = dma_map_phys(ssd, buf.pages[0], 4KiB, bidirectional)
+let m = dma_map_single(ssd, buf.pages[0], 4KiB, bidirectional)
 ssd.dma_write(m.addr, bytes"2a")
-dma_unmap_phys(ssd, m, 4KiB, bidirectional)
-let b = dma_map_phys(stick, buf.pages[1] + 512B, 512B, to_device)
-dma_unmap_phys(stick, b, 512B, to_device)
+dma_unmap_single(ssd, m, 4KiB, bidirectional)
+let b = dma_map_single(stick, buf.pages[1] + 512B, 512B, to_device)
+dma_unmap_single(stick, b, 512B, to_device)
 wait wide.submit(read, lba: 0, into: big)
 wait ssd.submit(read, lba: 8, into: buf)
 n = 3
@@ -100,7 +100,7 @@ const field = (recording: Recording, name: string, key: string, api?: string): n
       .fields as Record<string, unknown>)[key],
   );
 
-const mapped = (recording: Recording) => field(recording, "dma.map", "dma", "dma_map_phys");
+const mapped = (recording: Recording) => field(recording, "dma.map", "dma", "dma_map_single");
 
 /** The last event by the vocabulary's own word: what lists and queues hold is written by it. */
 function eventProbe(
@@ -212,9 +212,9 @@ const KINDS: readonly Kind[] = [
   },
   {
     name: "byte of memory",
-    subject: (recording) => `byte ${field(recording, "dma.map", "phys", "dma_map_phys")}`,
+    subject: (recording) => `byte ${field(recording, "dma.map", "phys", "dma_map_single")}`,
     probe: (recording) => {
-      const phys = field(recording, "dma.map", "phys", "dma_map_phys");
+      const phys = field(recording, "dma.map", "phys", "dma_map_single");
       return ({ vm }) => {
         const byte = new Uint8Array(1);
         vm.world.readMemory(phys, byte);

@@ -91,7 +91,7 @@ Deno.test("43: a list that fails turns at 7.2.6, by the defect, and at 7.3, by w
 
 Deno.test("48: the lost gap bit reproduces on 7.2.6 alone (defects.md) (long)", () => {
   const tests = turns(example("museum/11-gap-bit"), "7.2.6 behind an IOMMU");
-  assertEquals(ends(tests), ["line 113", "ok", "line 113", "line 113"]);
+  assertEquals(ends(tests), ["line 115", "ok", "line 115", "line 115"]);
   assertEquals(reasons(tests), [
     "7.2.6: gap_bit_lost_on_split or nvme.keepsVirtBoundaryWithSgl",
     "7.2.12: gap_bit_lost_on_split",

@@ -140,7 +140,7 @@ export class TornText {
   /** On a line with an error. */
   #isWrong(span: Span): boolean {
     const lines = this.#lines.get(span.source);
-    return lines !== undefined && linesOf(span).some((line) => lines.has(line));
+    return lines !== undefined && [...linesOf(span)].some((line) => lines.has(line));
   }
 
   #isSound(span: Span): boolean {

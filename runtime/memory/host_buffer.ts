@@ -26,7 +26,16 @@ export interface BufferDifference {
 }
 
 /** Where a buffer's content lives, and where its random bytes come from. */
+/** Checks of memory that is freed. */
+export interface FreedMemoryChecks {
+  /** Pages go back to the allocator. */
+  freed(pages: readonly PhysAddr[], pageSizeBytes: Bytes): void;
+  freedTwice(phys: PhysAddr, sizeBytes: Bytes): void;
+  usedAfterFree(phys: PhysAddr, sizeBytes: Bytes): void;
+}
+
 export interface BufferHome {
+  readonly checker?: { readonly memory: FreedMemoryChecks } | null;
   readonly memory: PhysicalMemory;
   /** The CPU's caches, where they matter: a buffer is what the CPU reads and writes. */
   readonly caches?: CpuCaches | null;
@@ -71,6 +80,7 @@ export class HostBuffer {
   #ownedPages: readonly PhysAddr[];
   /** What it takes of the host; a view of another buffer is its maker's business. */
   #heldBytes = 0;
+  #isFreed = false;
 
   /**
    * @param segments In the order of the content; none empty.
@@ -141,7 +151,9 @@ export class HostBuffer {
       if (from < to) segments.push({ phys: phys + (from - at) as PhysAddr, sizeBytes: to - from });
       at += sizeBytes;
     }
-    return new HostBuffer(this.#home, segments);
+    const part = new HostBuffer(this.#home, segments);
+    part.#isFreed = this.#isFreed;
+    return part;
   }
 
   /** The content as the CPU reads it, copied. */
@@ -179,6 +191,7 @@ export class HostBuffer {
   }
 
   get #memory(): HostMemory {
+    if (this.#isFreed) this.#home.checker?.memory.usedAfterFree(this.phys, this.sizeBytes);
     return this.#home.caches ?? this.#home.memory;
   }
 
@@ -249,7 +262,11 @@ export class HostBuffer {
 
   /** Frees the pages that were taken for this buffer; slices own none. */
   free(): void {
-    this.#home.pages.free(this.#ownedPages);
+    const { checker, pages } = this.#home;
+    if (this.#isFreed) return checker?.memory.freedTwice(this.phys, this.sizeBytes);
+    this.#isFreed = this.#ownedPages.length > 0;
+    checker?.memory.freed(this.#ownedPages, pages.pageSizeBytes);
+    pages.free(this.#ownedPages);
     this.#home.memory.budget.release(this.#heldBytes);
     this.#heldBytes = 0;
     this.#ownedPages = [];

@@ -75,6 +75,7 @@ export class MachineFrames implements FrameSource {
       { length: 2 ** order },
       (_, index) => phys + index * PAGE_SIZE_BYTES as PhysAddr,
     );
+    this.#machine.checker?.memory.freed(pages, PAGE_SIZE_BYTES);
     this.#machine.pages.free(pages);
   }
 

@@ -217,6 +217,8 @@ Deno.test("beyond_kernel is true exactly for what the last column of 3.6 calls u
     "device_write_lost",
     "cpu_access_while_mapped",
     "freed_while_mapped",
+    "double_free",
+    "use_after_free",
     "uninitialized_dma_read",
     "device_write_after_free",
     "mask_failure_ignored",

@@ -245,6 +245,8 @@ const REPORT_CLASS_TABLE = {
     "dma.1.6",
     "Memory was freed while still mapped for a device.",
   ),
+  double_free: hazard("c-api.13", "Memory was freed twice."),
+  use_after_free: hazard("c-api.13", "The CPU accessed memory that was freed."),
   uninitialized_dma_read: {
     ...hazard(
       "c-api.5",
