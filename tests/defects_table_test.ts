@@ -48,7 +48,14 @@ const MODES = {
 type Mode = keyof typeof MODES;
 
 /** What became of the last request. `corrupt`: other bytes, or bytes in another user's memory. */
-type Outcome = "right" | "corrupt" | "EIO" | "fault" | "left behind" | "tried for ever";
+type Outcome =
+  | "right"
+  | "only reported"
+  | "corrupt"
+  | "EIO"
+  | "fault"
+  | "left behind"
+  | "tried for ever";
 
 function run(count: number, sizeBytes: number, more: Partial<PieceRun> = {}): PieceRun {
   return { count, sizeBytes, offsetBytes: 0, touching: false, high: false, ...more };
@@ -154,7 +161,7 @@ const ROWS: Readonly<Partial<Record<QuirkName, Row>>> = {
     steps: [
       io("read", [run(1, 4096)], metadata(null, { pieces: 2, touching: true, offsetBytes: 4064 })),
     ],
-    seen: { off: "right", bounced: "corrupt", strict: "corrupt", lazy: "fault" },
+    seen: { off: "only reported", bounced: "corrupt", strict: "corrupt", lazy: "fault" },
   },
   host_bridge_p2p_with_forced_bounce: {
     machine: { peer: "host_bridge" },
@@ -181,6 +188,8 @@ function outcomeOf(violation: Violation | null, end: string): Outcome {
       return "left behind";
     case "fault":
       return "fault";
+    case "report":
+      return "only reported";
     case "bytes":
     case "outside":
     case "list":

@@ -30,7 +30,7 @@ each<readonly string[]>("completion offers what can stand at the cursor", [
   [`${DISK}test "t" {\n  let io = ssd.read(lba: 0)\n  io.requests[0].iova.si‸`, ["size"]],
   ["let ring = { head: 1, tail: 2 }\nprint ring.ta‸", ["tail"]],
   ["fn double(number) {\n  return numb‸\n}", ["number"]],
-  ["fn double(n) { return n }\nprint doub‸", ["double"]],
+  ["fn double(n) { return n }\nprint doubl‸", ["double", "double_free"]],
   ["machine { iommu { mode = pass‸ } }", ["passthrough"]],
   ["machine { iommu { caching‸", ["caching_mode"]],
   ["print alloc_pages(1, contig‸)", ["contiguous:"]],
