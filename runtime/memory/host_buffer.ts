@@ -30,7 +30,9 @@ export interface BufferDifference {
 export interface FreedMemoryChecks {
   /** Pages go back to the allocator. */
   freed(pages: readonly PhysAddr[], pageSizeBytes: Bytes): void;
+  /** A buffer is freed that was freed before. */
   freedTwice(phys: PhysAddr, sizeBytes: Bytes): void;
+  /** The CPU reads or writes a buffer that was freed. */
   usedAfterFree(phys: PhysAddr, sizeBytes: Bytes): void;
 }
 

@@ -55,6 +55,7 @@ export interface PageAllocation {
 
 /** Where pages came from, and go back to. */
 export interface PageHome {
+  /** Takes pages back, one address a page. */
   free(pages: readonly PhysAddr[]): void;
 }
 
