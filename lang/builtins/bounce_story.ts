@@ -38,7 +38,7 @@ export function explainPool(pool: SwiotlbPool, run: Run): string[] {
   const nowNs = run.lab.machine.clock.latestNs;
   const rest = sorted.length - SHOWN_HOLDERS;
   return [
-    `${pool.usedSlots} of ${formatCount(pool.slots, "slot")} in use` +
+    `${pool.usedSlots} of ${formatCount(pool.totalSlots, "slot")} in use` +
     (sorted.length === 0 ? "" : `, held by ${formatCount(sorted.length, "statement")}`),
     ...sorted.slice(0, SHOWN_HOLDERS).flatMap((holder) => holderLines(holder, nowNs, run)),
     ...rest > 0 ? [`  ⋮ ${formatCount(rest, "more statement")}`] : [],

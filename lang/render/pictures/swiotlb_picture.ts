@@ -25,6 +25,8 @@ export interface PicturedPool {
   readonly slotBytes: number;
   readonly setSlots: number;
   readonly usedSlots: number;
+  /** Of all pools, where it has grown. */
+  readonly totalSlots: number;
   readonly highWaterSlots: number;
   readonly largestFreeSlots: number;
   readonly areas: readonly PicturedArea[];
@@ -52,7 +54,7 @@ export function swiotlbPicture(pool: PicturedPool): string[] {
     spread(
       `swiotlb ${formatSize(pool.sizeBytes)} at ${formatAddress(pool.basePhys)}`,
       `${pool.usedSlots} of ${
-        formatCount(pool.slots, "slot")
+        formatCount(pool.totalSlots, "slot")
       } in use, at most ${pool.highWaterSlots}`,
     ),
     "─".repeat(PICTURE_COLUMNS),

@@ -76,6 +76,14 @@ export class GrowingPool extends SwiotlbPool implements TimerHandler {
     return [this, ...this.#grown];
   }
 
+  override get usedSlots(): number {
+    return this.#grown.reduce((sum, pool) => sum + pool.usedSlots, super.usedSlots);
+  }
+
+  override get totalSlots(): number {
+    return this.#grown.reduce((sum, pool) => sum + (pool.transient ? 0 : pool.slots), this.slots);
+  }
+
   override contains(address: number): boolean {
     return super.contains(address) || this.#holding(address) !== undefined;
   }

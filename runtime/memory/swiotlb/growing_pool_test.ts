@@ -31,6 +31,8 @@ Deno.test("a transient pool has just the slots of its buffer, in the device's re
   assertEquals([addr % 0x1000, addr < HIGH], [0xa00, true]);
   const [, transient] = swiotlb.pools;
   assertEquals([transient!.transient, transient!.slots, swiotlb.pools.length], [true, 2, 2]);
+  // A transient pool has used slots, and adds none to the total (audit B.7).
+  assertEquals([swiotlb.usedSlots, swiotlb.totalSlots], [swiotlb.slots + 2, swiotlb.slots]);
   let buffers = 0;
   swiotlb.forEachBuffer(() => buffers++);
   assertEquals(buffers, swiotlb.slots / 2 + 1, "those of the first pool, and the transient one");
@@ -51,6 +53,8 @@ Deno.test("the worker adds a pool of the first one's size, or the half that fits
   map();
   assertEquals(swiotlb.pools.map(({ transient }) => transient), [false, true, true]);
   clock.advance(1_000_000);
+  const staying = swiotlb.pools.filter(({ transient }) => !transient);
+  assertEquals(swiotlb.totalSlots, staying.reduce((sum, { slots }) => sum + slots, 0));
   assertEquals(swiotlb.pools.map(({ sizeBytes }) => sizeBytes), [
     swiotlb.sizeBytes,
     4 * KIB,

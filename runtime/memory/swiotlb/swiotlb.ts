@@ -398,7 +398,7 @@ export class SwiotlbPool extends SwiotlbSlots {
           slots_wanted: slots,
           slots_of_a_set: SET_SLOTS,
           slots_in_use: this.usedSlots,
-          slots_of_the_pool: this.slots,
+          slots_of_the_pool: this.totalSlots,
           largest_free_run: this.largestFreeSlots,
           slots_in_use_for_long: this.#oldSlots(),
           align_mask: allocAlignMask,
@@ -412,9 +412,9 @@ export class SwiotlbPool extends SwiotlbSlots {
         cause === "no_pool"
           ? `Cannot bounce ${sizeBytes} bytes: the machine has no bounce-buffer pool`
           : `swiotlb buffer is full: ${sizeBytes} bytes asked, ` +
-            `${this.usedSlots} of ${this.slots} slots in use`,
+            `${this.usedSlots} of ${this.totalSlots} slots in use`,
         cause === "no_pool" ? null : `swiotlb buffer is full (sz: ${sizeBytes} bytes), ` +
-          `total ${this.slots} (slots), used ${this.usedSlots} (slots)`,
+          `total ${this.totalSlots} (slots), used ${this.usedSlots} (slots)`,
       );
     }
   }
@@ -423,7 +423,7 @@ export class SwiotlbPool extends SwiotlbSlots {
   #fullCause(slots: number): SwiotlbFullCause {
     if (!this.active) return "no_pool";
     if (slots > SET_SLOTS) return "over_segment";
-    if (this.slots - this.usedSlots < slots) {
+    if (this.totalSlots - this.usedSlots < slots) {
       return this.#oldSlots() * 2 > this.usedSlots ? "leak_suspected" : "full";
     }
     return this.largestFreeSlots < slots ? "fragmented" : "alignment";

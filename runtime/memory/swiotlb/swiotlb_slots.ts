@@ -62,8 +62,14 @@ export class SwiotlbSlots {
     return this.slots > 0;
   }
 
+  /** Slots in use; of a pool that has grown, in all its pools. @see behaviour/dma.md 6.4 */
   get usedSlots(): number {
     return Math.max(0, this.#usedSlots);
+  }
+
+  /** Slots that there are, with those of the pools that were added and stay. */
+  get totalSlots(): number {
+    return this.slots;
   }
 
   /** Most slots ever in use at once. */

@@ -36,8 +36,8 @@ export const SWIOTLB: TypeSpec<SwiotlbPool> = {
   name: "swiotlb",
   doc: "The pool of bounce buffers. Numbers are slots of 2 KiB, as the kernel counts them.",
   fields: fieldsOf<SwiotlbPool>((f) => ({
-    used: f.int("Slots in use.", (pool) => pool.usedSlots),
-    total: f.int("Slots in the pool.", (pool) => pool.slots),
+    used: f.int("Slots in use, of all its pools.", (pool) => pool.usedSlots),
+    total: f.int("Slots of all its pools, transient ones left out.", (pool) => pool.totalSlots),
     largest_free: f.int("Slots of the largest free block.", (pool) => pool.largestFreeSlots),
     high_water: f.int("Most slots in use at the same time.", (pool) => pool.highWaterSlots),
     areas: f.int("Areas, each with its own lock.", (pool) => pool.areas),
@@ -75,7 +75,7 @@ export const SWIOTLB: TypeSpec<SwiotlbPool> = {
   methods: [],
   format: (pool) =>
     pool.active
-      ? `swiotlb ${pool.usedSlots} of ${formatCount(pool.slots, "slot")} in use`
+      ? `swiotlb ${pool.usedSlots} of ${formatCount(pool.totalSlots, "slot")} in use`
       : "swiotlb: no pool",
   show: (pool) => pool.active ? poolLines(pool) : ["swiotlb: the machine has no pool"],
   explain: explainPool,
@@ -93,6 +93,7 @@ function poolLines(pool: SwiotlbPool): string[] {
     slotBytes: SLOT_BYTES,
     setSlots: SET_SLOTS,
     usedSlots: pool.usedSlots,
+    totalSlots: pool.totalSlots,
     highWaterSlots: pool.highWaterSlots,
     largestFreeSlots: pool.largestFreeSlots,
     areas: Array.from({ length: pool.areas }, (_, area) => ({
