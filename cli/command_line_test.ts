@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { command } from "./command.ts";
 import { parseCommandLine } from "./command_line.ts";
-import { COMMANDS } from "./commands/mod.ts";
+import { COMMANDS } from "./extensions.ts";
 import { MemoryScreen } from "./memory_screen.ts";
 
 const BAKE = command({

@@ -13,8 +13,7 @@ import { LoadError, misnamed } from "../lang/syntax/load_files.ts";
 import { SourceFile } from "../lang/source.ts";
 import { TreeError } from "../c_drivers/tree/tree_files.ts";
 import { HostTree } from "./c/host_tree.ts";
-import { HostShelf } from "./c/c_shelf.ts";
-import type { FileOfDriver, SourceOfTree } from "./c/tree_driver.ts";
+import { type FileOfDriver, HostShelf, type SourceOfTree } from "./c/c_shelf.ts";
 import { currentFolder, readHostFile } from "./host_file.ts";
 import { isInside, shortPath } from "./paths.ts";
 

@@ -18,7 +18,7 @@ export async function main(words: readonly string[], screen: Screen): Promise<Ex
     return await REPL.run({ words: rest, options: unsetOptions(REPL.options), screen });
   }
   const { parseCommandLine } = await import("./command_line.ts");
-  const { COMMANDS } = await import("./commands/mod.ts");
+  const { COMMANDS } = await import("./extensions.ts");
   const { VERSION } = await import("./package_version.ts");
   const program = {
     name: "dmalab",

@@ -6,7 +6,7 @@ import { runProgramWith } from "../lang/run/runner.ts";
 import { DEFAULT_LIMITS } from "../lang/values/limits.ts";
 import { SourceFile } from "../lang/source.ts";
 import { HostShelf } from "../cli/c/c_shelf.ts";
-import type { WantingLoader } from "../cli/c/compile_wanted.ts";
+import type { WantingLoader } from "../cli/c/c_shelf.ts";
 import { type Opened, openPatched } from "../cli/c/patched.ts";
 import { LoadError } from "../lang/syntax/load_files.ts";
 import { programOf } from "./c_together.ts";

@@ -1,7 +1,7 @@
 /** Drivers in C that tell the compiler to leave checks out: every limit holds all the same. */
 import process from "node:process";
 import { assert, assertEquals } from "@std/assert";
-import type { WantingLoader } from "../cli/c/compile_wanted.ts";
+import type { WantingLoader } from "../cli/c/c_shelf.ts";
 import type { Opened } from "../cli/c/patched.ts";
 import { HostShelf } from "../cli/c/c_shelf.ts";
 import { saidDiagnostics } from "../cli/c/said_diagnostics.ts";

@@ -4,7 +4,8 @@
  */
 import { assert } from "@std/assert";
 import { join } from "@std/path";
-import { compileWanted, type WantingLoader } from "../cli/c/compile_wanted.ts";
+import type { WantingLoader } from "../cli/c/c_shelf.ts";
+import { compileWanted } from "../cli/c/compile_wanted.ts";
 import { loadTogether, type Opened, openPatched } from "../cli/c/patched.ts";
 import { renderDiagnostics } from "../lang/diagnostics/render.ts";
 import type { LoadResult, Program } from "../lang/run/program.ts";

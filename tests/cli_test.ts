@@ -1,7 +1,7 @@
 /** The command line from outside: what it prints, where, and its exit codes. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { COMMANDS } from "../cli/commands/mod.ts";
+import { COMMANDS } from "../cli/extensions.ts";
 import { main } from "../cli/main.ts";
 import { MemoryScreen } from "../cli/memory_screen.ts";
 import {

@@ -1,7 +1,8 @@
 /** What has been compiled of sources in C, and what is wanted. */
 import type { LabConfig } from "../../devices/lab_config.ts";
 import type { SourceFile } from "../../lang/source.ts";
-import type { CompiledC, CShelf } from "../../lang/values/c_module.ts";
+import type { CLoader, CompiledC, CShelf, Stubs } from "../../lang/values/c_module.ts";
+import type { HostTree } from "./host_tree.ts";
 
 /** A source for the machine of a configuration. */
 export interface WantedC {
@@ -31,4 +32,27 @@ export class HostShelf implements CShelf {
     this.#made.set(key, compiled);
     this.wanted = this.wanted.filter((each) => each.key !== key);
   }
+}
+
+export interface FileOfDriver {
+  readonly source: SourceFile;
+  /** Where it lies in the tree; null for one that lies beside a scenario. */
+  readonly path: string | null;
+}
+
+/** How a source is compiled with a tree. */
+export interface SourceOfTree {
+  readonly tree: HostTree;
+  /** The source itself first. */
+  readonly files: readonly FileOfDriver[];
+  readonly stubs: Stubs;
+}
+
+/** A loader with the shelf that is filled here. */
+export interface WantingLoader extends CLoader {
+  readonly shelf: HostShelf;
+  /** Processor time for each source; null for the usual one. */
+  readonly compileMs?: number | null;
+  /** Sources that are compiled with a kernel tree. */
+  readonly trees?: ReadonlyMap<SourceFile, SourceOfTree>;
 }

@@ -10,7 +10,7 @@ import { type CTarget, derivedHeaders } from "../../c_drivers/header_text.ts";
 import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
 import type { SourceFile } from "../../lang/source.ts";
 import { LoadError, misnamed } from "../../lang/syntax/load_files.ts";
-import { C_FILE, type CLoader } from "../../lang/values/c_module.ts";
+import { C_FILE } from "../../lang/values/c_module.ts";
 import { readCompilerLock, readHeaders, SUPPORT } from "../places.ts";
 import { hashOf, keepModule, keptModule } from "./c_cache.ts";
 import {
@@ -23,26 +23,17 @@ import {
   printAtTerminal,
 } from "./clang.ts";
 import { SessionClang } from "./tree_clang.ts";
-import { compileWithTree, type SourceOfTree } from "./tree_driver.ts";
+import { compileWithTree } from "./tree_driver.ts";
 import { moduleOf } from "./made_module.ts";
 import { saidDiagnostics } from "./said_diagnostics.ts";
 import { DEFAULT_LIMITS } from "../../lang/values/limits.ts";
-import type { HostShelf, WantedC } from "./c_shelf.ts";
+import type { WantedC, WantingLoader } from "./c_shelf.ts";
 
 const INCLUDE = "include";
 /** Headers of a driver's own, of which there may be many but not without end. */
 const MOST_SOURCES = 200;
 const UP = /(["/]|^)\.\.(?=\/)/g;
 const LOCAL_INCLUDE = /^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"/gm;
-
-/** A loader with the shelf that is filled here. */
-export interface WantingLoader extends CLoader {
-  readonly shelf: HostShelf;
-  /** Processor time for each source; null for the usual one. */
-  readonly compileMs?: number | null;
-  /** Sources that are compiled with a kernel tree. */
-  readonly trees?: ReadonlyMap<SourceFile, SourceOfTree>;
-}
 
 /** What a wanted driver is made from. */
 interface Recipe {

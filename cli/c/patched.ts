@@ -3,7 +3,8 @@ import { loadProgram } from "../../lang/language.ts";
 import type { LoadResult } from "../../lang/run/program.ts";
 import { SourceFile } from "../../lang/source.ts";
 import { HostLoader } from "../host_loader.ts";
-import { compileWanted, type WantingLoader } from "./compile_wanted.ts";
+import type { WantingLoader } from "./c_shelf.ts";
+import { compileWanted } from "./compile_wanted.ts";
 
 const HUNK = /^@@ -(\d+)(?:,\d+)? \+\d+(?:,\d+)? @@/;
 

@@ -14,12 +14,11 @@ import { hasTreeFunction } from "../../c_drivers/tree/tree_border.ts";
 import { TreeError, treePath } from "../../c_drivers/tree/tree_files.ts";
 import { TREE_ARGUMENTS } from "../../c_drivers/tree/unit.ts";
 import { SourceFile } from "../../lang/source.ts";
-import type { CompiledC, Stubs } from "../../lang/values/c_module.ts";
+import type { CompiledC } from "../../lang/values/c_module.ts";
 import { resolveKernel } from "../../runtime/kernels/kernels.ts";
 import { readHeaders, readTreeHeaders, SUPPORT } from "../places.ts";
-import type { WantedC } from "./c_shelf.ts";
+import type { FileOfDriver, SourceOfTree, WantedC } from "./c_shelf.ts";
 import { CHECKABLE, type Compiled, COMPILING, LINKING } from "./clang.ts";
-import type { HostTree } from "./host_tree.ts";
 import { moduleOf } from "./made_module.ts";
 import { saidDiagnostics } from "./said_diagnostics.ts";
 import { firstError, moduleFlag, TreeBuild } from "./tree_build.ts";
@@ -30,20 +29,6 @@ const PLACED = [...CHECKABLE, "-finline-hint-functions", "-gno-inline-line-table
 
 /** A file of the tree in what the compiler has said. */
 const NAMED = /^tree\/([^:\n]+):\d/gm;
-
-export interface FileOfDriver {
-  readonly source: SourceFile;
-  /** Where it lies in the tree; null for one that lies beside a scenario. */
-  readonly path: string | null;
-}
-
-/** How a source is compiled with a tree. */
-export interface SourceOfTree {
-  readonly tree: HostTree;
-  /** The source itself first. */
-  readonly files: readonly FileOfDriver[];
-  readonly stubs: Stubs;
-}
 
 const LAYOUT = "lab/layout.c";
 /** Among what files of a tree are compiled with. */

@@ -5,8 +5,10 @@ import type { HostLoader } from "../host_loader.ts";
 export async function withCompiled<T>(loader: HostLoader, load: () => T): Promise<T> {
   let loaded = load();
   while (loader.shelf.wanted.length > 0) {
-    const { compileWanted } = await import("./compile_wanted.ts");
-    await compileWanted([loader]);
+    const { extensionPart } = await import("../extensions.ts");
+    const compile = await extensionPart("loadCompiler")?.();
+    if (compile === undefined) break;
+    await compile([loader]);
     loaded = load();
   }
   return loaded;

@@ -64,15 +64,19 @@ export const EXPLAIN = command({
   ],
   async run({ words, options, screen }) {
     const question = words.join(" ");
-    const { isFaultLine, printFaultLine, printInput } = await import(
-      "../explain/fault_log_text.ts"
-    );
-    if (options.trace.length > 0) {
-      const { explainWithTrace } = await import("../explain/trace_answer.ts");
-      return explainWithTrace(question, options.trace, screen);
+    const { extensionPart } = await import("../extensions.ts");
+    const lines = await extensionPart("loadLineExplainer")?.();
+    if (lines === undefined) {
+      if (question === "-" || options.trace.length > 0) {
+        return refuse("This dmalab has no extension that explains lines of logs", screen);
+      }
+    } else if (options.trace.length > 0) {
+      return lines.explainWithTrace(question, options.trace, screen);
+    } else if (question === "-") {
+      return lines.explainInput(options.json, screen);
+    } else if (lines.accepts(question)) {
+      return lines.explainLine(question, options.json, screen);
     }
-    if (question === "-") return printInput(options.json, screen);
-    if (isFaultLine(question)) return printFaultLine(question, options.json, screen);
     if (options.in !== null) {
       const { explainOfMachine } = await import("../explain/machine_answer.ts");
       const answer = explainOfMachine(options.in, question);
@@ -113,12 +117,12 @@ export const EXPLAIN = command({
       return HELD;
     }
     // A page of rules may have the name of a type, and be long: what was asked for stands first.
-    const lines = [...builtin ?? []];
+    const answer = [...builtin ?? []];
     if (found.found) {
       const rendered = renderMarkdown(found.lines, { columns, colour: screen.colour });
-      lines.push(...lines.length === 0 ? [] : [""], ...rendered);
+      answer.push(...answer.length === 0 ? [] : [""], ...rendered);
     }
-    screen.out(lines.map((line) => `${line}\n`).join(""));
+    screen.out(answer.map((line) => `${line}\n`).join(""));
     return HELD;
   },
 });

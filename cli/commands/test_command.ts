@@ -1,6 +1,6 @@
 // `deno test` takes a file that is called test for a module of tests.
 import { errorScreen, type Screen } from "../screen.ts";
-import type { ReportOptions } from "../report/make_report.ts";
+import type { WriteReports } from "../extension.ts";
 import { command } from "../command.ts";
 import { type ExitCode, HELD, worseExitCode, WRONG } from "../exit_code.ts";
 import { readMatches } from "../name_match.ts";
@@ -160,11 +160,15 @@ export const TEST = command({
 async function alsoReport(
   paths: readonly string[],
   folder: string | null,
-  options: ReportOptions,
+  options: Parameters<WriteReports>[2],
   ran: ExitCode,
   screen: Screen,
 ): Promise<ExitCode> {
   if (folder === null) return ran;
-  const { writeReports } = await import("../report/suite_report.ts");
+  const { extensionPart } = await import("../extensions.ts");
+  const writeReports = await extensionPart("loadReports")?.();
+  if (writeReports === undefined) {
+    return refuse("This dmalab has no extension that writes reports", screen);
+  }
   return worseExitCode(ran, await writeReports(paths, folder, options, screen));
 }

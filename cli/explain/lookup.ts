@@ -24,17 +24,15 @@ import {
 import { pageOf, RULE_PAGES } from "../../lang/editor/rule_pages.ts";
 import { quirkLines, quirkTable } from "./quirk_lines.ts";
 import { RELEASE_NAMES, releaseLines } from "./release_lines.ts";
-import { PLAN_CODES } from "../campaign/plan.ts";
+import { EXTENSIONS } from "../extensions.ts";
 import { FILE_CODES } from "../files/file_codes.ts";
-import { LISTING_CODES } from "../../instruments/topology/listing_codes.ts";
 import { RulePage, type RuleSection } from "./rule_book.ts";
 
-/** Diagnostics of scripts, findings of `dmalab topology`, files that are refused. */
+/** Diagnostics of scripts, files that are refused, and the codes of extensions. */
 export const CODES: Readonly<Record<string, CodeEntry>> = {
   ...DIAGNOSTIC_CODES,
-  ...LISTING_CODES,
   ...FILE_CODES,
-  ...PLAN_CODES,
+  ...Object.assign({}, ...EXTENSIONS.map(({ codes }) => codes)),
 };
 
 /** Reads a page of `docs/behaviour/` by its name. */

@@ -4,7 +4,7 @@ import type { Interrupts } from "../interrupts.ts";
 import { JOB_WORKER } from "../places.ts";
 
 /** What a worker can be given: `kind` says which of its jobs it is. All of it can be posted. */
-interface AnyJob {
+export interface AnyJob {
   readonly kind: string;
   readonly path: string | null;
 }

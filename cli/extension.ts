@@ -1,0 +1,55 @@
+/** What an extension adds to `dmalab`: it is a folder of its own, and a line of `commands.ts`. */
+import type { CodeEntry } from "../lang/diagnostics/codes/entry.ts";
+import type { HostWatch } from "../lang/vm/run_watch.ts";
+import type { WantingLoader } from "./c/c_shelf.ts";
+import type { Command } from "./command.ts";
+import type { ExitCode } from "./exit_code.ts";
+import type { PrintOptions } from "./scenario/print_run.ts";
+import type { Screen } from "./screen.ts";
+
+/** What runs jobs of one kind in a worker: opened by the first, kept for those that follow. */
+export interface JobRunner<J> {
+  run(
+    job: J,
+    send: (message: { readonly kind: string }) => void,
+    watch: HostWatch,
+  ): void | Promise<void>;
+}
+
+/** Opens a runner of jobs by the first of them. */
+export type OpenJobRunner<J> = (first: J) => Promise<JobRunner<J>>;
+
+/** Explains lines that were pasted, such as those of a kernel log. */
+export interface LineExplainer {
+  /** Whether a question is such a line, and no name. */
+  accepts(question: string): boolean;
+  explainLine(line: string, asJson: boolean, screen: Screen): ExitCode;
+  explainInput(asJson: boolean, screen: Screen): ExitCode;
+  /** Explains lines by what traces of the same machine know of them. */
+  explainWithTrace(
+    lines: string,
+    tracePaths: readonly string[],
+    screen: Screen,
+  ): Promise<ExitCode>;
+}
+
+/** Writes a page for each scenario, and an index of them, into a folder. */
+export type WriteReports = (
+  paths: readonly string[],
+  folder: string,
+  options: Omit<PrintOptions, "trace"> & { readonly coverage: boolean },
+  screen: Screen,
+) => Promise<ExitCode>;
+
+/** What an extension may add. What is slow to load is loaded when it is asked for. */
+export interface Extension {
+  readonly commands?: readonly Command[];
+  /** Its error codes, for `dmalab explain CODE`. */
+  readonly codes?: Readonly<Record<string, CodeEntry>>;
+  readonly loadLineExplainer?: () => Promise<LineExplainer>;
+  /** By the kind of the job. */
+  readonly jobRunners?: Readonly<Record<string, OpenJobRunner<never>>>;
+  /** Compiles the C drivers that loaders want. */
+  readonly loadCompiler?: () => Promise<(loaders: readonly WantingLoader[]) => Promise<void>>;
+  readonly loadReports?: () => Promise<WriteReports>;
+}
