@@ -3,25 +3,8 @@
  * loads what draws their cases: no part of `language.ts`, which every start loads.
  */
 import { BUILTINS } from "./builtins/mod.ts";
-import { Workbench } from "./recording/workbench.ts";
 import { Session as SessionWith } from "./run/session.ts";
 import type { SessionOptions } from "./run/session_types.ts";
-
-/**
- * A session with a past that can be gone through.
- *
- * @param onLine Gets the lines that it writes.
- */
-export function openWorkbench(
-  options: Omit<SessionOptions, "onLine">,
-  onLine: (text: string) => void,
-): Workbench {
-  return new Workbench(
-    (hooks) => new SessionWith({ ...options, registry: BUILTINS, ...hooks }),
-    onLine,
-    options.watch,
-  );
-}
 
 /** A session without a terminal: takes text, keeps one machine, and goes back. */
 export class Session extends SessionWith {

@@ -5,7 +5,7 @@ import { REPORT_CLASSES } from "../../runtime/dma/checker/report_classes.ts";
 import { KERNEL_NAMES } from "../../runtime/kernels/kernels.ts";
 import { NOT_SIMULATED } from "../../runtime/kernels/not_simulated.ts";
 import { QUIRK_NAMES } from "../../runtime/kernels/quirks.ts";
-import { LISTING_CODES } from "../../instruments/topology/listing_codes.ts";
+import { EXTENSIONS } from "../extensions.ts";
 import { allNames, explain } from "./lookup.ts";
 import { RULE_PAGES } from "../../lang/editor/rule_pages.ts";
 import { RulePage } from "./rule_book.ts";
@@ -146,8 +146,9 @@ Deno.test("explain() finds the rule of every class of report", () => {
   assertStringIncludes(text(REPORT_CLASSES.sync_for_device_write_only.rule), "device-write-only");
 });
 
-Deno.test("explain() knows every finding of a listing, as it knows diagnostics", () => {
-  for (const [code, { title, explanation, example }] of Object.entries(LISTING_CODES)) {
+Deno.test("explain() knows the codes of every extension, as it knows diagnostics", () => {
+  const codes = EXTENSIONS.flatMap(({ codes = {} }) => Object.entries(codes));
+  for (const [code, { title, explanation, example }] of codes) {
     const answer = text(code);
     assertStringIncludes(answer, `${code}: ${title}`);
     assert(explanation.length > 80 && example !== "", code);

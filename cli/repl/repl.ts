@@ -9,7 +9,7 @@ import type { SourceLoader } from "../../lang/syntax/load_files.ts";
 import type { Limits } from "../../lang/values/limits.ts";
 import type { HostWatch } from "../../lang/vm/run_watch.ts";
 import { clip, foldLine } from "../../lang/text/columns.ts";
-import { openWorkbench } from "../../lang/session.ts";
+import { openWorkbench } from "../../lang/recording/open_workbench.ts";
 import { Interrupted, LookError } from "../../lang/recording/mod.ts";
 import type { Workbench, WorkResult } from "../../lang/recording/workbench.ts";
 import type { Session } from "../../lang/run/session.ts";

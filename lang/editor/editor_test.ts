@@ -1,6 +1,4 @@
 import { assert, assertEquals } from "@std/assert";
-import { loadFollowed } from "../language.ts";
-import { recordRun, runsOf } from "../recording/mod.ts";
 import type { Span } from "../source.ts";
 import { DISK, marked, withMarks } from "./_marked.ts";
 import { completeAt } from "./completion_at.ts";
@@ -12,7 +10,6 @@ import { foldsOf, outlineOf, surroundings } from "./outline.ts";
 import { edited, renameAt } from "./rename.ts";
 import { semanticTokens } from "./semantic_tokens.ts";
 import { signatureAt } from "./signature.ts";
-import { valueHints } from "./value_hints.ts";
 
 /** A text with marks, and what is expected there. */
 type Case<E> = readonly [text: string, expected: E];
@@ -287,28 +284,4 @@ each<string | null>("quick fixes put right what the checker knows how to", [
   const [first] = fixesIn(analysis, cursor, cursor);
   const fixed = first === undefined ? null : edited(analysis.source, [first.fix]).text;
   assertEquals(fixed, expected, `${text}: ${first?.title}`);
-});
-
-each<string>("the values of the last turn stand behind variables and assertions", [
-  ["let a = 2 + 3\nprint a", "1 = 5"],
-  ["let a = 1\na += 4\nprint a", "1 = 1, 2 = 5"],
-  ["for n in 0..4 {\n  let twice = 2 * n\n  print twice\n}", "2 = 6"],
-  ["let sum = 0\nfor n in 0..4 {\n  sum += n\n}\nprint sum", "1 = 0, 3 = 6"],
-  ["fn f(n) {\n  let m = n + 1\n  return m\n}\nprint f(1) + f(4)", "2 = 5"],
-  ["let a = [1, 2]\nassert a.length == 3", "1 = [1, 2], 2 a.length = 2"],
-  ["let a = 2\nassert a == 2\nassert a == 0x2\nassert a < 3", "1 = 2, 4 a = 2"],
-  ["if true {\n  let a = 1\n}\nlet a = 2\nprint a", "4 = 2"],
-  ["fn f() {\n  let x = 7\n}\nfn g(x) {\n  print x\n}\nf()\ng(3)", ""],
-  [
-    `${DISK}test "t" {\n  let b = alloc_pages(1)\n  assert b.size > 0B\n}`,
-    "3 = buffer of 4KiB at 0x4000_0000, 4 b.size = 4KiB",
-  ],
-  [`${DISK}assert alloc_pages(1).size < 1B`, ""],
-  ["let a = 1", ""],
-], (text, expected) => {
-  const { analysis: { file, source }, loader } = marked(text);
-  const { program } = loadFollowed(source, loader);
-  const hints = runsOf(program!).flatMap((run) => valueHints(recordRun(program!, run), file));
-  const shown = hints.map(({ span, text }) => `${source.position(span.start).line} ${text}`);
-  assertEquals(shown.join(", "), expected, text);
 });
