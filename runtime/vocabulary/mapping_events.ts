@@ -4,7 +4,6 @@ import {
   described,
   DMA,
   DURATION,
-  formerly,
   INT,
   LEAVES,
   listOf,
@@ -51,17 +50,14 @@ export const MAPPING_EVENTS = {
     fields: {
       size_bytes: SIZE,
       limit: DMA,
-      cause: formerly(
-        word("IOVA shortage", {
-          full: "Fewer addresses are free than were requested.",
-          fragmented: "Enough addresses are free, but not contiguous.",
-          alignment: "A contiguous free range is long enough, but not aligned to the size.",
-          beyond_limit: "The size requested exceeds the address space below the limit.",
-          max32_skipped:
-            "A range is free, but the 32-bit search was skipped (size ≥ max32_alloc_size).",
-        }),
-        { max32_skipped: "search_skipped" },
-      ),
+      cause: word("IOVA shortage", {
+        full: "Fewer addresses are free than were requested.",
+        fragmented: "Enough addresses are free, but not contiguous.",
+        alignment: "A contiguous free range is long enough, but not aligned to the size.",
+        beyond_limit: "The size requested exceeds the address space below the limit.",
+        max32_skipped:
+          "A range is free, but the 32-bit search was skipped (size ≥ max32_alloc_size).",
+      }),
     },
   },
   "iova.free": {
