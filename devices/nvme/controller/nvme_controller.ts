@@ -190,7 +190,6 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
         blockCount: media.blockCount,
         blockSizeBytes: media.blockSizeBytes,
         metadataBytes: media.metadataBytes,
-        protectionType: media.protectionType,
         eui64: nameAsEui64(dev.name),
       },
       maxQueues: settings.maxQueues,
