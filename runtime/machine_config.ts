@@ -6,13 +6,12 @@
  * PCI topology are described above the runtime; what they need of physical memory reaches it as
  * `windows`.
  */
-import { FORMER_MODEL_NAMES, IOMMU_MODEL_NAMES } from "./iommu/iommu_models.ts";
+import { IOMMU_MODEL_NAMES } from "./iommu/iommu_models.ts";
 import { DEFAULT_KERNEL, type KernelConfig } from "./kernels/kernels.ts";
 import { type Bytes, GIB, KIB, MIB, type Nanoseconds, type PhysAddr, TIB } from "./address.ts";
 import {
   BOOL,
   defaultsOf,
-  formerly,
   type GivenSettings,
   int,
   optional,
@@ -51,7 +50,7 @@ export const IOMMU_SETTINGS = {
   mode: setting("mode", word("off", "passthrough", "strict", "lazy"), "off", {
     doc: "Whether devices are translated, and when translations are invalidated.",
   }),
-  model: setting("model", formerly(word(...IOMMU_MODEL_NAMES), FORMER_MODEL_NAMES), "vtd", {
+  model: setting("model", word(...IOMMU_MODEL_NAMES), "vtd", {
     doc: "IOMMU hardware model: page-table format and invalidation commands.",
   }),
   granuleBytes: setting("granule", size(4 * KIB, 64 * KIB, { powerOfTwo: true }), 4 * KIB, {

@@ -14,13 +14,7 @@ import {
   type MachineKey,
   shapeText,
 } from "../../lang/machine/key_text.ts";
-import {
-  type BlockSpec,
-  blockSpec,
-  findBlockSpec,
-  MACHINE_SCHEMA,
-  placesOf,
-} from "../../lang/machine/schema.ts";
+import { type BlockSpec, blockSpec, MACHINE_SCHEMA, placesOf } from "../../lang/machine/schema.ts";
 import { pageOf, RULE_PAGES } from "../../lang/editor/rule_pages.ts";
 import { quirkLines, quirkTable } from "./quirk_lines.ts";
 import { RELEASE_NAMES, releaseLines } from "./release_lines.ts";
@@ -78,7 +72,7 @@ export function explain(
     : null;
   if (row !== null) return { found: true, lines: withName(row) };
 
-  const block = findBlockSpec(name);
+  const block = MACHINE_SCHEMA.get(name);
   if (block !== undefined) return { found: true, lines: blockLines(block, readPage) };
 
   const keys = keysNamed(name);

@@ -223,11 +223,7 @@ function byName<T extends { readonly name: string }>(
 
 /** The world that scripts run in. */
 export const BUILTINS: Registry = {
-  functions: new Map(
-    [...FUNCTIONS].flatMap(([name, spec]) =>
-      [name, spec.formerly ?? name].map((each) => [each, spec])
-    ),
-  ),
+  functions: FUNCTIONS,
   types: TYPES,
   words: WORDS,
   errnoNames: new Set(Object.keys(ERRNO)),

@@ -25,7 +25,6 @@ import {
   type BlockSpec,
   blockSpec,
   blocksWithRegisters,
-  findBlockSpec,
   MACHINE_SCHEMA,
   placesOf,
   type SettingSpec,
@@ -184,7 +183,7 @@ export class ConfigTreeReader {
   }
 
   #readBlock(parent: ConfigBlock, entry: MachineBlock): void {
-    const spec = findBlockSpec(entry.keyword.text);
+    const spec = MACHINE_SCHEMA.get(entry.keyword.text);
     if (spec === undefined || spec.keyword === "machine") {
       this.#unknownKey(parent, entry.keyword, null);
       return;
@@ -265,7 +264,7 @@ export class ConfigTreeReader {
   /** @param value What the name is given as a key; null where it begins a block. */
   #unknownKey(block: ConfigBlock, name: Name, value: Expression | null): void {
     const [owner = "", key] = name.text.split(".");
-    const other = findBlockSpec(owner);
+    const other = MACHINE_SCHEMA.get(owner);
     const isOfOther = key === undefined || other?.settings.some((setting) => setting.key === key);
     if (value !== null && other !== undefined && isOfOther) {
       const home = block.spec.children.includes(other.keyword)
@@ -359,7 +358,7 @@ export class ConfigTreeReader {
   #findBlock(root: ConfigBlock, name: string): ConfigBlock | null {
     const named = this.#named.get(name);
     if (named !== undefined) return named;
-    const spec = findBlockSpec(name);
+    const spec = MACHINE_SCHEMA.get(name);
     if (spec === undefined || spec.named || !root.spec.children.includes(spec.keyword)) {
       return null;
     }

@@ -42,8 +42,6 @@ export type ValueShape = SettingSpec["shape"];
 
 export interface BlockSpec {
   readonly keyword: string;
-  /** The keyword that it had before: scripts may still write it. */
-  readonly formerly?: string;
   /** Whether it has a name, as in `region low { }`; what has one may stand more than once. */
   readonly named: boolean;
   readonly settings: readonly SettingSpec[];
@@ -116,7 +114,6 @@ const BLOCKS: readonly BlockSpec[] = [
     "latencies",
     "The virtual time that events take. The name of any event is a key.",
     { preset: PRESET, ...LATENCY_SETTINGS },
-    { formerly: "prices" },
   ),
   block("pci", "The PCI tree.", {}, { children: PCI_ROOT_HOLDS }),
   ...[...PCI_BLOCKS].map(([keyword, { doc, hasRegisters, holds, settings }]) =>
@@ -127,11 +124,6 @@ const BLOCKS: readonly BlockSpec[] = [
 export const MACHINE_SCHEMA: ReadonlyMap<string, BlockSpec> = new Map(
   BLOCKS.map((each): [string, BlockSpec] => [each.keyword, each]),
 );
-
-/** The block of a keyword, or of one that it had before. */
-export function findBlockSpec(keyword: string): BlockSpec | undefined {
-  return MACHINE_SCHEMA.get(keyword) ?? BLOCKS.find(({ formerly }) => formerly === keyword);
-}
 
 /** The keywords of the blocks whose registers a scenario describes. */
 export function blocksWithRegisters(): readonly string[] {

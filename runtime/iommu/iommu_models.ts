@@ -19,8 +19,6 @@ interface TableOptions extends Omit<PageTableConfig, "model"> {
 /** Whose page-table format, invalidations and habits an IOMMU has. */
 export interface IommuModelSpec {
   readonly doc: string;
-  /** Its name in older scenarios. */
-  readonly formerly?: string;
   /** The granules that its page tables can have. @see behaviour/dma.md 5.1 */
   readonly granulesBytes: readonly Bytes[];
   /** A leaf can have any size; else blocks lie one or two levels up, and there are none above. */
@@ -126,7 +124,6 @@ const MODELS = {
     ...PC,
     ...X86_TABLES,
     doc: "Intel VT-d in scalable mode, with first-stage tables: those of the x86 CPU.",
-    formerly: "x86",
     entries: VTD_FIRST_STAGE,
     root: "the FSPTPTR of the PASID table entry (VT-d 9.6)",
     flushes: "block",
@@ -153,7 +150,6 @@ const MODELS = {
   },
   smmu: {
     doc: "Arm SMMU, stage 1.",
-    formerly: "arm",
     granulesBytes: [4096, 16384, 65536],
     hasAnyPageSize: false,
     usualPageSizesBytes: null,
@@ -187,14 +183,6 @@ export interface PageTableConfig {
 }
 
 export const IOMMU_MODEL_NAMES = Object.keys(IOMMU_MODELS) as readonly IommuModel[];
-
-/** Names in older scenarios, with those that took their place. */
-export const FORMER_MODEL_NAMES: Readonly<Record<string, IommuModel>> = Object.fromEntries(
-  IOMMU_MODEL_NAMES.flatMap((name) => {
-    const { formerly } = IOMMU_MODELS[name];
-    return formerly === undefined ? [] : [[formerly, name]];
-  }),
-);
 
 /** Four levels of tables, or five; the lower half of what they reach is allocated from. */
 function x86Widths(asked: number): { readonly addressBits: number; readonly apertureBits: number } {

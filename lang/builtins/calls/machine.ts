@@ -54,7 +54,6 @@ export const MACHINE_CALLS: readonly FunctionSpec[] = [
   }),
   builtin({
     name: "latencies",
-    formerly: "prices",
     pure: true,
     parameters: [],
     result: LATENCIES,

@@ -14,7 +14,6 @@ import type { NvmeDriverOptions } from "../nvme_driver_options.ts";
 import type { ControllerFacts, NamespaceFacts } from "../nvme_limits.ts";
 import type { NvmeRequest } from "../command/nvme_request.ts";
 import { ADMIN_DEPTH, ADMIN_TAGS } from "../protocol.ts";
-import { TimedQueuePair } from "../own_times.ts";
 import { QueuePair } from "../queues/queue_pair.ts";
 import type { QueueSet } from "../queues/queue_set.ts";
 import {
@@ -135,7 +134,7 @@ export class ControllerSetup {
     // CPUs are dealt out to each kind of queue from the first one on.
     const place = vector < 0 ? id - 1 - this.#interruptQueues : id - 1;
     const cpu = id === 0 ? 0 : place % machine.config.cpus;
-    const queue = new (machine.timed ? TimedQueuePair : QueuePair)({
+    const queue = new QueuePair({
       machine,
       dev,
       registers,
