@@ -1,7 +1,6 @@
 /** The commands of `dmalab`, in the order in which help lists them. */
 import type { Command } from "../command.ts";
 import { BENCH } from "./bench.ts";
-import { CAMPAIGN } from "./campaign.ts";
 import { CHECK } from "./check.ts";
 import { DAP } from "./dap.ts";
 import { DEBUG } from "./debug.ts";
@@ -41,7 +40,6 @@ export const COMMANDS: readonly Command[] = [
   TREE,
   RELEASES,
   HUNT,
-  CAMPAIGN,
   VECTORS,
   INIT,
 ];

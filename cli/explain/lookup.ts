@@ -24,7 +24,6 @@ import {
 import { pageOf, RULE_PAGES } from "../../lang/editor/rule_pages.ts";
 import { quirkLines, quirkTable } from "./quirk_lines.ts";
 import { RELEASE_NAMES, releaseLines } from "./release_lines.ts";
-import { PLAN_CODES } from "../campaign/plan.ts";
 import { FILE_CODES } from "../files/file_codes.ts";
 import { LISTING_CODES } from "../../instruments/topology/listing_codes.ts";
 import { RulePage, type RuleSection } from "./rule_book.ts";
@@ -34,7 +33,6 @@ export const CODES: Readonly<Record<string, CodeEntry>> = {
   ...DIAGNOSTIC_CODES,
   ...LISTING_CODES,
   ...FILE_CODES,
-  ...PLAN_CODES,
 };
 
 /** Reads a page of `docs/behaviour/` by its name. */
