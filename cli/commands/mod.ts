@@ -4,13 +4,11 @@ import { BENCH } from "./bench.ts";
 import { CHECK } from "./check.ts";
 import { DAP } from "./dap.ts";
 import { DEBUG } from "./debug.ts";
-import { DOCS } from "./docs.ts";
 import { EXPLAIN } from "./explain.ts";
 import { FMT } from "./fmt.ts";
 import { HUNT } from "./hunt.ts";
 import { INIT } from "./init.ts";
 import { LSP } from "./lsp.ts";
-import { QUIZ } from "./quiz.ts";
 import { RELEASES } from "./releases.ts";
 import { REPORT } from "./report.ts";
 import { REPL } from "./repl.ts";
@@ -32,8 +30,6 @@ export const COMMANDS: readonly Command[] = [
   DEBUG,
   DAP,
   LSP,
-  DOCS,
-  QUIZ,
   EXPLAIN,
   TOPOLOGY,
   TRACE,
