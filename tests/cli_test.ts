@@ -706,3 +706,11 @@ Deno.test(
     assertEquals([await widest(null), await widest(132), await widest(64)], [80, 132, 64]);
   },
 );
+
+Deno.test("options of another action are refused", async () => {
+  const { code, errors } = await dmalab("tree", "compile", "linux", "a.c", "--seed", "3");
+  assertEquals([code, errors], [
+    2,
+    "error: `--cases` and `--seed` are for `tree compare` and `tree diff`\n",
+  ]);
+});
