@@ -147,14 +147,13 @@ Deno.test("what a shard's file brings along is escaped where it is printed", asy
   Deno.removeSync(folder, { recursive: true });
 });
 
-Deno.test("shards without a folder, too many files, and a driver that cannot be tested are errors", () =>
+Deno.test("shards that there are not, too many files, and a driver that cannot be tested are errors", () =>
   inFolder(async (folder) => {
     const drivers = Deno.readTextFileSync(`${folder}/lists.dma`);
     const full = drivers.replace("machine {", "machine {\n  swiotlb { at = 16MiB }");
     Deno.writeTextFileSync(`${folder}/lists.dma`, full);
     for (
       const [words, said] of [
-        [["--shard", "1/2"], /^error: --shard needs --out DIR/],
         [["--shard", "3/2", "--out", folder], /^error: --shard takes a part such as 2\/4/],
         [["--seeds", "2", "--seconds", "5"], /^error: --seconds is for a hunt with one seed/],
         [["merge"], /^error: hunt merge needs the files of the shards/],

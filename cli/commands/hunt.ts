@@ -118,10 +118,7 @@ async function huntAsAsked(
   const { readShard } = await import("../testing/shard.ts");
   const shard = readShard(part ?? "1/1");
   if (shard === null) return refuse(`--shard takes a part such as 2/4, not "${part}"`, screen);
-  if (part !== null && out === null) {
-    return refuse('--shard needs --out DIR: "hunt merge" reads the files there', screen);
-  }
-  const isOne = seeds === null && out === null;
+  const isOne = seeds === null && part === null && out === null;
   if (!isOne && asked.seconds !== null) {
     return refuse("--seconds is for a hunt with one seed; limit several by --cases", screen);
   }

@@ -3,6 +3,7 @@ import { formatCount, groupThousands } from "../../lang/text/numbers.ts";
 import { type ExitCode, FAILED, HELD, STOPPED } from "../exit_code.ts";
 import { FileError } from "../files/file_error.ts";
 import type { Screen } from "../screen.ts";
+import type { Shard } from "../testing/shard.ts";
 import {
   readShardFile,
   type SeedFinding,
@@ -40,17 +41,22 @@ export function mergeShards(paths: readonly string[], screen: Screen): ExitCode 
       records.set(record.seed, record);
     }
   }
-  return seedsReport(plan!, [...records.values()], [...shards], screen);
+  return seedsReport(plan!, [...records.values()], { begun: [...shards], part: null }, screen);
 }
 
-/**
- * Prints what was found, and which shards have not come to their end.
- * @param begun The shards that have a file, from 0.
- */
+/** What a report is about. */
+interface Extent {
+  /** The shards that have begun, from 0. */
+  readonly begun: readonly number[];
+  /** The only shard that it is about; null: all. */
+  readonly part: Shard | null;
+}
+
+/** Prints what was found, and which shards have not come to their end. */
 export function seedsReport(
   plan: SeedsPlan,
   records: readonly SeedRecord[],
-  begun: readonly number[],
+  { begun, part }: Extent,
   screen: Screen,
 ): ExitCode {
   const causes = causesIn(records);
@@ -58,7 +64,10 @@ export function seedsReport(
     const by = `found with ${formatCount(seeds, "seed")}, this case with seed ${seed}`;
     screen.out(`${index + 1}. ${cause}: ${by}\n\n${scenario.trimEnd()}\n\n`);
   });
-  const lost = lostShards(plan, records, begun);
+  const shards = part === null
+    ? Array.from({ length: plan.shards }, (_, index) => index)
+    : [part.index];
+  const lost = lostShards(plan, records, begun, shards);
   for (const line of lost) screen.out(`${line}\n`);
   const { hunt, seed, seeds } = plan;
   const [outcome, found] = causes.length > 0
@@ -67,9 +76,11 @@ export function seedsReport(
     ? ["incomplete", "nothing found in what was tried"]
     : ["ok", "nothing found"];
   const cases = records.reduce((sum, record) => sum + record.cases, 0);
-  const tried = `${groupThousands(records.length)} of ${formatCount(seeds, "seed")} tried`;
+  const all = shards.reduce((sum, index) => sum + seedsOf(plan, index).length, 0);
+  const tried = `${groupThousands(records.length)} of ${formatCount(all, "seed")} tried`;
+  const only = plan.shards === shards.length ? "" : ` --shard ${part!.index + 1}/${plan.shards}`;
   screen.out(
-    `${outcome} | ${hunt} --seed ${seed} --seeds ${seeds} | ${tried}, ${
+    `${outcome} | ${hunt} --seed ${seed} --seeds ${seeds}${only} | ${tried}, ${
       formatCount(cases, "case")
     } | ${found}\n`,
   );
@@ -80,9 +91,10 @@ function lostShards(
   plan: SeedsPlan,
   records: readonly SeedRecord[],
   begun: readonly number[],
+  shards: readonly number[],
 ): readonly string[] {
   const tried = new Set(records.map(({ seed }) => seed));
-  return Array.from({ length: plan.shards }, (_, index) => {
+  return shards.map((index) => {
     const missing = seedsOf(plan, index).filter((seed) => !tried.has(seed)).length;
     const what = begun.includes(index) ? `${formatCount(missing, "seed")} not tried` : "no file";
     return missing === 0 ? "" : `shard ${index + 1} of ${plan.shards}: ${what}`;

@@ -58,7 +58,7 @@ export async function runSeeds(
   }
   const isInterrupted = interrupts.interrupted();
   if (path === null) {
-    const exitCode = seedsReport(plan, records, [shard.index], screen);
+    const exitCode = seedsReport(plan, records, { begun: [shard.index], part: shard }, screen);
     return isInterrupted ? INTERRUPTED : exitCode;
   }
   if (isInterrupted) return INTERRUPTED;
