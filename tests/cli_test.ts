@@ -441,13 +441,20 @@ Deno.test("hunt prints what it finds as a test that fails when it is run, and ex
   await withFiles({ "found.dma": scenario }, async (folder) => {
     assertEquals((await dmalab("test", join(folder, "found.dma"))).code, 1);
   });
-  const nothing = await dmalab("hunt", "--quirks", "none", "--cases", "21", "--shard", "2/3");
+  const NONE = ["hunt", "--quirks", "none", "--cases", "21"];
+  const nothing = await dmalab(...NONE, "--seed", "2");
   assertEquals(nothing.code, 0);
   // Machines have several cases each: the last one's are cut.
   assertMatch(
     nothing.output,
-    /^ok \| kernel 7\.2\.12, seed 1 \| 21 cases on [2-9] machines \| nothing found\n$/,
+    /^ok \| kernel 7\.2\.12, seed 2 \| 21 cases on [2-9] machines \| nothing found\n$/,
   );
+  const second = await dmalab(...NONE, "--seeds", "4", "--shard", "2/3");
+  assertEquals([second.code, second.output], [
+    0,
+    'ok | dmalab hunt --quirks "none" --cases 21 --seed 1 --seeds 4 --shard 2/3 | 1 of 1 seed tried, ' +
+    "21 cases | nothing found\n",
+  ]);
   const wrong = await dmalab("hunt", "--kernel", "5.0");
   assertEquals([wrong.code, wrong.output], [2, ""]);
 });
@@ -704,3 +711,11 @@ Deno.test(
     assertEquals([await widest(null), await widest(132), await widest(64)], [80, 132, 64]);
   },
 );
+
+Deno.test("options of another action are refused", async () => {
+  const { code, errors } = await dmalab("tree", "compile", "linux", "a.c", "--seed", "3");
+  assertEquals([code, errors], [
+    2,
+    "error: `--cases` and `--seed` are for `tree compare` and `tree diff`\n",
+  ]);
+});

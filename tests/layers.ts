@@ -45,7 +45,6 @@ const RULES: Readonly<Record<string, LayerRule>> = {
     layers: BELOW_CLI,
     packages: [
       "@deno/shim-deno",
-      "@optique/",
       "@yowasp/clang",
       "@std/",
       "@vscode/",

@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { VERSION } from "../cli/package_version.ts";
-import { codeBlocks } from "../cli/docs/code_blocks.ts";
+import { codeBlocks } from "../cli/scenario/code_blocks.ts";
 import { buildPackage } from "../tools/package/build_package.ts";
 import { has, installByDeno, shell, TWO_PASSES, withPackage } from "./package_shell.ts";
 import { ROOT } from "./source_text.ts";

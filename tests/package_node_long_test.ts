@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { builtPackage } from "./built_package.ts";
-import { codeBlocks } from "../cli/docs/code_blocks.ts";
+import { codeBlocks } from "../cli/scenario/code_blocks.ts";
 import { runDeno } from "./deno_process.ts";
 import { ResidentNode, TEST_PROGRAM } from "./dmalab_program.ts";
 import { nodeRelease } from "./node_releases.ts";

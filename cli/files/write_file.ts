@@ -230,23 +230,6 @@ function nearest(path: string): readonly [path: string, info: Deno.FileInfo] {
   return info === null ? nearest(dirname(name)) : [name, info];
 }
 
-/**
- * Makes the folder that the user typed, or the one of dmalab's choice, which is then no link.
- * @returns Its path.
- * @throws {FileError}
- */
-export function makeResultFolder(
-  typed: string | null,
-  own: { readonly folder: string; readonly name: string },
-): string {
-  if (typed !== null) makeNamedFolder(typed);
-  else {
-    attempt(own.folder, () => checkWay(own.folder));
-    makeFolder(own.folder, own.name);
-  }
-  return typed ?? shownPath(`${own.folder}/${own.name}`);
-}
-
 /** Makes a folder below another one, and those on the way. @throws {FileError} */
 function makeFolder(folder: string, name: string): void {
   let path = folder;

@@ -123,7 +123,6 @@ in \`${OWN_FOLDER}/\`.
     npm run dmalab repl                 run statements one by one
     npm run dmalab check .              check without running
     npm run dmalab fmt .                format all scenarios
-    npm run dmalab docs                 the manual: language, tutorial, examples
     npm run dmalab explain dma.3.3      explain a rule, an error or a name
 
 With Deno these are \`deno test -R=.\`, \`deno run -R=. first.dma\` and

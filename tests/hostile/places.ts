@@ -89,30 +89,14 @@ const ADDED = { ".dmalab/package.json": "{}" };
 
 const FAULT_LINE = "[ 1.0] DMAR: [DMA Write NO_PASID] Request device [00:02.0] " +
   "fault addr 0xfffff000 [fault reason 0x05] PTE Write access is not set";
-const PLAN = {
-  name: "night",
-  shards: 1,
-  tries: [{ hunt: "requests", modes: ["off"], cases: 1 }],
-};
-const TRY = { kind: "hunt", files: [], releases: [], modes: ["off"], seeds: [1, 1], cases: 1 };
-const SHARD = { campaign: { ...PLAN, tries: [{ ...TRY, quirks: null }] }, shard: 1 };
-/** What campaigns write where the user names no folder. */
-const CAMPAIGN: readonly (readonly [words: string, folder: string, file: string])[] = [
-  ["campaign plan.json", "night", "slurm.sh"],
-  ["campaign run plan.json --shard 1/1", "results", "shard-0001.jsonl"],
-  ["campaign merge shard.jsonl", "found", "report.md"],
-];
-const CAMPAIGN_FILES = {
-  "plan.json": JSON.stringify(PLAN),
-  "shard.jsonl": `${JSON.stringify(SHARD)}\n`,
-};
+const HUNT = "hunt --mode off --cases 1 --shard 1/1 --out out";
 
 /** Command lines that read the file X that the user typed. */
 const TYPED = [
   ...["run", "hunt", "releases", "debug", "repl"].map((command) => `${command} X.dma`),
   ...["check", "devices", "script"].map((action) => `trace ${action} X.txt`),
-  ...["report X.md", "report X.dmatrace.jsonl", "quiz X.md", "topology X.txt"],
-  ...["explain --in X.dma ssd.limits", "campaign X.json", "campaign merge X.jsonl"],
+  ...["report X.md", "report X.dmatrace.jsonl", "topology X.txt"],
+  ...["explain --in X.dma ssd.limits", "hunt merge X.jsonl"],
 ];
 
 /** Named by its words and its place. @param files Those of the folder, or the text of `a.dma`. */
@@ -159,10 +143,8 @@ export const USES: readonly Use[] = [
   use("writes", "test a.dma --report out", "out/index.html", PRINTING),
   use("writes", "run a.dma --picture p.svg", "p.svg", SHOWING),
   use("writes", "trace watch t.txt", "dmalab-fault-1.trace.txt", { "t.txt": `${FAULT_LINE}\n` }),
-  ...CAMPAIGN.flatMap(([words, folder, file]) => [
-    use("writes", words, folder, CAMPAIGN_FILES, FOLDER),
-    use("writes", words, `${folder}/${file}`, CAMPAIGN_FILES),
-  ]),
+  use("writes", HUNT, "out", {}, FOLDER),
+  use("writes", HUNT, "out/shard-0001.jsonl"),
   ...TYPED.map((line) =>
     use("reads what was typed", line, line.split(" ").find((word) => word.startsWith("X."))!)
   ),
@@ -175,5 +157,4 @@ export const USES: readonly Use[] = [
   use("writes", "init lab", "lab", {}, FOLDER),
   use("writes", "init lab/deep/", "lab", {}, FOLDER),
   use("writes", "run --export out/e.json a.dma", "out", EVENTS, FOLDER),
-  use("writes", "campaign run plan.json --shard 1/1 --out out", "out", CAMPAIGN_FILES, FOLDER),
 ];

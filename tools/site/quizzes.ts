@@ -1,10 +1,11 @@
 /** The questions of a scenario, or of the `dma quiz` blocks of a page, for one seed. */
 import type { Question } from "../../lang/values/question.ts";
+import { readNumber } from "../../lang/syntax/tree/literals.ts";
 import { loadText } from "../../lang/language.ts";
 import { type FailureReport } from "../../lang/run/report.ts";
 import type { LoadResult, Program } from "../../lang/run/program.ts";
 import { runTest } from "../../lang/run/run_program.ts";
-import { codeBlocks } from "../docs/code_blocks.ts";
+import { codeBlocks } from "../../cli/scenario/code_blocks.ts";
 
 /** A question, and what its test prints before and after it is asked. */
 export interface Asked {
@@ -48,4 +49,16 @@ export function pagePrograms(page: string, text: string): LoadResult[] {
   return codeBlocks(page, text)
     .filter(({ language, marks }) => language === "dma" && marks.includes("quiz"))
     .map(({ code, line }) => loadText("\n".repeat(line) + code, { name: page }));
+}
+
+/** The answers to choose from, in an order that does not depend on which is right. */
+export function choicesOf({ answer, wrong }: Question): string[] {
+  return [answer, ...wrong.map((each) => each.answer)]
+    .sort((a, b) => amountOf(a) - amountOf(b) || (a < b ? -1 : 1));
+}
+
+/** NaN for what is no number; sizes and addresses are as many as a plain number. */
+function amountOf(text: string): number {
+  const number = readNumber(text.replace(/ /g, ""));
+  return "value" in number ? number.value : NaN;
 }

@@ -1,7 +1,7 @@
 /** The manual: the pages of `docs/` and the examples, which the package contains as a checkout does. */
 import { join } from "@std/path";
-import { host } from "../host.ts";
-import { DOCS, EXAMPLES } from "../places.ts";
+import { host } from "../../cli/host.ts";
+import { DOCS, EXAMPLES } from "../../cli/places.ts";
 
 /** A page or an example. */
 export interface ManualEntry {
