@@ -44,14 +44,12 @@ const RULES: Readonly<Record<string, LayerRule>> = {
   cli: {
     layers: BELOW_CLI,
     packages: [
-      "@deno/shim-deno",
       "@optique/",
       "@yowasp/clang",
       "@std/",
       "@vscode/",
       "node:",
       "chevrotain",
-      "core-js/",
       "fast-check",
       "prettier/doc",
       "sarif",
@@ -65,10 +63,8 @@ const RULES: Readonly<Record<string, LayerRule>> = {
   tools: {
     layers: ["cli", "web", ...BELOW_CLI],
     packages: [
-      "@deno/shim-deno",
       "@std/",
       "@vscode/",
-      "core-js/",
       "fflate",
       "node:",
       "typescript",
