@@ -114,11 +114,15 @@ export function permissionsOf(
   const write = (...paths: string[]) => void writes!.push(...paths.flatMap(withReal));
   for (const path of named) reads!.push(...outside(folderOf(path)).flatMap(withReal));
   const files = valuesOf(may.files ?? [], rest);
-  write(...files.map((file) => dirname(file)), ...valuesOf(may.folders ?? [], rest));
+  write(...files.map((file) => dirname(file)));
+  const folders = valuesOf(may.folders ?? [], rest);
   if (may.named === "always" || (may.named && valuesOf([may.named], rest).length > 0)) {
     const places = rest.filter((word) => !word.startsWith("-"));
-    write(...(places.length === 0 ? ["."] : places).map(folderOf));
+    folders.push(...(places.length === 0 ? ["."] : places).map(folderOf));
   }
+  write(...folders);
+  // Whether a link leads out of the folder around one is looked at before it is made.
+  reads!.push(...folders.flatMap((folder) => outside(dirname(folder)).flatMap(withReal)));
   if (may.here === "always" || (may.here === "default" && files.length === 0)) write(".");
   // Its name is dmalab's choice: where a link of that name leads is not meant.
   if (may.keeps) writes!.push(".dmalab");

@@ -68,9 +68,9 @@ export async function keepModule(
   const content = joined(new TextEncoder().encode(`${JSON.stringify(said)}\n`), module);
   const hash = new TextEncoder().encode(`${await hashOf(content)}\n`);
   try {
-    const real = makeOwnFolder(folder.path);
-    rewriteFile({ folder: real, name: `${FOLDER}/${key}` }, joined(hash, content));
-    removeOldest(`${real}/${FOLDER}`, MOST_BYTES);
+    const real = makeOwnFolder(`${folder.path}/${FOLDER}`);
+    rewriteFile(`${real}/${key}`, joined(hash, content));
+    removeOldest(real, MOST_BYTES);
     return null;
   } catch (error) {
     // No run fails for the cache: a full disk or a folder of another user's is no mistake in a driver.
