@@ -28,28 +28,6 @@ Deno.test("the package installs and works without this project (docs/install.md)
       },
     });
 
-    await t.step({
-      name: "as a command of Node's, as the README says",
-      ignore: !has("npm"),
-      fn: () => {
-        Deno.copyFileSync(
-          join(ROOT, "examples/start/01-first-look.dma"),
-          join(base, "first-look.dma"),
-        );
-        const prefix = `export NPM_CONFIG_PREFIX=${base}/node PATH=${base}/node/bin:$PATH`;
-        const install = `${prefix}; npm install -g ./dist && dmalab run first-look.dma`;
-        const { code, output } = shell(base, base, install);
-        assertEquals(code, 0, output);
-        assertMatch(output, /^ok \| 1 passed \| 0 failed \| 7 assertions$/m);
-        // More than a pipe holds, read late.
-        const late = `${prefix}; dmalab vectors --negative >whole
-          dmalab vectors --negative | (sleep 1; cmp - whole && wc -c <whole)`;
-        const compared = shell(base, base, late).output;
-        assert(Number(compared) > 2 ** 16, compared);
-        assertEquals(shell(base, base, `${prefix}; npm uninstall -g dmalab`).code, 0);
-      },
-    });
-
     await t.step("as a command of Deno's", () => {
       installByDeno(base);
       assertMatch(shell(base, base, "dmalab run two.dma").output, TWO_PASSES);

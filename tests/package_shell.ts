@@ -62,6 +62,18 @@ export function has(command: string): boolean {
     .outputSync().success;
 }
 
+/** Puts the Deno that runs us where npm puts that of the package `deno`. */
+export function giveDeno(dist: string): void {
+  const { arch, os } = Deno.build;
+  const system = `${os}-${arch === "aarch64" ? "arm64" : "x64"}${os === "linux" ? "-glibc" : ""}`;
+  for (const name of ["deno", `@deno/${system}`]) {
+    const folder = join(dist, "node_modules", name);
+    Deno.mkdirSync(folder, { recursive: true });
+    Deno.writeTextFileSync(join(folder, "package.json"), "{}");
+  }
+  Deno.symlinkSync(Deno.execPath(), join(dist, "node_modules/@deno", system, "deno"));
+}
+
 /** A folder with the package and tools, for as long as a test works in it. */
 export async function withPackage(work: (base: string, dist: string) => void | Promise<void>) {
   const base = Deno.makeTempDirSync({ prefix: "dmalab-package-" });
@@ -82,6 +94,6 @@ export const TWO_PASSES = /^ok \| 3 passed \| 0 failed \| 20 assertions$/m;
 /** Installs the command by Deno, into the folder's own `bin`. */
 export function installByDeno(base: string): void {
   const install =
-    "deno install -f -g -R -W --allow-run --allow-env=XDG_CACHE_HOME,HOME,DMALAB_TREE -n dmalab ./dist/bin.js";
+    "deno install -f -g -R -W --allow-run --allow-env=XDG_CACHE_HOME,HOME,DMALAB_TREE -n dmalab ./dist/main.js";
   assertEquals(shell(base, base, install).code, 0);
 }

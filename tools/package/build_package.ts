@@ -95,6 +95,7 @@ export function buildPackage(folder: string, withTypes = true): string | null {
     }
   }
   leaveOutOfCoverage(folder);
+  if (Deno.build.os !== "windows") Deno.chmodSync(join(folder, PACKAGE_JSON.bin.dmalab), 0o755);
   return null;
 }
 

@@ -5,7 +5,7 @@
  * on the PATH.
  */
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { realpathSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import process from "node:process";
@@ -25,8 +25,8 @@ function packaged(): string | null {
   const name = `@deno/${process.platform}-${process.arch}${library}/package.json`;
   try {
     const brought = createRequire(createRequire(import.meta.url).resolve("deno/package.json"));
-    const path = join(dirname(brought.resolve(name)), file);
-    return existsSync(path) ? path : null;
+    // By the path that it knows itself by: the permission to start the compiler names it.
+    return realpathSync(join(dirname(brought.resolve(name)), file));
   } catch {
     return null;
   }
@@ -78,8 +78,8 @@ const deno = packaged() ?? installed();
 if (deno !== null) start(deno);
 else {
   console.error(
-    `error: dmalab needs Deno, and the npm package "deno" has none for this system: ` +
-      `put a Deno ${DENO_VERSION} on the PATH`,
+    `error: There is no Deno: the npm package "deno" is not installed beside dmalab, or has none ` +
+      `for this system; put Deno ${DENO_VERSION} on the PATH`,
   );
   process.exitCode = CANNOT_START;
 }
