@@ -4,7 +4,7 @@ import { join } from "@std/path";
 import { VERSION } from "../cli/package_version.ts";
 import { codeBlocks } from "../cli/docs/code_blocks.ts";
 import { buildPackage } from "../tools/package/build_package.ts";
-import { has, installByDeno, shell, TWO_PASSES, withPackage } from "./package_shell.ts";
+import { has, installByDeno, ownCaches, shell, TWO_PASSES, withPackage } from "./package_shell.ts";
 import { ROOT } from "./source_text.ts";
 
 const MANUAL = codeBlocks(
@@ -21,7 +21,9 @@ Deno.test("the package installs and works without this project (docs/install.md)
         Deno.copyFileSync(join(base, "two.dma"), join(base, "scenario.dma"));
         for (const { code, heading, language } of MANUAL) {
           if (language !== "sh" || heading === "Publishing") continue;
-          const { code: exitCode, output } = shell(base, base, `set -e\n${code}`);
+          // npm installs the package \`deno\`.
+          const line = `set -e; ${ownCaches()} export NPM_CONFIG_PREFIX=${base}\n${code}`;
+          const { code: exitCode, output } = shell(base, base, line);
           assertEquals(exitCode, 0, `${code}\n${output}`);
           assertMatch(output, /^ok \| [13] passed/m);
         }

@@ -27,14 +27,14 @@ export function environment(base: string): Readonly<Record<string, string>> {
   };
 }
 
-/** Before a command of the user's: the caches of this process, where the compiler of C is kept. */
+/** Before the lines of a shell: the caches and the registry of this process. */
 export function ownCaches(): string {
   const { DENO_DIR, HOME, NPM_CONFIG_REGISTRY, XDG_CACHE_HOME } = Deno.env.toObject();
   const cache = DENO_DIR ?? join(XDG_CACHE_HOME ?? `${HOME}/.cache`, "deno");
   const registry = NPM_CONFIG_REGISTRY === undefined
     ? ""
     : `NPM_CONFIG_REGISTRY=${NPM_CONFIG_REGISTRY}`;
-  return `env -u NPM_CONFIG_REGISTRY DENO_DIR=${cache} HOME=${HOME} ${registry}`;
+  return `unset NPM_CONFIG_REGISTRY; export DENO_DIR=${cache} HOME=${HOME} ${registry};`;
 }
 
 /** Runs a line of a shell as a user would. */
