@@ -108,7 +108,7 @@ console.log(answer + devices);
     const bad = sh("deno test -R=.");
     Deno.writeTextFileSync(second, text);
     assertEquals(bad.code, 1);
-    assertStringIncludes(bad.output, "--> below/second.dma:22:10");
+    assertStringIncludes(bad.output, "--> below/second.dma:21:10");
     assertMatch(bad.output, /^FAILED \| 1 passed \(1 step\) \| 1 failed \(1 step\)/m);
   });
 

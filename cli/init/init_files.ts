@@ -90,6 +90,7 @@ With Deno ${DENO_VERSION} or later, \`deno run -R=. first.dma\` runs a scenario,
 
 Begin with \`first.dma\`. Scenarios may be in subfolders, and programs beside
 them: \`import { buildLab } from "dmalab"\` is the simulation as a library.
+
 A checker report, an IOMMU fault or a leak that a test does not expect fails the
 test: write \`warns\`, \`faults\` or \`leaks = allow\` where it is meant.
 `;
