@@ -6,7 +6,6 @@ import { main } from "../cli/main.ts";
 import { MemoryScreen } from "../cli/memory_screen.ts";
 import {
   assertOutOfTime,
-  DENO_ONLY,
   dmalab,
   programLine,
   programWords,
@@ -699,7 +698,6 @@ Deno.test("trace export gives the kernel's own text, which is the same trace aga
 
 Deno.test(
   "what a scenario shows is as wide as the screen, and 80 columns where that is unknown",
-  DENO_ONLY,
   async () => {
     const widest = async (columns: number | null) => {
       const screen = new MemoryScreen(columns);

@@ -125,13 +125,8 @@ export interface NoCompiler {
   readonly hint: string;
 }
 
-const WITH_DENO = "install dmalab for Deno (docs/install.md); without Deno, `npx -y deno` runs it";
-
 /** Why nothing in C can be run here, compiled or not; null where it can. */
 export function noDrivers(): NoCompiler | null {
-  if (!("Deno" in globalThis)) {
-    return { problem: "Drivers in C need Deno: Node does not run them", hint: WITH_DENO };
-  }
   if (areHeadersReadable()) return null;
   const problem = "Reading the headers of C drivers is not permitted";
   return { problem, hint: "start with `-R -W --allow-env --allow-run`: `deno task dmalab` does" };

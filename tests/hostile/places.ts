@@ -72,8 +72,6 @@ export interface Use {
    * read where its links lead.
    */
   readonly way: "writes" | "reads" | "reads what was typed";
-  /** It needs the page of reports, which the package has, and a checkout only after a build. */
-  readonly inPackage?: true;
   /** The place is a folder of dmalab's. */
   readonly isFolder?: boolean;
 }
@@ -105,7 +103,7 @@ function use(
   words: string | readonly string[],
   place: string,
   files: string | Use["files"] = {},
-  more: Pick<Use, "inPackage" | "isFolder"> = {},
+  more: Pick<Use, "isFolder"> = {},
 ): Use {
   return {
     name: `${words}, with ${place}`,
@@ -139,7 +137,6 @@ export const USES: readonly Use[] = [
   ...["test", "run", "check", "bench"].map((command) => use("reads", `${command} .`, "f.dma")),
   use("writes", "init . --add", "package.json", ADDED),
   use("writes", "init . --add", ".github", { ...ADDED, ".git/config": "" }, FOLDER),
-  use("writes", "report a.dma", "a.dma.html", PRINTING, { inPackage: true }),
   use("writes", "test a.dma --report out", "out/index.html", PRINTING),
   use("writes", "run a.dma --picture p.svg", "p.svg", SHOWING),
   use("writes", "trace watch t.txt", "dmalab-fault-1.trace.txt", { "t.txt": `${FAULT_LINE}\n` }),

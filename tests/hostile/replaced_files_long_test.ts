@@ -5,8 +5,8 @@ import { doAll } from "./do_all.ts";
 import { USES } from "./places.ts";
 
 /** What formats a file, keeps lines of its own, or adds to a file is meant for what is there. */
-const RESULTS = USES.filter(({ inPackage, isFolder, place, way, words }) =>
-  way === "writes" && inPackage !== true && isFolder !== true && !place.startsWith(".dmalab/") &&
+const RESULTS = USES.filter(({ isFolder, place, way, words }) =>
+  way === "writes" && isFolder !== true && !place.startsWith(".dmalab/") &&
   !["fmt", "init"].includes(words[0]!)
 );
 
