@@ -87,6 +87,12 @@ export const IOMMU_SETTINGS = {
       "Arm: invalidations of more pages than this invalidate the whole address space; 0: never. Real " +
       "hardware has a limit.",
   }),
+  doorbellPhys: optional("msi_doorbell", PHYS, {
+    leftOut: "0x0808_0040",
+    doc:
+      "Arm: where devices write for interrupts (MSI). The 64 KiB around it are no RAM, and drivers that " +
+      "set up interrupts have its page mapped.",
+  }),
   reserved: setting("reserved", RANGES, null, {
     doc: "Ranges of device addresses that are never allocated.",
     defaultText: "the model's",
