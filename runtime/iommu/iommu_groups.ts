@@ -16,6 +16,7 @@ import { IommuDomain } from "./domain.ts";
 import { type FlushQueueOptions, PER_CPU_RING_ENTRIES, PER_CPU_TIMEOUT_NS } from "./flush_queue.ts";
 import { type IommuModelSpec, makePageTable } from "./iommu_models.ts";
 import type { Iotlb } from "./iotlb.ts";
+import { MappedPages } from "./mapped_pages.ts";
 
 /** Writes to these addresses are interrupts on a PC, whatever the tables say. */
 export const PC_MSI_START = 0xfee0_0000;
@@ -90,6 +91,7 @@ export class IommuGroups {
   readonly #iotlb: Iotlb;
   readonly #domains = this.domains as IommuDomain[];
   readonly #sharers = this.sharers as Map<string, string>;
+  readonly #mappedPages: MappedPages | null;
   /** Domains made so far. */
   #made = 0;
 
@@ -98,6 +100,8 @@ export class IommuGroups {
     this.#config = platform.config.iommu;
     this.#model = platform.iommuModel;
     this.#iotlb = iotlb;
+    const counts = this.#config.debugPagealloc && platform.kernel.strategies.dma.countsMappedPages;
+    this.#mappedPages = counts ? new MappedPages(platform) : null;
   }
 
   /**
@@ -196,6 +200,7 @@ export class IommuGroups {
       iotlb: this.#iotlb,
       flushQueue: lazy ? this.#flushQueueOptions : null,
       cachingMode: this.#cachesAbsence,
+      mappedPages: this.#mappedPages,
       reserved: [...this.#reservedRanges(dev.hostBridge), ...gaps, ...dev.directRegions],
     });
     mapDirectRegions(domain, group.members);
@@ -354,6 +359,7 @@ export class IommuGroups {
       iotlb: this.#iotlb,
       flushQueue: null,
       cachingMode: this.#cachesAbsence,
+      mappedPages: this.#mappedPages,
       reserved: [],
     });
     for (const dev of group.members) enter(dev, group.userDomain);
