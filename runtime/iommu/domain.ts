@@ -75,8 +75,8 @@ export interface IommuDomainOptions {
   readonly flushQueue: FlushQueueOptions | null;
   /** Flush after mapping too: the hardware remembers absent entries. */
   readonly cachingMode: boolean;
-  /** Counts which pages are mapped; null where no kernel does. */
-  readonly mappedPages: MappedPages | null;
+  /** Counts which pages are mapped; left out, as by most kernels, nothing does. */
+  readonly mappedPages?: MappedPages | null;
   /** Address ranges never allocated, end exclusive. */
   readonly reserved: readonly { readonly start: number; readonly end: number }[];
 }
@@ -119,7 +119,7 @@ export class IommuDomain implements FlushQueueOwner {
 
   constructor(platform: Platform, options: IommuDomainOptions) {
     this.#platform = platform;
-    this.#mappedPages = options.mappedPages;
+    this.#mappedPages = options.mappedPages ?? null;
     this.#warnings = new DomainWarnings(platform);
     this.#model = platform.iommuModel;
     this.#iotlb = options.iotlb;
