@@ -86,6 +86,17 @@ export const IOMMU_SETTINGS = {
       "Arm: invalidations of more pages than this invalidate the whole address space; 0: never. Real " +
       "hardware has a limit.",
   }),
+  debugPagealloc: setting("debug_pagealloc", BOOL, false, {
+    doc:
+      "A kernel with `iommu.debug_pagealloc`: it warns when pages that are mapped are freed, and when " +
+      "they are allocated again. From 7.2 on.",
+  }),
+  doorbellPhys: optional("msi_doorbell", PHYS, {
+    leftOut: "0x0808_0040",
+    doc:
+      "Arm: where devices write for interrupts (MSI). The 64 KiB around it are no RAM, and drivers that " +
+      "set up interrupts have its page mapped.",
+  }),
   reserved: setting("reserved", RANGES, null, {
     doc: "Ranges of device addresses that are never allocated.",
     defaultText: "the model's",

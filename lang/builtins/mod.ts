@@ -23,6 +23,7 @@ import { P2P_CALLS } from "./calls/p2p.ts";
 import { PLUGGED_BIO_CALLS } from "./calls/plugged_bios.ts";
 import { P2P_LENDING_CALLS } from "./calls/p2p_lending.ts";
 import { P2P_MEMORY_CALLS } from "./calls/p2p_memory.ts";
+import { PAGE_MEMORY_CALLS } from "./calls/page_memory.ts";
 import { QUERY_CALLS } from "./calls/queries.ts";
 import { REGISTER_CALLS } from "./calls/registers.ts";
 import { SCATTERLIST_CALLS } from "./calls/scatterlist.ts";
@@ -35,6 +36,7 @@ import type { FunctionSpec, TypeSpec } from "../values/spec.ts";
 import { BIO } from "./things/bio.ts";
 import { BUFFER } from "./things/buffer.ts";
 import { CACHE_LINES } from "./things/dma/cache_lines.ts";
+import { PAGE_MEMORY } from "./things/dma/page_memory.ts";
 import { COHERENT_MEMORY } from "./things/dma/coherent_memory.ts";
 import { COMMAND } from "./things/nvme/command.ts";
 import { COUNTER_GROUPS, COUNTERS } from "./things/counters.ts";
@@ -116,8 +118,8 @@ const PAGES: readonly BuiltinGroup[] = [
   {
     page: "limits",
     title: "Masks, limits, coherent memory",
-    functions: [...QUERY_CALLS],
-    types: [LIMITS, COHERENT_MEMORY, DMA_POOL, POOL_BLOCK],
+    functions: [...QUERY_CALLS, ...PAGE_MEMORY_CALLS],
+    types: [LIMITS, COHERENT_MEMORY, PAGE_MEMORY, DMA_POOL, POOL_BLOCK],
   },
   {
     page: "memory",

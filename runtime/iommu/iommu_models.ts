@@ -1,5 +1,5 @@
 /** The kinds of IOMMU that a machine can have: each is one record here. */
-import type { Bytes } from "../address.ts";
+import type { Bytes, PhysAddr } from "../address.ts";
 import { ArmPageTable } from "./arm_page_table.ts";
 import { GenericPageTable } from "./generic_page_table.ts";
 import type { HostCharge, PageTable } from "./page_table.ts";
@@ -51,6 +51,11 @@ export interface IommuModelSpec {
   readonly hasCachingMode: boolean;
   /** Writes to the interrupt window of a PC are interrupts, whatever the tables say. */
   readonly hasInterruptWindow: boolean;
+  /**
+   * Where devices write for an interrupt, when that is translated like any write; null where interrupts
+   * are remapped. @see behaviour/dma.md 4.7
+   */
+  readonly doorbellPhys: PhysAddr | null;
   /** How devices with ATS are sent invalidations is known. @see behaviour/dma.md 9.10 */
   readonly hasDeviceTlbs: boolean;
   /** A function that leaves clears the context entries of all its aliases. @see behaviour/dma.md 9.7 */
@@ -81,6 +86,7 @@ const PC = {
   flushes: "block_or_domain",
   hasCachingMode: true,
   hasInterruptWindow: true,
+  doorbellPhys: null,
   hasDeviceTlbs: true,
   clearsAliases: false,
   reserved: [],
@@ -162,6 +168,7 @@ const MODELS = {
     flushes: "range_or_domain",
     hasCachingMode: false,
     hasInterruptWindow: false,
+    doorbellPhys: 0x0808_0040 as PhysAddr,
     hasDeviceTlbs: false,
     clearsAliases: false,
     faultLog: "smmu",

@@ -234,8 +234,8 @@ const REPORT_CLASS_TABLE = {
     "CPU access to a buffer that a device owns (no sync for the CPU since it was mapped).",
   ),
   freed_while_mapped: hazard(
-    "dma.1.6",
-    "Memory was freed while still mapped for a device.",
+    "dma.8.4",
+    "Memory was freed while still mapped for a device: a kernel from 7.2 on sees it with iommu.debug_pagealloc, behind an IOMMU.",
   ),
   double_free: hazard("c-api.13", "Memory was freed twice."),
   use_after_free: hazard("c-api.13", "The CPU accessed memory that was freed."),

@@ -4,6 +4,7 @@
  *
  * @see behaviour/nvme.md 5
  */
+import { KernelError } from "../../../../runtime/errno.ts";
 import type { QueueLimits } from "../../../../runtime/block/queue_limits.ts";
 import type { AbortSlots } from "../queues/abort_slots.ts";
 import { AdminCommands } from "./admin_commands.ts";
@@ -76,6 +77,10 @@ export class ControllerSetup {
     if (bar != null) this.#controllerMemory = ControllerMemory.open(registers, bar);
     machine.dma.dmaSetMask(dev, dev.maskBits);
     disableController(machine, registers, capabilities, dev.name);
+    // One interrupt is set up first, on Arm with the doorbell's page (behaviour/dma.md 4.7).
+    if (machine.iommu.groups.messageAddress(dev) < 0) {
+      throw new KernelError("ENOMEM", `No interrupt can be set up for "${dev.name}"`);
+    }
     const admin = this.#addQueue(0, 0, ADMIN_DEPTH, ADMIN_TAGS);
     const commands = this.#identify(admin);
     if (commands.takesShadowDoorbells) this.#shadows = this.#allocateShadows(capabilities);
