@@ -9,6 +9,7 @@ import { printable } from "../lang/diagnostics/display_width.ts";
 import { BUG, type ExitCode, NOT_WRITTEN, WRONG } from "./exit_code.ts";
 import { FileError, FullDiskError } from "./files/file_error.ts";
 import { hostReason, isFullDisk, isHostError } from "./host_error.ts";
+import { SlowMatch } from "./name_match.ts";
 import type { ProcessScreen, Screen } from "./screen.ts";
 
 /**
@@ -36,6 +37,10 @@ export async function toItsEnd(
 function sayThrown(error: unknown, screen: Screen): ExitCode {
   if (error instanceof FileError) {
     screen.err(error.lines);
+    return WRONG;
+  }
+  if (error instanceof SlowMatch) {
+    screen.err(`error: ${printable(error.message)}\n`);
     return WRONG;
   }
   if (error instanceof FullDiskError) {

@@ -86,7 +86,7 @@ async function main(
     }
   }
   if (paths.length === 0) return wrong("No scenario given: name a .dma file", screen);
-  const match = readMatches(matches);
+  const match = await readMatches(matches);
   if (typeof match === "string") return wrong(match, screen);
   const number = (name: string) => readWholeNumber(values.get(name) ?? "");
   return await runScenarios(paths, {

@@ -59,7 +59,7 @@ export const RUN = command({
     const paths = findScenarios(words, screen);
     if (paths === null) return WRONG;
     const { lenient, seed, trace, tree } = options;
-    const match = readMatches(options.match);
+    const match = await readMatches(options.match);
     if (typeof match === "string") return refuse(match, screen);
     const limits = limitsOf((option) => options[option]);
     const { export: exportPath, picture: picturePath } = options;
