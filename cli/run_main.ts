@@ -29,7 +29,7 @@ async function main(
   const argument = scenario === null ? RUN.argument : null;
   const read = readWords({ name: RUN.name, argument, options: RUN_OPTIONS }, given);
   if (typeof read === "string") return refuse(read, screen);
-  const asked = readRunOptions(read.options);
+  const asked = await readRunOptions(read.options);
   if (typeof asked === "string") return refuse(asked, screen);
   return await runScenarios(scenario === null ? read.words : [scenario], asked, screen);
 }

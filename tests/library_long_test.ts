@@ -2,7 +2,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { join, toFileUrl } from "@std/path";
 import { builtPackage } from "./built_package.ts";
-import { codeBlocks } from "../cli/docs/code_blocks.ts";
+import { codeBlocks } from "../cli/scenario/code_blocks.ts";
 import { nodeRelease } from "./node_releases.ts";
 import { ROOT } from "./source_text.ts";
 

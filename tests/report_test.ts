@@ -113,7 +113,7 @@ Deno.test("a file of a suite in which no test matches has no report, and is no f
   const path = Deno.makeTempFileSync({ suffix: ".dma" });
   try {
     Deno.writeTextFileSync(path, `test "good" { assert 1 == 1 }\n`);
-    const matches = readMatches(["other"]);
+    const matches = await readMatches(["other"]);
     assert(typeof matches !== "string");
     const limits = limitsOf(() => null);
     const asked = { ...matches, limits, only: "all", lenient: false, seed: null } as const;

@@ -28,7 +28,7 @@ export const BENCH = command({
     const { benchScenarios } = await import("../scenario/bench_scenarios.ts");
     const paths = findScenarios(words, screen);
     if (paths === null) return WRONG;
-    const match = readMatches(options.match);
+    const match = await readMatches(options.match);
     if (typeof match === "string") return refuse(match, screen);
     const { jobs, json, lenient, seed } = options;
     const limits = limitsOf((option) => options[option]);

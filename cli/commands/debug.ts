@@ -41,7 +41,7 @@ export const DEBUG = command({
     { line: "debug examples/start/03-directions.dma --run 1", doc: "step through the first" },
   ],
   async run({ words, options, screen }) {
-    const match = readMatches(options.match);
+    const match = await readMatches(options.match);
     if (typeof match === "string") return refuse(match, screen);
     const [path] = words;
     if (path === undefined) return WRONG;

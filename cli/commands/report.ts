@@ -42,7 +42,7 @@ export const REPORT = command({
     const { writeReport } = await import("../report/make_report.ts");
     const { beside } = await import("../files/write_file.ts");
     const { noTestFound } = await import("../scenario/print_run.ts");
-    const match = readMatches(options.match);
+    const match = await readMatches(options.match);
     if (typeof match === "string") return refuse(match, screen);
     const limits = limitsOf((option) => options[option]);
     const { lenient, seed } = options;

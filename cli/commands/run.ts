@@ -34,11 +34,11 @@ export const RUN_OPTIONS = {
 } as const satisfies Readonly<Record<string, OptionSpec>>;
 
 /** What to run, as the options say; or what is wrong with them, a sentence without its end. */
-export function readRunOptions(
+export async function readRunOptions(
   { export: exportPath, lenient, match, picture: picturePath, seed, trace, tree, ...limits }:
     OptionsOf<typeof RUN_OPTIONS>,
-): ScenarioOptions | string {
-  const matches = readMatches(match);
+): Promise<ScenarioOptions | string> {
+  const matches = await readMatches(match);
   if (typeof matches === "string") return matches;
   return {
     only: "all",
@@ -81,7 +81,7 @@ export const RUN = command({
     const { runScenarios } = await import("../scenario/run_scenarios.ts");
     const paths = findScenarios(words, screen);
     if (paths === null) return WRONG;
-    const asked = readRunOptions(options);
+    const asked = await readRunOptions(options);
     if (typeof asked === "string") return refuse(asked, screen);
     return runScenarios(paths, asked, screen);
   },

@@ -27,7 +27,7 @@ export async function runReleases(
   options: ReleasesOptions,
   screen: Screen,
 ): Promise<ExitCode> {
-  const read = readMatches(options.match);
+  const read = await readMatches(options.match);
   if (typeof read === "string") return refuse(read, screen);
   const limits = allLimits(limitsOf((option) => options[option]));
   const opened = HostLoader.open(path, null, limits.timeMs);

@@ -1,5 +1,5 @@
 /** Files that are too large, or become so when they are unpacked, and disks that are full. */
-import { assertEquals, assertMatch, assertNotEquals } from "@std/assert";
+import { assertEquals, assertMatch, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { ROOT } from "../source_text.ts";
 import { doAll } from "./do_all.ts";
@@ -135,6 +135,7 @@ for (const [name, file, words] of WRITERS) {
         }
         const { code, said } = await withRoom(16, folder, words);
         assertEquals(code, 4, said);
+        assertStringIncludes(said, `error: Cannot write "${file}": `);
         const left = [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
         assertEquals(left, Object.keys(old).sort());
         for (const [name, text] of Object.entries(old)) {
