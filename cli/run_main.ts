@@ -9,7 +9,7 @@ import { host } from "./host.ts";
 import { didYouMean } from "../lang/diagnostics/suggest.ts";
 import { type ExitCode, HELD, WRONG } from "./exit_code.ts";
 import { currentFolder } from "./host_file.ts";
-import { readMatches } from "./name_match.ts";
+import { readMatches } from "./read_matches.ts";
 import { readWholeNumber } from "./numbers.ts";
 import { shortPath } from "./paths.ts";
 import { toItsEnd } from "./process_end.ts";
