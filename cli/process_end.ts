@@ -9,7 +9,7 @@ import { printable } from "../lang/diagnostics/display_width.ts";
 import { BUG, type ExitCode, NOT_WRITTEN, WRONG } from "./exit_code.ts";
 import { FileError, FullDiskError } from "./files/file_error.ts";
 import { hostReason, isFullDisk, isHostError } from "./host_error.ts";
-import { SlowMatch } from "./name_match.ts";
+import { SlowMatch } from "./read_matches.ts";
 import type { ProcessScreen, Screen } from "./screen.ts";
 
 /**

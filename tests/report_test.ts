@@ -5,7 +5,7 @@ import { writeReport } from "../cli/report/make_report.ts";
 import { reportPage } from "../cli/report/report_data.ts";
 import { Interrupts, withInterrupts } from "../cli/interrupts.ts";
 import { MemoryScreen } from "../cli/memory_screen.ts";
-import { readMatches } from "../cli/name_match.ts";
+import { readMatches } from "../cli/read_matches.ts";
 import { limitsOf } from "../cli/scenario/limit_options.ts";
 import { keptTraces } from "../instruments/trace_file/kept_trace.ts";
 import { TraceLineWriter } from "../instruments/trace_file/trace_writer.ts";

@@ -1,6 +1,6 @@
 import { command } from "../command.ts";
 import { WRONG } from "../exit_code.ts";
-import { readMatches } from "../name_match.ts";
+import { readMatches } from "../read_matches.ts";
 import { limitsOf } from "../scenario/limit_options.ts";
 import { refuse } from "../screen.ts";
 import { JOBS, LIMITS, MATCH_BENCHES, SCENARIOS, SEED, VERDICT } from "./scenario_options.ts";

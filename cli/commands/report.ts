@@ -2,7 +2,7 @@ import { basename } from "@std/path";
 import { command } from "../command.ts";
 import { HELD, worseExitCode } from "../exit_code.ts";
 import { withInterrupts } from "../interrupts.ts";
-import { readMatches } from "../name_match.ts";
+import { readMatches } from "../read_matches.ts";
 import { limitsOf } from "../scenario/limit_options.ts";
 import { refuse } from "../screen.ts";
 import { LIMITS, MATCH, SEED, VERDICT } from "./scenario_options.ts";

@@ -1,6 +1,6 @@
 import { command, type OptionsOf, type OptionSpec } from "../command.ts";
 import { WRONG } from "../exit_code.ts";
-import { readMatches } from "../name_match.ts";
+import { readMatches } from "../read_matches.ts";
 import { limitsOf } from "../scenario/limit_options.ts";
 import type { ScenarioOptions } from "../scenario/run_scenarios.ts";
 import { refuse } from "../screen.ts";

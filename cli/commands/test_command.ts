@@ -3,7 +3,7 @@ import { errorScreen, type Screen } from "../screen.ts";
 import type { WriteReports } from "../extension.ts";
 import { command } from "../command.ts";
 import { type ExitCode, HELD, worseExitCode, WRONG } from "../exit_code.ts";
-import { readMatches } from "../name_match.ts";
+import { readMatches } from "../read_matches.ts";
 import { allLimits, limitsOf } from "../scenario/limit_options.ts";
 import { refuse } from "../screen.ts";
 import {

@@ -8,7 +8,7 @@ import { runProgramWith } from "../../lang/run/runner.ts";
 import type { HostWatch } from "../../lang/vm/run_watch.ts";
 import { type ExitCode, WRONG } from "../exit_code.ts";
 import { MemoryScreen } from "../memory_screen.ts";
-import { limited, SlowMatch } from "../name_match.ts";
+import { limited, SlowMatch } from "../read_matches.ts";
 import { painter } from "../../lang/render/paint.ts";
 import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
 import { loadScenario } from "../scenario/load_scenario.ts";
