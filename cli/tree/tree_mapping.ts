@@ -268,15 +268,7 @@ export class TreeMapping implements Side<MappingOperation> {
           },
         };
       case "limits":
-        return {
-          opt_mapping_size: sizeOf(tree.call("dma_opt_mapping_size", device)),
-          max_mapping_size: String(
-            BigInt.asUintN(64, BigInt(tree.call("dma_max_mapping_size", device))),
-          ),
-          merge_boundary: tree.call("dma_get_merge_boundary", device),
-          required_mask: sizeOf(tree.call("dma_get_required_mask", device)),
-          addressing_limited: tree.call("dma_addressing_limited", device) !== 0,
-        };
+        return limitsOf(tree, device);
       default:
         return this.#twoStep(operation, dir, attrs);
     }
@@ -374,6 +366,18 @@ export class TreeMapping implements Side<MappingOperation> {
       },
     };
   }
+}
+
+function limitsOf(tree: TreeModule, device: number): Answer {
+  return {
+    opt_mapping_size: sizeOf(tree.call("dma_opt_mapping_size", device)),
+    max_mapping_size: String(
+      BigInt.asUintN(64, BigInt(tree.call("dma_max_mapping_size", device))),
+    ),
+    merge_boundary: tree.call("dma_get_merge_boundary", device),
+    required_mask: sizeOf(tree.call("dma_get_required_mask", device)),
+    addressing_limited: tree.call("dma_addressing_limited", device) !== 0,
+  };
 }
 
 function addressOf(address: number): number | null {

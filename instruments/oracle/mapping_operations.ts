@@ -92,7 +92,6 @@ export class MappingModel implements Side<MappingOperation> {
   }
 
   #init(line: MappingOperation): void {
-    const number = (name: string) => line[name] as number;
     const config = { ...traceConfig(line, this.#reserved), ...this.kernel };
     const machine = new Machine(config);
     this.#machine = machine;

@@ -279,8 +279,7 @@ class MappingWalk {
   /** A range, links one after the other, a sync, and one of the ways to end it. */
   #twoStep(mostPages: number): void {
     const { random } = this;
-    const [id, dir, cpu] = [this.#id++, random.below(3), this.#cpu];
-    const dev = this.#dev;
+    const [by, dir] = [{ cpu: this.#cpu, ...this.#dev, id: this.#id++ }, random.below(3)];
     const start = random.below(3) === 0 ? random.below(8) * 512 : 0;
     const lengths: number[] = [];
     for (let left = 1 + random.below(6); left > 0; left--) {
@@ -293,7 +292,7 @@ class MappingWalk {
     const attrs = random.pick(LINK_ATTRIBUTES);
     const size = lengths.reduce((sum, each) => sum + each, 0);
     const first = this.#phys(true) + start;
-    const made = this.#put({ op: "iova_try_alloc", cpu, ...dev, id, phys: first, size });
+    const made = this.#put({ op: "iova_try_alloc", ...by, phys: first, size });
     const isMade = (earlier: Earlier<MappingOperation>) =>
       (earlier.get(made)?.[1]["addr"] ?? null) !== null;
     const links: number[] = [];
@@ -306,7 +305,7 @@ class MappingWalk {
     let offset = 0;
     for (const [index, length] of lengths.entries()) {
       const phys = index === 0 ? first : this.#phys(true);
-      const link = { op: "iova_link", cpu, ...dev, id, phys, offset, size: length, dir, attrs };
+      const link = { op: "iova_link", ...by, phys, offset, size: length, dir, attrs };
       const before = offset;
       links.push(
         this.#then((earlier) => isMade(earlier) && linkedBytes(earlier) === before ? link : null),
@@ -322,28 +321,17 @@ class MappingWalk {
     const sync = (earlier: Earlier<MappingOperation>) => {
       const bytes = linkedBytes(earlier);
       return isMade(earlier) && bytes > 0
-        ? { op: "iova_sync", cpu, ...dev, id, offset: 0, size: bytes }
+        ? { op: "iova_sync", ...by, offset: 0, size: bytes }
         : null;
     };
     this.#then(sync);
     const isInParts = random.below(3) === 0;
     const end = () => {
       if (isInParts) {
-        whole((bytes) => ({
-          op: "iova_unlink",
-          cpu,
-          ...dev,
-          id,
-          offset: 0,
-          size: bytes,
-          dir,
-          attrs,
-        }));
+        whole((bytes) => ({ op: "iova_unlink", ...by, offset: 0, size: bytes, dir, attrs }));
       } else {whole((bytes) => ({
           op: "iova_destroy",
-          cpu,
-          ...dev,
-          id,
+          ...by,
           mapped_len: bytes,
           dir,
           attrs,
@@ -351,7 +339,7 @@ class MappingWalk {
         );}
       const isLeft = (earlier: Earlier<MappingOperation>) =>
         isMade(earlier) && (isInParts || linkedBytes(earlier) === 0);
-      this.#then((earlier) => isLeft(earlier) ? { op: "iova_free", cpu, ...dev, id } : null);
+      this.#then((earlier) => isLeft(earlier) ? { op: "iova_free", ...by } : null);
     };
     this.#add(end, () => this.#then((earlier) => sync(earlier)));
   }
