@@ -1,8 +1,9 @@
 /**
  * Imports modules, given by their addresses, and prints what they changed of the globals and of the
- * language's own objects, as a JSON list of names. Runs on Node, in Deno and in a browser alike.
+ * language's own objects, as a JSON list of names. Runs on Node and on Deno alike.
  */
-// First: Deno makes its globals of Node when one is used.
+// First: Deno itself makes its globals of Node when it loads a module of a package.
+await import("node:module");
 const modules = process.argv.slice(2);
 
 function objects() {

@@ -140,7 +140,7 @@ export class Terminal {
 
   /**
    * Stops this process, as Ctrl-Z does, and the launcher of the npm package, which the shell knows and
-   * this process may not stop: it is told to. False without job control.
+   * this process may not stop: a message has it stop all. False without job control.
    */
   async stop(): Promise<boolean> {
     if (host.build.os === "windows" || hasStarter()) return false;
