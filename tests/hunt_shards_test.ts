@@ -156,6 +156,7 @@ Deno.test("shards that there are not, too many files, and a driver that cannot b
       const [words, said] of [
         [["--shard", "3/2", "--out", folder], /^error: --shard takes a part such as 2\/4/],
         [["--seeds", "2", "--seconds", "5"], /^error: --seconds is for a hunt with one seed/],
+        [["--shard", "2/3", "--seeds", "2"], /^error: --shard 2\/3 needs 3 seeds, not --seeds 2/],
         [["merge"], /^error: hunt merge needs the files of the shards/],
         [["a.dma", "b.dma"], /^error: hunt takes one scenario, not also "b.dma"/],
         [

@@ -2,6 +2,7 @@ import { command } from "../command.ts";
 import { DEFAULT_KERNEL, KERNEL_NAMES } from "../../runtime/kernels/kernels.ts";
 import type { HuntWords } from "../../instruments/hunt/hunt_options.ts";
 import { type ExitCode, WRONG } from "../exit_code.ts";
+import { MOST_SEEDS } from "../hunt/seeds.ts";
 import { refuse, type Screen } from "../screen.ts";
 import { JOBS, SEED } from "./scenario_options.ts";
 
@@ -53,7 +54,7 @@ export const HUNT = command({
     seeds: {
       kind: "integer",
       least: 1,
-      most: 1_000_000,
+      most: MOST_SEEDS,
       placeholder: "NUMBER",
       doc: "how many seeds to hunt with, one after the other (default: 1; with --shard I/N: N)",
     },
@@ -118,6 +119,9 @@ async function huntAsAsked(
   const { readShard } = await import("../testing/shard.ts");
   const shard = readShard(part ?? "1/1");
   if (shard === null) return refuse(`--shard takes a part such as 2/4, not "${part}"`, screen);
+  if (seeds !== null && seeds < shard.count) {
+    return refuse(`--shard ${part} needs ${shard.count} seeds, not --seeds ${seeds}`, screen);
+  }
   const isOne = seeds === null && part === null && out === null;
   if (!isOne && asked.seconds !== null) {
     return refuse("--seconds is for a hunt with one seed; limit several by --cases", screen);

@@ -4,13 +4,8 @@ import { type ExitCode, FAILED, HELD, STOPPED } from "../exit_code.ts";
 import { FileError } from "../files/file_error.ts";
 import type { Screen } from "../screen.ts";
 import type { Shard } from "../testing/shard.ts";
-import {
-  readShardFile,
-  type SeedFinding,
-  type SeedRecord,
-  seedsOf,
-  type SeedsPlan,
-} from "./shard_file.ts";
+import { seedsOf, type SeedsPlan } from "./seeds.ts";
+import { readShardFile, type SeedFinding, type SeedRecord } from "./shard_file.ts";
 
 interface Cause extends SeedFinding {
   /** Seeds that found it, and the one that its scenario is of. */

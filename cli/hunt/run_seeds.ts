@@ -12,14 +12,8 @@ import { seedsReport } from "./merge.ts";
 import type { OpenedDrivers, OpenedHunt } from "./open_hunt.ts";
 import { driverFindingText, driverSpaces, huntDriverOf } from "./run_driver_hunt.ts";
 import { type HuntJobs, huntRequests, provenText } from "./run_hunt.ts";
-import {
-  addRecord,
-  openShardFile,
-  type SeedFinding,
-  type SeedRecord,
-  seedsOf,
-  type SeedsPlan,
-} from "./shard_file.ts";
+import { seedsOf, type SeedsPlan } from "./seeds.ts";
+import { addRecord, openShardFile, type SeedFinding, type SeedRecord } from "./shard_file.ts";
 
 export interface SeedsOptions extends HuntJobs {
   readonly plan: SeedsPlan;

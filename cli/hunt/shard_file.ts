@@ -5,25 +5,13 @@
  */
 import { readHostFile } from "../host_file.ts";
 import { FileError } from "../files/file_error.ts";
+import { MOST_SEEDS, seedsOf, type SeedsPlan } from "./seeds.ts";
 import { appendFile, beside, rewriteFile } from "../files/write_file.ts";
 
 /** Bytes of a shard's file that is read. */
 const MOST_BYTES = 2 ** 29;
-/** Seeds of one hunt, and parts that share them. */
-export const MOST_SEEDS = 1_000_000;
+/** As many as `--shard` takes. */
 const MOST_SHARDS = 9999;
-
-/** A hunt with several seeds: all that its results depend on. */
-export interface SeedsPlan {
-  /** Its command line, without seeds and shards. */
-  readonly hunt: string;
-  /** That of dmalab. */
-  readonly version: string;
-  /** The first seed. */
-  readonly seed: number;
-  readonly seeds: number;
-  readonly shards: number;
-}
 
 /** The first line of a file. */
 export interface ShardHead extends SeedsPlan {
@@ -52,12 +40,6 @@ export interface ShardFile {
   readonly text: string;
   /** An incomplete line follows them. */
   readonly isTorn: boolean;
-}
-
-/** The seeds of a part. @param index From 0. */
-export function seedsOf({ seed, seeds, shards }: SeedsPlan, index: number): readonly number[] {
-  const count = Math.max(0, Math.ceil((seeds - index) / shards));
-  return Array.from({ length: count }, (_, at) => seed + index + at * shards);
 }
 
 /** Reads a shard's file. @throws {FileError} Where it is none; null: there is none yet. */
