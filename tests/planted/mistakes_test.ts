@@ -162,7 +162,8 @@ const MISTAKES: Mistakes = {
   "never unmaps a list": [LIST + "print sg.nents", KEPT],
   "frees a mapped list": [LIST + "pages.free()" + UNMAP_LIST, /^report freed_while_mapped$/],
   "runs past a list": [
-    LIST + 'nic.dma_write(sg.mapped[0].addr + sg.mapped[0].size, bytes"01")' + UNMAP_LIST,
+    "let sg = scatterlist(alloc_pages(1))\ndma_map_sgtable(nic, sg, from_device)\n" +
+    `nic.dma_write(sg.mapped[0].addr + 4KiB, bytes"01")` + UNMAP_LIST,
     OUTSIDE,
   ],
   "reads a from_device list": [LIST + "nic.dma_read(sg.mapped[0].addr, 8B)" + UNMAP_LIST, AGAINST],
