@@ -231,7 +231,7 @@ const REPORT_CLASS_TABLE = {
   ),
   cpu_access_while_mapped: hazard(
     "dma.1.6",
-    "CPU access to a buffer that a device owns (no sync for the CPU since it was mapped).",
+    "CPU access to a buffer that a device owns (no sync for the CPU since it was mapped): of a scenario its writes, of a driver in C its reads too.",
   ),
   freed_while_mapped: hazard(
     "dma.8.4",
