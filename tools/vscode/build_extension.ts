@@ -1,5 +1,6 @@
 /** The VS Code extension as a `.vsix`: a zip with the folder of the extension and two lists. */
-import { fromFileUrl, join } from "@std/path";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { type Zippable, zipSync } from "fflate";
 import { VERSION } from "../../cli/package_version.ts";
 import { PROJECT, runProjectDeno } from "../package/bundle.ts";
@@ -51,7 +52,7 @@ export function buildExtension(path: string): string | null {
   const folder = Deno.makeTempDirSync();
   try {
     const bundle = join(folder, "extension.js");
-    const entry = fromFileUrl(new URL("extension.ts", FOLDER));
+    const entry = fileURLToPath(new URL("extension.ts", FOLDER));
     const options = ["--format", "cjs", "--external", "vscode", "--minify", "--output", bundle];
     const problem = runProjectDeno("bundle", [...options, entry]);
     if (problem !== null) return `The extension cannot be built: ${problem}`;
