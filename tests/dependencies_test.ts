@@ -91,7 +91,6 @@ const NOT_BUNDLED = [
   // The extension of VS Code is a package of its own.
   "balanced-match",
   "brace-expansion",
-  "fflate",
   "minimatch",
   "semver",
   "vscode-languageclient",

@@ -61,7 +61,6 @@ const RULES: Readonly<Record<string, LayerRule>> = {
     layers: ["cli", "web", ...BELOW_CLI],
     packages: [
       "@vscode/",
-      "fflate",
       "node:",
       "typescript",
       "vscode-languageserver-",
