@@ -12,7 +12,6 @@ import {
   installByDeno,
   ownCaches,
   shell,
-  TWO_PASSES,
   withPackage,
 } from "./package_shell.ts";
 import { ROOT } from "./source_text.ts";
