@@ -8,4 +8,4 @@ export { KERNEL_TREE } from "./tree/extension.ts";
 export { PAGE } from "./report/extension.ts";
 export { TOPOLOGY } from "./topology/extension.ts";
 export { TRACES } from "./trace/extension.ts";
-export { VECTORS } from "../instruments/vectors/extension.ts";
+export { VECTORS } from "./vectors/extension.ts";

@@ -127,7 +127,7 @@ Deno.test("what is kept under a key is found again unless its bytes have changed
     Deno.truncateSync(`${cache}/dmalab/c/wrong`, 2 ** 40);
     assertEquals(await keptModule("wrong"), null);
     Deno.env.set(variable, `${cache}/dmalab/c/right`);
-    assertStringIncludes(await keepModule("right", module, "") ?? "", "file exists");
+    assertStringIncludes(await keepModule("right", module, "") ?? "", "there is no folder");
   } finally {
     if (before === undefined) Deno.env.delete(variable);
     else Deno.env.set(variable, before);

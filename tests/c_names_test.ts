@@ -66,7 +66,7 @@ Deno.test("each name of behaviour/c-api.md is in the headers, or is missing for 
 
 /** Functions that share a name with a builtin, and are another thing in C: other arguments, other results. */
 const OTHERWISE =
-  "alloc_pages kmalloc kvmalloc vmalloc spin_lock spin_unlock readb readw readl readq writeb writew " +
+  "alloc_pages dma_alloc_pages dma_free_pages kmalloc kvmalloc vmalloc spin_lock spin_unlock readb readw readl readq writeb writew " +
   "writel writeq";
 
 Deno.test("what scripts and C both call is one row of the vocabulary, or another thing in C", () => {

@@ -148,7 +148,7 @@ Deno.test("shell commands in the pages are ones that are known to work", () => {
     /^npx -y deno@2\.9\.6 task (?:demo|demo-c|test)$/,
     // Of the README: package_install_long_test.ts builds the package and installs it so.
     /^npx -y deno@2\.9\.6 task package$/,
-    /^npm install -g \.\/dist$/,
+    /^npm install -g --install-links \.\/dist$/,
     /^dmalab run examples\/start\/01-first-look\.dma$/,
   ];
   for (const block of BLOCKS.filter(({ language }) => language === "sh")) {
@@ -164,7 +164,7 @@ Deno.test("a block says what it is: fences without a language do not occur", () 
   for (const block of BLOCKS) {
     // Text in C is held to its file by c_driver_test.ts.
     const languages = ["c", "dma", "console", "sh", "text", "json", "mermaid"];
-    if (TYPESCRIPT.includes(block.page)) languages.push("ts");
+    if (TYPESCRIPT.includes(block.page)) languages.push("js", "ts");
     // Settings of editors; those of Neovim are run by `deno task test-neovim`.
     if (block.page === "docs/editors.md") languages.push("elisp", "lua", "toml");
     assert(languages.includes(block.language), place(block));

@@ -91,16 +91,19 @@ export function readExcused(page: string): ReadonlyMap<string, string> {
   return new Map([...section.matchAll(EXCUSED)].map(([, path, reason]) => [path!, reason!]));
 }
 
-/** A circle of imports, types too, that no excused file closes; null when there is none. */
+/**
+ * A circle of imports, types too, that no excused file closes; null when there is none. What a function
+ * loads when it is called is not needed before.
+ */
 export function findCircle(
   imports: readonly ImportLine[],
   excused: { has(path: string): boolean },
 ): readonly string[] | null {
   const targets = new Map<string, string[]>();
-  for (const { path, target, typeOnly } of imports) {
+  for (const { late, path, target, typeOnly } of imports) {
     const needs = targets.get(path) ?? [];
     targets.set(path, needs);
-    if (target !== null && !(typeOnly && excused.has(target))) needs.push(target);
+    if (target !== null && !late && !(typeOnly && excused.has(target))) needs.push(target);
   }
   // What needs nothing that is left can be in no circle.
   for (let before = -1; before !== targets.size;) {

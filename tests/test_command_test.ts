@@ -96,9 +96,9 @@ Deno.test("a name that nothing contains is one sentence and exit code 1", async 
 
 Deno.test("numbers of zero, and places that cannot be watched, are refused in a sentence", async () => {
   const none = await dmalab("test", "examples", "--jobs", "0");
-  assertEquals([none.code, none.errors], [2, "error: `--jobs`: it takes at least 1, not 0\n"]);
+  assertEquals([none.code, none.errors], [2, "error: --jobs: it takes at least 1, not 0\n"]);
   const zero = await dmalab("run", "examples/start/02-hello-map.dma", "--max-time", "0");
-  assertEquals([zero.code, zero.errors], [2, "error: `--max-time`: it takes at least 1, not 0\n"]);
+  assertEquals([zero.code, zero.errors], [2, "error: --max-time: it takes at least 1, not 0\n"]);
   const gone = await dmalab("test", "no-such.dma", "--watch");
   assertEquals([gone.code, gone.errors], [2, 'error: Cannot watch: there is no "no-such.dma"\n']);
 });

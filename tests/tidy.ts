@@ -13,7 +13,6 @@ import type { SourceText } from "./source_text.ts";
 /** The project's own limits: docs/architecture.md states them. */
 export const MOST_LINES_OF_A_FILE = 1500;
 export const MOST_LINES_OF_A_FUNCTION = 70;
-export const MOST_FILES_OF_A_FOLDER = 25;
 export const MOST_PARAMETERS = 6;
 
 /** What the library exports is used by others. */
@@ -153,15 +152,6 @@ export class House {
       if (length <= MOST_PARAMETERS) return [];
       return finding(file, node, name, `${name} takes ${length} parameters`);
     });
-  }
-
-  crowdedFolders(): Finding[] {
-    const folders = Map.groupBy(this.#product, ({ path }) => dirname(path));
-    return [...folders].flatMap(([folder, files]) =>
-      files.length <= MOST_FILES_OF_A_FOLDER
-        ? []
-        : { key: folder, text: `${folder}/ has ${files.length} files` }
-    );
   }
 
   /** Variables of modules and classes that may change while the program runs. */

@@ -47,10 +47,6 @@ export const LONG_PARAMETER_LISTS: Excuses = {
   "runtime/dma/checker/mapping_checks.ts MappingChecks.mapped": KERNEL_CALL,
 };
 
-export const CROWDED_FOLDERS: Excuses = {
-  "lang/vm": "the machine that runs bytecode and its parts, each a file",
-};
-
 export const MODULE_STATE: Excuses = {
   "tools/bench/iova_pair.ts measured": BENCHMARK,
   "tools/bench/mapping_cost.ts lastRig": BENCHMARK,

@@ -32,7 +32,6 @@ const RULES: readonly (readonly [string, () => Finding[], keyof typeof excuses])
   ["no file is long", () => house.longFiles(), "LONG_FILES"],
   ["no function is long", () => house.longFunctions(), "LONG_FUNCTIONS"],
   ["no function takes many parameters", () => house.longParameterLists(), "LONG_PARAMETER_LISTS"],
-  ["no folder is crowded", () => house.crowdedFolders(), "CROWDED_FOLDERS"],
   ["no module has a state", () => house.mutableModules(), "MODULE_STATE"],
   ["no closure keeps its machine", () => house.oldClosures(), "OLD_CLOSURES"],
   ["no cast is forced", () => house.forcedCasts(), "FORCED_CASTS"],
@@ -135,20 +134,6 @@ Deno.test("longParameterLists() sees a seventh parameter", () => {
     "function f(a, b, c, d, e, g) {}\nclass A { constructor(a, b, c, d, e, f, g) {} }",
   ]);
   assertEquals(keys(found.longParameterLists()), ["lang/a.ts A.constructor"]);
-});
-
-Deno.test("crowdedFolders() counts the files of a folder without their tests", () => {
-  const files = (folder: string, count: number, end = ".ts") =>
-    Array.from(
-      { length: count },
-      (_, index): [string, string] => [`${folder}/f${index}${end}`, ""],
-    );
-  const found = planted(
-    ...files("lang/a", 26),
-    ...files("lang/b", 25),
-    ...files("lang/b", 9, "_test.ts"),
-  );
-  assertEquals(keys(found.crowdedFolders()), ["lang/a"]);
 });
 
 Deno.test("mutableModules() sees variables, tables that are written later, and static fields", () => {

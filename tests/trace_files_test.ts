@@ -149,7 +149,7 @@ Deno.test("--picture writes what each `show` of a run draws, or says why there i
 Deno.test("both options are refused where they make no sense, and said to be missing a right", async () => {
   for (
     const [words, complaint] of [
-      [["--trace=jsn"], 'it takes text or json, not "jsn"; did you mean "json"?'],
+      [["--trace=jsn"], '--trace takes text or json, not "jsn"; did you mean "json"?'],
       [["--export", "x.txt"], "--export takes a name that ends in .dmatrace.jsonl"],
       [["--export", "/nowhere/x.json"], 'error: Cannot write "/nowhere/x.json": '],
     ] as const

@@ -44,13 +44,13 @@ Deno.test("a run begins at its first statement, goes by statements both ways, an
       assertEquals((await client.move("next")).reason, "step");
       lines.push(await line(client));
     }
-    assertEquals(lines, [19, 21, 22, 24, 25, 26]);
+    assertEquals(lines, [19, 20, 22, 23, 25, 26]);
     const back: number[] = [];
     for (let step = 0; step < 6; step++) {
       assertEquals((await client.move("stepBack")).reason, "step");
       back.push(await line(client));
     }
-    assertEquals(back, [25, 24, 22, 21, 19, 18]);
+    assertEquals(back, [25, 23, 22, 20, 19, 18]);
     const end = await client.move("continue");
     assertEquals([end.reason, end.text], ["end", "ok (29 events)"]);
     assertEquals((await stack(client)).map(({ name }) => name), ["the run is over"]);
@@ -172,7 +172,7 @@ Deno.test("a moment shows names of the script, its event with the reason, and ta
     const event = await scope(client, "Event");
     assertEquals(
       ["event", "number", "cpu", "device", "from"].map((name) => event.get(name)),
-      ["iommu.sync_map", "18", "0", "ssd", "examples/api/01-two-step-basic.dma:41:3"],
+      ["iommu.sync_map", "18", "0", "ssd", "examples/api/01-two-step-basic.dma:42:3"],
     );
     const { id } = (await stack(client))[0]!;
     const { scopes } = await client.body("scopes", { frameId: id });

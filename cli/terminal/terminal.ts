@@ -146,8 +146,14 @@ export class Terminal {
     if (host.build.os === "windows" || hasStarter()) return false;
     this.#leave();
     const { send } = process;
-    if (send !== undefined) await new Promise((sent) => send.call(process, "stop", sent));
-    process.kill(process.pid, "SIGSTOP");
+    if (send === undefined) process.kill(process.pid, "SIGSTOP");
+    else {
+      // Stopping itself, too, it could come after the shell's `fg`.
+      await new Promise<void>((resumed) => {
+        process.once("SIGCONT", resumed);
+        send.call(process, "stop");
+      });
+    }
     this.#enter();
     return true;
   }

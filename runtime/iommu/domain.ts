@@ -454,6 +454,10 @@ export class IommuDomain implements FlushQueueOwner {
   /** What no driver has mapped and none unmaps. */
   #mapForGood(iova: number, startPhys: number, endPhys: number, flags: number): number {
     const sizeBytes = endPhys - startPhys;
+    invariant(
+      sizeBytes > 0 && this.offsetOf(startPhys) === 0 && this.offsetOf(endPhys) === 0,
+      "what is mapped for good is made of whole pages",
+    );
     const error = this.map(iova, startPhys as PhysAddr, sizeBytes, flags);
     if (error === 0) this.syncMap(iova, sizeBytes);
     return error;

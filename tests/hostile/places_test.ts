@@ -36,7 +36,6 @@ Deno.test("the command line reads files of users in one module, and names its ot
     // The report's page, rules, the package itself: dmalab's own.
     "cli/files/write_file.ts",
     "cli/host_file.ts",
-    "cli/init/init_folder.ts",
     "cli/places.ts",
     "cli/report/report_data.ts",
     // Traces of any length, where host_file.ts found a file; a pipe only for `trace watch`.
