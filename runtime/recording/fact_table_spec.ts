@@ -1,9 +1,10 @@
 /** What a table of facts is: its fields, its key, and the events that change it. */
 import type { Bytes } from "../address.ts";
 import type { EventName } from "../event_vocabulary.ts";
-import type { EventOf } from "../events.ts";
+import type { EventOf, TableFieldsOf } from "../events.ts";
 import type { Machine } from "../machine.ts";
 import type { HeldKind } from "../leaks/leak_kinds.ts";
+import type { EventTable } from "../vocabulary/event_table.ts";
 import type { AllHold, FieldTable } from "../vocabulary/fields.ts";
 import type { Lifetime } from "./live_lists.ts";
 
@@ -104,8 +105,23 @@ export type Changes<F extends FieldTable> = {
   readonly [N in EventName]?: (rows: FactRows<F>, event: ChangeEvent<N>) => void;
 };
 
-/** What a table is: once, for everything that fills, reads or prints it. */
-export interface FactTableSpec<F extends FieldTable = FieldTable, N extends string = string> {
+/** What an event of an added table does to a table of facts. */
+export type AddedChanges<F extends FieldTable, T extends EventTable> = {
+  readonly [N in keyof T]?: (
+    rows: FactRows<F>,
+    event: Omit<ChangeEvent, "fields"> & { readonly fields: TableFieldsOf<T, N> },
+  ) => void;
+};
+
+/**
+ * What a table is: once, for everything that fills, reads or prints it. `E` is the table of events
+ * that change it besides those of the runtime.
+ */
+export interface FactTableSpec<
+  F extends FieldTable = FieldTable,
+  N extends string = string,
+  E extends EventTable = Record<never, never>,
+> {
   readonly name: N;
   /** What a row says, as a sentence. */
   readonly doc: string;
@@ -125,7 +141,7 @@ export interface FactTableSpec<F extends FieldTable = FieldTable, N extends stri
   readonly address?: FieldName<F>;
   /** Rows are ranges that can be cut: the fields that move with a row's beginning. */
   readonly moving?: readonly FieldName<F>[];
-  readonly changes: Changes<F>;
+  readonly changes: Changes<F> & AddedChanges<F, E>;
   /** Of a table of what has to be freed. */
   readonly leak?: LeakSpec<F>;
   /** Reads the rows that hold now off the machine itself; of a machine just made there are none without. */
@@ -137,4 +153,4 @@ export interface FactTableSpec<F extends FieldTable = FieldTable, N extends stri
  * given rows of its own, which a type for all tables cannot say.
  */
 // deno-lint-ignore no-explicit-any
-export type AnyTableSpec = FactTableSpec<any>;
+export type AnyTableSpec = FactTableSpec<any, string, any>;

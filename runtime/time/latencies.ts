@@ -8,7 +8,7 @@
 import { type Bytes, KIB, type Nanoseconds } from "../address.ts";
 import type { VirtualClock } from "./clock.ts";
 import type { Contended } from "./contended.ts";
-import { type EventId, eventId, eventNumber } from "../event_vocabulary.ts";
+import { type EventId, eventId } from "../event_vocabulary.ts";
 import type { EventStream } from "../events.ts";
 import type { MachineConfig } from "../machine_config.ts";
 import { duration, setting } from "../settings.ts";
@@ -131,7 +131,7 @@ export function applyLatencies(
     else if (key === "depot") charges.depotNs += latencyNs;
     else {
       for (const name of EVENTS_OF_KEY.get(key) ?? [key]) {
-        const number = eventNumber(name);
+        const number = events.vocabulary.number(name);
         if (number < 0) throw new RangeError(`Cannot charge for "${key}": no event has that name`);
         // The device raises it, and the CPU pays: `OwnTimes.interrupt`.
         if (number === IRQ && clock.own !== null) clock.own.interruptNs += latencyNs;
