@@ -55,7 +55,7 @@ Deno.test("every key of a machine's blocks is read by what is built from it", ()
     }
   }
   const seen = new Set<unknown>(ROWS.flatMap(([, rows]) => Object.values(rows)));
-  for (const { keyword, settings } of MACHINE_SCHEMA.values()) {
+  for (const { keyword, settings } of MACHINE_SCHEMA.blocks.values()) {
     for (const row of settings) {
       assert(seen.has(row) || OTHER_KEYS.includes(row.key), `${keyword}: ${row.key} is in no rows`);
     }

@@ -14,7 +14,7 @@ import {
 import { pageOf } from "./rule_pages.ts";
 import { nearestNames } from "../diagnostics/suggest.ts";
 import { defaultText, keyName, keysNamed, shapeText } from "../machine/key_text.ts";
-import { findBlockSpec } from "../machine/schema.ts";
+import { MACHINE_SCHEMA } from "../machine/schema.ts";
 import { firstSentence, wrappedPairs, wrapText } from "../text/columns.ts";
 import type { SessionSummary, SessionVariable } from "../run/session_types.ts";
 import { describeKind } from "../values/kinds.ts";
@@ -249,7 +249,7 @@ function describeMember(name: string, session: KnownNames, columns: number): str
 export function describeKeys(name: string, session: KnownNames, columns: number): string[] {
   const [owner, ...key] = name.split(".");
   const kind = typeOf(owner!, session)?.name ?? owner!;
-  const keys = keysNamed([findBlockSpec(kind) !== undefined ? kind : owner!, ...key].join("."));
+  const keys = keysNamed([MACHINE_SCHEMA.find(kind) !== undefined ? kind : owner!, ...key].join("."));
   return keys.flatMap((each) =>
     wrapText(
       `machine key ${keyName(each)} (${shapeText(each.spec.shape)}; default ${

@@ -1,7 +1,7 @@
 /** What stands at a place of a text, in words. */
 import { eventEntry } from "../../runtime/event_vocabulary.ts";
 import { TYPES } from "../builtins/mod.ts";
-import { findBlockSpec } from "../machine/schema.ts";
+import { MACHINE_SCHEMA } from "../machine/schema.ts";
 import type { Span } from "../source.ts";
 import { spanText } from "../source.ts";
 import { wordRow } from "../syntax/language_words.ts";
@@ -124,7 +124,7 @@ function ofNode(
     }
     case "Block": {
       const { keyword } = node as MachineBlock;
-      const block = inside === keyword ? findBlockSpec(keyword.text) : undefined;
+      const block = inside === keyword ? MACHINE_SCHEMA.find(keyword.text) : undefined;
       return block === undefined ? null : { span: keyword.span, lines: [keyword.text, block.doc] };
     }
     case "Event": {

@@ -13,7 +13,7 @@ import { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { SourceFile, spanText } from "../source.ts";
 import { parse } from "../syntax/parse.ts";
 import { buildConfig } from "./build_config.ts";
-import { blockSpec, MACHINE_SCHEMA } from "./schema.ts";
+import { MACHINE_SCHEMA } from "./schema.ts";
 
 interface Built {
   readonly config: LabConfig;
@@ -422,9 +422,9 @@ Deno.test("buildConfig() returns a whole configuration even when every key is wr
 });
 
 Deno.test("every row of the machine schema has a doc, and every child block exists", () => {
-  for (const spec of MACHINE_SCHEMA.values()) {
+  for (const spec of MACHINE_SCHEMA.blocks.values()) {
     assert(spec.doc.endsWith("."), spec.keyword);
-    for (const child of spec.children) blockSpec(child);
+    for (const child of spec.children) MACHINE_SCHEMA.block(child);
     for (const row of spec.settings) assert(row.doc.endsWith("."), `${spec.keyword}.${row.key}`);
     const keys = spec.settings.map(({ key }) => key);
     assertEquals(new Set(keys).size, keys.length, spec.keyword);

@@ -4,6 +4,7 @@
  */
 import { ConfigError } from "../../devices/config_error.ts";
 import { buildLab, type Lab } from "../../devices/lab.ts";
+import type { DeviceRegistry } from "../../devices/registry.ts";
 import { defaultLabConfig, type LabConfig } from "../../devices/lab_config.ts";
 import type { PhysAddr } from "../../runtime/address.ts";
 import { KernelError } from "../../runtime/errno.ts";
@@ -19,14 +20,19 @@ import type { Span } from "../source.ts";
 import type { ConfigBlock } from "./config_tree.ts";
 
 /** Checks a configuration whose keys are each right by themselves. */
-export function checkConfig(tree: ConfigBlock, config: LabConfig, bag: DiagnosticBag): void {
+export function checkConfig(
+  tree: ConfigBlock,
+  config: LabConfig,
+  bag: DiagnosticBag,
+  registry: DeviceRegistry,
+): void {
   checkRegions(tree, config, bag);
   // A key that is wrong itself is missing in the whole.
   if (bag.hasErrors) return;
   checkGranule(tree, config, bag);
   checkPageSizes(tree, config, bag);
   checkAddressBits(tree, config, bag);
-  if (!bag.hasErrors) checkBuilds(tree, config, bag);
+  if (!bag.hasErrors) checkBuilds(tree, config, bag, registry);
 }
 
 /** A table of one granule holds granule / 8 entries, so the next page is that many granules. */
@@ -121,9 +127,18 @@ function checkAddressBits(tree: ConfigBlock, { iommu }: LabConfig, bag: Diagnost
   );
 }
 
-/** What was built without a mistake: a test after each edit has the machine that it had before. */
-const right = new Set<string>();
+/**
+ * What was built without a mistake, of what machines can be made of: a test after each edit has the
+ * machine that it had before.
+ */
+const rightBy = new WeakMap<DeviceRegistry, Set<string>>();
 const MOST_RIGHT = 500;
+
+function rightOf(registry: DeviceRegistry): Set<string> {
+  let right = rightBy.get(registry);
+  if (right === undefined) rightBy.set(registry, right = new Set());
+  return right;
+}
 
 /** All that a machine is built from, as a text; null where it is more than plain data. */
 function textOf(tree: ConfigBlock, config: LabConfig): string | null {
@@ -145,11 +160,17 @@ function textOf(tree: ConfigBlock, config: LabConfig): string | null {
 }
 
 /** Builds the lab once and throws it away: errors that only the devices can see are reported by them. */
-function checkBuilds(tree: ConfigBlock, config: LabConfig, bag: DiagnosticBag): void {
+function checkBuilds(
+  tree: ConfigBlock,
+  config: LabConfig,
+  bag: DiagnosticBag,
+  registry: DeviceRegistry,
+): void {
+  const right = rightOf(registry);
   const text = textOf(tree, config);
   if (text !== null && right.has(text)) return;
   try {
-    const lab = buildLab(config);
+    const lab = buildLab(config, registry);
     checkRamRegions(tree, lab, bag);
     checkRegisters(tree, lab, bag);
     if (right.size >= MOST_RIGHT) right.clear();

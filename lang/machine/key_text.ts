@@ -1,13 +1,7 @@
 /** What a key of the machine block takes, and what it is when it is left out, in words. */
 import type { NumberShape } from "../../runtime/settings.ts";
 import { formatDuration, formatSize, groupThousands } from "../text/numbers.ts";
-import {
-  type BlockSpec,
-  findBlockSpec,
-  MACHINE_SCHEMA,
-  type SettingSpec,
-  type ValueShape,
-} from "./schema.ts";
+import { type BlockSpec, MACHINE_SCHEMA, type SettingSpec, type ValueShape } from "./schema.ts";
 
 /** `size, 8KiB to 4PiB, a power of two, or none`. */
 export function shapeText(shape: ValueShape): string {
@@ -94,13 +88,13 @@ export interface MachineKey {
 export function keysNamed(name: string): readonly MachineKey[] {
   const dot = name.indexOf(".");
   const [owner, key] = dot < 0 ? ["machine", name] : [name.slice(0, dot), name.slice(dot + 1)];
-  const named = findBlockSpec(owner);
+  const named = MACHINE_SCHEMA.find(owner);
   return MACHINE_KEYS.filter(({ block, spec }) =>
     spec.key === key && (named === undefined ? block.named : block === named)
   );
 }
 
-export const MACHINE_KEYS: readonly MachineKey[] = [...MACHINE_SCHEMA.values()].flatMap((block) =>
+export const MACHINE_KEYS: readonly MachineKey[] = [...MACHINE_SCHEMA.blocks.values()].flatMap((block) =>
   block.settings.map((spec) => ({ block, spec }))
 );
 
