@@ -4,7 +4,8 @@
  */
 import type { Diagnostic } from "./diagnostics/diagnostic.ts";
 import { BUILTINS } from "./builtins/mod.ts";
-import { buildConfigOn, type GivenRelease } from "./machine/build_config.ts";
+import { configBuilder, type GivenRelease } from "./machine/build_config.ts";
+import { MACHINE_SCHEMA } from "./machine/schema.ts";
 import {
   checkProgram as checkProgramWith,
   loadProgram as loadProgramWith,
@@ -43,7 +44,7 @@ export function loadProgramOn(
 ): LoadResult {
   return loadProgramWith(entry, loader, {
     ...BUILTINS,
-    buildConfig: (...parts) => buildConfigOn(release, ...parts),
+    buildConfig: configBuilder(MACHINE_SCHEMA, release),
   });
 }
 

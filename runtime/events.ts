@@ -22,8 +22,8 @@ import {
   type FieldValue,
   type KernelCall,
 } from "./event_vocabulary.ts";
-import type { EventTable } from "./vocabulary/event_table.ts";
-import type { AllHold } from "./vocabulary/fields.ts";
+import type { EventEntry, EventTable } from "./vocabulary/event_table.ts";
+import type { AllHold, Field } from "./vocabulary/fields.ts";
 import { zeros } from "./zeros.ts";
 
 /** Why something was decided: the rule that chose, and what it looked at. */
@@ -54,6 +54,11 @@ export interface EventOf<N extends EventName> {
   readonly fields: EventFields<N>;
   /** The rule that decided it, where something was decided; else null. */
   readonly why: Why | null;
+  /**
+   * What its table says of it, where the table was added: of any other its name leads there.
+   * @internal
+   */
+  readonly row?: EventEntry;
 }
 
 /**
@@ -62,6 +67,12 @@ export interface EventOf<N extends EventName> {
  */
 export type MachineEvent<N extends EventName = EventName> = N extends EventName ? EventOf<N>
   : never;
+
+/** A field of an event, or what every event carries under that name; null when it has none. */
+export function fieldOf({ name: event, row }: MachineEvent, name: string): Field | null {
+  if (row !== undefined && Object.hasOwn(row.fields, name)) return row.fields[name]!;
+  return CORE_EVENTS.field(event, name);
+}
 
 /** True for the event of a function that was entered. */
 export function isCall(event: MachineEvent): event is MachineEvent<`call.${KernelCall}`> {
@@ -274,6 +285,7 @@ export class EventStream {
       name: this.vocabulary.names[id] as N,
       fields,
       why,
+      ...this.vocabulary.rowOf(id),
     };
     for (const { wants, listener } of this.#listeners) {
       // The number leads to the name, and `fields` to the same name: no type can say so.

@@ -12,7 +12,7 @@ import { FileScope } from "../check/names/file_scope.ts";
 import { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { SourceFile, spanText } from "../source.ts";
 import { parse } from "../syntax/parse.ts";
-import { buildConfig } from "./build_config.ts";
+import { configBuilder } from "./build_config.ts";
 import { MACHINE_SCHEMA } from "./schema.ts";
 
 interface Built {
@@ -35,7 +35,7 @@ function build(text: string): Built {
     new FileScope(BUILTINS, new DataFiles(memoryFiles(), bag)),
     bag,
   );
-  const config = buildConfig(machine, modifiers, (value) => evaluator.evaluate(value), bag);
+  const config = configBuilder(MACHINE_SCHEMA)(machine, modifiers, (value) => evaluator.evaluate(value), bag);
   return {
     config,
     messages: bag.sorted().map(({ code, span, message, hint }) =>

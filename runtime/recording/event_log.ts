@@ -255,6 +255,7 @@ export class EventLog implements EventKeeper {
         rule: shape.rule,
         inputs: this.#read(shape.names, shape.forms, start + width) as Why["inputs"],
       },
+      ...this.vocabulary.rowOf(kind),
     };
     return event as MachineEvent;
   }

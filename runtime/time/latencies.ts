@@ -40,8 +40,6 @@ export const LATENCY_SETTINGS = {
   interrupt: latency("interrupt", "interrupt, on the CPU that handles it", "irq"),
 };
 
-export const LATENCY_KEYS: readonly string[] = Object.keys(LATENCY_SETTINGS);
-
 /** True when something costs virtual time. */
 export function hasLatencies(
   { latenciesNs }: { readonly latenciesNs: Readonly<Record<string, Nanoseconds>> },
