@@ -3,7 +3,7 @@ import { assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@
 import { openShardFile, readShardFile } from "../cli/hunt/shard_file.ts";
 import { FileError } from "../cli/files/file_error.ts";
 import { hasUnprintableText } from "../lang/diagnostics/display_width.ts";
-import { DENO_ONLY, dmalab, runProgram } from "./dmalab_program.ts";
+import { dmalab, runProgram } from "./dmalab_program.ts";
 import { join } from "@std/path";
 import { parse as parseYaml } from "@std/yaml";
 import { HUNTS, inFolder, mergedIn, textsOf } from "./hunt_shards.ts";
@@ -107,7 +107,6 @@ Deno.test("shards of two hunts are not merged, and a shard keeps the file of ano
 
 Deno.test(
   "a file whose first line or records are wrong is no shard's",
-  DENO_ONLY,
   () =>
     inFolder((folder) => {
       const path = `${folder}/shard.jsonl`;

@@ -140,7 +140,10 @@ export class AccessChecks {
     const { dev, forgotten, onBus } = device;
     const onItsBus = onBus.find((each) => each.dma <= dma && dma < each.dma + each.sizeBytes);
     if (onItsBus !== undefined) return onItsBus.dma + onItsBus.sizeBytes;
-    const unmappedEnd = this.#ledger.platform.peers?.unmappedEnd(dev, dma) ?? -1;
+    const { platform, table } = this.#ledger;
+    // What is mapped as well is held to its mapping, whose direction forbids this access.
+    const isMapped = table.findAround(device.number, dma, BUFFERS) !== NO_RECORD;
+    const unmappedEnd = isMapped ? -1 : platform.peers?.unmappedEnd(dev, dma) ?? -1;
     if (unmappedEnd >= 0) return unmappedEnd;
     if (dev.domain !== null) return endWithoutDriver(dev.domain, dma);
     return forgotten?.endOf(dma) ?? -1;
