@@ -96,7 +96,7 @@ export {
   PageAllocator,
   type PageHome,
 } from "./runtime/memory/page_allocator.ts";
-export type { FreedMemoryChecks } from "./runtime/memory/host_buffer.ts";
+export type { HostMemoryChecks } from "./runtime/memory/host_buffer.ts";
 export type { CoherentOptions } from "./runtime/dma/calls/coherent.ts";
 export { PhysicalMemory } from "./runtime/memory/physical_memory.ts";
 export { type GivenSettings, type SettingsOf } from "./runtime/settings.ts";

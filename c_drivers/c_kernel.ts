@@ -372,6 +372,7 @@ export class CKernel implements AccessWatcher {
   }
 }
 
+/** A number as C shows it: 64 bits of one below zero. */
 export function hex(value: number): string {
-  return `0x${value.toString(16)}`;
+  return `0x${value < 0 ? BigInt.asUintN(64, BigInt(value)).toString(16) : value.toString(16)}`;
 }

@@ -50,7 +50,8 @@ function wireOf({ wire }: CType): string {
 function toWire(name: string, type: CType): string {
   if (type.wire === "int") return `(int)${name}`;
   if (type.text === ADDRESS) return `dmalab_number(${name})`;
-  return isPointer(type) ? `(double)(unsigned long)${name}` : `(double)${name}`;
+  // Signed, a pointer below zero crosses as it is: among the largest numbers there are few exact ones.
+  return isPointer(type) ? `(double)(long)${name}` : `(double)${name}`;
 }
 
 function fromWire(call: string, type: CType): string {

@@ -1,7 +1,4 @@
-/**
- * How a command describes itself: its words, its texts, what it does. No command-line framework is
- * named here; `command_line.ts` is the only file that knows one.
- */
+/** How a command describes itself: its words, its texts, what it does. Both entries read these tables. */
 import type { ExitCode } from "./exit_code.ts";
 import type { Screen } from "./screen.ts";
 
@@ -21,7 +18,7 @@ export type OptionSpec =
   & { readonly doc: string }
   & (
     | { readonly kind: "flag" }
-    /** Also by another name: a short one, or the one that it had before. */
+    /** Also by a short name. */
     | { readonly kind: "text"; readonly placeholder: string; readonly also?: `-${string}` }
     /** May be given several times. */
     | { readonly kind: "texts"; readonly placeholder: string }
@@ -57,12 +54,15 @@ export type OptionValues = Readonly<
   Record<string, boolean | number | string | readonly string[] | null>
 >;
 
-type OptionSpecs = Readonly<Record<string, OptionSpec>>;
+export type OptionSpecs = Readonly<Record<string, OptionSpec>>;
 
-/** What a command gets: the words, and each option by its name, null when it was not given. */
+/** Each option by its name, null when it was not given. */
+export type OptionsOf<O extends OptionSpecs> = { readonly [N in keyof O]: OptionValue<O[N]> };
+
+/** What a command gets: the words, and its options. */
 export interface Invocation<O extends OptionSpecs> {
   readonly words: readonly string[];
-  readonly options: { readonly [N in keyof O]: OptionValue<O[N]> };
+  readonly options: OptionsOf<O>;
   readonly screen: Screen;
 }
 
@@ -95,14 +95,4 @@ export function command<const O extends OptionSpecs>(spec: CommandSpec<O>): Comm
     run: ({ words, options, screen }) =>
       spec.run({ words, options: options as Invocation<O>["options"], screen }),
   };
-}
-
-/** The values of options that the command line leaves out. */
-export function unsetOptions(options: OptionSpecs): OptionValues {
-  return Object.fromEntries(
-    Object.entries(options).map(([name, { kind }]) => [
-      name,
-      kind === "flag" ? false : kind === "texts" ? [] : null,
-    ]),
-  );
 }

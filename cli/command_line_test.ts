@@ -12,7 +12,9 @@ const BAKE = command({
   options: {
     trace: { kind: "flag", doc: "say what happens" },
     heat: { kind: "integer", placeholder: "DEGREES", doc: "how hot" },
-    name: { kind: "text", placeholder: "TEXT", doc: "whose cake" },
+    name: { kind: "text", placeholder: "TEXT", doc: "whose cake", also: "-n" },
+    icing: { kind: "form", placeholder: "KIND", forms: ["white", "dark"], doc: "and its icing" },
+    with: { kind: "texts", placeholder: "FRUIT", doc: "what is in it" },
   },
   examples: [{ line: "bake round --heat 180", doc: "a common cake" }],
   run: () => Promise.resolve(0),
@@ -42,6 +44,9 @@ const PROGRAM = {
   commands: [BAKE, EAT, LOOK],
 };
 
+/** Options that are not given. */
+const REST = { name: null, icing: null, with: [] };
+
 function parse(line: string) {
   const screen = new MemoryScreen();
   const parsed = parseCommandLine(PROGRAM, line === "" ? [] : line.split(" "), screen);
@@ -61,13 +66,44 @@ Deno.test("parseCommandLine() finds the command, its words and its options", () 
   assert(typeof parsed !== "number");
   assertEquals(parsed.command.name, "bake");
   assertEquals(parsed.words, ["round", "long"]);
-  assertEquals(parsed.options, { trace: true, heat: 180, name: null });
+  assertEquals(parsed.options, { trace: true, heat: 180, ...REST });
 });
 
 Deno.test("parseCommandLine() takes hexadecimal numbers and options with =", () => {
   const { parsed } = parse("bake round --heat=0xB4 --name=ann");
   assert(typeof parsed !== "number");
-  assertEquals(parsed.options, { trace: false, heat: 180, name: "ann" });
+  assertEquals(parsed.options, { trace: false, heat: 180, ...REST, name: "ann" });
+});
+
+Deno.test("parseCommandLine() takes forms with and without a value, short names, and what is repeatable", () => {
+  const read = (line: string) => {
+    const { parsed, screen } = parse(`bake ${line}`);
+    assert(typeof parsed !== "number", screen.errors);
+    return [parsed.words, parsed.options];
+  };
+  const none = { trace: false, heat: null, ...REST };
+  assertEquals(read("a --icing dark"), [["a"], { ...none, icing: "dark" }]);
+  assertEquals(read("--icing a"), [["a"], { ...none, icing: "white" }]);
+  assertEquals(read("--icing=dark a"), [["a"], { ...none, icing: "dark" }]);
+  assertEquals(read("a -n ann --with=x --with y"), [["a"], {
+    ...none,
+    name: "ann",
+    with: ["x", "y"],
+  }]);
+  assertEquals(read("--with=--trace - -- --heat"), [["-", "--heat"], {
+    ...none,
+    with: ["--trace"],
+  }]);
+  for (
+    const [line, said] of [
+      ["a --icing=pink", '--icing takes white or dark, not "pink"'],
+      ["a --heat 1 --heat 2", "--heat can be given only once"],
+      ["a --name --trace", "--name needs a TEXT: whose cake"],
+      ["a --trace=1", '--trace takes no value, but was given "1"'],
+    ] as const
+  ) {
+    assertEquals(problem(`bake ${line}`), `error: ${said}\n`);
+  }
 });
 
 Deno.test("parseCommandLine() says which command may have been meant", () => {
@@ -154,6 +190,20 @@ Deno.test("parseCommandLine() writes completions for bash, zsh and fish, and ans
   assertStringIncludes(screen.output, "square");
   const names = parse("completions fish b");
   assertStringIncludes(names.screen.output, "bake");
+  const answer = (line: string) =>
+    parse(`completions bash ${line}`).screen.output.trimEnd().split("\n").map((each) =>
+      each.replace(/\t.*/, "")
+    );
+  assertEquals(answer("bake --h"), ["--heat", "--help"]);
+  assertEquals(answer("bake --heat 3 --he"), ["--help"]);
+  assertEquals(answer("bake --icing = d"), ["dark"]);
+  assertEquals(answer("bake --icing=d"), ["--icing=dark"]);
+  assertEquals(answer("look x"), [":folders"]);
+  assertEquals(answer("bake --heat 3"), [""]);
+  assertEquals(
+    problem("completions toString"),
+    'error: There are no completions for a shell "toString"; there are bash, zsh, fish\n',
+  );
 });
 
 Deno.test("every command's help stays within 60, 80 and 200 columns, and breaks no option", () => {

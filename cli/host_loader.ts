@@ -213,7 +213,9 @@ export class HostLoader implements CLoader {
     return new LoadError(
       "outside_root",
       `Cannot use "${path}": it lies outside ${root}`,
-      this.#mark === null
+      this.#mark === null && !mayRead(dirname(this.root))
+        ? "nothing above it may be read: start dmalab in a folder above both files, or with -R=DIR for it"
+        : this.#mark === null
         ? "a `deno.json` or `package.json` in a folder above both files lets them use each other"
         : `\`${
           shortPath(join(this.root, this.#mark), this.cwd)

@@ -11,8 +11,7 @@ import { host } from "./host.ts";
 type Collect = () => void;
 
 interface HiddenModules {
-  /** Left out by the first releases of Node 20. */
-  getBuiltinModule?: {
+  getBuiltinModule: {
     (name: "node:v8"): { setFlagsFromString(flag: string): void };
     (name: "node:vm"): { runInNewContext(code: string): Collect };
   };
@@ -31,8 +30,6 @@ export class HostMemory implements MemoryWatch {
   /** Collects garbage. @returns The bytes that remain in use. */
   collect(): number {
     this.#collect ??= collector();
-    // Without a collection, garbage cannot be distinguished from values: nothing is counted.
-    if (this.#collect === null) return 0;
     this.#collect();
     const { external, heapUsed } = host.memoryUsage();
     return Math.max(0, heapUsed + external - this.#beforeBytes);
@@ -44,8 +41,8 @@ export class HostMemory implements MemoryWatch {
   }
 }
 
-function collector(): Collect | null {
+function collector(): Collect {
   const process: HiddenModules = Reflect.get(globalThis, "process");
-  process.getBuiltinModule?.("node:v8").setFlagsFromString("--expose-gc");
-  return process.getBuiltinModule?.("node:vm").runInNewContext("gc") ?? null;
+  process.getBuiltinModule("node:v8").setFlagsFromString("--expose-gc");
+  return process.getBuiltinModule("node:vm").runInNewContext("gc");
 }

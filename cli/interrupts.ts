@@ -6,7 +6,7 @@
  * over before that is worth its start: until then a signal ends the process as always. Where the
  * runs are in workers of their own, this thread listens itself.
  */
-import { host, type HostWorker, startWorker } from "./host.ts";
+import { host } from "./host.ts";
 import { HostMemory } from "./host_memory.ts";
 import { processorMs } from "./processor_time.ts";
 import type { HostWatch } from "../lang/vm/run_watch.ts";
@@ -17,8 +17,7 @@ const DEAF_MS = 300;
 
 const LISTENER = `onmessage = ({ data: { shared, signals } }) => {
   const raise = () => Atomics.store(new Int32Array(shared), 0, 1);
-  const listen = globalThis.addSignalListener ?? Deno.addSignalListener;
-  for (const signal of signals) listen(signal, raise);
+  for (const signal of signals) Deno.addSignalListener(signal, raise);
   postMessage("listening");
 };`;
 
@@ -28,8 +27,6 @@ export interface InterruptHooks {
   readonly signals?: readonly Deno.Signal[];
   /** Called when the worker listens: Deno clears a line of the terminal for its start. */
   readonly onWorker?: () => void;
-  /** Called when work has gone on so long that it listens for signals. */
-  readonly onLongWork?: () => void;
 }
 
 export class Interrupts implements HostWatch {
@@ -41,7 +38,7 @@ export class Interrupts implements HostWatch {
   readonly #hooks: InterruptHooks;
   #startMs = performance.now();
   #isLong = false;
-  #worker: HostWorker | null = null;
+  #worker: Worker | null = null;
   #listening = false;
 
   constructor(hooks: InterruptHooks = {}) {
@@ -60,13 +57,13 @@ export class Interrupts implements HostWatch {
     if (!this.#isLong && performance.now() - this.#startMs > DEAF_MS) {
       this.#isLong = true;
       if (!this.#listening) this.#worker ??= this.#startListener();
-      this.#hooks.onLongWork?.();
     }
     return Atomics.load(this.#flag, 0) === 1;
   }
 
-  #startListener(): HostWorker {
-    const worker = startWorker(`data:text/javascript,${encodeURIComponent(LISTENER)}`);
+  #startListener(): Worker {
+    const address = `data:text/javascript,${encodeURIComponent(LISTENER)}`;
+    const worker = new Worker(address, { type: "module" });
     worker.onmessage = () => this.#hooks.onWorker?.();
     const signals: readonly Deno.Signal[] = ["SIGINT", ...this.#hooks.signals ?? []];
     worker.postMessage({ shared: this.shared, signals });

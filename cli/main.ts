@@ -4,19 +4,12 @@
  *     deno task dmalab run examples/start/02-hello-map.dma
  */
 import { host } from "./host.ts";
-import { unsetOptions } from "./command.ts";
 import type { ExitCode } from "./exit_code.ts";
 import { toItsEnd } from "./process_end.ts";
 import { ProcessScreen, type Screen } from "./screen.ts";
 
 /** Does what a command line says. */
 export async function main(words: readonly string[], screen: Screen): Promise<ExitCode> {
-  const [name, ...rest] = words;
-  // Without options there is nothing for the framework to parse; skip it, as the user waits for its start.
-  if (name === "repl" && rest.length <= 1 && rest.every((word) => /^[^-]/.test(word))) {
-    const { REPL } = await import("./commands/repl.ts");
-    return await REPL.run({ words: rest, options: unsetOptions(REPL.options), screen });
-  }
   const { parseCommandLine } = await import("./command_line.ts");
   const { COMMANDS } = await import("./extensions.ts");
   const { VERSION } = await import("./package_version.ts");

@@ -7,8 +7,9 @@ import { BUG_CODE, BUG_HINT, bugMessage, bugPlace } from "../lang/diagnostics/bu
 import { afterColon } from "../lang/diagnostics/render.ts";
 import { printable } from "../lang/diagnostics/display_width.ts";
 import { BUG, type ExitCode, NOT_WRITTEN, WRONG } from "./exit_code.ts";
-import { FileError } from "./files/file_error.ts";
+import { FileError, FullDiskError } from "./files/file_error.ts";
 import { hostReason, isFullDisk, isHostError } from "./host_error.ts";
+import { SlowMatch } from "./read_matches.ts";
 import type { ProcessScreen, Screen } from "./screen.ts";
 
 /**
@@ -37,6 +38,14 @@ function sayThrown(error: unknown, screen: Screen): ExitCode {
   if (error instanceof FileError) {
     screen.err(error.lines);
     return WRONG;
+  }
+  if (error instanceof SlowMatch) {
+    screen.err(`error: ${printable(error.message)}\n`);
+    return WRONG;
+  }
+  if (error instanceof FullDiskError) {
+    screen.err(`error: ${error.message}\n`);
+    return NOT_WRITTEN;
   }
   if (isHostError(error)) {
     screen.err(`error: A system call failed: ${hostReason(error)}\n`);

@@ -1,7 +1,7 @@
 /**
  * Processor time that this process has taken, in milliseconds, of all its threads.
  *
- * By the global name, which is there on both hosts: an import would load Deno's modules for Node at
+ * By the global name: an import would load Deno's modules for Node at
  * every start, and most runs are over before they ask.
  */
 export function processorMs(): number {

@@ -3,112 +3,35 @@
  *
  * The import map sends the main module to this package, whose `exports` send every `*.dma` here;
  * which file was meant, `Deno.mainModule` knows. Start-up is what a reader of a scenario waits for,
- * so that the few options are read here and the command line's framework is not loaded.
+ * so that only the table of `dmalab run` is loaded, and no other command's.
  */
 import { host } from "./host.ts";
-import { didYouMean } from "../lang/diagnostics/suggest.ts";
-import { type ExitCode, HELD, WRONG } from "./exit_code.ts";
+import { readRunOptions, RUN, RUN_OPTIONS } from "./commands/run.ts";
+import { type ExitCode, HELD } from "./exit_code.ts";
 import { currentFolder } from "./host_file.ts";
-import { readMatches } from "./name_match.ts";
-import { readWholeNumber } from "./numbers.ts";
 import { shortPath } from "./paths.ts";
 import { toItsEnd } from "./process_end.ts";
-import { LIMIT_OPTIONS, type LimitOption, limitsOf } from "./scenario/limit_options.ts";
-import { TRACE_FORMS, type TraceForm } from "./scenario/trace_form.ts";
+import { HELP, readWords } from "./read_words.ts";
 import { runScenarios } from "./scenario/run_scenarios.ts";
-import { ProcessScreen, type Screen } from "./screen.ts";
+import { ProcessScreen, refuse, type Screen } from "./screen.ts";
 
-const USAGE = `Usage: deno run -R=. SCENARIO.dma [OPTION…]
-
-  --trace [json]     print every event, one line each or as JSON
-  --export FILE      write every event to FILE.dmatrace.jsonl, or to FILE.json for Perfetto; needs -W
-  --picture FILE     write what each \`show\` draws to FILE.svg; needs -W
-  --lenient          list checker reports, IOMMU faults and leaks that a test does not expect; fail on none
-  --match TEXT       run only tests whose name or machine settings contain TEXT, or match /TEXT/; repeatable
-  --seed NUMBER      use this seed instead of the file's
-  --tree DIR         kernel tree of the drivers that are compiled with one; needs -R=DIR
-  --max-steps NUMBER, --max-memory BYTES, --max-depth CALLS, --max-events NUMBER,
-  --max-output LINES, --max-output-bytes BYTES, --max-time SECONDS
-                     limits of the script, each with exit code 3
-`;
-
-const FLAGS: ReadonlySet<string> = new Set(["lenient", "strict"]);
-/** Options whose value is a text. */
-const TEXT_OPTIONS: ReadonlySet<string> = new Set(["export", "match", "picture", "tree"]);
-/** Options with a value; the command line of `dmalab run` has the same. */
-const LIMIT_NAMES = Object.keys(LIMIT_OPTIONS) as LimitOption[];
-const VALUE_OPTIONS: ReadonlySet<string> = new Set([...TEXT_OPTIONS, "seed", ...LIMIT_NAMES]);
-
+/** Does what a command line says after the name of a scenario, or with it. */
 async function main(
   scenario: string | null,
-  words: readonly string[],
+  given: readonly string[],
   screen: Screen,
 ): Promise<ExitCode> {
-  const paths: string[] = scenario === null ? [] : [scenario];
-  const values = new Map<string, string>();
-  const flags = new Set<string>();
-  const matches: string[] = [];
-  let trace: TraceForm | null = null;
-  for (let index = 0; index < words.length; index++) {
-    const word = words[index]!;
-    const [, name, attached] = word.match(/^--([\w-]+)(?:=(.*))?$/s) ?? [];
-    if (name === "help" || word === "-h") {
-      screen.out(USAGE);
-      return HELD;
-    } else if (name !== undefined && FLAGS.has(name) && attached === undefined) {
-      flags.add(name);
-    } else if (name === "trace") {
-      const form = formOf(attached ?? words[index + 1]);
-      if (attached !== undefined && form === null) {
-        return wrong(`--trace takes ${TRACE_FORMS.join(" or ")}, not "${attached}"`, screen);
-      }
-      if (attached === undefined && form !== null) index++;
-      trace = form ?? TRACE_FORMS[0];
-    } else if (name !== undefined && VALUE_OPTIONS.has(name)) {
-      const value = attached ?? words[++index];
-      const isText = TEXT_OPTIONS.has(name);
-      const wanted = isText ? "a text" : "a whole number such as 12 or 0x1f";
-      const number = readWholeNumber(value ?? "");
-      if (value === undefined || (!isText && number === null)) {
-        return wrong(`--${name} needs ${wanted}`, screen);
-      }
-      if (name.startsWith("max-") && number === 0) {
-        return wrong(`--${name} takes at least 1, not ${value}`, screen);
-      }
-      if (name === "match") matches.push(value);
-      else values.set(name, value);
-    } else if (scenario === null && !word.startsWith("-")) {
-      paths.push(word);
-    } else {
-      const options = [...FLAGS, "trace", "help", ...VALUE_OPTIONS];
-      const hint = didYouMean(word.replace(/=.*$/s, ""), options.map((option) => `--${option}`));
-      return wrong(`"${word}" is not an option of a scenario${hint ? `; ${hint}` : ""}`, screen);
-    }
+  if (given.some((word) => HELP.includes(word))) {
+    const { optionsHelp } = await import("./command_help.ts");
+    screen.out(optionsHelp(RUN, "deno run -R=. SCENARIO.dma", screen));
+    return HELD;
   }
-  if (paths.length === 0) return wrong("No scenario given: name a .dma file", screen);
-  const match = readMatches(matches);
-  if (typeof match === "string") return wrong(match, screen);
-  const number = (name: string) => readWholeNumber(values.get(name) ?? "");
-  return await runScenarios(paths, {
-    only: "all",
-    trace,
-    exportPath: values.get("export") ?? null,
-    picturePath: values.get("picture") ?? null,
-    lenient: flags.has("lenient"),
-    ...match,
-    seed: number("seed"),
-    tree: values.get("tree") ?? null,
-    limits: limitsOf((option) => number(option)),
-  }, screen);
-}
-
-function formOf(word: string | undefined): TraceForm | null {
-  return TRACE_FORMS.find((form) => form === word) ?? null;
-}
-
-function wrong(problem: string, screen: Screen): ExitCode {
-  screen.err(`error: ${problem}\n\n${USAGE}`);
-  return WRONG;
+  const argument = scenario === null ? RUN.argument : null;
+  const read = readWords({ name: RUN.name, argument, options: RUN_OPTIONS }, given);
+  if (typeof read === "string") return refuse(read, screen);
+  const asked = await readRunOptions(read.options);
+  if (typeof asked === "string") return refuse(asked, screen);
+  return await runScenarios(scenario === null ? read.words : [scenario], asked, screen);
 }
 
 /** The scenario that `deno run` was given; null when it was given this file (`deno run dma`). */

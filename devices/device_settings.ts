@@ -1,5 +1,5 @@
 /** What the block of every device may say, and what comes of it. */
-import { type Bytes, KIB, TIB } from "../runtime/address.ts";
+import { type Bytes, GIB, KIB, type PhysAddr, TIB } from "../runtime/address.ts";
 import { DmaDevice } from "../runtime/dma/device/device.ts";
 import type { DmaRange } from "../runtime/dma/device/range_map.ts";
 import { KernelError } from "../runtime/errno.ts";
@@ -10,6 +10,7 @@ import {
   MAX_BYTES,
   optional,
   pages,
+  RANGES,
   setting,
   type SettingsOf,
   size,
@@ -66,6 +67,15 @@ export function deviceSettings(defaults: DmaDefaults) {
       2 ** 32,
       { doc: "No segment crosses a multiple of this." },
     ),
+    directRegions: setting("direct_regions", RANGES, [], {
+      doc:
+        "Memory that firmware uses with the device (RMRR, IVMD, RMR): mapped one to one wherever the " +
+        "device is translated, so that no user can have its IOMMU group.",
+    }),
+    relaxableRegions: setting("relaxable_regions", RANGES, [], {
+      doc:
+        "Such memory that firmware needs at boot only, as for USB and graphics: a user may come.",
+    }),
     ats: setting("ats", BOOL, false, {
       doc: "The device keeps translations itself (ATS), and is sent invalidations: with VT-d.",
     }),
@@ -87,6 +97,9 @@ export function deviceSettings(defaults: DmaDefaults) {
 export const P2PMEM = setting("p2pmem", pages(4 * KIB, TIB, { none: 0 }), 0, {
   doc: "Memory of the device that peers may use; only whole multiples of 2 MiB are provided.",
 });
+
+/** Firmware has far less; each page is an entry of a table. */
+const LARGEST_DIRECT_BYTES: Bytes = 4 * GIB;
 
 type CommonSettings = SettingsOf<ReturnType<typeof deviceSettings>>;
 
@@ -117,12 +130,20 @@ export function attachDevices(
     const { functions } = groups.find(({ functions }) => functions.includes(device.func))!;
     const members = functions.flatMap((func) => devices.find((each) => each.func === func) ?? []);
     for (const member of members) made.set(member.func, dmaDevice(machine, member));
+    for (const member of members) keepFirmwareMemory(machine, made.get(member.func)!);
     bringUp(
       device,
       () => machine.iommu.groups.make(members.map(({ func }) => made.get(func)!)),
     );
   }
   return made;
+}
+
+/** No allocation gets the memory that firmware uses with a device. */
+function keepFirmwareMemory({ pages }: Machine, { directRegions }: DmaDevice): void {
+  for (const { end, start } of directRegions) {
+    for (let at = start; at < end; at += pages.pageSizeBytes) pages.claim(at as PhysAddr, 1);
+  }
 }
 
 function dmaDevice(machine: Machine, device: DeviceBlock<CommonSettings>): DmaDevice {
@@ -144,6 +165,15 @@ function dmaDevice(machine: Machine, device: DeviceBlock<CommonSettings>): DmaDe
       "devices with ATS are simulated with `iommu.model = vtd`, vtd_scalable and vtd_first_stage",
     );
   }
+  for (const key of ["directRegions", "relaxableRegions"] as const) {
+    if (settings[key].every(({ end, start }) => end - start <= LARGEST_DIRECT_BYTES)) continue;
+    const text = `A region of firmware's memory has ${LARGEST_DIRECT_BYTES / GIB} GiB at most`;
+    throw settingError(
+      device,
+      key === "directRegions" ? "direct_regions" : "relaxable_regions",
+      text,
+    );
+  }
   const dev = new DmaDevice(name, {
     maskBits: settings.dmaMaskBits,
     busLimitBits: settings.busLimitBits,
@@ -151,6 +181,10 @@ function dmaDevice(machine: Machine, device: DeviceBlock<CommonSettings>): DmaDe
     untrusted,
     ...(settings.wantedMode === undefined ? {} : { wantedMode: settings.wantedMode }),
     ats: settings.ats,
+    directRegions: [
+      ...settings.directRegions.map((region) => ({ ...region, relaxable: false })),
+      ...settings.relaxableRegions.map((region) => ({ ...region, relaxable: true })),
+    ],
     ownOps: settings.ownOps,
     minAlignMask: settings.minAlignBytes - 1,
     maxSegmentSizeBytes: settings.maxSegmentSizeBytes,

@@ -1,4 +1,7 @@
 /** A machine with its devices, up and running: what scripts and tests work with. */
+import { alignDown, KIB, type PhysAddr } from "../runtime/address.ts";
+import { IOMMU_MODELS } from "../runtime/iommu/iommu_models.ts";
+import type { MemoryWindow } from "../runtime/machine_config.ts";
 import { resolveKernel } from "../runtime/kernels/kernels.ts";
 import { domainName } from "../runtime/iommu/iommu_groups.ts";
 import { Machine } from "../runtime/machine.ts";
@@ -140,7 +143,23 @@ function placeBars(config: LabConfig, tree: PciTree): LabConfig["windows"] {
   return plan.windows;
 }
 
-function buildMachine(config: LabConfig, tree: PciTree, { events }: DeviceRegistry): Machine {
+/** The frame of an interrupt controller that devices write to. */
+const DOORBELL_FRAME_BYTES = 64 * KIB;
+
+/** Where a machine has one, it is no RAM, in a window of its own or of the configuration's. */
+function doorbellWindows({ iommu, regions, windows }: LabConfig): readonly MemoryWindow[] {
+  const { doorbellPhys } = IOMMU_MODELS[iommu.model];
+  if (doorbellPhys === null) return [];
+  const phys = iommu.doorbellPhys ?? doorbellPhys;
+  const isThere = [...windows, ...regions.filter(({ type }) => type === "mmio")]
+    .some(({ basePhys, sizeBytes }) => basePhys <= phys && phys < basePhys + sizeBytes);
+  if (isThere) return [];
+  const basePhys = alignDown(phys, DOORBELL_FRAME_BYTES) as PhysAddr;
+  return [{ name: "iommu.msi_doorbell", basePhys, sizeBytes: DOORBELL_FRAME_BYTES }];
+}
+
+function buildMachine(given: LabConfig, tree: PciTree, { events }: DeviceRegistry): Machine {
+  const config = { ...given, windows: [...given.windows, ...doorbellWindows(given)] };
   try {
     const windows = [...config.windows, ...placeBars(config, tree)];
     return new Machine({ ...config, windows }, events);

@@ -236,7 +236,6 @@ Deno.test("machines that cannot be are refused at the block or key to blame", ()
     [withDisk({ dmaMaskBits: 65 }), "rp0.ssd.dma_mask_bits"],
     [withDisk({ p2pmemBytes: 5000 }), "rp0.ssd.p2pmem"],
     [withDisk({ barBytes: MIB }), "rp0.ssd.bar"],
-    [withDisk({ protectionType: 1 }), "rp0.ssd.protection"],
     [withDisk({ dmaMaskBits: 12 }), "rp0.ssd"],
     [gpu({ barBytes: 12 * MIB }), "rp0.gpu.bar"],
     [gpu({ barBytes: MIB, p2pmemBytes: 2 * MIB }), "rp0.gpu.p2pmem"],

@@ -154,7 +154,6 @@ export class EventStream {
   /** The event after which `#wake` is called; 0 for none. */
   #wakeSeq = 0;
   #wake: () => void = () => {};
-  #waitBefore: ((id: EventId) => void) | null = null;
   #each: (() => void) | null = null;
   #listeners: { readonly wants: Uint8Array; readonly listener: EventListener }[] = [];
   #keepers: readonly EventKeeper[] = [];
@@ -201,7 +200,6 @@ export class EventStream {
   }
 
   #notice(id: EventId): boolean {
-    if (this.#waitBefore !== null) this.#waitBefore(id);
     this.#seq++;
     const { own } = this.#clock;
     this.#atNs = own === null
@@ -228,16 +226,6 @@ export class EventStream {
   }
 
   /**
-   * Calls a function before each event is numbered and charged for: what it needs may be busy. Here,
-   * so that without latencies no code on the way of a request is longer for it.
-   * @internal
-   */
-  waitBefore(wait: (id: EventId) => void): void {
-    this.#waitBefore = wait;
-    this.#refreshAttention();
-  }
-
-  /**
    * Called for each event once it is numbered, and not given it: the event need not be built.
    * @internal
    */
@@ -246,16 +234,8 @@ export class EventStream {
     this.#refreshAttention();
   }
 
-  /**
-   * What each event of a kind costs.
-   * @internal
-   */
-  latencyNs(id: EventId): Nanoseconds {
-    return this.#latenciesNs[id]!;
-  }
-
   #refreshAttention(): void {
-    const attentive = this.#timed || this.#waitBefore !== null || this.#each !== null ||
+    const attentive = this.#timed || this.#each !== null ||
       this.#wakeSeq > 0 || this.#listeners.length + this.#keepers.length > 0;
     if (attentive && !this.#attentive) this.#seq = this.#countAll();
     this.#attentive = attentive;

@@ -163,6 +163,5 @@ export class Machine extends Platform {
     this.checker?.restartCounts();
     this.swiotlb.resetHighWater();
     applyLatencies(this.config, this.clock, this.charges, this.events);
-    if (this.clock.own !== null) this.events.waitBefore((id) => this.iommu.waitBefore(id));
   }
 }

@@ -6,13 +6,12 @@
  * PCI topology are described above the runtime; what they need of physical memory reaches it as
  * `windows`.
  */
-import { FORMER_MODEL_NAMES, IOMMU_MODEL_NAMES } from "./iommu/iommu_models.ts";
+import { IOMMU_MODEL_NAMES } from "./iommu/iommu_models.ts";
 import { DEFAULT_KERNEL, type KernelConfig } from "./kernels/kernels.ts";
 import { type Bytes, GIB, KIB, MIB, type Nanoseconds, type PhysAddr, TIB } from "./address.ts";
 import {
   BOOL,
   defaultsOf,
-  formerly,
   type GivenSettings,
   int,
   optional,
@@ -51,7 +50,7 @@ export const IOMMU_SETTINGS = {
   mode: setting("mode", word("off", "passthrough", "strict", "lazy"), "off", {
     doc: "Whether devices are translated, and when translations are invalidated.",
   }),
-  model: setting("model", formerly(word(...IOMMU_MODEL_NAMES), FORMER_MODEL_NAMES), "vtd", {
+  model: setting("model", word(...IOMMU_MODEL_NAMES), "vtd", {
     doc: "IOMMU hardware model: page-table format and invalidation commands.",
   }),
   granuleBytes: setting("granule", size(4 * KIB, 64 * KIB, { powerOfTwo: true }), 4 * KIB, {
@@ -86,6 +85,17 @@ export const IOMMU_SETTINGS = {
     doc:
       "Arm: invalidations of more pages than this invalidate the whole address space; 0: never. Real " +
       "hardware has a limit.",
+  }),
+  debugPagealloc: setting("debug_pagealloc", BOOL, false, {
+    doc:
+      "A kernel with `iommu.debug_pagealloc`: it warns when pages that are mapped are freed, and when " +
+      "they are allocated again. From 7.2 on.",
+  }),
+  doorbellPhys: optional("msi_doorbell", PHYS, {
+    leftOut: "0x0808_0040",
+    doc:
+      "Arm: where devices write for interrupts (MSI). The 64 KiB around it are no RAM, and drivers that " +
+      "set up interrupts have its page mapped.",
   }),
   reserved: setting("reserved", RANGES, null, {
     doc: "Ranges of device addresses that are never allocated.",

@@ -121,7 +121,7 @@ export class Platform {
     this.events = new EventStream(this.clock, vocabulary);
     this.#injector = new FaultInjector(this.events);
     this.warnings = new KernelWarnings(this.events, this.clock);
-    this.charges = new Charges(this.clock, this.events);
+    this.charges = new Charges(this.clock);
     this.memory = new PhysicalMemory(layOutMemory(config));
     this.pages = new PageAllocator(
       this.memory,

@@ -28,11 +28,7 @@ export type Shape =
     /** Other spellings, each with the choice that it means. */
     readonly aliases: Readonly<Record<string, string>>;
   }
-  | {
-    readonly kind: "word";
-    readonly choices: readonly string[];
-    readonly aliases?: Readonly<Record<string, string>>;
-  }
+  | { readonly kind: "word"; readonly choices: readonly string[] }
   | {
     readonly kind: "words";
     readonly choices: readonly string[];
@@ -183,14 +179,6 @@ export function sizes(min: Bytes, max: Bytes): ShapeOf<readonly Bytes[]> {
 
 export function word<const W extends string>(...choices: readonly W[]): ShapeOf<W> {
   return { kind: "word", choices };
-}
-
-/** A word that scripts may write by its old name, too. @param names The old ones, each with its new one. */
-export function formerly<W extends string>(
-  shape: ShapeOf<W>,
-  names: Readonly<Record<string, W>>,
-): ShapeOf<W> {
-  return { ...shape, aliases: names } as ShapeOf<W>;
 }
 
 /** The values that the rows have when nothing is given. */

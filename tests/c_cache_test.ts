@@ -4,6 +4,7 @@ import { keepModule, keptModule, removeOldest } from "../cli/c/c_cache.ts";
 import type { CompileJob } from "../cli/c/clang.ts";
 import { compileWanted } from "../cli/c/compile_wanted.ts";
 import { loadTogether, openPatched } from "../cli/c/patched.ts";
+import { runDeno } from "./deno_process.ts";
 import { hasPty } from "./pty.ts";
 import { ROOT } from "./source_text.ts";
 
@@ -53,6 +54,26 @@ Deno.test("a driver is kept in the cache folder, bound to its text and its own b
   } finally {
     Deno.removeSync(folder, { recursive: true });
     Deno.removeSync(cache, { recursive: true });
+  }
+});
+
+Deno.test("a driver that may not be compiled is an error in its line, with a command that compiles it", async () => {
+  const folder = Deno.makeTempDirSync({ prefix: "dmalab c-" });
+  try {
+    Deno.writeTextFileSync(`${folder}/d e.dma`, SCENARIO);
+    Deno.writeTextFileSync(`${folder}/d.c`, "int one(void) { return 1; }\n");
+    const main = `${ROOT}/cli/main.ts`;
+    const refused = await runDeno(["run", "--no-prompt", "-R", main, "run", "d e.dma"], { folder });
+    const [said, line, command] =
+      /^error\[E0710\][^]*--> d e\.dma:(2:14)\n[^]*= hint: type `deno (.*)`\n/m.exec(
+        refused.output,
+      )!;
+    assertEquals([refused.code, line], [2, "2:14"], said);
+    const typed = ["-c", `"$0" ${command}`, Deno.execPath()];
+    const { code, output } = await runDeno(typed, { folder, command: "sh" });
+    assertEquals(code, 0, output);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
   }
 });
 

@@ -20,7 +20,7 @@ import {
 import type { Program } from "../lang/run/program.ts";
 import { displayName } from "../lang/run/report.ts";
 import { runProgramWith } from "../lang/run/runner.ts";
-import { codeBlocks } from "../cli/docs/code_blocks.ts";
+import { codeBlocks } from "../cli/scenario/code_blocks.ts";
 import { withClient } from "./dap/in_process.ts";
 import { loadFiles } from "./c_together.ts";
 import { ROOT } from "./source_text.ts";

@@ -89,6 +89,14 @@ Deno.test("leaks, endless loops, endless recursion and stray pointers in C end w
     "reads 4 bytes 4 bytes past table, which has 20 bytes (in table_at() at tests/c/first.c:",
   );
   assertStringIncludes(
+    outcomes.get("below zero")!,
+    "reads 4 bytes at 0xfffffffffffffff8, where the driver has no memory (in follow() at tests/c/first.c:",
+  );
+  assertStringIncludes(
+    outcomes.get("a free below zero")!,
+    "kfree(0xfffffffffffffff8): not an allocated block (in give_back() at tests/c/first.c:",
+  );
+  assertStringIncludes(
     outcomes.get("only where memory is refused")!,
     "E0902 Unexpected EFAULT: writes 4 bytes at 0x0: a null pointer (in unchecked() at tests/c/first.c:",
   );

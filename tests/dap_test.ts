@@ -3,7 +3,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
 import { PassThrough } from "node:stream";
 import { Session } from "../cli/dap/session.ts";
-import { codeBlocks } from "../cli/docs/code_blocks.ts";
+import { codeBlocks } from "../cli/scenario/code_blocks.ts";
 import { Client } from "./dap/client.ts";
 import { withClient } from "./dap/in_process.ts";
 import { ENDLESS, withScenario } from "./dap/scenarios.ts";

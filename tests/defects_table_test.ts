@@ -172,10 +172,8 @@ const ROWS: Readonly<Partial<Record<QuirkName, Row>>> = {
 
 /** Not reachable by system calls: the page says so. */
 const UNREACHABLE = [
-  "double_return_of_saved_vectors",
   // No request is that long.
   "list_length_wraps",
-  "sgl_flag_survives_requeue",
 ];
 
 function outcomeOf(violation: Violation | null, end: string): Outcome {

@@ -101,7 +101,7 @@ const NOT_BUNDLED = [
 Deno.test("the package has a licence text for every package that is bundled", () => {
   const folder = Deno.makeTempDirSync();
   try {
-    const names = ["bin", "mod", "node_host", "run", "scenarios", "worker"];
+    const names = ["bin", "main", "mod", "recording", "run", "scenarios", "worker"];
     const paths = names.map((name) => `tools/package/entries/${name}.ts`);
     // The playground has the texts of what it is made of inside.
     const entries = [...paths, "web/playground_main.ts"].map((path) => toFileUrl(join(ROOT, path)));

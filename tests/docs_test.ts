@@ -21,7 +21,7 @@ import { SourceFile } from "../lang/source.ts";
 import { parse } from "../lang/syntax/parse.ts";
 import { HARD_WORDS, SOFT_WORDS, wordsWhere } from "../lang/syntax/language_words.ts";
 import { memberNames } from "../lang/values/types.ts";
-import { type CodeBlock, codeBlocks } from "../cli/docs/code_blocks.ts";
+import { type CodeBlock, codeBlocks } from "../cli/scenario/code_blocks.ts";
 import { ScenarioError } from "../cli/testing/register_scenarios.ts";
 import { filesBelow, ROOT } from "./source_text.ts";
 import { place, readTranscript, runTranscript } from "./transcripts.ts";

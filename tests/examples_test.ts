@@ -6,8 +6,6 @@ import { testScenario } from "./example_test_steps.ts";
 import { ROOT } from "./source_text.ts";
 
 const FOLDER = "examples";
-/** Its twenty thousand reads take as long as thirty other examples. */
-const MANY_READS = "examples/nvme/09-queues-and-locks.dma";
 const mayRead = Deno.permissions.querySync({ name: "read", path: join(ROOT, FOLDER) }).state;
 
 if (mayRead !== "granted") {
@@ -17,7 +15,7 @@ if (mayRead !== "granted") {
 } else {
   const examples = scenariosBelow(FOLDER);
   for (const path of examples) {
-    Deno.test(path === MANY_READS ? `${path} (long)` : path, (t) => testScenario(t, path));
+    Deno.test(path, (t) => testScenario(t, path));
   }
 
   Deno.test("the examples of each folder are numbered from 01 on without a gap", () => {

@@ -1,8 +1,9 @@
-/** Folders in which `dmalab init` is tried, with the programs that may be started there. */
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+/** Folders in which `dmalab init` is tried, as a clone with Node and npm alone has them. */
+import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
+import { VERSION } from "../cli/package_version.ts";
 import { builtPackage } from "./built_package.ts";
-import { nodeRelease } from "./node_releases.ts";
+import { ownCaches } from "./package_shell.ts";
 import { blankAnsi } from "./text.ts";
 
 /** A test that leaves a mapping, which fails only where the run is strict. */
@@ -19,21 +20,21 @@ export interface Outcome {
   readonly output: string;
 }
 
-/** A folder for one test, with links to the programs that may be started. */
+/** A folder for one test. */
 export class Rooms {
   readonly base = Deno.makeTempDirSync({ prefix: "dmalab-init-" });
 
-  /** The command line that makes a folder, by a Node that is on the PATH. */
-  readonly init = `node '${join(builtPackage(), "bin.js")}' init`;
+  /** The command line that makes a folder. */
+  readonly init = `'${Deno.execPath()}' run -R -W '${join(builtPackage(), "main.js")}' init`;
 
   constructor() {
-    const { stdout } = new Deno.Command("sh", { args: ["-c", "realpath $(command -v npm)"] })
-      .outputSync();
-    const npm = new TextDecoder().decode(stdout).trim();
-    for (const major of [20, 22]) {
-      this.#makePath(`node${major}`, { node: nodeRelease(major), npm, sh: "/bin/sh" });
+    Deno.mkdirSync(this.at("bin"));
+    for (const name of ["node", "npm", "npx"]) {
+      const { stdout } = new Deno.Command("sh", { args: ["-c", `realpath $(command -v ${name})`] })
+        .outputSync();
+      Deno.symlinkSync(new TextDecoder().decode(stdout).trim(), this.at("bin", name));
     }
-    Deno.mkdirSync(this.at("home"));
+    Deno.symlinkSync("/bin/sh", this.at("bin/sh"));
   }
 
   /** The path of a file in it. */
@@ -41,28 +42,13 @@ export class Rooms {
     return join(this.base, ...parts);
   }
 
-  /** Makes a folder of links, to be a PATH. */
-  #makePath(name: string, programs: Readonly<Record<string, string>>): void {
-    Deno.mkdirSync(this.at(name));
-    for (const [link, path] of Object.entries(programs)) {
-      Deno.symlinkSync(path, this.at(name, link));
-    }
-  }
-
-  /** Runs a line of a shell. @param path The folder of links that is the PATH; null for our own. */
-  sh(path: string | null, folder: string, line: string): Outcome {
+  /** Runs a line of a shell. @param isBare With Node, npm and a shell alone on the PATH. */
+  sh(folder: string, line: string, isBare = true): Outcome {
     const { code, stdout, stderr } = new Deno.Command("/bin/sh", {
-      args: ["-e", "-c", line],
+      args: ["-e", "-c", `${ownCaches()} ${line}`],
       cwd: this.at(folder),
       clearEnv: true,
-      env: {
-        HOME: this.at("home"),
-        DENO_DIR: this.at("cache"),
-        NPM_CONFIG_FETCH_RETRIES: "0",
-        NPM_CONFIG_REGISTRY: "http://127.0.0.1:1/",
-        PATH: path === null ? Deno.env.get("PATH")! : this.at(path),
-        GIT_CONFIG_NOSYSTEM: "1",
-      },
+      env: { PATH: isBare ? this.at("bin") : Deno.env.get("PATH")!, GIT_CONFIG_NOSYSTEM: "1" },
     }).outputSync();
     const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
     return { code, output: blankAnsi(text(stdout) + text(stderr)) };
@@ -73,7 +59,7 @@ export class Rooms {
     const line = `git init -q && git add -A && (${commit} || true) && git clone -q . ${
       this.at(to)
     }`;
-    const { code, output } = this.sh(null, folder, line);
+    const { code, output } = this.sh(folder, line, false);
     assertEquals(code, 0, output);
   }
 
@@ -81,28 +67,10 @@ export class Rooms {
     Deno.removeSync(this.base, { recursive: true });
   }
 
-  /** Makes the folder `lab` by Node 20, and its clone `clone`. */
-  makeLab(): void {
-    const { code, output } = this.sh("node20", ".", `${this.init} lab`);
+  /** Puts a packed file of the package into a folder, and installs it there. */
+  install(folder: string): void {
+    const line = `npm pack --silent '${builtPackage()}' && npm install -D ./dmalab-${VERSION}.tgz`;
+    const { code, output } = this.sh(folder, line);
     assertEquals(code, 0, output);
-    this.clone("lab", "clone");
-  }
-
-  /** What people start in a clone: it runs the scenarios, and is strict. */
-  tryRunner(node: string): void {
-    for (const line of ["node --test", "npm test"]) {
-      const { code, output } = this.sh(node, "clone", line);
-      assertEquals(code, 0, output);
-      assertMatch(output, /^# pass 2$/m);
-    }
-    const run = this.sh(node, "clone", "npm run dmalab run first.dma");
-    assertMatch(run.output, /^ok \| 1 passed \| 0 failed \| 4 assertions$/m);
-    Deno.writeTextFileSync(this.at("clone/leak.dma"), LEAK);
-    const { code, output } = this.sh(node, "clone", "node --test");
-    Deno.removeSync(this.at("clone/leak.dma"));
-    assertEquals(code, 1, output);
-    // The runner's own place is the scenario's.
-    assertMatch(output, /location: '.*\/clone\/leak\.dma:3:1'/);
-    assertStringIncludes(output, "--> leak.dma:4:3");
   }
 }

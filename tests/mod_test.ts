@@ -6,7 +6,7 @@
  */
 import { assert } from "@std/assert";
 import { join, toFileUrl } from "@std/path";
-import { codeBlocks } from "../cli/docs/code_blocks.ts";
+import { codeBlocks } from "../cli/scenario/code_blocks.ts";
 import { ROOT } from "./source_text.ts";
 
 for (const [name, least] of [["mod.ts", 2], ["recording.ts", 1]] as const) {

@@ -6,7 +6,7 @@ import { loadFollowed } from "../lang/language.ts";
 import { recordRun, runsOf } from "../lang/recording/mod.ts";
 import { SourceFile } from "../lang/source.ts";
 import { memoryFiles } from "../lang/syntax/load_files.ts";
-import { codeBlocks } from "../cli/docs/code_blocks.ts";
+import { codeBlocks } from "../cli/scenario/code_blocks.ts";
 import { ROOT } from "./source_text.ts";
 
 const PAGE = "docs/debugging.md";

@@ -1,12 +1,13 @@
 /**
- * The folder that `dmalab init` makes, by the package as a user has it: every way to run and to test it,
- * a clone, and a project of npm. `tests/package_test.ts` has the package itself.
+ * The folder that `dmalab init` makes, by the package as a user has it: every way to run and to test it.
+ * `tests/package_test.ts` has the package itself, `tests/init_long_test.ts` a clone.
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { codeBlocks } from "../cli/docs/code_blocks.ts";
+import { codeBlocks } from "../cli/scenario/code_blocks.ts";
 import {
   environment,
+  giveDeno,
   has,
   installByDeno,
   ownCaches,
@@ -37,7 +38,6 @@ async function tryFolder(t: Deno.TestContext, base: string, lab: string): Promis
 
   await t.step("runs scenarios, in it and in folders below", () => {
     assertMatch(sh("deno run -R=. first.dma").output, SUMMARY);
-    assertMatch(sh("deno run -R=. dma first.dma").output, SUMMARY);
     Deno.mkdirSync(join(lab, "below"), { recursive: true });
     Deno.copyFileSync(join(lab, "first.dma"), join(lab, "below/second.dma"));
     assertMatch(sh("deno run -R=. below/second.dma").output, SUMMARY);
@@ -90,7 +90,6 @@ console.log(answer + devices);
     assertMatch(good.output, /^ok \| 2 passed \(2 steps\) \| 0 failed/m);
     assertMatch(sh("deno test -R=. --filter first").output, /^ok \| 1 passed .* 1 filtered out/m);
     assertMatch(sh("deno test -R=. --parallel").output, /^ok \| 2 passed/m);
-    assertMatch(sh("deno task test").output, /^ok \| 2 passed/m);
 
     Deno.writeTextFileSync(
       join(lab, "answer_test.ts"),
@@ -109,7 +108,7 @@ console.log(answer + devices);
     const bad = sh("deno test -R=.");
     Deno.writeTextFileSync(second, text);
     assertEquals(bad.code, 1);
-    assertStringIncludes(bad.output, "--> below/second.dma:22:10");
+    assertStringIncludes(bad.output, "--> below/second.dma:21:10");
     assertMatch(bad.output, /^FAILED \| 1 passed \(1 step\) \| 1 failed \(1 step\)/m);
   });
 
@@ -137,16 +136,7 @@ console.log(answer + devices);
     Deno.removeSync(join(lab, "odd_test.ts"));
   });
 
-  await t.step("has the tasks it names", () => {
-    assertStringIncludes(sh("deno task check").output, "ok | 2 files | 0 errors | 0 warnings");
-    assertStringIncludes(sh("deno task fmt").output, "ok | 2 files | 0 changed");
-    assertStringIncludes(sh("deno task dmalab explain dma.3.3").output, "dma_iova_link");
-    assertStringIncludes(sh("deno task dmalab docs").output, "The dmalab language");
-    assertMatch(sh("deno task dmalab docs tutorial").output, /^1\. A test that can fail$/m);
-    const example = sh("deno task dmalab docs start/01-first-look").output;
-    assertStringIncludes(example, "# 01-first-look:");
-    assertStringIncludes(sh('deno task hunt --quirks "none" --cases 5').output, "nothing found");
-    assertStringIncludes(sh("echo 'print 6 * 7' | deno task repl").output, "42\n");
+  await t.step("is formatted and linted as Deno wants it", () => {
     assertEquals(sh("deno fmt --check && deno lint").code, 0);
   });
 
@@ -154,9 +144,9 @@ console.log(answer + devices);
     name: "has a REPL at a terminal",
     ignore: !hasPty(),
     fn: async () => {
-      await tryRepl(base, lab, "deno run --no-prompt -R -W .dmalab/bin.js repl", "stops");
-      // A task would wait for who is stopped, and the shell for the task.
-      await tryRepl(base, lab, "deno task repl", "stays");
+      await tryRepl(base, lab, "dmalab repl", "stops");
+      // It would wait for who is stopped, and the shell for it.
+      if (has("npx")) await tryRepl(base, lab, "npx dmalab repl", "stays");
     },
   });
 }
@@ -202,7 +192,7 @@ async function tryRepl(
   }
 }
 
-Deno.test("a folder made by the package works, in a clone and by npm too (docs/install.md)", (t) =>
+Deno.test("a folder made by the package works, and tests of node --test too (docs/install.md)", (t) =>
   withPackage(async (base, dist) => {
     installByDeno(base);
 
@@ -215,17 +205,14 @@ Deno.test("a folder made by the package works, in a clone and by npm too (docs/i
       // What is compiled is kept.
       const kept = `${ownCaches()} deno run -R -W --allow-env dist/run.js map.dma`;
       assertMatch(shell(base, base, kept).output, found);
-      for (const words of has("node") ? ["run map.dma", "tree compare ."] : []) {
-        const node = shell(base, base, `node dist/bin.js ${words}`);
-        assertMatch(node.output, /drivers in C need Deno: Node does not run them/i);
-        assertEquals(node.code, 2);
-      }
     });
 
     await t.step("makes a folder", async (t) => {
       const lab = join(base, "lab");
       const made = shell(base, base, "dmalab init lab");
       assertEquals(made.code, 0, made.output);
+      giveDeno(dist);
+      installAsNpm(dist, lab);
       for (
         const [index, { code }] of MANUAL.filter(({ language }) => language === "ts").entries()
       ) {
@@ -239,86 +226,33 @@ Deno.test("a folder made by the package works, in a clone and by npm too (docs/i
     });
 
     await t.step({
-      name: "whose clone works at once with an empty cache, and has the same files",
-      ignore: !has("git"),
+      name: "node --test takes the tests from the command (docs/install.md)",
+      ignore: !has("npx"),
       fn: () => {
-        const commit = "git -c user.name=x -c user.email=x@x commit -qm x";
-        const lab = join(base, "lab");
-        assertEquals(shell(base, lab, `git init -q && git add -A && ${commit}`).code, 0);
-        assertEquals(shell(base, base, "git clone -q lab clone").code, 0);
-        Deno.removeSync(join(base, "cache"), { recursive: true });
-        const clone = join(base, "clone");
-        assertMatch(shell(base, clone, "deno run -R=. first.dma").output, SUMMARY);
-        assertMatch(shell(base, clone, "deno test -R=.").output, /^ok \| 2 passed/m);
-        assertEquals(shell(base, clone, "git status --short").output, "");
-        // What is the same needs no second look; what dmalab leaves there is in no clone.
-        const compared = "diff -r -x .git -x history -x failed lab clone";
-        assertEquals(shell(base, base, compared).output, "");
-      },
-    });
-
-    await t.step({
-      name: "by npm, for Node",
-      ignore: !has("npm"),
-      fn: async (t) => {
         const project = join(base, "project");
         Deno.mkdirSync(project);
-        Deno.writeTextFileSync(join(project, "package.json"), '{ "type": "module" }\n');
-        assertEquals(shell(base, project, `npm publish --dry-run ${dist}`).code, 0);
-        const packed = shell(base, project, `npm pack --silent ${dist} && npm install ./*.tgz`);
-        assertEquals(packed.code, 0, packed.output);
-        const run = shell(base, project, "npx dmalab run ../two.dma");
-        const dmalab = "node_modules/.bin/dmalab";
-        assertMatch(run.output, TWO_PASSES);
-        assertEquals(run.code, 0);
-        assertEquals(shell(base, project, `${dmalab} run three.dma`).code, 2);
-        assertStringIncludes(
-          shell(base, project, `${dmalab} explain dma.3.3`).output,
-          "dma_iova_link",
-        );
-        Deno.writeTextFileSync(
-          join(project, "scenarios.test.js"),
-          'import { registerScenarios } from "dmalab/test";\nregisterScenarios("../two.dma");\n',
-        );
-        const tested = shell(base, project, "node --test");
-        assertEquals(tested.code, 0, tested.output);
-        assertMatch(tested.output, /pass 4$/m);
-        Deno.writeTextFileSync(join(project, "wide.dma"), 'test "t" {assert  1==1}\n');
-        assertEquals(shell(base, project, `${dmalab} fmt wide.dma`).code, 0);
-        assertEquals(
-          Deno.readTextFileSync(join(project, "wide.dma")),
-          'test "t" { assert 1 == 1 }\n',
-        );
+        installAsNpm(dist, project);
+        const [program] = MANUAL.filter(({ language }) => language === "js");
+        Deno.writeTextFileSync(join(project, "scenarios.test.mjs"), program!.code);
+        Deno.writeTextFileSync(join(project, "good.dma"), 'test "holds" { assert 1 == 1 }\n');
+        const good = shell(base, project, "node --test");
+        assertEquals(good.code, 0, good.output);
+        assertMatch(good.output, /^# pass 2$/m);
         Deno.writeTextFileSync(join(project, "bad.dma"), 'test "t" { assert 1 == 2 }\n');
-        const bad = shell(base, project, `${dmalab} test bad.dma`);
-        assertEquals(bad.code, 1);
+        const bad = shell(base, project, "node --test");
+        assertEquals(bad.code, 1, bad.output);
+        assertMatch(bad.output, /^# fail 2$/m);
         assertStringIncludes(bad.output, "--> bad.dma:1:19");
-        // By what Node 20 lacks of the language.
-        const typed = shell(
-          base,
-          project,
-          `printf 'let a = 1\\nassert a == 2\\n' | ${dmalab} repl`,
-        );
-        assertEquals(typed.code, 1, typed.output);
-        const releases = shell(base, project, `${dmalab} releases wide.dma`);
-        assertEquals(releases.code, 0, releases.output);
-        Deno.writeTextFileSync(
-          join(project, "scenarios.test.js"),
-          'import { registerScenarios } from "dmalab/test";\nregisterScenarios("bad.dma");\n',
-        );
-        const failed = shell(base, project, "node --test");
-        assertEquals(failed.code, 1, failed.output);
-        assertStringIncludes(failed.output, "--> bad.dma:1:19");
-        if (hasPty()) await tryRepl(base, project, "npx dmalab repl", "stays");
-        assertEquals(shell(base, project, `${dmalab} init lab`).code, 0);
-        await t.step("makes the same folder", () => {
-          const { output } = shell(
-            base,
-            base,
-            "diff -r -x history -x failed lab/.dmalab project/lab/.dmalab",
-          );
-          assertEquals(output, "");
-        });
       },
     });
   }));
+
+/** Puts the package where npm puts it, with the link to its command. */
+function installAsNpm(dist: string, project: string): void {
+  const modules = join(project, "node_modules");
+  Deno.mkdirSync(join(modules, ".bin"), { recursive: true });
+  const { success } = new Deno.Command("cp", { args: ["-r", dist, join(modules, "dmalab")] })
+    .outputSync();
+  assert(success);
+  Deno.symlinkSync("../dmalab/bin.js", join(modules, ".bin/dmalab"));
+}

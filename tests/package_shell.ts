@@ -27,14 +27,14 @@ export function environment(base: string): Readonly<Record<string, string>> {
   };
 }
 
-/** Before a command of the user's: the caches of this process, where the compiler of C is kept. */
+/** Before the lines of a shell: the caches and the registry of this process. */
 export function ownCaches(): string {
   const { DENO_DIR, HOME, NPM_CONFIG_REGISTRY, XDG_CACHE_HOME } = Deno.env.toObject();
   const cache = DENO_DIR ?? join(XDG_CACHE_HOME ?? `${HOME}/.cache`, "deno");
   const registry = NPM_CONFIG_REGISTRY === undefined
     ? ""
     : `NPM_CONFIG_REGISTRY=${NPM_CONFIG_REGISTRY}`;
-  return `env -u NPM_CONFIG_REGISTRY DENO_DIR=${cache} HOME=${HOME} ${registry}`;
+  return `unset NPM_CONFIG_REGISTRY; export DENO_DIR=${cache} HOME=${HOME} ${registry};`;
 }
 
 /** Runs a line of a shell as a user would. */
@@ -62,6 +62,18 @@ export function has(command: string): boolean {
     .outputSync().success;
 }
 
+/** Puts the Deno that runs us where npm puts that of the package `deno`. */
+export function giveDeno(dist: string): void {
+  const { arch, os } = Deno.build;
+  const system = `${os}-${arch === "aarch64" ? "arm64" : "x64"}${os === "linux" ? "-glibc" : ""}`;
+  for (const name of ["deno", `@deno/${system}`]) {
+    const folder = join(dist, "node_modules", name);
+    Deno.mkdirSync(folder, { recursive: true });
+    Deno.writeTextFileSync(join(folder, "package.json"), "{}");
+  }
+  Deno.symlinkSync(Deno.execPath(), join(dist, "node_modules/@deno", system, "deno"));
+}
+
 /** A folder with the package and tools, for as long as a test works in it. */
 export async function withPackage(work: (base: string, dist: string) => void | Promise<void>) {
   const base = Deno.makeTempDirSync({ prefix: "dmalab-package-" });
@@ -82,6 +94,6 @@ export const TWO_PASSES = /^ok \| 3 passed \| 0 failed \| 20 assertions$/m;
 /** Installs the command by Deno, into the folder's own `bin`. */
 export function installByDeno(base: string): void {
   const install =
-    "deno install -f -g -R -W --allow-run --allow-env=XDG_CACHE_HOME,HOME,DMALAB_TREE -n dmalab ./dist/bin.js";
+    "deno install -f -g -R -W --allow-run --allow-env=XDG_CACHE_HOME,HOME,DMALAB_TREE -n dmalab ./dist/main.js";
   assertEquals(shell(base, base, install).code, 0);
 }

@@ -5,7 +5,7 @@ import { writeReport } from "../cli/report/make_report.ts";
 import { reportPage } from "../cli/report/report_data.ts";
 import { Interrupts, withInterrupts } from "../cli/interrupts.ts";
 import { MemoryScreen } from "../cli/memory_screen.ts";
-import { readMatches } from "../cli/name_match.ts";
+import { readMatches } from "../cli/read_matches.ts";
 import { limitsOf } from "../cli/scenario/limit_options.ts";
 import { keptTraces } from "../instruments/trace_file/kept_trace.ts";
 import { TraceLineWriter } from "../instruments/trace_file/trace_writer.ts";
@@ -113,7 +113,7 @@ Deno.test("a file of a suite in which no test matches has no report, and is no f
   const path = Deno.makeTempFileSync({ suffix: ".dma" });
   try {
     Deno.writeTextFileSync(path, `test "good" { assert 1 == 1 }\n`);
-    const matches = readMatches(["other"]);
+    const matches = await readMatches(["other"]);
     assert(typeof matches !== "string");
     const limits = limitsOf(() => null);
     const asked = { ...matches, limits, only: "all", lenient: false, seed: null } as const;

@@ -42,7 +42,7 @@ Deno.test("deno run scenario.dma takes the options of dmalab run, and no other (
   assertEquals((await run("--seed", "many")).code, 2);
   const wrong = await run("--frobnicate");
   assertEquals(wrong.code, 2);
-  assertStringIncludes(wrong.output, '"--frobnicate" is not an option');
+  assertStringIncludes(wrong.output, 'run has no option "--frobnicate"');
 });
 
 Deno.test("a scenario that may not be read, or is not there, is a sentence and exit code 2", async () => {

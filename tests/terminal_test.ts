@@ -1,7 +1,7 @@
 /** The REPL at a pseudo-terminal: what its keys do, with the shell that started it around it. */
 import { join } from "@std/path";
 import { CTRL_C, CTRL_D, CTRL_G, CTRL_R, CTRL_Z, hasPty, LEFT, Pty, TAB, UP } from "./pty.ts";
-import { DENO_ONLY, programLine } from "./dmalab_program.ts";
+import { programLine } from "./dmalab_program.ts";
 
 const PROMPT = /dma\[\d+( @ \w+)?\]> /;
 
@@ -153,7 +153,7 @@ Deno.test({
 
 Deno.test({
   name: "`:edit` says which permission or name is missing, and the REPL goes on (long)",
-  ignore: ignore || DENO_ONLY.ignore,
+  ignore,
   fn: async () => {
     const ways = [
       ["-R", /^Deno was not permitted to read .*; --allow-env=VISUAL,EDITOR permits it/m],

@@ -13,8 +13,6 @@ const AS_DATA = "a record of the captured data, walked as plain JSON";
 const KINDS_MEET =
   "decoded by its declared kind, which the type system cannot follow over a list of kinds";
 
-const PLANTED = "planted in the text that the test of the rule reads";
-
 export const DEAD_FILES: Excuses = {};
 
 export const UNUSED_EXPORTS: Excuses = {};
@@ -83,11 +81,4 @@ export const FORCED_CASTS: Excuses = {
     "the parser toolkit keeps these members to itself",
   "runtime/events.ts MachineEvent":
     "an event is made from its name and fields, which `emit` has checked against each other",
-};
-
-export const REPLACED_WORDS: Excuses = {
-  "tests/tidy_test.ts Nobody": PLANTED,
-  "tests/tidy_test.ts told": PLANTED,
-  "tests/tidy_test.ts Told": PLANTED,
-  "tests/tidy_test.ts IO addresses": PLANTED,
 };

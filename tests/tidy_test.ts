@@ -5,7 +5,6 @@ import { builtinsPages } from "../tools/reference/builtins_page.ts";
 import { FOLDER_FILES } from "../cli/init/init_files.ts";
 import { readCosts } from "./running/sizes.ts";
 import { readSources, ROOT, SOURCE_FOLDERS } from "./source_text.ts";
-import { replacedWords, wordsLeft } from "./plain_words.ts";
 import { type Finding, House, judge } from "./tidy.ts";
 import * as excuses from "./tidy_excuses.ts";
 
@@ -37,7 +36,6 @@ const RULES: readonly (readonly [string, () => Finding[], keyof typeof excuses])
   ["no module has a state", () => house.mutableModules(), "MODULE_STATE"],
   ["no closure keeps its machine", () => house.oldClosures(), "OLD_CLOSURES"],
   ["no cast is forced", () => house.forcedCasts(), "FORCED_CASTS"],
-  ["texts use the field's words", () => wordsLeft(), "REPLACED_WORDS"],
 ];
 
 for (const [fact, find, list] of RULES) {
@@ -182,14 +180,4 @@ Deno.test("oldClosures() sees functions that are assigned, and getters of litera
     "const f = () => 1;\na.b = f;\nclass G { h = () => 1; get i() { return 1; } }";
   const found = planted(["runtime/a.ts", text], ["cli/a.ts", text]).oldClosures();
   assertEquals(keys(found), ["runtime/a.ts a.b", "runtime/a.ts c[0]", "runtime/a.ts e"]);
-});
-
-Deno.test("replacedWords() sees words in sentences and in names, and none of the kernel's messages", () => {
-  const text = "// Nobody unmaps it.\nconst toldLines = isTold;\nirq 9: nobody cared\nIO addresses";
-  assertEquals(keys(replacedWords("a.ts", text)), [
-    "a.ts Nobody",
-    "a.ts told",
-    "a.ts Told",
-    "a.ts IO addresses",
-  ]);
 });

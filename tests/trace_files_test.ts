@@ -15,7 +15,7 @@ import { loadFollowed } from "../lang/language.ts";
 import { recordRun, runsOf } from "../lang/recording/mod.ts";
 import { readScenario } from "../cli/scenario/load_scenario.ts";
 import { memoryFiles } from "../lang/syntax/load_files.ts";
-import { codeBlocks } from "../cli/docs/code_blocks.ts";
+import { codeBlocks } from "../cli/scenario/code_blocks.ts";
 import { runDeno } from "./deno_process.ts";
 import { dmalab } from "./dmalab_program.ts";
 import { ROOT } from "./source_text.ts";

@@ -7,7 +7,7 @@
 import { join } from "@std/path";
 import { main } from "../cli/main.ts";
 import { MemoryScreen } from "../cli/memory_screen.ts";
-import { type CodeBlock, codeBlocks } from "../cli/docs/code_blocks.ts";
+import { type CodeBlock, codeBlocks } from "../cli/scenario/code_blocks.ts";
 import { ROOT } from "./source_text.ts";
 
 export interface Transcript {
@@ -30,7 +30,7 @@ export function readTranscript(block: CodeBlock): Transcript[] {
 
 /** Commands that a page may show: they read the project and write nothing. */
 const SAFE =
-  /^dmalab (?:campaign tests\/campaign\/mistake\.json$|(?:run|test|check|explain|hunt|releases|quiz \S+ --answers|topology|trace (?:check|devices|show|summary))(?: |$)|(?:\w+ )?--(?:help|version)$)/;
+  /^dmalab (?:(?:run|test|check|explain|hunt(?!.* --out)|releases|topology|trace (?:check|devices|show|summary))(?: |$)|(?:\w+ )?--(?:help|version)$)/;
 
 /** Runs a command of a transcript in this process, and gives what it prints. */
 export async function runTranscript(command: string): Promise<string> {

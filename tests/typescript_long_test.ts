@@ -1,7 +1,7 @@
 /** The library as its users see it: documented as a whole, and with programs that do what they say. */
 import { assert, assertEquals } from "@std/assert";
 import { join, toFileUrl } from "@std/path";
-import { type CodeBlock, codeBlocks } from "../cli/docs/code_blocks.ts";
+import { type CodeBlock, codeBlocks } from "../cli/scenario/code_blocks.ts";
 import { runDeno } from "./deno_process.ts";
 import { ROOT } from "./source_text.ts";
 import { blankAnsi } from "./text.ts";

@@ -6,6 +6,7 @@ import { withDebuggerKeys } from "./reference/debugger_keys.ts";
 import { withEventTables } from "./reference/events_page.ts";
 import { withFindingTables } from "./reference/findings_page.ts";
 import { withMachineKeys } from "./reference/machine_keys.ts";
+import { withPermissionTable } from "./reference/permission_table.ts";
 import { GRAMMARS } from "./grammar/mod.ts";
 import { planFile } from "../lang/syntax/plan_writer.ts";
 
@@ -13,6 +14,7 @@ const DOCS = new URL("../docs/", import.meta.url);
 const EVENTS = new URL("../docs/events.md", import.meta.url);
 const FINDINGS = new URL("../docs/what-fails-a-test.md", import.meta.url);
 const TERMINAL = new URL("../docs/terminal.md", import.meta.url);
+const INSTALL = new URL("../docs/install.md", import.meta.url);
 const README = new URL("../README.md", import.meta.url);
 const LANGUAGE = new URL("../docs/language.md", import.meta.url);
 
@@ -21,6 +23,7 @@ Deno.writeTextFileSync(EVENTS, withEventTables(Deno.readTextFileSync(EVENTS)));
 Deno.writeTextFileSync(FINDINGS, withFindingTables(Deno.readTextFileSync(FINDINGS)));
 Deno.writeTextFileSync(LANGUAGE, withMachineKeys(Deno.readTextFileSync(LANGUAGE)));
 Deno.writeTextFileSync(README, withCommandTable(Deno.readTextFileSync(README)));
+Deno.writeTextFileSync(INSTALL, withPermissionTable(Deno.readTextFileSync(INSTALL)));
 Deno.writeTextFileSync(TERMINAL, withDebuggerKeys(Deno.readTextFileSync(TERMINAL)));
 Deno.writeTextFileSync(new URL("../lang/syntax/grammar_plan.ts", import.meta.url), planFile());
 for (const { file, text } of GRAMMARS) {
@@ -28,5 +31,5 @@ for (const { file, text } of GRAMMARS) {
 }
 console.log(
   "lang/syntax/grammar_plan.ts, docs/builtins.md, docs/builtins/, docs/events.md, the tables of docs/what-fails-a-test.md, the keys in docs/language.md and " +
-    "docs/terminal.md, the commands in README.md and the grammars of editors/ are written",
+    "docs/terminal.md, the permissions in docs/install.md, the commands in README.md and the grammars of editors/ are written",
 );

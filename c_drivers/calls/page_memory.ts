@@ -6,35 +6,30 @@
  *
  * @see behaviour/c-api.md 5 (dma_alloc_noncoherent, dma_alloc_pages)
  */
-import type { DmaAddr, PhysAddr } from "../../runtime/address.ts";
-import { DMA_ATTR, type DmaDirection } from "../../runtime/dma/attributes.ts";
-import { takePages } from "../../runtime/dma/calls/coherent.ts";
-import type { DmaDevice } from "../../runtime/dma/device/device.ts";
+import {
+  allocPageMemory,
+  freePageMemory,
+  type PageMemory,
+} from "../../runtime/dma/calls/page_memory.ts";
 import type { CArguments, CCallEntry } from "../call_entry.ts";
 import { type CKernel, GFP, hex } from "../c_kernel.ts";
 import { MARK, NOWHERE } from "../c_memory.ts";
 
-const { SKIP_CPU_SYNC } = DMA_ATTR;
 /** What memory of this kind cannot be asked for with: where it lies the device decides. */
 const REFUSED = GFP.ZONES | GFP.COMP;
 
 /** Such memory as C has it. */
-interface PageMemory {
-  readonly device: DmaDevice;
+interface CPageMemory extends PageMemory {
   readonly at: number;
-  readonly dma: DmaAddr;
-  readonly sizeBytes: number;
-  readonly dir: DmaDirection;
-  readonly pages: readonly PhysAddr[];
 }
 
 /** By where C finds it. */
 class PageMemories {
-  readonly of = new Map<number, PageMemory>();
+  readonly of = new Map<number, CPageMemory>();
 }
 
 /** @returns Null when there is none that the device reaches, or no address for it. */
-function alloc(kernel: CKernel, [dev, size, handle, dir, gfp]: CArguments): PageMemory | null {
+function alloc(kernel: CKernel, [dev, size, handle, dir, gfp]: CArguments): CPageMemory | null {
   kernel.maySleepBy(gfp);
   const device = kernel.device(dev);
   const { machine, memory } = kernel;
@@ -46,26 +41,22 @@ function alloc(kernel: CKernel, [dev, size, handle, dir, gfp]: CArguments): Page
     return null;
   }
   const { pageSizeBytes } = machine.pages;
-  const count = Math.ceil(sizeBytes / pageSizeBytes);
-  const pages = count > 0 ? takePages(machine, device, count) : null;
-  if (pages === null) return null;
+  const allocated = allocPageMemory(machine, device, sizeBytes, direction);
+  if (allocated === null) return null;
+  const { dma, pages } = allocated;
   const at = memory.shareRow(pages, pageSizeBytes);
-  const dma = at === NOWHERE
-    ? -1 as DmaAddr
-    : machine.dma.dmaMapPage(device, pages[0]!, 0, sizeBytes, direction, SKIP_CPU_SYNC);
-  if (dma < 0) {
-    machine.pages.free(pages);
+  if (at === NOWHERE) {
+    freePageMemory(machine, allocated, sizeBytes, direction);
     return null;
   }
-  machine.dma.dmaMappingError(device, dma);
-  const room = count * pageSizeBytes;
+  const room = pages.length * pageSizeBytes;
   memory.open(at, room);
   memory.bytes.fill(0, at, at + room);
   memory.fresh.take(at, room, true, machine.events.context.site);
   kernel.lent.add(device, dma, pages[0]!, sizeBytes, direction);
   kernel.lent.hand(device, dma, sizeBytes, true);
   memory.putAddress(handle, dma);
-  const made = { device, at, dma, sizeBytes, dir: direction, pages };
+  const made = { ...allocated, at };
   kernel.part(PageMemories).of.set(at, made);
   return made;
 }
@@ -75,18 +66,16 @@ function free(kernel: CKernel, at: number, [dev, size, given, dma, dir]: CArgume
   const { of } = kernel.part(PageMemories);
   const device = kernel.device(dev);
   const known = of.get(at);
-  if (known === undefined || known.device !== device || known.dma !== dma) {
+  if (known === undefined || known.dev !== device || known.dma !== dma) {
     throw kernel.crash(`${hex(given)} with ${hex(dma)} is not memory that this function allocated`);
   }
   const { machine, memory } = kernel;
-  const { pages } = known;
   kernel.lent.end(device, known.dma);
   const direction = kernel.direction(dir);
-  machine.dma.dmaUnmapPage(device, known.dma, kernel.exact(size, "size"), direction, SKIP_CPU_SYNC);
   of.delete(at);
   memory.fresh.give(at);
-  memory.close(at, pages.length * machine.pages.pageSizeBytes, MARK.FREED);
-  machine.pages.free(pages);
+  freePageMemory(machine, known, kernel.exact(size, "size"), direction);
+  memory.close(at, known.pages.length * machine.pages.pageSizeBytes, MARK.FREED);
 }
 
 export const PAGE_MEMORY_CALLS: readonly CCallEntry[] = [

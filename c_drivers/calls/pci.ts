@@ -118,12 +118,15 @@ export const PCI_CALLS: Readonly<Record<"pci", readonly CCallEntry[]>> = {
       run(kernel, [pdev, min, max, flags]) {
         kernel.maySleep();
         const { name, vectors } = functionOf(kernel, pdev);
+        const { iommu, interrupts } = kernel.machine;
         const there = (flags & MESSAGES) !== 0 ? vectors : Math.min(flags & INTX, vectors);
         const count = Math.min(max >>> 0, there);
         if (count < min >>> 0 || count === 0) return -ERRNO.ENOSPC;
         const refused = kernel.refused(FAULT.pci_alloc_irq_vectors);
         if (refused !== 0) return refused;
-        return kernel.machine.interrupts.alloc(name, count) ? count : -ERRNO.EINVAL;
+        const isMessage = (flags & MESSAGES) !== 0;
+        if (isMessage && iommu.groups.messageAddress(kernel.device(pdev)) < 0) return -ERRNO.ENOMEM;
+        return interrupts.alloc(name, count) ? count : -ERRNO.EINVAL;
       },
     },
     {

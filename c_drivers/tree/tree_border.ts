@@ -12,7 +12,7 @@ import type { CArguments } from "../call_entry.ts";
 import type { CKernel } from "../c_kernel.ts";
 import { RefusedCode } from "../code_checks.ts";
 import { formatMessage } from "../print_format.ts";
-import type { CType } from "../prototype.ts";
+import { type CType, isPointer } from "../prototype.ts";
 import type { Stubs } from "../../lang/values/c_module.ts";
 import { KNOWN_TREES } from "./tree_files.ts";
 import type { ImportedFunction, ValueType } from "../wasm/wasm_reader.ts";
@@ -191,16 +191,24 @@ export function treeFunction(
   const isAnswered = typeof stubs !== "string" && stubs.has(name);
   if (own !== null && isAnswered) throw new RefusedCode(`The lab has ${name}()`, NO_STUB, null);
   const run = own ?? stubRun(name, stubs);
+  const parameters = CALLS.get(name)?.prototype.parameters ?? [];
+  const crossings = imported.parameters.map((_, index) =>
+    parameters[index] !== undefined && isPointer(parameters[index].type) ? signed : unsigned
+  );
   return function called(...args: Wide[]) {
     kernel.enterHere(name, called);
-    const given = args.map(unsigned);
+    const given = args.map((value, index) => crossings[index]!(value));
     const returned = run(kernel, given) ?? 0;
     keepTicks(kernel);
     return result === "i64" ? BigInt(returned) : returned;
   };
 }
 
-/** As the lab's own headers hand over: all ones are a large number. */
+/** As the lab's own headers hand over: pointers signed, and all ones of anything else a large number. */
+function signed(value: Wide): number {
+  return Number(value);
+}
+
 function unsigned(value: Wide): number {
   return typeof value === "number" ? value : Number(BigInt.asUintN(64, value));
 }

@@ -103,5 +103,5 @@ export function sayBugReport(path: string, seed: number | null, screen: Screen):
 }
 
 function hostName(): string {
-  return `${"Deno" in globalThis ? `Deno ${host.version.deno}` : "Node"}, ${host.build.os}`;
+  return `Deno ${host.version.deno}, ${host.build.os}`;
 }

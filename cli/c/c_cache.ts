@@ -12,9 +12,9 @@ import type { Compiled } from "./clang.ts";
 
 /** What all kept drivers may take; those that were not used for longest are removed first. */
 const MOST_BYTES = 2 ** 28;
-const FOLDER = "dmalab/c";
+const FOLDER = "c";
 
-/** Where a user's programs keep what they can make again, or why that is not known. */
+/** Where what can be made again is kept for this user, or why that is not known. */
 function cacheFolder(): { readonly path: string } | { readonly problem: string } {
   // A relative path would lead into whatever folder this was started in.
   const known = (name: string) => {
@@ -22,10 +22,11 @@ function cacheFolder(): { readonly path: string } | { readonly problem: string }
     return value?.startsWith("/") ? value : null;
   };
   const home = known("HOME");
-  const path = known("XDG_CACHE_HOME") ?? (home === null ? null : `${home}/.cache`);
-  if (path === null) {
+  const cache = known("XDG_CACHE_HOME") ?? (home === null ? null : `${home}/.cache`);
+  if (cache === null) {
     return { problem: "`HOME` is not set, or `--allow-env=XDG_CACHE_HOME,HOME` is missing" };
   }
+  const path = `${cache}/dmalab`;
   const mayUse = (["read", "write"] as const).every((name) =>
     host.permissions.querySync({ name, path }).state === "granted"
   );
@@ -67,9 +68,9 @@ export async function keepModule(
   const content = joined(new TextEncoder().encode(`${JSON.stringify(said)}\n`), module);
   const hash = new TextEncoder().encode(`${await hashOf(content)}\n`);
   try {
-    const real = makeOwnFolder(folder.path);
-    rewriteFile({ folder: real, name: `${FOLDER}/${key}` }, joined(hash, content));
-    removeOldest(`${real}/${FOLDER}`, MOST_BYTES);
+    const real = makeOwnFolder(`${folder.path}/${FOLDER}`);
+    rewriteFile(`${real}/${key}`, joined(hash, content));
+    removeOldest(real, MOST_BYTES);
     return null;
   } catch (error) {
     // No run fails for the cache: a full disk or a folder of another user's is no mistake in a driver.

@@ -2,6 +2,7 @@
  * The C compiler: clang as a WebAssembly module, in a process of its own, which is started when
  * something is to be compiled that has not been before.
  */
+import { fromFileUrl } from "@std/path";
 import {
   BLOCKS_AT,
   CALL_AT,
@@ -13,9 +14,13 @@ import {
   STATIC_BYTES,
 } from "../../c_drivers/c_addresses.ts";
 import { formatSize } from "../../lang/text/numbers.ts";
+import type { NotCompiled } from "../../lang/values/c_module.ts";
 import { DEFAULT_LIMITS } from "../../lang/values/limits.ts";
 import { host } from "../host.ts";
+import { currentFolder } from "../host_file.ts";
+import { shortPath } from "../paths.ts";
 import { areHeadersReadable, COMPILER_CONFIG, compilerProgram } from "../places.ts";
+import { shellWord } from "../scenario/report_printer.ts";
 
 /** By the clock no driver takes so long, with the download of the compiler. */
 export const MOST_MS = 300_000;
@@ -120,21 +125,12 @@ export interface CompileJob {
 }
 
 /** Why the compiler could not be started, and what to do. */
-export interface NoCompiler {
-  readonly problem: string;
-  readonly hint: string;
-}
-
-const WITH_DENO = "install dmalab for Deno (docs/install.md); without Deno, `npx -y deno` runs it";
+export type NoCompiler = Omit<NotCompiled, "module">;
 
 /** Why nothing in C can be run here, compiled or not; null where it can. */
 export function noDrivers(): NoCompiler | null {
-  if (!("Deno" in globalThis)) {
-    return { problem: "Drivers in C need Deno: Node does not run them", hint: WITH_DENO };
-  }
   if (areHeadersReadable()) return null;
-  const problem = "Reading the headers of C drivers is not permitted";
-  return { problem, hint: "start with `-R -W --allow-env --allow-run`: `deno task dmalab` does" };
+  return { problem: "Reading the headers of C drivers is not permitted", hint: startAgain() };
 }
 
 /** Called for each driver when it is compiled, in the order of the jobs. */
@@ -208,11 +204,20 @@ export async function compileC(
 export function noProcess(): NoCompiler | null {
   const { state } = host.permissions.querySync({ name: "run", command: host.execPath() });
   if (state === "granted") return null;
-  return {
-    problem: "Compiling C starts a process, which is not permitted",
-    hint:
-      "start with `--allow-run`, and with `-W --allow-env` to compile it once only: `deno task dmalab` does",
-  };
+  return { problem: "Compiling C starts a process, which is not permitted", hint: startAgain() };
+}
+
+/** Files that `deno test` takes for tests by themselves. */
+const TEST_FILE = /(?:^|[/._])test\.m?[jt]sx?$/;
+
+/** The command line of this process, with what compiling needs, and what keeps what was compiled. */
+function startAgain(): string {
+  const { args, mainModule } = host;
+  const path = mainModule.startsWith("file:")
+    ? shortPath(fromFileUrl(mainModule), currentFolder())
+    : mainModule;
+  const [verb, words] = TEST_FILE.test(path) ? ["test", [path]] : ["run", [path, ...args]];
+  return `type \`deno ${verb} -R -W --allow-env --allow-run ${words.map(shellWord).join(" ")}\``;
 }
 
 /**

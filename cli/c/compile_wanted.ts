@@ -7,7 +7,6 @@
 import { dirname, join } from "@std/path";
 import { resolveKernel } from "../../runtime/kernels/kernels.ts";
 import { type CTarget, derivedHeaders } from "../../c_drivers/header_text.ts";
-import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
 import type { SourceFile } from "../../lang/source.ts";
 import { LoadError, misnamed } from "../../lang/syntax/load_files.ts";
 import { C_FILE } from "../../lang/values/c_module.ts";
@@ -18,7 +17,6 @@ import {
   compileC,
   type Compiled,
   type CompileJob,
-  type NoCompiler,
   noDrivers,
   printAtTerminal,
 } from "./clang.ts";
@@ -53,7 +51,7 @@ export async function compileWanted(loaders: readonly WantingLoader[]): Promise<
   if (problem !== null) {
     for (const { shelf } of loaders) {
       for (const wanted of shelf.wanted) {
-        shelf.put(wanted, { module: null, diagnostics: [notCompiled(wanted, problem)] });
+        shelf.put(wanted, { module: null, ...problem });
       }
     }
     return;
@@ -94,8 +92,7 @@ export async function compileWanted(loaders: readonly WantingLoader[]): Promise<
     printAtTerminal(`compiled drivers are not kept for the next run: ${whyNotKept}`);
   }
   for (const { loader, wanted } of [...left].flat()) {
-    const diagnostics = stopped === null ? [] : [notCompiled(wanted, stopped)];
-    loader.shelf.put(wanted, { module: null, diagnostics });
+    loader.shelf.put(wanted, { module: null, ...stopped ?? { diagnostics: [] } });
   }
 }
 
@@ -168,9 +165,4 @@ function compiledTexts(sources: ReadonlyMap<string, SourceFile>): Record<string,
       : `#include "${first}"\n`;
   }
   return texts;
-}
-
-function notCompiled({ source }: WantedC, { hint, problem }: NoCompiler): Diagnostic {
-  const span = { source, start: 0, end: 0 };
-  return { code: "E0710", severity: "error", span, message: problem, hint };
 }

@@ -59,10 +59,7 @@ export async function compileWithTree(
     return await new TreeDriver(wanted, of, new TreeBuild(of.tree, clang)).compile();
   } catch (error) {
     if (!(error instanceof TreeError)) throw error;
-    const { hint, message } = error;
-    const span = { source: wanted.source, start: 0, end: 0 };
-    const diagnostic = { code: "E0710", severity: "error", span, message, hint } as const;
-    return { module: null, diagnostics: [diagnostic] };
+    return { module: null, problem: error.message, hint: error.hint };
   }
 }
 

@@ -1,6 +1,6 @@
 import { command } from "../command.ts";
 import { WRONG } from "../exit_code.ts";
-import { readMatches } from "../name_match.ts";
+import { readMatches } from "../read_matches.ts";
 import { limitsOf } from "../scenario/limit_options.ts";
 import { refuse } from "../screen.ts";
 import { JOBS, LIMITS, MATCH_BENCHES, SCENARIOS, SEED, VERDICT } from "./scenario_options.ts";
@@ -28,7 +28,7 @@ export const BENCH = command({
     const { benchScenarios } = await import("../scenario/bench_scenarios.ts");
     const paths = findScenarios(words, screen);
     if (paths === null) return WRONG;
-    const match = readMatches(options.match);
+    const match = await readMatches(options.match);
     if (typeof match === "string") return refuse(match, screen);
     const { jobs, json, lenient, seed } = options;
     const limits = limitsOf((option) => options[option]);

@@ -1,6 +1,6 @@
 import { command } from "../command.ts";
 import { WRONG } from "../exit_code.ts";
-import { readMatches } from "../name_match.ts";
+import { readMatches } from "../read_matches.ts";
 import { allLimits, limitsOf } from "../scenario/limit_options.ts";
 import { refuse } from "../screen.ts";
 import { LIMITS, MATCH, SEED, TREE_FOLDER, VERDICT } from "./scenario_options.ts";
@@ -41,7 +41,7 @@ export const DEBUG = command({
     { line: "debug examples/start/03-directions.dma --run 1", doc: "step through the first" },
   ],
   async run({ words, options, screen }) {
-    const match = readMatches(options.match);
+    const match = await readMatches(options.match);
     if (typeof match === "string") return refuse(match, screen);
     const [path] = words;
     if (path === undefined) return WRONG;

@@ -1,6 +1,9 @@
 import { command } from "../command.ts";
 import { DEFAULT_KERNEL, KERNEL_NAMES } from "../../runtime/kernels/kernels.ts";
-import { WRONG } from "../exit_code.ts";
+import type { HuntWords } from "../../instruments/hunt/hunt_options.ts";
+import { type ExitCode, WRONG } from "../exit_code.ts";
+import { MOST_SEEDS } from "../hunt/seeds.ts";
+import { refuse, type Screen } from "../screen.ts";
 import { JOBS, SEED } from "./scenario_options.ts";
 
 export const HUNT = command({
@@ -13,12 +16,16 @@ export const HUNT = command({
     "requests on random machines with injected failures, and checks each for correct data, correct " +
     "status, no IOMMU fault, no access outside the request's memory and no leak. A failing case is " +
     "minimised and printed as a failing test, with the defect switch (`quirks`) that causes it; the " +
-    "hunt then continues with that switch off. Exit codes: 0 nothing found; 1 a defect found.",
+    "hunt then continues with that switch off. `--seeds` repeats the hunt with other seeds; `--shard` " +
+    "takes a part of them, and `hunt merge FILE…` prints what all parts found (docs/hunt.md, On many " +
+    "machines). Exit codes: 0 nothing found; 1 a defect found; 2 wrong options or files; 3 nothing " +
+    "found, but shards are missing.",
   argument: {
-    placeholder: "FILE",
-    doc: "a scenario: test its drivers, or use its machine; default: random machines",
-    completes: "scenarios",
-    count: "maybe",
+    placeholder: "[merge] FILE",
+    doc: "a scenario: test its drivers, or use its machine; default: random machines; for merge, " +
+      "the files of the shards",
+    completes: "files",
+    count: "any",
   },
   options: {
     kernel: {
@@ -44,7 +51,19 @@ export const HUNT = command({
     },
     seconds: { kind: "integer", placeholder: "NUMBER", doc: "stop after NUMBER seconds" },
     seed: { ...SEED, doc: "random seed (default: 1)" },
-    shard: { kind: "text", placeholder: "I/N", doc: "run shard I of N of the cases" },
+    seeds: {
+      kind: "integer",
+      least: 1,
+      most: MOST_SEEDS,
+      placeholder: "NUMBER",
+      doc: "how many seeds to hunt with, one after the other (default: 1; with --shard I/N: N)",
+    },
+    shard: { kind: "text", placeholder: "I/N", doc: "run shard I of N of the seeds" },
+    out: {
+      kind: "text",
+      placeholder: "DIR",
+      doc: "keep each seed's result in DIR/shard-I.jsonl; started again, the shard goes on there",
+    },
     jobs: JOBS,
   },
   examples: [
@@ -56,21 +75,92 @@ export const HUNT = command({
       line: "hunt examples/api/04-two-step-unwind.dma",
       doc: "the driver of a scenario, every case",
     },
-    { line: "hunt --seed 7 --shard 2/4", doc: "the second of four parts, on another machine" },
+    {
+      line: "hunt --seeds 500 --shard 3/64 --out results",
+      doc: "a part of a hunt on many machines",
+    },
+    { line: "hunt merge results/*.jsonl", doc: "what all parts found" },
     { line: "hunt --jobs 4", doc: "on four cores, with the same report" },
   ],
   async run({ words, options, screen }) {
-    const { openHunt } = await import("../hunt/open_hunt.ts");
-    const { runHunt } = await import("../hunt/run_hunt.ts");
-    const { withInterrupts } = await import("../interrupts.ts");
-    const path = words[0] ?? null;
-    const opened = await openHunt(path, options, screen);
-    if (opened === null) return WRONG;
-    return await withInterrupts(async (interrupts) => {
-      const jobs = { path, words: options, jobs: options.jobs ?? 1 };
-      if (!("drivers" in opened)) return await runHunt(opened, jobs, screen, interrupts);
-      const { runDriverHunt } = await import("../hunt/run_driver_hunt.ts");
-      return await runDriverHunt(opened.drivers, jobs, screen, interrupts);
-    });
+    const { FileError } = await import("../files/file_error.ts");
+    const { CannotHunt } = await import("../../instruments/driver_hunt/driver_case.ts");
+    try {
+      return await huntAsAsked(words, options, screen);
+    } catch (error) {
+      if (error instanceof CannotHunt) return refuse(error.message, screen);
+      if (!(error instanceof FileError)) throw error;
+      screen.err(error.lines);
+      return WRONG;
+    }
   },
 });
+
+interface HuntAsked extends HuntWords {
+  readonly seeds: number | null;
+  readonly shard: string | null;
+  readonly out: string | null;
+  readonly jobs: number | null;
+}
+
+async function huntAsAsked(
+  words: readonly string[],
+  { jobs, out, seeds, shard: part, ...asked }: HuntAsked,
+  screen: Screen,
+): Promise<ExitCode> {
+  const [path = null, ...more] = words;
+  if (path === "merge") {
+    const { mergeShards } = await import("../hunt/merge.ts");
+    return more.length > 0
+      ? mergeShards(more, screen)
+      : refuse("hunt merge needs the files of the shards", screen);
+  }
+  if (more.length > 0) return refuse(`hunt takes one scenario, not also "${more[0]}"`, screen);
+  const { readShard } = await import("../testing/shard.ts");
+  const shard = readShard(part ?? "1/1");
+  if (shard === null) return refuse(`--shard takes a part such as 2/4, not "${part}"`, screen);
+  if (seeds !== null && seeds < shard.count) {
+    return refuse(`--shard ${part} needs ${shard.count} seeds, not --seeds ${seeds}`, screen);
+  }
+  const isOne = seeds === null && part === null && out === null;
+  if (!isOne && asked.seconds !== null) {
+    return refuse("--seconds is for a hunt with one seed; limit several by --cases", screen);
+  }
+  const { openHunt } = await import("../hunt/open_hunt.ts");
+  const { withInterrupts } = await import("../interrupts.ts");
+  const opened = await openHunt(path, asked, screen);
+  if (opened === null) return WRONG;
+  return await withInterrupts(async (interrupts) => {
+    const workers = { path, words: asked, jobs: jobs ?? 1 };
+    if (!isOne) {
+      const { runSeeds } = await import("../hunt/run_seeds.ts");
+      const { VERSION } = await import("../package_version.ts");
+      const plan = {
+        hunt: commandOf(path, asked),
+        version: VERSION,
+        seed: asked.seed ?? 1,
+        seeds: seeds ?? shard.count,
+        shards: shard.count,
+      };
+      return await runSeeds(opened, { ...workers, plan, shard, out }, screen, interrupts);
+    }
+    if (!("drivers" in opened)) {
+      const { runHunt } = await import("../hunt/run_hunt.ts");
+      return await runHunt(opened, workers, screen, interrupts);
+    }
+    const { runDriverHunt } = await import("../hunt/run_driver_hunt.ts");
+    return await runDriverHunt(opened.drivers, workers, screen, interrupts);
+  });
+}
+
+/** The command line of a hunt, without its seeds. */
+function commandOf(path: string | null, { cases, kernel, mode, quirks }: HuntWords): string {
+  return [
+    "dmalab hunt",
+    ...path === null ? [] : [path],
+    ...kernel === null ? [] : [`--kernel ${kernel}`],
+    ...quirks === null ? [] : [`--quirks "${quirks}"`],
+    ...mode == null ? [] : [`--mode ${mode}`],
+    ...cases === null ? [] : [`--cases ${cases}`],
+  ].join(" ");
+}

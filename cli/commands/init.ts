@@ -6,10 +6,10 @@ export const INIT = command({
   name: "init",
   brief: "Create a folder of scenarios, with its tests and CI jobs.",
   description:
-    "Writes a first scenario, a test file for `node --test` and `deno test`, the scripts and tasks " +
-    "to run them, jobs for GitHub and GitLab, a Containerfile, and dmalab itself. No registry access " +
-    "is needed, and a fresh clone works as it is. If one of the files exists, nothing is written; " +
-    "with --add existing files are kept; missing keys are added to configurations.",
+    "Writes a first scenario, a test file for `deno test`, a package.json that has dmalab as a " +
+    "dependency, jobs for GitHub and GitLab, and a Containerfile. `npm install` installs dmalab " +
+    "there, from the registry or from a packed file. If one of the files exists, nothing is " +
+    "written; with --add existing files are kept; missing keys are added to configurations.",
   argument: {
     placeholder: "DIR",
     doc: "folder to create (default: the current folder)",
@@ -31,7 +31,7 @@ export const INIT = command({
     const { initFolder } = await import("../init/init_folder.ts");
     const { initLines } = await import("../init/init_lines.ts");
     const folder = words[0] ?? ".";
-    const outcome = await initFolder(folder, { add });
+    const outcome = initFolder(folder, { add });
     if (!outcome.done) return refuse(outcome.problem, screen);
     screen.out(initLines(folder, outcome).map((line) => `${line}\n`).join(""));
     return HELD;

@@ -3,11 +3,9 @@ import type { Command } from "../command.ts";
 import { BENCH } from "./bench.ts";
 import { CHECK } from "./check.ts";
 import { DEBUG } from "./debug.ts";
-import { DOCS } from "./docs.ts";
 import { EXPLAIN } from "./explain.ts";
 import { FMT } from "./fmt.ts";
 import { INIT } from "./init.ts";
-import { QUIZ } from "./quiz.ts";
 import { RELEASES } from "./releases.ts";
 import { REPL } from "./repl.ts";
 import { RUN } from "./run.ts";
@@ -21,8 +19,6 @@ export const CORE_COMMANDS: readonly Command[] = [
   BENCH,
   REPL,
   DEBUG,
-  DOCS,
-  QUIZ,
   EXPLAIN,
   RELEASES,
   INIT,

@@ -2,7 +2,7 @@ import { basename } from "@std/path";
 import { command } from "../command.ts";
 import { HELD, worseExitCode } from "../exit_code.ts";
 import { withInterrupts } from "../interrupts.ts";
-import { readMatches } from "../name_match.ts";
+import { readMatches } from "../read_matches.ts";
 import { limitsOf } from "../scenario/limit_options.ts";
 import { refuse } from "../screen.ts";
 import { LIMITS, MATCH, SEED, VERDICT } from "./scenario_options.ts";
@@ -42,7 +42,7 @@ export const REPORT = command({
     const { writeReport } = await import("../report/make_report.ts");
     const { beside } = await import("../files/write_file.ts");
     const { noTestFound } = await import("../scenario/print_run.ts");
-    const match = readMatches(options.match);
+    const match = await readMatches(options.match);
     if (typeof match === "string") return refuse(match, screen);
     const limits = limitsOf((option) => options[option]);
     const { lenient, seed } = options;

@@ -1,7 +1,8 @@
-import { command } from "../command.ts";
+import { command, type OptionsOf, type OptionSpec } from "../command.ts";
 import { WRONG } from "../exit_code.ts";
-import { readMatches } from "../name_match.ts";
+import { readMatches } from "../read_matches.ts";
 import { limitsOf } from "../scenario/limit_options.ts";
+import type { ScenarioOptions } from "../scenario/run_scenarios.ts";
 import { refuse } from "../screen.ts";
 import {
   LIMITS,
@@ -13,6 +14,45 @@ import {
   VERDICT,
 } from "./scenario_options.ts";
 
+export const RUN_OPTIONS = {
+  trace: TRACE_FORM,
+  export: {
+    kind: "text",
+    placeholder: "FILE",
+    doc: "write every event: .dmatrace.jsonl (docs/trace-files.md), or .json for Perfetto",
+  },
+  picture: {
+    kind: "text",
+    placeholder: "FILE",
+    doc: "write the drawings of all `show` statements to FILE (.svg)",
+  },
+  ...VERDICT,
+  match: MATCH,
+  seed: SEED,
+  tree: TREE_FOLDER,
+  ...LIMITS,
+} as const satisfies Readonly<Record<string, OptionSpec>>;
+
+/** What to run, as the options say; or what is wrong with them, a sentence without its end. */
+export async function readRunOptions(
+  { export: exportPath, lenient, match, picture: picturePath, seed, trace, tree, ...limits }:
+    OptionsOf<typeof RUN_OPTIONS>,
+): Promise<ScenarioOptions | string> {
+  const matches = await readMatches(match);
+  if (typeof matches === "string") return matches;
+  return {
+    only: "all",
+    trace,
+    exportPath,
+    picturePath,
+    lenient,
+    ...matches,
+    seed,
+    tree,
+    limits: limitsOf((option) => limits[option]),
+  };
+}
+
 export const RUN = command({
   name: "run",
   brief: "Run scenarios: their statements, then their tests.",
@@ -22,24 +62,7 @@ export const RUN = command({
     "(docs/what-fails-a-test.md). Each `dma` block of a Markdown page runs as a file of its own. Exit " +
     "codes: 0 success; 1 a test or an assertion failed; 2 a file has errors; 3 a limit was exceeded.",
   argument: SCENARIOS,
-  options: {
-    trace: TRACE_FORM,
-    export: {
-      kind: "text",
-      placeholder: "FILE",
-      doc: "write every event: .dmatrace.jsonl (docs/trace-files.md), or .json for Perfetto",
-    },
-    picture: {
-      kind: "text",
-      placeholder: "FILE",
-      doc: "write the drawings of all `show` statements to FILE (.svg)",
-    },
-    ...VERDICT,
-    match: MATCH,
-    seed: SEED,
-    tree: TREE_FOLDER,
-    ...LIMITS,
-  },
+  options: RUN_OPTIONS,
   examples: [
     { line: "run examples/start/02-hello-map.dma", doc: "one scenario" },
     { line: "run examples/start/02-hello-map.dma --trace", doc: "and print every event" },
@@ -58,22 +81,8 @@ export const RUN = command({
     const { runScenarios } = await import("../scenario/run_scenarios.ts");
     const paths = findScenarios(words, screen);
     if (paths === null) return WRONG;
-    const { lenient, seed, trace, tree } = options;
-    const match = readMatches(options.match);
-    if (typeof match === "string") return refuse(match, screen);
-    const limits = limitsOf((option) => options[option]);
-    const { export: exportPath, picture: picturePath } = options;
-    const asked = {
-      only: "all",
-      trace,
-      exportPath,
-      picturePath,
-      lenient,
-      ...match,
-      seed,
-      tree,
-      limits,
-    } as const;
+    const asked = await readRunOptions(options);
+    if (typeof asked === "string") return refuse(asked, screen);
     return runScenarios(paths, asked, screen);
   },
 });

@@ -3,7 +3,7 @@ import { errorScreen, type Screen } from "../screen.ts";
 import type { WriteReports } from "../extension.ts";
 import { command } from "../command.ts";
 import { type ExitCode, HELD, worseExitCode, WRONG } from "../exit_code.ts";
-import { readMatches } from "../name_match.ts";
+import { readMatches } from "../read_matches.ts";
 import { allLimits, limitsOf } from "../scenario/limit_options.ts";
 import { refuse } from "../screen.ts";
 import {
@@ -102,7 +102,7 @@ export const TEST = command({
     const { makeReporter } = await import("../testing/reporters/mod.ts");
     const { readFailedTests } = await import("../testing/last_failures.ts");
     const places = words.length === 0 ? ["."] : words;
-    const match = readMatches(options.match);
+    const match = await readMatches(options.match);
     if (typeof match === "string") return refuse(match, screen);
     const { JunitFile } = await import("../testing/reporters/junit_file.ts");
     const { FirstFailure } = await import("../testing/first_failure.ts");

@@ -23,14 +23,12 @@ export const TOPOLOGY = command({
     },
     provider: {
       kind: "text",
-      also: "--from",
       placeholder: "FUNCTION",
       doc: "the provider (its BAR is the DMA target), as an address (05:00.0) or a name in the " +
         "drawing (gpu0); with --client: the route hop by hop and the smallest ACS change that improves it",
     },
     client: {
       kind: "text",
-      also: "--to",
       placeholder: "FUNCTION",
       doc: "the client (the function that issues the DMA)",
     },

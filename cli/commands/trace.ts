@@ -13,9 +13,6 @@ const ACTIONS = [
   "compare",
 ] as const;
 
-/** What `summary` was called until 0.1. */
-const OLD_SUMMARY = "import";
-
 export const TRACE = command({
   name: "trace",
   brief: "Analyse ftrace, perf and kernel logs of a real machine for DMA-mapping errors.",
@@ -102,8 +99,7 @@ export const TRACE = command({
     },
   ],
   async run({ words, options, screen }) {
-    const [word, ...paths] = words;
-    const action = word === OLD_SUMMARY ? "summary" : word;
+    const [action, ...paths] = words;
     if (!(ACTIONS as readonly string[]).includes(action!)) {
       return refuse(
         `unknown trace action "${action}"; expected one of: ${ACTIONS.join(", ")}`,

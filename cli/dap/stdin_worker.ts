@@ -5,7 +5,6 @@
  * shared memory.
  */
 import { PassThrough } from "node:stream";
-import { type HostWorker, startWorker } from "../host.ts";
 
 /** Requests of the client that the worker has read and this thread has not received yet. */
 export interface Arrivals {
@@ -70,9 +69,8 @@ const READER = String
   };
   const give = (bytes) =>
     postMessage({ bytes, stops: heard[slots.STOPS], ends: heard[slots.ENDS] });
-  const input = globalThis.inputStream?.() ?? Deno.stdin.readable;
   try {
-    for await (const bytes of input) {
+    for await (const bytes of Deno.stdin.readable) {
       follow(bytes);
       give(bytes);
     }
@@ -86,14 +84,16 @@ const READER = String
 export class StdinWorker implements Arrivals {
   readonly stream: PassThrough = new PassThrough();
   readonly #heard: Int32Array;
-  readonly #worker: HostWorker;
+  readonly #worker: Worker;
   #stops = 0;
   #ends = 0;
 
   constructor() {
     const shared = new SharedArrayBuffer(SLOTS.COUNT * Int32Array.BYTES_PER_ELEMENT);
     this.#heard = new Int32Array(shared);
-    this.#worker = startWorker(`data:text/javascript,${encodeURIComponent(READER)}`);
+    this.#worker = new Worker(`data:text/javascript,${encodeURIComponent(READER)}`, {
+      type: "module",
+    });
     this.#worker.onmessage = ({ data }: MessageEvent<Handed>) => this.#take(data);
     this.#worker.postMessage({
       ending: ENDING,

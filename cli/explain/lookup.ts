@@ -72,7 +72,7 @@ export function explain(
     : null;
   if (row !== null) return { found: true, lines: withName(row) };
 
-  const block = MACHINE_SCHEMA.find(name);
+  const block = MACHINE_SCHEMA.blocks.get(name);
   if (block !== undefined) return { found: true, lines: blockLines(block, readPage) };
 
   const keys = keysNamed(name);

@@ -22,8 +22,8 @@ export const FILE_CODES = {
   E1103: {
     title: "not a file that this command wrote",
     explanation:
-      "What dmalab writes (reports, pictures, exported events, vectors, snapshots, jobs, scenarios of `:save` and of " +
-      "`campaign merge`) replaces an empty file, or one that an earlier run of the same command wrote: it begins in " +
+      "What dmalab writes (reports, pictures, exported events, vectors, snapshots, scenarios of `:save`) " +
+      "replaces an empty file, or one that an earlier run of the same command wrote: it begins in " +
       "the same way, up to the word dmalab. A scenario, a source or a note of yours is never replaced.",
     example:
       "$ dmalab test lab.dma --junit-path lab.dma     # the report would replace the scenario",

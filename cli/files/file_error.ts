@@ -30,3 +30,6 @@ export class FileError extends Error {
     return `${severity}${code}: ${this.message}\n${hint}`;
   }
 }
+
+/** There is no room for a file, whose name the message has: it ends the process, with an exit code of its own. */
+export class FullDiskError extends Error {}

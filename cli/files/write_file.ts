@@ -7,7 +7,7 @@
  */
 import { basename, dirname, resolve } from "@std/path";
 import { printable } from "../../lang/diagnostics/display_width.ts";
-import { FileError } from "./file_error.ts";
+import { FileError, FullDiskError } from "./file_error.ts";
 import { InvariantError } from "../../runtime/errno.ts";
 import { host } from "../host.ts";
 import { hostReason, isFullDisk } from "../host_error.ts";
@@ -230,23 +230,6 @@ function nearest(path: string): readonly [path: string, info: Deno.FileInfo] {
   return info === null ? nearest(dirname(name)) : [name, info];
 }
 
-/**
- * Makes the folder that the user typed, or the one of dmalab's choice, which is then no link.
- * @returns Its path.
- * @throws {FileError}
- */
-export function makeResultFolder(
-  typed: string | null,
-  own: { readonly folder: string; readonly name: string },
-): string {
-  if (typed !== null) makeNamedFolder(typed);
-  else {
-    attempt(own.folder, () => checkWay(own.folder));
-    makeFolder(own.folder, own.name);
-  }
-  return typed ?? shownPath(`${own.folder}/${own.name}`);
-}
-
 /** Makes a folder below another one, and those on the way. @throws {FileError} */
 function makeFolder(folder: string, name: string): void {
   let path = folder;
@@ -358,13 +341,14 @@ function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
   for (let rest = bytes; rest.length > 0;) rest = rest.subarray(file.writeSync(rest));
 }
 
-/** Does something with a file. @throws {FileError} A full disk stays what it is: it has an exit code of its own. */
+/** Does something with a file. @throws {FileError} @throws {FullDiskError} */
 function attempt<T>(shown: string, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    if (error instanceof FileError || isFullDisk(error)) throw error;
-    throw new FileError(`Cannot write "${printable(shown)}": ${whyNot(error, shown)}`);
+    if (error instanceof FileError || error instanceof FullDiskError) throw error;
+    const problem = `Cannot write "${printable(shown)}": ${whyNot(error, shown)}`;
+    throw isFullDisk(error) ? new FullDiskError(problem) : new FileError(problem);
   }
 }
 

@@ -60,9 +60,7 @@ export async function openHunt(
   if (program.drivers.length > 0) {
     const opened = HostLoader.open(path);
     if (typeof opened === "string") return refuse(opened);
-    const other = (["kernel", "quirks", "mode", "shard"] as const).find((word) =>
-      words[word] != null
-    );
+    const other = (["kernel", "quirks", "mode"] as const).find((word) => words[word] != null);
     if (other !== undefined) {
       return refuse(
         `\`--${other}\` is for random requests, and "${file}" has drivers: they are tested on its ` +

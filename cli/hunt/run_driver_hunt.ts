@@ -18,42 +18,26 @@ import type { DriverHuntSettings } from "./open_hunt.ts";
 import type { HuntJobs } from "./run_hunt.ts";
 import { withCompiled } from "../c/with_compiled.ts";
 import { type ExitCode, FAILED, HELD, worseExitCode } from "../exit_code.ts";
-import { refuse, type Screen } from "../screen.ts";
+import type { Screen } from "../screen.ts";
 
 /** Between two lines of progress, by the host's clock. */
 const PROGRESS_MS = 250;
 
-/** Hunts in each driver of a file, and prints what is found. */
+/** Hunts in each driver of a file, and prints what is found. @throws {CannotHunt} */
 export async function runDriverHunt(
   settings: DriverHuntSettings,
-  { jobs, path, words }: HuntJobs,
+  jobs: HuntJobs,
   screen: Screen,
   interrupts: Interrupts,
 ): Promise<ExitCode> {
   const until = performance.now() + 1000 * settings.seconds;
+  const spaces = await driverSpaces(settings);
   let exitCode = HELD;
   for (const [number, driver] of settings.program.drivers.entries()) {
     if (interrupts.interrupted()) break;
-    const { file, loader } = settings;
-    const space = await withCompiled(loader, () => machineVariations(file, driver.device, loader));
-    if (typeof space === "string") return refuse(space, screen);
-    const progress = new Progress(driver.name, screen);
-    const hunt = openDriverHunt({
-      program: settings.program,
-      driver,
-      machines: space.machines,
-      seed: settings.seed,
-      cases: settings.cases,
-      mayGoOn: () => performance.now() < until && !interrupts.interrupted(),
-      onProgress: (cases, pieces) => progress.tell(cases, pieces),
-    });
-    if (typeof hunt === "string") return refuse(hunt, screen);
-    if (jobs > 1) {
-      const job = { path: path!, words, driver: number };
-      await runPlan(new DriverPlan(hunt.search, space.machines, job, until), jobs, interrupts);
-    } else hunt.run();
-    const result = hunt.result();
-    progress.clear();
+    const space = spaces[number]!;
+    const one = { settings, number, space, until };
+    const result = await huntDriverOf(one, jobs, screen, interrupts);
     if (result.finding !== null) {
       screen.out(driverFindingText(result.finding, driver, space, settings));
       exitCode = worseExitCode(exitCode, FAILED);
@@ -63,13 +47,63 @@ export async function runDriverHunt(
   return exitCode;
 }
 
-/** The hunt, or why there can be none, as a sentence without its end. */
-export function openDriverHunt(options: DriverHuntOptions): DriverHunt | string {
+/** The machines that each driver of a file is tested on. @throws {CannotHunt} */
+export async function driverSpaces(
+  { file, loader, program }: DriverHuntSettings,
+): Promise<readonly MachineSpace[]> {
+  const spaces: MachineSpace[] = [];
+  for (const { device } of program.drivers) {
+    const space = await withCompiled(loader, () => machineVariations(file, device, loader));
+    if (typeof space === "string") throw new CannotHunt(space);
+    spaces.push(space);
+  }
+  return spaces;
+}
+
+interface OneDriver {
+  readonly settings: DriverHuntSettings;
+  /** Of the file's drivers, from 0. */
+  readonly number: number;
+  readonly space: MachineSpace;
+  /** By `performance.now()`. */
+  readonly until: number;
+}
+
+/** Hunts in one driver with one seed, here or in workers. @throws {CannotHunt} */
+export async function huntDriverOf(
+  { number, settings, space, until }: OneDriver,
+  { jobs, path, words }: HuntJobs,
+  screen: Screen,
+  interrupts: Interrupts,
+): Promise<DriverHuntResult> {
+  const driver = settings.program.drivers[number]!;
+  const progress = new Progress(driver.name, screen);
+  const hunt = openDriverHunt({
+    program: settings.program,
+    driver,
+    machines: space.machines,
+    seed: settings.seed,
+    cases: settings.cases,
+    mayGoOn: () => performance.now() < until && !interrupts.interrupted(),
+    onProgress: (cases, pieces) => progress.tell(cases, pieces),
+  });
+  if (jobs > 1) {
+    const job = { path: path!, words, driver: number };
+    await runPlan(new DriverPlan(hunt.search, space.machines, job, until), jobs, interrupts);
+  } else hunt.run();
+  const result = hunt.result();
+  progress.clear();
+  return result;
+}
+
+/** @throws {CannotHunt} With the driver's name. */
+function openDriverHunt(options: DriverHuntOptions): DriverHunt {
   try {
     return new DriverHunt(options);
   } catch (error) {
     if (!(error instanceof CannotHunt)) throw error;
-    return `The driver "${options.driver.name}" cannot be tested: ${afterColon(error.message)}`;
+    const why = afterColon(error.message);
+    throw new CannotHunt(`The driver "${options.driver.name}" cannot be tested: ${why}`);
   }
 }
 

@@ -2,7 +2,12 @@
 import { formatCount } from "../../lang/text/numbers.ts";
 import { type ExitCode, FAILED, HELD } from "../exit_code.ts";
 import type { Screen } from "../screen.ts";
-import { type Finding, hunt, type HuntResult } from "../../instruments/hunt/hunt.ts";
+import {
+  type Finding,
+  hunt,
+  type HuntOptions,
+  type HuntResult,
+} from "../../instruments/hunt/hunt.ts";
 import type { Interrupts } from "../interrupts.ts";
 import { runPlan } from "../jobs/run_plan.ts";
 import type { OpenedHunt } from "./open_hunt.ts";
@@ -16,25 +21,15 @@ export interface HuntJobs extends Pick<TurnJob, "path" | "words"> {
 
 /** Hunts, and prints. */
 export async function runHunt(
-  { settings, where }: OpenedHunt,
-  { jobs, path, words }: HuntJobs,
+  opened: OpenedHunt,
+  jobs: HuntJobs,
   screen: Screen,
   interrupts: Interrupts,
 ): Promise<ExitCode> {
-  const { cases, mode, release, seconds, seed, shard } = settings;
-  const until = performance.now() + 1000 * seconds;
+  const { release, seed } = opened.settings;
   let found = 0;
-  const mayGoOn = () => performance.now() < until && !interrupts.interrupted();
   const onFinding = (finding: Finding) => screen.out(findingText(++found, finding));
-  let result: HuntResult;
-  if (jobs > 1) {
-    const plan = new TurnPlan({ path, words, cases, until, mayGoOn, onFinding });
-    await runPlan(plan, jobs, interrupts);
-    result = plan.result;
-  } else {
-    const given = where === undefined ? {} : { where };
-    result = hunt({ release, mode, seed, cases, shard, ...given, mayGoOn, onFinding });
-  }
+  const result = await huntRequests(opened, jobs, interrupts, { onFinding });
   const what = found === 0 ? "nothing found" : formatCount(found, "finding");
   screen.out(
     `${found === 0 ? "ok" : "found"} | kernel ${release.kernel}, seed ${seed} | ` +
@@ -44,18 +39,42 @@ export async function runHunt(
   return found === 0 ? HELD : FAILED;
 }
 
+/** Hunts with one seed, here or in workers. */
+export async function huntRequests(
+  { settings, where }: OpenedHunt,
+  { jobs, path, words }: HuntJobs,
+  interrupts: Interrupts,
+  { onFinding = () => {}, ...points }: Pick<HuntOptions, "points" | "onFinding">,
+): Promise<HuntResult> {
+  const { cases, mode, release, seconds, seed } = settings;
+  const until = performance.now() + 1000 * seconds;
+  const mayGoOn = () => performance.now() < until && !interrupts.interrupted();
+  if (jobs === 1) {
+    const given = where === undefined ? {} : { where };
+    return hunt({ release, mode, seed, cases, ...given, ...points, mayGoOn, onFinding });
+  }
+  const plan = new TurnPlan({ path, words, cases, until, mayGoOn, onFinding });
+  await runPlan(plan, jobs, interrupts);
+  return plan.result;
+}
+
+/** The scenario, which says so where it does not fail. */
+export function provenText({ proof, scenario }: Finding): string {
+  const unproven = proof === null
+    ? "# This test passes when run: only the checks of the hunt itself detect the violation.\n"
+    : "";
+  return `${unproven}${scenario}`;
+}
+
 function findingText(number: number, finding: Finding): string {
-  const { cases, needs, others, proof, scenario, switches, tries } = finding;
+  const { cases, needs, others, switches, tries } = finding;
   const label = switches.length === 0 ? "no known defect" : switches.join(" and ");
   const also = others.length === 0
     ? ""
     : ` (passes without ${others.map((names) => names.join(" and ")).join(", or ")}, too)`;
   const together = needs.length === 0 ? "" : ` (together with ${needs.join(" and ")})`;
-  const unproven = proof === null
-    ? "# This test passes when run: only the checks of the hunt itself detect the violation.\n"
-    : "";
   return `${number}. ${label}${together}${also}: found in case ${cases}, minimised in ${
     formatCount(tries, "run")
   }` +
-    `\n\n${unproven}${scenario}\n`;
+    `\n\n${provenText(finding)}\n`;
 }

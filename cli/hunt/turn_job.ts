@@ -35,8 +35,8 @@ export class TurnRunner {
     const screen = new MemoryScreen();
     const opened = await openHunt(path, words, screen);
     if (opened === null || "drivers" in opened) throw new Error(screen.errors);
-    const { settings: { mode, release, seed, shard }, where } = opened;
-    return new TurnRunner({ mode, release, seed, shard, ...where === undefined ? {} : { where } });
+    const { settings: { mode, release, seed }, where } = opened;
+    return new TurnRunner({ mode, release, seed, ...where === undefined ? {} : { where } });
   }
 
   run(

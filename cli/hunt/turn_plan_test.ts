@@ -40,7 +40,7 @@ Deno.test("turns that end in any order, with right and wrong guesses, give the r
     const found: number[] = [];
     const plan = new TurnPlan({
       path: null,
-      words: { kernel: null, quirks: null, cases: null, seconds: null, seed: null, shard: null },
+      words: { kernel: null, quirks: null, cases: null, seconds: null, seed: null },
       cases: CASES,
       until: Infinity,
       mayGoOn: () => true,

@@ -1,14 +1,12 @@
 /** `dmalab init`: writes a folder of scenarios, or adds what a project needs for them. */
-import { dirname, fromFileUrl, join, normalize, relative } from "@std/path";
+import { dirname, join, normalize, relative } from "@std/path";
 import { host } from "../host.ts";
 import { FileError } from "../files/file_error.ts";
 import { checkWay, makeNamedFolder, rewriteFile } from "../files/write_file.ts";
 import { hostReason } from "../host_error.ts";
 import { readHostFile } from "../host_file.ts";
-import { OWN_PACKAGE } from "../places.ts";
-import { FAILED_TESTS, HISTORY, OWN_FOLDER } from "../own_folder.ts";
 import { type InitFile, mergeTexts } from "./init_file.ts";
-import { FOLDER_FILES, projectFiles } from "./init_files.ts";
+import { FOLDER_FILES, PROJECT_FILES } from "./init_files.ts";
 import { type JobFile, jobFiles } from "./job_files.ts";
 
 export interface Written {
@@ -27,28 +25,16 @@ export interface Written {
 
 export type InitOutcome = Written | { readonly done: false; readonly problem: string };
 
-/** Writes the package into a folder. @returns What went wrong; null when nothing did. */
-export type PutPackage = (folder: string) => Promise<string | null>;
-
-export interface InitOptions {
-  /** Write into a folder that has some of the files. */
-  readonly add?: boolean;
-  /** Where the package comes from: the one that runs, or in a checkout a new one. */
-  readonly putPackage?: PutPackage;
-}
-
-/** Writes the package and the files around it; nothing when one of the files exists, unless asked to add. */
-export async function initFolder(
+/** Writes the files; none when one of them exists, unless asked to add. */
+export function initFolder(
   folder: string,
-  { add = false, putPackage = OWN_PACKAGE === null ? buildHere : copyOwn }: InitOptions = {},
-): Promise<InitOutcome> {
+  { add = false }: { readonly add?: boolean } = {},
+): InitOutcome {
   try {
-    return await writeFolder(folder, add, putPackage);
+    return writeFolder(folder, add);
   } catch (error) {
     if (error instanceof host.errors.NotCapable) {
-      const andRun = OWN_PACKAGE === null ? " and to run Deno, which makes the package" : "";
-      const flags = OWN_PACKAGE === null ? "-R -W --allow-run" : "-R -W";
-      return problem(`Not allowed to write "${folder}"${andRun}: start dmalab with ${flags}`);
+      return problem(`Not allowed to write "${folder}": start dmalab with -R -W`);
     }
     if (error instanceof FileError) return problem(error.message);
     if (error instanceof Error) return problem(`Cannot write "${folder}": ${hostReason(error)}`);
@@ -56,19 +42,14 @@ export async function initFolder(
   }
 }
 
-async function writeFolder(
-  folder: string,
-  add: boolean,
-  putPackage: PutPackage,
-): Promise<InitOutcome> {
+function writeFolder(folder: string, add: boolean): InitOutcome {
   checkWay(folder);
   const has = (path: string) => exists(join(folder, path));
   const inside = pathInRepository(folder);
   const isProject = ["package.json", "deno.json", "deno.jsonc"].some(has);
   const jobs = jobFiles(inside);
-  const files = [...isProject ? projectFiles(has("deno.json")) : FOLDER_FILES, ...jobs];
-  const there = [...new Set([...FOLDER_FILES, ...files].map(({ path }) => path)), OWN_FOLDER]
-    .filter(has);
+  const files = [...isProject ? PROJECT_FILES : FOLDER_FILES, ...jobs];
+  const there = [...new Set([...FOLDER_FILES, ...files].map(({ path }) => path))].filter(has);
   if (there.length > 0 && !add) {
     return problem(
       `"${folder}" has ${there.join(" and ")} already; nothing was written. ` +
@@ -77,25 +58,16 @@ async function writeFolder(
   }
   const texts = textsFor(folder, files);
   if (typeof texts === "string") return problem(texts);
-  if (!has(OWN_FOLDER)) {
-    const failed = await putPackage(join(folder, OWN_FOLDER));
-    if (failed !== null) return problem(failed);
-  }
+  makeNamedFolder(folder);
   const changed = files.filter(({ path }) => texts.has(path));
   for (const { path } of changed) rewriteFile({ folder, name: path }, texts.get(path)!);
   const isOld = ({ path }: InitFile) => there.includes(path);
   const pathsOf = (some: readonly InitFile[]) => some.map(({ path }) => path);
   return {
     done: true,
-    written: [
-      ...pathsOf(changed.filter((file) => !isOld(file))),
-      ...there.includes(OWN_FOLDER) ? [] : [OWN_FOLDER],
-    ],
+    written: pathsOf(changed.filter((file) => !isOld(file))),
     added: pathsOf(changed.filter(isOld)),
-    kept: [
-      ...pathsOf(files.filter((file) => isOld(file) && !texts.has(file.path))),
-      ...there.includes(OWN_FOLDER) ? [OWN_FOLDER] : [],
-    ],
+    kept: pathsOf(files.filter((file) => isOld(file) && !texts.has(file.path))),
     toCopy: jobs.filter(({ path, read }) => path !== read),
     inside,
   };
@@ -148,33 +120,6 @@ function mayExist(path: string): boolean {
   } catch (error) {
     if (error instanceof host.errors.NotCapable) return false;
     throw error;
-  }
-}
-
-/** In a checkout. By a computed path, so that the package does not carry what builds packages. */
-async function buildHere(folder: string): Promise<string | null> {
-  const builder = new URL("../../tools/package/build_package.ts", import.meta.url).href;
-  const { buildPackage }: { buildPackage(folder: string): string | null } = await import(builder);
-  return buildPackage(folder);
-}
-
-function copyOwn(folder: string): Promise<null> {
-  makeNamedFolder(dirname(folder));
-  copyFolder(fromFileUrl(OWN_PACKAGE!), dirname(folder), OWN_FOLDER);
-  return Promise.resolve(null);
-}
-
-/** What is not part of the package: a package manager's files, and what dmalab keeps while it is used. */
-const NOT_OURS: ReadonlySet<string> = new Set(["node_modules", HISTORY, FAILED_TESTS]);
-
-/** Copies the package's folder, or one in it, to a path below a folder. */
-function copyFolder(from: string, folder: string, path: string): void {
-  for (const { name, isDirectory } of host.readDirSync(from)) {
-    if (NOT_OURS.has(name)) continue;
-    const [inside, target] = [join(from, name), `${path}/${name}`];
-    if (isDirectory) copyFolder(inside, folder, target);
-    // Without the file's permissions: a package manager may have made it read-only.
-    else rewriteFile({ folder, name: target }, host.readFileSync(inside));
   }
 }
 

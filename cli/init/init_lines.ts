@@ -1,5 +1,5 @@
 /** What `dmalab init` prints: what it wrote, and what to do next. */
-import { OWN_FOLDER } from "../own_folder.ts";
+import { VERSION } from "../package_version.ts";
 import { shellWord } from "../scenario/report_printer.ts";
 import type { Written } from "./init_folder.ts";
 
@@ -19,10 +19,10 @@ export function initLines(
       ...toCopy.map(({ path, read }) => copyLine(`${inside}/${path}`, read)),
     ],
     "",
-    "Test the scenarios, with Node or with Deno:",
+    "Install dmalab and test the scenarios:",
     ...folder === "." ? [] : [`  cd ${shellWord(folder)}`],
-    `  node ${OWN_FOLDER}/bin.js test`,
-    `  deno run -R ${OWN_FOLDER}/bin.js test`,
+    `  npm install    (or a packed file: npm install -D ./dmalab-${VERSION}.tgz)`,
+    "  npx dmalab test",
   ];
 }
 

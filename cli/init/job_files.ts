@@ -1,8 +1,7 @@
 /**
- * The jobs for CI, and the container file. Both run the package in the folder with Node alone,
- * and write a report that GitHub and GitLab keep.
+ * The jobs for CI, and the container file. Both install what package.json names, dmalab from the
+ * registry or from a packed file, and write a report that GitHub and GitLab keep.
  */
-import { OWN_FOLDER } from "../own_folder.ts";
 import type { InitFile } from "./init_file.ts";
 
 /** The report of a job, in the form of JUnit. */
@@ -11,8 +10,9 @@ export const REPORT = "scenarios.xml";
 /** The release of Node that jobs run. */
 const NODE_RELEASE = 22;
 
-const ARGS = ["test", "--junit-path", REPORT];
-const TEST = ["node", `${OWN_FOLDER}/bin.js`, ...ARGS].join(" ");
+// Not by "npm ci": a lock that was made elsewhere may lack this system's Deno.
+const INSTALL = "npm install";
+const TEST = ["npx", "dmalab", "test", "--junit-path", REPORT];
 
 /** Where a job is written, and where a repository's CI looks for it. */
 export interface JobFile extends InitFile {
@@ -54,7 +54,8 @@ jobs:
       - uses: actions/setup-node@v4
         with:
           node-version: ${NODE_RELEASE}
-      - run: ${TEST}
+      - run: ${INSTALL}
+      - run: ${TEST.join(" ")}
       - uses: actions/upload-artifact@v4
         if: always()
         with:
@@ -71,7 +72,8 @@ function gitlab(inside: string): string {
   image: node:${NODE_RELEASE}-slim
   timeout: 30 minutes
   script:${enter}
-    - ${TEST}
+    - ${INSTALL}
+    - ${TEST.join(" ")}
   artifacts:
     when: always
     paths:
@@ -91,7 +93,8 @@ export const CONTAINER_FILE: InitFile = {
   text: `FROM docker.io/library/node:${NODE_RELEASE}-slim
 WORKDIR /lab
 COPY . .
-CMD ${JSON.stringify(["node", `${OWN_FOLDER}/bin.js`, ...ARGS])}
+RUN ${INSTALL}
+CMD ${JSON.stringify(TEST)}
 `,
   merge: "none",
 };

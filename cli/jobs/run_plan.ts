@@ -1,5 +1,4 @@
 /** Jobs in several workers. A plan decides which job is next, and in which order results count. */
-import { type HostWorker, startWorker } from "../host.ts";
 import type { Interrupts } from "../interrupts.ts";
 import { JOB_WORKER } from "../places.ts";
 
@@ -32,10 +31,10 @@ export function runPlan<J extends AnyJob, M extends { readonly kind: string }>(
   interrupts: Interrupts,
 ): Promise<void> {
   interrupts.listen();
-  const started: HostWorker[] = [];
-  const idle: HostWorker[] = [];
+  const started: Worker[] = [];
+  const idle: Worker[] = [];
   const running = new Promise<void>((resolve, reject) => {
-    const start = (worker: HostWorker, job: J) => {
+    const start = (worker: Worker, job: J) => {
       worker.onmessage = ({ data }: MessageEvent<M>) => {
         try {
           if (data.kind === "end") idle.push(worker);
@@ -69,8 +68,8 @@ export function runPlan<J extends AnyJob, M extends { readonly kind: string }>(
   });
 }
 
-function newWorker(started: HostWorker[]): HostWorker {
-  const worker = startWorker(JOB_WORKER);
+function newWorker(started: Worker[]): Worker {
+  const worker = new Worker(JOB_WORKER, { type: "module" });
   started.push(worker);
   return worker;
 }

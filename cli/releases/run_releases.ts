@@ -10,7 +10,7 @@ import { HostLoader } from "../host_loader.ts";
 import { sayDiagnostics } from "../scenario/diagnostic_style.ts";
 import { allLimits, type LimitOption, limitsOf } from "../scenario/limit_options.ts";
 import { noTestText } from "../scenario/print_run.ts";
-import { readMatches } from "../name_match.ts";
+import { readMatches } from "../read_matches.ts";
 import { refuse, type Screen } from "../screen.ts";
 import { releasesJson } from "./releases_json.ts";
 import { releasesText } from "./releases_text.ts";
@@ -27,7 +27,7 @@ export async function runReleases(
   options: ReleasesOptions,
   screen: Screen,
 ): Promise<ExitCode> {
-  const read = readMatches(options.match);
+  const read = await readMatches(options.match);
   if (typeof read === "string") return refuse(read, screen);
   const limits = allLimits(limitsOf((option) => options[option]));
   const opened = HostLoader.open(path, null, limits.timeMs);

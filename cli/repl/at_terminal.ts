@@ -23,7 +23,6 @@ export async function runAtTerminal(
   const interrupts = new Interrupts({
     signals: ENDING_SIGNALS,
     onWorker: () => terminal?.redraw(),
-    onLongWork: () => terminal?.takeSignals(),
   });
   try {
     terminal = new Terminal(screen, { whole: false });

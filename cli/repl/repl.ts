@@ -2,7 +2,7 @@
  * The REPL's core: lines in, text out. It knows no terminal, so that tests drive it as a person
  * would, and a screen can be put around it.
  */
-import { printable } from "../../lang/diagnostics/display_width.ts";
+import { printable, withoutColours } from "../../lang/diagnostics/display_width.ts";
 import { renderDiagnostics } from "../../lang/diagnostics/render.ts";
 import { formatEvents } from "../../lang/render/event_line.ts";
 import type { SourceLoader } from "../../lang/syntax/load_files.ts";
@@ -36,7 +36,6 @@ import { bareCommand, isReplCommand, runReplCommand } from "./commands.ts";
 import { suggestWords } from "./completion.ts";
 import { describeName } from "../../lang/editor/describe_name.ts";
 import { PendingInput } from "../terminal/pending_input.ts";
-import { plain } from "../usage_lines.ts";
 import { promptText } from "./prompts.ts";
 
 export interface ReplOptions {
@@ -285,8 +284,8 @@ const CARET_LINE = /^( +\| )( *)\^/;
 function withExcerptsCut(lines: readonly string[], columns: number): string[] {
   const cut = [...lines];
   for (const [index, line] of lines.entries()) {
-    const next = plain(lines[index + 1] ?? "");
-    const [, gutter, text] = SOURCE_LINE.exec(plain(line)) ?? [];
+    const next = withoutColours(lines[index + 1] ?? "");
+    const [, gutter, text] = SOURCE_LINE.exec(withoutColours(line)) ?? [];
     const [, indent, before] = CARET_LINE.exec(next) ?? [];
     if (text === undefined || before === undefined) continue;
     const room = columns - gutter!.length;

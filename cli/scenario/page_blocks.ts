@@ -1,6 +1,6 @@
 /** A Markdown page as scenarios: one for each of its blocks that run. */
 import { SourceFile } from "../../lang/source.ts";
-import { runningBlocks } from "../docs/code_blocks.ts";
+import { runningBlocks } from "./code_blocks.ts";
 
 /** What names of Markdown pages end with. */
 export const PAGE_SUFFIX = ".md";

@@ -53,13 +53,13 @@ export class LineReader {
     this.#draw();
     for (;;) {
       const next = await this.#inputs.next();
-      const line = next.done === true ? null : this.#answer(next.value);
+      const line = next.done === true ? null : await this.#answer(next.value);
       if (line !== undefined) return line;
     }
   }
 
   /** The line that an input completes, null at the end; undefined while none is complete. */
-  #answer(input: TerminalInput): string | null | undefined {
+  async #answer(input: TerminalInput): Promise<string | null | undefined> {
     if (input.kind === "signal") {
       this.endedBy = input.exitCode;
       this.#finish();
@@ -80,7 +80,7 @@ export class LineReader {
         this.#finish();
         return null;
       case "suspended":
-        this.#stop();
+        await this.#stop();
         break;
       case "cleared":
         this.#view.forget();
@@ -89,9 +89,9 @@ export class LineReader {
     return this.#draw();
   }
 
-  #stop(): void {
+  async #stop(): Promise<void> {
     this.#finish();
-    if (host.build.os !== "windows" && !this.#terminal.stop()) {
+    if (host.build.os !== "windows" && !await this.#terminal.stop()) {
       this.#terminal.write(
         "^Z would suspend only this process: start dmalab directly to use it\r\n",
       );

@@ -69,7 +69,7 @@ export class Terminal {
       ["SIGINT", () => this.#mode === "keys" && !this.#worked && pressed("ctrl-c")()],
       ["SIGWINCH", () => this.inputs.push({ kind: "redraw" })],
       ["SIGCONT", () => this.#resumed()],
-      ["SIGTSTP", () => this.#isLent ? this.stop() : pressed("ctrl-z")()],
+      ["SIGTSTP", () => this.#isLent ? void this.stop() : pressed("ctrl-z")()],
       ...Object.entries(ENDINGS).map(([name, exitCode]) =>
         [name, () => this.inputs.push({ kind: "signal", exitCode })] as const
       ),
@@ -122,11 +122,6 @@ export class Terminal {
     }
   }
 
-  /** Makes signals of Ctrl-C and Ctrl-Z in long work; on Node that costs too much for all work. */
-  takeSignals(): void {
-    if (this.#mode === "work" && !("Deno" in globalThis)) host.stdin.setRaw(true, CBREAK);
-  }
-
   /** Lends the terminal to another program. */
   async lend<T>(task: () => Promise<T>): Promise<T> {
     this.#leave();
@@ -143,10 +138,15 @@ export class Terminal {
   /** Another program, such as an editor, uses the terminal: its Ctrl-Z stops this process too. */
   #isLent = false;
 
-  /** Stops this process, as Ctrl-Z does. False without job control. */
-  stop(): boolean {
+  /**
+   * Stops this process, as Ctrl-Z does, and the launcher of the npm package, which the shell knows and
+   * this process may not stop: a message has it stop all. False without job control.
+   */
+  async stop(): Promise<boolean> {
     if (host.build.os === "windows" || hasStarter()) return false;
     this.#leave();
+    const { send } = process;
+    if (send !== undefined) await new Promise((sent) => send.call(process, "stop", sent));
     process.kill(process.pid, "SIGSTOP");
     this.#enter();
     return true;
@@ -214,7 +214,7 @@ const CBREAK = { cbreak: true };
 
 /** Has the terminal hand over each key as it comes, or whole lines as before. */
 function setKeys(mode: Mode): void {
-  const isCbreak = mode === "work" && "Deno" in globalThis && host.build.os !== "windows";
+  const isCbreak = mode === "work" && host.build.os !== "windows";
   if (isCbreak) host.stdin.setRaw(true, CBREAK);
   else host.stdin.setRaw(mode !== "as before");
 }

@@ -93,26 +93,10 @@ export async function editText(
 
 /** @returns What is wrong; null when it has ended as it should. */
 async function runEditor(command: string, args: readonly string[]): Promise<string | null> {
-  const { code, signal } =
-    await ("Deno" in globalThis ? spawnByDeno(command, args) : spawnByNode(command, args));
+  const streams = { stdin: "inherit", stdout: "inherit", stderr: "inherit" } as const;
+  // By Deno's own: its modules for Node would read all of the environment.
+  const { code, signal } = await new host.Command(command, { args: [...args], ...streams })
+    .spawn().status;
   const how = signal === null ? `with ${code}` : `by ${signal}`;
   return code === 0 ? null : `The editor exited ${how}: the text is unchanged`;
-}
-
-/** How a program has ended. */
-type Ended = { readonly code: number | null; readonly signal: string | null };
-
-/** Deno's own: its modules for Node would read all of the environment. */
-function spawnByDeno(command: string, args: readonly string[]): Promise<Ended> {
-  const streams = { stdin: "inherit", stdout: "inherit", stderr: "inherit" } as const;
-  return new host.Command(command, { args: [...args], ...streams }).spawn().status;
-}
-
-async function spawnByNode(command: string, args: readonly string[]): Promise<Ended> {
-  const { spawn } = await import("node:child_process");
-  return await new Promise((resolve, reject) => {
-    const child = spawn(command, [...args], { stdio: "inherit" });
-    child.on("error", reject);
-    child.on("exit", (code, signal) => resolve({ code, signal }));
-  });
 }

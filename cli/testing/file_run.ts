@@ -1,12 +1,14 @@
 /** One file of tests: what it is asked, and what comes of it. All of it can go to a worker and back. */
 import type { RunReport, TestOutcome } from "../../lang/run/report.ts";
-import type { NameMatch } from "../../lang/run/name_match.ts";
+import { printable } from "../../lang/diagnostics/display_width.ts";
+import { isNamed, type NameMatch } from "../../lang/run/name_match.ts";
 import type { Program } from "../../lang/run/program.ts";
 import type { RunOptions } from "../../lang/run/run_options.ts";
 import { runProgramWith } from "../../lang/run/runner.ts";
 import type { HostWatch } from "../../lang/vm/run_watch.ts";
-import type { ExitCode } from "../exit_code.ts";
+import { type ExitCode, WRONG } from "../exit_code.ts";
 import { MemoryScreen } from "../memory_screen.ts";
+import { limited, SlowMatch } from "../read_matches.ts";
 import { painter } from "../../lang/render/paint.ts";
 import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
 import { loadScenario } from "../scenario/load_scenario.ts";
@@ -84,6 +86,17 @@ export async function runFile(
     onEvent({ ...end, report: null, exitCode, coverage: null });
     return;
   }
+  // What a worker is posted has lost its limit.
+  const match = await limited(job.matches);
+  try {
+    for (const test of program.tests) isNamed(test, match);
+  } catch (error) {
+    if (!(error instanceof SlowMatch)) throw error;
+    const text = `error: ${printable(error.message)}\n`;
+    onEvent({ kind: "problems", text });
+    onEvent({ ...end, problems: text, report: null, exitCode: WRONG, coverage: null });
+    return;
+  }
   const tests = program.tests.filter(({ kind }) => kind !== "bench").length;
   onEvent({ kind: "start", file: program.source.name, tests });
   const { outputBytes } = allLimits(job.limits);
@@ -96,7 +109,7 @@ export async function runFile(
   const report = runProgramWith(await engineFor(program), program, {
     only: "tests",
     lenient: job.lenient,
-    match: job.matches,
+    match,
     failFast: job.failFast,
     ...job.seed === null ? {} : { seed: job.seed },
     ...shard === null

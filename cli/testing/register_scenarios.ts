@@ -1,7 +1,7 @@
 /**
- * Scenarios as tests of `deno test` and `node --test`: a test for each file, a step for each `test`.
+ * Scenarios as tests of `deno test`: a test for each file, a step for each `test`.
  *
- * Neither runs a `.dma` file by itself, and both would be green without having read it. That is why
+ * By itself it runs no `.dma` file, and would be green without having read one. That is why
  * finding no scenario, or none with a test, is a failure here.
  *
  * @example A test file beside the scenarios:
@@ -95,8 +95,7 @@ function mayHave(path: string, match: NameMatch): boolean {
 export class ScenarioError extends Error {
   /** Its first line, and the rest. */
   constructor(message: string, lines: readonly string[]) {
-    // Node's runner prints a message whole, and of a stack only frames.
-    super("Deno" in globalThis ? message : [message, ...lines].join("\n"));
+    super(message);
     // Deno adds frames of its own to a stack without a second line.
     this.stack = [message, ...lines.length === 0 ? [" "] : lines].join("\n");
   }

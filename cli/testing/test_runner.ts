@@ -1,4 +1,4 @@
-/** The test runner that a program was started by: Deno's, or Node's. */
+/** The test runner of Deno, with places in scenarios for those of tests. */
 import { compileFunction } from "node:vm";
 import { toFileUrl } from "@std/path";
 
@@ -18,10 +18,7 @@ export type Step = (
 type TestBody = (step: Step) => void | Promise<void>;
 
 /** Registers a test with the runner. @param place What the runner's reports name as its place. */
-export const registerTest: (name: string, place: TestPlace | null, run: TestBody) => void =
-  "Deno" in globalThis ? registerWithDeno : await nodeRegistration();
-
-function registerWithDeno(name: string, place: TestPlace | null, run: TestBody): void {
+export function registerTest(name: string, place: TestPlace | null, run: TestBody): void {
   const register: (definition: Deno.TestDefinition) => void = Deno.test;
   calledAt(place, register, { name, fn: (context) => run(stepOf(context)) });
 }
@@ -36,25 +33,6 @@ export function stepOf(context: StepContext): Step {
   const step = context.step.bind(context);
   return async ({ isSkipped: ignore, name, place }, fn) => {
     await calledAt(place, step, { name, ignore, fn });
-  };
-}
-
-/** As much as is used here of what Node gives a test. */
-interface NodeContext {
-  test(name: string, options: { readonly skip: boolean }, fn: () => void): Promise<void>;
-}
-
-async function nodeRegistration() {
-  const { test } = await import("node:test");
-  const register: (name: string, fn: (context: NodeContext) => void | Promise<void>) => unknown =
-    test;
-  return (name: string, place: TestPlace | null, run: TestBody): void => {
-    calledAt(place, register, name, (context: NodeContext) => {
-      const subtest: NodeContext["test"] = context.test.bind(context);
-      return run(({ isSkipped: skip, name, place }, fn) =>
-        calledAt(place, subtest, name, { skip }, fn)
-      );
-    });
   };
 }
 
@@ -74,4 +52,4 @@ function calledAt<A extends unknown[], R>(
 }
 
 /** By this name Deno leaves the script out of its coverage, which knows no other name for it. */
-const NO_COVERAGE = "Deno" in globalThis ? "\n//# sourceURL=data:," : "";
+const NO_COVERAGE = "\n//# sourceURL=data:,";

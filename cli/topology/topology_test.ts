@@ -265,7 +265,7 @@ Deno.test("a pair is explained hop by hop, with the smallest change and what it 
 });
 
 Deno.test("where no bridge is above both, no parameter helps, and that is said", async () => {
-  const { output } = await topology(fileOf("full"), "--from", "gpu0", "--to", "82:00.0");
+  const { output } = await topology(fileOf("full"), "--provider", "gpu0", "--client", "82:00.0");
   assertStringIncludes(output, "no ACS setting changes this");
   assertStringIncludes(output, "move gpu1 below sw0 (at 0000:02:00.0): no port of it is free");
   assert(!output.includes("disable_acs_redir"));

@@ -1,4 +1,4 @@
-/** The tree's own mapping layer on one device, with the interface of `MappingModel`. */
+/** The tree's own mapping layer on one device or a group of two, with the interface of `MappingModel`. */
 import type { LayoutWanted } from "../../c_drivers/tree/layout.ts";
 import type { Answer, Side } from "../../instruments/oracle/compare.ts";
 import { type MappingOperation, RAM_BYTES } from "../../instruments/oracle/mapping_operations.ts";
@@ -94,6 +94,18 @@ export const REQUEST_PARTS: Parts = {
   texts: () => [...MAPPING_PARTS.texts(), readTreeHeaders()["oracle/request.c"]!],
 };
 
+/** A device, by the names of an `init`. */
+interface DeviceFields {
+  readonly dma_mask_bits: number;
+  readonly bus_limit_bits: number;
+  readonly try_32bit_first: boolean;
+  readonly untrusted: boolean;
+  readonly coherent?: boolean;
+  readonly min_align_mask: number;
+  readonly seg_boundary_mask: number;
+  readonly max_seg_size: number;
+}
+
 type Ranges = readonly (readonly [number, number])[];
 
 export class TreeMapping implements Side<MappingOperation> {
@@ -107,7 +119,7 @@ export class TreeMapping implements Side<MappingOperation> {
   #caches: unknown[] = [];
   #wentBeyond = false;
   #isLazy = false;
-  #device = 0;
+  #devices: readonly number[] = [];
   #domain = 0;
   #reserved: Ranges = [];
 
@@ -154,38 +166,46 @@ export class TreeMapping implements Side<MappingOperation> {
       number("bounce_slots"),
       `${number("bounce_areas")}${force}`,
     );
-    const wide = (name: string) => BigInt(number(name));
-    const bits = (name: string) => (1n << wide(name)) - 1n;
-    this.#device = tree.call(
-      "lab_device",
-      bits("dma_mask_bits"),
-      number("bus_limit_bits") === 0 ? 0 : bits("bus_limit_bits"),
-      operation.untrusted as boolean,
-      operation.coherent !== false,
-      RAM_BYTES,
-    );
-    tree.call(
-      "lab_limits",
-      number("min_align_mask"),
-      number("seg_boundary_mask"),
-      number("max_seg_size"),
-    );
+    tree.call("lab_machine", RAM_BYTES);
+    const fields = [operation, ...operation.second === undefined ? [] : [operation.second]];
+    this.#devices = fields.map((each, place) => this.#make(place, each as DeviceFields));
     for (const [first, last] of ranges) tree.call("lab_reserve", first, last - first + 1);
     for (const range of (operation.bus_ranges ?? []) as readonly number[][]) {
       tree.call("lab_bus_range", ...range);
     }
     if (operation.peers !== undefined) placePeers(tree, operation.peers as PeerFields);
     if (operation.queue !== undefined) {
-      this.#requests = new TreeRequests(tree, this.#device, operation.queue as QueueFields);
+      this.#requests = new TreeRequests(tree, this.#devices[0]!, operation.queue as QueueFields);
     }
     const { mode } = operation;
     this.#isLazy = mode !== "strict";
     if (mode === "direct") return;
     this.#domain = this.#pages.make(domainWanted(operation));
-    if (tree.call("lab_attach", this.#domain, mode !== "strict", mode === "lazy-single") === 0) {
-      throw new TreeStopped("The device is not attached");
+    if (tree.call("lab_group_domain", this.#domain, mode !== "strict") === 0) {
+      throw new TreeStopped("The domain cannot allocate");
     }
-    tree.call("lab_prefer_low", operation.try_32bit_first as boolean);
+    for (const [place, device] of this.#devices.entries()) {
+      const isLow = (fields[place] as DeviceFields).try_32bit_first;
+      if (tree.call("lab_attach", device, mode === "lazy-single", isLow) === 0) {
+        throw new TreeStopped("A device is not attached");
+      }
+    }
+  }
+
+  #make(place: number, fields: DeviceFields): number {
+    const tree = this.#tree;
+    const bits = (count: number) => (1n << BigInt(count)) - 1n;
+    const device = tree.call(
+      "lab_device",
+      new Int(place),
+      bits(fields.dma_mask_bits),
+      fields.bus_limit_bits === 0 ? 0 : bits(fields.bus_limit_bits),
+      fields.untrusted,
+      fields.coherent !== false,
+    );
+    const { max_seg_size, min_align_mask, seg_boundary_mask } = fields;
+    tree.call("lab_limits", device, min_align_mask, seg_boundary_mask, max_seg_size);
+    return device;
   }
 
   #answer(operation: MappingOperation): Answer {
@@ -193,41 +213,42 @@ export class TreeMapping implements Side<MappingOperation> {
     const tree = this.#tree;
     const dir = new Int(operation.dir as number);
     const attrs = (operation.attrs ?? 0) as number;
+    const device = this.#deviceOf(operation);
     switch (operation.op) {
       case "map_phys": {
         const args = [number("phys"), number("size"), dir, attrs] as const;
-        return { dma: addressOf(tree.call("dma_map_phys", this.#device, ...args)) };
+        return { dma: addressOf(tree.call("dma_map_phys", device, ...args)) };
       }
       case "unmap_phys":
-        tree.call("dma_unmap_phys", this.#device, number("dma"), number("size"), dir, attrs);
+        tree.call("dma_unmap_phys", device, number("dma"), number("size"), dir, attrs);
         return {};
       case "map_sg":
         return this.#mapList(operation, dir, attrs);
       case "alloc":
       case "free":
-        return this.#coherent.run(this.#device, operation);
+        return this.#coherent.run(device, operation);
       case "rq_map":
       case "rq_list":
       case "rq_unmap":
         return this.#requests!.run(operation as RequestOperation);
       case "unmap_sg": {
         const [at, count] = this.#lists.get(number("id"))!;
-        tree.call("dma_unmap_sg_attrs", this.#device, at, new Int(count), dir, attrs);
+        tree.call("dma_unmap_sg_attrs", device, at, new Int(count), dir, attrs);
         return {};
       }
       case "sync_single_for_cpu":
       case "sync_single_for_device":
-        tree.call(`lab_${operation.op}`, number("dma"), number("size"), dir);
+        tree.call(`lab_${operation.op}`, device, number("dma"), number("size"), dir);
         return {};
       case "sync_sg_for_cpu":
       case "sync_sg_for_device": {
         const [at, count] = this.#lists.get(number("id"))!;
-        tree.call(`lab_${operation.op}`, at, new Int(count), dir);
+        tree.call(`lab_${operation.op}`, device, at, new Int(count), dir);
         return {};
       }
       case "set_mask":
         return {
-          ret: tree.call("dma_set_mask", this.#device, (1n << BigInt(number("bits"))) - 1n),
+          ret: tree.call("dma_set_mask", device, (1n << BigInt(number("bits"))) - 1n),
         };
       case "advance": {
         const { timers } = tree.advance(number("ms"));
@@ -241,36 +262,37 @@ export class TreeMapping implements Side<MappingOperation> {
           // Lazily, pages of tables are freed with the ranges; the model counts those in use.
           ...this.#isLazy ? {} : { tables: this.#pages.tables },
           bounce_slots_used: this.#noted.usedSlots,
-          try_32bit_first: tree.call("lab_prefers_low") !== 0,
+          try_32bit_first: tree.call("lab_prefers_low", this.#devices[0]!) !== 0,
+          ...this.#devices.length === 1 ? {} : {
+            second_32bit_first: tree.call("lab_prefers_low", this.#devices[1]!) !== 0,
+          },
         };
       case "limits":
-        return {
-          opt_mapping_size: sizeOf(tree.call("dma_opt_mapping_size", this.#device)),
-          max_mapping_size: String(
-            BigInt.asUintN(64, BigInt(tree.call("dma_max_mapping_size", this.#device))),
-          ),
-          merge_boundary: tree.call("dma_get_merge_boundary", this.#device),
-          required_mask: sizeOf(tree.call("dma_get_required_mask", this.#device)),
-          addressing_limited: tree.call("dma_addressing_limited", this.#device) !== 0,
-        };
+        return limitsOf(tree, device);
       default:
         return this.#twoStep(operation, dir, attrs);
     }
   }
 
+  /** Whose call it is. */
+  #deviceOf({ dev = 0 }: MappingOperation): number {
+    return this.#devices[dev as number]!;
+  }
+
   #twoStep(operation: MappingOperation, dir: Int, attrs: number): Answer {
     const number = (name: string) => operation[name] as number;
     const tree = this.#tree;
+    const device = this.#deviceOf(operation);
     const id = number("id");
     if (operation.op === "iova_try_alloc") {
       const made = tree.memory.take(tree.layout.sizeOf("dma_iova_state"));
       this.#states.set(id, made);
-      const args = [this.#device, made, number("phys"), number("size")] as const;
+      const args = [device, made, number("phys"), number("size")] as const;
       const isAllocated = tree.call("dma_iova_try_alloc", ...args) !== 0;
       const addr = tree.memory.word(made + tree.layout.offsetOf("dma_iova_state.addr"));
       return { addr: isAllocated ? addr : null };
     }
-    const state = [this.#device, this.#states.get(id)!] as const;
+    const state = [device, this.#states.get(id)!] as const;
     switch (operation.op) {
       case "iova_link": {
         const args = [number("phys"), number("offset"), number("size"), dir, attrs] as const;
@@ -307,7 +329,7 @@ export class TreeMapping implements Side<MappingOperation> {
     memory.view.setBigUint64(member("sgl"), BigInt(at), true);
     memory.view.setUint32(member("nents"), segments.length, true);
     memory.view.setUint32(member("orig_nents"), segments.length, true);
-    const error = this.#tree.call("dma_map_sgtable", this.#device, table, dir, attrs);
+    const error = this.#tree.call("dma_map_sgtable", this.#deviceOf(operation), table, dir, attrs);
     const count = error === 0 ? memory.view.getUint32(member("nents"), true) : 0;
     const out = Array.from({ length: count }, (_, index) => [
       memory.word(at + index * bytes + layout.offsetOf("scatterlist.dma_address")),
@@ -344,6 +366,18 @@ export class TreeMapping implements Side<MappingOperation> {
       },
     };
   }
+}
+
+function limitsOf(tree: TreeModule, device: number): Answer {
+  return {
+    opt_mapping_size: sizeOf(tree.call("dma_opt_mapping_size", device)),
+    max_mapping_size: String(
+      BigInt.asUintN(64, BigInt(tree.call("dma_max_mapping_size", device))),
+    ),
+    merge_boundary: tree.call("dma_get_merge_boundary", device),
+    required_mask: sizeOf(tree.call("dma_get_required_mask", device)),
+    addressing_limited: tree.call("dma_addressing_limited", device) !== 0,
+  };
 }
 
 function addressOf(address: number): number | null {

@@ -105,7 +105,8 @@ export class TreePool implements Side<PoolOperation> {
         tree.startCpus(1);
         this.#noted.place(start, slots);
         tree.call("lab_bounce_make", slots, new Int(areas_asked));
-        this.#device = tree.call("lab_device", -1n, 0, false, true, RAM_BYTES);
+        tree.call("lab_machine", RAM_BYTES);
+        this.#device = tree.call("lab_device", new Int(0), -1n, 0, false, true);
         this.#areas = tree.call("lab_bounce_areas_of_pool");
         if (this.#areas === 0) throw new TreeStopped("The tree makes no pool");
         const isUsed = (slot: number) => tree.call("lab_bounce_slot_used", slot) !== 0;
@@ -152,7 +153,7 @@ export class TreePool implements Side<PoolOperation> {
   #limits(
     { min_align_mask, seg_boundary_mask }: PoolOperation & { op: "init" | "device" },
   ): Answer {
-    this.#tree.call("lab_limits", min_align_mask, seg_boundary_mask ?? -1n, 2 ** 16);
+    this.#tree.call("lab_limits", this.#device, min_align_mask, seg_boundary_mask ?? -1n, 2 ** 16);
     return { max_mapping_size: this.#tree.call("swiotlb_max_mapping_size", this.#device) };
   }
 }

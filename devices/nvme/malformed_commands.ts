@@ -11,7 +11,7 @@ const [FLUSH, WRITE, COMPARE, WRITE_ZEROES, DSM] = [0x00, 0x01, 0x05, 0x08, 0x09
 const BUFFER = 0x10_0000;
 const LIST = 0x9000;
 const NEXT_LIST = 0xb000;
-const TUPLE = 0x30_0000;
+const METADATA = 0x30_0000;
 /** A page that no device reaches. */
 export const UNREACHABLE_AT = 0x55 * 4096;
 const HOLE_AT = UNREACHABLE_AT;
@@ -22,7 +22,6 @@ export const MALFORMED_CAPACITY_BYTES = 512 * 2 ** 20;
 /** The controller and the disk that a command is for; what is left out is as plain as can be. */
 export interface MalformedTarget extends Partial<ControllerSettings> {
   readonly metadataBytes?: number;
-  readonly protectionType?: 0 | 1 | 2 | 3;
   readonly capacityBytes?: number;
 }
 
@@ -150,27 +149,6 @@ const SGL_CHAIN = well(
   segment([0x20_0000, 512, 0], ...IN_NEXT),
 );
 const MDTS: More = { ...list(), on: { mdtsExponent: 1 } };
-
-/** Protected disks; PRINFO is PRACT 8, guard 4, application tag 2, reference tag 1. */
-const type = (protectionType: 1 | 2 | 3): { readonly on: MalformedTarget } => ({
-  on: { metadataBytes: 8, protectionType },
-});
-function pi(info: number, more: CommandFields, tags: Record<number, number> = {}): CommandFields {
-  return { prp1: BUFFER, mptr: TUPLE, ...more, dwords: { 12: info * 2 ** 26, ...tags } };
-}
-const REFERENCE_7 = well(pi(1, { lba: 7 }, { 14: 7 }), type(1));
-const ZEROES_7 = well(pi(9, { opcode: WRITE_ZEROES, lba: 7 }, { 14: 7 }), type(1));
-
-/** A write of zeroes, the guard of which is 0 like both tags. */
-function checked(info: number, protectionType: 1 | 2, guard = 0): WellFormedCommand {
-  return well(pi(info, { opcode: WRITE }, { 15: 0xffff_0000 }), {
-    ...type(protectionType),
-    memory: [
-      { at: BUFFER, bytes: new Uint8Array(512) },
-      { at: TUPLE, bytes: Uint8Array.of(guard, 0, 0, 0, 0, 0, 0, 0) },
-    ],
-  });
-}
 
 /** One range of blocks from the first on, to deallocate. */
 function deallocate(blocks: number): WellFormedCommand {
@@ -351,28 +329,14 @@ export const MALFORMED_COMMANDS: readonly MalformedCommand[] = [
       segment([0x20_0000, 512, 0], [HOLE_AT, 16, 0x30]),
     ),
   ]),
-  // Metadata and protection information.
+  // Metadata.
   ...bySection("4.2", [
     io(
       0x4002,
       "flat metadata pointer not a multiple of 4",
-      well({ prp1: BUFFER, mptr: TUPLE }, { on: { metadataBytes: 8 } }),
-      { mptr: TUPLE + 2 },
+      well({ prp1: BUFFER, mptr: METADATA }, { on: { metadataBytes: 8 } }),
+      { mptr: METADATA + 2 },
     ),
-  ]),
-  ...bySection("8.3", [
-    io(0x4181, "Type 1 with another reference tag than the block", REFERENCE_7, dwords({ 14: 8 })),
-    io(0x4181, "Type 3 with a check of the reference tag", well(pi(1, {}), type(1)), {}, type(3)),
-    io(
-      0x4002,
-      "compare that is to make tuples up",
-      well(pi(0, { opcode: COMPARE }), type(1)),
-      dwords({ 12: 8 * 2 ** 26 }),
-    ),
-    io(0x4181, "write zeroes of Type 1 with a wrong reference tag", ZEROES_7, dwords({ 14: 8 })),
-    io(0x4282, "write with a wrong guard", checked(4, 1), {}, checked(4, 1, 1)),
-    io(0x4283, "write with a wrong application tag", checked(2, 2), dwords({ 15: 0xffff_0001 })),
-    io(0x4284, "write with a wrong reference tag", checked(1, 2), dwords({ 14: 1 })),
   ]),
   // Dataset management.
   ...bySection("6.7", [

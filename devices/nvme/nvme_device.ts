@@ -29,7 +29,6 @@ import type { Bar, PciFunction } from "../pci/pci_function.ts";
 import type { PeerProviders } from "../pci/peers/peer_providers.ts";
 import { Media } from "./controller/media/media.ts";
 import { MOST_BYTES } from "./controller/media/pattern_store.ts";
-import { TUPLE_BYTES } from "./controller/media/protection.ts";
 import { NvmeController } from "./controller/nvme_controller.ts";
 import type { ControllerMemoryBar } from "./driver/life/controller_memory.ts";
 import { DEFAULT_IO_TIMEOUT_NS, NvmeDriver } from "./driver/nvme_driver.ts";
@@ -102,9 +101,6 @@ const SETTINGS = {
   metadataSgl: setting("metadata_sgl", BOOL, false, {
     doc: "The controller reads SGLs for metadata.",
   }),
-  protectionType: setting("protection", int<0 | 1 | 2 | 3>(0, 3), 0, {
-    doc: "Type of the protection information that ends each block's metadata; 0: none.",
-  }),
   blockSizeBytes: setting("block_size", size(512, 64 * KIB, { powerOfTwo: true }), 512, {
     doc: "The disk's block.",
   }),
@@ -175,12 +171,11 @@ export const NVME: DeviceKind<typeof SETTINGS, NvmeDevice> = {
     const lent = func.bars.find(({ peerBytes }) => peerBytes > 0) ?? null;
     checkTogether(device, lent);
     const { cmbQueues, depth, mdtsBytes, pollQueues, queues } = settings;
-    const { blockSizeBytes, capacityBytes, metadataBytes, protectionType } = settings;
+    const { blockSizeBytes, capacityBytes, metadataBytes } = settings;
     const media = new Media({
       blockSizeBytes,
       capacityBytes,
       metadataBytes,
-      protectionType,
       budget: machine.budget,
     });
     const controller = new NvmeController({
@@ -281,15 +276,7 @@ function unbindDriver(machine: Machine, controller: NvmeController, driver: Nvme
 /** @throws {ConfigError} When a key needs another one. */
 function checkTogether(device: NvmeBlock, lent: Bar | null): void {
   const { name, settings } = device;
-  const { blockSizeBytes, capacityBytes, cmbQueues, metadataBytes, protectionType } = settings;
-  if (protectionType !== 0 && metadataBytes < TUPLE_BYTES) {
-    throw settingError(
-      device,
-      "protection",
-      `Protection information of "${name}" needs ${TUPLE_BYTES} bytes of metadata`,
-      "metadata = 8B",
-    );
-  }
+  const { blockSizeBytes, capacityBytes, cmbQueues, metadataBytes } = settings;
   if (Math.floor(capacityBytes / blockSizeBytes) * metadataBytes > MOST_BYTES) {
     throw settingError(
       device,

@@ -18,7 +18,6 @@ function labOf(on: MalformedTarget) {
     metadataSgl: on.metadataSgl ?? false,
     mdtsBytes: on.mdtsExponent === undefined ? null : 4096 * 2 ** on.mdtsExponent,
     metadataBytes: on.metadataBytes ?? 0,
-    protectionType: on.protectionType ?? 0,
     capacityBytes: MALFORMED_CAPACITY_BYTES,
   });
   const lab = buildLab({ ...defaultLabConfig(), pci: [pciNode("root_port", "rp0", [disk])] });

@@ -42,10 +42,6 @@ const ANSWERS: Readonly<Record<keyof typeof STATUS, StatusCode>> = {
   TOO_MANY_ACTIVE_ZONES: "too_many_active_zones",
   TOO_MANY_OPEN_ZONES: "too_many_open_zones",
   UNRECOVERED_READ_ERROR: "unrecovered_read_error",
-  INVALID_PROTECTION: "invalid_protection_information",
-  GUARD_CHECK: "guard_check_error",
-  APPLICATION_TAG_CHECK: "application_tag_check_error",
-  REFERENCE_TAG_CHECK: "reference_tag_check_error",
   COMPARE_FAILURE: "compare_failure",
 };
 /** What may go better the next time. */

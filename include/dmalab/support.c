@@ -56,7 +56,7 @@ RAW static inline __attribute__((always_inline)) int is_open(word at, word bytes
 RAW static inline __attribute__((always_inline)) void check(word at, word bytes, int writes)
 {
 	if (__builtin_expect(!is_open(at, bytes, writes), 0))
-		dmalab_touch((double)at, (double)bytes, writes);
+		dmalab_touch((double)(long)at, (double)bytes, writes);
 }
 
 RAW static inline __attribute__((always_inline)) void check_span(word at, word bytes, int writes)
@@ -72,7 +72,7 @@ RAW static inline __attribute__((always_inline)) void check_span(word at, word b
 		if (granule == last >> 3 && is_open(last, 1, writes))
 			return;
 	}
-	dmalab_touch((double)at, (double)bytes, writes);
+	dmalab_touch((double)(long)at, (double)bytes, writes);
 }
 
 RAW static inline __attribute__((always_inline)) void burn(int blocks)

@@ -64,7 +64,6 @@ Deno.test("a finding on the machine of a file uses the file, and fails beside it
     release: { kernel: "7.2.6", quirks },
     seed: 1,
     cases: 60,
-    shard: { index: 1, of: 1 },
     where: { machine, loader: loaderOf(LAB) },
     mayGoOn: () => true,
   });

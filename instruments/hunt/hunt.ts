@@ -46,8 +46,6 @@ export interface HuntOptions {
   readonly seed: number;
   /** Steps to try: so many unless time or turns end the hunt before. */
   readonly cases: number;
-  /** One of several hunts that share the work: this one takes every `of`-th turn. */
-  readonly shard: { readonly index: number; readonly of: number };
   /** How the IOMMU of random machines translates; drawn when left out. */
   readonly mode?: IommuMode | undefined;
   /** Points that may fail, as `passedPoints()` has them; asked for when left out. */
@@ -158,7 +156,7 @@ export class HuntTurns {
 
   /**
    * Tries some machines; ends with the first finding.
-   * @param number From 0: the turn of that number of this hunt's part.
+   * @param number From 0.
    * @param cases Steps at most.
    */
   run(
@@ -167,12 +165,10 @@ export class HuntTurns {
     cases: number,
     watch: TurnWatch | null = null,
   ): TurnEnd {
-    const { seed, shard } = this.options;
     const search = new Turn({ ...this.options, cases }, this.#arbitrary, state, watch);
-    const turn = shard.index - 1 + number * shard.of;
     const isHidden = (number + 1) % HIDDEN_EVERY === 0 &&
       state.named.length + state.known.length > 0;
-    return search.run(seed * SEED_STRIDE + turn, isHidden);
+    return search.run(this.options.seed * SEED_STRIDE + number, isHidden);
   }
 }
 
@@ -431,7 +427,7 @@ function beginning({ kind, text }: Violation): string {
 }
 
 /** The command line that finds it again. */
-function commandOf({ mode, release, seed, shard, where }: HuntOptions): string {
+function commandOf({ mode, release, seed, where }: HuntOptions): string {
   const quirks = quirkList(release);
   return [
     "dmalab hunt",
@@ -441,7 +437,6 @@ function commandOf({ mode, release, seed, shard, where }: HuntOptions): string {
       : [`--kernel ${release.kernel}`],
     ...quirks === null ? [] : [`--quirks "${quirks}"`],
     ...mode === undefined ? [] : [`--mode ${mode}`],
-    ...shard.of === 1 ? [] : [`--shard ${shard.index}/${shard.of}`],
     `--seed ${seed}`,
   ].join(" ");
 }

@@ -21,7 +21,6 @@ export interface HuntWords {
   readonly cases: number | null;
   readonly seconds: number | null;
   readonly seed: number | null;
-  readonly shard: string | null;
   readonly mode?: string | null;
 }
 
@@ -31,7 +30,6 @@ export interface HuntSettings {
   /** Infinity when only the cases are counted. */
   readonly seconds: number;
   readonly seed: number;
-  readonly shard: { readonly index: number; readonly of: number };
   readonly mode: IommuMode | undefined;
 }
 
@@ -55,8 +53,6 @@ export function readHuntOptions(
   const own = words.kernel === null ? usual.quirks : KERNELS[kernel].quirks;
   const quirks = readQuirks(own, words.quirks);
   if (typeof quirks === "string") return quirks;
-  const shard = readShard(words.shard);
-  if (typeof shard === "string") return shard;
   const mode = HUNT_MODES.find((name) => name === words.mode);
   if (mode === undefined && words.mode != null) {
     return `There is no mode "${words.mode}"; there are ${HUNT_MODES.join(", ")}`;
@@ -68,7 +64,6 @@ export function readHuntOptions(
     cases: words.cases ?? (words.seconds === null ? DEFAULT_CASES : Infinity),
     seconds: words.seconds ?? Infinity,
     seed: words.seed ?? DEFAULT_SEED,
-    shard,
   };
 }
 
@@ -90,13 +85,4 @@ function readQuirks(own: QuirkSet, list: string | null): QuirkSet | string {
     else quirks.add(name);
   }
   return quirks;
-}
-
-function readShard(text: string | null): { index: number; of: number } | string {
-  if (text === null) return { index: 1, of: 1 };
-  const [, index, of] = /^(\d+)\/(\d+)$/.exec(text)?.map(Number) ?? [];
-  if (index === undefined || of === undefined || index < 1 || index > of) {
-    return `"${text}" is not a shard such as 2/4`;
-  }
-  return { index, of };
 }

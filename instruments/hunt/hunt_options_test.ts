@@ -8,7 +8,6 @@ const NOTHING: HuntWords = {
   cases: null,
   seconds: null,
   seed: null,
-  shard: null,
 };
 
 function settings(words: Partial<HuntWords>): HuntSettings {
@@ -24,7 +23,6 @@ Deno.test("a hunt without options tries 20000 cases on 7.2 with its defects", ()
     cases: 20_000,
     seconds: Infinity,
     seed: 1,
-    shard: { index: 1, of: 1 },
   });
 });
 
@@ -40,16 +38,6 @@ Deno.test("quirks are listed as in a machine block, with or without brackets", (
   assertEquals([...quirks("[none, mptr_first_vector_only]")], ["mptr_first_vector_only"]);
   assertEquals(quirks("not gap_bit_lost_on_split").size, own.size - 1);
   assertEquals(quirks("sgl_unmap_args_swapped").size, own.size + 1);
-});
-
-Deno.test("a shard is a part of a whole", () => {
-  assertEquals(settings({ shard: "2/4" }).shard, { index: 2, of: 4 });
-  for (const shard of ["0/4", "5/4", "2", "a/b", "1/0"]) {
-    assertEquals(
-      readHuntOptions({ ...NOTHING, shard }),
-      `"${shard}" is not a shard such as 2/4`,
-    );
-  }
 });
 
 Deno.test("what does not exist is refused, with what was perhaps meant", () => {

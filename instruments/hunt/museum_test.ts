@@ -37,7 +37,6 @@ function firstFinding(release: HuntRelease, seed: number, cases: number): Findin
     release,
     seed,
     cases,
-    shard: { index: 1, of: 1 },
     mayGoOn: () => found === null,
     onFinding: (finding) => found = finding,
   });

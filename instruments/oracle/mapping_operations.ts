@@ -1,4 +1,4 @@
-/** Operations on the mapping layer of one device, and the model's results of them. */
+/** Operations on the mapping layer of one device or of a group of two, and the model's results of them. */
 import { type DmaAddr, GIB, lastAddressOfBits, type PhysAddr } from "../../runtime/address.ts";
 import type { CoherentMemory } from "../../runtime/dma/coherent_memory.ts";
 import type { DmaDirection } from "../../runtime/dma/attributes.ts";
@@ -51,11 +51,11 @@ const QUEUES = {
   "lazy-single": () => ({ rings: 1, entries: 32768, timeoutNs: 1000 * MS }),
 };
 
-/** A simulated device and its domain. */
+/** A simulated device, or two of one group, and their domain. */
 export class MappingModel implements Side<MappingOperation> {
   #reserved: { start: number; end: number }[] = [];
   #machine: Machine | null = null;
-  #dev = new DmaDevice("dev");
+  #devices: readonly DmaDevice[] = [];
   #requests: RequestModel | null = null;
   #fired = 0;
   #seen: MachineEvent[] = [];
@@ -92,22 +92,14 @@ export class MappingModel implements Side<MappingOperation> {
   }
 
   #init(line: MappingOperation): void {
-    const number = (name: string) => line[name] as number;
     const config = { ...traceConfig(line, this.#reserved), ...this.kernel };
     const machine = new Machine(config);
     this.#machine = machine;
-    const dev = new DmaDevice("dev", {
-      maskBits: number("dma_mask_bits"),
-      busLimitBits: number("bus_limit_bits"),
-      untrusted: line.untrusted as boolean,
-      coherent: line.coherent !== false,
-      minAlignMask: number("min_align_mask"),
-      maxSegmentSizeBytes: number("max_seg_size"),
-      segmentBoundaryMask: number("seg_boundary_mask"),
-      prefer32Bit: line.try_32bit_first as boolean,
-      ...line.bus_ranges === undefined ? {} : { ranges: busRanges(line) },
-    });
-    this.#dev = dev;
+    const dev = deviceOf("dev", line);
+    const members = line.second === undefined
+      ? [dev]
+      : [dev, deviceOf("second", line.second as MappingOperation)];
+    this.#devices = members;
     if (line.peers !== undefined) machine.peers = peerRouter(line.peers as PeerFields);
     if (line.queue !== undefined) {
       this.#requests = new RequestModel(machine, dev, line.queue as QueueFields);
@@ -125,16 +117,22 @@ export class MappingModel implements Side<MappingOperation> {
     if (line.mode === "direct") return;
     // Built by hand: a shared queue is no setting of the machine, and a trace says itself whether
     // its device is lazy, untrusted or not.
-    dev.domain = new IommuDomain(machine, {
+    const domain = new IommuDomain(machine, {
       id: 0,
       name: dev.name,
-      members: [dev],
+      members,
       table: makePageTable(config.iommu),
       iotlb: machine.iommu.iotlb,
       flushQueue: QUEUES[line.mode as keyof typeof QUEUES](config.cpus),
       cachingMode: false,
       reserved: this.#reserved,
     });
+    for (const member of members) member.domain = domain;
+  }
+
+  /** Whose call it is. */
+  #caller({ dev = 0 }: MappingOperation): DmaDevice {
+    return this.#devices[dev as number]!;
   }
 
   #answer(machine: Machine, line: MappingOperation): Record<string, unknown> {
@@ -142,7 +140,7 @@ export class MappingModel implements Side<MappingOperation> {
     const dir = line.dir as DmaDirection;
     const attrs = (line.attrs ?? 0) as number;
     const { dma } = machine;
-    const dev = this.#dev;
+    const dev = this.#caller(line);
     switch (line.op) {
       case "map_phys": {
         const addr = dma.dmaMapPhys(dev, number("phys") as PhysAddr, number("size"), dir, attrs);
@@ -208,7 +206,7 @@ export class MappingModel implements Side<MappingOperation> {
   }
 
   #coherent({ dma }: Machine, line: MappingOperation): Record<string, unknown> {
-    const [dev, id] = [this.#dev, line.id as number];
+    const [dev, id] = [this.#caller(line), line.id as number];
     if (line.op === "free") {
       dma.dmaFreeCoherent(dev, this.#memories.get(id)!);
       return {};
@@ -221,7 +219,7 @@ export class MappingModel implements Side<MappingOperation> {
   }
 
   #sync({ dma }: Machine, line: MappingOperation, dir: DmaDirection): void {
-    const dev = this.#dev;
+    const dev = this.#caller(line);
     const list = this.#lists.get(line.id as number)!;
     const part = [line.dma as DmaAddr, line.size as number] as const;
     switch (line.op) {
@@ -239,7 +237,7 @@ export class MappingModel implements Side<MappingOperation> {
   #twoStep(machine: Machine, line: MappingOperation, dir: DmaDirection): Record<string, unknown> {
     const number = (name: string) => line[name] as number;
     const { dma } = machine;
-    const dev = this.#dev;
+    const dev = this.#caller(line);
     const attrs = (line.attrs ?? 0) as number;
     const state = this.#states.get(number("id"));
     if (state === undefined) return { op: `unknown operation ${line.op}` };
@@ -315,7 +313,7 @@ export class MappingModel implements Side<MappingOperation> {
 
   #state(machine: Machine): Record<string, unknown> {
     const now = machine.clock.nowNs / MS;
-    const { domain } = this.#dev;
+    const [{ domain, prefer32Bit }, second] = this.#devices as [DmaDevice, DmaDevice?];
     const pool = { now, bounce_slots_used: machine.swiotlb.usedSlots };
     if (domain === null) return pool;
     const queue = domain.flushQueue;
@@ -323,7 +321,8 @@ export class MappingModel implements Side<MappingOperation> {
       ...pool,
       iova_nodes: domain.iova.ranges.count,
       tables: domain.table.tables,
-      try_32bit_first: this.#dev.prefer32Bit,
+      try_32bit_first: prefer32Bit,
+      ...second === undefined ? {} : { second_32bit_first: second.prefer32Bit },
       flush_queue: queue === null ? null : {
         kind: queue.entries > PER_CPU_RING_ENTRIES ? "single" : "per-cpu",
         size: queue.entries,
@@ -348,6 +347,21 @@ function limitsOf({ dma }: Machine, dev: DmaDevice): Record<string, unknown> {
     required_mask: required === lastAddressOfBits(64) ? U64_MAX : required,
     addressing_limited: dma.dmaAddressingLimited(dev),
   };
+}
+
+function deviceOf(name: string, line: MappingOperation): DmaDevice {
+  const number = (key: string) => line[key] as number;
+  return new DmaDevice(name, {
+    maskBits: number("dma_mask_bits"),
+    busLimitBits: number("bus_limit_bits"),
+    untrusted: line.untrusted as boolean,
+    coherent: line.coherent !== false,
+    minAlignMask: number("min_align_mask"),
+    maxSegmentSizeBytes: number("max_seg_size"),
+    segmentBoundaryMask: number("seg_boundary_mask"),
+    prefer32Bit: line.try_32bit_first as boolean,
+    ...line.bus_ranges === undefined ? {} : { ranges: busRanges(line) },
+  });
 }
 
 /** Where the device's bus has memory: `[CPU address, bus address, bytes]`. */

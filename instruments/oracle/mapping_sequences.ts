@@ -1,4 +1,4 @@
-/** Random sequences of operations on the mapping layer of one device. */
+/** Random sequences of operations on the mapping layer of one device, or of two in one IOMMU group. */
 import { DMA_ATTR } from "../../runtime/dma/attributes.ts";
 import { PAGE_SIZE_BYTES } from "../../runtime/address.ts";
 import { Random } from "../../runtime/random.ts";
@@ -50,10 +50,23 @@ const LOOK_EVERY = 16;
 /** Two or three of these are longer than the 32 bits of a length. */
 const HUGE = [2 ** 30, 2 ** 31, 3 * 2 ** 30];
 
+/** What a device of its own has, by the names of an `init`. */
+function deviceLimits(random: Random, slots: number) {
+  return {
+    dma_mask_bits: random.pick(MASK_BITS),
+    bus_limit_bits: random.pick(BUS_LIMIT_BITS),
+    try_32bit_first: random.below(4) > 0,
+    untrusted: slots > 0 && random.below(2) === 0,
+    coherent: random.below(4) > 0,
+    min_align_mask: random.pick(MIN_ALIGN_MASKS),
+    seg_boundary_mask: random.pick(BOUNDARY_MASKS),
+    max_seg_size: random.pick(MAX_SEGMENTS),
+  };
+}
+
 /** The first operation of a sequence: one device, behind an IOMMU or not. */
 export function randomDevice(random: Random) {
   const slots = random.pick([0, 256, 1024]);
-  const untrusted = slots > 0 && random.below(2) === 0;
   const mode = random.pick(MODES);
   const isDirect = mode === "direct";
   return {
@@ -62,14 +75,7 @@ export function randomDevice(random: Random) {
     ...random.pick(FORMATS),
     pgsize_bitmap: PAGE_SIZES,
     mode,
-    dma_mask_bits: random.pick(MASK_BITS),
-    bus_limit_bits: random.pick(BUS_LIMIT_BITS),
-    try_32bit_first: random.below(4) > 0,
-    untrusted,
-    coherent: random.below(4) > 0,
-    min_align_mask: random.pick(MIN_ALIGN_MASKS),
-    seg_boundary_mask: random.pick(BOUNDARY_MASKS),
-    max_seg_size: random.pick(MAX_SEGMENTS),
+    ...deviceLimits(random, slots),
     bounce_slots: slots,
     bounce_areas: random.pick([1, 2]),
     bounce_start: random.pick(BOUNCE_STARTS),
@@ -87,7 +93,9 @@ export function mappingSequence(seed: number): readonly MappingStep[] {
   const random = new Random(seed);
   const device = randomDevice(random);
   const peers = random.below(3) === 0 ? { peers: randomPeers(random) } : {};
-  const walk = new MappingWalk(random, { ...device, ...peers });
+  const isGroup = device.mode !== "direct" && random.below(3) === 0;
+  const second = isGroup ? { second: { ...deviceLimits(random, device.bounce_slots) } } : {};
+  const walk = new MappingWalk(random, { ...device, ...peers, ...second });
   return walk.steps(random.pick(LENGTHS));
 }
 
@@ -125,8 +133,9 @@ class MappingWalk {
         // Which smaller ones work without an IOMMU is a matter of the configuration.
         const bits = random.pick(MASK_BITS);
         const least = this.init["mode"] === "direct" ? 32 : 0;
-        this.#put({ op: "set_mask", bits: Math.max(bits, least) });
-        this.#put({ op: "limits" });
+        const dev = this.#dev;
+        this.#put({ op: "set_mask", ...dev, bits: Math.max(bits, least) });
+        this.#put({ op: "limits", ...dev });
       } else if (hasLists && what < 75) this.#list(mostPages);
       else if (what < 82 && this.init["mode"] !== "direct") this.#twoStep(mostPages);
       else if (what < 85 && this.init["mode"] !== "direct") this.#coherent(mostPages);
@@ -148,6 +157,11 @@ class MappingWalk {
     const id = this.#steps.length;
     this.#steps.push({ id, then });
     return id;
+  }
+
+  /** Whose mapping it is. */
+  get #dev(): { readonly dev?: number } {
+    return this.init["second"] === undefined ? {} : { dev: this.random.below(2) };
   }
 
   get #cpu(): number {
@@ -176,7 +190,8 @@ class MappingWalk {
     const size = random.below(30) === 0 ? 2 ** 21 * (1 + random.below(3)) : this.#size(mostPages);
     const dir = random.below(3);
     const attrs = random.pick(ATTRIBUTES);
-    const mapped = { cpu: this.#cpu, phys: this.#phys(false), size, dir, attrs };
+    const dev = this.#dev;
+    const mapped = { cpu: this.#cpu, ...dev, phys: this.#phys(false), size, dir, attrs };
     const id = this.#put({ op: "map_phys", ...mapped });
     const then = (operation: (dma: number) => MappingOperation) =>
       this.#then((earlier) => {
@@ -186,13 +201,15 @@ class MappingWalk {
     this.#add(
       () => {
         const cpu = this.#cpu;
-        then((dma) => ({ op: "unmap_phys", cpu, dma, size, dir, attrs }));
+        then((dma) => ({ op: "unmap_phys", cpu, ...dev, dma, size, dir, attrs }));
       },
       () => {
         const op = `sync_single_${this.#owner}`;
         const from = random.below(3) === 0 ? random.below(size) : 0;
         const bytes = random.below(3) === 0 ? 1 + random.below(size - from) : size - from;
-        if ((attrs & UNTOUCHED) === 0) then((dma) => ({ op, dma: dma + from, size: bytes, dir }));
+        if ((attrs & UNTOUCHED) === 0) {
+          then((dma) => ({ op, ...dev, dma: dma + from, size: bytes, dir }));
+        }
       },
     );
   }
@@ -207,12 +224,13 @@ class MappingWalk {
       pages.push(isNext ? last + PAGE_SIZE_BYTES : this.#phys(true));
     }
     const size = pages.length * PAGE_SIZE_BYTES - random.below(PAGE_SIZE_BYTES);
-    const made = this.#put({ op: "alloc", cpu: this.#cpu, id, size, pages });
+    const dev = this.#dev;
+    const made = this.#put({ op: "alloc", cpu: this.#cpu, ...dev, id, size, pages });
     this.#add(
       () => {
         const cpu = this.#cpu;
         this.#then((earlier) =>
-          (earlier.get(made)?.[1]["dma"] ?? null) === null ? null : { op: "free", cpu, id }
+          (earlier.get(made)?.[1]["dma"] ?? null) === null ? null : { op: "free", cpu, ...dev, id }
         );
       },
       () => this.#put({ op: "state" }),
@@ -246,13 +264,14 @@ class MappingWalk {
       list.push([phys, isHuge ? random.pick(HUGE) : this.#size(Math.min(mostPages, 16))]);
     }
     const attrs = random.pick(ATTRIBUTES);
-    const made = this.#put({ op: "map_sg", cpu: this.#cpu, id, dir, attrs, in: list });
+    const dev = this.#dev;
+    const made = this.#put({ op: "map_sg", cpu: this.#cpu, ...dev, id, dir, attrs, in: list });
     const then = (operation: MappingOperation) =>
       this.#then((earlier) => Number(earlier.get(made)?.[1]["ret"]) > 0 ? operation : null);
     this.#add(
-      () => then({ op: "unmap_sg", cpu: this.#cpu, id, dir, attrs }),
+      () => then({ op: "unmap_sg", cpu: this.#cpu, ...dev, id, dir, attrs }),
       () => {
-        if ((attrs & UNTOUCHED) === 0) then({ op: `sync_sg_${this.#owner}`, id, dir });
+        if ((attrs & UNTOUCHED) === 0) then({ op: `sync_sg_${this.#owner}`, ...dev, id, dir });
       },
     );
   }
@@ -260,7 +279,7 @@ class MappingWalk {
   /** A range, links one after the other, a sync, and one of the ways to end it. */
   #twoStep(mostPages: number): void {
     const { random } = this;
-    const [id, dir, cpu] = [this.#id++, random.below(3), this.#cpu];
+    const [by, dir] = [{ cpu: this.#cpu, ...this.#dev, id: this.#id++ }, random.below(3)];
     const start = random.below(3) === 0 ? random.below(8) * 512 : 0;
     const lengths: number[] = [];
     for (let left = 1 + random.below(6); left > 0; left--) {
@@ -273,7 +292,7 @@ class MappingWalk {
     const attrs = random.pick(LINK_ATTRIBUTES);
     const size = lengths.reduce((sum, each) => sum + each, 0);
     const first = this.#phys(true) + start;
-    const made = this.#put({ op: "iova_try_alloc", cpu, id, phys: first, size });
+    const made = this.#put({ op: "iova_try_alloc", ...by, phys: first, size });
     const isMade = (earlier: Earlier<MappingOperation>) =>
       (earlier.get(made)?.[1]["addr"] ?? null) !== null;
     const links: number[] = [];
@@ -286,7 +305,7 @@ class MappingWalk {
     let offset = 0;
     for (const [index, length] of lengths.entries()) {
       const phys = index === 0 ? first : this.#phys(true);
-      const link = { op: "iova_link", cpu, id, phys, offset, size: length, dir, attrs };
+      const link = { op: "iova_link", ...by, phys, offset, size: length, dir, attrs };
       const before = offset;
       links.push(
         this.#then((earlier) => isMade(earlier) && linkedBytes(earlier) === before ? link : null),
@@ -302,18 +321,25 @@ class MappingWalk {
     const sync = (earlier: Earlier<MappingOperation>) => {
       const bytes = linkedBytes(earlier);
       return isMade(earlier) && bytes > 0
-        ? { op: "iova_sync", cpu, id, offset: 0, size: bytes }
+        ? { op: "iova_sync", ...by, offset: 0, size: bytes }
         : null;
     };
     this.#then(sync);
     const isInParts = random.below(3) === 0;
     const end = () => {
       if (isInParts) {
-        whole((bytes) => ({ op: "iova_unlink", cpu, id, offset: 0, size: bytes, dir, attrs }));
-      } else whole((bytes) => ({ op: "iova_destroy", cpu, id, mapped_len: bytes, dir, attrs }));
+        whole((bytes) => ({ op: "iova_unlink", ...by, offset: 0, size: bytes, dir, attrs }));
+      } else {whole((bytes) => ({
+          op: "iova_destroy",
+          ...by,
+          mapped_len: bytes,
+          dir,
+          attrs,
+        })
+        );}
       const isLeft = (earlier: Earlier<MappingOperation>) =>
         isMade(earlier) && (isInParts || linkedBytes(earlier) === 0);
-      this.#then((earlier) => isLeft(earlier) ? { op: "iova_free", cpu, id } : null);
+      this.#then((earlier) => isLeft(earlier) ? { op: "iova_free", ...by } : null);
     };
     this.#add(end, () => this.#then((earlier) => sync(earlier)));
   }

@@ -90,7 +90,7 @@ export class PoolModel implements Side<PoolOperation> {
   #init(operation: PoolOperation & { op: "init" }): void {
     const copy = (...each: Copies[number]) => this.#copies.push(each);
     const [clock, events, warnings] = [this.#clock, this.#events, this.#warnings];
-    const charges = new Charges(clock, events);
+    const charges = new Charges(clock);
     const around = { memory: { writer: null, copy }, events, clock, charges, warnings };
     const { areas_asked, slots, start } = operation;
     const areas = areasForSlots(slots, areas_asked);

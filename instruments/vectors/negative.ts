@@ -58,7 +58,6 @@ export interface NegativeController {
   readonly block_bytes: number;
   readonly blocks: number;
   readonly metadata_bytes: number;
-  readonly protection_type: number;
 }
 
 export interface NegativeStatus {
@@ -113,7 +112,6 @@ function controllerOf(on: MalformedTarget): NegativeController {
     block_bytes: BLOCK_BYTES,
     blocks: (on.capacityBytes ?? MALFORMED_CAPACITY_BYTES) / BLOCK_BYTES,
     metadata_bytes: on.metadataBytes ?? 0,
-    protection_type: on.protectionType ?? 0,
   };
 }
 

@@ -20,7 +20,6 @@ function rigOf({ controller, memory, unreachable }: NegativeVector): Rig {
     depth: controller.queue_entries,
     capacityBytes: controller.blocks * controller.block_bytes,
     metadataBytes: controller.metadata_bytes,
-    protectionType: controller.protection_type as 0 | 1 | 2 | 3,
     ...lent === null ? {} : {
       hostMemory: {
         preferredBytes: lent.preferred,
@@ -73,7 +72,7 @@ Deno.test("negative vectors are numbered and distinct, and name the specificatio
   const { vectors } = FILE;
   assertEquals(vectors.map(({ id }) => id), vectors.map((_, index) => index + 1));
   assertEquals(new Set(vectors.map(({ about }) => about)).size, vectors.length);
-  assert(vectors.length >= 129, `${vectors.length} vectors`);
+  assert(vectors.length >= 122, `${vectors.length} vectors`);
   for (const { section, status } of vectors) {
     assert(/^[4-8](\.\d+)*$/.test(section), section);
     assertEquals(status.section, `4.6.1.2.${status.type + 1}`);

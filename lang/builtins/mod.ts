@@ -21,7 +21,7 @@ import { P2P_CALLS } from "./calls/p2p.ts";
 import { PLUGGED_BIO_CALLS } from "./calls/plugged_bios.ts";
 import { P2P_LENDING_CALLS } from "./calls/p2p_lending.ts";
 import { P2P_MEMORY_CALLS } from "./calls/p2p_memory.ts";
-import { QUERY_CALLS } from "./calls/queries.ts";
+import { PAGE_MEMORY_CALLS, QUERY_CALLS } from "./calls/queries.ts";
 import { REGISTER_CALLS } from "./calls/registers.ts";
 import { SCATTERLIST_CALLS } from "./calls/scatterlist.ts";
 import { STREAMING_CALLS } from "./calls/streaming.ts";
@@ -33,6 +33,7 @@ import type { FunctionSpec, TypeSpec } from "../values/spec.ts";
 import { BIO } from "./things/bio.ts";
 import { BUFFER } from "./things/buffer.ts";
 import { CACHE_LINES } from "./things/dma/cache_lines.ts";
+import { PAGE_MEMORY } from "./things/dma/page_memory.ts";
 import { COHERENT_MEMORY } from "./things/dma/coherent_memory.ts";
 import { COUNTER_GROUPS, COUNTERS, counterTypes } from "./things/counters.ts";
 import { DEVICE } from "./things/device.ts";
@@ -110,8 +111,8 @@ const PAGES: readonly BuiltinGroup[] = [
   {
     page: "limits",
     title: "Masks, limits, coherent memory",
-    functions: [...QUERY_CALLS],
-    types: [LIMITS, COHERENT_MEMORY, DMA_POOL, POOL_BLOCK],
+    functions: [...QUERY_CALLS, ...PAGE_MEMORY_CALLS],
+    types: [LIMITS, COHERENT_MEMORY, PAGE_MEMORY, DMA_POOL, POOL_BLOCK],
   },
   {
     page: "memory",
@@ -242,7 +243,7 @@ export function builtinsWith(devices: DeviceRegistry, added: AddedBuiltins = {})
   const { events } = devices;
   return {
     ...FIXED,
-    functions: joined("function", FIXED.functions, functions),
+    functions: joined("function", FUNCTIONS, functions),
     types: new Map([
       ...joined("type", TYPES, types),
       ...Object.keys(events.added).length === 0
@@ -275,11 +276,6 @@ function joined<T extends { readonly name: string }>(
 
 /** What no addition changes. */
 const FIXED = {
-  functions: new Map(
-    [...FUNCTIONS].flatMap(([name, spec]) =>
-      [name, spec.formerly ?? name].map((each) => [each, spec])
-    ),
-  ),
   errnoNames: new Set(Object.keys(ERRNO)),
   blockStatusNames: new Set(Object.keys(BLK_STS)),
   deviceStatuses: new Map(

@@ -127,4 +127,20 @@ Deno.test("memory that lends nothing for its size says so (p2p.md 9.3)", () => {
   );
   assertStringIncludes(problemOf("bar = 1MiB"), "give it `p2pmem` in the machine");
   assertEquals(problemOf("p2pmem = 4MiB"), "");
+  const small = `machine { pci { root_port rp { switch sw {
+    nvme cmb { p2pmem = 1MiB }
+    endpoint gpu { p2pmem = 2MiB }
+    nvme ssd { }
+  } } } }
+`;
+  const reason = "its `p2pmem` of 1MiB is not a multiple of 2MiB";
+  const why = outputOf(`${small}explain pci_p2pdma_map_type(cmb, ssd)`).replace(/\s+/g, " ");
+  assertStringIncludes(why, `not_supported: cmb provides no memory to peers: ${reason} (p2p.9.4)`);
+  const { problems } = runScript(`${small}pci_alloc_p2pmem(cmb, 4KiB)`);
+  assertStringIncludes(problems.join("\n"), reason);
+  // The last answer is explained, not another one of its kind.
+  const last = outputOf(`${small}print pci_p2pdma_map_type(cmb, ssd)
+print pci_p2pdma_map_type(gpu, ssd)
+explain bus_addr`);
+  assertStringIncludes(last, "gpu");
 });

@@ -128,6 +128,10 @@ const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     ENOMEM: `${DIRECT}inject alloc_pages { inject kvmalloc { kvmalloc(4KiB) fails ENOMEM } }`,
   },
   dma_alloc_coherent: { ENOMEM: `${DIRECT}dma_alloc_coherent(ssd, 16GiB) fails ENOMEM` },
+  dma_alloc_pages: { ENOMEM: `${DIRECT}dma_alloc_pages(ssd, 8MiB, to_device) fails ENOMEM` },
+  dma_alloc_noncontiguous: {
+    ENOMEM: `${DIRECT}dma_alloc_noncontiguous(ssd, 8MiB, to_device) fails ENOMEM`,
+  },
   request: {
     EINVAL: `${STRICT}request(bio(read, into: buffer(size: 512B, offset: 2B))) fails EINVAL`,
   },

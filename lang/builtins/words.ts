@@ -11,11 +11,7 @@ import type { EventTable } from "../../runtime/vocabulary/event_table.ts";
 import { EVENT_TABLE, wordSets } from "../../runtime/event_vocabulary.ts";
 import type { WordSet } from "../../runtime/vocabulary/fields.ts";
 import { STATUS_CODES, STATUS_TYPES } from "../../devices/nvme/status_codes.ts";
-import {
-  FORMER_MODEL_NAMES,
-  IOMMU_MODEL_NAMES,
-  IOMMU_MODELS,
-} from "../../runtime/iommu/iommu_models.ts";
+import { IOMMU_MODEL_NAMES, IOMMU_MODELS } from "../../runtime/iommu/iommu_models.ts";
 import { Word } from "../values/value.ts";
 import { once } from "./describe/once.ts";
 import { HMM_MODES } from "./things/rdma/hmm_modes.ts";
@@ -64,11 +60,6 @@ const ENDS = group("end of a block on a machine of its own", {
 
 const VERDICTS: WordSet[] = [{
   title: "verdict on a fault log",
-  formerly: {
-    use_after_unmap: "unmapped_early",
-    stale_iotlb: "still_cached",
-    sync_missing: "not_visible",
-  },
   docs: {
     never_mapped: "Nothing was ever mapped there for the device.",
     use_after_unmap: "A call unmapped it before the device accessed it.",
@@ -120,9 +111,6 @@ const MACHINE_WORDS = [
   {
     title: "IOMMU model",
     docs: Object.fromEntries(IOMMU_MODEL_NAMES.map((name) => [name, IOMMU_MODELS[name].doc])),
-    formerly: Object.fromEntries(
-      Object.entries(FORMER_MODEL_NAMES).map(([old, name]) => [name, old]),
-    ),
   },
   ...group("scheduler", {
     mq_deadline: "Requests wait for a worker, which dispatches them in the order of their sectors.",
@@ -171,7 +159,6 @@ const VIEW_WORDS = [
         doc,
       ]),
     ),
-    formerly: { no_iova: "no_io_addresses" },
   },
   ...group("cache line", {
     clean: "Not cached, or the CPU's copy equals memory.",
@@ -238,15 +225,8 @@ const SETS: readonly WordSet[] = [
   ...EVENT_NAMES,
 ];
 
-const NAMES: ReadonlySet<string> = new Set(SETS.flatMap(({ docs }) => Object.keys(docs)));
-
-/** A word may be an old name of one and the name of another: `arm` is a maker of CPUs, too. */
-function aliasesOf(name: string, { formerly, kernelPrefix }: WordSet): string[] {
-  const old = formerly?.[name];
-  return [
-    ...kernelPrefix === undefined ? [] : [kernelPrefix + name.toUpperCase()],
-    ...old === undefined || NAMES.has(old) ? [] : [old],
-  ];
+function aliasesOf(name: string, { kernelPrefix }: WordSet): string[] {
+  return kernelPrefix === undefined ? [] : [kernelPrefix + name.toUpperCase()];
 }
 
 /** Every constant, group by group. Made when first asked for: only help shows them. */

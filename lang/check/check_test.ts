@@ -412,11 +412,6 @@ const FIRST_HOUR: readonly (readonly [string, string])[] = [
   [`${MACHINE}print ssd.flush().status == 0`, "a status, a direction and the like is a word"],
 ];
 
-Deno.test("the former name of a function is not suggested", () => {
-  assertEquals(errorsOf("print prices()"), []);
-  assertEquals(hintOf("print price()"), undefined);
-});
-
 Deno.test("what people write in their first hour leads to what is meant", () => {
   for (const [text, hint] of FIRST_HOUR) {
     const found = hintOf(text) ?? "";

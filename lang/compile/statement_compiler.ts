@@ -21,7 +21,7 @@ import type {
 } from "../syntax/tree/ast.ts";
 import { roleOf } from "../syntax/tree/statement_kinds.ts";
 import { callsSomething, isCall, onlyCall, someExpression } from "../syntax/tree/walk.ts";
-import { currentName } from "../values/registry.ts";
+import { canonicalName } from "../values/registry.ts";
 import { RETURNING, type Site } from "../vm/code.ts";
 import { ChangeBy } from "../vm/changes.ts";
 import { Op } from "../vm/loop.ts";
@@ -416,7 +416,7 @@ export class StatementCompiler extends TrialCompiler {
       codeSpan: expected.code.span,
       outcome: expected.outcome,
       // An alias such as BLK_STS_INVAL means the status it is another spelling of.
-      code: currentName(written, this.tables.registry),
+      code: canonicalName(written, this.tables.registry),
       deviceStatus: expectedStatus(written, this.tables.registry),
       oneCall,
       expectation: this.expectation(span),

@@ -13,7 +13,7 @@ import type {
 } from "../syntax/tree/ast.ts";
 import { Op } from "../vm/loop.ts";
 import { RareOp } from "../vm/rare_ops.ts";
-import { currentName } from "../values/registry.ts";
+import { canonicalName } from "../values/registry.ts";
 import { ExpressionCompiler } from "./expression_compiler.ts";
 import { type FunctionBuilder, Label } from "./function_builder.ts";
 
@@ -142,7 +142,7 @@ export abstract class TrialCompiler extends ExpressionCompiler {
     builder.at(span);
     const info = this.code.fails.push({
       point: point.text,
-      error: error === null ? null : currentName(error.text, this.tables.registry),
+      error: error === null ? null : canonicalName(error.text, this.tables.registry),
       hasNth: nth !== null,
       expectation,
     }) - 1;

@@ -76,6 +76,11 @@ export function printableText(text: string, colour: boolean): string {
   }).join("\n");
 }
 
+/** What a terminal shows of a text, without its colours. */
+export function withoutColours(text: string): string {
+  return text.split(COLOUR).join("");
+}
+
 /** Whether {@linkcode printableText} changes a text without colours. */
 export function hasUnprintableText(text: string): boolean {
   return text.search(UNSAFE_BUT_LINE_ENDS) >= 0;

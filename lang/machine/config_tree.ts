@@ -175,7 +175,7 @@ export class ConfigTreeReader {
   }
 
   #readBlock(parent: ConfigBlock, entry: MachineBlock): void {
-    const spec = this.schema.find(entry.keyword.text);
+    const spec = this.schema.blocks.get(entry.keyword.text);
     if (spec === undefined || spec.keyword === "machine") {
       this.#unknownKey(parent, entry.keyword, null);
       return;
@@ -256,7 +256,7 @@ export class ConfigTreeReader {
   /** @param value What the name is given as a key; null where it begins a block. */
   #unknownKey(block: ConfigBlock, name: Name, value: Expression | null): void {
     const [owner = "", key] = name.text.split(".");
-    const other = this.schema.find(owner);
+    const other = this.schema.blocks.get(owner);
     const isOfOther = key === undefined || other?.settings.some((setting) => setting.key === key);
     if (value !== null && other !== undefined && isOfOther) {
       const home = block.spec.children.includes(other.keyword)
@@ -350,7 +350,7 @@ export class ConfigTreeReader {
   #findBlock(root: ConfigBlock, name: string): ConfigBlock | null {
     const named = this.#named.get(name);
     if (named !== undefined) return named;
-    const spec = this.schema.find(name);
+    const spec = this.schema.blocks.get(name);
     if (spec === undefined || spec.named || !root.spec.children.includes(spec.keyword)) {
       return null;
     }

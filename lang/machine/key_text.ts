@@ -88,7 +88,7 @@ export interface MachineKey {
 export function keysNamed(name: string): readonly MachineKey[] {
   const dot = name.indexOf(".");
   const [owner, key] = dot < 0 ? ["machine", name] : [name.slice(0, dot), name.slice(dot + 1)];
-  const named = MACHINE_SCHEMA.find(owner);
+  const named = MACHINE_SCHEMA.blocks.get(owner);
   return MACHINE_KEYS.filter(({ block, spec }) =>
     spec.key === key && (named === undefined ? block.named : block === named)
   );

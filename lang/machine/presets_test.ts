@@ -17,11 +17,11 @@ Deno.test("a preset sets every latency, and a latency beside it is its own", () 
   assertEquals(errorsOf(`${MACHINE("preset = round_figure")}print 1`).length, 1);
 });
 
-Deno.test("scripts may still write `prices`, in the machine, in modifiers and as a call", () => {
-  const text = "machine { prices { iotlb_sync = 5ns } }\n" +
-    'test "p" with { prices.doorbell = 7ns } { print [prices().iotlb_sync, latencies().doorbell] }';
+Deno.test("latencies of the machine and of a modifier are read by one call", () => {
+  const text = "machine { latencies { iotlb_sync = 5ns } }\n" +
+    'test "p" with { latencies.doorbell = 7ns } { print [latencies().iotlb_sync, latencies().doorbell] }';
   assertEquals(run(text).lines, ["[5ns, 7ns]"]);
-  const twice = errorsOf("machine { prices { }\n latencies { } }\nprint 1");
+  const twice = errorsOf("machine { latencies { }\n latencies { } }\nprint 1");
   assertEquals(twice.length, 1);
 });
 

@@ -42,8 +42,6 @@ export type ValueShape = SettingSpec["shape"];
 
 export interface BlockSpec {
   readonly keyword: string;
-  /** The keyword that it had before: scripts may still write it. */
-  readonly formerly?: string;
   /** Whether it has a name, as in `region low { }`; what has one may stand more than once. */
   readonly named: boolean;
   readonly settings: readonly SettingSpec[];
@@ -117,7 +115,6 @@ const BLOCKS: readonly BlockSpec[] = [
     "latencies",
     "The virtual time that events take. The name of any event is a key.",
     { preset: PRESET, ...LATENCY_SETTINGS },
-    { formerly: "prices" },
   ),
 ];
 
@@ -135,12 +132,6 @@ export class MachineSchema {
       ),
     ];
     this.blocks = new Map(all.map((each) => [each.keyword, each]));
-  }
-
-  /** The block of a keyword, or of one that it had before. */
-  find(keyword: string): BlockSpec | undefined {
-    return this.blocks.get(keyword) ??
-      [...this.blocks.values()].find(({ formerly }) => formerly === keyword);
   }
 
   /** The keywords of the blocks whose registers a scenario describes. */

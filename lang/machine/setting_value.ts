@@ -220,7 +220,6 @@ export class SettingReader {
           const wanted = isQuoted ? `\`${value}\` without quotes` : oneOf(shape.choices);
           return this.#wrongKind(shape, name, value, span, wanted);
         }
-        if (shape.aliases?.[value.name] !== undefined) return shape.aliases[value.name];
         return this.#choice(name, value, shape.choices, span) ? value.name : undefined;
       case "text":
         if (typeof value !== "string") {

@@ -221,10 +221,11 @@ class CRegistry {
   /** What a source has become for a machine; its errors are reported once. */
   #find({ declaration, source }: Declared, config: LabConfig): CompiledC | null {
     const compiled = this.shelf.find(source, config);
-    if (compiled === null) {
+    if (compiled === null || "problem" in compiled) {
       const { path, pathSpan } = declaration;
-      this.#once(path, () => this.bag.error("E0710", pathSpan, `"${path}" is not compiled here`));
-      return null;
+      const { hint, problem } = compiled ?? { problem: `"${path}" is not compiled here` };
+      this.#once(path, () => this.bag.error("E0710", pathSpan, problem, hint));
+      return compiled;
     }
     // Each machine looks again, and there may be thousands of them.
     const found = this.#found.has(compiled) ? [] : compiled.diagnostics;

@@ -33,7 +33,16 @@ export interface CModule {
 /** What became of a source of C for a machine. */
 export type CompiledC =
   | { readonly module: CModule; readonly diagnostics: readonly Diagnostic[] }
-  | { readonly module: null; readonly diagnostics: readonly Diagnostic[] };
+  | { readonly module: null; readonly diagnostics: readonly Diagnostic[] }
+  | NotCompiled;
+
+/** What has kept a source from being compiled, whatever stands in it, and what helps. */
+export interface NotCompiled {
+  readonly module: null;
+  /** A sentence without its end. */
+  readonly problem: string;
+  readonly hint: string;
+}
 
 /** What a call does of a function that neither the lab, nor the driver, nor the tree's `lib/` has. */
 export const STUBS = ["refuse", "zero"] as const;

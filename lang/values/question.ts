@@ -1,6 +1,3 @@
-/** What answers are chosen by: each has its own. */
-export const CHOICE_LETTERS: readonly string[] = [..."abcdefghijklmnopqrstuvwxyz"];
-
 /** What a `quiz` asks: the machine worked its answer out, and usual mistakes have a hint. */
 export interface Question {
   /** What is asked. */

@@ -91,7 +91,7 @@ export interface Registry {
   traceValue(events: readonly MachineEvent[], spanNs: number): Value;
 }
 
-/** What a word that may be an older spelling is called now. */
-export function currentName(written: string, registry: Registry): string {
+/** The language's name of a word that may be spelled as in the kernel: `INVAL` for `BLK_STS_INVAL`. */
+export function canonicalName(written: string, registry: Registry): string {
   return registry.words.get(written)?.name ?? written;
 }

@@ -89,8 +89,6 @@ export interface DataProblem {
 
 export interface FunctionSpec {
   readonly name: string;
-  /** The name that it had before: scripts may still call it so. */
-  readonly formerly?: string;
   readonly parameters: readonly ParameterSpec[];
   /** Takes any number of further arguments of the last parameter's kind. */
   readonly variadic?: boolean;

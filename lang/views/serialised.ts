@@ -233,12 +233,17 @@ function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
 
 /** Bytes as a short text that any page can hold: compressed, as base64. */
 export async function packText(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  return (await through(bytes, new CompressionStream("deflate"))).toBase64();
+  const packed = await through(bytes, new CompressionStream("deflate"));
+  // Not by toBase64(), which Node 22 lacks.
+  let text = "";
+  for (const byte of packed) text += String.fromCharCode(byte);
+  return btoa(text);
 }
 
 /** The bytes of such a text. @throws {Error} When it is none. */
 export async function unpackText(text: string): Promise<Uint8Array> {
-  return await through(Uint8Array.fromBase64(text), new DecompressionStream("deflate"));
+  const packed = Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0));
+  return await through(packed, new DecompressionStream("deflate"));
 }
 
 async function through(

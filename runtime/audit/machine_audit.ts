@@ -81,9 +81,11 @@ function auditCaches({ name, flushQueue, iova }: IommuDomain, live: ReadonlySet<
   flushQueue?.forEach(look);
 }
 
-/** What a device can reach lies in a range in use. */
-function auditLeaves({ name, granuleBytes, iova: { ranges }, table }: IommuDomain): void {
+/** What a device can reach lies in a range in use, or is memory of firmware. */
+function auditLeaves(domain: IommuDomain): void {
+  const { direct, granuleBytes, iova: { ranges }, name, table } = domain;
   table.forEachLeaf(0, table.lastAddress, (iova, _phys, sizeBytes) => {
+    if (direct.some(({ end, start }) => start <= iova && iova < end)) return;
     const first = Math.floor(iova / granuleBytes);
     const last = Math.ceil((iova + sizeBytes) / granuleBytes) - 1;
     if (!ranges.find(first) || ranges.foundHi < last) {

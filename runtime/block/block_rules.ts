@@ -75,8 +75,6 @@ export interface BlockRules extends Readonly<KernelStrategies["block"]> {
   readonly busAddressClearsState: boolean;
   /** So does a request whose segments are mapped one by one because of its gaps. */
   readonly gapClearsState: boolean;
-  /** A request of one segment asks for no range. */
-  readonly mapsSingleSegmentAlone: boolean;
   /** What a request ends with whose peer memory the device cannot reach. */
   readonly peerRefused: BlkStatus;
 }
@@ -204,7 +202,6 @@ export function blockRules(kernel: Kernel): BlockRules {
     metadataLengthBytes: quirks.has("metadata_length_from_format") ? formatBytes : attachedBytes,
     busAddressClearsState: !quirks.has("stale_iova_state_p2p"),
     gapClearsState: !quirks.has("stale_iova_state_uncoalesced"),
-    mapsSingleSegmentAlone: quirks.has("iterator_maps_single_segment"),
     peerRefused: quirks.has("p2p_design_2021") ? BLK_STS.P2PDMA : BLK_STS.INVAL,
   };
 }

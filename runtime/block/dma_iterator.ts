@@ -235,7 +235,6 @@ export class BlkDma {
     const gapBit = this.#gapBit(request, metadata);
     const rangeBytes = metadata ? rules.metadataRangeBytes(request) : request.payloadBytes;
     if (
-      this.#asksForRange(request, metadata) &&
       !gapMeets(gapBit, dma.dmaGetMergeBoundary(dev)) &&
       dma.dmaIovaTryAlloc(dev, state, segments.phys, rangeBytes)
     ) {
@@ -246,11 +245,6 @@ export class BlkDma {
     const mapped = this.#mapSegment(request, dev, iter);
     this.#exit = mapped ? "block.2.3.5" : "block.2.3.5e";
     return mapped;
-  }
-
-  #asksForRange(request: BlockRequest, metadata: boolean): boolean {
-    if (!this.#rules.mapsSingleSegmentAlone) return true;
-    return (metadata ? request.nrIntegritySegments : request.nrPhysSegments) > 1;
   }
 
   /** Which gap bit decides. @see behaviour/block.md 1.7, 2.7 */
@@ -271,7 +265,6 @@ export class BlkDma {
         gap_bit: gapBit,
         merge_boundary_bytes: mergeBoundary,
         pieces_meet: !gapMeets(gapBit, mergeBoundary),
-        ...this.#asksForRange(request, metadata) ? {} : { single_segment: true },
         range_allocated: rule === "block.2.3.4" || rule === "block.2.3.4e",
       },
     };

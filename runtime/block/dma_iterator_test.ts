@@ -521,15 +521,3 @@ Deno.test("a segment's path is the one the link took: an untrusted disk's part o
     "0xfffff000 swiotlb",
   ]);
 });
-
-Deno.test("iterator_maps_single_segment: one segment asks for no range, two do (defects.md)", () => {
-  const seen = (quirks: FixtureOptions["quirks"], ...parts: [number, number][]) => {
-    const fixture = new Fixture({ iommu: { mode: "strict" }, quirks: quirks ?? [] });
-    assert(fixture.start(fixture.request(...parts)));
-    return [fixture.count("call.dma_iova_try_alloc"), fixture.count("call.dma_map_phys")];
-  };
-  const one: [number, number] = [0x1234_5000, 4096];
-  assertEquals(seen([], one), [1, 0]);
-  assertEquals(seen(["iterator_maps_single_segment"], one), [0, 1]);
-  assertEquals(seen(["iterator_maps_single_segment"], one, [0x2345_6000, 4096]), [1, 0]);
-});

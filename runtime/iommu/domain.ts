@@ -17,7 +17,7 @@ import {
 } from "../address.ts";
 import type { DmaDevice } from "../dma/device/device.ts";
 import { hexAddress } from "../dma/hex_address.ts";
-import { errnoName, invariant, InvariantError } from "../errno.ts";
+import { ERRNO, errnoName, invariant, InvariantError } from "../errno.ts";
 import { eventId } from "../event_vocabulary.ts";
 import type { Why } from "../events.ts";
 import { failingTables, FAULT } from "../faults.ts";
@@ -30,9 +30,18 @@ import type { IommuModelSpec } from "./iommu_models.ts";
 import type { Iotlb } from "./iotlb.ts";
 import { IovaAllocator, LARGEST_CACHED_PFNS, searchedPfns } from "./iova_allocator.ts";
 import { type IovaShortage, shortageOf } from "./iova_shortage.ts";
+import type { MappedPages } from "./mapped_pages.ts";
 import { MemoryRuns } from "./memory_runs.ts";
 import type { PageTable } from "./page_table.ts";
-import { protectionWord, SYNC_TABLES, SYNC_WALK, withReadable } from "./page_table.ts";
+import {
+  protectionWord,
+  PTE_MMIO,
+  PTE_READ,
+  PTE_WRITE,
+  SYNC_TABLES,
+  SYNC_WALK,
+  withReadable,
+} from "./page_table.ts";
 
 const IOVA_ALLOC = eventId("iova.alloc");
 const IOVA_ALLOC_FAILED = eventId("iova.alloc_failed");
@@ -45,6 +54,11 @@ const IOTLB_SYNC = eventId("iotlb.sync");
 const FLUSH_QUEUE_ADD = eventId("flush_queue.add");
 const FLUSH_QUEUE_FLUSH = eventId("flush_queue.flush");
 
+/** A doorbell is written, and is no memory. */
+const DOORBELL = PTE_WRITE | PTE_MMIO;
+const DIRECT = PTE_READ | PTE_WRITE;
+/** What a page costs in units of work that may be mapped one to one. */
+const DIRECT_PAGE_UNITS = 16;
 const LAST_32BIT_ADDRESS = 2 ** 32 - 1;
 /** The last address of a device whose mask and bus leave nothing out. */
 const NO_LAST_ADDRESS = ADDRESS_LIMIT - 1;
@@ -61,6 +75,8 @@ export interface IommuDomainOptions {
   readonly flushQueue: FlushQueueOptions | null;
   /** Flush after mapping too: the hardware remembers absent entries. */
   readonly cachingMode: boolean;
+  /** Counts which pages are mapped; left out, as by most kernels, nothing does. */
+  readonly mappedPages?: MappedPages | null;
   /** Address ranges never allocated, end exclusive. */
   readonly reserved: readonly { readonly start: number; readonly end: number }[];
 }
@@ -76,6 +92,8 @@ export class IommuDomain implements FlushQueueOwner {
   readonly cachingMode: boolean;
   /** Address ranges that it never gives out, end exclusive. */
   readonly reserved: IommuDomainOptions["reserved"];
+  /** Memory of firmware that is mapped one to one for as long as it lives, end exclusive. */
+  readonly direct: IommuDomainOptions["reserved"] = [];
   /** The list that is mapped now. */
   readonly runs: MemoryRuns = new MemoryRuns();
   /** The ranges that wait for a flush; null in strict mode. */
@@ -87,7 +105,10 @@ export class IommuDomain implements FlushQueueOwner {
   /** Changes when leaves are cleared without an invalidation: IOTLB entries may be stale then. */
   generation = 0;
 
+  /** Where the granule of a doorbell is mapped: writes there are interrupts. */
+  readonly #doorbellPages = new Map<PhysAddr, number>();
   #lastShortage: { readonly key: string; readonly shortage: IovaShortage } | null = null;
+  readonly #mappedPages: MappedPages | null;
   readonly #platform: Platform;
   readonly #iotlb: Iotlb;
   readonly #model: IommuModelSpec;
@@ -98,6 +119,7 @@ export class IommuDomain implements FlushQueueOwner {
 
   constructor(platform: Platform, options: IommuDomainOptions) {
     this.#platform = platform;
+    this.#mappedPages = options.mappedPages ?? null;
     this.#warnings = new DomainWarnings(platform);
     this.#model = platform.iommuModel;
     this.#iotlb = options.iotlb;
@@ -150,11 +172,14 @@ export class IommuDomain implements FlushQueueOwner {
    */
   renew(): void {
     this.flushQueue?.drain();
+    for (const iova of this.#doorbellPages.values()) this.freeIova(iova, this.granuleBytes);
+    this.#doorbellPages.clear();
     this.iova.flushCaches();
     this.iova.stopTimers();
     this.table.clear();
     this.#iotlb.invalidateDomain(this.id);
     invariant((this.flushQueue?.pending ?? 0) === 0, "Ranges wait for a flush after it");
+    for (const { start, end } of this.direct) this.#mapForGood(start, start, end, DIRECT);
     for (const dev of this.members) dev.setUp32Bit(this.#platform.config.iommu.forcedac);
   }
 
@@ -314,6 +339,7 @@ export class IommuDomain implements FlushQueueOwner {
     const written = this.#model.writableIsReadable ? withReadable(flags) : flags;
     const error = table.map(iova, phys, sizeBytes, written);
     if (error === 0) {
+      this.#mappedPages?.mapped(phys, sizeBytes, this.granuleBytes);
       if (audited || charges.tableWriteNs !== 0) this.#countLeaves(iova, sizeBytes);
       if (events.tick(IOMMU_MAP)) this.#tellMapped(iova, phys, sizeBytes, written);
     } else this.#tellMapFailed(iova, phys, sizeBytes, error);
@@ -328,6 +354,7 @@ export class IommuDomain implements FlushQueueOwner {
   mapGranules(iova: number, runs: MemoryRuns, first: number, flags: number): number {
     const { audited, charges, events } = this.#platform;
     if (events.attentive || audited || charges.tableWriteNs !== 0) return 0;
+    if (this.#mappedPages !== null) return 0;
     const written = this.#model.writableIsReadable ? withReadable(flags) : flags;
     const granules = this.table.mapGranules(iova, runs, first, written);
     events.tickUnseen(IOMMU_MAP, granules);
@@ -373,6 +400,66 @@ export class IommuDomain implements FlushQueueOwner {
   }
 
   /**
+   * The address that a device writes to for an interrupt whose doorbell lies in memory: that of a page
+   * which is mapped at the first call for this doorbell, for all members and for good.
+   * @returns It, or -ENOMEM where no range or no table is to be had.
+   * @see behaviour/dma.md 4.7
+   */
+  messageAddress(device: DmaDevice, doorbellPhys: PhysAddr): DmaAddr | number {
+    const offset = this.offsetOf(doorbellPhys);
+    const phys = doorbellPhys - offset as PhysAddr;
+    let iova = this.#doorbellPages.get(phys);
+    if (iova === undefined) {
+      iova = this.allocIova(device, this.granuleBytes, false);
+      if (iova === 0) return -ERRNO.ENOMEM;
+      if (this.#mapForGood(iova, phys, phys + this.granuleBytes, DOORBELL) !== 0) {
+        this.freeIova(iova, this.granuleBytes);
+        return -ERRNO.ENOMEM;
+      }
+      this.#doorbellPages.set(phys, iova);
+    }
+    return iova + offset;
+  }
+
+  /** Whether the page of a doorbell holds an address. */
+  isDoorbell(dma: number): boolean {
+    const start = dma - this.offsetOf(dma);
+    for (const iova of this.#doorbellPages.values()) if (iova === start) return true;
+    return false;
+  }
+
+  /**
+   * Maps memory of firmware one to one, both ends rounded up to the smallest page, but for pages that
+   * are mapped already.
+   * @returns 0 or a negative errno.
+   * @see behaviour/dma.md 9.11
+   */
+  mapDirect(startPhys: number, endPhys: number): number {
+    const end = this.roundUp(endPhys);
+    let start = -1;
+    for (let at = this.roundUp(startPhys); at <= end; at += this.granuleBytes) {
+      this.#platform.budget.work(DIRECT_PAGE_UNITS);
+      if (at < end && !this.table.walk(at)) {
+        if (start < 0) start = at;
+      } else if (start >= 0) {
+        const error = this.#mapForGood(start, start, at, DIRECT);
+        if (error !== 0) return error;
+        (this.direct as { start: number; end: number }[]).push({ start, end: at });
+        start = -1;
+      }
+    }
+    return 0;
+  }
+
+  /** What no driver has mapped and none unmaps. */
+  #mapForGood(iova: number, startPhys: number, endPhys: number, flags: number): number {
+    const sizeBytes = endPhys - startPhys;
+    const error = this.map(iova, startPhys as PhysAddr, sizeBytes, flags);
+    if (error === 0) this.syncMap(iova, sizeBytes);
+    return error;
+  }
+
+  /**
    * Clears the leaves of a range, and says so where they were not what the caller thought.
    *
    * @param flushNow Whether the hardware forgets them before this returns.
@@ -381,7 +468,9 @@ export class IommuDomain implements FlushQueueOwner {
    */
   unmap(iova: number, sizeBytes: Bytes, flushNow: boolean, caller: UnmapCaller): number {
     const { audited, charges, events } = this.#platform;
+    const counted = this.#mappedPages?.unmapping(this.table, iova, sizeBytes);
     const unmapped = this.table.unmap(iova, sizeBytes);
+    if (counted !== undefined) this.#mappedPages!.notUnmapped(counted, iova + unmapped);
     if (this.table.warnings !== 0) this.#warnings.table("unmap_pages", iova, this.table.warnings);
     if (audited || charges.tableWriteNs !== 0) this.#countLeaves(iova, unmapped);
     if (events.tick(IOMMU_UNMAP)) {

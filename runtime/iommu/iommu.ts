@@ -14,7 +14,7 @@ import {
   realHigh,
 } from "../address.ts";
 import type { DmaDevice } from "../dma/device/device.ts";
-import { type EventFields, type EventId, eventId } from "../event_vocabulary.ts";
+import { type EventFields, eventId } from "../event_vocabulary.ts";
 import type { Platform } from "../platform.ts";
 import type { IommuConfig, IommuMode } from "../machine_config.ts";
 import type { IommuDomain } from "./domain.ts";
@@ -28,9 +28,6 @@ const WRITABLE = PTE_WRITE;
 
 const IOMMU_TRANSLATE = eventId("iommu.translate");
 const IOMMU_FAULT = eventId("iommu.fault");
-const IOTLB_SYNC = eventId("iotlb.sync");
-const IOVA_ALLOC = eventId("iova.alloc");
-const IOVA_FREE = eventId("iova.free");
 
 export type { DeviceAccess, FaultReason };
 
@@ -127,25 +124,6 @@ export class Iommu {
     let pending = 0;
     for (const { flushQueue } of this.domains) pending += flushQueue?.pending ?? 0;
     return pending;
-  }
-
-  /**
-   * Waits for what an event needs, where another CPU has it: the queue of invalidations, or the locks
-   * of the device's allocator. A range that goes into a flush queue holds none.
-   * @internal
-   */
-  waitBefore(event: EventId): void {
-    const { charges, events } = this.#platform;
-    if (event === IOTLB_SYNC) charges.waitFor(this.iotlb.queue, event);
-    if (event !== IOVA_ALLOC && event !== IOVA_FREE) return;
-    const name = events.context.device!;
-    const domain = this.domains.find((each) => each.name === (this.sharers.get(name) ?? name));
-    if (domain === undefined) return;
-    const { iova, lazy } = domain;
-    const byTree = event === IOVA_ALLOC
-      ? iova.lastSource !== "rcache"
-      : !lazy && iova.lastDestination === "tree";
-    iova.chargeLocks(charges, event, byTree);
   }
 
   /**

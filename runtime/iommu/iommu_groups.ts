@@ -7,14 +7,16 @@
  *
  * @see behaviour/dma.md 1.3 and chapter 9
  */
+import type { DmaAddr, PhysAddr } from "../address.ts";
 import type { DmaDevice, WantedMode } from "../dma/device/device.ts";
-import { ERRNO, invariant, KernelError } from "../errno.ts";
+import { ERRNO, errnoName, invariant, KernelError } from "../errno.ts";
 import type { IommuConfig, IommuMode } from "../machine_config.ts";
 import type { Platform } from "../platform.ts";
 import { IommuDomain } from "./domain.ts";
 import { type FlushQueueOptions, PER_CPU_RING_ENTRIES, PER_CPU_TIMEOUT_NS } from "./flush_queue.ts";
 import { type IommuModelSpec, makePageTable } from "./iommu_models.ts";
 import type { Iotlb } from "./iotlb.ts";
+import { MappedPages } from "./mapped_pages.ts";
 
 /** Writes to these addresses are interrupts on a PC, whatever the tables say. */
 export const PC_MSI_START = 0xfee0_0000;
@@ -59,6 +61,23 @@ function enter(dev: DmaDevice, domain: IommuDomain | null): void {
   if (dev.refusal === "context_absent") dev.refusal = null;
 }
 
+/**
+ * What firmware uses together with devices stays where it is.
+ * @throws {KernelError} Where it cannot be mapped, as beyond what the table reaches.
+ */
+function mapDirectRegions(domain: IommuDomain, members: readonly DmaDevice[]): void {
+  for (const { directRegions, name } of members) {
+    for (const { end, start } of directRegions) {
+      const error = domain.mapDirect(start, end);
+      if (error === 0) continue;
+      throw new KernelError(
+        errnoName(-error),
+        `memory of firmware for "${name}" cannot be mapped one to one`,
+      );
+    }
+  }
+}
+
 /** The groups of an IOMMU. */
 export class IommuGroups {
   /** Every translation, in the order in which groups were attached. */
@@ -72,6 +91,7 @@ export class IommuGroups {
   readonly #iotlb: Iotlb;
   readonly #domains = this.domains as IommuDomain[];
   readonly #sharers = this.sharers as Map<string, string>;
+  readonly #mappedPages: MappedPages | null;
   /** Domains made so far. */
   #made = 0;
 
@@ -80,6 +100,8 @@ export class IommuGroups {
     this.#config = platform.config.iommu;
     this.#model = platform.iommuModel;
     this.#iotlb = iotlb;
+    const counts = this.#config.debugPagealloc && platform.kernel.strategies.dma.countsMappedPages;
+    this.#mappedPages = counts ? new MappedPages(platform) : null;
   }
 
   /**
@@ -105,6 +127,7 @@ export class IommuGroups {
    */
   join(group: IommuGroup, dev: DmaDevice): void {
     group.members.push(dev);
+    if (group.domain !== null) mapDirectRegions(group.domain, [dev]);
     this.#attach(dev, group);
   }
 
@@ -148,7 +171,7 @@ export class IommuGroups {
   #enterDomain(dev: DmaDevice, group: IommuGroup): void {
     const { forcedac } = this.#config;
     const isTranslated = !dev.ownOps && group.mode !== "off" && group.mode !== "passthrough";
-    enter(dev, isTranslated ? group.domain ??= this.#makeDomain(dev, group) : null);
+    enter(dev, isTranslated ? group.domain ??= this.#makeDomain(dev, group, group.mode) : null);
     if (dev.domain === null) return;
     dev.setUp32Bit(forcedac);
     if (dev.ats) dev.domain.hasDeviceTlbs = true;
@@ -156,7 +179,7 @@ export class IommuGroups {
   }
 
   /** Makes a domain for the first device of a group; null, with a warning, where its bus leaves no IOVAs. */
-  #makeDomain(dev: DmaDevice, group: IommuGroup): IommuDomain | null {
+  #makeDomain(dev: DmaDevice, group: IommuGroup, mode: IommuMode): IommuDomain | null {
     const { budget } = this.#platform;
     const table = makePageTable(this.#config, (sizeBytes) => budget.hold(sizeBytes));
     const gaps = dev.rangeMap?.gaps(table.lastAddress) ?? [];
@@ -168,7 +191,7 @@ export class IommuGroups {
       );
       return null;
     }
-    const lazy = group.mode === "lazy" && this.#defersFlushes && this.#hasQueueFor(dev);
+    const lazy = mode === "lazy" && this.#defersFlushes && this.#hasQueueFor(dev);
     const domain = new IommuDomain(this.#platform, {
       id: this.#made++,
       name: domainName(group.members.filter(({ ownOps }) => !ownOps)),
@@ -177,8 +200,10 @@ export class IommuGroups {
       iotlb: this.#iotlb,
       flushQueue: lazy ? this.#flushQueueOptions : null,
       cachingMode: this.#cachesAbsence,
-      reserved: [...this.#reservedRanges(dev.hostBridge), ...gaps],
+      mappedPages: this.#mappedPages,
+      reserved: [...this.#reservedRanges(dev.hostBridge), ...gaps, ...dev.directRegions],
     });
+    mapDirectRegions(domain, group.members);
     this.#domains.push(domain);
     return domain;
   }
@@ -220,7 +245,8 @@ export class IommuGroups {
    *   had at boot.
    * @param privileged Whether who writes it may.
    * @returns 0, or -EACCES, -EINVAL for another word and for what a member rules out, -ENODEV
-   *   without an IOMMU, -EPERM for any other change while a driver is bound.
+   *   without an IOMMU, -EPERM for any other change while a driver is bound, and what keeps memory
+   *   of firmware from being mapped, where the group goes on as it was.
    * @see behaviour/dma.md 1.3, 9.9
    */
   setMode(dev: DmaDevice, mode: string, privileged = true): number {
@@ -242,10 +268,26 @@ export class IommuGroups {
       wantedMode === null || wantedMode === next
     );
     if (isMode && (!isWanted || (group.hasUntrusted && next !== "strict"))) return -ERRNO.EINVAL;
+    // The new one first: where that cannot be, the group stays on the old one.
+    const made = this.#tryDomain(group, next);
+    if (typeof made === "number") return made;
     this.#freeDomain(group);
     group.mode = next;
+    group.domain = made;
     for (const member of group.members) this.#enterDomain(member, group);
     return 0;
+  }
+
+  /** A domain for a group in another mode, null for none, or a negative errno. */
+  #tryDomain(group: IommuGroup, mode: IommuMode): IommuDomain | number | null {
+    const first = group.members.find(({ ownOps }) => !ownOps);
+    if (first === undefined || mode === "passthrough") return null;
+    try {
+      return this.#makeDomain(first, group, mode);
+    } catch (error) {
+      if (!(error instanceof KernelError)) throw error;
+      return -ERRNO[error.errno];
+    }
   }
 
   /** Frees a group's domain with all that was mapped in it. */
@@ -290,12 +332,23 @@ export class IommuGroups {
   /**
    * A user takes a device's whole group, as VFIO does: it leaves its default domain, and reaches
    * nothing until the user maps something.
-   * @returns 0, -EPERM while a driver is bound to any member or a user has it, -ENODEV without an IOMMU.
-   * @see behaviour/dma.md 9.8
+   * @returns 0, -EPERM while a driver is bound to any member or a user has it, -EINVAL where firmware
+   *   needs memory of a member's mapped, -ENODEV without an IOMMU.
+   * @see behaviour/dma.md 9.8, 9.11
    */
   claim({ group }: DmaDevice): number {
     if (group === null || this.#config.mode === "off") return -ERRNO.ENODEV;
     if (group.users > 0) return -ERRNO.EPERM;
+    const bound = group.members.find(({ directRegions }) =>
+      directRegions.some(({ relaxable }) => !relaxable)
+    );
+    if (bound !== undefined) {
+      this.#platform.warnings.warn(
+        "iommu_group_claim_dma_owner",
+        `Firmware needs memory mapped one to one for device "${bound.name}": no user can have its group`,
+      );
+      return -ERRNO.EINVAL;
+    }
     group.users = 1;
     const { budget } = this.#platform;
     group.userDomain = new IommuDomain(this.#platform, {
@@ -306,6 +359,7 @@ export class IommuGroups {
       iotlb: this.#iotlb,
       flushQueue: null,
       cachingMode: this.#cachesAbsence,
+      mappedPages: this.#mappedPages,
       reserved: [],
     });
     for (const dev of group.members) enter(dev, group.userDomain);
@@ -322,6 +376,27 @@ export class IommuGroups {
     group.userDomain = null;
     group.users = 0;
     for (const dev of group.members) enter(dev, dev.ownOps ? null : group.domain);
+  }
+
+  /**
+   * Where a device writes for its interrupts: asked for when its vectors are allocated.
+   * @returns The address, or -ENOMEM where the doorbell's page cannot be mapped. 0 where interrupts
+   *   are remapped and nothing is asked for.
+   * @see behaviour/dma.md 4.7
+   */
+  messageAddress(dev: DmaDevice): DmaAddr | number {
+    const { context } = this.#platform.events;
+    const phys = this.#doorbellPhys;
+    if (phys === null || dev.domain === null) return phys ?? 0;
+    const outer = context.enterDevice(dev.name);
+    const address = dev.domain.messageAddress(dev, phys);
+    context.leaveDevice(outer);
+    return address;
+  }
+
+  get #doorbellPhys(): PhysAddr | null {
+    const { doorbellPhys } = this.#model;
+    return doorbellPhys === null ? null : this.#config.doorbellPhys ?? doorbellPhys;
   }
 
   /**

@@ -306,3 +306,18 @@ Deno.test("VT-d in legacy mode: who leaves takes the context entry of its alias 
     }
   }
 });
+
+Deno.test("the timer's ranges go to the magazines of the CPU that runs it, whoever queued them (dma.md 5.3)", () => {
+  for (const runsOn of [0, 1]) {
+    const bench = pair({ machine: { cpus: 2 }, iommu: { mode: "lazy" } });
+    const { machine, x, y } = bench;
+    machine.cpu = 1;
+    unmap(bench, x, map(bench, x, 0x1000_0000));
+    machine.cpu = runsOn;
+    machine.advance(20_000_000);
+    machine.cpu = 1 - runsOn;
+    assertEquals(hexAddress(map(bench, y, 0x2000_0000)), "0xffff_e000", "its class 0 is empty");
+    machine.cpu = runsOn;
+    assertEquals(hexAddress(map(bench, y, 0x3000_0000)), "0xffff_f000");
+  }
+});

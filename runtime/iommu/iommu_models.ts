@@ -1,5 +1,5 @@
 /** The kinds of IOMMU that a machine can have: each is one record here. */
-import type { Bytes } from "../address.ts";
+import type { Bytes, PhysAddr } from "../address.ts";
 import { ArmPageTable } from "./arm_page_table.ts";
 import { GenericPageTable } from "./generic_page_table.ts";
 import type { HostCharge, PageTable } from "./page_table.ts";
@@ -19,8 +19,6 @@ interface TableOptions extends Omit<PageTableConfig, "model"> {
 /** Whose page-table format, invalidations and habits an IOMMU has. */
 export interface IommuModelSpec {
   readonly doc: string;
-  /** Its name in older scenarios. */
-  readonly formerly?: string;
   /** The granules that its page tables can have. @see behaviour/dma.md 5.1 */
   readonly granulesBytes: readonly Bytes[];
   /** A leaf can have any size; else blocks lie one or two levels up, and there are none above. */
@@ -53,6 +51,11 @@ export interface IommuModelSpec {
   readonly hasCachingMode: boolean;
   /** Writes to the interrupt window of a PC are interrupts, whatever the tables say. */
   readonly hasInterruptWindow: boolean;
+  /**
+   * Where devices write for an interrupt, when that is translated like any write; null where interrupts
+   * are remapped. @see behaviour/dma.md 4.7
+   */
+  readonly doorbellPhys: PhysAddr | null;
   /** How devices with ATS are sent invalidations is known. @see behaviour/dma.md 9.10 */
   readonly hasDeviceTlbs: boolean;
   /** A function that leaves clears the context entries of all its aliases. @see behaviour/dma.md 9.7 */
@@ -83,6 +86,7 @@ const PC = {
   flushes: "block_or_domain",
   hasCachingMode: true,
   hasInterruptWindow: true,
+  doorbellPhys: null,
   hasDeviceTlbs: true,
   clearsAliases: false,
   reserved: [],
@@ -126,7 +130,6 @@ const MODELS = {
     ...PC,
     ...X86_TABLES,
     doc: "Intel VT-d in scalable mode, with first-stage tables: those of the x86 CPU.",
-    formerly: "x86",
     entries: VTD_FIRST_STAGE,
     root: "the FSPTPTR of the PASID table entry (VT-d 9.6)",
     flushes: "block",
@@ -153,7 +156,6 @@ const MODELS = {
   },
   smmu: {
     doc: "Arm SMMU, stage 1.",
-    formerly: "arm",
     granulesBytes: [4096, 16384, 65536],
     hasAnyPageSize: false,
     usualPageSizesBytes: null,
@@ -166,6 +168,7 @@ const MODELS = {
     flushes: "range_or_domain",
     hasCachingMode: false,
     hasInterruptWindow: false,
+    doorbellPhys: 0x0808_0040 as PhysAddr,
     hasDeviceTlbs: false,
     clearsAliases: false,
     faultLog: "smmu",
@@ -187,14 +190,6 @@ export interface PageTableConfig {
 }
 
 export const IOMMU_MODEL_NAMES = Object.keys(IOMMU_MODELS) as readonly IommuModel[];
-
-/** Names in older scenarios, with those that took their place. */
-export const FORMER_MODEL_NAMES: Readonly<Record<string, IommuModel>> = Object.fromEntries(
-  IOMMU_MODEL_NAMES.flatMap((name) => {
-    const { formerly } = IOMMU_MODELS[name];
-    return formerly === undefined ? [] : [[formerly, name]];
-  }),
-);
 
 /** Four levels of tables, or five; the lower half of what they reach is allocated from. */
 function x86Widths(asked: number): { readonly addressBits: number; readonly apertureBits: number } {

@@ -7,7 +7,6 @@
  *
  * @see behaviour/dma.md 5.2, 5.3
  */
-import { Contended } from "../time/contended.ts";
 import { invariant } from "../errno.ts";
 import { zeros } from "../zeros.ts";
 
@@ -27,8 +26,6 @@ const INVERSE_POWER = Float64Array.from({ length: SIZE_BITS }, (_, bit) => 2 ** 
 
 export class Iotlb {
   readonly entries: number;
-  /** The queue of invalidations, one for all domains. */
-  readonly queue = new Contended("invalidation_queue", 0);
   /** By entry. */
   readonly #page: Float64Array;
   readonly #phys: Float64Array;

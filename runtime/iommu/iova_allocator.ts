@@ -5,10 +5,8 @@
  *
  * @see behaviour/dma.md chapter 4
  */
-import { Contended } from "../time/contended.ts";
 import { invariant } from "../errno.ts";
-import type { EventFields, EventId } from "../event_vocabulary.ts";
-import type { Charges } from "../time/latencies.ts";
+import type { EventFields } from "../event_vocabulary.ts";
 import type { TimerHandler, VirtualClock } from "../time/clock.ts";
 import { CACHE_CLASSES, IovaCache } from "./iova_cache.ts";
 import { IovaRanges } from "./iova_ranges.ts";
@@ -100,13 +98,6 @@ export class IovaAllocator {
   /** Index of `lastSource` and of `lastDestination`: a number costs less to note than a string. */
   #source = FROM_TREE;
   #destination = TO_TREE;
-  readonly #depotLocks = Array.from(
-    { length: CACHE_CLASSES },
-    (_, sizeClass) => new Contended("depot", sizeClass),
-  );
-  readonly #treeLock = new Contended("iova_tree", 0);
-  /** Moves of the cache's magazines that have been charged for. */
-  #chargedMoves = 0;
   /** How many delayed clean-ups of a depot have run. */
   depotWorks = 0;
 
@@ -173,17 +164,6 @@ export class IovaAllocator {
     const spilled = this.cache.put(cpu, sizeClass, pfn);
     this.#destination = spilled ? TO_DEPOT : TO_CACHE;
     if (spilled) this.#workers[sizeClass]!.schedule();
-  }
-
-  /**
-   * Charges for the locks that the last allocation or free has held, and for waiting for them: the
-   * depot's for each magazine, and that of the tree as long as the event costs.
-   */
-  chargeLocks(charges: Charges, event: EventId, byTree: boolean): void {
-    for (; this.#chargedMoves < this.cache.depotMoves; this.#chargedMoves++) {
-      charges.magazine(this.#depotLocks[this.cache.movedClass]!);
-    }
-    if (byTree) charges.waitFor(this.#treeLock, event);
   }
 
   get lastSource(): IovaSource {

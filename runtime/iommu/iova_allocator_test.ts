@@ -1,8 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { eventId } from "../event_vocabulary.ts";
 import { VirtualClock } from "../time/clock.ts";
-import type { Charges } from "../time/latencies.ts";
 import { IovaAllocator } from "./iova_allocator.ts";
 
 const LIMIT_32 = 0xf_ffff;
@@ -195,21 +193,6 @@ Deno.test("delayed clean-ups that are stopped never run, and begin anew with the
   clock.advance(2_000_000_000);
   // One for each magazine but one, and one that finds no more to free.
   assertEquals([iova.cache.depotSize(0), iova.depotWorks, clock.pendingTimers], [1, now, 0]);
-});
-
-Deno.test("each magazine that a depot takes or gives is charged once (dma.md 4.5)", () => {
-  const iova = allocator();
-  let charged = 0;
-  const charges = { magazine: () => charged++ } as Partial<Charges> as Charges;
-  const magazines = () => {
-    charged = 0;
-    iova.chargeLocks(charges, eventId("iova.free"), false);
-    return charged;
-  };
-  assertEquals(magazines(), 0);
-  spill(iova, 3);
-  const moves = iova.cache.depotMoves;
-  assertEquals([magazines(), magazines(), moves > 0], [moves, 0, true]);
 });
 
 Deno.test("each allocation and free says where it came from and went to (dma.md 4.3, 4.5)", () => {

@@ -45,10 +45,6 @@ export class IovaCache {
   /** By class: the newest full magazine, and how many there are. */
   readonly #depot = zeros(Int32Array, CACHE_CLASSES).fill(NO_MAGAZINE);
   readonly #depotSize = zeros(Int32Array, CACHE_CLASSES);
-  /** How many full magazines went into a depot, or came out to be loaded. */
-  depotMoves = 0;
-  /** The size class of the last of them. */
-  movedClass = 0;
 
   constructor(readonly cpus: number) {
     invariant(cpus > 0, "A cache has no CPU");
@@ -113,8 +109,6 @@ export class IovaCache {
       if (full === NO_MAGAZINE) return empty;
       this.#depot[sizeClass] = this.#next[full]!;
       this.#depotSize[sizeClass]!--;
-      this.depotMoves++;
-      this.movedClass = sizeClass;
       this.#discard(empty >> PLACE_BITS);
       newest = newestOfFull(full);
     }
@@ -158,8 +152,6 @@ export class IovaCache {
     this.#next[magazine] = this.#depot[sizeClass]!;
     this.#depot[sizeClass] = magazine;
     this.#depotSize[sizeClass]!++;
-    this.depotMoves++;
-    this.movedClass = sizeClass;
     this.#loaded[list] = this.#newMagazine() << PLACE_BITS;
     return true;
   }

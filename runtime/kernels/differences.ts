@@ -70,6 +70,10 @@ const STRATEGIES: Readonly<Record<StrategyName, { readonly rule: string; readonl
       rule: "dma.1.6",
       doc: "A fault line of VT-d names the PCI segment of the device.",
     },
+    "dma.countsMappedPages": {
+      rule: "dma.8.4",
+      doc: "Freeing a page that an IOMMU maps warns, with `iommu.debug_pagealloc`.",
+    },
     "nvme.mapsDataWith": {
       rule: "nvme.2.1",
       doc:

@@ -63,6 +63,8 @@ export interface KernelStrategies {
     readonly warnsOverflowPerCall: boolean;
     /** Fault lines of VT-d name the PCI segment of the device. @see behaviour/traces.md T.44 */
     readonly logsPciSegment: boolean;
+    /** It can count how often an IOMMU maps each page, to warn when one is freed. @see behaviour/dma.md 8.4 */
+    readonly countsMappedPages: boolean;
   };
   readonly nvme: {
     /** A request is mapped as one scatterlist, or segment by segment as an iterator walks it. */
@@ -147,6 +149,7 @@ const SCATTERLISTS: KernelStrategies = {
     mapsSharedAsAny: false,
     warnsOverflowPerCall: true,
     logsPciSegment: false,
+    countsMappedPages: false,
   },
   nvme: {
     mapsDataWith: "scatterlist",
@@ -178,6 +181,7 @@ const TWO_STEP: KernelStrategies = {
     mapsSharedAsAny: false,
     warnsOverflowPerCall: true,
     logsPciSegment: true,
+    countsMappedPages: true,
   },
   nvme: {
     mapsDataWith: "iterator",

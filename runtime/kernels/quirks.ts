@@ -29,8 +29,6 @@ export const QUIRKS = {
   mptr_first_vector_only: "Of a metadata segment made of two vectors only the first is mapped.",
   host_bridge_p2p_with_forced_bounce:
     "Peer memory behind the host bridge cannot be mapped while bouncing is forced.",
-  double_return_of_saved_vectors: "The array of saved mappings is freed to its pool twice.",
-  sgl_flag_survives_requeue: "A command prepared again keeps the SGL flag of the first try.",
   unmap_rebuilt_from_prps: "What to unmap is rebuilt from the PRP list (June 2025).",
   vectors_allocated_for_iova:
     "An array of mappings is allocated for one IOVA range too, and never freed (July 2025).",
@@ -64,12 +62,8 @@ export const QUIRKS = {
   prp_full_page_chained: "A PRP page that is exactly full gets a link to one more.",
   prp_single_page: "The driver has one PRP page for a command, and writes past its end.",
   p2p_design_2021: "Peer memory as first proposed: a flag in the scatterlist's page link.",
-  sgl_segment_chains:
-    "What if SGLs continued in further segments: up to 2048 data segments a request.",
   single_segment_by_iterator:
     "What if NVMe had no path of its own for one segment, and went through the block iterator.",
-  iterator_maps_single_segment:
-    "What if the block iterator mapped one segment by itself, and asked for no range.",
   iova_size_32_bits: "What if the IOVA state had 32 bits for the size: no range of 2 GiB or more.",
   api_rfc_2024: "The two-step API as first posted: three state objects, attributes kept.",
   link_returns_address: "What if dma_iova_link returned the device address of what it links.",

@@ -25,9 +25,10 @@ export interface BufferDifference {
   readonly sizeBytes: Bytes;
 }
 
-/** Where a buffer's content lives, and where its random bytes come from. */
-/** Checks of memory that is freed. */
-export interface FreedMemoryChecks {
+/** Checks of memory that the CPU uses and frees. */
+export interface HostMemoryChecks {
+  /** The CPU writes to a buffer that is not freed. A read is what a scenario looks at, whenever. */
+  written(pieces: readonly BufferSegment[]): void;
   /** Pages go back to the allocator. */
   freed(pages: readonly PhysAddr[], pageSizeBytes: Bytes): void;
   /** A buffer is freed that was freed before. */
@@ -36,8 +37,9 @@ export interface FreedMemoryChecks {
   usedAfterFree(phys: PhysAddr, sizeBytes: Bytes): void;
 }
 
+/** Where a buffer's content lives, and where its random bytes come from. */
 export interface BufferHome {
-  readonly checker?: { readonly memory: FreedMemoryChecks } | null;
+  readonly checker?: { readonly memory: HostMemoryChecks } | null;
   readonly memory: PhysicalMemory;
   /** The CPU's caches, where they matter: a buffer is what the CPU reads and writes. */
   readonly caches?: CpuCaches | null;
@@ -160,12 +162,12 @@ export class HostBuffer {
 
   /** The content as the CPU reads it, copied. */
   readAll(): Uint8Array {
-    return this.#readAll(this.#memory);
+    return this.#readAll(this.#accessed(false));
   }
 
   /** The same, into the first bytes of an array that is long enough. */
   readInto(bytes: Uint8Array): void {
-    this.#read(this.#memory, bytes);
+    this.#read(this.#accessed(false), bytes);
   }
 
   /** The same for an observer: stale bytes are not reported. */
@@ -192,9 +194,12 @@ export class HostBuffer {
     }
   }
 
-  get #memory(): HostMemory {
-    if (this.#isFreed) this.#home.checker?.memory.usedAfterFree(this.phys, this.sizeBytes);
-    return this.#home.caches ?? this.#home.memory;
+  /** The memory as the CPU reads or writes it, which the checker is told of. */
+  #accessed(writes: boolean): HostMemory {
+    const { caches, checker, memory } = this.#home;
+    if (this.#isFreed) checker?.memory.usedAfterFree(this.phys, this.sizeBytes);
+    else if (writes) checker?.memory.written(this.segments);
+    return caches ?? memory;
   }
 
   /**
@@ -207,20 +212,22 @@ export class HostBuffer {
         `Cannot write ${bytes.length} bytes into a buffer: it has ${this.sizeBytes} bytes`,
       );
     }
+    const memory = this.#accessed(true);
     let at = 0;
     for (const { phys, sizeBytes } of this.segments) {
       const count = Math.min(sizeBytes, bytes.length - at);
       this.#work(COPY_UNITS);
-      this.#memory.write(phys, bytes, at, count);
+      memory.write(phys, bytes, at, count);
       at += count;
     }
   }
 
   /** Sets the whole content. */
   fill(pattern: FillPattern): void {
+    const memory = this.#accessed(true);
     if (typeof pattern === "number") {
       for (const { phys, sizeBytes } of this.segments) {
-        this.#memory.fill(phys, sizeBytes, pattern);
+        memory.fill(phys, sizeBytes, pattern);
       }
       return;
     }
@@ -233,7 +240,7 @@ export class HostBuffer {
         this.#work(pageUnits);
         if (pattern === "random") this.#randomBytes(chunk, count);
         const from = pattern === "random" ? 0 : done % PATTERN_BYTES;
-        this.#memory.write(phys + at as PhysAddr, chunk, from, count);
+        memory.write(phys + at as PhysAddr, chunk, from, count);
         done += count;
       }
     }

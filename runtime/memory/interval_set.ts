@@ -56,6 +56,13 @@ export class IntervalSet {
     return index < this.#starts.length && this.#starts[index]! <= number ? this.#ends[index]! : -1;
   }
 
+  /** The first number of the set from `start` to `end - 1`; -1 for none. */
+  firstIn(start: number, end: number): number {
+    const index = this.#firstEndingFrom(start + 1);
+    const first = index < this.#starts.length ? Math.max(this.#starts[index]!, start) : end;
+    return first < end ? first : -1;
+  }
+
   /** The intervals, end exclusive, ascending. */
   intervals(): readonly (readonly [start: number, end: number])[] {
     return this.#starts.map((start, index) => [start, this.#ends[index]!]);

@@ -33,6 +33,13 @@ Deno.test("IntervalSet holds what a plain set of the same numbers holds", () => 
       }
     }
     for (let number = -1; number < 90; number++) assertEquals(set.has(number), plain.has(number));
+    for (let start = 0; start < 60; start += 7) {
+      const inside = [...plain].filter((number) => start <= number && number < start + 9);
+      assertEquals(
+        set.firstIn(start, start + 9),
+        Math.min(...inside, 99) % 99 - (inside.length ? 0 : 1),
+      );
+    }
     // The longest intervals that there are: each has a number, and no two touch.
     const starts = [...plain].filter((number) => !plain.has(number - 1)).toSorted((a, b) => a - b);
     const endOf = (number: number): number => plain.has(number) ? endOf(number + 1) : number;

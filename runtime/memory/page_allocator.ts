@@ -59,6 +59,12 @@ export interface PageHome {
   free(pages: readonly PhysAddr[]): void;
 }
 
+/** Looks at pages whenever they change hands. */
+export interface PageWatcher {
+  /** Pages are allocated, or freed. */
+  handedOver(firstPhys: PhysAddr, pages: number): void;
+}
+
 /** A run of pages at a distance from the first page of a pattern. */
 export interface PageRun {
   readonly startPage: number;
@@ -84,6 +90,11 @@ export class PageAllocator implements PageHome {
   /** No page from an owner's start up to here is free: keeps long runs from searching again. */
   readonly #hints: { script: number; driver: number };
   /** By order. */
+  /**
+   * Looks at pages as they are allocated and freed; null where nothing does.
+   * @internal
+   */
+  watcher: PageWatcher | null = null;
   readonly #zeroPages = new Map<number, PhysAddr>();
   #zeroPagesTaken = 0;
 
@@ -192,7 +203,7 @@ export class PageAllocator implements PageHome {
     if (base < 0) return null;
     invariant(base % alignPages === 0, "Pages lie across their alignment");
     for (const { startPage, pages } of runs) {
-      this.#bitmap.takeSpan(base + startPage, base + startPage + pages);
+      this.#takeSpan(base + startPage, base + startPage + pages);
     }
     return base * this.pageSizeBytes as PhysAddr;
   }
@@ -227,7 +238,7 @@ export class PageAllocator implements PageHome {
         starts.forEach((start, index) => this.#giveSpan(start, start + counts[index]!));
         return null;
       }
-      this.#bitmap.takeSpan(base, base + pages);
+      this.#takeSpan(base, base + pages);
       starts.push(base);
       from = base + pages + 1;
     }
@@ -261,7 +272,7 @@ export class PageAllocator implements PageHome {
         const page = this.#bitmap.nextFree(at, spans);
         if (page < 0) break;
         if (!goesOn()) return;
-        this.#bitmap.take(page);
+        this.#takeSpan(page, page + 1);
         into.push(page * this.pageSizeBytes as PhysAddr);
         at = page + step;
       }
@@ -295,12 +306,18 @@ export class PageAllocator implements PageHome {
     invariant(start < end, "No memory is claimed");
     if (!this.#memory.covers(phys, sizeBytes)) return false;
     if (this.#bitmap.firstUnusable(start, end, [{ start, end }]) >= 0) return false;
-    this.#bitmap.takeSpan(start, end);
+    this.#takeSpan(start, end);
     return true;
+  }
+
+  #takeSpan(start: number, end: number): void {
+    this.#bitmap.takeSpan(start, end);
+    this.watcher?.handedOver(start * this.pageSizeBytes as PhysAddr, end - start);
   }
 
   #giveSpan(start: number, end: number): void {
     invariant(start < end, "No page is freed");
+    this.watcher?.handedOver(start * this.pageSizeBytes as PhysAddr, end - start);
     for (let page = start; page < end; page++) {
       this.#bitmap.give(page);
       for (const owner of ["script", "driver"] as const) {

@@ -7,13 +7,11 @@
  */
 import { type Bytes, KIB, type Nanoseconds } from "../address.ts";
 import type { VirtualClock } from "./clock.ts";
-import type { Contended } from "./contended.ts";
-import { type EventId, eventId } from "../event_vocabulary.ts";
+import { eventId } from "../event_vocabulary.ts";
 import type { EventStream } from "../events.ts";
 import type { MachineConfig } from "../machine_config.ts";
 import { duration, setting } from "../settings.ts";
 
-const CPU_WAIT = eventId("cpu.wait");
 const IRQ = eventId("irq");
 
 /** A key of `latencies`, the unit that it charges for, and the events that are such units. */
@@ -29,10 +27,6 @@ export const LATENCY_SETTINGS = {
   map_segment: latency(
     "map_segment",
     "segment mapped: by a call of its own, as a list entry, or by a link",
-  ),
-  depot: latency(
-    "depot",
-    "full magazine moved into or out of an rcache's depot, under its lock",
   ),
   copy_per_kib: latency("copy_per_kib", "KiB copied into or out of a bounce buffer"),
   alloc: latency("alloc", "memory allocation", "mem.alloc"),
@@ -58,35 +52,10 @@ export class Charges {
   copyPerKibNs: Nanoseconds = 0;
   /** Latency of one segment mapped. 0 until latencies are in force. */
   mapSegmentNs: Nanoseconds = 0;
-  /** Latency of one magazine into a depot or out of it. 0 until latencies are in force. */
-  depotNs: Nanoseconds = 0;
   readonly #clock: VirtualClock;
-  readonly #events: EventStream;
 
-  constructor(clock: VirtualClock, events: EventStream) {
+  constructor(clock: VirtualClock) {
     this.#clock = clock;
-    this.#events = events;
-  }
-
-  /** Waits until a lock or a queue is free, which is then held as long as an event costs. */
-  waitFor(what: Contended, id: EventId): void {
-    if (this.#clock.own !== null) this.#wait(what, this.#events.latencyNs(id));
-  }
-
-  /** Charges for a magazine that goes into a depot or comes out of it. */
-  magazine(depot: Contended): void {
-    this.#wait(depot, this.depotNs);
-    this.#clock.nowNs += this.depotNs;
-  }
-
-  #wait(what: Contended, held_ns: Nanoseconds): void {
-    const { nowNs } = this.#clock;
-    const wait_ns = what.hold(nowNs, held_ns) - nowNs;
-    if (wait_ns === 0) return;
-    this.#clock.nowNs += wait_ns;
-    const { index, kind, rule } = what;
-    if (!this.#events.tick(CPU_WAIT)) return;
-    this.#events.emit(CPU_WAIT, { what: kind, index, wait_ns }, { rule, inputs: { held_ns } });
   }
 
   /** Charges for page-table leaves. */
@@ -126,7 +95,6 @@ export function applyLatencies(
     if (key === "table_write") charges.tableWriteNs += latencyNs;
     else if (key === "map_segment") charges.mapSegmentNs += latencyNs;
     else if (key === "copy_per_kib") charges.copyPerKibNs += latencyNs;
-    else if (key === "depot") charges.depotNs += latencyNs;
     else {
       for (const name of EVENTS_OF_KEY.get(key) ?? [key]) {
         const number = events.vocabulary.number(name);

@@ -7,7 +7,7 @@ import { applyLatencies, Charges, LATENCY_SETTINGS } from "./latencies.ts";
 function timed(latencies: Record<string, number>) {
   const clock = new VirtualClock();
   const events = new EventStream(clock);
-  const charges = new Charges(clock, events);
+  const charges = new Charges(clock);
   applyLatencies({ latenciesNs: latencies, cpus: 1 }, clock, charges, events);
   return { clock, events, charges };
 }

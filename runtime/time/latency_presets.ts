@@ -51,7 +51,6 @@ export const LATENCY_PRESETS = {
       table_write: round(50),
       iova_alloc: round(100),
       map_segment: round(100),
-      depot: round(100),
       copy_per_kib: round(100),
       alloc: round(100),
       doorbell: round(100),
@@ -70,7 +69,6 @@ export const LATENCY_PRESETS = {
       table_write: { ns: ROW_NS, source: ROW },
       iova_alloc: UNSPECIFIED,
       map_segment: UNSPECIFIED,
-      depot: UNSPECIFIED,
       copy_per_kib: {
         ns: COPIED_NS,
         source: "2 KiB, read and written, on one channel of DDR5-4800: 38.4 GB/s (JESD79-5)",

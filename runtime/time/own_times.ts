@@ -2,9 +2,8 @@
  * The time of each CPU and of each device, while latencies are in force.
  *
  * Whatever costs time moves the time of who does it, so that two CPUs work side by side. What joins
- * them sets the later of both times: work that one posts for another, an interrupt, a completion that
- * a CPU takes, and a lock or a queue that is busy (`Contended`). The order in which all this is run
- * is the same as without latencies; the times of one CPU, or of one device, never go backwards in it.
+ * them sets the later of both times: work that one posts for another, an interrupt, and a
+ * completion that a CPU takes. The order in which all this is run is the same as without latencies; the times of one CPU, or of one device, never go backwards in it.
  */
 import type { Nanoseconds } from "../address.ts";
 import { invariant } from "../errno.ts";

@@ -5,7 +5,6 @@ import { InvariantError } from "../errno.ts";
 import { eventId } from "../event_vocabulary.ts";
 import { EventStream } from "../events.ts";
 import { applyLatencies, Charges } from "./latencies.ts";
-import { Contended } from "./contended.ts";
 
 const ALLOC = eventId("iova.alloc");
 const FETCH = eventId("nvme.fetch");
@@ -13,7 +12,7 @@ const FETCH = eventId("nvme.fetch");
 function timed(latenciesNs: Record<string, number>, cpus = 2) {
   const clock = new VirtualClock();
   const events = new EventStream(clock);
-  const charges = new Charges(clock, events);
+  const charges = new Charges(clock);
   applyLatencies({ latenciesNs, cpus }, clock, charges, events);
   const { context } = clock;
   const seen: [name: string, cpu: number, atNs: number][] = [];
@@ -98,21 +97,6 @@ Deno.test("who polls goes on not before what the device has done", () => {
   assertEquals(clock.nowNs, 10, "another device");
   clock.own!.followDevice("ssd");
   assertEquals(clock.nowNs, 110);
-});
-
-Deno.test("a lock that another CPU holds is waited for, which is an event at the end of the wait", () => {
-  const { charges, clock, context, seen } = timed({ iova_alloc: 10, depot: 4 });
-  const lock = new Contended("depot", 3);
-  for (const cpu of [0, 1]) {
-    context.cpu = cpu;
-    charges.waitFor(lock, ALLOC);
-  }
-  assertEquals(seen, [["cpu.wait", 1, 10]]);
-  charges.magazine(lock);
-  assertEquals(clock.nowNs, 24);
-  context.cpu = 0;
-  charges.magazine(lock);
-  assertEquals([clock.nowNs, clock.latestNs], [28, 28]);
 });
 
 Deno.test("before a timer fires, `advance` brings all to one time", () => {

@@ -1,6 +1,6 @@
 /** Events of the block layer, and of NVMe: its driver on the host and its controller. */
 import type { EventTable } from "./event_table.ts";
-import { BOOL, described, DMA, formerly, INT, optional, PHYS, SIZE, word } from "./fields.ts";
+import { BOOL, described, DMA, INT, optional, PHYS, SIZE, word } from "./fields.ts";
 import { DIRECTION, PATH, STATUS } from "./shared_words.ts";
 
 const DOORBELL = word("doorbell", {
@@ -165,15 +165,12 @@ export const NVME_EVENTS = {
     fields: {
       queue: INT,
       cid: INT,
-      action: formerly(
-        word("what a driver does about a command that timed out", {
-          polled: "Its completion was posted, only the interrupt was lost: it is polled.",
-          abort: "An Abort command is sent for it.",
-          reset: "The controller is reset.",
-          timer_reset: "The abort limit is reached: its timer is restarted.",
-        }),
-        { polled: "found", timer_reset: "patience" },
-      ),
+      action: word("what a driver does about a command that timed out", {
+        polled: "Its completion was posted, only the interrupt was lost: it is polled.",
+        abort: "An Abort command is sent for it.",
+        reset: "The controller is reset.",
+        timer_reset: "The abort limit is reached: its timer is restarted.",
+      }),
     },
   },
   "nvme.cancel": {

@@ -39,8 +39,6 @@ export interface WordSet {
   readonly docs: Readonly<Record<string, string>>;
   /** The kernel spells them in capitals behind this. */
   readonly kernelPrefix?: string;
-  /** What some of them were called until now, by the new word: the old one still means the same. */
-  readonly formerly?: Readonly<Record<string, string>>;
 }
 
 /** A field that holds a `T`. */
@@ -109,11 +107,6 @@ export function word<W extends string>(
 ): Field<W> {
   const set = kernelPrefix === undefined ? { title, docs } : { title, docs, kernelPrefix };
   return { ...plain<W>("word"), sets: [set] };
-}
-
-/** The same field, of which some words once had other names. @param old By the new word. */
-export function formerly<W>(field: Field<W>, old: Readonly<Record<string, string>>): Field<W> {
-  return { ...field, sets: field.sets.map((set) => ({ ...set, formerly: old })) };
 }
 
 /** A field that holds only some of the words of another. */

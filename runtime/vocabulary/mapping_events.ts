@@ -3,8 +3,6 @@ import {
   BOOL,
   described,
   DMA,
-  DURATION,
-  formerly,
   INT,
   LEAVES,
   listOf,
@@ -51,17 +49,14 @@ export const MAPPING_EVENTS = {
     fields: {
       size_bytes: SIZE,
       limit: DMA,
-      cause: formerly(
-        word("IOVA shortage", {
-          full: "Fewer addresses are free than were requested.",
-          fragmented: "Enough addresses are free, but not contiguous.",
-          alignment: "A contiguous free range is long enough, but not aligned to the size.",
-          beyond_limit: "The size requested exceeds the address space below the limit.",
-          max32_skipped:
-            "A range is free, but the 32-bit search was skipped (size ≥ max32_alloc_size).",
-        }),
-        { max32_skipped: "search_skipped" },
-      ),
+      cause: word("IOVA shortage", {
+        full: "Fewer addresses are free than were requested.",
+        fragmented: "Enough addresses are free, but not contiguous.",
+        alignment: "A contiguous free range is long enough, but not aligned to the size.",
+        beyond_limit: "The size requested exceeds the address space below the limit.",
+        max32_skipped:
+          "A range is free, but the 32-bit search was skipped (size ≥ max32_alloc_size).",
+      }),
     },
   },
   "iova.free": {
@@ -145,20 +140,6 @@ export const MAPPING_EVENTS = {
         full: "The queue was full.",
         timer: "The timer expired.",
       }),
-    },
-  },
-  "cpu.wait": {
-    when: "a CPU has waited for a lock or a queue that was busy (only with latencies)",
-    fields: {
-      what: word("contended resource", {
-        bounce_area: "The lock of a bounce area (swiotlb).",
-        depot: "The lock of a depot, one for each size class.",
-        invalidation_queue: "The IOMMU's queue of invalidations.",
-        iova_tree: "The lock of the IOVA rbtree.",
-        submission_queue: "The lock of an NVMe submission queue.",
-      }),
-      index: described(INT, "which area, size class (from 0) or queue; else 0"),
-      wait_ns: described(DURATION, "how long; the event is recorded at the end of the wait"),
     },
   },
   "iommu.translate": {

@@ -7,7 +7,7 @@
 import { ATTRIBUTE_PREFIX, type AttributeWord, type DirectionWord } from "../dma/attributes.ts";
 import { type FoundIn, REPORT_CLASSES } from "../dma/checker/report_classes.ts";
 import type { BlkStatusName, ErrnoName } from "../errno.ts";
-import { either, type Field, formerly, type Holds, only, word } from "./fields.ts";
+import { either, type Field, type Holds, only, word } from "./fields.ts";
 
 /** What a record says of each of its names. */
 function docsOf<N extends string>(
@@ -135,25 +135,15 @@ export const FAULT_REASONS = {
   },
 } as const satisfies Readonly<Record<string, FaultReasonEntry>>;
 
-export const FAULT_REASON = formerly(
-  word("fault reason", docsOf(FAULT_REASONS)),
-  { unreachable: "blocked" },
-);
+export const FAULT_REASON = word("fault reason", docsOf(FAULT_REASONS));
 /** @internal */
 export type FaultReasonField = typeof FAULT_REASON;
 /** Why a device's access went nowhere. */
 export type FaultReason = Holds<FaultReasonField>;
 
-export const REPORT_CLASS: Field<keyof typeof REPORT_CLASSES> = formerly(
-  word(
-    "report class",
-    docsOf(REPORT_CLASSES),
-  ),
-  Object.fromEntries(
-    Object.entries(REPORT_CLASSES).flatMap(([name, { formerly: old }]) =>
-      old === undefined ? [] : [[name, old]]
-    ),
-  ),
+export const REPORT_CLASS: Field<keyof typeof REPORT_CLASSES> = word(
+  "report class",
+  docsOf(REPORT_CLASSES),
 );
 
 export const PATH = word("mapping path", {

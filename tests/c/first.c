@@ -219,3 +219,8 @@ int unchecked(void)
 }
 
 MODULE_LICENSE("GPL");
+
+void give_back(void *p)
+{
+	kfree(p);
+}

@@ -48,7 +48,6 @@ export function runCommands(seed: number, sink: Sink): void {
       doorbellStride: pick(0, 0, 1, 3),
       shadowDoorbells: pick(true, false),
       metadataBytes: pick(0, 0, 8, 64),
-      protectionType: 0,
       blockSizeBytes: pick(512, 512, 4096),
       capacityBytes: pick(2 ** 20, 2 ** 40),
       ...pick({}, {

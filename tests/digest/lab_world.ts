@@ -53,7 +53,6 @@ const USUAL: Readonly<Record<string, readonly unknown[]>> = {
   metadataBytes: [0, 8, 16, 64],
   ownOps: [false, false, false, true],
   p2pmemBytes: [0, 65536, 2 * MIB],
-  protectionType: [0, 0, 1, 2, 3],
 };
 
 type Pick = <T>(...from: readonly T[]) => T;
@@ -98,8 +97,6 @@ function anySettings(rows: SettingRows, oneIn: number, random: Random, pick: Pic
       : pick(...usual);
     if (value !== undefined) given[property] = value;
   }
-  // Protection information lies in the metadata.
-  if (given.protectionType !== undefined && random.below(6) > 0) given.metadataBytes = 8;
   return given;
 }
 

@@ -60,8 +60,10 @@ export function isWitness({ trap, use }: Case): boolean {
 }
 
 /** Tries cases, each as a step, by the checkout. */
-export async function refuseAll(context: Deno.TestContext, all: readonly Case[]): Promise<void> {
-  const cases = all.filter(({ use }) => use.inPackage !== true);
+export async function refuseAll(
+  context: Deno.TestContext,
+  cases: readonly Case[],
+): Promise<void> {
   const folder = Deno.makeTempDirSync({ prefix: "dmalab-places-" });
   const open: Open = [];
   try {

@@ -1,5 +1,6 @@
 /** Hostile inputs that are no scripts: files, streams, folders, and words of the command line. */
 import { join } from "@std/path";
+import { gzipSync } from "node:zlib";
 import type { HostileCase } from "./hostile_case.ts";
 import { SECRET } from "./places.ts";
 
@@ -407,8 +408,127 @@ function makeBomb(folder: string): void {
   Deno.writeTextFileSync(join(folder, "a.dma"), 'driver bomb = c "bomb.c"\n');
 }
 
+const TREE_LINE = 'driver m = c "drivers/x.c" { tree = "tree" }';
+
+/** A tree with a driver, of which a part is something else. */
+function treeWith(part: string, put: (path: string) => void): (folder: string) => void {
+  return (folder) => {
+    Deno.mkdirSync(join(folder, "tree/drivers"), { recursive: true });
+    Deno.writeTextFileSync(join(folder, "notes.txt"), `${SECRET}\n`);
+    const makefile = "VERSION = 7\nPATCHLEVEL = 2\nSUBLEVEL = 13\n";
+    Deno.writeTextFileSync(join(folder, "tree/Makefile"), makefile);
+    Deno.writeTextFileSync(join(folder, "tree/drivers/x.c"), '#include "k.h"\nint f(void);\n');
+    Deno.writeTextFileSync(join(folder, "a.dma"), `${TREE_LINE}\n`);
+    const path = join(folder, "tree", part);
+    if (part === "Makefile" || part === "drivers") Deno.removeSync(path, { recursive: true });
+    put(path);
+  };
+}
+
+const linkTo = (to: string) => (path: string) => Deno.symlinkSync(to, path);
+
+/** A file that packs to a thousandth. */
+function packed(name: string, text: string, times: number): (folder: string) => void {
+  return (folder) => {
+    let bytes = new TextEncoder().encode(text);
+    for (let time = 0; time < times; time++) bytes = new Uint8Array(gzipSync(bytes));
+    Deno.writeFileSync(join(folder, name), bytes);
+  };
+}
+
+/** What runs beside a file of the host that is taken for the mark of a root. */
+function markedBy(name: string, put: (path: string) => void): (folder: string) => void {
+  return (folder) => {
+    put(join(folder, name));
+    Deno.writeTextFileSync(join(folder, "a.dma"), "print 1\n");
+  };
+}
+
+const SLOW_NAME = `test "${"a".repeat(45)}b" { }\n`;
+
+/** Inputs of a stranger, each by another way: what is given, the words, how it ends. */
+const STRANGERS: readonly (readonly [
+  what: string,
+  words: string,
+  ends: string,
+  more: Partial<HostileCase>,
+])[] = [
+  ["Kconfig", "check DIR/a.dma", "E0710", { input: treeWith("Kconfig", linkTo("../notes.txt")) }],
+  ["Makefile", "check DIR/a.dma", "E0706", { input: treeWith("Makefile", linkTo("/proc/kmsg")) }],
+  ["waiting Makefile", "check DIR/a.dma", "E0706", { input: treeWith("Makefile", makeFifo) }],
+  ["drivers", "check DIR/a.dma", "E07", { input: treeWith("drivers", linkTo("/proc/self")) }],
+  ["header", "check DIR/a.dma", "E07", {
+    input: treeWith("drivers/k.h", linkTo("../../notes.txt")),
+  }],
+  ["build file", "check DIR/a.dma", "E07", {
+    input: treeWith("drivers/Makefile", linkTo("../../notes.txt")),
+  }],
+  ["package.json", "run DIR/a.dma", "held", { input: markedBy("package.json", makeFifo) }],
+  ["deno.json", "run DIR/a.dma", "held", { input: markedBy("deno.json", linkTo("/dev/zero")) }],
+  ...["test", "run", "debug", "test --list"].map((command) =>
+    [
+      `name for an expression, by ${command}`,
+      `${command} DIR/a.dma --match /^(a+)+$/`,
+      "refused",
+      { input: file("a.dma", () => SLOW_NAME), seconds: 6, says: "takes more than 5 s to search" },
+    ] as const
+  ),
+  ["zeros", "check DIR/a.dma", "E0101", { input: file("a.dma", () => 'print 1\0\nprint "\0"\n') }],
+  ["brackets", "run DIR/a.dma", "E0708", {
+    input: (folder) => {
+      file("j.json", () => "[".repeat(3_000_000))(folder);
+      file("a.dma", () => 'print read_json("j.json")\n')(folder);
+    },
+  }],
+  ["records", "run DIR/a.dma", "E0708", {
+    input: (folder) => {
+      file("j.json", () => `${'{"a":'.repeat(200_000)}1${"}".repeat(200_000)}`)(folder);
+      file("a.dma", () => 'print read_json("j.json")\n')(folder);
+    },
+  }],
+  ["names of files", "check DIR/a.dma", "E0701", {
+    input: file("a.dma", () => `use "\\n\\u{1b}[2J.dma"\ndriver m = c "${ESCAPES}.c"\n`),
+  }],
+  ["empty lines, packed", "trace check DIR/t.txt.gz", "refused", {
+    input: packed("t.txt.gz", "\n".repeat(70_000_000), 1),
+    says: "unpacks to more than 100 times",
+  }],
+  ["empty lines, packed twice", "trace check DIR/t.txt.gz", "refused", {
+    input: packed("t.txt.gz", "\n".repeat(60_000_000), 2),
+  }],
+  ["line without an end", "trace check DIR/t.txt", "refused", {
+    input: file("t.txt", () => "x".repeat(60_000_000)),
+  }],
+  ["trace of zeros", "trace check DIR/t.txt", "refused", {
+    input: (folder) => makeSparse(join(folder, "t.txt"), 30_000_000),
+  }],
+  ["trace of brackets", "trace check DIR/t.dmatrace.jsonl", "refused", {
+    input: file("t.dmatrace.jsonl", () => "[".repeat(5_000_000)),
+  }],
+  ["export to the kernel", "run DIR/a.dma --export /proc/self/x.json", "refused", {
+    input: file("a.dma", () => "print 1\n"),
+  }],
+  ...[
+    'Content-Length: 5\r\n\r\n{"a":1}Content-Length: 99999999999999999999\r\n\r\n',
+    "Content-Length: -5\r\n\r\n{}",
+    "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+  ].map((text, at) =>
+    [`message ${at + 1} to the language server`, "lsp", "refused", {
+      stdin: { text },
+      says: "is not a header of the protocol",
+    }] as const
+  ),
+];
+
 export const INPUTS: readonly HostileCase[] = [
   ...READ_FOR_SCRIPTS,
+  ...STRANGERS.map(([what, words, ends, more]): HostileCase => ({
+    name: `a stranger's ${what}`,
+    words: words.split(" "),
+    ends: [ends],
+    hides: SECRET,
+    ...more,
+  })),
   ...["run", "test", "report", "releases"].map((command): HostileCase => ({
     name: `${command} of a driver in C that is a macro bomb`,
     words: [command, "DIR/a.dma", "--max-time", "2"],

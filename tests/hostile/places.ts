@@ -72,8 +72,6 @@ export interface Use {
    * read where its links lead.
    */
   readonly way: "writes" | "reads" | "reads what was typed";
-  /** It needs the page of reports, which the package has, and a checkout only after a build. */
-  readonly inPackage?: true;
   /** The place is a folder of dmalab's. */
   readonly isFolder?: boolean;
 }
@@ -89,30 +87,14 @@ const ADDED = { ".dmalab/package.json": "{}" };
 
 const FAULT_LINE = "[ 1.0] DMAR: [DMA Write NO_PASID] Request device [00:02.0] " +
   "fault addr 0xfffff000 [fault reason 0x05] PTE Write access is not set";
-const PLAN = {
-  name: "night",
-  shards: 1,
-  tries: [{ hunt: "requests", modes: ["off"], cases: 1 }],
-};
-const TRY = { kind: "hunt", files: [], releases: [], modes: ["off"], seeds: [1, 1], cases: 1 };
-const SHARD = { campaign: { ...PLAN, tries: [{ ...TRY, quirks: null }] }, shard: 1 };
-/** What campaigns write where the user names no folder. */
-const CAMPAIGN: readonly (readonly [words: string, folder: string, file: string])[] = [
-  ["campaign plan.json", "night", "slurm.sh"],
-  ["campaign run plan.json --shard 1/1", "results", "shard-0001.jsonl"],
-  ["campaign merge shard.jsonl", "found", "report.md"],
-];
-const CAMPAIGN_FILES = {
-  "plan.json": JSON.stringify(PLAN),
-  "shard.jsonl": `${JSON.stringify(SHARD)}\n`,
-};
+const HUNT = "hunt --mode off --cases 1 --shard 1/1 --out out";
 
 /** Command lines that read the file X that the user typed. */
 const TYPED = [
   ...["run", "hunt", "releases", "debug", "repl"].map((command) => `${command} X.dma`),
   ...["check", "devices", "script"].map((action) => `trace ${action} X.txt`),
-  ...["report X.md", "report X.dmatrace.jsonl", "quiz X.md", "topology X.txt"],
-  ...["explain --in X.dma ssd.limits", "campaign X.json", "campaign merge X.jsonl"],
+  ...["report X.md", "report X.dmatrace.jsonl", "topology X.txt"],
+  ...["explain --in X.dma ssd.limits", "hunt merge X.jsonl"],
 ];
 
 /** Named by its words and its place. @param files Those of the folder, or the text of `a.dma`. */
@@ -121,7 +103,7 @@ function use(
   words: string | readonly string[],
   place: string,
   files: string | Use["files"] = {},
-  more: Pick<Use, "inPackage" | "isFolder"> = {},
+  more: Pick<Use, "isFolder"> = {},
 ): Use {
   return {
     name: `${words}, with ${place}`,
@@ -155,14 +137,11 @@ export const USES: readonly Use[] = [
   ...["test", "run", "check", "bench"].map((command) => use("reads", `${command} .`, "f.dma")),
   use("writes", "init . --add", "package.json", ADDED),
   use("writes", "init . --add", ".github", { ...ADDED, ".git/config": "" }, FOLDER),
-  use("writes", "report a.dma", "a.dma.html", PRINTING, { inPackage: true }),
   use("writes", "test a.dma --report out", "out/index.html", PRINTING),
   use("writes", "run a.dma --picture p.svg", "p.svg", SHOWING),
   use("writes", "trace watch t.txt", "dmalab-fault-1.trace.txt", { "t.txt": `${FAULT_LINE}\n` }),
-  ...CAMPAIGN.flatMap(([words, folder, file]) => [
-    use("writes", words, folder, CAMPAIGN_FILES, FOLDER),
-    use("writes", words, `${folder}/${file}`, CAMPAIGN_FILES),
-  ]),
+  use("writes", HUNT, "out", {}, FOLDER),
+  use("writes", HUNT, "out/shard-0001.jsonl"),
   ...TYPED.map((line) =>
     use("reads what was typed", line, line.split(" ").find((word) => word.startsWith("X."))!)
   ),
@@ -175,5 +154,4 @@ export const USES: readonly Use[] = [
   use("writes", "init lab", "lab", {}, FOLDER),
   use("writes", "init lab/deep/", "lab", {}, FOLDER),
   use("writes", "run --export out/e.json a.dma", "out", EVENTS, FOLDER),
-  use("writes", "campaign run plan.json --shard 1/1 --out out", "out", CAMPAIGN_FILES, FOLDER),
 ];

@@ -33,14 +33,11 @@ Deno.test("the command line reads files of users in one module, and names its ot
     !path.endsWith("_test.ts") && READERS.test(text)
   );
   assertEquals(readers.map(({ path }) => path).sort(), [
-    // The manual, the report's page, rules, the package itself: dmalab's own.
-    "cli/docs/manual.ts",
-    "cli/docs/print_manual.ts",
+    // The report's page, rules, the package itself: dmalab's own.
     "cli/files/write_file.ts",
     "cli/host_file.ts",
     "cli/init/init_folder.ts",
     "cli/places.ts",
-    "cli/quiz/run_quiz.ts",
     "cli/report/report_data.ts",
     // Traces of any length, where host_file.ts found a file; a pipe only for `trace watch`.
     "cli/trace/read_lines.ts",

@@ -1,5 +1,5 @@
 /** Files that are too large, or become so when they are unpacked, and disks that are full. */
-import { assertEquals, assertMatch, assertNotEquals } from "@std/assert";
+import { assertEquals, assertMatch, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { ROOT } from "../source_text.ts";
 import { doAll } from "./do_all.ts";
@@ -53,7 +53,7 @@ Deno.test("what is too large is refused by its size before it is read, and what 
         ],
         [["run", "large.dma"], 2, /Cannot read "large\.dma": it has more than 33554432 bytes/],
         [
-          ["trace", "import", "bomb.txt.gz"],
+          ["trace", "summary", "bomb.txt.gz"],
           2,
           /"bomb\.txt\.gz": it unpacks to more than 100 times/,
         ],
@@ -62,8 +62,8 @@ Deno.test("what is too large is refused by its size before it is read, and what 
           2,
           /"bomb\.txt\.gz": it unpacks to more than 100 times/,
         ],
-        [["trace", "import", "line.txt"], 2, /no line of a trace or a log/],
-        [["trace", "import", "trace.txt.gz"], 0, /dma_map_phys/],
+        [["trace", "summary", "line.txt"], 2, /no line of a trace or a log/],
+        [["trace", "summary", "trace.txt.gz"], 0, /dma_map_phys/],
         [["trace", "check", "large.dma"], 2, /no line of a trace/],
       ];
     const done = await doAll(cases.map(([words]) => ({ folder, words })), folder);
@@ -135,6 +135,7 @@ for (const [name, file, words] of WRITERS) {
         }
         const { code, said } = await withRoom(16, folder, words);
         assertEquals(code, 4, said);
+        assertStringIncludes(said, `error: Cannot write "${file}": `);
         const left = [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
         assertEquals(left, Object.keys(old).sort());
         for (const [name, text] of Object.entries(old)) {

@@ -15,7 +15,7 @@ export type Programs = Readonly<Record<Program, string>>;
 export function programs(): Programs {
   const folder = builtPackage();
   return {
-    command: join(folder, "bin.js"),
+    command: join(folder, "main.js"),
     runner: join(folder, "run.js"),
     replay: join(ROOT, "tests/conformance/main.ts"),
   };

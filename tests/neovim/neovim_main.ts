@@ -1,7 +1,7 @@
 /** `deno task test-neovim`: the settings of docs/editors.md in Neovim, without a screen. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { codeBlocks } from "../../cli/docs/code_blocks.ts";
+import { codeBlocks } from "../../cli/scenario/code_blocks.ts";
 import { ROOT } from "../source_text.ts";
 
 const TEXT = `let size = 4KiB      # one page

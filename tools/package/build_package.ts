@@ -3,11 +3,11 @@
  *
  * Deno runs TypeScript from a checkout but not from inside `node_modules`, so the package carries
  * bundles. The runner is one of its own, since a file more is time that every start of a scenario
- * takes; what only some scenarios need is not read before it is wanted. `dmalab init` puts the same
- * folder into the new one.
+ * takes; what only some scenarios need is not read before it is wanted. The launcher `bin.js` is all
+ * that runs on Node.
  */
 import { fromFileUrl, join } from "@std/path";
-import { VERSION } from "../../cli/package_version.ts";
+import { DENO_VERSION, VERSION } from "../../cli/package_version.ts";
 import { bundle, PROJECT, runProjectDeno } from "./bundle.ts";
 import { buildPage, REPORT_PLAN } from "../web/build_page.ts";
 import { writeBuiltinsPages } from "../reference/builtins_page.ts";
@@ -16,9 +16,9 @@ import { writeLicences } from "./licences.ts";
 /** Bundles, each of some entries that share their code. */
 const BUNDLES: readonly (readonly URL[])[] = [
   [new URL("./entries/run.ts", import.meta.url)],
-  [new URL("./entries/node_host.ts", import.meta.url)],
+  [new URL("./entries/bin.ts", import.meta.url)],
   [
-    new URL("./entries/bin.ts", import.meta.url),
+    new URL("./entries/main.ts", import.meta.url),
     new URL("./entries/mod.ts", import.meta.url),
     new URL("./entries/recording.ts", import.meta.url),
     new URL("./entries/scenarios.ts", import.meta.url),
@@ -52,10 +52,12 @@ const PACKAGE_JSON = {
   type: "module",
   engines: { node: ">=20" },
   bin: { dmalab: "bin.js" },
+  dependencies: { deno: DENO_VERSION },
   exports: {
     ".": { types: typesOf("mod"), default: "./mod.js" },
     "./recording": { types: typesOf("recording"), default: "./recording.js" },
     "./test": { types: typesOf("scenarios"), default: "./scenarios.js" },
+    "./run": "./run.js",
     "./*.dma": "./run.js",
   },
 };
@@ -93,6 +95,7 @@ export function buildPackage(folder: string, withTypes = true): string | null {
     }
   }
   leaveOutOfCoverage(folder);
+  if (Deno.build.os !== "windows") Deno.chmodSync(join(folder, PACKAGE_JSON.bin.dmalab), 0o755);
   return null;
 }
 

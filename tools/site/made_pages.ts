@@ -1,5 +1,5 @@
 /** Pages of the site that are made from records: the doors, the notation, releases, examples. */
-import { manualExamples } from "../../cli/docs/manual.ts";
+import { manualExamples } from "./manual.ts";
 import { host } from "../../cli/host.ts";
 import { readRulePage } from "../../cli/places.ts";
 import { RULE_PAGES } from "../../lang/editor/rule_pages.ts";

@@ -1,11 +1,10 @@
 /** What a page of the site adds to a block of the language: the playground, and a quiz's questions. */
-import { type CodeBlock, runningBlocks } from "../../cli/docs/code_blocks.ts";
-import { choicesOf } from "../../cli/quiz/judge.ts";
-import { type Asked, askedBy, pagePrograms } from "../../cli/quiz/quizzes.ts";
+import { type CodeBlock, runningBlocks } from "../../cli/scenario/code_blocks.ts";
 import { loadText } from "../../lang/language.ts";
 import { PictureCollector, svgPictures } from "../../lang/render/pictures/svg_picture.ts";
 import { runProgram } from "../../lang/run/run_program.ts";
 import { escapeMarkup } from "../../lang/text/markup.ts";
+import { type Asked, askedBy, choicesOf, pagePrograms } from "./quizzes.ts";
 import { addressOfRule, linkRules } from "./rules.ts";
 import { MOST_LINK_LENGTH, writeLink } from "../../web/page/share_link.ts";
 

@@ -1,7 +1,7 @@
 /** Every page of the docs site, by its path below the site's root, and the files that pages link to. */
 import { dirname, join } from "@std/path";
 import { host } from "../../cli/host.ts";
-import { manualPages } from "../../cli/docs/manual.ts";
+import { manualPages } from "./manual.ts";
 import { builtinsPages } from "../reference/builtins_page.ts";
 import {
   diagnosticsPage,

@@ -88,6 +88,7 @@ export class FullScreen implements ScreenView {
       if (input.kind === "signal") return input.exitCode satisfies EndedBySignal;
       if (input.kind === "thrown") throw input.error;
       if (input.kind === "redraw") this.redraw();
+      else if (input.key.name === "ctrl-z") await this.#stop();
       else if (!this.#press(input.key)) return HELD;
       if (this.#terminal.inputs.length === 0) {
         this.#draw();
@@ -106,13 +107,14 @@ export class FullScreen implements ScreenView {
     }, quietMs);
   }
 
+  async #stop(): Promise<void> {
+    const isStopped = await this.#terminal.stop();
+    if (!isStopped) this.#said.splice(0, Infinity, "Cannot suspend: no job control");
+    this.redraw();
+  }
+
   #press(key: Key): boolean {
     if (this.#isTyping) return this.#type(key);
-    if (key.name === "ctrl-z") {
-      if (!this.#terminal.stop()) this.#said.splice(0, Infinity, "Cannot suspend: no job control");
-      this.redraw();
-      return true;
-    }
     if (this.#page !== null) {
       if (this.#page.press(key)) return true;
       this.#page = null;

@@ -24,7 +24,6 @@ export async function runFullScreen(
   const interrupts = new Interrupts({
     signals: ENDING_SIGNALS,
     onWorker: () => terminal.redraw(),
-    onLongWork: () => terminal.takeSignals(),
   });
   try {
     const picked = await choose(title, runs, meant, terminal, screen);

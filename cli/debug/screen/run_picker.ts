@@ -52,7 +52,7 @@ export async function pickRun(
       if (input.kind === "thrown") throw input.error;
       if (input.kind === "redraw") painter.forget();
       else if (input.key.name === "ctrl-z") {
-        terminal.stop();
+        await terminal.stop();
         painter.forget();
       } else {
         const picked = list.press(input.key);

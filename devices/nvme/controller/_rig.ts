@@ -102,7 +102,6 @@ export const ADMIN_DEPTH = 32;
 
 export interface RigOptions extends Partial<ControllerSettings> {
   readonly metadataBytes?: number;
-  readonly protectionType?: 0 | 1 | 2 | 3;
   readonly blockSizeBytes?: number;
   readonly capacityBytes?: number;
   /** Leave the I/O queues out. */
@@ -136,7 +135,6 @@ export class Rig {
       blockSizeBytes: options.blockSizeBytes ?? 512,
       capacityBytes: options.capacityBytes ?? 2 ** 40,
       metadataBytes: options.metadataBytes ?? 0,
-      protectionType: options.protectionType ?? 0,
       budget: new HostBudget(2 ** 28),
     });
     this.ioDepth = options.depth ?? 64;

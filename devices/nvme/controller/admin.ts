@@ -63,8 +63,6 @@ export interface AdminOptions {
   readonly hostMemory: HostMemoryBuffer | null;
   /** Takes doorbells from two buffers of the host from here on. */
   readonly shadowDoorbells: (valuesDma: number, wakeupsDma: number) => void;
-  /** Takes a value of feature 08h or 09h. */
-  readonly coalesce: (feature: "time_and_threshold" | "vector", value: number) => void;
 }
 
 export class AdminCommands {
@@ -164,7 +162,7 @@ export class AdminCommands {
     // SV: nothing outlives a reset here.
     if (command.getUint8(43) >= 0x80) return STATUS.FEATURE_NOT_SAVEABLE;
     if (feature === FEATURE_COALESCING || feature === FEATURE_VECTOR) {
-      return this.#setCoalescing(feature, value);
+      return this.#keepCoalescing(feature, value);
     }
     if (feature === FEATURE_HOST_MEMORY) return this.#setHostMemory(command, value);
     if (feature !== FEATURE_QUEUES) {
@@ -193,17 +191,15 @@ export class AdminCommands {
     return STATUS.SUCCESS;
   }
 
-  /** Interrupt Coalescing, and which vectors are excepted from it. */
-  #setCoalescing(feature: number, value: number): number {
+  /** Interrupt Coalescing, and which vectors are excepted from it: a wish, which no interrupt heeds. */
+  #keepCoalescing(feature: number, value: number): number {
     if (feature === FEATURE_COALESCING) {
       this.#features.set(feature, value & 0xffff);
-      this.#options.coalesce("time_and_threshold", value);
       return STATUS.SUCCESS;
     }
     const vector = value & 0xffff;
     if (vector > this.#options.maxQueues) return STATUS.INVALID_FIELD;
     this.#vectors.set(vector, value & 0x1_ffff);
-    this.#options.coalesce("vector", value);
     return STATUS.SUCCESS;
   }
 

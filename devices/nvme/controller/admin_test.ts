@@ -417,21 +417,6 @@ Deno.test("structures of a namespace exist for number 1 alone, the list for all 
   }
 });
 
-Deno.test("both features of coalescing act on the interrupts of I/O queues (NVMe 5.21.1.8, 5.21.1.9)", () => {
-  const { rig, set } = bench({ adminOnly: false });
-  const read = () => {
-    rig.interrupts.length = 0;
-    rig.io({ prp1: BUFFER });
-    return rig.interrupts.length;
-  };
-  assertEquals(read(), 1);
-  // Two entries, in 100 µs; the host polls before the interrupt.
-  set(0x08, 0x0101);
-  assertEquals(read(), 0);
-  set(0x09, 0x1_0001);
-  assertEquals(read(), 1);
-});
-
 /** The commands alone, with a part of what they need. */
 function commandsWith(options: Partial<AdminOptions>) {
   const commands = new AdminCommands(

@@ -69,21 +69,6 @@ Deno.test("Identify has the memory that a controller would like to have (NVMe 5.
   assertEquals(needs(new Rig({ adminOnly: true })), [0, 0, 0]);
 });
 
-Deno.test("a reset ends coalescing, and a held-back interrupt is dropped (NVMe 5.21.1.8)", () => {
-  const rig = new Rig();
-  // Three entries, or 100 µs; the host does not look meanwhile.
-  rig.admin({ opcode: 0x09, dwords: { 10: 0x08, 11: 0x0102 } });
-  rig.interrupts.length = 0;
-  rig.queueIo({ prp1: BUFFER });
-  rig.run();
-  assertEquals(rig.interrupts, []);
-  rig.restart();
-  rig.interrupts.length = 0;
-  rig.clock.advance(1e9);
-  assertEquals(rig.interrupts, []);
-  assertEquals(read(rig), [1, 0]);
-});
-
 Deno.test("a reset forgets I/O queues: their doorbells do nothing, and they can be made anew (NVMe 7.3.2)", () => {
   const rig = new Rig({ depth: 8 });
   rig.controller.write32(0x14, 0x0046_0000);

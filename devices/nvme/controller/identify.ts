@@ -2,7 +2,6 @@
 import type { Bytes } from "../../../runtime/address.ts";
 import { viewOf, zeros } from "../../../runtime/zeros.ts";
 import type { HostMemoryNeeds } from "./data/host_memory_buffer.ts";
-import type { ProtectionType } from "./media/protection.ts";
 
 export const IDENTIFY_BYTES = 4096;
 
@@ -24,7 +23,6 @@ export interface NamespaceIdentity {
   readonly blockCount: number;
   readonly blockSizeBytes: Bytes;
   readonly metadataBytes: Bytes;
-  readonly protectionType: ProtectionType;
   /** Eight bytes that name the namespace, unique in the machine. */
   readonly eui64: Uint8Array;
 }
@@ -73,16 +71,12 @@ const NAMESPACE = {
   CAPACITY: 8,
   UTILIZATION: 16,
   METADATA_CAPABILITIES: 27,
-  PROTECTION_CAPABILITIES: 28, // DPC
-  PROTECTION: 29, // DPS
   DEALLOCATION: 33, // DLFEAT
   EUI64: 120,
   FORMATS: 128,
 } as const;
 
 const METADATA_SEPARATE = 0x2;
-/** Protection information may be the last eight bytes of the metadata. */
-const PROTECTION_LAST = 0x10;
 /** Deallocated blocks read as zeros, and Write Zeroes may deallocate. */
 const DEALLOCATED_READS_ZEROS = 0x9;
 
@@ -136,10 +130,6 @@ export function identifyNamespace(identity: NamespaceIdentity): Uint8Array {
     view.setUint32(at + 4, Math.floor(identity.blockCount / 2 ** 32), true);
   }
   if (identity.metadataBytes > 0) page[NAMESPACE.METADATA_CAPABILITIES] = METADATA_SEPARATE;
-  if (identity.protectionType !== 0) {
-    page[NAMESPACE.PROTECTION_CAPABILITIES] = PROTECTION_LAST | 1 << identity.protectionType - 1;
-    page[NAMESPACE.PROTECTION] = identity.protectionType;
-  }
   page[NAMESPACE.DEALLOCATION] = DEALLOCATED_READS_ZEROS;
   page.set(identity.eui64, NAMESPACE.EUI64);
   view.setUint16(NAMESPACE.FORMATS, identity.metadataBytes, true);

@@ -113,7 +113,6 @@ const DISK: NamespaceIdentity = {
   blockCount: 0x12_3456_789a,
   blockSizeBytes: 512,
   metadataBytes: 0,
-  protectionType: 0,
   eui64: EUI64,
 };
 const COUNT = [0x9a, 0x78, 0x56, 0x34, 0x12, 0, 0, 0];
@@ -136,10 +135,6 @@ Deno.test("Identify Namespace has these bytes and no others (NVMe figure 245)", 
     // In a buffer of its own.
     [{ metadataBytes: 8 }, { 27: 2, 128: [8, 0, 9, 0] }],
     [{ metadataBytes: 0x1234 }, { 27: 2, 128: [0x34, 0x12, 9, 0] }],
-    // Protection information is the last of the metadata.
-    [{ metadataBytes: 8, protectionType: 1 }, { 27: 2, 28: 0x11, 29: 1, 128: [8, 0, 9, 0] }],
-    [{ metadataBytes: 8, protectionType: 2 }, { 27: 2, 28: 0x12, 29: 2, 128: [8, 0, 9, 0] }],
-    [{ metadataBytes: 8, protectionType: 3 }, { 27: 2, 28: 0x14, 29: 3, 128: [8, 0, 9, 0] }],
   ];
   for (const [more, fields] of rows) {
     assertEquals(

@@ -4,7 +4,6 @@ import type { DataPointer } from "./data/data_pointer.ts";
 import type { HostTransfer } from "./data/host_transfer.ts";
 import type { Media } from "./media/media.ts";
 import type { PatternStore } from "./media/pattern_store.ts";
-import { ProtectedBlocks } from "./media/protected_blocks.ts";
 import { RangeList } from "./data/range_list.ts";
 import { NVM_OPCODE, STATUS, WIDE_HALF } from "./specification.ts";
 
@@ -33,8 +32,6 @@ export class NvmCommands {
   readonly #transfer: HostTransfer;
   /** Largest data transfer of a command; Infinity without a limit. */
   readonly #maxTransferBytes: number;
-  /** How blocks are moved that carry protection information; null where none does. */
-  readonly #protected: ProtectedBlocks | null;
   readonly #data = new RangeList();
   readonly #metadata = new RangeList();
 
@@ -48,9 +45,6 @@ export class NvmCommands {
     this.#pointer = pointer;
     this.#transfer = transfer;
     this.#maxTransferBytes = maxTransferBytes;
-    this.#protected = media.protectionType === 0
-      ? null
-      : new ProtectedBlocks(media, pointer, transfer);
   }
 
   /** Executes one command and returns its status. */
@@ -65,9 +59,6 @@ export class NvmCommands {
     const toHost = opcode === READ;
     let status = this.#resolveData(command, lba, toHost);
     if (status !== SUCCESS) return status;
-    if (this.#protected !== null) {
-      return this.#protected.execute(command, lba, blockCount(command), this.#data);
-    }
     const media = this.#media;
     status = this.#move(opcode, media.data, lba * media.blockSizeBytes, this.#data);
     if (status !== SUCCESS || media.metadataBytes === 0) return status;
@@ -96,7 +87,6 @@ export class NvmCommands {
     const lba = firstBlock(command, 40);
     const blocks = blockCount(command);
     if (lba + blocks > this.#media.blockCount) return STATUS.LBA_OUT_OF_RANGE;
-    if (this.#protected !== null) return this.#protected.writeZeroes(command, lba, blocks);
     this.#media.zeroBlocks(lba, blocks);
     return SUCCESS;
   }
@@ -112,7 +102,7 @@ export class NvmCommands {
     else if (opcode !== FLUSH && opcode !== WRITE_ZEROES) {
       const toHost = opcode === READ;
       status = this.#resolveData(command, firstBlock(command, 40), toHost);
-      if (status === SUCCESS && this.#movesMetadata(command)) {
+      if (status === SUCCESS && this.#media.metadataBytes > 0) {
         status = this.#resolveMetadata(command, toHost);
       }
     }
@@ -122,7 +112,7 @@ export class NvmCommands {
   /** Checks a read, write or compare and resolves its data pointer. */
   #resolveData(command: DataView, lba: number, toHost: boolean): number {
     let status = this.#pointer.check(command);
-    if (status === SUCCESS && this.#movesMetadata(command)) {
+    if (status === SUCCESS && this.#media.metadataBytes > 0) {
       status = this.#pointer.checkMetadata(command);
     }
     if (status !== SUCCESS) return status;
@@ -130,17 +120,7 @@ export class NvmCommands {
     const dataBytes = blocks * this.#media.blockSizeBytes;
     if (dataBytes > this.#maxTransferBytes) return STATUS.INVALID_FIELD;
     if (lba + blocks > this.#media.blockCount) return STATUS.LBA_OUT_OF_RANGE;
-    if (this.#protected !== null) {
-      status = this.#protected.check(command, lba);
-      if (status !== SUCCESS) return status;
-    }
     return this.#pointer.data(command, dataBytes, toHost, this.#data);
-  }
-
-  /** The host has memory for metadata, because there is some that it sends or gets. */
-  #movesMetadata(command: DataView): boolean {
-    if (this.#media.metadataBytes === 0) return false;
-    return this.#protected === null || !this.#protected.isStripped(command);
   }
 
   #resolveMetadata(command: DataView, toHost: boolean): number {

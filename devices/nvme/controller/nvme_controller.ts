@@ -20,7 +20,6 @@ import type { EventStream } from "../../../runtime/events.ts";
 import { FAULT, type FaultInjector } from "../../../runtime/faults.ts";
 import type { NvmeInterruptLine, NvmeRegisterPort } from "../register_port.ts";
 import { AdminCommands, NO_COMPLETION } from "./admin.ts";
-import { InterruptCoalescing } from "./coalescing.ts";
 import { DataPointer } from "./data/data_pointer.ts";
 import { HostMemoryBuffer, type HostMemoryNeeds } from "./data/host_memory_buffer.ts";
 import { type HostBus, HostPort } from "./host_port.ts";
@@ -144,9 +143,6 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
   readonly #hostMemory: HostMemoryBuffer | null;
   /** Doorbells in the host's memory; null while there are only registers. */
   #shadows: ShadowDoorbells | null = null;
-  readonly #coalescing: InterruptCoalescing;
-  /** A coalescing feature was set since the last reset. */
-  #coalesces = false;
   /** Commands that were taken and, since something is broken, are not worked on. */
   readonly #silent: SilentCommand[] = [];
   /** Counts resets, so that activities of an earlier life do nothing. */
@@ -190,7 +186,6 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
         blockCount: media.blockCount,
         blockSizeBytes: media.blockSizeBytes,
         metadataBytes: media.metadataBytes,
-        protectionType: media.protectionType,
         eui64: nameAsEui64(dev.name),
       },
       maxQueues: settings.maxQueues,
@@ -205,13 +200,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
         const stride = settings.doorbellStride ?? 0;
         this.#shadows = new ShadowDoorbells(this.#host, valuesDma, wakeupsDma, stride);
       },
-      coalesce: (feature, value) => {
-        this.#coalesces = true;
-        if (feature === "time_and_threshold") this.#coalescing.set(value);
-        else this.#coalescing.setVector(value);
-      },
     });
-    this.#coalescing = new InterruptCoalescing(machine.clock, (vector) => this.#raiseLate(vector));
   }
 
   /** CSTS.CFS: the controller met something it cannot report in a completion. */
@@ -275,8 +264,6 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     this.#silent.length = 0;
     this.#shadows = null;
     this.#hostMemory?.disable();
-    this.#coalescing.reset();
-    this.#coalesces = false;
     this.#queues.clear();
     this.#admin.reset();
   }
@@ -312,7 +299,6 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     if (queue === undefined || head >= queue.depthEntries) return;
     const wasFull = queue.isFull;
     queue.head = head;
-    if (this.#coalesces && head === queue.tail) this.#coalescing.taken(queue);
     if (!wasFull) return;
     for (const submission of this.#queues.usersOf(queue)) {
       const stalled = submission.stalled;
@@ -442,10 +428,6 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     }
     const { vector } = target;
     if (vector < 0) return;
-    if (this.#coalesces && queue.id !== 0) {
-      this.#coalescing.posted(target);
-      return;
-    }
     const { faults } = this.#machine;
     if (faults !== null && faults.errnoAt(INTERRUPT) !== 0) return;
     if (events.tick(IRQ)) events.emit(IRQ, { vector, cpu: this.#cpuOf(vector) });
@@ -454,23 +436,6 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
 
   #cpuOf(vector: number): number {
     return this.interrupt?.cpuOfVector(vector) ?? 0;
-  }
-
-  /**
-   * An interrupt of several commands, or of none that is at hand. A single one's is raised in
-   * place: a call between would cost a request five per cent of its time.
-   */
-  #raiseLate(vector: number): void {
-    const { faults } = this.#machine;
-    if (faults !== null && faults.errnoAt(INTERRUPT) !== 0) return;
-    const events = this.#events;
-    const context = this.#context;
-    const device = context.enterDevice(this.#host.dev.name);
-    const request = context.enterRequest(null);
-    if (events.tick(IRQ)) events.emit(IRQ, { vector, cpu: this.#cpuOf(vector) });
-    this.interrupt?.raise(vector);
-    context.leaveRequest(request);
-    context.leaveDevice(device);
   }
 }
 

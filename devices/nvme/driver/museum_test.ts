@@ -5,10 +5,9 @@
  * @see behaviour/defects.md, M1 to M12
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { type DmaAddr, GIB, MIB, type PhysAddr } from "../../../runtime/address.ts";
+import { type DmaAddr, GIB, MIB } from "../../../runtime/address.ts";
 import type { BioVec } from "../../../runtime/block/bio.ts";
-import { DMA_TO_DEVICE } from "../../../runtime/dma/attributes.ts";
-import { BLK_STS, KernelError } from "../../../runtime/errno.ts";
+import { KernelError } from "../../../runtime/errno.ts";
 import { ArmedFault, FAULT, type FaultPointName } from "../../../runtime/faults.ts";
 import { HeldResources } from "../../../runtime/held_resources.ts";
 import type { QuirkName } from "../../../runtime/kernels/quirks.ts";
@@ -265,70 +264,4 @@ Deno.test("first_mapping_leaked: leaked when the array or the list cannot be all
     leaksUnder(rigWith({ ...LOW_MASK, sgl: true }, ...quirks), gaps, "dma_pool_alloc");
   assertEquals(sgl(), ["OK"]);
   assertEquals(sgl("first_mapping_leaked"), ["OK", "bounce_slots 1"]);
-});
-
-// Cases of nvme.md 7 that no system call reaches.
-
-Deno.test("double_return_of_saved_vectors: an array is freed twice, and two requests share it (nvme.md 7, case 7)", () => {
-  const shared = (...quirks: QuirkName[]): [leaks: string[], right: boolean[]] => {
-    const rig = rigWith(LOW_MASK, ...quirks);
-    const { dma } = rig.machine;
-    rig.read([vec(HIGH + 0x10_0000, 4096), vec(HIGH + 0x10_2000, 4096), vec(HIGH, 4096)]);
-    rig.machine.memory.fill(HIGH as PhysAddr, 4096, 0);
-    // Nothing is bounced and no unmap is needed when it is mapped; when it ends, one is.
-    dma.dmaSetMask(rig.dev, 64);
-    const { request, iod } = rig.request(pages(3));
-    const tag = rig.driver.ioQueues[0]!.takeTag(request)!;
-    rig.driver.prepare(tag, request);
-    dma.dmaSetMask(rig.dev, 32);
-    const flip = dma.dmaMapPhys(rig.dev, HIGH as PhysAddr, 4096, DMA_TO_DEVICE);
-    rig.driver.complete(tag, request);
-    dma.dmaUnmapPhys(rig.dev, flip, 4096, DMA_TO_DEVICE);
-    rig.driver.ioQueues[0]!.releaseTag(tag);
-    assertEquals(iod.dmaVecs, null);
-    // Two requests in flight at once.
-    const held = new HeldResources(rig.machine);
-    const two = [0, 1].map((n) => highPages(6).slice(3 * n, 3 * n + 3));
-    const ios = two.map((segments, n) =>
-      rig.disk.submit("read", { lba: 24 * n, buffer: { segments } })
-    );
-    rig.run();
-    held.stop();
-    assertEquals(ios.map(({ status }) => status), ["OK", "OK"]);
-    return [
-      held.leaks().map(({ amount, kind }) => `${kind} ${amount}`),
-      two.map((vecs, n) => rig.holdsFreshData(vecs, 24 * n)),
-    ];
-  };
-  assertEquals(shared(), [[], [true, true]]);
-  // The second's addresses are written over the first's: those are never unmapped, and the first to
-  // end takes the second's away before the device has written there.
-  assertEquals(shared("double_return_of_saved_vectors"), [["bounce_slots 6"], [false, false]]);
-});
-
-Deno.test("sgl_flag_survives_requeue: PRPs of a second try under the flag of the first (nvme.md 7, case 16)", () => {
-  const flags = (...quirks: QuirkName[]): [flags: number | undefined, prp1: number] => {
-    const rig = rigWith(
-      { sgl: true, metadataBytes: 8, driver: { sglThresholdBytes: 4096 } },
-      ...quirks,
-    );
-    usePeers(rig);
-    rig.machine.peers!.mapType = (phys) => phys >= 0x9000_0000 ? "thru_host_bridge" : "none";
-    const { request, iod } = rig.request(pages(2), {
-      op: "drv_in",
-      metadata: [vec(0x9000_0000, 128)],
-    });
-    request.template = new Uint8Array(64);
-    // Two pages of data, then the metadata.
-    const fault = new ArmedFault(FAULT.dma_map_phys, 3, 3);
-    rig.machine.armFault(fault);
-    assertEquals(rig.driver.prepare(iod, request), BLK_STS.RESOURCE);
-    rig.machine.disarmFault(fault);
-    rig.driver.format.sglThresholdBytes = 65536;
-    assertEquals(rig.driver.prepare(iod, request), BLK_STS.OK);
-    return [iod.sqe[1], iod.prp1];
-  };
-  const first = pages(1)[0]!.phys;
-  assertEquals(flags(), [0, first]);
-  assertEquals(flags("sgl_flag_survives_requeue"), [0x40, first]);
 });

@@ -199,7 +199,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
       case "scatterlist":
         return new ScatterlistDataMapper(machine, dev, format, nvme);
       case "iterator": {
-        const vecs = this.#options.dmaVecs ?? new DmaVecPool(machine, nvme.maxSglSegments);
+        const vecs = this.#options.dmaVecs ?? new DmaVecPool(machine, nvme.maxSegments);
         return new TwoStepDataMapper(machine, dev, format, vecs, this.blockRules, nvme);
       }
     }

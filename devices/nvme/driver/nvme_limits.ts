@@ -143,7 +143,7 @@ export function ioLimits(
   maxUserSectors = 0,
 ): QueueLimits {
   const { sectors, reason } = hardwareLimit(machine, dev, facts);
-  const listEntries = facts.sgl ? rules.nvme.maxSglSegments : rules.nvme.maxSegments;
+  const listEntries = rules.nvme.maxSegments;
   const maxSegments = segmentLimit(sectors, listEntries);
   const virtBoundaryMask = facts.sgl ? rules.nvme.sglVirtBoundaryMask : CTRL_PAGE_BYTES - 1;
   const maxIntegritySegments = facts.metadataSgl ? MAX_METADATA_SEGMENTS : 1;

@@ -8,18 +8,11 @@ import { SCATTER_TABLE_ENTRIES } from "../../../runtime/dma/scatterlist.ts";
 import { BLK_STS, type BlkStatus } from "../../../runtime/errno.ts";
 import type { Kernel } from "../../../runtime/kernels/kernels.ts";
 import type { Iod } from "./command/iod.ts";
-import {
-  CTRL_PAGE_BYTES,
-  MAX_CHAINED_SEGMENTS,
-  MAX_SEGMENTS,
-  SMALL_DESCRIPTOR_BYTES,
-} from "./protocol.ts";
+import { CTRL_PAGE_BYTES, MAX_SEGMENTS, SMALL_DESCRIPTOR_BYTES } from "./protocol.ts";
 
 export interface NvmeRules {
   /** Most data segments of a request: what a page of SGL descriptors holds, or a list's table. */
   readonly maxSegments: number;
-  /** The same for a queue that takes SGLs. */
-  readonly maxSglSegments: number;
   /** The boundary on which segments must meet although the controller takes SGLs; 0 is none. */
   readonly sglVirtBoundaryMask: number;
   /** A request of as many segments is mapped by one call, without the iterator; -1 for none. */
@@ -42,14 +35,10 @@ export interface NvmeRules {
   readonly savesBusAddresses: boolean;
   /** An array is allocated whenever one is first needed, not only at a request's first mapping. */
   readonly savesFromAnyMapping: boolean;
-  /** The pointer to an array is cleared when the array is freed to its pool. */
-  readonly forgetsReturnedArray: boolean;
   /** A range that could not be linked as a whole is left to the unmap of the whole request. */
   readonly unmapsFailedRanges: boolean;
   /** The unmap of SGLs takes the list for the command's descriptor, and that for the list. */
   readonly swapsSglArguments: boolean;
-  /** The bit for SGLs that a first try left in a command of the kernel's own stays for the second. */
-  readonly keepsFlagsOfFirstTry: boolean;
   /** What a block of small lists is aligned to. */
   readonly smallListAlignBytes: Bytes;
   /** A PRP page that is exactly full is followed by another, as if more were to come. */
@@ -66,11 +55,8 @@ const payloadBytes: NvmeRules["failedRangeBytes"] = (_iod, bytes) => bytes;
 /** The strategies of a release with these defects. */
 export function nvmeRules({ strategies: { nvme }, quirks }: Kernel): NvmeRules {
   const usesLists = nvme.mapsDataWith === "scatterlist";
-  const maxSegments = usesLists ? SCATTER_TABLE_ENTRIES : MAX_SEGMENTS;
-  const chains = quirks.has("sgl_segment_chains") && !usesLists;
   return {
-    maxSegments,
-    maxSglSegments: chains ? MAX_CHAINED_SEGMENTS : maxSegments,
+    maxSegments: usesLists ? SCATTER_TABLE_ENTRIES : MAX_SEGMENTS,
     sglVirtBoundaryMask: nvme.keepsVirtBoundaryWithSgl ? CTRL_PAGE_BYTES - 1 : 0,
     segmentsMappedAlone: quirks.has("single_segment_by_iterator") ? -1 : 1,
     failedRangeBytes: quirks.has("partial_destroy_on_list_failure") ? totalBytes : payloadBytes,
@@ -82,10 +68,8 @@ export function nvmeRules({ strategies: { nvme }, quirks }: Kernel): NvmeRules {
     savesRanges: quirks.has("vectors_allocated_for_iova"),
     savesBusAddresses: quirks.has("vectors_leaked_p2p"),
     savesFromAnyMapping: !quirks.has("need_unmap_flip_null_list"),
-    forgetsReturnedArray: !quirks.has("double_return_of_saved_vectors"),
     unmapsFailedRanges: quirks.has("half_linked_on_error"),
     swapsSglArguments: quirks.has("sgl_unmap_args_swapped"),
-    keepsFlagsOfFirstTry: quirks.has("sgl_flag_survives_requeue"),
     smallListAlignBytes: quirks.has("prp_pool_aligned_512") ? 512 : SMALL_DESCRIPTOR_BYTES,
     chainsFullPage: quirks.has("prp_full_page_chained"),
     chainsPages: !quirks.has("prp_single_page"),

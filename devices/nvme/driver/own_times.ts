@@ -3,37 +3,15 @@
  * in when the disk is built: without latencies a request's way has no branch for it.
  */
 import { invariant } from "../../../runtime/errno.ts";
-import { eventId } from "../../../runtime/event_vocabulary.ts";
 import type { Machine } from "../../../runtime/machine.ts";
-import { Contended } from "../../../runtime/time/contended.ts";
 import type { NvmeRequest } from "./command/nvme_request.ts";
-import { QueuePair, type QueuePairOptions, type TakeCompletion } from "./queues/queue_pair.ts";
+import type { TakeCompletion } from "./queues/queue_pair.ts";
 import type { QueueSet } from "./queues/queue_set.ts";
 import type { ScheduledDispatch } from "./queues/scheduled_dispatch.ts";
 import type { NvmeInterruptLine } from "../register_port.ts";
 
-const NVME_DOORBELL = eventId("nvme.doorbell");
-
 /** Called when a request ends, before its owner is. */
 export type EndOfRequest = (request: NvmeRequest) => void;
-
-/** CPUs that share a queue wait for each other while its tail is written. */
-export class TimedQueuePair extends QueuePair {
-  readonly #charges: Machine["charges"];
-  readonly #tailLock: Contended;
-
-  constructor(options: QueuePairOptions) {
-    super(options);
-    invariant(options.machine.timed, "CPUs without times of their own wait for no lock");
-    this.#charges = options.machine.charges;
-    this.#tailLock = new Contended("submission_queue", options.id);
-  }
-
-  override ring(): void {
-    if (this.owesDoorbell) this.#charges.waitFor(this.#tailLock, NVME_DOORBELL);
-    super.ring();
-  }
-}
 
 /** The CPU that takes an interrupt goes on not before it was raised. */
 export function timedInterrupts(

@@ -133,14 +133,10 @@ export const ADMIN_TAGS = 30;
 
 /** Most data segments of one request: what one list page of SGL descriptors holds. */
 export const MAX_SEGMENTS = CTRL_PAGE_BYTES / SGL_DESCRIPTOR_BYTES;
-/** With lists of several segments (`sgl_segment_chains`): what the longest transfer is in pages. */
-export const MAX_CHAINED_SEGMENTS = 2048;
 /** Most bytes of one request, whatever the controller says. */
 export const MAX_TRANSFER_BYTES = 8 * 1024 * 1024;
 export const SMALL_DESCRIPTOR_BYTES = 256;
 export const MAX_SMALL_PRPS = SMALL_DESCRIPTOR_BYTES / PRP_BYTES;
 export const MAX_SMALL_SGLS = SMALL_DESCRIPTOR_BYTES / SGL_DESCRIPTOR_BYTES;
 export const SGLS_PER_PAGE = CTRL_PAGE_BYTES / SGL_DESCRIPTOR_BYTES;
-/** Where a page full of descriptors has the one that points to the next page. */
-export const SGL_LINK_OFFSET_BYTES = CTRL_PAGE_BYTES - SGL_DESCRIPTOR_BYTES;
 export const PRPS_PER_PAGE = CTRL_PAGE_BYTES / PRP_BYTES;

@@ -1,4 +1,4 @@
-/* A PCI device, alone in its IOMMU group, with a domain whose page table is the tree's own. */
+/* A PCI device, or two in one IOMMU group, with a domain whose page table is the tree's own. */
 #include "drivers/iommu/iommu.c"
 #include <linux/dma-direct.h>
 #include <linux/dma-map-ops.h>
@@ -7,12 +7,14 @@
 #include <linux/pci-p2pdma.h>
 #include <linux/swiotlb.h>
 
-static struct pci_dev lab_pci;
+#define LAB_DEVICES 2
+
+static struct pci_dev lab_pci[LAB_DEVICES];
 static struct pci_host_bridge lab_bridge;
-static struct device_dma_parameters lab_parameters;
-static u64 lab_mask;
+static struct device_dma_parameters lab_parameters[LAB_DEVICES];
+static u64 lab_masks[LAB_DEVICES];
 static struct iommu_group lab_group;
-static struct dev_iommu lab_dev_iommu;
+static struct dev_iommu lab_dev_iommu[LAB_DEVICES];
 static struct iommu_device lab_unit;
 
 static struct {
@@ -56,25 +58,29 @@ void lab_reserve(unsigned long start, unsigned long bytes)
 
 struct device *lab_the_device(void)
 {
-	return &lab_pci.dev;
+	return &lab_pci[0].dev;
 }
 
-struct device *lab_device(unsigned long mask, unsigned long bus_limit, bool is_untrusted, bool is_coherent,
-			  unsigned long ram_bytes)
+void lab_machine(unsigned long ram_bytes)
 {
-	struct device *dev = &lab_pci.dev;
-
 	max_pfn = ram_bytes >> PAGE_SHIFT;
 	INIT_LIST_HEAD(&lab_bridge.windows);
 	INIT_LIST_HEAD(&lab_bridge.dma_ranges);
-	lab_mask = mask;
+}
+
+struct device *lab_device(unsigned int place, unsigned long mask, unsigned long bus_limit, bool is_untrusted,
+			  bool is_coherent)
+{
+	struct device *dev = &lab_pci[place].dev;
+
+	lab_masks[place] = mask;
 	dev->bus = &pci_bus_type;
 	dev->init_name = "device";
-	dev->dma_mask = &lab_mask;
+	dev->dma_mask = &lab_masks[place];
 	dev->coherent_dma_mask = mask;
 	dev->bus_dma_limit = bus_limit;
-	dev->dma_parms = &lab_parameters;
-	lab_pci.untrusted = is_untrusted;
+	dev->dma_parms = &lab_parameters[place];
+	lab_pci[place].untrusted = is_untrusted;
 	dev_assign_dma_coherent(dev, is_coherent);
 	swiotlb_dev_init(dev);
 	return dev;
@@ -107,29 +113,35 @@ void lab_peers(unsigned long pfn, unsigned int pages, enum pci_p2pdma_map_type k
 	}
 }
 
-void lab_limits(unsigned long min_align_mask, unsigned long boundary_mask, unsigned long max_segment)
+void lab_limits(struct device *dev, unsigned long min_align_mask, unsigned long boundary_mask,
+		unsigned long max_segment)
 {
-	lab_parameters.min_align_mask = min_align_mask;
-	lab_parameters.segment_boundary_mask = boundary_mask;
-	lab_parameters.max_segment_size = max_segment;
+	dev->dma_parms->min_align_mask = min_align_mask;
+	dev->dma_parms->segment_boundary_mask = boundary_mask;
+	dev->dma_parms->max_segment_size = max_segment;
 }
 
-/* Puts the device behind the IOMMU. */
-bool lab_attach(struct iommu_domain *domain, bool is_lazy, bool is_shadowed)
+/* What the IOMMU group has. */
+bool lab_group_domain(struct iommu_domain *domain, bool is_lazy)
 {
-	struct device *dev = &lab_pci.dev;
-
 	domain->type = is_lazy ? IOMMU_DOMAIN_DMA_FQ : IOMMU_DOMAIN_DMA;
 	domain->owner = &lab_ops;
 	lab_unit.ops = &lab_ops;
-	lab_dev_iommu.iommu_dev = &lab_unit;
-	lab_dev_iommu.shadow_on_flush = is_shadowed;
 	lab_group.domain = lab_group.default_domain = domain;
-	dev->iommu = &lab_dev_iommu;
+	return iommu_get_dma_cookie(domain) == 0;
+}
+
+/* Puts a device into it. A PCI device begins with addresses below 4 GiB. */
+bool lab_attach(struct device *dev, bool is_shadowed, bool prefers_low)
+{
+	struct dev_iommu *data = &lab_dev_iommu[to_pci_dev(dev) - lab_pci];
+
+	data->iommu_dev = &lab_unit;
+	data->shadow_on_flush = is_shadowed;
+	dev->iommu = data;
 	dev->iommu_group = &lab_group;
-	if (iommu_get_dma_cookie(domain))
-		return false;
-	iommu_setup_dma_ops(dev, domain);
+	iommu_setup_dma_ops(dev, lab_group.domain);
+	data->pci_32bit_workaround = prefers_low;
 	return dev_dma_iommu(dev);
 }
 
@@ -138,18 +150,12 @@ void *lab_alloc(struct device *dev, size_t bytes, dma_addr_t *dma)
 	return dma_alloc_attrs(dev, bytes, dma, GFP_KERNEL, 0);
 }
 
-/* A PCI device begins with it. */
-void lab_prefer_low(bool is_preferred)
+bool lab_prefers_low(struct device *dev)
 {
-	lab_dev_iommu.pci_32bit_workaround = is_preferred;
+	return dev->iommu && dev->iommu->pci_32bit_workaround;
 }
 
-bool lab_prefers_low(void)
-{
-	return lab_dev_iommu.pci_32bit_workaround;
-}
-
-/* One more range of memory that the device's bus has elsewhere. */
+/* One more range of memory that the first device's bus has elsewhere. */
 void lab_bus_range(phys_addr_t phys, dma_addr_t dma, u64 bytes)
 {
 	static struct bus_dma_region regions[8];
@@ -158,27 +164,27 @@ void lab_bus_range(phys_addr_t phys, dma_addr_t dma, u64 bytes)
 	regions[count].cpu_start = phys;
 	regions[count].dma_start = dma;
 	regions[count++].size = bytes;
-	lab_pci.dev.dma_range_map = regions;
+	lab_pci[0].dev.dma_range_map = regions;
 }
 
-void lab_sync_single_for_cpu(dma_addr_t dma, size_t bytes, enum dma_data_direction dir)
+void lab_sync_single_for_cpu(struct device *dev, dma_addr_t dma, size_t bytes, enum dma_data_direction dir)
 {
-	dma_sync_single_for_cpu(&lab_pci.dev, dma, bytes, dir);
+	dma_sync_single_for_cpu(dev, dma, bytes, dir);
 }
 
-void lab_sync_single_for_device(dma_addr_t dma, size_t bytes, enum dma_data_direction dir)
+void lab_sync_single_for_device(struct device *dev, dma_addr_t dma, size_t bytes, enum dma_data_direction dir)
 {
-	dma_sync_single_for_device(&lab_pci.dev, dma, bytes, dir);
+	dma_sync_single_for_device(dev, dma, bytes, dir);
 }
 
-void lab_sync_sg_for_cpu(struct scatterlist *list, int entries, enum dma_data_direction dir)
+void lab_sync_sg_for_cpu(struct device *dev, struct scatterlist *list, int entries, enum dma_data_direction dir)
 {
-	dma_sync_sg_for_cpu(&lab_pci.dev, list, entries, dir);
+	dma_sync_sg_for_cpu(dev, list, entries, dir);
 }
 
-void lab_sync_sg_for_device(struct scatterlist *list, int entries, enum dma_data_direction dir)
+void lab_sync_sg_for_device(struct device *dev, struct scatterlist *list, int entries, enum dma_data_direction dir)
 {
-	dma_sync_sg_for_device(&lab_pci.dev, list, entries, dir);
+	dma_sync_sg_for_device(dev, list, entries, dir);
 }
 
 void lab_list_set(struct scatterlist *list, unsigned int index, phys_addr_t phys, unsigned int bytes)

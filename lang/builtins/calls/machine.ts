@@ -2,7 +2,7 @@
 import { formatValue } from "../../render/value_text.ts";
 import { kindOf } from "../../values/kinds.ts";
 import { LIST_BYTES, NEW_ITEM_BYTES, RECORD_BYTES } from "../../values/limits.ts";
-import { CHOICE_LETTERS, type WrongAnswer } from "../../values/question.ts";
+import type { WrongAnswer } from "../../values/question.ts";
 import type { Run } from "../../values/run.ts";
 import { madeStep, sequenceChoices } from "../../values/sequences.ts";
 import { ScriptError } from "../../values/script_error.ts";
@@ -54,7 +54,6 @@ export const MACHINE_CALLS: readonly FunctionSpec[] = [
   }),
   builtin({
     name: "latencies",
-    formerly: "prices",
     pure: true,
     parameters: [],
     result: LATENCIES,
@@ -121,8 +120,8 @@ export const MACHINE_CALLS: readonly FunctionSpec[] = [
     ],
     result: "nothing",
     doc:
-      "Asks a quiz question about this run. `dmalab quiz FILE` reads an answer, and names the rule that a " +
-      "common mistake overlooks; other commands print the question with its answer. With values " +
+      "Asks a quiz question about this run. The site offers all answers, and names the rule that a " +
+      "common mistake overlooks; commands print the question with its answer. With values " +
       "from `random`, another `--seed` asks with other values.",
     example: `machine { iommu { mode = strict }\npci { root_port rp0 { endpoint nic { } } } }\n` +
       `test "bytes of IOVA" {\n  let size = random(1..7) * 512B\n` +
@@ -142,10 +141,6 @@ export const MACHINE_CALLS: readonly FunctionSpec[] = [
           `Two answers of this quiz are the same: ${twice}`,
           "draw values for which the right answer and each mistake differ",
         );
-      }
-      if (answers.length > CHOICE_LETTERS.length) {
-        const most = CHOICE_LETTERS.length - 1;
-        throw new ScriptError("E0919", `A quiz has at most ${most} wrong answers`);
       }
       run.ask({ text, answer, wrong });
       return null;

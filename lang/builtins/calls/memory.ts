@@ -164,7 +164,7 @@ export const MEMORY_CALLS: readonly FunctionSpec[] = [
       `assert buf[17] == 0xad`,
     run(run, [to, bytes]) {
       checkCovered(run.lab.machine.memory, to, bytes.length);
-      run.lab.machine.hostMemory.write(to, bytes, 0, bytes.length);
+      new HostBuffer(bufferHome(run), [{ phys: to, sizeBytes: bytes.length }]).writeAll(bytes);
     },
   }),
   builtin({

@@ -1,13 +1,12 @@
 /** Peer-to-peer memory: lending it to peers and to programs, and taking it away. */
 import type { LabDevice } from "../../../devices/lab.ts";
 import type { PeerProvider } from "../../../devices/pci/peers/peer_provider.ts";
-import { PAGES_UNIT_BYTES } from "../../../devices/pci/peers/peer_providers.ts";
 import { PAGE_SIZE_BYTES } from "../../../runtime/address.ts";
 import { errnoName, KernelError } from "../../../runtime/errno.ts";
-import { formatSize } from "../../text/numbers.ts";
 import type { Run } from "../../values/run.ts";
 import { ScriptError } from "../../values/script_error.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
+import { noProvider } from "../explain/no_provider.ts";
 import { BUFFER } from "../things/buffer.ts";
 import { P2PMEM } from "../things/pci/provider.ts";
 import { PEER_MACHINE } from "./p2p.ts";
@@ -32,21 +31,8 @@ const LATER_MACHINE = `machine {
 function toProvider(run: Run, device: LabDevice): PeerProvider {
   const provider = run.lab.topology.providers.everOf(device.function);
   if (provider !== null) return provider;
-  const bar = device.function.bars.find(({ peerBytes }) => peerBytes % PAGES_UNIT_BYTES !== 0);
-  if (bar !== undefined) {
-    const unit = formatSize(PAGES_UNIT_BYTES);
-    throw new ScriptError(
-      "E0919",
-      `${device.name} provides no memory to peers: its \`p2pmem\` of ` +
-        `${formatSize(bar.peerBytes)} is not a multiple of ${unit}`,
-      `pages of device memory are made for multiples of ${unit}: \`dmalab explain p2p.9.3\``,
-    );
-  }
-  throw new ScriptError(
-    "E0919",
-    `${device.name} provides no memory to peers`,
-    "give it `p2pmem` in the machine, or call pcim_p2pdma_init",
-  );
+  const { hint, message } = noProvider(device.function);
+  throw new ScriptError("E0919", message, hint);
 }
 
 function raiseOn(error: number, message: string): void {

@@ -8,6 +8,7 @@ import type { Run } from "../../values/run.ts";
 import { ScriptError } from "../../values/script_error.ts";
 import { bufferHome } from "../arguments.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
+import { noProvider } from "../explain/no_provider.ts";
 import { BUFFER } from "../things/buffer.ts";
 import { SCATTERLIST } from "../things/dma/scatterlist.ts";
 import { BY_ROLE, kernelCall } from "./kernel_call.ts";
@@ -63,7 +64,7 @@ assert buf == ssd.media(lba: 0, bytes: 8KiB)`,
       throw new KernelError(
         "ENOMEM",
         provider === null
-          ? `${device.name} has no memory for peers`
+          ? noProvider(device.function).message
           : provider.leaving === "no"
           ? `${device.name} has no ${sizeBytes} bytes left for peers`
           : `The driver of ${device.name} is leaving`,

@@ -8,7 +8,7 @@ const on = (kernel: string, call: string) =>
       `let b = alloc_pages(1)\n${call}`,
   );
 
-Deno.test("6.12 has neither dma_map_phys nor dma_need_unmap: a call says when they came (audit B.5)", () => {
+Deno.test("6.12 has neither dma_map_phys nor dma_need_unmap: a call says when they came (dma.md 7.3)", () => {
   const physical = "the mapping calls by physical address came between 6.12 and 7.2";
   const calls = {
     dma_map_phys: "dma_map_phys(ssd, b, 4KiB, to_device)",
@@ -34,7 +34,7 @@ Deno.test("6.12 has neither dma_map_phys nor dma_need_unmap: a call says when th
   );
 });
 
-Deno.test("attributes of 6.12 end at PRIVILEGED (audit B.5)", () => {
+Deno.test("attributes of 6.12 end at PRIVILEGED (dma.md 7.3)", () => {
   const map = (attrs: string) =>
     `let m = dma_map_single(ssd, b, 4KiB, to_device, ${attrs}); dma_unmap_single(ssd, m, 4KiB, to_device, ${attrs})`;
   assertEquals(on("6.12.117", map("[privileged, skip_cpu_sync]")), null);

@@ -183,7 +183,8 @@ dma_unmap_resource(ssd, m, 4KiB, bidirectional)`,
     doc: "Gives the device ownership of a mapping, or of a part of it: copies into the bounce " +
       "buffer, and writes dirty cache lines back if the device is not coherent.",
     example: `${DIRECT_MACHINE}let buf = alloc_pages(1)\n` +
-      `let m = dma_map_phys(ssd, buf, 4KiB, to_device)\nbuf.fill(7)\n` +
+      `let m = dma_map_phys(ssd, buf, 4KiB, to_device)\n` +
+      `dma_sync_single_for_cpu(ssd, m, 4KiB, to_device)\nbuf.fill(7)\n` +
       `dma_sync_single_for_device(ssd, m, 4KiB, to_device)\n` +
       `assert ssd.dma_read(m.addr, 1B) == bytes"07"\ndma_unmap_phys(ssd, m, 4KiB, to_device)`,
     run: (run, args) => run.lab.machine.dma.dmaSyncSingleForDevice(...args),

@@ -10,7 +10,6 @@ import type { Decoded, Parameter } from "./parameters.ts";
 type Described = Pick<
   FunctionSpec,
   | "name"
-  | "formerly"
   | "variadic"
   | "doc"
   | "example"

@@ -150,11 +150,7 @@ export function explainIteratorStart(
     default: {
       const refused = facts.inputIs("pieces_meet") &&
         facts.inputNumber("merge_boundary_bytes") !== 0;
-      const why = facts.inputIs("single_segment")
-        ? "a single segment is mapped without a range (iterator_maps_single_segment)"
-        : refused
-        ? "dma_iova_try_alloc() returned false"
-        : gapReason(facts);
+      const why = refused ? "dma_iova_try_alloc() returned false" : gapReason(facts);
       return { title: `${what} mapped per segment (no IOVA coalescing)`, why: why + mmio };
     }
   }

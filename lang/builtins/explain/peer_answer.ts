@@ -1,7 +1,9 @@
 /** Why a route between two peers is of its kind. */
 import type { MachineEvent } from "../../../runtime/events.ts";
 import { findRoute, type PeerRoute } from "../../../devices/pci/peers/route.ts";
+import { wrapText } from "../../text/columns.ts";
 import type { Run } from "../../values/run.ts";
+import { noProvider } from "./no_provider.ts";
 import { routeStory } from "./route_story.ts";
 
 /** The kinds of peer memory, which a script has as words. */
@@ -11,20 +13,30 @@ const MAP_TYPES: ReadonlySet<string> = new Set([
   "not_supported",
 ]);
 
+type Asked = MachineEvent<"call.pci_p2pdma_map_type">;
+
 /**
- * Explains the last route of that kind.
- * @returns Null when the word is no kind of peer memory, or no route was of that kind.
+ * Explains the last answer of that kind: by its route, or by what there was no route for.
+ * @returns Null when the word is no kind of peer memory, or nothing was answered with it.
  */
 export function peerAnswerStory(kind: string, run: Run): string[] | null {
   if (!MAP_TYPES.has(kind)) return null;
-  const asked = run.recorder.events.findLast((event): event is MachineEvent<"p2p.route"> =>
-    event.name === "p2p.route" && (event as MachineEvent<"p2p.route">).fields.map_type === kind
+  const { events } = run.recorder;
+  const at = events.findLastIndex((event, index) =>
+    event.name === "p2p.route"
+      ? (event as MachineEvent<"p2p.route">).fields.map_type === kind
+      : isUnrouted(event, events[index + 1], kind)
   );
-  if (asked === undefined) return null;
+  if (at < 0) return null;
+  const asked = events[at] as MachineEvent<"p2p.route"> | Asked;
   const { topology } = run.lab;
   const provider = topology.find(asked.fields.provider);
   const client = topology.find(asked.fields.client);
   if (provider === undefined || client === undefined) return null;
+  if (asked.name !== "p2p.route" && topology.providers.of(provider) === null) {
+    const { hint, message } = noProvider(provider);
+    return wrapText(`${kind}: ${message} (p2p.9.4); ${hint}`, run.columns);
+  }
   const route = findRoute(provider, client, topology.cpu);
   const story = peerStory(route, run);
   return route.mapType === kind ? story : [
@@ -33,6 +45,12 @@ export function peerAnswerStory(kind: string, run: Run): string[] | null {
     "",
     ...story,
   ];
+}
+
+/** A question that was answered without a route: there was no provider. */
+function isUnrouted(event: MachineEvent, next: MachineEvent | undefined, kind: string): boolean {
+  return event.name === "call.pci_p2pdma_map_type" && next?.name === "ret.pci_p2pdma_map_type" &&
+    next.fields.result === kind;
 }
 
 /** A route of a machine of a script. */

@@ -110,7 +110,6 @@ const SHORTAGE =
   "largest contiguous free range {longest_free_bytes}";
 const QUEUED = "[; {waiting_for_flush:range} more queued for a deferred flush]";
 const WHOLE = "[?whole_domain; issued as a domain-wide invalidation]";
-const HELD_BY_ANOTHER = "another CPU holds it; then this one does, for {held_ns}";
 const FAULT = "fault: {access} of {dma}, {reason}";
 const NO_RANGE = "dma_iova_try_alloc() returns false";
 const NO_LISTS = "hmm_dma_map_alloc fails: {error}";
@@ -179,13 +178,6 @@ export const TEXTS: { readonly [N in EventName]?: readonly TextRow[] } = {
     "flush queue drained: {entries:range} freed",
     "{reason:FLUSH_REASONS}; capacity {usable_entries}, timeout {timeout_ns}",
   ]],
-  "cpu.wait": [
-    [{ what: "bounce_area" }, "waits {wait_ns} for bounce area {index}", HELD_BY_ANOTHER],
-    [{ what: "depot" }, "waits {wait_ns} for the depot of size class {index}", HELD_BY_ANOTHER],
-    [{ what: "invalidation_queue" }, "waits {wait_ns} for the invalidation queue", HELD_BY_ANOTHER],
-    [{ what: "iova_tree" }, "waits {wait_ns} for the IOVA rbtree", HELD_BY_ANOTHER],
-    [{}, "waits {wait_ns} for submission queue {index}", HELD_BY_ANOTHER],
-  ],
   // dma.md 6.2
   "swiotlb.full": [[
     {},

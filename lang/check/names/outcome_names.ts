@@ -1,5 +1,5 @@
 /** What `inject` names, and what `fails`, `faults` and `warns` name. */
-import { currentName, type Registry } from "../../values/registry.ts";
+import { canonicalName, type Registry } from "../../values/registry.ts";
 import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
 import { listed } from "../../diagnostics/suggest.ts";
 import { readNumber } from "../../syntax/tree/literals.ts";
@@ -12,7 +12,7 @@ export function checkOutcomeName(
   bag: DiagnosticBag,
 ): void {
   const written = expected.code.text;
-  const name = currentName(written, registry);
+  const name = canonicalName(written, registry);
   if (isNumber(written)) return checkStatusNumber(expected, registry, bag);
   const known = namesOf(expected.outcome, registry);
   if (known.includes(name)) return;
@@ -126,7 +126,7 @@ export function checkFail(statement: FailStatement, registry: Registry, bag: Dia
       `No injection point is called \`${point.text}\``,
       bag.didYouMean(point.text, names) ?? `there are ${listed(names, point.text)}`,
     );
-  } else if (error !== null && !errors.includes(currentName(error.text, registry))) {
+  } else if (error !== null && !errors.includes(canonicalName(error.text, registry))) {
     bag.error(
       "E0321",
       error.span,

@@ -10,7 +10,7 @@ import type { IommuDomain } from "../../iommu/domain.ts";
 import type { DmaMachine } from "../dma_machine.ts";
 import type { AtomicPools } from "../../memory/atomic_pool.ts";
 import { LARGEST_BLOCK_PAGES, type PageHome } from "../../memory/page_allocator.ts";
-import { DMA_ATTR, DMA_BIDIRECTIONAL } from "../attributes.ts";
+import { DMA_ATTR, DMA_BIDIRECTIONAL, type DmaDirection } from "../attributes.ts";
 import { CoherentMemory } from "../coherent_memory.ts";
 import type { DmaDevice } from "../device/device.ts";
 import { iommuTearDown, leafFlags } from "../paths/iommu_path.ts";
@@ -103,14 +103,23 @@ function takeCoherent(
     return atomicPools.take(count, lastPhys) ?? "atomic_pool";
   }
   if (domain !== null && !atomic && (attrs & FORCE_CONTIGUOUS) === 0) {
-    const sizesBytes = domain.table.pageSizesBytes;
-    const few = (attrs & ALLOC_SINGLE_PAGES) === 0 ? sizesBytes : sizesBytes.slice(0, 1);
-    const pages = collectPages(machine, few, count);
+    const pages = collectForDevice(machine, domain, count, attrs);
     return pages === null ? "no_pages" : { pages, home };
   }
   if (2 ** Math.ceil(Math.log2(count)) > LARGEST_BLOCK_PAGES) return "above_largest_block";
   const pages = takePages(machine, dev, count);
   return pages === null ? "no_pages" : { pages, home };
+}
+
+/** Pages for a translated device, in pieces of what its table maps. */
+export function collectForDevice(
+  machine: DmaMachine,
+  { table: { pageSizesBytes } }: IommuDomain,
+  count: number,
+  attrs: number,
+): readonly PhysAddr[] | null {
+  const isSingle = (attrs & ALLOC_SINGLE_PAGES) !== 0;
+  return collectPages(machine, isSingle ? pageSizesBytes.slice(0, 1) : pageSizesBytes, count);
 }
 
 /**
@@ -179,17 +188,18 @@ function reachableSpans(dev: DmaDevice): readonly { firstPhys?: number; lastPhys
 }
 
 /** Maps pages at one range, neighbours in one call; null when there is no room. */
-function mapPages(
+export function mapPages(
   dev: DmaDevice,
   domain: IommuDomain,
   pages: readonly PhysAddr[],
   pageSizeBytes: Bytes,
   attrs: number,
+  dir: DmaDirection = DMA_BIDIRECTIONAL,
 ): DmaAddr | null {
   const totalBytes = pages.length * pageSizeBytes;
   const iova = domain.allocIova(dev, totalBytes, true);
   if (iova === 0) return null;
-  const flags = leafFlags(dev, DMA_BIDIRECTIONAL, attrs);
+  const flags = leafFlags(dev, dir, attrs);
   let done = 0;
   while (done < pages.length) {
     const first = pages[done]!;

@@ -380,6 +380,21 @@ export class DmaMapping {
     return this.#scatterlists.mapTable(dev, list, dir, attrs);
   }
 
+  /**
+   * A list has been mapped as one range, by who allocated its pages.
+   * @internal
+   */
+  mappedWhole(
+    dev: DmaDevice,
+    list: Scatterlist,
+    dma: DmaAddr,
+    sizeBytes: Bytes,
+    dir: DmaDirection,
+    attrs: number,
+  ): void {
+    this.#scatterlists.mappedWhole(dev, list, dma, sizeBytes, dir, attrs);
+  }
+
   /** Ends the mapping of a list. @param entries How many it was mapped with, not its outputs. */
   dmaUnmapSg(
     dev: DmaDevice,

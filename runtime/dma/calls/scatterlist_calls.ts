@@ -5,6 +5,7 @@
  */
 import { eventId } from "../../event_vocabulary.ts";
 import type { EventStream, Why } from "../../events.ts";
+import type { Bytes, DmaAddr } from "../../address.ts";
 import { FAULT, type FaultPoint } from "../../faults.ts";
 import type { DmaMachine } from "../dma_machine.ts";
 import { attributeWords, directionWord, type DmaDirection } from "../attributes.ts";
@@ -14,7 +15,13 @@ import { MAP_BRANCH, type MapBranch, PART_BRANCH } from "../paths/map_branch.ts"
 import { whyBranch } from "../paths/refusal.ts";
 import type { MappingEvents } from "./mapping_events.ts";
 import type { Scatterlist } from "../scatterlist.ts";
-import { mapSg, sgtableResult, syncSg, unmapSg } from "../paths/scatterlist_mapping.ts";
+import {
+  countMapped,
+  mapSg,
+  sgtableResult,
+  syncSg,
+  unmapSg,
+} from "../paths/scatterlist_mapping.ts";
 
 const MAP_SG = callOf("dma_map_sg");
 const MAP_SGTABLE = callOf("dma_map_sgtable");
@@ -67,6 +74,20 @@ export class ScatterlistCalls {
     const result = sgtableResult(this.#machine, outputs);
     this.#calls.leaveWithErrno(MAP_SGTABLE, result, outer, this.#whyRefused(dev, result));
     return result;
+  }
+
+  /** A list has been mapped as one range already. @see page_memory.ts */
+  mappedWhole(
+    dev: DmaDevice,
+    list: Scatterlist,
+    dma: DmaAddr,
+    sizeBytes: Bytes,
+    dir: DmaDirection,
+    attrs: number,
+  ): void {
+    list.setOutput(0, list.physAt(0), dma, sizeBytes);
+    countMapped(this.#machine, dev, list, 1);
+    this.#mapped(dev, list, dir, attrs);
   }
 
   /** The branch of the entry that could not be mapped, where one was refused by itself. */

@@ -1,7 +1,5 @@
 /**
- * Checks of what the CPU does to memory: whether a buffer is the CPU's when a driver touches it.
- *
- * Only code whose every access is seen can be checked so, which is what is compiled from C.
+ * Checks of what a driver in C does to memory: each of its accesses is seen.
  *
  * @see behaviour/dma.md 1.6
  */
@@ -20,6 +18,13 @@ export interface LentMemory {
   readonly dir: DmaDirection;
   /** The statement that mapped it, or handed it to the device again. */
   readonly site: number | null;
+}
+
+/** What comes of the CPU's use of memory that is a device's. */
+export function effectOf(writes: boolean): string {
+  return writes
+    ? "the device may not see the data, or data it wrote may be lost"
+    : "the CPU may read stale data";
 }
 
 export class CpuChecks {
@@ -41,16 +46,15 @@ export class CpuChecks {
     place: string,
   ): void {
     const { device, dir, dma } = lent;
-    const what = writes
-      ? "the device may not see the data, or data it wrote may be lost"
-      : "the CPU may read stale data";
     this.#ledger.report(
       "cpu_access_while_mapped",
       `CPU ${writes ? "write" : "read"} of ${inWords(sizeBytes)} at ${
         hexAddress(phys)
       } ${place}, ` +
         `at offset ${phys - lent.phys} of a buffer owned by device "${device}" (mapped ` +
-        `${directionWord(dir)} at ${hexAddress(dma)}, no dma_sync_*_for_cpu since): ${what}`,
+        `${directionWord(dir)} at ${hexAddress(dma)}, no dma_sync_*_for_cpu since): ${
+          effectOf(writes)
+        }`,
       lent.site,
     );
   }

@@ -4,17 +4,25 @@
  *
  * @see behaviour/dma.md 1.5, 2.1, 2.2
  */
-import { alignDown, type Bytes, type PhysAddr } from "../../address.ts";
+import { alignDown, type Bytes, PAGE_SIZE_BYTES, type PhysAddr } from "../../address.ts";
+import { DMA_ATTR } from "../attributes.ts";
+import { effectOf } from "./cpu_checks.ts";
 import type { DeviceAccess } from "../../iommu/iommu.ts";
 import type { CacheHazard } from "../../memory/cache_hazard.ts";
-import type { FreedMemoryChecks } from "../../memory/host_buffer.ts";
+import { IntervalSet } from "../../memory/interval_set.ts";
+import type { BufferSegment, HostMemoryChecks } from "../../memory/host_buffer.ts";
 import type { DmaDevice } from "../device/device.ts";
 import { hexAddress } from "../hex_address.ts";
 import { bytes } from "./describe.ts";
 import { type Ledger, SINGLES } from "./ledger.ts";
-import { MADE } from "./record_table.ts";
+import { MADE, MARK } from "./record_table.ts";
 
-export class MemoryChecks implements FreedMemoryChecks {
+/** Calls after which memory is the device's until it is synced or unmapped. */
+const LENT = SINGLES & ~(1 << MADE.RESOURCE) | 1 << MADE.LIST | 1 << MADE.LINK;
+const OWN_SYNCS = DMA_ATTR.MMIO | DMA_ATTR.SKIP_CPU_SYNC;
+const GRANULE = PAGE_SIZE_BYTES;
+
+export class MemoryChecks implements HostMemoryChecks {
   readonly #ledger: Ledger;
 
   constructor(ledger: Ledger) {
@@ -34,11 +42,13 @@ export class MemoryChecks implements FreedMemoryChecks {
     const ledger = this.#ledger;
     const { table } = ledger;
     if (table.count === 0 || pages.length === 0) return;
-    const freed = new Set(pages);
+    const freed = new IntervalSet();
+    for (const page of pages) freed.add(page, page + pageSizeBytes);
     table.each((record) => {
       if (table.madeBy(record) === MADE.RANGE || ledger.isExcused(record)) return;
-      const page = this.#firstOf(record, freed, pageSizeBytes);
-      if (page < 0) return;
+      const first = this.#firstOf(record, freed);
+      if (first < 0) return;
+      const page = alignDown(first, pageSizeBytes);
       ledger.report(
         "freed_while_mapped",
         `The page at ${hexAddress(page)} is freed while it is still mapped: ${
@@ -49,21 +59,55 @@ export class MemoryChecks implements FreedMemoryChecks {
     });
   }
 
-  /** The first page of a set that a record maps; -1 for none. */
-  #firstOf(record: number, pages: ReadonlySet<number>, pageSizeBytes: Bytes): number {
+  /**
+   * The CPU writes to what is the device's until a sync hands it over. Shared memory needs none, and
+   * who skips syncs at the map has their place elsewhere.
+   * @see behaviour/dma.md 1.6
+   */
+  written(pieces: readonly BufferSegment[]): void {
+    const ledger = this.#ledger;
+    const { table } = ledger;
+    if (table.count === 0) return;
+    const memory = new IntervalSet();
+    for (const { phys, sizeBytes } of pieces) memory.add(phys, phys + sizeBytes);
+    table.each((record) => {
+      const made = 1 << table.madeBy(record);
+      if (
+        (made & LENT) === 0 || table.has(record, MARK.CPU) ||
+        (table.attrs(record) & OWN_SYNCS) !== 0 || ledger.isExcused(record)
+      ) return;
+      const first = this.#firstOf(record, memory);
+      if (first < 0) return;
+      ledger.report(
+        "cpu_access_while_mapped",
+        `CPU write at ${hexAddress(first)}, which is the device's: ${
+          ledger.describe(record)
+        }, no dma_sync_*_for_cpu since: ${effectOf(true)}`,
+        table.site(record),
+      );
+    });
+  }
+
+  /** Where memory begins that a record maps; -1 for nowhere. */
+  #firstOf(record: number, memory: IntervalSet): number {
     const { table } = this.#ledger;
     const phys = table.phys[record]!;
     const sizeBytes = table.sizeBytes[record]!;
     const pageTable = this.#ledger.deviceNumbered(table.device[record]!).dev.domain?.table ?? null;
     const isOneRun = (1 << table.madeBy(record) & SINGLES) !== 0 || pageTable === null;
-    for (let at = -(phys % pageSizeBytes); at < sizeBytes; at += pageSizeBytes) {
-      // Links and lists put memory from anywhere side by side: the page table says which.
-      const page = isOneRun
-        ? phys + at
-        : pageTable.walk(table.dma[record]! + Math.max(at, 0))
-        ? alignDown(pageTable.walkPhys, pageSizeBytes)
+    const runBytes = isOneRun ? sizeBytes : Math.min(sizeBytes, GRANULE - phys % GRANULE);
+    const first = memory.firstIn(phys, phys + runBytes);
+    if (isOneRun || first >= 0) return first;
+    // Links and lists put memory from anywhere side by side: the page table says which.
+    for (let at = table.dma[record]!, end = table.end(record); at < end;) {
+      const isThere = pageTable.walk(at);
+      const leafBytes = isThere ? pageTable.walkSizeBytes : GRANULE;
+      const leafEnd = Math.min(end, at + leafBytes - at % leafBytes);
+      const first = isThere
+        ? memory.firstIn(pageTable.walkPhys, pageTable.walkPhys + leafEnd - at)
         : -1;
-      if (pages.has(page)) return page;
+      if (first >= 0) return first;
+      at = leafEnd;
     }
     return -1;
   }

@@ -38,6 +38,7 @@ const DIR_MASK = 3;
 const ATTRS_SHIFT = 5;
 const ATTRS_MASK = 0x3fff;
 const BLOCK_SHIFT = 24;
+const BLOCK_MASK = 0x3f;
 
 /** Marks of a record. */
 export const MARK = {
@@ -52,6 +53,8 @@ export const MARK = {
   /** Still linked in a range that was freed; of a range: freed by another API's call. */
   LEAKED: 1 << 22,
   LIVE: 1 << 23,
+  /** Handed to the CPU by a sync, and not back to the device. */
+  CPU: 1 << 30,
 } as const;
 
 const { RANGE } = MADE;
@@ -361,7 +364,7 @@ export class RecordTable {
   }
 
   #bit(record: number): number {
-    return this.#flags[record]! >>> BLOCK_SHIFT;
+    return (this.#flags[record]! >>> BLOCK_SHIFT) & BLOCK_MASK;
   }
 
   #bucketOf(device: number, block: number, bit: number): number {

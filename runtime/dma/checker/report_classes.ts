@@ -31,8 +31,6 @@ export interface ReportClassEntry {
   readonly counted: boolean;
   /** How a kernel logs it, without its numbers; null where it logs nothing, or the line is unknown. */
   readonly log: string | null;
-  /** What the class was called until 0.1; `warns` takes that name still. */
-  readonly formerly?: string;
 }
 
 /** What a kernel checks, with or without DMA debugging. */
@@ -177,14 +175,11 @@ const REPORT_CLASS_TABLE = {
   destroy_twice: unseen(11, "Destroyed or freed a range twice."),
   iova_leak_at_unbind: unseen(12, "Driver unbound with an allocated IOVA range."),
   link_beyond_device_limits: unseen(13, "A link breaks a segment limit of the device."),
-  state_overwritten: {
-    ...hazard(
-      "dma.3.2",
-      "Called dma_iova_try_alloc() with a state that still holds a range.",
-      "two_step",
-    ),
-    formerly: "try_alloc_live",
-  },
+  state_overwritten: hazard(
+    "dma.3.2",
+    "Called dma_iova_try_alloc() with a state that still holds a range.",
+    "two_step",
+  ),
   range_other_device: unseen(5, "A range was used with another device than its own."),
   sync_unlinked: unseen(6, "Called dma_iova_sync() for addresses that are not linked."),
   range_unmapped: {
@@ -234,27 +229,32 @@ const REPORT_CLASS_TABLE = {
     "A device write was lost: the write-back of a dirty cache line overwrote it.",
     "non_coherent",
   ),
+<<<<<<< HEAD
+  cpu_access_while_mapped: hazard(
+=======
   cpu_access_while_mapped: {
     ...hazard(
       "dma.1.6",
-      "CPU access to a buffer that a device owns (no sync for the CPU since it was mapped).",
+      "CPU access to a buffer that a device owns (no sync for the CPU since it was mapped): of a scenario its writes, of a driver in C its reads too.",
     ),
     formerly: "cpu_touches_device_buffer",
   },
   freed_while_mapped: hazard(
+>>>>>>> h-a
     "dma.1.6",
-    "Memory was freed while still mapped for a device.",
+    "CPU access to a buffer that a device owns (no sync for the CPU since it was mapped).",
+  ),
+  freed_while_mapped: hazard(
+    "dma.8.4",
+    "Memory was freed while still mapped for a device: a kernel from 7.2 on sees it with iommu.debug_pagealloc, behind an IOMMU.",
   ),
   double_free: hazard("c-api.13", "Memory was freed twice."),
   use_after_free: hazard("c-api.13", "The CPU accessed memory that was freed."),
-  uninitialized_dma_read: {
-    ...hazard(
-      "c-api.5",
-      "A device read memory that was never initialised since its allocation.",
-      "c_drivers",
-    ),
-    formerly: "unwritten_memory_fetched",
-  },
+  uninitialized_dma_read: hazard(
+    "c-api.5",
+    "A device read memory that was never initialised since its allocation.",
+    "c_drivers",
+  ),
   device_write_after_free: hazard(
     "c-api.5",
     "A device wrote to a freed block of a DMA pool.",

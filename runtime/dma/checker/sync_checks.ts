@@ -19,7 +19,7 @@ import type { DmaDevice } from "../device/device.ts";
 import { hexAddress } from "../hex_address.ts";
 import { bytes } from "./describe.ts";
 import type { Ledger } from "./ledger.ts";
-import { MADE, NONE } from "./record_table.ts";
+import { MADE, MARK, NONE } from "./record_table.ts";
 
 const LINKED = 1 << MADE.LINK;
 
@@ -48,6 +48,9 @@ export class SyncChecks {
       this.#reportUnknown(dev, dma, call);
       return;
     }
+    // Whose the rest is, no kernel remembers: it stays the CPU's.
+    if (forCpu) table.mark(record, MARK.CPU);
+    else if (sizeBytes >= table.sizeBytes[record]!) table.unmark(record, MARK.CPU);
     const site = table.site(record);
     const what = `${call}, a part of ${ledger.describe(record)}`;
     if (dma + sizeBytes > table.end(record)) {

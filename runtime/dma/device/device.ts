@@ -18,6 +18,15 @@ export const DEFAULT_SEGMENT_BYTES: Bytes = 65536;
 /** The types of default domain that an IOMMU's driver may ask for: IDENTITY, or DMA. */
 export type WantedMode = "passthrough" | "strict";
 
+/** Memory that firmware uses with a device: mapped one to one wherever the device is translated. */
+export interface DirectRegion {
+  readonly start: number;
+  /** Exclusive. */
+  readonly end: number;
+  /** A user may have the device, and do without it. */
+  readonly relaxable: boolean;
+}
+
 /** The attributes a device may be given when it is made; what is left out reads as the default. */
 export interface DmaDeviceOptions {
   /** Width of the streaming mask in bits, 1 to 64. Default 64. */
@@ -40,6 +49,8 @@ export interface DmaDeviceOptions {
   readonly ranges?: readonly DmaRange[];
   /** What the IOMMU's driver asks for this device, as for some quirks: its group's mode follows. */
   readonly wantedMode?: WantedMode;
+  /** Memory that firmware uses with it (RMRR, IVMD, RMR). Default none. */
+  readonly directRegions?: readonly DirectRegion[];
   /** It keeps translations itself (ATS), and has to be sent invalidations. Default false. */
   readonly ats?: boolean;
   /** Its own dma_map_ops answer its mapping calls. */
@@ -66,6 +77,8 @@ export class DmaDevice {
   readonly untrusted: boolean;
   /** It keeps translations itself (ATS), and is sent invalidations. */
   readonly ats: boolean;
+  /** Memory that firmware uses with it: mapped one to one wherever it is translated. */
+  readonly directRegions: readonly DirectRegion[];
   /**
    * Its own dma_map_ops answer its mapping calls: it is never translated nor bounced,
    * and knows nothing of peer memory.
@@ -157,6 +170,7 @@ export class DmaDevice {
     this.coherent = options.coherent ?? true;
     this.untrusted = options.untrusted ?? false;
     this.ats = options.ats ?? false;
+    this.directRegions = options.directRegions ?? [];
     this.ownOps = options.ownOps ?? false;
     this.rangeMap = options.ranges === undefined ? null : new RangeMap(options.ranges);
     this.minAlignMask = options.minAlignMask ?? 0;

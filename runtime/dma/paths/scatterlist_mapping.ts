@@ -30,17 +30,24 @@ export function mapSg(
     machine.dma.refusal = MAP_BRANCH.NEEDS_COHERENT;
     return -ERRNO.EOPNOTSUPP;
   }
-  const { domain } = dev;
   const outputs = isTranslated(dev)
     ? iommuMapSg(machine, dev, list, dir, attrs)
     : directMapSg(machine, dev, list, dir, attrs);
   invariant(outputs <= list.count, "A list has more outputs than entries");
-  if (outputs > 0) {
-    list.outputs = outputs;
-    dev.mappings++;
-    if (domain !== null) machine.iommu.liveMappings++;
-  }
+  if (outputs > 0) countMapped(machine, dev, list, outputs);
   return outputs;
+}
+
+/** A list has so many outputs now, and is one mapping more. */
+export function countMapped(
+  machine: DmaMachine,
+  dev: DmaDevice,
+  list: Scatterlist,
+  outputs: number,
+): void {
+  list.outputs = outputs;
+  dev.mappings++;
+  if (dev.domain !== null) machine.iommu.liveMappings++;
 }
 
 /** Entry by entry, nothing joined. @see behaviour/dma.md 7.1 */

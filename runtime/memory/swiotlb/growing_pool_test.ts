@@ -31,7 +31,7 @@ Deno.test("a transient pool has just the slots of its buffer, in the device's re
   assertEquals([addr % 0x1000, addr < HIGH], [0xa00, true]);
   const [, transient] = swiotlb.pools;
   assertEquals([transient!.transient, transient!.slots, swiotlb.pools.length], [true, 2, 2]);
-  // A transient pool has used slots, and adds none to the total (audit B.7).
+  // A transient pool has used slots, and adds none to the total (dma.md 6.4).
   assertEquals([swiotlb.usedSlots, swiotlb.totalSlots], [swiotlb.slots + 1, swiotlb.slots]);
   let buffers = 0;
   swiotlb.forEachBuffer(() => buffers++);

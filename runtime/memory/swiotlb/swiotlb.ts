@@ -7,7 +7,6 @@
  *
  * @see behaviour/dma.md ch. 6, tests/golden/swiotlb/README.md
  */
-import { Contended } from "../../time/contended.ts";
 import { invariant } from "../../errno.ts";
 import {
   alignUp,
@@ -25,7 +24,7 @@ import {
   DMA_TO_DEVICE,
   type DmaDirection,
 } from "../../dma/attributes.ts";
-import { type EventFields, type EventId, eventId } from "../../event_vocabulary.ts";
+import { type EventFields, eventId } from "../../event_vocabulary.ts";
 import type { EventStream } from "../../events.ts";
 import { FAULT, type FaultInjector } from "../../faults.ts";
 import type { Charges } from "../../time/latencies.ts";
@@ -100,8 +99,6 @@ export class SwiotlbPool extends SwiotlbSlots {
   readonly #copyRules: SwiotlbCopyRules;
   readonly #end: number;
   #releases = 0;
-  /** By area. */
-  readonly #areaLocks: Contended[];
 
   #ready = false;
   /** Original address of the data's byte that lies `#phase` bytes into the slot, or `NOTHING`. */
@@ -131,10 +128,6 @@ export class SwiotlbPool extends SwiotlbSlots {
     this.#around = around;
     this.#copyRules = copyRules;
     this.#end = this.basePhys + this.sizeBytes;
-    this.#areaLocks = Array.from(
-      { length: this.areas },
-      (_, area) => new Contended("bounce_area", area),
-    );
   }
 
   /** Calls back with every buffer in the pool, the lowest first. */
@@ -243,7 +236,6 @@ export class SwiotlbPool extends SwiotlbSlots {
     this.#bornReleases[dataSlot] = this.#releases;
 
     const tlb = this.basePhys + dataSlot * SLOT_BYTES + phase as PhysAddr;
-    this.#lockArea(first, SWIOTLB_MAP);
     if (events.tick(SWIOTLB_MAP)) {
       events.emit(SWIOTLB_MAP, {
         slot: this.firstSlot + first,
@@ -322,7 +314,6 @@ export class SwiotlbPool extends SwiotlbSlots {
     this.#left.fill(0, first, first + given);
     this.#padSlots.fill(0, first, first + given);
     this.#releases++;
-    this.#lockArea(first, SWIOTLB_UNMAP);
     if (events.tick(SWIOTLB_UNMAP)) {
       events.emit(SWIOTLB_UNMAP, {
         slot: this.firstSlot + first,
@@ -334,11 +325,6 @@ export class SwiotlbPool extends SwiotlbSlots {
         attrs: attributeWords(attrs),
       });
     }
-  }
-
-  /** Waits for the lock of a slot's area, which is held as long as the event costs. */
-  #lockArea(slot: number, event: EventId): void {
-    this.#around.charges.waitFor(this.#areaLocks[Math.floor(slot / this.areaSlots)]!, event);
   }
 
   /** Hands a buffer, or a part of one, to the CPU: copies out unless the device only reads. */

@@ -32,7 +32,7 @@ class Presser {
     const terminal = {
       inputs: this.#inputs,
       size: SIZE,
-      stop: () => false,
+      stop: () => Promise.resolve(false),
       write: (text: string) => {
         this.frameBytes = text.length;
         this.#drawn();

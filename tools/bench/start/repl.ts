@@ -95,7 +95,7 @@ async function inPackage(name: string, measure: Measure): Promise<BenchResult> {
   try {
     const problem = buildPackage(folder, false);
     if (problem !== null) throw new Error(problem);
-    return await measure(name, { folder, file: "bin.js" });
+    return await measure(name, { folder, file: "main.js" });
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }

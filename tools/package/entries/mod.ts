@@ -1,4 +1,3 @@
 /** The library, `dmalab`. */
-import "./older_node.ts";
 
 export * from "../../../mod.ts";

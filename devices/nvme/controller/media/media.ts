@@ -1,7 +1,6 @@
 /** The medium of a disk: blocks, and the metadata that goes with each. */
 import type { Bytes } from "../../../../runtime/address.ts";
 import type { HostBudget } from "../../../../runtime/host_budget.ts";
-import type { ProtectionType } from "./protection.ts";
 import { PatternStore } from "./pattern_store.ts";
 
 /** Tag of a fresh disk's data: the 8 bytes at byte x hold 0x5A00_0000_0000_0000 + x. */
@@ -16,15 +15,12 @@ export interface MediaOptions {
   readonly capacityBytes: Bytes;
   /** Metadata of each block, kept apart from the data; 0 is none. */
   readonly metadataBytes: Bytes;
-  /** What the last 8 bytes of a block's metadata protect it with. Default none. */
-  readonly protectionType?: ProtectionType;
   readonly budget: HostBudget;
 }
 
 export class Media {
   readonly blockSizeBytes: Bytes;
   readonly metadataBytes: Bytes;
-  readonly protectionType: ProtectionType;
   /** Logical blocks: one more than the last address. */
   readonly blockCount: number;
   readonly data: PatternStore;
@@ -34,7 +30,6 @@ export class Media {
   constructor(options: MediaOptions) {
     this.blockSizeBytes = options.blockSizeBytes;
     this.metadataBytes = options.metadataBytes;
-    this.protectionType = options.protectionType ?? 0;
     this.blockCount = Math.floor(options.capacityBytes / options.blockSizeBytes);
     this.data = new PatternStore(
       DATA_TAG_HIGH,
@@ -45,12 +40,10 @@ export class Media {
       METADATA_TAG_HIGH,
       this.blockCount * this.metadataBytes,
       options.budget,
-      // A block without protection information has tags of all ones.
-      this.protectionType !== 0,
     );
   }
 
-  /** Forgets blocks: they read as zeros, and so does their metadata unless it protects them. */
+  /** Forgets blocks: they read as zeros, and so does their metadata. */
   zeroBlocks(lba: number, blocks: number): void {
     this.data.zero(lba * this.blockSizeBytes, blocks * this.blockSizeBytes);
     if (this.metadataBytes > 0) {

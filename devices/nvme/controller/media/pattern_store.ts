@@ -34,8 +34,6 @@ export const MOST_BYTES: Bytes = 2 ** 52;
 export class PatternStore {
   readonly capacityBytes: Bytes;
   readonly #budget: HostBudget;
-  /** Not written reads as all ones, zeroed or fresh. */
-  readonly #ones: boolean;
   readonly #base: number;
   readonly #unit: number;
   readonly #written = new Map<number, Uint8Array>();
@@ -49,14 +47,12 @@ export class PatternStore {
    * @param tagHigh The upper 32 bits of the tag: below 2^31, its lower 20 bits zero.
    * @param capacityBytes At most {@linkcode MOST_BYTES}.
    * @param budget What the store's own memory is taken from.
-   * @param ones What was not written, or was zeroed, reads as bytes of 0xff instead.
    */
-  constructor(tagHigh: number, capacityBytes: Bytes, budget: HostBudget, ones = false) {
+  constructor(tagHigh: number, capacityBytes: Bytes, budget: HostBudget) {
     invariant(tagHigh % 2 ** 20 === 0 && tagHigh < 2 ** 31, `Tag 0x${tagHigh.toString(16)}`);
     invariant(capacityBytes <= MOST_BYTES, `Capacity ${capacityBytes}`);
     this.capacityBytes = capacityBytes;
     this.#budget = budget;
-    this.#ones = ones;
     this.#base = 2 ** (tagHigh / 2 ** 20 - 1023);
     this.#unit = this.#base * 2 ** -52;
   }
@@ -95,7 +91,7 @@ export class PatternStore {
           position,
         );
       } else if (this.#zeroed.has(chunk)) {
-        into.bytes.fill(this.#erased, position, position + count);
+        into.bytes.fill(0, position, position + count);
       } else {
         const lead = position & WORD_MASK;
         const words = Math.ceil((lead + count) / WORD_BYTES);
@@ -112,7 +108,7 @@ export class PatternStore {
    * @param offsetBytes A multiple of 8.
    */
   readPage(offsetBytes: number, page: MemoryPage): void {
-    const fresh = this.#written.size === 0 && this.#zeroed.count === 0 && !this.#ones;
+    const fresh = this.#written.size === 0 && this.#zeroed.count === 0;
     if (fresh) page.fillSeries(this.#base + offsetBytes * this.#unit, WORD_BYTES * this.#unit);
     else this.read(offsetBytes, page, CHUNK_BYTES);
   }
@@ -189,12 +185,7 @@ export class PatternStore {
     if (start >= end) return;
     const chunk = Math.floor(start / CHUNK_BYTES);
     const inside = start - chunk * CHUNK_BYTES;
-    this.#chunkForWriting(chunk, false).fill(this.#erased, inside, inside + (end - start));
-  }
-
-  /** What a byte reads as that was zeroed. */
-  get #erased(): number {
-    return this.#ones ? 0xff : 0;
+    this.#chunkForWriting(chunk, false).fill(0, inside, inside + (end - start));
   }
 
   #dropChunks(first: number, end: number): void {
@@ -214,8 +205,7 @@ export class PatternStore {
     if (present !== undefined) return present;
     this.#budget.hold(CHUNK_BYTES);
     const bytes = new Uint8Array(CHUNK_BYTES);
-    if (!whole && this.#ones) bytes.fill(0xff);
-    else if (!whole && !this.#zeroed.has(chunk)) {
+    if (!whole && !this.#zeroed.has(chunk)) {
       const fresh = this.#scratch ??= new TransferBuffer(CHUNK_BYTES);
       this.#fill(fresh, 0, chunk * CHUNK_BYTES, CHUNK_WORDS);
       bytes.set(fresh.bytes);
@@ -226,10 +216,6 @@ export class PatternStore {
 
   /** Writes fresh words for the bytes from `offsetBytes` on, a multiple of 8. */
   #fill(into: StoreTarget, firstWord: number, offsetBytes: number, count: number): void {
-    if (this.#ones) {
-      into.bytes.fill(0xff, firstWord * WORD_BYTES, (firstWord + count) * WORD_BYTES);
-      return;
-    }
     if (count === CHUNK_WORDS && firstWord === 0) {
       fillSeries(into.doubles, this.#base + offsetBytes * this.#unit, WORD_BYTES * this.#unit);
       return;

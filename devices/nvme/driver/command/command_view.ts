@@ -135,16 +135,9 @@ function readPrpLists(iod: Iod, memory: PhysicalMemory): PrpListPage[] {
 }
 
 function readSglList(iod: Iod, memory: PhysicalMemory): SglDescriptor[] {
-  const found: SglDescriptor[] = [];
-  let segmentBytes = iod.sglLengthBytes;
-  for (let segment = 1; segment <= iod.nrDescriptors; segment++) {
-    const { phys } = iod.descriptors[segment - 1]!;
-    const read = readDescriptors(phys, segmentBytes / SGL_DESCRIPTOR_BYTES, memory);
-    // The last one of a segment that is not the last leads on.
-    if (segment < iod.nrDescriptors) segmentBytes = read.pop()!.sizeBytes;
-    found.push(...read);
-  }
-  return found;
+  if (iod.nrDescriptors === 0) return [];
+  const { phys } = iod.descriptors[0]!;
+  return readDescriptors(phys, iod.sglLengthBytes / SGL_DESCRIPTOR_BYTES, memory);
 }
 
 /** One data block by itself, or the descriptor that points to several, and those. */

@@ -1,12 +1,11 @@
 /** Allocates and frees the lists that describe a request's data. */
 import { invariant } from "../../../../runtime/errno.ts";
-import type { DmaAddr, PhysAddr } from "../../../../runtime/address.ts";
 import type { DescriptorPool, PoolBlock } from "../../../../runtime/dma/calls/pool.ts";
 import type { EventStream } from "../../../../runtime/events.ts";
 import { returnDescriptor, takeDescriptor } from "./descriptor_pools.ts";
 import type { DescriptorWriter } from "./descriptor_writer.ts";
 import { type Iod, IOD_FLAG } from "./iod.ts";
-import { PRPS_PER_PAGE, SGL_LINK_OFFSET_BYTES } from "../protocol.ts";
+import { PRPS_PER_PAGE } from "../protocol.ts";
 
 /**
  * Allocates one more list for a request's data. Null when there is no memory.
@@ -39,15 +38,10 @@ export function freeDescriptors(events: EventStream, writer: DescriptorWriter, i
   let dma = iod.usesSgl ? iod.sglAddress : iod.prp2;
   for (let index = 0; index < count; index++) {
     const block = iod.descriptors[index]!;
-    const next = index + 1 < count ? readLink(writer, iod, block.phys) : dma;
+    // SGLs have one list; a page of PRPs says in its last entry where the next one is.
+    const next = index + 1 < count ? writer.readPrp(block.phys, PRPS_PER_PAGE - 1) : dma;
     returnDescriptor(events, pool, block, dma);
     dma = next;
   }
   iod.nrDescriptors = 0;
-}
-
-/** Where a list page says that the next one is: in its last PRP, or its last SGL descriptor. */
-function readLink(writer: DescriptorWriter, iod: Iod, pagePhys: PhysAddr): DmaAddr {
-  if (!iod.usesSgl) return writer.readPrp(pagePhys, PRPS_PER_PAGE - 1);
-  return writer.readSglAddress(pagePhys + SGL_LINK_OFFSET_BYTES as PhysAddr);
 }

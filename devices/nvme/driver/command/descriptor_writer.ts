@@ -70,11 +70,6 @@ export class DescriptorWriter {
     this.#write(descriptorPhys, address, lengthBytes, SGL_TYPE.LAST_SEGMENT);
   }
 
-  /** Writes the descriptor that points to a segment which is not the last. */
-  listSegment(descriptorPhys: PhysAddr, address: DmaAddr, lengthBytes: Bytes): void {
-    this.#write(descriptorPhys, address, lengthBytes, SGL_TYPE.SEGMENT);
-  }
-
   /** Reads the type byte of a descriptor back. */
   readSglType(descriptorPhys: PhysAddr): number {
     return this.#memory.readU32((descriptorPhys + 12) as PhysAddr) >>> 24;
@@ -99,11 +94,7 @@ export class DescriptorWriter {
 
   #report(type: number, address: DmaAddr, lengthBytes: Bytes): void {
     if (this.#events.tick(NVME_SGL)) {
-      const word = type === SGL_TYPE.DATA_BLOCK
-        ? "data_block"
-        : type === SGL_TYPE.SEGMENT
-        ? "segment"
-        : "last_segment";
+      const word = type === SGL_TYPE.DATA_BLOCK ? "data_block" : "last_segment";
       this.#events.emit(NVME_SGL, { type: word, address, length_bytes: lengthBytes });
     }
   }

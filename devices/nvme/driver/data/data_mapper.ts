@@ -31,7 +31,7 @@ import type { NvmeRequest, UnmapRule } from "../command/nvme_request.ts";
 import type { NvmeRules } from "../nvme_rules.ts";
 import { PrpBuilder } from "./prp_builder.ts";
 import { PrpUnmap } from "./prp_unmap.ts";
-import { CTRL_PAGE_BYTES, SGL_TYPE, SQE } from "../protocol.ts";
+import { CTRL_PAGE_BYTES, SGL_TYPE } from "../protocol.ts";
 import { SavedVectors } from "./saved_vectors.ts";
 import { SglBuilder } from "./sgl_builder.ts";
 import { SglUnmap } from "./sgl_unmap.ts";
@@ -110,13 +110,7 @@ export class TwoStepDataMapper implements DataMapper {
     const status = this.#mapData(iod, request);
     if (status !== OK || request.nrIntegritySegments === 0) return status;
     const metadataStatus = this.#metadata.map(iod, request);
-    if (metadataStatus !== OK) {
-      this.#unmapData(iod, request);
-      // A read's or write's flags are made anew at each try; these are the command's own.
-      if (this.#rules.keepsFlagsOfFirstTry && request.template !== null) {
-        request.template[SQE.FLAGS] = iod.sqe[SQE.FLAGS]!;
-      }
-    }
+    if (metadataStatus !== OK) this.#unmapData(iod, request);
     return metadataStatus;
   }
 

@@ -98,6 +98,6 @@ export class SavedVectors implements MappingKeeper {
       );
     }
     this.#source.put(vecs);
-    if (this.#rules.forgetsReturnedArray) iod.dmaVecs = null;
+    iod.dmaVecs = null;
   }
 }

@@ -41,16 +41,10 @@ export class SglUnmap {
       this.#unmapBlock(request, iod.sglAddress, iod.sglLengthBytes, attrs);
       return;
     }
-    let segmentBytes = iod.sglLengthBytes;
-    for (let segment = 1; segment <= iod.nrDescriptors; segment++) {
-      const { phys } = iod.descriptors[segment - 1]!;
-      // The last descriptor of a segment that is not the last points to the next one.
-      const isLast = segment === iod.nrDescriptors;
-      const dataBytes = isLast ? segmentBytes : segmentBytes - SGL_DESCRIPTOR_BYTES;
-      for (let done = 0; done < dataBytes; done += SGL_DESCRIPTOR_BYTES) {
-        this.#unmapListed(request, (phys + done) as PhysAddr, attrs);
-      }
-      if (!isLast) segmentBytes = this.#writer.readSglLengthBytes((phys + dataBytes) as PhysAddr);
+    if (iod.nrDescriptors === 0) return;
+    const { phys } = iod.descriptors[0]!;
+    for (let done = 0; done < iod.sglLengthBytes; done += SGL_DESCRIPTOR_BYTES) {
+      this.#unmapListed(request, (phys + done) as PhysAddr, attrs);
     }
   }
 

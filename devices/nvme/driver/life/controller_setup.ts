@@ -4,6 +4,7 @@
  *
  * @see behaviour/nvme.md 5
  */
+import { KernelError } from "../../../../runtime/errno.ts";
 import type { QueueLimits } from "../../../../runtime/block/queue_limits.ts";
 import type { AbortSlots } from "../queues/abort_slots.ts";
 import { AdminCommands } from "./admin_commands.ts";
@@ -14,7 +15,6 @@ import type { NvmeDriverOptions } from "../nvme_driver_options.ts";
 import type { ControllerFacts, NamespaceFacts } from "../nvme_limits.ts";
 import type { NvmeRequest } from "../command/nvme_request.ts";
 import { ADMIN_DEPTH, ADMIN_TAGS } from "../protocol.ts";
-import { TimedQueuePair } from "../own_times.ts";
 import { QueuePair } from "../queues/queue_pair.ts";
 import type { QueueSet } from "../queues/queue_set.ts";
 import {
@@ -77,6 +77,10 @@ export class ControllerSetup {
     if (bar != null) this.#controllerMemory = ControllerMemory.open(registers, bar);
     machine.dma.dmaSetMask(dev, dev.maskBits);
     disableController(machine, registers, capabilities, dev.name);
+    // One interrupt is set up first, on Arm with the doorbell's page (behaviour/dma.md 4.7).
+    if (machine.iommu.groups.messageAddress(dev) < 0) {
+      throw new KernelError("ENOMEM", `No interrupt can be set up for "${dev.name}"`);
+    }
     const admin = this.#addQueue(0, 0, ADMIN_DEPTH, ADMIN_TAGS);
     const commands = this.#identify(admin);
     if (commands.takesShadowDoorbells) this.#shadows = this.#allocateShadows(capabilities);
@@ -135,7 +139,7 @@ export class ControllerSetup {
     // CPUs are dealt out to each kind of queue from the first one on.
     const place = vector < 0 ? id - 1 - this.#interruptQueues : id - 1;
     const cpu = id === 0 ? 0 : place % machine.config.cpus;
-    const queue = new (machine.timed ? TimedQueuePair : QueuePair)({
+    const queue = new QueuePair({
       machine,
       dev,
       registers,

@@ -79,7 +79,7 @@ Deno.test("chunks are halved while too few can be allocated, down to HMMINDS (nv
   assertEquals(bringUp({ ...odd, smallestChunkBytes: MIB }), []);
 });
 
-Deno.test("behind an IOMMU 64 MiB are one allocation, on 6.12 sixteen of 4 MiB (audit B.5, nvme.md 6)", () => {
+Deno.test("behind an IOMMU 64 MiB are one allocation, on 6.12 sixteen of 4 MiB (nvme.md 6)", () => {
   const hostMemory = { ...NEEDS, preferredBytes: 64 * MIB };
   const kernels = ["7.2.12", "7.3.4", "6.12.117"] as const;
   const [two, three, six] = kernels.map((kernel) =>

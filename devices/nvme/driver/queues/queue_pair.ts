@@ -362,11 +362,6 @@ export class QueuePair {
     invariant(places.every((place) => place < this.depthEntries), "A ring's place lies outside");
   }
 
-  /** There are commands that the doorbell does not cover. */
-  get owesDoorbell(): boolean {
-    return this.#sqTail !== this.#sqRung;
-  }
-
   /** Writes the tail to the doorbell, if there are commands that it does not cover. */
   ring(): void {
     if (this.#sqTail === this.#sqRung) return;

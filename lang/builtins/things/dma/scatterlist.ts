@@ -1,6 +1,7 @@
 /** Scatterlists: buffers that are mapped together. */
 import { plainSegment, SEGMENT } from "../segment.ts";
 import type { PhysAddr } from "../../../../runtime/address.ts";
+import type { NoncontiguousMemory } from "../../../../runtime/dma/calls/page_memory.ts";
 import type { DmaDevice } from "../../../../runtime/dma/device/device.ts";
 import type { Scatterlist } from "../../../../runtime/dma/scatterlist.ts";
 import { clip, PICTURE_COLUMNS, wrapText } from "../../../text/columns.ts";
@@ -15,6 +16,8 @@ import { fieldsOf } from "../../describe/fields.ts";
 export interface ScatterlistTarget {
   readonly list: Scatterlist;
   device: DmaDevice | null;
+  /** What it was allocated with, null once that is freed; none of a list of a script's buffers. */
+  memory?: NoncontiguousMemory | null;
 }
 
 /** Bytes that an entry in a list of values is charged. */

@@ -1,0 +1,201 @@
+/**
+ * What each command may do: the permissions that the launcher of the npm package starts Deno with, and
+ * the table of docs/install.md. Every command may read below the current folder, below the folders of
+ * the files that its command line names, and dmalab's own; nothing may use the network.
+ *
+ * The launcher runs on Node 20: only modules of Node are imported here.
+ */
+import { existsSync, realpathSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, relative, resolve } from "node:path";
+
+/** What a command may do beyond reading. */
+export interface CommandPermissions {
+  /** Options that name a file to write. A draft is written beside it first: its folder is meant. */
+  readonly files?: readonly string[];
+  /** Options that name a folder to write. */
+  readonly folders?: readonly string[];
+  /** Whether what the command line names is written: always, or with this option. */
+  readonly named?: "always" | `--${string}`;
+  /** Whether the current folder is written: always, or where no option of `files` is given. */
+  readonly here?: "always" | "default";
+  /** Keeps a history, and which tests failed, in `.dmalab/` of the current folder. */
+  readonly keeps?: true;
+  /** Compiles drivers in C: starts the compiler, and keeps what it made in the user's cache. */
+  readonly compiles?: true;
+  /** Has an input line at a terminal, which `$VISUAL` or `$EDITOR` can edit. */
+  readonly edits?: true;
+  /** The client names files when it runs: every file may be read. */
+  readonly readsAll?: true;
+  /** Looks for the repository's root above the folder. */
+  readonly findsRoot?: true;
+  /** Keeps what it reads from a pipe in the folder of temporary files. */
+  readonly spools?: true;
+  /** Listens on a port of this host that the option names. */
+  readonly port?: `--${string}`;
+}
+
+/** By the names of the commands. */
+export const PERMISSIONS: Readonly<Record<string, CommandPermissions>> = {
+  run: { compiles: true, files: ["--export", "--picture"] },
+  test: {
+    compiles: true,
+    keeps: true,
+    edits: true,
+    files: ["--junit-path"],
+    folders: ["--report"],
+    named: "--snapshot",
+  },
+  report: { compiles: true, files: ["--out", "-o"], here: "default" },
+  check: {},
+  fmt: { named: "always" },
+  bench: { compiles: true },
+  repl: { compiles: true, keeps: true, edits: true, here: "always" },
+  debug: { compiles: true, keeps: true, edits: true },
+  dap: { compiles: true, readsAll: true, port: "--port" },
+  lsp: { compiles: true, readsAll: true },
+  explain: {},
+  topology: {},
+  trace: { spools: true, files: ["--to"], here: "default" },
+  tree: { compiles: true },
+  releases: { compiles: true },
+  hunt: { compiles: true, folders: ["--out"] },
+  vectors: { files: ["--out"] },
+  init: { named: "always", findsRoot: true },
+};
+
+/** Variables that a driver's compiler needs: where its results are kept, and a kernel tree. */
+const COMPILER_VARIABLES = ["XDG_CACHE_HOME", "HOME", "DMALAB_TREE"];
+/** What names the part of a hunt that a scheduler's job does. */
+const SHARD_VARIABLES = [
+  "SLURM_ARRAY_TASK_ID",
+  "JOB_COMPLETION_INDEX",
+  "CI_NODE_INDEX",
+  "PARALLEL_SEQ",
+];
+/** `INIT_CWD` says that a task runner waits for us, which would not learn that we are stopped. */
+const EDITOR_VARIABLES = ["VISUAL", "EDITOR", "INIT_CWD"];
+/** What a shell has to read in the name of an editor: `cli/terminal/text_editor.ts` starts one then. */
+const SHELL_SIGNS = /[|&;<>()$`\\"'*?[\]#~=%{}!]/;
+/** Deno's own way to say more than the command has: `dmalab -R=../linux run x.dma`. */
+const ADDED = /^(?:-[RWE]|--allow-(?:read|write|env|run|net))(?:=|$)/;
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The words of a command line that are for Deno, and the others. */
+export interface Split {
+  readonly flags: readonly string[];
+  readonly words: readonly string[];
+}
+
+/**
+ * The permissions of a command line, as Deno's options.
+ *
+ * @param line The words behind `dmalab`; permissions may stand before the command.
+ * @param own The folder of the package.
+ * @param deno The path of Deno, which the compiler of C is started by.
+ */
+export function permissionsOf(
+  line: readonly string[],
+  own: string,
+  deno: string,
+  env: Environment,
+): Split {
+  const start = line.findIndex((word) => !ADDED.test(word));
+  const added = line.slice(0, start < 0 ? line.length : start);
+  const words = line.slice(added.length);
+  const [name = "", ...rest] = words;
+  const may = Object.hasOwn(PERMISSIONS, name) ? PERMISSIONS[name]! : {};
+  const named = rest.flatMap((word) => pathIn(word));
+  const [reads, writes, variables, runs] = [[".", own], [], [], []] as string[][];
+  const write = (...paths: string[]) => void writes!.push(...paths.flatMap(withReal));
+  for (const path of named) reads!.push(...outside(folderOf(path)).flatMap(withReal));
+  const files = valuesOf(may.files ?? [], rest);
+  write(...files.map((file) => dirname(file)));
+  const folders = valuesOf(may.folders ?? [], rest);
+  if (may.named === "always" || (may.named && valuesOf([may.named], rest).length > 0)) {
+    const places = rest.filter((word) => !word.startsWith("-"));
+    folders.push(...(places.length === 0 ? ["."] : places).map(folderOf));
+  }
+  write(...folders);
+  // Whether a link leads out of the folder around one is looked at before it is made.
+  reads!.push(...folders.flatMap((folder) => outside(dirname(folder)).flatMap(withReal)));
+  if (may.here === "always" || (may.here === "default" && files.length === 0)) write(".");
+  // Its name is dmalab's choice: where a link of that name leads is not meant.
+  if (may.keeps) writes!.push(".dmalab");
+  if (may.spools) write(tmpdir());
+  if (may.compiles) {
+    variables!.push(...COMPILER_VARIABLES);
+    runs!.push(deno);
+    const cache = env.XDG_CACHE_HOME ?? (env.HOME && `${env.HOME}/.cache`);
+    if (cache?.startsWith("/")) write(`${cache}/dmalab`);
+    if (env.DMALAB_TREE) reads!.push(...withReal(env.DMALAB_TREE));
+  }
+  if (name === "hunt") variables!.push(...SHARD_VARIABLES);
+  if (may.edits) {
+    variables!.push(...EDITOR_VARIABLES);
+    const editor = env.VISUAL?.trim() || env.EDITOR?.trim();
+    if (editor) runs!.push(SHELL_SIGNS.test(editor) ? "sh" : editor.split(/\s+/)[0]!);
+  }
+  if (may.findsRoot) {
+    const folder = resolve(rest.find((word) => !word.startsWith("-")) ?? ".");
+    for (let at = folder;; at = dirname(at)) {
+      reads!.push(join(at, ".git"));
+      if (at === dirname(at)) break;
+    }
+  }
+  const [port] = may.port === undefined ? [] : valuesOf([may.port], rest);
+  const flag = (letter: string, values: readonly string[]) => {
+    // A comma separates values: a path with one would permit two others.
+    const given = [...new Set(values)].filter((value) => !value.includes(","));
+    return given.length === 0 ? [] : [`${letter}=${given.join(",")}`];
+  };
+  return {
+    flags: [
+      ...may.readsAll ? ["-R"] : flag("-R", [...reads!, ...writes!]),
+      ...flag("-W", writes!),
+      ...flag("--allow-env", variables!),
+      ...flag("--allow-run", runs!),
+      ...port !== undefined && /^\d+$/.test(port) ? [`--allow-net=127.0.0.1:${port}`] : [],
+      ...added,
+    ],
+    words,
+  };
+}
+
+/** What a word names that is there: itself, or behind the `=` of an option. */
+function pathIn(word: string): string[] {
+  const path = word.startsWith("-") ? word.slice(word.indexOf("=") + 1 || word.length) : word;
+  return path !== "" && existsSync(path) ? [path] : [];
+}
+
+/** The values of options, as `--name VALUE` and as `--name=VALUE`; "" for one without a value. */
+function valuesOf(names: readonly string[], words: readonly string[]): string[] {
+  return words.flatMap((word, index) => {
+    if (names.includes(word)) return [words[index + 1] ?? ""];
+    const name = names.find((each) => word.startsWith(`${each}=`));
+    return name === undefined ? [] : [word.slice(name.length + 1)];
+  });
+}
+
+/** A folder itself, or that of a file. */
+function folderOf(path: string): string {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() ? dirname(path) : path;
+}
+
+/** A folder that does not lie below the current one. */
+function outside(path: string): string[] {
+  const from = relative(".", path);
+  return from.startsWith("..") || resolve(from) === from ? [path] : [];
+}
+
+/** A path, and where the links on its way lead: Deno asks for both. */
+function withReal(path: string): string[] {
+  let [there, rest] = [resolve(path), ""];
+  while (!existsSync(there) && dirname(there) !== there) {
+    rest = join(there.slice(dirname(there).length), rest);
+    there = dirname(there);
+  }
+  const real = join(realpathSync(there), rest);
+  return [resolve(path), real];
+}

@@ -1,0 +1,90 @@
+import { assert, assertEquals } from "@std/assert";
+import { COMMANDS } from "./extensions.ts";
+import { PERMISSIONS, permissionsOf } from "./permissions.ts";
+
+const OWN = "/opt/dmalab";
+const DENO = "/opt/deno";
+
+/** The permissions of a line, started in an empty folder with a few files around it. */
+function flagsOf(line: string, env: Readonly<Record<string, string>> = {}): string[] {
+  return [...permissionsOf(line.split(" "), OWN, DENO, env).flags];
+}
+
+/** Works in a folder `here` beside a folder `there`, which has a scenario. */
+function withFolders(work: (base: string) => void): void {
+  const before = Deno.cwd();
+  const base = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "dmalab-permissions-" }));
+  try {
+    for (const name of ["here", "there"]) Deno.mkdirSync(`${base}/${name}`);
+    Deno.writeTextFileSync(`${base}/there/x.dma`, "");
+    Deno.writeTextFileSync(`${base}/here/y.dma`, "");
+    Deno.symlinkSync(`${base}/there`, `${base}/link`);
+    Deno.chdir(`${base}/here`);
+    work(base);
+  } finally {
+    Deno.chdir(before);
+    Deno.removeSync(base, { recursive: true });
+  }
+}
+
+Deno.test("every command has its permissions, and nothing else has", () => {
+  assertEquals(Object.keys(PERMISSIONS).toSorted(), COMMANDS.map(({ name }) => name).toSorted());
+  for (const { name, options } of COMMANDS) {
+    const { files = [], folders = [], named, port } = PERMISSIONS[name]!;
+    const marks = Object.entries(options).flatMap(([option, spec]) =>
+      spec.kind === "text" && spec.also !== undefined ? [`--${option}`, spec.also] : [`--${option}`]
+    );
+    for (const option of [...files, ...folders, named, port]) {
+      if (option === undefined || option === "always") continue;
+      assert(marks.includes(option), `${name} has no ${option}`);
+    }
+  }
+});
+
+Deno.test("a command reads below the current folder and beside what is named, and no more", () =>
+  withFolders((base) => {
+    assertEquals(flagsOf("check y.dma"), [`-R=.,${OWN}`]);
+    assertEquals(flagsOf("check ../there/x.dma"), [`-R=.,${OWN},${base}/there`]);
+    assertEquals(flagsOf(`check --format=${base}/there/x.dma`), [`-R=.,${OWN},${base}/there`]);
+    // What a link leads to is asked for by its own name.
+    assertEquals(flagsOf("check ../link/x.dma"), [`-R=.,${OWN},${base}/link,${base}/there`]);
+    assertEquals(flagsOf("check ../none.dma"), [`-R=.,${OWN}`]);
+    assertEquals(flagsOf("unknown"), [`-R=.,${OWN}`]);
+  }));
+
+Deno.test("a command writes what its options name, and runs only the compiler and an editor", () =>
+  withFolders((base) => {
+    const home = { HOME: `${base}/home`, EDITOR: "vi -n" };
+    const cache = `${base}/home/.cache/dmalab`;
+    const compiles = ["--allow-env=XDG_CACHE_HOME,HOME,DMALAB_TREE", `--allow-run=${DENO}`];
+    assertEquals(flagsOf("run y.dma", home), [`-R=.,${OWN},${cache}`, `-W=${cache}`, ...compiles]);
+    assertEquals(
+      flagsOf("run y.dma --export ../there/t.json", home),
+      [`-R=.,${OWN},${base}/there,${cache}`, `-W=${base}/there,${cache}`, ...compiles],
+    );
+    assertEquals(flagsOf("run y.dma", {})[1], "--allow-env=XDG_CACHE_HOME,HOME,DMALAB_TREE");
+    assertEquals(flagsOf("test --report out", {})[1], `-W=${base}/here/out,.dmalab`);
+    assertEquals(flagsOf("test --report", {})[1], `-W=${base}/here,.dmalab`);
+    assert(flagsOf("repl", home).includes(`--allow-run=${DENO},vi`));
+    assert(flagsOf("repl", { EDITOR: "vi 'a'" }).includes(`--allow-run=${DENO},sh`));
+    assertEquals(flagsOf("check y.dma", home), [`-R=.,${OWN}`]);
+    assertEquals(flagsOf("fmt")[1], `-W=${base}/here`);
+    assertEquals(flagsOf("fmt ../there/x.dma")[1], `-W=${base}/there`);
+    assertEquals(flagsOf("dap --port 4711").at(-1), "--allow-net=127.0.0.1:4711");
+    assertEquals(flagsOf("dap").filter((flag) => flag.startsWith("--allow-net")), []);
+    assertEquals(flagsOf("lsp")[0], "-R");
+  }));
+
+Deno.test("a tree that the environment names is read, and permissions before the command are added", () =>
+  withFolders((base) => {
+    const [reads] = flagsOf("run y.dma", { DMALAB_TREE: "../there" });
+    assertEquals(reads, `-R=.,${OWN},${base}/there`);
+    const { flags, words } = permissionsOf(["-R=../there", "check", "y.dma"], OWN, DENO, {});
+    assertEquals([flags, words], [[`-R=.,${OWN}`, "-R=../there"], ["check", "y.dma"]]);
+  }));
+
+Deno.test("a path with a comma permits no other path", () =>
+  withFolders((base) => {
+    Deno.mkdirSync(`${base}/a,b`);
+    assertEquals(flagsOf("check ../a,b"), [`-R=.,${OWN}`]);
+  }));

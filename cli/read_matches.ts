@@ -1,0 +1,60 @@
+/** Reading `--match`: a part of a name, or an expression between slashes, which ends in time. */
+import type { NameMatch } from "../lang/run/name_match.ts";
+
+/** Reads what was given; a text is what is wrong with it, as a sentence without its end. */
+export async function readMatches(
+  texts: readonly string[],
+): Promise<{ readonly matches: readonly NameMatch[] } | string> {
+  const matches: NameMatch[] = [];
+  for (const text of texts) {
+    const [, pattern, flags] = text.match(/^\/(.+)\/([a-z]*)$/s) ?? [];
+    if (pattern === undefined) {
+      matches.push(text);
+      continue;
+    }
+    try {
+      matches.push(new RegExp(pattern, flags));
+    } catch (error) {
+      return `--match ${text} is not a regular expression: ${
+        error instanceof Error ? error.message : error
+      }`;
+    }
+  }
+  return { matches: await limited(matches) };
+}
+
+/** How long an expression may search in all the names that it is asked about. */
+const MOST_MS = 5_000;
+
+/** An expression has searched for longer than anybody waits. */
+export class SlowMatch extends Error {}
+
+/**
+ * The same, but an expression that takes too long throws: `/^(a+)+$/` can take for ever for one name.
+ * Only what runs as a script of another context can be stopped.
+ */
+export async function limited(matches: readonly NameMatch[]): Promise<readonly NameMatch[]> {
+  if (matches.every((match) => typeof match === "string")) return matches;
+  const { default: vm } = await import("node:vm");
+  const script = new vm.Script("name.search(expression)");
+  return matches.map((match) => {
+    if (typeof match === "string") return match;
+    const context = vm.createContext({ expression: new RegExp(match), name: "" });
+    let leftMs = MOST_MS;
+    const search = (name: string): number => {
+      const startMs = performance.now();
+      context["name"] = name;
+      try {
+        return script.runInContext(context, { timeout: Math.max(1, Math.ceil(leftMs)) });
+      } catch (error) {
+        if (Reflect.get(error as object, "code") !== "ERR_SCRIPT_EXECUTION_TIMEOUT") throw error;
+        throw new SlowMatch(
+          `--match ${match} takes more than ${MOST_MS / 1000} s to search "${name}"`,
+        );
+      } finally {
+        leftMs -= performance.now() - startMs;
+      }
+    };
+    return Object.assign(new RegExp(match), { [Symbol.search]: search });
+  });
+}

@@ -1,0 +1,108 @@
+/** From words to the values of a command's options, by its table. Both entries read their words here. */
+import { nearestNames } from "../lang/diagnostics/suggest.ts";
+import type { CommandSpec, OptionsOf, OptionSpec, OptionSpecs } from "./command.ts";
+import { readWholeNumber } from "./numbers.ts";
+
+/** What every command has. */
+export const HELP: readonly string[] = ["--help", "-h"];
+
+/** What of a command says which words it takes. */
+export type Taking<O extends OptionSpecs> = Pick<CommandSpec<O>, "name" | "argument" | "options">;
+
+/** Reads the words after a command's name; or what is wrong with them, a sentence without its end. */
+export function readWords<O extends OptionSpecs>(
+  { argument, name: commandName, options: specs }: Taking<O>,
+  given: readonly string[],
+): { readonly words: readonly string[]; readonly options: OptionsOf<O> } | string {
+  const words: string[] = [];
+  const values = new Map<string, boolean | number | string | string[]>();
+  const names = new Map<string, string>();
+  for (const [name, spec] of Object.entries(specs)) {
+    names.set(`--${name}`, name);
+    if (spec.kind === "text" && spec.also !== undefined) names.set(spec.also, name);
+  }
+  for (let index = 0; index < given.length; index++) {
+    const word = given[index]!;
+    if (word === "--") {
+      words.push(...given.slice(index + 1));
+      break;
+    }
+    if (!/^-./.test(word)) {
+      words.push(word);
+      continue;
+    }
+    const [, option = word, attached] = word.match(/^(--[^=]*)=(.*)$/s) ?? [];
+    const name = names.get(option);
+    if (name === undefined) return noOption(commandName, option, [...names.keys(), ...HELP]);
+    const spec = specs[name]!;
+    if (spec.kind !== "texts" && values.has(name)) return `${option} can be given only once`;
+    if (spec.kind === "flag") {
+      if (attached !== undefined) return `${option} takes no value, but was given "${attached}"`;
+      values.set(name, true);
+      continue;
+    }
+    const next = given[index + 1];
+    if (spec.kind === "form") {
+      const isNamed = attached === undefined && next !== undefined && spec.forms.includes(next);
+      if (isNamed) index++;
+      const form = attached ?? (isNamed ? next : spec.forms[0]);
+      if (!spec.forms.includes(form)) {
+        return `${option} takes ${spec.forms.join(" or ")}, not "${form}"${
+          meant(form, spec.forms)
+        }`;
+      }
+      values.set(name, form);
+      continue;
+    }
+    const isMissing = attached === undefined && (next === undefined || names.has(next));
+    if (isMissing) return `${option} needs a ${spec.placeholder}: ${spec.doc}`;
+    const text = attached ?? next!;
+    if (attached === undefined) index++;
+    if (spec.kind === "integer") {
+      const value = wholeNumber(text, spec);
+      if (typeof value === "string") return `${option}: ${value}`;
+      values.set(name, value);
+    } else if (spec.kind === "text") values.set(name, text);
+    else values.set(name, [...values.get(name) as string[] ?? [], text]);
+  }
+  const most = argument === null
+    ? 0
+    : argument.count === "one" || argument.count === "maybe"
+    ? 1
+    : Infinity;
+  if (words.length > most) return `${commandName} takes no "${words[most]}"`;
+  if (words.length === 0 && (argument?.count === "one" || argument?.count === "some")) {
+    return `${commandName} needs a ${argument.placeholder}: ${argument.doc}`;
+  }
+  const options = Object.entries(specs).map(([name, spec]) =>
+    [name, values.get(name) ?? unset(spec)] as const
+  );
+  return { words, options: Object.fromEntries(options) as OptionsOf<O> };
+}
+
+/** The value of an option that the command line leaves out. */
+function unset({ kind }: OptionSpec): boolean | readonly string[] | null {
+  return kind === "flag" ? false : kind === "texts" ? [] : null;
+}
+
+/** The number, or what is wrong with it. */
+function wholeNumber(
+  text: string,
+  { least = 0, most = Infinity }: Extract<OptionSpec, { kind: "integer" }>,
+): number | string {
+  const value = readWholeNumber(text);
+  if (value === null) return `"${text}" is not a whole number such as 12 or 0x1f`;
+  if (value < least) return `it takes at least ${least}, not ${text}`;
+  return value > most ? `it takes at most ${most}, not ${text}` : value;
+}
+
+/** What is wrong with an option that there is not. */
+export function noOption(of: string, option: string, options: readonly string[]): string {
+  return `${of} has no option "${option}"${meant(option.replace(/=.*$/s, ""), options)}`;
+}
+
+/** The question whether another one was meant, to add to a sentence; or nothing. */
+export function meant(name: string, candidates: readonly string[]): string {
+  const [nearest] = nearestNames(name, candidates, 1);
+  return nearest === undefined ? "" : `; did you mean "${nearest}"?`;
+}

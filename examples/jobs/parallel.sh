@@ -1,0 +1,6 @@
+#!/bin/sh
+# A hunt in 64 shards by GNU parallel, one on each processor at a time: sh examples/jobs/parallel.sh
+# A shard that was killed is started again, and goes on where its file ends.
+export DMALAB
+seq 64 | parallel --retries 5 \
+  '${DMALAB:-dmalab} hunt --seeds 500 --cases 2000 --shard {}/64 --out results'

@@ -1,0 +1,136 @@
+/**
+ * Memory that is allocated for a device and mapped at once, with the CPU's caches on: syncs hand it
+ * over, as those of a streaming mapping do.
+ *
+ * In the events and to the checker it is a mapping of its pages that leaves the caches alone.
+ *
+ * @see behaviour/c-api.md 5 (dma_alloc_pages, dma_alloc_noncontiguous), behaviour/dma.md 1.9
+ */
+import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
+import { DMA_ATTR, type DmaDirection } from "../attributes.ts";
+import type { DmaDevice } from "../device/device.ts";
+import type { Machine } from "../../machine.ts";
+import { Scatterlist } from "../scatterlist.ts";
+import { collectForDevice, mapPages, takePages } from "./coherent.ts";
+
+const { ALLOC_SINGLE_PAGES, SKIP_CPU_SYNC } = DMA_ATTR;
+
+/** Pages side by side, and where the device sees the first. */
+export interface PageMemory {
+  readonly dev: DmaDevice;
+  readonly dma: DmaAddr;
+  readonly sizeBytes: Bytes;
+  readonly dir: DmaDirection;
+  readonly pages: readonly PhysAddr[];
+}
+
+/** `dma_alloc_pages`. @returns Null when the device reaches no such block, or has no address for it. */
+export function allocPageMemory(
+  machine: Machine,
+  dev: DmaDevice,
+  sizeBytes: Bytes,
+  dir: DmaDirection,
+): PageMemory | null {
+  const { memory, pages: { pageSizeBytes } } = machine;
+  const count = Math.ceil(sizeBytes / pageSizeBytes);
+  const pages = count > 0 ? takePages(machine, dev, count) : null;
+  if (pages === null) return null;
+  memory.fill(pages[0]!, count * pageSizeBytes, 0);
+  const dma = machine.dma.dmaMapPage(dev, pages[0]!, 0, sizeBytes, dir, SKIP_CPU_SYNC);
+  if (dma === DMA_MAPPING_ERROR) {
+    machine.pages.free(pages);
+    return null;
+  }
+  machine.dma.dmaMappingError(dev, dma);
+  return { dev, dma, sizeBytes, dir, pages };
+}
+
+/** `dma_free_pages`: what the caller says of it is what the checker compares with its record. */
+export function freePageMemory(
+  machine: Machine,
+  { dev, dma, pages }: PageMemory,
+  sizeBytes: Bytes,
+  dir: DmaDirection,
+): void {
+  machine.dma.dmaUnmapPage(dev, dma, sizeBytes, dir, SKIP_CPU_SYNC);
+  machine.pages.free(pages);
+}
+
+/** Pages from anywhere that are one range for the device. */
+export interface NoncontiguousMemory {
+  readonly dev: DmaDevice;
+  readonly list: Scatterlist;
+  readonly pages: readonly PhysAddr[];
+}
+
+/**
+ * `dma_alloc_noncontiguous`: behind an IOMMU page by page as coherent memory is, else one block.
+ * @param attrs Only `ALLOC_SINGLE_PAGES` is allowed.
+ * @returns Null where there is no memory or no range.
+ */
+export function allocNoncontiguous(
+  machine: Machine,
+  dev: DmaDevice,
+  sizeBytes: Bytes,
+  dir: DmaDirection,
+  attrs: number,
+): NoncontiguousMemory | null {
+  if ((attrs & ~ALLOC_SINGLE_PAGES) !== 0) {
+    machine.warnings.warnOnce("dma_alloc_noncontiguous", "Allocation with invalid attributes");
+    return null;
+  }
+  const { domain } = dev;
+  const { pageSizeBytes } = machine.pages;
+  const unitBytes = Math.max(pageSizeBytes, domain?.granuleBytes ?? 0);
+  const count = Math.ceil(sizeBytes / unitBytes) * (unitBytes / pageSizeBytes);
+  if (count === 0) return null;
+  const pages = domain === null
+    ? takePages(machine, dev, count)
+    : collectForDevice(machine, domain, count, attrs);
+  if (pages === null) return null;
+  for (const page of pages) machine.memory.fill(page, pageSizeBytes, 0);
+  const list = listOfPages(pages, pageSizeBytes, count * pageSizeBytes);
+  const made = { dev, list, pages };
+  if (domain === null) {
+    if (machine.dma.dmaMapSgtable(dev, list, dir, SKIP_CPU_SYNC) === 0) return made;
+  } else {
+    const { context } = machine.events;
+    const outer = context.enterDevice(dev.name);
+    const dma = mapPages(dev, domain, pages, pageSizeBytes, attrs, dir);
+    if (dma !== null) {
+      machine.dma.mappedWhole(dev, list, dma, count * pageSizeBytes, dir, SKIP_CPU_SYNC);
+    }
+    context.leaveDevice(outer);
+    if (dma !== null) return made;
+  }
+  machine.pages.free(pages);
+  return null;
+}
+
+/** `dma_free_noncontiguous`. */
+export function freeNoncontiguous(
+  machine: Machine,
+  { dev, list, pages }: NoncontiguousMemory,
+  dir: DmaDirection,
+): void {
+  machine.dma.dmaUnmapSg(dev, list, dir, SKIP_CPU_SYNC);
+  machine.pages.free(pages);
+}
+
+/** A list of pages as `dma_get_sgtable` makes it: an entry for each run of neighbours. */
+export function listOfPages(
+  pages: readonly PhysAddr[],
+  pageSizeBytes: Bytes,
+  sizeBytes: Bytes,
+): Scatterlist {
+  const entries: { phys: PhysAddr; sizeBytes: Bytes }[] = [];
+  let left = sizeBytes;
+  for (const phys of pages) {
+    const last = entries.at(-1);
+    const part = Math.min(left, pageSizeBytes);
+    if (last !== undefined && last.phys + last.sizeBytes === phys) last.sizeBytes += part;
+    else entries.push({ phys, sizeBytes: part });
+    left -= part;
+  }
+  return new Scatterlist(entries);
+}

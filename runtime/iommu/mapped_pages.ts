@@ -1,0 +1,80 @@
+/**
+ * The counter that a kernel with `iommu.debug_pagealloc` has for each page frame: how often an IOMMU
+ * maps it. Pages that are mapped are neither freed nor allocated without a warning.
+ *
+ * @see behaviour/dma.md 8.4
+ */
+import { alignDown, type Bytes, type PhysAddr } from "../address.ts";
+import { hexAddress } from "../dma/hex_address.ts";
+import { invariant } from "../errno.ts";
+import type { PageWatcher } from "../memory/page_allocator.ts";
+import type { Platform } from "../platform.ts";
+import type { PageTable } from "./page_table.ts";
+
+/** What a page costs in units of work. */
+const PAGE_UNITS = 16;
+
+/** One granule that an unmap is about to clear. */
+interface Counted {
+  readonly iova: number;
+  readonly frame: number;
+}
+
+export class MappedPages implements PageWatcher {
+  readonly #platform: Platform;
+  readonly #counts = new Map<number, number>();
+
+  constructor(platform: Platform) {
+    this.#platform = platform;
+    platform.pages.watcher = this;
+  }
+
+  /** `iommu_map` has mapped memory. */
+  mapped(phys: PhysAddr, sizeBytes: Bytes, granuleBytes: Bytes): void {
+    for (let at: number = phys; at < phys + sizeBytes; at += granuleBytes) this.#add(at, 1);
+  }
+
+  /** `iommu_unmap` begins: what translates now counts no more. @returns It, for `notUnmapped`. */
+  unmapping(table: PageTable, iova: number, sizeBytes: Bytes): readonly Counted[] {
+    const counted: Counted[] = [];
+    for (let at = iova; at < iova + sizeBytes; at += table.granuleBytes) {
+      if (!table.walk(at)) continue;
+      this.#add(table.walkPhys, -1);
+      counted.push({ iova: at, frame: table.walkPhys });
+    }
+    return counted;
+  }
+
+  /** … and has cleared less: what lies from an address on counts again. */
+  notUnmapped(counted: readonly Counted[], fromIova: number): void {
+    for (const { frame, iova } of counted) if (iova >= fromIova) this.#add(frame, 1);
+  }
+
+  #add(phys: number, more: 1 | -1): void {
+    const { memory, pages: { pageSizeBytes }, budget } = this.#platform;
+    budget.work(PAGE_UNITS);
+    // What has no page frame has no counter.
+    if (memory.kindAt(phys) !== "ram") return;
+    const frame = alignDown(phys, pageSizeBytes);
+    const count = (this.#counts.get(frame) ?? 0) + more;
+    invariant(count >= 0, `The page at ${hexAddress(frame)} is unmapped more often than mapped`);
+    if (count === 0) this.#counts.delete(frame);
+    else this.#counts.set(frame, count);
+  }
+
+  handedOver(firstPhys: PhysAddr, pages: number): void {
+    if (this.#counts.size === 0) return;
+    const { pages: { pageSizeBytes }, warnings } = this.#platform;
+    const end = firstPhys + pages * pageSizeBytes;
+    for (let frame: number = firstPhys; frame < end; frame += pageSizeBytes) {
+      const count = this.#counts.get(frame);
+      if (count === undefined) continue;
+      warnings.warn(
+        "__iommu_debug_check_unmapped",
+        `The page at ${hexAddress(frame)} is freed or allocated while an IOMMU maps it ` +
+          (count === 1 ? "once" : `${count} times`),
+        "iommu: Detected page leak!",
+      );
+    }
+  }
+}

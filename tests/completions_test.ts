@@ -1,0 +1,39 @@
+/** The script for bash in a bash: which words it asks with, and what it makes of the answers. */
+import { assertEquals } from "@std/assert";
+import { dmalab } from "./dmalab_program.ts";
+
+/** @param answer What `dmalab completions` prints. */
+async function complete(folder: string, answer: string, ...words: string[]) {
+  const { output } = await dmalab("completions", "bash");
+  const script = `${output}
+dmalab() { printf '%s\\n' "$*" >&2; printf '${answer}'; }
+_dmalab 2>asked
+printf '%s\\n' "\${COMPREPLY[@]}"`;
+  const { stdout, success } = await new Deno.Command("bash", {
+    args: ["-c", `COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))\n${script}`, "bash", ...words],
+    cwd: folder,
+  }).output();
+  assertEquals(success, true);
+  return new TextDecoder().decode(stdout).trimEnd().split("\n").toSorted();
+}
+
+Deno.test({
+  name: "bash completes words, scenarios and folders as the program answers",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    const folder = Deno.makeTempDirSync({ prefix: "dmalab-completions-" });
+    try {
+      for (const name of ["a.dma", "a b.dma", "c.txt"]) {
+        Deno.writeTextFileSync(`${folder}/${name}`, "");
+      }
+      Deno.mkdirSync(`${folder}/lab`);
+      const of = (answer: string, ...words: string[]) => complete(folder, answer, ...words);
+      assertEquals(await of("run\\tRuns.\\nrepl\\n", "dmalab", "r"), ["repl", "run"]);
+      assertEquals(await of(":files.dma\\n", "dmalab", "run", ""), ["a b.dma", "a.dma", "lab"]);
+      assertEquals(await of(":files\\n", "dmalab", "report", "c"), ["c.txt"]);
+      assertEquals(await of(":folders\\n", "dmalab", "init", ""), ["lab"]);
+    } finally {
+      Deno.removeSync(folder, { recursive: true });
+    }
+  },
+});

@@ -1,0 +1,147 @@
+/** The command as Node starts it: what the launcher permits, and what it passes on. */
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
+import { environment, giveDeno, shell, withPackage } from "./package_shell.ts";
+import { CTRL_C, CTRL_D, CTRL_Z, hasPty, Pty } from "./pty.ts";
+
+const ENDLESS = 'test "never ends" { while true { } }\n';
+const PATIENT = "--max-steps=1_000_000_000_000 --max-time=300";
+
+Deno.test("the launcher starts Deno with the permissions of the command, and passes on what happens", (t) =>
+  withPackage(async (base, dist) => {
+    giveDeno(dist);
+    // No Deno on the PATH: what runs is the one that lies beside the package.
+    Deno.removeSync(join(base, "bin/deno"));
+    const node = new TextDecoder().decode(
+      new Deno.Command("sh", { args: ["-c", "command -v node"] }).outputSync().stdout,
+    ).trim();
+    for (const [name, path] of [["node", node], ["dmalab", join(dist, "bin.js")]] as const) {
+      Deno.symlinkSync(path, join(base, "bin", name));
+    }
+    const work = join(base, "work");
+    Deno.mkdirSync(work);
+    const write = (name: string, text: string) => Deno.writeTextFileSync(join(base, name), text);
+    const path = `PATH=${join(base, "bin")}:/usr/bin:/bin`;
+    const sh = (line: string) => shell(base, work, `export ${path}; ${line}`);
+    write("work/good.dma", 'test "holds" { assert 1 == 1 }\n');
+    write("work/bad.dma", 'test "fails" { assert 1 == 2 }\n');
+    write("work/endless.dma", ENDLESS);
+    write("lib.dma", "const ONE = 1\n");
+    write("package.json", "{}");
+    write("work/uses.dma", 'use "../lib.dma"\ntest "uses" { assert ONE == 1 }\n');
+
+    await t.step("exit codes, and the end of a pipe", () => {
+      const codes = [["run good.dma", 0], ["run bad.dma", 1], ["run none.dma", 2], ["rnu", 2]];
+      for (const [words, code] of codes) assertEquals(sh(`dmalab ${words}`).code, code, `${words}`);
+      assertEquals(sh("dmalab run --max-steps 100 endless.dma").code, 3);
+      const first = sh("dmalab vectors | head -1; echo ${PIPESTATUS}");
+      assertEquals(first.output.split("\n").length, 3, first.output);
+    });
+
+    await t.step("reads below the current folder, and what is named", () => {
+      const refused = sh("dmalab run uses.dma");
+      assertEquals(refused.code, 2, refused.output);
+      assertStringIncludes(refused.output, "or with -R=DIR for it");
+      assertEquals(sh("dmalab -R=.. run uses.dma").code, 0);
+      assertEquals(sh("cd / && dmalab run $OLDPWD/good.dma").code, 0);
+      assertMatch(sh("dmalab check ../lib.dma").output, /^ok \| 1 file/m);
+    });
+
+    await t.step("writes what options name, and its own folder", () => {
+      assertEquals(sh("dmalab run good.dma --export ../run.json").code, 0);
+      assert(Deno.statSync(join(base, "run.json")).isFile);
+      const report = sh("dmalab test good.dma bad.dma --junit-path r.xml --report ../pages");
+      assertEquals(report.code, 1, report.output);
+      assert(Deno.statSync(join(base, "pages/index.html")).isFile);
+      assertMatch(sh("dmalab test --failed").output, /^FAILED \| 0 passed \| 1 failed/m);
+      write("work/wide.dma", 'test "t" {assert  1==1}\n');
+      assertEquals(sh("dmalab fmt wide.dma && dmalab fmt --check wide.dma").code, 0);
+      const made = sh("dmalab init ../lab");
+      assertEquals(made.code, 0, made.output);
+      assertMatch(sh("dmalab report good.dma").output, /^Wrote good\.dma\.html\.$/m);
+      Deno.symlinkSync("../lib.dma", join(work, "bad.dma.html"));
+      assertMatch(
+        sh("dmalab report bad.dma").output,
+        /error\[E1101\]: Cannot write "bad\.dma\.html"/,
+      );
+      assertMatch(sh("cat good.dma | dmalab fmt -").output, /^test "holds"/);
+      const trace = join(base, "t.trace.txt");
+      Deno.copyFileSync(join(dist, "examples/traces/data/leaky-driver.trace.txt"), trace);
+      assertEquals(sh("cat ../t.trace.txt | dmalab trace check -").code, 1);
+    });
+
+    await t.step("workers, a debugger's lines, and an adapter at a port", () => {
+      assertMatch(
+        sh("dmalab test --jobs 2 good.dma wide.dma").output,
+        /^ok \| 2 files \| 2 passed/m,
+      );
+      assertMatch(sh("echo 'print 6 * 7' | dmalab repl").output, /^42$/m);
+      assertEquals(sh("dmalab explain dma.3.3").code, 0);
+      const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+      const { port } = listener.addr;
+      listener.close();
+      const dap = sh(`dmalab dap --port ${port} & sleep 3; kill -TERM $!; wait $!; echo is $?`);
+      assertMatch(dap.output, /is 143$/m);
+      assertStringIncludes(dap.output, `listening on 127.0.0.1:${port}`);
+    });
+
+    for (const [signal, code] of [["INT", 130], ["TERM", 143]] as const) {
+      await t.step(`SIG${signal} ends the run, and the launcher with it`, () => {
+        const line = `dmalab run ${PATIENT} endless.dma & sleep 3; kill -${signal} $!; wait $!`;
+        const { code: ended, output } = sh(`set -m; ${line}; echo ended with $?; jobs -p`);
+        assertEquals(ended, 0, output);
+        assertMatch(output, new RegExp(`ended with ${code}$`, "m"));
+        assertEquals(sh(`pgrep -f '${dist}/[m]ain.js' || echo none`).output, "none\n");
+      });
+    }
+
+    await t.step({
+      name: "at a terminal Ctrl-C ends the work, Ctrl-Z stops all, and Ctrl-D leaves",
+      ignore: !hasPty(),
+      fn: async () => {
+        const env = environment(base);
+        const pty = new Pty(work, { ...env, PATH: `${join(base, "bin")}:/usr/bin:/bin` });
+        const prompt = /dma\[\d+( @ \w+)?\]> /;
+        try {
+          await pty.see(/\$ /);
+          await pty.press(`stty cols 80; dmalab repl ${PATIENT.replaceAll("=", " ")}\n`);
+          await pty.see(prompt);
+          await pty.press("while true { }\n");
+          await new Promise((done) => setTimeout(done, 1500));
+          await pty.press(CTRL_C);
+          await pty.see(/interrupted/);
+          await pty.see(prompt);
+          await pty.press(CTRL_Z);
+          await pty.see(/Stopped[^]*\$ /);
+          await pty.press("fg\n");
+          await pty.see(prompt);
+          await pty.press("print 40 + 2\n");
+          await pty.see(/^42$/m);
+          await pty.press(CTRL_D);
+          await pty.see(/\$ /);
+          await pty.press("echo left with $?\n");
+          await pty.see(/^left with 0$/m);
+        } finally {
+          await pty.close();
+        }
+      },
+    });
+
+    await t.step(
+      "without the package's Deno it takes a suitable one on the PATH, else says so",
+      () => {
+        Deno.removeSync(join(dist, "node_modules"), { recursive: true });
+        const none = sh("dmalab run good.dma");
+        assertEquals(none.code, 2);
+        assertMatch(
+          none.output,
+          /^error: There is no Deno: .*; put Deno \d+\.\d+\.\d+ on the PATH\n$/,
+        );
+        write("bin/deno", '#!/bin/sh\necho \'["1.46.3", "/bin/false"]\'\n');
+        Deno.chmodSync(join(base, "bin/deno"), 0o755);
+        assertEquals(sh("dmalab run good.dma"), none);
+        write("bin/deno", `#!/bin/sh\nexec '${Deno.execPath()}' "$@"\n`);
+        assertEquals(sh("dmalab run good.dma").code, 0);
+      },
+    );
+  }));

@@ -1,0 +1,52 @@
+/** The library as the package has it, on Node 22 and on Deno: it works there, and patches nothing. */
+import { assertEquals, assertMatch } from "@std/assert";
+import { join, toFileUrl } from "@std/path";
+import { builtPackage } from "./built_package.ts";
+import { codeBlocks } from "../cli/scenario/code_blocks.ts";
+import { nodeRelease } from "./node_releases.ts";
+import { ROOT } from "./source_text.ts";
+
+const PAGE = "docs/typescript.md";
+const LOOKS = join(ROOT, "tests/library_purity.mjs");
+
+function run(command: string, args: readonly string[]): string {
+  const { stderr, stdout, success } = new Deno.Command(command, { args: [...args] }).outputSync();
+  const said = new TextDecoder().decode(stdout);
+  assertEquals(success, true, said + new TextDecoder().decode(stderr));
+  return said;
+}
+
+Deno.test("the library runs on Node 22 and on Deno, and changes none of the language's own objects", async (t) => {
+  const node = nodeRelease(22);
+  const dist = builtPackage();
+  const hosts = { node: [node], deno: [Deno.execPath(), "run", "--no-prompt", "-R"] } as const;
+  const modules = ["mod.js", "recording.js"].map((name) => toFileUrl(join(dist, name)).href);
+  for (const [name, [command, ...args]] of Object.entries(hosts)) {
+    await t.step(`${name}: no global, no prototype`, () => {
+      assertEquals(JSON.parse(run(command, [...args, LOOKS, ...modules])), []);
+      const patch = "data:text/javascript,Array.prototype.own=1;globalThis.added=1";
+      const seen = run(command, [...args, LOOKS, patch]);
+      assertMatch(seen, /Array\.prototype\.own/);
+      assertMatch(seen, /globalThis\.added/);
+    });
+  }
+  const blocks = codeBlocks(PAGE, Deno.readTextFileSync(join(ROOT, PAGE)));
+  const project = Deno.makeTempDirSync({ prefix: "dmalab-library-" });
+  try {
+    Deno.mkdirSync(join(project, "node_modules"));
+    Deno.symlinkSync(dist, join(project, "node_modules/dmalab"));
+    for (const [index, { code, heading, language }] of blocks.entries()) {
+      if (language !== "ts") continue;
+      await t.step(`node: ${heading}`, () => {
+        const file = join(project, `program${index}.ts`);
+        Deno.writeTextFileSync(file, code);
+        const types = ["--experimental-strip-types", "--no-warnings"];
+        // Node prints texts inside a list in other quotes.
+        const printed = run(node, [...types, file]).trimEnd().replaceAll("'", '"');
+        assertEquals(printed, blocks[index + 1]!.code);
+      });
+    }
+  } finally {
+    Deno.removeSync(project, { recursive: true });
+  }
+});

@@ -1,0 +1,47 @@
+/** The manual: the pages of `docs/` and the examples, which the package contains as a checkout does. */
+import { join } from "@std/path";
+import { host } from "../../cli/host.ts";
+import { DOCS, EXAMPLES } from "../../cli/places.ts";
+
+/** A page or an example. */
+export interface ManualEntry {
+  /** `language`, `builtins/block`, `start/01-first-look`. */
+  readonly name: string;
+  readonly path: string;
+  readonly title: string;
+}
+
+/** What to read first, in this order; the other pages follow by name. */
+const FIRST = ["install", "tutorial", "course", "language", "builtins"];
+
+/** The pages of `docs/`, those of subfolders last. */
+export function manualPages(): readonly ManualEntry[] {
+  const rank = (name: string) => {
+    const index = FIRST.indexOf(name);
+    return index >= 0 ? index : name.includes("/") ? FIRST.length + 1 : FIRST.length;
+  };
+  return entriesBelow(DOCS, ".md", /^# (.*)$/m)
+    .toSorted((a, b) => rank(a.name) - rank(b.name));
+}
+
+/** The examples, by folder and number. */
+export function manualExamples(): readonly ManualEntry[] {
+  return entriesBelow(EXAMPLES, ".dma", /^# [^:\n]*: (.*)$/m);
+}
+
+/** The files with an ending, sorted by name. @param title Finds the title in a file's text. */
+function entriesBelow(folder: string, ending: string, title: RegExp, above = ""): ManualEntry[] {
+  return [...host.readDirSync(folder)]
+    .toSorted((a, b) => a.name < b.name ? -1 : 1)
+    .flatMap(({ isDirectory, name }) => {
+      const path = join(folder, name);
+      if (isDirectory) return entriesBelow(path, ending, title, `${above}${name}/`);
+      if (!name.endsWith(ending)) return [];
+      const text = host.readTextFileSync(path);
+      return [{
+        name: `${above}${name.slice(0, -ending.length)}`,
+        path,
+        title: text.match(title)?.[1] ?? "",
+      }];
+    });
+}

@@ -1,0 +1,64 @@
+/** The questions of a scenario, or of the `dma quiz` blocks of a page, for one seed. */
+import type { Question } from "../../lang/values/question.ts";
+import { readNumber } from "../../lang/syntax/tree/literals.ts";
+import { loadText } from "../../lang/language.ts";
+import { type FailureReport } from "../../lang/run/report.ts";
+import type { LoadResult, Program } from "../../lang/run/program.ts";
+import { runTest } from "../../lang/run/run_program.ts";
+import { codeBlocks } from "../../cli/scenario/code_blocks.ts";
+
+/** A question, and what its test prints before and after it is asked. */
+export interface Asked {
+  readonly question: Question;
+  readonly before: readonly string[];
+  readonly after: readonly string[];
+}
+
+export interface Quizzes {
+  readonly asked: readonly Asked[];
+  /** Why tests failed. */
+  readonly failures: readonly FailureReport[];
+}
+
+/** What the tests of a program ask with a seed, in their order. */
+export function askedBy(program: Program, seed: number): Quizzes {
+  const asked: { question: Question; before: string[]; after: string[] }[] = [];
+  const failures: FailureReport[] = [];
+  for (const test of program.tests.filter(({ kind }) => kind === "test")) {
+    const first = asked.length;
+    let lines: string[] = [];
+    const { failure } = runTest(program, test, {
+      seed,
+      onLine: (line) => lines.push(line),
+      onQuestion(question) {
+        const before = lines;
+        lines = [];
+        asked.push({ question, before, after: lines });
+      },
+    });
+    if (failure !== null) {
+      failures.push(failure);
+      asked.length = first;
+    }
+  }
+  return { asked, failures };
+}
+
+/** The `dma quiz` blocks of a page, each a program. */
+export function pagePrograms(page: string, text: string): LoadResult[] {
+  return codeBlocks(page, text)
+    .filter(({ language, marks }) => language === "dma" && marks.includes("quiz"))
+    .map(({ code, line }) => loadText("\n".repeat(line) + code, { name: page }));
+}
+
+/** The answers to choose from, in an order that does not depend on which is right. */
+export function choicesOf({ answer, wrong }: Question): string[] {
+  return [answer, ...wrong.map((each) => each.answer)]
+    .sort((a, b) => amountOf(a) - amountOf(b) || (a < b ? -1 : 1));
+}
+
+/** NaN for what is no number; sizes and addresses are as many as a plain number. */
+function amountOf(text: string): number {
+  const number = readNumber(text.replace(/ /g, ""));
+  return "value" in number ? number.value : NaN;
+}
