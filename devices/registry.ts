@@ -69,7 +69,7 @@ export interface AddedHardware {
   readonly devices?: readonly AddedKind[];
   /** What can happen, and no kind of device alone does it. */
   readonly events?: readonly EventTable[];
-  /** Pages of a recording that belong to no kind of device alone. */
+  /** Tables of a recording that belong to no kind of device alone. */
   readonly tables?: readonly AnyTableSpec[];
 }
 
@@ -80,7 +80,7 @@ export interface AddedHardware {
 // deno-lint-ignore no-explicit-any
 export type AddedKind = DeviceKind<any, any>;
 
-/** What machines can be made of: kinds of devices, what can happen, and pages of a recording. */
+/** What machines can be made of: kinds of devices, what can happen, and tables of a recording. */
 export class DeviceRegistry {
   readonly kinds: readonly AnyDeviceKind[];
   /** Every block of a PCI tree by its keyword. */
@@ -89,7 +89,7 @@ export class DeviceRegistry {
   readonly rootHolds: readonly string[];
   /** What can happen on a machine. */
   readonly events: EventVocabulary;
-  /** Pages of a recording, by their names. */
+  /** Tables of a recording, by their names. */
   readonly tables: readonly AnyTableSpec[];
 
   private constructor(
@@ -121,7 +121,7 @@ export class DeviceRegistry {
   }
 
   /**
-   * The same with more: each kind brings its events and its pages.
+   * The same with more: each kind brings its events and its tables.
    * @throws {RangeError} When a name is taken.
    */
   with({ devices = [], events = [], tables = [] }: AddedHardware): DeviceRegistry {
@@ -135,10 +135,10 @@ export class DeviceRegistry {
       words.add(kind);
     }
     const added = [...devices.flatMap((device) => device.tables), ...tables];
-    const pages = new Set(this.tables.map(({ name }) => name));
+    const names = new Set(this.tables.map(({ name }) => name));
     for (const { name } of added) {
-      if (pages.has(name)) throw taken("page of a recording", name);
-      pages.add(name);
+      if (names.has(name)) throw taken("table of a recording", name);
+      names.add(name);
     }
     return new DeviceRegistry([...this.kinds, ...devices], vocabulary, [...this.tables, ...added]);
   }

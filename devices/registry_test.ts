@@ -26,7 +26,7 @@ Deno.test("every block has a sentence, names each key once, and holds blocks tha
   }
 });
 
-Deno.test("a reader of recordings knows the pages that the kinds of devices have", () => {
+Deno.test("a reader of recordings knows the tables that the kinds of devices have", () => {
   assertEquals(DEVICES.tables, LAB_TABLES);
 });
 
@@ -45,7 +45,7 @@ Deno.test("what is added is in the new registry only, and a name that is taken i
   refused({ events: [{ "toast.done": { ...SLICE } }] }, 'There is an event "toast.done" already');
   refused({ events: [{ "Toast": SLICE }] }, '"Toast" cannot be an event\'s name');
   refused({ events: [{ "call.toast": SLICE }] }, '"call.toast" cannot be an event\'s name');
-  refused({ tables: [LAB_TABLES[0]!] }, `There is a page of a recording "${LAB_TABLES[0]!.name}"`);
+  refused({ tables: [LAB_TABLES[0]!] }, `There is a table of a recording "${LAB_TABLES[0]!.name}"`);
 });
 
 const SLICE = { when: "a slice is done", fields: { slice: INT } };

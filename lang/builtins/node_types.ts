@@ -25,7 +25,7 @@ import { RDMA } from "./things/rdma/rdma.ts";
 import { PAGE_FAULT, RDMA_ACCESS } from "./things/rdma/rdma_access.ts";
 import { DIRTY_TRACKER, VFIO, VFIO_BUFFER } from "./things/vfio/vfio.ts";
 
-/** A kind of device with all that it brings: its block, its events, its pages, its builtins. */
+/** A kind of device with all that it brings: its block, its events, its tables, its builtins. */
 export interface ScriptedKind<
   R extends SettingRows = SettingRows,
   D extends DeviceBase = DeviceBase,
