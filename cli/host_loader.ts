@@ -4,7 +4,7 @@
  * The root is the nearest folder at or above the started file that has a `deno.json` or a
  * `package.json`, else the file's own folder. `use` cannot leave it: links are resolved first.
  */
-import { basename, dirname, extname, isAbsolute, join } from "@std/path";
+import { basename, dirname, extname, isAbsolute, join } from "node:path";
 import { allowedVariable, host } from "./host.ts";
 import { printable } from "../lang/diagnostics/display_width.ts";
 import { nearestNames } from "../lang/diagnostics/suggest.ts";

@@ -1,5 +1,5 @@
-/** Where one path lies, seen from a folder. Paths are joined and taken apart by `@std/path`. */
-import { sep } from "@std/path";
+/** Where one path lies, seen from a folder. Paths are joined and taken apart by `node:path`. */
+import { sep } from "node:path";
 
 /** Whether a path is a folder or lies in it; both absolute. */
 export function isInside(path: string, folder: string): boolean {

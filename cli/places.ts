@@ -3,7 +3,7 @@
  *
  * `tools/package/build_package.ts` lays the package out in the same way.
  */
-import { fromFileUrl } from "@std/path";
+import { fileURLToPath } from "node:url";
 import { host } from "./host.ts";
 
 /** A bundle is JavaScript, and all its files lie in the package's folder. */
@@ -13,8 +13,8 @@ const IS_PACKAGE = import.meta.url.endsWith(".js");
 const ROOT = new URL(IS_PACKAGE ? "./" : "../", import.meta.url);
 
 /** The folders of the manual. */
-export const DOCS: string = fromFileUrl(new URL("docs", ROOT));
-export const EXAMPLES: string = fromFileUrl(new URL("examples", ROOT));
+export const DOCS: string = fileURLToPath(new URL("docs", ROOT));
+export const EXAMPLES: string = fileURLToPath(new URL("examples", ROOT));
 
 /** The page that reports are put into: in a checkout `deno task web` builds it. */
 export const REPORT_PAGE = new URL(IS_PACKAGE ? "report.html" : "dist/web/report.html", ROOT);

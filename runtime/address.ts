@@ -30,8 +30,6 @@ export type DmaAddr = Brand<number, "dma">;
 export type VirtAddr = Brand<number, "virt">;
 /** A page frame number: physical address divided by the host page size. */
 export type Pfn = Brand<number, "pfn">;
-/** An IO virtual page frame number: IOVA divided by the IOMMU granule. */
-export type IovaPfn = Brand<number, "iovaPfn">;
 
 /** A size or length in bytes. */
 export type Bytes = number;

@@ -5,7 +5,7 @@
  * runs, and for one that may run what ends it. `deno test -A tests/bad_test.ts -- --update` writes the texts anew; read them then.
  */
 import { assert, assertEquals } from "@std/assert";
-import { dirname, join } from "@std/path";
+import { dirname, join } from "node:path";
 import { explain } from "../cli/explain/lookup.ts";
 import { BUILTINS } from "../lang/builtins/mod.ts";
 import type { Registry } from "../lang/values/registry.ts";

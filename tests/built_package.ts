@@ -2,7 +2,7 @@
  * The npm package, built once for all tests of a run: it takes some seconds, and several processes of
  * the suite want it.
  */
-import { join, relative } from "@std/path";
+import { join, relative } from "node:path";
 import { buildPackage } from "../tools/package/build_package.ts";
 import { filesBelow } from "./source_text.ts";
 

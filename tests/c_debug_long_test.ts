@@ -1,6 +1,6 @@
 /** Going through runs with drivers in C line by line, both ways, and stopping at their lines. */
 import { assert, assertEquals, assertNotEquals, assertStringIncludes } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { withCompiled } from "../cli/c/with_compiled.ts";
 import { Debugger } from "../cli/debug/debugger.ts";
 import { HostLoader } from "../cli/host_loader.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { readRulePage } from "../cli/places.ts";
 import { CoverageRecorder } from "../cli/testing/coverage/recorder.ts";
 import { coverageLines, coverageReport } from "../cli/testing/coverage/report.ts";

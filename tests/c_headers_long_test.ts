@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { dirname, join } from "@std/path";
+import { dirname, join } from "node:path";
 import { compileC, type Compiled, type CompileJob } from "../cli/c/clang.ts";
 import { readHeaders, SUPPORT } from "../cli/places.ts";
 import { openScenario } from "../cli/scenario/load_scenario.ts";

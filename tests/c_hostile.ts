@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import type { LoadResult } from "../lang/run/program.ts";
 import type { RunOptions } from "../lang/run/run_options.ts";
 import { runProgramWith } from "../lang/run/runner.ts";

@@ -1,6 +1,6 @@
 /** The hunt over map and unmap of a driver in C: nothing in the intact one, the smallest case in the other. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { openPatched } from "../cli/c/patched.ts";
 import { caseText } from "../instruments/driver_hunt/case_text.ts";
 import { huntDriver } from "../instruments/driver_hunt/hunt_driver.ts";

@@ -1,6 +1,6 @@
 /** Which names of behaviour/c-api.md the headers for drivers in C do not have, and why. */
 import { assert, assertEquals } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { readHeaders } from "../cli/places.ts";
 import { C_CALLS } from "../c_drivers/calls.ts";
 import { derivedHeaders } from "../c_drivers/header_text.ts";

@@ -2,7 +2,7 @@
  * Random requests through the NVMe driver in C and through the kernel's, with the commands that the two
  * controllers fetch: by what they lead to, which is all that a device sees of them.
  */
-import { join } from "@std/path";
+import { join } from "node:path";
 import { versionOf } from "../c_drivers/tree/tree_files.ts";
 import { HostTree } from "../cli/c/host_tree.ts";
 import { HostLoader } from "../cli/host_loader.ts";

@@ -3,7 +3,7 @@
  * files of tests in a process that load theirs while they are imported.
  */
 import { assert } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import type { WantingLoader } from "../cli/c/c_shelf.ts";
 import { compileWanted } from "../cli/c/compile_wanted.ts";
 import { loadTogether, type Opened, openPatched } from "../cli/c/patched.ts";

@@ -3,7 +3,7 @@
  * there is is kept, and no name is in it.
  */
 import { assert, assertEquals } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import {
   changedSettings,
   collected,

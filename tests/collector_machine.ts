@@ -1,5 +1,5 @@
 /** A machine whose tracer is a folder, for examples/traces/data/collect-trace.sh. */
-import { join } from "@std/path";
+import { join } from "node:path";
 import { ROOT } from "./source_text.ts";
 
 export const SCRIPT = join(ROOT, "examples/traces/data/collect-trace.sh");

@@ -4,7 +4,7 @@
  * signal comes, and packs no name that it need not.
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { LogPass, TraceCheck } from "../instruments/traces/ledger/trace_check.ts";
 import {
   changedSettings,

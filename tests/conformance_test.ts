@@ -1,6 +1,6 @@
 /** A sixth of the captured and generated data; conformance_long_test.ts has all of it. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import type { GroupResult } from "./conformance/group_result.ts";
 import { GOLDEN, GROUPS, holdGroups, isWitness } from "./conformance/hold_groups.ts";
 import { replayAll } from "./conformance/replay.ts";

@@ -6,7 +6,7 @@
  * `deno task test` fails. The error exits are counted over the scenarios alone: only they are
  * listened to.
  */
-import { join, relative } from "@std/path";
+import { join, relative } from "node:path";
 import { citedRules } from "../cli/testing/coverage/citations.ts";
 import { type CoverageRecord, joinRecords } from "../cli/testing/coverage/recorder.ts";
 import { type FileJob, runFile } from "../cli/testing/file_run.ts";

@@ -1,6 +1,6 @@
 /** `dmalab dap` over its streams, in this process: what a client asks, against examples. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { Session } from "../cli/dap/session.ts";
 import { codeBlocks } from "../cli/scenario/code_blocks.ts";

@@ -1,6 +1,6 @@
 /** The debugger at a pseudo-terminal: what its panes show, and that the terminal is always as before. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { LEFT_MAPPED } from "../cli/debug/_left_mapped.ts";
 import { programLine } from "./dmalab_program.ts";
 import { CTRL_Z, DOWN, ENTER, ESCAPE, hasPty, LEFT, Pty, RIGHT, TAB, UP } from "./pty.ts";

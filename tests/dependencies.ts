@@ -1,5 +1,5 @@
 /** What the project takes from npm: what deno.json asks for, and what deno.lock pins. */
-import { join } from "@std/path";
+import { join } from "node:path";
 import { ROOT } from "./source_text.ts";
 
 /** A package of the lock file. */

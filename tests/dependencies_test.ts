@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
-import { join, relative, toFileUrl } from "@std/path";
+import { join, relative } from "node:path";
+import { pathToFileURL } from "node:url";
 import { LICENCES, writeLicences } from "../tools/package/licences.ts";
 import { broughtBy, type Dependencies, EXACT, readDependencies } from "./dependencies.ts";
 import { runDeno } from "./deno_process.ts";
@@ -90,7 +91,6 @@ const NOT_BUNDLED = [
   // The extension of VS Code is a package of its own.
   "balanced-match",
   "brace-expansion",
-  "fflate",
   "minimatch",
   "semver",
   "vscode-languageclient",
@@ -104,7 +104,9 @@ Deno.test("the package has a licence text for every package that is bundled", ()
     const names = ["bin", "main", "mod", "recording", "run", "scenarios", "worker"];
     const paths = names.map((name) => `tools/package/entries/${name}.ts`);
     // The playground has the texts of what it is made of inside.
-    const entries = [...paths, "web/playground_main.ts"].map((path) => toFileUrl(join(ROOT, path)));
+    const entries = [...paths, "web/playground_main.ts"].map((path) =>
+      pathToFileURL(join(ROOT, path))
+    );
     assertEquals(writeLicences(entries, folder), null);
     const text = Deno.readTextFileSync(join(folder, LICENCES));
     const parts = text.split(/^={80}\n/m).slice(1);
@@ -120,7 +122,7 @@ Deno.test("the package has a licence text for every package that is bundled", ()
       }
     }
     // Nothing is made up for a package that is not there.
-    const gone = [toFileUrl(join(folder, "gone.ts"))];
+    const gone = [pathToFileURL(join(folder, "gone.ts"))];
     assertStringIncludes(writeLicences(gone, folder) ?? "", "gone.ts");
   } finally {
     Deno.removeSync(folder, { recursive: true });

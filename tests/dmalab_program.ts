@@ -1,6 +1,6 @@
 /** The program whose command line the tests try: this checkout's. */
 import { assert } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { main } from "../cli/main.ts";
 import { MemoryScreen } from "../cli/memory_screen.ts";
 import { type DenoOptions, type DenoRun, runDeno } from "./deno_process.ts";

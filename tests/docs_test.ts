@@ -6,7 +6,7 @@
  * read, and `dmalab check` must say that it is not built.
  */
 import { assert, assertEquals } from "@std/assert";
-import { join, relative } from "@std/path";
+import { join, relative } from "node:path";
 import { formatSource } from "../lang/format/format.ts";
 import { builtinsPages } from "../tools/reference/builtins_page.ts";
 import { readRow } from "../cli/markdown.ts";

@@ -4,7 +4,7 @@
  * event log, and the digest of all that happens.
  */
 import { assertEquals } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { judge, loadWhole, neverReached } from "../cli/testing/register_scenarios.ts";
 import { displayName } from "../lang/run/report.ts";
 import { Digest } from "./digest/digest.ts";

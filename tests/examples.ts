@@ -1,5 +1,5 @@
 /** The scenarios of the project. */
-import { join, relative } from "@std/path";
+import { join, relative } from "node:path";
 import { filesBelow, ROOT } from "./source_text.ts";
 
 /** Every scenario below a folder of the project, from the root. */

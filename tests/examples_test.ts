@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { ScenarioError } from "../cli/testing/register_scenarios.ts";
 import { scenariosBelow } from "./examples.ts";
 import { testScenario } from "./example_test_steps.ts";

@@ -1,6 +1,6 @@
 /** `dmalab fmt` on the project's own scenarios; `tests/fuzz_test.ts` has programs drawn by lot. */
 import { assert, assertEquals } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { formatSource } from "../lang/format/format.ts";
 import { SourceFile } from "../lang/source.ts";
 import { scenariosBelow } from "./examples.ts";

@@ -1,5 +1,5 @@
 /** Hunts that several shards share, in a folder of their own. */
-import { join } from "@std/path";
+import { join } from "node:path";
 import { dmalab } from "./dmalab_program.ts";
 import { ROOT } from "./source_text.ts";
 

@@ -4,8 +4,8 @@ import { openShardFile, readShardFile } from "../cli/hunt/shard_file.ts";
 import { FileError } from "../cli/files/file_error.ts";
 import { hasUnprintableText } from "../lang/diagnostics/display_width.ts";
 import { dmalab, runProgram } from "./dmalab_program.ts";
-import { join } from "@std/path";
-import { parse as parseYaml } from "@std/yaml";
+import { join } from "node:path";
+import { parse as parseYaml } from "deno-std/yaml/parse.js";
 import { HUNTS, inFolder, mergedIn, textsOf } from "./hunt_shards.ts";
 import { ROOT } from "./source_text.ts";
 

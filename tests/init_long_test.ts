@@ -3,8 +3,8 @@
  * the container file start, in a fresh clone with a packed file of dmalab.
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { join } from "@std/path";
-import { parse } from "@std/yaml";
+import { join } from "node:path";
+import { parse } from "deno-std/yaml/parse.js";
 import { LEAK, Rooms } from "./init_rooms.ts";
 import { filesBelow } from "./source_text.ts";
 

@@ -1,6 +1,6 @@
 /** Folders in which `dmalab init` is tried, as a clone with Node and npm alone has them. */
 import { assertEquals } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { VERSION } from "../cli/package_version.ts";
 import { builtPackage } from "./built_package.ts";
 import { ownCaches } from "./package_shell.ts";

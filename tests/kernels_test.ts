@@ -1,6 +1,6 @@
 /** A release is the same machine in every interface, and stands on the page that lists the releases. */
 import { assert, assertEquals } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { buildLab } from "../devices/lab.ts";
 import { defaultLabConfig, type LabConfig } from "../devices/lab_config.ts";
 import { loadProgram, SourceFile } from "../mod.ts";

@@ -1,6 +1,6 @@
 /** The command as Node starts it: what the launcher permits, and what it passes on. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { environment, giveDeno, shell, withPackage } from "./package_shell.ts";
 import { CTRL_C, CTRL_D, CTRL_Z, hasPty, Pty } from "./pty.ts";
 

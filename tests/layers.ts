@@ -4,7 +4,7 @@
  * It reads import lines and nothing else. Only `import type` and `export type` count as imports of
  * types: with `verbatimModuleSyntax` anything else is loaded when the program runs.
  */
-import { dirname, join, normalize } from "@std/path";
+import { dirname, join, normalize } from "node:path";
 import { blankOut, lineAt, type SourceText } from "./source_text.ts";
 
 /** One import: where it stands and what it names. */
@@ -36,7 +36,6 @@ const BELOW_CLI = [
   "lang",
   "devices",
   "runtime",
-  "std",
 ];
 
 /** A layer is named after its folder; `mod` is `mod.ts`, and a room may be a layer of its own. Each may import itself. */
@@ -45,7 +44,6 @@ const RULES: Readonly<Record<string, LayerRule>> = {
     layers: BELOW_CLI,
     packages: [
       "@yowasp/clang",
-      "@std/",
       "@vscode/",
       "node:",
       "chevrotain",
@@ -62,9 +60,7 @@ const RULES: Readonly<Record<string, LayerRule>> = {
   tools: {
     layers: ["cli", "web", ...BELOW_CLI],
     packages: [
-      "@std/",
       "@vscode/",
-      "fflate",
       "node:",
       "typescript",
       "vscode-languageserver-",
@@ -83,11 +79,10 @@ const RULES: Readonly<Record<string, LayerRule>> = {
   "instruments/fault_log": { layers: ["runtime"], packages: [] },
   devices: { layers: ["runtime"], packages: [] },
   runtime: { layers: [], packages: [] },
-  std: { layers: [], packages: ["deno-std/", "node:"] },
 };
 
 /** What any test file may use besides what its layer may. */
-const TEST_PACKAGES = ["@std/", "fast-check", "node:"];
+const TEST_PACKAGES = ["@std/assert", "fast-check", "node:"];
 
 /** The places in `lang/` where a language name meets the runtime: these load it, others only name its types. */
 const MEETING_PLACES = [

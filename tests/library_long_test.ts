@@ -1,6 +1,7 @@
 /** The library as the package has it, on Node 22 and on Deno: it works there, and patches nothing. */
 import { assertEquals, assertMatch } from "@std/assert";
-import { join, toFileUrl } from "@std/path";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { builtPackage } from "./built_package.ts";
 import { codeBlocks } from "../cli/scenario/code_blocks.ts";
 import { nodeRelease } from "./node_releases.ts";
@@ -20,7 +21,7 @@ Deno.test("the library runs on Node 22 and on Deno, and changes none of the lang
   const node = nodeRelease(22);
   const dist = builtPackage();
   const hosts = { node: [node], deno: [Deno.execPath(), "run", "--no-prompt", "-R"] } as const;
-  const modules = ["mod.js", "recording.js"].map((name) => toFileUrl(join(dist, name)).href);
+  const modules = ["mod.js", "recording.js"].map((name) => pathToFileURL(join(dist, name)).href);
   for (const [name, [command, ...args]] of Object.entries(hosts)) {
     await t.step(`${name}: no global, no prototype`, () => {
       assertEquals(JSON.parse(run(command, [...args, LOOKS, ...modules])), []);

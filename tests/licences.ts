@@ -1,5 +1,5 @@
 /** The licences of what the project takes from npm, as a table of docs/dependencies.md. */
-import { join } from "@std/path";
+import { join } from "node:path";
 import { packagesBelow } from "../tools/package/licences.ts";
 import { broughtBy, type Dependencies } from "./dependencies.ts";
 import { ROOT } from "./source_text.ts";

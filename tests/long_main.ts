@@ -2,7 +2,7 @@
  * The long forms of tests: `deno task property|record-moves|record-machines|fuzz-traces|nvme-requests`,
  * each with how much to try and a seed where it has one. What fails is printed, with exit code 1.
  */
-import { resolve } from "@std/path";
+import { resolve } from "node:path";
 import { readWholeNumber } from "../cli/numbers.ts";
 import { scenariosBelow } from "./examples.ts";
 

@@ -1,6 +1,6 @@
 /** Texts of `lspci` as people paste them: each is imported, or refused in a way that helps. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import {
   type LinkedFunction,
   type LinkedListing,

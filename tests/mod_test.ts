@@ -5,7 +5,8 @@
  * beside the file to the package itself. So each example becomes a file of its own here.
  */
 import { assert } from "@std/assert";
-import { join, toFileUrl } from "@std/path";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { codeBlocks } from "../cli/scenario/code_blocks.ts";
 import { ROOT } from "./source_text.ts";
 
@@ -19,8 +20,11 @@ for (const [name, least] of [["mod.ts", 2], ["recording.ts", 1]] as const) {
       await t.step(`${name}:${line}`, async () => {
         const file = Deno.makeTempFileSync({ suffix: ".ts" });
         try {
-          Deno.writeTextFileSync(file, code.replaceAll(`"./${name}"`, `"${toFileUrl(module)}"`));
-          await import(toFileUrl(file).href);
+          Deno.writeTextFileSync(
+            file,
+            code.replaceAll(`"./${name}"`, `"${pathToFileURL(module)}"`),
+          );
+          await import(pathToFileURL(file).href);
         } finally {
           Deno.removeSync(file);
         }

@@ -1,6 +1,6 @@
 /** A defect of the museum, given only its failing test, is found as docs/debugging.md describes. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { Debugger } from "../cli/debug/debugger.ts";
 import { loadFollowed } from "../lang/language.ts";
 import { recordRun, runsOf } from "../lang/recording/mod.ts";

@@ -1,6 +1,6 @@
 /** What `deno task mutate` changes, how it puts the changes into one text, and its list of judged ones. */
 import { assert, assertEquals } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { runDeno } from "./deno_process.ts";
 import { type Candidate, findCandidates } from "./mutation/candidates.ts";
 import { keyOf, sample } from "./mutation/plan.ts";

@@ -3,7 +3,7 @@
  * case that a kernel can be brought into.
  */
 import { assert, assertEquals } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { filesBelow, readSources, ROOT, SOURCE_FOLDERS } from "./source_text.ts";
 
 /** Pages whose assertions are tested one by one. */

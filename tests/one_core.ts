@@ -3,7 +3,7 @@
  * client of the debug adapter and the records of `lang/views` hold the same rows and the same values.
  */
 import { assert, assertEquals } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import type { CommandTarget } from "../cli/repl/command_target.ts";
 import { runReplCommand } from "../cli/repl/commands.ts";
 import { HostLoader } from "../cli/host_loader.ts";

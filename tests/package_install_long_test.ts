@@ -1,6 +1,6 @@
 /** The package as Node and Deno install it: what docs/install.md and the README say, line by line. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { VERSION } from "../cli/package_version.ts";
 import { codeBlocks } from "../cli/scenario/code_blocks.ts";
 import { buildPackage } from "../tools/package/build_package.ts";

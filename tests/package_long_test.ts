@@ -3,7 +3,7 @@
  * `tests/package_test.ts` has the package itself, `tests/init_long_test.ts` a clone.
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { codeBlocks } from "../cli/scenario/code_blocks.ts";
 import {
   environment,
@@ -12,7 +12,6 @@ import {
   installByDeno,
   ownCaches,
   shell,
-  TWO_PASSES,
   withPackage,
 } from "./package_shell.ts";
 import { ROOT } from "./source_text.ts";

@@ -3,7 +3,7 @@
  * cache, no home, a registry that is not there.
  */
 import { assertEquals } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { putPackage } from "./built_package.ts";
 import { ROOT } from "./source_text.ts";
 import { blankAnsi } from "./text.ts";

@@ -1,6 +1,6 @@
 /** What the package carries, and that it runs; package_install_long_test.ts installs it. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { buildPackage } from "../tools/package/build_package.ts";
 import { DENO_VERSION, VERSION } from "../cli/package_version.ts";
 import { shell, TWO_PASSES, withPackage } from "./package_shell.ts";

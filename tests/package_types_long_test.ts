@@ -1,6 +1,6 @@
 /** The package's declarations, as a plain TypeScript compiler reads them: no Deno, nothing skipped. */
 import { assert, assertEquals } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import ts from "typescript";
 import { builtPackage } from "./built_package.ts";
 import { codeBlocks } from "../cli/scenario/code_blocks.ts";

@@ -3,7 +3,7 @@
  * is found by the test, and in the words, that are said beforehand.
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { type Opened, openPatched } from "../cli/c/patched.ts";
 import type { LoadResult, Program } from "../lang/run/program.ts";
 import type { RunOptions } from "../lang/run/run_options.ts";

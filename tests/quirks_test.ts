@@ -1,6 +1,6 @@
 /** Every defect switch that a machine may ask for changes something, is documented, and is tested. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { filesBelow, readSources, ROOT, SOURCE_FOLDERS } from "./source_text.ts";
 import { readRow } from "../cli/markdown.ts";
 import { KERNEL_NAMES, KERNEL_SHORT_NAMES, KERNELS } from "../runtime/kernels/kernels.ts";

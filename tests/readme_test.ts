@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { codeBlocks } from "../cli/scenario/code_blocks.ts";
 import { place, readTranscript, runTranscript } from "./transcripts.ts";
 import { ROOT } from "./source_text.ts";

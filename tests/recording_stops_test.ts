@@ -3,7 +3,7 @@
  * the opposite order, and that is what the events themselves say.
  */
 import { assert, assertEquals } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { HostLoader } from "../cli/host_loader.ts";
 import { loadFollowed } from "../lang/language.ts";
 import {

@@ -3,7 +3,7 @@
  * every example, tests/examples_test.ts does it.
  */
 import { assert, assertEquals, AssertionError } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { HostLoader } from "../cli/host_loader.ts";
 import { LAB_TABLES } from "../devices/lab_tables.ts";
 import { BUILTINS } from "../lang/builtins/mod.ts";

@@ -1,6 +1,6 @@
 /** `dmalab releases`: where scenarios turn, and by what. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { explain } from "../cli/explain/lookup.ts";
 import { readRulePage } from "../cli/places.ts";
 import { releasesJson } from "../cli/releases/releases_json.ts";

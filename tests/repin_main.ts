@@ -2,7 +2,7 @@
  * `deno task repin FILE…`: runs tests, and where a text comes otherwise than they pin it writes what came
  * into the test. Read the change then: git shows it.
  */
-import { join } from "@std/path";
+import { join } from "node:path";
 import { ROOT } from "./source_text.ts";
 
 const { imports, scopes } = JSON.parse(Deno.readTextFileSync(join(ROOT, "deno.json")));

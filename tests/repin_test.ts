@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { nearestPart } from "./repin/nearest_part.ts";
 import { runDeno } from "./deno_process.ts";
 import { ROOT } from "./source_text.ts";

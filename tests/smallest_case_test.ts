@@ -1,6 +1,6 @@
 /** `examples/start/06-smallest-case.dma` says what its property prints: this holds it to that. */
 import { assert, assertEquals } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { LoadError } from "../lang/syntax/load_files.ts";
 import { loadProgram } from "../lang/language.ts";
 import { runProgram } from "../lang/run/run_program.ts";

@@ -1,8 +1,9 @@
 /** Reading the project's own sources, for the tests that check how they are built. */
-import { fromFileUrl, join, relative } from "@std/path";
+import { join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
 
 /** The project's folder. */
-export const ROOT: string = fromFileUrl(new URL("../", import.meta.url));
+export const ROOT: string = fileURLToPath(new URL("../", import.meta.url));
 
 /** Where sources stand, with what serves their making (`tools/`) and without what tests them all (`tests/`). */
 export const SOURCE_FOLDERS: readonly string[] = [
@@ -12,7 +13,6 @@ export const SOURCE_FOLDERS: readonly string[] = [
   "instruments",
   "lang",
   "runtime",
-  "std",
   "tools",
   "web",
 ];

@@ -1,6 +1,6 @@
 /** `deno run -R=. scenario.dma`, literally, in this project and in a folder made by `dmalab init`. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { initFolder } from "../cli/init/init_folder.ts";
 import { VERSION } from "../cli/package_version.ts";
 import { runDeno } from "./deno_process.ts";

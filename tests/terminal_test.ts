@@ -1,5 +1,5 @@
 /** The REPL at a pseudo-terminal: what its keys do, with the shell that started it around it. */
-import { join } from "@std/path";
+import { join } from "node:path";
 import { CTRL_C, CTRL_D, CTRL_G, CTRL_R, CTRL_Z, hasPty, LEFT, Pty, TAB, UP } from "./pty.ts";
 import { programLine } from "./dmalab_program.ts";
 

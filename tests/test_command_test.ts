@@ -1,6 +1,6 @@
 /** `dmalab test`: what to run, how to say it, and what it holds the output to. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { assertOutOfTime, dmalab, programWords, runProgram } from "./dmalab_program.ts";
 import { runDeno } from "./deno_process.ts";
 import { ROOT } from "./source_text.ts";

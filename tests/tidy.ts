@@ -6,7 +6,7 @@
  * Every finding has a key, `path` or `path name`; `tests/tidy_excuses.ts` lists the keys that may
  * stay, with their reasons.
  */
-import { dirname, join, normalize } from "@std/path";
+import { dirname, join, normalize } from "node:path";
 import ts from "typescript";
 import type { SourceText } from "./source_text.ts";
 

@@ -1,6 +1,6 @@
 /** The house is tidy: what `tests/tidy.ts` finds is mended, or excused with a reason. */
 import { assertEquals } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { builtinsPages } from "../tools/reference/builtins_page.ts";
 import { FOLDER_FILES } from "../cli/init/init_files.ts";
 import { readCosts } from "./running/sizes.ts";

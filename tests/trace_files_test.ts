@@ -1,6 +1,6 @@
 /** `--trace json` and `--export`: what is written is what happened (docs/trace-files.md). */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { buildLab } from "../devices/lab.ts";
 import { ChromeTraceWriter } from "../instruments/trace_file/chrome_trace.ts";
 import type { TraceEvent, TraceLine, TraceRun } from "../instruments/trace_file/trace_line.ts";

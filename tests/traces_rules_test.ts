@@ -1,6 +1,6 @@
 /** The rules of docs/behaviour/traces.md: what the code decides by is cited where it decides. */
 import { assert, assertEquals } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { filesBelow, ROOT } from "./source_text.ts";
 
 const FOLDERS = ["instruments/traces", "cli/trace", "instruments/fault_log"];

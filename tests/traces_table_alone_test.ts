@@ -3,7 +3,7 @@
  * and what the recipe for bpftrace prints is read as the events are.
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { checkLines } from "../instruments/traces/ledger/check_report.ts";
 import { modeOf } from "../instruments/traces/ledger/device_mode.ts";
 import { LogPass, TraceCheck } from "../instruments/traces/ledger/trace_check.ts";

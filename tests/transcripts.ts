@@ -4,7 +4,7 @@
  * `deno run -A tests/transcripts.ts README.md` runs the commands again and writes what they print
  * now into the page; `git diff` then shows what has changed.
  */
-import { join } from "@std/path";
+import { join } from "node:path";
 import { main } from "../cli/main.ts";
 import { MemoryScreen } from "../cli/memory_screen.ts";
 import { type CodeBlock, codeBlocks } from "../cli/scenario/code_blocks.ts";

@@ -1,6 +1,7 @@
 /** The library as its users see it: documented as a whole, and with programs that do what they say. */
 import { assert, assertEquals } from "@std/assert";
-import { join, toFileUrl } from "@std/path";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { type CodeBlock, codeBlocks } from "../cli/scenario/code_blocks.ts";
 import { runDeno } from "./deno_process.ts";
 import { ROOT } from "./source_text.ts";
@@ -53,7 +54,8 @@ Deno.test("the programs of docs/typescript.md compile, run, and print what stand
     for (const program of programs) {
       const code = program.code.replaceAll(
         /"dmalab(\/recording)?"/g,
-        (_, recording) => `"${toFileUrl(join(ROOT, recording ? "recording.ts" : "mod.ts")).href}"`,
+        (_, recording) =>
+          `"${pathToFileURL(join(ROOT, recording ? "recording.ts" : "mod.ts")).href}"`,
       );
       Deno.writeTextFileSync(fileOf(program), code);
     }

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { REFERENCE_COMMAND } from "../tools/reference/builtins_page.ts";
 import { withEventTables } from "../tools/reference/events_page.ts";
 import { withFindingTables } from "../tools/reference/findings_page.ts";

@@ -5,9 +5,9 @@
  * The library that drives the browser looks at files of the system that Deno shows only to a program with
  * every permission: it runs in a process of its own.
  */
-import { fromFileUrl } from "@std/path";
+import { fileURLToPath } from "node:url";
 
-const checks = fromFileUrl(new URL("./web/checks_main.ts", import.meta.url));
+const checks = fileURLToPath(new URL("./web/checks_main.ts", import.meta.url));
 const { code } = await new Deno.Command(Deno.execPath(), {
   args: ["run", "-A", "--quiet", checks, ...Deno.args],
   stdin: "null",

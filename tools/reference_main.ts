@@ -1,5 +1,5 @@
 /** `deno task reference`: writes the pages of `docs/` and the plan that are made from the sources. */
-import { fromFileUrl } from "@std/path";
+import { fileURLToPath } from "node:url";
 import { writeBuiltinsPages } from "./reference/builtins_page.ts";
 import { withCommandTable } from "./reference/command_table.ts";
 import { withDebuggerKeys } from "./reference/debugger_keys.ts";
@@ -18,7 +18,7 @@ const INSTALL = new URL("../docs/install.md", import.meta.url);
 const README = new URL("../README.md", import.meta.url);
 const LANGUAGE = new URL("../docs/language.md", import.meta.url);
 
-writeBuiltinsPages(fromFileUrl(DOCS));
+writeBuiltinsPages(fileURLToPath(DOCS));
 Deno.writeTextFileSync(EVENTS, withEventTables(Deno.readTextFileSync(EVENTS)));
 Deno.writeTextFileSync(FINDINGS, withFindingTables(Deno.readTextFileSync(FINDINGS)));
 Deno.writeTextFileSync(LANGUAGE, withMachineKeys(Deno.readTextFileSync(LANGUAGE)));

@@ -1,10 +1,11 @@
 /** `deno task site [DIR]`: the docs site, `dist/site/` when nothing else is said. */
-import { dirname, fromFileUrl, join, resolve } from "@std/path";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { checkSite, incompletePages, unlinkedRules } from "./site/check_site.ts";
 import { ruleCitations } from "./site/rules.ts";
 import { sitePages } from "./site/site_pages.ts";
 
-const ROOT = fromFileUrl(new URL("../", import.meta.url));
+const ROOT = fileURLToPath(new URL("../", import.meta.url));
 const SITE = join(ROOT, "site");
 const PAGES = join(SITE, "pages");
 /** Shown when more are dead. */

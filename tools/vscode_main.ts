@@ -1,5 +1,5 @@
 /** `deno task vscode [FILE]`: the VS Code extension, `dist/dmalab.vsix` when nothing else is said. */
-import { dirname } from "@std/path";
+import { dirname } from "node:path";
 import { buildExtension } from "./vscode/build_extension.ts";
 
 const [path = "dist/dmalab.vsix"] = Deno.args;

@@ -1,5 +1,5 @@
 /** `deno task web [DIR]`: the playground and the page of reports, each one HTML file. */
-import { join } from "@std/path";
+import { join } from "node:path";
 import { dataText } from "../cli/report/page_data.ts";
 import { buildPage, type PagePlan, REPORT_PLAN } from "./web/build_page.ts";
 import { playgroundData } from "./web/playground_data.ts";

@@ -2,7 +2,7 @@
  * The C compiler: clang as a WebAssembly module, in a process of its own, which is started when
  * something is to be compiled that has not been before.
  */
-import { fromFileUrl } from "@std/path";
+import { fileURLToPath } from "node:url";
 import {
   BLOCKS_AT,
   CALL_AT,
@@ -214,7 +214,7 @@ const TEST_FILE = /(?:^|[/._])test\.m?[jt]sx?$/;
 function startAgain(): string {
   const { args, mainModule } = host;
   const path = mainModule.startsWith("file:")
-    ? shortPath(fromFileUrl(mainModule), currentFolder())
+    ? shortPath(fileURLToPath(mainModule), currentFolder())
     : mainModule;
   const [verb, words] = TEST_FILE.test(path) ? ["test", [path]] : ["run", [path, ...args]];
   return `type \`deno ${verb} -R -W --allow-env --allow-run ${words.map(shellWord).join(" ")}\``;

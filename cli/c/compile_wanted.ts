@@ -4,7 +4,7 @@
  * What is kept is known by the hash of all that it was made from: the text, the headers that it
  * includes, ours, the arguments, and the compiler's version.
  */
-import { dirname, join } from "@std/path";
+import { dirname, join } from "node:path";
 import { resolveKernel } from "../../runtime/kernels/kernels.ts";
 import { type CTarget, derivedHeaders } from "../../c_drivers/header_text.ts";
 import type { SourceFile } from "../../lang/source.ts";

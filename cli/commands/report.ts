@@ -1,4 +1,4 @@
-import { basename } from "@std/path";
+import { basename } from "node:path";
 import { command } from "../command.ts";
 import { HELD, worseExitCode } from "../exit_code.ts";
 import { withInterrupts } from "../interrupts.ts";

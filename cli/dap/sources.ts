@@ -1,6 +1,7 @@
 /** Places of the source, as the client counts lines and writes paths. */
 import type { DebugProtocol } from "@vscode/debugprotocol";
-import { fromFileUrl, resolve, toFileUrl } from "@std/path";
+import { resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Span } from "../../lang/source.ts";
 import { host } from "../host.ts";
 import { currentFolder } from "../host_file.ts";
@@ -54,14 +55,14 @@ export class Sources {
     const path = this.#paths.get(name) ??
       resolve(currentFolder(), name);
     const shown = name.slice(name.lastIndexOf("/") + 1);
-    return { name: shown, path: this.#areUrls ? toFileUrl(path).href : path };
+    return { name: shown, path: this.#areUrls ? pathToFileURL(path).href : path };
   }
 
   /** The name of the file that a client means; null when it is no file. */
   fileOf({ path }: DebugProtocol.Source): string | null {
     if (path === undefined) return null;
     try {
-      const own = path.startsWith("file:") ? fromFileUrl(path) : path;
+      const own = path.startsWith("file:") ? fileURLToPath(path) : path;
       const name = shortPath(host.realPathSync(own), currentFolder());
       this.#paths.set(name, own);
       return name;

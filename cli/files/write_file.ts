@@ -5,7 +5,7 @@
  * chooses: what is written is a regular file inside the folder that was named. It is written beside
  * its place and renamed, so that a full disk leaves the old file whole.
  */
-import { basename, dirname, resolve } from "@std/path";
+import { basename, dirname, resolve } from "node:path";
 import { printable } from "../../lang/diagnostics/display_width.ts";
 import { FileError, FullDiskError } from "./file_error.ts";
 import { InvariantError } from "../../runtime/errno.ts";

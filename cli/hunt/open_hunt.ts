@@ -1,5 +1,5 @@
 /** From a command line to what is hunted in, and where; what is wrong has been said. */
-import { basename } from "@std/path";
+import { basename } from "node:path";
 import { HostLoader } from "../host_loader.ts";
 import { loadScenario } from "../scenario/load_scenario.ts";
 import type { Screen } from "../screen.ts";

@@ -1,5 +1,5 @@
 /** `dmalab init`: writes a folder of scenarios, or adds what a project needs for them. */
-import { dirname, join, normalize, relative } from "@std/path";
+import { dirname, join, normalize, relative } from "node:path";
 import { host } from "../host.ts";
 import { FileError } from "../files/file_error.ts";
 import { checkWay, makeNamedFolder, rewriteFile } from "../files/write_file.ts";

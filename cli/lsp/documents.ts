@@ -1,5 +1,5 @@
 /** The texts that an editor has open, each with what is understood of it. */
-import { fromFileUrl, toFileUrl } from "@std/path";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { TextDocument } from "vscode-languageserver-textdocument";
 import type { Range, TextDocumentContentChangeEvent } from "vscode-languageserver-protocol/node";
 import { analyse, type Analysis } from "../../lang/editor/analysis.ts";
@@ -89,16 +89,16 @@ export class Documents {
 
 /** The path of an address; what is no file has none, and is taken for one of the current folder. */
 function pathOf(uri: string): string {
-  return uri.startsWith("file:") ? fromFileUrl(uri) : uri.slice(uri.lastIndexOf("/") + 1);
+  return uri.startsWith("file:") ? fileURLToPath(uri) : uri.slice(uri.lastIndexOf("/") + 1);
 }
 
 function uriOf(path: string): string {
-  return toFileUrl(path).href;
+  return pathToFileURL(path).href;
 }
 
 function readText(uri: string): string | undefined {
   if (!uri.startsWith("file:")) return undefined;
-  const file = readHostFile(fromFileUrl(uri));
+  const file = readHostFile(fileURLToPath(uri));
   return file.found ? file.text : undefined;
 }
 

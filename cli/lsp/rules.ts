@@ -1,5 +1,5 @@
 /** Rules of docs/behaviour that a text cites, such as `dma.3.3`: links to them, and what they say. */
-import { toFileUrl } from "@std/path";
+import { pathToFileURL } from "node:url";
 import type * as Lsp from "vscode-languageserver-protocol/node";
 import { RULE_PAGES } from "../../lang/editor/rule_pages.ts";
 import type { SourceFile } from "../../lang/source.ts";
@@ -35,7 +35,7 @@ export function ruleLinks({ analysis: { source } }: Understood): Lsp.DocumentLin
     const rule = new RulePage(page, text).find(key);
     if (rule === null) return [];
     const line = text.split("\n").indexOf(rule.lines[0]!) + 1;
-    const target = `${toFileUrl(`${DOCS}/behaviour/${page}.md`)}#L${line}`;
+    const target = `${pathToFileURL(`${DOCS}/behaviour/${page}.md`)}#L${line}`;
     return [{ range: rangeOf({ source, start, end }), target, tooltip: `${page}.${key}` }];
   });
 }

@@ -12,7 +12,8 @@
  * ```
  * @module
  */
-import { fromFileUrl, resolve } from "@std/path";
+import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { renderDiagnostics } from "../../lang/diagnostics/render.ts";
 import { isNamed, type NameMatch } from "../../lang/run/name_match.ts";
 import type { Program } from "../../lang/run/program.ts";
@@ -51,7 +52,7 @@ export function registerScenarios(
   place: string | URL | undefined,
   options: RegisterOptions = {},
 ): void {
-  const path = place instanceof URL ? fromFileUrl(place) : place;
+  const path = place instanceof URL ? fileURLToPath(place) : place;
   if (path === undefined) throw new TypeError("registerScenarios() needs a folder or a file");
   const screen = new MemoryScreen();
   const paths = findWhat(path, options, screen);

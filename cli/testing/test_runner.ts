@@ -1,6 +1,6 @@
 /** The test runner of Deno, with places in scenarios for those of tests. */
 import { compileFunction } from "node:vm";
-import { toFileUrl } from "@std/path";
+import { pathToFileURL } from "node:url";
 
 /** The line of a scenario that a test is in. */
 export interface TestPlace {
@@ -47,7 +47,7 @@ function calledAt<A extends unknown[], R>(
 ): R {
   if (place === null) return call(...args);
   const code = `return (${"\n".repeat(place.line - 1)}call(...args));${NO_COVERAGE}`;
-  const filename = toFileUrl(place.path).href;
+  const filename = pathToFileURL(place.path).href;
   return compileFunction(code, ["call", "args"], { filename })(call, args);
 }
 

@@ -47,13 +47,13 @@ for (const row of MALFORMED_COMMANDS) {
     const rig = rigFor(row);
     // Everything above the queues must stay as it is; the queues themselves move on.
     const before = rig.memory.bytes.slice(0x9000);
-    const stored = [rig.media.data.storedBytes, rig.media.metadata.storedBytes];
+    const heldBytes = rig.budget.heldBytes;
     const writes = rig.memory.writes.length;
     const completion = admin ? rig.admin(fields) : rig.io(fields);
     assertEquals(completion.status.toString(16), status.toString(16));
     assertEquals(firstDifference(rig.memory.bytes.subarray(0x9000), before), -1);
     assertEquals(rig.memory.writes.length, writes + 1, "only the completion was written");
-    assertEquals([rig.media.data.storedBytes, rig.media.metadata.storedBytes], stored);
+    assertEquals(rig.budget.heldBytes, heldBytes);
     assertEquals(
       rig.io({ prp1: 0x10_0000, mptr: 0x30_0000 }).status,
       0,

@@ -26,8 +26,6 @@ export type Refusal = Exclude<EventFields<"block.merge">["rule"], Side>;
 const SINGLE_OPS: ReadonlySet<BlockOp> = new Set(["flush", "write_zeroes", "drv_in", "drv_out"]);
 /** Flags with which a bio is never merged. */
 const SINGLE_FLAGS = BIO_FLAG.NOMERGE | BIO_FLAG.FUA | BIO_FLAG.USER;
-/** A list of waiting requests is searched no further than this, from its end. */
-const LIST_SEARCH_REQUESTS = 8;
 
 /** One end of a bio's memory: a vector as far as the bio reaches into it. */
 class VecEnd {
@@ -144,24 +142,6 @@ export class RequestMerger {
     request.nrPhysSegments += nrSegments;
     request.nrIntegritySegments += integritySegments(bio, this.#limits);
     return true;
-  }
-
-  /**
-   * Joins a bio to one of the last requests of a list that wait to be sent.
-   * @returns The request that it is part of now, or null.
-   */
-  joinList<R extends BlockRequest>(
-    requests: readonly R[],
-    bio: Bio,
-    nrSegments: number,
-  ): R | null {
-    if (this.nomerges !== 0) return null;
-    const last = Math.max(0, requests.length - LIST_SEARCH_REQUESTS);
-    for (let index = requests.length - 1; index >= last; index--) {
-      const request = requests[index]!;
-      if (this.join(request, bio, nrSegments)) return request;
-    }
-    return null;
   }
 
   /**

@@ -401,19 +401,6 @@ Deno.test("discards need not touch where a command holds several ranges (block.m
   assertEquals(one.rule, "back");
 });
 
-Deno.test("a list is searched eight requests back (block.md 1.5)", () => {
-  const queue = new Queue();
-  const waiting = Array.from(
-    { length: 9 },
-    (_, index) => queue.request(bio(index * 100, [vec(A, 4096)])),
-  );
-  const behind = (index: number): BlockRequest | null =>
-    queue.merger.joinList(waiting, bio(index * 100 + 8, [vec(B, 4096)]), 1);
-  assertEquals(behind(8), waiting[8]!);
-  assertEquals(behind(1), waiting[1]!);
-  assertEquals(behind(0), null);
-});
-
 Deno.test("gap_bits_without_data: a discard that joins another has no vector to look at (defects.md M6)", () => {
   const kinds: readonly BlockOp[] = ["read", "write", "flush", "write_zeroes", "discard"];
   const crashes = (...quirks: QuirkName[]): BlockOp[] =>

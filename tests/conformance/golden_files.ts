@@ -1,5 +1,5 @@
 /** Finds and reads golden data: a folder with the layout of `tests/golden`, or a part of it. */
-import { join } from "@std/path";
+import { join } from "node:path";
 
 /** The folders that hold cases, in the order in which they are reported. */
 const CASE_FOLDERS = ["kernel", "iova", "pagetable", "swiotlb", "hmm", "defects"] as const;

@@ -1,5 +1,5 @@
 /** Scenarios for the adapter, in files of their own. */
-import { join } from "@std/path";
+import { join } from "node:path";
 
 /** Writes scenarios into a folder that is gone afterwards. */
 export async function withScenario(

@@ -1,6 +1,6 @@
 /** Runs of examples that a client of the adapter goes through, and what it must find there. */
 import { assertEquals } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { ROOT } from "../source_text.ts";
 import type { Client } from "./client.ts";
 

@@ -1,5 +1,5 @@
 /** The texts that mutations start from: the project's own scripts, whole and in pieces. */
-import { join } from "@std/path";
+import { join } from "node:path";
 import { SourceFile } from "../../lang/source.ts";
 import { parse } from "../../lang/syntax/parse.ts";
 import { SAMPLES } from "../../lang/syntax/testing_samples.ts";

@@ -5,7 +5,7 @@
  * touched or a neighbour of it with code on it, and the error itself must point there: a note does
  * not count.
  */
-import { join } from "@std/path";
+import { join } from "node:path";
 import { HostLoader } from "../../cli/host_loader.ts";
 import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
 import type { SourceLoader } from "../../lang/syntax/load_files.ts";

@@ -1,6 +1,6 @@
 /** What may come to the debug adapter's streams or port, and is no client. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { connect } from "node:net";
 import { PassThrough } from "node:stream";
 import { Session } from "../../cli/dap/session.ts";

@@ -1,6 +1,6 @@
 /** Command lines, done one after the other by one process. */
 import { assert } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { ROOT } from "../source_text.ts";
 import type { Done, Todo } from "./places.ts";
 

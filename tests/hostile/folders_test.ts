@@ -1,6 +1,6 @@
 /** A folder is that folder, however it is named: nothing of another one is read, and none is changed. */
 import { assertEquals } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { doAll } from "./do_all.ts";
 
 const ROOT_NAME = "root";

@@ -7,7 +7,7 @@
  * name contains the text, and prints what each took.
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { ROOT } from "../source_text.ts";
 import { caseOfScript, exitCodeOf, givenTo, type HostileCase } from "./hostile_case.ts";
 import { INPUTS } from "./inputs.ts";

@@ -1,6 +1,6 @@
 /** Tries what a cloned repository has put into places: each is refused by its name. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { dirname, join } from "@std/path";
+import { dirname, join } from "node:path";
 import { doAll } from "./do_all.ts";
 import { type Done, SECRET, type Trap, TRAPS, type Use, USES } from "./places.ts";
 

@@ -1,5 +1,5 @@
 /** Hostile inputs that are no scripts: files, streams, folders, and words of the command line. */
-import { join } from "@std/path";
+import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import type { HostileCase } from "./hostile_case.ts";
 import { SECRET } from "./places.ts";

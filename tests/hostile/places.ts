@@ -1,5 +1,5 @@
 /** Places that dmalab writes or reads, and what a cloned repository can have put there. */
-import { join } from "@std/path";
+import { join } from "node:path";
 
 /** A command line, or a part of a session, in a folder. */
 export interface Todo {

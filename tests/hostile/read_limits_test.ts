@@ -1,6 +1,6 @@
 /** Files that are too large, or become so when they are unpacked, and disks that are full. */
 import { assertEquals, assertMatch, assertNotEquals, assertStringIncludes } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { ROOT } from "../source_text.ts";
 import { doAll } from "./do_all.ts";
 

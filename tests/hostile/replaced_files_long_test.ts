@@ -1,6 +1,6 @@
 /** What commands write does not replace a file that they did not write. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { dirname, join } from "@std/path";
+import { dirname, join } from "node:path";
 import { doAll } from "./do_all.ts";
 import { USES } from "./places.ts";
 

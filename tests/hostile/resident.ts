@@ -1,5 +1,5 @@
 /** A process that does hostile cases one after the other. */
-import { join } from "@std/path";
+import { join } from "node:path";
 import { ROOT } from "../source_text.ts";
 import type { Took } from "./run_case.ts";
 

@@ -3,7 +3,7 @@
  * checkout; a case that does not hold there is decided by a process of its own, which is one of the
  * package.
  */
-import { join } from "@std/path";
+import { join } from "node:path";
 import { builtPackage } from "../built_package.ts";
 import { ROOT } from "../source_text.ts";
 import { givenTo, type HostileCase, type Program } from "./hostile_case.ts";

@@ -3,7 +3,7 @@
  * in whatever a command prints or exports it stands as pictures, or in JSON as numbers.
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { withClient } from "../dap/in_process.ts";
 import { ROOT } from "../source_text.ts";
 import { doAll } from "./do_all.ts";

@@ -1,5 +1,5 @@
 /** Which mutants are tried, and which tests of each, in which order. */
-import { dirname } from "@std/path";
+import { dirname } from "node:path";
 import type { Candidate } from "./candidates.ts";
 import type { Clean, TestName } from "./protocol.ts";
 import { Imports, isPageTest } from "./tree.ts";

@@ -3,7 +3,7 @@
  * long as its file is the same; what survived is asked again when a test or source has changed. A
  * change that the short suite notices is noticed by the long one, which has all tests of the short one.
  */
-import { join } from "@std/path";
+import { join } from "node:path";
 import { filesBelow } from "../source_text.ts";
 import type { Candidate } from "./candidates.ts";
 import type { Fate, Result } from "./mutate.ts";

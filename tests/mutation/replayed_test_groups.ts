@@ -4,12 +4,12 @@
  * the others.
  */
 import { assertEquals } from "@std/assert";
-import { fromFileUrl } from "@std/path";
+import { fileURLToPath } from "node:url";
 import { isWitness } from "../conformance/hold_groups.ts";
 import { replayGroups } from "../conformance/replay.ts";
 import recorded from "../conformance_agreement.json" with { type: "json" };
 
-const GOLDEN = fromFileUrl(new URL("../golden", import.meta.url));
+const GOLDEN = fileURLToPath(new URL("../golden", import.meta.url));
 
 /** A run of a kernel is replayed once for all its groups. */
 function unitOf(group: string): string {

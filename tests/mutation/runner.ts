@@ -1,5 +1,5 @@
 /** A process that tries mutants, seen from outside: it is ended when it hangs, and begun anew. */
-import { join } from "@std/path";
+import { join } from "node:path";
 import { ANSWER, type Answer, linesOf, type Order, type TestName } from "./protocol.ts";
 
 /** How an order ended: with its answer, or without one. */

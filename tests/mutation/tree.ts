@@ -1,5 +1,5 @@
 /** The copy of the project that mutants are tried in, and what its tests are. */
-import { dirname, join } from "@std/path";
+import { dirname, join } from "node:path";
 import ts from "typescript";
 import { filesBelow, SOURCE_FOLDERS } from "../source_text.ts";
 import { type Mutant, withSwitches } from "./schemata.ts";

@@ -1,6 +1,6 @@
 /** `deno task test-neovim`: the settings of docs/editors.md in Neovim, without a screen. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { codeBlocks } from "../../cli/scenario/code_blocks.ts";
 import { ROOT } from "../source_text.ts";
 

@@ -3,7 +3,7 @@
  * and wherever one has been in it in between.
  */
 import { assert, assertEquals } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { HostLoader } from "../../cli/host_loader.ts";
 import { loadFollowed, loadProgram } from "../../lang/language.ts";
 import {

@@ -2,11 +2,11 @@
  * Assertions that take what they get for what is wanted, where both are texts: `deno task repin` has tests
  * load these in place of the usual ones. All else fails as ever.
  */
-import * as std from "../../std/assert.ts";
+import * as std from "../assert.ts";
 import { nearestPart } from "./nearest_part.ts";
 import { writePins } from "./write_pins.ts";
 
-export * from "../../std/assert.ts";
+export * from "../assert.ts";
 
 /** A pinned text, what came instead, and the lines of the test that led there. */
 export interface Pin {

@@ -1,6 +1,6 @@
 /** Writes texts that have changed into the tests that pin them. */
 import ts from "typescript";
-import { fromFileUrl } from "@std/path";
+import { fileURLToPath } from "node:url";
 import type { Pin } from "./assert.ts";
 
 /** A constant text of a source, however many parts it is written in. */
@@ -20,7 +20,7 @@ export function writePins(pins: readonly Pin[]): void {
   for (const { got, pinned, stack } of pins) {
     const frames = [...stack.matchAll(FRAME)].filter(([, url]) => !/\/(?:std|repin)\//.test(url!));
     const places = frames.flatMap(([, url, line]) => {
-      const path = fromFileUrl(url!);
+      const path = fileURLToPath(url!);
       const constants = sources.get(path) ?? constantsOf(Deno.readTextFileSync(path));
       sources.set(path, constants);
       return constants.filter(({ value }) => value === pinned)

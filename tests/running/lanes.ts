@@ -1,5 +1,6 @@
 /** Running the processes of the suite beside each other, and saying how far it is. */
-import { join, toFileUrl } from "@std/path";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { SHARED_FOLDER } from "../built_package.ts";
 import { runDeno, testCounts } from "../deno_process.ts";
 import { ROOT } from "../source_text.ts";
@@ -49,7 +50,7 @@ export function jobOf(
   let module = only!;
   if (more.length > 0) {
     module = join(folder, `${name.replaceAll("/", "_")}.ts`);
-    const urls = files.map((file) => toFileUrl(join(ROOT, file)).href);
+    const urls = files.map((file) => pathToFileURL(join(ROOT, file)).href);
     Deno.writeTextFileSync(module, urls.map((url) => `import ${JSON.stringify(url)};\n`).join(""));
   }
   const config = [YOUNG, "--config", join(ROOT, "deno.json"), "--no-check", "--no-prompt"];

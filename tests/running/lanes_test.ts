@@ -1,6 +1,6 @@
 /** What a person sees of the suite while it runs, and of a test that fails. */
 import { assertEquals, assertMatch } from "@std/assert";
-import { join, relative } from "@std/path";
+import { join, relative } from "node:path";
 import { ROOT } from "../source_text.ts";
 import { jobOf, runJobs } from "./lanes.ts";
 

@@ -5,7 +5,7 @@
  * belongs to the long suite, and so does a test of another file whose name ends in `(long)`: more seeds,
  * more planted bugs, the same behaviour by a second way. `deno task test-all` runs both.
  */
-import { join, relative } from "@std/path";
+import { join, relative } from "node:path";
 import { filesBelow, ROOT, SOURCE_FOLDERS } from "../source_text.ts";
 
 /** Which tests: the short suite, the long suite without the short one, or both. */

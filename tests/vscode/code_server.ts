@@ -3,7 +3,7 @@
  *
  * Its own install script builds what is not needed here; these steps take a minute and 1.5 GB.
  */
-import { join } from "@std/path";
+import { join } from "node:path";
 
 const CODE_SERVER = "code-server@4.139.1";
 /** The major release of Node that it wants. */

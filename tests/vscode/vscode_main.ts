@@ -4,7 +4,7 @@
  * Installs code-server into the cache folder when it is not there. With a folder, pictures of the
  * editor and of the debugger go there.
  */
-import { join } from "@std/path";
+import { join } from "node:path";
 import { ROOT } from "../source_text.ts";
 import { installCodeServer } from "./code_server.ts";
 import { Workbench } from "./workbench.ts";

@@ -1,5 +1,5 @@
 /** A VS Code workbench in a browser, with the extension in it, and what a hand does there. */
-import { dirname, join } from "@std/path";
+import { dirname, join } from "node:path";
 import { chromium, type Page } from "playwright-core";
 import { buildExtension } from "../../tools/vscode/build_extension.ts";
 import { ROOT } from "../source_text.ts";

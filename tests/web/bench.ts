@@ -7,7 +7,7 @@ import {
   type Frame,
   type Page,
 } from "playwright-core";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { ROOT } from "../source_text.ts";
 
 /** Where Debian and others have the browser. */

@@ -1,6 +1,6 @@
 /** The playground in a frame of another page, and what its policy refuses. */
 import type { Browser, Request } from "playwright-core";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { writeLink } from "../../web/page/share_link.ts";
 import { type Findings, openPage, PAGES, PLAYGROUND, untilDone, untilShown } from "./bench.ts";
 

@@ -1,6 +1,6 @@
 /** The playground: what it prints, how soon, what runs without an end do to it, and its links. */
 import type { Browser, Page } from "playwright-core";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { readLink, writeLink } from "../../web/page/share_link.ts";
 import { playgroundData } from "../../tools/web/playground_data.ts";
 import { recordRun, runsOf } from "../../lang/recording/mod.ts";

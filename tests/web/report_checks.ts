@@ -1,6 +1,6 @@
 /** Reports of all examples, opened from a disk: what they show is what was recorded. */
 import type { Browser, Page } from "playwright-core";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { writeReport } from "../../cli/report/make_report.ts";
 import { HostLoader } from "../../cli/host_loader.ts";
 import { Interrupts } from "../../cli/interrupts.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { fromFileUrl } from "@std/path";
+import { fileURLToPath } from "node:url";
 import { formatResult, median, rounded } from "./benchmark.ts";
 import { BENCHMARKS } from "./mod.ts";
 import {
@@ -17,7 +17,7 @@ import { measureReads } from "./nvme_read.ts";
 import { measureDriverHunt } from "./driver_hunt.ts";
 import { askAll, largeTree, measureMatrix } from "./p2p_matrix.ts";
 
-const PROJECT = fromFileUrl(new URL("../../", import.meta.url));
+const PROJECT = fileURLToPath(new URL("../../", import.meta.url));
 
 Deno.test("median() is the middle, or between the two middle ones", () => {
   assertEquals(median([9, 1, 5]), 5);

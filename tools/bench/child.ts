@@ -1,7 +1,7 @@
 /** Measurements in a process of their own: with V8 flags of its own, and nothing learnt before. */
-import { fromFileUrl } from "@std/path";
+import { fileURLToPath } from "node:url";
 
-export const PROJECT = fromFileUrl(new URL("../../", import.meta.url));
+export const PROJECT = fileURLToPath(new URL("../../", import.meta.url));
 
 /** One core means one thread: no garbage is collected and nothing compiled beside the work. */
 export const ONE_THREAD = ["--single-threaded"];

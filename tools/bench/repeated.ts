@@ -1,5 +1,5 @@
 /** Runs benchmarks in rounds, saves them, and compares them with a saved file or another commit. */
-import { dirname } from "@std/path";
+import { dirname } from "node:path";
 import { rewriteFile } from "../../cli/files/write_file.ts";
 import { type BenchResult } from "./benchmark.ts";
 import { PROJECT } from "./child.ts";

@@ -6,7 +6,8 @@
  * takes; what only some scenarios need is not read before it is wanted. The launcher `bin.js` is all
  * that runs on Node.
  */
-import { fromFileUrl, join } from "@std/path";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { DENO_VERSION, VERSION } from "../../cli/package_version.ts";
 import { bundle, PROJECT, runProjectDeno } from "./bundle.ts";
 import { buildPage, REPORT_PLAN } from "../web/build_page.ts";
@@ -129,7 +130,7 @@ function nameIn(manifest: string): unknown {
 
 /** @returns What went wrong; null when nothing did. */
 function declare(modules: readonly string[], folder: string): string | null {
-  const program = fromFileUrl(new URL("./declarations_main.ts", import.meta.url));
+  const program = fileURLToPath(new URL("./declarations_main.ts", import.meta.url));
   return runProjectDeno("run", [
     "--no-prompt",
     "-R",

@@ -4,10 +4,11 @@
  * Started with the folder to write and the modules, from the project's folder. A process of its own,
  * because the compiler wants to look at the environment, and nothing else here has to.
  */
-import { dirname, fromFileUrl, join } from "@std/path";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import ts from "typescript";
 
-const ROOT = fromFileUrl(new URL("../../", import.meta.url));
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
 const OPTIONS: ts.CompilerOptions = {
   allowImportingTsExtensions: true,

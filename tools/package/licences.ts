@@ -1,5 +1,6 @@
 /** The licence texts of the packages whose code is in the bundles: their licences ask for them. */
-import { join, toFileUrl } from "@std/path";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { PROJECT } from "./bundle.ts";
 
 /** The file of the package that has them. */
@@ -106,7 +107,7 @@ export function writeLicences(entries: readonly URL[], folder: string): string |
   try {
     Deno.writeTextFileSync(all, entries.map(({ href }) => `import "${href}";\n`).join(""));
     const { npmCache } = denoInfo() as { readonly npmCache: string };
-    const packages = packagesOf(denoInfo(toFileUrl(all).href) as Graph);
+    const packages = packagesOf(denoInfo(pathToFileURL(all).href) as Graph);
     Deno.writeTextFileSync(join(folder, LICENCES), licenceText(packages, packagesBelow(npmCache)));
     return null;
   } catch (error) {

@@ -2,7 +2,7 @@
  * `docs/builtins.md` and the pages of `docs/builtins/`, written from the entries of `lang/builtins/`: nothing
  * on them is typed by hand. The pages are made for the package and on request; git has the list alone.
  */
-import { join } from "@std/path";
+import { join } from "node:path";
 import { type BuiltinGroup, GROUPS, wordSpecs } from "../../lang/builtins/mod.ts";
 import {
   CALL_CONTEXTS,

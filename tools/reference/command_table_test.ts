@@ -1,5 +1,5 @@
 import { assert, assertThrows } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { ROOT } from "../../tests/source_text.ts";
 import { REFERENCE_COMMAND } from "./builtins_page.ts";
 import { withCommandTable } from "./command_table.ts";

@@ -1,5 +1,5 @@
 /** Finds links of the built site that lead nowhere: pages, files and places on pages. */
-import { join, relative, resolve } from "@std/path";
+import { join, relative, resolve } from "node:path";
 import { host } from "../../cli/host.ts";
 import { linkRules } from "./rules.ts";
 

@@ -1,5 +1,5 @@
 /** The manual: the pages of `docs/` and the examples, which the package contains as a checkout does. */
-import { join } from "@std/path";
+import { join } from "node:path";
 import { host } from "../../cli/host.ts";
 import { DOCS, EXAMPLES } from "../../cli/places.ts";
 

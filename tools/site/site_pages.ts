@@ -1,5 +1,5 @@
 /** Every page of the docs site, by its path below the site's root, and the files that pages link to. */
-import { dirname, join } from "@std/path";
+import { dirname, join } from "node:path";
 import { host } from "../../cli/host.ts";
 import { manualPages } from "./manual.ts";
 import { builtinsPages } from "../reference/builtins_page.ts";

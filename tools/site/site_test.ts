@@ -1,6 +1,6 @@
 /** How the pages of the site are made, and that its check of links finds what is dead. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { checkSite, incompletePages, unlinkedRules } from "./check_site.ts";
 import { doorPages, notationPage, releasesPage } from "./made_pages.ts";
 import { changeProse } from "./prose.ts";

@@ -3,7 +3,8 @@
  * policy that forbids the network and every script but its own.
  */
 import { createHash } from "node:crypto";
-import { fromFileUrl, join } from "@std/path";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { PROJECT, runProjectDeno } from "../package/bundle.ts";
 import { EMPTY_DATA } from "../../cli/report/page_data.ts";
 import { LICENCES, writeLicences } from "../package/licences.ts";
@@ -56,7 +57,7 @@ function bundledScript(entry: URL): string {
       "--format=iife",
       "--minify",
       `--output=${file}`,
-      fromFileUrl(entry),
+      fileURLToPath(entry),
     ]);
     if (problem !== null) throw new Error(problem);
     return Deno.readTextFileSync(file);

@@ -1,5 +1,5 @@
 /** What the playground has built in: the examples, the drivers' scenarios, and the files they use. */
-import { join } from "@std/path";
+import { join } from "node:path";
 import { loadFollowed } from "../../lang/language.ts";
 import { SourceFile } from "../../lang/source.ts";
 import { projectLoader } from "../../web/engine/project_loader.ts";

@@ -117,6 +117,8 @@ export class Rig {
   readonly clock = new VirtualClock();
   readonly events = new EventStream(this.clock);
   readonly activities = new ActivityQueue(this.clock);
+  /** What the medium takes its memory from. */
+  readonly budget = new HostBudget(2 ** 28);
   readonly faults = new FaultInjector(this.events);
   readonly media: Media;
   readonly controller: NvmeController;
@@ -135,7 +137,7 @@ export class Rig {
       blockSizeBytes: options.blockSizeBytes ?? 512,
       capacityBytes: options.capacityBytes ?? 2 ** 40,
       metadataBytes: options.metadataBytes ?? 0,
-      budget: new HostBudget(2 ** 28),
+      budget: this.budget,
     });
     this.ioDepth = options.depth ?? 64;
     this.controller = new NvmeController({

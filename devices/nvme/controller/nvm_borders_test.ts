@@ -214,7 +214,7 @@ Deno.test("a command that is refused moves nothing, also for a metadata pointer 
     assertEquals(refused === SUCCESS, false);
     assertEquals(rig.memory.bytes.slice(BUFFER, BUFFER + 4096), before);
     assertEquals(status({ ...read, opcode: WRITE, ...wrong }), refused);
-    assertEquals(rig.media.data.storedBytes, 0);
+    assertEquals(rig.budget.heldBytes, 0);
   }
 });
 

@@ -229,20 +229,9 @@ const REPORT_CLASS_TABLE = {
     "A device write was lost: the write-back of a dirty cache line overwrote it.",
     "non_coherent",
   ),
-<<<<<<< HEAD
   cpu_access_while_mapped: hazard(
-=======
-  cpu_access_while_mapped: {
-    ...hazard(
-      "dma.1.6",
-      "CPU access to a buffer that a device owns (no sync for the CPU since it was mapped): of a scenario its writes, of a driver in C its reads too.",
-    ),
-    formerly: "cpu_touches_device_buffer",
-  },
-  freed_while_mapped: hazard(
->>>>>>> h-a
     "dma.1.6",
-    "CPU access to a buffer that a device owns (no sync for the CPU since it was mapped).",
+    "CPU access to a buffer that a device owns (no sync for the CPU since it was mapped): of a scenario its writes, of a driver in C its reads too.",
   ),
   freed_while_mapped: hazard(
     "dma.8.4",

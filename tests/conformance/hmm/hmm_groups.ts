@@ -1,5 +1,5 @@
 /** The groups of captured page-wise maps: a file each, with what facts.json says of its machine. */
-import { dirname, join } from "@std/path";
+import { dirname, join } from "node:path";
 import {
   type GoldenFile,
   GoldenReadError,

@@ -4,7 +4,7 @@
  * A configuration's requests, its allocation history and its submissions are three views of one run,
  * so it is read and replayed once and counted three times.
  */
-import { join } from "@std/path";
+import { join } from "node:path";
 import { compareDescription, replayRun, type RunResults, UNKNOWN_KERNEL } from "./captured_run.ts";
 import { ruleOf } from "./case_rule.ts";
 import type { Difference } from "../difference.ts";

@@ -4,7 +4,7 @@
  * `start.cold` is what users have: dmalab as the package that npm installs into a folder of `dmalab init`,
  * one bundle. `start.checkout` is the same scenario in this project, from some three hundred sources.
  */
-import { join } from "@std/path";
+import { join } from "node:path";
 import { initFolder } from "../../../cli/init/init_folder.ts";
 import { buildPackage } from "../../package/build_package.ts";
 import type { Benchmark, BenchResult } from "../benchmark.ts";

@@ -1,5 +1,5 @@
 /** Where the time of a start goes, from the shell's call to the end of the process. */
-import { join } from "@std/path";
+import { join } from "node:path";
 import { bundle, PROJECT } from "../../package/bundle.ts";
 import type { Benchmark, BenchResult } from "../benchmark.ts";
 import { rounded } from "../benchmark.ts";

@@ -57,11 +57,6 @@ export class PatternStore {
     this.#unit = this.#base * 2 ** -52;
   }
 
-  /** Memory that written chunks and zeroed ranges take. */
-  get storedBytes(): Bytes {
-    return this.#written.size * CHUNK_BYTES + this.#zeroed.count * EXTENT_BYTES;
-  }
-
   /**
    * Reads into a buffer at the position that shares the source's alignment to 8 bytes.
    *

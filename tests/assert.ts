@@ -2,7 +2,7 @@
  * Assertions of the Deno standard library, typed.
  *
  * The npm packaging of the library ships JavaScript only; this façade gives the functions we use
- * their types. Where the original registry is at hand, point `@std/assert` at it in `deno.json`.
+ * their types.
  */
 import { isDeepStrictEqual } from "node:util";
 // @ts-types="./assert.d.ts"
