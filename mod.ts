@@ -209,7 +209,7 @@ export {
   type RenderOptions,
   type StyleRole,
 } from "./lang/diagnostics/render.ts";
-export { checkProgram, loadProgram, loadText, type TextOptions } from "./lang/language.ts";
+export { checkProgram, loadProgram, loadText } from "./lang/language.ts";
 export { type BenchOptions, runBench } from "./lang/run/bench.ts";
 export { type NameMatch } from "./lang/run/name_match.ts";
 export { type LoadResult, type Program } from "./lang/run/program.ts";
@@ -243,6 +243,32 @@ export { SourceFile, type Span, spanPlace } from "./lang/source.ts";
 export { LoadError, memoryFiles, type SourceLoader } from "./lang/syntax/load_files.ts";
 export { DEFAULT_LIMITS, type Limits } from "./lang/values/limits.ts";
 export { type HostWatch } from "./lang/vm/run_watch.ts";
+
+// Devices of one's own: what they are made of, and the laboratory that they are added to.
+export { ConfigError } from "./devices/config_error.ts";
+export { type AttachedBlock, type DeviceBlock, type DeviceKind } from "./devices/device_kind.ts";
+export { deviceSettings, settingError } from "./devices/device_settings.ts";
+export { addedBlock } from "./devices/lab_literal.ts";
+export { type Bar, type BarRequest } from "./devices/pci/pci_function.ts";
+export { builtin, methodsOf } from "./lang/builtins/describe/builtin.ts";
+export { fieldsOf } from "./lang/builtins/describe/fields.ts";
+export {
+  named as namedParameter,
+  optional as optionalParameter,
+  param,
+} from "./lang/builtins/describe/parameters.ts";
+export { type AnyScriptedKind, type ScriptedKind } from "./lang/builtins/node_types.ts";
+export { DEVICE } from "./lang/builtins/things/device.ts";
+export { REGION } from "./lang/builtins/things/region.ts";
+export { type Addition, Laboratory, laboratory, type TextOptions } from "./lang/laboratory.ts";
+export { ScriptError } from "./lang/values/script_error.ts";
+export { type FunctionSpec, type TypeSpec } from "./lang/values/spec.ts";
+export { type TableEvent, TableEvents } from "./runtime/events.ts";
+export { type RegisterPort } from "./runtime/memory/register_ports.ts";
+export { type FactRow, type FactTableSpec } from "./runtime/recording/fact_table_spec.ts";
+export * as shape from "./runtime/settings.ts";
+export { type EventEntry, type EventTable } from "./runtime/vocabulary/event_table.ts";
+export * as eventField from "./runtime/vocabulary/fields.ts";
 
 // What the types above are made of: nothing to name.
 export { type NvmeRequest } from "./devices/nvme/driver/command/nvme_request.ts";

@@ -318,10 +318,11 @@ export class EventStream {
 
   /**
    * The events of a table that was added to the vocabulary, typed by it.
+   * @param device Whose they are; where left out those of whoever's work is being done.
    * @throws {RangeError} When the machine was built without it.
    */
-  of<T extends EventTable>(table: T): TableEvents<T> {
-    return new TableEvents(this, table);
+  of<T extends EventTable>(table: T, device: string | null = null): TableEvents<T> {
+    return new TableEvents(this, table, device);
   }
 
   /**
@@ -378,9 +379,11 @@ export interface TableEvent<T extends EventTable, N extends keyof T = keyof T>
 export class TableEvents<T extends EventTable> {
   readonly #stream: EventStream;
   readonly #ids: ReadonlyMap<string, EventId>;
+  readonly #device: string | null;
 
   /** @internal */
-  constructor(stream: EventStream, table: T) {
+  constructor(stream: EventStream, table: T, device: string | null) {
+    this.#device = device;
     const { vocabulary } = stream;
     for (const name of Object.keys(table)) {
       if (vocabulary.entry(name) === table[name]) continue;
@@ -398,7 +401,10 @@ export class TableEvents<T extends EventTable> {
   ): void {
     // The table says which fields the name has: the stream's own types know no such name.
     const id = this.#ids.get(name)! as EventId<never>;
+    const { context } = this.#stream;
+    const outer = context.enterDevice(this.#device ?? context.device);
     if (this.#stream.tick(id)) this.#stream.emit(id, fields as never, why);
+    context.leaveDevice(outer);
   }
 
   /** How often it happened since the machine was ready. */
