@@ -9,10 +9,8 @@ import { recordRun, rowsAt, runsOf } from "dmalab/recording";
 
 const { BOOL, DMA, INT, TEXT } = lab.eventField;
 
-/** Its registers, each of 32 bits: writing the first rings, reading it gives the count. */
-const BELL = 0;
-const PAGE_LOW = 4;
-const PAGE_HIGH = 8;
+/** Its registers: writing the first rings, reading it gives the count. */
+const BELL = 0, PAGE_LOW = 4, PAGE_HIGH = 8;
 
 const SETTINGS = {
   step: lab.shape.setting("step", lab.shape.int(1, 1000), 1, { doc: "How much a ring counts." }),
@@ -42,6 +40,8 @@ const COUNTS: lab.FactTableSpec<typeof COUNT_FIELDS, "counter_counts", typeof EV
   },
 };
 
+type Block = lab.AttachedBlock<lab.SettingsOf<typeof SETTINGS>>;
+
 /** One counter of a machine. */
 class Counter implements lab.DeviceBase<"counter">, lab.RegisterPort {
   readonly kind = "counter";
@@ -52,10 +52,7 @@ class Counter implements lab.DeviceBase<"counter">, lab.RegisterPort {
   readonly #page = new Map([[PAGE_LOW, 0], [PAGE_HIGH, 0]]);
   readonly #events: lab.TableEvents<typeof EVENTS>;
 
-  constructor(
-    readonly machine: lab.Machine,
-    readonly block: lab.AttachedBlock<lab.SettingsOf<typeof SETTINGS>>,
-  ) {
+  constructor(readonly machine: lab.Machine, readonly block: Block) {
     ({ dma: this.dma, func: this.function, name: this.name } = block);
     this.#events = machine.events.of(EVENTS, this.name);
     for (const { basePhys, sizeBytes } of block.func.bars) {
@@ -72,7 +69,6 @@ class Counter implements lab.DeviceBase<"counter">, lab.RegisterPort {
     if (offset !== BELL) return;
     this.count += this.block.settings.step;
     this.#events.emit("counter.ring", { count: this.count });
-    // The write comes later, as work of the device.
     this.machine.activities.postWork(this.name, this, 0, this.count);
   }
 
@@ -97,7 +93,7 @@ const TYPE: lab.TypeSpec<Counter> = {
 };
 
 const DEV = lab.param.thing("dev", TYPE, "The counter.");
-const MACHINE = "machine { iommu { mode = strict }; pci { root_port rp0 { counter c { step = 5 } } } }\n";
+const MACHINE = "machine { iommu { mode = strict }; pci { counter c { step = 5 } } }\n";
 
 export const COUNTER: lab.ScriptedKind<typeof SETTINGS, Counter> = {
   kind: "counter",
@@ -148,7 +144,8 @@ const SCENARIO = `${MACHINE}test "a count reaches memory" {
 
 if (import.meta.main) {
   const own = lab.laboratory({ devices: [COUNTER] });
-  const { program, diagnostics } = own.loadFollowed(new lab.SourceFile("counter.dma", SCENARIO), lab.memoryFiles());
+  const source = new lab.SourceFile("counter.dma", SCENARIO);
+  const { program, diagnostics } = own.loadFollowed(source, lab.memoryFiles());
   if (program === null) throw new Error(lab.renderDiagnostics(diagnostics));
   const recording = recordRun(program, runsOf(program)[0]!);
   console.log(recording.failure?.message ?? "it holds");

@@ -71,10 +71,7 @@ import { RECORD } from "./values/record.ts";
 import { BYTES, STRING } from "./values/text.ts";
 import { wordsWith } from "./words.ts";
 import { BLK_STS, ERRNO } from "../../runtime/errno.ts";
-import {
-  COMMON_FIELDS,
-  KERNEL_CALLS,
-} from "../../runtime/event_vocabulary.ts";
+import { COMMON_FIELDS, KERNEL_CALLS } from "../../runtime/event_vocabulary.ts";
 import { wordsOf } from "../../runtime/vocabulary/fields.ts";
 import { FAULT_REASON, REPORT_CLASS } from "../../runtime/vocabulary/shared_words.ts";
 import { STATUS_CODE_MASK, STATUS_CODES } from "../../devices/nvme/status_codes.ts";

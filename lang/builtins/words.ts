@@ -268,7 +268,9 @@ export function wordsWith(events: EventTable): ReadonlyMap<string, Word> {
     Object.values(fields).flatMap((field) => field.sets)
   );
   const added = new Set(sets.flatMap(({ docs }) => Object.keys(docs)));
-  return added.size === 0 ? WORDS : new Map([...[...added].map((name) => [name, new Word(name)] as const), ...WORDS]);
+  return added.size === 0
+    ? WORDS
+    : new Map([...[...added].map((name) => [name, new Word(name)] as const), ...WORDS]);
 }
 
 /** The constant of a name; a new one for a name the list does not have, such as an event's `why`. */

@@ -238,7 +238,9 @@ function globalsOf(lab: Lab, recorder: EventRecorder): ReadonlyMap<string, Value
     const device = lab.devices.get(node.name);
     globals.set(
       node.name,
-      device === undefined ? new Handle(nodeType(node.kind, lab.registry), node) : deviceValue(device, lab.registry),
+      device === undefined
+        ? new Handle(nodeType(node.kind, lab.registry), node)
+        : deviceValue(device, lab.registry),
     );
   }
   return globals;

@@ -249,7 +249,9 @@ function describeMember(name: string, session: KnownNames, columns: number): str
 export function describeKeys(name: string, session: KnownNames, columns: number): string[] {
   const [owner, ...key] = name.split(".");
   const kind = typeOf(owner!, session)?.name ?? owner!;
-  const keys = keysNamed([MACHINE_SCHEMA.blocks.get(kind) !== undefined ? kind : owner!, ...key].join("."));
+  const keys = keysNamed(
+    [MACHINE_SCHEMA.blocks.get(kind) !== undefined ? kind : owner!, ...key].join("."),
+  );
   return keys.flatMap((each) =>
     wrapText(
       `machine key ${keyName(each)} (${shapeText(each.spec.shape)}; default ${

@@ -35,7 +35,12 @@ function build(text: string): Built {
     new FileScope(BUILTINS, new DataFiles(memoryFiles(), bag)),
     bag,
   );
-  const config = configBuilder(MACHINE_SCHEMA)(machine, modifiers, (value) => evaluator.evaluate(value), bag);
+  const config = configBuilder(MACHINE_SCHEMA)(
+    machine,
+    modifiers,
+    (value) => evaluator.evaluate(value),
+    bag,
+  );
   return {
     config,
     messages: bag.sorted().map(({ code, span, message, hint }) =>

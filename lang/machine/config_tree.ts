@@ -408,7 +408,6 @@ export function describe(block: ConfigBlock): string {
   return block.spec.keyword === "machine" ? "the machine" : block.spec.keyword;
 }
 
-
 function placesList(keywords: readonly string[]): string {
   const names = keywords.map((each) => each === "machine" ? "the machine" : each);
   return names.length === 1 ? names[0]! : `${names.slice(0, -1).join(", ")} or ${names.at(-1)}`;

@@ -94,9 +94,9 @@ export function keysNamed(name: string): readonly MachineKey[] {
   );
 }
 
-export const MACHINE_KEYS: readonly MachineKey[] = [...MACHINE_SCHEMA.blocks.values()].flatMap((block) =>
-  block.settings.map((spec) => ({ block, spec }))
-);
+export const MACHINE_KEYS: readonly MachineKey[] = [...MACHINE_SCHEMA.blocks.values()].flatMap((
+  block,
+) => block.settings.map((spec) => ({ block, spec })));
 
 /** A key's full name: `iommu.mode`, `cpus`, `nvme.mdts`. */
 export function keyName({ block: { keyword }, spec: { key } }: MachineKey): string {

@@ -98,10 +98,14 @@ export function readMachine(
 ): KeptMachine {
   const body = new PackedReader(bytes);
   const head = body.json() as Head;
-  const kept = new KeptMachine({
-    iommu: { granuleBytes: head.granuleBytes as Bytes, sharers: new Map(head.sharers) },
-    pages: { pageSizeBytes: head.pageBytes as Bytes },
-  }, specs, vocabulary);
+  const kept = new KeptMachine(
+    {
+      iommu: { granuleBytes: head.granuleBytes as Bytes, sharers: new Map(head.sharers) },
+      pages: { pageSizeBytes: head.pageBytes as Bytes },
+    },
+    specs,
+    vocabulary,
+  );
   for (const [name, rows] of Object.entries(head.firstRows)) {
     for (const row of rows) kept.table(name).begin(0, row as never);
   }

@@ -40,7 +40,11 @@ function tables(): string[] {
     "| block | inside | meaning |",
     "| --- | --- | --- |",
     ...[...MACHINE_SCHEMA.blocks.values()].map(({ doc, keyword, named }) =>
-      row([`\`${keyword}${named ? " NAME" : ""}\``, MACHINE_SCHEMA.placesOf(keyword).join(", "), doc])
+      row([
+        `\`${keyword}${named ? " NAME" : ""}\``,
+        MACHINE_SCHEMA.placesOf(keyword).join(", "),
+        doc,
+      ])
     ),
     "",
     "| key | takes | default | what it is |",

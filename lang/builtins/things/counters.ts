@@ -4,7 +4,11 @@
  * `counters.iotlb.sync` has a field for each part of the event's name; a kernel function's bare
  * name counts its calls.
  */
-import { CORE_EVENTS, type EventVocabulary, KERNEL_CALLS } from "../../../runtime/event_vocabulary.ts";
+import {
+  CORE_EVENTS,
+  type EventVocabulary,
+  KERNEL_CALLS,
+} from "../../../runtime/event_vocabulary.ts";
 import { tableLines } from "../../text/columns.ts";
 import { formatCount, groupThousands } from "../../text/numbers.ts";
 import { isThing, thing } from "../arguments.ts";
@@ -119,7 +123,8 @@ export const COUNTERS: TypeSpec<Counters> = {
       result: "@counters",
       doc: "A snapshot of the counters, for since().",
       example: `let before = counters.mark()\nassert counters.since(before).iova.alloc == 0`,
-      run: (_run, counters) => thing(COUNTERS, {
+      run: (_run, counters) =>
+        thing(COUNTERS, {
           counts: counters.counts.slice(),
           vocabulary: counters.vocabulary,
         }),
