@@ -77,7 +77,7 @@ function buildConfig(
   const config = toConfig(tree, bag, named ? null : release, registry);
   // The default machine is known to build: nothing to find out, and a scenario without one starts
   // sooner.
-  if (declaration !== null || modifiers.length > 0) checkConfig(tree, config, bag, registry);
+  if (declaration !== null || modifiers.length > 0) checkConfig(tree, config, bag, schema);
   return config;
 }
 

@@ -4,7 +4,6 @@
  */
 import { ConfigError } from "../../devices/config_error.ts";
 import { buildLab, type Lab } from "../../devices/lab.ts";
-import type { DeviceRegistry } from "../../devices/registry.ts";
 import { defaultLabConfig, type LabConfig } from "../../devices/lab_config.ts";
 import type { PhysAddr } from "../../runtime/address.ts";
 import { KernelError } from "../../runtime/errno.ts";
@@ -18,13 +17,14 @@ import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { formatAddress, formatSize } from "../text/numbers.ts";
 import type { Span } from "../source.ts";
 import type { ConfigBlock } from "./config_tree.ts";
+import type { MachineSchema } from "./schema.ts";
 
 /** Checks a configuration whose keys are each right by themselves. */
 export function checkConfig(
   tree: ConfigBlock,
   config: LabConfig,
   bag: DiagnosticBag,
-  registry: DeviceRegistry,
+  schema: MachineSchema,
 ): void {
   checkRegions(tree, config, bag);
   // A key that is wrong itself is missing in the whole.
@@ -32,7 +32,7 @@ export function checkConfig(
   checkGranule(tree, config, bag);
   checkPageSizes(tree, config, bag);
   checkAddressBits(tree, config, bag);
-  if (!bag.hasErrors) checkBuilds(tree, config, bag, registry);
+  if (!bag.hasErrors) checkBuilds(tree, config, bag, schema);
 }
 
 /** A table of one granule holds granule / 8 entries, so the next page is that many granules. */
@@ -127,18 +127,8 @@ function checkAddressBits(tree: ConfigBlock, { iommu }: LabConfig, bag: Diagnost
   );
 }
 
-/**
- * What was built without a mistake, of what machines can be made of: a test after each edit has the
- * machine that it had before.
- */
-const rightBy = new WeakMap<DeviceRegistry, Set<string>>();
+/** So many texts of machines are remembered. */
 const MOST_RIGHT = 500;
-
-function rightOf(registry: DeviceRegistry): Set<string> {
-  let right = rightBy.get(registry);
-  if (right === undefined) rightBy.set(registry, right = new Set());
-  return right;
-}
 
 /** All that a machine is built from, as a text; null where it is more than plain data. */
 function textOf(tree: ConfigBlock, config: LabConfig): string | null {
@@ -164,9 +154,9 @@ function checkBuilds(
   tree: ConfigBlock,
   config: LabConfig,
   bag: DiagnosticBag,
-  registry: DeviceRegistry,
+  schema: MachineSchema,
 ): void {
-  const right = rightOf(registry);
+  const { registry, right } = schema;
   const text = textOf(tree, config);
   if (text !== null && right.has(text)) return;
   try {

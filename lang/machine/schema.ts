@@ -122,6 +122,11 @@ const BLOCKS: readonly BlockSpec[] = [
 export class MachineSchema {
   /** By their keywords. */
   readonly blocks: ReadonlyMap<string, BlockSpec>;
+  /**
+   * Machines that were built without a mistake, as texts: a test after each edit has the machine that
+   * it had before.
+   */
+  readonly right = new Set<string>();
 
   constructor(readonly registry: DeviceRegistry) {
     const all = [
