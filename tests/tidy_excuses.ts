@@ -67,9 +67,9 @@ export const OLD_CLOSURES: Excuses = {
 };
 
 export const FORCED_CASTS: Excuses = {
-  "devices/lab_literal.ts `as unknown as PciLiteral`":
+  "devices/lab_literal.ts PciLiteral":
     "a block of a kind that was added: the type of a tree knows the words of those that are built in",
-  "runtime/events.ts `as unknown as EventListener`":
+  "runtime/events.ts EventListener":
     "a listener to the events of an added table, whose names the type of a listener does not know",
   "tools/bench/live_bytes_main.ts { gc(): void }":
     "a function that V8 has only when it is started with --expose-gc",
