@@ -45,10 +45,13 @@ export interface DeviceBase<K extends string = string> {
   onUnrecorded?(): void;
 }
 
+/** A device as its block describes it. */
 export interface DeviceBlock<S> {
+  /** The name its block gave it. */
   readonly name: string;
   /** The path of block names to it, its own last. */
   readonly path: readonly string[];
+  /** Its place in the PCI tree. */
   readonly func: PciFunction;
   /** A port above faces outwards. */
   readonly external: boolean;
@@ -58,6 +61,7 @@ export interface DeviceBlock<S> {
 
 /** A device's block once the device is known to the DMA layer and the IOMMU. */
 export interface AttachedBlock<S> extends DeviceBlock<S> {
+  /** What the DMA layer knows of it. */
   readonly dma: DmaDevice;
 }
 

@@ -14,7 +14,7 @@ import { planAddressWindows } from "./pci/address_windows.ts";
 import { iommuGroups } from "./pci/iommu_groups.ts";
 import { buildPciTree, type PciTree } from "./pci/pci_tree.ts";
 import { PciTopology } from "./pci/topology.ts";
-import type { DeviceBase, DeviceKind } from "./device_kind.ts";
+import type { DeviceBase } from "./device_kind.ts";
 import {
   type DeviceOf,
   type DeviceRegistry,
@@ -62,7 +62,11 @@ export class Lab {
    * @throws {RangeError} When the lab has none.
    */
   device<K extends DeviceWord>(name: string, kind: K): DeviceOf<K>;
-  device<D extends DeviceBase>(name: string, kind: Pick<DeviceKind<never, D>, "kind">): D;
+  /** Of a kind that was added: the kind says what else the device has. */
+  device<D extends DeviceBase>(
+    name: string,
+    kind: { readonly kind: string; create(...parts: never): D },
+  ): D;
   device(name: string, kind: string | { readonly kind: string }): DeviceBase {
     const word = typeof kind === "string" ? kind : kind.kind;
     const device: DeviceBase | undefined = this.devices.get(name);

@@ -80,7 +80,10 @@ export interface AddedHardware {
 // deno-lint-ignore no-explicit-any
 export type AddedKind = DeviceKind<any, any>;
 
-/** What machines can be made of: kinds of devices, what can happen, and tables of a recording. */
+/**
+ * What machines can be made of: kinds of devices, what can happen, and tables of a recording.
+ * @internal
+ */
 export class DeviceRegistry {
   readonly kinds: readonly AnyDeviceKind[];
   /** Every block of a PCI tree by its keyword. */

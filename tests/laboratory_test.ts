@@ -4,7 +4,7 @@ import { pathToFileURL } from "node:url";
 import { addedBlock, labConfig } from "../devices/lab_literal.ts";
 import { COUNTER } from "../examples/typescript/counter.ts";
 import { builtin } from "../lang/builtins/describe/builtin.ts";
-import { laboratory } from "../lang/laboratory.ts";
+import { type Addition, laboratory } from "../lang/laboratory.ts";
 import { loadText } from "../lang/language.ts";
 import { renderDiagnostics } from "../lang/diagnostics/render.ts";
 import { recordRun, rowsAt, runsOf } from "../lang/recording/mod.ts";
@@ -12,6 +12,7 @@ import { runProgram } from "../lang/run/run_program.ts";
 import { Session } from "../lang/session.ts";
 import { SourceFile } from "../lang/source.ts";
 import { memoryFiles } from "../lang/syntax/load_files.ts";
+import type { TypeSpec } from "../lang/values/spec.ts";
 import { runDeno } from "./deno_process.ts";
 import { ROOT } from "./source_text.ts";
 import { readSerialised, serialise } from "../lang/views/serialised.ts";
@@ -114,7 +115,7 @@ Deno.test("a recording keeps the tables and the events of an added device, also 
   const bytes = serialise([{ run: recording }]);
   const [read] = readSerialised(bytes, OWN);
   const again = read!.open();
-  assertEquals(rowsAt(again, table!, again.last), [row]);
+  assertEquals(rowsAt(again, table!, again.last), [row!]);
   assertEquals(again.event(row!.born as number), recording.event(row!.born as number));
   const words = eventView(again, row!.born as number).parts.map(({ text }) => text).join("");
   assertStringIncludes(words, "counter.write");
@@ -143,10 +144,10 @@ Deno.test("a lab with an added device is built and driven without the language",
 Deno.test("a name that is taken is refused with what it is", () => {
   const call = (name: string) =>
     builtin({ name, parameters: [], result: "nothing", doc: "", example: "", run() {} });
-  const refused = (addition: Parameters<typeof laboratory>[0], message: string) =>
-    assertThrows(() => laboratory({ devices: [COUNTER] }, addition!), RangeError, message);
+  const refused = (addition: Addition, message: string) =>
+    assertThrows(() => laboratory({ devices: [COUNTER] }, addition), RangeError, message);
   refused({ functions: [call("alloc_pages")] }, 'There is a function "alloc_pages" already');
   refused({ functions: [call("counter_aim")] }, 'There is a function "counter_aim" already');
   refused({ devices: [COUNTER] }, 'There is a block "counter" already');
-  refused({ types: [COUNTER.type] as never }, 'There is a type "counter" already');
+  refused({ types: [COUNTER.type as TypeSpec] }, 'There is a type "counter" already');
 });

@@ -34,6 +34,7 @@ export interface ScriptedKind<
   readonly type: TypeSpec<D>;
   /** Types of other things that its fields, methods and functions give. */
   readonly types: readonly TypeSpec[];
+  /** Functions that come with it. */
   readonly functions: readonly FunctionSpec[];
 }
 

@@ -7,7 +7,10 @@ import { readMachine, writeMachine } from "../../runtime/recording/written_machi
 
 export { writeMachine };
 
-/** What a recording was made with. */
+/**
+ * What a recording was made with.
+ * @internal
+ */
 export interface RecordedWith {
   readonly events: EventVocabulary;
   readonly tables: readonly AnyTableSpec[];

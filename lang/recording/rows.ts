@@ -18,6 +18,7 @@ export function rowsAt<T extends TableName>(
   table: T,
   at: Position,
 ): readonly TableRow<T>[];
+/** The rows of a table that was added. */
 export function rowsAt<F extends FieldTable>(
   run: KeptRun,
   table: { readonly name: string; readonly fields: F },

@@ -14,6 +14,7 @@ import type { Lifetime } from "./live_lists.ts";
  */
 export type FactRow<F extends FieldTable = FieldTable> = AllHold<F> & Lifetime;
 
+/** @internal */
 export type FieldName<F extends FieldTable> = Extract<keyof F, string>;
 
 /** A call of the kernel, whose return says only what it gave. */
@@ -86,7 +87,10 @@ export interface ChangeEvent<N extends EventName = EventName>
   readonly pageBytes: Bytes;
 }
 
-/** How rows that hold at the end of a test are reported. */
+/**
+ * How rows that hold at the end of a test are reported.
+ * @internal
+ */
 export interface LeakSpec<F extends FieldTable> {
   readonly kind: HeldKind;
   /**
@@ -100,12 +104,18 @@ export interface LeakSpec<F extends FieldTable> {
   readonly isApart?: boolean;
 }
 
-/** What an event of one name does to a table. */
+/**
+ * What an event of one name does to a table.
+ * @internal
+ */
 export type Changes<F extends FieldTable> = {
   readonly [N in EventName]?: (rows: FactRows<F>, event: ChangeEvent<N>) => void;
 };
 
-/** What an event of an added table does to a table of facts. */
+/**
+ * What an event of an added table does to a table of facts.
+ * @internal
+ */
 export type AddedChanges<F extends FieldTable, T extends EventTable> = {
   readonly [N in keyof T]?: (
     rows: FactRows<F>,
@@ -122,9 +132,11 @@ export interface FactTableSpec<
   N extends string = string,
   E extends EventTable = Record<never, never>,
 > {
+  /** What it is asked for by. */
   readonly name: N;
   /** What a row says, as a sentence. */
   readonly doc: string;
+  /** What a row has, by name. */
   readonly fields: F;
   /**
    * The fields that tell a row from any other that holds at the same moment, unless `isBag` is
@@ -141,6 +153,7 @@ export interface FactTableSpec<
   readonly address?: FieldName<F>;
   /** Rows are ranges that can be cut: the fields that move with a row's beginning. */
   readonly moving?: readonly FieldName<F>[];
+  /** What each event does to it, by the name of the event. */
   readonly changes: Changes<F> & AddedChanges<F, E>;
   /** Of a table of what has to be freed. */
   readonly leak?: LeakSpec<F>;

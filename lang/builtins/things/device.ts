@@ -61,6 +61,7 @@ const TOLD = param.any(
 
 const method = methodsOf<DeviceBase>();
 
+/** What every device is to the language: the type of a kind extends it. */
 export const DEVICE: TypeSpec<DeviceBase> = {
   name: "device",
   doc: "A device that does DMA, under the name of its block in the machine.",
