@@ -121,10 +121,10 @@ export class EventVocabulary {
     return new EventVocabulary(added);
   }
 
-  /** What an event of an added kind carries besides: what its table says of it. */
-  rowOf(number: number): { readonly row?: EventEntry } {
-    if (number < CORE_NAMES.length) return NOTHING_MORE;
-    return { row: this.added[this.names[number]!]! };
+  /** An event as it is delivered: one of an added kind carries what its table says of it. */
+  withRow<E extends object>(number: number, event: E): E {
+    if (number < CORE_NAMES.length) return event;
+    return { ...event, row: this.added[this.names[number]!]! };
   }
 
   /** An event's number, which indexes counters and latencies; -1 for a name that is no event. */
@@ -163,8 +163,6 @@ const CORE_NAMES: readonly EventName[] = [
   ...(Object.keys(EVENT_TABLE) as TableName[]),
   ...KERNEL_CALLS.flatMap((call): EventName[] => [`call.${call}`, `ret.${call}`]),
 ];
-
-const NOTHING_MORE = {};
 
 /** The events above, and no more. */
 export const CORE_EVENTS: EventVocabulary = new EventVocabulary();

@@ -255,7 +255,7 @@ export class EventStream {
   }
 
   #deliver<N extends EventName>(id: EventId<N>, fields: EventFields<N>, why: Why | null): void {
-    const event: EventOf<N> = {
+    const event: EventOf<N> = this.vocabulary.withRow(id, {
       seq: this.#seq,
       at_ns: this.#atNs,
       cpu: this.context.cpu,
@@ -265,8 +265,7 @@ export class EventStream {
       name: this.vocabulary.names[id] as N,
       fields,
       why,
-      ...this.vocabulary.rowOf(id),
-    };
+    });
     for (const { wants, listener } of this.#listeners) {
       // The number leads to the name, and `fields` to the same name: no type can say so.
       if (wants[id] !== 0) listener(event as unknown as MachineEvent, id);

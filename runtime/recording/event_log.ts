@@ -255,9 +255,8 @@ export class EventLog implements EventKeeper {
         rule: shape.rule,
         inputs: this.#read(shape.names, shape.forms, start + width) as Why["inputs"],
       },
-      ...this.vocabulary.rowOf(kind),
     };
-    return event as MachineEvent;
+    return this.vocabulary.withRow(kind, event as MachineEvent);
   }
 
   /** The number of an event's kind, which the vocabulary gives for its name. */
