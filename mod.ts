@@ -209,7 +209,7 @@ export {
   type RenderOptions,
   type StyleRole,
 } from "./lang/diagnostics/render.ts";
-export { checkProgram, loadProgram, loadText, type TextOptions } from "./lang/language.ts";
+export { checkProgram, loadProgram, loadText } from "./lang/language.ts";
 export { type BenchOptions, runBench } from "./lang/run/bench.ts";
 export { type NameMatch } from "./lang/run/name_match.ts";
 export { type LoadResult, type Program } from "./lang/run/program.ts";
@@ -244,7 +244,71 @@ export { LoadError, memoryFiles, type SourceLoader } from "./lang/syntax/load_fi
 export { DEFAULT_LIMITS, type Limits } from "./lang/values/limits.ts";
 export { type HostWatch } from "./lang/vm/run_watch.ts";
 
+// Devices of one's own: what they are made of, and the laboratory that they are added to.
+export { ConfigError } from "./devices/config_error.ts";
+export { type AttachedBlock, type DeviceBlock, type DeviceKind } from "./devices/device_kind.ts";
+export { deviceSettings, settingError } from "./devices/device_settings.ts";
+export { addedBlock } from "./devices/lab_literal.ts";
+export { type Bar, type BarRequest } from "./devices/pci/pci_function.ts";
+export { builtin, methodsOf } from "./lang/builtins/describe/builtin.ts";
+export { fieldsOf } from "./lang/builtins/describe/fields.ts";
+export {
+  named as namedParameter,
+  optional as optionalParameter,
+  param,
+} from "./lang/builtins/describe/parameters.ts";
+export { type AnyScriptedKind, type ScriptedKind } from "./lang/builtins/node_types.ts";
+export { DEVICE } from "./lang/builtins/things/device.ts";
+export { REGION } from "./lang/builtins/things/region.ts";
+export { type Addition, Laboratory, laboratory, type TextOptions } from "./lang/laboratory.ts";
+export { ScriptError } from "./lang/values/script_error.ts";
+export { type FunctionSpec, type TypeSpec } from "./lang/values/spec.ts";
+export { type TableEvent, TableEvents } from "./runtime/events.ts";
+export { type RegisterPort } from "./runtime/memory/register_ports.ts";
+export { type FactRow, type FactTableSpec } from "./runtime/recording/fact_table_spec.ts";
+/** Keys of blocks: `setting`, and the shapes that their values have. */
+export * as shape from "./runtime/settings.ts";
+export { type EventEntry, type EventTable } from "./runtime/vocabulary/event_table.ts";
+/** What fields of events and of tables hold. */
+export * as eventField from "./runtime/vocabulary/fields.ts";
+
 // What the types above are made of: nothing to name.
+export { type DescribedRegisters } from "./devices/described_registers.ts";
+export { type DeviceSettings, type DmaDefaults } from "./devices/device_settings.ts";
+export { type PciFunction, type PciRole } from "./devices/pci/pci_function.ts";
+export { type PeerProviders } from "./devices/pci/peers/peer_providers.ts";
+export { type DeviceRegistry } from "./devices/registry.ts";
+export { type FunctionEntry, type MakeMethod } from "./lang/builtins/describe/builtin.ts";
+export { type FieldMakers, type Unnamed } from "./lang/builtins/describe/fields.ts";
+export { type Form } from "./lang/builtins/describe/form.ts";
+export { type Parameter } from "./lang/builtins/describe/parameters.ts";
+export { type Run } from "./lang/values/run.ts";
+export {
+  type Arguments,
+  type CallContext,
+  type Contents,
+  type DataProblem,
+  type FieldSpec,
+  type Kind,
+  type MethodSpec,
+  type ParameterSpec,
+} from "./lang/values/spec.ts";
+export { type Maker, type Value } from "./lang/values/value.ts";
+export { type TableFieldsOf } from "./runtime/events.ts";
+export {
+  type AddedChanges,
+  type AnyTableSpec,
+  type Changes,
+  type FieldName,
+  type LeakSpec,
+} from "./runtime/recording/fact_table_spec.ts";
+export {
+  type Field,
+  type FieldKind,
+  type FieldTable,
+  type WordSet,
+} from "./runtime/vocabulary/fields.ts";
+export { type KernelFeature } from "./runtime/vocabulary/kernel_calls.ts";
 export { type NvmeRequest } from "./devices/nvme/driver/command/nvme_request.ts";
 export { type SubmittingDisk } from "./devices/nvme/driver/queues/scheduled_dispatch.ts";
 export { type CpuRows } from "./devices/pci/host_bridge.ts";

@@ -116,6 +116,7 @@ export {
 export { type WhyView, whyView } from "./lang/views/why.ts";
 
 // What the types above are made of.
+export { type RecordedWith } from "./lang/builtins/read_machine.ts";
 export { type Diagnostic, type Fix } from "./lang/diagnostics/diagnostic.ts";
 export { type Moment } from "./lang/recording/diff.ts";
 export { type KernelFrame, type Side } from "./lang/recording/kept_run.ts";

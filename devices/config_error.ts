@@ -3,19 +3,24 @@
  * a diagnostic at the entry that `path` names.
  */
 export class ConfigError extends Error {
+  /** The class of the error. */
   override readonly name = "ConfigError";
+  /** Where it is. */
+  readonly path: readonly string[];
+  /** What to write instead, or null. */
+  readonly hint: string | null;
 
   /**
+   * An error at one place.
+   *
    * @param path Names from the outside in: the blocks of the `pci` tree, then, when one key is to
    *   blame, that key as scripts spell it: `["rp0", "ssd", "mdts"]`.
    * @param message What is wrong, with the value, without a final period.
    * @param hint What to write instead, or null.
    */
-  constructor(
-    readonly path: readonly string[],
-    message: string,
-    readonly hint: string | null = null,
-  ) {
+  constructor(path: readonly string[], message: string, hint: string | null = null) {
     super(message);
+    this.path = path;
+    this.hint = hint;
   }
 }

@@ -15,6 +15,7 @@ export type WriteHandler = (value: number) => void;
 /** Computes the value of a register. @returns 32 bits without a sign. */
 export type ReadHandler = () => number;
 
+/** @internal */
 export class DescribedRegisters implements RegisterPort {
   readonly #memory: PhysicalMemory;
   readonly #writes = new Map<number, WriteHandler>();

@@ -1,9 +1,10 @@
 /** What a kind of device says about itself; `registry.ts` lists the kinds there are. */
 import type { Bytes, DmaAddr } from "../runtime/address.ts";
 import type { DmaDevice } from "../runtime/dma/device/device.ts";
-import type { EventTables } from "../runtime/event_vocabulary.ts";
 import type { Machine } from "../runtime/machine.ts";
+import type { AnyTableSpec } from "../runtime/recording/fact_table_spec.ts";
 import type { SettingRows, SettingsOf } from "../runtime/settings.ts";
+import type { EventTable } from "../runtime/vocabulary/event_table.ts";
 import type { DescribedRegisters } from "./described_registers.ts";
 import type { BarRequest, PciFunction, PciRole } from "./pci/pci_function.ts";
 import type { PeerProviders } from "./pci/peers/peer_providers.ts";
@@ -44,10 +45,13 @@ export interface DeviceBase<K extends string = string> {
   onUnrecorded?(): void;
 }
 
+/** A device as its block describes it. */
 export interface DeviceBlock<S> {
+  /** The name its block gave it. */
   readonly name: string;
   /** The path of block names to it, its own last. */
   readonly path: readonly string[];
+  /** Its place in the PCI tree. */
   readonly func: PciFunction;
   /** A port above faces outwards. */
   readonly external: boolean;
@@ -57,6 +61,7 @@ export interface DeviceBlock<S> {
 
 /** A device's block once the device is known to the DMA layer and the IOMMU. */
 export interface AttachedBlock<S> extends DeviceBlock<S> {
+  /** What the DMA layer knows of it. */
   readonly dma: DmaDevice;
 }
 
@@ -71,12 +76,12 @@ export interface DeviceKind<
   readonly doc: string;
   /** What its function is in the PCI tree. */
   readonly role: PciRole;
-  /** The page of docs/builtins/ that describes it. */
-  readonly page: string;
   /** Whether a scenario says what its registers do: such devices have `registers`. */
   readonly hasRegisters: D extends { readonly registers: DescribedRegisters | null } ? true : false;
-  /** What can happen in it and its driver alone, out of the vocabulary. */
-  readonly events: Partial<EventTables>;
+  /** What can happen in it and its driver alone. */
+  readonly events: EventTable;
+  /** What a recording keeps of it. */
+  readonly tables: readonly AnyTableSpec[];
   /** The keys its block takes, `deviceSettings` among them. */
   readonly settings: R;
   /**

@@ -22,14 +22,27 @@ import { FUNCTION_SETTINGS } from "./pci/function_settings.ts";
 import { type PciIommuGroup, requesterOf } from "./pci/iommu_groups.ts";
 import type { PciFunction } from "./pci/pci_function.ts";
 
-/** What the driver of a kind tells the DMA layer when the block says nothing. */
+/**
+ * What the driver of a kind tells the DMA layer when the block says nothing.
+ * @internal
+ */
 export interface DmaDefaults {
   readonly minAlignBytes: Bytes;
   readonly maxSegmentSizeBytes: Bytes;
 }
 
+/**
+ * What `deviceSettings` gives.
+ * @internal
+ */
+export type DeviceSettings = ReturnType<typeof rowsFor>;
+
 /** Keys of every device: where it is, its access control, and its limits for the DMA layer. */
-export function deviceSettings(defaults: DmaDefaults) {
+export function deviceSettings(defaults: DmaDefaults): DeviceSettings {
+  return rowsFor(defaults);
+}
+
+function rowsFor(defaults: DmaDefaults) {
   return {
     ...FUNCTION_SETTINGS,
     dmaMaskBits: setting("dma_mask_bits", int(1, 64), 64, {

@@ -14,7 +14,14 @@ import { planAddressWindows } from "./pci/address_windows.ts";
 import { iommuGroups } from "./pci/iommu_groups.ts";
 import { buildPciTree, type PciTree } from "./pci/pci_tree.ts";
 import { PciTopology } from "./pci/topology.ts";
-import type { DeviceOf, DeviceWord, LabDevice } from "./registry.ts";
+import type { DeviceBase } from "./device_kind.ts";
+import {
+  type DeviceOf,
+  type DeviceRegistry,
+  DEVICES,
+  type DeviceWord,
+  type LabDevice,
+} from "./registry.ts";
 
 export type { LabDevice } from "./registry.ts";
 
@@ -28,6 +35,11 @@ export class Lab {
   readonly topology: PciTopology;
   /** Devices by name, in the order of their blocks. */
   readonly devices: ReadonlyMap<string, LabDevice>;
+  /**
+   * What it could be made of.
+   * @internal
+   */
+  readonly registry: DeviceRegistry;
 
   /** @internal */
   constructor(
@@ -35,7 +47,9 @@ export class Lab {
     machine: Machine,
     topology: PciTopology,
     devices: ReadonlyMap<string, LabDevice>,
+    registry: DeviceRegistry,
   ) {
+    this.registry = registry;
     this.config = config;
     this.machine = machine;
     this.topology = topology;
@@ -44,25 +58,34 @@ export class Lab {
 
   /**
    * The device of this name and kind.
+   * @param kind Its word; of a kind that was added, the kind itself.
    * @throws {RangeError} When the lab has none.
    */
-  device<K extends DeviceWord>(name: string, kind: K): DeviceOf<K> {
-    const device = this.devices.get(name);
-    if (device?.kind !== kind) throw new RangeError(`No ${kind} is called "${name}"`);
-    return device as DeviceOf<K>;
+  device<K extends DeviceWord>(name: string, kind: K): DeviceOf<K>;
+  /** Of a kind that was added: the kind says what else the device has. */
+  device<D extends DeviceBase>(
+    name: string,
+    kind: { readonly kind: string; create(...parts: never): D },
+  ): D;
+  device(name: string, kind: string | { readonly kind: string }): DeviceBase {
+    const word = typeof kind === "string" ? kind : kind.kind;
+    const device: DeviceBase | undefined = this.devices.get(name);
+    if (device?.kind !== word) throw new RangeError(`No ${word} is called "${name}"`);
+    return device;
   }
 }
 
 /**
  * Builds the machine and its PCI tree, brings every device up, and starts time and counters at 0.
  *
+ * @param registry What it can be made of; what is built in when left out.
  * @throws {ConfigError} When the configuration describes no machine there could be.
  */
-export function buildLab(config: LabConfig): Lab {
+export function buildLab(config: LabConfig, registry: DeviceRegistry = DEVICES): Lab {
   checkMachine(config);
   const { peers } = resolveKernel(config).strategies;
-  const tree = buildPciTree(config.pci, peers.listsNvidiaBridges);
-  const machine = buildMachine(config, tree);
+  const tree = buildPciTree(config.pci, peers.listsNvidiaBridges, registry);
+  const machine = buildMachine(config, tree, registry);
   // From the first byte that is written: some of them will not be seen without a hand-over.
   if (tree.devices.some(({ settings }) => !settings.coherent)) machine.useCaches();
   const topology = new PciTopology(machine, tree, config.cpu);
@@ -79,7 +102,7 @@ export function buildLab(config: LabConfig): Lab {
     );
   }
   machine.markReady();
-  return new Lab(config, machine, topology, devices);
+  return new Lab(config, machine, topology, devices, registry);
 }
 
 /** Of each device of a PCI tree that shares its domain: the name of that domain. */
@@ -139,10 +162,11 @@ function doorbellWindows({ iommu, regions, windows }: LabConfig): readonly Memor
   return [{ name: "iommu.msi_doorbell", basePhys, sizeBytes: DOORBELL_FRAME_BYTES }];
 }
 
-function buildMachine(given: LabConfig, tree: PciTree): Machine {
+function buildMachine(given: LabConfig, tree: PciTree, { events }: DeviceRegistry): Machine {
   const config = { ...given, windows: [...given.windows, ...doorbellWindows(given)] };
   try {
-    return new Machine({ ...config, windows: [...config.windows, ...placeBars(config, tree)] });
+    const windows = [...config.windows, ...placeBars(config, tree)];
+    return new Machine({ ...config, windows }, events);
   } catch (error) {
     if (error instanceof PoolPlaceError) throw new ConfigError(["swiotlb", "at"], error.message);
     // Memory that cannot be laid out is the configuration's fault, and it says why by itself.

@@ -1,5 +1,6 @@
 /** A machine from a literal: what is left out is as in a script. */
 import { defaultLabConfig, type LabConfig, pciNode, type PciNodeConfig } from "./lab_config.ts";
+import type { GivenSettings, SettingRows } from "../runtime/settings.ts";
 import type { BlockSettings, PciNodeKind } from "./registry.ts";
 
 /** One block of the PCI tree; settings that are left out have the defaults of its kind. */
@@ -14,6 +15,16 @@ export type PciLiteral<K extends PciNodeKind = PciNodeKind> = K extends PciNodeK
     readonly children?: readonly PciLiteral[];
   }
   : never;
+
+/** A block of a kind of device that was added, with the keys of that kind. */
+export function addedBlock<R extends SettingRows>(
+  { kind }: { readonly kind: string; readonly settings: R },
+  name: string,
+  settings: GivenSettings<R> = {},
+): PciLiteral {
+  // A tree takes blocks by their words: its type knows those that are built in.
+  return { kind, name, settings } as unknown as PciLiteral;
+}
 
 /** A machine as it is written down. */
 export interface LabLiteral

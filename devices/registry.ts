@@ -1,8 +1,12 @@
 /**
- * The kinds of blocks that a PCI tree can have. To add a kind of device, add its folder and one line
- * here.
+ * What machines can be made of. To add a kind of device here, add its folder and one line; from
+ * outside `DeviceRegistry.with` adds one.
  */
+import { CORE_EVENTS, type EventVocabulary } from "../runtime/event_vocabulary.ts";
+import type { AnyTableSpec } from "../runtime/recording/fact_table_spec.ts";
+import { RUNTIME_TABLES } from "../runtime/recording/tables/runtime_tables.ts";
 import type { GivenSettings, SettingRows } from "../runtime/settings.ts";
+import type { EventTable } from "../runtime/vocabulary/event_table.ts";
 import type { DeviceKind } from "./device_kind.ts";
 import type { deviceSettings } from "./device_settings.ts";
 import { ENDPOINT } from "./endpoint/endpoint.ts";
@@ -49,11 +53,6 @@ export type BlockSettings<K extends PciNodeKind = PciNodeKind> = K extends PciNo
   ? GivenSettings<RowsOf<K>>
   : never;
 
-/** The kind of device that a block's keyword names, or undefined. */
-export function deviceKind(keyword: string): AnyDeviceKind | undefined {
-  return DEVICE_KINDS.find(({ kind }) => kind === keyword) as AnyDeviceKind | undefined;
-}
-
 /** What one kind of block is: its sentence, its keys, and the kinds of blocks that it may hold. */
 export interface PciBlockKind {
   readonly doc: string;
@@ -65,23 +64,97 @@ export interface PciBlockKind {
   readonly hasRegisters: boolean;
 }
 
-/** Every block of a PCI tree by its keyword. */
-export const PCI_BLOCKS: ReadonlyMap<string, PciBlockKind> = new Map<string, PciBlockKind>([
-  ...Object.entries(PORT_KINDS).map(([word, kind]): [string, PciBlockKind] => [
-    word,
-    { ...kind, holds: withDevices(kind.holds), hasRegisters: false },
-  ]),
-  ...(DEVICE_KINDS as readonly AnyDeviceKind[]).map((
-    { doc, hasRegisters, kind, settings },
-  ): [string, PciBlockKind] => [
-    kind,
-    { doc, title: kind, settings, holds: [], hasRegisters },
-  ]),
-]);
-
-/** What `pci` itself may hold. */
-export const PCI_ROOT_HOLDS: readonly string[] = withDevices(ROOT_HOLDS);
-
-function withDevices(ports: readonly string[]): readonly string[] {
-  return [...ports, ...DEVICE_KINDS.map(({ kind }) => kind)];
+/** What machines can be made of besides what is built in. */
+export interface AddedHardware {
+  readonly devices?: readonly AddedKind[];
+  /** What can happen, and no kind of device alone does it. */
+  readonly events?: readonly EventTable[];
+  /** Tables of a recording that belong to no kind of device alone. */
+  readonly tables?: readonly AnyTableSpec[];
 }
+
+/**
+ * A kind of device that is none of those above. Its settings and its devices have types of their
+ * own, which only who adds it knows.
+ */
+// deno-lint-ignore no-explicit-any
+export type AddedKind = DeviceKind<any, any>;
+
+/**
+ * What machines can be made of: kinds of devices, what can happen, and tables of a recording.
+ * @internal
+ */
+export class DeviceRegistry {
+  readonly kinds: readonly AnyDeviceKind[];
+  /** Every block of a PCI tree by its keyword. */
+  readonly blocks: ReadonlyMap<string, PciBlockKind>;
+  /** What `pci` itself may hold. */
+  readonly rootHolds: readonly string[];
+  /** What can happen on a machine. */
+  readonly events: EventVocabulary;
+  /** Tables of a recording, by their names. */
+  readonly tables: readonly AnyTableSpec[];
+
+  private constructor(
+    kinds: readonly AnyDeviceKind[],
+    events: EventVocabulary,
+    tables: readonly AnyTableSpec[],
+  ) {
+    this.kinds = kinds;
+    this.events = events;
+    this.tables = tables;
+    const withDevices = (ports: readonly string[]) => [...ports, ...kinds.map(({ kind }) => kind)];
+    this.blocks = new Map<string, PciBlockKind>([
+      ...Object.entries(PORT_KINDS).map(([word, kind]): [string, PciBlockKind] => [
+        word,
+        { ...kind, holds: withDevices(kind.holds), hasRegisters: false },
+      ]),
+      ...kinds.map(({ doc, hasRegisters, kind, settings }): [string, PciBlockKind] => [
+        kind,
+        { doc, title: kind, settings, holds: [], hasRegisters },
+      ]),
+    ]);
+    this.rootHolds = withDevices(ROOT_HOLDS);
+  }
+
+  /** What is built in. */
+  static builtIn(): DeviceRegistry {
+    const nothing = new DeviceRegistry([], CORE_EVENTS, RUNTIME_TABLES);
+    return nothing.with({ devices: DEVICE_KINDS });
+  }
+
+  /**
+   * The same with more: each kind brings its events and its tables.
+   * @throws {RangeError} When a name is taken.
+   */
+  with({ devices = [], events = [], tables = [] }: AddedHardware): DeviceRegistry {
+    let vocabulary = this.events;
+    for (const table of [...devices.map((device) => device.events), ...events]) {
+      vocabulary = vocabulary.with(table);
+    }
+    const words = new Set(this.blocks.keys());
+    for (const { kind } of devices) {
+      if (words.has(kind)) throw taken("block", kind);
+      words.add(kind);
+    }
+    const added = [...devices.flatMap((device) => device.tables), ...tables];
+    const names = new Set(this.tables.map(({ name }) => name));
+    for (const { name } of added) {
+      if (names.has(name)) throw taken("table of a recording", name);
+      names.add(name);
+    }
+    return new DeviceRegistry([...this.kinds, ...devices], vocabulary, [...this.tables, ...added]);
+  }
+
+  /** The kind of device that a block's keyword names, or undefined. */
+  kind(keyword: string): AnyDeviceKind | undefined {
+    return this.kinds.find(({ kind }) => kind === keyword);
+  }
+}
+
+function taken(what: string, name: string): RangeError {
+  return new RangeError(`There is a ${what} "${name}" already: choose another name`);
+}
+
+/** What is built in, and no more. */
+export const DEVICES: DeviceRegistry = DeviceRegistry.builtIn();

@@ -1,19 +1,16 @@
-/**
- * The language with everything that dmalab can do: the builtins meet the runner here, and nowhere
- * below.
- */
+/** The language with everything that dmalab can do: the functions of the plain laboratory. */
 import type { Diagnostic } from "./diagnostics/diagnostic.ts";
-import { BUILTINS } from "./builtins/mod.ts";
-import { buildConfigOn, type GivenRelease } from "./machine/build_config.ts";
+import { PLAIN, type TextOptions } from "./laboratory.ts";
+import { configBuilder, type GivenRelease } from "./machine/build_config.ts";
+import { MACHINE_SCHEMA } from "./machine/schema.ts";
 import {
-  checkProgram as checkProgramWith,
   loadProgram as loadProgramWith,
   type LoadResult,
   understandProgram as understandProgramWith,
   type UnderstoodProgram,
 } from "./run/program.ts";
-import { SourceFile } from "./source.ts";
-import { memoryFiles, type SourceLoader } from "./syntax/load_files.ts";
+import type { SourceFile } from "./source.ts";
+import type { SourceLoader } from "./syntax/load_files.ts";
 
 /**
  * Loads and checks a program.
@@ -23,12 +20,12 @@ import { memoryFiles, type SourceLoader } from "./syntax/load_files.ts";
  * @returns Errors and warnings, by file and place.
  */
 export function checkProgram(entry: SourceFile, loader: SourceLoader): readonly Diagnostic[] {
-  return checkProgramWith(entry, loader, BUILTINS);
+  return PLAIN.checkProgram(entry, loader);
 }
 
 /** Reads a program with the names and kinds of what can be read of it, whatever is wrong with it. */
 export function understandProgram(entry: SourceFile, loader: SourceLoader): UnderstoodProgram {
-  return understandProgramWith(entry, loader, BUILTINS);
+  return understandProgramWith(entry, loader, PLAIN.builtins);
 }
 
 /**
@@ -42,17 +39,9 @@ export function loadProgramOn(
   loader: SourceLoader,
 ): LoadResult {
   return loadProgramWith(entry, loader, {
-    ...BUILTINS,
-    buildConfig: (...parts) => buildConfigOn(release, ...parts),
+    ...PLAIN.builtins,
+    buildConfig: configBuilder(MACHINE_SCHEMA, release),
   });
-}
-
-/** What may be said about a scenario that is a text. */
-export interface TextOptions {
-  /** How the text is called where it is named; `scenario.dma` when left out. */
-  readonly name?: string;
-  /** The files that it may `use`, by their paths. */
-  readonly files?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -67,8 +56,7 @@ export interface TextOptions {
  * ```
  */
 export function loadText(text: string, options: TextOptions = {}): LoadResult {
-  const { files, name = "scenario.dma" } = options;
-  return loadProgram(new SourceFile(name, text), memoryFiles(files));
+  return PLAIN.loadText(text, options);
 }
 
 /**
@@ -78,7 +66,7 @@ export function loadText(text: string, options: TextOptions = {}): LoadResult {
  * @param loader Where the files it uses come from.
  */
 export function loadProgram(entry: SourceFile, loader: SourceLoader): LoadResult {
-  return loadProgramWith(entry, loader, BUILTINS);
+  return PLAIN.loadProgram(entry, loader);
 }
 
 /**
@@ -88,5 +76,5 @@ export function loadProgram(entry: SourceFile, loader: SourceLoader): LoadResult
  * @param loader Where the files it uses come from.
  */
 export function loadFollowed(entry: SourceFile, loader: SourceLoader): LoadResult {
-  return loadProgramWith(entry, loader, BUILTINS, true);
+  return PLAIN.loadFollowed(entry, loader);
 }

@@ -9,7 +9,7 @@
  * To add an event, add one entry to a table in `vocabulary/` and emit it.
  */
 import { DISK_EVENTS } from "./vocabulary/disk_events.ts";
-import type { EventEntry } from "./vocabulary/event_table.ts";
+import type { EventEntry, EventTable } from "./vocabulary/event_table.ts";
 import {
   type AllHold,
   described,
@@ -72,44 +72,117 @@ export type EventFields<N extends EventName> = N extends TableName
   : N extends `ret.${infer C extends KernelCall}` ? CallEnd<C>
   : never;
 
-/** Every event's name, in the order of their numbers. */
-export const EVENT_NAMES: readonly EventName[] = [
+/** The most kinds of events that one machine can have: the event log has room for no more. */
+export const MOST_EVENTS = 1024;
+
+/**
+ * Everything that can happen on a machine: the events above, and tables that were added from
+ * outside. A machine has one from its beginning, and it never changes; the numbers of the events
+ * above are the same in each.
+ */
+export class EventVocabulary {
+  /** Every event's name, in the order of their numbers. What was added has names of its own. */
+  readonly names: readonly EventName[];
+  /** By number: whether a device does it, and no CPU. */
+  readonly byDevice: readonly boolean[];
+  /** The rows that were added, by name. */
+  readonly added: EventTable;
+  readonly #numbers: ReadonlyMap<string, number>;
+
+  /** @param added What can happen besides the events above. */
+  constructor(added: EventTable = {}) {
+    this.added = added;
+    // The type names what the code of the runtime knows: what it does not know it never asks for.
+    this.names = [...CORE_NAMES, ...Object.keys(added) as EventName[]];
+    if (this.names.length > MOST_EVENTS) {
+      throw new RangeError(`There is room for ${MOST_EVENTS} kinds of events`);
+    }
+    this.byDevice = this.names.map((name) => this.entry(name)?.byDevice === true);
+    this.#numbers = new Map(this.names.map((name, index) => [name, index]));
+  }
+
+  /**
+   * The same with more events. A row that it has already, the very same, is not added again.
+   * @throws {RangeError} When a name is no event's, or is another event's already.
+   */
+  with(table: EventTable): EventVocabulary {
+    const added: Record<string, EventEntry> = { ...this.added };
+    for (const [name, entry] of Object.entries(table)) {
+      const there = this.entry(name);
+      if (there === entry) continue;
+      if (there !== null || this.number(name) >= 0) {
+        throw new RangeError(`There is an event "${name}" already: choose another name`);
+      }
+      if (!EVENT_FORM.test(name)) {
+        throw new RangeError(`"${name}" cannot be an event's name: it is like "timer.expire"`);
+      }
+      added[name] = entry;
+    }
+    return new EventVocabulary(added);
+  }
+
+  /** An event as it is delivered: one of an added kind carries what its table says of it. */
+  withRow<E extends object>(number: number, event: E): E {
+    if (number < CORE_NAMES.length) return event;
+    return { ...event, row: this.added[this.names[number]!]! };
+  }
+
+  /** An event's number, which indexes counters and latencies; -1 for a name that is no event. */
+  number(name: string): number {
+    return this.#numbers.get(name) ?? -1;
+  }
+
+  /** The row of an event that is not a call's; null for any other name. */
+  entry(name: string): EventEntry | null {
+    if (Object.hasOwn(EVENT_TABLE, name)) return EVENT_TABLE[name as TableName];
+    return Object.hasOwn(this.added, name) ? this.added[name]! : null;
+  }
+
+  /** The fields that an event carries, by name; none for a name that is no event. */
+  fields(name: string): FieldTable {
+    const entry = this.entry(name);
+    if (entry !== null) return entry.fields;
+    if (this.number(name) < 0) return {};
+    const call = name.slice(name.indexOf(".") + 1) as KernelCall;
+    return name.startsWith("ret.") ? callEnd(call) : CALL_TABLE[call].arguments;
+  }
+
+  /** A field of an event, or what every event carries under that name; null when it has none. */
+  field(name: string, field: string): Field | null {
+    for (const fields of [this.fields(name), COMMON_FIELDS] as readonly FieldTable[]) {
+      if (Object.hasOwn(fields, field)) return fields[field]!;
+    }
+    return null;
+  }
+}
+
+/** What belongs together, a dot, and what happens. */
+const EVENT_FORM = /^(?!call\.|ret\.)[a-z]\w*\.[a-z]\w*$/;
+
+const CORE_NAMES: readonly EventName[] = [
   ...(Object.keys(EVENT_TABLE) as TableName[]),
   ...KERNEL_CALLS.flatMap((call): EventName[] => [`call.${call}`, `ret.${call}`]),
 ];
 
-const NUMBERS = new Map<string, number>(EVENT_NAMES.map((name, index) => [name, index]));
+/** The events above, and no more. */
+export const CORE_EVENTS: EventVocabulary = new EventVocabulary();
+
+/** Every event's name, in the order of their numbers. */
+export const EVENT_NAMES: readonly EventName[] = CORE_EVENTS.names;
 
 /** An event's number, which indexes counters and latencies; -1 for a name that is no event. */
 export function eventNumber(name: string): number {
-  return NUMBERS.get(name) ?? -1;
+  return CORE_EVENTS.number(name);
 }
 
 /** The row of an event that is not a call's; null for any other name. */
 export function eventEntry(name: string): EventEntry | null {
-  return Object.hasOwn(EVENT_TABLE, name) ? EVENT_TABLE[name as TableName] : null;
+  return CORE_EVENTS.entry(name);
 }
-
-/** By number: whether a device does it, and no CPU. */
-export const BY_DEVICE: readonly boolean[] = EVENT_NAMES.map((name) =>
-  eventEntry(name)?.byDevice === true
-);
 
 /** The fields that an event carries, by name; none for a name that is no event. */
 export function eventFields(name: string): FieldTable {
-  const entry = eventEntry(name);
-  if (entry !== null) return entry.fields;
-  if (eventNumber(name) < 0) return {};
-  const call = name.slice(name.indexOf(".") + 1) as KernelCall;
-  return name.startsWith("ret.") ? callEnd(call) : CALL_TABLE[call].arguments;
-}
-
-/** A field of an event, or what every event carries under that name; null when it has none. */
-export function eventField(name: string, field: string): Field | null {
-  for (const fields of [eventFields(name), COMMON_FIELDS] as readonly FieldTable[]) {
-    if (Object.hasOwn(fields, field)) return fields[field]!;
-  }
-  return null;
+  return CORE_EVENTS.fields(name);
 }
 
 /** The words of every field: each set once, however many fields have it. */
@@ -139,5 +212,5 @@ export type EventId<N extends EventName = EventName> = number & { readonly event
 
 /** The handle to count and emit an event by. */
 export function eventId<N extends EventName>(name: N): EventId<N> {
-  return NUMBERS.get(name)! as EventId<N>;
+  return CORE_EVENTS.number(name) as EventId<N>;
 }

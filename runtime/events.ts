@@ -14,15 +14,16 @@ import { invariant } from "./errno.ts";
 import type { VirtualClock } from "./time/clock.ts";
 import type { EventContext, EventOrigin } from "./event_context.ts";
 import {
-  BY_DEVICE,
-  EVENT_NAMES,
+  CORE_EVENTS,
   type EventFields,
   type EventId,
   type EventName,
-  eventNumber,
+  type EventVocabulary,
   type FieldValue,
   type KernelCall,
 } from "./event_vocabulary.ts";
+import type { EventEntry, EventTable } from "./vocabulary/event_table.ts";
+import type { AllHold, Field } from "./vocabulary/fields.ts";
 import { zeros } from "./zeros.ts";
 
 /** Why something was decided: the rule that chose, and what it looked at. */
@@ -53,6 +54,11 @@ export interface EventOf<N extends EventName> {
   readonly fields: EventFields<N>;
   /** The rule that decided it, where something was decided; else null. */
   readonly why: Why | null;
+  /**
+   * What its table says of it, where the table was added: of any other its name leads there.
+   * @internal
+   */
+  readonly row?: EventEntry;
 }
 
 /**
@@ -61,6 +67,12 @@ export interface EventOf<N extends EventName> {
  */
 export type MachineEvent<N extends EventName = EventName> = N extends EventName ? EventOf<N>
   : never;
+
+/** A field of an event, or what every event carries under that name; null when it has none. */
+export function fieldOf({ name: event, row }: MachineEvent, name: string): Field | null {
+  if (row !== undefined && Object.hasOwn(row.fields, name)) return row.fields[name]!;
+  return CORE_EVENTS.field(event, name);
+}
 
 /** True for the event of a function that was entered. */
 export function isCall(event: MachineEvent): event is MachineEvent<`call.${KernelCall}`> {
@@ -112,7 +124,12 @@ export class EventStream {
    * How often each event happened, by event number. Read through `count`.
    * @internal
    */
-  readonly counts: Float64Array = zeros(Float64Array, EVENT_NAMES.length);
+  readonly counts: Float64Array;
+  /**
+   * What can happen on the machine.
+   * @internal
+   */
+  readonly vocabulary: EventVocabulary;
   /**
    * Whose work is being done: read into every event.
    * @internal
@@ -125,8 +142,9 @@ export class EventStream {
   lastRequest = 0;
 
   readonly #clock: VirtualClock;
-  readonly #latenciesNs = zeros(Float64Array, EVENT_NAMES.length);
-  readonly #wanted = zeros(Uint8Array, EVENT_NAMES.length);
+  readonly #byDevice: readonly boolean[];
+  readonly #latenciesNs: Float64Array;
+  readonly #wanted: Uint8Array;
   #timed = false;
   /** Events have latencies, or there is a listener: each event is numbered when it happens. */
   #attentive = false;
@@ -141,9 +159,15 @@ export class EventStream {
   #keepers: readonly EventKeeper[] = [];
 
   /** @internal */
-  constructor(clock: VirtualClock) {
+  constructor(clock: VirtualClock, vocabulary: EventVocabulary = CORE_EVENTS) {
     this.#clock = clock;
     this.context = clock.context;
+    this.vocabulary = vocabulary;
+    const { byDevice, names } = vocabulary;
+    this.#byDevice = byDevice;
+    this.counts = zeros(Float64Array, names.length);
+    this.#latenciesNs = zeros(Float64Array, names.length);
+    this.#wanted = zeros(Uint8Array, names.length);
   }
 
   /** Events have latencies, or there is a listener. Without one, their fields are not read. */
@@ -180,7 +204,7 @@ export class EventStream {
     const { own } = this.#clock;
     this.#atNs = own === null
       ? this.#clock.nowNs += this.#latenciesNs[id]!
-      : own.charge(BY_DEVICE[id]!, this.#latenciesNs[id]!);
+      : own.charge(this.#byDevice[id]!, this.#latenciesNs[id]!);
     this.#each?.();
     return this.#wanted[id] !== 0 || this.#seq === this.#wakeSeq;
   }
@@ -231,17 +255,17 @@ export class EventStream {
   }
 
   #deliver<N extends EventName>(id: EventId<N>, fields: EventFields<N>, why: Why | null): void {
-    const event: EventOf<N> = {
+    const event: EventOf<N> = this.vocabulary.withRow(id, {
       seq: this.#seq,
       at_ns: this.#atNs,
       cpu: this.context.cpu,
       device: this.context.device,
       request: this.context.request,
       site: this.context.site,
-      name: EVENT_NAMES[id] as N,
+      name: this.vocabulary.names[id] as N,
       fields,
       why,
-    };
+    });
     for (const { wants, listener } of this.#listeners) {
       // The number leads to the name, and `fields` to the same name: no type can say so.
       if (wants[id] !== 0) listener(event as unknown as MachineEvent, id);
@@ -278,10 +302,10 @@ export class EventStream {
    */
   listen<N extends EventName = EventName>(
     listener: EventListener<N>,
-    names: readonly N[] = EVENT_NAMES as readonly N[],
+    names: readonly N[] = this.vocabulary.names as readonly N[],
   ): () => void {
-    const wants = zeros(Uint8Array, EVENT_NAMES.length);
-    for (const name of names) wants[eventNumber(name)] = 1;
+    const wants = zeros(Uint8Array, this.vocabulary.names.length);
+    for (const name of names) wants[this.vocabulary.number(name)] = 1;
     const entry = { wants, listener: listener as EventListener };
     this.#listeners = [...this.#listeners, entry];
     this.#refreshWanted();
@@ -289,6 +313,15 @@ export class EventStream {
       this.#listeners = this.#listeners.filter((other) => other !== entry);
       this.#refreshWanted();
     };
+  }
+
+  /**
+   * The events of a table that was added to the vocabulary, typed by it.
+   * @param device Whose they are; where left out those of whoever's work is being done.
+   * @throws {RangeError} When the machine was built without it.
+   */
+  of<T extends EventTable>(table: T, device: string | null = null): TableEvents<T> {
+    return new TableEvents(this, table, device);
   }
 
   /**
@@ -323,5 +356,67 @@ export class EventStream {
     for (const { wants } of this.#listeners) {
       for (let id = 0; id < wants.length; id++) if (wants[id] !== 0) this.#wanted[id]! |= LISTENED;
     }
+  }
+}
+
+/** The fields of an event of a table. */
+export type TableFieldsOf<T extends EventTable, N extends keyof T> = AllHold<T[N]["fields"]>;
+
+/** An event of a table that was added to the vocabulary. */
+export interface TableEvent<T extends EventTable, N extends keyof T = keyof T>
+  extends Omit<EventOf<EventName>, "name" | "fields"> {
+  /** What happened. */
+  readonly name: N;
+  /** The numbers that describe it. */
+  readonly fields: TableFieldsOf<T, N>;
+}
+
+/**
+ * The events of one added table on one machine: what happens is emitted, counted and heard by name,
+ * with the fields that the table says.
+ */
+export class TableEvents<T extends EventTable> {
+  readonly #stream: EventStream;
+  readonly #ids: ReadonlyMap<string, EventId>;
+  readonly #device: string | null;
+
+  /** @internal */
+  constructor(stream: EventStream, table: T, device: string | null) {
+    this.#device = device;
+    const { vocabulary } = stream;
+    for (const name of Object.keys(table)) {
+      if (vocabulary.entry(name) === table[name]) continue;
+      throw new RangeError(`The machine has no event "${name}": its table was not added`);
+    }
+    this.#stream = stream;
+    this.#ids = new Map(Object.keys(table).map((name) => [name, vocabulary.number(name)]));
+  }
+
+  /** It happens now. @param why The rule that decided it, where something was decided. */
+  emit<N extends keyof T & string>(
+    name: N,
+    fields: TableFieldsOf<T, N>,
+    why: Why | null = null,
+  ): void {
+    // The table says which fields the name has: the stream's own types know no such name.
+    const id = this.#ids.get(name) as EventId<never> | undefined;
+    invariant(id !== undefined, "what is emitted is in the table");
+    const { context } = this.#stream;
+    const outer = context.enterDevice(this.#device ?? context.device);
+    if (this.#stream.tick(id)) this.#stream.emit(id, fields as never, why);
+    context.leaveDevice(outer);
+  }
+
+  /** How often it happened since the machine was ready. */
+  count(name: keyof T & string): number {
+    return this.#stream.count(this.#ids.get(name)!);
+  }
+
+  /** Delivers its events to a listener. @returns A function that ends the subscription. */
+  listen(listener: (event: TableEvent<T>) => void): () => void {
+    return this.#stream.listen(
+      listener as unknown as EventListener,
+      [...this.#ids.keys()] as EventName[],
+    );
   }
 }

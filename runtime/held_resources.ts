@@ -3,7 +3,7 @@
  * held. They begin empty, events fill them, and the event that began a row names who leaks it.
  */
 import type { Bytes } from "./address.ts";
-import { type EventName, eventNumber } from "./event_vocabulary.ts";
+import type { EventName } from "./event_vocabulary.ts";
 import type { MachineEvent } from "./events.ts";
 import { type HeldKind, LEAK_KINDS } from "./leaks/leak_kinds.ts";
 import type { Machine } from "./machine.ts";
@@ -152,7 +152,12 @@ export function ledgerOf(
   specs: readonly AnyTableSpec[],
   events: readonly MachineEvent[],
 ): Ledger {
-  const set = new TableSet(specs.filter(isOfLedger), machine, new ValuePool());
+  const set = new TableSet(
+    specs.filter(isOfLedger),
+    machine,
+    new ValuePool(),
+    machine.events.vocabulary,
+  );
   for (const event of events) changeBy(set, event);
   return { tables: set.tables, event: (seq) => eventOf(events, seq) };
 }
@@ -163,7 +168,7 @@ function isOfLedger({ leak, name }: AnyTableSpec): boolean {
 }
 
 function changeBy(set: TableSet, { device, fields, name, request, seq }: MachineEvent): void {
-  set.change(eventNumber(name), seq, device, request, fields);
+  set.change(set.vocabulary.number(name), seq, device, request, fields);
 }
 
 /** The event of a number among some that are in order. */
@@ -192,7 +197,7 @@ export class HeldResources {
     this.#machine = machine;
     this.#mappingsBefore = machine.iommu.liveMappings;
     const held = specs.filter(({ leak }) => leak !== undefined);
-    this.#set = new TableSet(held, machine, new ValuePool());
+    this.#set = new TableSet(held, machine, new ValuePool(), machine.events.vocabulary);
     const names = held.flatMap(({ changes }) => Object.keys(changes) as EventName[]);
     this.#stop = machine.events.listen((event) => void this.#events.push(event), names);
   }

@@ -17,6 +17,7 @@ import { Iommu } from "./iommu/iommu.ts";
 import type { MachineConfig } from "./machine_config.ts";
 import { CpuCaches } from "./memory/cpu_caches.ts";
 import { RegisterPorts } from "./memory/register_ports.ts";
+import { CORE_EVENTS, type EventVocabulary } from "./event_vocabulary.ts";
 import { Platform } from "./platform.ts";
 import { applyLatencies } from "./time/latencies.ts";
 
@@ -81,9 +82,10 @@ export class Machine extends Platform {
    *
    * @throws {RangeError} When windows overlap, the bounce buffers do not lie in RAM, or the release, a
    *   defect or the IOMMU's model is none that there is.
+   * @param vocabulary What can happen on it.
    */
-  constructor(config: MachineConfig) {
-    super(config);
+  constructor(config: MachineConfig, vocabulary: EventVocabulary = CORE_EVENTS) {
+    super(config, vocabulary);
     this.activities = new (this.timed ? TimedActivityQueue : ActivityQueue)(this.clock);
     this.interrupts = new Interrupts(this.context, this.warnings, this.events);
     this.checker = config.checker === "off" ? null : new DmaChecker(this);

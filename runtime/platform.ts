@@ -8,6 +8,7 @@ import { VirtualClock } from "./time/clock.ts";
 import { CpuContext } from "./cpu_context.ts";
 import { KernelAreas } from "./dma/kernel_areas.ts";
 import { invariant } from "./errno.ts";
+import { CORE_EVENTS, type EventVocabulary } from "./event_vocabulary.ts";
 import { EventStream } from "./events.ts";
 import { type ArmedFault, FaultCounter, FaultInjector } from "./faults.ts";
 import type { HostBudget } from "./host_budget.ts";
@@ -110,14 +111,14 @@ export class Platform {
   readonly #injector: FaultInjector;
 
   /** @internal */
-  constructor(config: MachineConfig) {
+  constructor(config: MachineConfig, vocabulary: EventVocabulary = CORE_EVENTS) {
     this.config = config;
     this.timed = hasLatencies(config);
     this.kernel = resolveKernel(config);
     this.iommuModel = named(IOMMU_MODELS, config.iommu.model, "IOMMU model");
     this.clock = new VirtualClock();
     this.random = new Random(config.seed);
-    this.events = new EventStream(this.clock);
+    this.events = new EventStream(this.clock, vocabulary);
     this.#injector = new FaultInjector(this.events);
     this.warnings = new KernelWarnings(this.events, this.clock);
     this.charges = new Charges(this.clock);

@@ -9,10 +9,15 @@ import { type Bytes, isPowerOfTwo, PAGE_SIZE_BYTES, type PhysAddr } from "./addr
 
 /** A number, both ends included: a size in bytes, a duration in nanoseconds. */
 export interface NumberShape {
+  /** What kind of number. */
   readonly kind: "int" | "size" | "duration" | "phys";
+  /** The least. */
   readonly min: number;
+  /** The most. */
   readonly max: number;
+  /** Only powers of two. */
   readonly powerOfTwo?: boolean;
+  /** Only multiples of this. */
   readonly multipleOf?: number;
   /** What `none` stands for where it may stand; it need not lie in the range. */
   readonly none?: 0 | null;
@@ -57,22 +62,29 @@ export type ShapeOf<T> = Shape & {
 export interface Setting<T = unknown> {
   /** As scripts spell it. */
   readonly key: string;
+  /** What it may be. */
   readonly shape: Shape;
+  /** What it is when it is left out. */
   readonly default: T;
   /** What the default means, where the value does not say it. */
   readonly defaultText?: string;
+  /** One sentence for help. */
   readonly doc: string;
 }
 
 /** One key whose property is missing when it is left out. */
 export interface OptionalSetting<T = unknown> {
+  /** How scripts spell it. */
   readonly key: string;
+  /** What it may be. */
   readonly shape: ShapeOf<T>;
   /** What it means to leave it out; null when it must be given. */
   readonly leftOut: string | null;
+  /** One sentence for help. */
   readonly doc: string;
 }
 
+/** One key, whatever it is when it is left out. */
 export type AnySetting = Setting | OptionalSetting;
 
 /**
@@ -105,6 +117,7 @@ export function setting<T>(
   fallback: NoInfer<T>,
   text: { readonly doc: string },
 ): Setting<T>;
+/** The same with a default that is said in words. */
 export function setting<T>(
   key: string,
   shape: ShapeOf<T>,
@@ -139,22 +152,27 @@ export const MAX_BYTES: Bytes = 2 ** 52;
 /** No single thing takes longer: a thousand seconds. */
 const LONGEST_NS = 1e12;
 
+/** True or false. */
 export const BOOL: ShapeOf<boolean> = { kind: "bool" };
+/** A physical address. */
 export const PHYS: NumberShape & ShapeOf<PhysAddr> = { kind: "phys", min: 0, max: MAX_BYTES - 1 };
 /** Ranges of addresses, ends exclusive. */
 export const RANGES: ShapeOf<readonly { readonly start: number; readonly end: number }[]> = {
   kind: "ranges",
 };
 
+/** A whole number within bounds, both included. */
 export function int<T extends number = number>(min: number, max: number): ShapeOf<T> {
   return { kind: "int", min, max };
 }
 
+/** A duration, in nanoseconds. */
 export function duration(min = 0): ShapeOf<number> {
   return { kind: "duration", min, max: LONGEST_NS };
 }
 
 /** @param more `none: 0`: a size of nothing may be written `none`; `none: null`: so may no limit. */
+/** A size in bytes, within bounds. */
 export function size<N extends 0 | null = 0>(
   min: Bytes,
   max: Bytes,
@@ -177,6 +195,7 @@ export function sizes(min: Bytes, max: Bytes): ShapeOf<readonly Bytes[]> {
   return { kind: "sizes", item: { kind: "size", min, max, powerOfTwo: true } };
 }
 
+/** One of some words. */
 export function word<const W extends string>(...choices: readonly W[]): ShapeOf<W> {
   return { kind: "word", choices };
 }
@@ -191,6 +210,7 @@ export function defaultsOf<R extends SettingRows>(rows: R): SettingsOf<R> {
   return values as SettingsOf<R>;
 }
 
+/** Why a number is none that a key takes. */
 export type NumberProblem =
   | "too small"
   | "too large"

@@ -90,6 +90,7 @@ const MEETING_PLACES = [
   "lang/editor/",
   "lang/machine/",
   "lang/render/event_line.ts",
+  "lang/laboratory.ts",
   "lang/diagnostics/suggest.ts",
   "lang/text/numbers.ts",
 ];

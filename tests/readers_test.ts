@@ -1,9 +1,9 @@
 /** Every row of a record has a reader: what nothing reads would be accepted, explained, and do nothing. */
 import { assert, assertEquals } from "@std/assert";
 import { LAB_TABLES } from "../devices/lab_tables.ts";
-import { DEVICE_KINDS, PCI_BLOCKS } from "../devices/registry.ts";
+import { DEVICE_KINDS, DEVICES } from "../devices/registry.ts";
 import { BUILTINS, FUNCTIONS, GROUPS, TYPES } from "../lang/builtins/mod.ts";
-import { nodeType } from "../lang/builtins/node_types.ts";
+import { BUILT_IN_KINDS } from "../lang/builtins/node_types.ts";
 import { MACHINE_SCHEMA } from "../lang/machine/schema.ts";
 import { CPU_SETTINGS } from "../devices/pci/host_bridge.ts";
 
@@ -37,7 +37,7 @@ const ROWS: readonly (readonly [block: string, rows: SettingRows])[] = [
   ["region", REGION_SETTINGS],
   ["iommu", IOMMU_SETTINGS],
   ["swiotlb", SWIOTLB_SETTINGS],
-  ...[...PCI_BLOCKS].map(([keyword, { settings }]) => [keyword, settings] as const),
+  ...[...DEVICES.blocks].map(([keyword, { settings }]) => [keyword, settings] as const),
 ];
 /** Keys of the machine that are no rows: `resolveKernel` and the latencies have readers of their own. */
 const OTHER_KEYS = [
@@ -55,7 +55,7 @@ Deno.test("every key of a machine's blocks is read by what is built from it", ()
     }
   }
   const seen = new Set<unknown>(ROWS.flatMap(([, rows]) => Object.values(rows)));
-  for (const { keyword, settings } of MACHINE_SCHEMA.values()) {
+  for (const { keyword, settings } of MACHINE_SCHEMA.blocks.values()) {
     for (const row of settings) {
       assert(seen.has(row) || OTHER_KEYS.includes(row.key), `${keyword}: ${row.key} is in no rows`);
     }
@@ -74,16 +74,17 @@ Deno.test("isRead() tells a key that is declared and given from one that is read
 });
 
 Deno.test("the type of every device is in a page of the reference, on the one its record names", () => {
-  for (const { kind, page } of DEVICE_KINDS) {
+  assertEquals(BUILT_IN_KINDS.map(({ kind }) => kind), DEVICE_KINDS.map(({ kind }) => kind));
+  for (const { kind, page, type } of BUILT_IN_KINDS) {
     const group = GROUPS.find((each) => each.page === page);
-    assert(group?.types.includes(nodeType(kind)), `${kind}: docs/builtins/ has no page "${page}"`);
+    assert(group?.types.includes(type), `${kind}: docs/builtins/ has no page "${page}"`);
   }
 });
 
 Deno.test("every type and function of lang/builtins/ is in a page of the reference", async () => {
   const types = new Set<unknown>(TYPES.values());
   const functions = new Set<unknown>(FUNCTIONS.values());
-  const found = new Set<unknown>(DEVICE_KINDS.map(({ kind }) => nodeType(kind)));
+  const found = new Set<unknown>(BUILT_IN_KINDS.map(({ type }) => type));
   for (const folder of ["calls", "things", "values"]) {
     for (const { path } of readSources([`lang/builtins/${folder}`])) {
       if (path.endsWith("_test.ts")) continue;

@@ -46,7 +46,7 @@ Deno.test("the lint sees an export without documentation, and a type that is not
 Deno.test("the programs of docs/typescript.md compile, run, and print what stands below them", async (t) => {
   const blocks = codeBlocks(PAGE, Deno.readTextFileSync(join(ROOT, PAGE)));
   const programs = blocks.filter(({ language }) => language === "ts");
-  assertEquals(programs.length, 6);
+  assertEquals(programs.length, 7);
   const folder = Deno.makeTempDirSync({ prefix: "dmalab-page-" });
   const fileOf = (program: CodeBlock) => join(folder, `line_${program.line}.ts`);
   const config = ["--config", join(ROOT, "deno.json")];

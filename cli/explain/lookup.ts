@@ -14,7 +14,7 @@ import {
   type MachineKey,
   shapeText,
 } from "../../lang/machine/key_text.ts";
-import { type BlockSpec, blockSpec, MACHINE_SCHEMA, placesOf } from "../../lang/machine/schema.ts";
+import { type BlockSpec, MACHINE_SCHEMA } from "../../lang/machine/schema.ts";
 import { pageOf, RULE_PAGES } from "../../lang/editor/rule_pages.ts";
 import { quirkLines, quirkTable } from "./quirk_lines.ts";
 import { RELEASE_NAMES, releaseLines } from "./release_lines.ts";
@@ -72,7 +72,7 @@ export function explain(
     : null;
   if (row !== null) return { found: true, lines: withName(row) };
 
-  const block = MACHINE_SCHEMA.get(name);
+  const block = MACHINE_SCHEMA.blocks.get(name);
   if (block !== undefined) return { found: true, lines: blockLines(block, readPage) };
 
   const keys = keysNamed(name);
@@ -118,7 +118,7 @@ export function allNames(): string[] {
     ...RELEASE_NAMES,
     "quirks",
     ...QUIRK_NAMES,
-    ...MACHINE_SCHEMA.keys(),
+    ...MACHINE_SCHEMA.blocks.keys(),
     ...MACHINE_KEYS.map(keyName),
   ];
 }
@@ -223,8 +223,8 @@ function keyLines(key: MachineKey): string[] {
 /** A block's keys, the blocks in it (of the machine all), and the chapters of the page that has its name. */
 function blockLines(block: BlockSpec, readPage: PageReader): string[] {
   const { children, doc, keyword, settings } = block;
-  const all = [...MACHINE_SCHEMA.values()].filter((each) => each !== block);
-  const inside = keyword === "machine" ? all : children.map(blockSpec);
+  const all = [...MACHINE_SCHEMA.blocks.values()].filter((each) => each !== block);
+  const inside = keyword === "machine" ? all : children.map((each) => MACHINE_SCHEMA.block(each));
   const rules = pageOf(keyword) === keyword ? new RulePage(keyword, readPage(keyword)) : null;
   const chapters = rules?.subjects().filter(({ name }) => /^\w+\.\d+$/.test(name)) ?? [];
   return [
@@ -244,7 +244,7 @@ function blockLines(block: BlockSpec, readPage: PageReader): string[] {
 }
 
 function placeText({ keyword }: BlockSpec): string {
-  return ` in ${placesOf(keyword).join(", ")}`;
+  return ` in ${MACHINE_SCHEMA.placesOf(keyword).join(", ")}`;
 }
 
 function blockForm({ keyword, named }: BlockSpec): string {

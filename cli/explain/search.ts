@@ -119,7 +119,7 @@ function* allSubjects(readPage: PageReader): Generator<Subject> {
   for (const name of languageNames()) {
     yield { name, title: nameDoc(name, NO_SESSION), text: "" };
   }
-  for (const { doc, keyword } of MACHINE_SCHEMA.values()) {
+  for (const { doc, keyword } of MACHINE_SCHEMA.blocks.values()) {
     yield { name: keyword, title: `block of the machine: ${doc}`, text: "" };
   }
   for (const key of MACHINE_KEYS) {

@@ -113,7 +113,7 @@ Deno.test("the name of a block explains its keys and the blocks in it, that of t
     const answer = explain(name, readRulePage);
     return answer.found ? answer.lines.join("\n") : "";
   };
-  for (const { children, keyword, settings } of MACHINE_SCHEMA.values()) {
+  for (const { children, keyword, settings } of MACHINE_SCHEMA.blocks.values()) {
     for (const name of [...settings.map(({ key }) => key), ...children]) {
       assertMatch(text(keyword), new RegExp(`^- \`${name}\\b`, "m"));
     }

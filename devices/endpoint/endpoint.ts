@@ -36,9 +36,9 @@ export const ENDPOINT: DeviceKind<typeof SETTINGS, EndpointDevice> = {
   kind: "endpoint",
   doc: "Any other PCI function that does DMA.",
   role: "endpoint",
-  page: "machine",
   hasRegisters: true,
   events: {},
+  tables: [],
   settings: SETTINGS,
 
   bars(device) {

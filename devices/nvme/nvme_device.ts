@@ -34,6 +34,7 @@ import type { ControllerMemoryBar } from "./driver/life/controller_memory.ts";
 import { DEFAULT_IO_TIMEOUT_NS, NvmeDriver } from "./driver/nvme_driver.ts";
 import { timedInterrupts } from "./driver/own_times.ts";
 import { NvmeDisk } from "./nvme_disk.ts";
+import { NVME_TABLES } from "./recording/nvme_tables.ts";
 
 const REGISTERS_BAR_INDEX = 0;
 const MIN_REGISTERS_BAR_BYTES = 16 * KIB;
@@ -145,9 +146,9 @@ export const NVME: DeviceKind<typeof SETTINGS, NvmeDevice> = {
   kind: "nvme",
   doc: "An NVMe controller with one disk.",
   role: "nvme",
-  page: "nvme",
   hasRegisters: false,
   events: NVME_EVENTS,
+  tables: NVME_TABLES,
   settings: SETTINGS,
 
   bars({ settings: { doorbellStride, p2pmemBytes, pollQueues, queues } }) {

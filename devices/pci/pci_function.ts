@@ -25,6 +25,7 @@ export interface BarRequest {
 
 /** A base address register with its place. */
 export interface Bar extends BarRequest {
+  /** Where it begins. */
   readonly basePhys: PhysAddr;
 }
 
@@ -40,10 +41,21 @@ export interface PciFunctionInit {
   readonly acs?: AcsCapability;
 }
 
+/** A function of the PCI tree: a device, or a port of a bridge. */
 export class PciFunction {
+  /** The name of its block. */
   readonly name: string;
+  /** What it is in the tree. */
   readonly role: PciRole;
+  /**
+   * Its bus, device and function.
+   * @internal
+   */
   readonly address: PciAddress;
+  /**
+   * The bridge at the top of its tree.
+   * @internal
+   */
   readonly hostBridge: HostBridge;
   /** The bridge above, or null on the root bus. */
   readonly upstream: PciFunction | null;
@@ -57,7 +69,10 @@ export class PciFunction {
   vectors = 1;
   /** It is in its slot; a function that is not answers no request. */
   present = true;
-  /** Its access control; software may switch services at any time. */
+  /**
+   * Its access control; software may switch services at any time.
+   * @internal
+   */
   acs: AcsCapability;
 
   /** Hangs the function into its tree: below its bridge, or on the bus of its host bridge. */

@@ -16,7 +16,7 @@ import { checkValues } from "../config_checks.ts";
 import { ConfigError } from "../config_error.ts";
 import type { DeviceBlock } from "../device_kind.ts";
 import { type PciNodeConfig, settingOf } from "../lab_config.ts";
-import { type AnyDeviceKind, deviceKind, PCI_BLOCKS, PCI_ROOT_HOLDS } from "../registry.ts";
+import { type AnyDeviceKind, type DeviceRegistry, DEVICES } from "../registry.ts";
 import { BusNumbers, placeOf } from "./bus_numbers.ts";
 import { capabilityOf, type FUNCTION_SETTINGS } from "./function_settings.ts";
 import { HostBridge, parseVendorDevice } from "./host_bridge.ts";
@@ -48,9 +48,10 @@ export interface PciTree {
 export function buildPciTree(
   nodes: readonly PciNodeConfig[],
   listsNvidia: boolean = false,
+  registry: DeviceRegistry = DEVICES,
 ): PciTree {
-  checkBlocks(nodes, PCI_ROOT_HOLDS, []);
-  return new TreeBuilder(listsNvidia).build(nodes);
+  checkBlocks(nodes, registry.rootHolds, [], registry);
+  return new TreeBuilder(listsNvidia, registry).build(nodes);
 }
 
 /** Where a function is to be. */
@@ -71,7 +72,10 @@ class TreeBuilder {
   readonly #names = new Set<string>();
   readonly #buses = new BusNumbers();
 
-  constructor(private readonly listsNvidia: boolean) {}
+  constructor(
+    private readonly listsNvidia: boolean,
+    private readonly registry: DeviceRegistry,
+  ) {}
 
   build(nodes: readonly PciNodeConfig[]): PciTree {
     const hostBridges: HostBridge[] = [];
@@ -199,7 +203,7 @@ class TreeBuilder {
       return;
     }
     this.#claimName(path);
-    const kind = deviceKind(node.kind)!;
+    const kind = this.registry.kind(node.kind)!;
     const { name } = node;
     const func = this.#addFunction(name, kind.role, place, node.settings as FunctionSettings, path);
     const settings = { ...defaultsOf(kind.settings), ...node.settings };
@@ -309,35 +313,40 @@ function checkBlocks(
   nodes: readonly PciNodeConfig[],
   holds: readonly string[],
   above: readonly string[],
+  registry: DeviceRegistry,
 ): void {
   for (const { children, kind, name, settings } of nodes) {
     const path = [...above, name];
-    const block = PCI_BLOCKS.get(kind);
-    if (block === undefined || !holds.includes(kind)) throw misplaced(path, kind);
+    const block = registry.blocks.get(kind);
+    if (block === undefined || !holds.includes(kind)) throw misplaced(path, kind, registry);
     const known = Object.keys(block.settings);
     for (const property of Object.keys(settings)) {
       if (known.includes(property)) continue;
-      const key = keyOf(property);
+      const key = keyOf(property, registry);
       throw new ConfigError([...path, key], `A ${kind} has no setting "${key}"`);
     }
     checkValues(block.settings, settings, path, `"${name}"`);
-    checkBlocks(children, block.holds, path);
+    checkBlocks(children, block.holds, path, registry);
   }
 }
 
 /** How scripts spell the key of a property, whatever block it is of. */
-function keyOf(property: string): string {
-  for (const { settings } of PCI_BLOCKS.values()) {
+function keyOf(property: string, { blocks }: DeviceRegistry): string {
+  for (const { settings } of blocks.values()) {
     const row = settings[property];
     if (row !== undefined) return row.key;
   }
   return property;
 }
 
-function misplaced(path: readonly string[], kind: string): ConfigError {
-  const homes = [...PCI_BLOCKS].filter(([, { holds }]) => holds.includes(kind))
+function misplaced(
+  path: readonly string[],
+  kind: string,
+  { blocks, rootHolds }: DeviceRegistry,
+): ConfigError {
+  const homes = [...blocks].filter(([, { holds }]) => holds.includes(kind))
     .map(([word]) => word);
-  if (PCI_ROOT_HOLDS.includes(kind)) homes.unshift("pci");
+  if (rootHolds.includes(kind)) homes.unshift("pci");
   return new ConfigError(
     path,
     `A ${kind} is not allowed in "${path.at(-2) ?? DEFAULT_BRIDGE}"`,

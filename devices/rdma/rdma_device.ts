@@ -5,6 +5,7 @@ import { BOOL, setting, size } from "../../runtime/settings.ts";
 import type { DeviceBase, DeviceKind } from "../device_kind.ts";
 import { deviceSettings } from "../device_settings.ts";
 import { RdmaAdapter } from "./rdma_adapter.ts";
+import { RDMA_TABLES } from "./recording/rdma_tables.ts";
 
 /** An RDMA device of a lab. */
 export interface RdmaDevice extends DeviceBase<"rdma"> {
@@ -27,9 +28,9 @@ export const RDMA: DeviceKind<typeof SETTINGS, RdmaDevice> = {
   kind: "rdma",
   doc: "An RDMA device whose memory regions are paged on demand.",
   role: "endpoint",
-  page: "processes",
   hasRegisters: false,
   events: ODP_EVENTS,
+  tables: RDMA_TABLES,
   settings: SETTINGS,
 
   bars: () => [],

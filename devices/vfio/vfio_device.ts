@@ -6,6 +6,7 @@ import type { DeviceBase, DeviceKind } from "../device_kind.ts";
 import { bringUp, deviceSettings } from "../device_settings.ts";
 import { MigrationDriver } from "./driver/migration_driver.ts";
 import { MigrationFunction } from "./function/migration_function.ts";
+import { VFIO_TABLES } from "./recording/vfio_tables.ts";
 
 /** A device of a lab whose state can be saved and loaded: both sides of it. */
 export interface VfioDevice extends DeviceBase<"vfio"> {
@@ -26,9 +27,9 @@ export const VFIO: DeviceKind<typeof SETTINGS, VfioDevice> = {
   kind: "vfio",
   doc: "A function whose state can be saved, and loaded into another one.",
   role: "endpoint",
-  page: "migration",
   hasRegisters: false,
   events: VFIO_EVENTS,
+  tables: VFIO_TABLES,
   settings: SETTINGS,
 
   bars: () => [],

@@ -1,6 +1,6 @@
 /** Fields of events as values of the language. */
-import { eventField, type FieldValue } from "../../runtime/event_vocabulary.ts";
-import { isReturn, type MachineEvent } from "../../runtime/events.ts";
+import type { FieldValue } from "../../runtime/event_vocabulary.ts";
+import { fieldOf, isReturn, type MachineEvent } from "../../runtime/events.ts";
 import { type Field, INT } from "../../runtime/vocabulary/fields.ts";
 import { formatFieldValue } from "../render/event_line.ts";
 import { spanPlace } from "../source.ts";
@@ -10,7 +10,7 @@ import { list, size, word } from "./arguments.ts";
 
 /** A field of an event as a value; none where it has no such field. */
 export function fieldValue(event: MachineEvent, name: string, run: Run): Value {
-  const field = eventField(event.name, name);
+  const field = fieldOf(event, name);
   const raw: unknown = Reflect.get(event.fields, name) ?? null;
   if (name === "result" && isReturn(event)) {
     // A call that raises has no other result than its error, which has a name here, and no number.

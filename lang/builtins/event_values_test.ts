@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { eventField, eventFields } from "../../runtime/event_vocabulary.ts";
+import { CORE_EVENTS, eventFields } from "../../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import type { Run } from "../values/run.ts";
 import { ListValue, Quantity, RecordValue, Word } from "../values/value.ts";
@@ -40,7 +40,7 @@ Deno.test("fieldValue() makes records of the entries of a scatterlist", () => {
 });
 
 Deno.test("fieldKind() tells the checker what a field will be", () => {
-  assertEquals(fieldKind(eventField("iova.alloc", "start")!), "dma");
-  assertEquals(fieldKind(eventField("iova.alloc", "source")!), "word");
-  assertEquals(fieldKind(eventField("ret.dma_map_phys", "result")!), "dma");
+  assertEquals(fieldKind(CORE_EVENTS.field("iova.alloc", "start")!), "dma");
+  assertEquals(fieldKind(CORE_EVENTS.field("iova.alloc", "source")!), "word");
+  assertEquals(fieldKind(CORE_EVENTS.field("ret.dma_map_phys", "result")!), "dma");
 });

@@ -14,10 +14,8 @@ import { COHERENCE_CALLS } from "./calls/coherence.ts";
 import { DATA_CALLS } from "./calls/data_files.ts";
 import { HMM_CALLS } from "./calls/hmm.ts";
 import { FAULT_LOG_CALLS } from "./calls/fault_log.ts";
-import { VFIO_CALLS } from "./calls/vfio.ts";
 import { KERNEL_CALLS_OF_DRIVERS } from "./calls/kernel.ts";
 import { MACHINE_CALLS } from "./calls/machine.ts";
-import { NVME_BYTE_CALLS } from "./calls/nvme_bytes.ts";
 import { MEMORY_CALLS } from "./calls/memory.ts";
 import { P2P_CALLS } from "./calls/p2p.ts";
 import { PLUGGED_BIO_CALLS } from "./calls/plugged_bios.ts";
@@ -37,12 +35,11 @@ import { BUFFER } from "./things/buffer.ts";
 import { CACHE_LINES } from "./things/dma/cache_lines.ts";
 import { PAGE_MEMORY } from "./things/dma/page_memory.ts";
 import { COHERENT_MEMORY } from "./things/dma/coherent_memory.ts";
-import { COMMAND } from "./things/nvme/command.ts";
-import { COUNTER_GROUPS, COUNTERS } from "./things/counters.ts";
+import { COUNTER_GROUPS, COUNTERS, counterTypes } from "./things/counters.ts";
 import { DEVICE } from "./things/device.ts";
 import { DMA_ITER } from "./things/dma_iter.ts";
 import { DMA_POOL, POOL_BLOCK } from "./things/dma/dma_pool.ts";
-import { EVENT } from "./things/event.ts";
+import { EVENT, eventType } from "./things/event.ts";
 import { HMM_MAP, P2PDMA_STATE } from "./things/rdma/hmm_map.ts";
 import { FAULT } from "./things/fault.ts";
 import { FAULT_LOG } from "./things/fault_log.ts";
@@ -59,37 +56,31 @@ import { PORT } from "./things/pci/port.ts";
 import { LATENCIES } from "./things/latencies.ts";
 import { PEER_ROUTE } from "./things/pci/peer_route.ts";
 import { P2PMEM } from "./things/pci/provider.ts";
-import { MR } from "./things/rdma/mr.ts";
-import { PAGE_FAULT, RDMA_ACCESS } from "./things/rdma/rdma_access.ts";
-import { QUEUE } from "./things/nvme/queue.ts";
 import { REGION } from "./things/region.ts";
 import { REQUEST } from "./things/nvme/request.ts";
 import { SCATTERLIST } from "./things/dma/scatterlist.ts";
 import { SWIOTLB } from "./things/dma/swiotlb.ts";
 import { TOPOLOGY } from "./things/pci/topology.ts";
 import { TRACE } from "./things/trace.ts";
-import { DIRTY_TRACKER, VFIO_BUFFER } from "./things/vfio/vfio.ts";
-import { deviceTypes } from "./node_types.ts";
+import { type AnyScriptedKind, BUILT_IN_KINDS } from "./node_types.ts";
 import { isThing, thing } from "./arguments.ts";
 import { LIST } from "./values/list.ts";
 import { DURATION, INT, RANGE, SIZE, WORD } from "./values/numbers.ts";
 import { DMA_ADDRESS, PHYS_ADDRESS, VIRT_ADDRESS } from "./values/addresses.ts";
 import { RECORD } from "./values/record.ts";
 import { BYTES, STRING } from "./values/text.ts";
-import { WORDS } from "./words.ts";
+import { wordsWith } from "./words.ts";
 import { BLK_STS, ERRNO } from "../../runtime/errno.ts";
-import {
-  COMMON_FIELDS,
-  EVENT_NAMES,
-  eventFields,
-  KERNEL_CALLS,
-} from "../../runtime/event_vocabulary.ts";
+import { COMMON_FIELDS, KERNEL_CALLS } from "../../runtime/event_vocabulary.ts";
 import { wordsOf } from "../../runtime/vocabulary/fields.ts";
 import { FAULT_REASON, REPORT_CLASS } from "../../runtime/vocabulary/shared_words.ts";
 import { STATUS_CODE_MASK, STATUS_CODES } from "../../devices/nvme/status_codes.ts";
 import { FAULT_POINTS } from "../../runtime/faults.ts";
 import { Random } from "../../runtime/random.ts";
-import { buildConfig } from "../machine/build_config.ts";
+import { configBuilder } from "../machine/build_config.ts";
+import { MACHINE_SCHEMA, MachineSchema } from "../machine/schema.ts";
+import { type DeviceRegistry, DEVICES } from "../../devices/registry.ts";
+import type { Value } from "../values/value.ts";
 
 /** Functions and types that belong together: a page of the reference. */
 export interface BuiltinGroup {
@@ -100,7 +91,7 @@ export interface BuiltinGroup {
   readonly types: readonly TypeSpec[];
 }
 
-/** The pages without the types of devices, which their records place. */
+/** The pages without what devices bring, which their records place. */
 const PAGES: readonly BuiltinGroup[] = [
   {
     page: "mapping",
@@ -140,8 +131,8 @@ const PAGES: readonly BuiltinGroup[] = [
   {
     page: "nvme",
     title: "Disks",
-    functions: [...NVME_BYTE_CALLS],
-    types: [QUEUE, IO, COMMAND],
+    functions: [],
+    types: [],
   },
   {
     page: "p2p",
@@ -153,13 +144,13 @@ const PAGES: readonly BuiltinGroup[] = [
     page: "processes",
     title: "Memory of processes, RDMA",
     functions: [...HMM_CALLS],
-    types: [MM, HMM_MAP, P2PDMA_STATE, MR, RDMA_ACCESS, PAGE_FAULT],
+    types: [MM, HMM_MAP, P2PDMA_STATE],
   },
   {
     page: "migration",
     title: "Devices that are migrated",
-    functions: [...VFIO_CALLS],
-    types: [VFIO_BUFFER, DIRTY_TRACKER],
+    functions: [],
+    types: [],
   },
   {
     page: "machine",
@@ -203,10 +194,18 @@ const PAGES: readonly BuiltinGroup[] = [
 ];
 
 /** Every function, and every type of things and of plain values that has members, by what they are for. */
-export const GROUPS: readonly BuiltinGroup[] = PAGES.map((group) => ({
-  ...group,
-  types: [...deviceTypes(group.page), ...group.types],
-}));
+export const GROUPS: readonly BuiltinGroup[] = PAGES.map((group) => {
+  const kinds = BUILT_IN_KINDS.filter(({ page }) => page === group.page);
+  return {
+    ...group,
+    functions: [...group.functions, ...kinds.flatMap(({ functions }) => functions)],
+    types: [
+      ...kinds.map(({ type }): TypeSpec => type),
+      ...group.types,
+      ...kinds.flatMap(({ types }) => types),
+    ],
+  };
+});
 
 /** Every function, by its name. */
 export const FUNCTIONS: ReadonlyMap<string, FunctionSpec> = byName(
@@ -222,33 +221,78 @@ function byName<T extends { readonly name: string }>(
   return new Map(entries.map((entry) => [entry.name, entry]));
 }
 
-/** The world that scripts run in. */
-export const BUILTINS: Registry = {
-  functions: FUNCTIONS,
-  types: TYPES,
-  words: WORDS,
+/** What the language gets besides what is built in. */
+export interface AddedBuiltins {
+  readonly functions?: readonly FunctionSpec[];
+  readonly types?: readonly TypeSpec[];
+}
+
+/**
+ * The world that scripts run in.
+ * @param devices What their machines can be made of.
+ * @param added Functions and types that no kind of device brings.
+ * @throws {RangeError} When a name is taken.
+ */
+export function builtinsWith(devices: DeviceRegistry, added: AddedBuiltins = {}): Registry {
+  const kinds = devices.kinds.filter((kind): kind is AnyScriptedKind => "type" in kind);
+  const functions = [...kinds.flatMap((kind) => kind.functions), ...added.functions ?? []];
+  const types = [...kinds.flatMap((kind) => [kind.type, ...kind.types]), ...added.types ?? []];
+  const { events } = devices;
+  return {
+    ...FIXED,
+    functions: joined("function", FUNCTIONS, functions),
+    types: new Map([
+      ...joined("type", TYPES, types),
+      ...Object.keys(events.added).length === 0
+        ? []
+        : [eventType(events), ...counterTypes(events)].map((type) => [type.name, type] as const),
+    ]),
+    words: wordsWith(events.added),
+    eventNames: events.names,
+    eventFields: (name) => events.fields(name),
+    buildConfig: configBuilder(devices === DEVICES ? MACHINE_SCHEMA : new MachineSchema(devices)),
+    globalKinds: (config) => globalKinds(config, devices),
+    buildWorld: (config, options) => buildWorld(config, options, devices),
+  };
+}
+
+function joined<T extends { readonly name: string }>(
+  what: string,
+  there: ReadonlyMap<string, T>,
+  added: readonly T[],
+): ReadonlyMap<string, T> {
+  const all = new Map(there);
+  for (const each of added) {
+    if (all.has(each.name)) {
+      throw new RangeError(`There is a ${what} "${each.name}" already: choose another name`);
+    }
+    all.set(each.name, each);
+  }
+  return all;
+}
+
+/** What no addition changes. */
+const FIXED = {
   errnoNames: new Set(Object.keys(ERRNO)),
   blockStatusNames: new Set(Object.keys(BLK_STS)),
   deviceStatuses: new Map(
     Object.entries(STATUS_CODES).map(([name, [code]]) => [name, code]),
   ),
   deviceStatusMask: STATUS_CODE_MASK,
-  deviceStatusOf: (value) => isThing(value, IO) ? value.target.deviceStatus : null,
+  deviceStatusOf: (value: Value) => isThing(value, IO) ? value.target.deviceStatus : null,
   faultReasons: new Set(wordsOf(FAULT_REASON)),
   reportClasses: new Set(wordsOf(REPORT_CLASS)),
-  eventNames: EVENT_NAMES,
   faultPoints: new Map(FAULT_POINTS.map(({ errors, name }) => [name, errors])),
-  kernelCalls: new Set(KERNEL_CALLS),
-  eventFields,
+  kernelCalls: new Set<string>(KERNEL_CALLS),
   commonFields: COMMON_FIELDS,
-  buildConfig,
-  globalKinds,
-  buildWorld,
-  random: (seed) => new Random(seed),
+  random: (seed: number) => new Random(seed),
   classifyError: errorKind,
   eventsOf,
   outcomeValue: (outcome) => thing(OUTCOME, outcome),
   traceValue: (events, spanNs) => thing(TRACE, { events, spanNs }),
-};
+} satisfies Partial<Registry>;
+
+/** The same with what is built in, and no more. */
+export const BUILTINS: Registry = builtinsWith(DEVICES);
 
 export { WORDS, wordSpecs } from "./words.ts";

@@ -1,36 +1,97 @@
-/** The type of each kind of block that binds a name. */
-import type { PciNodeConfig } from "../../devices/lab_config.ts";
-import {
-  DEVICE_KINDS,
-  type DeviceOf,
-  type DeviceWord,
-  type LabDevice,
-} from "../../devices/registry.ts";
-import type { TypeSpec } from "../values/spec.ts";
+/**
+ * What each kind of device is to the language: its type, and what comes with it. A kind that is
+ * added from outside is a record of the same form.
+ */
+import type { DeviceBase, DeviceKind } from "../../devices/device_kind.ts";
+import type { LabDevice } from "../../devices/lab.ts";
+import { ENDPOINT as ENDPOINT_KIND } from "../../devices/endpoint/endpoint.ts";
+import { NVME as NVME_KIND } from "../../devices/nvme/nvme_device.ts";
+import { RDMA as RDMA_KIND } from "../../devices/rdma/rdma_device.ts";
+import type { DeviceRegistry, DeviceWord } from "../../devices/registry.ts";
+import { VFIO as VFIO_KIND } from "../../devices/vfio/vfio_device.ts";
+import type { SettingRows } from "../../runtime/settings.ts";
+import type { FunctionSpec, TypeSpec } from "../values/spec.ts";
 import { Handle } from "../values/value.ts";
+import { NVME_BYTE_CALLS } from "./calls/nvme_bytes.ts";
+import { VFIO_CALLS } from "./calls/vfio.ts";
+import { COMMAND } from "./things/nvme/command.ts";
+import { IO } from "./things/nvme/io.ts";
 import { NVME } from "./things/nvme/nvme.ts";
+import { QUEUE } from "./things/nvme/queue.ts";
 import { ENDPOINT } from "./things/pci/endpoint.ts";
 import { PORT } from "./things/pci/port.ts";
+import { MR } from "./things/rdma/mr.ts";
 import { RDMA } from "./things/rdma/rdma.ts";
-import { VFIO } from "./things/vfio/vfio.ts";
+import { PAGE_FAULT, RDMA_ACCESS } from "./things/rdma/rdma_access.ts";
+import { DIRTY_TRACKER, VFIO, VFIO_BUFFER } from "./things/vfio/vfio.ts";
 
-const DEVICE_TYPES: { readonly [K in DeviceWord]: TypeSpec<DeviceOf<K>> } = {
-  nvme: NVME,
-  endpoint: ENDPOINT,
-  vfio: VFIO,
-  rdma: RDMA,
-};
-
-/** The types of the devices that a page of the reference describes. */
-export function deviceTypes(page: string): TypeSpec[] {
-  return DEVICE_KINDS.filter((kind) => kind.page === page).map(({ kind }) => DEVICE_TYPES[kind]);
+/** A kind of device with all that it brings: its block, its events, its tables, its builtins. */
+export interface ScriptedKind<
+  R extends SettingRows = SettingRows,
+  D extends DeviceBase = DeviceBase,
+> extends DeviceKind<R, D> {
+  /** What `value.field` and `value.method(…)` mean where a script names such a device. */
+  readonly type: TypeSpec<D>;
+  /** Types of other things that its fields, methods and functions give. */
+  readonly types: readonly TypeSpec[];
+  /** Functions that come with it. */
+  readonly functions: readonly FunctionSpec[];
 }
 
-/** The type of what a block of this kind is in a script: a device, or else a port. */
-export function nodeType(kind: PciNodeConfig["kind"]): TypeSpec {
-  return kind in DEVICE_TYPES ? DEVICE_TYPES[kind as DeviceWord] : PORT;
+/**
+ * The same of whatever kind. Settings and devices have types of their own, which only who adds the
+ * kind knows.
+ */
+// deno-lint-ignore no-explicit-any
+export type AnyScriptedKind = ScriptedKind<any, any>;
+
+/** A kind that is built in, and the page of docs/builtins/ that describes it. */
+export interface BuiltInKind extends AnyScriptedKind {
+  readonly kind: DeviceWord;
+  readonly page: string;
 }
 
-export function deviceValue(device: LabDevice): Handle {
-  return new Handle(DEVICE_TYPES[device.kind], device);
+function builtIn<R extends SettingRows, D extends LabDevice>(
+  kind: DeviceKind<R, D>,
+  builtins: Pick<ScriptedKind<R, D>, "type" | "types" | "functions"> & { readonly page: string },
+): BuiltInKind {
+  return { ...kind, ...builtins };
+}
+
+/** The kinds that are built in. */
+export const BUILT_IN_KINDS: readonly BuiltInKind[] = [
+  builtIn(NVME_KIND, {
+    page: "nvme",
+    type: NVME,
+    types: [QUEUE, IO, COMMAND],
+    functions: NVME_BYTE_CALLS,
+  }),
+  builtIn(ENDPOINT_KIND, { page: "machine", type: ENDPOINT, types: [], functions: [] }),
+  builtIn(VFIO_KIND, {
+    page: "migration",
+    type: VFIO,
+    types: [VFIO_BUFFER, DIRTY_TRACKER],
+    functions: VFIO_CALLS,
+  }),
+  builtIn(RDMA_KIND, {
+    page: "processes",
+    type: RDMA,
+    types: [MR, RDMA_ACCESS, PAGE_FAULT],
+    functions: [],
+  }),
+];
+
+/**
+ * The type of what a block of this kind is in a script: a device, or else a port.
+ * @param registry What the machine could be made of.
+ */
+export function nodeType(word: string, registry: DeviceRegistry): TypeSpec {
+  const kind: DeviceKind<never, never> | Partial<AnyScriptedKind> | undefined = registry.kind(word);
+  if (kind === undefined) return PORT;
+  if ("type" in kind) return kind.type;
+  return BUILT_IN_KINDS.find((each) => each.kind === word)!.type;
+}
+
+export function deviceValue(device: LabDevice, registry: DeviceRegistry): Handle {
+  return new Handle(nodeType(device.kind, registry), device);
 }

@@ -7,6 +7,7 @@
  */
 import { LATENCY_PRESETS } from "../../runtime/time/latency_presets.ts";
 import { MAP_BRANCH, MAP_FAILURE } from "../../runtime/dma/paths/map_branch.ts";
+import type { EventTable } from "../../runtime/vocabulary/event_table.ts";
 import { EVENT_TABLE, wordSets } from "../../runtime/event_vocabulary.ts";
 import type { WordSet } from "../../runtime/vocabulary/fields.ts";
 import { STATUS_CODES, STATUS_TYPES } from "../../devices/nvme/status_codes.ts";
@@ -260,6 +261,17 @@ function buildWords(): ReadonlyMap<string, Word> {
 
 /** Every spelling with its constant; all spellings of one constant have the same `Word`. */
 export const WORDS: ReadonlyMap<string, Word> = buildWords();
+
+/** The same with the words of the events of a table. */
+export function wordsWith(events: EventTable): ReadonlyMap<string, Word> {
+  const sets = Object.values(events).flatMap(({ fields }) =>
+    Object.values(fields).flatMap((field) => field.sets)
+  );
+  const added = new Set(sets.flatMap(({ docs }) => Object.keys(docs)));
+  return added.size === 0
+    ? WORDS
+    : new Map([...[...added].map((name) => [name, new Word(name)] as const), ...WORDS]);
+}
 
 /** The constant of a name; a new one for a name the list does not have, such as an event's `why`. */
 export function wordValue(name: string): Word {

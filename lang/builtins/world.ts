@@ -1,11 +1,10 @@
 /** One machine with its devices up, as the VM asks for it. */
 import type { IncidentEvent } from "../values/incident.ts";
 import { buildLab, type Lab } from "../../devices/lab.ts";
-import { LAB_TABLES } from "../../devices/lab_tables.ts";
 import type { LabConfig, PciNodeConfig } from "../../devices/lab_config.ts";
+import type { DeviceRegistry } from "../../devices/registry.ts";
 import type { PhysAddr } from "../../runtime/address.ts";
 import { type SeenRange, viewOf } from "../../runtime/dma/device/device_view.ts";
-import { eventNumber } from "../../runtime/event_vocabulary.ts";
 import type { EventListener, MachineEvent } from "../../runtime/events.ts";
 import {
   ArmedFault,
@@ -55,8 +54,8 @@ class LabWorld implements World {
   readonly #beginning: Beginning;
   #recording: MachineRecording | null = null;
 
-  constructor(config: LabConfig, options: WorldOptions) {
-    this.lab = buildLab(config);
+  constructor(config: LabConfig, options: WorldOptions, registry: DeviceRegistry) {
+    this.lab = buildLab(config, registry);
     const { machine } = this.lab;
     this.budget = machine.budget;
     // What a machine is made of is no script's doing.
@@ -120,8 +119,9 @@ class LabWorld implements World {
   }
 
   count(eventName: string): number {
-    const number = eventNumber(eventName);
-    return number < 0 ? 0 : this.lab.machine.events.count(number);
+    const { events } = this.lab.machine;
+    const number = events.vocabulary.number(eventName);
+    return number < 0 ? 0 : events.count(number);
   }
 
   listen(listener: EventListener): () => void {
@@ -129,7 +129,7 @@ class LabWorld implements World {
   }
 
   record(): MachineRecording {
-    const recording = new MachineRecording(this.lab.machine, LAB_TABLES);
+    const recording = new MachineRecording(this.lab.machine, this.lab.registry.tables);
     this.recorder.readFrom(recording.log, this.recorder.limitEvents);
     return this.#recording = recording;
   }
@@ -174,7 +174,7 @@ class LabWorld implements World {
   }
 
   watchResources(): ResourceWatch {
-    return new HeldResources(this.lab.machine, LAB_TABLES);
+    return new HeldResources(this.lab.machine, this.lab.registry.tables);
   }
 
   views(): ReadonlyMap<string, readonly SeenRange[]> {
@@ -200,13 +200,17 @@ class LabWorld implements World {
     const { recorder } = this;
     if (this.#recording !== null) return this.#recording;
     const isComplete = recorder.recording && recorder.droppedEvents === 0;
-    return ledgerOf(this.lab.machine, LAB_TABLES, isComplete ? recorder.events : []);
+    return ledgerOf(this.lab.machine, this.lab.registry.tables, isComplete ? recorder.events : []);
   }
 }
 
 /** Builds the machine and brings its devices up. */
-export function buildWorld(config: LabConfig, options: WorldOptions): World {
-  return new LabWorld(config, options);
+export function buildWorld(
+  config: LabConfig,
+  options: WorldOptions,
+  registry: DeviceRegistry,
+): World {
+  return new LabWorld(config, options, registry);
 }
 
 /** All events so far: grows while the machine runs. */
@@ -234,7 +238,9 @@ function globalsOf(lab: Lab, recorder: EventRecorder): ReadonlyMap<string, Value
     const device = lab.devices.get(node.name);
     globals.set(
       node.name,
-      device === undefined ? new Handle(nodeType(node.kind), node) : deviceValue(device),
+      device === undefined
+        ? new Handle(nodeType(node.kind, lab.registry), node)
+        : deviceValue(device, lab.registry),
     );
   }
   return globals;
@@ -248,7 +254,10 @@ function* allNodes(nodes: readonly PciNodeConfig[]): Generator<PciNodeConfig> {
 }
 
 /** The kinds of the names that a machine of this configuration binds. */
-export function globalKinds(config: LabConfig): ReadonlyMap<string, Kind> {
+export function globalKinds(
+  config: LabConfig,
+  registry: DeviceRegistry,
+): ReadonlyMap<string, Kind> {
   const kinds = new Map<string, Kind>([
     ["iommu", `@${IOMMU.name}`],
     ["swiotlb", `@${SWIOTLB.name}`],
@@ -256,7 +265,9 @@ export function globalKinds(config: LabConfig): ReadonlyMap<string, Kind> {
     ["events", `@${TRACE.name}`],
   ]);
   for (const region of config.regions) kinds.set(region.name, `@${REGION.name}`);
-  for (const node of allNodes(config.pci)) kinds.set(node.name, `@${nodeType(node.kind).name}`);
+  for (const node of allNodes(config.pci)) {
+    kinds.set(node.name, `@${nodeType(node.kind, registry).name}`);
+  }
   return kinds;
 }
 

@@ -250,7 +250,7 @@ export function describeKeys(name: string, session: KnownNames, columns: number)
   const [owner, ...key] = name.split(".");
   const kind = typeOf(owner!, session)?.name ?? owner!;
   const keys = keysNamed(
-    [MACHINE_SCHEMA.has(kind) ? kind : owner!, ...key].join("."),
+    [MACHINE_SCHEMA.blocks.get(kind) !== undefined ? kind : owner!, ...key].join("."),
   );
   return keys.flatMap((each) =>
     wrapText(

@@ -124,7 +124,7 @@ function ofNode(
     }
     case "Block": {
       const { keyword } = node as MachineBlock;
-      const block = inside === keyword ? MACHINE_SCHEMA.get(keyword.text) : undefined;
+      const block = inside === keyword ? MACHINE_SCHEMA.blocks.get(keyword.text) : undefined;
       return block === undefined ? null : { span: keyword.span, lines: [keyword.text, block.doc] };
     }
     case "Event": {

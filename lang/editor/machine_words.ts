@@ -30,11 +30,11 @@ export function machineWords(text: string): readonly Suggestion[] | null {
   if (path.length === 0) {
     return MACHINE_KEYS.map((key) => suggestion(keyName(key), key.spec.doc));
   }
-  const block = MACHINE_SCHEMA.get(owner);
+  const block = MACHINE_SCHEMA.blocks.get(owner);
   if (block === undefined) return [];
   return [
     ...block.settings.map(({ doc, key: text }) => suggestion(text, doc)),
-    ...block.children.map((text) => suggestion(text, MACHINE_SCHEMA.get(text)?.doc ?? "")),
+    ...block.children.map((text) => suggestion(text, MACHINE_SCHEMA.blocks.get(text)?.doc ?? "")),
   ];
 }
 

@@ -6,9 +6,10 @@
  * becomes a diagnostic at its own span.
  */
 import { defaultLabConfig, type LabConfig, type PciNodeConfig } from "../../devices/lab_config.ts";
+import type { DeviceRegistry } from "../../devices/registry.ts";
+import type { EventVocabulary } from "../../runtime/event_vocabulary.ts";
+import type { Registry } from "../values/registry.ts";
 import { CPU_SETTINGS } from "../../devices/pci/host_bridge.ts";
-import { PCI_BLOCKS } from "../../devices/registry.ts";
-import { EVENT_NAMES } from "../../runtime/event_vocabulary.ts";
 import {
   IOMMU_SETTINGS,
   type IommuConfig,
@@ -33,25 +34,8 @@ import type { MachineDeclaration } from "../syntax/tree/ast.ts";
 import { checkConfig, usualPageSizes } from "./config_checks.ts";
 import { type ConfigBlock, ConfigTreeReader, describe } from "./config_tree.ts";
 import { type LatencyPresetName, presetLatencies } from "../../runtime/time/latency_presets.ts";
-import { KERNEL, PRESET, QUIRKS, type SettingSpec, STRICT } from "./schema.ts";
+import { KERNEL, type MachineSchema, PRESET, QUIRKS, type SettingSpec, STRICT } from "./schema.ts";
 import type { QuirkChanges, SettingValue } from "./setting_value.ts";
-
-/**
- * The configuration that a machine block and its modifiers describe.
- *
- * @param declaration The block, or null for the default machine.
- * @param modifiers Changes by `with`, `matrix` or `compare`, the later ones winning.
- * @param evaluate Computes a key's value.
- * @param bag Takes what is wrong; the configuration is then the best that could be made.
- */
-export function buildConfig(
-  declaration: MachineDeclaration | null,
-  modifiers: readonly ConfigModifier[],
-  evaluate: EvaluateConstant,
-  bag: DiagnosticBag,
-): LabConfig {
-  return buildConfigOn(null, declaration, modifiers, evaluate, bag);
-}
 
 /** A release that a file is to be tried on, as its record says or with a change. */
 export interface GivenRelease {
@@ -59,29 +43,47 @@ export interface GivenRelease {
   readonly as: Kernel;
 }
 
+/** How machine blocks become configurations, of machines that are made of what a schema says. */
+export function configBuilder(
+  schema: MachineSchema,
+  release: GivenRelease | null = null,
+): Registry["buildConfig"] {
+  return (...parts) => buildConfig(schema, release, ...parts);
+}
+
 /**
- * The same on another release than the machine block names. A modifier that names one wins, and
- * defects are added to and taken from those of the given release.
+ * The configuration that a machine block and its modifiers describe.
+ *
+ * @param schema The blocks that there are.
+ * @param release Another release than the machine block names; null for its own. A modifier that
+ *   names one wins, and defects are added to and taken from those of the given release.
+ * @param declaration The block, or null for the default machine.
+ * @param modifiers Changes by `with`, `matrix` or `compare`, the later ones winning.
+ * @param evaluate Computes a key's value.
+ * @param bag Takes what is wrong; the configuration is then the best that could be made.
  */
-export function buildConfigOn(
+function buildConfig(
+  schema: MachineSchema,
   release: GivenRelease | null,
   declaration: MachineDeclaration | null,
   modifiers: readonly ConfigModifier[],
   evaluate: EvaluateConstant,
   bag: DiagnosticBag,
 ): LabConfig {
-  const tree = new ConfigTreeReader(evaluate, bag, eventLatency).read(declaration, modifiers);
+  const { registry } = schema;
+  const latency = (key: string) => eventLatency(key, registry.events);
+  const tree = new ConfigTreeReader(schema, evaluate, bag, latency).read(declaration, modifiers);
   const named = modifiers.some(({ path }) => path.length === 1 && path[0]!.text === KERNEL.key);
-  const config = toConfig(tree, bag, named ? null : release);
+  const config = toConfig(tree, bag, named ? null : release, registry);
   // The default machine is known to build: nothing to find out, and a scenario without one starts
   // sooner.
-  if (declaration !== null || modifiers.length > 0) checkConfig(tree, config, bag);
+  if (declaration !== null || modifiers.length > 0) checkConfig(tree, config, bag, schema);
   return config;
 }
 
 /** `latencies` takes any event's name, with its dots or with underscores in their places. */
-function eventLatency(key: string): SettingSpec | null {
-  const event = EVENT_NAMES.find((name) => name === key || name.replaceAll(".", "_") === key);
+function eventLatency(key: string, { names }: EventVocabulary): SettingSpec | null {
+  const event = names.find((name) => name === key || name.replaceAll(".", "_") === key);
   return event === undefined ? null : setting(event, duration(), 0, { doc: `One ${event} event.` });
 }
 
@@ -92,6 +94,7 @@ function toConfig(
   tree: ConfigBlock,
   bag: DiagnosticBag,
   release: GivenRelease | null,
+  registry: DeviceRegistry,
 ): LabConfig {
   const defaults = defaultLabConfig();
   const block = (keyword: string) => tree.children.find((child) => child.spec.keyword === keyword);
@@ -113,7 +116,7 @@ function toConfig(
     iommu: readIommu(block("iommu"), defaults.iommu),
     swiotlb: { ...defaults.swiotlb, ...valuesOf(block("swiotlb"), SWIOTLB_SETTINGS) },
     latenciesNs: readLatencies(block("latencies")),
-    pci: (block("pci")?.children ?? []).map(readPciNode),
+    pci: (block("pci")?.children ?? []).map((child) => readPciNode(child, registry)),
   };
 }
 
@@ -184,12 +187,12 @@ function readIommu(block: ConfigBlock | undefined, defaults: IommuConfig): Iommu
   };
 }
 
-function readPciNode(block: ConfigBlock): PciNodeConfig {
+function readPciNode(block: ConfigBlock, registry: DeviceRegistry): PciNodeConfig {
   const { keyword } = block.spec;
   return {
     kind: keyword,
     name: block.name!.text,
-    settings: valuesOf(block, PCI_BLOCKS.get(keyword)!.settings),
-    children: block.children.map(readPciNode),
+    settings: valuesOf(block, registry.blocks.get(keyword)!.settings),
+    children: block.children.map((child) => readPciNode(child, registry)),
   } as PciNodeConfig;
 }

@@ -12,8 +12,8 @@ import { FileScope } from "../check/names/file_scope.ts";
 import { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { SourceFile, spanText } from "../source.ts";
 import { parse } from "../syntax/parse.ts";
-import { buildConfig } from "./build_config.ts";
-import { blockSpec, MACHINE_SCHEMA } from "./schema.ts";
+import { configBuilder } from "./build_config.ts";
+import { MACHINE_SCHEMA } from "./schema.ts";
 
 interface Built {
   readonly config: LabConfig;
@@ -35,7 +35,12 @@ function build(text: string): Built {
     new FileScope(BUILTINS, new DataFiles(memoryFiles(), bag)),
     bag,
   );
-  const config = buildConfig(machine, modifiers, (value) => evaluator.evaluate(value), bag);
+  const config = configBuilder(MACHINE_SCHEMA)(
+    machine,
+    modifiers,
+    (value) => evaluator.evaluate(value),
+    bag,
+  );
   return {
     config,
     messages: bag.sorted().map(({ code, span, message, hint }) =>
@@ -413,9 +418,9 @@ Deno.test("buildConfig() returns a whole configuration even when every key is wr
 });
 
 Deno.test("every row of the machine schema has a doc, and every child block exists", () => {
-  for (const spec of MACHINE_SCHEMA.values()) {
+  for (const spec of MACHINE_SCHEMA.blocks.values()) {
     assert(spec.doc.endsWith("."), spec.keyword);
-    for (const child of spec.children) blockSpec(child);
+    for (const child of spec.children) MACHINE_SCHEMA.block(child);
     for (const row of spec.settings) assert(row.doc.endsWith("."), `${spec.keyword}.${row.key}`);
     const keys = spec.settings.map(({ key }) => key);
     assertEquals(new Set(keys).size, keys.length, spec.keyword);

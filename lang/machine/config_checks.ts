@@ -17,16 +17,22 @@ import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { formatAddress, formatSize } from "../text/numbers.ts";
 import type { Span } from "../source.ts";
 import type { ConfigBlock } from "./config_tree.ts";
+import type { MachineSchema } from "./schema.ts";
 
 /** Checks a configuration whose keys are each right by themselves. */
-export function checkConfig(tree: ConfigBlock, config: LabConfig, bag: DiagnosticBag): void {
+export function checkConfig(
+  tree: ConfigBlock,
+  config: LabConfig,
+  bag: DiagnosticBag,
+  schema: MachineSchema,
+): void {
   checkRegions(tree, config, bag);
   // A key that is wrong itself is missing in the whole.
   if (bag.hasErrors) return;
   checkGranule(tree, config, bag);
   checkPageSizes(tree, config, bag);
   checkAddressBits(tree, config, bag);
-  if (!bag.hasErrors) checkBuilds(tree, config, bag);
+  if (!bag.hasErrors) checkBuilds(tree, config, bag, schema);
 }
 
 /** A table of one granule holds granule / 8 entries, so the next page is that many granules. */
@@ -121,8 +127,7 @@ function checkAddressBits(tree: ConfigBlock, { iommu }: LabConfig, bag: Diagnost
   );
 }
 
-/** What was built without a mistake: a test after each edit has the machine that it had before. */
-const right = new Set<string>();
+/** So many texts of machines are remembered. */
 const MOST_RIGHT = 500;
 
 /** All that a machine is built from, as a text; null where it is more than plain data. */
@@ -145,11 +150,17 @@ function textOf(tree: ConfigBlock, config: LabConfig): string | null {
 }
 
 /** Builds the lab once and throws it away: errors that only the devices can see are reported by them. */
-function checkBuilds(tree: ConfigBlock, config: LabConfig, bag: DiagnosticBag): void {
+function checkBuilds(
+  tree: ConfigBlock,
+  config: LabConfig,
+  bag: DiagnosticBag,
+  schema: MachineSchema,
+): void {
+  const { registry, right } = schema;
   const text = textOf(tree, config);
   if (text !== null && right.has(text)) return;
   try {
-    const lab = buildLab(config);
+    const lab = buildLab(config, registry);
     checkRamRegions(tree, lab, bag);
     checkRegisters(tree, lab, bag);
     if (right.size >= MOST_RIGHT) right.clear();

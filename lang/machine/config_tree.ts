@@ -17,19 +17,10 @@ import type {
   RegisterDeclaration,
 } from "../syntax/tree/ast.ts";
 import { TIB } from "../../runtime/address.ts";
-import { EVENT_NAMES } from "../../runtime/event_vocabulary.ts";
 import { required, size } from "../../runtime/settings.ts";
 import { clip } from "../text/columns.ts";
 import { groupThousands } from "../text/numbers.ts";
-import {
-  type BlockSpec,
-  blockSpec,
-  blocksWithRegisters,
-  MACHINE_SCHEMA,
-  placesOf,
-  type SettingSpec,
-  type ValueShape,
-} from "./schema.ts";
+import type { BlockSpec, MachineSchema, SettingSpec, ValueShape } from "./schema.ts";
 import { oneOf, SettingReader, type SettingValue, suggestOr } from "./setting_value.ts";
 
 /** One key with its value and where it was given. */
@@ -86,6 +77,7 @@ export class ConfigTreeReader {
 
   /** @param extraLatencies The spec of a key of `latencies` that the schema does not list. */
   constructor(
+    private readonly schema: MachineSchema,
     evaluate: EvaluateConstant,
     bag: DiagnosticBag,
     extraLatencies: (key: string) => SettingSpec | null,
@@ -100,7 +92,7 @@ export class ConfigTreeReader {
     modifiers: readonly ConfigModifier[],
   ): ConfigBlock {
     const root: ConfigBlock = {
-      spec: blockSpec("machine"),
+      spec: this.schema.block("machine"),
       name: null,
       span: declaration?.span ?? null,
       settings: new Map(),
@@ -141,7 +133,7 @@ export class ConfigTreeReader {
   /** Only what has registers does something by itself. @returns True where it does. */
   #refuseOutside(block: ConfigBlock, what: string, span: Span): boolean {
     if (block.spec.hasRegisters) return true;
-    const hint = `it belongs in ${placesList(blocksWithRegisters())}`;
+    const hint = `it belongs in ${placesList(this.schema.withRegisters())}`;
     this.#bag.error("E0505", span, `${what} is not allowed in ${describe(block)}`, hint);
     return false;
   }
@@ -183,7 +175,7 @@ export class ConfigTreeReader {
   }
 
   #readBlock(parent: ConfigBlock, entry: MachineBlock): void {
-    const spec = MACHINE_SCHEMA.get(entry.keyword.text);
+    const spec = this.schema.blocks.get(entry.keyword.text);
     if (spec === undefined || spec.keyword === "machine") {
       this.#unknownKey(parent, entry.keyword, null);
       return;
@@ -193,7 +185,7 @@ export class ConfigTreeReader {
         "E0505",
         entry.keyword.span,
         `The block \`${spec.keyword}\` is not allowed in ${describe(parent)}`,
-        `it belongs in ${placesText(spec.keyword)}`,
+        `it belongs in ${placesList(this.schema.placesOf(spec.keyword))}`,
       );
       return;
     }
@@ -264,12 +256,12 @@ export class ConfigTreeReader {
   /** @param value What the name is given as a key; null where it begins a block. */
   #unknownKey(block: ConfigBlock, name: Name, value: Expression | null): void {
     const [owner = "", key] = name.text.split(".");
-    const other = MACHINE_SCHEMA.get(owner);
+    const other = this.schema.blocks.get(owner);
     const isOfOther = key === undefined || other?.settings.some((setting) => setting.key === key);
     if (value !== null && other !== undefined && isOfOther) {
       const home = block.spec.children.includes(other.keyword)
         ? ""
-        : `, in ${placesText(other.keyword)}`;
+        : `, in ${placesList(this.schema.placesOf(other.keyword))}`;
       this.#bag.error(
         "E0501",
         name.span,
@@ -288,7 +280,7 @@ export class ConfigTreeReader {
       return;
     }
     const known = [...block.spec.settings.map((setting) => setting.key), ...block.spec.children];
-    const homes = [...MACHINE_SCHEMA.values()].filter((spec) =>
+    const homes = [...this.schema.blocks.values()].filter((spec) =>
       spec.settings.some((setting) => setting.key === name.text)
     );
     const chosen = block.spec.settings.find(({ shape }) =>
@@ -304,7 +296,7 @@ export class ConfigTreeReader {
       return;
     }
     // Of latencies any event is a key.
-    const others = block.spec.keyword === "latencies" ? EVENT_NAMES : [];
+    const others = block.spec.keyword === "latencies" ? this.schema.registry.events.names : [];
     const elsewhere = homes.length === 0
       ? known.length === 0 ? "it takes no keys" : oneOf(known)
       : `it is a key of ${homes.map((spec) => spec.keyword).join(", ")}`;
@@ -338,7 +330,7 @@ export class ConfigTreeReader {
       const known = block.spec.settings.map((setting) => setting.key);
       const home = rest.length > 0
         ? undefined
-        : [...MACHINE_SCHEMA.values()].find((spec) =>
+        : [...this.schema.blocks.values()].find((spec) =>
           !spec.named && root.spec.children.includes(spec.keyword) &&
           spec.settings.some((setting) => setting.key === key)
         );
@@ -358,7 +350,7 @@ export class ConfigTreeReader {
   #findBlock(root: ConfigBlock, name: string): ConfigBlock | null {
     const named = this.#named.get(name);
     if (named !== undefined) return named;
-    const spec = MACHINE_SCHEMA.get(name);
+    const spec = this.schema.blocks.get(name);
     if (spec === undefined || spec.named || !root.spec.children.includes(spec.keyword)) {
       return null;
     }
@@ -381,7 +373,7 @@ export class ConfigTreeReader {
 
   #blockNames(root: ConfigBlock): readonly string[] {
     const unnamed = root.spec.children.filter((keyword) =>
-      !blockSpec(keyword).named && blockSpec(keyword).settings.length > 0
+      !this.schema.block(keyword).named && this.schema.block(keyword).settings.length > 0
     );
     return [...this.#named.keys(), ...unnamed];
   }
@@ -414,10 +406,6 @@ function takes(shape: ValueShape, value: Expression): boolean {
 export function describe(block: ConfigBlock): string {
   if (block.name !== null) return `${block.spec.keyword} "${block.name.text}"`;
   return block.spec.keyword === "machine" ? "the machine" : block.spec.keyword;
-}
-
-function placesText(keyword: string): string {
-  return placesList(placesOf(keyword));
 }
 
 function placesList(keywords: readonly string[]): string {

@@ -88,15 +88,15 @@ export interface MachineKey {
 export function keysNamed(name: string): readonly MachineKey[] {
   const dot = name.indexOf(".");
   const [owner, key] = dot < 0 ? ["machine", name] : [name.slice(0, dot), name.slice(dot + 1)];
-  const named = MACHINE_SCHEMA.get(owner);
+  const named = MACHINE_SCHEMA.blocks.get(owner);
   return MACHINE_KEYS.filter(({ block, spec }) =>
     spec.key === key && (named === undefined ? block.named : block === named)
   );
 }
 
-export const MACHINE_KEYS: readonly MachineKey[] = [...MACHINE_SCHEMA.values()].flatMap((block) =>
-  block.settings.map((spec) => ({ block, spec }))
-);
+export const MACHINE_KEYS: readonly MachineKey[] = [...MACHINE_SCHEMA.blocks.values()].flatMap((
+  block,
+) => block.settings.map((spec) => ({ block, spec })));
 
 /** A key's full name: `iommu.mode`, `cpus`, `nvme.mdts`. */
 export function keyName({ block: { keyword }, spec: { key } }: MachineKey): string {

@@ -6,7 +6,7 @@
  * REPL and the tables of language.md come from here.
  */
 import { CPU_SETTINGS } from "../../devices/pci/host_bridge.ts";
-import { PCI_BLOCKS, PCI_ROOT_HOLDS } from "../../devices/registry.ts";
+import { type DeviceRegistry, DEVICES } from "../../devices/registry.ts";
 import {
   IOMMU_SETTINGS,
   MACHINE_SETTINGS,
@@ -89,6 +89,7 @@ function block(
   return { keyword, doc, named: false, children: [], settings: rows, hasRegisters: false, ...more };
 }
 
+/** The blocks that every machine may have. */
 const BLOCKS: readonly BlockSpec[] = [
   block("machine", "The machine: its kernel, memory, IOMMU and devices.", {}, {
     children: ["ram", "region", "iommu", "swiotlb", "latencies", "pci"],
@@ -115,29 +116,50 @@ const BLOCKS: readonly BlockSpec[] = [
     "The virtual time that events take. The name of any event is a key.",
     { preset: PRESET, ...LATENCY_SETTINGS },
   ),
-  block("pci", "The PCI tree.", {}, { children: PCI_ROOT_HOLDS }),
-  ...[...PCI_BLOCKS].map(([keyword, { doc, hasRegisters, holds, settings }]) =>
-    block(keyword, doc, settings, { named: true, children: holds, hasRegisters })
-  ),
 ];
 
-export const MACHINE_SCHEMA: ReadonlyMap<string, BlockSpec> = new Map(
-  BLOCKS.map((each): [string, BlockSpec] => [each.keyword, each]),
-);
+/** Every block of a machine, by what machines can be made of. */
+export class MachineSchema {
+  /** By their keywords. */
+  readonly blocks: ReadonlyMap<string, BlockSpec>;
+  /**
+   * Machines that were built without a mistake, as texts: a test after each edit has the machine that
+   * it had before.
+   */
+  readonly right = new Set<string>();
 
-/** The keywords of the blocks whose registers a scenario describes. */
-export function blocksWithRegisters(): readonly string[] {
-  return BLOCKS.filter(({ hasRegisters }) => hasRegisters).map(({ keyword }) => keyword);
+  constructor(readonly registry: DeviceRegistry) {
+    const all = [
+      ...BLOCKS,
+      block("pci", "The PCI tree.", {}, { children: registry.rootHolds }),
+      ...[...registry.blocks].map(([keyword, { doc, hasRegisters, holds, settings }]) =>
+        block(keyword, doc, settings, { named: true, children: holds, hasRegisters })
+      ),
+    ];
+    this.blocks = new Map(all.map((each) => [each.keyword, each]));
+  }
+
+  /** The keywords of the blocks whose registers a scenario describes. */
+  withRegisters(): readonly string[] {
+    return this.#keywords(({ hasRegisters }) => hasRegisters);
+  }
+
+  /** The keywords of the blocks that one may stand in. */
+  placesOf(keyword: string): readonly string[] {
+    return this.#keywords(({ children }) => children.includes(keyword));
+  }
+
+  /** The spec of a block that is known to exist. */
+  block(keyword: string): BlockSpec {
+    const spec = this.blocks.get(keyword);
+    if (spec === undefined) throw new RangeError(`No machine block is called "${keyword}"`);
+    return spec;
+  }
+
+  #keywords(holds: (block: BlockSpec) => boolean): readonly string[] {
+    return [...this.blocks.values()].filter(holds).map(({ keyword }) => keyword);
+  }
 }
 
-/** The keywords of the blocks that one may stand in. */
-export function placesOf(keyword: string): readonly string[] {
-  return BLOCKS.filter(({ children }) => children.includes(keyword)).map((each) => each.keyword);
-}
-
-/** The spec of a block that is known to exist. */
-export function blockSpec(keyword: string): BlockSpec {
-  const spec = MACHINE_SCHEMA.get(keyword);
-  if (spec === undefined) throw new RangeError(`No machine block is called "${keyword}"`);
-  return spec;
-}
+/** The blocks of machines that are made of what is built in. */
+export const MACHINE_SCHEMA: MachineSchema = new MachineSchema(DEVICES);

@@ -1,4 +1,4 @@
-import { BUILTINS } from "../builtins/mod.ts";
+import { type Laboratory, PLAIN } from "../laboratory.ts";
 import { Session as SessionWith } from "../run/session.ts";
 import type { SessionOptions } from "../run/session_types.ts";
 import { Workbench } from "./workbench.ts";
@@ -7,13 +7,15 @@ import { Workbench } from "./workbench.ts";
  * A session with a past that can be gone through.
  *
  * @param onLine Gets the lines that it writes.
+ * @param laboratory Where it takes place; the one to which nothing was added when left out.
  */
 export function openWorkbench(
   options: Omit<SessionOptions, "onLine">,
   onLine: (text: string) => void,
+  laboratory: Laboratory = PLAIN,
 ): Workbench {
   return new Workbench(
-    (hooks) => new SessionWith({ ...options, registry: BUILTINS, ...hooks }),
+    (hooks) => new SessionWith({ ...options, registry: laboratory.builtins, ...hooks }),
     onLine,
     options.watch,
   );

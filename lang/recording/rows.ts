@@ -1,5 +1,7 @@
 /** Rows of tables by the table's name, and by what they cover. */
 import type { TableFields, TableName, TableRow } from "../../devices/lab_tables.ts";
+import type { FactRow } from "../../runtime/recording/fact_table_spec.ts";
+import type { FieldTable } from "../../runtime/vocabulary/fields.ts";
 import type { Cell } from "./cells.ts";
 import type { KeptRun } from "./kept_run.ts";
 import type { Position } from "./position.ts";
@@ -7,13 +9,27 @@ import type { Position } from "./position.ts";
 /** The fields of a row, but for its life: what must be equal. */
 export type SomeValues<T extends TableName> = Partial<Pick<TableRow<T>, keyof TableFields[T]>>;
 
-/** The rows of a table at a moment. */
+/**
+ * The rows of a table at a moment.
+ * @param table Its name; of a table that was added, what describes it.
+ */
 export function rowsAt<T extends TableName>(
   run: KeptRun,
   table: T,
   at: Position,
-): readonly TableRow<T>[] {
-  const facts = run.table(table);
+): readonly TableRow<T>[];
+/** The rows of a table that was added. */
+export function rowsAt<F extends FieldTable>(
+  run: KeptRun,
+  table: { readonly name: string; readonly fields: F },
+  at: Position,
+): readonly FactRow<F>[];
+export function rowsAt(
+  run: KeptRun,
+  table: string | { readonly name: string },
+  at: Position,
+): readonly FactRow[] {
+  const facts = run.table(typeof table === "string" ? table : table.name);
   return facts.rowsAt(at.seq).map((row) => facts.row(row));
 }
 

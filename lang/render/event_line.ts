@@ -8,8 +8,8 @@
  *
  * The call that led to an event stands above it, one step to the left; the call's result ends it.
  */
-import { eventField, type KernelCall } from "../../runtime/event_vocabulary.ts";
-import { isCall, isReturn, type MachineEvent } from "../../runtime/events.ts";
+import type { KernelCall } from "../../runtime/event_vocabulary.ts";
+import { fieldOf, isCall, isReturn, type MachineEvent } from "../../runtime/events.ts";
 import { type Field, type FieldKind, isAddress } from "../../runtime/vocabulary/fields.ts";
 import { clip, pad } from "../text/columns.ts";
 import { shownParts } from "../text/repeats.ts";
@@ -229,7 +229,7 @@ export function eventParts(event: MachineEvent, nameWidth = 0, inCall = false): 
   const fields = Object.entries<unknown>(event.fields).filter(([, value]) => !isEmpty(value));
   if (isCall(event)) {
     const args = fields.filter(([name, value]) => !(name === "dev" && value === event.device))
-      .map(([name, value]) => fieldParts(event.name, name, value));
+      .map(([name, value]) => fieldParts(event, name, value));
     return [words(`${event.name.slice(5)}(`), ...joined(args, ", "), words(")")];
   }
   const name = words(`${pad(event.name, nameWidth)}  `);
@@ -246,7 +246,7 @@ export function eventParts(event: MachineEvent, nameWidth = 0, inCall = false): 
       name.endsWith("_site") ||
       // What the hardware is given is worth a word where it is more than was asked for.
       name.startsWith("hw_") && value === event.fields[name.slice(3) as never];
-    if (!isClear) shown.push(fieldParts(event.name, name, value));
+    if (!isClear) shown.push(fieldParts(event, name, value));
   }
   return [name, ...joined(shown, " ")];
 }
@@ -256,7 +256,7 @@ function joined(groups: readonly (readonly TextPart[])[], between: string): Text
 }
 
 function eventValue(event: MachineEvent, name: string): TextPart {
-  return valuePart(name, eventField(event.name, name)!, event.fields[name as never]);
+  return valuePart(name, fieldOf(event, name)!, event.fields[name as never]);
 }
 
 /** `3: sw0.up → rp0 0xffff_d000 write`, with a verdict that is not to go on. */
@@ -290,8 +290,8 @@ function leadsTo(event: MachineEvent): TextPart[][] {
     : [[eventValue(event, from), words(" → "), eventValue(event, "phys")]];
 }
 
-function fieldParts(event: string, name: string, value: unknown): TextPart[] {
-  const field = eventField(event, name)!;
+function fieldParts(event: MachineEvent, name: string, value: unknown): TextPart[] {
+  const field = fieldOf(event, name)!;
   const part = valuePart(name, field, value);
   const plain = typeof value === "number" && field.kind !== "size" && !isAddress(field);
   return SELF_EXPLAINING.has(name) && !plain

@@ -39,6 +39,7 @@ export interface Between {
   waitsForEver(): void;
 }
 
+/** @internal */
 export interface Run {
   /** Who may let something come in between; null where no `race` runs. */
   readonly between: Between | null;

@@ -9,15 +9,24 @@ import type { DiagnosticCode } from "../diagnostics/codes.ts";
 
 /** A call that makes no sense: a wrong kind of value, an index out of range, an overflow. */
 export class ScriptError extends Error {
+  /** The class of the error. */
   override readonly name: string = "ScriptError";
+  /** Names the mistake in the table of diagnostics. */
+  readonly code: DiagnosticCode;
+  /** How to put it right, or null. */
+  readonly hint: string | null;
 
   /**
+   * A mistake with its code.
+   *
    * @param code Names the mistake in the table of diagnostics.
    * @param message What is wrong, with the value: sentence case, no final period.
    * @param hint How to put it right.
    */
-  constructor(readonly code: DiagnosticCode, message: string, readonly hint: string | null = null) {
+  constructor(code: DiagnosticCode, message: string, hint: string | null = null) {
     super(message);
+    this.code = code;
+    this.hint = hint;
   }
 }
 

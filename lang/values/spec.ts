@@ -11,6 +11,7 @@ import type { Value } from "./value.ts";
 /**
  * What a parameter takes or a result is. A plain int is welcome wherever a size, duration or
  * address is wanted; any other mix is an error found before the run.
+ * @internal
  */
 export type Kind =
   | "any"
@@ -33,7 +34,10 @@ export type Kind =
   /** A thing of the machine, by its type's name, such as `device` or `request`. */
   | `@${string}`;
 
-/** What is in a list or record: a kind, `[what]` for a list of it, or the entries of a record. */
+/**
+ * What is in a list or record: a kind, `[what]` for a list of it, or the entries of a record.
+ * @internal
+ */
 export type Contents = Kind | readonly [Contents] | { readonly [name: string]: Contents };
 
 /** What a member of a list gives, by the list's own items. */
@@ -47,6 +51,7 @@ export type FromItems =
   /** A list of what its function gives. */
   | "mapped";
 
+/** @internal */
 export interface ParameterSpec {
   readonly name: string;
   /** One kind, or several of which any will do. */
@@ -77,9 +82,13 @@ export const CALL_CONTEXTS = {
   gfp: "May sleep, unless `atomic: true`",
 } as const;
 
+/** @internal */
 export type CallContext = keyof typeof CALL_CONTEXTS;
 
-/** What is wrong with a file of data; the place is one in its text. */
+/**
+ * What is wrong with a file of data; the place is one in its text.
+ * @internal
+ */
 export interface DataProblem {
   /** A sentence without its end. */
   readonly message: string;
@@ -87,11 +96,15 @@ export interface DataProblem {
   readonly end: number;
 }
 
+/** A function of the language. */
 export interface FunctionSpec {
+  /** What scripts call it by. */
   readonly name: string;
+  /** What it takes, in order. */
   readonly parameters: readonly ParameterSpec[];
   /** Takes any number of further arguments of the last parameter's kind. */
   readonly variadic?: boolean;
+  /** What it gives. */
   readonly result: Kind;
   /** Of a list or record: what is in it, where that is always the same. */
   readonly of?: Contents;
@@ -121,6 +134,7 @@ export interface FunctionSpec {
   run(run: Run, args: Arguments): Value;
 }
 
+/** @internal */
 export interface FieldSpec<T = never> {
   readonly name: string;
   readonly kind: Kind;
@@ -133,6 +147,7 @@ export interface FieldSpec<T = never> {
   explain?(target: T, run: Run): readonly string[];
 }
 
+/** @internal */
 export interface MethodSpec<T = never> extends Omit<FunctionSpec, "run"> {
   readonly gives?: FromItems;
   /** What it changes of the list or record that it is called on. */
@@ -142,12 +157,15 @@ export interface MethodSpec<T = never> extends Omit<FunctionSpec, "run"> {
 
 /** A type of things: what `value.field` and `value.method(…)` mean. */
 export interface TypeSpec<T = never> {
+  /** The word of its things in messages and patterns. */
   readonly name: string;
+  /** One sentence, then as many as it needs. */
   readonly doc: string;
   /** Types whose fields and methods it has too: `nvme` extends `device`. */
   readonly extends?: TypeSpec<T>;
   /** Its fields. Made when first asked for: a start would wait for those of all types. */
   readonly fields: () => readonly FieldSpec<T>[];
+  /** Its methods. */
   readonly methods: readonly MethodSpec<T>[];
   /** Its methods are functions of a driver: messages call them functions. */
   readonly isCode?: true;

@@ -121,6 +121,7 @@ export class Handle<T = unknown> {
   constructor(readonly type: TypeSpec, readonly target: T) {}
 }
 
+/** @internal */
 export type Value =
   | number
   | boolean

@@ -2,7 +2,12 @@
  * Recordings as bytes, and read again without the language and without any machine: events,
  * statements, tables, source, output and the outcomes of the runs.
  */
-import { readLabMachine, writeMachine } from "../builtins/read_machine.ts";
+import {
+  BUILT_IN,
+  readLabMachine,
+  type RecordedWith,
+  writeMachine,
+} from "../builtins/read_machine.ts";
 import { type KeptCode, KeptRun, type RunName, type Side } from "../recording/kept_run.ts";
 import type { FailureReport, TestOutcome } from "../run/report.ts";
 import { SourceFile, type Span } from "../source.ts";
@@ -123,9 +128,13 @@ export function serialise(
 
 /**
  * Reads what was written.
+ * @param laboratory The one whose runs they are; one to which nothing was added when left out.
  * @throws {RangeError} When it is something else, of another version, or cut off.
  */
-export function readSerialised(bytes: Uint8Array): readonly SerialisedRun[] {
+export function readSerialised(
+  bytes: Uint8Array,
+  { devices }: { readonly devices: RecordedWith } = { devices: BUILT_IN },
+): readonly SerialisedRun[] {
   const { codes, own, runs, sources } = readHead(bytes);
   const files = sources.map(({ name, text }) => new SourceFile(name, text));
   const read = codes.map((code) => readCode(code, files));
@@ -137,7 +146,7 @@ export function readSerialised(bytes: Uint8Array): readonly SerialisedRun[] {
       const run = new KeptRun({
         name,
         code: read[code]!,
-        machine: readLabMachine(machine),
+        machine: readLabMachine(machine, devices),
         output: written.output.map(([text, seq, statement]) => ({ text, at: { seq, statement } })),
         asides: new Map(written.asides) as KeptRun["asides"],
         sides: written.sides.map(([statement, word, label, side]) => ({

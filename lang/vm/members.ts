@@ -26,6 +26,10 @@ export class Members {
   readonly #fields = new Map<TypeSpec, Map<string, FieldSpec | null>>();
   readonly #methods = new Map<TypeSpec, Map<string, MethodSpec | null>>();
 
+  /** A laboratory may know more fields of a type than the type itself, as of its events. */
+  readonly #findField = (type: TypeSpec, name: string): FieldSpec | null =>
+    findField(type, name) ?? findField(this.types.get(type.name) ?? type, name);
+
   constructor(readonly types: Types) {}
 
   /**
@@ -51,7 +55,9 @@ export class Members {
 
   #own(value: Value, name: string): { field: FieldSpec; target: never } | null {
     const found = typeAndTarget(value, this.types);
-    const field = found === null ? null : remembered(this.#fields, found.type, name, findField);
+    const field = found === null
+      ? null
+      : remembered(this.#fields, found.type, name, this.#findField);
     return field === null ? null : { field, target: found!.target };
   }
 

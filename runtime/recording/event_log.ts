@@ -6,12 +6,11 @@
  * by its name.
  */
 import {
-  BY_DEVICE,
-  EVENT_NAMES,
-  eventFields,
+  CORE_EVENTS,
   type EventName,
-  eventNumber,
+  type EventVocabulary,
   type FieldValue,
+  MOST_EVENTS as KINDS,
 } from "../event_vocabulary.ts";
 import type { EventOrigin } from "../event_context.ts";
 import type { EventKeeper, MachineEvent, Why } from "../events.ts";
@@ -50,9 +49,6 @@ interface Layout extends Shape {
  * of its reason are one number.
  */
 const HEAD = { WHAT: 0, CONTEXT: 1, START: 2, WIDTH: 3 };
-/** More kinds of events than there are. */
-const KINDS = 1024;
-
 /** Where what stands of a context: what events that follow each other have in common, beside the time. */
 const CONTEXT = { CPU: 0, DEVICE: 1, REQUEST: 2, SITE: 3, WIDTH: 4 };
 
@@ -67,7 +63,6 @@ const NO_VALUES = new Float64Array(0);
 
 /** The number of a device, a request or a statement that there is not. */
 const NONE = -1;
-/** By an event's kind: a device does it. */
 
 export class EventLog implements EventKeeper {
   /** Texts and lists of the events; tables name their own by the same numbers. */
@@ -98,6 +93,9 @@ export class EventLog implements EventKeeper {
   /** Shape 0 is that of an event without a reason. */
   readonly #shapes: WhyShape[] = [{ rule: "", ...shapeOf([], []) }];
 
+  /** @param vocabulary Of the machine whose events they are. */
+  constructor(readonly vocabulary: EventVocabulary = CORE_EVENTS) {}
+
   /**
    * Keeps an event.
    * @param event The next of its machine: its number is one above the last one's.
@@ -105,7 +103,7 @@ export class EventLog implements EventKeeper {
    */
   append(event: MachineEvent): void {
     const { at_ns, fields, name, seq, why } = event;
-    this.keep(seq, at_ns, event, eventNumber(name), fields, why);
+    this.keep(seq, at_ns, event, this.vocabulary.number(name), fields, why);
   }
 
   /**
@@ -124,7 +122,7 @@ export class EventLog implements EventKeeper {
       throw new RangeError(`Event ${seq} comes after ${this.count}: one is missing`);
     }
     const row = this.count++;
-    const layout = this.#layouts[kind] ??= layoutOf(kind, fields);
+    const layout = this.#layouts[kind] ??= this.#layoutOf(kind, fields);
     if (this.#headAt === this.#headChunk.length) {
       this.#headChunk = this.#heads.reach(row);
       this.#headAt = this.#heads.offset(row);
@@ -142,6 +140,16 @@ export class EventLog implements EventKeeper {
     }
     const whyShape = why === null ? 0 : this.#appendWhy(values, layout, why);
     heads[at + HEAD.WHAT] = kind + whyShape * KINDS;
+  }
+
+  /** @param first The fields of the first event of a kind: others come in the same order. */
+  #layoutOf(kind: number, first: object): Layout {
+    const fields = this.vocabulary.fields(this.vocabulary.names[kind]!);
+    const names = Object.keys(first);
+    for (const name of Object.keys(fields)) if (!names.includes(name)) names.push(name);
+    const forms = names.map((name) => formOfField(fields[name]!));
+    const width = forms.filter((form) => form !== "none").length;
+    return { ...shapeOf(names, forms), width, whys: [] };
   }
 
   /** Goes to where so many values have room: what belongs to one event lies together. */
@@ -240,7 +248,7 @@ export class EventLog implements EventKeeper {
       device: this.deviceAt(seq),
       request: this.requestAt(seq),
       site: this.siteAt(seq),
-      name: EVENT_NAMES[kind]!,
+      name: this.vocabulary.names[kind]!,
       // What was written by the layout of its kind is read by it: no type can say so.
       fields: this.#read(names, forms, start),
       why: shape.rule === "" ? null : {
@@ -248,22 +256,22 @@ export class EventLog implements EventKeeper {
         inputs: this.#read(shape.names, shape.forms, start + width) as Why["inputs"],
       },
     };
-    return event as MachineEvent;
+    return this.vocabulary.withRow(kind, event as MachineEvent);
   }
 
-  /** The number of an event's kind, which `eventNumber` gives for its name. */
+  /** The number of an event's kind, which the vocabulary gives for its name. */
   kindAt(seq: number): number {
     return this.#head(seq, HEAD.WHAT) % KINDS;
   }
 
   /** What an event is called, without building it. */
   nameAt(seq: number): EventName {
-    return EVENT_NAMES[this.kindAt(seq)]!;
+    return this.vocabulary.names[this.kindAt(seq)]!;
   }
 
   /** A device does it, and no CPU. */
   isByDevice(seq: number): boolean {
-    return BY_DEVICE[this.kindAt(seq)]!;
+    return this.vocabulary.byDevice[this.kindAt(seq)]!;
   }
 
   /** Virtual time at an event. */
@@ -413,16 +421,6 @@ function shapeOf(names: readonly string[], forms: readonly Form[]): Shape {
     lastLists: nothing,
     lastNumbers: names.map(() => 0),
   };
-}
-
-/** @param first The fields of the first event of a kind: others come in the same order. */
-function layoutOf(kind: number, first: object): Layout {
-  const fields = eventFields(EVENT_NAMES[kind]!);
-  const names = Object.keys(first);
-  for (const name of Object.keys(fields)) if (!names.includes(name)) names.push(name);
-  const forms = names.map((name) => formOfField(fields[name]!));
-  const width = forms.filter((form) => form !== "none").length;
-  return { ...shapeOf(names, forms), width, whys: [] };
 }
 
 function formOfField({ kind }: Field): Form {

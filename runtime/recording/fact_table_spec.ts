@@ -1,9 +1,10 @@
 /** What a table of facts is: its fields, its key, and the events that change it. */
 import type { Bytes } from "../address.ts";
 import type { EventName } from "../event_vocabulary.ts";
-import type { EventOf } from "../events.ts";
+import type { EventOf, TableFieldsOf } from "../events.ts";
 import type { Machine } from "../machine.ts";
 import type { HeldKind } from "../leaks/leak_kinds.ts";
+import type { EventTable } from "../vocabulary/event_table.ts";
 import type { AllHold, FieldTable } from "../vocabulary/fields.ts";
 import type { Lifetime } from "./live_lists.ts";
 
@@ -13,6 +14,7 @@ import type { Lifetime } from "./live_lists.ts";
  */
 export type FactRow<F extends FieldTable = FieldTable> = AllHold<F> & Lifetime;
 
+/** @internal */
 export type FieldName<F extends FieldTable> = Extract<keyof F, string>;
 
 /** A call of the kernel, whose return says only what it gave. */
@@ -85,7 +87,10 @@ export interface ChangeEvent<N extends EventName = EventName>
   readonly pageBytes: Bytes;
 }
 
-/** How rows that hold at the end of a test are reported. */
+/**
+ * How rows that hold at the end of a test are reported.
+ * @internal
+ */
 export interface LeakSpec<F extends FieldTable> {
   readonly kind: HeldKind;
   /**
@@ -99,16 +104,39 @@ export interface LeakSpec<F extends FieldTable> {
   readonly isApart?: boolean;
 }
 
-/** What an event of one name does to a table. */
+/**
+ * What an event of one name does to a table.
+ * @internal
+ */
 export type Changes<F extends FieldTable> = {
   readonly [N in EventName]?: (rows: FactRows<F>, event: ChangeEvent<N>) => void;
 };
 
-/** What a table is: once, for everything that fills, reads or prints it. */
-export interface FactTableSpec<F extends FieldTable = FieldTable, N extends string = string> {
+/**
+ * What an event of an added table does to a table of facts.
+ * @internal
+ */
+export type AddedChanges<F extends FieldTable, T extends EventTable> = {
+  readonly [N in keyof T]?: (
+    rows: FactRows<F>,
+    event: Omit<ChangeEvent, "fields"> & { readonly fields: TableFieldsOf<T, N> },
+  ) => void;
+};
+
+/**
+ * What a table is: once, for everything that fills, reads or prints it. `E` is the table of events
+ * that change it besides those of the runtime.
+ */
+export interface FactTableSpec<
+  F extends FieldTable = FieldTable,
+  N extends string = string,
+  E extends EventTable = Record<never, never>,
+> {
+  /** What it is asked for by. */
   readonly name: N;
   /** What a row says, as a sentence. */
   readonly doc: string;
+  /** What a row has, by name. */
   readonly fields: F;
   /**
    * The fields that tell a row from any other that holds at the same moment, unless `isBag` is
@@ -125,7 +153,8 @@ export interface FactTableSpec<F extends FieldTable = FieldTable, N extends stri
   readonly address?: FieldName<F>;
   /** Rows are ranges that can be cut: the fields that move with a row's beginning. */
   readonly moving?: readonly FieldName<F>[];
-  readonly changes: Changes<F>;
+  /** What each event does to it, by the name of the event. */
+  readonly changes: Changes<F> & AddedChanges<F, E>;
   /** Of a table of what has to be freed. */
   readonly leak?: LeakSpec<F>;
   /** Reads the rows that hold now off the machine itself; of a machine just made there are none without. */
@@ -137,4 +166,4 @@ export interface FactTableSpec<F extends FieldTable = FieldTable, N extends stri
  * given rows of its own, which a type for all tables cannot say.
  */
 // deno-lint-ignore no-explicit-any
-export type AnyTableSpec = FactTableSpec<any>;
+export type AnyTableSpec = FactTableSpec<any, string, any>;

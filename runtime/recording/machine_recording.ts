@@ -5,6 +5,7 @@
  * then; from there on only events change them.
  */
 import type { Nanoseconds } from "../address.ts";
+import { CORE_EVENTS, type EventVocabulary } from "../event_vocabulary.ts";
 import type { EventOrigin } from "../event_context.ts";
 import type { EventKeeper, MachineEvent, Why } from "../events.ts";
 import type { Machine } from "../machine.ts";
@@ -19,7 +20,7 @@ import { type Granules, TableSet } from "./table_set.ts";
 type Specs = readonly AnyTableSpec[];
 
 export class KeptMachine implements EventKeeper {
-  readonly log: EventLog = new EventLog();
+  readonly log: EventLog;
   /** The statements of the script, as the interpreter notes them. */
   readonly statements: StatementLog = new StatementLog();
   /** The number of the last event of each activity that made any. */
@@ -34,9 +35,11 @@ export class KeptMachine implements EventKeeper {
   constructor(
     { iommu: { granuleBytes, sharers }, pages: { pageSizeBytes } }: Granules,
     specs: Specs,
+    vocabulary: EventVocabulary = CORE_EVENTS,
   ) {
+    this.log = new EventLog(vocabulary);
     this.granules = { iommu: { granuleBytes, sharers }, pages: { pageSizeBytes } };
-    this.#set = new TableSet(specs, this.granules, this.log.pool);
+    this.#set = new TableSet(specs, this.granules, this.log.pool, vocabulary);
     this.tables = this.#set.tables;
   }
 
@@ -87,7 +90,7 @@ export class MachineRecording extends KeptMachine {
    */
   constructor(machine: Machine, specs: Specs) {
     if (machine.events.seq !== 0) throw new RangeError("A recording begins before the first event");
-    super(machine, specs);
+    super(machine, specs, machine.events.vocabulary);
     for (const table of this.tables.values()) {
       table.spec.read?.(machine, (row) => table.begin(0, row));
     }

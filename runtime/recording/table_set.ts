@@ -1,6 +1,6 @@
 /** Tables that events change together. */
 import type { Bytes } from "../address.ts";
-import { EVENT_NAMES, type EventName, eventNumber } from "../event_vocabulary.ts";
+import type { EventName, EventVocabulary } from "../event_vocabulary.ts";
 import { FactTable } from "./fact_table.ts";
 import type { AnyTableSpec, ChangeEvent } from "./fact_table_spec.ts";
 import type { ValuePool } from "./value_pool.ts";
@@ -25,12 +25,19 @@ export class TableSet {
   /** By name, in the order in which they were declared. */
   readonly tables: ReadonlyMap<string, FactTable>;
   /** By the number of a kind of event; none where it changes nothing. */
-  readonly #changes: (Change[] | undefined)[] = new Array(EVENT_NAMES.length);
+  readonly #changes: (Change[] | undefined)[];
   readonly #granuleBytes: Bytes;
   readonly #sharers: ReadonlyMap<string, string>;
   readonly #pageBytes: Bytes;
 
-  constructor(specs: readonly AnyTableSpec[], { iommu, pages }: Granules, pool: ValuePool) {
+  /** @param vocabulary Of the machine whose events change them. */
+  constructor(
+    specs: readonly AnyTableSpec[],
+    { iommu, pages }: Granules,
+    pool: ValuePool,
+    readonly vocabulary: EventVocabulary,
+  ) {
+    this.#changes = new Array(vocabulary.names.length);
     this.#granuleBytes = iommu.granuleBytes;
     this.#sharers = iommu.sharers;
     this.#pageBytes = pages.pageSizeBytes;
@@ -41,7 +48,7 @@ export class TableSet {
       for (const name of Object.keys(spec.changes) as EventName[]) {
         // The name leads to the event's type, here as in the stream: no type can say so.
         const make = spec.changes[name] as Change["make"];
-        (this.#changes[eventNumber(name)] ??= []).push({ table, make });
+        (this.#changes[vocabulary.number(name)] ??= []).push({ table, make });
       }
     }
     this.tables = tables;

@@ -8,7 +8,7 @@
  */
 import type { Bytes, Nanoseconds } from "../address.ts";
 import type { EventOrigin } from "../event_context.ts";
-import { EVENT_NAMES, type EventName, eventNumber } from "../event_vocabulary.ts";
+import { CORE_EVENTS, type EventVocabulary } from "../event_vocabulary.ts";
 import type { MachineEvent } from "../events.ts";
 import type { FactTable } from "./fact_table.ts";
 import type { AnyTableSpec } from "./fact_table_spec.ts";
@@ -91,19 +91,27 @@ function firstRows(table: FactTable): readonly Values[] {
  * @throws {RangeError} When the bytes are cut off.
  * @throws {SyntaxError} When they are others.
  */
-export function readMachine(bytes: Uint8Array, specs: readonly AnyTableSpec[]): KeptMachine {
+export function readMachine(
+  bytes: Uint8Array,
+  specs: readonly AnyTableSpec[],
+  vocabulary: EventVocabulary = CORE_EVENTS,
+): KeptMachine {
   const body = new PackedReader(bytes);
   const head = body.json() as Head;
-  const kept = new KeptMachine({
-    iommu: { granuleBytes: head.granuleBytes as Bytes, sharers: new Map(head.sharers) },
-    pages: { pageSizeBytes: head.pageBytes as Bytes },
-  }, specs);
+  const kept = new KeptMachine(
+    {
+      iommu: { granuleBytes: head.granuleBytes as Bytes, sharers: new Map(head.sharers) },
+      pages: { pageSizeBytes: head.pageBytes as Bytes },
+    },
+    specs,
+    vocabulary,
+  );
   for (const [name, rows] of Object.entries(head.firstRows)) {
     for (const row of rows) kept.table(name).begin(0, row as never);
   }
   const shapes = new PackedReader(body.bytes());
   const origins = new OriginReader(body.bytes(), head.pool);
-  const columns = head.shapes.map((shape) => new ShapeReader(shape, head.pool, body));
+  const columns = head.shapes.map((shape) => new ShapeReader(shape, head.pool, body, vocabulary));
   for (let seq = 1; seq <= head.events; seq++) {
     const shape = columns[shapes.count()]!;
     const { atNs, origin } = origins.at(seq);
@@ -203,11 +211,14 @@ class ShapeReader {
   readonly #readers: readonly PackedReader[];
   readonly #last: number[];
 
-  constructor(shape: Shape, pool: readonly unknown[], body: PackedReader) {
-    if (!EVENT_NAMES.includes(shape.name as EventName)) {
-      throw new RangeError(`No event is called "${shape.name}"`);
-    }
-    this.kind = eventNumber(shape.name as EventName);
+  constructor(
+    shape: Shape,
+    pool: readonly unknown[],
+    body: PackedReader,
+    vocabulary: EventVocabulary,
+  ) {
+    this.kind = vocabulary.number(shape.name);
+    if (this.kind < 0) throw new RangeError(`No event is called "${shape.name}"`);
     this.#shape = shape;
     this.#pool = pool;
     this.#readers = [...shape.forms].map(() => new PackedReader(body.bytes()));

@@ -7,7 +7,7 @@
  */
 import { type Bytes, KIB, type Nanoseconds } from "../address.ts";
 import type { VirtualClock } from "./clock.ts";
-import { eventId, eventNumber } from "../event_vocabulary.ts";
+import { eventId } from "../event_vocabulary.ts";
 import type { EventStream } from "../events.ts";
 import type { MachineConfig } from "../machine_config.ts";
 import { duration, setting } from "../settings.ts";
@@ -33,8 +33,6 @@ export const LATENCY_SETTINGS = {
   doorbell: latency("doorbell", "doorbell write", "nvme.doorbell"),
   interrupt: latency("interrupt", "interrupt, on the CPU that handles it", "irq"),
 };
-
-export const LATENCY_KEYS: readonly string[] = Object.keys(LATENCY_SETTINGS);
 
 /** True when something costs virtual time. */
 export function hasLatencies(
@@ -99,7 +97,7 @@ export function applyLatencies(
     else if (key === "copy_per_kib") charges.copyPerKibNs += latencyNs;
     else {
       for (const name of EVENTS_OF_KEY.get(key) ?? [key]) {
-        const number = eventNumber(name);
+        const number = events.vocabulary.number(name);
         if (number < 0) throw new RangeError(`Cannot charge for "${key}": no event has that name`);
         // The device raises it, and the CPU pays: `OwnTimes.interrupt`.
         if (number === IRQ && clock.own !== null) clock.own.interruptNs += latencyNs;

@@ -43,6 +43,7 @@ export interface WordSet {
 
 /** A field that holds a `T`. */
 export interface Field<T = unknown> {
+  /** What kind of value it holds. */
   readonly kind: FieldKind;
   /** It may be none. */
   readonly isOptional: boolean;
@@ -73,22 +74,35 @@ function plain<T>(kind: FieldKind): Field<T> {
   return { kind, isOptional: false, sets: [], doc: null };
 }
 
+/** An address as a device sees it. */
 export const DMA: Field<DmaAddr> = plain("dma");
+/** A physical address. */
 export const PHYS: Field<PhysAddr> = plain("phys");
+/** An address of a process. */
 export const VIRT: Field<VirtAddr> = plain("virt");
+/** A size in bytes. */
 export const SIZE: Field<number> = plain("size");
+/** A duration in nanoseconds. */
 export const DURATION: Field<Nanoseconds> = plain("duration");
+/** A whole number. */
 export const INT: Field<number> = plain("int");
+/** True or false. */
 export const BOOL: Field<boolean> = plain("bool");
+/** A text. */
 export const TEXT: Field<string> = plain("text");
+/** A statement of the script, by its number. */
 export const SITE: Field<number> = plain("site");
+/** Names of devices and ports. */
 export const NAMES: Field<readonly string[]> = plain("names");
+/** Pairs of the size of a leaf and how many there are. */
 export const LEAVES: Field<readonly (readonly [sizeBytes: number, count: number])[]> = plain(
   "leaves",
 );
+/** Pairs of an address and a size. */
 export const SEGMENTS: Field<readonly (readonly [phys: PhysAddr, sizeBytes: number])[]> = plain(
   "segments",
 );
+/** Runs of the table of an RDMA device. */
 export const TABLE_RUNS: Field<
   readonly (readonly [
     virt: VirtAddr,
@@ -97,6 +111,7 @@ export const TABLE_RUNS: Field<
     prot: "read" | "read_write",
   ])[]
 > = plain("table_runs");
+/** What a call gives that gives nothing. */
 export const NOTHING: Field<null> = plain("nothing");
 
 /** A field that holds one of some words. */

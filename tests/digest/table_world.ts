@@ -5,7 +5,7 @@ import { STATUS_CODES, STATUS_TYPES } from "../../devices/nvme/status_codes.ts";
 import { CPU_SETTINGS } from "../../devices/pci/host_bridge.ts";
 import { FUNCTION_SETTINGS } from "../../devices/pci/function_settings.ts";
 import { PORT_KINDS } from "../../devices/pci/port_kinds.ts";
-import { DEVICE_KINDS, PCI_BLOCKS, PCI_ROOT_HOLDS } from "../../devices/registry.ts";
+import { DEVICE_KINDS, DEVICES } from "../../devices/registry.ts";
 import { DMA_ATTR } from "../../runtime/dma/attributes.ts";
 import { REPORT_CLASSES } from "../../runtime/dma/checker/report_classes.ts";
 import { BLK_STS, ERRNO } from "../../runtime/errno.ts";
@@ -35,7 +35,7 @@ import type { Sink } from "./digest.ts";
 
 const TABLES: Readonly<Record<string, unknown>> = {
   attributes: DMA_ATTR,
-  blocks: [...PCI_BLOCKS],
+  blocks: [...DEVICES.blocks],
   calls: CALL_TABLE,
   cpu: CPU_SETTINGS,
   devices: DEVICE_KINDS,
@@ -57,7 +57,7 @@ const TABLES: Readonly<Record<string, unknown>> = {
   recordings: LAB_TABLES,
   regions: REGION_SETTINGS,
   reports: REPORT_CLASSES,
-  root: PCI_ROOT_HOLDS,
+  root: DEVICES.rootHolds,
   statuses: [STATUS_TYPES, STATUS_CODES, BLK_STS],
   swiotlb: SWIOTLB_SETTINGS,
 };

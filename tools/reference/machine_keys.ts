@@ -10,7 +10,7 @@ import {
 } from "../../lang/machine/key_text.ts";
 import { formatDuration } from "../../lang/text/numbers.ts";
 import { LATENCY_PRESETS, type LatencyPreset } from "../../runtime/time/latency_presets.ts";
-import { MACHINE_SCHEMA, placesOf } from "../../lang/machine/schema.ts";
+import { MACHINE_SCHEMA } from "../../lang/machine/schema.ts";
 import { withPart } from "./marked_part.ts";
 
 /** The page with its tables as the rows say. @throws {RangeError} When it has no place for one. */
@@ -39,8 +39,12 @@ function tables(): string[] {
   return [
     "| block | inside | meaning |",
     "| --- | --- | --- |",
-    ...[...MACHINE_SCHEMA.values()].map(({ doc, keyword, named }) =>
-      row([`\`${keyword}${named ? " NAME" : ""}\``, placesOf(keyword).join(", "), doc])
+    ...[...MACHINE_SCHEMA.blocks.values()].map(({ doc, keyword, named }) =>
+      row([
+        `\`${keyword}${named ? " NAME" : ""}\``,
+        MACHINE_SCHEMA.placesOf(keyword).join(", "),
+        doc,
+      ])
     ),
     "",
     "| key | takes | default | what it is |",

@@ -43,6 +43,7 @@ export interface UserMapRequest {
   readonly isPrivate?: boolean;
 }
 
+/** @internal */
 export class PeerProviders {
   readonly #machine: Machine;
   readonly #providers = new Map<PciFunction, PeerProvider>();

@@ -1,5 +1,5 @@
 /** A request for any device: what a block layer would hand to a driver that the script has. */
-import type { LabDevice } from "../../../devices/lab.ts";
+import type { DeviceBase } from "../../../devices/device_kind.ts";
 import { NvmeRequest } from "../../../devices/nvme/driver/command/nvme_request.ts";
 import { Bio } from "../../../runtime/block/bio.ts";
 import { blockRules } from "../../../runtime/block/block_rules.ts";
@@ -48,7 +48,7 @@ function limitsOf(run: Run, wish: QueueWish): QueueLimits {
 }
 
 /** The caller maps it and completes it. */
-function requestFor(run: Run, device: LabDevice, bio: Bio, wish: QueueWish): NvmeRequest {
+function requestFor(run: Run, device: DeviceBase, bio: Bio, wish: QueueWish): NvmeRequest {
   const { machine } = run.lab;
   const { events } = machine;
   const limits = limitsOf(run, wish);

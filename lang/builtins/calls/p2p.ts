@@ -60,7 +60,7 @@ export function calling<C extends KernelCall, T>(
 
 /** A device as its name in a script means it. */
 function deviceNamed(run: Run, name: string): Value {
-  return deviceValue(run.lab.devices.get(name)!);
+  return deviceValue(run.lab.devices.get(name)!, run.lab.registry);
 }
 
 /** The functions whose access control a script means: a device, a port by name, all of a switch. */

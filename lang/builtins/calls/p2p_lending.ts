@@ -1,5 +1,5 @@
 /** Peer-to-peer memory: lending it to peers and to programs, and taking it away. */
-import type { LabDevice } from "../../../devices/lab.ts";
+import type { DeviceBase } from "../../../devices/device_kind.ts";
 import type { PeerProvider } from "../../../devices/pci/peers/peer_provider.ts";
 import { PAGE_SIZE_BYTES } from "../../../runtime/address.ts";
 import { errnoName, KernelError } from "../../../runtime/errno.ts";
@@ -28,7 +28,7 @@ const LATER_MACHINE = `machine {
 }
 `;
 
-function toProvider(run: Run, device: LabDevice): PeerProvider {
+function toProvider(run: Run, device: DeviceBase): PeerProvider {
   const provider = run.lab.topology.providers.everOf(device.function);
   if (provider !== null) return provider;
   const { hint, message } = noProvider(device.function);

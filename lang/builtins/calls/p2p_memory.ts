@@ -1,5 +1,5 @@
 /** Peer-to-peer memory: taking some of a device's, and freeing it. */
-import type { LabDevice } from "../../../devices/lab.ts";
+import type { DeviceBase } from "../../../devices/device_kind.ts";
 import type { Bytes, PhysAddr } from "../../../runtime/address.ts";
 import { Scatterlist } from "../../../runtime/dma/scatterlist.ts";
 import { KernelError } from "../../../runtime/errno.ts";
@@ -25,7 +25,7 @@ export function bufferAt(run: Run, at: PhysAddr, sizeBytes: Bytes): HostBuffer {
   return new HostBuffer(bufferHome(run), [{ phys: at, sizeBytes }]);
 }
 
-function take(run: Run, device: LabDevice, sizeBytes: Bytes): PhysAddr | null {
+function take(run: Run, device: DeviceBase, sizeBytes: Bytes): PhysAddr | null {
   return calling(
     run,
     ALLOC,
@@ -37,7 +37,7 @@ function take(run: Run, device: LabDevice, sizeBytes: Bytes): PhysAddr | null {
 }
 
 /** False when nothing of the device's was handed out there. */
-function give(run: Run, device: LabDevice, at: PhysAddr, sizeBytes: Bytes): boolean {
+function give(run: Run, device: DeviceBase, at: PhysAddr, sizeBytes: Bytes): boolean {
   return calling(
     run,
     FREE,

@@ -1,5 +1,5 @@
 /** Parameters that many kernel functions share. */
-import type { LabDevice } from "../../../devices/lab.ts";
+import type { DeviceBase } from "../../../devices/device_kind.ts";
 import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
 import { Handle } from "../../values/value.ts";
 import { toAttributes, toDirection } from "../arguments.ts";
@@ -12,7 +12,7 @@ export const DEV = param.of(
   "dev",
   "@device",
   "The device that will use the memory.",
-  (value): DmaDevice => (value as Handle<LabDevice>).target.dma,
+  (value): DmaDevice => (value as Handle<DeviceBase>).target.dma,
 );
 export const STATE = param.thing("state", IOVA_STATE, "The result of iova_state().");
 export const PHYS = param.of(

@@ -21,6 +21,7 @@ type Described = Pick<
   | "exampleFiles"
 >;
 
+/** @internal */
 export interface FunctionEntry<P extends readonly Parameter<unknown>[], F extends Form>
   extends Described {
   readonly parameters: P;
@@ -82,11 +83,20 @@ export function builtin<const P extends readonly Parameter<unknown>[], const F e
 const ownList: Make = (items) => new ListValue(items as readonly Value[], "script");
 
 /**
+ * Makes a method of a type.
+ * @internal
+ */
+export type MakeMethod<T> = <
+  const P extends readonly Parameter<unknown>[],
+  const F extends Form,
+>(entry: MethodEntry<T, P, F>) => MethodSpec<T>;
+
+/**
  * Makes methods of a type, with what is behind the receiver as their target.
  *
  * @param maker Whose the lists are that they give: the script's may change in place.
  */
-export function methodsOf<T>(maker: Maker = "machine") {
+export function methodsOf<T>(maker: Maker = "machine"): MakeMethod<T> {
   return <const P extends readonly Parameter<unknown>[], const F extends Form>(
     entry: MethodEntry<T, P, F>,
   ): MethodSpec<T> => {

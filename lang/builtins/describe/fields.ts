@@ -4,13 +4,19 @@ import type { FieldSpec } from "../../values/spec.ts";
 import { type Form, kindOfForm, makerOf, type PlainOf, type Plains } from "./form.ts";
 import { once } from "./once.ts";
 
-/** A field that waits for its name. */
-type Unnamed<T> = Omit<FieldSpec<T>, "name">;
+/**
+ * A field that waits for its name.
+ * @internal
+ */
+export type Unnamed<T> = Omit<FieldSpec<T>, "name">;
 
 /** Reads what stands for a field's value: the plain thing, or null for none. */
 type Get<T, F> = (target: T, run: Run) => PlainOf<F>;
 
-/** One maker of fields for each kind, and one for any other form. */
+/**
+ * One maker of fields for each kind, and one for any other form.
+ * @internal
+ */
 export type FieldMakers<T> =
   & {
     readonly [K in Exclude<keyof Plains, "list" | "record" | "range" | "function">]: (

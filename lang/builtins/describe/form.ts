@@ -39,7 +39,10 @@ export interface Plains {
   readonly function: Closure;
 }
 
-/** A kind; a type, for things of it; `[form]`, a list; `{ name: form }`, a record. */
+/**
+ * A kind; a type, for things of it; `[form]`, a list; `{ name: form }`, a record.
+ * @internal
+ */
 export type Form =
   | Kind
   | TypeSpec

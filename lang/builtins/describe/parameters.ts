@@ -50,6 +50,7 @@ function parameter<T>(
 
 /** The same, but it may be left out; `run` then sees `otherwise`, or undefined. */
 export function optional<T>(of: Parameter<T>): Parameter<T | undefined>;
+/** The same, with what `run` sees where it is left out. */
 export function optional<T, D>(of: Parameter<T>, otherwise: D): Parameter<T | D>;
 export function optional(of: Parameter<unknown>, otherwise?: unknown): Parameter<unknown> {
   return { ...of, optional: true, otherwise };
@@ -57,6 +58,7 @@ export function optional(of: Parameter<unknown>, otherwise?: unknown): Parameter
 
 /** The same, but it may be left out, and is given by name only. */
 export function named<T>(of: Parameter<T>): Parameter<T | undefined>;
+/** The same, with what `run` sees where it is left out. */
 export function named<T, D>(of: Parameter<T>, otherwise: D): Parameter<T | D>;
 export function named(of: Parameter<unknown>, otherwise?: unknown): Parameter<unknown> {
   return { ...of, optional: true, named: true, otherwise };

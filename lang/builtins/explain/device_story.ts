@@ -1,5 +1,5 @@
 /** How a device maps: each fact about it, with its rule. */
-import type { LabDevice } from "../../../devices/lab.ts";
+import type { DeviceBase } from "../../../devices/device_kind.ts";
 import { mappingSizeInputs, UNLIMITED_BYTES } from "../../../runtime/dma/calls/mapping_queries.ts";
 import type { MachineEvent } from "../../../runtime/events.ts";
 import { tableLines } from "../../text/columns.ts";
@@ -11,7 +11,7 @@ import { type Explanation, factLines } from "./explanation.ts";
 const SHOWN_RULES = 12;
 
 /** The facts, then how often each rule decided something for the device. */
-export function deviceStory(device: LabDevice, title: string, run: Run): string[] {
+export function deviceStory(device: DeviceBase, title: string, run: Run): string[] {
   return [
     title,
     ...factLines(explainTranslation(device, run), "dma.1.3", run.columns),
@@ -23,7 +23,7 @@ export function deviceStory(device: LabDevice, title: string, run: Run): string[
 }
 
 /** How a device is translated, and why not otherwise. */
-export function explainTranslation({ dma }: LabDevice, run: Run): Explanation {
+export function explainTranslation({ dma }: DeviceBase, run: Run): Explanation {
   const { iommu, config } = run.lab.machine;
   const mode = iommu.modeOf(dma);
   const asked = config.iommu.mode;
@@ -41,7 +41,7 @@ export function explainTranslation({ dma }: LabDevice, run: Run): Explanation {
   };
 }
 
-function reach({ dma }: LabDevice): Explanation {
+function reach({ dma }: DeviceBase): Explanation {
   const bus = dma.busLimitBits === 0 ? "no bus limit" : `a bus limit of ${dma.busLimitBits} bits`;
   return {
     title: `addresses up to ${formatAddress(dma.lastAddress)}`,
@@ -49,7 +49,7 @@ function reach({ dma }: LabDevice): Explanation {
   };
 }
 
-function unmaps({ dma }: LabDevice, run: Run): Explanation {
+function unmaps({ dma }: DeviceBase, run: Run): Explanation {
   const needed = run.lab.machine.dma.dmaNeedUnmap(dma);
   const why = dma.domain !== null
     ? "it is translated"
@@ -65,7 +65,7 @@ function unmaps({ dma }: LabDevice, run: Run): Explanation {
   return { title: `dma_need_unmap() is ${needed}`, why };
 }
 
-function sizes({ dma }: LabDevice, run: Run): Explanation {
+function sizes({ dma }: DeviceBase, run: Run): Explanation {
   const { machine } = run.lab;
   const inputs = mappingSizeInputs(machine, dma);
   const boundary = machine.dma.dmaGetMergeBoundary(dma);

@@ -1,5 +1,5 @@
 /** Templates of explanations: rows of texts with places for the fields and inputs of a decision. */
-import { eventField, type FieldValue } from "../../../runtime/event_vocabulary.ts";
+import { CORE_EVENTS, type FieldValue } from "../../../runtime/event_vocabulary.ts";
 import { formatFieldValue } from "../../render/event_line.ts";
 import { formatCount, formatDuration, formatSize } from "../../text/numbers.ts";
 import type { Explanation, Facts } from "./explanation.ts";
@@ -44,7 +44,7 @@ function format(facts: Facts, name: string, how: string | undefined): string {
   const words = how === undefined ? undefined : WORDS[how];
   if (words !== undefined) return words[String(value)] ?? "";
   if (how !== undefined) return formatCount(value as number, how);
-  const field = eventField(facts.name, name);
+  const field = CORE_EVENTS.field(facts.name, name);
   if (name in facts.fields && field !== null) {
     return formatFieldValue(field, value);
   }

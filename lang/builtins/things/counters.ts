@@ -4,7 +4,11 @@
  * `counters.iotlb.sync` has a field for each part of the event's name; a kernel function's bare
  * name counts its calls.
  */
-import { EVENT_NAMES, eventNumber, KERNEL_CALLS } from "../../../runtime/event_vocabulary.ts";
+import {
+  CORE_EVENTS,
+  type EventVocabulary,
+  KERNEL_CALLS,
+} from "../../../runtime/event_vocabulary.ts";
 import { tableLines } from "../../text/columns.ts";
 import { formatCount, groupThousands } from "../../text/numbers.ts";
 import { isThing, thing } from "../arguments.ts";
@@ -16,10 +20,12 @@ import { param } from "../describe/parameters.ts";
 /** Numbers by event number: the machine's own array, a copy, or the difference of two. */
 export interface Counters {
   readonly counts: Float64Array;
+  /** What is counted. */
+  readonly vocabulary: EventVocabulary;
 }
 
 function countOf(counters: Counters, event: string): number {
-  return counters.counts[eventNumber(event)]!;
+  return counters.counts[counters.vocabulary.number(event)]!;
 }
 
 function countField(name: string, event: string): FieldSpec<Counters> {
@@ -37,16 +43,16 @@ function splitName(event: string): readonly [string, string | null] {
   return dot < 0 ? [event, null] : [event.slice(0, dot), event.slice(dot + 1)];
 }
 
-function buildGroups(): ReadonlyMap<string, TypeSpec<Counters>> {
+function groupsOf({ names }: EventVocabulary): ReadonlyMap<string, TypeSpec<Counters>> {
   const groups = new Map<string, string[]>();
-  for (const event of EVENT_NAMES) {
+  for (const event of names) {
     const [group, rest] = splitName(event);
     if (rest === null) continue;
-    const names = groups.get(group);
-    if (names === undefined) groups.set(group, [rest]);
-    else names.push(rest);
+    const below = groups.get(group);
+    if (below === undefined) groups.set(group, [rest]);
+    else below.push(rest);
   }
-  return new Map([...groups].map(([group, names]) => [group, groupType(group, names)]));
+  return new Map([...groups].map(([group, below]) => [group, groupType(group, below)]));
 }
 
 function groupType(group: string, names: readonly string[]): TypeSpec<Counters> {
@@ -63,23 +69,23 @@ function groupType(group: string, names: readonly string[]): TypeSpec<Counters> 
   return type;
 }
 
-const GROUPS = buildGroups();
+const GROUPS = groupsOf(CORE_EVENTS);
 
 function total(counters: Counters, prefix: string): number {
-  return EVENT_NAMES.reduce(
+  return counters.vocabulary.names.reduce(
     (sum, event) => event.startsWith(prefix) ? sum + countOf(counters, event) : sum,
     0,
   );
 }
 
 function sameCounts(left: Counters, right: Counters, prefix: string): boolean {
-  return EVENT_NAMES.every((event) =>
+  return left.vocabulary.names.every((event) =>
     !event.startsWith(prefix) || countOf(left, event) === countOf(right, event)
   );
 }
 
 function counterLines(counters: Counters, prefix: string): string[] {
-  const rows = EVENT_NAMES.filter((event) =>
+  const rows = counters.vocabulary.names.filter((event) =>
     event.startsWith(prefix) && countOf(counters, event) !== 0
   ).map((event) => [event, groupThousands(countOf(counters, event))]);
   return rows.length === 0
@@ -87,14 +93,17 @@ function counterLines(counters: Counters, prefix: string): string[] {
     : tableLines(["event", "times"], rows, ["left", "right"]);
 }
 
-function rootFields(): FieldSpec<Counters>[] {
-  const groups = [...GROUPS].map(([name, type]): FieldSpec<Counters> => ({
+function rootFields(
+  of: ReadonlyMap<string, TypeSpec<Counters>>,
+  { names }: EventVocabulary,
+): FieldSpec<Counters>[] {
+  const groups = [...of].map(([name, type]): FieldSpec<Counters> => ({
     name,
     kind: `@${type.name}`,
     doc: type.doc,
     get: (counters) => thing(type, counters),
   }));
-  const plain = EVENT_NAMES.filter((event) => splitName(event)[1] === null).map((event) =>
+  const plain = names.filter((event) => splitName(event)[1] === null).map((event) =>
     countField(event, event)
   );
   return [...groups, ...plain, ...KERNEL_CALLS.map((call) => countField(call, `call.${call}`))];
@@ -105,7 +114,7 @@ const method = methodsOf<Counters>();
 export const COUNTERS: TypeSpec<Counters> = {
   name: "counters",
   doc: "The number of events of each name since the machine was ready: counters.iotlb.sync.",
-  fields: fieldList(rootFields),
+  fields: fieldList(() => rootFields(GROUPS, CORE_EVENTS)),
   methods: [
     method({
       name: "mark",
@@ -114,7 +123,11 @@ export const COUNTERS: TypeSpec<Counters> = {
       result: "@counters",
       doc: "A snapshot of the counters, for since().",
       example: `let before = counters.mark()\nassert counters.since(before).iova.alloc == 0`,
-      run: (_run, counters) => thing(COUNTERS, { counts: counters.counts.slice() }),
+      run: (_run, counters) =>
+        thing(COUNTERS, {
+          counts: counters.counts.slice(),
+          vocabulary: counters.vocabulary,
+        }),
     }),
     method({
       name: "since",
@@ -126,7 +139,7 @@ export const COUNTERS: TypeSpec<Counters> = {
         `assert counters.since(before).iommu.map == 0`,
       run(_run, counters, [mark]) {
         const counts = counters.counts.map((count, event) => count - mark.counts[event]!);
-        return thing(COUNTERS, { counts });
+        return thing(COUNTERS, { counts, vocabulary: counters.vocabulary });
       },
     }),
   ],
@@ -137,3 +150,12 @@ export const COUNTERS: TypeSpec<Counters> = {
 
 /** Types of the parts: `counters.iotlb` and its like. */
 export const COUNTER_GROUPS: readonly TypeSpec<Counters>[] = [...GROUPS.values()];
+
+/** The types of counters, with those of the events that a vocabulary has. */
+export function counterTypes(vocabulary: EventVocabulary): readonly TypeSpec<Counters>[] {
+  const groups = groupsOf(vocabulary);
+  return [
+    { ...COUNTERS, fields: fieldList(() => rootFields(groups, vocabulary)) },
+    ...groups.values(),
+  ];
+}

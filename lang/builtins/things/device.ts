@@ -1,4 +1,5 @@
 /** Devices: what does DMA. */
+import type { DeviceBase } from "../../../devices/device_kind.ts";
 import type { LabDevice } from "../../../devices/lab.ts";
 import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
 import { pairLines } from "../../text/columns.ts";
@@ -24,7 +25,9 @@ function translationText(device: DmaDevice): string {
   return device.domain.lazy ? "IOMMU, lazy" : "IOMMU, strict";
 }
 
-function limitsOf(device: LabDevice): LimitsTarget {
+function limitsOf(given: DeviceBase): LimitsTarget {
+  // Of a kind that was added the word is none of these.
+  const device = given as LabDevice;
   if (device.kind !== "nvme") {
     throw new ScriptError(
       "E0914",
@@ -35,7 +38,7 @@ function limitsOf(device: LabDevice): LimitsTarget {
 }
 
 /** Live mappings, read out of the events. */
-function liveMappings(device: LabDevice, run: Run): Mapping[] {
+function liveMappings(device: DeviceBase, run: Run): Mapping[] {
   const live = readLedger(run.recorder.events, run).filter((entry) =>
     entry.died === null && entry.device === device.name
   );
@@ -56,9 +59,10 @@ const TOLD = param.any(
     "addr, size }, a list of these, or a record with one of them as `sees`.",
 );
 
-const method = methodsOf<LabDevice>();
+const method = methodsOf<DeviceBase>();
 
-export const DEVICE: TypeSpec<LabDevice> = {
+/** What every device is to the language: the type of a kind extends it. */
+export const DEVICE: TypeSpec<DeviceBase> = {
   name: "device",
   doc: "A device that does DMA, under the name of its block in the machine.",
   gone: {
@@ -67,7 +71,7 @@ export const DEVICE: TypeSpec<LabDevice> = {
     swiotlb: "the machine has one pool: `swiotlb.used`",
     pci: "its place on the bus is `.address`",
   },
-  fields: fieldsOf<LabDevice>((f) => ({
+  fields: fieldsOf<DeviceBase>((f) => ({
     name: f.string("Its name.", (device) => device.name),
     dma_mask_bits: f.int("How many address bits it can drive.", (device) => device.dma.maskBits),
     coherent: f.bool("Its DMA is coherent with the CPU's caches.", (device) => device.dma.coherent),
@@ -197,7 +201,7 @@ export const DEVICE: TypeSpec<LabDevice> = {
 
 /** A device as `name  value` lines, with what its own kind adds. */
 export function deviceLines(
-  device: LabDevice,
+  device: DeviceBase,
   more: readonly (readonly [string, string])[] = [],
 ): string[] {
   const { dma } = device;

@@ -1,6 +1,6 @@
 /** One event, as `trace.first(name)` and an index of a trace give it. */
-import { EVENT_NAMES, eventField, eventFields } from "../../../runtime/event_vocabulary.ts";
-import type { MachineEvent } from "../../../runtime/events.ts";
+import { CORE_EVENTS, type EventVocabulary } from "../../../runtime/event_vocabulary.ts";
+import { fieldOf, type MachineEvent } from "../../../runtime/events.ts";
 import { pairLines } from "../../text/columns.ts";
 import { formatEventText, formatFieldValue } from "../../render/event_line.ts";
 import { formatDuration } from "../../text/numbers.ts";
@@ -93,10 +93,10 @@ export function siteText(site: number | null, run: Run): string | null {
 }
 
 // Which fields an event has depends on its name, so the type has those of all events.
-function vocabularyFields(): FieldSpec<MachineEvent>[] {
+function vocabularyFields(vocabulary: EventVocabulary): FieldSpec<MachineEvent>[] {
   const kinds = new Map<string, Kind>();
-  for (const event of EVENT_NAMES) {
-    for (const [name, field] of Object.entries(eventFields(event))) {
+  for (const event of vocabulary.names) {
+    for (const [name, field] of Object.entries(vocabulary.fields(event))) {
       const kind = fieldKind(field);
       // A call that gives nothing has its error for a result.
       if (kind === "nothing") continue;
@@ -112,12 +112,21 @@ function vocabularyFields(): FieldSpec<MachineEvent>[] {
   }));
 }
 
+function fieldsFor(vocabulary: EventVocabulary): TypeSpec<MachineEvent>["fields"] {
+  return fieldList(() => [...OWN_FIELDS, ...vocabularyFields(vocabulary)]);
+}
+
+/** The type of events with the fields of those that a vocabulary has. */
+export function eventType(vocabulary: EventVocabulary): TypeSpec<MachineEvent> {
+  return { ...EVENT, fields: fieldsFor(vocabulary) };
+}
+
 export const EVENT: TypeSpec<MachineEvent> = {
   name: "event",
   doc: "An event. Its own fields are read by their names.",
   portable: true,
   // Most scripts ask no event for a field, and all would wait for the list.
-  fields: fieldList(() => [...OWN_FIELDS, ...vocabularyFields()]),
+  fields: fieldsFor(CORE_EVENTS),
   methods: [],
   format: (event) => formatEventText(event),
   show: (event, run) => eventLines(event, run),
@@ -134,7 +143,7 @@ function eventLines(event: MachineEvent, run: Run): string[] {
   if (event.name === "dma.report") return checkerReportLines(event, run);
   const fields = Object.entries<unknown>(event.fields).map(([name, value]): [string, string] => [
     name,
-    formatFieldValue(eventField(event.name, name)!, value),
+    formatFieldValue(fieldOf(event, name)!, value),
   ]);
   const where: [string, string][] = [
     ["device", event.device ?? "none"],

@@ -1,6 +1,5 @@
 /** What things cost in virtual time: the latency list of the machine block. */
-import { EVENT_NAMES } from "../../../runtime/event_vocabulary.ts";
-import { LATENCY_KEYS, LATENCY_SETTINGS } from "../../../runtime/time/latencies.ts";
+import { LATENCY_SETTINGS } from "../../../runtime/time/latencies.ts";
 import { tableLines } from "../../text/columns.ts";
 import { formatCount, formatDuration } from "../../text/numbers.ts";
 import { didYouMean } from "../../diagnostics/suggest.ts";
@@ -47,12 +46,13 @@ export const LATENCIES: TypeSpec<LatencyList> = {
       doc: "The latency set for an event's name; 0 if none is set.",
       example:
         `machine { latencies { iommu.fault = 5us } }\nassert latencies().of("iommu.fault") == 5us`,
-      run(_run, { latenciesNs }, [name]) {
-        if ((EVENT_NAMES as readonly string[]).includes(name)) return latenciesNs[name] ?? 0;
+      run(run, { latenciesNs }, [name]) {
+        const { vocabulary } = run.lab.machine.events;
+        if (vocabulary.number(name) >= 0) return latenciesNs[name] ?? 0;
         throw new ScriptError(
           "E0919",
           `No event is called "${name}"`,
-          didYouMean(name, EVENT_NAMES) ?? "`show events` shows what happened",
+          didYouMean(name, vocabulary.names) ?? "`show events` shows what happened",
         );
       },
     }),
@@ -71,7 +71,7 @@ export const LATENCIES: TypeSpec<LatencyList> = {
   },
   equals: (list, other) =>
     isThing(other, LATENCIES) &&
-    [...LATENCY_KEYS, ...EVENT_NAMES].every((key) =>
+    [...Object.keys(list.latenciesNs), ...Object.keys(other.target.latenciesNs)].every((key) =>
       (list.latenciesNs[key] ?? 0) === (other.target.latenciesNs[key] ?? 0)
     ),
 };

@@ -4,6 +4,7 @@ import { formatAddress, formatSize } from "../../text/numbers.ts";
 import type { TypeSpec } from "../../values/spec.ts";
 import { fieldsOf } from "../describe/fields.ts";
 
+/** A named part of the memory, or a window of a device. */
 export const REGION: TypeSpec<MemoryRegion> = {
   name: "region",
   doc: "A named part of physical memory.",

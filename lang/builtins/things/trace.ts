@@ -1,5 +1,5 @@
 /** Events in order: what `trace { … }` gives, and `events`, all since the machine was ready. */
-import { EVENT_NAMES, KERNEL_CALLS } from "../../../runtime/event_vocabulary.ts";
+import { KERNEL_CALLS } from "../../../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../../../runtime/events.ts";
 import { formatEvents } from "../../render/event_line.ts";
 import { formatCount, formatDuration } from "../../text/numbers.ts";
@@ -24,25 +24,25 @@ export interface Trace {
 }
 
 const CALLS: ReadonlySet<string> = new Set(KERNEL_CALLS);
-const NAMES: ReadonlySet<string> = new Set(EVENT_NAMES);
 
 /**
  * A test for the events that a name means: `iova.alloc`, all below `iommu.*`, and a kernel
  * function's bare name for its call.
  */
-function eventNameTest(name: string): (event: MachineEvent) => boolean {
+function eventNameTest(name: string, run: Run): (event: MachineEvent) => boolean {
+  const { vocabulary } = run.lab.machine.events;
   if (name.endsWith(".*")) {
     const prefix = name.slice(0, -1);
-    if (EVENT_NAMES.some((known) => known.startsWith(prefix))) {
+    if (vocabulary.names.some((known) => known.startsWith(prefix))) {
       return (event) => event.name.startsWith(prefix);
     }
   }
   const full = CALLS.has(name) ? `call.${name}` : name;
-  if (NAMES.has(full)) return (event) => event.name === full;
+  if (vocabulary.number(full) >= 0) return (event) => event.name === full;
   throw new ScriptError(
     "E0919",
     `No event is called "${name}"`,
-    didYouMean(name, [...EVENT_NAMES, ...KERNEL_CALLS]) ?? "`show events` shows what happened",
+    didYouMean(name, [...vocabulary.names, ...KERNEL_CALLS]) ?? "`show events` shows what happened",
   );
 }
 
@@ -71,7 +71,7 @@ const TEST: Parameter<string | Closure> = {
 const method = methodsOf<Trace>();
 
 function matches(test: string | Closure, run: Run): (event: MachineEvent) => boolean {
-  if (!(test instanceof Closure)) return eventNameTest(test);
+  if (!(test instanceof Closure)) return eventNameTest(test, run);
   return (event) => run.call(test, [thing(EVENT, event)]) === true;
 }
 
@@ -96,7 +96,7 @@ export const TRACE: TypeSpec<Trace> = {
       result: "int",
       doc: "How many events of that name it has.",
       example: `let t = trace { alloc_pages(1) }\nassert t.count("iova.alloc") == 0`,
-      run: (_run, { events }, [name]) => events.filter(eventNameTest(name)).length,
+      run: (run, { events }, [name]) => events.filter(eventNameTest(name, run)).length,
     }),
     method({
       name: "filter",
@@ -115,8 +115,8 @@ export const TRACE: TypeSpec<Trace> = {
       result: EVENT,
       doc: "The first event, or the first of that name; none when there is none.",
       example: `let t = trace { alloc_pages(1) }\nassert t.first("iommu.map") == none`,
-      run: (_run, { events }, [name]) =>
-        (name === undefined ? events[0] : events.find(eventNameTest(name))) ?? null,
+      run: (run, { events }, [name]) =>
+        (name === undefined ? events[0] : events.find(eventNameTest(name, run))) ?? null,
     }),
     method({
       name: "last",
@@ -125,8 +125,8 @@ export const TRACE: TypeSpec<Trace> = {
       result: EVENT,
       doc: "The last event, or the last of that name; none when there is none.",
       example: `let t = trace { alloc_pages(1) }\nassert t.last("iommu.unmap") == none`,
-      run: (_run, { events }, [name]) =>
-        (name === undefined ? events.at(-1) : events.findLast(eventNameTest(name))) ?? null,
+      run: (run, { events }, [name]) =>
+        (name === undefined ? events.at(-1) : events.findLast(eventNameTest(name, run))) ?? null,
     }),
   ],
   format: (trace) =>

@@ -1,5 +1,5 @@
 /** Random machine blocks, written from the schema: a new key or kind of device is among them at once. */
-import { type BlockSpec, blockSpec, type ValueShape } from "../../../lang/machine/schema.ts";
+import { type BlockSpec, MACHINE_SCHEMA, type ValueShape } from "../../../lang/machine/schema.ts";
 import { QUIRK_NAMES } from "../../../runtime/kernels/quirks.ts";
 import type { NumberShape } from "../../../runtime/settings.ts";
 import type { Choices } from "../choices.ts";
@@ -28,7 +28,7 @@ export function randomMachine(choices: Choices): string {
       .filter((row) => "leftOut" in row && row.leftOut === null || choices.oneIn(12))
       .map((row) => `${row.key} = ${settingText(row.shape, choices)}`);
     const children = depth >= MOST_DEEP ? [] : spec.children.flatMap((keyword) => {
-      const child = blockSpec(keyword);
+      const child = MACHINE_SCHEMA.block(keyword);
       const often = keyword === "pci" || keyword === "iommu" || keyword === "root_port";
       const count = child.named ? choices.below(often ? 3 : 2) : often || choices.oneIn(3) ? 1 : 0;
       return Array.from({ length: count }, () => block(child, depth + 1));
@@ -36,7 +36,7 @@ export function randomMachine(choices: Choices): string {
     const name = spec.named ? ` n${names++}` : "";
     return `${spec.keyword}${name} {\n${[...settings, ...children].join("\n")}\n}`;
   };
-  return block(blockSpec("machine"), 0);
+  return block(MACHINE_SCHEMA.block("machine"), 0);
 }
 
 function settingText(shape: ValueShape, choices: Choices): string {

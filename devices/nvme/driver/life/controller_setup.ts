@@ -4,7 +4,7 @@
  *
  * @see behaviour/nvme.md 5
  */
-import { KernelError } from "../../../../runtime/errno.ts";
+import { invariant, KernelError } from "../../../../runtime/errno.ts";
 import type { QueueLimits } from "../../../../runtime/block/queue_limits.ts";
 import type { AbortSlots } from "../queues/abort_slots.ts";
 import { AdminCommands } from "./admin_commands.ts";
@@ -136,6 +136,10 @@ export class ControllerSetup {
   ): QueuePair {
     const { options, pools, queues, watch } = this.#owner;
     const { dev, machine, registers } = options;
+    invariant(
+      id === queues.all.length,
+      "queues are numbered in the order in which they are made",
+    );
     // CPUs are dealt out to each kind of queue from the first one on.
     const place = vector < 0 ? id - 1 - this.#interruptQueues : id - 1;
     const cpu = id === 0 ? 0 : place % machine.config.cpus;

@@ -11,7 +11,7 @@ import { raiseErrno } from "../../arguments.ts";
 import { type MappedRun, mappedRuns } from "../../mapped_runs.ts";
 import { iommuStory } from "../../explain/iommu_story.ts";
 import type { TypeSpec } from "../../../values/spec.ts";
-import type { LabDevice } from "../../../../devices/lab.ts";
+import type { DeviceBase } from "../../../../devices/device_kind.ts";
 import { DEVICE } from "../device.ts";
 import { FAULT } from "../fault.ts";
 import { IOVA_SPACE, spaceBody } from "./iova_space.ts";
@@ -222,7 +222,7 @@ assert space.cached == before + 1, "a freed range stays in an rcache"`,
   explain: iommuStory,
 };
 
-function translationOf({ dma, name }: LabDevice, what: string): TranslatedDevice {
+function translationOf({ dma, name }: DeviceBase, what: string): TranslatedDevice {
   if (isTranslated(dma)) return dma;
   throw new ScriptError(
     "E0919",

@@ -2,7 +2,6 @@
 import { switchedOn } from "../../../../devices/pci/function_settings.ts";
 import type { Lab } from "../../../../devices/lab.ts";
 import { type PciNodeConfig, settingOf } from "../../../../devices/lab_config.ts";
-import { PCI_BLOCKS } from "../../../../devices/registry.ts";
 import { clip, PICTURE_COLUMNS } from "../../../text/columns.ts";
 import { formatCount, formatSize } from "../../../text/numbers.ts";
 import { findRoute } from "../../../../devices/pci/peers/route.ts";
@@ -83,7 +82,7 @@ function nodeText(lab: Lab, node: PciNodeConfig): string {
   const p2pmemBytes = settingOf(node, "p2pmemBytes") ?? 0;
   const func = lab.topology.find(node.name) ?? lab.topology.find(`${node.name}.up`);
   const address = func?.address;
-  const facts = [PCI_BLOCKS.get(node.kind)!.title];
+  const facts = [lab.registry.blocks.get(node.kind)!.title];
   if (address !== undefined) facts.push(String(address));
   if (settingOf(node, "external")) facts.push("external");
   if (settingOf(node, "whitelisted")) facts.push("on the kernel's list");

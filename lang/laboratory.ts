@@ -1,0 +1,124 @@
+/**
+ * The language with everything that dmalab can do, and with what a program adds to it from outside:
+ * kinds of devices, what can happen, tables of a recording, functions and types.
+ *
+ * A laboratory is a value: it never changes, and what one has added no other sees. The functions of
+ * `language.ts` are those of the one to which nothing was added.
+ */
+import { buildLab, type Lab } from "../devices/lab.ts";
+import type { LabConfig } from "../devices/lab_config.ts";
+import { type DeviceRegistry, DEVICES } from "../devices/registry.ts";
+import type { AnyTableSpec } from "../runtime/recording/fact_table_spec.ts";
+import type { EventTable } from "../runtime/vocabulary/event_table.ts";
+import { BUILTINS, builtinsWith } from "./builtins/mod.ts";
+import type { AnyScriptedKind } from "./builtins/node_types.ts";
+import type { Diagnostic } from "./diagnostics/diagnostic.ts";
+import { checkProgram, loadProgram, type LoadResult } from "./run/program.ts";
+import { SourceFile } from "./source.ts";
+import { memoryFiles, type SourceLoader } from "./syntax/load_files.ts";
+import type { Registry } from "./values/registry.ts";
+import type { FunctionSpec, TypeSpec } from "./values/spec.ts";
+
+/** What a program adds. Each part may be left out. */
+export interface Addition {
+  /** Kinds of devices, each with its block, its events, its tables and its builtins. */
+  readonly devices?: readonly AnyScriptedKind[];
+  /** What can happen, and no kind of device alone does it. */
+  readonly events?: readonly EventTable[];
+  /** Tables of a recording that belong to no kind of device alone. */
+  readonly tables?: readonly AnyTableSpec[];
+  /** Functions that belong to no kind of device alone. */
+  readonly functions?: readonly FunctionSpec[];
+  /** Types of the things that these functions give. */
+  readonly types?: readonly TypeSpec[];
+}
+
+/** What may be said about a scenario that is a text. */
+export interface TextOptions {
+  /** How the text is called where it is named; `scenario.dma` when left out. */
+  readonly name?: string;
+  /** The files that it may `use`, by their paths. */
+  readonly files?: Readonly<Record<string, string>>;
+}
+
+/** The language and its machines, with what was added. */
+export class Laboratory {
+  /**
+   * What its machines can be made of.
+   * @internal
+   */
+  readonly devices: DeviceRegistry;
+  /**
+   * What its scripts can name.
+   * @internal
+   */
+  readonly builtins: Registry;
+
+  /** @internal */
+  constructor(devices: DeviceRegistry, builtins: Registry) {
+    this.devices = devices;
+    this.builtins = builtins;
+  }
+
+  /** As the function of this name. */
+  buildLab(config: LabConfig): Lab {
+    return buildLab(config, this.devices);
+  }
+
+  /** As the function of this name. */
+  checkProgram(entry: SourceFile, loader: SourceLoader): readonly Diagnostic[] {
+    return checkProgram(entry, loader, this.builtins);
+  }
+
+  /** As the function of this name. */
+  loadText(text: string, options: TextOptions = {}): LoadResult {
+    const { files, name = "scenario.dma" } = options;
+    return this.loadProgram(new SourceFile(name, text), memoryFiles(files));
+  }
+
+  /** As the function of this name. */
+  loadProgram(entry: SourceFile, loader: SourceLoader): LoadResult {
+    return loadProgram(entry, loader, this.builtins);
+  }
+
+  /** As the function of this name. */
+  loadFollowed(entry: SourceFile, loader: SourceLoader): LoadResult {
+    return loadProgram(entry, loader, this.builtins, true);
+  }
+}
+
+/** The one to which nothing was added. */
+export const PLAIN: Laboratory = new Laboratory(DEVICES, BUILTINS);
+
+/**
+ * A laboratory with what is added to it. Programs that it loads run, and are recorded, as any other:
+ * `runProgram` and `recordRun` know from the program what belongs to it.
+ *
+ * @throws {RangeError} When a block, an event, a table of the recording, a type or a function has a
+ *   name that is taken.
+ *
+ * @example
+ * ```ts
+ * import { laboratory } from "./laboratory.ts";
+ * import { builtin } from "./builtins/describe/builtin.ts";
+ *
+ * const lab = laboratory({
+ *   functions: [builtin({
+ *     name: "answer",
+ *     parameters: [],
+ *     result: "int",
+ *     doc: "Gives 42.",
+ *     example: "assert answer() == 42",
+ *     run: () => 42,
+ *   })],
+ * });
+ * if (lab.loadText("assert answer() == 42").program === null) throw new Error("There is no answer");
+ * ```
+ */
+export function laboratory(...additions: readonly Addition[]): Laboratory {
+  let devices = DEVICES;
+  for (const addition of additions) devices = devices.with(addition);
+  const functions = additions.flatMap((addition) => addition.functions ?? []);
+  const types = additions.flatMap((addition) => addition.types ?? []);
+  return new Laboratory(devices, builtinsWith(devices, { functions, types }));
+}
