@@ -182,9 +182,9 @@ export const MEMORY_CALLS: readonly FunctionSpec[] = [
     run(run, [from, sizeBytes, cached]) {
       run.chargeMemory(sizeBytes);
       checkCovered(run.lab.machine.memory, from, sizeBytes);
+      if (cached) return new HostBuffer(bufferHome(run), [{ phys: from, sizeBytes }]).readAll();
       const bytes = new Uint8Array(sizeBytes);
-      const { memory, hostMemory } = run.lab.machine;
-      (cached ? hostMemory : memory).read(from, bytes, 0, sizeBytes);
+      run.lab.machine.memory.read(from, bytes, 0, sizeBytes);
       return bytes;
     },
   }),
