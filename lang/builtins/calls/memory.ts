@@ -182,9 +182,10 @@ export const MEMORY_CALLS: readonly FunctionSpec[] = [
     run(run, [from, sizeBytes, cached]) {
       run.chargeMemory(sizeBytes);
       checkCovered(run.lab.machine.memory, from, sizeBytes);
-      if (cached) return new HostBuffer(bufferHome(run), [{ phys: from, sizeBytes }]).readAll();
       const bytes = new Uint8Array(sizeBytes);
-      run.lab.machine.memory.read(from, bytes, 0, sizeBytes);
+      const { checker, memory, hostMemory } = run.lab.machine;
+      if (cached) checker?.memory.peeked(from, sizeBytes);
+      (cached ? hostMemory : memory).read(from, bytes, 0, sizeBytes);
       return bytes;
     },
   }),
