@@ -2,13 +2,11 @@
 import { isPowerOfTwo, PAGE_SIZE_BYTES, type PhysAddr } from "../runtime/address.ts";
 import { DmaPool, type PoolBlock } from "../runtime/dma/calls/pool.ts";
 import type { DmaDevice } from "../runtime/dma/device/device.ts";
-import type { AccessWatcher } from "../runtime/dma/dma_machine.ts";
-import type { DeviceAccess } from "../runtime/iommu/iommu.ts";
 import { formatCount } from "../lang/text/numbers.ts";
 import { GRANULE_BYTES } from "./c_addresses.ts";
 import { UNWRITTEN } from "./c_fresh.ts";
 import { type CKernel, hex } from "./c_kernel.ts";
-import { MARK, NOWHERE } from "./c_memory.ts";
+import { MARK } from "./c_memory.ts";
 
 interface Pool {
   readonly pool: DmaPool;
@@ -16,8 +14,6 @@ interface Pool {
   readonly blockBytes: number;
   /** Blocks that are handed out, by the address that C has. */
   readonly used: Map<number, PoolBlock>;
-  /** Blocks that were freed, with the call that freed them. */
-  readonly freed: Map<number, number | null>;
 }
 
 /** What a pool is asked to be. */
@@ -29,13 +25,12 @@ interface PoolWish {
   readonly boundaryBytes: number;
 }
 
-export class CPools implements AccessWatcher {
+export class CPools {
   readonly #kernel: CKernel;
   readonly #pools = new Map<number, Pool>();
 
   constructor(kernel: CKernel) {
     this.#kernel = kernel;
-    kernel.machine.accessWatchers.push(this);
   }
 
   /** @returns What C knows it by; 0 for what no pool can be. */
@@ -47,15 +42,15 @@ export class CPools implements AccessWatcher {
     const roomBytes = Math.ceil(sizeBytes / align) * align;
     if (!whole || sizeBytes === 0 || roomBytes > Math.min(boundary, PAGE_SIZE_BYTES)) return 0;
     const { machine } = this.#kernel;
-    const pool = new DmaPool(machine, device, "pool", sizeBytes, align, boundary);
+    const pool = new DmaPool(machine, device, "pool", sizeBytes, align, boundary, name);
     const at = this.#kernel.handle();
-    this.#pools.set(at, { pool, name, blockBytes: sizeBytes, used: new Map(), freed: new Map() });
+    this.#pools.set(at, { pool, name, blockBytes: sizeBytes, used: new Map() });
     return at;
   }
 
   /** A block: its address for C and for the device; null when there is none. */
   alloc(at: number, zeroed: boolean): { readonly at: number; readonly dma: number } | null {
-    const { blockBytes, freed, pool, used } = this.#poolAt(at);
+    const { blockBytes, pool, used } = this.#poolAt(at);
     const block = pool.alloc();
     if (block === null) return null;
     const { memory } = this.#kernel;
@@ -65,12 +60,11 @@ export class CPools implements AccessWatcher {
     memory.bytes.fill(zeroed ? 0 : UNWRITTEN, start, start + blockBytes);
     memory.fresh.take(start, blockBytes, zeroed, this.#kernel.machine.events.context.site);
     used.set(start, block);
-    freed.delete(start);
     return { at: start, dma: block.dma };
   }
 
   free(at: number, start: number, dma: number): void {
-    const { blockBytes, freed, name, pool, used } = this.#poolAt(at);
+    const { blockBytes, name, pool, used } = this.#poolAt(at);
     const block = used.get(start);
     if (block === undefined) {
       throw this.#kernel.crash(
@@ -85,30 +79,9 @@ export class CPools implements AccessWatcher {
       );
     }
     used.delete(start);
-    freed.set(start, this.#kernel.machine.events.context.site);
     this.#kernel.memory.fresh.give(start);
     this.#kernel.memory.close(start, blockBytes, MARK.FREED);
     pool.free(block, block.dma);
-  }
-
-  /** A device writes memory: reports a block that was freed. */
-  accessed(
-    device: DmaDevice,
-    dma: number,
-    phys: PhysAddr,
-    sizeBytes: number,
-    access: DeviceAccess,
-  ): void {
-    const { machine, memory } = this.#kernel;
-    const at = access === "write" ? memory.pointerTo(phys) : NOWHERE;
-    if (at === NOWHERE || memory.worstMark(at, sizeBytes) !== MARK.FREED) return;
-    for (const { blockBytes, freed, name } of this.#pools.values()) {
-      for (const [start, site] of freed) {
-        if (at >= start + blockBytes || start >= at + sizeBytes) continue;
-        machine.checker?.cpu.freedBlock(device.name, { dma, phys, sizeBytes }, name, site);
-        return;
-      }
-    }
   }
 
   destroy(at: number): void {

@@ -190,7 +190,11 @@ async function* linesOf(
   };
   for await (const chunk of await plain(stream, shown)) {
     see(chunk);
-    yield take(decoder.decode(chunk, { stream: true }));
+    // What is unpacked comes in one chunk, of which each byte may be a line.
+    for (let from = 0; from < chunk.length; from += INPUT_CHUNK_BYTES) {
+      const part = chunk.subarray(from, from + INPUT_CHUNK_BYTES);
+      yield take(decoder.decode(part, { stream: true }));
+    }
   }
   yield take(decoder.decode());
   if (rest !== "") yield [printable(withoutReturn(rest))];
@@ -226,7 +230,21 @@ async function plain(
   const isGzip = GZIP.every((byte, index) => first.value?.[index] === byte);
   if (!isGzip) return whole;
   const bounded = boundedUnpacking(() => packedBytes, shown);
-  return whole.pipeThrough(new DecompressionStream("gzip")).pipeThrough(bounded);
+  return whole.pipeThrough(inPieces()).pipeThrough(new DecompressionStream("gzip"))
+    .pipeThrough(bounded);
+}
+
+/** Bytes that are unpacked at once: they may become a thousand times as many. */
+const UNPACKED_AT_ONCE_BYTES = 2 ** 13;
+
+function inPieces() {
+  return new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
+    transform(chunk, controller) {
+      for (let from = 0; from < chunk.length; from += UNPACKED_AT_ONCE_BYTES) {
+        controller.enqueue(chunk.subarray(from, from + UNPACKED_AT_ONCE_BYTES));
+      }
+    },
+  });
 }
 
 /** Ends what unpacks to far more than traces do: a few bytes can hold terabytes of one letter. */

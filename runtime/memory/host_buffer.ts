@@ -197,7 +197,7 @@ export class HostBuffer {
   /** The memory as the CPU reads or writes it, which the checker is told of. */
   #accessed(writes: boolean): HostMemory {
     const { caches, checker, memory } = this.#home;
-    if (this.#isFreed) checker?.memory.usedAfterFree(this.phys, this.sizeBytes);
+    if (checker && this.#usesFreed(writes)) checker.memory.usedAfterFree(this.phys, this.sizeBytes);
     else if (writes) checker?.memory.written(this.segments);
     return caches ?? memory;
   }
@@ -279,6 +279,13 @@ export class HostBuffer {
     this.#home.memory.budget.release(this.#heldBytes);
     this.#heldBytes = 0;
     this.#ownedPages = [];
+  }
+
+  /** Of a view of others' memory its writes count; its reads are what a scenario looks at. */
+  #usesFreed(writes: boolean): boolean {
+    if (this.#isFreed || this.#ownedPages.length > 0 || !writes) return this.#isFreed;
+    const { pages } = this.#home;
+    return this.segments.some(({ phys, sizeBytes }) => pages.firstFreed(phys, sizeBytes) >= 0);
   }
 
   #work(units: number): void {

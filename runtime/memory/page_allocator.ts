@@ -86,6 +86,8 @@ export class PageAllocator implements PageHome {
   readonly #memory: PhysicalMemory;
   readonly #regions: readonly MemoryRegion[];
   readonly #bitmap: PageBitmap;
+  /** Pages that were freed, and that nobody has again. */
+  readonly #freed = new PageBitmap([]);
   readonly #starts: { readonly script: number; readonly driver: number };
   /** No page from an owner's start up to here is free: keeps long runs from searching again. */
   readonly #hints: { script: number; driver: number };
@@ -294,6 +296,16 @@ export class PageAllocator implements PageHome {
     return this.#bitmap.taken(Math.floor(phys / this.pageSizeBytes));
   }
 
+  /** Where memory begins that was freed, and that nobody has again, among `sizeBytes` bytes; -1 for none. */
+  firstFreed(phys: number, sizeBytes: Bytes): PhysAddr | -1 {
+    if (this.#freed.takenPages === 0 || sizeBytes === 0) return -1;
+    const page = this.#freed.firstTaken(
+      Math.floor(phys / this.pageSizeBytes),
+      Math.ceil((phys + sizeBytes) / this.pageSizeBytes),
+    );
+    return page < 0 ? -1 : Math.max(phys, page * this.pageSizeBytes) as PhysAddr;
+  }
+
   /**
    * Takes the pages that hold `sizeBytes` bytes from `phys` on, wherever in memory that is, below
    * 1 MiB and in MMIO windows too.
@@ -312,6 +324,13 @@ export class PageAllocator implements PageHome {
 
   #takeSpan(start: number, end: number): void {
     this.#bitmap.takeSpan(start, end);
+    if (this.#freed.takenPages > 0) {
+      const freed = this.#freed;
+      for (let page = freed.firstTaken(start, end); page >= 0;) {
+        freed.give(page);
+        page = freed.firstTaken(page + 1, end);
+      }
+    }
     this.watcher?.handedOver(start * this.pageSizeBytes as PhysAddr, end - start);
   }
 
@@ -320,6 +339,7 @@ export class PageAllocator implements PageHome {
     this.watcher?.handedOver(start * this.pageSizeBytes as PhysAddr, end - start);
     for (let page = start; page < end; page++) {
       this.#bitmap.give(page);
+      this.#freed.take(page);
       for (const owner of ["script", "driver"] as const) {
         if (page >= this.#starts[owner] && page < this.#hints[owner]) this.#hints[owner] = page;
       }

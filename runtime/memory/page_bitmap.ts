@@ -104,8 +104,15 @@ export class PageBitmap {
     for (let index = 0; span !== undefined && span.end <= start; index++) span = within[index + 1];
     if (span === undefined || start < span.start) return start;
     const last = Math.min(end, span.end);
+    const taken = this.firstTaken(start, last);
+    // Spans of RAM never touch, so the page behind one is no RAM.
+    return taken >= 0 ? taken : last < end ? last : -1;
+  }
+
+  /** The first page of `start` … `end - 1` that is taken, or -1. */
+  firstTaken(start: number, end: number): number {
     let page = start;
-    while (page < last) {
+    while (page < end) {
       const block = this.#blocks.get(Math.floor(page / BLOCK_PAGES));
       if (block === undefined) {
         page += BLOCK_PAGES - page % BLOCK_PAGES;
@@ -118,9 +125,8 @@ export class PageBitmap {
         continue;
       }
       page += 31 - Math.clz32(taken & -taken);
-      if (page < last) return page;
+      if (page < end) return page;
     }
-    // Spans of RAM never touch, so the page behind one is no RAM.
-    return last < end ? last : -1;
+    return -1;
   }
 }

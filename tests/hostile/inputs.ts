@@ -493,6 +493,11 @@ const STRANGERS: readonly (readonly [
     input: packed("t.txt.gz", "\n".repeat(70_000_000), 1),
     says: "unpacks to more than 100 times",
   }],
+  ["as many empty lines as are unpacked", "trace check DIR/t.txt.gz", "refused", {
+    input: packed("t.txt.gz", "\n".repeat(60_000_000), 1),
+    seconds: 20,
+    says: "has no line of a trace",
+  }],
   ["empty lines, packed twice", "trace check DIR/t.txt.gz", "refused", {
     input: packed("t.txt.gz", "\n".repeat(60_000_000), 2),
   }],

@@ -6,6 +6,9 @@
  * `dma_map_single` has mapped (one function), a sync for the CPU of what the device only reads, a sync
  * of coherent memory, an unmap with `skip_cpu_sync` alone more or less, two mappings of one buffer for
  * devices that see the CPU's caches, a process that writes to its own pages, and a scenario's reads.
+ *
+ * Not here, because a script cannot say it: `dma_free_coherent` of another size than allocated (it frees
+ * the memory that it is given). A driver in C can, and gets `unmap_size`.
  */
 import { assertEquals } from "@std/assert";
 import { failureOf, onlyOutcome } from "../../lang/testing/test_support.ts";
@@ -27,6 +30,9 @@ const UNMAP_LIST = "\ndma_unmap_sg(nic, sg, from_device)\n";
 const COHERENT = "let mem = dma_alloc_coherent(nic, 8KiB)\n";
 const FREE_COHERENT = "\ndma_free_coherent(nic, mem)\n";
 const POOL = "let pool = dma_pool(nic, size: 64B, align: 64B)\nlet block = pool.alloc()\n";
+/** The map fails, and its caller goes on with the error value. */
+const FAILED_MAP = "inject dma_map_single nth 1 {\n" +
+  "let m = dma_map_single(nic, buf, 4KiB, to_device, unchecked: true)\n";
 const PROCESS =
   "let mm = address_space()\nlet at = mm.mmap(8KiB)\nmm.touch(at, 8KiB, write: true)\n" +
   "let m = dma_map_phys(nic, mm.page(at).phys, 4KiB, from_device)\n";
@@ -283,6 +289,73 @@ const MISTAKES: Mistakes = {
     UNMAP("2KiB", "from_device"),
     OUTSIDE,
   ],
+  "maps what it has freed": [
+    "buf.free()\n" + MAP("4KiB", "to_device") + UNMAP("4KiB", "to_device"),
+    /^report map_freed$/,
+  ],
+  "maps the address of what it has freed": [
+    "let at = buf.phys\nbuf.free()\nlet m = dma_map_phys(nic, at, 4KiB, from_device)" + UNMAP_PAGE,
+    /^report map_freed$/,
+  ],
+  "maps a list of what it has freed": [
+    "let pages = alloc_pages(4, contiguous: false)\nlet sg = scatterlist(pages)\npages.free()\n" +
+    "dma_map_sgtable(nic, sg, from_device)" + UNMAP_LIST,
+    /^report map_freed$/,
+  ],
+  "maps freed coherent memory": [
+    COHERENT + FREE_COHERENT + "let m = dma_map_phys(nic, mem.phys, 4KiB, from_device)" +
+    UNMAP_PAGE,
+    /^report map_freed$/,
+  ],
+  "maps no byte": [MAP("0B", "to_device") + UNMAP("0B", "to_device"), /^(report map_empty|E0902)$/],
+  "maps an address without RAM": [
+    "let m = dma_map_phys(nic, 0x7f_0000_0000 as phys, 4KiB, from_device)" + UNMAP_PAGE,
+    /^report map_outside_ram$/,
+  ],
+  "maps an address without RAM as the kernel's memory": [
+    "let m = dma_map_single(nic, 0x7f_0000_0000 as phys, 4KiB, to_device)" +
+    UNMAP("4KiB", "to_device"),
+    /^report map_invalid$/,
+  ],
+  "lets the device use an address that was not checked for an error": [
+    FAILED_MAP + "nic.dma_read(m.addr, 8B)\n}",
+    // The error value is an address that nothing answers.
+    /^E0913$/,
+  ],
+  "unmaps what was not checked for an error, and failed": [
+    FAILED_MAP + "dma_unmap_single(nic, m, 4KiB, to_device)\n}",
+    /^report unmap_error_value$/,
+  ],
+  "unmaps what was not checked for an error": [
+    "let m = dma_map_single(nic, buf, 4KiB, to_device, unchecked: true)" +
+    UNMAP("4KiB", "to_device"),
+    /^report error_unchecked$/,
+  ],
+  "lets the device write to a freed block": [
+    POOL + 'pool.free(block)\nnic.dma_write(block.addr, bytes"01")\npool.destroy()',
+    /^report device_write_after_free$/,
+  ],
+  "lets the device read a freed block": [
+    POOL + "pool.free(block)\nnic.dma_read(block.addr, 8B)\npool.destroy()",
+    /^report device_outside_buffer$/,
+  ],
+  "runs past a block of a pool": [
+    POOL + 'nic.dma_write(block.addr + 60B, bytes"01 02 03 04 05 06")\npool.free(block)\n' +
+    "pool.destroy()",
+    /^report device_outside_buffer$/,
+  ],
+  "writes beside a block of a pool": [
+    POOL + 'nic.dma_write(block.addr + 64B, bytes"01")\npool.free(block)\npool.destroy()',
+    /^report device_outside_buffer$/,
+  ],
+  "writes what it has freed of coherent memory": [
+    COHERENT + FREE_COHERENT + 'poke(mem.phys, bytes"01")',
+    /^report use_after_free$/,
+  ],
+  "reads what it has freed of coherent memory": [
+    COHERENT + FREE_COHERENT + "print peek(mem.phys, 1B)",
+    /^report use_after_free$/,
+  ],
   "frees kmalloc memory twice": [
     "let b = kmalloc(4KiB)\nb.free()\nb.free()",
     /^report double_free$/,
@@ -317,6 +390,10 @@ const TWO_STEP: Mistakes = {
     RANGE + SYNC_RANGE + "dma_unmap_phys(nic, state.addr, 8KiB, from_device)",
     /^report range_unmapped$/,
   ],
+  "links what it has freed": [
+    "buf.free()\n" + RANGE + SYNC_RANGE + DESTROY,
+    /^report map_freed$/,
+  ],
   "fills what is linked": [
     RANGE + SYNC_RANGE + "buf.fill(1)" + DESTROY,
     /^report cpu_access_while_mapped$/,
@@ -343,6 +420,11 @@ const PEER: Mistakes = {
     "let p = pci_alloc_p2pmem(gpu, 4KiB)\nlet m = dma_map_phys(nic, p.phys, 4KiB, to_device, mmio)\n" +
     "nic.dma_read(m.addr + 4KiB, 8B)\ndma_unmap_phys(nic, m, 4KiB, to_device, mmio)",
     OUTSIDE,
+  ],
+  "frees a peer's memory that is mapped": [
+    "let p = pci_alloc_p2pmem(gpu, 4KiB)\nlet m = dma_map_phys(nic, p.phys, 4KiB, to_device, mmio)\n" +
+    "pci_free_p2pmem(gpu, p)\ndma_unmap_phys(nic, m, 4KiB, to_device, mmio)",
+    /^report freed_while_mapped$/,
   ],
   "unmaps a peer's memory short": [
     "let p = pci_alloc_p2pmem(gpu, 4KiB)\nlet m = dma_map_phys(nic, p.phys, 4KiB, to_device, mmio)\n" +
@@ -382,7 +464,12 @@ for (const mode of Object.keys(MODES)) {
     // The same, done right.
     const right = MAP("4KiB", "bidirectional") +
       `nic.dma_write(m, bytes"01")\nnic.dma_read(m, 8B)` +
-      UNMAP("4KiB", "bidirectional") + "buf.fill(1)\nbuf.free()";
+      UNMAP("4KiB", "bidirectional") + "buf.fill(1)\nbuf.free()\n" +
+      "let again = alloc_pages(2)\nlet n = dma_map_phys(nic, again.phys, 8KiB, to_device)\n" +
+      "dma_unmap_phys(nic, n, 8KiB, to_device)\nagain.fill(2)\n" + POOL +
+      'nic.dma_write(block.addr + 60B, bytes"01 02 03 04")\npool.free(block)\n' +
+      'let second = pool.alloc()\nnic.dma_write(second.addr, bytes"01")\n' +
+      "nic.dma_read(second.addr, 64B)\npool.free(second)\npool.destroy()";
     assertEquals(failureOf(scenario(mode, right)), null);
   });
 }

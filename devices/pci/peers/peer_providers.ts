@@ -209,9 +209,22 @@ export class PeerProviders {
       this.#machine.budget.work(pages.length);
       if (pages.includes(phys)) return false;
     }
-    provider.give(phys);
+    this.#give(provider, phys);
     this.#mayLeave(provider);
     return true;
+  }
+
+  #give(provider: PeerProvider, phys: PhysAddr): void {
+    const { checker } = this.#machine;
+    if (checker !== null) {
+      const count = Math.ceil(provider.pool!.takenAt(phys) / PAGE_SIZE_BYTES);
+      const pages = Array.from(
+        { length: count },
+        (_, page) => phys + page * PAGE_SIZE_BYTES as PhysAddr,
+      );
+      checker.memory.freed(pages, PAGE_SIZE_BYTES);
+    }
+    provider.give(phys);
   }
 
   /** The bus address of a function's memory; 0 for null and when it is no provider. */
@@ -245,7 +258,7 @@ export class PeerProviders {
     if (provider === null || !provider.userMappings.delete(mapping)) return;
     for (const page of mapping.pages) {
       this.#machine.budget.work(PAGE_UNITS);
-      provider.give(page);
+      this.#give(provider, page);
     }
     this.#machine.budget.release(mappedCost(PAGE_SIZE_BYTES * mapping.pages.length));
     this.#mayLeave(provider);

@@ -183,7 +183,8 @@ export const MEMORY_CALLS: readonly FunctionSpec[] = [
       run.chargeMemory(sizeBytes);
       checkCovered(run.lab.machine.memory, from, sizeBytes);
       const bytes = new Uint8Array(sizeBytes);
-      const { memory, hostMemory } = run.lab.machine;
+      const { checker, memory, hostMemory } = run.lab.machine;
+      if (cached) checker?.memory.peeked(from, sizeBytes);
       (cached ? hostMemory : memory).read(from, bytes, 0, sizeBytes);
       return bytes;
     },

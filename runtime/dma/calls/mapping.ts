@@ -564,6 +564,7 @@ export class DmaMapping {
     }
     if (dev.ownOps) this.#calls.throughTable(FREE_COHERENT.api);
     this.#checker?.mappings.freeing(dev, memory, freed);
+    this.#checker?.memory.freedCoherent(freed);
     freeCoherent(this.#machine, dev, memory, freed);
     this.#calls.leave(FREE_COHERENT, outer);
   }

@@ -54,6 +54,8 @@ export interface DescriptorPool {
 interface OwnBlock extends PoolBlock {
   dma: DmaAddr;
   used: boolean;
+  readonly endBytes: Bytes;
+  freedSite: number | null | undefined;
 }
 
 export class DmaPool implements DescriptorPool {
@@ -74,6 +76,7 @@ export class DmaPool implements DescriptorPool {
    * @param blockSizeBytes Size of a block, at most a page.
    * @param alignBytes Alignment of a block, a power of two; the size is rounded up to it.
    * @param boundaryBytes No block lies across a multiple of it: a power of two, not below a block.
+   * @param driverName As its driver calls it.
    * @see behaviour/c-api.md 5
    */
   constructor(
@@ -83,6 +86,7 @@ export class DmaPool implements DescriptorPool {
     blockSizeBytes: Bytes,
     alignBytes: Bytes,
     boundaryBytes: Bytes = PAGE_SIZE_BYTES,
+    readonly driverName: string = name,
   ) {
     this.#machine = machine;
     this.#device = dev;
@@ -137,6 +141,7 @@ export class DmaPool implements DescriptorPool {
     const own = block as OwnBlock;
     invariant(own.used, "A pool's block was freed twice");
     own.used = false;
+    own.freedSite = events.context.site;
     own.dma = dma;
     this.#free.push(own);
     this.#used--;
@@ -153,6 +158,7 @@ export class DmaPool implements DescriptorPool {
   /** Frees all pages: the driver leaves. Blocks still handed out are lost. */
   destroy(): void {
     for (const page of this.#pages) {
+      this.#machine.checker?.accesses.unpooled(this.#device, page.dma);
       this.#machine.dma.dmaFreeCoherent(this.#device, page);
       if (this.#machine.events.tick(MEM_FREE)) {
         this.#machine.events.emit(MEM_FREE, {
@@ -184,13 +190,29 @@ export class DmaPool implements DescriptorPool {
       }
       const perBoundary = Math.floor(this.#boundaryBytes / this.blockSizeBytes);
       const blocks = perBoundary * PAGE_SIZE_BYTES / this.#boundaryBytes;
+      const owns = new Array<OwnBlock>(blocks);
       for (let block = blocks - 1; block >= 0; block--) {
         const offset = Math.floor(block / perBoundary) * this.#boundaryBytes +
           block % perBoundary * this.blockSizeBytes;
-        const own = { phys: page.physOf(offset), dma: page.dma + offset as DmaAddr, used: false };
+        const own: OwnBlock = {
+          phys: page.physOf(offset),
+          dma: page.dma + offset as DmaAddr,
+          used: false,
+          endBytes: offset + this.blockSizeBytes,
+          freedSite: undefined,
+        };
+        owns[block] = own;
         this.#blocks.add(own);
         this.#free.push(own);
       }
+      this.#machine.checker?.accesses.pooled(this.#device, page.dma, {
+        pool: this.driverName,
+        blockAt: (offset) => {
+          const index = Math.floor(offset % this.#boundaryBytes / this.blockSizeBytes);
+          if (index >= perBoundary) return null;
+          return owns[Math.floor(offset / this.#boundaryBytes) * perBoundary + index] ?? null;
+        },
+      });
     }
     events.context.leaveRequest(request);
   }

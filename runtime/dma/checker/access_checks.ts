@@ -14,11 +14,11 @@ import type { DmaDevice } from "../device/device.ts";
 import { DMA_FROM_DEVICE, DMA_TO_DEVICE, type DmaDirection } from "../attributes.ts";
 import { hexAddress } from "../hex_address.ts";
 import { bytes } from "./describe.ts";
-import type { CheckedDevice } from "./checked_device.ts";
+import type { CheckedDevice, PoolPage } from "./checked_device.ts";
 import type { Ledger } from "./ledger.ts";
 import { MADE, MARK, NONE } from "./record_table.ts";
 
-const { LEAKED, UNSYNCED } = MARK;
+const { LEAKED, POOL, UNSYNCED } = MARK;
 const NO_RECORD = NONE;
 
 const BUFFERS = 0xff & ~(1 << MADE.RANGE);
@@ -66,7 +66,9 @@ export class AccessChecks {
         }
         at = excusedEnd;
       } else {
-        if (table.has(around, UNSYNCED)) {
+        if (table.has(around, POOL)) {
+          if (!this.#checkBlocks(device, around, { dma, sizeBytes, access }, at)) return;
+        } else if (table.has(around, UNSYNCED)) {
           this.#reportUnsynced(
             device,
             around,
@@ -87,7 +89,24 @@ export class AccessChecks {
    * Its accesses need not be looked at again as long as `isSame` says so.
    */
   sharedAround(dev: DmaDevice, dma: number): number {
-    return this.#ledger.table.findAround(this.#ledger.deviceOf(dev).number, dma, SHARED);
+    const { table } = this.#ledger;
+    const record = table.findAround(this.#ledger.deviceOf(dev).number, dma, SHARED);
+    return record !== NO_RECORD && table.has(record, POOL) ? NO_RECORD : record;
+  }
+
+  /** Coherent memory at an address is a pool's, which divides it into blocks. */
+  pooled(dev: DmaDevice, dma: number, page: PoolPage): void {
+    const { table } = this.#ledger;
+    const device = this.#ledger.deviceOf(dev);
+    const record = table.findAround(device.number, dma, SHARED);
+    if (record === NO_RECORD) return;
+    table.mark(record, POOL);
+    device.poolPages.set(dma, page);
+  }
+
+  /** The pool of a page is destroyed. */
+  unpooled(dev: DmaDevice, dma: number): void {
+    this.#ledger.deviceOf(dev).poolPages.delete(dma);
   }
 
   /** When a record was made: another one has another number. */
@@ -207,6 +226,49 @@ export class AccessChecks {
       `${what}from ${hexAddress(at)} on outside every mapped buffer: ${why}`,
       ended !== null ? ended.site : beside === NO_RECORD ? null : ledger.table.site(beside),
     );
+  }
+
+  /**
+   * A device accesses a page of a pool: all bytes have to lie in one block that is allocated.
+   * @param from The first byte in the page.
+   * @returns Whether they do.
+   */
+  #checkBlocks(
+    { dev, poolPages }: CheckedDevice,
+    record: number,
+    { access, dma, sizeBytes }: WrongAccess,
+    from: number,
+  ): boolean {
+    const { table } = this.#ledger;
+    const start = table.dma[record]!;
+    const page = poolPages.get(start);
+    if (page === undefined) return true;
+    const end = Math.min(dma + sizeBytes, table.end(record)) - start;
+    const first = page.blockAt(from - start);
+    const isInside = first !== null && first.used;
+    if (isInside && end <= first.endBytes) return true;
+    const wrongOffset = isInside ? first.endBytes : from - start;
+    const wrong = page.blockAt(wrongOffset);
+    const what = `Device "${dev.name}" ${access}s ${bytes(sizeBytes)} at ${hexAddress(dma)}, `;
+    if (access === "write" && wrong !== null && !wrong.used && wrong.freedSite !== undefined) {
+      this.#ledger.report(
+        "device_write_after_free",
+        `${what}in a block of pool "${page.pool}" that dma_pool_free() freed: the pool may hand it ` +
+          "out again",
+        wrong.freedSite,
+      );
+      return false;
+    }
+    this.#ledger.report(
+      "device_outside_buffer",
+      `${what}from ${hexAddress(start + wrongOffset)} on outside ` +
+        (isInside
+          ? `its block of pool "${page.pool}"`
+          : `every block of pool "${page.pool}" that is allocated`) +
+        ": the page is mapped as a whole, so nothing stops the device",
+      null,
+    );
+    return false;
   }
 
   /** The buffer in the same granule, or none. */

@@ -15,6 +15,22 @@ export interface BusMapping {
   readonly sizeBytes: Bytes;
 }
 
+/** A block of a pool. */
+export interface PooledBlock {
+  /** Where it ends in its page. */
+  readonly endBytes: Bytes;
+  readonly used: boolean;
+  /** The statement that freed it last, null for none; undefined when it was never freed. */
+  readonly freedSite: number | null | undefined;
+}
+
+/** A page that a pool divides into blocks. */
+export interface PoolPage {
+  readonly pool: string;
+  /** The block that a byte of the page lies in; null where there is none. */
+  blockAt(offsetBytes: Bytes): PooledBlock | null;
+}
+
 /** What the checker keeps of a device. */
 export class CheckedDevice {
   /**
@@ -26,6 +42,8 @@ export class CheckedDevice {
   forgotten: IntervalSet | null = null;
   /** Memory of peers that it reaches on its bus, which no call maps: address and length of each. */
   readonly onBus: BusMapping[] = [];
+  /** By where they begin for the device. */
+  readonly poolPages = new Map<number, PoolPage>();
   /**
    * By page: a record that was made or found there. A hint, to be checked before it is believed; it
    * spares a device's accesses, which go to the same few queues and to what was mapped just now, a

@@ -70,24 +70,6 @@ export class CpuChecks {
     );
   }
 
-  /** A device writes to a block of a pool that the driver freed. @param site The call that did. */
-  freedBlock(
-    device: string,
-    write: { readonly dma: number; readonly phys: PhysAddr; readonly sizeBytes: Bytes },
-    pool: string,
-    site: number | null,
-  ): void {
-    this.#ledger.report(
-      "device_write_after_free",
-      `Device "${device}" writes ${inWords(write.sizeBytes)} at ${
-        hexAddress(write.dma)
-      } (physical ${
-        hexAddress(write.phys)
-      }), in a block of pool "${pool}" that dma_pool_free() freed: the pool may hand it out again`,
-      site,
-    );
-  }
-
   /** A driver goes on after its device's mask was refused. @param site The call that set it. */
   maskIgnored(device: string, call: string, site: number | null): void {
     this.#ledger.report(

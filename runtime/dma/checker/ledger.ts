@@ -14,7 +14,8 @@ import type { DmaDevice } from "../device/device.ts";
 import { CheckedDevice } from "./checked_device.ts";
 import { CacheLines } from "./cache_lines.ts";
 import type { DebugRules } from "./debug_rules.ts";
-import { describeRecord } from "./describe.ts";
+import { hexAddress } from "../hex_address.ts";
+import { bytes, describeRecord } from "./describe.ts";
 import { EndedMappings } from "./ended_mappings.ts";
 import { MADE, type MadeBy, NONE, RecordTable } from "./record_table.ts";
 import { REPORT_CLASSES, type ReportClass } from "./report_classes.ts";
@@ -157,6 +158,35 @@ export class Ledger {
         }, and no kernel reports it: what a device writes may be lost when ` +
         "a line is written back or invalidated for the other mapping",
       this.table.site(other),
+    );
+  }
+
+  /**
+   * Looks at memory that is mapped as RAM: that it is RAM, and was not freed.
+   * @param outside False where another check looks for what is no RAM.
+   * @see behaviour/dma.md 1.6, 8.4
+   */
+  checkMemory(dev: DmaDevice, phys: number, sizeBytes: Bytes, outside = true): void {
+    const { memory, pages, peers } = this.platform;
+    if (
+      outside && memory.kindAt(phys) !== "ram" && peers?.isPeerMemory(phys as PhysAddr) !== true
+    ) {
+      this.report(
+        "map_outside_ram",
+        `${bytes(sizeBytes)} at physical ${hexAddress(phys)} mapped for device "${dev.name}" ` +
+          "without DMA_ATTR_MMIO: there is no RAM",
+        null,
+      );
+      return;
+    }
+    const first = pages.firstFreed(phys, sizeBytes);
+    if (first < 0) return;
+    this.report(
+      "map_freed",
+      `${bytes(sizeBytes)} at physical ${hexAddress(phys)} mapped for device "${dev.name}" after ` +
+        `the page at ${hexAddress(first)} was freed: the device can access whatever is allocated ` +
+        "there next",
+      null,
     );
   }
 

@@ -3,7 +3,7 @@
  *
  * @see behaviour/dma.md 8.1, 8.2 rows 6, 22 to 24
  */
-import { DMA_BIDIRECTIONAL, type DmaDirection } from "../attributes.ts";
+import { DMA_ATTR, DMA_BIDIRECTIONAL, type DmaDirection } from "../attributes.ts";
 import type { DmaDevice } from "../device/device.ts";
 import type { Scatterlist } from "../scatterlist.ts";
 import { hexAddress } from "../hex_address.ts";
@@ -39,7 +39,7 @@ export class ListChecks {
     const ledger = this.#ledger;
     const { table } = ledger;
     const device = ledger.deviceOf(dev);
-    if (list.outputs > 0) this.#checkLengths(dev, list);
+    if (list.outputs > 0) this.#checkEntries(dev, list, (attrs & DMA_ATTR.MMIO) !== 0);
     let entry = 0;
     for (let index = 0; index < list.outputs; index++) {
       const dma = list.dmaAddressAt(index);
@@ -49,7 +49,7 @@ export class ListChecks {
       table.describe(record, phys, dir, attrs);
       table.entries[record] = list.count;
       table.mark(record, MARK.TESTED);
-      this.#mappings.checkMemory(dev, record);
+      this.#mappings.checkAreas(dev, record);
       // Entries that an output joins need not lie together in memory.
       while (entry < list.count - 1 && list.physAt(entry) !== phys) entry++;
       const together = list.isBusAddressAt(index) ? 0 : Math.min(sizeBytes, list.lengthAt(entry));
@@ -98,9 +98,10 @@ export class ListChecks {
     }
   }
 
-  #checkLengths(dev: DmaDevice, list: Scatterlist): void {
+  #checkEntries(dev: DmaDevice, list: Scatterlist, isMmio: boolean): void {
     for (let index = 0; index < list.count; index++) {
       const lengthBytes = list.lengthAt(index);
+      if (!isMmio) this.#ledger.checkMemory(dev, list.physAt(index), lengthBytes);
       if (lengthBytes <= dev.maxSegmentSizeBytes) continue;
       this.#ledger.report(
         "segment_too_long",

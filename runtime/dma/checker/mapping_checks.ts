@@ -54,12 +54,26 @@ export class MappingChecks {
     ledger.table.describe(record, phys, dir, attrs);
     this.#newest = record;
     device.hint(dma, record);
-    this.checkMemory(dev, record);
+    this.checkAreas(dev, record);
+    // What is no RAM, the kernel says of dma_map_single().
+    if ((attrs & DMA_ATTR.MMIO) === 0) {
+      ledger.checkMemory(dev, phys, sizeBytes, made !== MADE.SINGLE);
+    }
+    if (sizeBytes === 0) {
+      ledger.report(
+        "map_empty",
+        `0 bytes at physical ${
+          hexAddress(phys)
+        } mapped for device "${dev.name}": without an IOMMU ` +
+          "that works, behind one the map fails",
+        null,
+      );
+    }
     ledger.checkCacheLine(dev, record, sizeBytes);
   }
 
   /** What a driver must not map at all. Lists are looked at as well. */
-  checkMemory(dev: DmaDevice, record: number): void {
+  checkAreas(dev: DmaDevice, record: number): void {
     const ledger = this.#ledger;
     const { table, platform: { memory, peers } } = ledger;
     const phys = table.phys[record]! as PhysAddr;

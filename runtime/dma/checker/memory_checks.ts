@@ -13,6 +13,7 @@ import { IntervalSet } from "../../memory/interval_set.ts";
 import type { BufferSegment, HostMemoryChecks } from "../../memory/host_buffer.ts";
 import type { DmaDevice } from "../device/device.ts";
 import { hexAddress } from "../hex_address.ts";
+import type { CoherentMemory } from "../coherent_memory.ts";
 import { bytes } from "./describe.ts";
 import { type Ledger, SINGLES } from "./ledger.ts";
 import { MADE, MARK } from "./record_table.ts";
@@ -24,6 +25,8 @@ const GRANULE = PAGE_SIZE_BYTES;
 
 export class MemoryChecks implements HostMemoryChecks {
   readonly #ledger: Ledger;
+  /** Coherent memory that was freed, and that no buffer has had since. */
+  readonly #freedCoherent = new IntervalSet();
 
   constructor(ledger: Ledger) {
     this.#ledger = ledger;
@@ -41,6 +44,7 @@ export class MemoryChecks implements HostMemoryChecks {
   freed(pages: readonly PhysAddr[], pageSizeBytes: Bytes): void {
     const ledger = this.#ledger;
     const { table } = ledger;
+    for (const page of pages) this.#freedCoherent.delete(page, page + pageSizeBytes);
     if (table.count === 0 || pages.length === 0) return;
     const freed = new IntervalSet();
     for (const page of pages) freed.add(page, page + pageSizeBytes);
@@ -110,6 +114,21 @@ export class MemoryChecks implements HostMemoryChecks {
       at = leafEnd;
     }
     return -1;
+  }
+
+  /** Coherent memory goes back to where it came from. */
+  freedCoherent({ pages, pageSizeBytes }: CoherentMemory): void {
+    for (const page of pages) this.#freedCoherent.add(page, page + pageSizeBytes);
+  }
+
+  /**
+   * The CPU reads at an address. A scenario looks at any memory, but what was shared with a device is
+   * read for what the device wrote: that it is free is a mistake.
+   */
+  peeked(phys: PhysAddr, sizeBytes: Bytes): void {
+    const first = this.#freedCoherent.firstIn(phys, phys + sizeBytes);
+    if (first < 0 || this.#ledger.platform.pages.firstFreed(first, 1) < 0) return;
+    this.usedAfterFree(phys, sizeBytes);
   }
 
   freedTwice(phys: PhysAddr, sizeBytes: Bytes): void {

@@ -71,6 +71,7 @@ export class RangeChecks {
       if (error !== 0 || sizeBytes === 0) return;
     }
     const continues = this.#links.add(part, phys);
+    if ((part.attrs & DMA_ATTR.MMIO) === 0) this.#ledger.checkMemory(dev, phys, sizeBytes);
     if (!outside) this.#checkLimits(dev, state, dma, phys, sizeBytes, continues);
   }
 

@@ -55,6 +55,8 @@ export const MARK = {
   LIVE: 1 << 23,
   /** Handed to the CPU by a sync, and not back to the device. */
   CPU: 1 << 30,
+  /** Of coherent memory: a page of a pool, of which the device may use the blocks that are allocated. */
+  POOL: 1 << 31,
 } as const;
 
 const { RANGE } = MADE;

@@ -237,6 +237,18 @@ const REPORT_CLASS_TABLE = {
     "dma.8.4",
     "Memory was freed while still mapped for a device: a kernel from 7.2 on sees it with iommu.debug_pagealloc, behind an IOMMU.",
   ),
+  map_outside_ram: hazard(
+    "dma.1.6",
+    "Mapped an address without RAM, without DMA_ATTR_MMIO, by another call than dma_map_single().",
+  ),
+  map_empty: hazard(
+    "dma.1.6",
+    "Mapped 0 bytes: without an IOMMU that works, behind one the map fails.",
+  ),
+  map_freed: hazard(
+    "dma.8.4",
+    "Memory was mapped after it was freed: a kernel from 7.2 on sees it with iommu.debug_pagealloc, behind an IOMMU, once the memory is allocated again.",
+  ),
   double_free: hazard("c-api.13", "Memory was freed twice."),
   use_after_free: hazard("c-api.13", "The CPU accessed memory that was freed."),
   uninitialized_dma_read: hazard(
@@ -247,7 +259,6 @@ const REPORT_CLASS_TABLE = {
   device_write_after_free: hazard(
     "c-api.5",
     "A device wrote to a freed block of a DMA pool.",
-    "c_drivers",
   ),
   mask_failure_ignored: hazard(
     "dma.1.1",
