@@ -1,5 +1,6 @@
 /** What the block of every device may say, and what comes of it. */
 import { type Bytes, GIB, KIB, type PhysAddr, TIB } from "../runtime/address.ts";
+import { refusesShared } from "../runtime/dma/calls/coherent.ts";
 import { DmaDevice } from "../runtime/dma/device/device.ts";
 import type { DmaRange } from "../runtime/dma/device/range_map.ts";
 import { KernelError } from "../runtime/errno.ts";
@@ -17,7 +18,7 @@ import {
   word,
 } from "../runtime/settings.ts";
 import { ConfigError } from "./config_error.ts";
-import type { DeviceBlock } from "./device_kind.ts";
+import type { AttachedBlock, DeviceBlock } from "./device_kind.ts";
 import { FUNCTION_SETTINGS } from "./pci/function_settings.ts";
 import { type PciIommuGroup, requesterOf } from "./pci/iommu_groups.ts";
 import type { PciFunction } from "./pci/pci_function.ts";
@@ -145,7 +146,8 @@ export function attachDevices(
     for (const member of members) made.set(member.func, dmaDevice(machine, member));
     for (const member of members) keepFirmwareMemory(machine, made.get(member.func)!);
     bringUp(
-      device,
+      machine,
+      { ...device, dma: made.get(device.func)! },
       () => machine.iommu.groups.make(members.map(({ func }) => made.get(func)!)),
     );
   }
@@ -214,15 +216,27 @@ function dmaDevice(machine: Machine, device: DeviceBlock<CommonSettings>): DmaDe
  * Brings a device up. What the kernel cannot bring up on this machine is a machine that cannot be.
  * @throws {ConfigError}
  */
-export function bringUp<T>({ name, path }: DeviceBlock<unknown>, work: () => T): T {
+export function bringUp<T>(
+  machine: Machine,
+  { dma, name, path }: AttachedBlock<unknown>,
+  work: () => T,
+): T {
   try {
     return work();
   } catch (error) {
     if (!(error instanceof KernelError)) throw error;
-    throw new ConfigError(
-      path,
-      `"${name}" does not come up: ${error.message}`,
-      error.errno === "ENOMEM" ? "give the machine more RAM or the device a wider mask" : null,
-    );
+    const message = `"${name}" does not come up: ${error.message}`;
+    throw new ConfigError(path, message, hintOf(machine, dma, error));
   }
+}
+
+function hintOf(machine: Machine, dma: DmaDevice, { errno }: KernelError): string | null {
+  const isMemory = errno === "ENOMEM";
+  if (machine.encryption !== null && dma.domain !== null && (isMemory || errno === "ENODEV")) {
+    const why = refusesShared(machine, dma)
+      ? `${machine.config.kernel} has no coherent memory for an encrypted guest behind an IOMMU, v7.3.3.9`
+      : "behind an IOMMU devices cannot read what an encrypted guest keeps private, dma.1.5";
+    return `${why}: choose \`iommu.mode = off\` or \`passthrough\`, or \`memory_encryption = false\``;
+  }
+  return isMemory ? "give the machine more RAM or the device a wider mask" : null;
 }

@@ -7,6 +7,7 @@ import { errnoName } from "../runtime/errno.ts";
 import type { IommuConfig } from "../runtime/machine_config.ts";
 import { ArmedFault, FAULT } from "../runtime/faults.ts";
 import { ConfigError } from "./config_error.ts";
+import { HeldResources } from "../runtime/held_resources.ts";
 import { buildLab, type Lab } from "./lab.ts";
 import { labConfig, type PciLiteral } from "./lab_literal.ts";
 import type { BlockSettings } from "./registry.ts";
@@ -192,8 +193,10 @@ Deno.test("ends are rounded up, what is mapped already is left out, and a new do
   iommu.groups.unbindDriver(dma);
   assertEquals(iommu.groups.setMode(dma, "passthrough"), 0);
   assertEquals(leaves(bench, "nic"), []);
+  const held = new HeldResources(bench.machine);
   assertEquals(iommu.groups.setMode(dma, "lazy"), 0);
   assertEquals(leaves(bench, "nic"), mapped);
+  assertEquals(held.leaks(), [], "nobody has to unmap it");
 });
 
 Deno.test("firmware's memory that no table reaches: the device does not come up, and a change of mode is undone (dma.md 9.11)", () => {

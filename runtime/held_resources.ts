@@ -46,10 +46,12 @@ interface Left {
 const ORDER: readonly string[] = [...Object.keys(LEAK_KINDS), "peer_memory"];
 
 /**
- * What the tables of a ledger have left, apart from what a machine held when they began.
+ * What the tables of a ledger have left, apart from what a machine held when they began, and from what
+ * it keeps for good.
  * @param counts Whether what an event allocated counts.
  */
 export function leaksOf(
+  machine: Machine,
   ledger: Ledger,
   counts: (event: MachineEvent) => boolean = () => true,
 ): readonly Leak[] {
@@ -60,7 +62,7 @@ export function leaksOf(
     const left = table.liveRows().flatMap((number): Left | [] => {
       const row = table.row(number);
       const place = row.born === 0 || grows(row.born) ? null : leak.at(row);
-      if (place === null || place[1] <= 0) return [];
+      if (place === null || place[1] <= 0 || leak.isForGood?.(machine, row) === true) return [];
       const event = ledger.event(row.born);
       return counts(event) ? { row, start: place[0], amount: place[1], event } : [];
     });
@@ -236,7 +238,7 @@ export class HeldResources {
   /** What was allocated and not freed so far. */
   leaks(): readonly Leak[] {
     const mappings = this.#machine.iommu.liveMappings - this.#mappingsBefore;
-    const leaks = leaksOf(this.#ledger());
+    const leaks = leaksOf(this.#machine, this.#ledger());
     if (mappings <= 0) return leaks;
     return [...leaks, {
       kind: "mapping",

@@ -89,7 +89,7 @@ export const IOMMU_SETTINGS = {
   debugPagealloc: setting("debug_pagealloc", BOOL, false, {
     doc:
       "A kernel with `iommu.debug_pagealloc`: it warns when pages that are mapped are freed, and when " +
-      "they are allocated again. From 7.2 on.",
+      "they are allocated again. From 7.2 on: 6.12 never does.",
   }),
   doorbellPhys: optional("msi_doorbell", PHYS, {
     leftOut: "0x0808_0040",

@@ -29,7 +29,7 @@ const RUNS: readonly (readonly [path: string, runs: number])[] = [
   ["tests/c/first.dma", 11],
   ["tests/c/requests.dma", 22],
   ["tests/c/two_step.dma", 4],
-  ["tests/c/wire.dma", 15],
+  ["tests/c/wire.dma", 16],
   ["drivers/nic/ring_nic.dma", 12],
 ];
 

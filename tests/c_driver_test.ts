@@ -164,7 +164,7 @@ Deno.test("caches, pools of elements and registers of all widths are what driver
 
 Deno.test("a driver in C from probe to remove, with registers and interrupts that a script describes", () => {
   const outcomes = outcomesOf("wire");
-  assertEquals(outcomes.size, 13);
+  assertEquals(outcomes.size, 14);
   assertEquals([...outcomes].filter(([, outcome]) => outcome !== "held"), []);
   const left = outcomesOf("wire_left");
   assertStringIncludes(

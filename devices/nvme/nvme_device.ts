@@ -227,7 +227,7 @@ export const NVME: DeviceKind<typeof SETTINGS, NvmeDevice> = {
     });
     controller.interrupt = timedInterrupts(machine, driver);
     controller.ledger = driver;
-    bringUp(device, () => bringUpDisk(driver));
+    bringUp(machine, device, () => bringUpDisk(driver));
     const disk = new NvmeDisk(driver, settings.nomerges);
     const isBound = settings.driver === "nvme";
     if (!isBound) unbindDriver(machine, controller, driver);

@@ -3,7 +3,13 @@
  *
  * @see docs/language.md, "nvme device"
  */
-import { type Bytes, PAGE_SIZE_BYTES, SECTOR_SIZE_BYTES } from "../../runtime/address.ts";
+import {
+  alignDown,
+  alignUp,
+  type Bytes,
+  PAGE_SIZE_BYTES,
+  SECTOR_SIZE_BYTES,
+} from "../../runtime/address.ts";
 import { Bio, BIO_FLAG, type BioVec, NO_VECS, vecsSizeBytes } from "../../runtime/block/bio.ts";
 import { integritySegments, type NoMerges, RequestMerger } from "../../runtime/block/merge.ts";
 import type { Plug, PlugTarget } from "../../runtime/block/plug.ts";
@@ -29,6 +35,9 @@ import { Io } from "./io.ts";
 import { RequestPayload } from "./request_payload.ts";
 
 const BLOCK_STATUS = eventId("block.status");
+
+/** More of a user's metadata is not pinned. @see behaviour/block.md 1.8 */
+const MOST_METADATA_PAGES = 256;
 
 /** The operations `submit` takes. */
 export type DiskOp = "read" | "write" | "flush" | "write_zeroes" | "discard";
@@ -243,12 +252,16 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
     const vecs = options.buffer?.segments ?? NO_VECS;
     const toDevice = (options.opcode & OPCODE_DIRECTION_MASK) === OPCODE_TO_DEVICE;
     const whole = new Bio(toDevice ? "drv_out" : "drv_in", 0, vecs, vecsSizeBytes(vecs));
-    if (options.metadata !== undefined) whole.metadata = options.metadata.segments;
+    // Without data nobody looks at the metadata.
+    if (whole.sizeBytes > 0) whole.metadata = options.metadata?.segments ?? NO_VECS;
     const io = new Io(whole.sizeBytes);
     const admin = options.admin === true;
     const queueLimits = admin ? this.driver.adminLimits : this.limits;
     if (queueLimits.p2pdma === 0 && this.#isPeers(whole)) return this.#refusePeers(io, whole);
-    if (!this.#payload.segmentsFit(whole, this.limits)) return this.#refuseMetadata(io, whole);
+    if (whole.metadata.length > 0) {
+      if (admin || this.namespace.metadataBytes === 0) return this.#refuseForNoFormat(io, whole);
+      if (!takesMetadata(whole, queueLimits)) return this.#refuseLongMetadata(io, whole);
+    }
     if (fixed && !this.#takesFixed(whole, queueLimits)) return this.#refuseFixed(io, whole);
     const splitter = admin ? this.#adminSplitter : this.#splitter;
     let reason = whyCopied(vecs, queueLimits, fixed);
@@ -265,16 +278,44 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
         return this.#refuseUnfit(io, splitter, whole);
       }
     }
+    const [bio] = request.bios as [Bio];
+    const metadataReason = this.#payload.whyMetadataCopied(whole, queueLimits);
+    if (metadataReason !== null) {
+      const sizeBytes = vecsSizeBytes(whole.metadata);
+      const block = this.#payload.copyUser(whole.metadata, toDevice, sizeBytes);
+      if (block === null) {
+        if (copies !== null) this.#payload.freeCopies(copies);
+        return this.#refuseForMemory(io);
+      }
+      bio.metadata = block;
+    }
+    if (vecs.length > 0 && !this.driver.format.sgl) this.#warnOfUncheckedBuffer();
     request.id = ++this.machine.events.lastRequest;
     request.admin = admin;
     request.nsid = options.nsid ?? this.namespace.nsid;
     request.template = templateOf(options, request.nsid);
     this.#payload.attach(request);
     if (copies !== null) this.#payload.lendCopies(request, vecs, copies, reason!);
+    if (metadataReason !== null) {
+      this.#payload.lendCopies(request, whole.metadata, bio.metadata, metadataReason);
+    }
     io.add(request);
     this.driver.queueRequest(request);
     io.close(BLK_STS.OK);
     return io;
+  }
+
+  /** A controller without SGLs is told no length of what it may reach. @see behaviour/block.md 1.8 */
+  #warnOfUncheckedBuffer(): void {
+    const { events: { context }, kernel, warnings } = this.machine;
+    if (!kernel.strategies.nvme.warnsOfUncheckedBuffer) return;
+    const outer = context.enterDevice(this.name);
+    warnings.warnOnce(
+      "nvme_map_user_request",
+      "A user's command for a controller without SGLs, which is not told how long its buffer is",
+      "unchecked data buffer",
+    );
+    context.leaveDevice(outer);
   }
 
   /**
@@ -453,8 +494,30 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
     return this.#refuse(io, BLK_STS.TARGET, inputs, "block.1.4");
   }
 
+  /** The namespace's format has no metadata, or the command is for no namespace. */
+  #refuseForNoFormat(io: Io, bio: Bio): Io {
+    const inputs = { reason: "no_metadata", given_bytes: vecsSizeBytes(bio.metadata) };
+    return this.#refuse(io, BLK_STS.INVAL, inputs, "block.1.8");
+  }
+
+  /** E2BIG has no block status of its own. */
+  #refuseLongMetadata(io: Io, bio: Bio): Io {
+    return this.#refuse(io, BLK_STS.IOERR, {
+      reason: "long_metadata",
+      given_bytes: vecsSizeBytes(bio.metadata),
+      max_transfer_bytes: this.limits.maxHwSectors * SECTOR_SIZE_BYTES,
+      max_pages: MOST_METADATA_PAGES,
+    }, "block.1.8");
+  }
+
   #refuseFixed(io: Io, bio: Bio): Io {
-    const inputs = { reason: "fixed_buffer", bytes: bio.sizeBytes, vectors: bio.vecs.length };
+    const inputs = {
+      reason: "fixed_buffer",
+      bytes: bio.sizeBytes,
+      vectors: bio.vecs.length,
+      max_transfer_bytes: this.limits.maxHwSectors * SECTOR_SIZE_BYTES,
+      takes_vectors: this.driver.blockRules.takesFixedVectors,
+    };
     return this.#refuse(io, BLK_STS.INVAL, inputs, "block.1.8");
   }
 
@@ -474,6 +537,16 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
     io.close(status);
     return io;
   }
+}
+
+/** Whether a user's metadata is not too long for a queue. @see behaviour/block.md 1.8 */
+function takesMetadata({ metadata }: Bio, { maxHwSectors }: QueueLimits): boolean {
+  const pages = metadata.reduce((sum, { phys, sizeBytes }) => {
+    const end = alignUp(phys + sizeBytes, PAGE_SIZE_BYTES);
+    return sum + (end - alignDown(phys, PAGE_SIZE_BYTES)) / PAGE_SIZE_BYTES;
+  }, 0);
+  return pages <= MOST_METADATA_PAGES &&
+    vecsSizeBytes(metadata) <= maxHwSectors * SECTOR_SIZE_BYTES;
 }
 
 function templateOf(options: PassthroughOptions, nsid: number): Uint8Array {

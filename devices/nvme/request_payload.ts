@@ -13,7 +13,8 @@ import {
 import { type Bio, type BioVec, sliceVecs, vecsSizeBytes } from "../../runtime/block/bio.ts";
 import { integritySegments } from "../../runtime/block/merge.ts";
 import type { QueueLimits } from "../../runtime/block/queue_limits.ts";
-import type { CopyReason } from "../../runtime/block/user_memory.ts";
+import { type CopyReason, whyCopied } from "../../runtime/block/user_memory.ts";
+import { invariant } from "../../runtime/errno.ts";
 import { type EventFields, eventId } from "../../runtime/event_vocabulary.ts";
 import { FAULT } from "../../runtime/faults.ts";
 import type { Machine } from "../../runtime/machine.ts";
@@ -26,6 +27,12 @@ type Cost = EventFields<"mem.alloc">;
 
 const MEM_ALLOC = eventId("mem.alloc");
 const MEM_FREE = eventId("mem.free");
+
+/** The pages that a piece of `copyUser` is in. */
+function pagesOf({ phys, sizeBytes }: BioVec): readonly PhysAddr[] {
+  const count = Math.ceil(sizeBytes / PAGE_SIZE_BYTES);
+  return Array.from({ length: count }, (_, index) => phys + index * PAGE_SIZE_BYTES as PhysAddr);
+}
 
 export class RequestPayload {
   readonly #machine: Machine;
@@ -49,6 +56,15 @@ export class RequestPayload {
   segmentsFit(bio: Bio, limits: QueueLimits): boolean {
     return bio.metadata.length <= 1 ||
       integritySegments(bio, limits) <= limits.maxIntegritySegments;
+  }
+
+  /**
+   * Why a queue cannot take the metadata of a user's command as it lies; null where it can.
+   * @see behaviour/block.md 1.8
+   */
+  whyMetadataCopied(bio: Bio, limits: QueueLimits): CopyReason | null {
+    return whyCopied(bio.metadata, limits, true) ??
+      (this.segmentsFit(bio, limits) ? null : "segments");
   }
 
   /** Gives the front of a cut its part of the metadata that the caller brought. */
@@ -79,18 +95,24 @@ export class RequestPayload {
   /**
    * Pages of the kernel for a user's memory, one by one, each used from its start: with its bytes for
    * a write, zeroed for a read.
+   * @param blockBytes What is one piece instead of a page: of metadata all of it.
    * @returns The pages, the last one short; null when memory or a page is not there.
    */
-  copyUser(vecs: readonly BioVec[], toDevice: boolean): readonly BioVec[] | null {
+  copyUser(
+    vecs: readonly BioVec[],
+    toDevice: boolean,
+    blockBytes: Bytes = PAGE_SIZE_BYTES,
+  ): readonly BioVec[] | null {
     const { hostMemory } = this.#machine;
     const copies: BioVec[] = [];
-    for (let leftBytes = vecsSizeBytes(vecs); leftBytes > 0; leftBytes -= PAGE_SIZE_BYTES) {
-      const page = this.#takePages(1);
+    for (let leftBytes = vecsSizeBytes(vecs); leftBytes > 0; leftBytes -= blockBytes) {
+      const sizeBytes = Math.min(leftBytes, blockBytes);
+      const page = this.#takePages(Math.ceil(sizeBytes / PAGE_SIZE_BYTES));
       if (page === null) {
         this.freeCopies(copies);
         return null;
       }
-      const copy = { phys: page[0]!, sizeBytes: Math.min(leftBytes, PAGE_SIZE_BYTES) };
+      const copy = { phys: page[0]!, sizeBytes };
       copies.push(copy);
       if (!toDevice) hostMemory.fill(copy.phys, copy.sizeBytes, 0);
     }
@@ -106,10 +128,13 @@ export class RequestPayload {
     reason: CopyReason,
   ): void {
     const { events } = this.#machine;
-    const cost: Cost = { what: "user_copy", size_bytes: vecsSizeBytes(copies), from: "pages" };
+    const sizeBytes = vecsSizeBytes(copies);
+    invariant(sizeBytes === vecsSizeBytes(user), "copies hold all of a user's memory");
+    const cost: Cost = { what: "user_copy", size_bytes: sizeBytes, from: "pages" };
     const before = events.context.enterWork(request.device, request.id);
     if (events.tick(MEM_ALLOC)) {
-      events.emit(MEM_ALLOC, cost, { rule: "block.1.8", inputs: { reason, pages: copies.length } });
+      const pages = copies.reduce((sum, copy) => sum + pagesOf(copy).length, 0);
+      events.emit(MEM_ALLOC, cost, { rule: "block.1.8", inputs: { reason, pages } });
     }
     events.context.leave(before);
     const release = () => {
@@ -117,12 +142,12 @@ export class RequestPayload {
       this.freeCopies(copies);
       if (events.tick(MEM_FREE)) events.emit(MEM_FREE, cost);
     };
-    request.releasePayload = release;
+    request.addRelease(release);
   }
 
   /** Frees pages of `copyUser`. */
   freeCopies(copies: readonly BioVec[]): void {
-    for (const { phys } of copies) this.#machine.pages.free([phys]);
+    for (const copy of copies) this.#machine.pages.free(pagesOf(copy));
   }
 
   /** Copies the bytes of some pieces into others of the same length in all. */

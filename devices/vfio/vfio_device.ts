@@ -44,7 +44,7 @@ export const VFIO: DeviceKind<typeof SETTINGS, VfioDevice> = {
       kind: "vfio",
       dma,
       function: device.func,
-      driver: bringUp(device, () => new MigrationDriver(machine, dma, migration)),
+      driver: bringUp(machine, device, () => new MigrationDriver(machine, dma, migration)),
       migration,
       onDmaWrite: (at, sizeBytes) => migration.noteWrite(at, sizeBytes),
     };

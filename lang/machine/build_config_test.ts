@@ -383,6 +383,30 @@ for (
       "(give the machine more RAM or the device a wider mask)",
     ],
     [
+      "a disk of an encrypted guest behind an IOMMU on 7.3",
+      'machine {\n kernel = "7.3.4"\n memory_encryption = true\n iommu { mode = strict }\n' +
+      " pci { root_port rp0 { nvme dev { } } }\n}",
+      'E0511 dev: "dev" does not come up: Cannot allocate queue 0 of dev: ENOMEM ' +
+      "(7.3.4 has no coherent memory for an encrypted guest behind an IOMMU, v7.3.3.9: " +
+      "choose `iommu.mode = off` or `passthrough`, or `memory_encryption = false`)",
+    ],
+    [
+      "a migration device of one",
+      'machine {\n kernel = "7.3.4"\n memory_encryption = true\n iommu { mode = strict }\n' +
+      " pci { root_port rp0 { vfio dev { } } }\n}",
+      'E0511 dev: "dev" does not come up: dev has no page for commands: ENOMEM ' +
+      "(7.3.4 has no coherent memory for an encrypted guest behind an IOMMU, v7.3.3.9: " +
+      "choose `iommu.mode = off` or `passthrough`, or `memory_encryption = false`)",
+    ],
+    [
+      "a disk of one on 7.2",
+      'machine {\n kernel = "7.2.13"\n memory_encryption = true\n iommu { mode = strict }\n' +
+      " pci { root_port rp0 { nvme dev { } } }\n}",
+      'E0511 dev: "dev" does not come up: The controller answers nothing that names a namespace: ENODEV ' +
+      "(behind an IOMMU devices cannot read what an encrypted guest keeps private, dma.1.5: " +
+      "choose `iommu.mode = off` or `passthrough`, or `memory_encryption = false`)",
+    ],
+    [
       "a topology that cannot be",
       "machine { pci { root_port rp0 { switch sw0 { } nvme ssd { } } } }",
       'E0511 rp0: Root port "rp0" has a switch and something else on one link ' +

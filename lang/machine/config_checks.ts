@@ -7,6 +7,7 @@ import { buildLab, type Lab } from "../../devices/lab.ts";
 import { defaultLabConfig, type LabConfig } from "../../devices/lab_config.ts";
 import type { PhysAddr } from "../../runtime/address.ts";
 import { KernelError } from "../../runtime/errno.ts";
+import { resolveKernel } from "../../runtime/kernels/kernels.ts";
 import type { IommuConfig, MemoryRegion } from "../../runtime/machine_config.ts";
 import {
   IOMMU_MODEL_NAMES,
@@ -32,6 +33,7 @@ export function checkConfig(
   checkGranule(tree, config, bag);
   checkPageSizes(tree, config, bag);
   checkAddressBits(tree, config, bag);
+  checkPageDebugging(tree, config, bag);
   if (!bag.hasErrors) checkBuilds(tree, config, bag, schema);
 }
 
@@ -124,6 +126,18 @@ function checkAddressBits(tree: ConfigBlock, { iommu }: LabConfig, bag: Diagnost
     spanOfPath(tree, ["iommu", "address_bits"]),
     `The IOMMU model ${iommu.model} has at most ${most} address bits`,
     `\`address_bits = ${most}\`, or left out ${IOMMU_MODELS[iommu.model].addressBits.usual}`,
+  );
+}
+
+/** A kernel boots with a parameter that it does not know. */
+function checkPageDebugging(tree: ConfigBlock, config: LabConfig, bag: DiagnosticBag): void {
+  if (!config.iommu.debugPagealloc) return;
+  if (resolveKernel(config).strategies.dma.countsMappedPages) return;
+  bag.warning(
+    "W0515",
+    spanOfPath(tree, ["iommu", "debug_pagealloc"]),
+    `${config.kernel} has no iommu.debug_pagealloc`,
+    "a kernel from 7.2 on warns when pages that are mapped are freed; this one never does",
   );
 }
 

@@ -177,9 +177,12 @@ export class BlockRequest implements EventOrigin {
 
   /** Gives what another request's bios need besides their data to this one. */
   takePayloadOf(other: BlockRequest): void {
+    if (other.releasePayload !== null) this.addRelease(other.releasePayload);
+  }
+
+  /** Something more to do with a payload's memory when the request ends. */
+  addRelease(second: () => void): void {
     const { releasePayload: first } = this;
-    const { releasePayload: second } = other;
-    if (second === null) return;
     this.releasePayload = first === null ? second : () => {
       first();
       second();

@@ -13,7 +13,9 @@ export type CopyReason =
   /** Two vectors do not meet on the queue's virtual boundary. */
   | "gap"
   /** A fixed buffer would have to be split. */
-  | "split";
+  | "split"
+  /** Metadata in more segments than the queue takes. */
+  | "segments";
 
 /**
  * What the whole buffer's vectors decide, before any of it is mapped.

@@ -421,11 +421,13 @@ export class IommuDomain implements FlushQueueOwner {
     return iova + offset;
   }
 
-  /** Whether the page of a doorbell holds an address. */
-  isDoorbell(dma: number): boolean {
+  /** The end of what is mapped at an address for good: a doorbell, or firmware's memory; or -1. */
+  endOfKept(dma: number): number {
     const start = dma - this.offsetOf(dma);
-    for (const iova of this.#doorbellPages.values()) if (iova === start) return true;
-    return false;
+    for (const iova of this.#doorbellPages.values()) {
+      if (iova === start) return start + this.granuleBytes;
+    }
+    return this.direct.find(({ end, start }) => start <= dma && dma < end)?.end ?? -1;
   }
 
   /**

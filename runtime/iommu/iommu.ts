@@ -112,6 +112,14 @@ export class Iommu {
   }
 
   /**
+   * Whether an address of a domain is mapped for good: nobody unmaps it.
+   * @internal
+   */
+  keeps(domain: string, dma: number): boolean {
+    return this.domains.some((each) => each.name === domain && each.endOfKept(dma) >= 0);
+  }
+
+  /**
    * Of each device that shares its domain: the name of that domain.
    * @internal
    */

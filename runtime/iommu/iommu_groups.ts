@@ -65,10 +65,16 @@ function enter(dev: DmaDevice, domain: IommuDomain | null): void {
  * What firmware uses together with devices stays where it is.
  * @throws {KernelError} Where it cannot be mapped, as beyond what the table reaches.
  */
-function mapDirectRegions(domain: IommuDomain, members: readonly DmaDevice[]): void {
+function mapDirectRegions(
+  { events: { context } }: GroupPlatform,
+  domain: IommuDomain,
+  members: readonly DmaDevice[],
+): void {
   for (const { directRegions, name } of members) {
     for (const { end, start } of directRegions) {
+      const outer = context.enterDevice(name);
       const error = domain.mapDirect(start, end);
+      context.leaveDevice(outer);
       if (error === 0) continue;
       throw new KernelError(
         errnoName(-error),
@@ -127,7 +133,7 @@ export class IommuGroups {
    */
   join(group: IommuGroup, dev: DmaDevice): void {
     group.members.push(dev);
-    if (group.domain !== null) mapDirectRegions(group.domain, [dev]);
+    if (group.domain !== null) mapDirectRegions(this.#platform, group.domain, [dev]);
     this.#attach(dev, group);
   }
 
@@ -203,7 +209,7 @@ export class IommuGroups {
       mappedPages: this.#mappedPages,
       reserved: [...this.#reservedRanges(dev.hostBridge), ...gaps, ...dev.directRegions],
     });
-    mapDirectRegions(domain, group.members);
+    mapDirectRegions(this.#platform, domain, group.members);
     this.#domains.push(domain);
     return domain;
   }

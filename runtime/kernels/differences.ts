@@ -87,6 +87,10 @@ const STRATEGIES: Readonly<Record<StrategyName, { readonly rule: string; readonl
       rule: "nvme.6",
       doc: "A host memory buffer behind an IOMMU is one allocation, not pieces of 4 MiB.",
     },
+    "nvme.warnsOfUncheckedBuffer": {
+      rule: "block.1.8",
+      doc: "The first passthrough command with data for a controller without SGLs warns.",
+    },
     "vfio.keepsScatterlist": {
       rule: "hmm-rdma-vfio.3.2",
       doc: "A migration buffer's pages are one scatterlist, mapped as a whole.",

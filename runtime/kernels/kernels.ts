@@ -73,6 +73,8 @@ export interface KernelStrategies {
     readonly keepsVirtBoundaryWithSgl: boolean;
     /** A host memory buffer behind an IOMMU is allocated in one piece. */
     readonly allocatesHostMemoryWhole: boolean;
+    /** The first passthrough command with data for a controller without SGLs warns. */
+    readonly warnsOfUncheckedBuffer: boolean;
   };
   readonly vfio: {
     /** A buffer's pages stand in a scatterlist, which is mapped as a whole. */
@@ -155,6 +157,7 @@ const SCATTERLISTS: KernelStrategies = {
     mapsDataWith: "scatterlist",
     keepsVirtBoundaryWithSgl: true,
     allocatesHostMemoryWhole: false,
+    warnsOfUncheckedBuffer: true,
   },
   vfio: { keepsScatterlist: true },
   rdma: { mapsPagesBy: "single_mappings", timesEachTry: false },
@@ -187,6 +190,7 @@ const TWO_STEP: KernelStrategies = {
     mapsDataWith: "iterator",
     keepsVirtBoundaryWithSgl: false,
     allocatesHostMemoryWhole: true,
+    warnsOfUncheckedBuffer: false,
   },
   vfio: { keepsScatterlist: false },
   rdma: { mapsPagesBy: "hmm_dma_map", timesEachTry: false },

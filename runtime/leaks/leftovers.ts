@@ -59,7 +59,7 @@ export class Beginning {
     const counts = ({ name, request }: MachineEvent) =>
       !(request !== null && sent.has(request)) && !(isBusy && name === "mem.alloc");
     const records = this.#machine.checker?.leftSince(this.#serial) ?? [];
-    const leaks = leaksOf(ledger, counts);
+    const leaks = leaksOf(this.#machine, ledger, counts);
     if (records.length + leaks.length === 0) return [];
     const births = new Births(ledger, records.length === 0);
     const found = records.map((record): Owner => ({

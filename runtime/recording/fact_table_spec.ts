@@ -98,6 +98,8 @@ export interface LeakSpec<F extends FieldTable> {
    * for a row that is no leak.
    */
   readonly at: (row: FactRow<F>) => readonly [start: number | null, amount: number] | null;
+  /** What the machine keeps itself, so that nobody has to free it. */
+  readonly isForGood?: (machine: Machine, row: FactRow<F>) => boolean;
   /** What it is and where, as a sentence without a final period. */
   readonly text: (amount: number, start: number, row: FactRow<F>) => string;
   /** Neighbours are leaks of their own. */

@@ -32,6 +32,18 @@ export function refusalReason(inputs: Why["inputs"]): string {
       return `its metadata has ${formatCount(number("segments"), "segment")}, and a request takes ${
         number("max_integrity_segments")
       }`;
+    case "no_metadata":
+      return `it has ${size("given_bytes")} of metadata, and what it is for has none`;
+    case "long_metadata":
+      return `it has ${size("given_bytes")} of metadata, and the queue takes ${
+        size("max_transfer_bytes")
+      } in ${formatCount(number("max_pages"), "page")}`;
+    case "fixed_buffer":
+      return `a registered buffer of ${size("bytes")} in ${
+        formatCount(number("vectors"), "segment")
+      }, and the queue takes 1B to ${size("max_transfer_bytes")} in ${
+        inputs.takes_vectors === true ? "segments" : "one segment"
+      }`;
     case "alignment":
       return "a segment does not begin and end at a multiple of " +
         `${number("dma_alignment_mask") + 1} bytes (dma_alignment ${number("dma_alignment_mask")})`;

@@ -181,4 +181,13 @@ machine {
       "level.",
     example: "machine {\n  quirks = [a, b]     # and 10000 more\n}",
   },
+  W0515: {
+    title: "setting that the kernel release does not have",
+    explanation:
+      "The kernel boots with a parameter that it does not know, and does nothing with it.",
+    example: `machine {
+  kernel = "6.12.117"
+  iommu { mode = strict, debug_pagealloc = true }
+}`,
+  },
 } as const satisfies Record<string, CodeEntry>;

@@ -61,9 +61,7 @@ export function allocCoherent(
 ): CoherentMemory | CoherentRefusal {
   const { pageSizeBytes } = machine.pages;
   const { domain } = dev;
-  if (domain !== null && machine.encryption !== null && machine.dma.rules.refusesSharedCoherent) {
-    return "shared_behind_iommu";
-  }
+  if (refusesShared(machine, dev)) return "shared_behind_iommu";
   const unitBytes = Math.max(pageSizeBytes, domain?.granuleBytes ?? 0);
   const count = Math.ceil(sizeBytes / unitBytes) * (unitBytes / pageSizeBytes);
   const taken = given === undefined
@@ -85,6 +83,14 @@ export function allocCoherent(
     machine.memory.fill(page, pageSizeBytes, 0);
   }
   return new CoherentMemory(dma, sizeBytes, pages, pageSizeBytes, home, attrs);
+}
+
+/**
+ * Whether the release has no coherent memory for a device of an encrypted guest behind an IOMMU.
+ * @see behaviour/v7.3.md 3.9
+ */
+export function refusesShared({ dma, encryption }: DmaMachine, { domain }: DmaDevice): boolean {
+  return domain !== null && encryption !== null && dma.rules.refusesSharedCoherent;
 }
 
 /** From the atomic pool, page by page behind an IOMMU, or as one block. */

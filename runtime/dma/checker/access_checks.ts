@@ -8,7 +8,6 @@
  * @see behaviour/dma.md 1.6, 3.6, 5.3, 7.2 (padding)
  */
 import type { Bytes } from "../../address.ts";
-import type { IommuDomain } from "../../iommu/domain.ts";
 import type { DeviceAccess } from "../../iommu/iommu.ts";
 import type { DmaDevice } from "../device/device.ts";
 import { DMA_FROM_DEVICE, DMA_TO_DEVICE, type DmaDirection } from "../attributes.ts";
@@ -24,12 +23,6 @@ const NO_RECORD = NONE;
 const BUFFERS = 0xff & ~(1 << MADE.RANGE);
 const SHARED = 1 << MADE.COHERENT;
 const UNTRANSLATED = "nothing is translated, so nothing stops the device, and no kernel sees it";
-
-/** The end of what is mapped at an address without a driver: a doorbell, or firmware's memory; or -1. */
-function endWithoutDriver(domain: IommuDomain, dma: number): number {
-  if (domain.isDoorbell(dma)) return dma - domain.offsetOf(dma) + domain.granuleBytes;
-  return domain.direct.find(({ end, start }) => start <= dma && dma < end)?.end ?? -1;
-}
 
 /** An access that the device should not have made. */
 interface WrongAccess {
@@ -164,7 +157,7 @@ export class AccessChecks {
     const isMapped = table.findAround(device.number, dma, BUFFERS) !== NO_RECORD;
     const unmappedEnd = isMapped ? -1 : platform.peers?.unmappedEnd(dev, dma) ?? -1;
     if (unmappedEnd >= 0) return unmappedEnd;
-    if (dev.domain !== null) return endWithoutDriver(dev.domain, dma);
+    if (dev.domain !== null) return dev.domain.endOfKept(dma);
     return forgotten?.endOf(dma) ?? -1;
   }
 

@@ -33,6 +33,7 @@ export const IOVA: FactTableSpec<typeof FIELDS, "iova"> = {
   },
   leak: {
     kind: "iova",
+    isForGood: ({ iommu }, { device, start }) => iommu.keeps(device, start),
     at: ({ size_bytes, start }) => [start, size_bytes],
     text: (bytes, start) => `${bytes}-byte IOVA range at ${hexAddress(start)} not freed`,
   },

@@ -31,6 +31,7 @@ export const PAGE_TABLE: FactTableSpec<typeof FIELDS, "page_table"> = {
   },
   leak: {
     kind: "page_table",
+    isForGood: ({ iommu }, { device, iova }) => iommu.keeps(device, iova),
     at: ({ iova, size_bytes }) => [iova, size_bytes],
     text: (bytes, start) =>
       `page-table entries of ${bytes} bytes at ${hexAddress(start)} not cleared`,
