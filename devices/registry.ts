@@ -2,6 +2,7 @@
  * What machines can be made of. To add a kind of device here, add its folder and one line; from
  * outside `DeviceRegistry.with` adds one.
  */
+import { invariant } from "../runtime/errno.ts";
 import { CORE_EVENTS, type EventVocabulary } from "../runtime/event_vocabulary.ts";
 import type { AnyTableSpec } from "../runtime/recording/fact_table_spec.ts";
 import { RUNTIME_TABLES } from "../runtime/recording/tables/runtime_tables.ts";
@@ -114,6 +115,10 @@ export class DeviceRegistry {
         { doc, title: kind, settings, holds: [], hasRegisters },
       ]),
     ]);
+    invariant(
+      this.blocks.size === Object.keys(PORT_KINDS).length + kinds.length,
+      "each block has a keyword of its own",
+    );
     this.rootHolds = withDevices(ROOT_HOLDS);
   }
 

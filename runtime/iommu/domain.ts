@@ -416,7 +416,7 @@ export class IommuDomain implements FlushQueueOwner {
         this.freeIova(iova, this.granuleBytes);
         return -ERRNO.ENOMEM;
       }
-      invariant(!this.isDoorbell(iova), "a doorbell has a page of its own");
+      invariant(this.endOfKept(iova) < 0, "a doorbell has a page of its own");
       this.#doorbellPages.set(phys, iova);
     }
     return iova + offset;
