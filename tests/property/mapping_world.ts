@@ -5,7 +5,7 @@
  * the model says, what is freed and not yet flushed is not allocated again. At the end nothing
  * is left: no range, no leaf, no mapping, no record.
  */
-import type { DmaAddr, PhysAddr } from "../../runtime/address.ts";
+import { type DmaAddr, PAGE_SIZE_BYTES, type PhysAddr } from "../../runtime/address.ts";
 import type { DmaDirection } from "../../runtime/dma/attributes.ts";
 import type { CoherentMemory } from "../../runtime/dma/coherent_memory.ts";
 import { DmaDevice } from "../../runtime/dma/device/device.ts";
@@ -95,6 +95,9 @@ export class MappingWorld {
   readonly #online: boolean[];
   readonly #rangesAtFirst: number;
   #staleReports = 0;
+  /** Pages of coherent memory that was freed: who maps them maps what is nobody's. */
+  readonly #freed = new Set<number>();
+  #freedReports = 0;
   /** What ended last: addresses that lead nowhere, unless they have a new owner. */
   readonly #gone: OwnedRange[] = [];
   #ended = 0;
@@ -186,7 +189,11 @@ export class MappingWorld {
     this.#expect(machine.iommu.liveMappings, 0, "live mappings at the end");
     this.#expect(this.#dev.mappings, 0, "live mappings of the device at the end");
     this.#expect(machine.checker!.records, 0, "records of the checker at the end");
-    this.#expect(machine.events.count(DMA_REPORT), this.#staleReports, "reports of the checker");
+    this.#expect(
+      machine.events.count(DMA_REPORT),
+      this.#staleReports + this.#freedReports,
+      "reports of the checker",
+    );
   }
 
   get #flushes(): number {
@@ -249,6 +256,16 @@ export class MappingWorld {
     return range;
   }
 
+  /** A mapping of memory that was freed is reported once. */
+  #mapsPerhapsFreed(phys: number, sizeBytes: number): void {
+    const last = Math.floor((phys + sizeBytes - 1) / PAGE_SIZE_BYTES);
+    for (let page = Math.floor(phys / PAGE_SIZE_BYTES); page <= last; page++) {
+      if (!this.#freed.has(page)) continue;
+      this.#freedReports++;
+      return;
+    }
+  }
+
   #keep(range: OwnedRange, queued: boolean, end: () => void): void {
     this.#mappings.push({ range, queued, end });
     this.#expect(
@@ -283,6 +300,7 @@ export class MappingWorld {
     this.#expect(mapped - start, phys - this.#floor(phys), "offset in the granule");
     const end = this.#ceil(mapped + sizeBytes);
     const leaf = { iova: start, phys: this.#floor(phys), sizeBytes: end - start };
+    this.#mapsPerhapsFreed(phys, sizeBytes);
     const range = this.#take(start, end, [leaf]);
     this.#keep(range, true, () => dma.dmaUnmapPhys(this.#dev, mapped, sizeBytes, dir));
   }
@@ -329,6 +347,7 @@ export class MappingWorld {
     let output = 0;
     let doneBytes = 0;
     for (const { phys, sizeBytes } of segments) {
+      this.#mapsPerhapsFreed(phys, sizeBytes);
       const iova = list.dmaAddressAt(output) + doneBytes;
       const start = this.#floor(iova);
       this.#expect(iova - start, phys - this.#floor(phys), "offset of an entry in its granule");
@@ -378,6 +397,7 @@ export class MappingWorld {
     for (const { phys, sizeBytes } of pieces) {
       const error = dma.dmaIovaLink(dev, state, phys, offset, sizeBytes, dir);
       this.#expect(error, 0, "dma_iova_link()");
+      this.#mapsPerhapsFreed(phys, sizeBytes);
       const iova = this.#floor(state.addr + offset);
       const end = this.#ceil(state.addr + offset + sizeBytes);
       leaves.push({ iova, phys: this.#floor(phys), sizeBytes: end - iova });
@@ -411,7 +431,12 @@ export class MappingWorld {
       leaves.push({ iova: memory.dma + offset, phys, sizeBytes: 4096 });
     }
     const range = this.#take(memory.dma, this.#ceil(memory.dma + sizeBytes), leaves);
-    this.#keep(range, true, () => dma.dmaFreeCoherent(this.#dev, memory));
+    const pages = leaves.map(({ phys }) => Math.floor(phys / PAGE_SIZE_BYTES));
+    for (const page of pages) this.#freed.delete(page);
+    this.#keep(range, true, () => {
+      dma.dmaFreeCoherent(this.#dev, memory);
+      for (const page of pages) this.#freed.add(page);
+    });
   }
 
   /** A range that nothing is mapped in. */
