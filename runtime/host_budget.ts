@@ -21,15 +21,25 @@ const DEFAULT_LIMIT_BYTES = 1 * GIB;
 /** More memory was asked for than this run may use; a limit of the simulator, not of the machine. */
 export class MemoryLimitError extends Error {
   override readonly name = "MemoryLimitError";
+  /** Most of it are events. */
+  readonly isOfEvents: boolean;
 
-  constructor(readonly limitBytes: Bytes) {
-    super(`Cannot touch more memory: ${limitBytes} bytes are in use, and that is the limit`);
+  /** @param eventBytes What events that are kept take of it. */
+  constructor(readonly limitBytes: Bytes, readonly eventBytes: Bytes) {
+    const isOfEvents = eventBytes > limitBytes / 2;
+    super(
+      `Cannot touch more memory: ${limitBytes} bytes are in use, and that is the limit` +
+        (isOfEvents ? `; ${eventBytes} of them are the events that are kept of the run` : ""),
+    );
+    this.isOfEvents = isOfEvents;
   }
 }
 
 export class HostBudget {
   /** Bytes that machines hold: pages that were touched, tables, what is remembered of requests. */
   heldBytes: Bytes = 0;
+  /** Bytes of these that are events of the run, which are kept. */
+  eventBytes: Bytes = 0;
   /** Bytes of a script's values; less than was ever taken when they were counted anew. */
   valueBytes: Bytes = 0;
   /**
@@ -59,8 +69,14 @@ export class HostBudget {
    */
   hold(sizeBytes: Bytes): void {
     invariant(sizeBytes >= 0, "Less than nothing is held");
-    if (!this.fits(sizeBytes)) throw new MemoryLimitError(this.limitBytes);
+    if (!this.fits(sizeBytes)) throw new MemoryLimitError(this.limitBytes, this.eventBytes);
     this.heldBytes += sizeBytes;
+  }
+
+  /** Takes memory for an event that is kept. @throws {MemoryLimitError} As `hold`. */
+  holdEvent(sizeBytes: Bytes): void {
+    this.hold(sizeBytes);
+    this.eventBytes += sizeBytes;
   }
 
   /**
@@ -70,7 +86,7 @@ export class HostBudget {
    * @throws {MemoryLimitError} When it would exceed the limit.
    */
   demand(sizeBytes: Bytes, asked: Bytes = 0): void {
-    if (!this.fits(asked + sizeBytes)) throw new MemoryLimitError(this.limitBytes);
+    if (!this.fits(asked + sizeBytes)) throw new MemoryLimitError(this.limitBytes, this.eventBytes);
     this.work(sizeBytes / WORK_BYTES);
   }
 

@@ -57,3 +57,18 @@ Deno.test("HostBudget has who set the limits look after so much work, and not at
   budget.demand(16 * 16_384);
   assertEquals(looks.length, 4);
 });
+
+Deno.test("memory that is used up by the events that are kept says so", () => {
+  const budget = new HostBudget(1000);
+  budget.holdEvent(600);
+  budget.hold(400);
+  const error = assertThrows(() => budget.hold(1), MemoryLimitError);
+  assertEquals([
+    error.isOfEvents,
+    error.message.endsWith("; 600 of them are the events that are kept of the run"),
+  ], [true, true]);
+  const other = new HostBudget(1000);
+  other.holdEvent(400);
+  other.hold(600);
+  assertEquals(assertThrows(() => other.hold(1), MemoryLimitError).isOfEvents, false);
+});

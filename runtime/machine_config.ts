@@ -160,7 +160,7 @@ export const MACHINE_SETTINGS = {
     doc: "What a fault that nothing expects does to its test.",
   }),
   leaks: setting("leaks", word("fail", "report", "allow"), "fail", {
-    doc: "What a leak does to its test.",
+    doc: "What a leak, a resource left unreleased, does to its test.",
   }),
   // behaviour/dma.md 8.2
   dmaDebug: setting("dma_debug", BOOL, false, {

@@ -61,7 +61,7 @@ export class EventRecorder {
   }
 
   #charge(): void {
-    this.budget.hold(EVENT_BYTES);
+    this.budget.holdEvent(EVENT_BYTES);
     this.budget.work(EVENT_UNITS);
   }
 

@@ -90,6 +90,14 @@ Deno.test("keptTraces() gives the events of a trace and the tables that they fil
   const rows = (of: typeof recording | NonNullable<typeof run>) =>
     tableAt(of, "mappings", of.afterEvent(mapped)).rows.map(({ cells }) => cells);
   assertEquals(rows(run!), rows(recording));
+  // What its test came to is said, and the page opens at it.
+  const { combination, kind, name, place } = recording.name;
+  const failure = { code: "E0926", message: "Not unmapped", place: "lab.dma:3:1" };
+  const failed = { outcome: "failed", kind, name, combination, place, failure };
+  const ended = text.trimEnd().split("\n").toSpliced(-1, 0, JSON.stringify(failed)).join("\n");
+  const [told] = keptTraces(ended, texts) as readonly KeptRun[];
+  assertEquals(told!.failure!.lines, ["error[E0926]: Not unmapped", "  --> lab.dma:3:1"]);
+  assert(told!.has(told!.failedAt!));
   assertStringIncludes(String(keptTraces("{}", texts)), "line 1: A trace begins with");
   assertStringIncludes(
     String(keptTraces(text.split("\n").toSpliced(1, 1).join("\n"), texts)),

@@ -9,8 +9,9 @@ import type { RunAndOutcome } from "../../lang/views/serialised.ts";
 import { keptTraces } from "../../instruments/trace_file/kept_trace.ts";
 import { TRACE_SUFFIX } from "../../instruments/trace_file/trace_line.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
+import { formatCount } from "../../lang/text/numbers.ts";
 import { withCompiled } from "../c/with_compiled.ts";
-import { codeOfProblems, type ExitCode, HELD, worseExitCode, WRONG } from "../exit_code.ts";
+import { codeOfProblems, type ExitCode, FAILED, HELD, worseExitCode, WRONG } from "../exit_code.ts";
 import { FileError } from "../files/file_error.ts";
 import { READ_LIMITS } from "../files/file_limits.ts";
 import { type Target, writeFile } from "../files/write_file.ts";
@@ -90,10 +91,15 @@ function traceRuns(path: string): Made | string {
   };
   const runs = keptTraces(text, { name, textOf });
   if (typeof runs === "string") return `Cannot read "${path}": ${runs}`;
-  const named = runs.map(({ name, log }) => `${name.file} ${name.name}: ${log.count} events`);
+  const named = runs.flatMap(({ failure, log, name }) => [
+    `${name.file} ${name.name}: ${formatCount(log.count, "event")}${
+      failure === null ? "" : ", FAILED"
+    }`,
+    ...failure?.lines ?? [],
+  ]);
   return {
     ...NOTHING,
-    exitCode: HELD,
+    exitCode: runs.some(({ failure }) => failure !== null) ? FAILED : HELD,
     runs: runs.map((run) => ({ run })),
     printed: `${path}\n${named.join("\n")}\n`,
   };

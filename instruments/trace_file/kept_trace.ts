@@ -6,7 +6,7 @@ import { SourceFile } from "../../lang/source.ts";
 import type { Bytes } from "../../runtime/address.ts";
 import { eventNumber } from "../../runtime/event_vocabulary.ts";
 import { KeptMachine } from "../../runtime/recording/machine_recording.ts";
-import type { TraceEvent, TraceRun } from "./trace_line.ts";
+import type { TraceEvent, TraceOutcome, TraceRun } from "./trace_line.ts";
 import { TraceReader } from "./trace_reader.ts";
 
 /** Where the texts come from that are shown beside the events. */
@@ -37,7 +37,7 @@ export function keptTraces(text: string, texts: TraceTexts): readonly KeptRun[] 
         const run = runs.at(-1);
         if (run === undefined) return `${place}: the event belongs to no run`;
         run.add(read, index + 1);
-      }
+      } else if ("outcome" in read) runs.findLast((run) => run.isOf(read))?.fail(read.failure);
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       return `${place}: ${error.message}`;
@@ -60,6 +60,7 @@ class TraceRunReader {
   readonly #machine: KeptMachine;
   /** The numbers of places, by their texts. */
   readonly #sites = new Map<string, number>();
+  #failure: TraceOutcome["failure"] = null;
 
   /** Texts that are shown, by the names of their files. */
   readonly #texts = new Map<string, string | null>();
@@ -111,7 +112,27 @@ class TraceRunReader {
     return text;
   }
 
+  /** Whether a test's outcome is about this run. */
+  isOf({ combination, name, place }: TraceOutcome): boolean {
+    const { head } = this;
+    return head.name === name && head.place === place && head.combination === combination;
+  }
+
+  fail(failure: TraceOutcome["failure"]): void {
+    this.#failure = failure;
+  }
+
   finish(): KeptRun {
+    const run = this.#kept();
+    if (this.#failure !== null) {
+      const { code, message, place } = this.#failure;
+      const lines = [`error[${code}]: ${message}`, `  --> ${place}`];
+      run.failure = { kind: "failed", code, message, bug: null, place, lines };
+    }
+    return run;
+  }
+
+  #kept(): KeptRun {
     const { combination, file, kind, machine: { seed }, name, place } = this.head;
     return new KeptRun({
       name: { file, kind, name, combination, place, seed },

@@ -20,5 +20,6 @@ export function errorKind(error: unknown): RaisedError | null {
   if (error instanceof NotInReleaseError) {
     return { kind: "not_in_release", what: error.message };
   }
-  return error instanceof MemoryLimitError ? { kind: "memory_limit", what: error.message } : null;
+  if (!(error instanceof MemoryLimitError)) return null;
+  return { kind: "memory_limit", what: error.message, isOfEvents: error.isOfEvents };
 }

@@ -11,7 +11,7 @@ import type { FactRow, FactTableSpec } from "../../runtime/recording/fact_table_
 import { COHERENT } from "../../runtime/recording/tables/held.ts";
 import { MAPPINGS } from "../../runtime/recording/tables/mappings.ts";
 import type { FieldTable } from "../../runtime/vocabulary/fields.ts";
-import { clip, spread, wrapText } from "../text/columns.ts";
+import { foldLine, spread, wrapText } from "../text/columns.ts";
 import { formatEventText } from "../render/event_line.ts";
 import { formatAddress, formatCount, formatSize, formatTimeRounded } from "../text/numbers.ts";
 import type { Run } from "../values/run.ts";
@@ -161,7 +161,7 @@ export function explainAddress(
     `${formatAddress(address)}, a ${seenAs}: ${formatCount(found.length, "mapping")} so far`,
     ...found.flatMap((entry) => lifeLines(entry, address, space, columns, run)),
     `now      ${now.length === 0 ? "nothing is mapped there" : now.join(", ")}`,
-  ].map((line) => clip(line, columns));
+  ].flatMap((line) => foldLine(line, columns));
 }
 
 /** Where a mapping leads now, unless the page of the address is out of the device's reach. */
@@ -215,8 +215,7 @@ function lifeLines(
     if (event.name === "iommu.translate" && covers(event, dma)) {
       if (event.seq >= entry.born.seq && event.seq <= last) uses++;
     } else if (LIFE_EVENTS.has(event.name) && covers(event, dma) && near(event, entry.born, died)) {
-      const text = `│        #${String(event.seq).padEnd(5)} ${formatEventText(event, 14)}`;
-      lines.push(spread(text, event.why?.rule ?? "", columns));
+      lines.push(...eventLines(event, columns));
     }
   }
   if (uses > 0) {
@@ -226,6 +225,16 @@ function lifeLines(
     died === null ? "┆ live" : `└ ${momentText("unmap", died, apiOf(died), run)}`,
   );
   return lines;
+}
+
+/** An event of a life. What does not fit beside its rule goes on below: any value may matter. */
+function eventLines(event: MachineEvent, columns: number): string[] {
+  const rule = event.why?.rule ?? "";
+  const [, name = "", fields = ""] = /^(\S+\s*)(.*)$/s.exec(formatEventText(event, 14)) ?? [];
+  const head = `│        #${String(event.seq).padEnd(5)} ${name}`;
+  return wrapText(fields, columns - head.length - rule.length - 2).map((part, index) =>
+    index === 0 ? spread(`${head}${part}`, rule, columns) : `│${" ".repeat(head.length - 1)}${part}`
+  );
 }
 
 /** Which branch a map took, where there was one to take. */

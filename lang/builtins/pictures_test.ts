@@ -286,6 +286,15 @@ Deno.test("explain of a mapping and of a fault tells of its own device, of an ad
   assert(address!.endsWith("now      b reaches physical 0x6000_0000\ntrue"), address);
 });
 
+Deno.test("explain of an address keeps every value, however long the line", () => {
+  const { output } = runScript(`machine { ${MACHINES[0]}, leaks = allow }
+    let m = dma_map_phys(ssd, 0x5000_0000, 16KiB, bidirectional)
+    explain m.addr`);
+  const text = output.join("\n");
+  assert(!text.includes("…"), text);
+  assert(/limit +dma\.4\.2\n│ +0xffff_ffff/.test(text), text);
+});
+
 Deno.test("explain of a bounced mapping leads to a copy, from either side", () => {
   const { output } = runScript(`machine { ${MACHINES[4]} }
     let m = dma_map_phys(ssd, 0x5000_0000, 4KiB, to_device)

@@ -22,7 +22,7 @@ export interface Raised {
 export type RaisedError =
   | Raised
   /** The simulated memory's limit (`WorldOptions.memoryLimitBytes`) was reached. */
-  | { readonly kind: "memory_limit"; readonly what: string }
+  | { readonly kind: "memory_limit"; readonly what: string; readonly isOfEvents: boolean }
   /** The machine would use an address that is no exact number. */
   | { readonly kind: "address_limit"; readonly what: string }
   /** The machine's release does not have what was called. */

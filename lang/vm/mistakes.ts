@@ -88,12 +88,17 @@ export function memoryHint({ memoryBytes }: Pick<Limits, "memoryBytes">): string
 
 /** What a script cannot expect, and which is no bug either. */
 export function notExpected(
-  { kind, what }: Exclude<RaisedError, Raised>,
+  error: Exclude<RaisedError, Raised>,
   limits: Limits,
 ): ScriptError {
+  const { kind, what } = error;
   switch (kind) {
-    case "memory_limit":
-      return new LimitError("E0802", what, memoryHint(limits));
+    case "memory_limit": {
+      const other = error.isOfEvents
+        ? "; `dmalab run` of the same in a file keeps only the events that it reads"
+        : "";
+      return new LimitError("E0802", what, `${memoryHint(limits)}${other}`);
+    }
     case "address_limit":
       return new LimitError("E0808", what, "give the IOMMU fewer bits: `address_bits = 48`");
     case "not_in_release":

@@ -31,6 +31,8 @@ interface Buffer {
 export class WorkloadScript {
   readonly #lines: string[] = [];
   readonly #guesses = new Set<string>();
+  /** Requests of blkparse that are neither reads nor writes, by what they are. */
+  readonly #leftOut = new Map<string, number>();
   readonly #jobs: Job[] = [];
   /** Variables of requests under way, by device and first sector. */
   readonly #running = new Map<string, { readonly variable: string; readonly buffer: Buffer }>();
@@ -63,6 +65,9 @@ export class WorkloadScript {
     return [
       `# The workload of ${source}: ${formatCount(this.#requests, "request")}.`,
       ...[...this.#guesses].map((guess) => `# Guessed: ${guess}.`),
+      ...[...this.#leftOut].map(([what, count]) =>
+        `# Left out: ${formatCount(count, what, what === "flush" ? "flushes" : `${what}s`)}.`
+      ),
       "machine {",
       "  iommu { mode = strict }",
       `  pci { root_port rp0 { nvme ssd { capacity = ${
@@ -79,10 +84,20 @@ export class WorkloadScript {
 
   /** `D` gives a request to the driver, `C` completes it. */
   #block({ device, event, rwbs, sector, sectors }: LoggedEvent): void {
+    const isData = /^F?[RW]/.test(String(rwbs));
+    if (event === "D" && (!isData || sectors === 0)) {
+      const what = /^D/.test(String(rwbs))
+        ? "discard"
+        : isData || String(rwbs).startsWith("F")
+        ? "flush"
+        : "other request";
+      this.#leftOut.set(what, (this.#leftOut.get(what) ?? 0) + 1);
+      return;
+    }
     if (typeof sector !== "number" || typeof sectors !== "number" || sectors === 0) return;
     const key = `${device} ${sector}`;
     if (event === "C") this.#wait(key);
-    if (event !== "D" || !/^F?[RW]/.test(String(rwbs))) return;
+    if (event !== "D") return;
     const verb = String(rwbs).includes("W") ? "write" : "read";
     this.#guesses.add("where in memory the data of requests is");
     this.#submit(key, verb, sector, sectors * SECTOR_SIZE_BYTES);

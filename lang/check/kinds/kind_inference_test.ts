@@ -143,6 +143,10 @@ Deno.test("statements say what they take", () => {
     "E0405 1:10 `for` iterates over a range, a list or bytes, but this is an int",
   ]);
   assertEquals(errorsOf("wait 10ms"), ["E0405 1:6 Cannot wait for a duration"]);
+  assertEquals(errorsOf("advance 10"), [
+    "E0405 1:9 `advance` takes a duration, but this is an int",
+  ]);
+  assertEquals(errorsOf("advance 10us\nlet t = 3us\nadvance t * 2"), []);
   assertEquals(errorsOf(`${MACHINE}wait ssd.submit(read, lba: 0, into: buf)`), []);
 });
 

@@ -24,6 +24,9 @@ import { patternEvents } from "../../syntax/tree/pattern_events.ts";
 import { innerBlocks, statementExpressions, wayOut } from "../../syntax/tree/statement_kinds.ts";
 import { expressionBlocks } from "../../syntax/tree/walk.ts";
 
+/** For who gives a bare number to a statement about time. */
+const TIME_HINT = "to let time pass, write `advance 10us`, with a unit";
+
 export class StatementChecker {
   constructor(
     readonly kinds: KindInference,
@@ -94,7 +97,7 @@ export class StatementChecker {
         break;
       case "Step":
         if (statement.count !== null) {
-          this.#want("int", statement.count, "`step`", "to let time pass, write `advance 10us`");
+          this.#want("int", statement.count, "`step`", TIME_HINT);
         }
         if (statement.until !== null) this.kinds.wantBool(statement.until, "`step until`");
         break;
@@ -102,7 +105,7 @@ export class StatementChecker {
         this.#wait(statement.subject);
         break;
       case "Advance":
-        this.#want("duration", statement.duration, "`advance`");
+        this.#advance(statement.duration);
         break;
       case "OnCpu":
         this.#want("int", statement.cpu, "`on cpu`");
@@ -201,11 +204,20 @@ export class StatementChecker {
     this.misfits.wrong("E0405", values, kind, message, hint);
   }
 
-  #want(wanted: "int" | "duration", value: Expression, what: string, hint?: string): void {
+  #want(wanted: "int", value: Expression, what: string, hint?: string): void {
     const kind = this.kinds.kindOf(value);
     if (kind === "any" || kind === wanted || kind === "int") return;
     const message = `${what} takes ${describeKind(wanted)}, but this is ${describeKind(kind)}`;
     this.misfits.wrong("E0405", value, kind, message, hint);
+  }
+
+  /** An int is a duration in ns everywhere else; here nobody means so few. */
+  #advance(duration: Expression): void {
+    const kind = this.kinds.kindOf(duration);
+    if (kind === "any" || kind === "duration") return;
+    const message = `\`advance\` takes a duration, but this is ${describeKind(kind)}`;
+    const hint = kind === "int" ? TIME_HINT : undefined;
+    this.misfits.wrong("E0405", duration, kind, message, hint);
   }
 
   #occurrences(nth: Expression): void {
@@ -227,7 +239,7 @@ export class StatementChecker {
       span: subject.span,
       message: `Cannot wait for ${describeKind(each)}${isList ? " in a list" : ""}`,
       hint: each === "duration" || each === "int"
-        ? "to let time pass, write `advance 10us`, with a unit"
+        ? TIME_HINT
         : "`wait` takes an io, a request, or a list of them: values with a field `.done`",
     };
     if (isList) this.misfits.add(error);
