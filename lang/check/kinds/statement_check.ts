@@ -80,7 +80,7 @@ export class StatementChecker {
         this.#walkable(statement.values, "`for`");
         break;
       case "Repeat":
-        this.#want("int", statement.count, "`repeat`");
+        this.#wantInt(statement.count, "`repeat`");
         break;
       case "Match": {
         const arms = statement.arms.map(({ body, pattern }) => ({ pattern, behind: body.span }));
@@ -97,7 +97,7 @@ export class StatementChecker {
         break;
       case "Step":
         if (statement.count !== null) {
-          this.#want("int", statement.count, "`step`", TIME_HINT);
+          this.#wantInt(statement.count, "`step`", TIME_HINT);
         }
         if (statement.until !== null) this.kinds.wantBool(statement.until, "`step until`");
         break;
@@ -108,7 +108,7 @@ export class StatementChecker {
         this.#advance(statement.duration);
         break;
       case "OnCpu":
-        this.#want("int", statement.cpu, "`on cpu`");
+        this.#wantInt(statement.cpu, "`on cpu`");
         break;
       case "Fail":
         if (statement.nth !== null) this.#occurrences(statement.nth);
@@ -204,10 +204,10 @@ export class StatementChecker {
     this.misfits.wrong("E0405", values, kind, message, hint);
   }
 
-  #want(wanted: "int", value: Expression, what: string, hint?: string): void {
+  #wantInt(value: Expression, what: string, hint?: string): void {
     const kind = this.kinds.kindOf(value);
-    if (kind === "any" || kind === wanted || kind === "int") return;
-    const message = `${what} takes ${describeKind(wanted)}, but this is ${describeKind(kind)}`;
+    if (kind === "any" || kind === "int") return;
+    const message = `${what} takes ${describeKind("int")}, but this is ${describeKind(kind)}`;
     this.misfits.wrong("E0405", value, kind, message, hint);
   }
 
