@@ -501,7 +501,7 @@ const STRANGERS: readonly (readonly [
   ["empty lines, packed twice", "trace check DIR/t.txt.gz", "refused", {
     input: packed("t.txt.gz", "\n".repeat(60_000_000), 2),
   }],
-  ["a folder of many files", "check DIR", "held", {
+  ["folder of many files", "check DIR", "held", {
     input: (folder) => {
       for (let number = 0; number < 8000; number++) {
         Deno.writeTextFileSync(join(folder, `a${number}.dma`), "print 1\n");
