@@ -258,10 +258,8 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
     const admin = options.admin === true;
     const queueLimits = admin ? this.driver.adminLimits : this.limits;
     if (queueLimits.p2pdma === 0 && this.#isPeers(whole)) return this.#refusePeers(io, whole);
-    if (whole.metadata.length > 0) {
-      if (admin || this.namespace.metadataBytes === 0) return this.#refuseForNoFormat(io, whole);
-      if (!takesMetadata(whole, queueLimits)) return this.#refuseLongMetadata(io, whole);
-    }
+    const hasFormat = !admin && this.namespace.metadataBytes > 0;
+    if (whole.metadata.length > 0 && !hasFormat) return this.#refuseForNoFormat(io, whole);
     if (fixed && !this.#takesFixed(whole, queueLimits)) return this.#refuseFixed(io, whole);
     const splitter = admin ? this.#adminSplitter : this.#splitter;
     let reason = whyCopied(vecs, queueLimits, fixed);
@@ -277,6 +275,11 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
         this.#payload.freeCopies(copies);
         return this.#refuseUnfit(io, splitter, whole);
       }
+    }
+    // The data's mapping comes first, and what is wrong with it.
+    if (!takesMetadata(whole, queueLimits)) {
+      if (copies !== null) this.#payload.freeCopies(copies);
+      return this.#refuseLongMetadata(io, whole);
     }
     const [bio] = request.bios as [Bio];
     const metadataReason = this.#payload.whyMetadataCopied(whole, queueLimits);

@@ -27,7 +27,7 @@ import {
 } from "./case_machine.ts";
 import { eachNoise } from "../noise.ts";
 import { DeviceWatch, type Extent } from "./device_watch.ts";
-import { allowedEnds } from "./expected_end.ts";
+import { allowedEnds, copiesMetadata } from "./expected_end.ts";
 import {
   type HuntCase,
   type HuntFault,
@@ -222,7 +222,8 @@ export class CaseRun {
   }
 
   /** What was requested was done, and nothing else. */
-  #wrongBytes({ data, io, lba, metadata }: PlacedIo, { status }: Io): string | null {
+  #wrongBytes(placed: PlacedIo, { status }: Io): string | null {
+    const { data, io, lba, metadata } = placed;
     if (status !== "OK") return null;
     const { blockSizeBytes, metadataBytes } = this.#facts;
     const where = readsDisk(io.op) ? "in memory" : "on the disk";
@@ -248,7 +249,8 @@ export class CaseRun {
     if (wrongMetadata > 0) {
       return `${wrongMetadata} of ${formatBytes} bytes of metadata ${where} are wrong`;
     }
-    if (readsDisk(io.op) && held.subarray(formatBytes).some((byte) => byte !== UNTOUCHED)) {
+    const past = copiesMetadata(this.disk.limits, placed) ? 0 : UNTOUCHED;
+    if (readsDisk(io.op) && held.subarray(formatBytes).some((byte) => byte !== past)) {
       return "metadata past that of the blocks has changed";
     }
     return null;

@@ -3,6 +3,7 @@
  * published limits exclude.
  */
 import { PAGE_SIZE_BYTES } from "../../runtime/address.ts";
+import type { HostBuffer } from "../../runtime/memory/host_buffer.ts";
 import type { QueueLimits } from "../../runtime/block/queue_limits.ts";
 import type { BlkStatusName } from "../../runtime/errno.ts";
 import type { KernelProfile } from "../../runtime/kernels/kernels.ts";
@@ -29,6 +30,9 @@ export function allowedEnds(
     const ends = peerEnds(machine, kernel);
     if (ends !== null) return ends;
   }
+  if (user && metadata !== null && isTooLong(limits, metadata)) {
+    return ["IOERR", "INVAL"];
+  }
   const formatBytes = (memory.dataBytes / machine.blockSizeBytes) * metadataBytesOf(machine);
   const tooShort = user && metadata !== null && metadata.sizeBytes < formatBytes;
   // The device cannot deliver what has no place.
@@ -37,7 +41,7 @@ export function allowedEnds(
   const inParts = metadata !== null && metadata.segments.length > 1;
   if (user && inParts && metadata.sizeBytes > formatBytes) return ["OK", "IOERR", "INVAL"];
   if (misaligned && !user) return ["OK", "INVAL"];
-  if (metadata !== null && metadata.segments.length > limits.maxIntegritySegments) {
+  if (!user && metadata !== null && metadata.segments.length > limits.maxIntegritySegments) {
     return ["OK", "INVAL"];
   }
   if (user) {
@@ -50,6 +54,30 @@ export function allowedEnds(
     sizeBytes % machine.blockSizeBytes !== 0
   );
   return blockInPieces ? ["OK", "INVAL"] : OK;
+}
+
+const MOST_METADATA_PAGES = 256;
+
+/** Whether a user's metadata is more than the block layer takes. @see behaviour/block.md 1.8 */
+function isTooLong({ maxHwSectors }: QueueLimits, { segments, sizeBytes }: HostBuffer): boolean {
+  const pages = segments.reduce(
+    (sum, { phys, sizeBytes }) =>
+      sum + Math.ceil((phys + sizeBytes) / PAGE_SIZE_BYTES) - Math.floor(phys / PAGE_SIZE_BYTES),
+    0,
+  );
+  return sizeBytes > maxHwSectors * 512 || pages > MOST_METADATA_PAGES;
+}
+
+/** Whether a user's metadata is copied: what the device leaves of it comes back as zeros. */
+export function copiesMetadata(limits: QueueLimits, { io, metadata }: PlacedIo): boolean {
+  if (!isUserCommand(io.op) || metadata === null) return false;
+  const { segments } = metadata;
+  const runs = segments.filter(({ phys }, index) => {
+    const before = segments[index - 1];
+    return before === undefined || before.phys + before.sizeBytes !== phys;
+  });
+  return runs.length > limits.maxIntegritySegments ||
+    segments.some(({ phys, sizeBytes }) => ((phys | sizeBytes) & limits.dmaAlignmentMask) !== 0);
 }
 
 /** Whether pieces meet elsewhere than on the queue's boundary. */

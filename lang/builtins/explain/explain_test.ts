@@ -255,6 +255,23 @@ Deno.test("explain of a refused io says what it has and what a request takes (bl
     sentence(PRP_ONLY, "explain ssd.passthrough(2, into: alloc_pages(300, contiguous: false))"),
     "a passthrough command is never split: it has 1200KiB in 300 segments, and a request takes 8MiB in 256",
   );
+  const tags = (more: string, size: string) =>
+    sentence(
+      `pci { root_port rp0 { nvme ssd { ${more} } } }`,
+      `explain ssd.passthrough(2, into: alloc_pages(1), metadata: buffer(size: ${size}))`,
+    );
+  assertStringIncludes(
+    tags("", "64B"),
+    "rejected: INVAL block.1.8 it has 64B of metadata, and what it is for has none",
+  );
+  assertStringIncludes(
+    tags("metadata = 8B", "1028KiB"),
+    "rejected: IOERR block.1.8 it has 1028KiB of metadata, and the queue takes 8MiB in 256 pages",
+  );
+  assertStringIncludes(
+    sentence(PRP_ONLY, "explain ssd.passthrough(2, into: alloc_pages(4096), fixed: true)"),
+    "rejected: INVAL block.1.8 a registered buffer of 16MiB in 1 segment, and the queue takes 1B to 8MiB in segments",
+  );
 });
 
 Deno.test("explain of a device says how it is translated and why (dma.md 1.3)", () => {
