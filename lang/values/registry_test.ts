@@ -97,7 +97,7 @@ Deno.test("counters have a field for every event", () => {
 
 Deno.test("the registry knows the classes of reports and the reasons of faults by name", () => {
   assert(BUILTINS.reportClasses.has("stale_iotlb_access"));
-  assertEquals(BUILTINS.reportClasses.size, 66);
+  assertEquals(BUILTINS.reportClasses.size, 69);
   assertEquals([...BUILTINS.faultReasons].sort(), [
     "address_width",
     "context_absent",
