@@ -42,7 +42,8 @@ export class CPools {
     const roomBytes = Math.ceil(sizeBytes / align) * align;
     if (!whole || sizeBytes === 0 || roomBytes > Math.min(boundary, PAGE_SIZE_BYTES)) return 0;
     const { machine } = this.#kernel;
-    const pool = new DmaPool(machine, device, "pool", sizeBytes, align, boundary, name);
+    const pool = new DmaPool(machine, device, "pool", sizeBytes, align, boundary);
+    pool.driverName = name;
     const at = this.#kernel.handle();
     this.#pools.set(at, { pool, name, blockBytes: sizeBytes, used: new Map() });
     return at;

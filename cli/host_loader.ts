@@ -4,7 +4,6 @@
  * The root is the nearest folder at or above the started file that has a `deno.json` or a
  * `package.json`, else the file's own folder. `use` cannot leave it: links are resolved first.
  */
-import { existsSync, statSync } from "node:fs";
 import { basename, dirname, extname, isAbsolute, join } from "node:path";
 import { allowedVariable, host } from "./host.ts";
 import { printable } from "../lang/diagnostics/display_width.ts";
@@ -18,7 +17,7 @@ import { type FileOfDriver, HostShelf, type SourceOfTree } from "./c/c_shelf.ts"
 import { currentFolder, readHostFile } from "./host_file.ts";
 import { isInside, shortPath } from "./paths.ts";
 
-const ROOT_MARKS = ["deno.json", "package.json"] as const;
+const ROOT_MARKS: ReadonlySet<string> = new Set(["deno.json", "package.json"]);
 
 /** Names the kernel tree of drivers that name none. */
 const TREE_VARIABLE = "DMALAB_TREE";
@@ -284,18 +283,33 @@ function mayRead(path: string): boolean {
  * The file that makes a folder a root. Null also for a folder that may not be read: with `-R=.` the
  * search ends at the current folder.
  *
- * Its names are asked for, of which the folder may have tens of thousands. Not by a call that throws where
- * nothing is: an error costs more than all the rest, because Deno looks for the source map of each frame.
+ * The folder is listed, because asking for files that are not there would throw, and an error costs
+ * more than all the rest: Deno looks for the source map of each frame as soon as it is made. It is listed
+ * again when it has changed: tens of thousands of files may lie in it, and each asks.
  */
 function markIn(folder: string): string | null {
   if (!mayRead(folder)) return null;
-  const isMark = (name: string): boolean => {
-    try {
-      const path = join(folder, name);
-      return existsSync(path) && !statSync(path).isDirectory();
-    } catch {
-      return false;
+  try {
+    const changedMs = host.lstatSync(folder).mtime?.getTime() ?? null;
+    const known = LISTED.get(folder);
+    if (known !== undefined && changedMs !== null && known.changedMs === changedMs) {
+      return known.mark;
     }
-  };
-  return ROOT_MARKS.find(isMark) ?? null;
+    let mark: string | null = null;
+    for (const { name, isDirectory } of host.readDirSync(folder)) {
+      if (!isDirectory && ROOT_MARKS.has(name)) mark ??= name;
+    }
+    if (LISTED.size >= MAX_LISTED) LISTED.clear();
+    LISTED.set(folder, { changedMs, mark });
+    return mark;
+  } catch {
+    return null;
+  }
 }
+
+/** Folders that were listed, as they were. */
+const LISTED = new Map<
+  string,
+  { readonly changedMs: number | null; readonly mark: string | null }
+>();
+const MAX_LISTED = 1000;

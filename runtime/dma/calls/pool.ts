@@ -60,6 +60,8 @@ interface OwnBlock extends PoolBlock {
 
 export class DmaPool implements DescriptorPool {
   readonly blockSizeBytes: Bytes;
+  /** As its driver calls it. */
+  driverName: string;
   readonly #machine: Machine;
   readonly #device: DmaDevice;
   readonly #boundaryBytes: Bytes;
@@ -76,7 +78,6 @@ export class DmaPool implements DescriptorPool {
    * @param blockSizeBytes Size of a block, at most a page.
    * @param alignBytes Alignment of a block, a power of two; the size is rounded up to it.
    * @param boundaryBytes No block lies across a multiple of it: a power of two, not below a block.
-   * @param driverName As its driver calls it.
    * @see behaviour/c-api.md 5
    */
   constructor(
@@ -86,9 +87,9 @@ export class DmaPool implements DescriptorPool {
     blockSizeBytes: Bytes,
     alignBytes: Bytes,
     boundaryBytes: Bytes = PAGE_SIZE_BYTES,
-    readonly driverName: string = name,
   ) {
     this.#machine = machine;
+    this.driverName = name;
     this.#device = dev;
     this.#calls = new CallEvents(machine.events);
     this.blockSizeBytes = alignUp(blockSizeBytes, alignBytes);
