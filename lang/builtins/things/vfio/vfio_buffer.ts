@@ -7,7 +7,7 @@ import { HostBuffer } from "../../../../runtime/memory/host_buffer.ts";
 import { pairLines, tableLines } from "../../../text/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../../text/numbers.ts";
 import { ScriptError } from "../../../values/script_error.ts";
-import { bufferHome, isThing } from "../../arguments.ts";
+import { isThing } from "../../arguments.ts";
 import { decisionList } from "../../explain/decision_list.ts";
 import type { TypeSpec } from "../../../values/spec.ts";
 import { BUFFER } from "../buffer.ts";
