@@ -96,7 +96,7 @@ export {
   PageAllocator,
   type PageHome,
 } from "./runtime/memory/page_allocator.ts";
-export type { HostMemoryChecks } from "./runtime/memory/host_buffer.ts";
+export type { BufferSegment, HostMemoryChecks } from "./runtime/memory/host_buffer.ts";
 export type { CoherentOptions } from "./runtime/dma/calls/coherent.ts";
 export { PhysicalMemory } from "./runtime/memory/physical_memory.ts";
 export { type GivenSettings, type SettingsOf } from "./runtime/settings.ts";
@@ -131,7 +131,7 @@ export {
 export { DmaMapping, UNLIMITED_BYTES } from "./runtime/dma/calls/mapping.ts";
 export type { CoherentMemory } from "./runtime/dma/coherent_memory.ts";
 export { DeviceBus } from "./runtime/dma/device/bus_access.ts";
-export { DmaDevice, type WantedMode } from "./runtime/dma/device/device.ts";
+export { type DirectRegion, DmaDevice, type WantedMode } from "./runtime/dma/device/device.ts";
 export { DmaIovaState } from "./runtime/dma/iova_state.ts";
 export { Scatterlist, type ScatterOutput, type ScatterSegment } from "./runtime/dma/scatterlist.ts";
 export {

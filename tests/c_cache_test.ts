@@ -87,7 +87,10 @@ Deno.test({
       Deno.writeTextFileSync(`${folder}/d.c`, "int one(void) { return 1; }\n");
       const places: readonly [env: Record<string, string>, why: string][] = [
         [{}, "`HOME` is not set, or `--allow-env=XDG_CACHE_HOME,HOME` is missing"],
-        [{ XDG_CACHE_HOME: `${folder}/d.c` }, `Cannot write "${folder}/d.c": file exists`],
+        [
+          { XDG_CACHE_HOME: `${folder}/d.c` },
+          `Cannot write "${folder}/d.c/dmalab/c": there is no folder "${folder}/d.c/dmalab"`,
+        ],
       ];
       for (const [env, why] of places) {
         const command = `${Deno.execPath()} run -A ${ROOT}/cli/main.ts run ${folder}/d.dma`;

@@ -12,7 +12,9 @@ import type { PhysicalMemory } from "./physical_memory.ts";
 
 /** A piece of a buffer that lies in one run of physical memory. */
 export interface BufferSegment {
+  /** Its first byte. */
   readonly phys: PhysAddr;
+  /** More than 0. */
   readonly sizeBytes: Bytes;
 }
 

@@ -14,7 +14,7 @@ import { CALLEE_KEYS } from "./calls/call_script.ts";
 import { fuzzCalls } from "./calls/fuzz_calls.ts";
 import { fuzz } from "./fuzz.ts";
 import { tryLayouts } from "./layouts.ts";
-import { POOR_SHARE, trySlips } from "./slips.ts";
+import { mostPoor, trySlips } from "./slips.ts";
 import { runTask } from "../../tools/task.ts";
 
 const SHOWN = 10;
@@ -122,7 +122,7 @@ function tryAllSlips(): boolean {
   );
   for (const line of poor.slice(0, SHOWN)) console.log(`  ${line}`);
   if (poor.length > SHOWN) console.log(`  … and ${poor.length - SHOWN} more`);
-  return poor.length <= variants * POOR_SHARE;
+  return poor.length <= mostPoor(variants);
 }
 
 /** Random requests on machines without a known defect; true when nothing breaks. */

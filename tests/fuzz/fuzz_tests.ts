@@ -4,7 +4,7 @@ import { CALLEE_KEYS } from "./calls/call_script.ts";
 import { fuzzCalls } from "./calls/fuzz_calls.ts";
 import { fuzz } from "./fuzz.ts";
 import { tryLayouts } from "./layouts.ts";
-import { POOR_SHARE, trySlips } from "./slips.ts";
+import { mostPoor, trySlips } from "./slips.ts";
 
 /** How much is tried. */
 export interface FuzzParts {
@@ -51,7 +51,7 @@ export function fuzzTests({ answeredShare, calls, cases, layouts, slipStep }: Fu
   Deno.test("a slip of a hand in an example costs at most three errors, the first at the place", () => {
     const { counts, poor } = trySlips(slipStep);
     assert(counts.variants > 100_000 / slipStep, `only ${counts.variants}`);
-    assert(poor.length <= Math.ceil(counts.variants * POOR_SHARE), poor.join("\n"));
+    assert(poor.length <= mostPoor(counts.variants), poor.join("\n"));
   });
 
   Deno.test(`${layouts} programs laid out by lot parse, and formatting twice changes nothing`, () => {

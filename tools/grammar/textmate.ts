@@ -30,6 +30,8 @@ const NAME = "[A-Za-z_]\\w*";
 
 const include = (...names: readonly string[]) => names.map((name) => ({ include: name }));
 
+const COMMENT = { name: "comment.line.number-sign.dma", match: "#.*$" };
+
 /** What is no word of the language, or makes a word a name. */
 const NAMES = [
   {
@@ -38,11 +40,18 @@ const NAMES = [
   },
   { name: "keyword.operator.dma", match: "\\.\\.\\.|\\.\\.=?|=>|[=!<>]=|[-+*/%|&<>=!?]" },
   { match: `\\.\\s*(${NAME})`, captures: { 1: { name: "variable.other.property.dma" } } },
+  {
+    // The name may stand in a later line, behind comments.
+    begin: "\\.(?=\\s*(?:#.*)?$)",
+    end: `(${NAME})|(?=[^\\s#])`,
+    endCaptures: { 1: { name: "variable.other.property.dma" } },
+    patterns: [COMMENT],
+  },
   { name: "variable.parameter.label.dma", match: `\\b${NAME}(?=\\s*${SIGNS.colon})` },
 ];
 
 const VALUES = [
-  { name: "comment.line.number-sign.dma", match: "#.*$" },
+  COMMENT,
   { name: "string.quoted.double.bytes.dma", match: '\\bbytes"[^"]*(?:"|$)' },
   {
     name: "string.quoted.double.dma",

@@ -20,6 +20,7 @@ export type WantedMode = "passthrough" | "strict";
 
 /** Memory that firmware uses with a device: mapped one to one wherever the device is translated. */
 export interface DirectRegion {
+  /** Its first byte, physical and for the device. */
   readonly start: number;
   /** Exclusive. */
   readonly end: number;
