@@ -1,4 +1,4 @@
-/** What an extension adds to `dmalab`: it is a folder of its own, and a line of `commands.ts`. */
+/** What an extension adds to `dmalab`: one record, and a line of `commands.ts`. */
 import type { CodeEntry } from "../lang/diagnostics/codes/entry.ts";
 import type { HostWatch } from "../lang/vm/run_watch.ts";
 import type { WantingLoader } from "./c/c_shelf.ts";
