@@ -30,7 +30,6 @@ import type { IommuModelSpec } from "./iommu_models.ts";
 import type { Iotlb } from "./iotlb.ts";
 import { IovaAllocator, LARGEST_CACHED_PFNS, searchedPfns } from "./iova_allocator.ts";
 import { type IovaShortage, shortageOf } from "./iova_shortage.ts";
-import type { MappedPages } from "./mapped_pages.ts";
 import { MemoryRuns } from "./memory_runs.ts";
 import type { PageTable } from "./page_table.ts";
 import {
@@ -75,8 +74,6 @@ export interface IommuDomainOptions {
   readonly flushQueue: FlushQueueOptions | null;
   /** Flush after mapping too: the hardware remembers absent entries. */
   readonly cachingMode: boolean;
-  /** Counts which pages are mapped; left out, as by most kernels, nothing does. */
-  readonly mappedPages?: MappedPages | null;
   /** Address ranges never allocated, end exclusive. */
   readonly reserved: readonly { readonly start: number; readonly end: number }[];
 }
@@ -108,7 +105,6 @@ export class IommuDomain implements FlushQueueOwner {
   /** Where the granule of a doorbell is mapped: writes there are interrupts. */
   readonly #doorbellPages = new Map<PhysAddr, number>();
   #lastShortage: { readonly key: string; readonly shortage: IovaShortage } | null = null;
-  readonly #mappedPages: MappedPages | null;
   readonly #platform: Platform;
   readonly #iotlb: Iotlb;
   readonly #model: IommuModelSpec;
@@ -119,7 +115,6 @@ export class IommuDomain implements FlushQueueOwner {
 
   constructor(platform: Platform, options: IommuDomainOptions) {
     this.#platform = platform;
-    this.#mappedPages = options.mappedPages ?? null;
     this.#warnings = new DomainWarnings(platform);
     this.#model = platform.iommuModel;
     this.#iotlb = options.iotlb;
@@ -339,7 +334,6 @@ export class IommuDomain implements FlushQueueOwner {
     const written = this.#model.writableIsReadable ? withReadable(flags) : flags;
     const error = table.map(iova, phys, sizeBytes, written);
     if (error === 0) {
-      this.#mappedPages?.mapped(phys, sizeBytes, this.granuleBytes);
       if (audited || charges.tableWriteNs !== 0) this.#countLeaves(iova, sizeBytes);
       if (events.tick(IOMMU_MAP)) this.#tellMapped(iova, phys, sizeBytes, written);
     } else this.#tellMapFailed(iova, phys, sizeBytes, error);
@@ -354,7 +348,6 @@ export class IommuDomain implements FlushQueueOwner {
   mapGranules(iova: number, runs: MemoryRuns, first: number, flags: number): number {
     const { audited, charges, events } = this.#platform;
     if (events.attentive || audited || charges.tableWriteNs !== 0) return 0;
-    if (this.#mappedPages !== null) return 0;
     const written = this.#model.writableIsReadable ? withReadable(flags) : flags;
     const granules = this.table.mapGranules(iova, runs, first, written);
     events.tickUnseen(IOMMU_MAP, granules);
@@ -475,9 +468,7 @@ export class IommuDomain implements FlushQueueOwner {
    */
   unmap(iova: number, sizeBytes: Bytes, flushNow: boolean, caller: UnmapCaller): number {
     const { audited, charges, events } = this.#platform;
-    const counted = this.#mappedPages?.unmapping(this.table, iova, sizeBytes);
     const unmapped = this.table.unmap(iova, sizeBytes);
-    if (counted !== undefined) this.#mappedPages!.notUnmapped(counted, iova + unmapped);
     if (this.table.warnings !== 0) this.#warnings.table("unmap_pages", iova, this.table.warnings);
     if (audited || charges.tableWriteNs !== 0) this.#countLeaves(iova, unmapped);
     if (events.tick(IOMMU_UNMAP)) {

@@ -12,11 +12,11 @@ import type { DmaDevice, WantedMode } from "../dma/device/device.ts";
 import { ERRNO, errnoName, invariant, KernelError } from "../errno.ts";
 import type { IommuConfig, IommuMode } from "../machine_config.ts";
 import type { Platform } from "../platform.ts";
-import { IommuDomain } from "./domain.ts";
+import { IommuDomain, type IommuDomainOptions } from "./domain.ts";
 import { type FlushQueueOptions, PER_CPU_RING_ENTRIES, PER_CPU_TIMEOUT_NS } from "./flush_queue.ts";
 import { type IommuModelSpec, makePageTable } from "./iommu_models.ts";
 import type { Iotlb } from "./iotlb.ts";
-import { MappedPages } from "./mapped_pages.ts";
+import { CountedDomain, MappedPages } from "./mapped_pages.ts";
 
 /** Writes to these addresses are interrupts on a PC, whatever the tables say. */
 export const PC_MSI_START = 0xfee0_0000;
@@ -198,20 +198,32 @@ export class IommuGroups {
       return null;
     }
     const lazy = mode === "lazy" && this.#defersFlushes && this.#hasQueueFor(dev);
-    const domain = new IommuDomain(this.#platform, {
-      id: this.#made++,
-      name: domainName(group.members.filter(({ ownOps }) => !ownOps)),
-      members: group.members,
+    const domain = this.#newDomain(group, {
       table,
-      iotlb: this.#iotlb,
       flushQueue: lazy ? this.#flushQueueOptions : null,
-      cachingMode: this.#cachesAbsence,
-      mappedPages: this.#mappedPages,
       reserved: [...this.#reservedRanges(dev.hostBridge), ...gaps, ...dev.directRegions],
     });
     mapDirectRegions(this.#platform, domain, group.members);
     this.#domains.push(domain);
     return domain;
+  }
+
+  /** One with nothing in it. */
+  #newDomain(
+    { members }: IommuGroup,
+    own: Pick<IommuDomainOptions, "table" | "flushQueue" | "reserved">,
+  ): IommuDomain {
+    const options = {
+      id: this.#made++,
+      name: domainName(members.filter(({ ownOps }) => !ownOps)),
+      members,
+      iotlb: this.#iotlb,
+      cachingMode: this.#cachesAbsence,
+      ...own,
+    };
+    return this.#mappedPages === null
+      ? new IommuDomain(this.#platform, options)
+      : new CountedDomain(this.#platform, options, this.#mappedPages);
   }
 
   get #cachesAbsence(): boolean {
@@ -357,15 +369,9 @@ export class IommuGroups {
     }
     group.users = 1;
     const { budget } = this.#platform;
-    group.userDomain = new IommuDomain(this.#platform, {
-      id: this.#made++,
-      name: domainName(group.members.filter(({ ownOps }) => !ownOps)),
-      members: group.members,
+    group.userDomain = this.#newDomain(group, {
       table: makePageTable(this.#config, (sizeBytes) => budget.hold(sizeBytes)),
-      iotlb: this.#iotlb,
       flushQueue: null,
-      cachingMode: this.#cachesAbsence,
-      mappedPages: this.#mappedPages,
       reserved: [],
     });
     for (const dev of group.members) enter(dev, group.userDomain);

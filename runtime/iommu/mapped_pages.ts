@@ -9,6 +9,8 @@ import { hexAddress } from "../dma/hex_address.ts";
 import { invariant } from "../errno.ts";
 import type { PageWatcher } from "../memory/page_allocator.ts";
 import type { Platform } from "../platform.ts";
+import { IommuDomain, type IommuDomainOptions } from "./domain.ts";
+import type { UnmapCaller } from "./domain_warnings.ts";
 import type { PageTable } from "./page_table.ts";
 
 /** What a page costs in units of work. */
@@ -76,5 +78,33 @@ export class MappedPages implements PageWatcher {
         "iommu: Detected page leak!",
       );
     }
+  }
+}
+
+/** A domain whose pages are counted: apart, so that no map is longer where nothing counts. */
+export class CountedDomain extends IommuDomain {
+  readonly #mappedPages: MappedPages;
+
+  constructor(platform: Platform, options: IommuDomainOptions, mappedPages: MappedPages) {
+    super(platform, options);
+    this.#mappedPages = mappedPages;
+  }
+
+  override map(iova: number, phys: PhysAddr, sizeBytes: Bytes, flags: number): number {
+    const error = super.map(iova, phys, sizeBytes, flags);
+    if (error === 0) this.#mappedPages.mapped(phys, sizeBytes, this.granuleBytes);
+    return error;
+  }
+
+  /** Each is counted, so each is mapped by itself. */
+  override mapGranules(): 0 {
+    return 0;
+  }
+
+  override unmap(iova: number, sizeBytes: Bytes, flushNow: boolean, caller: UnmapCaller): number {
+    const counted = this.#mappedPages.unmapping(this.table, iova, sizeBytes);
+    const unmapped = super.unmap(iova, sizeBytes, flushNow, caller);
+    this.#mappedPages.notUnmapped(counted, iova + unmapped);
+    return unmapped;
   }
 }
