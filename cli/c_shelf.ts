@@ -1,7 +1,7 @@
 /** What has been compiled of sources in C, and what is wanted. */
-import type { LabConfig } from "../../devices/lab_config.ts";
-import type { SourceFile } from "../../lang/source.ts";
-import type { CLoader, CompiledC, CShelf, Stubs } from "../../lang/values/c_module.ts";
+import type { LabConfig } from "@dmalab/devices";
+import type { SourceFile } from "@dmalab/lang";
+import type { CLoader, CompiledC, CShelf, Stubs } from "@dmalab/lang/values";
 import type { HostTree } from "./host_tree.ts";
 
 /** A source for the machine of a configuration. */

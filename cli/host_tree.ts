@@ -1,12 +1,11 @@
 /** A kernel tree of the user's: read only, and nothing outside of its folder, links resolved. */
-import type { TreeFolders } from "../../c_drivers/tree/tree_files.ts";
-import { TreeError, versionOf } from "../../c_drivers/tree/tree_files.ts";
-import { printable } from "../../lang/diagnostics/display_width.ts";
-import { C_FILE } from "../../lang/values/c_module.ts";
-import { host } from "../host.ts";
-import { hostReason } from "../host_error.ts";
-import { readHostBytes } from "../host_file.ts";
-import { isInside } from "../paths.ts";
+import { TreeError, type TreeFolders, versionOf } from "@dmalab/runtime/kernels";
+import { printable } from "@dmalab/lang/diagnostics";
+import { C_FILE } from "@dmalab/lang/values";
+import { host } from "./host.ts";
+import { hostReason } from "./host_error.ts";
+import { readHostBytes } from "./host_file.ts";
+import { isInside } from "./paths.ts";
 
 /** No source of a kernel is longer; generated register lists come near. */
 const MOST_BYTES = 2 ** 25;

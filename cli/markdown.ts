@@ -2,7 +2,7 @@
  * Markdown for a terminal: as much of it as the project's own pages use. Headings, paragraphs,
  * lists, tables with wrapped cells, fenced code, `code` and **bold**.
  */
-import { painter, type Role } from "../lang/render/paint.ts";
+import { painter, type Role } from "@dmalab/lang/render";
 
 export interface MarkdownOptions {
   /** Columns to wrap at. */

@@ -1,5 +1,5 @@
 /** Reading `--match`: a part of a name, or an expression between slashes, which ends in time. */
-import type { NameMatch } from "../lang/run/name_match.ts";
+import type { NameMatch } from "@dmalab/lang/run";
 
 /** Reads what was given; a text is what is wrong with it, as a sentence without its end. */
 export async function readMatches(

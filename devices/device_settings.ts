@@ -1,22 +1,24 @@
 /** What the block of every device may say, and what comes of it. */
-import { type Bytes, GIB, KIB, type PhysAddr, TIB } from "../runtime/address.ts";
-import { refusesShared } from "../runtime/dma/calls/coherent.ts";
-import { DmaDevice } from "../runtime/dma/device/device.ts";
-import type { DmaRange } from "../runtime/dma/device/range_map.ts";
-import { KernelError } from "../runtime/errno.ts";
-import type { Machine } from "../runtime/machine.ts";
 import {
   BOOL,
+  type Bytes,
+  GIB,
   int,
+  KernelError,
+  KIB,
+  type Machine,
   MAX_BYTES,
   optional,
   pages,
+  type PhysAddr,
   RANGES,
   setting,
   type SettingsOf,
   size,
+  TIB,
   word,
-} from "../runtime/settings.ts";
+} from "@dmalab/runtime";
+import { DmaDevice, type DmaRange, refusesShared } from "@dmalab/runtime/dma";
 import { ConfigError } from "./config_error.ts";
 import type { AttachedBlock, DeviceBlock } from "./device_kind.ts";
 import { FUNCTION_SETTINGS } from "./pci/function_settings.ts";

@@ -1,5 +1,5 @@
 /** What a lab is built from: the machine, and the PCI tree with its devices. Plain data. */
-import { defaultMachineConfig, type MachineConfig } from "../runtime/machine_config.ts";
+import { defaultMachineConfig, type MachineConfig } from "@dmalab/runtime";
 import { type CpuIdentity, ORDINARY_CPU } from "./pci/host_bridge.ts";
 import type { BlockSettings, PciNodeKind } from "./registry.ts";
 

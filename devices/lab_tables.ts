@@ -2,8 +2,7 @@
  * Every table that a recording of a lab can have: the kernel's, and those of each kind of device.
  * Who only reads recordings loads this, and no device.
  */
-import type { AnyTableSpec, FactRow } from "../runtime/recording/fact_table_spec.ts";
-import { RUNTIME_TABLES } from "../runtime/recording/tables/runtime_tables.ts";
+import { type AnyTableSpec, type FactRow, RUNTIME_TABLES } from "@dmalab/runtime/recording";
 import { NVME_TABLES } from "./nvme/recording/nvme_tables.ts";
 import { RDMA_TABLES } from "./rdma/recording/rdma_tables.ts";
 import type { DeviceWord } from "./registry.ts";

@@ -5,11 +5,9 @@
  * A laboratory is a value: it never changes, and what one has added no other sees. The functions of
  * `language.ts` are those of the one to which nothing was added.
  */
-import { buildLab, type Lab } from "../devices/lab.ts";
-import type { LabConfig } from "../devices/lab_config.ts";
-import { type DeviceRegistry, DEVICES } from "../devices/registry.ts";
-import type { AnyTableSpec } from "../runtime/recording/fact_table_spec.ts";
-import type { EventTable } from "../runtime/vocabulary/event_table.ts";
+import { buildLab, type DeviceRegistry, DEVICES, type Lab, type LabConfig } from "@dmalab/devices";
+import type { AnyTableSpec } from "@dmalab/runtime/recording";
+import type { EventTable } from "@dmalab/runtime/vocabulary";
 import { BUILTINS, builtinsWith } from "./builtins/mod.ts";
 import type { AnyScriptedKind } from "./builtins/node_types.ts";
 import type { Diagnostic } from "./diagnostics/diagnostic.ts";

@@ -6,7 +6,7 @@
  * asks the same questions at each. The questions of the last places are therefore prefetched with the
  * first question at a new place, and their answers kept for the next request.
  */
-import type { FileScope } from "../check/names/file_scope.ts";
+import type { FileScope } from "@dmalab/lang/check";
 import { LOOK_STEPS, LookError } from "./look.ts";
 import type { Position } from "./position.ts";
 import type { Seen } from "./machines/replay.ts";

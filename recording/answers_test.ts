@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { BUILTINS } from "../builtins/mod.ts";
-import { loadProgram } from "../run/program.ts";
-import { memoryFiles } from "../syntax/load_files.ts";
-import { SourceFile } from "../source.ts";
+import { BUILTINS } from "@dmalab/lang/builtins";
+import { loadProgram } from "@dmalab/lang/run";
+import { memoryFiles } from "@dmalab/lang/syntax";
+import { SourceFile } from "@dmalab/lang";
 import { LookError } from "./look.ts";
 import { recordRun, runsOf } from "./open.ts";
 import { openValue, openVariables, partsOf } from "./parts.ts";

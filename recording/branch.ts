@@ -1,8 +1,6 @@
 /** A session that is kept: it can be asked about its past, and gone on with from any place of it. */
-import type { SourceFile } from "../source.ts";
-import type { Session } from "../run/session.ts";
-import type { FeedResult, SessionParts } from "../run/session_types.ts";
-import type { Move } from "../run/session_state.ts";
+import type { SourceFile } from "@dmalab/lang";
+import type { FeedResult, Move, Session, SessionParts } from "@dmalab/lang/run";
 import { Looker } from "./look.ts";
 import { RunNotes } from "./notes.ts";
 import { comparePositions, type Position } from "./position.ts";

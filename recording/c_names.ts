@@ -2,7 +2,7 @@
  * Names in frames of C. The values of C cannot be read, so a name that C has must not be answered with
  * the script's value of that name.
  */
-import type { Code } from "../vm/code.ts";
+import type { Code } from "@dmalab/lang/vm";
 import { LookError, type Question } from "./look.ts";
 
 const NOT_CODE = /\/\*[^]*?\*\/|\/\/[^\n]*|"(?:[^"\\\n]|\\.)*"/g;

@@ -2,7 +2,7 @@
  * Single things of a machine that change: a page-table entry, a slot of a queue, a byte. Each is the
  * rows of a table that a moment after the other hold at one place.
  */
-import type { FactTable } from "../../runtime/recording/fact_table.ts";
+import type { FactTable } from "@dmalab/runtime/recording";
 import type { KeptRun } from "./kept_run.ts";
 
 /** A place of a table: rows whose fields have these values, or cover them where they are ranges. */

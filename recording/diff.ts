@@ -1,6 +1,5 @@
 /** What differs between two moments, of one run or of two. */
-import type { FactTable } from "../../runtime/recording/fact_table.ts";
-import type { FactRow } from "../../runtime/recording/fact_table_spec.ts";
+import type { FactRow, FactTable } from "@dmalab/runtime/recording";
 import type { Position } from "./position.ts";
 import type { KeptRun } from "./kept_run.ts";
 

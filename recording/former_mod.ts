@@ -60,7 +60,7 @@ export {
 } from "./recording.ts";
 export { KeptRun } from "./kept_run.ts";
 export { coveringCell, rowsAt, rowsCovering } from "./rows.ts";
-export { displayName } from "../run/report.ts";
+export { displayName } from "@dmalab/lang/run";
 export { Interrupted } from "./machines/replay.ts";
 export { type ExpressionChange, rewind, until } from "./search.ts";
 export { checkStop } from "./stops/stop_check.ts";

@@ -1,6 +1,6 @@
 /** Which function of a program a piece of its source belongs to. */
-import { isInside, type Span } from "../source.ts";
-import type { FunctionCode } from "../vm/code.ts";
+import { isInside, type Span } from "@dmalab/lang";
+import type { FunctionCode } from "@dmalab/lang/vm";
 
 type Named = Pick<FunctionCode, "role" | "span">;
 

@@ -2,16 +2,12 @@
  * What is kept of a run: its events, its statements, its tables and what it wrote. Everything here is
  * answered from numbers in columns, with or without the machine that made them.
  */
-import type { TableFields, TableName } from "../../devices/lab_tables.ts";
-import type { EventName } from "../../runtime/event_vocabulary.ts";
-import type { MachineEvent } from "../../runtime/events.ts";
-import type { EventLog } from "../../runtime/recording/event_log.ts";
-import type { FactTable } from "../../runtime/recording/fact_table.ts";
-import type { KeptMachine } from "../../runtime/recording/machine_recording.ts";
-import type { StatementLog } from "../../runtime/recording/statement_log.ts";
-import type { FailureReport } from "../run/report.ts";
-import { type Span, spanText } from "../source.ts";
-import type { AsideWord, FunctionCode, MarkedStatement, Site } from "../vm/code.ts";
+import type { TableFields, TableName } from "@dmalab/devices";
+import type { EventName, MachineEvent } from "@dmalab/runtime";
+import type { EventLog, FactTable, KeptMachine, StatementLog } from "@dmalab/runtime/recording";
+import type { FailureReport } from "@dmalab/lang/run";
+import { type Span, spanText } from "@dmalab/lang";
+import type { AsideWord, FunctionCode, MarkedStatement, Site } from "@dmalab/lang/vm";
 import { innermostFunction } from "./functions.ts";
 import { comparePositions, type Position, START } from "./position.ts";
 

@@ -1,27 +1,28 @@
 /** Expressions that are put to the machine of a run at one of its moments. */
-import { literalValue } from "../check/kinds/constant_value.ts";
-import { checkKinds } from "../check/kinds/check_kinds.ts";
-import type { Resolution, Variable } from "../check/names/bindings.ts";
-import type { FileScope } from "../check/names/file_scope.ts";
-import { Resolver } from "../check/names/resolve.ts";
-import type { ProgramCompiler } from "../compile/compile_program.ts";
-import { type Diagnostic, DiagnosticBag } from "../diagnostics/diagnostic.ts";
-import { firstMistakes } from "../diagnostics/first_mistakes.ts";
-import { formatValue } from "../render/value_text.ts";
-import { SourceFile } from "../source.ts";
-import { parse } from "../syntax/parse.ts";
-import type { Expression, Name } from "../syntax/tree/ast.ts";
-import { someExpression } from "../syntax/tree/walk.ts";
-import { describeKind, kindOf } from "../values/kinds.ts";
-import type { Registry } from "../values/registry.ts";
-import type { Kind } from "../values/spec.ts";
-import { ScriptError } from "../values/script_error.ts";
-import { Closure, type Value } from "../values/value.ts";
-import { LookRefused, Raising } from "../vm/control.ts";
-import { ScriptFailure } from "../vm/failure.ts";
-import { lookOnly } from "../vm/look_only.ts";
-import type { Code } from "../vm/code.ts";
-import type { Vm } from "../vm/vm.ts";
+import {
+  checkKinds,
+  type FileScope,
+  literalValue,
+  type Resolution,
+  Resolver,
+  type Variable,
+} from "@dmalab/lang/check";
+import type { ProgramCompiler } from "@dmalab/lang/compile";
+import { type Diagnostic, DiagnosticBag, firstMistakes } from "@dmalab/lang/diagnostics";
+import { formatValue } from "@dmalab/lang/render";
+import { SourceFile } from "@dmalab/lang";
+import { parse } from "@dmalab/lang/syntax";
+import { type Expression, type Name, someExpression } from "@dmalab/lang/syntax/tree";
+import {
+  Closure,
+  describeKind,
+  type Kind,
+  kindOf,
+  type Registry,
+  ScriptError,
+  type Value,
+} from "@dmalab/lang/values";
+import { type Code, lookOnly, LookRefused, Raising, ScriptFailure, type Vm } from "@dmalab/lang/vm";
 import { boundNames, Interrupted, type Seen, type SeenFrame } from "./machines/replay.ts";
 
 /** Steps that one look may take: a fraction of a second. */

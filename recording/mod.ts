@@ -28,8 +28,8 @@
  *
  * @module
  */
-export { type TableName, type TableRow } from "./devices/lab_tables.ts";
-export { loadFollowed } from "./lang/language.ts";
+export type { TableName, TableRow } from "@dmalab/devices";
+export { loadFollowed, SourceFile, type Span } from "@dmalab/lang";
 export {
   comparePositions,
   evaluate,
@@ -58,7 +58,7 @@ export {
   type Step,
   type StepUnit,
   variablesAt,
-} from "./lang/recording/mod.ts";
+} from "./former_mod.ts";
 export {
   type BytesView,
   bytesView,
@@ -66,17 +66,17 @@ export {
   type WrittenByte,
   type WrittenRange,
   writtenRanges,
-} from "./lang/views/bytes.ts";
+} from "./views/bytes.ts";
 export {
   type DifferenceView,
   differenceView,
   type DifferentRow,
   type EventsBeside,
   eventsBeside,
-} from "./lang/views/difference.ts";
-export { type EventView, eventView } from "./lang/views/event.ts";
-export { type IncidentView, incidentView } from "./lang/views/incident.ts";
-export { type MomentView, momentView } from "./lang/views/moment.ts";
+} from "./views/difference.ts";
+export { type EventView, eventView } from "./views/event.ts";
+export { type IncidentView, incidentView } from "./views/incident.ts";
+export { type MomentView, momentView } from "./views/moment.ts";
 export {
   type RequestEntry,
   type RequestListPage,
@@ -85,7 +85,7 @@ export {
   type RequestSegment,
   type RequestView,
   requestView,
-} from "./lang/views/request.ts";
+} from "./views/request.ts";
 export {
   packText,
   readSerialised,
@@ -95,7 +95,7 @@ export {
   type SerialisedRun,
   type SerialiseOptions,
   unpackText,
-} from "./lang/views/serialised.ts";
+} from "./views/serialised.ts";
 export {
   type CellView,
   type ChangedRow,
@@ -106,33 +106,65 @@ export {
   tableAt,
   tableSizes,
   type TableView,
-} from "./lang/views/tables.ts";
+} from "./views/tables.ts";
 export {
   type TimelineLane,
   type TimelineSpan,
   type TimelineView,
   timelineView,
-} from "./lang/views/timeline.ts";
-export { type WhyView, whyView } from "./lang/views/why.ts";
+} from "./views/timeline.ts";
+export { type WhyView, whyView } from "./views/why.ts";
 
 // What the types above are made of.
-export { type RecordedWith } from "./lang/builtins/read_machine.ts";
-export { type Diagnostic, type Fix } from "./lang/diagnostics/diagnostic.ts";
-export { type Moment } from "./lang/recording/diff.ts";
-export { type KernelFrame, type Side } from "./lang/recording/kept_run.ts";
-export { type SomeValues } from "./lang/recording/rows.ts";
-export { type Said, type ShownVariable } from "./lang/recording/questions.ts";
-export { type TextPart } from "./lang/render/event_line.ts";
-export { type LoadResult, type Program } from "./lang/run/program.ts";
-export { type FailureReport, type TestOutcome } from "./lang/run/report.ts";
-export { type RunOptions } from "./lang/run/run_options.ts";
-export { type TestEntry } from "./lang/run/test_entry.ts";
-export { SourceFile, type Span } from "./lang/source.ts";
-export { memoryFiles, type SourceLoader } from "./lang/syntax/load_files.ts";
-export { type OwnRows } from "./lang/views/request.ts";
-export { type RowWindow } from "./lang/views/tables.ts";
-export { type EventName } from "./runtime/event_vocabulary.ts";
-export { type EventOf, type MachineEvent } from "./runtime/events.ts";
-export { type MemoryWriter } from "./runtime/recording/memory_log.ts";
-export { type FactRow } from "./runtime/recording/fact_table_spec.ts";
-export { type FieldKind } from "./runtime/vocabulary/fields.ts";
+export type { RecordedWith } from "@dmalab/lang/builtins";
+export type { Diagnostic, Fix } from "@dmalab/lang/diagnostics";
+export { type Moment } from "./diff.ts";
+export { type KernelFrame, type Side } from "./kept_run.ts";
+export { type SomeValues } from "./rows.ts";
+export { type Said, type ShownVariable } from "./questions.ts";
+export type { TextPart } from "@dmalab/lang/render";
+export type {
+  FailureReport,
+  LoadResult,
+  Program,
+  RunOptions,
+  TestEntry,
+  TestOutcome,
+} from "@dmalab/lang/run";
+export { memoryFiles, type SourceLoader } from "@dmalab/lang/syntax";
+export { type OwnRows } from "./views/request.ts";
+export { type RowWindow } from "./views/tables.ts";
+export type { EventName, EventOf, MachineEvent } from "@dmalab/runtime";
+export type { FactRow, MemoryWriter } from "@dmalab/runtime/recording";
+export type { FieldKind } from "@dmalab/runtime/vocabulary";
+export { crossed, neverReached } from "./blocks/asides.ts";
+export {
+  atHome,
+  blocksAhead,
+  compareSpots,
+  failureSpot,
+  linesBefore,
+  type Spot,
+  walk,
+  wayTo,
+} from "./blocks/walk.ts";
+export { Branch } from "./branch.ts";
+export type { Cell } from "./cells.ts";
+export { Cursor, type Place } from "./cursor.ts";
+export { displayName } from "./former_mod.ts";
+export { boundValues, Interrupted, type Seen } from "./machines/replay.ts";
+export { Reruns } from "./machines/reruns.ts";
+export { nextMoment } from "./machines/way.ts";
+export { openWorkbench } from "./open_workbench.ts";
+export { type OpenValue, openValue, openVariables, partsOf } from "./parts.ts";
+export { PLACE_FORMS, readPlace, readSubject, SUBJECT_FORMS, SUBJECT_WORDS } from "./place_text.ts";
+export { atLine, fileNamed, functionPlace, momentBefore, statementsOnLine } from "./places.ts";
+export { evaluateKind, namesAt } from "./questions.ts";
+export { coveringCell } from "./rows.ts";
+export { type ExpressionChange, rewind, until } from "./search.ts";
+export { checkStop } from "./stops/stop_check.ts";
+export type { Stop, StopCause, StopHit, StopSpec } from "./stops/stop_spec.ts";
+export { Stops } from "./stops/stops.ts";
+export { type Subject, who, writesOf } from "./who.ts";
+export { Workbench, type WorkResult } from "./workbench.ts";
+export { type Writer, writersOf } from "./writers.ts";

@@ -1,8 +1,6 @@
 /** Notes statements and printed lines of a run while it runs, beside its events. */
-import type { MachineRecording } from "../../runtime/recording/machine_recording.ts";
-import type { MarkListener } from "../vm/control.ts";
-import type { AsideWord } from "../vm/code.ts";
-import type { Vm } from "../vm/vm.ts";
+import type { MachineRecording } from "@dmalab/runtime/recording";
+import type { AsideWord, MarkListener, Vm } from "@dmalab/lang/vm";
 import type { Position } from "./position.ts";
 import type { OutputLine } from "./kept_run.ts";
 

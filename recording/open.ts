@@ -1,18 +1,23 @@
 /** The runs of a file, and the recording of one. */
-import type { Registry } from "../values/registry.ts";
-import { DEFAULT_LIMITS } from "../values/limits.ts";
-import { spanPlace } from "../source.ts";
-import { prepareRun, rerun, type TestRun } from "../run/again.ts";
-import { judgeEnd } from "../run/incidents.ts";
-import { leftoversOf } from "../run/leaks.ts";
-import type { Followed, Program } from "../run/program.ts";
-import type { TestEntry } from "../run/test_entry.ts";
-import { FAST_CHECK } from "../run/property/fast_check_engine.ts";
-import { LimitedOutput, type RunOptions } from "../run/run_options.ts";
-import { shownRun } from "../run/runner.ts";
-import { type MachineOptions, TestMachine } from "../run/test_machine.ts";
-import type { Failure } from "../vm/failure.ts";
-import { RunWatch } from "../vm/run_watch.ts";
+import { DEFAULT_LIMITS, type Registry } from "@dmalab/lang/values";
+import { spanPlace } from "@dmalab/lang";
+import {
+  type Followed,
+  judgeEnd,
+  leftoversOf,
+  LimitedOutput,
+  type MachineOptions,
+  prepareRun,
+  type Program,
+  rerun,
+  type RunOptions,
+  shownRun,
+  type TestEntry,
+  TestMachine,
+  type TestRun,
+} from "@dmalab/lang/run";
+import { FAST_CHECK } from "@dmalab/lang/run/property";
+import { type Failure, RunWatch } from "@dmalab/lang/vm";
 import { Looker } from "./look.ts";
 import { RunNotes } from "./notes.ts";
 import type { Position } from "./position.ts";

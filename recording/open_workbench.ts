@@ -1,6 +1,5 @@
-import { type Laboratory, PLAIN } from "../laboratory.ts";
-import { Session as SessionWith } from "../run/session.ts";
-import type { SessionOptions } from "../run/session_types.ts";
+import { type Laboratory, PLAIN } from "@dmalab/lang";
+import { Session as SessionWith, type SessionOptions } from "@dmalab/lang/run";
 import { Workbench } from "./workbench.ts";
 
 /**

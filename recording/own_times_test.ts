@@ -1,11 +1,10 @@
 /** What scripts and recordings make of CPUs and devices with times of their own. */
 import { assert, assertEquals } from "@std/assert";
-import { loadFollowed } from "../language.ts";
-import { SourceFile } from "../source.ts";
-import { memoryFiles } from "../syntax/load_files.ts";
-import { runScript } from "../testing/run_script.ts";
-import { timelineView } from "../views/timeline.ts";
-import { recordRun, runsOf } from "./mod.ts";
+import { loadFollowed, SourceFile } from "@dmalab/lang";
+import { memoryFiles } from "@dmalab/lang/syntax";
+import { runScript } from "@dmalab/lang/testing";
+import { timelineView } from "./views/timeline.ts";
+import { recordRun, runsOf } from "./former_mod.ts";
 import { atTime } from "./places.ts";
 
 const MACHINE = `machine {

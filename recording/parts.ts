@@ -1,6 +1,13 @@
 /** The values of a moment with what is in them, one level at a time: what a debugger opens. */
-import { typeAndTarget, typeChain } from "../values/types.ts";
-import { Handle, ListValue, Quantity, RecordValue, type Value } from "../values/value.ts";
+import {
+  Handle,
+  ListValue,
+  Quantity,
+  RecordValue,
+  typeAndTarget,
+  typeChain,
+  type Value,
+} from "@dmalab/lang/values";
 import { LookError } from "./look.ts";
 import type { Position } from "./position.ts";
 import { askValue, sizeOfTexts } from "./questions.ts";

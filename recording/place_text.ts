@@ -1,5 +1,5 @@
 /** Places of a run and things of a machine, as people write them after a command. */
-import type { TableName } from "../../devices/lab_tables.ts";
+import type { TableName } from "@dmalab/devices";
 import type { Cell } from "./cells.ts";
 import { LookError } from "./look.ts";
 import { atLine, atOutput, atTime, fileNamed } from "./places.ts";

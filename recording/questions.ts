@@ -1,7 +1,6 @@
 /** What is asked most: values of names, of an expression, and bytes. */
-import { kindOf } from "../values/kinds.ts";
+import { type Kind, kindOf } from "@dmalab/lang/values";
 import { refuseNamesOfC } from "./c_names.ts";
-import type { Kind } from "../values/spec.ts";
 import { type Answer, LookError } from "./look.ts";
 import type { Position } from "./position.ts";
 import type { Recording } from "./recording.ts";

@@ -5,7 +5,7 @@
  * (bytes, values of variables, any expression) is put to the real machine: the same run again, up to
  * that moment. Asking changes nothing, and the moment is a part of the question.
  */
-import type { Code } from "../vm/code.ts";
+import type { Code } from "@dmalab/lang/vm";
 import { Answers } from "./answers.ts";
 import { type KeptParts, KeptRun, type Side } from "./kept_run.ts";
 import type { Looker } from "./look.ts";

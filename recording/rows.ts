@@ -1,7 +1,7 @@
 /** Rows of tables by the table's name, and by what they cover. */
-import type { TableFields, TableName, TableRow } from "../../devices/lab_tables.ts";
-import type { FactRow } from "../../runtime/recording/fact_table_spec.ts";
-import type { FieldTable } from "../../runtime/vocabulary/fields.ts";
+import type { TableFields, TableName, TableRow } from "@dmalab/devices";
+import type { FactRow } from "@dmalab/runtime/recording";
+import type { FieldTable } from "@dmalab/runtime/vocabulary";
 import type { Cell } from "./cells.ts";
 import type { KeptRun } from "./kept_run.ts";
 import type { Position } from "./position.ts";

@@ -4,7 +4,7 @@
  * What tables hold is looked up; variables and bytes of memory are known to the machine alone, which
  * is asked at each moment before.
  */
-import type { Span } from "../source.ts";
+import type { Span } from "@dmalab/lang";
 import type { Cell } from "./cells.ts";
 import type { Question } from "./look.ts";
 import { nextMoment } from "./machines/way.ts";

@@ -4,14 +4,11 @@
  * Going back only looks. What is typed at a past place goes on from there on a machine of its own, as
  * a branch; the original timeline is kept, and can be switched to.
  */
-import { parse } from "../syntax/parse.ts";
-import { isDeclaration } from "../syntax/tree/statement_kinds.ts";
-import type { Statement } from "../syntax/tree/ast.ts";
-import { SourceFile, spanText } from "../source.ts";
-import type { Session } from "../run/session.ts";
-import { LAST_VALUE } from "../run/session_check.ts";
-import { type FeedResult, NOTHING_DONE } from "../run/session_types.ts";
-import type { HostWatch } from "../vm/run_watch.ts";
+import { parse } from "@dmalab/lang/syntax";
+import { isDeclaration, type Statement } from "@dmalab/lang/syntax/tree";
+import { SourceFile, spanText } from "@dmalab/lang";
+import { type FeedResult, LAST_VALUE, NOTHING_DONE, type Session } from "@dmalab/lang/run";
+import type { HostWatch } from "@dmalab/lang/vm";
 import { Branch, type SessionHooks } from "./branch.ts";
 import type { Place } from "./cursor.ts";
 import { LookError } from "./look.ts";

@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
-import { BUILTINS } from "../builtins/mod.ts";
-import { Session } from "../run/session.ts";
-import { DEFAULT_LIMITS } from "../values/limits.ts";
-import { memoryFiles } from "../syntax/load_files.ts";
+import { BUILTINS } from "@dmalab/lang/builtins";
+import { Session } from "@dmalab/lang/run";
+import { DEFAULT_LIMITS } from "@dmalab/lang/values";
+import { memoryFiles } from "@dmalab/lang/syntax";
 import { evaluate } from "./questions.ts";
 import { firstDifferentEvent } from "./diff.ts";
 import { Workbench } from "./workbench.ts";

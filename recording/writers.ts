@@ -1,6 +1,6 @@
 /** Who changed a cell of a table, out of what is kept of a run. */
-import { formatFieldValue } from "../render/event_line.ts";
-import type { Span } from "../source.ts";
+import { formatFieldValue } from "@dmalab/lang/render";
+import type { Span } from "@dmalab/lang";
 import { type Cell, type CellChange, changesOf } from "./cells.ts";
 import type { KeptRun } from "./kept_run.ts";
 import type { Position } from "./position.ts";

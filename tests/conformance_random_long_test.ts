@@ -6,7 +6,7 @@
  * `deno test -A tests/conformance_random_long_test.ts -- 200 7`: 200 changes, drawn with seed 7.
  */
 import { assertEquals } from "@std/assert";
-import { Random } from "../runtime/random.ts";
+import { Random } from "@dmalab/runtime";
 import { beginningOf, KERNEL, readEnvironments, readRun, runDiffers } from "./captured_runs.ts";
 import type { DefectCase } from "./conformance/defects/defect_data.ts";
 import { replayDefects } from "./conformance/defects/defect_replay.ts";

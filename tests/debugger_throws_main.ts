@@ -2,13 +2,12 @@
  * The full-screen debugger, with a mistake planted in it: it is thrown where a frame is drawn, in a
  * timer, or in a promise that is not awaited, at the third key.
  */
-import { loadFollowed } from "../lang/language.ts";
-import { type Recording, recordRun, runsOf } from "../lang/recording/mod.ts";
-import { SourceFile } from "../lang/source.ts";
-import { memoryFiles } from "../lang/syntax/load_files.ts";
-import { runFullScreen } from "../cli/debug/screen/run_full_screen.ts";
-import { toItsEnd } from "../cli/process_end.ts";
-import { ProcessScreen } from "../cli/screen.ts";
+import { loadFollowed, SourceFile } from "@dmalab/lang";
+import { type Recording, recordRun, runsOf } from "@dmalab/recording";
+import { memoryFiles } from "@dmalab/lang/syntax";
+import { runFullScreen } from "@dmalab/cli/debug";
+import { toItsEnd } from "@dmalab/cli";
+import { ProcessScreen } from "@dmalab/cli/extend";
 
 const SCRIPT = `test "some events" {
   let page = alloc_pages(1)

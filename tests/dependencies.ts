@@ -38,7 +38,7 @@ const OWN = /^npm:\/?dmalab@/;
 export const EXACT = /^npm:\/?((?:@[\w.-]+\/)?[\w.-]+)@(\d+\.\d+\.\d+(?:-[\w.-]+)?)(?:\/.*)?$/;
 
 /** The project, and what it starts with packages of its own. */
-const PROJECTS = [".", "cli/c/compiler"];
+const PROJECTS = [".", "extensions/c_drivers/compiler/compiler"];
 
 /** Reads both files of each. */
 export function readDependencies(): Dependencies {

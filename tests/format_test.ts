@@ -1,8 +1,8 @@
 /** `dmalab fmt` on the project's own scenarios; `tests/fuzz_test.ts` has programs drawn by lot. */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
-import { formatSource } from "../lang/format/format.ts";
-import { SourceFile } from "../lang/source.ts";
+import { formatSource } from "@dmalab/lang/format";
+import { SourceFile } from "@dmalab/lang";
 import { scenariosBelow } from "./examples.ts";
 import { ROOT } from "./source_text.ts";
 

@@ -1,22 +1,18 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { addedBlock, labConfig } from "../devices/lab_literal.ts";
+import { addedBlock, labConfig } from "@dmalab/devices";
 import { COUNTER } from "../examples/typescript/counter.ts";
-import { builtin } from "../lang/builtins/describe/builtin.ts";
-import { type Addition, laboratory } from "../lang/laboratory.ts";
-import { loadText } from "../lang/language.ts";
-import { renderDiagnostics } from "../lang/diagnostics/render.ts";
-import { recordRun, rowsAt, runsOf } from "../lang/recording/mod.ts";
-import { runProgram } from "../lang/run/run_program.ts";
-import { Session } from "../lang/session.ts";
-import { SourceFile } from "../lang/source.ts";
-import { memoryFiles } from "../lang/syntax/load_files.ts";
-import type { TypeSpec } from "../lang/values/spec.ts";
+import { builtin } from "@dmalab/lang/builtins";
+import { type Addition, laboratory, loadText, Session, SourceFile } from "@dmalab/lang";
+import { renderDiagnostics } from "@dmalab/lang/diagnostics";
+import { recordRun, rowsAt, runsOf } from "@dmalab/recording";
+import { runProgram } from "@dmalab/lang/run";
+import { memoryFiles } from "@dmalab/lang/syntax";
+import type { TypeSpec } from "@dmalab/lang/values";
 import { runDeno } from "./deno_process.ts";
 import { ROOT } from "./source_text.ts";
-import { readSerialised, serialise } from "../lang/views/serialised.ts";
-import { eventView } from "../lang/views/event.ts";
+import { eventView, readSerialised, serialise } from "@dmalab/recording/views";
 
 const OWN = laboratory({ devices: [COUNTER] });
 const MACHINE = `machine { iommu { mode = strict }; pci { root_port rp0 { counter c { } } } }\n`;
@@ -31,7 +27,7 @@ Deno.test("the example of a device adds it from outside of the repository, in a 
     Deno.writeTextFileSync(
       file,
       text.replace('"dmalab"', `"${entry("mod.ts")}"`)
-        .replace('"dmalab/recording"', `"${entry("recording.ts")}"`),
+        .replace('"dmalab/recording"', `"${entry("recording/mod.ts")}"`),
     );
     const config = ["--config", join(ROOT, "deno.json")];
     const { output, success } = await runDeno(

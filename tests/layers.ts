@@ -1,5 +1,5 @@
 /**
- * Which layer may import which: the table of `docs/architecture.md`, as a checker.
+ * Which layer may import which: the table of `docs/dev/architecture.md`, as a checker.
  *
  * It reads import lines and nothing else. Only `import type` and `export type` count as imports of
  * types: with `verbatimModuleSyntax` anything else is loaded when the program runs.
@@ -31,7 +31,7 @@ interface LayerRule {
 const BELOW_CLI = [
   "mod",
   "instruments",
-  "instruments/fault_log",
+  "runtime/fault_log",
   "c_drivers",
   "lang",
   "devices",
@@ -68,15 +68,15 @@ const RULES: Readonly<Record<string, LayerRule>> = {
   },
   mod: { layers: ["instruments", "lang", "devices", "runtime"], packages: [] },
   instruments: {
-    layers: ["instruments/fault_log", "lang", "devices", "runtime"],
+    layers: ["runtime/fault_log", "lang", "devices", "runtime"],
     packages: ["fast-check"],
   },
   c_drivers: { layers: ["lang", "devices", "runtime"], packages: [] },
   lang: {
-    layers: ["instruments/fault_log", "devices", "runtime"],
+    layers: ["runtime/fault_log", "devices", "runtime"],
     packages: ["chevrotain", "d3-dsv", "fast-check", "prettier/doc"],
   },
-  "instruments/fault_log": { layers: ["runtime"], packages: [] },
+  "runtime/fault_log": { layers: ["runtime"], packages: [] },
   devices: { layers: ["runtime"], packages: [] },
   runtime: { layers: [], packages: [] },
 };
@@ -103,7 +103,7 @@ const STRANGERS: readonly (readonly [string, string])[] = [
 
 /** The layer a file belongs to, or null for a file that has none (tests of the whole project). */
 export function layerOf(path: string): string | null {
-  if (path === "mod.ts" || path === "recording.ts") return "mod";
+  if (path === "mod.ts" || path === "recording/mod.ts") return "mod";
   const folders = path.split("/");
   const room = folders.slice(0, 2).join("/");
   return room in RULES ? room : folders[0]! in RULES ? folders[0]! : null;

@@ -3,7 +3,7 @@
  * each with how much to try and a seed where it has one. What fails is printed, with exit code 1.
  */
 import { resolve } from "node:path";
-import { readWholeNumber } from "../cli/numbers.ts";
+import { readWholeNumber } from "@dmalab/cli";
 import { scenariosBelow } from "./examples.ts";
 
 const [name = "", ...words] = Deno.args;
@@ -105,7 +105,7 @@ const RUNS: Readonly<Record<string, () => Promise<string>>> = {
   /** Random requests through the NVMe driver in C and through the kernel's: how many, and their seed. */
   /** @throws {Error} Where the tree's driver does not compile. */
   async "nvme-requests"() {
-    const { requestsProgram, runRequests } = await import("./c_nvme_requests.ts");
+    const { requestsProgram, runRequests } = await import("@dmalab/c_drivers");
     const treeAt = words.indexOf("--tree");
     const tree = treeAt < 0
       ? undefined

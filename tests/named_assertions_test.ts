@@ -39,7 +39,7 @@ function assertionsOf(page: string): Assertion[] {
 }
 
 function pageLines(page: string): string[] {
-  return Deno.readTextFileSync(join(ROOT, "docs/behaviour", `${page}.md`)).split("\n");
+  return Deno.readTextFileSync(join(ROOT, "docs/rules", `${page}.md`)).split("\n");
 }
 
 /** The names of all tests, where they stand in the sources as they are. */

@@ -1,21 +1,18 @@
 /**
  * One core behind every front end: at a thousand random positions of runs of examples the terminal, a
- * client of the debug adapter and the records of `lang/views` hold the same rows and the same values.
+ * client of the debug adapter and the records of `recording/views` hold the same rows and the same values.
  */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
-import type { CommandTarget } from "../cli/repl/command_target.ts";
-import { runReplCommand } from "../cli/repl/commands.ts";
-import { HostLoader } from "../cli/host_loader.ts";
-import { nameOf } from "../cli/dap/launch.ts";
-import { loadFollowed } from "../lang/language.ts";
-import { Cursor, type Recording, recordRun, runsOf } from "../lang/recording/mod.ts";
-import { painter } from "../lang/render/paint.ts";
-import { momentView } from "../lang/views/moment.ts";
-import { rowTexts, tableAt, type TableView } from "../lang/views/tables.ts";
-import { Random } from "../runtime/random.ts";
-import type { Client } from "./dap/client.ts";
-import { withClient } from "./dap/in_process.ts";
+import { type CommandTarget, runReplCommand } from "@dmalab/cli/repl";
+import { HostLoader } from "@dmalab/cli";
+import { nameOf } from "@dmalab/editor/dap";
+import { loadFollowed } from "@dmalab/lang";
+import { Cursor, type Recording, recordRun, runsOf } from "@dmalab/recording";
+import { painter } from "@dmalab/lang/render";
+import { momentView, rowTexts, tableAt, type TableView } from "@dmalab/recording/views";
+import { Random } from "@dmalab/runtime";
+import { type Client, withClient } from "@dmalab/editor";
 import { scenariosBelow } from "./examples.ts";
 import { ROOT } from "./source_text.ts";
 

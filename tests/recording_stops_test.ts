@@ -4,8 +4,8 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
-import { HostLoader } from "../cli/host_loader.ts";
-import { loadFollowed } from "../lang/language.ts";
+import { HostLoader } from "@dmalab/cli";
+import { loadFollowed, SourceFile } from "@dmalab/lang";
 import {
   comparePositions,
   evaluate,
@@ -17,10 +17,9 @@ import {
   START,
   Stops,
   type StopSpec,
-} from "../lang/recording/mod.ts";
-import { Random } from "../runtime/random.ts";
-import { SourceFile } from "../lang/source.ts";
-import { memoryFiles } from "../lang/syntax/load_files.ts";
+} from "@dmalab/recording";
+import { Random } from "@dmalab/runtime";
+import { memoryFiles } from "@dmalab/lang/syntax";
 import { scenariosBelow } from "./examples.ts";
 import { ROOT } from "./source_text.ts";
 

@@ -4,22 +4,22 @@
  * is the very one; a mapping is besides held to the books of the checker, which has its own moments.
  */
 import { assert, assertEquals } from "@std/assert";
-import { RUNTIME_TABLES } from "../runtime/recording/tables/runtime_tables.ts";
-import { loadFollowed } from "../lang/language.ts";
+import { RUNTIME_TABLES } from "@dmalab/runtime/recording";
+import { loadFollowed, SourceFile } from "@dmalab/lang";
 import {
+  boundValues,
   momentBefore,
   nextMoment,
   type Position,
+  readSubject,
   type Recording,
   recordRun,
   runsOf,
+  type Seen,
   START,
   who,
-} from "../lang/recording/mod.ts";
-import { readSubject } from "../lang/recording/place_text.ts";
-import { boundValues, type Seen } from "../lang/recording/machines/replay.ts";
-import { SourceFile } from "../lang/source.ts";
-import { memoryFiles } from "../lang/syntax/load_files.ts";
+} from "@dmalab/recording";
+import { memoryFiles } from "@dmalab/lang/syntax";
 
 const MODES = [["7.2.12", "strict"], ["7.2.12", "lazy"], ["6.12.117", "strict"]] as const;
 

@@ -3,12 +3,11 @@
  * of the live request, and what the file has are the same memory, entries and lists.
  */
 import { assert, assertEquals } from "@std/assert";
-import { picturedRequest } from "../lang/builtins/pictured_request.ts";
-import type { Recording } from "../lang/recording/mod.ts";
-import { requestPicture } from "../lang/render/pictures/request_picture.ts";
-import { svgPictures } from "../lang/render/pictures/svg_picture.ts";
-import { requestView } from "../lang/views/request.ts";
-import type { Vm } from "../lang/vm/vm.ts";
+import { picturedRequest } from "@dmalab/lang/builtins";
+import type { Recording } from "@dmalab/recording";
+import { requestPicture, svgPictures } from "@dmalab/lang/render";
+import { requestView } from "@dmalab/recording/views";
+import type { Vm } from "@dmalab/lang/vm";
 import { scenariosBelow } from "./examples.ts";
 import { recordingsOf } from "./recording/same_run.ts";
 

@@ -1,5 +1,5 @@
 /**
- * Which room of `lang/` may import which, and `c_drivers/` beside them: the picture in `docs/architecture.md`, as a checker.
+ * Which room of `lang/` may import which, and `extensions/c_drivers/` beside them: the picture in `docs/dev/architecture.md`, as a checker.
  *
  * The picture is the record. An arrow lets a room load another one and all that its arrows lead to;
  * a dotted arrow lets it name types there, and there only.
@@ -57,7 +57,7 @@ function reachable(arrows: readonly Arrow[]): Map<string, Set<string>> {
 
 /** The room of a file: `c_drivers`, in `lang/` its folder or its own name; null for another layer. */
 export function roomOf(path: string): string | null {
-  if (path.startsWith("c_drivers/")) return "c_drivers";
+  if (path.startsWith("extensions/c_drivers/")) return "c_drivers";
   return /^lang\/(\w+)/.exec(path)?.[1] ?? null;
 }
 

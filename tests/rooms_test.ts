@@ -3,14 +3,14 @@ import { findCircle, readExcused, readRooms, roomOf, roomViolations } from "./ro
 import { importsOf } from "./layers.ts";
 import { readSources, ROOT, type SourceText } from "./source_text.ts";
 
-const PAGE = Deno.readTextFileSync(`${ROOT}docs/architecture.md`);
+const PAGE = Deno.readTextFileSync(`${ROOT}docs/dev/architecture.md`);
 const HOUSE = readSources(["cli", "c_drivers", "instruments", "lang", "devices", "runtime"])
   .filter(({ path }) => !path.endsWith("_test.ts"));
 
 const picture = (...arrows: string[]) =>
   readRooms(`\`\`\`mermaid\ngraph TD\n  ${arrows.join("\n  ")}\n\`\`\``);
 
-Deno.test("the imports in lang/ and c_drivers/ keep to the picture in docs/architecture.md", () => {
+Deno.test("the imports in lang/ and extensions/c_drivers/ keep to the picture in docs/dev/architecture.md", () => {
   const rooms = readRooms(PAGE);
   const pictured = new Set(rooms.arrows.flatMap(({ from, to }) => [from, to]));
   const built = new Set(HOUSE.flatMap(({ path }) => roomOf(path) ?? []));
@@ -56,7 +56,7 @@ Deno.test("roomViolations() sees arrows that lead in a circle, and those that no
   ]);
 });
 
-Deno.test("no circle of files but those that docs/architecture.md gives a reason for", () => {
+Deno.test("no circle of files but those that docs/dev/architecture.md gives a reason for", () => {
   const excused = readExcused(PAGE);
   assert(HOUSE.length > 300, `Only ${HOUSE.length} files found`);
   const imports = HOUSE.flatMap(importsOf);

@@ -1,8 +1,8 @@
 /** `deno run -R=. scenario.dma`, literally, in this project and in a folder made by `dmalab init`. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
-import { initFolder } from "../cli/init/init_folder.ts";
-import { VERSION } from "../cli/package_version.ts";
+import { initFolder } from "@dmalab/cli/init";
+import { VERSION } from "@dmalab/cli";
 import { runDeno } from "./deno_process.ts";
 import { ROOT } from "./source_text.ts";
 

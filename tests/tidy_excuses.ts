@@ -37,7 +37,7 @@ export const LONG_FUNCTIONS: Excuses = {
   "lang/vm/rare_ops.ts rare": CASES,
   "lang/builtins/things/nvme/request.ts fields": TABLE,
   "runtime/block/queue_limits.ts deriveLimits": TABLE,
-  "instruments/fault_log/smmu_events.ts smmuReason": CASES,
+  "runtime/fault_log/smmu_events.ts smmuReason": CASES,
 };
 
 export const LONG_PARAMETER_LISTS: Excuses = {
@@ -60,7 +60,7 @@ export const MODULE_STATE: Excuses = {
 
 export const OLD_CLOSURES: Excuses = {
   "lang/editor/completion.ts doc": "it belongs to no machine",
-  "instruments/oracle/table_operations.ts table.outOfMemory":
+  "extensions/kernel_tree/oracle/table_operations.ts table.outOfMemory":
     "a side and its table live as long as each other",
 };
 

@@ -1,8 +1,8 @@
 /** The house is tidy: what `tests/tidy.ts` finds is mended, or excused with a reason. */
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";
-import { builtinsPages } from "../tools/reference/builtins_page.ts";
-import { FOLDER_FILES } from "../cli/init/init_files.ts";
+import { builtinsPages } from "@dmalab/tools/reference";
+import { FOLDER_FILES } from "@dmalab/cli/init";
 import { readCosts } from "./running/sizes.ts";
 import { readSources, ROOT, SOURCE_FOLDERS } from "./source_text.ts";
 import { type Finding, House, judge } from "./tidy.ts";
@@ -20,7 +20,7 @@ function isFile(path: string): boolean {
 }
 
 const house = new House(
-  readSources([...FOLDERS, "tests", "mod.ts", "recording.ts"]),
+  readSources([...FOLDERS, "tests", "mod.ts", "recording/mod.ts"]),
   STARTED.map((path) => Deno.readTextFileSync(join(ROOT, path))).join("\n"),
 );
 

@@ -3,8 +3,7 @@
  *
  * With `--json` each line is one object `{"name","value","unit","ratio","to"}`.
  */
-import { command, type Invocation } from "../cli/command.ts";
-import { type ExitCode, HELD, WRONG } from "../cli/exit_code.ts";
+import { command, type ExitCode, HELD, type Invocation, WRONG } from "@dmalab/cli/extend";
 import { type Benchmark, formatResult } from "./bench/benchmark.ts";
 import { BENCHMARKS } from "./bench/mod.ts";
 import { CannotMeasure, measureRepeatedly } from "./bench/repeated.ts";

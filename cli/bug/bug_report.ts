@@ -1,13 +1,9 @@
 /** What is said of a bug that a script has met: the smallest script that still meets it. */
 import { host } from "../host.ts";
-import { BUG_CODE } from "../../lang/diagnostics/bug.ts";
-import type { BugIdentity } from "../../lang/diagnostics/diagnostic.ts";
-import { printable } from "../../lang/diagnostics/display_width.ts";
-import { loadProgram } from "../../lang/language.ts";
-import type { LoadResult } from "../../lang/run/program.ts";
-import { runProgram } from "../../lang/run/run_program.ts";
-import { SourceFile } from "../../lang/source.ts";
-import { DEFAULT_LIMITS, type Limits } from "../../lang/values/limits.ts";
+import { BUG_CODE, type BugIdentity, printable } from "@dmalab/lang/diagnostics";
+import { loadProgram, SourceFile } from "@dmalab/lang";
+import { type LoadResult, runProgram } from "@dmalab/lang/run";
+import { DEFAULT_LIMITS, type Limits } from "@dmalab/lang/values";
 import { HostLoader } from "../host_loader.ts";
 import { VERSION } from "../package_version.ts";
 import type { Screen } from "../screen.ts";

@@ -1,6 +1,6 @@
 /** What is wrong with files, as plain data: what `check --format` writes. */
-import type { Diagnostic, Severity } from "../../lang/diagnostics/diagnostic.ts";
-import type { Span } from "../../lang/source.ts";
+import type { Diagnostic, Severity } from "@dmalab/lang/diagnostics";
+import type { Span } from "@dmalab/lang";
 
 /** A stretch of a file. Lines and columns are counted from 1; columns in UTF-16 units. */
 export interface Region {

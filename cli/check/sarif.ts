@@ -5,8 +5,7 @@
  * @see https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
  */
 import type { Location, Log, ReportingDescriptor, Result } from "sarif";
-import { DIAGNOSTIC_CODES } from "../../lang/diagnostics/codes.ts";
-import type { CodeEntry } from "../../lang/diagnostics/codes/entry.ts";
+import { type CodeEntry, DIAGNOSTIC_CODES } from "@dmalab/lang/diagnostics";
 import { VERSION } from "../package_version.ts";
 import type { Problem, Region } from "./problem.ts";
 

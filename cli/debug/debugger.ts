@@ -1,5 +1,5 @@
 /** A run of a scenario that is gone through: the commands of the REPL, without typing. */
-import { printable } from "../../lang/diagnostics/display_width.ts";
+import { printable } from "@dmalab/lang/diagnostics";
 import {
   Cursor,
   evaluate,
@@ -7,12 +7,11 @@ import {
   Interrupted,
   LookError,
   type Recording,
-} from "../../lang/recording/mod.ts";
-import { formatEvents } from "../../lang/render/event_line.ts";
-import { type Paint, painter } from "../../lang/render/paint.ts";
-import { foldLine } from "../../lang/text/columns.ts";
-import { displayName } from "../../lang/run/report.ts";
-import type { MachineEvent } from "../../runtime/events.ts";
+} from "@dmalab/recording";
+import { formatEvents, type Paint, painter } from "@dmalab/lang/render";
+import { foldLine } from "@dmalab/lang/text";
+import { displayName } from "@dmalab/lang/run";
+import type { MachineEvent } from "@dmalab/runtime";
 import { type ExitCode, HELD, WRONG } from "../exit_code.ts";
 import type {
   CommandTarget,
@@ -24,12 +23,11 @@ import type {
 } from "../repl/command_target.ts";
 import { bareCommand, commandWords, runReplCommand } from "../repl/commands.ts";
 import { suggestWords } from "../repl/completion.ts";
-import { describeName, type KnownNames } from "../../lang/editor/describe_name.ts";
+import { describeName, type KnownNames, type Suggestions } from "@dmalab/lang/editor";
 import { sayPlace } from "../repl/move_commands.ts";
 import type { ToolOptions } from "../repl/line_tool.ts";
 import { promptText } from "../repl/prompts.ts";
 import { INTERRUPT, type LineConsole } from "../terminal/line_console.ts";
-import type { Suggestions } from "../../lang/editor/suggestion.ts";
 import { NamesInSight } from "./names_in_sight.ts";
 
 /** The runs of a file, recorded when they are wanted. */

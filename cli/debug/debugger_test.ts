@@ -1,8 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { loadFollowed } from "../../lang/language.ts";
-import { recordRun, runsOf } from "../../lang/recording/mod.ts";
-import { SourceFile } from "../../lang/source.ts";
-import { memoryFiles } from "../../lang/syntax/load_files.ts";
+import { loadFollowed, SourceFile } from "@dmalab/lang";
+import { recordRun, runsOf } from "@dmalab/recording";
+import { memoryFiles } from "@dmalab/lang/syntax";
 import { LEFT_MAPPED } from "./_left_mapped.ts";
 import { Debugger } from "./debugger.ts";
 

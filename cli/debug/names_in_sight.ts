@@ -1,7 +1,7 @@
 /** The names that a place of a run sees: those of its call, and of the machine. */
-import { namesAt, type Place } from "../../lang/recording/mod.ts";
-import type { Kind } from "../../lang/values/spec.ts";
-import type { KnownNames } from "../../lang/editor/describe_name.ts";
+import { namesAt, type Place } from "@dmalab/recording";
+import type { Kind } from "@dmalab/lang/values";
+import type { KnownNames } from "@dmalab/lang/editor";
 
 export class NamesInSight implements KnownNames {
   readonly #place: Place;

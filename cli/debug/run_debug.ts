@@ -7,16 +7,13 @@ import {
   recordRun,
   type RunChoice,
   runsOf,
-} from "../../lang/recording/mod.ts";
-import { isNamed } from "../../lang/run/name_match.ts";
-import type { NameMatch } from "../../lang/run/name_match.ts";
-import { withCompiled } from "../c/with_compiled.ts";
-import { loadFollowed } from "../../lang/language.ts";
-import type { Program } from "../../lang/run/program.ts";
-import { displayName } from "../../lang/run/report.ts";
-import { renderDiagnostics } from "../../lang/diagnostics/render.ts";
+} from "@dmalab/recording";
+import { displayName, isNamed, type NameMatch, type Program } from "@dmalab/lang/run";
+import { withCompiled } from "../with_compiled.ts";
+import { loadFollowed } from "@dmalab/lang";
+import { renderDiagnostics } from "@dmalab/lang/diagnostics";
 import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
-import { painter } from "../../lang/render/paint.ts";
+import { painter } from "@dmalab/lang/render";
 import { type ExitCode, HELD, WRONG } from "../exit_code.ts";
 import { host } from "../host.ts";
 import { exportRecording } from "../scenario/export_recording.ts";

@@ -1,21 +1,20 @@
 /** What `dmalab explain NAME` means: a rule, a diagnostic, an event, a defect switch, a block
  * or a key of the machine. */
-import { DIAGNOSTIC_CODES } from "../../lang/diagnostics/codes.ts";
-import type { CodeEntry } from "../../lang/diagnostics/codes/entry.ts";
-import { nearestNames } from "../../lang/diagnostics/suggest.ts";
-import { EVENT_TABLE, eventEntry, KERNEL_CALLS } from "../../runtime/event_vocabulary.ts";
-import { fieldText } from "../../runtime/vocabulary/fields.ts";
-import { QUIRK_NAMES } from "../../runtime/kernels/quirks.ts";
+import { type CodeEntry, DIAGNOSTIC_CODES, nearestNames } from "@dmalab/lang/diagnostics";
+import { EVENT_TABLE, eventEntry, KERNEL_CALLS } from "@dmalab/runtime";
+import { fieldText } from "@dmalab/runtime/vocabulary";
+import { QUIRK_NAMES } from "@dmalab/runtime/kernels";
 import {
+  type BlockSpec,
   defaultText,
   keyName,
   keysNamed,
   MACHINE_KEYS,
+  MACHINE_SCHEMA,
   type MachineKey,
   shapeText,
-} from "../../lang/machine/key_text.ts";
-import { type BlockSpec, MACHINE_SCHEMA } from "../../lang/machine/schema.ts";
-import { pageOf, RULE_PAGES } from "../../lang/editor/rule_pages.ts";
+} from "@dmalab/lang/machine";
+import { pageOf, RULE_PAGES } from "@dmalab/lang/editor";
 import { quirkLines, quirkTable } from "./quirk_lines.ts";
 import { RELEASE_NAMES, releaseLines } from "./release_lines.ts";
 import { EXTENSIONS } from "../extensions.ts";
@@ -29,7 +28,7 @@ export const CODES: Readonly<Record<string, CodeEntry>> = {
   ...Object.assign({}, ...EXTENSIONS.map(({ codes }) => codes)),
 };
 
-/** Reads a page of `docs/behaviour/` by its name. */
+/** Reads a page of `docs/rules/` by its name. */
 export type PageReader = (name: string) => string;
 
 /** An explanation as Markdown, or what to ask for instead. */
@@ -97,7 +96,7 @@ export function explain(
       question,
       name,
       [...rules.names, ...allNames(), ...otherNames],
-      `docs/behaviour/${page}.md has no such rule`,
+      `docs/rules/${page}.md has no such rule`,
     );
   }
   return unknown(

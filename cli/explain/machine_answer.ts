@@ -1,8 +1,7 @@
 /** `dmalab explain --in FILE`: what a thing of a scenario's machine is, and what led to it. */
-import { printable } from "../../lang/diagnostics/display_width.ts";
-import { renderDiagnostics } from "../../lang/diagnostics/render.ts";
-import { Session } from "../../lang/session.ts";
-import type { FeedResult } from "../../lang/run/session_types.ts";
+import { printable, renderDiagnostics } from "@dmalab/lang/diagnostics";
+import { Session } from "@dmalab/lang";
+import type { FeedResult } from "@dmalab/lang/run";
 import { HostLoader } from "../host_loader.ts";
 
 /** Lines that answer, or why there are none. */

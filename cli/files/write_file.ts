@@ -6,9 +6,9 @@
  * its place and renamed, so that a full disk leaves the old file whole.
  */
 import { basename, dirname, resolve } from "node:path";
-import { printable } from "../../lang/diagnostics/display_width.ts";
+import { printable } from "@dmalab/lang/diagnostics";
 import { FileError, FullDiskError } from "./file_error.ts";
-import { InvariantError } from "../../runtime/errno.ts";
+import { InvariantError } from "@dmalab/runtime";
 import { host } from "../host.ts";
 import { hostReason, isFullDisk } from "../host_error.ts";
 import { isInside } from "../paths.ts";

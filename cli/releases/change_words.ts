@@ -1,5 +1,5 @@
 /** Labels for the kind of a difference between two releases. */
-import type { Difference } from "../../runtime/kernels/differences.ts";
+import type { Difference } from "@dmalab/runtime/kernels";
 
 export const CHANGE_WORDS: Readonly<Record<Difference["change"], string>> = {
   defect: "new defect",

@@ -1,15 +1,18 @@
 /** What becomes of a scenario's tests on one release. */
-import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
-import { loadProgramOn } from "../../lang/language.ts";
-import { displayName, type Place, type TestOutcome } from "../../lang/run/report.ts";
-import { runProgram } from "../../lang/run/run_program.ts";
-import type { NameMatch } from "../../lang/run/name_match.ts";
-import type { TestEntry } from "../../lang/run/test_entry.ts";
-import { type SourceFile, spanPlace } from "../../lang/source.ts";
-import type { SourceLoader } from "../../lang/syntax/load_files.ts";
-import type { HostWatch } from "../../lang/vm/run_watch.ts";
-import type { Limits } from "../../lang/values/limits.ts";
-import type { Kernel, KernelProfile } from "../../runtime/kernels/kernels.ts";
+import type { Diagnostic } from "@dmalab/lang/diagnostics";
+import { loadProgramOn, type SourceFile, spanPlace } from "@dmalab/lang";
+import {
+  displayName,
+  type NameMatch,
+  type Place,
+  runProgram,
+  type TestEntry,
+  type TestOutcome,
+} from "@dmalab/lang/run";
+import type { SourceLoader } from "@dmalab/lang/syntax";
+import type { HostWatch } from "@dmalab/lang/vm";
+import type { Limits } from "@dmalab/lang/values";
+import type { Kernel, KernelProfile } from "@dmalab/runtime/kernels";
 
 /** A scenario, and how much of it is run. */
 export interface Scenario {

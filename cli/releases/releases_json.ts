@@ -1,7 +1,6 @@
 /** Where a scenario turns, as data. */
-import type { Cause, TestTurns } from "../../instruments/releases/turns.ts";
-import { KERNEL_NAMES } from "../../runtime/kernels/kernels.ts";
-import { NOT_SIMULATED } from "../../runtime/kernels/not_simulated.ts";
+import type { Cause, TestTurns } from "./turns.ts";
+import { KERNEL_NAMES, NOT_SIMULATED } from "@dmalab/runtime/kernels";
 
 /** What `--json` prints. */
 export function releasesJson(file: string, tests: readonly TestTurns[]) {

@@ -1,11 +1,14 @@
 /** Which tests change outcome between releases, and by what, for a person. */
-import type { Cause, TestTurns, Turn } from "../../instruments/releases/turns.ts";
-import { clip, pad, PICTURE_COLUMNS, wrapText } from "../../lang/text/columns.ts";
-import { formatCount } from "../../lang/text/numbers.ts";
-import type { Paint } from "../../lang/render/paint.ts";
-import { KERNEL_NAMES, type KernelProfile, KERNELS } from "../../runtime/kernels/kernels.ts";
-import { NOT_SIMULATED } from "../../runtime/kernels/not_simulated.ts";
-import { isQuirkName } from "../../runtime/kernels/quirks.ts";
+import type { Cause, TestTurns, Turn } from "./turns.ts";
+import { clip, formatCount, pad, PICTURE_COLUMNS, wrapText } from "@dmalab/lang/text";
+import type { Paint } from "@dmalab/lang/render";
+import {
+  isQuirkName,
+  KERNEL_NAMES,
+  type KernelProfile,
+  KERNELS,
+  NOT_SIMULATED,
+} from "@dmalab/runtime/kernels";
 import { CHANGE_WORDS } from "./change_words.ts";
 
 /** Between two columns. */

@@ -4,16 +4,16 @@
  * It is not known beforehand what a test is about. It is run on every release; where two neighbours differ,
  * each thing that they differ in is given to one of them alone, until the other's outcome comes out.
  */
-import type { Difference } from "../../runtime/kernels/differences.ts";
-import { differencesOf } from "../../runtime/kernels/differences.ts";
 import {
+  type Difference,
+  differencesOf,
   type Kernel,
   KERNEL_NAMES,
   type KernelProfile,
   KERNELS,
-} from "../../runtime/kernels/kernels.ts";
+} from "@dmalab/runtime/kernels";
 import { type Ended, type Outcomes, outcomesOn, type Scenario } from "./outcomes.ts";
-import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
+import type { Diagnostic } from "@dmalab/lang/diagnostics";
 
 /** Why two neighbours differ. */
 export interface Cause {

@@ -1,45 +1,51 @@
 /** Commands that ask what there is at a place of a run, and who wrote it. */
-import { explainAddress, mappingsAt, readLedger } from "../../lang/builtins/ledger.ts";
-import { explanationLines } from "../../lang/builtins/explain/explanation.ts";
-import { formatEventText } from "../../lang/render/event_line.ts";
-import { readSubject, SUBJECT_FORMS } from "../../lang/recording/place_text.ts";
+import { explainAddress, mappingsAt, readLedger } from "@dmalab/lang/builtins";
+import { explanationLines } from "@dmalab/lang/builtins/explain";
+import { formatEventText } from "@dmalab/lang/render";
 import {
   coveringCell,
   evaluate,
   evaluateKind,
   LookError,
   readMemory,
+  readSubject,
   spanOfEvent,
   type Subject,
+  SUBJECT_FORMS,
   who,
   type Writer,
   writersOf,
   writesOf,
-} from "../../lang/recording/mod.ts";
+} from "@dmalab/recording";
 import {
   clip,
   foldLine,
-  pairLines,
-  PICTURE_COLUMNS,
-  tableLines,
-  wrappedPairs,
-} from "../../lang/text/columns.ts";
-import {
   formatAddress,
   formatCount,
   formatSize,
   formatTimeRounded,
-} from "../../lang/text/numbers.ts";
-import { describeKind, isAddress } from "../../lang/values/kinds.ts";
-import { bytesView, type ByteWriter } from "../../lang/views/bytes.ts";
-import { firstLine, linePlace, momentView } from "../../lang/views/moment.ts";
-import { rowTexts, tableAt, tableSizes } from "../../lang/views/tables.ts";
-import { incidentView } from "../../lang/views/incident.ts";
-import { whyView } from "../../lang/views/why.ts";
+  pairLines,
+  PICTURE_COLUMNS,
+  tableLines,
+  wrappedPairs,
+} from "@dmalab/lang/text";
+import { describeKind, isAddress } from "@dmalab/lang/values";
+import {
+  bytesView,
+  type ByteWriter,
+  firstLine,
+  incidentView,
+  linePlace,
+  momentView,
+  rowTexts,
+  tableAt,
+  tableSizes,
+  whyView,
+} from "@dmalab/recording/views";
 import { readWholeNumber } from "../numbers.ts";
 import { answering, type CommandTarget, countOf, type ReplCommand } from "./command_target.ts";
 import { EVENT_FILTER_FORMS, readEventFilter } from "./event_filter.ts";
-import { eventWords } from "../../lang/editor/completion.ts";
+import { eventWords } from "@dmalab/lang/editor";
 import { addressesInSight, subjectsInSight, tableWords } from "./words_in_sight.ts";
 
 /** Bytes of a line of `:bytes`, and how many are shown by default. */

@@ -1,11 +1,8 @@
 /** Commands about branches: which there are, going on with another, and what differs. */
-import type { Moment } from "../../lang/recording/mod.ts";
-import { readPlace } from "../../lang/recording/place_text.ts";
-import type { Branch } from "../../lang/recording/branch.ts";
-import { formatEventText } from "../../lang/render/event_line.ts";
-import { clip, tableLines } from "../../lang/text/columns.ts";
-import { differenceView } from "../../lang/views/difference.ts";
-import { rowTexts } from "../../lang/views/tables.ts";
+import { type Branch, type Moment, readPlace } from "@dmalab/recording";
+import { formatEventText } from "@dmalab/lang/render";
+import { clip, tableLines } from "@dmalab/lang/text";
+import { differenceView, rowTexts } from "@dmalab/recording/views";
 import { answering, type CommandTarget, type ReplCommand } from "./command_target.ts";
 import { sayPlace } from "./move_commands.ts";
 

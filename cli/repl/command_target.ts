@@ -1,12 +1,16 @@
 /** The interface through which commands use the REPL or the debugger. */
-import type { Place } from "../../lang/recording/cursor.ts";
-import { LookError, type Recording, type Spot } from "../../lang/recording/mod.ts";
-import type { Workbench } from "../../lang/recording/workbench.ts";
-import type { Paint } from "../../lang/render/paint.ts";
-import type { MachineEvent } from "../../runtime/events.ts";
+import {
+  LookError,
+  type Place,
+  type Recording,
+  type Spot,
+  type Workbench,
+} from "@dmalab/recording";
+import type { Paint } from "@dmalab/lang/render";
+import type { MachineEvent } from "@dmalab/runtime";
 import { readWholeNumber } from "../numbers.ts";
-import type { SourceLoader } from "../../lang/syntax/load_files.ts";
-import type { Suggestion } from "../../lang/editor/suggestion.ts";
+import type { SourceLoader } from "@dmalab/lang/syntax";
+import type { Suggestion } from "@dmalab/lang/editor";
 
 /** What one keeps while going through a run, besides the place. */
 export interface Kept {

@@ -1,6 +1,6 @@
 /** The commands of the REPL and of the debugger: `:step`, `:back`, `:state`, `:who` … One entry each. */
-import { nearestNames } from "../../lang/diagnostics/suggest.ts";
-import { wrappedPairs } from "../../lang/text/columns.ts";
+import { nearestNames } from "@dmalab/lang/diagnostics";
+import { wrappedPairs } from "@dmalab/lang/text";
 import { ASK_COMMANDS } from "./ask_commands.ts";
 import { BRANCH_COMMANDS } from "./branch_commands.ts";
 import { type CommandTarget, isKnown, type ReplCommand } from "./command_target.ts";
@@ -10,7 +10,7 @@ import { KEEP_COMMANDS } from "./keep_commands.ts";
 import { MOVE_COMMANDS } from "./move_commands.ts";
 import { SAVE_COMMANDS } from "./save_commands.ts";
 import { SCREEN_COMMANDS } from "./screen_commands.ts";
-import type { Suggestion } from "../../lang/editor/suggestion.ts";
+import type { Suggestion } from "@dmalab/lang/editor";
 
 /** By what they are for. */
 const GROUPS: readonly (readonly [subject: string, commands: readonly ReplCommand[]])[] = [

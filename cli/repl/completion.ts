@@ -1,7 +1,10 @@
 /** What the Tab key offers: commands with their own words, or what a statement could go on with. */
-import { fitting, suggestInStatement } from "../../lang/editor/completion.ts";
-import type { KnownNames } from "../../lang/editor/describe_name.ts";
-import type { Suggestions } from "../../lang/editor/suggestion.ts";
+import {
+  fitting,
+  type KnownNames,
+  suggestInStatement,
+  type Suggestions,
+} from "@dmalab/lang/editor";
 import type { CommandTarget } from "./command_target.ts";
 import { commandAt, commandWords } from "./commands.ts";
 import { addressesInSight } from "./words_in_sight.ts";

@@ -1,5 +1,5 @@
 /** Selects events by name, request and device. */
-import type { Recording } from "../../lang/recording/mod.ts";
+import type { Recording } from "@dmalab/recording";
 
 /** What {@linkcode readEventFilter} takes. */
 export const EVENT_FILTER_FORMS = "NAME [in req N] [of DEVICE]";

@@ -1,5 +1,5 @@
 /** Writing the events of a run for other programs. */
-import { formatCount } from "../../lang/text/numbers.ts";
+import { formatCount } from "@dmalab/lang/text";
 import type { CommandTarget, ReplCommand } from "./command_target.ts";
 
 export const EXPORT_COMMANDS: readonly ReplCommand[] = [

@@ -1,7 +1,7 @@
 /** Commands about what one keeps: expressions that are watched, places with a name, runs of the file. */
-import { evaluate, LookError, type Position, type Spot } from "../../lang/recording/mod.ts";
-import { clip } from "../../lang/text/columns.ts";
-import { linePlace } from "../../lang/views/moment.ts";
+import { evaluate, LookError, type Position, type Spot } from "@dmalab/recording";
+import { clip } from "@dmalab/lang/text";
+import { linePlace } from "@dmalab/recording/views";
 import { readWholeNumber } from "../numbers.ts";
 import { answering, type CommandTarget, type ReplCommand } from "./command_target.ts";
 

@@ -1,5 +1,4 @@
 /** Commands that go through a run, and what is said where they lead. */
-import { PLACE_FORMS, readPlace } from "../../lang/recording/place_text.ts";
 import {
   blocksAhead,
   checkStop,
@@ -10,20 +9,20 @@ import {
   functionPlace,
   type Moved,
   neverReached,
+  PLACE_FORMS,
+  readPlace,
   rewind,
   type Spot,
   statementsOnLine,
   type Step,
   type StopSpec,
   until,
-} from "../../lang/recording/mod.ts";
-import { formatTimeRounded } from "../../lang/text/numbers.ts";
-import { clip, foldLine, wrapText } from "../../lang/text/columns.ts";
-import { momentView } from "../../lang/views/moment.ts";
-import { changedRows, rowTexts } from "../../lang/views/tables.ts";
+} from "@dmalab/recording";
+import { clip, foldLine, formatTimeRounded, wrapText } from "@dmalab/lang/text";
+import { changedRows, momentView, rowTexts } from "@dmalab/recording/views";
 import { changedWatches } from "./keep_commands.ts";
 import { EVENT_FILTER_FORMS, readEventFilter } from "./event_filter.ts";
-import { eventWords } from "../../lang/editor/completion.ts";
+import { eventWords } from "@dmalab/lang/editor";
 import { answering, type CommandTarget, countOf, type ReplCommand } from "./command_target.ts";
 
 /** Events of a move that are shown, and rows that it changed. */

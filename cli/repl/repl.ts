@@ -2,22 +2,22 @@
  * The REPL's core: lines in, text out. It knows no terminal, so that tests drive it as a person
  * would, and a screen can be put around it.
  */
-import { printable, withoutColours } from "../../lang/diagnostics/display_width.ts";
-import { renderDiagnostics } from "../../lang/diagnostics/render.ts";
-import { formatEvents } from "../../lang/render/event_line.ts";
-import type { SourceLoader } from "../../lang/syntax/load_files.ts";
-import type { Limits } from "../../lang/values/limits.ts";
-import type { HostWatch } from "../../lang/vm/run_watch.ts";
-import { clip, foldLine } from "../../lang/text/columns.ts";
-import { openWorkbench } from "../../lang/recording/open_workbench.ts";
-import { Interrupted, LookError } from "../../lang/recording/mod.ts";
-import type { Workbench, WorkResult } from "../../lang/recording/workbench.ts";
-import type { Session } from "../../lang/run/session.ts";
-import { brokenOff } from "../../lang/run/program.ts";
-import type { UnrunPart } from "../../lang/run/session_types.ts";
-import { SourceFile } from "../../lang/source.ts";
-import type { MachineEvent } from "../../runtime/events.ts";
-import { type Paint, painter } from "../../lang/render/paint.ts";
+import { printable, renderDiagnostics, withoutColours } from "@dmalab/lang/diagnostics";
+import { formatEvents, type Paint, painter } from "@dmalab/lang/render";
+import type { SourceLoader } from "@dmalab/lang/syntax";
+import type { Limits } from "@dmalab/lang/values";
+import type { HostWatch } from "@dmalab/lang/vm";
+import { clip, foldLine } from "@dmalab/lang/text";
+import {
+  Interrupted,
+  LookError,
+  openWorkbench,
+  type Workbench,
+  type WorkResult,
+} from "@dmalab/recording";
+import { brokenOff, type Session, type UnrunPart } from "@dmalab/lang/run";
+import { SourceFile } from "@dmalab/lang";
+import type { MachineEvent } from "@dmalab/runtime";
 import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
 import {
   codeOfFailure,
@@ -29,12 +29,11 @@ import {
 } from "../exit_code.ts";
 import { counted, incidentLines, outcomeLine } from "../scenario/report_printer.ts";
 import { INTERRUPT, type LineConsole } from "../terminal/line_console.ts";
-import type { Suggestions } from "../../lang/editor/suggestion.ts";
+import { describeName, type Suggestions } from "@dmalab/lang/editor";
 import { continuationPrompt } from "../terminal/line_view.ts";
 import type { CommandHost, CommandTarget, ExportRun, Kept } from "./command_target.ts";
 import { bareCommand, isReplCommand, runReplCommand } from "./commands.ts";
 import { suggestWords } from "./completion.ts";
-import { describeName } from "../../lang/editor/describe_name.ts";
 import { PendingInput } from "../terminal/pending_input.ts";
 import { promptText } from "./prompts.ts";
 

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { writesOf } from "../../lang/recording/mod.ts";
-import { SourceFile } from "../../lang/source.ts";
+import { writesOf } from "@dmalab/recording";
+import { SourceFile } from "@dmalab/lang";
 import { INTERRUPT } from "../terminal/line_console.ts";
 import { Repl } from "./repl.ts";
 import { MACHINE, NO_FILES, talk, talkWith } from "./_talk.ts";

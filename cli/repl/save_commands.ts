@@ -1,9 +1,7 @@
 /** Writing what was typed as a scenario, which passes by itself. */
-import { type Recording, recordRun, runsOf } from "../../lang/recording/mod.ts";
-import { loadFollowed } from "../../lang/language.ts";
-import { clip } from "../../lang/text/columns.ts";
-import { formatCount } from "../../lang/text/numbers.ts";
-import { SourceFile } from "../../lang/source.ts";
+import { type Recording, recordRun, runsOf } from "@dmalab/recording";
+import { loadFollowed, SourceFile } from "@dmalab/lang";
+import { clip, formatCount } from "@dmalab/lang/text";
 import type { CommandTarget, ReplCommand } from "./command_target.ts";
 import { expectedEvents, MOST_EXPECTED } from "./expected_events.ts";
 

@@ -1,7 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { loadFollowed } from "../../lang/language.ts";
-import { recordRun, runsOf } from "../../lang/recording/mod.ts";
-import { SourceFile } from "../../lang/source.ts";
+import { loadFollowed, SourceFile } from "@dmalab/lang";
+import { recordRun, runsOf } from "@dmalab/recording";
 import type { ExportRun } from "./command_target.ts";
 import { Repl } from "./repl.ts";
 import { complete, MACHINE, NO_FILES, talk, talkWith } from "./_talk.ts";

@@ -1,8 +1,7 @@
 /** Words that mean something at a place of a run: addresses, tables, marks. */
-import type { Place } from "../../lang/recording/cursor.ts";
-import { SUBJECT_WORDS } from "../../lang/recording/place_text.ts";
-import { rowTexts, tableAt } from "../../lang/views/tables.ts";
-import type { Suggestion } from "../../lang/editor/suggestion.ts";
+import { type Place, SUBJECT_WORDS } from "@dmalab/recording";
+import { rowTexts, tableAt } from "@dmalab/recording/views";
+import type { Suggestion } from "@dmalab/lang/editor";
 
 /** Rows of a table that are looked at. */
 const MOST_ROWS = 200;

@@ -1,13 +1,13 @@
 /** The report of a run on its tests: one line each in the words of `deno test`, and a summary. */
-import { printable } from "../../lang/diagnostics/display_width.ts";
-import { exactMatch } from "../../lang/run/name_match.ts";
+import { printable } from "@dmalab/lang/diagnostics";
 import {
   displayName,
+  exactMatch,
   type RunReport,
   type TestOutcome,
   type Unexpected,
-} from "../../lang/run/report.ts";
-import type { Paint } from "../../lang/render/paint.ts";
+} from "@dmalab/lang/run";
+import type { Paint } from "@dmalab/lang/render";
 
 /** The heading of a file's tests. */
 export function headLine(tests: number, file: string, paint: Paint): string {

@@ -1,16 +1,14 @@
 /** Where the events of a run go besides the screen: `--trace json` and `--export FILE`. */
-import { ChromeTraceWriter } from "../../instruments/trace_file/chrome_trace.ts";
-import { TRACE_SUFFIX } from "../../instruments/trace_file/trace_line.ts";
 import {
+  ChromeTraceWriter,
+  TRACE_SUFFIX,
   TraceLineWriter,
   type TraceWriter,
   type WriteText,
-} from "../../instruments/trace_file/trace_writer.ts";
-import { START } from "../../lang/recording/position.ts";
-import type { Recording } from "../../lang/recording/recording.ts";
-import type { Program } from "../../lang/run/program.ts";
-import type { RunStart } from "../../lang/run/run_options.ts";
-import { spanPlace } from "../../lang/source.ts";
+} from "@dmalab/recording/trace_file";
+import { type Recording, START } from "@dmalab/recording";
+import type { Program, RunStart } from "@dmalab/lang/run";
+import { spanPlace } from "@dmalab/lang";
 import { FileError } from "../files/file_error.ts";
 import { VERSION } from "../package_version.ts";
 import type { Screen } from "../screen.ts";

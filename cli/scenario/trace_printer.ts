@@ -1,10 +1,15 @@
 /** `--trace`: events as they happen, one line each, with colours by layer. */
-import { formatEvent, formatTitle, STREAM_LAYOUT } from "../../lang/render/event_line.ts";
-import type { RunStart } from "../../lang/run/run_options.ts";
-import type { MachineEvent } from "../../runtime/events.ts";
-import { hasLatencies } from "../../runtime/time/latencies.ts";
-import { groupThousands } from "../../lang/text/numbers.ts";
-import type { Paint, Role } from "../../lang/render/paint.ts";
+import {
+  formatEvent,
+  formatTitle,
+  type Paint,
+  type Role,
+  STREAM_LAYOUT,
+} from "@dmalab/lang/render";
+import type { RunStart } from "@dmalab/lang/run";
+import type { MachineEvent } from "@dmalab/runtime";
+import { hasLatencies } from "@dmalab/runtime/time";
+import { groupThousands } from "@dmalab/lang/text";
 
 /** Colours by the first part of an event's name; what is not here has none. */
 const ROLES: Readonly<Record<string, Role>> = {

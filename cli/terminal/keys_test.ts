@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { painter } from "../../lang/render/paint.ts";
+import { painter } from "@dmalab/lang/render";
 import { type Key, KeyDecoder } from "./keys.ts";
 import { fitLine } from "./styled.ts";
 

@@ -4,7 +4,7 @@
  * `node:readline` edits single lines only, searches no history and takes what is pasted for keys;
  * its decoder of keys is used, and the rest is here.
  */
-import type { Suggestion, Suggestions } from "../../lang/editor/suggestion.ts";
+import type { Suggestion, Suggestions } from "@dmalab/lang/editor";
 import type { InputHistory } from "./input_history.ts";
 import type { Key } from "./keys.ts";
 import * as place from "./line_text.ts";

@@ -1,7 +1,7 @@
 /** An input that is edited, as it stands on a terminal: its prompt, its lines, what could be meant. */
-import { characterWidth, printable } from "../../lang/diagnostics/display_width.ts";
-import { clip, wrappedPairs } from "../../lang/text/columns.ts";
-import type { Suggestion } from "../../lang/editor/suggestion.ts";
+import { characterWidth, printable } from "@dmalab/lang/diagnostics";
+import { clip, wrappedPairs } from "@dmalab/lang/text";
+import type { Suggestion } from "@dmalab/lang/editor";
 import type { LineEditor } from "./line_editor.ts";
 
 /** Rows of text on a screen, and where the cursor is among them. */

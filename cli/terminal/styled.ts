@@ -1,6 +1,6 @@
 /** Lines of a screen: pieces of text, each with what it is, fitted to the columns they are given. */
-import { characterWidth, printable } from "../../lang/diagnostics/display_width.ts";
-import type { Paint, Role } from "../../lang/render/paint.ts";
+import { characterWidth, printable } from "@dmalab/lang/diagnostics";
+import type { Paint, Role } from "@dmalab/lang/render";
 
 /** A piece of a line. */
 export type Piece = string | readonly [role: Role, text: string];

@@ -1,6 +1,5 @@
 /** The first test that fails in a run of tests, for the debugger. */
-import { exactMatch, type NameMatch } from "../../lang/run/name_match.ts";
-import { displayName } from "../../lang/run/report.ts";
+import { displayName, exactMatch, type NameMatch } from "@dmalab/lang/run";
 import type { Reporter } from "./reporter.ts";
 
 /** A run of a file, and the seed of its machine. */

@@ -14,13 +14,18 @@
  */
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { renderDiagnostics } from "../../lang/diagnostics/render.ts";
-import { isNamed, type NameMatch } from "../../lang/run/name_match.ts";
-import type { Program } from "../../lang/run/program.ts";
-import { displayName, type TestOutcome } from "../../lang/run/report.ts";
-import type { RunOptions } from "../../lang/run/run_options.ts";
-import { runProgram, runTest } from "../../lang/run/run_program.ts";
-import { DEFAULT_LIMITS, type Limits } from "../../lang/values/limits.ts";
+import { renderDiagnostics } from "@dmalab/lang/diagnostics";
+import {
+  displayName,
+  isNamed,
+  type NameMatch,
+  type Program,
+  type RunOptions,
+  runProgram,
+  runTest,
+  type TestOutcome,
+} from "@dmalab/lang/run";
+import { DEFAULT_LIMITS, type Limits } from "@dmalab/lang/values";
 import { currentFolder } from "../host_file.ts";
 import { MemoryScreen } from "../memory_screen.ts";
 import { matchText } from "../name_match.ts";

@@ -1,5 +1,5 @@
 /** Reporters of a run of tests: each prints its events in a form of its own. */
-import type { RunReport } from "../../lang/run/report.ts";
+import type { RunReport } from "@dmalab/lang/run";
 import type { ExitCode } from "../exit_code.ts";
 import type { Screen } from "../screen.ts";
 import type { FileEvent } from "./file_run.ts";

@@ -1,6 +1,5 @@
 /** `dmalab test`: finds, runs, reports, and compares with what was printed before. */
-import { exactMatch, isNamed, type NameMatch } from "../../lang/run/name_match.ts";
-import { displayName, type RunReport } from "../../lang/run/report.ts";
+import { displayName, exactMatch, isNamed, type NameMatch, type RunReport } from "@dmalab/lang/run";
 import {
   BUG,
   type ExitCode,
@@ -10,7 +9,7 @@ import {
   worseExitCode,
   WRONG,
 } from "../exit_code.ts";
-import { formatCount } from "../../lang/text/numbers.ts";
+import { formatCount } from "@dmalab/lang/text";
 import { readRulePage } from "../places.ts";
 import { FileError } from "../files/file_error.ts";
 import { readHostFile } from "../host_file.ts";

@@ -1,28 +1,26 @@
 /** An NVMe disk of a lab: its controller and medium, and the driver that brings it up. */
-import { NVME_EVENTS } from "../../runtime/vocabulary/disk_events.ts";
-import {
-  type DmaAddr,
-  KIB,
-  MIB,
-  roundUpPowerOfTwo,
-  SECTOR_SIZE_BYTES,
-  TIB,
-} from "../../runtime/address.ts";
-import { TICK_NS } from "../../runtime/time/clock.ts";
-import { KernelError } from "../../runtime/errno.ts";
+import { NVME_EVENTS } from "@dmalab/runtime/vocabulary";
 import {
   BOOL,
+  type DmaAddr,
   duration,
   int,
+  KernelError,
+  KIB,
+  type Machine,
   MAX_BYTES,
+  MIB,
   pages,
+  roundUpPowerOfTwo,
+  SECTOR_SIZE_BYTES,
   setting,
   type SettingsOf,
   size,
+  TIB,
   word,
-} from "../../runtime/settings.ts";
-import type { Machine } from "../../runtime/machine.ts";
-import type { NoMerges } from "../../runtime/block/merge.ts";
+} from "@dmalab/runtime";
+import { TICK_NS } from "@dmalab/runtime/time";
+import type { NoMerges } from "@dmalab/runtime/block";
 import type { DeviceBase, DeviceBlock, DeviceKind } from "../device_kind.ts";
 import { bringUp, deviceSettings, P2PMEM, settingError } from "../device_settings.ts";
 import type { Bar, PciFunction } from "../pci/pci_function.ts";

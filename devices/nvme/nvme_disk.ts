@@ -6,26 +6,34 @@
 import {
   alignDown,
   alignUp,
-  type Bytes,
-  PAGE_SIZE_BYTES,
-  SECTOR_SIZE_BYTES,
-} from "../../runtime/address.ts";
-import { Bio, BIO_FLAG, type BioVec, NO_VECS, vecsSizeBytes } from "../../runtime/block/bio.ts";
-import { integritySegments, type NoMerges, RequestMerger } from "../../runtime/block/merge.ts";
-import type { Plug, PlugTarget } from "../../runtime/block/plug.ts";
-import type { QueueLimits } from "../../runtime/block/queue_limits.ts";
-import { BioSplitter } from "../../runtime/block/split.ts";
-import { meetsOffBoundary, whyCopied } from "../../runtime/block/user_memory.ts";
-import {
   BLK_STS,
   type BlkStatus,
   blkStatusName,
+  type Bytes,
+  eventId,
   invariant,
   KernelError,
-} from "../../runtime/errno.ts";
-import { eventId } from "../../runtime/event_vocabulary.ts";
-import type { Why } from "../../runtime/events.ts";
-import type { Machine } from "../../runtime/machine.ts";
+  type Machine,
+  PAGE_SIZE_BYTES,
+  SECTOR_SIZE_BYTES,
+  type Why,
+} from "@dmalab/runtime";
+import {
+  Bio,
+  BIO_FLAG,
+  BioSplitter,
+  type BioVec,
+  integritySegments,
+  meetsOffBoundary,
+  NO_VECS,
+  type NoMerges,
+  type Plug,
+  type PlugTarget,
+  type QueueLimits,
+  RequestMerger,
+  vecsSizeBytes,
+  whyCopied,
+} from "@dmalab/runtime/block";
 import { SQE_BYTES } from "./driver/protocol.ts";
 import type { NamespaceFacts } from "./driver/nvme_limits.ts";
 import type { NvmeDriver } from "./driver/nvme_driver.ts";

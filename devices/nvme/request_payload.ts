@@ -6,18 +6,25 @@
  */
 import {
   type Bytes,
+  type EventFields,
+  eventId,
+  FAULT,
+  invariant,
+  type Machine,
   PAGE_SIZE_BYTES,
   type PhysAddr,
   SECTOR_SIZE_BYTES,
-} from "../../runtime/address.ts";
-import { type Bio, type BioVec, sliceVecs, vecsSizeBytes } from "../../runtime/block/bio.ts";
-import { integritySegments } from "../../runtime/block/merge.ts";
-import type { QueueLimits } from "../../runtime/block/queue_limits.ts";
-import { type CopyReason, whyCopied } from "../../runtime/block/user_memory.ts";
-import { invariant } from "../../runtime/errno.ts";
-import { type EventFields, eventId } from "../../runtime/event_vocabulary.ts";
-import { FAULT } from "../../runtime/faults.ts";
-import type { Machine } from "../../runtime/machine.ts";
+} from "@dmalab/runtime";
+import {
+  type Bio,
+  type BioVec,
+  type CopyReason,
+  integritySegments,
+  type QueueLimits,
+  sliceVecs,
+  vecsSizeBytes,
+  whyCopied,
+} from "@dmalab/runtime/block";
 import { DSM_RANGE_BYTES } from "./driver/command/command_setup.ts";
 import type { NamespaceFacts } from "./driver/nvme_limits.ts";
 import type { NvmeRequest } from "./driver/command/nvme_request.ts";

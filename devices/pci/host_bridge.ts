@@ -3,8 +3,7 @@
  *
  * @see behaviour/p2p.md 9.4, "Host-bridge check"
  */
-import { invariant } from "../../runtime/errno.ts";
-import { defaultsOf, int, setting, type SettingsOf, word } from "../../runtime/settings.ts";
+import { defaultsOf, int, invariant, setting, type SettingsOf, word } from "@dmalab/runtime";
 import type { PciFunction } from "./pci_function.ts";
 
 /** Who made a function, and which it is: two numbers of 16 bits. */

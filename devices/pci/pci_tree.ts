@@ -11,7 +11,7 @@
  * A machine that is there already says where everything is: blocks with `at` stand for functions
  * one by one, and none is added to them but what is behind a bridge.
  */
-import { defaultsOf, type GivenSettings, type SettingsOf } from "../../runtime/settings.ts";
+import { defaultsOf, type GivenSettings, type SettingsOf } from "@dmalab/runtime";
 import { checkValues } from "../config_checks.ts";
 import { ConfigError } from "../config_error.ts";
 import type { DeviceBlock } from "../device_kind.ts";

@@ -1,11 +1,16 @@
 /** A machine with an RDMA device and a process, for the tests of this folder. */
-import { GIB, MIB, PAGE_SIZE_BYTES as PAGE, type VirtAddr } from "../../runtime/address.ts";
-import { type TestBench, testBench, type TestBenchOptions } from "../../runtime/dma/testing.ts";
-import { ArmedFault, FAULT, type FaultPointName } from "../../runtime/faults.ts";
-import type { QuirkName } from "../../runtime/kernels/quirks.ts";
-import { AddressSpace } from "../../runtime/mm/address_space.ts";
-import { HUGE_ORDER } from "../../runtime/mm/process_pages.ts";
-import { flagWords } from "../../runtime/mm/hmm_pfn_list.ts";
+import {
+  ArmedFault,
+  FAULT,
+  type FaultPointName,
+  GIB,
+  MIB,
+  PAGE_SIZE_BYTES as PAGE,
+  type VirtAddr,
+} from "@dmalab/runtime";
+import { type TestBench, testBench, type TestBenchOptions } from "@dmalab/runtime/dma";
+import type { QuirkName } from "@dmalab/runtime/kernels";
+import { AddressSpace, flagWords, HUGE_ORDER } from "@dmalab/runtime/mm";
 import { MemoryRegion } from "./memory_region.ts";
 import { RdmaAccess } from "./rdma_access.ts";
 import { RdmaAdapter, type RegionRequest } from "./rdma_adapter.ts";

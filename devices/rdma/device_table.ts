@@ -7,9 +7,13 @@
  *
  * @see behaviour/hmm-rdma-vfio.md 2.2 (7), 2.3 (3)
  */
-import { invariant } from "../../runtime/errno.ts";
-import type { Bytes, DmaAddr, VirtAddr } from "../../runtime/address.ts";
-import type { EventFields } from "../../runtime/event_vocabulary.ts";
+import {
+  type Bytes,
+  type DmaAddr,
+  type EventFields,
+  invariant,
+  type VirtAddr,
+} from "@dmalab/runtime";
 
 /** What an entry lets the device do; 0 is an entry that is not there. */
 export const TABLE_READ = 1;

@@ -10,17 +10,15 @@ import {
   type Bytes,
   DMA_MAPPING_ERROR,
   type DmaAddr,
+  ERRNO,
+  type EventFields,
+  eventId,
+  invariant,
+  type Machine,
   type VirtAddr,
-} from "../../runtime/address.ts";
-import { peerMemo } from "../../runtime/dma/paths/scatterlist_peer.ts";
-import { ERRNO, invariant } from "../../runtime/errno.ts";
-import { type EventFields, eventId } from "../../runtime/event_vocabulary.ts";
-import type { Machine } from "../../runtime/machine.ts";
-import type {
-  ChangedRange,
-  IntervalClient,
-  IntervalNotifier,
-} from "../../runtime/mm/interval_notifier.ts";
+} from "@dmalab/runtime";
+import { peerMemo } from "@dmalab/runtime/dma";
+import type { ChangedRange, IntervalClient, IntervalNotifier } from "@dmalab/runtime/mm";
 import {
   DeviceTable,
   ENTRIES_OF_BLOCK,

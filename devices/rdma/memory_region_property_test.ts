@@ -1,9 +1,8 @@
 /** What holds of a region after any number of page faults, accesses and changes of its process. */
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { DMA_MAPPING_ERROR } from "../../runtime/address.ts";
-import { ERRNO } from "../../runtime/errno.ts";
-import { HMM_PFN } from "../../runtime/mm/hmm_pfn_list.ts";
+import { DMA_MAPPING_ERROR, ERRNO } from "@dmalab/runtime";
+import { HMM_PFN } from "@dmalab/runtime/mm";
 import { PAGE, type Rig, rig, type RigOptions, START, virt } from "./_rig.ts";
 import { TABLE_WRITE } from "./device_table.ts";
 import type { MemoryRegion } from "./memory_region.ts";

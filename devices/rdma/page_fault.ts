@@ -8,15 +8,15 @@ import {
   alignDown,
   alignUp,
   type Bytes,
+  ERRNO,
+  type EventFields,
+  eventId,
+  type Machine,
   PAGE_SIZE_BYTES,
   type VirtAddr,
-} from "../../runtime/address.ts";
-import { TICK_NS } from "../../runtime/time/clock.ts";
-import { ERRNO } from "../../runtime/errno.ts";
-import { type EventFields, eventId } from "../../runtime/event_vocabulary.ts";
-import type { Machine } from "../../runtime/machine.ts";
-import { HMM_PFN } from "../../runtime/mm/hmm_pfn_list.ts";
-import { hmmRangeFault } from "../../runtime/mm/range_fault.ts";
+} from "@dmalab/runtime";
+import { TICK_NS } from "@dmalab/runtime/time";
+import { HMM_PFN, hmmRangeFault } from "@dmalab/runtime/mm";
 import { TABLE_READ, TABLE_WRITE } from "./device_table.ts";
 import type { MemoryRegion } from "./memory_region.ts";
 

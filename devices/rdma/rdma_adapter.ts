@@ -4,14 +4,21 @@
  *
  * @see behaviour/hmm-rdma-vfio.md chapter 2
  */
-import type { ActivityHandler } from "../../runtime/activity.ts";
-import type { Bytes, DmaAddr, PhysAddr, VirtAddr } from "../../runtime/address.ts";
-import { TICK_NS } from "../../runtime/time/clock.ts";
-import type { DmaDevice } from "../../runtime/dma/device/device.ts";
-import { ERRNO, errnoName, invariant } from "../../runtime/errno.ts";
-import { eventId } from "../../runtime/event_vocabulary.ts";
-import type { Machine } from "../../runtime/machine.ts";
-import type { AddressSpace } from "../../runtime/mm/address_space.ts";
+import {
+  type ActivityHandler,
+  type Bytes,
+  type DmaAddr,
+  ERRNO,
+  errnoName,
+  eventId,
+  invariant,
+  type Machine,
+  type PhysAddr,
+  type VirtAddr,
+} from "@dmalab/runtime";
+import { TICK_NS } from "@dmalab/runtime/time";
+import type { DmaDevice } from "@dmalab/runtime/dma";
+import type { AddressSpace } from "@dmalab/runtime/mm";
 import { CHILD_BYTES, ImplicitRegion } from "./implicit_region.ts";
 import { MemoryRegion } from "./memory_region.ts";
 import { PageFault } from "./page_fault.ts";

@@ -1,8 +1,6 @@
 /** Which bytes accesses move, and the events of it (hmm-rdma-vfio.md chapter 2). */
 import { assert, assertEquals } from "@std/assert";
-import type { DmaAddr } from "../../runtime/address.ts";
-import { ERRNO } from "../../runtime/errno.ts";
-import { Random } from "../../runtime/random.ts";
+import { type DmaAddr, ERRNO, Random } from "@dmalab/runtime";
 import { MIB, PAGE, type Rig, rig, START, virt } from "./_rig.ts";
 import { DeviceTable, TABLE_READ, TABLE_WRITE } from "./device_table.ts";
 import { ImplicitRegion } from "./implicit_region.ts";

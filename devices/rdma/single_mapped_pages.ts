@@ -7,16 +7,15 @@
 import {
   DMA_MAPPING_ERROR,
   type DmaAddr,
+  ERRNO,
+  FAULT,
   PAGE_SIZE_BYTES,
   type Pfn,
   pfnToPhys,
   type PhysAddr,
-} from "../../runtime/address.ts";
-import { DMA_BIDIRECTIONAL } from "../../runtime/dma/attributes.ts";
-import { ERRNO } from "../../runtime/errno.ts";
-import { FAULT } from "../../runtime/faults.ts";
-import { giveList, takeList } from "../../runtime/mm/hmm_dma_map.ts";
-import { HMM_PFN, HmmPfnList } from "../../runtime/mm/hmm_pfn_list.ts";
+} from "@dmalab/runtime";
+import { DMA_BIDIRECTIONAL } from "@dmalab/runtime/dma";
+import { giveList, HMM_PFN, HmmPfnList, takeList } from "@dmalab/runtime/mm";
 import { TABLE_READ, TABLE_WRITE } from "./device_table.ts";
 import type { PagesInit, PageWish, RegionPages } from "./region_pages.ts";
 

@@ -1,10 +1,8 @@
 /** On-demand paging of 6.12: one IOVA and one mapping for each page. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { KIB } from "../../runtime/address.ts";
-import { ERRNO } from "../../runtime/errno.ts";
-import { NotInReleaseError } from "../../runtime/kernels/features.ts";
-import type { KernelProfile } from "../../runtime/kernels/kernels.ts";
-import { hmmDmaMapAlloc } from "../../runtime/mm/hmm_calls.ts";
+import { ERRNO, KIB } from "@dmalab/runtime";
+import { type KernelProfile, NotInReleaseError } from "@dmalab/runtime/kernels";
+import { hmmDmaMapAlloc } from "@dmalab/runtime/mm";
 import { MIB, PAGE, type Rig, rig, type RigOptions, START, virt } from "./_rig.ts";
 import { TABLE_READ, TABLE_WRITE } from "./device_table.ts";
 

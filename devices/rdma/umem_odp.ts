@@ -9,17 +9,18 @@ import {
   alignDown,
   alignUp,
   type Bytes,
+  ERRNO,
+  eventId,
+  FAULT,
+  invariant,
+  KernelError,
+  type Machine,
   PAGE_SIZE_BYTES,
   type VirtAddr,
-} from "../../runtime/address.ts";
-import type { DmaDevice } from "../../runtime/dma/device/device.ts";
-import { ERRNO, invariant, KernelError } from "../../runtime/errno.ts";
-import { eventId } from "../../runtime/event_vocabulary.ts";
-import { FAULT } from "../../runtime/faults.ts";
-import type { Machine } from "../../runtime/machine.ts";
-import type { AddressSpace } from "../../runtime/mm/address_space.ts";
-import type { KernelStrategies } from "../../runtime/kernels/kernels.ts";
-import type { IntervalClient, IntervalNotifier } from "../../runtime/mm/interval_notifier.ts";
+} from "@dmalab/runtime";
+import type { DmaDevice } from "@dmalab/runtime/dma";
+import type { AddressSpace, IntervalClient, IntervalNotifier } from "@dmalab/runtime/mm";
+import type { KernelStrategies } from "@dmalab/runtime/kernels";
 import { TABLE_WRITE } from "./device_table.ts";
 import { hmmMappedPages } from "./hmm_mapped_pages.ts";
 import type { PagesInit, RegionPages } from "./region_pages.ts";

@@ -7,7 +7,7 @@
  * driver reaches. Addresses from `PAGE_MAP` on have no memory: a map of pages of which the addresses
  * alone count, and windows of devices.
  */
-import { GIB, KIB, MIB, TIB } from "../runtime/address.ts";
+import { GIB, KIB, MIB, TIB } from "@dmalab/runtime";
 
 /** What WebAssembly counts its memory in. */
 export const WASM_PAGE_BYTES = 64 * KIB;

@@ -5,9 +5,8 @@
  * What it has written is found by comparing with what was there: a byte that is written as it was
  * makes no cache line dirty here.
  */
-import { PAGE_SIZE_BYTES, type PhysAddr } from "../runtime/address.ts";
-import type { CpuCaches } from "../runtime/memory/cpu_caches.ts";
-import { CACHE_LINE_BYTES } from "../runtime/memory/line_owners.ts";
+import { PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
+import { CACHE_LINE_BYTES, type CpuCaches } from "@dmalab/runtime/memory";
 
 const WORD_BYTES = 8;
 

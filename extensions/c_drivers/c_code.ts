@@ -1,6 +1,6 @@
 /** A driver in C as the compiler gave it: its code, and what is known of it. */
-import type { SourceFile, Span } from "../lang/source.ts";
-import type { LinesRun } from "../lang/values/c_module.ts";
+import type { SourceFile, Span } from "@dmalab/lang";
+import type { LinesRun } from "@dmalab/lang/values";
 import type { OfTree } from "./tree/of_tree.ts";
 import { CCoverage } from "./c_coverage.ts";
 import { LineTable } from "./wasm/line_table.ts";

@@ -1,5 +1,5 @@
 /** Which lines of a driver in C have run, on any machine: each block of its code is counted once. */
-import type { LinesRun } from "../lang/values/c_module.ts";
+import type { LinesRun } from "@dmalab/lang/values";
 import type { LineTable } from "./wasm/line_table.ts";
 import type { ModuleShape } from "./wasm/wasm_reader.ts";
 

@@ -7,9 +7,9 @@
  *
  * @see behaviour/c-api.md 11 (request_threaded_irq), 14 (INIT_WORK, timer_setup)
  */
-import type { ActivityHandler } from "../runtime/activity.ts";
-import type { TimerHandler } from "../runtime/time/clock.ts";
-import { PlacedKernelError } from "../lang/builtins/placed_error.ts";
+import type { ActivityHandler } from "@dmalab/runtime";
+import type { TimerHandler } from "@dmalab/runtime/time";
+import { PlacedKernelError } from "@dmalab/lang/builtins";
 import type { CKernel, Waiting } from "./c_kernel.ts";
 
 /** Enough for a timer to expire at a tick that is not over yet. */

@@ -2,22 +2,30 @@
  * A driver in C on one machine: its memory, its data as they are at the beginning, and the calls of
  * its functions.
  */
-import type { PhysAddr } from "../runtime/address.ts";
-import { PlacedKernelError } from "../lang/builtins/placed_error.ts";
-import type { Machine } from "../runtime/machine.ts";
-import { formatAddress, formatCount, formatSize } from "../lang/text/numbers.ts";
-import type { Run } from "../lang/values/run.ts";
-import { LimitError, ScriptError } from "../lang/values/script_error.ts";
-import { addressDigits } from "../runtime/address.ts";
-import { BytesValue, Quantity, type Value, Word } from "../lang/values/value.ts";
-import { describeValue } from "../lang/values/operators.ts";
-import { isThing } from "../lang/builtins/arguments.ts";
-import { BUFFER } from "../lang/builtins/things/buffer.ts";
-import { DEVICE } from "../lang/builtins/things/device.ts";
-import { COHERENT_MEMORY } from "../lang/builtins/things/dma/coherent_memory.ts";
-import { REQUEST } from "../lang/builtins/things/nvme/request.ts";
-import { REGION } from "../lang/builtins/things/region.ts";
-import { wideBits, wideValue } from "../lang/builtins/wide.ts";
+import { addressDigits, type Machine, type PhysAddr } from "@dmalab/runtime";
+import {
+  BUFFER,
+  COHERENT_MEMORY,
+  DEVICE,
+  isThing,
+  PlacedKernelError,
+  REGION,
+  REQUEST,
+  toDirection,
+  wideBits,
+  wideValue,
+} from "@dmalab/lang/builtins";
+import { formatAddress, formatCount, formatSize } from "@dmalab/lang/text";
+import {
+  BytesValue,
+  describeValue,
+  LimitError,
+  Quantity,
+  type Run,
+  ScriptError,
+  type Value,
+  Word,
+} from "@dmalab/lang/values";
 import { C_CALLS, type CCall } from "./calls.ts";
 import { GRANULE_BYTES, IO_BASE, KERNEL_STACK_BYTES, SHADOW_AT } from "./c_addresses.ts";
 import { unmappedText } from "./calls/shared_memory.ts";
@@ -29,8 +37,7 @@ import { keepTicks, treeFunction } from "./tree/tree_border.ts";
 import { CMemory, MARK } from "./c_memory.ts";
 import { CRequests } from "./c_requests.ts";
 import { type CPlace, CPlaces } from "./c_places.ts";
-import type { LabDevice } from "../devices/lab.ts";
-import { toDirection } from "../lang/builtins/arguments.ts";
+import type { LabDevice } from "@dmalab/devices";
 
 /** Blocks of code that run between two checks of the limits. */
 const FUEL_BLOCKS = 4096;

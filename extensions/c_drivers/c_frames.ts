@@ -4,7 +4,7 @@
  * Each function has a frame on the stack of C, which grows downwards: where a line starts with the
  * stack higher up, the calls below it have returned.
  */
-import type { Follower } from "../lang/values/run.ts";
+import type { Follower } from "@dmalab/lang/values";
 import type { CLine } from "./wasm/checked_module.ts";
 
 export class CFrames {

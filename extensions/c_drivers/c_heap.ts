@@ -4,11 +4,8 @@
  * Behind every block lies one that is never allocated, and what is freed is not used again at
  * once, so that a step beyond the end and a use after the end are seen.
  */
-import { PAGE_SIZE_BYTES, type PhysAddr } from "../runtime/address.ts";
-import { LARGEST_BLOCK_PAGES } from "../runtime/memory/page_allocator.ts";
-import { eventId } from "../runtime/event_vocabulary.ts";
-import { FAULT } from "../runtime/faults.ts";
-import type { Machine } from "../runtime/machine.ts";
+import { eventId, FAULT, type Machine, PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
+import { LARGEST_BLOCK_PAGES } from "@dmalab/runtime/memory";
 import { WINDOW_BYTES } from "./c_addresses.ts";
 import { UNWRITTEN } from "./c_fresh.ts";
 import { type CMemory, MARK } from "./c_memory.ts";

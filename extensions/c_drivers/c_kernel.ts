@@ -1,20 +1,26 @@
 /** What the functions of the simulated kernel see that a driver in C calls. */
-import type { DmaAddr, PhysAddr } from "../runtime/address.ts";
-import { alignUp } from "../runtime/address.ts";
-import type { DmaDirection } from "../runtime/dma/attributes.ts";
-import type { CoherentMemory } from "../runtime/dma/coherent_memory.ts";
-import type { DmaDevice } from "../runtime/dma/device/device.ts";
-import { DmaIovaState } from "../runtime/dma/iova_state.ts";
-import type { Scatterlist } from "../runtime/dma/scatterlist.ts";
-import type { ErrnoName, KernelError } from "../runtime/errno.ts";
-import { PlacedKernelError } from "../lang/builtins/placed_error.ts";
-import type { FaultPoint } from "../runtime/faults.ts";
-import type { AccessWatcher } from "../runtime/dma/dma_machine.ts";
-import type { Machine } from "../runtime/machine.ts";
-import type { DeviceAccess } from "../runtime/iommu/iommu.ts";
-import type { LabDevice } from "../devices/lab.ts";
-import { type Span, spanPlace } from "../lang/source.ts";
-import type { Run } from "../lang/values/run.ts";
+import {
+  alignUp,
+  type DmaAddr,
+  type ErrnoName,
+  type FaultPoint,
+  type KernelError,
+  type Machine,
+  type PhysAddr,
+} from "@dmalab/runtime";
+import {
+  type AccessWatcher,
+  type CoherentMemory,
+  type DmaDevice,
+  type DmaDirection,
+  DmaIovaState,
+  type Scatterlist,
+} from "@dmalab/runtime/dma";
+import { PlacedKernelError } from "@dmalab/lang/builtins";
+import type { DeviceAccess } from "@dmalab/runtime/iommu";
+import type { LabDevice } from "@dmalab/devices";
+import { type Span, spanPlace } from "@dmalab/lang";
+import type { Run } from "@dmalab/lang/values";
 import type { DeviceShape } from "./tree/of_tree.ts";
 import { PAGE_STRUCT_BYTES } from "./c_addresses.ts";
 import { CHeap } from "./c_heap.ts";

@@ -12,11 +12,11 @@
 import {
   alignUp,
   foldedHigh,
+  type Machine,
   PAGE_SIZE_BYTES,
   type PhysAddr,
   realHigh,
-} from "../runtime/address.ts";
-import type { Machine } from "../runtime/machine.ts";
+} from "@dmalab/runtime";
 import {
   ALIAS_AT,
   BLOCKS_AT,

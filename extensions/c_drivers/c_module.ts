@@ -1,12 +1,17 @@
 /** A compiled driver as a type of the language: its functions are the methods. */
-import type { CModule } from "../lang/values/c_module.ts";
-import type { SourceFile } from "../lang/source.ts";
-import type { MethodSpec, ParameterSpec, TypeSpec } from "../lang/values/spec.ts";
-import { Handle, type Value } from "../lang/values/value.ts";
-import type { World } from "../lang/values/world.ts";
+import {
+  type CModule,
+  Handle,
+  type MethodSpec,
+  type ParameterSpec,
+  type Run,
+  type TypeSpec,
+  type Value,
+  type World,
+} from "@dmalab/lang/values";
+import type { SourceFile } from "@dmalab/lang";
 import { CCode } from "./c_code.ts";
 import type { OfTree } from "./tree/of_tree.ts";
-import type { Run } from "../lang/values/run.ts";
 import { checkCode, checkValid, isOfTree } from "./code_checks.ts";
 import { CDriver } from "./c_driver.ts";
 import { runOf } from "./tree/tree_border.ts";

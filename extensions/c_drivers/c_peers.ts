@@ -1,13 +1,12 @@
 /** Peer-to-peer memory as drivers in C have it. @see behaviour/c-api.md 9 */
-import type { BarProvider } from "../devices/pci/peers/peer_provider.ts";
-import type { PciFunction } from "../devices/pci/pci_function.ts";
-import { PAGE_SIZE_BYTES, type PhysAddr } from "../runtime/address.ts";
-import type { KernelStrategies } from "../runtime/kernels/kernels.ts";
-import type { PeerMapType } from "../runtime/vocabulary/shared_words.ts";
+import type { BarProvider, PciFunction } from "@dmalab/devices/pci";
+import { PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
+import type { KernelStrategies } from "@dmalab/runtime/kernels";
+import type { PeerMapType } from "@dmalab/runtime/vocabulary";
 import { type CKernel, hex } from "./c_kernel.ts";
 import { MARK } from "./c_memory.ts";
 
-/** `struct p2pdma_provider`; `include/linux/pci-p2pdma.h` has the same. */
+/** `struct p2pdma_provider`; `extensions/c_drivers/include/linux/pci-p2pdma.h` has the same. */
 export const PROVIDER = { owner: 0, bus_offset: 8 } as const;
 const PROVIDER_BYTES = 16;
 /** `struct pci_p2pdma_map_state`, in the same place. */

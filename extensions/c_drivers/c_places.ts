@@ -1,6 +1,6 @@
 /** Places in C: of calls, which say them, and of everything else by the stack of the compiled code. */
-import type { SourceFile, Span } from "../lang/source.ts";
-import type { Run } from "../lang/values/run.ts";
+import type { SourceFile, Span } from "@dmalab/lang";
+import type { Run } from "@dmalab/lang/values";
 import type { CMemory } from "./c_memory.ts";
 import type { CCode } from "./c_code.ts";
 import type { RunnableCode } from "./wasm/checked_module.ts";

@@ -1,8 +1,7 @@
 /** Pools of small blocks that a driver in C shares with its device. @see behaviour/c-api.md 5 */
-import { isPowerOfTwo, PAGE_SIZE_BYTES, type PhysAddr } from "../runtime/address.ts";
-import { DmaPool, type PoolBlock } from "../runtime/dma/calls/pool.ts";
-import type { DmaDevice } from "../runtime/dma/device/device.ts";
-import { formatCount } from "../lang/text/numbers.ts";
+import { isPowerOfTwo, PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
+import { type DmaDevice, DmaPool, type PoolBlock } from "@dmalab/runtime/dma";
+import { formatCount } from "@dmalab/lang/text";
 import { GRANULE_BYTES } from "./c_addresses.ts";
 import { UNWRITTEN } from "./c_fresh.ts";
 import { type CKernel, hex } from "./c_kernel.ts";

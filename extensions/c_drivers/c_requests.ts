@@ -6,17 +6,19 @@
  * stay where they are: the next request of the tag finds the area as the last one left it. In between
  * they must not be accessed.
  */
-import type { DmaDevice } from "../runtime/dma/device/device.ts";
-import { alignUp, PAGE_SIZE_BYTES, type PhysAddr } from "../runtime/address.ts";
-import { type BioVec, type BlockOp, opDirection } from "../runtime/block/bio.ts";
-import type { BlkDmaIter } from "../runtime/block/dma_iterator.ts";
-import type { BlockRequest } from "../runtime/block/request.ts";
-import { directAddress } from "../runtime/dma/paths/map_branch.ts";
-import { BLK_STS, type BlkStatus } from "../runtime/errno.ts";
+import { directAddress, type DmaDevice } from "@dmalab/runtime/dma";
+import { alignUp, BLK_STS, type BlkStatus, PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
+import {
+  type BioVec,
+  type BlkDmaIter,
+  type BlockOp,
+  type BlockRequest,
+  opDirection,
+} from "@dmalab/runtime/block";
 import { type CKernel, hex } from "./c_kernel.ts";
 import { MARK } from "./c_memory.ts";
 
-/** Where the members of `struct request` lie; `include/linux/blk-mq.h` has the same. */
+/** Where the members of `struct request` lie; `extensions/c_drivers/include/linux/blk-mq.h` has the same. */
 export const REQUEST = {
   q: 0,
   mq_hctx: 8,
@@ -36,7 +38,7 @@ const REQUEST_BYTES = 88;
 /** Where the driver's area begins, and how long it is. */
 export const PDU = { at: 128, bytes: 1024 } as const;
 
-/** Where the members of `struct bio_vec` lie; `include/linux/bvec.h` has the same. */
+/** Where the members of `struct bio_vec` lie; `extensions/c_drivers/include/linux/bvec.h` has the same. */
 export const BIO_VEC = { bv_page: 0, bv_len: 8, bv_offset: 12 } as const;
 const BIO_VEC_BYTES = 16;
 

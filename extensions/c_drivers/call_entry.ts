@@ -1,5 +1,5 @@
 /** How a function of the kernel is written down that a driver in C may call. */
-import type { KernelStrategies } from "../runtime/kernels/kernels.ts";
+import type { KernelStrategies } from "@dmalab/runtime/kernels";
 import type { CKernel } from "./c_kernel.ts";
 
 /** Arguments of a call; those that it does not have are none. */

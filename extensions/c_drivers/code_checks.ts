@@ -2,8 +2,8 @@
  * What compiled code must be before it runs: its instructions are known, it imports functions that are
  * declared here, each as it is declared, and its static data have room.
  */
-import type { SourceFile, Span } from "../lang/source.ts";
-import { formatSize } from "../lang/text/numbers.ts";
+import type { SourceFile, Span } from "@dmalab/lang";
+import { formatSize } from "@dmalab/lang/text";
 import { C_CALLS } from "./calls.ts";
 import { STATIC_BYTES } from "./c_addresses.ts";
 import { lineSpan } from "./wasm/c_lines.ts";

@@ -1,11 +1,10 @@
 /**
  * The parts of the headers that are made from records: what calls there are, and numbers that the
- * runtime has already. The rest of `include/` is written by hand.
+ * runtime has already. The rest of `extensions/c_drivers/include/` is written by hand.
  */
-import { ATTRIBUTE_PREFIX, DMA_ATTR } from "../runtime/dma/attributes.ts";
-import { BLK_STS, ERRNO } from "../runtime/errno.ts";
-import { FIRST_BITS, FIRST_FOLDED, WINDOW_BYTES } from "../runtime/address.ts";
-import type { KernelStrategies } from "../runtime/kernels/kernels.ts";
+import { ATTRIBUTE_PREFIX, DMA_ATTR } from "@dmalab/runtime/dma";
+import { BLK_STS, ERRNO, FIRST_BITS, FIRST_FOLDED, WINDOW_BYTES } from "@dmalab/runtime";
+import type { KernelStrategies } from "@dmalab/runtime/kernels";
 import { C_CALLS, type CCall } from "./calls.ts";
 import { HMM_MAP } from "./calls/hmm.ts";
 import { SG, SG_BYTES } from "./calls/lists.ts";
@@ -105,7 +104,7 @@ function versionOf(kernel: string): string {
   return `#define LINUX_VERSION_CODE ${(major * MINOR_UNIT + minor) * MINOR_UNIT + patch}`;
 }
 
-/** The headers that are derived, by their paths in `include/`. */
+/** The headers that are derived, by their paths in `extensions/c_drivers/include/`. */
 export function derivedHeaders(target: CTarget): Readonly<Record<string, string>> {
   const errors = Object.entries(ERRNO).map(([name, number]) => `#define ${name} ${number}`);
   const attributes = Object.entries(DMA_ATTR).map(([name, bits]) =>

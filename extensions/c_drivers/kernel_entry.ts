@@ -2,16 +2,16 @@
  * Functions of the kernel that scripts and events know, too: what they are in C, when a release has
  * them, whether they sleep and what their arguments are follows from their rows.
  */
-import type { DmaAddr, PhysAddr } from "../runtime/address.ts";
-import type { DmaDirection } from "../runtime/dma/attributes.ts";
-import type { DmaDevice } from "../runtime/dma/device/device.ts";
-import { hasFeature } from "../runtime/kernels/features.ts";
-import { declarationOf, type Role } from "../runtime/vocabulary/call_roles.ts";
+import type { DmaAddr, PhysAddr } from "@dmalab/runtime";
+import type { DmaDevice, DmaDirection } from "@dmalab/runtime/dma";
+import { hasFeature } from "@dmalab/runtime/kernels";
 import {
+  declarationOf,
   KERNEL_FUNCTIONS,
   type KernelFunction,
   type KernelRow,
-} from "../runtime/vocabulary/kernel_calls.ts";
+  type Role,
+} from "@dmalab/runtime/vocabulary";
 import type { CCallEntry } from "./call_entry.ts";
 import type { CKernel } from "./c_kernel.ts";
 import { CPeers } from "./c_peers.ts";

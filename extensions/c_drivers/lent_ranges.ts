@@ -3,11 +3,13 @@
  *
  * What a device only reads the CPU may read, too.
  */
-import { DMA_TO_DEVICE, type DmaDirection } from "../runtime/dma/attributes.ts";
-import type { LentMemory } from "../runtime/dma/checker/cpu_checks.ts";
-import type { DmaDevice } from "../runtime/dma/device/device.ts";
-import type { PhysAddr } from "../runtime/address.ts";
-import type { Machine } from "../runtime/machine.ts";
+import {
+  DMA_TO_DEVICE,
+  type DmaDevice,
+  type DmaDirection,
+  type LentMemory,
+} from "@dmalab/runtime/dma";
+import type { Machine, PhysAddr } from "@dmalab/runtime";
 import { type CMemory, NOWHERE } from "./c_memory.ts";
 
 /** A mapping that is live. */

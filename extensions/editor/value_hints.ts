@@ -1,17 +1,20 @@
 /** What variables and assertions of a file were in a run: the values that an editor shows behind them. */
-import { literalValue } from "../check/kinds/constant_value.ts";
-import { LookError } from "../recording/look.ts";
-import type { Seen } from "../recording/machines/replay.ts";
-import { comparePositions, type Position } from "../recording/position.ts";
-import type { Recording } from "../recording/recording.ts";
-import { type Span, spanText } from "../source.ts";
+import { literalValue } from "@dmalab/lang/check";
+import {
+  comparePositions,
+  LookError,
+  type Position,
+  type Recording,
+  type Seen,
+} from "@dmalab/recording";
+import { type Span, spanText } from "@dmalab/lang";
 import type {
   AssertStatement,
   AssignStatement,
   FileNode,
   LetStatement,
-} from "../syntax/tree/ast.ts";
-import { everyNode } from "./tree_path.ts";
+} from "@dmalab/lang/syntax/tree";
+import { everyNode } from "@dmalab/lang/editor";
 
 /** A value, and the statement behind which it is shown. */
 export interface ValueHint {

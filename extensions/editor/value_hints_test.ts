@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
-import { loadFollowed } from "../language.ts";
-import { recordRun, runsOf } from "../recording/mod.ts";
-import { DISK, marked } from "./_marked.ts";
+import { loadFollowed } from "@dmalab/lang";
+import { recordRun, runsOf } from "@dmalab/recording";
+import { DISK, marked } from "@dmalab/lang/editor/_marked";
 import { valueHints } from "./value_hints.ts";
 
 const CASES: readonly (readonly [text: string, expected: string])[] = [

@@ -1,10 +1,7 @@
-import { command } from "../command.ts";
-import { DEFAULT_KERNEL, KERNEL_NAMES } from "../../runtime/kernels/kernels.ts";
-import type { HuntWords } from "../../instruments/hunt/hunt_options.ts";
-import { type ExitCode, WRONG } from "../exit_code.ts";
-import { MOST_SEEDS } from "../hunt/seeds.ts";
-import { refuse, type Screen } from "../screen.ts";
-import { JOBS, SEED } from "./scenario_options.ts";
+import { command, type ExitCode, JOBS, refuse, type Screen, SEED, WRONG } from "@dmalab/cli/extend";
+import { DEFAULT_KERNEL, KERNEL_NAMES } from "@dmalab/runtime/kernels";
+import type { HuntWords } from "./requests/hunt_options.ts";
+import { MOST_SEEDS } from "./cli/seeds.ts";
 
 export const HUNT = command({
   name: "hunt",
@@ -83,8 +80,8 @@ export const HUNT = command({
     { line: "hunt --jobs 4", doc: "on four cores, with the same report" },
   ],
   async run({ words, options, screen }) {
-    const { FileError } = await import("../files/file_error.ts");
-    const { CannotHunt } = await import("../../instruments/driver_hunt/driver_case.ts");
+    const { FileError } = await import("@dmalab/cli/files");
+    const { CannotHunt } = await import("./driver/driver_case.ts");
     try {
       return await huntAsAsked(words, options, screen);
     } catch (error) {
@@ -110,13 +107,13 @@ async function huntAsAsked(
 ): Promise<ExitCode> {
   const [path = null, ...more] = words;
   if (path === "merge") {
-    const { mergeShards } = await import("../hunt/merge.ts");
+    const { mergeShards } = await import("./cli/merge.ts");
     return more.length > 0
       ? mergeShards(more, screen)
       : refuse("hunt merge needs the files of the shards", screen);
   }
   if (more.length > 0) return refuse(`hunt takes one scenario, not also "${more[0]}"`, screen);
-  const { readShard } = await import("../testing/shard.ts");
+  const { readShard } = await import("@dmalab/cli/testing");
   const shard = readShard(part ?? "1/1");
   if (shard === null) return refuse(`--shard takes a part such as 2/4, not "${part}"`, screen);
   if (seeds !== null && seeds < shard.count) {
@@ -126,15 +123,15 @@ async function huntAsAsked(
   if (!isOne && asked.seconds !== null) {
     return refuse("--seconds is for a hunt with one seed; limit several by --cases", screen);
   }
-  const { openHunt } = await import("../hunt/open_hunt.ts");
-  const { withInterrupts } = await import("../interrupts.ts");
+  const { openHunt } = await import("./cli/open_hunt.ts");
+  const { withInterrupts } = await import("@dmalab/cli");
   const opened = await openHunt(path, asked, screen);
   if (opened === null) return WRONG;
   return await withInterrupts(async (interrupts) => {
     const workers = { path, words: asked, jobs: jobs ?? 1 };
     if (!isOne) {
-      const { runSeeds } = await import("../hunt/run_seeds.ts");
-      const { VERSION } = await import("../package_version.ts");
+      const { runSeeds } = await import("./cli/run_seeds.ts");
+      const { VERSION } = await import("@dmalab/cli");
       const plan = {
         hunt: commandOf(path, asked),
         version: VERSION,
@@ -145,10 +142,10 @@ async function huntAsAsked(
       return await runSeeds(opened, { ...workers, plan, shard, out }, screen, interrupts);
     }
     if (!("drivers" in opened)) {
-      const { runHunt } = await import("../hunt/run_hunt.ts");
+      const { runHunt } = await import("./cli/run_hunt.ts");
       return await runHunt(opened, workers, screen, interrupts);
     }
-    const { runDriverHunt } = await import("../hunt/run_driver_hunt.ts");
+    const { runDriverHunt } = await import("./cli/run_driver_hunt.ts");
     return await runDriverHunt(opened.drivers, workers, screen, interrupts);
   });
 }

@@ -1,7 +1,7 @@
 /** Bytes that tell places apart: what is in the wrong place, or from another case, is seen. */
-import { formatSize } from "../lang/text/numbers.ts";
-import { sameBytes } from "../runtime/memory/same_bytes.ts";
-import { Random } from "../runtime/random.ts";
+import { formatSize } from "@dmalab/lang/text";
+import { sameBytes } from "@dmalab/runtime/memory";
+import { Random } from "@dmalab/runtime";
 
 const NOISE_BYTES = 2 ** 16;
 /** An odd number of words: no two cases in a row begin alike. */

@@ -1,5 +1,4 @@
-import { command } from "../command.ts";
-import { refuse } from "../screen.ts";
+import { command, refuse } from "@dmalab/cli/extend";
 
 /** Actions with the number of trees that each takes. */
 const ACTIONS: Readonly<Record<string, number>> = { compile: 1, compare: 1, diff: 2 };
@@ -62,7 +61,7 @@ export const TREE = command({
     }
     const [folder = "", ...files] = paths;
     const { cases, seed } = options;
-    const { oraclesOf, runCompare, runCompile } = await import("../tree/run_tree.ts");
+    const { oraclesOf, runCompare, runCompile } = await import("./run_tree.ts");
     if (action === "compile") {
       if (files.length === 0) {
         return refuse("tree compile needs files (paths in the tree)", screen);
@@ -78,7 +77,7 @@ export const TREE = command({
       if (cases !== null || seed !== null) {
         return refuse("`--cases` and `--seed` are for random sequences, not for scenarios", screen);
       }
-      const { diffScenarios } = await import("../tree/diff_scenario.ts");
+      const { diffScenarios } = await import("./diff_scenario.ts");
       return await diffScenarios(named, folders, screen);
     }
     const oracles = oraclesOf(named);

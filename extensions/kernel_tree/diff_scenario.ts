@@ -1,25 +1,19 @@
 /** `dmalab tree diff OLD NEW SCENARIO`: the first event, line or outcome in which two trees' drivers differ. */
+import { kernelOf, KERNELS, TreeError, type TreeVersion, versionOf } from "@dmalab/runtime/kernels";
+import { loadProgramOn } from "@dmalab/lang";
+import { formatEventText } from "@dmalab/lang/render";
+import { displayName, type Program, runProgram } from "@dmalab/lang/run";
+import { formatCount } from "@dmalab/lang/text";
+import { currentFolder, HostLoader, HostTree, shortPath, withCompiled } from "@dmalab/cli";
 import {
-  kernelOf,
-  TreeError,
-  type TreeVersion,
-  versionOf,
-} from "../../c_drivers/tree/tree_files.ts";
-import { loadProgramOn } from "../../lang/language.ts";
-import { formatEventText } from "../../lang/render/event_line.ts";
-import type { Program } from "../../lang/run/program.ts";
-import { displayName } from "../../lang/run/report.ts";
-import { runProgram } from "../../lang/run/run_program.ts";
-import { formatCount } from "../../lang/text/numbers.ts";
-import { KERNELS } from "../../runtime/kernels/kernels.ts";
-import { HostTree } from "../c/host_tree.ts";
-import { withCompiled } from "../c/with_compiled.ts";
-import { codeOfProblems, type ExitCode, FAILED, HELD, WRONG } from "../exit_code.ts";
-import { currentFolder } from "../host_file.ts";
-import { HostLoader } from "../host_loader.ts";
-import { shortPath } from "../paths.ts";
-import { sayDiagnostics } from "../scenario/diagnostic_style.ts";
-import type { Screen } from "../screen.ts";
+  codeOfProblems,
+  type ExitCode,
+  FAILED,
+  HELD,
+  type Screen,
+  WRONG,
+} from "@dmalab/cli/extend";
+import { sayDiagnostics } from "@dmalab/cli/scenario";
 
 /** Where in a file of C: a patch moves the lines below it. */
 const LINE_NUMBERS = /(\.[ch]):\d+(?::\d+)?/g;

@@ -1,15 +1,17 @@
 /** Links files of a tree as a module that runs beside the model. */
-import { IR, withRounds, withStorage } from "../../c_drivers/tree/ir.ts";
 import {
+  IR,
   Layout,
   layoutError,
   layoutSource,
   type LayoutWanted,
-} from "../../c_drivers/tree/layout.ts";
-import { TreeError } from "../../c_drivers/tree/tree_files.ts";
-import { TREE_ARGUMENTS } from "../../c_drivers/tree/unit.ts";
-import { readTreeHeaders } from "../places.ts";
-import { firstError, moduleFlag, type TreeBuild } from "../c/tree_build.ts";
+  TREE_ARGUMENTS,
+  withRounds,
+  withStorage,
+} from "@dmalab/c_drivers/tree";
+import { TreeError } from "@dmalab/runtime/kernels";
+import { readTreeHeaders } from "@dmalab/cli";
+import { firstError, moduleFlag, type TreeBuild } from "@dmalab/c_drivers/compiler";
 import type { LinkedTree } from "./tree_module.ts";
 
 /** What a module is made of. */

@@ -1,27 +1,17 @@
 /** Mapping code of a kernel tree that can run beside the model, or beside that of another tree. */
-import {
-  type Compared,
-  compareSequences,
-  type MakeSide,
-  type Step,
-} from "../../instruments/oracle/compare.ts";
-import { IovaModel } from "../../instruments/oracle/iova_operations.ts";
-import { iovaSequence } from "../../instruments/oracle/iova_sequences.ts";
-import { MappingModel } from "../../instruments/oracle/mapping_operations.ts";
-import { mappingSequence } from "../../instruments/oracle/mapping_sequences.ts";
-import { PoolModel } from "../../instruments/oracle/pool_operations.ts";
-import { poolSequence } from "../../instruments/oracle/pool_sequences.ts";
-import { requestSequence } from "../../instruments/oracle/request_sequences.ts";
-import {
-  ARM_SHAPES,
-  GENERIC_SHAPES,
-  type TableShape,
-} from "../../instruments/oracle/table_formats.ts";
-import { TableModel } from "../../instruments/oracle/table_operations.ts";
-import { tableSequences } from "../../instruments/oracle/table_sequences.ts";
-import { kernelOf } from "../../c_drivers/tree/tree_files.ts";
-import type { KernelName } from "../../runtime/kernels/kernels.ts";
-import type { TreeBuild } from "../c/tree_build.ts";
+import { type Compared, compareSequences, type MakeSide, type Step } from "./oracle/compare.ts";
+import { IovaModel } from "./oracle/iova_operations.ts";
+import { iovaSequence } from "./oracle/iova_sequences.ts";
+import { MappingModel } from "./oracle/mapping_operations.ts";
+import { mappingSequence } from "./oracle/mapping_sequences.ts";
+import { PoolModel } from "./oracle/pool_operations.ts";
+import { poolSequence } from "./oracle/pool_sequences.ts";
+import { requestSequence } from "./oracle/request_sequences.ts";
+import { ARM_SHAPES, GENERIC_SHAPES, type TableShape } from "./oracle/table_formats.ts";
+import { TableModel } from "./oracle/table_operations.ts";
+import { tableSequences } from "./oracle/table_sequences.ts";
+import { type KernelName, kernelOf } from "@dmalab/runtime/kernels";
+import type { TreeBuild } from "@dmalab/c_drivers/compiler";
 import { linkTree, type Parts } from "./link_tree.ts";
 import { ALLOCATOR, TreeAllocator } from "./tree_allocator.ts";
 import { MAPPING_PARTS, REQUEST_PARTS, TreeMapping } from "./tree_mapping.ts";

@@ -1,19 +1,11 @@
 /** `dmalab tree`: compiles files of a kernel tree, and compares its mapping code with the model or another tree. */
-import { TreeError } from "../../c_drivers/tree/tree_files.ts";
-import {
-  type Answer,
-  type Compared,
-  differingFields,
-  STOPPED,
-} from "../../instruments/oracle/compare.ts";
-import { printable } from "../../lang/diagnostics/display_width.ts";
-import { formatCount } from "../../lang/text/numbers.ts";
-import { noDrivers } from "../c/clang.ts";
-import { HostTree } from "../c/host_tree.ts";
-import { TreeBuild } from "../c/tree_build.ts";
-import { SessionClang } from "../c/tree_clang.ts";
-import { type ExitCode, FAILED, HELD, WRONG } from "../exit_code.ts";
-import type { Screen } from "../screen.ts";
+import { TreeError } from "@dmalab/runtime/kernels";
+import { type Answer, type Compared, differingFields, STOPPED } from "./oracle/compare.ts";
+import { printable } from "@dmalab/lang/diagnostics";
+import { formatCount } from "@dmalab/lang/text";
+import { noDrivers, SessionClang, TreeBuild } from "@dmalab/c_drivers/compiler";
+import { HostTree } from "@dmalab/cli";
+import { type ExitCode, FAILED, HELD, type Screen, WRONG } from "@dmalab/cli/extend";
 import { type Cases, lackingOf, type Oracle, ORACLES } from "./oracles.ts";
 
 /** Opens trees and a compiler, and reports the errors of both. */

@@ -1,6 +1,6 @@
 /** The tree's own IOVA allocator, with the interface of `IovaModel`. */
-import type { Answer, Side } from "../../instruments/oracle/compare.ts";
-import type { IovaOperation } from "../../instruments/oracle/iova_operations.ts";
+import type { Answer, Side } from "./oracle/compare.ts";
+import type { IovaOperation } from "./oracle/iova_operations.ts";
 import type { Parts } from "./link_tree.ts";
 import { type LinkedTree, TreeModule, TreeStopped } from "./tree_module.ts";
 

@@ -1,8 +1,8 @@
 /** Memory that a tree's mapping layer allocates for the CPU and a device, of pages that an operation names. */
-import { PAGE_STRUCT_BYTES, TREE_PAGE_MAP } from "../../c_drivers/c_addresses.ts";
-import type { Answer } from "../../instruments/oracle/compare.ts";
-import type { MappingOperation } from "../../instruments/oracle/mapping_operations.ts";
-import { PAGE_SIZE_BYTES } from "../../runtime/address.ts";
+import { PAGE_STRUCT_BYTES, TREE_PAGE_MAP } from "@dmalab/c_drivers";
+import type { Answer } from "./oracle/compare.ts";
+import type { MappingOperation } from "./oracle/mapping_operations.ts";
+import { PAGE_SIZE_BYTES } from "@dmalab/runtime";
 import { type Imports, type TreeModule, type Wide } from "./tree_module.ts";
 
 /** The CPU's addresses of it lie above all memory of the module. */

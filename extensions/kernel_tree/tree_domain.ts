@@ -1,8 +1,8 @@
 /** A domain with a page table of the tree's own, for whatever drives one. */
-import { PAGE_STRUCT_BYTES, TREE_PAGE_MAP } from "../../c_drivers/c_addresses.ts";
-import { U64_MAX } from "../../instruments/oracle/compare.ts";
-import { foldedHigh, PAGE_SIZE_BYTES } from "../../runtime/address.ts";
-import { readTreeHeaders } from "../places.ts";
+import { PAGE_STRUCT_BYTES, TREE_PAGE_MAP } from "@dmalab/c_drivers";
+import { U64_MAX } from "./oracle/compare.ts";
+import { foldedHigh, PAGE_SIZE_BYTES } from "@dmalab/runtime";
+import { readTreeHeaders } from "@dmalab/cli";
 import { type Imports, Int, type TreeModule, TreeStopped, type Wide } from "./tree_module.ts";
 
 const GENERIC_TABLES = "drivers/iommu/generic_pt/fmt";

@@ -1,13 +1,12 @@
 /** The tree's own mapping layer on one device or a group of two, with the interface of `MappingModel`. */
-import type { LayoutWanted } from "../../c_drivers/tree/layout.ts";
-import type { Answer, Side } from "../../instruments/oracle/compare.ts";
-import { type MappingOperation, RAM_BYTES } from "../../instruments/oracle/mapping_operations.ts";
-import type { QueueFields, RequestOperation } from "../../instruments/oracle/request_operations.ts";
-import type { PeerFields } from "../../instruments/oracle/peers.ts";
-import { PAGE_SIZE_BYTES } from "../../runtime/address.ts";
-import { DMA_TO_DEVICE } from "../../runtime/dma/attributes.ts";
-import { slabBytes } from "../../runtime/dma/paths/cache_maintenance.ts";
-import { readTreeHeaders } from "../places.ts";
+import type { LayoutWanted } from "@dmalab/c_drivers/tree";
+import type { Answer, Side } from "./oracle/compare.ts";
+import { type MappingOperation, RAM_BYTES } from "./oracle/mapping_operations.ts";
+import type { QueueFields, RequestOperation } from "./oracle/request_operations.ts";
+import type { PeerFields } from "./oracle/peers.ts";
+import { PAGE_SIZE_BYTES } from "@dmalab/runtime";
+import { DMA_TO_DEVICE, slabBytes } from "@dmalab/runtime/dma";
+import { readTreeHeaders } from "@dmalab/cli";
 import type { Parts } from "./link_tree.ts";
 import {
   ARM_FILES,

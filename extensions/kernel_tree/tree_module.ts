@@ -1,6 +1,6 @@
 /** Files of a tree that are linked as one module, with what a kernel around them provides. */
-import { PAGE_STRUCT_BYTES, TREE_PAGE_MAP } from "../../c_drivers/c_addresses.ts";
-import type { Layout } from "../../c_drivers/tree/layout.ts";
+import { PAGE_STRUCT_BYTES, TREE_PAGE_MAP } from "@dmalab/c_drivers";
+import type { Layout } from "@dmalab/c_drivers/tree";
 import { TreeMemory } from "./tree_memory.ts";
 
 /** CPUs that the configuration has room for, and bytes that each has of its own. */

@@ -1,16 +1,16 @@
 /** The tree's own pool of bounce buffers, with the interface of `PoolModel`. */
-import type { Answer, Side } from "../../instruments/oracle/compare.ts";
-import { RAM_BYTES } from "../../instruments/oracle/mapping_operations.ts";
+import type { Answer, Side } from "./oracle/compare.ts";
+import { RAM_BYTES } from "./oracle/mapping_operations.ts";
 import {
   mapped,
   type PoolOperation,
   type PoolView,
   stateOf,
   usedSlots,
-} from "../../instruments/oracle/pool_operations.ts";
-import { PAGE_SIZE_BYTES } from "../../runtime/address.ts";
-import { DMA_ATTR } from "../../runtime/dma/attributes.ts";
-import { SLOT_BYTES } from "../../runtime/memory/swiotlb/swiotlb_geometry.ts";
+} from "./oracle/pool_operations.ts";
+import { PAGE_SIZE_BYTES } from "@dmalab/runtime";
+import { DMA_ATTR } from "@dmalab/runtime/dma";
+import { SLOT_BYTES } from "@dmalab/runtime/memory";
 import { TreeDomain } from "./tree_domain.ts";
 import {
   type Imports,

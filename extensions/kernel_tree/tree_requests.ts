@@ -1,16 +1,11 @@
 /** Requests that are mapped with a tree's own `block/blk-mq-dma.c`, with the interface of `RequestModel`. */
-import type { Answer } from "../../instruments/oracle/compare.ts";
-import { PEER_PAGES, PEER_START, type PeerFields } from "../../instruments/oracle/peers.ts";
-import type {
-  QueueFields,
-  RequestFields,
-  RequestOperation,
-} from "../../instruments/oracle/request_operations.ts";
-import { PAGE_SIZE_BYTES } from "../../runtime/address.ts";
-import { attributesOf } from "../../runtime/block/dma_iterator.ts";
-import { DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../../runtime/dma/attributes.ts";
-import { errnoToBlkStatus } from "../../runtime/errno.ts";
-import type { PeerMapType } from "../../runtime/vocabulary/shared_words.ts";
+import type { Answer } from "./oracle/compare.ts";
+import { PEER_PAGES, PEER_START, type PeerFields } from "./oracle/peers.ts";
+import type { QueueFields, RequestFields, RequestOperation } from "./oracle/request_operations.ts";
+import { errnoToBlkStatus, PAGE_SIZE_BYTES } from "@dmalab/runtime";
+import { attributesOf } from "@dmalab/runtime/block";
+import { DMA_FROM_DEVICE, DMA_TO_DEVICE } from "@dmalab/runtime/dma";
+import type { PeerMapType } from "@dmalab/runtime/vocabulary";
 import { type Imports, Int, type TreeModule, type Wide } from "./tree_module.ts";
 
 /** The C part has a constant for each. */

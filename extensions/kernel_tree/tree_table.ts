@@ -1,14 +1,9 @@
 /** A page table of the tree's own, with the interface of `TableModel`; its entries are read as hardware reads them. */
-import type { LayoutWanted } from "../../c_drivers/tree/layout.ts";
-import type { Answer, Side } from "../../instruments/oracle/compare.ts";
-import { pageSizesOf } from "../../instruments/oracle/table_formats.ts";
-import {
-  hex,
-  LeafList,
-  PROT,
-  type TableOperation,
-} from "../../instruments/oracle/table_operations.ts";
-import { addressDigits } from "../../runtime/address.ts";
+import type { LayoutWanted } from "@dmalab/c_drivers/tree";
+import type { Answer, Side } from "./oracle/compare.ts";
+import { pageSizesOf } from "./oracle/table_formats.ts";
+import { hex, LeafList, PROT, type TableOperation } from "./oracle/table_operations.ts";
+import { addressDigits } from "@dmalab/runtime";
 import type { Parts } from "./link_tree.ts";
 import {
   ARM_FILES,

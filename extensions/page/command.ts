@@ -1,11 +1,16 @@
 import { basename } from "node:path";
-import { command } from "../command.ts";
-import { HELD, worseExitCode } from "../exit_code.ts";
-import { withInterrupts } from "../interrupts.ts";
-import { readMatches } from "../read_matches.ts";
-import { limitsOf } from "../scenario/limit_options.ts";
-import { refuse } from "../screen.ts";
-import { LIMITS, MATCH, SEED, VERDICT } from "./scenario_options.ts";
+import {
+  command,
+  HELD,
+  LIMITS,
+  MATCH,
+  refuse,
+  SEED,
+  VERDICT,
+  worseExitCode,
+} from "@dmalab/cli/extend";
+import { readMatches, withInterrupts } from "@dmalab/cli";
+import { limitsOf } from "@dmalab/cli/scenario";
 
 export const REPORT = command({
   name: "report",
@@ -39,9 +44,9 @@ export const REPORT = command({
     { line: "report run.dmatrace.jsonl", doc: "a trace that `dmalab run --export` wrote" },
   ],
   async run({ words: [path = ""], options, screen }) {
-    const { writeReport } = await import("../report/make_report.ts");
-    const { beside } = await import("../files/write_file.ts");
-    const { noTestFound } = await import("../scenario/print_run.ts");
+    const { writeReport } = await import("./cli/make_report.ts");
+    const { beside } = await import("@dmalab/cli/files");
+    const { noTestFound } = await import("@dmalab/cli/scenario");
     const match = await readMatches(options.match);
     if (typeof match === "string") return refuse(match, screen);
     const limits = limitsOf((option) => options[option]);

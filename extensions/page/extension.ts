@@ -1,8 +1,8 @@
-import { REPORT } from "../commands/report.ts";
-import type { Extension } from "../extension.ts";
+import { REPORT } from "./command.ts";
+import type { Extension } from "@dmalab/cli/extend";
 
 /** Pages for a browser. */
 export const PAGE: Extension = {
   commands: [REPORT],
-  loadReports: async () => (await import("./suite_report.ts")).writeReports,
+  loadReports: async () => (await import("./cli/suite_report.ts")).writeReports,
 };

@@ -1,6 +1,6 @@
 /** Functions that are alike, such as the virtual functions of a card: one stands for all. */
-import type { ImportedMachine } from "../../devices/pci/lspci/imported_machine.ts";
-import type { PciFunction } from "../../devices/pci/pci_function.ts";
+import type { ImportedMachine } from "./lspci/imported_machine.ts";
+import type { PciFunction } from "@dmalab/devices/pci";
 
 /** Fewer than this are shown one by one. */
 const FEWEST = 4;

@@ -1,4 +1,4 @@
-import { command } from "../command.ts";
+import { command } from "@dmalab/cli/extend";
 
 export const TOPOLOGY = command({
   name: "topology",
@@ -50,7 +50,7 @@ export const TOPOLOGY = command({
     { line: "topology -", doc: "piped: sudo lspci -D -nn -vvv | dmalab topology -" },
   ],
   async run({ words, options, screen }) {
-    const { runTopology } = await import("../topology/topology.ts");
+    const { runTopology } = await import("./cli/topology.ts");
     return runTopology(words[0]!, options, screen);
   },
 });

@@ -3,18 +3,19 @@ import {
   ACS_SERVICES,
   type AcsCapability,
   type AcsService,
-} from "../../devices/pci/peers/access_control.ts";
-import { formatVendorDevice, type HostBridge } from "../../devices/pci/host_bridge.ts";
-import { ISOLATION } from "../../devices/pci/iommu_groups.ts";
-import { type ImportedMachine, peersOf } from "../../devices/pci/lspci/imported_machine.ts";
-import type { ListedFunction } from "../../devices/pci/lspci/listed_function.ts";
-import { formatPlace } from "../../devices/pci/pci_address.ts";
-import type { PciFunction } from "../../devices/pci/pci_function.ts";
-import { TIB } from "../../runtime/address.ts";
-import { formatCount, formatSize } from "../../lang/text/numbers.ts";
-import { SERVICE_LETTERS } from "../../lang/builtins/explain/route_story.ts";
-import { SourceFile } from "../../lang/source.ts";
-import { formatSource } from "../../lang/format/format.ts";
+  formatPlace,
+  formatVendorDevice,
+  type HostBridge,
+  ISOLATION,
+  type PciFunction,
+} from "@dmalab/devices/pci";
+import { type ImportedMachine, peersOf } from "./lspci/imported_machine.ts";
+import type { ListedFunction } from "./lspci/listed_function.ts";
+import { TIB } from "@dmalab/runtime";
+import { formatCount, formatSize } from "@dmalab/lang/text";
+import { SERVICE_LETTERS } from "@dmalab/lang/builtins/explain";
+import { SourceFile } from "@dmalab/lang";
+import { formatSource } from "@dmalab/lang/format";
 import { shortName } from "./tree_picture.ts";
 
 const PAGE_BYTES = 4096;

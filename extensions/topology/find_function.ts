@@ -1,7 +1,7 @@
 /** Which function a person means: an address, its end, or the name the picture gives it. */
-import { nearestNames } from "../../lang/diagnostics/suggest.ts";
-import type { ImportedMachine } from "../../devices/pci/lspci/imported_machine.ts";
-import type { PciFunction } from "../../devices/pci/pci_function.ts";
+import { nearestNames } from "@dmalab/lang/diagnostics";
+import type { ImportedMachine } from "./lspci/imported_machine.ts";
+import type { PciFunction } from "@dmalab/devices/pci";
 
 /** @returns The function, or what is wrong as a sentence without its end. */
 export function findFunction(

@@ -1,7 +1,7 @@
 /** Compares the groups of the model with those that the listed machine's kernel has made. */
-import type { ImportedMachine } from "../../devices/pci/lspci/imported_machine.ts";
-import type { PciFunction } from "../../devices/pci/pci_function.ts";
-import { formatCount } from "../../lang/text/numbers.ts";
+import type { ImportedMachine } from "./lspci/imported_machine.ts";
+import type { PciFunction } from "@dmalab/devices/pci";
+import { formatCount } from "@dmalab/lang/text";
 import { groupMarks } from "./tree_picture.ts";
 
 /**

@@ -1,11 +1,9 @@
 /** IOMMU groups of several functions, and what keeps each from being several groups. */
-import { type GroupCause, iommuGroups } from "../../devices/pci/iommu_groups.ts";
-import type { ImportedMachine } from "../../devices/pci/lspci/imported_machine.ts";
-import type { PciFunction } from "../../devices/pci/pci_function.ts";
-import { SERVICE_LETTERS } from "../../lang/builtins/explain/route_story.ts";
+import { type GroupCause, iommuGroups, type PciFunction } from "@dmalab/devices/pci";
+import type { ImportedMachine } from "./lspci/imported_machine.ts";
+import { SERVICE_LETTERS } from "@dmalab/lang/builtins/explain";
 import { groupsListed } from "./tree_picture.ts";
-import { wrapText } from "../../lang/text/columns.ts";
-import { formatCount } from "../../lang/text/numbers.ts";
+import { formatCount, wrapText } from "@dmalab/lang/text";
 
 /** More members, and more causes, are only counted. */
 const MOST_MEMBERS = 12;

@@ -1,6 +1,6 @@
 /** What the findings of a listing mean, for `dmalab explain E1003`. A code is never reused. */
-import type { ListingCode } from "../../devices/pci/lspci/finding.ts";
-import type { CodeEntry } from "../../lang/diagnostics/codes/entry.ts";
+import type { ListingCode } from "./lspci/finding.ts";
+import type { CodeEntry } from "@dmalab/lang/diagnostics";
 
 export const LISTING_CODES: Readonly<Record<ListingCode, CodeEntry>> = {
   E1001: {

@@ -1,12 +1,16 @@
 /** A machine as JSON, for programs: everything that the pictures show, and all pairs. */
-import { bridgeListing, formatVendorDevice, ORDINARY_CPU } from "../../devices/pci/host_bridge.ts";
-import { iommuGroups } from "../../devices/pci/iommu_groups.ts";
-import type { Finding } from "../../devices/pci/lspci/finding.ts";
-import type { ImportedMachine } from "../../devices/pci/lspci/imported_machine.ts";
-import { hex } from "../../devices/pci/lspci/listed_function.ts";
-import type { PciFunction } from "../../devices/pci/pci_function.ts";
-import { redirectChange } from "../../devices/pci/peers/redirect_change.ts";
-import type { PeerRoute } from "../../devices/pci/peers/route.ts";
+import {
+  bridgeListing,
+  formatVendorDevice,
+  iommuGroups,
+  ORDINARY_CPU,
+  type PciFunction,
+  type PeerRoute,
+  redirectChange,
+} from "@dmalab/devices/pci";
+import type { Finding } from "./lspci/finding.ts";
+import type { ImportedMachine } from "./lspci/imported_machine.ts";
+import { hex } from "./lspci/listed_function.ts";
 import type { Pair } from "./pair_matrix.ts";
 import { matrixFunctions, pairOf } from "./pair_matrix.ts";
 import { type GroupMark, groupMarks } from "./tree_picture.ts";

@@ -1,15 +1,9 @@
 /** All pairs of a machine: how far apart they are, and how one reaches the other's memory. */
-import { ORDINARY_CPU } from "../../devices/pci/host_bridge.ts";
-import {
-  doubtsAbout,
-  type ImportedMachine,
-  peersOf,
-} from "../../devices/pci/lspci/imported_machine.ts";
-import type { PciFunction } from "../../devices/pci/pci_function.ts";
-import { findRoute, type PeerRoute } from "../../devices/pci/peers/route.ts";
+import { findRoute, ORDINARY_CPU, type PciFunction, type PeerRoute } from "@dmalab/devices/pci";
+import { doubtsAbout, type ImportedMachine, peersOf } from "./lspci/imported_machine.ts";
 import { alikeRuns } from "./alike.ts";
-import { pad } from "../../lang/text/columns.ts";
-import type { Paint, Role } from "../../lang/render/paint.ts";
+import { pad } from "@dmalab/lang/text";
+import type { Paint, Role } from "@dmalab/lang/render";
 
 export interface Pair {
   readonly route: PeerRoute;

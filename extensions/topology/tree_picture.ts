@@ -1,25 +1,20 @@
 /** A machine's PCI tree as a picture: functions with their BARs, access control and IOMMU groups. */
-import type { AcsCapability } from "../../devices/pci/peers/access_control.ts";
-import { ACS_SERVICES } from "../../devices/pci/peers/access_control.ts";
 import {
+  ACS_SERVICES,
+  type AcsCapability,
   bridgeListing,
+  formatPlace,
   formatVendorDevice,
   type HostBridge,
-} from "../../devices/pci/host_bridge.ts";
-import { iommuGroups } from "../../devices/pci/iommu_groups.ts";
-import type { ImportedMachine } from "../../devices/pci/lspci/imported_machine.ts";
-import { peersOf } from "../../devices/pci/lspci/imported_machine.ts";
-import {
-  hex,
-  type ListedBar,
-  type ListedFunction,
-} from "../../devices/pci/lspci/listed_function.ts";
-import { formatPlace } from "../../devices/pci/pci_address.ts";
-import type { PciFunction } from "../../devices/pci/pci_function.ts";
-import { SERVICE_LETTERS } from "../../lang/builtins/explain/route_story.ts";
+  iommuGroups,
+  type PciFunction,
+} from "@dmalab/devices/pci";
+import type { ImportedMachine } from "./lspci/imported_machine.ts";
+import { peersOf } from "./lspci/imported_machine.ts";
+import { hex, type ListedBar, type ListedFunction } from "./lspci/listed_function.ts";
+import { SERVICE_LETTERS } from "@dmalab/lang/builtins/explain";
 import { alikeRuns } from "./alike.ts";
-import { pad, spread } from "../../lang/text/columns.ts";
-import { formatAddress, formatCount, formatSize } from "../../lang/text/numbers.ts";
+import { formatAddress, formatCount, formatSize, pad, spread } from "@dmalab/lang/text";
 
 export interface TreePictureOptions {
   /** Width of the picture. */

@@ -1,8 +1,8 @@
-import { TRACE } from "../commands/trace.ts";
-import type { Extension } from "../extension.ts";
+import { TRACE } from "./command.ts";
+import type { Extension } from "@dmalab/cli/extend";
 
 /** Traces and kernel logs of real machines. */
 export const TRACES: Extension = {
   commands: [TRACE],
-  loadLineExplainer: async () => (await import("../explain/line_explainer.ts")).LINE_EXPLAINER,
+  loadLineExplainer: async () => (await import("./cli/line_explainer.ts")).LINE_EXPLAINER,
 };

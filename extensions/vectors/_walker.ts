@@ -2,14 +2,10 @@
  * Judges vectors with the controller's walk of PRPs and SGLs, which shares no code with the driver
  * that made them: on memory that holds nothing but a vector's lists.
  */
-import { NvmeController } from "../../devices/nvme/controller/nvme_controller.ts";
-import type { HostBus } from "../../devices/nvme/controller/host_port.ts";
-import { Media } from "../../devices/nvme/controller/media/media.ts";
-import { ActivityQueue } from "../../runtime/activity.ts";
-import { HostBudget } from "../../runtime/host_budget.ts";
-import { VirtualClock } from "../../runtime/time/clock.ts";
-import { DmaDevice } from "../../runtime/dma/device/device.ts";
-import { EventStream } from "../../runtime/events.ts";
+import { type HostBus, Media, NvmeController } from "@dmalab/devices/nvme";
+import { ActivityQueue, EventStream, HostBudget } from "@dmalab/runtime";
+import { VirtualClock } from "@dmalab/runtime/time";
+import { DmaDevice } from "@dmalab/runtime/dma";
 import type { Range, Vector, VectorRequest } from "./vector.ts";
 
 const PAGE = 4096;

@@ -1,8 +1,5 @@
-import { command } from "../command.ts";
-import { HELD, WRONG } from "../exit_code.ts";
-import { refuse } from "../screen.ts";
-import { writeOrSay } from "../files/write_file.ts";
-import { SEED } from "./scenario_options.ts";
+import { command, HELD, refuse, SEED, WRONG } from "@dmalab/cli/extend";
+import { writeOrSay } from "@dmalab/cli/files";
 
 /** Random vectors by default. */
 const DEFAULT_COUNT = 100;
@@ -40,9 +37,9 @@ export const VECTORS = command({
   ],
   async run({ options, screen }) {
     const { makeVectorFile, vectorFileText } = await import(
-      "../../instruments/vectors/vector_file.ts"
+      "./vector_file.ts"
     );
-    const { makeNegativeFile } = await import("../../instruments/vectors/negative.ts");
+    const { makeNegativeFile } = await import("./negative.ts");
     if (options.negative && (options.count !== null || options.seed !== null)) {
       return refuse("`--negative` takes no count and no seed: nothing about it is random", screen);
     }

@@ -1,11 +1,6 @@
 /** Requests on the edges of the rules: one entry more or less, one byte more or less. */
-import { GIB, KIB, MIB } from "../../runtime/address.ts";
-import {
-  DEFAULT_KERNEL,
-  KERNEL_NAMES,
-  type KernelProfile,
-  KERNELS,
-} from "../../runtime/kernels/kernels.ts";
+import { GIB, KIB, MIB } from "@dmalab/runtime";
+import { DEFAULT_KERNEL, KERNEL_NAMES, type KernelProfile, KERNELS } from "@dmalab/runtime/kernels";
 import type { Range, Vector, VectorController } from "./vector.ts";
 
 /** What is asked of which machine. */

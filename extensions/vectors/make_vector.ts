@@ -1,12 +1,8 @@
 /** Runs an input on a machine of its own, without any defect, and notes what must come of it. */
-import { buildLab, type Lab } from "../../devices/lab.ts";
-import { defaultLabConfig, type LabConfig, pciNode } from "../../devices/lab_config.ts";
-import type { NvmeRequest } from "../../devices/nvme/driver/command/nvme_request.ts";
-import type { NvmeCommandView } from "../../devices/nvme/driver/command/command_view.ts";
-import { GIB, type PhysAddr } from "../../runtime/address.ts";
-import { InvariantError } from "../../runtime/errno.ts";
-import type { MachineEvent } from "../../runtime/events.ts";
-import { HostBuffer } from "../../runtime/memory/host_buffer.ts";
+import { buildLab, defaultLabConfig, type Lab, type LabConfig, pciNode } from "@dmalab/devices";
+import type { NvmeCommandView, NvmeRequest } from "@dmalab/devices/nvme";
+import { GIB, InvariantError, type MachineEvent, type PhysAddr } from "@dmalab/runtime";
+import { HostBuffer } from "@dmalab/runtime/memory";
 import type { VectorInput } from "./edge_shapes.ts";
 import type {
   Range,

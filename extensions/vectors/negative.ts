@@ -1,14 +1,16 @@
 /** Test vectors for controllers: commands that make no sense, and the status that each must have. */
-import { commandBytes } from "../../devices/nvme/command_bytes.ts";
 import {
+  commandBytes,
   MALFORMED_CAPACITY_BYTES,
   MALFORMED_COMMANDS,
   type MalformedCommand,
   type MalformedTarget,
+  readStatus,
+  STATUS_CODES,
+  STATUS_TYPES,
   UNREACHABLE_AT,
-} from "../../devices/nvme/malformed_commands.ts";
-import { readStatus, STATUS_CODES, STATUS_TYPES } from "../../devices/nvme/status_codes.ts";
-import { MIB, PAGE_SIZE_BYTES } from "../../runtime/address.ts";
+} from "@dmalab/devices/nvme";
+import { MIB, PAGE_SIZE_BYTES } from "@dmalab/runtime";
 import type { Range } from "./vector.ts";
 
 const BLOCK_BYTES = 512;

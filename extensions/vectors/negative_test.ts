@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { Rig } from "../../devices/nvme/controller/_rig.ts";
+import { Rig } from "@dmalab/devices/nvme";
 import { makeNegativeFile, type NegativeFile, type NegativeVector } from "./negative.ts";
 import { vectorFileText } from "./vector_file.ts";
 

@@ -1,8 +1,12 @@
 /** Random requests for vectors: those of the hunt, on machines that map memory where it is. */
 import fc from "fast-check";
-import { huntCases } from "../hunt/arbitraries.ts";
-import { type HuntMachine, isUserCommand } from "../hunt/hunt_case.ts";
-import { MemoryLayout, MOST_BYTES } from "../hunt/memory_layout.ts";
+import {
+  huntCases,
+  type HuntMachine,
+  isUserCommand,
+  MemoryLayout,
+  MOST_BYTES,
+} from "@dmalab/hunt/requests";
 import { VECTOR_KERNELS, type VectorInput } from "./edge_shapes.ts";
 
 /** Machines drawn at once. */

@@ -1,5 +1,5 @@
 /** Test vectors for other builders of NVMe commands: docs/vectors.md is their description. */
-import type { KernelProfile } from "../../runtime/kernels/kernels.ts";
+import type { KernelProfile } from "@dmalab/runtime/kernels";
 
 /** `[first byte, bytes]` */
 export type Range = readonly [address: number, sizeBytes: number];

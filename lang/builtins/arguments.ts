@@ -4,16 +4,15 @@
  * The checker and the VM hold arguments against the kinds in a builtin's entry, so a wrong kind
  * here is either inside a list or record, or came through `any`.
  */
-import type { Bytes, PhysAddr } from "../../runtime/address.ts";
+import { type Bytes, errnoName, KernelError, type PhysAddr } from "@dmalab/runtime";
 import {
   DMA_ATTR,
   DMA_BIDIRECTIONAL,
   DMA_FROM_DEVICE,
   DMA_TO_DEVICE,
   type DmaDirection,
-} from "../../runtime/dma/attributes.ts";
-import { errnoName, KernelError } from "../../runtime/errno.ts";
-import type { BufferHome } from "../../runtime/memory/host_buffer.ts";
+} from "@dmalab/runtime/dma";
+import type { BufferHome } from "@dmalab/runtime/memory";
 import { formatValue } from "../render/value_text.ts";
 import type { Run } from "../values/run.ts";
 import { capitalized, describeKind } from "../values/kinds.ts";

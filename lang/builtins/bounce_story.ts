@@ -1,6 +1,6 @@
 /** Who holds bounce buffers, and why the last request for one failed: read out of the events. */
-import type { MachineEvent } from "../../runtime/events.ts";
-import type { BouncedBuffer, SwiotlbPool } from "../../runtime/memory/swiotlb/swiotlb.ts";
+import type { MachineEvent } from "@dmalab/runtime";
+import type { BouncedBuffer, SwiotlbPool } from "@dmalab/runtime/memory";
 import { clip, wrapText } from "../text/columns.ts";
 import { formatCount, formatDuration, formatSize } from "../text/numbers.ts";
 import type { Run } from "../values/run.ts";

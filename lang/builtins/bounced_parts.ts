@@ -1,7 +1,6 @@
 /** Which of a device's addresses lead to bounce buffers, and what memory those stand for. */
-import { directAddress } from "../../runtime/dma/paths/map_branch.ts";
-import type { DmaDevice } from "../../runtime/dma/device/device.ts";
-import type { BouncedBuffer } from "../../runtime/memory/swiotlb/swiotlb.ts";
+import { directAddress, type DmaDevice } from "@dmalab/runtime/dma";
+import type { BouncedBuffer } from "@dmalab/runtime/memory";
 import type { BouncedPart } from "../render/pictures/bounced_lines.ts";
 import type { Run } from "../values/run.ts";
 import { mappedRuns } from "./mapped_runs.ts";

@@ -1,5 +1,5 @@
 /** Where a device finds a buffer: read out of what a driver's map gives, whatever form that has. */
-import type { Bytes, DmaAddr } from "../../runtime/address.ts";
+import type { Bytes, DmaAddr } from "@dmalab/runtime";
 import { ITEM_BYTES } from "../values/limits.ts";
 import { describeValue } from "../values/operators.ts";
 import type { Run } from "../values/run.ts";

@@ -1,7 +1,6 @@
 /** Fields of events as values of the language. */
-import type { FieldValue } from "../../runtime/event_vocabulary.ts";
-import { fieldOf, isReturn, type MachineEvent } from "../../runtime/events.ts";
-import { type Field, INT } from "../../runtime/vocabulary/fields.ts";
+import { fieldOf, type FieldValue, isReturn, type MachineEvent } from "@dmalab/runtime";
+import { type Field, INT } from "@dmalab/runtime/vocabulary";
 import { formatFieldValue } from "../render/event_line.ts";
 import { spanPlace } from "../source.ts";
 import type { Run } from "../values/run.ts";

@@ -1,6 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { CORE_EVENTS, eventFields } from "../../runtime/event_vocabulary.ts";
-import type { MachineEvent } from "../../runtime/events.ts";
+import { CORE_EVENTS, eventFields, type MachineEvent } from "@dmalab/runtime";
 import type { Run } from "../values/run.ts";
 import { ListValue, Quantity, RecordValue, Word } from "../values/value.ts";
 import { fieldKind } from "../values/event_fields.ts";

@@ -4,15 +4,15 @@
  * Everything comes from the recorded events, as in the ledger. Where the run had the very fault that
  * the line tells of, its moment is the fault's; else it is now.
  */
-import type { LabDevice } from "../../devices/lab.ts";
-import { ADDRESS_LIMIT, alignDown, alignUp } from "../../runtime/address.ts";
-import { isReturn, type MachineEvent } from "../../runtime/events.ts";
+import type { LabDevice } from "@dmalab/devices";
+import { ADDRESS_LIMIT, alignDown, alignUp, isReturn, type MachineEvent } from "@dmalab/runtime";
 import {
   isAboutMappings,
   type LoggedFault,
   type LoggedSource,
-} from "../../instruments/fault_log/logged_fault.ts";
-import { numberOf, type Word64 } from "../../instruments/fault_log/word64.ts";
+  numberOf,
+  type Word64,
+} from "@dmalab/runtime/fault_log";
 import type { Run } from "../values/run.ts";
 import { endAt, type LedgerEntry, readCoherent, readLedger } from "./ledger.ts";
 

@@ -4,13 +4,9 @@
  * It keeps nothing of its own. Each answer is computed from what the recorder holds, so it
  * can never disagree with the events.
  */
-import type { DmaAddr, PhysAddr } from "../../runtime/address.ts";
-import type { MachineEvent } from "../../runtime/events.ts";
-import { ledgerOf } from "../../runtime/held_resources.ts";
-import type { FactRow, FactTableSpec } from "../../runtime/recording/fact_table_spec.ts";
-import { COHERENT } from "../../runtime/recording/tables/held.ts";
-import { MAPPINGS } from "../../runtime/recording/tables/mappings.ts";
-import type { FieldTable } from "../../runtime/vocabulary/fields.ts";
+import { type DmaAddr, ledgerOf, type MachineEvent, type PhysAddr } from "@dmalab/runtime";
+import { COHERENT, type FactRow, type FactTableSpec, MAPPINGS } from "@dmalab/runtime/recording";
+import type { FieldTable } from "@dmalab/runtime/vocabulary";
 import { foldLine, spread, wrapText } from "../text/columns.ts";
 import { formatEventText } from "../render/event_line.ts";
 import { formatAddress, formatCount, formatSize, formatTimeRounded } from "../text/numbers.ts";

@@ -70,16 +70,12 @@ import { DMA_ADDRESS, PHYS_ADDRESS, VIRT_ADDRESS } from "./values/addresses.ts";
 import { RECORD } from "./values/record.ts";
 import { BYTES, STRING } from "./values/text.ts";
 import { wordsWith } from "./words.ts";
-import { BLK_STS, ERRNO } from "../../runtime/errno.ts";
-import { COMMON_FIELDS, KERNEL_CALLS } from "../../runtime/event_vocabulary.ts";
-import { wordsOf } from "../../runtime/vocabulary/fields.ts";
-import { FAULT_REASON, REPORT_CLASS } from "../../runtime/vocabulary/shared_words.ts";
-import { STATUS_CODE_MASK, STATUS_CODES } from "../../devices/nvme/status_codes.ts";
-import { FAULT_POINTS } from "../../runtime/faults.ts";
-import { Random } from "../../runtime/random.ts";
+import { BLK_STS, COMMON_FIELDS, ERRNO, FAULT_POINTS, KERNEL_CALLS, Random } from "@dmalab/runtime";
+import { FAULT_REASON, REPORT_CLASS, wordsOf } from "@dmalab/runtime/vocabulary";
+import { STATUS_CODE_MASK, STATUS_CODES } from "@dmalab/devices/nvme";
 import { configBuilder } from "../machine/build_config.ts";
 import { MACHINE_SCHEMA, MachineSchema } from "../machine/schema.ts";
-import { type DeviceRegistry, DEVICES } from "../../devices/registry.ts";
+import { type DeviceRegistry, DEVICES } from "@dmalab/devices";
 import type { Value } from "../values/value.ts";
 
 /** Functions and types that belong together: a page of the reference. */
@@ -296,3 +292,21 @@ const FIXED = {
 export const BUILTINS: Registry = builtinsWith(DEVICES);
 
 export { WORDS, wordSpecs } from "./words.ts";
+export { isThing, thing, toDirection } from "./arguments.ts";
+export { builtin, type FunctionEntry, type MakeMethod, methodsOf } from "./describe/builtin.ts";
+export { type FieldMakers, fieldsOf, type Unnamed } from "./describe/fields.ts";
+export type { Form } from "./describe/form.ts";
+export { named, optional, param, type Parameter } from "./describe/parameters.ts";
+export { type DmaRange, dmaRanges } from "./dma_ranges.ts";
+export { explainAddress, mappingsAt, readLedger } from "./ledger.ts";
+export { type AnyScriptedKind, BUILT_IN_KINDS, type ScriptedKind } from "./node_types.ts";
+export { picturedRequest } from "./pictured_request.ts";
+export { PlacedKernelError } from "./placed_error.ts";
+export { BUILT_IN, readLabMachine, type RecordedWith, writeMachine } from "./read_machine.ts";
+export { BUFFER } from "./things/buffer.ts";
+export { DEVICE } from "./things/device.ts";
+export { COHERENT_MEMORY } from "./things/dma/coherent_memory.ts";
+export { explainFaultEvent } from "./things/fault.ts";
+export { REQUEST } from "./things/nvme/request.ts";
+export { REGION } from "./things/region.ts";
+export { wideBits, wideValue } from "./wide.ts";

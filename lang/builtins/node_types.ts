@@ -2,14 +2,18 @@
  * What each kind of device is to the language: its type, and what comes with it. A kind that is
  * added from outside is a record of the same form.
  */
-import type { DeviceBase, DeviceKind } from "../../devices/device_kind.ts";
-import type { LabDevice } from "../../devices/lab.ts";
-import { ENDPOINT as ENDPOINT_KIND } from "../../devices/endpoint/endpoint.ts";
-import { NVME as NVME_KIND } from "../../devices/nvme/nvme_device.ts";
-import { RDMA as RDMA_KIND } from "../../devices/rdma/rdma_device.ts";
-import type { DeviceRegistry, DeviceWord } from "../../devices/registry.ts";
-import { VFIO as VFIO_KIND } from "../../devices/vfio/vfio_device.ts";
-import type { SettingRows } from "../../runtime/settings.ts";
+import type {
+  DeviceBase,
+  DeviceKind,
+  DeviceRegistry,
+  DeviceWord,
+  LabDevice,
+} from "@dmalab/devices";
+import { ENDPOINT as ENDPOINT_KIND } from "@dmalab/devices/endpoint";
+import { NVME as NVME_KIND } from "@dmalab/devices/nvme";
+import { RDMA as RDMA_KIND } from "@dmalab/devices/rdma";
+import { VFIO as VFIO_KIND } from "@dmalab/devices/vfio";
+import type { SettingRows } from "@dmalab/runtime";
 import type { FunctionSpec, TypeSpec } from "../values/spec.ts";
 import { Handle } from "../values/value.ts";
 import { NVME_BYTE_CALLS } from "./calls/nvme_bytes.ts";

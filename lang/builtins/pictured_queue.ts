@@ -1,6 +1,5 @@
 /** What the picture of a queue needs, read from both of its sides and from the rings' memory. */
-import type { NvmeRequest } from "../../devices/nvme/driver/command/nvme_request.ts";
-import type { HostRings, QueuePair } from "../../devices/nvme/driver/queues/queue_pair.ts";
+import type { HostRings, NvmeRequest, QueuePair } from "@dmalab/devices/nvme";
 import { formatCount, formatDuration, formatSize } from "../text/numbers.ts";
 import type { PicturedQueue, RingMark } from "../render/pictures/queue_picture.ts";
 import type { Run } from "../values/run.ts";

@@ -1,6 +1,5 @@
 /** What the picture of a request needs, read out of the request. */
-import type { NvmeCommandView } from "../../devices/nvme/driver/command/command_view.ts";
-import type { NvmeRequest } from "../../devices/nvme/driver/command/nvme_request.ts";
+import type { NvmeCommandView, NvmeRequest } from "@dmalab/devices/nvme";
 import { formatSize } from "../text/numbers.ts";
 import {
   type PicturedEntry,

@@ -1,9 +1,12 @@
 /** What is kept of a machine of the lab, read again: tables and events, and no device. */
-import { LAB_TABLES } from "../../devices/lab_tables.ts";
-import { CORE_EVENTS, type EventVocabulary } from "../../runtime/event_vocabulary.ts";
-import type { AnyTableSpec } from "../../runtime/recording/fact_table_spec.ts";
-import type { KeptMachine } from "../../runtime/recording/machine_recording.ts";
-import { readMachine, writeMachine } from "../../runtime/recording/written_machine.ts";
+import { LAB_TABLES } from "@dmalab/devices";
+import { CORE_EVENTS, type EventVocabulary } from "@dmalab/runtime";
+import {
+  type AnyTableSpec,
+  type KeptMachine,
+  readMachine,
+  writeMachine,
+} from "@dmalab/runtime/recording";
 
 export { writeMachine };
 

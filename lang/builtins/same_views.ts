@@ -1,5 +1,5 @@
 /** Whether devices see the same, one by one. */
-import { sameView, type SeenRange } from "../../runtime/dma/device/device_view.ts";
+import { sameView, type SeenRange } from "@dmalab/runtime/dma";
 import { formatSize } from "../text/numbers.ts";
 import { STEP_BYTES } from "../values/limits.ts";
 import type { Run } from "../values/run.ts";

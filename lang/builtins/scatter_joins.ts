@@ -4,8 +4,7 @@
  *
  * @see behaviour/dma.md 7.1, 7.2 step 5
  */
-import type { DmaDevice } from "../../runtime/dma/device/device.ts";
-import { APART, type Apart, type Scatterlist } from "../../runtime/dma/scatterlist.ts";
+import { APART, type Apart, type DmaDevice, type Scatterlist } from "@dmalab/runtime/dma";
 import { formatSize } from "../text/numbers.ts";
 
 /** One range of the device, and the entries it covers. */

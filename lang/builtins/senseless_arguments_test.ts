@@ -1,10 +1,7 @@
 /** Whatever a script gives to a builtin, the answer is a value, an errno or a script's mistake. */
 import { assertEquals } from "@std/assert";
-import { defaultLabConfig, type LabConfig } from "../../devices/lab_config.ts";
-import { KernelError } from "../../runtime/errno.ts";
-import type { IommuMode } from "../../runtime/machine_config.ts";
-import { MemoryLimitError } from "../../runtime/host_budget.ts";
-import { Random } from "../../runtime/random.ts";
+import { defaultLabConfig, type LabConfig } from "@dmalab/devices";
+import { type IommuMode, KernelError, MemoryLimitError, Random } from "@dmalab/runtime";
 import type { Run } from "../values/run.ts";
 import { convertArguments } from "../values/call_arguments.ts";
 import { outputLines } from "../vm/output.ts";

@@ -5,13 +5,12 @@
  * kind of region and an attribute, `read` an operation and an access. Words that fields of events
  * hold stand with the field, in the runtime's vocabulary; to add another, add it to its group here.
  */
-import { LATENCY_PRESETS } from "../../runtime/time/latency_presets.ts";
-import { MAP_BRANCH, MAP_FAILURE } from "../../runtime/dma/paths/map_branch.ts";
-import type { EventTable } from "../../runtime/vocabulary/event_table.ts";
-import { EVENT_TABLE, wordSets } from "../../runtime/event_vocabulary.ts";
-import type { WordSet } from "../../runtime/vocabulary/fields.ts";
-import { STATUS_CODES, STATUS_TYPES } from "../../devices/nvme/status_codes.ts";
-import { IOMMU_MODEL_NAMES, IOMMU_MODELS } from "../../runtime/iommu/iommu_models.ts";
+import { LATENCY_PRESETS } from "@dmalab/runtime/time";
+import { MAP_BRANCH, MAP_FAILURE } from "@dmalab/runtime/dma";
+import type { EventTable, WordSet } from "@dmalab/runtime/vocabulary";
+import { EVENT_TABLE, wordSets } from "@dmalab/runtime";
+import { STATUS_CODES, STATUS_TYPES } from "@dmalab/devices/nvme";
+import { IOMMU_MODEL_NAMES, IOMMU_MODELS } from "@dmalab/runtime/iommu";
 import { Word } from "../values/value.ts";
 import { once } from "./describe/once.ts";
 import { HMM_MODES } from "./things/rdma/hmm_modes.ts";

@@ -1,24 +1,32 @@
 /** One machine with its devices up, as the VM asks for it. */
 import type { IncidentEvent } from "../values/incident.ts";
-import { buildLab, type Lab } from "../../devices/lab.ts";
-import type { LabConfig, PciNodeConfig } from "../../devices/lab_config.ts";
-import type { DeviceRegistry } from "../../devices/registry.ts";
-import type { PhysAddr } from "../../runtime/address.ts";
-import { type SeenRange, viewOf } from "../../runtime/dma/device/device_view.ts";
-import type { EventListener, MachineEvent } from "../../runtime/events.ts";
+import {
+  buildLab,
+  type DeviceRegistry,
+  type Lab,
+  type LabConfig,
+  type PciNodeConfig,
+} from "@dmalab/devices";
 import {
   ArmedFault,
+  type EventListener,
+  EventRecorder,
   FAULT,
   FAULT_POINTS,
   type FaultError,
   type FaultPointName,
-} from "../../runtime/faults.ts";
-import type { HostBudget } from "../../runtime/host_budget.ts";
-import { HeldResources, type Ledger, ledgerOf } from "../../runtime/held_resources.ts";
-import { Beginning, type Leftover } from "../../runtime/leaks/leftovers.ts";
-import { hasLatencies } from "../../runtime/time/latencies.ts";
-import { EventRecorder, type KeptEvents } from "../../runtime/recorder.ts";
-import { MachineRecording } from "../../runtime/recording/machine_recording.ts";
+  HeldResources,
+  type HostBudget,
+  type KeptEvents,
+  type Ledger,
+  ledgerOf,
+  type MachineEvent,
+  type PhysAddr,
+} from "@dmalab/runtime";
+import { type SeenRange, viewOf } from "@dmalab/runtime/dma";
+import { Beginning, type Leftover } from "@dmalab/runtime/leaks";
+import { hasLatencies } from "@dmalab/runtime/time";
+import { MachineRecording } from "@dmalab/runtime/recording";
 import type { Run } from "../values/run.ts";
 import type {
   FaultCount,

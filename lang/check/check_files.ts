@@ -2,7 +2,7 @@
  * Checks parsed files: names, calls, kinds, the machine. Every mistake that is
  * found before a program runs is reported here.
  */
-import type { LabConfig } from "../../devices/lab_config.ts";
+import type { LabConfig } from "@dmalab/devices";
 import type { Registry } from "../values/registry.ts";
 import type { Kind } from "../values/spec.ts";
 import type { Span } from "../source.ts";

@@ -1,5 +1,5 @@
 /** Words that could stand where a text ends, each with what it means. */
-import { EVENT_NAMES, eventEntry } from "../../runtime/event_vocabulary.ts";
+import { EVENT_NAMES, eventEntry } from "@dmalab/runtime";
 import { FUNCTIONS, TYPES } from "../builtins/mod.ts";
 import { wordRow } from "../syntax/language_words.ts";
 import { firstSentence } from "../text/columns.ts";

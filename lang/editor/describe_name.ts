@@ -21,9 +21,8 @@ import { describeKind } from "../values/kinds.ts";
 import { findField, findMethod, memberNames, typeChain, typeOfKind } from "../values/types.ts";
 import { LANGUAGE_WORDS, wordRow } from "../syntax/language_words.ts";
 import type { WordRow } from "../syntax/word_row.ts";
-import { eventEntry } from "../../runtime/event_vocabulary.ts";
-import { FAULT_POINTS, type FaultPointSpec } from "../../runtime/faults.ts";
-import { fieldText } from "../../runtime/vocabulary/fields.ts";
+import { eventEntry, FAULT_POINTS, type FaultPointSpec } from "@dmalab/runtime";
+import { fieldText } from "@dmalab/runtime/vocabulary";
 
 /** What is known by name besides the language: a session's, or what a place of a run sees. */
 export interface KnownNames {

@@ -1,5 +1,5 @@
 /** What stands at a place of a text, in words. */
-import { eventEntry } from "../../runtime/event_vocabulary.ts";
+import { eventEntry } from "@dmalab/runtime";
 import { TYPES } from "../builtins/mod.ts";
 import { MACHINE_SCHEMA } from "../machine/schema.ts";
 import type { Span } from "../source.ts";

@@ -2,18 +2,10 @@
  * What only the whole machine can tell: regions that overlap, page sizes that do not go together, a
  * topology that cannot be, a device that does not come up.
  */
-import { ConfigError } from "../../devices/config_error.ts";
-import { buildLab, type Lab } from "../../devices/lab.ts";
-import { defaultLabConfig, type LabConfig } from "../../devices/lab_config.ts";
-import type { PhysAddr } from "../../runtime/address.ts";
-import { KernelError } from "../../runtime/errno.ts";
-import { resolveKernel } from "../../runtime/kernels/kernels.ts";
-import type { IommuConfig, MemoryRegion } from "../../runtime/machine_config.ts";
-import {
-  IOMMU_MODEL_NAMES,
-  IOMMU_MODELS,
-  type IommuModel,
-} from "../../runtime/iommu/iommu_models.ts";
+import { buildLab, ConfigError, defaultLabConfig, type Lab, type LabConfig } from "@dmalab/devices";
+import { type IommuConfig, KernelError, type MemoryRegion, type PhysAddr } from "@dmalab/runtime";
+import { resolveKernel } from "@dmalab/runtime/kernels";
+import { IOMMU_MODEL_NAMES, IOMMU_MODELS, type IommuModel } from "@dmalab/runtime/iommu";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { formatAddress, formatSize } from "../text/numbers.ts";
 import type { Span } from "../source.ts";

@@ -16,8 +16,7 @@ import type {
   Name,
   RegisterDeclaration,
 } from "../syntax/tree/ast.ts";
-import { TIB } from "../../runtime/address.ts";
-import { required, size } from "../../runtime/settings.ts";
+import { required, size, TIB } from "@dmalab/runtime";
 import { clip } from "../text/columns.ts";
 import { groupThousands } from "../text/numbers.ts";
 import type { BlockSpec, MachineSchema, SettingSpec, ValueShape } from "./schema.ts";

@@ -1,13 +1,13 @@
 /** Reads the value of one machine key, as the shape in its row of the schema wants it. */
-import { PAGE_SIZE_BYTES } from "../../runtime/address.ts";
 import {
   MAX_BYTES,
   type NumberProblem,
   numberProblem,
   type NumberShape,
+  PAGE_SIZE_BYTES,
   pages,
   PHYS,
-} from "../../runtime/settings.ts";
+} from "@dmalab/runtime";
 import type { EvaluateConstant } from "../values/machine_variant.ts";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { type Hint, nearNames } from "../diagnostics/suggest.ts";
@@ -25,7 +25,7 @@ import {
   type Value,
   Word,
 } from "../values/value.ts";
-import { isQuirkName, QUIRK_NAMES, type QuirkName } from "../../runtime/kernels/quirks.ts";
+import { isQuirkName, QUIRK_NAMES, type QuirkName } from "@dmalab/runtime/kernels";
 import type { SettingSpec, ValueShape } from "./schema.ts";
 
 /** A range of addresses, end exclusive. */

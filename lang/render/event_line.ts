@@ -8,9 +8,8 @@
  *
  * The call that led to an event stands above it, one step to the left; the call's result ends it.
  */
-import type { KernelCall } from "../../runtime/event_vocabulary.ts";
-import { fieldOf, isCall, isReturn, type MachineEvent } from "../../runtime/events.ts";
-import { type Field, type FieldKind, isAddress } from "../../runtime/vocabulary/fields.ts";
+import { fieldOf, isCall, isReturn, type KernelCall, type MachineEvent } from "@dmalab/runtime";
+import { type Field, type FieldKind, isAddress } from "@dmalab/runtime/vocabulary";
 import { clip, pad } from "../text/columns.ts";
 import { shownParts } from "../text/repeats.ts";
 import {

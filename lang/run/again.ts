@@ -3,10 +3,9 @@
  * in another way. Tests, cases of properties, `fork`, `race`, `inject each`, `compare`, remedies and
  * recordings all run so.
  */
-import type { LabConfig } from "../../devices/lab_config.ts";
-import type { MachineEvent } from "../../runtime/events.ts";
-import type { QuirkSet } from "../../runtime/kernels/quirks.ts";
-import type { KeptEvents } from "../../runtime/recorder.ts";
+import type { LabConfig } from "@dmalab/devices";
+import type { KeptEvents, MachineEvent } from "@dmalab/runtime";
+import type { QuirkSet } from "@dmalab/runtime/kernels";
 import { separated } from "../values/changes.ts";
 import type { Closure, Value } from "../values/value.ts";
 import {

@@ -4,7 +4,7 @@ import type { Failure } from "../vm/failure.ts";
 import { RunWatch } from "../vm/run_watch.ts";
 import type { Vm } from "../vm/vm.ts";
 import { Ratio, type Value } from "../values/value.ts";
-import type { Leftover } from "../../runtime/leaks/leftovers.ts";
+import type { Leftover } from "@dmalab/runtime/leaks";
 import type { Program } from "./program.ts";
 import type { TestEntry } from "./test_entry.ts";
 import {

@@ -5,7 +5,7 @@
  * They are put into the registry, so that the rooms below do not depend on C: the query for what a machine binds
  * lists them, and each machine is built with them.
  */
-import type { LabConfig } from "../../devices/lab_config.ts";
+import type { LabConfig } from "@dmalab/devices";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import type { SourceFile, Span } from "../source.ts";
 import { type LoadedFile, loadNamedFile, type SourceLoader } from "../syntax/load_files.ts";

@@ -1,5 +1,5 @@
 /** The machines a test runs on: `with` changes one, `matrix` makes a test for each combination. */
-import type { LabConfig } from "../../devices/lab_config.ts";
+import type { LabConfig } from "@dmalab/devices";
 import { formatValue } from "../render/value_text.ts";
 import type { Registry } from "../values/registry.ts";
 import { ListValue, type Value } from "../values/value.ts";

@@ -1,7 +1,7 @@
 /** Faults and reports that no statement of a test expected, and what is left at its end. */
 import { type IncidentEvent, incidentName } from "../values/incident.ts";
-import type { MachineEvent } from "../../runtime/events.ts";
-import type { Leftover } from "../../runtime/leaks/leftovers.ts";
+import type { MachineEvent } from "@dmalab/runtime";
+import type { Leftover } from "@dmalab/runtime/leaks";
 import { renderFinding, type RenderOptions } from "../diagnostics/render.ts";
 import { formatEventText } from "../render/event_line.ts";
 import { formatAddress } from "../text/numbers.ts";

@@ -1,8 +1,8 @@
 /** Which known defects a run's failure, and what was found in it, are gone without. */
 import { MACHINE_STEPS } from "../values/limits.ts";
 import { fixedText, remediesAmong, REMEDY_STEPS, withoutQuirks } from "../values/remedies.ts";
-import type { QuirkName, QuirkSet } from "../../runtime/kernels/quirks.ts";
-import type { Leftover } from "../../runtime/leaks/leftovers.ts";
+import type { QuirkName, QuirkSet } from "@dmalab/runtime/kernels";
+import type { Leftover } from "@dmalab/runtime/leaks";
 import type { Failure } from "../vm/failure.ts";
 import { type Finding, findingKey, unexpectedIncidents } from "./incidents.ts";
 import type { TestMachine } from "./test_machine.ts";

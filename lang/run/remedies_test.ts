@@ -1,4 +1,4 @@
-import { KERNELS } from "../../runtime/kernels/kernels.ts";
+import { KERNELS } from "@dmalab/runtime/kernels";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Session } from "../session.ts";
 import { machinesOf, memoryLoader, onlyOutcome, printed } from "../testing/test_support.ts";

@@ -1,6 +1,6 @@
 /** What may be said about a run, and where its lines go. */
-import type { LabConfig } from "../../devices/lab_config.ts";
-import type { MachineEvent } from "../../runtime/events.ts";
+import type { LabConfig } from "@dmalab/devices";
+import type { MachineEvent } from "@dmalab/runtime";
 import { DEFAULT_LIMITS, type Limits } from "../values/limits.ts";
 import type { Question } from "../values/question.ts";
 import { LimitError } from "../values/script_error.ts";

@@ -4,7 +4,7 @@
  * A session is the list of what was done in it. The machine is deterministic, so an earlier point
  * is reached by doing the list again up to there, on a new machine.
  */
-import type { MachineEvent } from "../../runtime/events.ts";
+import type { MachineEvent } from "@dmalab/runtime";
 import { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { SourceFile } from "../source.ts";
 import type { FileNode } from "../syntax/tree/ast.ts";

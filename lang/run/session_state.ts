@@ -1,5 +1,5 @@
 /** A machine of a session with its variables: lost and made anew when the session goes back. */
-import type { MachineEvent } from "../../runtime/events.ts";
+import type { MachineEvent } from "@dmalab/runtime";
 import { FileScope } from "../check/names/file_scope.ts";
 import { formatClipped, SHOWN_CHARACTERS } from "../render/value_text.ts";
 import { SourceFile } from "../source.ts";

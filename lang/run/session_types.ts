@@ -1,5 +1,5 @@
 /** Inputs and results of a session. */
-import type { MachineEvent } from "../../runtime/events.ts";
+import type { MachineEvent } from "@dmalab/runtime";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import type { SourceLoader } from "../syntax/load_files.ts";
 import type { Limits } from "../values/limits.ts";

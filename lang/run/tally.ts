@@ -1,5 +1,5 @@
 /** What one test did on its machine, or one property on many. */
-import type { LabConfig } from "../../devices/lab_config.ts";
+import type { LabConfig } from "@dmalab/devices";
 import { spanPlace } from "../source.ts";
 import type { TrialDuty } from "../vm/code.ts";
 import type { Failure } from "../vm/failure.ts";

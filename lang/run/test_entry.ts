@@ -1,5 +1,5 @@
 /** A test, a property or a bench of a program, ready to run on one machine. */
-import type { LabConfig } from "../../devices/lab_config.ts";
+import type { LabConfig } from "@dmalab/devices";
 import type { ProgramCompiler } from "../compile/compile_program.ts";
 import type { Span } from "../source.ts";
 import type { Expression, Statement } from "../syntax/tree/ast.ts";

@@ -1,7 +1,7 @@
 /** A fresh machine with a VM on it, ready to run a program's code. */
 import type { ConstCode } from "../compile/compile_program.ts";
-import type { LabConfig } from "../../devices/lab_config.ts";
-import type { MachineEvent } from "../../runtime/events.ts";
+import type { LabConfig } from "@dmalab/devices";
+import type { MachineEvent } from "@dmalab/runtime";
 import type { Span } from "../source.ts";
 import type { Failure } from "../vm/failure.ts";
 import { describeFailure } from "../vm/failure_report.ts";

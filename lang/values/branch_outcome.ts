@@ -1,6 +1,5 @@
 /** What became of a block that ran on a machine of its own: one of `fork`, or that of `compare`. */
-import type { MachineEvent } from "../../runtime/events.ts";
-import type { Leak } from "../../runtime/held_resources.ts";
+import type { Leak, MachineEvent } from "@dmalab/runtime";
 import type { World } from "./world.ts";
 import type { MachineSetting } from "./machine_variant.ts";
 import type { Raised } from "./raised_error.ts";

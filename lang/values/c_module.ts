@@ -3,7 +3,7 @@
  * with the compiled code, so that a program without such a driver loads neither.
  */
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
-import type { LabConfig } from "../../devices/lab_config.ts";
+import type { LabConfig } from "@dmalab/devices";
 import type { SourceFile } from "../source.ts";
 import type { FileKind, LoadError, SourceLoader } from "../syntax/load_files.ts";
 import type { ForeignLine } from "./run.ts";

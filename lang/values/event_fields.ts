@@ -1,5 +1,5 @@
 /** What fields of events are to the language: their kinds, and the values that they can ever equal. */
-import type { Field, FieldKind } from "../../runtime/vocabulary/fields.ts";
+import type { Field, FieldKind } from "@dmalab/runtime/vocabulary";
 import { comparableNumbers, isNumeric } from "./kinds.ts";
 import type { Registry } from "./registry.ts";
 import type { Kind } from "./spec.ts";

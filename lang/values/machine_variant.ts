@@ -1,6 +1,6 @@
 /** Machines that differ from the one a file declares: by `with`, `matrix` and `compare`. */
 import type { Hint } from "../diagnostics/suggest.ts";
-import type { LabConfig } from "../../devices/lab_config.ts";
+import type { LabConfig } from "@dmalab/devices";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import type { Span } from "../source.ts";
 import type { Expression, Name } from "../syntax/tree/ast.ts";

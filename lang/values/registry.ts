@@ -6,9 +6,9 @@
  * small fake. Nothing in `lang/check`, `lang/compile`, `lang/vm` or `lang/run` imports the runtime
  * or the devices at run time.
  */
-import type { LabConfig } from "../../devices/lab_config.ts";
-import type { MachineEvent } from "../../runtime/events.ts";
-import type { FieldTable } from "../../runtime/vocabulary/fields.ts";
+import type { LabConfig } from "@dmalab/devices";
+import type { MachineEvent } from "@dmalab/runtime";
+import type { FieldTable } from "@dmalab/runtime/vocabulary";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import type { Run } from "./run.ts";
 import type { World, WorldOptions } from "./world.ts";

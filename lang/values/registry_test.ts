@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { EVENT_NAMES } from "../../runtime/event_vocabulary.ts";
+import { EVENT_NAMES } from "@dmalab/runtime";
 import { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { runScript } from "../testing/run_script.ts";
 import { BUILTINS, FUNCTIONS, TYPES, WORDS, wordSpecs } from "../builtins/mod.ts";

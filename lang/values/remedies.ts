@@ -4,7 +4,7 @@
  * It cannot be derived from what happened. The same is done again on a machine without one switch, and
  * without another, and what holds then was that one's fault.
  */
-import type { QuirkName, QuirkSet } from "../../runtime/kernels/quirks.ts";
+import type { QuirkName, QuirkSet } from "@dmalab/runtime/kernels";
 
 /** Steps of all runs that look for one answer: about a second. */
 export const REMEDY_STEPS = 50_000_000;

@@ -3,8 +3,8 @@
  *
  * The VM implements it; builtins see nothing else of the VM.
  */
-import type { Lab } from "../../devices/lab.ts";
-import type { EventRecorder } from "../../runtime/recorder.ts";
+import type { Lab } from "@dmalab/devices";
+import type { EventRecorder } from "@dmalab/runtime";
 import type { Span } from "../source.ts";
 import type { Question } from "./question.ts";
 import type { Closure, Value } from "./value.ts";

@@ -3,8 +3,8 @@
  * come from this entry; `lang/builtins/` is the one place where a language name meets a runtime
  * function.
  */
-import type { ErrnoName } from "../../runtime/errno.ts";
-import type { KernelFeature } from "../../runtime/vocabulary/kernel_calls.ts";
+import type { ErrnoName } from "@dmalab/runtime";
+import type { KernelFeature } from "@dmalab/runtime/vocabulary";
 import type { Run } from "./run.ts";
 import type { Value } from "./value.ts";
 

@@ -4,15 +4,19 @@
  * `lang/builtins/world.ts` implements it on top of `devices/lab.ts`; the VM and the runner import
  * nothing of the runtime, so that a test can run scripts on a fake of a few lines.
  */
-import type { SeenRange } from "../../runtime/dma/device/device_view.ts";
+import type { SeenRange } from "@dmalab/runtime/dma";
 import type { IncidentEvent } from "./incident.ts";
-import type { Lab } from "../../devices/lab.ts";
-import type { EventRecorder, KeptEvents } from "../../runtime/recorder.ts";
-import type { MachineRecording } from "../../runtime/recording/machine_recording.ts";
-import type { EventListener, EventStream } from "../../runtime/events.ts";
-import type { HostBudget } from "../../runtime/host_budget.ts";
-import type { Leak } from "../../runtime/held_resources.ts";
-import type { Leftover } from "../../runtime/leaks/leftovers.ts";
+import type { Lab } from "@dmalab/devices";
+import type {
+  EventListener,
+  EventRecorder,
+  EventStream,
+  HostBudget,
+  KeptEvents,
+  Leak,
+} from "@dmalab/runtime";
+import type { MachineRecording } from "@dmalab/runtime/recording";
+import type { Leftover } from "@dmalab/runtime/leaks";
 import type { RegisterAccess } from "../syntax/tree/ast.ts";
 import type { Value } from "./value.ts";
 

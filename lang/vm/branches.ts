@@ -6,8 +6,8 @@
  * (language.md, Stepping). Branchings are numbered in the order in which a run comes to them, and
  * that number is how the second run knows where to turn off.
  */
-import type { LabConfig } from "../../devices/lab_config.ts";
-import type { QuirkSet } from "../../runtime/kernels/quirks.ts";
+import type { LabConfig } from "@dmalab/devices";
+import type { QuirkSet } from "@dmalab/runtime/kernels";
 import type { FaultPlaceName } from "../values/world.ts";
 import { BRANCH_NAMES, type BranchOutcome } from "../values/branch_outcome.ts";
 import {

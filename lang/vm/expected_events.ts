@@ -1,5 +1,5 @@
 /** `expect events [ … ] in x` while a script runs. */
-import type { MachineEvent } from "../../runtime/events.ts";
+import type { MachineEvent } from "@dmalab/runtime";
 import type { Run } from "../values/run.ts";
 import { clip, pad, PICTURE_COLUMNS } from "../text/columns.ts";
 import { formatEventText } from "../render/event_line.ts";

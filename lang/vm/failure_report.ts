@@ -3,7 +3,7 @@ import type { DiagnosticCode } from "../diagnostics/codes.ts";
 import type { Diagnostic, RelatedSpan } from "../diagnostics/diagnostic.ts";
 import { BUG_CODE, bugDiagnostic } from "../diagnostics/bug.ts";
 import { afterColon } from "../diagnostics/render.ts";
-import type { MachineEvent } from "../../runtime/events.ts";
+import type { MachineEvent } from "@dmalab/runtime";
 import { formatEvent, STREAM_LAYOUT } from "../render/event_line.ts";
 import { clippedMessage } from "../diagnostics/clip.ts";
 import { formatCount } from "../text/numbers.ts";

@@ -5,7 +5,7 @@
  * only say how much there can be at most; when that is as much as there may be, everything that the
  * run can still come to is counted anew. The same run counts at the same places and finds the same.
  */
-import type { HostBudget } from "../../runtime/host_budget.ts";
+import type { HostBudget } from "@dmalab/runtime";
 import {
   CALL_BYTES,
   CHARACTER_BYTES,

@@ -1,5 +1,5 @@
 /** `invariant`: what must hold after every event, to the end of the block it stands in. */
-import type { MachineEvent } from "../../runtime/events.ts";
+import type { MachineEvent } from "@dmalab/runtime";
 import { formatEventText } from "../render/event_line.ts";
 import type { InvariantInfo } from "./code.ts";
 import { ExpectationError, ScriptFailure } from "./failure.ts";

@@ -1,5 +1,5 @@
 /** Errors and values that several instructions have in common. */
-import type { EventRecorder } from "../../runtime/recorder.ts";
+import type { EventRecorder } from "@dmalab/runtime";
 import { type Limits, NATIVE_DEPTH } from "../values/limits.ts";
 import type { Raised, RaisedError } from "../values/raised_error.ts";
 import { groupThousands } from "../text/numbers.ts";

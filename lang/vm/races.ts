@@ -11,7 +11,7 @@
  * goes on only when they are over.
  */
 import { type IncidentEvent, incidentName } from "../values/incident.ts";
-import type { Leftover } from "../../runtime/leaks/leftovers.ts";
+import type { Leftover } from "@dmalab/runtime/leaks";
 import { formatCount } from "../text/numbers.ts";
 import type { RaceInfo } from "./code.ts";
 import { valuesEqual } from "../values/equality.ts";

@@ -1,6 +1,6 @@
 /** Which other statements a report of the checker is about. */
 import type { RelatedSpan } from "../diagnostics/diagnostic.ts";
-import type { MachineEvent } from "../../runtime/events.ts";
+import type { MachineEvent } from "@dmalab/runtime";
 import type { IncidentEvent } from "../values/incident.ts";
 import { firstStatement } from "../render/report_text.ts";
 import type { SideRun } from "./branches.ts";

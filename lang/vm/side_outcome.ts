@@ -1,6 +1,5 @@
 /** What became of a block on a machine of its own, once its run has ended. */
-import type { MachineEvent } from "../../runtime/events.ts";
-import type { Leak } from "../../runtime/held_resources.ts";
+import type { Leak, MachineEvent } from "@dmalab/runtime";
 import type { BranchOutcome } from "../values/branch_outcome.ts";
 import type { MachineSetting } from "../values/machine_variant.ts";
 import type { Raised } from "../values/raised_error.ts";

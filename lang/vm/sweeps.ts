@@ -1,7 +1,6 @@
 /** Points that are made to fail: one by one by `inject POINT`, all of them in turn by `inject each`. */
 import { incidentName } from "../values/incident.ts";
-import type { MachineEvent } from "../../runtime/events.ts";
-import type { Leak } from "../../runtime/held_resources.ts";
+import type { Leak, MachineEvent } from "@dmalab/runtime";
 import type { FaultCount, FaultPlaceName, ResourceWatch } from "../values/world.ts";
 import { formatCount } from "../text/numbers.ts";
 import { formatOrdinal } from "../text/ordinal.ts";
@@ -10,7 +9,7 @@ import type { FailEachInfo, FailInfo } from "./code.ts";
 import { ExpectationError, ScriptFailure } from "./failure.ts";
 import { fixedText, remediesAmong, REMEDY_STEPS, withoutQuirks } from "../values/remedies.ts";
 import { MACHINE_STEPS } from "../values/limits.ts";
-import type { QuirkName } from "../../runtime/kernels/quirks.ts";
+import type { QuirkName } from "@dmalab/runtime/kernels";
 import { describeValue } from "../values/operators.ts";
 import { ScriptError } from "../values/script_error.ts";
 import { remembered } from "../values/remembered.ts";

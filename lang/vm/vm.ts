@@ -9,9 +9,8 @@
  */
 import { PICTURE_COLUMNS } from "../text/columns.ts";
 import type { IncidentEvent } from "../values/incident.ts";
-import type { Lab } from "../../devices/lab.ts";
-import type { HostBudget } from "../../runtime/host_budget.ts";
-import type { EventRecorder } from "../../runtime/recorder.ts";
+import type { Lab } from "@dmalab/devices";
+import type { EventRecorder, HostBudget } from "@dmalab/runtime";
 import type { Registry } from "../values/registry.ts";
 import type { Between, Follower, Output, Shown } from "../values/run.ts";
 import type { World } from "../values/world.ts";

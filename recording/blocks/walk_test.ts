@@ -1,8 +1,8 @@
 import { assertEquals } from "@std/assert";
-import { BUILTINS } from "../../builtins/mod.ts";
-import { loadProgram } from "../../run/program.ts";
-import { SourceFile, spanText } from "../../source.ts";
-import { memoryFiles } from "../../syntax/load_files.ts";
+import { BUILTINS } from "@dmalab/lang/builtins";
+import { loadProgram } from "@dmalab/lang/run";
+import { SourceFile, spanText } from "@dmalab/lang";
+import { memoryFiles } from "@dmalab/lang/syntax";
 import type { StepUnit } from "../moves.ts";
 import { recordRun, runsOf } from "../open.ts";
 import { START } from "../position.ts";

@@ -5,13 +5,15 @@
  * each time, it is done again up to the moment asked about, which the machine answers at that very
  * event or statement. After that it goes on to its next statement, where it can be left.
  */
-import type { EventLog } from "../../../runtime/recording/event_log.ts";
-import type { StatementLog } from "../../../runtime/recording/statement_log.ts";
-import type { BoundName, Code } from "../../vm/code.ts";
-import { FRAME_NUMBERS } from "../../vm/loop.ts";
-import type { RunWatch } from "../../vm/run_watch.ts";
-import type { MarkListener } from "../../vm/control.ts";
-import type { Vm } from "../../vm/vm.ts";
+import type { EventLog, StatementLog } from "@dmalab/runtime/recording";
+import {
+  type BoundName,
+  type Code,
+  FRAME_NUMBERS,
+  type MarkListener,
+  type RunWatch,
+  type Vm,
+} from "@dmalab/lang/vm";
 import { comparePositions, type Position, START } from "../position.ts";
 
 /** A run that is done again. */

@@ -2,7 +2,7 @@
  * The same run again, for what only the real machine can answer: machines are parked along the run,
  * and the nearest one goes on to the moment that is asked about.
  */
-import { type HostWatch, RunWatch } from "../../vm/run_watch.ts";
+import { type HostWatch, RunWatch } from "@dmalab/lang/vm";
 import { comparePositions, type Position } from "../position.ts";
 import { type Ask, type KnownRun, Replay, type Seen, type StartRerun } from "./replay.ts";
 import { statementAtWay, wayOf } from "./way.ts";

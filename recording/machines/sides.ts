@@ -1,11 +1,6 @@
 /** Blocks of `fork`, `compare` and `race` that have run on machines of their own, each as a recording. */
-import { rerun } from "../../run/again.ts";
-import { type FailureReport } from "../../run/report.ts";
-import { reportFailure } from "../../run/tally.ts";
-import type { Branches } from "../../vm/branches.ts";
-import type { AsideWord, Code } from "../../vm/code.ts";
-import type { Failure } from "../../vm/failure.ts";
-import type { Vm } from "../../vm/vm.ts";
+import { type FailureReport, reportFailure, rerun } from "@dmalab/lang/run";
+import type { AsideWord, Branches, Code, Failure, Vm } from "@dmalab/lang/vm";
 import type { RunName } from "../kept_run.ts";
 import type { Looker } from "../look.ts";
 import { RunNotes } from "../notes.ts";

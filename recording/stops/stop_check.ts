@@ -1,6 +1,5 @@
 /** What is wrong with a breakpoint before it is set. */
-import { describeKind, kindOf } from "../../values/kinds.ts";
-import type { Kind } from "../../values/spec.ts";
+import { describeKind, type Kind, kindOf } from "@dmalab/lang/values";
 import { refuseNamesOfC } from "../c_names.ts";
 import { LookError } from "../look.ts";
 import { boundNames } from "../machines/replay.ts";

@@ -1,6 +1,5 @@
 /** The events that a breakpoint stops at, and their fields, which its expressions see. */
-import { fieldKind, fieldsNamed } from "../../values/event_fields.ts";
-import type { Kind } from "../../values/spec.ts";
+import { fieldKind, fieldsNamed, type Kind } from "@dmalab/lang/values";
 import type { OwnNames } from "../look.ts";
 import type { Recording } from "../recording.ts";
 import type { StopCause } from "./stop_spec.ts";

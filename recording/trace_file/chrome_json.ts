@@ -1,5 +1,5 @@
 /** A file of Chrome's trace JSON, which Perfetto and chrome://tracing open: an entry a line. */
-import { printableJson } from "../../lang/diagnostics/display_width.ts";
+import { printableJson } from "@dmalab/lang/diagnostics";
 import type { WriteText } from "./trace_writer.ts";
 
 export class ChromeJson {

@@ -9,11 +9,9 @@
  * takes a microsecond. Virtual time itself is written only for a machine with `latencies`: there, time
  * passes from event to event.
  */
-import { formatEventText } from "../../lang/render/event_line.ts";
-import { displayName } from "../../lang/run/report.ts";
-import type { RunStart } from "../../lang/run/run_options.ts";
-import { eventEntry } from "../../runtime/event_vocabulary.ts";
-import { isCall, isReturn, type MachineEvent } from "../../runtime/events.ts";
+import { formatEventText } from "@dmalab/lang/render";
+import { displayName, type RunStart } from "@dmalab/lang/run";
+import { eventEntry, isCall, isReturn, type MachineEvent } from "@dmalab/runtime";
 import { ChromeJson } from "./chrome_json.ts";
 import {
   placedFields,

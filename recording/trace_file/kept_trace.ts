@@ -1,11 +1,9 @@
 /** A `.dmatrace.jsonl` file as runs that can be looked at: its events, and the tables that they fill. */
-import { domainSharers } from "../../devices/lab.ts";
-import { LAB_TABLES } from "../../devices/lab_tables.ts";
-import { type KeptCode, KeptRun } from "../../lang/recording/kept_run.ts";
-import { SourceFile } from "../../lang/source.ts";
-import type { Bytes } from "../../runtime/address.ts";
-import { eventNumber } from "../../runtime/event_vocabulary.ts";
-import { KeptMachine } from "../../runtime/recording/machine_recording.ts";
+import { domainSharers, LAB_TABLES } from "@dmalab/devices";
+import { type KeptCode, KeptRun } from "../kept_run.ts";
+import { SourceFile } from "@dmalab/lang";
+import { type Bytes, eventNumber } from "@dmalab/runtime";
+import { KeptMachine } from "@dmalab/runtime/recording";
 import type { TraceEvent, TraceOutcome, TraceRun } from "./trace_line.ts";
 import { TraceReader } from "./trace_reader.ts";
 

@@ -4,10 +4,9 @@
  * Each line is one JSON object. Which kind it is says a field that only that kind has: `dmatrace`,
  * `run`, `seq`, `outcome` or `runs`. Fields of events have the names and units of the vocabulary.
  */
-import type { LabConfig } from "../../devices/lab_config.ts";
-import type { RunNames, TestOutcome } from "../../lang/run/report.ts";
-import type { EventName } from "../../runtime/event_vocabulary.ts";
-import type { MachineEvent } from "../../runtime/events.ts";
+import type { LabConfig } from "@dmalab/devices";
+import type { RunNames, TestOutcome } from "@dmalab/lang/run";
+import type { EventName, MachineEvent } from "@dmalab/runtime";
 
 /**
  * The version of the format that is written. It grows when a reader of the old one would take

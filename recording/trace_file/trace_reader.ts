@@ -1,8 +1,8 @@
 /** Lines of a `.dmatrace.jsonl` file as values, each held to the format. */
-import type { LabConfig } from "../../devices/lab_config.ts";
-import { eventFields, eventNumber } from "../../runtime/event_vocabulary.ts";
-import { isQuirkName } from "../../runtime/kernels/quirks.ts";
-import { type Field, isAddress } from "../../runtime/vocabulary/fields.ts";
+import type { LabConfig } from "@dmalab/devices";
+import { eventFields, eventNumber } from "@dmalab/runtime";
+import { isQuirkName } from "@dmalab/runtime/kernels";
+import { type Field, isAddress } from "@dmalab/runtime/vocabulary";
 import {
   TRACE_VERSION,
   type TraceEnd,

@@ -1,10 +1,8 @@
 /** Runs and their events as text of some format, while they happen. */
-import { printableJson } from "../../lang/diagnostics/display_width.ts";
-import type { RunStart } from "../../lang/run/run_options.ts";
-import type { RunNames, TestOutcome } from "../../lang/run/report.ts";
-import { eventFields } from "../../runtime/event_vocabulary.ts";
-import type { MachineEvent } from "../../runtime/events.ts";
-import type { Field } from "../../runtime/vocabulary/fields.ts";
+import { printableJson } from "@dmalab/lang/diagnostics";
+import type { RunNames, RunStart, TestOutcome } from "@dmalab/lang/run";
+import { eventFields, type MachineEvent } from "@dmalab/runtime";
+import type { Field } from "@dmalab/runtime/vocabulary";
 import {
   TRACE_VERSION,
   type TraceEnd,

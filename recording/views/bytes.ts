@@ -1,10 +1,10 @@
 /** Bytes of memory with who wrote each: the store of a CPU, a device's access, the copy of a bounce buffer. */
-import type { MemoryWrite, MemoryWriter } from "../../runtime/recording/memory_log.ts";
-import { nextMoment } from "../recording/machines/way.ts";
-import { comparePositions, type Position } from "../recording/position.ts";
-import type { KeptRun } from "../recording/kept_run.ts";
-import { spanOfEvent } from "../recording/writers.ts";
-import type { Span } from "../source.ts";
+import type { MemoryWrite, MemoryWriter } from "@dmalab/runtime/recording";
+import { nextMoment } from "../machines/way.ts";
+import { comparePositions, type Position } from "../position.ts";
+import type { KeptRun } from "../kept_run.ts";
+import { spanOfEvent } from "../writers.ts";
+import type { Span } from "@dmalab/lang";
 
 /** A write that has left bytes. */
 export interface ByteWriter {

@@ -1,7 +1,7 @@
 /** What differs between two moments, of one run or of two: their events beside each other, and the rows of tables. */
-import { diffMoments, firstDifferentEvent, type Moment } from "../recording/diff.ts";
-import type { KeptRun } from "../recording/kept_run.ts";
-import { formatEventText } from "../render/event_line.ts";
+import { diffMoments, firstDifferentEvent, type Moment } from "../diff.ts";
+import type { KeptRun } from "../kept_run.ts";
+import { formatEventText } from "@dmalab/lang/render";
 import { type CellView, rowCells } from "./tables.ts";
 
 /** A row that is only at one of the moments, or has other values there. */

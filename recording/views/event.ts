@@ -1,8 +1,8 @@
 /** An event in words and values, the same in every view. */
-import { eventParts, type TextPart } from "../render/event_line.ts";
-import type { KeptRun } from "../recording/kept_run.ts";
-import { spanOfEvent } from "../recording/writers.ts";
-import type { Span } from "../source.ts";
+import { eventParts, type TextPart } from "@dmalab/lang/render";
+import type { KeptRun } from "../kept_run.ts";
+import { spanOfEvent } from "../writers.ts";
+import type { Span } from "@dmalab/lang";
 
 /** An event. */
 export interface EventView {

@@ -1,10 +1,10 @@
 /** A fault of the IOMMU, a report of the checker, a warning of the kernel: what it is, and why. */
-import { explainFaultEvent } from "../builtins/things/fault.ts";
-import type { MachineEvent } from "../../runtime/events.ts";
-import type { Recording } from "../recording/recording.ts";
-import { spanOfEvent } from "../recording/writers.ts";
-import { spanPlace } from "../source.ts";
-import { formatAddress } from "../text/numbers.ts";
+import { explainFaultEvent } from "@dmalab/lang/builtins";
+import type { MachineEvent } from "@dmalab/runtime";
+import type { Recording } from "../recording.ts";
+import { spanOfEvent } from "../writers.ts";
+import { spanPlace } from "@dmalab/lang";
+import { formatAddress } from "@dmalab/lang/text";
 
 /** A fault, a report or a warning. */
 export interface IncidentView {

@@ -1,9 +1,9 @@
 /** A moment of a run, as a line that says where one is. */
-import { formatEventText } from "../render/event_line.ts";
-import type { Position } from "../recording/position.ts";
-import type { KeptRun } from "../recording/kept_run.ts";
-import { spanOfEvent } from "../recording/writers.ts";
-import { type Span, spanText } from "../source.ts";
+import { formatEventText } from "@dmalab/lang/render";
+import type { Position } from "../position.ts";
+import type { KeptRun } from "../kept_run.ts";
+import { spanOfEvent } from "../writers.ts";
+import { type Span, spanText } from "@dmalab/lang";
 
 /** Where one is in a run. */
 export interface MomentView {

@@ -1,8 +1,8 @@
 /** Everything that is kept of one request of a disk, as it is known at a moment. */
-import type { MachineEvent } from "../../runtime/events.ts";
-import type { TableName, TableRow } from "../../devices/lab_tables.ts";
-import type { Position } from "../recording/position.ts";
-import type { KeptRun } from "../recording/kept_run.ts";
+import type { MachineEvent } from "@dmalab/runtime";
+import type { TableName, TableRow } from "@dmalab/devices";
+import type { Position } from "../position.ts";
+import type { KeptRun } from "../kept_run.ts";
 
 /** A run of memory that the request covers, and the event that says so. */
 export interface RequestSegment {

@@ -2,15 +2,10 @@
  * Recordings as bytes, and read again without the language and without any machine: events,
  * statements, tables, source, output and the outcomes of the runs.
  */
-import {
-  BUILT_IN,
-  readLabMachine,
-  type RecordedWith,
-  writeMachine,
-} from "../builtins/read_machine.ts";
-import { type KeptCode, KeptRun, type RunName, type Side } from "../recording/kept_run.ts";
-import type { FailureReport, TestOutcome } from "../run/report.ts";
-import { SourceFile, type Span } from "../source.ts";
+import { BUILT_IN, readLabMachine, type RecordedWith, writeMachine } from "@dmalab/lang/builtins";
+import { type KeptCode, KeptRun, type RunName, type Side } from "../kept_run.ts";
+import type { FailureReport, TestOutcome } from "@dmalab/lang/run";
+import { SourceFile, type Span } from "@dmalab/lang";
 
 /** Of what is written: a reader refuses any other. */
 export const SERIALISED_VERSION = 3;

@@ -1,10 +1,9 @@
 /** Rows of a recording's tables as text, the same in every view. */
-import type { FactTable } from "../../runtime/recording/fact_table.ts";
-import type { FactRow } from "../../runtime/recording/fact_table_spec.ts";
-import type { FieldKind } from "../../runtime/vocabulary/fields.ts";
-import { formatFieldValue, valuePart } from "../render/event_line.ts";
-import type { Position } from "../recording/position.ts";
-import type { KeptRun } from "../recording/kept_run.ts";
+import type { FactRow, FactTable } from "@dmalab/runtime/recording";
+import type { FieldKind } from "@dmalab/runtime/vocabulary";
+import { formatFieldValue, valuePart } from "@dmalab/lang/render";
+import type { Position } from "../position.ts";
+import type { KeptRun } from "../kept_run.ts";
 
 /** A value, with what it is and its text. */
 export interface CellView {

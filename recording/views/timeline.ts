@@ -1,5 +1,5 @@
 /** A run as lanes: what each CPU and each device did, how far each command of a queue and each request was. */
-import type { KeptRun } from "../recording/kept_run.ts";
+import type { KeptRun } from "../kept_run.ts";
 import { phaseAt } from "./request.ts";
 
 /** What a lane does from one event to another. */

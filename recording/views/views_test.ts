@@ -1,6 +1,6 @@
 /** What is read back answers as the recording that was written, and views say what events say. */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { loadFollowed } from "../language.ts";
+import { loadFollowed, SourceFile } from "@dmalab/lang";
 import {
   comparePositions,
   coveringCell,
@@ -11,11 +11,10 @@ import {
   rowsCovering,
   runsOf,
   writesOf,
-} from "../recording/mod.ts";
-import type { KeptRun } from "../recording/kept_run.ts";
-import { formatEventText } from "../render/event_line.ts";
-import { SourceFile } from "../source.ts";
-import { memoryFiles } from "../syntax/load_files.ts";
+} from "../former_mod.ts";
+import type { KeptRun } from "../kept_run.ts";
+import { formatEventText } from "@dmalab/lang/render";
+import { memoryFiles } from "@dmalab/lang/syntax";
 import { bytesView, writtenRanges } from "./bytes.ts";
 import { differenceView, eventsBeside } from "./difference.ts";
 import { eventView } from "./event.ts";

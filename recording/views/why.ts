@@ -1,12 +1,11 @@
 /** Why: the decision that a moment is in, with what it looked at and the rule that it fell by. */
-import { explainDecision } from "../builtins/explain/explain_decision.ts";
-import { inputField } from "../builtins/explain/inputs.ts";
-import { valuePart } from "../render/event_line.ts";
+import { explainDecision, inputField } from "@dmalab/lang/builtins/explain";
+import { valuePart } from "@dmalab/lang/render";
 import type { CellView } from "./tables.ts";
-import type { Position } from "../recording/position.ts";
-import type { KeptRun } from "../recording/kept_run.ts";
-import { spanOfEvent } from "../recording/writers.ts";
-import type { Span } from "../source.ts";
+import type { Position } from "../position.ts";
+import type { KeptRun } from "../kept_run.ts";
+import { spanOfEvent } from "../writers.ts";
+import type { Span } from "@dmalab/lang";
 
 /** A decision. */
 export interface WhyView {
@@ -16,7 +15,7 @@ export interface WhyView {
   readonly title: string;
   /** Why, in sentences; empty where the title says it all. */
   readonly why: string;
-  /** The rule, by page and number in `docs/behaviour/`. */
+  /** The rule, by page and number in `docs/rules/`. */
   readonly rule: string;
   /** What it looked at. */
   readonly inputs: readonly CellView[];

@@ -18,7 +18,7 @@ import type { SegmentLimits } from "./segment_iterator.ts";
 export interface LimitReason {
   readonly limit: keyof LimitValues;
   readonly value: number;
-  /** Page and number in `docs/behaviour/`. */
+  /** Page and number in `docs/rules/`. */
   readonly rule: string;
   readonly inputs: Readonly<Record<string, FieldValue>>;
 }

@@ -4,7 +4,7 @@
  * Names, flags and when a flag counts are those of the AMD I/O Virtualization Technology (IOMMU)
  * Specification (48882), 2.5 (Event Logging); the sentences are ours.
  */
-import type { DeviceAccess } from "../../runtime/iommu/iommu.ts";
+import type { DeviceAccess } from "../iommu/iommu.ts";
 import type { LoggedReason, ReasonEntry } from "./logged_fault.ts";
 
 /**

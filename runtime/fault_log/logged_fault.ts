@@ -1,5 +1,5 @@
 /** What a fault line of a kernel log says, whichever IOMMU wrote it. */
-import type { DeviceAccess } from "../../runtime/iommu/iommu.ts";
+import type { DeviceAccess } from "../iommu/iommu.ts";
 import type { Word64 } from "./word64.ts";
 
 /** Whose line it is: Intel VT-d, AMD, Arm SMMUv3, or SMMUv1 and SMMUv2. */

@@ -4,9 +4,9 @@
  * Only what hardware is known to record is printed. An access that never reached an IOMMU leaves no
  * record, and where the specification leaves the record open there is no line either.
  */
-import { IOMMU_MODELS, type IommuModel } from "../../runtime/iommu/iommu_models.ts";
-import type { DeviceAccess, FaultReason } from "../../runtime/iommu/iommu.ts";
-import { FAULT_REASONS } from "../../runtime/vocabulary/shared_words.ts";
+import { IOMMU_MODELS, type IommuModel } from "../iommu/iommu_models.ts";
+import type { DeviceAccess, FaultReason } from "../iommu/iommu.ts";
+import { FAULT_REASONS } from "../vocabulary/shared_words.ts";
 import { formatSource } from "./pci_source.ts";
 import { PAGE_FAULT_FLAGS } from "./amd_events.ts";
 import { plainHex, type Word64, word64 } from "./word64.ts";

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { IOMMU_MODELS, type IommuModel } from "../../runtime/iommu/iommu_models.ts";
-import type { DeviceAccess, FaultReason } from "../../runtime/iommu/iommu.ts";
+import { IOMMU_MODELS, type IommuModel } from "../iommu/iommu_models.ts";
+import type { DeviceAccess, FaultReason } from "../iommu/iommu.ts";
 import { decodeFaultLog } from "./decode_fault_log.ts";
 import { type PrintedFault, printFaultLog } from "./print_fault_log.ts";
 import { numberOf } from "./word64.ts";

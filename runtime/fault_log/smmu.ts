@@ -14,7 +14,7 @@
  *
  * @see Arm SMMUv3 specification (IHI 0070), 7.3 (the layout of the records)
  */
-import type { DeviceAccess } from "../../runtime/iommu/iommu.ts";
+import type { DeviceAccess } from "../iommu/iommu.ts";
 import { addressIn } from "./log_address.ts";
 import type { LogCursor } from "./log_cursor.ts";
 import { type LoggedFault, type LoggedSource, NO_DETAILS } from "./logged_fault.ts";

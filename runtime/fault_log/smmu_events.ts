@@ -4,7 +4,7 @@
  * Numbers, names and which record has which fields are those of the Arm System Memory Management
  * Unit Architecture Specification, SMMUv3 (IHI 0070), 7.3 (Event records); the sentences are ours.
  */
-import type { DeviceAccess } from "../../runtime/iommu/iommu.ts";
+import type { DeviceAccess } from "../iommu/iommu.ts";
 import type { LoggedReason, ReasonEntry } from "./logged_fault.ts";
 
 export interface SmmuEvent {

@@ -9,7 +9,7 @@
  * @see Arm SMMUv2 specification (IHI 0062), SMMU_CBn_FSR, SMMU_CBn_FSYNR0, SMMU_CBFRSYNRAn
  * @see behaviour/traces.md T.51
  */
-import type { DeviceAccess } from "../../runtime/iommu/iommu.ts";
+import type { DeviceAccess } from "../iommu/iommu.ts";
 import { addressIn } from "./log_address.ts";
 import type { LogCursor } from "./log_cursor.ts";
 import { type LoggedFault, NO_DETAILS, type ReasonEntry, UNTOLD } from "./logged_fault.ts";

@@ -5,7 +5,7 @@
  * (Fault Reason Encodings) and 7.1.3; the sentences are ours. Numbers of scalable mode beyond those
  * in the table are explained by their group.
  */
-import type { DeviceAccess } from "../../runtime/iommu/iommu.ts";
+import type { DeviceAccess } from "../iommu/iommu.ts";
 import type { LoggedReason, ReasonEntry, TableDump } from "./logged_fault.ts";
 
 const NO_PRESENT_BIT =

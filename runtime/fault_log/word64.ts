@@ -3,7 +3,7 @@
  *
  * A number holds 53 bits exactly. What needs more stays in halves and never becomes one.
  */
-import { ADDRESS_LIMIT } from "../../runtime/address.ts";
+import { ADDRESS_LIMIT } from "../address.ts";
 
 export interface Word64 {
   /** Bits 63 to 32. */

@@ -1,7 +1,7 @@
 /** A kernel tree as what compiles it sees it: text by paths from its root, and nothing outside. */
-import { KERNEL_NAMES, kernelNamed, type KernelProfile } from "../../runtime/kernels/kernels.ts";
+import { KERNEL_NAMES, kernelNamed, type KernelProfile } from "./kernels.ts";
 
-/** Reads a tree; the host's part is in `cli/c/`. */
+/** Reads a tree; the host's part is in `extensions/c_drivers/compiler/`. */
 export interface TreeFiles {
   /** A file's text; null where there is none, or none that may be read. */
   text(path: string): string | null;
@@ -75,7 +75,7 @@ export function versionOf(files: TreeFiles): TreeVersion {
   if (major === null || patch === null || sub === null) {
     throw new TreeError(
       "The folder is not a kernel tree: its Makefile has no VERSION, PATCHLEVEL and SUBLEVEL",
-      "name the folder that contains `Makefile`, `include/` and `drivers/`",
+      "name the folder that contains `Makefile`, `extensions/c_drivers/include/` and `extensions/c_drivers/drivers/`",
     );
   }
   return { major, patch, sub, name: `${major}.${patch}.${sub}` };

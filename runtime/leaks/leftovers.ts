@@ -18,7 +18,7 @@ import { type HeldKind, LEAK_KINDS, type LeakKind } from "./leak_kinds.ts";
 /** Something that is left. */
 export interface Leftover {
   readonly kind: LeakKind;
-  /** The rule of `docs/behaviour/` that is broken; null where that is none of theirs. */
+  /** The rule of `docs/rules/` that is broken; null where that is none of theirs. */
   readonly rule: string | null;
   /** The device that it belongs to; null where that is not known. */
   readonly device: string | null;

@@ -5,7 +5,7 @@
  * more is one too, so that the file is kept true: `deno task conformance --json` has the numbers.
  */
 import { assertEquals } from "@std/assert";
-import { Ledger } from "../../runtime/dma/checker/ledger.ts";
+import { Ledger } from "@dmalab/runtime/dma";
 import recorded from "../conformance_agreement.json" with { type: "json" };
 import type { GroupResult } from "./group_result.ts";
 import { replayGroups } from "./replay.ts";

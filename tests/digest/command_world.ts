@@ -1,8 +1,6 @@
 /** Commands as if written by hand, most of them nearly right, for a controller alone. */
-import { Rig } from "../../devices/nvme/controller/_rig.ts";
-import type { CommandFields } from "../../devices/nvme/command_bytes.ts";
-import { MALFORMED_COMMANDS } from "../../devices/nvme/malformed_commands.ts";
-import { Random } from "../../runtime/random.ts";
+import { type CommandFields, MALFORMED_COMMANDS, Rig } from "@dmalab/devices/nvme";
+import { Random } from "@dmalab/runtime";
 import type { Sink } from "./digest.ts";
 
 const COMMANDS = 60;

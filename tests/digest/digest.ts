@@ -1,9 +1,8 @@
 /** What a run comes to, as one short text: the same for the same lines. */
-import { LAB_TABLES } from "../../devices/lab_tables.ts";
-import { formatEventText } from "../../lang/render/event_line.ts";
-import { EVENT_NAMES } from "../../runtime/event_vocabulary.ts";
-import type { Machine } from "../../runtime/machine.ts";
-import { MachineRecording } from "../../runtime/recording/machine_recording.ts";
+import { LAB_TABLES } from "@dmalab/devices";
+import { formatEventText } from "@dmalab/lang/render";
+import { EVENT_NAMES, type Machine } from "@dmalab/runtime";
+import { MachineRecording } from "@dmalab/runtime/recording";
 
 /** Events of one machine that are reported in words too. */
 const FORMATTED_EVENTS = 300;

@@ -1,10 +1,8 @@
 /** Every example and suite: what happens on each machine of it, what it prints, how it ends. */
-import type { Lab } from "../../devices/lab.ts";
-import { HostLoader } from "../../cli/host_loader.ts";
-import { loadProgram } from "../../lang/language.ts";
-import type { Program } from "../../lang/run/program.ts";
-import type { TestOutcome } from "../../lang/run/report.ts";
-import { runProgram } from "../../lang/run/run_program.ts";
+import type { Lab } from "@dmalab/devices";
+import { HostLoader } from "@dmalab/cli";
+import { loadProgram } from "@dmalab/lang";
+import { type Program, runProgram, type TestOutcome } from "@dmalab/lang/run";
 import { scenariosBelow } from "../examples.ts";
 import { ROOT } from "../source_text.ts";
 import { type Sink, type Watch, watchMachine } from "./digest.ts";

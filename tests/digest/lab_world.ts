@@ -1,24 +1,31 @@
 /** Machines with any settings that there are, in a random tree, and everything that their devices do. */
-import { buildLab, type Lab } from "../../devices/lab.ts";
-import { defaultLabConfig, type LabConfig, type PciNodeConfig } from "../../devices/lab_config.ts";
-import { NVME } from "../../devices/nvme/nvme_device.ts";
-import type { Io } from "../../devices/nvme/io.ts";
-import type { DiskOp, NvmeDisk } from "../../devices/nvme/nvme_disk.ts";
-import type { PciFunction } from "../../devices/pci/pci_function.ts";
-import { PORT_KINDS } from "../../devices/pci/port_kinds.ts";
-import { DEVICE_KINDS } from "../../devices/registry.ts";
-import { type DmaAddr, GIB, MIB, type PhysAddr } from "../../runtime/address.ts";
-import { DMA_BIDIRECTIONAL } from "../../runtime/dma/attributes.ts";
-import { Scatterlist } from "../../runtime/dma/scatterlist.ts";
-import { ArmedFault, FAULT_POINTS } from "../../runtime/faults.ts";
-import { KERNEL_NAMES } from "../../runtime/kernels/kernels.ts";
 import {
+  buildLab,
+  defaultLabConfig,
+  DEVICE_KINDS,
+  type Lab,
+  type LabConfig,
+  type PciNodeConfig,
+} from "@dmalab/devices";
+import { type DiskOp, type Io, NVME, type NvmeDisk } from "@dmalab/devices/nvme";
+import { type PciFunction, PORT_KINDS } from "@dmalab/devices/pci";
+import {
+  type AnySetting,
+  ArmedFault,
+  type DmaAddr,
+  FAULT_POINTS,
+  GIB,
   IOMMU_SETTINGS,
   MACHINE_SETTINGS,
+  MIB,
+  type PhysAddr,
+  Random,
+  type SettingRows,
+  type Shape,
   SWIOTLB_SETTINGS,
-} from "../../runtime/machine_config.ts";
-import { Random } from "../../runtime/random.ts";
-import type { AnySetting, SettingRows, Shape } from "../../runtime/settings.ts";
+} from "@dmalab/runtime";
+import { DMA_BIDIRECTIONAL, Scatterlist } from "@dmalab/runtime/dma";
+import { KERNEL_NAMES } from "@dmalab/runtime/kernels";
 import { type Sink, watchMachine } from "./digest.ts";
 
 const STEPS = 40;

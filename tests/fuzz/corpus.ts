@@ -1,8 +1,7 @@
 /** The texts that mutations start from: the project's own scripts, whole and in pieces. */
 import { join } from "node:path";
-import { SourceFile } from "../../lang/source.ts";
-import { parse } from "../../lang/syntax/parse.ts";
-import { SAMPLES } from "../../lang/syntax/testing_samples.ts";
+import { SourceFile } from "@dmalab/lang";
+import { parse, SAMPLES } from "@dmalab/lang/syntax";
 import { filesBelow, ROOT } from "../source_text.ts";
 
 export interface Corpus {

@@ -6,15 +6,12 @@
  * not count.
  */
 import { join } from "node:path";
-import { HostLoader } from "../../cli/host_loader.ts";
-import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
-import type { SourceLoader } from "../../lang/syntax/load_files.ts";
-import { loadProgram } from "../../lang/language.ts";
-import { SourceFile } from "../../lang/source.ts";
-import { parse } from "../../lang/syntax/parse.ts";
+import { HostLoader } from "@dmalab/cli";
+import type { Diagnostic } from "@dmalab/lang/diagnostics";
+import { parse, type SourceLoader, type TokenEdit, tokenEdits } from "@dmalab/lang/syntax";
+import { loadProgram, SourceFile } from "@dmalab/lang";
 import { scenariosBelow } from "../examples.ts";
 import { ROOT } from "../source_text.ts";
-import { type TokenEdit, tokenEdits } from "../../lang/syntax/testing_edits.ts";
 
 export const MOST_ERRORS = 3;
 

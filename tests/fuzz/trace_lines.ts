@@ -3,10 +3,7 @@
  * balance that does not close.
  */
 import { assert, assertEquals } from "@std/assert";
-import { checkJson, checkLines } from "../../instruments/traces/ledger/check_report.ts";
-import { LogPass, TraceCheck } from "../../instruments/traces/ledger/trace_check.ts";
-import { ImportPass } from "../../instruments/traces/line/import_pass.ts";
-import { readGolden } from "../golden_traces.ts";
+import { checkJson, checkLines, ImportPass, LogPass, readGolden, TraceCheck } from "@dmalab/traces";
 
 const SOURCES = [
   "real/72-strict-mistakes.trace.txt.gz",

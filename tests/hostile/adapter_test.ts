@@ -3,8 +3,8 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { join } from "node:path";
 import { connect } from "node:net";
 import { PassThrough } from "node:stream";
-import { Session } from "../../cli/dap/session.ts";
-import { withClient } from "../dap/in_process.ts";
+import { Session } from "@dmalab/editor/dap";
+import { withClient } from "@dmalab/editor";
 import { runDeno } from "../deno_process.ts";
 import { ROOT } from "../source_text.ts";
 

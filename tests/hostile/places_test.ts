@@ -37,8 +37,8 @@ Deno.test("the command line reads files of users in one module, and names its ot
     "cli/files/write_file.ts",
     "cli/host_file.ts",
     "cli/places.ts",
-    "cli/report/report_data.ts",
+    "extensions/page/cli/report_data.ts",
     // Traces of any length, where host_file.ts found a file; a pipe only for `trace watch`.
-    "cli/trace/read_lines.ts",
+    "extensions/traces/cli/read_lines.ts",
   ]);
 });

@@ -5,10 +5,8 @@
  */
 import process from "node:process";
 import { createInterface } from "node:readline";
-import { HostMemory } from "../../cli/host_memory.ts";
-import { main } from "../../cli/main.ts";
-import { toItsEnd } from "../../cli/process_end.ts";
-import { ProcessScreen } from "../../cli/screen.ts";
+import { HostMemory, main, toItsEnd } from "@dmalab/cli";
+import { ProcessScreen } from "@dmalab/cli/extend";
 import { peakBytes } from "./peak.ts";
 
 function write(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {

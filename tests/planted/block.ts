@@ -1,4 +1,4 @@
-import type { FoundBug, PlantedDriver } from "../planted_bugs.ts";
+import type { FoundBug, PlantedDriver } from "@dmalab/c_drivers";
 
 /** How each planted bug is found: by which test, and what is said of it. */
 const FOUND: Readonly<Record<string, FoundBug>> = {
@@ -36,7 +36,7 @@ const FOUND: Readonly<Record<string, FoundBug>> = {
 };
 
 export const BLOCK_DRIVER: PlantedDriver = {
-  folder: "drivers/block",
+  folder: "extensions/c_drivers/drivers/block",
   scenario: "block_hba.dma",
   cFile: "block_hba.c",
   testCount: 16,

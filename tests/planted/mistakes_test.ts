@@ -11,7 +11,7 @@
  * the memory that it is given). A driver in C can, and gets `unmap_size`.
  */
 import { assertEquals } from "@std/assert";
-import { failureOf, onlyOutcome } from "../../lang/testing/test_support.ts";
+import { failureOf, onlyOutcome } from "@dmalab/lang/testing";
 
 const MODES: Readonly<Record<string, string>> = {
   strict: "iommu { mode = strict }",

@@ -1,4 +1,4 @@
-import type { FoundBug, PlantedDriver } from "../planted_bugs.ts";
+import type { FoundBug, PlantedDriver } from "@dmalab/c_drivers";
 
 /** How each planted bug is found: by which test, and what is said of it. */
 const FOUND: Readonly<Record<string, FoundBug>> = {
@@ -29,7 +29,7 @@ const FOUND: Readonly<Record<string, FoundBug>> = {
 };
 
 export const NIC_DRIVER: PlantedDriver = {
-  folder: "drivers/nic",
+  folder: "extensions/c_drivers/drivers/nic",
   scenario: "ring_nic.dma",
   cFile: "ring_nic.c",
   testCount: 12,

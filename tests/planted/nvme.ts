@@ -1,4 +1,4 @@
-import type { FoundBug, PlantedDriver } from "../planted_bugs.ts";
+import type { FoundBug, PlantedDriver } from "@dmalab/c_drivers";
 
 const DIRECT = "reads and writes [iommu.mode = off, ssd.sgl = false]";
 const TRANSLATED = "reads and writes [iommu.mode = strict, ssd.sgl = true]";
@@ -59,7 +59,7 @@ const FOUND: Readonly<Record<string, FoundBug>> = {
 };
 
 export const NVME_DRIVER: PlantedDriver = {
-  folder: "drivers/nvme",
+  folder: "extensions/c_drivers/drivers/nvme",
   scenario: "lab_nvme.dma",
   cFile: "lab_nvme.c",
   testCount: 38,

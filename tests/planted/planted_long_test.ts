@@ -1,6 +1,13 @@
 /** The drivers in C on other kernels, and every planted bug of theirs that the short suite leaves out. */
-import { loadFiles, loadOpened, programOf } from "../c_together.ts";
-import { assertHolds, findPlanted, loadPlanted, openFew } from "../planted_bugs.ts";
+import {
+  assertHolds,
+  findPlanted,
+  loadFiles,
+  loadOpened,
+  loadPlanted,
+  openFew,
+  programOf,
+} from "@dmalab/c_drivers";
 import { BLOCK_DRIVER } from "./block.ts";
 import { NIC_DRIVER } from "./nic.ts";
 import { NVME_DRIVER } from "./nvme.ts";
@@ -8,11 +15,11 @@ import { NVME_DRIVER } from "./nvme.ts";
 const [planted, [releases, nicKernels, nvmeKernels], [many]] = await Promise.all([
   Promise.all([BLOCK_DRIVER, NIC_DRIVER, NVME_DRIVER].map((each) => loadPlanted(each, "rest"))),
   loadFiles([
-    "drivers/block/block_releases.dma",
-    "drivers/nic/other_kernels.dma",
-    "drivers/nvme/other_kernels.dma",
+    "extensions/c_drivers/drivers/block/block_releases.dma",
+    "extensions/c_drivers/drivers/nic/other_kernels.dma",
+    "extensions/c_drivers/drivers/nvme/other_kernels.dma",
   ]),
-  loadOpened([openFew("drivers/nic/ring_many.dma", "frames_in_all")]),
+  loadOpened([openFew("extensions/c_drivers/drivers/nic/ring_many.dma", "frames_in_all")]),
 ]);
 
 for (const each of planted) {
@@ -28,5 +35,5 @@ for (const [folder, kernels] of [["nic", nicKernels], ["nvme", nvmeKernels]] as 
     assertHolds(programOf(kernels!), 2));
 }
 
-Deno.test("drivers/nic/ring_many.dma: any frames, in any order, in every mode", () =>
+Deno.test("extensions/c_drivers/drivers/nic/ring_many.dma: any frames, in any order, in every mode", () =>
   assertHolds(programOf(many!), 10));

@@ -5,17 +5,22 @@
  * the model says, what is freed and not yet flushed is not allocated again. At the end nothing
  * is left: no range, no leaf, no mapping, no record.
  */
-import { type DmaAddr, PAGE_SIZE_BYTES, type PhysAddr } from "../../runtime/address.ts";
-import type { DmaDirection } from "../../runtime/dma/attributes.ts";
-import type { CoherentMemory } from "../../runtime/dma/coherent_memory.ts";
-import { DmaDevice } from "../../runtime/dma/device/device.ts";
-import { DmaIovaState } from "../../runtime/dma/iova_state.ts";
-import { Scatterlist } from "../../runtime/dma/scatterlist.ts";
-import { eventId } from "../../runtime/event_vocabulary.ts";
-import type { IommuDomain } from "../../runtime/iommu/domain.ts";
-import { Machine } from "../../runtime/machine.ts";
-import { defaultMachineConfig } from "../../runtime/machine_config.ts";
-import type { IommuModel } from "../../runtime/iommu/iommu_models.ts";
+import {
+  defaultMachineConfig,
+  type DmaAddr,
+  eventId,
+  Machine,
+  PAGE_SIZE_BYTES,
+  type PhysAddr,
+} from "@dmalab/runtime";
+import {
+  type CoherentMemory,
+  DmaDevice,
+  type DmaDirection,
+  DmaIovaState,
+  Scatterlist,
+} from "@dmalab/runtime/dma";
+import type { IommuDomain, IommuModel } from "@dmalab/runtime/iommu";
 import { type Leaf, type OwnedRange, PlainRanges } from "./plain_ranges.ts";
 
 const DMA_REPORT = eventId("dma.report");

@@ -4,14 +4,16 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { HUNT_MACHINES, huntCases } from "../../instruments/hunt/arbitraries.ts";
-import { CaseRun } from "../../instruments/hunt/case_run.ts";
-import { remediesOf } from "../../instruments/hunt/diagnose.ts";
-import type { HuntStep } from "../../instruments/hunt/hunt_case.ts";
-import { passedPoints } from "../../instruments/hunt/passed_points.ts";
-import { MIB } from "../../runtime/address.ts";
-import { type KernelProfile, KERNELS } from "../../runtime/kernels/kernels.ts";
-import type { QuirkName } from "../../runtime/kernels/quirks.ts";
+import {
+  CaseRun,
+  HUNT_MACHINES,
+  huntCases,
+  type HuntStep,
+  passedPoints,
+  remediesOf,
+} from "@dmalab/hunt/requests";
+import { MIB } from "@dmalab/runtime";
+import { type KernelProfile, KERNELS, type QuirkName } from "@dmalab/runtime/kernels";
 
 /** 2048 pieces of 512 bytes, and some that are longer. */
 const MOST_BYTES = 2 * MIB;

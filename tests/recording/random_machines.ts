@@ -1,10 +1,7 @@
 /** Tables of a recording against random machines: those of the hunt, with what it asks of them. */
 import fc from "fast-check";
-import { huntCases } from "../../instruments/hunt/arbitraries.ts";
-import { CaseRun } from "../../instruments/hunt/case_run.ts";
-import type { HuntRelease } from "../../instruments/hunt/hunt_case.ts";
-import { passedPoints } from "../../instruments/hunt/passed_points.ts";
-import { KERNEL_NAMES, KERNELS } from "../../runtime/kernels/kernels.ts";
+import { CaseRun, huntCases, type HuntRelease, passedPoints } from "@dmalab/hunt/requests";
+import { KERNEL_NAMES, KERNELS } from "@dmalab/runtime/kernels";
 import { Watch } from "./watched_machine.ts";
 
 export interface Compared {

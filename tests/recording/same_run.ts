@@ -4,23 +4,24 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
-import { HostLoader } from "../../cli/host_loader.ts";
-import { loadFollowed, loadProgram } from "../../lang/language.ts";
+import { HostLoader } from "@dmalab/cli";
+import { loadFollowed, loadProgram } from "@dmalab/lang";
 import {
+  boundValues,
   comparePositions,
   move,
   type Position,
   type Recording,
   recordRun,
+  Reruns,
   runsOf,
+  type Seen,
   START,
   type Step,
-} from "../../lang/recording/mod.ts";
-import { boundValues, type Seen } from "../../lang/recording/machines/replay.ts";
-import { Reruns } from "../../lang/recording/machines/reruns.ts";
-import { runProgram } from "../../lang/run/run_program.ts";
-import { Random } from "../../runtime/random.ts";
-import type { FactTable } from "../../runtime/recording/fact_table.ts";
+} from "@dmalab/recording";
+import { runProgram } from "@dmalab/lang/run";
+import { Random } from "@dmalab/runtime";
+import type { FactTable } from "@dmalab/runtime/recording";
 import { ROOT } from "../source_text.ts";
 
 /** How much of each run is compared. */

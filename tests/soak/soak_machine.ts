@@ -1,16 +1,18 @@
 /** One machine of the soak: a disk, memory for its requests, and what must be as before at rest. */
-import { buildLab, type Lab } from "../../devices/lab.ts";
-import type { Io } from "../../devices/nvme/io.ts";
-import type { DiskOp, NvmeDisk } from "../../devices/nvme/nvme_disk.ts";
-import type { NvmeRequest } from "../../devices/nvme/driver/command/nvme_request.ts";
-import { caseConfig, PEER_BYTES } from "../../instruments/hunt/case_machine.ts";
-import type { HuntMachine, HuntRelease } from "../../instruments/hunt/hunt_case.ts";
-import type { BioVec } from "../../runtime/block/bio.ts";
-import { Plug } from "../../runtime/block/plug.ts";
-import { GIB, MIB, PAGE_SIZE_BYTES, type PhysAddr } from "../../runtime/address.ts";
-import { ArmedFault, FAULT_POINTS } from "../../runtime/faults.ts";
-import type { Machine } from "../../runtime/machine.ts";
-import type { Random } from "../../runtime/random.ts";
+import { buildLab, type Lab } from "@dmalab/devices";
+import type { DiskOp, Io, NvmeDisk, NvmeRequest } from "@dmalab/devices/nvme";
+import { caseConfig, type HuntMachine, type HuntRelease, PEER_BYTES } from "@dmalab/hunt/requests";
+import { type BioVec, Plug } from "@dmalab/runtime/block";
+import {
+  ArmedFault,
+  FAULT_POINTS,
+  GIB,
+  type Machine,
+  MIB,
+  PAGE_SIZE_BYTES,
+  type PhysAddr,
+  type Random,
+} from "@dmalab/runtime";
 
 /** Memory of requests under way lies in places of this size, from here on. */
 const PLACE_BASE = GIB;

@@ -6,9 +6,8 @@
  * whose ring buffers hold as much time loses nothing. Ends with exit code 1 when lines are missing,
  * the reader found anything, was late for longer than that, or its memory grew.
  */
-import { command } from "../../cli/command.ts";
-import { type ExitCode, FAILED, HELD } from "../../cli/exit_code.ts";
-import { runTask } from "../../tools/task.ts";
+import { command, type ExitCode, FAILED, HELD } from "@dmalab/cli/extend";
+import { runTask } from "@dmalab/tools";
 import { TraceFeed } from "./trace_feed.ts";
 
 const MIB = 2 ** 20;

@@ -1,13 +1,10 @@
 /** Cost of recording a run: time compared with the same run unrecorded, and bytes per event. */
-import { buildLab, type Lab } from "../../devices/lab.ts";
-import { defaultLabConfig, pciNode } from "../../devices/lab_config.ts";
-import { allocateBuffer } from "../../runtime/memory/allocate_buffer.ts";
-import { MachineRecording } from "../../runtime/recording/machine_recording.ts";
-import { LAB_TABLES } from "../../devices/lab_tables.ts";
-import { loadFollowed } from "../../lang/language.ts";
-import { type Recording, recordRun, runsOf } from "../../lang/recording/mod.ts";
-import { SourceFile } from "../../lang/source.ts";
-import { memoryFiles } from "../../lang/syntax/load_files.ts";
+import { buildLab, defaultLabConfig, type Lab, LAB_TABLES, pciNode } from "@dmalab/devices";
+import { allocateBuffer } from "@dmalab/runtime/memory";
+import { MachineRecording } from "@dmalab/runtime/recording";
+import { loadFollowed, SourceFile } from "@dmalab/lang";
+import { type Recording, recordRun, runsOf } from "@dmalab/recording";
+import { memoryFiles } from "@dmalab/lang/syntax";
 import { type Benchmark, median, medianOf, plainBenchmark, rounded } from "./benchmark.ts";
 import { measureInChild, ONE_THREAD } from "./child.ts";
 import { cpuSeconds } from "./cpu_time.ts";

@@ -1,7 +1,7 @@
 /** What it costs to go back in a long session, and to type something there. */
-import { LoadError } from "../../lang/syntax/load_files.ts";
-import { Repl } from "../../cli/repl/repl.ts";
-import { INTERRUPT } from "../../cli/terminal/line_console.ts";
+import { LoadError } from "@dmalab/lang/syntax";
+import { Repl } from "@dmalab/cli/repl";
+import { INTERRUPT } from "@dmalab/cli/terminal";
 import { plainBenchmark } from "./benchmark.ts";
 import { measureInChild } from "./child.ts";
 import { RECORDING_MAIN } from "./recording.ts";

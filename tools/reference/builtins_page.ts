@@ -3,19 +3,19 @@
  * on them is typed by hand. The pages are made for the package and on request; git has the list alone.
  */
 import { join } from "node:path";
-import { type BuiltinGroup, GROUPS, wordSpecs } from "../../lang/builtins/mod.ts";
+import { type BuiltinGroup, GROUPS, wordSpecs } from "@dmalab/lang/builtins";
 import {
   CALL_CONTEXTS,
+  describeKind,
   type FieldSpec,
   type FunctionSpec,
   type Kind,
   type MethodSpec,
   type ParameterSpec,
   type TypeSpec,
-} from "../../lang/values/spec.ts";
-import { firstSentence } from "../../lang/text/columns.ts";
-import { describeKind } from "../../lang/values/kinds.ts";
-import { FAULT_POINTS } from "../../runtime/faults.ts";
+} from "@dmalab/lang/values";
+import { firstSentence } from "@dmalab/lang/text";
+import { FAULT_POINTS } from "@dmalab/runtime";
 
 /** The command that writes the pages anew. */
 export const REFERENCE_COMMAND = "deno task reference";

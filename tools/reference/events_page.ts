@@ -1,12 +1,6 @@
 /** The tables of `docs/events.md`, written from the runtime's vocabulary into the page's own prose. */
-import {
-  CALL_TABLE,
-  COMMON_FIELDS,
-  EVENT_TABLE,
-  KERNEL_CALLS,
-} from "../../runtime/event_vocabulary.ts";
-import type { EventEntry } from "../../runtime/vocabulary/event_table.ts";
-import { type Field, type FieldTable, wordsOf } from "../../runtime/vocabulary/fields.ts";
+import { CALL_TABLE, COMMON_FIELDS, EVENT_TABLE, KERNEL_CALLS } from "@dmalab/runtime";
+import { type EventEntry, type Field, type FieldTable, wordsOf } from "@dmalab/runtime/vocabulary";
 import { tableRow } from "./builtins_page.ts";
 import { withPart } from "./marked_part.ts";
 

@@ -1,6 +1,6 @@
 /** Every page of the docs site, by its path below the site's root, and the files that pages link to. */
 import { dirname, join } from "node:path";
-import { host } from "../../cli/host.ts";
+import { host } from "@dmalab/cli";
 import { manualPages } from "./manual.ts";
 import { builtinsPages } from "../reference/builtins_page.ts";
 import {
@@ -143,9 +143,9 @@ class SiteBuilder {
   #addressOf(file: string, hash: string | undefined, rule: string | null): string | null {
     const tail = hash === undefined ? "" : `#${hash}`;
     if (file === "README.md") return `/about.md${tail}`;
-    if (file === "docs/behaviour") return "/rules/index.md";
-    if (file.startsWith("docs/behaviour/")) {
-      return rule ?? `/rules/${file.slice("docs/behaviour/".length)}${tail}`;
+    if (file === "docs/rules") return "/rules/index.md";
+    if (file.startsWith("docs/rules/")) {
+      return rule ?? `/rules/${file.slice("docs/rules/".length)}${tail}`;
     }
     if (/^docs\/.*\.md$/.test(file)) return `/${file.slice("docs/".length)}${tail}`;
     if (file === "examples") return "/examples/index.md";

@@ -1,9 +1,7 @@
 /** What the playground has built in: the examples, the drivers' scenarios, and the files they use. */
 import { join } from "node:path";
-import { loadFollowed } from "../../lang/language.ts";
-import { SourceFile } from "../../lang/source.ts";
-import { projectLoader } from "../../web/engine/project_loader.ts";
-import type { PlaygroundData } from "../../web/page/playground.ts";
+import { loadFollowed, SourceFile } from "@dmalab/lang";
+import { type PlaygroundData, projectLoader } from "@dmalab/page";
 import { PROJECT } from "../package/bundle.ts";
 
 /** Scenarios of drivers in C, without the C: the page says that they need the command. */

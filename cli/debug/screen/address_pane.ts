@@ -2,7 +2,7 @@
  * The IOVAs of devices, as strips: a letter for as many pages as fit. Addresses far
  * from each other have strips of their own.
  */
-import { formatAddress, formatSize } from "../../../lang/text/numbers.ts";
+import { formatAddress, formatSize } from "@dmalab/lang/text";
 import { type Moment, type PaneLine, type PaneView, type Room, shownPart } from "./moment.ts";
 
 /** What there is at an address; where several meet, the first one here is shown. */

@@ -1,6 +1,5 @@
 /** The events around a place: what has happened last, and what will. */
-import type { Role } from "../../../lang/render/paint.ts";
-import { formatEventText } from "../../../lang/render/event_line.ts";
+import { formatEventText, type Role } from "@dmalab/lang/render";
 import { firstShown, type Moment, type PaneLine, type PaneView, type Room } from "./moment.ts";
 
 /** @param scroll Events after the current one that the chosen one is. */

@@ -1,10 +1,10 @@
 /** A whole screen as rows of text: the panes of a place, what was said, and the line that is typed. */
-import { momentView } from "../../../lang/views/moment.ts";
-import { displayWidth } from "../../../lang/diagnostics/display_width.ts";
-import type { Paint } from "../../../lang/render/paint.ts";
-import { formatTimeRounded } from "../../../lang/text/numbers.ts";
-import type { RunName } from "../../../lang/recording/mod.ts";
-import { displayName } from "../../../lang/run/report.ts";
+import { momentView } from "@dmalab/recording/views";
+import { displayWidth } from "@dmalab/lang/diagnostics";
+import type { Paint } from "@dmalab/lang/render";
+import { formatTimeRounded } from "@dmalab/lang/text";
+import type { RunName } from "@dmalab/recording";
+import { displayName } from "@dmalab/lang/run";
 import { fitLine, type StyledLine, textOf } from "../../terminal/styled.ts";
 import { addressPane } from "./address_pane.ts";
 import { eventsPane } from "./events_pane.ts";

@@ -1,8 +1,8 @@
 /** The debugger on a whole screen: keys are commands, and the panes follow where they lead. */
-import { comparePositions, type Position } from "../../../lang/recording/mod.ts";
-import type { Paint } from "../../../lang/render/paint.ts";
-import { foldLine, wrappedPairs } from "../../../lang/text/columns.ts";
-import { tableSizes } from "../../../lang/views/tables.ts";
+import { comparePositions, type Position } from "@dmalab/recording";
+import type { Paint } from "@dmalab/lang/render";
+import { foldLine, wrappedPairs } from "@dmalab/lang/text";
+import { tableSizes } from "@dmalab/recording/views";
 import { type EndedBySignal, type ExitCode, HELD } from "../../exit_code.ts";
 import type { ScreenView } from "../../repl/command_target.ts";
 import { InputHistory } from "../../terminal/input_history.ts";

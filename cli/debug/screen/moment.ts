@@ -1,5 +1,6 @@
 /** What panes are drawn of: a place of a run, and the place that the last move began at. */
 import {
+  evaluate,
   LookError,
   type Place,
   type Position,
@@ -7,9 +8,8 @@ import {
   type ShownVariable,
   type Stops,
   variablesAt,
-} from "../../../lang/recording/mod.ts";
-import { evaluate } from "../../../lang/recording/mod.ts";
-import { type ChangedRow, changedRows } from "../../../lang/views/tables.ts";
+} from "@dmalab/recording";
+import { type ChangedRow, changedRows } from "@dmalab/recording/views";
 import type { StyledLine } from "../../terminal/styled.ts";
 
 /** How much room a pane has. */

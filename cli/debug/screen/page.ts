@@ -1,6 +1,6 @@
 /** Lines that fill the screen and can be scrolled. */
-import type { Paint } from "../../../lang/render/paint.ts";
-import { foldLine } from "../../../lang/text/columns.ts";
+import type { Paint } from "@dmalab/lang/render";
+import { foldLine } from "@dmalab/lang/text";
 import type { Key } from "../../terminal/keys.ts";
 import { fitLine } from "../../terminal/styled.ts";
 import type { Room } from "./moment.ts";

@@ -1,5 +1,5 @@
 /** The debugger on all of a terminal, which is as before afterwards, however it ends. */
-import { painter } from "../../../lang/render/paint.ts";
+import { painter } from "@dmalab/lang/render";
 import { type ExitCode, HELD } from "../../exit_code.ts";
 import { Interrupts } from "../../interrupts.ts";
 import { exportRecording } from "../../scenario/export_recording.ts";

@@ -1,5 +1,5 @@
 /** A list of runs, to choose one of. */
-import type { Paint } from "../../../lang/render/paint.ts";
+import type { Paint } from "@dmalab/lang/render";
 import type { EndedBySignal } from "../../exit_code.ts";
 import { ScreenPainter } from "../../terminal/screen_painter.ts";
 import { fitLine, type StyledLine } from "../../terminal/styled.ts";

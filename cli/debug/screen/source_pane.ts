@@ -1,6 +1,6 @@
 /** The source around the statement one stands at, with breakpoints. */
-import { spanOfEvent, type Stop } from "../../../lang/recording/mod.ts";
-import type { SourceFile, Span } from "../../../lang/source.ts";
+import { spanOfEvent, type Stop } from "@dmalab/recording";
+import type { SourceFile, Span } from "@dmalab/lang";
 import { firstShown, type Moment, type PaneLine, type PaneView, type Room } from "./moment.ts";
 
 /** @param scroll Lines below the current one that the chosen line is. */

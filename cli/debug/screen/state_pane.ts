@@ -1,12 +1,6 @@
 /** What the tables hold at a place: what the last move has changed, or the rows of one of them. */
-import type { Role } from "../../../lang/render/paint.ts";
-import {
-  type MarkedRow,
-  markedRows,
-  rowTexts,
-  tableAt,
-  tableSizes,
-} from "../../../lang/views/tables.ts";
+import type { Role } from "@dmalab/lang/render";
+import { type MarkedRow, markedRows, rowTexts, tableAt, tableSizes } from "@dmalab/recording/views";
 import { type Moment, type PaneLine, type PaneView, type Room, shownPart } from "./moment.ts";
 
 /** A row with what the last move did to it. */

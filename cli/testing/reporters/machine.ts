@@ -1,7 +1,7 @@
 /** For programs: TAP 14, JUnit's XML, and JSON. */
-import { printable, printableJson } from "../../../lang/diagnostics/display_width.ts";
-import { displayName, type TestOutcome } from "../../../lang/run/report.ts";
-import { escapeMarkup } from "../../../lang/text/markup.ts";
+import { printable, printableJson } from "@dmalab/lang/diagnostics";
+import { displayName, type TestOutcome } from "@dmalab/lang/run";
+import { escapeMarkup } from "@dmalab/lang/text";
 import type { Screen } from "../../screen.ts";
 import type { FileEvent } from "../file_run.ts";
 import type { Reporter, RunSummary } from "../reporter.ts";

@@ -1,6 +1,6 @@
 /** For people: a line for each test, what failed, a summary; or only a dot for each test. */
-import { printable } from "../../../lang/diagnostics/display_width.ts";
-import { painter } from "../../../lang/render/paint.ts";
+import { printable } from "@dmalab/lang/diagnostics";
+import { painter } from "@dmalab/lang/render";
 import {
   failureLines,
   headLine,

@@ -2,16 +2,18 @@
  * A host for the controller's tests: flat memory, queues and commands written by hand, byte by
  * byte from the specification, with nothing of the driver and nothing of the controller in it.
  */
-import { addressDigits } from "../../../runtime/address.ts";
-import { ActivityQueue } from "../../../runtime/activity.ts";
-import { HostBudget } from "../../../runtime/host_budget.ts";
-import { VirtualClock } from "../../../runtime/time/clock.ts";
-import type { PageMaker } from "../../../runtime/dma/device/bus_access.ts";
-import { DmaDevice } from "../../../runtime/dma/device/device.ts";
-import { EventStream, type MachineEvent } from "../../../runtime/events.ts";
-import type { EventName } from "../../../runtime/event_vocabulary.ts";
-import { FaultInjector } from "../../../runtime/faults.ts";
-import { MemoryPage } from "../../../runtime/memory/physical_memory.ts";
+import {
+  ActivityQueue,
+  addressDigits,
+  type EventName,
+  EventStream,
+  FaultInjector,
+  HostBudget,
+  type MachineEvent,
+} from "@dmalab/runtime";
+import { VirtualClock } from "@dmalab/runtime/time";
+import { DmaDevice, type PageMaker } from "@dmalab/runtime/dma";
+import { MemoryPage } from "@dmalab/runtime/memory";
 import type { HostBus } from "./host_port.ts";
 import { Media } from "./media/media.ts";
 import { commandBytes, type CommandFields } from "../command_bytes.ts";

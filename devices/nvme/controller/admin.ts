@@ -1,7 +1,5 @@
 /** The admin commands a host needs to find its namespace and make its queues (section 5). */
-import { type DmaAddr, foldedHigh } from "../../../runtime/address.ts";
-import { invariant } from "../../../runtime/errno.ts";
-import { zeros } from "../../../runtime/zeros.ts";
+import { type DmaAddr, foldedHigh, invariant, zeros } from "@dmalab/runtime";
 import {
   activeNamespaces,
   ASYNC_EVENT_LIMIT,

@@ -1,6 +1,6 @@
 /** A controller with injected failures: what it leaves out, and what it answers instead. */
 import { assertEquals } from "@std/assert";
-import { ArmedFault, FAULT } from "../../../runtime/faults.ts";
+import { ArmedFault, FAULT } from "@dmalab/runtime";
 import { Rig, type RigOptions } from "./_rig.ts";
 
 const BUFFER = 0x10_0000;

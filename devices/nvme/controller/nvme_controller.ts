@@ -9,15 +9,19 @@
  * Each command is one activity: fetch, walk, data, completion entry, interrupt; the host handles
  * the completion within it (language.md, Stepping).
  */
-import { invariant } from "../../../runtime/errno.ts";
-import type { ActivityHandler, ActivityQueue } from "../../../runtime/activity.ts";
-import type { DmaAddr } from "../../../runtime/address.ts";
-import type { VirtualClock } from "../../../runtime/time/clock.ts";
-import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
-import { eventId } from "../../../runtime/event_vocabulary.ts";
-import type { EventContext } from "../../../runtime/event_context.ts";
-import type { EventStream } from "../../../runtime/events.ts";
-import { FAULT, type FaultInjector } from "../../../runtime/faults.ts";
+import {
+  type ActivityHandler,
+  type ActivityQueue,
+  type DmaAddr,
+  type EventContext,
+  eventId,
+  type EventStream,
+  FAULT,
+  type FaultInjector,
+  invariant,
+} from "@dmalab/runtime";
+import type { VirtualClock } from "@dmalab/runtime/time";
+import type { DmaDevice } from "@dmalab/runtime/dma";
 import type { NvmeInterruptLine, NvmeRegisterPort } from "../register_port.ts";
 import { AdminCommands, NO_COMPLETION } from "./admin.ts";
 import { DataPointer } from "./data/data_pointer.ts";

@@ -4,7 +4,7 @@
  * It keeps values and tells its owner what a write meant; what being enabled or a doorbell does is
  * the owner's.
  */
-import { foldedHigh } from "../../../runtime/address.ts";
+import { foldedHigh } from "@dmalab/runtime";
 import {
   CC_ENABLE,
   CC_SHUTDOWN_MASK,

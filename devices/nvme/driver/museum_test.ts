@@ -5,12 +5,18 @@
  * @see behaviour/defects.md, M1 to M12
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { type DmaAddr, GIB, MIB } from "../../../runtime/address.ts";
-import type { BioVec } from "../../../runtime/block/bio.ts";
-import { KernelError } from "../../../runtime/errno.ts";
-import { ArmedFault, FAULT, type FaultPointName } from "../../../runtime/faults.ts";
-import { HeldResources } from "../../../runtime/held_resources.ts";
-import type { QuirkName } from "../../../runtime/kernels/quirks.ts";
+import {
+  ArmedFault,
+  type DmaAddr,
+  FAULT,
+  type FaultPointName,
+  GIB,
+  HeldResources,
+  KernelError,
+  MIB,
+} from "@dmalab/runtime";
+import type { BioVec } from "@dmalab/runtime/block";
+import type { QuirkName } from "@dmalab/runtime/kernels";
 import { DriverRig, pages, type RigOptions, scattered, vec } from "../_driver_rig.ts";
 import type { NvmeRequest } from "./command/nvme_request.ts";
 

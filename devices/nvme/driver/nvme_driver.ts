@@ -6,22 +6,21 @@
  *
  * @see behaviour/nvme.md 4
  */
-import type { ActivityHandler } from "../../../runtime/activity.ts";
-import type { Nanoseconds } from "../../../runtime/address.ts";
-import { type BlockRules, blockRules } from "../../../runtime/block/block_rules.ts";
-import type { QueueLimits } from "../../../runtime/block/queue_limits.ts";
-import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
 import {
+  type ActivityHandler,
   BLK_STS,
   type BlkStatus,
   blkStatusName,
+  eventId,
   invariant,
   InvariantError,
   KernelError,
-} from "../../../runtime/errno.ts";
-import { eventId } from "../../../runtime/event_vocabulary.ts";
-import type { Machine } from "../../../runtime/machine.ts";
-import { rulesOf } from "../../../runtime/kernels/kernels.ts";
+  type Machine,
+  type Nanoseconds,
+} from "@dmalab/runtime";
+import { type BlockRules, blockRules, type QueueLimits } from "@dmalab/runtime/block";
+import type { DmaDevice } from "@dmalab/runtime/dma";
+import { rulesOf } from "@dmalab/runtime/kernels";
 import type { NvmeInterruptLine } from "../register_port.ts";
 import { AbortSlots } from "./queues/abort_slots.ts";
 import { CommandArchive } from "./command/command_archive.ts";

@@ -1,6 +1,5 @@
-import { swiotlbConfig } from "../../../runtime/machine_config.ts";
+import { KernelError, swiotlbConfig } from "@dmalab/runtime";
 import { assertEquals, assertThrows } from "@std/assert";
-import { KernelError } from "../../../runtime/errno.ts";
 import { DriverRig, pages, type RigOptions } from "../_driver_rig.ts";
 
 const FORCED: RigOptions = {

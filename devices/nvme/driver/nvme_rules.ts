@@ -3,10 +3,9 @@
  *
  * @see behaviour/nvme.md 6 and behaviour/defects.md
  */
-import type { Bytes } from "../../../runtime/address.ts";
-import { SCATTER_TABLE_ENTRIES } from "../../../runtime/dma/scatterlist.ts";
-import { BLK_STS, type BlkStatus } from "../../../runtime/errno.ts";
-import type { Kernel } from "../../../runtime/kernels/kernels.ts";
+import { BLK_STS, type BlkStatus, type Bytes } from "@dmalab/runtime";
+import { SCATTER_TABLE_ENTRIES } from "@dmalab/runtime/dma";
+import type { Kernel } from "@dmalab/runtime/kernels";
 import type { Iod } from "./command/iod.ts";
 import { CTRL_PAGE_BYTES, MAX_SEGMENTS, SMALL_DESCRIPTOR_BYTES } from "./protocol.ts";
 

@@ -1,9 +1,6 @@
 /** A request that cannot be prepared leaves nothing behind, whatever failed and on every release. */
 import { assert, assertEquals } from "@std/assert";
-import { MIB } from "../../../runtime/address.ts";
-import { BLK_STS } from "../../../runtime/errno.ts";
-import { ArmedFault, FAULT, FAULT_POINTS } from "../../../runtime/faults.ts";
-import { swiotlbConfig } from "../../../runtime/machine_config.ts";
+import { ArmedFault, BLK_STS, FAULT, FAULT_POINTS, MIB, swiotlbConfig } from "@dmalab/runtime";
 import { DriverRig, type RigOptions, vec } from "../_driver_rig.ts";
 
 const DATA = [vec(0x200_0000, 512), vec(0x300_0000, 512)];

@@ -1,23 +1,18 @@
 /** The tables of NVMe disks: what stands in queues, lists and doorbells. */
-import type {
-  AnyTableSpec,
-  ChangeEvent,
-  FactRows,
-  FactTableSpec,
-} from "../../../runtime/recording/fact_table_spec.ts";
+import type { AnyTableSpec, ChangeEvent, FactRows, FactTableSpec } from "@dmalab/runtime/recording";
 import {
+  type AllHold,
+  DISK_EVENTS,
   DMA,
   type FieldTable,
   INT,
   optional,
   SIZE,
+  STATUS,
   TEXT,
   word,
-} from "../../../runtime/vocabulary/fields.ts";
+} from "@dmalab/runtime/vocabulary";
 import { CTRL_PAGE_BYTES } from "../driver/protocol.ts";
-import type { AllHold } from "../../../runtime/vocabulary/fields.ts";
-import { STATUS } from "../../../runtime/vocabulary/shared_words.ts";
-import { DISK_EVENTS } from "../../../runtime/vocabulary/disk_events.ts";
 
 const QUEUE_SLOT_FIELDS = {
   device: TEXT,

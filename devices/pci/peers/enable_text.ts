@@ -4,7 +4,7 @@
  *
  * @see behaviour/p2p.md 9.5, "Enable attribute"
  */
-import { ERRNO } from "../../../runtime/errno.ts";
+import { ERRNO } from "@dmalab/runtime";
 import type { PciFunction } from "../pci_function.ts";
 import type { PciTopology } from "../topology.ts";
 

@@ -4,9 +4,13 @@
  *
  * @see behaviour/p2p.md 9.3, 9.7, 9.8
  */
-import type { EventFields } from "../../../runtime/event_vocabulary.ts";
-import type { Bytes, DmaAddr, PhysAddr } from "../../../runtime/address.ts";
-import { invariant } from "../../../runtime/errno.ts";
+import {
+  type Bytes,
+  type DmaAddr,
+  type EventFields,
+  invariant,
+  type PhysAddr,
+} from "@dmalab/runtime";
 import type { Bar, PciFunction } from "../pci_function.ts";
 import { PeerMemory } from "./peer_memory.ts";
 import type { PeerRoute } from "./route.ts";

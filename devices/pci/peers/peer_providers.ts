@@ -9,14 +9,15 @@
 import {
   type Bytes,
   type DmaAddr,
+  ERRNO,
+  eventId,
+  FAULT,
+  invariant,
+  type Machine,
   MIB,
   PAGE_SIZE_BYTES,
   type PhysAddr,
-} from "../../../runtime/address.ts";
-import { ERRNO, invariant } from "../../../runtime/errno.ts";
-import { FAULT } from "../../../runtime/faults.ts";
-import { eventId } from "../../../runtime/event_vocabulary.ts";
-import type { Machine } from "../../../runtime/machine.ts";
+} from "@dmalab/runtime";
 import type { PciFunction } from "../pci_function.ts";
 import { PeerMemory } from "./peer_memory.ts";
 import { type BarProvider, PeerProvider, type UserMapping } from "./peer_provider.ts";

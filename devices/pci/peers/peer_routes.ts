@@ -3,12 +3,14 @@
  *
  * @see behaviour/p2p.md 9.4, 9.5
  */
-import type { Platform } from "../../../runtime/platform.ts";
-import type { PeerMapType } from "../../../runtime/vocabulary/shared_words.ts";
-import { eventId } from "../../../runtime/event_vocabulary.ts";
-import type { EventStream } from "../../../runtime/events.ts";
-import type { Random } from "../../../runtime/random.ts";
-import type { KernelWarnings } from "../../../runtime/warnings.ts";
+import {
+  eventId,
+  type EventStream,
+  type KernelWarnings,
+  type Platform,
+  type Random,
+} from "@dmalab/runtime";
+import type { PeerMapType } from "@dmalab/runtime/vocabulary";
 import type { CpuIdentity } from "../host_bridge.ts";
 import type { PciFunction } from "../pci_function.ts";
 import type { PeerProvider } from "./peer_provider.ts";

@@ -4,7 +4,7 @@
  *
  * @see behaviour/p2p.md 9.4
  */
-import type { PeerMapType } from "../../../runtime/vocabulary/shared_words.ts";
+import type { PeerMapType } from "@dmalab/runtime/vocabulary";
 import {
   checkHostBridges,
   type CpuIdentity,

@@ -6,10 +6,9 @@
  */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import fc from "fast-check";
-import { MIB } from "../../../runtime/address.ts";
-import { DMA_ATTR, DMA_BIDIRECTIONAL } from "../../../runtime/dma/attributes.ts";
-import type { PeerMapType } from "../../../runtime/vocabulary/shared_words.ts";
-import type { IommuMode } from "../../../runtime/machine_config.ts";
+import { type IommuMode, MIB } from "@dmalab/runtime";
+import { DMA_ATTR, DMA_BIDIRECTIONAL } from "@dmalab/runtime/dma";
+import type { PeerMapType } from "@dmalab/runtime/vocabulary";
 import type { BlockSettings, PciNodeConfig } from "../../lab_config.ts";
 import { block, PeerBench } from "../_lab.ts";
 import { ACS_SERVICES, acsPresent } from "./access_control.ts";

@@ -1,8 +1,7 @@
 /** The tables of RDMA devices: their memory regions, and the pages in the devices' tables. */
-import type { VirtAddr } from "../../../runtime/address.ts";
-import type { AnyTableSpec, FactTableSpec } from "../../../runtime/recording/fact_table_spec.ts";
-import { DMA, SIZE, TEXT, VIRT } from "../../../runtime/vocabulary/fields.ts";
-import { MAPPING_EVENTS } from "../../../runtime/vocabulary/mapping_events.ts";
+import type { VirtAddr } from "@dmalab/runtime";
+import type { AnyTableSpec, FactTableSpec } from "@dmalab/runtime/recording";
+import { DMA, MAPPING_EVENTS, SIZE, TEXT, VIRT } from "@dmalab/runtime/vocabulary";
 
 const REGION_FIELDS = { device: TEXT, region: TEXT, virt: VIRT, size_bytes: SIZE };
 

@@ -6,9 +6,7 @@
  *
  * @see behaviour/hmm-rdma-vfio.md 3.1
  */
-import { type DmaAddr, foldedHigh } from "../../../runtime/address.ts";
-import { invariant, KernelError } from "../../../runtime/errno.ts";
-import { eventId } from "../../../runtime/event_vocabulary.ts";
+import { type DmaAddr, eventId, foldedHigh, invariant, KernelError } from "@dmalab/runtime";
 import type { MigrationBuffer } from "./migration_buffer.ts";
 import type { MigrationDriver } from "./migration_driver.ts";
 

@@ -4,21 +4,27 @@
  *
  * @see behaviour/hmm-rdma-vfio.md chapter 3
  */
-import { type Bytes, type DmaAddr, realHigh } from "../../../runtime/address.ts";
-import { DMA_FROM_DEVICE, type DmaDirection } from "../../../runtime/dma/attributes.ts";
-import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
-import type { CoherentMemory } from "../../../runtime/dma/coherent_memory.ts";
 import {
+  type Bytes,
+  type DmaAddr,
   ERRNO,
   type ErrnoName,
   errnoName,
+  type EventFields,
+  eventId,
+  FAULT,
   invariant,
   KernelError,
-} from "../../../runtime/errno.ts";
-import { type EventFields, eventId } from "../../../runtime/event_vocabulary.ts";
-import type { Why } from "../../../runtime/events.ts";
-import { FAULT } from "../../../runtime/faults.ts";
-import type { Machine } from "../../../runtime/machine.ts";
+  type Machine,
+  realHigh,
+  type Why,
+} from "@dmalab/runtime";
+import {
+  type CoherentMemory,
+  DMA_FROM_DEVICE,
+  type DmaDevice,
+  type DmaDirection,
+} from "@dmalab/runtime/dma";
 import { type CommandPort, ENTRIES_PER_COMMAND } from "../command_port.ts";
 import { DirtyTracker } from "./dirty_tracker.ts";
 import { KeyMailbox } from "./key_mailbox.ts";

@@ -3,12 +3,17 @@
  *
  * @see behaviour/hmm-rdma-vfio.md 3.2, 3.3
  */
-import type { DmaAddr, PhysAddr } from "../../../runtime/address.ts";
-import type { DmaDirection } from "../../../runtime/dma/attributes.ts";
-import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
-import { ERRNO, errnoName, invariant } from "../../../runtime/errno.ts";
-import { type EventFields, eventId } from "../../../runtime/event_vocabulary.ts";
-import type { Machine } from "../../../runtime/machine.ts";
+import {
+  type DmaAddr,
+  ERRNO,
+  errnoName,
+  type EventFields,
+  eventId,
+  invariant,
+  type Machine,
+  type PhysAddr,
+} from "@dmalab/runtime";
+import type { DmaDevice, DmaDirection } from "@dmalab/runtime/dma";
 import type { KeyMailbox } from "./key_mailbox.ts";
 import type { MigrationBuffer } from "./migration_buffer.ts";
 

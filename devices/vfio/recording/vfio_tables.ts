@@ -1,13 +1,15 @@
 /** The tables of devices that can be migrated: buffers, what maps them, and keys to them. */
-import type {
-  AnyTableSpec,
-  ChangeEvent,
-  FactRows,
-  FactTableSpec,
-} from "../../../runtime/recording/fact_table_spec.ts";
-import { DMA, INT, optional, SIZE, TEXT, word } from "../../../runtime/vocabulary/fields.ts";
-import { DIRECTION } from "../../../runtime/vocabulary/shared_words.ts";
-import { SHARING_EVENTS } from "../../../runtime/vocabulary/sharing_events.ts";
+import type { AnyTableSpec, ChangeEvent, FactRows, FactTableSpec } from "@dmalab/runtime/recording";
+import {
+  DIRECTION,
+  DMA,
+  INT,
+  optional,
+  SHARING_EVENTS,
+  SIZE,
+  TEXT,
+  word,
+} from "@dmalab/runtime/vocabulary";
 
 const BUFFER_FIELDS = {
   device: TEXT,

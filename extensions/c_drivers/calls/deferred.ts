@@ -1,5 +1,5 @@
 /** Work that is queued, and timers. @see behaviour/c-api.md 14 */
-import type { KernelStrategies } from "../../runtime/kernels/kernels.ts";
+import type { KernelStrategies } from "@dmalab/runtime/kernels";
 import { callOwn, CDeferred, CTimers } from "../c_deferred.ts";
 import type { CArguments, CCallEntry } from "../call_entry.ts";
 import type { CKernel } from "../c_kernel.ts";

@@ -1,11 +1,11 @@
 /** Registers, messages and warnings. @see behaviour/c-api.md 12, 14 */
-import type { PhysAddr } from "../../runtime/address.ts";
+import type { PhysAddr } from "@dmalab/runtime";
 import {
   readRegister,
   readWideRegister,
   writeRegister,
   writeWideRegister,
-} from "../../runtime/memory/register_access.ts";
+} from "@dmalab/runtime/memory";
 import { IO_BASE } from "../c_addresses.ts";
 import type { CCallEntry } from "../call_entry.ts";
 import { type CKernel, hex } from "../c_kernel.ts";

@@ -1,21 +1,21 @@
 /** Pages that are mapped one by one. @see behaviour/c-api.md 10 */
-import { DMA_MAPPING_ERROR } from "../../runtime/address.ts";
-import { peerMemo } from "../../runtime/dma/paths/scatterlist_peer.ts";
-import type { HmmDmaMap } from "../../runtime/mm/hmm_dma_map.ts";
+import { DMA_MAPPING_ERROR } from "@dmalab/runtime";
+import { peerMemo } from "@dmalab/runtime/dma";
 import {
+  HMM_PFN,
+  type HmmDmaMap,
   hmmDmaMapAlloc,
   hmmDmaMapFree,
   hmmDmaMapPfn,
   hmmDmaUnmapPfn,
-} from "../../runtime/mm/hmm_calls.ts";
-import { HMM_PFN } from "../../runtime/mm/hmm_pfn_list.ts";
+} from "@dmalab/runtime/mm";
 import type { CCallEntry } from "../call_entry.ts";
 import { type CKernel, hex } from "../c_kernel.ts";
 import { MARK } from "../c_memory.ts";
 import { kernelEntry } from "../kernel_entry.ts";
 import { showState } from "./two_step.ts";
 
-/** Where the members of `struct hmm_dma_map` lie; `include/linux/hmm-dma.h` has the same. */
+/** Where the members of `struct hmm_dma_map` lie; `extensions/c_drivers/include/linux/hmm-dma.h` has the same. */
 export const HMM_MAP = { state: 0, pfn_list: 16, dma_list: 24, dma_entry_size: 32 } as const;
 const HMM_MAP_BYTES = 40;
 const ENTRY_BYTES = 8;

@@ -4,9 +4,8 @@
  *
  * @see behaviour/c-api.md 11, 14
  */
-import { ERRNO } from "../../runtime/errno.ts";
-import { FAULT } from "../../runtime/faults.ts";
-import { ACTIVITY_STEPS } from "../../lang/values/limits.ts";
+import { ERRNO, FAULT } from "@dmalab/runtime";
+import { ACTIVITY_STEPS } from "@dmalab/lang/values";
 import { CDeferred } from "../c_deferred.ts";
 import type { CCallEntry } from "../call_entry.ts";
 import type { CKernel } from "../c_kernel.ts";

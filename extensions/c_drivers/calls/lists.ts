@@ -1,14 +1,12 @@
 /** Scatterlists. @see behaviour/c-api.md 7, traps 1 and 2 */
-import type { DmaDirection } from "../../runtime/dma/attributes.ts";
-import { Scatterlist } from "../../runtime/dma/scatterlist.ts";
-import type { PhysAddr } from "../../runtime/address.ts";
-import type { DmaDevice } from "../../runtime/dma/device/device.ts";
+import { type DmaDevice, type DmaDirection, Scatterlist } from "@dmalab/runtime/dma";
+import type { PhysAddr } from "@dmalab/runtime";
 import type { CCallEntry } from "../call_entry.ts";
 import type { CKernel } from "../c_kernel.ts";
 import { kernelEntry } from "../kernel_entry.ts";
 import { since72 } from "./mapping.ts";
 
-/** Where the members of `struct scatterlist` lie; `include/linux/scatterlist.h` has the same. */
+/** Where the members of `struct scatterlist` lie; `extensions/c_drivers/include/linux/scatterlist.h` has the same. */
 export const SG = {
   page_link: 0,
   offset: 8,

@@ -4,7 +4,7 @@
  *
  * @see behaviour/c-api.md 14
  */
-import type { Machine } from "../../runtime/machine.ts";
+import type { Machine } from "@dmalab/runtime";
 
 /** A lock that is held. */
 interface Held {

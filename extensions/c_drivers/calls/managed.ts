@@ -4,9 +4,8 @@
  *
  * @see behaviour/c-api.md 5 (dmam_), 11 (pcim_, devm_), 13
  */
-import type { DmaDevice } from "../../runtime/dma/device/device.ts";
-import { ERRNO } from "../../runtime/errno.ts";
-import { FAULT } from "../../runtime/faults.ts";
+import type { DmaDevice } from "@dmalab/runtime/dma";
+import { ERRNO, FAULT } from "@dmalab/runtime";
 import type { CArguments, CCallEntry } from "../call_entry.ts";
 import { type CKernel, GFP, hex } from "../c_kernel.ts";
 import { CPools } from "../c_pools.ts";

@@ -1,8 +1,7 @@
 /** Streaming mappings, and what a driver asks about them. @see behaviour/c-api.md 3, 6 */
-import type { DmaAddr, PhysAddr } from "../../runtime/address.ts";
-import { DMA_ATTR, type DmaDirection } from "../../runtime/dma/attributes.ts";
-import type { DmaDevice } from "../../runtime/dma/device/device.ts";
-import type { KernelStrategies } from "../../runtime/kernels/kernels.ts";
+import type { DmaAddr, PhysAddr } from "@dmalab/runtime";
+import { DMA_ATTR, type DmaDevice, type DmaDirection } from "@dmalab/runtime/dma";
+import type { KernelStrategies } from "@dmalab/runtime/kernels";
 import type { CCallEntry } from "../call_entry.ts";
 import { type CKernel, hex } from "../c_kernel.ts";
 import { kernelEntry } from "../kernel_entry.ts";

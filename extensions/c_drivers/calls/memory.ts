@@ -1,5 +1,5 @@
 /** The kernel's allocators, and where memory lies. @see behaviour/c-api.md 13 */
-import type { PhysAddr } from "../../runtime/address.ts";
+import type { PhysAddr } from "@dmalab/runtime";
 import type { CArguments, CCallEntry } from "../call_entry.ts";
 import { type FreeCall, KMALLOC_BYTES } from "../c_heap.ts";
 import { type CKernel, GFP, hex } from "../c_kernel.ts";

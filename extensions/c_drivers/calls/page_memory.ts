@@ -6,11 +6,7 @@
  *
  * @see behaviour/c-api.md 5 (dma_alloc_noncoherent, dma_alloc_pages)
  */
-import {
-  allocPageMemory,
-  freePageMemory,
-  type PageMemory,
-} from "../../runtime/dma/calls/page_memory.ts";
+import { allocPageMemory, freePageMemory, type PageMemory } from "@dmalab/runtime/dma";
 import type { CArguments, CCallEntry } from "../call_entry.ts";
 import { type CKernel, GFP, hex } from "../c_kernel.ts";
 import { MARK, NOWHERE } from "../c_memory.ts";

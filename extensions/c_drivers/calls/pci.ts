@@ -1,7 +1,6 @@
 /** Functions of PCI: their windows and vectors. @see behaviour/c-api.md 11 */
-import type { Bar, PciFunction } from "../../devices/pci/pci_function.ts";
-import { ERRNO } from "../../runtime/errno.ts";
-import { FAULT } from "../../runtime/faults.ts";
+import type { Bar, PciFunction } from "@dmalab/devices/pci";
+import { ERRNO, FAULT } from "@dmalab/runtime";
 import { IO_BASE } from "../c_addresses.ts";
 import type { CCallEntry } from "../call_entry.ts";
 import type { CKernel } from "../c_kernel.ts";

@@ -1,17 +1,13 @@
 /** Requests of the block layer, and their mapping. @see behaviour/c-api.md 8, trap 7 */
-import { opDirection } from "../../runtime/block/bio.ts";
-import { blockRules } from "../../runtime/block/block_rules.ts";
-import { BlkDma, BlkDmaIter } from "../../runtime/block/dma_iterator.ts";
-import type { BlockRequest } from "../../runtime/block/request.ts";
-import type { DmaDevice } from "../../runtime/dma/device/device.ts";
-import type { DmaIovaState } from "../../runtime/dma/iova_state.ts";
 import {
-  BLK_STS,
-  blkStatusErrno,
-  blkStatusName,
-  ERRNO,
-  errnoToBlkStatus,
-} from "../../runtime/errno.ts";
+  BlkDma,
+  BlkDmaIter,
+  type BlockRequest,
+  blockRules,
+  opDirection,
+} from "@dmalab/runtime/block";
+import type { DmaDevice, DmaIovaState } from "@dmalab/runtime/dma";
+import { BLK_STS, blkStatusErrno, blkStatusName, ERRNO, errnoToBlkStatus } from "@dmalab/runtime";
 import type { CArguments, CCallEntry } from "../call_entry.ts";
 import { type CKernel, hex } from "../c_kernel.ts";
 import { CPeers, mapTypeOf } from "../c_peers.ts";
@@ -20,7 +16,7 @@ import { kernelEntry } from "../kernel_entry.ts";
 import { entriesOf, LINK_END, SG } from "./lists.ts";
 import { showState, stateAsItIs, stateAt } from "./two_step.ts";
 
-/** Where the members of `struct blk_dma_iter` lie; `include/linux/blk-mq-dma.h` has the same. */
+/** Where the members of `struct blk_dma_iter` lie; `extensions/c_drivers/include/linux/blk-mq-dma.h` has the same. */
 export const DMA_ITER = { addr: 0, len: 8, p2pdma: 16, status: 32, dmalab_iter: 40 } as const;
 const DMA_ITER_BYTES = 48;
 

@@ -1,7 +1,11 @@
 /** Memory that the CPU and a device share, with attributes. @see behaviour/c-api.md 5, behaviour/dma.md 1.5 */
-import { ATTRIBUTE_PREFIX, attributeWords, DMA_ATTR } from "../../runtime/dma/attributes.ts";
-import { CoherentMemory } from "../../runtime/dma/coherent_memory.ts";
-import type { DmaDevice } from "../../runtime/dma/device/device.ts";
+import {
+  ATTRIBUTE_PREFIX,
+  attributeWords,
+  CoherentMemory,
+  DMA_ATTR,
+  type DmaDevice,
+} from "@dmalab/runtime/dma";
 import type { CCallEntry } from "../call_entry.ts";
 import { kernelEntry } from "../kernel_entry.ts";
 import { type CKernel, GFP, hex } from "../c_kernel.ts";

@@ -1,11 +1,11 @@
 /** Mapping in two steps: reserve addresses once, link pieces. @see behaviour/c-api.md 4, trap 6 */
-import type { DmaAddr } from "../../runtime/address.ts";
-import type { DmaIovaState } from "../../runtime/dma/iova_state.ts";
+import type { DmaAddr } from "@dmalab/runtime";
+import type { DmaIovaState } from "@dmalab/runtime/dma";
 import type { CCallEntry } from "../call_entry.ts";
 import type { CKernel } from "../c_kernel.ts";
 import { kernelEntry } from "../kernel_entry.ts";
 
-/** Where the members of `struct dma_iova_state` lie; `include/linux/dma-mapping.h` has the same. */
+/** Where the members of `struct dma_iova_state` lie; `extensions/c_drivers/include/linux/dma-mapping.h` has the same. */
 export const IOVA_STATE = { addr: 0, __size: 8 } as const;
 /** The top bit of the size says that some part is bounced, in the upper half of it. */
 const BOUNCED = 0x80000000;

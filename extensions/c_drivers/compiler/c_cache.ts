@@ -2,12 +2,9 @@
  * Compiled drivers in the user's cache folder: outside of any repository, so that no repository can
  * bring a module along. Where nothing can be kept, drivers are compiled again in each run.
  */
-import { printable } from "../../lang/diagnostics/display_width.ts";
-import { FileError } from "../files/file_error.ts";
-import { makeOwnFolder, removeFile, rewriteFile } from "../files/write_file.ts";
-import { allowedVariable, host } from "../host.ts";
-import { hostReason } from "../host_error.ts";
-import { readHostBytes } from "../host_file.ts";
+import { printable } from "@dmalab/lang/diagnostics";
+import { FileError, makeOwnFolder, removeFile, rewriteFile } from "@dmalab/cli/files";
+import { allowedVariable, host, hostReason, readHostBytes } from "@dmalab/cli";
 import type { Compiled } from "./clang.ts";
 
 /** What all kept drivers may take; those that were not used for longest are removed first. */

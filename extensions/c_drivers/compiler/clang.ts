@@ -12,15 +12,18 @@ import {
   SHADOW_AT,
   STACK_BYTES,
   STATIC_BYTES,
-} from "../../c_drivers/c_addresses.ts";
-import { formatSize } from "../../lang/text/numbers.ts";
-import type { NotCompiled } from "../../lang/values/c_module.ts";
-import { DEFAULT_LIMITS } from "../../lang/values/limits.ts";
-import { host } from "../host.ts";
-import { currentFolder } from "../host_file.ts";
-import { shortPath } from "../paths.ts";
-import { areHeadersReadable, COMPILER_CONFIG, compilerProgram } from "../places.ts";
-import { shellWord } from "../scenario/report_printer.ts";
+} from "../c_addresses.ts";
+import { formatSize } from "@dmalab/lang/text";
+import { DEFAULT_LIMITS, type NotCompiled } from "@dmalab/lang/values";
+import {
+  areHeadersReadable,
+  COMPILER_CONFIG,
+  compilerProgram,
+  currentFolder,
+  host,
+  shortPath,
+} from "@dmalab/cli";
+import { shellWord } from "@dmalab/cli/scenario";
 
 /** By the clock no driver takes so long, with the download of the compiler. */
 export const MOST_MS = 300_000;
@@ -120,7 +123,7 @@ export interface CompileJob {
   readonly support: string;
   /** Further arguments for this driver. */
   readonly more?: readonly string[];
-  /** All texts by their paths; the headers lie in `include/`. */
+  /** All texts by their paths; the headers lie in `extensions/c_drivers/include/`. */
   readonly files: Readonly<Record<string, string>>;
 }
 

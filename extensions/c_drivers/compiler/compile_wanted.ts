@@ -5,12 +5,18 @@
  * includes, ours, the arguments, and the compiler's version.
  */
 import { dirname, join } from "node:path";
-import { resolveKernel } from "../../runtime/kernels/kernels.ts";
-import { type CTarget, derivedHeaders } from "../../c_drivers/header_text.ts";
-import type { SourceFile } from "../../lang/source.ts";
-import { LoadError, misnamed } from "../../lang/syntax/load_files.ts";
-import { C_FILE } from "../../lang/values/c_module.ts";
-import { readCompilerLock, readHeaders, SUPPORT } from "../places.ts";
+import { resolveKernel } from "@dmalab/runtime/kernels";
+import { type CTarget, derivedHeaders } from "../header_text.ts";
+import type { SourceFile } from "@dmalab/lang";
+import { LoadError, misnamed } from "@dmalab/lang/syntax";
+import { C_FILE, DEFAULT_LIMITS } from "@dmalab/lang/values";
+import {
+  readCompilerLock,
+  readHeaders,
+  SUPPORT,
+  type WantedC,
+  type WantingLoader,
+} from "@dmalab/cli";
 import { hashOf, keepModule, keptModule } from "./c_cache.ts";
 import {
   ARGUMENTS,
@@ -24,8 +30,6 @@ import { SessionClang } from "./tree_clang.ts";
 import { compileWithTree } from "./tree_driver.ts";
 import { moduleOf } from "./made_module.ts";
 import { saidDiagnostics } from "./said_diagnostics.ts";
-import { DEFAULT_LIMITS } from "../../lang/values/limits.ts";
-import type { WantedC, WantingLoader } from "./c_shelf.ts";
 
 const INCLUDE = "include";
 /** Headers of a driver's own, of which there may be many but not without end. */

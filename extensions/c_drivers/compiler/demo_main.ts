@@ -1,15 +1,14 @@
 /**
- * `deno task demo-c`: compiles the driver of `drivers/nic/`, fails everything in it that can fail, one
+ * `deno task demo-c`: compiles the driver of `extensions/c_drivers/drivers/nic/`, fails everything in it that can fail, one
  * after the other, and does the same with a bug that is planted in its error path.
  */
-import { runProgramWith } from "../../lang/run/runner.ts";
-import { painter } from "../../lang/render/paint.ts";
-import { renderDiagnostics } from "../../lang/diagnostics/render.ts";
-import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
-import { outcomeLine } from "../scenario/report_printer.ts";
+import { runProgramWith } from "@dmalab/lang/run";
+import { painter } from "@dmalab/lang/render";
+import { renderDiagnostics } from "@dmalab/lang/diagnostics";
+import { diagnosticStyle, outcomeLine } from "@dmalab/cli/scenario";
 import { loadPatched } from "./patched.ts";
 
-const FOLDER = "drivers/nic";
+const FOLDER = "extensions/c_drivers/drivers/nic";
 const BUG = `${FOLDER}/bugs/03-leak-in-error-path.patch`;
 const TEST = "everything that can fail fails once [iommu.mode = strict]";
 

@@ -1,10 +1,10 @@
 /** What the compiler made, as a driver of the language; or why its code must not run. */
-import type { OfTree } from "../../c_drivers/tree/of_tree.ts";
-import { makeCModule } from "../../c_drivers/c_module.ts";
-import { RefusedCode } from "../../c_drivers/code_checks.ts";
-import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
-import type { SourceFile } from "../../lang/source.ts";
-import type { CompiledC } from "../../lang/values/c_module.ts";
+import type { OfTree } from "../tree/of_tree.ts";
+import { makeCModule } from "../c_module.ts";
+import { RefusedCode } from "../code_checks.ts";
+import type { Diagnostic } from "@dmalab/lang/diagnostics";
+import type { SourceFile } from "@dmalab/lang";
+import type { CompiledC } from "@dmalab/lang/values";
 import type { Compiled } from "./clang.ts";
 
 /** @param ofTree Of a driver that was compiled with a kernel tree. */

@@ -1,9 +1,7 @@
 /** A scenario with a driver in C that a patch has changed: in memory, the files stay as they are. */
-import { loadProgram } from "../../lang/language.ts";
-import type { LoadResult } from "../../lang/run/program.ts";
-import { SourceFile } from "../../lang/source.ts";
-import { HostLoader } from "../host_loader.ts";
-import type { WantingLoader } from "./c_shelf.ts";
+import { loadProgram, SourceFile } from "@dmalab/lang";
+import type { LoadResult } from "@dmalab/lang/run";
+import { HostLoader, type WantingLoader } from "@dmalab/cli";
 import { compileWanted } from "./compile_wanted.ts";
 
 const HUNK = /^@@ -(\d+)(?:,\d+)? \+\d+(?:,\d+)? @@/;

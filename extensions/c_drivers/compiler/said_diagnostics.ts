@@ -1,14 +1,14 @@
 /** What the compiler has said, as diagnostics of ours. */
-import { C_CALLS, type CCall } from "../../c_drivers/calls.ts";
-import type { CTarget } from "../../c_drivers/header_text.ts";
-import { spanOfName, STATIC_HINT } from "../../c_drivers/code_checks.ts";
-import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
-import type { SourceFile, Span } from "../../lang/source.ts";
-import type { LoadError } from "../../lang/syntax/load_files.ts";
-import { formatSize } from "../../lang/text/numbers.ts";
-import { MIB } from "../../runtime/address.ts";
+import { C_CALLS, type CCall } from "../calls.ts";
+import type { CTarget } from "../header_text.ts";
+import { spanOfName, STATIC_HINT } from "../code_checks.ts";
+import type { Diagnostic } from "@dmalab/lang/diagnostics";
+import type { SourceFile, Span } from "@dmalab/lang";
+import type { LoadError } from "@dmalab/lang/syntax";
+import { formatSize } from "@dmalab/lang/text";
+import { MIB } from "@dmalab/runtime";
 import { type Compiled, COMPILER_BYTES } from "./clang.ts";
-import { KERNEL_NAMES, KERNELS } from "../../runtime/kernels/kernels.ts";
+import { KERNEL_NAMES, KERNELS } from "@dmalab/runtime/kernels";
 
 /** What is known of a compilation. */
 interface Compilation {

@@ -1,17 +1,12 @@
 /** Compiles files of a kernel tree, unmodified, against the tree's own headers. */
-import { boundsHeader, generatedHeaders } from "../../c_drivers/tree/generated.ts";
-import { IR } from "../../c_drivers/tree/ir.ts";
-import { type Kconfig, readKconfig } from "../../c_drivers/tree/kconfig.ts";
-import { Makefiles } from "../../c_drivers/tree/makefile.ts";
-import { type Settings, settingsFor, settingsProbe } from "../../c_drivers/tree/settings.ts";
-import {
-  TreeError,
-  type TreeFolders,
-  type TreeVersion,
-  versionOf,
-} from "../../c_drivers/tree/tree_files.ts";
-import { TREE_ARGUMENTS, type Unit, Units } from "../../c_drivers/tree/unit.ts";
-import { readCompilerLock, readTreeHeaders } from "../places.ts";
+import { boundsHeader, generatedHeaders } from "../tree/generated.ts";
+import { IR } from "../tree/ir.ts";
+import { type Kconfig, readKconfig } from "../tree/kconfig.ts";
+import { Makefiles } from "../tree/makefile.ts";
+import { type Settings, settingsFor, settingsProbe } from "../tree/settings.ts";
+import { TreeError, type TreeFolders, type TreeVersion, versionOf } from "@dmalab/runtime/kernels";
+import { TREE_ARGUMENTS, type Unit, Units } from "../tree/unit.ts";
+import { readCompilerLock, readTreeHeaders } from "@dmalab/cli";
 import { hashOf, keepModule, keptModule } from "./c_cache.ts";
 import type { Compiled } from "./clang.ts";
 import type { TreeClang } from "./tree_clang.ts";

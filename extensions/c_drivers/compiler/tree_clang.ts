@@ -1,6 +1,6 @@
 /** One compiler for many files of a tree: its process stays, and each text is sent to it once. */
-import { TreeError } from "../../c_drivers/tree/tree_files.ts";
-import { DEFAULT_LIMITS } from "../../lang/values/limits.ts";
+import { TreeError } from "@dmalab/runtime/kernels";
+import { DEFAULT_LIMITS } from "@dmalab/lang/values";
 import {
   type Compiled,
   DOWNLOAD,

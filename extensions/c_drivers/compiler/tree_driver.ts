@@ -1,23 +1,23 @@
 /** A driver that is compiled with a kernel tree: a file of the tree as it is, or one beside a scenario. */
-import type { DeviceShape } from "../../c_drivers/tree/of_tree.ts";
-import { SG, SG_BYTES } from "../../c_drivers/calls/lists.ts";
-import { asLibrary, IR, missingIn, withStorage } from "../../c_drivers/tree/ir.ts";
+import type { DeviceShape } from "../tree/of_tree.ts";
+import { SG, SG_BYTES } from "../calls/lists.ts";
+import { asLibrary, IR, missingIn, withStorage } from "../tree/ir.ts";
+import { Layout, layoutError, layoutSource, type LayoutWanted } from "../tree/layout.ts";
+import { exportsIn, libraryOf, requestFilesOf } from "../tree/library.ts";
+import type { Settings } from "../tree/settings.ts";
+import { hasTreeFunction } from "../tree/tree_border.ts";
+import { resolveKernel, TreeError, treePath } from "@dmalab/runtime/kernels";
+import { TREE_ARGUMENTS } from "../tree/unit.ts";
+import { SourceFile } from "@dmalab/lang";
+import type { CompiledC } from "@dmalab/lang/values";
 import {
-  Layout,
-  layoutError,
-  layoutSource,
-  type LayoutWanted,
-} from "../../c_drivers/tree/layout.ts";
-import { exportsIn, libraryOf, requestFilesOf } from "../../c_drivers/tree/library.ts";
-import type { Settings } from "../../c_drivers/tree/settings.ts";
-import { hasTreeFunction } from "../../c_drivers/tree/tree_border.ts";
-import { TreeError, treePath } from "../../c_drivers/tree/tree_files.ts";
-import { TREE_ARGUMENTS } from "../../c_drivers/tree/unit.ts";
-import { SourceFile } from "../../lang/source.ts";
-import type { CompiledC } from "../../lang/values/c_module.ts";
-import { resolveKernel } from "../../runtime/kernels/kernels.ts";
-import { readHeaders, readTreeHeaders, SUPPORT } from "../places.ts";
-import type { FileOfDriver, SourceOfTree, WantedC } from "./c_shelf.ts";
+  type FileOfDriver,
+  readHeaders,
+  readTreeHeaders,
+  type SourceOfTree,
+  SUPPORT,
+  type WantedC,
+} from "@dmalab/cli";
 import { CHECKABLE, type Compiled, COMPILING, LINKING } from "./clang.ts";
 import { moduleOf } from "./made_module.ts";
 import { saidDiagnostics } from "./said_diagnostics.ts";
@@ -232,8 +232,8 @@ class TreeDriver {
   }
 
   async #support(): Promise<string> {
-    const files = { [`include/${SUPPORT}`]: readHeaders()[SUPPORT]! };
-    const unit = { source: `include/${SUPPORT}`, args: [], files };
+    const files = { [`extensions/c_drivers/include/${SUPPORT}`]: readHeaders()[SUPPORT]! };
+    const unit = { source: `extensions/c_drivers/include/${SUPPORT}`, args: [], files };
     const { module, said } = await this.build.compile(unit, [...COMPILING, ...IR]);
     if (module === null) {
       throw new TreeError("The tree does not compile with dmalab's support file", firstError(said));

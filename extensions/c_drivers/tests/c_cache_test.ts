@@ -1,12 +1,10 @@
 /** Compiled drivers in the user's cache folder. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { keepModule, keptModule, removeOldest } from "../cli/c/c_cache.ts";
-import type { CompileJob } from "../cli/c/clang.ts";
-import { compileWanted } from "../cli/c/compile_wanted.ts";
-import { loadTogether, openPatched } from "../cli/c/patched.ts";
-import { runDeno } from "./deno_process.ts";
-import { hasPty } from "./pty.ts";
-import { ROOT } from "./source_text.ts";
+import { keepModule, keptModule, removeOldest } from "../compiler/c_cache.ts";
+import type { CompileJob } from "../compiler/clang.ts";
+import { compileWanted } from "../compiler/compile_wanted.ts";
+import { loadTogether, openPatched } from "../compiler/patched.ts";
+import { hasPty, ROOT, runDeno } from "@dmalab/tests";
 
 const SCENARIO = 'machine { }\ndriver d = c "d.c"\ntest "one" { assert d.one() == 1 }\n';
 
@@ -171,10 +169,13 @@ Deno.test("a driver that several scenarios want is compiled once", async () => {
     Deno.env.set(variable, cache);
     Object.assign(Deno, { Command: NotingCompiler });
     const opened = ["wire", "wire_left", "two_step"].flatMap((name) =>
-      openPatched(`${ROOT}/tests/c/${name}.dma`, [null])
+      openPatched(`${ROOT}/extensions/c_drivers/tests/c/${name}.dma`, [null])
     );
     const loaded = await loadTogether(opened, compileWanted);
-    assertEquals(sources, ["tests/c/wire.c", "tests/c/two_step.c"]);
+    assertEquals(sources, [
+      "extensions/c_drivers/tests/c/wire.c",
+      "extensions/c_drivers/tests/c/two_step.c",
+    ]);
     assertEquals(loaded.map(({ diagnostics: [first] }) => first?.message), ["no", "no", "no"]);
   } finally {
     Object.assign(Deno, { Command });

@@ -1,11 +1,10 @@
 /** Going through runs with drivers in C line by line, both ways, and stopping at their lines. */
 import { assert, assertEquals, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
-import { withCompiled } from "../cli/c/with_compiled.ts";
-import { Debugger } from "../cli/debug/debugger.ts";
-import { HostLoader } from "../cli/host_loader.ts";
-import { renderDiagnostics } from "../lang/diagnostics/render.ts";
-import { loadFollowed } from "../lang/language.ts";
+import { HostLoader, withCompiled } from "@dmalab/cli";
+import { Debugger } from "@dmalab/cli/debug";
+import { renderDiagnostics } from "@dmalab/lang/diagnostics";
+import { loadFollowed } from "@dmalab/lang";
 import {
   evaluate,
   move,
@@ -16,21 +15,19 @@ import {
   START,
   type StopCause,
   Stops,
-} from "../lang/recording/mod.ts";
-import type { Program } from "../lang/run/program.ts";
-import { displayName } from "../lang/run/report.ts";
-import { runProgramWith } from "../lang/run/runner.ts";
-import { codeBlocks } from "../cli/scenario/code_blocks.ts";
-import { withClient } from "./dap/in_process.ts";
+} from "@dmalab/recording";
+import { displayName, type Program, runProgramWith } from "@dmalab/lang/run";
+import { codeBlocks } from "@dmalab/cli/scenario";
+import { withClient } from "@dmalab/editor";
 import { loadFiles } from "./c_together.ts";
-import { ROOT } from "./source_text.ts";
+import { ROOT } from "@dmalab/tests";
 
 const RUNS: readonly (readonly [path: string, runs: number])[] = [
-  ["tests/c/first.dma", 11],
-  ["tests/c/requests.dma", 22],
-  ["tests/c/two_step.dma", 4],
-  ["tests/c/wire.dma", 16],
-  ["drivers/nic/ring_nic.dma", 12],
+  ["extensions/c_drivers/tests/c/first.dma", 11],
+  ["extensions/c_drivers/tests/c/requests.dma", 22],
+  ["extensions/c_drivers/tests/c/two_step.dma", 4],
+  ["extensions/c_drivers/tests/c/wire.dma", 16],
+  ["extensions/c_drivers/drivers/nic/ring_nic.dma", 12],
 ];
 
 // Each test takes what was compiled from the cache.
@@ -78,7 +75,7 @@ function stopsOf(recording: Recording, cause: StopCause, way: "forward" | "back"
 
 Deno.test("a run with a driver in C is gone through line by line, handlers of interrupts included", async () => {
   const recording = await recorded(
-    "tests/c/wire.dma",
+    "extensions/c_drivers/tests/c/wire.dma",
     "what is in the buffer is sent [iommu.mode = strict]",
   );
   const lines: string[] = [];
@@ -94,10 +91,10 @@ Deno.test("a run with a driver in C is gone through line by line, handlers of in
 
 Deno.test("a line of C stops forwards and backwards, with the calls of both languages", async () => {
   const recording = await recorded(
-    "tests/c/wire.dma",
+    "extensions/c_drivers/tests/c/wire.dma",
     "what is in the buffer is sent [iommu.mode = strict]",
   );
-  const file = join("tests/c/wire.c");
+  const file = join("extensions/c_drivers/tests/c/wire.c");
   const [at, ...others] = stopsOf(recording, { kind: "line", file, line: 31 }, "forward");
   assertEquals(others, []);
   assertEquals(lineAt(recording, at!), "wire.c:31");
@@ -123,10 +120,10 @@ Deno.test("a line of C stops forwards and backwards, with the calls of both lang
 
 Deno.test("steps go over calls of C, into them and out of them, both ways", async () => {
   const recording = await recorded(
-    "tests/c/wire.dma",
+    "extensions/c_drivers/tests/c/wire.dma",
     "what is in the buffer is sent [iommu.mode = strict]",
   );
-  const file = "tests/c/wire.c";
+  const file = "extensions/c_drivers/tests/c/wire.c";
   const [bell] = stopsOf(recording, { kind: "line", file, line: 98 }, "forward");
   const [irq] = stopsOf(recording, { kind: "line", file, line: 31 }, "forward");
   const to = (from: Position, unit: "into" | "over" | "out", way: "forward" | "back") =>
@@ -183,7 +180,7 @@ Deno.test("who follows a run in C changes nothing in it: events, failures and pl
 });
 
 Deno.test("a fault in C is where it is, however its code was made longer for those who follow", async () => {
-  const program = await opened("tests/c/wrong.dma");
+  const program = await opened("extensions/c_drivers/tests/c/wrong.dma");
   const names = ["after the end", "behind a table", "behind an array", "too deep", "leaks"];
   const plain = runProgramWith(null, program, {}).outcomes;
   for (const choice of runsOf(program).filter(({ name }) => names.includes(name.name))) {
@@ -195,8 +192,8 @@ Deno.test("a fault in C is where it is, however its code was made longer for tho
 
 Deno.test("an adapter stops at lines and functions of C, says which, and shows their source", async () => {
   await withClient(async (client) => {
-    const program = join(ROOT, "drivers/nic/ring_nic.dma");
-    const source = { path: join(ROOT, "drivers/nic/ring_nic.c") };
+    const program = join(ROOT, "extensions/c_drivers/drivers/nic/ring_nic.dma");
+    const source = { path: join(ROOT, "extensions/c_drivers/drivers/nic/ring_nic.c") };
     const lines = Deno.readTextFileSync(source.path).split("\n");
     const mapped = lines.findIndex((line) => line.includes("dma_map_single(nic->dev, head")) + 1;
     const empty = lines.findLastIndex((line, index) => line === "" && index < mapped) + 1;
@@ -228,7 +225,7 @@ Deno.test("an adapter stops at lines and functions of C, says which, and shows t
     const refused = await client.ask("evaluate", { expression: "nic.mappings", frameId: frame.id });
     assertEquals(
       refused.message,
-      "`nic` is a name in drivers/nic/ring_nic.c, and values of C cannot be read " +
+      "`nic` is a name in extensions/c_drivers/drivers/nic/ring_nic.c, and values of C cannot be read " +
         "(in a frame of the script `nic` has the script's value)",
     );
     const { breakpoints: [conditional] } = await client.body("setBreakpoints", {
@@ -277,7 +274,10 @@ Deno.test("the debugger says what docs/c-drivers.md has it say", async () => {
     return { line: part.slice(0, end), answer: part.slice(end + 1) };
   });
   assert(talk.length >= 5);
-  const recording = await recorded("drivers/map/map.dma", "what the device writes arrives");
+  const recording = await recorded(
+    "extensions/c_drivers/drivers/map/map.dma",
+    "what the device writes arrives",
+  );
   let output = "";
   const answers: string[] = [];
   const tool = new Debugger(recording, {
@@ -295,5 +295,5 @@ Deno.test("the debugger says what docs/c-drivers.md has it say", async () => {
   talk.forEach(({ answer, line }, index) => {
     assertEquals(answers[index]!.trimEnd(), answer.trimEnd(), line);
   });
-  assertStringIncludes(answers.join(""), "drivers/map/map.c:14");
+  assertStringIncludes(answers.join(""), "extensions/c_drivers/drivers/map/map.c:14");
 });

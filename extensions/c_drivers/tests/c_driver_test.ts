@@ -1,17 +1,14 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
-import { readRulePage } from "../cli/places.ts";
-import { CoverageRecorder } from "../cli/testing/coverage/recorder.ts";
-import { coverageLines, coverageReport } from "../cli/testing/coverage/report.ts";
-import { loadText } from "../lang/language.ts";
-import { Session } from "../lang/session.ts";
-import { memoryFiles } from "../lang/syntax/load_files.ts";
-import type { LoadResult } from "../lang/run/program.ts";
-import { runProgramWith } from "../lang/run/runner.ts";
+import { readRulePage } from "@dmalab/cli";
+import { coverageLines, CoverageRecorder, coverageReport } from "@dmalab/cli/testing/coverage";
+import { loadText, Session } from "@dmalab/lang";
+import { memoryFiles } from "@dmalab/lang/syntax";
+import { type LoadResult, runProgramWith } from "@dmalab/lang/run";
 import { loadFiles, programOf } from "./c_together.ts";
-import { DEFAULT_LIMITS } from "../lang/values/limits.ts";
-import { KERNEL_NAMES, KERNELS } from "../runtime/kernels/kernels.ts";
-import { ROOT } from "./source_text.ts";
+import { DEFAULT_LIMITS } from "@dmalab/lang/values";
+import { KERNEL_NAMES, KERNELS } from "@dmalab/runtime/kernels";
+import { ROOT } from "@dmalab/tests";
 
 const NAMES = [
   "first",
@@ -28,7 +25,7 @@ const NAMES = [
   "reported",
   "mistakes",
 ];
-const LOADED = await loadFiles(NAMES.map((name) => `tests/c/${name}.dma`));
+const LOADED = await loadFiles(NAMES.map((name) => `extensions/c_drivers/tests/c/${name}.dma`));
 
 function loaded(name: string): LoadResult {
   return LOADED[NAMES.indexOf(name)]!;
@@ -62,43 +59,46 @@ Deno.test("a driver in C maps, is called with buffers and devices, and shares it
 Deno.test("leaks, endless loops, endless recursion and stray pointers in C end with their place", () => {
   const outcomes = outcomesOf("wrong");
   assertStringIncludes(outcomes.get("leaks")!, "E0926 24 bytes of memory at 0x4000_0000");
-  assertStringIncludes(outcomes.get("endless")!, "in spin() at tests/c/first.c:99:2");
+  assertStringIncludes(
+    outcomes.get("endless")!,
+    "in spin() at extensions/c_drivers/tests/c/first.c:99:2",
+  );
   const deep = "E0803 Calls of C functions exceed the kernel stack of 16KiB, ";
   assertStringIncludes(
     outcomes.get("too deep")!,
-    `${deep}in recurse() at tests/c/first.c:105:`,
+    `${deep}in recurse() at extensions/c_drivers/tests/c/first.c:105:`,
   );
   assertStringIncludes(
     outcomes.get("large frame")!,
-    `${deep}in large_frame() at tests/c/first.c:`,
+    `${deep}in large_frame() at extensions/c_drivers/tests/c/first.c:`,
   );
   assertStringIncludes(
     outcomes.get("as deep as goes")!,
-    `${deep}in descend() at tests/c/first.c:111:`,
+    `${deep}in descend() at extensions/c_drivers/tests/c/first.c:111:`,
   );
   assertStringIncludes(
     outcomes.get("behind an array")!,
-    "E0902 Unexpected EFAULT: writes beyond its variables on the stack, which is seen when it returns (in smash() at tests/c/first.c:134:9)",
+    "E0902 Unexpected EFAULT: writes beyond its variables on the stack, which is seen when it returns (in smash() at extensions/c_drivers/tests/c/first.c:134:9)",
   );
   assertStringIncludes(
     outcomes.get("after the end")!,
-    "freed at tests/c/first.c:62:2 (in use_after_free() at tests/c/first.c:63:9)",
+    "freed at extensions/c_drivers/tests/c/first.c:62:2 (in use_after_free() at extensions/c_drivers/tests/c/first.c:63:9)",
   );
   assertStringIncludes(
     outcomes.get("behind a table")!,
-    "reads 4 bytes 4 bytes past table, which has 20 bytes (in table_at() at tests/c/first.c:",
+    "reads 4 bytes 4 bytes past table, which has 20 bytes (in table_at() at extensions/c_drivers/tests/c/first.c:",
   );
   assertStringIncludes(
     outcomes.get("below zero")!,
-    "reads 4 bytes at 0xfffffffffffffff8, where the driver has no memory (in follow() at tests/c/first.c:",
+    "reads 4 bytes at 0xfffffffffffffff8, where the driver has no memory (in follow() at extensions/c_drivers/tests/c/first.c:",
   );
   assertStringIncludes(
     outcomes.get("a free below zero")!,
-    "kfree(0xfffffffffffffff8): not an allocated block (in give_back() at tests/c/first.c:",
+    "kfree(0xfffffffffffffff8): not an allocated block (in give_back() at extensions/c_drivers/tests/c/first.c:",
   );
   assertStringIncludes(
     outcomes.get("only where memory is refused")!,
-    "E0902 Unexpected EFAULT: writes 4 bytes at 0x0: a null pointer (in unchecked() at tests/c/first.c:",
+    "E0902 Unexpected EFAULT: writes 4 bytes at 0x0: a null pointer (in unchecked() at extensions/c_drivers/tests/c/first.c:",
   );
 });
 
@@ -111,14 +111,20 @@ Deno.test("reports of C name the calls they are about: leaks, freed blocks, refu
   );
   const lines = (test: string) => failures.get(test)!.lines.join("\n");
   // The line that a call begins in, not the one it ends in; itself, not the macro around it.
-  assertStringIncludes(lines("a call over several lines"), "--> tests/c/reported.c:12:18\n");
-  assertStringIncludes(lines("a call in another's arguments"), "--> tests/c/reported.c:23:3\n");
+  assertStringIncludes(
+    lines("a call over several lines"),
+    "--> extensions/c_drivers/tests/c/reported.c:12:18\n",
+  );
+  assertStringIncludes(
+    lines("a call in another's arguments"),
+    "--> extensions/c_drivers/tests/c/reported.c:23:3\n",
+  );
   const leak = lines("a leak in one try, and what is reported there");
-  assertStringIncludes(leak, "    allocated at tests/c/reported.c:88:21");
+  assertStringIncludes(leak, "    allocated at extensions/c_drivers/tests/c/reported.c:88:21");
   assertStringIncludes(leak, "the same when `iova.alloc` fails the 2nd time");
   assertStringIncludes(
     failures.get("a string literal is written")!.message,
-    "writes 1 byte into a string literal (in write_literal() at tests/c/reported.c:",
+    "writes 1 byte into a string literal (in write_literal() at extensions/c_drivers/tests/c/reported.c:",
   );
   assertEquals(failures.size, 4);
   const { incidents } = outcomes.at(-1)!;
@@ -175,7 +181,15 @@ Deno.test("a driver in C from probe to remove, with registers and interrupts tha
 
 Deno.test("dmalab debug stops at calls inside C, and says their lines", async () => {
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "cli/main.ts", "debug", "tests/c/first.dma", "--match", "numbers, buffers"],
+    args: [
+      "run",
+      "-A",
+      "cli/main.ts",
+      "debug",
+      "extensions/c_drivers/tests/c/first.dma",
+      "--match",
+      "numbers, buffers",
+    ],
     cwd: ROOT,
     stdin: "piped",
     stdout: "piped",
@@ -187,10 +201,11 @@ Deno.test("dmalab debug stops at calls inside C, and says their lines", async ()
   await writer.close();
   const { code, stdout } = await child.output();
   const text = new TextDecoder().decode(stdout);
-  const line = 1 + Deno.readTextFileSync(join(ROOT, "tests/c/first.c")).split("\n")
-    .findIndex((each) => each.includes("dma_unmap_single("));
+  const line = 1 +
+    Deno.readTextFileSync(join(ROOT, "extensions/c_drivers/tests/c/first.c")).split("\n")
+      .findIndex((each) => each.includes("dma_unmap_single("));
   assertStringIncludes(text, "stopped by breakpoint 1");
-  assertStringIncludes(text, `tests/c/first.c:${line}  dma_unmap_single`);
+  assertStringIncludes(text, `extensions/c_drivers/tests/c/first.c:${line}  dma_unmap_single`);
   assertEquals(code, 0);
 });
 
@@ -201,7 +216,7 @@ Deno.test("which lines of C have run, on whichever machine", () => {
   const { files } = coverageReport(record, readRulePage);
   assertEquals(files.map(({ file, open }) => [file.replace(/^.*tests/, "tests"), open]), [
     // What is never called, what follows from too large numbers, and from three.
-    ["tests/c/branches.c", [9, 10, 18, 24, 30, 31]],
+    ["extensions/c_drivers/tests/c/branches.c", [9, 10, 18, 24, 30, 31]],
   ]);
   const { lines, run } = files[0]!;
   assertEquals([lines, run], [15, 9]);
@@ -236,7 +251,12 @@ Deno.test("a warning of the compiler is one of ours, and the driver is run all t
 
 Deno.test("docs/c-drivers.md shows the driver that it runs", () => {
   const page = Deno.readTextFileSync(join(ROOT, "docs/c-drivers.md"));
-  for (const file of ["drivers/map/map.c", "drivers/map/map.dma"]) {
+  for (
+    const file of [
+      "extensions/c_drivers/drivers/map/map.c",
+      "extensions/c_drivers/drivers/map/map.dma",
+    ]
+  ) {
     assertStringIncludes(page, Deno.readTextFileSync(join(ROOT, file)).trimEnd());
   }
 });

@@ -1,13 +1,13 @@
 import { assert, assertEquals } from "@std/assert";
 import { dirname, join } from "node:path";
-import { compileC, type Compiled, type CompileJob } from "../cli/c/clang.ts";
-import { readHeaders, SUPPORT } from "../cli/places.ts";
-import { openScenario } from "../cli/scenario/load_scenario.ts";
-import { C_CALLS } from "../c_drivers/calls.ts";
-import { derivedHeaders } from "../c_drivers/header_text.ts";
-import { runProgramWith } from "../lang/run/runner.ts";
-import { KERNELS } from "../runtime/kernels/kernels.ts";
-import { ROOT } from "./source_text.ts";
+import { compileC, type Compiled, type CompileJob } from "../compiler/clang.ts";
+import { readHeaders, SUPPORT } from "@dmalab/cli";
+import { openScenario } from "@dmalab/cli/scenario";
+import { C_CALLS } from "../calls.ts";
+import { derivedHeaders } from "../header_text.ts";
+import { runProgramWith } from "@dmalab/lang/run";
+import { KERNELS } from "@dmalab/runtime/kernels";
+import { ROOT } from "@dmalab/tests";
 
 /** A folder that is no system's, so that nothing is kept quiet. */
 const FOLDER = "plain";
@@ -24,7 +24,7 @@ function jobFor(
   const headers = { ...readHeaders(), ...derivedHeaders(target) };
   const files: Record<string, string> = { [file]: text };
   for (const [name, content] of Object.entries(headers)) files[`${FOLDER}/${name}`] = content;
-  const first = Deno.readTextFileSync(join(ROOT, "tests/c/first.h"));
+  const first = Deno.readTextFileSync(join(ROOT, "extensions/c_drivers/tests/c/first.h"));
   return {
     source: file,
     support: `${FOLDER}/${SUPPORT}`,
@@ -39,10 +39,10 @@ Deno.test("the headers and what they make of a driver draw no warning, as C11 an
     .map((name) => `#include <${name}>\n`);
   assert(includes.length >= 25, `${includes.length}`);
   const all = includes.join("");
-  const driver = Deno.readTextFileSync(join(ROOT, "tests/c/first.c"));
+  const driver = Deno.readTextFileSync(join(ROOT, "extensions/c_drivers/tests/c/first.c"));
   // What they make of drivers, too: most of them is macros.
   const drivers = ["requests", "helpers", "lists", "waits", "managed"].map((name) => {
-    const text = Deno.readTextFileSync(join(ROOT, `tests/c/${name}.c`));
+    const text = Deno.readTextFileSync(join(ROOT, `extensions/c_drivers/tests/c/${name}.c`));
     return jobFor(`${name}.c`, text, "7.2.12", "gnu11");
   });
   const jobs = [

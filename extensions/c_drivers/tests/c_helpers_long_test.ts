@@ -1,11 +1,12 @@
 /** What drivers in C are written with beside mapping calls, as C that is run. */
 import { assertEquals } from "@std/assert";
-import type { LoadResult } from "../lang/run/program.ts";
-import { runProgramWith } from "../lang/run/runner.ts";
+import { type LoadResult, runProgramWith } from "@dmalab/lang/run";
 import { loadFiles, programOf } from "./c_together.ts";
 
 const [helpers, lists, waits, managed, gone] = await loadFiles(
-  ["helpers", "lists", "waits", "managed", "gone"].map((name) => `tests/c/${name}.dma`),
+  ["helpers", "lists", "waits", "managed", "gone"].map((name) =>
+    `extensions/c_drivers/tests/c/${name}.dma`
+  ),
 );
 
 /** How many tests a scenario has, and which of them did not hold. */

@@ -1,17 +1,14 @@
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";
-import type { LoadResult } from "../lang/run/program.ts";
-import type { RunOptions } from "../lang/run/run_options.ts";
-import { runProgramWith } from "../lang/run/runner.ts";
-import { DEFAULT_LIMITS } from "../lang/values/limits.ts";
-import { SourceFile } from "../lang/source.ts";
-import { HostShelf } from "../cli/c/c_shelf.ts";
-import type { WantingLoader } from "../cli/c/c_shelf.ts";
-import { type Opened, openPatched } from "../cli/c/patched.ts";
-import { LoadError } from "../lang/syntax/load_files.ts";
+import { type LoadResult, type RunOptions, runProgramWith } from "@dmalab/lang/run";
+import { DEFAULT_LIMITS } from "@dmalab/lang/values";
+import { SourceFile } from "@dmalab/lang";
+import { HostShelf, type WantingLoader } from "@dmalab/cli";
+import { type Opened, openPatched } from "../compiler/patched.ts";
+import { LoadError } from "@dmalab/lang/syntax";
 import { programOf } from "./c_together.ts";
 import { HOSTILE_KERNEL, type HostileFile } from "./c_hostile_files.ts";
-import { ROOT } from "./source_text.ts";
+import { ROOT } from "@dmalab/tests";
 
 const MACHINE = `machine {
   kernel = "${HOSTILE_KERNEL}"
@@ -84,12 +81,14 @@ export function holdHostileFiles(files: readonly HostileFile[], loaded: LoadResu
   assertEquals(wrong, []);
 }
 
-/** Ways to do harm that tests/c/hostile.c knows. */
+/** Ways to do harm that extensions/c_drivers/tests/c/hostile.c knows. */
 const KINDS = 50;
 
 /** A scenario that has a driver do each of them with some seeds. */
 export function openHostileCalls(seeds: readonly number[]): Opened {
-  const [{ entry, loader }] = openPatched(join(ROOT, "tests/c/hostile.dma"), [null]) as [Opened];
+  const [{ entry, loader }] = openPatched(join(ROOT, "extensions/c_drivers/tests/c/hostile.dma"), [
+    null,
+  ]) as [Opened];
   const cases = Array.from({ length: KINDS * seeds.length }, (_, index) => {
     const kind = Math.floor(index / seeds.length);
     return `test "${index}" with { leaks = allow } { bad.hostile(nic, ${kind}, ${

@@ -2,10 +2,10 @@
  * Hostile drivers in C, each a file of its own, made from a seed: what it does ends badly, and in many
  * of them it is known in which line.
  */
-import { C_CALLS, type CCall } from "../c_drivers/calls.ts";
-import { type CType, isPointer } from "../c_drivers/prototype.ts";
-import { KERNELS } from "../runtime/kernels/kernels.ts";
-import { Random } from "../runtime/random.ts";
+import { C_CALLS, type CCall } from "../calls.ts";
+import { type CType, isPointer } from "../prototype.ts";
+import { KERNELS } from "@dmalab/runtime/kernels";
+import { Random } from "@dmalab/runtime";
 
 /** The release that the files are compiled for. */
 export const HOSTILE_KERNEL = "7.2.12";

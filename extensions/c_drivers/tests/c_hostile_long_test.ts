@@ -1,5 +1,5 @@
 import { assert } from "@std/assert";
-import { compileC, COMPILER_BYTES } from "../cli/c/clang.ts";
+import { compileC, COMPILER_BYTES } from "../compiler/clang.ts";
 import {
   holdHostileCalls,
   holdHostileFiles,

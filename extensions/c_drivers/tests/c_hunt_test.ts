@@ -1,16 +1,14 @@
 /** The hunt over map and unmap of a driver in C: nothing in the intact one, the smallest case in the other. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "node:path";
-import { openPatched } from "../cli/c/patched.ts";
-import { caseText } from "../instruments/driver_hunt/case_text.ts";
-import { huntDriver } from "../instruments/driver_hunt/hunt_driver.ts";
-import { machineVariations } from "../instruments/driver_hunt/variations.ts";
-import { runScenarioText } from "../instruments/hunt/scenario_check.ts";
+import { openPatched } from "../compiler/patched.ts";
+import { caseText, huntDriver, machineVariations } from "@dmalab/hunt/driver";
+import { runScenarioText } from "@dmalab/hunt/requests";
 import { loadOpened, programOf } from "./c_together.ts";
-import { ROOT } from "./source_text.ts";
+import { ROOT } from "@dmalab/tests";
 
 const [opened, crashing] = ["hunted.dma", "hunted_crash.dma"]
-  .map((name) => openPatched(join(ROOT, "tests/c", name), [null])[0]!);
+  .map((name) => openPatched(join(ROOT, "extensions/c_drivers/tests/c", name), [null])[0]!);
 const [loaded, loadedCrashing] = await loadOpened([opened!, crashing!]);
 
 Deno.test("the hunt finds the smallest case of a driver in C that is wrong, and none of one that is right", () => {

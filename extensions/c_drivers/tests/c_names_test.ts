@@ -1,14 +1,14 @@
 /** Which names of behaviour/c-api.md the headers for drivers in C do not have, and why. */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
-import { readHeaders } from "../cli/places.ts";
-import { C_CALLS } from "../c_drivers/calls.ts";
-import { derivedHeaders } from "../c_drivers/header_text.ts";
-import { BUILTINS } from "../lang/builtins/mod.ts";
-import { eventFields } from "../runtime/event_vocabulary.ts";
-import { KERNEL_FUNCTIONS } from "../runtime/vocabulary/kernel_calls.ts";
-import { KERNELS } from "../runtime/kernels/kernels.ts";
-import { ROOT } from "./source_text.ts";
+import { readHeaders } from "@dmalab/cli";
+import { C_CALLS } from "../calls.ts";
+import { derivedHeaders } from "../header_text.ts";
+import { BUILTINS } from "@dmalab/lang/builtins";
+import { eventFields } from "@dmalab/runtime";
+import { KERNEL_FUNCTIONS } from "@dmalab/runtime/vocabulary";
+import { KERNELS } from "@dmalab/runtime/kernels";
+import { ROOT } from "@dmalab/tests";
 
 /** Names that are missing, by the reason. A name that is built has to go from here. */
 const MISSING: Readonly<Record<string, string>> = {
@@ -57,7 +57,7 @@ Deno.test("each name of behaviour/c-api.md is in the headers, or is missing for 
       for (const [word] of text.matchAll(/\w+/g)) words.add(word);
     }
   }
-  const names = namesOf(Deno.readTextFileSync(join(ROOT, "docs/behaviour/c-api.md")));
+  const names = namesOf(Deno.readTextFileSync(join(ROOT, "docs/rules/c-api.md")));
   assert(names.size > 400, `${names.size}`);
   const missing = [...names].filter((name) => !words.has(name)).toSorted();
   const excused = Object.values(MISSING).flatMap((each) => each.split(" ")).toSorted();
@@ -81,7 +81,7 @@ Deno.test("what scripts and C both call is one row of the vocabulary, or another
   assertEquals(
     rows.filter((name) => !inC.has(name)),
     [],
-    "rows without an entry in c_drivers/calls/",
+    "rows without an entry in extensions/c_drivers/calls/",
   );
   assertEquals(
     rows.filter((name) => !BUILTINS.functions.has(name)).toSorted(),

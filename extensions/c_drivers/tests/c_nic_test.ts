@@ -1,9 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { applyPatch } from "../cli/c/patched.ts";
-import { runDeno } from "./deno_process.ts";
+import { applyPatch } from "../compiler/patched.ts";
+import { NIC_DRIVER, ROOT, runDeno } from "@dmalab/tests";
 import { findPlanted, loadPlanted } from "./planted_bugs.ts";
-import { NIC_DRIVER } from "./planted/nic.ts";
-import { ROOT } from "./source_text.ts";
 
 const planted = await loadPlanted(NIC_DRIVER, "short");
 

@@ -3,25 +3,20 @@
  * controllers fetch: by what they lead to, which is all that a device sees of them.
  */
 import { join } from "node:path";
-import { versionOf } from "../c_drivers/tree/tree_files.ts";
-import { HostTree } from "../cli/c/host_tree.ts";
-import { HostLoader } from "../cli/host_loader.ts";
-import type { Program } from "../lang/run/program.ts";
-import { displayName } from "../lang/run/report.ts";
-import type { RunOptions } from "../lang/run/run_options.ts";
-import { runProgramWith } from "../lang/run/runner.ts";
-import { SourceFile } from "../lang/source.ts";
-import { DEFAULT_LIMITS } from "../lang/values/limits.ts";
-import type { DmaDevice } from "../runtime/dma/device/device.ts";
-import { eventId } from "../runtime/event_vocabulary.ts";
-import { Machine } from "../runtime/machine.ts";
+import { versionOf } from "@dmalab/runtime/kernels";
+import { HostLoader, HostTree } from "@dmalab/cli";
+import { displayName, type Program, type RunOptions, runProgramWith } from "@dmalab/lang/run";
+import { SourceFile } from "@dmalab/lang";
+import { DEFAULT_LIMITS } from "@dmalab/lang/values";
+import type { DmaDevice } from "@dmalab/runtime/dma";
+import { eventId, Machine } from "@dmalab/runtime";
 import { loadOpened } from "./c_together.ts";
-import { ROOT } from "./source_text.ts";
+import { ROOT } from "@dmalab/tests";
 
 /** Through the lab's driver in C. */
-const SCENARIO = "drivers/nvme/requests.dma";
+const SCENARIO = "extensions/c_drivers/drivers/nvme/requests.dma";
 /** Through the driver of a kernel tree. */
-const TREE_SCENARIO = "drivers/nvme/tree/requests.dma";
+const TREE_SCENARIO = "extensions/c_drivers/drivers/nvme/tree/requests.dma";
 const TREE = /^ {2}tree = ".*"$/m;
 const KERNEL = /^ {2}kernel = ".*"$/m;
 const COUNT = /^const requests = \d+$/m;

@@ -1,9 +1,9 @@
 /** `race` over calls of drivers in C: what comes in between at their calls, and what cannot. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { runProgramWith } from "../lang/run/runner.ts";
+import { runProgramWith } from "@dmalab/lang/run";
 import { loadFiles, programOf } from "./c_together.ts";
 
-const [loaded] = await loadFiles(["tests/c/races.dma"]);
+const [loaded] = await loadFiles(["extensions/c_drivers/tests/c/races.dma"]);
 
 Deno.test("a race of calls into C goes through every order at each of their calls", async (t) => {
   const { outcomes } = runProgramWith(null, programOf(loaded!), { heard: false });
@@ -35,7 +35,7 @@ Deno.test("a race of calls into C goes through every order at each of their call
     const { lines, message } = failed.get(
       "an uncaught error, in the midst of another's call",
     )!;
-    assertStringIncludes(message, "in fails_late() at tests/c/races.c:87:");
+    assertStringIncludes(message, "in fails_late() at extensions/c_drivers/tests/c/races.c:87:");
     assertStringIncludes(lines.join("\n"), "7 of 7 orders fail");
   });
 });

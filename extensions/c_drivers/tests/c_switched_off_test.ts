@@ -1,17 +1,16 @@
 /** Drivers in C that tell the compiler to leave checks out: every limit holds all the same. */
 import process from "node:process";
 import { assert, assertEquals } from "@std/assert";
-import type { WantingLoader } from "../cli/c/c_shelf.ts";
-import type { Opened } from "../cli/c/patched.ts";
-import { HostShelf } from "../cli/c/c_shelf.ts";
-import { saidDiagnostics } from "../cli/c/said_diagnostics.ts";
-import { KERNELS } from "../runtime/kernels/kernels.ts";
-import { FUEL_AT, SHADOW_AT } from "../c_drivers/c_addresses.ts";
-import { LineTable } from "../c_drivers/wasm/line_table.ts";
-import { runProgramWith } from "../lang/run/runner.ts";
-import { SourceFile } from "../lang/source.ts";
-import { LoadError } from "../lang/syntax/load_files.ts";
-import { DEFAULT_LIMITS } from "../lang/values/limits.ts";
+import { HostShelf, type WantingLoader } from "@dmalab/cli";
+import type { Opened } from "../compiler/patched.ts";
+import { saidDiagnostics } from "../compiler/said_diagnostics.ts";
+import { KERNELS } from "@dmalab/runtime/kernels";
+import { FUEL_AT, SHADOW_AT } from "../c_addresses.ts";
+import { LineTable } from "../wasm/line_table.ts";
+import { runProgramWith } from "@dmalab/lang/run";
+import { SourceFile } from "@dmalab/lang";
+import { LoadError } from "@dmalab/lang/syntax";
+import { DEFAULT_LIMITS } from "@dmalab/lang/values";
 import { loadOpened, programOf } from "./c_together.ts";
 
 /** Where a driver has no memory, below all that it may have. */

@@ -4,12 +4,12 @@
  */
 import { assert } from "@std/assert";
 import { join } from "node:path";
-import type { WantingLoader } from "../cli/c/c_shelf.ts";
-import { compileWanted } from "../cli/c/compile_wanted.ts";
-import { loadTogether, type Opened, openPatched } from "../cli/c/patched.ts";
-import { renderDiagnostics } from "../lang/diagnostics/render.ts";
-import type { LoadResult, Program } from "../lang/run/program.ts";
-import { ROOT } from "./source_text.ts";
+import type { WantingLoader } from "@dmalab/cli";
+import { compileWanted } from "../compiler/compile_wanted.ts";
+import { loadTogether, type Opened, openPatched } from "../compiler/patched.ts";
+import { renderDiagnostics } from "@dmalab/lang/diagnostics";
+import type { LoadResult, Program } from "@dmalab/lang/run";
+import { ROOT } from "@dmalab/tests";
 
 const waiting: WantingLoader[] = [];
 let compiled: Promise<void> | null = null;

@@ -1,17 +1,15 @@
 /**
- * The tests of a driver in C under `drivers/`: right as it is, and each bug that a patch plants in it
+ * The tests of a driver in C under `extensions/c_drivers/drivers/`: right as it is, and each bug that a patch plants in it
  * is found by the test, and in the words, that are said beforehand.
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "node:path";
-import { type Opened, openPatched } from "../cli/c/patched.ts";
-import type { LoadResult, Program } from "../lang/run/program.ts";
-import type { RunOptions } from "../lang/run/run_options.ts";
-import { runProgram } from "../lang/run/run_program.ts";
-import { SourceFile } from "../lang/source.ts";
-import { DEFAULT_LIMITS } from "../lang/values/limits.ts";
+import { type Opened, openPatched } from "../compiler/patched.ts";
+import { type LoadResult, type Program, type RunOptions, runProgram } from "@dmalab/lang/run";
+import { SourceFile } from "@dmalab/lang";
+import { DEFAULT_LIMITS } from "@dmalab/lang/values";
 import { loadOpened, programOf } from "./c_together.ts";
-import { ROOT } from "./source_text.ts";
+import { ROOT } from "@dmalab/tests";
 
 /** How a planted bug is found. */
 export interface FoundBug {

@@ -1,6 +1,6 @@
 /** Headers that a kernel's build makes, made of a tree's version and a configuration. */
 import type { Settings } from "./settings.ts";
-import type { TreeVersion } from "./tree_files.ts";
+import type { TreeVersion } from "@dmalab/runtime/kernels";
 
 const HERTZ = 1000;
 /** The largest sublevel that a version code has room for. */

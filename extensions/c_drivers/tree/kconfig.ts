@@ -1,5 +1,5 @@
 /** Symbols of a tree's configuration: what its Kconfig files declare, as far as a file needs it. */
-import { checkMost, NESTED, type TreeFiles } from "./tree_files.ts";
+import { checkMost, NESTED, type TreeFiles } from "@dmalab/runtime/kernels";
 
 /** A symbol, from all places that declare it. */
 export interface Symbol {

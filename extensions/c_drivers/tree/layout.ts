@@ -3,7 +3,7 @@
  * of them is written down here but the names.
  */
 import { layoutNumbers } from "./ir.ts";
-import { TreeError } from "./tree_files.ts";
+import { TreeError } from "@dmalab/runtime/kernels";
 
 /** Members by the tag of their structure, and the headers that declare it. */
 export interface LayoutWanted {

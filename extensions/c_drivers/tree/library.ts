@@ -1,9 +1,9 @@
 /**
- * Which file exports a name: of the lab's own for trees, `include/tree/dmalab/`, and of the tree's library,
+ * Which file exports a name: of the lab's own for trees, `extensions/c_drivers/include/tree/dmalab/`, and of the tree's library,
  * `lib/`. What a driver calls and does not have is compiled from there, as the linker takes objects from
  * an archive.
  */
-import type { TreeFolders } from "./tree_files.ts";
+import type { TreeFolders } from "@dmalab/runtime/kernels";
 
 const FOLDERS = ["lib", "lib/math"];
 const FILES = ["mm/mempool.c"];

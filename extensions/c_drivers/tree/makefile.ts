@@ -1,5 +1,5 @@
 /** What a tree's makefiles say of one of its files: the symbols that build it, and its own flags. */
-import { checkMost, NESTED, type TreeFiles, treePath } from "./tree_files.ts";
+import { checkMost, NESTED, type TreeFiles, treePath } from "@dmalab/runtime/kernels";
 
 const NAMES = ["Kbuild", "Makefile"];
 /** `name-$(CONFIG_X) += a.o b.o`, `name-objs := a.o`, `obj-y += folder/`. */

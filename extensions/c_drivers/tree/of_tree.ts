@@ -1,5 +1,5 @@
 /** How devices are laid out in the memory of C, and what else is known of a tree's driver. */
-import type { Stubs } from "../../lang/values/c_module.ts";
+import type { Stubs } from "@dmalab/lang/values";
 
 /** Where things lie in a `struct pci_dev`, which has its `struct device` in it. */
 export interface DeviceShape {

@@ -5,7 +5,7 @@
 import { closureOf, type Kconfig, lackingOf } from "./kconfig.ts";
 import { PAGE_STRUCT_BYTES } from "../c_addresses.ts";
 import type { Makefiles } from "./makefile.ts";
-import { TreeError } from "./tree_files.ts";
+import { TreeError } from "@dmalab/runtime/kernels";
 
 /** Symbols without which the same source compiles to code that answers wrongly, with the reason. */
 const REQUIRED: Readonly<Record<string, string>> = {

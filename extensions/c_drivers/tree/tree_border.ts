@@ -13,8 +13,8 @@ import type { CKernel } from "../c_kernel.ts";
 import { RefusedCode } from "../code_checks.ts";
 import { formatMessage } from "../print_format.ts";
 import { type CType, isPointer } from "../prototype.ts";
-import type { Stubs } from "../../lang/values/c_module.ts";
-import { KNOWN_TREES } from "./tree_files.ts";
+import type { Stubs } from "@dmalab/lang/values";
+import { KNOWN_TREES } from "@dmalab/runtime/kernels";
 import type { ImportedFunction, ValueType } from "../wasm/wasm_reader.ts";
 
 type Wide = number | bigint;

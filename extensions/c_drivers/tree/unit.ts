@@ -1,7 +1,7 @@
 /** A file of a tree with all that it may include: what the compiler is given, and nothing else. */
 import { TREE_PAGE_MAP } from "../c_addresses.ts";
 import type { Makefiles } from "./makefile.ts";
-import { checkMost, type TreeFolders, treePath } from "./tree_files.ts";
+import { checkMost, type TreeFolders, treePath } from "@dmalab/runtime/kernels";
 
 /** Where the compiler finds the tree. */
 const TREE = "tree";

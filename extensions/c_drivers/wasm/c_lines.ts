@@ -1,5 +1,5 @@
 /** The lines of a driver in C that have code, for runs that are followed line by line. */
-import type { SourceFile, Span } from "../../lang/source.ts";
+import type { SourceFile, Span } from "@dmalab/lang";
 import type { LineRow, LineTable } from "./line_table.ts";
 import { CheckedModule, type CLine, type Mark } from "./checked_module.ts";
 import { firstInstruction, OP } from "./wasm_code.ts";

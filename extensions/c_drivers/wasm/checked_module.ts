@@ -9,7 +9,7 @@
  *
  * @see WebAssembly Core Specification, 5.4 (instructions), 5.5.13 (code section)
  */
-import type { ForeignLine } from "../../lang/values/run.ts";
+import type { ForeignLine } from "@dmalab/lang/values";
 import type { LineTable } from "./line_table.ts";
 import { ACCESSES, firstInstruction, type Instruction, instructionIn, OP } from "./wasm_code.ts";
 import { ByteReader, type CodeSpan, type ModuleShape, SECTION } from "./wasm_reader.ts";

@@ -1,8 +1,8 @@
 /** What one client debugs: a run with a place in it, and what the client was shown of that place. */
 import type { DebugProtocol } from "@vscode/debugprotocol";
-import { printableText } from "../../lang/diagnostics/display_width.ts";
-import { formatEventText } from "../../lang/render/event_line.ts";
-import { formatCount } from "../../lang/text/numbers.ts";
+import { printableText } from "@dmalab/lang/diagnostics";
+import { formatEventText } from "@dmalab/lang/render";
+import { formatCount } from "@dmalab/lang/text";
 import {
   crossed,
   type Position,
@@ -11,9 +11,9 @@ import {
   type Step,
   type Stop,
   Stops,
-} from "../../lang/recording/mod.ts";
+} from "@dmalab/recording";
 import type { Cancellation } from "./cancellation.ts";
-import { codeOfFailure } from "../exit_code.ts";
+import { codeOfFailure } from "@dmalab/cli/extend";
 import { Breakpoints } from "./breakpoints.ts";
 import { Debuggee, type Halt } from "./debuggee.ts";
 import { launch, type LaunchArguments, withLaunchKeys } from "./launch.ts";

@@ -1,6 +1,6 @@
 /** The kinds of breakpoints that clients set, as stops of the core. */
 import type { DebugProtocol } from "@vscode/debugprotocol";
-import { quoted } from "../../lang/render/source_text.ts";
+import { quoted } from "@dmalab/lang/render";
 import {
   type Cell,
   checkStop,
@@ -12,7 +12,7 @@ import {
   type Stop,
   type StopCause,
   type StopSpec,
-} from "../../lang/recording/mod.ts";
+} from "@dmalab/recording";
 import type { Debuggee } from "./debuggee.ts";
 import { eventNumber } from "./event_list.ts";
 import { lookProblem } from "./request_error.ts";

@@ -1,4 +1,4 @@
-import { command } from "../command.ts";
+import { command } from "@dmalab/cli/extend";
 
 export const DAP = command({
   name: "dap",
@@ -22,7 +22,7 @@ export const DAP = command({
     { line: "dap --port 4711", doc: "for editors that connect" },
   ],
   async run({ options: { port }, screen }) {
-    const { servePort, serveStreams } = await import("../dap/serve.ts");
+    const { servePort, serveStreams } = await import("./serve.ts");
     return port === null ? await serveStreams(screen) : await servePort(port, screen);
   },
 });

@@ -1,11 +1,8 @@
 /** The commands of the REPL in a client's console: what the protocol has no request for. */
-import { comparePositions, type Place } from "../../lang/recording/mod.ts";
-import { formatEvents } from "../../lang/render/event_line.ts";
-import { type Paint, painter } from "../../lang/render/paint.ts";
-import type { CommandTarget } from "../repl/command_target.ts";
-import { runReplCommand } from "../repl/commands.ts";
-import { suggestWords } from "../repl/completion.ts";
-import { NamesInSight } from "../debug/names_in_sight.ts";
+import { comparePositions, type Place } from "@dmalab/recording";
+import { formatEvents, type Paint, painter } from "@dmalab/lang/render";
+import { type CommandTarget, runReplCommand, suggestWords } from "@dmalab/cli/repl";
+import { NamesInSight } from "@dmalab/cli/debug";
 
 /** Consoles wrap what is longer. */
 const COLUMNS = 160;

@@ -27,8 +27,8 @@ import {
   variablesAt,
   walk,
   wayTo,
-} from "../../lang/recording/mod.ts";
-import { processorMs } from "../processor_time.ts";
+} from "@dmalab/recording";
+import { processorMs } from "@dmalab/cli";
 import { Pace } from "./pace.ts";
 
 /** Statements that a run grows by, and moments that are searched for breakpoints, between two checks for a pause. */

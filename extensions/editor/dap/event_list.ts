@@ -1,8 +1,8 @@
 /** The events of a run as a list of instructions, so that a client can go through them one by one. */
 import type { DebugProtocol } from "@vscode/debugprotocol";
-import { formatEventText } from "../../lang/render/event_line.ts";
-import { formatDuration } from "../../lang/text/numbers.ts";
-import { type Recording, spanOfEvent } from "../../lang/recording/mod.ts";
+import { formatEventText } from "@dmalab/lang/render";
+import { formatDuration } from "@dmalab/lang/text";
+import { type Recording, spanOfEvent } from "@dmalab/recording";
 import { RequestError } from "./request_error.ts";
 import type { Sources } from "./sources.ts";
 

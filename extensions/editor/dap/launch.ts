@@ -1,8 +1,7 @@
 /** What a client wants to be launched, made ready. */
 import type { DebugProtocol } from "@vscode/debugprotocol";
-import { renderDiagnostics } from "../../lang/diagnostics/render.ts";
-import { nearestNames } from "../../lang/diagnostics/suggest.ts";
-import { loadFollowed } from "../../lang/language.ts";
+import { nearestNames, renderDiagnostics } from "@dmalab/lang/diagnostics";
+import { loadFollowed } from "@dmalab/lang";
 import {
   displayName,
   OpenRun,
@@ -10,11 +9,9 @@ import {
   type RecordOptions,
   type RunChoice,
   runsOf,
-} from "../../lang/recording/mod.ts";
-import { withCompiled } from "../c/with_compiled.ts";
-import { HostLoader } from "../host_loader.ts";
-import { HostMemory } from "../host_memory.ts";
-import { allLimits, LIMIT_OPTIONS, type LimitOption, limitsOf } from "../scenario/limit_options.ts";
+} from "@dmalab/recording";
+import { HostLoader, HostMemory, withCompiled } from "@dmalab/cli";
+import { allLimits, LIMIT_OPTIONS, type LimitOption, limitsOf } from "@dmalab/cli/scenario";
 import { checkKind, type Kinds } from "./arguments.ts";
 import { RunClock } from "./debuggee.ts";
 import type { LAUNCH_KEYS } from "./launch_keys.ts";

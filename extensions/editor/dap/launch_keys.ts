@@ -1,5 +1,5 @@
 /** What a launch may say, besides what the protocol has: for the reader, and for editors to complete. */
-import { LIMIT_OPTIONS } from "../scenario/limit_options.ts";
+import { LIMIT_OPTIONS } from "@dmalab/cli/scenario";
 
 interface LaunchKey {
   readonly type: "string" | "number" | "integer" | "boolean" | "object";

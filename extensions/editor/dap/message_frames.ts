@@ -5,8 +5,8 @@
  * line that is no header of the protocol ends the client, before a byte behind it is read.
  */
 import { Transform, type TransformCallback } from "node:stream";
-import { printable } from "../../lang/diagnostics/display_width.ts";
-import { clip } from "../../lang/text/columns.ts";
+import { printable } from "@dmalab/lang/diagnostics";
+import { clip } from "@dmalab/lang/text";
 
 /** Bytes of one message: a client sends places, expressions and texts of scenarios. */
 const MOST_BYTES = 2 ** 24;

@@ -1,4 +1,4 @@
-import type { LookError } from "../../lang/recording/mod.ts";
+import type { LookError } from "@dmalab/recording";
 
 /** A request that cannot be done. */
 export class RequestError extends Error {

@@ -9,8 +9,8 @@ import {
   readMemory,
   START,
   type Step,
-} from "../../lang/recording/mod.ts";
-import { incidentView } from "../../lang/views/incident.ts";
+} from "@dmalab/recording";
+import { incidentView } from "@dmalab/recording/views";
 import type { Adapter } from "./adapter.ts";
 import { EXCEPTION_FILTERS } from "./breakpoints.ts";
 import { completionsOf, runConsoleCommand } from "./console.ts";

@@ -1,10 +1,8 @@
 /** Where clients come from: the standard streams, or a port of this host. */
 import { createServer } from "node:net";
 import process from "node:process";
-import { type ExitCode, HELD } from "../exit_code.ts";
-import { host } from "../host.ts";
-import { hostReason } from "../host_error.ts";
-import { refuse, type Screen } from "../screen.ts";
+import { type ExitCode, HELD, refuse, type Screen } from "@dmalab/cli/extend";
+import { host, hostReason } from "@dmalab/cli";
 import { StdinWorker } from "./stdin_worker.ts";
 import { Session } from "./session.ts";
 

@@ -1,13 +1,13 @@
 /**
  * One client's session: messages of the Debug Adapter Protocol, answered by {@linkcode Requests}.
  *
- * Nothing is worked out in this folder. A request is a question or a move of `lang/recording/`; what
+ * Nothing is worked out in this folder. A request is a question or a move of `recording/`; what
  * comes back is written as the protocol wants it.
  */
 import { ProtocolServer } from "@vscode/debugadapter/lib/protocol.js";
 import type { DebugProtocol } from "@vscode/debugprotocol";
-import { Interrupted, LookError } from "../../lang/recording/mod.ts";
-import { BUG_CODE, bugMessage } from "../../lang/diagnostics/bug.ts";
+import { Interrupted, LookError } from "@dmalab/recording";
+import { BUG_CODE, bugMessage } from "@dmalab/lang/diagnostics";
 import { Adapter } from "./adapter.ts";
 import { checkArguments, withoutNulls } from "./arguments.ts";
 import { Cancellation } from "./cancellation.ts";

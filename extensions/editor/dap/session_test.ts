@@ -1,9 +1,11 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fileURLToPath } from "node:url";
-import type { Client } from "../../tests/dap/client.ts";
-import { withClient } from "../../tests/dap/in_process.ts";
+import type { Client } from "../tests/dap/client.ts";
+import { withClient } from "../tests/dap/in_process.ts";
 
-const EXAMPLE = fileURLToPath(new URL("../../examples/api/01-two-step-basic.dma", import.meta.url));
+const EXAMPLE = fileURLToPath(
+  new URL("../../../examples/api/01-two-step-basic.dma", import.meta.url),
+);
 const RUN = "three buffers linked into one IOVA range, one IOTLB sync";
 
 /** Launches a run, and stands at its first statement. */
@@ -354,7 +356,7 @@ Deno.test("a line that a block prints is sent when its statement has run, and on
 Deno.test("blocks of fork are stepped into and out of, and their breakpoints hit, both ways", async () => {
   await withClient(async (client) => {
     const program = fileURLToPath(
-      new URL("../../examples/museum/06-prp-alloc-fails.dma", import.meta.url),
+      new URL("../../../examples/museum/06-prp-alloc-fails.dma", import.meta.url),
     );
     const lines = Deno.readTextFileSync(program).split("\n");
     const fork = lines.findIndex((text) => text.includes("let both = fork {")) + 1;

@@ -2,10 +2,8 @@
 import type { DebugProtocol } from "@vscode/debugprotocol";
 import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import type { Span } from "../../lang/source.ts";
-import { host } from "../host.ts";
-import { currentFolder } from "../host_file.ts";
-import { shortPath } from "../paths.ts";
+import type { Span } from "@dmalab/lang";
+import { currentFolder, host, shortPath } from "@dmalab/cli";
 
 /** How a client counts and writes, as it says when it begins. */
 type Form = Pick<

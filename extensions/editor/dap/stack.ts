@@ -4,14 +4,9 @@
  * sees what they did last.
  */
 import type { DebugProtocol } from "@vscode/debugprotocol";
-import { formatEventText } from "../../lang/render/event_line.ts";
-import type { Span } from "../../lang/source.ts";
-import {
-  comparePositions,
-  type Position,
-  type Recording,
-  spanOfEvent,
-} from "../../lang/recording/mod.ts";
+import { formatEventText } from "@dmalab/lang/render";
+import type { Span } from "@dmalab/lang";
+import { comparePositions, type Position, type Recording, spanOfEvent } from "@dmalab/recording";
 import { eventReference } from "./event_list.ts";
 import { nameOf } from "./launch.ts";
 import type { Sources } from "./sources.ts";

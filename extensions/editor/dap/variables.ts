@@ -1,9 +1,9 @@
 /** What a client sees of a moment: names of the script, the event, its request, tables, counters. */
 import type { DebugProtocol } from "@vscode/debugprotocol";
-import { formatInput } from "../../lang/builtins/explain/inputs.ts";
-import { formatFieldValue } from "../../lang/render/event_line.ts";
-import { formatAddress, formatCount, formatDuration } from "../../lang/text/numbers.ts";
-import { keyText, rowsByKey, rowView } from "../../lang/views/tables.ts";
+import { formatInput } from "@dmalab/lang/builtins/explain";
+import { formatFieldValue } from "@dmalab/lang/render";
+import { formatAddress, formatCount, formatDuration } from "@dmalab/lang/text";
+import { keyText, rowsByKey, rowView } from "@dmalab/recording/views";
 import {
   type Cell,
   coveringCell,
@@ -15,8 +15,8 @@ import {
   type Position,
   type Recording,
   spanOfEvent,
-} from "../../lang/recording/mod.ts";
-import { spanPlace } from "../../lang/source.ts";
+} from "@dmalab/recording";
+import { spanPlace } from "@dmalab/lang";
 import { dataId, type Watched } from "./breakpoints.ts";
 import type { ShownFrame } from "./stack.ts";
 import { lookProblem } from "./request_error.ts";

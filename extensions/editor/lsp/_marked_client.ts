@@ -1,7 +1,7 @@
 /** Texts with marks, asked about through the protocol. */
 import type * as Lsp from "vscode-languageserver-protocol/node";
 import { TextDocument } from "vscode-languageserver-textdocument";
-import { marked } from "../../lang/editor/_marked.ts";
+import { marked } from "@dmalab/lang/editor/_marked";
 import { type Client, open, withClient } from "./_client.ts";
 
 /** A text of its own, opened, with its marks as the protocol has places. */

@@ -1,16 +1,26 @@
 /** What `lang/editor/` answers, in the forms of the protocol. */
 import * as Lsp from "vscode-languageserver-protocol/node";
-import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
-import { completeAt } from "../../lang/editor/completion_at.ts";
-import { definitionAt, referencesAt } from "../../lang/editor/definition.ts";
-import { fixesIn } from "../../lang/editor/fixes.ts";
-import { formatEdits, type Lines } from "../../lang/editor/format_edits.ts";
-import { hoverAt } from "../../lang/editor/hover.ts";
-import { foldsOf, type OutlineEntry, outlineOf, surroundings } from "../../lang/editor/outline.ts";
-import { type TextEdit } from "../../lang/editor/rename.ts";
-import { semanticTokens, TOKEN_MODIFIERS, TOKEN_TYPES } from "../../lang/editor/semantic_tokens.ts";
-import { signatureAt } from "../../lang/editor/signature.ts";
-import type { Suggestion, SuggestionKind } from "../../lang/editor/suggestion.ts";
+import type { Diagnostic } from "@dmalab/lang/diagnostics";
+import {
+  completeAt,
+  definitionAt,
+  fixesIn,
+  foldsOf,
+  formatEdits,
+  hoverAt,
+  type Lines,
+  type OutlineEntry,
+  outlineOf,
+  referencesAt,
+  semanticTokens,
+  signatureAt,
+  type Suggestion,
+  type SuggestionKind,
+  surroundings,
+  type TextEdit,
+  TOKEN_MODIFIERS,
+  TOKEN_TYPES,
+} from "@dmalab/lang/editor";
 import { ruleHover } from "./rules.ts";
 import { offsetOf, positionOf, rangeOf, type Understood, uriOfSpan } from "./documents.ts";
 

@@ -1,6 +1,4 @@
-import { command } from "../command.ts";
-import { HELD } from "../exit_code.ts";
-import { refuse } from "../screen.ts";
+import { command, HELD, refuse } from "@dmalab/cli/extend";
 
 export const LSP = command({
   name: "lsp",
@@ -20,7 +18,7 @@ export const LSP = command({
     { line: "lsp --stdio", doc: "the same" },
   ],
   async run({ screen }) {
-    const { serveStreams } = await import("../lsp/serve.ts");
+    const { serveStreams } = await import("./serve.ts");
     const problem = await serveStreams();
     return problem === null ? HELD : refuse(problem, screen);
   },

@@ -2,12 +2,9 @@
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { TextDocument } from "vscode-languageserver-textdocument";
 import type { Range, TextDocumentContentChangeEvent } from "vscode-languageserver-protocol/node";
-import { analyse, type Analysis } from "../../lang/editor/analysis.ts";
-import type { Span } from "../../lang/source.ts";
-import { withCompiled } from "../c/with_compiled.ts";
-import { host } from "../host.ts";
-import { readHostFile } from "../host_file.ts";
-import { HostLoader } from "../host_loader.ts";
+import { analyse, type Analysis } from "@dmalab/lang/editor";
+import type { Span } from "@dmalab/lang";
+import { host, HostLoader, readHostFile, withCompiled } from "@dmalab/cli";
 
 /** A text with what is understood of it, and of the files that it uses. */
 export interface Understood {

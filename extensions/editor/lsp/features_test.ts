@@ -2,8 +2,8 @@
 import { assert, assertEquals } from "@std/assert";
 import * as Lsp from "vscode-languageserver-protocol/node";
 import { TextDocument } from "vscode-languageserver-textdocument";
-import { DISK } from "../../lang/editor/_marked.ts";
-import { TOKEN_TYPES } from "../../lang/editor/semantic_tokens.ts";
+import { DISK } from "@dmalab/lang/editor/_marked";
+import { TOKEN_TYPES } from "@dmalab/lang/editor";
 import { each } from "./_marked_client.ts";
 
 each("completion offers what can stand at the cursor", [

@@ -1,6 +1,6 @@
 /** What can be done with the tests of a text, above each. */
 import type * as Lsp from "vscode-languageserver-protocol/node";
-import { outlineOf } from "../../lang/editor/outline.ts";
+import { outlineOf } from "@dmalab/lang/editor";
 import { rangeOf, type Understood } from "./documents.ts";
 
 /** Commands that the editor's side carries out, with the address of the file and a line of the test. */

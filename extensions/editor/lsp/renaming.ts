@@ -1,9 +1,14 @@
 /** Places that name the same in all programs of a folder, and other names for it. */
 import type * as Lsp from "vscode-languageserver-protocol/node";
-import { placesOf } from "../../lang/editor/definition.ts";
-import { isOwnName, type NameSymbol, occurrenceAt } from "../../lang/editor/occurrences.ts";
-import { renameable, renameSymbol } from "../../lang/editor/rename.ts";
-import type { Span } from "../../lang/source.ts";
+import {
+  isOwnName,
+  type NameSymbol,
+  occurrenceAt,
+  placesOf,
+  renameable,
+  renameSymbol,
+} from "@dmalab/lang/editor";
+import type { Span } from "@dmalab/lang";
 import { textEdit } from "./answers.ts";
 import { type Documents, offsetOf, rangeOf, type Understood, uriOfSpan } from "./documents.ts";
 

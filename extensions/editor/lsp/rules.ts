@@ -1,11 +1,10 @@
-/** Rules of docs/behaviour that a text cites, such as `dma.3.3`: links to them, and what they say. */
+/** Rules of docs/rules that a text cites, such as `dma.3.3`: links to them, and what they say. */
 import { pathToFileURL } from "node:url";
 import type * as Lsp from "vscode-languageserver-protocol/node";
-import { RULE_PAGES } from "../../lang/editor/rule_pages.ts";
-import type { SourceFile } from "../../lang/source.ts";
-import { explain } from "../explain/lookup.ts";
-import { RulePage } from "../explain/rule_book.ts";
-import { DOCS, readRulePage } from "../places.ts";
+import { RULE_PAGES } from "@dmalab/lang/editor";
+import type { SourceFile } from "@dmalab/lang";
+import { explain, RulePage } from "@dmalab/cli/explain";
+import { DOCS, readRulePage } from "@dmalab/cli";
 import { offsetOf, rangeOf, type Understood } from "./documents.ts";
 
 interface Citation {

@@ -6,8 +6,8 @@
  */
 import process from "node:process";
 import * as Lsp from "vscode-languageserver-protocol/node";
-import { TOKEN_MODIFIERS, TOKEN_TYPES } from "../../lang/editor/semantic_tokens.ts";
-import { VERSION } from "../package_version.ts";
+import { TOKEN_MODIFIERS, TOKEN_TYPES } from "@dmalab/lang/editor";
+import { VERSION } from "@dmalab/cli";
 import { FrameError, MessageFrames } from "../dap/message_frames.ts";
 import * as answers from "./answers.ts";
 import { Documents, type Understood } from "./documents.ts";

@@ -1,13 +1,12 @@
 /** The values that a text had when it was recorded last: when it was opened or saved. */
 import * as Lsp from "vscode-languageserver-protocol/node";
-import { type ValueHint, valueHints } from "../../lang/editor/value_hints.ts";
-import { loadFollowed } from "../../lang/language.ts";
-import { Interrupted, openRun, runsOf } from "../../lang/recording/mod.ts";
-import type { Program } from "../../lang/run/program.ts";
-import { runTitle } from "../../lang/run/report.ts";
-import type { FileNode } from "../../lang/syntax/tree/ast.ts";
-import { DEFAULT_LIMITS } from "../../lang/values/limits.ts";
-import { withCompiled } from "../c/with_compiled.ts";
+import { type ValueHint, valueHints } from "../value_hints.ts";
+import { loadFollowed } from "@dmalab/lang";
+import { Interrupted, openRun, runsOf } from "@dmalab/recording";
+import { type Program, runTitle } from "@dmalab/lang/run";
+import type { FileNode } from "@dmalab/lang/syntax/tree";
+import { DEFAULT_LIMITS } from "@dmalab/lang/values";
+import { withCompiled } from "@dmalab/cli";
 import { rangeOf, type Understood } from "./documents.ts";
 
 /** What the runs of a file may take together, and one of them. */

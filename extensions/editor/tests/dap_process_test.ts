@@ -3,8 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { withProcess } from "./dap/process.ts";
 import { ENDLESS, withScenario } from "./dap/scenarios.ts";
 import { KNOWN, walkedThrough } from "./dap/walk.ts";
-import { programWords } from "./dmalab_program.ts";
-import { ROOT } from "./source_text.ts";
+import { programWords, ROOT } from "@dmalab/tests";
 
 Deno.test("two processes serve two clients at once, and end with them", async () => {
   const codes = await Promise.all([

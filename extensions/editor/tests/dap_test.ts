@@ -2,15 +2,13 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
-import { Session } from "../cli/dap/session.ts";
-import { codeBlocks } from "../cli/scenario/code_blocks.ts";
+import { Session } from "../dap/session.ts";
+import { codeBlocks } from "@dmalab/cli/scenario";
 import { Client } from "./dap/client.ts";
 import { withClient } from "./dap/in_process.ts";
 import { ENDLESS, withScenario } from "./dap/scenarios.ts";
 import { frames, KNOWN, pathOf, walkedThrough } from "./dap/walk.ts";
-import { runDeno } from "./deno_process.ts";
-import { importsOf } from "./layers.ts";
-import { readSources, ROOT } from "./source_text.ts";
+import { importsOf, readSources, ROOT, runDeno } from "@dmalab/tests";
 
 for (const known of KNOWN) {
   Deno.test(`a client goes through ${known.file}, there and back`, async () => {
@@ -161,12 +159,14 @@ Deno.test("what is no message is reported, and the next one is answered", async 
 });
 
 Deno.test("the adapter asks the recording, and loads neither machines nor what runs them", () => {
-  const sources = readSources(["cli/dap"]).filter(({ path }) => !path.endsWith("_test.ts"));
+  const sources = readSources(["extensions/editor/dap"]).filter(({ path }) =>
+    !path.endsWith("_test.ts")
+  );
   assert(sources.length > 10);
   const imports = sources.flatMap(importsOf).map(({ target }) => target ?? "");
   const below = /^(?:runtime|devices|lang\/(?:vm|machine|run|compile|values))\//;
   assertEquals(imports.filter((target) => below.test(target)), []);
-  assert(imports.some((target) => target === "lang/recording/mod.ts"));
+  assert(imports.some((target) => target === "recording/former_mod.ts"));
 });
 
 Deno.test("the console of a client takes the commands of the REPL, and moves with them", async () => {

@@ -3,23 +3,27 @@ import { assert, assertEquals } from "@std/assert";
 import { Readable, Writable } from "node:stream";
 import * as Lsp from "vscode-languageserver-protocol/node";
 import { TextDocument } from "vscode-languageserver-textdocument";
-import { analyse, type Analysis } from "../lang/editor/analysis.ts";
-import { completeAt } from "../lang/editor/completion_at.ts";
-import { placesOf } from "../lang/editor/definition.ts";
-import { fixesIn } from "../lang/editor/fixes.ts";
-import { hoverAt } from "../lang/editor/hover.ts";
-import { isOwnName } from "../lang/editor/occurrences.ts";
-import { foldsOf, outlineOf, surroundings } from "../lang/editor/outline.ts";
-import { edited, renameAt } from "../lang/editor/rename.ts";
-import { semanticTokens } from "../lang/editor/semantic_tokens.ts";
-import { signatureAt } from "../lang/editor/signature.ts";
-import { loadText } from "../lang/language.ts";
-import { BUG_CODE } from "../lang/diagnostics/bug.ts";
-import { SourceFile } from "../lang/source.ts";
-import { memoryFiles } from "../lang/syntax/load_files.ts";
-import { programWords } from "./dmalab_program.ts";
-import { scenariosBelow } from "./examples.ts";
-import { Choices } from "./fuzz/choices.ts";
+import {
+  analyse,
+  type Analysis,
+  completeAt,
+  edited,
+  fixesIn,
+  foldsOf,
+  hoverAt,
+  isOwnName,
+  outlineOf,
+  placesOf,
+  renameAt,
+  semanticTokens,
+  signatureAt,
+  surroundings,
+} from "@dmalab/lang/editor";
+import { loadText, SourceFile } from "@dmalab/lang";
+import { BUG_CODE } from "@dmalab/lang/diagnostics";
+import { memoryFiles } from "@dmalab/lang/syntax";
+import { programWords, scenariosBelow } from "@dmalab/tests";
+import { Choices } from "@dmalab/tests/fuzz";
 
 const FIRST = "examples/start/01-first-look.dma";
 const EDITS = 10_000;

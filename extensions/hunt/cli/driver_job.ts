@@ -1,19 +1,11 @@
 /** A part of the hunt in a driver, in a worker. */
-import type {
-  DriverPart,
-  DriverSearch,
-  PartEnd,
-} from "../../instruments/driver_hunt/driver_search.ts";
-import { DriverParts } from "../../instruments/driver_hunt/hunt_driver.ts";
-import {
-  type MachineVariation,
-  machineVariations,
-} from "../../instruments/driver_hunt/variations.ts";
-import type { HuntWords } from "../../instruments/hunt/hunt_options.ts";
-import type { HostWatch } from "../../lang/vm/run_watch.ts";
-import { withCompiled } from "../c/with_compiled.ts";
-import type { Plan } from "../jobs/run_plan.ts";
-import { MemoryScreen } from "../memory_screen.ts";
+import type { DriverPart, DriverSearch, PartEnd } from "../driver/driver_search.ts";
+import { DriverParts } from "../driver/hunt_driver.ts";
+import { type MachineVariation, machineVariations } from "../driver/variations.ts";
+import type { HuntWords } from "../requests/hunt_options.ts";
+import type { HostWatch } from "@dmalab/lang/vm";
+import { MemoryScreen, withCompiled } from "@dmalab/cli";
+import type { Plan } from "@dmalab/cli/jobs";
 import { openHunt } from "./open_hunt.ts";
 
 export interface DriverJob {

@@ -1,9 +1,8 @@
 /** `dmalab hunt merge`: what a hunt with several seeds found, each cause once, by its smallest scenario. */
-import { formatCount, groupThousands } from "../../lang/text/numbers.ts";
-import { type ExitCode, FAILED, HELD, STOPPED } from "../exit_code.ts";
-import { FileError } from "../files/file_error.ts";
-import type { Screen } from "../screen.ts";
-import type { Shard } from "../testing/shard.ts";
+import { formatCount, groupThousands } from "@dmalab/lang/text";
+import { type ExitCode, FAILED, HELD, type Screen, STOPPED } from "@dmalab/cli/extend";
+import { FileError } from "@dmalab/cli/files";
+import type { Shard } from "@dmalab/cli/testing";
 import { seedsOf, type SeedsPlan } from "./seeds.ts";
 import { readShardFile, type SeedFinding, type SeedRecord } from "./shard_file.ts";
 

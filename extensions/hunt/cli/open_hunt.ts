@@ -1,17 +1,13 @@
 /** From a command line to what is hunted in, and where; what is wrong has been said. */
 import { basename } from "node:path";
-import { HostLoader } from "../host_loader.ts";
-import { loadScenario } from "../scenario/load_scenario.ts";
-import type { Screen } from "../screen.ts";
-import { givenMachine } from "../../instruments/hunt/given_machine.ts";
-import type { HuntOptions } from "../../instruments/hunt/hunt.ts";
-import {
-  type HuntSettings,
-  type HuntWords,
-  readHuntOptions,
-} from "../../instruments/hunt/hunt_options.ts";
-import type { Program } from "../../lang/run/program.ts";
-import { kernelNamed, resolveKernel } from "../../runtime/kernels/kernels.ts";
+import { HostLoader } from "@dmalab/cli";
+import { loadScenario } from "@dmalab/cli/scenario";
+import type { Screen } from "@dmalab/cli/extend";
+import { givenMachine } from "../requests/given_machine.ts";
+import type { HuntOptions } from "../requests/hunt.ts";
+import { type HuntSettings, type HuntWords, readHuntOptions } from "../requests/hunt_options.ts";
+import type { Program } from "@dmalab/lang/run";
+import { kernelNamed, resolveKernel } from "@dmalab/runtime/kernels";
 
 /** Cases of a driver at most, where nothing else is said. */
 const DRIVER_CASES = 1_000_000;

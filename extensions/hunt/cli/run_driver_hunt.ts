@@ -1,24 +1,18 @@
 /** The hunt for what is wrong with the drivers of a file, as a command. */
-import { caseText } from "../../instruments/driver_hunt/case_text.ts";
-import { DriverHunt, type DriverHuntOptions } from "../../instruments/driver_hunt/hunt_driver.ts";
-import {
-  CannotHunt,
-  type DriverFinding,
-  type DriverHuntResult,
-} from "../../instruments/driver_hunt/driver_case.ts";
-import { type MachineSpace, machineVariations } from "../../instruments/driver_hunt/variations.ts";
-import { runScenarioText } from "../../instruments/hunt/scenario_check.ts";
-import type { DriverEntry } from "../../lang/run/driver_entry.ts";
-import { afterColon } from "../../lang/diagnostics/render.ts";
-import { formatCount } from "../../lang/text/numbers.ts";
-import type { Interrupts } from "../interrupts.ts";
-import { runPlan } from "../jobs/run_plan.ts";
+import { caseText } from "../driver/case_text.ts";
+import { DriverHunt, type DriverHuntOptions } from "../driver/hunt_driver.ts";
+import { CannotHunt, type DriverFinding, type DriverHuntResult } from "../driver/driver_case.ts";
+import { type MachineSpace, machineVariations } from "../driver/variations.ts";
+import { runScenarioText } from "../requests/scenario_check.ts";
+import type { DriverEntry } from "@dmalab/lang/run";
+import { afterColon } from "@dmalab/lang/diagnostics";
+import { formatCount } from "@dmalab/lang/text";
+import { type Interrupts, withCompiled } from "@dmalab/cli";
+import { runPlan } from "@dmalab/cli/jobs";
 import { DriverPlan } from "./driver_job.ts";
 import type { DriverHuntSettings } from "./open_hunt.ts";
 import type { HuntJobs } from "./run_hunt.ts";
-import { withCompiled } from "../c/with_compiled.ts";
-import { type ExitCode, FAILED, HELD, worseExitCode } from "../exit_code.ts";
-import type { Screen } from "../screen.ts";
+import { type ExitCode, FAILED, HELD, type Screen, worseExitCode } from "@dmalab/cli/extend";
 
 /** Between two lines of progress, by the host's clock. */
 const PROGRESS_MS = 250;

@@ -1,15 +1,9 @@
 /** The hunt as a command: prints each finding when it is found, and a summary. */
-import { formatCount } from "../../lang/text/numbers.ts";
-import { type ExitCode, FAILED, HELD } from "../exit_code.ts";
-import type { Screen } from "../screen.ts";
-import {
-  type Finding,
-  hunt,
-  type HuntOptions,
-  type HuntResult,
-} from "../../instruments/hunt/hunt.ts";
-import type { Interrupts } from "../interrupts.ts";
-import { runPlan } from "../jobs/run_plan.ts";
+import { formatCount } from "@dmalab/lang/text";
+import { type ExitCode, FAILED, HELD, type Screen } from "@dmalab/cli/extend";
+import { type Finding, hunt, type HuntOptions, type HuntResult } from "../requests/hunt.ts";
+import type { Interrupts } from "@dmalab/cli";
+import { runPlan } from "@dmalab/cli/jobs";
 import type { OpenedHunt } from "./open_hunt.ts";
 import type { TurnJob } from "./turn_job.ts";
 import { TurnPlan } from "./turn_plan.ts";

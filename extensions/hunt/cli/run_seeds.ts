@@ -1,13 +1,12 @@
 /** A hunt with several seeds: each is tried once, has one record, and is hunted by one of the shards. */
-import { huntMachines } from "../../instruments/hunt/arbitraries.ts";
-import { signatureOf } from "../../instruments/hunt/diagnose.ts";
-import { passedPoints } from "../../instruments/hunt/passed_points.ts";
-import { formatCount } from "../../lang/text/numbers.ts";
-import { type ExitCode, HELD, INTERRUPTED } from "../exit_code.ts";
-import { makeNamedFolder } from "../files/write_file.ts";
-import type { Interrupts } from "../interrupts.ts";
-import type { Screen } from "../screen.ts";
-import type { Shard } from "../testing/shard.ts";
+import { huntMachines } from "../requests/arbitraries.ts";
+import { signatureOf } from "../requests/diagnose.ts";
+import { passedPoints } from "../requests/passed_points.ts";
+import { formatCount } from "@dmalab/lang/text";
+import { type ExitCode, HELD, INTERRUPTED, type Screen } from "@dmalab/cli/extend";
+import { makeNamedFolder } from "@dmalab/cli/files";
+import type { Interrupts } from "@dmalab/cli";
+import type { Shard } from "@dmalab/cli/testing";
 import { seedsReport } from "./merge.ts";
 import type { OpenedDrivers, OpenedHunt } from "./open_hunt.ts";
 import { driverFindingText, driverSpaces, huntDriverOf } from "./run_driver_hunt.ts";

@@ -3,10 +3,9 @@
  * record of a seed. A line counts when it is whole, so that a shard can be killed at any moment and
  * started again.
  */
-import { readHostFile } from "../host_file.ts";
-import { FileError } from "../files/file_error.ts";
+import { readHostFile } from "@dmalab/cli";
+import { appendFile, beside, FileError, rewriteFile } from "@dmalab/cli/files";
 import { MOST_SEEDS, seedsOf, type SeedsPlan } from "./seeds.ts";
-import { appendFile, beside, rewriteFile } from "../files/write_file.ts";
 
 /** Bytes of a shard's file that is read. */
 const MOST_BYTES = 2 ** 29;

@@ -1,8 +1,8 @@
 /** One turn of a hunt, in a worker. */
-import { type HuntState, HuntTurns, type TurnEnd } from "../../instruments/hunt/hunt.ts";
-import type { HuntWords } from "../../instruments/hunt/hunt_options.ts";
-import type { HostWatch } from "../../lang/vm/run_watch.ts";
-import { MemoryScreen } from "../memory_screen.ts";
+import { type HuntState, HuntTurns, type TurnEnd } from "../requests/hunt.ts";
+import type { HuntWords } from "../requests/hunt_options.ts";
+import type { HostWatch } from "@dmalab/lang/vm";
+import { MemoryScreen } from "@dmalab/cli";
 import { openHunt } from "./open_hunt.ts";
 
 export interface TurnJob {

@@ -9,8 +9,8 @@ import {
   type HuntState,
   NOTHING_FOUND,
   type TurnEnd,
-} from "../../instruments/hunt/hunt.ts";
-import type { Plan } from "../jobs/run_plan.ts";
+} from "../requests/hunt.ts";
+import type { Plan } from "@dmalab/cli/jobs";
 import type { TurnJob, TurnMessage } from "./turn_job.ts";
 
 /** A turn that runs or has ended. */

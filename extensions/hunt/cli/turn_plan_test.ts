@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
-import type { HuntState, TurnEnd } from "../../instruments/hunt/hunt.ts";
-import { NOTHING_FOUND } from "../../instruments/hunt/hunt.ts";
-import { Random } from "../../runtime/random.ts";
+import type { HuntState, TurnEnd } from "../requests/hunt.ts";
+import { NOTHING_FOUND } from "../requests/hunt.ts";
+import { Random } from "@dmalab/runtime";
 import { TurnPlan } from "./turn_plan.ts";
 
 const CASES = 500;

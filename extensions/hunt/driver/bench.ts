@@ -7,24 +7,29 @@
  * tables, rcaches, the IOTLB, the flush queue) is made cold again, so that the next
  * case passes the points of failure that it would pass on a machine of its own.
  */
-import { thing } from "../../lang/builtins/arguments.ts";
-import { BUFFER } from "../../lang/builtins/things/buffer.ts";
-import { type DmaRange, dmaRanges } from "../../lang/builtins/dma_ranges.ts";
-import type { DriverDirection, DriverEntry, DriverFunction } from "../../lang/run/driver_entry.ts";
-import type { Program } from "../../lang/run/program.ts";
-import { spanPlace } from "../../lang/source.ts";
-import { TestMachine } from "../../lang/run/test_machine.ts";
-import { formatAddress, formatCount, formatSize } from "../../lang/text/numbers.ts";
-import { DEFAULT_LIMITS, type Limits } from "../../lang/values/limits.ts";
-import { ScriptError } from "../../lang/values/script_error.ts";
-import type { Value } from "../../lang/values/value.ts";
-import type { Failure } from "../../lang/vm/failure.ts";
-import type { DmaDevice } from "../../runtime/dma/device/device.ts";
-import type { EventName } from "../../runtime/event_vocabulary.ts";
-import { ArmedFault, FAULT, FAULT_POINTS, type FaultPointName } from "../../runtime/faults.ts";
-import { HeldResources } from "../../runtime/held_resources.ts";
-import type { Machine } from "../../runtime/machine.ts";
-import { HostBuffer } from "../../runtime/memory/host_buffer.ts";
+import { BUFFER, type DmaRange, dmaRanges, thing } from "@dmalab/lang/builtins";
+import {
+  type DriverDirection,
+  type DriverEntry,
+  type DriverFunction,
+  type Program,
+  TestMachine,
+} from "@dmalab/lang/run";
+import { spanPlace } from "@dmalab/lang";
+import { formatAddress, formatCount, formatSize } from "@dmalab/lang/text";
+import { DEFAULT_LIMITS, type Limits, ScriptError, type Value } from "@dmalab/lang/values";
+import type { Failure } from "@dmalab/lang/vm";
+import type { DmaDevice } from "@dmalab/runtime/dma";
+import {
+  ArmedFault,
+  type EventName,
+  FAULT,
+  FAULT_POINTS,
+  type FaultPointName,
+  HeldResources,
+  type Machine,
+} from "@dmalab/runtime";
+import { HostBuffer } from "@dmalab/runtime/memory";
 import { differenceOf, fillWithNoise } from "../noise.ts";
 import {
   CannotHunt,

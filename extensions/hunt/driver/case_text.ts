@@ -1,9 +1,7 @@
 /** A case in which something is wrong, as a test that fails: pasted into a file beside the driver's. */
-import type { DriverEntry, DriverFunction } from "../../lang/run/driver_entry.ts";
-import { wrapText } from "../../lang/text/columns.ts";
-import { formatCount, formatSize } from "../../lang/text/numbers.ts";
-import { formatOrdinal } from "../../lang/text/ordinal.ts";
-import { segmentsText } from "../hunt/scenario_memory.ts";
+import type { DriverEntry, DriverFunction } from "@dmalab/lang/run";
+import { formatCount, formatOrdinal, formatSize, wrapText } from "@dmalab/lang/text";
+import { segmentsText } from "../requests/scenario_memory.ts";
 import type { DriverCase } from "./driver_case.ts";
 import type { DriverFinding } from "./driver_case.ts";
 import { HIGH_PHYS, layoutBytes, segmentsOf } from "./layout.ts";

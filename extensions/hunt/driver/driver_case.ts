@@ -1,6 +1,6 @@
 /** A case of the hunt for what is wrong with a driver, and how it ends. */
-import type { DriverDirection } from "../../lang/run/driver_entry.ts";
-import type { FaultPointName } from "../../runtime/faults.ts";
+import type { DriverDirection } from "@dmalab/lang/run";
+import type { FaultPointName } from "@dmalab/runtime";
 import type { Layout } from "./layout.ts";
 import type { MachineVariation } from "./variations.ts";
 

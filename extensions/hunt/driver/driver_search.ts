@@ -2,7 +2,7 @@
  * What the hunt in a driver tries next, as parts that can run anywhere, and the sum of their results in
  * order. Parts do not depend on the number of workers, so that neither does the result.
  */
-import type { DriverEntry } from "../../lang/run/driver_entry.ts";
+import type { DriverEntry } from "@dmalab/lang/run";
 import type { DriverFinding, DriverHuntResult, Refusal } from "./driver_case.ts";
 import type { LayoutSpace } from "./layout.ts";
 

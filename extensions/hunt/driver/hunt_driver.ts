@@ -4,9 +4,8 @@
  * fewest pieces and the plainest layouts come first, so that the first case that is wrong is the
  * smallest. Where there are too many, cases are drawn, and one that is wrong is made smaller.
  */
-import type { DriverEntry } from "../../lang/run/driver_entry.ts";
-import type { Program } from "../../lang/run/program.ts";
-import { Random } from "../../runtime/random.ts";
+import type { DriverEntry, Program } from "@dmalab/lang/run";
+import { Random } from "@dmalab/runtime";
 import { DriverBench } from "./bench.ts";
 import type {
   CaseEnd,

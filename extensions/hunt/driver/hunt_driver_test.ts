@@ -1,10 +1,9 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
-import { memoryLoader } from "../../lang/testing/test_support.ts";
-import { loadProgram } from "../../lang/language.ts";
-import type { Program } from "../../lang/run/program.ts";
-import { SourceFile } from "../../lang/source.ts";
-import { runScenarioText } from "../hunt/scenario_check.ts";
-import { HeldResources } from "../../runtime/held_resources.ts";
+import { memoryLoader } from "@dmalab/lang/testing";
+import { loadProgram, SourceFile } from "@dmalab/lang";
+import type { Program } from "@dmalab/lang/run";
+import { runScenarioText } from "../requests/scenario_check.ts";
+import { HeldResources } from "@dmalab/runtime";
 import { DriverBench } from "./bench.ts";
 import { caseText } from "./case_text.ts";
 import { CannotHunt, type DriverCase, type WrongKind } from "./driver_case.ts";
@@ -15,7 +14,7 @@ import { type MachineSpace, machineVariations } from "./variations.ts";
 
 const FILE = "driver.dma";
 const EXAMPLE = Deno.readTextFileSync(
-  new URL("../../examples/api/04-two-step-unwind.dma", import.meta.url),
+  new URL("../../../examples/api/04-two-step-unwind.dma", import.meta.url),
 );
 
 interface Hunted {

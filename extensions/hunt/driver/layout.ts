@@ -10,8 +10,8 @@ import {
   PAGE_SIZE_BYTES,
   type PhysAddr,
   physAddr,
-} from "../../runtime/address.ts";
-import type { BufferSegment } from "../../runtime/memory/host_buffer.ts";
+} from "@dmalab/runtime";
+import type { BufferSegment } from "@dmalab/runtime/memory";
 
 /** Scenarios have memory at chosen places from here on; scripts get other pages from 1 GiB on. */
 export const LOW_PHYS = physAddr(16 * MIB);

@@ -1,5 +1,5 @@
 /** Makes a case that was drawn smaller, as long as something is wrong in it. */
-import type { DriverEntry } from "../../lang/run/driver_entry.ts";
+import type { DriverEntry } from "@dmalab/lang/run";
 import { reduce } from "../reduce.ts";
 import type { DriverCase, Wrong } from "./driver_case.ts";
 import type { Piece } from "./layout.ts";

@@ -2,13 +2,11 @@
  * The machines that a driver is tried on: that of its file, and what `with` can make of it. How
  * devices are translated, whether the device sees the CPU's caches, and how far it reaches.
  */
-import { GIB } from "../../runtime/address.ts";
-import { formatSize } from "../../lang/text/numbers.ts";
-import { loadProgram } from "../../lang/language.ts";
-import { SourceFile } from "../../lang/source.ts";
-import type { SourceLoader } from "../../lang/syntax/load_files.ts";
-import { buildLab } from "../../devices/lab.ts";
-import type { LabConfig } from "../../devices/lab_config.ts";
+import { GIB } from "@dmalab/runtime";
+import { formatSize } from "@dmalab/lang/text";
+import { loadProgram, SourceFile } from "@dmalab/lang";
+import type { SourceLoader } from "@dmalab/lang/syntax";
+import { buildLab, type LabConfig } from "@dmalab/devices";
 
 /** Enough for buffers above 4 GiB, which a device of 32 bits does not reach. */
 const RAM_BYTES = 8 * GIB;

@@ -3,7 +3,7 @@
  * defect: it is the settings that a machine can have and the memory that callers come with.
  */
 import fc, { type Arbitrary } from "fast-check";
-import type { FaultPointName } from "../../runtime/faults.ts";
+import type { FaultPointName } from "@dmalab/runtime";
 import type {
   HuntCase,
   HuntFault,

@@ -1,8 +1,7 @@
 /**
  * The rules that a run asked for: a switch that changes none of them leaves the run as it was.
  */
-import type { Kernel, RuleWatch } from "../../runtime/kernels/kernels.ts";
-import type { QuirkName, QuirkSet } from "../../runtime/kernels/quirks.ts";
+import type { Kernel, QuirkName, QuirkSet, RuleWatch } from "@dmalab/runtime/kernels";
 
 /** Rules of one kind, and the fields of them that were read, by their paths. */
 interface Table {

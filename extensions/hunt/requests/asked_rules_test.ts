@@ -4,8 +4,7 @@ import { AskedRules } from "./asked_rules.ts";
 import { CaseRun } from "./case_run.ts";
 import type { HuntCase } from "./hunt_case.ts";
 import { passedPoints } from "./passed_points.ts";
-import { KERNELS, type RuleWatch } from "../../runtime/kernels/kernels.ts";
-import type { QuirkName } from "../../runtime/kernels/quirks.ts";
+import { KERNELS, type QuirkName, type RuleWatch } from "@dmalab/runtime/kernels";
 
 const KERNEL = "7.2.6";
 const KNOWN: readonly QuirkName[] = ["stale_iova_state_p2p"];

@@ -1,12 +1,7 @@
 /** The machine of a case as the simulator builds it. */
-import {
-  defaultLabConfig,
-  type LabConfig,
-  pciNode,
-  type PciNodeConfig,
-} from "../../devices/lab_config.ts";
-import { alignUp, GIB, MIB } from "../../runtime/address.ts";
-import { type KernelProfile, KERNELS, type RuleWatch } from "../../runtime/kernels/kernels.ts";
+import { defaultLabConfig, type LabConfig, pciNode, type PciNodeConfig } from "@dmalab/devices";
+import { alignUp, GIB, MIB } from "@dmalab/runtime";
+import { type KernelProfile, KERNELS, type RuleWatch } from "@dmalab/runtime/kernels";
 import type { HuntMachine, HuntRelease } from "./hunt_case.ts";
 
 /** RAM that has memory above 4 GiB, and none that pages are looked for in vain. */

@@ -4,20 +4,20 @@
  *
  * Nothing here knows of any defect.
  */
-import { buildLab, type Lab } from "../../devices/lab.ts";
-import type { Media } from "../../devices/nvme/controller/media/media.ts";
-import type { Io } from "../../devices/nvme/io.ts";
-import type { NvmeDisk } from "../../devices/nvme/nvme_disk.ts";
-import type { NvmeRequest } from "../../devices/nvme/driver/command/nvme_request.ts";
-import { Bio, BIO_FLAG } from "../../runtime/block/bio.ts";
-import { Plug } from "../../runtime/block/plug.ts";
-import { GIB, SECTOR_SIZE_BYTES } from "../../runtime/address.ts";
-import type { BlkStatusName } from "../../runtime/errno.ts";
-import { ArmedFault, FAULT } from "../../runtime/faults.ts";
-import { HeldResources } from "../../runtime/held_resources.ts";
-import { kernelNamed, type RuleWatch } from "../../runtime/kernels/kernels.ts";
-import type { Machine } from "../../runtime/machine.ts";
-import { HostBuffer } from "../../runtime/memory/host_buffer.ts";
+import { buildLab, type Lab } from "@dmalab/devices";
+import type { Io, Media, NvmeDisk, NvmeRequest } from "@dmalab/devices/nvme";
+import { Bio, BIO_FLAG, Plug } from "@dmalab/runtime/block";
+import {
+  ArmedFault,
+  type BlkStatusName,
+  FAULT,
+  GIB,
+  HeldResources,
+  type Machine,
+  SECTOR_SIZE_BYTES,
+} from "@dmalab/runtime";
+import { kernelNamed, type RuleWatch } from "@dmalab/runtime/kernels";
+import { HostBuffer } from "@dmalab/runtime/memory";
 import {
   CACHE_LINE_BYTES,
   caseConfig,

@@ -5,13 +5,15 @@
  * It knows addresses only from the page table and from the bounce buffers' own events, not from the
  * driver that wrote them down.
  */
-import { formatAddress } from "../../lang/text/numbers.ts";
-import { DMA_MAPPING_ERROR } from "../../runtime/address.ts";
-import type { DmaDevice } from "../../runtime/dma/device/device.ts";
-import type { BlockRequest } from "../../runtime/block/request.ts";
-import type { EventName } from "../../runtime/event_vocabulary.ts";
-import type { MachineEvent } from "../../runtime/events.ts";
-import type { Machine } from "../../runtime/machine.ts";
+import { formatAddress } from "@dmalab/lang/text";
+import {
+  DMA_MAPPING_ERROR,
+  type EventName,
+  type Machine,
+  type MachineEvent,
+} from "@dmalab/runtime";
+import type { DmaDevice } from "@dmalab/runtime/dma";
+import type { BlockRequest } from "@dmalab/runtime/block";
 
 const WATCHED: readonly EventName[] = [
   "nvme.data",

@@ -1,9 +1,8 @@
 /** What a case that was found is about: the switch that it is gone without, and the rule that applied. */
-import type { MachineEvent } from "../../runtime/events.ts";
-import type { QuirkName, QuirkSet } from "../../runtime/kernels/quirks.ts";
-import { remediesAmong, withoutQuirks } from "../../lang/values/remedies.ts";
+import type { MachineEvent } from "@dmalab/runtime";
+import type { QuirkName, QuirkSet, RuleWatch } from "@dmalab/runtime/kernels";
+import { remediesAmong, withoutQuirks } from "@dmalab/lang/values";
 import { AskedRules } from "./asked_rules.ts";
-import type { RuleWatch } from "../../runtime/kernels/kernels.ts";
 import { CaseRun, runCase } from "./case_run.ts";
 import type { HuntCase, HuntRelease } from "./hunt_case.ts";
 import type { Violation } from "./violation.ts";

@@ -2,11 +2,10 @@
  * How a request may end when nothing is made to fail: well, unless it asks for what the queue's
  * published limits exclude.
  */
-import { PAGE_SIZE_BYTES } from "../../runtime/address.ts";
-import type { HostBuffer } from "../../runtime/memory/host_buffer.ts";
-import type { QueueLimits } from "../../runtime/block/queue_limits.ts";
-import type { BlkStatusName } from "../../runtime/errno.ts";
-import type { KernelProfile } from "../../runtime/kernels/kernels.ts";
+import { type BlkStatusName, PAGE_SIZE_BYTES } from "@dmalab/runtime";
+import type { HostBuffer } from "@dmalab/runtime/memory";
+import type { QueueLimits } from "@dmalab/runtime/block";
+import type { KernelProfile } from "@dmalab/runtime/kernels";
 import { type HuntMachine, isUserCommand } from "./hunt_case.ts";
 import { mapsLists, metadataBytesOf } from "./case_machine.ts";
 import type { PlacedIo } from "./memory_layout.ts";

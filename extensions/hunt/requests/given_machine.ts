@@ -1,8 +1,6 @@
 /** The machine of a file as the hunt takes it: one of its disks, and a provider of peer memory. */
-import { ConfigError } from "../../devices/config_error.ts";
-import { buildLab, type Lab, type LabDevice } from "../../devices/lab.ts";
-import type { LabConfig } from "../../devices/lab_config.ts";
-import { MIB } from "../../runtime/address.ts";
+import { buildLab, ConfigError, type Lab, type LabConfig, type LabDevice } from "@dmalab/devices";
+import { MIB } from "@dmalab/runtime";
 import { PEER_BYTES } from "./case_machine.ts";
 import type { HuntMachine, PeerPlace } from "./hunt_case.ts";
 import { LOW_BASE } from "./memory_layout.ts";

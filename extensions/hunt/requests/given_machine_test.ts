@@ -1,11 +1,10 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { loadProgram } from "../../lang/language.ts";
-import { LoadError, type SourceLoader } from "../../lang/syntax/load_files.ts";
-import { SourceFile } from "../../lang/source.ts";
+import { loadProgram, SourceFile } from "@dmalab/lang";
+import { LoadError, type SourceLoader } from "@dmalab/lang/syntax";
 import { givenMachine } from "./given_machine.ts";
 import { hunt } from "./hunt.ts";
 import { runScenarioText } from "./scenario_check.ts";
-import { resolveKernel } from "../../runtime/kernels/kernels.ts";
+import { resolveKernel } from "@dmalab/runtime/kernels";
 
 const LAB = `machine {
   kernel = "7.2.6"

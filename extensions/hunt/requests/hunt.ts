@@ -16,8 +16,8 @@ import {
   violationsOf,
   without,
 } from "./diagnose.ts";
-import type { SourceLoader } from "../../lang/syntax/load_files.ts";
-import { wrapText } from "../../lang/text/columns.ts";
+import type { SourceLoader } from "@dmalab/lang/syntax";
+import { wrapText } from "@dmalab/lang/text";
 import type { HuntCase, HuntMachine, HuntRelease } from "./hunt_case.ts";
 import { passedPoints } from "./passed_points.ts";
 import { runScenarioText } from "./scenario_check.ts";
@@ -25,10 +25,8 @@ import { scenarioText } from "./scenario_text.ts";
 import { quirkList } from "./scenario_machine.ts";
 import { simplify } from "./simplify.ts";
 import type { Violation } from "./violation.ts";
-import { DEFAULT_KERNEL } from "../../runtime/kernels/kernels.ts";
-import type { FaultPointName } from "../../runtime/faults.ts";
-import type { IommuMode } from "../../runtime/machine_config.ts";
-import type { QuirkName } from "../../runtime/kernels/quirks.ts";
+import { DEFAULT_KERNEL, type QuirkName } from "@dmalab/runtime/kernels";
+import type { FaultPointName, IommuMode } from "@dmalab/runtime";
 
 /** Machines of one turn of the generator: what was found is left out from the next turn on. */
 const MACHINES_A_TURN = 40;

@@ -2,12 +2,10 @@
  * What the hunt tries: a machine, and what is asked of its disk step by step. Plain data, so that it
  * can be made at random, shrunk, run, and written down as a scenario.
  */
-import type { LabConfig } from "../../devices/lab_config.ts";
-import type { FaultPointName } from "../../runtime/faults.ts";
-import type { IommuMode } from "../../runtime/machine_config.ts";
-import type { IommuModel } from "../../runtime/iommu/iommu_models.ts";
-import type { KernelProfile } from "../../runtime/kernels/kernels.ts";
-import type { QuirkSet } from "../../runtime/kernels/quirks.ts";
+import type { LabConfig } from "@dmalab/devices";
+import type { FaultPointName, IommuMode } from "@dmalab/runtime";
+import type { IommuModel } from "@dmalab/runtime/iommu";
+import type { KernelProfile, QuirkSet } from "@dmalab/runtime/kernels";
 
 /** The release and the defects it is given. */
 export interface HuntRelease {

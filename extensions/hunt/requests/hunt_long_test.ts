@@ -3,8 +3,7 @@ import { violationsOf, without } from "./diagnose.ts";
 import { type Finding, hunt, type HuntResult } from "./hunt.ts";
 import type { HuntRelease } from "./hunt_case.ts";
 import { runScenarioText } from "./scenario_check.ts";
-import { KERNEL_NAMES, type KernelProfile, KERNELS } from "../../runtime/kernels/kernels.ts";
-import type { QuirkName } from "../../runtime/kernels/quirks.ts";
+import { KERNEL_NAMES, type KernelProfile, KERNELS, type QuirkName } from "@dmalab/runtime/kernels";
 
 function release(kernel: KernelProfile, ...quirks: readonly QuirkName[]): HuntRelease {
   return { kernel, quirks: quirks.length === 0 ? KERNELS[kernel].quirks : new Set(quirks) };

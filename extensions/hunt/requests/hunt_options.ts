@@ -1,13 +1,15 @@
 /** Reads what the command line says of a hunt. */
-import { nearestNames } from "../../lang/diagnostics/suggest.ts";
+import { nearestNames } from "@dmalab/lang/diagnostics";
 import {
   DEFAULT_KERNEL,
+  isQuirkName,
   KERNEL_NAMES,
   kernelNamed,
   KERNELS,
-} from "../../runtime/kernels/kernels.ts";
-import { isQuirkName, QUIRK_NAMES, type QuirkSet } from "../../runtime/kernels/quirks.ts";
-import type { IommuMode } from "../../runtime/machine_config.ts";
+  QUIRK_NAMES,
+  type QuirkSet,
+} from "@dmalab/runtime/kernels";
+import type { IommuMode } from "@dmalab/runtime";
 import { HUNT_MODES } from "./arbitraries.ts";
 import type { HuntRelease } from "./hunt_case.ts";
 

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { type HuntSettings, type HuntWords, readHuntOptions } from "./hunt_options.ts";
-import { KERNEL_NAMES, KERNELS } from "../../runtime/kernels/kernels.ts";
+import { KERNEL_NAMES, KERNELS } from "@dmalab/runtime/kernels";
 
 const NOTHING: HuntWords = {
   kernel: null,

@@ -10,9 +10,9 @@ import {
   MIB,
   PAGE_SIZE_BYTES,
   type PhysAddr,
-} from "../../runtime/address.ts";
-import { type BioVec, vecsSizeBytes } from "../../runtime/block/bio.ts";
-import type { HostBuffer } from "../../runtime/memory/host_buffer.ts";
+} from "@dmalab/runtime";
+import { type BioVec, vecsSizeBytes } from "@dmalab/runtime/block";
+import type { HostBuffer } from "@dmalab/runtime/memory";
 import type { HuntIo, MetadataShape, PieceRun } from "./hunt_case.ts";
 
 /** Where buffers begin: scripts get their pages from here on as well. */

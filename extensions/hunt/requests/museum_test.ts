@@ -9,7 +9,7 @@ import { type Finding, hunt } from "./hunt.ts";
 import type { HuntRelease } from "./hunt_case.ts";
 import { runScenarioText } from "./scenario_check.ts";
 import type { ViolationKind } from "./violation.ts";
-import type { QuirkName } from "../../runtime/kernels/quirks.ts";
+import type { QuirkName } from "@dmalab/runtime/kernels";
 
 /** What is seen first of each, and by which seed soon. */
 const MUSEUM: readonly [

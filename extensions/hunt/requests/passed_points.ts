@@ -1,6 +1,6 @@
 /** The points that requests pass in a release: only there can anything fail. */
 import fc, { type Arbitrary } from "fast-check";
-import { FAULT_POINTS, type FaultPointName } from "../../runtime/faults.ts";
+import { FAULT_POINTS, type FaultPointName } from "@dmalab/runtime";
 import { HUNT_MACHINES, huntCases } from "./arbitraries.ts";
 import { CaseRun } from "./case_run.ts";
 import type { HuntMachine, HuntRelease } from "./hunt_case.ts";

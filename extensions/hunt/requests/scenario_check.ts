@@ -1,8 +1,7 @@
 /** Runs the text of a scenario, as pasting it into a file and running it would. */
-import { LoadError, type SourceLoader } from "../../lang/syntax/load_files.ts";
-import { loadProgram } from "../../lang/language.ts";
-import { runProgram } from "../../lang/run/run_program.ts";
-import { SourceFile } from "../../lang/source.ts";
+import { LoadError, type SourceLoader } from "@dmalab/lang/syntax";
+import { loadProgram, SourceFile } from "@dmalab/lang";
+import { runProgram } from "@dmalab/lang/run";
 
 /** `held`: every test passed; `failed`: one did not; `wrong`: it does not even load, and why. */
 export type ScenarioEnd =

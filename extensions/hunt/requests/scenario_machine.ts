@@ -1,6 +1,6 @@
 /** The machine block of a case: only what differs from the defaults is written. */
-import { formatSize } from "../../lang/text/numbers.ts";
-import { KERNELS } from "../../runtime/kernels/kernels.ts";
+import { formatSize } from "@dmalab/lang/text";
+import { KERNELS } from "@dmalab/runtime/kernels";
 import { isUntrusted, metadataBytesOf, PEER_BYTES, takesMetadataSgl } from "./case_machine.ts";
 import type { HuntMachine, HuntRelease } from "./hunt_case.ts";
 

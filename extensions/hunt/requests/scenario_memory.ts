@@ -1,7 +1,7 @@
 /** How a scenario takes the memory of a case: in the words that say its shape best. */
-import { GIB, MIB, PAGE_SIZE_BYTES } from "../../runtime/address.ts";
-import type { BioVec } from "../../runtime/block/bio.ts";
-import { formatAddress, formatSize } from "../../lang/text/numbers.ts";
+import { GIB, MIB, PAGE_SIZE_BYTES } from "@dmalab/runtime";
+import type { BioVec } from "@dmalab/runtime/block";
+import { formatAddress, formatSize } from "@dmalab/lang/text";
 
 /** Where `buffer(segments: …)` begins in a scenario: scripts get other pages from 1 GiB on. */
 const FIRST_PHYS = 16 * MIB;

@@ -2,9 +2,9 @@
  * A case as a scenario to paste: a machine, one test, and an assertion that holds on a machine
  * without the defect.
  */
-import { formatAddress, formatSize } from "../../lang/text/numbers.ts";
-import type { BioVec } from "../../runtime/block/bio.ts";
-import { GIB } from "../../runtime/address.ts";
+import { formatAddress, formatSize } from "@dmalab/lang/text";
+import type { BioVec } from "@dmalab/runtime/block";
+import { GIB } from "@dmalab/runtime";
 import { metadataBytesOf } from "./case_machine.ts";
 import {
   type HuntCase,

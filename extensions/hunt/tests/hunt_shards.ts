@@ -1,7 +1,6 @@
 /** Hunts that several shards share, in a folder of their own. */
 import { join } from "node:path";
-import { dmalab } from "./dmalab_program.ts";
-import { ROOT } from "./source_text.ts";
+import { dmalab, ROOT } from "@dmalab/tests";
 
 /** A hunt of each kind that finds something, by the folder of its scenario. */
 export const HUNTS: readonly (readonly [name: string, words: (folder: string) => string[]])[] = [

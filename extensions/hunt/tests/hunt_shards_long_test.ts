@@ -1,9 +1,8 @@
 /** Shards that are killed at random and started again. */
 import { assert, assertEquals } from "@std/assert";
-import { Random } from "../runtime/random.ts";
-import { dmalab, programWords } from "./dmalab_program.ts";
+import { Random } from "@dmalab/runtime";
+import { dmalab, programWords, ROOT } from "@dmalab/tests";
 import { HUNTS, inFolder, mergedIn } from "./hunt_shards.ts";
-import { ROOT } from "./source_text.ts";
 
 const SHARDS = [1, 2, 3];
 

@@ -1,13 +1,12 @@
 /** Hunts on many machines, from outside: shards, their files, and what is merged. */
 import { assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
-import { openShardFile, readShardFile } from "../cli/hunt/shard_file.ts";
-import { FileError } from "../cli/files/file_error.ts";
-import { hasUnprintableText } from "../lang/diagnostics/display_width.ts";
-import { dmalab, runProgram } from "./dmalab_program.ts";
+import { openShardFile, readShardFile } from "../cli/shard_file.ts";
+import { FileError } from "@dmalab/cli/files";
+import { hasUnprintableText } from "@dmalab/lang/diagnostics";
+import { dmalab, ROOT, runProgram } from "@dmalab/tests";
 import { join } from "node:path";
 import { parse as parseYaml } from "deno-std/yaml/parse.js";
 import { HUNTS, inFolder, mergedIn, textsOf } from "./hunt_shards.ts";
-import { ROOT } from "./source_text.ts";
 
 for (const [name, hunt] of HUNTS) {
   Deno.test(`what three shards of ${name} found is merged to the output of one run`, () =>

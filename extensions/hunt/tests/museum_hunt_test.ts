@@ -1,13 +1,12 @@
 /** A defect of the museum, given only its failing test, is found as docs/debugging.md describes. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "node:path";
-import { Debugger } from "../cli/debug/debugger.ts";
-import { loadFollowed } from "../lang/language.ts";
-import { recordRun, runsOf } from "../lang/recording/mod.ts";
-import { SourceFile } from "../lang/source.ts";
-import { memoryFiles } from "../lang/syntax/load_files.ts";
-import { codeBlocks } from "../cli/scenario/code_blocks.ts";
-import { ROOT } from "./source_text.ts";
+import { Debugger } from "@dmalab/cli/debug";
+import { loadFollowed, SourceFile } from "@dmalab/lang";
+import { recordRun, runsOf } from "@dmalab/recording";
+import { memoryFiles } from "@dmalab/lang/syntax";
+import { codeBlocks } from "@dmalab/cli/scenario";
+import { ROOT } from "@dmalab/tests";
 
 const PAGE = "docs/debugging.md";
 const HEADING = "A defect of the museum, in four commands";

@@ -1,11 +1,10 @@
 /** `examples/start/06-smallest-case.dma` says what its property prints: this holds it to that. */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
-import { LoadError } from "../lang/syntax/load_files.ts";
-import { loadProgram } from "../lang/language.ts";
-import { runProgram } from "../lang/run/run_program.ts";
-import { SourceFile } from "../lang/source.ts";
-import { ROOT } from "./source_text.ts";
+import { LoadError } from "@dmalab/lang/syntax";
+import { loadProgram, SourceFile } from "@dmalab/lang";
+import { runProgram } from "@dmalab/lang/run";
+import { ROOT } from "@dmalab/tests";
 
 const EXAMPLE = "examples/start/06-smallest-case.dma";
 

@@ -1,8 +1,7 @@
 /** Operations on an IOVA allocator, and the model's results of them. */
-import { VirtualClock } from "../../runtime/time/clock.ts";
-import { IovaAllocator } from "../../runtime/iommu/iova_allocator.ts";
+import { VirtualClock } from "@dmalab/runtime/time";
+import { CACHE_CLASSES, IovaAllocator } from "@dmalab/runtime/iommu";
 import type { Answer, Side } from "./compare.ts";
-import { CACHE_CLASSES } from "../../runtime/iommu/iova_cache.ts";
 
 /** One operation, with its arguments by the names that the golden data have for them. */
 export type IovaOperation =

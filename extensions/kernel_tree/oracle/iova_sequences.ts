@@ -1,5 +1,5 @@
 /** Random sequences of operations on an IOVA allocator. */
-import { Random } from "../../runtime/random.ts";
+import { Random } from "@dmalab/runtime";
 import type { Earlier, Step } from "./compare.ts";
 import type { IovaOperation } from "./iova_operations.ts";
 

@@ -1,23 +1,31 @@
 /** Operations on the mapping layer of one device or of a group of two, and the model's results of them. */
-import { type DmaAddr, GIB, lastAddressOfBits, type PhysAddr } from "../../runtime/address.ts";
-import type { CoherentMemory } from "../../runtime/dma/coherent_memory.ts";
-import type { DmaDirection } from "../../runtime/dma/attributes.ts";
-import { DmaDevice } from "../../runtime/dma/device/device.ts";
-import type { DmaRange } from "../../runtime/dma/device/range_map.ts";
-import { DmaIovaState } from "../../runtime/dma/iova_state.ts";
-import { Scatterlist } from "../../runtime/dma/scatterlist.ts";
-import type { MachineEvent } from "../../runtime/events.ts";
-import { IommuDomain } from "../../runtime/iommu/domain.ts";
-import { PER_CPU_RING_ENTRIES, PER_CPU_TIMEOUT_NS } from "../../runtime/iommu/flush_queue.ts";
-import { makePageTable } from "../../runtime/iommu/iommu_models.ts";
-import { DEFAULT_KERNEL, type KernelConfig } from "../../runtime/kernels/kernels.ts";
-import { Machine } from "../../runtime/machine.ts";
 import {
   defaultMachineConfig,
+  type DmaAddr,
+  GIB,
+  lastAddressOfBits,
+  Machine,
   type MachineConfig,
+  type MachineEvent,
+  type PhysAddr,
   swiotlbConfig,
-} from "../../runtime/machine_config.ts";
-import { SLOT_BYTES } from "../../runtime/memory/swiotlb/swiotlb_geometry.ts";
+} from "@dmalab/runtime";
+import {
+  type CoherentMemory,
+  DmaDevice,
+  type DmaDirection,
+  DmaIovaState,
+  type DmaRange,
+  Scatterlist,
+} from "@dmalab/runtime/dma";
+import {
+  IommuDomain,
+  makePageTable,
+  PER_CPU_RING_ENTRIES,
+  PER_CPU_TIMEOUT_NS,
+} from "@dmalab/runtime/iommu";
+import { DEFAULT_KERNEL, type KernelConfig } from "@dmalab/runtime/kernels";
+import { SLOT_BYTES } from "@dmalab/runtime/memory";
 import { type Answer, type Side, U64_MAX } from "./compare.ts";
 import { PEER_BYTES, PEER_START, type PeerFields, peerRouter } from "./peers.ts";
 import { type QueueFields, RequestModel, type RequestOperation } from "./request_operations.ts";

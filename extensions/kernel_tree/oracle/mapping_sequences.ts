@@ -1,8 +1,7 @@
 /** Random sequences of operations on the mapping layer of one device, or of two in one IOMMU group. */
-import { DMA_ATTR } from "../../runtime/dma/attributes.ts";
-import { PAGE_SIZE_BYTES } from "../../runtime/address.ts";
-import { Random } from "../../runtime/random.ts";
-import type { PeerMapType } from "../../runtime/vocabulary/shared_words.ts";
+import { DMA_ATTR } from "@dmalab/runtime/dma";
+import { PAGE_SIZE_BYTES, Random } from "@dmalab/runtime";
+import type { PeerMapType } from "@dmalab/runtime/vocabulary";
 import type { Earlier, Step } from "./compare.ts";
 import { BUFFER_PAGES, type MappingOperation } from "./mapping_operations.ts";
 import { PEER_PAGES, PEER_START, type PeerFields } from "./peers.ts";

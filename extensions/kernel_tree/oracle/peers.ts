@@ -1,7 +1,7 @@
 /** Memory of a PCI peer, beside the RAM of random sequences. */
-import { type DmaAddr, PAGE_SIZE_BYTES, type PhysAddr } from "../../runtime/address.ts";
-import type { PeerRouter } from "../../runtime/dma/dma_machine.ts";
-import type { PeerMapType } from "../../runtime/vocabulary/shared_words.ts";
+import { type DmaAddr, PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
+import type { PeerRouter } from "@dmalab/runtime/dma";
+import type { PeerMapType } from "@dmalab/runtime/vocabulary";
 
 /** How a device reaches it. */
 export interface PeerFields {

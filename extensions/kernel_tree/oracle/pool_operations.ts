@@ -1,17 +1,14 @@
 /** Operations on a pool of bounce buffers, and the model's results of them. */
-import type { PhysAddr } from "../../runtime/address.ts";
-import { DMA_ATTR, type DmaDirection } from "../../runtime/dma/attributes.ts";
-import { EventStream } from "../../runtime/events.ts";
-import { SwiotlbPool } from "../../runtime/memory/swiotlb/swiotlb.ts";
-import type { BouncingDevice } from "../../runtime/memory/swiotlb/swiotlb_slots.ts";
+import { EventStream, KernelWarnings, type PhysAddr } from "@dmalab/runtime";
+import { DMA_ATTR, type DmaDirection } from "@dmalab/runtime/dma";
 import {
   areasForSlots,
+  type BouncingDevice,
   sizePool,
   SLOT_BYTES,
-} from "../../runtime/memory/swiotlb/swiotlb_geometry.ts";
-import { VirtualClock } from "../../runtime/time/clock.ts";
-import { Charges } from "../../runtime/time/latencies.ts";
-import { KernelWarnings } from "../../runtime/warnings.ts";
+  SwiotlbPool,
+} from "@dmalab/runtime/memory";
+import { Charges, VirtualClock } from "@dmalab/runtime/time";
 import type { Answer, Side } from "./compare.ts";
 
 /** What the device keeps of addresses, by the names that the golden data have. */

@@ -1,7 +1,7 @@
 /** Random sequences of operations on a pool of bounce buffers. */
-import type { DmaDirection } from "../../runtime/dma/attributes.ts";
-import { Random } from "../../runtime/random.ts";
-import { SET_SLOTS, SLOT_BYTES } from "../../runtime/memory/swiotlb/swiotlb_geometry.ts";
+import type { DmaDirection } from "@dmalab/runtime/dma";
+import { Random } from "@dmalab/runtime";
+import { SET_SLOTS, SLOT_BYTES } from "@dmalab/runtime/memory";
 import type { Answer, Step } from "./compare.ts";
 import { BUFFER_PAGES } from "./mapping_operations.ts";
 import type { PoolOperation } from "./pool_operations.ts";

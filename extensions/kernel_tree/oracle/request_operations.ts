@@ -1,13 +1,17 @@
 /** Requests that a driver maps with the block layer's iterator, and the model's results. */
-import type { DmaAddr, PhysAddr } from "../../runtime/address.ts";
-import { Bio, type BioVec, opDirection } from "../../runtime/block/bio.ts";
-import { blockRules } from "../../runtime/block/block_rules.ts";
-import { attributesOf, BlkDma, BlkDmaIter } from "../../runtime/block/dma_iterator.ts";
-import { BlockRequest } from "../../runtime/block/request.ts";
-import type { DmaDevice } from "../../runtime/dma/device/device.ts";
-import { DmaIovaState } from "../../runtime/dma/iova_state.ts";
-import type { Machine } from "../../runtime/machine.ts";
-import type { PeerMapType } from "../../runtime/vocabulary/shared_words.ts";
+import type { DmaAddr, Machine, PhysAddr } from "@dmalab/runtime";
+import {
+  attributesOf,
+  Bio,
+  type BioVec,
+  BlkDma,
+  BlkDmaIter,
+  BlockRequest,
+  blockRules,
+  opDirection,
+} from "@dmalab/runtime/block";
+import { type DmaDevice, DmaIovaState } from "@dmalab/runtime/dma";
+import type { PeerMapType } from "@dmalab/runtime/vocabulary";
 import type { Answer } from "./compare.ts";
 
 type Part = readonly [start: number, bytes: number];

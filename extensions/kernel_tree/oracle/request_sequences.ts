@@ -1,8 +1,6 @@
 /** Random sequences of requests that one device maps. */
-import { PAGE_SIZE_BYTES } from "../../runtime/address.ts";
-import { bioGap } from "../../runtime/block/block_rules.ts";
-import { lowerGap, pairGap } from "../../runtime/block/gap_bit.ts";
-import { Random } from "../../runtime/random.ts";
+import { PAGE_SIZE_BYTES, Random } from "@dmalab/runtime";
+import { bioGap, lowerGap, pairGap } from "@dmalab/runtime/block";
 import type { Earlier, Step } from "./compare.ts";
 import { BUFFER_PAGES, type MappingOperation } from "./mapping_operations.ts";
 import { randomDevice, randomPeers } from "./mapping_sequences.ts";

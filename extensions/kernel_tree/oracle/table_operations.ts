@@ -1,7 +1,9 @@
 /** Operations on an IO page table, and the model's results of them. */
-import { ArmPageTable } from "../../runtime/iommu/arm_page_table.ts";
-import { IOMMU_MODELS, makePageTable } from "../../runtime/iommu/iommu_models.ts";
 import {
+  ArmPageTable,
+  entryBits,
+  IOMMU_MODELS,
+  makePageTable,
   PageSizeChoice,
   type PageTable,
   PTE_CACHE,
@@ -10,8 +12,7 @@ import {
   PTE_WRITE,
   SYNC_WALK,
   withReadable,
-} from "../../runtime/iommu/page_table.ts";
-import { entryBits } from "../../runtime/iommu/table_entries.ts";
+} from "@dmalab/runtime/iommu";
 import { type Answer, type Side, U64_MAX } from "./compare.ts";
 import { pageSizesOf, TABLE_MODELS } from "./table_formats.ts";
 

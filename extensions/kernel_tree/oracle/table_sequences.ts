@@ -1,6 +1,5 @@
 /** Random sequences of operations on an IO page table: ordinary ones, and such at the edges of all that a table has. */
-import { ADDRESS_LIMIT, lastAddressOfBits } from "../../runtime/address.ts";
-import { Random } from "../../runtime/random.ts";
+import { ADDRESS_LIMIT, lastAddressOfBits, Random } from "@dmalab/runtime";
 import type { Step } from "./compare.ts";
 import { pageSizesOf, type TableShape } from "./table_formats.ts";
 import { PROT, type TableOperation } from "./table_operations.ts";

@@ -2,13 +2,12 @@
  * `deno task tree-check DIR [LIST] [--seed N] [--count N] [--clang PROGRAM]`: compiles files of a kernel
  * tree, those of a list or drawn at random from all with DMA calls, and prints `N of M` last.
  */
-import { SessionClang } from "../cli/c/tree_clang.ts";
-import { firstError, TreeBuild } from "../cli/c/tree_build.ts";
-import { HostTree } from "../cli/c/host_tree.ts";
-import { TreeError } from "../c_drivers/tree/tree_files.ts";
+import { firstError, SessionClang, TreeBuild } from "@dmalab/c_drivers/compiler";
+import { HostTree } from "@dmalab/cli";
+import { TreeError } from "@dmalab/runtime/kernels";
 import { SystemClang } from "./tree/system_clang.ts";
 
-const USUAL_LIST = "tests/tree/drawn.txt";
+const USUAL_LIST = "extensions/kernel_tree/tests/tree/drawn.txt";
 const USUAL_COUNT = 200;
 /** Folders in which drivers and the mapping code lie. */
 const FOLDERS = ["block", "drivers", "kernel/dma", "mm", "net", "sound"];

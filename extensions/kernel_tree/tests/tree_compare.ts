@@ -3,16 +3,18 @@
  * mapping layer and page tables with a tree's own code, and prints how many results are equal. The
  * mapping layer of a release that recorded none of them is compared with the model of that release.
  */
-import { TreeError } from "../c_drivers/tree/tree_files.ts";
-import { HostTree } from "../cli/c/host_tree.ts";
-import { TreeBuild } from "../cli/c/tree_build.ts";
-import { SessionClang } from "../cli/c/tree_clang.ts";
-import { GOLDEN_ORACLES, lackingOf } from "../cli/tree/oracles.ts";
-import { compareFields, type TraceLine } from "./conformance/traces/iova_trace.ts";
-import { recordedFields } from "./conformance/traces/dma_trace.ts";
-import { recordedPool } from "./conformance/traces/swiotlb_trace.ts";
-import { recordedTable } from "./conformance/traces/pagetable_trace.ts";
-import { answerOf, type Side, STOPPED } from "../instruments/oracle/compare.ts";
+import { TreeError } from "@dmalab/runtime/kernels";
+import { HostTree } from "@dmalab/cli";
+import { SessionClang, TreeBuild } from "@dmalab/c_drivers/compiler";
+import { GOLDEN_ORACLES, lackingOf } from "../oracles.ts";
+import {
+  compareFields,
+  recordedFields,
+  recordedPool,
+  recordedTable,
+  type TraceLine,
+} from "@dmalab/tests";
+import { answerOf, type Side, STOPPED } from "../oracle/compare.ts";
 import { SystemClang } from "./tree/system_clang.ts";
 
 const FOLDERS = ["tests/golden/iova", "tests/golden/pagetable", "tests/golden/swiotlb"];

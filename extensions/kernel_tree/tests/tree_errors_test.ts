@@ -1,12 +1,12 @@
 /** What is wrong with a driver of a kernel tree, and where. */
 import { assert, assertEquals } from "@std/assert";
-import { openScenario } from "../cli/scenario/load_scenario.ts";
+import { openScenario } from "@dmalab/cli/scenario";
 
 /** What loading a scenario with one driver says. */
 async function saidOf(kernel: string, driver: string, option: string | null = null, own = "") {
   const folder = Deno.makeTempDirSync();
   try {
-    Deno.symlinkSync(`${Deno.cwd()}/tests/tree/mini`, `${folder}/mini`);
+    Deno.symlinkSync(`${Deno.cwd()}/extensions/kernel_tree/tests/tree/mini`, `${folder}/mini`);
     Deno.writeTextFileSync(`${folder}/secret.c`, "int secret;");
     Deno.mkdirSync(`${folder}/here`);
     Deno.writeTextFileSync(`${folder}/here/own.c`, own);
@@ -65,7 +65,7 @@ Deno.test("--tree takes the place of a driver's tree, and DMALAB_TREE is for tho
   assertEquals(await saidOf("7.2.12", `${toy} { stubs = "zero" }`, "mini"), "");
   const other = await saidOf("7.2.12", `${toy} { tree = "../mini" }`, "none");
   assert(other.includes("Cannot read the kernel tree"), other);
-  Deno.env.set("DMALAB_TREE", "tests/tree/mini");
+  Deno.env.set("DMALAB_TREE", "extensions/kernel_tree/tests/tree/mini");
   try {
     assertEquals(await saidOf("7.2.12", `${toy} { stubs = "zero" }`), "");
     const named = await saidOf("7.2.12", `${toy} { tree = "../none" }`);
@@ -76,7 +76,7 @@ Deno.test("--tree takes the place of a driver's tree, and DMALAB_TREE is for tho
 });
 
 Deno.test("a mistake that lies in a header of the tree is shown there", async () => {
-  for (const header of ["linux/device.h", "../include/linux/device.h"]) {
+  for (const header of ["linux/device.h", "../../c_drivers/include/linux/device.h"]) {
     const own = `#define device_driver ]\n#include <${header}>\n`;
     const said = await saidOf("7.2.12", '"own.c" { tree = "../mini" }', null, own);
     const anonymous = "declaration of anonymous struct must be a definition";

@@ -1,13 +1,12 @@
 /** Files that want more than their kernel tree: 500 that include what lies outside, and some that are compiled. */
 import { assert, assertEquals } from "@std/assert";
-import { HostTree } from "../cli/c/host_tree.ts";
-import { openScenario } from "../cli/scenario/load_scenario.ts";
-import { Makefiles } from "../c_drivers/tree/makefile.ts";
-import { Units } from "../c_drivers/tree/unit.ts";
-import { runProgram } from "../lang/run/run_program.ts";
-import { DEFAULT_LIMITS } from "../lang/values/limits.ts";
-import { Random } from "../runtime/random.ts";
-import { ROOT } from "./source_text.ts";
+import { HostTree } from "@dmalab/cli";
+import { openScenario } from "@dmalab/cli/scenario";
+import { Makefiles, Units } from "@dmalab/c_drivers/tree";
+import { runProgram } from "@dmalab/lang/run";
+import { DEFAULT_LIMITS } from "@dmalab/lang/values";
+import { Random } from "@dmalab/runtime";
+import { ROOT } from "@dmalab/tests";
 
 const FILES = 500;
 const SECRET = "kept_outside_of_the_tree";
@@ -21,7 +20,10 @@ function withFolder<T>(run: (folder: string) => T): T {
     Deno.writeTextFileSync(`${folder}/outside/more.h`, `int ${SECRET};\n`);
     Deno.mkdirSync(`${folder}/tree/include/linux`, { recursive: true });
     Deno.mkdirSync(`${folder}/tree/drivers/toy`, { recursive: true });
-    Deno.copyFileSync(`${ROOT}/tests/tree/mini/Makefile`, `${folder}/tree/Makefile`);
+    Deno.copyFileSync(
+      `${ROOT}/extensions/kernel_tree/tests/tree/mini/Makefile`,
+      `${folder}/tree/Makefile`,
+    );
     Deno.symlinkSync(`${folder}/secret.h`, `${folder}/tree/include/linux/link.h`);
     Deno.symlinkSync(`${folder}/outside`, `${folder}/tree/include/away`);
     Deno.symlinkSync("../../..", `${folder}/tree/drivers/toy/up`);
@@ -118,7 +120,10 @@ async function load(text: string) {
     const machine = 'machine { kernel = "7.2", pci { root_port rp0 { endpoint nic { } } } }';
     const driver = 'driver bad = c "bad.c" { stubs = "zero" }';
     Deno.writeTextFileSync(`${folder}/a.dma`, [machine, driver, ...tests].join("\n"));
-    const opened = await openScenario(`${folder}/a.dma`, `${ROOT}/tests/tree/mini`);
+    const opened = await openScenario(
+      `${folder}/a.dma`,
+      `${ROOT}/extensions/kernel_tree/tests/tree/mini`,
+    );
     assert("diagnostics" in opened);
     return opened;
   } finally {

@@ -3,9 +3,9 @@
  * a copy of a file, and prints which changes `dmalab tree diff` finds: by its random sequences, or in these
  * scenarios. Only lines that run there are changed; which functions do not run is printed first.
  */
-import { ORACLES } from "../cli/tree/oracles.ts";
-import { readWholeNumber } from "../cli/numbers.ts";
-import { Random } from "../runtime/random.ts";
+import { ORACLES } from "../oracles.ts";
+import { readWholeNumber } from "@dmalab/cli";
+import { Random } from "@dmalab/runtime";
 import { MISSED, type PlantBench, ScenarioBench, SequenceBench } from "./tree/plant_bench.ts";
 import { SystemClang } from "./tree/system_clang.ts";
 

@@ -1,30 +1,34 @@
 /** Kernel trees: what is read of one, what is derived, what is refused; a small one of ours is run. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { MemoryScreen } from "../cli/memory_screen.ts";
-import { diffScenarios } from "../cli/tree/diff_scenario.ts";
-import { loadPatched } from "../cli/c/patched.ts";
-import { runProgram } from "../lang/run/run_program.ts";
-import { HostTree } from "../cli/c/host_tree.ts";
-import { CPlaces } from "../c_drivers/c_places.ts";
-import { boundsHeader, generatedHeaders } from "../c_drivers/tree/generated.ts";
-import { withRounds, withStorage } from "../c_drivers/tree/ir.ts";
-import { closureOf, readKconfig } from "../c_drivers/tree/kconfig.ts";
-import { Makefiles } from "../c_drivers/tree/makefile.ts";
-import { settingsFor } from "../c_drivers/tree/settings.ts";
-import { TreeError, type TreeFolders, versionOf } from "../c_drivers/tree/tree_files.ts";
-import { Units } from "../c_drivers/tree/unit.ts";
-import { compareSequences } from "../instruments/oracle/compare.ts";
-import { iovaSequence } from "../instruments/oracle/iova_sequences.ts";
-import { MappingModel, type MappingOperation } from "../instruments/oracle/mapping_operations.ts";
-import { mappingSequence } from "../instruments/oracle/mapping_sequences.ts";
-import { PoolModel, type PoolOperation } from "../instruments/oracle/pool_operations.ts";
-import { poolSequence } from "../instruments/oracle/pool_sequences.ts";
-import { ROOT } from "./source_text.ts";
-import { requestSequence } from "../instruments/oracle/request_sequences.ts";
-import { ARM_SHAPES, GENERIC_SHAPES } from "../instruments/oracle/table_formats.ts";
-import { TableModel, type TableOperation } from "../instruments/oracle/table_operations.ts";
-import { tableSequences } from "../instruments/oracle/table_sequences.ts";
-import { IovaModel, type IovaOperation } from "../instruments/oracle/iova_operations.ts";
+import { HostTree, MemoryScreen } from "@dmalab/cli";
+import { diffScenarios } from "../diff_scenario.ts";
+import { loadPatched } from "@dmalab/c_drivers/compiler";
+import { runProgram } from "@dmalab/lang/run";
+import { CPlaces } from "@dmalab/c_drivers";
+import {
+  boundsHeader,
+  closureOf,
+  generatedHeaders,
+  Makefiles,
+  readKconfig,
+  settingsFor,
+  Units,
+  withRounds,
+  withStorage,
+} from "@dmalab/c_drivers/tree";
+import { TreeError, type TreeFolders, versionOf } from "@dmalab/runtime/kernels";
+import { compareSequences } from "../oracle/compare.ts";
+import { iovaSequence } from "../oracle/iova_sequences.ts";
+import { MappingModel, type MappingOperation } from "../oracle/mapping_operations.ts";
+import { mappingSequence } from "../oracle/mapping_sequences.ts";
+import { PoolModel, type PoolOperation } from "../oracle/pool_operations.ts";
+import { poolSequence } from "../oracle/pool_sequences.ts";
+import { ROOT } from "@dmalab/tests";
+import { requestSequence } from "../oracle/request_sequences.ts";
+import { ARM_SHAPES, GENERIC_SHAPES } from "../oracle/table_formats.ts";
+import { TableModel, type TableOperation } from "../oracle/table_operations.ts";
+import { tableSequences } from "../oracle/table_sequences.ts";
+import { IovaModel, type IovaOperation } from "../oracle/iova_operations.ts";
 
 function treeOf(texts: Readonly<Record<string, string>>): TreeFolders {
   const within = (folder: string) =>
@@ -238,7 +242,10 @@ Deno.test("nothing outside of a tree is read, by a path or by a link", () => {
     Deno.mkdirSync(`${folder}/tree`);
     Deno.writeTextFileSync(`${folder}/secret.h`, "secret");
     assertThrows(() => new HostTree(`${folder}/tree`), TreeError, "not a kernel tree");
-    Deno.copyFileSync(`${ROOT}/tests/tree/mini/Makefile`, `${folder}/tree/Makefile`);
+    Deno.copyFileSync(
+      `${ROOT}/extensions/kernel_tree/tests/tree/mini/Makefile`,
+      `${folder}/tree/Makefile`,
+    );
     for (const name of ["Kconfig.debug", "reg.inc", ".config", "id_rsa"]) {
       Deno.writeTextFileSync(`${folder}/tree/${name}`, "text");
     }
@@ -396,7 +403,7 @@ Deno.test("a page table that frees one table too few is found, by a minimal sequ
 const ENDS = [...Array.from({ length: 10 }, () => "ok"), "E0926"];
 
 Deno.test("a file of a tree runs in a scenario, by the tree's own layouts and names", async () => {
-  const [loaded] = await loadPatched("tests/tree/mini.dma", [null]);
+  const [loaded] = await loadPatched("extensions/kernel_tree/tests/tree/mini.dma", [null]);
   assertEquals(loaded!.diagnostics, []);
   const lines: string[] = [];
   const { outcomes } = runProgram(loaded!.program!, { onLine: (line) => lines.push(line) });
@@ -404,15 +411,15 @@ Deno.test("a file of a tree runs in a scenario, by the tree's own layouts and na
     "info: toy_missing() is a stub: returns 0",
   ]);
   assertEquals(outcomes.map(({ failure }) => failure?.code ?? "ok"), ENDS);
-  const own = Deno.readTextFileSync("tests/tree/own.c").split("\n");
+  const own = Deno.readTextFileSync("extensions/kernel_tree/tests/tree/own.c").split("\n");
   const line = own.findIndex((text) => text.includes("\tdma_map_single(")) + 1;
   assertEquals(outcomes.at(-1)!.incidents.map(({ place }) => place), [
-    `tests/tree/own.c:${line}:2`,
+    `extensions/kernel_tree/tests/tree/own.c:${line}:2`,
   ]);
 });
 
 Deno.test("a call of a tree's driver has the place that the stack says, after callbacks too", async () => {
-  const [loaded] = await loadPatched("tests/tree/mini.dma", [null]);
+  const [loaded] = await loadPatched("extensions/kernel_tree/tests/tree/mini.dma", [null]);
   const { siteHere } = CPlaces.prototype;
   let known = 0;
   CPlaces.prototype.siteHere = function (above, run) {
@@ -434,7 +441,9 @@ Deno.test("a call of a tree's driver has the place that the stack says, after ca
 Deno.test("a changed driver of a tree differs from the old one at its first other call, on the tree's release", async () => {
   const folder = Deno.makeTempDirSync();
   try {
-    const copied = await new Deno.Command("cp", { args: ["-r", "tests/tree/mini", folder] })
+    const copied = await new Deno.Command("cp", {
+      args: ["-r", "extensions/kernel_tree/tests/tree/mini", folder],
+    })
       .output();
     assert(copied.success);
     const scenario = `${folder}/toy.dma`;
@@ -447,7 +456,7 @@ Deno.test("a changed driver of a tree differs from the old one at its first othe
     );
     const driver = `${folder}/mini/drivers/toy/toy.c`;
     const text = Deno.readTextFileSync(driver);
-    const trees = ["tests/tree/mini", `${folder}/mini`] as const;
+    const trees = ["extensions/kernel_tree/tests/tree/mini", `${folder}/mini`] as const;
     const diff = async () => {
       const screen = new MemoryScreen();
       const code = await diffScenarios([scenario], trees, screen);

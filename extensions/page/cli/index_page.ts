@@ -1,6 +1,6 @@
 /** The page that leads to the reports of a suite: files, those with failures first, and rule coverage. */
-import type { RunReport } from "../../lang/run/report.ts";
-import { escapeMarkup } from "../../lang/text/markup.ts";
+import type { RunReport } from "@dmalab/lang/run";
+import { escapeMarkup } from "@dmalab/lang/text";
 
 export interface IndexEntry {
   readonly path: string;

@@ -1,30 +1,41 @@
 /** `dmalab report`: the runs of a file as a page that shows them. */
-import type { Program } from "../../lang/run/program.ts";
-import { isNamed } from "../../lang/run/name_match.ts";
-import { isSameEntry, type RunReport, type TestOutcome } from "../../lang/run/report.ts";
-import { recordRun, runsOf } from "../../lang/recording/mod.ts";
-import { loadFollowed } from "../../lang/language.ts";
-import { SourceFile } from "../../lang/source.ts";
-import type { RunAndOutcome } from "../../lang/views/serialised.ts";
-import { keptTraces } from "../../instruments/trace_file/kept_trace.ts";
-import { TRACE_SUFFIX } from "../../instruments/trace_file/trace_line.ts";
-import type { MachineEvent } from "../../runtime/events.ts";
-import { formatCount } from "../../lang/text/numbers.ts";
-import { withCompiled } from "../c/with_compiled.ts";
-import { codeOfProblems, type ExitCode, FAILED, HELD, worseExitCode, WRONG } from "../exit_code.ts";
-import { FileError } from "../files/file_error.ts";
-import { READ_LIMITS } from "../files/file_limits.ts";
-import { type Target, writeFile } from "../files/write_file.ts";
-import { HostLoader } from "../host_loader.ts";
-import type { Interrupts } from "../interrupts.ts";
-import { sayDiagnostics } from "../scenario/diagnostic_style.ts";
-import { allLimits } from "../scenario/limit_options.ts";
-import { codeOf, type PrintOptions, printRun, sayReports } from "../scenario/print_run.ts";
-import { blocksOf, PAGE_SUFFIX } from "../scenario/page_blocks.ts";
-import { engineFor } from "../scenario/run_scenarios.ts";
-import { MemoryScreen } from "../memory_screen.ts";
-import { refuse, type Screen } from "../screen.ts";
-import { type CoverageRecord, CoverageRecorder } from "../testing/coverage/recorder.ts";
+import {
+  isNamed,
+  isSameEntry,
+  type Program,
+  type RunReport,
+  type TestOutcome,
+} from "@dmalab/lang/run";
+import { recordRun, runsOf } from "@dmalab/recording";
+import { loadFollowed, SourceFile } from "@dmalab/lang";
+import type { RunAndOutcome } from "@dmalab/recording/views";
+import { keptTraces, TRACE_SUFFIX } from "@dmalab/recording/trace_file";
+import type { MachineEvent } from "@dmalab/runtime";
+import { formatCount } from "@dmalab/lang/text";
+import { HostLoader, type Interrupts, MemoryScreen, withCompiled } from "@dmalab/cli";
+import {
+  codeOfProblems,
+  type ExitCode,
+  FAILED,
+  HELD,
+  refuse,
+  type Screen,
+  worseExitCode,
+  WRONG,
+} from "@dmalab/cli/extend";
+import { FileError, READ_LIMITS, type Target, writeFile } from "@dmalab/cli/files";
+import {
+  allLimits,
+  blocksOf,
+  codeOf,
+  engineFor,
+  PAGE_SUFFIX,
+  type PrintOptions,
+  printRun,
+  sayDiagnostics,
+  sayReports,
+} from "@dmalab/cli/scenario";
+import { type CoverageRecord, CoverageRecorder } from "@dmalab/cli/testing/coverage";
 import { readReportPage, reportPage } from "./report_data.ts";
 
 /** What may be said about a report. */

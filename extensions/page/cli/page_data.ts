@@ -17,6 +17,6 @@ export interface PageData {
   readonly by: string;
   readonly title: string;
   readonly printed: string;
-  /** Runs as `serialise` of lang/views writes them, packed; those that failed first. */
+  /** Runs as `serialise` of recording/views writes them, packed; those that failed first. */
   readonly recordings: string;
 }

@@ -1,9 +1,7 @@
 /** What a page of a report has inside, and the page that it is put into. */
-import { host } from "../host.ts";
-import { FileError } from "../files/file_error.ts";
-import { REPORT_PAGE } from "../places.ts";
-import { VERSION } from "../package_version.ts";
-import { packText, type RunAndOutcome, serialise } from "../../lang/views/serialised.ts";
+import { host, REPORT_PAGE, VERSION } from "@dmalab/cli";
+import { FileError } from "@dmalab/cli/files";
+import { packText, type RunAndOutcome, serialise } from "@dmalab/recording/views";
 import { dataText, EMPTY_DATA, type PageData, REPORT_VERSION } from "./page_data.ts";
 
 /** What a report says besides its runs. */

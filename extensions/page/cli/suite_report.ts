@@ -1,12 +1,14 @@
 /** `dmalab test --report DIR`: a page for each file, and an index that leads to them. */
-import { printable } from "../../lang/diagnostics/display_width.ts";
-import { coverageLines, coverageReport } from "../testing/coverage/report.ts";
-import { type CoverageRecord, joinRecords } from "../testing/coverage/recorder.ts";
-import { type ExitCode, HELD, worseExitCode, WRONG } from "../exit_code.ts";
-import { doOrSay, makeNamedFolder, writeOrSay } from "../files/write_file.ts";
-import { withInterrupts } from "../interrupts.ts";
-import { readRulePage } from "../places.ts";
-import type { Screen } from "../screen.ts";
+import { printable } from "@dmalab/lang/diagnostics";
+import {
+  coverageLines,
+  type CoverageRecord,
+  coverageReport,
+  joinRecords,
+} from "@dmalab/cli/testing/coverage";
+import { type ExitCode, HELD, type Screen, worseExitCode, WRONG } from "@dmalab/cli/extend";
+import { doOrSay, makeNamedFolder, writeOrSay } from "@dmalab/cli/files";
+import { readRulePage, withInterrupts } from "@dmalab/cli";
 import { type IndexEntry, indexPage } from "./index_page.ts";
 import { type ReportOptions, writeReport } from "./make_report.ts";
 

@@ -4,20 +4,21 @@
  * Whatever a script does happens here. Its limits end it with their own messages; the page ends the
  * worker when even they fail.
  */
-import { codeOfProblems, HELD, worseExitCode } from "../../cli/exit_code.ts";
-import { sayDiagnostics } from "../../cli/scenario/diagnostic_style.ts";
-import { codeOf, printRun, sayReports } from "../../cli/scenario/print_run.ts";
-import type { Screen } from "../../cli/screen.ts";
-import { printableText } from "../../lang/diagnostics/display_width.ts";
-import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
-import { loadFollowed } from "../../lang/language.ts";
-import { recordRun, type RunChoice, runsOf } from "../../lang/recording/mod.ts";
-import type { LoadResult, Program } from "../../lang/run/program.ts";
-import { FAST_CHECK } from "../../lang/run/property/fast_check_engine.ts";
-import { isSameEntry, type RunReport, runTitle } from "../../lang/run/report.ts";
-import { SourceFile } from "../../lang/source.ts";
-import { DEFAULT_LIMITS } from "../../lang/values/limits.ts";
-import { serialise } from "../../lang/views/serialised.ts";
+import { codeOfProblems, HELD, type Screen, worseExitCode } from "@dmalab/cli/extend";
+import { codeOf, printRun, sayDiagnostics, sayReports } from "@dmalab/cli/scenario";
+import { type Diagnostic, printableText } from "@dmalab/lang/diagnostics";
+import { loadFollowed, SourceFile } from "@dmalab/lang";
+import { recordRun, type RunChoice, runsOf } from "@dmalab/recording";
+import {
+  isSameEntry,
+  type LoadResult,
+  type Program,
+  type RunReport,
+  runTitle,
+} from "@dmalab/lang/run";
+import { FAST_CHECK } from "@dmalab/lang/run/property";
+import { DEFAULT_LIMITS } from "@dmalab/lang/values";
+import { serialise } from "@dmalab/recording/views";
 import { PrintedText } from "./printed_text.ts";
 import { projectLoader } from "./project_loader.ts";
 import type { Answer, Problem, Project, Request, RunEntry } from "./protocol.ts";

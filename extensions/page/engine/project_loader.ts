@@ -1,6 +1,6 @@
 /** Files of a project in memory, found as the command line finds them on a disk: from the folder of the file that uses them. */
-import { SourceFile } from "../../lang/source.ts";
-import { LoadError, type SourceLoader, tooLong } from "../../lang/syntax/load_files.ts";
+import { SourceFile } from "@dmalab/lang";
+import { LoadError, type SourceLoader, tooLong } from "@dmalab/lang/syntax";
 
 /** @returns What loads the files of a project, each once. */
 export function projectLoader(files: Readonly<Record<string, string>>): SourceLoader {

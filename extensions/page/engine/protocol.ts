@@ -1,5 +1,5 @@
 /** What the page and the engine in its worker say to each other. */
-import type { RunName } from "../../lang/recording/mod.ts";
+import type { RunName } from "@dmalab/recording";
 
 /** A scenario with the files that it uses, by their paths. */
 export interface Project {
@@ -48,7 +48,7 @@ export type Answer =
     readonly id: number;
     readonly kind: "recorded" | "beside";
     readonly run: number;
-    /** As `serialise` of lang/views writes it. */
+    /** As `serialise` of recording/views writes it. */
     readonly bytes: Uint8Array<ArrayBuffer>;
   }
   /** Everything that was asked for is done; the exit code is null where nothing was printed. */

@@ -1,19 +1,19 @@
 /** Colours of a source, from the tokens of the language's own lexer. */
-import { Reporter } from "../../lang/syntax/report.ts";
-import { classifyWords } from "../../lang/syntax/words.ts";
 import {
   Bytes,
+  classifyWords,
   Hard,
   isA,
   LParen,
   Name,
   NumberToken,
+  Reporter,
   Soft,
   Text,
   tokenEnd,
   tokenize,
-} from "../../lang/syntax/tokens.ts";
-import { SourceFile } from "../../lang/source.ts";
+} from "@dmalab/lang/syntax";
+import { SourceFile } from "@dmalab/lang";
 
 /** What a piece of a text is: the class of its colour. */
 export interface Colour {

@@ -3,12 +3,15 @@
 import { type CompletionContext, type CompletionResult } from "@codemirror/autocomplete";
 import type { Action } from "@codemirror/lint";
 import { hoverTooltip } from "@codemirror/view";
-import { analyse, type Analysis } from "../../lang/editor/analysis.ts";
-import { completeAt } from "../../lang/editor/completion_at.ts";
-import { fixesIn } from "../../lang/editor/fixes.ts";
-import { hoverAt } from "../../lang/editor/hover.ts";
-import type { SuggestionKind } from "../../lang/editor/suggestion.ts";
-import { SourceFile } from "../../lang/source.ts";
+import {
+  analyse,
+  type Analysis,
+  completeAt,
+  fixesIn,
+  hoverAt,
+  type SuggestionKind,
+} from "@dmalab/lang/editor";
+import { SourceFile } from "@dmalab/lang";
 import { projectLoader } from "../engine/project_loader.ts";
 
 /** What there is to know of: the file that is edited, among the files of its project. */

@@ -1,11 +1,10 @@
 /// <reference lib="dom" />
 /** The playground: the page with an editor and the language behind it. */
-import { formatSource } from "../../lang/format/format.ts";
-import { SourceFile } from "../../lang/source.ts";
+import { formatSource } from "@dmalab/lang/format";
+import { SourceFile } from "@dmalab/lang";
 import type { Answer, Problem, Project, RunEntry } from "../engine/protocol.ts";
-import type { KeptRun } from "../../lang/recording/kept_run.ts";
-import type { Position } from "../../lang/recording/position.ts";
-import { readSerialised } from "../../lang/views/serialised.ts";
+import type { KeptRun, Position } from "@dmalab/recording";
+import { readSerialised } from "@dmalab/recording/views";
 import { type SourceView, Viewer } from "../view/viewer.ts";
 import { byId, fillSelect } from "./dom.ts";
 import { SourceEditor } from "./editor.ts";

@@ -1,8 +1,8 @@
 /// <reference lib="dom" />
 /** The page of a report: reads the runs that are inside, and shows the first that failed. */
-import { type PageData, REPORT_VERSION } from "../../cli/report/page_data.ts";
-import { runTitle } from "../../lang/run/report.ts";
-import { readSerialised, type SerialisedRun, unpackText } from "../../lang/views/serialised.ts";
+import { type PageData, REPORT_VERSION } from "../cli/page_data.ts";
+import { runTitle } from "@dmalab/lang/run";
+import { readSerialised, type SerialisedRun, unpackText } from "@dmalab/recording/views";
 import { byId, fillSelect } from "../page/dom.ts";
 import { Messages } from "../page/messages.ts";
 import { startTheme } from "../page/theme.ts";

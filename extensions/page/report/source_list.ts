@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
 /** The source in a report: lines that can be pointed at and gone to, and not changed. */
-import type { SourceFile } from "../../lang/source.ts";
+import type { SourceFile } from "@dmalab/lang";
 import { coloursOf } from "../page/highlight.ts";
 import { el } from "../view/dom.ts";
 import type { SourceView } from "../view/viewer.ts";

@@ -1,22 +1,16 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { EMPTY_DATA, type PageData } from "../cli/report/page_data.ts";
-import { indexPage } from "../cli/report/index_page.ts";
-import { writeReport } from "../cli/report/make_report.ts";
-import { reportPage } from "../cli/report/report_data.ts";
-import { Interrupts, withInterrupts } from "../cli/interrupts.ts";
-import { MemoryScreen } from "../cli/memory_screen.ts";
-import { readMatches } from "../cli/read_matches.ts";
-import { limitsOf } from "../cli/scenario/limit_options.ts";
-import { keptTraces } from "../instruments/trace_file/kept_trace.ts";
-import { TraceLineWriter } from "../instruments/trace_file/trace_writer.ts";
-import { loadFollowed } from "../lang/language.ts";
-import { type KeptRun, recordRun, runsOf, spanOfEvent } from "../lang/recording/mod.ts";
-import { readSerialised, unpackText } from "../lang/views/serialised.ts";
-import { tableAt, tableSizes } from "../lang/views/tables.ts";
-import { SourceFile, spanPlace, spanText } from "../lang/source.ts";
-import { memoryFiles } from "../lang/syntax/load_files.ts";
-import { buildPage, REPORT_PLAN } from "../tools/web/build_page.ts";
-import { START } from "../lang/recording/position.ts";
+import { EMPTY_DATA, type PageData } from "../cli/page_data.ts";
+import { indexPage } from "../cli/index_page.ts";
+import { writeReport } from "../cli/make_report.ts";
+import { reportPage } from "../cli/report_data.ts";
+import { Interrupts, MemoryScreen, readMatches, withInterrupts } from "@dmalab/cli";
+import { limitsOf } from "@dmalab/cli/scenario";
+import { keptTraces, TraceLineWriter } from "@dmalab/recording/trace_file";
+import { loadFollowed, SourceFile, spanPlace, spanText } from "@dmalab/lang";
+import { type KeptRun, recordRun, runsOf, spanOfEvent, START } from "@dmalab/recording";
+import { readSerialised, tableAt, tableSizes, unpackText } from "@dmalab/recording/views";
+import { memoryFiles } from "@dmalab/lang/syntax";
+import { buildPage, REPORT_PLAN } from "@dmalab/tools/web";
 
 const TEXT = `
 machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd { } } } }

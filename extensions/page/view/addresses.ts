@@ -3,8 +3,8 @@
  * Addresses as strips: of each device what its IOMMU maps and which IOVAs are reserved, and of memory what
  * is mapped for devices. Addresses far from each other have strips of their own.
  */
-import { rowsAt } from "../../lang/recording/rows.ts";
-import { formatAddress, formatSize } from "../../lang/text/numbers.ts";
+import { rowsAt } from "@dmalab/recording";
+import { formatAddress, formatSize } from "@dmalab/lang/text";
 import { el } from "./dom.ts";
 import type { Moment } from "./moment.ts";
 import type { AddressSpan, Thing } from "./things.ts";

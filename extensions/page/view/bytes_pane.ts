@@ -1,16 +1,15 @@
 /// <reference lib="dom" />
 /** Bytes of memory at a moment, with who wrote each: a CPU, a device, or the copy of a bounce buffer. */
-import type { KeptRun } from "../../lang/recording/kept_run.ts";
-import { comparePositions } from "../../lang/recording/position.ts";
-import { formatAddress, formatSize } from "../../lang/text/numbers.ts";
+import { comparePositions, type KeptRun } from "@dmalab/recording";
+import { formatAddress, formatSize } from "@dmalab/lang/text";
 import {
   type BytesView,
   bytesView,
   type ByteWriter,
+  linePlace,
   type WrittenRange,
   writtenRanges,
-} from "../../lang/views/bytes.ts";
-import { linePlace } from "../../lang/views/moment.ts";
+} from "@dmalab/recording/views";
 import { el } from "./dom.ts";
 import type { Moment, Pane } from "./moment.ts";
 

@@ -3,16 +3,15 @@
  * What differs: between two moments of a run, between two runs of the file, and between the blocks of a
  * `compare`, a `fork` or a `race`, whose events stand beside each other.
  */
-import { formatEventText } from "../../lang/render/event_line.ts";
-import type { KeptRun } from "../../lang/recording/kept_run.ts";
-import type { Position } from "../../lang/recording/position.ts";
-import { formatCount } from "../../lang/text/numbers.ts";
+import { formatEventText } from "@dmalab/lang/render";
+import type { KeptRun, Position } from "@dmalab/recording";
+import { formatCount } from "@dmalab/lang/text";
 import {
   type DifferenceView,
   differenceView,
   type DifferentRow,
   eventsBeside,
-} from "../../lang/views/difference.ts";
+} from "@dmalab/recording/views";
 import { el } from "./dom.ts";
 import { CHANGE_WORDS, type Moment, type Pane } from "./moment.ts";
 import { eventThing, spansOf } from "./things.ts";

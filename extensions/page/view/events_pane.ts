@@ -1,8 +1,8 @@
 /// <reference lib="dom" />
 /** The events of a run, with a filter. Only those that are seen are elements. */
-import { eventView } from "../../lang/views/event.ts";
-import { formatEventText } from "../../lang/render/event_line.ts";
-import type { KeptRun } from "../../lang/recording/kept_run.ts";
+import { eventView } from "@dmalab/recording/views";
+import { formatEventText } from "@dmalab/lang/render";
+import type { KeptRun } from "@dmalab/recording";
 import { el, keepChildren } from "./dom.ts";
 import type { Moment, Pane } from "./moment.ts";
 import { eventThing } from "./things.ts";

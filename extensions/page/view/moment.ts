@@ -1,6 +1,5 @@
 /** What a pane draws: a run at a moment, with the one before. */
-import type { KeptRun } from "../../lang/recording/kept_run.ts";
-import type { Position } from "../../lang/recording/position.ts";
+import type { KeptRun, Position } from "@dmalab/recording";
 import type { Things } from "./things.ts";
 
 /** What a row of a table is beside another moment. */

@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
 /** A request as a picture: memory, the addresses that the device sees, and the entries of its command. */
-import { requestsAt, type RequestView, requestView } from "../../lang/views/request.ts";
+import { requestsAt, type RequestView, requestView } from "@dmalab/recording/views";
 import { el, svg } from "./dom.ts";
 import type { Moment, Pane } from "./moment.ts";
 import { type Box, boxesOf } from "./request_boxes.ts";

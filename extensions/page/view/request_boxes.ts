@@ -1,6 +1,6 @@
 /** The boxes of a request's picture: its memory, the addresses that the device sees, its command's entries. */
-import { formatAddress, formatSize } from "../../lang/text/numbers.ts";
-import type { RequestView } from "../../lang/views/request.ts";
+import { formatAddress, formatSize } from "@dmalab/lang/text";
+import type { RequestView } from "@dmalab/recording/views";
 import type { Thing } from "./things.ts";
 
 /** A box of the picture. */

@@ -1,13 +1,10 @@
 /** One picture everywhere: terminal, SVG and page say the same of a moment, each from its own reading of the run. */
 import { assert, assertEquals } from "@std/assert";
-import { loadFollowed } from "../../lang/language.ts";
-import { type Recording, recordRun, runsOf } from "../../lang/recording/mod.ts";
-import { PictureCollector, svgPictures } from "../../lang/render/pictures/svg_picture.ts";
-import { SourceFile } from "../../lang/source.ts";
-import { runScript } from "../../lang/testing/run_script.ts";
-import { memoryLoader } from "../../lang/testing/test_support.ts";
-import { requestView } from "../../lang/views/request.ts";
-import { rowTexts, tableAt } from "../../lang/views/tables.ts";
+import { loadFollowed, SourceFile } from "@dmalab/lang";
+import { type Recording, recordRun, runsOf } from "@dmalab/recording";
+import { PictureCollector, svgPictures } from "@dmalab/lang/render";
+import { memoryLoader, runScript } from "@dmalab/lang/testing";
+import { requestView, rowTexts, tableAt } from "@dmalab/recording/views";
 import { boxesOf } from "./request_boxes.ts";
 
 /** Nothing in these pictures is left out for want of room. */

@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
 /** The tables at a moment, with what the last move changed. */
-import type { KeptRun } from "../../lang/recording/kept_run.ts";
+import type { KeptRun } from "@dmalab/recording";
 import {
   changedRows,
   type MarkedRow,
@@ -9,7 +9,7 @@ import {
   tableAt,
   tableSizes,
   type TableView,
-} from "../../lang/views/tables.ts";
+} from "@dmalab/recording/views";
 import { el, keepChildren } from "./dom.ts";
 import { CHANGE_WORDS, type Moment, type Pane } from "./moment.ts";
 import { spansOf } from "./things.ts";

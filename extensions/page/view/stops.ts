@@ -1,7 +1,5 @@
 /** Where a run stops on the way: faults, reports, warnings, its failure, and lines that the reader chose. */
-import type { KeptRun } from "../../lang/recording/kept_run.ts";
-import { comparePositions, type Position } from "../../lang/recording/position.ts";
-import { rowsAt } from "../../lang/recording/rows.ts";
+import { comparePositions, type KeptRun, type Position, rowsAt } from "@dmalab/recording";
 
 /** A line of a file, as `file:line`. */
 export type StopLines = ReadonlySet<string>;

@@ -3,10 +3,9 @@
  * What elements of the panes stand for. Pointing at one marks every other that stands for the same: an
  * address of the same space, an event, a line of the source.
  */
-import type { KeptRun } from "../../lang/recording/kept_run.ts";
-import { eventView } from "../../lang/views/event.ts";
-import { linePlace } from "../../lang/views/moment.ts";
-import type { FieldKind } from "../../runtime/vocabulary/fields.ts";
+import type { KeptRun } from "@dmalab/recording";
+import { eventView, linePlace } from "@dmalab/recording/views";
+import type { FieldKind } from "@dmalab/runtime/vocabulary";
 
 /** Addresses of one space, from one up to, not including, another. */
 export interface AddressSpan {

@@ -1,13 +1,13 @@
 /// <reference lib="dom" />
 /** A run as lanes: CPUs, devices, queues and requests. The axis counts events; time is shown where it passes. */
-import type { KeptRun } from "../../lang/recording/kept_run.ts";
-import { formatCount, formatDuration } from "../../lang/text/numbers.ts";
+import type { KeptRun } from "@dmalab/recording";
+import { formatCount, formatDuration } from "@dmalab/lang/text";
 import {
   type TimelineLane,
   type TimelineSpan,
   type TimelineView,
   timelineView,
-} from "../../lang/views/timeline.ts";
+} from "@dmalab/recording/views";
 import { el } from "./dom.ts";
 import type { Moment, Pane } from "./moment.ts";
 import { eventThing } from "./things.ts";

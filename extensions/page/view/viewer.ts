@@ -3,14 +3,18 @@
  * A run on the page: the position with its buttons and keys, the panes, and what is marked. The playground
  * and the report give it a run and a source to mark lines in.
  */
-import type { KeptRun } from "../../lang/recording/kept_run.ts";
-import { move, type StepUnit } from "../../lang/recording/moves.ts";
-import { comparePositions, type Position, START } from "../../lang/recording/position.ts";
-import { atLine } from "../../lang/recording/places.ts";
-import { spanOfEvent } from "../../lang/recording/writers.ts";
-import { runTitle } from "../../lang/run/report.ts";
-import { requestsAt } from "../../lang/views/request.ts";
-import { linePlace, momentView } from "../../lang/views/moment.ts";
+import {
+  atLine,
+  comparePositions,
+  type KeptRun,
+  move,
+  type Position,
+  spanOfEvent,
+  START,
+  type StepUnit,
+} from "@dmalab/recording";
+import { runTitle } from "@dmalab/lang/run";
+import { linePlace, momentView, requestsAt } from "@dmalab/recording/views";
 import { byId } from "../page/dom.ts";
 import { drawAddresses } from "./addresses.ts";
 import { el } from "./dom.ts";

@@ -1,7 +1,6 @@
 /// <reference lib="dom" />
 /** Why: the decision at a moment, those before it in the same request, and how the run failed. */
-import { linePlace } from "../../lang/views/moment.ts";
-import { type WhyView, whyView } from "../../lang/views/why.ts";
+import { linePlace, type WhyView, whyView } from "@dmalab/recording/views";
 import { el } from "./dom.ts";
 import type { Moment, Pane } from "./moment.ts";
 import { spansOf } from "./things.ts";

@@ -1,9 +1,9 @@
 /** Findings of a listing, shown as diagnostics of scripts are: the place, the line, a hint. */
-import type { Finding } from "../../devices/pci/lspci/finding.ts";
-import { renderFinding } from "../../lang/diagnostics/render.ts";
-import { SourceFile } from "../../lang/source.ts";
-import { painter } from "../../lang/render/paint.ts";
-import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
+import type { Finding } from "../lspci/finding.ts";
+import { renderFinding } from "@dmalab/lang/diagnostics";
+import { SourceFile } from "@dmalab/lang";
+import { painter } from "@dmalab/lang/render";
+import { diagnosticStyle } from "@dmalab/cli/scenario";
 
 /** @param name How the listing is called in messages. */
 export function findingText(

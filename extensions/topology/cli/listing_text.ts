@@ -1,6 +1,6 @@
 /** Reads a listing from a file or standard input, in whatever encoding it was saved. */
-import { printable } from "../../lang/diagnostics/display_width.ts";
-import { readHostBytes, readHostInput } from "../host_file.ts";
+import { printable } from "@dmalab/lang/diagnostics";
+import { readHostBytes, readHostInput } from "@dmalab/cli";
 
 export type ListingText =
   | { readonly found: true; readonly name: string; readonly text: string }

@@ -1,24 +1,21 @@
 /** `dmalab topology`: a machine from the text of lspci, as a picture, a scenario or JSON. */
-import { printableJson } from "../../lang/diagnostics/display_width.ts";
-import { ACS_SERVICES } from "../../devices/pci/peers/access_control.ts";
-import { type CpuIdentity, ORDINARY_CPU } from "../../devices/pci/host_bridge.ts";
-import { type ImportedMachine, importMachine } from "../../devices/pci/lspci/imported_machine.ts";
-import { type LinkedListing, linkListing } from "../../devices/pci/lspci/linked_listing.ts";
-import { readListing } from "../../devices/pci/lspci/read_listing.ts";
-import { routeStory, SERVICE_LETTERS } from "../../lang/builtins/explain/route_story.ts";
-import { wrapText } from "../../lang/text/columns.ts";
-import { formatCount } from "../../lang/text/numbers.ts";
-import { type ExitCode, HELD, WRONG } from "../exit_code.ts";
-import { painter } from "../../lang/render/paint.ts";
-import { refuse, type Screen } from "../screen.ts";
-import { findFunction } from "../../instruments/topology/find_function.ts";
+import { printableJson } from "@dmalab/lang/diagnostics";
+import { ACS_SERVICES, type CpuIdentity, ORDINARY_CPU } from "@dmalab/devices/pci";
+import { type ImportedMachine, importMachine } from "../lspci/imported_machine.ts";
+import { type LinkedListing, linkListing } from "../lspci/linked_listing.ts";
+import { readListing } from "../lspci/read_listing.ts";
+import { routeStory, SERVICE_LETTERS } from "@dmalab/lang/builtins/explain";
+import { formatCount, wrapText } from "@dmalab/lang/text";
+import { type ExitCode, HELD, refuse, type Screen, WRONG } from "@dmalab/cli/extend";
+import { painter } from "@dmalab/lang/render";
+import { findFunction } from "../find_function.ts";
 import { findingText } from "./finding_text.ts";
-import { groupCheckLine } from "../../instruments/topology/group_check.ts";
-import { groupLines } from "../../instruments/topology/group_lines.ts";
+import { groupCheckLine } from "../group_check.ts";
+import { groupLines } from "../group_lines.ts";
 import { readListingText } from "./listing_text.ts";
-import { changeJson, machineJson, pairJson } from "../../instruments/topology/machine_json.ts";
-import { matrixFunctions, matrixLines, pairOf } from "../../instruments/topology/pair_matrix.ts";
-import { shortName, shownFunctions, treePicture } from "../../instruments/topology/tree_picture.ts";
+import { changeJson, machineJson, pairJson } from "../machine_json.ts";
+import { matrixFunctions, matrixLines, pairOf } from "../pair_matrix.ts";
+import { shortName, shownFunctions, treePicture } from "../tree_picture.ts";
 
 export interface TopologyOptions {
   /** `dma`, or null for a picture. */
@@ -63,7 +60,7 @@ export async function runTopology(
   }
   if (options.as === null) return showMachine(machine, listing, file.name, options, screen);
   // The style of scenarios takes a while to load.
-  const { dmaText } = await import("../../instruments/topology/dma_text.ts");
+  const { dmaText } = await import("../dma_text.ts");
   screen.out(dmaText(machine, file.name, options.all));
   return HELD;
 }

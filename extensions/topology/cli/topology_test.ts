@@ -1,28 +1,27 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { ORDINARY_CPU } from "../../devices/pci/host_bridge.ts";
-import { iommuGroups } from "../../devices/pci/iommu_groups.ts";
-import type { LabConfig } from "../../devices/lab_config.ts";
-import { importMachine } from "../../devices/pci/lspci/imported_machine.ts";
-import { linkListing } from "../../devices/pci/lspci/linked_listing.ts";
-import { readListing } from "../../devices/pci/lspci/read_listing.ts";
-import type { PciFunction } from "../../devices/pci/pci_function.ts";
-import { buildPciTree } from "../../devices/pci/pci_tree.ts";
-import { findRoute } from "../../devices/pci/peers/route.ts";
-import { renderDiagnostics } from "../../lang/diagnostics/render.ts";
-import { LoadError } from "../../lang/syntax/load_files.ts";
-import { loadProgram } from "../../lang/language.ts";
-import { SourceFile } from "../../lang/source.ts";
-import { Choices } from "../../tests/fuzz/choices.ts";
-import { damageListing } from "../../tests/fuzz/mutations.ts";
-import { main } from "../main.ts";
-import { MemoryScreen } from "../memory_screen.ts";
-import { painter } from "../../lang/render/paint.ts";
-import { dmaText, writtenFunctions } from "../../instruments/topology/dma_text.ts";
+import {
+  buildPciTree,
+  findRoute,
+  iommuGroups,
+  ORDINARY_CPU,
+  type PciFunction,
+} from "@dmalab/devices/pci";
+import type { LabConfig } from "@dmalab/devices";
+import { importMachine } from "../lspci/imported_machine.ts";
+import { linkListing } from "../lspci/linked_listing.ts";
+import { readListing } from "../lspci/read_listing.ts";
+import { renderDiagnostics } from "@dmalab/lang/diagnostics";
+import { LoadError } from "@dmalab/lang/syntax";
+import { loadProgram, SourceFile } from "@dmalab/lang";
+import { Choices, damageListing } from "@dmalab/tests/fuzz";
+import { main, MemoryScreen } from "@dmalab/cli";
+import { painter } from "@dmalab/lang/render";
+import { dmaText, writtenFunctions } from "../dma_text.ts";
 import { decode } from "./listing_text.ts";
-import { matrixFunctions, matrixLines } from "../../instruments/topology/pair_matrix.ts";
-import { treePicture } from "../../instruments/topology/tree_picture.ts";
+import { matrixFunctions, matrixLines } from "../pair_matrix.ts";
+import { treePicture } from "../tree_picture.ts";
 
-const FOLDER = "tests/lspci";
+const FOLDER = "extensions/topology/tests/lspci";
 const MACHINES = [
   "full",
   "no_root",
@@ -356,7 +355,7 @@ Deno.test("text that is no listing exits with 2, a code, the line and a hint", a
   const { code, output, errors } = await topology(fileOf("nonsense"));
   assertEquals([code, output], [2, ""]);
   assertStringIncludes(errors, "error[E1001]: no line of this text is output of lspci");
-  assertStringIncludes(errors, "--> tests/lspci/nonsense.txt:1:1");
+  assertStringIncludes(errors, "--> extensions/topology/tests/lspci/nonsense.txt:1:1");
   assertStringIncludes(errors, "= hint: paste what `sudo lspci -D -nn -vvv` prints");
 });
 

@@ -4,7 +4,7 @@
  * @see PCI Express Base Specification, 7.5 (headers), 7.7.11 (Access Control Services), 7.8.6
  * (Resizable BAR)
  */
-import { ADDRESS_LIMIT, MIB } from "../../../runtime/address.ts";
+import { ADDRESS_LIMIT, MIB } from "@dmalab/runtime";
 import { type FoundBar, type GrowingFunction, servicesOf } from "./growing_function.ts";
 import type { BridgeWindow, PortType } from "./listed_function.ts";
 

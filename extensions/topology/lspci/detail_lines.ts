@@ -4,8 +4,8 @@
  * What they mean is read from their shape (numbers, brackets, `+` and `-`) wherever the shape is
  * enough, so that translated words do no harm.
  */
-import { ADDRESS_LIMIT } from "../../../runtime/address.ts";
-import type { AcsService } from "../peers/access_control.ts";
+import { ADDRESS_LIMIT } from "@dmalab/runtime";
+import type { AcsService } from "@dmalab/devices/pci";
 import type { FoundBar, GrowingFunction } from "./growing_function.ts";
 import type { PortType } from "./listed_function.ts";
 

@@ -2,7 +2,7 @@
  * The line that begins a function: address, class, vendor and device, in words (`lspci`), in
  * numbers (`-n`), or in both (`-nn`).
  */
-import { parsePlace } from "../pci_address.ts";
+import { parsePlace } from "@dmalab/devices/pci";
 import type { ListedAddress } from "./listed_function.ts";
 
 export interface FunctionHeader {

@@ -1,5 +1,5 @@
 /** What a listed function is to its neighbours: its role in the tree, its name, whether it counts. */
-import type { PciFunction, PciRole } from "../pci_function.ts";
+import type { PciFunction, PciRole } from "@dmalab/devices/pci";
 import type { LinkedFunction } from "./linked_listing.ts";
 import { isBridge } from "./listed_function.ts";
 

@@ -1,5 +1,5 @@
 /** A function while its listing is read: each line adds what it tells. */
-import { ACS_SERVICES, type AcsService } from "../peers/access_control.ts";
+import { ACS_SERVICES, type AcsService } from "@dmalab/devices/pci";
 import type { FunctionHeader } from "./function_header.ts";
 import type {
   BridgeWindow,

@@ -7,11 +7,14 @@ import {
   ACS_UNKNOWN,
   type AcsCapability,
   acsPresent,
-} from "../peers/access_control.ts";
-import { bridgeListing, type CpuIdentity, HostBridge, type VendorDevice } from "../host_bridge.ts";
-import { PciAddress } from "../pci_address.ts";
-import { PciFunction } from "../pci_function.ts";
-import type { PeerRoute } from "../peers/route.ts";
+  bridgeListing,
+  type CpuIdentity,
+  HostBridge,
+  PciAddress,
+  PciFunction,
+  type PeerRoute,
+  type VendorDevice,
+} from "@dmalab/devices/pci";
 import type { ListedCpu } from "./cpu_lines.ts";
 import { FunctionNames, isPeer, roleOf } from "./function_kind.ts";
 import type { LinkedFunction, LinkedListing, RootBus } from "./linked_listing.ts";

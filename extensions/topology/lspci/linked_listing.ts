@@ -2,7 +2,7 @@
  * Puts the functions of a listing below each other: a function lies below the bridge whose
  * secondary bus is its own.
  */
-import { placeKey } from "../pci_address.ts";
+import { placeKey } from "@dmalab/devices/pci";
 import type { Finding } from "./finding.ts";
 import {
   formatListedAddress,

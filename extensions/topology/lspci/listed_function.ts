@@ -1,7 +1,6 @@
 /** What a listing tells about one PCI function. Null is what it does not tell. */
-import type { Bytes } from "../../../runtime/address.ts";
-import type { DomainPlace } from "../pci_address.ts";
-import type { AcsService } from "../peers/access_control.ts";
+import type { Bytes } from "@dmalab/runtime";
+import type { AcsService, DomainPlace } from "@dmalab/devices/pci";
 
 /** Where a function is. */
 export type ListedAddress = DomainPlace;

@@ -12,7 +12,7 @@ import type { Finding, ListingCode } from "./finding.ts";
 import { readHeader, readIds } from "./function_header.ts";
 import { GrowingFunction } from "./growing_function.ts";
 import { readDumpLine, takeDumpLine } from "./hex_dump.ts";
-import { placeKey } from "../pci_address.ts";
+import { placeKey } from "@dmalab/devices/pci";
 import {
   formatListedAddress,
   hex,

@@ -1,16 +1,11 @@
 /** Texts of `lspci` as people paste them: each is imported, or refused in a way that helps. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
-import {
-  type LinkedFunction,
-  type LinkedListing,
-  linkListing,
-} from "../devices/pci/lspci/linked_listing.ts";
-import { formatListedAddress, hex } from "../devices/pci/lspci/listed_function.ts";
-import { readListing } from "../devices/pci/lspci/read_listing.ts";
-import { Choices } from "./fuzz/choices.ts";
-import { damageListing } from "./fuzz/mutations.ts";
-import { filesBelow, ROOT } from "./source_text.ts";
+import { type LinkedFunction, type LinkedListing, linkListing } from "../lspci/linked_listing.ts";
+import { formatListedAddress, hex } from "../lspci/listed_function.ts";
+import { readListing } from "../lspci/read_listing.ts";
+import { Choices, damageListing } from "@dmalab/tests/fuzz";
+import { filesBelow, ROOT } from "@dmalab/tests";
 
 const FOLDER = join(ROOT, "tests", "lspci");
 

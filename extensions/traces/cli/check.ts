@@ -1,9 +1,8 @@
 /** `dmalab trace check`: what a real machine did wrong with its mappings. */
-import { checkJson, checkLines, isClean } from "../../instruments/traces/ledger/check_report.ts";
-import { UnreadLines } from "../../instruments/traces/line/unread_forms.ts";
-import { LogPass, TraceCheck } from "../../instruments/traces/ledger/trace_check.ts";
-import { type ExitCode, FAILED, HELD } from "../exit_code.ts";
-import { refuse, type Screen } from "../screen.ts";
+import { checkJson, checkLines, isClean } from "../ledger/check_report.ts";
+import { UnreadLines } from "../line/unread_forms.ts";
+import { LogPass, TraceCheck } from "../ledger/trace_check.ts";
+import { type ExitCode, FAILED, HELD, refuse, type Screen } from "@dmalab/cli/extend";
 import { type LineSource, lineSource, UnreadableFile } from "./read_lines.ts";
 
 /** Files as they play together: one trace, and kernel logs beside it. */

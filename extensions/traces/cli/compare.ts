@@ -1,8 +1,7 @@
 /** `dmalab trace compare`: two traces of one workload, before and after a change. */
-import { comparisonJson, comparisonLines } from "../../instruments/traces/usage/trace_compare.ts";
-import { printableJson } from "../../lang/diagnostics/display_width.ts";
-import { type ExitCode, HELD } from "../exit_code.ts";
-import { refuse, type Screen } from "../screen.ts";
+import { comparisonJson, comparisonLines } from "../usage/trace_compare.ts";
+import { printableJson } from "@dmalab/lang/diagnostics";
+import { type ExitCode, HELD, refuse, type Screen } from "@dmalab/cli/extend";
 import { useOf } from "./devices.ts";
 import { UnreadableFile } from "./read_lines.ts";
 

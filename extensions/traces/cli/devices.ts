@@ -1,12 +1,11 @@
 /** `dmalab trace devices`: what each device of a trace maps. */
-import { TraceCheck } from "../../instruments/traces/ledger/trace_check.ts";
-import { TraceLine } from "../../instruments/traces/line/trace_line.ts";
-import { TracedUse } from "../../instruments/traces/usage/traced_use.ts";
-import { restLines, traceJson, useLines } from "../../instruments/traces/usage/use_report.ts";
-import { UsePage } from "../../instruments/traces/usage/use_page.ts";
-import { printableJson } from "../../lang/diagnostics/display_width.ts";
-import { type ExitCode, HELD } from "../exit_code.ts";
-import { refuse, type Screen } from "../screen.ts";
+import { TraceCheck } from "../ledger/trace_check.ts";
+import { TraceLine } from "../line/trace_line.ts";
+import { TracedUse } from "../usage/traced_use.ts";
+import { restLines, traceJson, useLines } from "../usage/use_report.ts";
+import { UsePage } from "../usage/use_page.ts";
+import { printableJson } from "@dmalab/lang/diagnostics";
+import { type ExitCode, HELD, refuse, type Screen } from "@dmalab/cli/extend";
 import { openTrace } from "./check.ts";
 import { type LineSource, UnreadableFile } from "./read_lines.ts";
 

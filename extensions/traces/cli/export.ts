@@ -1,13 +1,12 @@
 /** `dmalab trace export`: a trace in other forms, for other programs. */
-import { type LineTime, writeEventFile } from "../../instruments/traces/export/event_file.ts";
-import { MappingSlices } from "../../instruments/traces/export/mapping_slices.ts";
-import { type CheckResult, TraceCheck } from "../../instruments/traces/ledger/trace_check.ts";
-import { type Finding, isSure } from "../../instruments/traces/ledger/traced_mapping.ts";
-import { TraceLine } from "../../instruments/traces/line/trace_line.ts";
-import type { Step, StepSink } from "../../instruments/traces/script/recorder.ts";
-import { type ExitCode, HELD } from "../exit_code.ts";
-import { VERSION } from "../package_version.ts";
-import { refuse, type Screen } from "../screen.ts";
+import { type LineTime, writeEventFile } from "../export/event_file.ts";
+import { MappingSlices } from "../export/mapping_slices.ts";
+import { type CheckResult, TraceCheck } from "../ledger/trace_check.ts";
+import { type Finding, isSure } from "../ledger/traced_mapping.ts";
+import { TraceLine } from "../line/trace_line.ts";
+import type { Step, StepSink } from "../script/recorder.ts";
+import { type ExitCode, HELD, refuse, type Screen } from "@dmalab/cli/extend";
+import { VERSION } from "@dmalab/cli";
 import { type OpenedTrace, openTrace } from "./check.ts";
 import { type LineSource, UnreadableFile } from "./read_lines.ts";
 

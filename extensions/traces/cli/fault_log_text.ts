@@ -1,13 +1,11 @@
 /** What `dmalab explain` prints of the fault lines of a kernel's log. */
-import { readHostInput } from "../host_file.ts";
-import { loggedFaultLines } from "../../lang/builtins/explain/fault_story.ts";
-import { formatCount } from "../../lang/text/numbers.ts";
-import { decodeFaultLog } from "../../instruments/fault_log/decode_fault_log.ts";
-import { entryStory } from "../../instruments/traces/kernel_log/entry_story.ts";
-import { readKernelLog } from "../../instruments/traces/kernel_log/kernel_log_reader.ts";
-import type { FaultLogProblem } from "../../instruments/fault_log/logged_fault.ts";
-import { type ExitCode, HELD } from "../exit_code.ts";
-import { refuse, type Screen } from "../screen.ts";
+import { readHostInput } from "@dmalab/cli";
+import { loggedFaultLines } from "@dmalab/lang/builtins/explain";
+import { formatCount } from "@dmalab/lang/text";
+import { decodeFaultLog, type FaultLogProblem } from "@dmalab/runtime/fault_log";
+import { entryStory } from "../kernel_log/entry_story.ts";
+import { readKernelLog } from "../kernel_log/kernel_log_reader.ts";
+import { type ExitCode, HELD, refuse, type Screen } from "@dmalab/cli/extend";
 
 export interface FaultLogText {
   /** Lines for the reader. */

@@ -1,4 +1,4 @@
-import type { LineExplainer } from "../extension.ts";
+import type { LineExplainer } from "@dmalab/cli/extend";
 import { isFaultLine, printFaultLine, printInput } from "./fault_log_text.ts";
 import { explainWithTrace } from "./trace_answer.ts";
 

@@ -4,15 +4,10 @@
  * What a machine has recorded is text of strangers, names of tasks and devices among it: control
  * characters become pictures here, before anything prints or exports them.
  */
-import { hasUnprintableText, printable } from "../../lang/diagnostics/display_width.ts";
-import { formatSize } from "../../lang/text/numbers.ts";
-import { FileError } from "../files/file_error.ts";
-import { READ_LIMITS } from "../files/file_limits.ts";
-import { Spool } from "../files/write_file.ts";
-import { host } from "../host.ts";
-import { HostMemory } from "../host_memory.ts";
-import { hostReason } from "../host_error.ts";
-import { findHostFile, INPUT_CHUNK_BYTES } from "../host_file.ts";
+import { hasUnprintableText, printable } from "@dmalab/lang/diagnostics";
+import { formatSize } from "@dmalab/lang/text";
+import { FileError, READ_LIMITS, Spool } from "@dmalab/cli/files";
+import { findHostFile, host, HostMemory, hostReason, INPUT_CHUNK_BYTES } from "@dmalab/cli";
 
 /** A file that cannot be read, and why: a sentence without its end. */
 export class UnreadableFile extends Error {}

@@ -1,13 +1,12 @@
 /** `dmalab trace script`: the run of a real machine as a scenario. */
-import { traceScript } from "../../instruments/traces/script/trace_script.ts";
-import { WorkloadScript } from "../../instruments/traces/script/workload_script.ts";
-import { eventOf } from "../../instruments/traces/line/event_log.ts";
-import { TraceLine } from "../../instruments/traces/line/trace_line.ts";
-import type { Step } from "../../instruments/traces/script/recorder.ts";
-import { TraceCheck } from "../../instruments/traces/ledger/trace_check.ts";
-import { formatCount } from "../../lang/text/numbers.ts";
-import { type ExitCode, HELD } from "../exit_code.ts";
-import { refuse, type Screen } from "../screen.ts";
+import { traceScript } from "../script/trace_script.ts";
+import { WorkloadScript } from "../script/workload_script.ts";
+import { eventOf } from "../line/event_log.ts";
+import { TraceLine } from "../line/trace_line.ts";
+import type { Step } from "../script/recorder.ts";
+import { TraceCheck } from "../ledger/trace_check.ts";
+import { formatCount } from "@dmalab/lang/text";
+import { type ExitCode, HELD, refuse, type Screen } from "@dmalab/cli/extend";
 import { openTrace } from "./check.ts";
 import { type LineSource, UnreadableFile } from "./read_lines.ts";
 

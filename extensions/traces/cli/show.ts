@@ -1,17 +1,11 @@
 /** `dmalab trace show`: who owns an address, at a line or at a time. */
-import {
-  PAGE_BYTES,
-  pageEnd,
-  pageOf,
-  type TracedMapping,
-} from "../../instruments/traces/ledger/traced_mapping.ts";
-import { mappingLines } from "../../instruments/traces/ledger/mapping_lines.ts";
-import { LogPass, TraceCheck } from "../../instruments/traces/ledger/trace_check.ts";
-import { readDmaEvent } from "../../instruments/traces/line/dma_event.ts";
-import { TraceLine } from "../../instruments/traces/line/trace_line.ts";
-import { formatCount } from "../../lang/text/numbers.ts";
-import { type ExitCode, HELD } from "../exit_code.ts";
-import { refuse, type Screen } from "../screen.ts";
+import { PAGE_BYTES, pageEnd, pageOf, type TracedMapping } from "../ledger/traced_mapping.ts";
+import { mappingLines } from "../ledger/mapping_lines.ts";
+import { LogPass, TraceCheck } from "../ledger/trace_check.ts";
+import { readDmaEvent } from "../line/dma_event.ts";
+import { TraceLine } from "../line/trace_line.ts";
+import { formatCount } from "@dmalab/lang/text";
+import { type ExitCode, HELD, refuse, type Screen } from "@dmalab/cli/extend";
 import { type LineSource, lineSource, UnreadableFile } from "./read_lines.ts";
 
 /** The most mappings that are printed. */

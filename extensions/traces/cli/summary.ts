@@ -1,29 +1,28 @@
 /** `dmalab trace summary`: what is in the records of a real machine. */
-import { KernelLogReader } from "../../instruments/traces/kernel_log/kernel_log_reader.ts";
-import { eventOf, logEvent, type LoggedEvent } from "../../instruments/traces/line/event_log.ts";
-import { TraceLine } from "../../instruments/traces/line/trace_line.ts";
-import { UnreadLines } from "../../instruments/traces/line/unread_forms.ts";
-import { ImportPass } from "../../instruments/traces/line/import_pass.ts";
-import { LogPass, TraceCheck } from "../../instruments/traces/ledger/trace_check.ts";
+import { KernelLogReader } from "../kernel_log/kernel_log_reader.ts";
+import { eventOf, logEvent, type LoggedEvent } from "../line/event_log.ts";
+import { TraceLine } from "../line/trace_line.ts";
+import { UnreadLines } from "../line/unread_forms.ts";
+import { ImportPass } from "../line/import_pass.ts";
+import { LogPass, TraceCheck } from "../ledger/trace_check.ts";
 import {
   clockLines,
   clocksOf,
   tiedClocks,
   type TraceClocks,
   UNTIED,
-} from "../../instruments/traces/clocks/trace_clocks.ts";
+} from "../clocks/trace_clocks.ts";
 import {
   type JoinedEvent,
   joinEvents,
   NO_CLOCKS,
   placeEvent,
   type TiedClocks,
-} from "../../instruments/traces/line/joined_events.ts";
-import { printableJson } from "../../lang/diagnostics/display_width.ts";
-import { formatCount } from "../../lang/text/numbers.ts";
-import { type ExitCode, HELD } from "../exit_code.ts";
-import { host } from "../host.ts";
-import { refuse, type Screen } from "../screen.ts";
+} from "../line/joined_events.ts";
+import { printableJson } from "@dmalab/lang/diagnostics";
+import { formatCount } from "@dmalab/lang/text";
+import { type ExitCode, HELD, refuse, type Screen } from "@dmalab/cli/extend";
+import { host } from "@dmalab/cli";
 import {
   type LineSink,
   type LineSource,

@@ -1,15 +1,14 @@
 /** What a trace knows of lines that were pasted: who owned the address, and who removed it. */
-import { entryStory } from "../../instruments/traces/kernel_log/entry_story.ts";
-import { readKernelLog } from "../../instruments/traces/kernel_log/kernel_log_reader.ts";
-import { mappingLines } from "../../instruments/traces/ledger/mapping_lines.ts";
-import { pageOf } from "../../instruments/traces/ledger/traced_mapping.ts";
-import type { Finding } from "../../instruments/traces/ledger/traced_mapping.ts";
-import { TraceCheck } from "../../instruments/traces/ledger/trace_check.ts";
-import { type ExitCode, HELD } from "../exit_code.ts";
-import { host } from "../host.ts";
-import { refuse, type Screen } from "../screen.ts";
-import { openTrace } from "../trace/check.ts";
-import { UnreadableFile } from "../trace/read_lines.ts";
+import { entryStory } from "../kernel_log/entry_story.ts";
+import { readKernelLog } from "../kernel_log/kernel_log_reader.ts";
+import { mappingLines } from "../ledger/mapping_lines.ts";
+import { pageOf } from "../ledger/traced_mapping.ts";
+import type { Finding } from "../ledger/traced_mapping.ts";
+import { TraceCheck } from "../ledger/trace_check.ts";
+import { type ExitCode, HELD, refuse, type Screen } from "@dmalab/cli/extend";
+import { host } from "@dmalab/cli";
+import { openTrace } from "./check.ts";
+import { UnreadableFile } from "./read_lines.ts";
 
 /** @param question A line, or `-` for a log on the standard input. */
 export async function explainWithTrace(

@@ -1,15 +1,12 @@
 /** `dmalab trace watch`: what a machine does wrong with its mappings, while it is traced. */
-import { findingJson, findingLine } from "../../instruments/traces/ledger/check_report.ts";
-import type { Finding } from "../../instruments/traces/ledger/traced_mapping.ts";
-import { TraceWatch } from "../../instruments/traces/watch/trace_watch.ts";
-import { printableJson } from "../../lang/diagnostics/display_width.ts";
-import { formatCount, formatSize } from "../../lang/text/numbers.ts";
-import { type ExitCode, FAILED, HELD } from "../exit_code.ts";
-import { READ_LIMITS } from "../files/file_limits.ts";
-import { beside, isTaken, writeFile } from "../files/write_file.ts";
-import { host } from "../host.ts";
-import { Interrupts } from "../interrupts.ts";
-import { refuse, type Screen } from "../screen.ts";
+import { findingJson, findingLine } from "../ledger/check_report.ts";
+import type { Finding } from "../ledger/traced_mapping.ts";
+import { TraceWatch } from "../watch/trace_watch.ts";
+import { printableJson } from "@dmalab/lang/diagnostics";
+import { formatCount, formatSize } from "@dmalab/lang/text";
+import { type ExitCode, FAILED, HELD, refuse, type Screen } from "@dmalab/cli/extend";
+import { beside, isTaken, READ_LIMITS, writeFile } from "@dmalab/cli/files";
+import { host, Interrupts } from "@dmalab/cli";
 import { KeptBytes, LINE_END } from "./kept_bytes.ts";
 import { type FollowedSource, followedSource, LeanHeap, UnreadableFile } from "./read_lines.ts";
 

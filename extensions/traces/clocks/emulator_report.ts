@@ -1,7 +1,6 @@
 /** What an emulator's log says beside a trace, as JSON and as lines for a reader. */
-import { formatCount } from "../../../lang/text/numbers.ts";
-import { formatSource } from "../../fault_log/pci_source.ts";
-import { numberOf } from "../../fault_log/word64.ts";
+import { formatCount } from "@dmalab/lang/text";
+import { formatSource, numberOf } from "@dmalab/runtime/fault_log";
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
 import { pageOf } from "../ledger/traced_mapping.ts";
 import type { QemuClock, RefusedAccess } from "./qemu_clock.ts";

@@ -3,7 +3,7 @@
  *
  * @see behaviour/traces.md T.43, T.61
  */
-import { formatCount } from "../../../lang/text/numbers.ts";
+import { formatCount } from "@dmalab/lang/text";
 import type { TiedClocks } from "../line/joined_events.ts";
 import { type ClockOffset, exactOffset } from "./clock_offset.ts";
 import type { QemuTie } from "./qemu_clock.ts";

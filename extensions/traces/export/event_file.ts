@@ -4,12 +4,11 @@
  *
  * @see docs/trace-files.md
  */
-import { defaultLabConfig } from "../../../devices/lab_config.ts";
-import type { EventName } from "../../../runtime/event_vocabulary.ts";
-import type { MachineEvent } from "../../../runtime/events.ts";
-import type { DirectionWord } from "../../../runtime/dma/attributes.ts";
-import type { MappingPath } from "../../../runtime/vocabulary/shared_words.ts";
-import { TraceLineWriter, type WriteText } from "../../trace_file/trace_writer.ts";
+import { defaultLabConfig } from "@dmalab/devices";
+import type { EventName, MachineEvent } from "@dmalab/runtime";
+import type { DirectionWord } from "@dmalab/runtime/dma";
+import type { MappingPath } from "@dmalab/runtime/vocabulary";
+import { TraceLineWriter, type WriteText } from "@dmalab/recording/trace_file";
 import type { TracedMapping } from "../ledger/traced_mapping.ts";
 import { isMappingStep, type MappingStep, type Step } from "../script/recorder.ts";
 

@@ -4,8 +4,7 @@
  *
  * @see Trace Event Format, "Async Events", "Counter Events"
  */
-import { ChromeJson } from "../../trace_file/chrome_json.ts";
-import type { WriteText } from "../../trace_file/trace_writer.ts";
+import { ChromeJson, type WriteText } from "@dmalab/recording/trace_file";
 import { findingJson } from "../ledger/check_report.ts";
 import type { Finding, TracedMapping } from "../ledger/traced_mapping.ts";
 import { isMappingStep, type Step } from "../script/recorder.ts";

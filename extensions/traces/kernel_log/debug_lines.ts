@@ -3,7 +3,7 @@
  *
  * @see behaviour/traces.md T.53, behaviour/dma.md 8.2
  */
-import { REPORT_CLASSES } from "../../../runtime/dma/checker/report_classes.ts";
+import { REPORT_CLASSES } from "@dmalab/runtime/dma";
 import { type Fact, type Facts, hexOf } from "./entry.ts";
 
 /** Texts of other releases, or that no capture here has, beside those of the classes themselves. */

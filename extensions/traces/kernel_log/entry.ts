@@ -1,5 +1,5 @@
 /** What a line of a kernel's log says of DMA, in one form for all kinds. */
-import type { LoggedFault } from "../../fault_log/logged_fault.ts";
+import type { LoggedFault } from "@dmalab/runtime/fault_log";
 
 /** The kinds of lines that are known. */
 export type KernelLogKind =

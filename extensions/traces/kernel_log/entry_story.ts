@@ -1,7 +1,7 @@
 /** What a line of a kernel's log says, in words. */
-import { REPORT_CLASSES } from "../../../runtime/dma/checker/report_classes.ts";
-import { loggedFaultLines } from "../../../lang/builtins/explain/fault_story.ts";
-import { PICTURE_COLUMNS, spread, wrapText } from "../../../lang/text/columns.ts";
+import { REPORT_CLASSES } from "@dmalab/runtime/dma";
+import { loggedFaultLines } from "@dmalab/lang/builtins/explain";
+import { PICTURE_COLUMNS, spread, wrapText } from "@dmalab/lang/text";
 import type { Facts, KernelLogEntry, KernelLogKind } from "./entry.ts";
 
 const LABEL_WIDTH = 14;

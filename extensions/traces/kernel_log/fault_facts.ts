@@ -1,7 +1,11 @@
 /** The fields of a decoded fault by the names that `--json` prints. */
-import type { LoggedFault, TableDump } from "../../fault_log/logged_fault.ts";
-import { formatSource } from "../../fault_log/pci_source.ts";
-import { plainHex, type Word64 } from "../../fault_log/word64.ts";
+import {
+  formatSource,
+  type LoggedFault,
+  plainHex,
+  type TableDump,
+  type Word64,
+} from "@dmalab/runtime/fault_log";
 import type { Fact, Facts } from "./entry.ts";
 
 function hex(word: Word64 | null): string | null {

@@ -3,7 +3,7 @@
  *
  * @see behaviour/traces.md T.44 to T.56
  */
-import { FaultLogReader, type FoundFaultLog } from "../../fault_log/find_fault_logs.ts";
+import { FaultLogReader, type FoundFaultLog } from "@dmalab/runtime/fault_log";
 import type { KernelLogEntry, UnreadableFault } from "./entry.ts";
 import { faultFacts } from "./fault_facts.ts";
 import { LogClock, type LogTime } from "./log_time.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { readExpected, readGolden, runsOf } from "../../../tests/golden_traces.ts";
+import { readExpected, readGolden, runsOf } from "../tests/golden_traces.ts";
 import type { Fact } from "./entry.ts";
 import { readKernelLog } from "./kernel_log_reader.ts";
 

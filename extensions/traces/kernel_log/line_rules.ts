@@ -3,7 +3,7 @@
  *
  * @see behaviour/traces.md T.47, T.48, T.52 to T.55
  */
-import { SET_BYTES, SLOT_BYTES } from "../../../runtime/memory/swiotlb/swiotlb_geometry.ts";
+import { SET_BYTES, SLOT_BYTES } from "@dmalab/runtime/memory";
 import { debugFacts, leakedEntry } from "./debug_lines.ts";
 import { type Facts, hexOf, type KernelLogKind } from "./entry.ts";
 

@@ -1,6 +1,5 @@
 /** The result of a check as one JSON object, and as lines for a reader. */
-import { formatCount } from "../../../lang/text/numbers.ts";
-import { wrapText } from "../../../lang/text/columns.ts";
+import { formatCount, wrapText } from "@dmalab/lang/text";
 import { ERROR_ADDRESS } from "../line/payload.ts";
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
 import { isUndecided, modeEvidence, modeOf } from "./device_mode.ts";

@@ -4,9 +4,12 @@
  *
  * @see behaviour/traces.md T.61 to T.63
  */
-import { formatSource } from "../../fault_log/pci_source.ts";
-import { isAboutMappings, type LoggedFault } from "../../fault_log/logged_fault.ts";
-import { numberOf } from "../../fault_log/word64.ts";
+import {
+  formatSource,
+  isAboutMappings,
+  type LoggedFault,
+  numberOf,
+} from "@dmalab/runtime/fault_log";
 import { checkerClass } from "../kernel_log/debug_lines.ts";
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
 import { isWallTime } from "../kernel_log/log_time.ts";

@@ -3,7 +3,7 @@
  *
  * @see behaviour/traces.md T.66
  */
-import { formatCount } from "../../../lang/text/numbers.ts";
+import { formatCount } from "@dmalab/lang/text";
 import type { Edges } from "./edges.ts";
 import type { FindingKind } from "./finding_kinds.ts";
 import type { Certainty, Device, Finding, Moment, TracedMapping } from "./traced_mapping.ts";

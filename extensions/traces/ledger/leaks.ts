@@ -1,5 +1,5 @@
 /** Leaks among the mappings that are live at a trace's end, with how often they happen. */
-import { formatCount } from "../../../lang/text/numbers.ts";
+import { formatCount } from "@dmalab/lang/text";
 import { keepsSegments } from "./live_mappings.ts";
 import type { Siblings } from "./siblings.ts";
 import type { Device, TracedMapping } from "./traced_mapping.ts";

@@ -5,7 +5,7 @@
  *
  * @see behaviour/traces.md T.7
  */
-import { SLOT_BYTES } from "../../../runtime/memory/swiotlb/swiotlb_geometry.ts";
+import { SLOT_BYTES } from "@dmalab/runtime/memory";
 import { queueLimitOf } from "../line/line_source.ts";
 
 const GROUP = /^group \d+ type (\S+) devs (.+)$/;

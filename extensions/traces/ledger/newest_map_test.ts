@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { Random } from "../../../runtime/random.ts";
+import { Random } from "@dmalab/runtime";
 import { NewestMap } from "./newest_map.ts";
 
 Deno.test("a map of 8 has the newest, also when keys are written again and deleted in between", () => {

@@ -3,7 +3,7 @@
  *
  * @see behaviour/traces.md T.1 to T.14
  */
-import { formatCount } from "../../../lang/text/numbers.ts";
+import { formatCount } from "@dmalab/lang/text";
 import type { TraceLine } from "./trace_line.ts";
 
 /** A form that is not read. */

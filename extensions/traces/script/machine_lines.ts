@@ -2,9 +2,8 @@
  * The machine of a scenario that is made from a trace: what the trace, its log and the facts beside
  * them say of the real one. What they do not say is guessed, and the guess is named.
  */
-import { DEFAULT_SEGMENT_BYTES } from "../../../runtime/dma/device/device.ts";
-import { hasFeature } from "../../../runtime/kernels/features.ts";
-import { kernelNamed, KERNELS } from "../../../runtime/kernels/kernels.ts";
+import { DEFAULT_SEGMENT_BYTES } from "@dmalab/runtime/dma";
+import { hasFeature, kernelNamed, KERNELS } from "@dmalab/runtime/kernels";
 import type { MachineFacts } from "../ledger/machine_facts.ts";
 import { isUndecided, modeOf } from "../ledger/device_mode.ts";
 import type { Device } from "../ledger/traced_mapping.ts";

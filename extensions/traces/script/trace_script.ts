@@ -3,9 +3,9 @@
  * the same error. What a trace does not record is guessed, and noted in a comment.
  */
 import { aboutKind } from "../ledger/finding_kinds.ts";
-import { INDENT_WIDTH, LINE_WIDTH } from "../../../lang/format/line_width.ts";
-import { formatDuration } from "../../../lang/text/numbers.ts";
-import { PER_CPU_TIMEOUT_NS } from "../../../runtime/iommu/flush_queue.ts";
+import { INDENT_WIDTH, LINE_WIDTH } from "@dmalab/lang/format";
+import { formatDuration } from "@dmalab/lang/text";
+import { PER_CPU_TIMEOUT_NS } from "@dmalab/runtime/iommu";
 import type { MachineFacts } from "../ledger/machine_facts.ts";
 import type { Device, Finding, TracedMapping } from "../ledger/traced_mapping.ts";
 import { modeOf } from "../ledger/device_mode.ts";

@@ -3,10 +3,9 @@
  *
  * @see behaviour/traces.md T.57, T.58
  */
-import { formatCount, formatSize } from "../../../lang/text/numbers.ts";
+import { formatCount, formatSize } from "@dmalab/lang/text";
 import type { LoggedEvent } from "../line/event_log.ts";
-import { GIB, MIB, PAGE_SIZE_BYTES, SECTOR_SIZE_BYTES } from "../../../runtime/address.ts";
-import { Random } from "../../../runtime/random.ts";
+import { GIB, MIB, PAGE_SIZE_BYTES, Random, SECTOR_SIZE_BYTES } from "@dmalab/runtime";
 
 /** The scenario's disk holds so much. */
 const DISK_BYTES = 2 ** 40;

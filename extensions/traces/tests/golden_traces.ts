@@ -1,7 +1,7 @@
 /** What tests read of tests/golden/traces: captures of real kernels, and what is right for each. */
-import { readGoldenText } from "./conformance/golden_files.ts";
+import { readGoldenText } from "@dmalab/tests";
 
-const FOLDER = new URL("golden/traces/", import.meta.url);
+const FOLDER = new URL("../../../tests/golden/traces/", import.meta.url);
 
 /** A finding that is right, as an `.expect.json` has it. */
 export interface ExpectedAnomaly {

@@ -1,24 +1,23 @@
 /** `--trace json` and `--export`: what is written is what happened (docs/trace-files.md). */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
-import { buildLab } from "../devices/lab.ts";
-import { ChromeTraceWriter } from "../instruments/trace_file/chrome_trace.ts";
-import type { TraceEvent, TraceLine, TraceRun } from "../instruments/trace_file/trace_line.ts";
-import { labConfigOf, TraceReader } from "../instruments/trace_file/trace_reader.ts";
-import { runProgram } from "../lang/run/run_program.ts";
-import { SourceFile, spanPlace } from "../lang/source.ts";
-import { EVENT_NAMES, eventFields } from "../runtime/event_vocabulary.ts";
-import type { MachineEvent } from "../runtime/events.ts";
-import { HostLoader } from "../cli/host_loader.ts";
-import { exportRecording } from "../cli/scenario/export_recording.ts";
-import { loadFollowed } from "../lang/language.ts";
-import { recordRun, runsOf } from "../lang/recording/mod.ts";
-import { readScenario } from "../cli/scenario/load_scenario.ts";
-import { memoryFiles } from "../lang/syntax/load_files.ts";
-import { codeBlocks } from "../cli/scenario/code_blocks.ts";
-import { runDeno } from "./deno_process.ts";
-import { dmalab } from "./dmalab_program.ts";
-import { ROOT } from "./source_text.ts";
+import { buildLab } from "@dmalab/devices";
+import {
+  ChromeTraceWriter,
+  labConfigOf,
+  type TraceEvent,
+  type TraceLine,
+  TraceReader,
+  type TraceRun,
+} from "@dmalab/recording/trace_file";
+import { runProgram } from "@dmalab/lang/run";
+import { loadFollowed, SourceFile, spanPlace } from "@dmalab/lang";
+import { EVENT_NAMES, eventFields, type MachineEvent } from "@dmalab/runtime";
+import { HostLoader } from "@dmalab/cli";
+import { codeBlocks, exportRecording, readScenario } from "@dmalab/cli/scenario";
+import { recordRun, runsOf } from "@dmalab/recording";
+import { memoryFiles } from "@dmalab/lang/syntax";
+import { dmalab, ROOT, runDeno } from "@dmalab/tests";
 
 const TWO_STEP = "examples/api/01-two-step-basic.dma";
 

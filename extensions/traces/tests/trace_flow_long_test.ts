@@ -3,7 +3,7 @@
  * mistake is reported, and memory stays what it was, also of a check of the standard input.
  */
 import { assert, assertEquals } from "@std/assert";
-import { programWords } from "./dmalab_program.ts";
+import { programWords } from "@dmalab/tests";
 import { TracedFlow } from "./traced_flow.ts";
 
 const LINES = 600_000;

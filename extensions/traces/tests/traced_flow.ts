@@ -2,9 +2,9 @@
  * Lines of a machine at work for hours, as fast as they are wanted: receive rings and a disk behind
  * an IOMMU, or a disk without one. What is planted in them is one mistake now and then.
  *
- *     deno run tests/traced_flow.ts LINES [LINES_PER_SECOND [translated|direct]] | dmalab trace watch -
+ *     deno run extensions/traces/tests/traced_flow.ts LINES [LINES_PER_SECOND [translated|direct]] | dmalab trace watch -
  */
-import { Random } from "../runtime/random.ts";
+import { Random } from "@dmalab/runtime";
 
 const NIC = "0000:00:06.0";
 const DISK = "0000:00:04.0";

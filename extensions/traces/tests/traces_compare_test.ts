@@ -1,8 +1,8 @@
 /** Two traces of one workload: the same requests, and what was mapped differently for them. */
 import { assert, assertEquals } from "@std/assert";
-import { runCompare } from "../cli/trace/compare.ts";
-import { runDevices } from "../cli/trace/devices.ts";
-import type { Screen } from "../cli/screen.ts";
+import { runCompare } from "../cli/compare.ts";
+import { runDevices } from "../cli/devices.ts";
+import type { Screen } from "@dmalab/cli/extend";
 import { goldenPath, readExpected, readGolden } from "./golden_traces.ts";
 
 async function outputOf(run: (screen: Screen) => Promise<number>) {

@@ -1,19 +1,14 @@
 /** `trace devices`: what is counted of each device, against the ledger's balance and against sums done here. */
 import { assert, assertEquals } from "@std/assert";
-import { dmalab } from "./dmalab_program.ts";
-import { checkJson } from "../instruments/traces/ledger/check_report.ts";
-import { LogPass, TraceCheck } from "../instruments/traces/ledger/trace_check.ts";
-import { TraceLine } from "../instruments/traces/line/trace_line.ts";
-import { IovaSpace } from "../instruments/traces/usage/iova_space.ts";
-import { PowersOfTwo } from "../instruments/traces/usage/powers_of_two.ts";
-import { TracedUse } from "../instruments/traces/usage/traced_use.ts";
-import { UsePage } from "../instruments/traces/usage/use_page.ts";
-import {
-  restLines,
-  traceJson,
-  useLines,
-  usesJson,
-} from "../instruments/traces/usage/use_report.ts";
+import { dmalab } from "@dmalab/tests";
+import { checkJson } from "../ledger/check_report.ts";
+import { LogPass, TraceCheck } from "../ledger/trace_check.ts";
+import { TraceLine } from "../line/trace_line.ts";
+import { IovaSpace } from "../usage/iova_space.ts";
+import { PowersOfTwo } from "../usage/powers_of_two.ts";
+import { TracedUse } from "../usage/traced_use.ts";
+import { UsePage } from "../usage/use_page.ts";
+import { restLines, traceJson, useLines, usesJson } from "../usage/use_report.ts";
 import { readGolden, runsOf } from "./golden_traces.ts";
 
 function usesOf(lines: readonly string[]) {

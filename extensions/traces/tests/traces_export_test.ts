@@ -1,10 +1,10 @@
 /** Traces of real machines in other forms: the same events, every slice with its end. */
 import { assert, assertEquals } from "@std/assert";
-import { runExport } from "../cli/trace/export.ts";
-import type { Screen } from "../cli/screen.ts";
-import { TraceReader } from "../instruments/trace_file/trace_reader.ts";
-import { checkJson } from "../instruments/traces/ledger/check_report.ts";
-import { LogPass, TraceCheck } from "../instruments/traces/ledger/trace_check.ts";
+import { runExport } from "../cli/export.ts";
+import type { Screen } from "@dmalab/cli/extend";
+import { TraceReader } from "@dmalab/recording/trace_file";
+import { checkJson } from "../ledger/check_report.ts";
+import { LogPass, TraceCheck } from "../ledger/trace_check.ts";
 import { goldenPath, readExpected, readGolden } from "./golden_traces.ts";
 
 /** What a run gives as a form of text. */

@@ -3,10 +3,10 @@
  * the form looks like and how to record it anew.
  */
 import { assert, assertEquals } from "@std/assert";
-import { runCheck } from "../cli/trace/check.ts";
-import type { Screen } from "../cli/screen.ts";
-import { LogPass } from "../instruments/traces/ledger/trace_check.ts";
-import { TraceLine } from "../instruments/traces/line/trace_line.ts";
+import { runCheck } from "../cli/check.ts";
+import type { Screen } from "@dmalab/cli/extend";
+import { LogPass } from "../ledger/trace_check.ts";
+import { TraceLine } from "../line/trace_line.ts";
 import { readGolden } from "./golden_traces.ts";
 
 interface Line {

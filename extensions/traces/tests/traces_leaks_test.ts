@@ -4,9 +4,9 @@
  * found from the second of a kind on, and no buffer of a ring is called a leak.
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { checkLines } from "../instruments/traces/ledger/check_report.ts";
-import { LogPass, TraceCheck } from "../instruments/traces/ledger/trace_check.ts";
-import { Random } from "../runtime/random.ts";
+import { checkLines } from "../ledger/check_report.ts";
+import { LogPass, TraceCheck } from "../ledger/trace_check.ts";
+import { Random } from "@dmalab/runtime";
 
 /** The seeds of each suite: each number of leaks has its turn in either. */
 const SHORT = [1, 10] as const;

@@ -1,8 +1,8 @@
 /** Logs taken in other forms than dmesg's own: the same findings, whatever their lines' times look like. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { LogClock } from "../instruments/traces/kernel_log/log_time.ts";
-import { checkLines } from "../instruments/traces/ledger/check_report.ts";
-import { LogPass, TraceCheck } from "../instruments/traces/ledger/trace_check.ts";
+import { LogClock } from "../kernel_log/log_time.ts";
+import { checkLines } from "../ledger/check_report.ts";
+import { LogPass, TraceCheck } from "../ledger/trace_check.ts";
 import { readGolden, runsOf } from "./golden_traces.ts";
 
 /** When the machine was booted: the 28th of February at 23:59 of a leap year. */

@@ -1,10 +1,10 @@
 /** What a check says to do next, and which lines of a log it reports as one story. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { checkJson, checkLines } from "../instruments/traces/ledger/check_report.ts";
-import { FINDING_KINDS } from "../instruments/traces/ledger/finding_kinds.ts";
-import { LogPass, TraceCheck } from "../instruments/traces/ledger/trace_check.ts";
-import { isSure } from "../instruments/traces/ledger/traced_mapping.ts";
-import { nextSteps } from "../instruments/traces/usage/next_steps.ts";
+import { checkJson, checkLines } from "../ledger/check_report.ts";
+import { FINDING_KINDS } from "../ledger/finding_kinds.ts";
+import { LogPass, TraceCheck } from "../ledger/trace_check.ts";
+import { isSure } from "../ledger/traced_mapping.ts";
+import { nextSteps } from "../usage/next_steps.ts";
 import { readGolden, runsOf } from "./golden_traces.ts";
 
 function checked(trace: string, log: string | null) {
@@ -18,7 +18,7 @@ function checked(trace: string, log: string | null) {
 }
 
 Deno.test("the page names every kind of finding that can be sure", () => {
-  const page = Deno.readTextFileSync(new URL("../docs/traces.md", import.meta.url));
+  const page = Deno.readTextFileSync(new URL("../../../docs/traces.md", import.meta.url));
   for (const [kind, { next }] of Object.entries(FINDING_KINDS)) {
     if (next.length > 0) assertStringIncludes(page, `\`${kind}\``);
   }

@@ -1,9 +1,9 @@
-/** The rules of docs/behaviour/traces.md: what the code decides by is cited where it decides. */
+/** The rules of docs/rules/traces.md: what the code decides by is cited where it decides. */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
-import { filesBelow, ROOT } from "./source_text.ts";
+import { filesBelow, ROOT } from "@dmalab/tests";
 
-const FOLDERS = ["instruments/traces", "cli/trace", "instruments/fault_log"];
+const FOLDERS = ["extensions/traces", "extensions/traces/cli", "runtime/fault_log"];
 /** Partial completions and merges of the block layer, which are counted and not read any further. */
 const NOT_DECIDED_BY = [39];
 
@@ -17,7 +17,7 @@ function citedNumbers(text: string): number[] {
 }
 
 Deno.test("every rule about traces that the code goes by is cited, and every citation names a rule", () => {
-  const page = Deno.readTextFileSync(join(ROOT, "docs/behaviour/traces.md"));
+  const page = Deno.readTextFileSync(join(ROOT, "docs/rules/traces.md"));
   const rules = [...page.matchAll(/^\*\*T\.(\d+)\*\*/gm)].map(([, number]) => Number(number));
   assertEquals(rules.length, 69);
   const sources = FOLDERS.flatMap((folder) => filesBelow(join(ROOT, folder)))

@@ -1,18 +1,13 @@
 /** Captures of real kernels as scenarios: they run, and report what the machine did. */
 import { assert, assertEquals } from "@std/assert";
-import { runScenarioText } from "../instruments/hunt/scenario_check.ts";
-import { LogPass, TraceCheck } from "../instruments/traces/ledger/trace_check.ts";
-import type { Step } from "../instruments/traces/script/recorder.ts";
-import {
-  type ScriptOptions,
-  type TraceScript,
-  traceScript,
-} from "../instruments/traces/script/trace_script.ts";
-import { loadProgram } from "../lang/language.ts";
-import { runProgram } from "../lang/run/run_program.ts";
-import { formatSource } from "../lang/format/format.ts";
-import { SourceFile } from "../lang/source.ts";
-import { runScript } from "../cli/trace/script.ts";
+import { runScenarioText } from "@dmalab/hunt/requests";
+import { LogPass, TraceCheck } from "../ledger/trace_check.ts";
+import type { Step } from "../script/recorder.ts";
+import { type ScriptOptions, type TraceScript, traceScript } from "../script/trace_script.ts";
+import { loadProgram, SourceFile } from "@dmalab/lang";
+import { runProgram } from "@dmalab/lang/run";
+import { formatSource } from "@dmalab/lang/format";
+import { runScript } from "../cli/script.ts";
 import { goldenPath, readGolden, runsOf } from "./golden_traces.ts";
 
 async function scriptOf(run: string, options: ScriptOptions): Promise<string> {
@@ -197,7 +192,7 @@ Deno.test("of every capture each sure finding is in the shrunk scenario, or list
 });
 
 Deno.test("traces/02-trace-to-scenario.dma is what its trace becomes", async () => {
-  const folder = new URL("../examples/", import.meta.url);
+  const folder = new URL("../../../examples/", import.meta.url);
   const example = await Deno.readTextFile(new URL("traces/02-trace-to-scenario.dma", folder));
   const trace = await Deno.readTextFile(new URL("traces/data/leaky-driver.trace.txt", folder));
   const { facts, version } = new LogPass();

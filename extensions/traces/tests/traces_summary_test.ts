@@ -1,7 +1,7 @@
 /** Everything that is recorded, as one log of events. */
 import { assert, assertEquals } from "@std/assert";
-import { runSummary } from "../cli/trace/summary.ts";
-import type { Screen } from "../cli/screen.ts";
+import { runSummary } from "../cli/summary.ts";
+import type { Screen } from "@dmalab/cli/extend";
 import { goldenPath, readExpected } from "./golden_traces.ts";
 
 type Event = Readonly<Record<string, unknown>>;

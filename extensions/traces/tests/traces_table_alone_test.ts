@@ -4,12 +4,12 @@
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
-import { checkLines } from "../instruments/traces/ledger/check_report.ts";
-import { modeOf } from "../instruments/traces/ledger/device_mode.ts";
-import { LogPass, TraceCheck } from "../instruments/traces/ledger/trace_check.ts";
-import { isSure } from "../instruments/traces/ledger/traced_mapping.ts";
+import { checkLines } from "../ledger/check_report.ts";
+import { modeOf } from "../ledger/device_mode.ts";
+import { LogPass, TraceCheck } from "../ledger/trace_check.ts";
+import { isSure } from "../ledger/traced_mapping.ts";
 import { readGolden, runsOf } from "./golden_traces.ts";
-import { ROOT } from "./source_text.ts";
+import { ROOT } from "@dmalab/tests";
 
 function checked(trace: readonly string[], log = "") {
   const pass = new LogPass();

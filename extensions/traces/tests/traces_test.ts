@@ -4,10 +4,10 @@
  * that is called proved or likely.
  */
 import { assert, assertEquals } from "@std/assert";
-import { emulatorJson } from "../instruments/traces/clocks/emulator_report.ts";
-import { checkJson } from "../instruments/traces/ledger/check_report.ts";
-import { pageOf } from "../instruments/traces/ledger/traced_mapping.ts";
-import { LogPass, TraceCheck } from "../instruments/traces/ledger/trace_check.ts";
+import { emulatorJson } from "../clocks/emulator_report.ts";
+import { checkJson } from "../ledger/check_report.ts";
+import { pageOf } from "../ledger/traced_mapping.ts";
+import { LogPass, TraceCheck } from "../ledger/trace_check.ts";
 import {
   type Expected,
   type ExpectedAnomaly,
@@ -15,7 +15,7 @@ import {
   readGolden,
   runsOf,
 } from "./golden_traces.ts";
-import { readDamaged, traceCorpus } from "./fuzz/trace_lines.ts";
+import { readDamaged, traceCorpus } from "@dmalab/tests/fuzz";
 
 type Report = ReturnType<typeof checkJson>;
 type Found = Report["findings"][number] & Readonly<Record<string, unknown>>;

@@ -3,8 +3,8 @@
  * where it is, and nothing is called so that a missing line explains.
  */
 import { assert, assertEquals } from "@std/assert";
-import { checkJson } from "../instruments/traces/ledger/check_report.ts";
-import { LogPass, TraceCheck } from "../instruments/traces/ledger/trace_check.ts";
+import { checkJson } from "../ledger/check_report.ts";
+import { LogPass, TraceCheck } from "../ledger/trace_check.ts";
 import { readExpected, readGolden, runsOf } from "./golden_traces.ts";
 import {
   type Planted,
@@ -12,7 +12,7 @@ import {
   PLANTS,
   Run,
   TRANSLATED_PLANTS,
-} from "./planted_faults.ts";
+} from "@dmalab/c_drivers";
 
 type Report = ReturnType<typeof checkJson>;
 type Found = Report["findings"][number];

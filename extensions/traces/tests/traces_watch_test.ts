@@ -3,13 +3,13 @@
  * fault the last seconds are written, in whole lines.
  */
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { FileError } from "../cli/files/file_error.ts";
-import { KeptBytes } from "../cli/trace/kept_bytes.ts";
-import { runWatch } from "../cli/trace/watch.ts";
-import { MemoryScreen } from "../cli/memory_screen.ts";
-import { LogPass, TraceCheck } from "../instruments/traces/ledger/trace_check.ts";
-import { type Finding, isSure } from "../instruments/traces/ledger/traced_mapping.ts";
-import { TraceWatch } from "../instruments/traces/watch/trace_watch.ts";
+import { FileError } from "@dmalab/cli/files";
+import { KeptBytes } from "../cli/kept_bytes.ts";
+import { runWatch } from "../cli/watch.ts";
+import { MemoryScreen } from "@dmalab/cli";
+import { LogPass, TraceCheck } from "../ledger/trace_check.ts";
+import { type Finding, isSure } from "../ledger/traced_mapping.ts";
+import { TraceWatch } from "../watch/trace_watch.ts";
 import { readGolden, runsOf } from "./golden_traces.ts";
 
 function watched(lines: readonly string[]) {

@@ -7,7 +7,7 @@
  *
  * @see behaviour/traces.md T.36, T.37
  */
-import { formatCount } from "../../../lang/text/numbers.ts";
+import { formatCount } from "@dmalab/lang/text";
 import type { TraceLine } from "../line/trace_line.ts";
 import type { TracedMapping } from "../ledger/traced_mapping.ts";
 import { RequestUse } from "./request_use.ts";

@@ -1,5 +1,5 @@
 /** A plot of columns as SVG, each of which leads to a place of the page. */
-import { escapeMarkup } from "../../../lang/text/markup.ts";
+import { escapeMarkup } from "@dmalab/lang/text";
 
 const HEIGHT = 120;
 const MARGIN = 14;

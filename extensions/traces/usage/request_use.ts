@@ -1,5 +1,5 @@
 /** How one request was mapped. */
-import { formatCount } from "../../../lang/text/numbers.ts";
+import { formatCount } from "@dmalab/lang/text";
 import type { TracedMapping } from "../ledger/traced_mapping.ts";
 
 /** Kinds of mappings in words that are the same for requests mapped alike. */

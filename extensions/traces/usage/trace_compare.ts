@@ -2,7 +2,7 @@
  * Two traces of one workload: which requests are the same, what is mapped differently for them, and
  * what each device maps.
  */
-import { formatCount, formatSizeCut, formatTimeRounded } from "../../../lang/text/numbers.ts";
+import { formatCount, formatSizeCut, formatTimeRounded } from "@dmalab/lang/text";
 import type { DeviceUse } from "./device_use.ts";
 import type { RequestUse } from "./request_use.ts";
 import type { TracedUse } from "./traced_use.ts";

@@ -1,5 +1,5 @@
 /** What a trace maps: for each device, for each request, and what calls cost. */
-import { formatCount } from "../../../lang/text/numbers.ts";
+import { formatCount } from "@dmalab/lang/text";
 import { readFlush } from "../line/flush_event.ts";
 import type { TraceLine } from "../line/trace_line.ts";
 import { isMappingStep, type Step } from "../script/recorder.ts";

@@ -1,6 +1,5 @@
 /** What devices map, as one HTML page without scripts: plots, each point of which leads to its lines. */
-import { formatSizeCut, formatTimeRounded } from "../../../lang/text/numbers.ts";
-import { escapeMarkup } from "../../../lang/text/markup.ts";
+import { escapeMarkup, formatSizeCut, formatTimeRounded } from "@dmalab/lang/text";
 import { type Column, columnPlot } from "./column_plot.ts";
 import type { DeviceUse, Interval, Tally } from "./device_use.ts";
 import type { PowersOfTwo } from "./powers_of_two.ts";

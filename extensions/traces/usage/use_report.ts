@@ -1,5 +1,5 @@
 /** What devices map, as lines for a reader and as JSON. */
-import { formatCount, formatSizeCut, formatTimeRounded } from "../../../lang/text/numbers.ts";
+import { formatCount, formatSizeCut, formatTimeRounded } from "@dmalab/lang/text";
 import { isUndecided, modeEvidence, UNDECIDED } from "../ledger/device_mode.ts";
 import type { DeviceUse, DeviceUses, Interval, Tally } from "./device_use.ts";
 import type { FlushUse } from "./flush_windows.ts";

@@ -1,11 +1,15 @@
 /** Bios and requests that a script builds by hand. */
-import type { NvmeDevice } from "../../../devices/nvme/nvme_device.ts";
-import type { DiskOp } from "../../../devices/nvme/nvme_disk.ts";
-import { NvmeRequest } from "../../../devices/nvme/driver/command/nvme_request.ts";
-import { type Bio, BIO_FLAG, type BioVec } from "../../../runtime/block/bio.ts";
-import { integritySegments, type Refusal, RequestMerger } from "../../../runtime/block/merge.ts";
-import { BioSplitter } from "../../../runtime/block/split.ts";
-import { blkStatusErrno, blkStatusName, KernelError } from "../../../runtime/errno.ts";
+import { type DiskOp, type NvmeDevice, NvmeRequest } from "@dmalab/devices/nvme";
+import {
+  type Bio,
+  BIO_FLAG,
+  BioSplitter,
+  type BioVec,
+  integritySegments,
+  type Refusal,
+  RequestMerger,
+} from "@dmalab/runtime/block";
+import { blkStatusErrno, blkStatusName, KernelError } from "@dmalab/runtime";
 import { formatCount } from "../../text/numbers.ts";
 import type { Run } from "../../values/run.ts";
 import { ScriptError } from "../../values/script_error.ts";

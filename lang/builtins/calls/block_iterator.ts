@@ -1,7 +1,6 @@
 /** The block layer's DMA iterator, for a request's data and for its metadata. */
-import type { NvmeRequest } from "../../../devices/nvme/driver/command/nvme_request.ts";
-import { blockRules } from "../../../runtime/block/block_rules.ts";
-import { BlkDma, BlkDmaIter } from "../../../runtime/block/dma_iterator.ts";
+import type { NvmeRequest } from "@dmalab/devices/nvme";
+import { BlkDma, BlkDmaIter, blockRules } from "@dmalab/runtime/block";
 import type { Run } from "../../values/run.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
 import { DMA_ITER } from "../things/dma_iter.ts";

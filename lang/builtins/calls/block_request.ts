@@ -1,12 +1,15 @@
 /** A request for any device: what a block layer would hand to a driver that the script has. */
-import type { DeviceBase } from "../../../devices/device_kind.ts";
-import { NvmeRequest } from "../../../devices/nvme/driver/command/nvme_request.ts";
-import { Bio } from "../../../runtime/block/bio.ts";
-import { blockRules } from "../../../runtime/block/block_rules.ts";
-import { integritySegments } from "../../../runtime/block/merge.ts";
-import { deriveLimits, type QueueLimits } from "../../../runtime/block/queue_limits.ts";
-import { BioSplitter } from "../../../runtime/block/split.ts";
-import { isPowerOfTwo, SECTOR_SIZE_BYTES } from "../../../runtime/address.ts";
+import type { DeviceBase } from "@dmalab/devices";
+import { NvmeRequest } from "@dmalab/devices/nvme";
+import {
+  Bio,
+  BioSplitter,
+  blockRules,
+  deriveLimits,
+  integritySegments,
+  type QueueLimits,
+} from "@dmalab/runtime/block";
+import { isPowerOfTwo, SECTOR_SIZE_BYTES } from "@dmalab/runtime";
 import type { Run } from "../../values/run.ts";
 import { ScriptError } from "../../values/script_error.ts";
 import type { FunctionSpec } from "../../values/spec.ts";

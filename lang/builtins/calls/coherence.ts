@@ -1,7 +1,6 @@
 /** Who sees what of memory: the CPU's caches, and the pages of a confidential guest. */
-import type { PhysAddr } from "../../../runtime/address.ts";
-import { PAGE_SIZE_BYTES } from "../../../runtime/address.ts";
-import type { MemoryEncryption } from "../../../runtime/memory/memory_encryption.ts";
+import { PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
+import type { MemoryEncryption } from "@dmalab/runtime/memory";
 import { ScriptError } from "../../values/script_error.ts";
 import type { Value } from "../../values/value.ts";
 import { isThing } from "../arguments.ts";

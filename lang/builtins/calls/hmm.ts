@@ -2,20 +2,20 @@
 import {
   alignDown,
   DMA_MAPPING_ERROR,
+  KernelError,
   PAGE_SIZE_BYTES,
   type VirtAddr,
-} from "../../../runtime/address.ts";
-import { PeerMemo, peerMemo } from "../../../runtime/dma/paths/scatterlist_peer.ts";
-import { KernelError } from "../../../runtime/errno.ts";
+} from "@dmalab/runtime";
+import { PeerMemo, peerMemo } from "@dmalab/runtime/dma";
 import {
+  AddressSpace,
+  HMM_PFN,
   hmmDmaMapAlloc,
   hmmDmaMapFree,
   hmmDmaMapPfn,
   hmmDmaUnmapPfn,
-} from "../../../runtime/mm/hmm_calls.ts";
-import { AddressSpace } from "../../../runtime/mm/address_space.ts";
-import { HMM_PFN } from "../../../runtime/mm/hmm_pfn_list.ts";
-import { hmmRangeFault } from "../../../runtime/mm/range_fault.ts";
+  hmmRangeFault,
+} from "@dmalab/runtime/mm";
 import { ScriptError } from "../../values/script_error.ts";
 import {} from "../../values/value.ts";
 import { failure, raiseErrno, toInt } from "../arguments.ts";

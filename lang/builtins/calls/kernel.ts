@@ -1,8 +1,6 @@
 /** What drivers use of a kernel besides mapping: its allocators, and its locks. */
-import { KernelError } from "../../../runtime/errno.ts";
-import { FAULT, type FaultPoint } from "../../../runtime/faults.ts";
-import { kmalloc, vmalloc } from "../../../runtime/memory/kernel_allocators.ts";
-import type { HostBuffer } from "../../../runtime/memory/host_buffer.ts";
+import { FAULT, type FaultPoint, KernelError } from "@dmalab/runtime";
+import { type HostBuffer, kmalloc, vmalloc } from "@dmalab/runtime/memory";
 import type { Run } from "../../values/run.ts";
 import { ScriptError } from "../../values/script_error.ts";
 import type { FunctionSpec } from "../../values/spec.ts";

@@ -1,11 +1,11 @@
 /** Functions of the kernel as functions of the language: what rows of the vocabulary say of them. */
-import { PAGE_SIZE_BYTES } from "../../../runtime/address.ts";
-import type { Role } from "../../../runtime/vocabulary/call_roles.ts";
+import { PAGE_SIZE_BYTES } from "@dmalab/runtime";
 import {
   KERNEL_FUNCTIONS,
   type KernelFunction,
   type KernelRow,
-} from "../../../runtime/vocabulary/kernel_calls.ts";
+  type Role,
+} from "@dmalab/runtime/vocabulary";
 import { ScriptError } from "../../values/script_error.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
 import type { Handle, Value } from "../../values/value.ts";

@@ -1,15 +1,12 @@
 /** Host memory: taking it, looking into it, writing to it. */
-import type { PhysAddr } from "../../../runtime/address.ts";
-import { PAGE_SIZE_BYTES } from "../../../runtime/address.ts";
-import { KernelError } from "../../../runtime/errno.ts";
-import { FAULT } from "../../../runtime/faults.ts";
+import { FAULT, KernelError, PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
 import {
   allocateBuffer,
   allocatePages,
   type BufferRequest,
   claimBuffer,
-} from "../../../runtime/memory/allocate_buffer.ts";
-import { HostBuffer } from "../../../runtime/memory/host_buffer.ts";
+  HostBuffer,
+} from "@dmalab/runtime/memory";
 import type { Run } from "../../values/run.ts";
 import { ScriptError } from "../../values/script_error.ts";
 import type { Value } from "../../values/value.ts";

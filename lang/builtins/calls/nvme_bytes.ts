@@ -1,5 +1,5 @@
 /** Commands for a disk, SGL descriptors and PRP entries as bytes: written by hand, right or wrong. */
-import { commandBytes, sglDescriptorBytes, u64Bytes } from "../../../devices/nvme/command_bytes.ts";
+import { commandBytes, sglDescriptorBytes, u64Bytes } from "@dmalab/devices/nvme";
 import { describeValue } from "../../values/operators.ts";
 import { ScriptError } from "../../values/script_error.ts";
 import type { FunctionSpec } from "../../values/spec.ts";

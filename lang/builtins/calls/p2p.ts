@@ -3,12 +3,11 @@ import {
   acsPresent,
   type AcsService,
   isAcsService,
-} from "../../../devices/pci/peers/access_control.ts";
-import { readPeerChoice } from "../../../devices/pci/peers/enable_text.ts";
-import type { PciFunction } from "../../../devices/pci/pci_function.ts";
-import { errnoName, KernelError } from "../../../runtime/errno.ts";
-import { type Call, callOf } from "../../../runtime/dma/calls/call_events.ts";
-import type { EventFields, KernelCall } from "../../../runtime/event_vocabulary.ts";
+  type PciFunction,
+  readPeerChoice,
+} from "@dmalab/devices/pci";
+import { errnoName, type EventFields, type KernelCall, KernelError } from "@dmalab/runtime";
+import { type Call, callOf } from "@dmalab/runtime/dma";
 import type { Run } from "../../values/run.ts";
 import { ScriptError } from "../../values/script_error.ts";
 import { type Value, Word } from "../../values/value.ts";

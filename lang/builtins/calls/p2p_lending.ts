@@ -1,8 +1,7 @@
 /** Peer-to-peer memory: lending it to peers and to programs, and taking it away. */
-import type { DeviceBase } from "../../../devices/device_kind.ts";
-import type { PeerProvider } from "../../../devices/pci/peers/peer_provider.ts";
-import { PAGE_SIZE_BYTES } from "../../../runtime/address.ts";
-import { errnoName, KernelError } from "../../../runtime/errno.ts";
+import type { DeviceBase } from "@dmalab/devices";
+import type { PeerProvider } from "@dmalab/devices/pci";
+import { errnoName, KernelError, PAGE_SIZE_BYTES } from "@dmalab/runtime";
 import type { Run } from "../../values/run.ts";
 import { ScriptError } from "../../values/script_error.ts";
 import type { FunctionSpec } from "../../values/spec.ts";

@@ -1,9 +1,8 @@
 /** Peer-to-peer memory: taking some of a device's, and freeing it. */
-import type { DeviceBase } from "../../../devices/device_kind.ts";
-import type { Bytes, PhysAddr } from "../../../runtime/address.ts";
-import { Scatterlist } from "../../../runtime/dma/scatterlist.ts";
-import { KernelError } from "../../../runtime/errno.ts";
-import { HostBuffer } from "../../../runtime/memory/host_buffer.ts";
+import type { DeviceBase } from "@dmalab/devices";
+import { type Bytes, KernelError, type PhysAddr } from "@dmalab/runtime";
+import { callOf, Scatterlist } from "@dmalab/runtime/dma";
+import { HostBuffer } from "@dmalab/runtime/memory";
 import type { Run } from "../../values/run.ts";
 import { ScriptError } from "../../values/script_error.ts";
 import { bufferHome } from "../arguments.ts";
@@ -15,7 +14,6 @@ import { BY_ROLE, kernelCall } from "./kernel_call.ts";
 import { calling, PEER_MACHINE } from "./p2p.ts";
 import { builtin } from "../describe/builtin.ts";
 import { param } from "../describe/parameters.ts";
-import { callOf } from "../../../runtime/dma/calls/call_events.ts";
 
 const ALLOC = callOf("pci_alloc_p2pmem");
 const FREE = callOf("pci_free_p2pmem");

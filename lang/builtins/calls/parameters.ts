@@ -1,6 +1,6 @@
 /** Parameters that many kernel functions share. */
-import type { DeviceBase } from "../../../devices/device_kind.ts";
-import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
+import type { DeviceBase } from "@dmalab/devices";
+import type { DmaDevice } from "@dmalab/runtime/dma";
 import { Handle } from "../../values/value.ts";
 import { toAttributes, toDirection } from "../arguments.ts";
 import { named, optional, param } from "../describe/parameters.ts";

@@ -1,6 +1,6 @@
 /** Submitting several bios at once, as a task does that holds its requests back. */
-import type { NvmeRequest } from "../../../devices/nvme/driver/command/nvme_request.ts";
-import { Plug } from "../../../runtime/block/plug.ts";
+import type { NvmeRequest } from "@dmalab/devices/nvme";
+import { Plug } from "@dmalab/runtime/block";
 import type { FunctionSpec } from "../../values/spec.ts";
 import { BIO, type BioTarget } from "../things/bio.ts";
 import { IO } from "../things/nvme/io.ts";

@@ -1,15 +1,14 @@
 /** What a driver asks about mapping for its device, and memory it shares with it. */
-import { alignUp, isPowerOfTwo, PAGE_SIZE_BYTES } from "../../../runtime/address.ts";
+import { alignUp, isPowerOfTwo, KernelError, PAGE_SIZE_BYTES } from "@dmalab/runtime";
 import {
   allocNoncontiguous,
   allocPageMemory,
+  type DmaDevice,
+  DmaPool,
   freeNoncontiguous,
   freePageMemory,
   listOfPages,
-} from "../../../runtime/dma/calls/page_memory.ts";
-import { DmaPool } from "../../../runtime/dma/calls/pool.ts";
-import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
-import { KernelError } from "../../../runtime/errno.ts";
+} from "@dmalab/runtime/dma";
 import { raiseErrno } from "../arguments.ts";
 import { ScriptError } from "../../values/script_error.ts";
 import type { FunctionSpec } from "../../values/spec.ts";

@@ -1,12 +1,11 @@
 /** Registers of devices, as a driver in a script reads and writes them. */
-import type { PhysAddr } from "../../../runtime/address.ts";
+import type { Machine, PhysAddr } from "@dmalab/runtime";
 import {
   readRegister,
   readWideRegister,
   writeRegister,
   writeWideRegister,
-} from "../../../runtime/memory/register_access.ts";
-import type { Machine } from "../../../runtime/machine.ts";
+} from "@dmalab/runtime/memory";
 import { formatAddress } from "../../text/numbers.ts";
 import { ScriptError } from "../../values/script_error.ts";
 import type { FunctionSpec } from "../../values/spec.ts";

@@ -1,6 +1,5 @@
 /** Scatterlists: several buffers mapped by one call. */
-import { Scatterlist, type ScatterSegment } from "../../../runtime/dma/scatterlist.ts";
-import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
+import { type DmaDevice, Scatterlist, type ScatterSegment } from "@dmalab/runtime/dma";
 import { ScriptError } from "../../values/script_error.ts";
 import type { Value } from "../../values/value.ts";
 import { isThing, raiseErrno, toInt, toItems, toSegment } from "../arguments.ts";

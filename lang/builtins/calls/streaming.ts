@@ -1,12 +1,17 @@
 /** Streaming mappings: one buffer, one device, one direction. */
-import type { DmaAddr, PhysAddr } from "../../../runtime/address.ts";
-import { alignDown, DMA_MAPPING_ERROR, PAGE_SIZE_BYTES } from "../../../runtime/address.ts";
+import {
+  alignDown,
+  DMA_MAPPING_ERROR,
+  type DmaAddr,
+  PAGE_SIZE_BYTES,
+  type PhysAddr,
+} from "@dmalab/runtime";
 import {
   attributeWords,
   directionWord,
+  type DmaDevice,
   type DmaDirection,
-} from "../../../runtime/dma/attributes.ts";
-import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
+} from "@dmalab/runtime/dma";
 import { HintedKernelError } from "../hinted_error.ts";
 import type { Run } from "../../values/run.ts";
 import type { FunctionSpec } from "../../values/spec.ts";

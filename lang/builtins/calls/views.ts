@@ -1,5 +1,5 @@
 /** What devices see, held side by side. */
-import { viewOf } from "../../../runtime/dma/device/device_view.ts";
+import { viewOf } from "@dmalab/runtime/dma";
 import type { Run } from "../../values/run.ts";
 import type { Value } from "../../values/value.ts";
 import { isThing, wrongKind } from "../arguments.ts";

@@ -1,5 +1,5 @@
 /** Functions and methods, with arguments as `run` wants them and results as the runtime gives them. */
-import { requireAttributes, requireFeature } from "../../../runtime/kernels/features.ts";
+import { requireAttributes, requireFeature } from "@dmalab/runtime/kernels";
 import type { Run } from "../../values/run.ts";
 import type { Arguments, FunctionSpec, MethodSpec } from "../../values/spec.ts";
 import { ListValue, type Maker, type Value } from "../../values/value.ts";

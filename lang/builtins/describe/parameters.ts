@@ -3,7 +3,7 @@
  * for an argument. A call holds arguments against the kinds first, so that a decoder is only ever
  * given what fits.
  */
-import type { Bytes, DmaAddr, PhysAddr, VirtAddr } from "../../../runtime/address.ts";
+import type { Bytes, DmaAddr, PhysAddr, VirtAddr } from "@dmalab/runtime";
 import { ScriptError } from "../../values/script_error.ts";
 import type { Kind, ParameterSpec, TypeSpec } from "../../values/spec.ts";
 import type {

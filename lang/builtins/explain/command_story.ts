@@ -1,6 +1,5 @@
 /** What the 64 bytes of a command say, and which decisions put that there. */
-import type { NvmeCommandView } from "../../../devices/nvme/driver/command/command_view.ts";
-import type { NvmeRequest } from "../../../devices/nvme/driver/command/nvme_request.ts";
+import type { NvmeCommandView, NvmeRequest } from "@dmalab/devices/nvme";
 import { clip, spread, tableLines } from "../../text/columns.ts";
 import { formatAddress, formatCount, formatHexBytes, formatSize } from "../../text/numbers.ts";
 import type { Run } from "../../values/run.ts";

@@ -1,7 +1,7 @@
 /** How a device maps: each fact about it, with its rule. */
-import type { DeviceBase } from "../../../devices/device_kind.ts";
-import { mappingSizeInputs, UNLIMITED_BYTES } from "../../../runtime/dma/calls/mapping_queries.ts";
-import type { MachineEvent } from "../../../runtime/events.ts";
+import type { DeviceBase } from "@dmalab/devices";
+import { mappingSizeInputs, UNLIMITED_BYTES } from "@dmalab/runtime/dma";
+import type { MachineEvent } from "@dmalab/runtime";
 import { tableLines } from "../../text/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../text/numbers.ts";
 import type { Run } from "../../values/run.ts";

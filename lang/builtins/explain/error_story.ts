@@ -1,6 +1,5 @@
 /** Why a call failed, or a request ended with a status: the event that says so, and what led to it. */
-import { blkStatusErrno, type BlkStatusName } from "../../../runtime/errno.ts";
-import type { MachineEvent } from "../../../runtime/events.ts";
+import { blkStatusErrno, type BlkStatusName, type MachineEvent } from "@dmalab/runtime";
 import type { Run } from "../../values/run.ts";
 import { ScriptError } from "../../values/script_error.ts";
 import { siteText } from "../things/event.ts";

@@ -1,5 +1,5 @@
 /** Decisions of the block layer, in words. */
-import { SECTOR_SIZE_BYTES } from "../../../runtime/address.ts";
+import { SECTOR_SIZE_BYTES } from "@dmalab/runtime";
 import { formatCount, formatLimit, formatSize } from "../../text/numbers.ts";
 import { type Explanation, type Facts, gapBitBytes } from "./explanation.ts";
 

@@ -2,8 +2,7 @@
  * Decisions in words: what was decided, and why, out of the event that recorded it. Nothing is
  * computed again; the numbers are the inputs of the deciding code.
  */
-import type { EventName } from "../../../runtime/event_vocabulary.ts";
-import { isReturn, type MachineEvent } from "../../../runtime/events.ts";
+import { type EventName, isReturn, type MachineEvent } from "@dmalab/runtime";
 import { formatEventText } from "../../render/event_line.ts";
 import { explainIteratorStart, explainMerge, explainSplit } from "./explain_block.ts";
 import { formatInputs } from "./inputs.ts";

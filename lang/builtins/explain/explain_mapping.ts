@@ -1,7 +1,7 @@
 /** Decisions of the DMA layer and the IOMMU, in words. */
-import { MAP_BRANCH, MAP_FAILURE } from "../../../runtime/dma/paths/map_branch.ts";
+import { MAP_BRANCH, MAP_FAILURE } from "@dmalab/runtime/dma";
 import { formatAddress } from "../../text/numbers.ts";
-import type { KernelCall } from "../../../runtime/event_vocabulary.ts";
+import type { KernelCall } from "@dmalab/runtime";
 import type { Explanation, Facts } from "./explanation.ts";
 
 /** A sentence of the rules as a part of one. */

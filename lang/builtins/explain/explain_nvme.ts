@@ -1,7 +1,6 @@
 /** Decisions of the NVMe driver, in words. */
-import { blockStatusOf, doNotRetry } from "../../../devices/nvme/driver/command/status.ts";
-import { readStatus, STATUS_CODES } from "../../../devices/nvme/status_codes.ts";
-import { blkStatusName } from "../../../runtime/errno.ts";
+import { blockStatusOf, doNotRetry, readStatus, STATUS_CODES } from "@dmalab/devices/nvme";
+import { blkStatusName } from "@dmalab/runtime";
 import { formatCount, formatSize } from "../../text/numbers.ts";
 import { type Explanation, type Facts, gapBitBytes } from "./explanation.ts";
 

@@ -1,6 +1,5 @@
 /** A decision in words: the decision on one line, its reasons below. */
-import type { EventFields, EventName, FieldValue } from "../../../runtime/event_vocabulary.ts";
-import type { Why } from "../../../runtime/events.ts";
+import type { EventFields, EventName, FieldValue, Why } from "@dmalab/runtime";
 import { clip, spread, wrapText } from "../../text/columns.ts";
 import { formatAddress, formatSize } from "../../text/numbers.ts";
 

@@ -1,13 +1,13 @@
 /** A fault line of a log, decoded, and the mapping and call in a run that it is about. */
-import type { MachineEvent } from "../../../runtime/events.ts";
-import type {
-  FaultDetails,
-  FaultLogFormat,
-  LoggedFault,
-  TableDump,
-} from "../../../instruments/fault_log/logged_fault.ts";
-import { formatSource } from "../../../instruments/fault_log/pci_source.ts";
-import { formatWord64 } from "../../../instruments/fault_log/word64.ts";
+import type { MachineEvent } from "@dmalab/runtime";
+import {
+  type FaultDetails,
+  type FaultLogFormat,
+  formatSource,
+  formatWord64,
+  type LoggedFault,
+  type TableDump,
+} from "@dmalab/runtime/fault_log";
 import { clip, PICTURE_COLUMNS, spread, wrapText } from "../../text/columns.ts";
 import {
   formatAddress,

@@ -1,5 +1,5 @@
 /** Why a bio never became a request. */
-import type { Why } from "../../../runtime/events.ts";
+import type { Why } from "@dmalab/runtime";
 import { formatCount, formatSize } from "../../text/numbers.ts";
 import { factLines } from "./explanation.ts";
 

@@ -1,5 +1,5 @@
 /** The story of an io: those of its requests, as far as they differ. */
-import type { NvmeRequest } from "../../../devices/nvme/driver/command/nvme_request.ts";
+import type { NvmeRequest } from "@dmalab/devices/nvme";
 import { formatCount } from "../../text/numbers.ts";
 import type { Run } from "../../values/run.ts";
 

@@ -1,5 +1,5 @@
 /** How an IOMMU translates each device, and its faults. */
-import type { Machine } from "../../../runtime/machine.ts";
+import type { Machine } from "@dmalab/runtime";
 import { formatCount } from "../../text/numbers.ts";
 import type { Run } from "../../values/run.ts";
 import { explainAddress } from "../ledger.ts";

@@ -1,7 +1,6 @@
 /** The limits of a request, with what set each of them. */
-import type { LimitReason, QueueLimits } from "../../../runtime/block/queue_limits.ts";
-import { PAGE_SIZE_BYTES, SECTOR_SIZE_BYTES } from "../../../runtime/address.ts";
-import type { FieldValue } from "../../../runtime/event_vocabulary.ts";
+import type { LimitReason, QueueLimits } from "@dmalab/runtime/block";
+import { type FieldValue, PAGE_SIZE_BYTES, SECTOR_SIZE_BYTES } from "@dmalab/runtime";
 import { spread, wrapText } from "../../text/columns.ts";
 import { formatSize } from "../../text/numbers.ts";
 import { formatInputs } from "./inputs.ts";

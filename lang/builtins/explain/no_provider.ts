@@ -1,6 +1,5 @@
 /** Why a function has no memory that peers may use. */
-import type { PciFunction } from "../../../devices/pci/pci_function.ts";
-import { PAGES_UNIT_BYTES } from "../../../devices/pci/peers/peer_providers.ts";
+import { PAGES_UNIT_BYTES, type PciFunction } from "@dmalab/devices/pci";
 import { formatSize } from "../../text/numbers.ts";
 
 /**

@@ -1,6 +1,6 @@
 /** Why a route between two peers is of its kind. */
-import type { MachineEvent } from "../../../runtime/events.ts";
-import { findRoute, type PeerRoute } from "../../../devices/pci/peers/route.ts";
+import type { MachineEvent } from "@dmalab/runtime";
+import { findRoute, type PeerRoute } from "@dmalab/devices/pci";
 import { wrapText } from "../../text/columns.ts";
 import type { Run } from "../../values/run.ts";
 import { noProvider } from "./no_provider.ts";

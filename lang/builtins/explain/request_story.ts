@@ -1,7 +1,6 @@
 /** Why a request was mapped as it was: every decision, with its rule and its reasons. */
-import type { NvmeRequest } from "../../../devices/nvme/driver/command/nvme_request.ts";
-import { SECTOR_SIZE_BYTES } from "../../../runtime/address.ts";
-import type { MachineEvent } from "../../../runtime/events.ts";
+import type { NvmeRequest } from "@dmalab/devices/nvme";
+import { type MachineEvent, SECTOR_SIZE_BYTES } from "@dmalab/runtime";
 import { clip } from "../../text/columns.ts";
 import { formatCount, formatLimit, formatSize } from "../../text/numbers.ts";
 import type { Run } from "../../values/run.ts";

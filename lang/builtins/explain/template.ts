@@ -1,5 +1,5 @@
 /** Templates of explanations: rows of texts with places for the fields and inputs of a decision. */
-import { CORE_EVENTS, type FieldValue } from "../../../runtime/event_vocabulary.ts";
+import { CORE_EVENTS, type FieldValue } from "@dmalab/runtime";
 import { formatFieldValue } from "../../render/event_line.ts";
 import { formatCount, formatDuration, formatSize } from "../../text/numbers.ts";
 import type { Explanation, Facts } from "./explanation.ts";

@@ -1,11 +1,8 @@
 /** A bio that a script builds: an operation, a place on the disk, and memory added piece by piece. */
 import { plainSegment, SEGMENT } from "./segment.ts";
-import { Bio, type BioVec, vecOffset, vecsSizeBytes } from "../../../runtime/block/bio.ts";
-import { bioGap } from "../../../runtime/block/block_rules.ts";
-import { pairGap } from "../../../runtime/block/gap_bit.ts";
-import { SECTOR_SIZE_BYTES } from "../../../runtime/address.ts";
-import type { NvmeDevice } from "../../../devices/nvme/nvme_device.ts";
-import type { DiskOp } from "../../../devices/nvme/nvme_disk.ts";
+import { Bio, bioGap, type BioVec, pairGap, vecOffset, vecsSizeBytes } from "@dmalab/runtime/block";
+import { SECTOR_SIZE_BYTES } from "@dmalab/runtime";
+import type { DiskOp, NvmeDevice } from "@dmalab/devices/nvme";
 import {
   bioPicture,
   type PicturedBio,

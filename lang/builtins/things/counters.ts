@@ -4,11 +4,7 @@
  * `counters.iotlb.sync` has a field for each part of the event's name; a kernel function's bare
  * name counts its calls.
  */
-import {
-  CORE_EVENTS,
-  type EventVocabulary,
-  KERNEL_CALLS,
-} from "../../../runtime/event_vocabulary.ts";
+import { CORE_EVENTS, type EventVocabulary, KERNEL_CALLS } from "@dmalab/runtime";
 import { tableLines } from "../../text/columns.ts";
 import { formatCount, groupThousands } from "../../text/numbers.ts";
 import { isThing, thing } from "../arguments.ts";

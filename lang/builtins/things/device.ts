@@ -1,7 +1,6 @@
 /** Devices: what does DMA. */
-import type { DeviceBase } from "../../../devices/device_kind.ts";
-import type { LabDevice } from "../../../devices/lab.ts";
-import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
+import type { DeviceBase, LabDevice } from "@dmalab/devices";
+import type { DmaDevice } from "@dmalab/runtime/dma";
 import { pairLines } from "../../text/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../text/numbers.ts";
 import type { Run } from "../../values/run.ts";

@@ -1,7 +1,6 @@
 /** The block layer's DMA iterator. */
-import type { BlkDmaIter } from "../../../runtime/block/dma_iterator.ts";
-import type { MachineEvent } from "../../../runtime/events.ts";
-import { blkStatusName } from "../../../runtime/errno.ts";
+import type { BlkDmaIter } from "@dmalab/runtime/block";
+import { blkStatusName, type MachineEvent } from "@dmalab/runtime";
 import { formatAddress, formatSize } from "../../text/numbers.ts";
 import { decisionList } from "../explain/decision_list.ts";
 import type { TypeSpec } from "../../values/spec.ts";

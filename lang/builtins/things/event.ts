@@ -1,6 +1,5 @@
 /** One event, as `trace.first(name)` and an index of a trace give it. */
-import { CORE_EVENTS, type EventVocabulary } from "../../../runtime/event_vocabulary.ts";
-import { fieldOf, type MachineEvent } from "../../../runtime/events.ts";
+import { CORE_EVENTS, type EventVocabulary, fieldOf, type MachineEvent } from "@dmalab/runtime";
 import { pairLines } from "../../text/columns.ts";
 import { formatEventText, formatFieldValue } from "../../render/event_line.ts";
 import { formatDuration } from "../../text/numbers.ts";

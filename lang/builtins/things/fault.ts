@@ -1,8 +1,7 @@
 /** One access of a device that went nowhere, as `iommu.faults` lists them. */
-import type { MachineEvent } from "../../../runtime/events.ts";
-import { decodeFaultLog } from "../../../instruments/fault_log/decode_fault_log.ts";
-import { printFaultLog } from "../../../instruments/fault_log/print_fault_log.ts";
-import type { IommuFault } from "../../../runtime/iommu/iommu.ts";
+import type { MachineEvent } from "@dmalab/runtime";
+import { decodeFaultLog, printFaultLog } from "@dmalab/runtime/fault_log";
+import type { IommuFault } from "@dmalab/runtime/iommu";
 import { wrapText } from "../../text/columns.ts";
 import { formatAddress, formatDuration } from "../../text/numbers.ts";
 import type { Run } from "../../values/run.ts";

@@ -1,8 +1,11 @@
 /** What `fault_log` has read: the fault line of a kernel's log. */
-import { decodeFaultLog } from "../../../instruments/fault_log/decode_fault_log.ts";
-import type { LoggedFault } from "../../../instruments/fault_log/logged_fault.ts";
-import { formatSource } from "../../../instruments/fault_log/pci_source.ts";
-import { formatWord64, numberOf } from "../../../instruments/fault_log/word64.ts";
+import {
+  decodeFaultLog,
+  formatSource,
+  formatWord64,
+  type LoggedFault,
+  numberOf,
+} from "@dmalab/runtime/fault_log";
 import type { Run } from "../../values/run.ts";
 import { ScriptError } from "../../values/script_error.ts";
 import { accessText, faultStory, loggedFaultLines } from "../explain/fault_story.ts";

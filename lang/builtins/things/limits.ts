@@ -1,7 +1,7 @@
 /** The limits of a device's queues, and who set each. */
 import type { Run } from "../../values/run.ts";
-import type { LimitReason, QueueLimits } from "../../../runtime/block/queue_limits.ts";
-import { SECTOR_SIZE_BYTES } from "../../../runtime/address.ts";
+import type { LimitReason, QueueLimits } from "@dmalab/runtime/block";
+import { SECTOR_SIZE_BYTES } from "@dmalab/runtime";
 import { tableLines } from "../../text/columns.ts";
 import { formatMask, formatSize } from "../../text/numbers.ts";
 import { RecordValue, type Value } from "../../values/value.ts";

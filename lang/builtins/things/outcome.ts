@@ -1,6 +1,6 @@
 /** What became of a block on a machine of its own: the values of `fork` and `compare`. */
-import { hasLatencies } from "../../../runtime/time/latencies.ts";
-import { sameMemory } from "../../../runtime/dma/device/device_view.ts";
+import { hasLatencies } from "@dmalab/runtime/time";
+import { sameMemory } from "@dmalab/runtime/dma";
 import { tableLines } from "../../text/columns.ts";
 import { formatEvents } from "../../render/event_line.ts";
 import { formatCount, formatDuration, formatSize } from "../../text/numbers.ts";

@@ -1,5 +1,5 @@
 /** A `region` of the machine block. */
-import type { MemoryRegion } from "../../../runtime/machine_config.ts";
+import type { MemoryRegion } from "@dmalab/runtime";
 import { formatAddress, formatSize } from "../../text/numbers.ts";
 import type { TypeSpec } from "../../values/spec.ts";
 import { fieldsOf } from "../describe/fields.ts";

@@ -1,5 +1,5 @@
 /** A run of physical memory in a list of such. */
-import type { PhysAddr } from "../../../runtime/address.ts";
+import type { PhysAddr } from "@dmalab/runtime";
 
 export const SEGMENT = { phys: "phys", size: "size" } as const;
 

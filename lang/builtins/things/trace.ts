@@ -1,6 +1,5 @@
 /** Events in order: what `trace { … }` gives, and `events`, all since the machine was ready. */
-import { KERNEL_CALLS } from "../../../runtime/event_vocabulary.ts";
-import type { MachineEvent } from "../../../runtime/events.ts";
+import { KERNEL_CALLS, type MachineEvent } from "@dmalab/runtime";
 import { formatEvents } from "../../render/event_line.ts";
 import { formatCount, formatDuration } from "../../text/numbers.ts";
 import { didYouMean } from "../../diagnostics/suggest.ts";

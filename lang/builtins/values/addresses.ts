@@ -1,5 +1,5 @@
 /** Addresses: what they have, and why they mean what they mean. */
-import { alignDown, PAGE_SIZE_BYTES } from "../../../runtime/address.ts";
+import { alignDown, PAGE_SIZE_BYTES } from "@dmalab/runtime";
 import { formatQuantity } from "../../render/value_text.ts";
 import type { Run } from "../../values/run.ts";
 import { Quantity } from "../../values/value.ts";

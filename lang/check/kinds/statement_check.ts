@@ -1,7 +1,7 @@
 /** Kinds in statements, and code that is never reached. */
 import type { Registry } from "../../values/registry.ts";
 import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
-import type { Field } from "../../../runtime/vocabulary/fields.ts";
+import type { Field } from "@dmalab/runtime/vocabulary";
 import { listed } from "../../diagnostics/suggest.ts";
 import { canEqual, fieldKind, fieldsNamed, wordsIn } from "../../values/event_fields.ts";
 import { eventsNamed } from "../names/event_names.ts";

@@ -21,7 +21,7 @@ export type FoundIn = keyof typeof FOUND_IN;
 export interface ReportClassEntry {
   /** What the driver did, as a sentence. */
   readonly doc: string;
-  /** Page, chapter and row in `docs/behaviour/`. */
+  /** Page, chapter and row in `docs/rules/`. */
   readonly rule: string;
   /** No kernel checks for it. */
   readonly beyondKernel: boolean;

@@ -34,7 +34,7 @@ export interface MapBranch {
   /** How it is called. */
   readonly name: string;
   readonly outcome: MapOutcome;
-  /** Chapter and row of `docs/behaviour/`. */
+  /** Chapter and row of `docs/rules/`. */
   readonly rule: string;
   /** When it is taken, and what comes of it, as a sentence. */
   readonly doc: string;

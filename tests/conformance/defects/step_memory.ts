@@ -1,11 +1,6 @@
 /** The memory of a step: what the request covers, and what it holds before and after. */
-import {
-  alignDown,
-  PAGE_SIZE_BYTES,
-  type PhysAddr,
-  SECTOR_SIZE_BYTES,
-} from "../../../runtime/address.ts";
-import { type BioVec, NO_VECS } from "../../../runtime/block/bio.ts";
+import { alignDown, PAGE_SIZE_BYTES, type PhysAddr, SECTOR_SIZE_BYTES } from "@dmalab/runtime";
+import { type BioVec, NO_VECS } from "@dmalab/runtime/block";
 import { type Extent, extentOf } from "../kernel/kernel_data.ts";
 import { fillPages, pagesOf, type Run, writePattern } from "./damage.ts";
 import type { DefectCase, DefectCommand, DefectStep } from "./defect_data.ts";

@@ -1,13 +1,15 @@
 /** The machine that a file of tests/golden/hmm was recorded on. */
-import { type Bytes, KIB, type PhysAddr } from "../../../runtime/address.ts";
-import { DmaDevice } from "../../../runtime/dma/device/device.ts";
-import type { IommuModel } from "../../../runtime/iommu/iommu_models.ts";
-import { Machine } from "../../../runtime/machine.ts";
 import {
+  type Bytes,
   defaultMachineConfig,
   type IommuMode,
+  KIB,
+  Machine,
+  type PhysAddr,
   swiotlbConfig,
-} from "../../../runtime/machine_config.ts";
+} from "@dmalab/runtime";
+import { DmaDevice } from "@dmalab/runtime/dma";
+import type { IommuModel } from "@dmalab/runtime/iommu";
 import { GoldenReadError } from "../golden_files.ts";
 import { attachPeers, type PeerSpan } from "../kernel/captured_peers.ts";
 import { profileOf } from "../kernel/kernel_machine.ts";

@@ -1,7 +1,7 @@
 /** What a captured run is described by, as it follows from the machine built for it. */
-import { scheduledRequests } from "../../../devices/nvme/driver/queues/scheduler_tags.ts";
-import type { QueueLimits } from "../../../runtime/block/queue_limits.ts";
-import type { IommuMode } from "../../../runtime/machine_config.ts";
+import { scheduledRequests } from "@dmalab/devices/nvme";
+import type { QueueLimits } from "@dmalab/runtime/block";
+import type { IommuMode } from "@dmalab/runtime";
 import type { Json } from "../difference.ts";
 import type { CaptureConfig, CaptureMode } from "./capture_config.ts";
 import type { CaptureEnvironment, CaptureLimits } from "./kernel_data.ts";

@@ -6,14 +6,6 @@
  * addresses of descriptor blocks; everything else must come out (tests/golden/kernel/README.md,
  * "What is given and what must come out").
  */
-import { SECTOR_SIZE_BYTES } from "../../../runtime/address.ts";
-import {
-  Bio,
-  BIO_FLAG,
-  type BlockOp,
-  sliceVecs,
-  vecsSizeBytes,
-} from "../../../runtime/block/bio.ts";
 import {
   BLK_STS,
   type BlkStatus,
@@ -21,10 +13,11 @@ import {
   blkStatusName,
   ERRNO,
   invariant,
-} from "../../../runtime/errno.ts";
-import type { MachineEvent } from "../../../runtime/events.ts";
-import { Iod } from "../../../devices/nvme/driver/command/iod.ts";
-import { NvmeRequest } from "../../../devices/nvme/driver/command/nvme_request.ts";
+  type MachineEvent,
+  SECTOR_SIZE_BYTES,
+} from "@dmalab/runtime";
+import { Bio, BIO_FLAG, type BlockOp, sliceVecs, vecsSizeBytes } from "@dmalab/runtime/block";
+import { Iod, NvmeRequest } from "@dmalab/devices/nvme";
 import { type CapturedCalls, capturedCalls } from "./capture_form.ts";
 import type { CaptureConfig } from "./capture_config.ts";
 import { type Probes, probesOf } from "./capture_probes.ts";

@@ -7,7 +7,7 @@
  *
  * @see behaviour/nvme.md 2.5, "Records and tags"
  */
-import { TagMap } from "../../../runtime/block/tag_map.ts";
+import { TagMap } from "@dmalab/runtime/block";
 import type { CaptureCase } from "./kernel_data.ts";
 
 const TAG_BITS = 0xfff;

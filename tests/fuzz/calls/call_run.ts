@@ -2,13 +2,11 @@
  * Plays sessions of generated calls, and holds every text that comes of them to one rule: it is
  * neither a bug of dmalab nor nonsense.
  */
-import { BUG_CODE } from "../../../lang/diagnostics/bug.ts";
-import { renderDiagnostic } from "../../../lang/diagnostics/render.ts";
-import { LoadError } from "../../../lang/syntax/load_files.ts";
-import { Session } from "../../../lang/run/session.ts";
-import type { FeedResult } from "../../../lang/run/session_types.ts";
-import { BUILTINS } from "../../../lang/builtins/mod.ts";
-import { auditedRegistry } from "../../../lang/testing/audited.ts";
+import { BUG_CODE, renderDiagnostic } from "@dmalab/lang/diagnostics";
+import { LoadError } from "@dmalab/lang/syntax";
+import { type FeedResult, Session } from "@dmalab/lang/run";
+import { BUILTINS } from "@dmalab/lang/builtins";
+import { auditedRegistry } from "@dmalab/lang/testing";
 import { Choices } from "../choices.ts";
 import type { ArgumentCorpus } from "./argument_corpus.ts";
 import { type CallInput, CallScript } from "./call_script.ts";

@@ -1,7 +1,7 @@
 /** Random machine blocks, written from the schema: a new key or kind of device is among them at once. */
-import { type BlockSpec, MACHINE_SCHEMA, type ValueShape } from "../../../lang/machine/schema.ts";
-import { QUIRK_NAMES } from "../../../runtime/kernels/quirks.ts";
-import type { NumberShape } from "../../../runtime/settings.ts";
+import { type BlockSpec, MACHINE_SCHEMA, type ValueShape } from "@dmalab/lang/machine";
+import { QUIRK_NAMES } from "@dmalab/runtime/kernels";
+import type { NumberShape } from "@dmalab/runtime";
 import type { Choices } from "../choices.ts";
 
 /** Blocks inside each other; a tree of ports is no deeper than its devices need. */

@@ -2,11 +2,16 @@
  * Texts of values by kind: usual ones, hostile ones, what a machine has given before, and what the
  * registry says would give one.
  */
-import { BUILTINS } from "../../../lang/builtins/mod.ts";
-import { kindOf } from "../../../lang/values/kinds.ts";
-import type { FunctionSpec, Kind, ParameterSpec } from "../../../lang/values/spec.ts";
-import { kindOfType, typeChain } from "../../../lang/values/types.ts";
-import type { Value } from "../../../lang/values/value.ts";
+import { BUILTINS } from "@dmalab/lang/builtins";
+import {
+  type FunctionSpec,
+  type Kind,
+  kindOf,
+  kindOfType,
+  type ParameterSpec,
+  typeChain,
+  type Value,
+} from "@dmalab/lang/values";
 import type { Choices } from "../choices.ts";
 import { type ArgumentCorpus, METHODS } from "./argument_corpus.ts";
 

@@ -1,6 +1,6 @@
 /** How long a client of the debug adapter waits for answers about moments of long runs. */
 import type { DebugProtocol } from "@vscode/debugprotocol";
-import { Session } from "../../../cli/dap/session.ts";
+import { Session } from "@dmalab/editor/dap";
 import { type Benchmark, type BenchResult, median, rounded } from "../benchmark.ts";
 import { runDeno } from "../child.ts";
 import { cpuSeconds } from "../cpu_time.ts";
@@ -8,11 +8,11 @@ import { RECORDING_MAIN } from "../recording.ts";
 
 /** Runs of 100,000 to 180,000 events, each long in a way of its own. */
 const SCENARIOS = [
-  "benches/long_run.dma",
-  "benches/long_live.dma",
-  "benches/long_reads.dma",
-  "benches/long_calls.dma",
-  "benches/long_output.dma",
+  "examples/bench/long_run.dma",
+  "examples/bench/long_live.dma",
+  "examples/bench/long_reads.dma",
+  "examples/bench/long_calls.dma",
+  "examples/bench/long_output.dma",
 ];
 const EVENTS = 100_000;
 const PLACES = 12;

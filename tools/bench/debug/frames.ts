@@ -1,9 +1,6 @@
 /** Latency of a full-screen debugger frame, with all panes, after a million events. */
-import { Debugger } from "../../../cli/debug/debugger.ts";
-import { FullScreen } from "../../../cli/debug/screen/full_screen.ts";
-import type { Key } from "../../../cli/terminal/keys.ts";
-import { Queue } from "../../../cli/terminal/queue.ts";
-import type { TerminalInput } from "../../../cli/terminal/terminal.ts";
+import { Debugger, FullScreen } from "@dmalab/cli/debug";
+import { type Key, Queue, type TerminalInput } from "@dmalab/cli/terminal";
 import { median, plainBenchmark } from "../benchmark.ts";
 import { measureInChild } from "../child.ts";
 import { RECORDING_MAIN, recordReads } from "../recording.ts";

@@ -3,8 +3,8 @@
  *
  * What a command finds at an address in it never goes out to the bus: the controller knows its own.
  */
-import type { Bytes, PhysAddr } from "../../../../runtime/address.ts";
-import type { PhysicalMemory } from "../../../../runtime/memory/physical_memory.ts";
+import type { Bytes, PhysAddr } from "@dmalab/runtime";
+import type { PhysicalMemory } from "@dmalab/runtime/memory";
 import type { LocalMemoryRegisters } from "../registers.ts";
 
 export interface LocalMemorySettings {

@@ -10,11 +10,8 @@
  * top bits spell, exactly, for every x below 2^52. One addition then makes 8 bytes at once.
  * Typed arrays have the host's byte order, which is little-endian wherever this runs.
  */
-import type { Bytes } from "../../../../runtime/address.ts";
-import { invariant } from "../../../../runtime/errno.ts";
-import type { HostBudget } from "../../../../runtime/host_budget.ts";
-import { fillSeries, type MemoryPage } from "../../../../runtime/memory/physical_memory.ts";
-import { sameBytes } from "../../../../runtime/memory/same_bytes.ts";
+import { type Bytes, type HostBudget, invariant } from "@dmalab/runtime";
+import { fillSeries, type MemoryPage, sameBytes } from "@dmalab/runtime/memory";
 import { ExtentSet } from "../data/extent_set.ts";
 import { type StoreTarget, TransferBuffer } from "../data/transfer_buffer.ts";
 

@@ -1,7 +1,6 @@
 /** Allocates and frees the lists that describe a request's data. */
-import { invariant } from "../../../../runtime/errno.ts";
-import type { DescriptorPool, PoolBlock } from "../../../../runtime/dma/calls/pool.ts";
-import type { EventStream } from "../../../../runtime/events.ts";
+import { type EventStream, invariant } from "@dmalab/runtime";
+import type { DescriptorPool, PoolBlock } from "@dmalab/runtime/dma";
 import { returnDescriptor, takeDescriptor } from "./descriptor_pools.ts";
 import type { DescriptorWriter } from "./descriptor_writer.ts";
 import { type Iod, IOD_FLAG } from "./iod.ts";

@@ -1,9 +1,7 @@
-import { swiotlbConfig } from "../../../../runtime/machine_config.ts";
+import { BLK_STS, DMA_MAPPING_ERROR, type DmaAddr, swiotlbConfig } from "@dmalab/runtime";
 import { assert, assertEquals } from "@std/assert";
-import { DMA_MAPPING_ERROR, type DmaAddr } from "../../../../runtime/address.ts";
-import { BLK_STS } from "../../../../runtime/errno.ts";
-import type { QuirkName } from "../../../../runtime/kernels/quirks.ts";
-import type { PeerMapType } from "../../../../runtime/vocabulary/shared_words.ts";
+import type { QuirkName } from "@dmalab/runtime/kernels";
+import type { PeerMapType } from "@dmalab/runtime/vocabulary";
 import { DriverRig, pages, type RigOptions, scattered, vec } from "../../_driver_rig.ts";
 import { IOD_FLAG } from "../command/iod.ts";
 import type { UnmapRule } from "../command/nvme_request.ts";

@@ -3,11 +3,7 @@
  *
  * @see behaviour/nvme.md 1 (dma-vec array), 2.3 (Saved mappings)
  */
-import type { Bytes, DmaAddr } from "../../../../runtime/address.ts";
-import { invariant } from "../../../../runtime/errno.ts";
-import { eventId } from "../../../../runtime/event_vocabulary.ts";
-import { FAULT } from "../../../../runtime/faults.ts";
-import type { Machine } from "../../../../runtime/machine.ts";
+import { type Bytes, type DmaAddr, eventId, FAULT, invariant, type Machine } from "@dmalab/runtime";
 import { MAX_SEGMENTS } from "../protocol.ts";
 
 const MEM_ALLOC = eventId("mem.alloc");

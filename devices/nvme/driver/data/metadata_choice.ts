@@ -1,6 +1,5 @@
 /** The event that explains which format a command has for its metadata. */
-import { eventId } from "../../../../runtime/event_vocabulary.ts";
-import type { EventStream } from "../../../../runtime/events.ts";
+import { eventId, type EventStream } from "@dmalab/runtime";
 import type { Iod } from "../command/iod.ts";
 import type { NvmeRequest } from "../command/nvme_request.ts";
 

@@ -1,13 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
-import {
-  DMA_MAPPING_ERROR,
-  type DmaAddr,
-  MIB,
-  type PhysAddr,
-} from "../../../../runtime/address.ts";
-import { BIO_FLAG, type BioVec } from "../../../../runtime/block/bio.ts";
-import { BLK_STS } from "../../../../runtime/errno.ts";
-import type { QuirkName } from "../../../../runtime/kernels/quirks.ts";
+import { BLK_STS, DMA_MAPPING_ERROR, type DmaAddr, MIB, type PhysAddr } from "@dmalab/runtime";
+import { BIO_FLAG, type BioVec } from "@dmalab/runtime/block";
+import type { QuirkName } from "@dmalab/runtime/kernels";
 import { DriverRig, pages, type RigOptions, scattered, vec } from "../../_driver_rig.ts";
 import { IOD_FLAG } from "../command/iod.ts";
 import { PSDT } from "../protocol.ts";

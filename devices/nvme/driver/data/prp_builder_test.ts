@@ -1,14 +1,14 @@
-import { swiotlbConfig } from "../../../../runtime/machine_config.ts";
-import { assert, assertEquals } from "@std/assert";
 import {
+  BLK_STS,
   DMA_MAPPING_ERROR,
   type DmaAddr,
   MIB,
   type PhysAddr,
-} from "../../../../runtime/address.ts";
-import type { DescriptorPool, PoolBlock } from "../../../../runtime/dma/calls/pool.ts";
-import { BLK_STS } from "../../../../runtime/errno.ts";
-import type { QuirkName } from "../../../../runtime/kernels/quirks.ts";
+  swiotlbConfig,
+} from "@dmalab/runtime";
+import { assert, assertEquals } from "@std/assert";
+import type { DescriptorPool, PoolBlock } from "@dmalab/runtime/dma";
+import type { QuirkName } from "@dmalab/runtime/kernels";
 import { DriverRig, pages, type RigOptions, scattered, vec } from "../../_driver_rig.ts";
 import { IOD_FLAG } from "../command/iod.ts";
 

@@ -6,10 +6,9 @@
  *
  * @see behaviour/defects.md, M1
  */
-import type { Bytes, DmaAddr } from "../../../../runtime/address.ts";
-import { opDirection } from "../../../../runtime/block/bio.ts";
-import type { DmaDevice } from "../../../../runtime/dma/device/device.ts";
-import type { Machine } from "../../../../runtime/machine.ts";
+import type { Bytes, DmaAddr, Machine } from "@dmalab/runtime";
+import { opDirection } from "@dmalab/runtime/block";
+import type { DmaDevice } from "@dmalab/runtime/dma";
 import type { DescriptorWriter } from "../command/descriptor_writer.ts";
 import { ctrlPageOffset } from "./format_choice.ts";
 import type { Iod } from "../command/iod.ts";

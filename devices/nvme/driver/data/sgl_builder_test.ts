@@ -1,6 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { DMA_MAPPING_ERROR, type DmaAddr } from "../../../../runtime/address.ts";
-import { BLK_STS } from "../../../../runtime/errno.ts";
+import { BLK_STS, DMA_MAPPING_ERROR, type DmaAddr } from "@dmalab/runtime";
 import { DriverRig, pages, type RigOptions, scattered, vec } from "../../_driver_rig.ts";
 import { Iod } from "../command/iod.ts";
 import { PSDT, SGL_TYPE } from "../protocol.ts";

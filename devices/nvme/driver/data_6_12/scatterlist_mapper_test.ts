@@ -1,8 +1,13 @@
-import { swiotlbConfig } from "../../../../runtime/machine_config.ts";
+import {
+  BLK_STS,
+  type Bytes,
+  type DmaAddr,
+  KIB,
+  type MachineEvent,
+  MIB,
+  swiotlbConfig,
+} from "@dmalab/runtime";
 import { assert, assertEquals } from "@std/assert";
-import { type Bytes, type DmaAddr, KIB, MIB } from "../../../../runtime/address.ts";
-import { BLK_STS } from "../../../../runtime/errno.ts";
-import type { MachineEvent } from "../../../../runtime/events.ts";
 import { DriverRig, pages, type RigOptions, scattered, vec } from "../../_driver_rig.ts";
 import { NVM_OPCODE, PSDT } from "../protocol.ts";
 

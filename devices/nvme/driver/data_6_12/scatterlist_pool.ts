@@ -4,11 +4,8 @@
  *
  * @see behaviour/nvme.md 6
  */
-import type { Bytes } from "../../../../runtime/address.ts";
-import { SCATTER_ENTRY_BYTES, Scatterlist } from "../../../../runtime/dma/scatterlist.ts";
-import { eventId } from "../../../../runtime/event_vocabulary.ts";
-import { FAULT } from "../../../../runtime/faults.ts";
-import type { Machine } from "../../../../runtime/machine.ts";
+import { type Bytes, eventId, FAULT, type Machine } from "@dmalab/runtime";
+import { SCATTER_ENTRY_BYTES, Scatterlist } from "@dmalab/runtime/dma";
 
 const MEM_ALLOC = eventId("mem.alloc");
 const MEM_FREE = eventId("mem.free");

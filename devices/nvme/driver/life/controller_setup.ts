@@ -4,8 +4,8 @@
  *
  * @see behaviour/nvme.md 5
  */
-import { invariant, KernelError } from "../../../../runtime/errno.ts";
-import type { QueueLimits } from "../../../../runtime/block/queue_limits.ts";
+import { invariant, KernelError } from "@dmalab/runtime";
+import type { QueueLimits } from "@dmalab/runtime/block";
 import type { AbortSlots } from "../queues/abort_slots.ts";
 import { AdminCommands } from "./admin_commands.ts";
 import { ControllerMemory } from "./controller_memory.ts";

@@ -1,7 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { KernelError } from "../../../../runtime/errno.ts";
-import { KIB } from "../../../../runtime/address.ts";
-import { ArmedFault, FAULT } from "../../../../runtime/faults.ts";
+import { ArmedFault, FAULT, KernelError, KIB } from "@dmalab/runtime";
 import { DriverRig, pages, type RigOptions } from "../../_driver_rig.ts";
 import { NvmeDriver } from "../nvme_driver.ts";
 import { ALL_ONES, REGISTER } from "../protocol.ts";

@@ -3,11 +3,8 @@
  *
  * @see behaviour/nvme.md 5.3
  */
-import { invariant } from "../../../../runtime/errno.ts";
-import { type Bytes, type DmaAddr, KIB, MIB } from "../../../../runtime/address.ts";
-import type { DmaDevice } from "../../../../runtime/dma/device/device.ts";
-import type { CoherentMemory } from "../../../../runtime/dma/coherent_memory.ts";
-import type { Machine } from "../../../../runtime/machine.ts";
+import { type Bytes, type DmaAddr, invariant, KIB, type Machine, MIB } from "@dmalab/runtime";
+import type { CoherentMemory, DmaDevice } from "@dmalab/runtime/dma";
 import { CTRL_PAGE_BYTES } from "../protocol.ts";
 
 /** What a controller gets at most (`max_host_mem_size_mb`). */

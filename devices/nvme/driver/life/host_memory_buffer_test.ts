@@ -1,7 +1,6 @@
 /** Host memory buffer: allocation, the feature, what the controller does there, and its return. */
 import { assert, assertEquals } from "@std/assert";
-import { KIB, MIB, type PhysAddr } from "../../../../runtime/address.ts";
-import { ArmedFault, FAULT } from "../../../../runtime/faults.ts";
+import { ArmedFault, FAULT, KIB, MIB, type PhysAddr } from "@dmalab/runtime";
 import { allocateHostMemoryBuffer } from "./host_memory_buffer.ts";
 import { DriverRig, pages, type RigOptions, vec } from "../../_driver_rig.ts";
 

@@ -4,13 +4,16 @@
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { GIB } from "../../../../runtime/address.ts";
-import { KernelError } from "../../../../runtime/errno.ts";
-import { ArmedFault, FAULT, type FaultPointName } from "../../../../runtime/faults.ts";
-import { Plug } from "../../../../runtime/block/plug.ts";
-import { HeldResources } from "../../../../runtime/held_resources.ts";
-import type { KernelProfile } from "../../../../runtime/kernels/kernels.ts";
-import type { QuirkName } from "../../../../runtime/kernels/quirks.ts";
+import {
+  ArmedFault,
+  FAULT,
+  type FaultPointName,
+  GIB,
+  HeldResources,
+  KernelError,
+} from "@dmalab/runtime";
+import { Plug } from "@dmalab/runtime/block";
+import type { KernelProfile, QuirkName } from "@dmalab/runtime/kernels";
 import { DriverRig, pages, type RigOptions, vec } from "../../_driver_rig.ts";
 import type { NvmeRequest } from "../command/nvme_request.ts";
 import type { DiskOp } from "../../nvme_disk.ts";

@@ -3,9 +3,7 @@
  *
  * @see behaviour/nvme.md 5.1
  */
-import { type Nanoseconds, realHigh } from "../../../../runtime/address.ts";
-import { KernelError } from "../../../../runtime/errno.ts";
-import type { Machine } from "../../../../runtime/machine.ts";
+import { KernelError, type Machine, type Nanoseconds, realHigh } from "@dmalab/runtime";
 import type { NvmeRegisterPort } from "../../register_port.ts";
 import {
   ADMIN_DEPTH,

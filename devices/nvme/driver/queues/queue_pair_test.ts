@@ -1,8 +1,7 @@
 /** Rings, tags and doorbells of a queue, as numbers (behaviour/nvme.md 4.1 and 4.2; NVM Express 1.4, 4.1, 4.6, 3.1). */
 import { assertEquals, assertThrows } from "@std/assert";
-import { KernelError } from "../../../../runtime/errno.ts";
-import { ArmedFault, FAULT } from "../../../../runtime/faults.ts";
-import { Plug } from "../../../../runtime/block/plug.ts";
+import { ArmedFault, FAULT, KernelError } from "@dmalab/runtime";
+import { Plug } from "@dmalab/runtime/block";
 import { DriverRig, pages, type RigOptions, vec } from "../../_driver_rig.ts";
 import type { DescriptorPools } from "../command/descriptor_pools.ts";
 import type { NvmeRequest } from "../command/nvme_request.ts";

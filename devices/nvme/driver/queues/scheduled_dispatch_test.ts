@@ -1,7 +1,6 @@
 import { assertEquals } from "@std/assert";
-import type { NoMerges } from "../../../../runtime/block/merge.ts";
-import { Plug } from "../../../../runtime/block/plug.ts";
-import { ArmedFault, FAULT } from "../../../../runtime/faults.ts";
+import { type NoMerges, Plug } from "@dmalab/runtime/block";
+import { ArmedFault, FAULT } from "@dmalab/runtime";
 import { DriverRig, pages, type RigOptions } from "../../_driver_rig.ts";
 import type { Io } from "../../io.ts";
 import type { DiskOp } from "../../nvme_disk.ts";

@@ -5,8 +5,8 @@
  *
  * @see behaviour/nvme.md 2.5, "Records and tags"
  */
-import { invariant } from "../../../../runtime/errno.ts";
-import { TagMap } from "../../../../runtime/block/tag_map.ts";
+import { invariant } from "@dmalab/runtime";
+import { TagMap } from "@dmalab/runtime/block";
 import type { DescriptorPools } from "../command/descriptor_pools.ts";
 import { Iod } from "../command/iod.ts";
 import type { NvmeRequest } from "../command/nvme_request.ts";

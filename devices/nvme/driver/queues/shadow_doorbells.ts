@@ -7,10 +7,8 @@
  *
  * @see behaviour/nvme.md 4.1
  */
-import { type Bytes, PAGE_SIZE_BYTES } from "../../../../runtime/address.ts";
-import type { DmaDevice } from "../../../../runtime/dma/device/device.ts";
-import type { CoherentMemory } from "../../../../runtime/dma/coherent_memory.ts";
-import type { Machine } from "../../../../runtime/machine.ts";
+import { type Bytes, type Machine, PAGE_SIZE_BYTES } from "@dmalab/runtime";
+import type { CoherentMemory, DmaDevice } from "@dmalab/runtime/dma";
 
 const WORD_BYTES = 4;
 

@@ -1,7 +1,7 @@
 /** Doorbells in memory, from both sides: fewer register writes, and no wait without end. */
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { ArmedFault, FAULT } from "../../../../runtime/faults.ts";
+import { ArmedFault, FAULT } from "@dmalab/runtime";
 import { DriverRig, type RigOptions, vec } from "../../_driver_rig.ts";
 import type { Io } from "../../io.ts";
 import { ShadowDoorbells } from "./shadow_doorbells.ts";

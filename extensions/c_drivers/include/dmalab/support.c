@@ -1,7 +1,7 @@
 /*
  * Compiled with every driver. Afterwards each load and store in the compiled code and each move of the
  * stack pointer becomes a call of a function here, and each block of code begins with one
- * (c_drivers/wasm/checked_module.ts). Nothing in a driver's text can prevent that, and what these
+ * (extensions/c_drivers/wasm/checked_module.ts). Nothing in a driver's text can prevent that, and what these
  * functions keep lies where no other code reaches it.
  */
 #define PLAIN no_sanitize("kernel-address"), no_stack_protector

@@ -1,6 +1,6 @@
 /** A client with an adapter in the same process, at the two ends of a pipe. */
 import { PassThrough } from "node:stream";
-import { Session } from "../../cli/dap/session.ts";
+import { Session } from "../../dap/session.ts";
 import { Client } from "./client.ts";
 
 /** Lets a client talk to an adapter, and sees to it that both end. */

@@ -1,6 +1,5 @@
 /** A client with an adapter in a process of its own. */
-import { programWords } from "../dmalab_program.ts";
-import { ROOT } from "../source_text.ts";
+import { programWords, ROOT } from "@dmalab/tests";
 import { Client } from "./client.ts";
 
 /** Starts `dmalab dap`, which may read and nothing else. @returns Its exit code. */

@@ -1,7 +1,7 @@
 /** Runs of examples that a client of the adapter goes through, and what it must find there. */
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";
-import { ROOT } from "../source_text.ts";
+import { ROOT } from "@dmalab/tests";
 import type { Client } from "./client.ts";
 
 /** A run of an example, with what `dmalab run --trace` prints of it, counted. */

@@ -1,8 +1,8 @@
 /** `deno task test-neovim`: the settings of docs/editors.md in Neovim, without a screen. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
-import { codeBlocks } from "../../cli/scenario/code_blocks.ts";
-import { ROOT } from "../source_text.ts";
+import { codeBlocks } from "@dmalab/cli/scenario";
+import { ROOT } from "@dmalab/tests";
 
 const TEXT = `let size = 4KiB      # one page
 print siez
@@ -31,7 +31,13 @@ try {
   const program = `#!/bin/sh\nexec ${Deno.execPath()} run -A --no-check ${ROOT}cli/main.ts "$@"\n`;
   Deno.writeTextFileSync(at("dmalab"), program, { mode: 0o755 });
   const { code, stderr } = new Deno.Command("nvim", {
-    args: ["--headless", "-u", at("init.lua"), "-S", join(ROOT, "tests/neovim/try_all.lua")],
+    args: [
+      "--headless",
+      "-u",
+      at("init.lua"),
+      "-S",
+      join(ROOT, "extensions/editor/tests/neovim/try_all.lua"),
+    ],
     env: {
       PATH: `${folder}:${Deno.env.get("PATH")}`,
       DMA_FILE: at("scenario.dma"),

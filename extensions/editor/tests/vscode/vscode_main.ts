@@ -5,7 +5,7 @@
  * editor and of the debugger go there.
  */
 import { join } from "node:path";
-import { ROOT } from "../source_text.ts";
+import { ROOT } from "@dmalab/tests";
 import { installCodeServer } from "./code_server.ts";
 import { Workbench } from "./workbench.ts";
 

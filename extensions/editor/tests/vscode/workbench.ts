@@ -1,8 +1,8 @@
 /** A VS Code workbench in a browser, with the extension in it, and what a hand does there. */
 import { dirname, join } from "node:path";
 import { chromium, type Page } from "playwright-core";
-import { buildExtension } from "../../tools/vscode/build_extension.ts";
-import { ROOT } from "../source_text.ts";
+import { buildExtension } from "@dmalab/tools/vscode";
+import { ROOT } from "@dmalab/tests";
 import type { CodeServer } from "./code_server.ts";
 
 const SETTINGS = {

@@ -1,11 +1,10 @@
 /** What planted changes of one file of a kernel tree are looked for with. */
-import { HostTree } from "../../cli/c/host_tree.ts";
-import { TreeBuild } from "../../cli/c/tree_build.ts";
-import { MemoryScreen } from "../../cli/memory_screen.ts";
-import { firstDifference, runWithTree, type TestRun } from "../../cli/tree/diff_scenario.ts";
-import type { Oracle } from "../../cli/tree/oracles.ts";
-import { TreeError, versionOf } from "../../c_drivers/tree/tree_files.ts";
-import { STOPPED } from "../../instruments/oracle/compare.ts";
+import { HostTree, MemoryScreen } from "@dmalab/cli";
+import { TreeBuild } from "@dmalab/c_drivers/compiler";
+import { firstDifference, runWithTree, type TestRun } from "../../diff_scenario.ts";
+import type { Oracle } from "../../oracles.ts";
+import { TreeError, versionOf } from "@dmalab/runtime/kernels";
+import { STOPPED } from "../../oracle/compare.ts";
 import type { SystemClang } from "./system_clang.ts";
 
 /** Says of a changed file how it behaves, beside the file as it is. */

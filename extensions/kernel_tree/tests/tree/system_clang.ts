@@ -1,6 +1,5 @@
 /** Clang of the system, which compiles the files of a tree sooner than the WebAssembly module. */
-import type { Compiled } from "../../cli/c/clang.ts";
-import type { TreeClang } from "../../cli/c/tree_clang.ts";
+import type { Compiled, TreeClang } from "@dmalab/c_drivers/compiler";
 
 /** A clang of the system's, on files in a folder: faster, for those who make dmalab, and not confined to the tree. */
 export class SystemClang implements TreeClang {

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { SEARCH, tokenize } from "../search.mjs";
 
-const GRAMMAR = new URL("../../editors/vscode/syntaxes/dma.tmLanguage.json", import.meta.url);
+const GRAMMAR = new URL("../../../editor/vscode/syntaxes/dma.tmLanguage.json", import.meta.url);
 const read = (url) => JSON.parse(readFileSync(url, "utf8"));
 const dma = existsSync(GRAMMAR) ? [{ ...read(GRAMMAR), name: "dma" }] : [];
 

@@ -8,7 +8,7 @@ import {
   type Page,
 } from "playwright-core";
 import { join } from "node:path";
-import { ROOT } from "../source_text.ts";
+import { ROOT } from "@dmalab/tests";
 
 /** Where Debian and others have the browser. */
 const PLACES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];

@@ -1,4 +1,4 @@
-/** The checks of the pages, each by its name; `tests/web_main.ts` starts them. */
+/** The checks of the pages, each by its name; `extensions/page/tests/web_main.ts` starts them. */
 import { Findings, PAGES, startBrowser } from "./bench.ts";
 import { checkKeyboard, checkViews } from "./access_checks.ts";
 import { checkFrames, checkPolicy } from "./embed_checks.ts";

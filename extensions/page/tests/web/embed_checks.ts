@@ -1,7 +1,7 @@
 /** The playground in a frame of another page, and what its policy refuses. */
 import type { Browser, Request } from "playwright-core";
 import { join } from "node:path";
-import { writeLink } from "../../web/page/share_link.ts";
+import { writeLink } from "../../page/share_link.ts";
 import { type Findings, openPage, PAGES, PLAYGROUND, untilDone, untilShown } from "./bench.ts";
 
 const TEXT = `machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd { } } } }

@@ -1,10 +1,10 @@
 /** The playground: what it prints, how soon, what runs without an end do to it, and its links. */
 import type { Browser, Page } from "playwright-core";
 import { join } from "node:path";
-import { readLink, writeLink } from "../../web/page/share_link.ts";
-import { playgroundData } from "../../tools/web/playground_data.ts";
-import { recordRun, runsOf } from "../../lang/recording/mod.ts";
-import { ROOT } from "../source_text.ts";
+import { readLink, writeLink } from "../../page/share_link.ts";
+import { playgroundData } from "@dmalab/tools/web";
+import { recordRun, runsOf } from "@dmalab/recording";
+import { ROOT } from "@dmalab/tests";
 import { programOf } from "./report_checks.ts";
 import {
   type Findings,
@@ -50,7 +50,7 @@ export async function checkOutput(browser: Browser, found: Findings): Promise<vo
     await untilDone(page);
     const needsC = (await page.textContent("#message"))!.includes("cannot compile C") &&
       await page.isVisible("#message");
-    if (path.startsWith("drivers/")) {
+    if (path.startsWith("extensions/c_drivers/drivers/")) {
       if (!needsC && /\.c"/.test(playgroundData().files[path]!)) {
         different.push(`${path} says nothing of C`);
       }
@@ -221,7 +221,9 @@ export async function checkLinks(browser: Browser, found: Findings): Promise<voi
       seed: null,
     } as const;
     const link = await writeLink(shared);
-    if (!entry.startsWith("drivers/")) longest = Math.max(longest, link.length);
+    if (!entry.startsWith("extensions/c_drivers/drivers/")) {
+      longest = Math.max(longest, link.length);
+    }
     const read = await readLink(link);
     if (JSON.stringify(read) !== JSON.stringify({ shared, frame: null })) changed.push(entry);
   }

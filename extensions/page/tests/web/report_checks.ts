@@ -1,16 +1,15 @@
 /** Reports of all examples, opened from a disk: what they show is what was recorded. */
 import type { Browser, Page } from "playwright-core";
 import { join } from "node:path";
-import { writeReport } from "../../cli/report/make_report.ts";
-import { HostLoader } from "../../cli/host_loader.ts";
-import { Interrupts } from "../../cli/interrupts.ts";
-import { limitsOf } from "../../cli/scenario/limit_options.ts";
-import { loadFollowed } from "../../lang/language.ts";
-import { type Recording, recordRun, runsOf } from "../../lang/recording/mod.ts";
-import type { Program } from "../../lang/run/program.ts";
-import { rowTexts, tableAt, tableSizes } from "../../lang/views/tables.ts";
-import { formatEventText } from "../../lang/render/event_line.ts";
-import { scenariosBelow } from "../examples.ts";
+import { writeReport } from "../../cli/make_report.ts";
+import { HostLoader, Interrupts } from "@dmalab/cli";
+import { limitsOf } from "@dmalab/cli/scenario";
+import { loadFollowed } from "@dmalab/lang";
+import { type Recording, recordRun, runsOf } from "@dmalab/recording";
+import type { Program } from "@dmalab/lang/run";
+import { rowTexts, tableAt, tableSizes } from "@dmalab/recording/views";
+import { formatEventText } from "@dmalab/lang/render";
+import { scenariosBelow } from "@dmalab/tests";
 import { type Findings, openPage, PageClock, PAGES, untilShown, waitFor } from "./bench.ts";
 
 const FOLDER = join(PAGES, "checked");

@@ -1,9 +1,7 @@
 /** Lines of the CPU's caches over a span of memory: the owner and state of each. */
 import { valueOf } from "../../describe/form.ts";
-import type { Bytes, PhysAddr } from "../../../../runtime/address.ts";
-import type { Machine } from "../../../../runtime/machine.ts";
-import type { CacheLine, LineState } from "../../../../runtime/memory/cached_page.ts";
-import { CACHE_LINE_BYTES } from "../../../../runtime/memory/line_owners.ts";
+import type { Bytes, Machine, PhysAddr } from "@dmalab/runtime";
+import { CACHE_LINE_BYTES, type CacheLine, type LineState } from "@dmalab/runtime/memory";
 import { pad, spread } from "../../../text/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../../text/numbers.ts";
 import type { TypeSpec } from "../../../values/spec.ts";

@@ -1,5 +1,5 @@
 /** Memory that CPU and device share all the time: `dma_alloc_coherent`. */
-import type { CoherentMemory } from "../../../../runtime/dma/coherent_memory.ts";
+import type { CoherentMemory } from "@dmalab/runtime/dma";
 import { formatAddress, formatSize } from "../../../text/numbers.ts";
 import type { TypeSpec } from "../../../values/spec.ts";
 import { fieldsOf } from "../../describe/fields.ts";

@@ -1,7 +1,6 @@
 /** Pools of small blocks that CPU and device share, and their blocks. */
-import type { DmaAddr } from "../../../../runtime/address.ts";
-import type { DmaPool, PoolBlock } from "../../../../runtime/dma/calls/pool.ts";
-import { KernelError } from "../../../../runtime/errno.ts";
+import { type DmaAddr, KernelError } from "@dmalab/runtime";
+import type { DmaPool, PoolBlock } from "@dmalab/runtime/dma";
 import { formatAddress, formatCount, formatSize } from "../../../text/numbers.ts";
 import { ScriptError } from "../../../values/script_error.ts";
 import type { TypeSpec } from "../../../values/spec.ts";

@@ -1,8 +1,8 @@
 /** The machine's IOMMU. */
 import type { PlainOf } from "../../describe/form.ts";
-import type { Machine } from "../../../../runtime/machine.ts";
-import { isTranslated, type TranslatedDevice } from "../../../../runtime/dma/device/device.ts";
-import type { FlushQueue } from "../../../../runtime/iommu/flush_queue.ts";
+import type { Machine } from "@dmalab/runtime";
+import { isTranslated, type TranslatedDevice } from "@dmalab/runtime/dma";
+import type { FlushQueue } from "@dmalab/runtime/iommu";
 import { reservedLines } from "../../../render/pictures/address_space_picture.ts";
 import { PICTURE_COLUMNS, spread, wrapText } from "../../../text/columns.ts";
 import { formatCount, formatDuration, formatSize } from "../../../text/numbers.ts";
@@ -11,7 +11,7 @@ import { raiseErrno } from "../../arguments.ts";
 import { type MappedRun, mappedRuns } from "../../mapped_runs.ts";
 import { iommuStory } from "../../explain/iommu_story.ts";
 import type { TypeSpec } from "../../../values/spec.ts";
-import type { DeviceBase } from "../../../../devices/device_kind.ts";
+import type { DeviceBase } from "@dmalab/devices";
 import { DEVICE } from "../device.ts";
 import { FAULT } from "../fault.ts";
 import { IOVA_SPACE, spaceBody } from "./iova_space.ts";

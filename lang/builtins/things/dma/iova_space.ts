@@ -1,9 +1,8 @@
 /** The IOVA space of one device: allocated, in rcaches, free. */
 import type { PlainOf } from "../../describe/form.ts";
-import { bitsOfLastAddress } from "../../../../runtime/address.ts";
-import { CACHE_CLASSES } from "../../../../runtime/iommu/iova_cache.ts";
-import type { TranslatedDevice } from "../../../../runtime/dma/device/device.ts";
-import type { IommuDomain } from "../../../../runtime/iommu/domain.ts";
+import { bitsOfLastAddress } from "@dmalab/runtime";
+import { CACHE_CLASSES, type IommuDomain } from "@dmalab/runtime/iommu";
+import type { TranslatedDevice } from "@dmalab/runtime/dma";
 import {
   addressSpacePicture,
   countUses,

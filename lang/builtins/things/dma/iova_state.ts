@@ -1,9 +1,7 @@
 /** The caller's state of the two-step API. */
-import type { DmaDevice } from "../../../../runtime/dma/device/device.ts";
-import type { BouncedBuffer } from "../../../../runtime/memory/swiotlb/swiotlb.ts";
-import type { PeerMapType } from "../../../../runtime/vocabulary/shared_words.ts";
-import { SINGLE_BYTES } from "../../../../runtime/dma/dma_rules.ts";
-import { DmaIovaState } from "../../../../runtime/dma/iova_state.ts";
+import { type DmaDevice, DmaIovaState, SINGLE_BYTES } from "@dmalab/runtime/dma";
+import type { BouncedBuffer } from "@dmalab/runtime/memory";
+import type { PeerMapType } from "@dmalab/runtime/vocabulary";
 import { formatAddress, formatSize } from "../../../text/numbers.ts";
 import { iovaStatePicture } from "../../../render/pictures/iova_state_picture.ts";
 import type { Run } from "../../../values/run.ts";

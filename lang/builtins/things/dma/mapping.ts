@@ -1,5 +1,5 @@
 /** One streaming mapping: what `dma_map_*` gives, and what `device.mappings` lists. */
-import type { DmaAddr, PhysAddr } from "../../../../runtime/address.ts";
+import type { DmaAddr, PhysAddr } from "@dmalab/runtime";
 import { formatAddress, formatSize } from "../../../text/numbers.ts";
 import { isThing } from "../../arguments.ts";
 import { explainAddress } from "../../ledger.ts";

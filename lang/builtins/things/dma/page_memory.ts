@@ -1,5 +1,5 @@
 /** Pages that are allocated for a device and mapped at once: `dma_alloc_pages`. */
-import type { PageMemory } from "../../../../runtime/dma/calls/page_memory.ts";
+import type { PageMemory } from "@dmalab/runtime/dma";
 import { formatAddress, formatSize } from "../../../text/numbers.ts";
 import type { TypeSpec } from "../../../values/spec.ts";
 import { fieldsOf } from "../../describe/fields.ts";

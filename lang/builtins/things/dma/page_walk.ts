@@ -1,14 +1,14 @@
 /** The way of one address through a page table, as the hardware reads it. */
-import type { MachineEvent } from "../../../../runtime/events.ts";
-import type { TranslatedDevice } from "../../../../runtime/dma/device/device.ts";
-import { type PageCut, pageCuts } from "../../../../runtime/iommu/page_table.ts";
+import type { Machine, MachineEvent } from "@dmalab/runtime";
+import type { TranslatedDevice } from "@dmalab/runtime/dma";
 import {
   entryBits,
   type EntryFacts,
   entryWords,
+  type PageCut,
+  pageCuts,
   tablePagePhys,
-} from "../../../../runtime/iommu/table_entries.ts";
-import type { Machine } from "../../../../runtime/machine.ts";
+} from "@dmalab/runtime/iommu";
 import { PICTURE_COLUMNS, spread, tableLines, wrapText } from "../../../text/columns.ts";
 import {
   formatAddress,

@@ -1,9 +1,7 @@
 /** Scatterlists: buffers that are mapped together. */
 import { plainSegment, SEGMENT } from "../segment.ts";
-import type { PhysAddr } from "../../../../runtime/address.ts";
-import type { NoncontiguousMemory } from "../../../../runtime/dma/calls/page_memory.ts";
-import type { DmaDevice } from "../../../../runtime/dma/device/device.ts";
-import type { Scatterlist } from "../../../../runtime/dma/scatterlist.ts";
+import type { PhysAddr } from "@dmalab/runtime";
+import type { DmaDevice, NoncontiguousMemory, Scatterlist } from "@dmalab/runtime/dma";
 import { clip, PICTURE_COLUMNS, wrapText } from "../../../text/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../../text/numbers.ts";
 import { scatterlistPicture } from "../../../render/pictures/scatterlist_picture.ts";

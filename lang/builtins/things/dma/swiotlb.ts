@@ -1,6 +1,10 @@
 /** The pool of bounce buffers. */
-import type { BouncedBuffer, SwiotlbPool } from "../../../../runtime/memory/swiotlb/swiotlb.ts";
-import { SET_SLOTS, SLOT_BYTES } from "../../../../runtime/memory/swiotlb/swiotlb_geometry.ts";
+import {
+  type BouncedBuffer,
+  SET_SLOTS,
+  SLOT_BYTES,
+  type SwiotlbPool,
+} from "@dmalab/runtime/memory";
 import { formatCount } from "../../../text/numbers.ts";
 import { swiotlbPicture } from "../../../render/pictures/swiotlb_picture.ts";
 import { explainPool } from "../../bounce_story.ts";

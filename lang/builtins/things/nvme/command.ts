@@ -1,9 +1,5 @@
 /** The NVMe command that a request became. */
-import type {
-  NvmeCommandView,
-  SglDescriptor,
-} from "../../../../devices/nvme/driver/command/command_view.ts";
-import type { NvmeRequest } from "../../../../devices/nvme/driver/command/nvme_request.ts";
+import type { NvmeCommandView, NvmeRequest, SglDescriptor } from "@dmalab/devices/nvme";
 import { formatAddress, formatHexBytes, formatSize } from "../../../text/numbers.ts";
 import { isThing, word } from "../../arguments.ts";
 import { commandStory } from "../../explain/command_story.ts";

@@ -1,7 +1,6 @@
 /** An io: one bio as its submitter sees it, however many requests it became. */
-import type { NvmeRequest } from "../../../../devices/nvme/driver/command/nvme_request.ts";
-import type { Io } from "../../../../devices/nvme/io.ts";
-import { blkStatusName } from "../../../../runtime/errno.ts";
+import type { Io, NvmeRequest } from "@dmalab/devices/nvme";
+import { blkStatusName } from "@dmalab/runtime";
 import { requestPicture } from "../../../render/pictures/request_picture.ts";
 import { formatCount, formatSize } from "../../../text/numbers.ts";
 import { tableLines } from "../../../text/columns.ts";

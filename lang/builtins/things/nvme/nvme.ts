@@ -1,6 +1,5 @@
 /** NVMe disks: what they are, what they hold, their queues. */
-import type { NvmeDevice } from "../../../../devices/nvme/nvme_device.ts";
-import { unplugNvme } from "../../../../devices/nvme/unplug.ts";
+import { type NvmeDevice, unplugNvme } from "@dmalab/devices/nvme";
 import { formatCount, formatSize } from "../../../text/numbers.ts";
 import { ScriptError } from "../../../values/script_error.ts";
 import { toInt } from "../../arguments.ts";

@@ -1,11 +1,8 @@
 /** Submitting to a disk: what an operation carries, and waiting for its end. */
 import { type Decoded, named, optional, param, type Parameter } from "../../describe/parameters.ts";
-import type { NvmeDevice } from "../../../../devices/nvme/nvme_device.ts";
-import type { Io } from "../../../../devices/nvme/io.ts";
-import type { DiskOp, NvmeDisk, SubmitOptions } from "../../../../devices/nvme/nvme_disk.ts";
-import { SECTOR_SIZE_BYTES } from "../../../../runtime/address.ts";
-import { type ErrnoName, KernelError } from "../../../../runtime/errno.ts";
-import type { HostBuffer } from "../../../../runtime/memory/host_buffer.ts";
+import type { DiskOp, Io, NvmeDevice, NvmeDisk, SubmitOptions } from "@dmalab/devices/nvme";
+import { type ErrnoName, KernelError, SECTOR_SIZE_BYTES } from "@dmalab/runtime";
+import type { HostBuffer } from "@dmalab/runtime/memory";
 import type { Run } from "../../../values/run.ts";
 import { LimitError, ScriptError } from "../../../values/script_error.ts";
 import { RecordValue, type Value } from "../../../values/value.ts";

@@ -1,5 +1,5 @@
 /** One pair of submission and completion queue. */
-import type { QueuePair } from "../../../../devices/nvme/driver/queues/queue_pair.ts";
+import type { QueuePair } from "@dmalab/devices/nvme";
 import { formatCount } from "../../../text/numbers.ts";
 import { queuePicture } from "../../../render/pictures/queue_picture.ts";
 import { DIRECT_MACHINE } from "../../calls/example_machines.ts";

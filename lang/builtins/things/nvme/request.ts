@@ -1,7 +1,6 @@
 /** A request: what the block layer hands to the driver. */
 import { plainSegment, SEGMENT } from "../segment.ts";
-import type { NvmeRequest } from "../../../../devices/nvme/driver/command/nvme_request.ts";
-import { readStatus } from "../../../../devices/nvme/status_codes.ts";
+import { type NvmeRequest, readStatus } from "@dmalab/devices/nvme";
 import { formatCount, formatSize } from "../../../text/numbers.ts";
 import { isIncident } from "../../../values/incident.ts";
 import type { Run } from "../../../values/run.ts";

@@ -1,6 +1,6 @@
 /** Any other device: scripts map for it, make it read and write, and describe its registers. */
-import type { EndpointDevice } from "../../../../devices/endpoint/endpoint.ts";
-import type { MemoryRegion } from "../../../../runtime/machine_config.ts";
+import type { EndpointDevice } from "@dmalab/devices/endpoint";
+import type { MemoryRegion } from "@dmalab/runtime";
 import { ScriptError } from "../../../values/script_error.ts";
 import type { TypeSpec } from "../../../values/spec.ts";
 import { methodsOf } from "../../describe/builtin.ts";

@@ -1,8 +1,6 @@
 /** A way from one PCI function to another one's memory. */
 import type { PlainOf } from "../../describe/form.ts";
-import type { PciIommuGroup } from "../../../../devices/pci/iommu_groups.ts";
-import { redirectChange } from "../../../../devices/pci/peers/redirect_change.ts";
-import type { PeerRoute } from "../../../../devices/pci/peers/route.ts";
+import { type PciIommuGroup, type PeerRoute, redirectChange } from "@dmalab/devices/pci";
 import type { Run } from "../../../values/run.ts";
 import { peerStory } from "../../explain/peer_answer.ts";
 import type { TypeSpec } from "../../../values/spec.ts";

@@ -1,6 +1,6 @@
 /** Host bridges, root ports and switches: what a topology is made of. */
-import { type PciNodeConfig, settingOf } from "../../../../devices/lab_config.ts";
-import { switchedOn } from "../../../../devices/pci/function_settings.ts";
+import { type PciNodeConfig, settingOf } from "@dmalab/devices";
+import { switchedOn } from "@dmalab/devices/pci";
 import { list, word } from "../../arguments.ts";
 import type { TypeSpec } from "../../../values/spec.ts";
 import { fieldsOf } from "../../describe/fields.ts";

@@ -1,5 +1,5 @@
 /** What a device lends to its peers. */
-import type { PeerProvider } from "../../../../devices/pci/peers/peer_provider.ts";
+import type { PeerProvider } from "@dmalab/devices/pci";
 import { pairLines } from "../../../text/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../../text/numbers.ts";
 import type { TypeSpec } from "../../../values/spec.ts";

@@ -1,10 +1,8 @@
 /** The PCI tree as a picture. */
-import { switchedOn } from "../../../../devices/pci/function_settings.ts";
-import type { Lab } from "../../../../devices/lab.ts";
-import { type PciNodeConfig, settingOf } from "../../../../devices/lab_config.ts";
+import { findRoute, switchedOn } from "@dmalab/devices/pci";
+import { type Lab, type PciNodeConfig, settingOf } from "@dmalab/devices";
 import { clip, PICTURE_COLUMNS } from "../../../text/columns.ts";
 import { formatCount, formatSize } from "../../../text/numbers.ts";
-import { findRoute } from "../../../../devices/pci/peers/route.ts";
 import { SERVICE_LETTERS } from "../../explain/route_story.ts";
 import type { TypeSpec } from "../../../values/spec.ts";
 import { DEVICE } from "../device.ts";

@@ -1,11 +1,8 @@
 /** The page-wise DMA map, and what is remembered of peers along one batch of its entries. */
 import type { PlainOf } from "../../describe/form.ts";
-import { type DmaAddr, pfnToPhys } from "../../../../runtime/address.ts";
-import type { DmaDevice } from "../../../../runtime/dma/device/device.ts";
-import type { MachineEvent } from "../../../../runtime/events.ts";
-import type { PeerMemo } from "../../../../runtime/dma/paths/scatterlist_peer.ts";
-import type { HmmDmaMap } from "../../../../runtime/mm/hmm_dma_map.ts";
-import { flagWords, HMM_PFN, type HmmPfnList } from "../../../../runtime/mm/hmm_pfn_list.ts";
+import { type DmaAddr, type MachineEvent, pfnToPhys } from "@dmalab/runtime";
+import type { DmaDevice, PeerMemo } from "@dmalab/runtime/dma";
+import { flagWords, HMM_PFN, type HmmDmaMap, type HmmPfnList } from "@dmalab/runtime/mm";
 import { clip, PICTURE_COLUMNS, tableLines } from "../../../text/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../../text/numbers.ts";
 import { shownParts } from "../../../text/repeats.ts";

@@ -1,5 +1,5 @@
 /** How a page-wise map reaches memory, by its mode. */
-import type { HmmDmaMap } from "../../../../runtime/mm/hmm_dma_map.ts";
+import type { HmmDmaMap } from "@dmalab/runtime/mm";
 
 export const HMM_MODES: Readonly<Record<HmmDmaMap["mode"], string>> = {
   iova: "One IOVA range.",

@@ -1,7 +1,6 @@
 /** The address space of a process, as devices that share it are concerned with it. */
-import { PAGE_SIZE_BYTES } from "../../../../runtime/address.ts";
-import type { AddressSpace } from "../../../../runtime/mm/address_space.ts";
-import type { MappedPage } from "../../../../runtime/mm/process_pages.ts";
+import { PAGE_SIZE_BYTES } from "@dmalab/runtime";
+import type { AddressSpace, MappedPage } from "@dmalab/runtime/mm";
 import { tableLines } from "../../../text/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../../text/numbers.ts";
 import { shownParts } from "../../../text/repeats.ts";

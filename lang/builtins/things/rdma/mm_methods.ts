@@ -3,14 +3,13 @@ import type { PlainOf } from "../../describe/form.ts";
 import {
   alignDown,
   alignUp,
+  KernelError,
   PAGE_SIZE_BYTES,
   type PhysAddr,
   type VirtAddr,
-} from "../../../../runtime/address.ts";
-import { KernelError } from "../../../../runtime/errno.ts";
-import type { HostBuffer } from "../../../../runtime/memory/host_buffer.ts";
-import { type AddressSpace } from "../../../../runtime/mm/address_space.ts";
-import { HUGE_ORDER, type MappedPage } from "../../../../runtime/mm/process_pages.ts";
+} from "@dmalab/runtime";
+import type { HostBuffer } from "@dmalab/runtime/memory";
+import { type AddressSpace, HUGE_ORDER, type MappedPage } from "@dmalab/runtime/mm";
 import { formatCount, formatSize } from "../../../text/numbers.ts";
 import { ScriptError } from "../../../values/script_error.ts";
 import { raiseErrno } from "../../arguments.ts";

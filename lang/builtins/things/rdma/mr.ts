@@ -1,8 +1,6 @@
 /** Memory regions that an RDMA device pages on demand. */
-import { TABLE_WRITE } from "../../../../devices/rdma/device_table.ts";
-import { ImplicitRegion } from "../../../../devices/rdma/implicit_region.ts";
-import type { MemoryRegion } from "../../../../devices/rdma/memory_region.ts";
-import type { MachineEvent } from "../../../../runtime/events.ts";
+import { ImplicitRegion, type MemoryRegion, TABLE_WRITE } from "@dmalab/devices/rdma";
+import type { MachineEvent } from "@dmalab/runtime";
 import { pairLines, tableLines } from "../../../text/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../../text/numbers.ts";
 import { shownParts } from "../../../text/repeats.ts";

@@ -1,12 +1,14 @@
 /** What a script can do with a memory region. */
-import { TABLE_READ, TABLE_WRITE } from "../../../../devices/rdma/device_table.ts";
-import { ImplicitRegion } from "../../../../devices/rdma/implicit_region.ts";
-import type { MemoryRegion } from "../../../../devices/rdma/memory_region.ts";
-import { RdmaAccess } from "../../../../devices/rdma/rdma_access.ts";
-import type { RdmaAdapter } from "../../../../devices/rdma/rdma_adapter.ts";
-import type { UmemOdp } from "../../../../devices/rdma/umem_odp.ts";
-import { type DmaAddr, PAGE_SIZE_BYTES, type VirtAddr } from "../../../../runtime/address.ts";
-import { KernelError } from "../../../../runtime/errno.ts";
+import {
+  ImplicitRegion,
+  type MemoryRegion,
+  RdmaAccess,
+  type RdmaAdapter,
+  TABLE_READ,
+  TABLE_WRITE,
+  type UmemOdp,
+} from "@dmalab/devices/rdma";
+import { type DmaAddr, KernelError, PAGE_SIZE_BYTES, type VirtAddr } from "@dmalab/runtime";
 import { formatAddress } from "../../../text/numbers.ts";
 import type { Run } from "../../../values/run.ts";
 import { LimitError, ScriptError } from "../../../values/script_error.ts";

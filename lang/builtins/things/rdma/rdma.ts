@@ -1,5 +1,5 @@
 /** RDMA devices. */
-import type { RdmaDevice } from "../../../../devices/rdma/rdma_device.ts";
+import type { RdmaDevice } from "@dmalab/devices/rdma";
 import { formatCount } from "../../../text/numbers.ts";
 import { ScriptError } from "../../../values/script_error.ts";
 import type { TypeSpec } from "../../../values/spec.ts";

@@ -1,6 +1,5 @@
 /** What an RDMA device does with a region: accesses, and page faults taken step by step. */
-import type { PageFault, StepResult } from "../../../../devices/rdma/page_fault.ts";
-import type { RdmaAccess } from "../../../../devices/rdma/rdma_access.ts";
+import type { PageFault, RdmaAccess, StepResult } from "@dmalab/devices/rdma";
 import { formatAddress, formatCount, formatSize } from "../../../text/numbers.ts";
 import { ScriptError } from "../../../values/script_error.ts";
 import type { TypeSpec } from "../../../values/spec.ts";

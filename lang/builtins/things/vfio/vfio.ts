@@ -1,6 +1,5 @@
 /** Devices whose state can be migrated. */
-import type { VfioDevice } from "../../../../devices/vfio/vfio_device.ts";
-import type { MigrationBuffer } from "../../../../devices/vfio/driver/migration_buffer.ts";
+import type { MigrationBuffer, VfioDevice } from "@dmalab/devices/vfio";
 import { formatCount, formatSize } from "../../../text/numbers.ts";
 import { ScriptError } from "../../../values/script_error.ts";
 import { toDirection } from "../../arguments.ts";

@@ -1,9 +1,7 @@
 /** Migration buffers, and what tells which pages a device has written. */
-import type { DirtyTracker } from "../../../../devices/vfio/driver/dirty_tracker.ts";
-import type { MigrationBuffer } from "../../../../devices/vfio/driver/migration_buffer.ts";
-import type { MigrationDriver } from "../../../../devices/vfio/driver/migration_driver.ts";
-import type { MachineEvent } from "../../../../runtime/events.ts";
-import { HostBuffer } from "../../../../runtime/memory/host_buffer.ts";
+import type { DirtyTracker, MigrationBuffer, MigrationDriver } from "@dmalab/devices/vfio";
+import type { MachineEvent } from "@dmalab/runtime";
+import { HostBuffer } from "@dmalab/runtime/memory";
 import { pairLines, tableLines } from "../../../text/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../../text/numbers.ts";
 import { ScriptError } from "../../../values/script_error.ts";

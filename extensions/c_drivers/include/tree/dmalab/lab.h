@@ -1,4 +1,4 @@
-/* Functions of the lab behind those of the kernel beside this file: `lab_X` is X of c_drivers/calls.ts. */
+/* Functions of the lab behind those of the kernel beside this file: `lab_X` is X of extensions/c_drivers/calls.ts. */
 #ifndef DMALAB_TREE_LAB_H
 #define DMALAB_TREE_LAB_H
 

@@ -1,4 +1,4 @@
-/* Waiting, and what is put off, by the tree's own structures. @see c_drivers/calls/interrupt.ts, deferred.ts */
+/* Waiting, and what is put off, by the tree's own structures. @see extensions/c_drivers/calls/interrupt.ts, deferred.ts */
 #include <linux/completion.h>
 #include <linux/delay.h>
 #include <linux/interrupt.h>

@@ -1,0 +1,2 @@
+/** What other members use of `devices/endpoint`. */
+export { ENDPOINT, type EndpointDevice } from "./endpoint.ts";

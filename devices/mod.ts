@@ -1,0 +1,34 @@
+/** What other members use of `devices`. */
+export { ConfigError } from "./config_error.ts";
+export { DescribedRegisters } from "./described_registers.ts";
+export type { AttachedBlock, DeviceBase, DeviceBlock, DeviceKind } from "./device_kind.ts";
+export {
+  type DeviceSettings,
+  deviceSettings,
+  type DmaDefaults,
+  settingError,
+} from "./device_settings.ts";
+export { buildLab, domainSharers, Lab } from "./lab.ts";
+export {
+  defaultLabConfig,
+  type LabConfig,
+  pciNode,
+  type PciNodeConfig,
+  settingOf,
+} from "./lab_config.ts";
+export { addedBlock, labConfig, type LabLiteral, type PciLiteral } from "./lab_literal.ts";
+export { LAB_TABLES, type TableFields, type TableName, type TableRow } from "./lab_tables.ts";
+export {
+  type BlockSettings,
+  DEVICE_KINDS,
+  type DeviceOf,
+  DeviceRegistry,
+  DEVICES,
+  type DeviceWord,
+  type LabDevice,
+  type PciNodeKind,
+  type PortKinds,
+  type PortWord,
+  type RegisteredKind,
+  type RowsOf,
+} from "./registry.ts";

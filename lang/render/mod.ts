@@ -1,0 +1,18 @@
+/** What other members use of `lang/render`. */
+export {
+  type EventLayout,
+  eventParts,
+  formatEvent,
+  formatEvents,
+  formatEventText,
+  formatFieldValue,
+  formatTitle,
+  STREAM_LAYOUT,
+  type TextPart,
+  valuePart,
+} from "./event_line.ts";
+export { type Paint, painter, type Role } from "./paint.ts";
+export { requestPicture } from "./pictures/request_picture.ts";
+export { PictureCollector, svgPictures, type TextPicture } from "./pictures/svg_picture.ts";
+export { quoted } from "./source_text.ts";
+export { formatValue } from "./value_text.ts";

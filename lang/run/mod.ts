@@ -1,0 +1,44 @@
+/** What other members use of `lang/run`. */
+export { prepareRun, rerun, type TestRun } from "./again.ts";
+export { type BenchOptions, runBench } from "./bench.ts";
+export type { DriverDirection, DriverEntry, DriverFunction } from "./driver_entry.ts";
+export { judgeEnd } from "./incidents.ts";
+export { leftoversOf } from "./leaks.ts";
+export { exactMatch, isNamed, type NameMatch } from "./name_match.ts";
+export { brokenOff, type Followed, loadProgram, type LoadResult, type Program } from "./program.ts";
+export type { FailureStyle } from "./render_failure.ts";
+export {
+  type BenchIncident,
+  type BenchOutcome,
+  displayName,
+  type EntryOutcome,
+  type FailureReport,
+  type Incident,
+  isSameEntry,
+  type Place,
+  type RunCounts,
+  type RunNames,
+  type RunReport,
+  runTitle,
+  type TestOutcome,
+  type Unexpected,
+} from "./report.ts";
+export { LimitedOutput, type RunOptions, type RunStart } from "./run_options.ts";
+export { runProgram, runTest } from "./run_program.ts";
+export { runProgramWith, shownRun } from "./runner.ts";
+export { Session } from "./session.ts";
+export { LAST_VALUE } from "./session_check.ts";
+export type { Move } from "./session_state.ts";
+export {
+  type FeedResult,
+  NOTHING_DONE,
+  type SessionOptions,
+  type SessionParts,
+  type SessionSummary,
+  type SessionVariable,
+  type ShownValue,
+  type UnrunPart,
+} from "./session_types.ts";
+export { reportFailure } from "./tally.ts";
+export type { TestEntry } from "./test_entry.ts";
+export { buildTestWorld, type MachineOptions, TestMachine } from "./test_machine.ts";

@@ -1,0 +1,34 @@
+/** What other members use of `runtime/kernels`. */
+export { type Difference, differencesOf } from "./differences.ts";
+export { hasFeature, NotInReleaseError, requireAttributes, requireFeature } from "./features.ts";
+export {
+  checkMost,
+  kernelOf,
+  KNOWN_TREES,
+  NESTED,
+  TreeError,
+  type TreeFiles,
+  type TreeFolders,
+  treePath,
+  type TreeVersion,
+  versionOf,
+} from "./kernel_tree.ts";
+export {
+  DEFAULT_KERNEL,
+  type Kernel,
+  KERNEL_NAMES,
+  KERNEL_SHORT_NAMES,
+  type KernelConfig,
+  type KernelName,
+  kernelNamed,
+  type KernelProfile,
+  type KernelRelease,
+  KERNELS,
+  type KernelStrategies,
+  type Releases,
+  resolveKernel,
+  rulesOf,
+  type RuleWatch,
+} from "./kernels.ts";
+export { NOT_SIMULATED } from "./not_simulated.ts";
+export { isQuirkName, QUIRK_NAMES, type QuirkName, QUIRKS, type QuirkSet } from "./quirks.ts";
