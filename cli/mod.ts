@@ -21,13 +21,11 @@ export { HostLoader } from "./host_loader.ts";
 export { HostMemory } from "./host_memory.ts";
 export { HostTree } from "./host_tree.ts";
 export { Interrupts, withInterrupts } from "./interrupts.ts";
-export { main, runMain } from "./main.ts";
+export { main, runMain } from "./program.ts";
 export { isTableRow, readRow } from "./markdown.ts";
 export { MemoryScreen } from "./memory_screen.ts";
 export { readWholeNumber } from "./numbers.ts";
-export { DENO_VERSION, VERSION } from "./package_version.ts";
 export { shortPath } from "./paths.ts";
-export { type CommandPermissions, PERMISSIONS, permissionsOf } from "./permissions.ts";
 export {
   areHeadersReadable,
   COMPILER_CONFIG,

@@ -1,6 +1,7 @@
 /** A session that is kept: it can be asked about its past, and gone on with from any place of it. */
 import type { SourceFile } from "@dmalab/lang";
-import type { FeedResult, Move, Session, SessionParts } from "@dmalab/lang/run";
+import type { FeedResult, Move, SessionParts } from "@dmalab/lang/run";
+import type { Session } from "@dmalab/lang/run/session";
 import { Looker } from "./look.ts";
 import { RunNotes } from "./notes.ts";
 import { comparePositions, type Position } from "./position.ts";

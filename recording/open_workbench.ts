@@ -1,5 +1,6 @@
 import { type Laboratory, PLAIN } from "@dmalab/lang";
-import { Session as SessionWith, type SessionOptions } from "@dmalab/lang/run";
+import { type SessionOptions } from "@dmalab/lang/run";
+import { Session as SessionWith } from "@dmalab/lang/run/session";
 import { Workbench } from "./workbench.ts";
 
 /**

@@ -7,7 +7,8 @@
 import { parse } from "@dmalab/lang/syntax";
 import { isDeclaration, type Statement } from "@dmalab/lang/syntax/tree";
 import { SourceFile, spanText } from "@dmalab/lang";
-import { type FeedResult, LAST_VALUE, NOTHING_DONE, type Session } from "@dmalab/lang/run";
+import { type FeedResult, LAST_VALUE, NOTHING_DONE } from "@dmalab/lang/run";
+import { type Session } from "@dmalab/lang/run/session";
 import type { HostWatch } from "@dmalab/lang/vm";
 import { Branch, type SessionHooks } from "./branch.ts";
 import type { Place } from "./cursor.ts";

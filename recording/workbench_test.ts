@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { BUILTINS } from "@dmalab/lang/builtins";
-import { Session } from "@dmalab/lang/run";
+import { Session } from "@dmalab/lang/run/session";
 import { DEFAULT_LIMITS } from "@dmalab/lang/values";
 import { memoryFiles } from "@dmalab/lang/syntax";
 import { evaluate } from "./questions.ts";

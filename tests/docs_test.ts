@@ -21,7 +21,8 @@ import {
   wordsWhere,
 } from "@dmalab/lang/syntax";
 import { loadProgram, SourceFile } from "@dmalab/lang";
-import { runBench, runProgram } from "@dmalab/lang/run";
+import { runBench } from "@dmalab/lang/run";
+import { runProgram } from "@dmalab/lang/run/run_program";
 import { audited } from "@dmalab/lang/testing";
 import { memberNames } from "@dmalab/lang/values";
 import { type CodeBlock, codeBlocks } from "@dmalab/cli/scenario";

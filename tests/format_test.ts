@@ -6,7 +6,7 @@ import { SourceFile } from "@dmalab/lang";
 import { scenariosBelow } from "./examples.ts";
 import { ROOT } from "./source_text.ts";
 
-for (const path of ["examples", "benches", "tests/suites"].flatMap(scenariosBelow)) {
+for (const path of ["examples", "tests/suites"].flatMap(scenariosBelow)) {
   Deno.test(`${path} is formatted`, () => {
     const text = Deno.readTextFileSync(join(ROOT, path));
     const formatted = formatSource(new SourceFile(path, text));

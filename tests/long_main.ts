@@ -105,7 +105,7 @@ const RUNS: Readonly<Record<string, () => Promise<string>>> = {
   /** Random requests through the NVMe driver in C and through the kernel's: how many, and their seed. */
   /** @throws {Error} Where the tree's driver does not compile. */
   async "nvme-requests"() {
-    const { requestsProgram, runRequests } = await import("@dmalab/c_drivers");
+    const { requestsProgram, runRequests } = await import("@dmalab/c_drivers/tests");
     const treeAt = words.indexOf("--tree");
     const tree = treeAt < 0
       ? undefined

@@ -12,7 +12,7 @@ import { Cursor, type Recording, recordRun, runsOf } from "@dmalab/recording";
 import { painter } from "@dmalab/lang/render";
 import { momentView, rowTexts, tableAt, type TableView } from "@dmalab/recording/views";
 import { Random } from "@dmalab/runtime";
-import { type Client, withClient } from "@dmalab/editor";
+import { type Client, withClient } from "@dmalab/editor/tests";
 import { scenariosBelow } from "./examples.ts";
 import { ROOT } from "./source_text.ts";
 

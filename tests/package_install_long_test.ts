@@ -1,7 +1,7 @@
 /** The package as Node and Deno install it: what docs/install.md and the README say, line by line. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
-import { VERSION } from "@dmalab/cli";
+import { VERSION } from "@dmalab/cli/package_version";
 import { codeBlocks } from "@dmalab/cli/scenario";
 import { buildPackage } from "@dmalab/tools/package";
 import { has, installByDeno, ownCaches, shell, TWO_PASSES, withPackage } from "./package_shell.ts";

@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "node:path";
 import { buildPackage } from "@dmalab/tools/package";
-import { DENO_VERSION, VERSION } from "@dmalab/cli";
+import { DENO_VERSION, VERSION } from "@dmalab/cli/package_version";
 import { shell, TWO_PASSES, withPackage } from "./package_shell.ts";
 import { filesBelow, ROOT } from "./source_text.ts";
 

@@ -7,14 +7,13 @@ export const ROOT: string = fileURLToPath(new URL("../", import.meta.url));
 
 /** Where sources stand, with what serves their making (`tools/`) and without what tests them all (`tests/`). */
 export const SOURCE_FOLDERS: readonly string[] = [
-  "c_drivers",
   "cli",
   "devices",
-  "instruments",
+  "extensions",
   "lang",
+  "recording",
   "runtime",
   "tools",
-  "web",
 ];
 
 /** One TypeScript file of the project: its path from the root, with `/`, and its text. */

@@ -8,7 +8,7 @@ import { readSources, ROOT, SOURCE_FOLDERS } from "./source_text.ts";
 import { type Finding, House, judge } from "./tidy.ts";
 import * as excuses from "./tidy_excuses.ts";
 
-const FOLDERS = ["benches", ...SOURCE_FOLDERS];
+const FOLDERS = SOURCE_FOLDERS;
 const STARTED = ["deno.json", "package.json", ".ci/run"];
 
 function isFile(path: string): boolean {

@@ -1,6 +1,6 @@
 /** `dmalab explain --in FILE`: what a thing of a scenario's machine is, and what led to it. */
 import { printable, renderDiagnostics } from "@dmalab/lang/diagnostics";
-import { Session } from "@dmalab/lang";
+import { Session } from "@dmalab/lang/session";
 import type { FeedResult } from "@dmalab/lang/run";
 import { HostLoader } from "../host_loader.ts";
 

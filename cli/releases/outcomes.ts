@@ -5,10 +5,10 @@ import {
   displayName,
   type NameMatch,
   type Place,
-  runProgram,
   type TestEntry,
   type TestOutcome,
 } from "@dmalab/lang/run";
+import { runProgram } from "@dmalab/lang/run/run_program";
 import type { SourceLoader } from "@dmalab/lang/syntax";
 import type { HostWatch } from "@dmalab/lang/vm";
 import type { Limits } from "@dmalab/lang/values";

@@ -15,7 +15,8 @@ import {
   type Workbench,
   type WorkResult,
 } from "@dmalab/recording";
-import { brokenOff, type Session, type UnrunPart } from "@dmalab/lang/run";
+import { brokenOff, type UnrunPart } from "@dmalab/lang/run";
+import { type Session } from "@dmalab/lang/run/session";
 import { SourceFile } from "@dmalab/lang";
 import type { MachineEvent } from "@dmalab/runtime";
 import { diagnosticStyle } from "../scenario/diagnostic_style.ts";

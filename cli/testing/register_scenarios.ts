@@ -21,10 +21,9 @@ import {
   type NameMatch,
   type Program,
   type RunOptions,
-  runProgram,
-  runTest,
   type TestOutcome,
 } from "@dmalab/lang/run";
+import { runProgram, runTest } from "@dmalab/lang/run/run_program";
 import { DEFAULT_LIMITS, type Limits } from "@dmalab/lang/values";
 import { currentFolder } from "../host_file.ts";
 import { MemoryScreen } from "../memory_screen.ts";

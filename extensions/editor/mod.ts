@@ -1,3 +1,1 @@
 /** What other members use of `extensions/editor`. */
-export { Client } from "./tests/dap/client.ts";
-export { withClient } from "./tests/dap/in_process.ts";

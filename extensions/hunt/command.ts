@@ -1,4 +1,5 @@
-import { command, type ExitCode, JOBS, refuse, type Screen, SEED, WRONG } from "@dmalab/cli/extend";
+import { command, JOBS, refuse, type Screen, SEED } from "@dmalab/cli/extend";
+import { type ExitCode, WRONG } from "@dmalab/cli/exit_code";
 import { DEFAULT_KERNEL, KERNEL_NAMES } from "@dmalab/runtime/kernels";
 import type { HuntWords } from "./requests/hunt_options.ts";
 import { MOST_SEEDS } from "./cli/seeds.ts";
@@ -131,7 +132,7 @@ async function huntAsAsked(
     const workers = { path, words: asked, jobs: jobs ?? 1 };
     if (!isOne) {
       const { runSeeds } = await import("./cli/run_seeds.ts");
-      const { VERSION } = await import("@dmalab/cli");
+      const { VERSION } = await import("@dmalab/cli/package_version");
       const plan = {
         hunt: commandOf(path, asked),
         version: VERSION,

@@ -2,18 +2,13 @@
 import { kernelOf, KERNELS, TreeError, type TreeVersion, versionOf } from "@dmalab/runtime/kernels";
 import { loadProgramOn } from "@dmalab/lang";
 import { formatEventText } from "@dmalab/lang/render";
-import { displayName, type Program, runProgram } from "@dmalab/lang/run";
+import { displayName, type Program } from "@dmalab/lang/run";
+import { runProgram } from "@dmalab/lang/run/run_program";
 import { formatCount } from "@dmalab/lang/text";
 import { currentFolder, HostLoader, HostTree, shortPath, withCompiled } from "@dmalab/cli";
-import {
-  codeOfProblems,
-  type ExitCode,
-  FAILED,
-  HELD,
-  type Screen,
-  WRONG,
-} from "@dmalab/cli/extend";
-import { sayDiagnostics } from "@dmalab/cli/scenario";
+import type { Screen } from "@dmalab/cli/extend";
+import { codeOfProblems, type ExitCode, FAILED, HELD, WRONG } from "@dmalab/cli/exit_code";
+import { sayDiagnostics } from "@dmalab/cli/scenario/diagnostic_style";
 
 /** Where in a file of C: a patch moves the lines below it. */
 const LINE_NUMBERS = /(\.[ch]):\d+(?::\d+)?/g;

@@ -5,7 +5,8 @@ import { printable } from "@dmalab/lang/diagnostics";
 import { formatCount } from "@dmalab/lang/text";
 import { noDrivers, SessionClang, TreeBuild } from "@dmalab/c_drivers/compiler";
 import { HostTree } from "@dmalab/cli";
-import { type ExitCode, FAILED, HELD, type Screen, WRONG } from "@dmalab/cli/extend";
+import type { Screen } from "@dmalab/cli/extend";
+import { type ExitCode, FAILED, HELD, WRONG } from "@dmalab/cli/exit_code";
 import { type Cases, lackingOf, type Oracle, ORACLES } from "./oracles.ts";
 
 /** Opens trees and a compiler, and reports the errors of both. */

@@ -1,14 +1,6 @@
 import { basename } from "node:path";
-import {
-  command,
-  HELD,
-  LIMITS,
-  MATCH,
-  refuse,
-  SEED,
-  VERDICT,
-  worseExitCode,
-} from "@dmalab/cli/extend";
+import { command, LIMITS, MATCH, refuse, SEED, VERDICT } from "@dmalab/cli/extend";
+import { HELD, worseExitCode } from "@dmalab/cli/exit_code";
 import { readMatches, withInterrupts } from "@dmalab/cli";
 import { limitsOf } from "@dmalab/cli/scenario";
 
@@ -46,7 +38,7 @@ export const REPORT = command({
   async run({ words: [path = ""], options, screen }) {
     const { writeReport } = await import("./cli/make_report.ts");
     const { beside } = await import("@dmalab/cli/files");
-    const { noTestFound } = await import("@dmalab/cli/scenario");
+    const { noTestFound } = await import("@dmalab/cli/scenario/print_run");
     const match = await readMatches(options.match);
     if (typeof match === "string") return refuse(match, screen);
     const limits = limitsOf((option) => options[option]);

@@ -3,4 +3,3 @@ export { checkJson, checkLines } from "./ledger/check_report.ts";
 export { LogPass, TraceCheck } from "./ledger/trace_check.ts";
 export { ImportPass } from "./line/import_pass.ts";
 export { TraceLine } from "./line/trace_line.ts";
-export { readGolden } from "./tests/golden_traces.ts";

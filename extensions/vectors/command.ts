@@ -1,4 +1,5 @@
-import { command, HELD, refuse, SEED, WRONG } from "@dmalab/cli/extend";
+import { command, refuse, SEED } from "@dmalab/cli/extend";
+import { HELD, WRONG } from "@dmalab/cli/exit_code";
 import { writeOrSay } from "@dmalab/cli/files";
 
 /** Random vectors by default. */

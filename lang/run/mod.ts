@@ -24,9 +24,7 @@ export {
   type Unexpected,
 } from "./report.ts";
 export { LimitedOutput, type RunOptions, type RunStart } from "./run_options.ts";
-export { runProgram, runTest } from "./run_program.ts";
 export { runProgramWith, shownRun } from "./runner.ts";
-export { Session } from "./session.ts";
 export { LAST_VALUE } from "./session_check.ts";
 export type { Move } from "./session_state.ts";
 export {

@@ -75,7 +75,7 @@ export function versionOf(files: TreeFiles): TreeVersion {
   if (major === null || patch === null || sub === null) {
     throw new TreeError(
       "The folder is not a kernel tree: its Makefile has no VERSION, PATCHLEVEL and SUBLEVEL",
-      "name the folder that contains `Makefile`, `extensions/c_drivers/include/` and `extensions/c_drivers/drivers/`",
+      "name the folder that contains `Makefile`, `include/` and `drivers/`",
     );
   }
   return { major, patch, sub, name: `${major}.${patch}.${sub}` };

@@ -4,7 +4,8 @@
  * Every case of every group is counted. A kind of data that dmalab cannot replay yet counts as not
  * agreeing, never as skipped. Exit 1 when any case differs or a file cannot be read.
  */
-import { type ExitCode, FAILED, HELD, ProcessScreen, WRONG } from "@dmalab/cli/extend";
+import { ProcessScreen } from "@dmalab/cli/extend";
+import { type ExitCode, FAILED, HELD, WRONG } from "@dmalab/cli/exit_code";
 import { hostReason, isHostError, toItsEnd } from "@dmalab/cli";
 import { printable } from "@dmalab/lang/diagnostics";
 import { givenOfMapsTable, givenTable } from "./given_table.ts";

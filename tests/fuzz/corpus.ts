@@ -19,7 +19,7 @@ const MAX_PIECE_LENGTH = 700;
 const CASES: ReadonlySet<string> = new Set(["Test", "Property", "Bench"]);
 
 export function readCorpus(): Corpus {
-  const paths = ["examples", "tests/bad", "benches"].flatMap((folder) =>
+  const paths = ["examples", "tests/bad"].flatMap((folder) =>
     filesBelow(join(ROOT, folder)).filter((path) => path.endsWith(".dma"))
   ).sort();
   const files = [

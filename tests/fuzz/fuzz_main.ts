@@ -4,14 +4,8 @@
  *
  * What is found is printed with its text; put it into `tests/fuzz/found_test.ts`, and mend it.
  */
-import {
-  command,
-  type ExitCode,
-  FAILED,
-  HELD,
-  type Invocation,
-  ProcessScreen,
-} from "@dmalab/cli/extend";
+import { command, type Invocation, ProcessScreen } from "@dmalab/cli/extend";
+import { type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";
 import { type HuntSettings, readHuntOptions } from "@dmalab/hunt/requests";
 import { runHunt } from "@dmalab/hunt/cli";
 import { Interrupts } from "@dmalab/cli";

@@ -5,7 +5,7 @@ import { BUG_CODE, renderDiagnostics } from "@dmalab/lang/diagnostics";
 import { LoadError, parse } from "@dmalab/lang/syntax";
 import { loadProgram, SourceFile } from "@dmalab/lang";
 import { audited } from "@dmalab/lang/testing";
-import { runProgram } from "@dmalab/lang/run";
+import { runProgram } from "@dmalab/lang/run/run_program";
 
 /** How a text fared. `bug`: it was answered with a stack trace, or by nonsense. */
 export type Verdict = "refused" | "held" | "failed" | "stopped" | "not run" | "bug";

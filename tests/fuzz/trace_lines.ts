@@ -3,7 +3,8 @@
  * balance that does not close.
  */
 import { assert, assertEquals } from "@std/assert";
-import { checkJson, checkLines, ImportPass, LogPass, readGolden, TraceCheck } from "@dmalab/traces";
+import { checkJson, checkLines, ImportPass, LogPass, TraceCheck } from "@dmalab/traces";
+import { readGolden } from "@dmalab/traces/tests";
 
 const SOURCES = [
   "real/72-strict-mistakes.trace.txt.gz",

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { connect } from "node:net";
 import { PassThrough } from "node:stream";
 import { Session } from "@dmalab/editor/dap";
-import { withClient } from "@dmalab/editor";
+import { withClient } from "@dmalab/editor/tests";
 import { runDeno } from "../deno_process.ts";
 import { ROOT } from "../source_text.ts";
 

@@ -5,7 +5,8 @@
  * Without a sample every change of the chosen files is tried. What survives is printed with its place
  * and its change, then the score by file. With a file of results, a run that was interrupted goes on.
  */
-import { command, HELD, type Invocation, WRONG } from "@dmalab/cli/extend";
+import { command, type Invocation } from "@dmalab/cli/extend";
+import { HELD, WRONG } from "@dmalab/cli/exit_code";
 import { isLong } from "../running/sizes.ts";
 import { ROOT, SOURCE_FOLDERS } from "../source_text.ts";
 import { runTask } from "@dmalab/tools";

@@ -7,7 +7,7 @@ import {
   loadPlanted,
   openFew,
   programOf,
-} from "@dmalab/c_drivers";
+} from "@dmalab/c_drivers/tests";
 import { BLOCK_DRIVER } from "./block.ts";
 import { NIC_DRIVER } from "./nic.ts";
 import { NVME_DRIVER } from "./nvme.ts";

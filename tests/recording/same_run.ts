@@ -19,7 +19,7 @@ import {
   START,
   type Step,
 } from "@dmalab/recording";
-import { runProgram } from "@dmalab/lang/run";
+import { runProgram } from "@dmalab/lang/run/run_program";
 import { Random } from "@dmalab/runtime";
 import type { FactTable } from "@dmalab/runtime/recording";
 import { ROOT } from "../source_text.ts";

@@ -67,7 +67,7 @@ const UNKNOWN_LONG_SECONDS = 10;
 const OWN_SECONDS = 5;
 const MOST_SECONDS = 40;
 /** Files that compile C share one whatever they cost: the compiler is started once for all of them. */
-const C_FILES = /^tests\/c_/;
+const C_FILES = /^extensions\/c_drivers\/tests\/c_/;
 
 /**
  * Processor time of the costly ones, by their names: `deno task test-all --times` writes it. Without

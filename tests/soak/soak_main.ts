@@ -5,7 +5,8 @@
  * Prints ten times what the machines hold and what the process takes of the host. Ends with exit code
  * 1 when something is held that was not before, or when the memory in use keeps growing.
  */
-import { command, type ExitCode, FAILED, HELD } from "@dmalab/cli/extend";
+import { command } from "@dmalab/cli/extend";
+import { type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";
 import { runTask } from "@dmalab/tools";
 import { soak, type SoakPoint } from "./soak.ts";
 

@@ -6,7 +6,8 @@
  * whose ring buffers hold as much time loses nothing. Ends with exit code 1 when lines are missing,
  * the reader found anything, was late for longer than that, or its memory grew.
  */
-import { command, type ExitCode, FAILED, HELD } from "@dmalab/cli/extend";
+import { command } from "@dmalab/cli/extend";
+import { type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";
 import { runTask } from "@dmalab/tools";
 import { TraceFeed } from "./trace_feed.ts";
 

@@ -8,7 +8,7 @@ import { openScenario } from "@dmalab/cli/scenario";
 import { type Benchmark, type BenchResult, median, medianOf, rounded } from "./benchmark.ts";
 import { runDeno } from "./child.ts";
 
-const FILE = "examples/bench/c_calls.dma";
+const FILE = "tools/bench/scenarios/c_calls.dma";
 /** As in that file. */
 const TURNS = 100_000;
 const PAGE_BYTES = 4096;
@@ -95,7 +95,7 @@ const STARTED: Benchmark = {
     const without: number[] = [];
     for (let round = -1; round < STARTS; round++) {
       const one = time(["test", FILE, "--match", "start"]);
-      const other = time(["test", "examples/bench/start.dma"]);
+      const other = time(["test", "tools/bench/scenarios/start.dma"]);
       if (round >= 0) withC.push(one), without.push(other);
     }
     const value = rounded(median(withC) - median(without));

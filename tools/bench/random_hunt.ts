@@ -10,7 +10,7 @@ import {
   sampleCases,
 } from "@dmalab/hunt/requests";
 import { loadProgram } from "@dmalab/lang";
-import { runProgram } from "@dmalab/lang/run";
+import { runProgram } from "@dmalab/lang/run/run_program";
 import { DEFAULT_KERNEL } from "@dmalab/runtime/kernels";
 import {
   type Benchmark,

@@ -8,7 +8,7 @@
  */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { DENO_VERSION, VERSION } from "@dmalab/cli";
+import { DENO_VERSION, VERSION } from "@dmalab/cli/package_version";
 import { bundle, PROJECT, runProjectDeno } from "./bundle.ts";
 import { buildPage, REPORT_PLAN } from "../web/build_page.ts";
 import { writeBuiltinsPages } from "../reference/builtins_page.ts";
@@ -35,7 +35,12 @@ const LIBRARY = {
 } as const;
 
 /** Folders that are copied as they are: the manual, and what drivers in C are compiled with. */
-const AS_THEY_ARE = ["docs", "examples", "include", "extensions/c_drivers/compiler/compiler"];
+const AS_THEY_ARE = [
+  "docs",
+  "examples",
+  "extensions/c_drivers/include",
+  "extensions/c_drivers/compiler/compiler",
+];
 
 /** The folder of the declarations. */
 const TYPES = "types";

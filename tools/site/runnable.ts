@@ -2,7 +2,7 @@
 import { type CodeBlock, runningBlocks } from "@dmalab/cli/scenario";
 import { loadText } from "@dmalab/lang";
 import { PictureCollector, svgPictures } from "@dmalab/lang/render";
-import { runProgram } from "@dmalab/lang/run";
+import { runProgram } from "@dmalab/lang/run/run_program";
 import { escapeMarkup } from "@dmalab/lang/text";
 import { type Asked, askedBy, choicesOf, pagePrograms } from "./quizzes.ts";
 import { addressOfRule, linkRules } from "./rules.ts";

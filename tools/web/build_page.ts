@@ -19,7 +19,7 @@ export interface PagePlan {
 
 /** Builds a page. @throws {Error} When its script cannot be bundled. */
 export function buildPage({ data, entry, kind }: PagePlan): string {
-  const read = (name: string) => Deno.readTextFileSync(join(PROJECT, "web", name));
+  const read = (name: string) => Deno.readTextFileSync(join(PROJECT, "extensions/page", name));
   const program = inScript(bundledScript(entry));
   const policy = [
     "default-src 'none'",

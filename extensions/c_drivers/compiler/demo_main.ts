@@ -5,7 +5,8 @@
 import { runProgramWith } from "@dmalab/lang/run";
 import { painter } from "@dmalab/lang/render";
 import { renderDiagnostics } from "@dmalab/lang/diagnostics";
-import { diagnosticStyle, outcomeLine } from "@dmalab/cli/scenario";
+import { outcomeLine } from "@dmalab/cli/scenario";
+import { diagnosticStyle } from "@dmalab/cli/scenario/diagnostic_style";
 import { loadPatched } from "./patched.ts";
 
 const FOLDER = "extensions/c_drivers/drivers/nic";

@@ -18,7 +18,7 @@ import {
 } from "@dmalab/recording";
 import { displayName, type Program, runProgramWith } from "@dmalab/lang/run";
 import { codeBlocks } from "@dmalab/cli/scenario";
-import { withClient } from "@dmalab/editor";
+import { withClient } from "@dmalab/editor/tests";
 import { loadFiles } from "./c_together.ts";
 import { ROOT } from "@dmalab/tests";
 

@@ -13,7 +13,7 @@ import {
   Stops,
 } from "@dmalab/recording";
 import type { Cancellation } from "./cancellation.ts";
-import { codeOfFailure } from "@dmalab/cli/extend";
+import { codeOfFailure } from "@dmalab/cli/exit_code";
 import { Breakpoints } from "./breakpoints.ts";
 import { Debuggee, type Halt } from "./debuggee.ts";
 import { launch, type LaunchArguments, withLaunchKeys } from "./launch.ts";

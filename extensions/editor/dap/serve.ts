@@ -1,7 +1,8 @@
 /** Where clients come from: the standard streams, or a port of this host. */
 import { createServer } from "node:net";
 import process from "node:process";
-import { type ExitCode, HELD, refuse, type Screen } from "@dmalab/cli/extend";
+import { refuse, type Screen } from "@dmalab/cli/extend";
+import { type ExitCode, HELD } from "@dmalab/cli/exit_code";
 import { host, hostReason } from "@dmalab/cli";
 import { StdinWorker } from "./stdin_worker.ts";
 import { Session } from "./session.ts";

@@ -1,4 +1,5 @@
-import { command, HELD, refuse } from "@dmalab/cli/extend";
+import { command, refuse } from "@dmalab/cli/extend";
+import { HELD } from "@dmalab/cli/exit_code";
 
 export const LSP = command({
   name: "lsp",

@@ -7,7 +7,7 @@
 import process from "node:process";
 import * as Lsp from "vscode-languageserver-protocol/node";
 import { TOKEN_MODIFIERS, TOKEN_TYPES } from "@dmalab/lang/editor";
-import { VERSION } from "@dmalab/cli";
+import { VERSION } from "@dmalab/cli/package_version";
 import { FrameError, MessageFrames } from "../dap/message_frames.ts";
 import * as answers from "./answers.ts";
 import { Documents, type Understood } from "./documents.ts";

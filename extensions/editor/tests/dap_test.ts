@@ -8,7 +8,7 @@ import { Client } from "./dap/client.ts";
 import { withClient } from "./dap/in_process.ts";
 import { ENDLESS, withScenario } from "./dap/scenarios.ts";
 import { frames, KNOWN, pathOf, walkedThrough } from "./dap/walk.ts";
-import { importsOf, readSources, ROOT, runDeno } from "@dmalab/tests";
+import { ROOT, runDeno } from "@dmalab/tests";
 
 for (const known of KNOWN) {
   Deno.test(`a client goes through ${known.file}, there and back`, async () => {
@@ -156,17 +156,6 @@ Deno.test("what is no message is reported, and the next one is answered", async 
   // Who goes without a word is gone, too.
   input.end();
   await served;
-});
-
-Deno.test("the adapter asks the recording, and loads neither machines nor what runs them", () => {
-  const sources = readSources(["extensions/editor/dap"]).filter(({ path }) =>
-    !path.endsWith("_test.ts")
-  );
-  assert(sources.length > 10);
-  const imports = sources.flatMap(importsOf).map(({ target }) => target ?? "");
-  const below = /^(?:runtime|devices|lang\/(?:vm|machine|run|compile|values))\//;
-  assertEquals(imports.filter((target) => below.test(target)), []);
-  assert(imports.some((target) => target === "recording/former_mod.ts"));
 });
 
 Deno.test("the console of a client takes the commands of the REPL, and moves with them", async () => {

@@ -1,6 +1,7 @@
 /** `dmalab hunt merge`: what a hunt with several seeds found, each cause once, by its smallest scenario. */
 import { formatCount, groupThousands } from "@dmalab/lang/text";
-import { type ExitCode, FAILED, HELD, type Screen, STOPPED } from "@dmalab/cli/extend";
+import type { Screen } from "@dmalab/cli/extend";
+import { type ExitCode, FAILED, HELD, STOPPED } from "@dmalab/cli/exit_code";
 import { FileError } from "@dmalab/cli/files";
 import type { Shard } from "@dmalab/cli/testing";
 import { seedsOf, type SeedsPlan } from "./seeds.ts";

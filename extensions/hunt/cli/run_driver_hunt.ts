@@ -12,7 +12,8 @@ import { runPlan } from "@dmalab/cli/jobs";
 import { DriverPlan } from "./driver_job.ts";
 import type { DriverHuntSettings } from "./open_hunt.ts";
 import type { HuntJobs } from "./run_hunt.ts";
-import { type ExitCode, FAILED, HELD, type Screen, worseExitCode } from "@dmalab/cli/extend";
+import type { Screen } from "@dmalab/cli/extend";
+import { type ExitCode, FAILED, HELD, worseExitCode } from "@dmalab/cli/exit_code";
 
 /** Between two lines of progress, by the host's clock. */
 const PROGRESS_MS = 250;

@@ -1,6 +1,7 @@
 /** The hunt as a command: prints each finding when it is found, and a summary. */
 import { formatCount } from "@dmalab/lang/text";
-import { type ExitCode, FAILED, HELD, type Screen } from "@dmalab/cli/extend";
+import type { Screen } from "@dmalab/cli/extend";
+import { type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";
 import { type Finding, hunt, type HuntOptions, type HuntResult } from "../requests/hunt.ts";
 import type { Interrupts } from "@dmalab/cli";
 import { runPlan } from "@dmalab/cli/jobs";

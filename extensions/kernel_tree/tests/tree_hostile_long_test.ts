@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { HostTree } from "@dmalab/cli";
 import { openScenario } from "@dmalab/cli/scenario";
 import { Makefiles, Units } from "@dmalab/c_drivers/tree";
-import { runProgram } from "@dmalab/lang/run";
+import { runProgram } from "@dmalab/lang/run/run_program";
 import { DEFAULT_LIMITS } from "@dmalab/lang/values";
 import { Random } from "@dmalab/runtime";
 import { ROOT } from "@dmalab/tests";

@@ -3,7 +3,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { HostTree, MemoryScreen } from "@dmalab/cli";
 import { diffScenarios } from "../diff_scenario.ts";
 import { loadPatched } from "@dmalab/c_drivers/compiler";
-import { runProgram } from "@dmalab/lang/run";
+import { runProgram } from "@dmalab/lang/run/run_program";
 import { CPlaces } from "@dmalab/c_drivers";
 import {
   boundsHeader,

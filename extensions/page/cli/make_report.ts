@@ -13,28 +13,19 @@ import { keptTraces, TRACE_SUFFIX } from "@dmalab/recording/trace_file";
 import type { MachineEvent } from "@dmalab/runtime";
 import { formatCount } from "@dmalab/lang/text";
 import { HostLoader, type Interrupts, MemoryScreen, withCompiled } from "@dmalab/cli";
+import { refuse, type Screen } from "@dmalab/cli/extend";
 import {
   codeOfProblems,
   type ExitCode,
   FAILED,
   HELD,
-  refuse,
-  type Screen,
   worseExitCode,
   WRONG,
-} from "@dmalab/cli/extend";
+} from "@dmalab/cli/exit_code";
 import { FileError, READ_LIMITS, type Target, writeFile } from "@dmalab/cli/files";
-import {
-  allLimits,
-  blocksOf,
-  codeOf,
-  engineFor,
-  PAGE_SUFFIX,
-  type PrintOptions,
-  printRun,
-  sayDiagnostics,
-  sayReports,
-} from "@dmalab/cli/scenario";
+import { allLimits, blocksOf, engineFor, PAGE_SUFFIX } from "@dmalab/cli/scenario";
+import { sayDiagnostics } from "@dmalab/cli/scenario/diagnostic_style";
+import { codeOf, type PrintOptions, printRun, sayReports } from "@dmalab/cli/scenario/print_run";
 import { type CoverageRecord, CoverageRecorder } from "@dmalab/cli/testing/coverage";
 import { readReportPage, reportPage } from "./report_data.ts";
 

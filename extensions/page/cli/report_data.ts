@@ -1,5 +1,6 @@
 /** What a page of a report has inside, and the page that it is put into. */
-import { host, REPORT_PAGE, VERSION } from "@dmalab/cli";
+import { host, REPORT_PAGE } from "@dmalab/cli";
+import { VERSION } from "@dmalab/cli/package_version";
 import { FileError } from "@dmalab/cli/files";
 import { packText, type RunAndOutcome, serialise } from "@dmalab/recording/views";
 import { dataText, EMPTY_DATA, type PageData, REPORT_VERSION } from "./page_data.ts";

@@ -6,7 +6,8 @@ import {
   coverageReport,
   joinRecords,
 } from "@dmalab/cli/testing/coverage";
-import { type ExitCode, HELD, type Screen, worseExitCode, WRONG } from "@dmalab/cli/extend";
+import type { Screen } from "@dmalab/cli/extend";
+import { type ExitCode, HELD, worseExitCode, WRONG } from "@dmalab/cli/exit_code";
 import { doOrSay, makeNamedFolder, writeOrSay } from "@dmalab/cli/files";
 import { readRulePage, withInterrupts } from "@dmalab/cli";
 import { type IndexEntry, indexPage } from "./index_page.ts";

@@ -4,8 +4,10 @@
  * Whatever a script does happens here. Its limits end it with their own messages; the page ends the
  * worker when even they fail.
  */
-import { codeOfProblems, HELD, type Screen, worseExitCode } from "@dmalab/cli/extend";
-import { codeOf, printRun, sayDiagnostics, sayReports } from "@dmalab/cli/scenario";
+import type { Screen } from "@dmalab/cli/extend";
+import { codeOfProblems, HELD, worseExitCode } from "@dmalab/cli/exit_code";
+import { sayDiagnostics } from "@dmalab/cli/scenario/diagnostic_style";
+import { codeOf, printRun, sayReports } from "@dmalab/cli/scenario/print_run";
 import { type Diagnostic, printableText } from "@dmalab/lang/diagnostics";
 import { loadFollowed, SourceFile } from "@dmalab/lang";
 import { recordRun, type RunChoice, runsOf } from "@dmalab/recording";

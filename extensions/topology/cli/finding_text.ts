@@ -3,7 +3,7 @@ import type { Finding } from "../lspci/finding.ts";
 import { renderFinding } from "@dmalab/lang/diagnostics";
 import { SourceFile } from "@dmalab/lang";
 import { painter } from "@dmalab/lang/render";
-import { diagnosticStyle } from "@dmalab/cli/scenario";
+import { diagnosticStyle } from "@dmalab/cli/scenario/diagnostic_style";
 
 /** @param name How the listing is called in messages. */
 export function findingText(

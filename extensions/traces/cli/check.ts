@@ -2,7 +2,8 @@
 import { checkJson, checkLines, isClean } from "../ledger/check_report.ts";
 import { UnreadLines } from "../line/unread_forms.ts";
 import { LogPass, TraceCheck } from "../ledger/trace_check.ts";
-import { type ExitCode, FAILED, HELD, refuse, type Screen } from "@dmalab/cli/extend";
+import { refuse, type Screen } from "@dmalab/cli/extend";
+import { type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";
 import { type LineSource, lineSource, UnreadableFile } from "./read_lines.ts";
 
 /** Files as they play together: one trace, and kernel logs beside it. */

@@ -1,7 +1,8 @@
 /** `dmalab trace compare`: two traces of one workload, before and after a change. */
 import { comparisonJson, comparisonLines } from "../usage/trace_compare.ts";
 import { printableJson } from "@dmalab/lang/diagnostics";
-import { type ExitCode, HELD, refuse, type Screen } from "@dmalab/cli/extend";
+import { refuse, type Screen } from "@dmalab/cli/extend";
+import { type ExitCode, HELD } from "@dmalab/cli/exit_code";
 import { useOf } from "./devices.ts";
 import { UnreadableFile } from "./read_lines.ts";
 

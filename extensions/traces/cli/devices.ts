@@ -5,7 +5,8 @@ import { TracedUse } from "../usage/traced_use.ts";
 import { restLines, traceJson, useLines } from "../usage/use_report.ts";
 import { UsePage } from "../usage/use_page.ts";
 import { printableJson } from "@dmalab/lang/diagnostics";
-import { type ExitCode, HELD, refuse, type Screen } from "@dmalab/cli/extend";
+import { refuse, type Screen } from "@dmalab/cli/extend";
+import { type ExitCode, HELD } from "@dmalab/cli/exit_code";
 import { openTrace } from "./check.ts";
 import { type LineSource, UnreadableFile } from "./read_lines.ts";
 

@@ -5,8 +5,9 @@ import { type CheckResult, TraceCheck } from "../ledger/trace_check.ts";
 import { type Finding, isSure } from "../ledger/traced_mapping.ts";
 import { TraceLine } from "../line/trace_line.ts";
 import type { Step, StepSink } from "../script/recorder.ts";
-import { type ExitCode, HELD, refuse, type Screen } from "@dmalab/cli/extend";
-import { VERSION } from "@dmalab/cli";
+import { refuse, type Screen } from "@dmalab/cli/extend";
+import { type ExitCode, HELD } from "@dmalab/cli/exit_code";
+import { VERSION } from "@dmalab/cli/package_version";
 import { type OpenedTrace, openTrace } from "./check.ts";
 import { type LineSource, UnreadableFile } from "./read_lines.ts";
 

@@ -5,7 +5,8 @@ import { formatCount } from "@dmalab/lang/text";
 import { decodeFaultLog, type FaultLogProblem } from "@dmalab/runtime/fault_log";
 import { entryStory } from "../kernel_log/entry_story.ts";
 import { readKernelLog } from "../kernel_log/kernel_log_reader.ts";
-import { type ExitCode, HELD, refuse, type Screen } from "@dmalab/cli/extend";
+import { refuse, type Screen } from "@dmalab/cli/extend";
+import { type ExitCode, HELD } from "@dmalab/cli/exit_code";
 
 export interface FaultLogText {
   /** Lines for the reader. */

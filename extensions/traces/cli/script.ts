@@ -6,7 +6,8 @@ import { TraceLine } from "../line/trace_line.ts";
 import type { Step } from "../script/recorder.ts";
 import { TraceCheck } from "../ledger/trace_check.ts";
 import { formatCount } from "@dmalab/lang/text";
-import { type ExitCode, HELD, refuse, type Screen } from "@dmalab/cli/extend";
+import { refuse, type Screen } from "@dmalab/cli/extend";
+import { type ExitCode, HELD } from "@dmalab/cli/exit_code";
 import { openTrace } from "./check.ts";
 import { type LineSource, UnreadableFile } from "./read_lines.ts";
 

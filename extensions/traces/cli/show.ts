@@ -5,7 +5,8 @@ import { LogPass, TraceCheck } from "../ledger/trace_check.ts";
 import { readDmaEvent } from "../line/dma_event.ts";
 import { TraceLine } from "../line/trace_line.ts";
 import { formatCount } from "@dmalab/lang/text";
-import { type ExitCode, HELD, refuse, type Screen } from "@dmalab/cli/extend";
+import { refuse, type Screen } from "@dmalab/cli/extend";
+import { type ExitCode, HELD } from "@dmalab/cli/exit_code";
 import { type LineSource, lineSource, UnreadableFile } from "./read_lines.ts";
 
 /** The most mappings that are printed. */

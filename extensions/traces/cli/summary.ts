@@ -21,7 +21,8 @@ import {
 } from "../line/joined_events.ts";
 import { printableJson } from "@dmalab/lang/diagnostics";
 import { formatCount } from "@dmalab/lang/text";
-import { type ExitCode, HELD, refuse, type Screen } from "@dmalab/cli/extend";
+import { refuse, type Screen } from "@dmalab/cli/extend";
+import { type ExitCode, HELD } from "@dmalab/cli/exit_code";
 import { host } from "@dmalab/cli";
 import {
   type LineSink,

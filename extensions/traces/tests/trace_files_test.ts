@@ -10,7 +10,7 @@ import {
   TraceReader,
   type TraceRun,
 } from "@dmalab/recording/trace_file";
-import { runProgram } from "@dmalab/lang/run";
+import { runProgram } from "@dmalab/lang/run/run_program";
 import { loadFollowed, SourceFile, spanPlace } from "@dmalab/lang";
 import { EVENT_NAMES, eventFields, type MachineEvent } from "@dmalab/runtime";
 import { HostLoader } from "@dmalab/cli";

@@ -5,7 +5,7 @@ import { LogPass, TraceCheck } from "../ledger/trace_check.ts";
 import type { Step } from "../script/recorder.ts";
 import { type ScriptOptions, type TraceScript, traceScript } from "../script/trace_script.ts";
 import { loadProgram, SourceFile } from "@dmalab/lang";
-import { runProgram } from "@dmalab/lang/run";
+import { runProgram } from "@dmalab/lang/run/run_program";
 import { formatSource } from "@dmalab/lang/format";
 import { runScript } from "../cli/script.ts";
 import { goldenPath, readGolden, runsOf } from "./golden_traces.ts";

@@ -12,7 +12,7 @@ import {
   PLANTS,
   Run,
   TRANSLATED_PLANTS,
-} from "@dmalab/c_drivers";
+} from "@dmalab/c_drivers/tests";
 
 type Report = ReturnType<typeof checkJson>;
 type Found = Report["findings"][number];

@@ -4,7 +4,8 @@
  */
 import { BUG_CODE, renderDiagnostic } from "@dmalab/lang/diagnostics";
 import { LoadError } from "@dmalab/lang/syntax";
-import { type FeedResult, Session } from "@dmalab/lang/run";
+import { type FeedResult } from "@dmalab/lang/run";
+import { Session } from "@dmalab/lang/run/session";
 import { BUILTINS } from "@dmalab/lang/builtins";
 import { auditedRegistry } from "@dmalab/lang/testing";
 import { Choices } from "../choices.ts";

@@ -8,11 +8,11 @@ import { RECORDING_MAIN } from "../recording.ts";
 
 /** Runs of 100,000 to 180,000 events, each long in a way of its own. */
 const SCENARIOS = [
-  "examples/bench/long_run.dma",
-  "examples/bench/long_live.dma",
-  "examples/bench/long_reads.dma",
-  "examples/bench/long_calls.dma",
-  "examples/bench/long_output.dma",
+  "tools/bench/scenarios/long_run.dma",
+  "tools/bench/scenarios/long_live.dma",
+  "tools/bench/scenarios/long_reads.dma",
+  "tools/bench/scenarios/long_calls.dma",
+  "tools/bench/scenarios/long_output.dma",
 ];
 const EVENTS = 100_000;
 const PLACES = 12;

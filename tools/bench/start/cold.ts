@@ -12,7 +12,7 @@ import { PROJECT, runDeno } from "../child.ts";
 import { measureStart, timed } from "./pairs.ts";
 
 const EMPTY = join(PROJECT, "tools/bench/start/empty.ts");
-const SCENARIO = "examples/bench/start.dma";
+const SCENARIO = "tools/bench/scenarios/start.dma";
 
 /** A scenario in a folder against an empty file there. */
 function measureScenario(name: string, folder: string, scenario: string): Promise<BenchResult> {

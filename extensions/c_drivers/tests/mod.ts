@@ -1,0 +1,18 @@
+/** What tests of other members use of the tests of `extensions/c_drivers`. */
+export { requestsProgram, runRequests } from "./c_nvme_requests.ts";
+export { loadFiles, loadOpened, programOf } from "./c_together.ts";
+export {
+  assertHolds,
+  findPlanted,
+  type FoundBug,
+  loadPlanted,
+  openFew,
+  type PlantedDriver,
+} from "./planted_bugs.ts";
+export {
+  type Planted,
+  type PlantedFinding,
+  PLANTS,
+  Run,
+  TRANSLATED_PLANTS,
+} from "./planted_faults.ts";
