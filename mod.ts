@@ -258,9 +258,47 @@ export {
   type Severity,
   type StyleRole,
 } from "@dmalab/lang/diagnostics";
-export { type Addition, checkProgram, Laboratory, laboratory, loadProgram, loadText, SourceFile, type Span, spanPlace, type TextOptions } from "@dmalab/lang";
+export {
+  type Addition,
+  checkProgram,
+  Laboratory,
+  laboratory,
+  loadProgram,
+  loadText,
+  SourceFile,
+  type Span,
+  spanPlace,
+  type TextOptions,
+} from "@dmalab/lang";
 export { Session } from "@dmalab/lang/session";
-export { type BenchIncident, type BenchOptions, type BenchOutcome, displayName, type EntryOutcome, type FailureReport, type FailureStyle, type FeedResult, type Incident, type LoadResult, type NameMatch, type Place, type Program, runBench, type RunCounts, type RunNames, type RunOptions, type RunReport, type RunStart, type SessionOptions, type SessionSummary, type SessionVariable, type ShownValue, type TestEntry, type TestOutcome, type Unexpected } from "@dmalab/lang/run";
+export {
+  type BenchIncident,
+  type BenchOptions,
+  type BenchOutcome,
+  displayName,
+  type EntryOutcome,
+  type FailureReport,
+  type FailureStyle,
+  type FeedResult,
+  type Incident,
+  type LoadResult,
+  type NameMatch,
+  type Place,
+  type Program,
+  runBench,
+  type RunCounts,
+  type RunNames,
+  type RunOptions,
+  type RunReport,
+  type RunStart,
+  type SessionOptions,
+  type SessionSummary,
+  type SessionVariable,
+  type ShownValue,
+  type TestEntry,
+  type TestOutcome,
+  type Unexpected,
+} from "@dmalab/lang/run";
 export { type Session as SessionWith } from "@dmalab/lang/run/session";
 export { runProgram, runTest } from "@dmalab/lang/run/run_program";
 export { LoadError, memoryFiles, type SourceLoader } from "@dmalab/lang/syntax";

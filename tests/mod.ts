@@ -7,8 +7,5 @@ export { recordedPool } from "./conformance/traces/swiotlb_trace.ts";
 export { runDeno } from "./deno_process.ts";
 export { dmalab, programWords, runProgram } from "./dmalab_program.ts";
 export { scenariosBelow } from "./examples.ts";
-export { BLOCK_DRIVER } from "./planted/block.ts";
-export { NIC_DRIVER } from "./planted/nic.ts";
-export { NVME_DRIVER } from "./planted/nvme.ts";
 export { hasPty } from "./pty.ts";
 export { filesBelow, readSources, ROOT } from "./source_text.ts";

@@ -1,6 +1,5 @@
 /** What the kernel logs about a domain. */
 import { bitsOfLastAddress, type Bytes } from "../address.ts";
-import type { DmaDevice } from "../dma/device/device.ts";
 import { hexAddress } from "../dma/hex_address.ts";
 import type { Platform } from "../platform.ts";
 
@@ -15,7 +14,7 @@ export class DomainWarnings {
   }
 
   /** No range below 4 GiB is left, where the device preferred them. @see behaviour/dma.md 4.2 */
-  left32Bit({ name }: DmaDevice, last: number): void {
+  left32Bit({ name }: { readonly name: string }, last: number): void {
     const bits = bitsOfLastAddress(last);
     this.#platform.warnings.warn(
       "iommu_dma_alloc_iova",

@@ -4,7 +4,6 @@
  * @see behaviour/dma.md 5.2
  */
 import { bitsOfLastAddress, type Bytes, type DmaAddr } from "../address.ts";
-import type { DmaDevice } from "../dma/device/device.ts";
 import { eventId } from "../event_vocabulary.ts";
 import type { Platform } from "../platform.ts";
 import type { IommuModelSpec } from "./iommu_models.ts";
@@ -90,7 +89,7 @@ export function rangeBytes({ lastAddress }: PageTable, first: number, last: numb
 
 /** Devices that an invalidation concerns, and the table that it is of. */
 interface Invalidated {
-  readonly members: readonly DmaDevice[];
+  readonly members: readonly { readonly ats: boolean; readonly name: string }[];
   readonly table: PageTable;
 }
 

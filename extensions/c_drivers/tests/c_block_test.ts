@@ -1,5 +1,5 @@
 import { loadOpened, programOf } from "./c_together.ts";
-import { BLOCK_DRIVER } from "@dmalab/tests";
+import { BLOCK_DRIVER } from "./planted_block.ts";
 import { assertHolds, findPlanted, loadPlanted, openFew } from "./planted_bugs.ts";
 
 const [planted, [many]] = await Promise.all([

@@ -1,6 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { applyPatch } from "../compiler/patched.ts";
-import { NIC_DRIVER, ROOT, runDeno } from "@dmalab/tests";
+import { ROOT, runDeno } from "@dmalab/tests";
+import { NIC_DRIVER } from "./planted_nic.ts";
 import { findPlanted, loadPlanted } from "./planted_bugs.ts";
 
 const planted = await loadPlanted(NIC_DRIVER, "short");

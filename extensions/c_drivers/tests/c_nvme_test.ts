@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { requestsProgram, runRequests } from "./c_nvme_requests.ts";
 import { findPlanted, loadPlanted } from "./planted_bugs.ts";
-import { NVME_DRIVER } from "@dmalab/tests";
+import { NVME_DRIVER } from "./planted_nvme.ts";
 
 // `deno task nvme-requests` tries ten thousand in each mode.
 const [planted, twelve, four] = await Promise.all([

@@ -9,10 +9,3 @@ export {
   openFew,
   type PlantedDriver,
 } from "./planted_bugs.ts";
-export {
-  type Planted,
-  type PlantedFinding,
-  PLANTS,
-  Run,
-  TRANSLATED_PLANTS,
-} from "./planted_faults.ts";

@@ -12,7 +12,7 @@ import {
   PLANTS,
   Run,
   TRANSLATED_PLANTS,
-} from "@dmalab/c_drivers/tests";
+} from "./planted_faults.ts";
 
 type Report = ReturnType<typeof checkJson>;
 type Found = Report["findings"][number];

@@ -199,9 +199,11 @@ export class AccessChecks {
     const beside = this.#nearest(device, at);
     const ended = dev.domain === null ? ledger.ended.find(device.number, at) : null;
     const near = beside === NO_RECORD ? "" : `, next to ${ledger.describe(beside)}`;
-    const owner = dev.domain?.members.find((member) =>
-      table.findAround(ledger.deviceOf(member).number, at, BUFFERS) !== NO_RECORD
-    );
+    const owner = dev.domain === null
+      ? undefined
+      : dev.group?.members.find((member) =>
+        table.findAround(ledger.deviceOf(member).number, at, BUFFERS) !== NO_RECORD
+      );
     const why = owner !== undefined
       ? `"${owner.name}" has mapped them, and devices of an IOMMU group share its page table`
       : dev.domain === null

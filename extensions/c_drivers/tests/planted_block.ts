@@ -1,4 +1,4 @@
-import type { FoundBug, PlantedDriver } from "@dmalab/c_drivers/tests";
+import type { FoundBug, PlantedDriver } from "./planted_bugs.ts";
 
 /** How each planted bug is found: by which test, and what is said of it. */
 const FOUND: Readonly<Record<string, FoundBug>> = {

@@ -1,16 +1,9 @@
 /** The drivers in C on other kernels, and every planted bug of theirs that the short suite leaves out. */
-import {
-  assertHolds,
-  findPlanted,
-  loadFiles,
-  loadOpened,
-  loadPlanted,
-  openFew,
-  programOf,
-} from "@dmalab/c_drivers/tests";
-import { BLOCK_DRIVER } from "./block.ts";
-import { NIC_DRIVER } from "./nic.ts";
-import { NVME_DRIVER } from "./nvme.ts";
+import { loadFiles, loadOpened, programOf } from "./c_together.ts";
+import { assertHolds, findPlanted, loadPlanted, openFew } from "./planted_bugs.ts";
+import { BLOCK_DRIVER } from "./planted_block.ts";
+import { NIC_DRIVER } from "./planted_nic.ts";
+import { NVME_DRIVER } from "./planted_nvme.ts";
 
 const [planted, [releases, nicKernels, nvmeKernels], [many]] = await Promise.all([
   Promise.all([BLOCK_DRIVER, NIC_DRIVER, NVME_DRIVER].map((each) => loadPlanted(each, "rest"))),

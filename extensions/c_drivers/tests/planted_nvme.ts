@@ -1,4 +1,4 @@
-import type { FoundBug, PlantedDriver } from "@dmalab/c_drivers/tests";
+import type { FoundBug, PlantedDriver } from "./planted_bugs.ts";
 
 const DIRECT = "reads and writes [iommu.mode = off, ssd.sgl = false]";
 const TRANSLATED = "reads and writes [iommu.mode = strict, ssd.sgl = true]";
