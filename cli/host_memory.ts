@@ -17,7 +17,7 @@ interface HiddenModules {
   };
 }
 
-export class HostMemory implements MemoryWatch {
+export class HostMemoryWatch implements MemoryWatch {
   /** What there was before anything was run. */
   readonly #beforeBytes: number = this.#bytes();
   #collect: Collect | null = null;

@@ -8,7 +8,7 @@ import { readHostBytes } from "./host_file.ts";
 import { isInside } from "./paths.ts";
 
 /** No source of a kernel is longer; generated register lists come near. */
-const MOST_BYTES = 2 ** 25;
+const MAX_BYTES = 2 ** 25;
 /** Besides sources: what says how they are compiled. */
 const SETTINGS_NAME = /\/(?:Kbuild|Kconfig|Makefile)[^/]*$/;
 
@@ -37,7 +37,7 @@ export class HostTree implements TreeFolders {
 
   text(path: string): string | null {
     const file = readHostBytes(`${this.root}/${path}`, {
-      mostBytes: MOST_BYTES,
+      mostBytes: MAX_BYTES,
       accepts: (real) =>
         isInside(real, this.root) && (C_FILE.name.test(real) || SETTINGS_NAME.test(real)),
     });

@@ -18,9 +18,9 @@ export {
   readHostInput,
 } from "./host_file.ts";
 export { HostLoader } from "./host_loader.ts";
-export { HostMemory } from "./host_memory.ts";
+export { HostMemoryWatch } from "./host_memory.ts";
 export { HostTree } from "./host_tree.ts";
-export { Interrupts, withInterrupts } from "./interrupts.ts";
+export { SignalWatch, withInterrupts } from "./interrupts.ts";
 export { main, runMain } from "./program.ts";
 export { isTableRow, readRow } from "./markdown.ts";
 export { MemoryScreen } from "./memory_screen.ts";

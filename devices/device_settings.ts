@@ -115,7 +115,7 @@ export const P2PMEM = setting("p2pmem", pages(4 * KIB, TIB, { none: 0 }), 0, {
 });
 
 /** Firmware has far less; each page is an entry of a table. */
-const LARGEST_DIRECT_BYTES: Bytes = 4 * GIB;
+const MAX_DIRECT_BYTES: Bytes = 4 * GIB;
 
 type CommonSettings = SettingsOf<ReturnType<typeof deviceSettings>>;
 
@@ -183,8 +183,8 @@ function dmaDevice(machine: Machine, device: DeviceBlock<CommonSettings>): DmaDe
     );
   }
   for (const key of ["directRegions", "relaxableRegions"] as const) {
-    if (settings[key].every(({ end, start }) => end - start <= LARGEST_DIRECT_BYTES)) continue;
-    const text = `A region of firmware's memory has ${LARGEST_DIRECT_BYTES / GIB} GiB at most`;
+    if (settings[key].every(({ end, start }) => end - start <= MAX_DIRECT_BYTES)) continue;
+    const text = `A region of firmware's memory has ${MAX_DIRECT_BYTES / GIB} GiB at most`;
     throw settingError(
       device,
       key === "directRegions" ? "direct_regions" : "relaxable_regions",

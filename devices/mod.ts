@@ -17,7 +17,7 @@ export {
   settingOf,
 } from "./lab_config.ts";
 export { addedBlock, labConfig, type LabLiteral, type PciLiteral } from "./lab_literal.ts";
-export { LAB_TABLES, type TableFields, type TableName, type TableRow } from "./lab_tables.ts";
+export { LAB_TABLES, type LabTableName, type LabTableRow, type TableFields } from "./lab_tables.ts";
 export {
   type BlockSettings,
   DEVICE_KINDS,

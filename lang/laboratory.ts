@@ -15,7 +15,7 @@ import { checkProgram, loadProgram, type LoadResult } from "./run/program.ts";
 import { SourceFile } from "./source.ts";
 import { memoryFiles, type SourceLoader } from "./syntax/load_files.ts";
 import type { Registry } from "./values/registry.ts";
-import type { FunctionSpec, TypeSpec } from "./values/spec.ts";
+import type { FunctionSpec, HandleType } from "./values/spec.ts";
 
 /** What a program adds. Each part may be left out. */
 export interface Addition {
@@ -28,7 +28,7 @@ export interface Addition {
   /** Functions that belong to no kind of device alone. */
   readonly functions?: readonly FunctionSpec[];
   /** Types of the things that these functions give. */
-  readonly types?: readonly TypeSpec[];
+  readonly types?: readonly HandleType[];
 }
 
 /** What may be said about a scenario that is a text. */

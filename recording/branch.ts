@@ -1,21 +1,21 @@
 /** A session that is kept: it can be asked about its past, and gone on with from any place of it. */
 import type { SourceFile } from "@dmalab/lang";
-import type { FeedResult, Move, SessionParts } from "@dmalab/lang/run";
-import type { Session } from "@dmalab/lang/run/session";
-import { Looker } from "./look.ts";
-import { RunNotes } from "./notes.ts";
+import type { HistoryEntry, InputResult, SessionParts } from "@dmalab/lang/run";
+import type { RunSession } from "@dmalab/lang/run/session";
+import { Evaluator } from "./evaluator.ts";
+import { RunRecorder } from "./run_recorder.ts";
 import { comparePositions, type Position } from "./position.ts";
 import { type OutputLine, Recording } from "./recording.ts";
-import { type Seen } from "./machines/replay.ts";
-import { Reruns } from "./machines/reruns.ts";
+import { type PausedRun } from "./machines/replay.ts";
+import { ReplayPool } from "./machines/replay_pool.ts";
 
 /** What a session tells who keeps it. */
-export type SessionHooks = Required<Pick<SessionParts, "onLine" | "onRest" | "onVm">>;
+export type SessionHooks = Required<Pick<SessionParts, "onLine" | "onBranchPoint" | "onVm">>;
 
 /** A place of a session at which something else can be typed instead. */
-interface Rest {
+interface BranchPoint {
   /** The moment before what follows. */
-  readonly at: Position;
+  readonly position: Position;
   /** How many moves were done before, and how many statements or activities of this one. */
   readonly move: number;
   readonly part: number;
@@ -26,13 +26,13 @@ interface Rest {
 /** Where a branch begins. */
 export interface Origin {
   readonly branch: Branch;
-  readonly at: Position;
+  readonly position: Position;
 }
 
 /** What is noted of a session on the machine that it has now. */
-class Track {
-  rests: Rest[] = [];
-  notes: RunNotes | null = null;
+class BranchRecorder {
+  branchPoints: BranchPoint[] = [];
+  recorder: RunRecorder | null = null;
   /** Grows with each machine. */
   machines = 0;
   readonly hooks: SessionHooks;
@@ -41,95 +41,95 @@ class Track {
   constructor(onLine: (text: string) => void, before: readonly OutputLine[] = []) {
     const written = [...before];
     this.hooks = {
-      onVm: (vm) => this.#begin(new RunNotes(vm, written.splice(0))),
-      onRest: (move, part) => this.#rest(move, part),
+      onVm: (vm) => this.#begin(new RunRecorder(vm, written.splice(0))),
+      onBranchPoint: (move, part) => this.#recordBranchPoint(move, part),
       onLine: (text) => {
-        this.notes?.line(text);
+        this.recorder?.line(text);
         onLine(text);
       },
     };
   }
 
-  #begin(notes: RunNotes): void {
-    this.notes = notes;
-    this.rests = [];
+  #begin(recorder: RunRecorder): void {
+    this.recorder = recorder;
+    this.branchPoints = [];
     this.machines++;
   }
 
   /** Set by who knows the moves: whether one is an input. */
   isInput: (move: number) => boolean = () => true;
 
-  #rest(move: number, part: number): void {
-    const at = this.notes!.end;
+  #recordBranchPoint(move: number, part: number): void {
+    const position = this.recorder!.end;
     const isStatement = this.isInput(move);
-    const last = this.rests.at(-1);
+    const last = this.branchPoints.at(-1);
     // An activity without events leads nowhere else.
-    const isHere = last !== undefined && comparePositions(last.at, at) === 0;
+    const isHere = last !== undefined && comparePositions(last.position, position) === 0;
     if (isHere && !isStatement && part > 0) return;
-    this.rests.push({ at, move, part, isStatement });
+    this.branchPoints.push({ position, move, part, isStatement });
   }
 }
 
 export class Branch {
-  readonly session: Session;
-  readonly #track: Track;
+  readonly session: RunSession;
+  readonly #track: BranchRecorder;
   #recording: Recording | null = null;
   #machines = 0;
 
   private constructor(
     readonly name: string,
     readonly origin: Origin | null,
-    track: Track,
-    make: (hooks: SessionHooks) => Session,
+    recorder: BranchRecorder,
+    make: (hooks: SessionHooks) => RunSession,
   ) {
-    this.#track = track;
-    this.session = make(track.hooks);
+    this.#track = recorder;
+    this.session = make(recorder.hooks);
     const isInput = (move: number) =>
-      this.session.moves[move]?.kind !== "step" && !this.#isStepping;
-    track.isInput = isInput;
+      this.session.history[move]?.kind !== "step" && !this.#isStepping;
+    recorder.isInput = isInput;
   }
 
   #isStepping = false;
 
   /** The branch that everything begins with. */
-  static first(make: (hooks: SessionHooks) => Session, onLine: (text: string) => void): Branch {
-    return new Branch("main", null, new Track(onLine), make);
+  static first(make: (hooks: SessionHooks) => RunSession, onLine: (text: string) => void): Branch {
+    return new Branch("main", null, new BranchRecorder(onLine), make);
   }
 
   /** The run of the machine that the session has now. */
   get recording(): Recording {
-    const { machines, notes } = this.#track;
+    const { machines, recorder } = this.#track;
     if (this.#recording === null || this.#machines !== machines) {
       this.#machines = machines;
-      this.#recording = this.#record(notes!);
+      this.#recording = this.#record(recorder!);
     }
     return this.#recording;
   }
 
-  #record({ asides, machine, output }: RunNotes): Recording {
+  #record({ forks, machine, output }: RunRecorder): Recording {
     const { code } = this.session;
     const { compiler, registry, resolution } = code;
     const known = { code: compiler.code, log: machine.log, statements: machine.statements };
-    const reruns = new Reruns(known, (onVm) => this.session.rerun(onVm));
-    const live = (): Seen => ({
+    const replays = new ReplayPool(known, (onVm) => this.session.rerun(onVm));
+    const live = (): PausedRun => ({
       vm: this.session.vm,
-      at: this.#track.notes!.end,
+      position: this.#track.recorder!.end,
       frames: () => [],
       innermost: () => null,
     });
-    reruns.live = live;
-    const { seed } = this.session.world.lab.machine.config;
+    replays.live = live;
+    const { seed } = this.session.machine.lab.machine.config;
     const place = "session:1:1";
     return new Recording({
       name: { file: "session", kind: "main", name: this.name, combination: "", place, seed },
       code: compiler.code,
       machine,
       output,
-      asides,
-      sides: [],
+      forks,
+      childRuns: [],
       sideKeeper: null,
-      reruns,
-      looker: new Looker({
+      replays,
+      evaluator: new Evaluator({
         registry,
         resolution,
         compiler,
@@ -138,11 +138,11 @@ export class Branch {
     });
   }
 
-  feed(text: string): FeedResult {
+  feed(text: string): InputResult {
     return this.session.feed(text);
   }
 
-  feedSource(source: SourceFile): FeedResult {
+  feedSource(source: SourceFile): InputResult {
     return this.session.feedSource(source);
   }
 
@@ -160,14 +160,14 @@ export class Branch {
    * Where something can be typed that is at a moment or nearest to it: a statement is whole, and so
    * is an activity, which is gone on with to its end. Null when that is the end of the run.
    */
-  #restFor(at: Position): Rest | null {
-    const { rests } = this.#track;
-    const next = rests.findIndex((rest) => comparePositions(rest.at, at) >= 0);
-    if (next < 0) return rests.at(-1) ?? null;
-    const rest = rests[next]!;
+  #restFor(position: Position): BranchPoint | null {
+    const { branchPoints } = this.#track;
+    const next = branchPoints.findIndex((rest) => comparePositions(rest.position, position) >= 0);
+    if (next < 0) return branchPoints.at(-1) ?? null;
+    const rest = branchPoints[next]!;
     // Where nothing more happens in a statement it is done.
-    const isThere = rest.at.seq === at.seq;
-    return isThere || isActivityEnd(rest) ? rest : rests[next - 1] ?? rest;
+    const isThere = rest.position.seq === position.seq;
+    return isThere || isActivityEnd(rest) ? rest : branchPoints[next - 1] ?? rest;
   }
 
   /**
@@ -175,28 +175,28 @@ export class Branch {
    *
    * @returns Null when the moment is the end: there is nothing to leave.
    */
-  branch(name: string, at: Position, onLine: (text: string) => void): Branch | null {
+  branch(name: string, position: Position, onLine: (text: string) => void): Branch | null {
     const { recording } = this;
     const { last } = recording;
-    const rest = comparePositions(at, last) >= 0 ? null : this.#restFor(at);
-    const isEnd = rest !== null && !rest.isStatement && comparePositions(rest.at, last) === 0;
+    const rest = comparePositions(position, last) >= 0 ? null : this.#restFor(position);
+    const isEnd = rest !== null && !rest.isStatement && comparePositions(rest.position, last) === 0;
     if (rest === null || isEnd) return null;
-    const { output } = this.#track.notes!;
-    const before = output.filter((line) => comparePositions(line.at, rest.at) < 0);
-    const track = new Track(onLine, before);
-    const isInput = (move: number) => this.session.moves[move]?.kind !== "step";
-    track.isInput = isInput;
+    const { output } = this.#track.recorder!;
+    const before = output.filter((line) => comparePositions(line.position, rest.position) < 0);
+    const recorder = new BranchRecorder(onLine, before);
+    const isInput = (move: number) => this.session.history[move]?.kind !== "step";
+    recorder.isInput = isInput;
     const { move, part } = rest;
-    const origin = { branch: this, at: rest.at };
-    return new Branch(name, origin, track, (hooks) => this.session.branch(move, part, hooks));
+    const origin = { branch: this, position: rest.position };
+    return new Branch(name, origin, recorder, (hooks) => this.session.branch(move, part, hooks));
   }
 
   /** What was typed, as far as it is done. */
-  get moves(): readonly Move[] {
-    return this.session.moves;
+  get history(): readonly HistoryEntry[] {
+    return this.session.history;
   }
 }
 
-function isActivityEnd({ isStatement, part }: Rest): boolean {
+function isActivityEnd({ isStatement, part }: BranchPoint): boolean {
   return !isStatement && part > 0;
 }

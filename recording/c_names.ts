@@ -3,7 +3,7 @@
  * the script's value of that name.
  */
 import type { Code } from "@dmalab/lang/vm";
-import { LookError, type Question } from "./look.ts";
+import { type CompiledExpression, EvaluationError } from "./evaluator.ts";
 
 const NOT_CODE = /\/\*[^]*?\*\/|\/\/[^\n]*|"(?:[^"\\\n]|\\.)*"/g;
 const IDENTIFIERS = /[A-Za-z_]\w*/g;
@@ -12,19 +12,19 @@ const IDENTIFIERS = /[A-Za-z_]\w*/g;
  * Refuses an expression in a frame of C that uses a name of that C file.
  *
  * @param statement Where the frame is, in `Code.statements`.
- * @throws {LookError} With the first such name.
+ * @throws {EvaluationError} With the first such name.
  */
 export function refuseNamesOfC(
   { statements }: Code,
   statement: number,
-  { names }: Pick<Question, "names">,
+  { names }: Pick<CompiledExpression, "names">,
 ): void {
-  const { foreign, span: { source } } = statements[statement]!;
-  if (foreign === undefined) return;
+  const { native, span: { source } } = statements[statement]!;
+  if (native === undefined) return;
   const known = new Set(source.text.replaceAll(NOT_CODE, " ").match(IDENTIFIERS));
   for (const name of names) {
     if (!known.has(name)) continue;
-    throw new LookError(
+    throw new EvaluationError(
       `\`${name}\` is a name in ${source.name}, and values of C cannot be read`,
       `in a frame of the script \`${name}\` has the script's value`,
     );

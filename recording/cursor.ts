@@ -1,46 +1,49 @@
 /** A place in a run that is moved: what every front end that follows a run has. */
-import type { Moved, Step } from "./moves.ts";
+import type { StepCommand, StepOutcome } from "./step.ts";
 import { type Position, START } from "./position.ts";
-import { type ShownVariable, variablesAt } from "./questions.ts";
+import { type ShownVariable, variablesAt } from "./evaluate.ts";
 import type { Recording } from "./recording.ts";
-import { Stops } from "./stops/stops.ts";
-import { atHome, type Spot, walk } from "./blocks/walk.ts";
+import { BreakpointSet } from "./breakpoints/breakpoint_set.ts";
+import { atHome, type RecordingPosition, walk } from "./blocks/walk.ts";
 
 /** What commands know of the place that they move. */
-export interface Place {
+export interface Cursor {
   readonly recording: Recording;
-  readonly at: Position;
-  readonly stops: Stops;
+  readonly position: Position;
+  readonly breakpoints: BreakpointSet;
   /** @param recording That of a block; the default is the one that one is in. */
-  goTo(at: Position, recording?: Recording): void;
-  move(step: Step): Moved;
+  goTo(position: Position, recording?: Recording): void;
+  move(step: StepCommand): StepOutcome;
   /** Names that are seen there, with their values. */
   variables(): readonly ShownVariable[];
 }
 
 /** A place in a run that has ended, or in one of its blocks. */
-export class Cursor implements Place {
-  at: Position = START;
+export class RecordingCursor implements Cursor {
+  position: Position = START;
 
   /** @param stops Breakpoints that are set already. */
-  constructor(public recording: Recording, readonly stops: Stops = new Stops()) {}
+  constructor(
+    public recording: Recording,
+    readonly breakpoints: BreakpointSet = new BreakpointSet(),
+  ) {}
 
-  goTo(at: Position, recording: Recording = this.recording): void {
-    this.#stand(atHome({ recording, at }));
+  goTo(position: Position, recording: Recording = this.recording): void {
+    this.#stand(atHome({ recording, position }));
   }
 
-  move(step: Step): Moved {
-    const walked = walk(this, step, this.stops);
+  move(step: StepCommand): StepOutcome {
+    const walked = walk(this, step, this.breakpoints);
     this.#stand(walked);
     return walked;
   }
 
-  #stand({ at, recording }: Spot): void {
-    this.at = at;
+  #stand({ position, recording }: RecordingPosition): void {
+    this.position = position;
     this.recording = recording;
   }
 
   variables(): readonly ShownVariable[] {
-    return variablesAt(this.recording, this.at);
+    return variablesAt(this.recording, this.position);
   }
 }

@@ -1,33 +1,33 @@
 /** What differs between two moments, of one run or of two. */
-import type { FactRow, FactTable } from "@dmalab/runtime/recording";
+import type { HistoryRow, HistoryTable } from "@dmalab/runtime/recording";
 import type { Position } from "./position.ts";
-import type { KeptRun } from "./kept_run.ts";
+import type { RecordedRun } from "./recorded_run.ts";
 
 /** A moment of a recording. */
-export interface Moment {
+export interface RunPosition {
   /** Which run. */
-  readonly recording: KeptRun;
+  readonly recording: RecordedRun;
   /** When. */
-  readonly at: Position;
+  readonly position: Position;
 }
 
 /** A row that is only at one of the moments, or other there. */
-export interface RowDifference {
+export interface RowDiff {
   /** `+` only at the second moment, `-` only at the first, `~` other values. */
   readonly mark: "+" | "-" | "~";
-  readonly before: FactRow | null;
-  readonly after: FactRow | null;
+  readonly before: HistoryRow | null;
+  readonly after: HistoryRow | null;
 }
 
 /** What differs in one table. */
-export interface TableDifference {
-  readonly table: FactTable;
-  readonly rows: readonly RowDifference[];
+export interface TableDiff {
+  readonly table: HistoryTable;
+  readonly rows: readonly RowDiff[];
 }
 
 /** Tables that differ, in the order in which they are declared, each with its rows by their keys. */
-export function diffMoments(one: Moment, other: Moment): readonly TableDifference[] {
-  const differences: TableDifference[] = [];
+export function diffPositions(one: RunPosition, other: RunPosition): readonly TableDiff[] {
+  const differences: TableDiff[] = [];
   for (const table of other.recording.tables) {
     const rows = diffTable(table, heldAt(one, table.spec.name), heldAt(other, table.spec.name));
     if (rows.length > 0) differences.push({ table, rows });
@@ -35,21 +35,21 @@ export function diffMoments(one: Moment, other: Moment): readonly TableDifferenc
   return differences;
 }
 
-function heldAt({ at, recording }: Moment, name: string): readonly FactRow[] {
+function heldAt({ position, recording }: RunPosition, name: string): readonly HistoryRow[] {
   const table = recording.table(name);
-  return table.rowsAt(at.seq).map((row) => table.row(row));
+  return table.rowsAt(position.seq).map((row) => table.row(row));
 }
 
 function diffTable(
-  { spec: { fields, key, place } }: FactTable,
-  before: readonly FactRow[],
-  after: readonly FactRow[],
-): readonly RowDifference[] {
+  { spec: { fields, key, place } }: HistoryTable,
+  before: readonly HistoryRow[],
+  after: readonly HistoryRow[],
+): readonly RowDiff[] {
   const names = Object.keys(fields);
-  const keyOf = (row: FactRow) =>
+  const keyOf = (row: HistoryRow) =>
     [...key.map((name) => row[name]), place?.(row as never) ?? ""].join(" ");
-  const textOf = (row: FactRow) => names.map((name) => String(row[name])).join(" ");
-  const differences: RowDifference[] = [];
+  const textOf = (row: HistoryRow) => names.map((name) => String(row[name])).join(" ");
+  const differences: RowDiff[] = [];
   const left = Map.groupBy(before, keyOf);
   for (const row of after) {
     const candidates = left.get(keyOf(row)) ?? [];
@@ -67,12 +67,13 @@ function diffTable(
 }
 
 /** The first event that two runs do not have in common; null when one is a beginning of the other. */
-export function firstDifferentEvent(one: KeptRun, other: KeptRun): number | null {
+export function firstDifferentEvent(one: RecordedRun, other: RecordedRun): number | null {
   const common = Math.min(one.log.count, other.log.count);
   for (let seq = 1; seq <= common; seq++) {
     const isSameKind = one.log.kindAt(seq) === other.log.kindAt(seq);
     // The statement that led to it may stand elsewhere and say the same.
-    const text = (recording: KeptRun) => JSON.stringify({ ...recording.event(seq), site: null });
+    const text = (recording: RecordedRun) =>
+      JSON.stringify({ ...recording.event(seq), site: null });
     if (!isSameKind || text(one) !== text(other)) return seq;
   }
   return one.log.count === other.log.count ? null : common + 1;

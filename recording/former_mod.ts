@@ -11,21 +11,27 @@
  *    expression changes; {@linkcode atLine}, {@linkcode atTime}, {@linkcode atOutput};
  * 4. asks, at any position: `recording.frames(at)`, `recording.kernelFrames(at)`,
  *    `recording.table(name).rowsAt(at.seq)`, {@linkcode variablesAt}, {@linkcode evaluate},
- *    {@linkcode readMemory}, {@linkcode who}, {@linkcode diffMoments}.
+ *    {@linkcode readMemory}, {@linkcode who}, {@linkcode diffPositions}.
  *
- * Nothing that is asked changes the run. What would is refused with a {@linkcode LookError}.
+ * Nothing that is asked changes the run. What would is refused with an {@linkcode EvaluationError}.
  */
-export { crossed, neverReached } from "./blocks/asides.ts";
-export { type Cell, type CellChange, changesOf, type Version, versionsOf } from "./cells.ts";
+export { crossed, neverReached } from "./blocks/child_run_text.ts";
 export {
-  diffMoments,
+  changesOf,
+  type RowField,
+  type RowFieldChange,
+  type Version,
+  versionsOf,
+} from "./cells.ts";
+export {
+  diffPositions,
   firstDifferentEvent,
-  type Moment,
-  type RowDifference,
-  type TableDifference,
+  type RowDiff,
+  type RunPosition,
+  type TableDiff,
 } from "./diff.ts";
-export { type Answer, LookError, type Question } from "./look.ts";
-export { move, type Moved, type Step, type StepUnit } from "./moves.ts";
+export { type CompiledExpression, EvaluationError, type EvaluationResult } from "./evaluator.ts";
+export { move, type StepCommand, type StepOutcome, type StepUnit } from "./step.ts";
 export { OpenRun, openRun, type RecordOptions, recordRun, type RunChoice, runsOf } from "./open.ts";
 export { type OpenValue, openValue, openVariables, partsOf, type ValuePart } from "./parts.ts";
 export {
@@ -33,23 +39,23 @@ export {
   atOutput,
   atTime,
   fileNamed,
-  functionPlace,
-  type LinePlace,
-  momentBefore,
+  functionLocation,
+  type LineLocation,
+  positionBefore,
   statementsOnLine,
 } from "./places.ts";
-export { nextMoment } from "./machines/way.ts";
+export { nextPosition } from "./machines/ordinal.ts";
 export { comparePositions, type Position, START } from "./position.ts";
 export {
   evaluate,
-  evaluateKind,
+  evaluateType,
   namesAt,
   readMemory,
-  type Said,
-  type SeenNames,
   type ShownVariable,
+  type ValueText,
   variablesAt,
-} from "./questions.ts";
+  type VisibleNames,
+} from "./evaluate.ts";
 export {
   type KernelFrame,
   type OutputLine,
@@ -58,27 +64,32 @@ export {
   type ScriptFrame,
   type StartedStatement,
 } from "./recording.ts";
-export { KeptRun } from "./kept_run.ts";
+export { RecordedRun } from "./recorded_run.ts";
 export { coveringCell, rowsAt, rowsCovering } from "./rows.ts";
 export { displayName } from "@dmalab/lang/run";
-export { Interrupted } from "./machines/replay.ts";
+export { Cancelled } from "./machines/replay.ts";
 export { type ExpressionChange, rewind, until } from "./search.ts";
-export { checkStop } from "./stops/stop_check.ts";
-export { type LoggedLine, Stops } from "./stops/stops.ts";
-export type { Stop, StopCause, StopHit, StopSpec } from "./stops/stop_spec.ts";
+export { checkBreakpoint } from "./breakpoints/check_breakpoint.ts";
+export { BreakpointSet, type LogpointLine } from "./breakpoints/breakpoint_set.ts";
+export type {
+  Breakpoint,
+  BreakpointHit,
+  BreakpointTrigger,
+  SetBreakpoint,
+} from "./breakpoints/breakpoint.ts";
 export {
   atHome,
   blocksAhead,
-  compareSpots,
-  failureSpot,
+  compareRunPositions,
+  failurePosition,
   linesBefore,
-  type Spot,
-  type Stretch,
+  pathTo,
+  type PositionRange,
+  type RecordingPosition,
   walk,
-  wayTo,
 } from "./blocks/walk.ts";
-export { type ByteWrite, type Subject, who, writesOf } from "./who.ts";
-export { spanOfEvent, type Writer, writersOf } from "./writers.ts";
+export { type ByteWrite, lastWrite, writesOf, type WriteTarget } from "./last_write.ts";
+export { type LastWrite, lastWritesOf, spanOfEvent } from "./last_writes.ts";
 export { Branch, type Origin, type SessionHooks } from "./branch.ts";
-export { Cursor, type Place } from "./cursor.ts";
-export { Workbench, type WorkResult } from "./workbench.ts";
+export { type Cursor, RecordingCursor } from "./cursor.ts";
+export { type TimeTravelResult, TimeTravelSession } from "./time_travel_session.ts";

@@ -5,7 +5,7 @@
  *
  * ```ts
  * import {
- *   loadFollowed, memoryFiles, recordRun, requestView, rowsAt, runsOf, SourceFile,
+ *   loadForDebugging, memoryFiles, recordRun, requestView, rowsAt, runsOf, SourceFile,
  * } from "./recording.ts";
  *
  * const source = new SourceFile(
@@ -13,7 +13,7 @@
  *   `machine { iommu { mode = strict }; pci { root_port rp0 { nvme ssd { } } } }
  *    test "a read" { ssd.read(lba: 0, into: alloc_pages(5)) }`,
  * );
- * const { program } = loadFollowed(source, memoryFiles());
+ * const { program } = loadForDebugging(source, memoryFiles());
  * if (program === null) throw new Error("The scenario is wrong");
  * const [read] = runsOf(program);
  * const recording = recordRun(program, read!);
@@ -28,21 +28,20 @@
  *
  * @module
  */
-export type { TableName, TableRow } from "@dmalab/devices";
-export { loadFollowed, SourceFile, type Span } from "@dmalab/lang";
+export type { LabTableName, LabTableRow } from "@dmalab/devices";
+export { loadForDebugging, SourceFile, type Span } from "@dmalab/lang";
 export {
   comparePositions,
   evaluate,
+  EvaluationError,
   firstDifferentEvent,
-  KeptRun,
-  LookError,
   move,
-  type Moved,
   OpenRun,
   openRun,
   type OutputLine,
   type Position,
   readMemory,
+  RecordedRun,
   Recording,
   type RecordOptions,
   recordRun,
@@ -55,28 +54,29 @@ export {
   spanOfEvent,
   START,
   type StartedStatement,
-  type Step,
+  type StepCommand,
+  type StepOutcome,
   type StepUnit,
   variablesAt,
 } from "./former_mod.ts";
 export {
   type BytesView,
   bytesView,
-  type ByteWriter,
+  type LastByteWrite,
   type WrittenByte,
   type WrittenRange,
   writtenRanges,
 } from "./views/bytes.ts";
 export {
-  type DifferenceView,
-  differenceView,
-  type DifferentRow,
-  type EventsBeside,
-  eventsBeside,
+  type AlignedEvents,
+  alignEvents,
+  type DiffView,
+  diffView,
+  type RowDiffView,
 } from "./views/difference.ts";
 export { type EventView, eventView } from "./views/event.ts";
 export { type IncidentView, incidentView } from "./views/incident.ts";
-export { type MomentView, momentView } from "./views/moment.ts";
+export { type PositionView, positionView } from "./views/position_view.ts";
 export {
   type RequestEntry,
   type RequestListPage,
@@ -98,10 +98,10 @@ export {
 } from "./views/serialised.ts";
 export {
   type CellView,
-  type ChangedRow,
   changedRows,
   type MarkedRow,
   markedRows,
+  type RowChange,
   type RowView,
   tableAt,
   tableSizes,
@@ -118,10 +118,10 @@ export { type WhyView, whyView } from "./views/why.ts";
 // What the types above are made of.
 export type { RecordedWith } from "@dmalab/lang/builtins";
 export type { Diagnostic, Fix } from "@dmalab/lang/diagnostics";
-export { type Moment } from "./diff.ts";
-export { type KernelFrame, type Side } from "./kept_run.ts";
-export { type SomeValues } from "./rows.ts";
-export { type Said, type ShownVariable } from "./questions.ts";
+export { type RunPosition } from "./diff.ts";
+export { type ChildRun, type KernelFrame } from "./recorded_run.ts";
+export { type RowFilter } from "./rows.ts";
+export { type ShownVariable, type ValueText } from "./evaluate.ts";
 export type { TextPart } from "@dmalab/lang/render";
 export type {
   FailureReport,
@@ -132,39 +132,50 @@ export type {
   TestOutcome,
 } from "@dmalab/lang/run";
 export { memoryFiles, type SourceLoader } from "@dmalab/lang/syntax";
-export { type OwnRows } from "./views/request.ts";
+export { type RequestRows } from "./views/request.ts";
 export { type RowWindow } from "./views/tables.ts";
 export type { EventName, EventOf, MachineEvent } from "@dmalab/runtime";
-export type { FactRow, MemoryWriter } from "@dmalab/runtime/recording";
+export type { HistoryRow, MemoryWriter } from "@dmalab/runtime/recording";
 export type { FieldKind } from "@dmalab/runtime/vocabulary";
-export { crossed, neverReached } from "./blocks/asides.ts";
+export { crossed, neverReached } from "./blocks/child_run_text.ts";
 export {
   atHome,
   blocksAhead,
-  compareSpots,
-  failureSpot,
+  compareRunPositions,
+  failurePosition,
   linesBefore,
-  type Spot,
+  pathTo,
+  type RecordingPosition,
   walk,
-  wayTo,
 } from "./blocks/walk.ts";
 export { Branch } from "./branch.ts";
-export type { Cell } from "./cells.ts";
-export { Cursor, type Place } from "./cursor.ts";
+export type { RowField } from "./cells.ts";
+export { type Cursor, RecordingCursor } from "./cursor.ts";
 export { displayName } from "./former_mod.ts";
-export { boundValues, Interrupted, type Seen } from "./machines/replay.ts";
-export { Reruns } from "./machines/reruns.ts";
-export { nextMoment } from "./machines/way.ts";
-export { openWorkbench } from "./open_workbench.ts";
+export { boundValues, Cancelled, type PausedRun } from "./machines/replay.ts";
+export { ReplayPool } from "./machines/replay_pool.ts";
+export { nextPosition } from "./machines/ordinal.ts";
+export { openTimeTravelSession } from "./open_time_travel_session.ts";
 export { type OpenValue, openValue, openVariables, partsOf } from "./parts.ts";
-export { PLACE_FORMS, readPlace, readSubject, SUBJECT_FORMS, SUBJECT_WORDS } from "./place_text.ts";
-export { atLine, fileNamed, functionPlace, momentBefore, statementsOnLine } from "./places.ts";
-export { evaluateKind, namesAt } from "./questions.ts";
+export {
+  POSITION_FORMS,
+  readPosition,
+  readWriteTarget,
+  WRITE_TARGET_FORMS,
+  WRITE_TARGET_WORDS,
+} from "./position_text.ts";
+export { atLine, fileNamed, functionLocation, positionBefore, statementsOnLine } from "./places.ts";
+export { evaluateType, namesAt } from "./evaluate.ts";
 export { coveringCell } from "./rows.ts";
 export { type ExpressionChange, rewind, until } from "./search.ts";
-export { checkStop } from "./stops/stop_check.ts";
-export type { Stop, StopCause, StopHit, StopSpec } from "./stops/stop_spec.ts";
-export { Stops } from "./stops/stops.ts";
-export { type Subject, who, writesOf } from "./who.ts";
-export { Workbench, type WorkResult } from "./workbench.ts";
-export { type Writer, writersOf } from "./writers.ts";
+export { checkBreakpoint } from "./breakpoints/check_breakpoint.ts";
+export type {
+  Breakpoint,
+  BreakpointHit,
+  BreakpointTrigger,
+  SetBreakpoint,
+} from "./breakpoints/breakpoint.ts";
+export { BreakpointSet } from "./breakpoints/breakpoint_set.ts";
+export { lastWrite, writesOf, type WriteTarget } from "./last_write.ts";
+export { type TimeTravelResult, TimeTravelSession } from "./time_travel_session.ts";
+export { type LastWrite, lastWritesOf } from "./last_writes.ts";

@@ -2,29 +2,29 @@
 import { DEFAULT_LIMITS, type Registry } from "@dmalab/lang/values";
 import { spanPlace } from "@dmalab/lang";
 import {
-  type Followed,
+  type DebugBuild,
   judgeEnd,
   leftoversOf,
   LimitedOutput,
   type MachineOptions,
+  type PlannedRun,
   prepareRun,
   type Program,
-  rerun,
   type RunOptions,
   shownRun,
+  startReplay,
   type TestEntry,
   TestMachine,
-  type TestRun,
 } from "@dmalab/lang/run";
 import { FAST_CHECK } from "@dmalab/lang/run/property";
 import { type Failure, RunWatch } from "@dmalab/lang/vm";
-import { Looker } from "./look.ts";
-import { RunNotes } from "./notes.ts";
+import { Evaluator } from "./evaluator.ts";
+import { RunRecorder } from "./run_recorder.ts";
 import type { Position } from "./position.ts";
 import { Recording, type RunName } from "./recording.ts";
 import { keepOutermost } from "./machines/replay.ts";
-import { Reruns } from "./machines/reruns.ts";
-import { reported, SideKeeper } from "./machines/sides.ts";
+import { ReplayPool } from "./machines/replay_pool.ts";
+import { ChildRunRecorder, reported } from "./machines/child_runs.ts";
 
 /** A run that can be recorded. */
 export interface RunChoice {
@@ -66,12 +66,12 @@ export function runsOf(program: Program): readonly RunChoice[] {
 /** What recording a run is made of, once its machine is ready. */
 interface OpenParts {
   readonly prepared: TestMachine;
-  readonly notes: RunNotes;
-  readonly run: TestRun;
+  readonly recorder: RunRecorder;
+  readonly run: PlannedRun;
 }
 
 /** Statements of a stretch: some milliseconds. */
-const STRETCH_STATEMENTS = 5000;
+const RANGE_STATEMENTS = 5000;
 
 /** A run that is recorded bit by bit: what there is of it can be asked about in between. */
 export class OpenRun {
@@ -92,14 +92,14 @@ export class OpenRun {
 
   /** How far it is: where a statement starts, until it is over. */
   get end(): Position {
-    return this.isOver ? this.recording.last : this.#parts.notes.at;
+    return this.isOver ? this.recording.last : this.#parts.recorder.position;
   }
 
   /** Goes on until so many more statements have started, or to its end. */
   grow(statements: number): void {
     if (this.isOver) return;
-    const { notes, prepared: { vm } } = this.#parts;
-    notes.left = statements;
+    const { recorder, prepared: { vm } } = this.#parts;
+    recorder.left = statements;
     if (vm.resume() !== "paused") this.#end(vm.failure);
   }
 
@@ -111,27 +111,27 @@ export class OpenRun {
    */
   async growToEnd(breathe: () => Promise<void>, signal: AbortSignal | null = null): Promise<void> {
     while (!this.isOver && signal?.aborted !== true) {
-      this.grow(STRETCH_STATEMENTS);
+      this.grow(RANGE_STATEMENTS);
       await breathe();
     }
   }
 
   #end(broken: Failure | null): void {
-    const { notes, prepared: { vm }, run } = this.#parts;
+    const { recorder, prepared: { vm }, run } = this.#parts;
     const { recording } = this;
     const failure = broken ?? judgeEnd(vm, leftoversOf(vm));
-    notes.stop();
+    recorder.stop();
     const { last } = recording;
     keepOutermost(vm, run.functionIndex);
     const outermost = lastOutermost(recording);
     const frame = outermost === null ? null : { statement: outermost, fp: 0 };
     const live = () => ({
       vm,
-      at: last,
+      position: last,
       frames: () => frame === null ? [] : [frame],
       innermost: () => frame,
     });
-    recording.reruns.live = live;
+    recording.replays.live = live;
     recording.failure = reported(failure);
     this.isOver = true;
   }
@@ -168,44 +168,44 @@ export function openRun(
   if (follow === null) throw new Error("The program was not loaded to be followed");
   const { lenient, limits = DEFAULT_LIMITS, seed, sides: keepsSides = false, watch } = options;
   const run = runOf(program, choice, options);
-  let known: RunNotes | null = null;
+  let known: RunRecorder | null = null;
   const output = new LimitedOutput(limits, (line) => {
     known?.line(line);
     options.onLine?.(line);
   });
   const machineOptions: MachineOptions = { lenient, limits, output, seed, record: true };
   const name = { ...choice.name, seed: seed ?? choice.name.seed };
-  const looker = new Looker(lookParts(program.registry, follow));
-  const keeper = new SideKeeper(name, program.code, looker);
+  const evaluator = new Evaluator(evaluatorParts(program.registry, follow));
+  const keeper = new ChildRunRecorder(name, program.code, evaluator);
   const prepared = prepareRun(program, run, {
     ...machineOptions,
     ...keepsSides && { onSideVm: keeper.onVm },
     watch: watch && new RunWatch(watch, limits),
-    onVm: (vm) => known = new RunNotes(vm),
+    onVm: (vm) => known = new RunRecorder(vm),
   });
   if (!(prepared instanceof TestMachine)) throw new Error(prepared.diagnostic.message);
   // Lines of C can be stopped at before any of them has run.
   for (const module of program.registry.cModules?.() ?? []) {
     for (const line of module.lines()) program.code.numberOf(line);
   }
-  const notes = known as RunNotes | null;
-  const { asides, machine, output: lines } = notes!;
+  const recorder = known as RunRecorder | null;
+  const { forks, machine, output: lines } = recorder!;
   const { vm } = prepared;
   const recording = new Recording({
     name,
     code: program.code,
     machine,
     output: lines,
-    asides,
-    sides: keepsSides ? keeper.follow(vm, notes!) : [],
+    forks,
+    childRuns: keepsSides ? keeper.follow(vm, recorder!) : [],
     sideKeeper: keepsSides ? keeper : null,
-    reruns: new Reruns(
+    replays: new ReplayPool(
       { code: program.code, log: machine.log, statements: machine.statements },
-      (onVm) => rerun(vm, onVm),
+      (onVm) => startReplay(vm, onVm),
     ),
-    looker,
+    evaluator,
   });
-  return new OpenRun(recording, { prepared, notes: notes!, run });
+  return new OpenRun(recording, { prepared, recorder: recorder!, run });
 }
 
 /** The statement of the outermost code that started last; null when none did. */
@@ -216,13 +216,13 @@ function lastOutermost({ statements }: Recording): number | null {
   return null;
 }
 
-function runOf(program: Program, { name, test }: RunChoice, options: RecordOptions): TestRun {
+function runOf(program: Program, { name, test }: RunChoice, options: RecordOptions): PlannedRun {
   if (test !== null) return shownRun(FAST_CHECK, program, test, { ...options, onLine: () => {} });
   const { machine: { config }, main, variant } = program;
   if (main === null) throw new Error(`${name.file} has no statements at its top`);
   return { config, variant, functionIndex: main, args: [] };
 }
 
-function lookParts(registry: Registry, { compiler, scope }: Followed) {
+function evaluatorParts(registry: Registry, { compiler, scope }: DebugBuild) {
   return { registry, compiler, resolution: compiler.tables.resolution, scope: () => scope };
 }

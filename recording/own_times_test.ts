@@ -1,6 +1,6 @@
 /** What scripts and recordings make of CPUs and devices with times of their own. */
 import { assert, assertEquals } from "@std/assert";
-import { loadFollowed, SourceFile } from "@dmalab/lang";
+import { loadForDebugging, SourceFile } from "@dmalab/lang";
 import { memoryFiles } from "@dmalab/lang/syntax";
 import { runScript } from "@dmalab/lang/testing";
 import { timelineView } from "./views/timeline.ts";
@@ -72,7 +72,7 @@ Deno.test("a recording is searched for the first moment of a time, and its axis 
     repeat 3 { ssd.read(lba: 0, into: alloc_pages(1)) }
     on cpu 1 { repeat 5 { ssd.read(lba: 0, into: alloc_pages(1)) } }
   }`;
-  const { program } = loadFollowed(new SourceFile("two.dma", text), memoryFiles());
+  const { program } = loadForDebugging(new SourceFile("two.dma", text), memoryFiles());
   const run = recordRun(program!, runsOf(program!)[0]!);
   const times = Array.from({ length: run.log.count }, (_, index) => run.log.atNs(index + 1));
   assert(times.some((ns, index) => ns < (times[index - 1] ?? 0)), "CPU 1 begins at 0");

@@ -8,11 +8,11 @@ import {
   typeChain,
   type Value,
 } from "@dmalab/lang/values";
-import { LookError } from "./look.ts";
+import { EvaluationError } from "./evaluator.ts";
 import type { Position } from "./position.ts";
-import { askValue, sizeOfTexts } from "./questions.ts";
+import { evaluateInto, sizeOfTexts } from "./evaluate.ts";
 import type { Recording } from "./recording.ts";
-import { boundValues, type Seen, type SeenFrame } from "./machines/replay.ts";
+import { boundValues, type PausedFrame, type PausedRun } from "./machines/replay.ts";
 
 /** A value at a moment, and how much is in it. */
 export interface OpenValue {
@@ -41,17 +41,17 @@ const NAME = /^[A-Za-z_]\w*$/;
  * What an expression is at a moment.
  *
  * @param frame In which call of the script, 0 for the innermost.
- * @throws {LookError} When it is no expression, has no value there, or would change something.
+ * @throws {EvaluationError} When it is no expression, has no value there, or would change something.
  */
 export function openValue(
   recording: Recording,
-  at: Position,
+  position: Position,
   expression: string,
   frame = 0,
 ): OpenValue {
-  return askValue(recording, at, expression, frame, {
+  return evaluateInto(recording, position, expression, frame, {
     name: "open",
-    then: ({ value }, seen) => opened(recording, value, seen),
+    then: ({ value }, paused) => opened(recording, value, paused),
     sizeOf: (open) => sizeOfTexts([open]),
   });
 }
@@ -59,18 +59,18 @@ export function openValue(
 /** The names that a call of the script sees. @param frame Which call, 0 for the innermost. */
 export function openVariables(
   recording: Recording,
-  at: Position,
+  position: Position,
   frame = 0,
 ): readonly ValuePart[] {
-  return recording.answers.at<readonly ValuePart[]>(at, {
+  return recording.evaluationCache.at<readonly ValuePart[]>(position, {
     key: `open names ${frame}`,
-    ask(seen) {
-      const found = seen.frames()[frame];
+    ask(paused) {
+      const found = paused.frames()[frame];
       if (found === undefined) return [];
-      return boundValues(seen, found).map(({ name, value }) => ({
+      return boundValues(paused, found).map(({ name, value }) => ({
         name,
         expression: name,
-        ...opened(recording, value, seen),
+        ...opened(recording, value, paused),
       }));
     },
     sizeOf: sizeOfTexts,
@@ -82,27 +82,27 @@ export function openVariables(
  *
  * @param frame In which call of the script, 0 for the innermost.
  * @param window The first part and how many; all when left out.
- * @throws {LookError} As {@linkcode openValue} does.
+ * @throws {EvaluationError} As {@linkcode openValue} does.
  */
 export function partsOf(
   recording: Recording,
-  at: Position,
+  position: Position,
   expression: string,
   frame = 0,
   window: { readonly first: number; readonly count: number } = { first: 0, count: Infinity },
 ): readonly ValuePart[] {
   const { count, first } = window;
-  return askValue<readonly ValuePart[]>(recording, at, expression, frame, {
+  return evaluateInto<readonly ValuePart[]>(recording, position, expression, frame, {
     name: `parts ${first} ${count}`,
-    then({ value }, seen) {
-      const asked = seen.frames()[frame] ?? null;
+    then({ value }, paused) {
+      const asked = paused.frames()[frame] ?? null;
       const whole = NAME.test(expression) ? expression : `(${expression})`;
       return namedParts(value, whole, first, count).map((part) => ({
         name: part.name,
         expression: part.expression,
         ...part.value === undefined
-          ? fieldOf(recording, part.expression!, seen, asked)
-          : opened(recording, part.value, seen),
+          ? fieldOf(recording, part.expression!, paused, asked)
+          : opened(recording, part.value, paused),
       }));
     },
     sizeOf: sizeOfTexts,
@@ -136,19 +136,23 @@ function namedParts(value: Value, whole: string, first: number, count: number): 
 function fieldOf(
   recording: Recording,
   expression: string,
-  seen: Seen,
-  frame: SeenFrame | null,
+  paused: PausedRun,
+  frame: PausedFrame | null,
 ): OpenValue {
   try {
-    return opened(recording, recording.looker.question(expression).ask(seen, frame).value, seen);
+    return opened(
+      recording,
+      recording.evaluator.question(expression).evaluate(paused, frame).value,
+      paused,
+    );
   } catch (error) {
-    if (!(error instanceof LookError)) throw error;
+    if (!(error instanceof EvaluationError)) throw error;
     return { kind: "nothing", text: error.message, partCount: 0, isList: false, phys: null };
   }
 }
 
-function opened(recording: Recording, value: Value, seen: Seen): OpenValue {
-  const { kind, text } = recording.looker.answer(value, seen);
+function opened(recording: Recording, value: Value, paused: PausedRun): OpenValue {
+  const { kind, text } = recording.evaluator.answer(value, paused);
   return {
     kind,
     text,
@@ -158,7 +162,7 @@ function opened(recording: Recording, value: Value, seen: Seen): OpenValue {
       ? value.entries.size
       : fieldNames(value).length,
     isList: value instanceof ListValue,
-    phys: physOf(recording, value, seen),
+    phys: physOf(recording, value, paused),
   };
 }
 
@@ -172,11 +176,11 @@ function fieldNames(value: Value): readonly string[] {
   return [...names];
 }
 
-function physOf(recording: Recording, value: Value, { vm }: Seen): number | null {
+function physOf(recording: Recording, value: Value, { vm }: PausedRun): number | null {
   if (value instanceof Quantity) return value.kind === "phys" ? value.value : null;
   if (!(value instanceof Handle)) return null;
-  const { type, target } = typeAndTarget(value, recording.looker.registry.types)!;
-  const field = type.fields().find(({ kind, name }) => name === "phys" && kind === "phys");
+  const { type, target } = typeAndTarget(value, recording.evaluator.registry.types)!;
+  const field = type.fields().find(({ type: kind, name }) => name === "phys" && kind === "phys");
   const phys = field?.get(target, vm);
   return phys instanceof Quantity ? phys.value : null;
 }

@@ -1,23 +1,25 @@
 /** Places of a run: the moments beside a moment, and those that a line, a time or an output names. */
 import { comparePositions, type Position, START } from "./position.ts";
-import type { KeptRun } from "./kept_run.ts";
+import type { RecordedRun } from "./recorded_run.ts";
 
 /** The moment right before another; null at the beginning. */
-export function momentBefore(recording: KeptRun, at: Position): Position | null {
-  if (comparePositions(at, START) === 0) return null;
-  if (recording.isStatementStart(at)) return { seq: at.seq, statement: at.statement - 1 };
-  return { seq: at.seq - 1, statement: at.statement };
+export function positionBefore(recording: RecordedRun, position: Position): Position | null {
+  if (comparePositions(position, START) === 0) return null;
+  if (recording.isStatementStart(position)) {
+    return { seq: position.seq, statement: position.statement - 1 };
+  }
+  return { seq: position.seq - 1, statement: position.statement };
 }
 
 /** A line of the source. */
-export interface LinePlace {
+export interface LineLocation {
   /** A file's name; of any file when left out. */
   readonly file?: string;
   readonly line: number;
 }
 
 /** The statements of the code that begin on a line, or on the next one on which any does. */
-export function statementsOnLine(recording: KeptRun, place: LinePlace): {
+export function statementsOnLine(recording: RecordedRun, place: LineLocation): {
   readonly line: number | null;
   readonly numbers: ReadonlySet<number>;
 } {
@@ -35,7 +37,7 @@ export function statementsOnLine(recording: KeptRun, place: LinePlace): {
 const NO_STATEMENTS: ReadonlySet<number> = new Set();
 
 /** The file that a text means: its name, or the end of it behind a slash; null for none. */
-export function fileNamed({ code }: KeptRun, text: string): string | null {
+export function fileNamed({ code }: RecordedRun, text: string): string | null {
   const names = new Set(code.statements.map(({ span }) => span.source.name));
   if (names.has(text)) return text;
   const [only, second] = [...names].filter((name) => name.endsWith(`/${text}`));
@@ -43,16 +45,23 @@ export function fileNamed({ code }: KeptRun, text: string): string | null {
 }
 
 /** Where a function begins, of the script or of C; null when none is called so. */
-export function functionPlace({ code }: KeptRun, name: string): Required<LinePlace> | null {
+export function functionLocation(
+  { code }: RecordedRun,
+  name: string,
+): Required<LineLocation> | null {
   const own = code.functions.find((each) => each.name === name && each.role !== "lambda") ??
-    code.statements.find(({ foreign }) => foreign === name);
+    code.statements.find(({ native }) => native === name);
   if (own === undefined) return null;
   const { source, start } = own.span;
   return { file: source.name, line: source.position(start).line };
 }
 
 /** The first moment at or after another at which a line starts; from the beginning when there is none. */
-export function atLine(recording: KeptRun, place: LinePlace, from: Position): Position | null {
+export function atLine(
+  recording: RecordedRun,
+  place: LineLocation,
+  from: Position,
+): Position | null {
   const { numbers } = statementsOnLine(recording, place);
   const { statements } = recording;
   const search = (first: number, last: number) => {
@@ -69,7 +78,7 @@ export function atLine(recording: KeptRun, place: LinePlace, from: Position): Po
  * The first moment at which so much virtual time has passed on some CPU or device; null when it never
  * has. The times of two CPUs follow each other in no order.
  */
-export function atTime(recording: KeptRun, nowNs: number): Position | null {
+export function atTime(recording: RecordedRun, nowNs: number): Position | null {
   const { log } = recording;
   if (nowNs <= 0) return START;
   for (let seq = 1; seq <= log.count; seq++) {
@@ -79,6 +88,6 @@ export function atTime(recording: KeptRun, nowNs: number): Position | null {
 }
 
 /** The moment at which a line was written, counted from 1; null when there are not so many. */
-export function atOutput({ output }: KeptRun, line: number): Position | null {
-  return output[line - 1]?.at ?? null;
+export function atOutput({ output }: RecordedRun, line: number): Position | null {
+  return output[line - 1]?.position ?? null;
 }

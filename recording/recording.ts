@@ -6,10 +6,10 @@
  * that moment. Asking changes nothing, and the moment is a part of the question.
  */
 import type { Code } from "@dmalab/lang/vm";
-import { Answers } from "./answers.ts";
-import { type KeptParts, KeptRun, type Side } from "./kept_run.ts";
-import type { Looker } from "./look.ts";
-import type { Reruns } from "./machines/reruns.ts";
+import { EvaluationCache } from "./evaluation_cache.ts";
+import { type ChildRun, RecordedRun, type RecordedRunParts } from "./recorded_run.ts";
+import type { Evaluator } from "./evaluator.ts";
+import type { ReplayPool } from "./machines/replay_pool.ts";
 import type { Position } from "./position.ts";
 
 export type {
@@ -18,40 +18,40 @@ export type {
   RunName,
   ScriptFrame,
   StartedStatement,
-} from "./kept_run.ts";
+} from "./recorded_run.ts";
 
 /** A side, every moment of which can be asked about. */
-export interface RecordedSide extends Side {
+export interface RecordedChildRun extends ChildRun {
   /** Where the run stood when the block ran. */
-  readonly at: Position;
+  readonly position: Position;
   /** Where the block begins, in its own recording: that of `fork` and `race` begins as the run does. */
   readonly begin: Position;
   open(): Recording;
 }
 
-export interface RecordingParts extends KeptParts {
+export interface RecordingParts extends RecordedRunParts {
   readonly code: Code;
-  readonly sides: readonly RecordedSide[];
+  readonly childRuns: readonly RecordedChildRun[];
   readonly sideKeeper: { readonly isFull: boolean } | null;
-  readonly reruns: Reruns;
-  readonly looker: Looker;
+  readonly replays: ReplayPool;
+  readonly evaluator: Evaluator;
 }
 
 /** A run that can be asked about any of its moments. */
-export class Recording extends KeptRun {
+export class Recording extends RecordedRun {
   /** @internal */
   declare readonly code: Code;
   /** @internal */
-  declare readonly sides: readonly RecordedSide[];
+  declare readonly childRuns: readonly RecordedChildRun[];
   /**
    * The recording that it is a side of, and which one; null until it was entered, and for whole runs.
    * @internal
    */
   within: { readonly recording: Recording; readonly index: number } | null = null;
   /** @internal */
-  readonly reruns: Reruns;
+  readonly replays: ReplayPool;
   /** @internal */
-  readonly looker: Looker;
+  readonly evaluator: Evaluator;
   /**
    * What records the blocks that run on machines of their own; null where they are not recorded.
    * @internal
@@ -61,15 +61,15 @@ export class Recording extends KeptRun {
    * What was asked of the machine at some place.
    * @internal
    */
-  readonly answers: Answers;
+  readonly evaluationCache: EvaluationCache;
 
   /** @internal */
   constructor(parts: RecordingParts) {
     super(parts);
-    const { looker, reruns, sideKeeper } = parts;
+    const { evaluator, replays, sideKeeper } = parts;
     this.sideKeeper = sideKeeper;
-    this.reruns = reruns;
-    this.looker = looker;
-    this.answers = new Answers(reruns, () => looker.scope);
+    this.replays = replays;
+    this.evaluator = evaluator;
+    this.evaluationCache = new EvaluationCache(replays, () => evaluator.scope);
   }
 }

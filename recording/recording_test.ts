@@ -3,21 +3,21 @@ import { BUILTINS } from "@dmalab/lang/builtins";
 import { loadProgram } from "@dmalab/lang/run";
 import { SourceFile, spanText } from "@dmalab/lang";
 import { memoryFiles } from "@dmalab/lang/syntax";
-import { LookError } from "./look.ts";
-import { move, type Step } from "./moves.ts";
+import { EvaluationError } from "./evaluator.ts";
+import { move, type StepCommand } from "./step.ts";
 import { openRun, recordRun, runsOf } from "./open.ts";
-import { atLine, atOutput, atTime, momentBefore } from "./places.ts";
-import { nextMoment } from "./machines/way.ts";
+import { atLine, atOutput, atTime, positionBefore } from "./places.ts";
+import { nextPosition } from "./machines/ordinal.ts";
 import { comparePositions, type Position, START } from "./position.ts";
 import type { Recording } from "./recording.ts";
-import { Interrupted, type Seen } from "./machines/replay.ts";
-import { Reruns } from "./machines/reruns.ts";
+import { Cancelled, type PausedRun } from "./machines/replay.ts";
+import { ReplayPool } from "./machines/replay_pool.ts";
 import { rewind, until } from "./search.ts";
 import { RunWatch } from "@dmalab/lang/vm";
-import { checkStop } from "./stops/stop_check.ts";
-import type { StopSpec } from "./stops/stop_spec.ts";
-import { Stops } from "./stops/stops.ts";
-import { who } from "./who.ts";
+import { checkBreakpoint } from "./breakpoints/check_breakpoint.ts";
+import type { Breakpoint } from "./breakpoints/breakpoint.ts";
+import { BreakpointSet } from "./breakpoints/breakpoint_set.ts";
+import { lastWrite } from "./last_write.ts";
 
 const SCRIPT =
   `machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd { queues = 1 } } } }
@@ -55,19 +55,26 @@ const NOT_YET = "`page` has no value there yet";
 
 const recorded = (text?: string) => recordings(text)[0]!;
 
-const ask = (recording: Recording, at: Position, text: string) =>
-  recording.reruns.look(at, (seen) => recording.looker.question(text).ask(seen).text);
+const ask = (recording: Recording, position: Position, text: string) =>
+  recording.replays.look(
+    position,
+    (paused) => recording.evaluator.question(text).evaluate(paused).text,
+  );
 
-const line = (recording: Recording, at: Position) => {
-  const statement = recording.statement(at);
+const line = (recording: Recording, position: Position) => {
+  const statement = recording.statement(position);
   return statement === null ? 0 : statement.span.source.position(statement.span.start).line;
 };
 
 /** Every moment of a run, in order. */
 function momentsOf(recording: Recording): readonly Position[] {
   const moments: Position[] = [];
-  for (let at: Position | null = START; at !== null; at = nextMoment(recording, at)) {
-    moments.push(at);
+  for (
+    let position: Position | null = START;
+    position !== null;
+    position = nextPosition(recording, position)
+  ) {
+    moments.push(position);
   }
   return moments;
 }
@@ -91,7 +98,7 @@ Deno.test("moments are events and starts of statements, each once, and the same 
   assertEquals(moments.at(-1), last);
   for (let index = 1; index < moments.length; index++) {
     assert(comparePositions(moments[index - 1]!, moments[index]!) < 0);
-    assertEquals(momentBefore(recording, moments[index]!), moments[index - 1]);
+    assertEquals(positionBefore(recording, moments[index]!), moments[index - 1]);
     assert(recording.has(moments[index]!));
   }
 });
@@ -100,18 +107,18 @@ Deno.test("each step back leads where the step ahead came from", () => {
   const recording = recorded();
   for (const unit of ["event", "into", "activity"] as const) {
     const trail: Position[] = [];
-    let at = START;
+    let position = START;
     for (;;) {
-      const moved = move(recording, at, { unit, way: "forward" });
-      if (moved.reason === "end") break;
-      at = moved.at;
-      trail.push(at);
+      const outcome = move(recording, position, { unit, direction: "forward" });
+      if (outcome.reason === "end") break;
+      position = outcome.position;
+      trail.push(position);
     }
     assert(trail.length > 1, unit);
     for (const place of trail.reverse()) {
-      if (comparePositions(at, place) === 0) continue;
-      at = move(recording, at, { unit, way: "back" }).at;
-      assertEquals(at, place, unit);
+      if (comparePositions(position, place) === 0) continue;
+      position = move(recording, position, { unit, direction: "back" }).position;
+      assertEquals(position, place, unit);
     }
   }
 });
@@ -120,16 +127,19 @@ Deno.test("a step over a statement takes the calls in it along, one into it does
   const recording = recorded();
   const first = atLine(recording, { line: 9 }, START)!;
   assertEquals(line(recording, first), 9);
-  const step = (unit: Step["unit"], way: Step["way"] = "forward", at = first) =>
-    line(recording, move(recording, at, { unit, way }).at);
+  const step = (
+    unit: StepCommand["unit"],
+    direction: StepCommand["direction"] = "forward",
+    position = first,
+  ) => line(recording, move(recording, position, { unit, direction }).position);
   assertEquals(step("over"), 10);
   assertEquals(step("into"), 4);
-  const inside = move(recording, first, { unit: "into", way: "forward" }).at;
+  const inside = move(recording, first, { unit: "into", direction: "forward" }).position;
   assertEquals(recording.frames(inside).map(({ name }) => name), ["twice", ""]);
   assertEquals(step("out", "forward", inside), 10);
   assertEquals(step("out", "back", inside), 9);
   assertEquals(
-    step("over", "back", move(recording, first, { unit: "over", way: "forward" }).at),
+    step("over", "back", move(recording, first, { unit: "over", direction: "forward" }).position),
     9,
   );
 });
@@ -162,7 +172,7 @@ Deno.test("variables and expressions are asked at any moment, and nothing change
       ["1 +", ""],
     ]
   ) {
-    const error = assertThrows(() => ask(recording, third, text!), LookError);
+    const error = assertThrows(() => ask(recording, third, text!), EvaluationError);
     assert(`${error.message} ${error.hint}`.includes(message!), `${text}: ${error.message}`);
   }
   assertEquals(ask(recording, third, "iommu.live_mappings"), "1");
@@ -172,58 +182,58 @@ Deno.test("a parked machine answers as a fresh one does, at every moment", () =>
   const recording = recorded();
   const texts = ["iommu.live_mappings", "events.count(iommu.map)", "checksum(page)"];
   const moments = momentsOf(recording);
-  const { known, start } = recording.reruns;
+  const { known, start } = recording.replays;
   // In no order, so that every machine is used from where it was left.
   for (let index = 0; index < moments.length; index++) {
-    const at = moments[(index * 37) % moments.length]!;
-    const fresh = new Reruns(known, start);
+    const position = moments[(index * 37) % moments.length]!;
+    const fresh = new ReplayPool(known, start);
     for (const text of texts) {
-      const question = recording.looker.question(text);
-      const answered = (seen: Seen) => {
+      const expression = recording.evaluator.question(text);
+      const answered = (paused: PausedRun) => {
         try {
-          return question.ask(seen).text;
+          return expression.evaluate(paused).text;
         } catch (error) {
           return (error as Error).message;
         }
       };
-      const parked = recording.reruns.look(at, answered);
-      assertEquals(parked, fresh.look(at, answered), `${text} at ${at.seq}`);
-      if (at.statement === 0 && text.includes("page")) assertEquals(parked, NOT_YET);
+      const parked = recording.replays.look(position, answered);
+      assertEquals(parked, fresh.look(position, answered), `${text} at ${position.seq}`);
+      if (position.statement === 0 && text.includes("page")) assertEquals(parked, NOT_YET);
     }
   }
-  assert(recording.reruns.parked > 0 && recording.reruns.parked <= 32);
+  assert(recording.replays.checkpoints > 0 && recording.replays.checkpoints <= 32);
 });
 
 /** Parks machines until there is no more to do. @returns How many stretches it took. */
-function prepareAll(reruns: Reruns, last: Position, near: Position): number {
+function prepareAll(replays: ReplayPool, last: Position, near: Position): number {
   let stretches = 0;
-  while (reruns.prepare(last, near)) assert(++stretches < 2000);
+  while (replays.prepare(last, near)) assert(++stretches < 2000);
   return stretches;
 }
 
 Deno.test("machines wait at even distances, and are replaced when looks take them", () => {
   const recording = recorded("let n = 0\nrepeat 30000 { n += 1 }\n");
-  const { known, start } = recording.reruns;
+  const { known, start } = recording.replays;
   let reruns = 0;
-  const waiting = new Reruns(known, (begin) => {
+  const waiting = new ReplayPool(known, (begin) => {
     reruns++;
     return start(begin);
   });
   const near = recording.atStatement(15_000);
   prepareAll(waiting, recording.last, near);
-  assertEquals([waiting.parked, reruns], [24, 24]);
-  const question = recording.looker.question("n");
+  assertEquals([waiting.checkpoints, reruns], [24, 24]);
+  const expression = recording.evaluator.question("n");
   for (const further of [2, 1]) {
-    const at = recording.atStatement(15_000 + further);
+    const position = recording.atStatement(15_000 + further);
     assertEquals(
-      waiting.look(at, (seen) => question.ask(seen).text),
-      new Reruns(known, start).look(at, (seen) => question.ask(seen).text),
+      waiting.look(position, (paused) => expression.evaluate(paused).text),
+      new ReplayPool(known, start).look(position, (paused) => expression.evaluate(paused).text),
     );
   }
   // Machines that waited went there; what they left is filled again, once.
   assertEquals(reruns, 24);
   assert(prepareAll(waiting, recording.last, near) > 0);
-  assertEquals(waiting.parked, 24 + 1);
+  assertEquals(waiting.checkpoints, 24 + 1);
   assertEquals(prepareAll(waiting, recording.last, near), 0);
 });
 
@@ -232,42 +242,42 @@ Deno.test("where not all machines have room fewer wait, and preparing comes to a
   const recording = recorded(
     "let large = buffer(size: 8MiB, fill: counting)\nlet n = 0\nrepeat 30000 { n += 1 }\n",
   );
-  const { known, start } = recording.reruns;
-  const waiting = new Reruns(known, start);
+  const { known, start } = recording.replays;
+  const waiting = new ReplayPool(known, start);
   for (const near of [START, recording.last, recording.atStatement(15_000)]) {
     prepareAll(waiting, recording.last, near);
-    assert(waiting.parked >= 4 && waiting.parked < 8, `${waiting.parked}`);
+    assert(waiting.checkpoints >= 4 && waiting.checkpoints < 8, `${waiting.checkpoints}`);
     waiting.look(near, () => {});
   }
 });
 
 Deno.test("a search goes both ways, to where an expression changes", () => {
   const recording = recorded();
-  const question = recording.looker.question("total");
-  const found = rewind(recording, recording.last, question)!;
+  const expression = recording.evaluator.question("total");
+  const found = rewind(recording, recording.last, expression)!;
   assertEquals([found.before, found.after], ["8KiB", "12KiB"]);
-  assertEquals(line(recording, found.at), 11);
-  const next = until(recording, atLine(recording, { line: 9 }, START)!, question)!;
+  assertEquals(line(recording, found.position), 11);
+  const next = until(recording, atLine(recording, { line: 9 }, START)!, expression)!;
   assertEquals([next.before, next.after], ["0B", "4KiB"]);
-  const mapped = until(recording, START, recording.looker.question("iommu.live_mappings == 1"))!;
-  assertEquals(recording.event(mapped.at.seq).name, "dma.map");
-  assertEquals(until(recording, recording.last, question), null);
+  const mapped = until(recording, START, recording.evaluator.question("iommu.live_mappings == 1"))!;
+  assertEquals(recording.event(mapped.position.seq).name, "dma.map");
+  assertEquals(until(recording, recording.last, expression), null);
 });
 
 Deno.test("breakpoints stop on the way, and backwards at the same places in the opposite order", () => {
   const recording = recorded();
-  const stops = new Stops();
-  stops.add({ cause: { kind: "line", line: 10 } });
-  stops.add({ cause: { kind: "event", names: ["iommu.unmap"] } });
-  stops.add({ cause: { kind: "line", line: 11 }, condition: "total == 8KiB" });
-  const walk = (way: Step["way"]) => {
+  const breakpoints = new BreakpointSet();
+  breakpoints.add({ cause: { kind: "line", line: 10 } });
+  breakpoints.add({ cause: { kind: "event", names: ["iommu.unmap"] } });
+  breakpoints.add({ cause: { kind: "line", line: 11 }, condition: "total == 8KiB" });
+  const walk = (direction: StepCommand["direction"]) => {
     const places: string[] = [];
-    let at = way === "forward" ? START : recording.last;
+    let position = direction === "forward" ? START : recording.last;
     for (;;) {
-      const moved = move(recording, at, { unit: "run", way }, stops);
-      if (moved.stop === null) return places;
-      at = moved.at;
-      places.push(`${moved.stop.stop.id} ${at.seq}.${at.statement}`);
+      const outcome = move(recording, position, { unit: "run", direction }, breakpoints);
+      if (outcome.stop === null) return places;
+      position = outcome.position;
+      places.push(`${outcome.stop.stop.id} ${position.seq}.${position.statement}`);
     }
   };
   const forward = walk("forward");
@@ -279,56 +289,64 @@ Deno.test("breakpoints stop on the way, and backwards at the same places in the 
 
 Deno.test("hit counts, messages, incidents and failures stop as they should", () => {
   const recording = recorded();
-  const run = (stops: Stops, of = recording) =>
-    move(of, START, { unit: "run", way: "forward" }, stops);
-  const third = new Stops();
+  const run = (breakpoints: BreakpointSet, of = recording) =>
+    move(of, START, { unit: "run", direction: "forward" }, breakpoints);
+  const third = new BreakpointSet();
   third.add({ cause: { kind: "line", line: 10 }, hits: 3 });
-  const moved = run(third);
-  assertEquals(ask(recording, moved.at, "total"), "8KiB");
+  const outcome = run(third);
+  assertEquals(ask(recording, outcome.position, "total"), "8KiB");
   assertEquals(run(third).stop?.stop.id, 1);
-  const logging = new Stops();
+  const logging = new BreakpointSet();
   logging.add({ cause: { kind: "line", line: 10 }, log: '"so far {total}"' });
   const logged = run(logging);
   assertEquals(logged.reason, "end");
   assertEquals(logged.logged.map(({ text }) => text), ["so far 0B", "so far 4KiB", "so far 8KiB"]);
   const failing = recordings()[1]!;
-  const failure = new Stops();
+  const failure = new BreakpointSet();
   failure.add({ cause: { kind: "failure" } });
   const stopped = run(failure, failing);
-  assertEquals([stopped.reason, line(failing, stopped.at)], ["stop", 21]);
+  assertEquals([stopped.reason, line(failing, stopped.position)], ["stop", 21]);
   assertEquals(run(failure).reason, "end");
 });
 
 Deno.test("a condition is asked once for each moment, whichever way is searched first", () => {
   const recording = recorded();
-  const { reruns } = recording;
-  const stops = new Stops();
-  stops.add({ cause: { kind: "line", line: 10 }, condition: "total >= 4KiB", hits: 2 });
-  stops.add({ cause: { kind: "event", names: ["iommu.map"] }, condition: "total == 0B" });
+  const { replays } = recording;
+  const breakpoints = new BreakpointSet();
+  breakpoints.add({ cause: { kind: "line", line: 10 }, condition: "total >= 4KiB", hits: 2 });
+  breakpoints.add({ cause: { kind: "event", names: ["iommu.map"] }, condition: "total == 0B" });
   const shares: number[] = [];
-  const share = stops.prepare(recording, recording.last, 25, (each) => void shares.push(each));
+  const share = breakpoints.prepare(
+    recording,
+    recording.last,
+    25,
+    (each) => void shares.push(each),
+  );
   // Each moment that is asked says how far it is, before the stretch is over.
   assert(shares.length > 1 && share < 1, `${shares}`);
   assertEquals(shares, shares.filter((each) => each <= share).sort((a, b) => a - b));
-  const walk = (from: Position, way: "forward" | "back"): Position[] => {
-    const { at, stop } = move(recording, from, { unit: "run", way }, stops);
-    return stop === null ? [] : [at, ...walk(at, way)];
+  const walk = (from: Position, direction: "forward" | "back"): Position[] => {
+    const { position, stop } = move(recording, from, { unit: "run", direction }, breakpoints);
+    return stop === null ? [] : [position, ...walk(position, direction)];
   };
   const back = walk(recording.last, "back");
-  const { moments } = reruns;
-  assertEquals(stops.prepare(recording, recording.last, 5), 1);
+  const { positions } = replays;
+  assertEquals(breakpoints.prepare(recording, recording.last, 5), 1);
   assertEquals(walk(START, "forward"), back.toReversed());
-  assertEquals(reruns.moments, moments);
-  assertEquals(back.map((at) => [line(recording, at), ask(recording, at, "total")]), [
-    [10, "8KiB"],
-    [5, "0B"],
-  ]);
+  assertEquals(replays.positions, positions);
+  assertEquals(
+    back.map((position) => [line(recording, position), ask(recording, position, "total")]),
+    [
+      [10, "8KiB"],
+      [5, "0B"],
+    ],
+  );
 });
 
 Deno.test("a breakpoint that could never stop is refused when it is set", () => {
   const recording = recorded();
   const dmaMap = { kind: "event", names: ["dma.map"] } as const;
-  const refused: readonly (readonly [StopSpec, string])[] = [
+  const refused: readonly (readonly [Breakpoint, string])[] = [
     [{ cause: { kind: "line", line: 99 } }, "No statement starts on line 99 or after it"],
     [{ cause: { kind: "line", line: 1, file: "u.dma" } }, 'No statement of this run is in "u.dma"'],
     [{ cause: { kind: "line", line: 10 }, condition: "unknown_name == 1" }, "unknown_name"],
@@ -342,22 +360,24 @@ Deno.test("a breakpoint that could never stop is refused when it is set", () => 
     [{ cause: dmaMap, log: '"{unknown_name}"' }, "unknown_name"],
   ];
   for (const [spec, message] of refused) {
-    assertThrows(() => checkStop(recording, spec), LookError, message);
+    assertThrows(() => checkBreakpoint(recording, spec), EvaluationError, message);
   }
 });
 
 Deno.test("a condition may use the fields of the event, and holds nowhere that it cannot be asked", () => {
   const recording = recorded();
-  const hitsOf = (spec: StopSpec) => {
-    checkStop(recording, spec);
-    const stops = new Stops();
-    stops.add(spec);
+  const hitsOf = (spec: Breakpoint) => {
+    checkBreakpoint(recording, spec);
+    const breakpoints = new BreakpointSet();
+    breakpoints.add(spec);
     const found: string[] = [];
-    for (let at = START;;) {
-      const moved = move(recording, at, { unit: "run", way: "forward" }, stops);
-      if (moved.stop === null) return found;
-      at = moved.at;
-      found.push(`${recording.event(at.seq).name} ${ask(recording, at, "iommu.live_mappings")}`);
+    for (let position = START;;) {
+      const outcome = move(recording, position, { unit: "run", direction: "forward" }, breakpoints);
+      if (outcome.stop === null) return found;
+      position = outcome.position;
+      found.push(
+        `${recording.event(position.seq).name} ${ask(recording, position, "iommu.live_mappings")}`,
+      );
     }
   };
   const dmaMap = { kind: "event", names: ["dma.map"] } as const;
@@ -376,49 +396,54 @@ Deno.test("a condition may use the fields of the event, and holds nowhere that i
 
 Deno.test("breakpoints on one line by the thousand stop as one does, both ways", () => {
   const recording = recorded();
-  const stops = new Stops();
-  for (let turn = 0; turn < 20_000; turn++) stops.add({ cause: { kind: "line", line: 10 } });
-  const forward = move(recording, START, { unit: "run", way: "forward" }, stops);
-  const back = move(recording, recording.last, { unit: "run", way: "back" }, stops);
+  const breakpoints = new BreakpointSet();
+  for (let turn = 0; turn < 20_000; turn++) breakpoints.add({ cause: { kind: "line", line: 10 } });
+  const forward = move(recording, START, { unit: "run", direction: "forward" }, breakpoints);
+  const back = move(recording, recording.last, { unit: "run", direction: "back" }, breakpoints);
   assertEquals([forward.stop!.stop.id, back.stop!.stop.id], [1, 1]);
-  assertEquals(line(recording, back.at), 10);
+  assertEquals(line(recording, back.position), 10);
 });
 
 Deno.test("a data breakpoint stops where a row begins and where it ends", () => {
   const recording = recorded();
   const mapped = recording.table("mappings").row(0);
-  const stops = new Stops();
+  const breakpoints = new BreakpointSet();
   const cell = {
     table: "page_table",
     equal: { device: "ssd" },
     covers: { field: "iova", address: mapped.dma as number },
   };
-  stops.add({ cause: { kind: "data", cell } });
-  const first = move(recording, START, { unit: "run", way: "forward" }, stops);
-  const second = move(recording, first.at, { unit: "run", way: "forward" }, stops);
+  breakpoints.add({ cause: { kind: "data", cell } });
+  const first = move(recording, START, { unit: "run", direction: "forward" }, breakpoints);
+  const second = move(
+    recording,
+    first.position,
+    { unit: "run", direction: "forward" },
+    breakpoints,
+  );
   assertEquals(
-    [first, second].map(({ at }) => recording.event(at.seq).name),
+    [first, second].map(({ position }) => recording.event(position.seq).name),
     ["iommu.map", "iommu.unmap"],
   );
-  const writer = who(recording, second.at, { kind: "cell", cell })!;
-  assertEquals([writer.change?.what, writer.at.seq], ["ended", second.at.seq]);
+  const writer = lastWrite(recording, second.position, { kind: "cell", cell })!;
+  assertEquals([writer.change?.what, writer.position.seq], ["ended", second.position.seq]);
   assertEquals(spanText(writer.span!), "dma_unmap_phys(ssd, m, 4KiB, to_device)");
 });
 
 Deno.test("a search can be cancelled", () => {
   const recording = recorded("let sum = 0\nrepeat 40000 { sum += 1 }\nprint sum\n");
   let looks = 0;
-  recording.reruns.watch = new RunWatch({
+  recording.replays.watch = new RunWatch({
     nowMs: () => 0,
     interrupted: () => ++looks > 2,
   }, { timeMs: 1e9, memoryBytes: 1e9 });
   assertThrows(
-    () => until(recording, START, recording.looker.question("1 == 2")),
-    Interrupted,
+    () => until(recording, START, recording.evaluator.question("1 == 2")),
+    Cancelled,
   );
   looks = 0;
-  const slow = recording.looker.question("(0..200_000).map(n => n + 1).sum()");
-  assertThrows(() => until(recording, START, slow), Interrupted);
+  const slow = recording.evaluator.question("(0..200_000).map(n => n + 1).sum()");
+  assertThrows(() => until(recording, START, slow), Cancelled);
 });
 
 Deno.test("an endless run grows on request, and the recorded part can be queried", () => {
@@ -481,16 +506,16 @@ Deno.test("the calls that run at an event are those of the machine, whatever has
   let hasReturned = 0;
   const depths = new Set<number>();
   for (let seq = 1; seq <= recording.log.count; seq++) {
-    const at = recording.afterEvent(seq);
-    const answered = recording.frames(at).map(({ started }) =>
+    const position = recording.afterEvent(seq);
+    const answered = recording.frames(position).map(({ started }) =>
       recording.statements.numberAt(started)
     );
-    const real = recording.reruns.look(
-      at,
-      (seen) => seen.frames().map(({ statement }) => statement),
+    const real = recording.replays.look(
+      position,
+      (paused) => paused.frames().map(({ statement }) => statement),
     );
     assertEquals(answered, real, `event ${seq}`);
-    if (answered.length < recording.statements.depthAt(at.statement)) hasReturned++;
+    if (answered.length < recording.statements.depthAt(position.statement)) hasReturned++;
     depths.add(answered.length);
   }
   assertEquals([...depths].sort(), [1, 2, 3, 4, 5, 6]);
@@ -500,7 +525,8 @@ Deno.test("the calls that run at an event are those of the machine, whatever has
   const mapped = recording.last;
   assertEquals(recording.frames(recording.afterEvent(mapped.seq)).length, 1);
   assertEquals(
-    move(recording, recording.afterEvent(mapped.seq), { unit: "over", way: "forward" }).reason,
+    move(recording, recording.afterEvent(mapped.seq), { unit: "over", direction: "forward" })
+      .reason,
     "end",
   );
   assert(comparePositions(call, mapped) < 0);
@@ -518,16 +544,20 @@ print page.size
 `);
   const stale = atLine(recording, { line: 6 }, START)!;
   const later = [atLine(recording, { line: 7 }, START)!, atLine(recording, { line: 8 }, START)!];
-  const refused = (at: Position) =>
-    assertThrows(() => ask(recording, at, "peek(page.phys, 2)"), LookError, "would change");
+  const refused = (position: Position) =>
+    assertThrows(
+      () => ask(recording, position, "peek(page.phys, 2)"),
+      EvaluationError,
+      "would change",
+    );
   refused(stale);
-  assertEquals(later.map((at) => ask(recording, at, "page.size")), ["4KiB", "4KiB"]);
+  assertEquals(later.map((position) => ask(recording, position, "page.size")), ["4KiB", "4KiB"]);
   const sizes: (string | null)[] = [];
-  recording.reruns.visit(stale, (seen) => {
+  recording.replays.visit(stale, (paused) => {
     if (sizes.length === 0) {
-      assertThrows(() => recording.looker.question("peek(page.phys, 2)").ask(seen));
+      assertThrows(() => recording.evaluator.question("peek(page.phys, 2)").evaluate(paused));
     }
-    sizes.push(recording.looker.question("page.size").ask(seen).text);
+    sizes.push(recording.evaluator.question("page.size").evaluate(paused).text);
     return later[sizes.length - 1] ?? null;
   });
   assertEquals(sizes, ["4KiB", "4KiB", "4KiB"]);

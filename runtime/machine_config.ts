@@ -41,7 +41,7 @@ export interface MemoryWindow {
 }
 
 /** A `region` of the machine block: a named part of the RAM, or an MMIO window. */
-export interface MemoryRegion extends MemoryWindow {
+export interface MemoryRegionConfig extends MemoryWindow {
   /** RAM, or registers of a device. */
   readonly type: "ram" | "mmio";
 }
@@ -197,7 +197,7 @@ export interface MachineConfig extends KernelConfig, SettingsOf<MachineRows>, Se
   /** MMIO regions and PCI windows: RAM fills from 0 around them, the rest goes above 4 GiB. */
   readonly windows: readonly MemoryWindow[];
   /** Named parts of memory. */
-  readonly regions: readonly MemoryRegion[];
+  readonly regions: readonly MemoryRegionConfig[];
   /** The IOMMU, or that there is none. */
   readonly iommu: IommuConfig;
   /** The bounce buffers. */

@@ -62,12 +62,12 @@ export {
   eventId,
   type EventName,
   eventNumber,
+  type EventTableName,
   type EventTables,
   EventVocabulary,
   type FieldValue,
   KERNEL_CALLS,
   type KernelCall,
-  type TableName,
   wordSets,
 } from "./event_vocabulary.ts";
 export {
@@ -95,7 +95,7 @@ export {
   type FaultPoints,
   type FaultPointSpec,
 } from "./faults.ts";
-export { HeldResources, type Leak, type Ledger, ledgerOf } from "./held_resources.ts";
+export { HeldResources, type Leak, ledgerOf, type ResourceTables } from "./held_resources.ts";
 export { HostBudget, MemoryLimitError } from "./host_budget.ts";
 export { Machine } from "./machine.ts";
 export {
@@ -107,7 +107,7 @@ export {
   MACHINE_SETTINGS,
   type MachineConfig,
   type MachineRows,
-  type MemoryRegion,
+  type MemoryRegionConfig,
   type MemoryWindow,
   RAM_SETTINGS,
   type RamRows,
@@ -121,7 +121,7 @@ export { editDistance, nearestNames } from "./nearest_names.ts";
 export { dereferenceNull } from "./null_dereference.ts";
 export { Platform } from "./platform.ts";
 export { Random } from "./random.ts";
-export { EventRecorder, type KeptEvents } from "./recorder.ts";
+export { EventRecorder, type RecordedEvents } from "./recorder.ts";
 export {
   type AnySetting,
   BOOL,
@@ -143,7 +143,7 @@ export {
   setting,
   type SettingRows,
   type SettingsOf,
-  type Shape,
+  type SettingType,
   type ShapeOf,
   size,
   type ValueOf,

@@ -63,7 +63,7 @@ function runBlock(block: CodeBlock): void {
   if (program === null || diagnostics.length > 0) {
     throw new ScenarioError(`${place(block)} is wrong`, renderDiagnostics(diagnostics).split("\n"));
   }
-  const report = runProgram(audited(program), { heard: false });
+  const report = runProgram(audited(program), { attributeDefects: false });
   for (const { failure } of report.outcomes) {
     if (failure !== null) throw new ScenarioError(failure.message, failure.lines);
   }
@@ -76,7 +76,7 @@ function runBlock(block: CodeBlock): void {
 function failBlock(block: CodeBlock): void {
   const { program, diagnostics } = loadProgram(sourceOf(block), NO_FILES);
   assert(program !== null && diagnostics.length === 0, `${place(block)} is wrong`);
-  const { outcomes } = runProgram(audited(program), { heard: false });
+  const { outcomes } = runProgram(audited(program), { attributeDefects: false });
   const failures = outcomes.flatMap(({ failure }) => failure === null ? [] : [failure]);
   assert(failures.length > 0, `${place(block)} holds: drop the mark "fails"`);
   for (const { kind, code } of failures) assertEquals([kind, code], ["failed", "E0901"]);

@@ -10,7 +10,7 @@ import { renderDiagnostics } from "@dmalab/lang/diagnostics";
 import { recordRun, rowsAt, runsOf } from "@dmalab/recording";
 import { runProgram } from "@dmalab/lang/run/run_program";
 import { memoryFiles } from "@dmalab/lang/syntax";
-import type { TypeSpec } from "@dmalab/lang/values";
+import type { HandleType } from "@dmalab/lang/values";
 import { runDeno } from "./deno_process.ts";
 import { ROOT } from "./source_text.ts";
 import { eventView, readSerialised, serialise } from "@dmalab/recording/views";
@@ -146,5 +146,5 @@ Deno.test("a name that is taken is refused with what it is", () => {
   refused({ functions: [call("alloc_pages")] }, 'There is a function "alloc_pages" already');
   refused({ functions: [call("counter_aim")] }, 'There is a function "counter_aim" already');
   refused({ devices: [COUNTER] }, 'There is a block "counter" already');
-  refused({ types: [COUNTER.type as TypeSpec] }, 'There is a type "counter" already');
+  refused({ types: [COUNTER.type as HandleType] }, 'There is a type "counter" already');
 });

@@ -53,11 +53,11 @@ function watchScript(
 ): void {
   const registry: typeof BUILTINS = {
     ...BUILTINS,
-    buildWorld: (config, options) => {
+    buildMachine: (config, options) => {
       const asked = mode === null ? config : { ...config, iommu: { ...config.iommu, mode } };
-      const world = BUILTINS.buildWorld(asked, options);
-      watch.attach(world.lab);
-      return world;
+      const machine = BUILTINS.buildMachine(asked, options);
+      watch.attach(machine.lab);
+      return machine;
     },
   };
   runProgram(loadProgram(entry, loader, registry).program!);

@@ -11,9 +11,9 @@ import ts from "typescript";
 import type { SourceText } from "./source_text.ts";
 
 /** The project's own limits: docs/dev/architecture.md states them. */
-export const MOST_LINES_OF_A_FILE = 1500;
-export const MOST_LINES_OF_A_FUNCTION = 70;
-export const MOST_PARAMETERS = 6;
+export const MAX_LINES_PER_FILE = 1500;
+export const MAX_LINES_PER_FUNCTION = 70;
+export const MAX_PARAMETERS = 6;
 
 /** What the library exports is used by others. */
 const LIBRARY: readonly string[] = ["mod.ts", "recording/mod.ts"];
@@ -133,7 +133,7 @@ export class House {
   longFiles(): Finding[] {
     return this.#product.flatMap((file) => {
       const lines = file.tree.getLineStarts().length - 1;
-      if (lines <= MOST_LINES_OF_A_FILE) return [];
+      if (lines <= MAX_LINES_PER_FILE) return [];
       return { key: file.path, text: `${file.path} has ${lines} lines` };
     });
   }
@@ -141,7 +141,7 @@ export class House {
   longFunctions(): Finding[] {
     return this.#functions().flatMap(({ file, node, name }) => {
       const lines = lineOf(file, node.getEnd()) - lineOf(file, node.getStart()) + 1;
-      if (lines <= MOST_LINES_OF_A_FUNCTION) return [];
+      if (lines <= MAX_LINES_PER_FUNCTION) return [];
       return finding(file, node, name, `${name} has ${lines} lines`);
     });
   }
@@ -149,7 +149,7 @@ export class House {
   longParameterLists(): Finding[] {
     return this.#functions().flatMap(({ file, node, name }) => {
       const { length } = node.parameters;
-      if (length <= MOST_PARAMETERS) return [];
+      if (length <= MAX_PARAMETERS) return [];
       return finding(file, node, name, `${name} takes ${length} parameters`);
     });
   }

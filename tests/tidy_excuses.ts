@@ -24,8 +24,8 @@ export const LONG_FILES: Excuses = {};
 export const LONG_FUNCTIONS: Excuses = {
   "devices/nvme/driver/nvme_limits.ts ioLimits": TABLE,
   "devices/nvme/nvme_device.ts create": "a device is put together in one order, step by step",
-  "lang/check/kinds/statement_check.ts StatementChecker.#statement": CASES,
-  "lang/check/kinds/kind_inference.ts KindInference.#infer": CASES,
+  "lang/check/types/statement_check.ts StatementChecker.#statement": CASES,
+  "lang/check/types/type_inference.ts TypeInference.#infer": CASES,
   "lang/check/names/name_resolver.ts NameResolver.expression": CASES,
   "lang/check/names/resolve.ts Resolver.#statement": CASES,
   "lang/compile/asserted_parts.ts parts": CASES,
@@ -35,7 +35,7 @@ export const LONG_FUNCTIONS: Excuses = {
   "lang/vm/loop.ts loop":
     "the hot loop: a call for each instruction would cost more than the instruction",
   "lang/vm/rare_ops.ts rare": CASES,
-  "lang/builtins/things/nvme/request.ts fields": TABLE,
+  "lang/builtins/types/nvme/request.ts fields": TABLE,
   "runtime/block/queue_limits.ts deriveLimits": TABLE,
   "runtime/fault_log/smmu_events.ts smmuReason": CASES,
 };
@@ -76,7 +76,7 @@ export const FORCED_CASTS: Excuses = {
   "tests/conformance/defects/step_memory.ts readonly Run[]": AS_DATA,
   "lang/builtins/describe/builtin.ts (run: Run, args: Arguments) => Value": KINDS_MEET,
   "lang/builtins/describe/builtin.ts (run: Run, target: T, args: Arguments) => Value": KINDS_MEET,
-  "lang/builtins/things/nvme/nvme_submit.ts Decoded<typeof SUBMITTED>": KINDS_MEET,
+  "lang/builtins/types/nvme/nvme_submit.ts Decoded<typeof SUBMITTED>": KINDS_MEET,
   "lang/syntax/recovery/recovering_parser.ts RecoveryState":
     "the parser toolkit keeps these members to itself",
   "runtime/events.ts MachineEvent":

@@ -21,7 +21,7 @@ const TRY_LIMITS: Limits = {
 };
 
 /** Lines of the smallest script that are shown: more is no smallest one. */
-const MOST_LINES = 60;
+const MAX_LINES = 60;
 
 /** Reads a text as a program. */
 export type Loads = (source: SourceFile) => LoadResult;
@@ -62,7 +62,7 @@ function bugOf(
   const { outcomes } = runProgram(program, {
     limits: TRY_LIMITS,
     watch: { nowMs, interrupted: () => false },
-    heard: false,
+    attributeDefects: false,
     ...seed === null ? {} : { seed },
   });
   const failed = outcomes.find(({ failure }) => failure?.kind === "bug");
@@ -81,7 +81,7 @@ export function sayBugReport(path: string, seed: number | null, screen: Screen):
   const load: Loads = (source) => loadProgram(source, opened.loader);
   const text = smallestBug(opened.entry, load, seed, () => performance.now());
   const lines = (text ?? "").split("\n").filter((line) => line.trim() !== "");
-  const shown = lines.slice(0, MOST_LINES);
+  const shown = lines.slice(0, MAX_LINES);
   const left = lines.length - shown.length;
   const report = [
     "",

@@ -12,7 +12,7 @@ const REGISTRY: Registry = {
   ...BUILTINS,
   functions: new Map([...BUILTINS.functions, ["break_beyond", {
     name: "break_beyond",
-    parameters: [{ name: "count", kind: "int", doc: "A number.", optional: false, named: false }],
+    parameters: [{ name: "count", type: "int", doc: "A number.", optional: false, named: false }],
     result: "nothing",
     doc: "Fails as a rule of the simulator that does not hold.",
     example: "break_beyond(1)",

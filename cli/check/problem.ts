@@ -12,7 +12,7 @@ export interface Region {
   readonly endColumn: number;
 }
 
-export interface Problem {
+export interface CheckProblem {
   readonly code: string;
   readonly severity: Severity;
   readonly message: string;
@@ -22,7 +22,7 @@ export interface Problem {
 }
 
 /** A diagnostic as plain data. */
-export function problemOf(diagnostic: Diagnostic): Problem {
+export function problemOf(diagnostic: Diagnostic): CheckProblem {
   const { code, severity, message, hint, span, related = [] } = diagnostic;
   return {
     code,

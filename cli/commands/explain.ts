@@ -5,7 +5,7 @@ import { wrappedPairs } from "@dmalab/lang/text";
 import { refuse, type Screen } from "../screen.ts";
 
 /** Widest text that reads well. */
-const MOST_COLUMNS = 100;
+const MAX_COLUMNS = 100;
 const DEFAULT_COLUMNS = 80;
 
 export const EXPLAIN = command({
@@ -88,7 +88,7 @@ export const EXPLAIN = command({
       return HELD;
     }
     const { KINDS, search } = await import("../explain/search.ts");
-    const columns = Math.min(screen.columns ?? DEFAULT_COLUMNS, MOST_COLUMNS);
+    const columns = Math.min(screen.columns ?? DEFAULT_COLUMNS, MAX_COLUMNS);
     if (question === "") {
       printPairs("dmalab explain NAME explains", KINDS, columns, screen);
       return HELD;

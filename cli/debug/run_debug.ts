@@ -10,7 +10,7 @@ import {
 } from "@dmalab/recording";
 import { displayName, isNamed, type NameMatch, type Program } from "@dmalab/lang/run";
 import { withCompiled } from "../with_compiled.ts";
-import { loadFollowed } from "@dmalab/lang";
+import { loadForDebugging } from "@dmalab/lang";
 import { renderDiagnostics } from "@dmalab/lang/diagnostics";
 import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
 import { painter } from "@dmalab/lang/render";
@@ -18,7 +18,7 @@ import { type ExitCode, HELD, WRONG } from "../exit_code.ts";
 import { host } from "../host.ts";
 import { exportRecording } from "../scenario/export_recording.ts";
 import { HostLoader } from "../host_loader.ts";
-import type { RunOutcome } from "../repl/command_target.ts";
+import type { RunStatus } from "../repl/command_target.ts";
 import { runLineTool } from "../repl/run_line_tool.ts";
 import { refuse } from "../screen.ts";
 import type { TerminalScreen } from "../terminal/terminal.ts";
@@ -46,7 +46,10 @@ export async function runDebug(
   const opened = HostLoader.open(path, tree, record.limits?.timeMs);
   if (typeof opened === "string") return refuse(opened, screen);
   const { entry, loader } = opened;
-  const { diagnostics, program } = await withCompiled(loader, () => loadFollowed(entry, loader));
+  const { diagnostics, program } = await withCompiled(
+    loader,
+    () => loadForDebugging(entry, loader),
+  );
   if (program === null) {
     const style = diagnosticStyle(painter(screen.colour));
     screen.err(`${renderDiagnostics(diagnostics, { style })}\n`);
@@ -82,7 +85,7 @@ function runsFrom(
   options: RecordOptions,
   first: number,
 ): DebugRuns {
-  const outcomes = new Map<number, RunOutcome>();
+  const outcomes = new Map<number, RunStatus>();
   const keep = (index: number, { failure }: Recording) =>
     outcomes.set(index, failure === null ? "ok" : "FAILED");
   let open: { readonly index: number; readonly run: OpenRun } | null = null;

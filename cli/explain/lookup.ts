@@ -32,7 +32,7 @@ export const CODES: Readonly<Record<string, CodeEntry>> = {
 export type PageReader = (name: string) => string;
 
 /** An explanation as Markdown, or what to ask for instead. */
-export type Explanation =
+export type LookupResult =
   | { readonly found: true; readonly lines: readonly string[] }
   | {
     readonly found: false;
@@ -49,7 +49,7 @@ export function explain(
   question: string,
   readPage: PageReader,
   otherNames: Iterable<string> = [],
-): Explanation {
+): LookupResult {
   const name = normalise(question);
   const code = name.toUpperCase();
   const entry = Object.hasOwn(CODES, code) ? CODES[code] : undefined;
@@ -137,7 +137,7 @@ function unknown(
   name: string,
   candidates: readonly string[],
   problem: string,
-): Explanation {
+): LookupResult {
   const nearest = nearestOf(name, candidates);
   const owner = ownerOf(name);
   const hint = nearest !== undefined

@@ -18,10 +18,10 @@ interface Subject {
 }
 
 /** Most names that are listed. */
-const MOST_FOUND = 15;
+const MAX_FOUND = 15;
 
 /** Characters of a title that are listed. */
-const MOST_TITLE = 100;
+const MAX_TITLE = 100;
 
 /** What it counts for to be called exactly so. */
 const EXACT_WEIGHT = 16;
@@ -70,16 +70,16 @@ export function search(
     .filter(({ score }) => score > 0)
     .sort((a, b) => b.score - a.score);
   return {
-    found: found.slice(0, MOST_FOUND).map((
+    found: found.slice(0, MAX_FOUND).map((
       { subject: { name, title } },
     ) => [name, titleLine(title)]),
-    more: Math.max(0, found.length - MOST_FOUND),
+    more: Math.max(0, found.length - MAX_FOUND),
   };
 }
 
 /** A row of a page can be a paragraph. */
 function titleLine(title: string): string {
-  return clip(title.replaceAll("**", ""), MOST_TITLE);
+  return clip(title.replaceAll("**", ""), MAX_TITLE);
 }
 
 /** 0 where a word is missing. */

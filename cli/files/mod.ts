@@ -8,10 +8,10 @@ export {
   isTaken,
   makeNamedFolder,
   makeOwnFolder,
+  type OutputTarget,
   removeFile,
   rewriteFile,
   Spool,
-  type Target,
   writeFile,
   writeOrSay,
 } from "./write_file.ts";

@@ -3,8 +3,8 @@ import type { Diagnostic } from "@dmalab/lang/diagnostics";
 import { loadProgramOn, type SourceFile, spanPlace } from "@dmalab/lang";
 import {
   displayName,
+  type LocationText,
   type NameMatch,
-  type Place,
   type TestEntry,
   type TestOutcome,
 } from "@dmalab/lang/run";
@@ -26,13 +26,13 @@ export interface Scenario {
 }
 
 /** The run was interrupted: what was found so far says nothing. */
-export class Interrupted extends Error {}
+export class OutcomesCancelled extends Error {}
 
 /** How one test ended. */
-export interface Ended {
+export interface EndedTest {
   /** With its machine: what a person calls it. */
   readonly name: string;
-  readonly place: Place;
+  readonly place: LocationText;
   /** `ok`, or where it fails; with what was unexpected. Two that are equal ended alike. */
   readonly end: string;
   /** The first line of what it failed with; null when it held. */
@@ -41,7 +41,7 @@ export interface Ended {
 
 /** Ends by place and name of the tests, or why the scenario does not load on that release. */
 export type Outcomes =
-  | { readonly tests: ReadonlyMap<string, Ended> }
+  | { readonly tests: ReadonlyMap<string, EndedTest> }
   | { readonly problems: readonly Diagnostic[] };
 
 const STATEMENTS = "(the statements of the file)";
@@ -69,10 +69,10 @@ export function outcomesOn(
     only: statements ? "all" : "tests",
     select: (number) => isWanted(tests[number]!),
     match: matches,
-    heard: false,
+    attributeDefects: false,
     watch,
   });
-  if (watch?.interrupted() === true) throw new Interrupted();
+  if (watch?.interrupted() === true) throw new OutcomesCancelled();
   return {
     tests: new Map(outcomes.map((outcome) => {
       const name = outcome.kind === "main" ? STATEMENTS : displayName(outcome);
@@ -87,7 +87,7 @@ export function outcomesOn(
 }
 
 /** What a test is known by: two may have one name. */
-function keyOf(place: Place, name: string): string {
+function keyOf(place: LocationText, name: string): string {
   return `${place} ${name}`;
 }
 

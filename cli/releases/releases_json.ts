@@ -1,5 +1,5 @@
 /** Where a scenario turns, as data. */
-import type { Cause, TestTurns } from "./turns.ts";
+import type { OutcomeCause, TestTurns } from "./turns.ts";
 import { KERNEL_NAMES, NOT_SIMULATED } from "@dmalab/runtime/kernels";
 
 /** What `--json` prints. */
@@ -22,7 +22,7 @@ export function releasesJson(file: string, tests: readonly TestTurns[]) {
   };
 }
 
-function causeJson({ differences, seenIn }: Cause) {
+function causeJson({ differences, seenIn }: OutcomeCause) {
   return {
     alone: differences.length === 1,
     seen_in: seenIn,

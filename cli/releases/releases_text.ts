@@ -1,5 +1,5 @@
 /** Which tests change outcome between releases, and by what, for a person. */
-import type { Cause, TestTurns, Turn } from "./turns.ts";
+import type { OutcomeCause, TestTurns, Turn } from "./turns.ts";
 import { clip, formatCount, pad, PICTURE_COLUMNS, wrapText } from "@dmalab/lang/text";
 import type { Paint } from "@dmalab/lang/render";
 import {
@@ -109,7 +109,7 @@ function notes(tests: readonly TestTurns[], { columns }: Reader): string[] {
 
 /** One cause between two releases, and the tests that it changes. */
 interface Reason {
-  readonly cause: Cause;
+  readonly cause: OutcomeCause;
   readonly turn: Turn;
   readonly numbers: number[];
 }
@@ -143,12 +143,12 @@ function reasonsAt(kernel: KernelProfile, tests: readonly TestTurns[]): readonly
 }
 
 /** A cause whose removal restores the old outcome is more certain than one that reproduces it elsewhere. */
-function shown(causes: readonly Cause[]): readonly Cause[] {
+function shown(causes: readonly OutcomeCause[]): readonly OutcomeCause[] {
   const undoing = causes.filter(({ seenIn }) => seenIn === "newer");
   return undoing.length > 0 ? undoing : causes;
 }
 
-function namesOf({ differences }: Cause): string {
+function namesOf({ differences }: OutcomeCause): string {
   return differences.map(({ name }) => name).join(", ");
 }
 

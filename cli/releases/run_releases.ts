@@ -1,6 +1,6 @@
 /** The releases as a command: runs a scenario on all of them, and prints where and why it turns. */
 import { printableJson } from "@dmalab/lang/diagnostics";
-import { Interrupted } from "./outcomes.ts";
+import { OutcomesCancelled } from "./outcomes.ts";
 import { type ReleasesResult, turnsOf } from "./turns.ts";
 import { painter } from "@dmalab/lang/render";
 import { type ExitCode, HELD, WRONG } from "../exit_code.ts";
@@ -39,7 +39,7 @@ export async function runReleases(
       const result = await withCompiled(opened.loader, turns);
       return print(result, path, options, screen, noTestText(matches));
     } catch (error) {
-      if (!(error instanceof Interrupted)) throw error;
+      if (!(error instanceof OutcomesCancelled)) throw error;
       return refuse("interrupted, before all releases were tried", screen);
     }
   });

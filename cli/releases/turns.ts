@@ -5,20 +5,20 @@
  * each thing that they differ in is given to one of them alone, until the other's outcome comes out.
  */
 import {
-  type Difference,
   differencesOf,
   type Kernel,
   KERNEL_NAMES,
   type KernelProfile,
   KERNELS,
+  type ReleaseDifference,
 } from "@dmalab/runtime/kernels";
-import { type Ended, type Outcomes, outcomesOn, type Scenario } from "./outcomes.ts";
+import { type EndedTest, type Outcomes, outcomesOn, type Scenario } from "./outcomes.ts";
 import type { Diagnostic } from "@dmalab/lang/diagnostics";
 
 /** Why two neighbours differ. */
-export interface Cause {
+export interface OutcomeCause {
   /** One, where one is enough; else all that it takes together. */
-  readonly differences: readonly Difference[];
+  readonly differences: readonly ReleaseDifference[];
   /** The newer release without them is as the older one; else the older one with them as the newer. */
   readonly seenIn: "newer" | "older";
 }
@@ -28,14 +28,14 @@ export interface Turn {
   readonly at: KernelProfile;
   readonly from: KernelProfile;
   /** Every single thing that is enough, or one list of things that are needed together. */
-  readonly causes: readonly Cause[];
+  readonly causes: readonly OutcomeCause[];
 }
 
 /** A test, and how it ends on every release. */
 export interface TestTurns {
   readonly name: string;
   readonly place: string;
-  readonly ends: Readonly<Record<KernelProfile, Ended>>;
+  readonly ends: Readonly<Record<KernelProfile, EndedTest>>;
   /** Where it ends differently from the release before; empty when it is the same everywhere. */
   readonly turns: readonly Turn[];
 }
@@ -50,7 +50,7 @@ export type ReleasesResult =
  * @throws {Interrupted} When the run is interrupted.
  */
 export function turnsOf(scenario: Scenario): ReleasesResult {
-  const all = new Map<KernelProfile, ReadonlyMap<string, Ended>>();
+  const all = new Map<KernelProfile, ReadonlyMap<string, EndedTest>>();
   for (const kernel of KERNEL_NAMES) {
     const outcomes = outcomesOn(scenario, kernel, KERNELS[kernel]);
     if ("problems" in outcomes) return outcomes;
@@ -75,21 +75,21 @@ export function turnsOf(scenario: Scenario): ReleasesResult {
       place,
       ends: Object.fromEntries(
         KERNEL_NAMES.map((kernel) => [kernel, all.get(kernel)!.get(key)!]),
-      ) as Record<KernelProfile, Ended>,
+      ) as Record<KernelProfile, EndedTest>,
       turns: turns.get(key) ?? [],
     })),
   };
 }
 
 /** A release and how the tests end on it. */
-interface Side {
+interface Release {
   readonly name: KernelProfile;
-  readonly tests: ReadonlyMap<string, Ended>;
+  readonly tests: ReadonlyMap<string, EndedTest>;
 }
 
 /** Two neighbours. */
 class Pair {
-  readonly #differences: readonly Difference[];
+  readonly #differences: readonly ReleaseDifference[];
   /** The tests that end differently. */
   readonly #turned: readonly string[];
   /** What was tried, by the release and what it was given. */
@@ -97,8 +97,8 @@ class Pair {
 
   constructor(
     private readonly scenario: Scenario,
-    private readonly older: Side,
-    private readonly newer: Side,
+    private readonly older: Release,
+    private readonly newer: Release,
   ) {
     this.#differences = differencesOf(KERNELS[older.name], KERNELS[newer.name]);
     this.#turned = [...newer.tests.keys()].filter((key) =>
@@ -107,8 +107,8 @@ class Pair {
   }
 
   /** Of every test that turns between the two, what it is about. */
-  causes(): Map<string, readonly Cause[]> {
-    const found = new Map<string, Cause[]>(this.#turned.map((key) => [key, []]));
+  causes(): Map<string, readonly OutcomeCause[]> {
+    const found = new Map<string, OutcomeCause[]>(this.#turned.map((key) => [key, []]));
     if (this.#turned.length === 0) return found;
     for (const difference of this.#differences) {
       const differences = [difference];
@@ -129,7 +129,7 @@ class Pair {
   }
 
   /** The fewest things that it takes together: all of them, less what makes no difference. */
-  #together(key: string): Cause {
+  #together(key: string): OutcomeCause {
     let needed = this.#differences;
     for (const difference of this.#differences) {
       const fewer = needed.filter((other) => other !== difference);
@@ -139,7 +139,7 @@ class Pair {
   }
 
   /** What becomes of the tests on one release that has some things as the other has them. */
-  #outcomes(on: Side, from: Side, differences: readonly Difference[]): Outcomes {
+  #outcomes(on: Release, from: Release, differences: readonly ReleaseDifference[]): Outcomes {
     const changed = differences.reduce(
       (kernel: Kernel, difference) => difference.give(kernel, KERNELS[from.name]),
       KERNELS[on.name],
@@ -153,6 +153,6 @@ class Pair {
   }
 }
 
-function endsLike(outcomes: Outcomes, { tests }: Side, key: string): boolean {
+function endsLike(outcomes: Outcomes, { tests }: Release, key: string): boolean {
   return "tests" in outcomes && outcomes.tests.get(key)?.end === tests.get(key)?.end;
 }

@@ -7,7 +7,7 @@ import { eventFields, type MachineEvent } from "@dmalab/runtime";
 import type { Field } from "@dmalab/runtime/vocabulary";
 
 /** Longer patterns are not readable. */
-export const MOST_EXPECTED = 5000;
+export const MAX_EXPECTED = 5000;
 
 const CALL = "call.";
 

@@ -1,5 +1,5 @@
 /** What other members use of `cli/repl`. */
-export type { CommandTarget } from "./command_target.ts";
+export type { CommandContext } from "./command_target.ts";
 export { REPL_COMMANDS, runReplCommand } from "./commands.ts";
 export { suggestWords } from "./completion.ts";
 export { openHistory } from "./history.ts";

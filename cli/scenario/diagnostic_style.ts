@@ -1,9 +1,9 @@
 /** The colours of diagnostics and failures. */
 import { type Diagnostic, renderDiagnostics, type StyleRole } from "@dmalab/lang/diagnostics";
-import { type Paint, painter, type Role } from "@dmalab/lang/render";
+import { type Paint, painter, type TextRole } from "@dmalab/lang/render";
 import type { Screen } from "../screen.ts";
 
-const ROLES: Readonly<Record<StyleRole, Role>> = {
+const ROLES: Readonly<Record<StyleRole, TextRole>> = {
   error: "bad",
   warning: "warning",
   code: "dim",

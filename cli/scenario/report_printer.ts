@@ -27,7 +27,7 @@ export function outcomeLine(outcome: TestOutcome, paint: Paint): string | null {
 }
 
 /** Different faults and reports that are shown with their source lines; the others are counted. */
-const SHOWN_INCIDENTS = 5;
+const DISPLAYED_INCIDENTS = 5;
 
 /** Unexpected faults, reports and leaks besides the failure, and what a failed test held; one for each statement. */
 export function incidentLines(outcome: Unexpected, paint: Paint): string[] {
@@ -39,7 +39,7 @@ export function incidentLines(outcome: Unexpected, paint: Paint): string[] {
     if (group === undefined) groups.set(key, { lines, times: 1 });
     else group.times++;
   }
-  const shown = [...groups.values()].slice(0, SHOWN_INCIDENTS);
+  const shown = [...groups.values()].slice(0, DISPLAYED_INCIDENTS);
   const listed = shown.reduce((sum, { times }) => sum + times, 0);
   const { leaks, unexpectedFaults, unexpectedReports } = outcome;
   const held = incidents.filter(({ kind }) => kind === "held").length;

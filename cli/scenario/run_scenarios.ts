@@ -2,7 +2,7 @@
 import type { Program, RunOptions, RunReport } from "@dmalab/lang/run";
 import { sayBug } from "../bug/say_bug.ts";
 import { BUG, type ExitCode, HELD, worseExitCode, WRONG } from "../exit_code.ts";
-import { type Interrupts, withInterrupts } from "../interrupts.ts";
+import { type SignalWatch, withInterrupts } from "../interrupts.ts";
 import { errorScreen, refuse, type Screen } from "../screen.ts";
 import { loadScenarios } from "./load_scenario.ts";
 import { codeOf, type PrintOptions, printRun, sayReports } from "./print_run.ts";
@@ -65,7 +65,7 @@ async function runAll(
   options: PrintOptions & Pick<ScenarioOptions, "tree"> & Pick<RunOptions, "onShown">,
   outputs: TraceOutputs | null,
   screen: Screen,
-  watch: Interrupts,
+  watch: SignalWatch,
 ): Promise<ExitCode> {
   const reports: RunReport[] = [];
   let exitCode: ExitCode = HELD;

@@ -3,8 +3,8 @@ import {
   formatEvent,
   formatTitle,
   type Paint,
-  type Role,
   STREAM_LAYOUT,
+  type TextRole,
 } from "@dmalab/lang/render";
 import type { RunStart } from "@dmalab/lang/run";
 import type { MachineEvent } from "@dmalab/runtime";
@@ -12,7 +12,7 @@ import { hasLatencies } from "@dmalab/runtime/time";
 import { groupThousands } from "@dmalab/lang/text";
 
 /** Colours by the first part of an event's name; what is not here has none. */
-const ROLES: Readonly<Record<string, Role>> = {
+const ROLES: Readonly<Record<string, TextRole>> = {
   call: "strong",
   ret: "dim",
   iova: "iommu",
@@ -84,7 +84,7 @@ export class TracePrinter {
   }
 }
 
-function roleOf(name: string): Role {
+function roleOf(name: string): TextRole {
   if (ALARMS.has(name)) return "bad";
   return ROLES[name.slice(0, name.indexOf("."))] ?? "call";
 }

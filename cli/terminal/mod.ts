@@ -1,5 +1,5 @@
 /** What other members use of `cli/terminal`. */
-export type { Key } from "./keys.ts";
+export type { KeyPress } from "./keys.ts";
 export { INTERRUPT } from "./line_console.ts";
 export { Queue } from "./queue.ts";
 export type { TerminalInput } from "./terminal.ts";

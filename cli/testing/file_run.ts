@@ -132,7 +132,7 @@ export async function runFile(
         },
       }
       : {},
-    ...recorder === null ? {} : { onSideEvent: (event) => recorder.event(event) },
+    ...recorder === null ? {} : { onChildEvent: (event) => recorder.event(event) },
     onLine: (text) => {
       printed.push(text);
       onEvent({ kind: "line", text });

@@ -1,6 +1,6 @@
 /** The first test that fails in a run of tests, for the debugger. */
 import { displayName, exactMatch, type NameMatch } from "@dmalab/lang/run";
-import type { Reporter } from "./reporter.ts";
+import type { TestReporter } from "./reporter.ts";
 
 /** A run of a file, and the seed of its machine. */
 export interface FailedRun {
@@ -15,7 +15,7 @@ export class FirstFailure {
   failed: FailedRun | null = null;
 
   /** A reporter that also keeps the first failure. */
-  hearing(reporter: Reporter): Reporter {
+  hearing(reporter: TestReporter): TestReporter {
     return {
       forPeople: reporter.forPeople,
       event: (event) => reporter.event(event),

@@ -31,7 +31,7 @@ import { matchText } from "../name_match.ts";
 import { shortPath } from "../paths.ts";
 import { findScenarios } from "../scenario/find_scenarios.ts";
 import { openScenario, readScenario } from "../scenario/load_scenario.ts";
-import { registerTest, type Step } from "./test_runner.ts";
+import { registerTest, type TestStep } from "./test_runner.ts";
 
 /** What is run of the scenarios, and how. */
 export interface RegisterOptions {
@@ -125,7 +125,7 @@ export async function loadWhole(path: string): Promise<{ program: Program; warni
 
 /** Runs a scenario: its statements, then each test, as steps. */
 async function runScenarioSteps(
-  step: Step,
+  step: TestStep,
   path: string,
   { lenient, limits, match, seed }: RegisterOptions,
 ): Promise<void> {

@@ -19,7 +19,7 @@ export interface RunSummary {
   readonly noTest: string | null;
 }
 
-export interface Reporter {
+export interface TestReporter {
   /** Whether it writes for people, and may use colour. */
   readonly forPeople: boolean;
   event(event: FileEvent): void;
@@ -27,4 +27,4 @@ export interface Reporter {
   end(summary: RunSummary): void;
 }
 
-export type ReporterMaker = (screen: Screen) => Reporter;
+export type ReporterMaker = (screen: Screen) => TestReporter;

@@ -32,7 +32,7 @@ import type { NvmeDriverOptions } from "./driver/nvme_driver_options.ts";
 import { Iod } from "./driver/command/iod.ts";
 import { NvmeRequest } from "./driver/command/nvme_request.ts";
 
-export interface RigOptions {
+export interface DriverRigOptions {
   readonly machine?: Partial<Omit<MachineConfig, "iommu">>;
   readonly iommu?: Partial<IommuConfig>;
   readonly device?: DmaDeviceOptions;
@@ -62,7 +62,10 @@ export class DriverRig {
   readonly disk: NvmeDisk;
 
   /** @param beforeReady Called after bring-up with the events of bring-up. */
-  constructor(options: RigOptions = {}, beforeReady?: (events: readonly MachineEvent[]) => void) {
+  constructor(
+    options: DriverRigOptions = {},
+    beforeReady?: (events: readonly MachineEvent[]) => void,
+  ) {
     const base = defaultMachineConfig();
     this.machine = new Machine({
       ...base,

@@ -26,7 +26,7 @@ import { bringUp, deviceSettings, P2PMEM, settingError } from "../device_setting
 import type { Bar, PciFunction } from "../pci/pci_function.ts";
 import type { PeerProviders } from "../pci/peers/peer_providers.ts";
 import { Media } from "./controller/media/media.ts";
-import { MOST_BYTES } from "./controller/media/pattern_store.ts";
+import { MAX_PATTERN_BYTES } from "./controller/media/pattern_store.ts";
 import { NvmeController } from "./controller/nvme_controller.ts";
 import type { ControllerMemoryBar } from "./driver/life/controller_memory.ts";
 import { DEFAULT_IO_TIMEOUT_NS, NvmeDriver } from "./driver/nvme_driver.ts";
@@ -275,7 +275,7 @@ function unbindDriver(machine: Machine, controller: NvmeController, driver: Nvme
 function checkTogether(device: NvmeBlock, lent: Bar | null): void {
   const { name, settings } = device;
   const { blockSizeBytes, capacityBytes, cmbQueues, metadataBytes } = settings;
-  if (Math.floor(capacityBytes / blockSizeBytes) * metadataBytes > MOST_BYTES) {
+  if (Math.floor(capacityBytes / blockSizeBytes) * metadataBytes > MAX_PATTERN_BYTES) {
     throw settingError(
       device,
       "metadata",

@@ -45,7 +45,7 @@ import { RequestPayload } from "./request_payload.ts";
 const BLOCK_STATUS = eventId("block.status");
 
 /** More of a user's metadata is not pinned. @see behaviour/block.md 1.8 */
-const MOST_METADATA_PAGES = 256;
+const MAX_METADATA_PAGES = 256;
 
 /** The operations `submit` takes. */
 export type DiskOp = "read" | "write" | "flush" | "write_zeroes" | "discard";
@@ -517,7 +517,7 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
       reason: "long_metadata",
       given_bytes: vecsSizeBytes(bio.metadata),
       max_transfer_bytes: this.limits.maxHwSectors * SECTOR_SIZE_BYTES,
-      max_pages: MOST_METADATA_PAGES,
+      max_pages: MAX_METADATA_PAGES,
     }, "block.1.8");
   }
 
@@ -556,7 +556,7 @@ function takesMetadata({ metadata }: Bio, { maxHwSectors }: QueueLimits): boolea
     const end = alignUp(phys + sizeBytes, PAGE_SIZE_BYTES);
     return sum + (end - alignDown(phys, PAGE_SIZE_BYTES)) / PAGE_SIZE_BYTES;
   }, 0);
-  return pages <= MOST_METADATA_PAGES &&
+  return pages <= MAX_METADATA_PAGES &&
     vecsSizeBytes(metadata) <= maxHwSectors * SECTOR_SIZE_BYTES;
 }
 

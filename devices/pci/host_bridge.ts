@@ -71,7 +71,7 @@ export class HostBridge {
 }
 
 /** How the list has a host bridge. */
-export type Listing = "any" | "same_bridge_only" | "not_listed";
+export type BridgeListing = "any" | "same_bridge_only" | "not_listed";
 
 const INTEL = 0x8086;
 const GOOGLE = 0x1ae0;
@@ -95,7 +95,7 @@ const LISTED_NVIDIA: ReadonlySet<number> = new Set([0x2f95, 0x2f96, 0x2f97, 0x2f
  * How the kernel's list has a bridge with this root device.
  * @param listsNvidia The list is one that has bridges of NVIDIA.
  */
-export function listingOf(rootDevice: VendorDevice | null, listsNvidia = false): Listing {
+export function listingOf(rootDevice: VendorDevice | null, listsNvidia = false): BridgeListing {
   if (rootDevice === null) return "not_listed";
   const { vendor, device } = rootDevice;
   if (vendor === GOOGLE) return "any";
@@ -138,7 +138,7 @@ export function checkHostBridges(
 }
 
 /** How a bridge is listed: as it is said outright, or else as its root device is. */
-export function bridgeListing(bridge: HostBridge): Listing {
+export function bridgeListing(bridge: HostBridge): BridgeListing {
   if (bridge.whitelisted === null) return listingOf(bridge.rootDevice, bridge.listsNvidia);
   return bridge.whitelisted ? "any" : "not_listed";
 }

@@ -18,7 +18,7 @@ import { RdmaAdapter, type RegionRequest } from "./rdma_adapter.ts";
 export const virt = (address: number) => address as VirtAddr;
 export const START = virt(0x7f00_0000_0000);
 
-export interface RigOptions extends TestBenchOptions {
+export interface RdmaRigOptions extends TestBenchOptions {
   readonly pages?: number;
   readonly huge?: boolean;
   readonly software?: boolean;
@@ -26,9 +26,9 @@ export interface RigOptions extends TestBenchOptions {
   readonly updateBytes?: number;
 }
 
-export type Rig = ReturnType<typeof rig>;
+export type RdmaRig = ReturnType<typeof rig>;
 
-export function rig(options: RigOptions = {}) {
+export function rig(options: RdmaRigOptions = {}) {
   const bench = testBench({
     ...options,
     machine: { ramSizeBytes: 2 * GIB, quirks: new Set(options.quirks), ...options.machine },

@@ -24,7 +24,7 @@ export const ENTRIES_OF_BLOCK = 8;
 export const TABLE_ENTRY_BYTES = 8;
 
 /** Contiguous entries with contiguous addresses and equal permissions. */
-type Run = EventFields<"odp.table">["runs"][number];
+type TableEntryRun = EventFields<"odp.table">["runs"][number];
 
 /** What entries are of: the first one, and each. */
 interface TableOf {
@@ -61,8 +61,8 @@ export class DeviceTable {
   }
 
   /** The entries that are there, of some. */
-  runs(first: number, count: number, { pageBytes, start }: TableOf): readonly Run[] {
-    const runs: Run[] = [];
+  runs(first: number, count: number, { pageBytes, start }: TableOf): readonly TableEntryRun[] {
+    const runs: TableEntryRun[] = [];
     for (let index = first; index < Math.min(first + count, this.length); index++) {
       const access = this.access(index);
       if (access === 0) continue;

@@ -103,7 +103,7 @@ export function callOwn(
   run = 0,
 ): void {
   if (!kernel.memory.isOpen(at, FUNCTION_BYTES)) {
-    const span = site === null ? null : kernel.run.siteSpan(site);
+    const span = site === null ? null : kernel.context.siteSpan(site);
     const text = `${what} that waits to run lies in freed memory`;
     throw new PlacedKernelError("EFAULT", text, span);
   }

@@ -7,7 +7,7 @@ import {
   BUFFER,
   COHERENT_MEMORY,
   DEVICE,
-  isThing,
+  isHandle,
   PlacedKernelError,
   REGION,
   REQUEST,
@@ -19,12 +19,12 @@ import { formatAddress, formatCount, formatSize } from "@dmalab/lang/text";
 import {
   BytesValue,
   describeValue,
+  EnumValue,
+  type ExecutionContext,
   LimitError,
   Quantity,
-  type Run,
   ScriptError,
   type Value,
-  Word,
 } from "@dmalab/lang/values";
 import { C_CALLS, type CCall } from "./calls.ts";
 import { GRANULE_BYTES, IO_BASE, KERNEL_STACK_BYTES, SHADOW_AT } from "./c_addresses.ts";
@@ -36,7 +36,7 @@ import { isOfTree } from "./code_checks.ts";
 import { keepTicks, treeFunction } from "./tree/tree_border.ts";
 import { CMemory, MARK } from "./c_memory.ts";
 import { CRequests } from "./c_requests.ts";
-import { type CPlace, CPlaces } from "./c_places.ts";
+import { type CLocation, CPlaces } from "./c_locations.ts";
 import type { LabDevice } from "@dmalab/devices";
 
 /** Blocks of code that run between two checks of the limits. */
@@ -61,7 +61,7 @@ export class CDriver {
   readonly #stackPointer: WebAssembly.Global;
   /** Functions of which the driver has pointers. */
   readonly #table: WebAssembly.Table | undefined;
-  readonly #stackAtRest: bigint;
+  readonly #idleStack: bigint;
   /** Calls into it that have not returned. */
   #calls = 0;
   /** Its calls, where a debugger follows them. */
@@ -71,17 +71,17 @@ export class CDriver {
   /** Where the compiler describes the static variables. */
   readonly #globals: number[] = [];
 
-  constructor(code: CCode, machine: Machine, run: Run) {
+  constructor(code: CCode, machine: Machine, context: ExecutionContext) {
     this.#code = code;
     this.#machine = machine;
     const { ofTree, shape: { staticBytes } } = code;
     this.#memory = new CMemory(machine, staticBytes, code.checked.blocks.length, ofTree !== null);
-    const { follower } = run;
-    this.#frames = follower === null ? null : new CFrames(code.marked.lines, follower);
-    const running = follower === null ? code.checked : code.marked;
+    const { debugHooks } = context;
+    this.#frames = debugHooks === null ? null : new CFrames(code.marked.lines, debugHooks);
+    const running = debugHooks === null ? code.checked : code.marked;
     const places = new CPlaces(code, running, this.#memory);
     this.#kernel = new CKernel(machine, this.#memory, places, code.ofTree?.device);
-    this.#kernel.run = run;
+    this.#kernel.context = context;
     const callBack: CKernel["call"] = (at, args) => this.#callBack(at, args);
     this.#kernel.call = callBack;
     // The linker's own code clears the static data at once.
@@ -92,7 +92,7 @@ export class CDriver {
     const jiffies = exports["jiffies"] as WebAssembly.Global | undefined;
     this.#kernel.jiffiesAt = Number(jiffies?.value ?? 0);
     this.#stackPointer = exports["__stack_pointer"] as WebAssembly.Global;
-    this.#stackAtRest = this.#stackPointer.value;
+    this.#idleStack = this.#stackPointer.value;
     this.#table = exports["__indirect_function_table"] as WebAssembly.Table | undefined;
     const { memory } = this.#memory;
     this.#inside(() => this.#functions["__wasm_call_ctors"]!());
@@ -108,7 +108,7 @@ export class CDriver {
       globals: (at: number, count: number) => this.#guardGlobals(at, count),
       passed: (block: number) => this.#code.coverage.pass(block),
       burnt: () => {
-        kernel.run.work(FUEL_BLOCKS * BLOCK_STEPS);
+        kernel.context.work(FUEL_BLOCKS * BLOCK_STEPS);
         return FUEL_BLOCKS;
       },
       line: (line: number, stackAt: number) => this.#frames?.reached(line, stackAt),
@@ -149,12 +149,12 @@ export class CDriver {
   }
 
   /** Calls a function of the driver for a script. */
-  call(run: Run, name: string, args: readonly Value[]): Value {
+  call(run: ExecutionContext, name: string, args: readonly Value[]): Value {
     const { parameters, result } = this.#code.shape.functions.get(name)!;
     const { context } = this.#machine.events;
     const { cached } = this.#memory;
     const { site } = context;
-    this.#kernel.run = run;
+    this.#kernel.context = run;
     const given: (number | bigint)[] = [];
     for (let index = 0; index < args.length; index++) {
       const value = args[index]!;
@@ -172,7 +172,7 @@ export class CDriver {
     cached?.give();
     cached?.take();
     // Reading it takes longer than the call: in the midst of another one only.
-    const stackBefore = this.#calls++ === 0 ? this.#stackAtRest : this.#stackPointer.value;
+    const stackBefore = this.#calls++ === 0 ? this.#idleStack : this.#stackPointer.value;
     const depth = this.#frames?.enter() ?? 0;
     this.#kernel.locks.enter();
     this.#memory.forgetCall();
@@ -247,20 +247,20 @@ export class CDriver {
     if (value === null) return 0;
     if (typeof value === "boolean") return Number(value);
     if (value instanceof Quantity) return value.value;
-    if (value instanceof Word) return toDirection(value);
-    if (isThing<LabDevice>(value, DEVICE)) return kernel.pointerTo(value.target.dma);
-    if (isThing(value, REGION)) {
+    if (value instanceof EnumValue) return toDirection(value);
+    if (isHandle<LabDevice>(value, DEVICE)) return kernel.pointerTo(value.target.dma);
+    if (isHandle(value, REGION)) {
       const { basePhys, sizeBytes, type } = value.target;
       return type === "mmio" ? IO_BASE + basePhys : kernel.lend(basePhys, sizeBytes);
     }
-    if (isThing(value, REQUEST)) return kernel.part(CRequests).pointerTo(value.target);
-    if (isThing(value, COHERENT_MEMORY)) {
+    if (isHandle(value, REQUEST)) return kernel.part(CRequests).pointerTo(value.target);
+    if (isHandle(value, COHERENT_MEMORY)) {
       const { memory } = value.target;
       const at = this.#memory.shareRow(memory.pages, memory.pageSizeBytes);
       this.#memory.open(at, memory.sizeBytes);
       return at;
     }
-    if (isThing(value, BUFFER)) {
+    if (isHandle(value, BUFFER)) {
       const { segments } = value.target;
       const [only, second] = segments;
       if (only !== undefined && second === undefined) return kernel.lend(only.phys, only.sizeBytes);
@@ -286,14 +286,14 @@ export class CDriver {
     const { staticBytes } = this.#code.shape;
     const isInside = (at: number, sizeBytes: number) => at >= 0 && at + sizeBytes <= staticBytes;
     if (!isInside(table, count * GLOBAL_BYTES)) return;
-    this.#kernel.run.work(count);
+    this.#kernel.context.work(count);
     for (let index = 0; index < count; index++) {
       const entry = table + index * GLOBAL_BYTES;
       const start = memory.wordAt(entry);
       const roomBytes = memory.wordAt(entry + 16);
       if (!isInside(start, roomBytes) || start % GRANULE_BYTES !== 0) continue;
       this.#globals.push(entry);
-      this.#kernel.run.work(roomBytes / GRANULE_BYTES);
+      this.#kernel.context.work(roomBytes / GRANULE_BYTES);
       memory.guard(start, roomBytes);
       memory.open(start, memory.wordAt(entry + 8));
     }
@@ -330,7 +330,7 @@ export class CDriver {
     const { context } = this.#machine.events;
     const { site } = context;
     const place = this.#placeHere();
-    if (place.span !== null) context.site = this.#kernel.run.siteOf(place.span);
+    if (place.span !== null) context.site = this.#kernel.context.siteOf(place.span);
     if (lent !== null) {
       const first = Math.max(phys, lent.phys) as PhysAddr;
       this.#machine.checker?.cpu.touched(lent, first, bytes, writes, place.text);
@@ -340,7 +340,7 @@ export class CDriver {
   }
 
   /** Where in C it is just now. */
-  #placeHere(): CPlace {
+  #placeHere(): CLocation {
     return this.#kernel.places.here();
   }
 
@@ -399,7 +399,7 @@ export class CDriver {
   }
 
   #placeText(site: number | null, did: string): string {
-    const span = site === null ? null : this.#kernel.run.siteSpan(site);
+    const span = site === null ? null : this.#kernel.context.siteSpan(site);
     if (span === null) return "";
     const { column, line } = span.source.position(span.start);
     return `, ${did} at ${span.source.name}:${line}:${column}`;

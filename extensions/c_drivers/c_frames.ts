@@ -4,7 +4,7 @@
  * Each function has a frame on the stack of C, which grows downwards: where a line starts with the
  * stack higher up, the calls below it have returned.
  */
-import type { Follower } from "@dmalab/lang/values";
+import type { DebugHooks } from "@dmalab/lang/values";
 import type { CLine } from "./wasm/checked_module.ts";
 
 export class CFrames {
@@ -17,8 +17,8 @@ export class CFrames {
   /** Calls that were there before the script called, or the kernel called back. */
   #below = 0;
 
-  constructor(readonly lines: readonly CLine[], readonly follower: Follower) {
-    this.#numbers = lines.map((line) => follower.numberOf(line));
+  constructor(readonly lines: readonly CLine[], readonly debugHooks: DebugHooks) {
+    this.#numbers = lines.map((line) => debugHooks.numberOf(line));
   }
 
   /** C is called. @returns What to leave with. */
@@ -33,8 +33,8 @@ export class CFrames {
   leave(below: number): void {
     const returned = this.#stack.length - this.#below;
     this.#stack.length = this.#below;
-    this.follower.foreignDepth -= returned;
-    this.follower.returned();
+    this.debugHooks.nativeDepth -= returned;
+    this.debugHooks.returned();
     this.#below = below;
     this.#isOpening = false;
   }
@@ -49,7 +49,7 @@ export class CFrames {
     // What it takes for itself is lower, whatever that will be.
     if (isEntry) stack.push(stackAt - 1);
     this.#isOpening = isEntry;
-    this.follower.foreignDepth += stack.length - before;
-    this.follower.started(this.#numbers[line]!);
+    this.debugHooks.nativeDepth += stack.length - before;
+    this.debugHooks.started(this.#numbers[line]!);
   }
 }

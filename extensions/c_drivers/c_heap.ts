@@ -5,7 +5,7 @@
  * once, so that a step beyond the end and a use after the end are seen.
  */
 import { eventId, FAULT, type Machine, PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
-import { LARGEST_BLOCK_PAGES } from "@dmalab/runtime/memory";
+import { MAX_BLOCK_PAGES } from "@dmalab/runtime/memory";
 import { WINDOW_BYTES } from "./c_addresses.ts";
 import { UNWRITTEN } from "./c_fresh.ts";
 import { type CMemory, MARK } from "./c_memory.ts";
@@ -19,17 +19,17 @@ const FREED_BYTE = 0x6b;
 /** Blocks that were freed and are not used again yet. */
 const RESTING_BLOCKS = 64;
 /** The most that is contiguous. @see behaviour/c-api.md 13 */
-export const KMALLOC_BYTES = LARGEST_BLOCK_PAGES * PAGE_SIZE_BYTES;
+export const KMALLOC_BYTES = MAX_BLOCK_PAGES * PAGE_SIZE_BYTES;
 
 /** What is particular about pages that are taken. */
-type Particular = Pick<Block, "compoundOrder" | "isVmalloc" | "freedBy">;
+type Particular = Pick<HeapBlock, "compoundOrder" | "isVmalloc" | "freedBy">;
 const PLAIN: Particular = { compoundOrder: 0, isVmalloc: false, freedBy: "kfree" };
 
 /** Functions that free what an allocator of the same family gave. */
 export type FreeCall = "kfree" | "vfree" | "kvfree";
 
 /** Something that was taken. */
-export interface Block {
+export interface HeapBlock {
   readonly at: number;
   readonly phys: PhysAddr;
   /** As asked for. */
@@ -51,10 +51,10 @@ export interface Block {
 export class CHeap {
   readonly #machine: Machine;
   readonly #memory: CMemory;
-  readonly #live = new Map<number, Block>();
+  readonly #live = new Map<number, HeapBlock>();
   /** By size: blocks that are free. */
   readonly #free = new Map<number, number[]>();
-  readonly #resting: Block[] = [];
+  readonly #resting: HeapBlock[] = [];
 
   constructor(machine: Machine, memory: CMemory) {
     this.#machine = machine;
@@ -62,7 +62,7 @@ export class CHeap {
   }
 
   /** A block of at least so many bytes; null when there is none. */
-  take(sizeBytes: number, zeroed: boolean, freedBy: FreeCall = "kfree"): Block | null {
+  take(sizeBytes: number, zeroed: boolean, freedBy: FreeCall = "kfree"): HeapBlock | null {
     if (!(sizeBytes > 0 && sizeBytes <= KMALLOC_BYTES) || this.#refuses()) return null;
     const roomBytes = Math.max(SMALLEST_BLOCK_BYTES, 2 ** Math.ceil(Math.log2(sizeBytes)));
     if (roomBytes > PAGE_SIZE_BYTES / 2) {
@@ -84,7 +84,7 @@ export class CHeap {
    *
    * @param isCompound Whether each of them knows the first.
    */
-  takePages(order: number, zeroed: boolean, isCompound = false): Block | null {
+  takePages(order: number, zeroed: boolean, isCompound = false): HeapBlock | null {
     // C's unsigned int: one below 0 is huge.
     const sizeBytes = 2 ** (order >>> 0) * this.#machine.pages.pageSizeBytes;
     if (!(sizeBytes <= KMALLOC_BYTES) || this.#refuses()) return null;
@@ -93,7 +93,7 @@ export class CHeap {
   }
 
   /** Pages that may not be mapped as one buffer; null when there are none. */
-  takeVmalloc(sizeBytes: number, zeroed: boolean, freedBy: FreeCall): Block | null {
+  takeVmalloc(sizeBytes: number, zeroed: boolean, freedBy: FreeCall): HeapBlock | null {
     const isTooMuch = !(sizeBytes > 0 && sizeBytes <= WINDOW_BYTES);
     if (isTooMuch || this.#refuses(FAULT.kvmalloc)) return null;
     const particular: Particular = { compoundOrder: 0, isVmalloc: true, freedBy };
@@ -112,7 +112,7 @@ export class CHeap {
     order: number,
     zeroed: boolean,
     particular: Particular = PLAIN,
-  ): Block | null {
+  ): HeapBlock | null {
     const { pages } = this.#machine;
     const count = Math.ceil(sizeBytes / pages.pageSizeBytes);
     const first = this.#findPages(count + 1, order);
@@ -153,8 +153,8 @@ export class CHeap {
     sizeBytes: number,
     roomBytes: number,
     zeroed: boolean,
-    kind: Particular & Pick<Block, "isPages">,
-  ): Block {
+    kind: Particular & Pick<HeapBlock, "isPages">,
+  ): HeapBlock {
     const { events } = this.#machine;
     const memory = this.#memory;
     const phys = memory.physOf(at) as PhysAddr;
@@ -198,7 +198,7 @@ export class CHeap {
     return null;
   }
 
-  #reuse({ at, isPages, phys, roomBytes }: Block): void {
+  #reuse({ at, isPages, phys, roomBytes }: HeapBlock): void {
     if (!isPages) {
       this.#free.get(roomBytes)?.push(at);
       return;
@@ -211,14 +211,14 @@ export class CHeap {
   }
 
   /** The block that begins at an address, or null. */
-  blockAt(at: number): Block | null {
+  blockAt(at: number): HeapBlock | null {
     return this.#live.get(at) ?? null;
   }
 
   /** The block that an address lies in or right behind of, freed or not; or null. */
-  find(at: number): Block | null {
-    let best: Block | null = null;
-    const look = (block: Block) => {
+  find(at: number): HeapBlock | null {
+    let best: HeapBlock | null = null;
+    const look = (block: HeapBlock) => {
       const endAt = block.at + (block.isPages ? 1 : 2) * block.roomBytes;
       if (at >= block.at && at < endAt && (best?.at ?? -1) < block.at) best = block;
     };
@@ -228,7 +228,7 @@ export class CHeap {
   }
 }
 
-function framesOf({ phys, sizeBytes }: Block): readonly PhysAddr[] {
+function framesOf({ phys, sizeBytes }: HeapBlock): readonly PhysAddr[] {
   return Array.from(
     { length: Math.ceil(sizeBytes / PAGE_SIZE_BYTES) },
     (_, frame) => phys + frame * PAGE_SIZE_BYTES as PhysAddr,

@@ -20,13 +20,13 @@ import { PlacedKernelError } from "@dmalab/lang/builtins";
 import type { DeviceAccess } from "@dmalab/runtime/iommu";
 import type { LabDevice } from "@dmalab/devices";
 import { type Span, spanPlace } from "@dmalab/lang";
-import type { Run } from "@dmalab/lang/values";
+import type { ExecutionContext } from "@dmalab/lang/values";
 import type { DeviceShape } from "./tree/of_tree.ts";
 import { PAGE_STRUCT_BYTES } from "./c_addresses.ts";
 import { CHeap } from "./c_heap.ts";
 import type { CMemory } from "./c_memory.ts";
 import { MARK, NOWHERE } from "./c_memory.ts";
-import type { Above, CPlace, CPlaces } from "./c_places.ts";
+import type { Above, CLocation, CPlaces } from "./c_locations.ts";
 import { lineSpan } from "./wasm/c_lines.ts";
 import { LockOrder } from "./calls/lock_order.ts";
 import { LentRanges } from "./lent_ranges.ts";
@@ -76,7 +76,7 @@ export class CKernel implements AccessWatcher {
   #roomAt = 0;
   #roomEnd = 0;
   /** The call of the script that the driver runs in. */
-  run!: Run;
+  context!: ExecutionContext;
   /** Where a tree's driver reads the ticks; 0 where it does not. */
   jiffiesAt = 0;
   /** Calls a function of the driver by its pointer. */
@@ -118,7 +118,7 @@ export class CKernel implements AccessWatcher {
     const unwritten = this.memory.fresh.fetched(at, sizeBytes);
     if (unwritten === null) return;
     const { site } = unwritten;
-    const taken = site === null ? null : this.run.siteSpan(site);
+    const taken = site === null ? null : this.context.siteSpan(site);
     const where = taken === null ? "" : ` at ${spanPlace(taken)}`;
     this.machine.checker?.cpu.unwritten(device.name, { dma, phys, sizeBytes }, {
       ...unwritten,
@@ -141,12 +141,12 @@ export class CKernel implements AccessWatcher {
 
   /** A function is called, at a place. */
   enter(at: number, call: string): void {
-    this.#enter(at, call, this.places.siteAt(at, call, this.run));
+    this.#enter(at, call, this.places.siteAt(at, call, this.context));
   }
 
   /** The same by code that does not say its place: the stack does. @param above What C has called. */
   enterHere(call: string, above: Above): void {
-    this.#enter(0, call, this.places.siteHere(above, this.run));
+    this.#enter(0, call, this.places.siteHere(above, this.context));
   }
 
   #enter(at: number, call: string, site: number | null): void {
@@ -154,23 +154,23 @@ export class CKernel implements AccessWatcher {
     this.#call = call;
     const { context } = this.machine.events;
     if (site !== null) context.site = site;
-    const { between } = this.run;
+    const { preemption } = this.context;
     // Who holds a lock or has interrupts off would let others wait, who cannot wait here.
-    if (between === null || this.machine.context.isAtomic) return;
+    if (preemption === null || this.machine.context.isAtomic) return;
     const { site: siteHere } = context;
-    between.comeBetween(() => this.#lineOf(site));
+    preemption.preemptionPoint(() => this.#lineOf(site));
     this.#at = at;
     this.#call = call;
     context.site = siteHere;
   }
 
   #placeOf(site: number | null): string {
-    const span = site === null ? null : this.run.siteSpan(site);
+    const span = site === null ? null : this.context.siteSpan(site);
     return span === null ? "a place that is not known" : spanPlace(span);
   }
 
   #lineOf(site: number | null): Span | null {
-    const span = site === null ? null : this.run.siteSpan(site);
+    const span = site === null ? null : this.context.siteSpan(site);
     return span === null ? null : lineSpan(span.source, span.source.position(span.start).line);
   }
 
@@ -190,7 +190,7 @@ export class CKernel implements AccessWatcher {
   }
 
   /** The place of the call that runs. */
-  get place(): CPlace {
+  get place(): CLocation {
     return this.#at === 0 ? this.places.here() : this.places.placeOf(this.#at, this.#call);
   }
 
@@ -238,7 +238,7 @@ export class CKernel implements AccessWatcher {
 
   /** The device of the lab that does a device's DMA. */
   labDevice(device: DmaDevice): LabDevice {
-    return this.run.lab.devices.get(device.name)!;
+    return this.context.lab.devices.get(device.name)!;
   }
 
   /**
@@ -296,7 +296,7 @@ export class CKernel implements AccessWatcher {
     for (const waitingIn of this.deferred) {
       const waiting = waitingIn(at, at + sizeBytes);
       if (waiting === null) continue;
-      const span = waiting.site === null ? null : this.run.siteSpan(waiting.site);
+      const span = waiting.site === null ? null : this.context.siteSpan(waiting.site);
       const since = span === null ? "" : ` since ${spanPlace(span)}`;
       throw this.crash(
         `${this.#call}() frees memory in which ${waiting.what} waits to run${since}`,

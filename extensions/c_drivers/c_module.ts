@@ -1,13 +1,13 @@
 /** A compiled driver as a type of the language: its functions are the methods. */
 import {
   type CModule,
+  type ExecutionContext,
   Handle,
+  type HandleType,
   type MethodSpec,
   type ParameterSpec,
-  type Run,
-  type TypeSpec,
+  type SimulatedMachine,
   type Value,
-  type World,
 } from "@dmalab/lang/values";
 import type { SourceFile } from "@dmalab/lang";
 import { CCode } from "./c_code.ts";
@@ -17,27 +17,27 @@ import { CDriver } from "./c_driver.ts";
 import { runOf } from "./tree/tree_border.ts";
 
 /** The driver of one machine, made when its first function is called. */
-class DriverOfWorld {
+class DriverOfMachine {
   #driver: CDriver | null = null;
 
-  constructor(readonly code: CCode, readonly world: World) {}
+  constructor(readonly code: CCode, readonly machine: SimulatedMachine) {}
 
   /** @param run Its first call says whether a debugger follows it. */
-  driver(run: Run): CDriver {
-    return this.#driver ??= new CDriver(this.code, this.world.lab.machine, run);
+  driver(context: ExecutionContext): CDriver {
+    return this.#driver ??= new CDriver(this.code, this.machine.lab.machine, context);
   }
 }
 
 function parameter(index: number): ParameterSpec {
   return {
     name: `arg${index + 1}`,
-    kind: "any",
+    type: "any",
     doc:
       "A number, 64 bits as 8 bytes, a size, an address, a device, a buffer, a region or a request.",
   };
 }
 
-function methodOf(code: CCode, name: string): MethodSpec<DriverOfWorld> {
+function methodOf(code: CCode, name: string): MethodSpec<DriverOfMachine> {
   const { parameters, result } = code.shape.functions.get(name)!;
   return {
     name,
@@ -45,7 +45,8 @@ function methodOf(code: CCode, name: string): MethodSpec<DriverOfWorld> {
     result: result === null ? "nothing" : result === "i64" ? "any" : "int",
     doc: `A function of ${code.name}.`,
     example: "",
-    run: (run, target, args) => target.driver(run).call(run, name, args as readonly Value[]),
+    run: (context, target, args) =>
+      target.driver(context).call(context, name, args as readonly Value[]),
   };
 }
 
@@ -68,7 +69,7 @@ export function makeCModule(
   const code = new CCode(name, bytes, sources, ofTree);
   checkCode(code);
   if (ofTree !== null) code.shape.imports.filter(isOfTree).forEach(runOf);
-  const type: TypeSpec<DriverOfWorld> = {
+  const type: HandleType<DriverOfMachine> = {
     name: `C driver ${name}`,
     isCode: true,
     doc: `The driver in ${name}.`,
@@ -77,9 +78,9 @@ export function makeCModule(
     format: () => `the driver ${name}`,
   };
   return {
-    type: type as TypeSpec,
+    type: type as HandleType,
     linesRun: () => code.linesRun(),
     lines: () => code.statements.all,
-    start: (world) => new Handle(type as TypeSpec, new DriverOfWorld(code, world)),
+    start: (machine) => new Handle(type as HandleType, new DriverOfMachine(code, machine)),
   };
 }

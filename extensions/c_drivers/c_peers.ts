@@ -54,7 +54,7 @@ export class CPeers {
     if (known !== undefined) return known;
     const kernel = this.#kernel;
     const at = kernel.room(PROVIDER_BYTES);
-    const device = kernel.run.lab.devices.get(provider.func.name)!;
+    const device = kernel.context.lab.devices.get(provider.func.name)!;
     kernel.memory.putWord(at + PROVIDER.owner, kernel.pointerTo(device.dma));
     kernel.memory.view.setBigInt64(at + PROVIDER.bus_offset, BigInt(provider.busOffset), true);
     this.#providers.set(key, at);
@@ -71,7 +71,7 @@ export class CPeers {
 
   /** The provider of a page; null for RAM. */
   providerOf(phys: PhysAddr): BarProvider | null {
-    const { providers } = this.#kernel.run.lab.topology;
+    const { providers } = this.#kernel.context.lab.topology;
     const holding = providers.holding(phys);
     const range = holding?.rangeOf(phys) ?? null;
     return range === null ? null : holding!.bars.get(range.bar.index)!;
@@ -79,7 +79,7 @@ export class CPeers {
 
   /** Takes memory of a function's; gives what C reads and writes it by, or 0. */
   alloc(func: PciFunction, sizeBytes: number): number {
-    const phys = this.#kernel.run.lab.topology.providers.alloc(func, sizeBytes);
+    const phys = this.#kernel.context.lab.topology.providers.alloc(func, sizeBytes);
     if (phys === null) return 0;
     const wholeBytes = Math.ceil(sizeBytes / PAGE_SIZE_BYTES) * PAGE_SIZE_BYTES;
     const at = this.#kernel.share(phys, wholeBytes);
@@ -90,7 +90,7 @@ export class CPeers {
   /** @returns False for what the function has not lent. */
   free(func: PciFunction, at: number, sizeBytes: number): boolean {
     const phys = this.#kernel.phys(at);
-    if (!this.#kernel.run.lab.topology.providers.free(func, phys)) return false;
+    if (!this.#kernel.context.lab.topology.providers.free(func, phys)) return false;
     const wholeBytes = Math.ceil(sizeBytes / PAGE_SIZE_BYTES) * PAGE_SIZE_BYTES;
     this.#kernel.memory.close(at, wholeBytes, MARK.FREED);
     return true;

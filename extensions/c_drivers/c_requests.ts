@@ -98,7 +98,7 @@ export class CRequests {
   pointerTo(request: BlockRequest): number {
     for (const { at, request: there } of this.#slots.values()) if (there === request) return at;
     const kernel = this.#kernel;
-    const device = kernel.run.lab.devices.get(request.device)!.dma;
+    const device = kernel.context.lab.devices.get(request.device)!.dma;
     const queue = this.#queueOf(device);
     const slot = queue.slots.find((each) => each.request === null) ?? this.#newSlot(queue);
     slot.request = request;
@@ -248,7 +248,7 @@ export class CRequests {
   /** A request may not end while a device owns its memory. */
   #checkUnmapped(request: BlockRequest): void {
     const kernel = this.#kernel;
-    const device = kernel.run.lab.devices.get(request.device)!.dma;
+    const device = kernel.context.lab.devices.get(request.device)!.dma;
     this.takeBack(request, device);
     for (const { phys, sizeBytes } of request.segments()) {
       const lent = kernel.lent.mappingOf(phys, sizeBytes);

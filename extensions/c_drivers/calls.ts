@@ -22,10 +22,10 @@ import { POOL_CALLS } from "./calls/pools.ts";
 import { REQUEST_CALLS, REQUEST_MAPPING_CALLS } from "./calls/requests.ts";
 import { SHARED_MEMORY_CALLS } from "./calls/shared_memory.ts";
 import { TWO_STEP_CALLS } from "./calls/two_step.ts";
-import { type Prototype, prototypeOf } from "./prototype.ts";
+import { type CPrototype, prototypeOf } from "./prototype.ts";
 
 export interface CCall extends CCallEntry {
-  readonly prototype: Prototype;
+  readonly prototype: CPrototype;
   /** The header that brings it. */
   readonly header: string;
 }

@@ -84,7 +84,7 @@ export function checkCode(parts: CompiledParts): void {
         error.opcode.toString(16)
       }, which is not checked`,
       "leave out what the compiler made it of: assembler, or an attribute `target`",
-      placeOf(error.at, parts),
+      locationOf(error.at, parts),
     );
   }
   const known = declared();
@@ -97,7 +97,7 @@ export function checkCode(parts: CompiledParts): void {
         ? `${each.name}() is imported with another type than it has`
         : `The code imports "${each.name}" from "${each.module}"`,
       "drivers call what the headers declare",
-      at === undefined ? null : placeOf(at, parts),
+      at === undefined ? null : locationOf(at, parts),
     );
   }
 }
@@ -160,7 +160,7 @@ function typeText({ parameters, result }: ImportedFunction): string {
   return `${parameters.join(" ")} -> ${result ?? ""}`;
 }
 
-function placeOf(address: number, parts: CompiledParts): Span | null {
+function locationOf(address: number, parts: CompiledParts): Span | null {
   const place = parts.lines.find(address);
   const own = place === null ? undefined : parts.source(place.file);
   return own === undefined || place === null ? null : lineSpan(own, place.line);

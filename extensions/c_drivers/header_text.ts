@@ -13,7 +13,7 @@ import { IOVA_STATE } from "./calls/two_step.ts";
 import { PAGE_MAP, PAGE_STRUCT_BYTES } from "./c_addresses.ts";
 import { MAP_STATE, mapTypesOf, PROVIDER } from "./c_peers.ts";
 import { BIO_VEC, PDU, REQ_OP, REQUEST, RQF_SPECIAL_PAYLOAD } from "./c_requests.ts";
-import { type CType, isPointer, type Prototype } from "./prototype.ts";
+import { type CPrototype, type CType, isPointer } from "./prototype.ts";
 
 /** What C text is compiled for. */
 export interface CTarget {
@@ -61,7 +61,7 @@ function fromWire(call: string, type: CType): string {
 }
 
 /** One call: the import, a function for who takes its address, and the form that says its place. */
-function declarationOf({ name, parameters, result }: Prototype): string[] {
+function declarationOf({ name, parameters, result }: CPrototype): string[] {
   const wires = ["int dmalab_at", ...parameters.map(({ name, type }) => `${wireOf(type)} ${name}`)];
   const typed = parameters.map(({ name, type }) => `${type.text} ${name}`);
   const given = parameters.map(({ name, type }) => toWire(name, type));

@@ -6,11 +6,11 @@ import type { DmaAddr, PhysAddr } from "@dmalab/runtime";
 import type { DmaDevice, DmaDirection } from "@dmalab/runtime/dma";
 import { hasFeature } from "@dmalab/runtime/kernels";
 import {
+  type ArgumentRole,
   declarationOf,
   KERNEL_FUNCTIONS,
   type KernelFunction,
   type KernelRow,
-  type Role,
 } from "@dmalab/runtime/vocabulary";
 import type { CCallEntry } from "./call_entry.ts";
 import type { CKernel } from "./c_kernel.ts";
@@ -20,7 +20,7 @@ const deviceAt = (kernel: CKernel, at: number): DmaDevice => kernel.device(at);
 const functionAt = (kernel: CKernel, at: number) => kernel.part(CPeers).functionAt(at);
 const bytes = (kernel: CKernel, value: number): number => kernel.exact(value, "size");
 
-type Meanings = { readonly [R in Role]?: (kernel: CKernel, value: number) => unknown };
+type Meanings = { readonly [R in ArgumentRole]?: (kernel: CKernel, value: number) => unknown };
 
 /** What an argument means, by its role; the number that C gave for any other. */
 const MEANINGS = {

@@ -5,7 +5,7 @@ import type { CMemory } from "./c_memory.ts";
 const FIELD = /%([-+ #0]*)(\d*)(?:\.\d+)?(hh|h|ll|l|z|t)?([diuxXopsc%])(ad|a)?/g;
 const WIDE: ReadonlySet<string | undefined> = new Set(["l", "ll", "z", "t"]);
 /** Characters of a text that is printed. */
-const MOST_TEXT = 200;
+const MAX_TEXT = 200;
 
 /** Arguments behind each other, each at a multiple of its size. */
 class VariableArguments {
@@ -50,7 +50,7 @@ function textOf(
   const unsigned = wide ? view.getBigUint64(at, true) : BigInt(view.getUint32(at, true));
   switch (kind) {
     case "s":
-      return memory.textAt(Number(unsigned), MOST_TEXT);
+      return memory.textAt(Number(unsigned), MAX_TEXT);
     case "c":
       return String.fromCharCode(view.getUint8(at));
     case "p": {

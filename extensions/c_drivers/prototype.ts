@@ -4,13 +4,13 @@
  */
 
 /** How a value crosses the border: as a number of 32 bits, as a double, or not at all. */
-export type Wire = "int" | "wide" | "none";
+export type AbiType = "int" | "wide" | "none";
 
 /** A type of C at the border. */
 export interface CType {
   /** As C writes it. */
   readonly text: string;
-  readonly wire: Wire;
+  readonly wire: AbiType;
 }
 
 export interface CParameter {
@@ -18,7 +18,7 @@ export interface CParameter {
   readonly type: CType;
 }
 
-export interface Prototype {
+export interface CPrototype {
   readonly name: string;
   readonly result: CType;
   readonly parameters: readonly CParameter[];
@@ -54,7 +54,7 @@ function parameterOf(written: string): CParameter {
 }
 
 /** Reads `result name(type name, …)`. */
-export function prototypeOf(text: string): Prototype {
+export function prototypeOf(text: string): CPrototype {
   const [, before, name, inside] = /^(.*?)(\w+)\((.*)\)$/.exec(text)!;
   const parameters = inside!.trim() === "void" ? [] : inside!.split(",").map(parameterOf);
   return { name: name!, result: typeOf(before!), parameters };

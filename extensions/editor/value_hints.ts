@@ -2,10 +2,10 @@
 import { literalValue } from "@dmalab/lang/check";
 import {
   comparePositions,
-  LookError,
+  EvaluationError,
+  type PausedRun,
   type Position,
   type Recording,
-  type Seen,
 } from "@dmalab/recording";
 import { type Span, spanText } from "@dmalab/lang";
 import type {
@@ -25,44 +25,44 @@ export interface ValueHint {
 
 type Shown = AssertStatement | AssignStatement | LetStatement;
 
-interface Question {
-  readonly at: Position;
+interface HintExpression {
+  readonly position: Position;
   readonly span: Span;
-  /** @returns Null where the value says nothing new. @throws {LookError} */
-  ask(seen: Seen): string | null;
+  /** @returns Null where the value says nothing new. @throws {EvaluationError} */
+  ask(paused: PausedRun): string | null;
 }
 
-const LONGEST_TEXT = 80;
+const MAX_TEXT = 80;
 
 /** The values that statements of a file had when they ran last, in the order of the text. */
 export function valueHints(recording: Recording, file: FileNode): readonly ValueHint[] {
   const questions = questionsOf(recording, file)
-    .sort((one, other) => comparePositions(one.at, other.at));
+    .sort((one, other) => comparePositions(one.position, other.position));
   const hints: ValueHint[] = [];
   let next = 0;
   if (questions.length > 0) {
-    recording.reruns.visit(questions[0]!.at, (seen) => {
+    recording.replays.visit(questions[0]!.position, (paused) => {
       const { span } = questions[next]!;
-      const text = answerTo(questions[next++]!, seen);
+      const text = answerTo(questions[next++]!, paused);
       if (text !== null) hints.push({ span, text });
-      return questions[next]?.at ?? null;
+      return questions[next]?.position ?? null;
     });
   }
   return hints.sort((one, other) => one.span.start - other.span.start);
 }
 
-function answerTo(question: Question, seen: Seen): string | null {
+function answerTo(question: HintExpression, paused: PausedRun): string | null {
   try {
-    const text = question.ask(seen)?.replaceAll(/\s+/g, " ") ?? null;
-    return text !== null && text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT)}…` : text;
+    const text = question.ask(paused)?.replaceAll(/\s+/g, " ") ?? null;
+    return text !== null && text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text;
   } catch (error) {
     // What would change the machine is not asked.
-    if (error instanceof LookError) return null;
+    if (error instanceof EvaluationError) return null;
     throw error;
   }
 }
 
-function questionsOf(recording: Recording, file: FileNode): Question[] {
+function questionsOf(recording: Recording, file: FileNode): HintExpression[] {
   const { code, name, statements } = recording;
   const shown = new Map<number, Shown>();
   for (const node of everyNode(file)) {
@@ -75,9 +75,9 @@ function questionsOf(recording: Recording, file: FileNode): Question[] {
     lastStarts.set(statements.numberAt(started), started);
   }
   return [...lastStarts].flatMap(([number, started]) => {
-    const { foreign, span } = code.statements[number]!;
+    const { native, span } = code.statements[number]!;
     const statement = shown.get(span.start);
-    if (statement === undefined || foreign !== undefined || span.source.name !== name.file) {
+    if (statement === undefined || native !== undefined || span.source.name !== name.file) {
       return [];
     }
     return statement.kind === "Assert"
@@ -91,19 +91,19 @@ function operandQuestion(
   recording: Recording,
   { condition, span }: AssertStatement,
   started: number,
-): Question[] {
+): HintExpression[] {
   if (condition.kind !== "Binary" || !/^(?:[=!]=|[<>]=?)$/.test(condition.operator)) return [];
   const left = spanText(condition.left.span);
   const right = spanText(condition.right.span);
   return [{
-    at: recording.atStatement(started),
+    position: recording.atStatement(started),
     span,
-    ask(seen) {
-      const { looker } = recording;
-      const { text } = looker.question(left).ask(seen);
+    ask(paused) {
+      const { evaluator } = recording;
+      const { text } = evaluator.question(left).evaluate(paused);
       const isSaid = text === left || text === right ||
         literalValue(condition.right) !== undefined &&
-          looker.question(right).ask(seen).text === text;
+          evaluator.question(right).evaluate(paused).text === text;
       return isSaid ? null : `${left} = ${text}`;
     },
   }];
@@ -114,7 +114,7 @@ function variableQuestion(
   recording: Recording,
   { kind, ...statement }: AssignStatement | LetStatement,
   started: number,
-): Question[] {
+): HintExpression[] {
   const { code, statements } = recording;
   const { span, variables: bound } = code.statements[statements.numberAt(started)]!;
   const name = "target" in statement ? statement.target.text : statement.name.text;
@@ -128,11 +128,11 @@ function variableQuestion(
   const isSameCall = recording.functionAt(after.span) === recording.functionAt(span);
   if (variable?.name !== name || !isSameCall) return [];
   return [{
-    at: recording.atStatement(next),
+    position: recording.atStatement(next),
     span,
-    ask(seen) {
-      const value = seen.vm.stack[seen.innermost()!.fp + variable.slot] ?? null;
-      return `= ${recording.looker.answer(value, seen).text}`;
+    ask(paused) {
+      const value = paused.vm.stack[paused.innermost()!.fp + variable.slot] ?? null;
+      return `= ${recording.evaluator.answer(value, paused).text}`;
     },
   }];
 }

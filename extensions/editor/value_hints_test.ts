@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { loadFollowed } from "@dmalab/lang";
+import { loadForDebugging } from "@dmalab/lang";
 import { recordRun, runsOf } from "@dmalab/recording";
 import { DISK, marked } from "@dmalab/lang/editor/_marked";
 import { valueHints } from "./value_hints.ts";
@@ -25,7 +25,7 @@ const CASES: readonly (readonly [text: string, expected: string])[] = [
 Deno.test("the values of the last turn stand behind variables and assertions", () => {
   for (const [text, expected] of CASES) {
     const { analysis: { file, source }, loader } = marked(text);
-    const { program } = loadFollowed(source, loader);
+    const { program } = loadForDebugging(source, loader);
     const hints = runsOf(program!).flatMap((run) => valueHints(recordRun(program!, run), file));
     const shown = hints.map(({ span, text }) => `${source.position(span.start).line} ${text}`);
     assertEquals(shown.join(", "), expected, text);

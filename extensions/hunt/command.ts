@@ -2,7 +2,7 @@ import { command, JOBS, refuse, type Screen, SEED } from "@dmalab/cli/extend";
 import { type ExitCode, WRONG } from "@dmalab/cli/exit_code";
 import { DEFAULT_KERNEL, KERNEL_NAMES } from "@dmalab/runtime/kernels";
 import type { HuntWords } from "./requests/hunt_options.ts";
-import { MOST_SEEDS } from "./cli/seeds.ts";
+import { MAX_SEEDS } from "./cli/seeds.ts";
 
 export const HUNT = command({
   name: "hunt",
@@ -52,7 +52,7 @@ export const HUNT = command({
     seeds: {
       kind: "integer",
       least: 1,
-      most: MOST_SEEDS,
+      most: MAX_SEEDS,
       placeholder: "NUMBER",
       doc: "how many seeds to hunt with, one after the other (default: 1; with --shard I/N: N)",
     },

@@ -16,7 +16,7 @@ const LINE_NUMBERS = /(\.[ch]):\d+(?::\d+)?/g;
 const CONTEXT = 3;
 
 /** What one test did, in order. */
-export interface TestRun {
+export interface ComparedTestRun {
   readonly name: string;
   readonly lines: readonly string[];
   readonly failure: string | null;
@@ -53,7 +53,7 @@ async function diffScenario(
   trees: readonly [Tree, Tree],
   screen: Screen,
 ): Promise<ExitCode> {
-  const runs: (readonly TestRun[])[] = [];
+  const runs: (readonly ComparedTestRun[])[] = [];
   for (const tree of trees) {
     const made = await runWithTree(path, tree, screen);
     if (made === null) {
@@ -94,7 +94,7 @@ async function diffScenario(
 /** A scenario that ran with the drivers of one tree. */
 interface TreeRun {
   readonly program: Program;
-  readonly tests: readonly TestRun[];
+  readonly tests: readonly ComparedTestRun[];
 }
 
 /** @returns The code of what is wrong with a scenario; null for one that has no driver of a tree. */
@@ -122,7 +122,10 @@ export async function runWithTree(
 }
 
 /** The first test that differs, from its line `at` on. */
-export function firstDifference(old: readonly TestRun[], changed: readonly TestRun[]) {
+export function firstDifference(
+  old: readonly ComparedTestRun[],
+  changed: readonly ComparedTestRun[],
+) {
   for (const [index, { lines, name }] of old.entries()) {
     const other = changed[index]?.lines ?? [];
     const differs = lines.findIndex((line, at) => line !== other[at]);
@@ -138,15 +141,15 @@ function shownFolder(folder: string): string {
 }
 
 /** @param folder What places are written without: two trees have two. */
-function testRuns(program: Program, folder: string): readonly TestRun[] {
-  const runs: TestRun[] = [];
+function testRuns(program: Program, folder: string): readonly ComparedTestRun[] {
+  const runs: ComparedTestRun[] = [];
   let lines: string[] = [];
   const add = (line: string) => lines.push(line.replaceAll(folder, "").replace(LINE_NUMBERS, "$1"));
   runProgram(program, {
     // Only what happens is compared, not why.
-    heard: false,
+    attributeDefects: false,
     onEvent: (event) => add(formatEventText(event)),
-    onSideEvent: (event) => add(formatEventText(event)),
+    onChildEvent: (event) => add(formatEventText(event)),
     onLine: add,
     onOutcome: (outcome) => {
       const { failure } = outcome;

@@ -1,11 +1,11 @@
 /** Links files of a tree as a module that runs beside the model. */
 import {
   IR,
-  Layout,
   layoutError,
   layoutSource,
   type LayoutWanted,
   TREE_ARGUMENTS,
+  TreeLayout,
   withRounds,
   withStorage,
 } from "@dmalab/c_drivers/tree";
@@ -75,5 +75,5 @@ export async function linkTree(build: TreeBuild, parts: Parts): Promise<LinkedTr
     throw new TreeError(`${parts.subjects[0]} does not link`, firstError(linked.said));
   }
   const module = new WebAssembly.Module(linked.module);
-  return { module, layout: new Layout(parts.layout, table.ir) };
+  return { module, layout: new TreeLayout(parts.layout, table.ir) };
 }

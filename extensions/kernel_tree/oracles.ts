@@ -1,5 +1,10 @@
 /** Mapping code of a kernel tree that can run beside the model, or beside that of another tree. */
-import { type Compared, compareSequences, type MakeSide, type Step } from "./oracle/compare.ts";
+import {
+  type Compared,
+  compareSequences,
+  type MakeImplementation,
+  type Operation,
+} from "./oracle/compare.ts";
 import { IovaModel } from "./oracle/iova_operations.ts";
 import { iovaSequence } from "./oracle/iova_sequences.ts";
 import { MappingModel } from "./oracle/mapping_operations.ts";
@@ -38,9 +43,9 @@ export interface Oracle {
 class OracleOf<O> implements Oracle {
   constructor(
     readonly parts: Parts,
-    readonly makeTree: (linked: LinkedTree) => ReturnType<MakeSide<O>>,
-    readonly makeModel: (kernel: KernelName) => ReturnType<MakeSide<O>>,
-    readonly stepsOf: (seed: number) => readonly Step<O>[],
+    readonly makeTree: (linked: LinkedTree) => ReturnType<MakeImplementation<O>>,
+    readonly makeModel: (kernel: KernelName) => ReturnType<MakeImplementation<O>>,
+    readonly stepsOf: (seed: number) => readonly Operation<O>[],
   ) {}
 
   get paths(): readonly string[] {
@@ -51,13 +56,13 @@ class OracleOf<O> implements Oracle {
     return [...this.parts.subjects, ...this.parts.files];
   }
 
-  async build(build: TreeBuild): Promise<MakeSide<O>> {
+  async build(build: TreeBuild): Promise<MakeImplementation<O>> {
     const linked = await linkTree(build, this.parts);
     return () => this.makeTree(linked);
   }
 
   /** The model of a tree's release. @throws {TreeError} */
-  model({ version }: TreeBuild): MakeSide<O> {
+  model({ version }: TreeBuild): MakeImplementation<O> {
     const kernel = kernelOf(version);
     return () => this.makeModel(kernel);
   }

@@ -1,6 +1,6 @@
 /** `dmalab tree`: compiles files of a kernel tree, and compares its mapping code with the model or another tree. */
 import { TreeError } from "@dmalab/runtime/kernels";
-import { type Answer, type Compared, differingFields, STOPPED } from "./oracle/compare.ts";
+import { type Compared, differingFields, type OperationResult, STOPPED } from "./oracle/compare.ts";
 import { printable } from "@dmalab/lang/diagnostics";
 import { formatCount } from "@dmalab/lang/text";
 import { noDrivers, SessionClang, TreeBuild } from "@dmalab/c_drivers/compiler";
@@ -124,7 +124,7 @@ function printCompared(
 }
 
 /** What differs; all of a result where the other side stopped. */
-function shown(answer: Answer, other: Answer): string {
+function shown(answer: OperationResult, other: OperationResult): string {
   if (STOPPED in answer) return String(answer[STOPPED]);
   const names = STOPPED in other ? Object.keys(answer) : differingFields(answer, other);
   return JSON.stringify(Object.fromEntries(names.map((name) => [name, answer[name]])));

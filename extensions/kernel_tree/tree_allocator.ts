@@ -1,5 +1,5 @@
 /** The tree's own IOVA allocator, with the interface of `IovaModel`. */
-import type { Answer, Side } from "./oracle/compare.ts";
+import type { Implementation, OperationResult } from "./oracle/compare.ts";
 import type { IovaOperation } from "./oracle/iova_operations.ts";
 import type { Parts } from "./link_tree.ts";
 import { type LinkedTree, TreeModule, TreeStopped } from "./tree_module.ts";
@@ -33,7 +33,7 @@ export const ALLOCATOR: Parts = {
 /** Above every range: the sentinel of the tree. */
 const NO_PFN = 2 ** 60;
 
-export class TreeAllocator implements Side<IovaOperation> {
+export class TreeAllocator implements Implementation<IovaOperation> {
   readonly #tree: TreeModule;
   #domain = 0;
 
@@ -41,7 +41,7 @@ export class TreeAllocator implements Side<IovaOperation> {
     this.#tree = new TreeModule(linked);
   }
 
-  run(operation: IovaOperation): Answer {
+  run(operation: IovaOperation): OperationResult {
     const tree = this.#tree;
     tree.cpu = "cpu" in operation ? operation.cpu : 0;
     switch (operation.op) {
@@ -89,7 +89,7 @@ export class TreeAllocator implements Side<IovaOperation> {
     }
   }
 
-  #init(granule: number, startPfn: number, cpus: number): Answer {
+  #init(granule: number, startPfn: number, cpus: number): OperationResult {
     const tree = this.#tree;
     tree.startCpus(cpus);
     if (tree.call("iova_cache_get") !== 0) throw new TreeStopped("iova_cache_get() fails");
@@ -101,7 +101,7 @@ export class TreeAllocator implements Side<IovaOperation> {
     return { dma_32bit_pfn: this.#member("iova_domain.dma_32bit_pfn") };
   }
 
-  #state(withRanges: boolean): Answer {
+  #state(withRanges: boolean): OperationResult {
     const tree = this.#tree;
     const ranges: (readonly [number, number])[] = [];
     const root = this.#domain + tree.layout.offsetOf("iova_domain.rbroot");

@@ -1,9 +1,9 @@
 /** Memory that a tree's mapping layer allocates for the CPU and a device, of pages that an operation names. */
 import { PAGE_STRUCT_BYTES, TREE_PAGE_MAP } from "@dmalab/c_drivers";
-import type { Answer } from "./oracle/compare.ts";
+import type { OperationResult } from "./oracle/compare.ts";
 import type { MappingOperation } from "./oracle/mapping_operations.ts";
 import { PAGE_SIZE_BYTES } from "@dmalab/runtime";
-import { type Imports, type TreeModule, type Wide } from "./tree_module.ts";
+import { type Imports, type TreeModule, type TreeValue } from "./tree_module.ts";
 
 /** The CPU's addresses of it lie above all memory of the module. */
 const VIRTUAL_START = 2 ** 45;
@@ -13,12 +13,12 @@ export class TreeCoherent {
   #taken = 0;
   #next = VIRTUAL_START;
   /** The tree's arrays of pages, by the CPU's addresses. */
-  readonly #arrays = new Map<number, Wide>();
+  readonly #arrays = new Map<number, TreeValue>();
   readonly #memories = new Map<number, readonly [at: number, size: number, dma: number]>();
 
   constructor(readonly tree: () => TreeModule) {}
 
-  run(device: number, operation: MappingOperation): Answer {
+  run(device: number, operation: MappingOperation): OperationResult {
     const id = operation.id as number;
     if (operation.op === "alloc") {
       const dma = this.#alloc(device, id, operation.size as number, operation.pages as number[]);
@@ -43,24 +43,24 @@ export class TreeCoherent {
   }
 
   imports(): Imports {
-    const take = (size: Wide) => BigInt(this.tree().memory.take(Number(size)));
+    const take = (size: TreeValue) => BigInt(this.tree().memory.take(Number(size)));
     return {
       __kvmalloc_node_noprof: take,
-      kvfree: (at: Wide) => this.tree().memory.give(Number(at)),
+      kvfree: (at: TreeValue) => this.tree().memory.give(Number(at)),
       // From 7.3 on.
-      alloc_pages_node_noprof: (_node: Wide, _flags: Wide, order: Wide) =>
+      alloc_pages_node_noprof: (_node: TreeValue, _flags: TreeValue, order: TreeValue) =>
         this.#take(2 ** Number(order)),
-      __alloc_pages_noprof: (_flags: Wide, order: Wide) => this.#take(2 ** Number(order)),
+      __alloc_pages_noprof: (_flags: TreeValue, order: TreeValue) => this.#take(2 ** Number(order)),
       __free_pages: () => {},
       split_page: () => {},
-      is_vmalloc_addr: (at: Wide) => Number(Number(at) >= VIRTUAL_START),
-      dma_common_pages_remap: (pages: Wide, size: Wide) => {
+      is_vmalloc_addr: (at: TreeValue) => Number(Number(at) >= VIRTUAL_START),
+      dma_common_pages_remap: (pages: TreeValue, size: TreeValue) => {
         const at = this.#next;
         this.#next += Math.ceil(Number(size) / PAGE_SIZE_BYTES) * PAGE_SIZE_BYTES;
         this.#arrays.set(at, pages);
         return BigInt(at);
       },
-      dma_common_find_pages: (at: Wide) => this.#arrays.get(Number(at)) ?? 0n,
+      dma_common_find_pages: (at: TreeValue) => this.#arrays.get(Number(at)) ?? 0n,
       dma_common_free_remap: () => {},
     };
   }

@@ -3,7 +3,7 @@ import { PAGE_STRUCT_BYTES, TREE_PAGE_MAP } from "@dmalab/c_drivers";
 import { U64_MAX } from "./oracle/compare.ts";
 import { foldedHigh, PAGE_SIZE_BYTES } from "@dmalab/runtime";
 import { readTreeHeaders } from "@dmalab/cli";
-import { type Imports, Int, type TreeModule, TreeStopped, type Wide } from "./tree_module.ts";
+import { type Imports, Int, type TreeModule, TreeStopped, type TreeValue } from "./tree_module.ts";
 
 const GENERIC_TABLES = "drivers/iommu/generic_pt/fmt";
 /** By the names of the golden data, as `enum lab_format` numbers them. */
@@ -80,7 +80,7 @@ export class TreeDomain {
 
   imports(): Imports {
     return {
-      lab_flush: (what: Wide, first: Wide, last: Wide) => {
+      lab_flush: (what: TreeValue, first: TreeValue, last: TreeValue) => {
         // The range without a length at 0 ends before it.
         const isWrapped = Number(first) === 0 && BigInt(last) === -1n;
         const range = [numberOf(first), isWrapped ? U64_MAX : numberOf(last)];
@@ -90,14 +90,14 @@ export class TreeDomain {
             : [Number(what) === FLUSH_WALK ? "walk" : "sync", ...range],
         );
       },
-      lab_call: (iova: Wide, phys: Wide, ...rest: Wide[]) => {
+      lab_call: (iova: TreeValue, phys: TreeValue, ...rest: TreeValue[]) => {
         const given = BigInt(phys) === -1n ? [iova] : [iova, phys];
         this.calls.push([...given, ...rest].map(Number));
       },
-      lab_virt_to_phys: (at: Wide) => at,
-      lab_phys_to_virt: (at: Wide) => at,
-      __folio_alloc_noprof: (_flags: Wide, order: Wide) => this.#takePage(Number(order)),
-      __folio_put: (page: Wide) => {
+      lab_virt_to_phys: (at: TreeValue) => at,
+      lab_phys_to_virt: (at: TreeValue) => at,
+      __folio_alloc_noprof: (_flags: TreeValue, order: TreeValue) => this.#takePage(Number(order)),
+      __folio_put: (page: TreeValue) => {
         this.tables--;
         this.tree().memory.give(
           (Number(page) - TREE_PAGE_MAP) / PAGE_STRUCT_BYTES * PAGE_SIZE_BYTES,
@@ -132,13 +132,13 @@ export class TreeDomain {
 }
 
 /** The number of a size; a text from 2^53 on, as the golden data write it. */
-export function sizeOf(value: Wide): number | string {
+export function sizeOf(value: TreeValue): number | string {
   const whole = BigInt.asUintN(64, BigInt(value));
   return whole <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(whole) : String(whole);
 }
 
 /** The number that the model has for an address; a text for one that it has none for. */
-export function numberOf(value: Wide): number | string {
+export function numberOf(value: TreeValue): number | string {
   const whole = BigInt.asUintN(64, BigInt(value));
   const high = foldedHigh(Number(whole >> 32n));
   return high >= 2 ** 21 ? String(whole) : high * 2 ** 32 + Number(whole & 0xffff_ffffn);

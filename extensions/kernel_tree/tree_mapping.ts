@@ -1,6 +1,6 @@
 /** The tree's own mapping layer on one device or a group of two, with the interface of `MappingModel`. */
 import type { LayoutWanted } from "@dmalab/c_drivers/tree";
-import type { Answer, Side } from "./oracle/compare.ts";
+import type { Implementation, OperationResult } from "./oracle/compare.ts";
 import { type MappingOperation, RAM_BYTES } from "./oracle/mapping_operations.ts";
 import type { QueueFields, RequestOperation } from "./oracle/request_operations.ts";
 import type { PeerFields } from "./oracle/peers.ts";
@@ -27,7 +27,7 @@ import {
   type LinkedTree,
   TreeModule,
   TreeStopped,
-  type Wide,
+  type TreeValue,
 } from "./tree_module.ts";
 
 const MAPPING_LAYOUT: LayoutWanted = {
@@ -107,7 +107,7 @@ interface DeviceFields {
 
 type Ranges = readonly (readonly [number, number])[];
 
-export class TreeMapping implements Side<MappingOperation> {
+export class TreeMapping implements Implementation<MappingOperation> {
   readonly #tree: TreeModule;
   readonly #states = new Map<number, number>();
   readonly #lists = new Map<number, readonly [at: number, count: number]>();
@@ -128,7 +128,7 @@ export class TreeMapping implements Side<MappingOperation> {
     this.#tree.makePageMap(RAM_BYTES / PAGE_SIZE_BYTES);
   }
 
-  run(operation: MappingOperation): Answer {
+  run(operation: MappingOperation): OperationResult {
     if (operation.op === "reserved") {
       this.#reserved = operation.ranges as Ranges;
       return {};
@@ -207,7 +207,7 @@ export class TreeMapping implements Side<MappingOperation> {
     return device;
   }
 
-  #answer(operation: MappingOperation): Answer {
+  #answer(operation: MappingOperation): OperationResult {
     const number = (name: string) => operation[name] as number;
     const tree = this.#tree;
     const dir = new Int(operation.dir as number);
@@ -278,7 +278,7 @@ export class TreeMapping implements Side<MappingOperation> {
     return this.#devices[dev as number]!;
   }
 
-  #twoStep(operation: MappingOperation, dir: Int, attrs: number): Answer {
+  #twoStep(operation: MappingOperation, dir: Int, attrs: number): OperationResult {
     const number = (name: string) => operation[name] as number;
     const tree = this.#tree;
     const device = this.#deviceOf(operation);
@@ -313,7 +313,7 @@ export class TreeMapping implements Side<MappingOperation> {
     }
   }
 
-  #mapList(operation: MappingOperation, dir: Int, attrs: number): Answer {
+  #mapList(operation: MappingOperation, dir: Int, attrs: number): OperationResult {
     const { layout, memory } = this.#tree;
     const segments = operation.in as Ranges;
     const bytes = layout.sizeOf("scatterlist");
@@ -344,18 +344,23 @@ export class TreeMapping implements Side<MappingOperation> {
       ...this.#noted.imports(),
       ...REQUEST_IMPORTS,
       ...this.#coherent.imports(),
-      walk_system_ram_range: (_first: Wide, _count: Wide, argument: Wide, visit: Wide) =>
+      walk_system_ram_range: (
+        _first: TreeValue,
+        _count: TreeValue,
+        argument: TreeValue,
+        visit: TreeValue,
+      ) =>
         tree().callPointer(
           Number(visit),
           0n,
           BigInt(RAM_BYTES / PAGE_SIZE_BYTES),
           BigInt(argument),
         ),
-      kmalloc_size_roundup: (size: Wide) => BigInt(slabBytes(Number(size))),
-      arch_sync_dma_for_device: (phys: Wide, size: Wide) => {
+      kmalloc_size_roundup: (size: TreeValue) => BigInt(slabBytes(Number(size))),
+      arch_sync_dma_for_device: (phys: TreeValue, size: TreeValue) => {
         this.#caches.push(["clean", Number(phys), Number(size)]);
       },
-      arch_sync_dma_for_cpu: (phys: Wide, size: Wide, dir: Wide) => {
+      arch_sync_dma_for_cpu: (phys: TreeValue, size: TreeValue, dir: TreeValue) => {
         // As architectures do it. @see behaviour/dma.md 2.2
         if (Number(dir) === DMA_TO_DEVICE) return;
         this.#caches.push(["invalidate", Number(phys), Number(size)]);
@@ -367,7 +372,7 @@ export class TreeMapping implements Side<MappingOperation> {
   }
 }
 
-function limitsOf(tree: TreeModule, device: number): Answer {
+function limitsOf(tree: TreeModule, device: number): OperationResult {
   return {
     opt_mapping_size: sizeOf(tree.call("dma_opt_mapping_size", device)),
     max_mapping_size: String(

@@ -5,7 +5,7 @@ const UNIT_BYTES = 64;
 const GROW_PAGES = 256;
 const PAGE_BYTES = 2 ** 16;
 /** What the allocators have: far more than a comparison takes. */
-const MOST_BYTES = 2 ** 30;
+const MAX_BYTES = 2 ** 30;
 
 export class TreeMemory {
   readonly #memory: WebAssembly.Memory;
@@ -80,8 +80,8 @@ export class TreeMemory {
   #extend(size: number, unit: number): number {
     const at = Math.ceil(this.#end / unit) * unit;
     this.#extended += size;
-    if (this.#extended > MOST_BYTES) {
-      throw new RangeError(`Allocates more than ${MOST_BYTES} bytes`);
+    if (this.#extended > MAX_BYTES) {
+      throw new RangeError(`Allocates more than ${MAX_BYTES} bytes`);
     }
     this.#end = at + size;
     this.growTo(this.#end);

@@ -1,21 +1,21 @@
 /** Files of a tree that are linked as one module, with what a kernel around them provides. */
 import { PAGE_STRUCT_BYTES, TREE_PAGE_MAP } from "@dmalab/c_drivers";
-import type { Layout } from "@dmalab/c_drivers/tree";
+import type { TreeLayout } from "@dmalab/c_drivers/tree";
 import { TreeMemory } from "./tree_memory.ts";
 
 /** CPUs that the configuration has room for, and bytes that each has of its own. */
 const CPUS = 16;
 const CPU_BYTES = 2 ** 18;
 
-export type Wide = number | bigint;
-type Function = (...args: Wide[]) => Wide | undefined;
+export type TreeValue = number | bigint;
+type Function = (...args: TreeValue[]) => TreeValue | undefined;
 /** An argument that has 32 bits in C; others have 64. */
 export class Int {
   constructor(readonly value: number) {}
 }
 
 /** Functions that the files call, by their names. */
-export type Imports = Readonly<Record<string, (...args: Wide[]) => Wide | void>>;
+export type Imports = Readonly<Record<string, (...args: TreeValue[]) => TreeValue | void>>;
 
 /** The tree's code reports something, or calls what it does not get: that ends the comparison. */
 export class TreeStopped extends Error {}
@@ -31,16 +31,16 @@ interface Delayed {
 /** A module and how the tree lays out what is read of it. */
 export interface LinkedTree {
   readonly module: WebAssembly.Module;
-  readonly layout: Layout;
+  readonly layout: TreeLayout;
 }
 
 /** Rounds of loops in one call: a hundred times what the longest mapping of the comparisons takes. */
-const MOST_ROUNDS = 2 ** 26;
+const MAX_ROUNDS = 2 ** 26;
 const WORK = "delayed_work.work.func";
 const TIMER = "timer_list.function";
 
 export class TreeModule {
-  readonly layout: Layout;
+  readonly layout: TreeLayout;
   readonly memory: TreeMemory;
   readonly #exports: Readonly<Record<string, unknown>>;
   readonly #caches = new Map<number, number>();
@@ -132,7 +132,7 @@ export class TreeModule {
     }
   }
 
-  #cancel(at: Wide): number {
+  #cancel(at: TreeValue): number {
     const before = this.#delayed.length;
     this.#delayed = this.#delayed.filter((each) => each.at !== Number(at));
     return before - this.#delayed.length;
@@ -149,7 +149,7 @@ export class TreeModule {
   }
 
   /** Converts numbers to what the function takes. */
-  call(name: string, ...args: (Wide | boolean | Int)[]): number {
+  call(name: string, ...args: (TreeValue | boolean | Int)[]): number {
     const called = this.#exports[name];
     if (typeof called !== "function") throw new TreeStopped(`The tree has no ${name}()`);
     const given = args.map((arg) =>
@@ -159,7 +159,7 @@ export class TreeModule {
     return Number((called as Function)(...given) ?? 0);
   }
 
-  callPointer(at: number, ...args: Wide[]): number {
+  callPointer(at: number, ...args: TreeValue[]): number {
     const table = this.#exports["__indirect_function_table"] as WebAssembly.Table;
     this.#startRounds();
     // A table of 64-bit indexes, which the types do not know of.
@@ -167,7 +167,7 @@ export class TreeModule {
   }
 
   #startRounds(): void {
-    this.memory.view.setBigInt64(this.symbol("lab_rounds"), BigInt(MOST_ROUNDS), true);
+    this.memory.view.setBigInt64(this.symbol("lab_rounds"), BigInt(MAX_ROUNDS), true);
   }
 
   #setOnline(): void {
@@ -178,23 +178,23 @@ export class TreeModule {
   }
 
   #allocating(): Imports {
-    const take = (size: Wide) => BigInt(this.memory.take(Number(size)));
-    const give = (at: Wide) => this.memory.give(Number(at));
+    const take = (size: TreeValue) => BigInt(this.memory.take(Number(size)));
+    const give = (at: TreeValue) => this.memory.give(Number(at));
     return {
-      kmem_cache_alloc_noprof: (cache: Wide) => take(this.#caches.get(Number(cache)) ?? 0),
-      kmem_cache_free: (_cache: Wide, at: Wide) => give(at),
-      __kmem_cache_create_args: (_name: Wide, size: Wide) => {
+      kmem_cache_alloc_noprof: (cache: TreeValue) => take(this.#caches.get(Number(cache)) ?? 0),
+      kmem_cache_free: (_cache: TreeValue, at: TreeValue) => give(at),
+      __kmem_cache_create_args: (_name: TreeValue, size: TreeValue) => {
         const cache = this.memory.take(0);
         this.#caches.set(cache, Number(size));
         return BigInt(cache);
       },
       kmem_cache_destroy: nothing,
-      __kmalloc_cache_noprof: (_cache: Wide, _flags: Wide, size: Wide) => take(size),
+      __kmalloc_cache_noprof: (_cache: TreeValue, _flags: TreeValue, size: TreeValue) => take(size),
       __kmalloc_noprof: take,
       kfree: give,
       vmalloc_noprof: take,
       vfree: give,
-      pcpu_alloc_noprof: (size: Wide, align: Wide) => {
+      pcpu_alloc_noprof: (size: TreeValue, align: TreeValue) => {
         const unit = Math.max(8, Number(align));
         const at = Math.ceil(this.#cpuAt / unit) * unit;
         this.#cpuAt = at + Number(size);
@@ -202,39 +202,45 @@ export class TreeModule {
       },
       free_percpu: nothing,
       // The compiler's own: a product of 128 bits, of halves.
-      __multi3: (at: Wide, low: Wide, high: Wide, otherLow: Wide, otherHigh: Wide) => {
-        const whole = (first: Wide, second: Wide) =>
+      __multi3: (
+        at: TreeValue,
+        low: TreeValue,
+        high: TreeValue,
+        otherLow: TreeValue,
+        otherHigh: TreeValue,
+      ) => {
+        const whole = (first: TreeValue, second: TreeValue) =>
           BigInt.asUintN(64, BigInt(first)) + (BigInt(second) << 64n);
         const product = whole(low, high) * whole(otherLow, otherHigh);
         this.memory.view.setBigUint64(Number(at), product, true);
         this.memory.view.setBigUint64(Number(at) + 8, product >> 64n, true);
       },
-      simple_strtoul: (text: Wide, end: Wide) => {
+      simple_strtoul: (text: TreeValue, end: TreeValue) => {
         const [digits = ""] = /^\d*/.exec(this.memory.text(Number(text))) ?? [];
         if (Number(end) !== 0) {
           this.memory.view.setBigUint64(Number(end), BigInt(text) + BigInt(digits.length), true);
         }
         return BigInt(digits);
       },
-      strcmp: (one: Wide, other: Wide) =>
+      strcmp: (one: TreeValue, other: TreeValue) =>
         Number(this.memory.text(Number(one)) !== this.memory.text(Number(other))),
-      strncmp: (one: Wide, other: Wide, count: Wide) => {
+      strncmp: (one: TreeValue, other: TreeValue, count: TreeValue) => {
         const [first, second] = [one, other].map((at) =>
           this.memory.text(Number(at)).slice(0, Number(count))
         );
         return Number(first !== second);
       },
-      memset: (at: Wide, byte: Wide, size: Wide) => {
+      memset: (at: TreeValue, byte: TreeValue, size: TreeValue) => {
         this.memory.fill(Number(at), Number(byte), Number(size));
         return at;
       },
-      memset64: (at: Wide, value: Wide, count: Wide) => {
+      memset64: (at: TreeValue, value: TreeValue, count: TreeValue) => {
         for (let index = 0; index < Number(count); index++) {
           this.memory.view.setBigUint64(Number(at) + 8 * index, BigInt(value), true);
         }
         return at;
       },
-      memcpy: (to: Wide, from: Wide, size: Wide) => {
+      memcpy: (to: TreeValue, from: TreeValue, size: TreeValue) => {
         this.memory.copy(Number(to), Number(from), Number(size));
         return to;
       },
@@ -242,25 +248,25 @@ export class TreeModule {
   }
 
   #running(): Imports {
-    const lock = (at: Wide) => this.memory.view.setUint32(Number(at), 1, true);
-    const unlock = (at: Wide) => this.memory.view.setUint32(Number(at), 0, true);
-    const initTimer = (timer: Wide, callback: Wide) => {
+    const lock = (at: TreeValue) => this.memory.view.setUint32(Number(at), 1, true);
+    const unlock = (at: TreeValue) => this.memory.view.setUint32(Number(at), 0, true);
+    const initTimer = (timer: TreeValue, callback: TreeValue) => {
       const at = Number(timer) + this.layout.offsetOf(TIMER);
       this.memory.view.setBigUint64(at, BigInt(callback), true);
     };
-    const stopped = (what: string) => (file: Wide, line: Wide) => {
+    const stopped = (what: string) => (file: TreeValue, line: TreeValue) => {
       throw new TreeStopped(`${what}() at ${this.memory.text(Number(file))}:${line}`);
     };
     return {
       lab_cpu: () => this.cpu,
       lab_endless: () => {
-        throw new TreeStopped(`endless loop: a call ran ${MOST_ROUNDS} rounds of loops`);
+        throw new TreeStopped(`endless loop: a call ran ${MAX_ROUNDS} rounds of loops`);
       },
       arch_local_save_flags: () => 0n,
       arch_local_irq_restore: nothing,
       _raw_spin_lock: lock,
       _raw_spin_unlock: unlock,
-      _raw_spin_lock_irqsave: (at: Wide) => {
+      _raw_spin_lock_irqsave: (at: TreeValue) => {
         lock(at);
         return 0n;
       },
@@ -272,22 +278,33 @@ export class TreeModule {
       warn_slowpath_fmt: stopped("WARN"),
       timer_init_key: initTimer,
       init_timer_key: initTimer,
-      mod_timer: (timer: Wide, expires: Wide) => {
+      mod_timer: (timer: TreeValue, expires: TreeValue) => {
         const wasPending = this.#cancel(timer);
         this.#delayed.push({ at: Number(timer), atMs: Number(expires), member: TIMER });
         return wasPending;
       },
-      timer_delete_sync: (timer: Wide) => this.#cancel(timer),
+      timer_delete_sync: (timer: TreeValue) => this.#cancel(timer),
       // The configuration's `HZ` is 1000.
-      __msecs_to_jiffies: (ms: Wide) => BigInt(ms),
+      __msecs_to_jiffies: (ms: TreeValue) => BigInt(ms),
       cancel_delayed_work_sync: nothing,
-      queue_delayed_work_on: (_cpu: Wide, _queue: Wide, work: Wide, delay: Wide) => {
+      queue_delayed_work_on: (
+        _cpu: TreeValue,
+        _queue: TreeValue,
+        work: TreeValue,
+        delay: TreeValue,
+      ) => {
         if (this.#delayed.some((each) => each.at === Number(work))) return 0;
         const atMs = this.#nowMs + Number(delay);
         this.#delayed.push({ at: Number(work), atMs, member: WORK });
         return 1;
       },
-      __cpuhp_setup_state: (_state: Wide, _name: Wide, _now: Wide, _up: Wide, down: Wide) => {
+      __cpuhp_setup_state: (
+        _state: TreeValue,
+        _name: TreeValue,
+        _now: TreeValue,
+        _up: TreeValue,
+        down: TreeValue,
+      ) => {
         this.#deadCallback = Number(down);
         return 0;
       },

@@ -1,5 +1,5 @@
 /** The tree's own pool of bounce buffers, with the interface of `PoolModel`. */
-import type { Answer, Side } from "./oracle/compare.ts";
+import type { Implementation, OperationResult } from "./oracle/compare.ts";
 import { RAM_BYTES } from "./oracle/mapping_operations.ts";
 import {
   mapped,
@@ -18,7 +18,7 @@ import {
   type LinkedTree,
   TreeModule,
   TreeStopped,
-  type Wide,
+  type TreeValue,
 } from "./tree_module.ts";
 
 /** Bounce buffers of which copies are noted, not done: their bytes are nowhere. */
@@ -51,17 +51,17 @@ export class NotedCopies {
       at >= this.#start && at < this.#start + this.#slots * SLOT_BYTES;
     return {
       // The pool lies where the operation says.
-      memblock_alloc_try_nid: (size: Wide) =>
+      memblock_alloc_try_nid: (size: TreeValue) =>
         Number(size) === this.#slots * SLOT_BYTES
           ? BigInt(this.#start)
           : BigInt(this.tree().memory.take(Number(size))),
-      memcpy: (to: Wide, from: Wide, size: Wide) => {
+      memcpy: (to: TreeValue, from: TreeValue, size: TreeValue) => {
         const [target, source, count] = [Number(to), Number(from), Number(size)];
         if (isBounce(target) || isBounce(source)) this.copies.push([source, target, count]);
         else this.tree().memory.copy(target, source, count);
         return to;
       },
-      memset: (at: Wide, byte: Wide, size: Wide) => {
+      memset: (at: TreeValue, byte: TreeValue, size: TreeValue) => {
         if (Number(at) < this.#start || this.#slots === 0) {
           this.tree().memory.fill(Number(at), Number(byte), Number(size));
         }
@@ -73,7 +73,7 @@ export class NotedCopies {
   }
 }
 
-export class TreePool implements Side<PoolOperation> {
+export class TreePool implements Implementation<PoolOperation> {
   readonly #tree: TreeModule;
   readonly #noted: NotedCopies;
   readonly #domain: TreeDomain;
@@ -88,7 +88,7 @@ export class TreePool implements Side<PoolOperation> {
     this.#tree.makePageMap(RAM_BYTES / PAGE_SIZE_BYTES);
   }
 
-  run(operation: PoolOperation): Answer {
+  run(operation: PoolOperation): OperationResult {
     const tree = this.#tree;
     this.#noted.copies = [];
     this.#domain.begin();
@@ -152,7 +152,7 @@ export class TreePool implements Side<PoolOperation> {
 
   #limits(
     { min_align_mask, seg_boundary_mask }: PoolOperation & { op: "init" | "device" },
-  ): Answer {
+  ): OperationResult {
     this.#tree.call("lab_limits", this.#device, min_align_mask, seg_boundary_mask ?? -1n, 2 ** 16);
     return { max_mapping_size: this.#tree.call("swiotlb_max_mapping_size", this.#device) };
   }

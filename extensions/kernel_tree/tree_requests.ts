@@ -1,19 +1,19 @@
 /** Requests that are mapped with a tree's own `block/blk-mq-dma.c`, with the interface of `RequestModel`. */
-import type { Answer } from "./oracle/compare.ts";
+import type { OperationResult } from "./oracle/compare.ts";
 import { PEER_PAGES, PEER_START, type PeerFields } from "./oracle/peers.ts";
 import type { QueueFields, RequestFields, RequestOperation } from "./oracle/request_operations.ts";
 import { errnoToBlkStatus, PAGE_SIZE_BYTES } from "@dmalab/runtime";
 import { attributesOf } from "@dmalab/runtime/block";
 import { DMA_FROM_DEVICE, DMA_TO_DEVICE } from "@dmalab/runtime/dma";
 import type { PeerMapType } from "@dmalab/runtime/vocabulary";
-import { type Imports, Int, type TreeModule, type Wide } from "./tree_module.ts";
+import { type Imports, Int, type TreeModule, type TreeValue } from "./tree_module.ts";
 
 /** The C part has a constant for each. */
 const KINDS: readonly PeerMapType[] = ["none", "not_supported", "bus_addr", "thru_host_bridge"];
-const MOST_ENTRIES = 256;
+const MAX_ENTRIES = 256;
 
 export const REQUEST_IMPORTS: Imports = {
-  errno_to_blk_status: (error: Wide) => errnoToBlkStatus(Number(error)),
+  errno_to_blk_status: (error: TreeValue) => errnoToBlkStatus(Number(error)),
 };
 
 /** The tree's numbers of `KINDS`. */
@@ -40,7 +40,7 @@ export class TreeRequests {
     tree.call("lab_rq_queue", new Int(max_segment_size), queue.seg_boundary_mask, ...rest);
   }
 
-  run(line: RequestOperation): Answer {
+  run(line: RequestOperation): OperationResult {
     if (line.op === "rq_list") return this.#list(line);
     const state = this.#states.get(line.tag) ??
       this.tree.memory.take(this.tree.layout.sizeOf("dma_iova_state"));
@@ -48,7 +48,7 @@ export class TreeRequests {
     return line.op === "rq_map" ? this.#map(line, state) : this.#unmap(line, state);
   }
 
-  #map(line: RequestOperation & { op: "rq_map" }, state: number): Answer {
+  #map(line: RequestOperation & { op: "rq_map" }, state: number): OperationResult {
     const { device, tree } = this;
     this.#lay(line);
     const pieces: [number, number][] = [];
@@ -63,7 +63,7 @@ export class TreeRequests {
     return { pieces, one_range: oneRange, status: isMapped ? 0 : tree.call("lab_rq_status"), kind };
   }
 
-  #unmap(line: RequestOperation & { op: "rq_unmap" }, state: number): Answer {
+  #unmap(line: RequestOperation & { op: "rq_unmap" }, state: number): OperationResult {
     const { device, tree } = this;
     const { kind, pieces, write } = line;
     tree.call("lab_rq_begin", write, new Int(0), new Int(0));
@@ -77,12 +77,12 @@ export class TreeRequests {
     return { nothing_left: nothingLeft };
   }
 
-  #list(line: RequestOperation & { op: "rq_list" }): Answer {
+  #list(line: RequestOperation & { op: "rq_list" }): OperationResult {
     const { layout, memory } = this.tree;
     this.#lay(line);
     const bytes = layout.sizeOf("scatterlist");
-    const at = memory.take(MOST_ENTRIES * bytes);
-    this.tree.call("sg_init_table", at, new Int(MOST_ENTRIES));
+    const at = memory.take(MAX_ENTRIES * bytes);
+    this.tree.call("sg_init_table", at, new Int(MAX_ENTRIES));
     const count = this.tree.call("lab_rq_list", at, line.metadata);
     const list = Array.from({ length: count }, (_, index) => [
       this.tree.call("lab_list_phys", at + index * bytes),

@@ -1,6 +1,6 @@
 /** A page table of the tree's own, with the interface of `TableModel`; its entries are read as hardware reads them. */
 import type { LayoutWanted } from "@dmalab/c_drivers/tree";
-import type { Answer, Side } from "./oracle/compare.ts";
+import type { Implementation, OperationResult } from "./oracle/compare.ts";
 import { pageSizesOf } from "./oracle/table_formats.ts";
 import { hex, LeafList, PROT, type TableOperation } from "./oracle/table_operations.ts";
 import { addressDigits } from "@dmalab/runtime";
@@ -43,7 +43,7 @@ const PAGES = 2 ** 16;
 /** `GFP_KERNEL` means nothing here. */
 const ALLOCATION = new Int(0);
 
-export class TreeTable implements Side<TableOperation> {
+export class TreeTable implements Implementation<TableOperation> {
   readonly #tree: TreeModule;
   readonly #pages: TreeDomain;
   #wanted: DomainWanted = { format: "", address_bits: 0, pgsize_bitmap: 0 };
@@ -55,7 +55,7 @@ export class TreeTable implements Side<TableOperation> {
     this.#tree.makePageMap(PAGES);
   }
 
-  run(operation: TableOperation): Answer {
+  run(operation: TableOperation): OperationResult {
     if (operation.op === "init") {
       this.#wanted = domainWanted(operation);
       this.#domain = this.#pages.make(this.#wanted);
@@ -78,7 +78,7 @@ export class TreeTable implements Side<TableOperation> {
     };
   }
 
-  #answer(operation: TableOperation): Answer {
+  #answer(operation: TableOperation): OperationResult {
     const wide = (name: string) => real(operation[name] as number);
     const tree = this.#tree;
     switch (operation.op) {

@@ -6,10 +6,10 @@ import { groupsListed } from "./tree_picture.ts";
 import { formatCount, wrapText } from "@dmalab/lang/text";
 
 /** More members, and more causes, are only counted. */
-const MOST_MEMBERS = 12;
-const MOST_CAUSES = 3;
+const MAX_MEMBERS = 12;
+const MAX_CAUSES = 3;
 /** More groups are only counted: --json has them. */
-const MOST_GROUPS = 12;
+const MAX_GROUPS = 12;
 
 /**
  * A few lines for each group of several functions that a reader sees some of.
@@ -26,17 +26,17 @@ export function groupLines(
   if (groups.length === 0) return ["every function shown is in a group of its own"];
   return [
     "groups of several functions (all functions of a group go to one guest):",
-    ...groups.slice(0, MOST_GROUPS).flatMap(({ functions, causes }) => [
+    ...groups.slice(0, MAX_GROUPS).flatMap(({ functions, causes }) => [
       ...indented(membersText(functions), columns, "  "),
-      ...causes.slice(0, MOST_CAUSES).flatMap((cause) =>
+      ...causes.slice(0, MAX_CAUSES).flatMap((cause) =>
         indented(causeText(cause), columns, "    ")
       ),
-      ...causes.length > MOST_CAUSES
-        ? [`    and ${formatCount(causes.length - MOST_CAUSES, "more reason")}`]
+      ...causes.length > MAX_CAUSES
+        ? [`    and ${formatCount(causes.length - MAX_CAUSES, "more reason")}`]
         : [],
     ]),
-    ...groups.length > MOST_GROUPS
-      ? [`  and ${formatCount(groups.length - MOST_GROUPS, "more group")}; --json has all`]
+    ...groups.length > MAX_GROUPS
+      ? [`  and ${formatCount(groups.length - MAX_GROUPS, "more group")}; --json has all`]
       : [],
   ];
 }
@@ -61,8 +61,8 @@ function listedGroups(
 }
 
 function membersText(functions: readonly PciFunction[]): string {
-  const names = functions.slice(0, MOST_MEMBERS).map(({ name }) => name).join(" ");
-  const rest = functions.length - MOST_MEMBERS;
+  const names = functions.slice(0, MAX_MEMBERS).map(({ name }) => name).join(" ");
+  const rest = functions.length - MAX_MEMBERS;
   return rest > 0 ? `${names} and ${rest} more` : names;
 }
 

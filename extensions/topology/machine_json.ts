@@ -8,7 +8,7 @@ import {
   type PeerRoute,
   redirectChange,
 } from "@dmalab/devices/pci";
-import type { Finding } from "./lspci/finding.ts";
+import type { ListingFinding } from "./lspci/finding.ts";
 import type { ImportedMachine } from "./lspci/imported_machine.ts";
 import { hex } from "./lspci/listed_function.ts";
 import type { Pair } from "./pair_matrix.ts";
@@ -21,7 +21,7 @@ const MAX_PAIRED = 200;
 /** The machine as a value to be written by `JSON.stringify`. */
 export function machineJson(
   machine: ImportedMachine,
-  findings: readonly Finding[],
+  findings: readonly ListingFinding[],
   all: boolean,
 ): unknown {
   const groups = groupMarks(machine);

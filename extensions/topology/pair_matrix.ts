@@ -3,7 +3,7 @@ import { findRoute, ORDINARY_CPU, type PciFunction, type PeerRoute } from "@dmal
 import { doubtsAbout, type ImportedMachine, peersOf } from "./lspci/imported_machine.ts";
 import { alikeRuns } from "./alike.ts";
 import { pad } from "@dmalab/lang/text";
-import type { Paint, Role } from "@dmalab/lang/render";
+import type { Paint, TextRole } from "@dmalab/lang/render";
 
 export interface Pair {
   readonly route: PeerRoute;
@@ -12,7 +12,7 @@ export interface Pair {
 }
 
 /** More are not drawn: ten thousand cells are unreadable. */
-const MAX_SHOWN = 96;
+const DISPLAYED_FUNCTIONS = 96;
 
 /** The functions of the matrix: of those that are alike one, unless all are wanted. */
 export function matrixFunctions(machine: ImportedMachine, all: boolean): readonly PciFunction[] {
@@ -36,7 +36,7 @@ const MARKS: Readonly<Record<PeerRoute["mapType"], string>> = {
   not_supported: "x",
 };
 
-const ROLES: Readonly<Record<PeerRoute["mapType"], Role>> = {
+const ROLES: Readonly<Record<PeerRoute["mapType"], TextRole>> = {
   bus_addr: "good",
   thru_host_bridge: "iommu",
   not_supported: "bad",
@@ -56,7 +56,7 @@ export function matrixLines(
   paint: Paint,
 ): string[] {
   if (functions.length < 2) return ["there are no two functions that could be peers"];
-  const shown = functions.slice(0, MAX_SHOWN);
+  const shown = functions.slice(0, DISPLAYED_FUNCTIONS);
   const labelWidth = Math.max(...shown.map(({ name }) => name.length)) + 1;
   const cell = Math.max(CELL, ...shown.map(({ name }) => name.length + 1));
   const perPart = Math.max(1, Math.floor((columns - labelWidth) / cell));

@@ -5,7 +5,7 @@ import { writeOrSay } from "@dmalab/cli/files";
 /** Random vectors by default. */
 const DEFAULT_COUNT = 100;
 /** The whole text is built in memory: 1,000 requests take 12 MB. */
-const MOST_COUNT = 10_000;
+const MAX_COUNT = 10_000;
 const DEFAULT_SEED = 1;
 
 export const VECTORS = command({
@@ -23,7 +23,7 @@ export const VECTORS = command({
     count: {
       kind: "integer",
       placeholder: "NUMBER",
-      doc: `random requests (default: ${DEFAULT_COUNT}, at most ${MOST_COUNT})`,
+      doc: `random requests (default: ${DEFAULT_COUNT}, at most ${MAX_COUNT})`,
     },
     negative: {
       kind: "flag",
@@ -44,9 +44,9 @@ export const VECTORS = command({
     if (options.negative && (options.count !== null || options.seed !== null)) {
       return refuse("`--negative` takes no count and no seed: nothing about it is random", screen);
     }
-    if ((options.count ?? 0) > MOST_COUNT) {
+    if ((options.count ?? 0) > MAX_COUNT) {
       return refuse(
-        `\`--count\` is at most ${MOST_COUNT}; another \`--seed\` makes others`,
+        `\`--count\` is at most ${MAX_COUNT}; another \`--seed\` makes others`,
         screen,
       );
     }

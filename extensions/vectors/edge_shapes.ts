@@ -26,14 +26,14 @@ const PLAIN: VectorController = {
 };
 const SGL: VectorController = { ...PLAIN, sgl: true };
 
-interface Shape {
+interface CommandVariant {
   readonly about: string;
   readonly segments: readonly Range[];
   readonly controller?: Partial<VectorController>;
 }
 
 /** One run of memory. @see behaviour/nvme.md 2.3 (the table of lengths and offsets) */
-function run(sizeBytes: number, offset: number, note = ""): Shape {
+function run(sizeBytes: number, offset: number, note = ""): CommandVariant {
   return {
     about: `one run of ${sizeBytes} bytes at page offset ${offset}${note}`,
     segments: [[BASE + offset, sizeBytes]],
@@ -41,7 +41,7 @@ function run(sizeBytes: number, offset: number, note = ""): Shape {
 }
 
 /** Pieces on pages of which no two are neighbours. */
-function pieces(count: number, sizeBytes: number, offset: number, note = ""): Shape {
+function pieces(count: number, sizeBytes: number, offset: number, note = ""): CommandVariant {
   return {
     about: `${count} scattered pieces of ${sizeBytes} bytes at page offset ${offset}${note}`,
     segments: Array.from(
@@ -51,7 +51,7 @@ function pieces(count: number, sizeBytes: number, offset: number, note = ""): Sh
   };
 }
 
-const SHAPES: readonly Shape[] = [
+const SHAPES: readonly CommandVariant[] = [
   run(512, 0),
   run(4 * KIB, 0),
   run(4 * KIB, 0x200),

@@ -18,7 +18,7 @@ const RAM_BYTES = 8 * GIB;
 const PAGE_BYTES = 4096;
 
 /** What was seen of a request while it was mapped. */
-interface Seen {
+interface ObservedCommand {
   readonly mapped: Range[];
   translations: readonly Translation[];
 }
@@ -68,9 +68,9 @@ function configOf({ controller, iommu, kernel }: VectorInput): LabConfig {
 }
 
 /** Follows the mapping calls of every request, and looks at the page table when its command is sent. */
-function watch(lab: Lab): ReadonlyMap<number, Seen> {
-  const seen = new Map<number, Seen>();
-  const of = (request: number): Seen => {
+function watch(lab: Lab): ReadonlyMap<number, ObservedCommand> {
+  const seen = new Map<number, ObservedCommand>();
+  const of = (request: number): ObservedCommand => {
     let known = seen.get(request);
     if (known === undefined) seen.set(request, known = { mapped: [], translations: [] });
     return known;
@@ -126,7 +126,7 @@ function statusOf({ status }: { readonly status: string | null }): string {
   return status;
 }
 
-function requestOf(request: NvmeRequest, { mapped, translations }: Seen): VectorRequest {
+function requestOf(request: NvmeRequest, { mapped, translations }: ObservedCommand): VectorRequest {
   const command = request.command!;
   const { iova } = request;
   return {

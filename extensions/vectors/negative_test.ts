@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { Rig } from "@dmalab/devices/nvme";
+import { ControllerRig } from "@dmalab/devices/nvme";
 import { makeNegativeFile, type NegativeFile, type NegativeVector } from "./negative.ts";
 import { vectorFileText } from "./vector_file.ts";
 
@@ -9,9 +9,9 @@ function bytesOf(hex: string): Uint8Array {
   return Uint8Array.from(hex.match(/../g) ?? [], (digits) => parseInt(digits, 16));
 }
 
-function rigOf({ controller, memory, unreachable }: NegativeVector): Rig {
+function rigOf({ controller, memory, unreachable }: NegativeVector): ControllerRig {
   const { host_memory: lent } = controller;
-  const rig = new Rig({
+  const rig = new ControllerRig({
     sgl: controller.sgl,
     metadataSgl: controller.metadata_sgl,
     mdtsExponent: controller.mdts,

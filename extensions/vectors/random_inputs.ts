@@ -4,14 +4,14 @@ import {
   huntCases,
   type HuntMachine,
   isUserCommand,
+  MAX_BYTES,
   MemoryLayout,
-  MOST_BYTES,
 } from "@dmalab/hunt/requests";
 import { VECTOR_KERNELS, type VectorInput } from "./edge_shapes.ts";
 
 /** Machines drawn at once. */
 const MACHINES = 16;
-const MOST_OF_A_MACHINE = 2;
+const MAX_INPUTS_PER_MACHINE = 2;
 
 /** @returns So many inputs; the same seed gives the same. */
 export function randomInputs(count: number, seed: number): readonly VectorInput[] {
@@ -23,7 +23,7 @@ export function randomInputs(count: number, seed: number): readonly VectorInput[
     });
     for (const { machine, steps } of cases) {
       const ios = steps.flatMap((step) => step.ios).filter(({ op }) => !isUserCommand(op));
-      for (const io of ios.slice(0, MOST_OF_A_MACHINE)) {
+      for (const io of ios.slice(0, MAX_INPUTS_PER_MACHINE)) {
         if (inputs.length === count) break;
         inputs.push({
           about: "random",
@@ -58,7 +58,7 @@ function memoryOf({ blockSizeBytes }: HuntMachine): MemoryLayout {
     peerBase: null,
     metadataHasLength: false,
     hasHigh: true,
-    mostBytes: MOST_BYTES,
+    mostBytes: MAX_BYTES,
     lineBytes: 1,
   });
 }

@@ -2,7 +2,7 @@
 import { directAddress, type DmaDevice } from "@dmalab/runtime/dma";
 import type { BouncedBuffer } from "@dmalab/runtime/memory";
 import type { BouncedPart } from "../render/pictures/bounced_lines.ts";
-import type { Run } from "../values/run.ts";
+import type { ExecutionContext } from "../values/execution_context.ts";
 import { mappedRuns } from "./mapped_runs.ts";
 
 /** Addresses that a device was given. */
@@ -15,7 +15,7 @@ interface Extent {
 export function bouncedParts(
   device: DmaDevice,
   extents: readonly Extent[],
-  { lab }: Run,
+  { lab }: ExecutionContext,
 ): BouncedPart[] {
   const parts: BouncedPart[] = [];
   lab.machine.swiotlb.forEachBuffer((buffer) => {

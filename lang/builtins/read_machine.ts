@@ -3,8 +3,8 @@ import { LAB_TABLES } from "@dmalab/devices";
 import { CORE_EVENTS, type EventVocabulary } from "@dmalab/runtime";
 import {
   type AnyTableSpec,
-  type KeptMachine,
   readMachine,
+  type RecordedMachine,
   writeMachine,
 } from "@dmalab/runtime/recording";
 
@@ -26,6 +26,6 @@ export const BUILT_IN: RecordedWith = { events: CORE_EVENTS, tables: LAB_TABLES 
 export function readLabMachine(
   bytes: Uint8Array,
   { events, tables }: RecordedWith,
-): KeptMachine {
+): RecordedMachine {
   return readMachine(bytes, tables, events);
 }

@@ -38,7 +38,7 @@ export function scatterRanges(list: Scatterlist, device: DmaDevice): ScatterRang
 }
 
 /** What the words of a separation are about: an entry that begins a range behind another one. */
-interface Place {
+interface SegmentBoundary {
   readonly list: Scatterlist;
   readonly device: DmaDevice;
   readonly before: ScatterRange;
@@ -55,7 +55,7 @@ function offsetOf(phys: number, { domain }: DmaDevice): number {
 /** The rule, a few words for a picture, and a sentence. */
 type Words = readonly [rule: string, short: string, text: string];
 
-const WORDS: Readonly<Record<Apart, (at: Place) => Words>> = {
+const WORDS: Readonly<Record<Apart, (at: SegmentBoundary) => Words>> = {
   [APART.UNJOINED]: ({ bus }) =>
     bus
       ? ["dma.7.1", "bus address", "a peer's bus address: nothing is mapped for it"]

@@ -18,7 +18,7 @@ import {
   IOMMU_SETTINGS,
   type IommuConfig,
   MACHINE_SETTINGS,
-  type MemoryRegion,
+  type MemoryRegionConfig,
   RAM_SETTINGS,
   REGION_SETTINGS,
   setting,
@@ -163,7 +163,7 @@ function changedQuirks(
   return quirks;
 }
 
-function readRegion(block: ConfigBlock, bag: DiagnosticBag): MemoryRegion[] {
+function readRegion(block: ConfigBlock, bag: DiagnosticBag): MemoryRegionConfig[] {
   const required = Object.values(REGION_SETTINGS).filter((row) =>
     "leftOut" in row && row.leftOut === null
   );

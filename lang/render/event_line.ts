@@ -166,13 +166,13 @@ function layoutFor(
     cpu: distinct(events.map((event) => event.cpu)).size > 1,
     deviceWidth: devices.size > 1 ? widest(devices, 6) : 0,
     requestWidth: requests.size > 1 ? 4 : 0,
-    nameWidth: Math.min(LONGEST_NAME, widest(plainNames, 10)),
+    nameWidth: Math.min(MAX_NAME, widest(plainNames, 10)),
     columns,
   };
 }
 
 /** Names longer than this stand out of their column. */
-const LONGEST_NAME = 18;
+const MAX_NAME = 18;
 
 function titleCells(layout: EventLayout): string[] {
   const cells = [pad("seq", layout.seqWidth, "right"), pad("time", layout.timeWidth, "right")];

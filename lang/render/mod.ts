@@ -11,7 +11,7 @@ export {
   type TextPart,
   valuePart,
 } from "./event_line.ts";
-export { type Paint, painter, type Role } from "./paint.ts";
+export { type Paint, painter, type TextRole } from "./paint.ts";
 export { requestPicture } from "./pictures/request_picture.ts";
 export { PictureCollector, svgPictures, type TextPicture } from "./pictures/svg_picture.ts";
 export { quoted } from "./source_text.ts";

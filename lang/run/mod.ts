@@ -1,11 +1,17 @@
 /** What other members use of `lang/run`. */
-export { prepareRun, rerun, type TestRun } from "./again.ts";
+export { type PlannedRun, prepareRun, startReplay } from "./replay_run.ts";
 export { type BenchOptions, runBench } from "./bench.ts";
 export type { DriverDirection, DriverEntry, DriverFunction } from "./driver_entry.ts";
 export { judgeEnd } from "./incidents.ts";
 export { leftoversOf } from "./leaks.ts";
 export { exactMatch, isNamed, type NameMatch } from "./name_match.ts";
-export { brokenOff, type Followed, loadProgram, type LoadResult, type Program } from "./program.ts";
+export {
+  brokenOff,
+  type DebugBuild,
+  loadProgram,
+  type LoadResult,
+  type Program,
+} from "./program.ts";
 export type { FailureStyle } from "./render_failure.ts";
 export {
   type BenchIncident,
@@ -15,7 +21,7 @@ export {
   type FailureReport,
   type Incident,
   isSameEntry,
-  type Place,
+  type LocationText,
   type RunCounts,
   type RunNames,
   type RunReport,
@@ -26,9 +32,9 @@ export {
 export { LimitedOutput, type RunOptions, type RunStart } from "./run_options.ts";
 export { runProgramWith, shownRun } from "./runner.ts";
 export { LAST_VALUE } from "./session_check.ts";
-export type { Move } from "./session_state.ts";
+export type { HistoryEntry } from "./session_state.ts";
 export {
-  type FeedResult,
+  type InputResult,
   NOTHING_DONE,
   type SessionOptions,
   type SessionParts,
@@ -39,4 +45,4 @@ export {
 } from "./session_types.ts";
 export { reportFailure } from "./tally.ts";
 export type { TestEntry } from "./test_entry.ts";
-export { buildTestWorld, type MachineOptions, TestMachine } from "./test_machine.ts";
+export { buildTestMachine, type MachineOptions, TestMachine } from "./test_machine.ts";

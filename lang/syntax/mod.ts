@@ -11,7 +11,7 @@ export { LoadError, memoryFiles, misnamed, type SourceLoader, tooLong } from "./
 export { MAX_TEXT_LENGTH, parse, wordsOf } from "./parse.ts";
 export { planFile } from "./plan_writer.ts";
 export { beginsStatement, continuesAfter } from "./recovery/bracket_matcher.ts";
-export { Reporter } from "./report.ts";
+export { DiagnosticReporter } from "./report.ts";
 export { type TokenEdit, tokenEdits } from "./testing_edits.ts";
 export { SAMPLES } from "./testing_samples.ts";
 export {

@@ -34,7 +34,7 @@ export function runScript(
     return { problems, output };
   }
   const { outcomes } = runProgram(audited(program), {
-    heard: false,
+    attributeDefects: false,
     onLine: (line) => output.push(line),
     ...options,
   });

@@ -10,14 +10,19 @@ export {
   type Stubs,
   type TreeSettings,
 } from "./c_module.ts";
-export { fieldKind, fieldsNamed } from "./event_fields.ts";
-export { describeKind, isAddress, kindOf } from "./kinds.ts";
+export { fieldsNamed, fieldType } from "./event_fields.ts";
+export { isAddress, typeOf, typeText } from "./value_types.ts";
 export { ACTIVITY_STEPS, CLOCK_TIMES, DEFAULT_LIMITS, type Limits } from "./limits.ts";
 export { describeValue } from "./operators.ts";
 export type { Question, WrongAnswer } from "./question.ts";
 export type { Registry } from "./registry.ts";
-export { remediesAmong, withoutQuirks } from "./remedies.ts";
-export type { Follower, ForeignLine, Run, Shown } from "./run.ts";
+export { causingDefects, withoutDefects } from "./causing_defects.ts";
+export type {
+  DebugHooks,
+  ExecutionContext,
+  NativeLine,
+  ShowStatement,
+} from "./execution_context.ts";
 export { LimitError, ScriptError } from "./script_error.ts";
 export {
   type Arguments,
@@ -27,21 +32,21 @@ export {
   type DataProblem,
   type FieldSpec,
   type FunctionSpec,
-  type Kind,
+  type HandleType,
   type MethodSpec,
   type ParameterSpec,
-  type TypeSpec,
+  type Type,
 } from "./spec.ts";
-export { kindOfType, memberNames, typeAndTarget, typeChain } from "./types.ts";
+export { memberNames, typeAndTarget, typeChain, typeOfHandles } from "./types.ts";
 export {
   BytesValue,
   Closure,
+  EnumValue,
   Handle,
   ListValue,
   type Maker,
   Quantity,
   RecordValue,
   type Value,
-  Word,
 } from "./value.ts";
-export type { World } from "./world.ts";
+export type { SimulatedMachine } from "./simulated_machine.ts";

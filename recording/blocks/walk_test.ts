@@ -3,12 +3,19 @@ import { BUILTINS } from "@dmalab/lang/builtins";
 import { loadProgram } from "@dmalab/lang/run";
 import { SourceFile, spanText } from "@dmalab/lang";
 import { memoryFiles } from "@dmalab/lang/syntax";
-import type { StepUnit } from "../moves.ts";
+import type { StepUnit } from "../step.ts";
 import { recordRun, runsOf } from "../open.ts";
 import { START } from "../position.ts";
-import { evaluate } from "../questions.ts";
-import { Stops } from "../stops/stops.ts";
-import { compareSpots, failureSpot, inWholeRun, linesBefore, type Spot, walk } from "./walk.ts";
+import { evaluate } from "../evaluate.ts";
+import { BreakpointSet } from "../breakpoints/breakpoint_set.ts";
+import {
+  compareRunPositions,
+  failurePosition,
+  inWholeRun,
+  linesBefore,
+  type RecordingPosition,
+  walk,
+} from "./walk.ts";
 
 const SCRIPT =
   `machine { leaks = allow, iommu { mode = strict } pci { root_port rp0 { nvme ssd { } } } }
@@ -81,7 +88,7 @@ test "prints" {
 }
 `;
 
-function recorded(index: number, script = SCRIPT): Spot {
+function recorded(index: number, script = SCRIPT): RecordingPosition {
   const { program } = loadProgram(
     new SourceFile("lab.dma", script),
     memoryFiles({}),
@@ -89,22 +96,27 @@ function recorded(index: number, script = SCRIPT): Spot {
     true,
   );
   const recording = recordRun(program!, runsOf(program!)[index]!, { sides: true });
-  return { recording, at: START };
+  return { recording, position: START };
 }
 
 /** Every spot that steps lead to. */
-function spots(from: Spot, unit: StepUnit, way: "forward" | "back", stops: Stops | null = null) {
-  const all: Spot[] = [];
-  for (let spot = from;;) {
-    const walked = walk(spot, { unit, way }, stops);
+function spots(
+  from: RecordingPosition,
+  unit: StepUnit,
+  direction: "forward" | "back",
+  breakpoints: BreakpointSet | null = null,
+) {
+  const all: RecordingPosition[] = [];
+  for (let runPosition = from;;) {
+    const walked = walk(runPosition, { unit, direction }, breakpoints);
     if (walked.reason !== "arrived" && walked.reason !== "stop") return all;
-    spot = { recording: walked.recording, at: walked.at };
-    all.push(spot);
+    runPosition = { recording: walked.recording, position: walked.position };
+    all.push(runPosition);
   }
 }
 
-function lineOf({ at, recording }: Spot): number {
-  const { source, start } = recording.statement(at)!.span;
+function lineOf({ position, recording }: RecordingPosition): number {
+  const { source, start } = recording.statement(position)!.span;
   return source.position(start).line;
 }
 
@@ -115,11 +127,11 @@ Deno.test("steps into blocks lead through all of them in order, and back through
   // Both orders come to the same end: one is kept.
   const orders = [22, 23, 25];
   assertEquals(forward.map(lineOf), [6, 7, ...machine, ...machine, ...orders, 27]);
-  forward.slice(1).forEach((spot, index) =>
-    assertEquals(compareSpots(forward[index]!, spot) < 0, true)
+  forward.slice(1).forEach((runPosition, index) =>
+    assertEquals(compareRunPositions(forward[index]!, runPosition) < 0, true)
   );
   const { recording } = start;
-  const back = spots({ recording, at: recording.last }, "into", "back");
+  const back = spots({ recording, position: recording.last }, "into", "back");
   assertEquals(back.reverse().map(lineOf), forward.map(lineOf));
 });
 
@@ -127,10 +139,12 @@ Deno.test("at each spot the lines that its blocks have written by then are known
   const start = recorded(0, PRINTS);
   const { output } = start.recording;
   const forward = spots(start, "into", "forward");
-  const prints = forward.filter(({ at, recording }) =>
-    spanText(recording.statement(at)!.span).startsWith("print")
+  const prints = forward.filter(({ position, recording }) =>
+    spanText(recording.statement(position)!.span).startsWith("print")
   );
-  const texts = prints.map(({ at, recording }) => spanText(recording.statement(at)!.span).at(-2));
+  const texts = prints.map(({ position, recording }) =>
+    spanText(recording.statement(position)!.span).at(-2)
+  );
   assertEquals(texts.join(""), "abcdefbcdefghijk");
   assertEquals(output.map(({ text }) => text), texts);
   assertEquals(prints.map(linesBefore), texts.map((_text, index) => index));
@@ -138,39 +152,41 @@ Deno.test("at each spot the lines that its blocks have written by then are known
 
 Deno.test("values in a block are those of its machine, and what the code changed later is not in it", () => {
   const forward = spots(recorded(0), "into", "forward");
-  const said = forward.map(({ at, recording }) => evaluate(recording, at, "list").text);
-  assertEquals(forward.filter((spot) => lineOf(spot) === 15).length, 2);
-  forward.forEach((spot, index) => {
-    if (lineOf(spot) === 11) assertEquals(said[index], "[1, 2]");
-    if (lineOf(spot) === 13 || lineOf(spot) === 15) assertEquals(said[index], "[1]");
+  const said = forward.map(({ position, recording }) => evaluate(recording, position, "list").text);
+  assertEquals(forward.filter((runPosition) => lineOf(runPosition) === 15).length, 2);
+  forward.forEach((runPosition, index) => {
+    if (lineOf(runPosition) === 11) assertEquals(said[index], "[1, 2]");
+    if (lineOf(runPosition) === 13 || lineOf(runPosition) === 15) assertEquals(said[index], "[1]");
   });
-  const mapped = forward.filter((spot) => lineOf(spot) === 9)
-    .map(({ at, recording }) => evaluate(recording, at, "iommu.live_mappings").text);
+  const mapped = forward.filter((runPosition) => lineOf(runPosition) === 9)
+    .map(({ position, recording }) => evaluate(recording, position, "iommu.live_mappings").text);
   assertEquals(mapped, ["0", "1"]);
 });
 
 Deno.test("a search finds the same breakpoints backwards as forwards, conditions and events too", () => {
   const start = recorded(0);
   const { recording } = start;
-  const stops = new Stops();
-  for (const line of [3, 10, 20, 23, 27]) stops.add({ cause: { kind: "line", line } });
-  stops.add({ cause: { kind: "line", line: 25 }, condition: "list.length == 2" });
-  stops.add({ cause: { kind: "event", names: ["dma.map"] } });
-  const forward = spots(start, "run", "forward", stops);
+  const breakpoints = new BreakpointSet();
+  for (const line of [3, 10, 20, 23, 27]) breakpoints.add({ cause: { kind: "line", line } });
+  breakpoints.add({ cause: { kind: "line", line: 25 }, condition: "list.length == 2" });
+  breakpoints.add({ cause: { kind: "event", names: ["dma.map"] } });
+  const forward = spots(start, "run", "forward", breakpoints);
   assertEquals(forward.length, 15);
-  const back = spots({ recording, at: recording.last }, "run", "back", stops).reverse();
+  const back = spots({ recording, position: recording.last }, "run", "back", breakpoints).reverse();
   assertEquals(back.length, forward.length);
-  back.forEach((spot, index) => assertEquals(compareSpots(spot, forward[index]!), 0));
+  back.forEach((runPosition, index) =>
+    assertEquals(compareRunPositions(runPosition, forward[index]!), 0)
+  );
 });
 
 Deno.test("steps over and out leave a block for what follows in the run; a failure is in its block", () => {
   const start = recorded(0);
-  const inner = spots(start, "into", "forward").find((spot) => lineOf(spot) === 10)!;
-  const after = walk(inner, { unit: "out", way: "forward" }, null);
+  const inner = spots(start, "into", "forward").find((runPosition) => lineOf(runPosition) === 10)!;
+  const after = walk(inner, { unit: "out", direction: "forward" }, null);
   assertEquals(lineOf(after), 15);
-  const left = walk(after, { unit: "out", way: "forward" }, null);
+  const left = walk(after, { unit: "out", direction: "forward" }, null);
   assertEquals([lineOf(left), left.recording === start.recording], [22, true]);
-  const failed = failureSpot(recorded(1).recording)!;
+  const failed = failurePosition(recorded(1).recording)!;
   assertEquals(lineOf(failed), 32);
   assertEquals(lineOf(inWholeRun(failed)), 31);
 });

@@ -10,14 +10,14 @@ import {
   type BoundName,
   type Code,
   FRAME_NUMBERS,
-  type MarkListener,
   type RunWatch,
+  type StatementListener,
   type Vm,
 } from "@dmalab/lang/vm";
 import { comparePositions, type Position, START } from "../position.ts";
 
 /** A run that is done again. */
-export interface Rerun {
+export interface RunReplay {
   /** Goes on. @returns False when it is over: else it was paused, where a statement starts or between activities. */
   resume(): boolean;
 }
@@ -26,23 +26,23 @@ export interface Rerun {
  * Prepares the run once more, on a new machine.
  * @param onVm Gets the VM when the machine is ready and nothing has run on it.
  */
-export type StartRerun = (onVm: (vm: Vm) => void) => Rerun;
+export type StartReplay = (onVm: (vm: Vm) => void) => RunReplay;
 
 /** Asks the machine at a moment. @returns The next moment to ask at, no earlier one; null for none. */
-export type Ask = (seen: Seen) => Position | null;
+export type Ask = (paused: PausedRun) => Position | null;
 
 /** The machine at a moment. It may be looked at, and not changed. */
-export interface Seen {
+export interface PausedRun {
   readonly vm: Vm;
-  readonly at: Position;
+  readonly position: Position;
   /** Calls of the script that run, the innermost first. */
-  frames(): readonly SeenFrame[];
+  frames(): readonly PausedFrame[];
   /** The first of them; null for none. */
-  innermost(): SeenFrame | null;
+  innermost(): PausedFrame | null;
 }
 
 /** A call of the script, with the values of its names. */
-export interface SeenFrame {
+export interface PausedFrame {
   /** Its statement in `Code.statements`. */
   readonly statement: number;
   /** Where its values begin on the stack. */
@@ -50,14 +50,14 @@ export interface SeenFrame {
 }
 
 /** A search or a look was cancelled. */
-export class Interrupted extends Error {
+export class Cancelled extends Error {
   override readonly name = "Interrupted";
 }
 
 /** What a machine takes beside what its budget counts. */
 const MACHINE_BYTES = 2 ** 19;
 /** Instead of the number of a function of the script's. */
-const FOREIGN = -1;
+const NATIVE = -1;
 /** What its values may count for: what a run was charged for is more than what it still holds. */
 const VALUE_BYTES = 2 ** 20;
 
@@ -75,22 +75,22 @@ interface CallNote {
   /** Calls that ran: of the script, of other code in between, and both. */
   calls: number;
   depth: number;
-  foreignDepth: number;
+  nativeDepth: number;
   /** Its function; {@linkcode FOREIGN} for what is no script's. */
   code: number;
 }
 
 /** One machine that does the run again. */
-export class Replay implements MarkListener, Seen {
+export class Replay implements StatementListener, PausedRun {
   /** It stands where a statement starts, and not behind the activity of an event. */
   isAtStart = false;
   isOver = false;
   /** A look made an event before it was refused: it is no machine of this run any more. */
   isSpoiled = false;
   readonly #known: KnownRun;
-  readonly #start: StartRerun;
+  readonly #start: StartReplay;
   #vm: Vm | null = null;
-  #rerun: Rerun | null = null;
+  #rerun: RunReplay | null = null;
   #ask: Ask = () => null;
   #target: Position | null = null;
   #error: unknown = null;
@@ -108,7 +108,7 @@ export class Replay implements MarkListener, Seen {
     this.#reach();
   };
 
-  constructor(known: KnownRun, start: StartRerun) {
+  constructor(known: KnownRun, start: StartReplay) {
     this.#known = known;
     this.#start = start;
   }
@@ -117,12 +117,12 @@ export class Replay implements MarkListener, Seen {
     return this.#vm!;
   }
 
-  get at(): Position {
+  get position(): Position {
     return { seq: this.#seq, statement: this.#statement };
   }
 
   get hostBytes(): number {
-    const { heldBytes, valueBytes } = this.vm.world.budget;
+    const { heldBytes, valueBytes } = this.vm.machine.budget;
     return MACHINE_BYTES + heldBytes + Math.min(valueBytes, VALUE_BYTES);
   }
 
@@ -138,7 +138,7 @@ export class Replay implements MarkListener, Seen {
     if (this.#rerun === null) this.#rerun = this.#start((vm) => this.#begin(vm, watch));
     else {
       this.vm.watch = watch;
-      if (comparePositions(this.at, target) === 0) {
+      if (comparePositions(this.position, target) === 0) {
         this.#reach();
         if (this.#target === null) return this.#done();
       }
@@ -147,7 +147,7 @@ export class Replay implements MarkListener, Seen {
       this.isAtStart = false;
       this.isOver = !this.#rerun.resume();
       // An activity may have ended after the event that was waited for.
-      this.#seq = this.vm.world.stream.seq;
+      this.#seq = this.vm.machine.stream.seq;
     } while (this.#target !== null && !this.isOver);
     if (this.#target !== null && this.#isEnd(this.#target)) {
       ({ seq: this.#seq, statement: this.#statement } = this.#target);
@@ -155,7 +155,7 @@ export class Replay implements MarkListener, Seen {
       this.#reach();
     }
     if (this.#target === null) return this.#done();
-    if (watch?.host.interrupted() === true) throw new Interrupted("Interrupted");
+    if (watch?.host.interrupted() === true) throw new Cancelled("Interrupted");
     throw new Error(`The replay ended before event ${target.seq}`);
   }
 
@@ -172,9 +172,9 @@ export class Replay implements MarkListener, Seen {
 
   started(statement: number): boolean {
     const { vm } = this;
-    const isForeign = vm.code.statements[statement]!.foreign !== undefined;
+    const isForeign = vm.code.statements[statement]!.native !== undefined;
     this.#note(statement, isForeign);
-    const { seq } = vm.world.stream;
+    const { seq } = vm.machine.stream;
     if (!this.#known.statements.isNoted(this.#statement, this.#startedSeq, seq)) return false;
     this.#startedSeq = this.#seq = seq;
     this.#statement++;
@@ -188,33 +188,33 @@ export class Replay implements MarkListener, Seen {
 
   #note(statement: number, isForeign: boolean): void {
     const { vm } = this;
-    const { depth, following: { foreignDepth }, fp } = vm;
-    const calls = depth + foreignDepth;
+    const { depth, following: { nativeDepth }, fp } = vm;
+    const calls = depth + nativeDepth;
     const notes = this.#notes;
     let count = this.#noteCount;
     while (count > 0 && notes[count - 1]!.calls >= calls) count--;
-    const code = isForeign ? FOREIGN : functionAt(vm, depth);
+    const code = isForeign ? NATIVE : functionAt(vm, depth);
     const note = notes[count];
-    if (note === undefined) notes.push({ statement, fp, calls, depth, foreignDepth, code });
+    if (note === undefined) notes.push({ statement, fp, calls, depth, nativeDepth, code });
     else {
       note.statement = statement;
       note.fp = fp;
       note.calls = calls;
       note.depth = depth;
-      note.foreignDepth = foreignDepth;
+      note.nativeDepth = nativeDepth;
       note.code = code;
     }
     this.#noteCount = count + 1;
   }
 
-  frames(): readonly SeenFrame[] {
+  frames(): readonly PausedFrame[] {
     const notes = this.#notes.slice(0, this.#noteCount);
     const running = this.isOver ? notes.slice(0, 1) : notes.filter((note) => this.#runs(note));
     // The notes themselves are of another statement soon.
     return running.map(({ fp, statement }) => ({ fp, statement })).reverse();
   }
 
-  innermost(): SeenFrame | null {
+  innermost(): PausedFrame | null {
     if (this.isOver) return this.#noteCount === 0 ? null : this.#notes[0]!;
     for (let index = this.#noteCount - 1; index >= 0; index--) {
       if (this.#runs(this.#notes[index]!)) return this.#notes[index]!;
@@ -222,9 +222,9 @@ export class Replay implements MarkListener, Seen {
     return null;
   }
 
-  #runs({ code, depth, foreignDepth }: CallNote): boolean {
+  #runs({ code, depth, nativeDepth }: CallNote): boolean {
     const { vm } = this;
-    if (code === FOREIGN) return foreignDepth <= vm.following.foreignDepth;
+    if (code === NATIVE) return nativeDepth <= vm.following.nativeDepth;
     return depth <= vm.depth && functionAt(vm, depth) === code;
   }
 
@@ -232,18 +232,18 @@ export class Replay implements MarkListener, Seen {
     this.#vm = vm;
     vm.marks = this;
     vm.watch = watch;
-    vm.world.readEventsFrom(this.#known.log);
+    vm.machine.readEventsFrom(this.#known.log);
     if (this.#target !== null && comparePositions(this.#target, START) === 0) this.#reach();
     else this.#wake();
   }
 
   /** An answer's error must not go through the machine: it would look like one of the run's own. */
   #reach(): void {
-    const { stream } = this.vm.world;
+    const { stream } = this.vm.machine;
     const { seq } = stream;
     try {
       let next = this.#ask(this);
-      while (next !== null && comparePositions(next, this.at) === 0 && stream.seq === seq) {
+      while (next !== null && comparePositions(next, this.position) === 0 && stream.seq === seq) {
         next = this.#ask(this);
       }
       this.isSpoiled = stream.seq !== seq;
@@ -264,13 +264,13 @@ export class Replay implements MarkListener, Seen {
   /** Events are waited for where no statement starts. */
   #wake(): void {
     const target = this.#target;
-    const { stream } = this.vm.world;
-    if (target === null || target.seq <= stream.seq) return this.vm.world.wakeAt(0, ignore);
+    const { stream } = this.vm.machine;
+    if (target === null || target.seq <= stream.seq) return this.vm.machine.wakeAt(0, ignore);
     const { statements } = this.#known;
     const starts = this.#isEnd(target) ||
       target.statement > 0 && statements.seqAt(target.statement) === target.seq;
-    if (starts) this.vm.world.wakeAt(0, ignore);
-    else this.vm.world.wakeAt(target.seq, this.#woken);
+    if (starts) this.vm.machine.wakeAt(0, ignore);
+    else this.vm.machine.wakeAt(target.seq, this.#woken);
   }
 }
 
@@ -297,8 +297,8 @@ export function boundNames({ statements }: Code, statement: number): readonly Bo
 
 /** Names with their values in a call of the script. */
 export function boundValues(
-  { vm }: Seen,
-  { fp, statement }: SeenFrame,
+  { vm }: PausedRun,
+  { fp, statement }: PausedFrame,
 ): readonly (BoundName & { readonly value: Vm["result"] })[] {
   return boundNames(vm.code, statement).map((each) => ({
     ...each,

@@ -15,8 +15,8 @@ import { eventEntry, isCall, isReturn, type MachineEvent } from "@dmalab/runtime
 import { ChromeJson } from "./chrome_json.ts";
 import {
   placedFields,
-  type RunOutcome,
   type SitePlaces,
+  type TracedRunOutcome,
   type TraceWriter,
   type WriteText,
 } from "./trace_writer.ts";
@@ -87,7 +87,7 @@ export class ChromeTraceWriter implements TraceWriter {
     this.#writeMapping(event, point);
   }
 
-  outcome({ failure, outcome }: RunOutcome): void {
+  outcome({ failure, outcome }: TracedRunOutcome): void {
     if (failure === null) return;
     const point = { ts: this.#lastTs, pid: this.#pid, tid: 1 };
     const args = { message: failure.message, place: failure.place };

@@ -84,4 +84,4 @@ export interface TraceEnd {
 }
 
 /** A line of a file. `in` tells which: `"seq" in line` is an event. */
-export type TraceLine = TraceHead | TraceRun | TraceEvent | TraceOutcome | TraceEnd;
+export type TraceFileLine = TraceHead | TraceRun | TraceEvent | TraceOutcome | TraceEnd;

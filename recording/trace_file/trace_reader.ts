@@ -7,8 +7,8 @@ import {
   TRACE_VERSION,
   type TraceEnd,
   type TraceEvent,
+  type TraceFileLine,
   type TraceHead,
-  type TraceLine,
   type TraceMachine,
   type TraceOutcome,
   type TraceRun,
@@ -43,7 +43,7 @@ export class TraceReader {
    * Reads the next line.
    * @param text The line, without its end.
    */
-  read(text: string): TraceLine | TraceProblem {
+  read(text: string): TraceFileLine | TraceProblem {
     const json = parseObject(text);
     if (json === null) return { problem: "This is not a JSON object" };
     if (!this.#begun) {
@@ -116,7 +116,7 @@ const EVENT_FIELDS: Fields = {
 };
 
 /** A line that has these fields; that the types say the same, the writer's types see to. */
-function readAs<T extends TraceLine>(
+function readAs<T extends TraceFileLine>(
   json: Json,
   fields: Fields,
 ): T | TraceProblem {

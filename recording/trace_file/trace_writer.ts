@@ -19,13 +19,13 @@ export interface TraceWriter {
   /** Something has happened on the machine that began last. */
   event(event: MachineEvent): void;
   /** A test is over. */
-  outcome(outcome: RunOutcome): void;
+  outcome(outcome: TracedRunOutcome): void;
   /** Nothing comes any more. */
   end(): void;
 }
 
 /** What a run has come to. */
-export type RunOutcome = Pick<TestOutcome, keyof RunNames | "failure" | "outcome">;
+export type TracedRunOutcome = Pick<TestOutcome, keyof RunNames | "failure" | "outcome">;
 
 /** `file:line:column` of a statement's number; null for an unknown number. */
 export type SitePlaces = (site: number) => string | null;
@@ -68,7 +68,7 @@ export class TraceLineWriter implements TraceWriter {
     });
   }
 
-  outcome({ combination, failure, kind, name, outcome, place }: RunOutcome): void {
+  outcome({ combination, failure, kind, name, outcome, place }: TracedRunOutcome): void {
     this.#line<TraceOutcome>({
       outcome,
       kind,

@@ -1,17 +1,17 @@
 /** Bytes of memory with who wrote each: the store of a CPU, a device's access, the copy of a bounce buffer. */
 import type { MemoryWrite, MemoryWriter } from "@dmalab/runtime/recording";
-import { nextMoment } from "../machines/way.ts";
+import { nextPosition } from "../machines/ordinal.ts";
 import { comparePositions, type Position } from "../position.ts";
-import type { KeptRun } from "../kept_run.ts";
-import { spanOfEvent } from "../writers.ts";
+import type { RecordedRun } from "../recorded_run.ts";
+import { spanOfEvent } from "../last_writes.ts";
 import type { Span } from "@dmalab/lang";
 
 /** A write that has left bytes. */
-export interface ByteWriter {
+export interface LastByteWrite {
   /** Who. */
   readonly by: MemoryWriter;
   /** The moment right after it. */
-  readonly at: Position;
+  readonly position: Position;
   /** The event behind it, where one is in the same statement; else null. */
   readonly seq: number | null;
   /** Where it began. */
@@ -37,16 +37,21 @@ export interface BytesView {
   /** One after the other. */
   readonly bytes: readonly WrittenByte[];
   /** Those whose bytes are still there, in the order in which they wrote. */
-  readonly writers: readonly ByteWriter[];
+  readonly writers: readonly LastByteWrite[];
 }
 
 /** Bytes of memory at a moment. */
-export function bytesView(run: KeptRun, at: Position, phys: number, sizeBytes: number): BytesView {
+export function bytesView(
+  run: RecordedRun,
+  position: Position,
+  phys: number,
+  sizeBytes: number,
+): BytesView {
   const { memory } = run.machine;
   const last = new Map<number, { readonly write: MemoryWrite; readonly index: number }>();
   for (let index = 0; index < memory.count; index++) {
     const write = memory.write(index);
-    if (comparePositions(write, at) >= 0) break;
+    if (comparePositions(write, position) >= 0) break;
     const from = Math.max(phys, write.phys);
     const to = Math.min(phys + sizeBytes, write.phys + write.sizeBytes);
     for (let byte = from; byte < to; byte++) last.set(byte, { write, index });
@@ -61,11 +66,16 @@ export function bytesView(run: KeptRun, at: Position, phys: number, sizeBytes: n
   return { phys, bytes, writers: kept.map((index) => writerOf(run, memory.write(index))) };
 }
 
-function writerOf(run: KeptRun, { by, phys, seq, sizeBytes, statement }: MemoryWrite): ByteWriter {
-  const at = nextMoment(run, { seq, statement }) ?? run.last;
-  const isEvent = at.seq > seq;
-  const span = isEvent ? spanOfEvent(run, at.seq) : run.statement({ seq, statement })?.span ?? null;
-  return { by, at, seq: isEvent ? at.seq : null, phys, sizeBytes, span };
+function writerOf(
+  run: RecordedRun,
+  { by, phys, seq, sizeBytes, statement }: MemoryWrite,
+): LastByteWrite {
+  const position = nextPosition(run, { seq, statement }) ?? run.last;
+  const isEvent = position.seq > seq;
+  const span = isEvent
+    ? spanOfEvent(run, position.seq)
+    : run.statement({ seq, statement })?.span ?? null;
+  return { by, position, seq: isEvent ? position.seq : null, phys, sizeBytes, span };
 }
 
 /** Memory that lies together. */
@@ -79,7 +89,7 @@ export interface WrittenRange {
 }
 
 /** The memory that a run writes, by its addresses. */
-export function writtenRanges({ machine: { memory } }: KeptRun): readonly WrittenRange[] {
+export function writtenRanges({ machine: { memory } }: RecordedRun): readonly WrittenRange[] {
   const writes = Array.from({ length: memory.count }, (_, index) => memory.write(index))
     .sort((one, other) => one.phys - other.phys);
   const ranges: { start: number; end: number; names: Set<string> }[] = [];

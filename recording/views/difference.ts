@@ -1,11 +1,11 @@
 /** What differs between two moments, of one run or of two: their events beside each other, and the rows of tables. */
-import { diffMoments, firstDifferentEvent, type Moment } from "../diff.ts";
-import type { KeptRun } from "../kept_run.ts";
+import { diffPositions, firstDifferentEvent, type RunPosition } from "../diff.ts";
+import type { RecordedRun } from "../recorded_run.ts";
 import { formatEventText } from "@dmalab/lang/render";
 import { type CellView, rowCells } from "./tables.ts";
 
 /** A row that is only at one of the moments, or has other values there. */
-export interface DifferentRow {
+export interface RowDiffView {
   /** `+` only at the second moment, `-` only at the first, `~` other values. */
   readonly mark: "+" | "-" | "~";
   /** Its fields, by the table's columns: those of the second moment, where it is there. */
@@ -13,40 +13,40 @@ export interface DifferentRow {
   /** The fields at the first moment; null where it is not there, and where `cells` has them. */
   readonly was: readonly CellView[] | null;
   /** The event that wrote it, in the run of which `cells` are. */
-  readonly born: number;
+  readonly createdSeq: number;
 }
 
 /** What differs between two moments. */
-export interface DifferenceView {
+export interface DiffView {
   /** The first event that two runs do not have in common; null for none, and within one run. */
   readonly event: number | null;
   /** Tables that differ. */
   readonly tables: readonly {
     readonly name: string;
     readonly columns: readonly string[];
-    readonly rows: readonly DifferentRow[];
+    readonly rows: readonly RowDiffView[];
   }[];
 }
 
 /** What differs between two moments. */
-export function differenceView(one: Moment, other: Moment): DifferenceView {
+export function diffView(one: RunPosition, other: RunPosition): DiffView {
   const isOneRun = one.recording === other.recording;
   return {
     event: isOneRun ? null : firstDifferentEvent(one.recording, other.recording),
-    tables: diffMoments(one, other).map(({ rows, table }) => ({
+    tables: diffPositions(one, other).map(({ rows, table }) => ({
       name: table.spec.name,
       columns: Object.keys(table.spec.fields),
       rows: rows.map(({ after, before, mark }) => {
         const shown = (after ?? before)!;
         const was = after === null || before === null ? null : rowCells(table, before);
-        return { mark, cells: rowCells(table, shown), was, born: shown.born };
+        return { mark, cells: rowCells(table, shown), was, createdSeq: shown.createdSeq };
       }),
     })),
   };
 }
 
 /** An event of one run beside one of another; null where one has none. */
-export interface EventsBeside {
+export interface AlignedEvents {
   /** Its number in the one. */
   readonly one: number | null;
   /** Its number in the other. */
@@ -56,15 +56,15 @@ export interface EventsBeside {
 }
 
 /** Events of two runs side by side: those with the same text, then those with the same name. */
-export function eventsBeside(
-  one: KeptRun,
-  other: KeptRun,
+export function alignEvents(
+  one: RecordedRun,
+  other: RecordedRun,
   from: number,
   count: number,
-): readonly EventsBeside[] {
+): readonly AlignedEvents[] {
   const left = seqsOf(one, from, count);
   const right = seqsOf(other, from, count);
-  const rows: EventsBeside[] = [];
+  const rows: AlignedEvents[] = [];
   // What has no counterpart since the last that had one.
   let [gone, come]: [number[], number[]] = [[], []];
   const flush = () => {
@@ -85,16 +85,16 @@ export function eventsBeside(
   return rows;
 }
 
-function seqsOf({ log }: KeptRun, from: number, count: number): readonly number[] {
+function seqsOf({ log }: RecordedRun, from: number, count: number): readonly number[] {
   const length = Math.max(0, Math.min(count, log.count - from + 1));
   return Array.from({ length }, (_, index) => from + index);
 }
 
-function nameOf({ log }: KeptRun): (seq: number) => string {
+function nameOf({ log }: RecordedRun): (seq: number) => string {
   return (seq) => `${log.deviceAt(seq)} ${log.nameAt(seq)}`;
 }
 
-function textOf(run: KeptRun): (seq: number) => string {
+function textOf(run: RecordedRun): (seq: number) => string {
   return (seq) => `${nameOf(run)(seq)} ${formatEventText(run.event(seq))}`;
 }
 

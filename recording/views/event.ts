@@ -1,7 +1,7 @@
 /** An event in words and values, the same in every view. */
 import { eventParts, type TextPart } from "@dmalab/lang/render";
-import type { KeptRun } from "../kept_run.ts";
-import { spanOfEvent } from "../writers.ts";
+import type { RecordedRun } from "../recorded_run.ts";
+import { spanOfEvent } from "../last_writes.ts";
 import type { Span } from "@dmalab/lang";
 
 /** An event. */
@@ -27,7 +27,7 @@ export interface EventView {
 }
 
 /** What there is to say of an event. @throws {RangeError} When there is none of that number. */
-export function eventView(run: KeptRun, seq: number): EventView {
+export function eventView(run: RecordedRun, seq: number): EventView {
   const event = run.event(seq);
   const { at_ns: atNs, cpu, device, name, request, why } = event;
   const span = spanOfEvent(run, seq);

@@ -2,7 +2,7 @@
 import { explainFaultEvent } from "@dmalab/lang/builtins";
 import type { MachineEvent } from "@dmalab/runtime";
 import type { Recording } from "../recording.ts";
-import { spanOfEvent } from "../writers.ts";
+import { spanOfEvent } from "../last_writes.ts";
 import { spanPlace } from "@dmalab/lang";
 import { formatAddress } from "@dmalab/lang/text";
 
@@ -27,7 +27,7 @@ export function incidentView(recording: Recording, seq: number): IncidentView | 
   switch (event.name) {
     case "iommu.fault": {
       const { access, dma, reason } = event.fields;
-      const { lines, verdict } = recording.reruns.look(
+      const { lines, verdict } = recording.replays.look(
         recording.afterEvent(seq),
         ({ vm }) => explainFaultEvent(event, vm),
       );

@@ -2,19 +2,14 @@
 export {
   type BytesView,
   bytesView,
-  type ByteWriter,
+  type LastByteWrite,
   type WrittenRange,
   writtenRanges,
 } from "./bytes.ts";
-export {
-  type DifferenceView,
-  differenceView,
-  type DifferentRow,
-  eventsBeside,
-} from "./difference.ts";
+export { alignEvents, type DiffView, diffView, type RowDiffView } from "./difference.ts";
 export { eventView } from "./event.ts";
 export { incidentView } from "./incident.ts";
-export { firstLine, linePlace, momentView } from "./moment.ts";
+export { firstLine, lineLocation, positionView } from "./position_view.ts";
 export { requestsAt, type RequestView, requestView } from "./request.ts";
 export {
   packText,
@@ -25,11 +20,11 @@ export {
   unpackText,
 } from "./serialised.ts";
 export {
-  type ChangedRow,
   changedRows,
   keyText,
   type MarkedRow,
   markedRows,
+  type RowChange,
   rowsByKey,
   rowTexts,
   type RowView,

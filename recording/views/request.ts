@@ -1,8 +1,8 @@
 /** Everything that is kept of one request of a disk, as it is known at a moment. */
 import type { MachineEvent } from "@dmalab/runtime";
-import type { TableName, TableRow } from "@dmalab/devices";
+import type { LabTableName, LabTableRow } from "@dmalab/devices";
 import type { Position } from "../position.ts";
-import type { KeptRun } from "../kept_run.ts";
+import type { RecordedRun } from "../recorded_run.ts";
 
 /** A run of memory that the request covers, and the event that says so. */
 export interface RequestSegment {
@@ -54,8 +54,8 @@ export interface RequestPhase {
   readonly atNs: number;
 }
 
-/** Rows of a table that events of the request wrote; `died` where they have ended by then. */
-export type OwnRows<T extends TableName> = readonly TableRow<T>[];
+/** Rows of a table that events of the request wrote; `endedSeq` where they have ended by then. */
+export type RequestRows<T extends LabTableName> = readonly LabTableRow<T>[];
 
 /** Everything of a request; entries and list pages are those of its data. */
 export interface RequestView {
@@ -64,7 +64,7 @@ export interface RequestView {
   /** The disk; null where no event names one. */
   readonly device: string | null;
   /** Its command; null before it is sent. */
-  readonly command: TableRow<"queue_slots"> | null;
+  readonly command: LabTableRow<"queue_slots"> | null;
   /** The format of the data pointer; null before one is chosen. */
   readonly format: string | null;
   /** How it ended; null before it does. */
@@ -76,13 +76,13 @@ export interface RequestView {
   /** The memory of its metadata. */
   readonly metadata: readonly RequestSegment[];
   /** IOVA ranges, mappings, page-table entries and bounce buffers that were made for it. */
-  readonly ranges: OwnRows<"iova">;
+  readonly ranges: RequestRows<"iova">;
   /** Mappings that were made for it. */
-  readonly mappings: OwnRows<"mappings">;
+  readonly mappings: RequestRows<"mappings">;
   /** Page-table entries that were written for it. */
-  readonly pageTable: OwnRows<"page_table">;
+  readonly pageTable: RequestRows<"page_table">;
   /** Bounce buffers that were made for it. */
-  readonly bounced: OwnRows<"swiotlb">;
+  readonly bounced: RequestRows<"swiotlb">;
   /** The entries of its data pointer, those of the command first. */
   readonly entries: readonly RequestEntry[];
   /** The list pages that its command leads to. */
@@ -96,9 +96,9 @@ export interface RequestView {
 }
 
 /** The requests that have begun by a moment, by the event that began them. */
-export function requestsAt(run: KeptRun, at: Position): readonly number[] {
+export function requestsAt(run: RecordedRun, position: Position): readonly number[] {
   const found = new Set<number>();
-  for (let seq = 1; seq <= at.seq; seq++) {
+  for (let seq = 1; seq <= position.seq; seq++) {
     const request = run.log.requestAt(seq);
     if (request !== null) found.add(request);
   }
@@ -106,22 +106,26 @@ export function requestsAt(run: KeptRun, at: Position): readonly number[] {
 }
 
 /** Everything of a request at a moment; null when nothing of it has happened. */
-export function requestView(run: KeptRun, at: Position, request: number): RequestView | null {
+export function requestView(
+  run: RecordedRun,
+  position: Position,
+  request: number,
+): RequestView | null {
   const events: MachineEvent[] = [];
-  for (let seq = 1; seq <= at.seq; seq++) {
+  for (let seq = 1; seq <= position.seq; seq++) {
     if (run.log.requestAt(seq) === request) events.push(run.event(seq));
   }
   if (events.length === 0) return null;
-  const own = <T extends TableName>(table: T) => ownRows(run, table, at, request);
+  const own = <T extends LabTableName>(table: T) => requestRows(run, table, position, request);
   const named = <N extends MachineEvent["name"]>(name: N) =>
     events.filter((event): event is MachineEvent<N> => event.name === name);
   const tried = lastTry(events);
-  const { entries, listPages } = entriesOf(run, at, request, events, tried.metadata[0]?.seq);
+  const { entries, listPages } = entriesOf(run, position, request, events, tried.metadata[0]?.seq);
   const chosen = named("nvme.choose").at(-1);
   return {
     request,
     device: events.find(({ device }) => device !== null)?.device ?? null,
-    command: rowsOf(run, "queue_slots", at, (row) => row.request === request).at(-1) ?? null,
+    command: rowsOf(run, "queue_slots", position, (row) => row.request === request).at(-1) ?? null,
     format: chosen?.fields.format ?? null,
     status: named("block.status").find(({ fields }) => fields.ended === "request")?.fields.status ??
       null,
@@ -152,7 +156,7 @@ const PHASES: { readonly [N in MachineEvent["name"]]?: RequestPhase["phase"] } =
 };
 
 /** The state that an event brings its request to; null for none. */
-export function phaseAt({ log }: KeptRun, seq: number): RequestPhase["phase"] | null {
+export function phaseAt({ log }: RecordedRun, seq: number): RequestPhase["phase"] | null {
   const name = log.nameAt(seq);
   if (name !== "block.status") return PHASES[name] ?? null;
   const { ended } = log.event(seq).fields as MachineEvent<"block.status">["fields"];
@@ -199,36 +203,46 @@ function segmentsOf(events: readonly MachineEvent[]): readonly RequestSegment[] 
 }
 
 /** Rows as they are known at a moment: what ends later has not ended. */
-function rowsOf<T extends TableName>(
-  run: KeptRun,
+function rowsOf<T extends LabTableName>(
+  run: RecordedRun,
   table: T,
   { seq }: Position,
-  isMeant: (row: TableRow<T>) => boolean,
-): TableRow<T>[] {
+  isMeant: (row: LabTableRow<T>) => boolean,
+): LabTableRow<T>[] {
   const facts = run.table(table);
-  const rows: TableRow<T>[] = [];
+  const rows: LabTableRow<T>[] = [];
   for (let number = 0; number < facts.count && facts.since(number) <= seq; number++) {
-    const row: TableRow<T> = facts.row(number);
+    const row: LabTableRow<T> = facts.row(number);
     if (isMeant(row)) {
-      rows.push(row.died === null || row.died <= seq ? row : { ...row, died: null });
+      rows.push(row.endedSeq === null || row.endedSeq <= seq ? row : { ...row, endedSeq: null });
     }
   }
   return rows;
 }
 
 /** Rows that events of a request wrote. */
-function ownRows<T extends TableName>(run: KeptRun, table: T, at: Position, request: number) {
-  return rowsOf(run, table, at, ({ born }) => born > 0 && run.log.requestAt(born) === request);
+function requestRows<T extends LabTableName>(
+  run: RecordedRun,
+  table: T,
+  position: Position,
+  request: number,
+) {
+  return rowsOf(
+    run,
+    table,
+    position,
+    ({ createdSeq }) => createdSeq > 0 && run.log.requestAt(createdSeq) === request,
+  );
 }
 
 /** Of rows with the same place, and of those of earlier tries, only the last ones. */
 function lastRows<T extends "prp_entries" | "sgl_entries">(
-  run: KeptRun,
-  rows: readonly TableRow<T>[],
-): readonly TableRow<T>[] {
-  const ended = rows.at(-1)?.died;
-  return rows.filter(({ died }) =>
-    died === ended && (died === null || run.log.nameAt(died) === "nvme.unmap")
+  run: RecordedRun,
+  rows: readonly LabTableRow<T>[],
+): readonly LabTableRow<T>[] {
+  const ended = rows.at(-1)?.endedSeq;
+  return rows.filter(({ endedSeq }) =>
+    endedSeq === ended && (endedSeq === null || run.log.nameAt(endedSeq) === "nvme.unmap")
   );
 }
 
@@ -241,15 +255,15 @@ const PRP_BYTES = 8;
 const DESCRIPTOR_BYTES = 16;
 
 function entriesOf(
-  run: KeptRun,
-  at: Position,
+  run: RecordedRun,
+  position: Position,
   request: number,
   events: readonly MachineEvent[],
   metadataSeq = Infinity,
 ): Entries {
-  const isData = (row: { readonly request: number; readonly born: number }) =>
-    row.request === request && row.born < metadataSeq;
-  const prps = lastRows(run, rowsOf(run, "prp_entries", at, isData));
+  const isData = (row: { readonly request: number; readonly createdSeq: number }) =>
+    row.request === request && row.createdSeq < metadataSeq;
+  const prps = lastRows(run, rowsOf(run, "prp_entries", position, isData));
   const walks = new Map<number, number>();
   let fetched: number | null = null;
   for (const event of events) {
@@ -257,13 +271,13 @@ function entriesOf(
     if (event.name === "nvme.fetch") fetched = event.seq;
   }
   if (prps.length > 0) return prpEntries(prps, walks, fetched);
-  const sgls = lastRows(run, rowsOf(run, "sgl_entries", at, isData));
+  const sgls = lastRows(run, rowsOf(run, "sgl_entries", position, isData));
   return sglEntries(sgls, walks, fetched);
 }
 
 /** PRP2 leads to the first list page, and the last entry of a page to the next one. */
 function prpEntries(
-  rows: readonly TableRow<"prp_entries">[],
+  rows: readonly LabTableRow<"prp_entries">[],
   walks: ReadonlyMap<number, number>,
   fetched: number | null,
 ): Entries {
@@ -278,15 +292,15 @@ function prpEntries(
     const row = held(holder);
     if (row === undefined) continue;
     const leadsTo = holder === "prp2" && pages.size > 0 ? "list" : "data";
-    if (leadsTo === "list") listPages.push({ dma: row.entry, seq: row.born });
-    entries.push({ ...IN_COMMAND, label, dma: row.entry, leadsTo, seq: row.born, fetched });
+    if (leadsTo === "list") listPages.push({ dma: row.entry, seq: row.createdSeq });
+    entries.push({ ...IN_COMMAND, label, dma: row.entry, leadsTo, seq: row.createdSeq, fetched });
   }
   for (let page = 0; pages.has(page); page++) {
     const inPage = pages.get(page)!.toSorted((a, b) => a.index! - b.index!);
     const start = listPages[page]?.dma ?? null;
-    inPage.forEach(({ born, entry, index }, number) => {
+    inPage.forEach(({ createdSeq, entry, index }, number) => {
       const leadsTo = number === inPage.length - 1 && pages.has(page + 1) ? "list" : "data";
-      if (leadsTo === "list") listPages.push({ dma: entry, seq: born });
+      if (leadsTo === "list") listPages.push({ dma: entry, seq: createdSeq });
       const at = start === null ? null : start + index! * PRP_BYTES;
       entries.push({
         label: String(index),
@@ -296,7 +310,7 @@ function prpEntries(
         dma: entry,
         lengthBytes: null,
         leadsTo,
-        seq: born,
+        seq: createdSeq,
         fetched: at === null ? null : walks.get(at) ?? null,
       });
     });
@@ -308,7 +322,7 @@ const IN_COMMAND = { page: null, index: null, at: null, lengthBytes: null } as c
 
 /** The command's descriptor is written last, and leads to the list where there is one. */
 function sglEntries(
-  rows: readonly TableRow<"sgl_entries">[],
+  rows: readonly LabTableRow<"sgl_entries">[],
   walks: ReadonlyMap<number, number>,
   fetched: number | null,
 ): Entries {
@@ -320,16 +334,19 @@ function sglEntries(
     dma: head.address,
     lengthBytes: head.length_bytes,
     leadsTo: head.type === "data_block" ? "data" : "list",
-    seq: head.born,
+    seq: head.createdSeq,
     fetched,
   };
   if (first.leadsTo === "data") return { entries: [first], listPages: [] };
   const links = rows.slice(0, -1).filter(({ type }) => type !== "data_block");
-  const listPages = [head, ...links].map(({ address, born }) => ({ dma: address, seq: born }));
+  const listPages = [head, ...links].map(({ address, createdSeq }) => ({
+    dma: address,
+    seq: createdSeq,
+  }));
   const entries = [first];
   let page = 0;
   let index = 0;
-  const add = ({ address, born, length_bytes, type }: TableRow<"sgl_entries">) => {
+  const add = ({ address, createdSeq, length_bytes, type }: LabTableRow<"sgl_entries">) => {
     const at = listPages[page]!.dma + index * DESCRIPTOR_BYTES;
     const leadsTo = type === "data_block" ? "data" : "list";
     entries.push({
@@ -340,7 +357,7 @@ function sglEntries(
       dma: address,
       lengthBytes: length_bytes,
       leadsTo,
-      seq: born,
+      seq: createdSeq,
       fetched: walks.get(at) ?? null,
     });
   };

@@ -3,7 +3,7 @@
  * statements, tables, source, output and the outcomes of the runs.
  */
 import { BUILT_IN, readLabMachine, type RecordedWith, writeMachine } from "@dmalab/lang/builtins";
-import { type KeptCode, KeptRun, type RunName, type Side } from "../kept_run.ts";
+import { type ChildRun, type RecordedCode, RecordedRun, type RunName } from "../recorded_run.ts";
 import type { FailureReport, TestOutcome } from "@dmalab/lang/run";
 import { SourceFile, type Span } from "@dmalab/lang";
 
@@ -13,7 +13,7 @@ export const SERIALISED_VERSION = 3;
 /** A run, and what the runner says of it, where it was asked. */
 export interface RunAndOutcome {
   /** The run. */
-  readonly run: KeptRun;
+  readonly run: RecordedRun;
   /** What the runner says of it. */
   readonly outcome?: TestOutcome | null;
 }
@@ -29,7 +29,7 @@ export interface SerialisedRun {
   /** What the runner said of it; null where it was not asked. */
   readonly outcome: TestOutcome | null;
   /** Reads its events and fills its tables. @throws {RangeError} When the bytes are cut off. */
-  open(): KeptRun;
+  open(): RecordedRun;
 }
 
 /** Where something stands: the number of a source, from, to. */
@@ -73,7 +73,7 @@ interface Written {
 /** What stands before everything: how long the part in JSON is. */
 const LENGTH_BYTES = 4;
 /** Blocks of a run that are written beside it: each is as large as a run. */
-const MOST_SIDES = 16;
+const MAX_CHILD_RUNS = 16;
 
 /** What of the runs is written. */
 export interface SerialiseOptions {
@@ -87,9 +87,9 @@ export function serialise(
   { output = true }: SerialiseOptions = {},
 ): Uint8Array<ArrayBuffer> {
   const sources: SourceFile[] = [];
-  const codes: KeptCode[] = [];
+  const codes: RecordedCode[] = [];
   const beside = runs.map(({ run }) =>
-    run.sides.slice(0, MOST_SIDES).map((side) => ({ side, run: side.open() }))
+    run.childRuns.slice(0, MAX_CHILD_RUNS).map((child) => ({ child, run: child.open() }))
   );
   const all: RunAndOutcome[] = [...runs, ...beside.flat()];
   const machines = all.map(({ run }) => writeMachine(run.machine));
@@ -99,9 +99,11 @@ export function serialise(
     code: placeIn(codes, run.code),
     events: run.log.count,
     bytes: machines[index]!.length,
-    output: output ? run.output.map(({ at, text }) => [text, at.seq, at.statement]) : [],
-    asides: [...run.asides],
-    sides: (beside[index] ?? []).map(({ side: { label, statement, word } }) =>
+    output: output
+      ? run.output.map(({ position, text }) => [text, position.seq, position.statement])
+      : [],
+    asides: [...run.forks],
+    sides: (beside[index] ?? []).map(({ child: { label, statement, word } }) =>
       [statement, word, label, next++] as const
     ),
     failure: run.failure,
@@ -138,15 +140,18 @@ export function readSerialised(
     const { bytes: length, code, events, failure, name, outcome } = written;
     const machine = bytes.subarray(next, next += length);
     const open = () => {
-      const run = new KeptRun({
+      const run = new RecordedRun({
         name,
         code: read[code]!,
         machine: readLabMachine(machine, devices),
-        output: written.output.map(([text, seq, statement]) => ({ text, at: { seq, statement } })),
-        asides: new Map(written.asides) as KeptRun["asides"],
-        sides: written.sides.map(([statement, word, label, side]) => ({
+        output: written.output.map(([text, seq, statement]) => ({
+          text,
+          position: { seq, statement },
+        })),
+        forks: new Map(written.asides) as RecordedRun["forks"],
+        childRuns: written.sides.map(([statement, word, label, side]) => ({
           statement,
-          word: word as Side["word"],
+          word: word as ChildRun["word"],
           label,
           open: () => all[side]!.open(),
         })),
@@ -180,41 +185,44 @@ function readHead(bytes: Uint8Array): Written {
   return head;
 }
 
-function writeCode({ functions, sites, statements }: KeptCode, sources: SourceFile[]): WrittenCode {
+function writeCode(
+  { functions, sites, statements }: RecordedCode,
+  sources: SourceFile[],
+): WrittenCode {
   const numbers = ({ end, source, start }: Span): SpanNumbers => [
     placeIn(sources, source),
     start,
     end,
   ];
   return {
-    statements: statements.map(({ aside = null, foreign = null, span }) => [
+    statements: statements.map(({ forkKeyword = null, native = null, span }) => [
       numbers(span),
-      foreign,
-      aside,
+      native,
+      forkKeyword,
     ]),
     sites: sites.map(({ span }) => numbers(span)),
     functions: functions.map(({ name, role, span }) => [numbers(span), name, role]),
   };
 }
 
-function readCode(code: WrittenCode, sources: readonly SourceFile[]): KeptCode {
+function readCode(code: WrittenCode, sources: readonly SourceFile[]): RecordedCode {
   const span = ([source, start, end]: SpanNumbers): Span => ({
     source: sources[source]!,
     start,
     end,
   });
-  type Statement = KeptCode["statements"][number];
+  type Statement = RecordedCode["statements"][number];
   return {
     statements: code.statements.map(([at, foreign, aside]) => ({
       span: span(at),
-      ...foreign === null ? {} : { foreign },
-      ...aside === null ? {} : { aside: aside as NonNullable<Statement["aside"]> },
+      ...foreign === null ? {} : { native: foreign },
+      ...aside === null ? {} : { forkKeyword: aside as NonNullable<Statement["forkKeyword"]> },
     })),
     sites: code.sites.map((at) => ({ span: span(at) })),
     functions: code.functions.map(([at, name, role]) => ({
       span: span(at),
       name,
-      role: role as KeptCode["functions"][number]["role"],
+      role: role as RecordedCode["functions"][number]["role"],
     })),
   };
 }

@@ -1,9 +1,9 @@
 /** Rows of a recording's tables as text, the same in every view. */
-import type { FactRow, FactTable } from "@dmalab/runtime/recording";
+import type { HistoryRow, HistoryTable } from "@dmalab/runtime/recording";
 import type { FieldKind } from "@dmalab/runtime/vocabulary";
 import { formatFieldValue, valuePart } from "@dmalab/lang/render";
 import type { Position } from "../position.ts";
-import type { KeptRun } from "../kept_run.ts";
+import type { RecordedRun } from "../recorded_run.ts";
 
 /** A value, with what it is and its text. */
 export interface CellView {
@@ -24,9 +24,9 @@ export interface RowView {
   /** Its fields, by the table's columns. */
   readonly cells: readonly CellView[];
   /** The event that wrote it; 0: it was there when the machine was ready. */
-  readonly born: number;
+  readonly createdSeq: number;
   /** The event that ended it; null while it holds. */
-  readonly died: number | null;
+  readonly endedSeq: number | null;
 }
 
 /** A table at a moment. */
@@ -54,7 +54,7 @@ export interface RowWindow {
 const ALL: RowWindow = { first: 0, count: Infinity };
 
 /** A row that came or went between two moments. */
-export interface ChangedRow extends RowView {
+export interface RowChange extends RowView {
   /** The name of its table. */
   readonly table: string;
   /** Whether it came or went. */
@@ -62,7 +62,7 @@ export interface ChangedRow extends RowView {
 }
 
 /** A row that came, went, or took the place of another one with the same key. */
-export interface MarkedRow extends Omit<ChangedRow, "mark"> {
+export interface MarkedRow extends Omit<RowChange, "mark"> {
   /** Whether it came, went, or took the place of another one. */
   readonly mark: "+" | "-" | "~";
   /** What stood in its place. */
@@ -71,13 +71,13 @@ export interface MarkedRow extends Omit<ChangedRow, "mark"> {
 
 /** A table as it is at a moment, sorted by its key; only rows in a window are put into words. */
 export function tableAt(
-  recording: KeptRun,
+  recording: RecordedRun,
   name: string,
-  at: Position,
+  position: Position,
   { count, first }: RowWindow = ALL,
 ): TableView {
   const table = recording.table(name);
-  const all = rowsByKey(table, at);
+  const all = rowsByKey(table, position);
   const rows = all.slice(first, first + count).map((row) => rowView(table, row));
   return {
     name,
@@ -89,27 +89,27 @@ export function tableAt(
 }
 
 /** The numbers of a table's rows at a moment, sorted by its key. */
-export function rowsByKey(table: FactTable, at: Position): readonly number[] {
-  return sortedByKey(table, table.rowsAt(at.seq));
+export function rowsByKey(table: HistoryTable, position: Position): readonly number[] {
+  return sortedByKey(table, table.rowsAt(position.seq));
 }
 
 /** How many rows each table has at a moment. */
 export function tableSizes(
-  recording: KeptRun,
-  at: Position,
+  recording: RecordedRun,
+  position: Position,
 ): readonly { readonly name: string; readonly rows: number }[] {
   return recording.tables.map((table) => ({
     name: table.spec.name,
-    rows: table.rowsAt(at.seq).length,
+    rows: table.rowsAt(position.seq).length,
   }));
 }
 
 /** Rows that are there at one of two moments, in the order of the tables. */
 export function changedRows(
-  recording: KeptRun,
+  recording: RecordedRun,
   from: Position,
   to: Position,
-): readonly ChangedRow[] {
+): readonly RowChange[] {
   const [first, last] = from.seq <= to.seq ? [from, to] : [to, from];
   return recording.tables.flatMap((table) => {
     const now = new Set(table.rowsAt(to.seq));
@@ -122,8 +122,11 @@ export function changedRows(
 }
 
 /** Changed rows, of which one that went and one that came with the same key are one. */
-export function markedRows(recording: KeptRun, rows: readonly ChangedRow[]): readonly MarkedRow[] {
-  const keyOf = ({ cells, table }: ChangedRow) => {
+export function markedRows(
+  recording: RecordedRun,
+  rows: readonly RowChange[],
+): readonly MarkedRow[] {
+  const keyOf = ({ cells, table }: RowChange) => {
     const { isBag, key } = recording.table(table).spec;
     const shown = isBag === true ? cells : cells.filter(({ name }) => key.includes(name));
     return [table, ...rowTexts({ cells: shown })].join("\n");
@@ -140,13 +143,18 @@ export function markedRows(recording: KeptRun, rows: readonly ChangedRow[]): rea
 }
 
 /** A row of a table, by its number. */
-export function rowView(table: FactTable, number: number): RowView {
+export function rowView(table: HistoryTable, number: number): RowView {
   const row = table.row(number);
-  return { row: number, cells: rowCells(table, row), born: row.born, died: row.died };
+  return {
+    row: number,
+    cells: rowCells(table, row),
+    createdSeq: row.createdSeq,
+    endedSeq: row.endedSeq,
+  };
 }
 
 /** A row's fields, by the table's columns. */
-export function rowCells({ spec: { fields } }: FactTable, row: FactRow): readonly CellView[] {
+export function rowCells({ spec: { fields } }: HistoryTable, row: HistoryRow): readonly CellView[] {
   return Object.entries(fields).map(([name, field]) => valuePart(name, field, row[name] ?? null));
 }
 
@@ -156,13 +164,13 @@ export function rowTexts({ cells }: Pick<RowView, "cells">): readonly string[] {
 }
 
 /** What tells a row from the others, as text. */
-export function keyText(table: FactTable, row: number): string {
+export function keyText(table: HistoryTable, row: number): string {
   const { fields, key } = table.spec;
   return key.map((name) => formatFieldValue(fields[name]!, table.value(row, name)))
     .join(" ");
 }
 
-function sortedByKey(table: FactTable, rows: readonly number[]): readonly number[] {
+function sortedByKey(table: HistoryTable, rows: readonly number[]): readonly number[] {
   const { key } = table.spec;
   const keyed = rows.map((row) => ({ row, values: key.map((name) => table.value(row, name)) }));
   keyed.sort((one, other) => {

@@ -1,5 +1,5 @@
 /** A run as lanes: what each CPU and each device did, how far each command of a queue and each request was. */
-import type { KeptRun } from "../kept_run.ts";
+import type { RecordedRun } from "../recorded_run.ts";
 import { phaseAt } from "./request.ts";
 
 /** What a lane does from one event to another. */
@@ -41,7 +41,7 @@ type OpenSpan = { -readonly [K in keyof Omit<TimelineSpan, "line">]: TimelineSpa
 type OpenLanes = Map<string, OpenSpan[]>;
 
 /** The lanes of a whole run. */
-export function timelineView(run: KeptRun): TimelineView {
+export function timelineView(run: RecordedRun): TimelineView {
   const { log } = run;
   const cpus: OpenLanes = new Map();
   const devices: OpenLanes = new Map();
@@ -105,7 +105,7 @@ function addStep(
 }
 
 /** A request's state lasts until the next one. */
-function addPhase(run: KeptRun, lanes: OpenLanes, seq: number): void {
+function addPhase(run: RecordedRun, lanes: OpenLanes, seq: number): void {
   const request = run.log.requestAt(seq);
   if (request === null) return;
   const spans = laneOf(lanes, `request ${request}`);
@@ -117,17 +117,17 @@ function addPhase(run: KeptRun, lanes: OpenLanes, seq: number): void {
 }
 
 /** Commands of each queue, from when they are put there until their completion. */
-function queuesOf(run: KeptRun): OpenLanes {
+function queuesOf(run: RecordedRun): OpenLanes {
   const lanes: OpenLanes = new Map();
   if (!run.machine.tables.has("commands")) return lanes;
   const table = run.table("commands");
   for (let row = 0; row < table.count; row++) {
-    const { born, cid, device, died, queue, state } = table.row(row);
-    const last = state === "completed" ? born : (died ?? run.log.count + 1) - 1;
+    const { createdSeq, cid, device, endedSeq, queue, state } = table.row(row);
+    const last = state === "completed" ? createdSeq : (endedSeq ?? run.log.count + 1) - 1;
     laneOf(lanes, `${device} queue ${queue}`).push({
       text: `cid ${cid} ${state}`,
-      first: born,
-      last: Math.max(born, last),
+      first: createdSeq,
+      last: Math.max(createdSeq, last),
     });
   }
   return lanes;

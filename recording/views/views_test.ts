@@ -1,6 +1,6 @@
 /** What is read back answers as the recording that was written, and views say what events say. */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { loadFollowed, SourceFile } from "@dmalab/lang";
+import { loadForDebugging, SourceFile } from "@dmalab/lang";
 import {
   comparePositions,
   coveringCell,
@@ -12,13 +12,13 @@ import {
   runsOf,
   writesOf,
 } from "../former_mod.ts";
-import type { KeptRun } from "../kept_run.ts";
+import type { RecordedRun } from "../recorded_run.ts";
 import { formatEventText } from "@dmalab/lang/render";
 import { memoryFiles } from "@dmalab/lang/syntax";
 import { bytesView, writtenRanges } from "./bytes.ts";
-import { differenceView, eventsBeside } from "./difference.ts";
+import { alignEvents, diffView } from "./difference.ts";
 import { eventView } from "./event.ts";
-import { linePlace, momentView } from "./moment.ts";
+import { lineLocation, positionView } from "./position_view.ts";
 import { requestsAt, requestView } from "./request.ts";
 import { packText, readSerialised, serialise, unpackText } from "./serialised.ts";
 import { tableAt } from "./tables.ts";
@@ -54,7 +54,7 @@ machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd { } } } }
 `);
 
 function load(text: string) {
-  const { program } = loadFollowed(new SourceFile("disks.dma", text), memoryFiles());
+  const { program } = loadForDebugging(new SourceFile("disks.dma", text), memoryFiles());
   return program!;
 }
 
@@ -63,17 +63,17 @@ function record(index = 0) {
 }
 
 /** All that can be asked of a run without its machine, at each of its moments. */
-function answers(run: KeptRun) {
+function answers(run: RecordedRun) {
   const moments = Array.from({ length: run.log.count + 1 }, (_, seq) => run.afterEvent(seq));
-  return moments.map((at) => ({
-    event: at.seq === 0 ? null : eventView(run, at.seq).parts,
-    moment: momentView(run, at),
-    frames: run.frames(at).map(({ depth, name, started }) => [depth, name, started]),
-    kernel: run.kernelFrames(at),
-    tables: run.tables.map(({ spec }) => tableAt(run, spec.name, at)),
-    requests: requestsAt(run, at).map((request) => requestView(run, at, request)),
-    why: whyView(run, at)?.seq,
-    output: run.outputBefore(at),
+  return moments.map((position) => ({
+    event: position.seq === 0 ? null : eventView(run, position.seq).parts,
+    moment: positionView(run, position),
+    frames: run.frames(position).map(({ depth, name, started }) => [depth, name, started]),
+    kernel: run.kernelFrames(position),
+    tables: run.tables.map(({ spec }) => tableAt(run, spec.name, position)),
+    requests: requestsAt(run, position).map((request) => requestView(run, position, request)),
+    why: whyView(run, position)?.seq,
+    output: run.outputBefore(position),
   }));
 }
 
@@ -125,9 +125,11 @@ Deno.test("a view of a request has its memory, its entries with their pages, wha
       assert(view.data.some(({ fields }) => fields.dma === dma), `${dma}`);
       assertEquals(run.event(fetched!).name, page === null ? "nvme.fetch" : "nvme.walk");
     }
-    assert(view.mappings.every(({ died }) => died !== null));
+    assert(view.mappings.every(({ endedSeq }) => endedSeq !== null));
     const before = requestView(run, run.afterEvent(view.phases[1]!.seq), request)!;
-    assert(before.mappings.length > 0 && before.mappings.every(({ died }) => died === null));
+    assert(
+      before.mappings.length > 0 && before.mappings.every(({ endedSeq }) => endedSeq === null),
+    );
     assertEquals(before.entries.map(({ fetched }) => fetched).filter((seq) => seq !== null), []);
   }
   assertEquals(requestView(run, run.last, 99), null);
@@ -139,15 +141,18 @@ Deno.test("a view of a request has its memory, its entries with their pages, wha
 
 Deno.test("one lookup finds the rows that cover an address, at any moment", () => {
   const run = record();
-  const at = run.afterEvent(run.find("nvme.submit")!);
-  const [mapping] = rowsAt(run, "mappings", at);
+  const position = run.afterEvent(run.find("nvme.submit")!);
+  const [mapping] = rowsAt(run, "mappings", position);
   const { device, dma, phys } = mapping!;
-  assertEquals(rowsCovering(run, "page_table", dma + 17, at, { device }).map((row) => row.phys), [
-    phys,
-  ]);
+  assertEquals(
+    rowsCovering(run, "page_table", dma + 17, position, { device }).map((row) => row.phys),
+    [
+      phys,
+    ],
+  );
   assertEquals(rowsCovering(run, "page_table", dma, run.last, { device }), []);
   assertEquals(coveringCell(run, "swiotlb", 4).covers.field, "tlb_phys");
-  assertThrows(() => rowsCovering(run, "doorbells", 0, at), RangeError, "cover no addresses");
+  assertThrows(() => rowsCovering(run, "doorbells", 0, position), RangeError, "cover no addresses");
 });
 
 Deno.test("the pieces of an event's text are its text, and its addresses are among them", () => {
@@ -223,11 +228,11 @@ test "beside" {
 }
 `);
   const [choice] = runsOf(program);
-  assertEquals(recordRun(program, choice!).sides, []);
+  assertEquals(recordRun(program, choice!).childRuns, []);
   const recording = recordRun(program, choice!, { sides: true });
   const read = readSerialised(serialise([{ run: recording }]));
   assertEquals(read.length, 1);
-  const sides = read[0]!.open().sides.map((side) => ({ ...side, run: side.open() }));
+  const sides = read[0]!.open().childRuns.map((child) => ({ ...child, run: child.open() }));
   assertEquals(sides.map(({ label, statement, word }) => [statement, word, label]), [
     [2, "compare", "iommu.mode = strict"],
     [2, "compare", "iommu.mode = lazy"],
@@ -240,13 +245,13 @@ test "beside" {
     ...Array(5).fill(null),
     "Assertion failed",
   ]);
-  recording.sides.forEach((side, index) => {
-    assertEquals(answers(side.open()), answers(sides[index]!.run));
+  recording.childRuns.forEach((child, index) => {
+    assertEquals(answers(child.open()), answers(sides[index]!.run));
   });
   const [strict, lazy] = [sides[0]!.run, sides[1]!.run];
-  const { event, tables } = differenceView(
-    { recording: strict, at: strict.last },
-    { recording: lazy, at: lazy.last },
+  const { event, tables } = diffView(
+    { recording: strict, position: strict.last },
+    { recording: lazy, position: lazy.last },
   );
   // The range of the one was cached when the machine came up, and that of the other was not.
   assertEquals([strict.eventNameAt(event!), lazy.eventNameAt(event!)], [
@@ -255,10 +260,10 @@ test "beside" {
   ]);
   const queued = lazy.find("iova.free")!;
   assertEquals(
-    tables.map(({ name, rows }) => [name, rows.map(({ born, mark }) => [mark, born])]),
+    tables.map(({ name, rows }) => [name, rows.map(({ createdSeq, mark }) => [mark, createdSeq])]),
     [["flush_queue", [["+", queued]]]],
   );
-  const rows = eventsBeside(strict, lazy, 1, 1000);
+  const rows = alignEvents(strict, lazy, 1, 1000);
   for (const [run, column] of [[strict, "one"], [lazy, "other"]] as const) {
     const seqs = rows.map((row) => row[column]).filter((seq) => seq !== null);
     assertEquals(seqs, Array.from({ length: run.log.count }, (_, index) => index + 1));
@@ -296,18 +301,18 @@ test "bytes" {
   assertEquals([ranges.length > 3, run.failure], [true, null]);
   const kinds = new Set<string>();
   for (let seq = 0; seq <= run.log.count + 1; seq++) {
-    const at = seq > run.log.count ? run.last : run.afterEvent(seq);
+    const position = seq > run.log.count ? run.last : run.afterEvent(seq);
     for (const { by, end, start } of ranges) {
       const size = Math.min(end - start, 512);
-      const { bytes, writers } = bytesView(run, at, start, size);
-      const real = readMemory(recording, at, start, size);
+      const { bytes, writers } = bytesView(run, position, start, size);
+      const real = readMemory(recording, position, start, size);
       bytes.forEach(({ value, writer }, offset) => {
         if (value !== null) assertEquals(value, real[offset], `${seq} ${start + offset}`);
         assert(value === null || by.includes(writers[writer!]!.by.name));
       });
-      for (const { at: after, by: { kind, name } } of writers) {
+      for (const { position: after, by: { kind, name } } of writers) {
         kinds.add(`${kind} ${name}`);
-        assert(comparePositions(after, at) <= 0);
+        assert(comparePositions(after, position) <= 0);
       }
     }
   }
@@ -320,12 +325,12 @@ test "bytes" {
   // Every change that the machine shows has a writer that came at that moment.
   const by: string[] = [];
   for (const { start } of ranges) {
-    for (const { at, phys, span } of writesOf(recording, run.last, start, 64, 100).writes) {
-      const { bytes, writers } = bytesView(run, at, phys, 1);
+    for (const { position, phys, span } of writesOf(recording, run.last, start, 64, 100).writes) {
+      const { bytes, writers } = bytesView(run, position, phys, 1);
       const writer = writers[bytes[0]!.writer!]!;
       by.push(writer.by.name);
-      assertEquals(writer.at, at);
-      assertEquals(writer.span && linePlace(writer.span), span && linePlace(span));
+      assertEquals(writer.position, position);
+      assertEquals(writer.span && lineLocation(writer.span), span && lineLocation(span));
     }
   }
   assertEquals(new Set(by), new Set(["CPU 0", "bounce copy", "nic", "ssd"]));

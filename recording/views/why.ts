@@ -3,8 +3,8 @@ import { explainDecision, inputField } from "@dmalab/lang/builtins/explain";
 import { valuePart } from "@dmalab/lang/render";
 import type { CellView } from "./tables.ts";
 import type { Position } from "../position.ts";
-import type { KeptRun } from "../kept_run.ts";
-import { spanOfEvent } from "../writers.ts";
+import type { RecordedRun } from "../recorded_run.ts";
+import { spanOfEvent } from "../last_writes.ts";
 import type { Span } from "@dmalab/lang";
 
 /** A decision. */
@@ -27,10 +27,10 @@ export interface WhyView {
  * The last decision at or before a moment, of the request that its event belongs to, or of none;
  * null where nothing was decided.
  */
-export function whyView(recording: KeptRun, at: Position): WhyView | null {
+export function whyView(recording: RecordedRun, position: Position): WhyView | null {
   const { log } = recording;
-  const request = at.seq === 0 ? null : log.requestAt(at.seq);
-  for (let { seq } = at; seq > 0; seq--) {
+  const request = position.seq === 0 ? null : log.requestAt(position.seq);
+  for (let { seq } = position; seq > 0; seq--) {
     if (!log.hasWhy(seq) || log.requestAt(seq) !== request) continue;
     const event = recording.event(seq);
     const { rule = event.why!.rule, title, why } = explainDecision(event);

@@ -14,7 +14,7 @@ export { bioGap, type BlockRules, blockRules } from "./block_rules.ts";
 export { DeadlineScheduler } from "./deadline_scheduler.ts";
 export { attributesOf, BlkDma, BlkDmaIter } from "./dma_iterator.ts";
 export { gapMeets, lowerGap, pairGap } from "./gap_bit.ts";
-export { integritySegments, type NoMerges, type Refusal, RequestMerger } from "./merge.ts";
+export { integritySegments, type MergeRefusal, type NoMerges, RequestMerger } from "./merge.ts";
 export { Plug, type PlugTarget } from "./plug.ts";
 export {
   deriveLimits,

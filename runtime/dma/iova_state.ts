@@ -10,7 +10,7 @@ import type { Bytes, DmaAddr } from "../address.ts";
 import type { DmaDirection } from "./attributes.ts";
 
 /** What a range is mapped for, as the API of 2024 kept it. @see behaviour/defects.md */
-export interface KeptAttributes {
+export interface IovaStateAttributes {
   readonly dir: DmaDirection;
   readonly attrs: number;
 }
@@ -55,7 +55,7 @@ export class DmaIovaState {
    * What the range's first link said, where the API keeps that; null before.
    * @internal
    */
-  kept: KeptAttributes | null = null;
+  kept: IovaStateAttributes | null = null;
   /**
    * Buffers that links mapped by themselves, where the API remembers those; else none.
    * @internal

@@ -26,7 +26,7 @@ export {
 } from "./calls/page_memory.ts";
 export { type DescriptorPool, DmaPool, type PoolBlock } from "./calls/pool.ts";
 export type { LentMemory } from "./checker/cpu_checks.ts";
-export { Ledger } from "./checker/ledger.ts";
+export { MappingRecords } from "./checker/ledger.ts";
 export {
   FOUND_IN,
   REPORT_CLASSES,
@@ -44,7 +44,7 @@ export {
   type TranslatedDevice,
   type WantedMode,
 } from "./device/device.ts";
-export { sameMemory, sameView, type SeenRange, viewOf } from "./device/device_view.ts";
+export { type DeviceVisibleRange, sameMemory, sameView, viewOf } from "./device/device_view.ts";
 export { EntryPage } from "./device/entry_page.ts";
 export type { DmaRange } from "./device/range_map.ts";
 export type { AccessWatcher, PeerRouter } from "./dma_machine.ts";

@@ -11,12 +11,12 @@ import {
   type HostCharge,
   PageSizeChoice,
   type PageTable,
-  type PathEntry,
   PTE_READ,
   PTE_WRITE,
   SYNC_LEAVES,
   SYNC_WALK,
   TablePages,
+  type TableWalkEntry,
 } from "./page_table.ts";
 import { RadixTable } from "./radix_table.ts";
 
@@ -279,7 +279,7 @@ export class ArmPageTable extends RadixTable implements PageTable {
     return true;
   }
 
-  path(iova: number): readonly PathEntry[] {
+  path(iova: number): readonly TableWalkEntry[] {
     if (iova > this.lastAddress) return [];
     return this.#tables.path(
       this.#top,

@@ -27,7 +27,7 @@ import type { FlushReason } from "./flush_queue.ts";
 import { coverByHardware, Invalidation, rangeBytes, syncDeviceTlbs } from "./invalidation.ts";
 import type { IommuModelSpec } from "./iommu_models.ts";
 import type { Iotlb } from "./iotlb.ts";
-import { IovaAllocator, LARGEST_CACHED_PFNS, searchedPfns } from "./iova_allocator.ts";
+import { IovaAllocator, MAX_CACHED_PFNS, searchedPfns } from "./iova_allocator.ts";
 import { type IovaShortage, shortageOf } from "./iova_shortage.ts";
 import { MemoryRuns } from "./memory_runs.ts";
 import type { PageTable } from "./page_table.ts";
@@ -260,7 +260,7 @@ export class IommuDomain implements FlushQueueOwner {
       rule: fromCache ? "dma.4.3" : limitPfn < this.iova.ranges.dma32Pfn ? "dma.4.2" : "dma.4.4",
       inputs: {
         granules: pfns,
-        cacheable: pfns <= LARGEST_CACHED_PFNS,
+        cacheable: pfns <= MAX_CACHED_PFNS,
         last_address_of_device: last,
         below_4gib_first: device.prefer32Bit,
         cpu: this.#platform.events.context.cpu,
@@ -320,7 +320,7 @@ export class IommuDomain implements FlushQueueOwner {
         to: this.iova.lastDestination,
       }, {
         rule: "dma.4.3",
-        inputs: { granules, largest_cached_granules: LARGEST_CACHED_PFNS },
+        inputs: { granules, largest_cached_granules: MAX_CACHED_PFNS },
       });
     }
   }

@@ -15,12 +15,12 @@ import {
   type GenericPageTableOptions,
   PageSizeChoice,
   type PageTable,
-  type PathEntry,
   PTE_READ,
   PTE_WRITE,
   SYNC_LEAVES,
   SYNC_TABLES,
   TablePages,
+  type TableWalkEntry,
 } from "./page_table.ts";
 import { RadixTable } from "./radix_table.ts";
 
@@ -374,7 +374,7 @@ export class GenericPageTable extends RadixTable implements PageTable {
     return true;
   }
 
-  path(iova: number): readonly PathEntry[] {
+  path(iova: number): readonly TableWalkEntry[] {
     if (iova > this.lastAddress || iova >= entryBytes(this.#levels)) return [];
     const top = Math.floor(realHigh(iova / 2 ** 32) / 2 ** 16);
     return this.#tables.path(

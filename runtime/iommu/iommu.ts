@@ -61,7 +61,7 @@ interface CachedAccessObserver {
 }
 
 /** Faults kept for those who ask; the counter goes on. */
-const KEPT_FAULTS = 65_536;
+const MAX_RECORDED_FAULTS = 65_536;
 
 /** The IOMMU of a platform. */
 export class Iommu {
@@ -275,7 +275,7 @@ export class Iommu {
    */
   fault(dev: DmaDevice, dma: number, access: DeviceAccess, reason: FaultReason): -1 {
     const { events, clock } = this.#platform;
-    if (this.faults.length < KEPT_FAULTS) {
+    if (this.faults.length < MAX_RECORDED_FAULTS) {
       this.faults.push({
         device: dev.name,
         dma: dma as DmaAddr,

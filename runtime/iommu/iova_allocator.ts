@@ -12,7 +12,7 @@ import { CACHE_CLASSES, IovaCache } from "./iova_cache.ts";
 import { IovaRanges } from "./iova_ranges.ts";
 
 /** Largest range that the caches keep, in granules: 128 KiB at 4 KiB. */
-export const LARGEST_CACHED_PFNS = 2 ** (CACHE_CLASSES - 1);
+export const MAX_CACHED_PFNS = 2 ** (CACHE_CLASSES - 1);
 
 /**
  * How many granules become available when so many from a range's start on are freed: the caches keep
@@ -21,13 +21,13 @@ export const LARGEST_CACHED_PFNS = 2 ** (CACHE_CLASSES - 1);
  * @see behaviour/dma.md 3.5 (size-class effect)
  */
 export function freedPfns(pfns: number): number {
-  return pfns > LARGEST_CACHED_PFNS ? Infinity : 1 << classOf(pfns);
+  return pfns > MAX_CACHED_PFNS ? Infinity : 1 << classOf(pfns);
 }
 
 /** Time after which a depot that is too large frees one magazine, in nanoseconds. */
 const DEPOT_DELAY_NS = 100_000_000;
 
-const LARGEST_CACHED = LARGEST_CACHED_PFNS;
+const MAX_CACHED = MAX_CACHED_PFNS;
 
 const SOURCES: readonly IovaSource[] = ["rcache", "tree", "tree_after_flush"];
 const FROM_CACHE = 0;
@@ -58,7 +58,7 @@ function classOf(pfns: number): number {
 
 /** Frames that a search looks for when so many are asked for: what caches keep comes in their sizes. */
 export function searchedPfns(pfns: number): number {
-  return pfns > LARGEST_CACHED ? pfns : 1 << classOf(pfns);
+  return pfns > MAX_CACHED ? pfns : 1 << classOf(pfns);
 }
 
 /** One class's delayed clean-up: shrinks the depot by a magazine at a time (4.5). */
@@ -130,7 +130,7 @@ export class IovaAllocator {
    * @see behaviour/dma.md 4.3
    */
   allocFast(cpu: number, pfns: number, limitPfn: number, flush: boolean): number {
-    if (pfns > LARGEST_CACHED) return this.#allocRange(pfns, limitPfn, flush);
+    if (pfns > MAX_CACHED) return this.#allocRange(pfns, limitPfn, flush);
     const sizeClass = classOf(pfns);
     const pfn = this.cache.take(cpu, sizeClass, limitPfn + 1);
     if (pfn === 0) return this.#allocRange(1 << sizeClass, limitPfn, flush);
@@ -155,7 +155,7 @@ export class IovaAllocator {
    * @see behaviour/dma.md 4.3
    */
   freeFast(cpu: number, pfn: number, pfns: number): void {
-    if (pfns > LARGEST_CACHED) {
+    if (pfns > MAX_CACHED) {
       this.ranges.free(pfn);
       this.#destination = TO_TREE;
       return;

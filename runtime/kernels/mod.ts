@@ -1,5 +1,5 @@
 /** What other members use of `runtime/kernels`. */
-export { type Difference, differencesOf } from "./differences.ts";
+export { differencesOf, type ReleaseDifference } from "./differences.ts";
 export { hasFeature, NotInReleaseError, requireAttributes, requireFeature } from "./features.ts";
 export {
   checkMost,

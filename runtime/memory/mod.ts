@@ -20,7 +20,7 @@ export { layOutMemory, type MemoryKind, type MemoryRange } from "./layout.ts";
 export { CACHE_LINE_BYTES } from "./line_owners.ts";
 export { MemoryEncryption } from "./memory_encryption.ts";
 export {
-  LARGEST_BLOCK_PAGES,
+  MAX_BLOCK_PAGES,
   type PageAllocation,
   PageAllocator,
   type PageHome,

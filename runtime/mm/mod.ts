@@ -5,9 +5,9 @@ export { giveList, HmmDmaMap, hmmPfnListAlone, takeList } from "./hmm_dma_map.ts
 export { flagWords, HMM_PFN, HmmPfnList } from "./hmm_pfn_list.ts";
 export {
   type ChangedRange,
-  type ChangeEvent,
   type IntervalClient,
   IntervalNotifier,
+  type NotifierEvent,
 } from "./interval_notifier.ts";
 export type { FrameSource } from "./page_frame.ts";
 export type { Access, AreaKind } from "./process_areas.ts";

@@ -1,18 +1,18 @@
 /** What other members use of `runtime/recording`. */
 export { EventLog } from "./event_log.ts";
-export { FactTable } from "./fact_table.ts";
+export { HistoryTable } from "./history_table.ts";
 export type {
   AddedChanges,
   AnyTableSpec,
-  ChangeEvent,
   Changes,
-  FactRow,
-  FactRows,
-  FactTableSpec,
   FieldName,
+  HistoryRow,
+  HistoryRows,
+  HistoryTableSpec,
   LeakSpec,
-} from "./fact_table_spec.ts";
-export { KeptMachine, MachineRecording } from "./machine_recording.ts";
+  TableEvent,
+} from "./history_table_spec.ts";
+export { MachineRecording, RecordedMachine } from "./machine_recording.ts";
 export type { MemoryWrite, MemoryWriter } from "./memory_log.ts";
 export { StatementLog } from "./statement_log.ts";
 export { COHERENT, HELD_TABLES } from "./tables/held.ts";

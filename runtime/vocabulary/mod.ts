@@ -1,5 +1,5 @@
 /** What other members use of `runtime/vocabulary`. */
-export { declarationOf, type Role } from "./call_roles.ts";
+export { type ArgumentRole, declarationOf } from "./call_roles.ts";
 export { DISK_EVENTS, NVME_EVENTS } from "./disk_events.ts";
 export type { EventEntry, EventTable } from "./event_table.ts";
 export {

@@ -8,7 +8,7 @@ import { MachineRecording } from "@dmalab/runtime/recording";
 const FORMATTED_EVENTS = 300;
 
 /** Pages of memory that are looked at in the end. */
-const MOST_PAGES = 64;
+const MAX_PAGES = 64;
 
 /** Takes what happens, a line each. */
 export type Sink = (line: string) => void;
@@ -105,7 +105,7 @@ function tellState(machine: Machine, sink: Sink): void {
     table.forEachLeaf(0, table.lastAddress, (...leaf) => sink(`leaf ${leaf}`));
     flushQueue?.forEach((...entry) => sink(`queued ${entry}`));
   }
-  let left = MOST_PAGES;
+  let left = MAX_PAGES;
   memory.forEachPage((phys, bytes) => {
     if (--left >= 0) sink(`page ${phys} ${sumOf(bytes)}`);
   });

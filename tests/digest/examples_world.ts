@@ -10,7 +10,7 @@ import { type Sink, type Watch, watchMachine } from "./digest.ts";
 import type { World } from "./worlds.ts";
 
 /** Events of one machine that are part of the digest. */
-const MOST_EVENTS = 3_000;
+const MAX_EVENTS = 3_000;
 
 export interface ExampleRun {
   /** Gets each machine before its first event. */
@@ -26,12 +26,12 @@ export function runWatched(
   const watches: Watch[] = [];
   const registry: Program["registry"] = {
     ...program.registry,
-    buildWorld: (config, options) => {
-      const world = program.registry.buildWorld(config, options);
+    buildMachine: (config, options) => {
+      const machine = program.registry.buildMachine(config, options);
       sink("a machine");
-      watches.push(watchMachine(world.lab.machine, sink, MOST_EVENTS));
-      onLab(world.lab);
-      return world;
+      watches.push(watchMachine(machine.lab.machine, sink, MAX_EVENTS));
+      onLab(machine.lab);
+      return machine;
     },
   };
   const { outcomes } = runProgram({ ...program, registry }, {

@@ -21,7 +21,7 @@ import {
   type PhysAddr,
   Random,
   type SettingRows,
-  type Shape,
+  type SettingType,
   SWIOTLB_SETTINGS,
 } from "@dmalab/runtime";
 import { DMA_BIDIRECTIONAL, Scatterlist } from "@dmalab/runtime/dma";
@@ -31,7 +31,7 @@ import { type Sink, watchMachine } from "./digest.ts";
 const STEPS = 40;
 const ACTIVITIES = 3000;
 /** Events of one machine that are reported. */
-const MOST_EVENTS = 4000;
+const MAX_EVENTS = 4000;
 /** A machine whose numbers are all as large as they may be has no end. */
 const LARGEST = 2 ** 22;
 /** What is left as it is: names of places that must fit together, and what takes the host's time. */
@@ -65,7 +65,7 @@ const USUAL: Readonly<Record<string, readonly unknown[]>> = {
 type Pick = <T>(...from: readonly T[]) => T;
 
 /** Any value that a key takes; its ends are as frequent as what lies between. */
-function anyValue(shape: Shape, random: Random, pick: Pick): unknown {
+function anyValue(shape: SettingType, random: Random, pick: Pick): unknown {
   switch (shape.kind) {
     case "bool":
       return pick(true, false);
@@ -166,7 +166,7 @@ export function runLab(seed: number, sink: Sink): void {
   for (const func of lab.topology.functions) {
     sink(`${func.address} ${func.name} ${func.role} ${JSON.stringify(func.bars)}`);
   }
-  const watch = watchMachine(lab.machine, sink, MOST_EVENTS);
+  const watch = watchMachine(lab.machine, sink, MAX_EVENTS);
   const use = new LabUse(lab, random, pick, sink);
   for (let left = STEPS; left > 0; left--) use.step();
   use.settle();

@@ -24,7 +24,7 @@ import type { Sink } from "./digest.ts";
 /** Lines of the corpus that one run damages. */
 const LINES = 12;
 /** Functions between which routes are looked for. */
-const MOST_PEERS = 8;
+const MAX_PEERS = 8;
 
 const FAULT_REASONS = wordsOf(FAULT_REASON);
 
@@ -49,7 +49,7 @@ function tellRoutes(linked: LinkedListing, sink: Sink): void {
   const machine = importMachine(linked);
   sink(JSON.stringify(machine.cpu));
   for (const each of machine.functions) sink(`${each.address} ${each.name} ${each.role}`);
-  const peers = peersOf(machine).slice(0, MOST_PEERS);
+  const peers = peersOf(machine).slice(0, MAX_PEERS);
   for (const provider of peers) {
     for (const client of peers) {
       const route = findRoute(provider, client, machine.cpu ?? ORDINARY_CPU);

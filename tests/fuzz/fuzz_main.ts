@@ -8,7 +8,7 @@ import { command, type Invocation, ProcessScreen } from "@dmalab/cli/extend";
 import { type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";
 import { type HuntSettings, readHuntOptions } from "@dmalab/hunt/requests";
 import { runHunt } from "@dmalab/hunt/cli";
-import { Interrupts } from "@dmalab/cli";
+import { SignalWatch } from "@dmalab/cli";
 import { CALLEE_KEYS } from "./calls/call_script.ts";
 import { fuzzCalls } from "./calls/fuzz_calls.ts";
 import { fuzz } from "./fuzz.ts";
@@ -141,7 +141,7 @@ async function tryRequests(seed: number, seconds: number | null): Promise<boolea
     { settings },
     { path: null, words, jobs: 1 },
     screen,
-    new Interrupts(),
+    new SignalWatch(),
   );
   screen.flush();
   return exitCode === HELD;

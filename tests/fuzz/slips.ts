@@ -13,7 +13,7 @@ import { loadProgram, SourceFile } from "@dmalab/lang";
 import { scenariosBelow } from "../examples.ts";
 import { ROOT } from "../source_text.ts";
 
-export const MOST_ERRORS = 3;
+export const MAX_ERRORS = 3;
 
 /**
  * Slips that may be answered otherwise. Of 6,386 slips 6 are: a brace that is left out or stands twice in a
@@ -98,7 +98,7 @@ function judgeSlip(
     return null;
   }
   const isFar = !pointsNear(first, edit);
-  const isMany = errors.length > MOST_ERRORS;
+  const isMany = errors.length > MAX_ERRORS;
   if (syntax.length > 0) {
     counts.syntax++;
     if (isFar) counts.syntaxFar++;

@@ -5,7 +5,7 @@
  */
 import process from "node:process";
 import { createInterface } from "node:readline";
-import { HostMemory, main, toItsEnd } from "@dmalab/cli";
+import { HostMemoryWatch, main, toItsEnd } from "@dmalab/cli";
 import { ProcessScreen } from "@dmalab/cli/extend";
 import { peakBytes } from "./peak.ts";
 
@@ -17,7 +17,7 @@ function write(stream: { writeSync(bytes: Uint8Array): number }, text: string): 
 /** Garbage of the command lines before that is let be: a small part of what any is given. */
 const GARBAGE_BYTES = 2 ** 24;
 
-const memory = new HostMemory();
+const memory = new HostMemoryWatch();
 let heldBytes = 0;
 
 for await (const line of createInterface({ input: process.stdin })) {

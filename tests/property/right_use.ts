@@ -61,7 +61,7 @@ interface Live {
 const DIRECTIONS: readonly DmaDirection[] = [DMA_BIDIRECTIONAL, DMA_TO_DEVICE, DMA_FROM_DEVICE];
 const PAGE = 4096;
 /** Pages of the largest buffer. */
-const MOST_PAGES = 12;
+const MAX_PAGES = 12;
 const PAST_32_BITS = 2 ** 32;
 
 /** The site of what the driver does rightly; a mistake has another one. */
@@ -172,7 +172,7 @@ export class RightUse {
 
   /** A buffer of its own in memory: where it begins, and how long it is. */
   #buffer(a: number, b: number): { phys: PhysAddr; sizeBytes: number } {
-    const pages = 1 + a % MOST_PAGES;
+    const pages = 1 + a % MAX_PAGES;
     // Whole cache lines: two that share one get in each other's way.
     const offset = b % 3 === 0 ? 0 : (b % 63) * 64;
     const most = pages * PAGE - offset;

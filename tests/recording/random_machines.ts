@@ -14,7 +14,7 @@ export interface Compared {
 }
 
 /** A request's most bytes: what is longer shows no other row, and takes longer. */
-const MOST_BYTES = 2 ** 19;
+const MAX_BYTES = 2 ** 19;
 
 /**
  * Runs machines of every release in turn, with the release's own defects, and compares.
@@ -36,7 +36,7 @@ export function compareRandomMachines(
     for (const { machine, steps } of cases) {
       const watch = new Watch();
       try {
-        const run = new CaseRun(machine, release, MOST_BYTES, (lab) => watch.attach(lab));
+        const run = new CaseRun(machine, release, MAX_BYTES, (lab) => watch.attach(lab));
         // Who crashes stops in the midst of something: there the tables are ahead of the machine.
         const crashes = steps.some((step) => run.step(step)?.kind === "crash");
         for (const watched of watch.watched) {

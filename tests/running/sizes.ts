@@ -65,7 +65,7 @@ const UNKNOWN_LONG_SECONDS = 10;
 
 /** Tests that cost less share a process, until it costs so much. */
 const OWN_SECONDS = 5;
-const MOST_SECONDS = 40;
+const MAX_SECONDS = 40;
 /** Files that compile C share one whatever they cost: the compiler is started once for all of them. */
 const C_FILES = /^extensions\/c_drivers\/tests\/c_/;
 
@@ -99,7 +99,7 @@ export function worldsOf(tests: readonly Tests[]): World[] {
     const parts: Tests[][] = [];
     let seconds = Infinity;
     for (const each of own) {
-      if (seconds + secondsOf(each) > MOST_SECONDS) {
+      if (seconds + secondsOf(each) > MAX_SECONDS) {
         parts.push([]);
         seconds = 0;
       }

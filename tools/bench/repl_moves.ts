@@ -61,7 +61,7 @@ async function longSession(): Promise<Typist> {
   repl.run();
   await typist.type(INTERRUPT);
   for (const line of LINES) await typist.type(line);
-  const { seq } = repl.bench.at;
+  const { seq } = repl.timeTravel.position;
   if (seq < 1_000_000) throw new Error(`Only ${seq} events`);
   return typist;
 }

@@ -5,7 +5,7 @@ import { tableRow } from "./builtins_page.ts";
 import { withPart } from "./marked_part.ts";
 
 /** A field with more words leads to the list of them. */
-const LISTED_WORDS = 12;
+const DISPLAYED_WORDS = 12;
 
 /** Each part of the page that is made, by the comment above it. */
 const PARTS: Readonly<Record<string, () => readonly string[]>> = {
@@ -54,7 +54,7 @@ function fieldsText(fields: FieldTable): string {
 /** What a field's name does not say. */
 function noted(field: Field): string {
   const words = wordsOf(field);
-  const held = words.length > LISTED_WORDS
+  const held = words.length > DISPLAYED_WORDS
     ? field.sets.map(({ title }) =>
       `[${title}](builtins/constants.md#${title.replaceAll(" ", "-")})`
     )

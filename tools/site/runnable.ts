@@ -6,7 +6,7 @@ import { runProgram } from "@dmalab/lang/run/run_program";
 import { escapeMarkup } from "@dmalab/lang/text";
 import { type Asked, askedBy, choicesOf, pagePrograms } from "./quizzes.ts";
 import { addressOfRule, linkRules } from "./rules.ts";
-import { MOST_LINK_LENGTH, writeLink } from "@dmalab/page";
+import { MAX_LINK_LENGTH, writeLink } from "@dmalab/page";
 
 /** Questions of the same kind on one page. */
 const SEEDS = [1, 2, 3];
@@ -63,7 +63,7 @@ export async function frameLines(code: string, depth: number): Promise<string[]>
     seed: null,
   };
   const link = await writeLink(shared);
-  if (link.length > MOST_LINK_LENGTH) return [];
+  if (link.length > MAX_LINK_LENGTH) return [];
   const address = `${"../".repeat(depth)}playground.html${link}`;
   return [
     "",

@@ -1,6 +1,6 @@
 /** What the playground has built in: the examples, the drivers' scenarios, and the files they use. */
 import { join } from "node:path";
-import { loadFollowed, SourceFile } from "@dmalab/lang";
+import { loadForDebugging, SourceFile } from "@dmalab/lang";
 import { type PlaygroundData, projectLoader } from "@dmalab/page";
 import { PROJECT } from "../package/bundle.ts";
 
@@ -26,7 +26,7 @@ export function playgroundData(): PlaygroundData {
 function usedBy(path: string, files: Readonly<Record<string, string>>): readonly string[] {
   const loader = projectLoader(files);
   const names = new Set<string>();
-  loadFollowed(new SourceFile(path, files[path]!), {
+  loadForDebugging(new SourceFile(path, files[path]!), {
     load(...wanted) {
       const loaded = loader.load(...wanted);
       if (loaded instanceof SourceFile) names.add(loaded.name);

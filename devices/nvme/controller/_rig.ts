@@ -102,7 +102,7 @@ const IO_SQ = 0x4000;
 const IO_CQ = 0x8000;
 export const ADMIN_DEPTH = 32;
 
-export interface RigOptions extends Partial<ControllerSettings> {
+export interface ControllerRigOptions extends Partial<ControllerSettings> {
   readonly metadataBytes?: number;
   readonly blockSizeBytes?: number;
   readonly capacityBytes?: number;
@@ -114,7 +114,7 @@ export interface RigOptions extends Partial<ControllerSettings> {
   readonly fails?: boolean;
 }
 
-export class Rig {
+export class ControllerRig {
   readonly memory = new FlatMemory();
   readonly clock = new VirtualClock();
   readonly events = new EventStream(this.clock);
@@ -134,7 +134,7 @@ export class Rig {
   readonly #hasIo: boolean;
   #nextCid = 1;
 
-  constructor(options: RigOptions = {}) {
+  constructor(options: ControllerRigOptions = {}) {
     this.media = new Media({
       blockSizeBytes: options.blockSizeBytes ?? 512,
       capacityBytes: options.capacityBytes ?? 2 ** 40,

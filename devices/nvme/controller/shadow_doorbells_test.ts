@@ -6,7 +6,7 @@ import { DmaDevice } from "@dmalab/runtime/dma";
 import { FlatMemory } from "./_rig.ts";
 import { HostPort } from "./host_port.ts";
 import { CompletionQueue, SubmissionQueue } from "./queues.ts";
-import { ShadowDoorbells } from "./shadow_doorbells.ts";
+import { ControllerShadowDoorbells } from "./shadow_doorbells.ts";
 
 const VALUES = 0x10_0000;
 const WAKEUPS = 0x20_0000;
@@ -16,7 +16,7 @@ function bench(id: number, stride: number) {
   const memory = new FlatMemory();
   memory.bytes.fill(0xee);
   const events = new EventStream(new VirtualClock());
-  const shadows = new ShadowDoorbells(
+  const shadows = new ControllerShadowDoorbells(
     new HostPort(events, new DmaDevice("ssd"), memory),
     VALUES,
     WAKEUPS,

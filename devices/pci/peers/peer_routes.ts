@@ -21,7 +21,7 @@ const P2P_ROUTE = eventId("p2p.route");
 const P2P_CHOOSE = eventId("p2p.choose");
 
 /** No more providers than this can be tied. */
-const MOST_TIED = 512;
+const MAX_TIED = 512;
 
 export class PeerRoutes {
   /** Routes that were computed, and answers from the cache. */
@@ -118,7 +118,7 @@ export class PeerRoutes {
         nearest = distance;
         tied = [];
       }
-      if (tied.length < MOST_TIED) tied.push(provider);
+      if (tied.length < MAX_TIED) tied.push(provider);
     }
     const chosen = tied.length === 0 ? null : tied[random.below(tied.length)]!;
     if (chosen !== null) chosen.deviceReferences++;

@@ -72,7 +72,7 @@ export const DEVICE_CALLS: Readonly<Record<"io" | "printk" | "bug", readonly CCa
         if (level >= DEBUG_LEVEL) return;
         const text = formatMessage(kernel.memory, format, args).trimEnd();
         const name = dev === 0 ? "" : `${kernel.device(dev).name}: `;
-        kernel.run.print(`${LEVELS[level] ?? "info"}: ${name}${text}`);
+        kernel.context.print(`${LEVELS[level] ?? "info"}: ${name}${text}`);
       },
     },
   ],

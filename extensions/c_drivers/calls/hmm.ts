@@ -20,7 +20,7 @@ export const HMM_MAP = { state: 0, pfn_list: 16, dma_list: 24, dma_entry_size: 3
 const HMM_MAP_BYTES = 40;
 const ENTRY_BYTES = 8;
 /** What one map may have: more fails with ENOMEM. */
-const MOST_ENTRIES = 65_536;
+const MAX_ENTRIES = 65_536;
 /** Bits of an entry's upper half, in their order: flags, order of the mapping, frame number. */
 const ORDER_UNIT = 2 ** 21;
 const ORDERS = 32;
@@ -69,7 +69,7 @@ export const HMM_CALLS: readonly CCallEntry[] = [
   kernelEntry("hmm_dma_map_alloc", (kernel, [device, at, entries, entryBytes]) => {
     const { machine, memory } = kernel;
     if (!memory.isOpen(at, HMM_MAP_BYTES)) throw kernel.crash("There is no hmm_dma_map");
-    if (!(entries > 0 && entries <= MOST_ENTRIES && entryBytes > 0)) {
+    if (!(entries > 0 && entries <= MAX_ENTRIES && entryBytes > 0)) {
       throw kernel.crash(`Cannot allocate a map of ${entries} entries of ${entryBytes} bytes`);
     }
     const map = hmmDmaMapAlloc(machine, device, entries, entryBytes);

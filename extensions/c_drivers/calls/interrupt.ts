@@ -17,11 +17,11 @@ const RELAX_NS = 1000;
 export function pass(kernel: CKernel, untilNs: number): boolean {
   const { clock } = kernel.machine;
   if (clock.nowNs >= untilNs) return false;
-  kernel.run.work(ACTIVITY_STEPS);
+  kernel.context.work(ACTIVITY_STEPS);
   if (kernel.machine.runNextActivity()) return true;
   const nextNs = Math.min(untilNs, clock.nextTimerNs);
   if (nextNs === Infinity) {
-    kernel.run.between?.waitsForEver();
+    kernel.context.preemption?.blockForever();
     throw kernel.crash("Deadlock: no pending work can end this wait");
   }
   kernel.machine.advance(Math.max(0, nextNs - clock.latestNs));

@@ -24,7 +24,7 @@ export const LINK_END = 2;
 /** The bit of `dma_flags` of what has an address of the bus; the header has the same. */
 const BUS_ADDRESS = 1;
 /** More entries than any list has. */
-const MOST_ENTRIES = 4096;
+const MAX_ENTRIES = 4096;
 
 /**
  * Where the first so many entries of a list lie, which may go on elsewhere.
@@ -36,7 +36,7 @@ export function* entriesOf(kernel: CKernel, at: number, count: number): Generato
   let entry = at;
   for (let index = 0; index < count; index++, entry += SG_BYTES) {
     // A list that only leads on is a ring: none is longer than what a kernel takes.
-    for (let links = 0; links <= MOST_ENTRIES; links++) {
+    for (let links = 0; links <= MAX_ENTRIES; links++) {
       if (!memory.isOpen(entry, SG_BYTES)) throw kernel.crash(`The list has no entry ${index}`);
       const link = memory.wordAt(entry + SG.page_link);
       if (link % LINK_END !== LINK_CHAIN) break;
@@ -48,7 +48,7 @@ export function* entriesOf(kernel: CKernel, at: number, count: number): Generato
 
 /** The list that C has at an address, read anew; what is mapped of it stays as it is. */
 function readList(kernel: CKernel, at: number, entries: number): Scatterlist {
-  if (!(entries >= 0 && entries <= MOST_ENTRIES)) {
+  if (!(entries >= 0 && entries <= MAX_ENTRIES)) {
     throw kernel.crash(`Invalid list of ${entries} entries`);
   }
   const list = new Scatterlist([], Math.max(1, entries));
@@ -140,7 +140,7 @@ export const LIST_CALLS: readonly CCallEntry[] = [
       if (!(mostBytes > 0)) throw kernel.crash("sg_nents_for_dma() with a segment length of 0");
       const { memory } = kernel;
       let pieces = 0;
-      for (const entry of entriesOf(kernel, at, Math.min(count >>> 0, MOST_ENTRIES))) {
+      for (const entry of entriesOf(kernel, at, Math.min(count >>> 0, MAX_ENTRIES))) {
         pieces += Math.ceil(memory.view.getUint32(entry + SG.dma_length, true) / mostBytes);
       }
       return pieces;

@@ -29,7 +29,7 @@ function unlock(kernel: CKernel, at: number): void {
 function takeMutex(kernel: CKernel, at: number): void {
   kernel.maySleep();
   if (stateOf(kernel, at) !== FREE) {
-    kernel.run.between?.waitsForEver();
+    kernel.context.preemption?.blockForever();
     const { since, waits } = kernel.locks.heldBy(at);
     throw kernel.crash(
       waits

@@ -10,7 +10,7 @@ import { CRequests } from "../c_requests.ts";
 const ZERO_SIZE = 16;
 const POINTER_BYTES = 8;
 /** More pages than are asked for at once. */
-const MOST_PAGES = 4096;
+const MAX_PAGES = 4096;
 
 /** The same bytes in a block of another size; the old one stays where there is none. */
 function resize(kernel: CKernel, ptr: number, sizeBytes: number, zeroed: boolean): number {
@@ -74,7 +74,7 @@ function putPage(kernel: CKernel, page: number): void {
 function fillPages(kernel: CKernel, gfp: number, count: number, listAt: number): number {
   kernel.maySleepBy(gfp);
   const { heap, memory } = kernel;
-  if (!(count >= 0 && count <= MOST_PAGES && memory.isOpen(listAt, count * POINTER_BYTES))) {
+  if (!(count >= 0 && count <= MAX_PAGES && memory.isOpen(listAt, count * POINTER_BYTES))) {
     throw kernel.crash(`No array of ${count} pages at ${hex(listAt)}`);
   }
   for (let slot = 0; slot < count; slot++) {

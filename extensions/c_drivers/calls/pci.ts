@@ -10,7 +10,7 @@ const INTX = 1;
 const MESSAGES = 2 | 4;
 
 function functionOf(kernel: CKernel, at: number): PciFunction {
-  return kernel.run.lab.devices.get(kernel.device(at).name)!.function;
+  return kernel.context.lab.devices.get(kernel.device(at).name)!.function;
 }
 
 function barOf(kernel: CKernel, at: number, index: number): Bar | null {

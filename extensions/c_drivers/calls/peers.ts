@@ -6,11 +6,11 @@ import { kernelEntry } from "../kernel_entry.ts";
 import { since72 } from "./mapping.ts";
 
 /** More than any topology has. */
-const MOST_CLIENTS = 256;
+const MAX_CLIENTS = 256;
 
 /** The functions that a row of `struct device *` means. */
 function clientsAt(kernel: CKernel, at: number, count: number) {
-  if (!(count >= 0 && count <= MOST_CLIENTS && kernel.memory.isOpen(at, 8 * count))) {
+  if (!(count >= 0 && count <= MAX_CLIENTS && kernel.memory.isOpen(at, 8 * count))) {
     throw kernel.crash(`No array of ${count} devices at ${hex(at)}`);
   }
   return Array.from(
@@ -36,7 +36,7 @@ export const PEER_CALLS: readonly CCallEntry[] = [
   kernelEntry(
     "pci_p2pdma_add_resource",
     (kernel, [func, bar, size, offset]) =>
-      kernel.run.lab.topology.providers.addResource(func, bar, size, offset),
+      kernel.context.lab.topology.providers.addResource(func, bar, size, offset),
   ),
   kernelEntry("pci_alloc_p2pmem", (kernel, [func, size]) => kernel.part(CPeers).alloc(func, size)),
   kernelEntry("pci_free_p2pmem", (kernel, [func, addr, size]) => {
@@ -44,21 +44,21 @@ export const PEER_CALLS: readonly CCallEntry[] = [
     throw kernel.crash(`pci_free_p2pmem(${hex(addr)}): not peer memory of ${func.name}`);
   }),
   kernelEntry("pci_p2pmem_virt_to_bus", (kernel, [func, addr]) => {
-    const { providers } = kernel.run.lab.topology;
+    const { providers } = kernel.context.lab.topology;
     const phys = addr === 0 ? null : kernel.phys(addr);
     const range = phys === null ? null : providers.of(func)?.rangeOf(phys) ?? null;
     return range === null ? 0 : providers.busAddress(func, phys);
   }),
   kernelEntry(
     "pci_p2pmem_publish",
-    (kernel, [func, publish]) => kernel.run.lab.topology.providers.publish(func, publish !== 0),
+    (kernel, [func, publish]) => kernel.context.lab.topology.providers.publish(func, publish !== 0),
   ),
   kernelEntry("pci_p2pdma_distance", (kernel, [provider, clients, count, verbose]) => {
     const functions = clientsAt(kernel, clients, count);
-    return kernel.run.lab.topology.distance(provider, functions, verbose !== 0);
+    return kernel.context.lab.topology.distance(provider, functions, verbose !== 0);
   }),
   kernelEntry("pci_p2pmem_find", (kernel, [clients, count]) => {
-    const { devices, topology } = kernel.run.lab;
+    const { devices, topology } = kernel.context.lab;
     const found = topology.routes.find(clientsAt(kernel, clients, count), kernel.machine.random);
     return found === null ? 0 : kernel.pointerTo(devices.get(found.func.name)!.dma);
   }),
@@ -79,15 +79,15 @@ export const PEER_CALLS: readonly CCallEntry[] = [
   },
   kernelEntry(
     "pcim_p2pdma_init",
-    (kernel, [func]) => kernel.run.lab.topology.providers.register(func),
+    (kernel, [func]) => kernel.context.lab.topology.providers.register(func),
   ),
   kernelEntry("pcim_p2pdma_provider", (kernel, [func, bar]) => {
-    const found = kernel.run.lab.topology.providers.barProvider(func, bar);
+    const found = kernel.context.lab.topology.providers.barProvider(func, bar);
     return found === null ? 0 : kernel.part(CPeers).pointerTo(found);
   }),
   kernelEntry("pci_p2pdma_map_type", (kernel, [provider, client]) => {
     const { func } = kernel.part(CPeers).providerAt(provider);
-    const kind = kernel.run.lab.topology.kind(func, client);
+    const kind = kernel.context.lab.topology.kind(func, client);
     return mapTypeNumber(kernel.machine.kernel.strategies, kind);
   }),
 ];

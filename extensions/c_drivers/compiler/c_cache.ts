@@ -8,7 +8,7 @@ import { allowedVariable, host, hostReason, readHostBytes } from "@dmalab/cli";
 import type { Compiled } from "./clang.ts";
 
 /** What all kept drivers may take; those that were not used for longest are removed first. */
-const MOST_BYTES = 2 ** 28;
+const MAX_BYTES = 2 ** 28;
 const FOLDER = "c";
 
 /** Where what can be made again is kept for this user, or why that is not known. */
@@ -35,7 +35,7 @@ export async function keptModule(key: string): Promise<Compiled | null> {
   const folder = cacheFolder();
   if ("problem" in folder) return null;
   const path = `${folder.path}/${FOLDER}/${key}`;
-  const file = readHostBytes(path, { mostBytes: MOST_BYTES });
+  const file = readHostBytes(path, { mostBytes: MAX_BYTES });
   // It is compiled again, and what prevents that it is kept is reported then.
   if (!file.found) return null;
   const { bytes } = file;
@@ -67,7 +67,7 @@ export async function keepModule(
   try {
     const real = makeOwnFolder(`${folder.path}/${FOLDER}`);
     rewriteFile(`${real}/${key}`, joined(hash, content));
-    removeOldest(real, MOST_BYTES);
+    removeOldest(real, MAX_BYTES);
     return null;
   } catch (error) {
     // No run fails for the cache: a full disk or a folder of another user's is no mistake in a driver.

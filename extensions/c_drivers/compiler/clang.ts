@@ -26,8 +26,8 @@ import {
 import { shellWord } from "@dmalab/cli/scenario";
 
 /** By the clock no driver takes so long, with the download of the compiler. */
-export const MOST_MS = 300_000;
-export const LATE = `The C compiler was stopped after ${MOST_MS / 1000} s`;
+export const MAX_MS = 300_000;
+export const LATE = `The C compiler was stopped after ${MAX_MS / 1000} s`;
 /** The most memory that the compiler's process takes, in bytes. */
 export const COMPILER_BYTES = 2 ** 30;
 /** Of these, what the process takes besides clang's own memory. */
@@ -158,7 +158,7 @@ export async function compileC(
     setTimeout(() => {
       isLate = true;
       child.kill("SIGKILL");
-    }, MOST_MS);
+    }, MAX_MS);
   let late = limit();
   const errors = new Response(child.stderr).text();
   const writer = child.stdin.getWriter();
@@ -168,7 +168,7 @@ export async function compileC(
   let begun = -1;
   let stopped: Stopped | null = null;
   for await (const line of linesOf(child.stdout)) {
-    const answer = JSON.parse(line) as Answer | { readonly stopped: Stopped };
+    const answer = JSON.parse(line) as CompilerResult | { readonly stopped: Stopped };
     if ("stopped" in answer) {
       stopped = answer.stopped;
       break;
@@ -273,7 +273,7 @@ export function stoppedText(stopped: Stopped, timeMs: number): string {
 }
 
 /** A line of the compiler's process: of a job that begins, or of one that is done. */
-interface Answer {
+interface CompilerResult {
   readonly job: number;
   readonly made?: { readonly module: string | null; readonly said: string };
 }

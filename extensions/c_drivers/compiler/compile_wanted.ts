@@ -33,7 +33,7 @@ import { saidDiagnostics } from "./said_diagnostics.ts";
 
 const INCLUDE = "include";
 /** Headers of a driver's own, of which there may be many but not without end. */
-const MOST_SOURCES = 200;
+const MAX_SOURCES = 200;
 const UP = /(["/]|^)\.\.(?=\/)/g;
 const LOCAL_INCLUDE = /^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"/gm;
 
@@ -137,7 +137,7 @@ function sourcesFrom(main: SourceFile, loader: WantingLoader): Sources {
     files.set(name, source);
     for (const [, written] of source.text.matchAll(LOCAL_INCLUDE)) {
       const header = misnamed(written!, C_FILE) ??
-        (files.size < MOST_SOURCES ? loader.load(written!, source) : tooMany(written!));
+        (files.size < MAX_SOURCES ? loader.load(written!, source) : tooMany(written!));
       // No error yet: the line may stand behind a condition.
       if (header instanceof LoadError) refused.set(withoutUps(written!), header);
       else add(join(dirname(name), withoutUps(written!)), header);
@@ -148,7 +148,7 @@ function sourcesFrom(main: SourceFile, loader: WantingLoader): Sources {
 }
 
 function tooMany(path: string): LoadError {
-  const message = `Cannot include "${path}": a driver has at most ${MOST_SOURCES} files`;
+  const message = `Cannot include "${path}": a driver has at most ${MAX_SOURCES} files`;
   return new LoadError("unreadable", message);
 }
 

@@ -38,7 +38,7 @@ export interface Patch {
 }
 
 /** A scenario, and what loads what it uses. */
-export interface Opened {
+export interface OpenedScenario {
   readonly entry: SourceFile;
   readonly loader: WantingLoader;
 }
@@ -60,7 +60,7 @@ export function loadPatched(
 export function openPatched(
   path: string,
   patches: readonly (Patch | null)[],
-): readonly Opened[] {
+): readonly OpenedScenario[] {
   return patches.map((patch) => {
     const files = HostLoader.open(path);
     if (typeof files === "string") throw new Error(files);
@@ -73,7 +73,7 @@ export function openPatched(
 
 /** Loads scenarios; what is to be compiled is compiled together. */
 export async function loadTogether(
-  opened: readonly Opened[],
+  opened: readonly OpenedScenario[],
   compile: typeof compileWanted,
 ): Promise<readonly LoadResult[]> {
   const load = () => opened.map(({ entry, loader }) => loadProgram(entry, loader));

@@ -37,7 +37,7 @@ const MEMORY_HINT = "a smaller section, or several files";
 const NO_MEMORY = /^LLVM ERROR: out of memory$/;
 const TRAP = /^(?:memory access out of bounds|unreachable|Maximum call stack size exceeded)$/;
 /** More of them say the same again. */
-const MOST_UNPLACED = 5;
+const MAX_WITHOUT_LOCATION = 5;
 /** The name of the option that controls a warning. */
 const OPTION = / \[-W[^\]]*\]$/;
 const NO_HEADER = /^'(.+)' file not found/;
@@ -69,7 +69,7 @@ export function saidDiagnostics(
   }
   // Where there is an error with a place, the others follow from it.
   if (module !== null || found.some(({ severity }) => severity === "error")) return found;
-  if (unplaced.length > 0) return [...found, ...unplaced.slice(0, MOST_UNPLACED)];
+  if (unplaced.length > 0) return [...found, ...unplaced.slice(0, MAX_WITHOUT_LOCATION)];
   const output = said.trim();
   const message = `Compilation failed ${
     output === "" ? "without an error message" : `with this output: ${output}`
@@ -87,23 +87,23 @@ function unplacedIn(line: string, compilation: Compilation): Diagnostic | null {
   if (linked !== null) {
     const [, what, name] = linked;
     const which = what!.startsWith("undefined") ? "last" : "first";
-    return errorAt(placeOfName(name!, compilation, which), what!);
+    return errorAt(locationOfName(name!, compilation, which), what!);
   }
   const large = LARGE.exec(line);
   if (large !== null) {
     const [, all, bytes, name] = large;
     const message = `The static data take ${roughly(all!)}, ${name} alone ${roughly(bytes!)}`;
-    return { ...errorAt(placeOfName(name!, compilation), message), hint: STATIC_HINT };
+    return { ...errorAt(locationOfName(name!, compilation), message), hint: STATIC_HINT };
   }
   if (NO_MEMORY.test(line)) {
     const message = `The compiler needs more than ${formatSize(COMPILER_BYTES)} of memory`;
-    return { ...errorAt(placeOfName("", compilation), message), hint: MEMORY_HINT };
+    return { ...errorAt(locationOfName("", compilation), message), hint: MEMORY_HINT };
   }
   const other = UNPLACED.exec(line);
   if (other === null) return null;
   const [, what = ""] = other;
   const message = TRAP.test(what) ? `The compiler itself failed: ${what}` : what;
-  return errorAt(placeOfName("", compilation), message);
+  return errorAt(locationOfName("", compilation), message);
 }
 
 /** A size without the room that the compiler adds to a variable. */
@@ -112,7 +112,7 @@ function roughly(bytes: string): string {
 }
 
 /** Where a name is; the beginning of the source where it is not, or where there is none. */
-function placeOfName(
+function locationOfName(
   name: string,
   { main, sources }: Compilation,
   which: "first" | "last" = "first",

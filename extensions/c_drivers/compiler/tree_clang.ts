@@ -7,7 +7,7 @@ import {
   LARGE,
   LATE,
   linesOf,
-  MOST_MS,
+  MAX_MS,
   noProcess,
   startCompiler,
   type Stopped,
@@ -52,7 +52,7 @@ export class SessionClang implements TreeClang {
     const late = setTimeout(() => {
       isLate = true;
       child.kill("SIGKILL");
-    }, MOST_MS);
+    }, MAX_MS);
     // First that it begins.
     const begun = await answers.next();
     const { done, value } = begun.done === true ? begun : await answers.next();

@@ -2,7 +2,7 @@
 import type { DeviceShape } from "../tree/of_tree.ts";
 import { SG, SG_BYTES } from "../calls/lists.ts";
 import { asLibrary, IR, missingIn, withStorage } from "../tree/ir.ts";
-import { Layout, layoutError, layoutSource, type LayoutWanted } from "../tree/layout.ts";
+import { layoutError, layoutSource, type LayoutWanted, TreeLayout } from "../tree/layout.ts";
 import { exportsIn, libraryOf, requestFilesOf } from "../tree/library.ts";
 import type { Settings } from "../tree/settings.ts";
 import { hasTreeFunction } from "../tree/tree_border.ts";
@@ -38,7 +38,7 @@ const HIDDEN = "-fvisibility=hidden";
 /** What compiled code calls and its text does not name. */
 const COMPILERS_OWN = ["__multi3"];
 /** Files of the library that one driver is linked with. */
-const MOST_LIBRARY = 40;
+const MAX_LIBRARY = 40;
 
 const WANTED: LayoutWanted = {
   headers: ["linux/pci.h", "linux/scatterlist.h"],
@@ -175,7 +175,7 @@ class TreeDriver {
       for (const name of [...COMPILERS_OWN, ...missingIn([...texts, ...library])]) {
         const path = first.get(name) ??
           (hasTreeFunction(name) ? undefined : exported.get(name));
-        if (path === undefined || tried.has(path) || tried.size >= MOST_LIBRARY) continue;
+        if (path === undefined || tried.has(path) || tried.size >= MAX_LIBRARY) continue;
         tried.add(path);
         const own = ours.get(path);
         const unit = await build.unit(path, settings, own === undefined ? {} : { [path]: own });
@@ -215,7 +215,7 @@ class TreeDriver {
     const unit = await build.unit(LAYOUT, settings, { [LAYOUT]: layoutSource(WANTED) });
     const { module, said } = await build.compile(unit, [...TREE_ARGUMENTS, ...IR]);
     if (module === null) throw layoutError(build.version.name, said);
-    const layout = new Layout(WANTED, this.#decoder.decode(module));
+    const layout = new TreeLayout(WANTED, this.#decoder.decode(module));
     const lists = Object.entries(SG).every(([member, offset]) =>
       layout.offsetOf(`scatterlist.${member}`) === offset
     );

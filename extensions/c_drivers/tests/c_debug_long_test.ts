@@ -4,8 +4,10 @@ import { join } from "node:path";
 import { HostLoader, withCompiled } from "@dmalab/cli";
 import { Debugger } from "@dmalab/cli/debug";
 import { renderDiagnostics } from "@dmalab/lang/diagnostics";
-import { loadFollowed } from "@dmalab/lang";
+import { loadForDebugging } from "@dmalab/lang";
 import {
+  BreakpointSet,
+  type BreakpointTrigger,
   evaluate,
   move,
   type Position,
@@ -13,8 +15,6 @@ import {
   recordRun,
   runsOf,
   START,
-  type StopCause,
-  Stops,
 } from "@dmalab/recording";
 import { displayName, type Program, runProgramWith } from "@dmalab/lang/run";
 import { codeBlocks } from "@dmalab/cli/scenario";
@@ -37,7 +37,7 @@ async function opened(path: string): Promise<Program> {
   const files = HostLoader.open(join(ROOT, path));
   assert(typeof files !== "string");
   const { entry, loader } = files;
-  const loaded = await withCompiled(loader, () => loadFollowed(entry, loader));
+  const loaded = await withCompiled(loader, () => loadForDebugging(entry, loader));
   assert(loaded.program !== null, renderDiagnostics(loaded.diagnostics));
   return loaded.program;
 }
@@ -48,28 +48,32 @@ async function recorded(path: string, name: string): Promise<Recording> {
 }
 
 /** `wire.c:31`. */
-function lineAt(recording: Recording, at: Position): string {
-  const { span: { source, start } } = recording.statement(at)!;
+function lineAt(recording: Recording, position: Position): string {
+  const { span: { source, start } } = recording.statement(position)!;
   return `${source.name.split("/").at(-1)}:${source.position(start).line}`;
 }
 
 /** Calls at a moment, the innermost first. */
-function callsAt(recording: Recording, at: Position): string {
-  return recording.frames(at).map(({ name, span: { source, start } }) =>
+function callsAt(recording: Recording, position: Position): string {
+  return recording.frames(position).map(({ name, span: { source, start } }) =>
     `${name}:${source.position(start).line}`
   ).join(" < ");
 }
 
 /** All moments at which something stops, from one end of the run to the other. */
-function stopsOf(recording: Recording, cause: StopCause, way: "forward" | "back"): Position[] {
-  const stops = new Stops();
-  stops.add({ cause });
+function stopsOf(
+  recording: Recording,
+  cause: BreakpointTrigger,
+  direction: "forward" | "back",
+): Position[] {
+  const breakpoints = new BreakpointSet();
+  breakpoints.add({ cause });
   const found: Position[] = [];
-  let at = way === "forward" ? START : recording.last;
+  let position = direction === "forward" ? START : recording.last;
   for (;;) {
-    const moved = move(recording, at, { unit: "run", way }, stops);
-    if (moved.stop === null) return found;
-    found.push(at = moved.at);
+    const outcome = move(recording, position, { unit: "run", direction }, breakpoints);
+    if (outcome.stop === null) return found;
+    found.push(position = outcome.position);
   }
 }
 
@@ -80,8 +84,10 @@ Deno.test("a run with a driver in C is gone through line by line, handlers of in
   );
   const lines: string[] = [];
   for (let started = 1; started <= recording.statements.count; started++) {
-    const at = recording.atStatement(started);
-    if (lineAt(recording, at).startsWith("wire.c")) lines.push(lineAt(recording, at).slice(7));
+    const position = recording.atStatement(started);
+    if (lineAt(recording, position).startsWith("wire.c")) {
+      lines.push(lineAt(recording, position).slice(7));
+    }
   }
   const probe = "168 38 39 42 44 45 46 49 50 52 53 54 56 57 58 60 61 72";
   const send = "88 89 91 92 95 94 96 97 98 25 28 30 31 32 33 35 99 104";
@@ -95,21 +101,21 @@ Deno.test("a line of C stops forwards and backwards, with the calls of both lang
     "what is in the buffer is sent [iommu.mode = strict]",
   );
   const file = join("extensions/c_drivers/tests/c/wire.c");
-  const [at, ...others] = stopsOf(recording, { kind: "line", file, line: 31 }, "forward");
+  const [position, ...others] = stopsOf(recording, { kind: "line", file, line: 31 }, "forward");
   assertEquals(others, []);
-  assertEquals(lineAt(recording, at!), "wire.c:31");
-  assertEquals(stopsOf(recording, { kind: "line", file, line: 31 }, "back"), [at!]);
+  assertEquals(lineAt(recording, position!), "wire.c:31");
+  assertEquals(stopsOf(recording, { kind: "line", file, line: 31 }, "back"), [position!]);
   const calls =
     "wire_irq:31 < on write 0x14:26 < send:98 < sends:45 < what is in the buffer is sent:55";
-  assertEquals(callsAt(recording, at!), calls);
+  assertEquals(callsAt(recording, position!), calls);
   // The mapping is there, and after the line it is gone: its unmapping is six events.
-  assertEquals(evaluate(recording, at!, "iommu.live_mappings").text, "1");
-  const next = move(recording, at!, { unit: "over", way: "forward" }).at;
-  assertEquals([lineAt(recording, next), next.seq - at!.seq], ["wire.c:32", 6]);
+  assertEquals(evaluate(recording, position!, "iommu.live_mappings").text, "1");
+  const next = move(recording, position!, { unit: "over", direction: "forward" }).position;
+  assertEquals([lineAt(recording, next), next.seq - position!.seq], ["wire.c:32", 6]);
   assertEquals(evaluate(recording, next, "iommu.live_mappings").text, "0");
   // Names of the script are those of the call that they are asked in.
-  assertEquals(evaluate(recording, at!, "addr", 1).text, "0xffff_f000");
-  assertEquals(evaluate(recording, at!, "buf.size", 3).text, "1000B");
+  assertEquals(evaluate(recording, position!, "addr", 1).text, "0xffff_f000");
+  assertEquals(evaluate(recording, position!, "buf.size", 3).text, "1000B");
   // Line 29 is the second half of nothing that has code: the next one that has stops.
   const moved = stopsOf(recording, { kind: "line", file, line: 29 }, "forward");
   assertEquals(moved.map((each) => lineAt(recording, each)), ["wire.c:30"]);
@@ -126,8 +132,8 @@ Deno.test("steps go over calls of C, into them and out of them, both ways", asyn
   const file = "extensions/c_drivers/tests/c/wire.c";
   const [bell] = stopsOf(recording, { kind: "line", file, line: 98 }, "forward");
   const [irq] = stopsOf(recording, { kind: "line", file, line: 31 }, "forward");
-  const to = (from: Position, unit: "into" | "over" | "out", way: "forward" | "back") =>
-    lineAt(recording, move(recording, from, { unit, way }).at);
+  const to = (from: Position, unit: "into" | "over" | "out", direction: "forward" | "back") =>
+    lineAt(recording, move(recording, from, { unit, direction }).position);
   assertEquals(to(bell!, "into", "forward"), "wire.dma:20");
   assertEquals(to(bell!, "over", "forward"), "wire.c:99");
   assertEquals(to(bell!, "out", "forward"), "wire.dma:46");
@@ -164,14 +170,17 @@ Deno.test("who follows a run in C changes nothing in it: events, failures and pl
         );
         const { count } = recording.statements;
         for (let started = 1; started <= count; started++) {
-          if (recording.marked(started).foreign !== undefined) foreign++;
+          if (recording.marked(started).native !== undefined) foreign++;
         }
         // The run that is done again comes to the very same lines, in whatever order one asks.
         for (const place of spread(20, count)) {
-          const at = recording.atStatement(place + 1);
-          const before = Array.from({ length: at.seq }, (_, seq) => recording.eventNameAt(seq + 1));
+          const position = recording.atStatement(place + 1);
+          const before = Array.from(
+            { length: position.seq },
+            (_, seq) => recording.eventNameAt(seq + 1),
+          );
           const maps = before.filter((each) => each === "dma.map").length;
-          assertEquals(evaluate(recording, at, "counters.dma.map").text, String(maps));
+          assertEquals(evaluate(recording, position, "counters.dma.map").text, String(maps));
         }
       });
       assert(foreign > 5 * runs);

@@ -33,7 +33,7 @@ function loaded(name: string): LoadResult {
 }
 
 /** An endless loop ends after so many. */
-const MOST_STEPS = 20_000_000;
+const MAX_STEPS = 20_000_000;
 
 /** What each test of a scenario came to: its message, or that it held. */
 function outcomesOf(name: string): ReadonlyMap<string, string> {
@@ -42,8 +42,11 @@ function outcomesOf(name: string): ReadonlyMap<string, string> {
 
 /** The same, with a pair for each run of a test that has several. */
 function runsOf(name: string): readonly (readonly [string, string])[] {
-  const limits = { ...DEFAULT_LIMITS, steps: MOST_STEPS };
-  const { outcomes } = runProgramWith(null, programOf(loaded(name)), { heard: false, limits });
+  const limits = { ...DEFAULT_LIMITS, steps: MAX_STEPS };
+  const { outcomes } = runProgramWith(null, programOf(loaded(name)), {
+    attributeDefects: false,
+    limits,
+  });
   return outcomes.map(({ failure, name: test }) => [
     test,
     failure === null ? "held" : `${failure.code} ${failure.message}`,
@@ -106,7 +109,7 @@ Deno.test("leaks, endless loops, endless recursion and stray pointers in C end w
 Deno.test("reports of C name the calls they are about: leaks, freed blocks, refused masks, constants", () => {
   const opened = loaded("reported");
   assert(opened.program !== null);
-  const { outcomes } = runProgramWith(null, opened.program, { heard: false });
+  const { outcomes } = runProgramWith(null, opened.program, { attributeDefects: false });
   const failures = new Map(
     outcomes.flatMap(({ failure, name }) => failure === null ? [] : [[name, failure] as const]),
   );

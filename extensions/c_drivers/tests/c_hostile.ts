@@ -4,7 +4,7 @@ import { type LoadResult, type RunOptions, runProgramWith } from "@dmalab/lang/r
 import { DEFAULT_LIMITS } from "@dmalab/lang/values";
 import { SourceFile } from "@dmalab/lang";
 import { HostShelf, type WantingLoader } from "@dmalab/cli";
-import { type Opened, openPatched } from "../compiler/patched.ts";
+import { type OpenedScenario, openPatched } from "../compiler/patched.ts";
 import { LoadError } from "@dmalab/lang/syntax";
 import { programOf } from "./c_together.ts";
 import { HOSTILE_KERNEL, type HostileFile } from "./c_hostile_files.ts";
@@ -21,7 +21,7 @@ const FILES_OF_MODULE = 50;
 
 /** How tests run of which none holds: known defects are not looked for behind each. */
 function unheard(steps: number): RunOptions {
-  return { only: "tests", limits: { ...DEFAULT_LIMITS, steps }, heard: false };
+  return { only: "tests", limits: { ...DEFAULT_LIMITS, steps }, attributeDefects: false };
 }
 
 /** Sources that are in no folder. */
@@ -39,7 +39,7 @@ class MadeFiles implements WantingLoader {
 }
 
 /** A scenario with a test for each of some files. */
-export function openHostileFiles(files: readonly HostileFile[]): Opened {
+export function openHostileFiles(files: readonly HostileFile[]): OpenedScenario {
   const loader = new MadeFiles();
   for (const { name, text } of files) loader.add(name, text);
   const drivers: string[] = [];
@@ -85,10 +85,10 @@ export function holdHostileFiles(files: readonly HostileFile[], loaded: LoadResu
 const KINDS = 50;
 
 /** A scenario that has a driver do each of them with some seeds. */
-export function openHostileCalls(seeds: readonly number[]): Opened {
+export function openHostileCalls(seeds: readonly number[]): OpenedScenario {
   const [{ entry, loader }] = openPatched(join(ROOT, "extensions/c_drivers/tests/c/hostile.dma"), [
     null,
-  ]) as [Opened];
+  ]) as [OpenedScenario];
   const cases = Array.from({ length: KINDS * seeds.length }, (_, index) => {
     const kind = Math.floor(index / seeds.length);
     return `test "${index}" with { leaks = allow } { bad.hostile(nic, ${kind}, ${

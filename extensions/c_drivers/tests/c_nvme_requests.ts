@@ -172,7 +172,7 @@ export function runRequests(
       ...chosen,
       only: "tests",
       // Why a test has reports is not asked.
-      heard: false,
+      attributeDefects: false,
       limits: { ...DEFAULT_LIMITS, steps: 1e12 },
       onOutcome(test) {
         isFirst = true;

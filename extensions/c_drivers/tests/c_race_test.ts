@@ -6,7 +6,7 @@ import { loadFiles, programOf } from "./c_together.ts";
 const [loaded] = await loadFiles(["extensions/c_drivers/tests/c/races.dma"]);
 
 Deno.test("a race of calls into C goes through every order at each of their calls", async (t) => {
-  const { outcomes } = runProgramWith(null, programOf(loaded!), { heard: false });
+  const { outcomes } = runProgramWith(null, programOf(loaded!), { attributeDefects: false });
   const failed = new Map(
     outcomes.flatMap(({ failure, name }) => failure === null ? [] : [[name, failure]]),
   );

@@ -2,7 +2,7 @@
 import process from "node:process";
 import { assert, assertEquals } from "@std/assert";
 import { HostShelf, type WantingLoader } from "@dmalab/cli";
-import type { Opened } from "../compiler/patched.ts";
+import type { OpenedScenario } from "../compiler/patched.ts";
 import { saidDiagnostics } from "../compiler/said_diagnostics.ts";
 import { KERNELS } from "@dmalab/runtime/kernels";
 import { FUEL_AT, SHADOW_AT } from "../c_addresses.ts";
@@ -217,7 +217,7 @@ function openCases() {
 }
 
 /** A driver that never comes to its first call. */
-function openConstructor(): Opened {
+function openConstructor(): OpenedScenario {
   const loader = new MadeFiles();
   loader.add(
     "begin.c",
@@ -238,7 +238,13 @@ Deno.test("no limit depends on what a file in C tells the compiler, or on assemb
       ? { ...DEFAULT_LIMITS, steps: 2 ** 50, timeMs: 50 }
       : { ...DEFAULT_LIMITS, steps: 300_000 };
     const select = (number: number) => number === index;
-    const options = { only: "tests", limits, select, heard: false, watch: WATCH } as const;
+    const options = {
+      only: "tests",
+      limits,
+      select,
+      attributeDefects: false,
+      watch: WATCH,
+    } as const;
     const [outcome] = runProgramWith(null, program, options).outcomes;
     const { failure } = outcome!;
     const end = failure === null ? "holds" : `${failure.code} ${failure.message}`;

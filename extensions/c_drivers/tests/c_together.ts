@@ -6,7 +6,7 @@ import { assert } from "@std/assert";
 import { join } from "node:path";
 import type { WantingLoader } from "@dmalab/cli";
 import { compileWanted } from "../compiler/compile_wanted.ts";
-import { loadTogether, type Opened, openPatched } from "../compiler/patched.ts";
+import { loadTogether, type OpenedScenario, openPatched } from "../compiler/patched.ts";
 import { renderDiagnostics } from "@dmalab/lang/diagnostics";
 import type { LoadResult, Program } from "@dmalab/lang/run";
 import { ROOT } from "@dmalab/tests";
@@ -25,7 +25,7 @@ function compileSoon(loaders: readonly WantingLoader[]): Promise<void> {
 }
 
 /** The programs of scenarios, in their order, with what is wrong with them. */
-export function loadOpened(opened: readonly Opened[]): Promise<readonly LoadResult[]> {
+export function loadOpened(opened: readonly OpenedScenario[]): Promise<readonly LoadResult[]> {
   return loadTogether(opened, compileSoon);
 }
 

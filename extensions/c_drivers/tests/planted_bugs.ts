@@ -4,7 +4,7 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "node:path";
-import { type Opened, openPatched } from "../compiler/patched.ts";
+import { type OpenedScenario, openPatched } from "../compiler/patched.ts";
 import { type LoadResult, type Program, type RunOptions } from "@dmalab/lang/run";
 import { runProgram } from "@dmalab/lang/run/run_program";
 import { SourceFile } from "@dmalab/lang";
@@ -38,7 +38,7 @@ export interface PlantedDriver {
  */
 const PLANTED: RunOptions = {
   only: "tests",
-  heard: false,
+  attributeDefects: false,
   limits: { ...DEFAULT_LIMITS, steps: DEFAULT_LIMITS.steps / 10 },
 };
 
@@ -54,7 +54,7 @@ function saidOf(program: Program, by: string): string {
 
 /** All tests of a program hold, and there are so many. */
 export function assertHolds(program: Program, testCount: number): void {
-  const { outcomes } = runProgram(program, { only: "tests", heard: false });
+  const { outcomes } = runProgram(program, { only: "tests", attributeDefects: false });
   const failed = outcomes.filter(({ failure }) => failure !== null)
     .map(({ failure, name }) => `${name}: ${failure!.message}`);
   assertEquals({ failed, all: outcomes.length }, { failed: [], all: testCount });
@@ -65,8 +65,10 @@ export function assertHolds(program: Program, testCount: number): void {
  *
  * @param constant How many there are.
  */
-export function openFew(path: string, constant: string): Opened {
-  const [{ entry: { name, text }, loader }] = openPatched(join(ROOT, path), [null]) as [Opened];
+export function openFew(path: string, constant: string): OpenedScenario {
+  const [{ entry: { name, text }, loader }] = openPatched(join(ROOT, path), [null]) as [
+    OpenedScenario,
+  ];
   const few = text.replace(`const ${constant} = 10_000`, `const ${constant} = 100`);
   assert(few !== text);
   return { entry: new SourceFile(name, few), loader };

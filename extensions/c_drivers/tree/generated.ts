@@ -4,7 +4,7 @@ import type { TreeVersion } from "@dmalab/runtime/kernels";
 
 const HERTZ = 1000;
 /** The largest sublevel that a version code has room for. */
-const MOST_SUB = 255;
+const MAX_SUB = 255;
 
 /** Generated headers by their paths, all but `generated/bounds.h`. */
 export function generatedHeaders(
@@ -13,9 +13,9 @@ export function generatedHeaders(
 ): Readonly<Record<string, string>> {
   const values = [...settings.values].map(([name, value]) => `#define CONFIG_${name} ${value}\n`);
   const { major, name, patch, sub } = version;
-  const code = (major * 256 + patch) * 256 + Math.min(sub, MOST_SUB);
+  const code = (major * 256 + patch) * 256 + Math.min(sub, MAX_SUB);
   const numbers = `#define LINUX_VERSION_CODE ${code}
-#define KERNEL_VERSION(a, b, c) (((a) << 16) + ((b) << 8) + ((c) > ${MOST_SUB} ? ${MOST_SUB} : (c)))
+#define KERNEL_VERSION(a, b, c) (((a) << 16) + ((b) << 8) + ((c) > ${MAX_SUB} ? ${MAX_SUB} : (c)))
 #define LINUX_VERSION_MAJOR ${major}
 #define LINUX_VERSION_PATCHLEVEL ${patch}
 #define LINUX_VERSION_SUBLEVEL ${sub}

@@ -22,8 +22,8 @@ export type Kconfig = ReadonlyMap<string, Symbol>;
 type Needs = readonly (readonly string[])[];
 
 /** A stranger's tree may have more files, files that lead to one another, and conditions within each other. */
-const MOST_FILES = 10_000;
-const MOST_DEPTH = 100;
+const MAX_FILES = 10_000;
+const MAX_DEPTH = 100;
 const SYMBOL = /^\s*(?:menu)?config\s+(\w+)\s*$/;
 const SWITCH = /^\s*(bool|tristate|def_bool|def_tristate)\b\s*(.*)$/;
 const SELECT = /^\s*select\s+(\w+)/;
@@ -76,8 +76,8 @@ class KconfigReader {
   read(path: string, outer: Needs, depth = 0): void {
     if (this.#seen.has(path)) return;
     this.#seen.add(path);
-    checkMost(this.#seen.size, MOST_FILES, "Kconfig", "files that it leads to");
-    checkMost(depth, MOST_DEPTH, path, "nested `source` lines above it");
+    checkMost(this.#seen.size, MAX_FILES, "Kconfig", "files that it leads to");
+    checkMost(depth, MAX_DEPTH, path, "nested `source` lines above it");
     const text = this.files.text(path) ?? "";
     const conditions: Needs[] = [outer];
     const around = () => conditions.flat();
@@ -102,7 +102,7 @@ class KconfigReader {
       const condition = IF.exec(line)?.[1];
       if (condition !== undefined && current === null) {
         conditions.push(needsOf(condition));
-        checkMost(conditions.length - 1, MOST_DEPTH, path, NESTED);
+        checkMost(conditions.length - 1, MAX_DEPTH, path, NESTED);
       }
       if (ENDIF.test(line) && conditions.length > 1) conditions.pop();
       const source = SOURCE.exec(line)?.[1];

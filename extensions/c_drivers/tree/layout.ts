@@ -12,7 +12,7 @@ export interface LayoutWanted {
 }
 
 /** What a tree has: sizes by tags, offsets by `tag.member`. */
-export class Layout {
+export class TreeLayout {
   readonly #sizes = new Map<string, number>();
   readonly #offsets = new Map<string, number>();
 

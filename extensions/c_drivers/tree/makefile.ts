@@ -11,7 +11,7 @@ const IF_SET =
 const ELSE = /^[ \t]*else\b/;
 const ENDIF = /^[ \t]*endif\b/;
 /** Conditions within each other: a stranger's tree may have more. */
-const MOST_DEPTH = 100;
+const MAX_DEPTH = 100;
 /** Left sides that name no object of their own. */
 const LISTS = new Set(["obj", "lib", "ccflags", "subdir"]);
 const FLAGS = /^[ \t]*(?:(?:subdir-)?ccflags-y|CFLAGS_([\w.-]+))[ \t]*[:+]?=(.*)$/gm;
@@ -99,7 +99,7 @@ export class Makefiles {
     for (const line of this.#text(folder).split("\n")) {
       if (IF.test(line)) {
         conditions.push(IF_SET.exec(line)?.slice(1).find((symbol) => symbol !== undefined));
-        checkMost(conditions.length, MOST_DEPTH, `makefile of ${folder}`, NESTED);
+        checkMost(conditions.length, MAX_DEPTH, `makefile of ${folder}`, NESTED);
       } else if (ELSE.test(line)) conditions.splice(-1, 1, undefined);
       else if (ENDIF.test(line)) conditions.pop();
       const [, base, symbol, objects = ""] = RULE.exec(line) ?? [];

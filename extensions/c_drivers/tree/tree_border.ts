@@ -18,7 +18,7 @@ import { KNOWN_TREES } from "@dmalab/runtime/kernels";
 import type { ImportedFunction, ValueType } from "../wasm/wasm_reader.ts";
 
 type Wide = number | bigint;
-type Run = (kernel: CKernel, args: readonly number[]) => number | void;
+type StubBody = (kernel: CKernel, args: readonly number[]) => number | void;
 
 const CALLS: ReadonlyMap<string, CCall> = new Map(
   C_CALLS.map((call) => [call.prototype.name, call]),
@@ -31,36 +31,36 @@ function runNamed(name: string, kernel: CKernel, ...args: readonly number[]): nu
 }
 
 /** A function of the lab's with these of the tree's arguments, in this order. */
-const by = (name: string, ...order: readonly number[]): Run => (kernel, args) =>
+const by = (name: string, ...order: readonly number[]): StubBody => (kernel, args) =>
   runNamed(name, kernel, ...order.map((index) => args[index] ?? 0));
 
 /** A line of the log. Formats begin with a character and a digit where they say their level. */
-const prints = (level: number): Run => (kernel, [dev = 0, format = 0, given = 0]) =>
+const prints = (level: number): StubBody => (kernel, [dev = 0, format = 0, given = 0]) =>
   runNamed("dmalab_print_line", kernel, level, kernel.isDevice(dev) ? dev : 0, format, given);
 
 const LEVEL_FOLLOWS = "\u0001";
 const USUAL_LEVEL = 6;
 
-const printk: Run = (kernel, [format = 0, given = 0]) => {
+const printk: StubBody = (kernel, [format = 0, given = 0]) => {
   const text = kernel.memory.textAt(format);
   const hasLevel = text.startsWith(LEVEL_FOLLOWS);
   const level = hasLevel ? Number(text[1]) : USUAL_LEVEL;
   return runNamed("dmalab_print_line", kernel, level, 0, format + (hasLevel ? 2 : 0), given);
 };
 
-const locks: Run = by("dmalab_lock", 0);
-const unlocks: Run = by("dmalab_unlock", 0);
-const nothing: Run = () => 0;
+const locks: StubBody = by("dmalab_lock", 0);
+const unlocks: StubBody = by("dmalab_unlock", 0);
+const nothing: StubBody = () => 0;
 
 /** What a structure of C waits for in a process of its own. */
-const defers: Run = (kernel, [at = 0, run = 0]) => {
+const defers: StubBody = (kernel, [at = 0, run = 0]) => {
   const { site } = kernel.machine.events.context;
   const runs = () => callOwn(kernel, "Work", at, site, run);
   return Number(kernel.part(CDeferred).post(workKey(at), runs, at));
 };
 
 /** The interrupt of a device without messages: a vector of its own while it is wanted. */
-const lineIrq: Run = (kernel, [dev = 0, wanted]) => {
+const lineIrq: StubBody = (kernel, [dev = 0, wanted]) => {
   const { interrupts } = kernel.machine;
   const { name } = kernel.device(dev);
   if (wanted === 0) {
@@ -73,7 +73,7 @@ const lineIrq: Run = (kernel, [dev = 0, wanted]) => {
 };
 
 /** What the tree calls by another name than the lab does. */
-const ALIASES: ReadonlyMap<string, Run> = new Map<string, Run>(Object.entries<Run>({
+const ALIASES: ReadonlyMap<string, StubBody> = new Map<string, StubBody>(Object.entries<StubBody>({
   __kmalloc_noprof: by("kmalloc", 0, 1),
   __kmalloc_cache_noprof: by("kmalloc", 2, 1),
   __kmalloc_node_noprof: by("kmalloc", 0, 2),
@@ -222,7 +222,7 @@ export function keepTicks({ jiffiesAt, machine, memory }: CKernel): void {
 const NO_STUB = "remove its name from `stubs`";
 
 /** What stands for a function that is found in no place, by how the driver asks for it. */
-function stubRun(name: string, stubs: Stubs): Run {
+function stubRun(name: string, stubs: Stubs): StubBody {
   const answer = stubs === "zero" ? 0 : stubs === "refuse" ? undefined : stubs.get(name);
   if (answer === undefined) {
     return (kernel) => {
@@ -231,7 +231,7 @@ function stubRun(name: string, stubs: Stubs): Run {
   }
   let isSaid = stubs !== "zero";
   return (kernel) => {
-    if (!isSaid) kernel.run.print(`info: ${name}() is a stub: returns 0`);
+    if (!isSaid) kernel.context.print(`info: ${name}() is a stub: returns 0`);
     isSaid = true;
     return answer;
   };
@@ -251,7 +251,7 @@ function callOf(name: string): CCall | undefined {
 }
 
 /** Null for what the lab does not have. @throws {RefusedCode} */
-export function runOf({ name, parameters, result }: ImportedFunction): Run | null {
+export function runOf({ name, parameters, result }: ImportedFunction): StubBody | null {
   const alias = ALIASES.get(name);
   if (alias !== undefined) return alias;
   const call = callOf(name);

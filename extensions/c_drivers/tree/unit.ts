@@ -19,7 +19,7 @@ const FIRST = [
 ];
 const FOLDERS = ["include", "include/uapi"];
 /** What one file may lead to, conditions not looked at. */
-const MOST_FILES = 6000;
+const MAX_FILES = 6000;
 const ASM = /^asm\/([\w.-]+)$/;
 
 /** What is compiled, by its paths, and how. */
@@ -59,7 +59,7 @@ export class Units {
       if (!(name in found)) {
         found[name] = text;
         left.push(name);
-        checkMost(++count, MOST_FILES, path, "files that it includes");
+        checkMost(++count, MAX_FILES, path, "files that it includes");
       }
       return true;
     };
@@ -135,7 +135,7 @@ export class Units {
         if (entry.name.endsWith(".h") && !entry.isFolder) named.add(`"${entry.name}`);
       }
     }
-    checkMost(named.size, MOST_FILES, name.replace(`${TREE}/`, ""), "files that it includes");
+    checkMost(named.size, MAX_FILES, name.replace(`${TREE}/`, ""), "files that it includes");
     const made = [...named].map((each) => [each.startsWith('"'), each.slice(1)] as const);
     this.#includes.set(name, made);
     return made;

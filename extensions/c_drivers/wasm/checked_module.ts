@@ -9,7 +9,7 @@
  *
  * @see WebAssembly Core Specification, 5.4 (instructions), 5.5.13 (code section)
  */
-import type { ForeignLine } from "@dmalab/lang/values";
+import type { NativeLine } from "@dmalab/lang/values";
 import type { LineTable } from "./line_table.ts";
 import { ACCESSES, firstInstruction, type Instruction, instructionIn, OP } from "./wasm_code.ts";
 import { ByteReader, type CodeSpan, type ModuleShape, SECTION } from "./wasm_reader.ts";
@@ -33,7 +33,7 @@ export interface RunnableCode {
   addressOf(offset: number): number;
 }
 
-export interface CLine extends ForeignLine {
+export interface CLine extends NativeLine {
   /** The function begins with it. */
   readonly isEntry: boolean;
 }

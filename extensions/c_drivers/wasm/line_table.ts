@@ -7,7 +7,7 @@ import { ByteReader } from "./wasm_reader.ts";
 
 const VERSION = 4;
 /** More than a compiler writes for any driver: assembler can write what it likes. */
-const MOST_ROWS = 2 ** 20;
+const MAX_ROWS = 2 ** 20;
 const OP = {
   COPY: 1,
   ADVANCE_PC: 2,
@@ -22,7 +22,7 @@ const EXTENDED = { END_SEQUENCE: 1, SET_ADDRESS: 2 } as const;
 const LAST_OPCODE = 255;
 
 /** A place in a source. */
-export interface LinePlace {
+export interface CompiledLine {
   readonly file: string;
   readonly line: number;
   /** From 1; 0 where it is not known. */
@@ -30,7 +30,7 @@ export interface LinePlace {
 }
 
 /** Code of a line, from its address on. */
-export interface LineRow extends LinePlace {
+export interface LineRow extends CompiledLine {
   readonly address: number;
   /** The compiler says that a statement begins there. */
   readonly isStatement: boolean;
@@ -74,7 +74,7 @@ export class LineTable {
   }
 
   /** The place of an address in the code section; null where nothing is known. */
-  find(address: number): LinePlace | null {
+  find(address: number): CompiledLine | null {
     // Code that no line is said to have made belongs to the line before it.
     for (let at = this.#countBefore(address + 1) - 1; at >= 0; at--) {
       const row = this.#rows[at]!;
@@ -129,7 +129,7 @@ function readProgram(reader: ByteReader, end: number, rows: Row[]): void {
     const { file, ...known } = state;
     rows.push({ ...known, file: files[file] ?? "", isEnd });
   };
-  while (reader.at < end && rows.length < MOST_ROWS) {
+  while (reader.at < end && rows.length < MAX_ROWS) {
     const opcode = reader.byte();
     if (opcode >= opcodeBase) {
       const adjusted = opcode - opcodeBase;

@@ -39,13 +39,13 @@ interface FunctionType {
 }
 
 /** A function that others may call. */
-export interface Signature extends FunctionType {
+export interface WasmSignature extends FunctionType {
   /** Its number in the module. */
   readonly index: number;
 }
 
 /** A function that the module takes from outside. */
-export interface ImportedFunction extends Signature {
+export interface ImportedFunction extends WasmSignature {
   readonly module: string;
   readonly name: string;
   /** What the linker knows it by: what the code calls by this name. */
@@ -71,7 +71,7 @@ interface DataSpan {
 /** What is known of a module. */
 export interface ModuleShape {
   /** Functions by the names they are exported under. */
-  readonly functions: ReadonlyMap<string, Signature>;
+  readonly functions: ReadonlyMap<string, WasmSignature>;
   /** Numbers of global variables by the names they are exported under. */
   readonly globals: ReadonlyMap<string, number>;
   readonly imports: readonly ImportedFunction[];
@@ -173,7 +173,7 @@ export function shapeOf(bytes: Uint8Array): ModuleShape {
   const names = new Map<number, string>();
   const segmentNames = new Map<number, string>();
   let segments: readonly DataSpan[] = [];
-  const exported = new Map<string, Signature>();
+  const exported = new Map<string, WasmSignature>();
   const globals = new Map<string, number>();
   const imports: Omit<ImportedFunction, "symbol">[] = [];
   let lineTable = new Uint8Array();

@@ -4,18 +4,18 @@ import { printableText } from "@dmalab/lang/diagnostics";
 import { formatEventText } from "@dmalab/lang/render";
 import { formatCount } from "@dmalab/lang/text";
 import {
+  BreakpointSet,
   crossed,
   type Position,
   type Recording,
-  type Spot,
-  type Step,
-  type Stop,
-  Stops,
+  type RecordingPosition,
+  type SetBreakpoint,
+  type StepCommand,
 } from "@dmalab/recording";
 import type { Cancellation } from "./cancellation.ts";
 import { codeOfFailure } from "@dmalab/cli/exit_code";
 import { Breakpoints } from "./breakpoints.ts";
-import { Debuggee, type Halt } from "./debuggee.ts";
+import { Debuggee, type StoppedReason } from "./debuggee.ts";
 import { launch, type LaunchArguments, withLaunchKeys } from "./launch.ts";
 import { Progress } from "./progress.ts";
 import { RequestError } from "./request_error.ts";
@@ -32,7 +32,7 @@ type Category = DebugProtocol.OutputEvent["body"]["category"];
 const QUIET_MS = 20;
 
 /** A run that was launched. */
-export interface Target {
+export interface LaunchedRun {
   readonly debuggee: Debuggee;
   readonly breakpoints: Breakpoints;
   readonly threads: Threads;
@@ -46,8 +46,8 @@ export class Adapter {
   readonly #send: Send;
   readonly #cancellation: Cancellation;
   readonly #progress: Progress;
-  readonly #stops = new Stops();
-  #target: Target | null = null;
+  readonly #stops = new BreakpointSet();
+  #target: LaunchedRun | null = null;
   #launched: LaunchArguments = {};
   #isGoing = false;
   #hasStarted = false;
@@ -58,9 +58,9 @@ export class Adapter {
   #frames: ShownFrame[] = [];
   /** Numbers that frames of other places had: they are not given again. */
   #frameNumbers = 0;
-  readonly #places: Spot[] = [];
+  readonly #places: RecordingPosition[] = [];
   /** The last halt. */
-  #halt: Halt | null = null;
+  #halt: StoppedReason | null = null;
 
   /** @param cancellation Which requests the client has cancelled, and whether it wants a pause. */
   constructor(send: Send, cancellation: Cancellation) {
@@ -76,7 +76,7 @@ export class Adapter {
   }
 
   /** What is debugged. @throws {RequestError} While nothing was launched. */
-  get target(): Target {
+  get target(): LaunchedRun {
     if (this.#target === null) {
       throw new RequestError(
         "No run is launched",
@@ -87,7 +87,7 @@ export class Adapter {
   }
 
   /** The same, when it stands somewhere. @throws {RequestError} While it runs. */
-  get standing(): Target {
+  get standing(): LaunchedRun {
     if (this.#hasEnded) throw new RequestError("The session has ended");
     if (this.#isGoing) throw new RequestError("The target is running: pause it first");
     return this.target;
@@ -97,11 +97,11 @@ export class Adapter {
     return this.target.debuggee.recording;
   }
 
-  get at(): Position {
-    return this.target.debuggee.at;
+  get position(): Position {
+    return this.target.debuggee.position;
   }
 
-  get lastHalt(): Halt | null {
+  get lastHalt(): StoppedReason | null {
     return this.#halt;
   }
 
@@ -128,7 +128,7 @@ export class Adapter {
   async launch(args: LaunchArguments): Promise<void> {
     const { clock, names, run, warnings } = await launch(args, () => this.#cancellation.isEnding);
     this.#launched = args;
-    run.recording.reruns.interruptedBy = this.#cancellation;
+    run.recording.replays.interruptedBy = this.#cancellation;
     if (warnings !== "") this.say("stderr", warnings);
     const [own, ...others] = names;
     if (others.length > 0) {
@@ -139,8 +139,9 @@ export class Adapter {
       );
     }
     const debuggee = new Debuggee(run, clock, {
-      printed: ({ at, text }) => this.say("stdout", `${text}\n`, { at, recording: run.recording }),
-      logged: (text, spot) => this.say("console", `${text}\n`, spot),
+      printed: ({ position, text }) =>
+        this.say("stdout", `${text}\n`, { position, recording: run.recording }),
+      logged: (text, runPosition) => this.say("console", `${text}\n`, runPosition),
       progressed: (share) => this.#progress.report(share),
     }, this.#stops);
     const breakpoints = this.#target?.breakpoints ?? new Breakpoints(debuggee, this.sources);
@@ -175,18 +176,18 @@ export class Adapter {
     this.#hasStarted = true;
     const { noDebug, stopOnEntry } = this.#launched;
     if (stopOnEntry === true && noDebug !== true) {
-      this.go({ unit: "into", way: "forward" }, "entry");
-    } else this.go({ unit: "run", way: "forward" }, "step");
+      this.go({ unit: "into", direction: "forward" }, "entry");
+    } else this.go({ unit: "run", direction: "forward" }, "step");
   }
 
   /** Goes, when the request has been answered, and says where it stands then. */
-  go(step: Step, reason: string): void {
+  go(step: StepCommand, reason: string): void {
     const { debuggee } = this.standing;
-    const isRun = step.unit === "run" && step.way === "forward";
+    const isRun = step.unit === "run" && step.direction === "forward";
     this.#later.push(async () => {
       if (isRun && debuggee.isAtEnd) return this.end();
       this.#isGoing = true;
-      const from = { at: this.at, recording: this.recording };
+      const from = { position: this.position, recording: this.recording };
       const noDebug = this.#launched.noDebug === true;
       const halt = await debuggee.go(step, noDebug || reason === "entry" ? null : undefined);
       this.#isGoing = false;
@@ -198,15 +199,15 @@ export class Adapter {
   }
 
   /** Goes to a moment at once. */
-  goTo(at: Position, reason: string, recording = this.recording): void {
-    this.standing.debuggee.goTo(at, recording);
+  goTo(position: Position, reason: string, recording = this.recording): void {
+    this.standing.debuggee.goTo(position, recording);
     this.#later.push(() => {
       this.#stand({ reason: "arrived", hit: null }, reason);
       return Promise.resolve();
     });
   }
 
-  #stand(halt: Halt, reason: string): void {
+  #stand(halt: StoppedReason, reason: string): void {
     this.#halt = halt;
     this.#frameNumbers += this.#frames.length;
     this.#frames = [];
@@ -220,13 +221,13 @@ export class Adapter {
     }
     this.#send("stopped", {
       ...this.#stoppedText(halt, reason),
-      threadId: this.target.threads.at(this.at),
+      threadId: this.target.threads.at(this.position),
       allThreadsStopped: true,
     });
   }
 
   #stoppedText(
-    { hit, reason }: Halt,
+    { hit, reason }: StoppedReason,
     asked: string,
   ): Partial<DebugProtocol.StoppedEvent["body"]> {
     switch (reason) {
@@ -241,18 +242,18 @@ export class Adapter {
       case "failed":
         return { reason: "exception", description: "The run failed", text: this.#result() };
       case "stop": {
-        const { at, stop } = hit!;
+        const { position, stop } = hit!;
         return {
           reason: this.target.breakpoints.reasonOf(stop),
           hitBreakpointIds: [stop.id],
-          ...this.#stopText(stop, at),
+          ...this.#stopText(stop, position),
         };
       }
     }
   }
 
   /** What a stop is at, where that is no line: an event, or what has changed. */
-  #stopText({ cause }: Stop, { seq }: Position): { readonly text?: string } {
+  #stopText({ cause }: SetBreakpoint, { seq }: Position): { readonly text?: string } {
     if (cause.kind === "line") return {};
     if (cause.kind === "change") return { text: cause.expression };
     return { text: formatEventText(this.recording.event(seq)) };
@@ -272,16 +273,16 @@ export class Adapter {
   }
 
   /** Writes to the client's console, with the place that it comes from. */
-  say(category: Category, output: string, spot: Spot | null = null): void {
-    const at = spot?.at ?? null;
-    const statement = at === null ? null : spot!.recording.statement(at);
+  say(category: Category, output: string, runPosition: RecordingPosition | null = null): void {
+    const position = runPosition?.position ?? null;
+    const statement = position === null ? null : runPosition!.recording.statement(position);
     const place = statement === null ? null : this.sources.place(statement.span);
     this.#send("output", {
       category,
       // Clients follow the sequences of a terminal.
       output: printableText(output, false),
       ...place === null ? {} : { source: place.source, line: place.line, column: place.column },
-      ...at === null ? {} : { data: { seq: at.seq, statement: at.statement } },
+      ...position === null ? {} : { data: { seq: position.seq, statement: position.statement } },
     });
   }
 
@@ -322,14 +323,14 @@ export class Adapter {
   }
 
   /** Gives a place a number to go by. */
-  numberPlace(spot: Spot): number {
-    return this.#places.push(spot);
+  numberPlace(runPosition: RecordingPosition): number {
+    return this.#places.push(runPosition);
   }
 
   /** Goes to a place that was offered. @throws {RequestError} When none was. */
   goToPlace(id: number, reason: string): void {
-    const spot = this.#places[id - 1];
-    if (spot === undefined) throw new RequestError("Unknown target");
-    this.goTo(spot.at, reason, spot.recording);
+    const runPosition = this.#places[id - 1];
+    if (runPosition === undefined) throw new RequestError("Unknown target");
+    this.goTo(runPosition.position, reason, runPosition.recording);
   }
 }

@@ -3,17 +3,17 @@ import type { DebugProtocol } from "@vscode/debugprotocol";
 import { RequestError } from "./request_error.ts";
 
 /** What a value may be asked to be. */
-export interface Kinds {
+export interface ArgumentTypes {
   readonly string: string;
   readonly number: number;
   readonly boolean: boolean;
   readonly list: readonly unknown[];
   readonly object: object;
 }
-type Kind = keyof Kinds;
+type ArgumentType = keyof ArgumentTypes;
 /** What has a question mark may be left out. */
-type Wanted = Kind | `${Kind}?`;
-type Shape = Readonly<Record<string, Wanted>>;
+type Wanted = ArgumentType | `${ArgumentType}?`;
+type ArgumentShape = Readonly<Record<string, Wanted>>;
 
 type KindOf<V> = V extends string ? "string"
   : V extends number ? "number"
@@ -115,7 +115,7 @@ export function withoutNulls(value: unknown, depth: number = DEPTH): unknown {
 }
 
 /** @throws {RequestError} When a value is of another kind. */
-export function checkKind(name: string, value: unknown, kind: Kind): void {
+export function checkType(name: string, value: unknown, kind: ArgumentType): void {
   const isOf = kind === "list"
     ? Array.isArray(value)
     : typeof value === kind && (kind !== "number" || Number.isFinite(value));
@@ -123,16 +123,16 @@ export function checkKind(name: string, value: unknown, kind: Kind): void {
   throw new RequestError(`"${name}" takes ${withArticle(kind)}, not ${JSON.stringify(value)}`);
 }
 
-function withArticle(kind: Kind): string {
+function withArticle(kind: ArgumentType): string {
   return kind === "object" ? "an object" : `a ${kind}`;
 }
 
 /** @throws {RequestError} When one is missing, or is of another kind. */
-function checkFields(fields: object, shape: Shape): void {
+function checkFields(fields: object, shape: ArgumentShape): void {
   for (const [name, wanted] of Object.entries(shape)) {
     const value: unknown = Reflect.get(fields, name);
-    const kind = wanted.replace("?", "") as Kind;
-    if (value !== undefined) checkKind(name, value, kind);
+    const kind = wanted.replace("?", "") as ArgumentType;
+    if (value !== undefined) checkType(name, value, kind);
     else if (kind === wanted) throw new RequestError(`"${name}" is missing: ${withArticle(kind)}`);
   }
 }
@@ -145,7 +145,7 @@ function checkFields(fields: object, shape: Shape): void {
 export function checkArguments(command: string, args: object): void {
   if (!isHeld(command)) return;
   checkFields(args, SHAPES[command]);
-  for (const [name, shape] of Object.entries<Shape>(ENTRIES[command] ?? {})) {
+  for (const [name, shape] of Object.entries<ArgumentShape>(ENTRIES[command] ?? {})) {
     const list: unknown = Reflect.get(args, name);
     for (const entry of Array.isArray(list) ? list : []) {
       if (typeof entry !== "object" || entry === null) {

@@ -2,20 +2,20 @@
 import type { DebugProtocol } from "@vscode/debugprotocol";
 import { quoted } from "@dmalab/lang/render";
 import {
-  type Cell,
-  checkStop,
-  functionPlace,
-  LookError,
+  type Breakpoint,
+  type BreakpointTrigger,
+  checkBreakpoint,
+  EvaluationError,
+  functionLocation,
   neverReached,
   type Recording,
+  type RowField,
+  type SetBreakpoint,
   statementsOnLine,
-  type Stop,
-  type StopCause,
-  type StopSpec,
 } from "@dmalab/recording";
 import type { Debuggee } from "./debuggee.ts";
 import { eventNumber } from "./event_list.ts";
-import { lookProblem } from "./request_error.ts";
+import { evaluationProblem } from "./request_error.ts";
 import type { Sources } from "./sources.ts";
 
 /** What may stop a run that is no mistake of the script's form: by the names that clients show. */
@@ -52,7 +52,7 @@ export const EXCEPTION_FILTERS: readonly DebugProtocol.ExceptionBreakpointsFilte
 const INCIDENTS = ["fault", "report", "warning"] as const;
 type Incident = typeof INCIDENTS[number];
 
-type Answer = DebugProtocol.Breakpoint;
+type BreakpointResponse = DebugProtocol.Breakpoint;
 
 /** Conditions as clients write them. */
 interface Wishes {
@@ -66,7 +66,7 @@ export class Breakpoints {
   debuggee: Debuggee;
   readonly #sources: Sources;
   /** The stops of each request that sets all of its kind anew. */
-  readonly #groups = new Map<string, Stop[]>();
+  readonly #groups = new Map<string, SetBreakpoint[]>();
   /** Those on lines that this run never reaches, by their numbers, as the client knows. */
   readonly #unreached = new Set<number>();
 
@@ -80,7 +80,9 @@ export class Breakpoints {
   }
 
   /** Breakpoints on lines of a file, instead of those that were there. */
-  setLines({ breakpoints = [], source }: DebugProtocol.SetBreakpointsArguments): Answer[] {
+  setLines(
+    { breakpoints = [], source }: DebugProtocol.SetBreakpointsArguments,
+  ): BreakpointResponse[] {
     const file = this.#sources.fileOf(source);
     const key = `line ${file}`;
     this.#clear(key);
@@ -102,8 +104,8 @@ export class Breakpoints {
   }
 
   /** Those on lines of which it is known now that this run reaches them, or never does. */
-  changed(): Answer[] {
-    return this.debuggee.stops.all.flatMap(({ cause, id }) => {
+  changed(): BreakpointResponse[] {
+    return this.debuggee.breakpoints.all.flatMap(({ cause, id }) => {
       if (cause.kind !== "line") return [];
       const { whole } = this.debuggee;
       const reason = neverReached(whole, statementsOnLine(whole, cause).numbers);
@@ -115,7 +117,7 @@ export class Breakpoints {
   }
 
   /** Breakpoints on events, on calls of the kernel, and on functions of the script. */
-  setFunctions(wanted: readonly DebugProtocol.FunctionBreakpoint[]): Answer[] {
+  setFunctions(wanted: readonly DebugProtocol.FunctionBreakpoint[]): BreakpointResponse[] {
     this.#clear("function");
     return wanted.map((each) => {
       const cause = this.#functionCause(each.name.trim());
@@ -126,19 +128,19 @@ export class Breakpoints {
     });
   }
 
-  #functionCause(name: string): StopCause | null {
-    const { looker: { registry: { eventNames } } } = this.#recording;
+  #functionCause(name: string): BreakpointTrigger | null {
+    const { evaluator: { registry: { eventNames } } } = this.#recording;
     if (eventNames.includes(name) || eventNames.includes(`call.${name}`)) {
       return { kind: "event", names: [name] };
     }
-    const place = functionPlace(this.#recording, name);
+    const place = functionLocation(this.#recording, name);
     return place === null ? null : { kind: "line", ...place };
   }
 
   /** Which mistakes stop, instead of those that did. */
   setExceptions(
     { filterOptions = [], filters }: DebugProtocol.SetExceptionBreakpointsArguments,
-  ): Answer[] {
+  ): BreakpointResponse[] {
     this.#clear("exception");
     const wanted = [...filters.map((filterId) => ({ filterId })), ...filterOptions];
     this.debuggee.stopsAtFailure = wanted.some(({ filterId }) => filterId === "failure");
@@ -151,7 +153,7 @@ export class Breakpoints {
   }
 
   /** Breakpoints on rows, addresses and expressions: what {@linkcode dataId} has named. */
-  setData(wanted: readonly DebugProtocol.DataBreakpoint[]): Answer[] {
+  setData(wanted: readonly DebugProtocol.DataBreakpoint[]): BreakpointResponse[] {
     this.#clear("data");
     return wanted.map((each) => {
       if (each.accessType === "read" || each.accessType === "readWrite") {
@@ -164,7 +166,7 @@ export class Breakpoints {
   }
 
   /** Breakpoints on single events. */
-  setInstructions(wanted: readonly DebugProtocol.InstructionBreakpoint[]): Answer[] {
+  setInstructions(wanted: readonly DebugProtocol.InstructionBreakpoint[]): BreakpointResponse[] {
     this.#clear("instruction");
     return wanted.map((each) => {
       const seq = eventNumber(each.instructionReference, each.offset);
@@ -174,7 +176,7 @@ export class Breakpoints {
   }
 
   /** Why a stop stops, as clients name it. */
-  reasonOf(stop: Stop): DebugProtocol.StoppedEvent["body"]["reason"] {
+  reasonOf(stop: SetBreakpoint): DebugProtocol.StoppedEvent["body"]["reason"] {
     const names: Readonly<Record<string, string>> = {
       function: "function breakpoint",
       exception: "exception",
@@ -188,27 +190,27 @@ export class Breakpoints {
   }
 
   #clear(key: string): void {
-    for (const { id } of this.#groups.get(key) ?? []) this.debuggee.stops.delete(id);
+    for (const { id } of this.#groups.get(key) ?? []) this.debuggee.breakpoints.delete(id);
     this.#groups.set(key, []);
   }
 
   #add(
     key: string,
-    cause: StopCause,
+    cause: BreakpointTrigger,
     wishes: Wishes,
-    place: Partial<Answer> = {},
-  ): Answer {
+    place: Partial<BreakpointResponse> = {},
+  ): BreakpointResponse {
     const spec = this.#specOf(cause, wishes);
     if (typeof spec === "string") return { ...refused(spec), ...place };
-    const stop = this.debuggee.stops.add(spec);
+    const stop = this.debuggee.breakpoints.add(spec);
     this.#groups.get(key)!.push(stop);
     return { id: stop.id, verified: true, ...place };
   }
 
   #specOf(
-    cause: StopCause,
+    cause: BreakpointTrigger,
     { condition, hitCondition, logMessage }: Wishes,
-  ): StopSpec | string {
+  ): Breakpoint | string {
     const hits = hitsOf(hitCondition);
     if (hits === null) return `"${hitCondition}" is not a hit count, such as 3 or >= 3`;
     const log = logMessage === undefined ? undefined : messageExpression(logMessage);
@@ -219,16 +221,16 @@ export class Breakpoints {
       ...log === undefined ? {} : { log },
     };
     try {
-      checkStop(this.#recording, spec);
+      checkBreakpoint(this.#recording, spec);
       return spec;
     } catch (error) {
-      if (error instanceof LookError) return lookProblem(error);
+      if (error instanceof EvaluationError) return evaluationProblem(error);
       throw error;
     }
   }
 }
 
-function refused(message: string): Answer {
+function refused(message: string): BreakpointResponse {
   return { verified: false, message };
 }
 
@@ -248,7 +250,7 @@ function messageExpression(message: string): string {
 }
 
 /** What may be waited for: a row or an address, or an expression. */
-export type Watched = Extract<StopCause, { readonly kind: "data" | "change" }>;
+export type Watched = Extract<BreakpointTrigger, { readonly kind: "data" | "change" }>;
 
 /** The identifier of a data breakpoint's target; clients return it when they set the breakpoint. */
 export function dataId(watched: Watched): string {
@@ -260,7 +262,7 @@ export function dataId(watched: Watched): string {
 /** What a name stands for; null when it is nothing of this run's. */
 function watchedOf(id: string, recording: Recording): Watched | null {
   try {
-    const parts = JSON.parse(id) as Partial<Cell> & { readonly expression?: unknown };
+    const parts = JSON.parse(id) as Partial<RowField> & { readonly expression?: unknown };
     const { covers, equal, expression, table } = parts;
     if (typeof expression === "string") return { kind: "change", expression };
     const { spec: { fields } } = recording.table(String(table));

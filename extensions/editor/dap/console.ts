@@ -1,15 +1,15 @@
 /** The commands of the REPL in a client's console: what the protocol has no request for. */
-import { comparePositions, type Place } from "@dmalab/recording";
+import { comparePositions, type Cursor } from "@dmalab/recording";
 import { formatEvents, type Paint, painter } from "@dmalab/lang/render";
-import { type CommandTarget, runReplCommand, suggestWords } from "@dmalab/cli/repl";
+import { type CommandContext, runReplCommand, suggestWords } from "@dmalab/cli/repl";
 import { NamesInSight } from "@dmalab/cli/debug";
 
 /** Consoles wrap what is longer. */
 const COLUMNS = 160;
 
 /** Collects what a command says. */
-class Lines implements CommandTarget {
-  readonly bench = null;
+class Lines implements CommandContext {
+  readonly timeTravel = null;
   readonly paint: Paint = painter(false);
   readonly columns = COLUMNS;
   readonly all: string[] = [];
@@ -19,9 +19,9 @@ class Lines implements CommandTarget {
   /** Names that can be typed. */
   readonly session: NamesInSight;
 
-  constructor(readonly place: Place) {
-    this.session = new NamesInSight(place);
-    this.lastMoveSeq = place.at.seq;
+  constructor(readonly cursor: Cursor) {
+    this.session = new NamesInSight(cursor);
+    this.lastMoveSeq = cursor.position.seq;
   }
 
   say(line: string): void {
@@ -32,7 +32,7 @@ class Lines implements CommandTarget {
     this.all.push(line);
   }
 
-  sayEvents(events: Parameters<CommandTarget["sayEvents"]>[0]): void {
+  sayEvents(events: Parameters<CommandContext["sayEvents"]>[0]): void {
     if (events.length > 0) this.all.push(...formatEvents(events, this.columns));
   }
 }
@@ -47,18 +47,18 @@ export interface CommandResult {
 }
 
 /** Does a command, which begins with a colon. */
-export function runConsoleCommand(line: string, place: Place): CommandResult {
-  const lines = new Lines(place);
-  const { at, recording } = place;
+export function runConsoleCommand(line: string, cursor: Cursor): CommandResult {
+  const lines = new Lines(cursor);
+  const { position, recording } = cursor;
   const goesOn = runReplCommand(line, lines);
   return {
     text: lines.all.join("\n"),
-    moved: recording !== place.recording || comparePositions(at, place.at) !== 0,
+    moved: recording !== cursor.recording || comparePositions(position, cursor.position) !== 0,
     goesOn,
   };
 }
 
 /** Completions at the end of a typed line. */
-export function completionsOf(typed: string, place: Place): ReturnType<typeof suggestWords> {
-  return suggestWords(typed, new Lines(place));
+export function completionsOf(typed: string, cursor: Cursor): ReturnType<typeof suggestWords> {
+  return suggestWords(typed, new Lines(cursor));
 }

@@ -6,27 +6,27 @@
  */
 import {
   atHome,
+  type BreakpointHit,
+  type BreakpointSet,
+  Cancelled,
   comparePositions,
-  compareSpots,
-  failureSpot,
-  Interrupted,
+  compareRunPositions,
+  type Cursor,
+  failurePosition,
   linesBefore,
-  type Moved,
-  nextMoment,
+  nextPosition,
   type OpenRun,
   type OutputLine,
-  type Place,
+  pathTo,
   type Position,
   type Recording,
+  type RecordingPosition,
   type ShownVariable,
-  type Spot,
   START,
-  type Step,
-  type StopHit,
-  type Stops,
+  type StepCommand,
+  type StepOutcome,
   variablesAt,
   walk,
-  wayTo,
 } from "@dmalab/recording";
 import { processorMs } from "@dmalab/cli";
 import { Pace } from "./pace.ts";
@@ -36,11 +36,11 @@ const LEAST_STATEMENTS = 512;
 const LEAST_MOMENTS = 16_384;
 
 /** Where a move ended, and why. */
-export interface Halt {
+export interface StoppedReason {
   /** `failed`: at the moment at which the run fails. */
   readonly reason: "arrived" | "stop" | "failed" | "end" | "beginning" | "paused";
   /** The breakpoint that stopped it. */
-  readonly hit: StopHit | null;
+  readonly hit: BreakpointHit | null;
 }
 
 /** Receives the output of a run. */
@@ -48,7 +48,7 @@ export interface DebuggeeListener {
   /** A line that the run wrote, once. */
   printed(line: OutputLine): void;
   /** The message of a log point. */
-  logged(text: string, spot: Spot): void;
+  logged(text: string, runPosition: RecordingPosition): void;
   /** How much of a search is done; 1 at its end. */
   progressed(share: number): void;
 }
@@ -99,9 +99,9 @@ class Stopwatch {
   }
 }
 
-export class Debuggee implements Place {
-  readonly stops: Stops;
-  at: Position = START;
+export class Debuggee implements Cursor {
+  readonly breakpoints: BreakpointSet;
+  position: Position = START;
   /** That of the run, or of the block that one is in. */
   recording: Recording;
   /** Whether the moment at which the run fails stops it. */
@@ -115,8 +115,13 @@ export class Debuggee implements Place {
   /** Lines that were reported. */
   #printed = 0;
 
-  constructor(run: OpenRun, clock: RunClock, listener: DebuggeeListener, stops: Stops) {
-    this.stops = stops;
+  constructor(
+    run: OpenRun,
+    clock: RunClock,
+    listener: DebuggeeListener,
+    breakpoints: BreakpointSet,
+  ) {
+    this.breakpoints = breakpoints;
     this.#run = run;
     this.recording = run.recording;
     this.#clock = clock;
@@ -131,7 +136,8 @@ export class Debuggee implements Place {
   /** There is nothing behind this place, and never will be. */
   get isAtEnd(): boolean {
     const { isOver, recording } = this.#run;
-    return isOver && this.recording === recording && comparePositions(this.at, recording.last) >= 0;
+    return isOver && this.recording === recording &&
+      comparePositions(this.position, recording.last) >= 0;
   }
 
   /** Ends the current move at its next check. */
@@ -140,51 +146,60 @@ export class Debuggee implements Place {
   }
 
   /** Goes to a moment, or as far as the run is. */
-  goTo(at: Position, recording: Recording = this.recording): void {
+  goTo(position: Position, recording: Recording = this.recording): void {
     const end = recording === this.#run.recording ? this.#run.end : recording.last;
-    this.#stand(atHome({ recording, at: comparePositions(at, end) > 0 ? end : at }));
+    this.#stand(
+      atHome({ recording, position: comparePositions(position, end) > 0 ? end : position }),
+    );
   }
 
-  #stand({ at, recording }: Spot): void {
-    this.at = at;
+  #stand({ position, recording }: RecordingPosition): void {
+    this.position = position;
     this.recording = recording;
     this.#report(linesBefore(this));
   }
 
   /** Goes a step in one go, in what is known of the run. */
-  move(step: Step): Moved {
-    const walked = walk(this, step, this.stops);
-    this.goTo(walked.at, walked.recording);
-    return { ...walked, at: this.at };
+  move(step: StepCommand): StepOutcome {
+    const walked = walk(this, step, this.breakpoints);
+    this.goTo(walked.position, walked.recording);
+    return { ...walked, position: this.position };
   }
 
   variables(): readonly ShownVariable[] {
-    return variablesAt(this.recording, this.at);
+    return variablesAt(this.recording, this.position);
   }
 
   /** Goes a step, or less when something on the way stops it. */
-  async go(step: Step, stops: Stops | null = this.stops): Promise<Halt> {
+  async go(
+    step: StepCommand,
+    breakpoints: BreakpointSet | null = this.breakpoints,
+  ): Promise<StoppedReason> {
     this.#pauses = false;
     this.hasHeard = false;
     try {
-      return await (step.way === "forward" ? this.#ahead(step, stops) : this.#back(step, stops));
+      return await (step.direction === "forward"
+        ? this.#ahead(step, breakpoints)
+        : this.#back(step, breakpoints));
     } catch (error) {
-      if (!(error instanceof Interrupted)) throw error;
+      if (!(error instanceof Cancelled)) throw error;
       this.hasHeard = true;
       return halt("paused");
     }
   }
 
-  async #ahead(step: Step, stops: Stops | null): Promise<Halt> {
+  async #ahead(step: StepCommand, breakpoints: BreakpointSet | null): Promise<StoppedReason> {
     const run = this.#run;
-    const from = { at: this.at, recording: this.recording };
+    const from = { position: this.position, recording: this.recording };
     const growing = new Pace(LEAST_STATEMENTS);
     const checking = new Pace(LEAST_MOMENTS);
     for (;;) {
       const walked = walk(from, step, null);
       const isThere = walked.reason === "arrived" || run.isOver;
-      const limit = isThere ? walked : { recording: run.recording, at: run.end };
-      const halted = stops?.all.length ? await this.#search(stops, limit, checking) : null;
+      const limit = isThere ? walked : { recording: run.recording, position: run.end };
+      const halted = breakpoints?.all.length
+        ? await this.#search(breakpoints, limit, checking)
+        : null;
       if (halted !== null) return halted;
       this.#stand(limit);
       await checking.breathe();
@@ -197,22 +212,31 @@ export class Debuggee implements Place {
   }
 
   /** Goes to a spot in pieces. @returns Why not as far as that; null when it is there. */
-  async #search(stops: Stops, limit: Spot, checking: Pace): Promise<Halt | null> {
-    const isAhead = compareSpots(this, limit) <= 0;
-    const pieceOf = isAhead ? momentAhead : momentBehind;
+  async #search(
+    breakpoints: BreakpointSet,
+    limit: RecordingPosition,
+    checking: Pace,
+  ): Promise<StoppedReason | null> {
+    const isAhead = compareRunPositions(this, limit) <= 0;
+    const pieceOf = isAhead ? positionAfter : positionBefore;
     for (
-      const { from, recording, to: end } of wayTo({ at: this.at, recording: this.recording }, limit)
+      const { from, recording, to: end } of pathTo({
+        position: this.position,
+        recording: this.recording,
+      }, limit)
     ) {
       for (let begin = from; comparePositions(begin, end) !== 0;) {
         const to = pieceOf(recording, begin, checking.size, end);
-        const passed = checking.piece(() => stops.between(recording, begin, to));
-        for (const { at, text } of passed.logged) this.#listener.logged(text, { at, recording });
-        this.#stand({ recording, at: passed.hit?.at ?? to });
+        const passed = checking.piece(() => breakpoints.between(recording, begin, to));
+        for (const { position, text } of passed.logged) {
+          this.#listener.logged(text, { position, recording });
+        }
+        this.#stand({ recording, position: passed.hit?.position ?? to });
         if (passed.hit !== null) return halt("stop", passed.hit);
         // Backwards a stretch has neither of its ends: the next one begins with this one's.
         begin = isAhead || comparePositions(to, end) === 0
           ? to
-          : nextMoment(recording.reruns.known, to) ?? recording.last;
+          : nextPosition(recording.replays.known, to) ?? recording.last;
         await checking.breathe();
         if (this.#pauses) return halt("paused");
       }
@@ -221,10 +245,11 @@ export class Debuggee implements Place {
   }
 
   /** At the failure of the run one stops once more than at its end. */
-  #arrived(from: Spot, isThere: boolean): Halt {
+  #arrived(from: RecordingPosition, isThere: boolean): StoppedReason {
     if (isThere) return halt("arrived");
-    const failed = failureSpot(this.#run.recording);
-    const failsHere = this.stopsAtFailure && failed !== null && compareSpots(from, failed) < 0;
+    const failed = failurePosition(this.#run.recording);
+    const failsHere = this.stopsAtFailure && failed !== null &&
+      compareRunPositions(from, failed) < 0;
     if (!failsHere) {
       // The last statement may be what one stood at before.
       this.#report(this.whole.output.length);
@@ -234,27 +259,33 @@ export class Debuggee implements Place {
     return halt("failed");
   }
 
-  async #back(step: Step, stops: Stops | null): Promise<Halt> {
-    const failed = failureSpot(this.#run.recording);
-    const isBehindFailure = failed !== null && compareSpots(this, failed) > 0;
+  async #back(step: StepCommand, breakpoints: BreakpointSet | null): Promise<StoppedReason> {
+    const failed = failurePosition(this.#run.recording);
+    const isBehindFailure = failed !== null && compareRunPositions(this, failed) > 0;
     if (step.unit === "run" && this.stopsAtFailure && isBehindFailure) {
       this.#stand(failed);
       return halt("failed");
     }
     const checking = new Pace(LEAST_MOMENTS);
-    if (stops !== null && !await this.#askConditions(stops, checking)) return halt("paused");
+    if (breakpoints !== null && !await this.#askConditions(breakpoints, checking)) {
+      return halt("paused");
+    }
     const walked = walk(this, step, null);
-    const halted = stops?.all.length ? await this.#search(stops, walked, checking) : null;
+    const halted = breakpoints?.all.length
+      ? await this.#search(breakpoints, walked, checking)
+      : null;
     if (halted !== null) return halted;
     this.#stand(walked);
     return halt(walked.reason === "arrived" ? "arrived" : "beginning");
   }
 
   /** Conditions are asked forwards, once: backwards their answers are known. @returns Whether it got to the end. */
-  async #askConditions(stops: Stops, checking: Pace): Promise<boolean> {
+  async #askConditions(breakpoints: BreakpointSet, checking: Pace): Promise<boolean> {
     const progressed = (share: number) => this.#listener.progressed(share);
     for (let share = 0; share < 1;) {
-      share = checking.piece((size) => stops.prepare(this.recording, this.at, size, progressed));
+      share = checking.piece((size) =>
+        breakpoints.prepare(this.recording, this.position, size, progressed)
+      );
       progressed(share);
       await checking.breathe();
       if (this.#pauses) return false;
@@ -268,15 +299,18 @@ export class Debuggee implements Place {
    * @returns Whether there is more to do.
    */
   prepare(): boolean {
-    const { reruns } = this.recording;
-    const { watch } = reruns;
+    const { replays } = this.recording;
+    const { watch } = replays;
     // No request waits for it.
-    reruns.watch = null;
+    replays.watch = null;
     try {
       const { end, recording } = this.#run;
-      return reruns.prepare(recording === this.recording ? end : this.recording.last, this.at);
+      return replays.prepare(
+        recording === this.recording ? end : this.recording.last,
+        this.position,
+      );
     } finally {
-      reruns.watch = watch;
+      replays.watch = watch;
     }
   }
 
@@ -288,12 +322,12 @@ export class Debuggee implements Place {
   }
 }
 
-function halt(reason: Halt["reason"], hit: StopHit | null = null): Halt {
+function halt(reason: StoppedReason["reason"], hit: BreakpointHit | null = null): StoppedReason {
   return { reason, hit };
 }
 
 /** The first of: so many events on, so many statements on, a limit. */
-function momentAhead(
+function positionAfter(
   recording: Recording,
   { seq, statement }: Position,
   moments: number,
@@ -309,7 +343,7 @@ function momentAhead(
 }
 
 /** The last of: so many events back, so many statements back, a limit. */
-function momentBehind(
+function positionBefore(
   recording: Recording,
   { seq, statement }: Position,
   moments: number,

@@ -7,7 +7,7 @@ import { RequestError } from "./request_error.ts";
 import type { Sources } from "./sources.ts";
 
 /** The most that are listed at once. */
-const MOST_LISTED = 10_000;
+const DISPLAYED_EVENTS = 10_000;
 
 /** What clients call an event: instructions have addresses, and one event is one byte long. */
 export function eventReference(seq: number): string {
@@ -30,7 +30,7 @@ export function listEvents(
 ): DebugProtocol.DisassembledInstruction[] {
   const first = eventNumber(memoryReference, offset + instructionOffset);
   if (first === null) throw new RequestError(`"${memoryReference}" is not an event`);
-  const count = Math.max(0, Math.min(instructionCount, MOST_LISTED));
+  const count = Math.max(0, Math.min(instructionCount, DISPLAYED_EVENTS));
   return Array.from(
     { length: count },
     (_, index) => instruction(recording, sources, first + index),

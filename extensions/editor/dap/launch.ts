@@ -1,7 +1,7 @@
 /** What a client wants to be launched, made ready. */
 import type { DebugProtocol } from "@vscode/debugprotocol";
 import { nearestNames, renderDiagnostics } from "@dmalab/lang/diagnostics";
-import { loadFollowed } from "@dmalab/lang";
+import { loadForDebugging } from "@dmalab/lang";
 import {
   displayName,
   OpenRun,
@@ -10,9 +10,9 @@ import {
   type RunChoice,
   runsOf,
 } from "@dmalab/recording";
-import { HostLoader, HostMemory, withCompiled } from "@dmalab/cli";
+import { HostLoader, HostMemoryWatch, withCompiled } from "@dmalab/cli";
 import { allLimits, LIMIT_OPTIONS, type LimitOption, limitsOf } from "@dmalab/cli/scenario";
-import { checkKind, type Kinds } from "./arguments.ts";
+import { type ArgumentTypes, checkType } from "./arguments.ts";
 import { RunClock } from "./debuggee.ts";
 import type { LAUNCH_KEYS } from "./launch_keys.ts";
 import { RequestError } from "./request_error.ts";
@@ -33,14 +33,14 @@ export interface Launched {
 }
 
 /** An argument of its kind; undefined when it was left out. @throws {RequestError} */
-function argument<K extends keyof Kinds>(
+function argument<K extends keyof ArgumentTypes>(
   name: keyof LaunchArguments,
   value: unknown,
   kind: K,
-): Kinds[K] | undefined {
+): ArgumentTypes[K] | undefined {
   if (value === undefined) return undefined;
-  checkKind(name, value, kind);
-  return value as Kinds[K];
+  checkType(name, value, kind);
+  return value as ArgumentTypes[K];
 }
 
 /**
@@ -64,7 +64,10 @@ export async function launch(args: LaunchArguments, isEnding: () => boolean): Pr
     );
   }
   const { entry, loader } = opened;
-  const { diagnostics, program } = await withCompiled(loader, () => loadFollowed(entry, loader));
+  const { diagnostics, program } = await withCompiled(
+    loader,
+    () => loadForDebugging(entry, loader),
+  );
   const warnings = diagnostics.length === 0 ? "" : `${renderDiagnostics(diagnostics)}\n`;
   if (program === null) throw new RequestError(warnings.trimEnd());
   const choices = runsOf(program);
@@ -105,7 +108,7 @@ function recordOptions(
       nowMs: () => clock.nowMs(),
       processorMs: () => clock.processorMs(),
       interrupted: isEnding,
-      memory: new HostMemory(),
+      memory: new HostMemoryWatch(),
     },
   };
 }

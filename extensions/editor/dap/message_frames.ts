@@ -9,8 +9,8 @@ import { printable } from "@dmalab/lang/diagnostics";
 import { clip } from "@dmalab/lang/text";
 
 /** Bytes of one message: a client sends places, expressions and texts of scenarios. */
-const MOST_BYTES = 2 ** 24;
-const MOST_HEADER_BYTES = 1024;
+const MAX_BYTES = 2 ** 24;
+const MAX_HEADER_BYTES = 1024;
 /** Columns of a line that is quoted. */
 const QUOTED_COLUMNS = 40;
 const LINE_END = "\n".charCodeAt(0);
@@ -90,14 +90,14 @@ function readHeader(
 ): { readonly sizeBytes: number; readonly bodyBytes: number } | null {
   let bodyBytes: number | null = null;
   for (let start = 0;;) {
-    const head = bytes.subarray(0, MOST_HEADER_BYTES);
+    const head = bytes.subarray(0, MAX_HEADER_BYTES);
     const end = head.indexOf(LINE_END, start);
     const line = new TextDecoder("latin1").decode(head.subarray(start, end < 0 ? undefined : end));
     if (end < 0) {
       const begins = line.slice(0, BEGINNING.length).toLowerCase();
       if (line !== "\r" && !BEGINNING.startsWith(begins)) throw notHeader(line);
-      if (head.length < MOST_HEADER_BYTES) return null;
-      throw new FrameError(`The header has more than ${MOST_HEADER_BYTES} bytes`);
+      if (head.length < MAX_HEADER_BYTES) return null;
+      throw new FrameError(`The header has more than ${MAX_HEADER_BYTES} bytes`);
     }
     if (!line.endsWith("\r")) {
       throw new FrameError(`${quotedLine(line)} ends with LF; a header line ends with CR LF`);
@@ -115,8 +115,8 @@ function readHeader(
 }
 
 function messageBytes(length: string): number {
-  if (Number(length) <= MOST_BYTES) return Number(length);
-  throw new FrameError(`A message of ${length} bytes is too long: at most ${MOST_BYTES}`);
+  if (Number(length) <= MAX_BYTES) return Number(length);
+  throw new FrameError(`A message of ${length} bytes is too long: at most ${MAX_BYTES}`);
 }
 
 function notHeader(line: string): FrameError {

@@ -1,4 +1,4 @@
-import type { LookError } from "@dmalab/recording";
+import type { EvaluationError } from "@dmalab/recording";
 
 /** A request that cannot be done. */
 export class RequestError extends Error {
@@ -11,6 +11,6 @@ export class RequestError extends Error {
 }
 
 /** What is wrong with an expression, as a sentence with its hint. */
-export function lookProblem(error: LookError): string {
+export function evaluationProblem(error: EvaluationError): string {
   return error.hint === null ? error.message : `${error.message} (${error.hint})`;
 }

@@ -4,11 +4,11 @@ import {
   atLine,
   blocksAhead,
   comparePositions,
-  LookError,
+  EvaluationError,
   type Position,
   readMemory,
   START,
-  type Step,
+  type StepCommand,
 } from "@dmalab/recording";
 import { incidentView } from "@dmalab/recording/views";
 import type { Adapter } from "./adapter.ts";
@@ -53,12 +53,12 @@ const CAPABILITIES: DebugProtocol.Capabilities = {
 type Granular = { readonly granularity?: DebugProtocol.SteppingGranularity };
 
 /** Bytes that are read at once at most. */
-const MOST_BYTES = 2 ** 20;
+const MAX_BYTES = 2 ** 20;
 /** Words that are offered at once at most. */
-const MOST_COMPLETIONS = 200;
+const MAX_COMPLETIONS = 200;
 
 /** A method for each request. What one gives is the body of the answer. */
-export class Requests {
+export class DapRequests {
   readonly #adapter: Adapter;
   readonly #event: (name: string) => void;
 
@@ -126,7 +126,7 @@ export class Requests {
     const isText = asAddress === true || variablesReference === 0;
     return dataBreakpointInfo(
       isText
-        ? variables.watchedBy(debuggee.at, name)
+        ? variables.watchedBy(debuggee.position, name)
         : variables.watchedIn(variablesReference, name) ??
           "only table rows, device addresses and expressions can be watched",
     );
@@ -149,77 +149,79 @@ export class Requests {
   // Moves.
 
   continue() {
-    this.#go({ unit: "run", way: "forward" });
+    this.#go({ unit: "run", direction: "forward" });
     return { allThreadsContinued: true };
   }
 
   reverseContinue() {
-    this.#go({ unit: "run", way: "back" });
+    this.#go({ unit: "run", direction: "back" });
   }
 
   next({ granularity }: Granular) {
-    this.#go({ unit: granularity === "instruction" ? "event" : "over", way: "forward" });
+    this.#go({ unit: granularity === "instruction" ? "event" : "over", direction: "forward" });
   }
 
   stepIn({ granularity, targetId }: DebugProtocol.StepInArguments) {
     if (targetId !== undefined) return this.#adapter.goToPlace(targetId, "step");
-    this.#go({ unit: granularity === "instruction" ? "event" : "into", way: "forward" });
+    this.#go({ unit: granularity === "instruction" ? "event" : "into", direction: "forward" });
   }
 
   /** The blocks of a `fork`, a `compare` or a `race`. */
   stepInTargets({ frameId }: DebugProtocol.StepInTargetsArguments) {
     const { recording } = this.#adapter;
-    const { at } = this.#adapter.frame(frameId);
+    const { position } = this.#adapter.frame(frameId);
     return {
-      targets: blocksAhead({ at, recording }).map(({ name, spot }) => ({
-        id: this.#adapter.numberPlace(spot),
+      targets: blocksAhead({ position, recording }).map(({ name, runPosition }) => ({
+        id: this.#adapter.numberPlace(runPosition),
         label: name,
       })),
     };
   }
 
   stepOut({ granularity }: Granular) {
-    this.#go({ unit: granularity === "instruction" ? "activity" : "out", way: "forward" });
+    this.#go({ unit: granularity === "instruction" ? "activity" : "out", direction: "forward" });
   }
 
   stepBack({ granularity }: Granular) {
-    this.#go({ unit: granularity === "instruction" ? "event" : "over", way: "back" });
+    this.#go({ unit: granularity === "instruction" ? "event" : "over", direction: "back" });
   }
 
   /** What the protocol has no request for: any step of the core, both ways. */
-  "dmalab.move"({ count = 1, unit, way }: Partial<Step>) {
+  "dmalab.move"({ count = 1, unit, direction }: Partial<StepCommand>) {
     const units = ["event", "over", "into", "out", "activity", "run"];
-    const isStep = units.includes(unit!) && (way === "forward" || way === "back") &&
+    const isStep = units.includes(unit!) && (direction === "forward" || direction === "back") &&
       Number.isSafeInteger(count) && count > 0;
     if (!isStep) {
       throw new RequestError(`"unit" is one of ${units.join(", ")}, "way" forward or back`);
     }
-    this.#go({ unit: unit!, way: way!, count });
+    this.#go({ unit: unit!, direction: direction!, count });
   }
 
   pause() {
     const { debuggee } = this.#adapter.target;
     if (this.#adapter.isGoing) debuggee.pause();
     else if (debuggee.hasHeard) debuggee.hasHeard = false;
-    else this.#adapter.goTo(debuggee.at, "pause");
+    else this.#adapter.goTo(debuggee.position, "pause");
   }
 
   gotoTargets({ line, source }: DebugProtocol.GotoTargetsArguments) {
     const adapter = this.#adapter;
-    const { debuggee: { at } } = adapter.standing;
+    const { debuggee: { position } } = adapter.standing;
     const file = adapter.sources.fileOf(source);
     if (file === null) return { targets: [] };
     const place = { file, line: adapter.sources.ownLine(line) };
     const first = atLine(adapter.recording, place, START);
-    const next = atLine(adapter.recording, place, at);
+    const next = atLine(adapter.recording, place, position);
     const target = (label: string, position: Position) => ({
-      id: adapter.numberPlace({ at: position, recording: adapter.recording }),
+      id: adapter.numberPlace({ position: position, recording: adapter.recording }),
       label: `${label}: event ${position.seq}`,
       line: adapter.sources.line(this.#lineOf(position)),
     });
     return {
       targets: [
-        ...next === null ? [] : [target(isAfter(next, at) ? "next time" : "first time", next)],
+        ...next === null
+          ? []
+          : [target(isAfter(next, position) ? "next time" : "first time", next)],
         ...first === null || next === null || comparePositions(first, next) === 0
           ? []
           : [target("first time", first)],
@@ -240,12 +242,12 @@ export class Requests {
     this.#adapter.goTo(recording.afterEvent(seq!), "goto");
   }
 
-  #go(step: Step): void {
+  #go(step: StepCommand): void {
     this.#adapter.go(step, "step");
   }
 
-  #lineOf(at: Position): number {
-    const { source, start } = this.#adapter.recording.statement(at)!.span;
+  #lineOf(position: Position): number {
+    const { source, start } = this.#adapter.recording.statement(position)!.span;
     return source.position(start).line;
   }
 
@@ -257,7 +259,7 @@ export class Requests {
 
   stackTrace({ levels = 0, startFrame = 0, threadId }: DebugProtocol.StackTraceArguments) {
     const { debuggee, threads } = this.#adapter.standing;
-    const all = threads.frames(threadId, debuggee.at);
+    const all = threads.frames(threadId, debuggee.position);
     const wanted = all.slice(startFrame, levels === 0 ? undefined : startFrame + levels);
     return { stackFrames: this.#adapter.numberFrames(wanted), totalFrames: all.length };
   }
@@ -277,7 +279,7 @@ export class Requests {
     const typed = (text.split("\n")[own - 1] ?? "").slice(0, sources.before(column));
     const { all, part } = completionsOf(typed, debuggee);
     return {
-      targets: all.slice(0, MOST_COMPLETIONS).map(({ doc, text: label }) => ({
+      targets: all.slice(0, MAX_COMPLETIONS).map(({ doc, text: label }) => ({
         label,
         detail: doc,
         start: column - part.length,
@@ -289,17 +291,17 @@ export class Requests {
   evaluate({ context, expression, frameId }: DebugProtocol.EvaluateArguments) {
     const { debuggee, variables } = this.#adapter.standing;
     if (context === "repl" && expression.startsWith(":")) return this.#command(expression);
-    const { at, call } = frameId === undefined
-      ? { at: debuggee.at, call: 0 }
+    const { position, call } = frameId === undefined
+      ? { position: debuggee.position, call: 0 }
       : this.#adapter.frame(frameId);
-    return variables.evaluate(at, call ?? 0, expression);
+    return variables.evaluate(position, call ?? 0, expression);
   }
 
   #command(line: string) {
     const { debuggee } = this.#adapter.target;
     const { goesOn, moved, text } = runConsoleCommand(line, debuggee);
     if (!goesOn) this.#adapter.end();
-    else if (moved) this.#adapter.goTo(debuggee.at, "goto");
+    else if (moved) this.#adapter.goTo(debuggee.position, "goto");
     return { result: text, variablesReference: 0 };
   }
 
@@ -322,7 +324,7 @@ export class Requests {
     if (halt?.hit?.stop.cause.kind !== "incident") {
       throw new RequestError("Not stopped at an exception");
     }
-    const { seq } = halt.hit.at;
+    const { seq } = halt.hit.position;
     const { id, lines, title, why } = incidentView(this.#adapter.recording, seq)!;
     const description = why === "" ? title : `${title}\n${why}`;
     const { name } = this.#adapter.recording.event(seq);
@@ -340,12 +342,12 @@ export class Requests {
       throw new RequestError(`"${memoryReference}" is not a physical address`);
     }
     const address = `0x${phys.toString(16)}`;
-    const { debuggee: { at, recording } } = this.#adapter.standing;
+    const { debuggee: { position, recording } } = this.#adapter.standing;
     try {
-      const bytes = readMemory(recording, at, phys, Math.max(0, Math.min(count, MOST_BYTES)));
+      const bytes = readMemory(recording, position, phys, Math.max(0, Math.min(count, MAX_BYTES)));
       return { address, data: base64(bytes) };
     } catch (error) {
-      if (!(error instanceof LookError)) throw error;
+      if (!(error instanceof EvaluationError)) throw error;
       return { address, unreadableBytes: count };
     }
   }

@@ -5,7 +5,7 @@ import { refuse, type Screen } from "@dmalab/cli/extend";
 import { type ExitCode, HELD } from "@dmalab/cli/exit_code";
 import { host, hostReason } from "@dmalab/cli";
 import { StdinWorker } from "./stdin_worker.ts";
-import { Session } from "./session.ts";
+import { DapSession } from "./session.ts";
 
 /** Only programs of this host may connect: a launch reads files. */
 const HOST = "127.0.0.1";
@@ -13,7 +13,7 @@ const HOST = "127.0.0.1";
 /** Serves the client at the other end of the standard streams, until it is gone. */
 export async function serveStreams(screen: Screen): Promise<ExitCode> {
   const heard = new StdinWorker();
-  const problem = await new Session(heard).serve(heard.stream, process.stdout);
+  const problem = await new DapSession(heard).serve(heard.stream, process.stdout);
   heard.close();
   // The last answer is written before the process ends.
   await new Promise<void>((resolve) => {
@@ -33,7 +33,7 @@ export function servePort(port: number, screen: Screen): Promise<ExitCode> {
   return new Promise((resolve) => {
     const server = createServer((socket) => {
       socket.setNoDelay(true);
-      new Session().serve(socket, socket).then((problem) => {
+      new DapSession().serve(socket, socket).then((problem) => {
         if (problem !== null) screen.err(`A client was dropped: ${problem}\n`);
       }).finally(() => socket.destroySoon());
     });

@@ -6,29 +6,29 @@
  */
 import { ProtocolServer } from "@vscode/debugadapter/lib/protocol.js";
 import type { DebugProtocol } from "@vscode/debugprotocol";
-import { Interrupted, LookError } from "@dmalab/recording";
+import { Cancelled, EvaluationError } from "@dmalab/recording";
 import { BUG_CODE, bugMessage } from "@dmalab/lang/diagnostics";
 import { Adapter } from "./adapter.ts";
 import { checkArguments, withoutNulls } from "./arguments.ts";
 import { Cancellation } from "./cancellation.ts";
 import type { Arrivals } from "./stdin_worker.ts";
 import { FrameError, MessageFrames } from "./message_frames.ts";
-import { lookProblem, RequestError } from "./request_error.ts";
-import { Requests } from "./requests.ts";
+import { evaluationProblem, RequestError } from "./request_error.ts";
+import { DapRequests } from "./requests.ts";
 
 /** Streams as Node has them. */
 type Input = Parameters<ProtocolServer["start"]>[0];
 type Output = Parameters<ProtocolServer["start"]>[1];
 
-export class Session extends ProtocolServer {
+export class DapSession extends ProtocolServer {
   /** Fulfilled when the client has disconnected. */
   readonly closed: Promise<void>;
   #close: () => void = () => {};
   readonly #adapter: Adapter;
-  readonly #requests: Requests;
+  readonly #requests: DapRequests;
   /** Requests are answered one after the other: a launch may have to wait for the compiler of C. */
   #answering: Promise<void> = Promise.resolve();
-  readonly #names = new Set(Object.getOwnPropertyNames(Requests.prototype));
+  readonly #names = new Set(Object.getOwnPropertyNames(DapRequests.prototype));
 
   readonly #cancellation: Cancellation;
 
@@ -40,7 +40,7 @@ export class Session extends ProtocolServer {
     const send = (event: string, body?: object) =>
       this.sendEvent({ seq: 0, type: "event", event, ...body === undefined ? {} : { body } });
     this.#adapter = new Adapter(send, this.#cancellation);
-    this.#requests = new Requests(this.#adapter, send);
+    this.#requests = new DapRequests(this.#adapter, send);
     this.#names.delete("constructor");
   }
 
@@ -116,7 +116,7 @@ export class Session extends ProtocolServer {
     };
     this.#cancellation.begins(request.seq, command);
     try {
-      if (this.#cancellation.isCancelled) throw new Interrupted("Cancelled");
+      if (this.#cancellation.isCancelled) throw new Cancelled("Cancelled");
       if (!this.#names.has(command)) throw new RequestError(`There is no request "${command}"`);
       const given: unknown = withoutNulls(args ?? {});
       if (typeof given !== "object") throw new RequestError('"arguments" takes an object');
@@ -168,8 +168,8 @@ const USER_ACTIONS: ReadonlySet<string> = new Set([
 
 /** What went wrong, for the person at the client. */
 function problemOf(error: unknown): string {
-  if (error instanceof Interrupted) return "Interrupted; the position is unchanged";
-  if (error instanceof LookError) return lookProblem(error);
+  if (error instanceof Cancelled) return "Interrupted; the position is unchanged";
+  if (error instanceof EvaluationError) return evaluationProblem(error);
   if (error instanceof RequestError) {
     return error.hint === null ? error.message : `${error.message} (${error.hint})`;
   }

@@ -12,7 +12,7 @@ type Form = Pick<
 >;
 
 /** A stretch of a file, in the client's numbers. */
-export interface Place {
+export interface SourceLocation {
   readonly source: DebugProtocol.Source;
   readonly line: number;
   readonly column: number;
@@ -70,7 +70,7 @@ export class Sources {
   }
 
   /** Where a piece of the source stands. */
-  place({ end, source, start }: Span): Place {
+  place({ end, source, start }: Span): SourceLocation {
     const first = source.position(start);
     const last = source.position(end);
     return {

@@ -18,7 +18,7 @@ const LAST_EVENT_EVENTS = 100_000;
 
 /** A frame, as it is asked about. */
 export interface ShownFrame {
-  readonly at: Position;
+  readonly position: Position;
   /** The call of the script whose names are seen, 0 for the innermost; null for none. */
   readonly call: number | null;
   readonly shown: Omit<DebugProtocol.StackFrame, "id">;
@@ -61,9 +61,9 @@ export class Threads {
   }
 
   /** The frames of a thread, the innermost first. */
-  frames(thread: number, at: Position): readonly ShownFrame[] {
-    if (thread === this.at(at)) return this.#running(at);
-    const seq = this.#lastEvent(thread, at);
+  frames(thread: number, position: Position): readonly ShownFrame[] {
+    if (thread === this.at(position)) return this.#running(position);
+    const seq = this.#lastEvent(thread, position);
     return seq === null ? [] : [this.#eventFrame(this.recording.afterEvent(seq))];
   }
 
@@ -79,30 +79,32 @@ export class Threads {
     return null;
   }
 
-  #running(at: Position): readonly ShownFrame[] {
+  #running(position: Position): readonly ShownFrame[] {
     const recording = this.recording;
     const frames: ShownFrame[] = [];
-    const isEvent = !recording.isStatementStart(at) && at.seq > 0;
-    if (isEvent) frames.push(this.#eventFrame(at));
-    const reference = { instructionPointerReference: eventReference(at.seq) };
-    for (const { name, seq } of recording.kernelFrames(at)) {
+    const isEvent = !recording.isStatementStart(position) && position.seq > 0;
+    if (isEvent) frames.push(this.#eventFrame(position));
+    const reference = { instructionPointerReference: eventReference(position.seq) };
+    for (const { name, seq } of recording.kernelFrames(position)) {
       // The call itself is the event that one stands at.
-      if (isEvent && seq === at.seq) continue;
-      frames.push(this.#frame(at, 0, `${name}()`, spanOfEvent(recording, seq), {
+      if (isEvent && seq === position.seq) continue;
+      frames.push(this.#frame(position, 0, `${name}()`, spanOfEvent(recording, seq), {
         presentationHint: "subtle",
         instructionPointerReference: eventReference(seq),
       }));
     }
-    const returned = this.#returned(at);
-    recording.frames(at).forEach(({ depth, name, span }, call) => {
+    const returned = this.#returned(position);
+    recording.frames(position).forEach(({ depth, name, span }, call) => {
       if (call < returned) return;
-      frames.push(this.#frame(at, call, depth === 1 ? nameOf(recording) : name, span, reference));
+      frames.push(
+        this.#frame(position, call, depth === 1 ? nameOf(recording) : name, span, reference),
+      );
     });
-    if (recording.statement(at) !== null) return frames;
+    if (recording.statement(position) !== null) return frames;
     // Clients ask watches in a frame that has a source.
-    return at.statement === 0
-      ? [this.#frame(at, null, "the machine is ready", this.#firstSpan(), reference)]
-      : [this.#frame(at, 0, "the run is over", this.#endSpan(), reference)];
+    return position.statement === 0
+      ? [this.#frame(position, null, "the machine is ready", this.#firstSpan(), reference)]
+      : [this.#frame(position, 0, "the run is over", this.#endSpan(), reference)];
   }
 
   #firstSpan(): Span | null {
@@ -118,39 +120,41 @@ export class Threads {
   }
 
   /** Calls of the statement that fails have returned: nothing has started since that would tell. */
-  #returned(at: Position): number {
+  #returned(position: Position): number {
     const { failedAt, failure } = this.recording;
-    if (failure === null || failedAt === null || comparePositions(at, failedAt) !== 0) return 0;
+    if (failure === null || failedAt === null || comparePositions(position, failedAt) !== 0) {
+      return 0;
+    }
     const [, file, line] = /^(.*):(\d+):\d+$/.exec(failure.place) ?? [];
-    const found = this.recording.frames(at).findIndex(({ span: { end, source, start } }) =>
+    const found = this.recording.frames(position).findIndex(({ span: { end, source, start } }) =>
       source.name === file && source.position(start).line <= Number(line) &&
       Number(line) <= source.position(end).line
     );
     return Math.max(0, found);
   }
 
-  #eventFrame(at: Position): ShownFrame {
-    const text = `#${at.seq} ${formatEventText(this.recording.event(at.seq))}`;
+  #eventFrame(position: Position): ShownFrame {
+    const text = `#${position.seq} ${formatEventText(this.recording.event(position.seq))}`;
     return this.#frame(
-      at,
-      at.statement === 0 ? null : 0,
+      position,
+      position.statement === 0 ? null : 0,
       text,
-      spanOfEvent(this.recording, at.seq),
+      spanOfEvent(this.recording, position.seq),
       {
-        instructionPointerReference: eventReference(at.seq),
+        instructionPointerReference: eventReference(position.seq),
       },
     );
   }
 
   #frame(
-    at: Position,
+    position: Position,
     call: number | null,
     name: string,
     span: Span | null,
     more: Partial<DebugProtocol.StackFrame>,
   ): ShownFrame {
     const place = span === null ? { line: 0, column: 0 } : this.#sources.place(span);
-    return { at, call, shown: { name, ...place, ...more } };
+    return { position, call, shown: { name, ...place, ...more } };
   }
 }
 

@@ -24,7 +24,7 @@ export const STOPPING: readonly string[] = ["pause", ...ENDING];
 /** What the two threads share, as numbers. */
 const SLOTS = { STOPS: 0, ENDS: 1, CANCELS: 2, CANCELLED: 3, COUNT: 19 } as const;
 /** The last cancelled requests, in turn. */
-const MOST_CANCELLED = SLOTS.COUNT - SLOTS.CANCELLED;
+const MAX_CANCELLED = SLOTS.COUNT - SLOTS.CANCELLED;
 
 /** What the other thread hands over. */
 interface Handed {
@@ -97,7 +97,7 @@ export class StdinWorker implements Arrivals {
     this.#worker.onmessage = ({ data }: MessageEvent<Handed>) => this.#take(data);
     this.#worker.postMessage({
       ending: ENDING,
-      mostCancelled: MOST_CANCELLED,
+      mostCancelled: MAX_CANCELLED,
       shared,
       slots: SLOTS,
       stopping: STOPPING,

@@ -5,21 +5,21 @@ import { formatFieldValue } from "@dmalab/lang/render";
 import { formatAddress, formatCount, formatDuration } from "@dmalab/lang/text";
 import { keyText, rowsByKey, rowView } from "@dmalab/recording/views";
 import {
-  type Cell,
   coveringCell,
-  LookError,
+  EvaluationError,
   type OpenValue,
   openValue,
   openVariables,
   partsOf,
   type Position,
   type Recording,
+  type RowField,
   spanOfEvent,
 } from "@dmalab/recording";
 import { spanPlace } from "@dmalab/lang";
 import { dataId, type Watched } from "./breakpoints.ts";
 import type { ShownFrame } from "./stack.ts";
-import { lookProblem } from "./request_error.ts";
+import { evaluationProblem } from "./request_error.ts";
 
 type Variable = DebugProtocol.Variable;
 
@@ -30,11 +30,11 @@ interface Container {
   readonly isIndexed: boolean;
   list(first: number, count: number): readonly Variable[];
   /** The cell of what has a name in it; null where nothing waits for changes. */
-  cell?(name: string): Cell | null;
+  cell?(name: string): RowField | null;
 }
 
 /** The most that are listed for a client that does not ask page by page. */
-const MOST_LISTED = 1000;
+const DISPLAYED_VARIABLES = 1000;
 
 type Table = Recording["tables"][number];
 
@@ -60,7 +60,7 @@ export class Variables {
   }
 
   /** What can be seen from a frame. */
-  scopes({ at, call }: ShownFrame): DebugProtocol.Scope[] {
+  scopes({ position, call }: ShownFrame): DebugProtocol.Scope[] {
     const scopes: DebugProtocol.Scope[] = [];
     const add = (
       name: string,
@@ -68,14 +68,14 @@ export class Variables {
       more: Partial<DebugProtocol.Scope> = {},
     ) => scopes.push({ name, expensive: false, ...this.#reference(container), ...more });
     if (call !== null) {
-      add("Locals", this.#locals(at, call), { presentationHint: "locals" });
+      add("Locals", this.#locals(position, call), { presentationHint: "locals" });
     }
-    if (at.seq > 0) {
-      add("Event", this.#event(at.seq));
-      const request = this.#recording.log.requestAt(at.seq);
-      if (request !== null) add(`Request ${request}`, this.#request(at, request));
+    if (position.seq > 0) {
+      add("Event", this.#event(position.seq));
+      const request = this.#recording.log.requestAt(position.seq);
+      if (request !== null) add(`Request ${request}`, this.#request(position, request));
     }
-    add("Machine", this.#tables(at, this.#recording.tables));
+    add("Machine", this.#tables(position, this.#recording.tables));
     return scopes;
   }
 
@@ -85,7 +85,7 @@ export class Variables {
     if (container === undefined) return [];
     const isOther = filter !== undefined && (filter === "indexed") !== container.isIndexed;
     if (isOther) return [];
-    return container.list(start, count === undefined || count === 0 ? MOST_LISTED : count);
+    return container.list(start, count === undefined || count === 0 ? DISPLAYED_VARIABLES : count);
   }
 
   /** What may be waited for behind a name that was shown in something; null for nothing. */
@@ -93,29 +93,29 @@ export class Variables {
     const container = this.#container(reference);
     const cell = container?.cell?.(name) ?? null;
     if (cell !== null) return { kind: "data", cell };
-    const shown = container?.list(0, MOST_LISTED).find((each) => each.name === name);
+    const shown = container?.list(0, DISPLAYED_VARIABLES).find((each) => each.name === name);
     const expression = shown?.evaluateName;
     return expression === undefined ? null : { kind: "change", expression };
   }
 
   /** An address, or an expression that has a value at a moment; null, or why it has none. */
-  watchedBy(at: Position, text: string): Watched | string {
+  watchedBy(position: Position, text: string): Watched | string {
     const address = addressIn(text);
     const cell = address === null ? null : coveringCell(this.#recording, "page_table", address);
     if (cell !== null) return { kind: "data", cell };
     try {
-      openValue(this.#recording, at, text);
+      openValue(this.#recording, position, text);
       return { kind: "change", expression: text };
     } catch (error) {
-      if (error instanceof LookError) return lookProblem(error);
+      if (error instanceof EvaluationError) return evaluationProblem(error);
       throw error;
     }
   }
 
   /** What an expression is, to be opened further. */
-  evaluate(at: Position, call: number, expression: string) {
-    const value = openValue(this.#recording, at, expression, call);
-    const { value: result, ...rest } = this.#value(at, call, expression, value);
+  evaluate(position: Position, call: number, expression: string) {
+    const value = openValue(this.#recording, position, expression, call);
+    const { value: result, ...rest } = this.#value(position, call, expression, value);
     return { result, ...rest };
   }
 
@@ -127,7 +127,7 @@ export class Variables {
       : { variablesReference, namedVariables: count };
   }
 
-  #value(at: Position, call: number, expression: string | null, open: OpenValue) {
+  #value(position: Position, call: number, expression: string | null, open: OpenValue) {
     const { isList, kind, partCount, phys, text } = open;
     return {
       value: text,
@@ -135,31 +135,37 @@ export class Variables {
       ...partCount === 0 || expression === null ? { variablesReference: 0 } : this.#reference({
         count: partCount,
         isIndexed: isList,
-        list: (first, count) => this.#parts(at, call, expression, first, count),
+        list: (first, count) => this.#parts(position, call, expression, first, count),
       }),
       ...phys === null ? {} : { memoryReference: `0x${phys.toString(16)}` },
     };
   }
 
-  #locals(at: Position, call: number): Container {
-    const variables = openVariables(this.#recording, at, call);
+  #locals(position: Position, call: number): Container {
+    const variables = openVariables(this.#recording, position, call);
     return {
       count: variables.length,
       isIndexed: false,
       list: (first, count) =>
         variables.slice(first, first + count).map(({ expression, name, ...open }) => ({
           name,
-          ...this.#value(at, call, expression, open),
+          ...this.#value(position, call, expression, open),
           ...expression === null ? {} : { evaluateName: expression },
         })),
     };
   }
 
-  #parts(at: Position, call: number, whole: string, first: number, count: number): Variable[] {
-    const parts = partsOf(this.#recording, at, whole, call, { first, count });
+  #parts(
+    position: Position,
+    call: number,
+    whole: string,
+    first: number,
+    count: number,
+  ): Variable[] {
+    const parts = partsOf(this.#recording, position, whole, call, { first, count });
     return parts.map(({ expression, name, ...open }) => ({
       name,
-      ...this.#value(at, call, expression, open),
+      ...this.#value(position, call, expression, open),
       ...expression === null ? {} : { evaluateName: expression },
     }));
   }
@@ -167,7 +173,7 @@ export class Variables {
   #event(seq: number): Container {
     const recording = this.#recording;
     const event = recording.event(seq);
-    const kinds = recording.looker.registry.eventFields(event.name);
+    const kinds = recording.evaluator.registry.eventFields(event.name);
     const span = spanOfEvent(recording, seq);
     const fields = Object.entries<unknown>(event.fields)
       .map(([name, value]) => plain(name, formatFieldValue(kinds[name]!, value)));
@@ -192,32 +198,36 @@ export class Variables {
     return fixed(all);
   }
 
-  #request(at: Position, request: number): Container {
+  #request(position: Position, request: number): Container {
     const tables = this.#recording.tables.filter(({ spec }) => "request" in spec.fields);
     const own = tables.map((table) => {
-      const rows = table.rowsAt(at.seq).filter((row) => table.value(row, "request") === request);
+      const rows = table.rowsAt(position.seq).filter((row) =>
+        table.value(row, "request") === request
+      );
       return [table, new Set(rows)] as const;
     });
     return fixed(
       own.filter(([, rows]) => rows.size > 0)
-        .map(([table, rows]) => this.#table(at, table, rows.size, (row) => rows.has(row))),
+        .map(([table, rows]) => this.#table(position, table, rows.size, (row) => rows.has(row))),
     );
   }
 
-  #tables(at: Position, tables: readonly Table[]): Container {
-    return fixed(tables.map((table) => this.#table(at, table, table.rowsAt(at.seq).length)));
+  #tables(position: Position, tables: readonly Table[]): Container {
+    return fixed(
+      tables.map((table) => this.#table(position, table, table.rowsAt(position.seq).length)),
+    );
   }
 
   /** A table, whose rows are put into words when it is opened. */
   #table(
-    at: Position,
+    position: Position,
     table: Table,
     count: number,
     isMeant: (row: number) => boolean = () => true,
   ): Variable {
     const { doc, key, name } = table.spec;
     let opened: readonly number[] | null = null;
-    const rows = () => opened ??= rowsByKey(table, at).filter(isMeant);
+    const rows = () => opened ??= rowsByKey(table, position).filter(isMeant);
     const container: Container = {
       count,
       isIndexed: true,
@@ -239,7 +249,7 @@ export class Variables {
 
   #row(table: Table, row: number): Variable {
     const { key } = table.spec;
-    const { born, cells, died } = rowView(table, row);
+    const { createdSeq, cells, endedSeq } = rowView(table, row);
     const named = cells.map(({ name, text }) => plain(name, text));
     return {
       name: keyText(table, row),
@@ -247,8 +257,8 @@ export class Variables {
         .map(({ name, value }) => `${name} ${value}`).join("  "),
       ...this.#reference(fixed([
         ...named,
-        plain("written by", born === 0 ? "initial state" : `#${born}`),
-        plain("ended by", died === null ? "not within this recording" : `#${died}`),
+        plain("written by", createdSeq === 0 ? "initial state" : `#${createdSeq}`),
+        plain("ended by", endedSeq === null ? "not within this recording" : `#${endedSeq}`),
       ])),
     };
   }

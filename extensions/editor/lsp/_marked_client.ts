@@ -21,13 +21,13 @@ export async function opened(client: Client, text: string, number: number) {
   };
 }
 
-export type Opened = Awaited<ReturnType<typeof opened>>;
+export type OpenedDocument = Awaited<ReturnType<typeof opened>>;
 
 /** A test of one question, text by text. */
 export function each<E>(
   name: string,
   cases: readonly (readonly [text: string, expected: E])[],
-  check: (client: Client, asked: Opened, expected: E, text: string) => Promise<void>,
+  check: (client: Client, asked: OpenedDocument, expected: E, text: string) => Promise<void>,
 ): void {
   Deno.test(name, () =>
     withClient(async (client) => {

@@ -14,7 +14,7 @@ export interface Understood {
 }
 
 /** Files of a folder that are looked through for uses of a name. */
-const MOST_FILES = 2000;
+const MAX_FILES = 2000;
 
 export class Documents {
   readonly #open = new Map<string, TextDocument>();
@@ -109,7 +109,7 @@ function filesBelow(root: string): readonly string[] {
         const path = `${folder}/${name}`;
         if (isDirectory && !name.startsWith(".") && name !== "node_modules") folders.push(path);
         else if (name.endsWith(".dma")) found.push(uriOf(path));
-        if (found.length >= MOST_FILES) return found;
+        if (found.length >= MAX_FILES) return found;
       }
     } catch {
       // What may not be read is not looked through.

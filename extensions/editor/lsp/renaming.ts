@@ -30,20 +30,20 @@ async function namings(
   const { binding, declaration, name } = found.symbol;
   const isShared = binding.kind === "const" || binding.kind === "function";
   if (!isShared || declaration === null || !isOwnName(found.symbol)) return [own];
-  const place = placeOf(of, declaration);
+  const place = formatLocation(of, declaration);
   const others = await documents.programsWith(name, of.loader.root);
   return [
     own,
     ...others.filter(({ uri }) => uri !== of.uri).flatMap((program) => {
       const same = program.analysis.occurrences.find(({ symbol }) =>
-        symbol.declaration !== null && placeOf(program, symbol.declaration) === place
+        symbol.declaration !== null && formatLocation(program, symbol.declaration) === place
       );
       return same === undefined ? [] : [{ program, symbol: same.symbol }];
     }),
   ];
 }
 
-function placeOf(of: Understood, span: Span): string {
+function formatLocation(of: Understood, span: Span): string {
   return `${span.start} ${uriOfSpan(of, span)}`;
 }
 
@@ -57,7 +57,7 @@ export async function references(
   for (const { program, symbol } of await namings(of, position, documents)) {
     for (const span of placesOf(program.analysis, symbol, withDeclaration)) {
       const location = { uri: uriOfSpan(program, span), range: rangeOf(span) };
-      found.set(placeOf(program, span), location);
+      found.set(formatLocation(program, span), location);
     }
   }
   return [...found.values()];
@@ -83,7 +83,7 @@ export async function rename(
     const renamed = renameSymbol(program.analysis, symbol, name, program.loader);
     if (!renamed.ok) return renamed.why;
     for (const edit of renamed.edits) {
-      const place = placeOf(program, edit.span);
+      const place = formatLocation(program, edit.span);
       if (seen.has(place)) continue;
       seen.add(place);
       (changes[uriOfSpan(program, edit.span)] ??= []).push(textEdit(edit));

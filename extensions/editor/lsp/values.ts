@@ -1,8 +1,8 @@
 /** The values that a text had when it was recorded last: when it was opened or saved. */
 import * as Lsp from "vscode-languageserver-protocol/node";
 import { type ValueHint, valueHints } from "../value_hints.ts";
-import { loadFollowed } from "@dmalab/lang";
-import { Interrupted, openRun, runsOf } from "@dmalab/recording";
+import { loadForDebugging } from "@dmalab/lang";
+import { Cancelled, openRun, runsOf } from "@dmalab/recording";
 import { type Program, runTitle } from "@dmalab/lang/run";
 import type { FileNode } from "@dmalab/lang/syntax/tree";
 import { DEFAULT_LIMITS } from "@dmalab/lang/values";
@@ -34,7 +34,7 @@ export class RecordedValues {
     if (this.#wanted.get(uri) === source.text) return false;
     this.#wanted.set(uri, source.text);
     const isWanted = () => this.#wanted.get(uri) === source.text;
-    const { program } = await withCompiled(loader, () => loadFollowed(source, loader));
+    const { program } = await withCompiled(loader, () => loadForDebugging(source, loader));
     // What is wrong has no new values.
     if (program === null) return false;
     const found = new Map<number, Lsp.InlayHint>();
@@ -99,12 +99,12 @@ async function* hintsOf(
     await open.growToEnd(() => new Promise((resolve) => setTimeout(resolve)));
     if (watch.interrupted()) return;
     const { recording } = open;
-    recording.reruns.interruptedBy = watch;
+    recording.replays.interruptedBy = watch;
     try {
       const run = runTitle(recording.name);
       for (const hint of valueHints(recording, file)) yield { hint, run };
     } catch (error) {
-      if (!(error instanceof Interrupted)) throw error;
+      if (!(error instanceof Cancelled)) throw error;
       return;
     }
   }

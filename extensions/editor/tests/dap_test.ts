@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
-import { Session } from "../dap/session.ts";
+import { DapSession } from "../dap/session.ts";
 import { codeBlocks } from "@dmalab/cli/scenario";
 import { Client } from "./dap/client.ts";
 import { withClient } from "./dap/in_process.ts";
@@ -145,7 +145,7 @@ Deno.test("what is no message is reported, and the next one is answered", async 
   const output = new PassThrough();
   const client = new Client((bytes) => input.write(bytes));
   output.on("data", (bytes: Uint8Array) => client.receive(bytes));
-  const served = new Session().serve(input, output);
+  const served = new DapSession().serve(input, output);
   input.write("Content-Length: 9\r\n\r\n{ no json");
   for (const text of ['{"type":"request","command":"threads"}', '{"type":"request","seq":7}']) {
     input.write(`Content-Length: ${text.length}\r\n\r\n${text}`);

@@ -29,7 +29,7 @@ const FIRST = "examples/start/01-first-look.dma";
 const EDITS = 10_000;
 /** Edits between two questions. */
 const ASKED_EVERY = 100;
-const MOST_LENGTH = 12_000;
+const MAX_LENGTH = 12_000;
 const PIECES = [
   "{",
   "}",
@@ -49,7 +49,7 @@ const PIECES = [
 /** A random change of a text: a piece goes in, or some characters go. */
 function change(text: string, choices: Choices) {
   const start = choices.below(text.length + 1);
-  const isLong = text.length > MOST_LENGTH;
+  const isLong = text.length > MAX_LENGTH;
   const length = isLong || choices.oneIn(2) ? choices.below(isLong ? 400 : 8) : 0;
   const end = Math.min(text.length, start + length);
   return { start, end, text: length > 0 ? "" : PIECES[choices.below(PIECES.length)]! };

@@ -6,7 +6,7 @@ import { dirname, join, relative } from "node:path";
 import * as vscode from "vscode";
 
 /** A report of very long runs. */
-const MOST_OUTPUT_BYTES = 2 ** 28;
+const MAX_OUTPUT_BYTES = 2 ** 28;
 
 export class ReportPanel implements vscode.Disposable {
   readonly #here = vscode.window.createTextEditorDecorationType({
@@ -112,7 +112,7 @@ export class ReportPanel implements vscode.Disposable {
     const [command, ...args] = this.program();
     const folder = await mkdtemp(join(tmpdir(), "dmalab-"));
     const path = join(folder, "report.html");
-    const options = { maxBuffer: MOST_OUTPUT_BYTES, cwd: this.#folder() };
+    const options = { maxBuffer: MAX_OUTPUT_BYTES, cwd: this.#folder() };
     try {
       const output = await new Promise<string>((resolve) =>
         execFile(

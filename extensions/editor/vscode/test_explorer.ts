@@ -19,7 +19,7 @@ interface Result {
 }
 
 /** A report of very many tests is long. */
-const MOST_OUTPUT_BYTES = 2 ** 28;
+const MAX_OUTPUT_BYTES = 2 ** 28;
 
 const isTest = ({ detail }: vscode.DocumentSymbol) => detail === "test" || detail === "property";
 
@@ -142,7 +142,7 @@ export class TestExplorer implements vscode.Disposable {
       const child = execFile(
         command,
         [...args, "test", "--reporter", "json", path],
-        { maxBuffer: MOST_OUTPUT_BYTES, cwd: vscode.workspace.workspaceFolders?.[0]?.uri.fsPath },
+        { maxBuffer: MAX_OUTPUT_BYTES, cwd: vscode.workspace.workspaceFolders?.[0]?.uri.fsPath },
         (error, stdout, stderr) => {
           try {
             resolve({ report: JSON.parse(stdout), output: stderr });

@@ -7,7 +7,7 @@ import { runScenarioText } from "../requests/scenario_check.ts";
 import type { DriverEntry } from "@dmalab/lang/run";
 import { afterColon } from "@dmalab/lang/diagnostics";
 import { formatCount } from "@dmalab/lang/text";
-import { type Interrupts, withCompiled } from "@dmalab/cli";
+import { type SignalWatch, withCompiled } from "@dmalab/cli";
 import { runPlan } from "@dmalab/cli/jobs";
 import { DriverPlan } from "./driver_job.ts";
 import type { DriverHuntSettings } from "./open_hunt.ts";
@@ -23,7 +23,7 @@ export async function runDriverHunt(
   settings: DriverHuntSettings,
   jobs: HuntJobs,
   screen: Screen,
-  interrupts: Interrupts,
+  interrupts: SignalWatch,
 ): Promise<ExitCode> {
   const until = performance.now() + 1000 * settings.seconds;
   const spaces = await driverSpaces(settings);
@@ -69,7 +69,7 @@ export async function huntDriverOf(
   { number, settings, space, until }: OneDriver,
   { jobs, path, words }: HuntJobs,
   screen: Screen,
-  interrupts: Interrupts,
+  interrupts: SignalWatch,
 ): Promise<DriverHuntResult> {
   const driver = settings.program.drivers[number]!;
   const progress = new Progress(driver.name, screen);

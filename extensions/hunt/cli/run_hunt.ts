@@ -2,8 +2,8 @@
 import { formatCount } from "@dmalab/lang/text";
 import type { Screen } from "@dmalab/cli/extend";
 import { type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";
-import { type Finding, hunt, type HuntOptions, type HuntResult } from "../requests/hunt.ts";
-import type { Interrupts } from "@dmalab/cli";
+import { hunt, type HuntFinding, type HuntOptions, type HuntResult } from "../requests/hunt.ts";
+import type { SignalWatch } from "@dmalab/cli";
 import { runPlan } from "@dmalab/cli/jobs";
 import type { OpenedHunt } from "./open_hunt.ts";
 import type { TurnJob } from "./turn_job.ts";
@@ -19,11 +19,11 @@ export async function runHunt(
   opened: OpenedHunt,
   jobs: HuntJobs,
   screen: Screen,
-  interrupts: Interrupts,
+  interrupts: SignalWatch,
 ): Promise<ExitCode> {
   const { release, seed } = opened.settings;
   let found = 0;
-  const onFinding = (finding: Finding) => screen.out(findingText(++found, finding));
+  const onFinding = (finding: HuntFinding) => screen.out(findingText(++found, finding));
   const result = await huntRequests(opened, jobs, interrupts, { onFinding });
   const what = found === 0 ? "nothing found" : formatCount(found, "finding");
   screen.out(
@@ -38,7 +38,7 @@ export async function runHunt(
 export async function huntRequests(
   { settings, where }: OpenedHunt,
   { jobs, path, words }: HuntJobs,
-  interrupts: Interrupts,
+  interrupts: SignalWatch,
   { onFinding = () => {}, ...points }: Pick<HuntOptions, "points" | "onFinding">,
 ): Promise<HuntResult> {
   const { cases, mode, release, seconds, seed } = settings;
@@ -54,14 +54,14 @@ export async function huntRequests(
 }
 
 /** The scenario, which says so where it does not fail. */
-export function provenText({ proof, scenario }: Finding): string {
+export function provenText({ proof, scenario }: HuntFinding): string {
   const unproven = proof === null
     ? "# This test passes when run: only the checks of the hunt itself detect the violation.\n"
     : "";
   return `${unproven}${scenario}`;
 }
 
-function findingText(number: number, finding: Finding): string {
+function findingText(number: number, finding: HuntFinding): string {
   const { cases, needs, others, switches, tries } = finding;
   const label = switches.length === 0 ? "no known defect" : switches.join(" and ");
   const also = others.length === 0

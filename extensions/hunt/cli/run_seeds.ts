@@ -6,7 +6,7 @@ import { formatCount } from "@dmalab/lang/text";
 import type { Screen } from "@dmalab/cli/extend";
 import { type ExitCode, HELD, INTERRUPTED } from "@dmalab/cli/exit_code";
 import { makeNamedFolder } from "@dmalab/cli/files";
-import type { Interrupts } from "@dmalab/cli";
+import type { SignalWatch } from "@dmalab/cli";
 import type { Shard } from "@dmalab/cli/testing";
 import { seedsReport } from "./merge.ts";
 import type { OpenedDrivers, OpenedHunt } from "./open_hunt.ts";
@@ -31,7 +31,7 @@ export async function runSeeds(
   opened: OpenedHunt | OpenedDrivers,
   { out, plan, shard, ...jobs }: SeedsOptions,
   screen: Screen,
-  interrupts: Interrupts,
+  interrupts: SignalWatch,
 ): Promise<ExitCode> {
   const number = shard.index + 1;
   const path = out === null ? null : `${out}/shard-${String(number).padStart(4, "0")}.jsonl`;
@@ -68,7 +68,7 @@ type SeedHunter = (seed: number) => Promise<SeedRecord>;
 function requestHunter(
   { settings, where }: OpenedHunt,
   jobs: HuntJobs,
-  interrupts: Interrupts,
+  interrupts: SignalWatch,
 ): SeedHunter {
   const { mode, release } = settings;
   const points = where === undefined && jobs.jobs === 1
@@ -95,7 +95,7 @@ async function driverHunter(
   { drivers }: OpenedDrivers,
   jobs: HuntJobs,
   screen: Screen,
-  interrupts: Interrupts,
+  interrupts: SignalWatch,
 ): Promise<SeedHunter> {
   const spaces = await driverSpaces(drivers);
   return async (seed) => {

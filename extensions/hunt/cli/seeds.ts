@@ -1,7 +1,7 @@
 /** The seeds of a hunt, and which of them a shard takes. */
 
 /** Seeds of one hunt. */
-export const MOST_SEEDS = 1_000_000;
+export const MAX_SEEDS = 1_000_000;
 
 /** A hunt with several seeds: all that its results depend on. */
 export interface SeedsPlan {

@@ -5,12 +5,12 @@
  */
 import { readHostFile } from "@dmalab/cli";
 import { appendFile, beside, FileError, rewriteFile } from "@dmalab/cli/files";
-import { MOST_SEEDS, seedsOf, type SeedsPlan } from "./seeds.ts";
+import { MAX_SEEDS, seedsOf, type SeedsPlan } from "./seeds.ts";
 
 /** Bytes of a shard's file that is read. */
-const MOST_BYTES = 2 ** 29;
+const MAX_BYTES = 2 ** 29;
 /** As many as `--shard` takes. */
-const MOST_SHARDS = 9999;
+const MAX_SHARDS = 9999;
 
 /** The first line of a file. */
 export interface ShardHead extends SeedsPlan {
@@ -43,7 +43,7 @@ export interface ShardFile {
 
 /** Reads a shard's file. @throws {FileError} Where it is none; null: there is none yet. */
 export function readShardFile(path: string): ShardFile | null {
-  const file = readHostFile(path, { mostBytes: MOST_BYTES });
+  const file = readHostFile(path, { mostBytes: MAX_BYTES });
   if (!file.found) {
     if (file.reason === "not_found") return null;
     throw new FileError(file.problem, file.code);
@@ -78,8 +78,8 @@ function parsed(line: string): unknown {
 function isHead(value: unknown): value is ShardHead {
   const { hunt, seed, seeds, shard, shards, version } = (value ?? {}) as Partial<ShardHead>;
   return typeof hunt === "string" && typeof version === "string" &&
-    isWhole(seed, 0, Number.MAX_SAFE_INTEGER) && isWhole(seeds, 1, MOST_SEEDS) &&
-    isWhole(shards, 1, MOST_SHARDS) && isWhole(shard, 1, shards);
+    isWhole(seed, 0, Number.MAX_SAFE_INTEGER) && isWhole(seeds, 1, MAX_SEEDS) &&
+    isWhole(shards, 1, MAX_SHARDS) && isWhole(shard, 1, shards);
 }
 
 function isWhole(value: unknown, least: number, most: number): value is number {

@@ -4,7 +4,7 @@
  * turns that run one after the other.
  */
 import {
-  type Finding,
+  type HuntFinding,
   type HuntResult,
   type HuntState,
   NOTHING_FOUND,
@@ -14,7 +14,7 @@ import type { Plan } from "@dmalab/cli/jobs";
 import type { TurnJob, TurnMessage } from "./turn_job.ts";
 
 /** A turn that runs or has ended. */
-interface Run {
+interface BatchRun {
   readonly job: PlannedTurn;
   /** The state after it, as far as that is known. */
   state: HuntState;
@@ -29,15 +29,15 @@ export interface TurnPlanOptions extends Pick<TurnJob, "path" | "words"> {
   /** By `performance.now()`. */
   readonly until: number;
   readonly mayGoOn: () => boolean;
-  readonly onFinding: (finding: Finding) => void;
+  readonly onFinding: (finding: HuntFinding) => void;
 }
 
 export class TurnPlan implements Plan<PlannedTurn, TurnMessage> {
-  readonly result = { findings: [] as Finding[], cases: 0, machines: 0 } satisfies HuntResult;
+  readonly result = { findings: [] as HuntFinding[], cases: 0, machines: 0 } satisfies HuntResult;
   /** After the turns whose results are in. */
   #state: HuntState = NOTHING_FOUND;
   #turns = 0;
-  readonly #runs = new Map<number, Run>();
+  readonly #runs = new Map<number, BatchRun>();
 
   constructor(readonly options: TurnPlanOptions) {}
 

@@ -7,7 +7,7 @@
  * tables, rcaches, the IOTLB, the flush queue) is made cold again, so that the next
  * case passes the points of failure that it would pass on a machine of its own.
  */
-import { BUFFER, type DmaRange, dmaRanges, thing } from "@dmalab/lang/builtins";
+import { BUFFER, dmaRanges, makeHandle, type ScriptDmaRange } from "@dmalab/lang/builtins";
 import {
   type DriverDirection,
   type DriverEntry,
@@ -35,12 +35,12 @@ import {
   CannotHunt,
   type CaseEnd,
   type CaseFault,
+  type CaseRefusal,
   type DriverCase,
-  type Refusal,
   type Wrong,
   type WrongKind,
 } from "./driver_case.ts";
-import { HIGH_PHYS, type Layout, LOW_PHYS, ROOM_BYTES, segmentsOf } from "./layout.ts";
+import { type BufferLayout, HIGH_PHYS, LOW_PHYS, ROOM_BYTES, segmentsOf } from "./layout.ts";
 import type { MachineVariation } from "./variations.ts";
 
 /** A call of a driver that has not ended after so many steps has no end. */
@@ -84,13 +84,13 @@ export class DriverBench {
   readonly #renews: boolean;
   /** There is room for buffers above 4 GiB. */
   readonly hasHigh: boolean;
-  #buffer: { readonly layout: Layout; readonly buffer: HostBuffer } | null = null;
+  #buffer: { readonly layout: BufferLayout; readonly buffer: HostBuffer } | null = null;
   #scratch: Uint8Array = new Uint8Array(0);
   #content: Uint8Array = new Uint8Array(0);
   /** A call of the case has failed by itself. */
   #callFailed = false;
   /** What `map` returned in the case where it failed. */
-  #refusal: Refusal | null = null;
+  #refusal: CaseRefusal | null = null;
   /** Something was wrong on it, or it cannot be made cold: the next case needs another machine. */
   spent = false;
 
@@ -105,9 +105,9 @@ export class DriverBench {
       limits: LIMITS,
       output: { write: () => {} },
     });
-    const { failure, world } = this.#machine;
+    const { failure, machine } = this.#machine;
     if (failure !== null) throw new CannotHunt(failure.diagnostic.message);
-    const device = world.lab.devices.get(driver.device);
+    const device = machine.lab.devices.get(driver.device);
     if (device === undefined) throw new Error(`No device is called "${driver.device}"`);
     this.#device = device.dma;
     this.hasHigh = this.machine.pages.claim(HIGH_PHYS, ROOM_BYTES);
@@ -128,14 +128,14 @@ export class DriverBench {
   }
 
   get machine(): Machine {
-    return this.#machine.world.lab.machine;
+    return this.#machine.machine.lab.machine;
   }
 
   /** Whether the driver is given buffers of a layout. @throws {CannotHunt} When the function fails. */
-  takes(layout: Layout): boolean {
+  takes(layout: BufferLayout): boolean {
     const { takes } = this.driver;
     if (takes === null) return true;
-    const { failure, value } = this.#call(takes, [thing(BUFFER, this.#bufferOf(layout))]);
+    const { failure, value } = this.#call(takes, [makeHandle(BUFFER, this.#bufferOf(layout))]);
     if (failure === null && typeof value === "boolean") return value;
     const what = failure === null ? "must return a bool" : `failed: ${failure.diagnostic.message}`;
     throw new CannotHunt(`The \`takes\` function \`${takes.name}\` ${what}`);
@@ -147,9 +147,9 @@ export class DriverBench {
    * @returns Whether `map` gave anything that can be judged: it may fail on this machine.
    * @throws {CannotHunt} When the functions do not keep to the contract of a driver.
    */
-  keepsContract(layout: Layout, dir: DriverDirection): boolean {
+  keepsContract(layout: BufferLayout, dir: DriverDirection): boolean {
     const { map, unmap } = this.driver;
-    const buf = thing(BUFFER, this.#bufferOf(layout));
+    const buf = makeHandle(BUFFER, this.#bufferOf(layout));
     this.spent = true;
     const mapped = this.#call(map, [buf], dir);
     refuseMisuse(map.name, "map", mapped.failure);
@@ -173,7 +173,7 @@ export class DriverBench {
    */
   run({ dir, fault, layout }: Omit<DriverCase, "machine">, number: number): CaseEnd {
     const { machine } = this;
-    const incidentsBefore = this.#machine.world.incidents.length;
+    const incidentsBefore = this.#machine.machine.incidents.length;
     const buffer = this.#bufferOf(layout);
     this.#content = fillWithNoise(this.#content, buffer.sizeBytes, number);
     buffer.writeAll(this.#content);
@@ -206,7 +206,7 @@ export class DriverBench {
     number: number,
     fired: () => boolean,
   ): Wrong | null {
-    const buf = thing(BUFFER, buffer);
+    const buf = makeHandle(BUFFER, buffer);
     const mapped = this.#call(this.driver.map, [buf], dir);
     const { failure: failed } = mapped;
     if (failed !== null && (failed.crashed || failed.diagnostic.code !== RAISED)) {
@@ -232,7 +232,7 @@ export class DriverBench {
 
   /** What the device does with the buffer, while it is mapped. Points of failure do not count. */
   #move(handle: Value, buffer: HostBuffer, dir: DriverDirection, number: number): Wrong | null {
-    let ranges: readonly DmaRange[];
+    let ranges: readonly ScriptDmaRange[];
     try {
       ranges = dmaRanges(handle);
     } catch (error) {
@@ -252,7 +252,7 @@ export class DriverBench {
       (dir === "to_device" ? null : this.#writes(ranges, sizeBytes, number));
   }
 
-  #reads(ranges: readonly DmaRange[], sizeBytes: number): Wrong | null {
+  #reads(ranges: readonly ScriptDmaRange[], sizeBytes: number): Wrong | null {
     if (this.#scratch.length < sizeBytes) this.#scratch = new Uint8Array(sizeBytes);
     let at = 0;
     for (const range of ranges) {
@@ -266,7 +266,7 @@ export class DriverBench {
     return text === null ? null : wrong("seen", `The device sees ${text}`);
   }
 
-  #writes(ranges: readonly DmaRange[], sizeBytes: number, number: number): Wrong | null {
+  #writes(ranges: readonly ScriptDmaRange[], sizeBytes: number, number: number): Wrong | null {
     // What the CPU has written must not pass for what the device has.
     this.#content = fillWithNoise(this.#content, sizeBytes, number + 1);
     let at = 0;
@@ -280,7 +280,7 @@ export class DriverBench {
     return null;
   }
 
-  #faulted(access: string, { dma, sizeBytes }: DmaRange): Wrong {
+  #faulted(access: string, { dma, sizeBytes }: ScriptDmaRange): Wrong {
     const reason = this.machine.iommu.faults.at(-1)?.reason ?? "unreachable";
     return wrong(
       "fault",
@@ -303,7 +303,7 @@ export class DriverBench {
   }
 
   #reported(before: number): Wrong | null {
-    const event = this.#machine.world.incidents[before];
+    const event = this.#machine.machine.incidents[before];
     if (event === undefined) return null;
     return event.name === "dma.report"
       ? wrong("report", `${event.fields.class}: ${event.fields.text}`)
@@ -326,7 +326,7 @@ export class DriverBench {
     return { value: failure === null ? this.#machine.vm.result : null, failure };
   }
 
-  #bufferOf(layout: Layout): HostBuffer {
+  #bufferOf(layout: BufferLayout): HostBuffer {
     if (this.#buffer?.layout !== layout) {
       this.#buffer = { layout, buffer: new HostBuffer(this.machine, segmentsOf(layout)) };
     }

@@ -1,7 +1,7 @@
 /** A case of the hunt for what is wrong with a driver, and how it ends. */
 import type { DriverDirection } from "@dmalab/lang/run";
 import type { FaultPointName } from "@dmalab/runtime";
-import type { Layout } from "./layout.ts";
+import type { BufferLayout } from "./layout.ts";
 import type { MachineVariation } from "./variations.ts";
 
 /** One hit of an injection point that fails. */
@@ -11,7 +11,7 @@ export interface CaseFault {
 }
 
 export interface DriverCase {
-  readonly layout: Layout;
+  readonly layout: BufferLayout;
   readonly machine: MachineVariation;
   readonly dir: DriverDirection;
   /** What fails in `map` or `unmap`; null: nothing. */
@@ -51,13 +51,13 @@ export interface Wrong {
 }
 
 /** What a driver's `map` returns where it fails: as the language writes it. */
-export type Refusal = "none" | "false";
+export type CaseRefusal = "none" | "false";
 
 export interface CaseEnd {
   /** What is wrong first; null when nothing is. */
   readonly wrong: Wrong | null;
   /** What `map` returned where it failed; null: it mapped the buffer, or did not come to an end. */
-  readonly refusal: Refusal | null;
+  readonly refusal: CaseRefusal | null;
   /** Where something could have failed, of a case in which nothing did. */
   readonly places: readonly CaseFault[];
 }
@@ -69,7 +69,7 @@ export interface DriverFinding {
   /** The driver's `map` failed in it. */
   readonly refused: boolean;
   /** What the driver's `map` returns where it fails, as far as that was seen. */
-  readonly refusal: Refusal;
+  readonly refusal: CaseRefusal;
   /** How many cases were tried up to it. */
   readonly cases: number;
 }

@@ -3,7 +3,7 @@
  * order. Parts do not depend on the number of workers, so that neither does the result.
  */
 import type { DriverEntry } from "@dmalab/lang/run";
-import type { DriverFinding, DriverHuntResult, Refusal } from "./driver_case.ts";
+import type { CaseRefusal, DriverFinding, DriverHuntResult } from "./driver_case.ts";
 import type { LayoutSpace } from "./layout.ts";
 
 /** Layouts by their numbers: all cases of each, or some cases of layouts that are drawn. */
@@ -29,7 +29,7 @@ export interface PartEnd {
   readonly tries: number;
   readonly places: number;
   /** What the driver's `map` returned where it failed last. */
-  readonly refusal: Refusal | null;
+  readonly refusal: CaseRefusal | null;
   readonly stopped: boolean;
   readonly finding: Pick<DriverFinding, "case" | "wrong" | "refused"> | null;
 }
@@ -54,7 +54,7 @@ export class DriverSearch {
   #sum = { cases: 0, refused: 0, layouts: 0, leftOut: 0 };
   #tries = 0;
   #places = 0;
-  #refusal: Refusal = "none";
+  #refusal: CaseRefusal = "none";
   #stopped = false;
   #draws = false;
   #pieces: number;

@@ -10,12 +10,12 @@ import { DriverBench } from "./bench.ts";
 import type {
   CaseEnd,
   CaseFault,
+  CaseRefusal,
   DriverCase,
   DriverFinding,
   DriverHuntResult,
-  Refusal,
 } from "./driver_case.ts";
-import { type Layout, LayoutSpace } from "./layout.ts";
+import { type BufferLayout, LayoutSpace } from "./layout.ts";
 import { type DriverPart, DriverSearch, type PartEnd } from "./driver_search.ts";
 import { smallerCase } from "./smaller_case.ts";
 import type { MachineVariation } from "./variations.ts";
@@ -132,7 +132,7 @@ export class DriverParts {
   }
 
   /** Every case of a layout: first those in which nothing fails. */
-  #layout(layout: Layout): void {
+  #layout(layout: BufferLayout): void {
     const { driver: { dirs }, machines } = this.options;
     if (!this.#takes(layout)) return;
     const places = new Map<DriverCase, readonly CaseFault[]>();
@@ -175,7 +175,7 @@ export class DriverParts {
     }
   }
 
-  #takes(layout: Layout): boolean {
+  #takes(layout: BufferLayout): boolean {
     this.#end.layouts++;
     if (this.#bench(this.options.machines[0]!).takes(layout)) return true;
     if (this.#end.leftOut % LOOK_EVERY === 0 && !this.options.mayGoOn()) throw new Stopped();
@@ -209,7 +209,7 @@ class Counted implements PartEnd {
   leftOut = 0;
   tries = 0;
   places = 0;
-  refusal: Refusal | null = null;
+  refusal: CaseRefusal | null = null;
   stopped = false;
   finding: PartEnd["finding"] = null;
 }

@@ -21,7 +21,7 @@ export const HIGH_PHYS = physAddr(4 * GIB);
 export const ROOM_BYTES = 256 * MIB;
 
 /** One piece of a buffer. */
-export interface Piece {
+export interface LayoutPiece {
   /** Apart from the piece before it, right behind that piece's last byte, or above 4 GiB. */
   readonly place: "apart" | "touching" | "high";
   /** Where in its page it begins; a piece that touches begins where the other ends. */
@@ -29,7 +29,7 @@ export interface Piece {
   readonly sizeBytes: Bytes;
 }
 
-export type Layout = readonly Piece[];
+export type BufferLayout = readonly LayoutPiece[];
 
 /** What pieces there may be. */
 export interface PieceChoices {
@@ -41,11 +41,11 @@ export interface PieceChoices {
 
 /** The pieces that may come first, and those that may follow. */
 export class LayoutSpace {
-  readonly #first: readonly Piece[];
-  readonly #next: readonly Piece[];
+  readonly #first: readonly LayoutPiece[];
+  readonly #next: readonly LayoutPiece[];
 
   constructor({ hasHigh, offsetsBytes, sizesBytes }: PieceChoices) {
-    const at = (place: Piece["place"], offsets: readonly Bytes[]): Piece[] =>
+    const at = (place: LayoutPiece["place"], offsets: readonly Bytes[]): LayoutPiece[] =>
       sizesBytes.flatMap((sizeBytes) =>
         offsets.map((offsetBytes) => ({ place, offsetBytes, sizeBytes }))
       );
@@ -61,8 +61,8 @@ export class LayoutSpace {
   }
 
   /** The layout of that number, from 0; the last piece counts fastest. */
-  layout(pieces: number, number: number): Layout {
-    const layout: Piece[] = [];
+  layout(pieces: number, number: number): BufferLayout {
+    const layout: LayoutPiece[] = [];
     let rest = number;
     for (let left = pieces - 1; left >= 0; left--) {
       const choices = left === 0 ? this.#first : this.#next;
@@ -73,7 +73,7 @@ export class LayoutSpace {
   }
 
   /** Any layout of so many pieces. @param below A number from 0 up to the one that it is given. */
-  draw(pieces: number, below: (limit: number) => number): Layout {
+  draw(pieces: number, below: (limit: number) => number): BufferLayout {
     return Array.from({ length: pieces }, (_, index) => {
       const choices = index === 0 ? this.#first : this.#next;
       return choices[below(choices.length)]!;
@@ -82,7 +82,7 @@ export class LayoutSpace {
 }
 
 /** The memory of a layout: a page stays free between pieces that are apart. */
-export function segmentsOf(layout: Layout): readonly BufferSegment[] {
+export function segmentsOf(layout: BufferLayout): readonly BufferSegment[] {
   let low: number = LOW_PHYS;
   let high: number = HIGH_PHYS;
   let end = 0;
@@ -97,6 +97,6 @@ export function segmentsOf(layout: Layout): readonly BufferSegment[] {
 }
 
 /** The length of a buffer of that layout. */
-export function layoutBytes(layout: Layout): Bytes {
+export function layoutBytes(layout: BufferLayout): Bytes {
   return layout.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
 }

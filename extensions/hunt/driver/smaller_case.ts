@@ -2,7 +2,7 @@
 import type { DriverEntry } from "@dmalab/lang/run";
 import { reduce } from "../reduce.ts";
 import type { DriverCase, Wrong } from "./driver_case.ts";
-import type { Piece } from "./layout.ts";
+import type { LayoutPiece } from "./layout.ts";
 import type { MachineVariation } from "./variations.ts";
 
 interface Found {
@@ -69,14 +69,20 @@ function* candidates(each: DriverCase, choices: CaseChoices): Generator<DriverCa
   }
 }
 
-function withoutTouchingFirst(layout: readonly Piece[], driver: DriverEntry): readonly Piece[] {
+function withoutTouchingFirst(
+  layout: readonly LayoutPiece[],
+  driver: DriverEntry,
+): readonly LayoutPiece[] {
   const [first] = layout;
   if (first?.place !== "touching") return layout;
   return layout.with(0, { ...first, place: "apart", offsetBytes: driver.offsetsBytes[0]! });
 }
 
-function plainerPieces(piece: Piece, { offsetsBytes, sizesBytes }: DriverEntry): readonly Piece[] {
-  const apart: Piece = { ...piece, place: "apart" };
+function plainerPieces(
+  piece: LayoutPiece,
+  { offsetsBytes, sizesBytes }: DriverEntry,
+): readonly LayoutPiece[] {
+  const apart: LayoutPiece = { ...piece, place: "apart" };
   const offsetBytes = offsetsBytes[0]!;
   const sizeBytes = sizesBytes[0]!;
   return [

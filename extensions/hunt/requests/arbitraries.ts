@@ -15,7 +15,7 @@ import type {
 } from "./hunt_case.ts";
 
 /** Most steps on one machine: later ones meet what earlier ones left. */
-const MOST_STEPS = 24;
+const MAX_STEPS = 24;
 
 /** Mostly the usual; once in so many times the other. */
 function oneIn(times: number, usual: boolean, other: boolean): Arbitrary<boolean> {
@@ -136,7 +136,7 @@ export function huntCases(
   });
   return fc.record({
     machine: machines,
-    steps: fc.array(step, { minLength: 1, maxLength: MOST_STEPS, size: "max" }),
+    steps: fc.array(step, { minLength: 1, maxLength: MAX_STEPS, size: "max" }),
   });
 }
 

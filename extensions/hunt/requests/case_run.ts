@@ -40,14 +40,14 @@ import {
 import {
   HIGH_BASE,
   type LayoutFacts,
+  MAX_BYTES,
   MemoryLayout,
-  MOST_BYTES,
   type PlacedIo,
 } from "./memory_layout.ts";
 import type { Violation, ViolationKind } from "./violation.ts";
 
 /** More activities than any step needs; a request that is tried for ever has more. */
-const MOST_ACTIVITIES = 40_000;
+const MAX_ACTIVITIES = 40_000;
 /** Activities between two looks at whether all that the machine keeps fits together. */
 const AUDIT_EVERY = 32;
 /** What memory holds before the device writes it. */
@@ -77,7 +77,7 @@ export class CaseRun {
   constructor(
     spec: HuntMachine,
     release: HuntRelease,
-    mostBytes: number = MOST_BYTES,
+    mostBytes: number = MAX_BYTES,
     onLab: (lab: Lab) => void = () => {},
     watch: RuleWatch | null = null,
   ) {
@@ -214,7 +214,7 @@ export class CaseRun {
   }
 
   #finish(ios: readonly Io[]): void {
-    for (let count = 0; count < MOST_ACTIVITIES; count++) {
+    for (let count = 0; count < MAX_ACTIVITIES; count++) {
       if (this.machine.runNextActivity()) continue;
       if (ios.every(({ done }) => done)) return;
       this.machine.advance(1e6);
@@ -275,7 +275,7 @@ export function layoutFactsOf(machine: HuntMachine, peerBase: number): LayoutFac
     peerBase: machine.peer === "none" ? null : peerBase,
     metadataHasLength: takesMetadataSgl(machine),
     hasHigh: machine.given === null || hasMemoryAbove(machine.given.config.ramSizeBytes),
-    mostBytes: MOST_BYTES,
+    mostBytes: MAX_BYTES,
     lineBytes: machine.coherent ? 1 : CACHE_LINE_BYTES,
   };
 }

@@ -1,7 +1,7 @@
 /** What a case that was found is about: the switch that it is gone without, and the rule that applied. */
 import type { MachineEvent } from "@dmalab/runtime";
 import type { QuirkName, QuirkSet, RuleWatch } from "@dmalab/runtime/kernels";
-import { remediesAmong, withoutQuirks } from "@dmalab/lang/values";
+import { causingDefects, withoutDefects } from "@dmalab/lang/values";
 import { AskedRules } from "./asked_rules.ts";
 import { CaseRun, runCase } from "./case_run.ts";
 import type { HuntCase, HuntRelease } from "./hunt_case.ts";
@@ -13,16 +13,16 @@ import type { Violation } from "./violation.ts";
  * @returns Lists of one switch each where one is enough, of two where it takes both; none when no two
  *   are enough.
  */
-export function remediesOf(
+export function causingDefectsOf(
   each: HuntCase,
   release: HuntRelease,
 ): readonly (readonly QuirkName[])[] {
-  return remediesAmong(release.quirks, (off) => runCase(each, without(release, off)) === null, 2);
+  return causingDefects(release.quirks, (off) => runCase(each, without(release, off)) === null, 2);
 }
 
 /** A release without some of its defects. */
 export function without(release: HuntRelease, quirks: readonly QuirkName[]): HuntRelease {
-  return { ...release, quirks: withoutQuirks(release.quirks, quirks) };
+  return { ...release, quirks: withoutDefects(release.quirks, quirks) };
 }
 
 /** What is wrong in each step of a case, whatever was wrong before. */

@@ -55,7 +55,7 @@ export function allowedEnds(
   return blockInPieces ? ["OK", "INVAL"] : OK;
 }
 
-const MOST_METADATA_PAGES = 256;
+const MAX_METADATA_PAGES = 256;
 
 /** Whether a user's metadata is more than the block layer takes. @see behaviour/block.md 1.8 */
 function isTooLong({ maxHwSectors }: QueueLimits, { segments, sizeBytes }: HostBuffer): boolean {
@@ -64,7 +64,7 @@ function isTooLong({ maxHwSectors }: QueueLimits, { segments, sizeBytes }: HostB
       sum + Math.ceil((phys + sizeBytes) / PAGE_SIZE_BYTES) - Math.floor(phys / PAGE_SIZE_BYTES),
     0,
   );
-  return sizeBytes > maxHwSectors * 512 || pages > MOST_METADATA_PAGES;
+  return sizeBytes > maxHwSectors * 512 || pages > MAX_METADATA_PAGES;
 }
 
 /** Whether a user's metadata is copied: what the device leaves of it comes back as zeros. */

@@ -7,11 +7,11 @@ import { aftermathOf } from "./aftermath.ts";
 import { huntCases, huntMachines } from "./arbitraries.ts";
 import { CaseRun, runCase } from "./case_run.ts";
 import {
+  causingDefectsOf,
   endsOf,
   hiddenDefect,
   lastRule,
   neededBy,
-  remediesOf,
   signatureOf,
   violationsOf,
   without,
@@ -31,7 +31,7 @@ import type { FaultPointName, IommuMode } from "@dmalab/runtime";
 /** Machines of one turn of the generator: what was found is left out from the next turn on. */
 const MACHINES_A_TURN = 40;
 /** Tries to make a case smaller before it is taken as it is. */
-const MOST_TRIES = 1500;
+const MAX_TRIES = 1500;
 /** Once something is found, every so many turns look for what shows only together with it. */
 const HIDDEN_EVERY = 10;
 /** The widest line of a comment, without its mark. */
@@ -53,10 +53,10 @@ export interface HuntOptions {
   /** Whether there is time for more. */
   readonly mayGoOn: () => boolean;
   /** Gets each finding as soon as it is written down. */
-  readonly onFinding?: (finding: Finding) => void;
+  readonly onFinding?: (finding: HuntFinding) => void;
 }
 
-export interface Finding {
+export interface HuntFinding {
   /** Smallest case that shows it. */
   readonly case: HuntCase;
   /** The release, without what was found before. */
@@ -83,10 +83,10 @@ export interface Finding {
 }
 
 /** A finding that is not written down yet. */
-type Found = Omit<Finding, "scenario" | "proof">;
+type Found = Omit<HuntFinding, "scenario" | "proof">;
 
 export interface HuntResult {
-  readonly findings: readonly Finding[];
+  readonly findings: readonly HuntFinding[];
   /** Steps tried. */
   readonly cases: number;
   /** Machines that they ran on. */
@@ -109,7 +109,7 @@ export interface TurnEnd {
   readonly cases: number;
   readonly machines: number;
   /** Its cases are counted from the turn's first. */
-  readonly finding: Finding | null;
+  readonly finding: HuntFinding | null;
   readonly state: HuntState;
 }
 
@@ -124,7 +124,7 @@ export interface TurnWatch {
 /** Hunts until its cases or its time are used up. */
 export function hunt(options: HuntOptions): HuntResult {
   const turns = new HuntTurns(options);
-  const findings: Finding[] = [];
+  const findings: HuntFinding[] = [];
   let { cases, machines, state } = { cases: 0, machines: 0, state: NOTHING_FOUND };
   for (let number = 0; cases < options.cases && options.mayGoOn(); number++) {
     const end = turns.run(number, state, options.cases - cases);
@@ -173,7 +173,7 @@ export class HuntTurns {
 class Turn {
   #cases = 0;
   #machines = 0;
-  #finding: Finding | null = null;
+  #finding: HuntFinding | null = null;
   readonly #known: Set<string>;
   readonly #named: Set<QuirkName>;
   #release: HuntRelease;
@@ -207,7 +207,7 @@ class Turn {
   /** The case as it was drawn mostly has the cause of the smallest one. */
   #guess(each: HuntCase, violation: Violation): void {
     if (this.watch === null) return;
-    const [switches = []] = remediesOf(each, this.#release);
+    const [switches = []] = causingDefectsOf(each, this.#release);
     const [name] = switches;
     this.watch.onGuess({
       named: [...this.#named, ...name === undefined ? [] : [name]],
@@ -297,7 +297,7 @@ class Turn {
   }
 
   #isEnough(): boolean {
-    return ++this.#tries > MOST_TRIES || this.#isAbandoned();
+    return ++this.#tries > MAX_TRIES || this.#isAbandoned();
   }
 
   #isAbandoned(): boolean {
@@ -331,7 +331,7 @@ class Turn {
   #found(small: HuntCase): void {
     const release = this.#release;
     const violation = runCase(small, release)!;
-    const [switches = [], ...others] = remediesOf(small, release);
+    const [switches = [], ...others] = causingDefectsOf(small, release);
     const next = violation.kind === "left" ? aftermathOf(small, release) : null;
     this.#report({
       case: next?.case ?? small,
@@ -367,7 +367,7 @@ const FORMS = [
 function written(
   found: Found,
   options: HuntOptions,
-): Finding {
+): HuntFinding {
   const { release: plain, where } = options;
   const { case: each, release, switches } = found;
   const comment = commentOf(found, options);

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { violationsOf, without } from "./diagnose.ts";
-import { type Finding, hunt, type HuntResult } from "./hunt.ts";
+import { hunt, type HuntFinding, type HuntResult } from "./hunt.ts";
 import type { HuntRelease } from "./hunt_case.ts";
 import { runScenarioText } from "./scenario_check.ts";
 import { KERNEL_NAMES, type KernelProfile, KERNELS, type QuirkName } from "@dmalab/runtime/kernels";
@@ -14,7 +14,7 @@ function huntIn(where: HuntRelease, cases: number, seed: number): HuntResult {
 }
 
 /** Findings by the switch that each is gone without. */
-function bySwitch({ findings }: HuntResult): Map<string, Finding> {
+function bySwitch({ findings }: HuntResult): Map<string, HuntFinding> {
   return new Map(findings.map((finding) => [finding.switches.join(" and "), finding]));
 }
 

@@ -20,7 +20,7 @@ export const LOW_BASE = GIB;
 /** Above every window, in the upper half of the RAM. */
 export const HIGH_BASE = 4 * GIB + 512 * MIB;
 /** What a hunt leaves a request at most: enough for every limit there is. */
-export const MOST_BYTES = 256 * KIB;
+export const MAX_BYTES = 256 * KIB;
 
 /** The memory of one request. */
 export interface IoMemory {

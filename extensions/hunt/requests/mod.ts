@@ -2,7 +2,7 @@
 export { HUNT_MACHINES, huntCases, sampleCases } from "./arbitraries.ts";
 export { caseConfig, PEER_BYTES } from "./case_machine.ts";
 export { CaseRun, layoutFactsOf } from "./case_run.ts";
-export { remediesOf } from "./diagnose.ts";
+export { causingDefectsOf } from "./diagnose.ts";
 export {
   type HuntCase,
   type HuntFault,
@@ -15,7 +15,7 @@ export {
   type PieceRun,
 } from "./hunt_case.ts";
 export { type HuntSettings, readHuntOptions } from "./hunt_options.ts";
-export { MemoryLayout, MOST_BYTES } from "./memory_layout.ts";
+export { MAX_BYTES, MemoryLayout } from "./memory_layout.ts";
 export { passedPoints } from "./passed_points.ts";
 export { runScenarioText } from "./scenario_check.ts";
 export type { Violation } from "./violation.ts";

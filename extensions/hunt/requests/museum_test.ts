@@ -5,7 +5,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { runCase } from "./case_run.ts";
 import { without } from "./diagnose.ts";
-import { type Finding, hunt } from "./hunt.ts";
+import { hunt, type HuntFinding } from "./hunt.ts";
 import type { HuntRelease } from "./hunt_case.ts";
 import { runScenarioText } from "./scenario_check.ts";
 import type { ViolationKind } from "./violation.ts";
@@ -31,8 +31,8 @@ const MUSEUM: readonly [
 ];
 
 /** The first thing that a hunt finds, in so many requests. */
-function firstFinding(release: HuntRelease, seed: number, cases: number): Finding | null {
-  let found: Finding | null = null;
+function firstFinding(release: HuntRelease, seed: number, cases: number): HuntFinding | null {
+  let found: HuntFinding | null = null;
   hunt({
     release,
     seed,

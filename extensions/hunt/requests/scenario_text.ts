@@ -19,7 +19,7 @@ import { changeText, machineLines } from "./scenario_machine.ts";
 import { bufferText, scenarioPhys } from "./scenario_memory.ts";
 import type { Violation, ViolationKind } from "./violation.ts";
 
-export interface ScenarioOptions {
+export interface ScenarioTextOptions {
   /** How the requests of the wrong step end when they end as they should. */
   readonly ends: readonly (string | null)[];
   /** Lines above the machine, without `#`. */
@@ -48,7 +48,7 @@ export function scenarioText(
   each: HuntCase,
   release: HuntRelease,
   violation: Violation,
-  { comment, ends, explicit, lenient }: ScenarioOptions,
+  { comment, ends, explicit, lenient }: ScenarioTextOptions,
 ): string {
   const writer = new ScenarioWriter(each, violation, ends, explicit);
   const body = writer.body();

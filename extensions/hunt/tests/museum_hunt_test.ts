@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "node:path";
 import { Debugger } from "@dmalab/cli/debug";
-import { loadFollowed, SourceFile } from "@dmalab/lang";
+import { loadForDebugging, SourceFile } from "@dmalab/lang";
 import { recordRun, runsOf } from "@dmalab/recording";
 import { memoryFiles } from "@dmalab/lang/syntax";
 import { codeBlocks } from "@dmalab/cli/scenario";
@@ -11,7 +11,7 @@ import { ROOT } from "@dmalab/tests";
 const PAGE = "docs/debugging.md";
 const HEADING = "A defect of the museum, in four commands";
 const COLUMNS = 100;
-const MOST_COMMANDS = 6;
+const MAX_COMMANDS = 6;
 
 function blocks() {
   const [scenario, transcript] = codeBlocks(PAGE, Deno.readTextFileSync(join(ROOT, PAGE)))
@@ -20,7 +20,7 @@ function blocks() {
 }
 
 function recordingOf(text: string) {
-  const { program } = loadFollowed(new SourceFile("lab.dma", text), memoryFiles({}));
+  const { program } = loadForDebugging(new SourceFile("lab.dma", text), memoryFiles({}));
   return recordRun(program!, runsOf(program!)[0]!);
 }
 
@@ -46,7 +46,7 @@ async function typed(text: string, lines: readonly string[]): Promise<string> {
 Deno.test("a defect of the museum is found by :rewind, :who and :why as the page tells it", async () => {
   const { scenario, transcript } = blocks();
   const commands = [...transcript.matchAll(/^dma\[\S+\]> (.+)$/gm)].map(([, line]) => line!);
-  assert(commands.length > 0 && commands.length <= MOST_COMMANDS, `${commands.length} commands`);
+  assert(commands.length > 0 && commands.length <= MAX_COMMANDS, `${commands.length} commands`);
   for (const command of commands) assertMatch(command, /^:(?:rewind|who|why)\b/);
   const screen = await typed(scenario, commands);
   assertEquals(screen.replace(/\n[^\n]*$/, ""), transcript);

@@ -4,54 +4,54 @@
  */
 
 /** What an operation returns, by the names of the golden data's fields. */
-export type Answer = Readonly<Record<string, unknown>>;
+export type OperationResult = Readonly<Record<string, unknown>>;
 
 /** The largest number of 64 bits, as the golden data write it. */
 export const U64_MAX = "18446744073709551615";
 
 /** What performs operations: one life of an allocator, a pool or a device, begun by the first of them. */
-export interface Side<O> {
-  run(operation: O): Answer;
+export interface Implementation<O> {
+  run(operation: O): OperationResult;
 }
 
 /** Makes a side; each sequence starts with a new one. */
-export type MakeSide<O> = () => Side<O>;
+export type MakeImplementation<O> = () => Implementation<O>;
 
 /** Operations that were performed, with their results, by the identifiers of their steps. */
-export type Earlier<O> = ReadonlyMap<number, readonly [operation: O, answer: Answer]>;
+export type Earlier<O> = ReadonlyMap<number, readonly [operation: O, answer: OperationResult]>;
 
 /** An operation, or what is made of earlier ones; null leaves it out, as a minimised sequence may those. */
-export type Step<O> =
+export type Operation<O> =
   & { readonly id: number }
   & ({ readonly operation: O } | { readonly then: (earlier: Earlier<O>) => O | null });
 
 /** The first operation whose results differ. */
-export interface Difference<O> {
+export interface OperationDifference<O> {
   /** The minimised sequence, up to that operation. */
   readonly operations: readonly O[];
-  readonly one: Answer;
-  readonly other: Answer;
+  readonly one: OperationResult;
+  readonly other: OperationResult;
 }
 
 /** Which sequences to run, one after the other. */
 export interface Sequences<O> {
   readonly count: number;
   readonly seed: number;
-  readonly stepsOf: (seed: number) => readonly Step<O>[];
+  readonly stepsOf: (seed: number) => readonly Operation<O>[];
 }
 
 /** What was run, up to the first difference. */
 export interface Compared<O> {
   readonly operations: number;
-  readonly difference: Difference<O> | null;
+  readonly difference: OperationDifference<O> | null;
 }
 
 /** Tries of a minimisation. */
-const MOST_TRIES = 400;
+const MAX_TRIES = 400;
 
 /** Compares sequences until one differs. */
 export function compareSequences<O>(
-  make: readonly [MakeSide<O>, MakeSide<O>],
+  make: readonly [MakeImplementation<O>, MakeImplementation<O>],
   { count, seed, stepsOf }: Sequences<O>,
 ): Compared<O> {
   let operations = 0;
@@ -68,11 +68,11 @@ export function compareSequences<O>(
 
 /** Runs a sequence on both sides. */
 function live<O>(
-  steps: readonly Step<O>[],
-  make: readonly [MakeSide<O>, MakeSide<O>],
-): { readonly difference: Difference<O> | null; readonly performed: number } {
+  steps: readonly Operation<O>[],
+  make: readonly [MakeImplementation<O>, MakeImplementation<O>],
+): { readonly difference: OperationDifference<O> | null; readonly performed: number } {
   const [one, other] = [make[0](), make[1]()];
-  const results = new Map<number, readonly [O, Answer]>();
+  const results = new Map<number, readonly [O, OperationResult]>();
   const operations: O[] = [];
   for (const step of steps) {
     const operation = "operation" in step ? step.operation : step.then(results);
@@ -93,7 +93,7 @@ function live<O>(
 /** The field of a side that ends within an operation: why. */
 export const STOPPED = "stopped";
 
-export function answerOf<O>(side: Side<O>, operation: O): Answer {
+export function answerOf<O>(side: Implementation<O>, operation: O): OperationResult {
   try {
     return side.run(operation);
   } catch (error) {
@@ -103,27 +103,27 @@ export function answerOf<O>(side: Side<O>, operation: O): Answer {
 }
 
 /** Fields that both sides have and whose values differ. */
-export function differingFields(one: Answer, other: Answer): readonly string[] {
+export function differingFields(one: OperationResult, other: OperationResult): readonly string[] {
   return Object.keys(one).filter((name) =>
     name in other && JSON.stringify(one[name]) !== JSON.stringify(other[name])
   );
 }
 
-function isSame(one: Answer, other: Answer): boolean {
+function isSame(one: OperationResult, other: OperationResult): boolean {
   if (STOPPED in one || STOPPED in other) return STOPPED in one && STOPPED in other;
   return differingFields(one, other).length === 0;
 }
 
 /** Removes operations that the difference does not need, larger parts first. */
 function shortest<O>(
-  steps: readonly Step<O>[],
-  found: Difference<O>,
-  make: readonly [MakeSide<O>, MakeSide<O>],
-): Difference<O> {
+  steps: readonly Operation<O>[],
+  found: OperationDifference<O>,
+  make: readonly [MakeImplementation<O>, MakeImplementation<O>],
+): OperationDifference<O> {
   let [left, best] = [steps, found];
   let tries = 0;
   for (let part = Math.ceil(left.length / 2); part >= 1; part = Math.floor(part / 2)) {
-    for (let at = 1; at < left.length && tries < MOST_TRIES;) {
+    for (let at = 1; at < left.length && tries < MAX_TRIES;) {
       const without = [...left.slice(0, at), ...left.slice(at + part)];
       tries++;
       const again = live(without, make).difference;

@@ -1,7 +1,7 @@
 /** Operations on an IOVA allocator, and the model's results of them. */
 import { VirtualClock } from "@dmalab/runtime/time";
 import { CACHE_CLASSES, IovaAllocator } from "@dmalab/runtime/iommu";
-import type { Answer, Side } from "./compare.ts";
+import type { Implementation, OperationResult } from "./compare.ts";
 
 /** One operation, with its arguments by the names that the golden data have for them. */
 export type IovaOperation =
@@ -34,13 +34,13 @@ export type IovaOperation =
 const MS = 1_000_000;
 
 /** The simulated allocator. */
-export class IovaModel implements Side<IovaOperation> {
+export class IovaModel implements Implementation<IovaOperation> {
   readonly #clock = new VirtualClock();
   #allocator: IovaAllocator | null = null;
   #cpus = 0;
 
   /** @throws {RangeError} Where the first operation is not `init`. */
-  run(operation: IovaOperation): Answer {
+  run(operation: IovaOperation): OperationResult {
     if (operation.op === "init") {
       this.#cpus = operation.cpus;
       this.#allocator = new IovaAllocator({
@@ -55,7 +55,10 @@ export class IovaModel implements Side<IovaOperation> {
     return this.#answer(this.#allocator, operation);
   }
 
-  #answer(allocator: IovaAllocator, operation: Exclude<IovaOperation, { op: "init" }>): Answer {
+  #answer(
+    allocator: IovaAllocator,
+    operation: Exclude<IovaOperation, { op: "init" }>,
+  ): OperationResult {
     const { ranges } = allocator;
     switch (operation.op) {
       case "alloc_fast": {
@@ -96,7 +99,7 @@ export class IovaModel implements Side<IovaOperation> {
     }
   }
 
-  #state(allocator: IovaAllocator, withRanges: boolean): Answer {
+  #state(allocator: IovaAllocator, withRanges: boolean): OperationResult {
     const { cache, ranges } = allocator;
     const list: (readonly [number, number])[] = [];
     let pages = 0;

@@ -1,13 +1,13 @@
 /** Random sequences of operations on an IOVA allocator. */
 import { Random } from "@dmalab/runtime";
-import type { Earlier, Step } from "./compare.ts";
+import type { Earlier, Operation } from "./compare.ts";
 import type { IovaOperation } from "./iova_operations.ts";
 
-type IovaStep = Step<IovaOperation>;
+type IovaStep = Operation<IovaOperation>;
 
-const MOST_CPUS = 4;
+const MAX_CPUS = 4;
 const LIMITS = [2 ** 20 - 1, 2 ** 20 - 1, 2 ** 20, 2 ** 24 - 1, 2 ** 36 - 1, 300, 2000];
-const MOST_SIZES = [1, 2, 8, 40, 300];
+const MAX_SIZES = [1, 2, 8, 40, 300];
 /** Beside 1: ranges begin just below 4 GiB, or above. */
 const START_PFNS = [1, 1, 1, 16, 2 ** 20 - 200, 2 ** 20 + 7];
 const LENGTHS = [100, 500, 500, 3000];
@@ -32,9 +32,9 @@ interface Plan {
 export function iovaSequence(seed: number): readonly IovaStep[] {
   const random = new Random(seed);
   const plan: Plan = {
-    cpus: 1 + random.below(MOST_CPUS),
+    cpus: 1 + random.below(MAX_CPUS),
     limit: random.pick(LIMITS),
-    mostSize: random.pick(MOST_SIZES),
+    mostSize: random.pick(MAX_SIZES),
     frees: 30 + random.below(30),
     isPlain: random.below(3) === 0,
     hasHotplug: random.below(4) === 0,

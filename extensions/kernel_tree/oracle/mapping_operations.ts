@@ -26,7 +26,7 @@ import {
 } from "@dmalab/runtime/iommu";
 import { DEFAULT_KERNEL, type KernelConfig } from "@dmalab/runtime/kernels";
 import { SLOT_BYTES } from "@dmalab/runtime/memory";
-import { type Answer, type Side, U64_MAX } from "./compare.ts";
+import { type Implementation, type OperationResult, U64_MAX } from "./compare.ts";
 import { PEER_BYTES, PEER_START, type PeerFields, peerRouter } from "./peers.ts";
 import { type QueueFields, RequestModel, type RequestOperation } from "./request_operations.ts";
 import { pageSizesOf, TABLE_MODELS } from "./table_formats.ts";
@@ -60,7 +60,7 @@ const QUEUES = {
 };
 
 /** A simulated device, or two of one group, and their domain. */
-export class MappingModel implements Side<MappingOperation> {
+export class MappingModel implements Implementation<MappingOperation> {
   #reserved: { start: number; end: number }[] = [];
   #machine: Machine | null = null;
   #devices: readonly DmaDevice[] = [];
@@ -75,7 +75,7 @@ export class MappingModel implements Side<MappingOperation> {
   constructor(readonly kernel: typeof INTENDED = INTENDED) {}
 
   /** @throws {RangeError} Where the device is not made yet. */
-  run(operation: MappingOperation): Answer {
+  run(operation: MappingOperation): OperationResult {
     if (operation.ranges !== undefined) {
       this.#reserved = (operation.ranges as [number, number][])
         .map(([first, last]) => ({ start: first, end: last + 1 }));

@@ -2,11 +2,11 @@
 import { DMA_ATTR } from "@dmalab/runtime/dma";
 import { PAGE_SIZE_BYTES, Random } from "@dmalab/runtime";
 import type { PeerMapType } from "@dmalab/runtime/vocabulary";
-import type { Earlier, Step } from "./compare.ts";
+import type { Earlier, Operation } from "./compare.ts";
 import { BUFFER_PAGES, type MappingOperation } from "./mapping_operations.ts";
 import { PEER_PAGES, PEER_START, type PeerFields } from "./peers.ts";
 
-type MappingStep = Step<MappingOperation>;
+type MappingStep = Operation<MappingOperation>;
 
 const LENGTHS = [40, 120, 120, 600];
 const MODES = ["strict", "strict", "lazy", "lazy", "lazy-single", "direct"];

@@ -9,7 +9,7 @@ import {
   SwiotlbPool,
 } from "@dmalab/runtime/memory";
 import { Charges, VirtualClock } from "@dmalab/runtime/time";
-import type { Answer, Side } from "./compare.ts";
+import type { Implementation, OperationResult } from "./compare.ts";
 
 /** What the device keeps of addresses, by the names that the golden data have. */
 interface DeviceFields {
@@ -63,7 +63,7 @@ interface Area {
 }
 
 /** The simulated pool. */
-export class PoolModel implements Side<PoolOperation> {
+export class PoolModel implements Implementation<PoolOperation> {
   #copies: Copies = [];
   #pool: SwiotlbPool | null = null;
   readonly #clock = new VirtualClock();
@@ -73,7 +73,7 @@ export class PoolModel implements Side<PoolOperation> {
   #device: BouncingDevice = deviceOf({ min_align_mask: 0, seg_boundary_mask: null });
 
   /** @throws {RangeError} Where there is no pool yet. */
-  run(operation: PoolOperation): Answer {
+  run(operation: PoolOperation): OperationResult {
     if (operation.op === "size_for_cpus") {
       const { slots, areas } = sizePool(operation.slots_before, operation.cpus);
       return { slots, areas, areas_used: areasForSlots(slots, areas) };
@@ -97,7 +97,7 @@ export class PoolModel implements Side<PoolOperation> {
   #answer(
     pool: SwiotlbPool,
     operation: Exclude<PoolOperation, { op: "size_for_cpus" }>,
-  ): Answer {
+  ): OperationResult {
     switch (operation.op) {
       case "init":
       case "device": {
@@ -173,7 +173,7 @@ export function mapped(
   before: Uint8Array,
   view: PoolView,
   copies: Copies,
-): Answer {
+): OperationResult {
   if (tlb === null) return { tlb, warn: 0 };
   let slots = 0;
   let first_slot = 0;
@@ -186,7 +186,7 @@ export function mapped(
   return { tlb, first_slot, slots, pad_slots, copies, warn: 0 };
 }
 
-export function stateOf(view: PoolView, areas: readonly Area[]): Answer {
+export function stateOf(view: PoolView, areas: readonly Area[]): OperationResult {
   const runs: [first: number, count: number][] = [];
   for (const [slot, isUsed] of usedSlots(view).entries()) {
     if (isUsed === 0) continue;

@@ -2,18 +2,18 @@
 import type { DmaDirection } from "@dmalab/runtime/dma";
 import { Random } from "@dmalab/runtime";
 import { SET_SLOTS, SLOT_BYTES } from "@dmalab/runtime/memory";
-import type { Answer, Step } from "./compare.ts";
+import type { Operation, OperationResult } from "./compare.ts";
 import { BUFFER_PAGES } from "./mapping_operations.ts";
 import type { PoolOperation } from "./pool_operations.ts";
 
-type PoolStep = Step<PoolOperation>;
+type PoolStep = Operation<PoolOperation>;
 
 const SLOTS = [128, 256, 512, 512, 1024, 2048];
 const AREAS = [1, 1, 2, 3, 4, 8];
 const MIN_ALIGN_MASKS = [0, 0, 511, 4095, 4095, 2 ** 16 - 1];
 const BOUNDARY_MASKS = [null, null, 2 ** 16 - 1, 2 ** 18 - 1, 2 ** 32 - 1];
 const ALLOC_ALIGN_MASKS = [0, 0, 0, 4095, 4095, 2 ** 16 - 1];
-const MOST_BYTES = [600, 4096, 20_000, 100_000, 270_000];
+const MAX_BYTES = [600, 4096, 20_000, 100_000, 270_000];
 const LENGTHS = [60, 200, 800];
 const LOOK_EVERY = 25;
 /** One end in so many is a driver's mistake: the address of another slot of the buffer. */
@@ -29,7 +29,7 @@ export function poolSequence(seed: number): readonly PoolStep[] {
     min_align_mask: random.pick(MIN_ALIGN_MASKS),
     seg_boundary_mask: random.pick(BOUNDARY_MASKS),
   });
-  const mostBytes = random.pick(MOST_BYTES);
+  const mostBytes = random.pick(MAX_BYTES);
   const map = () => {
     const dir = random.below(3) as DmaDirection;
     const size = 1 + random.below(random.below(4) === 0 ? mostBytes : Math.ceil(mostBytes / 4));
@@ -77,7 +77,7 @@ export function poolSequence(seed: number): readonly PoolStep[] {
 function onBuffer(
   id: number,
   of: number,
-  make: (tlb: number, mapped: Answer) => PoolOperation,
+  make: (tlb: number, mapped: OperationResult) => PoolOperation,
 ): PoolStep {
   return {
     id,

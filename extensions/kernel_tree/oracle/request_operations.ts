@@ -12,7 +12,7 @@ import {
 } from "@dmalab/runtime/block";
 import { type DmaDevice, DmaIovaState } from "@dmalab/runtime/dma";
 import type { PeerMapType } from "@dmalab/runtime/vocabulary";
-import type { Answer } from "./compare.ts";
+import type { OperationResult } from "./compare.ts";
 
 type Part = readonly [start: number, bytes: number];
 
@@ -72,7 +72,7 @@ export class RequestModel {
     this.#blk = new BlkDma(machine, blockRules(machine.kernel));
   }
 
-  run(line: RequestOperation): Answer {
+  run(line: RequestOperation): OperationResult {
     if (line.op === "rq_list") {
       const request = this.#request(line);
       const segments = line.metadata ? request.metadataSegments() : request.segments();
@@ -84,7 +84,7 @@ export class RequestModel {
     return this.#unmap(line, state);
   }
 
-  #map(line: RequestOperation & { op: "rq_map" }, state: DmaIovaState): Answer {
+  #map(line: RequestOperation & { op: "rq_map" }, state: DmaIovaState): OperationResult {
     const [blk, dev, iter] = [this.#blk, this.dev, new BlkDmaIter()];
     const request = this.#request(line);
     const { metadata } = line;
@@ -101,7 +101,7 @@ export class RequestModel {
     return { pieces, one_range: oneRange, status: isMapped ? 0 : iter.status, kind: iter.kind };
   }
 
-  #unmap(line: RequestOperation & { op: "rq_unmap" }, state: DmaIovaState): Answer {
+  #unmap(line: RequestOperation & { op: "rq_unmap" }, state: DmaIovaState): OperationResult {
     const op = line.write ? "write" : "read";
     const request = new BlockRequest(this.dev.name, op, [], limitsOf(this.queue));
     const bytes = line.pieces.reduce((sum, [, each]) => sum + each, 0);

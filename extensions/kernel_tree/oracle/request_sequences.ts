@@ -1,7 +1,7 @@
 /** Random sequences of requests that one device maps. */
 import { PAGE_SIZE_BYTES, Random } from "@dmalab/runtime";
 import { bioGap, lowerGap, pairGap } from "@dmalab/runtime/block";
-import type { Earlier, Step } from "./compare.ts";
+import type { Earlier, Operation } from "./compare.ts";
 import { BUFFER_PAGES, type MappingOperation } from "./mapping_operations.ts";
 import { randomDevice, randomPeers } from "./mapping_sequences.ts";
 import { PEER_PAGES, PEER_START } from "./peers.ts";
@@ -16,16 +16,16 @@ import {
 const LENGTHS = [20, 60, 60, 200];
 const TAGS = 6;
 const LOOK_EVERY = 16;
-const MOST_BIOS = 4;
-const MOST_VECS = 6;
+const MAX_BIOS = 4;
+const MAX_VECS = 6;
 const BLOCK_BYTES = 512;
 const METADATA_BYTES = 8;
 const MAX_SEGMENTS = [2 ** 32 - 1, 2 ** 16, 2 ** 12, 2 ** 13];
 const BOUNDARY_MASKS = [2 ** 32 - 1, 2 ** 40 - 1, 2 ** 16 - 1, 2 ** 12 - 1];
 
-export function requestSequence(seed: number): readonly Step<MappingOperation>[] {
+export function requestSequence(seed: number): readonly Operation<MappingOperation>[] {
   const random = new Random(seed);
-  const steps: Step<MappingOperation>[] = [];
+  const steps: Operation<MappingOperation>[] = [];
   const queue: QueueFields = {
     max_segment_size: random.pick(MAX_SEGMENTS),
     seg_boundary_mask: random.pick(BOUNDARY_MASKS),
@@ -80,9 +80,9 @@ function randomRequest(random: Random, queue: QueueFields): RequestFields {
   const isAligned = random.below(5) > 0;
   const bios: BioFields[] = [];
   let end = 0;
-  for (let left = random.below(MOST_BIOS + 1); left > 0; left--) {
+  for (let left = random.below(MAX_BIOS + 1); left > 0; left--) {
     const vecs: [number, number][] = [];
-    for (let more = 1 + random.below(MOST_VECS); more > 0; more--) {
+    for (let more = 1 + random.below(MAX_VECS); more > 0; more--) {
       const isNext = end > 0 && random.below(3) === 0;
       const start = isNext ? end : phys() + (isAligned ? 0 : BLOCK_BYTES * random.below(8));
       const bytes = isAligned

@@ -13,7 +13,7 @@ import {
   SYNC_WALK,
   withReadable,
 } from "@dmalab/runtime/iommu";
-import { type Answer, type Side, U64_MAX } from "./compare.ts";
+import { type Implementation, type OperationResult, U64_MAX } from "./compare.ts";
 import { pageSizesOf, TABLE_MODELS } from "./table_formats.ts";
 
 /** An operation, with its arguments by the names that the golden data have for them. */
@@ -29,14 +29,14 @@ const FLAGS: readonly (readonly [number, number])[] = [
 ];
 
 /** A simulated page table. */
-export class TableModel implements Side<TableOperation> {
+export class TableModel implements Implementation<TableOperation> {
   #table: PageTable | null = null;
   #model: keyof typeof IOMMU_MODELS = "vtd";
   #calls: number[][] = [];
   #tablesLeft = Infinity;
 
   /** @throws {RangeError} Where there is no table yet. */
-  run(operation: TableOperation): Answer {
+  run(operation: TableOperation): OperationResult {
     if (operation.op === "pgsize") return { steps: pageSizeSteps(operation) };
     if (operation.op === "init") {
       this.#make(operation);

@@ -1,6 +1,6 @@
 /** Random sequences of operations on an IO page table: ordinary ones, and such at the edges of all that a table has. */
 import { ADDRESS_LIMIT, lastAddressOfBits, Random } from "@dmalab/runtime";
-import type { Step } from "./compare.ts";
+import type { Operation } from "./compare.ts";
 import { pageSizesOf, type TableShape } from "./table_formats.ts";
 import { PROT, type TableOperation } from "./table_operations.ts";
 
@@ -16,14 +16,14 @@ const PROTS = [
   PROT.read | PROT.write | PROT.mmio,
 ];
 /** More than one table of them. */
-const MOST_LEAVES = 700;
+const MAX_LEAVES = 700;
 /** Memory of a machine lies below this. */
 const RAM_BYTES = 2 ** 38;
 
 /** Sequences on tables of these shapes, in turn: the one ordinary, the next at edges. */
 export function tableSequences(
   shapes: readonly TableShape[],
-): (seed: number) => readonly Step<TableOperation>[] {
+): (seed: number) => readonly Operation<TableOperation>[] {
   return (seed) => {
     const random = new Random(seed);
     const shape = shapes[seed % shapes.length]!;
@@ -44,7 +44,7 @@ class TableWalk {
   protected readonly granule: number;
   protected readonly last: number;
   protected readonly bases: readonly number[];
-  readonly #steps: Step<TableOperation>[] = [];
+  readonly #steps: Operation<TableOperation>[] = [];
   readonly #asked: Range[] = [];
 
   constructor(protected readonly random: Random, readonly shape: TableShape) {
@@ -61,7 +61,7 @@ class TableWalk {
     return Array.from({ length: 3 }, () => this.random.below(Math.floor(most) - 1) * 2 ** 31);
   }
 
-  steps(length: number): readonly Step<TableOperation>[] {
+  steps(length: number): readonly Operation<TableOperation>[] {
     this.put({ op: "init", ...this.shape });
     while (this.#steps.length < length) {
       const what = this.random.below(100);
@@ -102,7 +102,7 @@ class TableWalk {
   protected size(): number {
     const { granule, random } = this;
     const unit = random.below(2) === 0 ? granule : Math.min(random.pick(this.sizes), 2 ** 30);
-    return unit * (1 + random.below(random.pick([1, 2, 8, Math.min(MOST_LEAVES, 2 ** 31 / unit)])));
+    return unit * (1 + random.below(random.pick([1, 2, 8, Math.min(MAX_LEAVES, 2 ** 31 / unit)])));
   }
 
   /** A range and memory for it: as aligned as its address, or else not so long, since its pages are small. */
@@ -112,7 +112,7 @@ class TableWalk {
     const page = (1 + random.below(RAM_BYTES / granule - 2)) * granule;
     const large = random.below(2) === 0 ? granule : Math.min(random.pick(this.sizes), 2 ** 30);
     const paddr = Math.floor(page / large) * large + large + iova % large;
-    return { iova, paddr, size: Math.min(size, MOST_LEAVES * large) };
+    return { iova, paddr, size: Math.min(size, MAX_LEAVES * large) };
   }
 
   protected map(): void {

@@ -14,7 +14,7 @@ import {
   recordedTable,
   type TraceLine,
 } from "@dmalab/tests";
-import { answerOf, type Side, STOPPED } from "../oracle/compare.ts";
+import { answerOf, type Implementation, STOPPED } from "../oracle/compare.ts";
 import { SystemClang } from "./tree/system_clang.ts";
 
 const FOLDERS = ["tests/golden/iova", "tests/golden/pagetable", "tests/golden/swiotlb"];
@@ -107,12 +107,12 @@ async function opened(folder: string) {
       else console.log(`skipped | ${oracle.paths[0]} | the tree has no ${lacking}`);
     }
     const makeSide = (name: keyof typeof GOLDEN_ORACLES) =>
-      (makes.get(name)?.() ?? null) as Side<TraceLine> | null;
+      (makes.get(name)?.() ?? null) as Implementation<TraceLine> | null;
     const { major, patch } = build.version;
     const makeModel = () =>
       `${major}.${patch}` === RECORDED
         ? null
-        : GOLDEN_ORACLES.mapping.model(build)() as Side<TraceLine>;
+        : GOLDEN_ORACLES.mapping.model(build)() as Implementation<TraceLine>;
     return { makeModel, makeSide, version: build.version };
   } finally {
     await clang.close();

@@ -422,10 +422,10 @@ Deno.test("a call of a tree's driver has the place that the stack says, after ca
   const [loaded] = await loadPatched("extensions/kernel_tree/tests/tree/mini.dma", [null]);
   const { siteHere } = CPlaces.prototype;
   let known = 0;
-  CPlaces.prototype.siteHere = function (above, run) {
-    const site = siteHere.call(this, above, run);
+  CPlaces.prototype.siteHere = function (above, context) {
+    const site = siteHere.call(this, above, context);
     const { span } = this.here(above);
-    assertEquals(site, span === null ? null : run.siteOf(span));
+    assertEquals(site, span === null ? null : context.siteOf(span));
     if (span !== null) known++;
     return site;
   };

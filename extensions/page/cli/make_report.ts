@@ -7,12 +7,12 @@ import {
   type TestOutcome,
 } from "@dmalab/lang/run";
 import { recordRun, runsOf } from "@dmalab/recording";
-import { loadFollowed, SourceFile } from "@dmalab/lang";
+import { loadForDebugging, SourceFile } from "@dmalab/lang";
 import type { RunAndOutcome } from "@dmalab/recording/views";
 import { keptTraces, TRACE_SUFFIX } from "@dmalab/recording/trace_file";
 import type { MachineEvent } from "@dmalab/runtime";
 import { formatCount } from "@dmalab/lang/text";
-import { HostLoader, type Interrupts, MemoryScreen, withCompiled } from "@dmalab/cli";
+import { HostLoader, MemoryScreen, type SignalWatch, withCompiled } from "@dmalab/cli";
 import { refuse, type Screen } from "@dmalab/cli/extend";
 import {
   codeOfProblems,
@@ -22,7 +22,7 @@ import {
   worseExitCode,
   WRONG,
 } from "@dmalab/cli/exit_code";
-import { FileError, READ_LIMITS, type Target, writeFile } from "@dmalab/cli/files";
+import { FileError, type OutputTarget, READ_LIMITS, writeFile } from "@dmalab/cli/files";
 import { allLimits, blocksOf, engineFor, PAGE_SUFFIX } from "@dmalab/cli/scenario";
 import { sayDiagnostics } from "@dmalab/cli/scenario/diagnostic_style";
 import { codeOf, type PrintOptions, printRun, sayReports } from "@dmalab/cli/scenario/print_run";
@@ -30,7 +30,7 @@ import { type CoverageRecord, CoverageRecorder } from "@dmalab/cli/testing/cover
 import { readReportPage, reportPage } from "./report_data.ts";
 
 /** What may be said about a report. */
-export interface ReportOptions extends Omit<PrintOptions, "trace"> {
+export interface PageOptions extends Omit<PrintOptions, "trace"> {
   /** Also notes which rules and exits the passing tests exercise. */
   readonly coverage: boolean;
 }
@@ -49,10 +49,10 @@ export interface Reported {
 /** Writes the report of a scenario or of a trace to a file; problems are said. */
 export async function writeReport(
   path: string,
-  target: Target,
-  options: ReportOptions,
+  target: OutputTarget,
+  options: PageOptions,
   screen: Screen,
-  watch: Interrupts,
+  watch: SignalWatch,
 ): Promise<Reported> {
   const made = path.endsWith(TRACE_SUFFIX)
     ? traceRuns(path)
@@ -109,9 +109,9 @@ function traceRuns(path: string): Made | string {
 
 async function scenarioRuns(
   path: string,
-  options: ReportOptions,
+  options: PageOptions,
   screen: Screen,
-  watch: Interrupts,
+  watch: SignalWatch,
 ): Promise<Made | string> {
   const opened = HostLoader.open(path, null, options.limits.timeMs);
   if (typeof opened === "string") return opened;
@@ -136,11 +136,14 @@ async function scenarioRuns(
 async function entryRuns(
   entry: SourceFile,
   loader: HostLoader,
-  options: ReportOptions,
+  options: PageOptions,
   screen: Screen,
-  watch: Interrupts,
+  watch: SignalWatch,
 ): Promise<Made> {
-  const { diagnostics, program } = await withCompiled(loader, () => loadFollowed(entry, loader));
+  const { diagnostics, program } = await withCompiled(
+    loader,
+    () => loadForDebugging(entry, loader),
+  );
   sayDiagnostics(diagnostics, screen);
   const wrong = codeOfProblems(diagnostics);
   if (program === null) return { ...NOTHING, exitCode: wrong };
@@ -169,8 +172,8 @@ async function entryRuns(
 function recorded(
   program: Program,
   { outcomes }: RunReport,
-  { lenient, limits, matches, seed }: ReportOptions,
-  watch: Interrupts,
+  { lenient, limits, matches, seed }: PageOptions,
+  watch: SignalWatch,
 ): readonly RunAndOutcome[] {
   const record = {
     limits: allLimits(limits),

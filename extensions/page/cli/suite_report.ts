@@ -11,13 +11,13 @@ import { type ExitCode, HELD, worseExitCode, WRONG } from "@dmalab/cli/exit_code
 import { doOrSay, makeNamedFolder, writeOrSay } from "@dmalab/cli/files";
 import { readRulePage, withInterrupts } from "@dmalab/cli";
 import { type IndexEntry, indexPage } from "./index_page.ts";
-import { type ReportOptions, writeReport } from "./make_report.ts";
+import { type PageOptions, writeReport } from "./make_report.ts";
 
 /** Writes the reports of some files into a folder, which is made. */
 export async function writeReports(
   paths: readonly string[],
   folder: string,
-  options: ReportOptions,
+  options: PageOptions,
   screen: Screen,
 ): Promise<ExitCode> {
   if (!doOrSay(() => makeNamedFolder(folder), screen)) return WRONG;

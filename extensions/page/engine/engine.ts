@@ -9,7 +9,7 @@ import { codeOfProblems, HELD, worseExitCode } from "@dmalab/cli/exit_code";
 import { sayDiagnostics } from "@dmalab/cli/scenario/diagnostic_style";
 import { codeOf, printRun, sayReports } from "@dmalab/cli/scenario/print_run";
 import { type Diagnostic, printableText } from "@dmalab/lang/diagnostics";
-import { loadFollowed, SourceFile } from "@dmalab/lang";
+import { loadForDebugging, SourceFile } from "@dmalab/lang";
 import { recordRun, type RunChoice, runsOf } from "@dmalab/recording";
 import {
   isSameEntry,
@@ -23,7 +23,7 @@ import { DEFAULT_LIMITS } from "@dmalab/lang/values";
 import { serialise } from "@dmalab/recording/views";
 import { PrintedText } from "./printed_text.ts";
 import { projectLoader } from "./project_loader.ts";
-import type { Answer, Problem, Project, Request, RunEntry } from "./protocol.ts";
+import type { EngineResponse, PageProblem, Project, Request, RunEntry } from "./protocol.ts";
 
 /** Seconds of a run in the page; the command line gives it a minute. */
 const RUN_MS = 10_000;
@@ -88,7 +88,7 @@ export class Engine {
   #followed: Program | null = null;
   #runs: readonly RunChoice[] = [];
 
-  constructor(private readonly answer: (answer: Answer) => void) {}
+  constructor(private readonly answer: (answer: EngineResponse) => void) {}
 
   handle(request: Request): void {
     const { id, run } = request;
@@ -104,7 +104,10 @@ export class Engine {
   }
 
   #check(id: number, { entry, files }: Project): LoadResult {
-    const result = loadFollowed(new SourceFile(entry, files[entry] ?? ""), projectLoader(files));
+    const result = loadForDebugging(
+      new SourceFile(entry, files[entry] ?? ""),
+      projectLoader(files),
+    );
     const { diagnostics, program } = result;
     this.answer({
       id,
@@ -151,7 +154,10 @@ export class Engine {
   }
 }
 
-function problemOf({ code, hint, message, severity, span }: Diagnostic, entry: string): Problem {
+function problemOf(
+  { code, hint, message, severity, span }: Diagnostic,
+  entry: string,
+): PageProblem {
   const isHere = span.source.name === entry;
   const place = isHere ? "" : `${span.source.name}: `;
   return {

@@ -20,7 +20,7 @@ export type Request =
   | { readonly id: number; readonly kind: "beside"; readonly run: number };
 
 /** A mistake or a warning, by offsets in the entry; of another file it stands at the beginning. */
-export interface Problem {
+export interface PageProblem {
   readonly code: string;
   readonly severity: "error" | "warning";
   readonly message: string;
@@ -38,9 +38,9 @@ export interface RunEntry {
 }
 
 /** An answer of the engine. */
-export type Answer =
+export type EngineResponse =
   | { readonly kind: "ready" }
-  | { readonly id: number; readonly kind: "checked"; readonly problems: readonly Problem[] }
+  | { readonly id: number; readonly kind: "checked"; readonly problems: readonly PageProblem[] }
   /** What the command line prints, output and errors as one text, as far as the page shows it. */
   | { readonly id: number; readonly kind: "output"; readonly text: string }
   | { readonly id: number; readonly kind: "runs"; readonly runs: readonly RunEntry[] }

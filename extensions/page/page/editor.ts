@@ -21,7 +21,7 @@ import {
   keymap,
   lineNumbers,
 } from "@codemirror/view";
-import type { Problem } from "../engine/protocol.ts";
+import type { PageProblem } from "../engine/protocol.ts";
 import type { LanguageHelp } from "./language_help.ts";
 import { coloursOf } from "./highlight.ts";
 
@@ -149,7 +149,7 @@ export class SourceEditor {
     this.#view.dispatch({ effects: this.#readOnly.reconfigure(extension) });
   }
 
-  show(problems: readonly Problem[]): void {
+  show(problems: readonly PageProblem[]): void {
     if (problems.length === 0 && !this.#hasProblems) return;
     this.#hasProblems = problems.length > 0;
     const { length } = this.#view.state.doc;

@@ -1,13 +1,13 @@
 /// <reference lib="dom" />
 /** The engine as the page sees it: a worker that is made anew whenever it must not go on. */
-import type { Answer, Project } from "../engine/protocol.ts";
+import type { EngineResponse, Project } from "../engine/protocol.ts";
 
 /** The engine ends a run by its limits; a worker that still says nothing so long after is ended. */
-const MOST_MS = 30_000;
+const MAX_MS = 30_000;
 /** How long another request waits for the one that runs. */
 const WAIT_MS = 200;
 
-type RunAnswer = Exclude<Answer, { readonly kind: "ready" }>;
+type RunAnswer = Exclude<EngineResponse, { readonly kind: "ready" }>;
 
 /** What is asked for. */
 type Wish =
@@ -71,7 +71,7 @@ export class EngineClient {
     this.#timer = setTimeout(() => {
       this.#restart();
       this.onLost("The run was terminated: it did not stop at its limits");
-    }, MOST_MS);
+    }, MAX_MS);
     this.#worker.postMessage({ id: ++this.#id, ...wish });
   }
 
@@ -96,7 +96,7 @@ export class EngineClient {
 
   #start(): Worker {
     const worker = new Worker(this.#url);
-    worker.onmessage = ({ data }: MessageEvent<Answer>) => {
+    worker.onmessage = ({ data }: MessageEvent<EngineResponse>) => {
       if (data.kind === "ready") return;
       if (data.id === this.#id) this.onAnswer(data);
       if (data.kind === "done") this.#sendNext();

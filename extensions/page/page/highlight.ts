@@ -2,12 +2,12 @@
 import {
   Bytes,
   classifyWords,
+  DiagnosticReporter,
   Hard,
   isA,
   LParen,
   Name,
   NumberToken,
-  Reporter,
   Soft,
   Text,
   tokenEnd,
@@ -24,12 +24,12 @@ export interface Colour {
 
 const WORDS = new Set([...Object.values(Hard), ...Object.values(Soft)]);
 /** A longer text stays without colours. */
-const MOST_LENGTH = 500_000;
+const MAX_LENGTH = 500_000;
 
 /** The coloured pieces of a text, in order. */
 export function coloursOf(text: string): readonly Colour[] {
-  if (text.length > MOST_LENGTH) return [];
-  const tokens = classifyWords(tokenize(text), new Reporter(new SourceFile("", text)));
+  if (text.length > MAX_LENGTH) return [];
+  const tokens = classifyWords(tokenize(text), new DiagnosticReporter(new SourceFile("", text)));
   const colours: Colour[] = [];
   let end = 0;
   tokens.forEach((token, index) => {

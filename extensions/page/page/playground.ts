@@ -2,8 +2,8 @@
 /** The playground: the page with an editor and the language behind it. */
 import { formatSource } from "@dmalab/lang/format";
 import { SourceFile } from "@dmalab/lang";
-import type { Answer, Problem, Project, RunEntry } from "../engine/protocol.ts";
-import type { KeptRun, Position } from "@dmalab/recording";
+import type { EngineResponse, PageProblem, Project, RunEntry } from "../engine/protocol.ts";
+import type { Position, RecordedRun } from "@dmalab/recording";
 import { readSerialised } from "@dmalab/recording/views";
 import { type SourceView, Viewer } from "../view/viewer.ts";
 import { byId, fillSelect } from "./dom.ts";
@@ -11,13 +11,7 @@ import { SourceEditor } from "./editor.ts";
 import { EngineClient } from "./engine_client.ts";
 import { LanguageHelp } from "./language_help.ts";
 import { Messages } from "./messages.ts";
-import {
-  type FrameForm,
-  MOST_LINK_LENGTH,
-  readLink,
-  type Shared,
-  writeLink,
-} from "./share_link.ts";
+import { type FrameForm, MAX_LINK_LENGTH, readLink, type Shared, writeLink } from "./share_link.ts";
 import { startTheme } from "./theme.ts";
 
 /** What is built into the page. */
@@ -53,7 +47,7 @@ class Playground {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #printed = "";
   /** Get the runs that panes have asked for beside the one that is shown, in their order. */
-  #waiting: ((run: KeptRun) => void)[] = [];
+  #waiting: ((run: RecordedRun) => void)[] = [];
 
   constructor(private readonly data: PlaygroundData) {
     this.#project = this.#exampleProject(data.examples[0]!);
@@ -177,7 +171,7 @@ class Playground {
     this.#engine.run(this.#project, this.#run);
   }
 
-  #answered(answer: Exclude<Answer, { readonly kind: "ready" }>): void {
+  #answered(answer: Exclude<EngineResponse, { readonly kind: "ready" }>): void {
     switch (answer.kind) {
       case "checked":
         return this.#checked(answer.problems);
@@ -196,7 +190,7 @@ class Playground {
     }
   }
 
-  #recordBeside(index: number): Promise<KeptRun> {
+  #recordBeside(index: number): Promise<RecordedRun> {
     return new Promise((resolve) => {
       this.#waiting.push(resolve);
       this.#engine.recordBeside(index);
@@ -209,10 +203,10 @@ class Playground {
     // After an edit one stays where one is, as far as the new run goes.
     const isSame = this.#at === null && shown?.name.place === run.name.place &&
       shown.name.combination === run.name.combination && shown.name.file === run.name.file;
-    const { seq } = this.#viewer.at;
-    const at = isSame ? run.afterEvent(Math.min(seq, run.log.count)) : this.#at;
+    const { seq } = this.#viewer.position;
+    const position = isSame ? run.afterEvent(Math.min(seq, run.log.count)) : this.#at;
     this.#at = null;
-    this.#viewer.open(run, at);
+    this.#viewer.open(run, position);
     document.body.classList.remove("old");
   }
 
@@ -229,7 +223,7 @@ class Playground {
     this.#editor.mark(own, here?.line ?? null);
   }
 
-  #checked(problems: readonly Problem[]): void {
+  #checked(problems: readonly PageProblem[]): void {
     this.#editor.show(this.#file === this.#project.entry ? problems : []);
     const needsCommand = problems.some(({ code }) => code === "E0710");
     if (needsCommand) {
@@ -282,13 +276,13 @@ class Playground {
     const shared: Shared = {
       ...this.#project,
       run: this.#run,
-      at: [this.#viewer.at.seq, this.#viewer.at.statement],
+      at: [this.#viewer.position.seq, this.#viewer.position.statement],
       view: this.#viewer.view,
     };
     const fragment = await writeLink(shared);
-    if (fragment.length > MOST_LINK_LENGTH) {
+    if (fragment.length > MAX_LINK_LENGTH) {
       return this.#messages.show(
-        `The link would have ${fragment.length} characters, more than the ${MOST_LINK_LENGTH} that work everywhere: ` +
+        `The link would have ${fragment.length} characters, more than the ${MAX_LINK_LENGTH} that work everywhere: ` +
           "download the file and send it",
       );
     }

@@ -22,10 +22,10 @@ export type FrameForm = "edit" | "read" | null;
 /** The form of links that this page writes. */
 const VERSION = 1;
 /** A longer link breaks in mail and chat. */
-export const MOST_LINK_LENGTH = 16_000;
+export const MAX_LINK_LENGTH = 16_000;
 /** What a link may unfold to: a hostile one unfolds to gigabytes. */
-const MOST_TEXT_LENGTH = 4_000_000;
-const MOST_FILES = 100;
+const MAX_TEXT_LENGTH = 4_000_000;
+const MAX_FILES = 100;
 
 /** What a fragment means: a project, nothing, or why it cannot be opened. */
 export type ReadLink =
@@ -62,9 +62,9 @@ async function unpack(data: string): Promise<string | { readonly problem: string
   try {
     const bytes = fromBase64Url(data);
     if (bytes.length === 0) return broken;
-    const whole = await through(bytes, new DecompressionStream("deflate-raw"), MOST_TEXT_LENGTH);
+    const whole = await through(bytes, new DecompressionStream("deflate-raw"), MAX_TEXT_LENGTH);
     if (whole === null) {
-      return { problem: `This link holds more than ${MOST_TEXT_LENGTH} bytes, and is not opened` };
+      return { problem: `This link holds more than ${MAX_TEXT_LENGTH} bytes, and is not opened` };
     }
     return new TextDecoder("utf-8", { fatal: true }).decode(whole);
   } catch {
@@ -84,7 +84,7 @@ function readShared(text: string): Shared | null {
   const { at = null, entry, files, run = 0, seed = null, view = null } = read;
   if (!isRecord(files) || typeof entry !== "string" || !Object.hasOwn(files, entry)) return null;
   const texts = Object.entries(files);
-  if (texts.length > MOST_FILES || texts.some(([, each]) => typeof each !== "string")) return null;
+  if (texts.length > MAX_FILES || texts.some(([, each]) => typeof each !== "string")) return null;
   if (!isCount(run)) return null;
   if (seed !== null && !isCount(seed)) return null;
   if (view !== null && typeof view !== "string") return null;

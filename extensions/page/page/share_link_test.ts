@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { MOST_LINK_LENGTH, readLink, type Shared, writeLink } from "./share_link.ts";
+import { MAX_LINK_LENGTH, readLink, type Shared, writeLink } from "./share_link.ts";
 
 const SHARED: Shared = {
   files: { "examples/a.dma": 'test "a <b>" { assert 1 == 1 }\n', "data/x.csv": "a,ö\n1,2\n" },
@@ -16,7 +16,7 @@ async function linkOf(value: unknown): Promise<string> {
 
 Deno.test("a link comes back as what was shared, in a frame too", async () => {
   const link = await writeLink(SHARED);
-  assert(link.length < MOST_LINK_LENGTH);
+  assert(link.length < MAX_LINK_LENGTH);
   assertEquals(await readLink(link), { shared: SHARED, frame: null });
   assertEquals(await readLink(`${link}&frame=read`), { shared: SHARED, frame: "read" });
   assertEquals(await readLink(""), null);
@@ -26,7 +26,7 @@ Deno.test("a link that is broken, cut, newer or hostile comes back as a sentence
   const whole = await writeLink(SHARED);
   const nameless = { ...SHARED, entry: "other.dma" };
   const bomb = await linkOf({ ...SHARED, files: { "examples/a.dma": " ".repeat(5_000_000) } });
-  assert(bomb.length < MOST_LINK_LENGTH);
+  assert(bomb.length < MAX_LINK_LENGTH);
   const hostile = await Promise.all([
     whole.slice(0, -40),
     whole.slice(0, 12),

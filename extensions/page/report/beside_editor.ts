@@ -2,7 +2,7 @@
 /** An editor that shows the page beside its text: where its cursor is, and which line the page is at. */
 
 /** A line of a file of the report. */
-export interface Cursor {
+export interface EditorCursor {
   readonly file: string;
   readonly line: number;
 }
@@ -14,7 +14,9 @@ declare const acquireVsCodeApi: (() => { postMessage(message: unknown): void }) 
  * Connects the page with the editor around it; the editor has the source.
  * @returns Says the place of the page, `file:line`, to the editor; null where there is none.
  */
-export function besideEditor(follow: (cursor: Cursor) => void): ((place: string) => void) | null {
+export function besideEditor(
+  follow: (cursor: EditorCursor) => void,
+): ((place: string) => void) | null {
   if (typeof acquireVsCodeApi === "undefined") return null;
   const editor = acquireVsCodeApi();
   const { body, documentElement } = document;

@@ -8,7 +8,7 @@ import { Messages } from "../page/messages.ts";
 import { startTheme } from "../page/theme.ts";
 import { el } from "../view/dom.ts";
 import { Viewer } from "../view/viewer.ts";
-import { besideEditor, type Cursor } from "./beside_editor.ts";
+import { besideEditor, type EditorCursor } from "./beside_editor.ts";
 import { SourceList } from "./source_list.ts";
 
 export function startReport(): void {
@@ -106,7 +106,7 @@ class Report {
   }
 
   /** Goes to the next time that a line runs: in this run, or in one of the test around it. */
-  #follow({ file, line }: Cursor): void {
+  #follow({ file, line }: EditorCursor): void {
     if (this.#viewer.goToLine(file, line)) return;
     const lines = this.runs.map(({ name: { kind, place } }) => {
       const [, own, at] = place.match(/^(.*):(\d+):\d+$/) ?? [];

@@ -3,11 +3,11 @@ import { EMPTY_DATA, type PageData } from "../cli/page_data.ts";
 import { indexPage } from "../cli/index_page.ts";
 import { writeReport } from "../cli/make_report.ts";
 import { reportPage } from "../cli/report_data.ts";
-import { Interrupts, MemoryScreen, readMatches, withInterrupts } from "@dmalab/cli";
+import { MemoryScreen, readMatches, SignalWatch, withInterrupts } from "@dmalab/cli";
 import { limitsOf } from "@dmalab/cli/scenario";
 import { keptTraces, TraceLineWriter } from "@dmalab/recording/trace_file";
-import { loadFollowed, SourceFile, spanPlace, spanText } from "@dmalab/lang";
-import { type KeptRun, recordRun, runsOf, spanOfEvent, START } from "@dmalab/recording";
+import { loadForDebugging, SourceFile, spanPlace, spanText } from "@dmalab/lang";
+import { type RecordedRun, recordRun, runsOf, spanOfEvent, START } from "@dmalab/recording";
 import { readSerialised, tableAt, tableSizes, unpackText } from "@dmalab/recording/views";
 import { memoryFiles } from "@dmalab/lang/syntax";
 import { buildPage, REPORT_PLAN } from "@dmalab/tools/web";
@@ -27,7 +27,7 @@ test "</script><b>bad" {
 `;
 
 function recordings() {
-  const { diagnostics, program } = loadFollowed(new SourceFile("lab.dma", TEXT), memoryFiles());
+  const { diagnostics, program } = loadForDebugging(new SourceFile("lab.dma", TEXT), memoryFiles());
   assert(program !== null, diagnostics[0]?.message);
   return runsOf(program).map((choice) => ({ run: recordRun(program, choice) }));
 }
@@ -52,10 +52,10 @@ Deno.test("a report holds its runs as they were recorded, failures first, and it
   const [failed, good] = [read[0]!.open(), read[1]!.open()];
   assertEquals(failed.failedAt, runs[1]!.run.failedAt);
   for (let seq = 0; seq <= good.log.count; seq++) {
-    const at = good.afterEvent(seq);
-    const tables = tableSizes(good, at).map(({ name }) => name);
+    const position = good.afterEvent(seq);
+    const tables = tableSizes(good, position).map(({ name }) => name);
     for (const name of tables) {
-      assertEquals(tableAt(good, name, at), tableAt(runs[0]!.run, name, at));
+      assertEquals(tableAt(good, name, position), tableAt(runs[0]!.run, name, position));
     }
   }
 });
@@ -64,7 +64,7 @@ Deno.test("keptTraces() gives the events of a trace and the tables that they fil
   const [{ run: recording }] = recordings() as [ReturnType<typeof recordings>[number]];
   let text = "";
   const writer = new TraceLineWriter((part) => void (text += part), "test");
-  const machine = recording.reruns.look(START, ({ vm }) => vm.lab.config);
+  const machine = recording.replays.look(START, ({ vm }) => vm.lab.config);
   writer.run(
     "lab.dma",
     { ...recording.name, machine },
@@ -89,7 +89,7 @@ Deno.test("keptTraces() gives the events of a trace and the tables that they fil
   const failure = { code: "E0926", message: "Not unmapped", place: "lab.dma:3:1" };
   const failed = { outcome: "failed", kind, name, combination, place, failure };
   const ended = text.trimEnd().split("\n").toSpliced(-1, 0, JSON.stringify(failed)).join("\n");
-  const [told] = keptTraces(ended, texts) as readonly KeptRun[];
+  const [told] = keptTraces(ended, texts) as readonly RecordedRun[];
   assertEquals(told!.failure!.lines, ["error[E0926]: Not unmapped", "  --> lab.dma:3:1"]);
   assert(told!.has(told!.failedAt!));
   assertStringIncludes(String(keptTraces("{}", texts)), "line 1: A trace begins with");
@@ -98,7 +98,7 @@ Deno.test("keptTraces() gives the events of a trace and the tables that they fil
     "line 2: ",
   );
   // Beside an event stands its statement; where that has no text, the event's own line of the trace.
-  const shown = (each: string | KeptRun) =>
+  const shown = (each: string | RecordedRun) =>
     typeof each === "string" ? each : spanText(spanOfEvent(each, 5)!);
   const own = keptTraces(text, { ...texts, textOf: (file) => file === "lab.dma" ? TEXT : null });
   assertEquals(shown(own[0]!), "let a = dma_map_phys(ssd, alloc_pages(1), 4KiB, to_device)");
@@ -147,7 +147,7 @@ Deno.test("each block of a Markdown page runs in its place, and a page without o
     coverage: false,
   } as const;
   const report = (screen: MemoryScreen) =>
-    writeReport(path, `${folder}/page.html`, options, screen, new Interrupts());
+    writeReport(path, `${folder}/page.html`, options, screen, new SignalWatch());
   try {
     Deno.writeTextFileSync(path, page);
     const { reports } = await report(new MemoryScreen());

@@ -6,14 +6,14 @@
 import { rowsAt } from "@dmalab/recording";
 import { formatAddress, formatSize } from "@dmalab/lang/text";
 import { el } from "./dom.ts";
-import type { Moment } from "./moment.ts";
-import type { AddressSpan, Thing } from "./things.ts";
+import type { PageModel } from "./page_model.ts";
+import type { AddressSpan, Selection } from "./selection.ts";
 
 /** A gap at which another strip begins. */
 const GAP_BYTES = 64 * 4096;
 /** Strips and pieces that are drawn; the tables have all rows. */
-const MOST_STRIPS = 12;
-const MOST_PIECES = 400;
+const MAX_STRIPS = 12;
+const MAX_PIECES = 400;
 
 interface Piece {
   readonly owner: string;
@@ -29,9 +29,9 @@ interface Strip {
   readonly pieces: Piece[];
 }
 
-export function drawAddresses(moment: Moment, root: HTMLElement): void {
-  const strips = stripsOf(piecesOf(moment));
-  const left = strips.length - MOST_STRIPS;
+export function drawAddresses(model: PageModel, root: HTMLElement): void {
+  const strips = stripsOf(piecesOf(model));
+  const left = strips.length - MAX_STRIPS;
   root.replaceChildren(
     el(
       "h2",
@@ -39,12 +39,12 @@ export function drawAddresses(moment: Moment, root: HTMLElement): void {
       strips.length === 0 ? "Addresses: none in use" : "Addresses",
       el("small", {}, " █ mapped  ░ reserved  outlined: written by the last move"),
     ),
-    ...strips.slice(0, MOST_STRIPS).map((strip) => drawStrip(moment, strip)),
+    ...strips.slice(0, MAX_STRIPS).map((strip) => drawStrip(model, strip)),
     ...left > 0 ? [el("p", { class: "dim" }, `and ${left} more strips`)] : [],
   );
 }
 
-function drawStrip({ at, before, goTo, things }: Moment, strip: Strip): HTMLElement {
+function drawStrip({ position, before, goTo, selections }: PageModel, strip: Strip): HTMLElement {
   const { end, owner, pieces, start } = strip;
   const whole = end - start;
   const count = { mapped: 0, reserved: 0 };
@@ -52,8 +52,8 @@ function drawStrip({ at, before, goTo, things }: Moment, strip: Strip): HTMLElem
   const text = `${owner} ${formatAddress(start)} to ${formatAddress(end - 1)}`;
   const about = `${text}: ${count.mapped} mapped, ${count.reserved} reserved`;
   const bar = el("div", { class: "strip", role: "img", "aria-label": about });
-  for (const { kind, seq, span } of pieces.slice(0, MOST_PIECES)) {
-    const isNew = seq <= at.seq && seq > before.seq;
+  for (const { kind, seq, span } of pieces.slice(0, MAX_PIECES)) {
+    const isNew = seq <= position.seq && seq > before.seq;
     const title = `${formatAddress(span.start)} ${
       formatSize(span.end - span.start)
     } ${kind}, event ${seq}`;
@@ -61,14 +61,14 @@ function drawStrip({ at, before, goTo, things }: Moment, strip: Strip): HTMLElem
     piece.style.left = `${(span.start - start) / whole * 100}%`;
     piece.style.width = `max(2px, ${(span.end - span.start) / whole * 100}%)`;
     piece.addEventListener("click", () => goTo(seq));
-    const thing: Thing = { seq, spans: [span] };
-    things.set(piece, thing);
+    const selection: Selection = { seq, spans: [span] };
+    selections.set(piece, selection);
     bar.append(piece);
   }
   return el("div", { class: "strip-row" }, el("span", { class: "strip-name" }, text), bar);
 }
 
-function piecesOf({ at, run }: Moment): readonly Piece[] {
+function piecesOf({ position, run }: PageModel): readonly Piece[] {
   const known = new Set(run.tables.map(({ spec }) => spec.name));
   const pieces: Piece[] = [];
   const add = (owner: string, kind: Piece["kind"], span: AddressSpan, seq: number) =>
@@ -79,18 +79,18 @@ function piecesOf({ at, run }: Moment): readonly Piece[] {
     end: start + size,
   });
   if (known.has("iova")) {
-    for (const row of rowsAt(run, "iova", at)) {
-      add(`${row.device}`, "reserved", span("dma", row.start, row.size_bytes), row.born);
+    for (const row of rowsAt(run, "iova", position)) {
+      add(`${row.device}`, "reserved", span("dma", row.start, row.size_bytes), row.createdSeq);
     }
   }
   if (known.has("page_table")) {
-    for (const row of rowsAt(run, "page_table", at)) {
-      add(`${row.device}`, "mapped", span("dma", row.iova, row.size_bytes), row.born);
+    for (const row of rowsAt(run, "page_table", position)) {
+      add(`${row.device}`, "mapped", span("dma", row.iova, row.size_bytes), row.createdSeq);
     }
   }
   if (known.has("mappings")) {
-    for (const row of rowsAt(run, "mappings", at)) {
-      add("memory", "mapped", span("phys", row.phys, row.size_bytes), row.born);
+    for (const row of rowsAt(run, "mappings", position)) {
+      add("memory", "mapped", span("phys", row.phys, row.size_bytes), row.createdSeq);
     }
   }
   return pieces;

@@ -1,32 +1,32 @@
 /// <reference lib="dom" />
 /** Bytes of memory at a moment, with who wrote each: a CPU, a device, or the copy of a bounce buffer. */
-import { comparePositions, type KeptRun } from "@dmalab/recording";
+import { comparePositions, type RecordedRun } from "@dmalab/recording";
 import { formatAddress, formatSize } from "@dmalab/lang/text";
 import {
   type BytesView,
   bytesView,
-  type ByteWriter,
-  linePlace,
+  type LastByteWrite,
+  lineLocation,
   type WrittenRange,
   writtenRanges,
 } from "@dmalab/recording/views";
 import { el } from "./dom.ts";
-import type { Moment, Pane } from "./moment.ts";
+import type { PageModel, Pane } from "./page_model.ts";
 
 const LINE_BYTES = 16;
-const SHOWN_BYTES = 256;
+const DISPLAYED_BYTES = 256;
 /** Ranges that are offered. */
-const MOST_RANGES = 200;
+const MAX_RANGES = 200;
 
 export class BytesPane implements Pane {
   readonly id = "bytes";
   readonly title = "Bytes";
-  #known: { readonly run: KeptRun; readonly ranges: readonly WrittenRange[] } | null = null;
+  #known: { readonly run: RecordedRun; readonly ranges: readonly WrittenRange[] } | null = null;
   /** Where it begins; null for the first range. */
   #phys: number | null = null;
 
-  draw(moment: Moment, root: HTMLElement): void {
-    const { at, run } = moment;
+  draw(model: PageModel, root: HTMLElement): void {
+    const { position, run } = model;
     if (this.#known?.run !== run) this.#known = { run, ranges: writtenRanges(run) };
     const { ranges } = this.#known;
     const phys = this.#phys ?? ranges[0]?.start;
@@ -34,10 +34,13 @@ export class BytesPane implements Pane {
       return root.replaceChildren(el("p", {}, "This run writes no memory."));
     }
     const range = ranges.find(({ end, start }) => phys >= start && phys < end);
-    const size = Math.min(SHOWN_BYTES, range === undefined ? SHOWN_BYTES : range.end - phys);
-    const view = bytesView(run, at, phys, size);
+    const size = Math.min(
+      DISPLAYED_BYTES,
+      range === undefined ? DISPLAYED_BYTES : range.end - phys,
+    );
+    const view = bytesView(run, position, phys, size);
     const lines: HTMLElement[] = [];
-    for (let from = 0; from < size; from += LINE_BYTES) lines.push(this.#line(moment, view, from));
+    for (let from = 0; from < size; from += LINE_BYTES) lines.push(this.#line(model, view, from));
     const heads = ["address", "bytes", "written by"].map((head) =>
       el("th", { scope: "col" }, head)
     );
@@ -48,7 +51,7 @@ export class BytesPane implements Pane {
       el("tbody", {}, ...lines),
     );
     root.replaceChildren(
-      this.#tools(moment, phys, ranges),
+      this.#tools(model, phys, ranges),
       el("div", { class: "wide", tabindex: 0, role: "region", "aria-label": "Bytes" }, table),
       el(
         "p",
@@ -59,11 +62,11 @@ export class BytesPane implements Pane {
     );
   }
 
-  #tools({ redraw }: Moment, phys: number, ranges: readonly WrittenRange[]): HTMLElement {
+  #tools({ redraw }: PageModel, phys: number, ranges: readonly WrittenRange[]): HTMLElement {
     const select = el("select", { id: "bytes-range" });
     const isChosen = ranges.some(({ start }) => start === phys);
     if (!isChosen) select.append(new Option(formatAddress(phys), `${phys}`, false, true));
-    for (const { by, end, start } of ranges.slice(0, MOST_RANGES)) {
+    for (const { by, end, start } of ranges.slice(0, MAX_RANGES)) {
       const title = `${formatAddress(start)} ${formatSize(end - start)} by ${by.join(", ")}`;
       select.append(new Option(title, `${start}`, false, start === phys));
     }
@@ -87,15 +90,15 @@ export class BytesPane implements Pane {
     );
   }
 
-  #line(moment: Moment, { bytes, phys, writers }: BytesView, from: number): HTMLElement {
-    const { at, before, things } = moment;
+  #line(model: PageModel, { bytes, phys, writers }: BytesView, from: number): HTMLElement {
+    const { position, before, selections } = model;
     const start = phys + from;
     const own = bytes.slice(from, from + LINE_BYTES);
     const numbers = [...new Set(own.flatMap(({ writer }) => writer === null ? [] : [writer]))];
     const cells = own.map(({ value, writer }, index) => {
       const by = writer === null ? null : writers[writer]!;
-      const isNew = by !== null && comparePositions(by.at, before) > 0 &&
-        comparePositions(by.at, at) <= 0;
+      const isNew = by !== null && comparePositions(by.position, before) > 0 &&
+        comparePositions(by.position, position) <= 0;
       const kind = by === null ? "" : `by-${by.by.kind}`;
       const byte = el(
         "span",
@@ -103,7 +106,7 @@ export class BytesPane implements Pane {
         value === null ? "··" : value.toString(16).padStart(2, "0"),
       );
       const span = { space: "phys" as const, start: start + index, end: start + index + 1 };
-      things.set(byte, { seq: by?.seq ?? null, spans: [span] });
+      selections.set(byte, { seq: by?.seq ?? null, spans: [span] });
       return byte;
     });
     return el(
@@ -111,26 +114,26 @@ export class BytesPane implements Pane {
       {},
       el("th", { scope: "row" }, formatAddress(start)),
       el("td", {}, ...cells),
-      el("td", {}, ...numbers.map((number) => this.#writer(moment, writers[number]!, start))),
+      el("td", {}, ...numbers.map((number) => this.#writer(model, writers[number]!, start))),
     );
   }
 
-  #writer({ goTo, things }: Moment, writer: ByteWriter, line: number): HTMLElement {
-    const { at, by: { kind, name }, phys, seq, sizeBytes, span } = writer;
+  #writer({ goTo, selections }: PageModel, writer: LastByteWrite, line: number): HTMLElement {
+    const { position, by: { kind, name }, phys, seq, sizeBytes, span } = writer;
     const where = seq === null ? "" : ` #${seq}`;
-    const place = span === null ? "" : linePlace(span);
+    const place = span === null ? "" : lineLocation(span);
     const who = kind === "device" ? `device ${name}` : name;
     const button = el(
       "button",
       {
         class: "item",
-        "data-item": `writer ${line} ${phys} ${at.seq} ${at.statement}`,
+        "data-item": `writer ${line} ${phys} ${position.seq} ${position.statement}`,
         title: `${who}, ${formatSize(sizeBytes)} at ${formatAddress(phys)} ${place}`,
       },
       `${who}${where}`,
     );
-    button.addEventListener("click", () => goTo(at));
-    things.set(button, {
+    button.addEventListener("click", () => goTo(position));
+    selections.set(button, {
       seq,
       spans: [{ space: "phys", start: phys, end: phys + sizeBytes }],
       ...place === "" ? {} : { place },

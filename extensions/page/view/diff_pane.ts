@@ -4,21 +4,16 @@
  * `compare`, a `fork` or a `race`, whose events stand beside each other.
  */
 import { formatEventText } from "@dmalab/lang/render";
-import type { KeptRun, Position } from "@dmalab/recording";
+import type { Position, RecordedRun } from "@dmalab/recording";
 import { formatCount } from "@dmalab/lang/text";
-import {
-  type DifferenceView,
-  differenceView,
-  type DifferentRow,
-  eventsBeside,
-} from "@dmalab/recording/views";
+import { alignEvents, type DiffView, diffView, type RowDiffView } from "@dmalab/recording/views";
 import { el } from "./dom.ts";
-import { CHANGE_WORDS, type Moment, type Pane } from "./moment.ts";
-import { eventThing, spansOf } from "./things.ts";
+import { CHANGE_WORDS, type PageModel, type Pane } from "./page_model.ts";
+import { eventSelection, spansOf } from "./selection.ts";
 
 /** Rows of a table, and events, that are shown; those before the first difference among them. */
-const MOST_ROWS = 60;
-const MOST_EVENTS = 200;
+const MAX_ROWS = 60;
+const MAX_EVENTS = 200;
 const EVENTS_BEFORE = 3;
 
 /** The key of the run that was opened. */
@@ -28,7 +23,7 @@ const OWN = "own";
 interface Choice {
   readonly title: string;
   /** Null until it is there. */
-  readonly run: KeptRun | null;
+  readonly run: RecordedRun | null;
   readonly key: string;
 }
 
@@ -42,16 +37,16 @@ interface Operand {
 export class DiffPane implements Pane {
   readonly id = "diff";
   readonly title = "Differences";
-  #opened: KeptRun | null = null;
+  #opened: RecordedRun | null = null;
   #one: Operand = { key: OWN, seq: null };
   #other: Operand = { key: OWN, seq: null };
   /** Runs that were asked for, by their keys; null while they are made. */
-  readonly #known = new Map<string, KeptRun | null>();
+  readonly #known = new Map<string, RecordedRun | null>();
   /** Of the blocks that ran on machines of their own, once they are recorded. */
   #titles: readonly string[] = [];
 
-  draw(moment: Moment, root: HTMLElement): void {
-    const { run } = moment;
+  draw(model: PageModel, root: HTMLElement): void {
+    const { run } = model;
     // One of the two sides may be shown itself.
     if (this.#keyOf(run) === null) {
       this.#opened = run;
@@ -59,40 +54,40 @@ export class DiffPane implements Pane {
       this.#known.set(OWN, run);
       this.#titles = [];
       this.#takeSides(run);
-      this.#askForSides(moment);
+      this.#askForSides(model);
     }
-    const choices = this.#choices(moment);
-    const one = this.#chosen(moment, this.#one, choices);
-    const other = this.#chosen(moment, this.#other, choices);
+    const choices = this.#choices(model);
+    const one = this.#chosen(model, this.#one, choices);
+    const other = this.#chosen(model, this.#other, choices);
     root.replaceChildren(
       this.#tools(
-        moment,
+        model,
         choices,
         "From",
         this.#one,
-        this.#positionOf(moment, this.#one, one, true),
+        this.#positionOf(model, this.#one, one, true),
       ),
       this.#tools(
-        moment,
+        model,
         choices,
         "To",
         this.#other,
-        this.#positionOf(moment, this.#other, other, false),
+        this.#positionOf(model, this.#other, other, false),
       ),
       ...one === null || other === null
         ? [el("p", {}, "The run is being recorded …")]
-        : this.#differences(moment, one, other),
+        : this.#differences(model, one, other),
     );
   }
 
-  #keyOf(run: KeptRun): string | null {
+  #keyOf(run: RecordedRun): string | null {
     return [...this.#known].find(([, known]) => known === run)?.[0] ?? null;
   }
 
   /** Blocks that ran on machines of their own are recorded when one looks at them. */
-  #askForSides({ redraw, run, runs }: Moment): void {
-    const hasBlocks = run.code.statements.some(({ aside }) => aside !== undefined);
-    if (run.sides.length > 0 || !hasBlocks) return;
+  #askForSides({ redraw, run, runs }: PageModel): void {
+    const hasBlocks = run.code.statements.some(({ forkKeyword }) => forkKeyword !== undefined);
+    if (run.childRuns.length > 0 || !hasBlocks) return;
     void runs.open(runs.shown).then((whole) => {
       if (this.#opened !== run) return;
       this.#takeSides(whole);
@@ -100,12 +95,12 @@ export class DiffPane implements Pane {
     });
   }
 
-  #takeSides({ sides }: KeptRun): void {
-    sides.forEach((side, index) => this.#known.set(`side ${index}`, side.open()));
-    this.#titles = sides.map(({ label, word }) => `${word}: ${label}`);
+  #takeSides({ childRuns }: RecordedRun): void {
+    childRuns.forEach((child, index) => this.#known.set(`side ${index}`, child.open()));
+    this.#titles = childRuns.map(({ label, word }) => `${word}: ${label}`);
   }
 
-  #choices({ runs }: Moment): readonly Choice[] {
+  #choices({ runs }: PageModel): readonly Choice[] {
     return [
       { key: OWN, title: "this run" },
       ...this.#titles.map((title, index) => ({ key: `side ${index}`, title })),
@@ -116,7 +111,7 @@ export class DiffPane implements Pane {
   }
 
   /** The run of a choice; one that is not there is asked for. */
-  #chosen({ redraw, runs }: Moment, operand: Operand, choices: readonly Choice[]) {
+  #chosen({ redraw, runs }: PageModel, operand: Operand, choices: readonly Choice[]) {
     const opened = this.#opened!;
     const choice = choices.find(({ key }) => key === operand.key);
     if (choice === undefined) {
@@ -136,18 +131,18 @@ export class DiffPane implements Pane {
 
   /** Where one was and where one is in the run itself, and the end of another one. */
   #positionOf(
-    { at, before, run }: Moment,
+    { position, before, run }: PageModel,
     { seq }: Operand,
-    chosen: KeptRun | null,
+    chosen: RecordedRun | null,
     isFirst: boolean,
   ): Position {
-    if (chosen === null) return at;
+    if (chosen === null) return position;
     if (seq !== null) return chosen.afterEvent(Math.min(seq, chosen.log.count));
-    return chosen !== run ? chosen.last : isFirst ? before : at;
+    return chosen !== run ? chosen.last : isFirst ? before : position;
   }
 
   #tools(
-    { at, redraw, run }: Moment,
+    { position, redraw, run }: PageModel,
     choices: readonly Choice[],
     name: string,
     operand: Operand,
@@ -182,7 +177,7 @@ export class DiffPane implements Pane {
     );
     here.addEventListener(
       "click",
-      change(here.id, () => Object.assign(operand, { key: this.#keyOf(run)!, seq: at.seq })),
+      change(here.id, () => Object.assign(operand, { key: this.#keyOf(run)!, seq: position.seq })),
     );
     return el(
       "p",
@@ -195,10 +190,10 @@ export class DiffPane implements Pane {
     );
   }
 
-  #differences(moment: Moment, one: KeptRun, other: KeptRun): HTMLElement[] {
-    const from = { recording: one, at: this.#positionOf(moment, this.#one, one, true) };
-    const to = { recording: other, at: this.#positionOf(moment, this.#other, other, false) };
-    const view = differenceView(from, to);
+  #differences(model: PageModel, one: RecordedRun, other: RecordedRun): HTMLElement[] {
+    const from = { recording: one, position: this.#positionOf(model, this.#one, one, true) };
+    const to = { recording: other, position: this.#positionOf(model, this.#other, other, false) };
+    const view = diffView(from, to);
     const events = one === other ? [] : [
       el(
         "h2",
@@ -207,9 +202,9 @@ export class DiffPane implements Pane {
           ? "All events are the same"
           : `Event ${view.event} is the first that differs`,
       ),
-      ...view.event === null ? [] : [this.#events(moment, one, other, view.event)],
+      ...view.event === null ? [] : [this.#events(model, one, other, view.event)],
     ];
-    const tables = view.tables.map((table) => this.#table(moment, other, table));
+    const tables = view.tables.map((table) => this.#table(model, other, table));
     return [
       ...events,
       el("h2", {}, tables.length === 0 ? "No table differs" : "Tables"),
@@ -217,15 +212,15 @@ export class DiffPane implements Pane {
     ];
   }
 
-  #events(moment: Moment, one: KeptRun, other: KeptRun, first: number): HTMLElement {
+  #events(model: PageModel, one: RecordedRun, other: RecordedRun, first: number): HTMLElement {
     const from = Math.max(1, first - EVENTS_BEFORE);
-    const rows = eventsBeside(one, other, from, MOST_EVENTS).map((row) =>
+    const rows = alignEvents(one, other, from, MAX_EVENTS).map((row) =>
       el(
         "tr",
         {},
         el("td", { class: "mark" }, row.isSame ? "" : "≠"),
-        this.#event(moment, one, row.one),
-        this.#event(moment, other, row.other),
+        this.#event(model, one, row.one),
+        this.#event(model, other, row.other),
       )
     );
     const heads = ["", "from", "to"].map((head) => el("th", { scope: "col" }, head));
@@ -238,22 +233,22 @@ export class DiffPane implements Pane {
     return el("div", { class: "beside" }, table);
   }
 
-  #event({ goTo, run, things }: Moment, of: KeptRun, seq: number | null): HTMLElement {
+  #event({ goTo, run, selections }: PageModel, of: RecordedRun, seq: number | null): HTMLElement {
     if (seq === null) return el("td", {});
     const text = `${seq} ${formatEventText(of.event(seq))}`;
     const item = `differs ${this.#keyOf(of)} ${seq}`;
     const button = el("button", { class: "item", "data-item": item }, text);
     button.addEventListener("click", () => goTo(seq, of));
     // Another run has other events; its addresses and lines are the same.
-    things.set(button, { ...eventThing(of, seq), ...of === run ? {} : { seq: null } });
+    selections.set(button, { ...eventSelection(of, seq), ...of === run ? {} : { seq: null } });
     return el("td", {}, button);
   }
 
-  #table(moment: Moment, other: KeptRun, table: DifferenceView["tables"][number]): HTMLElement {
+  #table(model: PageModel, other: RecordedRun, table: DiffView["tables"][number]): HTMLElement {
     const { columns, name, rows } = table;
     const heads = ["", "since", ...columns].map((head) => el("th", { scope: "col" }, head));
-    const body = rows.slice(0, MOST_ROWS).map((row) => this.#row(moment, other, row));
-    const left = rows.length - MOST_ROWS;
+    const body = rows.slice(0, MAX_ROWS).map((row) => this.#row(model, other, row));
+    const left = rows.length - MAX_ROWS;
     return el(
       "details",
       { open: "" },
@@ -267,12 +262,12 @@ export class DiffPane implements Pane {
     );
   }
 
-  #row({ goTo, run, things }: Moment, other: KeptRun, row: DifferentRow): HTMLElement {
-    const { born, cells, mark, was } = row;
+  #row({ goTo, run, selections }: PageModel, other: RecordedRun, row: RowDiffView): HTMLElement {
+    const { createdSeq, cells, mark, was } = row;
     const of = (mark === "-" ? this.#known.get(this.#one.key) : null) ?? other;
-    const item = `different ${mark} ${born} ${cells[0]?.text}`;
-    const since = el("button", { class: "item", "data-item": item }, `#${born}`);
-    since.addEventListener("click", () => goTo(born, of));
+    const item = `different ${mark} ${createdSeq} ${cells[0]?.text}`;
+    const since = el("button", { class: "item", "data-item": item }, `#${createdSeq}`);
+    since.addEventListener("click", () => goTo(createdSeq, of));
     const texts = cells.map(({ kind, text }, index) => {
       const before = was?.[index]?.text;
       const cell = el("td", { class: kind }, text);
@@ -286,7 +281,7 @@ export class DiffPane implements Pane {
       el("td", {}, since),
       ...texts,
     );
-    things.set(element, { seq: of === run ? born : null, spans: spansOf(cells) });
+    selections.set(element, { seq: of === run ? createdSeq : null, spans: spansOf(cells) });
     return element;
   }
 }

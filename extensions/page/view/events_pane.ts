@@ -2,10 +2,10 @@
 /** The events of a run, with a filter. Only those that are seen are elements. */
 import { eventView } from "@dmalab/recording/views";
 import { formatEventText } from "@dmalab/lang/render";
-import type { KeptRun } from "@dmalab/recording";
+import type { RecordedRun } from "@dmalab/recording";
 import { el, keepChildren } from "./dom.ts";
-import type { Moment, Pane } from "./moment.ts";
-import { eventThing } from "./things.ts";
+import type { PageModel, Pane } from "./page_model.ts";
+import { eventSelection } from "./selection.ts";
 
 /** Height of a row, as in the style sheet. */
 const ROW_PX = 22;
@@ -16,7 +16,7 @@ const SLICE_MS = 15;
 
 /** The rows that are drawn, by all that they say. */
 interface EventRows {
-  readonly run: KeptRun | null;
+  readonly run: RecordedRun | null;
   /** Which of them is the uppermost. */
   readonly first: number;
   readonly rows: Map<string, HTMLElement>;
@@ -33,11 +33,12 @@ export class EventsPane implements Pane {
   readonly #count = el("span", { class: "dim" });
   readonly #inner = el("div", { class: "rows", role: "list", "aria-label": "Events" });
   readonly #scroller = el("div", { class: "scroller" }, this.#inner);
-  #moment: Moment | null = null;
+  #moment: PageModel | null = null;
   #rows: EventRows = { run: null, first: 0, rows: new Map() };
   /** The run that the filter has been applied to, and what it let through; null for all events. */
-  #filtered: { readonly run: KeptRun; readonly query: string; readonly found: number[] } | null =
-    null;
+  #filtered:
+    | { readonly run: RecordedRun; readonly query: string; readonly found: number[] }
+    | null = null;
   #texts: EventTexts | null = null;
   #slice: ReturnType<typeof setTimeout> | undefined;
 
@@ -49,14 +50,14 @@ export class EventsPane implements Pane {
     this.#scroller.addEventListener("scroll", () => this.#window(true));
   }
 
-  draw(moment: Moment, root: HTMLElement): void {
-    const isNew = this.#moment?.run !== moment.run;
-    this.#moment = moment;
+  draw(model: PageModel, root: HTMLElement): void {
+    const isNew = this.#moment?.run !== model.run;
+    this.#moment = model;
     if (this.#scroller.parentElement !== root) {
       const label = el("label", {}, "Filter ", this.#filter);
       root.replaceChildren(el("p", { class: "tools" }, label, " ", this.#count), this.#scroller);
     }
-    this.#textsOf(moment.run);
+    this.#textsOf(model.run);
     if (isNew && this.#filter.value !== "") return this.#search();
     this.#show();
     this.#reveal();
@@ -64,22 +65,22 @@ export class EventsPane implements Pane {
 
   /** Goes to the next event that the filter lets through. */
   #next(way: 1 | -1): void {
-    const moment = this.#moment;
-    if (moment === null) return;
-    const { at: { seq }, goTo } = moment;
+    const model = this.#moment;
+    if (model === null) return;
+    const { position: { seq }, goTo } = model;
     const seqs = this.#seqs();
     const found = way === 1 ? seqs.find((each) => each > seq) : seqs.findLast((each) => each < seq);
     if (found !== undefined) goTo(found);
   }
 
   #seqs(): readonly number[] {
-    const moment = this.#moment;
-    if (moment === null) return [];
+    const model = this.#moment;
+    if (model === null) return [];
     if (this.#filtered !== null) return this.#filtered.found;
-    return Array.from({ length: moment.run.log.count }, (_, index) => index + 1);
+    return Array.from({ length: model.run.log.count }, (_, index) => index + 1);
   }
 
-  #textsOf(run: KeptRun): EventTexts {
+  #textsOf(run: RecordedRun): EventTexts {
     if (this.#texts?.run === run) return this.#texts;
     this.#texts?.stop();
     return this.#texts = new EventTexts(run);
@@ -102,14 +103,14 @@ export class EventsPane implements Pane {
 
   #search(): void {
     clearTimeout(this.#slice);
-    const moment = this.#moment;
+    const model = this.#moment;
     const query = this.#filter.value.trim().toLowerCase();
-    if (moment === null || query === "") {
+    if (model === null || query === "") {
       this.#filtered = null;
       this.#show();
       return this.#reveal();
     }
-    const { run } = moment;
+    const { run } = model;
     const matches = matcher(this.#textsOf(run), query);
     const found: number[] = [];
     this.#filtered = { run, query, found };
@@ -144,7 +145,7 @@ export class EventsPane implements Pane {
 
   /** Scrolls to where one is, and draws what is seen there. */
   #reveal(): void {
-    const top = this.#rowOf(this.#moment!.at.seq) * ROW_PX;
+    const top = this.#rowOf(this.#moment!.position.seq) * ROW_PX;
     const { clientHeight, scrollTop } = this.#scroller;
     if (top < scrollTop + ROW_PX || top > scrollTop + clientHeight - 2 * ROW_PX) {
       this.#scroller.scrollTop = Math.max(0, top - clientHeight / 2);
@@ -154,8 +155,8 @@ export class EventsPane implements Pane {
 
   /** @param isScrolled Nothing else is new. */
   #window(isScrolled = false): void {
-    const moment = this.#moment;
-    if (moment === null) return;
+    const model = this.#moment;
+    if (model === null) return;
     const { clientHeight, scrollTop } = this.#scroller;
     const first = Math.max(0, Math.floor(scrollTop / ROW_PX) - MARGIN_ROWS);
     const seen = Math.ceil(Math.max(clientHeight, 400) / ROW_PX) + 2 * MARGIN_ROWS;
@@ -163,14 +164,14 @@ export class EventsPane implements Pane {
     const before = this.#rows;
     if (isScrolled && before.first === first) return;
     const rows: HTMLElement[] = [];
-    this.#rows = { run: moment.run, first, rows: new Map() };
-    const { run } = moment;
+    this.#rows = { run: model.run, first, rows: new Map() };
+    const { run } = model;
     // A filtered list leaves calls out: it has no depth.
     const isWhole = this.#filtered === null;
     let depth = isWhole ? run.kernelFrames(run.afterEvent(first)).length : 0;
     for (let row = first; row < last; row++) {
       const name = isWhole ? run.eventNameAt(row + 1) : "";
-      rows.push(this.#known(moment, row, depth, before));
+      rows.push(this.#known(model, row, depth, before));
       if (name.startsWith("call.")) depth++;
       else if (name.startsWith("ret.")) depth = Math.max(0, depth - 1);
     }
@@ -178,29 +179,39 @@ export class EventsPane implements Pane {
   }
 
   /** The row as it was drawn before, where it is the same. */
-  #known(moment: Moment, row: number, depth: number, before: EventRows): HTMLElement {
-    const { at, before: { seq: from }, run } = moment;
+  #known(model: PageModel, row: number, depth: number, before: EventRows): HTMLElement {
+    const { position, before: { seq: from }, run } = model;
     const seq = this.#seqAt(row);
-    const place = seq > at.seq ? "later" : seq === at.seq ? "here" : seq > from ? "new" : "past";
+    const place = seq > position.seq
+      ? "later"
+      : seq === position.seq
+      ? "here"
+      : seq > from
+      ? "new"
+      : "past";
     const key = `${seq} ${row} ${depth} ${place} ${this.#length}`;
     const known = before.run === run ? before.rows.get(key) : undefined;
-    const element = known ?? this.#row(moment, row, depth);
+    const element = known ?? this.#row(model, row, depth);
     this.#rows.rows.set(key, element);
     return element;
   }
 
-  #row({ at, before, goTo, run, things }: Moment, row: number, depth: number): HTMLElement {
+  #row(
+    { position, before, goTo, run, selections }: PageModel,
+    row: number,
+    depth: number,
+  ): HTMLElement {
     const seq = this.#seqAt(row);
     const { device, isDecision, parts, request } = eventView(run, seq);
-    const isNew = seq <= at.seq && seq > before.seq;
-    const mark = seq === at.seq ? "▶" : isNew ? "+" : "";
+    const isNew = seq <= position.seq && seq > before.seq;
+    const mark = seq === position.seq ? "▶" : isNew ? "+" : "";
     const about = [device ?? "", request === null ? "" : `#${request}`].join(" ").trim();
     const button = el(
       "button",
       {
-        class: seq > at.seq ? "item later" : "item",
+        class: seq > position.seq ? "item later" : "item",
         "data-item": `event ${seq}`,
-        "aria-current": seq === at.seq ? "step" : null,
+        "aria-current": seq === position.seq ? "step" : null,
       },
       el("span", { class: "mark" }, mark),
       el("span", { class: "seq" }, `${seq}`),
@@ -221,7 +232,7 @@ export class EventsPane implements Pane {
       "aria-posinset": row + 1,
     }, button);
     item.style.top = `${row * ROW_PX}px`;
-    things.set(button, eventThing(run, seq));
+    selections.set(button, eventSelection(run, seq));
     return item;
   }
 }
@@ -233,7 +244,7 @@ class EventTexts {
   /** A run that the next key replaces needs none. */
   #timer = setTimeout(() => this.#makeSome(), TEXTS_AFTER_MS);
 
-  constructor(readonly run: KeptRun) {}
+  constructor(readonly run: RecordedRun) {}
 
   /** Makes no more of them. */
   stop(): void {
@@ -251,7 +262,7 @@ class EventTexts {
 
   #makeSome(): void {
     const { count } = this.run.log;
-    if (count > MOST_TEXTS) return;
+    if (count > MAX_TEXTS) return;
     const end = performance.now() + SLICE_MS;
     while (this.#next <= count && performance.now() < end) this.of(this.#next++);
     if (this.#next <= count) this.#timer = setTimeout(() => this.#makeSome(), SLICE_MS);
@@ -261,7 +272,7 @@ class EventTexts {
 /** How long a run is shown before its texts are made. */
 const TEXTS_AFTER_MS = 500;
 /** Events whose texts are kept: some 100 bytes each. */
-const MOST_TEXTS = 300_000;
+const MAX_TEXTS = 300_000;
 
 /** Whether an event has every word of a query in its name, its device, its request or its text. */
 function matcher(texts: EventTexts, query: string): (seq: number) => boolean {

@@ -2,7 +2,7 @@
 /** A request as a picture: memory, the addresses that the device sees, and the entries of its command. */
 import { requestsAt, type RequestView, requestView } from "@dmalab/recording/views";
 import { el, svg } from "./dom.ts";
-import type { Moment, Pane } from "./moment.ts";
+import type { PageModel, Pane } from "./page_model.ts";
 import { type Box, boxesOf } from "./request_boxes.ts";
 
 /** Height of a row of the picture, as in the style sheet. */
@@ -10,7 +10,7 @@ const ROW_PX = 26;
 /** Width of the lines between two columns. */
 const LINES_PX = 56;
 /** Rows of a column that are shown at first, and those of them that stand at its end. */
-const MOST_ROWS = 24;
+const MAX_ROWS = 24;
 const LAST_ROWS = 4;
 
 export class PicturePane implements Pane {
@@ -19,17 +19,17 @@ export class PicturePane implements Pane {
   #chosen: number | null = null;
   #isWhole = false;
 
-  draw(moment: Moment, root: HTMLElement): void {
-    const { at, run } = moment;
-    const requests = requestsAt(run, at);
+  draw(model: PageModel, root: HTMLElement): void {
+    const { position, run } = model;
+    const requests = requestsAt(run, position);
     if (requests.length === 0) {
       return root.replaceChildren(el("p", {}, "No request has started at this position."));
     }
-    const current = at.seq === 0 ? null : run.log.requestAt(at.seq);
+    const current = position.seq === 0 ? null : run.log.requestAt(position.seq);
     const chosen = this.#chosen !== null && requests.includes(this.#chosen)
       ? this.#chosen
       : current ?? requests.at(-1)!;
-    const view = requestView(run, at, chosen);
+    const view = requestView(run, position, chosen);
     if (view === null) return root.replaceChildren();
     const select = el("select", { id: "picture-request" });
     for (const each of requests) {
@@ -37,18 +37,18 @@ export class PicturePane implements Pane {
     }
     select.addEventListener("change", () => {
       this.#chosen = Number(select.value);
-      moment.redraw();
+      model.redraw();
     });
     const facts = [view.device, view.command?.opcode ?? null, view.format, view.status]
       .filter((each) => each !== null).join(", ");
     root.replaceChildren(
       el("p", { class: "tools" }, el("label", {}, "Shown ", select), ` ${facts}`),
-      this.#phases(moment, view),
-      this.#columns(moment, view),
+      this.#phases(model, view),
+      this.#columns(model, view),
     );
   }
 
-  #phases({ goTo, things }: Moment, { phases }: RequestView): HTMLElement {
+  #phases({ goTo, selections }: PageModel, { phases }: RequestView): HTMLElement {
     const items = phases.map(({ phase, seq }) => {
       const button = el(
         "button",
@@ -56,13 +56,13 @@ export class PicturePane implements Pane {
         `${phase} #${seq}`,
       );
       button.addEventListener("click", () => goTo(seq));
-      things.set(button, { seq, spans: [] });
+      selections.set(button, { seq, spans: [] });
       return el("li", {}, button);
     });
     return el("ol", { class: "phases", "aria-label": "States of the request" }, ...items);
   }
 
-  #columns(moment: Moment, view: RequestView): HTMLElement {
+  #columns(model: PageModel, view: RequestView): HTMLElement {
     const columns = boxesOf(view);
     const rows = columns.map((boxes) => this.#folded(boxes));
     const height = ROW_PX * Math.max(...rows.map(({ length }) => length));
@@ -72,7 +72,7 @@ export class PicturePane implements Pane {
         "div",
         { class: "column" },
         el("h3", {}, titles[column]!),
-        el("ul", { "aria-label": titles[column]! }, ...boxes.map((box) => this.#box(moment, box))),
+        el("ul", { "aria-label": titles[column]! }, ...boxes.map((box) => this.#box(model, box))),
       )
     );
     const picture = el(
@@ -85,11 +85,11 @@ export class PicturePane implements Pane {
       lists[2]!,
     );
     const wide = el("div", { class: "wide" }, picture);
-    if (columns.some(({ length }) => length > MOST_ROWS)) {
+    if (columns.some(({ length }) => length > MAX_ROWS)) {
       const button = el("button", {}, this.#isWhole ? "Fewer rows" : "All rows");
       button.addEventListener("click", () => {
         this.#isWhole = !this.#isWhole;
-        moment.redraw();
+        model.redraw();
       });
       wide.append(button);
     }
@@ -98,22 +98,26 @@ export class PicturePane implements Pane {
 
   /** The first and the last of many. */
   #folded(boxes: readonly Box[]): readonly Box[] {
-    const left = boxes.length - MOST_ROWS;
+    const left = boxes.length - MAX_ROWS;
     if (this.#isWhole || left <= 0) return boxes;
     const gap: Box = {
       text: `⋮ ${left + 1} more`,
-      thing: { seq: null, spans: [] },
+      selection: { seq: null, spans: [] },
       leadsTo: null,
       isHead: true,
     };
-    return [...boxes.slice(0, MOST_ROWS - LAST_ROWS - 1), gap, ...boxes.slice(-LAST_ROWS)];
+    return [...boxes.slice(0, MAX_ROWS - LAST_ROWS - 1), gap, ...boxes.slice(-LAST_ROWS)];
   }
 
-  #box({ goTo, things }: Moment, { isHead, text, thing }: Box): HTMLElement {
+  #box({ goTo, selections }: PageModel, { isHead, text, selection }: Box): HTMLElement {
     if (isHead === true) return el("li", { class: "dim" }, text);
-    const button = el("button", { class: "item", "data-item": `box ${thing.seq} ${text}` }, text);
-    button.addEventListener("click", () => thing.seq !== null && goTo(thing.seq));
-    things.set(button, thing);
+    const button = el(
+      "button",
+      { class: "item", "data-item": `box ${selection.seq} ${text}` },
+      text,
+    );
+    button.addEventListener("click", () => selection.seq !== null && goTo(selection.seq));
+    selections.set(button, selection);
     return el("li", {}, button);
   }
 }
@@ -128,8 +132,8 @@ function connections(
   const paths = from.flatMap(({ leadsTo }, row) => {
     const target = leadsTo === null
       ? -1
-      : to.findIndex(({ thing }) =>
-        thing.spans.some(({ end, start }) => leadsTo >= start && leadsTo < end)
+      : to.findIndex(({ selection }) =>
+        selection.spans.some(({ end, start }) => leadsTo >= start && leadsTo < end)
       );
     if (target < 0) return [];
     const [x1, x2] = isRight ? [LINES_PX, 0] : [0, LINES_PX];

@@ -1,12 +1,12 @@
 /** The boxes of a request's picture: its memory, the addresses that the device sees, its command's entries. */
 import { formatAddress, formatSize } from "@dmalab/lang/text";
 import type { RequestView } from "@dmalab/recording/views";
-import type { Thing } from "./things.ts";
+import type { Selection } from "./selection.ts";
 
 /** A box of the picture. */
 export interface Box {
   readonly text: string;
-  readonly thing: Thing;
+  readonly selection: Selection;
   /** Where a line goes: addresses in the next column; null where none goes. */
   readonly leadsTo: number | null;
   /** A heading has no line and is nothing. */
@@ -27,23 +27,35 @@ function segmentsOf({ mappings, pageTable, segments }: RequestView): readonly Bo
   };
   return segments.map(({ phys, seq, sizeBytes }) => ({
     text: `${formatAddress(phys)} ${formatSize(sizeBytes)}`,
-    thing: { seq, spans: [{ space: "phys", start: phys, end: phys + sizeBytes }] },
+    selection: { seq, spans: [{ space: "phys", start: phys, end: phys + sizeBytes }] },
     leadsTo: dmaOf(phys),
   }));
 }
 
 /** What the device sees: ranges of IOVAs, or where there are none the mappings. */
 function middleOf({ mappings, ranges, unmaps }: RequestView): readonly Box[] {
-  const endText = (died: number) =>
-    unmaps.some(({ fields: { rule }, seq }) => seq === died && rule === "nothing")
-      ? `needs no unmap #${died}`
-      : `freed #${died}`;
+  const endText = (endedSeq: number) =>
+    unmaps.some(({ fields: { rule }, seq }) => seq === endedSeq && rule === "nothing")
+      ? `needs no unmap #${endedSeq}`
+      : `freed #${endedSeq}`;
   const shown = ranges.length > 0
-    ? ranges.map(({ born, died, size_bytes, start }) => ({ born, died, size_bytes, start }))
-    : mappings.map(({ born, died, dma, size_bytes }) => ({ born, died, size_bytes, start: dma }));
-  return shown.map(({ born, died, size_bytes: size, start }) => ({
-    text: `${formatAddress(start)} ${formatSize(size)}${died === null ? "" : ` ${endText(died)}`}`,
-    thing: { seq: born, spans: [{ space: "dma", start, end: start + size }] },
+    ? ranges.map(({ createdSeq, endedSeq, size_bytes, start }) => ({
+      createdSeq,
+      endedSeq,
+      size_bytes,
+      start,
+    }))
+    : mappings.map(({ createdSeq, endedSeq, dma, size_bytes }) => ({
+      createdSeq,
+      endedSeq,
+      size_bytes,
+      start: dma,
+    }));
+  return shown.map(({ createdSeq, endedSeq, size_bytes: size, start }) => ({
+    text: `${formatAddress(start)} ${formatSize(size)}${
+      endedSeq === null ? "" : ` ${endText(endedSeq)}`
+    }`,
+    selection: { seq: createdSeq, spans: [{ space: "dma", start, end: start + size }] },
     leadsTo: null,
   }));
 }
@@ -58,7 +70,7 @@ function entriesOf({ entries, listPages }: RequestView): readonly Box[] {
       const start = page === null ? undefined : listPages[page]?.dma;
       if (start !== undefined) {
         const text = `list at ${formatAddress(start)}`;
-        boxes.push({ text, thing: { seq: null, spans: [] }, leadsTo: null, isHead: true });
+        boxes.push({ text, selection: { seq: null, spans: [] }, leadsTo: null, isHead: true });
       }
     }
     const size = lengthBytes === null ? "" : ` ${formatSize(lengthBytes)}`;
@@ -67,7 +79,7 @@ function entriesOf({ entries, listPages }: RequestView): readonly Box[] {
     const end = dma + Math.max(1, lengthBytes ?? 1);
     boxes.push({
       text: `${label}${what} ${formatAddress(dma)}${size}${read}`,
-      thing: { seq, spans: [{ space: "dma", start: dma, end }] },
+      selection: { seq, spans: [{ space: "dma", start: dma, end }] },
       leadsTo: leadsTo === "list" ? null : dma,
     });
   }

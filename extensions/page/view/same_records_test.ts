@@ -1,6 +1,6 @@
 /** One picture everywhere: terminal, SVG and page say the same of a moment, each from its own reading of the run. */
 import { assert, assertEquals } from "@std/assert";
-import { loadFollowed, SourceFile } from "@dmalab/lang";
+import { loadForDebugging, SourceFile } from "@dmalab/lang";
 import { type Recording, recordRun, runsOf } from "@dmalab/recording";
 import { PictureCollector, svgPictures } from "@dmalab/lang/render";
 import { memoryLoader, runScript } from "@dmalab/lang/testing";
@@ -48,15 +48,15 @@ function drawn() {
     svg: [...svgPictures([picture]).matchAll(/<text x[^>]*>(.*?)<\/text>/g)]
       .map(([, text]) => text!.replaceAll(/<\/?tspan[^>]*>/g, "")),
   }));
-  const { program } = loadFollowed(new SourceFile("script.dma", SCRIPT), memoryLoader());
+  const { program } = loadForDebugging(new SourceFile("script.dma", SCRIPT), memoryLoader());
   const run = recordRun(program!, runsOf(program!)[0]!);
   assertEquals(run.output.map(({ text }) => text), pictures.flatMap(({ terminal }) => terminal));
-  return { pictures, run, at: run.output.at(-1)!.at };
+  return { pictures, run, position: run.output.at(-1)!.position };
 }
 
 /** What the page shows of a table. */
-function shown(run: Recording, name: string, at: Recording["last"]) {
-  const { columns, rows } = tableAt(run, name, at, { first: 0, count: 100 });
+function shown(run: Recording, name: string, position: Recording["last"]) {
+  const { columns, rows } = tableAt(run, name, position, { first: 0, count: 100 });
   return rows.map((row) => {
     const texts = rowTexts(row);
     return Object.fromEntries(columns.map((column, index) => [column, texts[index]!]));
@@ -64,10 +64,10 @@ function shown(run: Recording, name: string, at: Recording["last"]) {
 }
 
 Deno.test("a request, a queue, an address space and a page table are the same in terminal, SVG and page", () => {
-  const { at, pictures, run } = drawn();
+  const { position, pictures, run } = drawn();
   const [request, queue, space, pageTable] = pictures;
 
-  const boxes = boxesOf(requestView(run, at, 1)!).flat().map(({ text }) => text);
+  const boxes = boxesOf(requestView(run, position, 1)!).flat().map(({ text }) => text);
   const above = request!.terminal.slice(0, request!.terminal.indexOf(""));
   const svgAbove = request!.svg.slice(
     0,
@@ -78,7 +78,7 @@ Deno.test("a request, a queue, an address space and a page table are the same in
   assertEquals(found(svgAbove, ADDRESS), found(above, ADDRESS));
   assertEquals(found(boxes, SIZED), found(above, SIZED));
 
-  const slots = shown(run, "queue_slots", at);
+  const slots = shown(run, "queue_slots", position);
   const inFlight = queue!.terminal.slice(
     queue!.terminal.findIndex((line) => line.startsWith("───  ")) + 1,
   );
@@ -89,18 +89,21 @@ Deno.test("a request, a queue, an address space and a page table are the same in
   );
   const tags = columns(queue!.terminal.find((line) => line.startsWith("  tag "))!).slice(1);
   for (const { cid, slot } of slots) assertEquals(tags[Number(slot)], cid);
-  const [tail] = shown(run, "doorbells", at).filter(({ which }) => which === "sq_tail");
+  const [tail] = shown(run, "doorbells", position).filter(({ which }) => which === "sq_tail");
   assert(queue!.svg.some((text) => text === `tail ${tail!.value}`), tail!.value);
 
   const inUse = space!.terminal.filter((line) => columns(line)[2] === "mapped");
   assertEquals(
     found(inUse, SIZED),
-    found(shown(run, "iova", at).map(({ size_bytes, start }) => `${start} ${size_bytes}`), SIZED),
+    found(
+      shown(run, "iova", position).map(({ size_bytes, start }) => `${start} ${size_bytes}`),
+      SIZED,
+    ),
   );
   const spaceTexts = found(space!.svg, ADDRESS);
-  for (const { start } of shown(run, "iova", at)) assert(spaceTexts.includes(start!), start);
+  for (const { start } of shown(run, "iova", position)) assert(spaceTexts.includes(start!), start);
 
-  const entries = shown(run, "page_table", at)
+  const entries = shown(run, "page_table", position)
     .map(({ iova, phys, prot, size_bytes }) => [iova, phys, size_bytes, prot]);
   assert(entries.length > 10);
   assertEquals(pageTable!.terminal.slice(2).map((line) => columns(line).slice(0, 4)), entries);

@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
 /** The tables at a moment, with what the last move changed. */
-import type { KeptRun } from "@dmalab/recording";
+import type { RecordedRun } from "@dmalab/recording";
 import {
   changedRows,
   type MarkedRow,
@@ -11,11 +11,11 @@ import {
   type TableView,
 } from "@dmalab/recording/views";
 import { el, keepChildren } from "./dom.ts";
-import { CHANGE_WORDS, type Moment, type Pane } from "./moment.ts";
-import { spansOf } from "./things.ts";
+import { CHANGE_WORDS, type PageModel, type Pane } from "./page_model.ts";
+import { spansOf } from "./selection.ts";
 
 /** Rows of a table that are shown at first, and that each further wish adds. */
-const SHOWN_ROWS = 60;
+const DISPLAYED_ROWS = 60;
 
 /** What is drawn of a table: rows that stay the same are kept. */
 interface DrawnTable {
@@ -34,24 +34,24 @@ export class StatePane implements Pane {
   readonly #shown = new Map<string, number>();
   readonly #drawn = new Map<string, DrawnTable>();
   readonly #nothing = el("p", {}, "All tables are empty at this position.");
-  #run: KeptRun | null = null;
+  #run: RecordedRun | null = null;
 
-  draw(moment: Moment, root: HTMLElement): void {
-    const { at, before, run } = moment;
+  draw(model: PageModel, root: HTMLElement): void {
+    const { position, before, run } = model;
     if (this.#run !== run) this.#drawn.clear();
     this.#run = run;
-    const changed = markedRows(run, changedRows(run, before, at));
+    const changed = markedRows(run, changedRows(run, before, position));
     const byTable = Map.groupBy(changed, ({ table }) => table);
-    const tables = tableSizes(run, at)
+    const tables = tableSizes(run, position)
       .filter(({ name, rows }) => rows > 0 || byTable.has(name))
-      .map(({ name }) => this.#table(moment, name, byTable.get(name) ?? []));
+      .map(({ name }) => this.#table(model, name, byTable.get(name) ?? []));
     keepChildren(root, tables.length > 0 ? tables : [this.#nothing]);
   }
 
-  #table(moment: Moment, name: string, changed: readonly MarkedRow[]): HTMLElement {
-    const shown = this.#shown.get(name) ?? SHOWN_ROWS;
-    const table = tableAt(moment.run, name, moment.at, { first: 0, count: shown });
-    const drawn = this.#drawn.get(name) ?? this.#newTable(moment, table);
+  #table(model: PageModel, name: string, changed: readonly MarkedRow[]): HTMLElement {
+    const shown = this.#shown.get(name) ?? DISPLAYED_ROWS;
+    const table = tableAt(model.run, name, model.position, { first: 0, count: shown });
+    const drawn = this.#drawn.get(name) ?? this.#newTable(model, table);
     const marks = new Map(changed.map((row) => [row.row, row]));
     const gone = changed.filter(({ mark }) => mark === "-");
     const rows = new Map<string, HTMLElement>();
@@ -59,7 +59,7 @@ export class StatePane implements Pane {
       const marked = marks.get(row.row) ?? null;
       const was = marked?.was?.map(({ text }) => text).join("\n") ?? "";
       const key = `${row.row} ${marked?.mark ?? ""} ${was}`;
-      rows.set(key, drawn.rows.get(key) ?? this.#row(moment, row, marked));
+      rows.set(key, drawn.rows.get(key) ?? this.#row(model, row, marked));
     }
     drawn.rows = rows;
     keepChildren(drawn.body, [...rows.values()]);
@@ -70,7 +70,7 @@ export class StatePane implements Pane {
     return drawn.details;
   }
 
-  #newTable({ redraw }: Moment, { columns, doc, name }: TableView): DrawnTable {
+  #newTable({ redraw }: PageModel, { columns, doc, name }: TableView): DrawnTable {
     const about = el("span", { class: "dim" });
     const body = el("tbody");
     const more = el("button");
@@ -89,7 +89,7 @@ export class StatePane implements Pane {
       else this.#closed.add(name);
     });
     more.addEventListener("click", () => {
-      this.#shown.set(name, (this.#shown.get(name) ?? SHOWN_ROWS) + 10 * SHOWN_ROWS);
+      this.#shown.set(name, (this.#shown.get(name) ?? DISPLAYED_ROWS) + 10 * DISPLAYED_ROWS);
       redraw();
     });
     const drawn = { details, about, body, more, rows: new Map() };
@@ -97,16 +97,16 @@ export class StatePane implements Pane {
     return drawn;
   }
 
-  #row({ goTo, things }: Moment, row: RowView, marked: MarkedRow | null): HTMLElement {
-    const { born, cells, died } = row;
+  #row({ goTo, selections }: PageModel, row: RowView, marked: MarkedRow | null): HTMLElement {
+    const { createdSeq, cells, endedSeq } = row;
     const mark = marked?.mark ?? "";
-    const made = mark === "-" && died !== null ? died : born;
+    const made = mark === "-" && endedSeq !== null ? endedSeq : createdSeq;
     const button = el(
       "button",
-      { class: "item", "data-item": `row ${row.row} ${born}` },
-      `#${born}`,
+      { class: "item", "data-item": `row ${row.row} ${createdSeq}` },
+      `#${createdSeq}`,
     );
-    button.title = born === 0 ? "Present when the machine was ready" : `Go to event ${made}`;
+    button.title = createdSeq === 0 ? "Present when the machine was ready" : `Go to event ${made}`;
     button.addEventListener("click", () => goTo(made));
     const texts = cells.map(({ kind, name, text }) => {
       const was = marked?.was?.find((each) => each.name === name)?.text;
@@ -122,7 +122,7 @@ export class StatePane implements Pane {
       el("td", {}, button),
       ...texts,
     );
-    things.set(element, { seq: made, spans: spansOf(cells) });
+    selections.set(element, { seq: made, spans: spansOf(cells) });
     return element;
   }
 }

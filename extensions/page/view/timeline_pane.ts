@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
 /** A run as lanes: CPUs, devices, queues and requests. The axis counts events; time is shown where it passes. */
-import type { KeptRun } from "@dmalab/recording";
+import type { RecordedRun } from "@dmalab/recording";
 import { formatCount, formatDuration } from "@dmalab/lang/text";
 import {
   type TimelineLane,
@@ -9,13 +9,13 @@ import {
   timelineView,
 } from "@dmalab/recording/views";
 import { el } from "./dom.ts";
-import type { Moment, Pane } from "./moment.ts";
-import { eventThing } from "./things.ts";
+import type { PageModel, Pane } from "./page_model.ts";
+import { eventSelection } from "./selection.ts";
 
 /** How many events can be shown at once. */
 const WIDTHS = [30, 100, 300, 1000];
 /** Requests that are shown: of those in sight, the first. */
-const MOST_REQUESTS = 24;
+const MAX_REQUESTS = 24;
 /** Height of a line of a lane, as in the style sheet. */
 const LINE_PX = 20;
 /** Parts of the axis that have a number. */
@@ -34,30 +34,30 @@ export class TimelinePane implements Pane {
   readonly title = "Timeline";
   #width = WIDTHS[1]!;
   #first = 1;
-  #known: { readonly run: KeptRun; readonly view: TimelineView } | null = null;
+  #known: { readonly run: RecordedRun; readonly view: TimelineView } | null = null;
 
-  draw(moment: Moment, root: HTMLElement): void {
-    const { at, run } = moment;
+  draw(model: PageModel, root: HTMLElement): void {
+    const { position, run } = model;
     if (run.log.count === 0) return root.replaceChildren(el("p", {}, "This run has no events."));
     if (this.#known?.run !== run) this.#known = { run, view: timelineView(run) };
     const { lanes, times } = this.#known.view;
-    const sight = this.#sightOf(run.log.count, Math.max(1, at.seq));
+    const sight = this.#sightOf(run.log.count, Math.max(1, position.seq));
     const inSight = lanes.map((lane) => ({ lane, spans: lane.spans.filter(isIn(sight)) }));
     const others = inSight.filter(({ lane }) => lane.kind !== "request");
     const requests = inSight.filter(({ lane, spans }) =>
       lane.kind === "request" && spans.length > 0
     );
-    const left = requests.length - MOST_REQUESTS;
-    const shown = [...others, ...requests.slice(0, MOST_REQUESTS)];
+    const left = requests.length - MAX_REQUESTS;
+    const shown = [...others, ...requests.slice(0, MAX_REQUESTS)];
     const picture = el(
       "div",
       { class: "timeline" },
       axis(sight, times),
-      ...shown.map(({ lane, spans }) => drawLane(moment, sight, lane, spans)),
+      ...shown.map(({ lane, spans }) => drawLane(model, sight, lane, spans)),
     );
-    picture.style.setProperty("--at", percent((at.seq - sight.first + 1) / sight.count));
+    picture.style.setProperty("--at", percent((position.seq - sight.first + 1) / sight.count));
     root.replaceChildren(
-      this.#tools(moment),
+      this.#tools(model),
       picture,
       ...left > 0 ? [el("p", { class: "dim" }, `and ${formatCount(left, "more request")}`)] : [],
     );
@@ -72,7 +72,7 @@ export class TimelinePane implements Pane {
     return { first: this.#first, count };
   }
 
-  #tools({ redraw }: Moment): HTMLElement {
+  #tools({ redraw }: PageModel): HTMLElement {
     const select = el("select", { id: "timeline-width" });
     for (const width of WIDTHS) {
       select.append(new Option(`${width} events`, `${width}`, false, width === this.#width));
@@ -127,7 +127,7 @@ function axis({ count, first }: Sight, times: TimelineView["times"]): HTMLElemen
 }
 
 function drawLane(
-  moment: Moment,
+  model: PageModel,
   sight: Sight,
   { kind, lines, name }: TimelineLane,
   spans: readonly TimelineSpan[],
@@ -135,14 +135,14 @@ function drawLane(
   const bar = el(
     "div",
     { class: `lane-bar ${kind}`, role: "group", "aria-label": `${kind} ${name}` },
-    ...spans.map((span) => drawSpan(moment, sight, kind, name, span)),
+    ...spans.map((span) => drawSpan(model, sight, kind, name, span)),
   );
   bar.style.height = `${Math.max(1, lines) * LINE_PX}px`;
   return el("div", { class: "lane" }, el("span", { class: "lane-name" }, name), bar);
 }
 
 function drawSpan(
-  { at, goTo, run, things }: Moment,
+  { position, goTo, run, selections }: PageModel,
   { count, first }: Sight,
   kind: TimelineLane["kind"],
   name: string,
@@ -153,7 +153,7 @@ function drawSpan(
   const button = el(
     "button",
     {
-      class: span.first > at.seq ? "item later" : "item",
+      class: span.first > position.seq ? "item later" : "item",
       "data-item": `span ${name} ${span.first}`,
       "aria-label": `${text}, ${events}`,
       title: `${name}: ${text}, ${events}`,
@@ -167,6 +167,6 @@ function drawSpan(
   button.style.top = `${line * LINE_PX}px`;
   button.addEventListener("click", () => goTo(span.first));
   const isWork = kind === "cpu" || kind === "device";
-  things.set(button, { ...eventThing(run, span.first), ...isWork ? { until: last } : {} });
+  selections.set(button, { ...eventSelection(run, span.first), ...isWork ? { until: last } : {} });
   return button;
 }

@@ -6,27 +6,27 @@
 import {
   atLine,
   comparePositions,
-  type KeptRun,
   move,
   type Position,
+  type RecordedRun,
   spanOfEvent,
   START,
   type StepUnit,
 } from "@dmalab/recording";
 import { runTitle } from "@dmalab/lang/run";
-import { linePlace, momentView, requestsAt } from "@dmalab/recording/views";
+import { lineLocation, positionView, requestsAt } from "@dmalab/recording/views";
 import { byId } from "../page/dom.ts";
 import { drawAddresses } from "./addresses.ts";
 import { el } from "./dom.ts";
 import { BytesPane } from "./bytes_pane.ts";
 import { DiffPane } from "./diff_pane.ts";
 import { EventsPane } from "./events_pane.ts";
-import type { FileRuns, Moment, Pane } from "./moment.ts";
+import type { FileRuns, PageModel, Pane } from "./page_model.ts";
 import { PicturePane } from "./picture_pane.ts";
 import { StatePane } from "./state_pane.ts";
 import { showKeys } from "./keys_help.ts";
-import { nextStop, stopsOf } from "./stops.ts";
-import { type Thing, Things } from "./things.ts";
+import { nextStop, stopsOf } from "./breakpoints.ts";
+import { type Selection, SelectionMap } from "./selection.ts";
 import { TimelinePane } from "./timeline_pane.ts";
 import { WhyPane } from "./why_pane.ts";
 
@@ -54,7 +54,7 @@ const STEPS: readonly (readonly [
 ];
 
 export class Viewer {
-  readonly #things = new Things();
+  readonly #things = new SelectionMap();
   readonly #panes: readonly Pane[] = [
     new PicturePane(),
     new EventsPane(),
@@ -65,17 +65,17 @@ export class Viewer {
     new DiffPane(),
   ];
   readonly #panels = new Map<string, HTMLElement>();
-  #opened: KeptRun | null = null;
+  #opened: RecordedRun | null = null;
   /** What is shown: that run, or one beside it. */
-  #run: KeptRun | null = null;
+  #run: RecordedRun | null = null;
   #at: Position = START;
   #before: Position = START;
   /** Places that Enter led away from: `u` comes back. */
-  readonly #left: { readonly run: KeptRun; readonly at: Position }[] = [];
+  readonly #left: { readonly run: RecordedRun; readonly position: Position }[] = [];
   #pane: Pane = this.#panes[0]!;
   readonly #stopLines = new Set<string>();
   #stops: readonly Position[] = [];
-  #pointed: Thing | null = null;
+  #pointed: Selection | null = null;
   /** The reader, or a link, has chosen a view. */
   #isChosen = false;
 
@@ -85,14 +85,14 @@ export class Viewer {
   }
 
   /** The run that was opened; null before there is one. */
-  get run(): KeptRun | null {
+  get run(): RecordedRun | null {
     return this.#opened;
   }
 
-  get at(): Position {
+  get position(): Position {
     return this.#run === this.#opened
       ? this.#at
-      : this.#left.findLast(({ run }) => run === this.#opened)!.at;
+      : this.#left.findLast(({ run }) => run === this.#opened)!.position;
   }
 
   get view(): string {
@@ -108,7 +108,7 @@ export class Viewer {
   }
 
   /** Shows a run, at a position or where it opens. */
-  open(run: KeptRun, at: Position | null): void {
+  open(run: RecordedRun, at: Position | null): void {
     this.#opened = run;
     this.#left.length = 0;
     this.#show(run);
@@ -120,7 +120,7 @@ export class Viewer {
     this.#draw();
   }
 
-  #show(run: KeptRun): void {
+  #show(run: RecordedRun): void {
     this.#run = run;
     this.#stops = stopsOf(run, this.#stopLines);
     byId<HTMLInputElement>("slider").max = `${run.log.count}`;
@@ -138,9 +138,9 @@ export class Viewer {
   /** Goes to the next time a line runs. @returns Whether it ever does. */
   goToLine(file: string, line: number): boolean {
     if (this.#run === null) return false;
-    const at = atLine(this.#run, { file, line }, this.#at);
-    if (at !== null) this.#jump(at);
-    return at !== null;
+    const position = atLine(this.#run, { file, line }, this.#at);
+    if (position !== null) this.#jump(position);
+    return position !== null;
   }
 
   /** Marks what belongs to a line of the source. */
@@ -149,7 +149,7 @@ export class Viewer {
   }
 
   /** What says most about a run: why it failed, the picture of a request, or its events. */
-  #paneFor(run: KeptRun): Pane {
+  #paneFor(run: RecordedRun): Pane {
     const hasRequests = requestsAt(run, run.last).length > 0;
     const id = run.failure !== null ? "why" : hasRequests ? "picture" : "events";
     return this.#panes.find((each) => each.id === id)!;
@@ -247,7 +247,7 @@ export class Viewer {
 
   /** A stop on the line of the current statement. */
   #toggleHere(): void {
-    const { place } = momentView(this.#run!, this.#at);
+    const { place } = positionView(this.#run!, this.#at);
     if (place !== null) this.toggleStop(place);
   }
 
@@ -259,37 +259,37 @@ export class Viewer {
     items[items.indexOf(item) + step]?.focus();
   }
 
-  #step(unit: StepUnit | "stop", way: "forward" | "back"): void {
+  #step(unit: StepUnit | "stop", direction: "forward" | "back"): void {
     const run = this.#run;
     if (run === null) return;
-    if (unit !== "stop") return this.#go(move(run, this.#at, { unit, way }).at);
-    const stop = nextStop(this.#stops, this.#at, way);
-    this.#go(stop ?? (way === "forward" ? run.last : START));
+    if (unit !== "stop") return this.#go(move(run, this.#at, { unit, direction }).position);
+    const stop = nextStop(this.#stops, this.#at, direction);
+    this.#go(stop ?? (direction === "forward" ? run.last : START));
   }
 
-  #jump(at: Position, run = this.#run!): void {
-    this.#left.push({ run: this.#run!, at: this.#at });
-    this.#go(at, run);
+  #jump(position: Position, run = this.#run!): void {
+    this.#left.push({ run: this.#run!, position: this.#at });
+    this.#go(position, run);
   }
 
   #comeBack(): void {
     const left = this.#left.pop();
     if (left === undefined) this.#announce("No jump to return from");
-    else this.#go(left.at, left.run);
+    else this.#go(left.position, left.run);
   }
 
-  #go(at: Position, run = this.#run): void {
+  #go(position: Position, run = this.#run): void {
     if (run === null) return;
     // What a move changed is marked: between two runs nothing is.
-    this.#before = run === this.#run ? this.#at : at;
+    this.#before = run === this.#run ? this.#at : position;
     if (run !== this.#run) this.#show(run);
-    this.#at = at;
+    this.#at = position;
     this.#draw();
     this.#announce(this.#sentence());
   }
 
   #sentence(): string {
-    const { edge, event, events, place, seq, text } = momentView(this.#run!, this.#at);
+    const { edge, event, events, place, seq, text } = positionView(this.#run!, this.#at);
     const where = place === null ? "" : `, ${place}: ${text}`;
     const beside = this.#beside();
     if (edge === "start") return `${beside}The start: the machine is ready`;
@@ -312,7 +312,7 @@ export class Viewer {
     const run = this.#run!;
     // Asks where it is scrolled to: before anything else is new, which would be laid out for the answer.
     this.#drawPane();
-    const { atNs, edge, events, seq } = momentView(run, this.#at);
+    const { atNs, edge, events, seq } = positionView(run, this.#at);
     const slider = byId<HTMLInputElement>("slider");
     slider.value = `${seq}`;
     slider.setAttribute("aria-valuetext", `event ${seq} of ${events}`);
@@ -343,33 +343,33 @@ export class Viewer {
     (again ?? panel).focus();
   }
 
-  #moment(): Moment {
+  #moment(): PageModel {
     const run = this.#run!;
     return {
       run,
       runs: this.runs(),
-      at: this.#at,
+      position: this.#at,
       before: this.#before,
-      things: this.#things,
+      selections: this.#things,
       goTo: (to, of = run) => this.#jump(typeof to === "number" ? of.afterEvent(to) : to, of),
       redraw: () => this.#drawPane(),
     };
   }
 
-  #point(thing: Thing | null): void {
-    if (thing === null && this.#pointed === null) return;
-    this.#pointed = thing;
-    this.#things.mark(thing);
+  #point(selection: Selection | null): void {
+    if (selection === null && this.#pointed === null) return;
+    this.#pointed = selection;
+    this.#things.mark(selection);
     this.#markSource();
   }
 
   #markSource(): void {
     const run = this.#run;
     if (run === null) return;
-    const { place } = momentView(run, this.#at);
+    const { place } = positionView(run, this.#at);
     const pointed = this.#pointed;
     const span = pointed?.seq ? spanOfEvent(run, pointed.seq) : null;
-    const marked = pointed?.place ?? (span === null ? null : linePlace(span));
+    const marked = pointed?.place ?? (span === null ? null : lineLocation(span));
     this.source.mark([
       ...place === null ? [] : [{ place, name: "here" as const }],
       ...marked === null ? [] : [{ place: marked, name: "marked" as const }],
@@ -379,6 +379,6 @@ export class Viewer {
 }
 
 /** Where a run opens that did not fail: its first fault or report, or its end. */
-function openingOf(run: KeptRun): Position {
+function openingOf(run: RecordedRun): Position {
   return stopsOf(run, new Set())[0] ?? run.last;
 }

@@ -1,5 +1,5 @@
 /** Findings of a listing, shown as diagnostics of scripts are: the place, the line, a hint. */
-import type { Finding } from "../lspci/finding.ts";
+import type { ListingFinding } from "../lspci/finding.ts";
 import { renderFinding } from "@dmalab/lang/diagnostics";
 import { SourceFile } from "@dmalab/lang";
 import { painter } from "@dmalab/lang/render";
@@ -7,7 +7,7 @@ import { diagnosticStyle } from "@dmalab/cli/scenario/diagnostic_style";
 
 /** @param name How the listing is called in messages. */
 export function findingText(
-  findings: readonly Finding[],
+  findings: readonly ListingFinding[],
   name: string,
   text: string,
   colour: boolean,

@@ -34,7 +34,7 @@ const LEGEND = `ACS: ${
 }; off: present, all off; -: no ACS capability; ?: unknown`;
 
 const DEFAULT_COLUMNS = 80;
-const MOST_COLUMNS = 200;
+const MAX_COLUMNS = 200;
 
 export async function runTopology(
   path: string,
@@ -92,7 +92,7 @@ function showMachine(
 ): ExitCode {
   if (json) screen.out(`${printableJson(machineJson(machine, findings, all))}\n`);
   else {
-    const columns = Math.min(screen.columns ?? DEFAULT_COLUMNS, MOST_COLUMNS);
+    const columns = Math.min(screen.columns ?? DEFAULT_COLUMNS, MAX_COLUMNS);
     const groups = groupCheckLine(machine);
     const lines = [
       ...wrapText(headline(machine, source), columns),

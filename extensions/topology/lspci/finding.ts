@@ -24,7 +24,7 @@ export type ListingCode =
   | "E1015";
 
 /** One finding, at a line of the text. */
-export interface Finding {
+export interface ListingFinding {
   readonly code: ListingCode;
   readonly severity: "error" | "warning";
   /** From 1. */

@@ -99,9 +99,9 @@ export function readIds(line: string): { readonly vendor: number; readonly devic
     : { vendor: parseInt(match[1]!, 16), device: parseInt(match[2]!, 16) };
 }
 
-type Rest = Omit<FunctionHeader, "address" | "gone" | "above">;
+type HeaderRest = Omit<FunctionHeader, "address" | "gone" | "above">;
 
-function readRest(rest: string): Rest | null {
+function readRest(rest: string): HeaderRest | null {
   const numbers = NUMBERS.exec(rest);
   if (numbers !== null) {
     const [classCode, vendor, device] = numbers.slice(1).map((digits) => parseInt(digits, 16));
@@ -124,7 +124,7 @@ function readRest(rest: string): Rest | null {
   return code === undefined ? null : named(words[1]!, code, words[2]!);
 }
 
-function named(className: string, classCode: number, description: string): Rest {
+function named(className: string, classCode: number, description: string): HeaderRest {
   const ids = readIds(description);
   const name = description.replace(IDS, "").replace(BEHIND_NAME, "").trim();
   return {
@@ -136,7 +136,7 @@ function named(className: string, classCode: number, description: string): Rest 
   };
 }
 
-function readQuoted(classText: string, vendorText: string, deviceText: string): Rest {
+function readQuoted(classText: string, vendorText: string, deviceText: string): HeaderRest {
   const id = (text: string) => {
     const match = /(?:^|\[)([0-9a-f]{4})\]?$/i.exec(text);
     return match === null ? null : parseInt(match[1]!, 16);

@@ -3,10 +3,10 @@ import { ACS_SERVICES, type AcsService } from "@dmalab/devices/pci";
 import type { FunctionHeader } from "./function_header.ts";
 import type {
   BridgeWindow,
-  BusNumbers,
   ListedAcs,
   ListedAddress,
   ListedBar,
+  ListedBusNumbers,
   ListedFunction,
   PortType,
 } from "./listed_function.ts";
@@ -37,7 +37,7 @@ export class GrowingFunction {
   device: number | null = null;
   name: string | null = null;
   portType: PortType | null = null;
-  buses: BusNumbers | null = null;
+  buses: ListedBusNumbers | null = null;
   bars: FoundBar[] = [];
   windows: BridgeWindow[] = [];
   acsListed = false;

@@ -3,7 +3,7 @@
  * secondary bus is its own.
  */
 import { placeKey } from "@dmalab/devices/pci";
-import type { Finding } from "./finding.ts";
+import type { ListingFinding } from "./finding.ts";
 import {
   formatListedAddress,
   hex,
@@ -11,7 +11,7 @@ import {
   isBridge,
   type ListedFunction,
 } from "./listed_function.ts";
-import type { Listing } from "./read_listing.ts";
+import type { LspciListing } from "./read_listing.ts";
 
 export interface LinkedFunction extends ListedFunction {
   /** Functions on the bus below, by address. */
@@ -31,13 +31,13 @@ export interface LinkedListing {
   readonly roots: readonly RootBus[];
   /** By address. */
   readonly functions: readonly LinkedFunction[];
-  readonly cpu: Listing["cpu"];
+  readonly cpu: LspciListing["cpu"];
   /** Those of the listing and those of linking it. */
-  readonly findings: readonly Finding[];
+  readonly findings: readonly ListingFinding[];
 }
 
 /** Links a listing; one with errors comes back without functions. */
-export function linkListing(listing: Listing): LinkedListing {
+export function linkListing(listing: LspciListing): LinkedListing {
   const findings = [...listing.findings];
   const leads = leadingBridges(listing.functions, findings);
   const byBus = new Map<number, ListedFunction[]>();
@@ -97,7 +97,7 @@ export function linkListing(listing: Listing): LinkedListing {
 }
 
 /** Where nothing is imported, what would be missing from it is of no interest. */
-function refusal(listing: Listing, findings: readonly Finding[]): LinkedListing {
+function refusal(listing: LspciListing, findings: readonly ListingFinding[]): LinkedListing {
   const errors = findings.filter(({ severity }) => severity === "error");
   return { roots: [], functions: [], cpu: listing.cpu, findings: errors };
 }
@@ -105,7 +105,7 @@ function refusal(listing: Listing, findings: readonly Finding[]): LinkedListing 
 /** The bridge that leads to a bus, by bus. */
 function leadingBridges(
   functions: readonly ListedFunction[],
-  findings: Finding[],
+  findings: ListingFinding[],
 ): Map<number, ListedFunction> {
   const leads = new Map<number, ListedFunction>();
   const wrong = (bridge: ListedFunction, message: string) =>
@@ -144,7 +144,7 @@ const ROOT_TYPES: ReadonlySet<string> = new Set([
 const CHIPSET_CLASSES: ReadonlySet<number> = new Set([0x05, 0x06, 0x08, 0x0b, 0x11]);
 
 /** Whether something shows that a bus without a bridge above it is a root bus. */
-function isRoot(bus: number, functions: readonly ListedFunction[], listing: Listing): boolean {
+function isRoot(bus: number, functions: readonly ListedFunction[], listing: LspciListing): boolean {
   if (bus % 256 === 0) return true;
   // A bridge that is missing between two that are there.
   const inside = listing.functions.some(({ address, buses }) =>

@@ -18,7 +18,7 @@ export type PortType =
   | "event_collector";
 
 /** Bus numbers of a bridge. */
-export interface BusNumbers {
+export interface ListedBusNumbers {
   readonly primary: number;
   readonly secondary: number;
   readonly subordinate: number;
@@ -67,7 +67,7 @@ export interface ListedFunction {
   /** Vendor and device in words. */
   readonly name: string | null;
   readonly portType: PortType | null;
-  readonly buses: BusNumbers | null;
+  readonly buses: ListedBusNumbers | null;
   readonly bars: readonly ListedBar[];
   readonly windows: readonly BridgeWindow[];
   readonly acs: ListedAcs;

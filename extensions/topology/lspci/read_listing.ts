@@ -8,7 +8,7 @@
 import { CpuReader, type ListedCpu } from "./cpu_lines.ts";
 import { decodeConfigSpace } from "./config_space.ts";
 import { DetailReader } from "./detail_lines.ts";
-import type { Finding, ListingCode } from "./finding.ts";
+import type { ListingCode, ListingFinding } from "./finding.ts";
 import { readHeader, readIds } from "./function_header.ts";
 import { GrowingFunction } from "./growing_function.ts";
 import { readDumpLine, takeDumpLine } from "./hex_dump.ts";
@@ -23,13 +23,13 @@ import { pastedLines } from "./pasted_lines.ts";
 import { reviewListing } from "./review_listing.ts";
 
 /** What a text tells, before anything is put below anything. */
-export interface Listing {
+export interface LspciListing {
   /** By address. */
   readonly functions: readonly ListedFunction[];
   /** What `lscpu` or `/proc/cpuinfo` in the same text says. */
   readonly cpu: ListedCpu | null;
   /** Where one of them is an error there are no functions. */
-  readonly findings: readonly Finding[];
+  readonly findings: readonly ListingFinding[];
 }
 
 /** Longest text that is read; a dump of all registers takes 13 KiB a function. */
@@ -49,7 +49,7 @@ const TREE = /^\s*-(?:\+-)?\[|^[\s|]*[+\\]-+(?:\[|\+-|[01][0-9a-f]\.)/i;
 /** `lspci -vmm`, which tells no capabilities. */
 const RECORDS = /^(?:Slot|Device):\s+(?:[0-9a-f]{4,8}:)?[0-9a-f]{2}:[01][0-9a-f]\.[0-7]$/i;
 
-export function readListing(text: string): Listing {
+export function readListing(text: string): LspciListing {
   if (text.length > MAX_TEXT_LENGTH) {
     const message = `The text has ${text.length} characters; ${MAX_TEXT_LENGTH} are read at most`;
     return refused("E1004", 1, message, "leave out the parts that are no output of lspci");
@@ -57,7 +57,7 @@ export function readListing(text: string): Listing {
   return new ListingReader().read(text);
 }
 
-function refused(code: ListingCode, line: number, message: string, hint: string): Listing {
+function refused(code: ListingCode, line: number, message: string, hint: string): LspciListing {
   return {
     functions: [],
     cpu: null,
@@ -78,7 +78,7 @@ class ListingReader {
   #looseDumpLine = 0;
   #treeLine = 0;
 
-  read(text: string): Listing {
+  read(text: string): LspciListing {
     for (const { number, text: line } of pastedLines(text)) {
       this.#readLine(number, line);
       if (this.#mentions.length > MAX_MENTIONS) return this.#tooMany(number);
@@ -170,7 +170,7 @@ class ListingReader {
   }
 
   /** One function for each address; or that the text holds two machines. */
-  #join(): readonly ListedFunction[] | Finding {
+  #join(): readonly ListedFunction[] | ListingFinding {
     const byKey = new Map<number, GrowingFunction>();
     for (const mention of this.#mentions) {
       const key = placeKey(mention.address);
@@ -182,7 +182,7 @@ class ListingReader {
     return [...byKey].sort(([a], [b]) => a - b).map(([, growing]) => growing.finish());
   }
 
-  #nothing(): Listing {
+  #nothing(): LspciListing {
     if (this.#firstLine === 0) return refused("E1001", 1, "The text is empty", WANTED);
     if (this.#recordsLine > 0) {
       return refused(
@@ -211,7 +211,7 @@ class ListingReader {
     return refused("E1001", this.#firstLine, "No line of this text is output of lspci", WANTED);
   }
 
-  #tooMany(line: number): Listing {
+  #tooMany(line: number): LspciListing {
     return refused(
       "E1004",
       line,
@@ -229,7 +229,7 @@ function isOther(one: GrowingFunction, other: GrowingFunction): boolean {
     differ(one.buses?.secondary ?? null, other.buses?.secondary ?? null);
 }
 
-function twoMachines(first: GrowingFunction, second: GrowingFunction): Finding {
+function twoMachines(first: GrowingFunction, second: GrowingFunction): ListingFinding {
   const address = formatListedAddress(second.address);
   return {
     code: "E1002",

@@ -1,5 +1,5 @@
 /** What a listing lacks, said once for each kind of lack. */
-import type { Finding, ListingCode } from "./finding.ts";
+import type { ListingCode, ListingFinding } from "./finding.ts";
 import type { GrowingFunction } from "./growing_function.ts";
 import { formatListedAddress, type ListedFunction } from "./listed_function.ts";
 
@@ -15,9 +15,9 @@ export interface ReadText {
 /** Bytes of a whole dump: a header, one of CardBus, conventional and extended space. */
 const DUMP_LENGTHS: ReadonlySet<number> = new Set([64, 128, 256, 4096]);
 
-export function reviewListing(text: ReadText): Finding[] {
+export function reviewListing(text: ReadText): ListingFinding[] {
   const { functions, looseDumpLine } = text;
-  const findings: Finding[] = [];
+  const findings: ListingFinding[] = [];
   const warn = (code: ListingCode, line: number, message: string, hint: string) =>
     findings.push({ code, severity: "warning", line, message, hint });
   if (looseDumpLine > 0) {

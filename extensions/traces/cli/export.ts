@@ -2,9 +2,9 @@
 import { type LineTime, writeEventFile } from "../export/event_file.ts";
 import { MappingSlices } from "../export/mapping_slices.ts";
 import { type CheckResult, TraceCheck } from "../ledger/trace_check.ts";
-import { type Finding, isSure } from "../ledger/traced_mapping.ts";
+import { isSure, type TraceFinding } from "../ledger/traced_mapping.ts";
 import { TraceLine } from "../line/trace_line.ts";
-import type { Step, StepSink } from "../script/recorder.ts";
+import type { ScriptedCall, StepSink } from "../script/recorder.ts";
 import { refuse, type Screen } from "@dmalab/cli/extend";
 import { type ExitCode, HELD } from "@dmalab/cli/exit_code";
 import { VERSION } from "@dmalab/cli/package_version";
@@ -74,7 +74,7 @@ const KERNEL_NAMES: Readonly<Record<string, string>> = { print: "tracing_mark_wr
 /** Reads a trace, and passes each step with the time of its line to a sink. */
 async function eachStep(
   { log, trace }: OpenedTrace,
-  sink: (step: Step, time: LineTime) => void,
+  sink: (step: ScriptedCall, time: LineTime) => void,
 ): Promise<{ readonly check: TraceCheck; readonly result: CheckResult }> {
   const check = new TraceCheck(log);
   const line = new TraceLine();
@@ -103,10 +103,10 @@ async function writeSlices(opened: OpenedTrace, screen: Screen): Promise<void> {
 
 /** When each finding was: a fault by the log's line, brought to the clock of the trace; others by theirs. */
 async function timesOf(
-  findings: readonly Finding[],
+  findings: readonly TraceFinding[],
   { log, trace }: OpenedTrace,
   { classified: { offset } }: CheckResult,
-): Promise<[Finding, number][]> {
+): Promise<[TraceFinding, number][]> {
   const times = new Map<number, number>();
   const wanted = new Set(findings.map(({ line }) => line));
   const line = new TraceLine();
@@ -115,7 +115,7 @@ async function timesOf(
       if (wanted.has(number) && line.read(text) === "event") times.set(number, line.seconds);
     });
   }
-  return findings.flatMap((finding): [Finding, number][] => {
+  return findings.flatMap((finding): [TraceFinding, number][] => {
     const logged = log.entries.find(({ line }) => line === finding.logLine)?.seconds ?? null;
     const seconds = logged !== null && offset !== null
       ? logged + offset.seconds
@@ -125,7 +125,7 @@ async function timesOf(
 }
 
 async function writeEvents(opened: OpenedTrace, screen: Screen): Promise<void> {
-  const steps: (readonly [Step, LineTime])[] = [];
+  const steps: (readonly [ScriptedCall, LineTime])[] = [];
   await eachStep(opened, (step, time) => {
     const mappedAt = step.op === "range" ? step.mapping.mappedAt : time;
     steps.push([step, mappedAt]);

@@ -7,7 +7,7 @@
 import { hasUnprintableText, printable } from "@dmalab/lang/diagnostics";
 import { formatSize } from "@dmalab/lang/text";
 import { FileError, READ_LIMITS, Spool } from "@dmalab/cli/files";
-import { findHostFile, host, HostMemory, hostReason, INPUT_CHUNK_BYTES } from "@dmalab/cli";
+import { findHostFile, host, HostMemoryWatch, hostReason, INPUT_CHUNK_BYTES } from "@dmalab/cli";
 
 /** A file that cannot be read, and why: a sentence without its end. */
 export class UnreadableFile extends Error {}
@@ -46,7 +46,7 @@ const LEAN_BYTES = 3 * 2 ** 24;
 
 /** Collects garbage early: most of what is made of a line is dropped with the next ones. */
 export class LeanHeap {
-  readonly #memory = new HostMemory();
+  readonly #memory = new HostMemoryWatch();
   #batches = 0;
   #mostBytes = LEAN_BYTES;
 

@@ -3,7 +3,7 @@ import { traceScript } from "../script/trace_script.ts";
 import { WorkloadScript } from "../script/workload_script.ts";
 import { eventOf } from "../line/event_log.ts";
 import { TraceLine } from "../line/trace_line.ts";
-import type { Step } from "../script/recorder.ts";
+import type { ScriptedCall } from "../script/recorder.ts";
 import { TraceCheck } from "../ledger/trace_check.ts";
 import { formatCount } from "@dmalab/lang/text";
 import { refuse, type Screen } from "@dmalab/cli/extend";
@@ -34,7 +34,7 @@ export async function runScript(
   try {
     const { log, trace } = await openTrace(paths);
     const check = new TraceCheck(log);
-    const steps: Step[] = [];
+    const steps: ScriptedCall[] = [];
     check.ledger.recorder = (step) => steps.push(step);
     await trace.each((text, number) => check.push(text, number));
     const { findings } = check.end();

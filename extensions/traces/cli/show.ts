@@ -10,15 +10,15 @@ import { type ExitCode, HELD } from "@dmalab/cli/exit_code";
 import { type LineSource, lineSource, UnreadableFile } from "./read_lines.ts";
 
 /** The most mappings that are printed. */
-const MOST_SHOWN = 40;
+const DISPLAYED_MAPPINGS = 40;
 
 /** What `--at` means: a line, an address with `0x`, or a time with a point or an `s`. */
-type Place =
+type TraceQuery =
   | { readonly kind: "line"; readonly line: number }
   | { readonly kind: "address"; readonly address: number }
   | { readonly kind: "time"; readonly seconds: number };
 
-function placeOf(text: string): Place | null {
+function readQuery(text: string): TraceQuery | null {
   if (/^0x[0-9a-f_]{1,20}$/i.test(text)) {
     return { kind: "address", address: parseInt(text.slice(2).replaceAll("_", ""), 16) };
   }
@@ -32,7 +32,7 @@ export async function runShow(
   at: string | null,
   screen: Screen,
 ): Promise<ExitCode> {
-  const place = at === null ? null : placeOf(at);
+  const place = at === null ? null : readQuery(at);
   if (place === null) {
     return refuse(
       `trace show needs --at and a line (318), an address (0xfffff000) or a time (9.591s)${
@@ -154,9 +154,11 @@ async function atTime(source: LineSource, seconds: number): Promise<string[]> {
 }
 
 function stories(mappings: readonly TracedMapping[], file: string, unended?: string): string[] {
-  const more = mappings.length - MOST_SHOWN;
+  const more = mappings.length - DISPLAYED_MAPPINGS;
   return [
-    ...mappings.slice(-MOST_SHOWN).flatMap((mapping) => mappingLines(mapping, file, unended)),
+    ...mappings.slice(-DISPLAYED_MAPPINGS).flatMap((mapping) =>
+      mappingLines(mapping, file, unended)
+    ),
     ...more > 0 ? [`… and ${formatCount(more, "mapping")} before them`] : [],
   ];
 }

@@ -3,7 +3,7 @@ import { entryStory } from "../kernel_log/entry_story.ts";
 import { readKernelLog } from "../kernel_log/kernel_log_reader.ts";
 import { mappingLines } from "../ledger/mapping_lines.ts";
 import { pageOf } from "../ledger/traced_mapping.ts";
-import type { Finding } from "../ledger/traced_mapping.ts";
+import type { TraceFinding } from "../ledger/traced_mapping.ts";
 import { TraceCheck } from "../ledger/trace_check.ts";
 import { refuse, type Screen } from "@dmalab/cli/extend";
 import { type ExitCode, HELD } from "@dmalab/cli/exit_code";
@@ -57,7 +57,7 @@ export async function explainWithTrace(
   }
 }
 
-function findingLines(finding: Finding, check: TraceCheck, file: string): string[] {
+function findingLines(finding: TraceFinding, check: TraceCheck, file: string): string[] {
   const { certainty, kind, line, otherLine, rule, text } = finding;
   const mappings = finding.address === null ? [] : check.mappingsAt(pageOf(finding.address));
   const mapping = mappings.find(({ mappedAt, unmappedAt }) =>
@@ -70,13 +70,13 @@ function findingLines(finding: Finding, check: TraceCheck, file: string): string
 }
 
 /** Lives of a page that the answer does not already name, from the last one back. */
-const MOST_OWNERS = 3;
+const MAX_OWNERS = 3;
 
 function owners(address: number, check: TraceCheck, file: string): string[] {
   const mappings = check.mappingsAt(pageOf(address));
   if (mappings.length === 0) return ["the trace has no mapping of that page"];
   return [
     `last mappings of the page, of ${mappings.length}:`,
-    ...mappings.slice(-MOST_OWNERS).flatMap((mapping) => mappingLines(mapping, file)),
+    ...mappings.slice(-MAX_OWNERS).flatMap((mapping) => mappingLines(mapping, file)),
   ];
 }

@@ -1,13 +1,13 @@
 /** `dmalab trace watch`: what a machine does wrong with its mappings, while it is traced. */
 import { findingJson, findingLine } from "../ledger/check_report.ts";
-import type { Finding } from "../ledger/traced_mapping.ts";
+import type { TraceFinding } from "../ledger/traced_mapping.ts";
 import { TraceWatch } from "../watch/trace_watch.ts";
 import { printableJson } from "@dmalab/lang/diagnostics";
 import { formatCount, formatSize } from "@dmalab/lang/text";
 import { refuse, type Screen } from "@dmalab/cli/extend";
 import { type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";
 import { beside, isTaken, READ_LIMITS, writeFile } from "@dmalab/cli/files";
-import { host, Interrupts } from "@dmalab/cli";
+import { host, SignalWatch } from "@dmalab/cli";
 import { KeptBytes, LINE_END } from "./kept_bytes.ts";
 import { type FollowedSource, followedSource, LeanHeap, UnreadableFile } from "./read_lines.ts";
 
@@ -15,9 +15,9 @@ import { type FollowedSource, followedSource, LeanHeap, UnreadableFile } from ".
 const SETTLE_MS = 250;
 const STATUS_MS = 60_000;
 /** Findings of one kind, device and certainty to print; more are counted. */
-const MOST_ALIKE = 10;
+const MAX_ALIKE = 10;
 /** Fault files to write: a device can fault without end. */
-const MOST_FILES = 10;
+const MAX_FILES = 10;
 
 export interface WatchForm {
   readonly asJson: boolean;
@@ -32,7 +32,7 @@ export async function runWatch(
   form: WatchForm,
   screen: Screen,
 ): Promise<ExitCode> {
-  const interrupts = new Interrupts();
+  const interrupts = new SignalWatch();
   try {
     const sources = paths.map((path) => followedSource(path));
     const session = new WatchSession(form, screen);
@@ -69,7 +69,7 @@ class WatchSession {
     });
   }
 
-  async follow(sources: readonly FollowedSource[], interrupts: Interrupts): Promise<ExitCode> {
+  async follow(sources: readonly FollowedSource[], interrupts: SignalWatch): Promise<ExitCode> {
     const stop = () => sources.forEach((source) => source.stop());
     let timer: ReturnType<typeof setInterval> | undefined;
     const failed = new Promise<never>((_, reject) => {
@@ -117,17 +117,17 @@ class WatchSession {
     }
   }
 
-  #found(finding: Finding): void {
+  #found(finding: TraceFinding): void {
     this.#findings++;
     const key = `${finding.kind} ${finding.device} ${finding.certainty}`;
     const count = (this.#alike.get(key) ?? 0) + 1;
     this.#alike.set(key, count);
-    if (count > MOST_ALIKE) return;
-    this.#say(finding, count === MOST_ALIKE ? " (further ones are counted, not printed)" : "");
+    if (count > MAX_ALIKE) return;
+    this.#say(finding, count === MAX_ALIKE ? " (further ones are counted, not printed)" : "");
   }
 
-  #fault(finding: Finding): void {
-    if (++this.#faults > MOST_FILES) return;
+  #fault(finding: TraceFinding): void {
+    if (++this.#faults > MAX_FILES) return;
     const { bytes, seconds } = this.#kept.newest(this.#watch.seconds);
     let name: string;
     try {
@@ -141,12 +141,12 @@ class WatchSession {
     this.#say(
       finding,
       `; the last ${seconds.toFixed(1)} s are in ${name}${
-        this.#faults === MOST_FILES ? ", the last such file" : ""
+        this.#faults === MAX_FILES ? ", the last such file" : ""
       }`,
     );
   }
 
-  #say(finding: Finding, more: string): void {
+  #say(finding: TraceFinding, more: string): void {
     const seconds = this.#watch.seconds.toFixed(6);
     if (this.#form.asJson) {
       const record = { at: this.#watch.seconds, ...findingJson(finding) };

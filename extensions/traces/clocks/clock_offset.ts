@@ -7,7 +7,7 @@ import { checkerClass } from "../kernel_log/debug_lines.ts";
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
 import type { LogTime } from "../kernel_log/log_time.ts";
 import { aboutKind } from "../ledger/finding_kinds.ts";
-import type { Finding } from "../ledger/traced_mapping.ts";
+import type { TraceFinding } from "../ledger/traced_mapping.ts";
 
 export interface ClockOffset {
   /** Added to a time of the log, it is that of the trace. */
@@ -29,21 +29,21 @@ export interface ClockOffset {
 export type Window = readonly [number, number];
 
 /** Trace minus log, of two lines that are one. */
-export interface Difference {
+export interface ClockDifference {
   readonly seconds: number;
   /** The true one is at most this much smaller. */
   readonly resolutionSeconds: number;
 }
 
-export function differenceOf(traceSeconds: number, logTime: LogTime): Difference {
+export function differenceOf(traceSeconds: number, logTime: LogTime): ClockDifference {
   const { resolutionSeconds, seconds } = logTime;
   return { seconds: traceSeconds - seconds, resolutionSeconds };
 }
 
 export interface LogPair {
   readonly entry: KernelLogEntry;
-  readonly finding: Finding;
-  readonly difference: Difference;
+  readonly finding: TraceFinding;
+  readonly difference: ClockDifference;
   /** When the line of the trace was written. */
   readonly seconds: number;
 }
@@ -53,7 +53,7 @@ const TOLERANCE_SECONDS = 0.05;
 
 /** A finding of the trace with the time of its line. */
 export interface TimedFinding {
-  readonly finding: Finding;
+  readonly finding: TraceFinding;
   readonly seconds: number;
 }
 
@@ -96,7 +96,7 @@ function once(pairs: readonly LogPair[]): LogPair[] {
   });
 }
 
-function isSameAddress(finding: Finding, entry: KernelLogEntry): boolean {
+function isSameAddress(finding: TraceFinding, entry: KernelLogEntry): boolean {
   const { address } = entry.facts;
   if (typeof address !== "string" || finding.address === null) return true;
   return parseInt(address, 16) === finding.address;
@@ -104,7 +104,7 @@ function isSameAddress(finding: Finding, entry: KernelLogEntry): boolean {
 
 /** The median of the differences, or null without any. */
 export function offsetOf(
-  unsorted: readonly Difference[],
+  unsorted: readonly ClockDifference[],
   source: ClockOffset["source"],
 ): ClockOffset | null {
   const differences = unsorted.map(({ seconds }) => seconds).sort((a, b) => a - b);

@@ -6,7 +6,7 @@ import { pageOf } from "../ledger/traced_mapping.ts";
 import type { QemuClock, RefusedAccess } from "./qemu_clock.ts";
 
 /** The most accesses that are printed. */
-const MOST_SHOWN = 10;
+const DISPLAYED_LINES = 10;
 
 /** Null without an emulator's log. */
 export function emulatorJson(emulator: QemuClock, entries: readonly KernelLogEntry[]) {
@@ -47,12 +47,14 @@ export function refusalLines(emulator: QemuClock, entries: readonly KernelLogEnt
     : `, ${unlogged.length} without a line in the kernel's log`;
   return [
     `${lines}: ${formatCount(refused.length, "access", "accesses")}${count}`,
-    ...unlogged.slice(0, MOST_SHOWN).map((access) =>
+    ...unlogged.slice(0, DISPLAYED_LINES).map((access) =>
       `  line ${access.line}: ${sourceOf(access)} ${access.access} of ${access.bytes} bytes at 0x${
         access.address.toString(16)
       }`
     ),
-    ...unlogged.length > MOST_SHOWN ? [`  … and ${unlogged.length - MOST_SHOWN} more`] : [],
+    ...unlogged.length > DISPLAYED_LINES
+      ? [`  … and ${unlogged.length - DISPLAYED_LINES} more`]
+      : [],
   ];
 }
 

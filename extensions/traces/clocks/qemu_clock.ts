@@ -19,9 +19,9 @@ const QUEUE = / qid (\d+) cmdid (\d+)$/;
 /** A line for so many bytes of a refused access. */
 const WORD_BYTES = 4;
 /** An emulator's lines are shorter. */
-const LONGEST_LINE = 1024;
+const MAX_LINE = 1024;
 /** Commands and accesses that are kept of each record. */
-const MOST_KEPT = 1 << 16;
+const MAX_KEPT = 1 << 16;
 
 /** A command as one of the two records has it; null for what its lines do not say. */
 interface Command {
@@ -78,13 +78,13 @@ export class QemuClock {
 
   /** Takes a line that is none of a trace. */
   pushLog(text: string, line: number): void {
-    if (text.length > LONGEST_LINE || !text.includes("_")) return;
+    if (text.length > MAX_LINE || !text.includes("_")) return;
     const command = IO_COMMAND.exec(text);
     if (command !== null) {
       const time = HEAD.exec(text)![1];
       const seconds = time === undefined ? null : Number(time);
       this.#newest = { line, seconds, extent: null, page: null };
-      if (this.#logged++ < MOST_KEPT) add(this.#log, command[2]!, command[1]!, this.#newest);
+      if (this.#logged++ < MAX_KEPT) add(this.#log, command[2]!, command[1]!, this.#newest);
       return;
     }
     if (text.includes("nvme_admin_cmd")) this.#newest = null;
@@ -109,7 +109,7 @@ export class QemuClock {
     const isMore = last !== undefined && last.requesterId === requesterId &&
       last.access === access && last.address + last.bytes === address;
     if (isMore) last.bytes += WORD_BYTES;
-    else if (this.refused.length < MOST_KEPT) {
+    else if (this.refused.length < MAX_KEPT) {
       this.refused.push({ line, requesterId, address, access, bytes: WORD_BYTES });
     }
   }
@@ -129,7 +129,7 @@ export class QemuClock {
       const extent = setup!.blocks === 0 ? null : `${setup!.lba} ${setup!.blocks}`;
       const command = { line: 0, seconds, extent, page: null };
       this.#unmapped.set(cpu, command);
-      if (this.#traced++ < MOST_KEPT) add(this.#trace, match[1]!, match[2]!, command);
+      if (this.#traced++ < MAX_KEPT) add(this.#trace, match[1]!, match[2]!, command);
       return;
     }
     const command = this.#unmapped.get(cpu);

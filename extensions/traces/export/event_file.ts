@@ -10,7 +10,7 @@ import type { DirectionWord } from "@dmalab/runtime/dma";
 import type { MappingPath } from "@dmalab/runtime/vocabulary";
 import { TraceLineWriter, type WriteText } from "@dmalab/recording/trace_file";
 import type { TracedMapping } from "../ledger/traced_mapping.ts";
-import { isMappingStep, type MappingStep, type Step } from "../script/recorder.ts";
+import { isMappingStep, type MappingStep, type ScriptedCall } from "../script/recorder.ts";
 
 const NS_PER_S = 1e9;
 
@@ -31,7 +31,7 @@ type FileEvent = readonly [name: EventName, fields: Readonly<Record<string, unkn
  * @param by Who writes: program and version.
  */
 export function writeEventFile(
-  steps: readonly (readonly [Step, LineTime])[],
+  steps: readonly (readonly [ScriptedCall, LineTime])[],
   file: string,
   by: string,
   write: WriteText,

@@ -6,8 +6,8 @@
  */
 import { ChromeJson, type WriteText } from "@dmalab/recording/trace_file";
 import { findingJson } from "../ledger/check_report.ts";
-import type { Finding, TracedMapping } from "../ledger/traced_mapping.ts";
-import { isMappingStep, type Step } from "../script/recorder.ts";
+import type { TracedMapping, TraceFinding } from "../ledger/traced_mapping.ts";
+import { isMappingStep, type ScriptedCall } from "../script/recorder.ts";
 
 const US_PER_S = 1e6;
 /** Stands for the device of a two-step range that belongs to no known request. */
@@ -29,7 +29,7 @@ export class MappingSlices {
   }
 
   /** @param seconds When the line of the step was written. */
-  take(step: Step, seconds: number): void {
+  take(step: ScriptedCall, seconds: number): void {
     if (!isMappingStep(step)) return;
     const { mapping, line, op } = step;
     if (op === "map") {
@@ -56,7 +56,7 @@ export class MappingSlices {
   }
 
   /** A finding, or a fault of the log, as an instant of its device. */
-  mark(finding: Finding, seconds: number): void {
+  mark(finding: TraceFinding, seconds: number): void {
     const { pid } = this.#process(finding.device ?? NO_DEVICE);
     const at = {
       name: finding.kind,

@@ -4,7 +4,7 @@
  * @see behaviour/traces.md T.53, behaviour/dma.md 8.2
  */
 import { REPORT_CLASSES } from "@dmalab/runtime/dma";
-import { type Fact, type Facts, hexOf } from "./entry.ts";
+import { type Fact, hexOf, type LogEntryFacts } from "./entry.ts";
 
 /** Texts of other releases, or that no capture here has, beside those of the classes themselves. */
 const MORE_TEXTS = [
@@ -55,7 +55,7 @@ const KEYS: Readonly<Record<string, readonly [string, "hex" | "count" | "text"]>
 const WORDS = /^(mapped as|unmapped as|mapped with|unmapped with|synced with) (.*)$/;
 
 /** What a line of the checker says; null for what it says of itself at boot. */
-export function debugFacts(line: string): Facts | null {
+export function debugFacts(line: string): LogEntryFacts | null {
   const match = NEW_ORDER.exec(line) ?? OLD_ORDER.exec(line);
   if (match === null) return null;
   const [, driver, device, text] = match;
@@ -79,12 +79,12 @@ export function debugFacts(line: string): Facts | null {
 }
 
 /** The class of a line that `debugFacts` has read. */
-export function checkerClass({ class: name }: Facts): CheckerClass {
+export function checkerClass({ class: name }: LogEntryFacts): CheckerClass {
   return name as CheckerClass;
 }
 
 /** The entry that the report of a leak names. */
-export function leakedEntry(details: string, facts: Facts): Facts {
+export function leakedEntry(details: string, facts: LogEntryFacts): LogEntryFacts {
   return { ...facts, ...bracketFacts(details) };
 }
 

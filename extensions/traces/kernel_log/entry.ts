@@ -37,7 +37,7 @@ export type KernelLogKind =
 export type Fact = string | number | boolean | null | readonly Fact[] | {
   readonly [name: string]: Fact;
 };
-export type Facts = Readonly<Record<string, Fact>>;
+export type LogEntryFacts = Readonly<Record<string, Fact>>;
 
 export interface KernelLogEntry {
   readonly kind: KernelLogKind;
@@ -50,7 +50,7 @@ export interface KernelLogEntry {
   /** It was printed at most this much later: many logs have whole seconds only. */
   readonly resolutionSeconds: number;
   /** What it says, by the names of the page of `dmalab explain --json`. */
-  readonly facts: Facts;
+  readonly facts: LogEntryFacts;
   /** The decoded record of an `iommu_fault`, else null. */
   readonly fault: LoggedFault | null;
 }

@@ -2,7 +2,7 @@
 import { REPORT_CLASSES } from "@dmalab/runtime/dma";
 import { loggedFaultLines } from "@dmalab/lang/builtins/explain";
 import { PICTURE_COLUMNS, spread, wrapText } from "@dmalab/lang/text";
-import type { Facts, KernelLogEntry, KernelLogKind } from "./entry.ts";
+import type { KernelLogEntry, KernelLogKind, LogEntryFacts } from "./entry.ts";
 
 const LABEL_WIDTH = 14;
 
@@ -10,7 +10,7 @@ interface KindStory {
   readonly title: string;
   /** The rule it is read by. */
   readonly rule: string;
-  readonly means: (facts: Facts) => string;
+  readonly means: (facts: LogEntryFacts) => string;
 }
 
 const SWIOTLB_CAUSES: Readonly<Record<string, string>> = {

@@ -6,14 +6,14 @@ import {
   type TableDump,
   type Word64,
 } from "@dmalab/runtime/fault_log";
-import type { Fact, Facts } from "./entry.ts";
+import type { Fact, LogEntryFacts } from "./entry.ts";
 
 function hex(word: Word64 | null): string | null {
   return word === null ? null : `0x${plainHex(word)}`;
 }
 
 /** @see behaviour/traces.md T.44 to T.51 */
-export function faultFacts(fault: LoggedFault): Facts {
+export function faultFacts(fault: LoggedFault): LogEntryFacts {
   const { details } = fault;
   return {
     format: fault.format,

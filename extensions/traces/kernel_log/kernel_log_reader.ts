@@ -14,9 +14,9 @@ const ANY_WORD = new RegExp([...new Set(LINE_RULES.map(({ words }) => words))].j
 /** How many lines after its first one a record may continue. */
 const REACH_LINES = 8;
 /** A record of an IOMMU may have more, with what others print between them. */
-const KEPT_TIMES = 128;
+const MAX_RECORDED_TIMES = 128;
 /** Longer lines are no messages of the kernel, which prints at most some 1000 characters. */
-const LONGEST_LINE = 4096;
+const MAX_LINE = 4096;
 
 export interface KernelLogSink {
   readonly entry: (entry: KernelLogEntry) => void;
@@ -39,10 +39,10 @@ export class KernelLogReader {
 
   /** Takes one line. @param line Its number, from 1. */
   push(text: string, line: number): void {
-    const shown = text.length > LONGEST_LINE ? text.slice(0, LONGEST_LINE) : text;
+    const shown = text.length > MAX_LINE ? text.slice(0, MAX_LINE) : text;
     const time = this.#clock.read(shown);
     this.#times.set(line, time);
-    if (this.#times.size > KEPT_TIMES) this.#times.delete(this.#times.keys().next().value!);
+    if (this.#times.size > MAX_RECORDED_TIMES) this.#times.delete(this.#times.keys().next().value!);
     if (!shown.includes(XEN)) this.#faults.push(shown, line);
     const open = this.#open;
     if (open !== null) {

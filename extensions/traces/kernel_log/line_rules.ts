@@ -5,12 +5,12 @@
  */
 import { SET_BYTES, SLOT_BYTES } from "@dmalab/runtime/memory";
 import { debugFacts, leakedEntry } from "./debug_lines.ts";
-import { type Facts, hexOf, type KernelLogKind } from "./entry.ts";
+import { hexOf, type KernelLogKind, type LogEntryFacts } from "./entry.ts";
 
 /** A line that continues the one before it. */
 export interface Continuation {
   readonly pattern: RegExp;
-  readonly add: (match: RegExpExecArray, facts: Facts) => Facts;
+  readonly add: (match: RegExpExecArray, facts: LogEntryFacts) => LogEntryFacts;
 }
 
 export interface LineRule {
@@ -19,7 +19,7 @@ export interface LineRule {
   readonly words: string;
   readonly pattern: RegExp;
   /** Null for a line that only looks like one. */
-  readonly facts: (match: RegExpExecArray) => Facts | null;
+  readonly facts: (match: RegExpExecArray) => LogEntryFacts | null;
   readonly more?: readonly Continuation[];
 }
 
@@ -350,7 +350,7 @@ function swiotlbFacts(
   sizeBytes: number,
   totalSlots: number | null,
   usedSlots: number | null,
-): Facts {
+): LogEntryFacts {
   const cause = sizeBytes > SET_BYTES
     ? "over_segment"
     : totalSlots === null || usedSlots === null

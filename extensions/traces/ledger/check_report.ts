@@ -4,7 +4,7 @@ import { ERROR_ADDRESS } from "../line/payload.ts";
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
 import { isUndecided, modeEvidence, modeOf } from "./device_mode.ts";
 import { limitsSeen } from "./queue_use.ts";
-import { type Device, type Finding, isSure } from "./traced_mapping.ts";
+import { type Device, isSure, type TraceFinding } from "./traced_mapping.ts";
 import type { CheckResult, LogPass, TraceCheck } from "./trace_check.ts";
 import { FAULT_RULE } from "./classify_log.ts";
 import { nextSteps, storiesOf } from "../usage/next_steps.ts";
@@ -145,7 +145,7 @@ function foldedCount({ folded, foldedElsewhere }: Device): number {
 }
 
 /** A finding in one line, for a stream whose lines are counted from the first one read. */
-export function findingLine(finding: Finding): string {
+export function findingLine(finding: TraceFinding): string {
   const { certainty, kind, line, rule } = finding;
   const names = { trace: "line ", log: "log line " };
   return `${certainty}: ${kind} ${findingText(finding, names)} (${
@@ -153,7 +153,7 @@ export function findingLine(finding: Finding): string {
   }${rule})`;
 }
 
-export function findingJson(finding: Finding) {
+export function findingJson(finding: TraceFinding) {
   const { address, certainty, device, kind, line, logLine, more, otherLine, rule, text } = finding;
   return {
     kind,
@@ -185,7 +185,7 @@ const UNDECIDED_TEXT =
   "Mode unknown: an IOMMU translates, or the data is bounced; no line of the trace or the log says " +
   "which. Record iommu:* and swiotlb:* too, or add the kernel's log.";
 /** The most findings that are printed; of the rest only the number. */
-const MOST_SHOWN = 50;
+const DISPLAYED_FINDINGS = 50;
 const COLUMNS = 100;
 
 /** A summary first, then each finding with its lines, its rule and how sure it is. */
@@ -205,7 +205,7 @@ export function checkLines(
   const shown = result.findings.filter((each) => each.certainty !== "unknown" || isOpenFault(each));
   const faults = shown.filter(isOpenFault).length + log.unreadable.length;
   const groups = [...Map.groupBy(shown, groupKey).values()];
-  const where = (finding: Finding) =>
+  const where = (finding: TraceFinding) =>
     finding.line !== null
       ? `${names.trace}:${finding.line}`
       : `${names.log}:${finding.logLine ?? 0}`;
@@ -229,7 +229,7 @@ export function checkLines(
         formatCount(faults, "fault")
       } of the log without a sure cause; nothing else is proved or likely:`
       : "Nothing is proved or likely to be wrong.",
-    ...groups.slice(0, MOST_SHOWN).flatMap(([finding, ...alike]) => [
+    ...groups.slice(0, DISPLAYED_FINDINGS).flatMap(([finding, ...alike]) => [
       "",
       `${finding!.certainty}: ${finding!.kind} at ${where(finding!)}   ${finding!.rule}`,
       ...wrapText(
@@ -238,15 +238,20 @@ export function checkLines(
       )
         .map((line) => `  ${line}`),
     ]),
-    ...log.unreadable.slice(0, MOST_SHOWN).flatMap(({ line, message }) => [
+    ...log.unreadable.slice(0, DISPLAYED_FINDINGS).flatMap(({ line, message }) => [
       "",
       `unknown: iommu_fault at ${names.log}:${line}   ${FAULT_RULE}`,
       `  the line cannot be read: ${message}`,
     ]),
     ...storyLines(json.stories, names.log),
     ...nextLines(json.next_steps),
-    ...groups.length > MOST_SHOWN
-      ? ["", `… and ${formatCount(groups.length - MOST_SHOWN, "finding")} more, listed by --json`]
+    ...groups.length > DISPLAYED_FINDINGS
+      ? [
+        "",
+        `… and ${
+          formatCount(groups.length - DISPLAYED_FINDINGS, "finding")
+        } more, listed by --json`,
+      ]
       : [],
     "",
     ...wrapText(
@@ -267,7 +272,7 @@ function nextLines(steps: readonly string[]): string[] {
 }
 
 /** A fault of the log whose cause is at most possible: it is one all the same. */
-function isOpenFault(finding: Finding): boolean {
+function isOpenFault(finding: TraceFinding): boolean {
   return finding.rule === FAULT_RULE && !isSure(finding);
 }
 
@@ -278,22 +283,25 @@ export function isClean(log: LogPass, { findings }: CheckResult): boolean {
 }
 
 /** Leaks that are alike are one thing to a reader. */
-function groupKey(finding: Finding): unknown {
+function groupKey(finding: TraceFinding): unknown {
   const { certainty, device, kind, otherLine, text } = finding;
   return kind === "leak" && otherLine === null ? `${certainty} ${device} ${text}` : finding;
 }
 
 /** The most lines of a group that are printed. */
-const MOST_LINES = 10;
+const MAX_LINES = 10;
 
-function alsoText(alike: readonly Finding[]): string {
+function alsoText(alike: readonly TraceFinding[]): string {
   if (alike.length === 0) return "";
-  const lines = alike.slice(0, MOST_LINES).map(({ line }) => line).join(", ");
-  const rest = alike.length - MOST_LINES;
+  const lines = alike.slice(0, MAX_LINES).map(({ line }) => line).join(", ");
+  const rest = alike.length - MAX_LINES;
   return `; also mapped in lines ${lines}${rest > 0 ? ` and ${rest} more, listed by --json` : ""}`;
 }
 
-function findingText(finding: Finding, names: { readonly trace: string; readonly log: string }) {
+function findingText(
+  finding: TraceFinding,
+  names: { readonly trace: string; readonly log: string },
+) {
   const { address, device, logLine, otherLine, text } = finding;
   const parts = [
     [device, hex(address)].filter((part) => part !== null).join(" "),

@@ -16,7 +16,7 @@ import {
 import type { FindingKind } from "./finding_kinds.ts";
 import type { PageHistory } from "./page_history.ts";
 
-export interface FaultVerdict {
+export interface TracedFaultVerdict {
   readonly kind: FindingKind;
   readonly mapping: TracedMapping | null;
   /** The page table and the line do not contradict it. */
@@ -40,7 +40,7 @@ function classifyFault(
   access: LoggedAccess,
   history: PageHistory,
   seconds: number,
-): FaultVerdict {
+): TracedFaultVerdict {
   const { device, mapped, page } = access;
   const own = history.indexOf(page, device);
   const live = own.liveAt(seconds);
@@ -83,7 +83,7 @@ function classifyFault(
 }
 
 /** How an access can be classified that happened within some time. */
-export interface WindowVerdict extends FaultVerdict {
+export interface WindowVerdict extends TracedFaultVerdict {
   /** How much of the time at which an explanation fits this one does: 1 when no other fits. */
   readonly share: number;
 }
@@ -103,7 +103,7 @@ export function classifyWithin(
     ...changesAt(access, history).map((seconds) => seconds + JUST_AFTER_SECONDS)
       .filter((seconds) => seconds > first && seconds < last).sort((a, b) => a - b),
   ];
-  const fits = new Map<string, { readonly verdict: FaultVerdict; seconds: number }>();
+  const fits = new Map<string, { readonly verdict: TracedFaultVerdict; seconds: number }>();
   let sum = 0;
   for (const [index, time] of times.entries()) {
     const verdict = classifyFault(access, history, time);

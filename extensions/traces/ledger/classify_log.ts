@@ -14,8 +14,8 @@ import { checkerClass } from "../kernel_log/debug_lines.ts";
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
 import { isWallTime } from "../kernel_log/log_time.ts";
 import {
+  type ClockDifference,
   type ClockOffset,
-  type Difference,
   exactOffset,
   type LogPair,
   offsetOf,
@@ -32,21 +32,21 @@ import {
 } from "./classify_fault.ts";
 import { modeOf } from "./device_mode.ts";
 import type { Edges } from "./edges.ts";
-import type { Ledger } from "./ledger.ts";
-import { type Certainty, type Device, type Finding, pageOf } from "./traced_mapping.ts";
+import type { MappingTracker } from "./ledger.ts";
+import { type Certainty, type Device, pageOf, type TraceFinding } from "./traced_mapping.ts";
 import { aboutKind, type FindingKind } from "./finding_kinds.ts";
 import type { PageHistory } from "./page_history.ts";
 
 export interface ClassifiedLog {
-  readonly findings: readonly Finding[];
+  readonly findings: readonly TraceFinding[];
   readonly offset: ClockOffset | null;
-  readonly pairs: readonly { readonly logLine: number; readonly finding: Finding }[];
+  readonly pairs: readonly { readonly logLine: number; readonly finding: TraceFinding }[];
 }
 
 /** What is known of the clocks beside the lines about DMA. */
 export interface KnownClocks {
   /** Trace minus log, for each mark that stands in both. */
-  readonly marks: readonly Difference[];
+  readonly marks: readonly ClockDifference[];
   readonly bootSeconds: number | null;
 }
 
@@ -55,8 +55,8 @@ const FURTHEST_SECONDS = 60;
 /** A fault printed this long after the last line of a trace is not covered by the trace. */
 const LATE_SECONDS = 0.5;
 /** So many faults tie the clocks where nothing else does, by so many offsets, the nearest to 0. */
-const MOST_TIED = 64;
-const MOST_OFFSETS = 1 << 12;
+const MAX_TIED = 64;
+const MAX_OFFSETS = 1 << 12;
 /** An explanation that fits for so much of the time at which any does is likely. */
 const LIKELY_SHARE = 0.9;
 /** A line of the log is printed a little later than the line of the trace that is the same call. */
@@ -78,13 +78,13 @@ export function faultPages(entries: readonly KernelLogEntry[]): number[] {
 export function faultedDevices(entries: readonly KernelLogEntry[]): Set<string> {
   return new Set(
     entries.flatMap(({ fault }) =>
-      fault !== null && isAboutMappings(fault.reason) ? placeOf(fault) ?? [] : []
+      fault !== null && isAboutMappings(fault.reason) ? positionOf(fault) ?? [] : []
     ),
   );
 }
 
 /** The device that a fault is of, by its name in a trace; null where the line has none. */
-function placeOf({ details, source }: LoggedFault): string | null {
+function positionOf({ details, source }: LoggedFault): string | null {
   return source === null
     ? details.clientName
     : formatSource({ ...source, domain: source.domain ?? 0 });
@@ -92,7 +92,7 @@ function placeOf({ details, source }: LoggedFault): string | null {
 
 export function classifyLog(
   entries: readonly KernelLogEntry[],
-  ledger: Ledger,
+  ledger: MappingTracker,
   history: PageHistory,
   timed: readonly TimedFinding[],
   clocks: KnownClocks,
@@ -104,7 +104,7 @@ export function classifyLog(
     (accesses.length === 0 || entries.some(({ seconds }) => isWallTime(seconds ?? 0))
       ? null
       : explaining(accesses, ledger, history, clocks.bootSeconds));
-  const classify = (entry: KernelLogEntry): Finding[] => {
+  const classify = (entry: KernelLogEntry): TraceFinding[] => {
     if (entry.kind === "iommu_fault") {
       const access = accesses.find((each) => each.entry === entry);
       const window = windowOf(entry, offset, pairs, ledger.edges);
@@ -141,12 +141,12 @@ function windowOf(
 }
 
 /** What a record says of an access to memory; null where it says none. */
-function accessOf(entry: KernelLogEntry, ledger: Ledger): LoggedAccess[] | null {
+function accessOf(entry: KernelLogEntry, ledger: MappingTracker): LoggedAccess[] | null {
   const { fault } = entry;
   if (fault === null || fault.address === null || !isAboutMappings(fault.reason)) return null;
   const address = numberOf(fault.address);
   if (address === null) return null;
-  const place = placeOf(fault);
+  const place = positionOf(fault);
   return [{
     entry,
     device: place === null ? null : ledger.devices.get(place) ?? null,
@@ -159,12 +159,12 @@ function accessOf(entry: KernelLogEntry, ledger: Ledger): LoggedAccess[] | null 
 /** With no line of both that is the same call: the offset that explains most faults. */
 function explaining(
   accesses: readonly LoggedAccess[],
-  ledger: Ledger,
+  ledger: MappingTracker,
   history: PageHistory,
   bootSeconds: number | null,
 ): ClockOffset | null {
   const known = accesses.filter(({ device, entry }) => device !== null && entry.seconds !== null)
-    .slice(0, MOST_TIED);
+    .slice(0, MAX_TIED);
   const changes = known.flatMap((access) =>
     changesAt(access, history).map((seconds) =>
       seconds + JUST_AFTER_SECONDS - access.entry.seconds!
@@ -175,7 +175,7 @@ function explaining(
     ...bootSeconds === null ? [] : [bootSeconds],
     0,
     ...changes.filter((offset) => Math.abs(offset) < FURTHEST_SECONDS)
-      .sort((a, b) => Math.abs(a) - Math.abs(b)).slice(0, MOST_OFFSETS),
+      .sort((a, b) => Math.abs(a) - Math.abs(b)).slice(0, MAX_OFFSETS),
   ];
   let best: number | null = null;
   let most = -1;
@@ -199,9 +199,9 @@ function faultFinding(
   access: LoggedAccess | null,
   offset: ClockOffset | null,
   window: Window | null,
-  ledger: Ledger,
+  ledger: MappingTracker,
   history: PageHistory,
-): Finding {
+): TraceFinding {
   const { fault } = entry;
   const address = fault?.address ?? null;
   const place = fault?.source
@@ -210,8 +210,8 @@ function faultFinding(
   const finding = (
     kind: FindingKind,
     certainty: Certainty,
-    more: Partial<Finding> = {},
-  ): Finding => ({
+    more: Partial<TraceFinding> = {},
+  ): TraceFinding => ({
     kind,
     line: null,
     otherLine: null,
@@ -260,14 +260,18 @@ interface KnownAccess {
   readonly isExact: boolean;
 }
 
-type MakeFinding = (kind: FindingKind, certainty: Certainty, more?: Partial<Finding>) => Finding;
+type MakeFinding = (
+  kind: FindingKind,
+  certainty: Certainty,
+  more?: Partial<TraceFinding>,
+) => TraceFinding;
 
 function explainedFault(
   known: KnownAccess,
-  ledger: Ledger,
+  ledger: MappingTracker,
   history: PageHistory,
   finding: MakeFinding,
-): Finding {
+): TraceFinding {
   const { access, device, isExact, window } = known;
   const verdict = classifyWithin(access, history, window);
   const { mapping } = verdict;
@@ -309,7 +313,7 @@ function tableFault(
   window: Window,
   history: PageHistory,
   finding: MakeFinding,
-): Finding {
+): TraceFinding {
   const { kind, mapping } = classifyWithin({ ...access, device: null }, history, window);
   if (mapping === null) {
     const text =
@@ -336,7 +340,11 @@ function isExact(offset: ClockOffset | null): boolean {
 }
 
 /** Only a trace without gaps from the device's first mapping on can say so, with its page table. */
-function neverMapped({ device, isExact }: KnownAccess, { edges }: Ledger, finding: MakeFinding) {
+function neverMapped(
+  { device, isExact }: KnownAccess,
+  { edges }: MappingTracker,
+  finding: MakeFinding,
+) {
   const isGapless = edges.lostLine === 0 && device.mappedBeforeTrace === 0;
   const isSeen = modeOf(device) === "translated" && device.recorded.table.maps > 0;
   if (!isGapless || !isSeen) return finding("unknown_birth", "unknown");
@@ -344,11 +352,11 @@ function neverMapped({ device, isExact }: KnownAccess, { edges }: Ledger, findin
 }
 
 /** Lines that are findings by themselves. */
-function otherFinding(entry: KernelLogEntry, ledger: Ledger): Finding[] {
+function otherFinding(entry: KernelLogEntry, ledger: MappingTracker): TraceFinding[] {
   const { facts, kind, line } = entry;
   const device = typeof facts.device === "string" ? facts.device : null;
   const address = typeof facts.address === "string" ? parseInt(facts.address, 16) : null;
-  const own = (kind: FindingKind, more: Partial<Finding>): Finding => ({
+  const own = (kind: FindingKind, more: Partial<TraceFinding>): TraceFinding => ({
     kind,
     line: null,
     otherLine: null,

@@ -3,13 +3,13 @@
  *
  * @see behaviour/traces.md T.7, T.68
  */
-import type { Moment } from "./traced_mapping.ts";
+import type { TraceInstant } from "./traced_mapping.ts";
 import { CALL_SECONDS, type Context } from "./page_table.ts";
 
 /** Longer than this without any line, a trace may have been switched off in between. */
 const SILENCE_SECONDS = 0.1;
 
-const MOST_HOLES = 4096;
+const MAX_HOLES = 4096;
 
 export class Edges {
   firstSeconds: number | null = null;
@@ -22,11 +22,11 @@ export class Edges {
   /** Silences that have swallowed lines, by the line after each: unpaired lines prove it. */
   readonly holes = new Set<number>();
   /** By CPU: the first line after a gap. */
-  readonly #gaps = new Map<number, Moment>();
-  #start: Moment | null = null;
+  readonly #gaps = new Map<number, TraceInstant>();
+  #start: TraceInstant | null = null;
 
   /** Passes a line; the time of a gap is that of the CPU's next one. */
-  pass(now: Moment): void {
+  pass(now: TraceInstant): void {
     const { seconds } = now;
     const isAfterSilence = this.firstSeconds !== null &&
       seconds - this.lastSeconds >= SILENCE_SECONDS;
@@ -52,11 +52,11 @@ export class Edges {
     if (this.silenceLine === 0) return;
     this.holes.add(this.silenceLine);
     // A finding that reaches over an older one reaches over those that are kept.
-    if (this.holes.size > MOST_HOLES) this.holes.delete(this.holes.values().next().value!);
+    if (this.holes.size > MAX_HOLES) this.holes.delete(this.holes.values().next().value!);
   }
 
   /** Whether what a call has printed before this line is there: the trace has no edge in between. */
-  isWhole(now: Moment, context: Context): boolean {
+  isWhole(now: TraceInstant, context: Context): boolean {
     return [this.#start, this.#gaps.get(now.cpu)].every((edge) =>
       edge == null || context.lastLine >= edge.line || now.seconds - edge.seconds > CALL_SECONDS
     );

@@ -6,18 +6,24 @@
 import { formatCount } from "@dmalab/lang/text";
 import type { Edges } from "./edges.ts";
 import type { FindingKind } from "./finding_kinds.ts";
-import type { Certainty, Device, Finding, Moment, TracedMapping } from "./traced_mapping.ts";
+import type {
+  Certainty,
+  Device,
+  TracedMapping,
+  TraceFinding,
+  TraceInstant,
+} from "./traced_mapping.ts";
 
 const LEDGER_RULE = "trace.T.66";
 /** Findings that are kept in full; more of the same are counted. */
-const MOST_FINDINGS = 100_000;
+const MAX_FINDINGS = 100_000;
 
 export class Findings {
-  readonly list: Finding[] = [];
+  readonly list: TraceFinding[] = [];
   dropped = 0;
 
-  add(finding: Finding): void {
-    if (this.list.length < MOST_FINDINGS) this.list.push(finding);
+  add(finding: TraceFinding): void {
+    if (this.list.length < MAX_FINDINGS) this.list.push(finding);
     else this.dropped++;
   }
 
@@ -25,8 +31,8 @@ export class Findings {
   #of(
     mapping: TracedMapping,
     details:
-      & Pick<Finding, "kind" | "line" | "otherLine" | "certainty" | "text" | "more">
-      & Partial<Pick<Finding, "address" | "since">>,
+      & Pick<TraceFinding, "kind" | "line" | "otherLine" | "certainty" | "text" | "more">
+      & Partial<Pick<TraceFinding, "address" | "since">>,
   ): void {
     const { addr, mappedAt, device } = mapping;
     this.add({
@@ -43,9 +49,9 @@ export class Findings {
   #unlike(
     kind: FindingKind,
     mapping: TracedMapping,
-    now: Moment,
+    now: TraceInstant,
     text: string,
-    more: Finding["more"],
+    more: TraceFinding["more"],
   ): void {
     const otherLine = mapping.mappedAt.line;
     this.#of(mapping, { kind, line: now.line, otherLine, certainty: "proved", text, more });
@@ -54,8 +60,8 @@ export class Findings {
   /** A call for a mapping already unmapped, with the line of that unmap. */
   #afterUnmap(
     unmapped: TracedMapping,
-    details: Pick<Finding, "kind" | "address" | "certainty" | "text" | "since">,
-    now: Moment,
+    details: Pick<TraceFinding, "kind" | "address" | "certainty" | "text" | "since">,
+    now: TraceInstant,
   ): void {
     this.#of(unmapped, {
       ...details,
@@ -65,7 +71,7 @@ export class Findings {
     });
   }
 
-  wrongSize(mapping: TracedMapping, sizeBytes: number, now: Moment): void {
+  wrongSize(mapping: TracedMapping, sizeBytes: number, now: TraceInstant): void {
     const text = `mapped with ${mapping.sizeBytes} bytes and unmapped with ${sizeBytes}`;
     this.#unlike("unmap_size", mapping, now, text, {
       mapped: mapping.sizeBytes,
@@ -73,12 +79,12 @@ export class Findings {
     });
   }
 
-  wrongDirection(mapping: TracedMapping, dir: string, now: Moment): void {
+  wrongDirection(mapping: TracedMapping, dir: string, now: TraceInstant): void {
     const text = `mapped ${mapping.dir} and unmapped ${dir}`;
     this.#unlike("unmap_direction", mapping, now, text, { mapped: mapping.dir, unmapped: dir });
   }
 
-  wrongEntries(mapping: TracedMapping, entries: number, now: Moment): void {
+  wrongEntries(mapping: TracedMapping, entries: number, now: TraceInstant): void {
     const text = `mapped as a list of ${mapping.entries} entries and unmapped with ${entries}`;
     this.#unlike("unmap_entries", mapping, now, text, {
       mapped: mapping.entries,
@@ -86,7 +92,7 @@ export class Findings {
     });
   }
 
-  wrongKind(mapping: TracedMapping, kind: string, now: Moment): void {
+  wrongKind(mapping: TracedMapping, kind: string, now: TraceInstant): void {
     const text = `mapped as ${mapping.kind} and unmapped as ${kind}`;
     this.#unlike("unmap_kind", mapping, now, text, { mapped: mapping.kind, unmapped: kind });
   }
@@ -94,7 +100,7 @@ export class Findings {
   /** @param since The line from which on none may be missing for this to be so. */
   doubleUnmap(
     unmapped: TracedMapping,
-    now: Moment,
+    now: TraceInstant,
     address: number,
     certainty: Certainty,
     since: number,
@@ -106,7 +112,7 @@ export class Findings {
   unmapUnknown(
     device: Device,
     address: number,
-    now: Moment,
+    now: TraceInstant,
     certainty: Certainty,
     since: number,
   ): void {
@@ -127,7 +133,7 @@ export class Findings {
     });
   }
 
-  listUnknown(device: Device, phys: number, now: Moment): void {
+  listUnknown(device: Device, phys: number, now: TraceInstant): void {
     this.add({
       since: null,
       kind: "born_before_trace",
@@ -169,7 +175,7 @@ export class Findings {
     });
   }
 
-  reuseRace(older: TracedMapping, newer: TracedMapping, unmap: Moment): void {
+  reuseRace(older: TracedMapping, newer: TracedMapping, unmap: TraceInstant): void {
     const text =
       "event order only: the unmap is traced after the IOVA is freed, so another CPU's map can " +
       "be logged first";
@@ -184,19 +190,24 @@ export class Findings {
     });
   }
 
-  syncUnknown(unmapped: TracedMapping, address: number, now: Moment, certainty: Certainty): void {
+  syncUnknown(
+    unmapped: TracedMapping,
+    address: number,
+    now: TraceInstant,
+    certainty: Certainty,
+  ): void {
     const text = "synchronised after it was unmapped";
     const since = unmapped.unmappedAt!.line;
     this.#afterUnmap(unmapped, { kind: "sync_unknown", address, certainty, text, since }, now);
   }
 
-  syncSize(mapping: TracedMapping, address: number, sizeBytes: number, now: Moment): void {
+  syncSize(mapping: TracedMapping, address: number, sizeBytes: number, now: TraceInstant): void {
     const text = `synchronised ${sizeBytes} bytes from 0x${address.toString(16)} on, beyond the ` +
       `mapping's end: it has ${mapping.sizeBytes}`;
     this.#unlike("sync_size", mapping, now, text, { mapped: mapping.sizeBytes, synced: sizeBytes });
   }
 
-  syncDirection(mapping: TracedMapping, dir: string, now: Moment): void {
+  syncDirection(mapping: TracedMapping, dir: string, now: TraceInstant): void {
     const text = `mapped ${mapping.dir} and synchronised ${dir}`;
     this.#unlike("sync_direction", mapping, now, text, { mapped: mapping.dir, synced: dir });
   }
@@ -204,7 +215,7 @@ export class Findings {
   shortRange(
     first: number,
     left: readonly { readonly line: number }[],
-    end: Moment,
+    end: TraceInstant,
     isSure: boolean,
   ): void {
     this.add({
@@ -256,13 +267,13 @@ export class Findings {
  *
  * @see behaviour/traces.md T.68
  */
-export function asKnown(finding: Finding, { holes }: Edges): Finding {
+export function asKnown(finding: TraceFinding, { holes }: Edges): TraceFinding {
   if (!isAcross(finding, holes)) return finding;
   return { ...finding, certainty: finding.certainty === "unknown" ? "unknown" : "possible" };
 }
 
 /** Whether lines are missing between those that a finding follows from. */
-function isAcross({ line, otherLine, since }: Finding, holes: ReadonlySet<number>): boolean {
+function isAcross({ line, otherLine, since }: TraceFinding, holes: ReadonlySet<number>): boolean {
   if (since === null) return false;
   const until = Math.max(line ?? 0, otherLine ?? 0);
   for (const hole of holes) if (hole > since && hole <= until) return true;

@@ -4,7 +4,7 @@ import { keepsSegments } from "./live_mappings.ts";
 import type { Siblings } from "./siblings.ts";
 import type { Device, TracedMapping } from "./traced_mapping.ts";
 
-export interface Leak {
+export interface TracedLeak {
   /** It is live, and more are live than at first. */
   readonly isSure: boolean;
   /** The same for all that are alike. */
@@ -12,8 +12,8 @@ export interface Leak {
 }
 
 /** Those of all devices. Coherent memory is often allocated once and kept: it is none. */
-export function leaksOf(devices: Iterable<Device>): ReadonlyMap<TracedMapping, Leak> {
-  const leaks = new Map<TracedMapping, Leak>();
+export function leaksOf(devices: Iterable<Device>): ReadonlyMap<TracedMapping, TracedLeak> {
+  const leaks = new Map<TracedMapping, TracedLeak>();
   for (const device of devices) {
     for (const siblings of device.siblings.values()) {
       const leaked = siblings.leaked();
@@ -28,7 +28,7 @@ export function leaksOf(devices: Iterable<Device>): ReadonlyMap<TracedMapping, L
   return leaks;
 }
 
-const MOST_TASKS = 3;
+const MAX_TASKS = 3;
 
 function leakText(mappings: readonly TracedMapping[], { maps }: Siblings<TracedMapping>): string {
   const [first] = mappings;
@@ -36,7 +36,7 @@ function leakText(mappings: readonly TracedMapping[], { maps }: Siblings<TracedM
     return "still live, while newer mappings of the same use were unmapped";
   }
   const tasks = [...new Set(mappings.map(({ task }) => task))];
-  const by = tasks.length > MOST_TASKS ? formatCount(tasks.length, "task") : tasks.join(", ");
+  const by = tasks.length > MAX_TASKS ? formatCount(tasks.length, "task") : tasks.join(", ");
   const seconds = mappings.at(-1)!.mappedAt.seconds - first!.mappedAt.seconds;
   const each = (seconds / (mappings.length - 1)).toPrecision(2);
   let [least, most] = [Infinity, 0];

@@ -14,12 +14,12 @@ import { Findings } from "./findings.ts";
 import {
   type Device,
   makeDevice,
-  type Moment,
   pageEnd,
   pageOf,
   type Recorded,
   siblingsOf,
   type TracedMapping,
+  type TraceInstant,
 } from "./traced_mapping.ts";
 import {
   bestMapping,
@@ -42,22 +42,22 @@ import {
 import { MachineFacts } from "./machine_facts.ts";
 import type { PageHistory } from "./page_history.ts";
 import { RequestRanges } from "./request_ranges.ts";
-import { Requests } from "./requests.ts";
+import { TracedRequests } from "./requests.ts";
 import { ReusedAddresses } from "./reused_addresses.ts";
 import { checkSync } from "./sync_check.ts";
-import { type Context, type EndedRange, PageTable, type TableUnmap } from "./page_table.ts";
+import { type Context, type EndedRange, type TableUnmap, TracedPageTable } from "./page_table.ts";
 
 /** Events that stand beside a call, and not within it as those of an IOMMU's queue do. */
 const CALLS = /^(?:dma_|nvme_|block_|map$|unmap$)/;
 
-export class Ledger {
+export class MappingTracker {
   readonly devices = new Map<string, Device>();
-  readonly table: PageTable;
+  readonly table: TracedPageTable;
   readonly findings = new Findings();
   readonly #history: PageHistory;
   readonly #recorded: Recorded;
   readonly #bouncedLines = new Map<string, number>();
-  readonly requests = new Requests();
+  readonly requests = new TracedRequests();
   readonly #tasks = new TaskNames();
   /** Receives each mapping's steps; null when they are not recorded. */
   recorder: StepSink | null = null;
@@ -69,14 +69,14 @@ export class Ledger {
   /** @param faulted Devices of which the log has IOMMU faults. */
   constructor(history: PageHistory, facts = new MachineFacts(), faulted = new Set<string>()) {
     this.#history = history;
-    this.table = new PageTable((range) => this.#rangeEnded(range));
+    this.table = new TracedPageTable((range) => this.#rangeEnded(range));
     const { table } = this;
     this.#recorded = { facts, faulted, bouncedLines: this.#bouncedLines, table, edges: this.edges };
   }
 
   /** Takes a line of an event. @returns False when it is damaged. */
   push(line: TraceLine, number: number): boolean {
-    const now: Moment = { line: number, seconds: line.seconds, cpu: line.cpu };
+    const now: TraceInstant = { line: number, seconds: line.seconds, cpu: line.cpu };
     const event = readDmaEvent(line.event, line.payload);
     const isCall = event !== undefined || CALLS.test(line.event);
     if (isCall) this.edges.pass(now);
@@ -142,7 +142,7 @@ export class Ledger {
     return device;
   }
 
-  #event(event: DmaEvent, line: TraceLine, now: Moment, context: Context): void {
+  #event(event: DmaEvent, line: TraceLine, now: TraceInstant, context: Context): void {
     switch (event.op) {
       case "iommu_map":
         if (context.task === "") context.task = this.#tasks.of(line.pid, line.task);
@@ -172,7 +172,7 @@ export class Ledger {
     }
   }
 
-  #map(event: MapEvent, line: TraceLine, now: Moment, context: Context): void {
+  #map(event: MapEvent, line: TraceLine, now: TraceInstant, context: Context): void {
     const device = this.#device(event.device);
     this.table.goesOn(context);
     if (event.op === "map_sg") {
@@ -246,7 +246,7 @@ export class Ledger {
     mapping.device!.uncertain++;
   }
 
-  #unmap(event: UnmapEvent, now: Moment, context: Context): void {
+  #unmap(event: UnmapEvent, now: TraceInstant, context: Context): void {
     const device = this.#device(event.device);
     const kind = event.op === "unmap" ? "map" : "alloc";
     count(device, event.op === "unmap" ? "unmaps" : "frees");
@@ -309,7 +309,7 @@ export class Ledger {
   #unmapWithoutMap(
     device: Device,
     event: UnmapEvent,
-    now: Moment,
+    now: TraceInstant,
     context: Context,
     beside: TableUnmap | null,
   ): void {
@@ -341,7 +341,7 @@ export class Ledger {
   }
 
   /** The same for coherent memory: the page table's unmap, if any, is printed after the line. */
-  #freeWithoutAlloc(device: Device, event: UnmapEvent, now: Moment, context: Context): void {
+  #freeWithoutAlloc(device: Device, event: UnmapEvent, now: TraceInstant, context: Context): void {
     if (unfold(device, event.addr)) return;
     const unmapped = this.#lastUnmapped(device.unmapped.get(event.addr));
     const unknown = () => this.findings.unmapUnknown(device, event.addr, now, "unknown", 0);
@@ -352,7 +352,7 @@ export class Ledger {
   #endWithoutMap(
     device: Device,
     unmapped: TracedMapping | null,
-    now: Moment,
+    now: TraceInstant,
     context: Context,
     unknown: () => void,
   ): void {
@@ -398,7 +398,7 @@ export class Ledger {
 
   #unmapList(
     event: Extract<DmaEvent, { op: "unmap_sg" }>,
-    now: Moment,
+    now: TraceInstant,
     context: Context,
   ): void {
     const device = this.#device(event.device);
@@ -432,7 +432,7 @@ export class Ledger {
   #unmapListWithoutMap(
     device: Device,
     physAddrs: readonly number[],
-    now: Moment,
+    now: TraceInstant,
     context: Context,
   ): void {
     if (unfold(device, physAddrs[0]!)) return;

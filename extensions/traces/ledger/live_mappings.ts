@@ -2,13 +2,13 @@
 import type { Direction, DmaEvent } from "../line/dma_event.ts";
 import {
   type Device,
-  type Moment,
   NEAR_PAGES,
   PAGE_BYTES,
   pageOf,
   pagesOf,
   siblingsOf,
   type TracedMapping,
+  type TraceInstant,
 } from "./traced_mapping.ts";
 import { modeOf } from "./device_mode.ts";
 import { NewestMap } from "./newest_map.ts";
@@ -19,7 +19,7 @@ export type UnmapEvent = Extract<DmaEvent, { op: "unmap" | "free" }>;
 export type MapEvent = Extract<DmaEvent, { op: "map" | "alloc" | "map_sg" }>;
 
 /** Entries of a list that a line shows at most. @see behaviour/traces.md T.20 */
-const SHOWN_ENTRIES = 128;
+const DISPLAYED_ENTRIES = 128;
 
 /** The newest that fits best: by size and direction, by size, by direction, any of that address. */
 export function bestMapping(
@@ -44,7 +44,7 @@ export function bestMapping(
 }
 
 /** Of more devices than this some other one has any address live, as far as a trace says. */
-const MOST_DEVICES = 1024;
+const MAX_DEVICES = 1024;
 
 /** Whether another device has exactly this mapping live: all domains allocate the same addresses. */
 export function isAnothers(
@@ -53,7 +53,7 @@ export function isAnothers(
   kind: TracedMapping["kind"],
   device: Device,
 ): boolean {
-  if (devices.size > MOST_DEVICES) return true;
+  if (devices.size > MAX_DEVICES) return true;
   for (const other of devices.values()) {
     if (other === device) continue;
     const mapping = bestMapping(other.byPage.get(pageOf(event.addr)) ?? [], event, kind);
@@ -68,7 +68,7 @@ export function isSameList(
   isCut: boolean,
 ): boolean {
   if (!isCut && mapping.entries !== physAddrs.length) return false;
-  const shown = Math.min(mapping.physAddrs.length, physAddrs.length, SHOWN_ENTRIES);
+  const shown = Math.min(mapping.physAddrs.length, physAddrs.length, DISPLAYED_ENTRIES);
   for (let index = 0; index < shown; index++) {
     if (mapping.physAddrs[index] !== physAddrs[index]) return false;
   }
@@ -195,7 +195,7 @@ export function dropMapping(mapping: TracedMapping): void {
 }
 
 /** A mapping is unmapped. */
-export function endMapping(mapping: TracedMapping, now: Moment): void {
+export function endMapping(mapping: TracedMapping, now: TraceInstant): void {
   mapping.siblings?.unmap(mapping);
   dropMapping(mapping);
   mapping.unmappedAt = now;
@@ -237,17 +237,17 @@ export function conflicting(mapping: TracedMapping): TracedMapping | null {
 }
 
 /** Mappings of one page that are kept; of more that can be live together only the number: they may lack an unmap. */
-const MOST_OF_A_PAGE = 8;
+const MAX_PER_PAGE = 8;
 /** The same for a device: more than its rings have. */
-const MOST_OF_A_DEVICE = 1 << 16;
+const MAX_PER_DEVICE = 1 << 16;
 
 /** Makes room for one more in a page and a device. @see behaviour/traces.md T.23, T.64 */
 function foldOldest({ addr, device }: TracedMapping): void {
   const { byPage, folded, identities } = device!;
   const mappings = byPage.get(pageOf(addr)) ?? [];
-  const oldest = mappings.length >= MOST_OF_A_PAGE
+  const oldest = mappings.length >= MAX_PER_PAGE
     ? mappings.find(isStacked)
-    : identities.size >= MOST_OF_A_DEVICE
+    : identities.size >= MAX_PER_DEVICE
     ? identities.values().next().value
     : undefined;
   if (oldest === undefined) return;

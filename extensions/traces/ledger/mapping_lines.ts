@@ -1,5 +1,5 @@
 /** A mapping as text: its device, when and for what it was mapped, and when it was unmapped. */
-import type { Moment, TracedMapping } from "./traced_mapping.ts";
+import type { TracedMapping, TraceInstant } from "./traced_mapping.ts";
 
 /**
  * One line for the mapping, one for its map and one for its unmap.
@@ -27,6 +27,6 @@ export function mappingLines(
   ];
 }
 
-function moment({ cpu, line, seconds }: Moment, file: string): string {
+function moment({ cpu, line, seconds }: TraceInstant, file: string): string {
   return `${file}:${line}, ${seconds.toFixed(6)} s, CPU ${cpu}`;
 }

@@ -9,15 +9,21 @@
  */
 import type { NvmeCommand } from "../script/recorder.ts";
 import { NewestMap } from "./newest_map.ts";
-import { type Moment, PAGE_BYTES, pageEnd, pageOf, type TracedMapping } from "./traced_mapping.ts";
+import {
+  PAGE_BYTES,
+  pageEnd,
+  pageOf,
+  type TracedMapping,
+  type TraceInstant,
+} from "./traced_mapping.ts";
 
-interface TableMap extends Moment {
+interface TableMap extends TraceInstant {
   readonly start: number;
   readonly end: number;
   readonly phys: number;
 }
 
-export interface TableUnmap extends Moment {
+export interface TableUnmap extends TraceInstant {
   readonly start: number;
   readonly end: number;
 }
@@ -29,7 +35,7 @@ interface Extent {
 }
 
 /** Adjacent rising maps of one context that no call has claimed. */
-export interface Run {
+export interface PageTableRun {
   readonly context: Context;
   /** The request it was made for, or null. */
   readonly request: NvmeCommand | null;
@@ -54,7 +60,7 @@ export interface ExpectedUnmap {
 export class Context {
   /** The task's name, empty until it has mapped something. */
   task = "";
-  run: Run | null = null;
+  run: PageTableRun | null = null;
   /** Another line followed its last map: the next map begins another range. */
   isRunOver = false;
   /** The unmap directly before, not claimed yet. */
@@ -76,7 +82,7 @@ export class Context {
 }
 
 export interface EndedRange {
-  readonly run: Run;
+  readonly run: PageTableRun;
   readonly maps: readonly TableMap[];
   readonly unmap: TableUnmap;
 }
@@ -87,25 +93,25 @@ export type RangeSink = (range: EndedRange) => void;
 /** No call of the DMA API takes longer than this from its first line to its last: ten times what was seen. */
 export const CALL_SECONDS = 0.09;
 /** The most runs that are kept open, and unmaps; beyond, the oldest is dropped. */
-const MOST_RUNS = 100_000;
-const MOST_ORPHANS = 1 << 14;
+const MAX_RUNS = 100_000;
+const MAX_ORPHANS = 1 << 14;
 /** The same for runs that begin at one address: more than a machine has domains. */
-const MOST_OF_A_START = 1 << 12;
+const MAX_PER_START = 1 << 12;
 /** When there are more contexts, those are dropped that wrote nothing for longer than any call takes. */
-const MOST_CONTEXTS = 1 << 12;
+const MAX_CONTEXTS = 1 << 12;
 /** Pages before an address in which a range that covers it is sought. */
 const NEAR_PAGES = 64;
 
-export class PageTable {
+export class TracedPageTable {
   maps = 0;
   unmaps = 0;
   claimedMaps = 0;
   claimedUnmaps = 0;
   readonly #contexts = new Map<number, Context>();
-  #mostContexts = MOST_CONTEXTS;
-  readonly #runs = new Map<number, Run[]>();
+  #mostContexts = MAX_CONTEXTS;
+  readonly #runs = new Map<number, PageTableRun[]>();
   /** Unmaps that nothing has claimed, by their start: they show that a range was ended. */
-  readonly #orphans = new NewestMap<number, TableUnmap>(MOST_ORPHANS);
+  readonly #orphans = new NewestMap<number, TableUnmap>(MAX_ORPHANS);
   readonly #sink: RangeSink;
 
   constructor(sink: RangeSink) {
@@ -113,7 +119,7 @@ export class PageTable {
   }
 
   /** The context of a line. */
-  context(pid: number, { cpu, seconds }: Moment, flag: string): Context {
+  context(pid: number, { cpu, seconds }: TraceInstant, flag: string): Context {
     const key = (pid * 4096 + cpu) * 256 + flag.charCodeAt(0);
     let context = this.#contexts.get(key);
     if (context === undefined) {
@@ -132,7 +138,7 @@ export class PageTable {
       this.settle(context);
       this.#contexts.delete(key);
     }
-    this.#mostContexts = Math.max(MOST_CONTEXTS, 2 * this.#contexts.size);
+    this.#mostContexts = Math.max(MAX_CONTEXTS, 2 * this.#contexts.size);
   }
 
   map(context: Context, map: TableMap): void {
@@ -154,12 +160,12 @@ export class PageTable {
     this.#keep(context.run, map.start);
   }
 
-  #keep(run: Run, start: number): void {
+  #keep(run: PageTableRun, start: number): void {
     const others = this.#runs.get(start);
     if (others === undefined) {
       this.#runs.set(start, [run]);
-      if (this.#runs.size > MOST_RUNS) this.#runs.delete(this.#runs.keys().next().value!);
-    } else if (others.push(run) > MOST_OF_A_START) others.shift();
+      if (this.#runs.size > MAX_RUNS) this.#runs.delete(this.#runs.keys().next().value!);
+    } else if (others.push(run) > MAX_PER_START) others.shift();
   }
 
   /**
@@ -233,7 +239,7 @@ export class PageTable {
     context.unmap = null;
     if (unmap === null) return;
     const runs = this.#runs.get(unmap.start);
-    const isOlder = ({ maps }: Run) => maps[0]!.line < unmap.line;
+    const isOlder = ({ maps }: PageTableRun) => maps[0]!.line < unmap.line;
     const run = runs?.find((each) => each.maps.at(-1)!.end === unmap.end && isOlder(each)) ??
       runs?.find(isOlder);
     if (run === undefined) return;
@@ -257,7 +263,7 @@ export class PageTable {
     this.#keep({ ...run, cutBy: unmap, maps: left }, first.start);
   }
 
-  #forget(run: Run, start: number): void {
+  #forget(run: PageTableRun, start: number): void {
     if (run.context.run === run) run.context.run = null;
     const others = this.#runs.get(start);
     if (others === undefined) return;
@@ -313,14 +319,14 @@ export class PageTable {
   }
 
   /** What is left of ranges that were ended short. */
-  cutRuns(): (Run & { readonly cutBy: TableUnmap })[] {
+  cutRuns(): (PageTableRun & { readonly cutBy: TableUnmap })[] {
     return this.openRuns().flatMap((run) =>
       run.cutBy === null ? [] : [{ ...run, cutBy: run.cutBy }]
     );
   }
 
   /** Ranges never unmapped; identity maps at boot do not count. @see behaviour/traces.md T.67 */
-  openRuns(): Run[] {
+  openRuns(): PageTableRun[] {
     return [...this.#runs.values()].flat().filter(({ maps }) => maps[0]!.start !== maps[0]!.phys);
   }
 }

@@ -1,11 +1,11 @@
 /** Two-step ranges of requests: how long they are mapped, and which of them are never destroyed. */
 import type { Edges } from "./edges.ts";
-import type { EndedRange, Run } from "./page_table.ts";
+import type { EndedRange, PageTableRun } from "./page_table.ts";
 
 /** A range may be leaked when so many newer ones were destroyed. */
 const LATER_RANGES = 3;
 /** How many times as long as any destroyed one a leaked one is mapped. */
-const LONGEST_TIMES = 2;
+const MAX_TIMES = 2;
 
 export class RequestRanges {
   #longestSeconds = 0;
@@ -19,13 +19,16 @@ export class RequestRanges {
   }
 
   /** Ranges without a request may be of another user of the IOMMU, and live as long as that. */
-  leaked(open: readonly Run[], { lastSeconds, lostLine, silenceLine }: Edges): Run[] {
+  leaked(
+    open: readonly PageTableRun[],
+    { lastSeconds, lostLine, silenceLine }: Edges,
+  ): PageTableRun[] {
     const newest = this.#newest[LATER_RANGES - 1] ?? 0;
     return open.filter(({ cutBy, maps, request }) => {
       const { line, seconds } = maps[0]!;
       return request !== null && cutBy === null && line < newest &&
         line > Math.max(lostLine, silenceLine) &&
-        lastSeconds - seconds > LONGEST_TIMES * this.#longestSeconds;
+        lastSeconds - seconds > MAX_TIMES * this.#longestSeconds;
     });
   }
 }

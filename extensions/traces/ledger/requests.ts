@@ -7,10 +7,10 @@ import { readCompletion, readSetup } from "../line/nvme_event.ts";
 import type { TraceLine } from "../line/trace_line.ts";
 import type { NvmeCommand, StepSink } from "../script/recorder.ts";
 import type { Device } from "./traced_mapping.ts";
-import type { Context, PageTable } from "./page_table.ts";
+import type { Context, TracedPageTable } from "./page_table.ts";
 import { issuedBytes, QueueUses } from "./queue_use.ts";
 
-export class Requests {
+export class TracedRequests {
   readonly uses = new QueueUses();
   readonly #controllers = new Map<string, Device>();
 
@@ -19,7 +19,7 @@ export class Requests {
     { event, payload }: TraceLine,
     line: number,
     context: Context,
-    table: PageTable,
+    table: TracedPageTable,
     recorder: StepSink | null,
   ): void {
     switch (event) {

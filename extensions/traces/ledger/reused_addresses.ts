@@ -8,7 +8,7 @@ import type { Edges } from "./edges.ts";
 import type { Findings } from "./findings.ts";
 import type { UnmapEvent } from "./live_mappings.ts";
 import type { TableUnmap } from "./page_table.ts";
-import type { Moment, TracedMapping } from "./traced_mapping.ts";
+import type { TracedMapping, TraceInstant } from "./traced_mapping.ts";
 
 /** An unmap printed later than this after another CPU's map is no race. A guest's CPU can stall for a while. */
 const RACE_SECONDS = 0.1;
@@ -70,7 +70,7 @@ export class ReusedAddresses {
   isLate(
     event: UnmapEvent,
     live: TracedMapping,
-    now: Moment,
+    now: TraceInstant,
     beside: TableUnmap | null,
   ): boolean {
     if (this.#byAddress.size === 0) return false;

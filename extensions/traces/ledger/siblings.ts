@@ -17,7 +17,7 @@ const OVERTAKEN_TIMES = 2;
 const FILLING = 8;
 
 /** Where a live mapping stands among those of its use. */
-interface Place {
+interface RingOrder {
   /** How many were mapped before it. */
   readonly maps: number;
   /** How many were unmapped before it. */
@@ -32,7 +32,7 @@ export class Siblings<Mapping extends object> {
   maps = 0;
   #unmaps = 0;
   /** In the order of their maps. */
-  readonly #live = new Map<Mapping, Place>();
+  readonly #live = new Map<Mapping, RingOrder>();
   readonly #ranks = new Ranks();
   /** How often the one that was overtaken most was, of those that were unmapped. */
   #mostOvertaken = 0;
@@ -111,7 +111,7 @@ export class Siblings<Mapping extends object> {
   }
 
   /** Whether it was overtaken far more often than any other was. */
-  #isLate(place: Place): boolean {
+  #isLate(place: RingOrder): boolean {
     return this.#overtaken(place) >=
       Math.max(LATER_UNMAPS, OVERTAKEN_TIMES * this.#mostOvertaken + 1);
   }
@@ -133,7 +133,7 @@ export class Siblings<Mapping extends object> {
   }
 
   /** Newer ones that are no longer live. */
-  #overtaken({ maps, slot }: Place): number {
+  #overtaken({ maps, slot }: RingOrder): number {
     return this.maps - 1 - maps - this.#ranks.above(slot);
   }
 
@@ -141,7 +141,7 @@ export class Siblings<Mapping extends object> {
   #fillings(): ReadonlySet<Mapping> {
     const found = new Set<Mapping>();
     let row: Mapping[] = [];
-    let last: Place | null = null;
+    let last: RingOrder | null = null;
     const end = () => {
       if (row.length >= FILLING) { for (const mapping of row) found.add(mapping); }
     };

@@ -6,14 +6,14 @@ import type { Edges } from "./edges.ts";
 import type { Findings } from "./findings.ts";
 import {
   type Device,
-  type Moment,
   NEAR_PAGES,
   PAGE_BYTES,
   pageOf,
   type TracedMapping,
+  type TraceInstant,
 } from "./traced_mapping.ts";
 import { count } from "./live_mappings.ts";
-import type { PageTable } from "./page_table.ts";
+import type { TracedPageTable } from "./page_table.ts";
 
 type Sync = Extract<DmaEvent, { op: "sync" }>;
 
@@ -22,7 +22,7 @@ interface Books {
   readonly findings: Findings;
   readonly edges: Edges;
   readonly recorder: StepSink | null;
-  readonly table: PageTable;
+  readonly table: TracedPageTable;
   isUncertain(mapping: TracedMapping): boolean;
 }
 
@@ -31,7 +31,7 @@ interface Books {
  *
  * @see behaviour/traces.md T.66
  */
-export function checkSync(event: Sync, device: Device, now: Moment, ledger: Books): void {
+export function checkSync(event: Sync, device: Device, now: TraceInstant, ledger: Books): void {
   const { edges, findings } = ledger;
   count(device, "syncs");
   const mappings = covering(device, event.addr);

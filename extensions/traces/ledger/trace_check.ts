@@ -9,15 +9,15 @@ import type { LogTime } from "../kernel_log/log_time.ts";
 import { TraceLine } from "../line/trace_line.ts";
 import {
   bootOffset,
-  type Difference,
+  type ClockDifference,
   differenceOf,
   markIn,
   type TimedFinding,
 } from "../clocks/clock_offset.ts";
 import { type ClassifiedLog, classifyLog, faultedDevices, faultPages } from "./classify_log.ts";
-import { Ledger } from "./ledger.ts";
+import { MappingTracker } from "./ledger.ts";
 import { asKnown } from "./findings.ts";
-import type { Finding, TracedMapping } from "./traced_mapping.ts";
+import type { TracedMapping, TraceFinding } from "./traced_mapping.ts";
 import { leaksOf } from "./leaks.ts";
 import { MachineFacts } from "./machine_facts.ts";
 import { UnreadLines } from "../line/unread_forms.ts";
@@ -90,10 +90,10 @@ export class LogPass {
 export class TraceCheck {
   readonly events: Record<string, number> = {};
   readonly gaps: Gap[] = [];
-  readonly ledger: Ledger;
+  readonly ledger: MappingTracker;
   readonly #history: PageHistory;
   readonly #line = new TraceLine();
-  readonly #seconds = new Map<Finding, number>();
+  readonly #seconds = new Map<TraceFinding, number>();
   lines = 0;
   eventLines = 0;
   overwritten = 0;
@@ -102,13 +102,13 @@ export class TraceCheck {
   #newestFinding = 0;
 
   readonly #log: LogPass;
-  readonly #marks: Difference[] = [];
+  readonly #marks: ClockDifference[] = [];
 
   /** @param addresses Their pages' mappings are all kept, beside those of the log's faults. */
   constructor(log: LogPass, addresses: readonly number[] = []) {
     this.#log = log;
     this.#history = new PageHistory([...faultPages(log.entries), ...addresses]);
-    this.ledger = new Ledger(this.#history, log.facts, faultedDevices(log.entries));
+    this.ledger = new MappingTracker(this.#history, log.facts, faultedDevices(log.entries));
   }
 
   /** Every mapping of a page that is kept, in the order of their map lines. */
@@ -222,18 +222,18 @@ export interface CheckResult {
   readonly uncertain: readonly TracedMapping[];
   readonly classified: ClassifiedLog;
   /** Proved ones first, then by line. */
-  readonly findings: readonly Finding[];
+  readonly findings: readonly TraceFinding[];
 }
 
 const ORDER = ["proved", "likely", "possible", "unknown"];
 
 /** The trace's findings with the line of the log that is about each, and those of the log alone. */
-function merge({ edges, findings }: Ledger, classified: ClassifiedLog): Finding[] {
+function merge({ edges, findings }: MappingTracker, classified: ClassifiedLog): TraceFinding[] {
   const logLines = new Map(classified.pairs.map(({ finding, logLine }) => [finding, logLine]));
   const proved = new Map(
     classified.findings.filter(({ kind }) => kind === "leak").map((leak) => [leak.line, leak]),
   );
-  const own = findings.list.flatMap((finding): Finding[] => {
+  const own = findings.list.flatMap((finding): TraceFinding[] => {
     const isOpen = finding.kind === "leak" || finding.kind === "alive_at_end";
     const leak = isOpen && finding.otherLine === null ? proved.get(finding.line) : undefined;
     if (leak !== undefined) return [];

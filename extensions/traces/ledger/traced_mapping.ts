@@ -9,10 +9,10 @@ export const PAGE_BYTES = 4096;
 /** How far before an address the mapping that holds it begins, unless it is a large one. */
 export const NEAR_PAGES = 64;
 /** Of a device so much is kept that is not live: a trace of hours uses more addresses than memory holds. */
-const MOST_KEPT = 1 << 13;
+const MAX_KEPT = 1 << 13;
 
 /** A line of the trace, and when it was written. */
-export interface Moment {
+export interface TraceInstant {
   readonly line: number;
   readonly seconds: number;
   readonly cpu: number;
@@ -28,7 +28,7 @@ export interface TracedMapping {
   readonly dir: Direction | null;
   /** Null where the line has none. */
   readonly phys: number | null;
-  readonly mappedAt: Moment;
+  readonly mappedAt: TraceInstant;
   readonly pid: number;
   readonly task: string;
   /** The request it is for, such as `nvme0 qid 1 cmdid 962`, or null. */
@@ -38,7 +38,7 @@ export interface TracedMapping {
   /** Of a list: all entries that went in, and where they are in memory. */
   readonly entries: number;
   readonly physAddrs: readonly number[];
-  unmappedAt: Moment | null;
+  unmappedAt: TraceInstant | null;
   /** Its unmap may be in a missing line. */
   isUncertain: boolean;
   /** It was mapped directly, and another in a row with it. */
@@ -106,7 +106,7 @@ export interface Device {
 /** How sure a finding is. @see behaviour/traces.md T.66 */
 export type Certainty = "proved" | "likely" | "possible" | "unknown";
 
-export interface Finding {
+export interface TraceFinding {
   readonly kind: FindingKind;
   /** Line of the trace where it shows, or null. */
   readonly line: number | null;
@@ -128,7 +128,7 @@ export interface Finding {
 }
 
 /** Whether a person may act on it. */
-export function isSure({ certainty }: Finding): boolean {
+export function isSure({ certainty }: TraceFinding): boolean {
   return certainty === "proved" || certainty === "likely";
 }
 
@@ -138,10 +138,10 @@ export function makeDevice(name: string, recorded: Recorded): Device {
     recorded,
     byPage: new Map(),
     lists: new Map(),
-    unmapped: new NewestMap(MOST_KEPT),
-    unmappedLists: new NewestMap(MOST_KEPT),
+    unmapped: new NewestMap(MAX_KEPT),
+    unmappedLists: new NewestMap(MAX_KEPT),
     siblings: new Map(),
-    folded: new NewestMap(MOST_KEPT, (_, count) => device.foldedElsewhere += count),
+    folded: new NewestMap(MAX_KEPT, (_, count) => device.foldedElsewhere += count),
     foldedElsewhere: 0,
     identities: new Set(),
     large: new Set(),
@@ -171,7 +171,7 @@ export function siblingsOf(
   device: Device,
   { cpu, dir, kind, sizeBytes }:
     & Pick<TracedMapping, "dir" | "kind" | "sizeBytes">
-    & Pick<Moment, "cpu">,
+    & Pick<TraceInstant, "cpu">,
 ): Siblings<TracedMapping> {
   const key = `${cpu} ${kind} ${dir} ${Math.ceil(Math.log2(Math.max(sizeBytes, 1)))}`;
   let siblings = device.siblings.get(key);

@@ -6,17 +6,17 @@ const BLANK = 0x20;
 const COMMA = 0x2c;
 const CLOSING_BRACE = 0x7d;
 const CLOSING_PARENTHESIS = 0x29;
-const MOST_DIGITS = 16;
+const MAX_DIGITS = 16;
 const LETTER_X = 0x78;
 
 /**
  * A key as it stands in a payload: behind a blank, with its `=`. Made once, because the search for
  * it is most of the work on a line.
  */
-export type Key = ` ${string}=`;
+export type PayloadKey = ` ${string}=`;
 
 /** Where the value of a key begins, or -1. */
-function valueStart(payload: string, key: Key): number {
+function valueStart(payload: string, key: PayloadKey): number {
   const at = payload.indexOf(key);
   return at < 0 ? -1 : at + key.length;
 }
@@ -27,7 +27,7 @@ function endsValue(code: number): boolean {
 }
 
 /** The word of a key, or null. */
-export function wordOf(payload: string, key: Key): string | null {
+export function wordOf(payload: string, key: PayloadKey): string | null {
   const start = valueStart(payload, key);
   if (start < 0) return null;
   let end = start;
@@ -36,7 +36,7 @@ export function wordOf(payload: string, key: Key): string | null {
 }
 
 /** A decimal number, or null. */
-export function decimalOf(payload: string, key: Key): number | null {
+export function decimalOf(payload: string, key: PayloadKey): number | null {
   const start = valueStart(payload, key);
   if (start < 0) return null;
   let value = 0;
@@ -47,12 +47,12 @@ export function decimalOf(payload: string, key: Key): number | null {
     value = value * 10 + digit;
     at++;
   }
-  const isNumber = at > start && at - start < MOST_DIGITS && endsValue(payload.charCodeAt(at));
+  const isNumber = at > start && at - start < MAX_DIGITS && endsValue(payload.charCodeAt(at));
   return isNumber ? value : null;
 }
 
 /** Hex with or without `0x`; all ones is `ERROR_ADDRESS`; null when it is none. */
-export function hexOf(payload: string, key: Key): number | null {
+export function hexOf(payload: string, key: PayloadKey): number | null {
   const start = valueStart(payload, key);
   return start < 0 ? null : hexAt(payload, start);
 }
@@ -82,15 +82,15 @@ export function hexAt(text: string, from: number): number | null {
     at++;
   }
   const digits = at - start;
-  if (digits === 0 || digits > MOST_DIGITS || !endsValue(text.charCodeAt(at))) return null;
-  return isOnes && digits === MOST_DIGITS ? ERROR_ADDRESS : value;
+  if (digits === 0 || digits > MAX_DIGITS || !endsValue(text.charCodeAt(at))) return null;
+  return isOnes && digits === MAX_DIGITS ? ERROR_ADDRESS : value;
 }
 
 /**
  * The array of a key; null when it is not there or cut. Older libraries leave the braces out and
  * print nothing for an empty one (traces.md T.13).
  */
-export function arrayOf(payload: string, key: Key): number[] | null {
+export function arrayOf(payload: string, key: PayloadKey): number[] | null {
   const start = valueStart(payload, key);
   if (start < 0) return null;
   let text: string;
@@ -113,7 +113,7 @@ export function arrayOf(payload: string, key: Key): number[] | null {
 }
 
 /** What is there of a cut array, without its last number. */
-export function cutArrayOf(payload: string, key: Key): number[] {
+export function cutArrayOf(payload: string, key: PayloadKey): number[] {
   const start = valueStart(payload, key);
   if (start < 0 || payload[start] !== "{") return [];
   const words = payload.slice(start + 1).split(",").slice(0, -1);
@@ -121,7 +121,7 @@ export function cutArrayOf(payload: string, key: Key): number[] {
 }
 
 /** `shown/all` of a key, or null. */
-export function countsOf(payload: string, key: Key): { shown: number; all: number } | null {
+export function countsOf(payload: string, key: PayloadKey): { shown: number; all: number } | null {
   const match = /^(\d{1,9})\/(\d{1,9})$/.exec(wordOf(payload, key) ?? "");
   return match === null ? null : { shown: Number(match[1]), all: Number(match[2]) };
 }

@@ -78,13 +78,13 @@ const PATTERNS: readonly Pattern[] = [
 ];
 
 /** So much of a line is looked at: an event has less. */
-const LONGEST_LINE = 1024;
+const MAX_LINE = 1024;
 /** Words of which each form has one. */
 const ANY_WORD = /dma_|IOMMU: |dma:|iommu:|Dtracing|PERFILE2|2ELIFREP|cpu_id = /;
 
 /** The form of a line that is no event; null where nothing of it is about mappings. */
 function unreadForm(line: string): UnreadForm | null {
-  const text = line.slice(0, LONGEST_LINE);
+  const text = line.slice(0, MAX_LINE);
   if (!ANY_WORD.test(text)) return null;
   return PATTERNS.find(({ pattern }) => pattern.test(text)) ?? null;
 }

@@ -8,7 +8,7 @@ import type { MachineFacts } from "../ledger/machine_facts.ts";
 import { isUndecided, modeOf } from "../ledger/device_mode.ts";
 import type { Device } from "../ledger/traced_mapping.ts";
 
-export type IommuMode = "off" | "passthrough" | "strict" | "lazy";
+export type ScriptedIommuMode = "off" | "passthrough" | "strict" | "lazy";
 
 export interface ScriptDevice {
   /** Its name in the scenario. */
@@ -19,7 +19,7 @@ export interface ScriptDevice {
 }
 
 /** Types of IOMMU groups, as modes. */
-const MODE_OF_TYPE: ReadonlyMap<string, IommuMode> = new Map([
+const MODE_OF_TYPE: ReadonlyMap<string, ScriptedIommuMode> = new Map([
   ["DMA", "strict"],
   ["DMA-FQ", "lazy"],
   ["identity", "passthrough"],
@@ -30,10 +30,10 @@ export function scriptMode(
   devices: Iterable<Device>,
   { groupTypes, invalidation }: MachineFacts,
   guesses: Set<string>,
-): IommuMode {
+): ScriptedIommuMode {
   const translated: Device[] = [];
   const others: Device[] = [];
-  const byGroup = new Set<IommuMode>();
+  const byGroup = new Set<ScriptedIommuMode>();
   for (const device of devices) {
     const mode = modeOf(device);
     if (isUndecided(device)) {
@@ -68,7 +68,7 @@ export function scriptMode(
  */
 export function machineLines(
   devices: readonly ScriptDevice[],
-  mode: IommuMode,
+  mode: ScriptedIommuMode,
   isBounced: boolean,
   facts: MachineFacts,
   version: string | null,

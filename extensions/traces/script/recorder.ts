@@ -18,7 +18,7 @@ export interface NvmeCommand {
 }
 
 /** One step of the run. */
-export type Step = MappingStep | RequestStep;
+export type ScriptedCall = MappingStep | RequestStep;
 
 export type RequestStep =
   | { readonly op: "request"; readonly line: number; readonly command: NvmeCommand }
@@ -61,8 +61,8 @@ export type MappingStep =
     readonly offsetBytes: number;
   };
 
-export function isMappingStep(step: Step): step is MappingStep {
+export function isMappingStep(step: ScriptedCall): step is MappingStep {
   return step.op !== "request" && step.op !== "completion";
 }
 
-export type StepSink = (step: Step) => void;
+export type StepSink = (step: ScriptedCall) => void;

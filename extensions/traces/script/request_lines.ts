@@ -4,12 +4,12 @@
  */
 import type { Device, TracedMapping } from "../ledger/traced_mapping.ts";
 import { PAGE_BYTES } from "../ledger/traced_mapping.ts";
-import type { NvmeCommand, Step } from "./recorder.ts";
+import type { NvmeCommand, ScriptedCall } from "./recorder.ts";
 
 /** A trace does not record the block size; most disks are formatted with this one. */
 const BLOCK_BYTES = 512;
 /** What a scenario's disk holds when nothing else is said. */
-const MOST_BLOCKS = 2 ** 31;
+const MAX_BLOCKS = 2 ** 31;
 
 /** A request that both lines are there for. */
 interface WholeRequest {
@@ -32,7 +32,7 @@ export class RequestLines {
    * @param steps All of the run, in the order of their lines.
    * @param isWrong Whether a finding is about a mapping: then it is written down itself.
    */
-  constructor(steps: readonly Step[], isWrong: (mapping: TracedMapping) => boolean) {
+  constructor(steps: readonly ScriptedCall[], isWrong: (mapping: TracedMapping) => boolean) {
     const devices = new Map<string, Device>();
     const wrong = new Set<string>();
     for (const step of steps) {
@@ -43,7 +43,7 @@ export class RequestLines {
       if (device !== null) devices.set(request.split(" ")[0]!, device);
       if (isWrong(mapping)) wrong.add(request);
     }
-    const open = new Map<string, Extract<Step, { op: "request" }>>();
+    const open = new Map<string, Extract<ScriptedCall, { op: "request" }>>();
     for (const step of steps) {
       if (step.op === "request") open.set(step.command.name, step);
       if (step.op !== "completion") continue;
@@ -53,7 +53,7 @@ export class RequestLines {
       const { command, line } = begun;
       const device = devices.get(command.controller);
       const isData = command.verb === "read" || command.verb === "write";
-      if (device === undefined || !isData || command.lba + command.blocks > MOST_BLOCKS) continue;
+      if (device === undefined || !isData || command.lba + command.blocks > MAX_BLOCKS) continue;
       this.#whole.set(line, { command, device });
     }
   }
@@ -74,7 +74,7 @@ export class RequestLines {
   }
 
   /** Lines of the scenario for a request's setup. @param name What the disk is called. */
-  begin(step: Extract<Step, { op: "request" }>, name: string): string[] {
+  begin(step: Extract<ScriptedCall, { op: "request" }>, name: string): string[] {
     const { command, line } = step;
     this.#open.add(command.name);
     const bytes = command.blocks * BLOCK_BYTES;

@@ -7,11 +7,11 @@ import { INDENT_WIDTH, LINE_WIDTH } from "@dmalab/lang/format";
 import { formatDuration } from "@dmalab/lang/text";
 import { PER_CPU_TIMEOUT_NS } from "@dmalab/runtime/iommu";
 import type { MachineFacts } from "../ledger/machine_facts.ts";
-import type { Device, Finding, TracedMapping } from "../ledger/traced_mapping.ts";
+import type { Device, TracedMapping, TraceFinding } from "../ledger/traced_mapping.ts";
 import { modeOf } from "../ledger/device_mode.ts";
 import { isSure, PAGE_BYTES, pageOf } from "../ledger/traced_mapping.ts";
-import { type IommuMode, machineLines, mapsPhysical, scriptMode } from "./machine_lines.ts";
-import { isMappingStep, type MappingStep, type Step } from "./recorder.ts";
+import { machineLines, mapsPhysical, type ScriptedIommuMode, scriptMode } from "./machine_lines.ts";
+import { isMappingStep, type MappingStep, type ScriptedCall } from "./recorder.ts";
 import { RequestLines } from "./request_lines.ts";
 
 export interface ScriptOptions {
@@ -24,8 +24,8 @@ export interface ScriptOptions {
 /** Where buffers of the scenario begin: its machine has 4 GiB of memory. */
 const FIRST_PHYS = 0x1000_0000;
 /** Devices and steps that a scenario has at most. */
-const MOST_DEVICES = 16;
-const MOST_STEPS = 50_000;
+const MAX_DEVICES = 16;
+const MAX_STEPS = 50_000;
 
 /** Stands for a device that a trace does not name. */
 const NO_DEVICE = "unnamed";
@@ -42,14 +42,14 @@ export interface TraceScript {
   /** Whether a call or an access is in it. */
   readonly isEmpty: boolean;
   /** Proved and likely findings that it is about. */
-  readonly findings: readonly Finding[];
+  readonly findings: readonly TraceFinding[];
   /** Those of them that it does not reproduce: `line 272: unmap_size`. */
   readonly missing: readonly string[];
 }
 
 export function traceScript(
-  steps: readonly Step[],
-  findings: readonly Finding[],
+  steps: readonly ScriptedCall[],
+  findings: readonly TraceFinding[],
   machine: TracedMachine,
   source: string,
   options: ScriptOptions,
@@ -58,7 +58,7 @@ export function traceScript(
 }
 
 class ScriptWriter {
-  readonly #findings: readonly Finding[];
+  readonly #findings: readonly TraceFinding[];
   readonly #options: ScriptOptions;
   readonly #names = new Map<TracedMapping, string>();
   readonly #devices = new Map<string, string>();
@@ -68,19 +68,19 @@ class ScriptWriter {
   readonly #machine: TracedMachine;
   /** By device's name in the scenario: bytes of its longest segment. */
   readonly #longest = new Map<string, number>();
-  readonly #reproduced = new Set<Finding>();
+  readonly #reproduced = new Set<TraceFinding>();
   /** What single mappings are made by: of 6.12 the scenario has no calls by physical address. */
   readonly #call: "phys" | "page";
   /** Findings by the lines that they are about. */
-  readonly #about = new Map<number, Finding[]>();
-  #mode: IommuMode = "strict";
+  readonly #about = new Map<number, TraceFinding[]>();
+  #mode: ScriptedIommuMode = "strict";
   #isBounced = false;
   /** Something is left at the end, as the trace has it. */
   #leaks = false;
   #nextPhys = FIRST_PHYS;
 
   constructor(
-    findings: readonly Finding[],
+    findings: readonly TraceFinding[],
     machine: TracedMachine,
     options: ScriptOptions,
   ) {
@@ -99,11 +99,11 @@ class ScriptWriter {
   }
 
   /** Findings that are about a line: that show there, or are compared with it. */
-  #at(line: number): readonly Finding[] {
+  #at(line: number): readonly TraceFinding[] {
     return this.#about.get(line) ?? [];
   }
 
-  write(unsorted: readonly Step[], source: string): TraceScript {
+  write(unsorted: readonly ScriptedCall[], source: string): TraceScript {
     // The ledger reports the map of a two-step range only at its unmap.
     const steps = [...unsorted].sort((a, b) => a.line - b.line);
     const { around, shrink } = this.#options;
@@ -115,10 +115,10 @@ class ScriptWriter {
     this.#mode = scriptMode(devices, this.#machine.facts, this.#guesses);
     this.#isBounced = [...devices].some((device) => modeOf(device) === "bounced");
     const live = new Set<TracedMapping>();
-    if (wanted.length > MOST_STEPS) {
-      this.#guesses.add(`everything after the first ${MOST_STEPS} lines, which is left out`);
+    if (wanted.length > MAX_STEPS) {
+      this.#guesses.add(`everything after the first ${MAX_STEPS} lines, which is left out`);
     }
-    for (const step of wanted.slice(0, MOST_STEPS)) {
+    for (const step of wanted.slice(0, MAX_STEPS)) {
       if (isMappingStep(step)) {
         const isBegin = step.op === "map" || step.op === "range";
         if (isBegin && requests.covers(step.mapping)) continue;
@@ -146,7 +146,7 @@ class ScriptWriter {
     }
     const about = this.#findings.filter((finding) => around === null || isAround(finding, around));
     const missing = about.filter((finding) => !this.#reproduced.has(finding))
-      .map((finding) => `${placeOf(finding)}: ${finding.kind}`);
+      .map((finding) => `${formatLocation(finding)}: ${finding.kind}`);
     return {
       text: this.#text(source, missing),
       isEmpty: this.#body.length === 0,
@@ -158,7 +158,7 @@ class ScriptWriter {
   /** Gives a device its name in the scenario; false when there are too many. */
   #hasDevice(name: string): boolean {
     if (this.#devices.has(name)) return true;
-    if (this.#devices.size === MOST_DEVICES) return false;
+    if (this.#devices.size === MAX_DEVICES) return false;
     this.#devices.set(name, `dev_${name.replace(/^0000:/, "").replace(/\W/g, "_")}`);
     return true;
   }
@@ -173,12 +173,12 @@ class ScriptWriter {
     return this.#leakOf(mapping) !== undefined;
   }
 
-  #leakOf(mapping: TracedMapping): Finding | undefined {
+  #leakOf(mapping: TracedMapping): TraceFinding | undefined {
     const { line } = mapping.mappedAt;
     return this.#at(line).find((finding) => finding.kind === "leak" && finding.line === line);
   }
 
-  #isWanted(step: Step): boolean {
+  #isWanted(step: ScriptedCall): boolean {
     if (!isMappingStep(step)) return false;
     const { mapping, line } = step;
     const { around } = this.#options;
@@ -234,7 +234,7 @@ class ScriptWriter {
   }
 
   /** The finding of a range that is ended short in this line. */
-  #shortAt(line: number): Finding | undefined {
+  #shortAt(line: number): TraceFinding | undefined {
     return this.#at(line).find(({ kind, otherLine }) =>
       kind === "destroy_short" && otherLine === line
     );
@@ -412,7 +412,7 @@ class ScriptWriter {
   }
 
   /** Only an IOMMU faults: without one a finding stays among those that are not reproduced. */
-  #access(device: string, at: string, finding: Finding, reason: string): void {
+  #access(device: string, at: string, finding: TraceFinding, reason: string): void {
     if (this.#mode !== "strict" && this.#mode !== "lazy") return;
     const { kind, logLine, more } = finding;
     if (this.#mode === "lazy" && kind === "use_after_unmap") {
@@ -465,7 +465,7 @@ class ScriptWriter {
   }
 }
 
-function devicesOf(steps: readonly Step[]): ReadonlySet<Device> {
+function devicesOf(steps: readonly ScriptedCall[]): ReadonlySet<Device> {
   return new Set(
     steps.flatMap((step) =>
       isMappingStep(step) && step.mapping.device !== null ? [step.mapping.device] : []
@@ -474,11 +474,11 @@ function devicesOf(steps: readonly Step[]): ReadonlySet<Device> {
 }
 
 /** Whether a finding is about a line of the trace or of its log. */
-function isAround({ line, logLine, otherLine }: Finding, around: number): boolean {
+function isAround({ line, logLine, otherLine }: TraceFinding, around: number): boolean {
   return around === line || around === otherLine || around === logLine;
 }
 
-function placeOf({ line, logLine }: Finding): string {
+function formatLocation({ line, logLine }: TraceFinding): string {
   return line === null ? `log line ${logLine}` : `line ${line}`;
 }
 

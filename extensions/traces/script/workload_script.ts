@@ -9,12 +9,12 @@ import { GIB, MIB, PAGE_SIZE_BYTES, Random, SECTOR_SIZE_BYTES } from "@dmalab/ru
 
 /** The scenario's disk holds so much. */
 const DISK_BYTES = 2 ** 40;
-const MOST_REQUESTS = 5000;
+const MAX_REQUESTS = 5000;
 /** Requests that are written for each of a job's, which have no end of their own in a scenario. */
 const JOB_ROUNDS = 8;
 /** The same job gives the same scenario. */
 const SEED = 1;
-const LARGEST_BYTES = 16 * MIB;
+const MAX_BYTES = 16 * MIB;
 
 interface Job {
   readonly name: string;
@@ -103,16 +103,16 @@ export class WorkloadScript {
   }
 
   #submit(key: string, verb: "read" | "write", sector: number, bytes: number): void {
-    if (this.#requests >= MOST_REQUESTS) {
-      this.#guesses.add(`everything after ${MOST_REQUESTS} requests, which is left out`);
+    if (this.#requests >= MAX_REQUESTS) {
+      this.#guesses.add(`everything after ${MAX_REQUESTS} requests, which is left out`);
       return;
     }
-    const lba = sector % ((DISK_BYTES - LARGEST_BYTES) / SECTOR_SIZE_BYTES);
+    const lba = sector % ((DISK_BYTES - MAX_BYTES) / SECTOR_SIZE_BYTES);
     if (lba !== sector) {
       this.#guesses.add("blocks beyond the disk's end: they are moved to its front");
     }
     this.#wait(key);
-    const pages = Math.ceil(Math.min(bytes, LARGEST_BYTES) / PAGE_SIZE_BYTES);
+    const pages = Math.ceil(Math.min(bytes, MAX_BYTES) / PAGE_SIZE_BYTES);
     const free = this.#free.get(pages)?.pop();
     const buffer = free ?? { name: `buffer${++this.#buffers}_${pages}`, pages };
     if (free === undefined) {
@@ -122,7 +122,7 @@ export class WorkloadScript {
     const variable = `io${++this.#requests}`;
     this.#lines.push(
       `let ${variable} = ssd.submit(${verb}, lba: ${lba}, data: ${buffer.name}, bytes: ${
-        Math.min(bytes, LARGEST_BYTES)
+        Math.min(bytes, MAX_BYTES)
       }B)`,
     );
     this.#running.set(key, { variable, buffer });
@@ -149,12 +149,12 @@ export class WorkloadScript {
       bytesOf,
     );
     const [least, most] = [sizes[0]!, sizes.at(-1)!].map((bytes) =>
-      Math.ceil(Math.min(Math.max(bytes, SECTOR_SIZE_BYTES), LARGEST_BYTES) / SECTOR_SIZE_BYTES)
+      Math.ceil(Math.min(Math.max(bytes, SECTOR_SIZE_BYTES), MAX_BYTES) / SECTOR_SIZE_BYTES)
     ) as [number, number];
     const size = Math.min(number("size", GIB), DISK_BYTES);
     const sectors = Math.max(Math.floor(size / SECTOR_SIZE_BYTES), most);
     const first = Math.floor(number("offset", 0) / SECTOR_SIZE_BYTES);
-    const underWay = Math.min(number("iodepth", 1) * number("numjobs", 1), MOST_REQUESTS);
+    const underWay = Math.min(number("iodepth", 1) * number("numjobs", 1), MAX_REQUESTS);
     const reads = /rw|mix/.test(rw) ? number("rwmixread", 50) : rw.includes("write") ? 0 : 100;
     this.#guesses.add(
       `${JOB_ROUNDS} rounds of a job, which has more; random offsets, sizes and shares of reads`,

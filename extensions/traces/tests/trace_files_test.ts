@@ -6,12 +6,12 @@ import {
   ChromeTraceWriter,
   labConfigOf,
   type TraceEvent,
-  type TraceLine,
+  type TraceFileLine,
   TraceReader,
   type TraceRun,
 } from "@dmalab/recording/trace_file";
 import { runProgram } from "@dmalab/lang/run/run_program";
-import { loadFollowed, SourceFile, spanPlace } from "@dmalab/lang";
+import { loadForDebugging, SourceFile, spanPlace } from "@dmalab/lang";
 import { EVENT_NAMES, eventFields, type MachineEvent } from "@dmalab/runtime";
 import { HostLoader } from "@dmalab/cli";
 import { codeBlocks, exportRecording, readScenario } from "@dmalab/cli/scenario";
@@ -22,7 +22,7 @@ import { dmalab, ROOT, runDeno } from "@dmalab/tests";
 const TWO_STEP = "examples/api/01-two-step-basic.dma";
 
 /** Reads a whole file; a line that is wrong fails the test. */
-function readLines(text: string): TraceLine[] {
+function readLines(text: string): TraceFileLine[] {
   const reader = new TraceReader();
   return text.trimEnd().split("\n").map((line) => {
     const read = reader.read(line);
@@ -168,7 +168,7 @@ Deno.test("what the debugger exports of its runs is what --export writes of them
   for (const path of [TWO_STEP, "examples/start/05-what-fails-a-test.dma"]) {
     const opened = HostLoader.open(join(ROOT, path));
     assert(typeof opened !== "string");
-    const { program } = loadFollowed(new SourceFile(path, opened.entry.text), opened.loader);
+    const { program } = loadForDebugging(new SourceFile(path, opened.entry.text), opened.loader);
     const written = readLines(await exported(path, ".dmatrace.jsonl"));
     const outcomes = written.filter((line) => "outcome" in line);
     const kept = runsOf(program!).filter(({ skip }) => !skip).map((run) =>
@@ -182,7 +182,7 @@ Deno.test("what the debugger exports of its runs is what --export writes of them
       const [head, run, ...rest] = readLines(Deno.readTextFileSync(file));
       assertEquals(head, written[0]);
       assertEquals(rest.pop(), { runs: 1, events: recording.log.count });
-      return [{ ...run, run: index + 1 } as TraceLine, ...rest];
+      return [{ ...run, run: index + 1 } as TraceFileLine, ...rest];
     });
     Deno.removeSync(folder, { recursive: true });
     assert(lines.length > 40);
@@ -292,7 +292,7 @@ Deno.test("Chrome's threads have times of their own, which never go back, and no
     on cpu 1 { late = dma_map_phys(ssd, buf, 4KiB, to_device) }
     dma_unmap_phys(ssd, late, 4KiB, to_device)`,
   );
-  runProgram(loadFollowed(scenario, memoryFiles()).program!, {
+  runProgram(loadForDebugging(scenario, memoryFiles()).program!, {
     onRun: (run) => writer.run("two.dma", run, () => null),
     onEvent: (event) => writer.event(event),
   });

@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { runScenarioText } from "@dmalab/hunt/requests";
 import { LogPass, TraceCheck } from "../ledger/trace_check.ts";
-import type { Step } from "../script/recorder.ts";
+import type { ScriptedCall } from "../script/recorder.ts";
 import { type ScriptOptions, type TraceScript, traceScript } from "../script/trace_script.ts";
 import { loadProgram, SourceFile } from "@dmalab/lang";
 import { runProgram } from "@dmalab/lang/run/run_program";
@@ -22,7 +22,7 @@ async function wholeScriptOf(run: string, options: ScriptOptions): Promise<Trace
   }
   log.end();
   const check = new TraceCheck(log);
-  const steps: Step[] = [];
+  const steps: ScriptedCall[] = [];
   check.ledger.recorder = (step) => steps.push(step);
   const trace = (await readGolden(`real/${run}.trace.txt.gz`))!;
   trace.split("\n").forEach((line, index) => check.push(line, index + 1));
@@ -37,7 +37,7 @@ function reportsOf(script: string): number {
       throw new Error("it uses no file");
     },
   });
-  return runProgram(program!, { heard: false }).counts.reports;
+  return runProgram(program!, { attributeDefects: false }).counts.reports;
 }
 
 const WHOLE = { around: null, shrink: false };
@@ -154,7 +154,7 @@ Deno.test("of a device that is translated or bounced the scenario is translated,
     .filter((line) => !line.includes(": IOMMU:"));
   const log = new LogPass();
   const check = new TraceCheck(log);
-  const steps: Step[] = [];
+  const steps: ScriptedCall[] = [];
   check.ledger.recorder = (step) => steps.push(step);
   trace.forEach((line, index) => check.push(line, index + 1));
   const { findings } = check.end();
@@ -197,7 +197,7 @@ Deno.test("traces/02-trace-to-scenario.dma is what its trace becomes", async () 
   const trace = await Deno.readTextFile(new URL("traces/data/leaky-driver.trace.txt", folder));
   const { facts, version } = new LogPass();
   const check = new TraceCheck(new LogPass());
-  const steps: Step[] = [];
+  const steps: ScriptedCall[] = [];
   check.ledger.recorder = (step) => steps.push(step);
   trace.split("\n").forEach((line, index) => check.push(line, index + 1));
   const { findings } = check.end();

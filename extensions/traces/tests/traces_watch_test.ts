@@ -8,13 +8,13 @@ import { KeptBytes } from "../cli/kept_bytes.ts";
 import { runWatch } from "../cli/watch.ts";
 import { MemoryScreen } from "@dmalab/cli";
 import { LogPass, TraceCheck } from "../ledger/trace_check.ts";
-import { type Finding, isSure } from "../ledger/traced_mapping.ts";
+import { isSure, type TraceFinding } from "../ledger/traced_mapping.ts";
 import { TraceWatch } from "../watch/trace_watch.ts";
 import { readGolden, runsOf } from "./golden_traces.ts";
 
 function watched(lines: readonly string[]) {
-  const findings: Finding[] = [];
-  const faults: Finding[] = [];
+  const findings: TraceFinding[] = [];
+  const faults: TraceFinding[] = [];
   const watch = new TraceWatch({
     finding: (finding) => findings.push(finding),
     fault: (finding) => faults.push(finding),
@@ -27,7 +27,7 @@ function watched(lines: readonly string[]) {
   return { findings, faults };
 }
 
-const placeOf = ({ kind, line }: Finding) => `${kind} ${line}`;
+const placeOf = ({ kind, line }: TraceFinding) => `${kind} ${line}`;
 
 Deno.test("watching says of each capture what checking it says", async (t) => {
   for (const [folder, name] of [["real", "trace.txt.gz"], ["planted", "trace.txt.gz"]] as const) {
@@ -41,7 +41,7 @@ Deno.test("watching says of each capture what checking it says", async (t) => {
         const right = check.end().findings.filter(isSure);
         const { findings } = watched(lines);
         // Of leaks alike one is reported; a range without its end is seen at the end only.
-        const rest = (list: readonly Finding[]) =>
+        const rest = (list: readonly TraceFinding[]) =>
           [
             ...new Set(
               list.filter(({ kind, otherLine }) => kind !== "leak" || otherLine !== null)
@@ -49,7 +49,7 @@ Deno.test("watching says of each capture what checking it says", async (t) => {
             ),
           ].sort();
         assertEquals(rest(findings), rest(right));
-        const leaks = (list: readonly Finding[]) => list.some(({ kind }) => kind === "leak");
+        const leaks = (list: readonly TraceFinding[]) => list.some(({ kind }) => kind === "leak");
         assertEquals(leaks(findings), leaks(right));
       });
     }

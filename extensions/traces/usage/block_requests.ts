@@ -17,7 +17,7 @@ const COMPLETE = /^(\d+,\d+) (\S+) \(.*\) (\d+) \+ (\d+) /;
 /** A command without blocks has this sector at its completion. */
 const NO_SECTOR = "18446744073709551615";
 /** Requests under way, and maps of a task that wait for their request; of more the oldest go. */
-const MOST_OPEN = 1 << 12;
+const MAX_OPEN = 1 << 12;
 
 interface OpenRequest {
   readonly use: RequestUse;
@@ -50,7 +50,7 @@ export class BlockRequests {
       return;
     }
     const maps = this.#maps.get(mapping.pid) ?? [];
-    if (maps.push(mapping) > MOST_OPEN) maps.shift();
+    if (maps.push(mapping) > MAX_OPEN) maps.shift();
     this.#maps.set(mapping.pid, maps);
   }
 
@@ -82,7 +82,7 @@ export class BlockRequests {
     const own = maps.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) === bytes ? maps : [];
     for (const mapping of own) use.add(mapping, 0);
     this.#open.push({ use, bytes, name: `${disk} ${what}`, sector: sector! });
-    if (this.#open.length > MOST_OPEN) this.#close(this.#open.shift()!);
+    if (this.#open.length > MAX_OPEN) this.#close(this.#open.shift()!);
   }
 
   #complete(payload: string, seconds: number): void {

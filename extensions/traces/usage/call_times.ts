@@ -9,8 +9,8 @@ const NS_PER_S = 1e9;
 const ENTRY = /^\(([\w.]+)\+0x0(?:\/0x[0-9a-f]+)?(?: \[\w+\])?\)/;
 const RETURN = /^\(([\w.]+)\S*(?: \[\w+\])? <- ([\w.]+)\)/;
 /** Tasks with a call under way: what never returns in the trace is forgotten. */
-const MOST_TASKS = 1 << 12;
-const MOST_DEPTH = 64;
+const MAX_TASKS = 1 << 12;
+const MAX_DEPTH = 64;
 
 interface Call {
   readonly name: string;
@@ -41,9 +41,9 @@ export class CallTimes {
   #enter(pid: number, call: Call): void {
     const open = this.#open.get(pid);
     if (open === undefined) {
-      if (this.#open.size === MOST_TASKS) this.#open.clear();
+      if (this.#open.size === MAX_TASKS) this.#open.clear();
       this.#open.set(pid, [call]);
-    } else if (open.push(call) > MOST_DEPTH) open.shift();
+    } else if (open.push(call) > MAX_DEPTH) open.shift();
   }
 
   /** A call that an interrupt made returns before the one that it interrupted. */

@@ -8,7 +8,7 @@ import type { MachineFacts } from "../ledger/machine_facts.ts";
 import { isUndecided, type Mode, modeOf } from "../ledger/device_mode.ts";
 import { type Device, pageEnd, pageOf, type TracedMapping } from "../ledger/traced_mapping.ts";
 import type { FlushEvent } from "../line/flush_event.ts";
-import { isMappingStep, type Step } from "../script/recorder.ts";
+import { isMappingStep, type ScriptedCall } from "../script/recorder.ts";
 import { FlushWindows } from "./flush_windows.ts";
 import { IovaSpace, type SpaceUse } from "./iova_space.ts";
 import { PowersOfTwo } from "./powers_of_two.ts";
@@ -16,10 +16,10 @@ import { TimeSeries } from "./time_series.ts";
 
 const US_PER_S = 1e6;
 /** Callers beyond this number are counted together. */
-const MOST_CALLERS = 1000;
+const MAX_CALLERS = 1000;
 const OTHER_CALLERS = "others";
 /** Steps that wait until those of earlier lines have come: a two-step range is known at its unmap. */
-const MOST_WAITING = 1 << 14;
+const MAX_WAITING = 1 << 14;
 
 /** What happened in an interval of time. */
 export interface Interval {
@@ -65,13 +65,13 @@ function join(into: Interval, later: Interval): void {
 }
 
 /** How often, and where first. */
-export interface Tally {
+export interface UseTally {
   count: number;
   readonly line: number;
 }
 
 /** A line of a mapping, as it is counted. */
-interface Moment {
+interface UseInstant {
   readonly line: number;
   readonly seconds: number;
 }
@@ -94,8 +94,8 @@ export class DeviceUse {
   highest = 0;
   readonly lifetimesUs = new PowersOfTwo();
   readonly sizesBytes = new PowersOfTwo();
-  readonly directions = new Map<string, Tally>();
-  readonly callers = new Map<string, Tally>();
+  readonly directions = new Map<string, UseTally>();
+  readonly callers = new Map<string, UseTally>();
   readonly overTime: TimeSeries<Interval>;
   readonly #space = new IovaSpace();
   #interval: Interval | null = null;
@@ -115,7 +115,7 @@ export class DeviceUse {
     return this.mode === "bounced" ? count : 0;
   }
 
-  map(mapping: TracedMapping, site: string | null, now: Moment): void {
+  map(mapping: TracedMapping, site: string | null, now: UseInstant): void {
     const { addr, dir, kind, sizeBytes } = mapping;
     const interval = this.#at(now.seconds);
     interval.maps++;
@@ -138,12 +138,12 @@ export class DeviceUse {
     bump(this.directions, dir ?? "unknown", now.line);
     const task = mapping.task.replace(/^(kworker|ksoftirqd|irq)\/.*$/, "$1");
     const caller = site === null ? `${kind} by ${task}` : `${kind} in ${site}`;
-    const isKnown = this.callers.has(caller) || this.callers.size < MOST_CALLERS;
+    const isKnown = this.callers.has(caller) || this.callers.size < MAX_CALLERS;
     bump(this.callers, isKnown ? caller : OTHER_CALLERS, now.line);
     this.#note(interval, now.line);
   }
 
-  unmap(mapping: TracedMapping, now: Moment): void {
+  unmap(mapping: TracedMapping, now: UseInstant): void {
     const interval = this.#at(now.seconds);
     this.#note(interval, now.line);
     interval.unmaps++;
@@ -190,14 +190,14 @@ function isElsewhere({ addr, kind, phys, tableLine }: TracedMapping): boolean {
   return kind !== "two_step" && tableLine === 0 && phys !== null && phys !== addr;
 }
 
-function bump(tallies: Map<string, Tally>, name: string, line: number): void {
+function bump(tallies: Map<string, UseTally>, name: string, line: number): void {
   const tally = tallies.get(name);
   if (tally === undefined) tallies.set(name, { count: 1, line });
   else tally.count++;
 }
 
 /** A step that waits for those of earlier lines. */
-interface WaitingStep extends Moment {
+interface WaitingStep extends UseInstant {
   readonly op: "map" | "unmap" | "flush";
   readonly mapping: TracedMapping | null;
   readonly flush: FlushEvent | null;
@@ -216,7 +216,7 @@ export class DeviceUses {
   #newest: WaitingStep | null = null;
 
   /** @param seconds When the line of the step was written. */
-  take(step: Step, seconds: number): void {
+  take(step: ScriptedCall, seconds: number): void {
     if (!isMappingStep(step)) return;
     const { line, mapping, op } = step;
     if (op === "map" || op === "unmap") this.#wait(op, mapping, { line, seconds });
@@ -226,7 +226,7 @@ export class DeviceUses {
     }
   }
 
-  flush(flush: FlushEvent, now: Moment): void {
+  flush(flush: FlushEvent, now: UseInstant): void {
     this.#add({ op: "flush", mapping: null, flush, site: null, ...now });
   }
 
@@ -246,7 +246,7 @@ export class DeviceUses {
     for (const use of this.devices.values()) use.end();
   }
 
-  #wait(op: "map" | "unmap", mapping: TracedMapping, { line, seconds }: Moment): void {
+  #wait(op: "map" | "unmap", mapping: TracedMapping, { line, seconds }: UseInstant): void {
     const step: WaitingStep = { op, mapping, flush: null, site: null, line, seconds };
     this.#newest = op === "map" ? step : null;
     this.#add(step);
@@ -254,7 +254,7 @@ export class DeviceUses {
 
   #add(step: WaitingStep): void {
     this.#startSeconds ??= step.seconds;
-    if (this.#waiting.push(step) >= 2 * MOST_WAITING) this.#settle(MOST_WAITING);
+    if (this.#waiting.push(step) >= 2 * MAX_WAITING) this.#settle(MAX_WAITING);
   }
 
   /** Counts the oldest, all but so many. */

@@ -10,9 +10,9 @@ import { PowersOfTwo } from "./powers_of_two.ts";
 
 const US_PER_S = 1e6;
 /** Invalidations of single pages that are remembered: the unmap's own line follows at once. */
-const MOST_PAGES = 64;
+const MAX_PAGES = 64;
 /** Ranges of a device that wait; of more the oldest are given up. */
-const MOST_WAITING = 1 << 16;
+const MAX_WAITING = 1 << 16;
 
 interface FlushedPages {
   readonly start: number;
@@ -38,7 +38,7 @@ export class FlushUse {
 
   /** An unmap has invalidated its own pages. */
   invalidated(start: number, end: number): void {
-    const from = Math.max(0, this.waiting.length - MOST_PAGES);
+    const from = Math.max(0, this.waiting.length - MAX_PAGES);
     for (let index = this.waiting.length - 1; index >= from; index--) {
       const waiting = this.waiting[index]!;
       if (waiting.start < start || waiting.end > end) continue;
@@ -64,7 +64,7 @@ export class FlushWindows {
     if (mapping.kind !== "two_step" && this.#pages.some(isOwn)) return;
     let use = this.devices.get(device);
     if (use === undefined) this.devices.set(device, use = new FlushUse());
-    if (use.waiting.length === MOST_WAITING) use.waiting.shift();
+    if (use.waiting.length === MAX_WAITING) use.waiting.shift();
     const isWritable = allows(mapping.dir, "write");
     use.waiting.push({ start, end, seconds, line, isWritable });
     use.mostAtOnce = Math.max(use.mostAtOnce, use.waiting.length);
@@ -73,7 +73,7 @@ export class FlushWindows {
   flush({ domain, range }: FlushEvent, seconds: number, line: number): void {
     if (range !== null) {
       this.#pages.push({ ...range, line });
-      if (this.#pages.length > MOST_PAGES) this.#pages.shift();
+      if (this.#pages.length > MAX_PAGES) this.#pages.shift();
       for (const use of this.devices.values()) use.invalidated(range.start, range.end);
       return;
     }

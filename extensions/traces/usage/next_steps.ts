@@ -5,10 +5,10 @@
  */
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
 import { aboutKind } from "../ledger/finding_kinds.ts";
-import type { Finding } from "../ledger/traced_mapping.ts";
+import type { TraceFinding } from "../ledger/traced_mapping.ts";
 
 /** Each step once, in the order of the findings. */
-export function nextSteps(findings: readonly Finding[]): string[] {
+export function nextSteps(findings: readonly TraceFinding[]): string[] {
   return [...new Set(findings.flatMap(({ kind }) => aboutKind(kind).next))];
 }
 
@@ -31,7 +31,7 @@ export interface Story {
  */
 export function storiesOf(
   entries: readonly KernelLogEntry[],
-  faults: readonly Finding[],
+  faults: readonly TraceFinding[],
   deviceOf: (controller: string) => string | null,
 ): Story[] {
   return entries.flatMap((entry) => {

@@ -1,7 +1,7 @@
 /** Values over time in a bounded number of intervals: as the time grows, two of them become one. */
 
 /** A power of two. */
-const MOST_INTERVALS = 256;
+const MAX_INTERVALS = 256;
 const FIRST_SECONDS = 2 ** -20;
 
 export class TimeSeries<Interval> {
@@ -25,7 +25,7 @@ export class TimeSeries<Interval> {
   /** The interval of this time; of a time before the start the first one. */
   at(seconds: number): Interval {
     const since = Math.max(0, seconds - this.startSeconds);
-    while (since >= MOST_INTERVALS * this.widthSeconds) this.#widen();
+    while (since >= MAX_INTERVALS * this.widthSeconds) this.#widen();
     return this.#intervals[Math.floor(since / this.widthSeconds)] ??= this.#make();
   }
 

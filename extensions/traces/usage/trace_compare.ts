@@ -10,7 +10,7 @@ import type { TracedUse } from "./traced_use.ts";
 const NS_PER_S = 1e9;
 const NS_PER_US = 1000;
 /** Ways to map that are printed, and examples of each. */
-const MOST_WAYS = 10;
+const MAX_WAYS = 10;
 
 interface Pair {
   readonly before: RequestUse;
@@ -122,14 +122,14 @@ export function comparisonLines(
     ...took.before === null || took.after === null
       ? []
       : [`median duration at most ${time(took.before)} before and ${time(took.after)} after`],
-    ...requests.ways.slice(0, MOST_WAYS).flatMap((way) => [
+    ...requests.ways.slice(0, MAX_WAYS).flatMap((way) => [
       `  ${`${way.count}`.padStart(7)}  ${way.before} -> ${way.after}`,
       `           such as ${way.example}: ${names[0]}:${way.before_line}, ${
         names[1]
       }:${way.after_line}`,
     ]),
-    ...requests.ways.length > MOST_WAYS
-      ? [`  … and ${requests.ways.length - MOST_WAYS} more ways, listed by --json`]
+    ...requests.ways.length > MAX_WAYS
+      ? [`  … and ${requests.ways.length - MAX_WAYS} more ways, listed by --json`]
       : [],
     ...Object.entries(devices).flatMap(([name, { after, before }]) => [
       "",

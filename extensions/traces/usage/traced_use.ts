@@ -2,14 +2,14 @@
 import { formatCount } from "@dmalab/lang/text";
 import { readFlush } from "../line/flush_event.ts";
 import type { TraceLine } from "../line/trace_line.ts";
-import { isMappingStep, type Step } from "../script/recorder.ts";
+import { isMappingStep, type ScriptedCall } from "../script/recorder.ts";
 import { BlockRequests } from "./block_requests.ts";
 import { CallTimes } from "./call_times.ts";
 import { DeviceUses } from "./device_use.ts";
 import { RequestUse } from "./request_use.ts";
 
 /** Requests that are kept of a trace: of more the first ones. */
-const MOST_REQUESTS = 1 << 17;
+const MAX_REQUESTS = 1 << 17;
 /** A line of a stack, as the kernel or perf prints it. */
 const FRAME = /^\s*(?:=> |[0-9a-f]{8,16} )([\w.]+)/;
 /** Functions between a driver's call and the event. */
@@ -23,7 +23,7 @@ export class TracedUse {
   readonly #requests: RequestUse[] = [];
 
   /** Takes a step of the ledger. */
-  take(step: Step, seconds: number): void {
+  take(step: ScriptedCall, seconds: number): void {
     this.devices.take(step, seconds);
     if (step.op === "request") {
       const { blocks, lba, name, verb } = step.command;
@@ -70,6 +70,6 @@ export class TracedUse {
   }
 
   #keep(request: RequestUse): boolean {
-    return this.#requests.length < MOST_REQUESTS && this.#requests.push(request) > 0;
+    return this.#requests.length < MAX_REQUESTS && this.#requests.push(request) > 0;
   }
 }

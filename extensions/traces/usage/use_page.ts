@@ -1,7 +1,7 @@
 /** What devices map, as one HTML page without scripts: plots, each point of which leads to its lines. */
 import { escapeMarkup, formatSizeCut, formatTimeRounded } from "@dmalab/lang/text";
 import { type Column, columnPlot } from "./column_plot.ts";
-import type { DeviceUse, Interval, Tally } from "./device_use.ts";
+import type { DeviceUse, Interval, UseTally } from "./device_use.ts";
 import type { PowersOfTwo } from "./powers_of_two.ts";
 import type { TracedUse } from "./traced_use.ts";
 import {
@@ -14,10 +14,10 @@ import {
   restLines,
 } from "./use_report.ts";
 
-const MOST_CALLERS = 20;
-const MOST_REQUESTS = 50;
+const MAX_CALLERS = 20;
+const MAX_REQUESTS = 50;
 /** Lines of one point that are printed. */
-const MOST_LINES = 6;
+const MAX_LINES = 6;
 /** A device that is active for less than this part of the trace has only that part in its plots. */
 const SHORT_SHARE = 16;
 const NS_PER_S = 1e9;
@@ -95,7 +95,7 @@ ${points.join("\n")}
 
   /** A place that has these lines. @returns Its id. */
   #point(title: string, lines: readonly number[]): string {
-    const shown = [...new Set(lines)].filter((line) => line > 0).slice(0, MOST_LINES);
+    const shown = [...new Set(lines)].filter((line) => line > 0).slice(0, MAX_LINES);
     for (const line of shown) this.lines.add(line);
     return `p${this.#points.push({ title, lines: shown }) - 1}`;
   }
@@ -162,8 +162,8 @@ ${points.join("\n")}
     plot("pieces of live IOVA space", String, pieces, pieces);
   }
 
-  #callers(device: string, callers: ReadonlyMap<string, Tally>, seconds: number): void {
-    const rows = byCount(callers).slice(0, MOST_CALLERS).map(([caller, { count, line }]) => {
+  #callers(device: string, callers: ReadonlyMap<string, UseTally>, seconds: number): void {
+    const rows = byCount(callers).slice(0, MAX_CALLERS).map(([caller, { count, line }]) => {
       const id = this.#point(`${device}, ${caller}: the first line`, [line]);
       return `<tr><td class="n"><a href="#${id}">${count}</a></td><td>${escapeMarkup(caller)}${
         rateText(count, seconds)
@@ -193,7 +193,7 @@ ${points.join("\n")}
   /** The slowest ones. */
   #requests({ requests }: TracedUse): void {
     const slowest = [...requests].sort((a, b) => (b.tookSeconds ?? 0) - (a.tookSeconds ?? 0));
-    const rows = slowest.slice(0, MOST_REQUESTS).map((request) => {
+    const rows = slowest.slice(0, MAX_REQUESTS).map((request) => {
       const { key, line, lines, tookSeconds, way } = request;
       const id = this.#point(`${key}: ${way}`, [line, ...lines]);
       const took = tookSeconds === null

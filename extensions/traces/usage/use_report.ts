@@ -1,13 +1,13 @@
 /** What devices map, as lines for a reader and as JSON. */
 import { formatCount, formatSizeCut, formatTimeRounded } from "@dmalab/lang/text";
 import { isUndecided, modeEvidence, UNDECIDED } from "../ledger/device_mode.ts";
-import type { DeviceUse, DeviceUses, Interval, Tally } from "./device_use.ts";
+import type { DeviceUse, DeviceUses, Interval, UseTally } from "./device_use.ts";
 import type { FlushUse } from "./flush_windows.ts";
 import type { SpaceUse } from "./iova_space.ts";
 import type { PowersOfTwo } from "./powers_of_two.ts";
 import type { TracedUse } from "./traced_use.ts";
 
-const MOST_CALLERS = 5;
+const MAX_CALLERS = 5;
 const BAR_COLUMNS = 30;
 const NS_PER_US = 1000;
 
@@ -122,12 +122,12 @@ function powersJson(powers: PowersOfTwo) {
   };
 }
 
-function countsJson(tallies: ReadonlyMap<string, Tally>) {
+function countsJson(tallies: ReadonlyMap<string, UseTally>) {
   return Object.fromEntries(byCount(tallies).map(([name, { count }]) => [name, count]));
 }
 
 /** The most frequent first. */
-export function byCount(tallies: ReadonlyMap<string, Tally>): [string, Tally][] {
+export function byCount(tallies: ReadonlyMap<string, UseTally>): [string, UseTally][] {
   return [...tallies].sort((a, b) => b[1].count - a[1].count);
 }
 
@@ -215,7 +215,7 @@ export function useLines(uses: DeviceUses, seconds: number): string[] {
     `${name}   ${modeText(use)}`,
     ...headLines(uses, name, seconds).map((line) => `  ${line}`),
     "  mapped by",
-    ...byCount(use.callers).slice(0, MOST_CALLERS).map(([caller, { count }]) =>
+    ...byCount(use.callers).slice(0, MAX_CALLERS).map(([caller, { count }]) =>
       `    ${`${count}`.padStart(9)}  ${caller}${rateText(count, seconds)}`
     ),
     "  sizes, bytes",

@@ -11,29 +11,29 @@ import type { KernelLogEntry } from "../kernel_log/entry.ts";
 import { KernelLogReader } from "../kernel_log/kernel_log_reader.ts";
 import { asKnown } from "../ledger/findings.ts";
 import { classifyLog, faultPages } from "../ledger/classify_log.ts";
-import { Ledger } from "../ledger/ledger.ts";
+import { MappingTracker } from "../ledger/ledger.ts";
 import { leaksOf } from "../ledger/leaks.ts";
 import { PageHistory } from "../ledger/page_history.ts";
 import { NewestMap } from "../ledger/newest_map.ts";
-import { type Finding, isSure, type TracedMapping } from "../ledger/traced_mapping.ts";
+import { isSure, type TracedMapping, type TraceFinding } from "../ledger/traced_mapping.ts";
 import { UnreadLines } from "../line/unread_forms.ts";
 import { TraceLine } from "../line/trace_line.ts";
 
 /** How long after a new map at its address the line of an unmap can still follow. */
 const LATE_SECONDS = 10;
 /** Unmapped two-step ranges to keep. */
-const MOST_RANGES = 1 << 13;
+const MAX_RANGES = 1 << 13;
 
 export interface WatchSink {
   /** Something is proved or likely; its lines are numbered from the first one watched. */
-  readonly finding: (finding: Finding) => void;
+  readonly finding: (finding: TraceFinding) => void;
   /** The log has a fault, classified or not: the last seconds are to be written now. */
-  readonly fault: (finding: Finding) => void;
+  readonly fault: (finding: TraceFinding) => void;
 }
 
 /** Keeps two-step ranges, which the ledger forgets when they are unmapped. */
 class RecentRanges extends PageHistory {
-  readonly ranges = new NewestMap<TracedMapping, true>(MOST_RANGES);
+  readonly ranges = new NewestMap<TracedMapping, true>(MAX_RANGES);
 
   constructor() {
     super([]);
@@ -53,7 +53,7 @@ export class TraceWatch {
   readonly #sink: WatchSink;
   readonly #line = new TraceLine();
   readonly #ranges = new RecentRanges();
-  readonly #ledger = new Ledger(this.#ranges);
+  readonly #ledger = new MappingTracker(this.#ranges);
   readonly #reader: KernelLogReader;
   #logLines = 0;
   #entries: KernelLogEntry[] = [];

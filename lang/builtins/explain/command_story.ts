@@ -2,7 +2,7 @@
 import type { NvmeCommandView, NvmeRequest } from "@dmalab/devices/nvme";
 import { clip, spread, tableLines } from "../../text/columns.ts";
 import { formatAddress, formatCount, formatHexBytes, formatSize } from "../../text/numbers.ts";
-import type { Run } from "../../values/run.ts";
+import type { ExecutionContext } from "../../values/execution_context.ts";
 import { decisionList } from "./decision_list.ts";
 import { requestEventsOf } from "./request_story.ts";
 
@@ -17,16 +17,21 @@ export function commandStory(
   command: NvmeCommandView,
   request: NvmeRequest,
   title: string,
-  run: Run,
+  context: ExecutionContext,
 ): string[] {
-  const decisions = requestEventsOf(request, run).filter(({ name, why }) =>
+  const decisions = requestEventsOf(request, context).filter(({ name, why }) =>
     why !== null && WRITTEN.has(name)
   );
   return [
-    spread(title, "nvme.5.2", run.columns),
-    ...tableLines(["byte", "bytes", "what they say"], fieldRows(command, request), [], run.columns),
-    ...decisions.length === 0 ? [] : ["", ...decisionList(decisions, run.columns)],
-  ].map((line) => clip(line, run.columns));
+    spread(title, "nvme.5.2", context.columns),
+    ...tableLines(
+      ["byte", "bytes", "what they say"],
+      fieldRows(command, request),
+      [],
+      context.columns,
+    ),
+    ...decisions.length === 0 ? [] : ["", ...decisionList(decisions, context.columns)],
+  ].map((line) => clip(line, context.columns));
 }
 
 type Row = readonly [offset: string, bytes: string, meaning: string];

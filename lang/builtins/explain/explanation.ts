@@ -49,7 +49,7 @@ type NumberField<N extends EventName> = {
 }[keyof EventFields<N>];
 
 /** The fields of an event as the vocabulary has them, and the inputs of its decision. */
-export class Facts<N extends EventName = EventName> {
+export class EventFacts<N extends EventName = EventName> {
   readonly #inputs: Readonly<Record<string, FieldValue | undefined>>;
 
   /** @param name The event's name. */

@@ -49,7 +49,7 @@ function chosenLines(
   columns: number,
 ): string[] {
   return limits.why.filter(({ limit }) => limit === key).flatMap((reason, index) => [
-    spread(`${name} = ${text}${index === 0 ? "" : ", lowered"}`, placeOf(reason), columns),
+    spread(`${name} = ${text}${index === 0 ? "" : ", lowered"}`, holderOf(reason), columns),
     ...reasonsOf(reason).flatMap((sentence) => indented(sentence, columns)),
   ]);
 }
@@ -60,7 +60,7 @@ export function setterOf(reason: LimitReason): string {
   return typeof by === "string" ? by.replaceAll("_", " ") : "";
 }
 
-function placeOf(reason: LimitReason): string {
+function holderOf(reason: LimitReason): string {
   const by = setterOf(reason);
   return by === "" ? reason.rule : `set by ${by}  ${reason.rule}`;
 }

@@ -38,9 +38,9 @@ export interface PicturedPool {
 const BAR_CELLS = 50;
 /** Slots on a line of a map. */
 const LINE_SLOTS = 64;
-const SHOWN_AREAS = 8;
-const SHOWN_SETS = 2;
-const SHOWN_BUFFERS = 8;
+const DISPLAYED_AREAS = 8;
+const DISPLAYED_SETS = 2;
+const DISPLAYED_BUFFERS = 8;
 
 const FREE = "·";
 const PADDING = "░";
@@ -71,7 +71,7 @@ function areaLines(pool: PicturedPool): string[] {
   const areaSlots = pool.slots / pool.areas.length;
   const numbered = pool.areas.map((area, number) => ({ ...area, number }));
   const busy = numbered.filter(({ usedSlots, nextSlot }) => usedSlots > 0 || nextSlot > 0);
-  const shown = (pool.areas.length <= SHOWN_AREAS ? numbered : busy).slice(0, SHOWN_AREAS);
+  const shown = (pool.areas.length <= DISPLAYED_AREAS ? numbered : busy).slice(0, DISPLAYED_AREAS);
   const rest = pool.areas.length - shown.length;
   return [
     ...shown.map(({ number, usedSlots, nextSlot }) => {
@@ -99,8 +99,8 @@ function setLines(pool: PicturedPool): string[] {
   const setOf = (slot: number) => Math.floor(slot / pool.setSlots);
   const sets = [...new Set(pool.buffers.map(({ slot }) => setOf(slot)))];
   if (sets.length === 0) return [];
-  const lines = sets.slice(0, SHOWN_SETS).flatMap((set) => setMap(pool, set));
-  const rest = sets.length - SHOWN_SETS;
+  const lines = sets.slice(0, DISPLAYED_SETS).flatMap((set) => setMap(pool, set));
+  const rest = sets.length - DISPLAYED_SETS;
   const signs = [
     "█ ▓ data",
     ...lines.some((line) => line.includes(PADDING)) ? [`${PADDING} padding`] : [],
@@ -139,9 +139,9 @@ function setMap(pool: PicturedPool, set: number): string[] {
 function bufferLines(pool: PicturedPool): string[] {
   const columns = Math.max(
     0,
-    ...pool.buffers.slice(0, SHOWN_BUFFERS).map(({ slot }) => String(slot).length),
+    ...pool.buffers.slice(0, DISPLAYED_BUFFERS).map(({ slot }) => String(slot).length),
   );
-  const lines = pool.buffers.slice(0, SHOWN_BUFFERS).map((buffer) => {
+  const lines = pool.buffers.slice(0, DISPLAYED_BUFFERS).map((buffer) => {
     const slots = `${formatCount(buffer.slots, "slot")}${
       buffer.padSlots > 0 ? `, ${buffer.padSlots} padding` : ""
     }`;
@@ -149,6 +149,6 @@ function bufferLines(pool: PicturedPool): string[] {
       formatSize(buffer.sizeBytes)
     } at ${formatAddress(buffer.tlbPhys)} for ${formatAddress(buffer.origPhys)}`;
   });
-  const rest = pool.buffers.length - SHOWN_BUFFERS;
+  const rest = pool.buffers.length - DISPLAYED_BUFFERS;
   return rest > 0 ? [...lines, `  ⋮ ${formatCount(rest, "more buffer")}`] : lines;
 }

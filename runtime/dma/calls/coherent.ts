@@ -9,7 +9,7 @@ import { FAULT } from "../../faults.ts";
 import type { IommuDomain } from "../../iommu/domain.ts";
 import type { DmaMachine } from "../dma_machine.ts";
 import type { AtomicPools } from "../../memory/atomic_pool.ts";
-import { LARGEST_BLOCK_PAGES, type PageHome } from "../../memory/page_allocator.ts";
+import { MAX_BLOCK_PAGES, type PageHome } from "../../memory/page_allocator.ts";
 import { DMA_ATTR, DMA_BIDIRECTIONAL, type DmaDirection } from "../attributes.ts";
 import { CoherentMemory } from "../coherent_memory.ts";
 import type { DmaDevice } from "../device/device.ts";
@@ -112,7 +112,7 @@ function takeCoherent(
     const pages = collectForDevice(machine, domain, count, attrs);
     return pages === null ? "no_pages" : { pages, home };
   }
-  if (2 ** Math.ceil(Math.log2(count)) > LARGEST_BLOCK_PAGES) return "above_largest_block";
+  if (2 ** Math.ceil(Math.log2(count)) > MAX_BLOCK_PAGES) return "above_largest_block";
   const pages = takePages(machine, dev, count);
   return pages === null ? "no_pages" : { pages, home };
 }
@@ -141,7 +141,7 @@ function collectPages(
   if (count > pages.totalPages) return null;
   const smallest = Math.max(1, sizesBytes[0]! / pages.pageSizeBytes);
   const pieces = sizesBytes.map((sizeBytes) => sizeBytes / pages.pageSizeBytes)
-    .filter((piece) => piece > smallest && piece <= LARGEST_BLOCK_PAGES);
+    .filter((piece) => piece > smallest && piece <= MAX_BLOCK_PAGES);
   const collected: PhysAddr[] = [];
   while (collected.length < count) {
     const left = count - collected.length;
@@ -169,7 +169,7 @@ export function takePages(
 ): readonly PhysAddr[] | null {
   const { faults, pages } = machine;
   if (faults !== null && faults.errnoAt(FAULT.alloc_pages) !== 0) return null;
-  if (2 ** Math.ceil(Math.log2(count)) > LARGEST_BLOCK_PAGES) return null;
+  if (2 ** Math.ceil(Math.log2(count)) > MAX_BLOCK_PAGES) return null;
   for (const within of reachableSpans(dev)) {
     const taken = pages.alloc(count, {
       contiguous: true,

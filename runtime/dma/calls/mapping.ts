@@ -55,7 +55,7 @@ import { refuseMap, whyBranch, whyMaskRefused } from "../paths/refusal.ts";
 import type { Scatterlist } from "../scatterlist.ts";
 import { ScatterlistCalls } from "./scatterlist_calls.ts";
 import { noTwoStep, type TwoStepApi } from "./no_two_step.ts";
-import { oneWay } from "./one_way.ts";
+import { oneWay } from "./maps_without_range.ts";
 import { TwoStepCalls } from "./two_step_calls.ts";
 
 export { UNLIMITED_BYTES } from "./mapping_queries.ts";

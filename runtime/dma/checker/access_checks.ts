@@ -14,7 +14,7 @@ import { DMA_FROM_DEVICE, DMA_TO_DEVICE, type DmaDirection } from "../attributes
 import { hexAddress } from "../hex_address.ts";
 import { bytes } from "./describe.ts";
 import type { CheckedDevice, PoolPage } from "./checked_device.ts";
-import type { Ledger } from "./ledger.ts";
+import type { MappingRecords } from "./ledger.ts";
 import { MADE, MARK, NONE } from "./record_table.ts";
 
 const { LEAKED, POOL, UNSYNCED } = MARK;
@@ -32,9 +32,9 @@ interface WrongAccess {
 }
 
 export class AccessChecks {
-  readonly #ledger: Ledger;
+  readonly #ledger: MappingRecords;
 
-  constructor(ledger: Ledger) {
+  constructor(ledger: MappingRecords) {
     this.#ledger = ledger;
   }
 

@@ -4,12 +4,12 @@
  * @see behaviour/c-api.md, column C
  */
 import type { CpuContext } from "../../cpu_context.ts";
-import type { Ledger } from "./ledger.ts";
+import type { MappingRecords } from "./ledger.ts";
 
 export class ContextChecks {
-  readonly #ledger: Ledger;
+  readonly #ledger: MappingRecords;
 
-  constructor(ledger: Ledger) {
+  constructor(ledger: MappingRecords) {
     this.#ledger = ledger;
   }
 

@@ -11,7 +11,7 @@ import type { Bytes } from "../../address.ts";
 import type { DmaDevice } from "../device/device.ts";
 import { AccessChecks } from "./access_checks.ts";
 import type { CheckedDevice } from "./checked_device.ts";
-import { type CheckedPlatform, Ledger } from "./ledger.ts";
+import { type CheckedPlatform, MappingRecords } from "./ledger.ts";
 import { CpuChecks } from "./cpu_checks.ts";
 import { ContextChecks } from "./context_checks.ts";
 import { type LeftRecord, leftRecords } from "./left_records.ts";
@@ -37,10 +37,10 @@ export class DmaChecker {
   readonly peers: PeerChecks;
   readonly contexts: ContextChecks;
   readonly cpu: CpuChecks;
-  readonly #ledger: Ledger;
+  readonly #ledger: MappingRecords;
 
   constructor(platform: CheckedPlatform) {
-    const ledger = new Ledger(platform);
+    const ledger = new MappingRecords(platform);
     this.#ledger = ledger;
     this.mappings = new MappingChecks(ledger, platform.areas);
     this.syncs = new SyncChecks(ledger);

@@ -12,7 +12,7 @@ import type { Platform } from "../../platform.ts";
 import { DMA_ATTR, DMA_TO_DEVICE } from "../attributes.ts";
 import type { DmaDevice } from "../device/device.ts";
 import { CheckedDevice } from "./checked_device.ts";
-import { CacheLines } from "./cache_lines.ts";
+import { CacheLineRecords } from "./cache_lines.ts";
 import type { DebugRules } from "./debug_rules.ts";
 import { hexAddress } from "../hex_address.ts";
 import { bytes, describeRecord } from "./describe.ts";
@@ -29,7 +29,7 @@ export const SINGLES = 1 << MADE.PHYS | 1 << MADE.PAGE | 1 << MADE.SINGLE | 1 <<
 /** How many findings a kernel prints by default. @see behaviour/dma.md 8.1 (num_errors) */
 const PRINTED_ERRORS = 1;
 /** More mappings than this on a line are warned of. @see behaviour/dma.md 8.2, row 16 */
-const MOST_ON_A_LINE = 7;
+const MAX_PER_CACHE_LINE = 7;
 const DEVICE_LIMIT = 2 ** 16;
 
 /** The platform, and which memory belongs to PCI peers; null without peers. */
@@ -40,7 +40,7 @@ export interface CheckedPlatform extends Platform {
   } | null;
 }
 
-export class Ledger {
+export class MappingRecords {
   readonly platform: CheckedPlatform;
   readonly table = new RecordTable(() => this.#forgetExcused());
   readonly ended = new EndedMappings();
@@ -51,7 +51,7 @@ export class Ledger {
   /** Its kernels align what they hand out to cache lines. */
   readonly #alignsToLines: boolean;
   readonly #devices: CheckedDevice[] = [];
-  #lines: CacheLines | null = null;
+  #lines: CacheLineRecords | null = null;
   #shared: SharedLines | null = null;
   #saidMany = false;
   #printed = 0;
@@ -220,7 +220,7 @@ export class Ledger {
   #checkFirstLine(dev: DmaDevice, record: number): boolean {
     const { table } = this;
     if (table.dir(record) === DMA_TO_DEVICE || !this.#countsCacheLines(dev)) return false;
-    const lines = this.#lines ??= new CacheLines(table);
+    const lines = this.#lines ??= new CacheLineRecords(table);
     lines.add(record);
     if ((table.attrs(record) & DMA_ATTR.SKIP_CPU_SYNC) !== 0) return false;
     let others = 0;
@@ -243,7 +243,7 @@ export class Ledger {
         "written back",
       table.site(first),
     );
-    if (others > MOST_ON_A_LINE && !this.#saidMany) {
+    if (others > MAX_PER_CACHE_LINE && !this.#saidMany) {
       this.#saidMany = true;
       const text = `Device "${dev.name}": ${this.describe(record)} shares a cache line with ` +
         `${others} other mappings: the kernel counts no further`;

@@ -15,7 +15,7 @@ import type { DmaDevice } from "../device/device.ts";
 import { hexAddress } from "../hex_address.ts";
 import type { CoherentMemory } from "../coherent_memory.ts";
 import { bytes } from "./describe.ts";
-import { type Ledger, SINGLES } from "./ledger.ts";
+import { type MappingRecords, SINGLES } from "./ledger.ts";
 import { MADE, MARK } from "./record_table.ts";
 
 /** Calls after which memory is the device's until it is synced or unmapped. */
@@ -24,11 +24,11 @@ const OWN_SYNCS = DMA_ATTR.MMIO | DMA_ATTR.SKIP_CPU_SYNC;
 const GRANULE = PAGE_SIZE_BYTES;
 
 export class MemoryChecks implements HostMemoryChecks {
-  readonly #ledger: Ledger;
+  readonly #ledger: MappingRecords;
   /** Coherent memory that was freed, and that no buffer has had since. */
   readonly #freedCoherent = new IntervalSet();
 
-  constructor(ledger: Ledger) {
+  constructor(ledger: MappingRecords) {
     this.#ledger = ledger;
   }
 

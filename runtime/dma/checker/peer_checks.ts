@@ -9,13 +9,13 @@ import type { DmaDevice } from "../device/device.ts";
 import type { Iommu } from "../../iommu/iommu.ts";
 import { hexAddress } from "../hex_address.ts";
 import { bytes } from "./describe.ts";
-import type { Ledger } from "./ledger.ts";
+import type { MappingRecords } from "./ledger.ts";
 import { MADE } from "./record_table.ts";
 
 export class PeerChecks {
-  readonly #ledger: Ledger;
+  readonly #ledger: MappingRecords;
 
-  constructor(ledger: Ledger) {
+  constructor(ledger: MappingRecords) {
     this.#ledger = ledger;
   }
 

@@ -18,15 +18,15 @@ import {
 import type { DmaDevice } from "../device/device.ts";
 import { hexAddress } from "../hex_address.ts";
 import { bytes } from "./describe.ts";
-import type { Ledger } from "./ledger.ts";
+import type { MappingRecords } from "./ledger.ts";
 import { MADE, MARK, NONE } from "./record_table.ts";
 
 const LINKED = 1 << MADE.LINK;
 
 export class SyncChecks {
-  readonly #ledger: Ledger;
+  readonly #ledger: MappingRecords;
 
-  constructor(ledger: Ledger) {
+  constructor(ledger: MappingRecords) {
     this.#ledger = ledger;
   }
 

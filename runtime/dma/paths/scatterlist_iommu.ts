@@ -25,7 +25,7 @@ import { APART, type Apart, type Scatterlist } from "../scatterlist.ts";
 import { PEER_BEHIND_BRIDGE, PEER_REFUSED, peerBusAddress, peerMemo } from "./scatterlist_peer.ts";
 
 /** The length of a list's entry has 32 bits. */
-const LONGEST_ENTRY_BYTES = 2 ** 32 - 1;
+const MAX_ENTRY_BYTES = 2 ** 32 - 1;
 
 /**
  * Maps a list.
@@ -103,7 +103,7 @@ function layOut(
     const pad = Math.ceil(totalBytes * perBoundary) * boundaryBytes - totalBytes;
     const moves = pad !== 0 && pad < mappedBytes - 1 && previous >= 0;
     const padded = moves ? list.mappedAt(previous) + pad : 0;
-    if (!listLengthWraps && Math.max(padded, mappedBytes) > LONGEST_ENTRY_BYTES) {
+    if (!listLengthWraps && Math.max(padded, mappedBytes) > MAX_ENTRY_BYTES) {
       machine.dma.refusal = MAP_FAILURE.LIST_TOO_LONG;
       return invalidate(list, -ERRNO.EINVAL);
     }

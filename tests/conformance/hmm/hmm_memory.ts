@@ -4,8 +4,8 @@ import {
   type AddressSpace,
   type AreaKind,
   type ChangedRange,
-  type ChangeEvent,
   HUGE_ORDER,
+  type NotifierEvent,
 } from "@dmalab/runtime/mm";
 import { PAGE_SIZE_BYTES, type VirtAddr } from "@dmalab/runtime";
 
@@ -36,7 +36,7 @@ const ACCESS: Readonly<Record<string, Access>> = {
 };
 
 /** The kernel's number for the event that a callback gets. */
-const EVENT_NUMBERS: Readonly<Record<ChangeEvent, number>> = {
+const EVENT_NUMBERS: Readonly<Record<NotifierEvent, number>> = {
   unmap: 0,
   clear: 1,
   protect_area: 2,

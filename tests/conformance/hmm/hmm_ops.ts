@@ -26,7 +26,7 @@ import { entriesOf, ReportedEntries, runsOf, sameEntry, wishOf, writeEntry } fro
 type Answer = Record<string, Json>;
 
 /** A fault answers -EBUSY, and is repeated, no more often than this: once for each table of pages. */
-const MOST_TRIES = 1000;
+const MAX_TRIES = 1000;
 
 /** Calls whose lines have the state of the range, as it is afterwards. */
 const TELLS_STATE: ReadonlySet<string> = new Set(["dma_iova_try_alloc", "dma_iova_free"]);
@@ -228,7 +228,7 @@ export class HmmOps {
     let busy = 0;
     let changed = 0;
     let ret = -ERRNO.EBUSY;
-    for (let tries = 0; tries < MOST_TRIES; tries++) {
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
       const sequence = notifier?.readBegin() ?? 0;
       ret = hmmRangeFault(this.host.machine, {
         mm: mm!,

@@ -3,7 +3,7 @@ import { BUILTINS } from "@dmalab/lang/builtins";
 import { SourceFile } from "@dmalab/lang";
 import { type CallExpression, isDeclaration } from "@dmalab/lang/syntax/tree";
 import { parse } from "@dmalab/lang/syntax";
-import type { MethodSpec, TypeSpec } from "@dmalab/lang/values";
+import type { HandleType, MethodSpec } from "@dmalab/lang/values";
 
 /** One example: declarations first, among them its machine, then its statements, each by itself. */
 export interface ExampleScript {
@@ -18,7 +18,7 @@ export interface ArgumentCorpus {
 }
 
 /** Every method with the type it stands in. */
-export const METHODS: readonly (readonly [type: TypeSpec, method: MethodSpec])[] = [
+export const METHODS: readonly (readonly [type: HandleType, method: MethodSpec])[] = [
   ...BUILTINS.types.values(),
 ].flatMap((type) => type.methods.map((method) => [type, method] as const));
 

@@ -1,6 +1,6 @@
 /** The inputs of one session: a machine, then calls of builtins and looks at what they gave. */
 import { BUILTINS } from "@dmalab/lang/builtins";
-import { type Kind, type ParameterSpec, typeChain, type Value } from "@dmalab/lang/values";
+import { type ParameterSpec, type Type, typeChain, type Value } from "@dmalab/lang/values";
 import { FAULT_POINTS } from "@dmalab/runtime";
 import { KERNEL_NAMES } from "@dmalab/runtime/kernels";
 import type { Choices } from "../choices.ts";
@@ -23,7 +23,7 @@ interface Callee {
   readonly type: string | null;
   readonly name: string;
   readonly parameters: readonly ParameterSpec[];
-  readonly result: Kind;
+  readonly result: Type;
 }
 
 const CALLEES: readonly Callee[] = [

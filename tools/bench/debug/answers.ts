@@ -1,6 +1,6 @@
 /** How long a client of the debug adapter waits for answers about moments of long runs. */
 import type { DebugProtocol } from "@vscode/debugprotocol";
-import { Session } from "@dmalab/editor/dap";
+import { DapSession } from "@dmalab/editor/dap";
 import { type Benchmark, type BenchResult, median, rounded } from "../benchmark.ts";
 import { runDeno } from "../child.ts";
 import { cpuSeconds } from "../cpu_time.ts";
@@ -34,7 +34,7 @@ function now(): { readonly wallMs: number; readonly cpuMs: number } {
 class Asker {
   /** Milliseconds of each answer, by request. */
   readonly times: Record<string, number[]> = {};
-  readonly #session = new Session();
+  readonly #session = new DapSession();
   readonly #waiting = new Map<string, (message: DebugProtocol.Response) => void>();
   #seq = 0;
 

@@ -6,7 +6,7 @@
 import { BEGUN_MS, nowMs } from "./clock.ts";
 import { parse } from "@dmalab/lang/syntax";
 import { SourceFile } from "@dmalab/lang";
-import { buildTestWorld, runProgramWith } from "@dmalab/lang/run";
+import { buildTestMachine, runProgramWith } from "@dmalab/lang/run";
 import { DEFAULT_LIMITS } from "@dmalab/lang/values";
 import { readScenario } from "@dmalab/cli/scenario";
 
@@ -21,7 +21,7 @@ function timeStages(path: string): readonly (readonly [stage: string, ms: number
   if (!("program" in opened) || opened.program === null) throw new Error("The scenario is wrong");
   ended("scenario");
   const { program } = opened;
-  buildTestWorld(program, program.machine.config, {
+  buildTestMachine(program, program.machine.config, {
     record: false,
     limits: DEFAULT_LIMITS,
     output: { write: () => {} },

@@ -40,7 +40,7 @@ interface Chunk {
   readonly sizeBytes: Bytes;
 }
 
-export class HostMemoryBuffer {
+export class ControllerHostMemory {
   readonly #host: HostPort;
   readonly #needs: HostMemoryNeeds;
   readonly #bytes = new Uint8Array(ENTRY_BYTES);

@@ -7,7 +7,7 @@ import { EventStream, type MachineEvent } from "@dmalab/runtime";
 import { FlatMemory } from "../_rig.ts";
 import { HostPort } from "../host_port.ts";
 import {
-  HostMemoryBuffer,
+  ControllerHostMemory,
   type HostMemoryGrant,
   type HostMemoryNeeds,
 } from "./host_memory_buffer.ts";
@@ -33,7 +33,7 @@ function bench(needs: Partial<HostMemoryNeeds> = {}) {
     const { dma, hit } = (event as MachineEvent<"nvme.host_memory">).fields;
     looked.push([dma, hit]);
   }, ["nvme.host_memory"]);
-  const buffer = new HostMemoryBuffer(new HostPort(events, new DmaDevice("ssd"), memory), {
+  const buffer = new ControllerHostMemory(new HostPort(events, new DmaDevice("ssd"), memory), {
     ...NEEDS,
     ...needs,
   });

@@ -26,7 +26,7 @@ const CHUNK_WORDS = CHUNK_BYTES / WORD_BYTES;
 const EXTENT_BYTES = 32;
 
 /** A store's most: from there on `tag + x` is not exact. */
-export const MOST_BYTES: Bytes = 2 ** 52;
+export const MAX_PATTERN_BYTES: Bytes = 2 ** 52;
 
 export class PatternStore {
   readonly capacityBytes: Bytes;
@@ -42,12 +42,12 @@ export class PatternStore {
 
   /**
    * @param tagHigh The upper 32 bits of the tag: below 2^31, its lower 20 bits zero.
-   * @param capacityBytes At most {@linkcode MOST_BYTES}.
+   * @param capacityBytes At most {@linkcode MAX_PATTERN_BYTES}.
    * @param budget What the store's own memory is taken from.
    */
   constructor(tagHigh: number, capacityBytes: Bytes, budget: HostBudget) {
     invariant(tagHigh % 2 ** 20 === 0 && tagHigh < 2 ** 31, `Tag 0x${tagHigh.toString(16)}`);
-    invariant(capacityBytes <= MOST_BYTES, `Capacity ${capacityBytes}`);
+    invariant(capacityBytes <= MAX_PATTERN_BYTES, `Capacity ${capacityBytes}`);
     this.capacityBytes = capacityBytes;
     this.#budget = budget;
     this.#base = 2 ** (tagHigh / 2 ** 20 - 1023);

@@ -18,7 +18,7 @@ import { ADMIN_DEPTH, ADMIN_TAGS } from "../protocol.ts";
 import { QueuePair } from "../queues/queue_pair.ts";
 import type { QueueSet } from "../queues/queue_set.ts";
 import {
-  type Capabilities,
+  type ControllerCapabilities,
   disableController,
   enableController,
   readCapabilities,
@@ -46,7 +46,7 @@ export interface SetupOwner {
 
 export class ControllerSetup {
   readonly #owner: SetupOwner;
-  #capabilities: Capabilities | null = null;
+  #capabilities: ControllerCapabilities | null = null;
   #shadows: ShadowDoorbells | null = null;
   #controllerMemory: ControllerMemory | null = null;
   /** Commands of I/O queues lie in the controller's memory. */
@@ -197,7 +197,7 @@ export class ControllerSetup {
   }
 
   /** Allocates the memory of all queues first; then creates each on the controller. */
-  #addIoQueues(commands: AdminCommands, capabilities: Capabilities): void {
+  #addIoQueues(commands: AdminCommands, capabilities: ControllerCapabilities): void {
     const { depthEntries = 1024, pollQueues } = this.#owner.options;
     const count = commands.numberOfQueues(this.#wantedQueues);
     // Where there are fewer than asked for, it is the polled ones that are missing.
@@ -256,7 +256,7 @@ export class ControllerSetup {
   }
 
   /** A pair of doorbells for each queue that may come, the admin queue's place among them. */
-  #allocateShadows({ doorbellStrideBytes }: Capabilities): ShadowDoorbells | null {
+  #allocateShadows({ doorbellStrideBytes }: ControllerCapabilities): ShadowDoorbells | null {
     const { dev, machine } = this.#owner.options;
     const sizeBytes = (this.#wantedQueues + 1) * 2 * doorbellStrideBytes;
     return ShadowDoorbells.allocate(machine, dev, sizeBytes);

@@ -8,9 +8,9 @@ import type { CoherentMemory, DmaDevice } from "@dmalab/runtime/dma";
 import { CTRL_PAGE_BYTES } from "../protocol.ts";
 
 /** What a controller gets at most (`max_host_mem_size_mb`). */
-const MOST_BYTES = 128 * MIB;
+const MAX_BYTES = 128 * MIB;
 /** The largest piece that the page allocator gives. */
-const LARGEST_CHUNK_BYTES = 4 * MIB;
+const MAX_CHUNK_BYTES = 4 * MIB;
 const SMALLEST_CHUNK_BYTES = 8 * KIB;
 const DESCRIPTOR_BYTES = 16;
 
@@ -72,8 +72,8 @@ export function allocateHostMemoryBuffer(
   wishes: HostMemoryWishes,
 ): HostMemoryBuffer | null {
   const { minimumBytes, mostChunks, preferredBytes, smallestChunkBytes } = wishes;
-  if (preferredBytes === 0 || minimumBytes > MOST_BYTES) return null;
-  const wanted = Math.min(preferredBytes, MOST_BYTES);
+  if (preferredBytes === 0 || minimumBytes > MAX_BYTES) return null;
+  const wanted = Math.min(preferredBytes, MAX_BYTES);
   const { allocatesHostMemoryWhole } = machine.kernel.strategies.nvme;
   if (allocatesHostMemoryWhole && machine.dma.dmaGetMergeBoundary(dev) !== 0) {
     const whole = allocateChunks(machine, dev, wanted, wanted, 1);
@@ -81,7 +81,7 @@ export function allocateHostMemoryBuffer(
   }
   const smallest = Math.max(smallestChunkBytes, SMALLEST_CHUNK_BYTES);
   const most = mostChunks === 0 ? Infinity : mostChunks;
-  let chunkBytes = Math.min(wanted, LARGEST_CHUNK_BYTES);
+  let chunkBytes = Math.min(wanted, MAX_CHUNK_BYTES);
   for (; chunkBytes >= smallest; chunkBytes /= 2) {
     const chunks = allocateChunks(machine, dev, wanted, chunkBytes, most);
     if (chunks.length > 0 && sizeOf(chunks) >= minimumBytes) return describe(machine, dev, chunks);

@@ -14,7 +14,7 @@ import {
 } from "@dmalab/runtime";
 import { Plug } from "@dmalab/runtime/block";
 import type { KernelProfile, QuirkName } from "@dmalab/runtime/kernels";
-import { DriverRig, pages, type RigOptions, vec } from "../../_driver_rig.ts";
+import { DriverRig, type DriverRigOptions, pages, vec } from "../../_driver_rig.ts";
 import type { NvmeRequest } from "../command/nvme_request.ts";
 import type { DiskOp } from "../../nvme_disk.ts";
 import type { Io } from "../../io.ts";
@@ -75,7 +75,7 @@ function workload(rig: DriverRig): readonly Io[] {
   });
 }
 
-const ENVIRONMENTS: Readonly<Record<string, RigOptions>> = {
+const ENVIRONMENTS: Readonly<Record<string, DriverRigOptions>> = {
   direct: {},
   strict: { iommu: { mode: "strict" } },
   lazy: { iommu: { mode: "lazy" } },
@@ -105,7 +105,7 @@ interface Ending {
  * whatever it was. Null when the workload has no such moment.
  */
 function interrupted(
-  options: RigOptions,
+  options: DriverRigOptions,
   moment: number,
   what: (rig: DriverRig) => void,
 ): Ending | null {
@@ -183,7 +183,10 @@ for (const kernel of KERNELS) {
 }
 
 Deno.test("reset or pulled at any moment: what waits in a scheduler ends once (nvme.md 5.2)", () => {
-  const options: RigOptions = { iommu: { mode: "strict" }, driver: { scheduler: "mq_deadline" } };
+  const options: DriverRigOptions = {
+    iommu: { mode: "strict" },
+    driver: { scheduler: "mq_deadline" },
+  };
   for (
     const [what, right] of [[(rig: DriverRig) => rig.driver.reset(), ["OK"]], [pull, [
       "OK",

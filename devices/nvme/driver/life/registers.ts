@@ -20,7 +20,7 @@ const POLL_NS: Nanoseconds = 1_000_000;
 const TIMEOUT_UNIT_NS: Nanoseconds = 500_000_000;
 
 /** What the capabilities register says. */
-export interface Capabilities {
+export interface ControllerCapabilities {
   /** Most entries of an I/O queue. */
   readonly maxQueueEntries: number;
   /** Bytes between two doorbells. */
@@ -36,7 +36,10 @@ export interface Capabilities {
  * Reads what the controller can do.
  * @throws {KernelError} ENODEV when nothing answers.
  */
-export function readCapabilities(registers: NvmeRegisterPort, name: string): Capabilities {
+export function readCapabilities(
+  registers: NvmeRegisterPort,
+  name: string,
+): ControllerCapabilities {
   if (registers.read32(REGISTER.CSTS) === ALL_ONES) {
     throw new KernelError("ENODEV", `${name} does not answer`);
   }
@@ -61,7 +64,7 @@ export function readCapabilities(registers: NvmeRegisterPort, name: string): Cap
 export function disableController(
   machine: Machine,
   registers: NvmeRegisterPort,
-  capabilities: Capabilities,
+  capabilities: ControllerCapabilities,
   name: string,
 ): void {
   clearEnable(registers);
@@ -84,7 +87,7 @@ function clearEnable(registers: NvmeRegisterPort): void {
 export function enableController(
   machine: Machine,
   registers: NvmeRegisterPort,
-  capabilities: Capabilities,
+  capabilities: ControllerCapabilities,
   adminQueues: { readonly sqDma: number; readonly cqDma: number },
   name: string,
 ): void {
@@ -107,7 +110,7 @@ function write64(registers: NvmeRegisterPort, offset: number, value: number): vo
 function waitReady(
   machine: Machine,
   registers: NvmeRegisterPort,
-  capabilities: Capabilities,
+  capabilities: ControllerCapabilities,
   wanted: number,
   name: string,
 ): void {
@@ -120,7 +123,7 @@ function waitReady(
 function becomesReady(
   machine: Machine,
   registers: NvmeRegisterPort,
-  capabilities: Capabilities,
+  capabilities: ControllerCapabilities,
   wanted: number,
   name: string,
 ): boolean {

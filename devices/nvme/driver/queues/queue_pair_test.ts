@@ -2,7 +2,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { ArmedFault, FAULT, KernelError } from "@dmalab/runtime";
 import { Plug } from "@dmalab/runtime/block";
-import { DriverRig, pages, type RigOptions, vec } from "../../_driver_rig.ts";
+import { DriverRig, type DriverRigOptions, pages, vec } from "../../_driver_rig.ts";
 import type { DescriptorPools } from "../command/descriptor_pools.ts";
 import type { NvmeRequest } from "../command/nvme_request.ts";
 import { QueuePair } from "./queue_pair.ts";
@@ -156,7 +156,7 @@ Deno.test("what has no resources is tried 16 times while nothing else completes 
 });
 
 /** When the first command without an answer is looked after, in seconds. */
-function overdueAt(options: RigOptions, admin: boolean): number {
+function overdueAt(options: DriverRigOptions, admin: boolean): number {
   const rig = new DriverRig(options);
   const times: number[] = [];
   rig.machine.events.listen(() => times.push(rig.machine.clock.nowNs), ["nvme.timeout"]);

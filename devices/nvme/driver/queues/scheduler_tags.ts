@@ -13,11 +13,11 @@ import type { NvmeRequest } from "../command/nvme_request.ts";
 import { RequestFifo } from "./request_fifo.ts";
 
 /** More tags of the driver than this do not count. */
-const MOST_COUNTED_TAGS = 128;
+const MAX_COUNTED_TAGS = 128;
 
 /** Requests that a queue with a scheduler can have at a time (`nr_requests`), by its driver's tags. */
 export function scheduledRequests(driverTags: number): number {
-  return 2 * Math.min(driverTags, MOST_COUNTED_TAGS);
+  return 2 * Math.min(driverTags, MAX_COUNTED_TAGS);
 }
 
 export class SchedulerTags {

@@ -45,17 +45,17 @@ try {
     },
   }).outputSync();
   assertEquals(code, 0, new TextDecoder().decode(stderr));
-  const answers: Answers = JSON.parse(Deno.readTextFileSync(at("out.json")));
-  assertEquals(answers.problem, undefined);
-  assertEquals(answers.diagnostic, {
+  const evaluationCache: Answers = JSON.parse(Deno.readTextFileSync(at("out.json")));
+  assertEquals(evaluationCache.problem, undefined);
+  assertEquals(evaluationCache.diagnostic, {
     line: 1,
     column: 6,
     message: "Nothing is called `siez`\nhint: did you mean `size`?",
   });
-  assertEquals(answers.completion, ["alloc_pages"]);
-  assertStringIncludes(answers.hover, "let size: a size");
-  assertEquals(answers.syntax, ["dmaKeyword", "", "dmaNumber", ""]);
-  assertEquals(answers.formatted, ["let size = 4KiB  # one page", "print size"]);
+  assertEquals(evaluationCache.completion, ["alloc_pages"]);
+  assertStringIncludes(evaluationCache.hover, "let size: a size");
+  assertEquals(evaluationCache.syntax, ["dmaKeyword", "", "dmaNumber", ""]);
+  assertEquals(evaluationCache.formatted, ["let size = 4KiB  # one page", "print size"]);
   console.log("ok | diagnostics, completion, hover, colours and formatting in Neovim");
 } catch (error) {
   if (!(error instanceof Deno.errors.NotFound)) throw error;

@@ -58,29 +58,32 @@ function isStolen(): boolean {
   }
 }
 
-type Step = readonly [name: string, run: (bench: Workbench) => Promise<void>];
+type Step = readonly [name: string, run: (timeTravel: Workbench) => Promise<void>];
 
 const STEPS: readonly Step[] = [
-  ["tokens are coloured", async (bench) => {
-    await bench.until("`let` in another colour than a name", async () => {
-      const keyword = await bench.colourOf("let");
-      return keyword !== null && keyword !== await bench.colourOf("payload");
+  ["tokens are coloured", async (timeTravel) => {
+    await timeTravel.until("`let` in another colour than a name", async () => {
+      const keyword = await timeTravel.colourOf("let");
+      return keyword !== null && keyword !== await timeTravel.colourOf("payload");
     });
   }],
-  ["a mistake has a squiggle, and its quick fix is applied", async (bench) => {
-    const { page } = bench;
+  ["a mistake has a squiggle, and its quick fix is applied", async (timeTravel) => {
+    const { page } = timeTravel;
     // Extensions and the server have started then.
     await page.waitForSelector(".squiggly-error", { timeout: START_MS });
-    await bench.moveTo(2, 8);
-    await bench.until("the list of quick fixes", async () => {
+    await timeTravel.moveTo(2, 8);
+    await timeTravel.until("the list of quick fixes", async () => {
       // The editor does not wait for a server that is busy: it says that there is none.
       await page.keyboard.press("Control+.");
       const list = page.locator(".action-widget .monaco-list-row").first();
       return await list.waitFor({ timeout: 5000 }).then(() => true, () => false);
     });
     await page.locator(".action-widget .monaco-list-row", { hasText: "payload" }).first().click();
-    await bench.until("the fixed line", async () => (await bench.lines())[1] === "print payload");
-    await bench.until(
+    await timeTravel.until(
+      "the fixed line",
+      async () => (await timeTravel.lines())[1] === "print payload",
+    );
+    await timeTravel.until(
       "no squiggle",
       async () => await page.locator(".squiggly-error").count() === 0,
     );
@@ -89,96 +92,98 @@ const STEPS: readonly Step[] = [
     if (isStolen()) throw new Error("its program was started");
     return Promise.resolve();
   }],
-  ["hover describes a name", async (bench) => {
-    await bench.moveTo(3, 9);
-    await bench.command("Show or Focus Hover");
-    await bench.page.locator(".monaco-hover", { hasText: "let payload: a size" }).first().waitFor();
-    await bench.page.keyboard.press("Escape");
+  ["hover describes a name", async (timeTravel) => {
+    await timeTravel.moveTo(3, 9);
+    await timeTravel.command("Show or Focus Hover");
+    await timeTravel.page.locator(".monaco-hover", { hasText: "let payload: a size" }).first()
+      .waitFor();
+    await timeTravel.page.keyboard.press("Escape");
   }],
-  ["completion offers names", async (bench) => {
-    const { page } = bench;
-    await bench.moveTo(3, 14);
+  ["completion offers names", async (timeTravel) => {
+    const { page } = timeTravel;
+    await timeTravel.moveTo(3, 14);
     await page.keyboard.press("Enter");
     // At once would be no typing for the editor.
     await page.keyboard.type("print alloc_pag", { delay: 80 });
     await page.locator(".suggest-widget .monaco-list-row", { hasText: "alloc_pages" }).first()
       .waitFor();
     await page.keyboard.press("Tab");
-    await bench.until(
+    await timeTravel.until(
       "the completed word",
-      async () => (await bench.lines())[3] === "print alloc_pages",
+      async () => (await timeTravel.lines())[3] === "print alloc_pages",
     );
     await page.keyboard.type("(1)");
   }],
-  ["rename changes every place", async (bench) => {
-    const { page } = bench;
-    await bench.moveTo(1, 6);
+  ["rename changes every place", async (timeTravel) => {
+    const { page } = timeTravel;
+    await timeTravel.moveTo(1, 6);
     await page.keyboard.press("F2");
     const box = page.locator(".rename-box input:focus");
     await box.waitFor();
     await box.fill("size");
     await page.keyboard.press("Enter");
-    await bench.until("the new name everywhere", async () => {
-      const [first, second, third] = await bench.lines();
+    await timeTravel.until("the new name everywhere", async () => {
+      const [first, second, third] = await timeTravel.lines();
       return first === "let size = 4KiB" && second === "print size" && third === "print size";
     });
     await page.keyboard.press("Control+s");
   }],
-  ["the test explorer has a green and a red test", async (bench) => {
-    const { page } = bench;
-    await bench.openFile("scenario.dma");
+  ["the test explorer has a green and a red test", async (timeTravel) => {
+    const { page } = timeTravel;
+    await timeTravel.openFile("scenario.dma");
     await page.locator(".codelens-decoration a", { hasText: "Run" }).first().waitFor();
-    await bench.command("Test: Run All Tests");
+    await timeTravel.command("Test: Run All Tests");
     await page.locator(".glyph-margin-widgets .codicon-testing-passed-icon").first().waitFor();
     await page.locator(".glyph-margin-widgets .codicon-testing-failed-icon").first().waitFor();
   }],
-  ["values of the last run stand behind the statements", async (bench) => {
-    await bench.openFile("scenario.dma");
-    await bench.until(
+  ["values of the last run stand behind the statements", async (timeTravel) => {
+    await timeTravel.openFile("scenario.dma");
+    await timeTravel.until(
       "the value of a variable",
-      async () => (await bench.lines()).some((line) => line.includes("= buffer of 8KiB at 0x")),
+      async () =>
+        (await timeTravel.lines()).some((line) => line.includes("= buffer of 8KiB at 0x")),
     );
   }],
   [
     "the page of the views opens beside the text, follows the cursor and marks its line",
-    async (bench) => {
-      const { page } = bench;
+    async (timeTravel) => {
+      const { page } = timeTravel;
       await page.locator(".codelens-decoration a", { hasText: "Report" }).first().click();
       const views = page.frameLocator("iframe.webview.ready").frameLocator("#active-frame");
       const shown = (text: string) =>
-        bench.until(
+        timeTravel.until(
           `the page at \`${text}\``,
           async () => (await views.locator("#live").textContent())?.includes(text) === true,
         );
       await shown("scenario.dma:11");
-      await bench.moveTo(13, 3);
+      await timeTravel.moveTo(13, 3);
       await shown("scenario.dma:13");
-      await bench.moveTo(18, 3);
+      await timeTravel.moveTo(18, 3);
       await shown("scenario.dma:18");
       await views.locator("#run").selectOption({ label: "2/2 passes (passed)" });
       await views.locator("#first").click();
       await views.locator("#next-statement").click();
       await shown("scenario.dma:11");
-      await bench.until(
+      await timeTravel.until(
         "the line of the page marked in the text",
         async () => await page.locator(".editor-instance .view-overlays .cdr").count() > 0,
       );
     },
   ],
-  ["debugging stops at a breakpoint, steps back and shows a variable", async (bench) => {
-    const { page } = bench;
-    await bench.command("View: Close All Editors");
-    await bench.openFile("scenario.dma");
-    await bench.moveTo(13, 3);
+  ["debugging stops at a breakpoint, steps back and shows a variable", async (timeTravel) => {
+    const { page } = timeTravel;
+    await timeTravel.command("View: Close All Editors");
+    await timeTravel.openFile("scenario.dma");
+    await timeTravel.moveTo(13, 3);
     await page.keyboard.press("F9");
     await page.locator(".codicon-debug-breakpoint").first().waitFor();
     await page.locator(".codelens-decoration a", { hasText: "Debug" }).first().click();
     await page.waitForSelector(".debug-toolbar .codicon-debug-step-back");
-    await stoppedAt(bench, "let buf = alloc_pages");
+    await stoppedAt(timeTravel, "let buf = alloc_pages");
     await page.keyboard.press("F5");
-    await stoppedAt(bench, "wait io");
+    await stoppedAt(timeTravel, "wait io");
     await page.locator(".debug-toolbar .codicon-debug-step-back").click();
-    await stoppedAt(bench, "let io = ssd.submit");
+    await stoppedAt(timeTravel, "let io = ssd.submit");
     await page.locator(".debug-view-content .monaco-list-row", { hasText: /^\s*buf/ }).first()
       .waitFor();
   }],
@@ -186,35 +191,38 @@ const STEPS: readonly Step[] = [
 
 /** In a folder that is not trusted before the end. */
 const UNTRUSTED: readonly Step[] = [
-  ["what is not trusted has colours, and nothing is started for it", async (bench) => {
-    await bench.until(
+  ["what is not trusted has colours, and nothing is started for it", async (timeTravel) => {
+    await timeTravel.until(
       "Restricted Mode",
       async () =>
-        await bench.page.locator(".statusbar-item", { hasText: "Restricted Mode" }).count() > 0,
+        await timeTravel.page.locator(".statusbar-item", { hasText: "Restricted Mode" }).count() >
+          0,
     );
-    await bench.until("`let` in another colour than a name", async () => {
-      const keyword = await bench.colourOf("let");
-      return keyword !== null && keyword !== await bench.colourOf("payload");
+    await timeTravel.until("`let` in another colour than a name", async () => {
+      const keyword = await timeTravel.colourOf("let");
+      return keyword !== null && keyword !== await timeTravel.colourOf("payload");
     });
     // In a trusted folder the mistake is marked by then.
-    await bench.page.waitForTimeout(QUIET_MS);
-    if (await bench.page.locator(".squiggly-error").count() > 0) throw new Error("it is checked");
+    await timeTravel.page.waitForTimeout(QUIET_MS);
+    if (await timeTravel.page.locator(".squiggly-error").count() > 0) {
+      throw new Error("it is checked");
+    }
     if (isStolen()) throw new Error("its program was started");
   }],
-  ["what is trusted then is checked, by the user's own program", async (bench) => {
-    await bench.command("Workspaces: Manage Workspace Trust");
-    await bench.page.locator(".workspace-trust-editor a.monaco-button", { hasText: /^Trust$/ })
+  ["what is trusted then is checked, by the user's own program", async (timeTravel) => {
+    await timeTravel.command("Workspaces: Manage Workspace Trust");
+    await timeTravel.page.locator(".workspace-trust-editor a.monaco-button", { hasText: /^Trust$/ })
       .first().click();
-    await bench.page.keyboard.press("Escape");
-    await bench.page.waitForSelector(".squiggly-error", { timeout: START_MS });
+    await timeTravel.page.keyboard.press("Escape");
+    await timeTravel.page.waitForSelector(".squiggly-error", { timeout: START_MS });
     if (isStolen()) throw new Error("its program was started");
   }],
 ];
 
 /** Waits until the line of the stopped frame has a text. */
-async function stoppedAt(bench: Workbench, text: string): Promise<void> {
-  const { page } = bench;
-  await bench.until(`stopped at \`${text}\``, async () => {
+async function stoppedAt(timeTravel: Workbench, text: string): Promise<void> {
+  const { page } = timeTravel;
+  await timeTravel.until(`stopped at \`${text}\``, async () => {
     const marks = page.locator(".debug-top-stack-frame-line");
     if (await marks.count() === 0) return false;
     const box = await marks.first().boundingBox();
@@ -241,25 +249,25 @@ let failed = 0;
 for (const [steps, asksTrust] of [[STEPS, false], [UNTRUSTED, true]] as const) {
   const open = () => Workbench.open(server, files, PORT, asksTrust);
   // The server may end while it starts.
-  const bench = await open().catch(open);
+  const timeTravel = await open().catch(open);
   try {
-    await bench.openFile("broken.dma");
+    await timeTravel.openFile("broken.dma");
     for (const [name, run] of steps) {
       count++;
       const start = performance.now();
       try {
-        await run(bench);
+        await run(timeTravel);
         console.log(`ok      ${name} (${((performance.now() - start) / 1000).toFixed(1)} s)`);
       } catch (error) {
         failed++;
         console.log(`FAILED  ${name}: ${error instanceof Error ? error.message : error}`);
       }
       if (pictures !== undefined) {
-        await bench.page.screenshot({ path: join(pictures, `vscode-${count}.png`) });
+        await timeTravel.page.screenshot({ path: join(pictures, `vscode-${count}.png`) });
       }
     }
   } finally {
-    await bench.close();
+    await timeTravel.close();
   }
 }
 console.log(failed === 0 ? `ok | ${count} steps` : `${failed} of ${count} failed`);

@@ -84,10 +84,10 @@ export class Workbench {
       await server.status;
       Deno.removeSync(home, { recursive: true });
     };
-    const bench = new Workbench(page, close);
+    const timeTravel = new Workbench(page, close);
     try {
-      await bench.#visit(`http://${address}/?folder=${at("files")}`);
-      return bench;
+      await timeTravel.#visit(`http://${address}/?folder=${at("files")}`);
+      return timeTravel;
     } catch (error) {
       await close();
       throw error;

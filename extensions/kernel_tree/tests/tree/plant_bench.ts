@@ -1,7 +1,7 @@
 /** What planted changes of one file of a kernel tree are looked for with. */
 import { HostTree, MemoryScreen } from "@dmalab/cli";
 import { TreeBuild } from "@dmalab/c_drivers/compiler";
-import { firstDifference, runWithTree, type TestRun } from "../../diff_scenario.ts";
+import { type ComparedTestRun, firstDifference, runWithTree } from "../../diff_scenario.ts";
 import type { Oracle } from "../../oracles.ts";
 import { TreeError, versionOf } from "@dmalab/runtime/kernels";
 import { STOPPED } from "../../oracle/compare.ts";
@@ -91,7 +91,7 @@ export class SequenceBench implements PlantBench {
 /** Scenarios, as `dmalab tree diff OLD NEW SCENARIO` compares them, on a copy of the tree in which the file changes. */
 export class ScenarioBench implements PlantBench {
   readonly declaration = "static volatile int lab_line;";
-  readonly #unchanged = new Map<string, readonly TestRun[]>();
+  readonly #unchanged = new Map<string, readonly ComparedTestRun[]>();
 
   constructor(
     readonly copy: string,
@@ -138,7 +138,7 @@ export class ScenarioBench implements PlantBench {
     return reached;
   }
 
-  async #unchangedRun(scenario: string): Promise<readonly TestRun[]> {
+  async #unchangedRun(scenario: string): Promise<readonly ComparedTestRun[]> {
     const known = this.#unchanged.get(scenario);
     if (known !== undefined) return known;
     const made = await this.#run(scenario, this.lines);

@@ -99,8 +99,8 @@ const MEASURED_EDITS = 3;
 /** The events of the run that the page shows, with those of its blocks on machines of their own. */
 function eventsOf(path: string): number {
   const program = programOf(path);
-  const { log, sides } = recordRun(program, runsOf(program)[0]!, { sides: true });
-  return sides.reduce((sum, { open }) => sum + open().log.count, log.count);
+  const { log, childRuns } = recordRun(program, runsOf(program)[0]!, { sides: true });
+  return childRuns.reduce((sum, { open }) => sum + open().log.count, log.count);
 }
 
 /** Notes in the page when a key is pressed, and when the run that is new for it has been painted. */

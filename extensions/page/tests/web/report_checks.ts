@@ -2,9 +2,9 @@
 import type { Browser, Page } from "playwright-core";
 import { join } from "node:path";
 import { writeReport } from "../../cli/make_report.ts";
-import { HostLoader, Interrupts } from "@dmalab/cli";
+import { HostLoader, SignalWatch } from "@dmalab/cli";
 import { limitsOf } from "@dmalab/cli/scenario";
-import { loadFollowed } from "@dmalab/lang";
+import { loadForDebugging } from "@dmalab/lang";
 import { type Recording, recordRun, runsOf } from "@dmalab/recording";
 import type { Program } from "@dmalab/lang/run";
 import { rowTexts, tableAt, tableSizes } from "@dmalab/recording/views";
@@ -17,7 +17,7 @@ const POSITIONS = 20;
 /** Steps that are measured as one. */
 const STEPS = 30;
 /** Rows that the page shows of a table at first. */
-const SHOWN_ROWS = 60;
+const DISPLAYED_ROWS = 60;
 
 /** Writes the report of a scenario. @returns Where it is. */
 export async function reportOf(path: string, name = path.replaceAll("/", "-")): Promise<string> {
@@ -34,7 +34,7 @@ export async function reportOf(path: string, name = path.replaceAll("/", "-")): 
   const said: string[] = [];
   const out = (text: string) => void said.push(text);
   const screen = { out, err: out, data: out, colour: false, columns: null };
-  const { isWritten } = await writeReport(path, target, options, screen, new Interrupts());
+  const { isWritten } = await writeReport(path, target, options, screen, new SignalWatch());
   if (!isWritten) throw new Error(said.join(""));
   return target;
 }
@@ -91,7 +91,7 @@ function titleOf(name: Recording["name"]): string {
 export function programOf(path: string): Program {
   const opened = HostLoader.open(path);
   if (typeof opened === "string") throw new Error(opened);
-  return loadFollowed(opened.entry, opened.loader).program!;
+  return loadForDebugging(opened.entry, opened.loader).program!;
 }
 
 function recordingsOf(path: string): readonly Recording[] {
@@ -106,7 +106,7 @@ async function compare(page: Page, recording: Recording, seq: number) {
     slider.value = ${seq};
     slider.dispatchEvent(new Event("input"));
   }`);
-  const at = recording.afterEvent(seq);
+  const position = recording.afterEvent(seq);
   const shown = await page.evaluate(
     `[...document.querySelectorAll("#panel-state details")].map((each) => ({
     name: each.querySelector("summary b").textContent,
@@ -114,9 +114,13 @@ async function compare(page: Page, recording: Recording, seq: number) {
       [...row.querySelectorAll("td")].slice(2).map((cell) => cell.firstChild?.textContent ?? "")),
   }))`,
   ) as readonly { readonly name: string; readonly rows: readonly (readonly string[])[] }[];
-  const expected = tableSizes(recording, at).filter(({ rows }) => rows > 0).map(({ name }) => ({
+  const expected = tableSizes(recording, position).filter(({ rows }) => rows > 0).map((
+    { name },
+  ) => ({
     name,
-    rows: tableAt(recording, name, at, { first: 0, count: SHOWN_ROWS }).rows.map(rowTexts),
+    rows: tableAt(recording, name, position, { first: 0, count: DISPLAYED_ROWS }).rows.map(
+      rowTexts,
+    ),
   }));
   const full = shown.filter(({ rows }) => rows.length > 0);
   const values = expected.reduce((sum, { rows }) => sum + rows.flat().length, 1);
@@ -131,7 +135,7 @@ async function compare(page: Page, recording: Recording, seq: number) {
     };
   }
   if (
-    event !== null && !said!.includes(event) && !recording.isStatementStart(at) &&
+    event !== null && !said!.includes(event) && !recording.isStatementStart(position) &&
     seq !== recording.log.count
   ) {
     return { values, wrong: `"${said}" instead of "${event}"` };
