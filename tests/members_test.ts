@@ -1,9 +1,9 @@
 /** The members of the workspace, and what each imports of the others, as Deno itself resolves it. */
 import { assert, assertEquals } from "@std/assert";
-import { dirname, join, relative } from "node:path";
+import { join, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { runDeno } from "./deno_process.ts";
-import { filesBelow, ROOT } from "./source_text.ts";
+import { filesBelow, members, ROOT } from "./source_text.ts";
 
 /** An import as it is written in a file, and the file that it means. */
 interface Import {
@@ -16,13 +16,7 @@ interface Import {
   readonly typeOnly: boolean;
 }
 
-const MEMBERS: readonly string[] = JSON.parse(Deno.readTextFileSync(join(ROOT, "deno.json")))
-  .workspace.flatMap((pattern: string) =>
-    pattern.endsWith("/*")
-      ? [...Deno.readDirSync(join(ROOT, dirname(pattern)))]
-        .map(({ name }) => `${dirname(pattern)}/${name}`.replace("./", ""))
-      : [pattern.replace("./", "")]
-  );
+const MEMBERS = members();
 
 function memberOf(file: string): string | undefined {
   return MEMBERS.find((member) => file.startsWith(`${member}/`));

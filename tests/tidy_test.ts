@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { builtinsPages } from "@dmalab/tools/reference";
 import { FOLDER_FILES } from "@dmalab/cli/init";
 import { readCosts } from "./running/sizes.ts";
-import { readSources, ROOT, SOURCE_FOLDERS } from "./source_text.ts";
+import { memberEntries, readSources, ROOT, SOURCE_FOLDERS } from "./source_text.ts";
 import { type Finding, House, judge } from "./tidy.ts";
 import * as excuses from "./tidy_excuses.ts";
 
@@ -22,6 +22,7 @@ function isFile(path: string): boolean {
 const house = new House(
   readSources([...FOLDERS, "tests", "mod.ts", "recording/mod.ts"]),
   STARTED.map((path) => Deno.readTextFileSync(join(ROOT, path))).join("\n"),
+  memberEntries(),
 );
 
 /** What the house is held to, with the list of what may stay. */

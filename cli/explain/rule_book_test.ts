@@ -74,7 +74,7 @@ Deno.test("explain() finds what a defect does in one release by its name", () =>
 });
 
 Deno.test("explain() understands a citation the way comments write it", () => {
-  for (const form of ["dma.md 3.3", "dma 3.3", "behaviour/dma.md 3.3", "dma.md §3.3", "DMA.3.3"]) {
+  for (const form of ["dma.md 3.3", "dma 3.3", "rules/dma.md 3.3", "dma.md §3.3", "DMA.3.3"]) {
     assertStringIncludes(text(form), "dma.3.3  link(");
   }
   assertStringIncludes(text("dma.md 3.3 row 1"), "WARN1, −EIO");

@@ -44,7 +44,7 @@ const PEER_BAR_INDEX = 2;
 /** The controller's page: MDTS counts in it. */
 const CONTROLLER_PAGE_BYTES = 4 * KIB;
 
-/** Most entries of a queue that the driver makes. @see behaviour/nvme.md 1 */
+/** Most entries of a queue that the driver makes. @see rules/nvme.md 1 */
 const MAX_DRIVER_DEPTH = 4095;
 
 /** A disk of a lab. */

@@ -44,7 +44,7 @@ import { RequestPayload } from "./request_payload.ts";
 
 const BLOCK_STATUS = eventId("block.status");
 
-/** More of a user's metadata is not pinned. @see behaviour/block.md 1.8 */
+/** More of a user's metadata is not pinned. @see rules/block.md 1.8 */
 const MAX_METADATA_PAGES = 256;
 
 /** The operations `submit` takes. */
@@ -252,7 +252,7 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
 
   /**
    * Submits a user's own command. It is never cut: one that would have to be is refused. Memory that
-   * the queue cannot take as it lies is copied. @see behaviour/block.md 1.8
+   * the queue cannot take as it lies is copied. @see rules/block.md 1.8
    */
   passthrough(options: PassthroughOptions): Io {
     const { fixed = false, queue = 0 } = options;
@@ -316,7 +316,7 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
     return io;
   }
 
-  /** A controller without SGLs is told no length of what it may reach. @see behaviour/block.md 1.8 */
+  /** A controller without SGLs is told no length of what it may reach. @see rules/block.md 1.8 */
   #warnOfUncheckedBuffer(): void {
     const { events: { context }, kernel, warnings } = this.machine;
     if (!kernel.strategies.nvme.warnsOfUncheckedBuffer) return;
@@ -404,7 +404,7 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
   }
 
   /**
-   * A bio with a peer's memory joins nothing, and nothing joins it. @see behaviour/block.md 1.4
+   * A bio with a peer's memory joins nothing, and nothing joins it. @see rules/block.md 1.4
    * @internal
    */
   keepPeersApart(bio: Bio): void {
@@ -550,7 +550,7 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
   }
 }
 
-/** Whether a user's metadata is not too long for a queue. @see behaviour/block.md 1.8 */
+/** Whether a user's metadata is not too long for a queue. @see rules/block.md 1.8 */
 function takesMetadata({ metadata }: Bio, { maxHwSectors }: QueueLimits): boolean {
   const pages = metadata.reduce((sum, { phys, sizeBytes }) => {
     const end = alignUp(phys + sizeBytes, PAGE_SIZE_BYTES);

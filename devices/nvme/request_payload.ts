@@ -2,7 +2,7 @@
  * Memory that a request needs besides its data: a discard's list of ranges, metadata, and pages in
  * which a user's memory is copied.
  *
- * @see behaviour/nvme.md 2.2 (discard), 3 (metadata), behaviour/block.md 1.8 (copies)
+ * @see rules/nvme.md 2.2 (discard), 3 (metadata), rules/block.md 1.8 (copies)
  */
 import {
   type Bytes,
@@ -58,7 +58,7 @@ export class RequestPayload {
 
   /**
    * Whether a request's metadata is in no more segments than the queue takes.
-   * @see behaviour/block.md 1.5, nvme.md 1 (max metadata segments)
+   * @see rules/block.md 1.5, nvme.md 1 (max metadata segments)
    */
   segmentsFit(bio: Bio, limits: QueueLimits): boolean {
     return bio.metadata.length <= 1 ||
@@ -67,7 +67,7 @@ export class RequestPayload {
 
   /**
    * Why a queue cannot take the metadata of a user's command as it lies; null where it can.
-   * @see behaviour/block.md 1.8
+   * @see rules/block.md 1.8
    */
   whyMetadataCopied(bio: Bio, limits: QueueLimits): CopyReason | null {
     return whyCopied(bio.metadata, limits, true) ??

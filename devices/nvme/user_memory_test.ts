@@ -1,4 +1,4 @@
-/** Which memory of a user a passthrough command copies. @see behaviour/block.md 1.8 */
+/** Which memory of a user a passthrough command copies. @see rules/block.md 1.8 */
 import { assert, assertEquals } from "@std/assert";
 import type { BioVec } from "@dmalab/runtime/block";
 import { ArmedFault, FAULT } from "@dmalab/runtime";

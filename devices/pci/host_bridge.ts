@@ -1,7 +1,7 @@
 /**
  * Host bridges, and which of them the kernel trusts to carry traffic between peers.
  *
- * @see behaviour/p2p.md 9.4, "Host-bridge check"
+ * @see rules/p2p.md 9.4, "Host-bridge check"
  */
 import { defaultsOf, int, invariant, setting, type SettingsOf, word } from "@dmalab/runtime";
 import type { PciFunction } from "./pci_function.ts";
@@ -43,7 +43,7 @@ export interface HostBridgeInit {
    * not known, or is neither function 00.0 nor a root port.
    */
   readonly rootDevice?: VendorDevice | null;
-  /** The kernel's list has bridges of NVIDIA. @see behaviour/v7.3.md 5.3 */
+  /** The kernel's list has bridges of NVIDIA. @see rules/v7.3.md 5.3 */
   readonly listsNvidia?: boolean;
 }
 
@@ -88,7 +88,7 @@ const LISTED: ReadonlySet<number> = new Set([
   ...[0x0b25, 0x11fb, 0x1212, 0x0cfe, 0x1216, 0x4940, 0x4942, 0x4944, 0x4946, 0x4948],
 ]);
 
-/** Four of NVIDIA, without a restriction. @see behaviour/v7.3.md 5.3 */
+/** Four of NVIDIA, without a restriction. @see rules/v7.3.md 5.3 */
 const LISTED_NVIDIA: ReadonlySet<number> = new Set([0x2f95, 0x2f96, 0x2f97, 0x2f98]);
 
 /**

@@ -2,7 +2,7 @@
  * The PCI tree of a machine: which functions can do P2P DMA as the kernel sees it, and the routes
  * of their transactions.
  *
- * @see behaviour/p2p.md 9.1 to 9.8
+ * @see rules/p2p.md 9.1 to 9.8
  */
 import { type DmaAddr, invariant, type Machine, type PhysAddr } from "@dmalab/runtime";
 import type { DmaDevice, PeerRouter } from "@dmalab/runtime/dma";

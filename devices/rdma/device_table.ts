@@ -5,7 +5,7 @@
  * The host writes it in updates of its own; an entry of zero is not there, and an access to it is a
  * page fault.
  *
- * @see behaviour/hmm-rdma-vfio.md 2.2 (7), 2.3 (3)
+ * @see rules/hmm-rdma-vfio.md 2.2 (7), 2.3 (3)
  */
 import {
   type Bytes,

@@ -2,7 +2,7 @@
  * Pages in a page-wise DMA map: each is linked into one IOVA range when the device's table is
  * written.
  *
- * @see behaviour/hmm-rdma-vfio.md 2.1, 2.2 (5, 7)
+ * @see rules/hmm-rdma-vfio.md 2.1, 2.2 (5, 7)
  */
 import {
   DMA_MAPPING_ERROR,
@@ -66,7 +66,7 @@ class HmmMappedPages implements RegionPages {
   /**
    * Every page of a range must be able to stand for an entry of the device's table: the CPU must map
    * it as large as that. Nothing is mapped yet.
-   * @see behaviour/hmm-rdma-vfio.md 2.2 (5)
+   * @see rules/hmm-rdma-vfio.md 2.2 (5)
    */
   mapRange(first: number, entries: number): number {
     const pagesPerEntry = this.map.entrySizeBytes / PAGE_SIZE_BYTES;

@@ -2,7 +2,7 @@
  * A region of everything that a process has: it keeps no pages itself, but makes a child for each
  * stretch of addresses that the device comes to, and lets it go when it is empty.
  *
- * @see behaviour/hmm-rdma-vfio.md 2.1, 2.3 (6)
+ * @see rules/hmm-rdma-vfio.md 2.1, 2.3 (6)
  */
 import { alignDown, type Bytes, invariant, type VirtAddr } from "@dmalab/runtime";
 import type { AddressSpace } from "@dmalab/runtime/mm";

@@ -2,7 +2,7 @@
  * A page fault of a device, step by step: the sequence number is read, the process's page table is
  * read, and under the region's lock both are compared before anything is mapped.
  *
- * @see behaviour/hmm-rdma-vfio.md 2.2
+ * @see rules/hmm-rdma-vfio.md 2.2
  */
 import {
   alignDown,

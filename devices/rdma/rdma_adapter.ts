@@ -2,7 +2,7 @@
  * An RDMA device that pages on demand, with its driver: accesses of the device, and the host's work
  * on its page faults, each step an activity of its own, so that anything may come between them.
  *
- * @see behaviour/hmm-rdma-vfio.md chapter 2
+ * @see rules/hmm-rdma-vfio.md chapter 2
  */
 import {
   type ActivityHandler,
@@ -83,7 +83,7 @@ export class RdmaAdapter implements ActivityHandler {
    * Registers memory of a process.
    * @returns The region, or a negative errno.
    * @throws {KernelError} EFAULT where a map is asked for a software device.
-   * @see behaviour/hmm-rdma-vfio.md 2.1
+   * @see rules/hmm-rdma-vfio.md 2.1
    */
   register(request: RegionRequest): MemoryRegion | number {
     const made = this.#asMine(() =>
@@ -98,7 +98,7 @@ export class RdmaAdapter implements ActivityHandler {
   /**
    * Registers everything that a process has.
    * @returns The region, or -EINVAL for huge pages, or without leave to page on demand.
-   * @see behaviour/hmm-rdma-vfio.md 2.1
+   * @see rules/hmm-rdma-vfio.md 2.1
    */
   registerImplicit(
     request: Omit<RegionRequest, "virt" | "sizeBytes">,
@@ -147,7 +147,7 @@ export class RdmaAdapter implements ActivityHandler {
     return region;
   }
 
-  /** Ends a region: accesses to it end with EACCES. @see behaviour/hmm-rdma-vfio.md 2.5 */
+  /** Ends a region: accesses to it end with EACCES. @see rules/hmm-rdma-vfio.md 2.5 */
   deregister(region: MemoryRegion | ImplicitRegion): void {
     const index = this.regions.indexOf(region);
     if (index >= 0) this.regions.splice(index, 1);

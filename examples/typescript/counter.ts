@@ -145,5 +145,5 @@ if (import.meta.main) {
   if (program === null) throw new Error(lab.renderDiagnostics(diagnostics));
   const recording = recordRun(program, runsOf(program)[0]!);
   const [row] = rowsAt(recording, COUNTS, recording.last);
-  console.log(recording.failure?.message ?? `${row!.count} was written by event ${row!.born}`);
+  console.log(recording.failure?.message ?? `${row!.count} was written by event ${row!.createdSeq}`);
 }

@@ -5,7 +5,7 @@
  * Nothing of it comes in under a spin lock, with interrupts off or in a handler of an interrupt, where
  * a kernel's CPU would not run it either: it waits for the next tick.
  *
- * @see behaviour/c-api.md 11 (request_threaded_irq), 14 (INIT_WORK, timer_setup)
+ * @see rules/c-api.md 11 (request_threaded_irq), 14 (INIT_WORK, timer_setup)
  */
 import type { ActivityHandler } from "@dmalab/runtime";
 import type { TimerHandler } from "@dmalab/runtime/time";

@@ -18,7 +18,7 @@ const SMALLEST_BLOCK_BYTES = 32;
 const FREED_BYTE = 0x6b;
 /** Blocks that were freed and are not used again yet. */
 const RESTING_BLOCKS = 64;
-/** The most that is contiguous. @see behaviour/c-api.md 13 */
+/** The most that is contiguous. @see rules/c-api.md 13 */
 export const KMALLOC_BYTES = MAX_BLOCK_PAGES * PAGE_SIZE_BYTES;
 
 /** What is particular about pages that are taken. */

@@ -36,7 +36,7 @@ const OWN_DEVICE: DeviceShape = { sizeBytes: 128, deviceAt: 0, nameAt: 0 };
 const NAME_BYTES = 64;
 /** What pieces of the kernel's own memory are multiples of. */
 const ROOM_UNIT_BYTES = 32;
-/** Bits of `gfp_t`. @see behaviour/c-api.md 1 */
+/** Bits of `gfp_t`. @see rules/c-api.md 1 */
 export const GFP = { ZERO: 0x100, DIRECT_RECLAIM: 0x400, COMP: 0x40000, ZONES: 0x7 } as const;
 
 /** Memory of `dma_alloc_coherent` as C has it. */

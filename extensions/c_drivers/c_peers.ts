@@ -1,4 +1,4 @@
-/** Peer-to-peer memory as drivers in C have it. @see behaviour/c-api.md 9 */
+/** Peer-to-peer memory as drivers in C have it. @see rules/c-api.md 9 */
 import type { BarProvider, PciFunction } from "@dmalab/devices/pci";
 import { PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
 import type { KernelStrategies } from "@dmalab/runtime/kernels";
@@ -16,7 +16,7 @@ export const MAP_STATE = { mem: 0, map: 8 } as const;
 const KINDS_SINCE_72 = ["UNKNOWN", "NONE", "NOT_SUPPORTED", "BUS_ADDR", "THRU_HOST_BRIDGE"];
 const KINDS_BEFORE = KINDS_SINCE_72.filter((kind) => kind !== "NONE");
 
-/** The numbers of the kinds. @see behaviour/c-api.md 9, trap 8 */
+/** The numbers of the kinds. @see rules/c-api.md 9, trap 8 */
 export function mapTypesOf({ dma }: KernelStrategies): readonly string[] {
   return dma.hasTwoStep ? KINDS_SINCE_72 : KINDS_BEFORE;
 }

@@ -1,4 +1,4 @@
-/** Pools of small blocks that a driver in C shares with its device. @see behaviour/c-api.md 5 */
+/** Pools of small blocks that a driver in C shares with its device. @see rules/c-api.md 5 */
 import { isPowerOfTwo, PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
 import { type DmaDevice, DmaPool, type PoolBlock } from "@dmalab/runtime/dma";
 import { formatCount } from "@dmalab/lang/text";

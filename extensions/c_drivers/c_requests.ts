@@ -47,7 +47,7 @@ const QUEUE_BYTES = 16;
 const HCTX = { driver_data: 0, queue: 8 } as const;
 const HCTX_BYTES = 24;
 
-/** The numbers of operations. @see behaviour/c-api.md 2 */
+/** The numbers of operations. @see rules/c-api.md 2 */
 export const REQ_OP: Readonly<Record<BlockOp, number>> = {
   read: 0,
   write: 1,

@@ -2,7 +2,7 @@
  * Every function of the kernel that a driver in C may call: one entry each. Headers, the border and
  * the pages come from here.
  *
- * @see behaviour/c-api.md
+ * @see rules/c-api.md
  */
 import type { CCallEntry } from "./call_entry.ts";
 import { DEFERRED_CALLS } from "./calls/deferred.ts";

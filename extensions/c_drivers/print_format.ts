@@ -1,4 +1,4 @@
-/** `printf` as the kernel has it, for what drivers say. @see behaviour/c-api.md 14 */
+/** `printf` as the kernel has it, for what drivers say. @see rules/c-api.md 14 */
 import { SHADOW_AT } from "./c_addresses.ts";
 import type { CMemory } from "./c_memory.ts";
 

@@ -361,7 +361,7 @@ export class TreeMapping implements Implementation<MappingOperation> {
         this.#caches.push(["clean", Number(phys), Number(size)]);
       },
       arch_sync_dma_for_cpu: (phys: TreeValue, size: TreeValue, dir: TreeValue) => {
-        // As architectures do it. @see behaviour/dma.md 2.2
+        // As architectures do it. @see rules/dma.md 2.2
         if (Number(dir) === DMA_TO_DEVICE) return;
         this.#caches.push(["invalidate", Number(phys), Number(size)]);
       },

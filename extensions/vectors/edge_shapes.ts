@@ -32,7 +32,7 @@ interface CommandVariant {
   readonly controller?: Partial<VectorController>;
 }
 
-/** One run of memory. @see behaviour/nvme.md 2.3 (the table of lengths and offsets) */
+/** One run of memory. @see rules/nvme.md 2.3 (the table of lengths and offsets) */
 function run(sizeBytes: number, offset: number, note = ""): CommandVariant {
   return {
     about: `one run of ${sizeBytes} bytes at page offset ${offset}${note}`,

@@ -66,7 +66,7 @@ function bouncedOf(
   return device === undefined ? [] : bouncedParts(device.dma, entries, context);
 }
 
-/** The metadata, and how the command leads to it. @see behaviour/nvme.md 3 */
+/** The metadata, and how the command leads to it. @see rules/nvme.md 3 */
 function picturedMetadata(
   command: NvmeCommandView,
   request: NvmeRequest,
@@ -132,7 +132,7 @@ function addressKind(
 
 type DataPointer = Pick<PicturedRequest, "entries" | "pages" | "pointer" | "showsSizes">;
 
-/** PRP entries in the order of the data. @see behaviour/nvme.md 2.3 */
+/** PRP entries in the order of the data. @see rules/nvme.md 2.3 */
 function prpEntries(command: NvmeCommandView, dataBytes: number): DataPointer {
   const first = CONTROLLER_PAGE_BYTES - command.prp1 % CONTROLLER_PAGE_BYTES;
   const entries: RequestDiagramEntry[] = [

@@ -2,7 +2,7 @@
  * Which entries of a mapped scatterlist became one range for the device, and in words what kept the
  * others apart: the list's outputs laid beside its entries.
  *
- * @see behaviour/dma.md 7.1, 7.2 step 5
+ * @see rules/dma.md 7.1, 7.2 step 5
  */
 import { APART, type Apart, type DmaDevice, type Scatterlist } from "@dmalab/runtime/dma";
 import { formatSize } from "../text/numbers.ts";

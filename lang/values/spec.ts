@@ -75,7 +75,7 @@ export type Arguments = readonly unknown[];
 
 /**
  * Where a call has no place under a spin lock, in words; `gfp` by its argument `atomic`.
- * @see behaviour/c-api.md, column C
+ * @see rules/c-api.md, column C
  */
 export const CALL_CONTEXTS = {
   sleeps: "May sleep",

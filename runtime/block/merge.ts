@@ -1,7 +1,7 @@
 /**
  * Joins bios that follow each other on the disk into one request.
  *
- * @see behaviour/block.md 1.5
+ * @see rules/block.md 1.5
  */
 import { type Bytes, type PhysAddr, SECTOR_SIZE_BYTES } from "../address.ts";
 import { type EventFields, eventId } from "../event_vocabulary.ts";
@@ -82,7 +82,7 @@ export function integritySegments(bio: Bio, limits: QueueLimits): number {
 
 /**
  * What a queue leaves out of merging, with the kernel's numbers: 0 nothing; 1 the searches beyond a
- * plug and the request joined last; 2 all of it. @see behaviour/block.md 1.5
+ * plug and the request joined last; 2 all of it. @see rules/block.md 1.5
  */
 export type NoMerges = 0 | 1 | 2;
 

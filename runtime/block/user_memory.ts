@@ -1,7 +1,7 @@
 /**
  * Which memory of a user a passthrough command maps as it lies, and which the block layer copies.
  *
- * @see behaviour/block.md 1.8
+ * @see rules/block.md 1.8
  */
 import type { BioVec } from "./bio.ts";
 import type { QueueLimits } from "./queue_limits.ts";

@@ -1,7 +1,7 @@
 /**
  * How releases differ in the mapping layer, as strategies chosen once when a machine is built.
  *
- * @see behaviour/dma.md 2.1, 7.3, behaviour/p2p.md 9.9, behaviour/defects.md
+ * @see rules/dma.md 2.1, 7.3, rules/p2p.md 9.9, rules/defects.md
  */
 import type { Bytes } from "../address.ts";
 import type { Kernel, KernelStrategies } from "../kernels/kernels.ts";

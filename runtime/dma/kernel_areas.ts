@@ -5,7 +5,7 @@
  * A region of the machine block that bears one of these names stands for it; so do the pages that
  * vmalloc has taken.
  *
- * @see behaviour/dma.md 1.4 (map-single of vmalloc memory), 8.2 rows 10, 11, 13
+ * @see rules/dma.md 1.4 (map-single of vmalloc memory), 8.2 rows 10, 11, 13
  */
 import { alignDown, type Bytes, PAGE_SIZE_BYTES, type PhysAddr } from "../address.ts";
 import type { MemoryRegionConfig } from "../machine_config.ts";

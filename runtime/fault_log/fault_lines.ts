@@ -3,7 +3,7 @@
  *
  * The line's own head chooses the reader; words of others further down do not.
  *
- * @see behaviour/traces.md T.44, T.49 to T.51
+ * @see rules/traces.md T.44, T.49 to T.51
  */
 import type { FaultLogFormat } from "./logged_fault.ts";
 

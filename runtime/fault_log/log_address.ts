@@ -9,7 +9,7 @@ const MASKED = /(?:0x)?[0-9a-f]*[x*?#][0-9a-fx*?#]*(?!\w)/i;
 /**
  * The address that stands here, in hex with or without `0x`; null where it is masked.
  *
- * @see behaviour/traces.md T.56
+ * @see rules/traces.md T.56
  */
 export function addressIn(cursor: LogCursor): Word64 | null {
   cursor.take(/\s+/);

@@ -67,7 +67,7 @@ export interface ReasonEntry {
 /**
  * What the page table had for the address when the kernel printed it, a little after the fault.
  *
- * @see behaviour/traces.md T.45
+ * @see rules/traces.md T.45
  */
 export interface TableDump {
   /** The last entry of the walk. */

@@ -18,7 +18,7 @@ export interface PrintedFault {
   readonly access: DeviceAccess;
   readonly reason: FaultReason;
   readonly pciDomain: number;
-  /** Lines of VT-d name the PCI domain, too. @see behaviour/traces.md T.44 */
+  /** Lines of VT-d name the PCI domain, too. @see rules/traces.md T.44 */
   readonly namesSegment: boolean;
   /** Bus in bits 15 to 8, device in 7 to 3, function in 2 to 0. */
   readonly requesterId: number;

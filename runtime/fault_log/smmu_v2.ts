@@ -7,7 +7,7 @@
  * Releases before 5.2 have no `cbfrsynra`, and kernels of vendors leave out more.
  *
  * @see Arm SMMUv2 specification (IHI 0062), SMMU_CBn_FSR, SMMU_CBn_FSYNR0, SMMU_CBFRSYNRAn
- * @see behaviour/traces.md T.51
+ * @see rules/traces.md T.51
  */
 import type { DeviceAccess } from "../iommu/iommu.ts";
 import { addressIn } from "./log_address.ts";

@@ -85,7 +85,7 @@ function faultIndex(cursor: LogCursor): number {
  * The last entry decides. Its bits 0 and 1 say in both kinds of tables whether the page may be read
  * and written, and bit 7 above the lowest level that it is a large page.
  *
- * @see behaviour/traces.md T.45
+ * @see rules/traces.md T.45
  */
 function tableDump(cursor: LogCursor, address: Word64): TableDump | null {
   const head = cursor.find(/Dump dmar\d+ table entries for IOVA 0x([0-9a-f]{1,16})\b/i);

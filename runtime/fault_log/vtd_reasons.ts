@@ -235,7 +235,7 @@ const REASONS: readonly Row[] = [
  * What a fault reason says, where the kernel has dumped the page table behind it: that decides what
  * the reason leaves open.
  *
- * @see behaviour/traces.md T.45
+ * @see rules/traces.md T.45
  */
 export function dumpedReason(
   found: ReasonEntry,
@@ -248,7 +248,7 @@ export function dumpedReason(
   return { ...found, means };
 }
 
-/** What a fault reason says. @see behaviour/traces.md T.46 */
+/** What a fault reason says. @see rules/traces.md T.46 */
 export function vtdReason(code: number, access: DeviceAccess | null): ReasonEntry {
   const found = REASONS.find(([number]) => number === code);
   if (found === undefined) {

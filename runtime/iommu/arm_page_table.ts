@@ -4,7 +4,7 @@
  * It differs from the generic one in how it is driven: an unmap is cut by page size, each piece is
  * one call that stays in one table, and a block replaces a table whatever is in it.
  *
- * @see behaviour/dma.md 5.1; tests/golden/pagetable/README.md
+ * @see rules/dma.md 5.1; tests/golden/pagetable/README.md
  */
 import { ERRNO } from "../errno.ts";
 import {

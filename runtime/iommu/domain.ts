@@ -4,7 +4,7 @@
  * The devices of an IOMMU group share a domain. What happens here happens in the order in which a
  * kernel does it, and every step is an event.
  *
- * @see behaviour/dma.md 4.2, 5.2, 5.3, 9.4
+ * @see rules/dma.md 4.2, 5.2, 5.3, 9.4
  */
 import {
   ADDRESS_LIMIT,
@@ -211,7 +211,7 @@ export class IommuDomain implements FlushQueueOwner {
    * @param coherent Whether the coherent mask limits it; else the streaming mask does.
    * @returns The first address, or 0 when no range fits.
    * @throws {AddressLimitError} When it would be one that is no exact number.
-   * @see behaviour/dma.md 4.2, 9.5
+   * @see rules/dma.md 4.2, 9.5
    */
   allocIova(device: DomainMember, sizeBytes: Bytes, coherent: boolean): number {
     const { iova } = this;
@@ -268,7 +268,7 @@ export class IommuDomain implements FlushQueueOwner {
     };
   }
 
-  /** Says why a search for whole granules found none. @see behaviour/dma.md 4.4 */
+  /** Says why a search for whole granules found none. @see rules/dma.md 4.4 */
   #noneFits(device: DomainMember, sizeBytes: Bytes, lastOfDevice: number, limitPfn: number): void {
     const { events } = this.#platform;
     if (!events.tick(IOVA_ALLOC_FAILED)) return;
@@ -394,7 +394,7 @@ export class IommuDomain implements FlushQueueOwner {
     }, { rule: "dma.5.1", inputs: { granule_bytes: this.granuleBytes, last_address, last_phys } });
   }
 
-  /** Makes new mappings visible to the device. @see behaviour/dma.md 5.2 (map-sync) */
+  /** Makes new mappings visible to the device. @see rules/dma.md 5.2 (map-sync) */
   syncMap(iova: number, sizeBytes: Bytes): void {
     const { events } = this.#platform;
     if (this.cachingMode) {
@@ -411,7 +411,7 @@ export class IommuDomain implements FlushQueueOwner {
    * The address that a device writes to for an interrupt whose doorbell lies in memory: that of a page
    * which is mapped at the first call for this doorbell, for all members and for good.
    * @returns It, or -ENOMEM where no range or no table is to be had.
-   * @see behaviour/dma.md 4.7
+   * @see rules/dma.md 4.7
    */
   messageAddress(device: DomainMember, doorbellPhys: PhysAddr): DmaAddr | number {
     const offset = this.offsetOf(doorbellPhys);
@@ -443,7 +443,7 @@ export class IommuDomain implements FlushQueueOwner {
    * Maps memory of firmware one to one, both ends rounded up to the smallest page, but for pages that
    * are mapped already.
    * @returns 0 or a negative errno.
-   * @see behaviour/dma.md 9.11
+   * @see rules/dma.md 9.11
    */
   mapDirect(startPhys: number, endPhys: number): number {
     const end = this.roundUp(endPhys);

@@ -13,7 +13,7 @@ export class DomainWarnings {
     this.#platform = platform;
   }
 
-  /** No range below 4 GiB is left, where the device preferred them. @see behaviour/dma.md 4.2 */
+  /** No range below 4 GiB is left, where the device preferred them. @see rules/dma.md 4.2 */
   left32Bit({ name }: { readonly name: string }, last: number): void {
     const bits = bitsOfLastAddress(last);
     this.#platform.warnings.warn(

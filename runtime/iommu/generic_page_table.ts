@@ -7,7 +7,7 @@
  * any power of two: such a leaf fills several entries, each with the address of its first byte and
  * the number of entries as a power of two.
  *
- * @see behaviour/dma.md 5.1; tests/golden/pagetable/README.md
+ * @see rules/dma.md 5.1; tests/golden/pagetable/README.md
  */
 import { ADDRESS_LIMIT, lastAddressOfBits, realHigh } from "../address.ts";
 import { ERRNO, invariant } from "../errno.ts";

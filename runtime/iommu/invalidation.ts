@@ -1,7 +1,7 @@
 /**
  * The range a flush command really covers: hardware takes aligned blocks, or ranges as they are.
  *
- * @see behaviour/dma.md 5.2
+ * @see rules/dma.md 5.2
  */
 import { bitsOfLastAddress, type Bytes, type DmaAddr } from "../address.ts";
 import { eventId } from "../event_vocabulary.ts";
@@ -96,7 +96,7 @@ interface Invalidated {
 /**
  * Each device with ATS gets the command too, the one that unmaps or not.
  * @param invalidation What the IOTLB was sent; null for all of the domain.
- * @see behaviour/dma.md 9.10
+ * @see rules/dma.md 9.10
  */
 export function syncDeviceTlbs(
   { events }: Platform,

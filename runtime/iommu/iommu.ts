@@ -2,7 +2,7 @@
  * The machine's IOMMU: a domain for each translated group, and the translation of what devices
  * ask for.
  *
- * @see behaviour/dma.md 1.3, chapters 4, 5 and 9
+ * @see rules/dma.md 1.3, chapters 4, 5 and 9
  */
 import type { DeviceAccess, FaultReason } from "../vocabulary/shared_words.ts";
 import {
@@ -193,7 +193,7 @@ export class Iommu {
    * entry may be stale, or by a walk.
    *
    * @returns The physical address, or -1 after `iommu.fault`.
-   * @see behaviour/dma.md 5.2, 5.3
+   * @see rules/dma.md 5.2, 5.3
    * @internal
    */
   translate(dev: DmaDevice, dma: number, access: DeviceAccess): PhysAddr | -1 {

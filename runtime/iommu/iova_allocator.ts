@@ -3,7 +3,7 @@
  *
  * It speaks in page frame numbers and makes no events; the domain that owns it does.
  *
- * @see behaviour/dma.md chapter 4
+ * @see rules/dma.md chapter 4
  */
 import { invariant } from "../errno.ts";
 import type { EventFields } from "../event_vocabulary.ts";
@@ -18,7 +18,7 @@ export const MAX_CACHED_PFNS = 2 ** (CACHE_CLASSES - 1);
  * How many granules become available when so many from a range's start on are freed: the caches keep
  * powers of two, and a range that is too large for them goes as a whole.
  *
- * @see behaviour/dma.md 3.5 (size-class effect)
+ * @see rules/dma.md 3.5 (size-class effect)
  */
 export function freedPfns(pfns: number): number {
   return pfns > MAX_CACHED_PFNS ? Infinity : 1 << classOf(pfns);
@@ -127,7 +127,7 @@ export class IovaAllocator {
    * @param limitPfn Last usable frame.
    * @param flush Whether a failed search may empty all caches and try again.
    * @returns The first frame, or 0 when nothing fits.
-   * @see behaviour/dma.md 4.3
+   * @see rules/dma.md 4.3
    */
   allocFast(cpu: number, pfns: number, limitPfn: number, flush: boolean): number {
     if (pfns > MAX_CACHED) return this.#allocRange(pfns, limitPfn, flush);
@@ -152,7 +152,7 @@ export class IovaAllocator {
   /**
    * Frees a range, to the cache of the class its size belongs to.
    * @param pfns The size asked for, not the rounded one: it decides the class.
-   * @see behaviour/dma.md 4.3
+   * @see rules/dma.md 4.3
    */
   freeFast(cpu: number, pfn: number, pfns: number): void {
     if (pfns > MAX_CACHED) {
@@ -201,7 +201,7 @@ export class IovaAllocator {
     for (const worker of this.#workers) worker.stop();
   }
 
-  /** Keeps frames out of use. @see behaviour/dma.md 4.6 */
+  /** Keeps frames out of use. @see rules/dma.md 4.6 */
   reserve(loPfn: number, hiPfn: number): void {
     this.ranges.reserve(loPfn, hiPfn);
   }

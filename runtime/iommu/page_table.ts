@@ -2,7 +2,7 @@
  * What every IO page table format has in common: flags of a leaf, the choice of leaf sizes, and
  * the record of what an operation did.
  *
- * @see behaviour/dma.md 5.1
+ * @see rules/dma.md 5.1
  */
 import { invariant } from "../errno.ts";
 import type { EventFields } from "../event_vocabulary.ts";
@@ -219,7 +219,7 @@ export interface PageTable {
  * How one step of a mapping is cut: the largest page that fits, and how many of it until a larger
  * one becomes possible.
  *
- * @see behaviour/dma.md 5.1
+ * @see rules/dma.md 5.1
  */
 export class PageSizeChoice {
   sizeBytes = 0;

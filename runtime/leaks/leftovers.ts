@@ -7,7 +7,7 @@
  * existed before, such as the queues of devices, is in neither; memory that a test allocates for its
  * data need not be freed; and what a request in flight holds is freed when the request completes.
  *
- * @see behaviour/dma.md 3.6, 8.2 row 25
+ * @see rules/dma.md 3.6, 8.2 row 25
  */
 import type { LeftRecord } from "../dma/checker/left_records.ts";
 import type { MachineEvent } from "../events.ts";

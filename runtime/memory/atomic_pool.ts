@@ -2,7 +2,7 @@
  * Coherent memory for callers that may not sleep and devices that are not coherent: pages whose
  * caches are already off, in pools of limited size, one for each zone.
  *
- * @see behaviour/dma.md 1.9
+ * @see rules/dma.md 1.9
  */
 import { GIB, KIB, type PhysAddr } from "../address.ts";
 import { invariant } from "../errno.ts";

@@ -11,7 +11,7 @@
  * A line that holds what memory holds is not kept at all. Devices that do see the caches are
  * answered from them. Reading changes nothing, so looking at memory never does.
  *
- * @see behaviour/dma.md 2.1, 2.2
+ * @see rules/dma.md 2.1, 2.2
  */
 import { type Bytes, PAGE_SIZE_BYTES, type PhysAddr } from "../address.ts";
 import { type CacheHazard, type CacheHazardKind, HazardFinding } from "./cache_hazard.ts";

@@ -2,7 +2,7 @@
  * The kernel's allocators as drivers know them: memory that is contiguous, and memory that is so for
  * the CPU only.
  *
- * @see behaviour/c-api.md 13
+ * @see rules/c-api.md 13
  */
 import type { Bytes } from "../address.ts";
 import type { KernelAreas } from "../dma/kernel_areas.ts";

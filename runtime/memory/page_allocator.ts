@@ -23,7 +23,7 @@ import type { PhysicalMemory } from "./physical_memory.ts";
 
 /** Pages handed out never lie below this (language.md, `buffer`). */
 const LOWEST_PAGE_PHYS = MIB as PhysAddr;
-/** Pages of the largest block (MAX_PAGE_ORDER 10): 4 MiB with pages of 4 KiB. @see behaviour/dma.md 1.9 */
+/** Pages of the largest block (MAX_PAGE_ORDER 10): 4 MiB with pages of 4 KiB. @see rules/dma.md 1.9 */
 export const MAX_BLOCK_PAGES = 1024;
 /** What an address in a list of pages takes of the host. */
 const PAGE_COST_BYTES = 16;

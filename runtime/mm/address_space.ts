@@ -4,7 +4,7 @@
  *
  * Pages of 4 KiB, or of 2^order of them side by side. Nothing here knows of devices.
  *
- * @see behaviour/hmm-rdma-vfio.md 1.5, chapter 5
+ * @see rules/hmm-rdma-vfio.md 1.5, chapter 5
  */
 import {
   alignDown,

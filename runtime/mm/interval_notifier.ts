@@ -7,7 +7,7 @@
  * table change. A reader of the page table compares the number before and after: a different one
  * means that what was read may be gone.
  *
- * @see behaviour/hmm-rdma-vfio.md 1.5, 2.2, 2.3
+ * @see rules/hmm-rdma-vfio.md 1.5, 2.2, 2.3
  */
 import type { VirtAddr } from "../address.ts";
 

@@ -2,7 +2,7 @@
  * What becomes of a page that a process touches: it comes from where its area says, or is written in
  * place, or is copied because others have it too.
  *
- * @see behaviour/hmm-rdma-vfio.md 5.4, 5.5
+ * @see rules/hmm-rdma-vfio.md 5.4, 5.5
  */
 import { PAGE_SIZE_BYTES, type PhysAddr } from "../address.ts";
 import { ERRNO } from "../errno.ts";

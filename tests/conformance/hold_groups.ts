@@ -32,8 +32,8 @@ const COMPLETE = [
  * worked.
  *
  * 6.12 draws overlaps of cache lines, as it would have with its own debugging: it maps the same
- * buffer for several commands at a time, and looks at lines on every machine (behaviour/dma.md 8.2).
- * Metadata behind SGLs draws the defect that made those requests fail (behaviour/defects.md,
+ * buffer for several commands at a time, and looks at lines on every machine (rules/dma.md 8.2).
+ * Metadata behind SGLs draws the defect that made those requests fail (rules/defects.md,
  * `metadata_uses_data_gap`).
  */
 function deserved(group: string): readonly string[] {

@@ -1,7 +1,7 @@
 /**
  * Requests of an NVMe disk, with every allocation, mapping and access inside them made to fail one
  * by one: without defects nothing is lost, and with those of a release exactly what
- * behaviour/defects.md says.
+ * rules/defects.md says.
  */
 import { assert, assertEquals } from "@std/assert";
 import {

@@ -45,14 +45,14 @@ export async function sitePages(root: string): Promise<SitePages> {
     builder.add(`${name}.md`, builder.read(page), page);
   }
   for (const [path, text] of builtinsPages()) builder.add(path, text, `docs/${path}`);
-  for (const [name, text] of rulePages()) builder.add(`rules/${name}.md`, text, "docs/behaviour/x");
+  for (const [name, text] of rulePages()) builder.add(`rules/${name}.md`, text, "docs/rules/x");
   for (const [path, text] of builder.pages) {
     builder.pages.set(path, await withRunnable(text, depthOf(path)));
   }
   for (const [name, text] of await examplePages()) {
     builder.add(`examples/${name}.md`, text, "examples/x/x");
   }
-  builder.add("notation.md", notationPage(), "docs/behaviour/x");
+  builder.add("notation.md", notationPage(), "docs/rules/x");
   builder.add("releases.md", releasesPage(), "docs/x");
   builder.add("diagnostics.md", diagnosticsPage(), "docs/x");
   builder.addLists();

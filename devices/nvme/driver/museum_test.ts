@@ -2,7 +2,7 @@
  * Defects of past releases in the driver's mapping code, each with the means that finds it without
  * a hint where to look.
  *
- * @see behaviour/defects.md, M1 to M12
+ * @see rules/defects.md, M1 to M12
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import {

@@ -1,7 +1,7 @@
 /**
  * What an NVMe driver tells the block layer about its queues.
  *
- * @see behaviour/nvme.md 1.1
+ * @see rules/nvme.md 1.1
  */
 import {
   type Bytes,

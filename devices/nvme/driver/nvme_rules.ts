@@ -1,7 +1,7 @@
 /**
  * How releases differ in the NVMe driver, as strategies chosen once when a driver is built.
  *
- * @see behaviour/nvme.md 6 and behaviour/defects.md
+ * @see rules/nvme.md 6 and rules/defects.md
  */
 import { BLK_STS, type BlkStatus, type Bytes } from "@dmalab/runtime";
 import { SCATTER_TABLE_ENTRIES } from "@dmalab/runtime/dma";

@@ -1,4 +1,4 @@
-/** The assertions of behaviour/p2p.md, by their numbers, on whole machines. */
+/** The assertions of rules/p2p.md, by their numbers, on whole machines. */
 import { assert, assertEquals } from "@std/assert";
 import { ERRNO, type MachineEvent, MIB, type PhysAddr, physAddr } from "@dmalab/runtime";
 import { DMA_FROM_DEVICE, Scatterlist } from "@dmalab/runtime/dma";

@@ -1,7 +1,7 @@
 /**
  * The memory that a provider has for its peers, allocated in pages.
  *
- * @see behaviour/p2p.md 9.7
+ * @see rules/p2p.md 9.7
  */
 import {
   alignUp,

@@ -2,7 +2,7 @@
  * A function that takes part in peer-to-peer DMA as the one that has the memory: from its first
  * registration to the unbinding of its driver.
  *
- * @see behaviour/p2p.md 9.3, 9.7, 9.8
+ * @see rules/p2p.md 9.3, 9.7, 9.8
  */
 import {
   type Bytes,
@@ -89,7 +89,7 @@ export class PeerProvider {
     return null;
   }
 
-  /** The bus address of memory in one of its BARs. @see behaviour/p2p.md 9.1 */
+  /** The bus address of memory in one of its BARs. @see rules/p2p.md 9.1 */
   busAddress(phys: PhysAddr): DmaAddr {
     for (const { bar, busOffset } of this.bars.values()) {
       if (phys >= bar.basePhys && phys < bar.basePhys + bar.sizeBytes) {

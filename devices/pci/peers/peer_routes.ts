@@ -1,7 +1,7 @@
 /**
  * The kernel's P2P mapping types and distances between peers, and its cache of them.
  *
- * @see behaviour/p2p.md 9.4, 9.5
+ * @see rules/p2p.md 9.4, 9.5
  */
 import {
   eventId,

@@ -19,7 +19,7 @@
  * No function here sends translated requests, so translation blocking and direct translated have
  * nothing to decide; and none lies about who it is, which source validation would find out.
  *
- * @see PCI Express Base Specification, 2.2.4 and 6.12; behaviour/p2p.md 9.2, 9.4
+ * @see PCI Express Base Specification, 2.2.4 and 6.12; rules/p2p.md 9.2, 9.4
  */
 import {
   type DmaAddr,

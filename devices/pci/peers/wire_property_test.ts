@@ -2,7 +2,7 @@
  * What the kernel's rules say against what the wires do, on random trees: up to 64 devices behind up
  * to three host bridges, access control and lists at random, with an IOMMU and without.
  *
- * @see behaviour/p2p.md 9.2, 9.4, 9.6
+ * @see rules/p2p.md 9.2, 9.4, 9.6
  */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import fc from "fast-check";

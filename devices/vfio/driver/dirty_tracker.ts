@@ -4,7 +4,7 @@
  *
  * That it is mapped so is the rule; the form of the records is the model's own.
  *
- * @see behaviour/hmm-rdma-vfio.md 3.1
+ * @see rules/hmm-rdma-vfio.md 3.1
  */
 import { type DmaAddr, eventId, foldedHigh, invariant, KernelError } from "@dmalab/runtime";
 import type { MigrationBuffer } from "./migration_buffer.ts";

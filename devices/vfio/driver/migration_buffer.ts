@@ -1,7 +1,7 @@
 /**
  * A buffer of a migration: pages of the host's, and what leads the device to them.
  *
- * @see behaviour/hmm-rdma-vfio.md 3.1
+ * @see rules/hmm-rdma-vfio.md 3.1
  */
 import type { Bytes, PhysAddr } from "@dmalab/runtime";
 import {

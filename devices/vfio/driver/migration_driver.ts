@@ -2,7 +2,7 @@
  * The driver of a device that can be migrated: buffers for its state, and the keys by which the
  * device finds them.
  *
- * @see behaviour/hmm-rdma-vfio.md chapter 3
+ * @see rules/hmm-rdma-vfio.md chapter 3
  */
 import {
   type Bytes,
@@ -129,7 +129,7 @@ export class MigrationDriver {
    * makes a key of both.
    *
    * @throws {KernelError} ENOTCONN, EINVAL, ENOMEM, or what mapping and the device fail with.
-   * @see behaviour/hmm-rdma-vfio.md 3.3
+   * @see rules/hmm-rdma-vfio.md 3.3
    */
   mapBuffer(buffer: MigrationBuffer): void {
     this.#asDevice(() => this.#map(buffer));

@@ -1,7 +1,7 @@
 /**
  * How a buffer allocates and frees its pages.
  *
- * @see behaviour/hmm-rdma-vfio.md 3.1, 3.3, 4.7
+ * @see rules/hmm-rdma-vfio.md 3.1, 3.3, 4.7
  */
 import {
   type Bytes,

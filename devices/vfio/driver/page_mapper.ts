@@ -1,7 +1,7 @@
 /**
  * How a buffer's pages come to be seen by the device: `register_dma_pages` and its opposite.
  *
- * @see behaviour/hmm-rdma-vfio.md 3.2, 3.3
+ * @see rules/hmm-rdma-vfio.md 3.2, 3.3
  */
 import {
   type DmaAddr,
@@ -136,7 +136,7 @@ export class PageMapper {
     return error;
   }
 
-  /** @see behaviour/hmm-rdma-vfio.md 3.2 and 4.8 */
+  /** @see rules/hmm-rdma-vfio.md 3.2 and 4.8 */
   #undoLinks(linked: number, { buffer, dir }: Registration, error: number): void {
     const { dma } = this.#machine;
     const dev = this.#dev;

@@ -4,7 +4,7 @@
  * A key's table is the device's own once it was fetched; the addresses in it are looked up page by
  * page, through the IOMMU if there is one, like every access of a device.
  *
- * @see behaviour/hmm-rdma-vfio.md chapter 3
+ * @see rules/hmm-rdma-vfio.md chapter 3
  */
 import {
   ADDRESS_LIMIT,

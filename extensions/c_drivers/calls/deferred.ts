@@ -1,4 +1,4 @@
-/** Work that is queued, and timers. @see behaviour/c-api.md 14 */
+/** Work that is queued, and timers. @see rules/c-api.md 14 */
 import type { KernelStrategies } from "@dmalab/runtime/kernels";
 import { callOwn, CDeferred, CTimers } from "../c_deferred.ts";
 import type { CArguments, CCallEntry } from "../call_entry.ts";

@@ -1,4 +1,4 @@
-/** Registers, messages and warnings. @see behaviour/c-api.md 12, 14 */
+/** Registers, messages and warnings. @see rules/c-api.md 12, 14 */
 import type { PhysAddr } from "@dmalab/runtime";
 import {
   readRegister,

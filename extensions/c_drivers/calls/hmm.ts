@@ -1,4 +1,4 @@
-/** Pages that are mapped one by one. @see behaviour/c-api.md 10 */
+/** Pages that are mapped one by one. @see rules/c-api.md 10 */
 import { DMA_MAPPING_ERROR } from "@dmalab/runtime";
 import { peerMemo } from "@dmalab/runtime/dma";
 import {

@@ -2,7 +2,7 @@
  * Interrupts, and waiting for what they tell. Who waits lets the devices go on: their work and the
  * timers run until what is waited for has come.
  *
- * @see behaviour/c-api.md 11, 14
+ * @see rules/c-api.md 11, 14
  */
 import { ERRNO, FAULT } from "@dmalab/runtime";
 import { ACTIVITY_STEPS } from "@dmalab/lang/values";

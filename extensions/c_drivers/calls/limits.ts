@@ -1,4 +1,4 @@
-/** What a driver says of its device. @see behaviour/c-api.md 6, trap 10 */
+/** What a driver says of its device. @see rules/c-api.md 6, trap 10 */
 import type { CCallEntry } from "../call_entry.ts";
 
 const LIMITS = [

@@ -1,4 +1,4 @@
-/** Scatterlists. @see behaviour/c-api.md 7, traps 1 and 2 */
+/** Scatterlists. @see rules/c-api.md 7, traps 1 and 2 */
 import { type DmaDevice, type DmaDirection, Scatterlist } from "@dmalab/runtime/dma";
 import type { PhysAddr } from "@dmalab/runtime";
 import type { CCallEntry } from "../call_entry.ts";

@@ -2,7 +2,7 @@
  * Which locks are held, and in which order a driver takes them: two that are taken both ways round can wait
  * for each other for ever, whether they do or not.
  *
- * @see behaviour/c-api.md 14
+ * @see rules/c-api.md 14
  */
 import type { Machine } from "@dmalab/runtime";
 

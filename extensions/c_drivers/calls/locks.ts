@@ -2,7 +2,7 @@
  * Locks. A caller that takes a held one would wait for a caller that waits itself: outside of a `race`
  * there is only one, and in it another block can unlock a mutex, before this order's statement.
  *
- * @see behaviour/c-api.md 14
+ * @see rules/c-api.md 14
  */
 import type { CCallEntry } from "../call_entry.ts";
 import type { CKernel } from "../c_kernel.ts";

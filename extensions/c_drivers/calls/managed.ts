@@ -2,7 +2,7 @@
  * What is released when a driver leaves its device, the last first: after its remove, and after a
  * probe that has failed.
  *
- * @see behaviour/c-api.md 5 (dmam_), 11 (pcim_, devm_), 13
+ * @see rules/c-api.md 5 (dmam_), 11 (pcim_, devm_), 13
  */
 import type { DmaDevice } from "@dmalab/runtime/dma";
 import { ERRNO, FAULT } from "@dmalab/runtime";

@@ -1,4 +1,4 @@
-/** Streaming mappings, and what a driver asks about them. @see behaviour/c-api.md 3, 6 */
+/** Streaming mappings, and what a driver asks about them. @see rules/c-api.md 3, 6 */
 import type { DmaAddr, PhysAddr } from "@dmalab/runtime";
 import { DMA_ATTR, type DmaDevice, type DmaDirection } from "@dmalab/runtime/dma";
 import type { KernelStrategies } from "@dmalab/runtime/kernels";

@@ -1,4 +1,4 @@
-/** The kernel's allocators, and where memory lies. @see behaviour/c-api.md 13 */
+/** The kernel's allocators, and where memory lies. @see rules/c-api.md 13 */
 import type { PhysAddr } from "@dmalab/runtime";
 import type { CArguments, CCallEntry } from "../call_entry.ts";
 import { type FreeCall, KMALLOC_BYTES } from "../c_heap.ts";
@@ -6,7 +6,7 @@ import { type CKernel, GFP, hex } from "../c_kernel.ts";
 import { NOWHERE } from "../c_memory.ts";
 import { CRequests } from "../c_requests.ts";
 
-/** What `kmalloc(0)` gives: a pointer that is none, and is no failure. @see behaviour/c-api.md 13 */
+/** What `kmalloc(0)` gives: a pointer that is none, and is no failure. @see rules/c-api.md 13 */
 const ZERO_SIZE = 16;
 const POINTER_BYTES = 8;
 /** More pages than are asked for at once. */

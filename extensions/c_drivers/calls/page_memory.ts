@@ -4,7 +4,7 @@
  *
  * To the checker and in the log it is a mapping of a page that leaves the caches alone.
  *
- * @see behaviour/c-api.md 5 (dma_alloc_noncoherent, dma_alloc_pages)
+ * @see rules/c-api.md 5 (dma_alloc_noncoherent, dma_alloc_pages)
  */
 import { allocPageMemory, freePageMemory, type PageMemory } from "@dmalab/runtime/dma";
 import type { CArguments, CCallEntry } from "../call_entry.ts";

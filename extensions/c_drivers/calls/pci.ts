@@ -1,4 +1,4 @@
-/** Functions of PCI: their windows and vectors. @see behaviour/c-api.md 11 */
+/** Functions of PCI: their windows and vectors. @see rules/c-api.md 11 */
 import type { Bar, PciFunction } from "@dmalab/devices/pci";
 import { ERRNO, FAULT } from "@dmalab/runtime";
 import { IO_BASE } from "../c_addresses.ts";

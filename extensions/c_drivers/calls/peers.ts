@@ -1,4 +1,4 @@
-/** Memory of peers. @see behaviour/c-api.md 9, trap 8 */
+/** Memory of peers. @see rules/c-api.md 9, trap 8 */
 import type { CArguments, CCallEntry } from "../call_entry.ts";
 import { type CKernel, hex } from "../c_kernel.ts";
 import { CPeers, MAP_STATE, mapTypeNumber } from "../c_peers.ts";

@@ -1,4 +1,4 @@
-/** Pools of blocks for descriptor lists. @see behaviour/c-api.md 5 */
+/** Pools of blocks for descriptor lists. @see rules/c-api.md 5 */
 import type { CArguments, CCallEntry } from "../call_entry.ts";
 import { type CKernel, GFP } from "../c_kernel.ts";
 import { CPools } from "../c_pools.ts";

@@ -1,4 +1,4 @@
-/** Requests of the block layer, and their mapping. @see behaviour/c-api.md 8, trap 7 */
+/** Requests of the block layer, and their mapping. @see rules/c-api.md 8, trap 7 */
 import {
   BlkDma,
   BlkDmaIter,
@@ -120,7 +120,7 @@ function stepping(method: Next) {
   };
 }
 
-/** Fills a list with a request's memory; gives how many entries it took. @see behaviour/block.md 2.1 */
+/** Fills a list with a request's memory; gives how many entries it took. @see rules/block.md 2.1 */
 function fillList(kernel: CKernel, [req, at]: CArguments): number {
   const segments = kernel.part(CRequests).requestAt(req).segments();
   const { memory } = kernel;

@@ -1,4 +1,4 @@
-/** Memory that the CPU and a device share, with attributes. @see behaviour/c-api.md 5, behaviour/dma.md 1.5 */
+/** Memory that the CPU and a device share, with attributes. @see rules/c-api.md 5, rules/dma.md 1.5 */
 import {
   ATTRIBUTE_PREFIX,
   attributeWords,

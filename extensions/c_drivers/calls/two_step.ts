@@ -1,4 +1,4 @@
-/** Mapping in two steps: reserve addresses once, link pieces. @see behaviour/c-api.md 4, trap 6 */
+/** Mapping in two steps: reserve addresses once, link pieces. @see rules/c-api.md 4, trap 6 */
 import type { DmaAddr } from "@dmalab/runtime";
 import type { DmaIovaState } from "@dmalab/runtime/dma";
 import type { CCallEntry } from "../call_entry.ts";

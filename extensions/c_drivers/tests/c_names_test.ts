@@ -1,4 +1,4 @@
-/** Which names of behaviour/c-api.md the headers for drivers in C do not have, and why. */
+/** Which names of rules/c-api.md the headers for drivers in C do not have, and why. */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { readHeaders } from "@dmalab/cli";
@@ -48,7 +48,7 @@ function namesOf(page: string): ReadonlySet<string> {
   return names;
 }
 
-Deno.test("each name of behaviour/c-api.md is in the headers, or is missing for a reason", () => {
+Deno.test("each name of rules/c-api.md is in the headers, or is missing for a reason", () => {
   const words = new Set<string>();
   for (const kernel of ["6.12.117", "7.2.12"] as const) {
     const { strategies } = KERNELS[kernel];

@@ -34,7 +34,7 @@ export function ruleLinks({ analysis: { source } }: Understood): Lsp.DocumentLin
     const rule = new RulePage(page, text).find(key);
     if (rule === null) return [];
     const line = text.split("\n").indexOf(rule.lines[0]!) + 1;
-    const target = `${pathToFileURL(`${DOCS}/behaviour/${page}.md`)}#L${line}`;
+    const target = `${pathToFileURL(`${DOCS}/rules/${page}.md`)}#L${line}`;
     return [{ range: rangeOf({ source, start, end }), target, tooltip: `${page}.${key}` }];
   });
 }

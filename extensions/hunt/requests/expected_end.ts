@@ -12,7 +12,7 @@ import type { PlacedIo } from "./memory_layout.ts";
 
 const OK: readonly BlkStatusName[] = ["OK"];
 
-/** The ends that are right. @see behaviour/block.md 1.3, 1.8, nvme.md 6 */
+/** The ends that are right. @see rules/block.md 1.3, 1.8, nvme.md 6 */
 export function allowedEnds(
   machine: HuntMachine,
   kernel: KernelProfile,
@@ -57,7 +57,7 @@ export function allowedEnds(
 
 const MAX_METADATA_PAGES = 256;
 
-/** Whether a user's metadata is more than the block layer takes. @see behaviour/block.md 1.8 */
+/** Whether a user's metadata is more than the block layer takes. @see rules/block.md 1.8 */
 function isTooLong({ maxHwSectors }: QueueLimits, { segments, sizeBytes }: HostBuffer): boolean {
   const pages = segments.reduce(
     (sum, { phys, sizeBytes }) =>
@@ -95,7 +95,7 @@ function hasGaps(
  * is an error; what has to be copied and cannot be, too. A release that maps
  * scatterlists has one code for all that cannot be mapped, and does not look at kinds where a list is
  * bounced.
- * @see behaviour/p2p.md 9.6, block.md 2.3, nvme.md 6
+ * @see rules/p2p.md 9.6, block.md 2.3, nvme.md 6
  */
 function peerEnds(
   { forceBounce, mode, peer, untrusted }: HuntMachine,

@@ -2,7 +2,7 @@
  * The CPU, from lines of `lscpu` or `/proc/cpuinfo` that stand in the same text: on some of them
  * peer-to-peer traffic is allowed whatever the host bridge.
  *
- * @see behaviour/p2p.md 9.4, "Host-bridge check"
+ * @see rules/p2p.md 9.4, "Host-bridge check"
  */
 
 export interface ListedCpu {

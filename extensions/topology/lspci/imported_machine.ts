@@ -78,7 +78,7 @@ function capabilityOf({ state, enabled, capable }: ListedAcs): AcsCapability {
 
 /**
  * Which device the kernel's list is asked about.
- * @see behaviour/p2p.md 9.4, "Allow-list subject"
+ * @see rules/p2p.md 9.4, "Allow-list subject"
  */
 function rootDeviceOf({ functions, assumed }: RootBus): VendorDevice | null {
   const [first] = functions;

@@ -68,7 +68,7 @@ async function writeText(source: LineSource, screen: Screen): Promise<void> {
   });
 }
 
-/** Events that user space calls otherwise than the kernel's text. @see behaviour/traces.md T.8 */
+/** Events that user space calls otherwise than the kernel's text. @see rules/traces.md T.8 */
 const KERNEL_NAMES: Readonly<Record<string, string>> = { print: "tracing_mark_write" };
 
 /** Reads a trace, and passes each step with the time of its line to a sink. */

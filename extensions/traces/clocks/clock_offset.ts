@@ -1,7 +1,7 @@
 /**
  * How far the clock of a trace is ahead of the clock of the kernel's log.
  *
- * @see behaviour/traces.md T.61
+ * @see rules/traces.md T.61
  */
 import { checkerClass } from "../kernel_log/debug_lines.ts";
 import type { KernelLogEntry } from "../kernel_log/entry.ts";

@@ -2,7 +2,7 @@
  * The log of an emulator beside a trace: which commands are the same in both, how far the clocks are
  * apart, and which accesses the emulator refused.
  *
- * @see behaviour/traces.md T.40 to T.43
+ * @see rules/traces.md T.40 to T.43
  */
 import { readDmaEvent } from "../line/dma_event.ts";
 import { readSetup } from "../line/nvme_event.ts";

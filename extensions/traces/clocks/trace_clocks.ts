@@ -1,7 +1,7 @@
 /**
  * How the clocks of records that belong together are tied to that of the trace.
  *
- * @see behaviour/traces.md T.43, T.61
+ * @see rules/traces.md T.43, T.61
  */
 import { formatCount } from "@dmalab/lang/text";
 import type { TiedClocks } from "../line/joined_events.ts";

@@ -1,7 +1,7 @@
 /**
  * Lines of the kernel's DMA API checker.
  *
- * @see behaviour/traces.md T.53, behaviour/dma.md 8.2
+ * @see rules/traces.md T.53, rules/dma.md 8.2
  */
 import { REPORT_CLASSES } from "@dmalab/runtime/dma";
 import { type Fact, hexOf, type LogEntryFacts } from "./entry.ts";

@@ -12,7 +12,7 @@ function hex(word: Word64 | null): string | null {
   return word === null ? null : `0x${plainHex(word)}`;
 }
 
-/** @see behaviour/traces.md T.44 to T.51 */
+/** @see rules/traces.md T.44 to T.51 */
 export function faultFacts(fault: LoggedFault): LogEntryFacts {
   const { details } = fault;
   return {

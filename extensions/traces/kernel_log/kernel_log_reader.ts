@@ -1,7 +1,7 @@
 /**
  * Reads a kernel's log line by line and reports every line about DMA.
  *
- * @see behaviour/traces.md T.44 to T.56
+ * @see rules/traces.md T.44 to T.56
  */
 import { FaultLogReader, type FoundFaultLog } from "@dmalab/runtime/fault_log";
 import type { KernelLogEntry, UnreadableFault } from "./entry.ts";

@@ -64,7 +64,7 @@ Deno.test("all of the corpus in one log gives the same records, whatever stands 
   );
 });
 
-/** What stands before a line in logs, journals and mails. @see behaviour/traces.md T.56 */
+/** What stands before a line in logs, journals and mails. @see rules/traces.md T.56 */
 const PREFIXES = [
   "",
   "[ 4711.128456] ",

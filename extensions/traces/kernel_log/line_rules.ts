@@ -1,7 +1,7 @@
 /**
  * The lines of a kernel's log that are one record each, and what they say.
  *
- * @see behaviour/traces.md T.47, T.48, T.52 to T.55
+ * @see rules/traces.md T.47, T.48, T.52 to T.55
  */
 import { SET_BYTES, SLOT_BYTES } from "@dmalab/runtime/memory";
 import { debugFacts, leakedEntry } from "./debug_lines.ts";
@@ -343,7 +343,7 @@ function number(digits: string | undefined): number | null {
   return digits === undefined ? null : Number(digits);
 }
 
-/** Why there was no room. @see behaviour/traces.md T.52 */
+/** Why there was no room. @see rules/traces.md T.52 */
 function swiotlbFacts(
   driver: string,
   device: string,

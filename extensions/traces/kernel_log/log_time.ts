@@ -2,7 +2,7 @@
  * When a line of a kernel's log was printed, in whichever form the log was taken: by the kernel's own
  * clock, as a difference to the line before, or as wall-clock time, often in whole seconds only.
  *
- * @see behaviour/traces.md T.56
+ * @see rules/traces.md T.56
  */
 
 export interface LogTime {

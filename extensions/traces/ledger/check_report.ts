@@ -173,7 +173,7 @@ function logJson({ facts, kind, line, seconds }: KernelLogEntry) {
   return { kind, line, seconds, ...facts };
 }
 
-/** By the names of its events, and by the log's first line. @see behaviour/traces.md T.60 */
+/** By the names of its events, and by the log's first line. @see rules/traces.md T.60 */
 function kernelOf(check: TraceCheck, log: LogPass): string | null {
   if (log.version !== null) return log.version;
   if ("dma_map_phys" in check.events || "dma_unmap_phys" in check.events) return "6.18 or later";
@@ -205,6 +205,7 @@ export function checkLines(
   const shown = result.findings.filter((each) => each.certainty !== "unknown" || isOpenFault(each));
   const faults = shown.filter(isOpenFault).length + log.unreadable.length;
   const groups = [...Map.groupBy(shown, groupKey).values()];
+  const more = formatCount(groups.length - DISPLAYED_FINDINGS, "finding");
   const where = (finding: TraceFinding) =>
     finding.line !== null
       ? `${names.trace}:${finding.line}`
@@ -245,14 +246,7 @@ export function checkLines(
     ]),
     ...storyLines(json.stories, names.log),
     ...nextLines(json.next_steps),
-    ...groups.length > DISPLAYED_FINDINGS
-      ? [
-        "",
-        `… and ${
-          formatCount(groups.length - DISPLAYED_FINDINGS, "finding")
-        } more, listed by --json`,
-      ]
-      : [],
+    ...groups.length > DISPLAYED_FINDINGS ? ["", `… and ${more} more, listed by --json`] : [],
     "",
     ...wrapText(
       `Undetermined: ${summary.findings.unknown} (lost events, trace start/end, or mappings ` +

@@ -1,7 +1,7 @@
 /**
  * Classifies a refused access by the mappings of its page at the time of the access.
  *
- * @see behaviour/traces.md T.62, T.63
+ * @see rules/traces.md T.62, T.63
  */
 import type { Window } from "../clocks/clock_offset.ts";
 import type { KernelLogEntry } from "../kernel_log/entry.ts";

@@ -2,7 +2,7 @@
  * Joins the records of a kernel's log with the ledger of a trace: the cause of each fault, and which
  * line of the log is about which finding.
  *
- * @see behaviour/traces.md T.61 to T.63
+ * @see rules/traces.md T.61 to T.63
  */
 import {
   formatSource,

@@ -2,7 +2,7 @@
  * How a device's addresses are made, and what says so: lines of the trace, else what is recorded
  * beside it, else the addresses themselves. What nothing decides is unknown.
  *
- * @see behaviour/traces.md T.60
+ * @see rules/traces.md T.60
  */
 import type { Device } from "./traced_mapping.ts";
 

@@ -1,7 +1,7 @@
 /**
  * Where lines of a trace are missing, or may be: at its start, after a gap, in a silence.
  *
- * @see behaviour/traces.md T.7, T.68
+ * @see rules/traces.md T.7, T.68
  */
 import type { TraceInstant } from "./traced_mapping.ts";
 import { CALL_SECONDS, type Context } from "./page_table.ts";

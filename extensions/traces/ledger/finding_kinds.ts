@@ -3,7 +3,7 @@
  * same call, what a scenario expects of it, and what to do next. A kind that is a class of
  * `dma.report` has its name.
  *
- * @see behaviour/traces.md T.53, T.62, T.66
+ * @see rules/traces.md T.53, T.62, T.66
  */
 import type { CheckerClass } from "../kernel_log/debug_lines.ts";
 

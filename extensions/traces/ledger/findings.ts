@@ -1,7 +1,7 @@
 /**
  * What a ledger finds wrong, as sentences with their lines.
  *
- * @see behaviour/traces.md T.66
+ * @see rules/traces.md T.66
  */
 import { formatCount } from "@dmalab/lang/text";
 import type { Edges } from "./edges.ts";
@@ -265,7 +265,7 @@ export class Findings {
 /**
  * A finding as sure as it can be, when nothing but the trace says so: lines may be missing in between.
  *
- * @see behaviour/traces.md T.68
+ * @see rules/traces.md T.68
  */
 export function asKnown(finding: TraceFinding, { holes }: Edges): TraceFinding {
   if (!isAcross(finding, holes)) return finding;

@@ -3,7 +3,7 @@
  *
  * It keeps mappings, not lines, and calls nothing proved that a missing line could explain.
  *
- * @see behaviour/traces.md T.64 to T.69
+ * @see rules/traces.md T.64 to T.69
  */
 import { bouncedDevice, type DmaEvent, readDmaEvent } from "../line/dma_event.ts";
 import type { TraceLine } from "../line/trace_line.ts";
@@ -94,7 +94,7 @@ export class MappingTracker {
     return event !== null;
   }
 
-  /** Events of a CPU are missing here. @see behaviour/traces.md T.68 */
+  /** Events of a CPU are missing here. @see rules/traces.md T.68 */
   gap(cpu: number, number: number): void {
     this.table.interrupt(cpu);
     this.edges.gap(cpu, number);
@@ -212,7 +212,7 @@ export class MappingTracker {
    * freed, so the older one's unmap is missing, or is printed later.
    *
    * @returns True when the line makes no mapping.
-   * @see behaviour/traces.md T.66
+   * @see rules/traces.md T.66
    */
   #meetsOlder(mapping: TracedMapping, context: Context): boolean {
     const older = conflicting(mapping);
@@ -304,7 +304,7 @@ export class MappingTracker {
   /**
    * An unmap without a map: nothing was mapped there if the page table had nothing to unmap.
    *
-   * @see behaviour/traces.md T.28, T.66
+   * @see rules/traces.md T.28, T.66
    */
   #unmapWithoutMap(
     device: Device,

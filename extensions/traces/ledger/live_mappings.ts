@@ -18,7 +18,7 @@ export type UnmapEvent = Extract<DmaEvent, { op: "unmap" | "free" }>;
 
 export type MapEvent = Extract<DmaEvent, { op: "map" | "alloc" | "map_sg" }>;
 
-/** Entries of a list that a line shows at most. @see behaviour/traces.md T.20 */
+/** Entries of a list that a line shows at most. @see rules/traces.md T.20 */
 const DISPLAYED_ENTRIES = 128;
 
 /** The newest that fits best: by size and direction, by size, by direction, any of that address. */
@@ -129,7 +129,7 @@ export function makeMapping(
   };
 }
 
-/** Counts a mapping for its device, and how its address was made. @see behaviour/traces.md T.60 */
+/** Counts a mapping for its device, and how its address was made. @see rules/traces.md T.60 */
 export function noteMap(mapping: TracedMapping): void {
   const device = mapping.device!;
   if (device.mapCount++ === 0) device.firstLine = mapping.mappedAt.line;
@@ -162,7 +162,7 @@ export function keepMapping(mapping: TracedMapping): void {
 /**
  * Several direct mappings in a row may be segments of one request, which end without an unmap.
  *
- * @see behaviour/traces.md T.23
+ * @see rules/traces.md T.23
  */
 export function noteSegments(mapping: TracedMapping, context: Context): void {
   const { lastMapping } = context;
@@ -241,7 +241,7 @@ const MAX_PER_PAGE = 8;
 /** The same for a device: more than its rings have. */
 const MAX_PER_DEVICE = 1 << 16;
 
-/** Makes room for one more in a page and a device. @see behaviour/traces.md T.23, T.64 */
+/** Makes room for one more in a page and a device. @see rules/traces.md T.23, T.64 */
 function foldOldest({ addr, device }: TracedMapping): void {
   const { byPage, folded, identities } = device!;
   const mappings = byPage.get(pageOf(addr)) ?? [];
@@ -282,7 +282,7 @@ function removeMapping(
 /**
  * A two-step range as a mapping: it names no device and no direction, unless its request does.
  *
- * @see behaviour/traces.md T.26, T.30
+ * @see rules/traces.md T.26, T.30
  */
 export function rangeMapping(
   { maps, run, unmap }: Omit<EndedRange, "unmap"> & { readonly unmap: TableUnmap | null },

@@ -3,7 +3,7 @@
  * of the ring buffers, a line each as the collector writes them; the IOMMU and the bounce pool as
  * the kernel's log names them at boot.
  *
- * @see behaviour/traces.md T.7
+ * @see rules/traces.md T.7
  */
 import { SLOT_BYTES } from "@dmalab/runtime/memory";
 import { queueLimitOf } from "../line/line_source.ts";

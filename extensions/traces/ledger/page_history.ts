@@ -3,7 +3,7 @@
  *
  * Only pages of interest are kept: the kernel's log is read first.
  *
- * @see behaviour/traces.md T.62, T.69
+ * @see rules/traces.md T.62, T.69
  */
 import { PageIndex } from "./page_index.ts";
 import { type Device, PAGE_BYTES, pageEnd, pageOf, type TracedMapping } from "./traced_mapping.ts";

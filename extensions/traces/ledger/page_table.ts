@@ -5,7 +5,7 @@
  * They name no device and no domain, and all domains allocate the same addresses: a line is attributed
  * only to the call next to it, of the same task, CPU and kind of context.
  *
- * @see behaviour/traces.md T.25 to T.30
+ * @see rules/traces.md T.25 to T.30
  */
 import type { NvmeCommand } from "../script/recorder.ts";
 import { NewestMap } from "./newest_map.ts";
@@ -325,7 +325,7 @@ export class TracedPageTable {
     );
   }
 
-  /** Ranges never unmapped; identity maps at boot do not count. @see behaviour/traces.md T.67 */
+  /** Ranges never unmapped; identity maps at boot do not count. @see rules/traces.md T.67 */
   openRuns(): PageTableRun[] {
     return [...this.#runs.values()].flat().filter(({ maps }) => maps[0]!.start !== maps[0]!.phys);
   }

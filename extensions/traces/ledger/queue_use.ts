@@ -1,7 +1,7 @@
 /**
  * How large the requests of a disk became, held to the limits that its queue has.
  *
- * @see behaviour/traces.md T.36, T.37
+ * @see rules/traces.md T.36, T.37
  */
 
 /** The largest request of a disk. */

@@ -1,7 +1,7 @@
 /**
  * Whose mappings are for which request of NVMe, and which device a controller is.
  *
- * @see behaviour/traces.md T.26, T.30, T.38
+ * @see rules/traces.md T.26, T.30, T.38
  */
 import { readCompletion, readSetup } from "../line/nvme_event.ts";
 import type { TraceLine } from "../line/trace_line.ts";

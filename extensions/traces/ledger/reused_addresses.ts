@@ -2,7 +2,7 @@
  * Addresses that were allocated again before the unmap of their last mapping was printed: it is late,
  * or it is missing.
  *
- * @see behaviour/traces.md T.18, T.66
+ * @see rules/traces.md T.18, T.66
  */
 import type { Edges } from "./edges.ts";
 import type { Findings } from "./findings.ts";

@@ -5,7 +5,7 @@
  * its maps, or nearly: no live buffer of it was overtaken more often than those already unmapped. And
  * it maps one for each that it unmaps: the number of live ones stays what the ring was filled with.
  *
- * @see behaviour/traces.md T.66
+ * @see rules/traces.md T.66
  */
 import { Ranks } from "./ranks.ts";
 

@@ -29,7 +29,7 @@ interface Books {
 /**
  * Checks a sync against the mapping of its address.
  *
- * @see behaviour/traces.md T.66
+ * @see rules/traces.md T.66
  */
 export function checkSync(event: Sync, device: Device, now: TraceInstant, ledger: Books): void {
   const { edges, findings } = ledger;

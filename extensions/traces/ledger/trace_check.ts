@@ -186,7 +186,7 @@ export class TraceCheck {
     return { live, uncertain, classified, findings: merge(ledger, classified) };
   }
 
-  /** Finds leaks among the mappings live at the end; most are no leaks. @see behaviour/traces.md T.66 */
+  /** Finds leaks among the mappings live at the end; most are no leaks. @see rules/traces.md T.66 */
   #leaks(live: readonly TracedMapping[]): void {
     const { ledger } = this;
     const { findings } = ledger;

@@ -103,7 +103,7 @@ export interface Device {
   unmappedSegments: number;
 }
 
-/** How sure a finding is. @see behaviour/traces.md T.66 */
+/** How sure a finding is. @see rules/traces.md T.66 */
 export type Certainty = "proved" | "likely" | "possible" | "unknown";
 
 export interface TraceFinding {

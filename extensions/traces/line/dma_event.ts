@@ -1,7 +1,7 @@
 /**
  * An event of the DMA API or of an IOMMU, as a trace line has it.
  *
- * @see behaviour/traces.md T.15 to T.25
+ * @see rules/traces.md T.15 to T.25
  */
 import { arrayOf, countsOf, cutArrayOf, decimalOf, hexAt, hexOf, wordOf } from "./payload.ts";
 
@@ -121,7 +121,7 @@ function isWhole(payload: string): boolean {
 
 const BOUNCED_HEAD = "dev_name: ";
 
-/** The device that a line of `swiotlb_bounced` names. @see behaviour/traces.md T.31 */
+/** The device that a line of `swiotlb_bounced` names. @see rules/traces.md T.31 */
 export function bouncedDevice(payload: string): string {
   return deviceOf(payload.slice(BOUNCED_HEAD.length));
 }

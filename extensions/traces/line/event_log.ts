@@ -2,7 +2,7 @@
  * All that is recorded as one log of events: each with its file and line, its own clock's time, and
  * what its line says.
  *
- * @see behaviour/traces.md T.1, T.40 to T.43, T.57 to T.59
+ * @see rules/traces.md T.1, T.40 to T.43, T.57 to T.59
  */
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
 import { type DmaEvent, readDmaEvent } from "./dma_event.ts";

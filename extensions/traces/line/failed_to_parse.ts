@@ -3,11 +3,11 @@
  *
  *     [FAILED TO PARSE] device=0000:00:05.0 addrs=ARRAY[00, 70, …] dir=1 attrs=0x0
  *
- * @see behaviour/traces.md T.12
+ * @see rules/traces.md T.12
  */
 
 const DIRECTIONS = ["BIDIRECTIONAL", "TO_DEVICE", "FROM_DEVICE", "NONE"] as const;
-/** Names of attributes from bit 1 up. @see behaviour/traces.md T.17 */
+/** Names of attributes from bit 1 up. @see rules/traces.md T.17 */
 const ATTRIBUTES = [
   "WEAK_ORDERING",
   "WRITE_COMBINE",

@@ -1,7 +1,7 @@
 /**
  * Invalidations of an IOTLB, as a trace line has them.
  *
- * @see behaviour/traces.md T.32, T.33
+ * @see rules/traces.md T.32, T.33
  */
 import { PAGE_BYTES } from "../ledger/traced_mapping.ts";
 

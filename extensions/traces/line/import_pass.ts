@@ -6,7 +6,7 @@ import { readDmaEvent } from "./dma_event.ts";
 import { type LineOrigin, originOf, queueLimitOf } from "./line_source.ts";
 import { TraceLine } from "./trace_line.ts";
 
-/** Events that are known; all others are kept and counted. @see behaviour/traces.md T.15 to T.36 */
+/** Events that are known; all others are kept and counted. @see rules/traces.md T.15 to T.36 */
 const KNOWN =
   /^(?:dma_|iommu_|map$|unmap$|io_page_fault$|(?:add|remove)_device_|attach_device_|swiotlb_|qi_submit$|cache_tag_|nvme_|block_|tracing_mark_write$|print$|bprint$|bputs$)/;
 

@@ -1,7 +1,7 @@
 /**
  * Events of several records in one order: that of the trace's clock.
  *
- * @see behaviour/traces.md T.61
+ * @see rules/traces.md T.61
  */
 import type { LineOrigin } from "./line_source.ts";
 import type { LoggedEvent } from "./event_log.ts";

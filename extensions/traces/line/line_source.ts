@@ -1,7 +1,7 @@
 /**
  * Identifies the source of each line by itself: pasted text mixes sources.
  *
- * @see behaviour/traces.md T.40 to T.43, T.57 to T.60
+ * @see rules/traces.md T.40 to T.43, T.57 to T.60
  */
 import type { TraceLine } from "./trace_line.ts";
 

@@ -1,7 +1,7 @@
 /**
  * Commands of NVMe, as a trace line has them.
  *
- * @see behaviour/traces.md T.34, T.35, T.37
+ * @see rules/traces.md T.34, T.35, T.37
  */
 import type { NvmeCommand } from "../script/recorder.ts";
 

@@ -1,7 +1,7 @@
 /**
  * One line of a trace, in any of the three dialects: kernel text, `trace-cmd report`, `perf script`.
  *
- * @see behaviour/traces.md T.1 to T.14
+ * @see rules/traces.md T.1 to T.14
  */
 import { kernelPayload } from "./failed_to_parse.ts";
 
@@ -40,7 +40,7 @@ const CONTEXT_FLAG = 2;
  * Assumed length of a tick of the clocks `counter` and `x86-tsc`. A trace does not record it; a short
  * one keeps the time limits of this reader from taking neighbouring lines for distant ones.
  *
- * @see behaviour/traces.md T.5
+ * @see rules/traces.md T.5
  */
 const TICK_SECONDS = 1e-9;
 

@@ -1,7 +1,7 @@
 /**
  * Records that are not read: what a line of one looks like, and how to record it anew.
  *
- * @see behaviour/traces.md T.1 to T.14
+ * @see rules/traces.md T.1 to T.14
  */
 import { formatCount } from "@dmalab/lang/text";
 import type { TraceLine } from "./trace_line.ts";

@@ -2,7 +2,7 @@
 import type { Direction } from "../line/dma_event.ts";
 import type { TracedMapping } from "../ledger/traced_mapping.ts";
 
-/** A command of NVMe, as the line of its setup has it. @see behaviour/traces.md T.34 */
+/** A command of NVMe, as the line of its setup has it. @see rules/traces.md T.34 */
 export interface NvmeCommand {
   /** `nvme0 qid 1 cmdid 962`: one of its kind while it is under way. */
   readonly name: string;

@@ -1,7 +1,7 @@
 /**
  * A workload as a scenario: the requests of blkparse, or of a job for fio, given to a disk.
  *
- * @see behaviour/traces.md T.57, T.58
+ * @see rules/traces.md T.57, T.58
  */
 import { formatCount, formatSize } from "@dmalab/lang/text";
 import type { LoggedEvent } from "../line/event_log.ts";

@@ -5,7 +5,7 @@
  * and this one, as NVMe drivers map, or between issue and completion, as SCSI does. What fits several
  * requests is tied to none.
  *
- * @see behaviour/traces.md T.36, T.37
+ * @see rules/traces.md T.36, T.37
  */
 import { formatCount } from "@dmalab/lang/text";
 import type { TraceLine } from "../line/trace_line.ts";

@@ -2,7 +2,7 @@
  * In lazy mode: how long a range can still be accessed after its unmap, because the IOTLB is flushed
  * later. An unmap that invalidates its own pages has no such window.
  *
- * @see behaviour/traces.md T.32, T.33
+ * @see rules/traces.md T.32, T.33
  */
 import type { FlushEvent } from "../line/flush_event.ts";
 import { allows, pageEnd, pageOf, type TracedMapping } from "../ledger/traced_mapping.ts";

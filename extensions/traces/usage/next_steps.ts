@@ -1,7 +1,7 @@
 /**
  * What to do about a finding, and which lines of a log are one story.
  *
- * @see behaviour/traces.md T.55, T.62, T.66
+ * @see rules/traces.md T.55, T.62, T.66
  */
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
 import { aboutKind } from "../ledger/finding_kinds.ts";

@@ -5,7 +5,7 @@
  * The kernel's log may stand among the lines: as `console` events of the trace, whose times are those
  * of the trace, or as lines of its own.
  *
- * @see behaviour/traces.md T.62, T.66, T.69
+ * @see rules/traces.md T.62, T.66, T.69
  */
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
 import { KernelLogReader } from "../kernel_log/kernel_log_reader.ts";

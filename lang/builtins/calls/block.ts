@@ -55,7 +55,7 @@ function datalessBytes(op: DiskOp, sizeBytes: number): number {
 
 /**
  * One request made of bios that the block layer joins. Nothing is submitted.
- * @see behaviour/block.md 1.3, 1.5, 1.6
+ * @see rules/block.md 1.3, 1.5, 1.6
  */
 function mergedRequest(context: ExecutionContext, targets: readonly BioTarget[]): NvmeRequest {
   const { events } = context.lab.machine;
@@ -102,7 +102,7 @@ function refusalOf(merger: RequestMerger, request: NvmeRequest, bio: Bio): Reque
     : "apart";
 }
 
-/** What keeps a bio out of a request, in words. @see behaviour/block.md 1.4, 1.5 */
+/** What keeps a bio out of a request, in words. @see rules/block.md 1.4, 1.5 */
 const REFUSALS: Readonly<Record<RequestRefusal, string>> = {
   integrity:
     "only one of them has metadata, or together they exceed the limit of metadata segments",

@@ -7,7 +7,7 @@ function sectorsText(sectors: number): string {
   return `${formatCount(sectors, "sector")}, ${formatLimit(sectors * SECTOR_SIZE_BYTES)}`;
 }
 
-/** @see behaviour/block.md 1.3 */
+/** @see rules/block.md 1.3 */
 export function explainSplit(facts: EventFacts<"block.split">): Explanation {
   const limit = facts.fields.limit;
   const rule = facts.fields.rule;
@@ -57,7 +57,7 @@ function splitReason(rule: EventFacts<"block.split">["fields"]["rule"], limit: n
   }
 }
 
-/** @see behaviour/block.md 1.5 */
+/** @see rules/block.md 1.5 */
 export function explainMerge(facts: EventFacts<"block.merge">): Explanation {
   const rule = facts.fields.rule;
   const together = `together ${facts.inputSize("bytes")} of at most ${
@@ -107,7 +107,7 @@ function gapReason(facts: EventFacts): string {
       "the segments cannot be coalesced into one IOVA range";
 }
 
-/** @see behaviour/block.md 2.3 */
+/** @see rules/block.md 2.3 */
 export function explainIteratorStart(
   facts: EventFacts<"ret.blk_rq_dma_map_iter_start" | "ret.blk_rq_integrity_dma_map_iter_start">,
 ): Explanation {

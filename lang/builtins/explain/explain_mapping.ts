@@ -32,7 +32,7 @@ function branchReason(facts: EventFacts): string {
     : `${doc}; ${reach(facts)}`;
 }
 
-/** @see behaviour/dma.md 1.4, 1.6, 2.1 */
+/** @see rules/dma.md 1.4, 1.6, 2.1 */
 export function explainMap(facts: EventFacts<"dma.map">): Explanation {
   return {
     title: `${facts.fields.api}: phys ${facts.address("phys")}, ${facts.size("size_bytes")} → ${
@@ -86,7 +86,7 @@ export function explainAnswer(facts: EventFacts<`ret.${KernelCall}`>): Explanati
   return { title, why: facts.input("branch") === undefined ? "" : branchReason(facts) };
 }
 
-/** @see behaviour/dma.md 3.3 */
+/** @see rules/dma.md 3.3 */
 function linkReason(facts: EventFacts, error: string): string {
   const begin = facts.inputNumber("begins_at");
   const offset = facts.inputNumber("offset");
@@ -107,7 +107,7 @@ function linkReason(facts: EventFacts, error: string): string {
   }
 }
 
-/** A mapping that the page table rejected, and why. @see behaviour/dma.md 5.1 */
+/** A mapping that the page table rejected, and why. @see rules/dma.md 5.1 */
 export function explainTableRefusal(facts: EventFacts<"iommu.map_failed">): Explanation {
   return {
     title: `iommu_map fails: ${facts.fields.error}`,

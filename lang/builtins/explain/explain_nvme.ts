@@ -4,10 +4,10 @@ import { blkStatusName } from "@dmalab/runtime";
 import { formatCount, formatSize } from "../../text/numbers.ts";
 import { type EventFacts, type Explanation, gapBitBytes } from "./explanation.ts";
 
-/** The controller's page. @see behaviour/nvme.md 1 */
+/** The controller's page. @see rules/nvme.md 1 */
 const CONTROLLER_PAGE_BYTES = 4096;
 
-/** @see behaviour/nvme.md 2.1 */
+/** @see rules/nvme.md 2.1 */
 export function explainFormat(facts: EventFacts<"nvme.choose">): Explanation {
   const format = facts.fields.format;
   const reason = formatReason(facts, format);
@@ -70,7 +70,7 @@ function thresholdReason(facts: EventFacts): string {
   } the threshold of ${formatSize(threshold)}`;
 }
 
-/** Memory that the driver allocates for a request. @see behaviour/nvme.md 2.3, 2.4 */
+/** Memory that the driver allocates for a request. @see rules/nvme.md 2.3, 2.4 */
 export function explainMemory(facts: EventFacts<"mem.alloc">): Explanation {
   if (facts.fields.what === "dma_vecs") {
     return {
@@ -106,7 +106,7 @@ export function explainMemory(facts: EventFacts<"mem.alloc">): Explanation {
   }
 }
 
-/** The status of a completion. @see behaviour/nvme.md 4.2 */
+/** The status of a completion. @see rules/nvme.md 4.2 */
 export function explainCompletion(facts: EventFacts<"nvme.complete">): Explanation {
   const status = facts.fields.status;
   const meaning = blkStatusName(blockStatusOf(status));
@@ -120,7 +120,7 @@ export function explainCompletion(facts: EventFacts<"nvme.complete">): Explanati
   };
 }
 
-/** @see behaviour/nvme.md 2.6 */
+/** @see rules/nvme.md 2.6 */
 export function explainUnmap(facts: EventFacts<"nvme.unmap">): Explanation {
   const direct = facts.inputIs("coherent") && !facts.inputIs("translated");
   const needs = facts.inputIs("own_ops")

@@ -1,7 +1,7 @@
 /** How a peer's memory is reached, in words. */
 import type { EventFacts, Explanation } from "./explanation.ts";
 
-/** The host-bridge check. @see behaviour/p2p.md 9.4 */
+/** The host-bridge check. @see rules/p2p.md 9.4 */
 const HOST_BRIDGES: Readonly<Record<string, string>> = {
   cpu: "every host bridge of this CPU passes it",
   listed: "the host bridges are whitelisted",

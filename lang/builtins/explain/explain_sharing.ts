@@ -2,7 +2,7 @@
 import { formatCount, formatSize } from "../../text/numbers.ts";
 import type { EventFacts, Explanation } from "./explanation.ts";
 
-/** @see behaviour/hmm-rdma-vfio.md 1.4 */
+/** @see rules/hmm-rdma-vfio.md 1.4 */
 export function explainHmmUnmap(facts: EventFacts<"ret.hmm_dma_unmap_pfn">): Explanation {
   const page = `page ${facts.inputNumber("index")}`;
   const flags = facts.input("flags");
@@ -20,7 +20,7 @@ export function explainHmmUnmap(facts: EventFacts<"ret.hmm_dma_unmap_pfn">): Exp
   return { title: `${page} is unmapped`, why: work };
 }
 
-/** @see behaviour/hmm-rdma-vfio.md 2.2 (7), 2.3 (3) */
+/** @see rules/hmm-rdma-vfio.md 2.2 (7), 2.3 (3) */
 export function explainTable(facts: EventFacts<"odp.table">): Explanation {
   const first = facts.fields.index;
   const last = first + facts.fields.entries - 1;
@@ -41,7 +41,7 @@ function pages(count: number): string {
   return formatCount(count, "page");
 }
 
-/** @see behaviour/hmm-rdma-vfio.md 3.1 */
+/** @see rules/hmm-rdma-vfio.md 3.1 */
 export function explainPages(facts: EventFacts<"vfio.add_pages">): Explanation {
   const taken = facts.fields.pages;
   const wanted = facts.fields.wanted_pages;
@@ -53,7 +53,7 @@ export function explainPages(facts: EventFacts<"vfio.add_pages">): Explanation {
   };
 }
 
-/** @see behaviour/hmm-rdma-vfio.md 3.2, 4.8 */
+/** @see rules/hmm-rdma-vfio.md 3.2, 4.8 */
 export function explainUnwind(facts: EventFacts<"vfio.unwind">): Explanation {
   const mapped = facts.fields.mapped_pages;
   const all = facts.fields.pages;

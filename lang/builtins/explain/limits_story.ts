@@ -122,7 +122,7 @@ function transferReasons(inputs: LimitReason["inputs"]): string[] {
   ];
 }
 
-/** @see behaviour/dma.md 1.7 */
+/** @see rules/dma.md 1.7 */
 function mappingReason(inputs: LimitReason["inputs"]): string {
   const largest = sizeIn(inputs, "largest_mapping_bytes");
   if (inputs.translated !== true) {

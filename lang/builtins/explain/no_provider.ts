@@ -6,7 +6,7 @@ import { formatSize } from "../../text/numbers.ts";
  * The reason, a sentence without its end, and what helps.
  *
  * @param func One that is no provider.
- * @see behaviour/p2p.md 9.3
+ * @see rules/p2p.md 9.3
  */
 export function noProvider(
   func: PciFunction,

@@ -93,7 +93,7 @@ function wholeLines(
   return explanationLines({ title: "not split", why }, null, "block.1.3", columns);
 }
 
-/** The limit of its length. @see behaviour/block.md 1.3 */
+/** The limit of its length. @see rules/block.md 1.3 */
 function limitSectors({ limits, op, userCommand }: NvmeRequest): number {
   if (userCommand) return limits.maxHwSectors;
   switch (op) {

@@ -1,7 +1,7 @@
 /**
  * A route between two peers: hop by hop, the decision, and the smallest change that improves it.
  *
- * @see behaviour/p2p.md 9.4
+ * @see rules/p2p.md 9.4
  */
 import {
   type AcsCapability,

@@ -42,7 +42,7 @@ export class BioTarget {
   /**
    * Adds memory behind what is there.
    * @returns False when it may not stand in one bio with the memory there is.
-   * @see behaviour/block.md 1.4
+   * @see rules/block.md 1.4
    */
   add(segments: readonly BioVec[], sameProvider: (a: BioVec, b: BioVec) => boolean): boolean {
     this.checkTakesMemory();
@@ -76,7 +76,7 @@ export class BioTarget {
   }
 }
 
-/** What the picture of a bio needs. @see behaviour/block.md 1.6 */
+/** What the picture of a bio needs. @see rules/block.md 1.6 */
 function picturedBio(target: BioTarget): PicturedBio {
   const { lba, op, sizeBytes, vecs } = target;
   const gapBit = bioGap(target.toBio());

@@ -1,7 +1,7 @@
 /**
  * Finds what every name means, and what stands where it cannot stand.
  *
- * Kinds come later (`kind_inference.ts`): they need to know all assignments of a variable first.
+ * Kinds come later (`type_inference.ts`): they need to know all assignments of a variable first.
  */
 import type {
   AssignStatement,

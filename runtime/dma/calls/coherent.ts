@@ -1,7 +1,7 @@
 /**
  * Memory that the CPU and a device share for as long as it lives: queues and descriptor pages.
  *
- * @see behaviour/dma.md 1.2 (coherent mask), tests/golden/kernel/README.md (`dma_alloc`)
+ * @see rules/dma.md 1.2 (coherent mask), tests/golden/kernel/README.md (`dma_alloc`)
  */
 import type { Bytes, DmaAddr, PhysAddr } from "../../address.ts";
 import { invariant } from "../../errno.ts";
@@ -28,7 +28,7 @@ export interface CoherentOptions {
   readonly atomic?: boolean;
 }
 
-/** Why there is no coherent memory. @see behaviour/dma.md 1.9 */
+/** Why there is no coherent memory. @see rules/dma.md 1.9 */
 export type CoherentRefusal =
   /** No free block or page is where the device needs it. */
   | "no_pages"
@@ -50,7 +50,7 @@ interface TakenPages {
  * Allocates zeroed memory for a device.
  *
  * @returns Why not, when there is no memory the device reaches, or no IOVA range.
- * @see behaviour/dma.md 1.9
+ * @see rules/dma.md 1.9
  */
 export function allocCoherent(
   machine: DmaMachine,
@@ -87,7 +87,7 @@ export function allocCoherent(
 
 /**
  * Whether the release has no coherent memory for a device of an encrypted guest behind an IOMMU.
- * @see behaviour/v7.3.md 3.9
+ * @see rules/v7.3.md 3.9
  */
 export function refusesShared({ dma, encryption }: DmaMachine, { domain }: DmaDevice): boolean {
   return domain !== null && encryption !== null && dma.rules.refusesSharedCoherent;

@@ -3,7 +3,7 @@
  * and destroy unmap those. The state has to remember each of them. The review of the first posting
  * asked for it; it was not merged.
  *
- * @see behaviour/dma.md 3.1, points 7 and 11; behaviour/defects.md, `unlink_covers_singles`
+ * @see rules/dma.md 3.1, points 7 and 11; rules/defects.md, `unlink_covers_singles`
  */
 import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
 import { ERRNO } from "../../errno.ts";

@@ -4,7 +4,7 @@
  *
  * In the events and to the checker it is a mapping of its pages that leaves the caches alone.
  *
- * @see behaviour/c-api.md 5 (dma_alloc_pages, dma_alloc_noncontiguous), behaviour/dma.md 1.9
+ * @see rules/c-api.md 5 (dma_alloc_pages, dma_alloc_noncontiguous), rules/dma.md 1.9
  */
 import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
 import { DMA_ATTR, type DmaDirection } from "../attributes.ts";

@@ -1,7 +1,7 @@
 /**
  * The scatterlist calls of the DMA API with their events; `scatterlist_mapping.ts` is what they do.
  *
- * @see behaviour/dma.md chapter 7
+ * @see rules/dma.md chapter 7
  */
 import { eventId } from "../../event_vocabulary.ts";
 import type { EventStream, Why } from "../../events.ts";

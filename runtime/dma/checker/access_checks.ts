@@ -5,7 +5,7 @@
  * An IOMMU maps whole granules, so a device can reach what lies beside a buffer, and memory that was
  * linked but never made visible. Devices without translation reach everything.
  *
- * @see behaviour/dma.md 1.6, 3.6, 5.3, 7.2 (padding)
+ * @see rules/dma.md 1.6, 3.6, 5.3, 7.2 (padding)
  */
 import type { Bytes } from "../../address.ts";
 import type { DeviceAccess } from "../../iommu/iommu.ts";

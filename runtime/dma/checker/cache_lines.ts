@@ -4,7 +4,7 @@
  */
 import { NONE, type RecordTable } from "./record_table.ts";
 
-/** Width of a line. @see behaviour/dma.md 8.2, row 15 */
+/** Width of a line. @see rules/dma.md 8.2, row 15 */
 const CACHE_LINE_BYTES = 64;
 
 const FIRST_BUCKETS = 256;

@@ -1,7 +1,7 @@
 /**
  * Checks of where a call is made from: one that may sleep has no place under a spin lock.
  *
- * @see behaviour/c-api.md, column C
+ * @see rules/c-api.md, column C
  */
 import type { CpuContext } from "../../cpu_context.ts";
 import type { MappingRecords } from "./ledger.ts";

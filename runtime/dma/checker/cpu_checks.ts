@@ -1,7 +1,7 @@
 /**
  * Checks of what a driver in C does to memory: each of its accesses is seen.
  *
- * @see behaviour/dma.md 1.6
+ * @see rules/dma.md 1.6
  */
 import type { Bytes, PhysAddr } from "../../address.ts";
 import { directionWord, type DmaDirection } from "../attributes.ts";

@@ -5,7 +5,7 @@
  * what does not fit as `dma.report`. It changes nothing and decides nothing. A machine whose checker
  * is off has none, and the mapping layer tests one null.
  *
- * @see behaviour/dma.md 3.6, chapter 8
+ * @see rules/dma.md 3.6, chapter 8
  */
 import type { Bytes } from "../../address.ts";
 import type { DmaDevice } from "../device/device.ts";
@@ -53,7 +53,7 @@ export class DmaChecker {
     this.cpu = new CpuChecks(ledger);
   }
 
-  /** What a kernel's own counter of errors would say. @see behaviour/dma.md 8.1 (error_count) */
+  /** What a kernel's own counter of errors would say. @see rules/dma.md 8.1 (error_count) */
   get errorCount(): number {
     return this.#ledger.errorCount;
   }
@@ -107,7 +107,7 @@ export class DmaChecker {
   /**
    * The driver unbinds from its device: leaked mappings and ranges are reported, and forgotten.
    * @returns How many mappings and ranges leaked.
-   * @see behaviour/dma.md 3.6 row 12, 8.2 row 25
+   * @see rules/dma.md 3.6 row 12, 8.2 row 25
    */
   unbind(dev: DmaDevice): number {
     const ledger = this.#ledger;

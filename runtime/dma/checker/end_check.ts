@@ -1,7 +1,7 @@
 /**
  * What is looked at when a mapping ends, whichever call ends it.
  *
- * @see behaviour/dma.md 8.1 (lookup), 8.2 rows 1 to 9
+ * @see rules/dma.md 8.1 (lookup), 8.2 rows 1 to 9
  */
 import { type Bytes, DMA_MAPPING_ERROR, type PhysAddr } from "../../address.ts";
 import { directionWord, DMA_ATTR, type DmaDirection } from "../attributes.ts";
@@ -170,7 +170,7 @@ function reportUnknown(ledger: MappingRecords, device: CheckedDevice, ending: En
  * there, the range's own calls will do again.
  *
  * @returns Whether that has been reported.
- * @see behaviour/dma.md 8.3
+ * @see rules/dma.md 8.3
  */
 function reportRange(
   ledger: MappingRecords,

@@ -26,9 +26,9 @@ const DMA_REPORT = eventId("dma.report");
 /** Bits of the calls that map one buffer. */
 export const SINGLES = 1 << MADE.PHYS | 1 << MADE.PAGE | 1 << MADE.SINGLE | 1 << MADE.RESOURCE;
 
-/** How many findings a kernel prints by default. @see behaviour/dma.md 8.1 (num_errors) */
+/** How many findings a kernel prints by default. @see rules/dma.md 8.1 (num_errors) */
 const PRINTED_ERRORS = 1;
-/** More mappings than this on a line are warned of. @see behaviour/dma.md 8.2, row 16 */
+/** More mappings than this on a line are warned of. @see rules/dma.md 8.2, row 16 */
 const MAX_PER_CACHE_LINE = 7;
 const DEVICE_LIMIT = 2 ** 16;
 
@@ -45,7 +45,7 @@ export class MappingRecords {
   readonly table = new RecordTable(() => this.#forgetExcused());
   readonly ended = new EndedMappings();
   readonly rules: DebugRules;
-  /** What the kernel's own counter of errors would say. @see behaviour/dma.md 8.1 (error_count) */
+  /** What the kernel's own counter of errors would say. @see rules/dma.md 8.1 (error_count) */
   errorCount = 0;
 
   /** Its kernels align what they hand out to cache lines. */
@@ -164,7 +164,7 @@ export class MappingRecords {
   /**
    * Looks at memory that is mapped as RAM: that it is RAM, and was not freed.
    * @param outside False where another check looks for what is no RAM.
-   * @see behaviour/dma.md 1.6, 8.4
+   * @see rules/dma.md 1.6, 8.4
    */
   checkMemory(dev: DmaDevice, phys: number, sizeBytes: Bytes, outside = true): void {
     const { memory, pages, peers } = this.platform;
@@ -215,7 +215,7 @@ export class MappingRecords {
   /**
    * Whether the memory of a mapping begins in the cache line in which another's begins.
    * @returns Whether that was reported.
-   * @see behaviour/dma.md 8.2, rows 15 and 16
+   * @see rules/dma.md 8.2, rows 15 and 16
    */
   #checkFirstLine(dev: DmaDevice, record: number): boolean {
     const { table } = this;

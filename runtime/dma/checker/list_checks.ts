@@ -1,7 +1,7 @@
 /**
  * Checks of scatterlists: one record for each output, all of them knowing the list's length.
  *
- * @see behaviour/dma.md 8.1, 8.2 rows 6, 22 to 24
+ * @see rules/dma.md 8.1, 8.2 rows 6, 22 to 24
  */
 import { DMA_ATTR, DMA_BIDIRECTIONAL, type DmaDirection } from "../attributes.ts";
 import type { DmaDevice } from "../device/device.ts";

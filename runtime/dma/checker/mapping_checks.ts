@@ -1,7 +1,7 @@
 /**
  * Checks of single mappings and of shared memory: one record each, from map to unmap.
  *
- * @see behaviour/dma.md 8.1, 8.2 rows 1 to 16
+ * @see rules/dma.md 8.1, 8.2 rows 1 to 16
  */
 import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
 import { DMA_ATTR, DMA_BIDIRECTIONAL, type DmaDirection } from "../attributes.ts";

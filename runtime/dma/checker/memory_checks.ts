@@ -2,7 +2,7 @@
  * Checks of whose memory is touched: lines of the CPU's caches that a device does not see, and pages
  * of a confidential guest that only its CPU can read.
  *
- * @see behaviour/dma.md 1.5, 2.1, 2.2
+ * @see rules/dma.md 1.5, 2.1, 2.2
  */
 import { alignDown, type Bytes, PAGE_SIZE_BYTES, type PhysAddr } from "../../address.ts";
 import { DMA_ATTR } from "../attributes.ts";
@@ -39,7 +39,7 @@ export class MemoryChecks implements HostMemoryChecks {
 
   /**
    * Pages go back to the allocator: nothing of them may be mapped.
-   * @see behaviour/dma.md 1.6
+   * @see rules/dma.md 1.6
    */
   freed(pages: readonly PhysAddr[], pageSizeBytes: Bytes): void {
     const ledger = this.#ledger;
@@ -66,7 +66,7 @@ export class MemoryChecks implements HostMemoryChecks {
   /**
    * The CPU writes to what is the device's until a sync hands it over. Shared memory needs none, and
    * who skips syncs at the map has their place elsewhere.
-   * @see behaviour/dma.md 1.6
+   * @see rules/dma.md 1.6
    */
   written(pieces: readonly BufferSegment[]): void {
     const ledger = this.#ledger;

@@ -1,7 +1,7 @@
 /**
  * Checks of memory that devices lend to each other: what no kernel looks at.
  *
- * @see behaviour/p2p.md 9.2, 9.7, 9.8
+ * @see rules/p2p.md 9.2, 9.7, 9.8
  */
 import type { Bytes, PhysAddr } from "../../address.ts";
 import { invariant } from "../../errno.ts";

@@ -4,7 +4,7 @@
  * No kernel checks any of this; the page table refuses some of it, and the rest goes unnoticed until
  * a device reads or writes what it should not.
  *
- * @see behaviour/dma.md 3.3, 3.6, 8.3
+ * @see rules/dma.md 3.3, 3.6, 8.3
  */
 import type { Bytes, PhysAddr } from "../../address.ts";
 import { ERRNO } from "../../errno.ts";

@@ -1,7 +1,7 @@
 /**
  * Every class of `dma.report`: the rule it comes from, and whether a kernel reports it.
  *
- * @see behaviour/dma.md 3.6, 8.2, behaviour/c-api.md 14; docs/what-fails-a-test.md
+ * @see rules/dma.md 3.6, 8.2, rules/c-api.md 14; docs/what-fails-a-test.md
  */
 
 /** Where a class or a leak can be found at all, and how a page says so. */

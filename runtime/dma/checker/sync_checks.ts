@@ -5,7 +5,7 @@
  * changes a buffer that the device only reads takes it back first, and one that uses a buffer again
  * that the device only writes hands it over again.
  *
- * @see behaviour/dma.md 8.2 rows 17 to 22
+ * @see rules/dma.md 8.2 rows 17 to 22
  */
 import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr } from "../../address.ts";
 import {

@@ -2,7 +2,7 @@
  * A pool of bounce buffers that grows: what does not fit gets a transient pool of its own, which its
  * unmap frees, and a worker adds a pool that stays.
  *
- * @see behaviour/dma.md 6.4
+ * @see rules/dma.md 6.4
  */
 import { type Bytes, DMA_MAPPING_ERROR, lastAddressOfBits, type PhysAddr } from "../../address.ts";
 import type { TimerHandler } from "../../time/clock.ts";

@@ -143,7 +143,7 @@ function ramEnd({ system_ram }: HmmFacts): Bytes {
   return Math.ceil(last / (4 * KIB)) * 4 * KIB;
 }
 
-/** AMD's first table format has leaves of any power of two but 512 GiB (behaviour/dma.md 5.1). */
+/** AMD's first table format has leaves of any power of two but 512 GiB (rules/dma.md 5.1). */
 function powersOfTwo(): Bytes[] {
   return Array.from({ length: 40 }, (_, power) => 4 * KIB * 2 ** power)
     .filter((size) => size !== 2 ** 39);

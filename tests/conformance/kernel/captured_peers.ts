@@ -32,7 +32,7 @@ export interface PeerSpan {
   readonly sizeBytes: Bytes;
 }
 
-/** Less, or memory that does not begin at a multiple of it, cannot be lent (behaviour/p2p.md 9.3). */
+/** Less, or memory that does not begin at a multiple of it, cannot be lent (rules/p2p.md 9.3). */
 const LEAST_LENT_BYTES = 2 * MIB;
 
 /**

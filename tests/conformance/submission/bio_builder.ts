@@ -1,7 +1,7 @@
 /**
  * Builds bios from the memory of a system call, as direct I/O does.
  *
- * @see behaviour/block.md 1.4
+ * @see rules/block.md 1.4
  */
 import { alignDown, type Bytes, PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
 import {

@@ -1,7 +1,7 @@
 /**
  * Turns captured system calls into the requests that the block layer makes of them.
  *
- * @see behaviour/block.md 1.3 to 1.6
+ * @see rules/block.md 1.3 to 1.6
  */
 import {
   type Bytes,

@@ -1,7 +1,7 @@
 /**
  * Fills in a command but for its data pointer.
  *
- * @see behaviour/nvme.md 5.2, byte offsets
+ * @see rules/nvme.md 5.2, byte offsets
  */
 import { BIO_FLAG } from "@dmalab/runtime/block";
 import { InvariantError } from "@dmalab/runtime";

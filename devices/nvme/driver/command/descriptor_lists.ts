@@ -28,7 +28,7 @@ export function takeList(
  * Frees the lists of a request's data in chain order. Their device addresses are read back from the
  * command and from the links, each before its page goes.
  *
- * @see behaviour/nvme.md 2.6
+ * @see rules/nvme.md 2.6
  */
 export function freeDescriptors(events: EventStream, writer: DescriptorWriter, iod: Iod): void {
   const pool = iod.hasFlag(IOD_FLAG.SMALL_DESCRIPTOR) ? iod.pools.small : iod.pools.large;

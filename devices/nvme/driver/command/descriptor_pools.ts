@@ -20,7 +20,7 @@ interface OwnPools extends DescriptorPools {
   readonly large: DmaPool;
 }
 
-/** The pools of each node, made when the first queue of that node is. @see behaviour/nvme.md 1 */
+/** The pools of each node, made when the first queue of that node is. @see rules/nvme.md 1 */
 export class NodePools {
   readonly #machine: Machine;
   readonly #dev: DmaDevice;

@@ -5,7 +5,7 @@
  * A tag's record outlives the requests that use it, and not all of it is cleared in between; that
  * is how the kernel does it and where some of its defects come from.
  *
- * @see behaviour/nvme.md 2.5
+ * @see rules/nvme.md 2.5
  */
 import type { Bytes, DmaAddr } from "@dmalab/runtime";
 import { DmaIovaState, type PoolBlock, type Scatterlist } from "@dmalab/runtime/dma";

@@ -11,7 +11,7 @@ import { type CommandKeeper, keptBytes } from "./command_archive.ts";
 import { type CommandViewer, NvmeCommandView } from "./command_view.ts";
 import type { Iod } from "./iod.ts";
 
-/** How a request's data mapping ended. @see behaviour/nvme.md 2.6 */
+/** How a request's data mapping ended. @see rules/nvme.md 2.6 */
 export type UnmapRule = EventFields<"nvme.unmap">["rule"];
 
 /** @internal */

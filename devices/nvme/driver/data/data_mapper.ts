@@ -2,7 +2,7 @@
  * Maps a request's data, describes it to the device, and undoes both, as 7.2 does: with the
  * two-step API.
  *
- * @see behaviour/nvme.md 2.1, 2.2, 2.6
+ * @see rules/nvme.md 2.1, 2.2, 2.6
  */
 import {
   BLK_STS,

@@ -1,7 +1,7 @@
 /**
  * Arrays that save single mappings, for requests whose PRPs do not hold them.
  *
- * @see behaviour/nvme.md 1 (dma-vec array), 2.3 (Saved mappings)
+ * @see rules/nvme.md 1 (dma-vec array), 2.3 (Saved mappings)
  */
 import { type Bytes, type DmaAddr, eventId, FAULT, invariant, type Machine } from "@dmalab/runtime";
 import { MAX_SEGMENTS } from "../protocol.ts";

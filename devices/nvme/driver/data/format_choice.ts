@@ -1,7 +1,7 @@
 /**
  * Which data pointer format a command gets, and why.
  *
- * @see behaviour/nvme.md 2.1
+ * @see rules/nvme.md 2.1
  */
 import type { Bytes } from "@dmalab/runtime";
 import { gapMeets } from "@dmalab/runtime/block";

@@ -11,7 +11,7 @@ const NVME_METADATA = eventId("nvme.metadata");
  * @param rule The release's: `nvme.3`, or `nvme.6` for 6.12.
  * @param format Straight, or by way of descriptors.
  * @param metadataSgl The controller takes descriptors for metadata.
- * @see behaviour/nvme.md 3
+ * @see rules/nvme.md 3
  */
 export function tellMetadataChoice(
   events: EventStream,

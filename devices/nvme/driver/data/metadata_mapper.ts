@@ -1,7 +1,7 @@
 /**
  * Maps a request's metadata: by a plain pointer where one is enough, else by SGL descriptors.
  *
- * @see behaviour/nvme.md 3
+ * @see rules/nvme.md 3
  */
 import {
   BLK_STS,

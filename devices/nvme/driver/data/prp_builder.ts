@@ -1,7 +1,7 @@
 /**
  * Describes a request's data as PRP entries: two in the command, the rest in chained list pages.
  *
- * @see behaviour/nvme.md 2.3
+ * @see rules/nvme.md 2.3
  */
 import {
   BLK_STS,

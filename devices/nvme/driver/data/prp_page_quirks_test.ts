@@ -1,7 +1,7 @@
 /**
  * PRP pages that are exactly full: controllers and builders that mistake their last entry.
  *
- * @see behaviour/nvme.md 2.3, behaviour/defects.md
+ * @see rules/nvme.md 2.3, rules/defects.md
  */
 import { assertEquals } from "@std/assert";
 import { KIB, MIB, type PhysAddr } from "@dmalab/runtime";

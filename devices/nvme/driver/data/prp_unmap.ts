@@ -4,7 +4,7 @@
  * An entry stands for a page, a mapping for any number of them. Entries that follow each other are
  * taken for one mapping here, which is right as long as no two mappings are contiguous by chance.
  *
- * @see behaviour/defects.md, M1
+ * @see rules/defects.md, M1
  */
 import type { Bytes, DmaAddr, Machine } from "@dmalab/runtime";
 import { opDirection } from "@dmalab/runtime/block";

@@ -1,7 +1,7 @@
 /**
  * Saves single mappings, whose sizes the PRPs do not hold.
  *
- * @see behaviour/nvme.md 2.3, Saved mappings and first failure row
+ * @see rules/nvme.md 2.3, Saved mappings and first failure row
  */
 import { attributesOf, type BlkDma, type BlkDmaIter, opDirection } from "@dmalab/runtime/block";
 import type { DmaDevice } from "@dmalab/runtime/dma";

@@ -1,7 +1,7 @@
 /**
  * Describes a request's data as SGL descriptors: one in the command, or a list of data blocks.
  *
- * @see behaviour/nvme.md 2.4
+ * @see rules/nvme.md 2.4
  */
 import { BLK_STS, type BlkStatus, invariant, type Machine, type PhysAddr } from "@dmalab/runtime";
 import { attributesOf, type BlkDma, type BlkDmaIter, opDirection } from "@dmalab/runtime/block";

@@ -2,7 +2,7 @@
  * Ends the mappings of a request that SGL descriptors describe: what the device was given is what
  * was mapped, so the addresses are read back from there.
  *
- * @see behaviour/nvme.md 2.6, row 5
+ * @see rules/nvme.md 2.6, row 5
  */
 import {
   type Bytes,

@@ -2,7 +2,7 @@
  * Maps a request's data as 6.12 does: one call for a single segment, else a scatterlist that is
  * mapped as a whole and lives as long as the mapping.
  *
- * @see behaviour/nvme.md 6, behaviour/captured.md (6.12)
+ * @see rules/nvme.md 6, rules/captured.md (6.12)
  */
 import {
   BLK_STS,

@@ -2,7 +2,7 @@
  * Maps a request's metadata as 6.12 does: one page call for the plain pointer, else a scatterlist of
  * its own by SGL descriptors.
  *
- * @see behaviour/nvme.md 3 and 6
+ * @see rules/nvme.md 3 and 6
  */
 import {
   BLK_STS,

@@ -2,7 +2,7 @@
  * Scatterlists of one fixed size, which 6.12 takes for every request that one mapping call does not
  * serve.
  *
- * @see behaviour/nvme.md 6
+ * @see rules/nvme.md 6
  */
 import { type Bytes, eventId, FAULT, type Machine } from "@dmalab/runtime";
 import { SCATTER_ENTRY_BYTES, Scatterlist } from "@dmalab/runtime/dma";

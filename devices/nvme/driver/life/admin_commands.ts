@@ -4,7 +4,7 @@
  * Each one is a real command through the admin queue, with its buffer mapped as any other data, so
  * that what bring-up leaves behind in IOVA caches is what a real probe leaves.
  *
- * @see behaviour/nvme.md 5.2
+ * @see rules/nvme.md 5.2
  */
 import {
   BLK_STS,

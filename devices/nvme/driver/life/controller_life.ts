@@ -6,7 +6,7 @@
  * only then is the memory of the rings used again or freed.
  *
  * A command that ends in this way has the status Command Aborted By Host. It is tried again as any
- * other that failed (behaviour/nvme.md 4.2): after a reset it is sent once more, and on a controller
+ * other that failed (rules/nvme.md 4.2): after a reset it is sent once more, and on a controller
  * that is not there any more it ends with Host Pathing Error (4.1).
  */
 import { type EventFields, eventId, type EventStream, KernelError } from "@dmalab/runtime";

@@ -1,7 +1,7 @@
 /**
  * The controller's own memory (CMB), with the submission queues in it.
  *
- * @see behaviour/nvme.md 5.4
+ * @see rules/nvme.md 5.4
  */
 import { type Bytes, type DmaAddr, PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
 import { CoherentMemory } from "@dmalab/runtime/dma";

@@ -2,7 +2,7 @@
  * Brings a controller up, and up again after a reset, with its queues and with the memory that each
  * side lends the other.
  *
- * @see behaviour/nvme.md 5
+ * @see rules/nvme.md 5
  */
 import { invariant, KernelError } from "@dmalab/runtime";
 import type { QueueLimits } from "@dmalab/runtime/block";
@@ -77,7 +77,7 @@ export class ControllerSetup {
     if (bar != null) this.#controllerMemory = ControllerMemory.open(registers, bar);
     machine.dma.dmaSetMask(dev, dev.maskBits);
     disableController(machine, registers, capabilities, dev.name);
-    // One interrupt is set up first, on Arm with the doorbell's page (behaviour/dma.md 4.7).
+    // One interrupt is set up first, on Arm with the doorbell's page (rules/dma.md 4.7).
     if (machine.iommu.groups.messageAddress(dev) < 0) {
       throw new KernelError("ENOMEM", `No interrupt can be set up for "${dev.name}"`);
     }
@@ -222,7 +222,7 @@ export class ControllerSetup {
    * Tells the controller of the I/O queues. A refusal keeps those that were made so far, which are
    * too few for the interrupts that were set up: all are deleted, and made anew as so many.
    *
-   * @see behaviour/nvme.md 5.2
+   * @see rules/nvme.md 5.2
    */
   #createQueues(commands: AdminCommands): void {
     const { queues } = this.#owner;

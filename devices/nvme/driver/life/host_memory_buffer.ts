@@ -1,7 +1,7 @@
 /**
  * Host memory that a controller without memory of its own may use.
  *
- * @see behaviour/nvme.md 5.3
+ * @see rules/nvme.md 5.3
  */
 import { type Bytes, type DmaAddr, invariant, KIB, type Machine, MIB } from "@dmalab/runtime";
 import type { CoherentMemory, DmaDevice } from "@dmalab/runtime/dma";
@@ -63,7 +63,7 @@ export class HostMemoryBuffer {
  * Takes memory as the controller wishes: one range where the IOMMU makes one of any pages and the
  * release asks for it, else pieces as large as the allocator has.
  *
- * @see behaviour/nvme.md 6
+ * @see rules/nvme.md 6
  * @returns Null when it wants none, needs more than it may have, or there is not enough.
  */
 export function allocateHostMemoryBuffer(

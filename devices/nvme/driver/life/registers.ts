@@ -1,7 +1,7 @@
 /**
  * Brings a controller's registers from power-on to ready.
  *
- * @see behaviour/nvme.md 5.1
+ * @see rules/nvme.md 5.1
  */
 import { KernelError, type Machine, type Nanoseconds, realHigh } from "@dmalab/runtime";
 import type { NvmeRegisterPort } from "../../register_port.ts";
@@ -59,7 +59,7 @@ export function readCapabilities(
  * is disabled once more.
  *
  * @throws {KernelError} ENODEV when it stays ready, or is not there.
- * @see behaviour/nvme.md 5.1, row 5
+ * @see rules/nvme.md 5.1, row 5
  */
 export function disableController(
   machine: Machine,

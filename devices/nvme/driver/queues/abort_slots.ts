@@ -1,4 +1,4 @@
-/** Abort commands: as many at a time as the controller allows. @see behaviour/nvme.md 5.2 */
+/** Abort commands: as many at a time as the controller allows. @see rules/nvme.md 5.2 */
 import { invariant } from "@dmalab/runtime";
 import type { QueueLimits, RequestOwner } from "@dmalab/runtime/block";
 import { NvmeRequest } from "../command/nvme_request.ts";

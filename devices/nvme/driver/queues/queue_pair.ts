@@ -1,7 +1,7 @@
 /**
  * A submission queue with its completion queue, both in memory the device reads and writes.
  *
- * @see behaviour/nvme.md 4.1, 4.2
+ * @see rules/nvme.md 4.1, 4.2
  */
 import {
   type EventFields,

@@ -1,4 +1,4 @@
-/** Rings, tags and doorbells of a queue, as numbers (behaviour/nvme.md 4.1 and 4.2; NVM Express 1.4, 4.1, 4.6, 3.1). */
+/** Rings, tags and doorbells of a queue, as numbers (rules/nvme.md 4.1 and 4.2; NVM Express 1.4, 4.1, 4.6, 3.1). */
 import { assertEquals, assertThrows } from "@std/assert";
 import { ArmedFault, FAULT, KernelError } from "@dmalab/runtime";
 import { Plug } from "@dmalab/runtime/block";

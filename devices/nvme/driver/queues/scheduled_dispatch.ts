@@ -2,7 +2,7 @@
  * What stands between a disk and its driver when its queue has a scheduler: requests wait until a
  * worker takes them, and what is submitted meanwhile can join them.
  *
- * @see behaviour/block.md 1.5, "Scheduler in front of the driver"; nvme.md 2.5, "Records and tags"
+ * @see rules/block.md 1.5, "Scheduler in front of the driver"; nvme.md 2.5, "Records and tags"
  */
 import { type ActivityHandler, BLK_STS, type BlkStatus, type Machine } from "@dmalab/runtime";
 import { type Bio, DeadlineScheduler, type RequestMerger } from "@dmalab/runtime/block";

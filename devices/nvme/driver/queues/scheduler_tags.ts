@@ -3,7 +3,7 @@
  * end, and the driver's record of it belongs to that tag. The tag in the command id is another one,
  * which it has only while it is with the driver.
  *
- * @see behaviour/nvme.md 2.5, "Records and tags"
+ * @see rules/nvme.md 2.5, "Records and tags"
  */
 import { invariant } from "@dmalab/runtime";
 import { TagMap } from "@dmalab/runtime/block";

@@ -21,7 +21,7 @@ export interface ScatterlistTarget {
 /** Bytes that an entry in a list of values is charged. */
 const ENTRY_BYTES = 128;
 
-/** Bits in the spare places of a pointer to a page. @see behaviour/p2p.md 9.1 */
+/** Bits in the spare places of a pointer to a page. @see rules/p2p.md 9.1 */
 const LAST_ENTRY = 2;
 const BUS_OUTPUT = 4;
 

@@ -1,1 +1,0 @@
-/** What other members use of `extensions/editor`. */
