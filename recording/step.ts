@@ -45,7 +45,7 @@ export interface StepOutcome {
  *
  * @example
  * ```ts ignore
- * move(recording, recording.last, { unit: "run", way: "back" }, stops)  // reverse continue
+ * move(recording, recording.last, { unit: "run", direction: "back" }, stops)  // reverse continue
  * ```
  * @throws {Interrupted} When the search was cancelled; the position is unchanged.
  */

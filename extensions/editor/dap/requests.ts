@@ -192,7 +192,7 @@ export class DapRequests {
     const isStep = units.includes(unit!) && (direction === "forward" || direction === "back") &&
       Number.isSafeInteger(count) && count > 0;
     if (!isStep) {
-      throw new RequestError(`"unit" is one of ${units.join(", ")}, "way" forward or back`);
+      throw new RequestError(`"unit" is one of ${units.join(", ")}, "direction" forward or back`);
     }
     this.#go({ unit: unit!, direction: direction!, count });
   }

@@ -121,7 +121,7 @@ Deno.test("what a client gets wrong is said in a sentence, and the session goes 
         ["evaluate", { expression: "" }, /./],
         ["scopes", { frameId: 99 }, /Stale frame id/],
         ["goto", { targetId: 5 }, /Unknown target/],
-        ["dmalab.move", { unit: "mile", way: "back" }, /"unit" is one of/],
+        ["dmalab.move", { unit: "mile", direction: "back" }, /"unit" is one of/],
         ["dmalab.goto", { seq: 1e9 }, /There is no event/],
         ["exceptionInfo", {}, /Not stopped at an exception/],
         ["readMemory", { memoryReference: "page", count: 4 }, /not a physical address/],
@@ -259,7 +259,7 @@ Deno.test("an expression is waited for, both ways, and words are offered in the 
       await client.body("setDataBreakpoints", { breakpoints: [] });
       const { threadId } = await client.move("dmalab.move", {
         unit: "over",
-        way: "forward",
+        direction: "forward",
         count: 3,
       });
       const { id } = (await frames(client, threadId))[0]!;
@@ -409,7 +409,7 @@ Deno.test("functions of the script, memory, places to go to and the failure are 
       assertEquals((await frames(client, 1))[0]!.line, 10);
       const { sources } = await client.body("loadedSources");
       assertEquals(sources, [{ name: "lab.dma", path: program }]);
-      const back = await client.move("dmalab.move", { unit: "into", way: "back", count: 3 });
+      const back = await client.move("dmalab.move", { unit: "into", direction: "back", count: 3 });
       assertEquals([back.reason, (await frames(client, 1))[0]!.line], ["step", 9]);
     });
   });
