@@ -3,8 +3,8 @@
  *
  * Run a scenario and ask what came of it:
  *
- * ```ts
- * import { loadText, renderDiagnostics, runProgram } from "./mod.ts";
+ * ```ts ignore
+ * import { loadText, renderDiagnostics, runProgram } from "dmalab";
  *
  * const { program, diagnostics } = loadText('test "doubling" { assert 2 * 4KiB == 8KiB }');
  * if (program === null) throw new Error(renderDiagnostics(diagnostics));
@@ -14,8 +14,8 @@
  *
  * Or build a machine and drive it without the language:
  *
- * ```ts
- * import { buildLab, labConfig } from "./mod.ts";
+ * ```ts ignore
+ * import { buildLab, labConfig } from "dmalab";
  *
  * const lab = buildLab(labConfig({
  *   pci: [{

@@ -6,7 +6,7 @@
  * ```ts
  * import {
  *   loadForDebugging, memoryFiles, recordRun, requestView, rowsAt, runsOf, SourceFile,
- * } from "./recording.ts";
+ * } from "dmalab/recording";
  *
  * const source = new SourceFile(
  *   "read.dma",
@@ -116,7 +116,7 @@ export {
 export { type WhyView, whyView } from "./views/why.ts";
 
 // What the types above are made of.
-export type { RecordedWith } from "@dmalab/lang/builtins";
+export type { RecordedWith } from "@dmalab/lang/builtins/read_machine";
 export type { Diagnostic, Fix } from "@dmalab/lang/diagnostics";
 export { type RunPosition } from "./diff.ts";
 export { type ChildRun, type KernelFrame } from "./recorded_run.ts";

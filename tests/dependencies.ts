@@ -32,7 +32,7 @@ interface Lock {
 }
 
 /** The package's own name for itself, by which scenarios are started. */
-const OWN = /^npm:\/?dmalab@/;
+const OWN = /^npm:\/?dmalab(?=[@/])/;
 
 /** An exact version of a package, in a specifier that may go on to a file of it. */
 export const EXACT = /^npm:\/?((?:@[\w.-]+\/)?[\w.-]+)@(\d+\.\d+\.\d+(?:-[\w.-]+)?)(?:\/.*)?$/;

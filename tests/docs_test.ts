@@ -46,7 +46,7 @@ const BLOCKS = PAGES.flatMap(({ page, text }) => codeBlocks(page, text));
 function docs(): string[] {
   return filesBelow(join(ROOT, "docs"))
     .map((path) => relative(ROOT, path).replaceAll("\\", "/"))
-    .filter((path) => path.endsWith(".md") && !/^docs\/(?:behaviour|builtins)\//.test(path));
+    .filter((path) => path.endsWith(".md") && !/^docs\/(?:rules|builtins)\//.test(path));
 }
 
 const NO_FILES: SourceLoader = {

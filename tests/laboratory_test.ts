@@ -113,8 +113,8 @@ Deno.test("a recording keeps the tables and the events of an added device, also 
   const [read] = readSerialised(bytes, OWN);
   const again = read!.open();
   assertEquals(rowsAt(again, table!, again.last), [row!]);
-  assertEquals(again.event(row!.born as number), recording.event(row!.born as number));
-  const words = eventView(again, row!.born as number).parts.map(({ text }) => text).join("");
+  assertEquals(again.event(row!.createdSeq as number), recording.event(row!.createdSeq as number));
+  const words = eventView(again, row!.createdSeq as number).parts.map(({ text }) => text).join("");
   assertStringIncludes(words, "counter.write");
   assertThrows(() => readSerialised(bytes)[0]!.open(), RangeError);
 });

@@ -5,7 +5,7 @@ import { broughtBy, type Dependencies } from "./dependencies.ts";
 import { ROOT } from "./source_text.ts";
 
 /** The page, and the lines that the table stands between. */
-export const LICENCES_PAGE = join(ROOT, "docs", "dependencies.md");
+export const LICENCES_PAGE = join(ROOT, "docs/dev/dependencies.md");
 const BEGIN = "<!-- licences -->";
 const END = "<!-- end of licences -->";
 

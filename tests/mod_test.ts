@@ -22,7 +22,7 @@ for (const [name, least] of [["mod.ts", 2], ["recording/mod.ts", 1]] as const) {
         try {
           Deno.writeTextFileSync(
             file,
-            code.replaceAll(`"./${name}"`, `"${pathToFileURL(module)}"`),
+            code.replace(/"dmalab(?:\/recording)?"/, `"${pathToFileURL(module)}"`),
           );
           await import(pathToFileURL(file).href);
         } finally {

@@ -84,7 +84,7 @@ Deno.test("every type and function of lang/builtins/ is in a page of the referen
   const types = new Set<unknown>(TYPES.values());
   const functions = new Set<unknown>(FUNCTIONS.values());
   const found = new Set<unknown>(BUILT_IN_KINDS.map(({ type }) => type));
-  for (const folder of ["calls", "things", "values"]) {
+  for (const folder of ["calls", "types", "values"]) {
     for (const { path } of readSources([`lang/builtins/${folder}`])) {
       if (path.endsWith("_test.ts")) continue;
       for (const [name, value] of Object.entries(await import(`../${path}`))) {
@@ -146,7 +146,7 @@ Deno.test("every table of a recording has a name of its own, and its list has ev
     ...DEVICE_KINDS.map(({ kind }) => `devices/${kind}`),
   ];
   const declared = readSources(folders).filter(({ path }) => /\/recording\//.test(path))
-    .flatMap(({ text }) => [...text.matchAll(/FactTableSpec<[^>]+, "(\w+)">/g)])
+    .flatMap(({ text }) => [...text.matchAll(/HistoryTableSpec<[^>]+, "(\w+)">/g)])
     .map(([, name]) => name!);
   assertEquals(names.toSorted(), declared.sort());
 });

@@ -15,7 +15,7 @@ const OWN = ["--all", "--rest", "--times"];
 async function runAll(size: Size, options: readonly string[]): Promise<Ran[]> {
   const folder = Deno.makeTempDirSync({ prefix: "dmalab-" });
   try {
-    const worlds = worldsOf(testsOf(size)).map((machine) => jobOf(machine, folder, options));
+    const worlds = worldsOf(testsOf(size)).map((world) => jobOf(world, folder, options));
     const jobs = size === "rest" ? worlds : [TYPES, ...worlds];
     return await runJobs(jobs, (ran) => {
       if (ran.failed > 0) console.log(shownOf(ran));

@@ -174,7 +174,7 @@ function ownerOf(name: string): string {
 /** `dma.md 3.3 row 1` → `dma.3.3.1`. */
 function normalise(question: string): string {
   return question.trim()
-    .replace(/^docs\/behaviour\//, "").replace(/^behaviour\//, "")
+    .replace(/^(?:docs\/)?rules\//, "")
     .replace(/^([\w.-]+?)\.md\b/, "$1")
     .replace(/^trace(?=[\s.]T\b)/i, "traces")
     .replace(/§/g, "")

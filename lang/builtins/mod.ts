@@ -302,7 +302,6 @@ export { explainAddress, mappingsAt, readLedger } from "./ledger.ts";
 export { type AnyScriptedKind, BUILT_IN_KINDS, type ScriptedKind } from "./node_types.ts";
 export { picturedRequest } from "./pictured_request.ts";
 export { PlacedKernelError } from "./placed_error.ts";
-export { BUILT_IN, readLabMachine, type RecordedWith, writeMachine } from "./read_machine.ts";
 export { BUFFER } from "./types/buffer.ts";
 export { DEVICE } from "./types/device.ts";
 export { COHERENT_MEMORY } from "./types/dma/coherent_memory.ts";

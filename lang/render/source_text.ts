@@ -17,6 +17,8 @@ import { formatAddress, formatHexBytes, formatSize } from "../text/numbers.ts";
  *
  * @example
  * ```ts
+ * import { Quantity } from "../values/value.ts";
+ *
  * sourceText(new Quantity("duration", 1200)); // "1200ns"
  * ```
  */

@@ -2,7 +2,12 @@
  * Recordings as bytes, and read again without the language and without any machine: events,
  * statements, tables, source, output and the outcomes of the runs.
  */
-import { BUILT_IN, readLabMachine, type RecordedWith, writeMachine } from "@dmalab/lang/builtins";
+import {
+  BUILT_IN,
+  readLabMachine,
+  type RecordedWith,
+  writeMachine,
+} from "@dmalab/lang/builtins/read_machine";
 import { type ChildRun, type RecordedCode, RecordedRun, type RunName } from "../recorded_run.ts";
 import type { FailureReport, TestOutcome } from "@dmalab/lang/run";
 import { SourceFile, type Span } from "@dmalab/lang";

@@ -39,7 +39,7 @@ export type BioRefusal =
  * Takes bios apart.
  *
  * @example
- * ```ts
+ * ```ts ignore
  * for (;;) {
  *   const piece = splitter.next(bio);
  *   if (piece === null) return splitter.status;

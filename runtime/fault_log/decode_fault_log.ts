@@ -55,7 +55,7 @@ function ownText(lines: readonly string[], at: number): string {
  * const read = decodeFaultLog(
  *   "DMAR: [DMA Read NO_PASID] Request device [01:00.0] fault addr 0xff000000 [fault reason 0x06]",
  * );
- * assert(read.ok && read.fault.reason === "not_readable");
+ * if (!read.ok || read.fault.reason !== "not_readable") throw new Error("It was read otherwise");
  * ```
  */
 export function decodeFaultLog(text: string): DecodedFaultLog {

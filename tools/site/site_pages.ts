@@ -40,7 +40,7 @@ export async function sitePages(root: string): Promise<SitePages> {
   builder.add("index.md", homePage(readme, doors), "README.md");
   builder.add("about.md", readme, "README.md");
   for (const { name } of manualPages()) {
-    if (/^(?:behaviour|builtins)(?:\/|$)/.test(name)) continue;
+    if (/^(?:rules|builtins)(?:\/|$)/.test(name)) continue;
     const page = `docs/${name}.md`;
     builder.add(`${name}.md`, builder.read(page), page);
   }

@@ -5,12 +5,12 @@ import { type PlaygroundData, projectLoader } from "@dmalab/page";
 import { PROJECT } from "../package/bundle.ts";
 
 /** Scenarios of drivers in C, without the C: the page says that they need the command. */
-const DRIVERS = /^drivers\/\w+\/\w+\.dma$/;
+const DRIVERS = /^extensions\/c_drivers\/drivers\/\w+\/\w+\.dma$/;
 
 export function playgroundData(): PlaygroundData {
   const files: Record<string, string> = {};
   collect("examples", files, /./);
-  collect("drivers", files, DRIVERS);
+  collect("extensions/c_drivers/drivers", files, DRIVERS);
   const examples = Object.keys(files).filter((path) => path.endsWith(".dma")).sort();
   const first = examples.filter((path) => path.startsWith("examples/start/"));
   const used = examples.map((path) => [path, usedBy(path, files)] as const);

@@ -21,7 +21,7 @@ const FOUND: Readonly<Record<string, FoundBug>> = {
   "10-use-after-free": {
     by: "frames go out",
     says:
-      /after the free of a block of 80 bytes .*in nic_free_rings\(\) at drivers\/nic\/ring_nic\.c/,
+      /after the free of a block of 80 bytes .*in nic_free_rings\(\) at extensions\/c_drivers\/drivers\/nic\/ring_nic\.c/,
   },
   "11-page-kept": { by: "frames go out", says: /4096 bytes of memory at .* not freed/ },
   "12-not-unmapped-at-close": { by: "full ring", says: /report\[freed_while_mapped\]/ },

@@ -18,11 +18,13 @@ const FOUND: Readonly<Record<string, FoundBug>> = {
   },
   "05-read-before-unmap": {
     by: DIRECT,
-    says: /report\[cpu_access_while_mapped\].*in identify\(\) at drivers\/nvme\/lab_nvme\.c/,
+    says:
+      /report\[cpu_access_while_mapped\].*in identify\(\) at extensions\/c_drivers\/drivers\/nvme\/lab_nvme\.c/,
   },
   "06-short-list-too-long": {
     by: DIRECT,
-    says: /EFAULT: writes 8 bytes at .*in put_prps\(\) at drivers\/nvme\/lab_nvme\.c/,
+    says:
+      /EFAULT: writes 8 bytes at .*in put_prps\(\) at extensions\/c_drivers\/drivers\/nvme\/lab_nvme\.c/,
   },
   "07-one-entry-too-few": { by: DIRECT, says: /E0901 Assertion failed/ },
   "08-wrong-offset": { by: DIRECT, says: /E0901 Assertion failed/ },
@@ -32,7 +34,8 @@ const FOUND: Readonly<Record<string, FoundBug>> = {
   },
   "10-use-after-free": {
     by: DIRECT,
-    says: /after the free of a block of .*freed at drivers\/nvme\/lab_nvme\.c.*in free_queue/,
+    says:
+      /after the free of a block of .*freed at extensions\/c_drivers\/drivers\/nvme\/lab_nvme\.c.*in free_queue/,
   },
   "11-not-unmapped-at-reset": {
     by: "without an answer has the controller reset [iommu.mode = off]",
@@ -52,7 +55,8 @@ const FOUND: Readonly<Record<string, FoundBug>> = {
   "17-phase-kept": {
     by: "time and again [iommu.mode = off]",
     // In its loop that never ends, or in what that calls.
-    says: /E0801 .* in (?:take_completions|unmap_data)\(\) at drivers\/nvme\/lab_nvme\.c/,
+    says:
+      /E0801 .* in (?:take_completions|unmap_data)\(\) at extensions\/c_drivers\/drivers\/nvme\/lab_nvme\.c/,
   },
   "18-irq-kept": { by: DIRECT, says: /pci_free_irq_vectors\(\) while irq 32 has a handler/ },
   "19-wrong-direction": { by: DIRECT, says: /report\[unmap_direction\]/ },

@@ -160,7 +160,7 @@ Deno.test("the language server offers quick fixes, and links to the rules that c
     const [link, ...more] =
       (await client.sendRequest(Lsp.DocumentLinkRequest.type, { textDocument }))!;
     assertEquals(more, []);
-    assertMatch(link!.target!, /docs\/behaviour\/dma\.md#L\d+$/);
+    assertMatch(link!.target!, /docs\/rules\/dma\.md#L\d+$/);
     const hover = await client.sendRequest(Lsp.HoverRequest.type, {
       textDocument,
       position: link!.range.start,

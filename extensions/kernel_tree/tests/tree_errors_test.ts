@@ -76,7 +76,7 @@ Deno.test("--tree takes the place of a driver's tree, and DMALAB_TREE is for tho
 });
 
 Deno.test("a mistake that lies in a header of the tree is shown there", async () => {
-  for (const header of ["linux/device.h", "../../c_drivers/include/linux/device.h"]) {
+  for (const header of ["linux/device.h", "../../include/linux/device.h"]) {
     const own = `#define device_driver ]\n#include <${header}>\n`;
     const said = await saidOf("7.2.12", '"own.c" { tree = "../mini" }', null, own);
     const anonymous = "declaration of anonymous struct must be a definition";

@@ -7,7 +7,7 @@ import { readListing } from "../lspci/read_listing.ts";
 import { Choices, damageListing } from "@dmalab/tests/fuzz";
 import { filesBelow, ROOT } from "@dmalab/tests";
 
-const FOLDER = join(ROOT, "tests", "lspci");
+const FOLDER = join(ROOT, "extensions/topology/tests/lspci");
 
 function textOf(name: string): string {
   return Deno.readTextFileSync(join(FOLDER, `${name}.txt`));
