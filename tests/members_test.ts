@@ -4,6 +4,7 @@ import { join, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { runDeno } from "./deno_process.ts";
 import { filesBelow, members, ROOT } from "./source_text.ts";
+import { drawnArrows } from "./street.ts";
 
 /** An import as it is written in a file, and the file that it means. */
 interface Import {
@@ -83,11 +84,7 @@ Deno.test("a member imports another by its name, and so only what it exports", (
 });
 
 Deno.test("the picture in docs/dev/architecture.md has each arrow between members, and none too many", () => {
-  const page = Deno.readTextFileSync(join(ROOT, "docs/dev/architecture.md"));
-  const picture = /```mermaid\n([^`]*)```/.exec(page)![1]!;
-  const drawn = [...picture.matchAll(/(\w+) --> (\w+)/g)].map(([, from, to]) =>
-    `${from} --> ${to}`
-  );
+  const drawn = drawnArrows().map(({ from, to }) => `${from} --> ${to}`);
   const name = (file: string) => memberOf(file)?.split("/").at(-1);
   const there = new Set(
     IMPORTS.filter(({ from, to }) => memberOf(to) !== undefined && memberOf(from) !== memberOf(to))

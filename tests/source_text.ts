@@ -5,16 +5,11 @@ import { fileURLToPath } from "node:url";
 /** The project's folder. */
 export const ROOT: string = fileURLToPath(new URL("../", import.meta.url));
 
+/** The core: what is read, tested and released without the extensions. */
+export const CORE_FOLDERS: readonly string[] = ["runtime", "devices", "lang", "recording", "cli"];
+
 /** Where sources stand, with what serves their making (`tools/`) and without what tests them all (`tests/`). */
-export const SOURCE_FOLDERS: readonly string[] = [
-  "cli",
-  "devices",
-  "extensions",
-  "lang",
-  "recording",
-  "runtime",
-  "tools",
-];
+export const SOURCE_FOLDERS: readonly string[] = [...CORE_FOLDERS, "extensions", "tools"];
 
 /** The members of the workspace, by their folders from the root. */
 export function members(): readonly string[] {

@@ -91,8 +91,9 @@ export function worldsOf(tests: readonly Tests[]): World[] {
   const groups = Map.groupBy(tests, (each) => {
     const isC = C_FILES.test(each.file);
     if (!isC && secondsOf(each) >= OWN_SECONDS) return each.name;
-    const [folder] = each.file.split("/");
-    const group = isC ? "C" : folder!;
+    const folders = each.file.split("/");
+    const own = folders[0] === "extensions" ? folders.slice(0, 2) : folders.slice(0, 1);
+    const group = isC ? "C" : own.join("/");
     return each.filter === "long" ? `${group} ${LONG}` : group;
   });
   const worlds = [...groups].flatMap(([name, own]): World[] => {
