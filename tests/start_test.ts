@@ -55,11 +55,6 @@ Deno.test("a scenario that may not be read, or is not there, is a sentence and e
   for (const { output } of [denied, missing]) assert(!output.includes("    at "), output);
 });
 
-Deno.test("package_version.ts and package.json name one version", () => {
-  const { version } = JSON.parse(Deno.readTextFileSync(join(ROOT, "package.json")));
-  assertEquals(VERSION, version);
-});
-
 Deno.test("dmalab init touches nothing when one of its files is there", async () => {
   const folder = Deno.makeTempDirSync({ prefix: "dmalab-init-" });
   try {
