@@ -6,7 +6,7 @@ import { Evaluator } from "./evaluator.ts";
 import { RunRecorder } from "./run_recorder.ts";
 import { comparePositions, type Position } from "./position.ts";
 import { type OutputLine, Recording } from "./recording.ts";
-import { type PausedRun } from "./machines/replay.ts";
+import type { PausedRun } from "./machines/replay.ts";
 import { ReplayPool } from "./machines/replay_pool.ts";
 
 /** What a session tells who keeps it. */

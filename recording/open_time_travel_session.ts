@@ -1,5 +1,5 @@
 import { type Laboratory, PLAIN } from "@dmalab/lang";
-import { type SessionOptions } from "@dmalab/lang/run";
+import type { SessionOptions } from "@dmalab/lang/run";
 import { RunSession as SessionWith } from "@dmalab/lang/run/session";
 import { TimeTravelSession } from "./time_travel_session.ts";
 

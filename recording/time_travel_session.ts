@@ -8,7 +8,7 @@ import { parse } from "@dmalab/lang/syntax";
 import { isDeclaration, type Statement } from "@dmalab/lang/syntax/tree";
 import { SourceFile, spanText } from "@dmalab/lang";
 import { type InputResult, LAST_VALUE, NOTHING_DONE } from "@dmalab/lang/run";
-import { type RunSession } from "@dmalab/lang/run/session";
+import type { RunSession } from "@dmalab/lang/run/session";
 import type { HostWatch } from "@dmalab/lang/vm";
 import { Branch, type SessionHooks } from "./branch.ts";
 import type { Cursor } from "./cursor.ts";

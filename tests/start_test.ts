@@ -2,7 +2,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { initFolder } from "@dmalab/cli/init";
-import { VERSION } from "@dmalab/cli/package_version";
 import { runDeno } from "./deno_process.ts";
 import { ROOT } from "./source_text.ts";
 

@@ -16,7 +16,7 @@ import {
   type TimeTravelSession,
 } from "@dmalab/recording";
 import { brokenOff, type UnrunPart } from "@dmalab/lang/run";
-import { type RunSession } from "@dmalab/lang/run/session";
+import type { RunSession } from "@dmalab/lang/run/session";
 import { SourceFile } from "@dmalab/lang";
 import type { MachineEvent } from "@dmalab/runtime";
 import { diagnosticStyle } from "../scenario/diagnostic_style.ts";

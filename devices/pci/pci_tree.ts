@@ -22,7 +22,7 @@ import { capabilityOf, type FUNCTION_SETTINGS } from "./function_settings.ts";
 import { HostBridge, parseVendorDevice } from "./host_bridge.ts";
 import { MAX_DEVICES, MAX_FUNCTIONS, PciAddress } from "./pci_address.ts";
 import { PciFunction, type PciRole } from "./pci_function.ts";
-import { PORT_KINDS } from "./port_kinds.ts";
+import type { PORT_KINDS } from "./port_kinds.ts";
 
 /** Name of the host bridge that root ports outside of any share. */
 const DEFAULT_BRIDGE = "pci";

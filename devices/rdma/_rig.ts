@@ -11,7 +11,7 @@ import {
 import { type TestBench, testBench, type TestBenchOptions } from "@dmalab/runtime/dma";
 import type { QuirkName } from "@dmalab/runtime/kernels";
 import { AddressSpace, flagWords, HUGE_ORDER } from "@dmalab/runtime/mm";
-import { MemoryRegion } from "./memory_region.ts";
+import type { MemoryRegion } from "./memory_region.ts";
 import { RdmaAccess } from "./rdma_access.ts";
 import { RdmaAdapter, type RegionRequest } from "./rdma_adapter.ts";
 

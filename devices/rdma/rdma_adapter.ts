@@ -22,7 +22,7 @@ import type { AddressSpace } from "@dmalab/runtime/mm";
 import { CHILD_BYTES, ImplicitRegion } from "./implicit_region.ts";
 import { MemoryRegion } from "./memory_region.ts";
 import { PageFault } from "./page_fault.ts";
-import { RdmaAccess } from "./rdma_access.ts";
+import type { RdmaAccess } from "./rdma_access.ts";
 import { getUmem, type UmemKind } from "./umem_odp.ts";
 
 const FAULT_EVENT = eventId("odp.fault");

@@ -3,7 +3,7 @@ import { PAGE_STRUCT_BYTES, TREE_PAGE_MAP } from "@dmalab/c_drivers";
 import type { OperationResult } from "./oracle/compare.ts";
 import type { MappingOperation } from "./oracle/mapping_operations.ts";
 import { PAGE_SIZE_BYTES } from "@dmalab/runtime";
-import { type Imports, type TreeModule, type TreeValue } from "./tree_module.ts";
+import type { Imports, TreeModule, TreeValue } from "./tree_module.ts";
 
 /** The CPU's addresses of it lie above all memory of the module. */
 const VIRTUAL_START = 2 ** 45;

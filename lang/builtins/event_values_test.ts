@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { CORE_EVENTS, eventFields, type MachineEvent } from "@dmalab/runtime";
 import type { ExecutionContext } from "../values/execution_context.ts";
-import { EnumValue, ListValue, Quantity, RecordValue } from "../values/value.ts";
+import { type EnumValue, type ListValue, Quantity, type RecordValue } from "../values/value.ts";
 import { fieldType } from "../values/event_fields.ts";
 import { fieldValue } from "./event_values.ts";
 

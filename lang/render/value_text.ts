@@ -4,7 +4,7 @@ import {
   BytesValue,
   Closure,
   EnumValue,
-  Handle,
+  type Handle,
   ListValue,
   Quantity,
   RangeValue,

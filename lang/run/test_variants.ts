@@ -3,7 +3,7 @@ import type { ProgramMachine } from "../check/check_files.ts";
 import { ConstantEvaluator } from "../check/types/constant_value.ts";
 import { isSequenceCall } from "../check/types/sequence_call.ts";
 import type { FileScope } from "../check/names/file_scope.ts";
-import { DiagnosticBag } from "../diagnostics/diagnostic.ts";
+import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import type {
   BenchDeclaration,
   CallExpression,

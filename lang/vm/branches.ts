@@ -24,7 +24,7 @@ import type { RaceOrder } from "./race_order.ts";
 import { MACHINE_BYTES, MACHINE_STEPS } from "../values/limits.ts";
 import { ScriptError } from "../values/script_error.ts";
 import { requireSameMachine } from "./require_same_machine.ts";
-import { Closure, ListValue, RecordValue, type Value } from "../values/value.ts";
+import { type Closure, ListValue, RecordValue, type Value } from "../values/value.ts";
 import { BranchEnded, type Control } from "./control.ts";
 import { tooMuchMemory } from "./vm_errors.ts";
 import { BranchResult, type RunningBranch } from "./branch_result.ts";

@@ -17,7 +17,7 @@ import {
   ListValue,
   Quantity,
   RangeValue,
-  Ratio,
+  type Ratio,
   RecordValue,
   type Value,
 } from "../values/value.ts";

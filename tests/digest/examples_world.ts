@@ -2,7 +2,7 @@
 import type { Lab } from "@dmalab/devices";
 import { HostLoader } from "@dmalab/cli";
 import { loadProgram } from "@dmalab/lang";
-import { type Program, type TestOutcome } from "@dmalab/lang/run";
+import type { Program, TestOutcome } from "@dmalab/lang/run";
 import { runProgram } from "@dmalab/lang/run/run_program";
 import { scenariosBelow } from "../examples.ts";
 import { ROOT } from "../source_text.ts";

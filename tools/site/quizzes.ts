@@ -2,7 +2,7 @@
 import type { Question } from "@dmalab/lang/values";
 import { readNumber } from "@dmalab/lang/syntax/tree";
 import { loadText } from "@dmalab/lang";
-import { type FailureReport, type LoadResult, type Program } from "@dmalab/lang/run";
+import type { FailureReport, LoadResult, Program } from "@dmalab/lang/run";
 import { runTest } from "@dmalab/lang/run/run_program";
 import { codeBlocks } from "@dmalab/cli/scenario";
 

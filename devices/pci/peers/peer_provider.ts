@@ -12,7 +12,7 @@ import {
   type PhysAddr,
 } from "@dmalab/runtime";
 import type { Bar, PciFunction } from "../pci_function.ts";
-import { PeerMemory } from "./peer_memory.ts";
+import type { PeerMemory } from "./peer_memory.ts";
 import type { PeerRoute } from "./route.ts";
 
 /** A part of a BAR that has pages, so that requests can be made of it. */

@@ -4,7 +4,7 @@ import { nearestNames, renderDiagnostics } from "@dmalab/lang/diagnostics";
 import { loadForDebugging } from "@dmalab/lang";
 import {
   displayName,
-  OpenRun,
+  type OpenRun,
   openRun,
   type RecordOptions,
   type RunChoice,

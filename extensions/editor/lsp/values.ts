@@ -1,5 +1,5 @@
 /** The values that a text had when it was recorded last: when it was opened or saved. */
-import * as Lsp from "vscode-languageserver-protocol/node";
+import type * as Lsp from "vscode-languageserver-protocol/node";
 import { type ValueHint, valueHints } from "../value_hints.ts";
 import { loadForDebugging } from "@dmalab/lang";
 import { Cancelled, openRun, runsOf } from "@dmalab/recording";

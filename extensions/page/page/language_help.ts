@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
 /** What the language knows of the text in the editor: completion, hover, quick fixes. */
-import { type CompletionContext, type CompletionResult } from "@codemirror/autocomplete";
+import type { CompletionContext, CompletionResult } from "@codemirror/autocomplete";
 import type { Action } from "@codemirror/lint";
 import { hoverTooltip } from "@codemirror/view";
 import {

@@ -1,7 +1,7 @@
 /** Parameters that many kernel functions share. */
 import type { DeviceBase } from "@dmalab/devices";
 import type { DmaDevice } from "@dmalab/runtime/dma";
-import { Handle } from "../../values/value.ts";
+import type { Handle } from "../../values/value.ts";
 import { toAttributes, toDirection } from "../arguments.ts";
 import { named, optional, param } from "../describe/parameters.ts";
 import { IOVA_STATE } from "../types/dma/iova_state.ts";

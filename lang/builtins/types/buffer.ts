@@ -9,7 +9,7 @@ import { STEP_BYTES } from "../../values/limits.ts";
 import type { ExecutionContext } from "../../values/execution_context.ts";
 import { bytesEqual } from "../../values/equality.ts";
 import { ScriptError } from "../../values/script_error.ts";
-import { BytesValue, EnumValue, Handle, Quantity, type Value } from "../../values/value.ts";
+import { BytesValue, EnumValue, Handle, type Quantity, type Value } from "../../values/value.ts";
 import { isHandle, makeHandle, refusing, wrongType } from "../arguments.ts";
 import type { HandleType } from "../../values/spec.ts";
 import { checkedIndex } from "../values/list.ts";

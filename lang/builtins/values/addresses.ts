@@ -2,7 +2,7 @@
 import { alignDown, PAGE_SIZE_BYTES } from "@dmalab/runtime";
 import { formatQuantity } from "../../render/value_text.ts";
 import type { ExecutionContext } from "../../values/execution_context.ts";
-import { Quantity } from "../../values/value.ts";
+import type { Quantity } from "../../values/value.ts";
 import { explainAddress } from "../ledger.ts";
 import type { HandleType } from "../../values/spec.ts";
 import { fieldsOf } from "../describe/fields.ts";

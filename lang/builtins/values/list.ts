@@ -12,10 +12,10 @@ import { valuesEqual } from "../../values/equality.ts";
 import { arithmetic, compare, numberIn } from "../../values/operators.ts";
 import { ScriptError } from "../../values/script_error.ts";
 import {
-  Closure,
-  ListValue,
+  type Closure,
+  type ListValue,
   Quantity,
-  RangeValue,
+  type RangeValue,
   Ratio,
   RecordValue,
   type Value,

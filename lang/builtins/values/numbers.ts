@@ -3,7 +3,7 @@ import type { ExecutionContext } from "../../values/execution_context.ts";
 import { LIST_BYTES, NEW_ITEM_BYTES } from "../../values/limits.ts";
 import { groupThousands } from "../../text/numbers.ts";
 import { formatQuantity, formatValue } from "../../render/value_text.ts";
-import { EnumValue, Quantity, RangeValue, type Value } from "../../values/value.ts";
+import type { EnumValue, Quantity, RangeValue, Value } from "../../values/value.ts";
 import { size } from "../arguments.ts";
 import { explainError } from "../explain/error_story.ts";
 import { peerAnswerStory } from "../explain/peer_answer.ts";

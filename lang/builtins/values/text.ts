@@ -2,7 +2,7 @@
 import { CHARACTER_BYTES, LIST_BYTES, NEW_ITEM_BYTES, STEP_BYTES } from "../../values/limits.ts";
 import { formatAddress, formatHexBytes } from "../../text/numbers.ts";
 import { formatValue } from "../../render/value_text.ts";
-import { BytesValue } from "../../values/value.ts";
+import type { BytesValue } from "../../values/value.ts";
 import type { HandleType } from "../../values/spec.ts";
 import { occurrences } from "./text_search.ts";
 import { checkedIndex, checkedSlice } from "./list.ts";

@@ -9,7 +9,7 @@ import type { Bytes, DmaAddr } from "../../address.ts";
 import { FAULT, type FaultPoint } from "../../faults.ts";
 import type { DmaMachine } from "../dma_machine.ts";
 import { attributeWords, directionWord, type DmaDirection } from "../attributes.ts";
-import { CallEvents, callOf } from "./call_events.ts";
+import { type CallEvents, callOf } from "./call_events.ts";
 import type { DmaDevice } from "../device/device.ts";
 import { MAP_BRANCH, type MapBranch, PART_BRANCH } from "../paths/map_branch.ts";
 import { whyBranch } from "../paths/refusal.ts";

@@ -11,7 +11,7 @@ import { FAULT, type FaultPoint } from "../../faults.ts";
 import type { DmaMachine } from "../dma_machine.ts";
 import { RangePart } from "../range_part.ts";
 import { attributeWords, directionWord, type DmaDirection } from "../attributes.ts";
-import { type Call, CallEvents, callOf } from "./call_events.ts";
+import { type Call, type CallEvents, callOf } from "./call_events.ts";
 import type { DmaDevice } from "../device/device.ts";
 import type { DmaIovaState } from "../iova_state.ts";
 import type { MappingEvents } from "./mapping_events.ts";

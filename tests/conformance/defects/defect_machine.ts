@@ -3,7 +3,7 @@ import {
   alignDown,
   ArmedFault,
   defaultMachineConfig,
-  FAULT,
+  type FAULT,
   FAULT_POINTS,
   GIB,
   type IommuMode,

@@ -7,7 +7,7 @@ import type { HandleType } from "../../../values/spec.ts";
 import { siteText } from "../event.ts";
 import { fieldsOf } from "../../describe/fields.ts";
 import { addressOf } from "../../describe/parameters.ts";
-import { Handle, Quantity, type Value } from "../../../values/value.ts";
+import { Handle, type Quantity, type Value } from "../../../values/value.ts";
 
 export interface Mapping {
   readonly device: string;

@@ -5,7 +5,7 @@ import { type ErrnoName, KernelError, SECTOR_SIZE_BYTES } from "@dmalab/runtime"
 import type { HostBuffer } from "@dmalab/runtime/memory";
 import type { ExecutionContext } from "../../../values/execution_context.ts";
 import { LimitError, ScriptError } from "../../../values/script_error.ts";
-import { RecordValue, type Value } from "../../../values/value.ts";
+import type { RecordValue, Value } from "../../../values/value.ts";
 import { refusing, toInt, toWord } from "../../arguments.ts";
 import type { MethodSpec } from "../../../values/spec.ts";
 import { DIRECT_MACHINE } from "../../calls/example_machines.ts";
