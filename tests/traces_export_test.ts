@@ -1,10 +1,13 @@
 /** Traces of real machines in other forms: the same events, every slice with its end. */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { runExport } from "../cli/trace/export.ts";
 import type { Screen } from "../cli/screen.ts";
 import { TraceReader } from "../instruments/trace_file/trace_reader.ts";
-import { checkJson } from "../instruments/traces/ledger/check_report.ts";
+import { keptTraces } from "../instruments/trace_file/kept_trace.ts";
+import { checkJson, findingLine } from "../instruments/traces/ledger/check_report.ts";
 import { LogPass, TraceCheck } from "../instruments/traces/ledger/trace_check.ts";
+import { isSure } from "../instruments/traces/ledger/traced_mapping.ts";
+import type { KeptRun } from "../lang/recording/kept_run.ts";
 import { goldenPath, readExpected, readGolden } from "./golden_traces.ts";
 
 /** What a run gives as a form of text. */
@@ -158,4 +161,16 @@ Deno.test("a trace as a file of events is held to the format of scenarios' own",
     const times = events.map((event) => "at_ns" in event ? event.at_ns : 0);
     assert(times.every((time) => Number.isSafeInteger(time)), run);
   }
+});
+
+Deno.test("what is found in a trace fails the run that is made of it, and its page says so", async () => {
+  for (const run of RUNS) {
+    const text = await exported(run, "dmatrace");
+    const [kept] = keptTraces(text, { name: run, textOf: () => null }) as readonly KeptRun[];
+    const findings = check((await readGolden(run))!).end().findings.filter(isSure);
+    assertEquals(kept!.failure?.code ?? null, findings[0]?.rule ?? null, run);
+    assertEquals(kept!.failure?.message.split("\n") ?? [], findings.map(findingLine), run);
+    assertEquals(kept!.failure?.lines.length ?? 0, findings.length && findings.length + 1, run);
+  }
+  assertMatch(await exported("real/72-strict-mistakes.trace.txt.gz", "dmatrace"), /unmap_size/);
 });

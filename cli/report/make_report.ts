@@ -3,6 +3,9 @@ import type { Program } from "../../lang/run/program.ts";
 import { isNamed } from "../../lang/run/name_match.ts";
 import { isSameEntry, type RunReport, type TestOutcome } from "../../lang/run/report.ts";
 import { recordRun, runsOf } from "../../lang/recording/mod.ts";
+import type { KeptRun } from "../../lang/recording/kept_run.ts";
+import { INCIDENT_EVENTS } from "../../lang/recording/stops/stop_names.ts";
+import { formatEventText } from "../../lang/render/event_line.ts";
 import { loadFollowed } from "../../lang/language.ts";
 import { SourceFile } from "../../lang/source.ts";
 import type { RunAndOutcome } from "../../lang/views/serialised.ts";
@@ -75,6 +78,10 @@ interface Made extends Omit<Reported, "isWritten"> {
   readonly printed: string;
 }
 
+const FINDINGS: ReadonlySet<string> = new Set(Object.values(INCIDENT_EVENTS));
+/** Findings of a trace's run that are printed; its events have them all. */
+const PRINTED_FINDINGS = 20;
+
 const NOTHING = { reports: [], coverage: null, runs: [], printed: "" } as const;
 
 function traceRuns(path: string): Made | string {
@@ -96,6 +103,7 @@ function traceRuns(path: string): Made | string {
       failure === null ? "" : ", FAILED"
     }`,
     ...failure?.lines ?? [],
+    ...findingLines(log),
   ]);
   return {
     ...NOTHING,
@@ -103,6 +111,18 @@ function traceRuns(path: string): Made | string {
     runs: runs.map((run) => ({ run })),
     printed: `${path}\n${named.join("\n")}\n`,
   };
+}
+
+/** What a trace's machine found, expected or not: the trace does not say which. */
+export function findingLines(log: KeptRun["log"]): readonly string[] {
+  const lines: string[] = [];
+  let rest = 0;
+  for (let seq = 1; seq <= log.count; seq++) {
+    if (!FINDINGS.has(log.nameAt(seq))) continue;
+    if (lines.length < PRINTED_FINDINGS) lines.push(`  #${seq} ${formatEventText(log.event(seq))}`);
+    else rest++;
+  }
+  return rest === 0 ? lines : [...lines, `  and ${formatCount(rest, "more finding")}`];
 }
 
 async function scenarioRuns(

@@ -94,11 +94,15 @@ async function writeSlices(opened: OpenedTrace, screen: Screen): Promise<void> {
     opened,
     (step, { seconds }) => slices.take(step, seconds),
   );
-  const shown = result.findings.filter((finding) => isSure(finding) || finding.logLine !== null);
-  for (const [finding, seconds] of await timesOf(shown, opened, result)) {
+  for (const [finding, seconds] of await timesOf(shownOf(result), opened, result)) {
     slices.mark(finding, seconds);
   }
   slices.finish(check.ledger.edges.lastSeconds);
+}
+
+/** What a trace has to show: what is sure, and each fault of the log. */
+function shownOf({ findings }: CheckResult): readonly Finding[] {
+  return findings.filter((finding) => isSure(finding) || finding.logLine !== null);
 }
 
 /** When each finding was: a fault by the log's line, brought to the clock of the trace; others by theirs. */
@@ -126,10 +130,10 @@ async function timesOf(
 
 async function writeEvents(opened: OpenedTrace, screen: Screen): Promise<void> {
   const steps: (readonly [Step, LineTime])[] = [];
-  await eachStep(opened, (step, time) => {
+  const { result } = await eachStep(opened, (step, time) => {
     const mappedAt = step.op === "range" ? step.mapping.mappedAt : time;
     steps.push([step, mappedAt]);
   });
   const { name } = opened.trace;
-  writeEventFile(steps, name, `dmalab ${VERSION}`, (text) => screen.data(text));
+  writeEventFile(steps, shownOf(result), name, `dmalab ${VERSION}`, (text) => screen.data(text));
 }

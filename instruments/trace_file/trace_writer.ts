@@ -70,7 +70,7 @@ export class TraceLineWriter implements TraceWriter {
     });
   }
 
-  outcome({ combination, failure, kind, name, outcome, place }: RunOutcome): void {
+  outcome({ combination, failure, kind, name, outcome, place }: TraceOutcome): void {
     this.#line<TraceOutcome>({
       outcome,
       kind,

@@ -5,15 +5,19 @@
  * @see docs/trace-files.md
  */
 import { defaultLabConfig } from "../../../devices/lab_config.ts";
+import { formatCount } from "../../../lang/text/numbers.ts";
 import type { EventName } from "../../../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../../../runtime/events.ts";
 import type { DirectionWord } from "../../../runtime/dma/attributes.ts";
 import type { MappingPath } from "../../../runtime/vocabulary/shared_words.ts";
 import { TraceLineWriter, type WriteText } from "../../trace_file/trace_writer.ts";
-import type { TracedMapping } from "../ledger/traced_mapping.ts";
+import { findingLine } from "../ledger/check_report.ts";
+import type { Finding, TracedMapping } from "../ledger/traced_mapping.ts";
 import { isMappingStep, type MappingStep, type Step } from "../script/recorder.ts";
 
 const NS_PER_S = 1e9;
+/** Findings of a run that its file has; `dmalab trace check` lists all. */
+const WRITTEN_FINDINGS = 50;
 
 /** When a line was written, in seconds, and on which CPU. */
 export interface LineTime {
@@ -28,11 +32,13 @@ type FileEvent = readonly [name: EventName, fields: Readonly<Record<string, unkn
  * Writes a whole file.
  *
  * @param steps Of the run, each with the time of its line.
+ * @param findings For which the run counts as failed, the rule of the first as its code.
  * @param file The trace's name.
  * @param by Who writes: program and version.
  */
 export function writeEventFile(
   steps: readonly (readonly [Step, LineTime])[],
+  findings: readonly Finding[],
   file: string,
   by: string,
   write: WriteText,
@@ -63,6 +69,15 @@ export function writeEventFile(
         why: null,
       } as object as MachineEvent);
     }
+  }
+  const [first] = findings;
+  if (first !== undefined) {
+    const lines = findings.slice(0, WRITTEN_FINDINGS).map(findingLine);
+    const rest = findings.length - lines.length;
+    if (rest > 0) lines.push(`and ${formatCount(rest, "more finding")}`);
+    const place = `${file}:${first.line ?? 1}:1`;
+    const failure = { code: first.rule, message: lines.join("\n"), place };
+    writer.outcome({ ...names, outcome: "failed", failure });
   }
   writer.end();
 }
