@@ -158,7 +158,7 @@ test "two" {
       const runs = keptTraces(Deno.readTextFileSync(trace), { name: trace, textOf: () => null });
       const [run] = runs as readonly KeptRun[];
       assertEquals(run!.failure === null, options.length > 0);
-      const lines = findingLines(run!.log);
+      const lines = findingLines(run!);
       assertMatch(lines[0]!, /^ {2}#8 dma\.report +unmap_direction /);
       assertMatch(lines[1]!, /^ {2}#\d+ iommu\.fault .*not_present/);
       assertEquals([lines.length, lines.at(-1)], [21, "  and 21 more findings"]);

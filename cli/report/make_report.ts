@@ -4,7 +4,7 @@ import { isNamed } from "../../lang/run/name_match.ts";
 import { isSameEntry, type RunReport, type TestOutcome } from "../../lang/run/report.ts";
 import { recordRun, runsOf } from "../../lang/recording/mod.ts";
 import type { KeptRun } from "../../lang/recording/kept_run.ts";
-import { INCIDENT_EVENTS } from "../../lang/recording/stops/stop_names.ts";
+import { rowsAt } from "../../lang/recording/rows.ts";
 import { formatEventText } from "../../lang/render/event_line.ts";
 import { loadFollowed } from "../../lang/language.ts";
 import { SourceFile } from "../../lang/source.ts";
@@ -78,7 +78,6 @@ interface Made extends Omit<Reported, "isWritten"> {
   readonly printed: string;
 }
 
-const FINDINGS: ReadonlySet<string> = new Set(Object.values(INCIDENT_EVENTS));
 /** Findings of a trace's run that are printed; its events have them all. */
 const PRINTED_FINDINGS = 20;
 
@@ -98,12 +97,12 @@ function traceRuns(path: string): Made | string {
   };
   const runs = keptTraces(text, { name, textOf });
   if (typeof runs === "string") return `Cannot read "${path}": ${runs}`;
-  const named = runs.flatMap(({ failure, log, name }) => [
-    `${name.file} ${name.name}: ${formatCount(log.count, "event")}${
-      failure === null ? "" : ", FAILED"
+  const named = runs.flatMap((run) => [
+    `${run.name.file} ${run.name.name}: ${formatCount(run.log.count, "event")}${
+      run.failure === null ? "" : ", FAILED"
     }`,
-    ...failure?.lines ?? [],
-    ...findingLines(log),
+    ...run.failure?.lines ?? [],
+    ...findingLines(run),
   ]);
   return {
     ...NOTHING,
@@ -114,14 +113,11 @@ function traceRuns(path: string): Made | string {
 }
 
 /** What a trace's machine found, expected or not: the trace does not say which. */
-export function findingLines(log: KeptRun["log"]): readonly string[] {
-  const lines: string[] = [];
-  let rest = 0;
-  for (let seq = 1; seq <= log.count; seq++) {
-    if (!FINDINGS.has(log.nameAt(seq))) continue;
-    if (lines.length < PRINTED_FINDINGS) lines.push(`  #${seq} ${formatEventText(log.event(seq))}`);
-    else rest++;
-  }
+export function findingLines(run: KeptRun): readonly string[] {
+  const found = rowsAt(run, "incidents", run.last);
+  const lines = found.slice(0, PRINTED_FINDINGS)
+    .map(({ born }) => `  #${born} ${formatEventText(run.event(born))}`);
+  const rest = found.length - lines.length;
   return rest === 0 ? lines : [...lines, `  and ${formatCount(rest, "more finding")}`];
 }
 

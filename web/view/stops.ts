@@ -2,6 +2,8 @@
 import type { KeptRun } from "../../lang/recording/kept_run.ts";
 import { comparePositions, type Position } from "../../lang/recording/position.ts";
 import { rowsAt } from "../../lang/recording/rows.ts";
+import { spanOfEvent } from "../../lang/recording/writers.ts";
+import { spanPlace } from "../../lang/source.ts";
 
 /** A line of a file, as `file:line`. */
 export type StopLines = ReadonlySet<string>;
@@ -20,6 +22,17 @@ export function stopsOf(run: KeptRun, lines: StopLines): readonly Position[] {
     }
   }
   return stops.sort(comparePositions);
+}
+
+/** Where a run opens: the finding that failed it, else its failure, its first finding, or its end. */
+export function openingOf(run: KeptRun): Position {
+  const found = stopsOf(run, new Set());
+  const placeAt = ({ seq }: Position) => {
+    const span = seq === 0 ? null : spanOfEvent(run, seq);
+    return span && spanPlace(span);
+  };
+  const failing = run.failure && found.find((at) => placeAt(at) === run.failure!.place);
+  return failing ?? run.failedAt ?? found[0] ?? run.last;
 }
 
 /** The stop behind or before a moment; null for none. */

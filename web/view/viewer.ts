@@ -21,7 +21,7 @@ import type { FileRuns, Moment, Pane } from "./moment.ts";
 import { PicturePane } from "./picture_pane.ts";
 import { StatePane } from "./state_pane.ts";
 import { showKeys } from "./keys_help.ts";
-import { nextStop, stopsOf } from "./stops.ts";
+import { nextStop, openingOf, stopsOf } from "./stops.ts";
 import { type Thing, Things } from "./things.ts";
 import { TimelinePane } from "./timeline_pane.ts";
 import { WhyPane } from "./why_pane.ts";
@@ -109,7 +109,7 @@ export class Viewer {
     this.#left.length = 0;
     this.#show(run);
     document.body.dataset.recorded = "";
-    const position = at !== null && run.has(at) ? at : run.failedAt ?? openingOf(run);
+    const position = at !== null && run.has(at) ? at : openingOf(run);
     this.#before = position;
     this.#at = position;
     if (!this.#isChosen) this.#choose(this.#paneFor(run));
@@ -372,9 +372,4 @@ export class Viewer {
       ...[...this.#stopLines].map((each) => ({ place: each, name: "stop" as const })),
     ]);
   }
-}
-
-/** Where a run opens that did not fail: its first fault or report, or its end. */
-function openingOf(run: KeptRun): Position {
-  return stopsOf(run, new Set())[0] ?? run.last;
 }

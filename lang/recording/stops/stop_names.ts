@@ -5,12 +5,7 @@ import type { OwnNames } from "../look.ts";
 import type { Recording } from "../recording.ts";
 import type { StopCause } from "./stop_spec.ts";
 
-/** What goes wrong on a machine, by the event that says so. */
-export const INCIDENT_EVENTS = {
-  fault: "iommu.fault",
-  report: "dma.report",
-  warning: "kernel.warn",
-} as const;
+const INCIDENT_EVENTS = { fault: "iommu.fault", report: "dma.report", warning: "kernel.warn" };
 
 /** The events that a breakpoint stops at, by their names; none where it stops at something else. */
 export function eventsOf({ log, looker: { registry } }: Recording, cause: StopCause): string[] {
