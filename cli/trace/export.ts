@@ -1,6 +1,7 @@
 /** `dmalab trace export`: a trace in other forms, for other programs. */
 import { type LineTime, writeEventFile } from "../../instruments/traces/export/event_file.ts";
 import { MappingSlices } from "../../instruments/traces/export/mapping_slices.ts";
+import { isUndecided } from "../../instruments/traces/ledger/device_mode.ts";
 import { type CheckResult, TraceCheck } from "../../instruments/traces/ledger/trace_check.ts";
 import { type Finding, isSure } from "../../instruments/traces/ledger/traced_mapping.ts";
 import { TraceLine } from "../../instruments/traces/line/trace_line.ts";
@@ -130,10 +131,18 @@ async function timesOf(
 
 async function writeEvents(opened: OpenedTrace, screen: Screen): Promise<void> {
   const steps: (readonly [Step, LineTime])[] = [];
-  const { result } = await eachStep(opened, (step, time) => {
+  const { check, result } = await eachStep(opened, (step, time) => {
     const mappedAt = step.op === "range" ? step.mapping.mappedAt : time;
     steps.push([step, mappedAt]);
   });
   const { name } = opened.trace;
+  const unknown = [...check.ledger.devices.values()].filter(isUndecided);
+  if (unknown.length > 0) {
+    const names = unknown.map((device) => device.name).join(", ");
+    screen.err(
+      `warning: nothing says whether an IOMMU translates ${names} or data is bounced: ` +
+        "written as translated\n",
+    );
+  }
   writeEventFile(steps, shownOf(result), name, `dmalab ${VERSION}`, (text) => screen.data(text));
 }

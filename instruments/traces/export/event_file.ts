@@ -12,6 +12,7 @@ import type { DirectionWord } from "../../../runtime/dma/attributes.ts";
 import type { MappingPath } from "../../../runtime/vocabulary/shared_words.ts";
 import { TraceLineWriter, type WriteText } from "../../trace_file/trace_writer.ts";
 import { findingLine } from "../ledger/check_report.ts";
+import { modeOf } from "../ledger/device_mode.ts";
 import type { Finding, TracedMapping } from "../ledger/traced_mapping.ts";
 import { isMappingStep, type MappingStep, type Step } from "../script/recorder.ts";
 
@@ -135,9 +136,11 @@ function extent(mapping: TracedMapping) {
   };
 }
 
-function pathOf({ addr, phys, tableLine }: TracedMapping): MappingPath {
+/** Who made an address where nothing says it, is taken to be an IOMMU, as in scripts. */
+function pathOf({ addr, device, phys, tableLine }: TracedMapping): MappingPath {
   if (tableLine > 0) return "iommu";
-  return phys === addr ? "direct" : "swiotlb";
+  if (phys === addr) return "direct";
+  return device !== null && modeOf(device) === "bounced" ? "swiotlb" : "iommu";
 }
 
 function word(dir: string): DirectionWord {
