@@ -124,7 +124,7 @@ class TraceRunReader {
     const run = this.#kept();
     if (this.#failure !== null) {
       const { code, message, place } = this.#failure;
-      const lines = [`error[${code}]: ${message}`, `  --> ${place}`];
+      const lines = [...`error[${code}]: ${message}`.split("\n"), `  --> ${place}`];
       run.failure = { kind: "failed", code, message, bug: null, place, lines };
     }
     return run;

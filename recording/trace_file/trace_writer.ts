@@ -68,7 +68,7 @@ export class TraceLineWriter implements TraceWriter {
     });
   }
 
-  outcome({ combination, failure, kind, name, outcome, place }: TracedRunOutcome): void {
+  outcome({ combination, failure, kind, name, outcome, place }: TraceOutcome): void {
     this.#line<TraceOutcome>({
       outcome,
       kind,

@@ -6,7 +6,8 @@ import {
   type RunReport,
   type TestOutcome,
 } from "@dmalab/lang/run";
-import { recordRun, runsOf } from "@dmalab/recording";
+import { type RecordedRun, recordRun, rowsAt, runsOf } from "@dmalab/recording";
+import { formatEventText } from "@dmalab/lang/render";
 import { loadForDebugging, SourceFile } from "@dmalab/lang";
 import type { RunAndOutcome } from "@dmalab/recording/views";
 import { keptTraces, TRACE_SUFFIX } from "@dmalab/recording/trace_file";
@@ -77,6 +78,9 @@ interface Made extends Omit<Reported, "isWritten"> {
   readonly printed: string;
 }
 
+/** Findings of a trace's run that are printed; its events have them all. */
+const PRINTED_FINDINGS = 20;
+
 const NOTHING = { reports: [], coverage: null, runs: [], printed: "" } as const;
 
 function traceRuns(path: string): Made | string {
@@ -93,11 +97,12 @@ function traceRuns(path: string): Made | string {
   };
   const runs = keptTraces(text, { name, textOf });
   if (typeof runs === "string") return `Cannot read "${path}": ${runs}`;
-  const named = runs.flatMap(({ failure, log, name }) => [
-    `${name.file} ${name.name}: ${formatCount(log.count, "event")}${
-      failure === null ? "" : ", FAILED"
+  const named = runs.flatMap((run) => [
+    `${run.name.file} ${run.name.name}: ${formatCount(run.log.count, "event")}${
+      run.failure === null ? "" : ", FAILED"
     }`,
-    ...failure?.lines ?? [],
+    ...run.failure?.lines ?? [],
+    ...findingLines(run),
   ]);
   return {
     ...NOTHING,
@@ -105,6 +110,15 @@ function traceRuns(path: string): Made | string {
     runs: runs.map((run) => ({ run })),
     printed: `${path}\n${named.join("\n")}\n`,
   };
+}
+
+/** What a trace's machine found, expected or not: the trace does not say which. */
+export function findingLines(run: RecordedRun): readonly string[] {
+  const found = rowsAt(run, "incidents", run.last);
+  const lines = found.slice(0, PRINTED_FINDINGS)
+    .map(({ createdSeq }) => `  #${createdSeq} ${formatEventText(run.event(createdSeq))}`);
+  const rest = found.length - lines.length;
+  return rest === 0 ? lines : [...lines, `  and ${formatCount(rest, "more finding")}`];
 }
 
 async function scenarioRuns(

@@ -1,7 +1,8 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { dmalab } from "@dmalab/tests";
 import { EMPTY_DATA, type PageData } from "../cli/page_data.ts";
 import { indexPage } from "../cli/index_page.ts";
-import { writeReport } from "../cli/make_report.ts";
+import { findingLines, writeReport } from "../cli/make_report.ts";
 import { reportPage } from "../cli/report_data.ts";
 import { MemoryScreen, readMatches, SignalWatch, withInterrupts } from "@dmalab/cli";
 import { limitsOf } from "@dmalab/cli/scenario";
@@ -129,6 +130,35 @@ Deno.test("a file of a suite in which no test matches has no report, and is no f
     assertEquals([exitCode, screen.errors], [0, ""]);
   } finally {
     Deno.removeSync(path);
+  }
+});
+
+Deno.test("the page of a trace lists what was found in it, also where that has failed nothing", async () => {
+  const folder = Deno.makeTempDirSync();
+  const [path, trace] = [`${folder}/lab.dma`, `${folder}/lab.dmatrace.jsonl`];
+  Deno.writeTextFileSync(
+    path,
+    `machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd { } } } }
+test "two" {
+  let a = dma_map_phys(ssd, alloc_pages(1), 4KiB, to_device)
+  dma_unmap_phys(ssd, a, 4KiB, from_device)
+  repeat 40 { ssd.dma_write(0x5000 as dma, bytes"de ad") }
+}
+`,
+  );
+  try {
+    for (const options of [["--lenient"], []]) {
+      await dmalab("run", path, "--export", trace, ...options);
+      const runs = keptTraces(Deno.readTextFileSync(trace), { name: trace, textOf: () => null });
+      const [run] = runs as readonly RecordedRun[];
+      assertEquals(run!.failure === null, options.length > 0);
+      const lines = findingLines(run!);
+      assertMatch(lines[0]!, /^ {2}#8 dma\.report +unmap_direction /);
+      assertMatch(lines[1]!, /^ {2}#\d+ iommu\.fault .*not_present/);
+      assertEquals([lines.length, lines.at(-1)], [21, "  and 21 more findings"]);
+    }
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
   }
 });
 

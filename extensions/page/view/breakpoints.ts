@@ -1,5 +1,12 @@
 /** Where a run stops on the way: faults, reports, warnings, its failure, and lines that the reader chose. */
-import { comparePositions, type Position, type RecordedRun, rowsAt } from "@dmalab/recording";
+import {
+  comparePositions,
+  type Position,
+  type RecordedRun,
+  rowsAt,
+  spanOfEvent,
+} from "@dmalab/recording";
+import { spanPlace } from "@dmalab/lang";
 
 /** A line of a file, as `file:line`. */
 export type StopLines = ReadonlySet<string>;
@@ -20,6 +27,17 @@ export function stopsOf(run: RecordedRun, lines: StopLines): readonly Position[]
     }
   }
   return stops.sort(comparePositions);
+}
+
+/** Where a run opens: the finding that failed it, else its failure, its first finding, or its end. */
+export function openingOf(run: RecordedRun): Position {
+  const found = stopsOf(run, new Set());
+  const placeAt = ({ seq }: Position) => {
+    const span = seq === 0 ? null : spanOfEvent(run, seq);
+    return span && spanPlace(span);
+  };
+  const failing = run.failure && found.find((at) => placeAt(at) === run.failure!.place);
+  return failing ?? run.failedAt ?? found[0] ?? run.last;
 }
 
 /** The stop behind or before a moment; null for none. */

@@ -25,7 +25,7 @@ import type { FileRuns, PageModel, Pane } from "./page_model.ts";
 import { PicturePane } from "./picture_pane.ts";
 import { StatePane } from "./state_pane.ts";
 import { showKeys } from "./keys_help.ts";
-import { nextStop, stopsOf } from "./breakpoints.ts";
+import { nextStop, openingOf, stopsOf } from "./breakpoints.ts";
 import { type Selection, SelectionMap } from "./selection.ts";
 import { TimelinePane } from "./timeline_pane.ts";
 import { WhyPane } from "./why_pane.ts";
@@ -113,7 +113,7 @@ export class Viewer {
     this.#left.length = 0;
     this.#show(run);
     document.body.dataset.recorded = "";
-    const position = at !== null && run.has(at) ? at : run.failedAt ?? openingOf(run);
+    const position = at !== null && run.has(at) ? at : openingOf(run);
     this.#before = position;
     this.#at = position;
     if (!this.#isChosen) this.#choose(this.#paneFor(run));
@@ -376,9 +376,4 @@ export class Viewer {
       ...[...this.#stopLines].map((each) => ({ place: each, name: "stop" as const })),
     ]);
   }
-}
-
-/** Where a run opens that did not fail: its first fault or report, or its end. */
-function openingOf(run: RecordedRun): Position {
-  return stopsOf(run, new Set())[0] ?? run.last;
 }

@@ -1,6 +1,7 @@
 /** `dmalab trace export`: a trace in other forms, for other programs. */
 import { type LineTime, writeEventFile } from "../export/event_file.ts";
 import { MappingSlices } from "../export/mapping_slices.ts";
+import { isUndecided } from "../ledger/device_mode.ts";
 import { type CheckResult, TraceCheck } from "../ledger/trace_check.ts";
 import { isSure, type TraceFinding } from "../ledger/traced_mapping.ts";
 import { TraceLine } from "../line/trace_line.ts";
@@ -94,11 +95,15 @@ async function writeSlices(opened: OpenedTrace, screen: Screen): Promise<void> {
     opened,
     (step, { seconds }) => slices.take(step, seconds),
   );
-  const shown = result.findings.filter((finding) => isSure(finding) || finding.logLine !== null);
-  for (const [finding, seconds] of await timesOf(shown, opened, result)) {
+  for (const [finding, seconds] of await timesOf(shownOf(result), opened, result)) {
     slices.mark(finding, seconds);
   }
   slices.finish(check.ledger.edges.lastSeconds);
+}
+
+/** What a trace has to show: what is sure, and each fault of the log. */
+function shownOf({ findings }: CheckResult): readonly TraceFinding[] {
+  return findings.filter((finding) => isSure(finding) || finding.logLine !== null);
 }
 
 /** When each finding was: a fault by the log's line, brought to the clock of the trace; others by theirs. */
@@ -126,10 +131,18 @@ async function timesOf(
 
 async function writeEvents(opened: OpenedTrace, screen: Screen): Promise<void> {
   const steps: (readonly [ScriptedCall, LineTime])[] = [];
-  await eachStep(opened, (step, time) => {
+  const { check, result } = await eachStep(opened, (step, time) => {
     const mappedAt = step.op === "range" ? step.mapping.mappedAt : time;
     steps.push([step, mappedAt]);
   });
   const { name } = opened.trace;
-  writeEventFile(steps, name, `dmalab ${VERSION}`, (text) => screen.data(text));
+  const unknown = [...check.ledger.devices.values()].filter(isUndecided);
+  if (unknown.length > 0) {
+    const names = unknown.map((device) => device.name).join(", ");
+    screen.err(
+      `warning: nothing says whether an IOMMU translates ${names} or data is bounced: ` +
+        "written as translated\n",
+    );
+  }
+  writeEventFile(steps, shownOf(result), name, `dmalab ${VERSION}`, (text) => screen.data(text));
 }

@@ -5,14 +5,19 @@
  * @see docs/trace-files.md
  */
 import { defaultLabConfig } from "@dmalab/devices";
+import { formatCount } from "@dmalab/lang/text";
 import type { EventName, MachineEvent } from "@dmalab/runtime";
 import type { DirectionWord } from "@dmalab/runtime/dma";
 import type { MappingPath } from "@dmalab/runtime/vocabulary";
 import { TraceLineWriter, type WriteText } from "@dmalab/recording/trace_file";
-import type { TracedMapping } from "../ledger/traced_mapping.ts";
+import { findingLine } from "../ledger/check_report.ts";
+import { modeOf } from "../ledger/device_mode.ts";
+import type { TracedMapping, TraceFinding } from "../ledger/traced_mapping.ts";
 import { isMappingStep, type MappingStep, type ScriptedCall } from "../script/recorder.ts";
 
 const NS_PER_S = 1e9;
+/** Findings of a run that its file has; `dmalab trace check` lists all. */
+const WRITTEN_FINDINGS = 50;
 
 /** When a line was written, in seconds, and on which CPU. */
 export interface LineTime {
@@ -27,11 +32,13 @@ type FileEvent = readonly [name: EventName, fields: Readonly<Record<string, unkn
  * Writes a whole file.
  *
  * @param steps Of the run, each with the time of its line.
+ * @param findings For which the run counts as failed, the rule of the first as its code.
  * @param file The trace's name.
  * @param by Who writes: program and version.
  */
 export function writeEventFile(
   steps: readonly (readonly [ScriptedCall, LineTime])[],
+  findings: readonly TraceFinding[],
   file: string,
   by: string,
   write: WriteText,
@@ -62,6 +69,15 @@ export function writeEventFile(
         why: null,
       } as object as MachineEvent);
     }
+  }
+  const [first] = findings;
+  if (first !== undefined) {
+    const lines = findings.slice(0, WRITTEN_FINDINGS).map(findingLine);
+    const rest = findings.length - lines.length;
+    if (rest > 0) lines.push(`and ${formatCount(rest, "more finding")}`);
+    const place = `${file}:${first.line ?? 1}:1`;
+    const failure = { code: first.rule, message: lines.join("\n"), place };
+    writer.outcome({ ...names, outcome: "failed", failure });
   }
   writer.end();
 }
@@ -119,9 +135,11 @@ function extent(mapping: TracedMapping) {
   };
 }
 
-function pathOf({ addr, phys, tableLine }: TracedMapping): MappingPath {
+/** Who made an address where nothing says it, is taken to be an IOMMU, as in scripts. */
+function pathOf({ addr, device, phys, tableLine }: TracedMapping): MappingPath {
   if (tableLine > 0) return "iommu";
-  return phys === addr ? "direct" : "swiotlb";
+  if (phys === addr) return "direct";
+  return device !== null && modeOf(device) === "bounced" ? "swiotlb" : "iommu";
 }
 
 function word(dir: string): DirectionWord {

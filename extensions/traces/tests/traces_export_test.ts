@@ -1,10 +1,13 @@
 /** Traces of real machines in other forms: the same events, every slice with its end. */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { dmalab } from "@dmalab/tests";
 import { runExport } from "../cli/export.ts";
 import type { Screen } from "@dmalab/cli/extend";
-import { TraceReader } from "@dmalab/recording/trace_file";
-import { checkJson } from "../ledger/check_report.ts";
+import { keptTraces, TraceReader } from "@dmalab/recording/trace_file";
+import type { RecordedRun } from "@dmalab/recording";
+import { checkJson, findingLine } from "../ledger/check_report.ts";
 import { LogPass, TraceCheck } from "../ledger/trace_check.ts";
+import { isSure } from "../ledger/traced_mapping.ts";
 import { goldenPath, readExpected, readGolden } from "./golden_traces.ts";
 
 /** What a run gives as a form of text. */
@@ -158,4 +161,39 @@ Deno.test("a trace as a file of events is held to the format of scenarios' own",
     const times = events.map((event) => "at_ns" in event ? event.at_ns : 0);
     assert(times.every((time) => Number.isSafeInteger(time)), run);
   }
+});
+
+Deno.test("a device of which nothing says who makes its addresses is written as translated, with a warning", async () => {
+  const path = Deno.makeTempFileSync({ suffix: ".trace.txt" });
+  try {
+    const map = (addr: string) =>
+      `  fio-7  [000] .....  1.000000: dma_map_phys: 0000:00:05.0 dir=TO_DEVICE dma_addr=${addr} ` +
+      "size=512 phys_addr=9000000 attrs=\n";
+    for (
+      const [lines, way, warned] of [
+        [map("fff00000"), "iommu", true],
+        [map("1fff00000"), "iommu", false],
+        [map("fff00000") + map("9000000"), "swiotlb", false],
+      ] as const
+    ) {
+      Deno.writeTextFileSync(path, lines);
+      const { errors, output } = await dmalab("trace", "export", "--as", "dmatrace", path);
+      assertMatch(output, new RegExp(`"path":"${way}"`));
+      assertEquals(errors.startsWith("warning: nothing says whether"), warned, lines);
+    }
+  } finally {
+    Deno.removeSync(path);
+  }
+});
+
+Deno.test("what is found in a trace fails the run that is made of it, and its page says so", async () => {
+  for (const run of RUNS) {
+    const text = await exported(run, "dmatrace");
+    const [kept] = keptTraces(text, { name: run, textOf: () => null }) as readonly RecordedRun[];
+    const findings = check((await readGolden(run))!).end().findings.filter(isSure);
+    assertEquals(kept!.failure?.code ?? null, findings[0]?.rule ?? null, run);
+    assertEquals(kept!.failure?.message.split("\n") ?? [], findings.map(findingLine), run);
+    assertEquals(kept!.failure?.lines.length ?? 0, findings.length && findings.length + 1, run);
+  }
+  assertMatch(await exported("real/72-strict-mistakes.trace.txt.gz", "dmatrace"), /unmap_size/);
 });

@@ -18,6 +18,16 @@ export interface PicturedArea {
   readonly nextSlot: number;
 }
 
+/** A pool that was added when the first one was full. */
+export interface AddedPool {
+  readonly basePhys: number;
+  readonly sizeBytes: number;
+  readonly slots: number;
+  readonly usedSlots: number;
+  /** It goes with its buffer. */
+  readonly transient: boolean;
+}
+
 export interface PicturedPool {
   readonly basePhys: number;
   readonly sizeBytes: number;
@@ -30,7 +40,8 @@ export interface PicturedPool {
   readonly highWaterSlots: number;
   readonly largestFreeSlots: number;
   readonly areas: readonly PicturedArea[];
-  /** The lowest first. */
+  readonly added: readonly AddedPool[];
+  /** Of all pools, the lowest first. */
   readonly buffers: readonly PicturedBuffer[];
 }
 
@@ -40,6 +51,7 @@ const BAR_CELLS = 50;
 const LINE_SLOTS = 64;
 const DISPLAYED_AREAS = 8;
 const DISPLAYED_SETS = 2;
+const DISPLAYED_ADDED = 8;
 const DISPLAYED_BUFFERS = 8;
 
 const FREE = "·";
@@ -60,6 +72,7 @@ export function swiotlbPicture(pool: PicturedPool): string[] {
     "─".repeat(PICTURE_COLUMNS),
     ...areaLines(pool),
     ...setLines(pool),
+    ...addedLines(pool),
     ...bufferLines(pool),
     `  largest free block: ${formatCount(pool.largestFreeSlots, "slot")}, ${
       formatSize(pool.largestFreeSlots * pool.slotBytes)
@@ -97,7 +110,8 @@ function areaBar(pool: PicturedPool, firstSlot: number, areaSlots: number): stri
 /** Maps of the sets that have something in them, a character for each slot. */
 function setLines(pool: PicturedPool): string[] {
   const setOf = (slot: number) => Math.floor(slot / pool.setSlots);
-  const sets = [...new Set(pool.buffers.map(({ slot }) => setOf(slot)))];
+  const own = pool.buffers.filter(({ slot }) => slot < pool.slots);
+  const sets = [...new Set(own.map(({ slot }) => setOf(slot)))];
   if (sets.length === 0) return [];
   const lines = sets.slice(0, DISPLAYED_SETS).flatMap((set) => setMap(pool, set));
   const rest = sets.length - DISPLAYED_SETS;
@@ -112,6 +126,20 @@ function setLines(pool: PicturedPool): string[] {
     `     ${signs.join("   ")}`,
     ...rest > 0 ? [`  ⋮ ${formatCount(rest, "more set")} in use`] : [],
   ];
+}
+
+/** Pools that were added have no maps: their slots are counted on from the first one's. */
+function addedLines({ added }: PicturedPool): string[] {
+  const lines = added.slice(0, DISPLAYED_ADDED).map((
+    { basePhys, sizeBytes, slots, transient, usedSlots },
+  ) =>
+    `  ${transient ? "transient" : "added"} ${formatSize(sizeBytes)} at ${
+      formatAddress(basePhys)
+    }: ` +
+    `${usedSlots} of ${formatCount(slots, "slot")} in use`
+  );
+  const rest = added.length - DISPLAYED_ADDED;
+  return rest > 0 ? [...lines, `  ⋮ ${formatCount(rest, "more added pool")}`] : lines;
 }
 
 function setMap(pool: PicturedPool, set: number): string[] {

@@ -62,9 +62,14 @@ export class SwiotlbSlots {
     return this.slots > 0;
   }
 
+  /** Slots in use here, those of pools that were added left out. */
+  get ownUsedSlots(): number {
+    return Math.max(0, this.#usedSlots);
+  }
+
   /** Slots in use; of a pool that has grown, in all its pools. @see rules/dma.md 6.4 */
   get usedSlots(): number {
-    return Math.max(0, this.#usedSlots);
+    return this.ownUsedSlots;
   }
 
   /** Slots that there are, with those of the pools that were added and stay. */
@@ -189,7 +194,13 @@ export class SwiotlbSlots {
       this.#freeRun[slot] = ++run;
     }
     this.#count(first, slots);
-    if (this.#usedSlots > this.#highWaterSlots) this.#highWaterSlots = this.#usedSlots;
+    this.noteHighWater();
+  }
+
+  /** Slots were taken, here or in a pool that was added. */
+  protected noteHighWater(): void {
+    const used = this.usedSlots;
+    if (used > this.#highWaterSlots) this.#highWaterSlots = used;
   }
 
   /** Frees slots; they may be free already, as after a release that came twice. */

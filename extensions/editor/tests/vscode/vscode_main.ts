@@ -41,11 +41,14 @@ const START_MS = 300_000;
 /** A started server has marked a mistake after this time. */
 const QUIET_MS = 20_000;
 
-/** A repository that names a program of its own, which would leave a file behind. */
+/** A repository that names a program of its own, in each way there is, which would leave a file behind. */
 const STOLEN = join(Deno.makeTempDirSync(), "stolen");
+const THIEF = ["sh", "-c", `echo > ${STOLEN}`];
 const HOSTILE = {
   ".vscode/settings.json": JSON.stringify({
-    "dmalab.command": ["sh", "-c", `echo > ${STOLEN}`],
+    "dmalab.command": THIEF,
+    "dmalab": { command: THIEF },
+    "[dma]": { "dmalab.command": THIEF },
     "security.workspace.trust.enabled": false,
   }),
 };

@@ -66,10 +66,10 @@ export const SWIOTLB: HandleType<SwiotlbPool> = {
       "The default pool and the pools added since: { phys, size, used, transient }.",
       ({ pools }, context) => {
         context.chargeMemory(BUFFER_BYTES * pools.length);
-        return pools.map(({ basePhys, sizeBytes, transient, usedSlots }) => ({
+        return pools.map(({ basePhys, ownUsedSlots, sizeBytes, transient }) => ({
           phys: basePhys,
           size: sizeBytes,
-          used: usedSlots,
+          used: ownUsedSlots,
           transient,
         }));
       },
@@ -87,9 +87,7 @@ export const SWIOTLB: HandleType<SwiotlbPool> = {
 
 function poolLines(pool: SwiotlbPool): string[] {
   const buffers: BouncedBuffer[] = [];
-  pool.forEachBuffer((buffer) => {
-    if (buffer.slot < pool.slots) buffers.push(buffer);
-  });
+  pool.forEachBuffer((buffer) => buffers.push(buffer));
   return swiotlbPicture({
     basePhys: pool.basePhys,
     sizeBytes: pool.sizeBytes,
@@ -104,6 +102,7 @@ function poolLines(pool: SwiotlbPool): string[] {
       usedSlots: pool.areaUsedSlots(area),
       nextSlot: pool.areaIndex(area),
     })),
+    added: pool.pools.slice(1),
     buffers,
   });
 }
