@@ -1,4 +1,11 @@
-/** What other members use of `cli`. */
+/**
+ * The command `dmalab`: files, terminal, exit codes. The only member that touches the host, by `host.ts`.
+ *
+ * State: none beyond one process. `commands.ts` lists the extensions, `permissions.ts` what each command may do.
+ * Proof: `tests/cli_test.ts`, `tests/launcher_test.ts`, `tests/hostile/`.
+ *
+ * What other members use:
+ */
 export {
   type FileOfDriver,
   HostShelf,

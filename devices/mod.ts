@@ -1,4 +1,11 @@
-/** What other members use of `devices`. */
+/**
+ * What does DMA, and what it sits on. `registry.ts` lists the kinds that are built in; `laboratory()` adds others.
+ *
+ * State: `Lab` is a machine with its devices.
+ * Proof: `devices/*_test.ts`; `tests/laboratory_test.ts` adds a device from outside.
+ *
+ * What other members use:
+ */
 export { ConfigError } from "./config_error.ts";
 export { DescribedRegisters } from "./described_registers.ts";
 export type { AttachedBlock, DeviceBase, DeviceBlock, DeviceKind } from "./device_kind.ts";

@@ -1,4 +1,11 @@
-/** What other members use of `lang`. */
+/**
+ * The language: text, checked program, run. `laboratory.ts` says what machines and names a script has.
+ *
+ * State: a `Laboratory` is a value; two of them do not meet.
+ * Proof: `tests/examples_test.ts` runs every example, `tests/bad/` has each message.
+ *
+ * What other members use:
+ */
 export { type Addition, Laboratory, laboratory, PLAIN, type TextOptions } from "./laboratory.ts";
 export {
   checkProgram,

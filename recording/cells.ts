@@ -15,7 +15,7 @@ export interface RowField {
 }
 
 /** What there was in a cell from one event to another. */
-export interface Version {
+interface Version {
   /** The row's number in its table. */
   readonly row: number;
   /** The event that wrote it; 0: it was there when the machine was ready. */
@@ -32,12 +32,6 @@ export interface RowFieldChange {
   /** `written`: a row began, perhaps in another's place; `ended`: there is none from here on. */
   readonly what: "written" | "ended";
   readonly version: Version;
-}
-
-/** Everything that ever stood in a cell, oldest first. */
-export function versionsOf(recording: RecordedRun, cell: RowField): readonly Version[] {
-  const table = recording.table(cell.table);
-  return rowsOf(table, cell, recording.log.count).map((row) => versionOf(table, row));
 }
 
 /** Each event that changed a cell, oldest first. */

@@ -26,39 +26,57 @@
  * What only reads recordings that others have made needs neither the language nor a machine:
  * {@linkcode serialise} writes them, {@linkcode readSerialised} reads them.
  *
+ * It knows no terminal, no protocol and no file. Who shows a run
+ *
+ * 1. loads a program to be followed ({@linkcode loadForDebugging}) and lists its runs with
+ *    {@linkcode runsOf};
+ * 2. records one with {@linkcode recordRun};
+ * 3. keeps a {@linkcode Position} and goes from one to another: {@linkcode move} by event, statement or
+ *    activity, with {@linkcode BreakpointSet} on the way; {@linkcode until} and {@linkcode rewind} to where an
+ *    expression changes; {@linkcode atLine}, {@linkcode atTime}, {@linkcode atOutput};
+ * 4. asks, at any position: `recording.frames(at)`, `recording.kernelFrames(at)`,
+ *    `recording.table(name).rowsAt(at.seq)`, {@linkcode variablesAt}, {@linkcode evaluate},
+ *    {@linkcode readMemory}, {@linkcode lastWrite}, {@linkcode diffPositions}.
+ *
+ * Nothing that is asked changes the run. What would is refused with an {@linkcode EvaluationError}.
+ *
+ * State: a {@linkcode Recording} keeps its run and the machines that repeat it. Proof: `recording_test.ts`.
+ *
  * @module
  */
 export type { LabTableName, LabTableRow } from "@dmalab/devices";
 export { loadForDebugging, SourceFile, type Span } from "@dmalab/lang";
+export { firstDifferentEvent, type RunPosition } from "./diff.ts";
 export {
-  comparePositions,
   evaluate,
-  EvaluationError,
-  firstDifferentEvent,
-  move,
-  OpenRun,
-  openRun,
-  type OutputLine,
-  type Position,
   readMemory,
-  RecordedRun,
-  Recording,
-  type RecordOptions,
-  recordRun,
-  rowsAt,
-  rowsCovering,
-  type RunChoice,
-  type RunName,
-  runsOf,
-  type ScriptFrame,
-  spanOfEvent,
-  START,
-  type StartedStatement,
-  type StepCommand,
-  type StepOutcome,
-  type StepUnit,
+  type ShownVariable,
+  type ValueText,
   variablesAt,
-} from "./former_mod.ts";
+} from "./evaluate.ts";
+export { EvaluationError } from "./evaluator.ts";
+export { type LastWrite, lastWritesOf, spanOfEvent } from "./last_writes.ts";
+export { OpenRun, openRun, type RecordOptions, recordRun, type RunChoice, runsOf } from "./open.ts";
+export { comparePositions, type Position, START } from "./position.ts";
+export { type ChildRun, type KernelFrame, RecordedRun } from "./recorded_run.ts";
+export {
+  type OutputLine,
+  Recording,
+  type RunName,
+  type ScriptFrame,
+  type StartedStatement,
+} from "./recording.ts";
+export { type RowFilter, rowsAt, rowsCovering } from "./rows.ts";
+export { move, type StepCommand, type StepOutcome, type StepUnit } from "./step.ts";
+export {
+  displayName,
+  type FailureReport,
+  type LoadResult,
+  type Program,
+  type RunOptions,
+  type TestEntry,
+  type TestOutcome,
+} from "@dmalab/lang/run";
 export {
   type BytesView,
   bytesView,
@@ -118,19 +136,7 @@ export { type WhyView, whyView } from "./views/why.ts";
 // What the types above are made of.
 export type { RecordedWith } from "@dmalab/lang/builtins/read_machine";
 export type { Diagnostic, Fix } from "@dmalab/lang/diagnostics";
-export { type RunPosition } from "./diff.ts";
-export { type ChildRun, type KernelFrame } from "./recorded_run.ts";
-export { type RowFilter } from "./rows.ts";
-export { type ShownVariable, type ValueText } from "./evaluate.ts";
 export type { TextPart } from "@dmalab/lang/render";
-export type {
-  FailureReport,
-  LoadResult,
-  Program,
-  RunOptions,
-  TestEntry,
-  TestOutcome,
-} from "@dmalab/lang/run";
 export { memoryFiles, type SourceLoader } from "@dmalab/lang/syntax";
 export { type RequestRows } from "./views/request.ts";
 export { type RowWindow } from "./views/tables.ts";
@@ -151,7 +157,6 @@ export {
 export { Branch } from "./branch.ts";
 export type { RowField } from "./cells.ts";
 export { type Cursor, RecordingCursor } from "./cursor.ts";
-export { displayName } from "./former_mod.ts";
 export { boundValues, Cancelled, type PausedRun } from "./machines/replay.ts";
 export { ReplayPool } from "./machines/replay_pool.ts";
 export { nextPosition } from "./machines/ordinal.ts";
@@ -178,4 +183,3 @@ export type {
 export { BreakpointSet } from "./breakpoints/breakpoint_set.ts";
 export { lastWrite, writesOf, type WriteTarget } from "./last_write.ts";
 export { type TimeTravelResult, TimeTravelSession } from "./time_travel_session.ts";
-export { type LastWrite, lastWritesOf } from "./last_writes.ts";

@@ -4,7 +4,7 @@ import { loadForDebugging, SourceFile } from "@dmalab/lang";
 import { memoryFiles } from "@dmalab/lang/syntax";
 import { runScript } from "@dmalab/lang/testing";
 import { timelineView } from "./views/timeline.ts";
-import { recordRun, runsOf } from "./former_mod.ts";
+import { recordRun, runsOf } from "./mod.ts";
 import { atTime } from "./places.ts";
 
 const MACHINE = `machine {

@@ -1,4 +1,13 @@
-/** What other members use of `runtime`. */
+/**
+ * The kernel's side of one machine, and what every part of it is given.
+ *
+ * State: `Machine` owns all of it; `Platform` is the part that memory, IOMMU and DMA code see: configuration, clock,
+ * events, pages, bounce buffers, faults. No module has a state.
+ * Hot: `EventStream.tick`, which counts an event and says whether anyone listens; nothing is allocated when nobody does.
+ * Proof: `tests/conformance/` replays what kernels did; `tests/digest/` says when anything else changes.
+ *
+ * What other members use:
+ */
 export { type ActivityHandler, ActivityQueue } from "./activity.ts";
 export {
   ADDRESS_LIMIT,

@@ -1,4 +1,11 @@
-/** What other members use of `devices/pci`. */
+/**
+ * PCI: the tree of bridges and functions, BARs, access control, and whether one peer reaches another.
+ *
+ * State: the tree is built once; a host bridge knows its functions.
+ * Proof: `peers/` tests by the rules of rules/p2p.md.
+ *
+ * What other members use:
+ */
 export { FUNCTION_SETTINGS, switchedOn } from "./function_settings.ts";
 export {
   bridgeListing,

@@ -1,4 +1,8 @@
-/** What other members use of `devices/rdma`. */
+/**
+ * RDMA: memory regions, pinned or paged on demand. State: an adapter owns its regions. Proof: tests beside it, golden data of hmm/.
+ *
+ * What other members use:
+ */
 export { PAGE, rig, START, virt } from "./_rig.ts";
 export { TABLE_READ, TABLE_WRITE } from "./device_table.ts";
 export { ImplicitRegion } from "./implicit_region.ts";

@@ -1,4 +1,8 @@
-/** What other members use of `devices/vfio`. */
+/**
+ * A function that can be migrated, and the driver that does it. The two share no code. Proof: tests beside it.
+ *
+ * What other members use:
+ */
 export { MigrationBench } from "./_bench.ts";
 export { DirtyTracker } from "./driver/dirty_tracker.ts";
 export { MigrationBuffer } from "./driver/migration_buffer.ts";

@@ -1,4 +1,10 @@
-/** What other members use of `lang/check`. */
+/**
+ * Names, arguments and types of values, before anything runs. `names/` resolves, `types/` infers.
+ *
+ * Proof: `check_test.ts`, `tests/bad/`.
+ *
+ * What other members use:
+ */
 export { checkTypes } from "./types/check_types.ts";
 export { literalValue } from "./types/constant_value.ts";
 export { Resolution, Variable } from "./names/bindings.ts";

@@ -1,4 +1,8 @@
-/** What other members use of `lang/diagnostics`. */
+/**
+ * Messages with codes, places, excerpts and hints. Proof: `tests/bad/` has each once.
+ *
+ * What other members use:
+ */
 export { BUG_CODE, BUG_HINT, bugMessage, bugPlace } from "./bug.ts";
 export { DIAGNOSTIC_CODES, type DiagnosticCode, type DiagnosticTable } from "./codes.ts";
 export type { CodeEntry } from "./codes/entry.ts";

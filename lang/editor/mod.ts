@@ -1,4 +1,8 @@
-/** What other members use of `lang/editor`. */
+/**
+ * What editors ask: completion, hover, definition, rename, tokens. No start loads it. Proof: `editor_test.ts`.
+ *
+ * What other members use:
+ */
 export { analyse, type Analysis } from "./analysis.ts";
 export { eventWords, fitting, suggestInStatement } from "./completion.ts";
 export { completeAt } from "./completion_at.ts";

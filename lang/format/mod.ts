@@ -1,3 +1,7 @@
-/** What other members use of `lang/format`. */
+/**
+ * The formatter: lays out words and comments, and compares the tree before and after. Proof: `format_test.ts`.
+ *
+ * What other members use:
+ */
 export { formatSource } from "./format.ts";
 export { INDENT_WIDTH, LINE_WIDTH } from "./line_width.ts";

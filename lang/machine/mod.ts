@@ -1,4 +1,8 @@
-/** What other members use of `lang/machine`. */
+/**
+ * The `machine` block: one schema, from which parsing, checks, completion and pages follow. Proof: `build_config_test.ts`.
+ *
+ * What other members use:
+ */
 export {
   defaultText,
   keyName,

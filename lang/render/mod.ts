@@ -1,4 +1,8 @@
-/** What other members use of `lang/render`. */
+/**
+ * Values, events and pictures as text. State: none. Proof: `event_line_test.ts`, `value_text_test.ts`.
+ *
+ * What other members use:
+ */
 export {
   type EventLayout,
   eventParts,

@@ -1,4 +1,11 @@
-/** What other members use of `lang/run`. */
+/**
+ * Running a program's tests, benches, properties and sessions, and what is reported of them.
+ *
+ * State: a session keeps one machine and its history.
+ * Proof: `leaks_test.ts`, `replay_run_test.ts`, `program_test.ts`.
+ *
+ * What other members use:
+ */
 export { type PlannedRun, prepareRun, startReplay } from "./replay_run.ts";
 export { type BenchOptions, runBench } from "./bench.ts";
 export type { DriverDirection, DriverEntry, DriverFunction } from "./driver_entry.ts";

@@ -1,4 +1,8 @@
-/** What other members use of `lang/text`. */
+/**
+ * Numbers with units, columns, wrapping. State: none. Proof: `numbers_test.ts`, `columns_test.ts`.
+ *
+ * What other members use:
+ */
 export {
   clip,
   firstSentence,

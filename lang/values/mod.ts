@@ -1,4 +1,10 @@
-/** What other members use of `lang/values`. */
+/**
+ * What every part of the language names: values and their types, operators, descriptions of builtins, the registry, one machine.
+ *
+ * State: none. Proof: `operators_test.ts`, `registry_test.ts`.
+ *
+ * What other members use:
+ */
 export {
   C_FILE,
   type CLoader,

@@ -1,4 +1,8 @@
-/** What other members use of `recording/trace_file`. */
+/**
+ * Events as files: `dmatrace`, one JSON object a line, and Chrome's format. Proof: `extensions/traces/tests/traces_export_test.ts`.
+ *
+ * What other members use:
+ */
 export { ChromeJson } from "./chrome_json.ts";
 export { ChromeTraceWriter } from "./chrome_trace.ts";
 export { keptTraces } from "./recorded_trace.ts";

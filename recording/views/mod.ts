@@ -1,4 +1,10 @@
-/** What other members use of `recording/views`. */
+/**
+ * What a position of a run looks like: requests, tables, bytes, differences. Pages and the debugger draw it, and look nowhere else.
+ *
+ * State: none. Proof: `views_test.ts`.
+ *
+ * What other members use:
+ */
 export {
   type BytesView,
   bytesView,

@@ -11,7 +11,7 @@ import {
   rowsCovering,
   runsOf,
   writesOf,
-} from "../former_mod.ts";
+} from "../mod.ts";
 import type { RecordedRun } from "../recorded_run.ts";
 import { formatEventText } from "@dmalab/lang/render";
 import { memoryFiles } from "@dmalab/lang/syntax";

@@ -1,4 +1,10 @@
-/** What other members use of `runtime/fault_log`. */
+/**
+ * The lines that kernels log of an IOMMU fault, written and read: VT-d, AMD, Arm SMMU.
+ *
+ * State: none, text in, facts out. Proof: `print_fault_log_test.ts`, `decode_fault_log_test.ts` with real logs.
+ *
+ * What other members use:
+ */
 export { AMD_EVENT_NAMES } from "./amd_events.ts";
 export { decodeFaultLog } from "./decode_fault_log.ts";
 export { FaultLogReader, findFaultLogs, type FoundFaultLog } from "./find_fault_logs.ts";

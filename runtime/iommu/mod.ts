@@ -1,4 +1,12 @@
-/** What other members use of `runtime/iommu`. */
+/**
+ * IOMMU groups and their domains: IOVA allocator with its caches, page tables, IOTLB, flush queue.
+ *
+ * State: a domain owns its table, allocator and queue; all members of a group share it (`iommu_groups.ts`).
+ * Hot: `allocIova`, `map`, `unmap`, and `walk` for each access of a device.
+ * Proof: `iova_allocator_test.ts`, `page_table_model_test.ts`, `iommu_groups_test.ts`, the golden data of iova/ and pagetable/.
+ *
+ * What other members use:
+ */
 export { ArmPageTable } from "./arm_page_table.ts";
 export { IommuDomain } from "./domain.ts";
 export { FlushQueue, PER_CPU_RING_ENTRIES, PER_CPU_TIMEOUT_NS } from "./flush_queue.ts";

@@ -1,4 +1,11 @@
-/** What other members use of `runtime/kernels`. */
+/**
+ * Releases: what each does otherwise (`differences.ts`), its defects (`quirks.ts`), and reading a kernel tree's version.
+ *
+ * State: none; a machine is built with the strategies of its release, and no other code asks for one by name.
+ * Proof: `kernels_test.ts`, `tests/releases_test.ts`.
+ *
+ * What other members use:
+ */
 export { differencesOf, type ReleaseDifference } from "./differences.ts";
 export { hasFeature, NotInReleaseError, requireAttributes, requireFeature } from "./features.ts";
 export {

@@ -1,4 +1,12 @@
-/** What other members use of `runtime/mm`. */
+/**
+ * Address spaces of processes: areas, page tables, faults, notifiers, and page-wise DMA maps (HMM).
+ *
+ * State: an `AddressSpace` owns its areas and pages.
+ * Hot: nothing.
+ * Proof: `process_memory_test.ts`, `hmm_dma_map_test.ts`, the golden data of hmm/.
+ *
+ * What other members use:
+ */
 export { AddressSpace } from "./address_space.ts";
 export { hmmDmaMapAlloc, hmmDmaMapFree, hmmDmaMapPfn, hmmDmaUnmapPfn } from "./hmm_calls.ts";
 export { giveList, HmmDmaMap, hmmPfnListAlone, takeList } from "./hmm_dma_map.ts";

@@ -1,4 +1,12 @@
-/** What other members use of `runtime/recording`. */
+/**
+ * A machine's run, kept: its events in columns of numbers, and tables whose rows say from which event to which they held.
+ *
+ * State: `MachineRecording` owns its log and tables; they only grow.
+ * Hot: an event is a row of numbers; `deno task bench recording` measures it.
+ * Proof: `event_log_test.ts`, `history_table_test.ts`, model tests beside them.
+ *
+ * What other members use:
+ */
 export { EventLog } from "./event_log.ts";
 export { HistoryTable } from "./history_table.ts";
 export type {
