@@ -1,6 +1,6 @@
 /** What `--help` prints. */
-import { painter } from "../lang/render/paint.ts";
-import { wrappedPairs, wrapText } from "../lang/text/columns.ts";
+import { painter } from "@dmalab/lang/render";
+import { wrappedPairs, wrapText } from "@dmalab/lang/text";
 import type { ArgumentSpec, Command, Example, OptionSpec } from "./command.ts";
 import type { Screen } from "./screen.ts";
 

@@ -7,7 +7,7 @@ import { HELP, meant, noOption, readWords } from "./read_words.ts";
 import { refuse, type Screen } from "./screen.ts";
 
 /** What the program says about itself. */
-export interface Program {
+export interface ProgramInfo {
   readonly name: string;
   readonly version: string;
   readonly brief: string;
@@ -27,7 +27,7 @@ const VERSION = ["--version", "-V"];
 
 /** Reads the words of a command line; says itself what there is to say about help and mistakes. */
 export function parseCommandLine(
-  { commands: own, name: program, ...about }: Program,
+  { commands: own, name: program, ...about }: ProgramInfo,
   words: readonly string[],
   screen: Screen,
 ): Parsed {

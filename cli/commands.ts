@@ -1,9 +1,9 @@
 /** The extensions: what each adds is one record, and the core reaches them by this list alone. */
-export { C_DRIVERS } from "./c/extension.ts";
-export { EDITOR } from "./lsp/extension.ts";
-export { HUNT } from "./hunt/extension.ts";
-export { KERNEL_TREE } from "./tree/extension.ts";
-export { PAGE } from "./report/extension.ts";
-export { TOPOLOGY } from "./topology/extension.ts";
-export { TRACES } from "./trace/extension.ts";
-export { VECTORS } from "./vectors/extension.ts";
+export { C_DRIVERS } from "@dmalab/c_drivers/extension";
+export { EDITOR } from "@dmalab/editor/extension";
+export { HUNT } from "@dmalab/hunt/extension";
+export { KERNEL_TREE } from "@dmalab/kernel_tree/extension";
+export { PAGE } from "@dmalab/page/extension";
+export { TOPOLOGY } from "@dmalab/topology/extension";
+export { TRACES } from "@dmalab/traces/extension";
+export { VECTORS } from "@dmalab/vectors/extension";

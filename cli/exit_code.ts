@@ -1,7 +1,6 @@
 /** Exit codes: docs/language.md, Running. */
-import { BUG_CODE } from "../lang/diagnostics/bug.ts";
-import type { Diagnostic } from "../lang/diagnostics/diagnostic.ts";
-import type { FailureReport } from "../lang/run/report.ts";
+import { BUG_CODE, type Diagnostic } from "@dmalab/lang/diagnostics";
+import type { FailureReport } from "@dmalab/lang/run";
 
 export type ExitCode = 0 | 1 | 2 | 3 | 4 | 5 | 130 | EndedBySignal;
 

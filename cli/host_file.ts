@@ -3,7 +3,7 @@
  * this file lies on the way of `deno run scenario.dma`, where every module loaded costs start-up.
  */
 import { host } from "./host.ts";
-import { printable } from "../lang/diagnostics/display_width.ts";
+import { printable } from "@dmalab/lang/diagnostics";
 import type { FileCode } from "./files/file_codes.ts";
 import { READ_LIMITS } from "./files/file_limits.ts";
 import { hostReason } from "./host_error.ts";

@@ -6,14 +6,13 @@
  */
 import { basename, dirname, extname, isAbsolute, join } from "node:path";
 import { allowedVariable, host } from "./host.ts";
-import { printable } from "../lang/diagnostics/display_width.ts";
-import { nearestNames } from "../lang/diagnostics/suggest.ts";
-import { C_FILE, type CLoader, type Stubs, type TreeSettings } from "../lang/values/c_module.ts";
-import { LoadError, misnamed } from "../lang/syntax/load_files.ts";
-import { SourceFile } from "../lang/source.ts";
-import { TreeError } from "../c_drivers/tree/tree_files.ts";
-import { HostTree } from "./c/host_tree.ts";
-import { type FileOfDriver, HostShelf, type SourceOfTree } from "./c/c_shelf.ts";
+import { nearestNames, printable } from "@dmalab/lang/diagnostics";
+import { C_FILE, type CLoader, type Stubs, type TreeSettings } from "@dmalab/lang/values";
+import { LoadError, misnamed } from "@dmalab/lang/syntax";
+import { SourceFile } from "@dmalab/lang";
+import { TreeError } from "@dmalab/runtime/kernels";
+import { HostTree } from "./host_tree.ts";
+import { type FileOfDriver, HostShelf, type SourceOfTree } from "./c_shelf.ts";
 import { currentFolder, readHostFile } from "./host_file.ts";
 import { isInside, shortPath } from "./paths.ts";
 

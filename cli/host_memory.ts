@@ -5,7 +5,7 @@
  * its memory limit by the host's figure, the limit is checked again after a collection. The function
  * that collects is hidden until a flag is set; the first run that needs it sets the flag.
  */
-import type { MemoryWatch } from "../lang/vm/run_watch.ts";
+import type { MemoryWatch } from "@dmalab/lang/vm";
 import { host } from "./host.ts";
 
 type Collect = () => void;
@@ -17,7 +17,7 @@ interface HiddenModules {
   };
 }
 
-export class HostMemory implements MemoryWatch {
+export class HostMemoryWatch implements MemoryWatch {
   /** What there was before anything was run. */
   readonly #beforeBytes: number = this.#bytes();
   #collect: Collect | null = null;

@@ -7,9 +7,9 @@
  * runs are in workers of their own, this thread listens itself.
  */
 import { host } from "./host.ts";
-import { HostMemory } from "./host_memory.ts";
+import { HostMemoryWatch } from "./host_memory.ts";
 import { processorMs } from "./processor_time.ts";
-import type { HostWatch } from "../lang/vm/run_watch.ts";
+import type { HostWatch } from "@dmalab/lang/vm";
 import { type ExitCode, INTERRUPTED } from "./exit_code.ts";
 
 /** How long a run goes on before it listens for signals. */
@@ -29,8 +29,8 @@ export interface InterruptHooks {
   readonly onWorker?: () => void;
 }
 
-export class Interrupts implements HostWatch {
-  readonly memory: HostMemory = new HostMemory();
+export class SignalWatch implements HostWatch {
+  readonly memory: HostMemoryWatch = new HostMemoryWatch();
   /** What {@linkcode SharedInterrupts} of other threads look at. */
   readonly shared = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
   readonly #flag = new Int32Array(this.shared);
@@ -94,9 +94,9 @@ export class Interrupts implements HostWatch {
 
 /** Does what Ctrl-C may end. @returns The exit code of the work, or that of an interrupted one. */
 export async function withInterrupts(
-  work: (interrupts: Interrupts) => ExitCode | Promise<ExitCode>,
+  work: (interrupts: SignalWatch) => ExitCode | Promise<ExitCode>,
 ): Promise<ExitCode> {
-  const interrupts = new Interrupts();
+  const interrupts = new SignalWatch();
   try {
     const exitCode = await work(interrupts);
     return interrupts.interrupted() ? INTERRUPTED : exitCode;
@@ -107,7 +107,7 @@ export async function withInterrupts(
 
 /** The interrupts that another thread receives. */
 export class SharedInterrupts implements HostWatch {
-  readonly memory: HostMemory = new HostMemory();
+  readonly memory: HostMemoryWatch = new HostMemoryWatch();
   readonly #flag: Int32Array;
 
   constructor(shared: SharedArrayBuffer) {

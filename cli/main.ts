@@ -3,31 +3,6 @@
  *
  *     deno task dmalab run examples/start/02-hello-map.dma
  */
-import { host } from "./host.ts";
-import type { ExitCode } from "./exit_code.ts";
-import { toItsEnd } from "./process_end.ts";
-import { ProcessScreen, type Screen } from "./screen.ts";
+import { runMain } from "./program.ts";
 
-/** Does what a command line says. */
-export async function main(words: readonly string[], screen: Screen): Promise<ExitCode> {
-  const { parseCommandLine } = await import("./command_line.ts");
-  const { COMMANDS } = await import("./extensions.ts");
-  const { VERSION } = await import("./package_version.ts");
-  const program = {
-    name: "dmalab",
-    version: VERSION,
-    brief: "dmalab: a laboratory for DMA mapping",
-    commands: COMMANDS,
-  };
-  const parsed = parseCommandLine(program, words, screen);
-  if (typeof parsed === "number") return parsed;
-  return await parsed.command.run({ ...parsed, screen });
-}
-
-/** Does what this process was started with, and ends it. */
-export async function runMain(): Promise<void> {
-  const screen = new ProcessScreen();
-  host.exitCode = await toItsEnd(() => main(host.args, screen), screen);
-}
-
-if (import.meta.main) await runMain();
+await runMain();

@@ -2,7 +2,7 @@
  * Markdown for a terminal: as much of it as the project's own pages use. Headings, paragraphs,
  * lists, tables with wrapped cells, fenced code, `code` and **bold**.
  */
-import { painter, type Role } from "../lang/render/paint.ts";
+import { painter, type TextRole } from "@dmalab/lang/render";
 
 export interface MarkdownOptions {
   /** Columns to wrap at. */
@@ -210,7 +210,10 @@ function wrap(text: Text, columns: number): Text[] {
   return lines;
 }
 
-const ROLES: Readonly<Record<Exclude<Style, "plain">, Role>> = { code: "iommu", strong: "strong" };
+const ROLES: Readonly<Record<Exclude<Style, "plain">, TextRole>> = {
+  code: "iommu",
+  strong: "strong",
+};
 
 function draw(text: Text, { colour }: MarkdownOptions): string {
   if (!colour) return text.map(({ char }) => char).join("");

@@ -1,5 +1,5 @@
 /** A screen that keeps what was written: for tests, and wherever text is wanted as a value. */
-import { printableText } from "../lang/diagnostics/display_width.ts";
+import { printableText } from "@dmalab/lang/diagnostics";
 import type { Screen } from "./screen.ts";
 
 export class MemoryScreen implements Screen {

@@ -1,5 +1,5 @@
 /** `--match` in messages: the pages load this, too. */
-import type { NameMatch } from "../lang/run/name_match.ts";
+import type { NameMatch } from "@dmalab/lang/run";
 
 /** As it is typed and printed. */
 export function matchText(match: NameMatch): string {

@@ -1,5 +1,6 @@
-/** The version in `package.json`; a test keeps the two equal. */
-export const VERSION = "0.1.0";
+import manifest from "../package.json" with { type: "json" };
+
+export const VERSION: string = manifest.version;
 
 /** The release of Deno that dmalab is tested with; a test holds `.ci/run` to it. */
 export const DENO_VERSION = "2.9.6";

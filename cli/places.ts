@@ -9,7 +9,7 @@ import { host } from "./host.ts";
 /** A bundle is JavaScript, and all its files lie in the package's folder. */
 const IS_PACKAGE = import.meta.url.endsWith(".js");
 
-/** In both: `docs/`, `examples/`, `include/`, `cli/c/compiler/`, `LICENSE`. */
+/** In both: `docs/`, `examples/`, `extensions/c_drivers/include/`, `extensions/c_drivers/compiler/compiler/`, `LICENSE`. */
 const ROOT = new URL(IS_PACKAGE ? "./" : "../", import.meta.url);
 
 /** The folders of the manual. */
@@ -19,16 +19,16 @@ export const EXAMPLES: string = fileURLToPath(new URL("examples", ROOT));
 /** The page that reports are put into: in a checkout `deno task web` builds it. */
 export const REPORT_PAGE = new URL(IS_PACKAGE ? "report.html" : "dist/web/report.html", ROOT);
 
-/** The text of a page of `docs/behaviour/`, by its name without the ending. */
+/** The text of a page of `docs/rules/`, by its name without the ending. */
 export function readRulePage(name: string): string {
-  return host.readTextFileSync(new URL(`docs/behaviour/${name}.md`, ROOT));
+  return host.readTextFileSync(new URL(`docs/rules/${name}.md`, ROOT));
 }
 
 /** The header folder that drivers in C are compiled with. */
-const HEADERS = new URL("include/", ROOT);
+const HEADERS = new URL("extensions/c_drivers/include/", ROOT);
 
 /** The program that compiles C. */
-const COMPILER = new URL("cli/c/compiler/compile_main.ts", ROOT);
+const COMPILER = new URL("extensions/c_drivers/compiler/compiler/compile_main.ts", ROOT);
 
 /** What pins the compiler: a file of settings, and beside it the lock. */
 export const COMPILER_CONFIG: string = decodeURIComponent(

@@ -3,9 +3,14 @@
  * with a stack trace.
  */
 import { host } from "./host.ts";
-import { BUG_CODE, BUG_HINT, bugMessage, bugPlace } from "../lang/diagnostics/bug.ts";
-import { afterColon } from "../lang/diagnostics/render.ts";
-import { printable } from "../lang/diagnostics/display_width.ts";
+import {
+  afterColon,
+  BUG_CODE,
+  BUG_HINT,
+  bugMessage,
+  bugPlace,
+  printable,
+} from "@dmalab/lang/diagnostics";
 import { BUG, type ExitCode, NOT_WRITTEN, WRONG } from "./exit_code.ts";
 import { FileError, FullDiskError } from "./files/file_error.ts";
 import { hostReason, isFullDisk, isHostError } from "./host_error.ts";

@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { ProcessScreen } from "./screen.ts";
 import { toItsEnd } from "./process_end.ts";
-import { invariant } from "../runtime/errno.ts";
+import { invariant } from "@dmalab/runtime";
 
 /** Does something that throws, and gives the exit code with what was said of it. */
 async function ended(work: () => never): Promise<[exitCode: number, said: string]> {

@@ -1,5 +1,5 @@
 /** Reading `--match`: a part of a name, or an expression between slashes, which ends in time. */
-import type { NameMatch } from "../lang/run/name_match.ts";
+import type { NameMatch } from "@dmalab/lang/run";
 
 /** Reads what was given; a text is what is wrong with it, as a sentence without its end. */
 export async function readMatches(
@@ -24,7 +24,7 @@ export async function readMatches(
 }
 
 /** How long an expression may search in all the names that it is asked about. */
-const MOST_MS = 5_000;
+const MAX_MS = 5_000;
 
 /** An expression has searched for longer than anybody waits. */
 export class SlowMatch extends Error {}
@@ -40,7 +40,7 @@ export async function limited(matches: readonly NameMatch[]): Promise<readonly N
   return matches.map((match) => {
     if (typeof match === "string") return match;
     const context = vm.createContext({ expression: new RegExp(match), name: "" });
-    let leftMs = MOST_MS;
+    let leftMs = MAX_MS;
     const search = (name: string): number => {
       const startMs = performance.now();
       context["name"] = name;
@@ -49,7 +49,7 @@ export async function limited(matches: readonly NameMatch[]): Promise<readonly N
       } catch (error) {
         if (Reflect.get(error as object, "code") !== "ERR_SCRIPT_EXECUTION_TIMEOUT") throw error;
         throw new SlowMatch(
-          `--match ${match} takes more than ${MOST_MS / 1000} s to search "${name}"`,
+          `--match ${match} takes more than ${MAX_MS / 1000} s to search "${name}"`,
         );
       } finally {
         leftMs -= performance.now() - startMs;

@@ -1,5 +1,5 @@
 /** From words to the values of a command's options, by its table. Both entries read their words here. */
-import { nearestNames } from "../lang/diagnostics/suggest.ts";
+import { nearestNames } from "@dmalab/lang/diagnostics";
 import type { CommandSpec, OptionsOf, OptionSpec, OptionSpecs } from "./command.ts";
 import { readWholeNumber } from "./numbers.ts";
 

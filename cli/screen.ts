@@ -2,7 +2,7 @@
 import { host } from "./host.ts";
 import { type ExitCode, WRONG } from "./exit_code.ts";
 import { hostReason } from "./host_error.ts";
-import { printableText } from "../lang/diagnostics/display_width.ts";
+import { printableText } from "@dmalab/lang/diagnostics";
 
 export interface Screen {
   /**

@@ -1,11 +1,16 @@
 /** The NVMe driver's normal operation must never draw a report of the checker. */
-import { swiotlbConfig } from "../runtime/machine_config.ts";
+import {
+  type EventFields,
+  GIB,
+  type IommuConfig,
+  type IommuMode,
+  KIB,
+  MIB,
+  swiotlbConfig,
+} from "@dmalab/runtime";
 import { assert, assertEquals } from "@std/assert";
-import { GIB, KIB, MIB } from "../runtime/address.ts";
-import type { EventFields } from "../runtime/event_vocabulary.ts";
-import { allocateBuffer, type BufferRequest } from "../runtime/memory/allocate_buffer.ts";
-import type { IommuConfig, IommuMode } from "../runtime/machine_config.ts";
-import type { KernelProfile } from "../runtime/kernels/kernels.ts";
+import { allocateBuffer, type BufferRequest } from "@dmalab/runtime/memory";
+import type { KernelProfile } from "@dmalab/runtime/kernels";
 import { buildLab, type Lab } from "./lab.ts";
 import {
   type BlockSettings,

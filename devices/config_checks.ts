@@ -3,9 +3,10 @@ import {
   IOMMU_SETTINGS,
   MACHINE_SETTINGS,
   RAM_SETTINGS,
+  type SettingRows,
   SWIOTLB_SETTINGS,
-} from "../runtime/machine_config.ts";
-import { type SettingRows, wantedInstead } from "../runtime/settings.ts";
+  wantedInstead,
+} from "@dmalab/runtime";
 import { ConfigError } from "./config_error.ts";
 import type { LabConfig } from "./lab_config.ts";
 import { CPU_SETTINGS } from "./pci/host_bridge.ts";

@@ -2,12 +2,13 @@
  * The registers of a device, as a scenario describes them. Its window is memory; a handler may
  * run after a write to a register, and a handler may compute the value of a read.
  */
-import { invariant } from "../runtime/errno.ts";
-import type { PhysAddr } from "../runtime/address.ts";
-import type { Machine } from "../runtime/machine.ts";
-import type { PhysicalMemory } from "../runtime/memory/physical_memory.ts";
-import { readLittleEndian, writeLittleEndian } from "../runtime/memory/register_access.ts";
-import type { RegisterPort } from "../runtime/memory/register_ports.ts";
+import { invariant, type Machine, type PhysAddr } from "@dmalab/runtime";
+import {
+  type PhysicalMemory,
+  readLittleEndian,
+  type RegisterPort,
+  writeLittleEndian,
+} from "@dmalab/runtime/memory";
 import type { PciFunction } from "./pci/pci_function.ts";
 
 /** Gets the value written to a register, in as many bits as were written. */

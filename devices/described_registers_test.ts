@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import type { PhysAddr } from "../runtime/address.ts";
-import { PhysicalMemory } from "../runtime/memory/physical_memory.ts";
+import type { PhysAddr } from "@dmalab/runtime";
+import { PhysicalMemory } from "@dmalab/runtime/memory";
 import { DescribedRegisters } from "./described_registers.ts";
 
 const BASE = 0x1_0000 as PhysAddr;

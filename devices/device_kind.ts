@@ -1,10 +1,8 @@
 /** What a kind of device says about itself; `registry.ts` lists the kinds there are. */
-import type { Bytes, DmaAddr } from "../runtime/address.ts";
-import type { DmaDevice } from "../runtime/dma/device/device.ts";
-import type { Machine } from "../runtime/machine.ts";
-import type { AnyTableSpec } from "../runtime/recording/fact_table_spec.ts";
-import type { SettingRows, SettingsOf } from "../runtime/settings.ts";
-import type { EventTable } from "../runtime/vocabulary/event_table.ts";
+import type { Bytes, DmaAddr, Machine, SettingRows, SettingsOf } from "@dmalab/runtime";
+import type { DmaDevice } from "@dmalab/runtime/dma";
+import type { AnyTableSpec } from "@dmalab/runtime/recording";
+import type { EventTable } from "@dmalab/runtime/vocabulary";
 import type { DescribedRegisters } from "./described_registers.ts";
 import type { BarRequest, PciFunction, PciRole } from "./pci/pci_function.ts";
 import type { PeerProviders } from "./pci/peers/peer_providers.ts";

@@ -1,22 +1,24 @@
 /** What the block of every device may say, and what comes of it. */
-import { type Bytes, GIB, KIB, type PhysAddr, TIB } from "../runtime/address.ts";
-import { refusesShared } from "../runtime/dma/calls/coherent.ts";
-import { DmaDevice } from "../runtime/dma/device/device.ts";
-import type { DmaRange } from "../runtime/dma/device/range_map.ts";
-import { KernelError } from "../runtime/errno.ts";
-import type { Machine } from "../runtime/machine.ts";
 import {
   BOOL,
+  type Bytes,
+  GIB,
   int,
+  KernelError,
+  KIB,
+  type Machine,
   MAX_BYTES,
   optional,
   pages,
+  type PhysAddr,
   RANGES,
   setting,
   type SettingsOf,
   size,
+  TIB,
   word,
-} from "../runtime/settings.ts";
+} from "@dmalab/runtime";
+import { DmaDevice, type DmaRange, refusesShared } from "@dmalab/runtime/dma";
 import { ConfigError } from "./config_error.ts";
 import type { AttachedBlock, DeviceBlock } from "./device_kind.ts";
 import { FUNCTION_SETTINGS } from "./pci/function_settings.ts";
@@ -113,7 +115,7 @@ export const P2PMEM = setting("p2pmem", pages(4 * KIB, TIB, { none: 0 }), 0, {
 });
 
 /** Firmware has far less; each page is an entry of a table. */
-const LARGEST_DIRECT_BYTES: Bytes = 4 * GIB;
+const MAX_DIRECT_BYTES: Bytes = 4 * GIB;
 
 type CommonSettings = SettingsOf<ReturnType<typeof deviceSettings>>;
 
@@ -181,8 +183,8 @@ function dmaDevice(machine: Machine, device: DeviceBlock<CommonSettings>): DmaDe
     );
   }
   for (const key of ["directRegions", "relaxableRegions"] as const) {
-    if (settings[key].every(({ end, start }) => end - start <= LARGEST_DIRECT_BYTES)) continue;
-    const text = `A region of firmware's memory has ${LARGEST_DIRECT_BYTES / GIB} GiB at most`;
+    if (settings[key].every(({ end, start }) => end - start <= MAX_DIRECT_BYTES)) continue;
+    const text = `A region of firmware's memory has ${MAX_DIRECT_BYTES / GIB} GiB at most`;
     throw settingError(
       device,
       key === "directRegions" ? "direct_regions" : "relaxable_regions",

@@ -1,19 +1,27 @@
 /**
  * What each thing takes of the host that simulates it: memory that is held, and work. A limit that a
- * script is given is worth what these numbers are (docs/architecture.md, Runtime rules).
+ * script is given is worth what these numbers are (docs/dev/architecture.md, Runtime rules).
  */
 import { assertEquals } from "@std/assert";
-import { KIB, MIB, type PhysAddr } from "../runtime/address.ts";
-import { eventId } from "../runtime/event_vocabulary.ts";
-import { HostBudget } from "../runtime/host_budget.ts";
-import { EventStream } from "../runtime/events.ts";
-import { VirtualClock } from "../runtime/time/clock.ts";
-import { EventRecorder } from "../runtime/recorder.ts";
-import { Random } from "../runtime/random.ts";
-import { allocateBuffer, allocatePages, claimBuffer } from "../runtime/memory/allocate_buffer.ts";
-import { layOutMemory } from "../runtime/memory/layout.ts";
-import { PageAllocator } from "../runtime/memory/page_allocator.ts";
-import { PhysicalMemory } from "../runtime/memory/physical_memory.ts";
+import {
+  eventId,
+  EventRecorder,
+  EventStream,
+  HostBudget,
+  KIB,
+  MIB,
+  type PhysAddr,
+  Random,
+} from "@dmalab/runtime";
+import { VirtualClock } from "@dmalab/runtime/time";
+import {
+  allocateBuffer,
+  allocatePages,
+  claimBuffer,
+  layOutMemory,
+  PageAllocator,
+  PhysicalMemory,
+} from "@dmalab/runtime/memory";
 import { PatternStore } from "./nvme/controller/media/pattern_store.ts";
 import { block, lender, PeerBench } from "./pci/_lab.ts";
 

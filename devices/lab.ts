@@ -1,11 +1,8 @@
 /** A machine with its devices, up and running: what scripts and tests work with. */
-import { alignDown, KIB, type PhysAddr } from "../runtime/address.ts";
-import { IOMMU_MODELS } from "../runtime/iommu/iommu_models.ts";
-import type { MemoryWindow } from "../runtime/machine_config.ts";
-import { resolveKernel } from "../runtime/kernels/kernels.ts";
-import { domainName } from "../runtime/iommu/iommu_groups.ts";
-import { Machine } from "../runtime/machine.ts";
-import { PoolPlaceError } from "../runtime/memory/swiotlb/swiotlb_geometry.ts";
+import { alignDown, KIB, Machine, type MemoryWindow, type PhysAddr } from "@dmalab/runtime";
+import { domainName, IOMMU_MODELS } from "@dmalab/runtime/iommu";
+import { resolveKernel } from "@dmalab/runtime/kernels";
+import { PoolPlaceError } from "@dmalab/runtime/memory";
 import { checkMachine } from "./config_checks.ts";
 import { ConfigError } from "./config_error.ts";
 import { attachDevices } from "./device_settings.ts";

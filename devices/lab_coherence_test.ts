@@ -1,10 +1,16 @@
 /** Disks that do not see the CPU's caches, or the guest's memory, or find it at other addresses. */
-import { swiotlbConfig } from "../runtime/machine_config.ts";
+import {
+  dmaAddr,
+  GIB,
+  type IommuMode,
+  KIB,
+  type PhysAddr,
+  physAddr,
+  swiotlbConfig,
+} from "@dmalab/runtime";
 import { assertEquals } from "@std/assert";
-import { dmaAddr, GIB, KIB, type PhysAddr, physAddr } from "../runtime/address.ts";
-import type { IommuMode } from "../runtime/machine_config.ts";
-import type { KernelProfile } from "../runtime/kernels/kernels.ts";
-import { allocateBuffer, type BufferRequest } from "../runtime/memory/allocate_buffer.ts";
+import type { KernelProfile } from "@dmalab/runtime/kernels";
+import { allocateBuffer, type BufferRequest } from "@dmalab/runtime/memory";
 import { buildLab, type Lab } from "./lab.ts";
 import { type BlockSettings, defaultLabConfig, type LabConfig } from "./lab_config.ts";
 

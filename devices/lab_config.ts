@@ -1,5 +1,5 @@
 /** What a lab is built from: the machine, and the PCI tree with its devices. Plain data. */
-import { defaultMachineConfig, type MachineConfig } from "../runtime/machine_config.ts";
+import { defaultMachineConfig, type MachineConfig } from "@dmalab/runtime";
 import { type CpuIdentity, ORDINARY_CPU } from "./pci/host_bridge.ts";
 import type { BlockSettings, PciNodeKind } from "./registry.ts";
 
@@ -37,7 +37,7 @@ export function settingOf<P extends PropertyOf<BlockSettings>>(
 
 /** Everything a lab is built from. `buildLab` adds the PCI windows to `windows` by itself. */
 export interface LabConfig extends MachineConfig {
-  /** The processor, for which some host bridges are trusted (behaviour/p2p.md 9.4). */
+  /** The processor, for which some host bridges are trusted (rules/p2p.md 9.4). */
   readonly cpu: CpuIdentity;
   /** The PCI tree: its root ports and host bridges with what is below them. */
   readonly pci: readonly PciNodeConfig[];

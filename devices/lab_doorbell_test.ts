@@ -1,13 +1,16 @@
 /** The doorbell's page of Arm, and memory of firmware, in machines with devices. */
 import { assertEquals, assertThrows } from "@std/assert";
-import type { DmaAddr, PhysAddr } from "../runtime/address.ts";
-import { DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../runtime/dma/attributes.ts";
-import { hexAddress } from "../runtime/dma/hex_address.ts";
-import { errnoName } from "../runtime/errno.ts";
-import type { IommuConfig } from "../runtime/machine_config.ts";
-import { ArmedFault, FAULT } from "../runtime/faults.ts";
+import {
+  ArmedFault,
+  type DmaAddr,
+  errnoName,
+  FAULT,
+  HeldResources,
+  type IommuConfig,
+  type PhysAddr,
+} from "@dmalab/runtime";
+import { DMA_FROM_DEVICE, DMA_TO_DEVICE, hexAddress } from "@dmalab/runtime/dma";
 import { ConfigError } from "./config_error.ts";
-import { HeldResources } from "../runtime/held_resources.ts";
 import { buildLab, type Lab } from "./lab.ts";
 import { labConfig, type PciLiteral } from "./lab_literal.ts";
 import type { BlockSettings } from "./registry.ts";

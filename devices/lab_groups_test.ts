@@ -1,11 +1,8 @@
 /** Groups of random trees: each is one machine with one device, as far as its domain goes. */
 import { assert, assertEquals } from "@std/assert";
-import type { DmaAddr, PhysAddr } from "../runtime/address.ts";
-import { DMA_BIDIRECTIONAL } from "../runtime/dma/attributes.ts";
-import { DmaDevice } from "../runtime/dma/device/device.ts";
-import type { IommuDomain } from "../runtime/iommu/domain.ts";
-import { Machine } from "../runtime/machine.ts";
-import { Random } from "../runtime/random.ts";
+import { type DmaAddr, Machine, type PhysAddr, Random } from "@dmalab/runtime";
+import { DMA_BIDIRECTIONAL, DmaDevice } from "@dmalab/runtime/dma";
+import type { IommuDomain } from "@dmalab/runtime/iommu";
 import { block, client, PeerBench } from "./pci/_lab.ts";
 import { ISOLATION } from "./pci/iommu_groups.ts";
 import type { BlockSettings, PciNodeConfig } from "./lab_config.ts";

@@ -1,6 +1,6 @@
 /** A machine from a literal: what is left out is as in a script. */
 import { defaultLabConfig, type LabConfig, pciNode, type PciNodeConfig } from "./lab_config.ts";
-import type { GivenSettings, SettingRows } from "../runtime/settings.ts";
+import type { GivenSettings, SettingRows } from "@dmalab/runtime";
 import type { BlockSettings, PciNodeKind } from "./registry.ts";
 
 /** One block of the PCI tree; settings that are left out have the defaults of its kind. */

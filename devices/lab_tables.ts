@@ -2,8 +2,7 @@
  * Every table that a recording of a lab can have: the kernel's, and those of each kind of device.
  * Who only reads recordings loads this, and no device.
  */
-import type { AnyTableSpec, FactRow } from "../runtime/recording/fact_table_spec.ts";
-import { RUNTIME_TABLES } from "../runtime/recording/tables/runtime_tables.ts";
+import { type AnyTableSpec, type HistoryRow, RUNTIME_TABLES } from "@dmalab/runtime/recording";
 import { NVME_TABLES } from "./nvme/recording/nvme_tables.ts";
 import { RDMA_TABLES } from "./rdma/recording/rdma_tables.ts";
 import type { DeviceWord } from "./registry.ts";
@@ -33,7 +32,7 @@ type LabTable =
 export type TableFields = { readonly [S in LabTable as S["name"]]: S["fields"] };
 
 /** The name of a table. */
-export type TableName = keyof TableFields;
+export type LabTableName = keyof TableFields;
 
 /** A row of a table, by the table's name. */
-export type TableRow<T extends TableName = TableName> = FactRow<TableFields[T]>;
+export type LabTableRow<T extends LabTableName = LabTableName> = HistoryRow<TableFields[T]>;

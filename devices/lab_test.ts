@@ -1,8 +1,6 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
-import { dmaAddr, GIB, KIB, MIB, type PhysAddr, physAddr } from "../runtime/address.ts";
-import { allocateBuffer, type BufferRequest } from "../runtime/memory/allocate_buffer.ts";
-import type { HostBuffer } from "../runtime/memory/host_buffer.ts";
-import type { IommuMode } from "../runtime/machine_config.ts";
+import { dmaAddr, GIB, type IommuMode, KIB, MIB, type PhysAddr, physAddr } from "@dmalab/runtime";
+import { allocateBuffer, type BufferRequest, type HostBuffer } from "@dmalab/runtime/memory";
 import { ConfigError } from "./config_error.ts";
 import { buildLab, type Lab, type LabDevice } from "./lab.ts";
 import {

@@ -1,11 +1,15 @@
 /** The times of CPUs and devices on whole machines: latencies change when something happens, and never what. */
 import { assert, assertEquals } from "@std/assert";
-import { KIB, type PhysAddr } from "../runtime/address.ts";
-import { eventEntry } from "../runtime/event_vocabulary.ts";
-import type { MachineEvent } from "../runtime/events.ts";
-import { type IommuMode, swiotlbConfig } from "../runtime/machine_config.ts";
-import { allocateBuffer } from "../runtime/memory/allocate_buffer.ts";
-import { Random } from "../runtime/random.ts";
+import {
+  eventEntry,
+  type IommuMode,
+  KIB,
+  type MachineEvent,
+  type PhysAddr,
+  Random,
+  swiotlbConfig,
+} from "@dmalab/runtime";
+import { allocateBuffer } from "@dmalab/runtime/memory";
 import { buildLab } from "./lab.ts";
 import { defaultLabConfig } from "./lab_config.ts";
 

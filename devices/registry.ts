@@ -2,12 +2,15 @@
  * What machines can be made of. To add a kind of device here, add its folder and one line; from
  * outside `DeviceRegistry.with` adds one.
  */
-import { invariant } from "../runtime/errno.ts";
-import { CORE_EVENTS, type EventVocabulary } from "../runtime/event_vocabulary.ts";
-import type { AnyTableSpec } from "../runtime/recording/fact_table_spec.ts";
-import { RUNTIME_TABLES } from "../runtime/recording/tables/runtime_tables.ts";
-import type { GivenSettings, SettingRows } from "../runtime/settings.ts";
-import type { EventTable } from "../runtime/vocabulary/event_table.ts";
+import {
+  CORE_EVENTS,
+  type EventVocabulary,
+  type GivenSettings,
+  invariant,
+  type SettingRows,
+} from "@dmalab/runtime";
+import { type AnyTableSpec, RUNTIME_TABLES } from "@dmalab/runtime/recording";
+import type { EventTable } from "@dmalab/runtime/vocabulary";
 import type { DeviceKind } from "./device_kind.ts";
 import type { deviceSettings } from "./device_settings.ts";
 import { ENDPOINT } from "./endpoint/endpoint.ts";

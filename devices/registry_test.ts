@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { INT } from "../runtime/vocabulary/fields.ts";
+import { INT } from "@dmalab/runtime/vocabulary";
 import { ENDPOINT } from "./endpoint/endpoint.ts";
 import type { PciNodeConfig } from "./lab_config.ts";
 import { LAB_TABLES } from "./lab_tables.ts";

@@ -5,11 +5,9 @@
  * A laboratory is a value: it never changes, and what one has added no other sees. The functions of
  * `language.ts` are those of the one to which nothing was added.
  */
-import { buildLab, type Lab } from "../devices/lab.ts";
-import type { LabConfig } from "../devices/lab_config.ts";
-import { type DeviceRegistry, DEVICES } from "../devices/registry.ts";
-import type { AnyTableSpec } from "../runtime/recording/fact_table_spec.ts";
-import type { EventTable } from "../runtime/vocabulary/event_table.ts";
+import { buildLab, type DeviceRegistry, DEVICES, type Lab, type LabConfig } from "@dmalab/devices";
+import type { AnyTableSpec } from "@dmalab/runtime/recording";
+import type { EventTable } from "@dmalab/runtime/vocabulary";
 import { BUILTINS, builtinsWith } from "./builtins/mod.ts";
 import type { AnyScriptedKind } from "./builtins/node_types.ts";
 import type { Diagnostic } from "./diagnostics/diagnostic.ts";
@@ -17,7 +15,7 @@ import { checkProgram, loadProgram, type LoadResult } from "./run/program.ts";
 import { SourceFile } from "./source.ts";
 import { memoryFiles, type SourceLoader } from "./syntax/load_files.ts";
 import type { Registry } from "./values/registry.ts";
-import type { FunctionSpec, TypeSpec } from "./values/spec.ts";
+import type { FunctionSpec, HandleType } from "./values/spec.ts";
 
 /** What a program adds. Each part may be left out. */
 export interface Addition {
@@ -30,7 +28,7 @@ export interface Addition {
   /** Functions that belong to no kind of device alone. */
   readonly functions?: readonly FunctionSpec[];
   /** Types of the things that these functions give. */
-  readonly types?: readonly TypeSpec[];
+  readonly types?: readonly HandleType[];
 }
 
 /** What may be said about a scenario that is a text. */

@@ -75,6 +75,6 @@ export function loadProgram(entry: SourceFile, loader: SourceLoader): LoadResult
  * @param entry The file whose runs they are.
  * @param loader Where the files it uses come from.
  */
-export function loadFollowed(entry: SourceFile, loader: SourceLoader): LoadResult {
+export function loadForDebugging(entry: SourceFile, loader: SourceLoader): LoadResult {
   return PLAIN.loadFollowed(entry, loader);
 }

@@ -3,7 +3,7 @@
  * loads what draws their cases: no part of `language.ts`, which every start loads.
  */
 import { type Laboratory, PLAIN } from "./laboratory.ts";
-import { Session as SessionWith } from "./run/session.ts";
+import { RunSession as SessionWith } from "./run/session.ts";
 import type { SessionOptions } from "./run/session_types.ts";
 
 /** A session without a terminal: takes text, keeps one machine, and goes back. */

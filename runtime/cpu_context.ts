@@ -2,7 +2,7 @@
  * What the code that runs may do: sleep, or not while it holds a spin lock, in an interrupt handler, or
  * with interrupts off.
  *
- * @see behaviour/c-api.md 14 (no sleep while held), and its column C
+ * @see rules/c-api.md 14 (no sleep while held), and its column C
  */
 import { invariant } from "./errno.ts";
 

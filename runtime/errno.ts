@@ -50,7 +50,7 @@ export function errnoName(errno: number): ErrnoName {
 
 /**
  * Block status codes with the numbers the captures use.
- * @see behaviour/block.md 2.3, behaviour/nvme.md 4.2
+ * @see rules/block.md 2.3, rules/nvme.md 4.2
  */
 export const BLK_STS = {
   OK: 0,
@@ -97,7 +97,7 @@ export function blkStatusName(status: number): BlkStatusName {
  * Converts a mapping function's errno into the status the block iterator reports.
  *
  * @param errno Negative or positive errno; 0 is OK.
- * @see behaviour/block.md 2.3, row 4e
+ * @see rules/block.md 2.3, row 4e
  */
 export function errnoToBlkStatus(errno: number): BlkStatus {
   switch (Math.abs(errno)) {

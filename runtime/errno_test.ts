@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { BLK_STS, blkStatusName, ERRNO, errnoName } from "./errno.ts";
 
 Deno.test("block statuses have the numbers of the page (c-api.md)", () => {
-  const page = Deno.readTextFileSync(new URL("../docs/behaviour/c-api.md", import.meta.url));
+  const page = Deno.readTextFileSync(new URL("../docs/rules/c-api.md", import.meta.url));
   const line = page.split("\n").find((each) => each.startsWith("blk_status_t (u8): "))!;
   const listed = [...line.matchAll(/\b([A-Z][A-Z_]+) (\d+)(?=[ ,(])/g)]
     .map(([, name, number]) => [name!, Number(number)] as const);

@@ -58,22 +58,22 @@ export type FieldValue =
 /** @internal */
 export type EventTables = typeof EVENT_TABLE;
 /** @internal */
-export type TableName = keyof EventTables;
+export type EventTableName = keyof EventTables;
 /** @internal */
 export type CallTables = typeof CALL_TABLE;
 
 /** The name of any event. */
-export type EventName = TableName | `call.${KernelCall}` | `ret.${KernelCall}`;
+export type EventName = EventTableName | `call.${KernelCall}` | `ret.${KernelCall}`;
 
 /** The fields an event of name `N` carries. */
-export type EventFields<N extends EventName> = N extends TableName
+export type EventFields<N extends EventName> = N extends EventTableName
   ? AllHold<EventTables[N]["fields"]>
   : N extends `call.${infer C extends KernelCall}` ? AllHold<CallTables[C]["arguments"]>
   : N extends `ret.${infer C extends KernelCall}` ? CallEnd<C>
   : never;
 
 /** The most kinds of events that one machine can have: the event log has room for no more. */
-export const MOST_EVENTS = 1024;
+export const MAX_EVENTS = 1024;
 
 /**
  * Everything that can happen on a machine: the events above, and tables that were added from
@@ -94,8 +94,8 @@ export class EventVocabulary {
     this.added = added;
     // The type names what the code of the runtime knows: what it does not know it never asks for.
     this.names = [...CORE_NAMES, ...Object.keys(added) as EventName[]];
-    if (this.names.length > MOST_EVENTS) {
-      throw new RangeError(`There is room for ${MOST_EVENTS} kinds of events`);
+    if (this.names.length > MAX_EVENTS) {
+      throw new RangeError(`There is room for ${MAX_EVENTS} kinds of events`);
     }
     this.byDevice = this.names.map((name) => this.entry(name)?.byDevice === true);
     this.#numbers = new Map(this.names.map((name, index) => [name, index]));
@@ -134,7 +134,7 @@ export class EventVocabulary {
 
   /** The row of an event that is not a call's; null for any other name. */
   entry(name: string): EventEntry | null {
-    if (Object.hasOwn(EVENT_TABLE, name)) return EVENT_TABLE[name as TableName];
+    if (Object.hasOwn(EVENT_TABLE, name)) return EVENT_TABLE[name as EventTableName];
     return Object.hasOwn(this.added, name) ? this.added[name]! : null;
   }
 
@@ -160,7 +160,7 @@ export class EventVocabulary {
 const EVENT_FORM = /^(?!call\.|ret\.)[a-z]\w*\.[a-z]\w*$/;
 
 const CORE_NAMES: readonly EventName[] = [
-  ...(Object.keys(EVENT_TABLE) as TableName[]),
+  ...(Object.keys(EVENT_TABLE) as EventTableName[]),
   ...KERNEL_CALLS.flatMap((call): EventName[] => [`call.${call}`, `ret.${call}`]),
 ];
 

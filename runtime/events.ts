@@ -28,7 +28,7 @@ import { zeros } from "./zeros.ts";
 
 /** Why something was decided: the rule that chose, and what it looked at. */
 export interface Why {
-  /** Page and number in `docs/behaviour/`, such as `nvme.2.1`. */
+  /** Page and number in `docs/rules/`, such as `nvme.2.1`. */
   readonly rule: string;
   /** The numbers and words it looked at, by name. */
   readonly inputs: Readonly<Record<string, FieldValue>>;

@@ -41,7 +41,7 @@ export interface FaultPointSpec {
 }
 
 const NO_MEMORY: readonly FaultError[] = ["ENOMEM"];
-/** The codes that `dma_map_sgtable` knows. @see behaviour/dma.md 1.8 */
+/** The codes that `dma_map_sgtable` knows. @see rules/dma.md 1.8 */
 const LIST_ERRORS: readonly FaultError[] = ["ENOMEM", "EINVAL", "EIO", "EREMOTEIO", "EOPNOTSUPP"];
 /** What a page table or a driver may answer. */
 const LINK_ERRORS: readonly FaultError[] = withFirst("ENOMEM");

@@ -7,8 +7,8 @@ import type { EventName } from "./event_vocabulary.ts";
 import type { MachineEvent } from "./events.ts";
 import { type HeldKind, LEAK_KINDS } from "./leaks/leak_kinds.ts";
 import type { Machine } from "./machine.ts";
-import type { FactTable } from "./recording/fact_table.ts";
-import type { AnyTableSpec, FactRow } from "./recording/fact_table_spec.ts";
+import type { HistoryTable } from "./recording/history_table.ts";
+import type { AnyTableSpec, HistoryRow } from "./recording/history_table_spec.ts";
 import { TableSet } from "./recording/table_set.ts";
 import { HOST_MEMORY, likeness, POOL_BLOCKS } from "./recording/tables/held.ts";
 import { MAPPINGS } from "./recording/tables/mappings.ts";
@@ -30,14 +30,14 @@ export interface Leak {
 }
 
 /** Tables of what is held, and the events that changed them. */
-export interface Ledger {
-  readonly tables: ReadonlyMap<string, FactTable>;
+export interface ResourceTables {
+  readonly tables: ReadonlyMap<string, HistoryTable>;
   event(seq: number): MachineEvent;
 }
 
 /** A row that is left, with the event that began it. */
 interface Left {
-  readonly row: FactRow;
+  readonly row: HistoryRow;
   readonly start: number | null;
   readonly amount: number;
   readonly event: MachineEvent;
@@ -52,7 +52,7 @@ const ORDER: readonly string[] = [...Object.keys(LEAK_KINDS), "peer_memory"];
  */
 export function leaksOf(
   machine: Machine,
-  ledger: Ledger,
+  ledger: ResourceTables,
   counts: (event: MachineEvent) => boolean = () => true,
 ): readonly Leak[] {
   const grows = growthOf(ledger);
@@ -61,9 +61,9 @@ export function leaksOf(
     if (leak === undefined) return [];
     const left = table.liveRows().flatMap((number): Left | [] => {
       const row = table.row(number);
-      const place = row.born === 0 || grows(row.born) ? null : leak.at(row);
+      const place = row.createdSeq === 0 || grows(row.createdSeq) ? null : leak.at(row);
       if (place === null || place[1] <= 0 || leak.isForGood?.(machine, row) === true) return [];
-      const event = ledger.event(row.born);
+      const event = ledger.event(row.createdSeq);
       return counts(event) ? { row, start: place[0], amount: place[1], event } : [];
     });
     return left.length === 0 ? [] : joined(table, left, ledger);
@@ -72,7 +72,7 @@ export function leaksOf(
 }
 
 /** Whether a pool grew by what an event allocated: it keeps that for others too. */
-function growthOf({ tables }: Ledger): (seq: number) => boolean {
+function growthOf({ tables }: ResourceTables): (seq: number) => boolean {
   const blocks = tables.get(POOL_BLOCKS.name);
   return (seq) => {
     let low = 0;
@@ -87,7 +87,11 @@ function growthOf({ tables }: Ledger): (seq: number) => boolean {
 }
 
 /** Leaks of one table: what lies side by side, or has no place, is one for each statement. */
-function joined(table: FactTable, left: readonly Left[], ledger: Ledger): readonly Leak[] {
+function joined(
+  table: HistoryTable,
+  left: readonly Left[],
+  ledger: ResourceTables,
+): readonly Leak[] {
   const { isApart = false } = table.spec.leak!;
   const groups = Map.groupBy(
     isApart ? left : left.toSorted((a, b) => (a.start ?? 0) - (b.start ?? 0)),
@@ -108,7 +112,7 @@ function joined(table: FactTable, left: readonly Left[], ledger: Ledger): readon
   });
 }
 
-function leakOf({ spec }: FactTable, run: readonly Left[], isMixed: boolean): Leak {
+function leakOf({ spec }: HistoryTable, run: readonly Left[], isMixed: boolean): Leak {
   const { kind, text } = spec.leak!;
   const [{ event: { device }, row, start }] = run as [Left];
   const amount = run.reduce((sum, each) => sum + each.amount, 0);
@@ -132,16 +136,16 @@ function sameWork(one: MachineEvent, other: MachineEvent): boolean {
  * Whether a block of host memory was freed where one of another statement fitted as well: who
  * allocated those that are left is then not known.
  */
-function isMixed(table: FactTable, { what }: FactRow, { event }: Ledger): boolean {
+function isMixed(table: HistoryTable, { what }: HistoryRow, { event }: ResourceTables): boolean {
   if (table.spec.name !== HOST_MEMORY.name) return false;
   const all = Array.from({ length: table.count }, (_, number) => table.row(number))
     .filter((row) => row.what === what);
-  const siteOf = ({ born }: Pick<FactRow, "born">) => event(born).site;
+  const siteOf = ({ createdSeq }: Pick<HistoryRow, "createdSeq">) => event(createdSeq).site;
   if (all.every((row) => siteOf(row) === siteOf(all[0]!))) return false;
   return all.some((freed) => {
-    if (freed.died === null) return false;
-    const free = event(freed.died);
-    return table.rowsAt(freed.died - 1).map((number) => table.row(number)).some((row) =>
+    if (freed.endedSeq === null) return false;
+    const free = event(freed.endedSeq);
+    return table.rowsAt(freed.endedSeq - 1).map((number) => table.row(number)).some((row) =>
       row.what === what && row.size_bytes === freed.size_bytes &&
       likeness(row, free) === likeness(freed, free) && siteOf(row) !== siteOf(freed)
     );
@@ -153,7 +157,7 @@ export function ledgerOf(
   machine: Machine,
   specs: readonly AnyTableSpec[],
   events: readonly MachineEvent[],
-): Ledger {
+): ResourceTables {
   const set = new TableSet(
     specs.filter(isOfLedger),
     machine,
@@ -217,7 +221,7 @@ export class HeldResources {
     this.#stop();
   }
 
-  #ledger(): Ledger {
+  #ledger(): ResourceTables {
     const events = this.#events;
     while (this.#entered < events.length) changeBy(this.#set, events[this.#entered++]!);
     return { tables: this.#set.tables, event: (seq) => eventOf(events, seq) };

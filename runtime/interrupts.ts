@@ -4,7 +4,7 @@
  * One that is raised while interrupts are off, or while a handler runs, waits; else the handler has run
  * when `raise` returns.
  *
- * @see behaviour/c-api.md 11 (request_irq, free_irq)
+ * @see rules/c-api.md 11 (request_irq, free_irq)
  */
 import { invariant } from "./errno.ts";
 import type { CpuContext } from "./cpu_context.ts";

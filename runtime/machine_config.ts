@@ -41,7 +41,7 @@ export interface MemoryWindow {
 }
 
 /** A `region` of the machine block: a named part of the RAM, or an MMIO window. */
-export interface MemoryRegion extends MemoryWindow {
+export interface MemoryRegionConfig extends MemoryWindow {
   /** RAM, or registers of a device. */
   readonly type: "ram" | "mmio";
 }
@@ -109,7 +109,7 @@ export type IommuRows = typeof IOMMU_SETTINGS;
 /** How the IOMMU of a machine is. */
 export type IommuConfig = SettingsOf<IommuRows>;
 
-/** How devices reach memory. @see behaviour/dma.md 1.3 */
+/** How devices reach memory. @see rules/dma.md 1.3 */
 export type IommuMode = IommuConfig["mode"];
 
 export const SWIOTLB_SETTINGS = {
@@ -118,7 +118,7 @@ export const SWIOTLB_SETTINGS = {
     doc: "How large the pool is; 0B is no pool.",
   }),
   force: setting("force", BOOL, false, { doc: "Bounce everything that is not translated." }),
-  // behaviour/dma.md 6.4
+  // rules/dma.md 6.4
   dynamic: setting("dynamic", BOOL, false, {
     doc:
       "The pool grows: what does not fit gets a transient pool, and a worker adds a lasting one.",
@@ -162,11 +162,11 @@ export const MACHINE_SETTINGS = {
   leaks: setting("leaks", word("fail", "report", "allow"), "fail", {
     doc: "What a leak, a resource left unreleased, does to its test.",
   }),
-  // behaviour/dma.md 8.2
+  // rules/dma.md 8.2
   dmaDebug: setting("dma_debug", BOOL, false, {
     doc: "A kernel built with DMA debugging, with its effects.",
   }),
-  // behaviour/p2p.md 9.1, 9.3
+  // rules/p2p.md 9.1, 9.3
   pciP2pdma: setting("pci_p2pdma", BOOL, true, {
     doc: "A kernel built with peer-to-peer DMA, which takes 64 bits: a 32-bit kernel has none.",
   }),
@@ -197,7 +197,7 @@ export interface MachineConfig extends KernelConfig, SettingsOf<MachineRows>, Se
   /** MMIO regions and PCI windows: RAM fills from 0 around them, the rest goes above 4 GiB. */
   readonly windows: readonly MemoryWindow[];
   /** Named parts of memory. */
-  readonly regions: readonly MemoryRegion[];
+  readonly regions: readonly MemoryRegionConfig[];
   /** The IOMMU, or that there is none. */
   readonly iommu: IommuConfig;
   /** The bounce buffers. */

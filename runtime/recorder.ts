@@ -12,7 +12,7 @@ const EVENT_BYTES = 384;
 const EVENT_UNITS = 100;
 
 /** Events of a run that something else keeps. */
-export interface KeptEvents {
+export interface RecordedEvents {
   /** How many there are. */
   readonly count: number;
   /** Those with a number above `after`, up to `upTo`. */
@@ -26,7 +26,7 @@ export class EventRecorder {
   /** Number of the last event there was room for; null while there is room. */
   #fullSeq: number | null = null;
   /** Where events are read from instead of being kept. */
-  #source: KeptEvents | null = null;
+  #source: RecordedEvents | null = null;
 
   /** Keeps nothing before `start`. */
   constructor(
@@ -72,7 +72,7 @@ export class EventRecorder {
    * @param charged How many of them cost what keeping them would.
    * @internal
    */
-  readFrom(source: KeptEvents, charged: number): void {
+  readFrom(source: RecordedEvents, charged: number): void {
     this.stop();
     this.#source = source;
     this.stream.each = charged === 0 ? null : () => {

@@ -24,7 +24,7 @@ export interface NumberShape {
 }
 
 /** What a key takes. */
-export type Shape =
+export type SettingType =
   | NumberShape
   | { readonly kind: "bool" }
   | {
@@ -53,7 +53,7 @@ export type Shape =
   | { readonly kind: "dma_ranges" };
 
 /** A shape of which the compiler knows what values it has. */
-export type ShapeOf<T> = Shape & {
+export type ShapeOf<T> = SettingType & {
   /** Never there: it carries the type. */
   readonly valueType?: T;
 };
@@ -63,7 +63,7 @@ export interface Setting<T = unknown> {
   /** As scripts spell it. */
   readonly key: string;
   /** What it may be. */
-  readonly shape: Shape;
+  readonly shape: SettingType;
   /** What it is when it is left out. */
   readonly default: T;
   /** What the default means, where the value does not say it. */
@@ -126,7 +126,7 @@ export function setting<T>(
 ): Setting<T | null>;
 export function setting(
   key: string,
-  shape: Shape,
+  shape: SettingType,
   fallback: unknown,
   text: { readonly doc: string; readonly defaultText?: string },
 ): Setting {
@@ -150,7 +150,7 @@ export function required<T>(key: string, shape: ShapeOf<T>, doc: string): Option
 /** Memory ends here: 52 bits, as on real processors. */
 export const MAX_BYTES: Bytes = 2 ** 52;
 /** No single thing takes longer: a thousand seconds. */
-const LONGEST_NS = 1e12;
+const MAX_NS = 1e12;
 
 /** True or false. */
 export const BOOL: ShapeOf<boolean> = { kind: "bool" };
@@ -168,7 +168,7 @@ export function int<T extends number = number>(min: number, max: number): ShapeO
 
 /** A duration, in nanoseconds. */
 export function duration(min = 0): ShapeOf<number> {
-  return { kind: "duration", min, max: LONGEST_NS };
+  return { kind: "duration", min, max: MAX_NS };
 }
 
 /** @param more `none: 0`: a size of nothing may be written `none`; `none: null`: so may no limit. */

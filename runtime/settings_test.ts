@@ -11,7 +11,7 @@ import {
   RANGES,
   required,
   setting,
-  type Shape,
+  type SettingType,
   size,
   sizes,
   wantedInstead,
@@ -36,7 +36,7 @@ Deno.test("defaultsOf() has a property for each key with a default, null where n
 });
 
 Deno.test("wantedInstead() takes what a row describes, `none` and the default, and nothing else", () => {
-  const any = (shape: Shape) => required("x", shape, ".");
+  const any = (shape: SettingType) => required("x", shape, ".");
   const cases = [
     [ROWS.count, 4, null],
     [ROWS.count, 5, "anything from 1 to 4"],

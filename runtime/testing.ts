@@ -1,4 +1,4 @@
-/** A small platform for tests, as the assertions of docs/behaviour have it. */
+/** A small platform for tests, as the assertions of docs/rules have it. */
 import { GIB, type PhysAddr } from "./address.ts";
 import {
   defaultMachineConfig,

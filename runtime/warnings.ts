@@ -4,7 +4,7 @@
  * They are events of their own, `kernel.warn`, apart from the checker's reports: a WARN is what the
  * kernel of the profile says by itself, a report is what this laboratory sees.
  *
- * @see behaviour/dma.md, Notation (WARN, WARN1)
+ * @see rules/dma.md, Notation (WARN, WARN1)
  */
 import type { Nanoseconds } from "./address.ts";
 import type { VirtualClock } from "./time/clock.ts";

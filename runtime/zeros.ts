@@ -6,11 +6,11 @@ import { invariant } from "./errno.ts";
 
 /** Bytes of a buffer, which lives as long as one of its arrays; a longer array has its own. */
 const SLAB_BYTES = 2 ** 15;
-const LONGEST_BYTES = 2 ** 13;
+const MAX_BLOCK_BYTES = 2 ** 13;
 /** Each array is aligned for the widest of its kinds. */
 const ALIGNED_BYTES = 8;
 
-interface Kind<A> {
+interface ArrayType<A> {
   readonly BYTES_PER_ELEMENT: number;
   new (buffer: ArrayBuffer, byteOffset: number, length: number): A;
   new (length: number): A;
@@ -20,10 +20,10 @@ let slab = new ArrayBuffer(0);
 let usedBytes = 0;
 
 /** An array of zeros. Its buffer has other arrays, too: it must not be posted, nor read from its beginning. */
-export function zeros<A>(kind: Kind<A>, length: number): A {
+export function zeros<A>(kind: ArrayType<A>, length: number): A {
   invariant(Number.isSafeInteger(length) && length >= 0, "an array has a number of entries");
   const sizeBytes = Math.ceil(length * kind.BYTES_PER_ELEMENT / ALIGNED_BYTES) * ALIGNED_BYTES;
-  if (sizeBytes > LONGEST_BYTES) return new kind(length);
+  if (sizeBytes > MAX_BLOCK_BYTES) return new kind(length);
   if (usedBytes + sizeBytes > slab.byteLength) {
     slab = new ArrayBuffer(SLAB_BYTES);
     usedBytes = 0;

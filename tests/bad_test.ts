@@ -6,19 +6,16 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { dirname, join } from "node:path";
-import { explain } from "../cli/explain/lookup.ts";
-import { BUILTINS } from "../lang/builtins/mod.ts";
-import type { Registry } from "../lang/values/registry.ts";
-import { DIAGNOSTIC_CODES } from "../lang/diagnostics/codes.ts";
-import { renderDiagnostics } from "../lang/diagnostics/render.ts";
-import { LoadError } from "../lang/syntax/load_files.ts";
-import { runBench } from "../lang/run/bench.ts";
-import { loadProgram, type Program } from "../lang/run/program.ts";
-import { runProgram } from "../lang/run/run_program.ts";
-import type { HostWatch } from "../lang/vm/run_watch.ts";
-import { SourceFile } from "../lang/source.ts";
-import { MAX_TEXT_LENGTH } from "../lang/syntax/parse.ts";
-import { InvariantError } from "../runtime/errno.ts";
+import { explain } from "@dmalab/cli/explain";
+import { BUILTINS } from "@dmalab/lang/builtins";
+import type { Registry } from "@dmalab/lang/values";
+import { DIAGNOSTIC_CODES, renderDiagnostics } from "@dmalab/lang/diagnostics";
+import { LoadError, MAX_TEXT_LENGTH } from "@dmalab/lang/syntax";
+import { loadProgram, type Program, runBench } from "@dmalab/lang/run";
+import { runProgram } from "@dmalab/lang/run/run_program";
+import type { HostWatch } from "@dmalab/lang/vm";
+import { SourceFile } from "@dmalab/lang";
+import { InvariantError } from "@dmalab/runtime";
 
 const FOLDER = "tests/bad";
 const UPDATE = Deno.args.includes("--update");

@@ -13,12 +13,12 @@ import { WORLDS } from "./digest/worlds.ts";
 const ALL = [...WORLDS, ...EXAMPLE_WORLDS];
 const TABLE = readTable();
 
-for (const world of WORLDS) {
-  Deno.test(`${world.name} comes to what it came to before`, () => {
+for (const machine of WORLDS) {
+  Deno.test(`${machine.name} comes to what it came to before`, () => {
     assertEquals(
-      digestOf(world),
-      TABLE[world.name],
-      `where it differs: deno task digest "${world.name}" --against ANOTHER_CHECKOUT; ` +
+      digestOf(machine),
+      TABLE[machine.name],
+      `where it differs: deno task digest "${machine.name}" --against ANOTHER_CHECKOUT; ` +
         "if that was meant: deno task digest --update",
     );
   });

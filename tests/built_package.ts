@@ -3,7 +3,7 @@
  * the suite want it.
  */
 import { join, relative } from "node:path";
-import { buildPackage } from "../tools/package/build_package.ts";
+import { buildPackage } from "@dmalab/tools/package";
 import { filesBelow } from "./source_text.ts";
 
 /** Names the folder that the processes of one run share. */

@@ -1,5 +1,5 @@
 /**
- * `deno task check [--without-tests]`: types, lint, format, layers, purity, and the code in the docs.
+ * `deno task check [--without-tests]`: types, lint, format, members, purity, and the code in the docs.
  *
  * Every step runs, so that one look shows all there is to put right. The last line counts them.
  * Before `deno task test`, which holds the rest of it too, the first three are enough.
@@ -15,7 +15,7 @@ const STATIC: readonly Step[] = [
   ["format", ["fmt", "--check", "--quiet"]],
 ];
 const TESTS: readonly (readonly [name: string, files: readonly string[]])[] = [
-  ["layers", ["layers", "rooms"]],
+  ["members", ["members"]],
   ["purity", ["purity"]],
   ["tidiness", ["tidy"]],
   ["docs", ["docs", "readme", "vocabulary"]],

@@ -1,9 +1,8 @@
 /** The command line from outside: what it prints, where, and its exit codes. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
-import { COMMANDS } from "../cli/extensions.ts";
-import { main } from "../cli/main.ts";
-import { MemoryScreen } from "../cli/memory_screen.ts";
+import { COMMANDS } from "@dmalab/cli/extensions";
+import { main, MemoryScreen } from "@dmalab/cli";
 import {
   assertOutOfTime,
   dmalab,
@@ -298,17 +297,23 @@ Deno.test("use reads below the root and never outside it, links included", async
 });
 
 Deno.test("bench counts events of a loop iteration; --json prints one object per line", async () => {
-  const text = await dmalab("bench", "benches/nvme_read.dma", "--match", "strict");
+  const text = await dmalab("bench", "tools/bench/scenarios/nvme_read.dma", "--match", "strict");
   assertEquals(text.code, 0, text.errors);
   assertMatch(text.output, /iotlb\.sync +1\n/);
   assertMatch(text.output, /^virtual time +0ns$/m);
   assertMatch(text.output, /^all latencies are 0: only `advance` moves virtual time$/m);
-  const json = await dmalab("bench", "benches/nvme_read.dma", "--match", "strict", "--json");
+  const json = await dmalab(
+    "bench",
+    "tools/bench/scenarios/nvme_read.dma",
+    "--match",
+    "strict",
+    "--json",
+  );
   assertEquals(json.errors, "");
   for (const line of json.output.trim().split("\n")) {
     assertEquals(Object.keys(JSON.parse(line)), ["name", "value", "unit", "ratio", "to"]);
   }
-  const all = await dmalab("bench", "benches/nvme_read.dma", "--match", "/off|lazy/");
+  const all = await dmalab("bench", "tools/bench/scenarios/nvme_read.dma", "--match", "/off|lazy/");
   const [head, , ...rows] = all.output.slice(all.output.indexOf("iommu.mode  ")).split("\n");
   assertMatch(head!, /^iommu\.mode +off +lazy$/);
   assertMatch(rows[0]!, /^virtual time +0ns +0ns$/, "what the machine did comes first");

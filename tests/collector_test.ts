@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
-import { LogPass, TraceCheck } from "../instruments/traces/ledger/trace_check.ts";
+import { LogPass, TraceCheck } from "@dmalab/traces";
 import {
   changedSettings,
   collected,

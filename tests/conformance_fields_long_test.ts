@@ -1,6 +1,6 @@
 /**
  * Changes each field of each kind of record once: the case must differ then, unless the table of
- * what is given and left out has the field (tests/conformance/given.ts, docs/conformance.md).
+ * what is given and left out has the field (tests/conformance/given.ts, docs/dev/conformance.md).
  */
 import { assert, assertEquals } from "@std/assert";
 import type { DefectCase } from "./conformance/defects/defect_data.ts";
@@ -283,8 +283,8 @@ Deno.test("a changed field of any kind of record makes its case differ, or stand
   assertEquals(idle, [], "entries of the table that no record has, or that change nothing");
 });
 
-Deno.test("docs/conformance.md shows the table that the replay goes by", () => {
-  const text = Deno.readTextFileSync("docs/conformance.md");
+Deno.test("docs/dev/conformance.md shows the table that the replay goes by", () => {
+  const text = Deno.readTextFileSync("docs/dev/conformance.md");
   const [, shown] = text.match(/<!-- given: .* -->\n([^]*?)\n<!-- end of given -->/)!;
   assertEquals(shown!.split("\n"), givenTable());
   const [, ofMaps] = text.match(

@@ -6,7 +6,7 @@
  * `deno test -A tests/conformance_random_long_test.ts -- 200 7`: 200 changes, drawn with seed 7.
  */
 import { assertEquals } from "@std/assert";
-import { Random } from "../runtime/random.ts";
+import { Random } from "@dmalab/runtime";
 import { beginningOf, KERNEL, readEnvironments, readRun, runDiffers } from "./captured_runs.ts";
 import type { DefectCase } from "./conformance/defects/defect_data.ts";
 import { replayDefects } from "./conformance/defects/defect_replay.ts";
@@ -37,8 +37,8 @@ import { changesOf, type RecordedChange } from "./recorded_fields.ts";
 const [COUNT = 30, SEED = 1] = Deno.args.map(Number);
 const GOLDEN = "tests/golden";
 /** As much of a record's run is replayed at most. */
-const MOST_REQUESTS = 120;
-const MOST_LINES = 1500;
+const MAX_REQUESTS = 120;
+const MAX_LINES = 1500;
 
 /** A change, and whether its record differs then. */
 interface Tried {
@@ -74,7 +74,7 @@ function pickChange<T>(
 const KINDS: readonly (() => Tried | null | Promise<Tried | null>)[] = [
   async function request() {
     const run = await readRun(pick(RUNS));
-    const index = random.between(0, Math.min(run.regular.length, MOST_REQUESTS));
+    const index = random.between(0, Math.min(run.regular.length, MAX_REQUESTS));
     const captured = run.regular[index]!;
     const change = pickChange("request", captured, run.history !== null);
     if (change === null) return null;
@@ -86,7 +86,7 @@ const KINDS: readonly (() => Tried | null | Promise<Tried | null>)[] = [
     };
   },
   async function history() {
-    const { history, ...run } = beginningOf(await readRun(pick(RUNS)), MOST_REQUESTS / 2);
+    const { history, ...run } = beginningOf(await readRun(pick(RUNS)), MAX_REQUESTS / 2);
     if (history === null) return null;
     const at = random.between(0, history.events.length);
     const line = history.events[at]!;
@@ -103,7 +103,7 @@ const KINDS: readonly (() => Tried | null | Promise<Tried | null>)[] = [
     const change = pickChange("run", run.environment);
     if (change === null) return null;
     const environment = change.apply(run.environment);
-    const part = beginningOf(run, MOST_REQUESTS / 2);
+    const part = beginningOf(run, MAX_REQUESTS / 2);
     return {
       place: `${run.name} ${change.name}`,
       differs: compareDescription(environment) !== null || runDiffers({ ...part, environment }),
@@ -149,7 +149,7 @@ const KINDS: readonly (() => Tried | null | Promise<Tried | null>)[] = [
   async function trace() {
     const { group, path } = pick(TRACES);
     const lines = parseLines<TraceLine>(await readGoldenText(path));
-    const at = random.between(0, Math.min(lines.length, MOST_LINES));
+    const at = random.between(0, Math.min(lines.length, MAX_LINES));
     const line = lines[at]!;
     const change = pickChange(recordOfTrace(group)!, line, false, line.op);
     if (change === null) return null;

@@ -1,8 +1,8 @@
 /** What must hold of the quizzes of a lesson, for a number of seeds. */
 import { assert, assertEquals } from "@std/assert";
-import { askedBy, choicesOf, pagePrograms } from "../tools/site/quizzes.ts";
-import { explain } from "../cli/explain/lookup.ts";
-import { DOCS, readRulePage } from "../cli/places.ts";
+import { askedBy, choicesOf, pagePrograms } from "@dmalab/tools/site";
+import { explain } from "@dmalab/cli/explain";
+import { DOCS, readRulePage } from "@dmalab/cli";
 import { filesBelow } from "./source_text.ts";
 
 /** The pages of the course that ask: the lessons in their order, then the one for teachers. */

@@ -1,10 +1,10 @@
 /** The course: ten lessons whose quizzes have answers, mistakes and rules. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { formatSource } from "../lang/format/format.ts";
-import { SourceFile } from "../lang/source.ts";
-import { codeBlocks } from "../cli/scenario/code_blocks.ts";
-import { runScript } from "../lang/testing/run_script.ts";
-import { choicesOf } from "../tools/site/quizzes.ts";
+import { formatSource } from "@dmalab/lang/format";
+import { SourceFile } from "@dmalab/lang";
+import { codeBlocks } from "@dmalab/cli/scenario";
+import { runScript } from "@dmalab/lang/testing";
+import { choicesOf } from "@dmalab/tools/site";
 import { checkQuizzes, coursePages, lessons } from "./course.ts";
 
 Deno.test("the course has ten lessons, each with code to run and a quiz, and names the next", () => {

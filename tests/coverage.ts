@@ -7,9 +7,8 @@
  * listened to.
  */
 import { join, relative } from "node:path";
-import { citedRules } from "../cli/testing/coverage/citations.ts";
-import { type CoverageRecord, joinRecords } from "../cli/testing/coverage/recorder.ts";
-import { type FileJob, runFile } from "../cli/testing/file_run.ts";
+import { citedRules, type CoverageRecord, joinRecords } from "@dmalab/cli/testing/coverage";
+import { type FileJob, runFile } from "@dmalab/cli/testing";
 import { filesBelow, ROOT, SOURCE_FOLDERS } from "./source_text.ts";
 
 const SOURCES = [...SOURCE_FOLDERS, "tests"];

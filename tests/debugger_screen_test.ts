@@ -1,7 +1,7 @@
 /** The debugger at a pseudo-terminal: what its panes show, and that the terminal is always as before. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
-import { LEFT_MAPPED } from "../cli/debug/_left_mapped.ts";
+import { LEFT_MAPPED } from "@dmalab/cli/debug";
 import { programLine } from "./dmalab_program.ts";
 import { CTRL_Z, DOWN, ENTER, ESCAPE, hasPty, LEFT, Pty, RIGHT, TAB, UP } from "./pty.ts";
 import { ROOT } from "./source_text.ts";

@@ -2,13 +2,12 @@
  * The full-screen debugger, with a mistake planted in it: it is thrown where a frame is drawn, in a
  * timer, or in a promise that is not awaited, at the third key.
  */
-import { loadFollowed } from "../lang/language.ts";
-import { type Recording, recordRun, runsOf } from "../lang/recording/mod.ts";
-import { SourceFile } from "../lang/source.ts";
-import { memoryFiles } from "../lang/syntax/load_files.ts";
-import { runFullScreen } from "../cli/debug/screen/run_full_screen.ts";
-import { toItsEnd } from "../cli/process_end.ts";
-import { ProcessScreen } from "../cli/screen.ts";
+import { loadForDebugging, SourceFile } from "@dmalab/lang";
+import { type Recording, recordRun, runsOf } from "@dmalab/recording";
+import { memoryFiles } from "@dmalab/lang/syntax";
+import { runFullScreen } from "@dmalab/cli/debug";
+import { toItsEnd } from "@dmalab/cli";
+import { ProcessScreen } from "@dmalab/cli/extend";
 
 const SCRIPT = `test "some events" {
   let page = alloc_pages(1)
@@ -36,15 +35,15 @@ function planted(recording: Recording, act: () => void): Recording {
   let moves = 0;
   let last = -1;
   const { statement } = recording;
-  recording.statement = (at) => {
-    if (at.statement !== last && ++moves === 3) act();
-    last = at.statement;
-    return statement.call(recording, at);
+  recording.statement = (position) => {
+    if (position.statement !== last && ++moves === 3) act();
+    last = position.statement;
+    return statement.call(recording, position);
   };
   return recording;
 }
 
-const { program } = loadFollowed(new SourceFile("planted.dma", SCRIPT), memoryFiles({}));
+const { program } = loadForDebugging(new SourceFile("planted.dma", SCRIPT), memoryFiles({}));
 const choice = runsOf(program!)[0]!;
 const act = THROWERS[Deno.args[0]!]!;
 const screen = new ProcessScreen();

@@ -1,23 +1,27 @@
 /**
- * The tables of docs/behaviour/defects.md, row by row: what each switch does to a request in each
+ * The tables of docs/rules/defects.md, row by row: what each switch does to a request in each
  * mode, and that nothing is wrong without it.
  */
 import { assertEquals } from "@std/assert";
-import { CaseRun } from "../instruments/hunt/case_run.ts";
-import type {
-  HuntFault,
-  HuntIo,
-  HuntMachine,
-  HuntStep,
-  MetadataShape,
-  PieceRun,
-} from "../instruments/hunt/hunt_case.ts";
-import type { Violation } from "../instruments/hunt/violation.ts";
-import { readRow } from "../cli/markdown.ts";
-import { type KernelProfile, KERNELS } from "../runtime/kernels/kernels.ts";
-import type { QuirkName, QuirkSet } from "../runtime/kernels/quirks.ts";
+import {
+  CaseRun,
+  type HuntFault,
+  type HuntIo,
+  type HuntMachine,
+  type HuntStep,
+  type MetadataShape,
+  type PieceRun,
+  type Violation,
+} from "@dmalab/hunt/requests";
+import { readRow } from "@dmalab/cli";
+import {
+  type KernelProfile,
+  KERNELS,
+  type QuirkName,
+  type QuirkSet,
+} from "@dmalab/runtime/kernels";
 
-const PAGE = Deno.readTextFileSync(new URL("../docs/behaviour/defects.md", import.meta.url));
+const PAGE = Deno.readTextFileSync(new URL("../docs/rules/defects.md", import.meta.url));
 
 const PLAIN: HuntMachine = {
   mode: "off",

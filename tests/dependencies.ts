@@ -32,13 +32,13 @@ interface Lock {
 }
 
 /** The package's own name for itself, by which scenarios are started. */
-const OWN = /^npm:\/?dmalab@/;
+const OWN = /^npm:\/?dmalab(?=[@/])/;
 
 /** An exact version of a package, in a specifier that may go on to a file of it. */
 export const EXACT = /^npm:\/?((?:@[\w.-]+\/)?[\w.-]+)@(\d+\.\d+\.\d+(?:-[\w.-]+)?)(?:\/.*)?$/;
 
 /** The project, and what it starts with packages of its own. */
-const PROJECTS = [".", "cli/c/compiler"];
+const PROJECTS = [".", "extensions/c_drivers/compiler/compiler"];
 
 /** Reads both files of each. */
 export function readDependencies(): Dependencies {

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
-import { LICENCES, writeLicences } from "../tools/package/licences.ts";
+import { LICENCES, writeLicences } from "@dmalab/tools/package";
 import { broughtBy, type Dependencies, EXACT, readDependencies } from "./dependencies.ts";
 import { runDeno } from "./deno_process.ts";
 import {
@@ -104,7 +104,7 @@ Deno.test("the package has a licence text for every package that is bundled", ()
     const names = ["bin", "main", "mod", "recording", "run", "scenarios", "worker"];
     const paths = names.map((name) => `tools/package/entries/${name}.ts`);
     // The playground has the texts of what it is made of inside.
-    const entries = [...paths, "web/playground_main.ts"].map((path) =>
+    const entries = [...paths, "extensions/page/playground_main.ts"].map((path) =>
       pathToFileURL(join(ROOT, path))
     );
     assertEquals(writeLicences(entries, folder), null);

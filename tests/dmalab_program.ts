@@ -1,8 +1,7 @@
 /** The program whose command line the tests try: this checkout's. */
 import { assert } from "@std/assert";
 import { join } from "node:path";
-import { main } from "../cli/main.ts";
-import { MemoryScreen } from "../cli/memory_screen.ts";
+import { main, MemoryScreen } from "@dmalab/cli";
 import { type DenoOptions, type DenoRun, runDeno } from "./deno_process.ts";
 import { ROOT } from "./source_text.ts";
 

@@ -7,22 +7,26 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { join, relative } from "node:path";
-import { formatSource } from "../lang/format/format.ts";
-import { builtinsPages } from "../tools/reference/builtins_page.ts";
-import { readRow } from "../cli/markdown.ts";
-import { FUNCTIONS, TYPES } from "../lang/builtins/mod.ts";
-import { renderDiagnostics } from "../lang/diagnostics/render.ts";
-import { LoadError, type SourceLoader } from "../lang/syntax/load_files.ts";
-import { loadProgram } from "../lang/language.ts";
-import { runBench } from "../lang/run/bench.ts";
-import { runProgram } from "../lang/run/run_program.ts";
-import { audited } from "../lang/testing/audited.ts";
-import { SourceFile } from "../lang/source.ts";
-import { parse } from "../lang/syntax/parse.ts";
-import { HARD_WORDS, SOFT_WORDS, wordsWhere } from "../lang/syntax/language_words.ts";
-import { memberNames } from "../lang/values/types.ts";
-import { type CodeBlock, codeBlocks } from "../cli/scenario/code_blocks.ts";
-import { ScenarioError } from "../cli/testing/register_scenarios.ts";
+import { formatSource } from "@dmalab/lang/format";
+import { builtinsPages } from "@dmalab/tools/reference";
+import { readRow } from "@dmalab/cli";
+import { FUNCTIONS, TYPES } from "@dmalab/lang/builtins";
+import { renderDiagnostics } from "@dmalab/lang/diagnostics";
+import {
+  HARD_WORDS,
+  LoadError,
+  parse,
+  SOFT_WORDS,
+  type SourceLoader,
+  wordsWhere,
+} from "@dmalab/lang/syntax";
+import { loadProgram, SourceFile } from "@dmalab/lang";
+import { runBench } from "@dmalab/lang/run";
+import { runProgram } from "@dmalab/lang/run/run_program";
+import { audited } from "@dmalab/lang/testing";
+import { memberNames } from "@dmalab/lang/values";
+import { type CodeBlock, codeBlocks } from "@dmalab/cli/scenario";
+import { ScenarioError } from "@dmalab/cli/testing/register_scenarios";
 import { filesBelow, ROOT } from "./source_text.ts";
 import { place, readTranscript, runTranscript } from "./transcripts.ts";
 
@@ -42,7 +46,7 @@ const BLOCKS = PAGES.flatMap(({ page, text }) => codeBlocks(page, text));
 function docs(): string[] {
   return filesBelow(join(ROOT, "docs"))
     .map((path) => relative(ROOT, path).replaceAll("\\", "/"))
-    .filter((path) => path.endsWith(".md") && !/^docs\/(?:behaviour|builtins)\//.test(path));
+    .filter((path) => path.endsWith(".md") && !/^docs\/(?:rules|builtins)\//.test(path));
 }
 
 const NO_FILES: SourceLoader = {
@@ -59,7 +63,7 @@ function runBlock(block: CodeBlock): void {
   if (program === null || diagnostics.length > 0) {
     throw new ScenarioError(`${place(block)} is wrong`, renderDiagnostics(diagnostics).split("\n"));
   }
-  const report = runProgram(audited(program), { heard: false });
+  const report = runProgram(audited(program), { attributeDefects: false });
   for (const { failure } of report.outcomes) {
     if (failure !== null) throw new ScenarioError(failure.message, failure.lines);
   }
@@ -72,7 +76,7 @@ function runBlock(block: CodeBlock): void {
 function failBlock(block: CodeBlock): void {
   const { program, diagnostics } = loadProgram(sourceOf(block), NO_FILES);
   assert(program !== null && diagnostics.length === 0, `${place(block)} is wrong`);
-  const { outcomes } = runProgram(audited(program), { heard: false });
+  const { outcomes } = runProgram(audited(program), { attributeDefects: false });
   const failures = outcomes.flatMap(({ failure }) => failure === null ? [] : [failure]);
   assert(failures.length > 0, `${place(block)} holds: drop the mark "fails"`);
   for (const { kind, code } of failures) assertEquals([kind, code], ["failed", "E0901"]);
@@ -201,7 +205,7 @@ Deno.test("the tutorial has ten steps with code, and its last finds the bug in t
 });
 
 Deno.test("architecture.md names every folder of sources", () => {
-  const text = textOf("docs/architecture.md");
+  const text = textOf("docs/dev/architecture.md");
   const folders = [...Deno.readDirSync(ROOT)]
     .filter(({ name, isDirectory }) => isDirectory && !name.startsWith("."))
     .map(({ name }) => name);

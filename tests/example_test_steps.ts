@@ -5,8 +5,8 @@
  */
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";
-import { judge, loadWhole, neverReached } from "../cli/testing/register_scenarios.ts";
-import { displayName } from "../lang/run/report.ts";
+import { judge, loadWhole, neverReached } from "@dmalab/cli/testing/register_scenarios";
+import { displayName } from "@dmalab/lang/run";
 import { Digest } from "./digest/digest.ts";
 import { runWatched } from "./digest/examples_world.ts";
 import { readTable } from "./digest/table.ts";

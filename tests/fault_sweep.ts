@@ -4,9 +4,10 @@ import {
   FAULT_POINTS,
   type FaultPlace,
   type FaultPointName,
-} from "../runtime/faults.ts";
-import { HeldResources, type Leak } from "../runtime/held_resources.ts";
-import type { Machine } from "../runtime/machine.ts";
+  HeldResources,
+  type Leak,
+  type Machine,
+} from "@dmalab/runtime";
 
 /** What is done: first what is not looked at, then what is. */
 export interface Attempt<R> {

@@ -2,18 +2,26 @@
  * Every allocation and every mapping inside the calls of the DMA API, made to fail one by one: the
  * caller gets what the kernel would return, and nothing that was taken is lost.
  */
-import { swiotlbConfig } from "../runtime/machine_config.ts";
+import {
+  DMA_MAPPING_ERROR,
+  type DmaAddr,
+  errnoName,
+  type FaultPointName,
+  type IommuConfig,
+  swiotlbConfig,
+} from "@dmalab/runtime";
 import { assert, assertEquals } from "@std/assert";
-import { DMA_MAPPING_ERROR, type DmaAddr } from "../runtime/address.ts";
-import { DMA_BIDIRECTIONAL, DMA_TO_DEVICE } from "../runtime/dma/attributes.ts";
-import type { DmaDeviceOptions } from "../runtime/dma/device/device.ts";
-import { DmaIovaState } from "../runtime/dma/iova_state.ts";
-import { DmaPool } from "../runtime/dma/calls/pool.ts";
-import { Scatterlist } from "../runtime/dma/scatterlist.ts";
-import { at, type TestBench, testBench } from "../runtime/dma/testing.ts";
-import { errnoName } from "../runtime/errno.ts";
-import type { FaultPointName } from "../runtime/faults.ts";
-import type { IommuConfig } from "../runtime/machine_config.ts";
+import {
+  at,
+  DMA_BIDIRECTIONAL,
+  DMA_TO_DEVICE,
+  type DmaDeviceOptions,
+  DmaIovaState,
+  DmaPool,
+  Scatterlist,
+  type TestBench,
+  testBench,
+} from "@dmalab/runtime/dma";
 import { sweep } from "./fault_sweep.ts";
 
 /** An environment, in which a call takes another way. */

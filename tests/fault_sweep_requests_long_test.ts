@@ -1,5 +1,5 @@
 /** The sweeps over requests on the releases and of the buffers that the short suite leaves out. */
-import { KERNEL_NAMES } from "../runtime/kernels/kernels.ts";
+import { KERNEL_NAMES } from "@dmalab/runtime/kernels";
 import {
   SHAPES,
   testOwnDefects,

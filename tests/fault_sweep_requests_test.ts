@@ -1,7 +1,6 @@
 /** One release of the sweeps over requests, and each leaking defect by itself. */
 import { assertEquals } from "@std/assert";
-import { KERNELS } from "../runtime/kernels/kernels.ts";
-import type { QuirkName } from "../runtime/kernels/quirks.ts";
+import { KERNELS, type QuirkName } from "@dmalab/runtime/kernels";
 import {
   at,
   DIRECT,

@@ -1,12 +1,12 @@
 /** `dmalab fmt` on the project's own scenarios; `tests/fuzz_test.ts` has programs drawn by lot. */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
-import { formatSource } from "../lang/format/format.ts";
-import { SourceFile } from "../lang/source.ts";
+import { formatSource } from "@dmalab/lang/format";
+import { SourceFile } from "@dmalab/lang";
 import { scenariosBelow } from "./examples.ts";
 import { ROOT } from "./source_text.ts";
 
-for (const path of ["examples", "benches", "tests/suites"].flatMap(scenariosBelow)) {
+for (const path of ["examples", "tests/suites"].flatMap(scenariosBelow)) {
   Deno.test(`${path} is formatted`, () => {
     const text = Deno.readTextFileSync(join(ROOT, path));
     const formatted = formatSource(new SourceFile(path, text));

@@ -1,18 +1,19 @@
 /**
- * The tables of gaps in docs/behaviour/block.md, on whole machines: which gap bit each layout gets in
+ * The tables of gaps in docs/rules/block.md, on whole machines: which gap bit each layout gets in
  * each release (1.6), and whether it is mapped as one range in each environment (1.7).
  */
 import { assertEquals } from "@std/assert";
-import { buildLab } from "../devices/lab.ts";
-import { defaultLabConfig } from "../devices/lab_config.ts";
-import type { NvmeRequest } from "../devices/nvme/driver/command/nvme_request.ts";
-import { KIB, type PhysAddr } from "../runtime/address.ts";
-import type { EventName } from "../runtime/event_vocabulary.ts";
-import { Plug } from "../runtime/block/plug.ts";
-import { type KernelProfile, KERNELS } from "../runtime/kernels/kernels.ts";
-import type { QuirkName, QuirkSet } from "../runtime/kernels/quirks.ts";
-import type { MachineConfig } from "../runtime/machine_config.ts";
-import { HostBuffer } from "../runtime/memory/host_buffer.ts";
+import { buildLab, defaultLabConfig } from "@dmalab/devices";
+import type { NvmeRequest } from "@dmalab/devices/nvme";
+import { type EventName, KIB, type MachineConfig, type PhysAddr } from "@dmalab/runtime";
+import { Plug } from "@dmalab/runtime/block";
+import {
+  type KernelProfile,
+  KERNELS,
+  type QuirkName,
+  type QuirkSet,
+} from "@dmalab/runtime/kernels";
+import { HostBuffer } from "@dmalab/runtime/memory";
 
 /** `[physical address, bytes]` */
 type Piece = readonly [number, number];

@@ -3,11 +3,18 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import oniguruma from "vscode-oniguruma";
 import textmate from "vscode-textmate";
-import { SourceFile } from "../lang/source.ts";
-import { wordsOf } from "../lang/syntax/parse.ts";
-import { AndThen, Bytes, CopyWith, NumberToken, Text, WordTypes } from "../lang/syntax/tokens.ts";
+import { SourceFile } from "@dmalab/lang";
+import {
+  AndThen,
+  Bytes,
+  CopyWith,
+  NumberToken,
+  Text,
+  wordsOf,
+  WordTypes,
+} from "@dmalab/lang/syntax";
 
-const FILE = new URL("../editors/vscode/syntaxes/dma.tmLanguage.json", import.meta.url);
+const FILE = new URL("../extensions/editor/vscode/syntaxes/dma.tmLanguage.json", import.meta.url);
 
 type Grammar = Awaited<ReturnType<InstanceType<typeof textmate.Registry>["loadGrammar"]>> & object;
 

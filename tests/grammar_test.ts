@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
-import { loadText } from "../lang/language.ts";
-import { SAMPLES } from "../lang/syntax/testing_samples.ts";
-import { GRAMMARS } from "../tools/grammar/mod.ts";
+import { loadText } from "@dmalab/lang";
+import { SAMPLES } from "@dmalab/lang/syntax";
+import { GRAMMARS } from "@dmalab/tools/grammar";
 import { grammarProblems, loadGrammar } from "./grammar.ts";
 import { ROOT } from "./source_text.ts";
 import { scenariosBelow } from "./examples.ts";
@@ -47,7 +47,7 @@ interface Snippet {
 }
 
 Deno.test("every snippet of the extension is right as it is inserted", () => {
-  const path = `${ROOT}editors/vscode/snippets.json`;
+  const path = `${ROOT}extensions/editor/vscode/snippets.json`;
   const snippets: Record<string, Snippet> = JSON.parse(Deno.readTextFileSync(path));
   for (const [name, { body }] of Object.entries(snippets)) {
     const text = body.join("\n").replaceAll(/\$\{\d\|([^,]*)[^}]*\|\}/g, "$1")

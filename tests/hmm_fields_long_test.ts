@@ -114,7 +114,7 @@ Deno.test("a machine that cannot be built counts against us with its reason, and
   assertEquals([result.agree, result.total], [13, 14], "only the case that makes no sense differs");
 });
 
-Deno.test("a changed field of any step of device-facts is noticed, but for what docs/conformance.md names", async () => {
+Deno.test("a changed field of any step of device-facts is noticed, but for what docs/dev/conformance.md names", async () => {
   let changes = 0;
   for (const { group, path } of listGoldenFiles("tests/golden")) {
     if (!group.includes("/device-facts/")) continue;

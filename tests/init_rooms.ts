@@ -1,7 +1,7 @@
 /** Folders in which `dmalab init` is tried, as a clone with Node and npm alone has them. */
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";
-import { VERSION } from "../cli/package_version.ts";
+import { VERSION } from "@dmalab/cli/package_version";
 import { builtPackage } from "./built_package.ts";
 import { ownCaches } from "./package_shell.ts";
 import { blankAnsi } from "./text.ts";

@@ -9,7 +9,7 @@ Deno.test("hunt and bench with --jobs print what they print without, byte for by
       ["hunt", "--quirks", defect, "--cases", "150"],
       ["hunt", "examples/museum/11-gap-bit.dma", "--cases", "100"],
       ["hunt", "examples/drivers/01-hunted-driver.dma", "--cases", "2000"],
-      ["bench", "benches/nvme_read.dma", "--match", "strict"],
+      ["bench", "tools/bench/scenarios/nvme_read.dma", "--match", "strict"],
     ]
   ) {
     const one = await dmalab(...words);

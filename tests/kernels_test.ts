@@ -1,12 +1,11 @@
 /** A release is the same machine in every interface, and stands on the page that lists the releases. */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
-import { buildLab } from "../devices/lab.ts";
-import { defaultLabConfig, type LabConfig } from "../devices/lab_config.ts";
-import { loadProgram, SourceFile } from "../mod.ts";
-import type { PhysAddr } from "../runtime/address.ts";
-import { KERNEL_NAMES, type KernelProfile, KERNELS } from "../runtime/kernels/kernels.ts";
-import { HostBuffer } from "../runtime/memory/host_buffer.ts";
+import { buildLab, defaultLabConfig, type LabConfig } from "@dmalab/devices";
+import { loadProgram, SourceFile } from "dmalab";
+import type { PhysAddr } from "@dmalab/runtime";
+import { KERNEL_NAMES, type KernelProfile, KERNELS } from "@dmalab/runtime/kernels";
+import { HostBuffer } from "@dmalab/runtime/memory";
 import { ROOT } from "./source_text.ts";
 
 /** As the script below has it. */

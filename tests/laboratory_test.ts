@@ -1,22 +1,19 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { addedBlock, labConfig } from "../devices/lab_literal.ts";
+import { addedBlock, labConfig } from "@dmalab/devices";
 import { COUNTER } from "../examples/typescript/counter.ts";
-import { builtin } from "../lang/builtins/describe/builtin.ts";
-import { type Addition, laboratory } from "../lang/laboratory.ts";
-import { loadText } from "../lang/language.ts";
-import { renderDiagnostics } from "../lang/diagnostics/render.ts";
-import { recordRun, rowsAt, runsOf } from "../lang/recording/mod.ts";
-import { runProgram } from "../lang/run/run_program.ts";
-import { Session } from "../lang/session.ts";
-import { SourceFile } from "../lang/source.ts";
-import { memoryFiles } from "../lang/syntax/load_files.ts";
-import type { TypeSpec } from "../lang/values/spec.ts";
+import { builtin } from "@dmalab/lang/builtins";
+import { type Addition, laboratory, loadText, SourceFile } from "@dmalab/lang";
+import { Session } from "@dmalab/lang/session";
+import { renderDiagnostics } from "@dmalab/lang/diagnostics";
+import { recordRun, rowsAt, runsOf } from "@dmalab/recording";
+import { runProgram } from "@dmalab/lang/run/run_program";
+import { memoryFiles } from "@dmalab/lang/syntax";
+import type { HandleType } from "@dmalab/lang/values";
 import { runDeno } from "./deno_process.ts";
 import { ROOT } from "./source_text.ts";
-import { readSerialised, serialise } from "../lang/views/serialised.ts";
-import { eventView } from "../lang/views/event.ts";
+import { eventView, readSerialised, serialise } from "@dmalab/recording/views";
 
 const OWN = laboratory({ devices: [COUNTER] });
 const MACHINE = `machine { iommu { mode = strict }; pci { root_port rp0 { counter c { } } } }\n`;
@@ -31,7 +28,7 @@ Deno.test("the example of a device adds it from outside of the repository, in a 
     Deno.writeTextFileSync(
       file,
       text.replace('"dmalab"', `"${entry("mod.ts")}"`)
-        .replace('"dmalab/recording"', `"${entry("recording.ts")}"`),
+        .replace('"dmalab/recording"', `"${entry("recording/mod.ts")}"`),
     );
     const config = ["--config", join(ROOT, "deno.json")];
     const { output, success } = await runDeno(
@@ -116,8 +113,8 @@ Deno.test("a recording keeps the tables and the events of an added device, also 
   const [read] = readSerialised(bytes, OWN);
   const again = read!.open();
   assertEquals(rowsAt(again, table!, again.last), [row!]);
-  assertEquals(again.event(row!.born as number), recording.event(row!.born as number));
-  const words = eventView(again, row!.born as number).parts.map(({ text }) => text).join("");
+  assertEquals(again.event(row!.createdSeq as number), recording.event(row!.createdSeq as number));
+  const words = eventView(again, row!.createdSeq as number).parts.map(({ text }) => text).join("");
   assertStringIncludes(words, "counter.write");
   assertThrows(() => readSerialised(bytes)[0]!.open(), RangeError);
 });
@@ -149,5 +146,5 @@ Deno.test("a name that is taken is refused with what it is", () => {
   refused({ functions: [call("alloc_pages")] }, 'There is a function "alloc_pages" already');
   refused({ functions: [call("counter_aim")] }, 'There is a function "counter_aim" already');
   refused({ devices: [COUNTER] }, 'There is a block "counter" already');
-  refused({ types: [COUNTER.type as TypeSpec] }, 'There is a type "counter" already');
+  refused({ types: [COUNTER.type as HandleType] }, 'There is a type "counter" already');
 });

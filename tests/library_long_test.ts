@@ -3,7 +3,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { builtPackage } from "./built_package.ts";
-import { codeBlocks } from "../cli/scenario/code_blocks.ts";
+import { codeBlocks } from "@dmalab/cli/scenario";
 import { nodeRelease } from "./node_releases.ts";
 import { ROOT } from "./source_text.ts";
 

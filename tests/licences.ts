@@ -1,11 +1,11 @@
-/** The licences of what the project takes from npm, as a table of docs/dependencies.md. */
+/** The licences of what the project takes from npm, as a table of docs/dev/dependencies.md. */
 import { join } from "node:path";
-import { packagesBelow } from "../tools/package/licences.ts";
+import { packagesBelow } from "@dmalab/tools/package";
 import { broughtBy, type Dependencies } from "./dependencies.ts";
 import { ROOT } from "./source_text.ts";
 
 /** The page, and the lines that the table stands between. */
-export const LICENCES_PAGE = join(ROOT, "docs", "dependencies.md");
+export const LICENCES_PAGE = join(ROOT, "docs/dev/dependencies.md");
 const BEGIN = "<!-- licences -->";
 const END = "<!-- end of licences -->";
 

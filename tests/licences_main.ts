@@ -1,5 +1,5 @@
 /**
- * `deno task licences`: writes the table of licences in docs/dependencies.md anew, from what the
+ * `deno task licences`: writes the table of licences in docs/dev/dependencies.md anew, from what the
  * downloaded packages say of themselves.
  */
 import { readDependencies } from "./dependencies.ts";
@@ -11,4 +11,4 @@ const { output } = await runDeno(["info", "--json"], { folder: ROOT });
 const { npmCache } = JSON.parse(output) as { npmCache: string };
 const rows = licenceRows(readDependencies(), licencesBelow(npmCache));
 Deno.writeTextFileSync(LICENCES_PAGE, withLicences(Deno.readTextFileSync(LICENCES_PAGE), rows));
-console.log(`${rows.length} packages in docs/dependencies.md`);
+console.log(`${rows.length} packages in docs/dev/dependencies.md`);

@@ -3,7 +3,7 @@
  * each with how much to try and a seed where it has one. What fails is printed, with exit code 1.
  */
 import { resolve } from "node:path";
-import { readWholeNumber } from "../cli/numbers.ts";
+import { readWholeNumber } from "@dmalab/cli";
 import { scenariosBelow } from "./examples.ts";
 
 const [name = "", ...words] = Deno.args;
@@ -26,7 +26,7 @@ const grouped = (count: number) => count.toLocaleString("en-US");
 const WORLD_OPERATIONS = 10_000;
 /** Damaged lines of one file: small ones end in every state that a ledger can be in. */
 const BATCHES = [200_000, 2_000] as const;
-const MOST_SECONDS_A_LINE = 0.002;
+const MAX_SECONDS_PER_LINE = 0.002;
 
 const RUNS: Readonly<Record<string, () => Promise<string>>> = {
   /** Random mappings against a plain list of ranges, a world after the other. */
@@ -91,7 +91,7 @@ const RUNS: Readonly<Record<string, () => Promise<string>>> = {
       const before = performance.now();
       const found = readDamaged(corpus, count, seed + batch);
       const seconds = (performance.now() - before) / 1000;
-      if (seconds > 1 + count * MOST_SECONDS_A_LINE) {
+      if (seconds > 1 + count * MAX_SECONDS_PER_LINE) {
         fail(`batch ${batch} of seed ${seed}: ${count} lines took ${seconds.toFixed(1)} s`);
       }
       read += count;
@@ -105,7 +105,7 @@ const RUNS: Readonly<Record<string, () => Promise<string>>> = {
   /** Random requests through the NVMe driver in C and through the kernel's: how many, and their seed. */
   /** @throws {Error} Where the tree's driver does not compile. */
   async "nvme-requests"() {
-    const { requestsProgram, runRequests } = await import("./c_nvme_requests.ts");
+    const { requestsProgram, runRequests } = await import("@dmalab/c_drivers/tests");
     const treeAt = words.indexOf("--tree");
     const tree = treeAt < 0
       ? undefined

@@ -39,7 +39,7 @@ function assertionsOf(page: string): Assertion[] {
 }
 
 function pageLines(page: string): string[] {
-  return Deno.readTextFileSync(join(ROOT, "docs/behaviour", `${page}.md`)).split("\n");
+  return Deno.readTextFileSync(join(ROOT, "docs/rules", `${page}.md`)).split("\n");
 }
 
 /** The names of all tests, where they stand in the sources as they are. */
@@ -135,7 +135,10 @@ Deno.test("every row of hmm-rdma-vfio.md 5 has a test that names it, or a reason
 
 Deno.test("where state changes hands, both sides assert: 5 invariants in 1,000 lines of runtime/ and devices/", () => {
   for (const folder of ["runtime", "devices"]) {
-    const sources = readSources([folder]).filter(({ path }) => !path.endsWith("_test.ts"));
+    // Lines of a log, texts of a tree, and lists of what is exported hold no state.
+    const sources = readSources([folder]).filter(({ path }) =>
+      !/_test\.ts$|\/fault_log\/|\/mod\.ts$|\/kernel_tree\.ts$/.test(path)
+    );
     const count = (what: RegExp) =>
       sources.reduce((sum, { text }) => sum + [...text.matchAll(what)].length, 0);
     const lines = count(/\n/g);

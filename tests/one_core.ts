@@ -1,27 +1,24 @@
 /**
  * One core behind every front end: at a thousand random positions of runs of examples the terminal, a
- * client of the debug adapter and the records of `lang/views` hold the same rows and the same values.
+ * client of the debug adapter and the records of `recording/views` hold the same rows and the same values.
  */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
-import type { CommandTarget } from "../cli/repl/command_target.ts";
-import { runReplCommand } from "../cli/repl/commands.ts";
-import { HostLoader } from "../cli/host_loader.ts";
-import { nameOf } from "../cli/dap/launch.ts";
-import { loadFollowed } from "../lang/language.ts";
-import { Cursor, type Recording, recordRun, runsOf } from "../lang/recording/mod.ts";
-import { painter } from "../lang/render/paint.ts";
-import { momentView } from "../lang/views/moment.ts";
-import { rowTexts, tableAt, type TableView } from "../lang/views/tables.ts";
-import { Random } from "../runtime/random.ts";
-import type { Client } from "./dap/client.ts";
-import { withClient } from "./dap/in_process.ts";
+import { type CommandContext, runReplCommand } from "@dmalab/cli/repl";
+import { HostLoader } from "@dmalab/cli";
+import { nameOf } from "@dmalab/editor/dap";
+import { loadForDebugging } from "@dmalab/lang";
+import { type Recording, RecordingCursor, recordRun, runsOf } from "@dmalab/recording";
+import { painter } from "@dmalab/lang/render";
+import { positionView, rowTexts, tableAt, type TableView } from "@dmalab/recording/views";
+import { Random } from "@dmalab/runtime";
+import { type Client, withClient } from "@dmalab/editor/tests";
 import { scenariosBelow } from "./examples.ts";
 import { ROOT } from "./source_text.ts";
 
 /** Positions of one run, and what a run has at most that is compared: each is asked many times. */
 const POSITIONS_OF_RUN = 20;
-const MOST_EVENTS = 3000;
+const MAX_EVENTS = 3000;
 /** Rows of a table that are opened one by one. */
 const OPENED_ROWS = 2;
 
@@ -29,15 +26,15 @@ const OPENED_ROWS = 2;
 type Shown = readonly (readonly string[])[];
 
 /** The terminal, which is as wide as it takes. */
-class Terminal implements CommandTarget {
-  readonly bench = null;
+class Terminal implements CommandContext {
+  readonly timeTravel = null;
   readonly paint = painter(false);
   readonly columns = 10_000;
   lastMoveSeq = 0;
   traceAlways = false;
   lines: string[] = [];
 
-  constructor(readonly place: Cursor) {}
+  constructor(readonly cursor: RecordingCursor) {}
 
   say(line: string): void {
     this.lines.push(line);
@@ -70,7 +67,9 @@ class Terminal implements CommandTarget {
 }
 
 function shown({ rows }: TableView): Shown {
-  return rows.map((row) => [...rowTexts(row), row.born === 0 ? "ready" : `#${row.born}`]);
+  return rows.map((
+    row,
+  ) => [...rowTexts(row), row.createdSeq === 0 ? "ready" : `#${row.createdSeq}`]);
 }
 
 interface Variable {
@@ -113,27 +112,27 @@ async function seenAt(client: Client, seq: number): Promise<Seen> {
 
 /** Compares one position in all three; returns how many rows that were. */
 async function compare(recording: Recording, terminal: Terminal, client: Client, seq: number) {
-  const at = recording.afterEvent(seq);
-  terminal.place.goTo(at);
-  const seen = await seenAt(client, seq);
-  const tables = await seen.opened("Machine");
+  const position = recording.afterEvent(seq);
+  terminal.cursor.goTo(position);
+  const paused = await seenAt(client, seq);
+  const tables = await paused.opened("Machine");
   let rows = 0;
   for (const { spec: { name } } of recording.tables) {
-    const view = tableAt(recording, name, at);
+    const view = tableAt(recording, name, position);
     const own = shown(view);
     rows += own.length;
     assertEquals(terminal.table(name), own, `${name} in the terminal`);
-    const listed = await seen.opened(name, tables);
+    const listed = await paused.opened(name, tables);
     assertEquals(listed.length, Math.min(own.length, 1000), `${name} in the adapter`);
     for (const [index, row] of listed.slice(0, OPENED_ROWS).entries()) {
-      assertEquals(await seen.table(view, row), own[index], `${name} in the adapter`);
+      assertEquals(await paused.table(view, row), own[index], `${name} in the adapter`);
     }
   }
-  const locals = (await seen.opened("Locals")).map(({ name, value }) => `${name} ${value}`);
-  const variables = terminal.place.variables().map(({ name, text }) => `${name} ${text}`);
+  const locals = (await paused.opened("Locals")).map(({ name, value }) => `${name} ${value}`);
+  const variables = terminal.cursor.variables().map(({ name, text }) => `${name} ${text}`);
   assertEquals(locals, variables);
   if (seq > 0) {
-    const event = await seen.opened("Event");
+    const event = await paused.opened("Event");
     assertEquals(event.find(({ name }) => name === "number")?.value, `${seq}`);
     const { device, name, request } = recording.event(seq);
     const valueOf = (field: string) => event.find((each) => each.name === field)?.value;
@@ -141,7 +140,7 @@ async function compare(recording: Recording, terminal: Terminal, client: Client,
       [valueOf("event"), valueOf("device"), valueOf("request")],
       [name, device ?? "none", `${request ?? "none"}`],
     );
-    assertEquals(momentView(recording, at).seq, seq);
+    assertEquals(positionView(recording, position).seq, seq);
   }
   return rows;
 }
@@ -156,13 +155,13 @@ export async function compareFrontEnds(wanted: number, seed: number): Promise<vo
     const path = paths[(seed + turn) % paths.length]!;
     const opened = HostLoader.open(join(ROOT, path));
     assert(typeof opened !== "string", path);
-    const { program } = loadFollowed(opened.entry, opened.loader);
+    const { program } = loadForDebugging(opened.entry, opened.loader);
     const runs = runsOf(program!).filter(({ name: { kind }, skip }) => !skip && kind === "test");
     if (runs.length === 0) continue;
     const run = runs[draws.below(runs.length)]!;
     const recording = recordRun(program!, run);
-    if (recording.log.count === 0 || recording.log.count > MOST_EVENTS) continue;
-    const terminal = new Terminal(new Cursor(recording));
+    if (recording.log.count === 0 || recording.log.count > MAX_EVENTS) continue;
+    const terminal = new Terminal(new RecordingCursor(recording));
     await withClient(async (client) => {
       const launch = { program: join(ROOT, path), run: nameOf(run), stopOnEntry: true };
       await client.body("launch", launch);

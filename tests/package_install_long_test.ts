@@ -1,9 +1,9 @@
 /** The package as Node and Deno install it: what docs/install.md and the README say, line by line. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
-import { VERSION } from "../cli/package_version.ts";
-import { codeBlocks } from "../cli/scenario/code_blocks.ts";
-import { buildPackage } from "../tools/package/build_package.ts";
+import { VERSION } from "@dmalab/cli/package_version";
+import { codeBlocks } from "@dmalab/cli/scenario";
+import { buildPackage } from "@dmalab/tools/package";
 import { has, installByDeno, ownCaches, shell, TWO_PASSES, withPackage } from "./package_shell.ts";
 import { ROOT } from "./source_text.ts";
 

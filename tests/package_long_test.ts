@@ -4,7 +4,7 @@
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
-import { codeBlocks } from "../cli/scenario/code_blocks.ts";
+import { codeBlocks } from "@dmalab/cli/scenario";
 import {
   environment,
   giveDeno,
@@ -197,7 +197,7 @@ Deno.test("a folder made by the package works, and tests of node --test too (doc
 
     await t.step("compiles a driver in C and runs it, and says what to do where it cannot", () => {
       for (const name of ["map.c", "map.dma"]) {
-        Deno.copyFileSync(join(ROOT, "drivers/map", name), join(base, name));
+        Deno.copyFileSync(join(ROOT, "extensions/c_drivers/drivers/map", name), join(base, name));
       }
       const found = /^FAILED \| 0 passed \| 1 failed \| 2 assertions \| 1 unexpected report$/m;
       assertMatch(shell(base, base, `${ownCaches()} dmalab run map.dma`).output, found);

@@ -1,8 +1,8 @@
 /** What the package carries, and that it runs; package_install_long_test.ts installs it. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "node:path";
-import { buildPackage } from "../tools/package/build_package.ts";
-import { DENO_VERSION, VERSION } from "../cli/package_version.ts";
+import { buildPackage } from "@dmalab/tools/package";
+import { DENO_VERSION, VERSION } from "@dmalab/cli/package_version";
 import { shell, TWO_PASSES, withPackage } from "./package_shell.ts";
 import { filesBelow, ROOT } from "./source_text.ts";
 
@@ -27,7 +27,7 @@ Deno.test("the package carries what it needs, and works without this project (do
         const path of [
           "LICENSE",
           "README.md",
-          "docs/behaviour/dma.md",
+          "docs/rules/dma.md",
           "docs/builtins/nvme.md",
           "docs/language.md",
           "docs/tutorial.md",

@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
 import ts from "typescript";
 import { builtPackage } from "./built_package.ts";
-import { codeBlocks } from "../cli/scenario/code_blocks.ts";
+import { codeBlocks } from "@dmalab/cli/scenario";
 import { ROOT } from "./source_text.ts";
 
 const PAGE = "docs/typescript.md";

@@ -2,9 +2,14 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { filesBelow, readSources, ROOT, SOURCE_FOLDERS } from "./source_text.ts";
-import { readRow } from "../cli/markdown.ts";
-import { KERNEL_NAMES, KERNEL_SHORT_NAMES, KERNELS } from "../runtime/kernels/kernels.ts";
-import { QUIRK_NAMES, type QuirkName } from "../runtime/kernels/quirks.ts";
+import { readRow } from "@dmalab/cli";
+import {
+  KERNEL_NAMES,
+  KERNEL_SHORT_NAMES,
+  KERNELS,
+  QUIRK_NAMES,
+  type QuirkName,
+} from "@dmalab/runtime/kernels";
 
 const SOURCES = readSources(["runtime", "devices"]).filter(({ path }) =>
   !path.endsWith("_test.ts") && !path.includes("/_")
@@ -18,12 +23,12 @@ Deno.test("what a switch changes asks for it", () => {
 });
 
 Deno.test("a switch has a row on the page on defects", () => {
-  const page = Deno.readTextFileSync(join(ROOT, "docs/behaviour/defects.md"));
+  const page = Deno.readTextFileSync(join(ROOT, "docs/rules/defects.md"));
   for (const name of QUIRK_NAMES) assertStringIncludes(page, `\`${name}\``);
 });
 
 Deno.test("the releases in the tables of defects.md are those whose records have the switch on", () => {
-  const page = Deno.readTextFileSync(join(ROOT, "docs/behaviour/defects.md"));
+  const page = Deno.readTextFileSync(join(ROOT, "docs/rules/defects.md"));
   const short = new Map<string, string>(
     Object.entries(KERNEL_SHORT_NAMES).map(([name, full]) => [full, name]),
   );

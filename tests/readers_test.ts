@@ -1,22 +1,21 @@
 /** Every row of a record has a reader: what nothing reads would be accepted, explained, and do nothing. */
 import { assert, assertEquals } from "@std/assert";
-import { LAB_TABLES } from "../devices/lab_tables.ts";
-import { DEVICE_KINDS, DEVICES } from "../devices/registry.ts";
-import { BUILTINS, FUNCTIONS, GROUPS, TYPES } from "../lang/builtins/mod.ts";
-import { BUILT_IN_KINDS } from "../lang/builtins/node_types.ts";
-import { MACHINE_SCHEMA } from "../lang/machine/schema.ts";
-import { CPU_SETTINGS } from "../devices/pci/host_bridge.ts";
+import { DEVICE_KINDS, DEVICES, LAB_TABLES } from "@dmalab/devices";
+import { BUILT_IN_KINDS, BUILTINS, FUNCTIONS, GROUPS, TYPES } from "@dmalab/lang/builtins";
+import { MACHINE_SCHEMA } from "@dmalab/lang/machine";
+import { CPU_SETTINGS } from "@dmalab/devices/pci";
 
 import {
+  EVENT_TABLE,
   IOMMU_SETTINGS,
+  KERNEL_CALLS,
   MACHINE_SETTINGS,
   RAM_SETTINGS,
   REGION_SETTINGS,
+  type SettingRows,
   SWIOTLB_SETTINGS,
-} from "../runtime/machine_config.ts";
-import { LATENCY_SETTINGS } from "../runtime/time/latencies.ts";
-import type { SettingRows } from "../runtime/settings.ts";
-import { EVENT_TABLE, KERNEL_CALLS } from "../runtime/event_vocabulary.ts";
+} from "@dmalab/runtime";
+import { LATENCY_SETTINGS } from "@dmalab/runtime/time";
 import { blankOut, readSources, type SourceText } from "./source_text.ts";
 
 const CODE = readSources(["devices", "lang", "runtime"])
@@ -85,7 +84,7 @@ Deno.test("every type and function of lang/builtins/ is in a page of the referen
   const types = new Set<unknown>(TYPES.values());
   const functions = new Set<unknown>(FUNCTIONS.values());
   const found = new Set<unknown>(BUILT_IN_KINDS.map(({ type }) => type));
-  for (const folder of ["calls", "things", "values"]) {
+  for (const folder of ["calls", "types", "values"]) {
     for (const { path } of readSources([`lang/builtins/${folder}`])) {
       if (path.endsWith("_test.ts")) continue;
       for (const [name, value] of Object.entries(await import(`../${path}`))) {
@@ -147,7 +146,7 @@ Deno.test("every table of a recording has a name of its own, and its list has ev
     ...DEVICE_KINDS.map(({ kind }) => `devices/${kind}`),
   ];
   const declared = readSources(folders).filter(({ path }) => /\/recording\//.test(path))
-    .flatMap(({ text }) => [...text.matchAll(/FactTableSpec<[^>]+, "(\w+)">/g)])
+    .flatMap(({ text }) => [...text.matchAll(/HistoryTableSpec<[^>]+, "(\w+)">/g)])
     .map(([, name]) => name!);
   assertEquals(names.toSorted(), declared.sort());
 });

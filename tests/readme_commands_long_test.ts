@@ -1,7 +1,7 @@
 /** The README's commands, in its order, in a fresh copy of the project, by Node and npm alone. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { dirname, join } from "node:path";
-import { codeBlocks } from "../cli/scenario/code_blocks.ts";
+import { codeBlocks } from "@dmalab/cli/scenario";
 import { nodeRelease } from "./node_releases.ts";
 import { filesBelow, ROOT } from "./source_text.ts";
 

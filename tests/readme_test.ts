@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
-import { codeBlocks } from "../cli/scenario/code_blocks.ts";
+import { codeBlocks } from "@dmalab/cli/scenario";
 import { place, readTranscript, runTranscript } from "./transcripts.ts";
 import { ROOT } from "./source_text.ts";
 

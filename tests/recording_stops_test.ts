@@ -4,9 +4,11 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
-import { HostLoader } from "../cli/host_loader.ts";
-import { loadFollowed } from "../lang/language.ts";
+import { HostLoader } from "@dmalab/cli";
+import { loadForDebugging, SourceFile } from "@dmalab/lang";
 import {
+  type Breakpoint,
+  BreakpointSet,
   comparePositions,
   evaluate,
   move,
@@ -15,38 +17,35 @@ import {
   recordRun,
   runsOf,
   START,
-  Stops,
-  type StopSpec,
-} from "../lang/recording/mod.ts";
-import { Random } from "../runtime/random.ts";
-import { SourceFile } from "../lang/source.ts";
-import { memoryFiles } from "../lang/syntax/load_files.ts";
+} from "@dmalab/recording";
+import { Random } from "@dmalab/runtime";
+import { memoryFiles } from "@dmalab/lang/syntax";
 import { scenariosBelow } from "./examples.ts";
 import { ROOT } from "./source_text.ts";
 
 /** Runs of an example that are searched, each with as many breakpoints, and how long they are at most. */
 const RUNS = 2;
 const BREAKPOINTS = 4;
-const MOST_EVENTS = 20_000;
+const MAX_EVENTS = 20_000;
 /** Stops of one search: a loop makes very many. */
-const MOST_STOPS = 60;
+const MAX_STOPS = 60;
 /** Moments at which a condition is asked: each is put to the machine. */
-const MOST_ASKED = 400;
+const MAX_ASKED = 400;
 
 function* recordings(path: string, draws: Random): Generator<Recording> {
   const opened = HostLoader.open(join(ROOT, path));
   if (typeof opened === "string") throw new Error(opened);
-  const { program } = loadFollowed(opened.entry, opened.loader);
+  const { program } = loadForDebugging(opened.entry, opened.loader);
   const runs = runsOf(program!).filter(({ skip }) => !skip);
   for (let turn = 0; turn < Math.min(RUNS, runs.length); turn++) {
     const recording = recordRun(program!, runs[draws.below(runs.length)]!);
     const { count } = recording.log;
-    if (count > 0 && count <= MOST_EVENTS) yield recording;
+    if (count > 0 && count <= MAX_EVENTS) yield recording;
   }
 }
 
 /** A breakpoint that there is something for, of a kind; null where there is not. */
-type Draw = (recording: Recording, draws: Random) => StopSpec | null;
+type Draw = (recording: Recording, draws: Random) => Breakpoint | null;
 
 const someEvent = ({ log }: Recording, draws: Random) => 1 + draws.below(log.count);
 
@@ -85,7 +84,7 @@ const DRAWS: Readonly<Record<string, Draw>> = {
     const spec = onEvent(recording, draws)!;
     const [name] = spec.cause.kind === "event" ? spec.cause.names : [];
     const times = eventsNamed(recording, name!).length;
-    return times > MOST_ASKED ? null : { ...spec, condition: "iommu.live_mappings > 0" };
+    return times > MAX_ASKED ? null : { ...spec, condition: "iommu.live_mappings > 0" };
   },
 };
 
@@ -100,16 +99,19 @@ function eventsNamed(recording: Recording, name: string): readonly number[] {
 /** Where a search stops, one stop after the other. */
 function stopsOf(
   recording: Recording,
-  stops: Stops,
-  way: "forward" | "back",
+  breakpoints: BreakpointSet,
+  direction: "forward" | "back",
 ): readonly Position[] {
   const found: Position[] = [];
-  let at = way === "forward" ? START : recording.last;
-  while (found.length < MOST_STOPS) {
-    const moved = move(recording, at, { unit: "run", way }, stops);
-    if (moved.reason !== "stop") break;
-    assert(comparePositions(moved.at, at) * (way === "forward" ? 1 : -1) > 0, "it went on");
-    found.push(at = moved.at);
+  let position = direction === "forward" ? START : recording.last;
+  while (found.length < MAX_STOPS) {
+    const outcome = move(recording, position, { unit: "run", direction }, breakpoints);
+    if (outcome.reason !== "stop") break;
+    assert(
+      comparePositions(outcome.position, position) * (direction === "forward" ? 1 : -1) > 0,
+      "it went on",
+    );
+    found.push(position = outcome.position);
   }
   return found;
 }
@@ -126,17 +128,17 @@ for (const [index, path] of scenariosBelow("examples").entries()) {
         const kind = kinds[draws.below(kinds.length)]!;
         const spec = DRAWS[kind]!(recording, draws);
         if (spec === null) continue;
-        const stops = new Stops();
-        stops.add(spec);
+        const breakpoints = new BreakpointSet();
+        breakpoints.add(spec);
         const what = `${recording.name.name}: ${JSON.stringify(spec)}`;
-        const ahead = stopsOf(recording, stops, "forward");
-        const behind = stopsOf(recording, stops, "back");
-        if (ahead.length < MOST_STOPS) assertEquals(behind.toReversed(), ahead, what);
+        const ahead = stopsOf(recording, breakpoints, "forward");
+        const behind = stopsOf(recording, breakpoints, "back");
+        if (ahead.length < MAX_STOPS) assertEquals(behind.toReversed(), ahead, what);
         times.set(kind, (times.get(kind) ?? 0) + ahead.length);
         const { cause } = spec;
         if (cause.kind !== "event" || spec.condition !== undefined) continue;
         const said = eventsNamed(recording, cause.names[0]!).slice((spec.hits ?? 1) - 1);
-        assertEquals(ahead.map(({ seq }) => seq), said.slice(0, MOST_STOPS), what);
+        assertEquals(ahead.map(({ seq }) => seq), said.slice(0, MAX_STOPS), what);
       }
     }
   });
@@ -144,13 +146,13 @@ for (const [index, path] of scenariosBelow("examples").entries()) {
 
 Deno.test("the failure of a run stops once, both ways", () => {
   const text = `machine { }\nlet n = 1\nassert n == 1\nassert n == 2\nn = 3\n`;
-  const { program } = loadFollowed(new SourceFile("fails.dma", text), memoryFiles({}));
+  const { program } = loadForDebugging(new SourceFile("fails.dma", text), memoryFiles({}));
   const recording = recordRun(program!, runsOf(program!)[0]!);
-  const stops = new Stops();
-  stops.add({ cause: { kind: "failure" } });
+  const breakpoints = new BreakpointSet();
+  breakpoints.add({ cause: { kind: "failure" } });
   const found = [{ seq: 0, statement: 3 }];
-  assertEquals(stopsOf(recording, stops, "forward"), found);
-  assertEquals(stopsOf(recording, stops, "back"), found);
+  assertEquals(stopsOf(recording, breakpoints, "forward"), found);
+  assertEquals(stopsOf(recording, breakpoints, "back"), found);
 });
 
 const COUNTING = `machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd { } } } }
@@ -170,16 +172,16 @@ for map in maps { dma_unmap_phys(ssd, map, 4KiB, to_device) }
 `;
 
 Deno.test("a change of an expression stops both ways, wherever it can be asked", () => {
-  const { program } = loadFollowed(new SourceFile("changes.dma", COUNTING), memoryFiles({}));
+  const { program } = loadForDebugging(new SourceFile("changes.dma", COUNTING), memoryFiles({}));
   const recording = recordRun(program!, runsOf(program!)[0]!);
   assertEquals(recording.failure, null);
-  const both = (spec: Omit<StopSpec, "cause">, ...expressions: readonly string[]) => {
-    const stops = new Stops();
+  const both = (spec: Omit<Breakpoint, "cause">, ...expressions: readonly string[]) => {
+    const breakpoints = new BreakpointSet();
     for (const expression of expressions) {
-      stops.add({ ...spec, cause: { kind: "change", expression } });
+      breakpoints.add({ ...spec, cause: { kind: "change", expression } });
     }
-    const ahead = stopsOf(recording, stops, "forward");
-    assertEquals(stopsOf(recording, stops, "back").toReversed(), ahead);
+    const ahead = stopsOf(recording, breakpoints, "forward");
+    assertEquals(stopsOf(recording, breakpoints, "back").toReversed(), ahead);
     return ahead;
   };
   const values = (at: readonly Position[], text: string) =>

@@ -4,16 +4,14 @@
  */
 import { assert, assertEquals, AssertionError } from "@std/assert";
 import { join } from "node:path";
-import { HostLoader } from "../cli/host_loader.ts";
-import { LAB_TABLES } from "../devices/lab_tables.ts";
-import { BUILTINS } from "../lang/builtins/mod.ts";
-import { SourceFile } from "../lang/source.ts";
-import { memoryFiles, type SourceLoader } from "../lang/syntax/load_files.ts";
-import { loadProgram } from "../lang/run/program.ts";
-import { runProgram } from "../lang/run/run_program.ts";
-import type { AnyTableSpec } from "../runtime/recording/fact_table_spec.ts";
-import { MAPPINGS } from "../runtime/recording/tables/mappings.ts";
-import { HELD_TABLES } from "../runtime/recording/tables/held.ts";
+import { HostLoader } from "@dmalab/cli";
+import { LAB_TABLES } from "@dmalab/devices";
+import { BUILTINS } from "@dmalab/lang/builtins";
+import { SourceFile } from "@dmalab/lang";
+import { memoryFiles, type SourceLoader } from "@dmalab/lang/syntax";
+import { loadProgram } from "@dmalab/lang/run";
+import { runProgram } from "@dmalab/lang/run/run_program";
+import { type AnyTableSpec, HELD_TABLES, MAPPINGS } from "@dmalab/runtime/recording";
 import { DISK_TABLES } from "./recording/disk_rows.ts";
 import { compareRandomMachines } from "./recording/random_machines.ts";
 import { Watch } from "./recording/watched_machine.ts";
@@ -55,11 +53,11 @@ function watchScript(
 ): void {
   const registry: typeof BUILTINS = {
     ...BUILTINS,
-    buildWorld: (config, options) => {
+    buildMachine: (config, options) => {
       const asked = mode === null ? config : { ...config, iommu: { ...config.iommu, mode } };
-      const world = BUILTINS.buildWorld(asked, options);
-      watch.attach(world.lab);
-      return world;
+      const machine = BUILTINS.buildMachine(asked, options);
+      watch.attach(machine.lab);
+      return machine;
     },
   };
   runProgram(loadProgram(entry, loader, registry).program!);

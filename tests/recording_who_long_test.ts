@@ -4,22 +4,22 @@
  * is the very one; a mapping is besides held to the books of the checker, which has its own moments.
  */
 import { assert, assertEquals } from "@std/assert";
-import { RUNTIME_TABLES } from "../runtime/recording/tables/runtime_tables.ts";
-import { loadFollowed } from "../lang/language.ts";
+import { RUNTIME_TABLES } from "@dmalab/runtime/recording";
+import { loadForDebugging, SourceFile } from "@dmalab/lang";
 import {
-  momentBefore,
-  nextMoment,
+  boundValues,
+  lastWrite,
+  nextPosition,
+  type PausedRun,
   type Position,
+  positionBefore,
+  readWriteTarget,
   type Recording,
   recordRun,
   runsOf,
   START,
-  who,
-} from "../lang/recording/mod.ts";
-import { readSubject } from "../lang/recording/place_text.ts";
-import { boundValues, type Seen } from "../lang/recording/machines/replay.ts";
-import { SourceFile } from "../lang/source.ts";
-import { memoryFiles } from "../lang/syntax/load_files.ts";
+} from "@dmalab/recording";
+import { memoryFiles } from "@dmalab/lang/syntax";
 
 const MODES = [["7.2.12", "strict"], ["7.2.12", "lazy"], ["6.12.117", "strict"]] as const;
 
@@ -50,7 +50,7 @@ n = 3
 `;
 
 /** What the machine holds, as a text; \`-\` for nothing. */
-type Probe = (seen: Seen) => string;
+type Probe = (paused: PausedRun) => string;
 
 /** A thing as a question names it, and how the machine is looked at for it. */
 interface Kind {
@@ -108,7 +108,7 @@ function eventProbe(
   isMeant: (fields: Record<string, unknown>, request: number | null) => boolean,
 ) {
   return (recording: Recording): Probe => ({ vm }) => {
-    const { seq } = vm.world.stream;
+    const { seq } = vm.machine.stream;
     for (let at = seq; at > 0; at--) {
       const { fields, name, request } = recording.event(at);
       if (names.includes(name) && isMeant(fields as never, request)) return `${at}`;
@@ -117,7 +117,7 @@ function eventProbe(
   };
 }
 
-const driverOf = ({ vm }: Seen, name: string) => {
+const driverOf = ({ vm }: PausedRun, name: string) => {
   const device = vm.lab.devices.get(name);
   assert(device?.kind === "nvme");
   return device.disk.driver;
@@ -207,8 +207,8 @@ const KINDS: readonly Kind[] = [
   {
     name: "doorbell",
     subject: () => "doorbell sq_tail",
-    probe: () => (seen) =>
-      ["ssd", "wide"].map((name) => driverOf(seen, name).ioQueues[0]!.rings.sqRung).join(" "),
+    probe: () => (paused) =>
+      ["ssd", "wide"].map((name) => driverOf(paused, name).ioQueues[0]!.rings.sqRung).join(" "),
   },
   {
     name: "byte of memory",
@@ -217,7 +217,7 @@ const KINDS: readonly Kind[] = [
       const phys = field(recording, "dma.map", "phys", "dma_map_single");
       return ({ vm }) => {
         const byte = new Uint8Array(1);
-        vm.world.readMemory(phys, byte);
+        vm.machine.readMemory(phys, byte);
         return String(byte[0]);
       };
     },
@@ -225,12 +225,12 @@ const KINDS: readonly Kind[] = [
   {
     name: "variable",
     subject: () => "n",
-    probe: (recording) => (seen) => {
-      const frame = seen.frames()[0];
+    probe: (recording) => (paused) => {
+      const frame = paused.frames()[0];
       const found = frame === undefined
         ? undefined
-        : boundValues(seen, frame).find(({ name }) => name === "n");
-      return found === undefined ? "-" : recording.looker.answer(found.value, seen).text;
+        : boundValues(paused, frame).find(({ name }) => name === "n");
+      return found === undefined ? "-" : recording.evaluator.answer(found.value, paused).text;
     },
   },
 ];
@@ -239,11 +239,11 @@ const KINDS: readonly Kind[] = [
 function changesSeen(recording: Recording, probe: Probe): readonly Position[] {
   const changes: Position[] = [];
   let known: string | null = null;
-  recording.reruns.visit(START, (seen) => {
-    const named = probe(seen);
-    if (known !== null && named !== known) changes.push(seen.at);
+  recording.replays.visit(START, (paused) => {
+    const named = probe(paused);
+    if (known !== null && named !== known) changes.push(paused.position);
     known = named;
-    return nextMoment(recording, seen.at);
+    return nextPosition(recording, paused.position);
   });
   return changes;
 }
@@ -270,7 +270,7 @@ function namedAt(
 
 for (const [kernel, mode] of MODES) {
   Deno.test(`who changed each of ten things last, on ${kernel} with iommu.mode = ${mode}`, () => {
-    const { diagnostics, program } = loadFollowed(
+    const { diagnostics, program } = loadForDebugging(
       new SourceFile("who.dma", script(kernel, mode)),
       memoryFiles({}),
     );
@@ -278,37 +278,38 @@ for (const [kernel, mode] of MODES) {
     const recording = recordRun(program, runsOf(program)[0]!);
     assertEquals(recording.failure, null);
     for (const { hasOwnBooks = false, name, probe, subject, named: pair } of KINDS) {
-      const changes = changesSeen(recording, probe(recording)).map((at) =>
-        pair === undefined ? at : namedAt(recording, at, pair)
+      const changes = changesSeen(recording, probe(recording)).map((position) =>
+        pair === undefined ? position : namedAt(recording, position, pair)
       );
       const open: string[] = [];
       assert(changes.length > 0, `${name} never changes`);
       const last = changes.at(-1)!;
-      const meant = readSubject(recording, recording.last, subject(recording));
-      for (const at of [momentBefore(recording, last)!, last, recording.last]) {
+      const meant = readWriteTarget(recording, recording.last, subject(recording));
+      for (const position of [positionBefore(recording, last)!, last, recording.last]) {
         const seen = changes.findLast((each) =>
-          each.seq < at.seq || each.seq === at.seq && each.statement <= at.statement
+          each.seq < position.seq ||
+          each.seq === position.seq && each.statement <= position.statement
         );
-        const named = who(recording, at, meant);
-        const where = `${name} at ${at.seq}.${at.statement}`;
+        const named = lastWrite(recording, position, meant);
+        const where = `${name} at ${position.seq}.${position.statement}`;
         if (seen === undefined) {
-          assert(named === null || named.at.seq <= 1, `${where}: ${named?.at.seq}`);
+          assert(named === null || named.position.seq <= 1, `${where}: ${named?.position.seq}`);
           continue;
         }
         if (!hasOwnBooks) {
-          assertEquals(named?.at.seq, seen.seq, where);
+          assertEquals(named?.position.seq, seen.seq, where);
           continue;
         }
         // What an event tells of is there when it is named, or in the moment after it.
         const next = changes[changes.indexOf(seen) + 1] ?? seen;
         const isSeen = [seen, next].some(({ seq }) =>
-          named !== null && isOneChange(recording, named.at.seq, seq)
+          named !== null && isOneChange(recording, named.position.seq, seq)
         );
         if (isSeen) continue;
         // In the midst of a call that changes it, the event that says so may be yet to come.
-        const isUnderWay = named !== null && named.at.seq < seen.seq &&
-          recording.kernelFrames(at).length > 0;
-        assert(isUnderWay, `${where}: named ${named?.at.seq}, seen ${seen.seq}`);
+        const isUnderWay = named !== null && named.position.seq < seen.seq &&
+          recording.kernelFrames(position).length > 0;
+        assert(isUnderWay, `${where}: named ${named?.position.seq}, seen ${seen.seq}`);
         open.push(where);
       }
       assert(open.length <= 1, open.join(", "));

@@ -1,20 +1,14 @@
 /** `dmalab releases`: where scenarios turn, and by what. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
-import { explain } from "../cli/explain/lookup.ts";
-import { readRulePage } from "../cli/places.ts";
-import { releasesJson } from "../cli/releases/releases_json.ts";
-import { releasesText } from "../cli/releases/releases_text.ts";
-import { main } from "../cli/main.ts";
-import { MemoryScreen } from "../cli/memory_screen.ts";
-import { type TestTurns, turnsOf } from "../instruments/releases/turns.ts";
-import { painter } from "../lang/render/paint.ts";
-import { SourceFile } from "../lang/source.ts";
-import { LoadError } from "../lang/syntax/load_files.ts";
-import { DEFAULT_LIMITS } from "../lang/values/limits.ts";
-import { differencesOf } from "../runtime/kernels/differences.ts";
-import { KERNEL_NAMES, KERNELS } from "../runtime/kernels/kernels.ts";
-import { NOT_SIMULATED } from "../runtime/kernels/not_simulated.ts";
+import { explain } from "@dmalab/cli/explain";
+import { main, MemoryScreen, readRulePage } from "@dmalab/cli";
+import { releasesJson, releasesText, type TestTurns, turnsOf } from "@dmalab/cli/releases";
+import { painter } from "@dmalab/lang/render";
+import { SourceFile } from "@dmalab/lang";
+import { LoadError } from "@dmalab/lang/syntax";
+import { DEFAULT_LIMITS } from "@dmalab/lang/values";
+import { differencesOf, KERNEL_NAMES, KERNELS, NOT_SIMULATED } from "@dmalab/runtime/kernels";
 import { ROOT } from "./source_text.ts";
 
 function turns(text: string, ...matches: readonly string[]): readonly TestTurns[] {

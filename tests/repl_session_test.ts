@@ -45,7 +45,7 @@ class Session {
 
   /** Presses Ctrl-C until what runs is ended by it. */
   async interrupt(wanted: RegExp): Promise<void> {
-    for (let presses = 0; presses < MOST_PRESSES; presses++) {
+    for (let presses = 0; presses < MAX_PRESSES; presses++) {
       await new Promise((resolve) => setTimeout(resolve, PRESS_MS));
       if (wanted.test(this.pty.lines.join("\n"))) return;
       await this.pty.press(CTRL_C);
@@ -56,7 +56,7 @@ class Session {
 
 /** Between two Ctrl-C: no key is read before a run has taken a while, on a busy host a long one. */
 const PRESS_MS = 500;
-const MOST_PRESSES = 120;
+const MAX_PRESSES = 120;
 
 /** Inputs of a morning, each with what it leads to. */
 const INPUTS: readonly (readonly [keys: string, wanted: RegExp])[] = [

@@ -3,19 +3,18 @@
  * of the live request, and what the file has are the same memory, entries and lists.
  */
 import { assert, assertEquals } from "@std/assert";
-import { picturedRequest } from "../lang/builtins/pictured_request.ts";
-import type { Recording } from "../lang/recording/mod.ts";
-import { requestPicture } from "../lang/render/pictures/request_picture.ts";
-import { svgPictures } from "../lang/render/pictures/svg_picture.ts";
-import { requestView } from "../lang/views/request.ts";
-import type { Vm } from "../lang/vm/vm.ts";
+import { picturedRequest } from "@dmalab/lang/builtins";
+import type { Recording } from "@dmalab/recording";
+import { requestPicture, svgPictures } from "@dmalab/lang/render";
+import { requestView } from "@dmalab/recording/views";
+import type { Vm } from "@dmalab/lang/vm";
 import { scenariosBelow } from "./examples.ts";
 import { recordingsOf } from "./recording/same_run.ts";
 
 /** Looks at one run, and what a run has at most that is looked at. */
-const MOST_REQUESTS = 4;
-const MOST_EVENTS = 3000;
-const MOST_RUNS = 6;
+const MAX_REQUESTS = 4;
+const MAX_EVENTS = 3000;
+const MAX_RUNS = 6;
 
 /** The request of a number, while its command is sent; null for those of drivers by hand. */
 function sentRequest({ lab }: Vm, id: number) {
@@ -33,17 +32,17 @@ function sentRequest({ lab }: Vm, id: number) {
 function compareRun(run: Recording): { readonly compared: number; readonly whole: number } {
   let compared = 0;
   let whole = 0;
-  for (let seq = 1; seq <= run.log.count && compared < MOST_REQUESTS; seq++) {
+  for (let seq = 1; seq <= run.log.count && compared < MAX_REQUESTS; seq++) {
     const id = run.log.nameAt(seq) === "nvme.fetch" ? run.log.requestAt(seq) : null;
     if (id === null) continue;
-    const at = run.afterEvent(seq);
-    const live = run.reruns.look(at, ({ vm }) => {
+    const position = run.afterEvent(seq);
+    const live = run.replays.look(position, ({ vm }) => {
       const request = sentRequest(vm, id);
       return request === null ? null : picturedRequest(request, vm);
     });
     // Commands without data have pointers that lead nowhere.
     if (live === null || live.segments.length === 0) continue;
-    const view = requestView(run, at, id)!;
+    const view = requestView(run, position, id)!;
     // After a reset the driver may still know the command that it sent before.
     if (view.phases.filter(({ phase }) => phase === "sent").length > 1) continue;
     const where = `${run.name.place} request ${id} after event ${seq}`;
@@ -92,12 +91,12 @@ Deno.test("the view, the terminal and the file draw the same requests, in every 
   for (const path of scenariosBelow("examples")) {
     let runs = 0;
     for (const run of recordingsOf(path)) {
-      if (run.log.count > MOST_EVENTS || run.find("nvme.submit") === null) continue;
+      if (run.log.count > MAX_EVENTS || run.find("nvme.submit") === null) continue;
       const here = compareRun(run);
       compared += here.compared;
       whole += here.whole;
       if (here.compared > 0) examples.add(path);
-      if (++runs === MOST_RUNS) break;
+      if (++runs === MAX_RUNS) break;
     }
   }
   assert(whole > 0.95 * compared, `${whole} of ${compared}`);

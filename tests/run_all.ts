@@ -1,22 +1,31 @@
 /**
- * `deno task test [OPTIONS OF deno test]`: the types, and the short suite of tests.
+ * `deno task test [core] [OPTIONS OF deno test]`: the types, and the short suite of tests; of the core alone.
  * `deno task test-all [--rest] [--times] [OPTIONS OF deno test]`: the long suite with it. `--rest` leaves
  * out what `deno task test` runs; `--times` runs each file in a process of its own, prints those that
  * take most processor time, and writes them to `tests/running/costs.json`.
  *
  * Ends with one line that scripts can read: `N passed, N failed`.
  */
-import { jobOf, type Ran, runJobs, shownOf, TYPES } from "./running/lanes.ts";
+import { jobOf, type Ran, runJobs, shownOf, typesOf } from "./running/lanes.ts";
 import { type Size, testsOf, worldsOf } from "./running/sizes.ts";
+import { CORE_FOLDERS } from "./source_text.ts";
 import { measureCosts } from "./running/times.ts";
 
-const OWN = ["--all", "--rest", "--times"];
+const OWN = ["--all", "--rest", "--times", "core"];
 
-async function runAll(size: Size, options: readonly string[]): Promise<Ran[]> {
+/** @param folders What is tested: null for everything. */
+async function runAll(
+  size: Size,
+  folders: readonly string[] | null,
+  options: readonly string[],
+): Promise<Ran[]> {
   const folder = Deno.makeTempDirSync({ prefix: "dmalab-" });
   try {
-    const worlds = worldsOf(testsOf(size)).map((world) => jobOf(world, folder, options));
-    const jobs = size === "rest" ? worlds : [TYPES, ...worlds];
+    const tests = testsOf(size).filter(({ file }) =>
+      folders === null || folders.includes(file.split("/")[0]!)
+    );
+    const worlds = worldsOf(tests).map((world) => jobOf(world, folder, options));
+    const jobs = size === "rest" ? worlds : [typesOf(folders ?? ["."]), ...worlds];
     return await runJobs(jobs, (ran) => {
       if (ran.failed > 0) console.log(shownOf(ran));
     }, { shared: folder });
@@ -31,7 +40,11 @@ if (import.meta.main) {
   if (wants("--times")) await measureCosts(testsOf(size));
   else {
     const start = performance.now();
-    const ran = await runAll(size, Deno.args.filter((option) => !OWN.includes(option)));
+    const ran = await runAll(
+      size,
+      wants("core") ? CORE_FOLDERS : null,
+      Deno.args.filter((option) => !OWN.includes(option)),
+    );
     const sum = (of: (ran: Ran) => number) => ran.reduce((all, each) => all + of(each), 0);
     const passed = sum((each) => each.passed);
     const failed = sum((each) => each.failed);

@@ -1,8 +1,7 @@
 /** `deno run -R=. scenario.dma`, literally, in this project and in a folder made by `dmalab init`. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
-import { initFolder } from "../cli/init/init_folder.ts";
-import { VERSION } from "../cli/package_version.ts";
+import { initFolder } from "@dmalab/cli/init";
 import { runDeno } from "./deno_process.ts";
 import { ROOT } from "./source_text.ts";
 
@@ -53,11 +52,6 @@ Deno.test("a scenario that may not be read, or is not there, is a sentence and e
   assertEquals(missing.code, 2);
   assertStringIncludes(missing.output, 'Cannot read "examples/no-such.dma": there is no such file');
   for (const { output } of [denied, missing]) assert(!output.includes("    at "), output);
-});
-
-Deno.test("package_version.ts and package.json name one version", () => {
-  const { version } = JSON.parse(Deno.readTextFileSync(join(ROOT, "package.json")));
-  assertEquals(VERSION, version);
 });
 
 Deno.test("dmalab init touches nothing when one of its files is there", async () => {

@@ -10,13 +10,13 @@ import { dirname, join, normalize } from "node:path";
 import ts from "typescript";
 import type { SourceText } from "./source_text.ts";
 
-/** The project's own limits: docs/architecture.md states them. */
-export const MOST_LINES_OF_A_FILE = 1500;
-export const MOST_LINES_OF_A_FUNCTION = 70;
-export const MOST_PARAMETERS = 6;
+/** The project's own limits: docs/dev/architecture.md states them. */
+export const MAX_LINES_PER_FILE = 1500;
+export const MAX_LINES_PER_FUNCTION = 70;
+export const MAX_PARAMETERS = 6;
 
 /** What the library exports is used by others. */
-const LIBRARY: readonly string[] = ["mod.ts", "recording.ts"];
+const LIBRARY: readonly string[] = ["mod.ts", "recording/mod.ts"];
 
 export interface Finding {
   readonly key: string;
@@ -31,11 +31,13 @@ interface Parsed extends SourceText {
 }
 
 /** Tests and their helpers: `_rig.ts`, `testing_edits.ts`, `testing/`; the replay is held to what the house is. */
-const TEST_FILE = /^tests\/(?!conformance\/)|_test\.ts$|\/_\w+\.ts$|\/testing(?:_\w+)?(?:\.ts$|\/)/;
+const TEST_FILE =
+  /^(?:extensions\/\w+\/)?tests\/(?!conformance\/)|_test\.ts$|\/_\w+\.ts$|\/testing(?:_\w+)?(?:\.ts$|\/)/;
 /** Code whose objects belong to a machine, of which a hunt builds thousands. */
-const OF_MACHINES = /^(?:c_drivers|devices|instruments|lang|runtime)\//;
+const OF_MACHINES =
+  /^(?:devices|extensions\/(?:c_drivers|hunt\/(?:driver|requests)|kernel_tree\/oracle|topology|vectors)|lang|recording|runtime)\//;
 /** Where a page is looked for that is named without its folder. */
-const PAGES = ["docs", "docs/behaviour"];
+const PAGES = ["docs", "docs/rules"];
 
 export class House {
   readonly #files: readonly Parsed[];
@@ -44,8 +46,13 @@ export class House {
   /**
    * @param sources All TypeScript of the project, tests too: they are users.
    * @param entries Text that names files which are started, such as the tasks of deno.json.
+   * @param members The files that members of the workspace export, by the names that others import.
    */
-  constructor(sources: readonly SourceText[], readonly entries: string) {
+  constructor(
+    sources: readonly SourceText[],
+    readonly entries: string,
+    readonly members: ReadonlyMap<string, string> = new Map(),
+  ) {
     this.#files = sources.map(({ path, text }) => ({
       path,
       text,
@@ -62,11 +69,13 @@ export class House {
   /** Files that no other imports, names as a URL, or starts; tests alone do not count. */
   deadFiles(): Finding[] {
     const named = new Set<string>();
+    const entries = new Set(this.members.values());
     const users = new Map<string, Set<string>>();
     for (const file of this.#files) {
-      for (const target of namedFiles(file)) {
+      for (const target of namedFiles(file, this.members)) {
         users.set(target, (users.get(target) ?? new Set()).add(file.path));
-        const isOwnTest = file.path.endsWith("_test.ts") && !target.startsWith("tests/");
+        const isOwnTest = file.path.endsWith("_test.ts") && !target.startsWith("tests/") &&
+          !entries.has(target);
         if (file.isProduct || !isOwnTest) named.add(target);
       }
     }
@@ -83,7 +92,7 @@ export class House {
   unusedExports(): Finding[] {
     const taken = new Set<string>();
     for (const file of this.#files) {
-      for (const { target, names } of importedNames(file)) {
+      for (const { target, names } of importedNames(file, this.members)) {
         if (names === "all") {
           const other = this.#byPath.get(target);
           for (const [name] of other === undefined ? [] : exportedValues(other)) {
@@ -92,8 +101,9 @@ export class House {
         } else for (const name of names) taken.add(`${target} ${name}`);
       }
     }
+    const entries = new Set(this.members.values());
     return this.#product.flatMap((file) =>
-      [...exportedValues(file)]
+      [...exportedValues(file, entries.has(file.path))]
         .filter(([name]) => !taken.has(`${file.path} ${name}`) && !LIBRARY.includes(file.path))
         .map(([name, node]) => finding(file, node, name, `exports ${name}, which is not imported`))
     );
@@ -133,7 +143,7 @@ export class House {
   longFiles(): Finding[] {
     return this.#product.flatMap((file) => {
       const lines = file.tree.getLineStarts().length - 1;
-      if (lines <= MOST_LINES_OF_A_FILE) return [];
+      if (lines <= MAX_LINES_PER_FILE) return [];
       return { key: file.path, text: `${file.path} has ${lines} lines` };
     });
   }
@@ -141,7 +151,7 @@ export class House {
   longFunctions(): Finding[] {
     return this.#functions().flatMap(({ file, node, name }) => {
       const lines = lineOf(file, node.getEnd()) - lineOf(file, node.getStart()) + 1;
-      if (lines <= MOST_LINES_OF_A_FUNCTION) return [];
+      if (lines <= MAX_LINES_PER_FUNCTION) return [];
       return finding(file, node, name, `${name} has ${lines} lines`);
     });
   }
@@ -149,7 +159,7 @@ export class House {
   longParameterLists(): Finding[] {
     return this.#functions().flatMap(({ file, node, name }) => {
       const { length } = node.parameters;
-      if (length <= MOST_PARAMETERS) return [];
+      if (length <= MAX_PARAMETERS) return [];
       return finding(file, node, name, `${name} takes ${length} parameters`);
     });
   }
@@ -255,18 +265,23 @@ function nameOf(node: ts.Node): string {
   return ts.isClassLike(parent) && parent.name !== undefined ? `${parent.name.text}.${own}` : own;
 }
 
-function resolve(file: Parsed, specifier: string): string | null {
-  if (!specifier.startsWith(".")) return null;
+function resolve(
+  file: Parsed,
+  specifier: string,
+  members: ReadonlyMap<string, string>,
+): string | null {
+  if (!specifier.startsWith(".")) return members.get(specifier) ?? null;
   return normalize(join(dirname(file.path), specifier)).replaceAll("\\", "/");
 }
 
 /** Files that a file imports, or names in `new URL("…", import.meta.url)`. */
-function namedFiles(file: Parsed): string[] {
+function namedFiles(file: Parsed, members: ReadonlyMap<string, string>): string[] {
   const found: string[] = [];
   walk(file.tree, (node) => {
-    if (!ts.isStringLiteral(node) || !node.text.endsWith(".ts")) return;
-    const target = resolve(file, node.text);
-    found.push(target ?? node.text);
+    if (!ts.isStringLiteral(node)) return;
+    if (node.text.endsWith(".ts") || members.has(node.text)) {
+      found.push(resolve(file, node.text, members) ?? node.text);
+    }
   });
   return found;
 }
@@ -276,11 +291,11 @@ interface Imported {
   readonly names: readonly string[] | "all";
 }
 
-function importedNames(file: Parsed): Imported[] {
+function importedNames(file: Parsed, members: ReadonlyMap<string, string>): Imported[] {
   const found: Imported[] = [];
   const add = (specifier: ts.Expression | undefined, names: readonly string[] | "all") => {
     if (specifier === undefined || !ts.isStringLiteral(specifier)) return;
-    const target = resolve(file, specifier.text);
+    const target = resolve(file, specifier.text, members);
     if (target !== null) found.push({ target, names });
   };
   const own = (elements: readonly (ts.ImportSpecifier | ts.ExportSpecifier)[]) =>
@@ -313,10 +328,20 @@ const isExported = (node: ts.Statement) =>
   ts.canHaveModifiers(node) &&
   ts.getModifiers(node)?.some(({ kind }) => kind === ts.SyntaxKind.ExportKeyword) === true;
 
-function* exportedValues(file: Parsed): Generator<[name: string, node: ts.Node]> {
+/** @param passedOn What it passes on, too: an entry of a member lists what others use. */
+function* exportedValues(
+  file: Parsed,
+  passedOn = false,
+): Generator<[name: string, node: ts.Node]> {
   for (const statement of file.tree.statements) {
-    if (!isExported(statement)) continue;
-    if (ts.isFunctionDeclaration(statement) || ts.isClassDeclaration(statement)) {
+    if (ts.isExportDeclaration(statement)) {
+      const { exportClause: clause, isTypeOnly } = statement;
+      if (!passedOn || isTypeOnly || clause === undefined || !ts.isNamedExports(clause)) continue;
+      for (const each of clause.elements) {
+        if (!each.isTypeOnly) yield [each.name.text, each];
+      }
+    } else if (!isExported(statement)) continue;
+    else if (ts.isFunctionDeclaration(statement) || ts.isClassDeclaration(statement)) {
       if (statement.name !== undefined) yield [statement.name.text, statement];
     } else if (ts.isVariableStatement(statement)) {
       for (const { name } of statement.declarationList.declarations) {

@@ -5,9 +5,8 @@
  * now into the page; `git diff` then shows what has changed.
  */
 import { join } from "node:path";
-import { main } from "../cli/main.ts";
-import { MemoryScreen } from "../cli/memory_screen.ts";
-import { type CodeBlock, codeBlocks } from "../cli/scenario/code_blocks.ts";
+import { main, MemoryScreen } from "@dmalab/cli";
+import { type CodeBlock, codeBlocks } from "@dmalab/cli/scenario";
 import { ROOT } from "./source_text.ts";
 
 export interface Transcript {

@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { type CodeBlock, codeBlocks } from "../cli/scenario/code_blocks.ts";
+import { type CodeBlock, codeBlocks } from "@dmalab/cli/scenario";
 import { runDeno } from "./deno_process.ts";
 import { ROOT } from "./source_text.ts";
 import { blankAnsi } from "./text.ts";
@@ -12,7 +12,7 @@ const PAGE = "docs/typescript.md";
 /** What the package exports, and what it is started by. */
 const ENTRIES = [
   "mod.ts",
-  "recording.ts",
+  "recording/mod.ts",
   ...[...Deno.readDirSync(join(ROOT, "tools/package/entries"))]
     .map(({ name }) => `tools/package/entries/${name}`),
 ];
@@ -55,7 +55,7 @@ Deno.test("the programs of docs/typescript.md compile, run, and print what stand
       const code = program.code.replaceAll(
         /"dmalab(\/recording)?"/g,
         (_, recording) =>
-          `"${pathToFileURL(join(ROOT, recording ? "recording.ts" : "mod.ts")).href}"`,
+          `"${pathToFileURL(join(ROOT, recording ? "recording/mod.ts" : "mod.ts")).href}"`,
       );
       Deno.writeTextFileSync(fileOf(program), code);
     }

@@ -3,8 +3,8 @@
  *
  * With `--json` each line is one object `{"name","value","unit","ratio","to"}`.
  */
-import { command, type Invocation } from "../cli/command.ts";
-import { type ExitCode, HELD, WRONG } from "../cli/exit_code.ts";
+import { command, type Invocation } from "@dmalab/cli/extend";
+import { type ExitCode, HELD, WRONG } from "@dmalab/cli/exit_code";
 import { type Benchmark, formatResult } from "./bench/benchmark.ts";
 import { BENCHMARKS } from "./bench/mod.ts";
 import { CannotMeasure, measureRepeatedly } from "./bench/repeated.ts";

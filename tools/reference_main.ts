@@ -8,7 +8,7 @@ import { withFindingTables } from "./reference/findings_page.ts";
 import { withMachineKeys } from "./reference/machine_keys.ts";
 import { withPermissionTable } from "./reference/permission_table.ts";
 import { GRAMMARS } from "./grammar/mod.ts";
-import { planFile } from "../lang/syntax/plan_writer.ts";
+import { planFile } from "@dmalab/lang/syntax";
 
 const DOCS = new URL("../docs/", import.meta.url);
 const EVENTS = new URL("../docs/events.md", import.meta.url);
@@ -31,5 +31,5 @@ for (const { file, text } of GRAMMARS) {
 }
 console.log(
   "lang/syntax/grammar_plan.ts, docs/builtins.md, docs/builtins/, docs/events.md, the tables of docs/what-fails-a-test.md, the keys in docs/language.md and " +
-    "docs/terminal.md, the permissions in docs/install.md, the commands in README.md and the grammars of editors/ are written",
+    "docs/terminal.md, the permissions in docs/install.md, the commands in README.md and the grammars of extensions/editor/ are written",
 );

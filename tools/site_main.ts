@@ -6,7 +6,7 @@ import { ruleCitations } from "./site/rules.ts";
 import { sitePages } from "./site/site_pages.ts";
 
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
-const SITE = join(ROOT, "site");
+const SITE = join(ROOT, "extensions/page/site");
 const PAGES = join(SITE, "pages");
 /** Shown when more are dead. */
 const SHOWN = 20;

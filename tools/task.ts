@@ -1,9 +1,7 @@
 /** A development task as a command: its options are read, and its help is written, as the product's are. */
-import type { Command } from "../cli/command.ts";
-import { parseCommandLine } from "../cli/command_line.ts";
-import { VERSION } from "../cli/package_version.ts";
-import { toItsEnd } from "../cli/process_end.ts";
-import { ProcessScreen } from "../cli/screen.ts";
+import { type Command, ProcessScreen } from "@dmalab/cli/extend";
+import { parseCommandLine, toItsEnd } from "@dmalab/cli";
+import { VERSION } from "@dmalab/cli/package_version";
 
 /** Does what `deno task NAME` was started with, and ends the process. */
 export async function runTask(task: Command): Promise<never> {

@@ -1,13 +1,13 @@
 /** `deno task web [DIR]`: the playground and the page of reports, each one HTML file. */
 import { join } from "node:path";
-import { dataText } from "../cli/report/page_data.ts";
+import { dataText } from "@dmalab/page/cli";
 import { buildPage, type PagePlan, REPORT_PLAN } from "./web/build_page.ts";
 import { playgroundData } from "./web/playground_data.ts";
 
 const folder = Deno.args[0] ?? "dist/web";
 Deno.mkdirSync(folder, { recursive: true });
 const playground: PagePlan = {
-  entry: new URL("../web/playground_main.ts", import.meta.url),
+  entry: new URL("../extensions/page/playground_main.ts", import.meta.url),
   kind: "playground",
   data: dataText(playgroundData()),
 };

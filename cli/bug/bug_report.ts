@@ -1,13 +1,10 @@
 /** What is said of a bug that a script has met: the smallest script that still meets it. */
 import { host } from "../host.ts";
-import { BUG_CODE } from "../../lang/diagnostics/bug.ts";
-import type { BugIdentity } from "../../lang/diagnostics/diagnostic.ts";
-import { printable } from "../../lang/diagnostics/display_width.ts";
-import { loadProgram } from "../../lang/language.ts";
-import type { LoadResult } from "../../lang/run/program.ts";
-import { runProgram } from "../../lang/run/run_program.ts";
-import { SourceFile } from "../../lang/source.ts";
-import { DEFAULT_LIMITS, type Limits } from "../../lang/values/limits.ts";
+import { BUG_CODE, type BugIdentity, printable } from "@dmalab/lang/diagnostics";
+import { loadProgram, SourceFile } from "@dmalab/lang";
+import type { LoadResult } from "@dmalab/lang/run";
+import { runProgram } from "@dmalab/lang/run/run_program";
+import { DEFAULT_LIMITS, type Limits } from "@dmalab/lang/values";
 import { HostLoader } from "../host_loader.ts";
 import { VERSION } from "../package_version.ts";
 import type { Screen } from "../screen.ts";
@@ -24,7 +21,7 @@ const TRY_LIMITS: Limits = {
 };
 
 /** Lines of the smallest script that are shown: more is no smallest one. */
-const MOST_LINES = 60;
+const MAX_LINES = 60;
 
 /** Reads a text as a program. */
 export type Loads = (source: SourceFile) => LoadResult;
@@ -65,7 +62,7 @@ function bugOf(
   const { outcomes } = runProgram(program, {
     limits: TRY_LIMITS,
     watch: { nowMs, interrupted: () => false },
-    heard: false,
+    attributeDefects: false,
     ...seed === null ? {} : { seed },
   });
   const failed = outcomes.find(({ failure }) => failure?.kind === "bug");
@@ -84,7 +81,7 @@ export function sayBugReport(path: string, seed: number | null, screen: Screen):
   const load: Loads = (source) => loadProgram(source, opened.loader);
   const text = smallestBug(opened.entry, load, seed, () => performance.now());
   const lines = (text ?? "").split("\n").filter((line) => line.trim() !== "");
-  const shown = lines.slice(0, MOST_LINES);
+  const shown = lines.slice(0, MAX_LINES);
   const left = lines.length - shown.length;
   const report = [
     "",

@@ -1,10 +1,10 @@
 import { assertEquals } from "@std/assert";
-import { BUILTINS } from "../../lang/builtins/mod.ts";
-import { loadProgram } from "../../lang/run/program.ts";
-import { SourceFile } from "../../lang/source.ts";
-import { LoadError } from "../../lang/syntax/load_files.ts";
-import type { Registry } from "../../lang/values/registry.ts";
-import { InvariantError } from "../../runtime/errno.ts";
+import { BUILTINS } from "@dmalab/lang/builtins";
+import { loadProgram } from "@dmalab/lang/run";
+import { SourceFile } from "@dmalab/lang";
+import { LoadError } from "@dmalab/lang/syntax";
+import type { Registry } from "@dmalab/lang/values";
+import { InvariantError } from "@dmalab/runtime";
 import { smallestBug } from "./bug_report.ts";
 
 /** What there is, and a builtin that finds dmalab wrong when it gets more than 9. */
@@ -12,7 +12,7 @@ const REGISTRY: Registry = {
   ...BUILTINS,
   functions: new Map([...BUILTINS.functions, ["break_beyond", {
     name: "break_beyond",
-    parameters: [{ name: "count", kind: "int", doc: "A number.", optional: false, named: false }],
+    parameters: [{ name: "count", type: "int", doc: "A number.", optional: false, named: false }],
     result: "nothing",
     doc: "Fails as a rule of the simulator that does not hold.",
     example: "break_beyond(1)",

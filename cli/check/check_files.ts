@@ -1,8 +1,5 @@
 /** `dmalab check`: everything that is wrong with files, at once. */
-import { printableJson } from "../../lang/diagnostics/display_width.ts";
-import { BUG_CODE } from "../../lang/diagnostics/bug.ts";
-import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
-import { countMistakes } from "../../lang/diagnostics/first_mistakes.ts";
+import { BUG_CODE, countMistakes, type Diagnostic, printableJson } from "@dmalab/lang/diagnostics";
 import { codeOfProblems, type ExitCode, worseExitCode, WRONG } from "../exit_code.ts";
 import { sayDiagnostics } from "../scenario/diagnostic_style.ts";
 import { sayBug } from "../bug/say_bug.ts";

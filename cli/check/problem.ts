@@ -1,6 +1,6 @@
 /** What is wrong with files, as plain data: what `check --format` writes. */
-import type { Diagnostic, Severity } from "../../lang/diagnostics/diagnostic.ts";
-import type { Span } from "../../lang/source.ts";
+import type { Diagnostic, Severity } from "@dmalab/lang/diagnostics";
+import type { Span } from "@dmalab/lang";
 
 /** A stretch of a file. Lines and columns are counted from 1; columns in UTF-16 units. */
 export interface Region {
@@ -12,7 +12,7 @@ export interface Region {
   readonly endColumn: number;
 }
 
-export interface Problem {
+export interface CheckProblem {
   readonly code: string;
   readonly severity: Severity;
   readonly message: string;
@@ -22,7 +22,7 @@ export interface Problem {
 }
 
 /** A diagnostic as plain data. */
-export function problemOf(diagnostic: Diagnostic): Problem {
+export function problemOf(diagnostic: Diagnostic): CheckProblem {
   const { code, severity, message, hint, span, related = [] } = diagnostic;
   return {
     code,

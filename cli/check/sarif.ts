@@ -5,10 +5,9 @@
  * @see https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
  */
 import type { Location, Log, ReportingDescriptor, Result } from "sarif";
-import { DIAGNOSTIC_CODES } from "../../lang/diagnostics/codes.ts";
-import type { CodeEntry } from "../../lang/diagnostics/codes/entry.ts";
+import { type CodeEntry, DIAGNOSTIC_CODES } from "@dmalab/lang/diagnostics";
 import { VERSION } from "../package_version.ts";
-import type { Problem, Region } from "./problem.ts";
+import type { CheckProblem, Region } from "./problem.ts";
 
 const SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json";
 
@@ -17,7 +16,7 @@ const SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json";
  *
  * @param unreadable What is wrong with files that could not be read at all, as sentences.
  */
-export function sarifLog(problems: readonly Problem[], unreadable: readonly string[]): Log {
+export function sarifLog(problems: readonly CheckProblem[], unreadable: readonly string[]): Log {
   const codes = [...new Set(problems.map(({ code }) => code))].sort();
   return {
     $schema: SCHEMA,
@@ -52,7 +51,7 @@ function ruleOf(code: string): ReportingDescriptor {
   };
 }
 
-function resultOf(problem: Problem, ruleIndex: number): Result {
+function resultOf(problem: CheckProblem, ruleIndex: number): Result {
   const { code, severity, message, hint, region, related } = problem;
   return {
     ruleId: code,

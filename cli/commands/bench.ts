@@ -22,7 +22,7 @@ export const BENCH = command({
     json: { kind: "flag", doc: "one JSON object per line; what benches print goes to stderr" },
     ...LIMITS,
   },
-  examples: [{ line: "bench benches/nvme_read.dma", doc: "one file" }],
+  examples: [{ line: "bench tools/bench/scenarios/nvme_read.dma", doc: "one file" }],
   async run({ words, options, screen }) {
     const { findScenarios } = await import("../scenario/find_scenarios.ts");
     const { benchScenarios } = await import("../scenario/bench_scenarios.ts");

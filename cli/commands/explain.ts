@@ -1,18 +1,18 @@
 import { command } from "../command.ts";
 import { HELD, WRONG } from "../exit_code.ts";
-import { printable } from "../../lang/diagnostics/display_width.ts";
-import { wrappedPairs } from "../../lang/text/columns.ts";
+import { printable } from "@dmalab/lang/diagnostics";
+import { wrappedPairs } from "@dmalab/lang/text";
 import { refuse, type Screen } from "../screen.ts";
 
 /** Widest text that reads well. */
-const MOST_COLUMNS = 100;
+const MAX_COLUMNS = 100;
 const DEFAULT_COLUMNS = 80;
 
 export const EXPLAIN = command({
   name: "explain",
   brief: "Explain a rule, diagnostic, event or function; decode an IOMMU fault line.",
   description:
-    "Explains a name: a rule of docs/behaviour as code and tests cite it, a diagnostic, an event " +
+    "Explains a name: a rule of docs/rules as code and tests cite it, a diagnostic, an event " +
     "with its fields, or a function, statement, type or constant of the language. Decodes a line " +
     "in which a kernel reports an IOMMU fault (VT-d, AMD, Arm SMMUv3); `-` reads a whole log from " +
     "standard input. To find the mapping that the fault hit, pass the line to `fault_log` in a " +
@@ -88,7 +88,7 @@ export const EXPLAIN = command({
       return HELD;
     }
     const { KINDS, search } = await import("../explain/search.ts");
-    const columns = Math.min(screen.columns ?? DEFAULT_COLUMNS, MOST_COLUMNS);
+    const columns = Math.min(screen.columns ?? DEFAULT_COLUMNS, MAX_COLUMNS);
     if (question === "") {
       printPairs("dmalab explain NAME explains", KINDS, columns, screen);
       return HELD;
@@ -97,7 +97,7 @@ export const EXPLAIN = command({
     const { renderMarkdown } = await import("../markdown.ts");
     const { readRulePage } = await import("../places.ts");
     const { describeLanguage, languageNames, membersLike } = await import(
-      "../../lang/editor/describe_name.ts"
+      "@dmalab/lang/editor"
     );
     const names = [...languageNames(), ...membersLike(question)];
     const found = explain(question, readRulePage, names);

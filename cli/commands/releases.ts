@@ -1,4 +1,4 @@
-import { KERNEL_NAMES } from "../../runtime/kernels/kernels.ts";
+import { KERNEL_NAMES } from "@dmalab/runtime/kernels";
 import { command } from "../command.ts";
 import { LIMITS, MATCH } from "./scenario_options.ts";
 

@@ -1,6 +1,6 @@
 /** What commands that run scenarios have in common. */
-import { nearestNames } from "../../lang/diagnostics/suggest.ts";
-import { CLOCK_TIMES } from "../../lang/values/limits.ts";
+import { nearestNames } from "@dmalab/lang/diagnostics";
+import { CLOCK_TIMES } from "@dmalab/lang/values";
 import type { ArgumentSpec, OptionSpec } from "../command.ts";
 import type { LimitOption } from "../scenario/limit_options.ts";
 import { TRACE_FORMS } from "../scenario/trace_form.ts";

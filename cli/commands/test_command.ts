@@ -30,7 +30,7 @@ export const TEST = command({
     "writes the output of the tests to FILE.snap beside the scenario; --snapshot check compares " +
     "with it. --debug opens the first failing test in `dmalab debug`, at the point of failure. " +
     "--failed reruns the tests that failed last time (recorded in .dmalab/failed in the current " +
-    "folder). --coverage reports which rules of docs/behaviour and which error exits (errnos, " +
+    "folder). --coverage reports which rules of docs/rules and which error exits (errnos, " +
     "block statuses, faults, reports, injection points) the passing tests exercise. Exit codes: " +
     "0 success; 1 a test failed, a snapshot differs, or there is no test; 2 a file has errors; " +
     "3 a limit was exceeded.",

@@ -1,35 +1,33 @@
 /** A run of a scenario that is gone through: the commands of the REPL, without typing. */
-import { printable } from "../../lang/diagnostics/display_width.ts";
+import { printable } from "@dmalab/lang/diagnostics";
 import {
-  Cursor,
+  Cancelled,
   evaluate,
-  failureSpot,
-  Interrupted,
-  LookError,
+  EvaluationError,
+  failurePosition,
   type Recording,
-} from "../../lang/recording/mod.ts";
-import { formatEvents } from "../../lang/render/event_line.ts";
-import { type Paint, painter } from "../../lang/render/paint.ts";
-import { foldLine } from "../../lang/text/columns.ts";
-import { displayName } from "../../lang/run/report.ts";
-import type { MachineEvent } from "../../runtime/events.ts";
+  RecordingCursor,
+} from "@dmalab/recording";
+import { formatEvents, type Paint, painter } from "@dmalab/lang/render";
+import { foldLine } from "@dmalab/lang/text";
+import { displayName } from "@dmalab/lang/run";
+import type { MachineEvent } from "@dmalab/runtime";
 import { type ExitCode, HELD, WRONG } from "../exit_code.ts";
 import type {
-  CommandTarget,
+  CommandContext,
   ExportRun,
-  Kept,
+  ReplState,
   RunList,
-  RunOutcome,
+  RunStatus,
   ScreenView,
 } from "../repl/command_target.ts";
 import { bareCommand, commandWords, runReplCommand } from "../repl/commands.ts";
 import { suggestWords } from "../repl/completion.ts";
-import { describeName, type KnownNames } from "../../lang/editor/describe_name.ts";
-import { sayPlace } from "../repl/move_commands.ts";
+import { describeName, type KnownNames, type Suggestions } from "@dmalab/lang/editor";
+import { printLocation } from "../repl/move_commands.ts";
 import type { ToolOptions } from "../repl/line_tool.ts";
 import { promptText } from "../repl/prompts.ts";
 import { INTERRUPT, type LineConsole } from "../terminal/line_console.ts";
-import type { Suggestions } from "../../lang/editor/suggestion.ts";
 import { NamesInSight } from "./names_in_sight.ts";
 
 /** The runs of a file, recorded when they are wanted. */
@@ -39,16 +37,16 @@ export interface DebugRuns {
   readonly first: number;
   record(index: number): Recording;
   /** How each ended, by its index; undefined for those that have not run yet. */
-  readonly outcomes: ReadonlyMap<number, RunOutcome>;
+  readonly outcomes: ReadonlyMap<number, RunStatus>;
   /** Runs a part of the first of these that has no outcome. @returns Whether there is more to run. */
   runOn(indices: readonly number[]): boolean;
 }
 
-export class Debugger implements CommandTarget {
-  readonly bench = null;
+export class Debugger implements CommandContext {
+  readonly timeTravel = null;
   readonly paint: Paint;
   columns: number;
-  readonly kept: Kept = { watches: [], marks: new Map() };
+  readonly kept: ReplState = { watches: [], marks: new Map() };
   readonly runs: RunList | null;
   /** Set by a screen with panes. */
   view: ScreenView | null = null;
@@ -59,7 +57,7 @@ export class Debugger implements CommandTarget {
   exitCode: ExitCode = HELD;
   readonly #console: LineConsole;
   readonly #watch: ToolOptions["watch"];
-  #place: Cursor;
+  #place: RecordingCursor;
   /** What an empty line does again. */
   #last = ":step";
 
@@ -69,7 +67,7 @@ export class Debugger implements CommandTarget {
     options: ToolOptions,
     runs: DebugRuns | null = null,
   ) {
-    this.#place = new Cursor(recording);
+    this.#place = new RecordingCursor(recording);
     this.#console = console;
     this.paint = painter(options.colour);
     this.columns = options.columns;
@@ -77,7 +75,7 @@ export class Debugger implements CommandTarget {
     this.runs = runs === null ? null : this.#runList(runs);
   }
 
-  get place(): Cursor {
+  get cursor(): RecordingCursor {
     return this.#place;
   }
 
@@ -94,8 +92,8 @@ export class Debugger implements CommandTarget {
         return current;
       },
       open: (index) => {
-        const { stops } = this.#place;
-        this.#place = new Cursor(this.#work(() => record(index)), stops);
+        const { breakpoints } = this.#place;
+        this.#place = new RecordingCursor(this.#work(() => record(index)), breakpoints);
         current = index;
         this.kept.marks.clear();
         this.start();
@@ -117,10 +115,10 @@ export class Debugger implements CommandTarget {
     for (const line of failure?.lines ?? []) {
       for (const part of foldLine(line, columns)) this.say(part);
     }
-    const failed = failureSpot(recording);
-    if (failed !== null) this.place.goTo(failed.at, failed.recording);
-    this.lastMoveSeq = this.place.at.seq;
-    sayPlace(this);
+    const failed = failurePosition(recording);
+    if (failed !== null) this.cursor.goTo(failed.position, failed.recording);
+    this.lastMoveSeq = this.cursor.position.seq;
+    printLocation(this);
   }
 
   /** Reads and does lines until they end or `:quit`. */
@@ -165,7 +163,7 @@ export class Debugger implements CommandTarget {
     if (line === INTERRUPT) return true;
     const text = line.trim() === "" ? this.#last : line.trim();
     const command = text.startsWith(":") ? text : bareCommand(text);
-    this.#place.recording.reruns.interruptedBy = this.#watch ?? null;
+    this.#place.recording.replays.interruptedBy = this.#watch ?? null;
     try {
       if (command === null) this.#work(() => this.#tell(text));
       else {
@@ -173,8 +171,8 @@ export class Debugger implements CommandTarget {
         return this.#work(() => runReplCommand(command, this));
       }
     } catch (error) {
-      if (error instanceof Interrupted) this.refuse("Interrupted; the position is unchanged");
-      else if (error instanceof LookError) {
+      if (error instanceof Cancelled) this.refuse("Interrupted; the position is unchanged");
+      else if (error instanceof EvaluationError) {
         this.refuse(error.hint === null ? error.message : `${error.message}; ${error.hint}`);
       } else throw error;
     }
@@ -186,7 +184,7 @@ export class Debugger implements CommandTarget {
       const description = describeName(text.slice(1).trim(), this);
       if (!description.found) this.exitCode = WRONG;
       for (const line of description.lines) this.say(line);
-    } else this.say(printable(evaluate(this.#place.recording, this.place.at, text).text));
+    } else this.say(printable(evaluate(this.#place.recording, this.cursor.position, text).text));
   }
 
   #work<T>(task: () => T): T {
@@ -194,9 +192,9 @@ export class Debugger implements CommandTarget {
   }
 
   #ask(): void {
-    const { at, recording } = this.#place;
-    const nowNs = recording.nowNs(at);
+    const { position, recording } = this.#place;
+    const nowNs = recording.nowNs(position);
     const time = nowNs > 0 ? { nowNs } : {};
-    this.#console.prompt(promptText({ seq: at.seq, lastSeq: recording.last.seq, ...time }));
+    this.#console.prompt(promptText({ seq: position.seq, lastSeq: recording.last.seq, ...time }));
   }
 }

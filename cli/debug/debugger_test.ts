@@ -1,8 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { loadFollowed } from "../../lang/language.ts";
-import { recordRun, runsOf } from "../../lang/recording/mod.ts";
-import { SourceFile } from "../../lang/source.ts";
-import { memoryFiles } from "../../lang/syntax/load_files.ts";
+import { loadForDebugging, SourceFile } from "@dmalab/lang";
+import { recordRun, runsOf } from "@dmalab/recording";
+import { memoryFiles } from "@dmalab/lang/syntax";
 import { LEFT_MAPPED } from "./_left_mapped.ts";
 import { Debugger } from "./debugger.ts";
 
@@ -10,7 +9,7 @@ const talk = (...lines: string[]) => talkAbout(LEFT_MAPPED, ...lines);
 
 /** What the debugger says to some lines about the first run of a text, each with its prompt behind it. */
 async function talkAbout(text: string, ...lines: string[]) {
-  const { program } = loadFollowed(new SourceFile("left.dma", text), memoryFiles({}));
+  const { program } = loadForDebugging(new SourceFile("left.dma", text), memoryFiles({}));
   const recording = recordRun(program!, runsOf(program!)[0]!, { sides: true });
   const answers: string[] = [];
   let output = "";

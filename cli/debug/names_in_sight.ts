@@ -1,13 +1,13 @@
 /** The names that a place of a run sees: those of its call, and of the machine. */
-import { namesAt, type Place } from "../../lang/recording/mod.ts";
-import type { Kind } from "../../lang/values/spec.ts";
-import type { KnownNames } from "../../lang/editor/describe_name.ts";
+import { type Cursor, namesAt } from "@dmalab/recording";
+import type { Type } from "@dmalab/lang/values";
+import type { KnownNames } from "@dmalab/lang/editor";
 
 export class NamesInSight implements KnownNames {
-  readonly #place: Place;
+  readonly #place: Cursor;
 
-  constructor(place: Place) {
-    this.#place = place;
+  constructor(cursor: Cursor) {
+    this.#place = cursor;
   }
 
   summary(): ReturnType<KnownNames["summary"]> {
@@ -15,12 +15,12 @@ export class NamesInSight implements KnownNames {
     return { variables: [...variables], declared: [], machineNames: [...machineNames] };
   }
 
-  kindOf(name: string): Kind | undefined {
+  kindOf(name: string): Type | undefined {
     return this.#names.kinds.get(name);
   }
 
   get #names() {
-    const { at, recording } = this.#place;
-    return namesAt(recording, at);
+    const { position, recording } = this.#place;
+    return namesAt(recording, position);
   }
 }

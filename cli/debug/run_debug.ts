@@ -7,21 +7,18 @@ import {
   recordRun,
   type RunChoice,
   runsOf,
-} from "../../lang/recording/mod.ts";
-import { isNamed } from "../../lang/run/name_match.ts";
-import type { NameMatch } from "../../lang/run/name_match.ts";
-import { withCompiled } from "../c/with_compiled.ts";
-import { loadFollowed } from "../../lang/language.ts";
-import type { Program } from "../../lang/run/program.ts";
-import { displayName } from "../../lang/run/report.ts";
-import { renderDiagnostics } from "../../lang/diagnostics/render.ts";
+} from "@dmalab/recording";
+import { displayName, isNamed, type NameMatch, type Program } from "@dmalab/lang/run";
+import { withCompiled } from "../with_compiled.ts";
+import { loadForDebugging } from "@dmalab/lang";
+import { renderDiagnostics } from "@dmalab/lang/diagnostics";
 import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
-import { painter } from "../../lang/render/paint.ts";
+import { painter } from "@dmalab/lang/render";
 import { type ExitCode, HELD, WRONG } from "../exit_code.ts";
 import { host } from "../host.ts";
 import { exportRecording } from "../scenario/export_recording.ts";
 import { HostLoader } from "../host_loader.ts";
-import type { RunOutcome } from "../repl/command_target.ts";
+import type { RunStatus } from "../repl/command_target.ts";
 import { runLineTool } from "../repl/run_line_tool.ts";
 import { refuse } from "../screen.ts";
 import type { TerminalScreen } from "../terminal/terminal.ts";
@@ -49,7 +46,10 @@ export async function runDebug(
   const opened = HostLoader.open(path, tree, record.limits?.timeMs);
   if (typeof opened === "string") return refuse(opened, screen);
   const { entry, loader } = opened;
-  const { diagnostics, program } = await withCompiled(loader, () => loadFollowed(entry, loader));
+  const { diagnostics, program } = await withCompiled(
+    loader,
+    () => loadForDebugging(entry, loader),
+  );
   if (program === null) {
     const style = diagnosticStyle(painter(screen.colour));
     screen.err(`${renderDiagnostics(diagnostics, { style })}\n`);
@@ -85,7 +85,7 @@ function runsFrom(
   options: RecordOptions,
   first: number,
 ): DebugRuns {
-  const outcomes = new Map<number, RunOutcome>();
+  const outcomes = new Map<number, RunStatus>();
   const keep = (index: number, { failure }: Recording) =>
     outcomes.set(index, failure === null ? "ok" : "FAILED");
   let open: { readonly index: number; readonly run: OpenRun } | null = null;

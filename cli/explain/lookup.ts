@@ -1,21 +1,20 @@
 /** What `dmalab explain NAME` means: a rule, a diagnostic, an event, a defect switch, a block
  * or a key of the machine. */
-import { DIAGNOSTIC_CODES } from "../../lang/diagnostics/codes.ts";
-import type { CodeEntry } from "../../lang/diagnostics/codes/entry.ts";
-import { nearestNames } from "../../lang/diagnostics/suggest.ts";
-import { EVENT_TABLE, eventEntry, KERNEL_CALLS } from "../../runtime/event_vocabulary.ts";
-import { fieldText } from "../../runtime/vocabulary/fields.ts";
-import { QUIRK_NAMES } from "../../runtime/kernels/quirks.ts";
+import { type CodeEntry, DIAGNOSTIC_CODES, nearestNames } from "@dmalab/lang/diagnostics";
+import { EVENT_TABLE, eventEntry, KERNEL_CALLS } from "@dmalab/runtime";
+import { fieldText } from "@dmalab/runtime/vocabulary";
+import { QUIRK_NAMES } from "@dmalab/runtime/kernels";
 import {
+  type BlockSpec,
   defaultText,
   keyName,
   keysNamed,
   MACHINE_KEYS,
+  MACHINE_SCHEMA,
   type MachineKey,
   shapeText,
-} from "../../lang/machine/key_text.ts";
-import { type BlockSpec, MACHINE_SCHEMA } from "../../lang/machine/schema.ts";
-import { pageOf, RULE_PAGES } from "../../lang/editor/rule_pages.ts";
+} from "@dmalab/lang/machine";
+import { pageOf, RULE_PAGES } from "@dmalab/lang/editor";
 import { quirkLines, quirkTable } from "./quirk_lines.ts";
 import { RELEASE_NAMES, releaseLines } from "./release_lines.ts";
 import { EXTENSIONS } from "../extensions.ts";
@@ -29,11 +28,11 @@ export const CODES: Readonly<Record<string, CodeEntry>> = {
   ...Object.assign({}, ...EXTENSIONS.map(({ codes }) => codes)),
 };
 
-/** Reads a page of `docs/behaviour/` by its name. */
+/** Reads a page of `docs/rules/` by its name. */
 export type PageReader = (name: string) => string;
 
 /** An explanation as Markdown, or what to ask for instead. */
-export type Explanation =
+export type LookupResult =
   | { readonly found: true; readonly lines: readonly string[] }
   | {
     readonly found: false;
@@ -50,7 +49,7 @@ export function explain(
   question: string,
   readPage: PageReader,
   otherNames: Iterable<string> = [],
-): Explanation {
+): LookupResult {
   const name = normalise(question);
   const code = name.toUpperCase();
   const entry = Object.hasOwn(CODES, code) ? CODES[code] : undefined;
@@ -97,7 +96,7 @@ export function explain(
       question,
       name,
       [...rules.names, ...allNames(), ...otherNames],
-      `docs/behaviour/${page}.md has no such rule`,
+      `docs/rules/${page}.md has no such rule`,
     );
   }
   return unknown(
@@ -138,7 +137,7 @@ function unknown(
   name: string,
   candidates: readonly string[],
   problem: string,
-): Explanation {
+): LookupResult {
   const nearest = nearestOf(name, candidates);
   const owner = ownerOf(name);
   const hint = nearest !== undefined
@@ -175,7 +174,7 @@ function ownerOf(name: string): string {
 /** `dma.md 3.3 row 1` → `dma.3.3.1`. */
 function normalise(question: string): string {
   return question.trim()
-    .replace(/^docs\/behaviour\//, "").replace(/^behaviour\//, "")
+    .replace(/^(?:docs\/)?rules\//, "")
     .replace(/^([\w.-]+?)\.md\b/, "$1")
     .replace(/^trace(?=[\s.]T\b)/i, "traces")
     .replace(/§/g, "")

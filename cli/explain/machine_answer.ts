@@ -1,8 +1,7 @@
 /** `dmalab explain --in FILE`: what a thing of a scenario's machine is, and what led to it. */
-import { printable } from "../../lang/diagnostics/display_width.ts";
-import { renderDiagnostics } from "../../lang/diagnostics/render.ts";
-import { Session } from "../../lang/session.ts";
-import type { FeedResult } from "../../lang/run/session_types.ts";
+import { printable, renderDiagnostics } from "@dmalab/lang/diagnostics";
+import { Session } from "@dmalab/lang/session";
+import type { InputResult } from "@dmalab/lang/run";
 import { HostLoader } from "../host_loader.ts";
 
 /** Lines that answer, or why there are none. */
@@ -30,7 +29,7 @@ export function explainOfMachine(path: string, question: string): MachineAnswer 
   return failed === null ? { answered: true, lines } : { answered: false, message: failed };
 }
 
-function problemOf({ diagnostics, failure, incomplete }: FeedResult): string | null {
+function problemOf({ diagnostics, failure, incomplete }: InputResult): string | null {
   if (incomplete) return "error: the expression is incomplete";
   const errors = diagnostics.filter(({ severity }) => severity === "error");
   if (errors.length > 0) return renderDiagnostics(errors);

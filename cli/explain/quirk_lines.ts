@@ -1,6 +1,12 @@
 /** What `dmalab explain quirks` and `dmalab explain NAME_OF_A_SWITCH` print. */
-import { KERNEL_NAMES, KERNELS } from "../../runtime/kernels/kernels.ts";
-import { isQuirkName, QUIRK_NAMES, type QuirkName, QUIRKS } from "../../runtime/kernels/quirks.ts";
+import {
+  isQuirkName,
+  KERNEL_NAMES,
+  KERNELS,
+  QUIRK_NAMES,
+  type QuirkName,
+  QUIRKS,
+} from "@dmalab/runtime/kernels";
 
 /** Every switch with the releases that have it on. */
 export function quirkTable(): string[] {
@@ -20,7 +26,7 @@ export function quirkTable(): string[] {
 /**
  * One switch: what it does, where it is on, and every line of the page on defects that names it.
  *
- * @param readDefects Reads `docs/behaviour/defects.md`.
+ * @param readDefects Reads `docs/rules/defects.md`.
  * @returns Null for a name that is no switch.
  */
 export function quirkLines(name: string, readDefects: () => string): string[] | null {

@@ -1,13 +1,13 @@
 /** What `dmalab explain 7.3.4` and `dmalab explain releases` print: what changed from release to release. */
-import { differencesOf } from "../../runtime/kernels/differences.ts";
 import {
+  differencesOf,
   KERNEL_NAMES,
   KERNEL_SHORT_NAMES,
   kernelNamed,
   type KernelProfile,
   KERNELS,
-} from "../../runtime/kernels/kernels.ts";
-import { NOT_SIMULATED } from "../../runtime/kernels/not_simulated.ts";
+  NOT_SIMULATED,
+} from "@dmalab/runtime/kernels";
 import { CHANGE_WORDS } from "../releases/change_words.ts";
 
 /** Every name that can be asked for. */

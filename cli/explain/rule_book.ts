@@ -1,5 +1,5 @@
 /**
- * The pages of `docs/behaviour/`, looked up by the names that code and tests cite: `dma.3.3`,
+ * The pages of `docs/rules/`, looked up by the names that code and tests cite: `dma.3.3`,
  * `nvme.2.6`, `dma.3.assertions.2`, `defects.M5`, `traces.T.45`.
  */
 import { isTableRow, readRow } from "../markdown.ts";

@@ -1,13 +1,11 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { keyName, MACHINE_KEYS } from "../../lang/machine/key_text.ts";
-import { DIAGNOSTIC_CODES } from "../../lang/diagnostics/codes.ts";
-import { REPORT_CLASSES } from "../../runtime/dma/checker/report_classes.ts";
-import { KERNEL_NAMES } from "../../runtime/kernels/kernels.ts";
-import { NOT_SIMULATED } from "../../runtime/kernels/not_simulated.ts";
-import { QUIRK_NAMES } from "../../runtime/kernels/quirks.ts";
+import { keyName, MACHINE_KEYS } from "@dmalab/lang/machine";
+import { DIAGNOSTIC_CODES } from "@dmalab/lang/diagnostics";
+import { REPORT_CLASSES } from "@dmalab/runtime/dma";
+import { KERNEL_NAMES, NOT_SIMULATED, QUIRK_NAMES } from "@dmalab/runtime/kernels";
 import { EXTENSIONS } from "../extensions.ts";
 import { allNames, explain } from "./lookup.ts";
-import { RULE_PAGES } from "../../lang/editor/rule_pages.ts";
+import { RULE_PAGES } from "@dmalab/lang/editor";
 import { RulePage } from "./rule_book.ts";
 import { readRulePage } from "../places.ts";
 
@@ -55,7 +53,7 @@ Deno.test("explain() finds the rules of a release on the page that its name has 
   assertStringIncludes(text("v7.3.md 6.1"), "range_reused_while_mapped");
   assertStringIncludes(text("v7.3.6.stale_iova_state_p2p"), "14 anomalies");
   assertStringIncludes(text("V7.3.7"), 'What a "7.3-rc7" profile must change');
-  assertStringIncludes(problem("v7.3.9"), "docs/behaviour/v7.3.md has no such rule");
+  assertStringIncludes(problem("v7.3.9"), "docs/rules/v7.3.md has no such rule");
 });
 
 Deno.test("explain() prints a rule about traces by its number, and nothing of the next", () => {
@@ -76,7 +74,7 @@ Deno.test("explain() finds what a defect does in one release by its name", () =>
 });
 
 Deno.test("explain() understands a citation the way comments write it", () => {
-  for (const form of ["dma.md 3.3", "dma 3.3", "behaviour/dma.md 3.3", "dma.md §3.3", "DMA.3.3"]) {
+  for (const form of ["dma.md 3.3", "dma 3.3", "rules/dma.md 3.3", "dma.md §3.3", "DMA.3.3"]) {
     assertStringIncludes(text(form), "dma.3.3  link(");
   }
   assertStringIncludes(text("dma.md 3.3 row 1"), "WARN1, −EIO");
@@ -131,7 +129,7 @@ Deno.test("explain() says what may have been meant", () => {
   assertStringIncludes(problem("quite unknown"), "ask for a rule (dma.3.3)");
 });
 
-Deno.test("every heading of every page of docs/behaviour can be asked for", () => {
+Deno.test("every heading of every page of docs/rules can be asked for", () => {
   for (const page of RULE_PAGES) {
     const rules = new RulePage(page, readRulePage(page));
     assert(rules.names.length >= 3, page);

@@ -1,15 +1,12 @@
 /** `dmalab explain WORDS`: every name whose title or text has the words, the best first. */
-import { keyName, MACHINE_KEYS, shapeText } from "../../lang/machine/key_text.ts";
-import { MACHINE_SCHEMA } from "../../lang/machine/schema.ts";
-import { clip, firstSentence } from "../../lang/text/columns.ts";
-import { EVENT_TABLE } from "../../runtime/event_vocabulary.ts";
-import { KERNEL_NAMES, KERNELS } from "../../runtime/kernels/kernels.ts";
-import { QUIRK_NAMES, QUIRKS } from "../../runtime/kernels/quirks.ts";
-import { languageNames, nameDoc } from "../../lang/editor/describe_name.ts";
+import { keyName, MACHINE_KEYS, MACHINE_SCHEMA, shapeText } from "@dmalab/lang/machine";
+import { clip, firstSentence } from "@dmalab/lang/text";
+import { EVENT_TABLE } from "@dmalab/runtime";
+import { KERNEL_NAMES, KERNELS, QUIRK_NAMES, QUIRKS } from "@dmalab/runtime/kernels";
+import { languageNames, nameDoc, RULE_PAGES } from "@dmalab/lang/editor";
 import { CODES, type PageReader } from "./lookup.ts";
 import { releaseText } from "./release_lines.ts";
 import { RulePage } from "./rule_book.ts";
-import { RULE_PAGES } from "../../lang/editor/rule_pages.ts";
 
 /** Something that `dmalab explain NAME` explains. */
 interface Subject {
@@ -21,10 +18,10 @@ interface Subject {
 }
 
 /** Most names that are listed. */
-const MOST_FOUND = 15;
+const MAX_FOUND = 15;
 
 /** Characters of a title that are listed. */
-const MOST_TITLE = 100;
+const MAX_TITLE = 100;
 
 /** What it counts for to be called exactly so. */
 const EXACT_WEIGHT = 16;
@@ -40,7 +37,7 @@ const NO_SESSION = {
 
 /** Each kind of subject with an example that can be asked for. */
 export const KINDS: readonly (readonly [string, string])[] = [
-  ["dma.3.3", "a rule of docs/behaviour; `dma` alone prints the page"],
+  ["dma.3.3", "a rule of docs/rules; `dma` alone prints the page"],
   ["E0203", "a diagnostic of a script, a file or a listing"],
   ["iova.alloc", "an event with its fields"],
   ["dma_iova_link", "a function, statement, type or constant of the language"],
@@ -73,16 +70,16 @@ export function search(
     .filter(({ score }) => score > 0)
     .sort((a, b) => b.score - a.score);
   return {
-    found: found.slice(0, MOST_FOUND).map((
+    found: found.slice(0, MAX_FOUND).map((
       { subject: { name, title } },
     ) => [name, titleLine(title)]),
-    more: Math.max(0, found.length - MOST_FOUND),
+    more: Math.max(0, found.length - MAX_FOUND),
   };
 }
 
 /** A row of a page can be a paragraph. */
 function titleLine(title: string): string {
-  return clip(title.replaceAll("**", ""), MOST_TITLE);
+  return clip(title.replaceAll("**", ""), MAX_TITLE);
 }
 
 /** 0 where a word is missing. */

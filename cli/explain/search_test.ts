@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { describeLanguage, languageNames, membersLike } from "../../lang/editor/describe_name.ts";
-import { MACHINE_SCHEMA } from "../../lang/machine/schema.ts";
+import { describeLanguage, languageNames, membersLike } from "@dmalab/lang/editor";
+import { MACHINE_SCHEMA } from "@dmalab/lang/machine";
 import { readRulePage } from "../places.ts";
 import { allNames, explain } from "./lookup.ts";
 import { KINDS, search } from "./search.ts";

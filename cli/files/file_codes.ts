@@ -1,5 +1,5 @@
 /** Diagnostics of files that dmalab refuses to write or to read, for `dmalab explain`. */
-import type { CodeEntry } from "../../lang/diagnostics/codes/entry.ts";
+import type { CodeEntry } from "@dmalab/lang/diagnostics";
 
 export const FILE_CODES = {
   E1101: {

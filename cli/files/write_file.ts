@@ -6,16 +6,16 @@
  * its place and renamed, so that a full disk leaves the old file whole.
  */
 import { basename, dirname, resolve } from "node:path";
-import { printable } from "../../lang/diagnostics/display_width.ts";
+import { printable } from "@dmalab/lang/diagnostics";
 import { FileError, FullDiskError } from "./file_error.ts";
-import { InvariantError } from "../../runtime/errno.ts";
+import { InvariantError } from "@dmalab/runtime";
 import { host } from "../host.ts";
 import { hostReason, isFullDisk } from "../host_error.ts";
 import { isInside } from "../paths.ts";
 import type { Screen } from "../screen.ts";
 
 /** A file's place, checked. */
-interface Place {
+interface TargetFile {
   readonly path: string;
   /** How messages name it. */
   readonly shown: string;
@@ -26,14 +26,14 @@ interface Place {
 }
 
 /** Where a file goes. */
-export type Target =
+export type OutputTarget =
   /** A path that the user typed; a link is followed to a regular file of the same folder. */
   | string
   /** A place that dmalab chose, below a folder: no link is followed on the way. */
   | { readonly folder: string; readonly name: string };
 
 /** A file of dmalab's own choice in the folder of another one, whose path is known to be right. */
-export function beside(path: string): Exclude<Target, string> {
+export function beside(path: string): Exclude<OutputTarget, string> {
   return { folder: dirname(path), name: basename(path) };
 }
 
@@ -41,12 +41,12 @@ export function beside(path: string): Exclude<Target, string> {
  * Writes a result, whole or not at all. What is there may be replaced by {@linkcode FileDraft}'s rule.
  * @throws {FileError}
  */
-export function writeFile(target: Target, content: string | Uint8Array): void {
+export function writeFile(target: OutputTarget, content: string | Uint8Array): void {
   writeDraft(new FileDraft(target), content);
 }
 
 /** Replaces a file that was read, or that dmalab keeps, whole or not at all. @throws {FileError} */
-export function rewriteFile(target: Target, content: string | Uint8Array): void {
+export function rewriteFile(target: OutputTarget, content: string | Uint8Array): void {
   writeDraft(new FileDraft(target, { replacesAny: true }), content);
 }
 
@@ -56,13 +56,13 @@ function writeDraft(draft: FileDraft, content: string | Uint8Array): void {
 }
 
 /** Whether a regular file has a name already. @throws {FileError} Where the name is something else's. */
-export function isTaken(target: Exclude<Target, string>): boolean {
-  return placeOf(target).isThere;
+export function isTaken(target: Exclude<OutputTarget, string>): boolean {
+  return targetFileOf(target).isThere;
 }
 
 /** Writes at the end of a file of ours, in folders that are made. @throws {FileError} */
-export function appendFile(target: Exclude<Target, string>, text: string): void {
-  const { isThere, path, shown } = placeOf(target);
+export function appendFile(target: Exclude<OutputTarget, string>, text: string): void {
+  const { isThere, path, shown } = targetFileOf(target);
   attempt(shown, () => {
     const file = host.openSync(path, { append: true, write: true, createNew: !isThere });
     try {
@@ -76,8 +76,8 @@ export function appendFile(target: Exclude<Target, string>, text: string): void 
 }
 
 /** Removes a file of ours. @throws {FileError} */
-export function removeFile(target: Exclude<Target, string>): void {
-  const { path, shown } = placeOf(target);
+export function removeFile(target: Exclude<OutputTarget, string>): void {
+  const { path, shown } = targetFileOf(target);
   attempt(shown, () => host.removeSync(path));
 }
 
@@ -92,14 +92,14 @@ const MARKED_BYTES = 256;
  * name of dmalab. A scenario, a source or a note under the same name stays.
  */
 export class FileDraft {
-  readonly #place: Place;
+  readonly #place: TargetFile;
   readonly #path: string;
   #file: Deno.FsFile | null;
   #mayReplace: boolean;
 
   /** @throws {FileError} */
-  constructor(target: Target, { replacesAny = false } = {}) {
-    this.#place = placeOf(target);
+  constructor(target: OutputTarget, { replacesAny = false } = {}) {
+    this.#place = targetFileOf(target);
     this.#mayReplace = replacesAny || !this.#place.isThere;
     // Of a name that any file system takes, however long the file's own is.
     this.#path = `${dirname(this.#place.path)}/.dmalab-${crypto.randomUUID()}.tmp`;
@@ -242,7 +242,7 @@ function makeFolder(folder: string, name: string): void {
   }
 }
 
-function placeOf(target: Target): Place {
+function targetFileOf(target: OutputTarget): TargetFile {
   if (typeof target === "string") return attempt(target, () => namedPlace(target));
   const { folder, name } = target;
   const path = `${folder}/${name}`;
@@ -253,7 +253,7 @@ function placeOf(target: Target): Place {
 }
 
 /** Where a path that the user typed leads. */
-function namedPlace(shown: string): Place {
+function namedPlace(shown: string): TargetFile {
   if (shown === "") throw new FileError('Cannot write "": the file name is empty');
   const info = entryAt(shown);
   if (info !== null && info.isSymlink) {
@@ -265,7 +265,7 @@ function namedPlace(shown: string): Place {
   return checkedPlace(info === null ? shown : host.realPathSync(shown), shown);
 }
 
-function checkedPlace(path: string, shown: string): Place {
+function checkedPlace(path: string, shown: string): TargetFile {
   const info = entryAt(path);
   if (info === null) return { path, shown, isThere: false, mode: null };
   if (!info.isFile || (info.nlink ?? 1) > 1) refuse(shown, info);
@@ -310,7 +310,7 @@ function refuse(shown: string, info: Deno.FileInfo): never {
 }
 
 /** @throws {FileError} Where the file there is no earlier result of the same kind. */
-function checkOwn({ path, shown }: Place, bytes: Uint8Array): void {
+function checkOwn({ path, shown }: TargetFile, bytes: Uint8Array): void {
   const found = firstBytes(path);
   const head = bytes.subarray(0, MARKED_BYTES);
   const at = head.findIndex((_, start) => OWN_NAME.every((byte, i) => head[start + i] === byte));
@@ -367,7 +367,7 @@ function shownPath(path: string): string {
 
 /** Writes the result that the user wanted; false, after saying why not. */
 export function writeOrSay(
-  target: Target,
+  target: OutputTarget,
   content: string,
   screen: Pick<Screen, "err">,
 ): boolean {

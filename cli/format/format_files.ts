@@ -1,13 +1,13 @@
 /** `dmalab fmt`: files in their one style, or the list of those that are not. */
-import { SourceFile } from "../../lang/source.ts";
+import { SourceFile } from "@dmalab/lang";
 import { type ExitCode, FAILED, HELD, worseExitCode, WRONG } from "../exit_code.ts";
 import { readHostFile, readHostInput } from "../host_file.ts";
-import { painter } from "../../lang/render/paint.ts";
-import { printable } from "../../lang/diagnostics/display_width.ts";
+import { painter } from "@dmalab/lang/render";
+import { printable } from "@dmalab/lang/diagnostics";
 import { sayDiagnostics } from "../scenario/diagnostic_style.ts";
 import { counted } from "../scenario/report_printer.ts";
 import { refuse, type Screen } from "../screen.ts";
-import { formatSource } from "../../lang/format/format.ts";
+import { formatSource } from "@dmalab/lang/format";
 import { doOrSay, rewriteFile } from "../files/write_file.ts";
 
 /** Formats files in place; with `check` it writes nothing and says which it would change. */

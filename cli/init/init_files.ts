@@ -68,7 +68,7 @@ test "a page is mapped, seen by the device, and unmapped" {
 
 const SCENARIOS_TEST = `import { registerScenarios } from "dmalab/test";
 
-registerScenarios(new URL(".", import.meta.url));
+registerScenarios(new URL("./", import.meta.url));
 `;
 
 const README = `# A folder of dmalab scenarios

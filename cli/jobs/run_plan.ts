@@ -1,5 +1,5 @@
 /** Jobs in several workers. A plan decides which job is next, and in which order results count. */
-import type { Interrupts } from "../interrupts.ts";
+import type { SignalWatch } from "../interrupts.ts";
 import { JOB_WORKER } from "../places.ts";
 
 /** What a worker can be given: `kind` says which of its jobs it is. All of it can be posted. */
@@ -28,7 +28,7 @@ export interface Plan<J extends AnyJob, M extends { readonly kind: string }> {
 export function runPlan<J extends AnyJob, M extends { readonly kind: string }>(
   plan: Plan<J, M>,
   workers: number,
-  interrupts: Interrupts,
+  interrupts: SignalWatch,
 ): Promise<void> {
   interrupts.listen();
   const started: Worker[] = [];

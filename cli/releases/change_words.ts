@@ -1,7 +1,7 @@
 /** Labels for the kind of a difference between two releases. */
-import type { Difference } from "../../runtime/kernels/differences.ts";
+import type { ReleaseDifference } from "@dmalab/runtime/kernels";
 
-export const CHANGE_WORDS: Readonly<Record<Difference["change"], string>> = {
+export const CHANGE_WORDS: Readonly<Record<ReleaseDifference["change"], string>> = {
   defect: "new defect",
   mended: "fixed defect",
   "other way": "behaviour change",

@@ -1,7 +1,6 @@
 /** Where a scenario turns, as data. */
-import type { Cause, TestTurns } from "../../instruments/releases/turns.ts";
-import { KERNEL_NAMES } from "../../runtime/kernels/kernels.ts";
-import { NOT_SIMULATED } from "../../runtime/kernels/not_simulated.ts";
+import type { OutcomeCause, TestTurns } from "./turns.ts";
+import { KERNEL_NAMES, NOT_SIMULATED } from "@dmalab/runtime/kernels";
 
 /** What `--json` prints. */
 export function releasesJson(file: string, tests: readonly TestTurns[]) {
@@ -23,7 +22,7 @@ export function releasesJson(file: string, tests: readonly TestTurns[]) {
   };
 }
 
-function causeJson({ differences, seenIn }: Cause) {
+function causeJson({ differences, seenIn }: OutcomeCause) {
   return {
     alone: differences.length === 1,
     seen_in: seenIn,

@@ -1,11 +1,14 @@
 /** Which tests change outcome between releases, and by what, for a person. */
-import type { Cause, TestTurns, Turn } from "../../instruments/releases/turns.ts";
-import { clip, pad, PICTURE_COLUMNS, wrapText } from "../../lang/text/columns.ts";
-import { formatCount } from "../../lang/text/numbers.ts";
-import type { Paint } from "../../lang/render/paint.ts";
-import { KERNEL_NAMES, type KernelProfile, KERNELS } from "../../runtime/kernels/kernels.ts";
-import { NOT_SIMULATED } from "../../runtime/kernels/not_simulated.ts";
-import { isQuirkName } from "../../runtime/kernels/quirks.ts";
+import type { OutcomeCause, TestTurns, Turn } from "./turns.ts";
+import { clip, formatCount, pad, PICTURE_COLUMNS, wrapText } from "@dmalab/lang/text";
+import type { Paint } from "@dmalab/lang/render";
+import {
+  isQuirkName,
+  KERNEL_NAMES,
+  type KernelProfile,
+  KERNELS,
+  NOT_SIMULATED,
+} from "@dmalab/runtime/kernels";
 import { CHANGE_WORDS } from "./change_words.ts";
 
 /** Between two columns. */
@@ -106,7 +109,7 @@ function notes(tests: readonly TestTurns[], { columns }: Reader): string[] {
 
 /** One cause between two releases, and the tests that it changes. */
 interface Reason {
-  readonly cause: Cause;
+  readonly cause: OutcomeCause;
   readonly turn: Turn;
   readonly numbers: number[];
 }
@@ -140,12 +143,12 @@ function reasonsAt(kernel: KernelProfile, tests: readonly TestTurns[]): readonly
 }
 
 /** A cause whose removal restores the old outcome is more certain than one that reproduces it elsewhere. */
-function shown(causes: readonly Cause[]): readonly Cause[] {
+function shown(causes: readonly OutcomeCause[]): readonly OutcomeCause[] {
   const undoing = causes.filter(({ seenIn }) => seenIn === "newer");
   return undoing.length > 0 ? undoing : causes;
 }
 
-function namesOf({ differences }: Cause): string {
+function namesOf({ differences }: OutcomeCause): string {
   return differences.map(({ name }) => name).join(", ");
 }
 

@@ -1,11 +1,11 @@
 /** The releases as a command: runs a scenario on all of them, and prints where and why it turns. */
-import { printableJson } from "../../lang/diagnostics/display_width.ts";
-import { Interrupted } from "../../instruments/releases/outcomes.ts";
-import { type ReleasesResult, turnsOf } from "../../instruments/releases/turns.ts";
-import { painter } from "../../lang/render/paint.ts";
+import { printableJson } from "@dmalab/lang/diagnostics";
+import { OutcomesCancelled } from "./outcomes.ts";
+import { type ReleasesResult, turnsOf } from "./turns.ts";
+import { painter } from "@dmalab/lang/render";
 import { type ExitCode, HELD, WRONG } from "../exit_code.ts";
 import { withInterrupts } from "../interrupts.ts";
-import { withCompiled } from "../c/with_compiled.ts";
+import { withCompiled } from "../with_compiled.ts";
 import { HostLoader } from "../host_loader.ts";
 import { sayDiagnostics } from "../scenario/diagnostic_style.ts";
 import { allLimits, type LimitOption, limitsOf } from "../scenario/limit_options.ts";
@@ -39,7 +39,7 @@ export async function runReleases(
       const result = await withCompiled(opened.loader, turns);
       return print(result, path, options, screen, noTestText(matches));
     } catch (error) {
-      if (!(error instanceof Interrupted)) throw error;
+      if (!(error instanceof OutcomesCancelled)) throw error;
       return refuse("interrupted, before all releases were tried", screen);
     }
   });

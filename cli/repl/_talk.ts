@@ -1,5 +1,5 @@
 /** A REPL for tests: lines in, what it writes out. */
-import { LoadError, type SourceLoader } from "../../lang/syntax/load_files.ts";
+import { LoadError, type SourceLoader } from "@dmalab/lang/syntax";
 import { Repl, type ReplOptions } from "./repl.ts";
 
 export const MACHINE =

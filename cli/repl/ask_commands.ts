@@ -1,64 +1,70 @@
 /** Commands that ask what there is at a place of a run, and who wrote it. */
-import { explainAddress, mappingsAt, readLedger } from "../../lang/builtins/ledger.ts";
-import { explanationLines } from "../../lang/builtins/explain/explanation.ts";
-import { formatEventText } from "../../lang/render/event_line.ts";
-import { readSubject, SUBJECT_FORMS } from "../../lang/recording/place_text.ts";
+import { explainAddress, mappingsAt, readLedger } from "@dmalab/lang/builtins";
+import { explanationLines } from "@dmalab/lang/builtins/explain";
+import { formatEventText } from "@dmalab/lang/render";
 import {
   coveringCell,
   evaluate,
-  evaluateKind,
-  LookError,
+  evaluateType,
+  EvaluationError,
+  type LastWrite,
+  lastWrite,
+  lastWritesOf,
   readMemory,
+  readWriteTarget,
   spanOfEvent,
-  type Subject,
-  who,
-  type Writer,
-  writersOf,
+  WRITE_TARGET_FORMS,
   writesOf,
-} from "../../lang/recording/mod.ts";
+  type WriteTarget,
+} from "@dmalab/recording";
 import {
   clip,
   foldLine,
-  pairLines,
-  PICTURE_COLUMNS,
-  tableLines,
-  wrappedPairs,
-} from "../../lang/text/columns.ts";
-import {
   formatAddress,
   formatCount,
   formatSize,
   formatTimeRounded,
-} from "../../lang/text/numbers.ts";
-import { describeKind, isAddress } from "../../lang/values/kinds.ts";
-import { bytesView, type ByteWriter } from "../../lang/views/bytes.ts";
-import { firstLine, linePlace, momentView } from "../../lang/views/moment.ts";
-import { rowTexts, tableAt, tableSizes } from "../../lang/views/tables.ts";
-import { incidentView } from "../../lang/views/incident.ts";
-import { whyView } from "../../lang/views/why.ts";
+  pairLines,
+  PICTURE_COLUMNS,
+  tableLines,
+  wrappedPairs,
+} from "@dmalab/lang/text";
+import { isAddress, typeText } from "@dmalab/lang/values";
+import {
+  bytesView,
+  firstLine,
+  incidentView,
+  type LastByteWrite,
+  lineLocation,
+  positionView,
+  rowTexts,
+  tableAt,
+  tableSizes,
+  whyView,
+} from "@dmalab/recording/views";
 import { readWholeNumber } from "../numbers.ts";
-import { answering, type CommandTarget, countOf, type ReplCommand } from "./command_target.ts";
+import { answering, type CommandContext, countOf, type ReplCommand } from "./command_target.ts";
 import { EVENT_FILTER_FORMS, readEventFilter } from "./event_filter.ts";
-import { eventWords } from "../../lang/editor/completion.ts";
+import { eventWords } from "@dmalab/lang/editor";
 import { addressesInSight, subjectsInSight, tableWords } from "./words_in_sight.ts";
 
 /** Bytes of a line of `:bytes`, and how many are shown by default. */
 const LINE_BYTES = 16;
-const SHOWN_BYTES = 64;
+const DISPLAYED_BYTES = 64;
 /** Rows of a table that are shown at once. */
-const SHOWN_ROWS = 1000;
+const DISPLAYED_ROWS = 1000;
 /** Changes that `:writes` tells of, and bytes of each. */
-const SHOWN_WRITES = 20;
+const DISPLAYED_WRITES = 20;
 const WRITTEN_BYTES = 4;
 /** They are compared at every event. */
-const MOST_WATCHED_BYTES = 4096;
+const MAX_WATCHED_BYTES = 4096;
 
 export const ASK_COMMANDS: readonly ReplCommand[] = [
   {
     name: "state",
     takes: "[TABLE] [N]",
     doc: "print a summary of machine and variables, or up to 1000 rows of a table, from row N",
-    words: ({ place }) => tableWords(place),
+    words: ({ cursor }) => tableWords(cursor),
     run: state,
   },
   {
@@ -71,8 +77,9 @@ export const ASK_COMMANDS: readonly ReplCommand[] = [
   {
     name: "who",
     takes: "[WHAT]",
-    doc: `list live mappings; or show the last writer of ${SUBJECT_FORMS}`,
-    words: ({ place }, before) => before === "" ? subjectsInSight(place) : addressesInSight(place),
+    doc: `list live mappings; or show the last writer of ${WRITE_TARGET_FORMS}`,
+    words: ({ cursor }, before) =>
+      before === "" ? subjectsInSight(cursor) : addressesInSight(cursor),
     expression: true,
     run: whoChanged,
   },
@@ -114,9 +121,9 @@ export const ASK_COMMANDS: readonly ReplCommand[] = [
   { name: "seed", takes: "", doc: "print the seed of this machine", run: seed },
 ];
 
-function state(repl: CommandTarget, argument: string): true {
+function state(repl: CommandContext, argument: string): true {
   if (argument === "") return answering(repl, () => glance(repl));
-  const { at, recording } = repl.place;
+  const { position, recording } = repl.cursor;
   const [, wanted = argument, from = "1"] = argument.match(/^(\S+)\s+(\d+)$/) ?? [];
   const names = recording.tables.map(({ spec }) => spec.name);
   const meant = names.includes(wanted) ? wanted : names.find((name) => name.startsWith(wanted));
@@ -125,11 +132,16 @@ function state(repl: CommandTarget, argument: string): true {
     return true;
   }
   const first = Math.max(0, Number(from) - 1);
-  const { columns, count, rows } = tableAt(recording, meant, at, { first, count: SHOWN_ROWS });
+  const { columns, count, rows } = tableAt(recording, meant, position, {
+    first,
+    count: DISPLAYED_ROWS,
+  });
   if (count === 0) repl.say(`${meant} is empty`);
   else if (rows.length === 0) repl.say(`${meant} has ${formatCount(count, "row")}`);
   else {
-    const cells = rows.map((row) => [...rowTexts(row), row.born === 0 ? "ready" : `#${row.born}`]);
+    const cells = rows.map((
+      row,
+    ) => [...rowTexts(row), row.createdSeq === 0 ? "ready" : `#${row.createdSeq}`]);
     sayTable(repl, [...columns, "by"], cells);
     const next = first + rows.length + 1;
     if (next <= count) {
@@ -138,7 +150,7 @@ function state(repl: CommandTarget, argument: string): true {
       );
     }
     if (meant === "mappings") {
-      const live = recording.reruns.look(at, ({ vm }) => vm.lab.machine.iommu.liveMappings);
+      const live = recording.replays.look(position, ({ vm }) => vm.lab.machine.iommu.liveMappings);
       if (live !== count) {
         repl.say(
           `live_mappings is ${live}: it counts a range once with its links, each a row here`,
@@ -149,39 +161,39 @@ function state(repl: CommandTarget, argument: string): true {
   return true;
 }
 
-function stack(repl: CommandTarget): true {
-  const { at, recording } = repl.place;
-  const calls = recording.kernelFrames(at)
+function stack(repl: CommandContext): true {
+  const { position, recording } = repl.cursor;
+  const calls = recording.kernelFrames(position)
     .map(({ name, seq }) => ({ name: `${name}()`, span: spanOfEvent(recording, seq) }));
-  const frames = [...calls, ...recording.frames(at)];
+  const frames = [...calls, ...recording.frames(position)];
   const pairs = frames.map(({ name, span }) =>
-    [span === null ? "" : linePlace(span), name === "" ? firstLine(span!) : name] as const
+    [span === null ? "" : lineLocation(span), name === "" ? firstLine(span!) : name] as const
   );
   // It may belong to another statement than the one that runs.
-  const { event, place } = momentView(recording, at);
+  const { event, place } = positionView(recording, position);
   if (event !== null) {
-    pairs.unshift([place ?? "", `event ${at.seq}: ${recording.event(at.seq).name}`]);
+    pairs.unshift([place ?? "", `event ${position.seq}: ${recording.event(position.seq).name}`]);
   }
   if (pairs.length === 0) repl.say("No statement runs here");
   for (const line of pairLines(pairs, { columns: repl.columns, indent: 0 })) repl.say(line);
   return true;
 }
 
-function glance(repl: CommandTarget): void {
-  const { place } = repl;
-  const { at, recording } = place;
-  const counts = recording.table("incidents").rowsAt(at.seq)
+function glance(repl: CommandContext): void {
+  const { cursor } = repl;
+  const { position, recording } = cursor;
+  const counts = recording.table("incidents").rowsAt(position.seq)
     .map((row) => recording.table("incidents").value(row, "kind"));
   const count = (kind: string) => counts.filter((each) => each === kind).length;
   const mappings = recording.table("mappings");
-  const live = mappings.rowsAt(at.seq);
+  const live = mappings.rowsAt(position.seq);
   const mapped = live.reduce((sum, row) => sum + Number(mappings.value(row, "size_bytes")), 0);
-  const machine = recording.reruns.look(at, ({ vm }) => {
+  const machine = recording.replays.look(position, ({ vm }) => {
     const { cpus, iommu, kernel } = vm.lab.machine.config;
     return {
       text: `kernel ${kernel}, iommu ${iommu.mode}, ${formatCount(cpus, "CPU")}`,
-      toDo: vm.world.pendingActivities(),
-      cpu: vm.world.stream.context.cpu,
+      toDo: vm.machine.pendingActivities(),
+      cpu: vm.machine.stream.context.cpu,
       liveMappings: vm.lab.machine.iommu.liveMappings,
     };
   });
@@ -189,7 +201,9 @@ function glance(repl: CommandTarget): void {
     ["machine", machine.text],
     [
       "time",
-      `${formatTimeRounded(recording.nowNs(at))}, event ${at.seq}, on CPU ${machine.cpu}`,
+      `${
+        formatTimeRounded(recording.nowNs(position))
+      }, event ${position.seq}, on CPU ${machine.cpu}`,
     ],
     ["pending", formatCount(machine.toDo, "activity", "activities")],
     [
@@ -202,38 +216,38 @@ function glance(repl: CommandTarget): void {
     ["found", `${formatCount(count("fault"), "fault")}, ${formatCount(count("report"), "report")}`],
     [
       "tables",
-      tableSizes(recording, at).filter(({ rows }) => rows > 0)
+      tableSizes(recording, position).filter(({ rows }) => rows > 0)
         .map(({ name, rows }) => `${name} ${rows}`).join(", "),
     ],
   ];
-  const summary = repl.bench?.session.summary();
+  const summary = repl.timeTravel?.session.summary();
   if (summary !== undefined) {
     pairs.push(["names", summary.machineNames.join(", ")]);
     if (summary.declared.length > 0) pairs.push(["declared", summary.declared.join(", ")]);
   }
   for (const line of wrappedPairs(pairs, repl.columns, 0)) repl.say(line);
-  const variables = place.variables();
+  const variables = cursor.variables();
   if (variables.length > 0) repl.say("");
   const values = variables.map(({ name, text }) => [name, text] as const);
   for (const line of wrappedPairs(values, repl.columns, 0)) repl.say(line);
 }
 
-function whoChanged(repl: CommandTarget, argument: string): true {
+function whoChanged(repl: CommandContext, argument: string): true {
   if (argument === "") {
     listMappings(repl);
     return true;
   }
   return answering(repl, () => {
     const [, text = argument, all] = argument.match(/^(.*?)(\s+--all)?$/)!;
-    const { at, recording } = repl.place;
+    const { position, recording } = repl.cursor;
     const address = addressOf(repl, text);
     if (address !== null) {
       storyOf(repl, address);
       return;
     }
-    const subject = readSubject(recording, at, text);
+    const subject = readWriteTarget(recording, position, text);
     if (all !== undefined && subject.kind === "cell") {
-      const writers = writersOf(recording, at, subject.cell);
+      const writers = lastWritesOf(recording, position, subject.cell);
       for (const writer of writers) sayWriter(repl, writer);
       if (writers.length > 0) return;
     }
@@ -241,43 +255,46 @@ function whoChanged(repl: CommandTarget, argument: string): true {
   });
 }
 
-function sayFound(repl: CommandTarget, text: string, subject: Subject): void {
-  const { at, recording } = repl.place;
-  const writer = who(recording, at, subject);
+function sayFound(repl: CommandContext, text: string, subject: WriteTarget): void {
+  const { position, recording } = repl.cursor;
+  const writer = lastWrite(recording, position, subject);
   if (writer === null) repl.say(`${text}: never changed`);
   else sayWriter(repl, writer);
 }
 
-function sayWriter(repl: CommandTarget, { after, at, before, change, span }: Writer): void {
+function sayWriter(
+  repl: CommandContext,
+  { after, position, before, change, span }: LastWrite,
+): void {
   const what = after === null
     ? `ended: ${before}`
     : before === null
     ? after
     : `${before} → ${after}`;
-  const event = change === null || at.seq === 0
+  const event = change === null || position.seq === 0
     ? ""
-    : `  ${repl.place.recording.event(at.seq).name}`;
+    : `  ${repl.cursor.recording.event(position.seq).name}`;
   const where = span === null
     ? change?.seq === 0 ? "since the machine was ready" : "before the first statement"
-    : `${linePlace(span)}  ${firstLine(span)}`;
-  for (const line of [`event ${at.seq}${event}: ${what}`, `  ${where}`]) {
+    : `${lineLocation(span)}  ${firstLine(span)}`;
+  for (const line of [`event ${position.seq}${event}: ${what}`, `  ${where}`]) {
     for (const part of foldLine(line, repl.columns)) repl.say(part);
   }
 }
 
 /** An address that a number or an expression is; null for what is none. */
-function addressOf(repl: CommandTarget, text: string): number | null {
+function addressOf(repl: CommandContext, text: string): number | null {
   const plain = readWholeNumber(text);
   if (plain !== null || /^\w+ /.test(text)) return plain;
-  const { at, recording } = repl.place;
-  const { kind, text: shown } = evaluateKind(recording, at, text);
-  return isAddress(kind) ? readWholeNumber(shown) : null;
+  const { position, recording } = repl.cursor;
+  const { kind: type, text: shown } = evaluateType(recording, position, text);
+  return isAddress(type) ? readWholeNumber(shown) : null;
 }
 
 /** Prints the mappings of an address, or else the last writer of its page-table entry. */
-function storyOf(repl: CommandTarget, address: number): void {
-  const { at, recording } = repl.place;
-  const lines = recording.reruns.look(at, ({ vm }) => {
+function storyOf(repl: CommandContext, address: number): void {
+  const { position, recording } = repl.cursor;
+  const lines = recording.replays.look(position, ({ vm }) => {
     const ledger = readLedger(vm.recorder.events, vm);
     return (["dma", "phys"] as const).flatMap((space) =>
       mappingsAt(ledger, space, address).length > 0 ? explainAddress(space, address, vm) : []
@@ -286,20 +303,20 @@ function storyOf(repl: CommandTarget, address: number): void {
   if (lines.length === 0) {
     // Memory that devices share with their drivers is in the page table, but in no traced mapping.
     const cell = coveringCell(recording, "page_table", address);
-    const writer = who(recording, at, { kind: "cell", cell });
+    const writer = lastWrite(recording, position, { kind: "cell", cell });
     if (writer !== null) return sayWriter(repl, writer);
     repl.say(`${formatAddress(address)}: never mapped`);
   }
   for (const line of lines) repl.say(line);
 }
 
-function listMappings(repl: CommandTarget): void {
-  const { at, recording } = repl.place;
+function listMappings(repl: CommandContext): void {
+  const { position, recording } = repl.cursor;
   const mappings = recording.table("mappings");
-  const rows = mappings.rowsAt(at.seq).map((row) => mappings.row(row));
+  const rows = mappings.rowsAt(position.seq).map((row) => mappings.row(row));
   if (rows.length === 0) return repl.say("No live mappings");
-  const cells = rows.map(({ api, born, device, dir, dma, path, phys, size_bytes }) => {
-    const request = recording.log.requestAt(born);
+  const cells = rows.map(({ api, createdSeq, device, dir, dma, path, phys, size_bytes }) => {
+    const request = recording.log.requestAt(createdSeq);
     return [
       String(device),
       request === null ? "" : `#${request}`,
@@ -308,7 +325,7 @@ function listMappings(repl: CommandTarget): void {
       formatAddress(Number(phys)),
       String(dir),
       String(path),
-      `${api} #${born}`,
+      `${api} #${createdSeq}`,
     ];
   });
   const header = ["device", "req", "device sees", "size", "physical", "direction", "path", "by"];
@@ -317,7 +334,7 @@ function listMappings(repl: CommandTarget): void {
 
 /** A table, its lines folded where they are wider than the screen. */
 function sayTable(
-  repl: CommandTarget,
+  repl: CommandContext,
   header: readonly string[],
   rows: readonly (readonly string[])[],
 ): void {
@@ -326,8 +343,8 @@ function sayTable(
   }
 }
 
-function why(repl: CommandTarget, argument: string): true {
-  const { at, recording } = repl.place;
+function why(repl: CommandContext, argument: string): true {
+  const { position, recording } = repl.cursor;
   return answering(repl, () => {
     const seq = argument === "" ? null : countOf(argument.replace(/^#/, ""), repl);
     if (argument !== "" && seq === null) return;
@@ -335,7 +352,7 @@ function why(repl: CommandTarget, argument: string): true {
       repl.refuse(`There is no event ${seq}: the last is ${recording.log.count}`);
       return;
     }
-    const event = seq ?? (recording.isStatementStart(at) ? 0 : at.seq);
+    const event = seq ?? (recording.isStatementStart(position) ? 0 : position.seq);
     // Wider is no easier to read, and clients of the adapter do not say how wide they are.
     const columns = Math.min(repl.columns, PICTURE_COLUMNS);
     if (event > 0 && !recording.log.hasWhy(event)) {
@@ -343,7 +360,7 @@ function why(repl: CommandTarget, argument: string): true {
       const text = formatEventText(recording.event(event));
       repl.say(clip(`event ${event} has no decision: ${text}`, repl.columns));
     }
-    const view = whyView(recording, event === 0 ? at : recording.afterEvent(event));
+    const view = whyView(recording, event === 0 ? position : recording.afterEvent(event));
     if (view === null) return repl.say("No decision so far");
     if (event > 0 && view.seq !== event) repl.say(`the last decision before it: event ${view.seq}`);
     for (const line of explanationLines(view, view.seq, view.rule, columns)) repl.say(line);
@@ -352,14 +369,14 @@ function why(repl: CommandTarget, argument: string): true {
       for (const line of foldLine(`  inputs: ${inputs}`, columns)) repl.say(line);
     }
     if (view.span !== null) {
-      repl.say(clip(`  ${linePlace(view.span)}  ${firstLine(view.span)}`, repl.columns));
+      repl.say(clip(`  ${lineLocation(view.span)}  ${firstLine(view.span)}`, repl.columns));
     }
   });
 }
 
 /** A fault, a report or a warning is explained by what caused it. @returns False for other events. */
-function sayIncident(repl: CommandTarget, seq: number, columns: number): boolean {
-  const incident = incidentView(repl.place.recording, seq);
+function sayIncident(repl: CommandContext, seq: number, columns: number): boolean {
+  const incident = incidentView(repl.cursor.recording, seq);
   if (incident === null) return false;
   const { title, why } = incident;
   for (const line of [`event ${seq}  ${title}`, `  ${why}`]) {
@@ -368,19 +385,19 @@ function sayIncident(repl: CommandTarget, seq: number, columns: number): boolean
   return true;
 }
 
-function evalHere(repl: CommandTarget, argument: string): true {
+function evalHere(repl: CommandContext, argument: string): true {
   return answering(
     repl,
-    () => repl.say(evaluate(repl.place.recording, repl.place.at, argument).text),
+    () => repl.say(evaluate(repl.cursor.recording, repl.cursor.position, argument).text),
   );
 }
 
-function bytes(repl: CommandTarget, argument: string): true {
+function bytes(repl: CommandContext, argument: string): true {
   return answering(repl, () => {
     const { phys, sizeBytes } = rangeOf(repl, argument);
-    const { at, recording } = repl.place;
-    const read = readMemory(recording, at, phys, sizeBytes);
-    const { bytes, writers } = bytesView(recording, at, phys, sizeBytes);
+    const { position, recording } = repl.cursor;
+    const read = readMemory(recording, position, phys, sizeBytes);
+    const { bytes, writers } = bytesView(recording, position, phys, sizeBytes);
     for (let from = 0; from < read.length; from += LINE_BYTES) {
       const line = [...read.subarray(from, from + LINE_BYTES)];
       const hex = line.map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
@@ -394,52 +411,55 @@ function bytes(repl: CommandTarget, argument: string): true {
 }
 
 /** Who wrote some bytes, and at which event. */
-function writerText({ by: { name }, seq }: ByteWriter): string {
+function writerText({ by: { name }, seq }: LastByteWrite): string {
   return seq === null ? name : `${name} #${seq}`;
 }
 
-/** A range of memory: an address or an expression, then how many bytes. @throws {LookError} */
-function rangeOf(repl: CommandTarget, argument: string) {
+/** A range of memory: an address or an expression, then how many bytes. @throws {EvaluationError} */
+function rangeOf(repl: CommandContext, argument: string) {
   const [, where = "", count] = argument.match(/^(.*?)(?:\s+(\d+))?$/)!;
   const phys = readWholeNumber(where) ?? physOf(repl, where);
-  return { phys, sizeBytes: count === undefined ? SHOWN_BYTES : Number(count) };
+  return { phys, sizeBytes: count === undefined ? DISPLAYED_BYTES : Number(count) };
 }
 
-/** The CPU's address that an expression is, or that of the memory it stands for. @throws {LookError} */
-function physOf({ place: { at, recording } }: CommandTarget, where: string): number {
-  const { kind, text } = evaluateKind(recording, at, where);
-  if (isAddress(kind) && kind !== "phys") {
-    throw new LookError(
-      `${where} is ${describeKind(kind)}`,
+/** The CPU's address that an expression is, or that of the memory it stands for. @throws {EvaluationError} */
+function physOf({ cursor: { position, recording } }: CommandContext, where: string): number {
+  const { kind: type, text } = evaluateType(recording, position, where);
+  if (isAddress(type) && type !== "phys") {
+    throw new EvaluationError(
+      `${where} is ${typeText(type)}`,
       "bytes have the CPU's address, such as `iommu.translate(device, address)`",
     );
   }
   return readWholeNumber(text) ??
-    readWholeNumber(evaluate(recording, at, `phys_of(${where})`).text)!;
+    readWholeNumber(evaluate(recording, position, `phys_of(${where})`).text)!;
 }
 
-function writes(repl: CommandTarget, argument: string): true {
+function writes(repl: CommandContext, argument: string): true {
   return answering(repl, () => {
     const { phys, sizeBytes } = rangeOf(repl, argument);
-    if (sizeBytes < 1 || sizeBytes > MOST_WATCHED_BYTES) {
-      throw new LookError(`${sizeBytes} bytes`, `1 to ${MOST_WATCHED_BYTES} can be watched`);
+    if (sizeBytes < 1 || sizeBytes > MAX_WATCHED_BYTES) {
+      throw new EvaluationError(`${sizeBytes} bytes`, `1 to ${MAX_WATCHED_BYTES} can be watched`);
     }
-    const { at, recording } = repl.place;
-    const { left, writes } = writesOf(recording, at, phys, sizeBytes, SHOWN_WRITES);
+    const { position, recording } = repl.cursor;
+    const { left, writes } = writesOf(recording, position, phys, sizeBytes, DISPLAYED_WRITES);
     if (writes.length === 0) {
       repl.say(
         `${formatCount(sizeBytes, "byte")} at ${formatAddress(phys)}: never changed`,
       );
     }
     if (left > 0) repl.say(`${formatCount(left, "change")} before these`);
-    for (const { after, at, before, phys, span } of writes) {
+    for (const { after, position, before, phys, span } of writes) {
       const what = `${formatAddress(phys)} ${hexOf(before)} → ${hexOf(after)}`;
       repl.say(
-        clip(`event ${at.seq}: ${formatCount(after.length, "byte")} at ${what}`, repl.columns),
+        clip(
+          `event ${position.seq}: ${formatCount(after.length, "byte")} at ${what}`,
+          repl.columns,
+        ),
       );
       const where = span === null
         ? "before the first statement"
-        : `${linePlace(span)}  ${firstLine(span)}`;
+        : `${lineLocation(span)}  ${firstLine(span)}`;
       repl.say(clip(`  ${where}`, repl.columns));
     }
   });
@@ -452,12 +472,12 @@ function hexOf(bytes: Uint8Array): string {
   return bytes.length > WRITTEN_BYTES ? `${hex} …` : hex;
 }
 
-function trace(repl: CommandTarget, argument: string): true {
+function trace(repl: CommandContext, argument: string): true {
   if (argument === "on" || argument === "off") {
     repl.traceAlways = argument === "on";
     return true;
   }
-  const { at, recording } = repl.place;
+  const { position, recording } = repl.cursor;
   const [, many = "", filterText = ""] = argument.match(/^(\d+\b)?\s*(.*)$/)!;
   const count = many === "" ? null : countOf(many, repl);
   if (many !== "" && count === null) return true;
@@ -469,7 +489,7 @@ function trace(repl: CommandTarget, argument: string): true {
   // A filter alone asks for all that there was.
   const least = filterText === "" && count === null ? repl.lastMoveSeq : 0;
   const found: number[] = [];
-  for (let seq = at.seq; seq > least && found.length < (count ?? Infinity); seq--) {
+  for (let seq = position.seq; seq > least && found.length < (count ?? Infinity); seq--) {
     if (filter(seq)) found.push(seq);
   }
   if (found.length === 0) repl.say("No events");
@@ -477,7 +497,7 @@ function trace(repl: CommandTarget, argument: string): true {
   return true;
 }
 
-function seed(repl: CommandTarget): true {
-  repl.say(`seed 0x${repl.place.recording.name.seed.toString(16)}`);
+function seed(repl: CommandContext): true {
+  repl.say(`seed 0x${repl.cursor.recording.name.seed.toString(16)}`);
   return true;
 }

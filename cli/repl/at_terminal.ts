@@ -3,7 +3,7 @@
  * Deno's modules for Node, whose start takes longer than that of Deno itself.
  */
 import { type ExitCode, HELD } from "../exit_code.ts";
-import { Interrupts } from "../interrupts.ts";
+import { SignalWatch } from "../interrupts.ts";
 import type { InputHistory } from "../terminal/input_history.ts";
 import { LineEditor } from "../terminal/line_editor.ts";
 import { LineReader } from "../terminal/line_reader.ts";
@@ -20,7 +20,7 @@ export async function runAtTerminal(
   options: ToolOptions,
 ): Promise<ExitCode> {
   let terminal: Terminal | null = null;
-  const interrupts = new Interrupts({
+  const interrupts = new SignalWatch({
     signals: ENDING_SIGNALS,
     onWorker: () => terminal?.redraw(),
   });
@@ -38,7 +38,7 @@ async function atTerminal(
   { interrupts, screen, terminal }: {
     readonly screen: TerminalScreen;
     readonly terminal: Terminal;
-    readonly interrupts: Interrupts;
+    readonly interrupts: SignalWatch;
   },
   { firstPrompt, greeting, load }: LineToolPlan,
   options: ToolOptions,

@@ -1,16 +1,13 @@
 /** Commands about branches: which there are, going on with another, and what differs. */
-import type { Moment } from "../../lang/recording/mod.ts";
-import { readPlace } from "../../lang/recording/place_text.ts";
-import type { Branch } from "../../lang/recording/branch.ts";
-import { formatEventText } from "../../lang/render/event_line.ts";
-import { clip, tableLines } from "../../lang/text/columns.ts";
-import { differenceView } from "../../lang/views/difference.ts";
-import { rowTexts } from "../../lang/views/tables.ts";
-import { answering, type CommandTarget, type ReplCommand } from "./command_target.ts";
-import { sayPlace } from "./move_commands.ts";
+import { type Branch, readPosition, type RunPosition } from "@dmalab/recording";
+import { formatEventText } from "@dmalab/lang/render";
+import { clip, tableLines } from "@dmalab/lang/text";
+import { diffView, rowTexts } from "@dmalab/recording/views";
+import { answering, type CommandContext, type ReplCommand } from "./command_target.ts";
+import { printLocation } from "./move_commands.ts";
 
 /** Rows of a table that `:diff` shows. */
-const SHOWN_ROWS = 12;
+const DISPLAYED_ROWS = 12;
 
 export const BRANCH_COMMANDS: readonly ReplCommand[] = [
   {
@@ -35,15 +32,15 @@ export const BRANCH_COMMANDS: readonly ReplCommand[] = [
   },
 ];
 
-function list(repl: CommandTarget): true {
-  const bench = repl.bench!;
-  const rows = bench.branches.map((branch) => {
+function list(repl: CommandContext): true {
+  const timeTravel = repl.timeTravel!;
+  const rows = timeTravel.branches.map((branch) => {
     const { name, origin, recording } = branch;
     return [
-      branch === bench.branch ? `* ${name}` : `  ${name}`,
-      origin === null ? "" : `${origin.branch.name} at event ${origin.at.seq}`,
+      branch === timeTravel.branch ? `* ${name}` : `  ${name}`,
+      origin === null ? "" : `${origin.branch.name} at event ${origin.position.seq}`,
       String(recording.last.seq),
-      branch.moves.at(-1)?.kind === "input" ? lastInput(branch) : "",
+      branch.history.at(-1)?.kind === "input" ? lastInput(branch) : "",
     ];
   });
   for (
@@ -55,48 +52,48 @@ function list(repl: CommandTarget): true {
 }
 
 function lastInput(branch: Branch): string {
-  const input = branch.moves.findLast((move) => move.kind === "input");
+  const input = branch.history.findLast((entry) => entry.kind === "input");
   return input === undefined ? "" : input.source.text.trim().split("\n")[0]!;
 }
 
-function switchTo(repl: CommandTarget, name: string): true {
-  const bench = repl.bench!;
-  if (bench.switchTo(name)) {
-    repl.lastMoveSeq = bench.recording.last.seq;
-    sayPlace(repl);
+function switchTo(repl: CommandContext, name: string): true {
+  const timeTravel = repl.timeTravel!;
+  if (timeTravel.switchTo(name)) {
+    repl.lastMoveSeq = timeTravel.recording.last.seq;
+    printLocation(repl);
   } else {repl.refuse(`No branch is called "${name}": ${
-      bench.branches.map((each) => each.name).join(", ")
+      timeTravel.branches.map((each) => each.name).join(", ")
     }`);}
   return true;
 }
 
-function diff(repl: CommandTarget, argument: string): true {
+function diff(repl: CommandContext, argument: string): true {
   const words = argument.split(/\s+/).filter((word) => word !== "");
   return answering(repl, () => {
-    const moments = words.map((word) => momentOf(repl, word));
+    const moments = words.map((word) => runPositionOf(repl, word));
     const wrong = moments.indexOf(null);
     if (wrong >= 0) return repl.refuse(`"${words[wrong]}" is neither a branch nor a position`);
-    const here: Moment = { recording: repl.place.recording, at: repl.place.at };
-    const origin = repl.bench?.branch.origin ?? null;
+    const here: RunPosition = { recording: repl.cursor.recording, position: repl.cursor.position };
+    const origin = repl.timeTravel?.branch.origin ?? null;
     const other = origin === null
-      ? { recording: here.recording, at: here.recording.afterEvent(repl.lastMoveSeq) }
-      : { recording: origin.branch.recording, at: origin.branch.recording.last };
-    const [one = other, two = here] = moments as Moment[];
+      ? { recording: here.recording, position: here.recording.afterEvent(repl.lastMoveSeq) }
+      : { recording: origin.branch.recording, position: origin.branch.recording.last };
+    const [one = other, two = here] = moments as RunPosition[];
     sayDifferences(repl, one, two);
   });
 }
 
-function momentOf(repl: CommandTarget, word: string): Moment | null {
-  const branch = repl.bench?.branches.find(({ name }) => name === word);
-  if (branch !== undefined) return { recording: branch.recording, at: branch.recording.last };
-  const { at, recording } = repl.place;
-  const place = readPlace(recording, at, word);
-  return place === null ? null : { recording, at: place };
+function runPositionOf(repl: CommandContext, word: string): RunPosition | null {
+  const branch = repl.timeTravel?.branches.find(({ name }) => name === word);
+  if (branch !== undefined) return { recording: branch.recording, position: branch.recording.last };
+  const { position, recording } = repl.cursor;
+  const place = readPosition(recording, position, word);
+  return place === null ? null : { recording, position: place };
 }
 
-function sayDifferences(repl: CommandTarget, one: Moment, other: Moment): void {
+function sayDifferences(repl: CommandContext, one: RunPosition, other: RunPosition): void {
   const clipped = (text: string) => repl.say(clip(text, repl.columns));
-  const { event, tables } = differenceView(one, other);
+  const { event, tables } = diffView(one, other);
   if (one.recording !== other.recording) {
     if (event === null) repl.say("All events are the same");
     else {
@@ -113,7 +110,9 @@ function sayDifferences(repl: CommandTarget, one: Moment, other: Moment): void {
   for (const { name, rows } of tables) {
     const { length } = rows;
     repl.say(`${name}: ${length} ${length === 1 ? "row differs" : "rows differ"}`);
-    for (const row of rows.slice(0, SHOWN_ROWS)) clipped(`${row.mark} ${rowTexts(row).join(" ")}`);
-    if (length > SHOWN_ROWS) repl.say(`  … and ${length - SHOWN_ROWS} more`);
+    for (const row of rows.slice(0, DISPLAYED_ROWS)) {
+      clipped(`${row.mark} ${rowTexts(row).join(" ")}`);
+    }
+    if (length > DISPLAYED_ROWS) repl.say(`  … and ${length - DISPLAYED_ROWS} more`);
   }
 }

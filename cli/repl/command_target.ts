@@ -1,31 +1,35 @@
 /** The interface through which commands use the REPL or the debugger. */
-import type { Place } from "../../lang/recording/cursor.ts";
-import { LookError, type Recording, type Spot } from "../../lang/recording/mod.ts";
-import type { Workbench } from "../../lang/recording/workbench.ts";
-import type { Paint } from "../../lang/render/paint.ts";
-import type { MachineEvent } from "../../runtime/events.ts";
+import {
+  type Cursor,
+  EvaluationError,
+  type Recording,
+  type RecordingPosition,
+  type TimeTravelSession,
+} from "@dmalab/recording";
+import type { Paint } from "@dmalab/lang/render";
+import type { MachineEvent } from "@dmalab/runtime";
 import { readWholeNumber } from "../numbers.ts";
-import type { SourceLoader } from "../../lang/syntax/load_files.ts";
-import type { Suggestion } from "../../lang/editor/suggestion.ts";
+import type { SourceLoader } from "@dmalab/lang/syntax";
+import type { Suggestion } from "@dmalab/lang/editor";
 
 /** What one keeps while going through a run, besides the place. */
-export interface Kept {
+export interface ReplState {
   /** Expressions that are printed whenever they change. */
   readonly watches: string[];
   /** Places with a name. */
-  readonly marks: Map<string, Spot>;
+  readonly marks: Map<string, RecordingPosition>;
 }
 
-export interface CommandTarget {
+export interface CommandContext {
   /** The place in a run that commands move. */
-  readonly place: Place;
+  readonly cursor: Cursor;
   /** What statements are typed into; null where a run is only looked at. */
-  readonly bench: Workbench | null;
+  readonly timeTravel: TimeTravelSession | null;
   readonly paint: Paint;
   /** How wide the screen is. */
   readonly columns: number;
   /** Null where nothing is kept from one command to the next. */
-  readonly kept?: Kept | null;
+  readonly kept?: ReplState | null;
   /** The runs of the file; null where there is no other. */
   readonly runs?: RunList | null;
   /** What commands about the screen work with; null where lines are written one after the other. */
@@ -49,14 +53,14 @@ export interface CommandTarget {
 }
 
 /** How a run ended. */
-export type RunOutcome = "ok" | "FAILED";
+export type RunStatus = "ok" | "FAILED";
 
 /** The runs of a file, one of which is debugged. */
 export interface RunList {
   /** Each as a line. */
   readonly names: readonly string[];
   /** How each ended, by its index; undefined for those that have not run yet. */
-  readonly outcomes: ReadonlyMap<number, RunOutcome>;
+  readonly outcomes: ReadonlyMap<number, RunStatus>;
   /** Which one it is, from 0. */
   readonly current: number;
   /** Goes through another. */
@@ -117,13 +121,13 @@ export interface ReplCommand {
   /** An expression may follow. */
   readonly expression?: true;
   /** Words that may follow. @param before What stands before the word that is typed. */
-  words?(repl: CommandTarget, before: string): readonly Suggestion[];
+  words?(repl: CommandContext, before: string): readonly Suggestion[];
   /** Does it; false ends the REPL. */
-  run(repl: CommandTarget, argument: string): boolean;
+  run(repl: CommandContext, argument: string): boolean;
 }
 
 /** The count a command was given, 1 for none; null, after saying so, for something else. */
-export function countOf(argument: string, repl: CommandTarget): number | null {
+export function countOf(argument: string, repl: CommandContext): number | null {
   const count = argument === "" ? 1 : readWholeNumber(argument);
   if (count !== null && count > 0) return count;
   repl.refuse(`"${argument}" is not a count`);
@@ -131,17 +135,17 @@ export function countOf(argument: string, repl: CommandTarget): number | null {
 }
 
 /** Whether a command can be done there. */
-export function isKnown({ needs, needsBench }: ReplCommand, repl: CommandTarget): boolean {
-  return (repl.bench !== null || needsBench !== true) &&
+export function isKnown({ needs, needsBench }: ReplCommand, repl: CommandContext): boolean {
+  return (repl.timeTravel !== null || needsBench !== true) &&
     (needs === undefined || (repl[needs] ?? null) !== null);
 }
 
 /** Runs a query, and prints the error if it has no answer. */
-export function answering(repl: CommandTarget, ask: () => void): true {
+export function answering(repl: CommandContext, ask: () => void): true {
   try {
     ask();
   } catch (error) {
-    if (!(error instanceof LookError)) throw error;
+    if (!(error instanceof EvaluationError)) throw error;
     const { hint, message } = error;
     repl.refuse(hint === null ? message : `${message}; ${hint}`);
   }

@@ -1,16 +1,16 @@
 /** The commands of the REPL and of the debugger: `:step`, `:back`, `:state`, `:who` … One entry each. */
-import { nearestNames } from "../../lang/diagnostics/suggest.ts";
-import { wrappedPairs } from "../../lang/text/columns.ts";
+import { nearestNames } from "@dmalab/lang/diagnostics";
+import { wrappedPairs } from "@dmalab/lang/text";
 import { ASK_COMMANDS } from "./ask_commands.ts";
 import { BRANCH_COMMANDS } from "./branch_commands.ts";
-import { type CommandTarget, isKnown, type ReplCommand } from "./command_target.ts";
+import { type CommandContext, isKnown, type ReplCommand } from "./command_target.ts";
 import { EDIT_COMMANDS } from "./edit_commands.ts";
 import { EXPORT_COMMANDS } from "./export_commands.ts";
 import { KEEP_COMMANDS } from "./keep_commands.ts";
 import { MOVE_COMMANDS } from "./move_commands.ts";
 import { SAVE_COMMANDS } from "./save_commands.ts";
 import { SCREEN_COMMANDS } from "./screen_commands.ts";
-import type { Suggestion } from "../../lang/editor/suggestion.ts";
+import type { Suggestion } from "@dmalab/lang/editor";
 
 /** By what they are for. */
 const GROUPS: readonly (readonly [subject: string, commands: readonly ReplCommand[]])[] = [
@@ -45,7 +45,7 @@ const BARE: Readonly<Record<string, string>> = { exit: "quit", quit: "quit", hel
  * @param line The line with its colon. A beginning of a name will do where only one has it.
  * @returns False when the REPL is to end.
  */
-export function runReplCommand(line: string, repl: CommandTarget): boolean {
+export function runReplCommand(line: string, repl: CommandContext): boolean {
   const [, name, argument] = line.match(/^:(\S*)\s*(.*)$/s)!;
   const words = argument!.trim();
   const command = commandNamed(name!, repl);
@@ -56,7 +56,7 @@ export function runReplCommand(line: string, repl: CommandTarget): boolean {
 }
 
 /** The command that is called so or begins so; null where there is none, which has then been said. */
-function commandNamed(name: string, repl: CommandTarget): ReplCommand | null {
+function commandNamed(name: string, repl: CommandContext): ReplCommand | null {
   const known = REPL_COMMANDS.filter((each) => isKnown(each, repl));
   const command = findCommand(name, known);
   if (command !== null) return command;
@@ -78,7 +78,7 @@ export function bareCommand(line: string): string | null {
 }
 
 /** The commands that can be done there, with their colons. */
-export function commandWords(repl: CommandTarget): readonly Suggestion[] {
+export function commandWords(repl: CommandContext): readonly Suggestion[] {
   return REPL_COMMANDS.filter((each) => isKnown(each, repl))
     .map(({ doc, name }) => ({ text: `:${name}`, doc }));
 }
@@ -86,7 +86,7 @@ export function commandWords(repl: CommandTarget): readonly Suggestion[] {
 /** The command that a text begins with, and what stands behind it; null for none. */
 export function commandAt(
   text: string,
-  repl: CommandTarget,
+  repl: CommandContext,
 ): { readonly command: ReplCommand; readonly argument: string } | null {
   const [, name, argument] = text.match(/^\s*:(\w+)\s+(.*)$/s) ?? [];
   if (name === undefined) return null;
@@ -101,7 +101,7 @@ function findCommand(name: string, known: readonly ReplCommand[]): ReplCommand |
   return begun.length === 1 ? begun[0]! : null;
 }
 
-function help(repl: CommandTarget, word: string): true {
+function help(repl: CommandContext, word: string): true {
   const known = (commands: readonly ReplCommand[]) =>
     commands.filter((each) => isKnown(each, repl));
   const pairs = (commands: readonly ReplCommand[]) =>

@@ -1,13 +1,16 @@
 /** What the Tab key offers: commands with their own words, or what a statement could go on with. */
-import { fitting, suggestInStatement } from "../../lang/editor/completion.ts";
-import type { KnownNames } from "../../lang/editor/describe_name.ts";
-import type { Suggestions } from "../../lang/editor/suggestion.ts";
-import type { CommandTarget } from "./command_target.ts";
+import {
+  fitting,
+  type KnownNames,
+  suggestInStatement,
+  type Suggestions,
+} from "@dmalab/lang/editor";
+import type { CommandContext } from "./command_target.ts";
 import { commandAt, commandWords } from "./commands.ts";
 import { addressesInSight } from "./words_in_sight.ts";
 
 /** Whose words are suggested. */
-export interface Suggesting extends CommandTarget {
+export interface Suggesting extends CommandContext {
   readonly session: KnownNames;
 }
 
@@ -29,6 +32,6 @@ export function suggestWords(text: string, repl: Suggesting): Suggestions {
 
 function inStatement(text: string, repl: Suggesting): Suggestions {
   const address = text.match(/\b0x[\da-f_]*$/i)?.[0];
-  if (address !== undefined) return fitting(addressesInSight(repl.place), address);
+  if (address !== undefined) return fitting(addressesInSight(repl.cursor), address);
   return suggestInStatement(text, repl.session);
 }

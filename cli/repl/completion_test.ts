@@ -1,4 +1,4 @@
-import { LANGUAGE_WORDS } from "../../lang/syntax/language_words.ts";
+import { LANGUAGE_WORDS } from "@dmalab/lang/syntax";
 import { assert, assertEquals } from "@std/assert";
 import { complete, MACHINE, talk } from "./_talk.ts";
 

@@ -1,5 +1,5 @@
 /** Editing in a program of one's own what was typed before. */
-import type { CommandTarget, ReplCommand } from "./command_target.ts";
+import type { CommandContext, ReplCommand } from "./command_target.ts";
 
 const DECLARATIONS = "declarations";
 
@@ -15,8 +15,8 @@ export const EDIT_COMMANDS: readonly ReplCommand[] = [
   },
 ];
 
-function edit(repl: CommandTarget, argument: string): true {
-  const { bench } = repl;
+function edit(repl: CommandContext, argument: string): true {
+  const { timeTravel } = repl;
   if (argument !== "" && argument !== DECLARATIONS) {
     repl.refuse(
       `"${argument}" cannot be edited: use ${DECLARATIONS}, or no argument for the last input`,
@@ -24,7 +24,7 @@ function edit(repl: CommandTarget, argument: string): true {
   } else if (!repl.edit) {
     repl.refuse("There is no terminal for an editor here: lines come from a pipe");
   } else if (argument === "") {
-    repl.edit(bench!.session.inputs.at(-1) ?? "");
-  } else repl.edit(bench!.declarations().join("\n"));
+    repl.edit(timeTravel!.session.inputs.at(-1) ?? "");
+  } else repl.edit(timeTravel!.declarations().join("\n"));
   return true;
 }

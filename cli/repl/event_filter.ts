@@ -1,5 +1,5 @@
 /** Selects events by name, request and device. */
-import type { Recording } from "../../lang/recording/mod.ts";
+import type { Recording } from "@dmalab/recording";
 
 /** What {@linkcode readEventFilter} takes. */
 export const EVENT_FILTER_FORMS = "NAME [in req N] [of DEVICE]";
@@ -18,7 +18,7 @@ export function readEventFilter(recording: Recording, text: string): EventFilter
   const read = text.trim().match(form);
   if (read === null) return `"${text}" matches no event: ${EVENT_FILTER_FORMS}`;
   const [, names = "", request, device] = read;
-  const { eventNames } = recording.looker.registry;
+  const { eventNames } = recording.evaluator.registry;
   const kinds = new Set<number>();
   for (const meant of names.split(/\s*,\s*/).filter((name) => name !== "")) {
     const own = eventNames.flatMap((name, kind) => isNamed(name, meant) ? [kind] : []);

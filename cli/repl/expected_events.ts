@@ -1,14 +1,13 @@
 /** The events of a run as the pattern that takes these, and no others. */
-import { quoted } from "../../lang/render/source_text.ts";
-import type { Recording } from "../../lang/recording/mod.ts";
-import { formatAddress, formatDuration, formatSize } from "../../lang/text/numbers.ts";
-import { firstLine } from "../../lang/views/moment.ts";
-import { eventFields } from "../../runtime/event_vocabulary.ts";
-import type { MachineEvent } from "../../runtime/events.ts";
-import type { Field } from "../../runtime/vocabulary/fields.ts";
+import { quoted } from "@dmalab/lang/render";
+import type { Recording } from "@dmalab/recording";
+import { formatAddress, formatDuration, formatSize } from "@dmalab/lang/text";
+import { firstLine } from "@dmalab/recording/views";
+import { eventFields, type MachineEvent } from "@dmalab/runtime";
+import type { Field } from "@dmalab/runtime/vocabulary";
 
 /** Longer patterns are not readable. */
-export const MOST_EXPECTED = 5000;
+export const MAX_EXPECTED = 5000;
 
 const CALL = "call.";
 

@@ -1,6 +1,6 @@
 /** Writing the events of a run for other programs. */
-import { formatCount } from "../../lang/text/numbers.ts";
-import type { CommandTarget, ReplCommand } from "./command_target.ts";
+import { formatCount } from "@dmalab/lang/text";
+import type { CommandContext, ReplCommand } from "./command_target.ts";
 
 export const EXPORT_COMMANDS: readonly ReplCommand[] = [
   {
@@ -12,9 +12,9 @@ export const EXPORT_COMMANDS: readonly ReplCommand[] = [
   },
 ];
 
-function exportEvents(repl: CommandTarget, path: string): true {
-  const { recording } = repl.place;
-  const problem = repl.exportRun!(path, recording, repl.bench === null);
+function exportEvents(repl: CommandContext, path: string): true {
+  const { recording } = repl.cursor;
+  const problem = repl.exportRun!(path, recording, repl.timeTravel === null);
   if (problem !== null) repl.refuse(problem);
   else repl.say(`${path}: ${formatCount(recording.log.count, "event")}`);
   return true;

@@ -3,7 +3,7 @@ import { appendOwnLines, HISTORY, readOwnLines, writeOwnLines } from "../own_fol
 import { FileError } from "../files/file_error.ts";
 import { InputHistory } from "../terminal/input_history.ts";
 
-const KEPT_INPUTS = 1000;
+const MAX_HISTORY_INPUTS = 1000;
 
 /** A further line of an input begins with it, which no typed input does. */
 const FURTHER = "\t";
@@ -27,7 +27,7 @@ export function openHistory(say: (lines: string) => void): InputHistory {
 
 function earlierInputs(): readonly string[] {
   const inputs = inputsOf(readOwnLines(HISTORY) ?? []);
-  const kept = inputs.slice(-KEPT_INPUTS);
+  const kept = inputs.slice(-MAX_HISTORY_INPUTS);
   if (kept.length < inputs.length) writeOwnLines(HISTORY, kept.flatMap(linesOf));
   return kept;
 }

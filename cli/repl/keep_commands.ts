@@ -1,9 +1,14 @@
 /** Commands about what one keeps: expressions that are watched, places with a name, runs of the file. */
-import { evaluate, LookError, type Position, type Spot } from "../../lang/recording/mod.ts";
-import { clip } from "../../lang/text/columns.ts";
-import { linePlace } from "../../lang/views/moment.ts";
+import {
+  evaluate,
+  EvaluationError,
+  type Position,
+  type RecordingPosition,
+} from "@dmalab/recording";
+import { clip } from "@dmalab/lang/text";
+import { lineLocation } from "@dmalab/recording/views";
 import { readWholeNumber } from "../numbers.ts";
-import { answering, type CommandTarget, type ReplCommand } from "./command_target.ts";
+import { answering, type CommandContext, type ReplCommand } from "./command_target.ts";
 
 export const KEEP_COMMANDS: readonly ReplCommand[] = [
   {
@@ -39,17 +44,17 @@ export const KEEP_COMMANDS: readonly ReplCommand[] = [
 ];
 
 /** What a watched expression is at a place, or why it is nothing there. */
-function watchText({ place }: CommandTarget, text: string, at = place.at): string {
+function watchText({ cursor }: CommandContext, text: string, position = cursor.position): string {
   try {
-    return evaluate(place.recording, at, text).text;
+    return evaluate(cursor.recording, position, text).text;
   } catch (error) {
-    if (error instanceof LookError) return `(${error.message})`;
+    if (error instanceof EvaluationError) return `(${error.message})`;
     throw error;
   }
 }
 
 /** Watched expressions that a move has changed, as lines. */
-export function changedWatches(repl: CommandTarget, before: Position): readonly string[] {
+export function changedWatches(repl: CommandContext, before: Position): readonly string[] {
   return (repl.kept?.watches ?? []).flatMap((text) => {
     const was = watchText(repl, text, before);
     const is = watchText(repl, text);
@@ -57,11 +62,11 @@ export function changedWatches(repl: CommandTarget, before: Position): readonly 
   });
 }
 
-function watch(repl: CommandTarget, text: string): true {
+function watch(repl: CommandContext, text: string): true {
   const { watches } = repl.kept!;
   return answering(repl, () => {
     if (text !== "") {
-      repl.place.recording.looker.question(text);
+      repl.cursor.recording.evaluator.question(text);
       if (!watches.includes(text)) watches.push(text);
     } else if (watches.length === 0) repl.say("No watches");
     watches.forEach((each, index) => {
@@ -72,7 +77,7 @@ function watch(repl: CommandTarget, text: string): true {
   });
 }
 
-function unwatch(repl: CommandTarget, argument: string): true {
+function unwatch(repl: CommandContext, argument: string): true {
   const { watches } = repl.kept!;
   const number = readWholeNumber(argument);
   if (number === null || watches[number - 1] === undefined) {
@@ -81,30 +86,34 @@ function unwatch(repl: CommandTarget, argument: string): true {
   return true;
 }
 
-function mark(repl: CommandTarget, name: string): true {
+function mark(repl: CommandContext, name: string): true {
   if (!/^[A-Za-z_]\w*$/.test(name)) repl.refuse(`"${name}" is not a name for a position`);
   else {
-    const { at, recording } = repl.place;
-    repl.kept!.marks.set(name, { at, recording });
-    sayMark(repl, name, { at, recording });
+    const { position, recording } = repl.cursor;
+    repl.kept!.marks.set(name, { position, recording });
+    sayMark(repl, name, { position, recording });
   }
   return true;
 }
 
-function listMarks(repl: CommandTarget): true {
+function listMarks(repl: CommandContext): true {
   const { marks } = repl.kept!;
   if (marks.size === 0) repl.say("No named positions");
-  for (const [name, spot] of marks) sayMark(repl, name, spot);
+  for (const [name, runPosition] of marks) sayMark(repl, name, runPosition);
   return true;
 }
 
-function sayMark(repl: CommandTarget, name: string, { at, recording }: Spot): void {
-  const statement = recording.statement(at);
-  const where = statement === null ? "" : `  ${linePlace(statement.span)}`;
-  repl.say(clip(`${name}  event ${at.seq}${where}`, repl.columns));
+function sayMark(
+  repl: CommandContext,
+  name: string,
+  { position, recording }: RecordingPosition,
+): void {
+  const statement = recording.statement(position);
+  const where = statement === null ? "" : `  ${lineLocation(statement.span)}`;
+  repl.say(clip(`${name}  event ${position.seq}${where}`, repl.columns));
 }
 
-function runs(repl: CommandTarget, argument: string): true {
+function runs(repl: CommandContext, argument: string): true {
   const { current, names, open, outcomes } = repl.runs!;
   const number = readWholeNumber(argument);
   if (argument === "") {

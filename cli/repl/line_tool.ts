@@ -1,7 +1,7 @@
 /** What is driven line by line, at a terminal or from a pipe: the REPL, or the debugger. */
 import type { ExitCode } from "../exit_code.ts";
 import type { LineConsole } from "../terminal/line_console.ts";
-import type { Suggestions } from "../../lang/editor/suggestion.ts";
+import type { Suggestions } from "@dmalab/lang/editor";
 import type { ReplOptions } from "./repl.ts";
 
 export interface LineTool {

@@ -1,34 +1,33 @@
 /** Commands that go through a run, and what is said where they lead. */
-import { PLACE_FORMS, readPlace } from "../../lang/recording/place_text.ts";
 import {
   blocksAhead,
-  checkStop,
+  type Breakpoint,
+  checkBreakpoint,
   comparePositions,
   crossed,
   type ExpressionChange,
   fileNamed,
-  functionPlace,
-  type Moved,
+  functionLocation,
   neverReached,
+  POSITION_FORMS,
+  readPosition,
+  type RecordingPosition,
   rewind,
-  type Spot,
   statementsOnLine,
-  type Step,
-  type StopSpec,
+  type StepCommand,
+  type StepOutcome,
   until,
-} from "../../lang/recording/mod.ts";
-import { formatTimeRounded } from "../../lang/text/numbers.ts";
-import { clip, foldLine, wrapText } from "../../lang/text/columns.ts";
-import { momentView } from "../../lang/views/moment.ts";
-import { changedRows, rowTexts } from "../../lang/views/tables.ts";
+} from "@dmalab/recording";
+import { clip, foldLine, formatTimeRounded, wrapText } from "@dmalab/lang/text";
+import { changedRows, positionView, rowTexts } from "@dmalab/recording/views";
 import { changedWatches } from "./keep_commands.ts";
 import { EVENT_FILTER_FORMS, readEventFilter } from "./event_filter.ts";
-import { eventWords } from "../../lang/editor/completion.ts";
-import { answering, type CommandTarget, countOf, type ReplCommand } from "./command_target.ts";
+import { eventWords } from "@dmalab/lang/editor";
+import { answering, type CommandContext, countOf, type ReplCommand } from "./command_target.ts";
 
 /** Events of a move that are shown, and rows that it changed. */
-const SHOWN_EVENTS = 40;
-const SHOWN_ROWS = 8;
+const DISPLAYED_EVENTS = 40;
+const DISPLAYED_ROWS = 8;
 
 export const MOVE_COMMANDS: readonly ReplCommand[] = [
   {
@@ -37,36 +36,39 @@ export const MOVE_COMMANDS: readonly ReplCommand[] = [
     doc: "step N events forward (default: 1); at the end, keep running the machine",
     run: (repl, argument) => stepEvents(repl, argument),
   },
-  moving("back", "step N events back (default: 1)", { unit: "event", way: "back" }),
-  moving("next", "step over N statements (default: 1)", { unit: "over", way: "forward" }),
-  moving("prev", "step back over N statements (default: 1)", { unit: "over", way: "back" }),
+  moving("back", "step N events back (default: 1)", { unit: "event", direction: "back" }),
+  moving("next", "step over N statements (default: 1)", { unit: "over", direction: "forward" }),
+  moving("prev", "step back over N statements (default: 1)", { unit: "over", direction: "back" }),
   {
     name: "into",
     takes: "[BLOCK]",
     doc: "step into the next statement, or into a named block of fork, compare or race",
-    words: ({ place }) => blocksAhead(place).map(({ name }) => ({ text: name, doc: "" })),
+    words: ({ cursor }) => blocksAhead(cursor).map(({ name }) => ({ text: name, doc: "" })),
     run: stepInto,
   },
-  moving("out", "step out to the caller", { unit: "out", way: "forward" }),
+  moving("out", "step out to the caller", { unit: "out", direction: "forward" }),
   moving("activity", "run N pending work items of drivers, devices and timers (default: 1)", {
     unit: "activity",
-    way: "forward",
+    direction: "forward",
   }),
   moving("continue", "run forward to the next breakpoint, or to the end", {
     unit: "run",
-    way: "forward",
+    direction: "forward",
   }),
   moving("rcontinue", "run back to the previous breakpoint, or to the start", {
     unit: "run",
-    way: "back",
+    direction: "back",
   }),
   {
     name: "goto",
     takes: "PLACE",
-    doc: `go to ${PLACE_FORMS}`,
+    doc: `go to ${POSITION_FORMS}`,
     words: ({ kept }) => [
       ...["start", "end", "line", "output"].map((text) => ({ text, doc: "" })),
-      ...[...kept?.marks ?? []].map(([text, { at: { seq } }]) => ({ text, doc: `event ${seq}` })),
+      ...[...kept?.marks ?? []].map(([text, { position: { seq } }]) => ({
+        text,
+        doc: `event ${seq}`,
+      })),
     ],
     run: goTo,
   },
@@ -111,7 +113,7 @@ export const MOVE_COMMANDS: readonly ReplCommand[] = [
   { name: "delete", takes: "N", doc: "delete breakpoint N", run: deleteBreak },
 ];
 
-function moving(name: string, doc: string, step: Omit<Step, "count">): ReplCommand {
+function moving(name: string, doc: string, step: Omit<StepCommand, "count">): ReplCommand {
   const takes = step.unit === "run" || step.unit === "out" ? "" : "[N]";
   return {
     name,
@@ -125,9 +127,11 @@ function moving(name: string, doc: string, step: Omit<Step, "count">): ReplComma
   };
 }
 
-function stepEvents(repl: CommandTarget, argument: string): true {
+function stepEvents(repl: CommandContext, argument: string): true {
   if (/^until\b/.test(argument)) {
-    const onward = repl.bench === null ? "" : "; the statement `step until EXPR` runs the machine";
+    const onward = repl.timeTravel === null
+      ? ""
+      : "; the statement `step until EXPR` runs the machine";
     repl.refuse(
       `\`:until EXPR\` runs forward until the expression changes or becomes true${onward}`,
     );
@@ -135,24 +139,24 @@ function stepEvents(repl: CommandTarget, argument: string): true {
   }
   const count = countOf(argument, repl);
   if (count === null) return true;
-  const { place } = repl;
-  const { at, recording } = place;
-  const step: Step = { unit: "event", way: "forward", count };
+  const { cursor } = repl;
+  const { position, recording } = cursor;
+  const step: StepCommand = { unit: "event", direction: "forward", count };
   return answering(repl, () => {
-    const moved = place.move(step);
-    if (place.recording === recording && comparePositions(moved.at, at) === 0) {
+    const outcome = cursor.move(step);
+    if (cursor.recording === recording && comparePositions(outcome.position, position) === 0) {
       return repl.say("No pending work");
     }
-    repl.lastMoveSeq = at.seq;
-    arrive(repl, { at, recording }, moved, step);
+    repl.lastMoveSeq = position.seq;
+    arrive(repl, { position, recording }, outcome, step);
   });
 }
 
-function stepInto(repl: CommandTarget, argument: string): true {
-  const step: Step = { unit: "into", way: "forward" };
+function stepInto(repl: CommandContext, argument: string): true {
+  const step: StepCommand = { unit: "into", direction: "forward" };
   if (argument === "") return goes(repl, step);
-  const { at, recording } = repl.place;
-  const blocks = blocksAhead(repl.place);
+  const { position, recording } = repl.cursor;
+  const blocks = blocksAhead(repl.cursor);
   const block = blocks.find(({ name }) => name.includes(argument));
   if (block === undefined) {
     const names = blocks.map(({ name }) => name).join("; ");
@@ -160,48 +164,49 @@ function stepInto(repl: CommandTarget, argument: string): true {
     return true;
   }
   return answering(repl, () => {
-    repl.place.goTo(block.spot.at, block.spot.recording);
-    repl.lastMoveSeq = Math.min(at.seq, block.spot.at.seq);
-    arrive(repl, { at, recording }, { logged: [], stop: null }, step);
+    repl.cursor.goTo(block.runPosition.position, block.runPosition.recording);
+    repl.lastMoveSeq = Math.min(position.seq, block.runPosition.position.seq);
+    arrive(repl, { position, recording }, { logged: [], stop: null }, step);
   });
 }
 
 /** Goes somewhere, and says what there is to say. */
-function goes(repl: CommandTarget, step: Step): true {
-  const { at, recording } = repl.place;
+function goes(repl: CommandContext, step: StepCommand): true {
+  const { position, recording } = repl.cursor;
   return answering(repl, () => {
-    const moved = repl.place.move(step);
-    if (moved.reason === "beginning") repl.say("At the start of the recording");
-    repl.lastMoveSeq = Math.min(at.seq, moved.at.seq);
-    arrive(repl, { at, recording }, moved, step);
+    const outcome = repl.cursor.move(step);
+    if (outcome.reason === "beginning") repl.say("At the start of the recording");
+    repl.lastMoveSeq = Math.min(position.seq, outcome.position.seq);
+    arrive(repl, { position, recording }, outcome, step);
   });
 }
 
 /** What a move did: the events on its way, where it led, and what is other there. */
 function arrive(
-  repl: CommandTarget,
-  { at: before, recording: from }: Spot,
-  { logged, stop }: Pick<Moved, "logged" | "stop">,
-  step: Step,
+  repl: CommandContext,
+  { position: before, recording: from }: RecordingPosition,
+  { logged, stop }: Pick<StepOutcome, "logged" | "stop">,
+  step: StepCommand,
 ): void {
-  const { at, recording } = repl.place;
-  const note = crossed({ at: before, recording: from }, repl.place, step);
+  const { position, recording } = repl.cursor;
+  const note = crossed({ position: before, recording: from }, repl.cursor, step);
   if (note !== null) { for (const line of wrapText(note, repl.columns)) repl.say(line); }
   for (const { text } of logged) repl.say(text);
   if (stop !== null && repl.view) repl.say(`stopped by breakpoint ${stop.stop.id}`);
   if (repl.view) return;
-  const isAhead = recording === from && at.seq > before.seq && at.seq - before.seq <= SHOWN_EVENTS;
-  if (isAhead) repl.sayEvents(recording.log.between(before.seq, at.seq));
+  const isAhead = recording === from && position.seq > before.seq &&
+    position.seq - before.seq <= DISPLAYED_EVENTS;
+  if (isAhead) repl.sayEvents(recording.log.between(before.seq, position.seq));
   if (stop !== null) repl.say(`stopped by breakpoint ${stop.stop.id}`);
-  sayPlace(repl);
-  sayChanges(repl, { at: before, recording });
+  printLocation(repl);
+  sayChanges(repl, { position: before, recording });
 }
 
 /** Where one is, on a line. A screen shows it anyway. */
-export function sayPlace(repl: CommandTarget): void {
+export function printLocation(repl: CommandContext): void {
   if (repl.view) return;
-  const { at, recording } = repl.place;
-  const { atNs, edge, event, events, place, seq, text } = momentView(recording, at);
+  const { position, recording } = repl.cursor;
+  const { atNs, edge, event, events, place, seq, text } = positionView(recording, position);
   const time = atNs > 0 ? ` @ ${formatTimeRounded(atNs)}` : "";
   const where = edge === null ? [] : [edge];
   const parts = [`event ${seq}/${events}${time}`, ...where, place ?? "", text ?? ""];
@@ -210,34 +215,37 @@ export function sayPlace(repl: CommandTarget): void {
 }
 
 /** Rows that came and went since another moment of the same machine. */
-function sayChanges(repl: CommandTarget, { at: before, recording: from }: Spot): void {
-  if (repl.view || repl.place.recording !== from) return;
+function sayChanges(
+  repl: CommandContext,
+  { position: before, recording: from }: RecordingPosition,
+): void {
+  if (repl.view || repl.cursor.recording !== from) return;
   for (const line of changedWatches(repl, before)) repl.say(clip(line, repl.columns));
-  const { at, recording } = repl.place;
-  const rows = changedRows(recording, before, at);
-  for (const row of rows.slice(0, SHOWN_ROWS)) {
+  const { position, recording } = repl.cursor;
+  const rows = changedRows(recording, before, position);
+  for (const row of rows.slice(0, DISPLAYED_ROWS)) {
     repl.say(clip(`${row.mark} ${row.table}  ${rowTexts(row).join(" ")}`, repl.columns));
   }
-  if (rows.length > SHOWN_ROWS) repl.say(`… and ${rows.length - SHOWN_ROWS} rows more`);
+  if (rows.length > DISPLAYED_ROWS) repl.say(`… and ${rows.length - DISPLAYED_ROWS} rows more`);
 }
 
-function goTo(repl: CommandTarget, argument: string): true {
-  const { place } = repl;
-  const { at: before, recording } = place;
+function goTo(repl: CommandContext, argument: string): true {
+  const { cursor } = repl;
+  const { position: before, recording } = cursor;
   return answering(repl, () => {
     const mark = repl.kept?.marks.get(argument);
-    const at = mark?.at ?? readPlace(recording, before, argument);
-    if (at === null) return repl.refuse(`"${argument}" is not a position: ${PLACE_FORMS}`);
-    place.goTo(at, mark?.recording);
-    repl.lastMoveSeq = Math.min(before.seq, at.seq);
-    sayPlace(repl);
-    sayChanges(repl, { at: before, recording });
+    const position = mark?.position ?? readPosition(recording, before, argument);
+    if (position === null) return repl.refuse(`"${argument}" is not a position: ${POSITION_FORMS}`);
+    cursor.goTo(position, mark?.recording);
+    repl.lastMoveSeq = Math.min(before.seq, position.seq);
+    printLocation(repl);
+    sayChanges(repl, { position: before, recording });
   });
 }
 
-function findEvent(repl: CommandTarget, text: string, way: 1 | -1): true {
-  const { place } = repl;
-  const { at: before, recording } = place;
+function findEvent(repl: CommandContext, text: string, way: 1 | -1): true {
+  const { cursor } = repl;
+  const { position: before, recording } = cursor;
   const filter = readEventFilter(recording, text);
   if (typeof filter === "string") {
     repl.refuse(filter);
@@ -249,36 +257,40 @@ function findEvent(repl: CommandTarget, text: string, way: 1 | -1): true {
     repl.say(`No such event ${way > 0 ? "after" : "before"} this one`);
     return true;
   }
-  place.goTo(recording.afterEvent(seq));
+  cursor.goTo(recording.afterEvent(seq));
   repl.lastMoveSeq = Math.min(before.seq, seq);
-  sayPlace(repl);
-  sayChanges(repl, { at: before, recording });
+  printLocation(repl);
+  sayChanges(repl, { position: before, recording });
   return true;
 }
 
-function search(repl: CommandTarget, text: string, find: typeof until): true {
-  const { place } = repl;
-  const { at: before, recording } = place;
+function search(repl: CommandContext, text: string, find: typeof until): true {
+  const { cursor } = repl;
+  const { position: before, recording } = cursor;
   return answering(repl, () => {
-    const found: ExpressionChange | null = find(recording, before, recording.looker.question(text));
+    const found: ExpressionChange | null = find(
+      recording,
+      before,
+      recording.evaluator.question(text),
+    );
     if (found === null) return repl.say(`${text} does not change`);
-    place.goTo(found.at);
+    cursor.goTo(found.position);
     repl.say(
       found.before === null
         ? `${text}: ${found.after}`
         : `${text}: ${found.before} → ${found.after}`,
     );
-    sayPlace(repl);
-    sayChanges(repl, { at: before, recording });
+    printLocation(repl);
+    sayChanges(repl, { position: before, recording });
   });
 }
 
 /** `:break 31`, `:break iommu.fault if …`, `:break fault`. */
-function setBreak(repl: CommandTarget, argument: string): true {
-  const { recording, stops } = repl.place;
+function setBreak(repl: CommandContext, argument: string): true {
+  const { recording, breakpoints } = repl.cursor;
   if (argument === "") {
-    if (stops.all.length === 0) repl.say("No breakpoints");
-    for (const stop of stops.all) {
+    if (breakpoints.all.length === 0) repl.say("No breakpoints");
+    for (const stop of breakpoints.all) {
       repl.say(clip(`${stop.id}  ${breakText(repl, stop)}`, repl.columns));
     }
     return true;
@@ -293,16 +305,16 @@ function setBreak(repl: CommandTarget, argument: string): true {
   }
   return answering(repl, () => {
     const spec = { cause, ...condition === undefined ? {} : { condition } };
-    checkStop(recording, spec);
-    const stop = stops.add(spec);
+    checkBreakpoint(recording, spec);
+    const stop = breakpoints.add(spec);
     const text = `breakpoint ${stop.id}: ${breakText(repl, stop)}`;
     for (const line of wrapText(text, repl.columns)) repl.say(line);
   });
 }
 
-function causeOf(repl: CommandTarget, text: string): StopSpec["cause"] | null {
-  const { recording } = repl.place;
-  const { eventNames } = recording.looker.registry;
+function causeOf(repl: CommandContext, text: string): Breakpoint["cause"] | null {
+  const { recording } = repl.cursor;
+  const { eventNames } = recording.evaluator.registry;
   const line = text.match(/^(?:line\s+|(\S+):)?(\d+)$/);
   if (line !== null) {
     const [, file, number] = line;
@@ -317,15 +329,18 @@ function causeOf(repl: CommandTarget, text: string): StopSpec["cause"] | null {
   if (changed !== undefined) return { kind: "change", expression: changed };
   const isEvent = [text, `call.${text}`].some((name) => eventNames.includes(name));
   if (isEvent) return { kind: "event", names: [text] };
-  const place = functionPlace(recording, text);
+  const place = functionLocation(recording, text);
   return place === null ? null : { kind: "line", ...place };
 }
 
 /** A line, and where a statement begins that it stops at. */
-function lineText({ place: { recording, stops } }: CommandTarget, spec: StopSpec): string {
+function lineText(
+  { cursor: { recording, breakpoints } }: CommandContext,
+  spec: Breakpoint,
+): string {
   const { cause } = spec;
   if (cause.kind !== "line") return "";
-  const own = stops.lineOf(recording, spec);
+  const own = breakpoints.lineOf(recording, spec);
   const text = cause.file === undefined ? `line ${cause.line}` : `${cause.file}:${cause.line}`;
   const where = own === null || own === cause.line
     ? text
@@ -334,7 +349,7 @@ function lineText({ place: { recording, stops } }: CommandTarget, spec: StopSpec
   return reason === null ? where : `${where}. ${reason}`;
 }
 
-function breakText(repl: CommandTarget, spec: StopSpec): string {
+function breakText(repl: CommandContext, spec: Breakpoint): string {
   const { cause, condition } = spec;
   const what = cause.kind === "line"
     ? lineText(repl, spec)
@@ -348,8 +363,10 @@ function breakText(repl: CommandTarget, spec: StopSpec): string {
   return condition === undefined ? what : `${what} if ${condition}`;
 }
 
-function deleteBreak(repl: CommandTarget, argument: string): true {
+function deleteBreak(repl: CommandContext, argument: string): true {
   const id = countOf(argument, repl);
-  if (id !== null && !repl.place.stops.delete(id)) repl.refuse(`There is no breakpoint ${id}`);
+  if (id !== null && !repl.cursor.breakpoints.delete(id)) {
+    repl.refuse(`There is no breakpoint ${id}`);
+  }
   return true;
 }

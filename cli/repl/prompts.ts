@@ -1,5 +1,5 @@
 /** The prompt of a session, and the input in a pasted piece of a session. */
-import { formatTimeRounded } from "../../lang/text/numbers.ts";
+import { formatTimeRounded } from "@dmalab/lang/text";
 
 /** A position in a run. */
 export interface PromptPlace {

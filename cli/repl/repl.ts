@@ -2,22 +2,23 @@
  * The REPL's core: lines in, text out. It knows no terminal, so that tests drive it as a person
  * would, and a screen can be put around it.
  */
-import { printable, withoutColours } from "../../lang/diagnostics/display_width.ts";
-import { renderDiagnostics } from "../../lang/diagnostics/render.ts";
-import { formatEvents } from "../../lang/render/event_line.ts";
-import type { SourceLoader } from "../../lang/syntax/load_files.ts";
-import type { Limits } from "../../lang/values/limits.ts";
-import type { HostWatch } from "../../lang/vm/run_watch.ts";
-import { clip, foldLine } from "../../lang/text/columns.ts";
-import { openWorkbench } from "../../lang/recording/open_workbench.ts";
-import { Interrupted, LookError } from "../../lang/recording/mod.ts";
-import type { Workbench, WorkResult } from "../../lang/recording/workbench.ts";
-import type { Session } from "../../lang/run/session.ts";
-import { brokenOff } from "../../lang/run/program.ts";
-import type { UnrunPart } from "../../lang/run/session_types.ts";
-import { SourceFile } from "../../lang/source.ts";
-import type { MachineEvent } from "../../runtime/events.ts";
-import { type Paint, painter } from "../../lang/render/paint.ts";
+import { printable, renderDiagnostics, withoutColours } from "@dmalab/lang/diagnostics";
+import { formatEvents, type Paint, painter } from "@dmalab/lang/render";
+import type { SourceLoader } from "@dmalab/lang/syntax";
+import type { Limits } from "@dmalab/lang/values";
+import type { HostWatch } from "@dmalab/lang/vm";
+import { clip, foldLine } from "@dmalab/lang/text";
+import {
+  Cancelled,
+  EvaluationError,
+  openTimeTravelSession,
+  type TimeTravelResult,
+  type TimeTravelSession,
+} from "@dmalab/recording";
+import { brokenOff, type UnrunPart } from "@dmalab/lang/run";
+import type { RunSession } from "@dmalab/lang/run/session";
+import { SourceFile } from "@dmalab/lang";
+import type { MachineEvent } from "@dmalab/runtime";
 import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
 import {
   codeOfFailure,
@@ -29,12 +30,11 @@ import {
 } from "../exit_code.ts";
 import { counted, incidentLines, outcomeLine } from "../scenario/report_printer.ts";
 import { INTERRUPT, type LineConsole } from "../terminal/line_console.ts";
-import type { Suggestions } from "../../lang/editor/suggestion.ts";
+import { describeName, type Suggestions } from "@dmalab/lang/editor";
 import { continuationPrompt } from "../terminal/line_view.ts";
-import type { CommandHost, CommandTarget, ExportRun, Kept } from "./command_target.ts";
+import type { CommandContext, CommandHost, ExportRun, ReplState } from "./command_target.ts";
 import { bareCommand, isReplCommand, runReplCommand } from "./commands.ts";
 import { suggestWords } from "./completion.ts";
-import { describeName } from "../../lang/editor/describe_name.ts";
 import { PendingInput } from "../terminal/pending_input.ts";
 import { promptText } from "./prompts.ts";
 
@@ -51,14 +51,14 @@ export interface ReplOptions {
   readonly watch?: HostWatch;
 }
 
-export class Repl implements CommandTarget {
-  readonly bench: Workbench;
+export class Repl implements CommandContext {
+  readonly timeTravel: TimeTravelSession;
   readonly paint: Paint;
   readonly columns: number;
   readonly host: CommandHost | null;
   readonly exportRun: ExportRun | null;
   readonly edit: ((text: string) => void) | null;
-  readonly kept: Kept = { watches: [], marks: new Map() };
+  readonly kept: ReplState = { watches: [], marks: new Map() };
   lastMoveSeq = 0;
   traceAlways = false;
   /** The worst of what was typed so far: the exit code of piped input. */
@@ -79,7 +79,7 @@ export class Repl implements CommandTarget {
     this.exportRun = exportRun ?? null;
     this.paint = painter(colour);
     this.columns = columns;
-    this.bench = openWorkbench({
+    this.timeTravel = openTimeTravelSession({
       loader,
       ...seed === undefined ? {} : { seed },
       ...limits === undefined ? {} : { limits },
@@ -89,12 +89,12 @@ export class Repl implements CommandTarget {
     }, (line) => this.say(printable(line)));
   }
 
-  get place(): Workbench {
-    return this.bench;
+  get cursor(): TimeTravelSession {
+    return this.timeTravel;
   }
 
-  get session(): Session {
-    return this.bench.session;
+  get session(): RunSession {
+    return this.timeTravel.session;
   }
 
   /** Reads and does lines until they end or `:quit`. */
@@ -118,7 +118,7 @@ export class Repl implements CommandTarget {
 
   /** Begins with a scenario: its declarations become the session's, its statements are run. */
   start(source: SourceFile): void {
-    this.#show(this.#work(() => this.bench.feedSource(source)), source.name);
+    this.#show(this.#work(() => this.timeTravel.feedSource(source)), source.name);
   }
 
   #work<T>(task: () => T): T {
@@ -160,7 +160,7 @@ export class Repl implements CommandTarget {
   isWhole(text: string): boolean {
     const line = text.trim();
     if (line === "" || line.startsWith("?") || line.startsWith(":")) return true;
-    return this.#edited.edit(text) && this.bench.isWhole(text);
+    return this.#edited.edit(text) && this.timeTravel.isWhole(text);
   }
 
   /** Commands are lines of their own, among statements that were pasted with them too. */
@@ -177,11 +177,11 @@ export class Repl implements CommandTarget {
       return this.#answer(line);
     } catch (error) {
       this.#pending.clear();
-      if (error instanceof Interrupted) {
+      if (error instanceof Cancelled) {
         this.refuse("Interrupted; the position is unchanged");
         return true;
       }
-      if (error instanceof LookError) {
+      if (error instanceof EvaluationError) {
         this.refuse(error.hint === null ? error.message : `${error.message}; ${error.hint}`);
         return true;
       }
@@ -211,11 +211,11 @@ export class Repl implements CommandTarget {
       }
     }
     if (!this.#pending.add(line)) return true;
-    const { seq: before } = this.bench.at;
-    const result = this.#work(() => this.bench.feed(this.#pending.text));
+    const { seq: before } = this.timeTravel.position;
+    const result = this.#work(() => this.timeTravel.feed(this.#pending.text));
     if (result.incomplete) return true;
     this.#pending.clear();
-    this.lastMoveSeq = result.newMachine ? 0 : result.branch?.origin?.at.seq ?? before;
+    this.lastMoveSeq = result.newMachine ? 0 : result.branch?.origin?.position.seq ?? before;
     this.#show(result);
     return true;
   }
@@ -226,12 +226,12 @@ export class Repl implements CommandTarget {
   }
 
   /** @param file Where the input came from; null for lines. */
-  #show(result: WorkResult, file: string | null = null): void {
+  #show(result: TimeTravelResult, file: string | null = null): void {
     const { branch, diagnostics, dropped, failure, newMachine, notRun, tests } = result;
     const { undone, unexpected, values } = result;
     if (branch !== null) {
-      const { at, branch: from } = branch.origin!;
-      const began = `new branch ${branch.name} from ${from.name} at event ${at.seq}`;
+      const { position, branch: from } = branch.origin!;
+      const began = `new branch ${branch.name} from ${from.name} at event ${position.seq}`;
       this.say(this.paint("dim", `${began}; \`:switch ${from.name}\` returns to ${from.name}`));
     }
     for (const each of [failure, ...tests.map((test) => test.failure)]) {
@@ -263,12 +263,12 @@ export class Repl implements CommandTarget {
   }
 
   #ask(): void {
-    const { at, branch, isPast, recording } = this.bench;
-    const nowNs = isPast ? recording.nowNs(at) : this.session.world.nowNs();
-    const isTimed = nowNs > 0 || this.session.world.isTimed;
+    const { position, branch, isPast, recording } = this.timeTravel;
+    const nowNs = isPast ? recording.nowNs(position) : this.session.machine.nowNs();
+    const isTimed = nowNs > 0 || this.session.machine.isTimed;
     const prompt = promptText({
       ...branch.origin === null ? {} : { branch: branch.name },
-      seq: at.seq,
+      seq: position.seq,
       ...isPast ? { lastSeq: recording.last.seq } : {},
       ...isTimed ? { nowNs } : {},
     });

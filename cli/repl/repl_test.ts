@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { writesOf } from "../../lang/recording/mod.ts";
-import { SourceFile } from "../../lang/source.ts";
+import { writesOf } from "@dmalab/recording";
+import { SourceFile } from "@dmalab/lang";
 import { INTERRUPT } from "../terminal/line_console.ts";
 import { Repl } from "./repl.ts";
 import { MACHINE, NO_FILES, talk, talkWith } from "./_talk.ts";
@@ -462,9 +462,12 @@ Deno.test(":writes tells each change of some bytes, with what was there and who 
   ]);
   // At the beginning nothing has happened yet.
   assertEquals(answers[10], "8 bytes at 0x4000_0000: never changed\n");
-  const { recording } = repl.place;
+  const { recording } = repl.cursor;
   const { left, writes } = writesOf(recording, recording.last, 0x4000_0000, 8, 1);
-  assertEquals([left, writes.map(({ at, phys }) => [at.seq, phys])], [1, [[8, 0x4000_0001]]]);
+  assertEquals([left, writes.map(({ position, phys }) => [position.seq, phys])], [1, [[
+    8,
+    0x4000_0001,
+  ]]]);
 });
 
 Deno.test("what held only in the midst of an activity is found, by the statement and in the past", async () => {
@@ -480,7 +483,7 @@ Deno.test("what held only in the midst of an activity is found, by the statement
   // Four have been mapped when the activity is over, in which two were for a while.
   assertEquals(answers[3], "4\n");
   assertMatch(answers[5]!, /^counters\.iommu\.map == 2: false → true\nevent 11\//);
-  assertEquals(repl.place.at.seq, 11);
+  assertEquals(repl.cursor.position.seq, 11);
   assertMatch(answers[6]!, /^`:until EXPR` runs forward .*; the statement `step until EXPR` runs/);
 });
 

@@ -1,7 +1,7 @@
 /** Runs a tool line by line, on a terminal or from a pipe. */
 import { type ExitCode, HELD, INTERRUPTED } from "../exit_code.ts";
 import { host } from "../host.ts";
-import { Interrupts } from "../interrupts.ts";
+import { SignalWatch } from "../interrupts.ts";
 import { begunLines, pipedLines } from "../terminal/piped_lines.ts";
 import type { TerminalScreen } from "../terminal/terminal.ts";
 import type { LineToolPlan, ToolOptions } from "./line_tool.ts";
@@ -35,7 +35,7 @@ async function fromPipe(
     screen.out(text);
     screen.flush?.();
   };
-  const interrupts = new Interrupts();
+  const interrupts = new SignalWatch();
   try {
     const lines = firstPrompt === null ? pipedLines() : await begunLines(pipedLines());
     if (lines === null) return HELD;

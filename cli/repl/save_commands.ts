@@ -1,11 +1,9 @@
 /** Writing what was typed as a scenario, which passes by itself. */
-import { type Recording, recordRun, runsOf } from "../../lang/recording/mod.ts";
-import { loadFollowed } from "../../lang/language.ts";
-import { clip } from "../../lang/text/columns.ts";
-import { formatCount } from "../../lang/text/numbers.ts";
-import { SourceFile } from "../../lang/source.ts";
-import type { CommandTarget, ReplCommand } from "./command_target.ts";
-import { expectedEvents, MOST_EXPECTED } from "./expected_events.ts";
+import { type Recording, recordRun, runsOf } from "@dmalab/recording";
+import { loadForDebugging, SourceFile } from "@dmalab/lang";
+import { clip, formatCount } from "@dmalab/lang/text";
+import type { CommandContext, ReplCommand } from "./command_target.ts";
+import { expectedEvents, MAX_EXPECTED } from "./expected_events.ts";
 
 /** Behind the file's name: with what happened. */
 const EXPECT = "expect";
@@ -43,7 +41,7 @@ interface Tried {
   readonly recording: Recording | null;
 }
 
-function save(repl: CommandTarget, argument: string): true {
+function save(repl: CommandContext, argument: string): true {
   const [, path, expects] = argument.match(/^(\S+\.dma)(?:\s+(\S+))?$/) ?? [];
   if (path === undefined || (expects ?? EXPECT) !== EXPECT) {
     repl.refuse(
@@ -67,14 +65,14 @@ function save(repl: CommandTarget, argument: string): true {
   repl.say(
     `${path}: ${formatCount(inputs.length, "input")}, ${formatCount(events, "event")}${expected}`,
   );
-  const here = repl.bench!.recording.last.seq;
+  const here = repl.timeTravel!.recording.last.seq;
   if (events !== here) repl.say(`here there were ${formatCount(here, "event")}`);
   return true;
 }
 
 /** The inputs that pass as a file, without those that fail; or why there are none, as a sentence. */
-function passingInputs(repl: CommandTarget) {
-  let inputs = repl.bench!.sinceMachine();
+function passingInputs(repl: CommandContext) {
+  let inputs = repl.timeTravel!.sinceMachine();
   const left: string[] = [];
   for (;;) {
     const text = inputs.map((input) => `${input}\n`).join("");
@@ -101,9 +99,9 @@ function partsOf(inputs: readonly string[]): readonly Part[] {
 }
 
 /** What a scenario that passes expects of its events; null, after saying so, where it cannot. */
-function expectation(repl: CommandTarget, text: string, recording: Recording): string | null {
-  if (recording.log.count > MOST_EXPECTED) {
-    const most = formatCount(MOST_EXPECTED, "event");
+function expectation(repl: CommandContext, text: string, recording: Recording): string | null {
+  if (recording.log.count > MAX_EXPECTED) {
+    const most = formatCount(MAX_EXPECTED, "event");
     repl.refuse(`It has ${formatCount(recording.log.count, "event")}: ${most} can be expected`);
     return null;
   }
@@ -116,9 +114,9 @@ function expectation(repl: CommandTarget, text: string, recording: Recording): s
 }
 
 /** Runs a text as a file. */
-function tryOut(repl: CommandTarget, text: string): Tried {
+function tryOut(repl: CommandContext, text: string): Tried {
   const source = new SourceFile("saved.dma", text);
-  const { diagnostics, program } = loadFollowed(source, repl.host!.loader);
+  const { diagnostics, program } = loadForDebugging(source, repl.host!.loader);
   if (program === null) {
     const wrong = diagnostics.find(({ severity }) => severity === "error")!;
     return { recording: null, wrongLine: source.position(wrong.span.start).line };

@@ -1,7 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { loadFollowed } from "../../lang/language.ts";
-import { recordRun, runsOf } from "../../lang/recording/mod.ts";
-import { SourceFile } from "../../lang/source.ts";
+import { loadForDebugging, SourceFile } from "@dmalab/lang";
+import { recordRun, runsOf } from "@dmalab/recording";
 import type { ExportRun } from "./command_target.ts";
 import { Repl } from "./repl.ts";
 import { complete, MACHINE, NO_FILES, talk, talkWith } from "./_talk.ts";
@@ -38,7 +37,7 @@ Deno.test(":save writes what was typed as a scenario that passes, without what f
   await repl.run();
   assertStringIncludes(output, '"nowhere" is not the name of a scenario');
   assertStringIncludes(output, "left out: 1 / 0\nleft out: assert iommu.live_mappings == 7\n");
-  assertStringIncludes(output, `lab.dma: 4 inputs, ${repl.bench.recording.last.seq} events\n`);
+  assertStringIncludes(output, `lab.dma: 4 inputs, ${repl.timeTravel.recording.last.seq} events\n`);
   const kept = [lines[1]!, lines[2]!, lines[4]!, lines[5]!];
   assertEquals(
     saved.get("lab.dma"),
@@ -48,7 +47,7 @@ Deno.test(":save writes what was typed as a scenario that passes, without what f
 
 /** What the statements of a text come to. */
 function runText(text: string) {
-  const { program } = loadFollowed(new SourceFile("lab.dma", text), NO_FILES);
+  const { program } = loadForDebugging(new SourceFile("lab.dma", text), NO_FILES);
   const [main] = runsOf(program!);
   return recordRun(program!, main!);
 }
@@ -73,7 +72,7 @@ Deno.test(":save FILE expect writes a scenario that passes, and fails when anyth
   const text = saved.get("lab.dma")!;
   const { failure, log: { count } } = runText(text);
   assertEquals(failure, null);
-  assert(count > 60 && count < repl.bench.recording.last.seq);
+  assert(count > 60 && count < repl.timeTravel.recording.last.seq);
   const line = `lab.dma: 6 inputs, ${count} events, all of them expected\n`;
   assertStringIncludes(answers[8]!, line);
   assertEquals([...text.matchAll(/^ {2}[a-z]/gm)].length, count);

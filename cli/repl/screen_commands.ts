@@ -1,5 +1,5 @@
 /** Commands about what a screen with panes shows. */
-import { type CommandTarget, countOf, type ReplCommand } from "./command_target.ts";
+import { type CommandContext, countOf, type ReplCommand } from "./command_target.ts";
 import { tableWords } from "./words_in_sight.ts";
 
 export const SCREEN_COMMANDS: readonly ReplCommand[] = [
@@ -37,7 +37,7 @@ export const SCREEN_COMMANDS: readonly ReplCommand[] = [
     takes: "[NAME|changed]",
     doc: "show a table; without an argument, the next one that has rows; changed: changed rows",
     needs: "view",
-    words: ({ place }) => [...tableWords(place), { text: CHANGED, doc: "rows of all tables" }],
+    words: ({ cursor }) => [...tableWords(cursor), { text: CHANGED, doc: "rows of all tables" }],
     run: table,
   },
   {
@@ -70,7 +70,7 @@ function does(task: () => void): true {
   return true;
 }
 
-function pane(repl: CommandTarget, argument: string): true {
+function pane(repl: CommandContext, argument: string): true {
   const view = repl.view!;
   if (argument === "") view.turnPane(1);
   else if (argument === "back") view.turnPane(-1);
@@ -79,7 +79,7 @@ function pane(repl: CommandTarget, argument: string): true {
   return true;
 }
 
-function select(repl: CommandTarget, argument: string): true {
+function select(repl: CommandContext, argument: string): true {
   const [way = "down", many = ""] = argument.split(/\s+/).filter((word) => word !== "");
   if (way !== "up" && way !== "down") {
     repl.refuse(`"${way}" is neither up nor down`);
@@ -91,9 +91,9 @@ function select(repl: CommandTarget, argument: string): true {
   return true;
 }
 
-function table(repl: CommandTarget, argument: string): true {
+function table(repl: CommandContext, argument: string): true {
   const view = repl.view!;
-  const names = tableWords(repl.place).map(({ text }) => text);
+  const names = tableWords(repl.cursor).map(({ text }) => text);
   if (argument === "") view.turnTable();
   else if (argument === CHANGED) view.showTable(null);
   else if (names.includes(argument)) view.showTable(argument);

@@ -1,17 +1,16 @@
 /** Words that mean something at a place of a run: addresses, tables, marks. */
-import type { Place } from "../../lang/recording/cursor.ts";
-import { SUBJECT_WORDS } from "../../lang/recording/place_text.ts";
-import { rowTexts, tableAt } from "../../lang/views/tables.ts";
-import type { Suggestion } from "../../lang/editor/suggestion.ts";
+import { type Cursor, WRITE_TARGET_WORDS } from "@dmalab/recording";
+import { rowTexts, tableAt } from "@dmalab/recording/views";
+import type { Suggestion } from "@dmalab/lang/editor";
 
 /** Rows of a table that are looked at. */
-const MOST_ROWS = 200;
+const MAX_ROWS = 200;
 
 /** The addresses in the rows of all tables, each with the first row that has it. */
-export function addressesInSight({ at, recording }: Place): readonly Suggestion[] {
+export function addressesInSight({ position, recording }: Cursor): readonly Suggestion[] {
   const found = new Map<string, string>();
   for (const { spec: { name } } of recording.tables) {
-    const { rows } = tableAt(recording, name, at, { first: 0, count: MOST_ROWS });
+    const { rows } = tableAt(recording, name, position, { first: 0, count: MAX_ROWS });
     for (const row of rows) {
       for (const { kind, text, value } of row.cells) {
         if (kind !== "dma" && kind !== "phys" || value === null || found.has(text)) continue;
@@ -23,15 +22,15 @@ export function addressesInSight({ at, recording }: Place): readonly Suggestion[
 }
 
 /** What `:who` may be asked of: variables, addresses, and the words before a number. */
-export function subjectsInSight(place: Place): readonly Suggestion[] {
+export function subjectsInSight(cursor: Cursor): readonly Suggestion[] {
   return [
-    ...place.variables().map(({ name, text }) => ({ text: name, doc: text })),
-    ...addressesInSight(place),
-    ...SUBJECT_WORDS.map((text) => ({ text, doc: "" })),
+    ...cursor.variables().map(({ name, text }) => ({ text: name, doc: text })),
+    ...addressesInSight(cursor),
+    ...WRITE_TARGET_WORDS.map((text) => ({ text, doc: "" })),
   ];
 }
 
 /** Every table, with what a row of it says. */
-export function tableWords({ recording }: Place): readonly Suggestion[] {
+export function tableWords({ recording }: Cursor): readonly Suggestion[] {
   return recording.tables.map(({ spec: { doc, name } }) => ({ text: name, doc }));
 }

@@ -1,12 +1,15 @@
 /** Benches of a file: here, or in a worker. */
-import { printable } from "../../lang/diagnostics/display_width.ts";
-import { painter } from "../../lang/render/paint.ts";
-import { runBench } from "../../lang/run/bench.ts";
-import { isNamed, type NameMatch } from "../../lang/run/name_match.ts";
-import type { Program } from "../../lang/run/program.ts";
-import type { BenchOutcome } from "../../lang/run/report.ts";
-import type { TestEntry } from "../../lang/run/test_entry.ts";
-import type { HostWatch } from "../../lang/vm/run_watch.ts";
+import { printable } from "@dmalab/lang/diagnostics";
+import { painter } from "@dmalab/lang/render";
+import {
+  type BenchOutcome,
+  isNamed,
+  type NameMatch,
+  type Program,
+  runBench,
+  type TestEntry,
+} from "@dmalab/lang/run";
+import type { HostWatch } from "@dmalab/lang/vm";
 import type { Plan } from "../jobs/run_plan.ts";
 import { MemoryScreen } from "../memory_screen.ts";
 import { diagnosticStyle } from "./diagnostic_style.ts";

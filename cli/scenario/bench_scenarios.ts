@@ -1,9 +1,9 @@
 /** `dmalab bench`: the benches of scenarios, on each machine of their matrix. */
-import { printable, printableJson } from "../../lang/diagnostics/display_width.ts";
-import { type BenchOutcome, displayName } from "../../lang/run/report.ts";
+import { printable, printableJson } from "@dmalab/lang/diagnostics";
+import { type BenchOutcome, displayName } from "@dmalab/lang/run";
 import { codeOfFailure, type ExitCode, FAILED, HELD, worseExitCode } from "../exit_code.ts";
-import { type Interrupts, withInterrupts } from "../interrupts.ts";
-import { type Paint, painter } from "../../lang/render/paint.ts";
+import { type SignalWatch, withInterrupts } from "../interrupts.ts";
+import { type Paint, painter } from "@dmalab/lang/render";
 import type { Screen } from "../screen.ts";
 import { benchTable, iterationsPerSecond } from "./bench_table.ts";
 import { counted, whyNoFailure } from "./report_printer.ts";
@@ -36,7 +36,7 @@ async function benchAll(
   paths: readonly string[],
   options: BenchScenarioOptions,
   screen: Screen,
-  watch: Interrupts,
+  watch: SignalWatch,
 ): Promise<ExitCode> {
   const paint = painter(screen.colour);
   const say = (lines: readonly string[]) => screen.out(lines.map((line) => `${line}\n`).join(""));

@@ -1,8 +1,13 @@
 /** The benches of a file, side by side: a column for each of their machines. */
-import { type BenchOutcome, displayName } from "../../lang/run/report.ts";
-import { clip, PICTURE_COLUMNS, tableLines } from "../../lang/text/columns.ts";
-import { formatDuration, formatTimeRounded } from "../../lang/text/numbers.ts";
-import { EVENT_NAMES } from "../../runtime/event_vocabulary.ts";
+import { type BenchOutcome, displayName } from "@dmalab/lang/run";
+import {
+  clip,
+  formatDuration,
+  formatTimeRounded,
+  PICTURE_COLUMNS,
+  tableLines,
+} from "@dmalab/lang/text";
+import { EVENT_NAMES } from "@dmalab/runtime";
 
 /** A name, and its value in each column. */
 type Row = readonly [string, ...string[]];

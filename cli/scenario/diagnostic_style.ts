@@ -1,10 +1,9 @@
 /** The colours of diagnostics and failures. */
-import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
-import { renderDiagnostics, type StyleRole } from "../../lang/diagnostics/render.ts";
-import { type Paint, painter, type Role } from "../../lang/render/paint.ts";
+import { type Diagnostic, renderDiagnostics, type StyleRole } from "@dmalab/lang/diagnostics";
+import { type Paint, painter, type TextRole } from "@dmalab/lang/render";
 import type { Screen } from "../screen.ts";
 
-const ROLES: Readonly<Record<StyleRole, Role>> = {
+const ROLES: Readonly<Record<StyleRole, TextRole>> = {
   error: "bad",
   warning: "warning",
   code: "dim",

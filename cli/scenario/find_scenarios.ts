@@ -1,5 +1,5 @@
 /** The scenarios that a command line means: files as they are, folders searched for `*.dma`. */
-import { printable } from "../../lang/diagnostics/display_width.ts";
+import { printable } from "@dmalab/lang/diagnostics";
 import { FileError } from "../files/file_error.ts";
 import { host } from "../host.ts";
 import { isFolder } from "../host_file.ts";

@@ -1,10 +1,9 @@
 /** A scenario from the host, ready to run; what is wrong with it has been said. */
-import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
-import { countMistakes } from "../../lang/diagnostics/first_mistakes.ts";
-import { checkProgram, loadProgram } from "../../lang/language.ts";
-import type { LoadResult, Program } from "../../lang/run/program.ts";
+import { countMistakes, type Diagnostic } from "@dmalab/lang/diagnostics";
+import { checkProgram, loadProgram } from "@dmalab/lang";
+import type { LoadResult, Program } from "@dmalab/lang/run";
 import { codeOfProblems, type ExitCode, WRONG } from "../exit_code.ts";
-import { withCompiled } from "../c/with_compiled.ts";
+import { withCompiled } from "../with_compiled.ts";
 import { HostLoader } from "../host_loader.ts";
 import type { Screen } from "../screen.ts";
 import { sayDiagnostics } from "./diagnostic_style.ts";

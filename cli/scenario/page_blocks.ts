@@ -1,5 +1,5 @@
 /** A Markdown page as scenarios: one for each of its blocks that run. */
-import { SourceFile } from "../../lang/source.ts";
+import { SourceFile } from "@dmalab/lang";
 import { runningBlocks } from "./code_blocks.ts";
 
 /** What names of Markdown pages end with. */

@@ -1,7 +1,7 @@
 /** What the `show` statements of a run draw, as a file: `--picture FILE`. */
-import { PictureCollector, svgPictures } from "../../lang/render/pictures/svg_picture.ts";
-import { printable } from "../../lang/diagnostics/display_width.ts";
-import type { RunOptions } from "../../lang/run/run_options.ts";
+import { PictureCollector, svgPictures } from "@dmalab/lang/render";
+import { printable } from "@dmalab/lang/diagnostics";
+import type { RunOptions } from "@dmalab/lang/run";
 import { FileError } from "../files/file_error.ts";
 import { doOrSay, writeFile } from "../files/write_file.ts";
 import type { Screen } from "../screen.ts";

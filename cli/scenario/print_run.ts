@@ -2,13 +2,16 @@
  * A run of a file's tests, printed as it goes, and the summary of several: all that `dmalab run` says.
  * It needs a screen to print on and nothing of the host.
  */
-import { printable } from "../../lang/diagnostics/display_width.ts";
-import { painter } from "../../lang/render/paint.ts";
-import type { NameMatch } from "../../lang/run/name_match.ts";
-import type { Program } from "../../lang/run/program.ts";
-import type { RunReport, TestOutcome } from "../../lang/run/report.ts";
-import type { RunOptions } from "../../lang/run/run_options.ts";
-import { runProgramWith } from "../../lang/run/runner.ts";
+import { printable } from "@dmalab/lang/diagnostics";
+import { painter } from "@dmalab/lang/render";
+import {
+  type NameMatch,
+  type Program,
+  type RunOptions,
+  runProgramWith,
+  type RunReport,
+  type TestOutcome,
+} from "@dmalab/lang/run";
 import { BUG, type ExitCode, FAILED, HELD, STOPPED } from "../exit_code.ts";
 import { matchText } from "../name_match.ts";
 import type { Screen } from "../screen.ts";

@@ -1,13 +1,13 @@
 /** The report of a run on its tests: one line each in the words of `deno test`, and a summary. */
-import { printable } from "../../lang/diagnostics/display_width.ts";
-import { exactMatch } from "../../lang/run/name_match.ts";
+import { printable } from "@dmalab/lang/diagnostics";
 import {
   displayName,
+  exactMatch,
   type RunReport,
   type TestOutcome,
   type Unexpected,
-} from "../../lang/run/report.ts";
-import type { Paint } from "../../lang/render/paint.ts";
+} from "@dmalab/lang/run";
+import type { Paint } from "@dmalab/lang/render";
 
 /** The heading of a file's tests. */
 export function headLine(tests: number, file: string, paint: Paint): string {
@@ -27,7 +27,7 @@ export function outcomeLine(outcome: TestOutcome, paint: Paint): string | null {
 }
 
 /** Different faults and reports that are shown with their source lines; the others are counted. */
-const SHOWN_INCIDENTS = 5;
+const DISPLAYED_INCIDENTS = 5;
 
 /** Unexpected faults, reports and leaks besides the failure, and what a failed test held; one for each statement. */
 export function incidentLines(outcome: Unexpected, paint: Paint): string[] {
@@ -39,7 +39,7 @@ export function incidentLines(outcome: Unexpected, paint: Paint): string[] {
     if (group === undefined) groups.set(key, { lines, times: 1 });
     else group.times++;
   }
-  const shown = [...groups.values()].slice(0, SHOWN_INCIDENTS);
+  const shown = [...groups.values()].slice(0, DISPLAYED_INCIDENTS);
   const listed = shown.reduce((sum, { times }) => sum + times, 0);
   const { leaks, unexpectedFaults, unexpectedReports } = outcome;
   const held = incidents.filter(({ kind }) => kind === "held").length;

@@ -1,10 +1,8 @@
 /** Runs scenarios and prints their output: `dmalab run`, `dmalab test`, `deno run scenario.dma`. */
-import type { Program } from "../../lang/run/program.ts";
-import type { RunReport } from "../../lang/run/report.ts";
-import type { RunOptions } from "../../lang/run/run_options.ts";
+import type { Program, RunOptions, RunReport } from "@dmalab/lang/run";
 import { sayBug } from "../bug/say_bug.ts";
 import { BUG, type ExitCode, HELD, worseExitCode, WRONG } from "../exit_code.ts";
-import { type Interrupts, withInterrupts } from "../interrupts.ts";
+import { type SignalWatch, withInterrupts } from "../interrupts.ts";
 import { errorScreen, refuse, type Screen } from "../screen.ts";
 import { loadScenarios } from "./load_scenario.ts";
 import { codeOf, type PrintOptions, printRun, sayReports } from "./print_run.ts";
@@ -67,7 +65,7 @@ async function runAll(
   options: PrintOptions & Pick<ScenarioOptions, "tree"> & Pick<RunOptions, "onShown">,
   outputs: TraceOutputs | null,
   screen: Screen,
-  watch: Interrupts,
+  watch: SignalWatch,
 ): Promise<ExitCode> {
   const reports: RunReport[] = [];
   let exitCode: ExitCode = HELD;
@@ -99,6 +97,6 @@ async function runAll(
 /** What draws the cases of a program's properties: loaded for those that have any. */
 export async function engineFor({ tests }: Program) {
   if (!tests.some(({ kind }) => kind === "property")) return null;
-  const { FAST_CHECK } = await import("../../lang/run/property/fast_check_engine.ts");
+  const { FAST_CHECK } = await import("@dmalab/lang/run/property");
   return FAST_CHECK;
 }

@@ -1,16 +1,14 @@
 /** Where the events of a run go besides the screen: `--trace json` and `--export FILE`. */
-import { ChromeTraceWriter } from "../../instruments/trace_file/chrome_trace.ts";
-import { TRACE_SUFFIX } from "../../instruments/trace_file/trace_line.ts";
 import {
+  ChromeTraceWriter,
+  TRACE_SUFFIX,
   TraceLineWriter,
   type TraceWriter,
   type WriteText,
-} from "../../instruments/trace_file/trace_writer.ts";
-import { START } from "../../lang/recording/position.ts";
-import type { Recording } from "../../lang/recording/recording.ts";
-import type { Program } from "../../lang/run/program.ts";
-import type { RunStart } from "../../lang/run/run_options.ts";
-import { spanPlace } from "../../lang/source.ts";
+} from "@dmalab/recording/trace_file";
+import { type Recording, START } from "@dmalab/recording";
+import type { Program, RunStart } from "@dmalab/lang/run";
+import { spanPlace } from "@dmalab/lang";
 import { FileError } from "../files/file_error.ts";
 import { VERSION } from "../package_version.ts";
 import type { Screen } from "../screen.ts";
@@ -77,9 +75,9 @@ export class TraceOutputs {
 
   /** What was recorded of a run. @param isOver Whether the run has its outcome. */
   recorded(recording: Recording, isOver: boolean): void {
-    const { code, failure, log, name: { file, seed, ...name }, reruns } = recording;
+    const { code, failure, log, name: { file, seed, ...name }, replays } = recording;
     const { onEvent, onOutcome, onRun } = this.listeners({ code, source: { name: file } });
-    const machine = reruns.look(START, ({ vm }) => vm.lab.config);
+    const machine = replays.look(START, ({ vm }) => vm.lab.config);
     onRun({ ...name, machine: { ...machine, seed } });
     for (let seq = 1; seq <= log.count; seq++) onEvent(log.event(seq));
     const outcome = failure === null ? "passed" : "failed";

@@ -1,13 +1,18 @@
 /** `--trace`: events as they happen, one line each, with colours by layer. */
-import { formatEvent, formatTitle, STREAM_LAYOUT } from "../../lang/render/event_line.ts";
-import type { RunStart } from "../../lang/run/run_options.ts";
-import type { MachineEvent } from "../../runtime/events.ts";
-import { hasLatencies } from "../../runtime/time/latencies.ts";
-import { groupThousands } from "../../lang/text/numbers.ts";
-import type { Paint, Role } from "../../lang/render/paint.ts";
+import {
+  formatEvent,
+  formatTitle,
+  type Paint,
+  STREAM_LAYOUT,
+  type TextRole,
+} from "@dmalab/lang/render";
+import type { RunStart } from "@dmalab/lang/run";
+import type { MachineEvent } from "@dmalab/runtime";
+import { hasLatencies } from "@dmalab/runtime/time";
+import { groupThousands } from "@dmalab/lang/text";
 
 /** Colours by the first part of an event's name; what is not here has none. */
-const ROLES: Readonly<Record<string, Role>> = {
+const ROLES: Readonly<Record<string, TextRole>> = {
   call: "strong",
   ret: "dim",
   iova: "iommu",
@@ -79,7 +84,7 @@ export class TracePrinter {
   }
 }
 
-function roleOf(name: string): Role {
+function roleOf(name: string): TextRole {
   if (ALARMS.has(name)) return "bad";
   return ROLES[name.slice(0, name.indexOf("."))] ?? "call";
 }

@@ -1,7 +1,7 @@
 /** What was typed before, each input in one piece, however many lines it has. */
 
 /** Inputs that are kept. */
-const MOST_INPUTS = 1000;
+const MAX_INPUTS = 1000;
 
 export class InputHistory {
   readonly #inputs: string[];
@@ -10,7 +10,7 @@ export class InputHistory {
 
   /** @param inputs Of earlier sessions, the oldest first. */
   constructor(inputs: readonly string[] = []) {
-    this.#inputs = inputs.slice(-MOST_INPUTS);
+    this.#inputs = inputs.slice(-MAX_INPUTS);
   }
 
   get length(): number {
@@ -27,7 +27,7 @@ export class InputHistory {
     const text = input.trimEnd();
     if (text.trim() === "" || text === this.#inputs.at(-1)) return;
     this.#inputs.push(text);
-    if (this.#inputs.length > MOST_INPUTS) this.#inputs.shift();
+    if (this.#inputs.length > MAX_INPUTS) this.#inputs.shift();
     this.onAdd(text);
   }
 

@@ -6,7 +6,7 @@ import { EventEmitter } from "node:events";
 import { emitKeypressEvents } from "node:readline";
 
 /** A key that was pressed, or a text that was pasted. */
-export interface Key {
+export interface KeyPress {
   /** `up`, `ctrl-r`, `alt-b`, `shift-tab`, `enter`; `text` for what is typed, `paste` for what was pasted. */
   readonly name: string;
   /** What is typed or pasted; empty for all other keys. */
@@ -32,13 +32,13 @@ interface Pressed {
 export class KeyDecoder {
   readonly #decoder = new TextDecoder();
   readonly #stream = new EventEmitter();
-  readonly #onKey: (key: Key) => void;
+  readonly #onKey: (key: KeyPress) => void;
   /** What may be the beginning of a mark. */
   #held = "";
   /** What was pasted so far; null while nothing is. */
   #pasted: string | null = null;
 
-  constructor(onKey: (key: Key) => void) {
+  constructor(onKey: (key: KeyPress) => void) {
     this.#onKey = onKey;
     const timing: object = { escapeCodeTimeout: ESCAPE_MS };
     type Streams = Parameters<typeof emitKeypressEvents>;
@@ -91,7 +91,7 @@ export class KeyDecoder {
   }
 }
 
-function keyOf(text: string, { ctrl, meta, name, sequence, shift }: Pressed): Key {
+function keyOf(text: string, { ctrl, meta, name, sequence, shift }: Pressed): KeyPress {
   const isTyped = text !== "" && !ctrl && !meta && text >= " " && text !== "\x7f";
   if (isTyped) return { name: "text", text };
   const own = name === undefined || name === "undefined"

@@ -1,11 +1,11 @@
 import { assertEquals } from "@std/assert";
-import { painter } from "../../lang/render/paint.ts";
-import { type Key, KeyDecoder } from "./keys.ts";
+import { painter } from "@dmalab/lang/render";
+import { KeyDecoder, type KeyPress } from "./keys.ts";
 import { fitLine } from "./styled.ts";
 
 /** The keys that chunks of bytes are. */
-async function keysOf(...chunks: (string | Uint8Array)[]): Promise<readonly Key[]> {
-  const keys: Key[] = [];
+async function keysOf(...chunks: (string | Uint8Array)[]): Promise<readonly KeyPress[]> {
+  const keys: KeyPress[] = [];
   const decoder = new KeyDecoder((key) => keys.push(key));
   for (const chunk of chunks) {
     decoder.push(typeof chunk === "string" ? new TextEncoder().encode(chunk) : chunk);
@@ -42,8 +42,8 @@ Deno.test("what is pasted is one text, however its marks are cut", async () => {
   }
 });
 
-function keysOfNow(...chunks: string[]): readonly Key[] {
-  const keys: Key[] = [];
+function keysOfNow(...chunks: string[]): readonly KeyPress[] {
+  const keys: KeyPress[] = [];
   const decoder = new KeyDecoder((key) => keys.push(key));
   for (const chunk of chunks) decoder.push(new TextEncoder().encode(chunk));
   return keys;

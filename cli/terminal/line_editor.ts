@@ -4,9 +4,9 @@
  * `node:readline` edits single lines only, searches no history and takes what is pasted for keys;
  * its decoder of keys is used, and the rest is here.
  */
-import type { Suggestion, Suggestions } from "../../lang/editor/suggestion.ts";
+import type { Suggestion, Suggestions } from "@dmalab/lang/editor";
 import type { InputHistory } from "./input_history.ts";
-import type { Key } from "./keys.ts";
+import type { KeyPress } from "./keys.ts";
 import * as place from "./line_text.ts";
 
 /** What an editor needs from its user. */
@@ -95,7 +95,7 @@ export class LineEditor {
     this.#index = this.#parts.history.length;
   }
 
-  press(key: Key): EditorAction {
+  press(key: KeyPress): EditorAction {
     this.#suggestions = [];
     if (this.#search !== null) {
       const action = this.#searching(this.#search, key);
@@ -164,7 +164,7 @@ export class LineEditor {
   }
 
   /** A key while something is searched; null for one that ends the search and does its own. */
-  #searching(search: Search, key: Key): EditorAction | null {
+  #searching(search: Search, key: KeyPress): EditorAction | null {
     const typed = key.name === "text" ? key.text : key.name === "paste" ? key.text : "";
     if (typed !== "") {
       search.query += typed;

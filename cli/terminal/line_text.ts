@@ -1,5 +1,5 @@
 /** Places in a text that is edited: where characters, words and lines begin and end. */
-import { characterWidth } from "../../lang/diagnostics/display_width.ts";
+import { characterWidth } from "@dmalab/lang/diagnostics";
 
 /** Behind the character that begins at a place, with the marks that stand on it. */
 export function after(text: string, at: number): number {

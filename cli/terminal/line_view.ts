@@ -1,7 +1,7 @@
 /** An input that is edited, as it stands on a terminal: its prompt, its lines, what could be meant. */
-import { characterWidth, printable } from "../../lang/diagnostics/display_width.ts";
-import { clip, wrappedPairs } from "../../lang/text/columns.ts";
-import type { Suggestion } from "../../lang/editor/suggestion.ts";
+import { characterWidth, printable } from "@dmalab/lang/diagnostics";
+import { clip, wrappedPairs } from "@dmalab/lang/text";
+import type { Suggestion } from "@dmalab/lang/editor";
 import type { LineEditor } from "./line_editor.ts";
 
 /** Rows of text on a screen, and where the cursor is among them. */
@@ -12,7 +12,7 @@ export interface LaidOut {
 }
 
 /** The most suggestions that are listed with their docs. */
-const MOST_WITH_DOCS = 12;
+const MAX_WITH_DOCS = 12;
 
 /** The prompt of all lines but the first, as wide as that one's. */
 export function continuationPrompt(prompt: string): string {
@@ -56,7 +56,7 @@ export function suggestionLines(
   { columns, rows }: { readonly columns: number; readonly rows: number },
 ): readonly string[] {
   const room = Math.max(1, rows - 2);
-  if (suggestions.length <= Math.min(MOST_WITH_DOCS, room)) {
+  if (suggestions.length <= Math.min(MAX_WITH_DOCS, room)) {
     const pairs = suggestions.map(({ doc, text }) => [text, doc] as const);
     const lines = wrappedPairs(pairs, columns);
     const shown = lines.length <= room
@@ -115,7 +115,7 @@ export class LineView {
   /** The input is done: what follows stands below it. */
   finish(editor: LineEditor, prompt: string, columns: number, mark = ""): void {
     const { rows } = layOut(prompt, editor.text, editor.text.length, columns);
-    this.#write(`${this.#home()}${rows.slice(-MOST_ROWS).join("\r\n")}${mark}\r\n`);
+    this.#write(`${this.#home()}${rows.slice(-MAX_ROWS).join("\r\n")}${mark}\r\n`);
     this.#row = 0;
   }
 
@@ -130,4 +130,4 @@ export class LineView {
 }
 
 /** Rows of an input that stay when it is done. */
-const MOST_ROWS = 1000;
+const MAX_ROWS = 1000;

@@ -5,7 +5,7 @@
  * short input is read after each line, so that a mistake shows at once; a long one when its brackets
  * are closed, or when it has grown by a quarter since.
  */
-import { opensMore } from "../../lang/syntax/line_joining.ts";
+import { opensMore } from "@dmalab/lang/syntax";
 
 /** An input of so many characters is read after each line. */
 const SHORT_CHARS = 2000;

@@ -1,15 +1,15 @@
 /** Lines of a screen: pieces of text, each with what it is, fitted to the columns they are given. */
-import { characterWidth, printable } from "../../lang/diagnostics/display_width.ts";
-import type { Paint, Role } from "../../lang/render/paint.ts";
+import { characterWidth, printable } from "@dmalab/lang/diagnostics";
+import type { Paint, TextRole } from "@dmalab/lang/render";
 
 /** A piece of a line. */
-export type Piece = string | readonly [role: Role, text: string];
+export type StyledPiece = string | readonly [role: TextRole, text: string];
 
 /** A line, with its pieces in order. */
-export type StyledLine = readonly Piece[];
+export type StyledLine = readonly StyledPiece[];
 
 /** What is shown of a piece. */
-export function textOf(piece: Piece): string {
+export function textOf(piece: StyledPiece): string {
   return printable((typeof piece === "string" ? piece : piece[1]).replaceAll("\t", "  "));
 }
 

@@ -9,12 +9,12 @@ import process from "node:process";
 import { allowedVariable, host } from "../host.ts";
 import type { EndedBySignal } from "../exit_code.ts";
 import type { Screen } from "../screen.ts";
-import { type Key, KeyDecoder } from "./keys.ts";
+import { KeyDecoder, type KeyPress } from "./keys.ts";
 import { Queue } from "./queue.ts";
 
 /** What a terminal has to tell. */
 export type TerminalInput =
-  | { readonly kind: "key"; readonly key: Key }
+  | { readonly kind: "key"; readonly key: KeyPress }
   /** Its size has changed, or another process has written on it. */
   | { readonly kind: "redraw" }
   /** An uncaught error: the reader throws it again. */

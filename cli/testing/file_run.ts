@@ -1,15 +1,19 @@
 /** One file of tests: what it is asked, and what comes of it. All of it can go to a worker and back. */
-import type { RunReport, TestOutcome } from "../../lang/run/report.ts";
-import { printable } from "../../lang/diagnostics/display_width.ts";
-import { isNamed, type NameMatch } from "../../lang/run/name_match.ts";
-import type { Program } from "../../lang/run/program.ts";
-import type { RunOptions } from "../../lang/run/run_options.ts";
-import { runProgramWith } from "../../lang/run/runner.ts";
-import type { HostWatch } from "../../lang/vm/run_watch.ts";
+import {
+  isNamed,
+  type NameMatch,
+  type Program,
+  type RunOptions,
+  runProgramWith,
+  type RunReport,
+  type TestOutcome,
+} from "@dmalab/lang/run";
+import { printable } from "@dmalab/lang/diagnostics";
+import type { HostWatch } from "@dmalab/lang/vm";
 import { type ExitCode, WRONG } from "../exit_code.ts";
 import { MemoryScreen } from "../memory_screen.ts";
 import { limited, SlowMatch } from "../read_matches.ts";
-import { painter } from "../../lang/render/paint.ts";
+import { painter } from "@dmalab/lang/render";
 import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
 import { loadScenario } from "../scenario/load_scenario.ts";
 import { allLimits, type LimitOptions } from "../scenario/limit_options.ts";
@@ -128,7 +132,7 @@ export async function runFile(
         },
       }
       : {},
-    ...recorder === null ? {} : { onSideEvent: (event) => recorder.event(event) },
+    ...recorder === null ? {} : { onChildEvent: (event) => recorder.event(event) },
     onLine: (text) => {
       printed.push(text);
       onEvent({ kind: "line", text });

@@ -1,7 +1,6 @@
 /** The first test that fails in a run of tests, for the debugger. */
-import { exactMatch, type NameMatch } from "../../lang/run/name_match.ts";
-import { displayName } from "../../lang/run/report.ts";
-import type { Reporter } from "./reporter.ts";
+import { displayName, exactMatch, type NameMatch } from "@dmalab/lang/run";
+import type { TestReporter } from "./reporter.ts";
 
 /** A run of a file, and the seed of its machine. */
 export interface FailedRun {
@@ -16,7 +15,7 @@ export class FirstFailure {
   failed: FailedRun | null = null;
 
   /** A reporter that also keeps the first failure. */
-  hearing(reporter: Reporter): Reporter {
+  hearing(reporter: TestReporter): TestReporter {
     return {
       forPeople: reporter.forPeople,
       event: (event) => reporter.event(event),

@@ -3,7 +3,7 @@
  *
  * Only where Deno was started with `-W`: a run without it leaves no trace.
  */
-import { printableJson } from "../../lang/diagnostics/display_width.ts";
+import { printableJson } from "@dmalab/lang/diagnostics";
 import { FAILED_TESTS, readOwnLines, writeOwnLines } from "../own_folder.ts";
 
 /** A test's file, as it was named, and its name. */

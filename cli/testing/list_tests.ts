@@ -1,8 +1,7 @@
 /** `dmalab test --list`: what would be run. */
-import { printable } from "../../lang/diagnostics/display_width.ts";
-import { isNamed, type NameMatch } from "../../lang/run/name_match.ts";
-import { displayName } from "../../lang/run/report.ts";
-import { spanPlace } from "../../lang/source.ts";
+import { printable } from "@dmalab/lang/diagnostics";
+import { displayName, isNamed, type NameMatch } from "@dmalab/lang/run";
+import { spanPlace } from "@dmalab/lang";
 import { type ExitCode, FAILED, HELD, worseExitCode } from "../exit_code.ts";
 import { loadScenario } from "../scenario/load_scenario.ts";
 import { noTestText } from "../scenario/print_run.ts";

@@ -14,20 +14,24 @@
  */
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { renderDiagnostics } from "../../lang/diagnostics/render.ts";
-import { isNamed, type NameMatch } from "../../lang/run/name_match.ts";
-import type { Program } from "../../lang/run/program.ts";
-import { displayName, type TestOutcome } from "../../lang/run/report.ts";
-import type { RunOptions } from "../../lang/run/run_options.ts";
-import { runProgram, runTest } from "../../lang/run/run_program.ts";
-import { DEFAULT_LIMITS, type Limits } from "../../lang/values/limits.ts";
+import { renderDiagnostics } from "@dmalab/lang/diagnostics";
+import {
+  displayName,
+  isNamed,
+  type NameMatch,
+  type Program,
+  type RunOptions,
+  type TestOutcome,
+} from "@dmalab/lang/run";
+import { runProgram, runTest } from "@dmalab/lang/run/run_program";
+import { DEFAULT_LIMITS, type Limits } from "@dmalab/lang/values";
 import { currentFolder } from "../host_file.ts";
 import { MemoryScreen } from "../memory_screen.ts";
 import { matchText } from "../name_match.ts";
 import { shortPath } from "../paths.ts";
 import { findScenarios } from "../scenario/find_scenarios.ts";
 import { openScenario, readScenario } from "../scenario/load_scenario.ts";
-import { registerTest, type Step } from "./test_runner.ts";
+import { registerTest, type TestStep } from "./test_runner.ts";
 
 /** What is run of the scenarios, and how. */
 export interface RegisterOptions {
@@ -121,7 +125,7 @@ export async function loadWhole(path: string): Promise<{ program: Program; warni
 
 /** Runs a scenario: its statements, then each test, as steps. */
 async function runScenarioSteps(
-  step: Step,
+  step: TestStep,
   path: string,
   { lenient, limits, match, seed }: RegisterOptions,
 ): Promise<void> {

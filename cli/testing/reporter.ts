@@ -1,5 +1,5 @@
 /** Reporters of a run of tests: each prints its events in a form of its own. */
-import type { RunReport } from "../../lang/run/report.ts";
+import type { RunReport } from "@dmalab/lang/run";
 import type { ExitCode } from "../exit_code.ts";
 import type { Screen } from "../screen.ts";
 import type { FileEvent } from "./file_run.ts";
@@ -19,7 +19,7 @@ export interface RunSummary {
   readonly noTest: string | null;
 }
 
-export interface Reporter {
+export interface TestReporter {
   /** Whether it writes for people, and may use colour. */
   readonly forPeople: boolean;
   event(event: FileEvent): void;
@@ -27,4 +27,4 @@ export interface Reporter {
   end(summary: RunSummary): void;
 }
 
-export type ReporterMaker = (screen: Screen) => Reporter;
+export type ReporterMaker = (screen: Screen) => TestReporter;

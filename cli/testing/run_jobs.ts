@@ -1,13 +1,13 @@
 /** Files of tests in this process or in several workers; either way their events come file by file. */
 import { type Plan, runPlan } from "../jobs/run_plan.ts";
-import type { Interrupts } from "../interrupts.ts";
+import type { SignalWatch } from "../interrupts.ts";
 import { type FileEvent, type FileJob, type ListenersOf, runFile } from "./file_run.ts";
 
 /** Observes jobs and can end them. */
 export interface JobWatch {
   /** Gets the events of the first file, then those of the second, and so on. */
   readonly onEvent: (event: FileEvent) => void;
-  readonly interrupts: Interrupts;
+  readonly interrupts: SignalWatch;
   /** Asked before each job. */
   readonly mayGoOn: () => boolean;
   /** Observers of the machine's events; only where the jobs run in this thread. */

@@ -1,6 +1,5 @@
 /** `dmalab test`: finds, runs, reports, and compares with what was printed before. */
-import { exactMatch, isNamed, type NameMatch } from "../../lang/run/name_match.ts";
-import { displayName, type RunReport } from "../../lang/run/report.ts";
+import { displayName, exactMatch, isNamed, type NameMatch, type RunReport } from "@dmalab/lang/run";
 import {
   BUG,
   type ExitCode,
@@ -10,11 +9,11 @@ import {
   worseExitCode,
   WRONG,
 } from "../exit_code.ts";
-import { formatCount } from "../../lang/text/numbers.ts";
+import { formatCount } from "@dmalab/lang/text";
 import { readRulePage } from "../places.ts";
 import { FileError } from "../files/file_error.ts";
 import { readHostFile } from "../host_file.ts";
-import { Interrupts } from "../interrupts.ts";
+import { SignalWatch } from "../interrupts.ts";
 import { openScenario } from "../scenario/load_scenario.ts";
 import type { LimitOptions } from "../scenario/limit_options.ts";
 import { sayBug } from "../bug/say_bug.ts";
@@ -27,7 +26,7 @@ import { coverageLines, coverageReport } from "./coverage/report.ts";
 import { type CoverageRecord, joinRecords } from "./coverage/recorder.ts";
 import type { FileEvent, FileJob } from "./file_run.ts";
 import { type FailedTest, readFailedTests, writeFailedTests } from "./last_failures.ts";
-import type { Reporter } from "./reporter.ts";
+import type { TestReporter } from "./reporter.ts";
 import { runJobs } from "./run_jobs.ts";
 import type { Shard } from "./shard.ts";
 import { compareSnapshot, snapshotPath, type SnapshotProblem, snapshotText } from "./snapshots.ts";
@@ -57,7 +56,7 @@ export interface TestOptions {
 export async function runTests(
   paths: readonly string[],
   options: TestOptions,
-  reporter: Reporter,
+  reporter: TestReporter,
   screen: Screen,
 ): Promise<ExitCode> {
   if (options.trace !== "json") return await runFiles(paths, options, reporter, screen, null);
@@ -72,7 +71,7 @@ export async function runTests(
 async function runFiles(
   paths: readonly string[],
   options: TestOptions,
-  reporter: Reporter,
+  reporter: TestReporter,
   screen: Screen,
   outputs: TraceOutputs | null,
 ): Promise<ExitCode> {
@@ -94,7 +93,7 @@ async function runFiles(
     coverage,
   }));
   const results = new Results(options, screen);
-  const interrupts = new Interrupts();
+  const interrupts = new SignalWatch();
   try {
     await runJobs(jobs, outputs === null ? options.workers : 1, {
       listeners: outputs === null ? null : (program) => outputs.listeners(program),

@@ -5,7 +5,7 @@
  * something, and its lines behind `| `. It is written with `--snapshot update` only.
  */
 
-import { printable } from "../../lang/diagnostics/display_width.ts";
+import { printable } from "@dmalab/lang/diagnostics";
 
 /** Output that differs from the snapshot. */
 export interface SnapshotProblem {

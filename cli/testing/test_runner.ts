@@ -10,12 +10,12 @@ export interface TestPlace {
 }
 
 /** Runs a part of a test, or leaves it out. Never throws: the runner counts failures. */
-export type Step = (
+export type TestStep = (
   part: { readonly name: string; readonly place: TestPlace; readonly isSkipped: boolean },
   run: () => void,
 ) => Promise<void>;
 
-type TestBody = (step: Step) => void | Promise<void>;
+type TestBody = (step: TestStep) => void | Promise<void>;
 
 /** Registers a test with the runner. @param place What the runner's reports name as its place. */
 export function registerTest(name: string, place: TestPlace | null, run: TestBody): void {
@@ -29,7 +29,7 @@ interface StepContext {
 }
 
 /** The steps of a test of Deno's. */
-export function stepOf(context: StepContext): Step {
+export function stepOf(context: StepContext): TestStep {
   const step = context.step.bind(context);
   return async ({ isSkipped: ignore, name, place }, fn) => {
     await calledAt(place, step, { name, ignore, fn });

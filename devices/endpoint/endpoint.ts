@@ -1,8 +1,15 @@
 /** A plain PCI endpoint: it does DMA on request, and may provide memory to its peers. */
-import { isPowerOfTwo, KIB, roundUpPowerOfTwo, TIB } from "../../runtime/address.ts";
-import { DEFAULT_SEGMENT_BYTES } from "../../runtime/dma/device/device.ts";
-import { eventId } from "../../runtime/event_vocabulary.ts";
-import { int, pages, setting } from "../../runtime/settings.ts";
+import {
+  eventId,
+  int,
+  isPowerOfTwo,
+  KIB,
+  pages,
+  roundUpPowerOfTwo,
+  setting,
+  TIB,
+} from "@dmalab/runtime";
+import { DEFAULT_SEGMENT_BYTES } from "@dmalab/runtime/dma";
 import { type DescribedRegisters, describedRegisters } from "../described_registers.ts";
 import type { DeviceBase, DeviceKind } from "../device_kind.ts";
 import { deviceSettings, P2PMEM, settingError } from "../device_settings.ts";

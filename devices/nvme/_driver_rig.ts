@@ -1,16 +1,27 @@
 /** A machine with one NVMe disk, for the driver's tests: everything real, brought up as in a lab. */
-import { type Bytes, MIB, type PhysAddr } from "../../runtime/address.ts";
-import { HostBudget } from "../../runtime/host_budget.ts";
-import { Bio, type BioVec, type BlockOp, vecsSizeBytes } from "../../runtime/block/bio.ts";
-import { bioGap } from "../../runtime/block/block_rules.ts";
-import type { NoMerges } from "../../runtime/block/merge.ts";
-import { DmaDevice, type DmaDeviceOptions } from "../../runtime/dma/device/device.ts";
-import { EVENT_NAMES, type EventName } from "../../runtime/event_vocabulary.ts";
-import type { MachineEvent } from "../../runtime/events.ts";
-import type { ArmedFault } from "../../runtime/faults.ts";
-import { Machine } from "../../runtime/machine.ts";
-import { defaultMachineConfig, type IommuConfig } from "../../runtime/machine_config.ts";
-import type { MachineConfig } from "../../runtime/machine_config.ts";
+import {
+  type ArmedFault,
+  type Bytes,
+  defaultMachineConfig,
+  EVENT_NAMES,
+  type EventName,
+  HostBudget,
+  type IommuConfig,
+  Machine,
+  type MachineConfig,
+  type MachineEvent,
+  MIB,
+  type PhysAddr,
+} from "@dmalab/runtime";
+import {
+  Bio,
+  bioGap,
+  type BioVec,
+  type BlockOp,
+  type NoMerges,
+  vecsSizeBytes,
+} from "@dmalab/runtime/block";
+import { DmaDevice, type DmaDeviceOptions } from "@dmalab/runtime/dma";
 import type { HostMemoryNeeds } from "./controller/data/host_memory_buffer.ts";
 import { Media } from "./controller/media/media.ts";
 import { NvmeController } from "./controller/nvme_controller.ts";
@@ -21,7 +32,7 @@ import type { NvmeDriverOptions } from "./driver/nvme_driver_options.ts";
 import { Iod } from "./driver/command/iod.ts";
 import { NvmeRequest } from "./driver/command/nvme_request.ts";
 
-export interface RigOptions {
+export interface DriverRigOptions {
   readonly machine?: Partial<Omit<MachineConfig, "iommu">>;
   readonly iommu?: Partial<IommuConfig>;
   readonly device?: DmaDeviceOptions;
@@ -51,7 +62,10 @@ export class DriverRig {
   readonly disk: NvmeDisk;
 
   /** @param beforeReady Called after bring-up with the events of bring-up. */
-  constructor(options: RigOptions = {}, beforeReady?: (events: readonly MachineEvent[]) => void) {
+  constructor(
+    options: DriverRigOptions = {},
+    beforeReady?: (events: readonly MachineEvent[]) => void,
+  ) {
     const base = defaultMachineConfig();
     this.machine = new Machine({
       ...base,

@@ -3,7 +3,7 @@
  * figure 105, sections 4.3 and 4.4): to write one by hand, right or wrong.
  */
 
-import { addressDigits } from "../../runtime/address.ts";
+import { addressDigits } from "@dmalab/runtime";
 
 /** The fields of a command that matter to a case; all others are zero. */
 export interface CommandFields {

@@ -1,8 +1,6 @@
 /** Submission queues in the controller's own memory, and what becomes of it. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { KIB, MIB, type PhysAddr } from "../../runtime/address.ts";
-import type { EventName } from "../../runtime/event_vocabulary.ts";
-import type { MachineEvent } from "../../runtime/events.ts";
+import { type EventName, KIB, type MachineEvent, MIB, type PhysAddr } from "@dmalab/runtime";
 import { ConfigError } from "../config_error.ts";
 import { buildLab, type Lab } from "../lab.ts";
 import type { NvmeDevice } from "./nvme_device.ts";

@@ -1,16 +1,16 @@
 /** What a submitter holds: one bio's fate, however many requests it became. */
-import type { Bytes } from "../../runtime/address.ts";
-import type { BlockRequest, RequestOwner } from "../../runtime/block/request.ts";
 import {
   BLK_STS,
   type BlkStatus,
   blkStatusErrno,
   type BlkStatusName,
   blkStatusName,
+  type Bytes,
   type ErrnoName,
   invariant,
-} from "../../runtime/errno.ts";
-import type { Why } from "../../runtime/events.ts";
+  type Why,
+} from "@dmalab/runtime";
+import type { BlockRequest, RequestOwner } from "@dmalab/runtime/block";
 import type { NvmeRequest } from "./driver/command/nvme_request.ts";
 
 /** Never written: the first request replaces it. */

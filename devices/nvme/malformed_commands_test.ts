@@ -4,7 +4,7 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import { assert, assertEquals } from "@std/assert";
-import { Rig } from "./controller/_rig.ts";
+import { ControllerRig } from "./controller/_rig.ts";
 import {
   MALFORMED_CAPACITY_BYTES,
   MALFORMED_COMMANDS,
@@ -30,8 +30,8 @@ function firstDifference(one: Uint8Array, other: Uint8Array): number {
 }
 
 /** The controller that a command is for, and memory as the command needs it. */
-function rigFor({ memory, on }: PlacedCommand): Rig {
-  const rig = new Rig({ capacityBytes: MALFORMED_CAPACITY_BYTES, ...on });
+function rigFor({ memory, on }: PlacedCommand): ControllerRig {
+  const rig = new ControllerRig({ capacityBytes: MALFORMED_CAPACITY_BYTES, ...on });
   for (const { at, bytes } of memory) rig.memory.bytes.set(bytes, at);
   rig.memory.holes.add(UNREACHABLE_AT / 4096);
   return rig;

@@ -1,34 +1,32 @@
 /** An NVMe disk of a lab: its controller and medium, and the driver that brings it up. */
-import { NVME_EVENTS } from "../../runtime/vocabulary/disk_events.ts";
-import {
-  type DmaAddr,
-  KIB,
-  MIB,
-  roundUpPowerOfTwo,
-  SECTOR_SIZE_BYTES,
-  TIB,
-} from "../../runtime/address.ts";
-import { TICK_NS } from "../../runtime/time/clock.ts";
-import { KernelError } from "../../runtime/errno.ts";
+import { NVME_EVENTS } from "@dmalab/runtime/vocabulary";
 import {
   BOOL,
+  type DmaAddr,
   duration,
   int,
+  KernelError,
+  KIB,
+  type Machine,
   MAX_BYTES,
+  MIB,
   pages,
+  roundUpPowerOfTwo,
+  SECTOR_SIZE_BYTES,
   setting,
   type SettingsOf,
   size,
+  TIB,
   word,
-} from "../../runtime/settings.ts";
-import type { Machine } from "../../runtime/machine.ts";
-import type { NoMerges } from "../../runtime/block/merge.ts";
+} from "@dmalab/runtime";
+import { TICK_NS } from "@dmalab/runtime/time";
+import type { NoMerges } from "@dmalab/runtime/block";
 import type { DeviceBase, DeviceBlock, DeviceKind } from "../device_kind.ts";
 import { bringUp, deviceSettings, P2PMEM, settingError } from "../device_settings.ts";
 import type { Bar, PciFunction } from "../pci/pci_function.ts";
 import type { PeerProviders } from "../pci/peers/peer_providers.ts";
 import { Media } from "./controller/media/media.ts";
-import { MOST_BYTES } from "./controller/media/pattern_store.ts";
+import { MAX_PATTERN_BYTES } from "./controller/media/pattern_store.ts";
 import { NvmeController } from "./controller/nvme_controller.ts";
 import type { ControllerMemoryBar } from "./driver/life/controller_memory.ts";
 import { DEFAULT_IO_TIMEOUT_NS, NvmeDriver } from "./driver/nvme_driver.ts";
@@ -46,7 +44,7 @@ const PEER_BAR_INDEX = 2;
 /** The controller's page: MDTS counts in it. */
 const CONTROLLER_PAGE_BYTES = 4 * KIB;
 
-/** Most entries of a queue that the driver makes. @see behaviour/nvme.md 1 */
+/** Most entries of a queue that the driver makes. @see rules/nvme.md 1 */
 const MAX_DRIVER_DEPTH = 4095;
 
 /** A disk of a lab. */
@@ -277,7 +275,7 @@ function unbindDriver(machine: Machine, controller: NvmeController, driver: Nvme
 function checkTogether(device: NvmeBlock, lent: Bar | null): void {
   const { name, settings } = device;
   const { blockSizeBytes, capacityBytes, cmbQueues, metadataBytes } = settings;
-  if (Math.floor(capacityBytes / blockSizeBytes) * metadataBytes > MOST_BYTES) {
+  if (Math.floor(capacityBytes / blockSizeBytes) * metadataBytes > MAX_PATTERN_BYTES) {
     throw settingError(
       device,
       "metadata",

@@ -6,26 +6,34 @@
 import {
   alignDown,
   alignUp,
-  type Bytes,
-  PAGE_SIZE_BYTES,
-  SECTOR_SIZE_BYTES,
-} from "../../runtime/address.ts";
-import { Bio, BIO_FLAG, type BioVec, NO_VECS, vecsSizeBytes } from "../../runtime/block/bio.ts";
-import { integritySegments, type NoMerges, RequestMerger } from "../../runtime/block/merge.ts";
-import type { Plug, PlugTarget } from "../../runtime/block/plug.ts";
-import type { QueueLimits } from "../../runtime/block/queue_limits.ts";
-import { BioSplitter } from "../../runtime/block/split.ts";
-import { meetsOffBoundary, whyCopied } from "../../runtime/block/user_memory.ts";
-import {
   BLK_STS,
   type BlkStatus,
   blkStatusName,
+  type Bytes,
+  eventId,
   invariant,
   KernelError,
-} from "../../runtime/errno.ts";
-import { eventId } from "../../runtime/event_vocabulary.ts";
-import type { Why } from "../../runtime/events.ts";
-import type { Machine } from "../../runtime/machine.ts";
+  type Machine,
+  PAGE_SIZE_BYTES,
+  SECTOR_SIZE_BYTES,
+  type Why,
+} from "@dmalab/runtime";
+import {
+  Bio,
+  BIO_FLAG,
+  BioSplitter,
+  type BioVec,
+  integritySegments,
+  meetsOffBoundary,
+  NO_VECS,
+  type NoMerges,
+  type Plug,
+  type PlugTarget,
+  type QueueLimits,
+  RequestMerger,
+  vecsSizeBytes,
+  whyCopied,
+} from "@dmalab/runtime/block";
 import { SQE_BYTES } from "./driver/protocol.ts";
 import type { NamespaceFacts } from "./driver/nvme_limits.ts";
 import type { NvmeDriver } from "./driver/nvme_driver.ts";
@@ -36,8 +44,8 @@ import { RequestPayload } from "./request_payload.ts";
 
 const BLOCK_STATUS = eventId("block.status");
 
-/** More of a user's metadata is not pinned. @see behaviour/block.md 1.8 */
-const MOST_METADATA_PAGES = 256;
+/** More of a user's metadata is not pinned. @see rules/block.md 1.8 */
+const MAX_METADATA_PAGES = 256;
 
 /** The operations `submit` takes. */
 export type DiskOp = "read" | "write" | "flush" | "write_zeroes" | "discard";
@@ -244,7 +252,7 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
 
   /**
    * Submits a user's own command. It is never cut: one that would have to be is refused. Memory that
-   * the queue cannot take as it lies is copied. @see behaviour/block.md 1.8
+   * the queue cannot take as it lies is copied. @see rules/block.md 1.8
    */
   passthrough(options: PassthroughOptions): Io {
     const { fixed = false, queue = 0 } = options;
@@ -308,7 +316,7 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
     return io;
   }
 
-  /** A controller without SGLs is told no length of what it may reach. @see behaviour/block.md 1.8 */
+  /** A controller without SGLs is told no length of what it may reach. @see rules/block.md 1.8 */
   #warnOfUncheckedBuffer(): void {
     const { events: { context }, kernel, warnings } = this.machine;
     if (!kernel.strategies.nvme.warnsOfUncheckedBuffer) return;
@@ -396,7 +404,7 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
   }
 
   /**
-   * A bio with a peer's memory joins nothing, and nothing joins it. @see behaviour/block.md 1.4
+   * A bio with a peer's memory joins nothing, and nothing joins it. @see rules/block.md 1.4
    * @internal
    */
   keepPeersApart(bio: Bio): void {
@@ -509,7 +517,7 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
       reason: "long_metadata",
       given_bytes: vecsSizeBytes(bio.metadata),
       max_transfer_bytes: this.limits.maxHwSectors * SECTOR_SIZE_BYTES,
-      max_pages: MOST_METADATA_PAGES,
+      max_pages: MAX_METADATA_PAGES,
     }, "block.1.8");
   }
 
@@ -542,13 +550,13 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
   }
 }
 
-/** Whether a user's metadata is not too long for a queue. @see behaviour/block.md 1.8 */
+/** Whether a user's metadata is not too long for a queue. @see rules/block.md 1.8 */
 function takesMetadata({ metadata }: Bio, { maxHwSectors }: QueueLimits): boolean {
   const pages = metadata.reduce((sum, { phys, sizeBytes }) => {
     const end = alignUp(phys + sizeBytes, PAGE_SIZE_BYTES);
     return sum + (end - alignDown(phys, PAGE_SIZE_BYTES)) / PAGE_SIZE_BYTES;
   }, 0);
-  return pages <= MOST_METADATA_PAGES &&
+  return pages <= MAX_METADATA_PAGES &&
     vecsSizeBytes(metadata) <= maxHwSectors * SECTOR_SIZE_BYTES;
 }
 

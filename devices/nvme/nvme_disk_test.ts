@@ -1,10 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import type { PhysAddr } from "../../runtime/address.ts";
-import { BIO_FLAG, type BioVec } from "../../runtime/block/bio.ts";
-import { Plug } from "../../runtime/block/plug.ts";
-import { KernelError } from "../../runtime/errno.ts";
-import { ArmedFault, FAULT } from "../../runtime/faults.ts";
-import { allocateBuffer } from "../../runtime/memory/allocate_buffer.ts";
+import { ArmedFault, FAULT, KernelError, type PhysAddr } from "@dmalab/runtime";
+import { BIO_FLAG, type BioVec, Plug } from "@dmalab/runtime/block";
+import { allocateBuffer } from "@dmalab/runtime/memory";
 import { DriverRig, pages, scattered, vec } from "./_driver_rig.ts";
 import type { NvmeRequest } from "./driver/command/nvme_request.ts";
 import type { Io } from "./io.ts";

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { buildLab } from "../lab.ts";
 import { defaultLabConfig, pciNode } from "../lab_config.ts";
-import type { PhysAddr } from "../../runtime/address.ts";
+import type { PhysAddr } from "@dmalab/runtime";
 import { commandBytes } from "./command_bytes.ts";
 import {
   MALFORMED_CAPACITY_BYTES,

@@ -2,22 +2,29 @@
  * Memory that a request needs besides its data: a discard's list of ranges, metadata, and pages in
  * which a user's memory is copied.
  *
- * @see behaviour/nvme.md 2.2 (discard), 3 (metadata), behaviour/block.md 1.8 (copies)
+ * @see rules/nvme.md 2.2 (discard), 3 (metadata), rules/block.md 1.8 (copies)
  */
 import {
   type Bytes,
+  type EventFields,
+  eventId,
+  FAULT,
+  invariant,
+  type Machine,
   PAGE_SIZE_BYTES,
   type PhysAddr,
   SECTOR_SIZE_BYTES,
-} from "../../runtime/address.ts";
-import { type Bio, type BioVec, sliceVecs, vecsSizeBytes } from "../../runtime/block/bio.ts";
-import { integritySegments } from "../../runtime/block/merge.ts";
-import type { QueueLimits } from "../../runtime/block/queue_limits.ts";
-import { type CopyReason, whyCopied } from "../../runtime/block/user_memory.ts";
-import { invariant } from "../../runtime/errno.ts";
-import { type EventFields, eventId } from "../../runtime/event_vocabulary.ts";
-import { FAULT } from "../../runtime/faults.ts";
-import type { Machine } from "../../runtime/machine.ts";
+} from "@dmalab/runtime";
+import {
+  type Bio,
+  type BioVec,
+  type CopyReason,
+  integritySegments,
+  type QueueLimits,
+  sliceVecs,
+  vecsSizeBytes,
+  whyCopied,
+} from "@dmalab/runtime/block";
 import { DSM_RANGE_BYTES } from "./driver/command/command_setup.ts";
 import type { NamespaceFacts } from "./driver/nvme_limits.ts";
 import type { NvmeRequest } from "./driver/command/nvme_request.ts";
@@ -51,7 +58,7 @@ export class RequestPayload {
 
   /**
    * Whether a request's metadata is in no more segments than the queue takes.
-   * @see behaviour/block.md 1.5, nvme.md 1 (max metadata segments)
+   * @see rules/block.md 1.5, nvme.md 1 (max metadata segments)
    */
   segmentsFit(bio: Bio, limits: QueueLimits): boolean {
     return bio.metadata.length <= 1 ||
@@ -60,7 +67,7 @@ export class RequestPayload {
 
   /**
    * Why a queue cannot take the metadata of a user's command as it lies; null where it can.
-   * @see behaviour/block.md 1.8
+   * @see rules/block.md 1.8
    */
   whyMetadataCopied(bio: Bio, limits: QueueLimits): CopyReason | null {
     return whyCopied(bio.metadata, limits, true) ??

@@ -1,5 +1,5 @@
 /** Surprise removal: the disk is pulled while it is in use. */
-import { KernelError } from "../../runtime/errno.ts";
+import { KernelError } from "@dmalab/runtime";
 import type { Lab } from "../lab.ts";
 import type { NvmeDevice } from "./nvme_device.ts";
 

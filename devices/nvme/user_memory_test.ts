@@ -1,7 +1,7 @@
-/** Which memory of a user a passthrough command copies. @see behaviour/block.md 1.8 */
+/** Which memory of a user a passthrough command copies. @see rules/block.md 1.8 */
 import { assert, assertEquals } from "@std/assert";
-import type { BioVec } from "../../runtime/block/bio.ts";
-import { ArmedFault, FAULT } from "../../runtime/faults.ts";
+import type { BioVec } from "@dmalab/runtime/block";
+import { ArmedFault, FAULT } from "@dmalab/runtime";
 import { DriverRig, pages, vec } from "./_driver_rig.ts";
 
 const READ = 2;

@@ -1,9 +1,6 @@
 /** Small labs for tests of peers: a tree in a few words, and what happened on it. */
-import { MIB } from "../../runtime/address.ts";
-import type { DmaDevice } from "../../runtime/dma/device/device.ts";
-import type { EventName } from "../../runtime/event_vocabulary.ts";
-import type { MachineEvent } from "../../runtime/events.ts";
-import type { IommuConfig } from "../../runtime/machine_config.ts";
+import { type EventName, type IommuConfig, type MachineEvent, MIB } from "@dmalab/runtime";
+import type { DmaDevice } from "@dmalab/runtime/dma";
 import { buildLab, type Lab } from "../lab.ts";
 import {
   type BlockSettings,

@@ -2,10 +2,18 @@
  * Where the memory of PCI devices lies: one window of each host bridge below 4 GiB for small BARs,
  * and one above all RAM for large ones, as a PC's firmware does it.
  */
-import { invariant } from "../../runtime/errno.ts";
-import { alignDown, alignUp, type Bytes, GIB, MIB, type PhysAddr } from "../../runtime/address.ts";
-import type { MachineConfig, MemoryWindow } from "../../runtime/machine_config.ts";
-import { layOutMemory } from "../../runtime/memory/layout.ts";
+import {
+  alignDown,
+  alignUp,
+  type Bytes,
+  GIB,
+  invariant,
+  type MachineConfig,
+  type MemoryWindow,
+  MIB,
+  type PhysAddr,
+} from "@dmalab/runtime";
+import { layOutMemory } from "@dmalab/runtime/memory";
 import { ConfigError } from "../config_error.ts";
 import type { Bar, BarRequest } from "./pci_function.ts";
 

@@ -1,7 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { GIB, KIB, MIB, physAddr } from "../../runtime/address.ts";
-import { defaultMachineConfig, type MachineConfig } from "../../runtime/machine_config.ts";
-import { layOutMemory } from "../../runtime/memory/layout.ts";
+import { defaultMachineConfig, GIB, KIB, type MachineConfig, MIB, physAddr } from "@dmalab/runtime";
+import { layOutMemory } from "@dmalab/runtime/memory";
 import { ConfigError } from "../config_error.ts";
 import { type BridgeBars, planAddressWindows } from "./address_windows.ts";
 

@@ -60,14 +60,14 @@ export class BusNumbers {
 }
 
 /** Where a block says that it is, or null. */
-export function placeOf(node: PciNodeConfig): PciPlace | null {
+export function addressOf(node: PciNodeConfig): PciPlace | null {
   const at = settingOf(node, "at");
   return at === undefined ? null : parsePlace(at);
 }
 
 /** The bus that blocks say they are on; null when they leave it to the tree. */
 function saidBus(children: readonly PciNodeConfig[], path: readonly string[]): number | null {
-  const places = children.map(placeOf);
+  const places = children.map(addressOf);
   const first = places.findIndex((place) => place !== null);
   if (first < 0) return null;
   const { bus } = places[first]!;

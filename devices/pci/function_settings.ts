@@ -1,5 +1,5 @@
 /** Keys of every block that stands for a PCI function: where it is, and its access control. */
-import { optional, setting, type ShapeOf } from "../../runtime/settings.ts";
+import { optional, setting, type ShapeOf } from "@dmalab/runtime";
 import {
   ACS_ABSENT,
   ACS_SERVICES,

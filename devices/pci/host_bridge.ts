@@ -1,10 +1,9 @@
 /**
  * Host bridges, and which of them the kernel trusts to carry traffic between peers.
  *
- * @see behaviour/p2p.md 9.4, "Host-bridge check"
+ * @see rules/p2p.md 9.4, "Host-bridge check"
  */
-import { invariant } from "../../runtime/errno.ts";
-import { defaultsOf, int, setting, type SettingsOf, word } from "../../runtime/settings.ts";
+import { defaultsOf, int, invariant, setting, type SettingsOf, word } from "@dmalab/runtime";
 import type { PciFunction } from "./pci_function.ts";
 
 /** Who made a function, and which it is: two numbers of 16 bits. */
@@ -44,7 +43,7 @@ export interface HostBridgeInit {
    * not known, or is neither function 00.0 nor a root port.
    */
   readonly rootDevice?: VendorDevice | null;
-  /** The kernel's list has bridges of NVIDIA. @see behaviour/v7.3.md 5.3 */
+  /** The kernel's list has bridges of NVIDIA. @see rules/v7.3.md 5.3 */
   readonly listsNvidia?: boolean;
 }
 
@@ -72,7 +71,7 @@ export class HostBridge {
 }
 
 /** How the list has a host bridge. */
-export type Listing = "any" | "same_bridge_only" | "not_listed";
+export type BridgeListing = "any" | "same_bridge_only" | "not_listed";
 
 const INTEL = 0x8086;
 const GOOGLE = 0x1ae0;
@@ -89,14 +88,14 @@ const LISTED: ReadonlySet<number> = new Set([
   ...[0x0b25, 0x11fb, 0x1212, 0x0cfe, 0x1216, 0x4940, 0x4942, 0x4944, 0x4946, 0x4948],
 ]);
 
-/** Four of NVIDIA, without a restriction. @see behaviour/v7.3.md 5.3 */
+/** Four of NVIDIA, without a restriction. @see rules/v7.3.md 5.3 */
 const LISTED_NVIDIA: ReadonlySet<number> = new Set([0x2f95, 0x2f96, 0x2f97, 0x2f98]);
 
 /**
  * How the kernel's list has a bridge with this root device.
  * @param listsNvidia The list is one that has bridges of NVIDIA.
  */
-export function listingOf(rootDevice: VendorDevice | null, listsNvidia = false): Listing {
+export function listingOf(rootDevice: VendorDevice | null, listsNvidia = false): BridgeListing {
   if (rootDevice === null) return "not_listed";
   const { vendor, device } = rootDevice;
   if (vendor === GOOGLE) return "any";
@@ -139,7 +138,7 @@ export function checkHostBridges(
 }
 
 /** How a bridge is listed: as it is said outright, or else as its root device is. */
-export function bridgeListing(bridge: HostBridge): Listing {
+export function bridgeListing(bridge: HostBridge): BridgeListing {
   if (bridge.whitelisted === null) return listingOf(bridge.rootDevice, bridge.listsNvidia);
   return bridge.whitelisted ? "any" : "not_listed";
 }

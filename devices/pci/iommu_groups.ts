@@ -11,7 +11,7 @@
  * below two ports of one switch that lack the services reach each other past the IOMMU, and a kernel
  * has them in two groups all the same: each with its own port.
  *
- * @see behaviour/dma.md 9.1; PCI Express Base Specification, 6.12.1
+ * @see rules/dma.md 9.1; PCI Express Base Specification, 6.12.1
  */
 import type { AcsService } from "./peers/access_control.ts";
 import { PciAddress } from "./pci_address.ts";
@@ -123,7 +123,7 @@ function isIsolated(func: PciFunction): boolean {
  * Who a function is to the IOMMU: the topmost of its aliases. A bridge from PCI Express to
  * conventional PCI gives all that is behind it the ID of function 00.0 of its bus; one on a
  * conventional or on the root bus gives its own.
- * @see behaviour/dma.md 9.1
+ * @see rules/dma.md 9.1
  */
 export function requesterOf(func: PciFunction): PciAddress {
   const [, ...above] = func.chain;

@@ -1,5 +1,5 @@
 /** Where a PCI function is: domain, bus, device, function. */
-import { invariant } from "../../runtime/errno.ts";
+import { invariant } from "@dmalab/runtime";
 
 /** More than 16 bits: bridges that software makes have theirs above 0xffff. */
 export const MAX_DOMAIN = 0xffff_ffff;

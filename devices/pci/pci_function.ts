@@ -1,5 +1,5 @@
 /** The functions that a PCI tree is made of. */
-import type { Bytes, PhysAddr } from "../../runtime/address.ts";
+import type { Bytes, PhysAddr } from "@dmalab/runtime";
 import { ACS_ABSENT, type AcsCapability, redirects } from "./peers/access_control.ts";
 import type { HostBridge } from "./host_bridge.ts";
 import type { PciAddress } from "./pci_address.ts";

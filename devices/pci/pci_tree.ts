@@ -11,18 +11,18 @@
  * A machine that is there already says where everything is: blocks with `at` stand for functions
  * one by one, and none is added to them but what is behind a bridge.
  */
-import { defaultsOf, type GivenSettings, type SettingsOf } from "../../runtime/settings.ts";
+import { defaultsOf, type GivenSettings, type SettingsOf } from "@dmalab/runtime";
 import { checkValues } from "../config_checks.ts";
 import { ConfigError } from "../config_error.ts";
 import type { DeviceBlock } from "../device_kind.ts";
 import { type PciNodeConfig, settingOf } from "../lab_config.ts";
 import { type AnyDeviceKind, type DeviceRegistry, DEVICES } from "../registry.ts";
-import { BusNumbers, placeOf } from "./bus_numbers.ts";
+import { addressOf, BusNumbers } from "./bus_numbers.ts";
 import { capabilityOf, type FUNCTION_SETTINGS } from "./function_settings.ts";
 import { HostBridge, parseVendorDevice } from "./host_bridge.ts";
 import { MAX_DEVICES, MAX_FUNCTIONS, PciAddress } from "./pci_address.ts";
 import { PciFunction, type PciRole } from "./pci_function.ts";
-import { PORT_KINDS } from "./port_kinds.ts";
+import type { PORT_KINDS } from "./port_kinds.ts";
 
 /** Name of the host bridge that root ports outside of any share. */
 const DEFAULT_BRIDGE = "pci";
@@ -55,7 +55,7 @@ export function buildPciTree(
 }
 
 /** Where a function is to be. */
-interface Place {
+interface BusSlot {
   readonly bus: number;
   readonly device: number;
   /** Its number in a device of several; left out where such a device may still stand. */
@@ -115,7 +115,7 @@ class TreeBuilder {
     if (children.length >= MAX_DEVICES && !sayWhere(children)) {
       throw new ConfigError(path, `A root bus has room for ${MAX_DEVICES - 1} blocks`);
     }
-    const root: Place = { bus: rootBus, device: 0, bridge, above: null, external: false };
+    const root: BusSlot = { bus: rootBus, device: 0, bridge, above: null, external: false };
     for (const [index, child] of children.entries()) {
       const childPath = [...path, child.name];
       const place = placed(child, { ...root, device: index + 1 });
@@ -125,7 +125,7 @@ class TreeBuilder {
     return bridge;
   }
 
-  #addRootPort(node: PciNodeConfig<"root_port">, place: Place, path: readonly string[]): void {
+  #addRootPort(node: PciNodeConfig<"root_port">, place: BusSlot, path: readonly string[]): void {
     this.#claimName(path);
     const port = this.#addFunction(node.name, "root_port", place, node.settings, path);
     const { children } = node;
@@ -135,7 +135,7 @@ class TreeBuilder {
   }
 
   /** What stands at the end of a link: the functions of one device, or a switch. */
-  #addLink(children: readonly PciNodeConfig[], behind: Place, path: readonly string[]): void {
+  #addLink(children: readonly PciNodeConfig[], behind: BusSlot, path: readonly string[]): void {
     for (const [func, child] of children.entries()) {
       const childPath = [...path, child.name];
       this.#addBelow(child, placed(child, { ...behind, func }), childPath);
@@ -143,13 +143,13 @@ class TreeBuilder {
   }
 
   /** Whatever may stand below a port. */
-  #addBelow(node: PciNodeConfig, place: Place, path: readonly string[]): void {
+  #addBelow(node: PciNodeConfig, place: BusSlot, path: readonly string[]): void {
     if (node.kind === "switch") this.#addSwitch(node, place, path);
     else if (node.kind === "bridge") this.#addConventional(node, place, path);
     else this.#addDevice(node, place, path);
   }
 
-  #addSwitch(node: PciNodeConfig<"switch">, place: Place, path: readonly string[]): void {
+  #addSwitch(node: PciNodeConfig<"switch">, place: BusSlot, path: readonly string[]): void {
     this.#claimName(path);
     const { children, name, settings } = node;
     const upstream = { acs: settings.upstreamAcs ?? null };
@@ -184,7 +184,7 @@ class TreeBuilder {
   }
 
   /** A bridge to a bus of conventional PCI, where every device has a number of its own. */
-  #addConventional(node: PciNodeConfig<"bridge">, place: Place, path: readonly string[]): void {
+  #addConventional(node: PciNodeConfig<"bridge">, place: BusSlot, path: readonly string[]): void {
     this.#claimName(path);
     if (node.children.length > MAX_DEVICES && !sayWhere(node.children)) {
       throw new ConfigError(path, `A bus has room for ${MAX_DEVICES} blocks`);
@@ -197,7 +197,7 @@ class TreeBuilder {
     }
   }
 
-  #addDevice(node: PciNodeConfig, place: Place, path: readonly string[]): void {
+  #addDevice(node: PciNodeConfig, place: BusSlot, path: readonly string[]): void {
     if (node.kind === "device") {
       this.#addFunctions(node, place, path);
       return;
@@ -211,7 +211,7 @@ class TreeBuilder {
   }
 
   /** A device of several functions. */
-  #addFunctions(node: PciNodeConfig, place: Place, path: readonly string[]): void {
+  #addFunctions(node: PciNodeConfig, place: BusSlot, path: readonly string[]): void {
     this.#claimName(path);
     if (node.children.length === 0 || node.children.length > MAX_FUNCTIONS) {
       throw new ConfigError(
@@ -228,7 +228,7 @@ class TreeBuilder {
   #addFunction(
     name: string,
     role: PciRole,
-    { bus, device, func = 0, bridge, above }: Place,
+    { bus, device, func = 0, bridge, above }: BusSlot,
     { acs, acsCapable }: FunctionSettings,
     path: readonly string[],
   ): PciFunction {
@@ -253,10 +253,10 @@ class TreeBuilder {
   #behind(
     bridge: PciFunction,
     node: PciNodeConfig | null,
-    place: Place,
+    place: BusSlot,
     path: readonly string[],
     external = place.external,
-  ): Place {
+  ): BusSlot {
     const { domain } = place.bridge;
     const children = node?.children ?? [];
     // The tree of a real machine does not list the number of an empty bus. None is made up here:
@@ -281,8 +281,8 @@ function sayWhere(nodes: readonly PciNodeConfig[]): boolean {
 }
 
 /** Where a block is: where it says, or else where its order puts it. */
-function placed(node: PciNodeConfig, place: Place): Place {
-  return { ...place, ...placeOf(node) };
+function placed(node: PciNodeConfig, place: BusSlot): BusSlot {
+  return { ...place, ...addressOf(node) };
 }
 
 /** @throws {ConfigError} When more hangs on a link than one device, or one switch. */

@@ -1,15 +1,15 @@
 /** The blocks of a PCI tree that are no devices: what leads to them, and what they group. */
-import { PAGE_SIZE_BYTES } from "../../runtime/address.ts";
 import {
   BOOL,
   int,
   MAX_BYTES,
   optional,
+  PAGE_SIZE_BYTES,
   setting,
   type SettingRows,
   type ShapeOf,
   size,
-} from "../../runtime/settings.ts";
+} from "@dmalab/runtime";
 import { ACS, FUNCTION_SETTINGS } from "./function_settings.ts";
 import { parseVendorDevice } from "./host_bridge.ts";
 import { MAX_BUS, MAX_DOMAIN } from "./pci_address.ts";

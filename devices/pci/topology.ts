@@ -2,16 +2,12 @@
  * The PCI tree of a machine: which functions can do P2P DMA as the kernel sees it, and the routes
  * of their transactions.
  *
- * @see behaviour/p2p.md 9.1 to 9.8
+ * @see rules/p2p.md 9.1 to 9.8
  */
-import type { DmaAddr, PhysAddr } from "../../runtime/address.ts";
-import type { DmaDevice } from "../../runtime/dma/device/device.ts";
-import { invariant } from "../../runtime/errno.ts";
-import type { DeviceAccess } from "../../runtime/iommu/iommu.ts";
-import { PTE_READ, PTE_WRITE } from "../../runtime/iommu/page_table.ts";
-import type { PeerRouter } from "../../runtime/dma/dma_machine.ts";
-import type { Machine } from "../../runtime/machine.ts";
-import type { PeerMapType } from "../../runtime/vocabulary/shared_words.ts";
+import { type DmaAddr, invariant, type Machine, type PhysAddr } from "@dmalab/runtime";
+import type { DmaDevice, PeerRouter } from "@dmalab/runtime/dma";
+import { type DeviceAccess, PTE_READ, PTE_WRITE } from "@dmalab/runtime/iommu";
+import type { PeerMapType } from "@dmalab/runtime/vocabulary";
 import { type CpuIdentity, type HostBridge, ORDINARY_CPU } from "./host_bridge.ts";
 import { iommuGroups, type PciIommuGroup } from "./iommu_groups.ts";
 import { PciFunction } from "./pci_function.ts";

@@ -1,9 +1,13 @@
 import { assertEquals } from "@std/assert";
-import { type DmaAddr, type PhysAddr, physAddr } from "../../runtime/address.ts";
-import { DmaDevice } from "../../runtime/dma/device/device.ts";
-import type { MachineEvent } from "../../runtime/events.ts";
-import { Machine } from "../../runtime/machine.ts";
-import { testConfig } from "../../runtime/testing.ts";
+import {
+  type DmaAddr,
+  Machine,
+  type MachineEvent,
+  type PhysAddr,
+  physAddr,
+  testConfig,
+} from "@dmalab/runtime";
+import { DmaDevice } from "@dmalab/runtime/dma";
 import type { PciNodeConfig } from "../lab_config.ts";
 import { buildPciTree } from "./pci_tree.ts";
 import { PciTopology } from "./topology.ts";

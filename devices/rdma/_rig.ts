@@ -1,19 +1,24 @@
 /** A machine with an RDMA device and a process, for the tests of this folder. */
-import { GIB, MIB, PAGE_SIZE_BYTES as PAGE, type VirtAddr } from "../../runtime/address.ts";
-import { type TestBench, testBench, type TestBenchOptions } from "../../runtime/dma/testing.ts";
-import { ArmedFault, FAULT, type FaultPointName } from "../../runtime/faults.ts";
-import type { QuirkName } from "../../runtime/kernels/quirks.ts";
-import { AddressSpace } from "../../runtime/mm/address_space.ts";
-import { HUGE_ORDER } from "../../runtime/mm/process_pages.ts";
-import { flagWords } from "../../runtime/mm/hmm_pfn_list.ts";
-import { MemoryRegion } from "./memory_region.ts";
+import {
+  ArmedFault,
+  FAULT,
+  type FaultPointName,
+  GIB,
+  MIB,
+  PAGE_SIZE_BYTES as PAGE,
+  type VirtAddr,
+} from "@dmalab/runtime";
+import { type TestBench, testBench, type TestBenchOptions } from "@dmalab/runtime/dma";
+import type { QuirkName } from "@dmalab/runtime/kernels";
+import { AddressSpace, flagWords, HUGE_ORDER } from "@dmalab/runtime/mm";
+import type { MemoryRegion } from "./memory_region.ts";
 import { RdmaAccess } from "./rdma_access.ts";
 import { RdmaAdapter, type RegionRequest } from "./rdma_adapter.ts";
 
 export const virt = (address: number) => address as VirtAddr;
 export const START = virt(0x7f00_0000_0000);
 
-export interface RigOptions extends TestBenchOptions {
+export interface RdmaRigOptions extends TestBenchOptions {
   readonly pages?: number;
   readonly huge?: boolean;
   readonly software?: boolean;
@@ -21,9 +26,9 @@ export interface RigOptions extends TestBenchOptions {
   readonly updateBytes?: number;
 }
 
-export type Rig = ReturnType<typeof rig>;
+export type RdmaRig = ReturnType<typeof rig>;
 
-export function rig(options: RigOptions = {}) {
+export function rig(options: RdmaRigOptions = {}) {
   const bench = testBench({
     ...options,
     machine: { ramSizeBytes: 2 * GIB, quirks: new Set(options.quirks), ...options.machine },

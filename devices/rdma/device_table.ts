@@ -5,11 +5,15 @@
  * The host writes it in updates of its own; an entry of zero is not there, and an access to it is a
  * page fault.
  *
- * @see behaviour/hmm-rdma-vfio.md 2.2 (7), 2.3 (3)
+ * @see rules/hmm-rdma-vfio.md 2.2 (7), 2.3 (3)
  */
-import { invariant } from "../../runtime/errno.ts";
-import type { Bytes, DmaAddr, VirtAddr } from "../../runtime/address.ts";
-import type { EventFields } from "../../runtime/event_vocabulary.ts";
+import {
+  type Bytes,
+  type DmaAddr,
+  type EventFields,
+  invariant,
+  type VirtAddr,
+} from "@dmalab/runtime";
 
 /** What an entry lets the device do; 0 is an entry that is not there. */
 export const TABLE_READ = 1;
@@ -20,7 +24,7 @@ export const ENTRIES_OF_BLOCK = 8;
 export const TABLE_ENTRY_BYTES = 8;
 
 /** Contiguous entries with contiguous addresses and equal permissions. */
-type Run = EventFields<"odp.table">["runs"][number];
+type TableEntryRun = EventFields<"odp.table">["runs"][number];
 
 /** What entries are of: the first one, and each. */
 interface TableOf {
@@ -57,8 +61,8 @@ export class DeviceTable {
   }
 
   /** The entries that are there, of some. */
-  runs(first: number, count: number, { pageBytes, start }: TableOf): readonly Run[] {
-    const runs: Run[] = [];
+  runs(first: number, count: number, { pageBytes, start }: TableOf): readonly TableEntryRun[] {
+    const runs: TableEntryRun[] = [];
     for (let index = first; index < Math.min(first + count, this.length); index++) {
       const access = this.access(index);
       if (access === 0) continue;

@@ -2,28 +2,29 @@
  * Pages in a page-wise DMA map: each is linked into one IOVA range when the device's table is
  * written.
  *
- * @see behaviour/hmm-rdma-vfio.md 2.1, 2.2 (5, 7)
+ * @see rules/hmm-rdma-vfio.md 2.1, 2.2 (5, 7)
  */
 import {
   DMA_MAPPING_ERROR,
   type DmaAddr,
+  ERRNO,
+  type Machine,
   PAGE_SIZE_BYTES,
   type Pfn,
   pfnToPhys,
   type PhysAddr,
-} from "../../runtime/address.ts";
-import type { DmaDevice } from "../../runtime/dma/device/device.ts";
-import type { PeerMemo } from "../../runtime/dma/paths/scatterlist_peer.ts";
-import { ERRNO } from "../../runtime/errno.ts";
-import type { Machine } from "../../runtime/machine.ts";
+} from "@dmalab/runtime";
+import type { DmaDevice, PeerMemo } from "@dmalab/runtime/dma";
 import {
+  HMM_PFN,
+  type HmmDmaMap,
   hmmDmaMapAlloc,
   hmmDmaMapFree,
   hmmDmaMapPfn,
   hmmDmaUnmapPfn,
-} from "../../runtime/mm/hmm_calls.ts";
-import { type HmmDmaMap, hmmPfnListAlone } from "../../runtime/mm/hmm_dma_map.ts";
-import { HMM_PFN, type HmmPfnList } from "../../runtime/mm/hmm_pfn_list.ts";
+  type HmmPfnList,
+  hmmPfnListAlone,
+} from "@dmalab/runtime/mm";
 import { TABLE_READ, TABLE_WRITE } from "./device_table.ts";
 import type { PagesInit, RegionPages } from "./region_pages.ts";
 
@@ -65,7 +66,7 @@ class HmmMappedPages implements RegionPages {
   /**
    * Every page of a range must be able to stand for an entry of the device's table: the CPU must map
    * it as large as that. Nothing is mapped yet.
-   * @see behaviour/hmm-rdma-vfio.md 2.2 (5)
+   * @see rules/hmm-rdma-vfio.md 2.2 (5)
    */
   mapRange(first: number, entries: number): number {
     const pagesPerEntry = this.map.entrySizeBytes / PAGE_SIZE_BYTES;

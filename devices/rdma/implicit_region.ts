@@ -2,11 +2,10 @@
  * A region of everything that a process has: it keeps no pages itself, but makes a child for each
  * stretch of addresses that the device comes to, and lets it go when it is empty.
  *
- * @see behaviour/hmm-rdma-vfio.md 2.1, 2.3 (6)
+ * @see rules/hmm-rdma-vfio.md 2.1, 2.3 (6)
  */
-import { invariant } from "../../runtime/errno.ts";
-import { alignDown, type Bytes, type VirtAddr } from "../../runtime/address.ts";
-import type { AddressSpace } from "../../runtime/mm/address_space.ts";
+import { alignDown, type Bytes, invariant, type VirtAddr } from "@dmalab/runtime";
+import type { AddressSpace } from "@dmalab/runtime/mm";
 import { type MemoryRegion, newStatistics, type RegionStatistics } from "./memory_region.ts";
 
 /** What one child covers. The rules do not say how much that is; this is a table of 4 KiB. */

@@ -2,7 +2,7 @@
  * A memory region that is paged on demand: memory of a process, the device's table of it, and what
  * happens when the device meets an entry that is not there, or the process takes a page back.
  *
- * @see behaviour/hmm-rdma-vfio.md 2.2 (7, 8), 2.3, 2.4, 2.5
+ * @see rules/hmm-rdma-vfio.md 2.2 (7, 8), 2.3, 2.4, 2.5
  */
 import {
   alignDown,
@@ -10,17 +10,15 @@ import {
   type Bytes,
   DMA_MAPPING_ERROR,
   type DmaAddr,
+  ERRNO,
+  type EventFields,
+  eventId,
+  invariant,
+  type Machine,
   type VirtAddr,
-} from "../../runtime/address.ts";
-import { peerMemo } from "../../runtime/dma/paths/scatterlist_peer.ts";
-import { ERRNO, invariant } from "../../runtime/errno.ts";
-import { type EventFields, eventId } from "../../runtime/event_vocabulary.ts";
-import type { Machine } from "../../runtime/machine.ts";
-import type {
-  ChangedRange,
-  IntervalClient,
-  IntervalNotifier,
-} from "../../runtime/mm/interval_notifier.ts";
+} from "@dmalab/runtime";
+import { peerMemo } from "@dmalab/runtime/dma";
+import type { ChangedRange, IntervalClient, IntervalNotifier } from "@dmalab/runtime/mm";
 import {
   DeviceTable,
   ENTRIES_OF_BLOCK,
@@ -34,7 +32,7 @@ const TABLE = eventId("odp.table");
 const INVALIDATE = eventId("odp.invalidate");
 const REGION = eventId("odp.region");
 
-/** What a region counts. @see behaviour/hmm-rdma-vfio.md 2.4 */
+/** What a region counts. @see rules/hmm-rdma-vfio.md 2.4 */
 export interface RegionStatistics {
   /** Pages mapped by page faults. */
   faults: number;
@@ -144,7 +142,7 @@ export class MemoryRegion implements IntervalClient {
    *
    * @param downgrade The device is not to write, whatever the process may.
    * @returns 0, or -EFAULT when a page cannot be mapped; what was mapped before it stays mapped.
-   * @see behaviour/hmm-rdma-vfio.md 2.2 (7, 8)
+   * @see rules/hmm-rdma-vfio.md 2.2 (7, 8)
    */
   populate(first: number, entries: number, downgrade: boolean): number {
     const { umem } = this;
@@ -219,7 +217,7 @@ export class MemoryRegion implements IntervalClient {
 
   /**
    * The process changes its mappings: pages leave first the device's table, then the IOMMU's.
-   * @see behaviour/hmm-rdma-vfio.md 2.3
+   * @see rules/hmm-rdma-vfio.md 2.3
    */
   invalidate(notifier: IntervalNotifier, range: ChangedRange): boolean {
     if (!range.blockable) return false;
@@ -276,7 +274,7 @@ export class MemoryRegion implements IntervalClient {
    * that ends before the range does is counted one longer than it is.
    *
    * @returns How many entries were taken out.
-   * @see behaviour/hmm-rdma-vfio.md 2.3 (3, 4), chapter 4, case 5
+   * @see rules/hmm-rdma-vfio.md 2.3 (3, 4), chapter 4, case 5
    */
   #zap(first: number, last: number): number {
     const { statistics, umem } = this;

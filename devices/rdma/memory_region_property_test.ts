@@ -1,10 +1,9 @@
 /** What holds of a region after any number of page faults, accesses and changes of its process. */
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { DMA_MAPPING_ERROR } from "../../runtime/address.ts";
-import { ERRNO } from "../../runtime/errno.ts";
-import { HMM_PFN } from "../../runtime/mm/hmm_pfn_list.ts";
-import { PAGE, type Rig, rig, type RigOptions, START, virt } from "./_rig.ts";
+import { DMA_MAPPING_ERROR, ERRNO } from "@dmalab/runtime";
+import { HMM_PFN } from "@dmalab/runtime/mm";
+import { PAGE, type RdmaRig, type RdmaRigOptions, rig, START, virt } from "./_rig.ts";
 import { TABLE_WRITE } from "./device_table.ts";
 import type { MemoryRegion } from "./memory_region.ts";
 
@@ -36,7 +35,7 @@ const steps = fc.array(
   { minLength: 1, maxLength: 40 },
 );
 
-function act(bench: Rig, region: MemoryRegion, step: Step): void {
+function act(bench: RdmaRig, region: MemoryRegion, step: Step): void {
   const { access, adapter, discard, failing, fault, mm, run } = bench;
   const first = step.page;
   const at = virt(START + first * PAGE);
@@ -73,7 +72,7 @@ function act(bench: Rig, region: MemoryRegion, step: Step): void {
 }
 
 /** The device reaches what the process has, and nothing else; the list says what is mapped. */
-function holds({ machine, mm }: Rig, { table, umem }: MemoryRegion): void {
+function holds({ machine, mm }: RdmaRig, { table, umem }: MemoryRegion): void {
   const { pfns, state } = umem.pages.map!;
   assertEquals(umem.locked, false);
   for (let index = 0; index < umem.entries; index++) {
@@ -97,7 +96,7 @@ function holds({ machine, mm }: Rig, { table, umem }: MemoryRegion): void {
   }
 }
 
-const MACHINES: Readonly<Record<string, RigOptions>> = {
+const MACHINES: Readonly<Record<string, RdmaRigOptions>> = {
   "behind an IOMMU": {},
   "in lazy mode": { iommu: { mode: "lazy" } },
   "without an IOMMU": { iommu: { mode: "off" } },

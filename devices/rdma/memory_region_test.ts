@@ -1,8 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { type DmaAddr, KIB } from "../../runtime/address.ts";
-import { ERRNO, KernelError } from "../../runtime/errno.ts";
-import type { EventFields } from "../../runtime/event_vocabulary.ts";
-import type { QuirkName } from "../../runtime/kernels/quirks.ts";
+import { type DmaAddr, ERRNO, type EventFields, KernelError, KIB } from "@dmalab/runtime";
+import type { QuirkName } from "@dmalab/runtime/kernels";
 import { MIB, PAGE, rig, START, virt } from "./_rig.ts";
 import { TABLE_READ, TABLE_WRITE } from "./device_table.ts";
 import { PageFault } from "./page_fault.ts";

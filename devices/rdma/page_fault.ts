@@ -2,21 +2,21 @@
  * A page fault of a device, step by step: the sequence number is read, the process's page table is
  * read, and under the region's lock both are compared before anything is mapped.
  *
- * @see behaviour/hmm-rdma-vfio.md 2.2
+ * @see rules/hmm-rdma-vfio.md 2.2
  */
 import {
   alignDown,
   alignUp,
   type Bytes,
+  ERRNO,
+  type EventFields,
+  eventId,
+  type Machine,
   PAGE_SIZE_BYTES,
   type VirtAddr,
-} from "../../runtime/address.ts";
-import { TICK_NS } from "../../runtime/time/clock.ts";
-import { ERRNO } from "../../runtime/errno.ts";
-import { type EventFields, eventId } from "../../runtime/event_vocabulary.ts";
-import type { Machine } from "../../runtime/machine.ts";
-import { HMM_PFN } from "../../runtime/mm/hmm_pfn_list.ts";
-import { hmmRangeFault } from "../../runtime/mm/range_fault.ts";
+} from "@dmalab/runtime";
+import { TICK_NS } from "@dmalab/runtime/time";
+import { HMM_PFN, hmmRangeFault } from "@dmalab/runtime/mm";
 import { TABLE_READ, TABLE_WRITE } from "./device_table.ts";
 import type { MemoryRegion } from "./memory_region.ts";
 

@@ -1,6 +1,5 @@
 /** An access of a device to a memory region: what a peer or a program asks of it. */
-import type { Bytes, VirtAddr } from "../../runtime/address.ts";
-import type { ErrnoName } from "../../runtime/errno.ts";
+import type { Bytes, ErrnoName, VirtAddr } from "@dmalab/runtime";
 import type { ImplicitRegion } from "./implicit_region.ts";
 import type { MemoryRegion } from "./memory_region.ts";
 import type { PageFault } from "./page_fault.ts";

@@ -2,20 +2,27 @@
  * An RDMA device that pages on demand, with its driver: accesses of the device, and the host's work
  * on its page faults, each step an activity of its own, so that anything may come between them.
  *
- * @see behaviour/hmm-rdma-vfio.md chapter 2
+ * @see rules/hmm-rdma-vfio.md chapter 2
  */
-import type { ActivityHandler } from "../../runtime/activity.ts";
-import type { Bytes, DmaAddr, PhysAddr, VirtAddr } from "../../runtime/address.ts";
-import { TICK_NS } from "../../runtime/time/clock.ts";
-import type { DmaDevice } from "../../runtime/dma/device/device.ts";
-import { ERRNO, errnoName, invariant } from "../../runtime/errno.ts";
-import { eventId } from "../../runtime/event_vocabulary.ts";
-import type { Machine } from "../../runtime/machine.ts";
-import type { AddressSpace } from "../../runtime/mm/address_space.ts";
+import {
+  type ActivityHandler,
+  type Bytes,
+  type DmaAddr,
+  ERRNO,
+  errnoName,
+  eventId,
+  invariant,
+  type Machine,
+  type PhysAddr,
+  type VirtAddr,
+} from "@dmalab/runtime";
+import { TICK_NS } from "@dmalab/runtime/time";
+import type { DmaDevice } from "@dmalab/runtime/dma";
+import type { AddressSpace } from "@dmalab/runtime/mm";
 import { CHILD_BYTES, ImplicitRegion } from "./implicit_region.ts";
 import { MemoryRegion } from "./memory_region.ts";
 import { PageFault } from "./page_fault.ts";
-import { RdmaAccess } from "./rdma_access.ts";
+import type { RdmaAccess } from "./rdma_access.ts";
 import { getUmem, type UmemKind } from "./umem_odp.ts";
 
 const FAULT_EVENT = eventId("odp.fault");
@@ -76,7 +83,7 @@ export class RdmaAdapter implements ActivityHandler {
    * Registers memory of a process.
    * @returns The region, or a negative errno.
    * @throws {KernelError} EFAULT where a map is asked for a software device.
-   * @see behaviour/hmm-rdma-vfio.md 2.1
+   * @see rules/hmm-rdma-vfio.md 2.1
    */
   register(request: RegionRequest): MemoryRegion | number {
     const made = this.#asMine(() =>
@@ -91,7 +98,7 @@ export class RdmaAdapter implements ActivityHandler {
   /**
    * Registers everything that a process has.
    * @returns The region, or -EINVAL for huge pages, or without leave to page on demand.
-   * @see behaviour/hmm-rdma-vfio.md 2.1
+   * @see rules/hmm-rdma-vfio.md 2.1
    */
   registerImplicit(
     request: Omit<RegionRequest, "virt" | "sizeBytes">,
@@ -140,7 +147,7 @@ export class RdmaAdapter implements ActivityHandler {
     return region;
   }
 
-  /** Ends a region: accesses to it end with EACCES. @see behaviour/hmm-rdma-vfio.md 2.5 */
+  /** Ends a region: accesses to it end with EACCES. @see rules/hmm-rdma-vfio.md 2.5 */
   deregister(region: MemoryRegion | ImplicitRegion): void {
     const index = this.regions.indexOf(region);
     if (index >= 0) this.regions.splice(index, 1);

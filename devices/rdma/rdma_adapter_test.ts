@@ -1,7 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { ERRNO, KernelError } from "../../runtime/errno.ts";
-import type { KernelProfile } from "../../runtime/kernels/kernels.ts";
-import type { QuirkName } from "../../runtime/kernels/quirks.ts";
+import { ERRNO, KernelError } from "@dmalab/runtime";
+import type { KernelProfile, QuirkName } from "@dmalab/runtime/kernels";
 import { MIB, PAGE, rig, START, virt } from "./_rig.ts";
 import { ImplicitRegion } from "./implicit_region.ts";
 import type { MemoryRegion } from "./memory_region.ts";

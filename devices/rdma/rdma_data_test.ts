@@ -1,22 +1,20 @@
 /** Which bytes accesses move, and the events of it (hmm-rdma-vfio.md chapter 2). */
 import { assert, assertEquals } from "@std/assert";
-import type { DmaAddr } from "../../runtime/address.ts";
-import { ERRNO } from "../../runtime/errno.ts";
-import { Random } from "../../runtime/random.ts";
-import { MIB, PAGE, type Rig, rig, START, virt } from "./_rig.ts";
+import { type DmaAddr, ERRNO, Random } from "@dmalab/runtime";
+import { MIB, PAGE, type RdmaRig, rig, START, virt } from "./_rig.ts";
 import { DeviceTable, TABLE_READ, TABLE_WRITE } from "./device_table.ts";
 import { ImplicitRegion } from "./implicit_region.ts";
 import type { MemoryRegion } from "./memory_region.ts";
 import { RdmaAccess } from "./rdma_access.ts";
 
-function implicit({ adapter, mm }: Rig): ImplicitRegion {
+function implicit({ adapter, mm }: RdmaRig): ImplicitRegion {
   const all = adapter.registerImplicit({ mm, writable: true, huge: false, onDemand: true });
   assert(all instanceof ImplicitRegion);
   return all;
 }
 
 /** Reads or writes a page of a process where it is. */
-function touch(bench: Rig, at: number, bytes: Uint8Array, write: boolean): void {
+function touch(bench: RdmaRig, at: number, bytes: Uint8Array, write: boolean): void {
   const { hostMemory } = bench.machine;
   for (let done = 0; done < bytes.length;) {
     const inPage = (at + done) % PAGE;

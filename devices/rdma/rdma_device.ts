@@ -1,7 +1,6 @@
 /** An RDMA device with its driver, as a block of the machine makes it. */
-import { ODP_EVENTS } from "../../runtime/vocabulary/sharing_events.ts";
-import { KIB, MIB } from "../../runtime/address.ts";
-import { BOOL, setting, size } from "../../runtime/settings.ts";
+import { ODP_EVENTS } from "@dmalab/runtime/vocabulary";
+import { BOOL, KIB, MIB, setting, size } from "@dmalab/runtime";
 import type { DeviceBase, DeviceKind } from "../device_kind.ts";
 import { deviceSettings } from "../device_settings.ts";
 import { RdmaAdapter } from "./rdma_adapter.ts";

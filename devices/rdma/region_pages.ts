@@ -4,12 +4,9 @@
  *
  * Entries are pages of the region's own size; its list of page frames has one for 4 KiB.
  */
-import type { Bytes, DmaAddr, Pfn, PhysAddr } from "../../runtime/address.ts";
-import type { DmaDevice } from "../../runtime/dma/device/device.ts";
-import type { PeerMemo } from "../../runtime/dma/paths/scatterlist_peer.ts";
-import type { Machine } from "../../runtime/machine.ts";
-import type { HmmDmaMap } from "../../runtime/mm/hmm_dma_map.ts";
-import type { HmmPfnList } from "../../runtime/mm/hmm_pfn_list.ts";
+import type { Bytes, DmaAddr, Machine, Pfn, PhysAddr } from "@dmalab/runtime";
+import type { DmaDevice, PeerMemo } from "@dmalab/runtime/dma";
+import type { HmmDmaMap, HmmPfnList } from "@dmalab/runtime/mm";
 
 /** What the pages of a region are made with. */
 export interface PagesInit {

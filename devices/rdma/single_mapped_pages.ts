@@ -2,21 +2,20 @@
  * Pages that are mapped each by itself, when they are faulted in: one IOVA and one mapping for
  * each, as on-demand paging did it before there was a page-wise DMA map.
  *
- * @see behaviour/hmm-rdma-vfio.md chapter 6
+ * @see rules/hmm-rdma-vfio.md chapter 6
  */
 import {
   DMA_MAPPING_ERROR,
   type DmaAddr,
+  ERRNO,
+  FAULT,
   PAGE_SIZE_BYTES,
   type Pfn,
   pfnToPhys,
   type PhysAddr,
-} from "../../runtime/address.ts";
-import { DMA_BIDIRECTIONAL } from "../../runtime/dma/attributes.ts";
-import { ERRNO } from "../../runtime/errno.ts";
-import { FAULT } from "../../runtime/faults.ts";
-import { giveList, takeList } from "../../runtime/mm/hmm_dma_map.ts";
-import { HMM_PFN, HmmPfnList } from "../../runtime/mm/hmm_pfn_list.ts";
+} from "@dmalab/runtime";
+import { DMA_BIDIRECTIONAL } from "@dmalab/runtime/dma";
+import { giveList, HMM_PFN, HmmPfnList, takeList } from "@dmalab/runtime/mm";
 import { TABLE_READ, TABLE_WRITE } from "./device_table.ts";
 import type { PagesInit, PageWish, RegionPages } from "./region_pages.ts";
 
@@ -28,7 +27,7 @@ const ACCESS_MASK = TABLE_READ | TABLE_WRITE;
 /**
  * Pages with two lists: of page frames, and of addresses.
  * @returns -ENOMEM when there is no memory for one of them.
- * @see behaviour/hmm-rdma-vfio.md 6.1
+ * @see rules/hmm-rdma-vfio.md 6.1
  */
 export function singleMappedPages(init: PagesInit): RegionPages | number {
   const { entryBytes, machine, pages } = init;
@@ -66,7 +65,7 @@ class SingleMappedPages implements RegionPages {
    * Maps page by page, in order; what was mapped before a failure stays so.
    * @returns 0; -EINVAL for a page that the CPU maps smaller than an entry; -EFAULT for one that
    * cannot be mapped.
-   * @see behaviour/hmm-rdma-vfio.md 6.3 to 6.7
+   * @see rules/hmm-rdma-vfio.md 6.3 to 6.7
    */
   mapRange(first: number, entries: number, { access, fault }: PageWish): number {
     const order = Math.log2(this.#pagesPerEntry);
@@ -124,7 +123,7 @@ class SingleMappedPages implements RegionPages {
     return this.#recorded[index] !== 0;
   }
 
-  /** @see behaviour/hmm-rdma-vfio.md 6.8 */
+  /** @see rules/hmm-rdma-vfio.md 6.8 */
   unmap(index: number): boolean {
     const { dev, entryBytes, machine: { dma } } = this.#init;
     if (!this.isUsed(index)) return false;

@@ -1,22 +1,20 @@
 /** On-demand paging of 6.12: one IOVA and one mapping for each page. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { KIB } from "../../runtime/address.ts";
-import { ERRNO } from "../../runtime/errno.ts";
-import { NotInReleaseError } from "../../runtime/kernels/features.ts";
-import type { KernelProfile } from "../../runtime/kernels/kernels.ts";
-import { hmmDmaMapAlloc } from "../../runtime/mm/hmm_calls.ts";
-import { MIB, PAGE, type Rig, rig, type RigOptions, START, virt } from "./_rig.ts";
+import { ERRNO, KIB } from "@dmalab/runtime";
+import { type KernelProfile, NotInReleaseError } from "@dmalab/runtime/kernels";
+import { hmmDmaMapAlloc } from "@dmalab/runtime/mm";
+import { MIB, PAGE, type RdmaRig, type RdmaRigOptions, rig, START, virt } from "./_rig.ts";
 import { TABLE_READ, TABLE_WRITE } from "./device_table.ts";
 
 const BOTH = TABLE_READ | TABLE_WRITE;
 
 /** A rig of the older release. */
-function old(options: RigOptions = {}): Rig {
+function old(options: RdmaRigOptions = {}): RdmaRig {
   return rig({ ...options, machine: { kernel: "6.12.117", ...options.machine } });
 }
 
 /** What 512 pages cost that are faulted in and taken back. */
-function costOf512(kernel: KernelProfile, options: RigOptions = {}) {
+function costOf512(kernel: KernelProfile, options: RdmaRigOptions = {}) {
   const bench = rig({ pages: 512, ...options, machine: { kernel } });
   const region = bench.region();
   const lists = bench.fields("mem.alloc").reduce((sum, { size_bytes }) => sum + size_bytes, 0);
@@ -39,7 +37,7 @@ Deno.test("512 pages cost 512 ranges and 8192 bytes of lists on 6.12, one range 
 });
 
 Deno.test("in lazy mode the pages of 6.12 wait for the flush queue, those of 7.2 for nothing (hmm-rdma-vfio.md 6.8)", () => {
-  const lazy: RigOptions = { iommu: { mode: "lazy" } };
+  const lazy: RdmaRigOptions = { iommu: { mode: "lazy" } };
   // A queue of 256 places takes 255 ranges: 512 of them fill it twice.
   assertEquals(costOf512("6.12.117", lazy).invalidations, 2);
   assertEquals(costOf512("7.2.12", lazy).invalidations, 512);

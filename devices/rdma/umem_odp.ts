@@ -2,24 +2,25 @@
  * The memory of a process that a device may use without pinning it: pages are faulted in when the
  * device accesses them, and invalidated when the process changes its mappings.
  *
- * @see behaviour/hmm-rdma-vfio.md 2.1, 2.2 (1–6), 2.5
+ * @see rules/hmm-rdma-vfio.md 2.1, 2.2 (1–6), 2.5
  */
 import {
   ADDRESS_LIMIT,
   alignDown,
   alignUp,
   type Bytes,
+  ERRNO,
+  eventId,
+  FAULT,
+  invariant,
+  KernelError,
+  type Machine,
   PAGE_SIZE_BYTES,
   type VirtAddr,
-} from "../../runtime/address.ts";
-import type { DmaDevice } from "../../runtime/dma/device/device.ts";
-import { ERRNO, invariant, KernelError } from "../../runtime/errno.ts";
-import { eventId } from "../../runtime/event_vocabulary.ts";
-import { FAULT } from "../../runtime/faults.ts";
-import type { Machine } from "../../runtime/machine.ts";
-import type { AddressSpace } from "../../runtime/mm/address_space.ts";
-import type { KernelStrategies } from "../../runtime/kernels/kernels.ts";
-import type { IntervalClient, IntervalNotifier } from "../../runtime/mm/interval_notifier.ts";
+} from "@dmalab/runtime";
+import type { DmaDevice } from "@dmalab/runtime/dma";
+import type { AddressSpace, IntervalClient, IntervalNotifier } from "@dmalab/runtime/mm";
+import type { KernelStrategies } from "@dmalab/runtime/kernels";
 import { TABLE_WRITE } from "./device_table.ts";
 import { hmmMappedPages } from "./hmm_mapped_pages.ts";
 import type { PagesInit, RegionPages } from "./region_pages.ts";
@@ -131,7 +132,7 @@ export class UmemOdp {
    * lock and has taken them out of the device's table.
    *
    * @returns How many were mapped.
-   * @see behaviour/hmm-rdma-vfio.md 2.3 (5)
+   * @see rules/hmm-rdma-vfio.md 2.3 (5)
    */
   unmapPages(first: number, entries: number, region: string): number {
     const { pages } = this;
@@ -157,7 +158,7 @@ export class UmemOdp {
     if (events.tick(DIRTY)) events.emit(DIRTY, { region, phys: frame.phys });
   }
 
-  /** Removes the notifier, and frees lists and IOVAs. @see behaviour/hmm-rdma-vfio.md 2.5 */
+  /** Removes the notifier, and frees lists and IOVAs. @see rules/hmm-rdma-vfio.md 2.5 */
   release(): void {
     if (this.notifier !== null) this.mm.notifiers.remove(this.notifier);
     this.notifier = null;
@@ -171,7 +172,7 @@ export class UmemOdp {
  * @param dev Null for a software device.
  * @param client Its `invalidate` is called when the process changes the memory.
  * @returns The memory, or a negative errno.
- * @see behaviour/hmm-rdma-vfio.md 2.1
+ * @see rules/hmm-rdma-vfio.md 2.1
  */
 export function getUmem(
   machine: Machine,

@@ -1,15 +1,21 @@
 /** A machine with two functions that can be migrated, for tests, and what happened on it. */
-import type { DmaDevice } from "../../runtime/dma/device/device.ts";
-import { type ErrnoName, KernelError } from "../../runtime/errno.ts";
-import type { EventName } from "../../runtime/event_vocabulary.ts";
-import { eventNumber } from "../../runtime/event_vocabulary.ts";
-import type { MachineEvent } from "../../runtime/events.ts";
-import { ArmedFault, FAULT, type FaultError, type FaultPointName } from "../../runtime/faults.ts";
-import { HeldResources } from "../../runtime/held_resources.ts";
+import type { DmaDevice } from "@dmalab/runtime/dma";
+import {
+  ArmedFault,
+  type ErrnoName,
+  type EventName,
+  eventNumber,
+  FAULT,
+  type FaultError,
+  type FaultPointName,
+  HeldResources,
+  type IommuConfig,
+  KernelError,
+  type Machine,
+  type MachineEvent,
+} from "@dmalab/runtime";
 import { LAB_TABLES } from "../lab_tables.ts";
-import type { QuirkName } from "../../runtime/kernels/quirks.ts";
-import type { Machine } from "../../runtime/machine.ts";
-import type { IommuConfig } from "../../runtime/machine_config.ts";
+import type { QuirkName } from "@dmalab/runtime/kernels";
 import { buildLab } from "../lab.ts";
 import { type BlockSettings, defaultLabConfig, type LabConfig } from "../lab_config.ts";
 import type { MigrationDriver } from "./driver/migration_driver.ts";

@@ -5,7 +5,7 @@
  * How commands travel is the model's own: no rule says so. Tables are fetched by the device out of a
  * page that it shares with its driver, 512 entries at a time.
  */
-import type { Bytes, DmaAddr } from "../../runtime/address.ts";
+import type { Bytes, DmaAddr } from "@dmalab/runtime";
 
 /** Entries of a key's table that the shared page holds: 8 bytes each, an address, little-endian. */
 export const ENTRIES_PER_COMMAND = 512;

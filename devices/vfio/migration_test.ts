@@ -1,13 +1,18 @@
 /** Migration buffers: the rules of hmm-rdma-vfio.md chapter 3, with numbers. */
-import { swiotlbConfig } from "../../runtime/machine_config.ts";
+import {
+  ArmedFault,
+  type EventName,
+  FAULT,
+  GIB,
+  KernelError,
+  KIB,
+  type MachineEvent,
+  MIB,
+  swiotlbConfig,
+} from "@dmalab/runtime";
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { GIB, KIB, MIB } from "../../runtime/address.ts";
-import { DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../../runtime/dma/attributes.ts";
-import { KernelError } from "../../runtime/errno.ts";
-import type { EventName } from "../../runtime/event_vocabulary.ts";
-import type { MachineEvent } from "../../runtime/events.ts";
-import type { QuirkName } from "../../runtime/kernels/quirks.ts";
-import { ArmedFault, FAULT } from "../../runtime/faults.ts";
+import { DMA_FROM_DEVICE, DMA_TO_DEVICE } from "@dmalab/runtime/dma";
+import type { QuirkName } from "@dmalab/runtime/kernels";
 import { errnoOf, MigrationBench } from "./_bench.ts";
 import { MigrationDriver } from "./driver/migration_driver.ts";
 

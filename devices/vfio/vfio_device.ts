@@ -1,7 +1,6 @@
 /** A device whose state can be migrated to another of its kind: function and driver. */
-import { VFIO_EVENTS } from "../../runtime/vocabulary/sharing_events.ts";
-import { KIB, MIB } from "../../runtime/address.ts";
-import { setting, size } from "../../runtime/settings.ts";
+import { VFIO_EVENTS } from "@dmalab/runtime/vocabulary";
+import { KIB, MIB, setting, size } from "@dmalab/runtime";
 import type { DeviceBase, DeviceKind } from "../device_kind.ts";
 import { bringUp, deviceSettings } from "../device_settings.ts";
 import { MigrationDriver } from "./driver/migration_driver.ts";

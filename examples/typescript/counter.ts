@@ -26,7 +26,7 @@ const EVENTS = {
 
 const COUNT_FIELDS = { device: TEXT, dma: DMA, count: INT };
 
-const COUNTS: lab.FactTableSpec<typeof COUNT_FIELDS, "counter_counts", typeof EVENTS> = {
+const COUNTS: lab.HistoryTableSpec<typeof COUNT_FIELDS, "counter_counts", typeof EVENTS> = {
   name: "counter_counts",
   doc: "A counter has written this count last, at this address.",
   fields: COUNT_FIELDS,
@@ -76,7 +76,7 @@ class Counter implements lab.DeviceBase<"counter">, lab.RegisterPort {
   }
 }
 
-const TYPE: lab.TypeSpec<Counter> = {
+const TYPE: lab.HandleType<Counter> = {
   name: "counter",
   doc: "A counter with a doorbell.",
   extends: lab.DEVICE,
@@ -88,7 +88,7 @@ const TYPE: lab.TypeSpec<Counter> = {
   format: ({ count, name }) => `counter ${name} at ${count}`,
 };
 
-const DEV = lab.param.thing("dev", TYPE, "The counter.");
+const DEV = lab.param.handle("dev", TYPE, "The counter.");
 const MACHINE = "machine { iommu { mode = strict }; pci { counter c { step = 5 } } }\n";
 
 export const COUNTER: lab.ScriptedKind<typeof SETTINGS, Counter> = {
@@ -145,5 +145,5 @@ if (import.meta.main) {
   if (program === null) throw new Error(lab.renderDiagnostics(diagnostics));
   const recording = recordRun(program, runsOf(program)[0]!);
   const [row] = rowsAt(recording, COUNTS, recording.last);
-  console.log(recording.failure?.message ?? `${row!.count} was written by event ${row!.born}`);
+  console.log(recording.failure?.message ?? `${row!.count} was written by event ${row!.createdSeq}`);
 }

@@ -1,5 +1,5 @@
 /** The IOVA space of a domain as ranges: what is in use and why, what is free. */
-import type { IommuDomain } from "../../runtime/iommu/domain.ts";
+import type { IommuDomain } from "@dmalab/runtime/iommu";
 import { mappedRuns } from "./mapped_runs.ts";
 
 export type RangeUse =

@@ -4,24 +4,30 @@
  * The checker and the VM hold arguments against the kinds in a builtin's entry, so a wrong kind
  * here is either inside a list or record, or came through `any`.
  */
-import type { Bytes, PhysAddr } from "../../runtime/address.ts";
+import { type Bytes, errnoName, KernelError, type PhysAddr } from "@dmalab/runtime";
 import {
   DMA_ATTR,
   DMA_BIDIRECTIONAL,
   DMA_FROM_DEVICE,
   DMA_TO_DEVICE,
   type DmaDirection,
-} from "../../runtime/dma/attributes.ts";
-import { errnoName, KernelError } from "../../runtime/errno.ts";
-import type { BufferHome } from "../../runtime/memory/host_buffer.ts";
+} from "@dmalab/runtime/dma";
+import type { BufferHome } from "@dmalab/runtime/memory";
 import { formatValue } from "../render/value_text.ts";
-import type { Run } from "../values/run.ts";
-import { capitalized, describeKind } from "../values/kinds.ts";
+import type { ExecutionContext } from "../values/execution_context.ts";
+import { capitalized, typeText } from "../values/value_types.ts";
 import { describeValue, mixHint } from "../values/operators.ts";
 import { ScriptError } from "../values/script_error.ts";
 import { isOfType } from "../values/types.ts";
-import { Handle, ListValue, Quantity, RecordValue, type Value, Word } from "../values/value.ts";
-import type { TypeSpec } from "../values/spec.ts";
+import {
+  EnumValue,
+  Handle,
+  ListValue,
+  Quantity,
+  RecordValue,
+  type Value,
+} from "../values/value.ts";
+import type { HandleType } from "../values/spec.ts";
 import { wordValue } from "./words.ts";
 
 /** A size in bytes as a value. */
@@ -35,7 +41,7 @@ export function duration(durationNs: number): Quantity {
 }
 
 /** A constant as a value. */
-export function word(name: string): Word {
+export function word(name: string): EnumValue {
   return wordValue(name);
 }
 
@@ -44,19 +50,19 @@ export function list(items: readonly Value[]): ListValue {
 }
 
 /** A thing of the machine as a value. */
-export function thing<T>(type: TypeSpec<T>, target: T): Handle<T> {
+export function makeHandle<T>(type: HandleType<T>, target: T): Handle<T> {
   return new Handle(type, target);
 }
 
 /** True when a value is a thing of that type or of one that extends it. */
-export function isThing<T>(value: Value | undefined, type: TypeSpec<T>): value is Handle<T> {
+export function isHandle<T>(value: Value | undefined, type: HandleType<T>): value is Handle<T> {
   return value instanceof Handle && (value.type === type || isOfType(value.type, type.name));
 }
 
 /** The thing behind a value. Throws when it is not of that type. */
-export function toThing<T>(value: Value | undefined, type: TypeSpec<T>, what: string): T {
-  if (isThing(value, type)) return value.target;
-  throw wrongKind(value, what, describeKind(`@${type.name}`));
+export function toHandle<T>(value: Value | undefined, type: HandleType<T>, what: string): T {
+  if (isHandle(value, type)) return value.target;
+  throw wrongType(value, what, typeText(`@${type.name}`));
 }
 
 /** An int within bounds, both included. */
@@ -66,7 +72,7 @@ export function toInt(
   min: number = 0,
   max: number = Number.MAX_SAFE_INTEGER,
 ): number {
-  if (typeof value !== "number") throw wrongKind(value, what, "an int");
+  if (typeof value !== "number") throw wrongType(value, what, "an int");
   if (value < min || value > max) {
     throw new ScriptError(
       "E0919",
@@ -81,7 +87,7 @@ function toAmount(value: Value | undefined, kind: "size" | "phys", what: string)
   const number = value instanceof Quantity && value.kind === kind ? value.value : value;
   if (typeof number !== "number") {
     const hint = value instanceof Quantity ? mixHint("==", kind, value.kind) : null;
-    throw wrongKind(value, what, describeKind(kind), hint);
+    throw wrongType(value, what, typeText(kind), hint);
   }
   if (number >= 0) return number;
   throw kind === "size"
@@ -96,7 +102,7 @@ export function toPhys(value: Value | undefined, what: string): PhysAddr {
 
 /** Memory as a record of a list says it: { phys, size }. */
 export function toSegment(item: Value, what: string): { phys: PhysAddr; sizeBytes: Bytes } {
-  if (!(item instanceof RecordValue)) throw wrongKind(item, what, "{ phys, size }");
+  if (!(item instanceof RecordValue)) throw wrongType(item, what, "{ phys, size }");
   const missing = ["phys", "size"].find((key) => !item.entries.has(key));
   if (missing !== undefined) {
     throw new ScriptError(
@@ -113,13 +119,13 @@ export function toSegment(item: Value, what: string): { phys: PhysAddr; sizeByte
 
 /** A constant's name. */
 export function toWord(value: Value | undefined, what: string): string {
-  if (value instanceof Word) return value.name;
-  throw wrongKind(value, what, "a word");
+  if (value instanceof EnumValue) return value.name;
+  throw wrongType(value, what, "a word");
 }
 
 export function toItems(value: Value | undefined, what: string): readonly Value[] {
   if (value instanceof ListValue) return value.items;
-  throw wrongKind(value, what, "a list");
+  throw wrongType(value, what, "a list");
 }
 
 const DIRECTIONS: ReadonlyMap<string, DmaDirection> = new Map([
@@ -170,7 +176,7 @@ export function raiseErrno(result: number, what: string): void {
 }
 
 /** The error for a value of a kind that makes no sense there. */
-export function wrongKind(
+export function wrongType(
   value: Value | undefined,
   what: string,
   wanted: string,
@@ -178,7 +184,7 @@ export function wrongKind(
 ): ScriptError {
   const given = value === undefined || value === null
     ? "none"
-    : value instanceof Word
+    : value instanceof EnumValue
     ? `the word ${formatValue(value)}`
     : describeValue(value);
   return new ScriptError("E0913", `Cannot use ${given} as ${what}: expected ${wanted}`, hint);
@@ -197,6 +203,6 @@ export function refusing<T>(act: () => T): T {
 }
 
 /** Who wants memory, pages or random numbers: what buffers are made from. */
-export function bufferHome(run: Run): BufferHome {
-  return run.lab.machine;
+export function bufferHome(context: ExecutionContext): BufferHome {
+  return context.lab.machine;
 }

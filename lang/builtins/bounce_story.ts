@@ -1,15 +1,15 @@
 /** Who holds bounce buffers, and why the last request for one failed: read out of the events. */
-import type { MachineEvent } from "../../runtime/events.ts";
-import type { BouncedBuffer, SwiotlbPool } from "../../runtime/memory/swiotlb/swiotlb.ts";
+import type { MachineEvent } from "@dmalab/runtime";
+import type { BouncedBuffer, SwiotlbPool } from "@dmalab/runtime/memory";
 import { clip, wrapText } from "../text/columns.ts";
 import { formatCount, formatDuration, formatSize } from "../text/numbers.ts";
-import type { Run } from "../values/run.ts";
+import type { ExecutionContext } from "../values/execution_context.ts";
 import { formatInputs } from "./explain/inputs.ts";
 import { POOL_VERDICTS } from "./explain/texts.ts";
-import { siteText } from "./things/event.ts";
+import { siteText } from "./types/event.ts";
 
 /** Statements that are named before the rest is only counted. */
-const SHOWN_HOLDERS = 8;
+const DISPLAYED_HOLDERS = 8;
 
 /** Live buffers that one statement made. */
 interface Holder {
@@ -20,13 +20,13 @@ interface Holder {
 }
 
 /** The story of a pool: its holders by statement, the largest first, and the last refusal. */
-export function explainPool(pool: SwiotlbPool, run: Run): string[] {
+export function explainPool(pool: SwiotlbPool, context: ExecutionContext): string[] {
   if (!pool.active) return ["the machine has no pool"];
-  const { events } = run.recorder;
+  const { events } = context.recorder;
   const makers = lastMakers(events);
   const holders = new Map<string, Holder>();
   pool.forEachBuffer((buffer) => {
-    const place = makerOf(buffer, makers, run);
+    const place = makerOf(buffer, makers, context);
     const holder = holders.get(place) ??
       { place, buffers: 0, slots: 0, oldestNs: buffer.bornNs };
     holder.buffers++;
@@ -35,22 +35,22 @@ export function explainPool(pool: SwiotlbPool, run: Run): string[] {
     holders.set(place, holder);
   });
   const sorted = [...holders.values()].sort((a, b) => b.slots - a.slots);
-  const nowNs = run.lab.machine.clock.latestNs;
-  const rest = sorted.length - SHOWN_HOLDERS;
+  const nowNs = context.lab.machine.clock.latestNs;
+  const rest = sorted.length - DISPLAYED_HOLDERS;
   return [
     `${pool.usedSlots} of ${formatCount(pool.totalSlots, "slot")} in use` +
     (sorted.length === 0 ? "" : `, held by ${formatCount(sorted.length, "statement")}`),
-    ...sorted.slice(0, SHOWN_HOLDERS).flatMap((holder) => holderLines(holder, nowNs, run)),
+    ...sorted.slice(0, DISPLAYED_HOLDERS).flatMap((holder) => holderLines(holder, nowNs, context)),
     ...rest > 0 ? [`  ⋮ ${formatCount(rest, "more statement")}`] : [],
-    ...refusalLines(events, run),
-  ].map((line) => clip(line, run.columns));
+    ...refusalLines(events, context),
+  ].map((line) => clip(line, context.columns));
 }
 
 /** What a statement holds, and its place: on a line of its own where it would be cut off. */
 function holderLines(
   { place, buffers, slots, oldestNs }: Holder,
   nowNs: number,
-  { columns }: Run,
+  { columns }: ExecutionContext,
 ): string[] {
   const what = `  ${formatCount(slots, "slot")} in ${formatCount(buffers, "buffer")}, ` +
     `up to ${formatDuration(nowNs - oldestNs)} old: `;
@@ -70,25 +70,25 @@ function lastMakers(events: readonly MachineEvent[]): ReadonlyMap<number, Machin
 function makerOf(
   buffer: BouncedBuffer,
   makers: ReadonlyMap<number, MachineEvent>,
-  run: Run,
+  context: ExecutionContext,
 ): string {
   const maker = makers.get(buffer.tlbPhys);
   if (maker === undefined) return "before the script began";
   const request = maker.request === null ? "" : "requests submitted by ";
-  return `${maker.device ?? "?"}, ${request}${siteText(maker.site, run) ?? "the machine"}`;
+  return `${maker.device ?? "?"}, ${request}${siteText(maker.site, context) ?? "the machine"}`;
 }
 
-function refusalLines(events: readonly MachineEvent[], run: Run): string[] {
+function refusalLines(events: readonly MachineEvent[], context: ExecutionContext): string[] {
   const last = events.findLast((event) => event.name === "swiotlb.full");
   if (last === undefined) return [];
   const { wanted_bytes: wanted, cause } = last.fields;
   const inputs = last.why === null ? "" : formatInputs(last.why.inputs);
   return [
     `last refusal: ${formatSize(wanted)} for ${last.device ?? "?"}, ${
-      siteText(last.site, run) ?? "the machine"
+      siteText(last.site, context) ?? "the machine"
     }`,
-    ...wrapText(`${cause}: ${POOL_VERDICTS[cause]}`, run.columns - 2)
+    ...wrapText(`${cause}: ${POOL_VERDICTS[cause]}`, context.columns - 2)
       .map((line) => `  ${line}`),
-    ...wrapText(inputs, run.columns - 4).map((line) => `    ${line}`),
+    ...wrapText(inputs, context.columns - 4).map((line) => `    ${line}`),
   ];
 }

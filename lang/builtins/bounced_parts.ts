@@ -1,9 +1,8 @@
 /** Which of a device's addresses lead to bounce buffers, and what memory those stand for. */
-import { directAddress } from "../../runtime/dma/paths/map_branch.ts";
-import type { DmaDevice } from "../../runtime/dma/device/device.ts";
-import type { BouncedBuffer } from "../../runtime/memory/swiotlb/swiotlb.ts";
+import { directAddress, type DmaDevice } from "@dmalab/runtime/dma";
+import type { BouncedBuffer } from "@dmalab/runtime/memory";
 import type { BouncedPart } from "../render/pictures/bounced_lines.ts";
-import type { Run } from "../values/run.ts";
+import type { ExecutionContext } from "../values/execution_context.ts";
 import { mappedRuns } from "./mapped_runs.ts";
 
 /** Addresses that a device was given. */
@@ -16,7 +15,7 @@ interface Extent {
 export function bouncedParts(
   device: DmaDevice,
   extents: readonly Extent[],
-  { lab }: Run,
+  { lab }: ExecutionContext,
 ): BouncedPart[] {
   const parts: BouncedPart[] = [];
   lab.machine.swiotlb.forEachBuffer((buffer) => {

@@ -1,8 +1,8 @@
 /** What a scenario says that the registers of its devices do. */
-import type { LabDevice } from "../../devices/registry.ts";
+import type { LabDevice } from "@dmalab/devices";
 import { describeValue } from "../values/operators.ts";
 import { ScriptError } from "../values/script_error.ts";
-import type { RegisterHandler, RegisterName } from "../values/world.ts";
+import type { RegisterHandler, RegisterName } from "../values/simulated_machine.ts";
 
 const WORD_LIMIT = 2 ** 32;
 

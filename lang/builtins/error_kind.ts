@@ -1,8 +1,6 @@
 /** What the VM makes of an error that a builtin threw. */
-import { AddressLimitError } from "../../runtime/address.ts";
-import { KernelError } from "../../runtime/errno.ts";
-import { NotInReleaseError } from "../../runtime/kernels/features.ts";
-import { MemoryLimitError } from "../../runtime/host_budget.ts";
+import { AddressLimitError, KernelError, MemoryLimitError } from "@dmalab/runtime";
+import { NotInReleaseError } from "@dmalab/runtime/kernels";
 import { HintedKernelError } from "./hinted_error.ts";
 import { PlacedKernelError } from "./placed_error.ts";
 import type { RaisedError } from "../values/raised_error.ts";

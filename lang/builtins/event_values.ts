@@ -1,15 +1,14 @@
 /** Fields of events as values of the language. */
-import type { FieldValue } from "../../runtime/event_vocabulary.ts";
-import { fieldOf, isReturn, type MachineEvent } from "../../runtime/events.ts";
-import { type Field, INT } from "../../runtime/vocabulary/fields.ts";
+import { fieldOf, type FieldValue, isReturn, type MachineEvent } from "@dmalab/runtime";
+import { type Field, INT } from "@dmalab/runtime/vocabulary";
 import { formatFieldValue } from "../render/event_line.ts";
 import { spanPlace } from "../source.ts";
-import type { Run } from "../values/run.ts";
+import type { ExecutionContext } from "../values/execution_context.ts";
 import { ListValue, Quantity, RecordValue, type Value } from "../values/value.ts";
 import { list, size, word } from "./arguments.ts";
 
 /** A field of an event as a value; none where it has no such field. */
-export function fieldValue(event: MachineEvent, name: string, run: Run): Value {
+export function fieldValue(event: MachineEvent, name: string, context: ExecutionContext): Value {
   const field = fieldOf(event, name);
   const raw: unknown = Reflect.get(event.fields, name) ?? null;
   if (name === "result" && isReturn(event)) {
@@ -17,10 +16,10 @@ export function fieldValue(event: MachineEvent, name: string, run: Run): Value {
     const { error } = event.fields;
     if (error !== null && (raw === null || typeof raw === "number" && raw < 0)) return word(error);
   }
-  return field === null || raw === null ? null : valueOf(field, raw, run);
+  return field === null || raw === null ? null : valueOf(field, raw, context);
 }
 
-function valueOf({ kind }: Field, raw: unknown, run: Run): Value {
+function valueOf({ kind }: Field, raw: unknown, context: ExecutionContext): Value {
   switch (kind) {
     case "dma":
     case "phys":
@@ -36,7 +35,7 @@ function valueOf({ kind }: Field, raw: unknown, run: Run): Value {
     case "word":
       return word(raw as string);
     case "site": {
-      const span = run.siteSpan(raw as number);
+      const span = context.siteSpan(raw as number);
       return span === null ? null : spanPlace(span);
     }
     case "words":

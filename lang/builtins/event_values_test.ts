@@ -1,12 +1,11 @@
 import { assertEquals } from "@std/assert";
-import { CORE_EVENTS, eventFields } from "../../runtime/event_vocabulary.ts";
-import type { MachineEvent } from "../../runtime/events.ts";
-import type { Run } from "../values/run.ts";
-import { ListValue, Quantity, RecordValue, Word } from "../values/value.ts";
-import { fieldKind } from "../values/event_fields.ts";
+import { CORE_EVENTS, eventFields, type MachineEvent } from "@dmalab/runtime";
+import type { ExecutionContext } from "../values/execution_context.ts";
+import { type EnumValue, type ListValue, Quantity, type RecordValue } from "../values/value.ts";
+import { fieldType } from "../values/event_fields.ts";
 import { fieldValue } from "./event_values.ts";
 
-const NO_RUN = { siteSpan: () => null } as unknown as Run;
+const NO_RUN = { siteSpan: () => null } as unknown as ExecutionContext;
 
 Deno.test("eventFields() knows the fields of events, calls and their results", () => {
   assertEquals(Object.keys(eventFields("iova.free")), ["start", "size_bytes", "to"]);
@@ -23,7 +22,7 @@ Deno.test("fieldValue() makes addresses, sizes and words of raw fields", () => {
   } as unknown as MachineEvent;
   assertEquals(fieldValue(event, "iova", NO_RUN), new Quantity("dma", 0x1000));
   assertEquals(fieldValue(event, "size_bytes", NO_RUN), new Quantity("size", 4096));
-  assertEquals((fieldValue(event, "prot", NO_RUN) as Word).name, "rw");
+  assertEquals((fieldValue(event, "prot", NO_RUN) as EnumValue).name, "rw");
   assertEquals((fieldValue(event, "leaves", NO_RUN) as ListValue).items.length, 1);
   assertEquals(fieldValue(event, "absent", NO_RUN), null);
 });
@@ -39,8 +38,8 @@ Deno.test("fieldValue() makes records of the entries of a scatterlist", () => {
   assertEquals(entries.get("size"), new Quantity("size", 512));
 });
 
-Deno.test("fieldKind() tells the checker what a field will be", () => {
-  assertEquals(fieldKind(CORE_EVENTS.field("iova.alloc", "start")!), "dma");
-  assertEquals(fieldKind(CORE_EVENTS.field("iova.alloc", "source")!), "word");
-  assertEquals(fieldKind(CORE_EVENTS.field("ret.dma_map_phys", "result")!), "dma");
+Deno.test("fieldType() tells the checker what a field will be", () => {
+  assertEquals(fieldType(CORE_EVENTS.field("iova.alloc", "start")!), "dma");
+  assertEquals(fieldType(CORE_EVENTS.field("iova.alloc", "source")!), "word");
+  assertEquals(fieldType(CORE_EVENTS.field("ret.dma_map_phys", "result")!), "dma");
 });

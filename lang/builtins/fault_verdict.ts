@@ -4,16 +4,16 @@
  * Everything comes from the recorded events, as in the ledger. Where the run had the very fault that
  * the line tells of, its moment is the fault's; else it is now.
  */
-import type { LabDevice } from "../../devices/lab.ts";
-import { ADDRESS_LIMIT, alignDown, alignUp } from "../../runtime/address.ts";
-import { isReturn, type MachineEvent } from "../../runtime/events.ts";
+import type { LabDevice } from "@dmalab/devices";
+import { ADDRESS_LIMIT, alignDown, alignUp, isReturn, type MachineEvent } from "@dmalab/runtime";
 import {
   isAboutMappings,
   type LoggedFault,
   type LoggedSource,
-} from "../../instruments/fault_log/logged_fault.ts";
-import { numberOf, type Word64 } from "../../instruments/fault_log/word64.ts";
-import type { Run } from "../values/run.ts";
+  numberOf,
+  type Word64,
+} from "@dmalab/runtime/fault_log";
+import type { ExecutionContext } from "../values/execution_context.ts";
 import { endAt, type LedgerEntry, readCoherent, readLedger } from "./ledger.ts";
 
 export type FaultVerdict =
@@ -75,11 +75,11 @@ function isErrorValue({ high, low }: Word64): boolean {
  */
 export function judgeFault(
   fault: LoggedFault,
-  run: Run,
+  context: ExecutionContext,
   known: FaultEvent | null = null,
 ): JudgedFault {
-  const devices = fault.source === null ? [] : devicesAt(fault.source, run);
-  const own = known ?? ownFault(fault, devices, run);
+  const devices = fault.source === null ? [] : devicesAt(fault.source, context);
+  const own = known ?? ownFault(fault, devices, context);
   const device = devices.find(({ name }) => name === own?.device) ?? devices[0] ?? null;
   const none: JudgedFault = {
     line: fault,
@@ -97,23 +97,26 @@ export function judgeFault(
   if (fault.address === null || !isAboutMappings(fault.reason)) return none;
   if (device === null) return { ...none, verdict: "no_device" };
   const found: JudgedFault = { ...none, fault: own };
-  if (own !== null && isInjected(own, run)) return { ...found, verdict: "injected" };
+  if (own !== null && isInjected(own, context)) return { ...found, verdict: "injected" };
   if (isErrorValue(fault.address)) {
-    return { ...found, verdict: "error_value", culprit: lastFailedMap(device, own, run) };
+    return { ...found, verdict: "error_value", culprit: lastFailedMap(device, own, context) };
   }
   const { domain } = device.dma;
   if (domain === null) return { ...found, verdict: "not_translated" };
   const address = numberOf(fault.address) ?? ADDRESS_LIMIT;
   if (address > domain.table.lastAddress) return { ...found, verdict: "out_of_range" };
-  return new Judgement(fault, address, device, own, run).judge(found);
+  return new Judgement(fault, address, device, own, context).judge(found);
 }
 
 /**
  * The devices with a requester ID, one or all behind a bridge to conventional PCI; a line without a
  * domain means the first that has one.
  */
-function devicesAt({ domain, requesterId }: LoggedSource, run: Run): readonly LabDevice[] {
-  const found = [...run.lab.devices.values()].filter(({ dma, function: { address } }) =>
+function devicesAt(
+  { domain, requesterId }: LoggedSource,
+  context: ExecutionContext,
+): readonly LabDevice[] {
+  const found = [...context.lab.devices.values()].filter(({ dma, function: { address } }) =>
     dma.requesterId === requesterId && (domain === null || address.domain === domain)
   );
   const first = Math.min(...found.map(({ function: { address } }) => address.domain));
@@ -124,13 +127,13 @@ function devicesAt({ domain, requesterId }: LoggedSource, run: Run): readonly La
 function ownFault(
   line: LoggedFault,
   devices: readonly LabDevice[],
-  run: Run,
+  context: ExecutionContext,
 ): FaultEvent | null {
   const { access, accessCertain, addressUnitBytes } = line;
   if (line.address === null) return null;
   const address = numberOf(line.address);
   if (address === null && !isErrorValue(line.address)) return null;
-  const faults = run.recorder.events.filter((event) => event.name === "iommu.fault");
+  const faults = context.recorder.events.filter((event) => event.name === "iommu.fault");
   return faults.findLast(({ device: name, fields }) => {
     if (!devices.some((device) => device.name === name)) return false;
     if (accessCertain && access !== null && fields.access !== access) return false;
@@ -140,8 +143,8 @@ function ownFault(
 }
 
 /** Whether the fault was asked for: `inject device.read` says so right before it. */
-function isInjected(fault: FaultEvent, run: Run): boolean {
-  const { events } = run.recorder;
+function isInjected(fault: FaultEvent, context: ExecutionContext): boolean {
+  const { events } = context.recorder;
   const before = events[events.indexOf(fault) - 1];
   return before !== undefined && before.name === "inject" && before.site === fault.site &&
     before.fields.error === fault.fields.reason;
@@ -151,9 +154,9 @@ function isInjected(fault: FaultEvent, run: Run): boolean {
 function lastFailedMap(
   device: LabDevice,
   before: MachineEvent | null,
-  run: Run,
+  context: ExecutionContext,
 ): MachineEvent | null {
-  return run.recorder.events.findLast((event) =>
+  return context.recorder.events.findLast((event) =>
     event.device === device.name && isReturn(event) && event.name.startsWith("ret.dma_map_") &&
     event.seq < (before?.seq ?? Infinity) && event.fields.error !== null
   ) ?? null;
@@ -167,7 +170,7 @@ class Judgement {
   readonly #members: ReadonlySet<string>;
   readonly #events: readonly MachineEvent[];
   readonly #own: FaultEvent | null;
-  readonly #run: Run;
+  readonly #run: ExecutionContext;
   readonly #granuleBytes: number;
 
   constructor(
@@ -175,16 +178,16 @@ class Judgement {
     address: number,
     device: LabDevice,
     own: FaultEvent | null,
-    run: Run,
+    context: ExecutionContext,
   ) {
     this.#line = line;
     this.#address = address;
     this.#device = device;
     this.#members = new Set([device, ...device.dma.domain!.members].map(({ name }) => name));
     this.#own = own;
-    this.#run = run;
-    this.#granuleBytes = run.lab.machine.iommu.granuleBytes;
-    const { events } = run.recorder;
+    this.#run = context;
+    this.#granuleBytes = context.lab.machine.iommu.granuleBytes;
+    const { events } = context.recorder;
     this.#events = own === null ? events : events.slice(0, events.indexOf(own));
   }
 
@@ -192,7 +195,7 @@ class Judgement {
     const all = [
       ...readLedger(this.#events, this.#run),
       ...readCoherent(this.#events, this.#run),
-    ].sort((a, b) => a.born.seq - b.born.seq);
+    ].sort((a, b) => a.created.seq - b.created.seq);
     const ours = all.filter(({ device }) => this.#members.has(device));
     const there = ours.filter((entry) => this.#isIn(entry.dma, entry.sizeBytes));
     const endOf = (entry: LedgerEntry) => endAt(entry, this.#address, this.#events, this.#run);
@@ -200,7 +203,7 @@ class Judgement {
     if (live !== undefined) return this.#living(found, live);
     const dead = there.at(-1);
     if (dead !== undefined) {
-      const neighbours = ours.filter((entry) => entry.died === null && !there.includes(entry));
+      const neighbours = ours.filter((entry) => entry.ended === null && !there.includes(entry));
       const neighbour = this.#beside(found, neighbours);
       return { ...this.#dead(found, dead, endOf(dead)!), neighbour };
     }
@@ -227,8 +230,8 @@ class Judgement {
         ...found,
         verdict: "wrong_direction",
         mapping,
-        ended: mapping.died,
-        culprit: mapping.born,
+        ended: mapping.ended,
+        culprit: mapping.created,
       };
     }
     const isHidden = this.#own?.fields.reason === "not_present" &&
@@ -237,14 +240,14 @@ class Judgement {
       ...found,
       verdict: isHidden ? "sync_missing" : "access_allowed",
       mapping,
-      ended: mapping.died,
-      culprit: isHidden ? mapping.born : null,
+      ended: mapping.ended,
+      culprit: isHidden ? mapping.created : null,
     };
   }
 
   /** @param died What put it out of reach at the line's address. */
-  #dead(found: JudgedFault, mapping: LedgerEntry, died: MachineEvent): JudgedFault {
-    const after = this.#events.filter(({ seq }) => seq > died.seq);
+  #dead(found: JudgedFault, mapping: LedgerEntry, ended: MachineEvent): JudgedFault {
+    const after = this.#events.filter(({ seq }) => seq > ended.seq);
     const staleUses = after.filter((event) => {
       if (event.name !== "iommu.translate" || !this.#members.has(event.device!)) return false;
       const { dma, hit } = event.fields;
@@ -262,8 +265,8 @@ class Judgement {
       ...found,
       verdict: isCached ? "stale_iotlb" : "use_after_unmap",
       mapping,
-      ended: died,
-      culprit: died,
+      ended: ended,
+      culprit: ended,
       staleUses,
       forgotten,
     };
@@ -305,8 +308,8 @@ class Judgement {
     let best: JudgedFault | null = null;
     const isBetter = (mapping: LedgerEntry, offByBytes: number) => {
       if (best === null) return true;
-      const bestLives = best.mapping!.died === null;
-      if (bestLives !== (mapping.died === null)) return !bestLives;
+      const bestLives = best.mapping!.ended === null;
+      if (bestLives !== (mapping.ended === null)) return !bestLives;
       return offByBytes <= best.offByBytes!;
     };
     for (const mapping of ours) {
@@ -322,8 +325,8 @@ class Judgement {
         ...found,
         verdict,
         mapping,
-        ended: mapping.died,
-        culprit: mapping.born,
+        ended: mapping.ended,
+        culprit: mapping.created,
         offByBytes,
       };
     }
@@ -342,15 +345,15 @@ class Judgement {
         ...found,
         verdict: "physical_address",
         mapping: byPhys,
-        ended: byPhys.died,
-        culprit: byPhys.born,
+        ended: byPhys.ended,
+        culprit: byPhys.created,
       };
     }
     const others = all.findLast((entry) =>
-      entry.died === null && this.#isIn(entry.dma, entry.sizeBytes)
+      entry.ended === null && this.#isIn(entry.dma, entry.sizeBytes)
     );
     if (others !== undefined) {
-      return { ...found, verdict: "other_device", mapping: others, culprit: others.born };
+      return { ...found, verdict: "other_device", mapping: others, culprit: others.created };
     }
     return { ...found, verdict: "never_mapped" };
   }

@@ -1,4 +1,4 @@
-import { type ErrnoName, KernelError } from "../../runtime/errno.ts";
+import { type ErrnoName, KernelError } from "@dmalab/runtime";
 
 /** A failure of a call that a script can meet in a way of its own. */
 export class HintedKernelError extends KernelError {

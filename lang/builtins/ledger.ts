@@ -4,19 +4,20 @@
  * It keeps nothing of its own. Each answer is computed from what the recorder holds, so it
  * can never disagree with the events.
  */
-import type { DmaAddr, PhysAddr } from "../../runtime/address.ts";
-import type { MachineEvent } from "../../runtime/events.ts";
-import { ledgerOf } from "../../runtime/held_resources.ts";
-import type { FactRow, FactTableSpec } from "../../runtime/recording/fact_table_spec.ts";
-import { COHERENT } from "../../runtime/recording/tables/held.ts";
-import { MAPPINGS } from "../../runtime/recording/tables/mappings.ts";
-import type { FieldTable } from "../../runtime/vocabulary/fields.ts";
+import { type DmaAddr, ledgerOf, type MachineEvent, type PhysAddr } from "@dmalab/runtime";
+import {
+  COHERENT,
+  type HistoryRow,
+  type HistoryTableSpec,
+  MAPPINGS,
+} from "@dmalab/runtime/recording";
+import type { FieldTable } from "@dmalab/runtime/vocabulary";
 import { foldLine, spread, wrapText } from "../text/columns.ts";
 import { formatEventText } from "../render/event_line.ts";
 import { formatAddress, formatCount, formatSize, formatTimeRounded } from "../text/numbers.ts";
-import type { Run } from "../values/run.ts";
+import type { ExecutionContext } from "../values/execution_context.ts";
 import { branchDoc } from "./explain/explain_mapping.ts";
-import { siteText } from "./things/event.ts";
+import { siteText } from "./types/event.ts";
 
 /** One mapping, made by whichever API. */
 export interface LedgerEntry {
@@ -28,31 +29,37 @@ export interface LedgerEntry {
   /** Direction and path as words. */
   readonly dir: string;
   readonly path: string;
-  readonly born: MachineEvent;
+  readonly created: MachineEvent;
   /** Null while it lives. */
-  died: MachineEvent | null;
+  ended: MachineEvent | null;
 }
 
 /** Every mapping that the events tell of, in the order of their births: the rows of the recording's table. */
-export function readLedger(events: readonly MachineEvent[], run: Run): LedgerEntry[] {
-  return rowsOf(MAPPINGS, events, run).map(({ size_bytes, ...fields }) => ({
+export function readLedger(
+  events: readonly MachineEvent[],
+  context: ExecutionContext,
+): LedgerEntry[] {
+  return rowsOf(MAPPINGS, events, context).map(({ size_bytes, ...fields }) => ({
     ...fields,
     sizeBytes: size_bytes,
   }));
 }
 
 /** Coherent memory of translated devices, as mappings: its calls tell of it, and no `dma.map` does. */
-export function readCoherent(events: readonly MachineEvent[], run: Run): LedgerEntry[] {
-  return rowsOf(COHERENT, events, run).map(({ born, device, died, dma, size_bytes }) => ({
+export function readCoherent(
+  events: readonly MachineEvent[],
+  context: ExecutionContext,
+): LedgerEntry[] {
+  return rowsOf(COHERENT, events, context).map(({ created, device, ended, dma, size_bytes }) => ({
     device,
     api: "dma_alloc_coherent",
-    phys: mappedBefore(events, born),
+    phys: mappedBefore(events, created),
     dma,
     sizeBytes: size_bytes,
     dir: "bidirectional",
     path: "iommu",
-    born,
-    died,
+    created,
+    ended,
   }));
 }
 
@@ -64,15 +71,19 @@ function mappedBefore(events: readonly MachineEvent[], { seq }: MachineEvent): P
 
 /** The rows of a table after some events, with the events that began and ended them. */
 function rowsOf<F extends FieldTable>(
-  spec: FactTableSpec<F>,
+  spec: HistoryTableSpec<F>,
   events: readonly MachineEvent[],
-  { lab }: Run,
+  { lab }: ExecutionContext,
 ) {
   const { event, tables } = ledgerOf(lab.machine, [spec], events);
   const table = tables.get(spec.name)!;
   return Array.from({ length: table.count }, (_, number) => {
-    const row = table.row(number) as FactRow<F>;
-    return { ...row, born: event(row.born), died: row.died === null ? null : event(row.died) };
+    const row = table.row(number) as HistoryRow<F>;
+    return {
+      ...row,
+      created: event(row.createdSeq),
+      ended: row.endedSeq === null ? null : event(row.endedSeq),
+    };
   });
 }
 
@@ -85,10 +96,12 @@ export function endAt(
   entry: LedgerEntry,
   dma: number,
   events: readonly MachineEvent[],
-  run: Run,
+  context: ExecutionContext,
 ): MachineEvent | null {
-  if (!throughTable(entry, run)) return entry.died;
-  const after = events.filter(({ device, seq }) => device === entry.device && seq > entry.born.seq);
+  if (!throughTable(entry, context)) return entry.ended;
+  const after = events.filter(({ device, seq }) =>
+    device === entry.device && seq > entry.created.seq
+  );
   const cleared = after.findIndex((event) =>
     event.name === "iommu.unmap" && dma >= event.fields.iova &&
     dma < event.fields.iova + event.fields.unmapped_bytes
@@ -98,11 +111,11 @@ export function endAt(
   const next = after.slice(cleared + 1).find(({ name }) =>
     name === "dma.unmap" || name === "iommu.unmap" || name.startsWith("call.")
   );
-  return next?.name === "dma.unmap" ? next : entry.died ?? after[cleared]!;
+  return next?.name === "dma.unmap" ? next : entry.ended ?? after[cleared]!;
 }
 
 /** Whether the device comes to a mapping by a page table. */
-function throughTable({ device, path }: LedgerEntry, { lab }: Run): boolean {
+function throughTable({ device, path }: LedgerEntry, { lab }: ExecutionContext): boolean {
   return path !== "bus" && (lab.devices.get(device)?.dma.domain ?? null) !== null;
 }
 
@@ -140,11 +153,11 @@ export interface AddressScope {
 export function explainAddress(
   space: "phys" | "dma",
   address: number,
-  run: Run,
-  { columns = run.columns, device = null }: AddressScope = {},
+  context: ExecutionContext,
+  { columns = context.columns, device = null }: AddressScope = {},
 ): string[] {
-  const events = run.recorder.events;
-  const ledger = readLedger(events, run).filter((entry) =>
+  const events = context.recorder.events;
+  const ledger = readLedger(events, context).filter((entry) =>
     device === null || entry.device === device
   );
   const found = mappingsAt(ledger, space, address);
@@ -156,10 +169,10 @@ export function explainAddress(
       : [`  as a ${space === "phys" ? "device" : "physical"} address it was mapped`];
     return [`${formatAddress(address)}: no mapping ever covered this ${seenAs}`, ...hint];
   }
-  const now = found.flatMap((entry) => currentLines(entry, address, space, run));
+  const now = found.flatMap((entry) => currentLines(entry, address, space, context));
   return [
     `${formatAddress(address)}, a ${seenAs}: ${formatCount(found.length, "mapping")} so far`,
-    ...found.flatMap((entry) => lifeLines(entry, address, space, columns, run)),
+    ...found.flatMap((entry) => lifeLines(entry, address, space, columns, context)),
     `now      ${now.length === 0 ? "nothing is mapped there" : now.join(", ")}`,
   ].flatMap((line) => foldLine(line, columns));
 }
@@ -169,11 +182,11 @@ function currentLines(
   entry: LedgerEntry,
   address: number,
   space: "phys" | "dma",
-  run: Run,
+  context: ExecutionContext,
 ): readonly string[] {
   const dma = dmaOf(entry, address, space);
-  if (endAt(entry, dma, run.recorder.events, run) !== null) return [];
-  const still = entry.died === null ? "" : "still ";
+  if (endAt(entry, dma, context.recorder.events, context) !== null) return [];
+  const still = entry.ended === null ? "" : "still ";
   const copied = entry.path === "swiotlb";
   return [
     space === "dma"
@@ -195,26 +208,28 @@ function lifeLines(
   address: number,
   space: "phys" | "dma",
   columns: number,
-  run: Run,
+  context: ExecutionContext,
 ): string[] {
-  const { events } = run.recorder;
+  const { events } = context.recorder;
   const dma = dmaOf(entry, address, space);
-  const died = endAt(entry, dma, events, run) ?? entry.died;
+  const ended = endAt(entry, dma, events, context) ?? entry.ended;
   const lines = [
-    `┌ ${momentText("map", entry.born, entry.api, run)}`,
+    `┌ ${momentText("map", entry.created, entry.api, context)}`,
     `│        ${formatAddress(entry.phys)} ${formatSize(entry.sizeBytes)} ${entry.dir}, ` +
     `${entry.device} sees ${formatAddress(entry.dma)}, path ${entry.path}`,
-    ...branchLine(entry.born, columns),
+    ...branchLine(entry.created, columns),
   ];
-  const last = died?.seq ?? Infinity;
+  const last = ended?.seq ?? Infinity;
   let uses = 0;
-  const domain = run.lab.devices.get(entry.device)?.dma.domain ?? null;
+  const domain = context.lab.devices.get(entry.device)?.dma.domain ?? null;
   for (const event of events) {
     const isOther = event.device !== entry.device;
     if (isOther && !domain?.members.some(({ name }) => name === event.device)) continue;
     if (event.name === "iommu.translate" && covers(event, dma)) {
-      if (event.seq >= entry.born.seq && event.seq <= last) uses++;
-    } else if (LIFE_EVENTS.has(event.name) && covers(event, dma) && near(event, entry.born, died)) {
+      if (event.seq >= entry.created.seq && event.seq <= last) uses++;
+    } else if (
+      LIFE_EVENTS.has(event.name) && covers(event, dma) && near(event, entry.created, ended)
+    ) {
       lines.push(...eventLines(event, columns));
     }
   }
@@ -222,7 +237,7 @@ function lifeLines(
     lines.push(`│ used   ${formatCount(uses, "translated access", "translated accesses")}`);
   }
   lines.push(
-    died === null ? "┆ live" : `└ ${momentText("unmap", died, apiOf(died), run)}`,
+    ended === null ? "┆ live" : `└ ${momentText("unmap", ended, apiOf(ended), context)}`,
   );
   return lines;
 }
@@ -248,11 +263,16 @@ function branchLine({ why }: MachineEvent, columns: number): string[] {
   ];
 }
 
-function momentText(what: string, event: MachineEvent, api: string, run: Run): string {
+function momentText(
+  what: string,
+  event: MachineEvent,
+  api: string,
+  context: ExecutionContext,
+): string {
   const number = `#${String(event.seq).padEnd(5)}`;
   const time = formatTimeRounded(event.at_ns).padStart(6);
   return `${what.padEnd(6)} ${number} ${time}   ${api.padEnd(16)}   ${
-    siteText(event.site, run) ?? ""
+    siteText(event.site, context) ?? ""
   }`
     .trimEnd();
 }
@@ -266,12 +286,12 @@ export function apiOf(event: MachineEvent): string {
 }
 
 /** Events of the same call belong to a life although they come just before or after it. */
-function near(event: MachineEvent, born: MachineEvent, died: MachineEvent | null): boolean {
-  if (event.seq >= born.seq && event.seq <= (died?.seq ?? Infinity)) return true;
+function near(event: MachineEvent, created: MachineEvent, ended: MachineEvent | null): boolean {
+  if (event.seq >= created.seq && event.seq <= (ended?.seq ?? Infinity)) return true;
   const sameCall = (other: MachineEvent | null) =>
     other !== null && other.site === event.site && other.request === event.request &&
     Math.abs(other.seq - event.seq) <= CALL_EVENTS;
-  return sameCall(born) || sameCall(died);
+  return sameCall(created) || sameCall(ended);
 }
 
 /** A mapping call causes at most so many events around its `dma.map` or `dma.unmap`. */

@@ -1,6 +1,5 @@
 /** What a page table says, as runs of consecutive addresses. */
-import type { IommuDomain } from "../../runtime/iommu/domain.ts";
-import { PTE_MMIO, PTE_READ, PTE_WRITE } from "../../runtime/iommu/page_table.ts";
+import { type IommuDomain, PTE_MMIO, PTE_READ, PTE_WRITE } from "@dmalab/runtime/iommu";
 
 /** Consecutive IOVAs that translate to consecutive physical addresses. */
 export interface MappedRun {

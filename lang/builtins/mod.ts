@@ -27,59 +27,55 @@ import { SCATTERLIST_CALLS } from "./calls/scatterlist.ts";
 import { STREAMING_CALLS } from "./calls/streaming.ts";
 import { TWO_STEP_CALLS } from "./calls/two_step.ts";
 import { VIEW_CALLS } from "./calls/views.ts";
-import { buildWorld, eventsOf, globalKinds } from "./world.ts";
+import { buildMachine, eventsOf, globalTypes } from "./lab_machine.ts";
 import type { Registry } from "../values/registry.ts";
-import type { FunctionSpec, TypeSpec } from "../values/spec.ts";
-import { BIO } from "./things/bio.ts";
-import { BUFFER } from "./things/buffer.ts";
-import { CACHE_LINES } from "./things/dma/cache_lines.ts";
-import { PAGE_MEMORY } from "./things/dma/page_memory.ts";
-import { COHERENT_MEMORY } from "./things/dma/coherent_memory.ts";
-import { COUNTER_GROUPS, COUNTERS, counterTypes } from "./things/counters.ts";
-import { DEVICE } from "./things/device.ts";
-import { DMA_ITER } from "./things/dma_iter.ts";
-import { DMA_POOL, POOL_BLOCK } from "./things/dma/dma_pool.ts";
-import { EVENT, eventType } from "./things/event.ts";
-import { HMM_MAP, P2PDMA_STATE } from "./things/rdma/hmm_map.ts";
-import { FAULT } from "./things/fault.ts";
-import { FAULT_LOG } from "./things/fault_log.ts";
-import { IO } from "./things/nvme/io.ts";
-import { IOMMU } from "./things/dma/iommu.ts";
-import { IOVA_SPACE } from "./things/dma/iova_space.ts";
-import { IOVA_STATE } from "./things/dma/iova_state.ts";
-import { LIMITS } from "./things/limits.ts";
-import { MAPPING } from "./things/dma/mapping.ts";
-import { MM } from "./things/rdma/mm.ts";
-import { PAGE_WALK } from "./things/dma/page_walk.ts";
-import { OUTCOME } from "./things/outcome.ts";
-import { PORT } from "./things/pci/port.ts";
-import { LATENCIES } from "./things/latencies.ts";
-import { PEER_ROUTE } from "./things/pci/peer_route.ts";
-import { P2PMEM } from "./things/pci/provider.ts";
-import { REGION } from "./things/region.ts";
-import { REQUEST } from "./things/nvme/request.ts";
-import { SCATTERLIST } from "./things/dma/scatterlist.ts";
-import { SWIOTLB } from "./things/dma/swiotlb.ts";
-import { TOPOLOGY } from "./things/pci/topology.ts";
-import { TRACE } from "./things/trace.ts";
+import type { FunctionSpec, HandleType } from "../values/spec.ts";
+import { BIO } from "./types/bio.ts";
+import { BUFFER } from "./types/buffer.ts";
+import { CACHE_LINES } from "./types/dma/cache_lines.ts";
+import { PAGE_MEMORY } from "./types/dma/page_memory.ts";
+import { COHERENT_MEMORY } from "./types/dma/coherent_memory.ts";
+import { COUNTER_GROUPS, COUNTERS, counterTypes } from "./types/counters.ts";
+import { DEVICE } from "./types/device.ts";
+import { DMA_ITER } from "./types/dma_iter.ts";
+import { DMA_POOL, POOL_BLOCK } from "./types/dma/dma_pool.ts";
+import { EVENT, eventType } from "./types/event.ts";
+import { HMM_MAP, P2PDMA_STATE } from "./types/rdma/hmm_map.ts";
+import { FAULT } from "./types/fault.ts";
+import { FAULT_LOG } from "./types/fault_log.ts";
+import { IO } from "./types/nvme/io.ts";
+import { IOMMU } from "./types/dma/iommu.ts";
+import { IOVA_SPACE } from "./types/dma/iova_space.ts";
+import { IOVA_STATE } from "./types/dma/iova_state.ts";
+import { LIMITS } from "./types/limits.ts";
+import { MAPPING } from "./types/dma/mapping.ts";
+import { MM } from "./types/rdma/mm.ts";
+import { PAGE_WALK } from "./types/dma/page_walk.ts";
+import { OUTCOME } from "./types/outcome.ts";
+import { PORT } from "./types/pci/port.ts";
+import { LATENCIES } from "./types/latencies.ts";
+import { PEER_ROUTE } from "./types/pci/peer_route.ts";
+import { P2PMEM } from "./types/pci/provider.ts";
+import { REGION } from "./types/region.ts";
+import { REQUEST } from "./types/nvme/request.ts";
+import { SCATTERLIST } from "./types/dma/scatterlist.ts";
+import { SWIOTLB } from "./types/dma/swiotlb.ts";
+import { TOPOLOGY } from "./types/pci/topology.ts";
+import { TRACE } from "./types/trace.ts";
 import { type AnyScriptedKind, BUILT_IN_KINDS } from "./node_types.ts";
-import { isThing, thing } from "./arguments.ts";
+import { isHandle, makeHandle } from "./arguments.ts";
 import { LIST } from "./values/list.ts";
 import { DURATION, INT, RANGE, SIZE, WORD } from "./values/numbers.ts";
 import { DMA_ADDRESS, PHYS_ADDRESS, VIRT_ADDRESS } from "./values/addresses.ts";
 import { RECORD } from "./values/record.ts";
 import { BYTES, STRING } from "./values/text.ts";
 import { wordsWith } from "./words.ts";
-import { BLK_STS, ERRNO } from "../../runtime/errno.ts";
-import { COMMON_FIELDS, KERNEL_CALLS } from "../../runtime/event_vocabulary.ts";
-import { wordsOf } from "../../runtime/vocabulary/fields.ts";
-import { FAULT_REASON, REPORT_CLASS } from "../../runtime/vocabulary/shared_words.ts";
-import { STATUS_CODE_MASK, STATUS_CODES } from "../../devices/nvme/status_codes.ts";
-import { FAULT_POINTS } from "../../runtime/faults.ts";
-import { Random } from "../../runtime/random.ts";
+import { BLK_STS, COMMON_FIELDS, ERRNO, FAULT_POINTS, KERNEL_CALLS, Random } from "@dmalab/runtime";
+import { FAULT_REASON, REPORT_CLASS, wordsOf } from "@dmalab/runtime/vocabulary";
+import { STATUS_CODE_MASK, STATUS_CODES } from "@dmalab/devices/nvme";
 import { configBuilder } from "../machine/build_config.ts";
 import { MACHINE_SCHEMA, MachineSchema } from "../machine/schema.ts";
-import { type DeviceRegistry, DEVICES } from "../../devices/registry.ts";
+import { type DeviceRegistry, DEVICES } from "@dmalab/devices";
 import type { Value } from "../values/value.ts";
 
 /** Functions and types that belong together: a page of the reference. */
@@ -88,7 +84,7 @@ export interface BuiltinGroup {
   readonly page: string;
   readonly title: string;
   readonly functions: readonly FunctionSpec[];
-  readonly types: readonly TypeSpec[];
+  readonly types: readonly HandleType[];
 }
 
 /** The pages without what devices bring, which their records place. */
@@ -200,7 +196,7 @@ export const GROUPS: readonly BuiltinGroup[] = PAGES.map((group) => {
     ...group,
     functions: [...group.functions, ...kinds.flatMap(({ functions }) => functions)],
     types: [
-      ...kinds.map(({ type }): TypeSpec => type),
+      ...kinds.map(({ type }): HandleType => type),
       ...group.types,
       ...kinds.flatMap(({ types }) => types),
     ],
@@ -213,7 +209,7 @@ export const FUNCTIONS: ReadonlyMap<string, FunctionSpec> = byName(
 );
 
 /** Every type of things, and the plain values with fields and methods. */
-export const TYPES: ReadonlyMap<string, TypeSpec> = byName(GROUPS.flatMap(({ types }) => types));
+export const TYPES: ReadonlyMap<string, HandleType> = byName(GROUPS.flatMap(({ types }) => types));
 
 function byName<T extends { readonly name: string }>(
   entries: readonly T[],
@@ -224,7 +220,7 @@ function byName<T extends { readonly name: string }>(
 /** What the language gets besides what is built in. */
 export interface AddedBuiltins {
   readonly functions?: readonly FunctionSpec[];
-  readonly types?: readonly TypeSpec[];
+  readonly types?: readonly HandleType[];
 }
 
 /**
@@ -251,8 +247,8 @@ export function builtinsWith(devices: DeviceRegistry, added: AddedBuiltins = {})
     eventNames: events.names,
     eventFields: (name) => events.fields(name),
     buildConfig: configBuilder(devices === DEVICES ? MACHINE_SCHEMA : new MachineSchema(devices)),
-    globalKinds: (config) => globalKinds(config, devices),
-    buildWorld: (config, options) => buildWorld(config, options, devices),
+    globalTypes: (config) => globalTypes(config, devices),
+    buildMachine: (config, options) => buildMachine(config, options, devices),
   };
 }
 
@@ -279,7 +275,7 @@ const FIXED = {
     Object.entries(STATUS_CODES).map(([name, [code]]) => [name, code]),
   ),
   deviceStatusMask: STATUS_CODE_MASK,
-  deviceStatusOf: (value: Value) => isThing(value, IO) ? value.target.deviceStatus : null,
+  deviceStatusOf: (value: Value) => isHandle(value, IO) ? value.target.deviceStatus : null,
   faultReasons: new Set(wordsOf(FAULT_REASON)),
   reportClasses: new Set(wordsOf(REPORT_CLASS)),
   faultPoints: new Map(FAULT_POINTS.map(({ errors, name }) => [name, errors])),
@@ -288,11 +284,28 @@ const FIXED = {
   random: (seed: number) => new Random(seed),
   classifyError: errorKind,
   eventsOf,
-  outcomeValue: (outcome) => thing(OUTCOME, outcome),
-  traceValue: (events, spanNs) => thing(TRACE, { events, spanNs }),
+  outcomeValue: (outcome) => makeHandle(OUTCOME, outcome),
+  traceValue: (events, spanNs) => makeHandle(TRACE, { events, spanNs }),
 } satisfies Partial<Registry>;
 
 /** The same with what is built in, and no more. */
 export const BUILTINS: Registry = builtinsWith(DEVICES);
 
 export { WORDS, wordSpecs } from "./words.ts";
+export { isHandle, makeHandle, toDirection } from "./arguments.ts";
+export { builtin, type FunctionEntry, type MakeMethod, methodsOf } from "./describe/builtin.ts";
+export { type FieldMakers, fieldsOf, type Unnamed } from "./describe/fields.ts";
+export type { Form } from "./describe/form.ts";
+export { named, optional, param, type Parameter } from "./describe/parameters.ts";
+export { dmaRanges, type ScriptDmaRange } from "./dma_ranges.ts";
+export { explainAddress, mappingsAt, readLedger } from "./ledger.ts";
+export { type AnyScriptedKind, BUILT_IN_KINDS, type ScriptedKind } from "./node_types.ts";
+export { picturedRequest } from "./pictured_request.ts";
+export { PlacedKernelError } from "./placed_error.ts";
+export { BUFFER } from "./types/buffer.ts";
+export { DEVICE } from "./types/device.ts";
+export { COHERENT_MEMORY } from "./types/dma/coherent_memory.ts";
+export { explainFaultEvent } from "./types/fault.ts";
+export { REQUEST } from "./types/nvme/request.ts";
+export { REGION } from "./types/region.ts";
+export { wideBits, wideValue } from "./wide.ts";

@@ -2,28 +2,32 @@
  * What each kind of device is to the language: its type, and what comes with it. A kind that is
  * added from outside is a record of the same form.
  */
-import type { DeviceBase, DeviceKind } from "../../devices/device_kind.ts";
-import type { LabDevice } from "../../devices/lab.ts";
-import { ENDPOINT as ENDPOINT_KIND } from "../../devices/endpoint/endpoint.ts";
-import { NVME as NVME_KIND } from "../../devices/nvme/nvme_device.ts";
-import { RDMA as RDMA_KIND } from "../../devices/rdma/rdma_device.ts";
-import type { DeviceRegistry, DeviceWord } from "../../devices/registry.ts";
-import { VFIO as VFIO_KIND } from "../../devices/vfio/vfio_device.ts";
-import type { SettingRows } from "../../runtime/settings.ts";
-import type { FunctionSpec, TypeSpec } from "../values/spec.ts";
+import type {
+  DeviceBase,
+  DeviceKind,
+  DeviceRegistry,
+  DeviceWord,
+  LabDevice,
+} from "@dmalab/devices";
+import { ENDPOINT as ENDPOINT_KIND } from "@dmalab/devices/endpoint";
+import { NVME as NVME_KIND } from "@dmalab/devices/nvme";
+import { RDMA as RDMA_KIND } from "@dmalab/devices/rdma";
+import { VFIO as VFIO_KIND } from "@dmalab/devices/vfio";
+import type { SettingRows } from "@dmalab/runtime";
+import type { FunctionSpec, HandleType } from "../values/spec.ts";
 import { Handle } from "../values/value.ts";
 import { NVME_BYTE_CALLS } from "./calls/nvme_bytes.ts";
 import { VFIO_CALLS } from "./calls/vfio.ts";
-import { COMMAND } from "./things/nvme/command.ts";
-import { IO } from "./things/nvme/io.ts";
-import { NVME } from "./things/nvme/nvme.ts";
-import { QUEUE } from "./things/nvme/queue.ts";
-import { ENDPOINT } from "./things/pci/endpoint.ts";
-import { PORT } from "./things/pci/port.ts";
-import { MR } from "./things/rdma/mr.ts";
-import { RDMA } from "./things/rdma/rdma.ts";
-import { PAGE_FAULT, RDMA_ACCESS } from "./things/rdma/rdma_access.ts";
-import { DIRTY_TRACKER, VFIO, VFIO_BUFFER } from "./things/vfio/vfio.ts";
+import { COMMAND } from "./types/nvme/command.ts";
+import { IO } from "./types/nvme/io.ts";
+import { NVME } from "./types/nvme/nvme.ts";
+import { QUEUE } from "./types/nvme/queue.ts";
+import { ENDPOINT } from "./types/pci/endpoint.ts";
+import { PORT } from "./types/pci/port.ts";
+import { MR } from "./types/rdma/mr.ts";
+import { RDMA } from "./types/rdma/rdma.ts";
+import { PAGE_FAULT, RDMA_ACCESS } from "./types/rdma/rdma_access.ts";
+import { DIRTY_TRACKER, VFIO, VFIO_BUFFER } from "./types/vfio/vfio.ts";
 
 /** A kind of device with all that it brings: its block, its events, its tables, its builtins. */
 export interface ScriptedKind<
@@ -31,9 +35,9 @@ export interface ScriptedKind<
   D extends DeviceBase = DeviceBase,
 > extends DeviceKind<R, D> {
   /** What `value.field` and `value.method(…)` mean where a script names such a device. */
-  readonly type: TypeSpec<D>;
+  readonly type: HandleType<D>;
   /** Types of other things that its fields, methods and functions give. */
-  readonly types: readonly TypeSpec[];
+  readonly types: readonly HandleType[];
   /** Functions that come with it. */
   readonly functions: readonly FunctionSpec[];
 }
@@ -85,7 +89,7 @@ export const BUILT_IN_KINDS: readonly BuiltInKind[] = [
  * The type of what a block of this kind is in a script: a device, or else a port.
  * @param registry What the machine could be made of.
  */
-export function nodeType(word: string, registry: DeviceRegistry): TypeSpec {
+export function nodeType(word: string, registry: DeviceRegistry): HandleType {
   const kind: DeviceKind<never, never> | Partial<AnyScriptedKind> | undefined = registry.kind(word);
   if (kind === undefined) return PORT;
   if ("type" in kind) return kind.type;

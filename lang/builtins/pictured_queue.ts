@@ -1,21 +1,24 @@
 /** What the picture of a queue needs, read from both of its sides and from the rings' memory. */
-import type { NvmeRequest } from "../../devices/nvme/driver/command/nvme_request.ts";
-import type { HostRings, QueuePair } from "../../devices/nvme/driver/queues/queue_pair.ts";
+import type { HostRings, NvmeRequest, QueuePair } from "@dmalab/devices/nvme";
 import { formatCount, formatDuration, formatSize } from "../text/numbers.ts";
 import type { PicturedQueue, RingMark } from "../render/pictures/queue_picture.ts";
-import type { Run } from "../values/run.ts";
+import type { ExecutionContext } from "../values/execution_context.ts";
 
 type ControllerSide = NonNullable<ReturnType<typeof controllerSide>>;
 
 /** Where the controller stands in a queue; null once it does not know it. */
-export function controllerSide(queue: QueuePair, device: string, run: Run) {
-  return run.lab.device(device, "nvme").controller.ringsOf(queue.id);
+export function controllerSide(queue: QueuePair, device: string, context: ExecutionContext) {
+  return context.lab.device(device, "nvme").controller.ringsOf(queue.id);
 }
 
 /** The drawing of a queue in the state it is in. */
-export function picturedQueue(queue: QueuePair, device: string, run: Run): PicturedQueue {
+export function picturedQueue(
+  queue: QueuePair,
+  device: string,
+  context: ExecutionContext,
+): PicturedQueue {
   const host = queue.rings;
-  const other = controllerSide(queue, device, run);
+  const other = controllerSide(queue, device, context);
   const { depthEntries } = queue;
   const waiting = queue.waiting.length;
   const inFlight = formatCount(queue.inFlight, "command");
@@ -55,7 +58,7 @@ export function picturedQueue(queue: QueuePair, device: string, run: Run): Pictu
         String(request.lba),
         formatSize(request.bytes),
         whereabouts(request, queue, host, other),
-        `${formatDuration(run.lab.machine.clock.latestNs - queue.sentAtNs(iod))} ago`,
+        `${formatDuration(context.lab.machine.clock.latestNs - queue.sentAtNs(iod))} ago`,
       ];
     }),
     notes: other === null ? ["the controller does not know the queue"] : [],

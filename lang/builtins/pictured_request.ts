@@ -1,19 +1,18 @@
 /** What the picture of a request needs, read out of the request. */
-import type { NvmeCommandView } from "../../devices/nvme/driver/command/command_view.ts";
-import type { NvmeRequest } from "../../devices/nvme/driver/command/nvme_request.ts";
+import type { NvmeCommandView, NvmeRequest } from "@dmalab/devices/nvme";
 import { formatSize } from "../text/numbers.ts";
 import {
-  type PicturedEntry,
   type PicturedListPage,
   type PicturedMemory,
   type PicturedRequest,
+  type RequestDiagramEntry,
   segmentCountText,
 } from "../render/pictures/request_picture.ts";
 import { formatAddress } from "../text/numbers.ts";
 import type { BouncedPart } from "../render/pictures/bounced_lines.ts";
-import type { Run } from "../values/run.ts";
+import type { ExecutionContext } from "../values/execution_context.ts";
 import { bouncedParts } from "./bounced_parts.ts";
-import { commandByteLines } from "./things/nvme/command.ts";
+import { commandByteLines } from "./types/nvme/command.ts";
 
 /** The controller's page, which PRP entries point into. @see NVM Express, CC.MPS = 0 */
 const CONTROLLER_PAGE_BYTES = 4096;
@@ -22,7 +21,7 @@ const PRPS_PER_PAGE = 512;
 const DATA_BLOCK = 0;
 
 /** The drawing of a request in the state it is in. */
-export function picturedRequest(request: NvmeRequest, run: Run): PicturedRequest {
+export function picturedRequest(request: NvmeRequest, context: ExecutionContext): PicturedRequest {
   const { command } = request;
   const segments = request.segments();
   // What carries no data has pointers that lead nowhere.
@@ -38,8 +37,8 @@ export function picturedRequest(request: NvmeRequest, run: Run): PicturedRequest
   const data = segments.length === 0 ? "" : ` in ${segmentCountText(segments)}`;
   return {
     title: `request ${request.id}   ${request.op}${extent}${data}${format}`,
-    place: placeOf(request),
-    seenAs: seenAs(request, pointer.entries, run),
+    place: tablePositionOf(request),
+    addressKind: addressKind(request, pointer.entries, context),
     segments,
     range: request.iova === null
       ? null
@@ -47,7 +46,7 @@ export function picturedRequest(request: NvmeRequest, run: Run): PicturedRequest
     ...pointer,
     metadata,
     bounced: request.mapped && !request.done
-      ? bouncedOf(request, [...pointer.entries, ...metadata?.entries ?? []], run)
+      ? bouncedOf(request, [...pointer.entries, ...metadata?.entries ?? []], context)
       : [],
     notes: command === null ? [`  ${state}`] : [
       "",
@@ -60,14 +59,14 @@ export function picturedRequest(request: NvmeRequest, run: Run): PicturedRequest
 /** The parts that the device finds in the bounce pool, such as the ends of an untrusted disk's pages. */
 function bouncedOf(
   request: NvmeRequest,
-  entries: readonly PicturedEntry[],
-  run: Run,
+  entries: readonly RequestDiagramEntry[],
+  context: ExecutionContext,
 ): BouncedPart[] {
-  const device = run.lab.devices.get(request.device);
-  return device === undefined ? [] : bouncedParts(device.dma, entries, run);
+  const device = context.lab.devices.get(request.device);
+  return device === undefined ? [] : bouncedParts(device.dma, entries, context);
 }
 
-/** The metadata, and how the command leads to it. @see behaviour/nvme.md 3 */
+/** The metadata, and how the command leads to it. @see rules/nvme.md 3 */
 function picturedMetadata(
   command: NvmeCommandView,
   request: NvmeRequest,
@@ -108,18 +107,18 @@ function oneRangeOf(dma: number, sizeBytes: number, segments: number) {
   return segments === 1 ? null : { dma, sizeBytes };
 }
 
-function placeOf(request: NvmeRequest): string {
+function tablePositionOf(request: NvmeRequest): string {
   const queue = request.queue === 0 ? "" : ` queue ${request.queue}`;
   return `${request.device}${queue}${request.cid === null ? "" : ` cid ${request.cid}`}`;
 }
 
 /** Heading of the middle column: what kind of address the device is given. */
-function seenAs(
+function addressKind(
   request: NvmeRequest,
-  entries: readonly PicturedEntry[],
-  run: Run,
+  entries: readonly RequestDiagramEntry[],
+  context: ExecutionContext,
 ): string {
-  const { machine, devices, topology } = run.lab;
+  const { machine, devices, topology } = context.lab;
   const dma = devices.get(request.device)?.dma;
   const first = request.segments()[0];
   if (first !== undefined && topology.providerOf(first.phys) !== null && request.iova === null) {
@@ -133,10 +132,10 @@ function seenAs(
 
 type DataPointer = Pick<PicturedRequest, "entries" | "pages" | "pointer" | "showsSizes">;
 
-/** PRP entries in the order of the data. @see behaviour/nvme.md 2.3 */
+/** PRP entries in the order of the data. @see rules/nvme.md 2.3 */
 function prpEntries(command: NvmeCommandView, dataBytes: number): DataPointer {
   const first = CONTROLLER_PAGE_BYTES - command.prp1 % CONTROLLER_PAGE_BYTES;
-  const entries: PicturedEntry[] = [
+  const entries: RequestDiagramEntry[] = [
     { label: "PRP1", dma: command.prp1, sizeBytes: Math.min(first, dataBytes), page: -1 },
   ];
   let left = dataBytes - first;

@@ -1,5 +1,5 @@
 /** What the code of a driver in C did that a kernel does not survive, with its place there. */
-import { type ErrnoName, KernelError } from "../../runtime/errno.ts";
+import { type ErrnoName, KernelError } from "@dmalab/runtime";
 import type { Span } from "../source.ts";
 
 export class PlacedKernelError extends KernelError {

@@ -1,9 +1,12 @@
 /** What is kept of a machine of the lab, read again: tables and events, and no device. */
-import { LAB_TABLES } from "../../devices/lab_tables.ts";
-import { CORE_EVENTS, type EventVocabulary } from "../../runtime/event_vocabulary.ts";
-import type { AnyTableSpec } from "../../runtime/recording/fact_table_spec.ts";
-import type { KeptMachine } from "../../runtime/recording/machine_recording.ts";
-import { readMachine, writeMachine } from "../../runtime/recording/written_machine.ts";
+import { LAB_TABLES } from "@dmalab/devices";
+import { CORE_EVENTS, type EventVocabulary } from "@dmalab/runtime";
+import {
+  type AnyTableSpec,
+  readMachine,
+  type RecordedMachine,
+  writeMachine,
+} from "@dmalab/runtime/recording";
 
 export { writeMachine };
 
@@ -23,6 +26,6 @@ export const BUILT_IN: RecordedWith = { events: CORE_EVENTS, tables: LAB_TABLES 
 export function readLabMachine(
   bytes: Uint8Array,
   { events, tables }: RecordedWith,
-): KeptMachine {
+): RecordedMachine {
   return readMachine(bytes, tables, events);
 }

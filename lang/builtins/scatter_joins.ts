@@ -2,10 +2,9 @@
  * Which entries of a mapped scatterlist became one range for the device, and in words what kept the
  * others apart: the list's outputs laid beside its entries.
  *
- * @see behaviour/dma.md 7.1, 7.2 step 5
+ * @see rules/dma.md 7.1, 7.2 step 5
  */
-import type { DmaDevice } from "../../runtime/dma/device/device.ts";
-import { APART, type Apart, type Scatterlist } from "../../runtime/dma/scatterlist.ts";
+import { APART, type Apart, type DmaDevice, type Scatterlist } from "@dmalab/runtime/dma";
 import { formatSize } from "../text/numbers.ts";
 
 /** One range of the device, and the entries it covers. */
@@ -39,7 +38,7 @@ export function scatterRanges(list: Scatterlist, device: DmaDevice): ScatterRang
 }
 
 /** What the words of a separation are about: an entry that begins a range behind another one. */
-interface Place {
+interface SegmentBoundary {
   readonly list: Scatterlist;
   readonly device: DmaDevice;
   readonly before: ScatterRange;
@@ -56,7 +55,7 @@ function offsetOf(phys: number, { domain }: DmaDevice): number {
 /** The rule, a few words for a picture, and a sentence. */
 type Words = readonly [rule: string, short: string, text: string];
 
-const WORDS: Readonly<Record<Apart, (at: Place) => Words>> = {
+const WORDS: Readonly<Record<Apart, (at: SegmentBoundary) => Words>> = {
   [APART.UNJOINED]: ({ bus }) =>
     bus
       ? ["dma.7.1", "bus address", "a peer's bus address: nothing is mapped for it"]

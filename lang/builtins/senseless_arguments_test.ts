@@ -1,11 +1,8 @@
 /** Whatever a script gives to a builtin, the answer is a value, an errno or a script's mistake. */
 import { assertEquals } from "@std/assert";
-import { defaultLabConfig, type LabConfig } from "../../devices/lab_config.ts";
-import { KernelError } from "../../runtime/errno.ts";
-import type { IommuMode } from "../../runtime/machine_config.ts";
-import { MemoryLimitError } from "../../runtime/host_budget.ts";
-import { Random } from "../../runtime/random.ts";
-import type { Run } from "../values/run.ts";
+import { defaultLabConfig, type LabConfig } from "@dmalab/devices";
+import { type IommuMode, KernelError, MemoryLimitError, Random } from "@dmalab/runtime";
+import type { ExecutionContext } from "../values/execution_context.ts";
 import { convertArguments } from "../values/call_arguments.ts";
 import { outputLines } from "../vm/output.ts";
 import { ScriptError } from "../values/script_error.ts";
@@ -21,7 +18,7 @@ import {
   type Value,
 } from "../values/value.ts";
 import { BUILTINS, FUNCTIONS, TYPES, wordSpecs } from "./mod.ts";
-import type { FunctionSpec, Kind, MethodSpec } from "../values/spec.ts";
+import type { FunctionSpec, MethodSpec, Type } from "../values/spec.ts";
 import { wordValue } from "./words.ts";
 
 const ALL_WORDS = wordSpecs();
@@ -120,10 +117,10 @@ class Values {
     }
   }
 
-  of(kind: Kind): Value {
+  of(type: Type): Value {
     const { random } = this;
     const number = NUMBERS[random.below(NUMBERS.length)]!;
-    switch (kind) {
+    switch (type) {
       case "int":
       case "ratio":
         return number;
@@ -131,11 +128,11 @@ class Values {
       case "duration":
       case "phys":
       case "dma":
-        return new Quantity(kind, number);
+        return new Quantity(type, number);
       case "virt":
         // Where processes have their memory, more often than not.
         return new Quantity(
-          kind,
+          type,
           random.below(3) === 0 ? number : PROCESS + random.below(8) * 4096,
         );
       case "bool":
@@ -161,21 +158,21 @@ class Values {
       case "nothing":
         return null;
       default: {
-        const known = this.things.get(kind.slice(1)) ?? [];
+        const known = this.things.get(type.slice(1)) ?? [];
         return known.length === 0 ? null : known[random.below(known.length)]!;
       }
     }
   }
 
-  #anyKind(): Kind {
-    const kinds: Kind[] = ["int", "size", "word", "string", "phys", "virt", "@buffer", "@device"];
+  #anyKind(): Type {
+    const kinds: Type[] = ["int", "size", "word", "string", "phys", "virt", "@buffer", "@device"];
     return kinds[this.random.below(kinds.length)]!;
   }
 
   arguments(spec: FunctionSpec | MethodSpec): (Value | undefined)[] {
     return spec.parameters.map((parameter) => {
       if (parameter.optional === true && this.random.below(2) === 0) return undefined;
-      const kinds = typeof parameter.kind === "string" ? [parameter.kind] : parameter.kind;
+      const kinds = typeof parameter.type === "string" ? [parameter.type] : parameter.type;
       return this.of(kinds[this.random.below(kinds.length)]!);
     });
   }
@@ -190,17 +187,17 @@ function isExpected(error: unknown): boolean {
 for (let seed = 1; seed <= MACHINES; seed++) {
   Deno.test(`no arguments make a builtin fail in a way of its own (seed ${seed})`, () => {
     const random = new Random(seed);
-    const world = BUILTINS.buildWorld(config(random), {
+    const machine = BUILTINS.buildMachine(config(random), {
       record: true,
       memoryLimitBytes: 64 * 1048576,
       eventLimit: 1_000_000,
     });
     let budget = 64 * 1048576;
-    const run: Run = {
-      follower: null,
-      between: null,
-      lab: world.lab,
-      recorder: world.recorder,
+    const context: ExecutionContext = {
+      debugHooks: null,
+      preemption: null,
+      lab: machine.lab,
+      recorder: machine.recorder,
       call: () => random.below(2) === 0,
       columns: 80,
       print: () => {},
@@ -210,14 +207,14 @@ for (let seed = 1; seed <= MACHINES; seed++) {
         if (budget < 0) throw new ScriptError("E0802", "The memory limit was reached");
       },
       work: () => {},
-      holdMemory: (bytes) => run.chargeMemory(bytes),
+      holdMemory: (bytes) => context.chargeMemory(bytes),
       keepWhile: (_items, make) => make(),
       wantChange: () => {},
       siteSpan: () => null,
       siteOf: () => 0,
     };
     const values = new Values(random);
-    for (const value of world.globals.values()) values.remember(value);
+    for (const value of machine.globals.values()) values.remember(value);
     const functions = [...FUNCTIONS.values()];
     for (let call = 0; call < CALLS; call++) {
       budget = 64 * 1048576;
@@ -233,20 +230,20 @@ for (let seed = 1; seed <= MACHINES; seed++) {
           const target = values.of(`@${type.name}`) as Handle;
           const args = values.arguments(method);
           asked.push(`${type.name}.${method.name}`, Deno.inspect(args, { depth: 1 }));
-          value = method.run(run, target.target as never, convertArguments(method, args));
+          value = method.run(context, target.target as never, convertArguments(method, args));
         } else {
           const spec = functions[random.below(functions.length)]!;
           const args = values.arguments(spec);
           asked.push(spec.name, Deno.inspect(args, { depth: 1 }));
-          value = spec.run(run, convertArguments(spec, args));
+          value = spec.run(context, convertArguments(spec, args));
         }
         values.remember(value);
         asked.push("then show");
-        outputLines("print", value, run, TYPES);
-        for (const line of outputLines("show", value, run, TYPES)) {
+        outputLines("print", value, context, TYPES);
+        for (const line of outputLines("show", value, context, TYPES)) {
           assertEquals(line.length <= 80 || line.includes('bytes"'), true, line);
         }
-        while (random.below(3) === 0 && world.runNextActivity());
+        while (random.below(3) === 0 && machine.runNextActivity());
       } catch (error) {
         if (!isExpected(error)) {
           throw new Error(`Call ${call}: ${asked.join(" ")}`, { cause: error });

@@ -2,12 +2,12 @@
  * 64 bits as scripts have them: an int where one is exact, else the 8 bytes, the lowest first. Nothing
  * is rounded.
  */
-import { u64Bytes } from "../../devices/nvme/command_bytes.ts";
+import { u64Bytes } from "@dmalab/devices/nvme";
 import { INTEGER_LIMIT } from "../values/operators.ts";
 import { BytesValue, type Value } from "../values/value.ts";
 
 /** Eight bytes, the lowest first, or what they are as a number. */
-export type Wide = Uint8Array | number;
+export type U64 = Uint8Array | number;
 
 /** @param bits Of 64 bits, with or without a sign. */
 export function wideValue(bits: bigint): Value {
@@ -15,7 +15,7 @@ export function wideValue(bits: bigint): Value {
   return exact ? Number(bits) : new BytesValue(u64Bytes(BigInt.asUintN(64, bits)));
 }
 
-export function wideBits(value: Wide): bigint {
+export function wideBits(value: U64): bigint {
   if (typeof value === "number") return BigInt(value);
   return new DataView(value.buffer, value.byteOffset, 8).getBigUint64(0, true);
 }

@@ -5,16 +5,15 @@
  * kind of region and an attribute, `read` an operation and an access. Words that fields of events
  * hold stand with the field, in the runtime's vocabulary; to add another, add it to its group here.
  */
-import { LATENCY_PRESETS } from "../../runtime/time/latency_presets.ts";
-import { MAP_BRANCH, MAP_FAILURE } from "../../runtime/dma/paths/map_branch.ts";
-import type { EventTable } from "../../runtime/vocabulary/event_table.ts";
-import { EVENT_TABLE, wordSets } from "../../runtime/event_vocabulary.ts";
-import type { WordSet } from "../../runtime/vocabulary/fields.ts";
-import { STATUS_CODES, STATUS_TYPES } from "../../devices/nvme/status_codes.ts";
-import { IOMMU_MODEL_NAMES, IOMMU_MODELS } from "../../runtime/iommu/iommu_models.ts";
-import { Word } from "../values/value.ts";
+import { LATENCY_PRESETS } from "@dmalab/runtime/time";
+import { MAP_BRANCH, MAP_FAILURE } from "@dmalab/runtime/dma";
+import type { EventTable, WordSet } from "@dmalab/runtime/vocabulary";
+import { EVENT_TABLE, wordSets } from "@dmalab/runtime";
+import { STATUS_CODES, STATUS_TYPES } from "@dmalab/devices/nvme";
+import { IOMMU_MODEL_NAMES, IOMMU_MODELS } from "@dmalab/runtime/iommu";
+import { EnumValue } from "../values/value.ts";
 import { once } from "./describe/once.ts";
-import { HMM_MODES } from "./things/rdma/hmm_modes.ts";
+import { HMM_MODES } from "./types/rdma/hmm_modes.ts";
 
 /** One constant as help and the reference page show it. */
 export interface WordSpec {
@@ -247,11 +246,11 @@ function makeWordSpecs(): readonly WordSpec[] {
   return [...Map.groupBy(specs.values(), ({ group }) => group).values()].flat();
 }
 
-function buildWords(): ReadonlyMap<string, Word> {
-  const words = new Map<string, Word>();
+function buildWords(): ReadonlyMap<string, EnumValue> {
+  const words = new Map<string, EnumValue>();
   for (const set of SETS) {
     for (const name of Object.keys(set.docs)) {
-      const word = words.get(name) ?? new Word(name);
+      const word = words.get(name) ?? new EnumValue(name);
       words.set(name, word);
       for (const alias of aliasesOf(name, set)) words.set(alias, word);
     }
@@ -259,21 +258,21 @@ function buildWords(): ReadonlyMap<string, Word> {
   return words;
 }
 
-/** Every spelling with its constant; all spellings of one constant have the same `Word`. */
-export const WORDS: ReadonlyMap<string, Word> = buildWords();
+/** Every spelling with its constant; all spellings of one constant have the same `EnumValue`. */
+export const WORDS: ReadonlyMap<string, EnumValue> = buildWords();
 
 /** The same with the words of the events of a table. */
-export function wordsWith(events: EventTable): ReadonlyMap<string, Word> {
+export function wordsWith(events: EventTable): ReadonlyMap<string, EnumValue> {
   const sets = Object.values(events).flatMap(({ fields }) =>
     Object.values(fields).flatMap((field) => field.sets)
   );
   const added = new Set(sets.flatMap(({ docs }) => Object.keys(docs)));
   return added.size === 0
     ? WORDS
-    : new Map([...[...added].map((name) => [name, new Word(name)] as const), ...WORDS]);
+    : new Map([...[...added].map((name) => [name, new EnumValue(name)] as const), ...WORDS]);
 }
 
 /** The constant of a name; a new one for a name the list does not have, such as an event's `why`. */
-export function wordValue(name: string): Word {
-  return WORDS.get(name) ?? new Word(name);
+export function wordValue(name: string): EnumValue {
+  return WORDS.get(name) ?? new EnumValue(name);
 }

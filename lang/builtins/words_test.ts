@@ -1,11 +1,10 @@
 import { assertEquals } from "@std/assert";
-import type { MachineEvent } from "../../runtime/events.ts";
+import { eventFields, type MachineEvent, wordSets } from "@dmalab/runtime";
 import { SourceFile } from "../source.ts";
 import { LoadError } from "../syntax/load_files.ts";
 import { loadProgram } from "../language.ts";
 import { runProgram } from "../run/run_program.ts";
-import { eventFields, wordSets } from "../../runtime/event_vocabulary.ts";
-import { type Field, wordsOf } from "../../runtime/vocabulary/fields.ts";
+import { type Field, wordsOf } from "@dmalab/runtime/vocabulary";
 import { WORDS } from "./words.ts";
 
 const SCRIPT = `machine {

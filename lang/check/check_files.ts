@@ -2,20 +2,20 @@
  * Checks parsed files: names, calls, kinds, the machine. Every mistake that is
  * found before a program runs is reported here.
  */
-import type { LabConfig } from "../../devices/lab_config.ts";
+import type { LabConfig } from "@dmalab/devices";
 import type { Registry } from "../values/registry.ts";
-import type { Kind } from "../values/spec.ts";
+import type { Type } from "../values/spec.ts";
 import type { Span } from "../source.ts";
 import { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import type { FileLoader, LoadedFile } from "../syntax/load_files.ts";
 import type { FileNode, MachineDeclaration } from "../syntax/tree/ast.ts";
 import { isDeclaration } from "../syntax/tree/statement_kinds.ts";
 import { type ConstBinding, type MachineParts, Resolution } from "./names/bindings.ts";
-import { checkKinds } from "./kinds/check_kinds.ts";
-import type { KindInference } from "./kinds/kind_inference.ts";
+import { checkTypes } from "./types/check_types.ts";
+import type { TypeInference } from "./types/type_inference.ts";
 import { withoutEchoes } from "./consequences.ts";
 import { orderConsts } from "./names/const_order.ts";
-import { ConstantEvaluator } from "./kinds/constant_value.ts";
+import { ConstantEvaluator } from "./types/constant_value.ts";
 import { DataFiles } from "./names/data_files.ts";
 import { FileScope } from "./names/file_scope.ts";
 import { machineParts } from "./names/machine_parts.ts";
@@ -44,7 +44,7 @@ export interface CheckedFiles {
   /** Every const of every file, each after those it needs. */
   readonly consts: readonly ConstBinding[];
   /** The kind of every expression. */
-  readonly kinds: KindInference;
+  readonly kinds: TypeInference;
 }
 
 /**
@@ -68,7 +68,7 @@ export function checkFiles(
   const machine = findMachine(entry, scopes, registry, aboutMachine);
   const machineIsRight = !aboutMachine.hasErrors;
   for (const diagnostic of aboutMachine.sorted()) bag.add(diagnostic);
-  const kinds = registry.globalKinds(machine.config);
+  const kinds = registry.globalTypes(machine.config);
   const resolution = new Resolution();
   const uses = new Map<Owner, Set<Owner>>();
   for (const [{ file }, scope] of scopes) {
@@ -78,7 +78,7 @@ export function checkFiles(
   }
   const consts = orderConsts(uses, bag);
   const aboutKinds = new DiagnosticBag();
-  const inference = checkKinds(files, resolution, registry, aboutKinds);
+  const inference = checkTypes(files, resolution, registry, aboutKinds);
   for (const diagnostic of withoutEchoes(aboutKinds.sorted(), bag.sorted())) bag.add(diagnostic);
   warnSameNames(entry.file, bag);
   const scope = scopes.get(entry)!;
@@ -87,7 +87,7 @@ export function checkFiles(
 
 /** What a machine binds: its things, with their kinds, and its variables. */
 interface MachineNames {
-  readonly kinds: ReadonlyMap<string, Kind>;
+  readonly kinds: ReadonlyMap<string, Type>;
   readonly parts: MachineParts;
 }
 

@@ -4,7 +4,7 @@
  * A `let` without its word, or a misspelled device, makes every later use of the name an error as
  * well: the first is shown and says how many there are. What a machine block declares is not missed
  * elsewhere while the block itself is wrong, and kinds are not looked at where a name is missing.
- * (Values that do not fit: `misfits.ts`.)
+ * (Values that do not fit: `type_mismatches.ts`.)
  */
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import { isInside, type Span, spanText } from "../source.ts";

@@ -1,5 +1,5 @@
 /** Expressions → instructions. Statements are in `statement_compiler.ts`, which extends this. */
-import { literalValue } from "../check/kinds/constant_value.ts";
+import { literalValue } from "../check/types/constant_value.ts";
 import type { ClosureNode, Resolution, Variable } from "../check/names/bindings.ts";
 import type {
   Argument,

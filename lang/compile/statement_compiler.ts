@@ -45,7 +45,7 @@ export function isTable(statement: Expression): boolean {
 export class StatementCompiler extends TrialCompiler {
   protected override nested(): StatementCompiler {
     const inner = new StatementCompiler(this.tables);
-    inner.aside = this.aside;
+    inner.forkKeyword = this.forkKeyword;
     return inner;
   }
 
@@ -89,7 +89,7 @@ export class StatementCompiler extends TrialCompiler {
   #mark({ span }: Statement): void {
     if (!this.tables.marked) return;
     const variables = [...this.builder.names];
-    const aside = this.aside === null ? {} : { aside: this.aside };
+    const aside = this.forkKeyword === null ? {} : { forkKeyword: this.forkKeyword };
     this.builder.emit(0, Op.Mark, this.code.statements.push({ span, variables, ...aside }) - 1);
   }
 

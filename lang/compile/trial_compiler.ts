@@ -1,5 +1,5 @@
 /** Statements that try things out → instructions: blocks that run more than once, or elsewhere. */
-import { type AsideWord, RETURNING, type TrialDuty, type TrialWord } from "../vm/code.ts";
+import { type ForkKeyword, RETURNING, type TrialDuty, type TrialWord } from "../vm/code.ts";
 import { headOf, type Span } from "../source.ts";
 import type {
   Block,
@@ -19,7 +19,7 @@ import { type FunctionBuilder, Label } from "./function_builder.ts";
 
 export abstract class TrialCompiler extends ExpressionCompiler {
   /** Statements stand in a block that runs on machines of its own. */
-  protected aside: AsideWord | null = null;
+  protected forkKeyword: ForkKeyword | null = null;
   /** Statements stand in a block of a race, where another one may go on before each. */
   protected inRace = false;
   /** The block of `inject each` or `race` that statements stand in. */
@@ -113,11 +113,11 @@ export abstract class TrialCompiler extends ExpressionCompiler {
   }
 
   /** Writes blocks that run on machines of their own; null: on this one. */
-  protected besides(word: AsideWord | null, write: () => void): void {
-    const { aside } = this;
-    this.aside = word;
+  protected besides(word: ForkKeyword | null, write: () => void): void {
+    const { forkKeyword } = this;
+    this.forkKeyword = word;
     write();
-    this.aside = aside;
+    this.forkKeyword = forkKeyword;
   }
 
   // Trying things out.
@@ -201,7 +201,7 @@ export abstract class TrialCompiler extends ExpressionCompiler {
     for (const entry of entries) builder.jump(0, Op.Jump, entry);
     branches.forEach((branch, index) => {
       builder.place(entries[index]!);
-      this.besides(whole ? this.aside : "race", () => {
+      this.besides(whole ? this.forkKeyword : "race", () => {
         this.#tried("race", trial, () => this.innerBlock(branch, true));
       });
       builder.emit(0, RareOp.RaceEnd);
@@ -219,7 +219,7 @@ export abstract class TrialCompiler extends ExpressionCompiler {
 
   protected override compare(expression: CompareExpression): void {
     const inner = this.nested();
-    inner.aside = "compare";
+    inner.forkKeyword = "compare";
     this.closure(expression, inner, [], () => {
       inner.block(expression.body);
       endFunction(inner.builder);

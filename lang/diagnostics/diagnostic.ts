@@ -71,7 +71,7 @@ export function withFixes({ hint, ...diagnostic }: Hinted): Diagnostic {
 }
 
 /** Most names that one check compares to suggest near ones: enough for the errors that are shown. */
-const MOST_COMPARED = 100_000;
+const MAX_COMPARED = 100_000;
 
 /** Collects diagnostics in the order they are found. */
 export class DiagnosticBag {
@@ -110,8 +110,8 @@ export class DiagnosticBag {
 
   /** Whether a word may be compared with so many names; counts them. After a no it stays at that. */
   mayCompare(names: number): boolean {
-    if (this.#compared <= MOST_COMPARED) this.#compared += names;
-    return this.#compared <= MOST_COMPARED;
+    if (this.#compared <= MAX_COMPARED) this.#compared += names;
+    return this.#compared <= MAX_COMPARED;
   }
 
   get hasErrors(): boolean {

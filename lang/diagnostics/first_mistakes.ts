@@ -4,7 +4,7 @@ import type { SourceFile } from "../source.ts";
 import type { Diagnostic, Severity } from "./diagnostic.ts";
 
 /** Errors, and warnings, that are shown of one file. */
-const MOST_OF_A_FILE = 50;
+const MAX_ERRORS_PER_FILE = 50;
 
 const REST = {
   error: { code: "E0223", noun: "error" },
@@ -28,12 +28,12 @@ export function firstMistakes(sorted: readonly Diagnostic[]): readonly Diagnosti
     const { severity, span: { source } } = diagnostic;
     const count = (counts[severity].get(source) ?? 0) + 1;
     counts[severity].set(source, count);
-    if (count === MOST_OF_A_FILE + 1) left.push({ index: shown.length, first: diagnostic });
-    if (count <= MOST_OF_A_FILE + 1) shown.push(shortened(diagnostic));
+    if (count === MAX_ERRORS_PER_FILE + 1) left.push({ index: shown.length, first: diagnostic });
+    if (count <= MAX_ERRORS_PER_FILE + 1) shown.push(shortened(diagnostic));
   }
   for (const { first, index } of left) {
     const { severity, span } = first;
-    const more = counts[severity].get(span.source)! - MOST_OF_A_FILE;
+    const more = counts[severity].get(span.source)! - MAX_ERRORS_PER_FILE;
     // A single one is shown as what it is: the line about it would be no shorter.
     if (more > 1) shown[index] = restOf(severity, span, more);
   }

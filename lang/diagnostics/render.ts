@@ -37,7 +37,7 @@ export function renderDiagnostic(diagnostic: Diagnostic, options: RenderOptions 
 }
 
 /** Something that was found at a place, whether or not it has a code of its own. */
-export interface Finding {
+export interface RenderedFinding {
   /** What it is: `error`, `unexpected report`. */
   readonly word: string;
   readonly severity: Severity;
@@ -54,7 +54,7 @@ export interface Finding {
 }
 
 /** Renders a finding as lines. */
-export function renderFinding(finding: Finding, options: RenderOptions = {}): string[] {
+export function renderFinding(finding: RenderedFinding, options: RenderOptions = {}): string[] {
   const style = options.style ?? ((_role, text) => text);
   const { facts = [], hint, label, message, related = [], severity, span, tag, word } = finding;
   const spans = [...span === null ? [] : [span], ...related.map((other) => other.span)];

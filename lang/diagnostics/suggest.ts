@@ -1,5 +1,5 @@
 /** Suggests the names that may have been meant. */
-import { nearestNames } from "../../runtime/nearest_names.ts";
+import { nearestNames } from "@dmalab/runtime";
 
 export { nearestNames };
 

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { editDistance } from "../../runtime/nearest_names.ts";
+import { editDistance } from "@dmalab/runtime";
 import { didYouMean, nearestNames, similarNames } from "./suggest.ts";
 
 const CALLS = [

@@ -1,10 +1,10 @@
 /** Words that could stand where a text ends, each with what it means. */
-import { EVENT_NAMES, eventEntry } from "../../runtime/event_vocabulary.ts";
+import { EVENT_NAMES, eventEntry } from "@dmalab/runtime";
 import { FUNCTIONS, TYPES } from "../builtins/mod.ts";
 import { wordRow } from "../syntax/language_words.ts";
 import { firstSentence } from "../text/columns.ts";
-import type { ParameterSpec, TypeSpec } from "../values/spec.ts";
-import { findField, findMethod, memberNames, typeOfKind } from "../values/types.ts";
+import type { HandleType, ParameterSpec } from "../values/spec.ts";
+import { findField, findMethod, handleTypeOf, memberNames } from "../values/types.ts";
 import { type KnownNames, knownNames, nameDoc, typeOf } from "./describe_name.ts";
 import { machineWords } from "./machine_words.ts";
 import { openCall } from "./open_call.ts";
@@ -97,14 +97,14 @@ function members(owner: string, names: KnownNames): readonly Suggestion[] {
 }
 
 /** The type of `ssd.limits` or `counters.iova`; undefined where it cannot be derived without running. */
-function typeOfText(text: string, names: KnownNames): TypeSpec | undefined {
+function typeOfText(text: string, names: KnownNames): HandleType | undefined {
   const whole = names.kindOf(text);
-  if (whole !== undefined && whole !== "any") return typeOfKind(whole, TYPES);
+  if (whole !== undefined && whole !== "any") return handleTypeOf(whole, TYPES);
   const [owner, ...rest] = text.split(".");
   let type = typeOf(owner!, names);
   for (const member of rest) {
     const field = type === undefined ? null : findField(type, member);
-    type = field === null ? undefined : typeOfKind(field.kind, TYPES);
+    type = field === null ? undefined : handleTypeOf(field.type, TYPES);
   }
   return type;
 }
@@ -129,7 +129,7 @@ function argumentWords(text: string, names: KnownNames): ArgumentWords {
     : parameters.find(({ name }) => name === call.name);
   if (call.inText) return { words: current?.event ? eventWords() : [], only: true };
   if (call.name !== null) {
-    return current?.kind === "bool"
+    return current?.type === "bool"
       ? { words: [plain("false"), plain("true")], only: true }
       : NO_WORDS;
   }

@@ -1,15 +1,15 @@
 /** `?name`: what a name means, out of the language's own descriptions. */
 import { FUNCTIONS, TYPES, wordSpecs } from "../builtins/mod.ts";
-import { COUNTER_GROUPS, COUNTERS } from "../builtins/things/counters.ts";
-import { EVENT } from "../builtins/things/event.ts";
+import { COUNTER_GROUPS, COUNTERS } from "../builtins/types/counters.ts";
+import { EVENT } from "../builtins/types/event.ts";
 import type { WordSpec } from "../builtins/words.ts";
 import {
   CALL_CONTEXTS,
   type FunctionSpec,
-  type Kind,
+  type HandleType,
   type MethodSpec,
   type ParameterSpec,
-  type TypeSpec,
+  type Type,
 } from "../values/spec.ts";
 import { pageOf } from "./rule_pages.ts";
 import { nearestNames } from "../diagnostics/suggest.ts";
@@ -17,19 +17,18 @@ import { defaultText, keyName, keysNamed, shapeText } from "../machine/key_text.
 import { MACHINE_SCHEMA } from "../machine/schema.ts";
 import { firstSentence, wrappedPairs, wrapText } from "../text/columns.ts";
 import type { SessionSummary, SessionVariable } from "../run/session_types.ts";
-import { describeKind } from "../values/kinds.ts";
-import { findField, findMethod, memberNames, typeChain, typeOfKind } from "../values/types.ts";
+import { typeText } from "../values/value_types.ts";
+import { findField, findMethod, handleTypeOf, memberNames, typeChain } from "../values/types.ts";
 import { LANGUAGE_WORDS, wordRow } from "../syntax/language_words.ts";
 import type { WordRow } from "../syntax/word_row.ts";
-import { eventEntry } from "../../runtime/event_vocabulary.ts";
-import { FAULT_POINTS, type FaultPointSpec } from "../../runtime/faults.ts";
-import { fieldText } from "../../runtime/vocabulary/fields.ts";
+import { eventEntry, FAULT_POINTS, type FaultPointSpec } from "@dmalab/runtime";
+import { fieldText } from "@dmalab/runtime/vocabulary";
 
 /** What is known by name besides the language: a session's, or what a place of a run sees. */
 export interface KnownNames {
   summary(): Pick<SessionSummary, "declared" | "machineNames" | "variables">;
   /** Of what a variable holds, or of what the machine binds to the name; undefined for neither. */
-  kindOf(name: string): Kind | undefined;
+  kindOf(name: string): Type | undefined;
   /** The entries of the record that an expression makes, where they are known. */
   entriesOf?(expression: string): readonly string[];
 }
@@ -177,27 +176,27 @@ function describeMembers(name: string, columns: number): string[][] {
 }
 
 /** Types whose fields are the vocabulary's: every event, every word of one. */
-const OF_EVENTS: ReadonlySet<TypeSpec> = new Set(
-  [COUNTERS, ...COUNTER_GROUPS, EVENT] as TypeSpec[],
+const OF_EVENTS: ReadonlySet<HandleType> = new Set(
+  [COUNTERS, ...COUNTER_GROUPS, EVENT] as HandleType[],
 );
 
 /** A type's field or method; null where it has none of that name. */
 export function describeMemberOf(
-  type: TypeSpec,
+  type: HandleType,
   member: string,
   name: string,
   columns: number,
 ): string[] | null {
   const field = findField(type, member);
   if (field !== null) {
-    return wrapText(`${name}, ${describeKind(field.kind)}: ${field.doc}`, columns);
+    return wrapText(`${name}, ${typeText(field.type)}: ${field.doc}`, columns);
   }
   const method = findMethod(type, member);
   return method === null ? null : describeFunction(name, method, columns);
 }
 
 /** Errors of a point that are named one by one. */
-const LISTED_ERRORS = 8;
+const DISPLAYED_ERRORS = 8;
 
 export function describeLanguageWord({ doc, example, form }: WordRow, columns: number): string[] {
   return [
@@ -215,7 +214,7 @@ function pointText({ doc, errors, name }: FaultPointSpec): string {
   const [natural, ...others] = errors;
   const more = others.length === 0
     ? ""
-    : others.length > LISTED_ERRORS
+    : others.length > DISPLAYED_ERRORS
     ? ", or any other errno after `with`"
     : `, or ${others.join(", ")} after \`with\``;
   return `inject ${name}: ${doc}. It fails with ${natural}${more}`;
@@ -263,9 +262,9 @@ export function describeKeys(name: string, session: KnownNames, columns: number)
 }
 
 /** The type of a variable, or of what the machine binds to a name. */
-export function typeOf(name: string, session: KnownNames): TypeSpec | undefined {
+export function typeOf(name: string, session: KnownNames): HandleType | undefined {
   const kind = session.kindOf(name);
-  return kind === undefined ? undefined : typeOfKind(kind, TYPES);
+  return kind === undefined ? undefined : handleTypeOf(kind, TYPES);
 }
 
 function describeFunction(
@@ -273,7 +272,7 @@ function describeFunction(
   spec: Omit<FunctionSpec, "run"> | Omit<MethodSpec, "run">,
   columns: number,
 ): string[] {
-  const result = spec.result === "nothing" ? "" : ` → ${describeKind(spec.result)}`;
+  const result = spec.result === "nothing" ? "" : ` → ${typeText(spec.result)}`;
   const raises = spec.raises ?? [];
   return [
     ...wrapText(`${name}(${spec.parameters.map(parameterText).join(", ")})${result}`, columns),
@@ -293,12 +292,12 @@ export function parameterText(
 }
 
 /** ` → dma` behind what has a result of a known kind. */
-export function resultText(kind: Kind): string {
-  return kind === "nothing" || kind === "any" ? "" : ` → ${describeKind(kind)}`;
+export function resultText(type: Type): string {
+  return type === "nothing" || type === "any" ? "" : ` → ${typeText(type)}`;
 }
 
 /** An overview of a type, one sentence per member; `?TYPE.MEMBER` describes a member in full. */
-function describeType(type: TypeSpec, columns: number): string[] {
+function describeType(type: HandleType, columns: number): string[] {
   const lines = wrapText(`${type.name}: ${type.doc}`, columns);
   const members = [...typeChain(type)].map((at) => ({ at, pairs: memberPairs(at) }));
   const width = Math.max(0, ...members.flatMap(({ pairs }) => pairs.map(([{ length }]) => length)));
@@ -315,7 +314,7 @@ function describeType(type: TypeSpec, columns: number): string[] {
 }
 
 /** Fields, then methods, each with the first thing that is said of it. */
-function memberPairs({ fields, methods }: TypeSpec): (readonly [string, string])[] {
+function memberPairs({ fields, methods }: HandleType): (readonly [string, string])[] {
   return [
     ...fields().map(({ name, doc }) => [`.${name}`, firstSentence(doc)] as const),
     ...methods.map(({ name, parameters, doc }) =>

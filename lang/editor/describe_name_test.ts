@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { TYPES } from "../builtins/mod.ts";
-import { EVENT_NAMES } from "../../runtime/event_vocabulary.ts";
+import { EVENT_NAMES } from "@dmalab/runtime";
 import { describeBuiltin, describeLanguage, languageNames } from "./describe_name.ts";
 
 /** Everything that `?name` and `dmalab explain` can be asked, members included. */

@@ -1,5 +1,5 @@
 /** What stands at a place of a text, in words. */
-import { eventEntry } from "../../runtime/event_vocabulary.ts";
+import { eventEntry } from "@dmalab/runtime";
 import { TYPES } from "../builtins/mod.ts";
 import { MACHINE_SCHEMA } from "../machine/schema.ts";
 import type { Span } from "../source.ts";
@@ -16,8 +16,8 @@ import type {
   PathEntry,
   PatternEvent,
 } from "../syntax/tree/ast.ts";
-import { describeKind } from "../values/kinds.ts";
-import { typeOfKind } from "../values/types.ts";
+import { typeText } from "../values/value_types.ts";
+import { handleTypeOf } from "../values/types.ts";
 import type { Analysis } from "./analysis.ts";
 import { calledSpec } from "./completion.ts";
 import { commentAbove } from "./comments.ts";
@@ -58,27 +58,27 @@ function describeSymbol(
 ): readonly string[] | null {
   switch (binding.kind) {
     case "variable": {
-      const kind = kindOfBinding(analysis, binding, span);
+      const type = kindOfBinding(analysis, binding, span);
       const values = binding.assigned.length === 0 ? "" : ", assigned again later";
-      return [`${binding.role} ${name}: ${describeKind(kind)}${values}`];
+      return [`${binding.role} ${name}: ${typeText(type)}${values}`];
     }
     case "const": {
-      const kind = describeKind(analysis.checked.kinds.kindOf(binding.declaration.value));
+      const kind = typeText(analysis.checked.kinds.kindOf(binding.declaration.value));
       const about = commentAbove(binding.declaration.span);
       return [`const ${name} = ${oneLine(binding.declaration.value.span)}`, kind, ...about];
     }
     case "function": {
       const { parameters } = binding.declaration;
-      const { kind } = analysis.checked.kinds.functionShape(binding.declaration);
+      const { type } = analysis.checked.kinds.functionShape(binding.declaration);
       const head = `fn ${name}(${parameters.map(({ text }) => text).join(", ")})${
-        resultText(kind)
+        resultText(type)
       }`;
       return [head, ...commentAbove(binding.declaration.span)];
     }
     case "machine": {
-      const type = typeOfKind(binding.valueKind, TYPES);
+      const type = handleTypeOf(binding.valueKind, TYPES);
       return [
-        `${name}: ${describeKind(binding.valueKind)}`,
+        `${name}: ${typeText(binding.valueKind)}`,
         ...type === undefined ? [] : [type.doc],
       ];
     }
@@ -149,9 +149,9 @@ function member(object: Expression, field: Name, analysis: Analysis): Hover | nu
   const shape = analysis.checked.kinds.shapeOf(object);
   const entry = shape.entries?.get(field.text);
   if (entry !== undefined) {
-    return { span: field.span, lines: [`.${field.text}: ${describeKind(entry.kind)}`] };
+    return { span: field.span, lines: [`.${field.text}: ${typeText(entry.type)}`] };
   }
-  const type = typeOfKind(shape.kind, TYPES);
+  const type = handleTypeOf(shape.type, TYPES);
   const name = `${type?.name}.${field.text}`;
   const lines = type && describeMemberOf(type, field.text, name, COLUMNS);
   if (lines) return { span: field.span, lines };
@@ -173,7 +173,7 @@ function argument(name: Name, { callee }: CallExpression, analysis: Analysis): H
   const spec = calledSpec(spanText(callee.span), new NamesAt(analysis, name.span.start));
   const parameter = spec?.parameters.find((each) => each.name === name.text);
   if (parameter === undefined) return null;
-  const kinds = [parameter.kind].flat().map(describeKind).join(" or ");
+  const kinds = [parameter.type].flat().map(typeText).join(" or ");
   return { span: name.span, lines: [`${parameter.name}: ${kinds}`, parameter.doc] };
 }
 

@@ -1,5 +1,5 @@
 /** Keys of the machine and words of its settings, for the place where a line ends. */
-import { QUIRK_NAMES } from "../../runtime/kernels/quirks.ts";
+import { QUIRK_NAMES } from "@dmalab/runtime/kernels";
 import { keyName, keysNamed, MACHINE_KEYS } from "../machine/key_text.ts";
 import { MACHINE_SCHEMA, type ValueShape } from "../machine/schema.ts";
 import { firstSentence } from "../text/columns.ts";

@@ -1,6 +1,6 @@
 /** The names that a place of a text sees, with what is known of their values. */
-import type { Binding, Variable } from "../check/names/bindings.ts";
-import type { Shape } from "../check/kinds/shape.ts";
+import type { NameBinding, Variable } from "../check/names/bindings.ts";
+import type { StructuralType } from "../check/types/shape.ts";
 import { SourceFile, type Span } from "../source.ts";
 import { parse } from "../syntax/parse.ts";
 import type {
@@ -16,8 +16,8 @@ import type {
   Statement,
   TestDeclaration,
 } from "../syntax/tree/ast.ts";
-import { describeKind } from "../values/kinds.ts";
-import type { Kind } from "../values/spec.ts";
+import { typeText } from "../values/value_types.ts";
+import type { Type } from "../values/spec.ts";
 import type { Analysis } from "./analysis.ts";
 import type { KnownNames } from "./describe_name.ts";
 import { everyNode, pathAt, type TreeNode } from "./tree_path.ts";
@@ -38,7 +38,7 @@ export class NamesAt implements KnownNames {
     return {
       variables: [...this.#variables.keys()].map((name) => ({
         name,
-        kind: describeKind(this.kindOf(name) ?? "any"),
+        kind: typeText(this.kindOf(name) ?? "any"),
         text: "",
       })),
       declared: [...scope.declared.keys()],
@@ -46,8 +46,8 @@ export class NamesAt implements KnownNames {
     };
   }
 
-  kindOf(expression: string): Kind | undefined {
-    return this.shapeOf(expression)?.kind;
+  kindOf(expression: string): Type | undefined {
+    return this.shapeOf(expression)?.type;
   }
 
   entriesOf(expression: string): readonly string[] {
@@ -55,7 +55,7 @@ export class NamesAt implements KnownNames {
   }
 
   /** What an expression would be at the place; undefined for what is none. */
-  shapeOf(text: string): Shape | undefined {
+  shapeOf(text: string): StructuralType | undefined {
     const source = new SourceFile("expression", text);
     const { diagnostics, file: { items: [item] } } = parse(source, { mode: "repl" });
     if (diagnostics.length > 0 || item?.kind !== "Expression") return undefined;
@@ -85,12 +85,12 @@ export class NamesAt implements KnownNames {
 }
 
 /** The kind of what a name means. */
-export function kindOfBinding({ checked }: Analysis, binding: Binding, span: Span): Kind {
+export function kindOfBinding({ checked }: Analysis, binding: NameBinding, span: Span): Type {
   const name: NameExpression = { kind: "Name", name: "", span };
   checked.resolution.names.set(name, binding);
-  const kind = checked.kinds.kindOf(name);
+  const type = checked.kinds.kindOf(name);
   checked.resolution.names.delete(name);
-  return kind;
+  return type;
 }
 
 /** The variables that can be seen at an offset. */

@@ -1,5 +1,5 @@
 /** Every place where a name of a program stands, with what it names. */
-import type { Binding, Variable } from "../check/names/bindings.ts";
+import type { NameBinding, Variable } from "../check/names/bindings.ts";
 import { type SourceFile, type Span, spanText } from "../source.ts";
 import type {
   Argument,
@@ -17,7 +17,7 @@ import { everyNode } from "./tree_path.ts";
 /** What a name stands for; two names stand for the same when their symbols are the same object. */
 export interface NameSymbol {
   readonly name: string;
-  readonly binding: Binding;
+  readonly binding: NameBinding;
   /** The name where it is declared; null for what no file declares. */
   readonly declaration: Span | null;
 }
@@ -34,14 +34,14 @@ class Collector {
 
   constructor(readonly checked: CheckedFiles) {}
 
-  add(binding: Binding, span: Span): void {
+  add(binding: NameBinding, span: Span): void {
     const symbol = this.#symbolOf(binding);
     const isDeclaration = symbol.declaration?.start === span.start &&
       symbol.declaration.source === span.source;
     this.all.push({ span, symbol, isDeclaration });
   }
 
-  #symbolOf(binding: Binding): NameSymbol {
+  #symbolOf(binding: NameBinding): NameSymbol {
     const { key, name, declaration } = identityOf(binding, this.checked);
     let symbol = this.#symbols.get(key);
     if (symbol === undefined) {
@@ -53,7 +53,7 @@ class Collector {
 }
 
 /** What tells a binding from others, its name, and where it is declared. */
-function identityOf(binding: Binding, checked: CheckedFiles) {
+function identityOf(binding: NameBinding, checked: CheckedFiles) {
   switch (binding.kind) {
     case "variable":
       return {

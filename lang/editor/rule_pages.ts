@@ -1,6 +1,6 @@
 /** The pages that hold the kernel's rules. */
 
-/** The pages of `docs/behaviour/`. */
+/** The pages of `docs/rules/`. */
 export const RULE_PAGES = [
   "block",
   "c-api",

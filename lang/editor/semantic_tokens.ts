@@ -1,5 +1,5 @@
 /** What the words of a text are, beyond what a grammar of patterns can tell. */
-import type { Binding } from "../check/names/bindings.ts";
+import type { NameBinding } from "../check/names/bindings.ts";
 import { wordsOf } from "../syntax/parse.ts";
 import { Identifier, isA, Label, Name as NameToken } from "../syntax/tokens.ts";
 import type {
@@ -83,7 +83,7 @@ function typeOf({ binding }: NameSymbol): TokenType {
   }
 }
 
-function modifiersOf({ kind }: Binding): readonly TokenModifier[] {
+function modifiersOf({ kind }: NameBinding): readonly TokenModifier[] {
   if (kind === "const") return ["readonly"];
   return kind === "builtin" ? ["defaultLibrary"] : [];
 }

@@ -1,6 +1,6 @@
 /** The parameters of the call that is being typed. */
 import type { FunctionDeclaration } from "../syntax/tree/ast.ts";
-import type { Kind, ParameterSpec } from "../values/spec.ts";
+import type { ParameterSpec, Type } from "../values/spec.ts";
 import { type Analysis, statementStart } from "./analysis.ts";
 import { commentAbove } from "./comments.ts";
 import { calledSpec } from "./completion.ts";
@@ -19,7 +19,7 @@ export interface Signature {
 
 interface Called {
   readonly parameters: readonly Pick<ParameterSpec, "name" | "doc" | "named" | "optional">[];
-  readonly result: Kind;
+  readonly result: Type;
   readonly doc: string;
 }
 
@@ -56,7 +56,7 @@ function ofScript(
 ): Called {
   return {
     parameters: declaration.parameters.map(({ text }) => ({ name: text, doc: "" })),
-    result: kinds.functionShape(declaration).kind,
+    result: kinds.functionShape(declaration).type,
     doc: commentAbove(declaration.span).join("\n"),
   };
 }

@@ -6,13 +6,13 @@
  */
 import * as t from "../syntax/tokens.ts";
 import type { EntryKind, Landmarks } from "./landmarks.ts";
-import type { Comment, Word, Words } from "./words_and_comments.ts";
+import type { Comment, FormattedToken, Words } from "./words_and_comments.ts";
 
 /** A bracket with its items. */
 export interface Group {
   readonly kind: GroupKind;
-  readonly open: Word;
-  readonly close: Word;
+  readonly open: FormattedToken;
+  readonly close: FormattedToken;
   readonly items: readonly Item[];
   /** Comments on lines of their own before the closing bracket. */
   readonly dangling: readonly Comment[];
@@ -38,7 +38,7 @@ export type GroupKind =
   /** `{2,3}` in an event pattern. */
   | "count";
 
-export type Node = Word | Group;
+export type Node = FormattedToken | Group;
 
 export interface Item {
   readonly nodes: readonly Node[];
@@ -56,11 +56,11 @@ export function isGroup(node: Node): node is Group {
   return "items" in node;
 }
 
-export function firstWord(node: Node): Word {
+export function firstWord(node: Node): FormattedToken {
   return isGroup(node) ? node.open : node;
 }
 
-export function lastWord(node: Node): Word {
+export function lastWord(node: Node): FormattedToken {
   return isGroup(node) ? node.close : node;
 }
 
@@ -92,7 +92,7 @@ const BENCH_WORDS = t.typesWhere(({ place }) => place === "bench");
 class GroupReader {
   #at = 0;
 
-  constructor(readonly words: readonly Word[], readonly landmarks: Landmarks) {}
+  constructor(readonly words: readonly FormattedToken[], readonly landmarks: Landmarks) {}
 
   /** Reads items up to a closing bracket, or to the end of the file. */
   items(kind: GroupKind): { items: Item[]; dangling: readonly Comment[] } {
@@ -129,7 +129,7 @@ class GroupReader {
     return { items, dangling: [...carried, ...close?.before ?? []] };
   }
 
-  #beginsEntry(word: Word): boolean {
+  #beginsEntry(word: FormattedToken): boolean {
     return this.landmarks.has(word.token.startOffset) || BENCH_WORDS.has(word.token.tokenType);
   }
 
@@ -149,7 +149,7 @@ class GroupReader {
   }
 
   /** The first word behind an opening brace that separates nothing: a block may begin with `;`. */
-  #firstInside(): Word {
+  #firstInside(): FormattedToken {
     for (let next = this.#at + 1;; next++) {
       const word = this.words[next]!;
       if (word.token.tokenType !== t.Semicolon && word.token.tokenType !== t.Comma) return word;
@@ -166,7 +166,7 @@ class GroupReader {
     return { kind, open, close: this.words[this.#at]!, items, dangling, opened };
   }
 
-  #kindOf(open: Word, inside: GroupKind, previous: Node | undefined): GroupKind {
+  #kindOf(open: FormattedToken, inside: GroupKind, previous: Node | undefined): GroupKind {
     const before = previous === undefined ? undefined : lastWord(previous).token;
     const isPattern = inside === "pattern" || inside === "pattern group";
     const behindValue = before !== undefined &&

@@ -46,26 +46,32 @@ function visit(node: unknown, text: string, found: Map<number, EntryKind>): void
   }
 }
 
-interface Placed {
+interface LocatedNode {
   readonly span: { readonly start: number };
 }
 
-function mark(entries: readonly Placed[], kind: EntryKind, found: Map<number, EntryKind>): void {
+function mark(
+  entries: readonly LocatedNode[],
+  kind: EntryKind,
+  found: Map<number, EntryKind>,
+): void {
   for (const { span } of entries) found.set(span.start, kind);
 }
 
-function isNode(value: unknown): value is Placed & { readonly kind?: string } {
+function isNode(value: unknown): value is LocatedNode & { readonly kind?: string } {
   return typeof value === "object" && value !== null && "span" in value;
 }
 
-function isBlock(node: Placed): node is Block {
+function isBlock(node: LocatedNode): node is Block {
   return "statements" in node;
 }
 
-function hasEntries(node: Placed): node is Placed & { kind?: string; entries: readonly Placed[] } {
+function hasEntries(
+  node: LocatedNode,
+): node is LocatedNode & { kind?: string; entries: readonly LocatedNode[] } {
   return "entries" in node;
 }
 
-function hasArms(node: Placed): node is Placed & { arms: readonly Placed[] } {
+function hasArms(node: LocatedNode): node is LocatedNode & { arms: readonly LocatedNode[] } {
   return "arms" in node;
 }

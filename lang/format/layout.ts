@@ -13,7 +13,7 @@ import {
   type Node,
 } from "./groups.ts";
 import { blankBetween, isPrefixMinus } from "./spacing.ts";
-import type { Comment, Word } from "./words_and_comments.ts";
+import type { Comment, FormattedToken } from "./words_and_comments.ts";
 
 type Doc = builders.Doc;
 const { breakParent, fill, group, hardline, ifBreak, indent, join, line, lineSuffix, softline } =
@@ -136,7 +136,7 @@ function layOutItem(item: Item, inside: GroupKind): Doc {
 }
 
 /** Comments between two words of an item go on lines of their own. */
-function commentsInside(word: Word, previous: Word | undefined): Doc[] {
+function commentsInside(word: FormattedToken, previous: FormattedToken | undefined): Doc[] {
   if (word.before.length === 0) return [];
   // Behind another comment the line has ended already.
   const start = previous === undefined || previous.after.length === 0 ? [hardline] : [];
@@ -144,7 +144,7 @@ function commentsInside(word: Word, previous: Word | undefined): Doc[] {
 }
 
 /** A comment in the middle of an item: the rest goes on in the next line. */
-function commentsBehind(word: Word): Doc[] {
+function commentsBehind(word: FormattedToken): Doc[] {
   return word.after.length === 0 ? [] : [...trailingComments(word.after), hardline];
 }
 
@@ -155,7 +155,7 @@ function hasComment(node: Node): boolean {
 }
 
 /** True when a line ends between two words because of a comment. */
-function comesDown(previous: Word, next: Word): boolean {
+function comesDown(previous: FormattedToken, next: FormattedToken): boolean {
   return previous.after.length > 0 || next.before.length > 0;
 }
 

@@ -4,7 +4,7 @@ import type { SourceFile } from "../source.ts";
 import { balanceBrackets } from "../syntax/recovery/brackets.ts";
 import { checkTokens } from "../syntax/lexical.ts";
 import { joinLines } from "../syntax/line_joining.ts";
-import { Reporter } from "../syntax/report.ts";
+import { DiagnosticReporter } from "../syntax/report.ts";
 import { Comma, isA, Newline, retype, tokenEnd, tokenize } from "../syntax/tokens.ts";
 import { classifyWords } from "../syntax/words.ts";
 
@@ -15,7 +15,7 @@ export interface Comment {
 }
 
 /** A token, and what stood before and behind it in the text. */
-export interface Word {
+export interface FormattedToken {
   readonly token: IToken;
   /** Comments on lines of their own before it. */
   before: readonly Comment[];
@@ -30,18 +30,18 @@ export interface Word {
 }
 
 export interface Words {
-  readonly words: readonly Word[];
+  readonly words: readonly FormattedToken[];
   /** Comments behind the last word, on lines of their own. */
   readonly end: readonly Comment[];
 }
 
 /** The words of a file without errors, line ends left out, comments put to their neighbours. */
 export function readWords(source: SourceFile): Words {
-  const reporter = new Reporter(source);
+  const reporter = new DiagnosticReporter(source);
   const balanced = balanceBrackets(checkTokens(tokenize(source.text), reporter), reporter, "file");
   const tokens = classifyWords(joinLines(balanced, reporter), reporter)
     .filter(({ tokenType }) => tokenType !== Newline);
-  const words: Word[] = [];
+  const words: FormattedToken[] = [];
   let from = 0;
   for (const token of tokens) {
     const gap = readGap(source.text.slice(from, token.startOffset), words.length === 0);

@@ -5,35 +5,42 @@
  * places here, and what only the whole can tell is checked last (`config_checks.ts`). Every mistake
  * becomes a diagnostic at its own span.
  */
-import { defaultLabConfig, type LabConfig, type PciNodeConfig } from "../../devices/lab_config.ts";
-import type { DeviceRegistry } from "../../devices/registry.ts";
-import type { EventVocabulary } from "../../runtime/event_vocabulary.ts";
-import type { Registry } from "../values/registry.ts";
-import { CPU_SETTINGS } from "../../devices/pci/host_bridge.ts";
 import {
+  defaultLabConfig,
+  type DeviceRegistry,
+  type LabConfig,
+  type PciNodeConfig,
+} from "@dmalab/devices";
+import {
+  duration,
+  type EventVocabulary,
+  type GivenSettings,
   IOMMU_SETTINGS,
   type IommuConfig,
   MACHINE_SETTINGS,
-  type MemoryRegion,
+  type MemoryRegionConfig,
   RAM_SETTINGS,
   REGION_SETTINGS,
+  setting,
+  type SettingRows,
   SWIOTLB_SETTINGS,
-} from "../../runtime/machine_config.ts";
-import { duration, type GivenSettings, setting, type SettingRows } from "../../runtime/settings.ts";
+} from "@dmalab/runtime";
+import type { Registry } from "../values/registry.ts";
+import { CPU_SETTINGS } from "@dmalab/devices/pci";
 import {
   DEFAULT_KERNEL,
   type Kernel,
   type KernelProfile,
   KERNELS,
-} from "../../runtime/kernels/kernels.ts";
-import { IOMMU_MODELS } from "../../runtime/iommu/iommu_models.ts";
-import type { QuirkSet } from "../../runtime/kernels/quirks.ts";
+  type QuirkSet,
+} from "@dmalab/runtime/kernels";
+import { IOMMU_MODELS } from "@dmalab/runtime/iommu";
 import type { ConfigModifier, EvaluateConstant } from "../values/machine_variant.ts";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import type { MachineDeclaration } from "../syntax/tree/ast.ts";
 import { checkConfig, usualPageSizes } from "./config_checks.ts";
 import { type ConfigBlock, ConfigTreeReader, describe } from "./config_tree.ts";
-import { type LatencyPresetName, presetLatencies } from "../../runtime/time/latency_presets.ts";
+import { type LatencyPresetName, presetLatencies } from "@dmalab/runtime/time";
 import { KERNEL, type MachineSchema, PRESET, QUIRKS, type SettingSpec, STRICT } from "./schema.ts";
 import type { QuirkChanges, SettingValue } from "./setting_value.ts";
 
@@ -156,7 +163,7 @@ function changedQuirks(
   return quirks;
 }
 
-function readRegion(block: ConfigBlock, bag: DiagnosticBag): MemoryRegion[] {
+function readRegion(block: ConfigBlock, bag: DiagnosticBag): MemoryRegionConfig[] {
   const required = Object.values(REGION_SETTINGS).filter((row) =>
     "leftOut" in row && row.leftOut === null
   );

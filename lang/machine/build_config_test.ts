@@ -1,11 +1,10 @@
 import { assert, assertEquals, assertObjectMatch } from "@std/assert";
-import { type LabConfig, settingOf } from "../../devices/lab_config.ts";
-import { GIB, KIB, MIB } from "../../runtime/address.ts";
-import { KERNEL_NAMES, KERNELS, resolveKernel } from "../../runtime/kernels/kernels.ts";
-import { QUIRK_NAMES } from "../../runtime/kernels/quirks.ts";
+import { type LabConfig, settingOf } from "@dmalab/devices";
+import { GIB, KIB, MIB } from "@dmalab/runtime";
+import { KERNEL_NAMES, KERNELS, QUIRK_NAMES, resolveKernel } from "@dmalab/runtime/kernels";
 import { BUILTINS } from "../builtins/mod.ts";
 import type { ConfigModifier } from "../values/machine_variant.ts";
-import { ConstantEvaluator } from "../check/kinds/constant_value.ts";
+import { ConstantEvaluator } from "../check/types/constant_value.ts";
 import { memoryFiles } from "../syntax/load_files.ts";
 import { DataFiles } from "../check/names/data_files.ts";
 import { FileScope } from "../check/names/file_scope.ts";

@@ -2,18 +2,15 @@
  * What only the whole machine can tell: regions that overlap, page sizes that do not go together, a
  * topology that cannot be, a device that does not come up.
  */
-import { ConfigError } from "../../devices/config_error.ts";
-import { buildLab, type Lab } from "../../devices/lab.ts";
-import { defaultLabConfig, type LabConfig } from "../../devices/lab_config.ts";
-import type { PhysAddr } from "../../runtime/address.ts";
-import { KernelError } from "../../runtime/errno.ts";
-import { resolveKernel } from "../../runtime/kernels/kernels.ts";
-import type { IommuConfig, MemoryRegion } from "../../runtime/machine_config.ts";
+import { buildLab, ConfigError, defaultLabConfig, type Lab, type LabConfig } from "@dmalab/devices";
 import {
-  IOMMU_MODEL_NAMES,
-  IOMMU_MODELS,
-  type IommuModel,
-} from "../../runtime/iommu/iommu_models.ts";
+  type IommuConfig,
+  KernelError,
+  type MemoryRegionConfig,
+  type PhysAddr,
+} from "@dmalab/runtime";
+import { resolveKernel } from "@dmalab/runtime/kernels";
+import { IOMMU_MODEL_NAMES, IOMMU_MODELS, type IommuModel } from "@dmalab/runtime/iommu";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { formatAddress, formatSize } from "../text/numbers.ts";
 import type { Span } from "../source.ts";
@@ -50,7 +47,7 @@ export function usualPageSizes(
 
 function checkRegions(tree: ConfigBlock, config: LabConfig, bag: DiagnosticBag): void {
   const sorted = [...config.regions].sort((a, b) => a.basePhys - b.basePhys);
-  let highest: MemoryRegion | null = null;
+  let highest: MemoryRegionConfig | null = null;
   for (const region of sorted) {
     if (highest !== null && region.basePhys < endOf(highest)) {
       const first = `"${highest.name}"`;
@@ -69,11 +66,11 @@ function checkRegions(tree: ConfigBlock, config: LabConfig, bag: DiagnosticBag):
 }
 
 /** Where a region's name stands. */
-function regionSpan(tree: ConfigBlock, region: MemoryRegion): Span {
+function regionSpan(tree: ConfigBlock, region: MemoryRegionConfig): Span {
   return tree.children.find((child) => child.name?.text === region.name)!.name!.span;
 }
 
-function endOf(region: MemoryRegion): number {
+function endOf(region: MemoryRegionConfig): number {
   return region.basePhys + region.sizeBytes;
 }
 
@@ -142,7 +139,7 @@ function checkPageDebugging(tree: ConfigBlock, config: LabConfig, bag: Diagnosti
 }
 
 /** So many texts of machines are remembered. */
-const MOST_RIGHT = 500;
+const MAX_ACCEPTED = 500;
 
 /** All that a machine is built from, as a text; null where it is more than plain data. */
 function textOf(tree: ConfigBlock, config: LabConfig): string | null {
@@ -177,7 +174,7 @@ function checkBuilds(
     const lab = buildLab(config, registry);
     checkRamRegions(tree, lab, bag);
     checkRegisters(tree, lab, bag);
-    if (right.size >= MOST_RIGHT) right.clear();
+    if (right.size >= MAX_ACCEPTED) right.clear();
     if (text !== null && !bag.hasErrors) right.add(text);
   } catch (error) {
     if (error instanceof ConfigError) {

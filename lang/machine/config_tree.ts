@@ -16,8 +16,7 @@ import type {
   Name,
   RegisterDeclaration,
 } from "../syntax/tree/ast.ts";
-import { TIB } from "../../runtime/address.ts";
-import { required, size } from "../../runtime/settings.ts";
+import { required, size, TIB } from "@dmalab/runtime";
 import { clip } from "../text/columns.ts";
 import { groupThousands } from "../text/numbers.ts";
 import type { BlockSpec, MachineSchema, SettingSpec, ValueShape } from "./schema.ts";
@@ -57,7 +56,7 @@ const MACHINE_NAMES: ReadonlySet<string> = new Set([
 const OFFSET = required<number | null>("offset", size<null>(0, TIB), "Which register.");
 
 /** Keys, blocks and items of lists that a machine may have: each is read, looked up and built. */
-const MOST_ENTRIES = 10_000;
+const MAX_ENTRIES = 10_000;
 
 /** How many there are, all blocks together. */
 function countEntries(entries: readonly MachineEntry[]): number {
@@ -101,11 +100,11 @@ export class ConfigTreeReader {
       registers: new Map(),
     };
     const entries = declaration?.entries ?? [];
-    if (declaration !== null && countEntries(entries) > MOST_ENTRIES) {
+    if (declaration !== null && countEntries(entries) > MAX_ENTRIES) {
       this.#bag.error(
         "E0514",
         declaration.span,
-        `The machine has more than ${groupThousands(MOST_ENTRIES)} entries`,
+        `The machine has more than ${groupThousands(MAX_ENTRIES)} entries`,
         "keys, blocks and list items count",
       );
     } else this.#readEntries(root, entries);

@@ -1,5 +1,5 @@
 /** What a key of the machine block takes, and what it is when it is left out, in words. */
-import type { NumberShape } from "../../runtime/settings.ts";
+import type { NumberShape } from "@dmalab/runtime";
 import { formatDuration, formatSize, groupThousands } from "../text/numbers.ts";
 import { type BlockSpec, MACHINE_SCHEMA, type SettingSpec, type ValueShape } from "./schema.ts";
 

@@ -1,7 +1,7 @@
 /** `latencies { preset = … }` and `acs = all`. */
 import { assert, assertEquals } from "@std/assert";
 import { errorsOf, printed, run } from "../testing/test_support.ts";
-import { LATENCY_PRESETS } from "../../runtime/time/latency_presets.ts";
+import { LATENCY_PRESETS } from "@dmalab/runtime/time";
 
 const MACHINE = (latencies: string) =>
   `machine { iommu { mode = strict }\n  latencies { ${latencies} }\n  pci { root_port rp0 { nvme ssd { } } } }\n`;

@@ -5,32 +5,29 @@
  * kinds of `devices/registry.ts`). Checking, "did you mean", `dmalab explain iommu.mode`, `?` in the
  * REPL and the tables of language.md come from here.
  */
-import { CPU_SETTINGS } from "../../devices/pci/host_bridge.ts";
-import { type DeviceRegistry, DEVICES } from "../../devices/registry.ts";
-import {
-  IOMMU_SETTINGS,
-  MACHINE_SETTINGS,
-  RAM_SETTINGS,
-  REGION_SETTINGS,
-  SWIOTLB_SETTINGS,
-} from "../../runtime/machine_config.ts";
-import { LATENCY_PRESETS, type LatencyPresetName } from "../../runtime/time/latency_presets.ts";
-import { LATENCY_SETTINGS } from "../../runtime/time/latencies.ts";
+import { CPU_SETTINGS } from "@dmalab/devices/pci";
+import { type DeviceRegistry, DEVICES } from "@dmalab/devices";
 import {
   type AnySetting,
   BOOL,
+  IOMMU_SETTINGS,
+  MACHINE_SETTINGS,
   optional,
   type OptionalSetting,
+  RAM_SETTINGS,
+  REGION_SETTINGS,
   setting,
   type SettingRows,
+  SWIOTLB_SETTINGS,
   word,
-} from "../../runtime/settings.ts";
+} from "@dmalab/runtime";
+import { LATENCY_PRESETS, LATENCY_SETTINGS, type LatencyPresetName } from "@dmalab/runtime/time";
 import {
   DEFAULT_KERNEL,
   KERNEL_NAMES,
   KERNEL_SHORT_NAMES,
   type KernelProfile,
-} from "../../runtime/kernels/kernels.ts";
+} from "@dmalab/runtime/kernels";
 
 /** The list of defect switches, which is a set of changes and no value. */
 export interface QuirksSetting extends Omit<OptionalSetting, "shape"> {

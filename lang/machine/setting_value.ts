@@ -1,13 +1,13 @@
 /** Reads the value of one machine key, as the shape in its row of the schema wants it. */
-import { PAGE_SIZE_BYTES } from "../../runtime/address.ts";
 import {
   MAX_BYTES,
   type NumberProblem,
   numberProblem,
   type NumberShape,
+  PAGE_SIZE_BYTES,
   pages,
   PHYS,
-} from "../../runtime/settings.ts";
+} from "@dmalab/runtime";
 import type { EvaluateConstant } from "../values/machine_variant.ts";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { type Hint, nearNames } from "../diagnostics/suggest.ts";
@@ -16,20 +16,20 @@ import { formatValue } from "../render/value_text.ts";
 import type { Span } from "../source.ts";
 import type { Expression } from "../syntax/tree/ast.ts";
 import {
+  EnumValue,
   ListValue,
   Quantity,
-  type QuantityKind,
+  type QuantityType,
   RangeValue,
   Ratio,
   RecordValue,
   type Value,
-  Word,
 } from "../values/value.ts";
-import { isQuirkName, QUIRK_NAMES, type QuirkName } from "../../runtime/kernels/quirks.ts";
+import { isQuirkName, QUIRK_NAMES, type QuirkName } from "@dmalab/runtime/kernels";
 import type { SettingSpec, ValueShape } from "./schema.ts";
 
 /** A range of addresses, end exclusive. */
-export interface AddressRange {
+export interface SettingAddressRange {
   readonly start: number;
   readonly end: number;
 }
@@ -57,7 +57,7 @@ export type SettingValue =
   | null
   | readonly string[]
   | readonly number[]
-  | readonly AddressRange[]
+  | readonly SettingAddressRange[]
   | readonly BusRange[]
   | QuirkChanges;
 
@@ -97,7 +97,7 @@ const WANTED: Readonly<Record<ValueShape["kind"], string>> = {
   text: "a text",
 };
 
-const QUANTITY_NAMES: Readonly<Record<QuantityKind, string>> = {
+const QUANTITY_NAMES: Readonly<Record<QuantityType, string>> = {
   size: "a size",
   duration: "a duration",
   phys: "a physical address",
@@ -112,7 +112,7 @@ function kindOf(value: Value): string {
   if (typeof value === "boolean") return "true or false";
   if (typeof value === "string") return "a string";
   if (value instanceof Quantity) return QUANTITY_NAMES[value.kind];
-  if (value instanceof Word) return "a word";
+  if (value instanceof EnumValue) return "a word";
   if (value instanceof ListValue) return "a list";
   if (value instanceof RangeValue) return "a range";
   if (value instanceof RecordValue) return "a record";
@@ -121,7 +121,7 @@ function kindOf(value: Value): string {
 }
 
 type ListShape = Extract<ValueShape, { kind: "words" | "sizes" | "ranges" | "dma_ranges" }>;
-type ListItem = string | number | AddressRange | BusRange;
+type ListItem = string | number | SettingAddressRange | BusRange;
 
 function isListShape(shape: ValueShape): shape is ListShape {
   const { kind } = shape;
@@ -215,7 +215,7 @@ export class SettingReader {
       case "word":
         // `none` is the language's word for nothing; here it may be one like any other.
         if (value === null && shape.choices.includes("none")) return "none";
-        if (!(value instanceof Word)) {
+        if (!(value instanceof EnumValue)) {
           const isQuoted = typeof value === "string" && shape.choices.includes(value);
           const wanted = isQuoted ? `\`${value}\` without quotes` : oneOf(shape.choices);
           return this.#wrongKind(shape, name, value, span, wanted);
@@ -230,7 +230,7 @@ export class SettingReader {
         return undefined;
       case "words":
         if (value === null && shape.orNone) return null;
-        if (value instanceof Word && shape.orWords?.includes(value.name)) return value.name;
+        if (value instanceof EnumValue && shape.orWords?.includes(value.name)) return value.name;
         if (!(value instanceof ListValue)) return this.#wrongKind(shape, name, value, span);
         return allOrNone(value.items.map((item) => this.#item(shape, name, item, span)));
       case "sizes":
@@ -268,14 +268,19 @@ export class SettingReader {
     return undefined;
   }
 
-  #choice(name: string, value: Word | string, choices: readonly string[], span: Span): boolean {
-    const text = value instanceof Word ? value.name : `"${value}"`;
+  #choice(
+    name: string,
+    value: EnumValue | string,
+    choices: readonly string[],
+    span: Span,
+  ): boolean {
+    const text = value instanceof EnumValue ? value.name : `"${value}"`;
     if (choices.includes(text)) return true;
     this.bag.error(
       "E0508",
       span,
       `Cannot use ${text} as ${name}`,
-      value instanceof Word ? suggestOr(text, choices, oneOf(choices)) : oneOf(choices),
+      value instanceof EnumValue ? suggestOr(text, choices, oneOf(choices)) : oneOf(choices),
     );
     return false;
   }
@@ -288,7 +293,7 @@ export class SettingReader {
   ): ListItem | undefined {
     switch (shape.kind) {
       case "words":
-        if (!(value instanceof Word)) {
+        if (!(value instanceof EnumValue)) {
           return this.#wrongKind(shape, `part of ${name}`, value, span, oneOf(shape.choices));
         }
         return this.#choice(name, value, shape.choices, span) ? value.name : undefined;
@@ -408,7 +413,7 @@ export class SettingReader {
   #readQuirkNames(items: readonly Value[], span: Span): QuirkChanges | undefined {
     const clear = items[0] === null;
     const names = (clear ? items.slice(1) : items).map((item) =>
-      item instanceof Word ? item.name : formatValue(item)
+      item instanceof EnumValue ? item.name : formatValue(item)
     );
     return names.every((name): name is QuirkName => this.#knownQuirk(name, span))
       ? { clear, add: names, remove: [] }

@@ -92,7 +92,7 @@ function explainMismatch<E extends { readonly name: string }>(
   const walk = new Walk(matcher, test);
   walk.begin();
   const from = Math.max(0, matched - PATH_EVENTS);
-  const steps: Step[] = [];
+  const steps: Transition[] = [];
   for (let index = 0; index < matched; index++) {
     walk.take(events[index]!);
     if (index >= from) steps.push(walk.lastStep());
@@ -116,7 +116,7 @@ function explainMismatch<E extends { readonly name: string }>(
 }
 
 /** How one event led from a set of states to the next. */
-interface Step {
+interface Transition {
   /** The item each state of the set before was waiting for. */
   readonly itemsBefore: readonly number[];
   /** For each state of the set after, the position in the set before that led to it. */
@@ -172,7 +172,7 @@ class Walk<E extends { readonly name: string }> {
     return [...new Set(this.#current.map((state) => items[states[3 * state]!]!))];
   }
 
-  lastStep(): Step {
+  lastStep(): Transition {
     const { states } = this.matcher;
     return {
       itemsBefore: this.#before.map((state) => states[3 * state]!),

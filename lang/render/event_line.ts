@@ -8,9 +8,8 @@
  *
  * The call that led to an event stands above it, one step to the left; the call's result ends it.
  */
-import type { KernelCall } from "../../runtime/event_vocabulary.ts";
-import { fieldOf, isCall, isReturn, type MachineEvent } from "../../runtime/events.ts";
-import { type Field, type FieldKind, isAddress } from "../../runtime/vocabulary/fields.ts";
+import { fieldOf, isCall, isReturn, type KernelCall, type MachineEvent } from "@dmalab/runtime";
+import { type Field, type FieldKind, isAddress } from "@dmalab/runtime/vocabulary";
 import { clip, pad } from "../text/columns.ts";
 import { shownParts } from "../text/repeats.ts";
 import {
@@ -167,13 +166,13 @@ function layoutFor(
     cpu: distinct(events.map((event) => event.cpu)).size > 1,
     deviceWidth: devices.size > 1 ? widest(devices, 6) : 0,
     requestWidth: requests.size > 1 ? 4 : 0,
-    nameWidth: Math.min(LONGEST_NAME, widest(plainNames, 10)),
+    nameWidth: Math.min(MAX_NAME, widest(plainNames, 10)),
     columns,
   };
 }
 
 /** Names longer than this stand out of their column. */
-const LONGEST_NAME = 18;
+const MAX_NAME = 18;
 
 function titleCells(layout: EventLayout): string[] {
   const cells = [pad("seq", layout.seqWidth, "right"), pad("time", layout.timeWidth, "right")];

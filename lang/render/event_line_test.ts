@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import type { MachineEvent } from "../../runtime/events.ts";
+import type { MachineEvent } from "@dmalab/runtime";
 import { formatEvent, formatEvents } from "./event_line.ts";
 
 function event(seq: number, name: string, fields: Record<string, unknown>): MachineEvent {

@@ -1,7 +1,7 @@
 /** Colours, by what a piece of text is. Nothing is loaded for them: they lie on the fast path. */
 
 /** What a piece of text is. */
-export type Role =
+export type TextRole =
   | "good"
   | "bad"
   | "warning"
@@ -12,7 +12,7 @@ export type Role =
   | "iommu"
   | "device";
 
-const CODES: Readonly<Record<Role, string>> = {
+const CODES: Readonly<Record<TextRole, string>> = {
   good: "32",
   bad: "31",
   warning: "33",
@@ -25,7 +25,7 @@ const CODES: Readonly<Record<Role, string>> = {
 };
 
 /** Gives text its colour, or leaves it as it is. */
-export type Paint = (role: Role, text: string) => string;
+export type Paint = (role: TextRole, text: string) => string;
 
 /** @param colour Whether the place that shows it has colours. */
 export function painter(colour: boolean): Paint {

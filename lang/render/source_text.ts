@@ -1,13 +1,13 @@
 /** Values as a script writes them: text that, read again, is the same value. */
 import {
   BytesValue,
+  EnumValue,
   ListValue,
   Quantity,
   RangeValue,
   Ratio,
   RecordValue,
   type Value,
-  Word,
 } from "../values/value.ts";
 import { formatAddress, formatHexBytes, formatSize } from "../text/numbers.ts";
 
@@ -17,6 +17,8 @@ import { formatAddress, formatHexBytes, formatSize } from "../text/numbers.ts";
  *
  * @example
  * ```ts
+ * import { Quantity } from "../values/value.ts";
+ *
  * sourceText(new Quantity("duration", 1200)); // "1200ns"
  * ```
  */
@@ -25,7 +27,7 @@ export function sourceText(value: Value): string {
   if (typeof value === "string") return quoted(value);
   if (typeof value !== "object") return String(value);
   if (value instanceof Quantity) return quantityText(value.value, value.kind);
-  if (value instanceof Word) return value.name;
+  if (value instanceof EnumValue) return value.name;
   if (value instanceof Ratio) return String(value.value);
   if (value instanceof RangeValue) {
     return `${operand(value.first, value.kind)}..${operand(value.end, value.kind)}`;

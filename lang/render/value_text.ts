@@ -1,16 +1,16 @@
 /** Values as one line of text, the way a script would write them. */
-import type { Run } from "../values/run.ts";
+import type { ExecutionContext } from "../values/execution_context.ts";
 import {
   BytesValue,
   Closure,
-  Handle,
+  EnumValue,
+  type Handle,
   ListValue,
   Quantity,
   RangeValue,
   Ratio,
   RecordValue,
   type Value,
-  Word,
 } from "../values/value.ts";
 import {
   formatAddress,
@@ -24,8 +24,8 @@ import { CHARACTER_BYTES, FORMAT_STEPS, VALUE_DEPTH } from "../values/limits.ts"
 import { quoted } from "./source_text.ts";
 
 /** Items of a list, entries of a record and bytes shown before the rest is only counted. */
-const SHOWN_ITEMS = 16;
-const SHOWN_BYTES = 32;
+const DISPLAYED_ITEMS = 16;
+const DISPLAYED_BYTES = 32;
 
 /** A size, duration or address as its literal. */
 export function formatQuantity(quantity: Quantity): string {
@@ -42,8 +42,12 @@ export function formatQuantity(quantity: Quantity): string {
  * @param nested True inside a list or record, where strings keep their quotes.
  * @throws {LimitError} When the run has not enough left for the text.
  */
-export function formatValue(value: Value, run: Run | null = null, nested = false): string {
-  const writer = new ValueWriter(run, null);
+export function formatValue(
+  value: Value,
+  context: ExecutionContext | null = null,
+  nested = false,
+): string {
+  const writer = new ValueWriter(context, null);
   writer.value(value, nested);
   return writer.text;
 }
@@ -61,30 +65,38 @@ export interface TextStart {
  *
  * @param characters How many are enough; there may be some more.
  */
-export function formatStart(value: Value, run: Run | null, characters: number): TextStart {
-  const writer = new ValueWriter(run, characters);
+export function formatStart(
+  value: Value,
+  context: ExecutionContext | null,
+  characters: number,
+): TextStart {
+  const writer = new ValueWriter(context, characters);
   writer.value(value, true);
   return { text: writer.text, whole: !writer.stopped };
 }
 
 /** Characters of a value that are shown on request. */
-export const SHOWN_CHARACTERS = 2 ** 16;
+export const DISPLAYED_CHARACTERS = 2 ** 16;
 
 /** Characters of a value that a sentence of ours repeats. */
 const SENTENCE_CHARACTERS = 1000;
 
 /** The text of {@linkcode formatStart}, with an ellipsis where there is more. */
-export function formatClipped(value: Value, run: Run | null, characters: number): string {
-  const { text, whole } = formatStart(value, run, characters);
+export function formatClipped(
+  value: Value,
+  context: ExecutionContext | null,
+  characters: number,
+): string {
+  const { text, whole } = formatStart(value, context, characters);
   return whole ? text : `${text}…`;
 }
 
 /** A value as a part of a sentence: its text, or the beginning of a long one. */
-export function formatInSentence(value: Value, run: Run | null): string {
+export function formatInSentence(value: Value, context: ExecutionContext | null): string {
   if (typeof value === "string") {
     return value.length <= SENTENCE_CHARACTERS ? value : `${value.slice(0, SENTENCE_CHARACTERS)}…`;
   }
-  return formatClipped(value, run, SENTENCE_CHARACTERS);
+  return formatClipped(value, context, SENTENCE_CHARACTERS);
 }
 
 /** Writes values one behind the other, and stops when it has enough. */
@@ -95,11 +107,11 @@ class ValueWriter {
   #depth = 0;
 
   /** @param enough How many characters are enough; null for all, which then are charged. */
-  constructor(readonly run: Run | null, readonly enough: number | null) {}
+  constructor(readonly context: ExecutionContext | null, readonly enough: number | null) {}
 
   #write(text: string): void {
     if (this.enough === null) {
-      this.run?.chargeMemory(CHARACTER_BYTES * text.length);
+      this.context?.chargeMemory(CHARACTER_BYTES * text.length);
       this.text += text;
     } else this.text += text.length > this.enough ? text.slice(0, this.enough) : text;
   }
@@ -112,7 +124,7 @@ class ValueWriter {
 
   value(value: Value, nested: boolean): void {
     if (this.#isEnough()) return;
-    if (this.enough === null) this.run?.work(FORMAT_STEPS);
+    if (this.enough === null) this.context?.work(FORMAT_STEPS);
     if (value instanceof ListValue || value instanceof RecordValue) {
       if (this.enough !== null && this.#depth === VALUE_DEPTH) {
         this.stopped = true;
@@ -123,7 +135,7 @@ class ValueWriter {
       else this.#record(value);
       this.#depth--;
     } else if (typeof value === "string") this.#string(value, nested);
-    else this.#write(plainText(value, this.run));
+    else this.#write(plainText(value, this.context));
   }
 
   #string(value: string, nested: boolean): void {
@@ -136,7 +148,7 @@ class ValueWriter {
 
   #list({ items }: ListValue): void {
     this.#write("[");
-    for (let at = 0; at < Math.min(items.length, SHOWN_ITEMS); at++) {
+    for (let at = 0; at < Math.min(items.length, DISPLAYED_ITEMS); at++) {
       if (this.#isEnough()) return;
       if (at > 0) this.#write(", ");
       this.value(items[at]!, true);
@@ -149,7 +161,7 @@ class ValueWriter {
     let at = 0;
     for (const [key, value] of entries) {
       if (this.#isEnough()) return;
-      if (at === SHOWN_ITEMS) break;
+      if (at === DISPLAYED_ITEMS) break;
       this.#write(`${at++ === 0 ? "{ " : ", "}${key}: `);
       this.value(value, true);
     }
@@ -158,20 +170,23 @@ class ValueWriter {
 }
 
 /** The text of what has no parts. */
-function plainText(value: Exclude<Value, string | ListValue | RecordValue>, run: Run | null) {
+function plainText(
+  value: Exclude<Value, string | ListValue | RecordValue>,
+  context: ExecutionContext | null,
+) {
   if (value === null) return "none";
   if (typeof value !== "object") return String(value);
   if (value instanceof Quantity) return formatQuantity(value);
-  if (value instanceof Word) return value.name;
+  if (value instanceof EnumValue) return value.name;
   if (value instanceof Ratio) return formatRatio(value.value);
   if (value instanceof RangeValue) return formatRange(value);
   if (value instanceof BytesValue) return formatBytes(value.bytes);
   if (value instanceof Closure) return value.name === "" ? "a function" : `fn ${value.name}`;
-  return formatHandle(value, run);
+  return formatHandle(value, context);
 }
 
-function formatHandle(handle: Handle, run: Run | null): string {
-  return run === null ? handle.type.name : handle.type.format(handle.target as never, run);
+function formatHandle(handle: Handle, context: ExecutionContext | null): string {
+  return context === null ? handle.type.name : handle.type.format(handle.target as never, context);
 }
 
 function formatRange(range: RangeValue): string {
@@ -181,12 +196,12 @@ function formatRange(range: RangeValue): string {
 }
 
 function formatBytes(bytes: Uint8Array): string {
-  const shown = formatHexBytes(bytes.subarray(0, SHOWN_BYTES));
-  return bytes.length <= SHOWN_BYTES
+  const shown = formatHexBytes(bytes.subarray(0, DISPLAYED_BYTES));
+  return bytes.length <= DISPLAYED_BYTES
     ? `bytes"${shown}"`
     : `bytes"${shown} …" (${formatSize(bytes.length)})`;
 }
 
 function moreItems(count: number): string {
-  return count <= SHOWN_ITEMS ? "" : `, … ${count - SHOWN_ITEMS} more`;
+  return count <= DISPLAYED_ITEMS ? "" : `, … ${count - DISPLAYED_ITEMS} more`;
 }

@@ -2,12 +2,12 @@ import { assertEquals } from "@std/assert";
 import {
   BytesValue,
   Closure,
+  EnumValue,
   ListValue,
   Quantity,
   RangeValue,
   Ratio,
   RecordValue,
-  Word,
 } from "../values/value.ts";
 import { formatValue } from "./value_text.ts";
 
@@ -20,7 +20,7 @@ Deno.test("formatValue() writes values as literals of the language", () => {
   assertEquals(formatValue(new Quantity("dma", 0xffff_f000)), "0xffff_f000");
   assertEquals(formatValue(new Quantity("duration", 1200)), "1.2us");
   assertEquals(formatValue(new Ratio(0.5)), "0.5");
-  assertEquals(formatValue(new Word("strict")), "strict");
+  assertEquals(formatValue(new EnumValue("strict")), "strict");
   assertEquals(formatValue(new RangeValue(0, 8, "int")), "0..8");
   assertEquals(formatValue(new RangeValue(0, 4096, "size")), "0B..4KiB");
   assertEquals(formatValue(new BytesValue(new Uint8Array([1, 255]))), 'bytes"01 ff"');

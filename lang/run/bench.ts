@@ -4,15 +4,15 @@ import type { Failure } from "../vm/failure.ts";
 import { RunWatch } from "../vm/run_watch.ts";
 import type { Vm } from "../vm/vm.ts";
 import { Ratio, type Value } from "../values/value.ts";
-import type { Leftover } from "../../runtime/leaks/leftovers.ts";
+import type { Leftover } from "@dmalab/runtime/leaks";
 import type { Program } from "./program.ts";
 import type { TestEntry } from "./test_entry.ts";
 import {
   describeIncident,
+  DISPLAYED_INCIDENTS,
   findingKey,
   foundIncidents,
   judgeEnd,
-  LISTED_INCIDENTS,
 } from "./incidents.ts";
 import type { BenchIncident, BenchOutcome } from "./report.ts";
 import { type RunOptions, type SharedOptions, sharedOptions } from "./run_options.ts";
@@ -116,18 +116,18 @@ class BenchRun {
     if (!this.#go(machine)) return;
     if (!this.#turns(machine, this.options.warmup ?? DEFAULT_WARMUP)) return;
     const { eventNames } = this.program.registry;
-    const before = eventNames.map((name) => machine.world.count(name));
+    const before = eventNames.map((name) => machine.machine.count(name));
     const held = leftCounts(machine);
-    const startNs = machine.world.nowNs();
+    const startNs = machine.machine.nowNs();
     this.#startMs = this.options.clock?.() ?? 0;
     if (!this.#turns(machine, this.#iterations)) return;
-    this.#virtualNs = machine.world.nowNs() - startNs;
+    this.#virtualNs = machine.machine.nowNs() - startNs;
     eventNames.forEach((name, index) => {
-      const count = machine.world.count(name) - before[index]!;
+      const count = machine.machine.count(name) - before[index]!;
       if (count > 0) this.#counts[name] = count;
     });
     // What the setup has made stays, and a ring that fills up is full after the warm-up.
-    this.#leaks = machine.world.leftovers().filter((leak) =>
+    this.#leaks = machine.machine.leftovers().filter((leak) =>
       leak.more + 1 - (held.get(findingKey(leak)) ?? 0) >= this.#iterations
     );
   }
@@ -163,10 +163,10 @@ class BenchRun {
   #incidentsOf(vm: Vm): BenchIncident[] {
     const found = [
       ...foundIncidents(vm),
-      ...this.#leaks.map((finding) => ({ finding, run: vm, where: null })),
+      ...this.#leaks.map((finding) => ({ finding, context: vm, where: null })),
     ];
     const groups = [...Map.groupBy(found, ({ finding }) => findingKey(finding)).values()];
-    return groups.slice(0, LISTED_INCIDENTS).map((group) => ({
+    return groups.slice(0, DISPLAYED_INCIDENTS).map((group) => ({
       incident: {
         ...describeIncident(group[0]!, null, this.#shared.style),
         isFailure: group[0]!.finding === this.#failure?.finding,
@@ -209,8 +209,8 @@ class BenchRun {
 }
 
 /** How much each statement has left so far. */
-function leftCounts({ world }: TestMachine): ReadonlyMap<string, number> {
-  return new Map(world.leftovers().map((leak) => [findingKey(leak), leak.more + 1]));
+function leftCounts({ machine }: TestMachine): ReadonlyMap<string, number> {
+  return new Map(machine.leftovers().map((leak) => [findingKey(leak), leak.more + 1]));
 }
 
 function numberValue(count: number): Value {

@@ -5,7 +5,7 @@
  * They are put into the registry, so that the rooms below do not depend on C: the query for what a machine binds
  * lists them, and each machine is built with them.
  */
-import type { LabConfig } from "../../devices/lab_config.ts";
+import type { LabConfig } from "@dmalab/devices";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import type { SourceFile, Span } from "../source.ts";
 import { type LoadedFile, loadNamedFile, type SourceLoader } from "../syntax/load_files.ts";
@@ -21,7 +21,7 @@ import {
   type TreeSettings,
 } from "../values/c_module.ts";
 import type { Registry } from "../values/registry.ts";
-import type { Kind, TypeSpec } from "../values/spec.ts";
+import type { HandleType, Type } from "../values/spec.ts";
 import type { Value } from "../values/value.ts";
 
 interface Declared {
@@ -43,7 +43,7 @@ export function withCDrivers(
   const unknown: CDriverDeclaration[] = [];
   const named: Registry = {
     ...registry,
-    globalKinds: (config) => withNames(registry, config, unknown),
+    globalTypes: (config) => withNames(registry, config, unknown),
   };
   if (!compiles(loader)) {
     for (const { pathSpan } of declarations) {
@@ -158,9 +158,9 @@ function withNames(
   registry: Registry,
   config: LabConfig,
   declarations: readonly CDriverDeclaration[],
-): ReadonlyMap<string, Kind> {
+): ReadonlyMap<string, Type> {
   const names = declarations.map(({ name }) => [name.text, "any"] as const);
-  return new Map([...names, ...registry.globalKinds(config)]);
+  return new Map([...names, ...registry.globalTypes(config)]);
 }
 
 function compiles(loader: SourceLoader): loader is CLoader {
@@ -179,7 +179,7 @@ export function refuseCDrivers(files: readonly LoadedFile[], bag: DiagnosticBag)
 }
 
 class CRegistry {
-  readonly #types: Map<string, TypeSpec>;
+  readonly #types: Map<string, HandleType>;
   readonly #reported = new Set<string>();
   readonly #modules = new Set<CModule>();
   readonly #found = new Set<CompiledC>();
@@ -204,16 +204,16 @@ class CRegistry {
         for (const each of this.declared) this.#find(each, config);
         return config;
       },
-      globalKinds: (config) => this.#kinds(config),
-      buildWorld: (config, options) => {
-        const world = inner.buildWorld(config, options);
-        const globals = world.globals as Map<string, Value>;
+      globalTypes: (config) => this.#kinds(config),
+      buildMachine: (config, options) => {
+        const machine = inner.buildMachine(config, options);
+        const globals = machine.globals as Map<string, Value>;
         for (const each of this.declared) {
           const module = this.#find(each, config)?.module ?? null;
           if (module !== null) this.#modules.add(module);
-          if (module !== null) globals.set(each.declaration.name.text, module.start(world));
+          if (module !== null) globals.set(each.declaration.name.text, module.start(machine));
         }
-        return world;
+        return machine;
       },
     };
   }
@@ -245,8 +245,8 @@ class CRegistry {
     tell();
   }
 
-  #kinds(config: LabConfig): ReadonlyMap<string, Kind> {
-    const kinds = new Map(this.inner.globalKinds(config));
+  #kinds(config: LabConfig): ReadonlyMap<string, Type> {
+    const kinds = new Map(this.inner.globalTypes(config));
     for (const each of this.declared) {
       const { span, text } = each.declaration.name;
       if (kinds.has(text)) {

@@ -1,10 +1,10 @@
 /** The machines a test runs on: `with` changes one, `matrix` makes a test for each combination. */
-import type { LabConfig } from "../../devices/lab_config.ts";
+import type { LabConfig } from "@dmalab/devices";
 import { formatValue } from "../render/value_text.ts";
 import type { Registry } from "../values/registry.ts";
 import { ListValue, type Value } from "../values/value.ts";
 import type { ProgramMachine } from "../check/check_files.ts";
-import { ConstantEvaluator } from "../check/kinds/constant_value.ts";
+import { ConstantEvaluator } from "../check/types/constant_value.ts";
 import type { FileScope } from "../check/names/file_scope.ts";
 import { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { type Span, spanText } from "../source.ts";
@@ -18,8 +18,8 @@ import {
   type ComparedMachine,
   type ConfigModifier,
   describeSettings,
-  type MachineSetting,
   type MachineVariant,
+  type VariantSetting,
 } from "../values/machine_variant.ts";
 
 /** More combinations than anybody would wait for. */
@@ -35,7 +35,7 @@ export interface Combination {
   /** `iommu.mode = lazy, cpus = 2`; empty for a test without a matrix. */
   readonly label: string;
   /** The same, one by one. */
-  readonly settings: readonly MachineSetting[];
+  readonly settings: readonly VariantSetting[];
   readonly config: LabConfig;
   /** What the test changes of the machine block. */
   readonly variant: MachineVariant;
@@ -215,7 +215,7 @@ function product(axes: readonly (readonly Choice[])[]): Choice[][] {
   );
 }
 
-function settingText({ known, path, value }: ConfigModifier): MachineSetting {
+function settingText({ known, path, value }: ConfigModifier): VariantSetting {
   return {
     key: path.map(({ text }) => text).join("."),
     value: known === undefined

@@ -1,10 +1,10 @@
 /** What a `driver` declaration marks: the functions, and what `dmalab hunt` tries them with. */
 import { formatCount } from "../text/numbers.ts";
-import type { Kind } from "../values/spec.ts";
-import { ListValue, Quantity, RangeValue, type Value, Word } from "../values/value.ts";
+import type { Type } from "../values/spec.ts";
+import { EnumValue, ListValue, Quantity, RangeValue, type Value } from "../values/value.ts";
 import type { Registry } from "../values/registry.ts";
 import type { FunctionBinding, Resolution } from "../check/names/bindings.ts";
-import { ConstantEvaluator } from "../check/kinds/constant_value.ts";
+import { ConstantEvaluator } from "../check/types/constant_value.ts";
 import type { FileScope } from "../check/names/file_scope.ts";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { type Hint, nearNames } from "../diagnostics/suggest.ts";
@@ -61,9 +61,9 @@ export const DRIVER_KEYS = {
 type DriverKey = keyof typeof DRIVER_KEYS;
 
 /** More pieces than one buffer of a hunt has. */
-const MOST_PIECES = 64;
+const MAX_PIECES = 64;
 /** A longer piece than any of a hunt. */
-const MOST_BYTES = 2 ** 21;
+const MAX_BYTES = 2 ** 21;
 const PAGE_BYTES = 4096;
 
 /** What reading a declaration needs of the checked files. */
@@ -110,7 +110,7 @@ class DriverReader {
     const takes = this.#entries.has("takes") ? this.#function("takes", "takes(buf)", 1) : null;
     const device = this.#device();
     const pieces = this.#pieces();
-    const sizesBytes = this.#sizes("sizes", [PAGE_BYTES], 1, MOST_BYTES);
+    const sizesBytes = this.#sizes("sizes", [PAGE_BYTES], 1, MAX_BYTES);
     const offsetsBytes = this.#sizes("offsets", [0], 0, PAGE_BYTES - 1);
     const dirs = this.#dirs(map !== null && map.takesDirection);
     if (this.#wrong || map === null || unmap === null || device === null) return null;
@@ -155,7 +155,7 @@ class DriverReader {
 
   #device(): string | null {
     const { registry, resolution, scope } = this.context;
-    const names = [...scope.machineKinds].filter(([, kind]) => isDevice(kind, registry))
+    const names = [...scope.machineKinds].filter(([, type]) => isDevice(type, registry))
       .map(([name]) => name);
     const value = this.#entries.get("device")?.value;
     if (value === undefined) {
@@ -184,8 +184,8 @@ class DriverReader {
       : value instanceof RangeValue && value.kind === "int"
       ? [value.first, value.end - 1]
       : [0, 0];
-    if (first >= 1 && last >= first && last <= MOST_PIECES) return { first, last };
-    this.#refuseValue("pieces", `from 1 to ${MOST_PIECES}`);
+    if (first >= 1 && last >= first && last <= MAX_PIECES) return { first, last };
+    this.#refuseValue("pieces", `from 1 to ${MAX_PIECES}`);
     return one;
   }
 
@@ -211,7 +211,7 @@ class DriverReader {
     const values = this.#list("dirs");
     if (values === undefined) return given ? DRIVER_DIRECTIONS : ["to_device"];
     const dirs = DRIVER_DIRECTIONS.filter((dir) =>
-      values.some((value) => value instanceof Word && value.name === dir)
+      values.some((value) => value instanceof EnumValue && value.name === dir)
     );
     if (dirs.length === 0 || dirs.length !== new Set(values).size) {
       this.#refuseValue("dirs", DRIVER_DIRECTIONS.join(", "));
@@ -246,7 +246,7 @@ class DriverReader {
   }
 }
 
-function isDevice(kind: Kind, registry: Registry): boolean {
+function isDevice(kind: Type, registry: Registry): boolean {
   let type = registry.types.get(kind.slice(1));
   while (type !== undefined) {
     if (type.name === "device") return true;

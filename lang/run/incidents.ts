@@ -1,14 +1,14 @@
 /** Faults and reports that no statement of a test expected, and what is left at its end. */
 import { type IncidentEvent, incidentName } from "../values/incident.ts";
-import type { MachineEvent } from "../../runtime/events.ts";
-import type { Leftover } from "../../runtime/leaks/leftovers.ts";
+import type { MachineEvent } from "@dmalab/runtime";
+import type { Leftover } from "@dmalab/runtime/leaks";
 import { renderFinding, type RenderOptions } from "../diagnostics/render.ts";
 import { formatEventText } from "../render/event_line.ts";
 import { formatAddress } from "../text/numbers.ts";
 import { logLine, reportSentence } from "../render/report_text.ts";
 import { type Span, spanPlace } from "../source.ts";
 import type { Failure } from "../vm/failure.ts";
-import type { SideRun } from "../vm/branches.ts";
+import type { ChildVm } from "../vm/branches.ts";
 import { relatedTo } from "../vm/report_places.ts";
 import type { SweepIncident } from "../vm/sweeps.ts";
 import type { RaceIncident } from "../vm/races.ts";
@@ -18,16 +18,16 @@ import type { FailureStyle } from "./render_failure.ts";
 import type { Incident } from "./report.ts";
 
 /** Incidents of one run that are listed; the others are counted. */
-export const LISTED_INCIDENTS = 20;
+export const DISPLAYED_INCIDENTS = 20;
 
 /** Faults and reports that no statement expected. */
-export function unexpectedIncidents(vm: SideRun): readonly IncidentEvent[] {
-  return vm.world.incidents.filter((event) => !vm.expectedIncidents.has(event));
+export function unexpectedIncidents(vm: ChildVm): readonly IncidentEvent[] {
+  return vm.machine.incidents.filter((event) => !vm.expectedIncidents.has(event));
 }
 
 /** Unexpected incidents fail a run that completed, unless its machine says otherwise. */
-function judgeIncidents(vm: SideRun): Failure | null {
-  const first = unexpectedIncidents(vm).find((event) => vm.world.fails(incidentKind(event)));
+function judgeIncidents(vm: ChildVm): Failure | null {
+  const first = unexpectedIncidents(vm).find((event) => vm.machine.fails(incidentKind(event)));
   if (first === undefined) return null;
   const kind = incidentKind(first);
   const name = incidentName(first);
@@ -50,17 +50,17 @@ function judgeIncidents(vm: SideRun): Failure | null {
 }
 
 /** What fails a run that completed: unexpected incidents, then leaks. */
-export function judgeEnd(vm: SideRun, leaks: readonly Leftover[]): Failure | null {
+export function judgeEnd(vm: ChildVm, leaks: readonly Leftover[]): Failure | null {
   return judgeIncidents(vm) ?? judgeLeaks(vm, leaks);
 }
 
 /** Unexpected incidents, or leaks. */
-export type Finding = IncidentEvent | Leftover;
+export type RunFinding = IncidentEvent | Leftover;
 
 /** What a finding of a run counts as. */
-export function kindOfFinding({ finding, run, where }: FoundIncident): Incident["kind"] {
+export function kindOfFinding({ finding, context, where }: FoundIncident): Incident["kind"] {
   // An order of a race is listed for its leaks only where it reached its end.
-  if (!("name" in finding)) return where === null && run.failure !== null ? "held" : "leak";
+  if (!("name" in finding)) return where === null && context.failure !== null ? "held" : "leak";
   return incidentKind(finding);
 }
 
@@ -77,7 +77,7 @@ function incidentKind(event: IncidentEvent): "fault" | "report" {
 }
 
 /** What it is called, and the statement it happened at, or that left it. */
-export function findingKey(finding: Finding): string {
+export function findingKey(finding: RunFinding): string {
   return "name" in finding
     ? `${incidentName(finding)} ${finding.site}`
     : `leak ${finding.kind} ${finding.device} ${finding.site}`;
@@ -85,8 +85,8 @@ export function findingKey(finding: Finding): string {
 
 /** An incident, and in which runs it happened. */
 export interface FoundIncident {
-  readonly finding: Finding;
-  readonly run: SideRun;
+  readonly finding: RunFinding;
+  readonly context: ChildVm;
   /** Of runs beside the one of the test: which ones, behind a word. */
   readonly where: { readonly label: "orders" | "at"; readonly text: string } | null;
 }
@@ -94,24 +94,24 @@ export interface FoundIncident {
 /** All unexpected incidents of a run so far, of its races and its `inject each` too. */
 export function foundIncidents(vm: Vm): readonly FoundIncident[] {
   return [
-    ...unexpectedIncidents(vm).map((finding) => ({ finding, run: vm, where: null })),
+    ...unexpectedIncidents(vm).map((finding) => ({ finding, context: vm, where: null })),
     ...vm.races.incidents.map(raceIncident),
     ...vm.sweeps.incidents.map(sweepIncident),
   ];
 }
 
 /** An incident of some orders of a race. */
-function raceIncident({ finding, order, orders, run, runs }: RaceIncident): FoundIncident {
+function raceIncident({ finding, order, orders, context, runs }: RaceIncident): FoundIncident {
   const text = `${orders} of ${runs} of the race, such as ${order.letters}`;
-  return { finding, run, where: { label: "orders", text } };
+  return { finding, context, where: { label: "orders", text } };
 }
 
 /** An incident of some places of a `inject each`. */
 function sweepIncident(
-  { event, places, run, tried, when }: SweepIncident,
+  { event, places, context, tried, when }: SweepIncident,
 ): FoundIncident {
   const text = `${places} of ${tried} places of \`inject each\`, such as when ${when}`;
-  return { finding: event, run, where: { label: "at", text } };
+  return { finding: event, context, where: { label: "at", text } };
 }
 
 /** What there is to say of an incident beside its message: a word and a text each. */
@@ -124,7 +124,7 @@ type Facts = readonly (readonly [label: string, text: string])[];
  * @param style Colours for its lines.
  */
 export function describeIncident(
-  { finding, run, where }: FoundIncident,
+  { finding, context, where }: FoundIncident,
   gone: string | null,
   style?: FailureStyle,
 ): Incident {
@@ -133,10 +133,10 @@ export function describeIncident(
     ...where === null ? [] : [[where.label, where.text] as const],
     ...gone === null ? [] : [["note", gone] as const],
   ];
-  const kind = kindOfFinding({ finding, run, where });
+  const kind = kindOfFinding({ finding, context, where });
   const incident = "name" in finding
-    ? describeEvent(finding, run, options, facts)
-    : describeLeak(finding, kind === "held" ? kind : "leak", run, options, facts);
+    ? describeEvent(finding, context, options, facts)
+    : describeLeak(finding, kind === "held" ? kind : "leak", context, options, facts);
   if (where === null) return incident;
   const word = where.label === "orders" ? "in" : where.label;
   return { ...incident, text: `${incident.text} (${word} ${where.text})` };
@@ -144,18 +144,18 @@ export function describeIncident(
 
 function describeEvent(
   finding: IncidentEvent,
-  run: SideRun,
+  context: ChildVm,
   options: RenderOptions,
   facts: Facts,
 ): Incident {
   return finding.name === "dma.report"
-    ? describeReport(finding, run, options, facts)
-    : describeFault(finding, run, options, facts);
+    ? describeReport(finding, context, options, facts)
+    : describeFault(finding, context, options, facts);
 }
 
 function describeReport(
   event: MachineEvent<"dma.report">,
-  vm: SideRun,
+  vm: ChildVm,
   options: RenderOptions,
   facts: Facts,
 ): Incident {
@@ -184,7 +184,7 @@ function describeReport(
       firstPlace: first === null ? null : spanPlace(first),
       secondPlace: second === null ? null : spanPlace(second),
     }),
-    place: placeOf(event.site, vm),
+    place: locationOf(event.site, vm),
     lines,
   };
 }
@@ -199,7 +199,7 @@ function factsOf({ fields }: MachineEvent<"dma.report">): Facts {
 
 function describeFault(
   event: MachineEvent<"iommu.fault">,
-  vm: SideRun,
+  vm: ChildVm,
   options: RenderOptions,
   facts: Facts,
 ): Incident {
@@ -215,14 +215,14 @@ function describeFault(
     hint: hintOf(event),
   }, options);
   const text = formatEventText(event);
-  return { kind: "fault", name: reason, text, place: placeOf(event.site, vm), lines };
+  return { kind: "fault", name: reason, text, place: locationOf(event.site, vm), lines };
 }
 
-function spanOf(site: number | null, vm: SideRun): Span | null {
+function spanOf(site: number | null, vm: ChildVm): Span | null {
   return site === null ? null : vm.siteSpan(site);
 }
 
-function placeOf(site: number | null, vm: SideRun): string | null {
+function locationOf(site: number | null, vm: ChildVm): string | null {
   const span = spanOf(site, vm);
   return span === null ? null : spanPlace(span);
 }

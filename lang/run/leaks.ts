@@ -1,9 +1,9 @@
 /** Leaks of a run: as findings to print, and as what fails the test. */
-import type { Leftover } from "../../runtime/leaks/leftovers.ts";
+import type { Leftover } from "@dmalab/runtime/leaks";
 import { renderFinding, type RenderOptions } from "../diagnostics/render.ts";
 import { formatTimeRounded } from "../text/numbers.ts";
 import { type Span, spanPlace } from "../source.ts";
-import type { SideRun } from "../vm/branches.ts";
+import type { ChildVm } from "../vm/branches.ts";
 import type { Failure } from "../vm/failure.ts";
 import type { Incident } from "./report.ts";
 
@@ -15,10 +15,10 @@ const HINT =
  * What a run holds at its end. One that failed is asked too: what it holds may be why it failed; and
  * where one beside it failed, that one. One that a limit or a bug stopped is not.
  */
-export function leftoversOf(vm: SideRun): readonly Leftover[] {
-  if (vm.failure === null) return vm.world.leftovers();
+export function leftoversOf(vm: ChildVm): readonly Leftover[] {
+  if (vm.failure === null) return vm.machine.leftovers();
   const { held, kind } = vm.failure;
-  return kind === "failed" ? held ?? vm.world.leftovers() : [];
+  return kind === "failed" ? held ?? vm.machine.leftovers() : [];
 }
 
 /**
@@ -30,7 +30,7 @@ export function leftoversOf(vm: SideRun): readonly Leftover[] {
 export function describeLeak(
   leak: Leftover,
   kind: "leak" | "held",
-  vm: SideRun,
+  vm: ChildVm,
   options: RenderOptions = {},
   facts: readonly (readonly [label: string, text: string])[] = [],
 ): Incident {
@@ -53,9 +53,9 @@ export function describeLeak(
 }
 
 /** A leak fails a run that reached its end, unless its machine says otherwise. */
-export function judgeLeaks(vm: SideRun, leaks: readonly Leftover[]): Failure | null {
+export function judgeLeaks(vm: ChildVm, leaks: readonly Leftover[]): Failure | null {
   const [first] = leaks;
-  if (first === undefined || !vm.world.fails("leak")) return null;
+  if (first === undefined || !vm.machine.fails("leak")) return null;
   return {
     kind: "failed",
     finding: first,
@@ -87,6 +87,6 @@ function factsOf({ event, more, rule, with: others }: Leftover): [label: string,
   return facts;
 }
 
-function spanOf({ site }: Leftover, vm: SideRun): Span | null {
+function spanOf({ site }: Leftover, vm: ChildVm): Span | null {
   return site === null ? null : vm.siteSpan(site);
 }

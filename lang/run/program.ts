@@ -71,11 +71,11 @@ export interface Program {
    * Of a program whose runs can be followed: what looks are compiled with.
    * @internal
    */
-  readonly follow: Followed | null;
+  readonly follow: DebugBuild | null;
 }
 
 /** What is needed to compile a look at a run: its statements are marked. */
-export interface Followed {
+export interface DebugBuild {
   readonly compiler: ProgramCompiler;
   readonly scope: FileScope;
 }

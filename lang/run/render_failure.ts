@@ -16,7 +16,7 @@
 import { displayWidth, printable } from "../diagnostics/display_width.ts";
 import { renderDiagnostic, type RenderOptions } from "../diagnostics/render.ts";
 import type { SourceFile } from "../source.ts";
-import { clipped, MOST_REPEATED } from "../diagnostics/clip.ts";
+import { clipped, MAX_REPEATED } from "../diagnostics/clip.ts";
 import type { ExplainedPart, Failure } from "../vm/failure.ts";
 
 /** Wraps pieces of text for colour. */
@@ -69,7 +69,7 @@ function explainedLines(
   for (const { anchor, text } of parts) {
     const { column, line } = source.position(anchor.start);
     // So far to the right nothing is drawn below its column.
-    const before = shown(source.line(line).slice(0, Math.min(column - 1, MOST_REPEATED)));
+    const before = shown(source.line(line).slice(0, Math.min(column - 1, MAX_REPEATED)));
     const drawn = {
       column: displayWidth(before),
       word: wordAt(source.line(line), column - 1),
@@ -143,5 +143,5 @@ function valueList(drawn: readonly Drawn[]): string[] {
 
 /** The word that stands at a place of a line. */
 function wordAt(line: string, index: number): string {
-  return printable(line.slice(index, index + MOST_REPEATED).match(/^(\w+|\S+)/)?.[0] ?? "");
+  return printable(line.slice(index, index + MAX_REPEATED).match(/^(\w+|\S+)/)?.[0] ?? "");
 }

@@ -1,10 +1,10 @@
 /** The result of a run as plain data. */
 
 import type { BugIdentity } from "../diagnostics/diagnostic.ts";
-import type { MachineSetting } from "../values/machine_variant.ts";
+import type { VariantSetting } from "../values/machine_variant.ts";
 
 /** A place in a source file, as text: `file:line:column`. */
-export type Place = string;
+export type LocationText = string;
 
 /** What ended a test before its end. */
 export interface FailureReport {
@@ -17,7 +17,7 @@ export interface FailureReport {
   /** What tells a bug of dmalab from another one; null for what is none. */
   readonly bug: BugIdentity | null;
   /** Where. */
-  readonly place: Place;
+  readonly place: LocationText;
   /** The diagnostic with its source line, values and notes: lines without a line end. */
   readonly lines: readonly string[];
 }
@@ -31,7 +31,7 @@ export interface Incident {
   /** The event on one line. */
   readonly text: string;
   /** The statement that led to it, where that is known. */
-  readonly place: Place | null;
+  readonly place: LocationText | null;
   /** All there is to say of it, with the source lines: lines without a line end. */
   readonly lines: readonly string[];
   /** True for the one that the failure of its test or bench tells. */
@@ -45,7 +45,7 @@ export interface EntryOutcome {
   /** `iommu.mode = lazy`; empty without a matrix. */
   readonly combination: string;
   /** Where its name stands. */
-  readonly place: Place;
+  readonly place: LocationText;
   /** What it came to. */
   readonly outcome: "passed" | "failed" | "skipped";
   /** Why it failed; null when it did not. */
@@ -79,7 +79,7 @@ export interface TestOutcome extends EntryOutcome, Unexpected {
   /** Places that `inject each` has made fail, one at a time. */
   readonly placesTried: number;
   /** Expectations in its own body that it never came to. */
-  readonly unreached: readonly Place[];
+  readonly unreached: readonly LocationText[];
   /** Virtual time. */
   readonly durationNs: number;
   /** Events of its machines. */
@@ -122,7 +122,7 @@ export interface RunReport {
   /** How many of them came to what. */
   readonly counts: RunCounts;
   /** Expectations that no test came to. */
-  readonly unreached: readonly Place[];
+  readonly unreached: readonly LocationText[];
   /** True when the run was stopped by a limit: exit code 3. */
   readonly limitReached: boolean;
 }
@@ -143,7 +143,7 @@ export interface BenchOutcome extends EntryOutcome {
    * What its matrix sets, by key: its combination, one by one.
    * @internal
    */
-  readonly settings: readonly MachineSetting[];
+  readonly settings: readonly VariantSetting[];
   /** Turns of the loop that are counted. */
   readonly iterations: number;
   /** Virtual time of these turns. */

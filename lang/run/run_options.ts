@@ -1,12 +1,12 @@
 /** What may be said about a run, and where its lines go. */
-import type { LabConfig } from "../../devices/lab_config.ts";
-import type { MachineEvent } from "../../runtime/events.ts";
+import type { LabConfig } from "@dmalab/devices";
+import type { MachineEvent } from "@dmalab/runtime";
 import { DEFAULT_LIMITS, type Limits } from "../values/limits.ts";
 import type { Question } from "../values/question.ts";
 import { LimitError } from "../values/script_error.ts";
 import { groupThousands } from "../text/numbers.ts";
 import type { HostWatch } from "../vm/run_watch.ts";
-import type { Output, Shown } from "../values/run.ts";
+import type { Output, ShowStatement } from "../values/execution_context.ts";
 import type { NameMatch } from "./name_match.ts";
 import type { FailureStyle } from "./render_failure.ts";
 import type { RunNames, TestOutcome } from "./report.ts";
@@ -37,7 +37,7 @@ export interface RunOptions {
   /** Gets every line of `print`, `show` and `explain` when it is written. */
   readonly onLine?: (text: string) => void;
   /** Gets the lines of `show` beside `onLine`, and of which `show` each is. */
-  readonly onShown?: (text: string, shown: Shown) => void;
+  readonly onShown?: (text: string, shown: ShowStatement) => void;
   /** Gets the questions of quizzes, which are lines of output where it is left out. */
   readonly onQuestion?: (question: Question) => void;
   /** How wide these lines may be; 80 columns when nothing is known, so that they are the same anywhere. */
@@ -47,13 +47,13 @@ export interface RunOptions {
   /** Gets every event of every test's machine. */
   readonly onEvent?: (event: MachineEvent) => void;
   /** Gets every event of the machines that `fork`, `inject each`, `compare` and `race` run beside. */
-  readonly onSideEvent?: (event: MachineEvent) => void;
+  readonly onChildEvent?: (event: MachineEvent) => void;
   /** Gets each outcome as soon as it is known. */
   readonly onOutcome?: (outcome: TestOutcome) => void;
   /** Colours for the lines of failures. */
   readonly style?: FailureStyle | undefined;
   /** False: there is no listener, so that no known defects are looked for behind what is wrong. */
-  readonly heard?: boolean;
+  readonly attributeDefects?: boolean;
   /** A clock, and who may interrupt; without one the limit of time does not count. */
   readonly watch?: HostWatch | undefined;
 }
@@ -69,7 +69,7 @@ export interface SharedOptions {
 }
 
 export function sharedOptions(options: RunOptions): SharedOptions {
-  const { limits = DEFAULT_LIMITS, onEvent, onLine, onSideEvent } = options;
+  const { limits = DEFAULT_LIMITS, onEvent, onLine, onChildEvent } = options;
   const { lenient, onRun, seed, style, watch } = options;
   const output = new LimitedOutput(
     limits,
@@ -79,7 +79,15 @@ export function sharedOptions(options: RunOptions): SharedOptions {
     options.onShown,
   );
   return {
-    machine: { lenient, limits, output, seed, onEvent, onSideEvent, heard: options.heard ?? true },
+    machine: {
+      lenient,
+      limits,
+      output,
+      seed,
+      onEvent,
+      onSideEvent: onChildEvent,
+      attributeDefects: options.attributeDefects ?? true,
+    },
     style,
     watch,
     onRun,
@@ -104,7 +112,7 @@ export class LimitedOutput implements Output {
     this.#bytesLeft = limits.outputBytes;
   }
 
-  write(line: string, shown?: Shown): void {
+  write(line: string, shown?: ShowStatement): void {
     const { outputBytes, outputLines } = this.limits;
     if (this.#linesLeft === 0) throw this.#tooMuch("--max-output", outputLines, "lines");
     this.#linesLeft--;

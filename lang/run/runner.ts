@@ -1,6 +1,6 @@
 /** Runs a program: its statements, then its tests, each on a machine of its own. */
 import { spanPlace } from "../source.ts";
-import type { TestRun } from "./again.ts";
+import type { PlannedRun } from "./replay_run.ts";
 import { isNamed } from "./name_match.ts";
 import type { Program } from "./program.ts";
 import type { TestEntry } from "./test_entry.ts";
@@ -8,13 +8,13 @@ import type { CaseEngine } from "./property/property_cases.ts";
 import { runProperty } from "./property/property_run.ts";
 import {
   displayName,
-  type Place,
+  type LocationText,
   type RunCounts,
   type RunReport,
   type TestOutcome,
 } from "./report.ts";
 import { type RunOptions, type SharedOptions, sharedOptions } from "./run_options.ts";
-import { Tally } from "./tally.ts";
+import { TestTally } from "./tally.ts";
 
 /**
  * Runs a program's statements and tests. Benches are run by `runBench`.
@@ -75,9 +75,9 @@ export function shownRun(
   program: Program,
   test: TestEntry,
   options: RunOptions = {},
-): TestRun {
+): PlannedRun {
   if (test.kind !== "property") return test;
-  const shared = sharedOptions({ ...options, heard: false });
+  const shared = sharedOptions({ ...options, attributeDefects: false });
   return tallyOf(engine, program, test, shared, new Set()).shown ?? test;
 }
 
@@ -90,7 +90,7 @@ function runMain(
   const { config } = program.machine;
   const place = spanPlace(program.code.functions[functionIndex]!.span);
   const entry = { kind: "main", name: "", combination: "", place, functionIndex } as const;
-  const tally = new Tally(program, entry, config.seed, options, reached);
+  const tally = new TestTally(program, entry, config.seed, options, reached);
   tally.run({ config, variant: program.variant, functionIndex, args: [] });
   return tally.outcome();
 }
@@ -112,7 +112,7 @@ function tallyOf(
   test: TestEntry,
   options: SharedOptions,
   reached: Set<number>,
-): Tally {
+): TestTally {
   const tally = newTally(program, test, options, reached);
   if (test.kind === "test") tally.run(test);
   else runProperty(engine, test, tally, options.machine);
@@ -124,12 +124,12 @@ function newTally(
   test: TestEntry,
   options: SharedOptions,
   reached: Set<number>,
-): Tally {
+): TestTally {
   const { combination, functionIndex, kind, name } = test;
   if (kind === "bench") throw new Error("A bench is run by runBench()");
   const place = spanPlace(test.span);
   const entry = { kind, name, combination, place, functionIndex };
-  return new Tally(program, entry, test.config.seed, options, reached);
+  return new TestTally(program, entry, test.config.seed, options, reached);
 }
 
 function countOutcomes(
@@ -163,7 +163,7 @@ function neverReached(
   outcomes: readonly TestOutcome[],
   reached: ReadonlySet<number>,
   complete: boolean,
-): readonly Place[] {
+): readonly LocationText[] {
   const failed = new Set(
     outcomes.filter(({ outcome }) => outcome !== "passed").map(({ place }) => place),
   );
@@ -171,7 +171,7 @@ function neverReached(
     tests.filter(({ span }) => !failed.has(spanPlace(span))).map((test) => test.functionIndex),
   );
   const { expectations, functions } = program.code;
-  const places: Place[] = [];
+  const places: LocationText[] = [];
   functions.forEach((code, index) => {
     const own = code.role === "function" && complete && code.span.source === program.source;
     if (!own && !bodies.has(index)) return;

@@ -4,20 +4,20 @@
  * A session is the list of what was done in it. The machine is deterministic, so an earlier point
  * is reached by doing the list again up to there, on a new machine.
  */
-import type { MachineEvent } from "../../runtime/events.ts";
+import type { MachineEvent } from "@dmalab/runtime";
 import { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { SourceFile } from "../source.ts";
 import type { FileNode } from "../syntax/tree/ast.ts";
-import type { Runs } from "../vm/branches.ts";
-import { kindOf } from "../values/kinds.ts";
-import type { Kind } from "../values/spec.ts";
+import type { RunStarter } from "../vm/branches.ts";
+import { typeOf } from "../values/value_types.ts";
+import type { Type } from "../values/spec.ts";
 import type { Value } from "../values/value.ts";
 import type { Vm } from "../vm/vm.ts";
 import {
   describeIncident,
+  DISPLAYED_INCIDENTS,
   type FoundIncident,
   kindOfFinding,
-  LISTED_INCIDENTS,
 } from "./incidents.ts";
 import { brokenOff } from "./program.ts";
 import { compileTest, type TestEntry } from "./test_entry.ts";
@@ -27,37 +27,37 @@ import type { TestOutcome, Unexpected } from "./report.ts";
 import type { RunOptions } from "./run_options.ts";
 import { runTest } from "./run_program.ts";
 import { type PreparedInput, SessionCode, type SessionNames } from "./session_check.ts";
-import { type Move, type Repetition, SessionState } from "./session_state.ts";
+import { type HistoryEntry, type ReplayPlan, SessionState } from "./session_state.ts";
 import {
-  type FeedResult,
+  type InputResult,
   NOTHING_DONE,
   type SessionParts,
   type SessionSummary,
   type UnrunPart,
 } from "./session_types.ts";
-import type { World } from "../values/world.ts";
+import type { SimulatedMachine } from "../values/simulated_machine.ts";
 
 /** Failures that depend on the moment of the query. */
 const BY_CLOCK: ReadonlySet<string> = new Set(["E0806", "E0807"]);
 
 /** A place in a session's past, at which another session goes on. */
-interface SessionPlace {
-  readonly session: Session;
+interface SessionCheckpoint {
+  readonly session: RunSession;
   /** How many moves were done before, and how many statements or activities of the next one. */
   readonly move: number;
   readonly part: number;
 }
 
 /** Takes text, keeps one machine, and goes back. */
-export class Session {
+export class RunSession {
   /** @internal */
   readonly code: SessionCode;
   readonly #given: SessionParts;
   readonly #options: SessionParts;
   readonly #first: SessionNames;
-  readonly #moves: Move[] = [];
+  readonly #moves: HistoryEntry[] = [];
   /** What is being done, and would have to be done again after the moves. */
-  #current: Move | null = null;
+  #current: HistoryEntry | null = null;
   #isBusy = false;
   #state: SessionState;
   #inputs = 0;
@@ -66,9 +66,9 @@ export class Session {
    * @param from Where this one goes on from.
    * @internal
    */
-  constructor(options: SessionParts, from: SessionPlace | null = null) {
+  constructor(options: SessionParts, from: SessionCheckpoint | null = null) {
     this.#given = options;
-    const { loader, onRest, onVm, registry, watch } = options;
+    const { loader, onBranchPoint, onVm, registry, watch } = options;
     // What was done before is done again to its end, or it would not be the same.
     this.#options = watch === undefined ? options : {
       ...options,
@@ -89,27 +89,27 @@ export class Session {
       this.#state = this.#newState(null, this.#first);
       this.#repeat(this.#state, []);
     } else this.#state = this.#stateAt(from);
-    noteRests(this.#state, onRest, () => this.#moves.length);
+    reportBranchPoints(this.#state, onBranchPoint, () => this.#moves.length);
     if (from !== null) this.#state.becomeLive(this.#runsOf(this.#state), onVm ?? null);
   }
 
   /** Does again what was done on the machine there is, up to a place. */
-  #stateAt({ move, part, session }: SessionPlace): SessionState {
+  #stateAt({ move, part, session }: SessionCheckpoint): SessionState {
     const first = session.#machineMove();
-    const { known } = session.#state;
-    const { onRest, onVm = null } = this.#options;
-    const repetition = { known, skips: known.length - 1, request: null, onVm };
+    const { resolvedChoices } = session.#state;
+    const { onBranchPoint, onVm = null } = this.#options;
+    const repetition = { resolvedChoices, skips: resolvedChoices.length - 1, request: null, onVm };
     const state = this.#newState(repetition, session.namesBefore(first));
     this.#moves.push(...session.#moves.slice(0, move));
     const whole = session.#moves[move];
     const isNew = whole?.kind === "input" && whole.prepared.newMachine;
     for (let index = first; index < move; index++) {
-      noteRests(state, onRest, () => index);
+      reportBranchPoints(state, onBranchPoint, () => index);
       for (const _pause of state.again(this.#moves[index]!));
     }
     if (whole !== undefined && (part > 0 || isNew)) {
-      noteRests(state, onRest, () => move);
-      const cut: Move = whole.kind === "step"
+      reportBranchPoints(state, onBranchPoint, () => move);
+      const cut: HistoryEntry = whole.kind === "step"
         ? { ...whole, activities: part }
         : { ...whole, statements: part };
       for (const _pause of state.again(cut, false));
@@ -121,7 +121,7 @@ export class Session {
   }
 
   /** Does what a text says, as far as it is complete and right. */
-  feed(text: string): FeedResult {
+  feed(text: string): InputResult {
     return this.#feed(new SourceFile(`input ${++this.#inputs}`, text), false);
   }
 
@@ -129,13 +129,13 @@ export class Session {
    * Does what a file says: its declarations become the session's, its statements are run. Its tests
    * are not.
    */
-  feedSource(source: SourceFile): FeedResult {
+  feedSource(source: SourceFile): InputResult {
     return this.#feed(source, true);
   }
 
-  #feed(source: SourceFile, isFile: boolean): FeedResult {
+  #feed(source: SourceFile, isFile: boolean): InputResult {
     this.#isBusy = true;
-    let result: FeedResult;
+    let result: InputResult;
     try {
       result = this.#input(source, isFile);
     } catch (error) {
@@ -160,7 +160,7 @@ export class Session {
     this.#isBusy = false;
   }
 
-  #input(source: SourceFile, isFile: boolean): FeedResult {
+  #input(source: SourceFile, isFile: boolean): InputResult {
     const state = this.#state;
     const read = this.code.read(source, isFile, state.names);
     if (read.kind === "incomplete") return { ...NOTHING_DONE, incomplete: true };
@@ -206,13 +206,13 @@ export class Session {
 
   /** What was typed so far, for saving it as a script. */
   get inputs(): readonly string[] {
-    return this.#moves.map((move) =>
-      move.kind === "input" ? move.source.text : `step ${move.events}`
+    return this.#moves.map((entry) =>
+      entry.kind === "input" ? entry.source.text : `step ${entry.events}`
     );
   }
 
   /** @internal */
-  get moves(): readonly Move[] {
+  get history(): readonly HistoryEntry[] {
     return this.#moves;
   }
 
@@ -227,8 +227,8 @@ export class Session {
   }
 
   /** @internal */
-  get world(): World {
-    return this.#state.world;
+  get machine(): SimulatedMachine {
+    return this.#state.machine;
   }
 
   /**
@@ -243,9 +243,9 @@ export class Session {
    * Of what a variable holds, or of what the machine binds to the name; undefined for neither.
    * @internal
    */
-  kindOf(name: string): Kind | undefined {
-    const value = this.valueOf(name) ?? this.world.globals.get(name);
-    return value === undefined ? undefined : kindOf(value);
+  kindOf(name: string): Type | undefined {
+    const value = this.valueOf(name) ?? this.machine.globals.get(name);
+    return value === undefined ? undefined : typeOf(value);
   }
 
   /**
@@ -266,11 +266,11 @@ export class Session {
   }
 
   #again(): void {
-    const { known, onVm } = this.#state;
-    const state = this.#newState({ known, skips: 0, request: null, onVm }, this.#first);
-    const { onRest } = this.#options;
-    this.#repeat(state, this.#moves, onRest);
-    noteRests(state, onRest, () => this.#moves.length);
+    const { resolvedChoices, onVm } = this.#state;
+    const state = this.#newState({ resolvedChoices, skips: 0, request: null, onVm }, this.#first);
+    const { onBranchPoint } = this.#options;
+    this.#repeat(state, this.#moves, onBranchPoint);
+    reportBranchPoints(state, onBranchPoint, () => this.#moves.length);
     state.becomeLive(this.#runsOf(state), onVm);
     this.#state = state;
   }
@@ -278,16 +278,16 @@ export class Session {
   /** Does moves again, until there is nothing more to do in them. */
   #repeat(
     state: SessionState,
-    moves: readonly Move[],
-    onRest: SessionParts["onRest"] = () => {},
+    history: readonly HistoryEntry[],
+    onRest: SessionParts["onBranchPoint"] = () => {},
   ): void {
     // The machine without devices that every session begins with is one of those it meets.
     state.vm;
-    for (const [index, move] of moves.entries()) {
+    for (const [index, entry] of history.entries()) {
       if (state.ended) return;
-      noteRests(state, onRest, () => index);
+      reportBranchPoints(state, onRest, () => index);
       // Without a pause it runs to the end of the move.
-      for (const _pause of state.again(move));
+      for (const _pause of state.again(entry));
     }
   }
 
@@ -295,7 +295,7 @@ export class Session {
   #machineMove(): number {
     return Math.max(
       0,
-      this.#moves.findLastIndex((move) => move.kind === "input" && move.prepared.newMachine),
+      this.#moves.findLastIndex((entry) => entry.kind === "input" && entry.prepared.newMachine),
     );
   }
 
@@ -305,13 +305,13 @@ export class Session {
    */
   rerun(onVm: (vm: Vm) => void): { resume(): boolean } {
     const first = this.#machineMove();
-    const { known } = this.#state;
-    const repetition = { known, skips: known.length - 1, request: null, onVm };
+    const { resolvedChoices } = this.#state;
+    const repetition = { resolvedChoices, skips: resolvedChoices.length - 1, request: null, onVm };
     const state = this.#newState(repetition, this.namesBefore(first));
-    const moves = this.#moves;
+    const history = this.#moves;
     const steps = (function* () {
-      if (moves.length === first) state.vm;
-      for (let move = first; move < moves.length; move++) yield* state.again(moves[move]!);
+      if (history.length === first) state.vm;
+      for (let move = first; move < history.length; move++) yield* state.again(history[move]!);
     })();
     return { resume: () => !steps.next().done };
   }
@@ -323,8 +323,8 @@ export class Session {
    * @param part How many statements or activities of the next one.
    * @internal
    */
-  branch(move: number, part: number, hooks: Partial<SessionParts>): Session {
-    return new Session({ ...this.#given, ...hooks }, { session: this, move, part });
+  branch(move: number, part: number, hooks: Partial<SessionParts>): RunSession {
+    return new RunSession({ ...this.#given, ...hooks }, { session: this, move, part });
   }
 
   /**
@@ -339,27 +339,27 @@ export class Session {
     return this.#first;
   }
 
-  #newState(repetition: Repetition | null, names: SessionNames): SessionState {
+  #newState(replay: ReplayPlan | null, names: SessionNames): SessionState {
     return new SessionState({
       options: this.#options,
       code: this.code,
       names,
-      repetition,
+      replay,
       runsOf: (state) => this.#runsOf(state),
     });
   }
 
-  #runsOf(state: SessionState): Runs {
+  #runsOf(state: SessionState): RunStarter {
     return {
       variants: [],
-      again: (request) => {
-        const again = { known: state.known, skips: 0, request, onVm: null };
+      replay: (request) => {
+        const again = { resolvedChoices: state.resolvedChoices, skips: 0, request, onVm: null };
         const side = this.#newState(again, this.#first);
         const current = this.#current === null ? [] : [this.#current];
         this.#repeat(side, [...this.#moves, ...current]);
         return side.vm;
       },
-      elsewhere: (...request) => state.sideRuns().elsewhere(...request),
+      runOnNewMachine: (...request) => state.sideRuns().runOnNewMachine(...request),
     };
   }
 
@@ -396,7 +396,9 @@ function unexpectedOf(
 ): Unexpected {
   const unexpectedFaults = found.filter((one) => kindOfFinding(one) === "fault").length;
   return {
-    incidents: found.slice(0, LISTED_INCIDENTS).map((each) => describeIncident(each, null, style)),
+    incidents: found.slice(0, DISPLAYED_INCIDENTS).map((each) =>
+      describeIncident(each, null, style)
+    ),
     unexpectedFaults,
     unexpectedReports: found.length - unexpectedFaults,
     leaks: 0,
@@ -421,7 +423,11 @@ function unrunParts({ items }: FileNode, runsTests: boolean): UnrunPart[] {
 }
 
 /** Has the parts of a move noted at which a run may rest. @param move Its number. */
-function noteRests(state: SessionState, onRest: SessionParts["onRest"], move: () => number): void {
+function reportBranchPoints(
+  state: SessionState,
+  onRest: SessionParts["onBranchPoint"],
+  move: () => number,
+): void {
   const note = (part: number) => onRest?.(move(), part);
-  state.onRest = note;
+  state.onBranchPoint = note;
 }

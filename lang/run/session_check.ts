@@ -11,7 +11,7 @@ import { orderConsts } from "../check/names/const_order.ts";
 import { DataFiles } from "../check/names/data_files.ts";
 import { FileScope } from "../check/names/file_scope.ts";
 import type { Owner } from "../check/names/name_resolver.ts";
-import { checkKinds } from "../check/kinds/check_kinds.ts";
+import { checkTypes } from "../check/types/check_types.ts";
 import { type ConstCode, ProgramCompiler, shownExpression } from "../compile/compile_program.ts";
 import { type Diagnostic, DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { firstMistakes } from "../diagnostics/first_mistakes.ts";
@@ -85,7 +85,7 @@ export class SessionCode {
     const { registry } = this;
     const scope = new FileScope(registry, new DataFiles(this.loader, new DiagnosticBag()));
     const machine = programMachine(null, scope, registry, new DiagnosticBag());
-    scope.machineKinds = registry.globalKinds(machine.config);
+    scope.machineKinds = registry.globalTypes(machine.config);
     scope.machine = machine.parts;
     return {
       scope,
@@ -156,7 +156,7 @@ export class SessionCode {
     for (const use of loaded.uses) scope.include(scopes.get(use.loaded)!, bag, use.declaration);
     scope.declareAll(file, bag, true);
     const machine = this.#findMachine(loaded, scope, scopes, bag) ?? known.machine;
-    const kinds = registry.globalKinds(machine.config);
+    const kinds = registry.globalTypes(machine.config);
     // The machine's things that variables hold would belong to the old machine.
     if (machine !== known.machine) scope.variables.clear();
     for (const [{ file }, each] of scopes) {
@@ -166,7 +166,7 @@ export class SessionCode {
     const consts = orderConsts(uses, bag);
     if (bag.hasErrors) return null;
     findComparedMachines({ machine, resolution, scopes }, registry, bag);
-    checkKinds(scopes.keys(), resolution, registry, bag);
+    checkTypes(scopes.keys(), resolution, registry, bag);
     driversOf(file, { scope, resolution, registry, bag });
     return { scope, machine, consts, files: [...scopes.keys()] };
   }

@@ -1,13 +1,13 @@
 /** A machine of a session with its variables: lost and made anew when the session goes back. */
-import type { MachineEvent } from "../../runtime/events.ts";
+import type { MachineEvent } from "@dmalab/runtime";
 import { FileScope } from "../check/names/file_scope.ts";
-import { formatClipped, SHOWN_CHARACTERS } from "../render/value_text.ts";
+import { DISPLAYED_CHARACTERS, formatClipped } from "../render/value_text.ts";
 import { SourceFile } from "../source.ts";
-import { describeKind, kindOf } from "../values/kinds.ts";
+import { typeOf, typeText } from "../values/value_types.ts";
 import { DEFAULT_LIMITS, type Limits } from "../values/limits.ts";
 import type { Value } from "../values/value.ts";
-import type { World } from "../values/world.ts";
-import type { AgainRequest, Runs } from "../vm/branches.ts";
+import type { SimulatedMachine } from "../values/simulated_machine.ts";
+import type { ReplayRequest, RunStarter } from "../vm/branches.ts";
 import { RunWatch } from "../vm/run_watch.ts";
 import { Vm } from "../vm/vm.ts";
 import { variantIn } from "./combinations.ts";
@@ -18,12 +18,17 @@ import type { FailureReport } from "./report.ts";
 import { LimitedOutput } from "./run_options.ts";
 import type { SessionParts, SessionSummary, SessionVariable, ShownValue } from "./session_types.ts";
 import type { PreparedInput, SessionCode, SessionNames } from "./session_check.ts";
-import { sendTo, SideRuns } from "./again.ts";
+import { ChildRunStarter, sendToBranch } from "./replay_run.ts";
 import { reportFailure } from "./tally.ts";
-import { bindMachine, buildTestWorld, type MachineOptions, workOutConsts } from "./test_machine.ts";
+import {
+  bindMachine,
+  buildTestMachine,
+  type MachineOptions,
+  workOutConsts,
+} from "./test_machine.ts";
 import { withdrawNames } from "./valueless_names.ts";
 
-export interface DoneInput {
+export interface InputEntry {
   readonly kind: "input";
   readonly source: SourceFile;
   readonly prepared: PreparedInput;
@@ -34,7 +39,7 @@ export interface DoneInput {
 }
 
 /** Activities that were run. */
-export interface DoneSteps {
+export interface StepEntry {
   readonly kind: "step";
   readonly activities: number;
   /** What was asked for: events that should have happened. */
@@ -42,11 +47,11 @@ export interface DoneSteps {
 }
 
 /** Something that was done and can be done again. */
-export type Move = DoneInput | DoneSteps;
+export type HistoryEntry = InputEntry | StepEntry;
 
 /** What came of doing an input. */
-export interface Performed {
-  readonly done: DoneInput;
+export interface PerformedInput {
+  readonly done: InputEntry;
   readonly values: readonly ShownValue[];
   readonly failure: FailureReport | null;
   readonly events: readonly MachineEvent[];
@@ -55,13 +60,13 @@ export interface Performed {
 }
 
 /** A state that is made by doing again what was done before. */
-export interface Repetition {
+export interface ReplayPlan {
   /** Values of branchings that need not be tried out again, for each machine it meets. */
-  readonly known: readonly ReadonlyMap<number, Value>[];
+  readonly resolvedChoices: readonly ReadonlyMap<number, Value>[];
   /** How many machines it leaves out, from the first. */
   readonly skips: number;
   /** The branch of the last machine that it is made for; null to do everything again. */
-  readonly request: AgainRequest | null;
+  readonly request: ReplayRequest | null;
   /** Gets the VM of each machine it meets, before anything runs on it. */
   readonly onVm: ((vm: Vm) => void) | null;
 }
@@ -71,18 +76,18 @@ export interface StateParts {
   readonly code: SessionCode;
   /** What is known where it begins. */
   readonly names: SessionNames;
-  readonly repetition: Repetition | null;
+  readonly replay: ReplayPlan | null;
   /** What starts runs beside this one. */
-  readonly runsOf: (state: SessionState) => Runs;
+  readonly runsOf: (state: SessionState) => RunStarter;
 }
 
 export class SessionState {
   readonly output: LimitedOutput;
   /** A state that is on its way back says nothing. */
-  muted: boolean;
+  isSilent: boolean;
   names: SessionNames;
   /** Values of branchings, for each machine so far. */
-  readonly known: ReadonlyMap<number, Value>[] = [];
+  readonly resolvedChoices: ReadonlyMap<number, Value>[] = [];
   /** The branch that this state was made for has ended. */
   ended = false;
   /** Gets the VM of each machine, before anything runs on it. */
@@ -91,25 +96,27 @@ export class SessionState {
    * Called where a branch could begin: before each statement of an input and each activity of a step,
    * and after the last one, with how many are done.
    */
-  onRest: (part: number) => void = () => {};
+  onBranchPoint: (part: number) => void = () => {};
   readonly #parts: StateParts;
   readonly #limits: Limits;
   /** It is what a session goes on with, and does not end where one of its past did. */
   #isLive: boolean;
-  #runs: Runs;
+  #runs: RunStarter;
   #vm: Vm | null = null;
 
   constructor(parts: StateParts) {
-    const { names, options, repetition, runsOf } = parts;
+    const { names, options, replay, runsOf } = parts;
     this.#parts = parts;
-    this.muted = repetition !== null;
-    this.#isLive = repetition === null;
-    this.onVm = repetition === null ? options.onVm ?? null : repetition.onVm;
-    if (repetition !== null) this.known.push(...repetition.known.slice(0, repetition.skips));
+    this.isSilent = replay !== null;
+    this.#isLive = replay === null;
+    this.onVm = replay === null ? options.onVm ?? null : replay.onVm;
+    if (replay !== null) {
+      this.resolvedChoices.push(...replay.resolvedChoices.slice(0, replay.skips));
+    }
     this.#runs = runsOf(this);
     this.#limits = options.limits ?? DEFAULT_LIMITS;
     this.output = new LimitedOutput(this.#limits, (line) => {
-      if (!this.muted) options.onLine?.(line);
+      if (!this.isSilent) options.onLine?.(line);
     }, options.columns);
     this.names = names;
   }
@@ -119,13 +126,13 @@ export class SessionState {
     return this.#vm ??= this.#buildVm();
   }
 
-  get world(): World {
-    return this.vm.world;
+  get machine(): SimulatedMachine {
+    return this.vm.machine;
   }
 
   /** Makes a state that did the past of a session what the session goes on with. */
-  becomeLive(runs: Runs, onVm: ((vm: Vm) => void) | null): void {
-    this.muted = false;
+  becomeLive(runs: RunStarter, onVm: ((vm: Vm) => void) | null): void {
+    this.isSilent = false;
     this.#isLive = true;
     this.#runs = runs;
     this.onVm = onVm;
@@ -133,23 +140,23 @@ export class SessionState {
   }
 
   /** Does an input. */
-  perform(source: SourceFile, prepared: PreparedInput): Performed {
+  perform(source: SourceFile, prepared: PreparedInput): PerformedInput {
     const before = this.names.scope;
     const pending = this.#begin(prepared);
-    const { seq } = this.world.stream;
+    const { seq } = this.machine.stream;
     const known = new Set(foundIncidents(this.vm).map(({ finding }) => finding));
     let failure = workOutConsts(this.vm, pending, (index) => drained(this.#run(index)));
     const values: ShownValue[] = [];
     for (const [index, { functionIndex, isCall, shown }] of prepared.statements.entries()) {
       if (failure !== null || this.ended) break;
-      this.onRest(index);
+      this.onBranchPoint(index);
       failure = drained(this.#run(functionIndex));
       const { result } = this.vm;
       if (failure === null && shown) this.#keepValue(prepared);
       // Most calls that give none are made for what they do.
       if (failure === null && shown && (result !== null || !isCall)) {
         // No value of the script: it costs nothing that doing the input again would not cost too.
-        const text = formatClipped(result, this.vm, SHOWN_CHARACTERS);
+        const text = formatClipped(result, this.vm, DISPLAYED_CHARACTERS);
         values.push({ value: result, text });
       }
     }
@@ -159,7 +166,7 @@ export class SessionState {
       done: { kind: "input", source, prepared, statements, after: this.names },
       values,
       failure,
-      events: this.world.recorder.after(seq),
+      events: this.machine.recorder.after(seq),
       found: foundIncidents(this.vm).filter(({ finding }) => !known.has(finding)),
     };
   }
@@ -168,34 +175,34 @@ export class SessionState {
    * Does a move again; stops wherever the VM is paused, and between activities.
    * @param settles Whether what is known after the whole move is known then.
    */
-  *again(move: Move, settles = true): Generator<void, void> {
+  *again(entry: HistoryEntry, settles = true): Generator<void, void> {
     if (this.ended) return;
-    if (move.kind === "step") {
-      this.onRest(0);
+    if (entry.kind === "step") {
+      this.onBranchPoint(0);
       yield;
-      for (let count = 0; count < move.activities; count++) {
-        this.world.runNextActivity();
-        this.onRest(count + 1);
+      for (let count = 0; count < entry.activities; count++) {
+        this.machine.runNextActivity();
+        this.onBranchPoint(count + 1);
         yield;
       }
       return;
     }
-    const pending = this.#begin(move.prepared);
+    const pending = this.#begin(entry.prepared);
     let failure = workOutConsts(this.vm, pending, (index) => drained(this.#run(index)));
-    for (let index = 0; index < move.statements; index++) {
+    for (let index = 0; index < entry.statements; index++) {
       if (failure !== null || this.ended) break;
-      this.onRest(index);
-      const run = this.#run(move.prepared.statements[index]!.functionIndex);
+      this.onBranchPoint(index);
+      const run = this.#run(entry.prepared.statements[index]!.functionIndex);
       let step = run.next();
       for (; !step.done; step = run.next()) yield;
       failure = step.value;
-      if (failure === null && move.prepared.statements[index]!.shown) {
-        this.#keepValue(move.prepared);
+      if (failure === null && entry.prepared.statements[index]!.shown) {
+        this.#keepValue(entry.prepared);
       }
     }
     if (!settles) return;
-    this.names = move.after;
-    for (const global of move.after.valueless) this.vm.globals[global] ??= null;
+    this.names = entry.after;
+    for (const global of entry.after.valueless) this.vm.globals[global] ??= null;
   }
 
   /**
@@ -212,27 +219,27 @@ export class SessionState {
     this.#withdrawNames(before.scope);
   }
 
-  step(events: number): { readonly done: DoneSteps; readonly events: readonly MachineEvent[] } {
-    const { recorder, stream } = this.world;
+  step(events: number): { readonly done: StepEntry; readonly events: readonly MachineEvent[] } {
+    const { recorder, stream } = this.machine;
     const before = stream.seq;
     let activities = 0;
-    this.onRest(0);
-    while (stream.seq < before + events && this.world.runNextActivity()) {
+    this.onBranchPoint(0);
+    while (stream.seq < before + events && this.machine.runNextActivity()) {
       activities++;
-      this.onRest(activities);
+      this.onBranchPoint(activities);
     }
     return { done: { kind: "step", activities, events }, events: recorder.after(before) };
   }
 
   summary(): Omit<SessionSummary, "moves"> {
-    const { incidents, stream } = this.world;
+    const { incidents, stream } = this.machine;
     const faults = incidents.filter(({ name }) => name === "iommu.fault").length;
     const { declared, machineKinds } = this.names.scope;
     return {
       seq: stream.seq,
-      nowNs: this.world.nowNs(),
+      nowNs: this.machine.nowNs(),
       cpu: stream.context.cpu,
-      pendingActivities: this.world.pendingActivities(),
+      pendingActivities: this.machine.pendingActivities(),
       faults,
       reports: incidents.length - faults,
       variables: this.#variables(),
@@ -252,8 +259,8 @@ export class SessionState {
       const value = this.valueOf(name) ?? null;
       return {
         name,
-        kind: describeKind(kindOf(value)),
-        text: formatClipped(value, this.vm, SHOWN_CHARACTERS),
+        kind: typeText(typeOf(value)),
+        text: formatClipped(value, this.vm, DISPLAYED_CHARACTERS),
       };
     });
   }
@@ -293,7 +300,7 @@ export class SessionState {
   /** Runs a function, and stops where the VM is paused. */
   *#run(functionIndex: number): Generator<void, FailureReport | null> {
     const { vm } = this;
-    const { stream } = this.world;
+    const { stream } = this.machine;
     const { cpu } = stream.context;
     vm.refillSteps();
     const { style, watch } = this.#parts.options;
@@ -333,11 +340,11 @@ export class SessionState {
   }
 
   /** Runs of blocks of this session on other machines. */
-  sideRuns(): SideRuns {
+  sideRuns(): ChildRunStarter {
     const program = this.program(new SourceFile("session", ""), []);
     const { config } = this.names.machine;
     const start = { functionIndex: 0, args: [] };
-    return new SideRuns(program, config, [], this.#machineOptions(), start);
+    return new ChildRunStarter(program, config, [], this.#machineOptions(), start);
   }
 
   #machineOptions(): MachineOptions {
@@ -346,25 +353,25 @@ export class SessionState {
   }
 
   #buildVm(): Vm {
-    const { code: { compiler, registry }, repetition } = this.#parts;
-    const { known, request } = repetition ?? { known: [], request: null };
-    const number = this.known.length;
-    const isWanted = request !== null && number === known.length - 1;
+    const { code: { compiler, registry }, replay } = this.#parts;
+    const { resolvedChoices, request } = replay ?? { resolvedChoices: [], request: null };
+    const number = this.resolvedChoices.length;
+    const isWanted = request !== null && number === resolvedChoices.length - 1;
     const quirks = isWanted ? request.quirks : null;
     const { machine: { config }, valueless } = this.names;
     const own = quirks === null ? config : { ...config, quirks };
-    const world = buildTestWorld({ registry }, own, this.#machineOptions());
-    const vm = new Vm(compiler.code, registry, world, this.#limits, this.output);
+    const machine = buildTestMachine({ registry }, own, this.#machineOptions());
+    const vm = new Vm(compiler.code, registry, machine, this.#limits, this.output);
     vm.branches.runs = this.#runs;
     for (const global of valueless) vm.globals[global] = null;
-    this.known.push(vm.branches.known);
+    this.resolvedChoices.push(vm.branches.resolvedChoices);
     if (isWanted) {
-      sendTo(vm, request, () => {
-        this.muted = false;
+      sendToBranch(vm, request, () => {
+        this.isSilent = false;
       });
     } else {
       // What was tried out on this machine before need not be tried out again.
-      vm.branches.know(known[number] ?? new Map());
+      vm.branches.resolve(resolvedChoices[number] ?? new Map());
     }
     this.onVm?.(vm);
     return vm;

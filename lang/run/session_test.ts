@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { DEFAULT_LIMITS } from "../values/limits.ts";
 import { Session } from "../session.ts";
-import type { FeedResult } from "./session_types.ts";
+import type { InputResult } from "./session_types.ts";
 import { diagnosticLines, memoryLoader } from "../testing/test_support.ts";
 
 const MACHINE = "machine { iommu { mode = strict }\n pci { root_port rp { nvme ssd { } } } }";
@@ -16,7 +16,7 @@ function session(
   };
 }
 
-const texts = ({ values }: FeedResult) => values.map(({ text }) => text);
+const texts = ({ values }: InputResult) => values.map(({ text }) => text);
 
 Deno.test("a session shows the values of expressions and keeps its variables", () => {
   const { session: s } = session();
@@ -89,11 +89,11 @@ Deno.test("a session goes back by doing again what was done before, to the very 
   s.feed(`${MACHINE}\nlet buf = alloc_pages(1)`);
   s.feed("let io = ssd.submit(read, lba: 0, into: buf)");
   s.step(1);
-  const here = JSON.stringify(s.world.recorder.events);
+  const here = JSON.stringify(s.machine.recorder.events);
   const { nowNs, seq } = s.summary();
   s.feed("print 1\nwait io");
   assertEquals(s.back(1), 1);
-  assertEquals(JSON.stringify(s.world.recorder.events), here);
+  assertEquals(JSON.stringify(s.machine.recorder.events), here);
   assertEquals([s.summary().seq, s.summary().nowNs], [seq, nowNs]);
   assertEquals(lines, ["1"], "going back says nothing again");
   assertEquals(texts(s.feed("wait io\nio.done")), ["true"]);

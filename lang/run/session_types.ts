@@ -1,5 +1,5 @@
 /** Inputs and results of a session. */
-import type { MachineEvent } from "../../runtime/events.ts";
+import type { MachineEvent } from "@dmalab/runtime";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import type { SourceLoader } from "../syntax/load_files.ts";
 import type { Limits } from "../values/limits.ts";
@@ -46,11 +46,11 @@ export interface SessionParts extends SessionOptions {
    * @param move How many moves were done before this one.
    * @internal
    */
-  readonly onRest?: (move: number, part: number) => void;
+  readonly onBranchPoint?: (move: number, part: number) => void;
 }
 
 /** What came of one input. */
-export interface FeedResult {
+export interface InputResult {
   /** True when the text ends in the middle of something; nothing was done. */
   readonly incomplete: boolean;
   /** With errors among them nothing was done. */
@@ -80,7 +80,7 @@ export interface FeedResult {
  * What came of an input that did nothing.
  * @internal
  */
-export const NOTHING_DONE: FeedResult = {
+export const NOTHING_DONE: InputResult = {
   incomplete: false,
   diagnostics: [],
   values: [],

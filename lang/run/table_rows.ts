@@ -1,5 +1,5 @@
 /** `test "size {c.size}" for c in cases`: a test for each row of a table. */
-import { ConstantEvaluator } from "../check/kinds/constant_value.ts";
+import { ConstantEvaluator } from "../check/types/constant_value.ts";
 import type { FileScope } from "../check/names/file_scope.ts";
 import { type Diagnostic, DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { formatValue } from "../render/value_text.ts";
@@ -11,7 +11,7 @@ import { ListValue, Quantity, RangeValue, type Value } from "../values/value.ts"
 const ROW_LIMIT = 1000;
 
 /** One test of a table. */
-export interface TableRow {
+export interface TestTableRow {
   readonly name: string;
   /** What the test's function is called with. */
   readonly args: readonly Value[];
@@ -25,7 +25,7 @@ export function tableRows(
   table: TestTable,
   scope: FileScope,
   bag: DiagnosticBag,
-): readonly TableRow[] {
+): readonly TestTableRow[] {
   const { span } = table.values;
   const values = new ConstantEvaluator(scope, bag).evaluate(table.values);
   if (values === undefined) return [];
@@ -41,7 +41,7 @@ export function tableRows(
     bag.error("E0405", span, message);
     return [];
   }
-  const named: TableRow[] = [];
+  const named: TestTableRow[] = [];
   const names = new Set<string>();
   for (const row of rows) {
     const name = nameOf(table, row, scope, bag);

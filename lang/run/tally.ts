@@ -1,25 +1,25 @@
 /** What one test did on its machine, or one property on many. */
-import type { LabConfig } from "../../devices/lab_config.ts";
+import type { LabConfig } from "@dmalab/devices";
 import { spanPlace } from "../source.ts";
 import type { TrialDuty } from "../vm/code.ts";
 import type { Failure } from "../vm/failure.ts";
 import { formatCount } from "../text/numbers.ts";
 import { RunWatch } from "../vm/run_watch.ts";
 import type { Vm } from "../vm/vm.ts";
-import type { Output } from "../values/run.ts";
+import type { Output } from "../values/execution_context.ts";
 import {
   describeIncident,
+  DISPLAYED_INCIDENTS,
   type FoundIncident,
   foundIncidents,
   kindOfFinding,
-  LISTED_INCIDENTS,
 } from "./incidents.ts";
 import type { Program } from "./program.ts";
 import { type FailureStyle, renderFailure } from "./render_failure.ts";
 import type { FailureReport, Incident, RunNames, TestOutcome } from "./report.ts";
 import type { RunStart, SharedOptions } from "./run_options.ts";
-import { type Attempt, Remedies } from "./remedies.ts";
-import { attemptRun, SILENCE, type TestRun } from "./again.ts";
+import { DefectAttribution, type TestRunResult } from "./defect_attribution.ts";
+import { NO_OUTPUT, type PlannedRun, runTestOnMachine } from "./replay_run.ts";
 import { type MachineOptions, runConfig, type TestMachine } from "./test_machine.ts";
 
 /** What a test is called, and where. */
@@ -28,10 +28,10 @@ export interface EntryNames extends RunNames {
 }
 
 /** Sums up what one test did on its machine, or one property on many. */
-export class Tally {
+export class TestTally {
   readonly seed: number;
   /** The run that is shown: the last, or the smallest that failed. */
-  shown: TestRun | null = null;
+  shown: PlannedRun | null = null;
   readonly #watch: RunWatch | undefined;
   readonly #reached = new Set<number>();
   readonly #incidents: Incident[] = [];
@@ -61,16 +61,16 @@ export class Tally {
   }
 
   /** Runs the code on a fresh machine, and counts what it did. False when it failed. */
-  run(run: TestRun): boolean {
-    const attempt = this.attempt(run, this.options.machine.output);
-    const { failure } = attempt;
-    const remedies = this.count(attempt, run);
-    if (failure !== null) this.fail(failure, [], remedies);
+  run(run: PlannedRun): boolean {
+    const result = this.attempt(run, this.options.machine.output);
+    const { failure } = result;
+    const attribution = this.count(result, run);
+    if (failure !== null) this.fail(failure, [], attribution);
     return failure === null;
   }
 
   /** Runs the code on a fresh machine. */
-  attempt(run: TestRun, output: Output, more: Partial<MachineOptions> = {}): Attempt {
+  attempt(run: PlannedRun, output: Output, more: Partial<MachineOptions> = {}): TestRunResult {
     const { machine: shared } = this.options;
     // Who looks at events looks at those of the runs that speak.
     const isWatched = output === shared.output;
@@ -80,52 +80,52 @@ export class Tally {
       this.options.onRun?.(this.#runStart(run.config));
     }
     const options = { ...shared, onEvent, watch: this.#watch, output, record: true, ...more };
-    return attemptRun(this.program, run, options);
+    return runTestOnMachine(this.program, run, options);
   }
 
   /** What a run's failure and its incidents are gone without. */
-  remediesOf(attempt: Attempt, run: TestRun): Remedies {
-    const { heard, limits } = this.options.machine;
+  attributionOf(result: TestRunResult, run: PlannedRun): DefectAttribution {
+    const { attributeDefects, limits } = this.options.machine;
     // Without a machine there is nothing to take away from it.
-    const looked = heard === false ? { ...attempt, machine: null } : attempt;
-    return new Remedies(looked, (quirks, steps) => {
+    const looked = attributeDefects === false ? { ...result, machine: null } : result;
+    return new DefectAttribution(looked, (quirks, steps) => {
       const more = {
         limits: {
           ...limits,
           steps: Math.min(steps, limits.steps),
           // The machine that is looked at still stands.
-          memoryBytes: attempt.machine?.world.budget.leftBytes ?? limits.memoryBytes,
+          memoryBytes: result.machine?.machine.budget.leftBytes ?? limits.memoryBytes,
         },
         onSideEvent: undefined,
-        heard: false,
+        attributeDefects: false,
       };
-      return this.attempt({ ...run, config: { ...run.config, quirks } }, SILENCE, more);
+      return this.attempt({ ...run, config: { ...run.config, quirks } }, NO_OUTPUT, more);
     });
   }
 
   /** Adds what a run did. @returns What is gone without which defects. */
-  count(attempt: Attempt, run: TestRun): Remedies {
-    const remedies = this.remediesOf(attempt, run);
-    if (attempt.machine !== null) this.#add(attempt, attempt.machine, remedies);
-    return remedies;
+  count(result: TestRunResult, run: PlannedRun): DefectAttribution {
+    const attribution = this.attributionOf(result, run);
+    if (result.machine !== null) this.#add(result, result.machine, attribution);
+    return attribution;
   }
 
-  #add(attempt: Attempt, { vm, world }: TestMachine, remedies: Remedies): void {
+  #add(result: TestRunResult, { vm, machine }: TestMachine, attribution: DefectAttribution): void {
     this.#cases++;
     this.#assertions += vm.assertions;
     this.#placesTried += vm.sweeps.placesTried;
-    this.#durationNs += world.nowNs();
-    this.#events += world.stream.seq;
+    this.#durationNs += machine.nowNs();
+    this.#events += machine.stream.seq;
     for (const expectation of vm.reached) {
       this.#reached.add(expectation);
       this.reachedByAll.add(expectation);
     }
-    this.#addIncidents(attempt, vm, remedies);
+    this.#addIncidents(result, vm, attribution);
   }
 
   /** The test has failed. @param notes Lines before the failure's own. */
-  fail(failure: Failure, notes: readonly string[], remedies: Remedies): void {
-    const all = [...notes, ...failure.notes, ...remedies.ofFailure()];
+  fail(failure: Failure, notes: readonly string[], attribution: DefectAttribution): void {
+    const all = [...notes, ...failure.notes, ...attribution.ofFailure()];
     this.#failure = reportFailure({ ...failure, notes: all }, this.options.style);
   }
 
@@ -182,16 +182,16 @@ export class Tally {
     this.#failure = reportFailure(failure, this.options.style);
   }
 
-  #addIncidents({ failure, leaks }: Attempt, vm: Vm, remedies: Remedies): void {
+  #addIncidents({ failure, leaks }: TestRunResult, vm: Vm, attribution: DefectAttribution): void {
     const incidents: readonly FoundIncident[] = [
       ...foundIncidents(vm),
-      ...leaks.map((leak) => ({ finding: leak, run: vm, where: null })),
+      ...leaks.map((leak) => ({ finding: leak, context: vm, where: null })),
     ];
     for (const found of incidents) {
       this.#found[kindOfFinding(found)]++;
-      if (this.#incidents.length === LISTED_INCIDENTS) continue;
+      if (this.#incidents.length === DISPLAYED_INCIDENTS) continue;
       const isFailure = found.finding === failure?.finding;
-      const gone = remedies.ofFinding(found.finding);
+      const gone = attribution.ofFinding(found.finding);
       this.#incidents.push({ ...describeIncident(found, gone, this.options.style), isFailure });
     }
   }

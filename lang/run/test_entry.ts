@@ -1,11 +1,11 @@
 /** A test, a property or a bench of a program, ready to run on one machine. */
-import type { LabConfig } from "../../devices/lab_config.ts";
+import type { LabConfig } from "@dmalab/devices";
 import type { ProgramCompiler } from "../compile/compile_program.ts";
 import type { Span } from "../source.ts";
 import type { Expression, Statement } from "../syntax/tree/ast.ts";
 import { innerBlocks, statementExpressions } from "../syntax/tree/statement_kinds.ts";
 import { someExpression } from "../syntax/tree/walk.ts";
-import type { MachineSetting, MachineVariant } from "../values/machine_variant.ts";
+import type { MachineVariant, VariantSetting } from "../values/machine_variant.ts";
 import type { Value } from "../values/value.ts";
 import type { AnyTest, ForallValues, TestVariants } from "./test_variants.ts";
 
@@ -27,7 +27,7 @@ export interface TestEntry {
    * The same, one by one.
    * @internal
    */
-  readonly settings: readonly MachineSetting[];
+  readonly settings: readonly VariantSetting[];
   /** Where its name stands. */
   readonly span: Span;
   /** It is declared and not run. */

@@ -1,7 +1,7 @@
 /** A fresh machine with a VM on it, ready to run a program's code. */
 import type { ConstCode } from "../compile/compile_program.ts";
-import type { LabConfig } from "../../devices/lab_config.ts";
-import type { MachineEvent } from "../../runtime/events.ts";
+import type { LabConfig } from "@dmalab/devices";
+import type { MachineEvent } from "@dmalab/runtime";
 import type { Span } from "../source.ts";
 import type { Failure } from "../vm/failure.ts";
 import { describeFailure } from "../vm/failure_report.ts";
@@ -10,9 +10,9 @@ import { freeze } from "../values/changes.ts";
 import { Closure, type Value } from "../values/value.ts";
 import { Vm } from "../vm/vm.ts";
 import type { RunWatch } from "../vm/run_watch.ts";
-import type { Output } from "../values/run.ts";
+import type { Output } from "../values/execution_context.ts";
 import type { Program } from "./program.ts";
-import type { World } from "../values/world.ts";
+import type { SimulatedMachine } from "../values/simulated_machine.ts";
 
 export interface MachineOptions {
   /** Instead of the configuration's. */
@@ -31,7 +31,7 @@ export interface MachineOptions {
   /** Gets the VM of each block of a `fork`, a `compare` or a `race` that runs beside it. */
   readonly onSideVm?: ((vm: Vm) => void) | undefined;
   /** Whether there is a listener; the default is true. */
-  readonly heard?: boolean;
+  readonly attributeDefects?: boolean;
 }
 
 /** The configuration of a run. */
@@ -52,12 +52,12 @@ export function runConfig(
 }
 
 /** Builds the world of a configuration. */
-export function buildTestWorld(
+export function buildTestMachine(
   program: Pick<Program, "registry">,
   config: LabConfig,
   options: MachineOptions,
-): World {
-  const world = program.registry.buildWorld(
+): SimulatedMachine {
+  const machine = program.registry.buildMachine(
     runConfig(config, options),
     {
       record: options.record,
@@ -65,23 +65,23 @@ export function buildTestWorld(
       eventLimit: options.limits.events,
     },
   );
-  if (options.onEvent !== undefined) world.lab.machine.events.listen(options.onEvent);
-  return world;
+  if (options.onEvent !== undefined) machine.lab.machine.events.listen(options.onEvent);
+  return machine;
 }
 
 /** A machine of its own for one test. */
 export class TestMachine {
-  readonly world: World;
+  readonly machine: SimulatedMachine;
   readonly vm: Vm;
   /** Why the consts of the program could not be worked out on it; null when they could. */
   readonly failure: Failure | null;
 
   constructor(program: Program, config: LabConfig, options: MachineOptions) {
     const { code, registry } = program;
-    this.world = buildTestWorld(program, config, options);
-    this.vm = new Vm(code, registry, this.world, options.limits, options.output);
+    this.machine = buildTestMachine(program, config, options);
+    this.vm = new Vm(code, registry, this.machine, options.limits, options.output);
     this.vm.watch = options.watch ?? null;
-    this.vm.branches.heard = options.heard ?? true;
+    this.vm.branches.attributeDefects = options.attributeDefects ?? true;
     bindMachine(this.vm, program);
     options.onVm?.(this.vm);
     this.failure = workOutConsts(this.vm, program.consts, (functionIndex) => {
@@ -140,10 +140,13 @@ export function bindMachine(
   { machineGlobals, registers }: Pick<Program, "machineGlobals" | "registers">,
 ): void {
   for (const [name, global] of machineGlobals) {
-    vm.globals[global] = vm.world.globals.get(name) ?? null;
+    vm.globals[global] = vm.machine.globals.get(name) ?? null;
   }
   for (const { access, device, functionIndex, name, offsetBytes } of registers) {
     const closure = new Closure(functionIndex, [], name);
-    vm.world.describeRegister({ device, access, offsetBytes }, (given) => vm.call(closure, given));
+    vm.machine.describeRegister(
+      { device, access, offsetBytes },
+      (given) => vm.call(closure, given),
+    );
   }
 }

@@ -1,9 +1,9 @@
 /** The machines that a test runs on, the rows of its table, and the values of its `forall`. */
 import type { ProgramMachine } from "../check/check_files.ts";
-import { ConstantEvaluator } from "../check/kinds/constant_value.ts";
-import { isSequenceCall } from "../check/kinds/sequence_call.ts";
+import { ConstantEvaluator } from "../check/types/constant_value.ts";
+import { isSequenceCall } from "../check/types/sequence_call.ts";
 import type { FileScope } from "../check/names/file_scope.ts";
-import { DiagnosticBag } from "../diagnostics/diagnostic.ts";
+import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import type {
   BenchDeclaration,
   CallExpression,
@@ -16,7 +16,7 @@ import type { Registry } from "../values/registry.ts";
 import { type SequenceChoices, sequenceChoices } from "../values/sequences.ts";
 import { ListValue, RangeValue } from "../values/value.ts";
 import { type Combination, combinationsOf } from "./combinations.ts";
-import { type TableRow, tableRows } from "./table_rows.ts";
+import { tableRows, type TestTableRow } from "./table_rows.ts";
 
 export type AnyTest = TestDeclaration | PropertyDeclaration | BenchDeclaration;
 
@@ -29,7 +29,7 @@ export interface ForallValues {
 /** What is known of a test before it is compiled. */
 export interface TestVariants {
   /** A test for each row of its table, one for a test without, and for each the machines it runs on. */
-  readonly rows: readonly (TableRow & { readonly combinations: readonly Combination[] })[];
+  readonly rows: readonly (TestTableRow & { readonly combinations: readonly Combination[] })[];
   readonly forall: readonly ForallValues[];
 }
 
@@ -53,13 +53,13 @@ export function testVariants(
 /** Rows with their machines: the same for all, unless what changes the machine names the row. */
 function withCombinations(
   test: AnyTest,
-  rows: readonly TableRow[],
+  rows: readonly TestTableRow[],
   machine: ProgramMachine,
   scope: FileScope,
   registry: Registry,
   bag: DiagnosticBag,
 ): TestVariants["rows"] {
-  const combinations = ({ bound }: TableRow, own: DiagnosticBag) =>
+  const combinations = ({ bound }: TestTableRow, own: DiagnosticBag) =>
     combinationsOf(test.modifiers, machine, scope, registry, own, bound);
   const [first] = rows;
   if (first === undefined) return [];

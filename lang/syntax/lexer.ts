@@ -11,7 +11,7 @@ import type { IToken, TokenType } from "chevrotain";
 export const LEFT_OUT = "left out";
 
 /** Characters that have lists of their own. */
-const LISTED_CODES = 256;
+const DISPLAYED_CODES = 256;
 
 export class PatternLexer {
   readonly #types: readonly TokenType[];
@@ -58,7 +58,7 @@ export class PatternLexer {
   }
 
   #candidates(code: number): readonly TokenType[] {
-    if (code >= LISTED_CODES) return this.#beyond;
+    if (code >= DISPLAYED_CODES) return this.#beyond;
     return this.#beginning[code] ??= this.#types.filter(beginsWith(String.fromCharCode(code)));
   }
 }

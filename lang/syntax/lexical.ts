@@ -14,8 +14,8 @@ import {
 } from "./tree/literals.ts";
 import { wordsWhere } from "./language_words.ts";
 import { shortened } from "./token_text.ts";
-import { MOST_REPEATED } from "../diagnostics/clip.ts";
-import type { Reporter } from "./report.ts";
+import { MAX_REPEATED } from "../diagnostics/clip.ts";
+import type { DiagnosticReporter } from "./report.ts";
 import {
   Assign,
   Bytes,
@@ -42,7 +42,7 @@ import {
 } from "./tokens.ts";
 
 /** What an operator of another language becomes here; `null` drops it. */
-const FOREIGN_OPERATORS: Readonly<
+const OTHER_LANGUAGES_OPERATORS: Readonly<
   Record<string, { readonly type: TokenType | null; readonly hint: string }>
 > = {
   "&&": { type: Hard.and, hint: "write `and`" },
@@ -82,7 +82,7 @@ const CHARACTER_HINTS: Readonly<Record<string, string>> = {
 };
 
 /** Checks the tokens of a file; returns those that the parser is to see. */
-export function checkTokens(tokens: readonly IToken[], reporter: Reporter): IToken[] {
+export function checkTokens(tokens: readonly IToken[], reporter: DiagnosticReporter): IToken[] {
   const kept: IToken[] = [];
   /** The last string without an end. */
   let unclosed: IToken | undefined;
@@ -113,10 +113,10 @@ export function checkTokens(tokens: readonly IToken[], reporter: Reporter): ITok
         unclosed = token;
         continue;
       case ForeignText:
-        reportForeignText(token, reporter);
+        reportOtherText(token, reporter);
         break;
       case ForeignComment:
-        reportForeignComment(token, reporter);
+        reportOtherComment(token, reporter);
         continue;
       case ForeignOperator:
         if (!replaceOperator(token, kept.at(-1), reporter)) continue;
@@ -125,14 +125,14 @@ export function checkTokens(tokens: readonly IToken[], reporter: Reporter): ITok
         reportUnknown(token, reporter);
         continue;
     }
-    if (token.image.length > MOST_REPEATED && isA(token, Name)) reportLongName(token, reporter);
+    if (token.image.length > MAX_REPEATED && isA(token, Name)) reportLongName(token, reporter);
     kept.push(token);
   }
   return kept;
 }
 
 /** Whatever is said of a thing says its name. */
-function reportLongName(token: IToken, reporter: Reporter): void {
+function reportLongName(token: IToken, reporter: DiagnosticReporter): void {
   const length = token.image.length;
   reporter.error(
     "E0116",
@@ -140,12 +140,12 @@ function reportLongName(token: IToken, reporter: Reporter): void {
     tokenEnd(token),
     `Name too long: ${length} characters`,
     {
-      hint: `a name has at most ${MOST_REPEATED} characters`,
+      hint: `a name has at most ${MAX_REPEATED} characters`,
     },
   );
 }
 
-function report(token: IToken, problem: LiteralProblem, reporter: Reporter): void {
+function report(token: IToken, problem: LiteralProblem, reporter: DiagnosticReporter): void {
   const at = token.startOffset;
   reporter.error(problem.code, at + problem.start, at + problem.end, problem.message, {
     hint: problem.hint,
@@ -155,14 +155,18 @@ function report(token: IToken, problem: LiteralProblem, reporter: Reporter): voi
 /** Most numbers are short and plain: they need no second look. */
 const PLAIN_NUMBER = /^(?:0|[1-9][0-9]{0,14})$/;
 
-function checkNumber(token: IToken, reporter: Reporter): void {
+function checkNumber(token: IToken, reporter: DiagnosticReporter): void {
   if (PLAIN_NUMBER.test(token.image)) return;
   const value = readNumber(token.image);
   if (value.kind === "problem") report(token, value.problem, reporter);
 }
 
 /** `4 KiB`: explained, and read as one number. */
-function unitBehindBlank(token: IToken, next: IToken | undefined, reporter: Reporter): boolean {
+function unitBehindBlank(
+  token: IToken,
+  next: IToken | undefined,
+  reporter: DiagnosticReporter,
+): boolean {
   if (next?.tokenType !== Identifier || !/^[0-9_]+$/.test(token.image)) return false;
   const word = next.image;
   const right =
@@ -219,13 +223,13 @@ function tailOf(text: string, characters: string): string {
 function endsTextOfLineBefore(
   { image, startOffset }: IToken,
   before: IToken | undefined,
-  { source }: Reporter,
+  { source }: DiagnosticReporter,
 ): boolean {
   return image === '"' && before !== undefined &&
     source.position(startOffset).line - source.position(before.startOffset).line === 1;
 }
 
-function reportUnclosed(token: IToken, reporter: Reporter): void {
+function reportUnclosed(token: IToken, reporter: DiagnosticReporter): void {
   const end = tokenEnd(token);
   if (token.tokenType === UnclosedBytes) {
     reporter.error("E0102", token.startOffset, end, 'Bytes literal without a closing `"`', {
@@ -240,7 +244,7 @@ function reportUnclosed(token: IToken, reporter: Reporter): void {
   });
 }
 
-function reportForeignText(token: IToken, reporter: Reporter): void {
+function reportOtherText(token: IToken, reporter: DiagnosticReporter): void {
   const text = `"${token.image.slice(1, -1).replaceAll('"', '\\"')}"`;
   reporter.error(
     "E0113",
@@ -251,7 +255,7 @@ function reportForeignText(token: IToken, reporter: Reporter): void {
   );
 }
 
-function reportForeignComment(token: IToken, reporter: Reporter): void {
+function reportOtherComment(token: IToken, reporter: DiagnosticReporter): void {
   const mark = token.image.slice(0, 2);
   const unclosed = mark === "/*" && !/\*\/$/.test(token.image.slice(2));
   reporter.error(
@@ -271,9 +275,9 @@ function reportForeignComment(token: IToken, reporter: Reporter): void {
 function replaceOperator(
   token: IToken,
   previous: IToken | undefined,
-  reporter: Reporter,
+  reporter: DiagnosticReporter,
 ): boolean {
-  const known = FOREIGN_OPERATORS[token.image];
+  const known = OTHER_LANGUAGES_OPERATORS[token.image];
   const type = known === undefined ? Assign : known.type;
   const sign = token.image.slice(0, -1);
   const name = previous?.tokenType === Identifier ? shortened(previous.image) : "name";
@@ -295,7 +299,7 @@ function replaceOperator(
   return true;
 }
 
-function reportUnknown(token: IToken, reporter: Reporter): void {
+function reportUnknown(token: IToken, reporter: DiagnosticReporter): void {
   const point = token.image.codePointAt(0)!;
   const character = String.fromCodePoint(point);
   const code = `U+${point.toString(16).toUpperCase().padStart(4, "0")}`;

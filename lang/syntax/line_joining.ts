@@ -11,7 +11,7 @@ import type { IToken } from "chevrotain";
 import { beginsStatement, continuesAfter } from "./recovery/bracket_matcher.ts";
 import { wordsWhere } from "./language_words.ts";
 import { isStatementWord } from "./word_row.ts";
-import type { Reporter } from "./report.ts";
+import type { DiagnosticReporter } from "./report.ts";
 import {
   CLOSERS,
   Comma,
@@ -44,7 +44,7 @@ const SOFT_STATEMENT_WORDS: ReadonlySet<string> = new Set(
 type OpenBracket = "braces" | "brackets" | "loop head";
 
 /** The tokens of a file, brackets balanced, without the newlines that end nothing. */
-export function joinLines(tokens: readonly IToken[], reporter: Reporter): IToken[] {
+export function joinLines(tokens: readonly IToken[], reporter: DiagnosticReporter): IToken[] {
   const joined: IToken[] = [];
   const open: OpenBracket[] = [];
   for (let index = 0; index < tokens.length; index++) {
@@ -83,7 +83,7 @@ export function joinLines(tokens: readonly IToken[], reporter: Reporter): IToken
 function refuseSemicolon(
   token: IToken,
   open: OpenBracket | undefined,
-  reporter: Reporter,
+  reporter: DiagnosticReporter,
 ): void {
   if (open === undefined || open === "braces") return;
   reporter.error(

@@ -109,9 +109,9 @@ export interface LoadedFile {
 }
 
 /** Files that may use one another in a row, files of one program, and characters of all of them. */
-const MOST_DEPTH = 100;
-const MOST_FILES = 1000;
-const MOST_CHARACTERS = MAX_TEXT_LENGTH;
+const MAX_DEPTH = 100;
+const MAX_FILES = 1000;
+const MAX_CHARACTERS = MAX_TEXT_LENGTH;
 
 /** Reads and parses a file with all it uses. Each file is read once, however often it is used. */
 export class FileLoader {
@@ -182,14 +182,14 @@ export class FileLoader {
   /** Why one more file is too much; null when it is not. */
   #tooMuch(source: SourceFile): string | null {
     this.#characters += source.text.length;
-    if (this.#pending.length >= MOST_DEPTH) {
-      return `\`use\` is nested more than ${MOST_DEPTH} deep`;
+    if (this.#pending.length >= MAX_DEPTH) {
+      return `\`use\` is nested more than ${MAX_DEPTH} deep`;
     }
-    if (this.#known.size + this.#pending.length >= MOST_FILES) {
-      return `a program has at most ${MOST_FILES} files`;
+    if (this.#known.size + this.#pending.length >= MAX_FILES) {
+      return `a program has at most ${MAX_FILES} files`;
     }
-    return this.#characters > MOST_CHARACTERS
-      ? `the files of a program have at most ${MOST_CHARACTERS} characters in all`
+    return this.#characters > MAX_CHARACTERS
+      ? `the files of a program have at most ${MAX_CHARACTERS} characters in all`
       : null;
   }
 }

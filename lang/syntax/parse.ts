@@ -16,10 +16,10 @@ import { checkTokens } from "./lexical.ts";
 import { joinLines } from "./line_joining.ts";
 import { reportParserErrors } from "./recovery/messages.ts";
 import { isShallow } from "./recovery/nesting.ts";
-import { MOST_PARSER_ERRORS } from "./recovery/recovering_parser.ts";
+import { MAX_PARSER_ERRORS } from "./recovery/recovering_parser.ts";
 import { onePerStatement } from "./recovery/one_per_statement.ts";
 import { parseByRule } from "./parse_tokens.ts";
-import { Reporter } from "./report.ts";
+import { DiagnosticReporter } from "./report.ts";
 import { CLOSERS, End, isA, OPENERS, tokenEnd, tokenize } from "./tokens.ts";
 import { classifyWords } from "./words.ts";
 
@@ -43,10 +43,10 @@ export const MAX_TEXT_LENGTH = 2 ** 22;
 
 /** Parses a file, or a piece of text typed at the REPL. */
 export function parse(source: SourceFile, { mode = "file" }: ParseOptions = {}): ParseResult {
-  const lexical = new Reporter(source);
-  const brackets = new Reporter(source);
-  const syntax = new Reporter(source);
-  const meaning = new Reporter(source);
+  const lexical = new DiagnosticReporter(source);
+  const brackets = new DiagnosticReporter(source);
+  const syntax = new DiagnosticReporter(source);
+  const meaning = new DiagnosticReporter(source);
 
   if (source.text.length > MAX_TEXT_LENGTH) {
     lexical.error("E0115", 0, 0, `File too large: ${source.text.length} characters`, {
@@ -56,7 +56,7 @@ export function parse(source: SourceFile, { mode = "file" }: ParseOptions = {}):
   }
   const { tokens, words } = readWords(source, mode, lexical, brackets);
   const early = lexical.diagnostics.length + brackets.diagnostics.length;
-  const file = early < MOST_PARSER_ERRORS && isShallow(words, lexical)
+  const file = early < MAX_PARSER_ERRORS && isShallow(words, lexical)
     ? parseTokens(words, source, mode, syntax, meaning)
     : unreadable(source);
 
@@ -75,7 +75,12 @@ export function parse(source: SourceFile, { mode = "file" }: ParseOptions = {}):
   return { file, diagnostics, incomplete };
 }
 
-function readWords(source: SourceFile, mode: ParseMode, lexical: Reporter, brackets: Reporter) {
+function readWords(
+  source: SourceFile,
+  mode: ParseMode,
+  lexical: DiagnosticReporter,
+  brackets: DiagnosticReporter,
+) {
   const tokens = checkTokens(tokenize(source.text), lexical);
   const balanced = balanceBrackets(tokens, brackets, mode);
   return { tokens, words: classifyWords(joinLines(balanced, lexical), lexical) };
@@ -83,7 +88,12 @@ function readWords(source: SourceFile, mode: ParseMode, lexical: Reporter, brack
 
 /** The words and signs of a text, each with the type that it has for the parser. */
 export function wordsOf(source: SourceFile): readonly IToken[] {
-  const { words } = readWords(source, "file", new Reporter(source), new Reporter(source));
+  const { words } = readWords(
+    source,
+    "file",
+    new DiagnosticReporter(source),
+    new DiagnosticReporter(source),
+  );
   return words.filter(({ image }) => image !== "");
 }
 
@@ -91,8 +101,8 @@ function parseTokens(
   tokens: readonly IToken[],
   source: SourceFile,
   mode: ParseMode,
-  syntax: Reporter,
-  meaning: Reporter,
+  syntax: DiagnosticReporter,
+  meaning: DiagnosticReporter,
 ): FileNode {
   const context: BuildContext = new BuildContext(
     source,
@@ -106,7 +116,7 @@ function parseTokens(
     const { tree, errors } = parseByRule("file", part);
     reportParserErrors(errors, part, syntax);
     for (const item of builder.file(tree)) items.push(item);
-    if (syntax.diagnostics.length >= MOST_PARSER_ERRORS) break;
+    if (syntax.diagnostics.length >= MAX_PARSER_ERRORS) break;
   }
   context.reportSuspects();
   return { kind: "File", items, span: { source, start: 0, end: source.text.length } };
@@ -139,8 +149,8 @@ function* parts(tokens: readonly IToken[]): Generator<IToken[]> {
 /** The expression of a `{expr}` in a string, with its place in the file. */
 function parseInsertion(context: BuildContext, start: number, end: number): Expression {
   const { source, reporter } = context;
-  const found = new Reporter(source);
-  if (reporter.diagnostics.length >= MOST_PARSER_ERRORS) {
+  const found = new DiagnosticReporter(source);
+  if (reporter.diagnostics.length >= MAX_PARSER_ERRORS) {
     return { kind: "ErrorExpression", span: { source, start, end } };
   }
   const raw = tokenize(source.text.slice(start, end), start);

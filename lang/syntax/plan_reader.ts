@@ -9,12 +9,12 @@ import { kindsOf, VOCABULARY } from "./tokens.ts";
  * One step: a token of a type or another rule, each under a label; one of several ways; or steps that
  * may be left out, come any number of times, or at least once. Types and rules go by their numbers.
  */
-export type Step =
+export type PlanNode =
   | readonly [kind: "token" | "rule", number: number, label: string]
   | readonly [kind: "choice", leads: Leads, ways: readonly Steps[]]
   | readonly [kind: "option" | "many" | "some", leads: Leads, steps: Steps];
 
-export type Steps = readonly Step[];
+export type Steps = readonly PlanNode[];
 
 /** For each token of the vocabulary a letter: the way that it leads to, or a blank. */
 export type Leads = string;
@@ -69,7 +69,7 @@ export class PlanReader {
     return true;
   }
 
-  #step(step: Step, children: Children): boolean {
+  #step(step: PlanNode, children: Children): boolean {
     switch (step[0]) {
       case "token":
         return this.#token(step[1], step[2], children);

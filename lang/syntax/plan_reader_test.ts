@@ -8,13 +8,13 @@ import { joinLines } from "./line_joining.ts";
 import { DmaParser } from "./parser.ts";
 import { PlanReader } from "./plan_reader.ts";
 import { planOfGrammar } from "./plan_writer.ts";
-import { Reporter } from "./report.ts";
+import { DiagnosticReporter } from "./report.ts";
 import { SAMPLES } from "./testing_samples.ts";
 import { numberTokens, tokenize } from "./tokens.ts";
 import { classifyWords } from "./words.ts";
 
 function tokensOf(source: SourceFile): IToken[] {
-  const found = new Reporter(source);
+  const found = new DiagnosticReporter(source);
   const balanced = balanceBrackets(checkTokens(tokenize(source.text), found), found, "file");
   return classifyWords(joinLines(balanced, found), found);
 }

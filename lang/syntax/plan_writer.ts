@@ -14,7 +14,13 @@ import {
   type TokenType,
 } from "chevrotain";
 import { DmaParser } from "./parser.ts";
-import { FIRST_WAY, type GrammarPlan, type Leads, type Step, type Steps } from "./plan_reader.ts";
+import {
+  FIRST_WAY,
+  type GrammarPlan,
+  type Leads,
+  type PlanNode,
+  type Steps,
+} from "./plan_reader.ts";
 import { kindsOf, VOCABULARY } from "./tokens.ts";
 
 /** No way. */
@@ -54,7 +60,7 @@ class PlanWriter {
     return productions.map((production) => this.#step(production));
   }
 
-  #step(production: IProduction): Step {
+  #step(production: IProduction): PlanNode {
     if (production instanceof Terminal) {
       const { label, terminalType } = production;
       return ["token", VOCABULARY.indexOf(terminalType), label ?? terminalType.name];

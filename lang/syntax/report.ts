@@ -4,7 +4,7 @@ import type { Hint } from "../diagnostics/suggest.ts";
 import type { DiagnosticCode } from "../diagnostics/codes.ts";
 import type { SourceFile } from "../source.ts";
 
-export interface ReportOptions {
+export interface DiagnosticOptions {
   readonly hint?: Hint | undefined;
   /** The text that should stand in the place. */
   readonly instead?: string | undefined;
@@ -17,7 +17,7 @@ export interface ReportOptions {
 const MAX_ERRORS = 1000;
 
 /** Collects the errors of one phase. */
-export class Reporter {
+export class DiagnosticReporter {
   readonly diagnostics: Diagnostic[] = [];
 
   constructor(readonly source: SourceFile) {}
@@ -28,7 +28,7 @@ export class Reporter {
     start: number,
     end: number,
     message: string,
-    { hint, instead, label, related }: ReportOptions = {},
+    { hint, instead, label, related }: DiagnosticOptions = {},
   ): void {
     if (this.diagnostics.length >= MAX_ERRORS) return;
     const span = { source: this.source, start, end };

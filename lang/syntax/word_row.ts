@@ -1,7 +1,7 @@
 /** What the row of a word of the language says; `language_words.ts` has the rows. */
 
 /** Where a word means something. Soft words are names everywhere else. */
-type Place<W extends string = string> =
+type KeywordPosition<W extends string = string> =
   /** Begins a statement or a declaration. */
   | "statement"
   /** Begins a part of a bench. */
@@ -34,7 +34,7 @@ export type WordFamily = "output verb" | "branching" | "outcome noun" | "outcome
 export interface WordRow<W extends string = string> extends Shown {
   /** A hard word is a name after `.` and before `:` only. */
   readonly class: "hard" | "soft";
-  readonly place: Place<W>;
+  readonly place: KeywordPosition<W>;
   readonly behind: Behind;
   /** One sentence, then as many as it needs. */
   readonly doc: string;
@@ -49,7 +49,12 @@ interface Shown {
 }
 
 function row<const C extends WordRow["class"]>(of: C) {
-  return <const P extends Place>(place: P, behind: Behind, doc: string, shown: Shown = {}) => ({
+  return <const P extends KeywordPosition>(
+    place: P,
+    behind: Behind,
+    doc: string,
+    shown: Shown = {},
+  ) => ({
     class: of,
     place,
     behind,

@@ -8,7 +8,7 @@
 import type { IToken, TokenType } from "chevrotain";
 import { endsValue } from "./recovery/bracket_matcher.ts";
 import { shortened } from "./token_text.ts";
-import type { Reporter } from "./report.ts";
+import type { DiagnosticReporter } from "./report.ts";
 import { LANGUAGE_WORDS, type LanguageWord, SOFT_WORDS, wordsWhere } from "./language_words.ts";
 import type { WordRow } from "./word_row.ts";
 import {
@@ -49,7 +49,7 @@ import {
   WordTypes,
 } from "./tokens.ts";
 
-interface Place {
+interface TokenContext {
   readonly tokens: readonly IToken[];
   readonly index: number;
   readonly previous: IToken | undefined;
@@ -62,7 +62,7 @@ interface Place {
   readonly inBench: boolean;
 }
 
-type Rule = (place: Place) => boolean;
+type Rule = (place: TokenContext) => boolean;
 
 const beforeBrace: Rule = ({ next }) => next?.tokenType === LBrace;
 
@@ -121,7 +121,7 @@ const VALUE_WORDS = typesWhere(({ behind }) => behind === "value and block");
 const CLAUSE_WORDS = typesWhere(({ class: of, place }) => of === "soft" && place === "clause");
 
 /** Gives words their types; puts a stand-in where a condition or a `with` was forgotten. */
-export function classifyWords(tokens: readonly IToken[], reporter: Reporter): IToken[] {
+export function classifyWords(tokens: readonly IToken[], reporter: DiagnosticReporter): IToken[] {
   const result: IToken[] = [];
   let depth = 0;
   /** How deep in braces the bench stands whose braces are open; -1 outside of any. */
@@ -204,7 +204,7 @@ function opensRegister(
 }
 
 /** `ring with { head: 1 }`, and not the `with` behind a test's name or another of its options. */
-function copiesRecord({ index, next, previous, tokens }: Place): boolean {
+function copiesRecord({ index, next, previous, tokens }: TokenContext): boolean {
   if (next?.tokenType !== LBrace || !endsValue(previous) || previous?.tokenType === RBrace) {
     return false;
   }
@@ -226,7 +226,7 @@ function isWordToken(token: IToken): boolean {
   return /^[A-Za-z_]\w*$/.test(token.image);
 }
 
-function classify(place: Place, token: IToken, reporter: Reporter): void {
+function classify(place: TokenContext, token: IToken, reporter: DiagnosticReporter): void {
   const soft = RULES.get(token.image);
   if (soft !== undefined && soft.rule(place)) retype(token, soft.type);
   else if (token.image === "repeat" && place.atStart) takeCalledRepeat(place, token, reporter);
@@ -234,7 +234,7 @@ function classify(place: Place, token: IToken, reporter: Reporter): void {
 }
 
 /** `repeat (n) { … }` can mean but one thing: it is explained, and read so. */
-function takeCalledRepeat(place: Place, token: IToken, reporter: Reporter): void {
+function takeCalledRepeat(place: TokenContext, token: IToken, reporter: DiagnosticReporter): void {
   const close = parenthesisedHead(place);
   if (close === null) return;
   const open = place.next!;
@@ -250,7 +250,7 @@ function takeCalledRepeat(place: Place, token: IToken, reporter: Reporter): void
 }
 
 /** `repeat (n) {`: the parenthesis that closes right before a block. */
-function parenthesisedHead({ tokens, index, next }: Place): IToken | null {
+function parenthesisedHead({ tokens, index, next }: TokenContext): IToken | null {
   if (next?.tokenType !== LParen) return null;
   let depth = 0;
   for (let at = index + 1; at < tokens.length; at++) {
@@ -264,7 +264,7 @@ function parenthesisedHead({ tokens, index, next }: Place): IToken | null {
 }
 
 /** A name at the beginning of a line with another name or a literal right behind it. */
-function beginsUnknown({ next }: Place, token: IToken): boolean {
+function beginsUnknown({ next }: TokenContext, token: IToken): boolean {
   if (next === undefined) return false;
   const isPlain = token.tokenType === Identifier || CLAUSE_WORDS.has(token.tokenType);
   return isPlain && (next.tokenType === LBrace || isA(next, Literal) ||
@@ -303,7 +303,7 @@ function matchingBrace(tokens: readonly IToken[], open: number): number {
 }
 
 /** `if x == y { a: 1 } { … }`: the record was meant to be a value. */
-export function reportRecord(key: IToken, reporter: Reporter): void {
+export function reportRecord(key: IToken, reporter: DiagnosticReporter): void {
   const what = key.tokenType === RBrace
     ? "`{ }` may be an empty record"
     : `\`${key.image}:\` belongs to a record`;
@@ -319,7 +319,7 @@ export function reportRecord(key: IToken, reporter: Reporter): void {
   );
 }
 
-function reportMissing(token: IToken, brace: IToken, reporter: Reporter): void {
+function reportMissing(token: IToken, brace: IToken, reporter: DiagnosticReporter): void {
   const what = token.tokenType === Soft.repeat
     ? "a count"
     : token.tokenType === Soft.cpu

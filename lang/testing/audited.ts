@@ -6,10 +6,10 @@ import type { Registry } from "../values/registry.ts";
 export function auditedRegistry(registry: Registry): Registry {
   return {
     ...registry,
-    buildWorld: (...parts) => {
-      const world = registry.buildWorld(...parts);
-      world.lab.machine.startAudit();
-      return world;
+    buildMachine: (...parts) => {
+      const machine = registry.buildMachine(...parts);
+      machine.lab.machine.startAudit();
+      return machine;
     },
   };
 }

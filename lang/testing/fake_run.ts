@@ -1,5 +1,5 @@
 /** A run of nothing, for tests of what charges one. */
-import type { Run } from "../values/run.ts";
+import type { ExecutionContext } from "../values/execution_context.ts";
 
 /** What was charged. */
 export interface Spent {
@@ -8,14 +8,14 @@ export interface Spent {
 }
 
 /** A run without a machine, whose limits are never come to. */
-export function runOf(): { readonly run: Run; readonly spent: Spent } {
+export function runOf(): { readonly context: ExecutionContext; readonly spent: Spent } {
   const spent = { steps: 0, bytes: 0 };
   const refuse = (): never => {
     throw new Error("There is no machine");
   };
-  const run: Run = {
-    follower: null,
-    between: null,
+  const context: ExecutionContext = {
+    debugHooks: null,
+    preemption: null,
     get lab() {
       return refuse();
     },
@@ -34,5 +34,5 @@ export function runOf(): { readonly run: Run; readonly spent: Spent } {
     siteSpan: () => null,
     siteOf: () => 0,
   };
-  return { run, spent };
+  return { context, spent };
 }

@@ -15,7 +15,7 @@ export interface ScriptEnd {
 
 /**
  * Runs the top-level statements and the tests of a script. No known defects are looked for behind what
- * is wrong: `remedies_test.ts` has those.
+ * is wrong: `defect_attribution_test.ts` has those.
  *
  * @param files What it may use or read.
  */
@@ -34,7 +34,7 @@ export function runScript(
     return { problems, output };
   }
   const { outcomes } = runProgram(audited(program), {
-    heard: false,
+    attributeDefects: false,
     onLine: (line) => output.push(line),
     ...options,
   });

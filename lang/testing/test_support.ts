@@ -76,9 +76,9 @@ export function machinesOf(text: string): number {
   let machines = 0;
   const counting: Registry = {
     ...BUILTINS,
-    buildWorld: (config, options) => {
+    buildMachine: (config, options) => {
       machines++;
-      return BUILTINS.buildWorld(config, options);
+      return BUILTINS.buildMachine(config, options);
     },
   };
   runProgram(program(text, {}, counting));

@@ -5,7 +5,7 @@
  * of the language, and nothing is rounded unless the name says so.
  */
 
-import { addressDigits, foldedHigh } from "../../runtime/address.ts";
+import { addressDigits, foldedHigh } from "@dmalab/runtime";
 
 /** Units of size, largest first. */
 const SIZE_UNITS = [

@@ -1,7 +1,7 @@
 /** Finds what comes again and again in a row of things, so that a picture can count it. */
 
 /** Longest group whose repetition is noticed. */
-const MOST_PERIOD = 8;
+const MAX_PERIOD = 8;
 /** Fewer repetitions are all shown. */
 const LEAST_TIMES = 4;
 
@@ -52,7 +52,7 @@ function findRepeat(
   same: (a: number, b: number) => boolean,
   from: number,
 ): { readonly period: number; readonly times: number } | null {
-  for (let period = 1; period <= MOST_PERIOD; period++) {
+  for (let period = 1; period <= MAX_PERIOD; period++) {
     let at = from + period;
     while (at < length && same(at - period, at)) at++;
     const times = Math.floor((at - from) / period);

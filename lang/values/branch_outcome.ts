@@ -1,15 +1,14 @@
 /** What became of a block that ran on a machine of its own: one of `fork`, or that of `compare`. */
-import type { MachineEvent } from "../../runtime/events.ts";
-import type { Leak } from "../../runtime/held_resources.ts";
-import type { World } from "./world.ts";
-import type { MachineSetting } from "./machine_variant.ts";
+import type { Leak, MachineEvent } from "@dmalab/runtime";
+import type { SimulatedMachine } from "./simulated_machine.ts";
+import type { VariantSetting } from "./machine_variant.ts";
 import type { Raised } from "./raised_error.ts";
 
 export interface BranchOutcome {
   /** What its machine differs in, for `compare`; nothing for `fork`. */
-  readonly settings: readonly MachineSetting[];
+  readonly settings: readonly VariantSetting[];
   /** The machine as the block left it. */
-  readonly world: World;
+  readonly machine: SimulatedMachine;
   /** The error that ended the block; null when it came to its end. */
   readonly raised: Raised | null;
   /** The call that ended the block because its machine's release lacks it, as a sentence, or null. */
@@ -28,7 +27,7 @@ export interface BranchOutcome {
   /** What it allocated and did not free. */
   readonly leaks: readonly Leak[];
   /** What each device of its machine sees, by the device's name. */
-  readonly views: ReturnType<World["views"]>;
+  readonly views: ReturnType<SimulatedMachine["views"]>;
 }
 
 /** The entries of a fork's record, one for each of its blocks. */

@@ -3,13 +3,13 @@
  * with the compiled code, so that a program without such a driver loads neither.
  */
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
-import type { LabConfig } from "../../devices/lab_config.ts";
+import type { LabConfig } from "@dmalab/devices";
 import type { SourceFile } from "../source.ts";
 import type { FileKind, LoadError, SourceLoader } from "../syntax/load_files.ts";
-import type { ForeignLine } from "./run.ts";
-import type { TypeSpec } from "./spec.ts";
+import type { NativeLine } from "./execution_context.ts";
+import type { HandleType } from "./spec.ts";
 import type { Value } from "./value.ts";
-import type { World } from "./world.ts";
+import type { SimulatedMachine } from "./simulated_machine.ts";
 
 /** Lines of a source, ascending. */
 export interface LinesRun {
@@ -21,13 +21,13 @@ export interface LinesRun {
 /** A compiled driver. */
 export interface CModule {
   /** Its functions as the methods of a type of its own. */
-  readonly type: TypeSpec;
+  readonly type: HandleType;
   /** Which lines of its sources have run, by their names. */
   linesRun(): ReadonlyMap<string, LinesRun>;
   /** Lines of its functions at which a debugger can stop. */
-  lines(): readonly ForeignLine[];
+  lines(): readonly NativeLine[];
   /** The driver on a machine of its own, with its data as it is at the beginning. */
-  start(world: World): Value;
+  start(machine: SimulatedMachine): Value;
 }
 
 /** What became of a source of C for a machine. */

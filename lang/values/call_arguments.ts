@@ -1,6 +1,6 @@
 /** Arguments of builtins: in the order of the parameters, of the right kinds. */
-import type { Arguments, Kind, ParameterSpec } from "./spec.ts";
-import { describeKind, isQuantity, kindOf } from "./kinds.ts";
+import type { Arguments, ParameterSpec, Type } from "./spec.ts";
+import { isQuantity, typeOf, typeText } from "./value_types.ts";
 import { describeValue, intAsQuantity, mixHint } from "./operators.ts";
 import { ScriptError } from "./script_error.ts";
 import { isOfType } from "./types.ts";
@@ -51,10 +51,10 @@ function missing(callable: Callable, parameter: ParameterSpec): ScriptError {
 }
 
 function convert(callable: Callable, parameter: ParameterSpec, value: Value): Value | undefined {
-  const wanted = parameter.kind;
+  const wanted = parameter.type;
   if (wanted === "any") return value;
-  const kind = kindOf(value);
-  if (typeof wanted === "string" ? fits(wanted, kind, value) : fitsOne(wanted, kind, value)) {
+  const type = typeOf(value);
+  if (typeof wanted === "string" ? fits(wanted, type, value) : fitsOne(wanted, type, value)) {
     return value;
   }
   if (typeof value === "number") {
@@ -64,47 +64,47 @@ function convert(callable: Callable, parameter: ParameterSpec, value: Value): Va
   if (value === null && parameter.optional === true) return undefined;
   throw new ScriptError(
     "E0913",
-    `\`${callable.name}\` wants ${describeKinds(wanted)} as \`${parameter.name}\`, ` +
+    `\`${callable.name}\` wants ${describeTypes(wanted)} as \`${parameter.name}\`, ` +
       `but got ${describeValue(value)}`,
-    castHint(wanted, kind),
+    castHint(wanted, type),
   );
 }
 
-function fits(wanted: Kind, kind: Kind, value: Value): boolean {
-  if (wanted === kind || wanted === "any" || wanted === "ratio" && kind === "int") return true;
+function fits(wanted: Type, type: Type, value: Value): boolean {
+  if (wanted === type || wanted === "any" || wanted === "ratio" && type === "int") return true;
   return wanted.startsWith("@") && value instanceof Handle &&
     isOfType(value.type, wanted.slice(1));
 }
 
-function fitsOne(wanted: readonly Kind[], kind: Kind, value: Value): boolean {
-  return wanted.some((one) => fits(one, kind, value));
+function fitsOne(wanted: readonly Type[], type: Type, value: Value): boolean {
+  return wanted.some((one) => fits(one, type, value));
 }
 
-function convertInt(wanted: Kind | readonly Kind[], value: number): Value | null {
-  for (const kind of typeof wanted === "string" ? [wanted] : wanted) {
-    if (isQuantity(kind)) return intAsQuantity(value, kind);
+function convertInt(wanted: Type | readonly Type[], value: number): Value | null {
+  for (const type of typeof wanted === "string" ? [wanted] : wanted) {
+    if (isQuantity(type)) return intAsQuantity(value, type);
   }
   return null;
 }
 
 /** "a size", "a phys or a buffer". */
-export function describeKinds(wanted: Kind | readonly Kind[]): string {
-  return typeof wanted === "string" ? describeKind(wanted) : wanted.map(describeKind).join(" or ");
+export function describeTypes(wanted: Type | readonly Type[]): string {
+  return typeof wanted === "string" ? typeText(wanted) : wanted.map(typeText).join(" or ");
 }
 
 /** What to write instead, for kinds that are easily confused. */
-export function castHint(wanted: Kind | readonly Kind[], given: Kind): string | null {
-  for (const kind of typeof wanted === "string" ? [wanted] : wanted) {
-    const pair = `${kind} ${given}`;
+export function castHint(wanted: Type | readonly Type[], given: Type): string | null {
+  for (const type of typeof wanted === "string" ? [wanted] : wanted) {
+    const pair = `${type} ${given}`;
     if (pair === "dma phys" || pair === "phys dma") {
-      return `write \`as ${kind}\` where it is meant`;
+      return `write \`as ${type}\` where it is meant`;
     }
-    if (kind === "@buffer" && given === "list") {
+    if (type === "@buffer" && given === "list") {
       return "pass one buffer: `bio_add` adds more of them to a bio, `scatterlist` and `dma_map_sg` map several";
     }
-    const hint = mixHint("call", kind, given);
-    const asAddress = given === "size" && (kind === "phys" || kind === "dma")
-      ? `\`(…) as ${kind}\` makes an address of a size, as in \`(0x10_0000 + 64KiB) as ${kind}\``
+    const hint = mixHint("call", type, given);
+    const asAddress = given === "size" && (type === "phys" || type === "dma")
+      ? `\`(…) as ${type}\` makes an address of a size, as in \`(0x10_0000 + 64KiB) as ${type}\``
       : null;
     const hints = [asAddress, hint].filter((each) => each !== null);
     if (hints.length > 0) return hints.join("; ");

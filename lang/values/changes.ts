@@ -8,12 +8,12 @@
 import { deeper } from "./depth.ts";
 import { describeValue } from "./operators.ts";
 import { COMPARE_STEPS, ENTRY_BYTES, ITEM_BYTES, STEP_BYTES } from "./limits.ts";
-import type { Run } from "./run.ts";
+import type { ExecutionContext } from "./execution_context.ts";
 import { ScriptError } from "./script_error.ts";
 import { Closure, ListValue, RecordValue, type Value } from "./value.ts";
 
 /** What a change needs of the run it happens in. */
-export type ChangingRun = Pick<Run, "chargeMemory" | "wantChange" | "work">;
+export type ChangingRun = Pick<ExecutionContext, "chargeMemory" | "wantChange" | "work">;
 
 /**
  * @throws {ScriptError} E0931 for a const and for what the machine tells; E0924 in an invariant.

@@ -1,13 +1,14 @@
 /** `==` on values. */
-import type { Run } from "./run.ts";
+import type { ExecutionContext } from "./execution_context.ts";
 import { deeper } from "./depth.ts";
-import { comparableKinds, describeKind, kindOf } from "./kinds.ts";
+import { comparableTypes, typeOf, typeText } from "./value_types.ts";
 import { CHARACTER_BYTES, COMPARE_STEPS, STEP_BYTES } from "./limits.ts";
 import { mixHint, numberIn } from "./operators.ts";
 import { ScriptError } from "./script_error.ts";
 import { inherited } from "./types.ts";
 import {
   BytesValue,
+  EnumValue,
   Handle,
   ListValue,
   Quantity,
@@ -15,7 +16,6 @@ import {
   Ratio,
   RecordValue,
   type Value,
-  Word,
 } from "./value.ts";
 
 /**
@@ -27,32 +27,39 @@ import {
  * @throws {ScriptError} E0913 for kinds that can never be equal, such as phys and dma.
  * @throws {LimitError} E0803 for values that are nested too deeply.
  */
-export function valuesEqual(left: Value, right: Value, run: Run | null, depth = 0): boolean {
-  if (typeof left === "string" && typeof right === "string") return textsEqual(left, right, run);
-  run?.work(COMPARE_STEPS);
+export function valuesEqual(
+  left: Value,
+  right: Value,
+  context: ExecutionContext | null,
+  depth = 0,
+): boolean {
+  if (typeof left === "string" && typeof right === "string") {
+    return textsEqual(left, right, context);
+  }
+  context?.work(COMPARE_STEPS);
   if (left === right) return true;
   if (left === null || right === null) return false;
-  const leftKind = kindOf(left);
-  const rightKind = kindOf(right);
-  if (!comparableKinds(leftKind, rightKind)) {
+  const leftKind = typeOf(left);
+  const rightKind = typeOf(right);
+  if (!comparableTypes(leftKind, rightKind)) {
     throw new ScriptError(
       "E0913",
-      `Cannot compare ${describeKind(leftKind)} with ${describeKind(rightKind)}`,
+      `Cannot compare ${typeText(leftKind)} with ${typeText(rightKind)}`,
       mixHint("==", leftKind, rightKind),
     );
   }
-  if (left instanceof Handle) return handleEquals(left, right, run);
-  if (right instanceof Handle) return handleEquals(right, left, run);
+  if (left instanceof Handle) return handleEquals(left, right, context);
+  if (right instanceof Handle) return handleEquals(right, left, context);
   if (isNumber(left) && isNumber(right)) return numberIn(left) === numberIn(right);
-  if (left instanceof Word && right instanceof Word) return left.name === right.name;
+  if (left instanceof EnumValue && right instanceof EnumValue) return left.name === right.name;
   if (left instanceof ListValue && right instanceof ListValue) {
-    return itemsEqual(left.items, right.items, run, deeper(depth));
+    return itemsEqual(left.items, right.items, context, deeper(depth));
   }
   if (left instanceof RecordValue && right instanceof RecordValue) {
-    return recordsEqual(left, right, run, deeper(depth));
+    return recordsEqual(left, right, context, deeper(depth));
   }
   if (left instanceof BytesValue && right instanceof BytesValue) {
-    return bytesEqual(left.bytes, right.bytes, run);
+    return bytesEqual(left.bytes, right.bytes, context);
   }
   if (left instanceof RangeValue && right instanceof RangeValue) {
     return left.first === right.first && left.end === right.end &&
@@ -62,9 +69,9 @@ export function valuesEqual(left: Value, right: Value, run: Run | null, depth = 
 }
 
 /** Texts of different lengths differ at once. */
-function textsEqual(left: string, right: string, run: Run | null): boolean {
+function textsEqual(left: string, right: string, context: ExecutionContext | null): boolean {
   if (left.length !== right.length) return false;
-  run?.work(CHARACTER_BYTES * left.length / STEP_BYTES);
+  context?.work(CHARACTER_BYTES * left.length / STEP_BYTES);
   return left === right;
 }
 
@@ -72,10 +79,14 @@ function textsEqual(left: string, right: string, run: Run | null): boolean {
 const PART_BYTES = 4096;
 
 /** True for the same bytes. A loop, because `every` takes ten times as long on typed arrays. */
-export function bytesEqual(left: Uint8Array, right: Uint8Array, run: Run | null): boolean {
+export function bytesEqual(
+  left: Uint8Array,
+  right: Uint8Array,
+  context: ExecutionContext | null,
+): boolean {
   if (left.length !== right.length) return false;
   for (let start = 0; start < left.length; start += PART_BYTES) {
-    run?.work(PART_BYTES / STEP_BYTES);
+    context?.work(PART_BYTES / STEP_BYTES);
     const end = Math.min(start + PART_BYTES, left.length);
     for (let index = start; index < end; index++) {
       if (left[index] !== right[index]) return false;
@@ -91,34 +102,34 @@ function isNumber(value: Value): value is number | Quantity | Ratio {
 function itemsEqual(
   left: readonly Value[],
   right: readonly Value[],
-  run: Run | null,
+  context: ExecutionContext | null,
   depth: number,
 ): boolean {
   return left.length === right.length &&
-    left.every((item, index) => valuesEqual(item, right[index]!, run, depth));
+    left.every((item, index) => valuesEqual(item, right[index]!, context, depth));
 }
 
 function recordsEqual(
   left: RecordValue,
   right: RecordValue,
-  run: Run | null,
+  context: ExecutionContext | null,
   depth: number,
 ): boolean {
   if (left.entries.size !== right.entries.size) return false;
   for (const [key, value] of left.entries) {
     const other = right.entries.get(key);
-    if (other === undefined || !valuesEqual(value, other, run, depth)) return false;
+    if (other === undefined || !valuesEqual(value, other, context, depth)) return false;
   }
   return true;
 }
 
-function handleEquals(handle: Handle, other: Value, run: Run | null): boolean {
+function handleEquals(handle: Handle, other: Value, context: ExecutionContext | null): boolean {
   // `iommu` is a thing and a word: where it is compared with a word, the word is meant.
-  if (other instanceof Word && other.name === handle.type.name) return true;
+  if (other instanceof EnumValue && other.name === handle.type.name) return true;
   const equals = inherited(handle.type, "equals");
   // Only the type knows what its target is.
-  if (equals !== undefined && run !== null) {
-    return equals.call(handle.type, handle.target as never, other, run);
+  if (equals !== undefined && context !== null) {
+    return equals.call(handle.type, handle.target as never, other, context);
   }
   return other instanceof Handle && other.target === handle.target;
 }

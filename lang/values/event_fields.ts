@@ -1,10 +1,10 @@
 /** What fields of events are to the language: their kinds, and the values that they can ever equal. */
-import type { Field, FieldKind } from "../../runtime/vocabulary/fields.ts";
-import { comparableNumbers, isNumeric } from "./kinds.ts";
+import type { Field, FieldKind } from "@dmalab/runtime/vocabulary";
+import { comparableNumbers, isNumeric } from "./value_types.ts";
 import type { Registry } from "./registry.ts";
-import type { Kind } from "./spec.ts";
+import type { Type } from "./spec.ts";
 
-const KINDS: Readonly<Record<FieldKind, Kind>> = {
+const KINDS: Readonly<Record<FieldKind, Type>> = {
   dma: "dma",
   phys: "phys",
   virt: "virt",
@@ -24,7 +24,7 @@ const KINDS: Readonly<Record<FieldKind, Kind>> = {
 };
 
 /** The kind of value that a field becomes. */
-export function fieldKind({ kind }: Field): Kind {
+export function fieldType({ kind }: Field): Type {
   return KINDS[kind];
 }
 
@@ -43,27 +43,27 @@ export function fieldsNamed(events: Iterable<string>, name: string, registry: Re
 }
 
 /** True when a field can ever equal a value of a kind, as patterns compare. */
-export function canEqual(field: Field, kind: Kind): boolean {
-  if (kind === "any") return true;
-  if (kind === "nothing") return field.isOptional || field.kind === "nothing";
+export function canEqual(field: Field, type: Type): boolean {
+  if (type === "any") return true;
+  if (type === "nothing") return field.isOptional || field.kind === "nothing";
   // Events name things: a device by its name, a request by its number.
-  const isThing = kind.startsWith("@");
-  switch (fieldKind(field)) {
+  const isThing = type.startsWith("@");
+  switch (fieldType(field)) {
     case "dma":
     case "phys":
     case "virt":
     case "size":
     case "duration":
-      return isNumeric(kind) && comparableNumbers(field.kind as "dma", kind);
+      return isNumeric(type) && comparableNumbers(field.kind as "dma", type);
     case "int":
-      return isNumeric(kind) || isThing;
+      return isNumeric(type) || isThing;
     case "word":
     case "string":
-      return kind === "word" || kind === "string" || isThing;
+      return type === "word" || type === "string" || isThing;
     case "nothing":
       return false;
     default:
-      return kind === fieldKind(field);
+      return type === fieldType(field);
   }
 }
 

@@ -1,5 +1,5 @@
 /** What a statement may expect with `faults` and `warns`. */
-import type { MachineEvent } from "../../runtime/events.ts";
+import type { MachineEvent } from "@dmalab/runtime";
 
 /** A device's access that went nowhere, or something that the checker found. */
 export type IncidentEvent = MachineEvent<"iommu.fault" | "dma.report">;

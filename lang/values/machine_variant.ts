@@ -1,6 +1,6 @@
 /** Machines that differ from the one a file declares: by `with`, `matrix` and `compare`. */
 import type { Hint } from "../diagnostics/suggest.ts";
-import type { LabConfig } from "../../devices/lab_config.ts";
+import type { LabConfig } from "@dmalab/devices";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import type { Span } from "../source.ts";
 import type { Expression, Name } from "../syntax/tree/ast.ts";
@@ -33,14 +33,14 @@ export interface MachineVariant {
 }
 
 /** A setting of a machine, as the file has it: `iommu.mode`, `strict`. */
-export interface MachineSetting {
+export interface VariantSetting {
   readonly key: string;
   readonly value: string;
 }
 
 /** One machine of a `compare`. */
 export interface ComparedMachine {
-  readonly settings: readonly MachineSetting[];
+  readonly settings: readonly VariantSetting[];
   /** What it changes. */
   readonly variant: MachineVariant;
   /** The machine that a test runs on, changed: its configuration, or what is wrong with it. */
@@ -48,6 +48,6 @@ export interface ComparedMachine {
 }
 
 /** `kernel = "6.12.117", iommu.mode = strict`. */
-export function describeSettings(settings: readonly MachineSetting[]): string {
+export function describeSettings(settings: readonly VariantSetting[]): string {
   return settings.map(({ key, value }) => `${key} = ${value}`).join(", ");
 }

@@ -5,25 +5,25 @@
  */
 import { formatAddress, formatDuration, formatSize } from "../text/numbers.ts";
 import {
-  arithmeticKind,
   type ArithmeticOperator,
+  arithmeticType,
   type BitOperator,
   castable,
   comparableNumbers,
-  describeKind,
   isAddress,
-  kindOf,
-  type NumericKind,
+  type NumericType,
   type OrderOperator,
-  rangeEndsKind,
-} from "./kinds.ts";
+  rangeEndsType,
+  typeOf,
+  typeText,
+} from "./value_types.ts";
 import { ITEM_BYTES, LIST_BYTES } from "./limits.ts";
 import { ScriptError } from "./script_error.ts";
 import {
   BytesValue,
   ListValue,
   Quantity,
-  type QuantityKind,
+  type QuantityType,
   RangeValue,
   Ratio,
   type Value,
@@ -41,7 +41,7 @@ export function numberIn(value: number | Quantity | Ratio): number {
 }
 
 /** Puts a number back into its kind; addresses and results outside the exact range are errors. */
-function makeNumber(kind: NumericKind, value: number): Value {
+function makeNumber(kind: NumericType, value: number): Value {
   if (kind === "ratio") return new Ratio(value);
   if (value > INTEGER_LIMIT || value < -INTEGER_LIMIT) throw overflow(kind);
   if (kind === "int") return value;
@@ -55,7 +55,7 @@ function makeNumber(kind: NumericKind, value: number): Value {
 }
 
 /** The error for a result past 2^53 - 1. */
-function overflow(kind: NumericKind = "int"): ScriptError {
+function overflow(kind: NumericType = "int"): ScriptError {
   const noun = kind === "int" ? "Integer" : kind[0]!.toUpperCase() + kind.slice(1);
   return new ScriptError(
     "E0911",
@@ -72,7 +72,7 @@ export function arithmetic(
   charge: ChargeMemory,
 ): Value {
   if (isNumber(left) && isNumber(right)) {
-    const kind = arithmeticKind(operator, numericKind(left), numericKind(right));
+    const kind = arithmeticType(operator, numericType(left), numericType(right));
     if (kind !== null) return calculate(operator, kind, numberIn(left), numberIn(right));
   } else if (operator === "+") {
     const joined = join(left, right, charge);
@@ -83,7 +83,7 @@ export function arithmetic(
 
 function calculate(
   operator: ArithmeticOperator,
-  kind: NumericKind,
+  kind: NumericType,
   left: number,
   right: number,
 ): Value {
@@ -164,7 +164,7 @@ function negativeShift(operator: BitOperator, count: number): ScriptError {
 export function compare(operator: OrderOperator, left: Value, right: Value): boolean {
   if (
     !isNumber(left) || !isNumber(right) ||
-    !comparableNumbers(numericKind(left), numericKind(right))
+    !comparableNumbers(numericType(left), numericType(right))
   ) throw wrongOperands(operator, left, right);
   const a = numberIn(left);
   const b = numberIn(right);
@@ -182,19 +182,19 @@ export function compare(operator: OrderOperator, left: Value, right: Value): boo
 
 /** `-value`. */
 export function negate(value: Value): Value {
-  const kind = kindOf(value);
-  if (!isNumber(value) || isAddress(kind)) {
+  const type = typeOf(value);
+  if (!isNumber(value) || isAddress(type)) {
     throw new ScriptError("E0913", `Cannot negate ${describeValue(value)}`);
   }
-  return makeNumber(numericKind(value), 0 - numberIn(value));
+  return makeNumber(numericType(value), 0 - numberIn(value));
 }
 
 /** `value as phys`, `value as dma`. */
 export function cast(value: Value, target: "phys" | "dma"): Value {
-  if (!isNumber(value) || !castable(kindOf(value))) {
+  if (!isNumber(value) || !castable(typeOf(value))) {
     throw new ScriptError(
       "E0913",
-      `Cannot cast ${describeValue(value)} to ${describeKind(target)}`,
+      `Cannot cast ${describeValue(value)} to ${typeText(target)}`,
     );
   }
   return makeNumber(target, numberIn(value));
@@ -202,7 +202,7 @@ export function cast(value: Value, target: "phys" | "dma"): Value {
 
 /** `first..last` or `first..=last`. */
 export function makeRange(first: Value, last: Value, inclusive: boolean): RangeValue {
-  const kind = rangeEndsKind(kindOf(first), kindOf(last));
+  const kind = rangeEndsType(typeOf(first), typeOf(last));
   if (kind === null || !isNumber(first) || !isNumber(last)) {
     throw wrongOperands(inclusive ? "..=" : "..", first, last);
   }
@@ -212,7 +212,7 @@ export function makeRange(first: Value, last: Value, inclusive: boolean): RangeV
 }
 
 /** Converts a value to a kind that only an int can become; null when it cannot. */
-export function intAsQuantity(value: number, kind: QuantityKind): Quantity | null {
+export function intAsQuantity(value: number, kind: QuantityType): Quantity | null {
   if (value < 0 && isAddress(kind)) return null;
   return new Quantity(kind, value);
 }
@@ -222,7 +222,7 @@ function wrongOperands(operator: string, left: Value, right: Value): ScriptError
   return new ScriptError(
     "E0913",
     `Cannot use \`${operator}\` with ${describeValue(left)} and ${describeValue(right)}`,
-    mixHint(operator, kindOf(left), kindOf(right)),
+    mixHint(operator, typeOf(left), typeOf(right)),
   );
 }
 
@@ -268,7 +268,7 @@ export function mixHint(operator: string, left: string, right: string): string |
 
 /** A value in an error message: its kind, and its number where it has one. */
 export function describeValue(value: Value): string {
-  const kind = kindOf(value);
+  const type = typeOf(value);
   if (typeof value === "number") return `the int ${value}`;
   if (typeof value === "boolean") return `${value}`;
   if (value instanceof Quantity) {
@@ -278,17 +278,17 @@ export function describeValue(value: Value): string {
       case "duration":
         return `the duration ${formatDuration(value.value)}`;
       default:
-        return `${describeKind(value.kind)} ${formatAddress(value.value)}`;
+        return `${typeText(value.kind)} ${formatAddress(value.value)}`;
     }
   }
-  return describeKind(kind);
+  return typeText(type);
 }
 
 function isNumber(value: Value): value is number | Quantity | Ratio {
   return typeof value === "number" || value instanceof Quantity || value instanceof Ratio;
 }
 
-function numericKind(value: number | Quantity | Ratio): NumericKind {
+function numericType(value: number | Quantity | Ratio): NumericType {
   if (typeof value === "number") return "int";
   return value instanceof Ratio ? "ratio" : value.kind;
 }

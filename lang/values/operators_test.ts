@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { arithmetic, bitwise, cast, compare, divideExactly, makeRange } from "./operators.ts";
-import { arithmeticKind, type ArithmeticOperator, kindOf } from "./kinds.ts";
+import { type ArithmeticOperator, arithmeticType, typeOf } from "./value_types.ts";
 import { ScriptError } from "./script_error.ts";
 import { Quantity, RangeValue, Ratio, type Value } from "./value.ts";
 
@@ -113,7 +113,7 @@ Deno.test("kinds: mixes that have no meaning are errors", () => {
     ["a", "+", 1],
   ];
   for (const [left, operator, right] of mixes) {
-    assertEquals(codeOf(() => calc(left, operator, right)), "E0913", `${kindOf(left)} ${operator}`);
+    assertEquals(codeOf(() => calc(left, operator, right)), "E0913", `${typeOf(left)} ${operator}`);
   }
 });
 
@@ -143,8 +143,8 @@ Deno.test("a range takes the kind of its ends, and its end is exact", () => {
   assertEquals(codeOf(() => makeRange(phys(0), dma(1), false)), "E0913");
 });
 
-Deno.test("arithmeticKind() knows ratios: with ints only, and without `%`", () => {
-  assertEquals(arithmeticKind("/", "ratio", "int"), "ratio");
-  assertEquals(arithmeticKind("%", "ratio", "int"), null);
-  assertEquals(arithmeticKind("*", "ratio", "duration"), null);
+Deno.test("arithmeticType() knows ratios: with ints only, and without `%`", () => {
+  assertEquals(arithmeticType("/", "ratio", "int"), "ratio");
+  assertEquals(arithmeticType("%", "ratio", "int"), null);
+  assertEquals(arithmeticType("*", "ratio", "duration"), null);
 });

@@ -1,5 +1,5 @@
 /** What `Registry.classifyError` makes of something thrown by a builtin. */
-import type { ErrnoName } from "../../runtime/errno.ts";
+import type { ErrnoName } from "@dmalab/runtime";
 import type { Span } from "../source.ts";
 
 /** A `KernelError`: what `fails`, `expect error` and `try` take. */

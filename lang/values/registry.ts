@@ -3,22 +3,22 @@
  * language: one object, handed to them as a parameter.
  *
  * `lang/builtins/mod.ts` exports the real one as `BUILTINS`; tests of the language itself pass a
- * small fake. Nothing in `lang/check`, `lang/compile`, `lang/vm` or `lang/run` imports the runtime
+ * small fake. Nothing in `lang/check`, `lang/compile`, `lang/vm` or `lang/context` imports the runtime
  * or the devices at run time.
  */
-import type { LabConfig } from "../../devices/lab_config.ts";
-import type { MachineEvent } from "../../runtime/events.ts";
-import type { FieldTable } from "../../runtime/vocabulary/fields.ts";
+import type { LabConfig } from "@dmalab/devices";
+import type { MachineEvent } from "@dmalab/runtime";
+import type { FieldTable } from "@dmalab/runtime/vocabulary";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
-import type { Run } from "./run.ts";
-import type { World, WorldOptions } from "./world.ts";
+import type { ExecutionContext } from "./execution_context.ts";
+import type { MachineBuildOptions, SimulatedMachine } from "./simulated_machine.ts";
 import type { MachineDeclaration } from "../syntax/tree/ast.ts";
 import type { CModule } from "./c_module.ts";
 import type { BranchOutcome } from "./branch_outcome.ts";
 import type { ConfigModifier, EvaluateConstant } from "./machine_variant.ts";
 import type { RaisedError } from "./raised_error.ts";
-import type { Value, Word } from "./value.ts";
-import type { FunctionSpec, Kind, TypeSpec } from "./spec.ts";
+import type { EnumValue, Value } from "./value.ts";
+import type { FunctionSpec, HandleType, Type } from "./spec.ts";
 
 /** A seeded source of random numbers, for the cases of a property. */
 export interface RandomSource {
@@ -33,9 +33,9 @@ export interface Registry {
    * `bytes`, `range`, `record`, `size`, `duration`, `phys`, `dma`, `int`, `word`; the target of
    * those is the value itself.
    */
-  readonly types: ReadonlyMap<string, TypeSpec>;
-  /** Named constants; an alias maps to the same canonical `Word`. Errno names are among them. */
-  readonly words: ReadonlyMap<string, Word>;
+  readonly types: ReadonlyMap<string, HandleType>;
+  /** Named constants; an alias maps to the same canonical `EnumValue`. Errno names are among them. */
+  readonly words: ReadonlyMap<string, EnumValue>;
 
   /** Errno names that `fails` and `expect error` take. */
   readonly errnoNames: ReadonlySet<string>;
@@ -75,16 +75,16 @@ export interface Registry {
     evaluate: EvaluateConstant,
     bag: DiagnosticBag,
   ): LabConfig;
-  /** The kinds of the names that `World.globals` will bind, before any machine exists. */
-  globalKinds(config: LabConfig): ReadonlyMap<string, Kind>;
+  /** The kinds of the names that `SimulatedMachine.globals` will bind, before any machine exists. */
+  globalTypes(config: LabConfig): ReadonlyMap<string, Type>;
   /** Builds the machine and brings its devices up. */
-  buildWorld(config: LabConfig, options: WorldOptions): World;
+  buildMachine(config: LabConfig, options: MachineBuildOptions): SimulatedMachine;
 
   random(seed: number): RandomSource;
   /** Null for an error the script cannot expect: a bug, or a `ScriptError`. */
   classifyError(error: unknown): RaisedError | null;
   /** The events a value caused, for `expect events … in x`; null when x has none to ask for. */
-  eventsOf(value: Value, run: Run): readonly MachineEvent[] | null;
+  eventsOf(value: Value, context: ExecutionContext): readonly MachineEvent[] | null;
   /** The value of one block of `fork`, or of the block of `compare` on one machine. */
   outcomeValue(outcome: BranchOutcome): Value;
   /** The value of `trace { … }`. */

@@ -1,9 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
-import { EVENT_NAMES } from "../../runtime/event_vocabulary.ts";
+import { EVENT_NAMES } from "@dmalab/runtime";
 import { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { runScript } from "../testing/run_script.ts";
 import { BUILTINS, FUNCTIONS, TYPES, WORDS, wordSpecs } from "../builtins/mod.ts";
-import type { FunctionSpec, Kind, MethodSpec } from "./spec.ts";
+import type { FunctionSpec, MethodSpec, Type } from "./spec.ts";
 
 /** Every function and method, with the name it is shown by. */
 const CALLABLES: readonly (readonly [string, FunctionSpec | MethodSpec])[] = [
@@ -13,7 +13,7 @@ const CALLABLES: readonly (readonly [string, FunctionSpec | MethodSpec])[] = [
   ),
 ];
 
-const PLAIN_KINDS: ReadonlySet<Kind> = new Set<Kind>([
+const PLAIN_KINDS: ReadonlySet<Type> = new Set<Type>([
   "any",
   "nothing",
   "int",
@@ -33,8 +33,8 @@ const PLAIN_KINDS: ReadonlySet<Kind> = new Set<Kind>([
   "function",
 ]);
 
-function isKnownKind(kind: Kind): boolean {
-  return kind.startsWith("@") ? TYPES.has(kind.slice(1)) : PLAIN_KINDS.has(kind);
+function isKnownKind(type: Type): boolean {
+  return type.startsWith("@") ? TYPES.has(type.slice(1)) : PLAIN_KINDS.has(type);
 }
 
 for (const [name, spec] of CALLABLES) {
@@ -53,8 +53,8 @@ Deno.test("every parameter has a doc, a known kind, and stands before those that
     for (const parameter of spec.parameters) {
       const where = `${name} ${parameter.name}`;
       assert(/^[A-Za-z0-9].*\.$/s.test(parameter.doc), `${where}: "${parameter.doc}"`);
-      const kinds = typeof parameter.kind === "string" ? [parameter.kind] : parameter.kind;
-      for (const kind of kinds) assert(isKnownKind(kind), `${where}: ${kind}`);
+      const kinds = typeof parameter.type === "string" ? [parameter.type] : parameter.type;
+      for (const type of kinds) assert(isKnownKind(type), `${where}: ${type}`);
       assert(parameter.optional === true || !optional, `${where} follows an optional one`);
       optional = parameter.optional === true;
     }
@@ -71,7 +71,7 @@ Deno.test("every type has a doc, and fields with docs, known kinds and names of 
     for (const field of type.fields()) {
       const where = `${type.name}.${field.name}`;
       assert(/^[A-Z0-9].*\.$/s.test(field.doc), `${where}: "${field.doc}"`);
-      assert(isKnownKind(field.kind), `${where}: ${field.kind}`);
+      assert(isKnownKind(field.type), `${where}: ${field.type}`);
     }
   }
 });
@@ -115,7 +115,7 @@ Deno.test("the registry knows the classes of reports and the reasons of faults b
 
 Deno.test("machine keys named in language.md are all in the tables of names", () => {
   for (const name of ["iommu", "swiotlb", "counters", "events"]) {
-    assert(BUILTINS.globalKinds(BUILTINS.buildConfig(null, [], () => undefined, bag())).has(name));
+    assert(BUILTINS.globalTypes(BUILTINS.buildConfig(null, [], () => undefined, bag())).has(name));
   }
 });
 

@@ -25,7 +25,7 @@ export interface SequenceChoices {
 }
 
 /** More steps than a case that anybody can read has. */
-const MOST_STEPS = 1000;
+const MAX_STEPS = 1000;
 
 /** The choices that the arguments of `sequence()` describe, or what is wrong with them. */
 export function sequenceChoices(length: Value, of: Value): SequenceChoices | string {
@@ -33,8 +33,8 @@ export function sequenceChoices(length: Value, of: Value): SequenceChoices | str
     return "The length of a sequence is a range of ints, as in `0..=20`";
   }
   const { end, first } = length;
-  if (first < 0 || end <= first || end > MOST_STEPS + 1) {
-    return `A sequence has 0 to ${MOST_STEPS} steps`;
+  if (first < 0 || end <= first || end > MAX_STEPS + 1) {
+    return `A sequence has 0 to ${MAX_STEPS} steps`;
   }
   const step = templateOf(of);
   if (isEmpty(step)) return "There is nothing to choose from: a list or range in it is empty";

@@ -3,9 +3,9 @@
  * come from this entry; `lang/builtins/` is the one place where a language name meets a runtime
  * function.
  */
-import type { ErrnoName } from "../../runtime/errno.ts";
-import type { KernelFeature } from "../../runtime/vocabulary/kernel_calls.ts";
-import type { Run } from "./run.ts";
+import type { ErrnoName } from "@dmalab/runtime";
+import type { KernelFeature } from "@dmalab/runtime/vocabulary";
+import type { ExecutionContext } from "./execution_context.ts";
 import type { Value } from "./value.ts";
 
 /**
@@ -13,7 +13,7 @@ import type { Value } from "./value.ts";
  * address is wanted; any other mix is an error found before the run.
  * @internal
  */
-export type Kind =
+export type Type =
   | "any"
   | "nothing"
   | "int"
@@ -38,7 +38,7 @@ export type Kind =
  * What is in a list or record: a kind, `[what]` for a list of it, or the entries of a record.
  * @internal
  */
-export type Contents = Kind | readonly [Contents] | { readonly [name: string]: Contents };
+export type Contents = Type | readonly [Contents] | { readonly [name: string]: Contents };
 
 /** What a member of a list gives, by the list's own items. */
 export type FromItems =
@@ -55,18 +55,18 @@ export type FromItems =
 export interface ParameterSpec {
   readonly name: string;
   /** One kind, or several of which any will do. */
-  readonly kind: Kind | readonly Kind[];
-  /** May be left out; `run` then sees `otherwise` in its place. */
+  readonly type: Type | readonly Type[];
+  /** May be left out; `context` then sees `otherwise` in its place. */
   readonly optional?: boolean;
   readonly otherwise?: unknown;
   /** May only be given by name. */
   readonly named?: boolean;
   /** A function that is called with one thing of this kind, or with each item of the list. */
-  readonly calledWith?: Kind | "item";
+  readonly calledWith?: Type | "item";
   /** A text is the name of an event, or of all below one. */
   readonly event?: boolean;
   readonly doc: string;
-  /** What `run` is given for a value of the kind: the value itself when there is no decoder. */
+  /** What `context` is given for a value of the kind: the value itself when there is no decoder. */
   readonly decode?: ((value: Value) => unknown) | null;
 }
 
@@ -75,7 +75,7 @@ export type Arguments = readonly unknown[];
 
 /**
  * Where a call has no place under a spin lock, in words; `gfp` by its argument `atomic`.
- * @see behaviour/c-api.md, column C
+ * @see rules/c-api.md, column C
  */
 export const CALL_CONTEXTS = {
   sleeps: "May sleep",
@@ -105,7 +105,7 @@ export interface FunctionSpec {
   /** Takes any number of further arguments of the last parameter's kind. */
   readonly variadic?: boolean;
   /** What it gives. */
-  readonly result: Kind;
+  readonly result: Type;
   /** Of a list or record: what is in it, where that is always the same. */
   readonly of?: Contents;
   /** One sentence, then as many as it needs. */
@@ -122,7 +122,7 @@ export interface FunctionSpec {
   readonly needs?: KernelFeature;
   /**
    * It reads the file that its only argument names, before anything runs, and a call of it is a
-   * constant: what the file's text means, or what is wrong with it. `run` is never called then.
+   * constant: what the file's text means, or what is wrong with it. `context` is never called then.
    */
   readonly reads?: (text: string) => { readonly value: Value } | DataProblem;
   /** The files that its example reads, by their paths. */
@@ -131,20 +131,20 @@ export interface FunctionSpec {
    * Does it. Raises `KernelError` for what a script can expect, `ScriptError` for a call that
    * makes no sense.
    */
-  run(run: Run, args: Arguments): Value;
+  run(context: ExecutionContext, args: Arguments): Value;
 }
 
 /** @internal */
 export interface FieldSpec<T = never> {
   readonly name: string;
-  readonly kind: Kind;
+  readonly type: Type;
   /** Of a list or record: what is in it, where that is always the same. */
   readonly of?: Contents;
   readonly gives?: FromItems;
   readonly doc: string;
-  get(target: T, run: Run): Value;
+  get(target: T, context: ExecutionContext): Value;
   /** Why it is as it is, for `explain thing.field`; left out where its value is what can be explained. */
-  explain?(target: T, run: Run): readonly string[];
+  explain?(target: T, context: ExecutionContext): readonly string[];
 }
 
 /** @internal */
@@ -152,17 +152,17 @@ export interface MethodSpec<T = never> extends Omit<FunctionSpec, "run"> {
   readonly gives?: FromItems;
   /** What it changes of the list or record that it is called on. */
   readonly changes?: "items" | "entries";
-  run(run: Run, target: T, args: Arguments): Value;
+  run(context: ExecutionContext, target: T, args: Arguments): Value;
 }
 
 /** A type of things: what `value.field` and `value.method(…)` mean. */
-export interface TypeSpec<T = never> {
+export interface HandleType<T = never> {
   /** The word of its things in messages and patterns. */
   readonly name: string;
   /** One sentence, then as many as it needs. */
   readonly doc: string;
   /** Types whose fields and methods it has too: `nvme` extends `device`. */
-  readonly extends?: TypeSpec<T>;
+  readonly extends?: HandleType<T>;
   /** Its fields. Made when first asked for: a start would wait for those of all types. */
   readonly fields: () => readonly FieldSpec<T>[];
   /** Its methods. */
@@ -172,23 +172,26 @@ export interface TypeSpec<T = never> {
   /** Members that it has not, by the name that people look for: what is written instead. */
   readonly gone?: Readonly<Record<string, string>>;
   /** The value on one line, for `print` and failed assertions. */
-  format(target: T, run: Run): string;
+  format(target: T, context: ExecutionContext): string;
   /** The value as a picture or table of at most 80 columns, for `show`; lines without colour. */
-  show?(target: T, run: Run): Iterable<string>;
+  show?(target: T, context: ExecutionContext): Iterable<string>;
   /** Why it is as it is, one decision a line, for `explain`. */
-  explain?(target: T, run: Run): readonly string[];
+  explain?(target: T, context: ExecutionContext): readonly string[];
   /** Something went wrong with it: `explain` then says which known defect it is gone without. */
-  isWrong?(target: T, run: Run): boolean;
+  isWrong?(target: T, context: ExecutionContext): boolean;
   /** When what `wait` waits for ended: the CPU that waits goes on not before that. */
   endedNs?(target: T): number;
   /** `==`: identity when left out. */
-  equals?(target: T, other: Value, run: Run): boolean;
+  equals?(target: T, other: Value, context: ExecutionContext): boolean;
   /** What two that are not equal differ in, one thing a line; for failed assertions. */
-  differences?(target: T, other: T, run: Run): readonly string[];
+  differences?(target: T, other: T, context: ExecutionContext): readonly string[];
   /** Its values are no part of a machine: they may go from one to another. */
   readonly portable?: boolean;
   /** Several values as one table, for `show` of a list or record of them. */
-  showAll?(named: readonly (readonly [name: string, target: T])[], run: Run): readonly string[];
+  showAll?(
+    named: readonly (readonly [name: string, target: T])[],
+    context: ExecutionContext,
+  ): readonly string[];
   /** `value[index]`. */
-  index?(target: T, index: Value, run: Run): Value;
+  index?(target: T, index: Value, context: ExecutionContext): Value;
 }

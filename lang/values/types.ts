@@ -1,11 +1,11 @@
 /** Fields and methods of values, by their types. */
-import type { FieldSpec, Kind, MethodSpec, TypeSpec } from "./spec.ts";
-import { capitalized, describeKind, kindOf } from "./kinds.ts";
+import type { FieldSpec, HandleType, MethodSpec, Type } from "./spec.ts";
+import { capitalized, typeOf, typeText } from "./value_types.ts";
 import { Handle, type Value } from "./value.ts";
 
 /** The type, then what it extends, nearest first. */
-export function* typeChain(type: TypeSpec): Generator<TypeSpec> {
-  let current: TypeSpec | undefined = type;
+export function* typeChain(type: HandleType): Generator<HandleType> {
+  let current: HandleType | undefined = type;
   while (current !== undefined) {
     yield current;
     current = current.extends;
@@ -13,21 +13,21 @@ export function* typeChain(type: TypeSpec): Generator<TypeSpec> {
 }
 
 /** True when a thing of `type` is welcome where one named `wanted` is. */
-export function isOfType(type: TypeSpec, wanted: string): boolean {
+export function isOfType(type: HandleType, wanted: string): boolean {
   // Asked for every argument of every call, where a generator would be most of the work.
-  for (let candidate: TypeSpec | undefined = type; candidate; candidate = candidate.extends) {
+  for (let candidate: HandleType | undefined = type; candidate; candidate = candidate.extends) {
     if (candidate.name === wanted) return true;
   }
   return false;
 }
 
 /** A type's field of that name, its own or an extended one. */
-export function findField(type: TypeSpec, name: string): FieldSpec | null {
+export function findField(type: HandleType, name: string): FieldSpec | null {
   return nearest(type, ({ fields }) => fields().find((field) => field.name === name)) ?? null;
 }
 
 /** A type's method of that name, its own or an extended one. */
-export function findMethod(type: TypeSpec, name: string): MethodSpec | null {
+export function findMethod(type: HandleType, name: string): MethodSpec | null {
   return nearest(type, ({ methods }) => methods.find((method) => method.name === name)) ?? null;
 }
 
@@ -35,13 +35,16 @@ export function findMethod(type: TypeSpec, name: string): MethodSpec | null {
 export function inherited<
   K extends "show" | "explain" | "isWrong" | "equals" | "index" | "endedNs",
 >(
-  type: TypeSpec,
+  type: HandleType,
   part: K,
-): TypeSpec[K] {
+): HandleType[K] {
   return nearest(type, (candidate) => candidate[part]);
 }
 
-function nearest<T>(type: TypeSpec, find: (candidate: TypeSpec) => T | undefined): T | undefined {
+function nearest<T>(
+  type: HandleType,
+  find: (candidate: HandleType) => T | undefined,
+): T | undefined {
   for (const candidate of typeChain(type)) {
     const found = find(candidate);
     if (found !== undefined) return found;
@@ -50,7 +53,7 @@ function nearest<T>(type: TypeSpec, find: (candidate: TypeSpec) => T | undefined
 }
 
 /** Every name after the dot that a type knows, for suggestions and completion. */
-export function memberNames(type: TypeSpec): readonly string[] {
+export function memberNames(type: HandleType): readonly string[] {
   const names = new Set<string>();
   for (const candidate of typeChain(type)) {
     for (const field of candidate.fields()) names.add(field.name);
@@ -66,15 +69,15 @@ export function memberNames(type: TypeSpec): readonly string[] {
  *   gone; undefined for no member.
  */
 export function memberProblem(
-  object: Kind,
+  object: Type,
   name: string,
   members: readonly string[],
   wanted: "field" | "method",
-  types: ReadonlyMap<string, TypeSpec>,
+  types: ReadonlyMap<string, HandleType>,
 ): { readonly message: string; readonly use: string | undefined } {
-  const noun = describeKind(object);
+  const noun = typeText(object);
   if (!members.includes(name)) {
-    const type = typeOfKind(object, types);
+    const type = handleTypeOf(object, types);
     const use = type &&
       nearest(
         type,
@@ -89,25 +92,25 @@ export function memberProblem(
 }
 
 /** The kind of a type's things. */
-export function kindOfType(type: TypeSpec): `@${string}` {
+export function typeOfHandles(type: HandleType): `@${string}` {
   return `@${type.name}`;
 }
 
 /** The type that describes what is behind a kind's dot; undefined for `any` and kinds without. */
-export function typeOfKind(
-  kind: Kind,
-  types: ReadonlyMap<string, TypeSpec>,
-): TypeSpec | undefined {
-  return types.get(kind.startsWith("@") ? kind.slice(1) : kind);
+export function handleTypeOf(
+  type: Type,
+  types: ReadonlyMap<string, HandleType>,
+): HandleType | undefined {
+  return types.get(type.startsWith("@") ? type.slice(1) : type);
 }
 
 /** The type of a value, and what its fields and methods get as their target. */
 export function typeAndTarget(
   value: Value,
-  types: ReadonlyMap<string, TypeSpec>,
-): { readonly type: TypeSpec; readonly target: never } | null {
+  types: ReadonlyMap<string, HandleType>,
+): { readonly type: HandleType; readonly target: never } | null {
   // A type's functions take its own target; only the type itself knows which that is.
   if (value instanceof Handle) return { type: value.type, target: value.target as never };
-  const type = types.get(kindOf(value));
+  const type = types.get(typeOf(value));
   return type === undefined ? null : { type, target: value as never };
 }

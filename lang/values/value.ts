@@ -5,13 +5,13 @@
  * duration, an address) is a `Quantity`. Things of the machine are `Handle`s: a description of the
  * type and the runtime object itself.
  */
-import type { TypeSpec } from "./spec.ts";
+import type { HandleType } from "./spec.ts";
 
-export type QuantityKind = "size" | "duration" | "phys" | "dma" | "virt";
+export type QuantityType = "size" | "duration" | "phys" | "dma" | "virt";
 
 /** A number with a unit or an address space: bytes, nanoseconds, a physical or a DMA address. */
 export class Quantity {
-  constructor(readonly kind: QuantityKind, readonly value: number) {}
+  constructor(readonly kind: QuantityType, readonly value: number) {}
 }
 
 /** A decimal number: only for ratios. */
@@ -20,12 +20,12 @@ export class Ratio {
 }
 
 /** A named constant, compared by its name: `strict`, `read`, `OK`, `EINVAL`, `to_device`. */
-export class Word {
+export class EnumValue {
   constructor(readonly name: string) {}
 }
 
 /** What may have large parts, and share them. */
-export abstract class WalkedValue {
+export abstract class TracedValue {
   /** The last walk over all values that visited it: it counts each once. */
   walk: object | null = null;
 }
@@ -37,7 +37,7 @@ export abstract class WalkedValue {
 export type Maker = "script" | "const" | "machine";
 
 /** Items in order. `lang/values/changes.ts` is the one place that changes them. */
-export class ListValue extends WalkedValue {
+export class ListValue extends TracedValue {
   #items: readonly Value[];
   #isWalked = false;
 
@@ -68,7 +68,7 @@ export class ListValue extends WalkedValue {
 }
 
 /** Named values. `lang/values/changes.ts` is the one place that changes them. */
-export class RecordValue extends WalkedValue {
+export class RecordValue extends TracedValue {
   constructor(
     readonly entries: ReadonlyMap<string, Value>,
     public maker: Maker = "machine",
@@ -95,18 +95,18 @@ export class AttemptValue extends RecordValue {
 
 /** `first` up to, not including, `end`. Both ends have the same kind. */
 export class RangeValue {
-  constructor(readonly first: number, readonly end: number, readonly kind: QuantityKind | "int") {}
+  constructor(readonly first: number, readonly end: number, readonly kind: QuantityType | "int") {}
 }
 
 /** Raw bytes. */
-export class BytesValue extends WalkedValue {
+export class BytesValue extends TracedValue {
   constructor(readonly bytes: Uint8Array) {
     super();
   }
 }
 
 /** A function of the script: code and the values it closes over. The VM knows its inside. */
-export class Closure extends WalkedValue {
+export class Closure extends TracedValue {
   constructor(
     readonly functionIndex: number,
     readonly captured: readonly Value[],
@@ -118,7 +118,7 @@ export class Closure extends WalkedValue {
 
 /** A thing of the machine: a device, a buffer, a request, a trace … */
 export class Handle<T = unknown> {
-  constructor(readonly type: TypeSpec, readonly target: T) {}
+  constructor(readonly type: HandleType, readonly target: T) {}
 }
 
 /** @internal */
@@ -129,7 +129,7 @@ export type Value =
   | null
   | Quantity
   | Ratio
-  | Word
+  | EnumValue
   | ListValue
   | RecordValue
   | RangeValue

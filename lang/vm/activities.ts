@@ -3,12 +3,12 @@ import { formatInSentence } from "../render/value_text.ts";
 import { ExpectationError, ScriptFailure } from "./failure.ts";
 import { ACTIVITY_STEPS, COMPARE_STEPS } from "../values/limits.ts";
 import { deeper } from "../values/depth.ts";
-import { wantedBool, wantedCount } from "./mistakes.ts";
+import { wantedBool, wantedCount } from "./vm_errors.ts";
 import { describeValue } from "../values/operators.ts";
 import { ScriptError } from "../values/script_error.ts";
 import { type Closure, Handle, ListValue, Quantity, type Value } from "../values/value.ts";
-import type { Run } from "../values/run.ts";
-import { type Control, LookRefused, Raising } from "./control.ts";
+import type { ExecutionContext } from "../values/execution_context.ts";
+import { type Control, Raising, SideEffectRefused } from "./control.ts";
 import { findField, inherited } from "../values/types.ts";
 
 const NOTHING_LEFT = "timers fire when time moves: `advance 10ms`";
@@ -27,24 +27,24 @@ export class Activities {
     this.vm.steps -= ACTIVITY_STEPS;
     if (++this.#count % WATCHED_ACTIVITIES === 0) this.vm.watch?.check();
     if (this.vm.steps < 0) throw this.vm.tooManySteps();
-    const ran = this.vm.world.runNextActivity();
+    const ran = this.vm.machine.runNextActivity();
     this.vm.atRest();
     return ran;
   }
 
   #wantMove(): void {
-    if (this.vm.looking) throw new LookRefused("The machine");
+    if (this.vm.looking) throw new SideEffectRefused("The machine");
   }
 
   stepEvents(count: Value): void {
     if (typeof count !== "number" || count < 0) throw wantedCount("step", count);
-    const { stream } = this.vm.world;
+    const { stream } = this.vm.machine;
     const target = stream.seq + count;
     while (stream.seq < target && this.#run());
   }
 
   wait(subject: Value): void {
-    this.vm.world.maySleep("wait");
+    this.vm.machine.maySleep("wait");
     while (!isDone(subject, this.vm)) {
       if (!this.#run()) {
         throw new ExpectationError(
@@ -61,7 +61,7 @@ export class Activities {
     if (subject instanceof ListValue) subject.items.forEach((item) => this.#followEnd(item));
     if (!(subject instanceof Handle)) return;
     const endedNs = inherited(subject.type, "endedNs")?.(subject.target as never);
-    if (endedNs !== undefined) this.vm.world.follow(endedNs);
+    if (endedNs !== undefined) this.vm.machine.follow(endedNs);
   }
 
   advance(duration: Value): void {
@@ -72,26 +72,26 @@ export class Activities {
     if (typeof durationNs !== "number" || durationNs < 0) {
       throw new ScriptError("E0913", `Cannot advance time by ${describeValue(duration)}`);
     }
-    if (this.vm.world.nowNs() + durationNs > Number.MAX_SAFE_INTEGER) {
+    if (this.vm.machine.nowNs() + durationNs > Number.MAX_SAFE_INTEGER) {
       throw new ScriptError(
         "E0913",
         `Cannot advance time by ${describeValue(duration)}: it ends after 2^53 - 1 ns`,
       );
     }
-    this.vm.world.advance(durationNs);
+    this.vm.machine.advance(durationNs);
     this.vm.atRest();
   }
 
   enterCpu(cpu: Value): void {
     this.#wantMove();
-    if (typeof cpu !== "number" || cpu < 0 || cpu >= this.vm.world.cpus) {
+    if (typeof cpu !== "number" || cpu < 0 || cpu >= this.vm.machine.cpus) {
       throw new ScriptError(
         "E0919",
         `There is no CPU ${typeof cpu === "number" ? cpu : describeValue(cpu)}`,
-        `the machine has ${this.vm.world.cpus}, counted from 0; \`cpus = …\` in the machine block`,
+        `the machine has ${this.vm.machine.cpus}, counted from 0; \`cpus = …\` in the machine block`,
       );
     }
-    this.vm.world.stream.context.cpu = cpu;
+    this.vm.machine.stream.context.cpu = cpu;
   }
 
   /**
@@ -103,7 +103,7 @@ export class Activities {
     let held = this.#holds(condition as Closure);
     let asking = false;
     const stop = inside
-      ? this.vm.world.listen(() => {
+      ? this.vm.machine.listen(() => {
         if (held || asking) return;
         asking = true;
         held = this.#holdsInside(condition as Closure);
@@ -134,7 +134,7 @@ export class Activities {
 
   /** In the midst of an activity: what cannot be asked there does not hold there. */
   #holdsInside(condition: Closure): boolean {
-    const { context } = this.vm.world.stream;
+    const { context } = this.vm.machine.stream;
     const { site } = context;
     try {
       return this.vm.call(condition, []) === true;
@@ -150,15 +150,15 @@ export class Activities {
 }
 
 /** True when a thing with a field `.done` says so; a list is done when all of it is. */
-function isDone(value: Value, run: Run, depth = 0): boolean {
-  run.work(COMPARE_STEPS);
+function isDone(value: Value, context: ExecutionContext, depth = 0): boolean {
+  context.work(COMPARE_STEPS);
   if (value instanceof ListValue) {
     const inside = deeper(depth);
-    return value.items.every((item) => isDone(item, run, inside));
+    return value.items.every((item) => isDone(item, context, inside));
   }
   if (value instanceof Handle) {
     const field = findField(value.type, "done");
-    if (field !== null) return field.get(value.target as never, run) === true;
+    if (field !== null) return field.get(value.target as never, context) === true;
   }
   throw new ScriptError(
     "E0913",

@@ -6,52 +6,52 @@
  * (language.md, Stepping). Branchings are numbered in the order in which a run comes to them, and
  * that number is how the second run knows where to turn off.
  */
-import type { LabConfig } from "../../devices/lab_config.ts";
-import type { QuirkSet } from "../../runtime/kernels/quirks.ts";
-import type { FaultPlaceName } from "../values/world.ts";
+import type { LabConfig } from "@dmalab/devices";
+import type { QuirkSet } from "@dmalab/runtime/kernels";
+import type { FaultPlaceName } from "../values/simulated_machine.ts";
 import { BRANCH_NAMES, type BranchOutcome } from "../values/branch_outcome.ts";
 import {
   type ComparedMachine,
   describeSettings,
-  type MachineSetting,
   type MachineVariant,
+  type VariantSetting,
 } from "../values/machine_variant.ts";
-import type { AsideWord, CompareInfo } from "./code.ts";
+import type { CompareInfo, ForkKeyword } from "./code.ts";
 import { type Failure, ScriptFailure } from "./failure.ts";
 import type { Span } from "../source.ts";
 import type { Raised } from "../values/raised_error.ts";
 import type { RaceOrder } from "./race_order.ts";
 import { MACHINE_BYTES, MACHINE_STEPS } from "../values/limits.ts";
 import { ScriptError } from "../values/script_error.ts";
-import { refuseForeign } from "./foreign_things.ts";
-import { Closure, ListValue, RecordValue, type Value } from "../values/value.ts";
+import { requireSameMachine } from "./require_same_machine.ts";
+import { type Closure, ListValue, RecordValue, type Value } from "../values/value.ts";
 import { BranchEnded, type Control } from "./control.ts";
-import { tooMuchMemory } from "./mistakes.ts";
-import { type Branch, SideOutcome } from "./side_outcome.ts";
+import { tooMuchMemory } from "./vm_errors.ts";
+import { BranchResult, type RunningBranch } from "./branch_result.ts";
 
 /** A turn off the main way: at which branching, and which way. */
-export interface Goal {
-  readonly branching: number;
+export interface BranchChoice {
+  readonly choicePoint: number;
   /**
-   * The block of `fork`, from 0; for `inject each` the place that fails; for `race` the order; `look`
+   * The block of `fork`, from 0; for `inject each` the place that fails; for `race` the order; `probe`
    * to look at what is explained there.
    */
-  readonly way: number | FaultPlaceName | RaceWay | "look";
+  readonly taken: number | FaultPlaceName | RaceSchedule | "look";
 }
 
-function isPlace({ way }: Goal): boolean {
-  return typeof way === "object" && !(way instanceof RaceWay);
+function isPlace({ taken }: BranchChoice): boolean {
+  return typeof taken === "object" && !(taken instanceof RaceSchedule);
 }
 
 /** What a run that was sent to look at a thing saw. */
-export interface Look {
+export interface DefectProbe {
   /** The instruction that it came to. */
   readonly pc: number;
   readonly wrong: boolean;
 }
 
 /** One order of a `race`. */
-export class RaceWay {
+export class RaceSchedule {
   /**
    * @param wanted Which block goes on, wherever more than one can.
    * @param whole Whether the run goes on after the race, or ends with it.
@@ -60,44 +60,44 @@ export class RaceWay {
 }
 
 /** What a run needs to know to be done again. */
-export interface AgainRequest {
+export interface ReplayRequest {
   /** The last one is the branch that is wanted; those before it lead there. */
-  readonly goals: readonly Goal[];
+  readonly choices: readonly BranchChoice[];
   /** Values of branchings on the way there, so that they are not tried out again. */
-  readonly known: ReadonlyMap<number, Value>;
+  readonly resolvedChoices: ReadonlyMap<number, Value>;
   /** Steps it may take. */
   readonly steps: number;
   /** Bytes that its machine and its values may take. */
   readonly memoryBytes: number;
   /** Whether the branch's own lines are written. */
-  readonly speaks: boolean;
+  readonly emitsOutput: boolean;
   /** Defects of the new machine; null for those of this one. */
   readonly quirks: QuirkSet | null;
 }
 
 /** What a run may take that another has started: what that one has left. */
-export type SideLimits = Pick<AgainRequest, "steps" | "memoryBytes">;
+export type ChildRunLimits = Pick<ReplayRequest, "steps" | "memoryBytes">;
 
 /** Starts runs beside the one that is going on. */
-export interface Runs {
+export interface RunStarter {
   /** Does the run again, on a new machine, to the end of the branch that is wanted. */
-  again(request: AgainRequest): SideRun;
+  replay(request: ReplayRequest): ChildVm;
   /** What the test, and comparisons around, change of the machine block. */
   readonly variants: readonly MachineVariant[];
   /** Runs a block from its beginning on a new machine. */
-  elsewhere(
+  runOnNewMachine(
     machine: ComparedMachine,
     config: LabConfig,
     block: Closure,
-    left: SideLimits,
-  ): SideRun;
+    left: ChildRunLimits,
+  ): ChildVm;
 }
 
 /** What a run tells those that go on beside it. */
-export interface SideRun extends
+export interface ChildVm extends
   Pick<
     Control,
-    "world" | "reached" | "assertions" | "expectedIncidents" | "siteSpan" | "siteCall"
+    "machine" | "reached" | "assertions" | "expectedIncidents" | "siteSpan" | "siteCall"
   > {
   /** Why it failed. */
   readonly failure: Failure | null;
@@ -110,53 +110,53 @@ export interface SideRun extends
 
 export class Branches {
   /** Null where a run cannot be done again: in a bench, and while consts are worked out. */
-  runs: Runs | null = null;
-  goals: readonly Goal[] = [];
+  runs: RunStarter | null = null;
+  choices: readonly BranchChoice[] = [];
   /** Called when the wanted branch begins. */
   onBranch: () => void = () => {};
   /** Called when blocks are about to run on machines of their own. */
-  onAside: (word: AsideWord) => void = () => {};
+  onFork: (word: ForkKeyword) => void = () => {};
   /** Called when a block has run on a machine of its own; of orders of a race once for each end. */
-  onSide: (side: SideRun, word: AsideWord, label: string) => void = () => {};
+  onChildRun: (child: ChildVm, word: ForkKeyword, label: string) => void = () => {};
   /** Called with each line that a block on a machine of its own writes, once it is written. */
   onLine: (line: string) => void = () => {};
   /** Values of branchings that were tried out. */
-  readonly known = new Map<number, Value>();
+  readonly resolvedChoices = new Map<number, Value>();
   /** The order in which the wanted race has gone so far. */
   raceOrder: RaceOrder | null = null;
   /** The output of this run is read. */
-  heard = true;
+  attributeDefects = true;
   /** What this run saw, if it was sent to look. */
-  look: Look | null = null;
-  #branchings = 0;
-  #turns = 0;
+  probe: DefectProbe | null = null;
+  #choicePoints = 0;
+  #choicesTaken = 0;
   /** The branch that has begun, in a run that is here for it. */
-  branch: Branch | null = null;
+  branch: RunningBranch | null = null;
   /** Assertions before the wanted branch began. */
   #assertionsBefore: number | null = null;
 
   constructor(readonly vm: Control) {}
 
   /** Takes over values of branchings that a run before this one has tried out. */
-  know(known: ReadonlyMap<number, Value>): void {
-    for (const [branching, value] of known) this.known.set(branching, value);
+  resolve(resolvedChoices: ReadonlyMap<number, Value>): void {
+    for (const [branching, value] of resolvedChoices) this.resolvedChoices.set(branching, value);
   }
 
   /** Forgets branchings that this run has not come to: it may go another way. */
   forget(): void {
-    for (const branching of this.known.keys()) {
-      if (branching > this.#branchings) this.known.delete(branching);
+    for (const branching of this.resolvedChoices.keys()) {
+      if (branching > this.#choicePoints) this.resolvedChoices.delete(branching);
     }
   }
 
   /** The run has come to the branch that it was sent to. */
   get arrived(): boolean {
-    return this.goals.length > 0 && this.#turns === this.goals.length;
+    return this.choices.length > 0 && this.#choicesTaken === this.choices.length;
   }
 
   /** The run has still to come to the branch that it was sent to. */
-  get onItsWay(): boolean {
-    return this.#turns < this.goals.length;
+  get isReplaying(): boolean {
+    return this.#choicesTaken < this.choices.length;
   }
 
   /**
@@ -164,22 +164,24 @@ export class Branches {
    * @returns The block to run, in a run that is here for it; else the value of the whole.
    */
   fork(branches: number): number | RecordValue {
-    const branching = this.nextBranching();
-    const goal = this.turn(branching);
-    if (goal !== null) return goal.way as number;
-    const known = this.known.get(branching);
+    const choicePoint = this.nextChoicePoint();
+    const choice = this.takeChoice(choicePoint);
+    if (choice !== null) return choice.taken as number;
+    const known = this.resolvedChoices.get(choicePoint);
     if (known instanceof RecordValue) return known;
     this.wantRuns("fork");
-    this.onAside("fork");
+    this.onFork("fork");
     const entries = new Map<string, Value>();
-    for (let way = 0; way < branches; way++) {
-      const side = this.again({ branching, way }, true);
-      this.onSide(side, "fork", BRANCH_NAMES[way]!);
-      if (side.failure !== null) throw new ScriptFailure(failureOf(side, this.vm.world.stream.seq));
-      entries.set(BRANCH_NAMES[way]!, this.vm.registry.outcomeValue(this.outcomeOf(side, [])));
+    for (let taken = 0; taken < branches; taken++) {
+      const child = this.replay({ choicePoint, taken }, true);
+      this.onChildRun(child, "fork", BRANCH_NAMES[taken]!);
+      if (child.failure !== null) {
+        throw new ScriptFailure(failureOf(child, this.vm.machine.stream.seq));
+      }
+      entries.set(BRANCH_NAMES[taken]!, this.vm.registry.outcomeValue(this.outcomeOf(child, [])));
     }
     const value = new RecordValue(entries);
-    this.known.set(branching, value);
+    this.resolvedChoices.set(choicePoint, value);
     return value;
   }
 
@@ -189,13 +191,13 @@ export class Branches {
 
   /** Runs the block of a `compare` on each of its machines. */
   compare({ machines }: CompareInfo, block: Value): ListValue {
-    const branching = this.nextBranching();
-    const known = this.known.get(branching);
+    const branching = this.nextChoicePoint();
+    const known = this.resolvedChoices.get(branching);
     if (known instanceof ListValue) return known;
     const runs = this.wantRuns("compare");
-    this.onAside("compare");
+    this.onFork("compare");
     const closure = block as Closure;
-    for (const value of closure.captured) refuseForeign(value);
+    for (const value of closure.captured) requireSameMachine(value);
     const lacking: Failure[] = [];
     const outcomes = machines.map((machine) => {
       const config = machine.build(runs.variants);
@@ -204,35 +206,35 @@ export class Branches {
         throw new ScriptError("E0919", `There is no machine with ${label}: ${config}`);
       }
       const left = this.#left();
-      const side = runs.elsewhere(machine, config, closure, left);
-      this.onSide(side, "compare", label);
-      this.#adopt(side, left.steps);
-      if (side.failure !== null) {
-        const failure = withNote(failureOf(side, 0), `on the machine with ${label}`);
+      const child = runs.runOnNewMachine(machine, config, closure, left);
+      this.onChildRun(child, "compare", label);
+      this.#adopt(child, left.steps);
+      if (child.failure !== null) {
+        const failure = withNote(failureOf(child, 0), `on the machine with ${label}`);
         if (failure.diagnostic.code !== "E0927") throw new ScriptFailure(failure);
         lacking.push(failure);
       }
-      return this.vm.registry.outcomeValue(this.outcomeOf(side, machine.settings));
+      return this.vm.registry.outcomeValue(this.outcomeOf(child, machine.settings));
     });
     if (lacking.length === machines.length) throw new ScriptFailure(lacking[0]!);
     const value = new ListValue(outcomes);
-    this.known.set(branching, value);
+    this.resolvedChoices.set(branching, value);
     return value;
   }
 
   /** What happens from here on is the branch's. */
   begin(): void {
-    const { assertions, handlers, registry, world } = this.vm;
+    const { assertions, handlers, registry, machine } = this.vm;
     // What the way here was ready to take is not for the branch.
     handlers.length = 0;
     this.branch?.watch.stop();
-    world.meet();
+    machine.meet();
     this.branch = {
-      seq: world.stream.seq,
-      startNs: world.nowNs(),
+      seq: machine.stream.seq,
+      startNs: machine.nowNs(),
       assertions,
-      counts: registry.eventNames.map((name) => world.count(name)),
-      watch: world.watchResources(),
+      counts: registry.eventNames.map((name) => machine.count(name)),
+      watch: machine.watchResources(),
       raised: null,
     };
     this.onBranch();
@@ -243,58 +245,60 @@ export class Branches {
    * does not survive a place that fails.
    */
   endedBy(raised: Raised): boolean {
-    if (this.branch === null || (raised.crashed && this.goals.some(isPlace))) return false;
+    if (this.branch === null || (raised.crashed && this.choices.some(isPlace))) return false;
     this.branch.raised = raised;
     return true;
   }
 
   /** The number of the branching that the run has come to. */
-  nextBranching(): number {
-    return ++this.#branchings;
+  nextChoicePoint(): number {
+    return ++this.#choicePoints;
   }
 
   /** The turn to take at a branching; null where the way goes straight on. */
-  turn(branching: number): Goal | null {
-    const goal = this.goals[this.#turns];
-    if (goal?.branching !== branching) return null;
-    this.#turns++;
-    if (!goesOn(goal) && this.goals.slice(this.#turns).every(goesOn)) this.begin();
-    if (this.#turns === this.goals.length) this.#assertionsBefore = this.vm.assertions;
-    return goal;
+  takeChoice(branching: number): BranchChoice | null {
+    const choice = this.choices[this.#choicesTaken];
+    if (choice?.choicePoint !== branching) return null;
+    this.#choicesTaken++;
+    if (!goesOn(choice) && this.choices.slice(this.#choicesTaken).every(goesOn)) this.begin();
+    if (this.#choicesTaken === this.choices.length) this.#assertionsBefore = this.vm.assertions;
+    return choice;
   }
 
-  again(goal: Goal, speaks: boolean, word = "fork"): SideRun {
+  replay(choice: BranchChoice, speaks: boolean, word = "fork"): ChildVm {
     this.vm.countWork();
     this.vm.steps -= MACHINE_STEPS;
     if (this.vm.steps < 0) throw this.vm.tooManySteps();
     const left = this.#left();
-    const side = this.wantRuns(word).again({
-      goals: [...this.goals.slice(0, this.#turns), goal],
-      known: new Map([...this.known].filter(([branching]) => branching < goal.branching)),
+    const child = this.wantRuns(word).replay({
+      choices: [...this.choices.slice(0, this.#choicesTaken), choice],
+      resolvedChoices: new Map(
+        [...this.resolvedChoices].filter(([branching]) => branching < choice.choicePoint),
+      ),
       ...left,
-      speaks: speaks && this.heard,
+      emitsOutput: speaks && this.attributeDefects,
       quirks: null,
     });
-    this.#adopt(side, left.steps);
-    if (side.failure === null && !side.branches.arrived) {
+    this.#adopt(child, left.steps);
+    if (child.failure === null && !child.branches.arrived) {
       throw new Error("The repeated run did not reach its branch");
     }
-    return side;
+    return child;
   }
 
-  #left(): SideLimits {
+  #left(): ChildRunLimits {
     this.vm.countWork();
-    return { steps: this.vm.steps, memoryBytes: this.vm.world.budget.leftBytes };
+    return { steps: this.vm.steps, memoryBytes: this.vm.machine.budget.leftBytes };
   }
 
   /** What a run beside this one has used, checked and reached counts here. */
-  #adopt(side: SideRun, given: number): void {
-    this.vm.steps -= Math.max(0, given - side.steps);
-    for (const expectation of side.reached) this.vm.reached.add(expectation);
-    const before = side.branches.#assertionsBefore ?? side.branches.branch?.assertions ??
-      side.assertions;
-    this.vm.assertions += side.assertions - before;
-    const { failure } = side;
+  #adopt(child: ChildVm, given: number): void {
+    this.vm.steps -= Math.max(0, given - child.steps);
+    for (const expectation of child.reached) this.vm.reached.add(expectation);
+    const before = child.branches.#assertionsBefore ?? child.branches.branch?.assertions ??
+      child.assertions;
+    this.vm.assertions += child.assertions - before;
+    const { failure } = child;
     if (failure?.kind !== "limit") return;
     // Its own limit was what this run had left.
     if (failure.diagnostic.code === "E0801") throw this.vm.tooManySteps();
@@ -302,14 +306,19 @@ export class Branches {
     throw new ScriptFailure(failure);
   }
 
-  outcomeOf(side: SideRun, settings: readonly MachineSetting[]): BranchOutcome {
-    this.vm.holdMemory(MACHINE_BYTES + side.world.budget.usedBytes);
-    const missing = side.failure?.diagnostic.message ?? null;
+  outcomeOf(child: ChildVm, settings: readonly VariantSetting[]): BranchOutcome {
+    this.vm.holdMemory(MACHINE_BYTES + child.machine.budget.usedBytes);
+    const missing = child.failure?.diagnostic.message ?? null;
     const { eventNames } = this.vm.registry;
-    return new SideOutcome(side.world, side.branches.branch!, { missing, settings }, eventNames);
+    return new BranchResult(
+      child.machine,
+      child.branches.branch!,
+      { missing, settings },
+      eventNames,
+    );
   }
 
-  wantRuns(word: string): Runs {
+  wantRuns(word: string): RunStarter {
     if (this.runs === null) {
       throw new ScriptError(
         "E0922",
@@ -322,8 +331,8 @@ export class Branches {
 }
 
 /** A run that goes on after its branching, as if there were no other way. */
-export function goesOn({ way }: Goal): boolean {
-  return way instanceof RaceWay && way.whole;
+export function goesOn({ taken: way }: BranchChoice): boolean {
+  return way instanceof RaceSchedule && way.whole;
 }
 
 /**
@@ -332,8 +341,8 @@ export function goesOn({ way }: Goal): boolean {
  *
  * @param sinceSeq The last event that both have in common.
  */
-export function failureOf({ failure, world }: SideRun, sinceSeq: number): Failure {
-  const held = failure!.kind === "failed" ? world.leftovers() : [];
+export function failureOf({ failure, machine }: ChildVm, sinceSeq: number): Failure {
+  const held = failure!.kind === "failed" ? machine.leftovers() : [];
   return { ...failure!, held: held.filter(({ event }) => event !== null && event.seq > sinceSeq) };
 }
 

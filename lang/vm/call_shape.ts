@@ -6,7 +6,7 @@ import { ScriptError } from "../values/script_error.ts";
 import { Closure, RecordValue, type Value } from "../values/value.ts";
 
 /** Where the arguments of a call go. */
-export interface Binding {
+export interface ArgumentBinding {
   /** For each argument in the order of the call, its parameter's position. */
   readonly places: readonly number[];
   /** How many places the callee's argument list has. */
@@ -18,7 +18,7 @@ export interface Binding {
  *
  * @throws {ScriptError} E0917 for too many arguments, an unknown name or one given twice.
  */
-export function bindShape(callable: Callable, shape: CallShape): Binding {
+export function bindShape(callable: Callable, shape: CallShape): ArgumentBinding {
   const { parameters } = callable;
   const positional = positionalParameters(callable);
   const last = parameters.length - 1;

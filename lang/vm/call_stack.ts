@@ -1,10 +1,10 @@
 /** The calls of the script that run: numbers in `frames`, from the outermost on. */
 import { isInside, type Span } from "../source.ts";
 import type { Code } from "./code.ts";
-import type { CallerPlace } from "./failure_report.ts";
+import type { CallerLocation } from "./failure_report.ts";
 import type { Limits } from "../values/limits.ts";
 import type { Value } from "../values/value.ts";
-import { tooDeep } from "./mistakes.ts";
+import { tooDeep } from "./vm_errors.ts";
 import { FRAME_NUMBERS, TO_NATIVE } from "./loop.ts";
 
 interface CallStack {
@@ -30,8 +30,8 @@ export function spanAt({ spanIndexes, spans }: Code, pc: number): Span {
 }
 
 /** Where the calls that run were made, the innermost first. */
-export function callersOf({ code, depth, frames, pc }: CallStack): CallerPlace[] {
-  const callers: CallerPlace[] = [];
+export function callersOf({ code, depth, frames, pc }: CallStack): CallerLocation[] {
+  const callers: CallerLocation[] = [];
   for (let call = depth - 1; call >= 0; call--) {
     const frame = FRAME_NUMBERS * call;
     const returnPc = frames[frame]!;

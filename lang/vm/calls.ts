@@ -2,9 +2,9 @@
 import { convertArguments } from "../values/call_arguments.ts";
 import type { FunctionSpec, MethodSpec } from "../values/spec.ts";
 import type { Value } from "../values/value.ts";
-import { type Binding, bindShape } from "./call_shape.ts";
+import { type ArgumentBinding, bindShape } from "./call_shape.ts";
 import type { CallShape } from "./code.ts";
-import { type Control, LookRefused } from "./control.ts";
+import { type Control, SideEffectRefused } from "./control.ts";
 import type { Members } from "./members.ts";
 
 /** Calls of builtins between two looks at the clock: one of them may take a tenth of a second. */
@@ -13,7 +13,7 @@ const WATCHED_CALLS = 16;
 type Callee = FunctionSpec | MethodSpec;
 
 export class Calls {
-  readonly #bindings: (Binding | undefined)[] = [];
+  readonly #bindings: (ArgumentBinding | undefined)[] = [];
   readonly #boundTo: (Callee | undefined)[] = [];
   #count = 0;
 
@@ -29,7 +29,9 @@ export class Calls {
     const { vm } = this;
     if (++this.#count % WATCHED_CALLS === 0) vm.watch?.check();
     const spec = vm.code.builtins[builtin]!;
-    if (vm.looking && spec.pure !== true) throw new LookRefused(`What \`${spec.name}\` works on`);
+    if (vm.looking && spec.pure !== true) {
+      throw new SideEffectRefused(`What \`${spec.name}\` works on`);
+    }
     const value = spec.run(vm, this.#arguments(index, vm.code.shapes[index]!, spec, first));
     vm.atRest();
     return value;
@@ -42,7 +44,7 @@ export class Calls {
     const shape = vm.code.shapes[index]!;
     const { method, target } = this.members.method(this.stack[first]!, shape.name);
     if (vm.looking && method.pure !== true) {
-      throw new LookRefused(`What \`.${method.name}\` works on`);
+      throw new SideEffectRefused(`What \`.${method.name}\` works on`);
     }
     const value = method.run(vm, target, this.#arguments(index, shape, method, first + 1));
     vm.atRest();
@@ -50,7 +52,7 @@ export class Calls {
   }
 
   /** Where a shape's arguments go for this callee; worked out once for each place of a call. */
-  #bind(index: number, shape: CallShape, callee: Callee): Binding {
+  #bind(index: number, shape: CallShape, callee: Callee): ArgumentBinding {
     if (this.#boundTo[index] === callee) return this.#bindings[index]!;
     const binding = bindShape(callee, shape);
     this.#boundTo[index] = callee;

@@ -3,7 +3,7 @@ import { didYouMean, itHas } from "../diagnostics/suggest.ts";
 import { setEntry, setItem } from "../values/changes.ts";
 import { ENTRY_BYTES, RECORD_BYTES } from "../values/limits.ts";
 import { arithmetic, describeValue } from "../values/operators.ts";
-import type { Run } from "../values/run.ts";
+import type { ExecutionContext } from "../values/execution_context.ts";
 import { ScriptError } from "../values/script_error.ts";
 import { Handle, ListValue, RecordValue, type Value } from "../values/value.ts";
 import { position } from "./collections.ts";
@@ -24,10 +24,10 @@ export function changeField(
   name: string,
   value: Value,
   by: ChangeBy,
-  run: Run,
+  context: ExecutionContext,
 ): void {
   if (!(object instanceof RecordValue)) throw notChangeable(object, "field");
-  changeEntry(object, name, value, by, run);
+  changeEntry(object, name, value, by, context);
 }
 
 /**
@@ -40,13 +40,18 @@ export function changeIndex(
   index: Value,
   value: Value,
   by: ChangeBy,
-  run: Run,
+  context: ExecutionContext,
 ): void {
   if (object instanceof ListValue) {
     const at = position(index, object.items.length, "list");
-    setItem(object, at, by === ChangeBy.Add ? sum(object.items[at]!, value, run) : value, run);
+    setItem(
+      object,
+      at,
+      by === ChangeBy.Add ? sum(object.items[at]!, value, context) : value,
+      context,
+    );
   } else if (object instanceof RecordValue && typeof index === "string") {
-    changeEntry(object, index, value, by, run);
+    changeEntry(object, index, value, by, context);
   } else throw notChangeable(object, "item");
 }
 
@@ -55,12 +60,12 @@ export function copyWith(
   object: Value,
   keys: readonly string[],
   values: readonly Value[],
-  run: Run,
+  context: ExecutionContext,
 ): RecordValue {
   if (!(object instanceof RecordValue)) {
     throw new ScriptError("E0913", `\`with\` copies a record, not ${describeValue(object)}`);
   }
-  run.chargeMemory(RECORD_BYTES + ENTRY_BYTES * object.entries.size);
+  context.chargeMemory(RECORD_BYTES + ENTRY_BYTES * object.entries.size);
   const entries = new Map(object.entries);
   for (const [at, key] of keys.entries()) {
     if (!entries.has(key)) throw noEntry(object, key);
@@ -74,15 +79,15 @@ function changeEntry(
   name: string,
   value: Value,
   by: ChangeBy,
-  run: Run,
+  context: ExecutionContext,
 ): void {
   const old = record.entries.get(name);
   if (old === undefined) throw noEntry(record, name);
-  setEntry(record, name, by === ChangeBy.Add ? sum(old, value, run) : value, run);
+  setEntry(record, name, by === ChangeBy.Add ? sum(old, value, context) : value, context);
 }
 
-function sum(old: Value, value: Value, run: Run): Value {
-  return arithmetic("+", old, value, (bytes) => run.chargeMemory(bytes));
+function sum(old: Value, value: Value, context: ExecutionContext): Value {
+  return arithmetic("+", old, value, (bytes) => context.chargeMemory(bytes));
 }
 
 function noEntry(record: RecordValue, name: string): ScriptError {

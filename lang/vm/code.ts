@@ -6,7 +6,7 @@
  */
 import type { FunctionSpec } from "../values/spec.ts";
 import type { ComparedMachine } from "../values/machine_variant.ts";
-import type { ForeignLine } from "../values/run.ts";
+import type { NativeLine } from "../values/execution_context.ts";
 import type { SourceFile, Span } from "../source.ts";
 import type { OutcomeKind } from "../syntax/tree/ast.ts";
 import type { EventMatcher } from "../patterns/event_pattern.ts";
@@ -163,15 +163,15 @@ export interface Site {
 export const RETURNING = -1;
 
 /** What runs its blocks on machines of their own. */
-export type AsideWord = "compare" | "fork" | "race";
+export type ForkKeyword = "compare" | "fork" | "race";
 
 /** A statement of code that is compiled with marks. */
-export interface MarkedStatement {
+export interface DebugStatement {
   /** The function that it is a line of, where that is no function of the script's. */
-  readonly foreign?: string;
+  readonly native?: string;
   readonly span: Span;
   /** The word whose block it is in, where that block runs on machines of its own and never on this one. */
-  readonly aside?: AsideWord;
+  readonly forkKeyword?: ForkKeyword;
   /** Names that are bound when it starts, the innermost last, each with its slot of the frame. */
   readonly variables: readonly BoundName[];
 }
@@ -213,18 +213,18 @@ export class CodeTables {
   /** Statements that call something, by `site - 1`: events carry the number. */
   readonly sites: Site[] = [];
   /** Statements, by the number in their marks; none in code without marks. */
-  readonly statements: MarkedStatement[] = [];
+  readonly statements: DebugStatement[] = [];
   readonly #placeSites = new Map<SourceFile, Map<number, number>>();
   readonly #lineNumbers = new Map<SourceFile, Map<string, number>>();
 
   /** The number of a line that is no script's as a statement: the same whenever it is asked for. */
-  readonly numberOf = ({ functionName, span }: ForeignLine): number => {
+  readonly numberOf = ({ functionName, span }: NativeLine): number => {
     const ofSource = this.#lineNumbers.get(span.source) ?? new Map<string, number>();
     this.#lineNumbers.set(span.source, ofSource);
     const key = `${span.start} ${functionName}`;
     const known = ofSource.get(key);
     if (known !== undefined) return known;
-    const number = this.statements.push({ span, variables: [], foreign: functionName }) - 1;
+    const number = this.statements.push({ span, variables: [], native: functionName }) - 1;
     ofSource.set(key, number);
     return number;
   };

@@ -1,13 +1,13 @@
 /** What can be walked, indexed and matched. */
-import type { Run } from "../values/run.ts";
+import type { ExecutionContext } from "../values/execution_context.ts";
 import { valuesEqual } from "../values/equality.ts";
 import {
-  comparableKinds,
   comparableNumbers,
-  describeKind,
+  comparableTypes,
   isNumeric,
-  kindOf,
-} from "../values/kinds.ts";
+  typeOf,
+  typeText,
+} from "../values/value_types.ts";
 import { describeValue, mixHint, numberIn } from "../values/operators.ts";
 import { ScriptError } from "../values/script_error.ts";
 import { inherited } from "../values/types.ts";
@@ -17,7 +17,7 @@ import {
   ListValue,
   Quantity,
   RangeValue,
-  Ratio,
+  type Ratio,
   RecordValue,
   type Value,
 } from "../values/value.ts";
@@ -63,7 +63,7 @@ export function iterationItems(value: Value): Walk {
  *
  * @throws {ScriptError} E0915 outside the object, E0913 where there is nothing to index.
  */
-export function indexValue(object: Value, index: Value, run: Run): Value {
+export function indexValue(object: Value, index: Value, context: ExecutionContext): Value {
   if (object instanceof ListValue) {
     return object.items[position(index, object.items.length, "list")]!;
   }
@@ -79,7 +79,7 @@ export function indexValue(object: Value, index: Value, run: Run): Value {
   if (object instanceof Handle) {
     const indexed = inherited(object.type, "index");
     if (indexed !== undefined) {
-      return indexed.call(object.type, object.target as never, index, run);
+      return indexed.call(object.type, object.target as never, index, context);
     }
   }
   throw new ScriptError("E0913", `Cannot index ${describeValue(object)}`);
@@ -104,19 +104,19 @@ export function position(index: Value, length: number, what: string): number {
  * A value of quite another kind does not fit and is no mistake: telling kinds apart is a use of
  * `match`. Numbers of different kinds are one.
  */
-export function patternMatches(subject: Value, pattern: Value, run: Run): boolean {
-  const kind = kindOf(subject);
+export function patternMatches(subject: Value, pattern: Value, context: ExecutionContext): boolean {
+  const type = typeOf(subject);
   const range = pattern instanceof RangeValue && !(subject instanceof RangeValue);
-  const wanted = range ? pattern.kind : kindOf(pattern);
-  if (!isNumeric(kind) || !isNumeric(wanted)) {
-    return !range && comparableKinds(kind, wanted) && valuesEqual(subject, pattern, run);
+  const wanted = range ? pattern.kind : typeOf(pattern);
+  if (!isNumeric(type) || !isNumeric(wanted)) {
+    return !range && comparableTypes(type, wanted) && valuesEqual(subject, pattern, context);
   }
-  if (!range) return valuesEqual(subject, pattern, run);
-  if (!comparableNumbers(kind, wanted)) {
+  if (!range) return valuesEqual(subject, pattern, context);
+  if (!comparableNumbers(type, wanted)) {
     throw new ScriptError(
       "E0913",
-      `Cannot look for ${describeValue(subject)} in a range of ${describeKind(wanted)}`,
-      mixHint("==", kind, wanted),
+      `Cannot look for ${describeValue(subject)} in a range of ${typeText(wanted)}`,
+      mixHint("==", type, wanted),
     );
   }
   const value = numberIn(subject as number | Quantity | Ratio);

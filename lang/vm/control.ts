@@ -4,12 +4,12 @@ import type { Span } from "../source.ts";
 import type { Limits } from "../values/limits.ts";
 import type { Raised } from "../values/raised_error.ts";
 import type { Registry } from "../values/registry.ts";
-import type { Run } from "../values/run.ts";
+import type { ExecutionContext } from "../values/execution_context.ts";
 import { type LimitError, ScriptError } from "../values/script_error.ts";
 import type { Value } from "../values/value.ts";
-import type { World } from "../values/world.ts";
+import type { SimulatedMachine } from "../values/simulated_machine.ts";
 import type { Code, OutcomeInfo } from "./code.ts";
-import type { CallerPlace } from "./failure_report.ts";
+import type { CallerLocation } from "./failure_report.ts";
 import type { RunWatch } from "./run_watch.ts";
 
 /** Something that takes kernel errors: `try`, or an expected outcome. */
@@ -43,13 +43,13 @@ export class StatementOver {}
 
 /** A kernel error on its way to the statement that catches it. */
 export class Raising extends Error {
-  constructor(readonly raised: Raised, readonly span: Span, readonly callers: CallerPlace[]) {
+  constructor(readonly raised: Raised, readonly span: Span, readonly callers: CallerLocation[]) {
     super(raised.what);
   }
 }
 
 /** A debugger that follows a run statement by statement, in code that is compiled with marks. */
-export interface MarkListener {
+export interface StatementListener {
   /**
    * A statement starts.
    * @param statement Its number in `Code.statements`.
@@ -61,7 +61,7 @@ export interface MarkListener {
 }
 
 /** Something that only looks would change what it looks at. */
-export class LookRefused extends ScriptError {
+export class SideEffectRefused extends ScriptError {
   /** @param what What would change. */
   constructor(what: string) {
     super(
@@ -72,12 +72,12 @@ export class LookRefused extends ScriptError {
   }
 }
 
-export interface Control extends Run {
+export interface Control extends ExecutionContext {
   /** A pure evaluation: nothing may change. */
   readonly looking: boolean;
   readonly code: Code;
   readonly registry: Registry;
-  readonly world: World;
+  readonly machine: SimulatedMachine;
   /** What takes kernel errors, the innermost last. */
   readonly handlers: Handler[];
   /** What is open, the innermost last. */

@@ -1,21 +1,21 @@
 /** What a run does with an error: gives it to the handler that takes it, or ends. */
 import type { IncidentEvent } from "../values/incident.ts";
 import type { Span } from "../source.ts";
-import { Word } from "../values/value.ts";
+import { EnumValue } from "../values/value.ts";
 import { callersOf } from "./call_stack.ts";
 import type { OutcomeInfo } from "./code.ts";
 import { BranchEnded, Raising, StatementOver } from "./control.ts";
 import { type Failure, ScriptFailure } from "./failure.ts";
-import { describeFailure, raisedPlaces } from "./failure_report.ts";
-import type { Following } from "./following.ts";
+import { describeFailure, raisedLocations } from "./failure_report.ts";
+import type { VmDebugHooks } from "./debug_hooks.ts";
 import type { LoopVm } from "./loop.ts";
-import { attempt, notExpected } from "./mistakes.ts";
+import { attempt, notExpected } from "./vm_errors.ts";
 import { type CallValue, settleOutcome } from "./outcome.ts";
 
 /** What an error changes of a run. */
 interface ErrorVm extends LoopVm {
   readonly span: Span;
-  readonly following: Following;
+  readonly following: VmDebugHooks;
 }
 
 export class Errors {
@@ -33,7 +33,7 @@ export class Errors {
     const { callers, raised, span } = error instanceof Raising
       ? error
       : { callers: callersOf(vm), raised: null, span: vm.span };
-    const events = () => vm.world.recorder.events;
+    const events = () => vm.machine.recorder.events;
     return describeFailure(error, { callers, raised, span, events });
   }
 
@@ -47,7 +47,7 @@ export class Errors {
     if (handler === undefined || handler.depth <= floor) throw raising;
     vm.handlers.pop();
     vm.races.handlerTaken();
-    const { context } = vm.world.stream;
+    const { context } = vm.machine.stream;
     const { site } = context;
     vm.depth = handler.depth;
     if (!vm.looking) vm.following.returned();
@@ -57,8 +57,8 @@ export class Errors {
     vm.leaveScopes(vm.scopes.length - handler.scopes);
     if (handler.outcome === null) {
       const { errno } = raising.raised;
-      const word = vm.registry.words.get(errno) ?? new Word(errno);
-      vm.push(attempt(false, null, word, vm.world.recorder.count));
+      const word = vm.registry.words.get(errno) ?? new EnumValue(errno);
+      vm.push(attempt(false, null, word, vm.machine.recorder.count));
     } else {
       this.settle(handler.outcome, handler.incidents, null, raising, site);
     }
@@ -78,16 +78,16 @@ export class Errors {
     incidentsBefore: number,
     value: CallValue | null,
     raising: Raising | null = null,
-    site: number | null = this.vm.world.stream.context.site,
+    site: number | null = this.vm.machine.stream.context.site,
   ): void {
     const { vm } = this;
-    const incidents = vm.world.incidents.slice(incidentsBefore);
+    const incidents = vm.machine.incidents.slice(incidentsBefore);
     const raised = raising?.raised ?? null;
     let expected: readonly IncidentEvent[];
     try {
       const raisedAt = raising === null
         ? []
-        : raisedPlaces(raising, raising.callers.length - callersOf(vm).length);
+        : raisedLocations(raising, raising.callers.length - callersOf(vm).length);
       expected = settleOutcome(info, { raised, raisedAt, value, incidents, site });
     } catch (error) {
       throw new ScriptFailure(this.#describe(error));

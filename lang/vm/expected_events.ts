@@ -1,6 +1,6 @@
 /** `expect events [ … ] in x` while a script runs. */
-import type { MachineEvent } from "../../runtime/events.ts";
-import type { Run } from "../values/run.ts";
+import type { MachineEvent } from "@dmalab/runtime";
+import type { ExecutionContext } from "../values/execution_context.ts";
 import { clip, pad, PICTURE_COLUMNS } from "../text/columns.ts";
 import { formatEventText } from "../render/event_line.ts";
 import type { EventsInfo } from "./code.ts";
@@ -8,14 +8,14 @@ import { matchEvents, type Mismatch, type PatternItem } from "../patterns/event_
 import type { Control } from "./control.ts";
 import { ExpectationError } from "./failure.ts";
 import { didYouMean, listed } from "../diagnostics/suggest.ts";
-import { wantAllEvents } from "./mistakes.ts";
-import { canEqual, fieldKind, fieldsNamed, wordsIn } from "../values/event_fields.ts";
-import { describeKind, kindOf } from "../values/kinds.ts";
+import { wantAllEvents } from "./vm_errors.ts";
+import { canEqual, fieldsNamed, fieldType, wordsIn } from "../values/event_fields.ts";
+import { typeOf, typeText } from "../values/value_types.ts";
 import { describeValue } from "../values/operators.ts";
 import type { Registry } from "../values/registry.ts";
 import { ScriptError } from "../values/script_error.ts";
 import { findField } from "../values/types.ts";
-import { Handle, ListValue, Quantity, Ratio, type Value, Word } from "../values/value.ts";
+import { EnumValue, Handle, ListValue, Quantity, Ratio, type Value } from "../values/value.ts";
 
 /** Events shown after the one that did not fit. */
 const EVENTS_AFTER = 3;
@@ -32,10 +32,10 @@ export function expectEvents(
   info: EventsInfo,
   values: readonly Value[],
   subject: Value,
-  run: Control,
+  context: Control,
 ): void {
-  wantAllEvents(run.recorder);
-  const events = run.registry.eventsOf(subject, run);
+  wantAllEvents(context.recorder);
+  const events = context.registry.eventsOf(subject, context);
   if (events === null) {
     throw new ScriptError(
       "E0913",
@@ -45,11 +45,11 @@ export function expectEvents(
   }
   for (const item of [...info.matcher.items, ...info.matcher.absent]) {
     for (const { name, value } of item.fields) {
-      checkValue(item, name, values[value]!, run.registry);
+      checkValue(item, name, values[value]!, context.registry);
     }
   }
   const test = (item: PatternItem, event: MachineEvent) =>
-    item.fields.every(({ name, value }) => fieldMatches(event, name, values[value]!, run));
+    item.fields.every(({ name, value }) => fieldMatches(event, name, values[value]!, context));
   const mismatch = matchEvents(info.matcher, events, test);
   if (mismatch === null) return;
   throw new ExpectationError("E0906", summary(mismatch), {
@@ -117,17 +117,17 @@ function eventText(event: MachineEvent): string {
 /** Refuses a value that none of the events meant can have there: it would never match. */
 function checkValue(item: PatternItem, name: string, value: Value, registry: Registry): void {
   const meant = fieldsNamed(item.names ?? [], name, registry);
-  const kind = kindOf(value);
-  const fitting = meant.filter((field) => canEqual(field, kind));
+  const type = typeOf(value);
+  const fitting = meant.filter((field) => canEqual(field, type));
   const words = wordsIn(fitting);
   if (fitting.length === 0 && meant.length > 0) {
-    const wanted = describeKind(fieldKind(meant[0]!));
+    const wanted = typeText(fieldType(meant[0]!));
     throw new ScriptError(
       "E0913",
-      `Cannot compare the field ${name} (${wanted}) with ${describeKind(kind)}`,
+      `Cannot compare the field ${name} (${wanted}) with ${typeText(type)}`,
     );
   }
-  const word = value instanceof Word ? value.name : value;
+  const word = value instanceof EnumValue ? value.name : value;
   if (typeof word === "string" && words !== null && !words.includes(word)) {
     throw new ScriptError(
       "E0913",
@@ -138,12 +138,18 @@ function checkValue(item: PatternItem, name: string, value: Value, registry: Reg
 }
 
 /** True when an event's field has the value that a pattern asks for. */
-function fieldMatches(event: MachineEvent, name: string, value: Value, run: Run): boolean {
+function fieldMatches(
+  event: MachineEvent,
+  name: string,
+  value: Value,
+  context: ExecutionContext,
+): boolean {
   const fields: Readonly<Record<string, unknown>> = event.fields;
   // A call that raises has no other result than its error.
-  const raised = name === "result" && typeof fields["error"] === "string" && value instanceof Word;
+  const raised = name === "result" && typeof fields["error"] === "string" &&
+    value instanceof EnumValue;
   const own = raised ? fields["error"] : fields[name];
-  return same(name in fields ? own : commonField(event, name), value, run);
+  return same(name in fields ? own : commonField(event, name), value, context);
 }
 
 /** What every event carries. */
@@ -164,12 +170,12 @@ function commonField(event: MachineEvent, name: string): unknown {
   }
 }
 
-function same(actual: unknown, value: Value, run: Run): boolean {
+function same(actual: unknown, value: Value, context: ExecutionContext): boolean {
   if (value instanceof Quantity || value instanceof Ratio) return actual === value.value;
-  if (value instanceof Word) return actual === value.name;
+  if (value instanceof EnumValue) return actual === value.name;
   if (value instanceof ListValue) {
     return Array.isArray(actual) && actual.length === value.items.length &&
-      value.items.every((item, index) => same(actual[index], item, run));
+      value.items.every((item, index) => same(actual[index], item, context));
   }
   if (value instanceof Handle) {
     // `iommu` is a thing and a word; a field that says `iommu` means the word.
@@ -177,7 +183,7 @@ function same(actual: unknown, value: Value, run: Run): boolean {
     // Events name things: a device by its name, a request by its number.
     for (const key of ["name", "id"]) {
       const field = findField(value.type, key);
-      if (field !== null) return field.get(value.target as never, run) === actual;
+      if (field !== null) return field.get(value.target as never, context) === actual;
     }
     return false;
   }

@@ -1,5 +1,5 @@
 /** A failed `assert`: the values of the parts of its condition, and where what was compared differs. */
-import type { Run } from "../values/run.ts";
+import type { ExecutionContext } from "../values/execution_context.ts";
 import { clipped } from "../diagnostics/clip.ts";
 import { formatStart, type TextStart } from "../render/value_text.ts";
 import type { AssertionInfo } from "./code.ts";
@@ -24,17 +24,17 @@ export function failedAssertion(
   info: AssertionInfo,
   slots: (slot: number) => Value | undefined,
   message: string | null,
-  run: Run,
+  context: ExecutionContext,
 ): ExpectationError {
   const parts: ExplainedPart[] = [];
   for (const { anchor, slot } of info.parts) {
     const value = slots(slot);
-    if (value !== undefined) parts.push({ anchor, text: shortValue(value, run) });
+    if (value !== undefined) parts.push({ anchor, text: shortValue(value, context) });
   }
   return new ExpectationError(
     "E0901",
     message === null ? "Assertion failed" : `Assertion failed: ${clipped(message)}`,
-    { span: info.condition, parts, notes: comparisonNotes(info, slots, run) },
+    { span: info.condition, parts, notes: comparisonNotes(info, slots, context) },
   );
 }
 
@@ -42,37 +42,42 @@ export function failedAssertion(
 function comparisonNotes(
   { compared }: AssertionInfo,
   slots: (slot: number) => Value | undefined,
-  run: Run,
+  context: ExecutionContext,
 ): string[] {
   for (const [leftSlot, rightSlot] of compared) {
     const left = slots(leftSlot);
     const right = slots(rightSlot);
-    if (left === undefined || right === undefined || valuesEqual(left, right, run)) continue;
-    return differenceLines(left, right, run);
+    if (left === undefined || right === undefined || valuesEqual(left, right, context)) continue;
+    return differenceLines(left, right, context);
   }
   return [];
 }
 
 /** A value on one line; of a long one the first items, or the beginning and the end. */
-function shortValue(value: Value, run: Run): string {
-  const whole = oneLine(value, run, LOOKED_AT_CHARACTERS);
+function shortValue(value: Value, context: ExecutionContext): string {
+  const whole = oneLine(value, context, LOOKED_AT_CHARACTERS);
   if (whole.whole && whole.text.length <= VALUE_CHARACTERS) return whole.text;
   if (value instanceof ListValue) {
     const { items } = value;
-    return shortItems(["[", "]"], items, items.length, (item) => oneLine(item, run)) ?? cut(whole);
+    return shortItems(["[", "]"], items, items.length, (item) => oneLine(item, context)) ??
+      cut(whole);
   }
   if (value instanceof RecordValue) {
     const { entries } = value;
     return shortItems(["{ ", " }"], entries, entries.size, ([key, entry]) => {
-      const { text, whole } = oneLine(entry, run);
+      const { text, whole } = oneLine(entry, context);
       return { text: `${key}: ${text}`, whole };
     }) ?? cut(whole);
   }
   return cut(whole);
 }
 
-function oneLine(value: Value, run: Run, characters = VALUE_CHARACTERS): TextStart {
-  const { text, whole } = formatStart(value, run, characters);
+function oneLine(
+  value: Value,
+  context: ExecutionContext,
+  characters = VALUE_CHARACTERS,
+): TextStart {
+  const { text, whole } = formatStart(value, context, characters);
   return { text: text.replaceAll("\n", " "), whole };
 }
 

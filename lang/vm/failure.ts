@@ -1,7 +1,7 @@
 /** What ended a script before its end, ready to be shown. */
 import type { Diagnostic, RelatedSpan } from "../diagnostics/diagnostic.ts";
 import type { DiagnosticCode } from "../diagnostics/codes.ts";
-import type { Leftover } from "../../runtime/leaks/leftovers.ts";
+import type { Leftover } from "@dmalab/runtime/leaks";
 import type { Span } from "../source.ts";
 
 /** One value under the source line of a failed assertion. */

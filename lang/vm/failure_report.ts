@@ -3,7 +3,7 @@ import type { DiagnosticCode } from "../diagnostics/codes.ts";
 import type { Diagnostic, RelatedSpan } from "../diagnostics/diagnostic.ts";
 import { BUG_CODE, bugDiagnostic } from "../diagnostics/bug.ts";
 import { afterColon } from "../diagnostics/render.ts";
-import type { MachineEvent } from "../../runtime/events.ts";
+import type { MachineEvent } from "@dmalab/runtime";
 import { formatEvent, STREAM_LAYOUT } from "../render/event_line.ts";
 import { clippedMessage } from "../diagnostics/clip.ts";
 import { formatCount } from "../text/numbers.ts";
@@ -32,7 +32,7 @@ const NOT_AS_EXPECTED: ReadonlySet<DiagnosticCode> = new Set([
 ]);
 
 /** One script function that was running, seen from where it was called. */
-export interface CallerPlace {
+export interface CallerLocation {
   readonly span: Span;
   /** The function that was called there; empty for a lambda. */
   readonly callee: string;
@@ -42,7 +42,7 @@ export interface FailureContext {
   /** The instruction that failed. */
   readonly span: Span;
   /** How we got there, innermost first. */
-  readonly callers: readonly CallerPlace[];
+  readonly callers: readonly CallerLocation[];
   /** The kernel error, where that is what ended it. */
   readonly raised: Raised | null;
   /** The events so far: asked for where they explain the failure. */
@@ -127,8 +127,8 @@ function lastEvents(events: readonly MachineEvent[]): string[] {
  *
  * @param count How many of its callers are reported: those inside of what caught it.
  */
-export function raisedPlaces(
-  { callers, raised, span }: { raised: Raised; span: Span; callers: readonly CallerPlace[] },
+export function raisedLocations(
+  { callers, raised, span }: { raised: Raised; span: Span; callers: readonly CallerLocation[] },
   count: number,
 ): readonly RelatedSpan[] {
   const own = { span, message: `${raised.errno} was raised here` };
@@ -136,8 +136,8 @@ export function raisedPlaces(
 }
 
 /** Callers, innermost first; of one that calls itself, and of very many, how often. */
-function callerSpans(callers: readonly CallerPlace[]): RelatedSpan[] {
-  const places: { readonly caller: CallerPlace; times: number }[] = [];
+function callerSpans(callers: readonly CallerLocation[]): RelatedSpan[] {
+  const places: { readonly caller: CallerLocation; times: number }[] = [];
   for (const caller of callers) {
     const last = places.at(-1);
     const same = last !== undefined && last.caller.callee === caller.callee &&

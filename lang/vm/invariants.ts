@@ -1,5 +1,5 @@
 /** `invariant`: what must hold after every event, to the end of the block it stands in. */
-import type { MachineEvent } from "../../runtime/events.ts";
+import type { MachineEvent } from "@dmalab/runtime";
 import { formatEventText } from "../render/event_line.ts";
 import type { InvariantInfo } from "./code.ts";
 import { ExpectationError, ScriptFailure } from "./failure.ts";
@@ -28,7 +28,7 @@ export class Invariants {
     this.vm.expecting(info.expectation);
     this.#check(info, closure, null);
     this.vm.atRest();
-    const stop = this.vm.world.listen((event) => {
+    const stop = this.vm.machine.listen((event) => {
       // What asking makes happen is found out when it has been asked.
       if (!this.#checking) this.#check(info, closure, event);
     });
@@ -37,18 +37,18 @@ export class Invariants {
 
   #check(info: InvariantInfo, condition: Closure, event: MachineEvent | null): void {
     if (this.vm.broken !== null) return;
-    const { context: { site }, seq } = this.vm.world.stream;
+    const { context: { site }, seq } = this.vm.machine.stream;
     this.#checking = true;
     try {
       this.vm.call(condition, []);
-      if (this.vm.world.stream.seq !== seq) {
+      if (this.vm.machine.stream.seq !== seq) {
         this.vm.broken = notOnlyLooking(info, this.vm.recorder.after(seq)[0]?.name ?? "an event");
       }
     } catch (error) {
       this.vm.broken ??= this.#breach(info, event, error);
     } finally {
       this.#checking = false;
-      this.vm.world.stream.context.site = site;
+      this.vm.machine.stream.context.site = site;
     }
   }
 

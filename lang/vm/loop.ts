@@ -15,7 +15,7 @@ import {
   LIST_BYTES,
   RECORD_BYTES,
 } from "../values/limits.ts";
-import { wantedBool, wantedCount } from "./mistakes.ts";
+import { wantedBool, wantedCount } from "./vm_errors.ts";
 import {
   arithmetic,
   bitwise,
@@ -167,7 +167,7 @@ export interface LoopVm extends RareVm {
 export function loop(vm: LoopVm, floor: number): VmState {
   const { constants, instructions: code } = vm.code;
   const { globals, stack } = vm;
-  const { stream } = vm.world;
+  const { stream } = vm.machine;
   let pc = vm.pc;
   let sp = vm.sp;
   let fp = vm.fp;

@@ -1,8 +1,8 @@
 /** `value.field` and `value.method(…)` while a script runs. */
 import { didYouMean, itHas } from "../diagnostics/suggest.ts";
-import type { FieldSpec, MethodSpec, TypeSpec } from "../values/spec.ts";
-import type { Run } from "../values/run.ts";
-import { kindOf } from "../values/kinds.ts";
+import type { FieldSpec, HandleType, MethodSpec } from "../values/spec.ts";
+import type { ExecutionContext } from "../values/execution_context.ts";
+import { typeOf } from "../values/value_types.ts";
 import { ScriptError } from "../values/script_error.ts";
 import {
   findField,
@@ -19,15 +19,15 @@ export interface Member {
   readonly target: never;
 }
 
-type Types = ReadonlyMap<string, TypeSpec>;
+type Types = ReadonlyMap<string, HandleType>;
 
 /** Finds fields and methods, and remembers where it found them: loops ask again and again. */
 export class Members {
-  readonly #fields = new Map<TypeSpec, Map<string, FieldSpec | null>>();
-  readonly #methods = new Map<TypeSpec, Map<string, MethodSpec | null>>();
+  readonly #fields = new Map<HandleType, Map<string, FieldSpec | null>>();
+  readonly #methods = new Map<HandleType, Map<string, MethodSpec | null>>();
 
   /** A laboratory may know more fields of a type than the type itself, as of its events. */
-  readonly #findField = (type: TypeSpec, name: string): FieldSpec | null =>
+  readonly #findField = (type: HandleType, name: string): FieldSpec | null =>
     findField(type, name) ?? findField(this.types.get(type.name) ?? type, name);
 
   constructor(readonly types: Types) {}
@@ -37,20 +37,20 @@ export class Members {
    *
    * @throws {ScriptError} E0914 when there is none of that name.
    */
-  field(value: Value, name: string, run: Run): Value {
+  field(value: Value, name: string, context: ExecutionContext): Value {
     if (value instanceof RecordValue) {
       const entry = value.entries.get(name);
       if (entry !== undefined) return entry;
     }
     const found = this.#own(value, name);
-    if (found !== null) return found.field.get(found.target, run);
+    if (found !== null) return found.field.get(found.target, context);
     throw noMember(value, name, this.types, "field");
   }
 
   /** Why a field is as it is; null where only its value can say. */
-  explainField(value: Value, name: string, run: Run): readonly string[] | null {
+  explainField(value: Value, name: string, context: ExecutionContext): readonly string[] | null {
     const found = this.#own(value, name);
-    return found?.field.explain?.(found.target, run) ?? null;
+    return found?.field.explain?.(found.target, context) ?? null;
   }
 
   #own(value: Value, name: string): { field: FieldSpec; target: never } | null {
@@ -75,10 +75,10 @@ export class Members {
 }
 
 function remembered<T>(
-  memory: Map<TypeSpec, Map<string, T | null>>,
-  type: TypeSpec,
+  memory: Map<HandleType, Map<string, T | null>>,
+  type: HandleType,
   name: string,
-  find: (type: TypeSpec, name: string) => T | null,
+  find: (type: HandleType, name: string) => T | null,
 ): T | null {
   let names = memory.get(type);
   if (names === undefined) memory.set(type, names = new Map());
@@ -96,7 +96,7 @@ function noMember(
   const found = typeAndTarget(value, types);
   const own = value instanceof RecordValue ? value.entries.keys() : [];
   const names = [...new Set([...own, ...found === null ? [] : memberNames(found.type)])];
-  const { message, use } = memberProblem(kindOf(value), name, names, what, types);
+  const { message, use } = memberProblem(typeOf(value), name, names, what, types);
   return new ScriptError("E0914", message, use ?? didYouMean(name, names) ?? hintFor(value, names));
 }
 

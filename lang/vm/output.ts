@@ -1,6 +1,6 @@
 /** What `print`, `show` and `explain` say about a value. */
-import type { TypeSpec } from "../values/spec.ts";
-import type { Run } from "../values/run.ts";
+import type { HandleType } from "../values/spec.ts";
+import type { ExecutionContext } from "../values/execution_context.ts";
 import { pairLines } from "../text/columns.ts";
 import { formatValue } from "../render/value_text.ts";
 import { describeValue } from "../values/operators.ts";
@@ -12,49 +12,49 @@ import { Handle, ListValue, RecordValue, type Value } from "../values/value.ts";
 export function outputLines(
   verb: "print" | "show" | "explain",
   value: Value,
-  run: Run,
+  context: ExecutionContext,
   types: Types,
 ): Iterable<string> {
   switch (verb) {
     case "print":
-      return formatValue(value, run).split("\n");
+      return formatValue(value, context).split("\n");
     case "show":
-      return showLines(value, run, types);
+      return showLines(value, context, types);
     case "explain":
-      return explainLines(value, run, types);
+      return explainLines(value, context, types);
   }
 }
 
 /** Types by name: plain values have one too. */
-type Types = ReadonlyMap<string, TypeSpec>;
+type Types = ReadonlyMap<string, HandleType>;
 
-function showLines(value: Value, run: Run, types: Types): Iterable<string> {
-  const table = tableOfSame(value, run);
+function showLines(value: Value, context: ExecutionContext, types: Types): Iterable<string> {
+  const table = tableOfSame(value, context);
   if (table !== null) return table;
   const found = typeAndTarget(value, types);
   if (found !== null) {
     const show = inherited(found.type, "show");
-    if (show !== undefined) return show.call(found.type, found.target, run);
+    if (show !== undefined) return show.call(found.type, found.target, context);
   }
   if (value instanceof ListValue && value.items.length > 0) {
-    return itemLines(value, run);
+    return itemLines(value, context);
   }
   if (value instanceof RecordValue && value.entries.size > 0) {
     return pairLines(
-      [...value.entries].map(([key, entry]) => [key, formatValue(entry, run, true)] as const),
-      { columns: run.columns, indent: 0 },
+      [...value.entries].map(([key, entry]) => [key, formatValue(entry, context, true)] as const),
+      { columns: context.columns, indent: 0 },
     );
   }
-  return formatValue(value, run).split("\n");
+  return formatValue(value, context).split("\n");
 }
 
 /** Lines as they are wanted: the output ends before many items do. */
-function* itemLines({ items }: ListValue, run: Run): Generator<string> {
-  for (const item of items) yield formatValue(item, run);
+function* itemLines({ items }: ListValue, context: ExecutionContext): Generator<string> {
+  for (const item of items) yield formatValue(item, context);
 }
 
 /** A list or record of things of one type as the table that the type makes of several. */
-function tableOfSame(value: Value, run: Run): readonly string[] | null {
+function tableOfSame(value: Value, context: ExecutionContext): readonly string[] | null {
   const named: readonly (readonly [string, Value])[] = value instanceof RecordValue
     ? [...value.entries]
     : value instanceof ListValue
@@ -62,25 +62,25 @@ function tableOfSame(value: Value, run: Run): readonly string[] | null {
     : [];
   const first = named[0]?.[1];
   if (!(first instanceof Handle)) return null;
-  const type: TypeSpec = first.type;
+  const type: HandleType = first.type;
   if (type.showAll === undefined) return null;
-  run.work(named.length);
+  context.work(named.length);
   const targets: [string, never][] = [];
   for (const [name, item] of named) {
     if (!(item instanceof Handle) || item.type !== type) return null;
     targets.push([name, item.target as never]);
   }
-  return type.showAll(targets, run);
+  return type.showAll(targets, context);
 }
 
-function explainLines(value: Value, run: Run, types: Types): readonly string[] {
+function explainLines(value: Value, context: ExecutionContext, types: Types): readonly string[] {
   const found = typeAndTarget(value, types);
   if (found !== null) {
     const explain = inherited(found.type, "explain");
-    if (explain !== undefined) return explain.call(found.type, found.target, run);
+    if (explain !== undefined) return explain.call(found.type, found.target, context);
   }
   if (value instanceof ListValue && value.items.some((item) => item instanceof Handle)) {
-    return value.items.flatMap((item) => explainLines(item, run, types));
+    return value.items.flatMap((item) => explainLines(item, context, types));
   }
   throw new ScriptError(
     "E0913",

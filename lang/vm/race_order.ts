@@ -18,7 +18,7 @@ export interface RaceStep {
 /** What blocks are called where an order is shown. */
 const BLOCK_LETTERS = "ABCD";
 /** Statements of an order that are listed. */
-const LISTED_STEPS = 48;
+const DISPLAYED_STEPS = 48;
 const STATEMENT_CHARACTERS = 60;
 
 /**
@@ -62,10 +62,14 @@ export class RaceOrder {
         statementText(statement)
       }`
     );
-    const more = lines.length - LISTED_STEPS;
+    const more = lines.length - DISPLAYED_STEPS;
     if (more <= 0) return lines;
-    const shown = lines.slice(0, LISTED_STEPS / 2);
-    return [...shown, `  … ${formatCount(more, "statement")} …`, ...lines.slice(-LISTED_STEPS / 2)];
+    const shown = lines.slice(0, DISPLAYED_STEPS / 2);
+    return [
+      ...shown,
+      `  … ${formatCount(more, "statement")} …`,
+      ...lines.slice(-DISPLAYED_STEPS / 2),
+    ];
   }
 }
 

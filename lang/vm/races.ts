@@ -11,7 +11,7 @@
  * goes on only when they are over.
  */
 import { type IncidentEvent, incidentName } from "../values/incident.ts";
-import type { Leftover } from "../../runtime/leaks/leftovers.ts";
+import type { Leftover } from "@dmalab/runtime/leaks";
 import { formatCount } from "../text/numbers.ts";
 import type { RaceInfo } from "./code.ts";
 import { valuesEqual } from "../values/equality.ts";
@@ -20,7 +20,7 @@ import { nextOrder, RaceOrder } from "./race_order.ts";
 import { RACE_STEP_BYTES } from "../values/limits.ts";
 import { LimitError } from "../values/script_error.ts";
 import { ListValue, RecordValue, type Value } from "../values/value.ts";
-import { type Branches, failureOf, RaceWay, type SideRun, withNote } from "./branches.ts";
+import { type Branches, type ChildVm, failureOf, RaceSchedule, withNote } from "./branches.ts";
 import {
   BranchEnded,
   type Control,
@@ -28,7 +28,7 @@ import {
   type RunScope,
   StatementOver,
 } from "./control.ts";
-import type { Between } from "../values/run.ts";
+import type { Preemption } from "../values/execution_context.ts";
 import type { Span } from "../source.ts";
 
 /** The statement that a block comes to next. */
@@ -78,7 +78,7 @@ interface FailedOrder {
 /** One whose machine still stands. */
 interface FailedRun {
   readonly order: RaceOrder;
-  readonly side: SideRun;
+  readonly child: ChildVm;
 }
 
 /** An end that some orders have in common. */
@@ -94,7 +94,7 @@ interface RaceEnd {
 export interface RaceIncident {
   readonly finding: IncidentEvent | Leftover;
   /** The run in which it happened. */
-  readonly run: SideRun;
+  readonly context: ChildVm;
   readonly order: RaceOrder;
   /** In how many orders it did. */
   orders: number;
@@ -115,7 +115,7 @@ interface Explored {
   readonly limit: Error | null;
 }
 
-export class Races implements Between {
+export class Races implements Preemption {
   /** What happened in orders of races, but not in the first, which this run has gone on with. */
   readonly incidents: RaceIncident[] = [];
   #race: RunningRace | null = null;
@@ -131,21 +131,21 @@ export class Races implements Between {
   start(index: number, target: number, entries: readonly (RaceEntry | null)[]): void {
     const info = this.vm.code.races[index]!;
     const { branches } = this;
-    const branching = branches.nextBranching();
-    const goal = branches.turn(branching);
-    if (goal !== null) {
-      const { wanted, whole } = goal.way as RaceWay;
+    const branching = branches.nextChoicePoint();
+    const choice = branches.takeChoice(branching);
+    if (choice !== null) {
+      const { wanted, whole } = choice.taken as RaceSchedule;
       branches.raceOrder = new RaceOrder(wanted);
       this.#enter(branches.raceOrder, whole, target, entries);
     } else if (info.whole) {
-      const known = branches.known.get(branching) ?? this.#tryOrders(info, branching);
-      branches.known.set(branching, known);
+      const known = branches.resolvedChoices.get(branching) ?? this.#tryOrders(info, branching);
+      branches.resolvedChoices.set(branching, known);
       const wanted = (known as ListValue).items as readonly number[];
       this.vm.reached.add(info.trial);
       this.#enter(new RaceOrder(wanted), true, target, entries);
     } else {
-      const value = branches.known.get(branching) ?? this.#raceValue(branching);
-      branches.known.set(branching, value);
+      const value = branches.resolvedChoices.get(branching) ?? this.#raceValue(branching);
+      branches.resolvedChoices.set(branching, value);
       this.vm.reached.add(info.trial);
       this.vm.push(value);
       this.vm.jump(target);
@@ -164,7 +164,7 @@ export class Races implements Between {
     return this.#race !== null;
   }
 
-  comeBetween(place: () => Span | null): void {
+  preemptionPoint(place: () => Span | null): void {
     const race = this.#race!;
     const own = race.current!;
     // What awaits errors around the race would have to leave code in the midst of its call.
@@ -195,7 +195,7 @@ export class Races implements Between {
     own.waits = false;
   }
 
-  waitsForEver(): void {
+  blockForever(): void {
     const { blocks, current, handlers, order } = this.#race!;
     const canCome = ({ next, waits }: RaceBlock) => waits || handlers === 0 && next !== null;
     if (blocks.some((block) => block !== current && canCome(block))) order.isNone = true;
@@ -219,7 +219,7 @@ export class Races implements Between {
     target: number,
     entries: readonly (RaceEntry | null)[],
   ): void {
-    const { depth, fp, handlers, scopes, sp, world: { stream: { context: { cpu } } } } = this.vm;
+    const { depth, fp, handlers, scopes, sp, machine: { stream: { context: { cpu } } } } = this.vm;
     const race: RunningRace = {
       blocks: entries.map((next) => ({ next, handlers: [], scopes: [], cpu, waits: false })),
       order,
@@ -243,7 +243,7 @@ export class Races implements Between {
     const able = race.blocks.filter(({ next }) => next !== null);
     if (able.length === 0) {
       this.#race = race.outer;
-      this.vm.world.stream.context.cpu = race.cpu;
+      this.vm.machine.stream.context.cpu = race.cpu;
       if (!race.whole) throw new BranchEnded();
       this.vm.push(null);
       this.vm.jump(race.target);
@@ -265,7 +265,7 @@ export class Races implements Between {
   }
 
   #change(race: RunningRace, block: RaceBlock): void {
-    const { handlers, scopes, world: { stream } } = this.vm;
+    const { handlers, scopes, machine: { stream } } = this.vm;
     if (race.current !== null) {
       race.current.handlers = handlers.splice(race.handlers);
       race.current.scopes = scopes.splice(race.scopes);
@@ -298,13 +298,13 @@ export class Races implements Between {
       if (limit !== null) throw tooManyOrders(limit, runs);
       return new ListValue([...first!.wanted]);
     }
-    const failure = failureOf(simplest.side, this.vm.world.stream.seq);
+    const failure = failureOf(simplest.child, this.vm.machine.stream.seq);
     const { order } = simplest;
     throw new ScriptFailure(inOrder(failure, order, info, failed.length, runs, limit !== null));
   }
 
   #raceValue(branching: number): RecordValue {
-    this.branches.onAside("race");
+    this.branches.onFork("race");
     const { ends, failed, limit, runs } = this.#explore(branching, false);
     if (limit !== null) throw tooManyOrders(limit, runs);
     return record({
@@ -318,7 +318,7 @@ export class Races implements Between {
     });
   }
 
-  #explore(branching: number, whole: boolean): Explored {
+  #explore(choicePoint: number, whole: boolean): Explored {
     const failed: FailedOrder[] = [];
     let simplest: FailedRun | null = null;
     let stuck: FailedRun | null = null;
@@ -327,27 +327,33 @@ export class Races implements Between {
     let runs = 0;
     let first: RaceOrder | null = null;
     for (let wanted: readonly number[] | null = []; wanted !== null;) {
-      let side: SideRun;
+      let child: ChildVm;
       try {
-        side = this.branches.again({ branching, way: new RaceWay(wanted, whole) }, false, "race");
+        child = this.branches.replay(
+          { choicePoint, taken: new RaceSchedule(wanted, whole) },
+          false,
+          "race",
+        );
       } catch (error) {
         if (!isLimit(error)) throw error;
         return { runs, first, failed, simplest, ends, limit: error as Error };
       }
-      const order = side.branches.raceOrder!;
+      const order = child.branches.raceOrder!;
       wanted = nextOrder(order.choices);
       if (order.isNone) {
-        stuck ??= { order, side };
+        stuck ??= { order, child };
         continue;
       }
       runs++;
       first ??= order;
-      if (side.failure !== null) {
-        failed.push({ order, message: side.failure.diagnostic.message });
-        if (simplest === null || order.changes < simplest.order.changes) simplest = { order, side };
-        this.branches.onSide(side, "race", order.letters);
-      } else if (whole) this.#addIncidents(incidents, side, order);
-      else this.#addEnd(ends, side, order);
+      if (child.failure !== null) {
+        failed.push({ order, message: child.failure.diagnostic.message });
+        if (simplest === null || order.changes < simplest.order.changes) {
+          simplest = { order, child };
+        }
+        this.branches.onChildRun(child, "race", order.letters);
+      } else if (whole) this.#addIncidents(incidents, child, order);
+      else this.#addEnd(ends, child, order);
     }
     // This run goes on with the first one, and tells what happens in it.
     for (const incident of incidents.values()) {
@@ -356,42 +362,42 @@ export class Races implements Between {
     }
     if (first === null && stuck !== null) {
       // Each waits for another one, in any order.
-      const { order, side } = stuck;
-      if (side.failure !== null) {
+      const { order, child } = stuck;
+      if (child.failure !== null) {
         simplest = stuck;
-        failed.push({ order, message: side.failure.diagnostic.message });
-      } else this.#addEnd(ends, side, order);
+        failed.push({ order, message: child.failure.diagnostic.message });
+      } else this.#addEnd(ends, child, order);
       return { runs: 1, first: order, failed, simplest, ends, limit: null };
     }
     return { runs, first, failed, simplest, ends, limit: null };
   }
 
   /** Counts unexpected incidents: once for each place and kind. */
-  #addIncidents(incidents: Map<string, RaceIncident>, side: SideRun, order: RaceOrder): void {
+  #addIncidents(incidents: Map<string, RaceIncident>, child: ChildVm, order: RaceOrder): void {
     const keys = new Set<string>();
     const add = (finding: IncidentEvent | Leftover, key: string) => {
       if (keys.has(key)) return;
       keys.add(key);
       const known = incidents.get(key);
       if (known === undefined) {
-        incidents.set(key, { finding, run: side, order, orders: 1, runs: 0 });
+        incidents.set(key, { finding, context: child, order, orders: 1, runs: 0 });
       } else known.orders++;
     };
-    for (const event of side.world.incidents) {
-      if (side.expectedIncidents.has(event)) continue;
+    for (const event of child.machine.incidents) {
+      if (child.expectedIncidents.has(event)) continue;
       add(event, [event.name, incidentName(event), event.site].join(" "));
     }
-    for (const leak of side.world.leftovers()) {
+    for (const leak of child.machine.leftovers()) {
       add(leak, ["leak", leak.kind, leak.device, leak.site].join(" "));
     }
   }
 
   /** Counts an order with those that came to the same end. */
-  #addEnd(ends: RaceEnd[], side: SideRun, order: RaceOrder): void {
-    const branch = this.branches.outcomeOf(side, []);
+  #addEnd(ends: RaceEnd[], child: ChildVm, order: RaceOrder): void {
+    const branch = this.branches.outcomeOf(child, []);
     const outcome = this.vm.registry.outcomeValue(branch);
-    const { seq } = side.branches.branch!;
-    const incidents = side.world.incidents.filter((event) => event.seq > seq)
+    const { seq } = child.branches.branch!;
+    const incidents = child.machine.incidents.filter((event) => event.seq > seq)
       .map(incidentName).join(" ");
     const same = ends.find((end) =>
       end.incidents === incidents && valuesEqual(end.outcome, outcome, this.vm)
@@ -401,7 +407,7 @@ export class Races implements Between {
       return;
     }
     ends.push({ order, incidents, outcome, orders: 1 });
-    this.branches.onSide(side, "race", order.letters);
+    this.branches.onChildRun(child, "race", order.letters);
   }
 }
 

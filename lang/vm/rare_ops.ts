@@ -10,7 +10,7 @@ import { type ChangeBy, changeField, changeIndex, copyWith } from "./changes.ts"
 import { patternMatches } from "./collections.ts";
 import { failedAssertion } from "./failed_assertion.ts";
 import { CLOSURE_BYTES, ITEM_BYTES, RECORD_BYTES } from "../values/limits.ts";
-import { attempt, noArm, wantAllEvents } from "./mistakes.ts";
+import { attempt, noArm, wantAllEvents } from "./vm_errors.ts";
 import { cast, makeRange } from "../values/operators.ts";
 import { AttemptValue, Closure, type Value } from "../values/value.ts";
 import type { Activities } from "./activities.ts";
@@ -19,7 +19,7 @@ import type { Code, OutcomeInfo } from "./code.ts";
 import type { Control } from "./control.ts";
 import { expectEvents } from "./expected_events.ts";
 import type { Invariants } from "./invariants.ts";
-import type { Looks } from "./looks.ts";
+import type { DefectProbes } from "./defect_probes.ts";
 import type { Members } from "./members.ts";
 import type { CallValue } from "./outcome.ts";
 import { outputLines } from "./output.ts";
@@ -118,7 +118,7 @@ export interface RareVm extends Control {
   readonly activities: Activities;
   readonly branches: Branches;
   readonly invariants: Invariants;
-  readonly looks: Looks;
+  readonly looks: DefectProbes;
   readonly members: Members;
   readonly races: Races;
   readonly sweeps: Sweeps;
@@ -136,7 +136,7 @@ export interface RareVm extends Control {
 export function rare(vm: RareVm, op: RareOp): void {
   const { activities, code: program, stack } = vm;
   const { instructions: code } = program;
-  const { stream } = vm.world;
+  const { stream } = vm.machine;
   switch (op) {
     case RareOp.MatchTest: {
       const pattern = stack[--vm.sp]!;
@@ -185,7 +185,7 @@ export function rare(vm: RareVm, op: RareOp): void {
         true,
         stack[vm.sp - 1]!,
         null,
-        vm.world.recorder.count,
+        vm.machine.recorder.count,
       );
       break;
     case RareOp.OutcomeStart: {
@@ -244,13 +244,13 @@ export function rare(vm: RareVm, op: RareOp): void {
       // A bench keeps no events of its own accord.
       vm.recorder.start();
       stack[slot] = stream.seq;
-      stack[slot + 1] = vm.world.nowNs();
+      stack[slot + 1] = vm.machine.nowNs();
       break;
     }
     case RareOp.TraceEnd: {
       const slot = vm.fp + code[vm.pc++]!;
       wantAllEvents(vm.recorder);
-      const spanNs = vm.world.nowNs() - (stack[slot + 1] as number);
+      const spanNs = vm.machine.nowNs() - (stack[slot + 1] as number);
       stack[vm.sp++] = vm.registry.traceValue(
         vm.recorder.after(stack[slot] as number),
         spanNs,
@@ -270,7 +270,7 @@ export function rare(vm: RareVm, op: RareOp): void {
       const value = stack[--vm.sp]!;
       vm.looks.arrive(value);
       for (const line of outputLines("explain", value, vm, vm.registry.types)) vm.print(line);
-      for (const line of vm.looks.gone(value)) vm.print(line);
+      for (const line of vm.looks.causingDefects(value)) vm.print(line);
       break;
     }
     case RareOp.ExplainField: {

@@ -2,7 +2,7 @@
 import { groupThousands } from "../text/numbers.ts";
 import { CLOCK_TIMES, type Limits } from "../values/limits.ts";
 import { LimitError } from "../values/script_error.ts";
-import { memoryHint } from "./mistakes.ts";
+import { memoryHint } from "./vm_errors.ts";
 
 /** What a run asks of its host now and then: the language has no clock of its own. */
 export interface HostWatch {

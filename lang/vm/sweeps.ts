@@ -1,21 +1,25 @@
 /** Points that are made to fail: one by one by `inject POINT`, all of them in turn by `inject each`. */
 import { incidentName } from "../values/incident.ts";
-import type { MachineEvent } from "../../runtime/events.ts";
-import type { Leak } from "../../runtime/held_resources.ts";
-import type { FaultCount, FaultPlaceName, ResourceWatch } from "../values/world.ts";
+import type { Leak, MachineEvent } from "@dmalab/runtime";
+import type { FaultCount, FaultPlaceName, ResourceWatch } from "../values/simulated_machine.ts";
 import { formatCount } from "../text/numbers.ts";
 import { formatOrdinal } from "../text/ordinal.ts";
 import { headOf, type Span, spanPlace } from "../source.ts";
 import type { FailEachInfo, FailInfo } from "./code.ts";
 import { ExpectationError, ScriptFailure } from "./failure.ts";
-import { fixedText, remediesAmong, REMEDY_STEPS, withoutQuirks } from "../values/remedies.ts";
+import {
+  ATTRIBUTION_STEPS,
+  attributionText,
+  causingDefects,
+  withoutDefects,
+} from "../values/causing_defects.ts";
 import { MACHINE_STEPS } from "../values/limits.ts";
-import type { QuirkName } from "../../runtime/kernels/quirks.ts";
+import type { QuirkName } from "@dmalab/runtime/kernels";
 import { describeValue } from "../values/operators.ts";
 import { ScriptError } from "../values/script_error.ts";
 import { remembered } from "../values/remembered.ts";
 import { RangeValue, type Value } from "../values/value.ts";
-import { type Branches, failureOf, type SideRun, withNote } from "./branches.ts";
+import { type Branches, type ChildVm, failureOf, withNote } from "./branches.ts";
 import { relatedTo } from "./report_places.ts";
 import { BranchEnded, type Control, type RunScope } from "./control.ts";
 
@@ -23,7 +27,7 @@ import { BranchEnded, type Control, type RunScope } from "./control.ts";
 export interface SweepIncident {
   readonly event: MachineEvent<"dma.report">;
   /** The run it happened in. */
-  readonly run: SideRun;
+  readonly context: ChildVm;
   /** What failed, as a clause. */
   readonly when: string;
   /** At how many places of how many it was reported so. */
@@ -32,7 +36,7 @@ export interface SweepIncident {
 }
 
 /** The run that knows the places of its events. */
-type Taking = Pick<SideRun, "siteCall">;
+type Taking = Pick<ChildVm, "siteCall">;
 
 /** A place whose failure leaks. */
 interface LeakingRun {
@@ -73,7 +77,7 @@ export class Sweeps {
 
   start(info: FailInfo, nth: Value): void {
     const [first, last] = passings(info.hasNth ? nth : null);
-    const disarm = this.vm.world.armFault({ point: info.point, first, last, error: info.error });
+    const disarm = this.vm.machine.armFault({ point: info.point, first, last, error: info.error });
     this.vm.scopes.push({
       leave: () => {
         if (disarm() > 0) this.vm.expecting(info.expectation);
@@ -82,23 +86,23 @@ export class Sweeps {
   }
 
   startEach(info: FailEachInfo): void {
-    const branching = this.branches.nextBranching();
-    const goal = this.branches.turn(branching);
-    if (goal !== null) {
-      const { nth, point } = goal.way as FaultPlaceName;
-      const disarm = this.vm.world.armFault({ point, first: nth, last: nth, error: null });
+    const branching = this.branches.nextChoicePoint();
+    const choice = this.branches.takeChoice(branching);
+    if (choice !== null) {
+      const { nth, point } = choice.taken as FaultPlaceName;
+      const disarm = this.vm.machine.armFault({ point, first: nth, last: nth, error: null });
       this.vm.scopes.push({ leave: disarm });
       return;
     }
-    if (this.branches.known.has(branching)) {
+    if (this.branches.resolvedChoices.has(branching)) {
       this.vm.scopes.push(KNOWN);
       return;
     }
     this.branches.wantRuns("inject each");
-    const { onItsWay } = this.branches;
-    const { world } = this.vm;
+    const { isReplaying } = this.branches;
+    const { machine } = this.vm;
     this.vm.scopes.push(
-      new EachScope(info, branching, onItsWay, world.countFaults(), world.watchResources()),
+      new EachScope(info, branching, isReplaying, machine.countFaults(), machine.watchResources()),
     );
   }
 
@@ -108,7 +112,7 @@ export class Sweeps {
     if (scope === KNOWN) return;
     // This run was here for one place only.
     if (!(scope instanceof EachScope)) throw new BranchEnded();
-    const { branching, info } = scope;
+    const { branching: choicePoint, info } = scope;
     this.vm.expecting(info.expectation);
     const left = scope.watch.leaks();
     if (left.length > 0) throw this.#leaked(info, null, left, this.vm);
@@ -121,23 +125,23 @@ export class Sweeps {
     const sayReports = () => this.incidents.push(...reported.values());
     for (const place of places) {
       this.vm.expecting(info.expectation);
-      const side = this.branches.again({ branching, way: place }, false);
-      this.#addReports(reported, side, place, places.length);
-      if (side.failure !== null) {
+      const child = this.branches.replay({ choicePoint, taken: place }, false);
+      this.#addReports(reported, child, place, places.length);
+      if (child.failure !== null) {
         sayReports();
-        const failure = failureOf(side, this.vm.world.stream.seq);
+        const failure = failureOf(child, this.vm.machine.stream.seq);
         throw new ScriptFailure({
           ...withNote(failure, `while ${placeText(place)} (\`inject each\`)`),
-          remedies: this.#remedies(branching, [[place]], () => true),
+          remedies: this.#remedies(choicePoint, [[place]], () => true),
         });
       }
-      const leaks = side.branches.branch!.watch.leaks();
-      if (leaks.length > 0) leaking.push({ place, leaks, run: side });
+      const leaks = child.branches.branch!.watch.leaks();
+      if (leaks.length > 0) leaking.push({ place, leaks, run: child });
     }
-    this.branches.known.set(branching, null);
-    if (leaking.length === 0 && this.vm.world.fails("report")) this.#judgeReports(info, reported);
+    this.branches.resolvedChoices.set(choicePoint, null);
+    if (leaking.length === 0 && this.vm.machine.fails("report")) this.#judgeReports(info, reported);
     sayReports();
-    if (leaking.length > 0) throw this.#leakedAt(info, branching, leaking, places.length);
+    if (leaking.length > 0) throw this.#leakedAt(info, choicePoint, leaking, places.length);
   }
 
   /**
@@ -150,28 +154,28 @@ export class Sweeps {
    * @returns Undefined in a run that looks for none.
    */
   #remedies(
-    branching: number,
+    choicePoint: number,
     groups: readonly (readonly FaultPlaceName[])[],
-    holds: (side: SideRun) => boolean,
+    holds: (child: ChildVm) => boolean,
   ): readonly string[] | undefined {
-    const { goals, heard, onItsWay, runs } = this.branches;
-    if (runs === null || !heard || onItsWay) return undefined;
-    const { quirks } = this.vm.world.lab.machine.kernel;
-    let steps = REMEDY_STEPS;
+    const { choices, attributeDefects, isReplaying, runs } = this.branches;
+    if (runs === null || !attributeDefects || isReplaying) return undefined;
+    const { quirks } = this.vm.machine.lab.machine.kernel;
+    let steps = ATTRIBUTION_STEPS;
     let untried = 0;
-    const isGone = (way: FaultPlaceName, off: readonly QuirkName[]) => {
+    const isGone = (taken: FaultPlaceName, off: readonly QuirkName[]) => {
       steps -= MACHINE_STEPS;
       if (steps <= 0) return false;
-      const side = runs.again({
-        goals: [...goals, { branching, way }],
-        known: new Map(),
+      const child = runs.replay({
+        choices: [...choices, { choicePoint, taken }],
+        resolvedChoices: new Map(),
         steps,
-        memoryBytes: this.vm.world.budget.leftBytes,
-        speaks: false,
-        quirks: withoutQuirks(quirks, off),
+        memoryBytes: this.vm.machine.budget.leftBytes,
+        emitsOutput: false,
+        quirks: withoutDefects(quirks, off),
       });
-      steps = Math.min(steps, Math.max(0, side.steps));
-      return side.failure === null && side.branches.arrived && holds(side);
+      steps = Math.min(steps, Math.max(0, child.steps));
+      return child.failure === null && child.branches.arrived && holds(child);
     };
     const counts = new Map<string, number>();
     for (const group of groups) {
@@ -179,7 +183,7 @@ export class Sweeps {
       for (const place of group) {
         let fixing = known.filter((off) => isGone(place, off));
         if (fixing.length === 0) {
-          fixing = [...remediesAmong(quirks, (off) => isGone(place, off))];
+          fixing = [...causingDefects(quirks, (off) => isGone(place, off))];
           // What takes more than one of them.
           if (fixing.length === 0 && isGone(place, [...quirks])) fixing = [[...quirks]];
         }
@@ -187,7 +191,7 @@ export class Sweeps {
         known = fixing;
         const text = fixing[0]?.length === quirks.size && quirks.size > 1
           ? "fixed by `quirks = [none]`"
-          : fixedText(fixing);
+          : attributionText(fixing);
         if (text !== null) counts.set(text, (counts.get(text) ?? 0) + 1);
       }
     }
@@ -203,21 +207,21 @@ export class Sweeps {
   /** Counts reports that the block without a fault does not draw: once for each place and class. */
   #addReports(
     reported: Map<string, SweepIncident>,
-    side: SideRun,
+    child: ChildVm,
     place: FaultPlaceName,
     tried: number,
   ): void {
-    const usual = new Set(this.vm.world.incidents.map(incidentName));
+    const usual = new Set(this.vm.machine.incidents.map(incidentName));
     const keys = new Set<string>();
-    for (const event of side.world.incidents) {
+    for (const event of child.machine.incidents) {
       const name = incidentName(event);
-      if (event.name !== "dma.report" || usual.has(name) || side.expectedIncidents.has(event)) {
+      if (event.name !== "dma.report" || usual.has(name) || child.expectedIncidents.has(event)) {
         continue;
       }
       const key = `${name} ${event.site}`;
-      if (event.seq <= (side.branches.branch?.seq ?? Infinity) || keys.has(key)) continue;
+      if (event.seq <= (child.branches.branch?.seq ?? Infinity) || keys.has(key)) continue;
       keys.add(key);
-      const first = { event, run: side, when: placeText(place), places: 0, tried };
+      const first = { event, context: child, when: placeText(place), places: 0, tried };
       remembered(reported, key, () => first).places++;
     }
   }
@@ -225,15 +229,15 @@ export class Sweeps {
   #judgeReports(info: FailEachInfo, reported: ReadonlyMap<string, SweepIncident>): void {
     const [first] = reported.values();
     if (first === undefined) return;
-    const { event, places, run, tried, when } = first;
+    const { event, places, context, tried, when } = first;
     const { class: reportClass, second_site: second, text } = event.fields;
     const site = second ?? event.site;
-    const drawn = site === null ? null : run.siteCall(site);
+    const drawn = site === null ? null : context.siteCall(site);
     throw new ExpectationError("E0908", `Unexpected report ${reportClass} when ${when}`, {
       span: headOf(info.span),
       related: [
         ...drawn === null ? [] : [{ span: drawn, message: "drawn here" }],
-        ...relatedTo(event, run),
+        ...relatedTo(event, context),
       ],
       notes: [text, `${places} of ${tried} places cause it`],
       hint: `if it is intended, write \`warns ${reportClass}\` after the call`,

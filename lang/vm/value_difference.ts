@@ -1,5 +1,5 @@
 /** Where two values that were to be equal differ, as lines for a reader. */
-import type { Run } from "../values/run.ts";
+import type { ExecutionContext } from "../values/execution_context.ts";
 import { formatCount, groupThousands } from "../text/numbers.ts";
 import { quoted } from "../render/source_text.ts";
 import { formatClipped } from "../render/value_text.ts";
@@ -18,36 +18,36 @@ import {
 
 /** Bytes on one row of a dump, and rows that are shown. */
 const ROW_BYTES = 16;
-const SHOWN_ROWS = 4;
+const DISPLAYED_ROWS = 4;
 /** Places of a list or record that are shown. */
-const SHOWN_PLACES = 6;
+const DISPLAYED_PLACES = 6;
 /** Characters of a value at one of them. */
 const PLACE_CHARACTERS = 200;
 /** Parts that are compared to find them. */
-const MOST_LOOKS = 2 ** 17;
+const MAX_COMPARISONS = 2 ** 17;
 /** A text is cut to this many characters, around its first difference. */
 const TEXT_CHARACTERS = 60;
 const TEXT_BEFORE = 24;
 /** Larger contents are not looked at for a message. */
-const MOST_BYTES = 2 ** 24;
+const MAX_BYTES = 2 ** 24;
 
 /** Lines that say where two values differ; none when there is no more to say than both values. */
-export function differenceLines(left: Value, right: Value, run: Run): string[] {
-  const leftBytes = contentOf(left, run);
-  const rightBytes = contentOf(right, run);
+export function differenceLines(left: Value, right: Value, context: ExecutionContext): string[] {
+  const leftBytes = contentOf(left, context);
+  const rightBytes = contentOf(right, context);
   if (leftBytes !== null && rightBytes !== null) return byteLines(leftBytes, rightBytes);
   if (typeof left === "string" && typeof right === "string") return textLines(left, right);
   if (left instanceof Handle && right instanceof Handle && left.type === right.type) {
     const { target, type } = left;
-    const lines = type.differences?.(target as never, right.target as never, run) ?? [];
+    const lines = type.differences?.(target as never, right.target as never, context) ?? [];
     return lines.length === 0 ? [] : ["they differ in", ...lines.map((line) => `  ${line}`)];
   }
   const compound = left instanceof ListValue && right instanceof ListValue ||
     left instanceof RecordValue && right instanceof RecordValue;
   if (!compound) return [];
-  const places = new Places(run);
+  const places = new Places(context);
   places.compare("", left, right);
-  const rest = places.count - SHOWN_PLACES;
+  const rest = places.count - DISPLAYED_PLACES;
   const more = `${places.looksLeft > 0 ? "" : "at least "}${formatCount(rest, "more place")}`;
   return [
     "they differ at",
@@ -57,13 +57,13 @@ export function differenceLines(left: Value, right: Value, run: Run): string[] {
 }
 
 /** The bytes of a value that has a content; null for any other, and for what is too large. */
-function contentOf(value: Value, run: Run): Uint8Array | null {
+function contentOf(value: Value, context: ExecutionContext): Uint8Array | null {
   if (value instanceof BytesValue) return value.bytes;
   if (!(value instanceof Handle)) return null;
   try {
-    const size = fieldOf(value, "size", run);
-    if (!(size instanceof Quantity) || size.value > MOST_BYTES) return null;
-    const bytes = fieldOf(value, "bytes", run);
+    const size = fieldOf(value, "size", context);
+    if (!(size instanceof Quantity) || size.value > MAX_BYTES) return null;
+    const bytes = fieldOf(value, "bytes", context);
     return bytes instanceof BytesValue ? bytes.bytes : null;
   } catch (error) {
     // A copy of it may be more than the script has left; the failure is reported without it.
@@ -72,8 +72,8 @@ function contentOf(value: Value, run: Run): Uint8Array | null {
   }
 }
 
-function fieldOf({ target, type }: Handle, name: string, run: Run): Value {
-  return findField(type, name)?.get(target as never, run) ?? null;
+function fieldOf({ target, type }: Handle, name: string, context: ExecutionContext): Value {
+  return findField(type, name)?.get(target as never, context) ?? null;
 }
 
 // Bytes.
@@ -93,12 +93,12 @@ function byteLines(left: Uint8Array, right: Uint8Array): string[] {
   const sizes = left.length === right.length
     ? ""
     : ` (${left.length} bytes on the left, ${right.length} on the right)`;
-  const rest = rows.length - SHOWN_ROWS;
+  const rest = rows.length - DISPLAYED_ROWS;
   return [
     `${formatCount(count, "byte")} of ${groupThousands(length)} differ${
       count === 1 ? "s" : ""
     }${sizes}`,
-    ...rows.slice(0, SHOWN_ROWS).flatMap((row) => rowLines(row, left, right)),
+    ...rows.slice(0, DISPLAYED_ROWS).flatMap((row) => rowLines(row, left, right)),
     ...rest > 0 ? [`  and in ${formatCount(rest, "more row")}`] : [],
   ];
 }
@@ -150,24 +150,24 @@ class Places {
   readonly shown: string[] = [];
   count = 0;
   /** Parts that may still be compared. What shares parts has more of them than anybody can wait for. */
-  looksLeft = MOST_LOOKS;
+  looksLeft = MAX_COMPARISONS;
 
-  constructor(readonly run: Run) {}
+  constructor(readonly context: ExecutionContext) {}
 
   compare(path: string, left: Value, right: Value): void {
     if (this.looksLeft === 0) return;
     this.looksLeft--;
-    this.run.work(COMPARE_STEPS);
+    this.context.work(COMPARE_STEPS);
     // The very same value has no parts that differ.
     if (left === right) return;
     if (left instanceof ListValue && right instanceof ListValue) {
       this.#compareItems(path, left.items, right.items);
     } else if (left instanceof RecordValue && right instanceof RecordValue) {
       this.#compareEntries(path, left, right);
-    } else if (!sameValue(left, right, this.run)) {
+    } else if (!sameValue(left, right, this.context)) {
       this.#add(() => {
         const [one, other] = [left, right].map((value) =>
-          formatClipped(value, this.run, PLACE_CHARACTERS)
+          formatClipped(value, this.context, PLACE_CHARACTERS)
         );
         return `${path}: ${one} is not ${other}`;
       });
@@ -175,7 +175,7 @@ class Places {
   }
 
   #add(line: () => string): void {
-    if (this.count++ < SHOWN_PLACES) this.shown.push(line());
+    if (this.count++ < DISPLAYED_PLACES) this.shown.push(line());
   }
 
   #compareItems(path: string, left: readonly Value[], right: readonly Value[]): void {
@@ -202,9 +202,9 @@ class Places {
 }
 
 /** Kinds that cannot be compared are different here: the comparison of the whole went by them. */
-function sameValue(left: Value, right: Value, run: Run): boolean {
+function sameValue(left: Value, right: Value, context: ExecutionContext): boolean {
   try {
-    return valuesEqual(left, right, run);
+    return valuesEqual(left, right, context);
   } catch (error) {
     if (error instanceof LimitError) throw error;
     return false;

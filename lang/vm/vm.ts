@@ -9,36 +9,35 @@
  */
 import { PICTURE_COLUMNS } from "../text/columns.ts";
 import type { IncidentEvent } from "../values/incident.ts";
-import type { Lab } from "../../devices/lab.ts";
-import type { HostBudget } from "../../runtime/host_budget.ts";
-import type { EventRecorder } from "../../runtime/recorder.ts";
+import type { Lab } from "@dmalab/devices";
+import type { EventRecorder, HostBudget } from "@dmalab/runtime";
 import type { Registry } from "../values/registry.ts";
-import type { Between, Follower, Output, Shown } from "../values/run.ts";
-import type { World } from "../values/world.ts";
+import type { DebugHooks, Output, Preemption, ShowStatement } from "../values/execution_context.ts";
+import type { SimulatedMachine } from "../values/simulated_machine.ts";
 import type { Span } from "../source.ts";
 import { Activities } from "./activities.ts";
-import { Branches, type SideRun } from "./branches.ts";
+import { Branches, type ChildVm } from "./branches.ts";
 import { enterAgain, spanAt } from "./call_stack.ts";
 import { Calls } from "./calls.ts";
-import { Following } from "./following.ts";
+import { VmDebugHooks } from "./debug_hooks.ts";
 import type { CallShape, Code, OutcomeInfo } from "./code.ts";
 import type { Walk } from "./collections.ts";
 import {
   type Handler,
-  LookRefused,
-  type MarkListener,
   type RunScope,
+  SideEffectRefused,
+  type StatementListener,
   StatementOver,
 } from "./control.ts";
 import { Errors } from "./errors.ts";
 import { type Failure, ScriptFailure } from "./failure.ts";
-import { HeldValues } from "./held_values.ts";
+import { ReachableValues } from "./reachable_values.ts";
 import { CALL_BYTES, type Limits, NATIVE_DEPTH, SLOT_BYTES, STEP_BYTES } from "../values/limits.ts";
 import { Invariants } from "./invariants.ts";
 import { FRAME_NUMBERS, loop, type LoopVm, TO_NATIVE, type VmState } from "./loop.ts";
-import { Looks } from "./looks.ts";
+import { DefectProbes } from "./defect_probes.ts";
 import { Members } from "./members.ts";
-import { tooDeep, tooDeepInside, tooManySteps, tooMuchMemory, wrongCount } from "./mistakes.ts";
+import { tooDeep, tooDeepInside, tooManySteps, tooMuchMemory, wrongCount } from "./vm_errors.ts";
 import { separated } from "../values/changes.ts";
 import { describeValue } from "../values/operators.ts";
 import { type Question, questionLines } from "../values/question.ts";
@@ -52,10 +51,10 @@ import { Closure, type Value } from "../values/value.ts";
 /** Instructions between two looks at the limits. */
 const SLICE_STEPS = 20_000;
 
-export class Vm implements LoopVm, SideRun {
+export class Vm implements LoopVm, ChildVm {
   readonly code: Code;
   readonly registry: Registry;
-  readonly world: World;
+  readonly machine: SimulatedMachine;
   readonly limits: Limits;
   /** Consts, names of the machine and a session's variables. */
   readonly globals: (Value | undefined)[] = [];
@@ -65,8 +64,8 @@ export class Vm implements LoopVm, SideRun {
   budgetCount: (eventName: string) => Value = () => 0;
   watch: RunWatch | null = null;
   /** Called for each statement that starts. */
-  marks: MarkListener | null = null;
-  readonly following: Following = new Following(this);
+  marks: StatementListener | null = null;
+  readonly following: VmDebugHooks = new VmDebugHooks(this);
   looking = false;
   result: Value = null;
   /** Why the last run failed. */
@@ -77,7 +76,7 @@ export class Vm implements LoopVm, SideRun {
   readonly calls: Calls;
   readonly invariants: Invariants = new Invariants(this);
   readonly races: Races = new Races(this, this.branches);
-  readonly looks: Looks = new Looks(this, this.branches);
+  readonly looks: DefectProbes = new DefectProbes(this, this.branches);
   readonly sweeps: Sweeps = new Sweeps(this, this.branches);
 
   readonly members: Members;
@@ -96,7 +95,7 @@ export class Vm implements LoopVm, SideRun {
   readonly charge = (bytes: number): void => this.chargeMemory(bytes);
 
   readonly #budget: HostBudget;
-  readonly #held: HeldValues;
+  readonly #held: ReachableValues;
   readonly #errors: Errors = new Errors(this);
   readonly #output: Output;
   /** How many scopes were open before the function that runs. */
@@ -105,25 +104,31 @@ export class Vm implements LoopVm, SideRun {
   #pauseSteps = Infinity;
   #nativeDepth = 0;
 
-  constructor(code: Code, registry: Registry, world: World, limits: Limits, output: Output) {
+  constructor(
+    code: Code,
+    registry: Registry,
+    machine: SimulatedMachine,
+    limits: Limits,
+    output: Output,
+  ) {
     this.code = code;
     this.registry = registry;
-    this.world = world;
+    this.machine = machine;
     this.limits = limits;
     this.members = new Members(registry.types);
     this.calls = new Calls(this, this.stack, this.members);
     this.#output = output;
     this.steps = limits.steps;
-    this.#budget = world.budget;
+    this.#budget = machine.budget;
     const look = () => this.#look();
     this.#budget.onLook = look;
-    this.#held = new HeldValues(this.#budget, this);
+    this.#held = new ReachableValues(this.#budget, this);
     this.frames = new Int32Array(FRAME_NUMBERS * (limits.depth + 2));
   }
 
   // What builtins see of the run.
   get lab(): Lab {
-    return this.world.lab;
+    return this.machine.lab;
   }
 
   get columns(): number {
@@ -131,7 +136,7 @@ export class Vm implements LoopVm, SideRun {
   }
 
   get recorder(): EventRecorder {
-    return this.world.recorder;
+    return this.machine.recorder;
   }
 
   call(closure: Closure, args: readonly Value[]): Value {
@@ -162,7 +167,7 @@ export class Vm implements LoopVm, SideRun {
     }
   }
 
-  print(line: string, shown?: Shown): void {
+  print(line: string, shown?: ShowStatement): void {
     if (!this.looking) this.#output.write(line, shown);
   }
 
@@ -195,11 +200,11 @@ export class Vm implements LoopVm, SideRun {
   }
 
   wantChange(): void {
-    if (this.looking) throw new LookRefused("A list or a record");
+    if (this.looking) throw new SideEffectRefused("A list or a record");
     this.invariants.wantChange();
   }
 
-  get between(): Between | null {
+  get preemption(): Preemption | null {
     return this.races.isRunning ? this.races : null;
   }
 
@@ -246,7 +251,7 @@ export class Vm implements LoopVm, SideRun {
 
   siteOf = (span: Span): number => this.code.siteOf(span);
 
-  get follower(): Follower | null {
+  get debugHooks(): DebugHooks | null {
     return this.marks === null ? null : this.following;
   }
 
@@ -416,7 +421,7 @@ export class Vm implements LoopVm, SideRun {
   }
 
   handle(outcome: OutcomeInfo | null, pc: number): void {
-    const { depth, fp, scopes: { length: scopes }, sp, world: { incidents, stream } } = this;
+    const { depth, fp, scopes: { length: scopes }, sp, machine: { incidents, stream } } = this;
     const { cpu } = stream.context;
     this.handlers.push({ pc, sp, fp, depth, cpu, outcome, incidents: incidents.length, scopes });
   }

@@ -1,7 +1,7 @@
 /**
  * How releases differ in the block layer, as strategies chosen once when a queue is built.
  *
- * @see behaviour/block.md 1.1, 1.6, 2.3 and behaviour/defects.md
+ * @see rules/block.md 1.1, 1.6, 2.3 and rules/defects.md
  */
 import type { DmaDevice } from "../dma/device/device.ts";
 import type { DmaDirection } from "../dma/attributes.ts";

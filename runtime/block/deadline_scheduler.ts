@@ -6,7 +6,7 @@
  * waited too long, it begins with the oldest. These are the scheduler's documented parameters with
  * their defaults, and the order of the captured dispatches.
  *
- * @see behaviour/block.md 1.5, "Scheduler in front of the driver"
+ * @see rules/block.md 1.5, "Scheduler in front of the driver"
  */
 import { invariant } from "../errno.ts";
 import { type Nanoseconds, SECTOR_SIZE_BYTES } from "../address.ts";

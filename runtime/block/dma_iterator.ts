@@ -8,7 +8,7 @@
  *
  * The `ret` event of what decides names the row of the rules that it left by, and its inputs.
  *
- * @see behaviour/block.md 2.2 to 2.5
+ * @see rules/block.md 2.2 to 2.5
  */
 import type { Bytes, DmaAddr, PhysAddr } from "../address.ts";
 import { DMA_ATTR } from "../dma/attributes.ts";
@@ -64,7 +64,7 @@ export class BlkDmaIter {
   readonly segments = new SegmentIterator();
 }
 
-/** How a call was left: a row of the rules. @see behaviour/block.md 2.3, 2.5 */
+/** How a call was left: a row of the rules. @see rules/block.md 2.3, 2.5 */
 type Exit =
   | "block.2.3.1"
   | "block.2.3.2"
@@ -105,7 +105,7 @@ export class BlkDma {
 
   /**
    * The same for the request's metadata, with a state and an iterator of its own.
-   * @see behaviour/block.md 2.7
+   * @see rules/block.md 2.7
    */
   startMetadata(
     request: BlockRequest,
@@ -247,7 +247,7 @@ export class BlkDma {
     return mapped;
   }
 
-  /** Which gap bit decides. @see behaviour/block.md 1.7, 2.7 */
+  /** Which gap bit decides. @see rules/block.md 1.7, 2.7 */
   #gapBit(request: BlockRequest, metadata: boolean): number {
     return metadata ? this.#rules.metadataGap(request) : request.gapBit;
   }

@@ -6,7 +6,7 @@
  * address and then the least of them gives the same number as combining the addresses first, and
  * works for offsets above 31 bits.
  *
- * @see behaviour/block.md 1.6
+ * @see rules/block.md 1.6
  */
 
 /** One plus the position of the lowest set bit; 0 for 0. */

@@ -1,7 +1,7 @@
 /**
  * Joins bios that follow each other on the disk into one request.
  *
- * @see behaviour/block.md 1.5
+ * @see rules/block.md 1.5
  */
 import { type Bytes, type PhysAddr, SECTOR_SIZE_BYTES } from "../address.ts";
 import { type EventFields, eventId } from "../event_vocabulary.ts";
@@ -17,10 +17,10 @@ import type { BlockRequest } from "./request.ts";
 const BLOCK_MERGE = eventId("block.merge");
 
 /** Where a bio joins a request: behind it, before it, or, for discards, anywhere. */
-type Side = "back" | "front" | "discard";
+type MergeEnd = "back" | "front" | "discard";
 
 /** What keeps a bio out of a request that it follows. */
-export type Refusal = Exclude<EventFields<"block.merge">["rule"], Side>;
+export type MergeRefusal = Exclude<EventFields<"block.merge">["rule"], MergeEnd>;
 
 /** Operations that are never merged. */
 const SINGLE_OPS: ReadonlySet<BlockOp> = new Set(["flush", "write_zeroes", "drv_in", "drv_out"]);
@@ -82,14 +82,14 @@ export function integritySegments(bio: Bio, limits: QueueLimits): number {
 
 /**
  * What a queue leaves out of merging, with the kernel's numbers: 0 nothing; 1 the searches beyond a
- * plug and the request joined last; 2 all of it. @see behaviour/block.md 1.5
+ * plug and the request joined last; 2 all of it. @see rules/block.md 1.5
  */
 export type NoMerges = 0 | 1 | 2;
 
 /** Decides for one queue what may be joined, and joins it. */
 export class RequestMerger {
   /** What kept the last bio out that `join` did not take; null where no check was needed. */
-  refusal: Refusal | null = null;
+  refusal: MergeRefusal | null = null;
 
   readonly #limits: QueueLimits;
   readonly #gap: GapRule;
@@ -174,14 +174,19 @@ export class RequestMerger {
     return this.#touches() ? 0 : pairGap(this.#endOffset(), this.#next.offset);
   }
 
-  #side(request: BlockRequest, bio: Bio): Side | null {
+  #side(request: BlockRequest, bio: Bio): MergeEnd | null {
     if (request.op === "discard" && this.#limits.maxDiscardSegments > 1) return "discard";
     if (request.sector + request.bytes / SECTOR_SIZE_BYTES === bio.sector) return "back";
     return bio.sector + bio.sizeBytes / SECTOR_SIZE_BYTES === request.sector ? "front" : null;
   }
 
   /** Leaves the two vectors that meet in `#end` and `#next` when nothing is refused. */
-  #refusal(request: BlockRequest, bio: Bio, nrSegments: number, side: Side): Refusal | null {
+  #refusal(
+    request: BlockRequest,
+    bio: Bio,
+    nrSegments: number,
+    side: MergeEnd,
+  ): MergeRefusal | null {
     const limits = this.#limits;
     // Metadata decides first, and closes nothing: the captures show requests left open by it.
     if (!this.#integrityFits(request, bio)) return "integrity";
@@ -198,7 +203,7 @@ export class RequestMerger {
   }
 
   /** Leaves the two vectors that meet in `#end` and `#next`. */
-  #gapRefusal(first: readonly Bio[], later: Bio): Refusal | null {
+  #gapRefusal(first: readonly Bio[], later: Bio): MergeRefusal | null {
     const { virtBoundaryMask } = this.#limits;
     const earlier = first[0]!;
     if (virtBoundaryMask !== 0 && earlier.metadata.length !== 0) {
@@ -212,7 +217,7 @@ export class RequestMerger {
     return virtBoundaryMask !== 0 && this.#gapAtBoundary(earlier.firstPhys) ? "gap" : null;
   }
 
-  #discardRefusal(request: BlockRequest, bio: Bio): Refusal | null {
+  #discardRefusal(request: BlockRequest, bio: Bio): MergeRefusal | null {
     if (request.bios.length + 1 > this.#limits.maxDiscardSegments) {
       return this.#close(request, "ranges");
     }
@@ -220,7 +225,7 @@ export class RequestMerger {
     return tooMuch ? this.#close(request, "sectors") : null;
   }
 
-  #close(request: BlockRequest, refusal: Refusal): Refusal {
+  #close(request: BlockRequest, refusal: MergeRefusal): MergeRefusal {
     request.closed = true;
     return refusal;
   }
@@ -266,7 +271,7 @@ export class RequestMerger {
     return sectors * SECTOR_SIZE_BYTES;
   }
 
-  #emit(request: BlockRequest, bio: Bio, nrSegments: number, rule: Side | Refusal): void {
+  #emit(request: BlockRequest, bio: Bio, nrSegments: number, rule: MergeEnd | MergeRefusal): void {
     const limits = this.#limits;
     const joined = rule === "back" || rule === "front" || rule === "discard";
     const outer = this.#events.context.enterRequest(request.id);

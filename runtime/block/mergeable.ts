@@ -1,7 +1,7 @@
 /**
  * When two runs of memory may become one segment, and where a segment must end.
  *
- * @see behaviour/block.md 1.5, last paragraphs
+ * @see rules/block.md 1.5, last paragraphs
  */
 import type { Bytes, PhysAddr } from "../address.ts";
 

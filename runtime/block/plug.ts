@@ -1,7 +1,7 @@
 /**
  * A plug: requests that one task has made and holds back, so that what follows can join them.
  *
- * @see behaviour/block.md 1.5
+ * @see rules/block.md 1.5
  */
 import type { Bio } from "./bio.ts";
 import type { RequestMerger } from "./merge.ts";

@@ -3,7 +3,7 @@
  *
  * A driver states what it knows; deriving fills in the rest and refuses what makes no sense.
  *
- * @see behaviour/block.md 1.1
+ * @see rules/block.md 1.1
  */
 import { type Bytes, KIB, MIB, PAGE_SIZE_BYTES, SECTOR_SIZE_BYTES } from "../address.ts";
 import { alignDown, isPowerOfTwo } from "../address.ts";
@@ -18,7 +18,7 @@ import type { SegmentLimits } from "./segment_iterator.ts";
 export interface LimitReason {
   readonly limit: keyof LimitValues;
   readonly value: number;
-  /** Page and number in `docs/behaviour/`. */
+  /** Page and number in `docs/rules/`. */
   readonly rule: string;
   readonly inputs: Readonly<Record<string, FieldValue>>;
 }
@@ -73,7 +73,7 @@ const MIN_SECTORS = PAGE_SIZE_BYTES / SECTOR_SIZE_BYTES;
 const OWN_SIZE_ABOVE_BYTES = 4 * MIB;
 /** Logical blocks above this need support the model does not have. */
 const MAX_LOGICAL_BLOCK_BYTES = 64 * KIB;
-/** @see behaviour/block.md 1.2 */
+/** @see rules/block.md 1.2 */
 const MAX_METADATA_BYTES = 2 * MIB;
 const ALL_ONES_32 = 2 ** 32 - 1;
 
@@ -89,7 +89,7 @@ function minNotZero(a: number, b: number): number {
  * @param input What the driver states.
  * @param softCapSectors The release's default soft limit, in sectors.
  * @returns The limits, or -EINVAL; a caller then keeps those it had.
- * @see behaviour/block.md 1.1
+ * @see rules/block.md 1.1
  */
 export function deriveLimits(input: LimitsInput, softCapSectors: number): QueueLimits | number {
   const why: LimitReason[] = [...(input.reasons ?? [])];

@@ -45,11 +45,11 @@ export class BlockRequest implements EventOrigin {
   id = 0;
   /** Number of segments as the block layer counted them; the mapped ones may be fewer. */
   nrPhysSegments = 0;
-  /** @see behaviour/block.md 1.6 */
+  /** @see rules/block.md 1.6 */
   gapBit = 0;
   /** Number of metadata segments; 0 for a request without metadata. */
   nrIntegritySegments = 0;
-  /** Nothing more may join it, since something once was too much. @see behaviour/block.md 1.5 */
+  /** Nothing more may join it, since something once was too much. @see rules/block.md 1.5 */
   closed = false;
   /** Segments that were mapped one by one, each to be unmapped if the device needs that. */
   mappedSegments = 0;

@@ -1,7 +1,7 @@
 /**
  * Walks a request's memory as physical segments, joining what touches.
  *
- * @see behaviour/block.md 2.1
+ * @see rules/block.md 2.1
  */
 import type { Bytes, PhysAddr } from "../address.ts";
 import { type BioVec, NO_VECS, vecsSizeBytes } from "./bio.ts";

@@ -1,7 +1,7 @@
 /**
  * Cuts bios to what a queue takes, and counts their segments on the way.
  *
- * @see behaviour/block.md 1.3
+ * @see rules/block.md 1.3
  */
 import { alignDown, type Bytes, type PhysAddr, SECTOR_SIZE_BYTES } from "../address.ts";
 import { BLK_STS, type BlkStatus } from "../errno.ts";
@@ -20,7 +20,7 @@ const BLOCK_SPLIT = eventId("block.split");
 /** What ended the walk over a bio's vectors. */
 type CutRule = EventFields<"block.split">["rule"];
 
-/** What makes a bio unfit for the queue, cut or not. @see behaviour/block.md 1.3 */
+/** What makes a bio unfit for the queue, cut or not. @see rules/block.md 1.3 */
 export type BioRefusal =
   /** Memory that does not lie as the device needs it. */
   | "alignment"
@@ -39,7 +39,7 @@ export type BioRefusal =
  * Takes bios apart.
  *
  * @example
- * ```ts
+ * ```ts ignore
  * for (;;) {
  *   const piece = splitter.next(bio);
  *   if (piece === null) return splitter.status;

@@ -1,7 +1,7 @@
 /**
  * A map of tags in words of 64 bits, with a hint where to look next.
  *
- * @see behaviour/nvme.md 2.5, "Records and tags"
+ * @see rules/nvme.md 2.5, "Records and tags"
  */
 import { invariant } from "../errno.ts";
 const WORD_BITS = 64;

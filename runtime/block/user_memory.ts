@@ -1,7 +1,7 @@
 /**
  * Which memory of a user a passthrough command maps as it lies, and which the block layer copies.
  *
- * @see behaviour/block.md 1.8
+ * @see rules/block.md 1.8
  */
 import type { BioVec } from "./bio.ts";
 import type { QueueLimits } from "./queue_limits.ts";
@@ -25,7 +25,7 @@ export type CopyReason =
  * @returns Null where the memory is mapped as it lies.
  *
  * @example
- * ```ts
+ * ```ts ignore
  * // A virtual boundary of 4095, a DMA alignment of 3.
  * whyCopied([{ phys: 0x1000, sizeBytes: 512 }, { phys: 0x3000, sizeBytes: 512 }], limits, false); // "gap"
  * ```

@@ -1,6 +1,6 @@
 /** Directions and attributes of DMA mappings, with the kernel's numbers. */
 
-/** The device reads and writes. @see behaviour/dma.md 1.4, row 1 */
+/** The device reads and writes. @see rules/dma.md 1.4, row 1 */
 export const DMA_BIDIRECTIONAL = 0;
 /** The device only reads. */
 export const DMA_TO_DEVICE = 1;
@@ -21,7 +21,7 @@ export function directionWord(dir: DmaDirection): DirectionWord {
   return DIRECTION_WORDS[dir];
 }
 
-/** Mapping attributes as bits. @see behaviour/dma.md 1.5 */
+/** Mapping attributes as bits. @see rules/dma.md 1.5 */
 export const DMA_ATTR = {
   WEAK_ORDERING: 1 << 1,
   WRITE_COMBINE: 1 << 2,

@@ -1,12 +1,12 @@
 /**
  * How releases differ in the mapping layer, as strategies chosen once when a machine is built.
  *
- * @see behaviour/dma.md 2.1, 7.3, behaviour/p2p.md 9.9, behaviour/defects.md
+ * @see rules/dma.md 2.1, 7.3, rules/p2p.md 9.9, rules/defects.md
  */
 import type { Bytes } from "../address.ts";
 import type { Kernel, KernelStrategies } from "../kernels/kernels.ts";
 
-type Kept =
+type PreservedAttributes =
   | "bouncesPeerMemory"
   | "mapsSharedAsAny"
   | "refusesSharedCoherent"
@@ -14,7 +14,7 @@ type Kept =
   | "translatesMmio"
   | "warnsOverflowPerCall";
 
-export interface DmaRules extends Pick<KernelStrategies["dma"], Kept> {
+export interface DmaRules extends Pick<KernelStrategies["dma"], PreservedAttributes> {
   /** A range is flushed and free when `dma_iova_destroy` returns, whatever the mode. */
   readonly destroysAtOnce: boolean;
   /** `dma_iova_destroy` frees what was reserved; else the size passed as mapped. */

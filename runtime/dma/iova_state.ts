@@ -4,18 +4,18 @@
  * The top bit of the stored size says that some part is bounced; here it is a field of its own,
  * and `sizeBytes` is what the kernel's callers see.
  *
- * @see behaviour/dma.md 3.1
+ * @see rules/dma.md 3.1
  */
 import type { Bytes, DmaAddr } from "../address.ts";
 import type { DmaDirection } from "./attributes.ts";
 
-/** What a range is mapped for, as the API of 2024 kept it. @see behaviour/defects.md */
-export interface KeptAttributes {
+/** What a range is mapped for, as the API of 2024 kept it. @see rules/defects.md */
+export interface IovaStateAttributes {
   readonly dir: DmaDirection;
   readonly attrs: number;
 }
 
-/** A buffer that a link mapped by itself. @see calls/one_way.ts */
+/** A buffer that a link mapped by itself. @see calls/maps_without_range.ts */
 export interface LinkedSingle {
   /** Where the link put it. */
   readonly offset: number;
@@ -55,7 +55,7 @@ export class DmaIovaState {
    * What the range's first link said, where the API keeps that; null before.
    * @internal
    */
-  kept: KeptAttributes | null = null;
+  kept: IovaStateAttributes | null = null;
   /**
    * Buffers that links mapped by themselves, where the API remembers those; else none.
    * @internal

@@ -5,10 +5,10 @@
  * A region of the machine block that bears one of these names stands for it; so do the pages that
  * vmalloc has taken.
  *
- * @see behaviour/dma.md 1.4 (map-single of vmalloc memory), 8.2 rows 10, 11, 13
+ * @see rules/dma.md 1.4 (map-single of vmalloc memory), 8.2 rows 10, 11, 13
  */
 import { alignDown, type Bytes, PAGE_SIZE_BYTES, type PhysAddr } from "../address.ts";
-import type { MemoryRegion } from "../machine_config.ts";
+import type { MemoryRegionConfig } from "../machine_config.ts";
 
 const AREA_OF_REGION = {
   kernel_stack: "stack",
@@ -20,11 +20,11 @@ const AREA_OF_REGION = {
 export type KernelArea = (typeof AREA_OF_REGION)[keyof typeof AREA_OF_REGION];
 
 export class KernelAreas {
-  readonly #areas: readonly { readonly area: KernelArea; readonly region: MemoryRegion }[];
+  readonly #areas: readonly { readonly area: KernelArea; readonly region: MemoryRegionConfig }[];
 
   readonly #vmallocPages = new Set<number>();
 
-  constructor(regions: readonly MemoryRegion[]) {
+  constructor(regions: readonly MemoryRegionConfig[]) {
     this.#areas = regions.flatMap((region) =>
       region.name in AREA_OF_REGION
         ? [{ area: AREA_OF_REGION[region.name as keyof typeof AREA_OF_REGION], region }]

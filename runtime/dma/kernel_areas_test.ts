@@ -1,10 +1,10 @@
 import { assertEquals } from "@std/assert";
 import { MIB, type PhysAddr } from "../address.ts";
-import type { MemoryRegion } from "../machine_config.ts";
+import type { MemoryRegionConfig } from "../machine_config.ts";
 import { KernelAreas } from "./kernel_areas.ts";
 
 const at = (phys: number) => phys as PhysAddr;
-const region = (name: string, basePhys: number): MemoryRegion => ({
+const region = (name: string, basePhys: number): MemoryRegionConfig => ({
   name,
   basePhys: at(basePhys),
   sizeBytes: MIB,

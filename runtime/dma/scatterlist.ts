@@ -6,7 +6,7 @@
  * again. The fields are columns of typed arrays, so that a driver that keeps its lists maps without
  * making garbage.
  *
- * @see behaviour/dma.md chapter 7
+ * @see rules/dma.md chapter 7
  */
 import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../address.ts";
 import { invariant } from "../errno.ts";
@@ -16,7 +16,7 @@ import type { MapBranch } from "./paths/map_branch.ts";
 /** Entries of one table in memory, which is a page; of a chain's tables all but the last spend one
  * on the link to the next. */
 export const SCATTER_TABLE_ENTRIES = 128;
-/** Host memory of an entry. @see behaviour/nvme.md 6 */
+/** Host memory of an entry. @see rules/nvme.md 6 */
 export const SCATTER_ENTRY_BYTES: Bytes = 32;
 
 /** One buffer to be mapped. */
@@ -40,7 +40,7 @@ const BUS_ADDRESS = 1;
 /** The mark of a bus address stands in the entry's link to its page. */
 const IN_PAGE_LINK = 2;
 
-/** What keeps an output apart from the one before it. @see behaviour/dma.md 7.2 step 5 */
+/** What keeps an output apart from the one before it. @see rules/dma.md 7.2 step 5 */
 export const APART = {
   /** Nothing is before it, or nothing is ever joined: the device sees physical addresses. */
   UNJOINED: 0,
@@ -63,7 +63,7 @@ export class Scatterlist {
   outputs = 0;
   /**
    * The list was once mapped entry by entry, because some might bounce. Only clearing the list takes
-   * the mark away, as in the kernel (behaviour/dma.md 7.2, hazards).
+   * the mark away, as in the kernel (rules/dma.md 7.2, hazards).
    */
   bounced = false;
 

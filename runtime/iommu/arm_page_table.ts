@@ -4,19 +4,19 @@
  * It differs from the generic one in how it is driven: an unmap is cut by page size, each piece is
  * one call that stays in one table, and a block replaces a table whatever is in it.
  *
- * @see behaviour/dma.md 5.1; tests/golden/pagetable/README.md
+ * @see rules/dma.md 5.1; tests/golden/pagetable/README.md
  */
 import { ERRNO } from "../errno.ts";
 import {
   type HostCharge,
   PageSizeChoice,
   type PageTable,
-  type PathEntry,
   PTE_READ,
   PTE_WRITE,
   SYNC_LEAVES,
   SYNC_WALK,
   TablePages,
+  type TableWalkEntry,
 } from "./page_table.ts";
 import { RadixTable } from "./radix_table.ts";
 
@@ -279,7 +279,7 @@ export class ArmPageTable extends RadixTable implements PageTable {
     return true;
   }
 
-  path(iova: number): readonly PathEntry[] {
+  path(iova: number): readonly TableWalkEntry[] {
     if (iova > this.lastAddress) return [];
     return this.#tables.path(
       this.#top,

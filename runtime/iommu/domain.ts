@@ -4,7 +4,7 @@
  * The devices of an IOMMU group share a domain. What happens here happens in the order in which a
  * kernel does it, and every step is an event.
  *
- * @see behaviour/dma.md 4.2, 5.2, 5.3, 9.4
+ * @see rules/dma.md 4.2, 5.2, 5.3, 9.4
  */
 import {
   ADDRESS_LIMIT,
@@ -15,7 +15,6 @@ import {
   leavesWindow,
   type PhysAddr,
 } from "../address.ts";
-import type { DmaDevice } from "../dma/device/device.ts";
 import { hexAddress } from "../dma/hex_address.ts";
 import { ERRNO, errnoName, invariant, InvariantError } from "../errno.ts";
 import { eventId } from "../event_vocabulary.ts";
@@ -28,7 +27,7 @@ import type { FlushReason } from "./flush_queue.ts";
 import { coverByHardware, Invalidation, rangeBytes, syncDeviceTlbs } from "./invalidation.ts";
 import type { IommuModelSpec } from "./iommu_models.ts";
 import type { Iotlb } from "./iotlb.ts";
-import { IovaAllocator, LARGEST_CACHED_PFNS, searchedPfns } from "./iova_allocator.ts";
+import { IovaAllocator, MAX_CACHED_PFNS, searchedPfns } from "./iova_allocator.ts";
 import { type IovaShortage, shortageOf } from "./iova_shortage.ts";
 import { MemoryRuns } from "./memory_runs.ts";
 import type { PageTable } from "./page_table.ts";
@@ -62,12 +61,28 @@ const LAST_32BIT_ADDRESS = 2 ** 32 - 1;
 /** The last address of a device whose mask and bus leave nothing out. */
 const NO_LAST_ADDRESS = ADDRESS_LIMIT - 1;
 
+/** A device, as far as its domain asks it. */
+export interface DomainMember {
+  readonly name: string;
+  /** It keeps translations itself. */
+  readonly ats: boolean;
+  readonly lastAddress: number;
+  readonly lastCoherentAddress: number;
+  /** 0 where its bus reaches everything. */
+  readonly busLimitBits: number;
+  /** Mappings that are not ended. */
+  readonly mappings: number;
+  /** IOVAs below 4 GiB first; an allocation that fails changes it for good. */
+  prefer32Bit: boolean;
+  setUp32Bit(forcedac: boolean): void;
+}
+
 export interface IommuDomainOptions {
   readonly id: number;
   /** Its device's name, or those of a group when it is made: `x+y`. */
   readonly name: string;
   /** Those of its group. */
-  readonly members: readonly DmaDevice[];
+  readonly members: readonly DomainMember[];
   readonly table: PageTable;
   readonly iotlb: Iotlb;
   /** Set for a domain in lazy mode. */
@@ -82,7 +97,7 @@ export class IommuDomain implements FlushQueueOwner {
   readonly id: number;
   readonly name: string;
   /** The devices that it translates for, in the order in which they were probed. */
-  readonly members: readonly DmaDevice[];
+  readonly members: readonly DomainMember[];
   readonly iova: IovaAllocator;
   readonly table: PageTable;
   readonly granuleBytes: Bytes;
@@ -196,9 +211,9 @@ export class IommuDomain implements FlushQueueOwner {
    * @param coherent Whether the coherent mask limits it; else the streaming mask does.
    * @returns The first address, or 0 when no range fits.
    * @throws {AddressLimitError} When it would be one that is no exact number.
-   * @see behaviour/dma.md 4.2, 9.5
+   * @see rules/dma.md 4.2, 9.5
    */
-  allocIova(device: DmaDevice, sizeBytes: Bytes, coherent: boolean): number {
+  allocIova(device: DomainMember, sizeBytes: Bytes, coherent: boolean): number {
     const { iova } = this;
     const { events, faults } = this.#platform;
     if (faults !== null && faults.errnoAt(FAULT["iova.alloc"]) !== 0) return 0;
@@ -239,13 +254,13 @@ export class IommuDomain implements FlushQueueOwner {
     return start;
   }
 
-  #whyAllocated(device: DmaDevice, pfns: number, last: number, limitPfn: number): Why {
+  #whyAllocated(device: DomainMember, pfns: number, last: number, limitPfn: number): Why {
     const fromCache = this.iova.lastSource === "rcache";
     return {
       rule: fromCache ? "dma.4.3" : limitPfn < this.iova.ranges.dma32Pfn ? "dma.4.2" : "dma.4.4",
       inputs: {
         granules: pfns,
-        cacheable: pfns <= LARGEST_CACHED_PFNS,
+        cacheable: pfns <= MAX_CACHED_PFNS,
         last_address_of_device: last,
         below_4gib_first: device.prefer32Bit,
         cpu: this.#platform.events.context.cpu,
@@ -253,8 +268,8 @@ export class IommuDomain implements FlushQueueOwner {
     };
   }
 
-  /** Says why a search for whole granules found none. @see behaviour/dma.md 4.4 */
-  #noneFits(device: DmaDevice, sizeBytes: Bytes, lastOfDevice: number, limitPfn: number): void {
+  /** Says why a search for whole granules found none. @see rules/dma.md 4.4 */
+  #noneFits(device: DomainMember, sizeBytes: Bytes, lastOfDevice: number, limitPfn: number): void {
     const { events } = this.#platform;
     if (!events.tick(IOVA_ALLOC_FAILED)) return;
     const { granuleBytes, iova: { ranges } } = this;
@@ -305,7 +320,7 @@ export class IommuDomain implements FlushQueueOwner {
         to: this.iova.lastDestination,
       }, {
         rule: "dma.4.3",
-        inputs: { granules, largest_cached_granules: LARGEST_CACHED_PFNS },
+        inputs: { granules, largest_cached_granules: MAX_CACHED_PFNS },
       });
     }
   }
@@ -379,7 +394,7 @@ export class IommuDomain implements FlushQueueOwner {
     }, { rule: "dma.5.1", inputs: { granule_bytes: this.granuleBytes, last_address, last_phys } });
   }
 
-  /** Makes new mappings visible to the device. @see behaviour/dma.md 5.2 (map-sync) */
+  /** Makes new mappings visible to the device. @see rules/dma.md 5.2 (map-sync) */
   syncMap(iova: number, sizeBytes: Bytes): void {
     const { events } = this.#platform;
     if (this.cachingMode) {
@@ -396,9 +411,9 @@ export class IommuDomain implements FlushQueueOwner {
    * The address that a device writes to for an interrupt whose doorbell lies in memory: that of a page
    * which is mapped at the first call for this doorbell, for all members and for good.
    * @returns It, or -ENOMEM where no range or no table is to be had.
-   * @see behaviour/dma.md 4.7
+   * @see rules/dma.md 4.7
    */
-  messageAddress(device: DmaDevice, doorbellPhys: PhysAddr): DmaAddr | number {
+  messageAddress(device: DomainMember, doorbellPhys: PhysAddr): DmaAddr | number {
     const offset = this.offsetOf(doorbellPhys);
     const phys = doorbellPhys - offset as PhysAddr;
     let iova = this.#doorbellPages.get(phys);
@@ -428,7 +443,7 @@ export class IommuDomain implements FlushQueueOwner {
    * Maps memory of firmware one to one, both ends rounded up to the smallest page, but for pages that
    * are mapped already.
    * @returns 0 or a negative errno.
-   * @see behaviour/dma.md 9.11
+   * @see rules/dma.md 9.11
    */
   mapDirect(startPhys: number, endPhys: number): number {
     const end = this.roundUp(endPhys);

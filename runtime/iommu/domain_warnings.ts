@@ -1,6 +1,5 @@
 /** What the kernel logs about a domain. */
 import { bitsOfLastAddress, type Bytes } from "../address.ts";
-import type { DmaDevice } from "../dma/device/device.ts";
 import { hexAddress } from "../dma/hex_address.ts";
 import type { Platform } from "../platform.ts";
 
@@ -14,8 +13,8 @@ export class DomainWarnings {
     this.#platform = platform;
   }
 
-  /** No range below 4 GiB is left, where the device preferred them. @see behaviour/dma.md 4.2 */
-  left32Bit({ name }: DmaDevice, last: number): void {
+  /** No range below 4 GiB is left, where the device preferred them. @see rules/dma.md 4.2 */
+  left32Bit({ name }: { readonly name: string }, last: number): void {
     const bits = bitsOfLastAddress(last);
     this.#platform.warnings.warn(
       "iommu_dma_alloc_iova",

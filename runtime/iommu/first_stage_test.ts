@@ -1,4 +1,4 @@
-/** Tables in the format of the x86 CPU: VT-d's first stage, AMD's v2 (behaviour/dma.md 1.3, 1.6, 4.2, 5.1, 5.2). */
+/** Tables in the format of the x86 CPU: VT-d's first stage, AMD's v2 (rules/dma.md 1.3, 1.6, 4.2, 5.1, 5.2). */
 import { assertEquals } from "@std/assert";
 import type { DmaAddr, PhysAddr } from "../address.ts";
 import { DMA_BIDIRECTIONAL, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../dma/attributes.ts";

@@ -4,7 +4,7 @@
  *
  * A ring for each CPU, or one for all on hardware where a flush is costly.
  *
- * @see behaviour/dma.md 5.3
+ * @see rules/dma.md 5.3
  */
 import { invariant } from "../errno.ts";
 import type { Nanoseconds } from "../address.ts";

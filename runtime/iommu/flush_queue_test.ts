@@ -17,7 +17,7 @@ interface Parked {
 /** The calls that an owner receives, in words. */
 type Calls = string[];
 
-/** @see behaviour/dma.md 5.3 */
+/** @see rules/dma.md 5.3 */
 class ListedQueue {
   readonly rings: Parked[][];
   readonly calls: Calls = [];

@@ -7,7 +7,7 @@
  * any power of two: such a leaf fills several entries, each with the address of its first byte and
  * the number of entries as a power of two.
  *
- * @see behaviour/dma.md 5.1; tests/golden/pagetable/README.md
+ * @see rules/dma.md 5.1; tests/golden/pagetable/README.md
  */
 import { ADDRESS_LIMIT, lastAddressOfBits, realHigh } from "../address.ts";
 import { ERRNO, invariant } from "../errno.ts";
@@ -15,12 +15,12 @@ import {
   type GenericPageTableOptions,
   PageSizeChoice,
   type PageTable,
-  type PathEntry,
   PTE_READ,
   PTE_WRITE,
   SYNC_LEAVES,
   SYNC_TABLES,
   TablePages,
+  type TableWalkEntry,
 } from "./page_table.ts";
 import { RadixTable } from "./radix_table.ts";
 
@@ -374,7 +374,7 @@ export class GenericPageTable extends RadixTable implements PageTable {
     return true;
   }
 
-  path(iova: number): readonly PathEntry[] {
+  path(iova: number): readonly TableWalkEntry[] {
     if (iova > this.lastAddress || iova >= entryBytes(this.#levels)) return [];
     const top = Math.floor(realHigh(iova / 2 ** 32) / 2 ** 16);
     return this.#tables.path(

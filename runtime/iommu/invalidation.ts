@@ -1,10 +1,9 @@
 /**
  * The range a flush command really covers: hardware takes aligned blocks, or ranges as they are.
  *
- * @see behaviour/dma.md 5.2
+ * @see rules/dma.md 5.2
  */
 import { bitsOfLastAddress, type Bytes, type DmaAddr } from "../address.ts";
-import type { DmaDevice } from "../dma/device/device.ts";
 import { eventId } from "../event_vocabulary.ts";
 import type { Platform } from "../platform.ts";
 import type { IommuModelSpec } from "./iommu_models.ts";
@@ -90,14 +89,14 @@ export function rangeBytes({ lastAddress }: PageTable, first: number, last: numb
 
 /** Devices that an invalidation concerns, and the table that it is of. */
 interface Invalidated {
-  readonly members: readonly DmaDevice[];
+  readonly members: readonly { readonly ats: boolean; readonly name: string }[];
   readonly table: PageTable;
 }
 
 /**
  * Each device with ATS gets the command too, the one that unmaps or not.
  * @param invalidation What the IOTLB was sent; null for all of the domain.
- * @see behaviour/dma.md 9.10
+ * @see rules/dma.md 9.10
  */
 export function syncDeviceTlbs(
   { events }: Platform,

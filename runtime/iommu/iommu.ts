@@ -2,7 +2,7 @@
  * The machine's IOMMU: a domain for each translated group, and the translation of what devices
  * ask for.
  *
- * @see behaviour/dma.md 1.3, chapters 4, 5 and 9
+ * @see rules/dma.md 1.3, chapters 4, 5 and 9
  */
 import type { DeviceAccess, FaultReason } from "../vocabulary/shared_words.ts";
 import {
@@ -61,7 +61,7 @@ interface CachedAccessObserver {
 }
 
 /** Faults kept for those who ask; the counter goes on. */
-const KEPT_FAULTS = 65_536;
+const MAX_RECORDED_FAULTS = 65_536;
 
 /** The IOMMU of a platform. */
 export class Iommu {
@@ -193,7 +193,7 @@ export class Iommu {
    * entry may be stale, or by a walk.
    *
    * @returns The physical address, or -1 after `iommu.fault`.
-   * @see behaviour/dma.md 5.2, 5.3
+   * @see rules/dma.md 5.2, 5.3
    * @internal
    */
   translate(dev: DmaDevice, dma: number, access: DeviceAccess): PhysAddr | -1 {
@@ -275,7 +275,7 @@ export class Iommu {
    */
   fault(dev: DmaDevice, dma: number, access: DeviceAccess, reason: FaultReason): -1 {
     const { events, clock } = this.#platform;
-    if (this.faults.length < KEPT_FAULTS) {
+    if (this.faults.length < MAX_RECORDED_FAULTS) {
       this.faults.push({
         device: dev.name,
         dma: dma as DmaAddr,

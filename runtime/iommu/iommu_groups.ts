@@ -5,7 +5,7 @@
  * Who is in a group the bus decides (`devices/pci/iommu_groups.ts`). Ports and bridges are members
  * for it; here they take no part, since they map nothing.
  *
- * @see behaviour/dma.md 1.3 and chapter 9
+ * @see rules/dma.md 1.3 and chapter 9
  */
 import type { DmaAddr, PhysAddr } from "../address.ts";
 import type { DmaDevice, WantedMode } from "../dma/device/device.ts";
@@ -117,7 +117,7 @@ export class IommuGroups {
    * bus are reserved.
    *
    * @throws {KernelError} EINVAL where one is not trusted and another has to be passed through.
-   * @see behaviour/dma.md 1.3, 9.3, 9.4
+   * @see rules/dma.md 1.3, 9.3, 9.4
    */
   make(members: readonly DmaDevice[]): IommuGroup {
     const group = new IommuGroup(this.#defaultMode(members));
@@ -129,7 +129,7 @@ export class IommuGroups {
   /**
    * A device appears in a group that is there: that goes on as it is, also where the device is not
    * trusted.
-   * @see behaviour/dma.md 9.3
+   * @see rules/dma.md 9.3
    */
   join(group: IommuGroup, dev: DmaDevice): void {
     group.members.push(dev);
@@ -144,7 +144,7 @@ export class IommuGroups {
     this.bindDriver(dev);
   }
 
-  /** The type of a new group's default domain. @see behaviour/dma.md 9.2 */
+  /** The type of a new group's default domain. @see rules/dma.md 9.2 */
   #defaultMode(members: readonly DmaDevice[]): IommuMode {
     const { mode } = this.#config;
     if (mode === "off") return mode;
@@ -230,7 +230,7 @@ export class IommuGroups {
     return this.#config.cachingMode && this.#model.hasCachingMode;
   }
 
-  /** Hardware that needs a flush after each map is no hardware to batch on (behaviour/dma.md 1.3). */
+  /** Hardware that needs a flush after each map is no hardware to batch on (rules/dma.md 1.3). */
   get #defersFlushes(): boolean {
     return !this.#cachesAbsence;
   }
@@ -265,7 +265,7 @@ export class IommuGroups {
    * @returns 0, or -EACCES, -EINVAL for another word and for what a member rules out, -ENODEV
    *   without an IOMMU, -EPERM for any other change while a driver is bound, and what keeps memory
    *   of firmware from being mapped, where the group goes on as it was.
-   * @see behaviour/dma.md 1.3, 9.9
+   * @see rules/dma.md 1.3, 9.9
    */
   setMode(dev: DmaDevice, mode: string, privileged = true): number {
     if (!privileged) return -ERRNO.EACCES;
@@ -325,7 +325,7 @@ export class IommuGroups {
   /**
    * A driver of the kernel is bound to a device.
    * @returns 0, or -EBUSY while a user owns the device's group.
-   * @see behaviour/dma.md 9.8
+   * @see rules/dma.md 9.8
    */
   bindDriver(dev: DmaDevice): number {
     const { group } = dev;
@@ -352,7 +352,7 @@ export class IommuGroups {
    * nothing until the user maps something.
    * @returns 0, -EPERM while a driver is bound to any member or a user has it, -EINVAL where firmware
    *   needs memory of a member's mapped, -ENODEV without an IOMMU.
-   * @see behaviour/dma.md 9.8, 9.11
+   * @see rules/dma.md 9.8, 9.11
    */
   claim({ group }: DmaDevice): number {
     if (group === null || this.#config.mode === "off") return -ERRNO.ENODEV;
@@ -394,7 +394,7 @@ export class IommuGroups {
    * Where a device writes for its interrupts: asked for when its vectors are allocated.
    * @returns The address, or -ENOMEM where the doorbell's page cannot be mapped. 0 where interrupts
    *   are remapped and nothing is asked for.
-   * @see behaviour/dma.md 4.7
+   * @see rules/dma.md 4.7
    */
   messageAddress(dev: DmaDevice): DmaAddr | number {
     const { context } = this.#platform.events;
@@ -415,7 +415,7 @@ export class IommuGroups {
    * A device leaves its group. What it has mapped stays in the table, and the others go on, but for
    * those that share its requester ID where that has one context entry for all: it is cleared. With
    * the last member the group loses the domain: who comes next gets a new one.
-   * @see behaviour/dma.md 9.7
+   * @see rules/dma.md 9.7
    */
   remove(dev: DmaDevice): void {
     const { group } = dev;
@@ -436,7 +436,7 @@ export class IommuGroups {
   /**
    * What no device behind a host bridge gets: the bus addresses of the bridge's own windows, where
    * peers answer, and what the machine has kept for itself.
-   * @see behaviour/dma.md 4.6, behaviour/p2p.md 9.6
+   * @see rules/dma.md 4.6, rules/p2p.md 9.6
    */
   #reservedRanges(behind: string | null): { readonly start: number; readonly end: number }[] {
     const ranges = this.#platform.config.windows

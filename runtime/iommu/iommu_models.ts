@@ -19,7 +19,7 @@ interface TableOptions extends Omit<PageTableConfig, "model"> {
 /** Whose page-table format, invalidations and habits an IOMMU has. */
 export interface IommuModelSpec {
   readonly doc: string;
-  /** The granules that its page tables can have. @see behaviour/dma.md 5.1 */
+  /** The granules that its page tables can have. @see rules/dma.md 5.1 */
   readonly granulesBytes: readonly Bytes[];
   /** A leaf can have any size; else blocks lie one or two levels up, and there are none above. */
   readonly hasAnyPageSize: boolean;
@@ -36,39 +36,39 @@ export interface IommuModelSpec {
   readonly writableIsReadable: boolean;
   /**
    * Half of its addresses lie at the end of 64 bits, with the top bit extended, and are never
-   * allocated: the aperture has a bit fewer than the tables. @see behaviour/dma.md 4.2
+   * allocated: the aperture has a bit fewer than the tables. @see rules/dma.md 4.2
    */
   readonly extendsTopBit: boolean;
   /**
    * A flush names a range as it is, or the smallest aligned block that holds it; one too large for
-   * a command is the whole domain, or stays what it is. @see behaviour/dma.md 5.2
+   * a command is the whole domain, or stays what it is. @see rules/dma.md 5.2
    */
   readonly flushes: "range" | "range_or_domain" | "block_or_domain" | "block";
   /**
    * It has a caching mode, in which the IOTLB caches not-present entries: maps need a flush too, and
-   * no flush is deferred. @see behaviour/dma.md 1.3
+   * no flush is deferred. @see rules/dma.md 1.3
    */
   readonly hasCachingMode: boolean;
   /** Writes to the interrupt window of a PC are interrupts, whatever the tables say. */
   readonly hasInterruptWindow: boolean;
   /**
    * Where devices write for an interrupt, when that is translated like any write; null where interrupts
-   * are remapped. @see behaviour/dma.md 4.7
+   * are remapped. @see rules/dma.md 4.7
    */
   readonly doorbellPhys: PhysAddr | null;
-  /** How devices with ATS are sent invalidations is known. @see behaviour/dma.md 9.10 */
+  /** How devices with ATS are sent invalidations is known. @see rules/dma.md 9.10 */
   readonly hasDeviceTlbs: boolean;
-  /** A function that leaves clears the context entries of all its aliases. @see behaviour/dma.md 9.7 */
+  /** A function that leaves clears the context entries of all its aliases. @see rules/dma.md 9.7 */
   readonly clearsAliases: boolean;
   /** Whose lines a kernel logs for its faults. */
   readonly faultLog: "vtd" | "vtd_scalable" | "vtd_first_stage" | "amd" | "smmu";
-  /** What its interconnect keeps for itself, end exclusive. @see behaviour/dma.md 4.6 */
+  /** What its interconnect keeps for itself, end exclusive. @see rules/dma.md 4.6 */
   readonly reserved: readonly { readonly start: number; readonly end: number }[];
   /** Its kernels are built for devices that do not see the CPU's caches. */
   readonly alignsToCacheLines: boolean;
 }
 
-/** Every power of two up to 2^51, but 512 GiB. @see behaviour/dma.md 5.1 */
+/** Every power of two up to 2^51, but 512 GiB. @see rules/dma.md 5.1 */
 const EVERY_PAGE_SIZE: readonly Bytes[] = Array.from({ length: 40 }, (_, bit) => 2 ** (12 + bit))
   .filter((size) => size !== 2 ** 39);
 
@@ -202,7 +202,7 @@ function x86Widths(asked: number): { readonly addressBits: number; readonly aper
  *
  * @param charge Called with the host memory of each table page.
  * @throws {RangeError} When the granule or the width is not one that the model's format has.
- * @see behaviour/dma.md 5.1
+ * @see rules/dma.md 5.1
  */
 export function makePageTable(config: PageTableConfig, charge: HostCharge = () => {}): PageTable {
   const { model, granuleBytes, addressBits } = config;

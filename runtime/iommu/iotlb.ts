@@ -5,7 +5,7 @@
  * Fully associative, the entry used longest ago is replaced; every domain shares it. An entry covers
  * a page of its leaf's size. A hit takes a hash probe for each leaf size that is in the cache.
  *
- * @see behaviour/dma.md 5.2, 5.3
+ * @see rules/dma.md 5.2, 5.3
  */
 import { invariant } from "../errno.ts";
 import { zeros } from "../zeros.ts";

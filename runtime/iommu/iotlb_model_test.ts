@@ -22,7 +22,7 @@ const PLACES = [
 ];
 const PAGES = 5;
 
-/** @see behaviour/dma.md 5.2, 5.3 */
+/** @see rules/dma.md 5.2, 5.3 */
 class ListedTlb {
   /** The one used longest ago first. */
   list: Entry[] = [];

@@ -3,7 +3,7 @@
  *
  * It speaks in page frame numbers and makes no events; the domain that owns it does.
  *
- * @see behaviour/dma.md chapter 4
+ * @see rules/dma.md chapter 4
  */
 import { invariant } from "../errno.ts";
 import type { EventFields } from "../event_vocabulary.ts";
@@ -12,22 +12,22 @@ import { CACHE_CLASSES, IovaCache } from "./iova_cache.ts";
 import { IovaRanges } from "./iova_ranges.ts";
 
 /** Largest range that the caches keep, in granules: 128 KiB at 4 KiB. */
-export const LARGEST_CACHED_PFNS = 2 ** (CACHE_CLASSES - 1);
+export const MAX_CACHED_PFNS = 2 ** (CACHE_CLASSES - 1);
 
 /**
  * How many granules become available when so many from a range's start on are freed: the caches keep
  * powers of two, and a range that is too large for them goes as a whole.
  *
- * @see behaviour/dma.md 3.5 (size-class effect)
+ * @see rules/dma.md 3.5 (size-class effect)
  */
 export function freedPfns(pfns: number): number {
-  return pfns > LARGEST_CACHED_PFNS ? Infinity : 1 << classOf(pfns);
+  return pfns > MAX_CACHED_PFNS ? Infinity : 1 << classOf(pfns);
 }
 
 /** Time after which a depot that is too large frees one magazine, in nanoseconds. */
 const DEPOT_DELAY_NS = 100_000_000;
 
-const LARGEST_CACHED = LARGEST_CACHED_PFNS;
+const MAX_CACHED = MAX_CACHED_PFNS;
 
 const SOURCES: readonly IovaSource[] = ["rcache", "tree", "tree_after_flush"];
 const FROM_CACHE = 0;
@@ -58,7 +58,7 @@ function classOf(pfns: number): number {
 
 /** Frames that a search looks for when so many are asked for: what caches keep comes in their sizes. */
 export function searchedPfns(pfns: number): number {
-  return pfns > LARGEST_CACHED ? pfns : 1 << classOf(pfns);
+  return pfns > MAX_CACHED ? pfns : 1 << classOf(pfns);
 }
 
 /** One class's delayed clean-up: shrinks the depot by a magazine at a time (4.5). */
@@ -127,10 +127,10 @@ export class IovaAllocator {
    * @param limitPfn Last usable frame.
    * @param flush Whether a failed search may empty all caches and try again.
    * @returns The first frame, or 0 when nothing fits.
-   * @see behaviour/dma.md 4.3
+   * @see rules/dma.md 4.3
    */
   allocFast(cpu: number, pfns: number, limitPfn: number, flush: boolean): number {
-    if (pfns > LARGEST_CACHED) return this.#allocRange(pfns, limitPfn, flush);
+    if (pfns > MAX_CACHED) return this.#allocRange(pfns, limitPfn, flush);
     const sizeClass = classOf(pfns);
     const pfn = this.cache.take(cpu, sizeClass, limitPfn + 1);
     if (pfn === 0) return this.#allocRange(1 << sizeClass, limitPfn, flush);
@@ -152,10 +152,10 @@ export class IovaAllocator {
   /**
    * Frees a range, to the cache of the class its size belongs to.
    * @param pfns The size asked for, not the rounded one: it decides the class.
-   * @see behaviour/dma.md 4.3
+   * @see rules/dma.md 4.3
    */
   freeFast(cpu: number, pfn: number, pfns: number): void {
-    if (pfns > LARGEST_CACHED) {
+    if (pfns > MAX_CACHED) {
       this.ranges.free(pfn);
       this.#destination = TO_TREE;
       return;
@@ -201,7 +201,7 @@ export class IovaAllocator {
     for (const worker of this.#workers) worker.stop();
   }
 
-  /** Keeps frames out of use. @see behaviour/dma.md 4.6 */
+  /** Keeps frames out of use. @see rules/dma.md 4.6 */
   reserve(loPfn: number, hiPfn: number): void {
     this.ranges.reserve(loPfn, hiPfn);
   }

@@ -4,7 +4,7 @@
  * A cached range stays in use for the search below; only its first frame lies in a magazine. Each
  * CPU has two magazines a class, full ones go to a depot that all CPUs share.
  *
- * @see behaviour/dma.md 4.5
+ * @see rules/dma.md 4.5
  */
 
 import { invariant } from "../errno.ts";

@@ -5,7 +5,7 @@ import { CACHE_CLASSES, IovaCache } from "./iova_cache.ts";
 
 const MAGAZINE = 127;
 
-/** @see behaviour/dma.md 4.5 */
+/** @see rules/dma.md 4.5 */
 class ListedCache {
   /** By CPU, then class: the loaded magazine and the previous one. */
   readonly cpus: [number[], number[]][][];

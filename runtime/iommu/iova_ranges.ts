@@ -9,7 +9,7 @@
  *
  * All numbers are page frame numbers: IOVA divided by the granule.
  *
- * @see behaviour/dma.md 4.1, 4.4, 4.6
+ * @see rules/dma.md 4.1, 4.4, 4.6
  */
 import { roundUpPowerOfTwo } from "../address.ts";
 import { invariant } from "../errno.ts";
@@ -126,7 +126,7 @@ export class IovaRanges {
    * @param limitPfn Last frame that may be used.
    * @param aligned Whether the range starts at a multiple of its size's next power of two.
    * @returns The first frame, or 0 when nothing fits.
-   * @see behaviour/dma.md 4.4
+   * @see rules/dma.md 4.4
    */
   alloc(pfns: number, limitPfn: number, aligned: boolean): number {
     const below = limitPfn + 1;
@@ -177,7 +177,7 @@ export class IovaRanges {
    * caches do not serve. Takes nothing and moves no cursor.
    *
    * @param limitPfn Last frame that may be used.
-   * @see behaviour/dma.md 4.4
+   * @see rules/dma.md 4.4
    */
   searchLength(pfns: number, limitPfn: number): number {
     const below = limitPfn + 1;
@@ -223,7 +223,7 @@ export class IovaRanges {
    * Frees the range that contains a frame; ignored when there is none.
    *
    * @returns Whether there was one.
-   * @see behaviour/dma.md 4.3, 4.4
+   * @see rules/dma.md 4.3, 4.4
    */
   free(pfn: number): boolean {
     let node = this.#nodeStarting(pfn);
@@ -259,7 +259,7 @@ export class IovaRanges {
    * last of them becomes a range of its own. The cursors stay.
    *
    * @returns Nothing; `foundLo` and `foundHi` are the range that covers the last part.
-   * @see behaviour/dma.md 4.6
+   * @see rules/dma.md 4.6
    */
   reserve(loPfn: number, hiPfn: number): void {
     invariant(loPfn <= hiPfn, `Cannot reserve the frames ${loPfn} to ${hiPfn}: the order is wrong`);

@@ -8,7 +8,7 @@ interface Range {
   hi: number;
 }
 
-/** @see behaviour/dma.md 4.4, 4.6 */
+/** @see rules/dma.md 4.4, 4.6 */
 class ListedRanges {
   readonly list: Range[] = [];
   cursor32: Range | null = null;

@@ -4,7 +4,7 @@
  * The search itself only learns that nothing fits. This looks at all ranges once more, and runs
  * only when a failure has a listener.
  *
- * @see behaviour/dma.md 4.4
+ * @see rules/dma.md 4.4
  */
 import { roundUpPowerOfTwo } from "../address.ts";
 import type { EventFields } from "../event_vocabulary.ts";

@@ -2,7 +2,7 @@
  * The counter that a kernel with `iommu.debug_pagealloc` has for each page frame: how often an IOMMU
  * maps it. Pages that are mapped are neither freed nor allocated without a warning.
  *
- * @see behaviour/dma.md 8.4
+ * @see rules/dma.md 8.4
  */
 import { alignDown, type Bytes, type PhysAddr } from "../address.ts";
 import { hexAddress } from "../dma/hex_address.ts";

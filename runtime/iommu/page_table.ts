@@ -2,7 +2,7 @@
  * What every IO page table format has in common: flags of a leaf, the choice of leaf sizes, and
  * the record of what an operation did.
  *
- * @see behaviour/dma.md 5.1
+ * @see rules/dma.md 5.1
  */
 import { invariant } from "../errno.ts";
 import type { EventFields } from "../event_vocabulary.ts";
@@ -141,7 +141,7 @@ export class LeafRuns {
 }
 
 /** An entry on the way from the top to a leaf. */
-export interface PathEntry {
+export interface TableWalkEntry {
   /** Of the lowest tables 0. */
   readonly level: number;
   /** The number of the table page that it is in, from 1. */
@@ -205,7 +205,7 @@ export interface PageTable {
   readonly walkSizeBytes: number;
 
   /** The entries that a walk of hardware reads, from the top down; none where the tables end before. */
-  path(iova: number): readonly PathEntry[];
+  path(iova: number): readonly TableWalkEntry[];
 
   /** Calls back with each leaf that touches `[first, last]`, in ascending order. */
   forEachLeaf(
@@ -219,7 +219,7 @@ export interface PageTable {
  * How one step of a mapping is cut: the largest page that fits, and how many of it until a larger
  * one becomes possible.
  *
- * @see behaviour/dma.md 5.1
+ * @see rules/dma.md 5.1
  */
 export class PageSizeChoice {
   sizeBytes = 0;
@@ -387,8 +387,8 @@ export class TablePages {
     levels: number,
     granuleBytes: number,
     indexAt: (level: number) => number,
-  ): PathEntry[] {
-    const path: PathEntry[] = [];
+  ): TableWalkEntry[] {
+    const path: TableWalkEntry[] = [];
     let table = top;
     for (let level = levels - 1; table !== 0; level--) {
       invariant(level >= 0, "An entry of the lowest tables leads to a table");

@@ -163,7 +163,7 @@ abstract class ListedTable {
   }
 }
 
-/** @see behaviour/dma.md 5.1, 3.6 */
+/** @see rules/dma.md 5.1, 3.6 */
 class ListedGeneric extends ListedTable {
   mapInto(iova: number, phys: number, sizeBytes: number, flags: number): number {
     if (sizeBytes <= 0 || (flags & 3) === 0) return -ERRNO.EINVAL;
@@ -237,7 +237,7 @@ class ListedGeneric extends ListedTable {
   }
 }
 
-/** @see behaviour/dma.md 5.1, 5.2, 3.6 */
+/** @see rules/dma.md 5.1, 5.2, 3.6 */
 class ListedArm extends ListedTable {
   warnings = 0;
 

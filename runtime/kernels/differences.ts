@@ -118,7 +118,7 @@ const STRATEGIES: Readonly<Record<StrategyName, { readonly rule: string; readonl
   };
 
 /** One thing that two releases differ in. */
-export interface Difference {
+export interface ReleaseDifference {
   /** The switch of a defect, or the field of the release's record. */
   readonly name: QuirkName | StrategyName;
   /** What `dmalab explain` tells more about. */
@@ -132,11 +132,11 @@ export interface Difference {
 }
 
 /** All that a newer release does unlike an older one. */
-export function differencesOf(older: Kernel, newer: Kernel): readonly Difference[] {
+export function differencesOf(older: Kernel, newer: Kernel): readonly ReleaseDifference[] {
   return [...quirkDifferences(older, newer), ...strategyDifferences(older, newer)];
 }
 
-function quirkDifferences(older: Kernel, newer: Kernel): Difference[] {
+function quirkDifferences(older: Kernel, newer: Kernel): ReleaseDifference[] {
   return [...older.quirks.symmetricDifference(newer.quirks)].map((name) => ({
     name,
     rule: name,
@@ -151,7 +151,7 @@ function quirkDifferences(older: Kernel, newer: Kernel): Difference[] {
   }));
 }
 
-function strategyDifferences(older: Kernel, newer: Kernel): Difference[] {
+function strategyDifferences(older: Kernel, newer: Kernel): ReleaseDifference[] {
   const names = Object.keys(STRATEGIES) as StrategyName[];
   return names.filter((name) => valueOf(older, name) !== valueOf(newer, name)).map((name) => ({
     name,

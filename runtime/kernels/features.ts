@@ -10,7 +10,7 @@ interface Feature {
   readonly isIn: (strategies: KernelStrategies) => boolean;
 }
 
-/** @see behaviour/hmm-rdma-vfio.md 6.9, behaviour/dma.md 7.3 */
+/** @see rules/hmm-rdma-vfio.md 6.9, rules/dma.md 7.3 */
 const FEATURES = {
   two_step: {
     came: "the two-step API came with 6.16",
@@ -60,7 +60,7 @@ export function requireFeature(platform: Platform, name: KernelFeature, call: st
 
 /**
  * @throws {NotInReleaseError} When the machine's release lacks one of these attributes.
- * @see behaviour/dma.md 7.3
+ * @see rules/dma.md 7.3
  */
 export function requireAttributes(platform: Platform, attrs: number): void {
   const [word] = attributeWords(attrs & ~ATTRIBUTES_OF_ALL);

@@ -12,11 +12,11 @@ import { QUIRKS, type QuirkSet } from "./quirks.ts";
 /** How a release works where nothing is wrong. */
 export interface KernelStrategies {
   readonly block: {
-    /** Default soft limit of a request. @see behaviour/block.md 1.1 */
+    /** Default soft limit of a request. @see rules/block.md 1.1 */
     readonly softCapSectors: number;
-    /** A passthrough command may use a fixed buffer by several vectors. @see behaviour/block.md 1.8 */
+    /** A passthrough command may use a fixed buffer by several vectors. @see rules/block.md 1.8 */
     readonly takesFixedVectors: boolean;
-    /** Vectors of one bio that touch become one segment. @see behaviour/block.md 2.1 */
+    /** Vectors of one bio that touch become one segment. @see rules/block.md 2.1 */
     readonly joinsInsideBio: boolean;
     /** Bios and requests remember where their segments do not meet on pages. */
     readonly keepsGapBit: boolean;
@@ -27,43 +27,43 @@ export interface KernelStrategies {
      * a bounce buffer like any other; else it cannot be mapped.
      */
     readonly bouncesPeerMemory: boolean;
-    /** DMA debugging. @see behaviour/dma.md 8.2, last paragraph */
+    /** DMA debugging. @see rules/dma.md 8.2, last paragraph */
     readonly debug: DebugRules;
-    /** Ranges can be reserved first and linked later. @see behaviour/hmm-rdma-vfio.md 6.9 */
+    /** Ranges can be reserved first and linked later. @see rules/hmm-rdma-vfio.md 6.9 */
     readonly hasTwoStep: boolean;
     /**
      * The hardware forgets such a range inside `dma_iova_destroy`, and its addresses are free when that
      * returns; else both wait for the flush queue in lazy mode, as those of a single mapping do.
-     * @see behaviour/v7.3.md 1.1
+     * @see rules/v7.3.md 1.1
      */
     readonly destroysAtOnce: boolean;
     /**
      * How much a destroy frees: the size passed as mapped, or all that was reserved.
-     * @see behaviour/dma.md 3.5, behaviour/v7.3.md 1.4
+     * @see rules/dma.md 3.5, rules/v7.3.md 1.4
      */
     readonly destroyFrees: "mapped_length" | "reservation";
     /**
      * Without an IOMMU, MMIO has the address that the device's bus has for it, as memory has; else its
-     * physical one, whatever the bus does. @see behaviour/v7.3.md 3.1
+     * physical one, whatever the bus does. @see rules/v7.3.md 3.1
      */
     readonly translatesMmio: boolean;
     /**
      * MMIO that begins or ends inside a granule cannot be mapped for a device that is not trusted;
-     * else it is mapped as it is. Linking refuses it on all releases. @see behaviour/dma.md 1.6
+     * else it is mapped as it is. Linking refuses it on all releases. @see rules/dma.md 1.6
      */
     readonly refusesUnalignedMmio: boolean;
-    /** Coherent memory of an encrypted guest cannot be had behind an IOMMU. @see behaviour/v7.3.md 3.9 */
+    /** Coherent memory of an encrypted guest cannot be had behind an IOMMU. @see rules/v7.3.md 3.9 */
     readonly refusesSharedCoherent: boolean;
     /**
      * Memory that the caller says is shared with the hypervisor is mapped like any other where none is
-     * encrypted or bouncing is forced; else refused, or mapped in place. @see behaviour/v7.3.md 3.3
+     * encrypted or bouncing is forced; else refused, or mapped in place. @see rules/v7.3.md 3.3
      */
     readonly mapsSharedAsAny: boolean;
-    /** Single buffers and lists out of reach warn once each; else once in all. @see behaviour/dma.md 2.1 */
+    /** Single buffers and lists out of reach warn once each; else once in all. @see rules/dma.md 2.1 */
     readonly warnsOverflowPerCall: boolean;
-    /** Fault lines of VT-d name the PCI segment of the device. @see behaviour/traces.md T.44 */
+    /** Fault lines of VT-d name the PCI segment of the device. @see rules/traces.md T.44 */
     readonly logsPciSegment: boolean;
-    /** It can count how often an IOMMU maps each page, to warn when one is freed. @see behaviour/dma.md 8.4 */
+    /** It can count how often an IOMMU maps each page, to warn when one is freed. @see rules/dma.md 8.4 */
     readonly countsMappedPages: boolean;
   };
   readonly nvme: {
@@ -83,23 +83,23 @@ export interface KernelStrategies {
   readonly rdma: {
     /**
      * Pages of a region that is paged on demand are mapped each by itself, or put into a page-wise
-     * DMA map. @see behaviour/hmm-rdma-vfio.md 2.1, chapter 6
+     * DMA map. @see rules/hmm-rdma-vfio.md 2.1, chapter 6
      */
     readonly mapsPagesBy: "single_mappings" | "hmm_dma_map";
     /**
      * A page fault whose page table has changed since it was read begins with all its time again; else
-     * there is one end for all its tries. @see behaviour/v7.3.md 5.6
+     * there is one end for all its tries. @see rules/v7.3.md 5.6
      */
     readonly timesEachTry: boolean;
   };
   readonly mm: {
-    /** A failed page fault returns its own errno; else it is EFAULT. @see behaviour/v7.3.md 5.4 */
+    /** A failed page fault returns its own errno; else it is EFAULT. @see rules/v7.3.md 5.4 */
     readonly tellsFaultError: boolean;
   };
   readonly peers: {
-    /** A BAR can be lent without pages. @see behaviour/p2p.md 9.9 */
+    /** A BAR can be lent without pages. @see rules/p2p.md 9.9 */
     readonly lendsWithoutPages: boolean;
-    /** The list of host bridges has some of NVIDIA. @see behaviour/v7.3.md 5.3 */
+    /** The list of host bridges has some of NVIDIA. @see rules/v7.3.md 5.3 */
     readonly listsNvidiaBridges: boolean;
   };
 }
@@ -330,7 +330,7 @@ export interface KernelConfig {
   /** Which release it is, by its full or its short name. */
   readonly kernel: KernelName;
   /**
-   * The defects that it has (behaviour/defects.md): null for those of the release, whichever it is;
+   * The defects that it has (rules/defects.md): null for those of the release, whichever it is;
    * else these and no others. An empty set is the intended behaviour.
    */
   readonly quirks: QuirkSet | null;

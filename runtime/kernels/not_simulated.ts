@@ -2,7 +2,7 @@
  * Changes between the releases that no machine follows. A scenario that is the same on all releases
  * says nothing about them.
  *
- * @see behaviour/v7.3.md, its beginning
+ * @see rules/v7.3.md, its beginning
  */
 import type { KernelProfile } from "./kernels.ts";
 

@@ -1,7 +1,7 @@
 /**
  * Defects of real releases, and of related code and hardware, as switches.
  *
- * `kernels.ts` says which release has one; `docs/behaviour/defects.md` what is known of each. The one
+ * `kernels.ts` says which release has one; `docs/rules/defects.md` what is known of each. The one
  * place where a switch changes something reads it by its name.
  */
 

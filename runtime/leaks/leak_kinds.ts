@@ -4,7 +4,7 @@ import type { FoundIn } from "../dma/checker/report_classes.ts";
 export interface LeakKindEntry {
   /** What was not done, as a sentence. */
   readonly doc: string;
-  /** Page, chapter and row in `docs/behaviour/`; null where no rule of theirs is broken. */
+  /** Page, chapter and row in `docs/rules/`; null where no rule of theirs is broken. */
   readonly rule: string | null;
   /** No kernel says so when the driver leaves. */
   readonly beyondKernel: boolean;

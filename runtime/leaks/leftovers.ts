@@ -7,18 +7,18 @@
  * existed before, such as the queues of devices, is in neither; memory that a test allocates for its
  * data need not be freed; and what a request in flight holds is freed when the request completes.
  *
- * @see behaviour/dma.md 3.6, 8.2 row 25
+ * @see rules/dma.md 3.6, 8.2 row 25
  */
 import type { LeftRecord } from "../dma/checker/left_records.ts";
 import type { MachineEvent } from "../events.ts";
-import { type Leak, leaksOf, type Ledger } from "../held_resources.ts";
+import { type Leak, leaksOf, type ResourceTables } from "../held_resources.ts";
 import type { Machine } from "../machine.ts";
 import { type HeldKind, LEAK_KINDS, type LeakKind } from "./leak_kinds.ts";
 
 /** Something that is left. */
 export interface Leftover {
   readonly kind: LeakKind;
-  /** The rule of `docs/behaviour/` that is broken; null where that is none of theirs. */
+  /** The rule of `docs/rules/` that is broken; null where that is none of theirs. */
   readonly rule: string | null;
   /** The device that it belongs to; null where that is not known. */
   readonly device: string | null;
@@ -55,7 +55,7 @@ export class Beginning {
   }
 
   /** What is left since then. @param ledger What was recorded since then. */
-  leftovers(ledger: Ledger, { isBusy, sent }: UnderWay = NOTHING_UNDER_WAY): Leftover[] {
+  leftovers(ledger: ResourceTables, { isBusy, sent }: UnderWay = NOTHING_UNDER_WAY): Leftover[] {
     const counts = ({ name, request }: MachineEvent) =>
       !(request !== null && sent.has(request)) && !(isBusy && name === "mem.alloc");
     const records = this.#machine.checker?.leftSince(this.#serial) ?? [];
@@ -195,20 +195,20 @@ function joined(left: readonly Owner[]): Leftover[] {
 
 /** Finds the events that made what the checker has records of. */
 class Births {
-  readonly #ledger: Ledger;
+  readonly #ledger: ResourceTables;
   /** By what it is, device and address: the event of the last one. */
   readonly #seqs = new Map<string, number>();
 
-  constructor(ledger: Ledger, isEmpty: boolean) {
+  constructor(ledger: ResourceTables, isEmpty: boolean) {
     this.#ledger = ledger;
     if (isEmpty) return;
     for (const [kind, place] of [["mappings", "dma"], ["iova", "start"]] as const) {
       const table = ledger.tables.get(kind);
       for (let row = 0; row < (table?.count ?? 0); row++) {
-        const { born, [place]: start } = table!.row(row);
-        if (born === 0) continue;
+        const { createdSeq, [place]: start } = table!.row(row);
+        if (createdSeq === 0) continue;
         // The rows of tables that a group shares name its domain.
-        this.#seqs.set(`${kind} ${ledger.event(born).device} ${start}`, born);
+        this.#seqs.set(`${kind} ${ledger.event(createdSeq).device} ${start}`, createdSeq);
       }
     }
   }

@@ -13,7 +13,7 @@ import {
 import type { PageRun } from "./page_allocator.ts";
 
 /** More pieces than this are a slip of the pen. */
-const MOST_PIECES = 2 ** 20;
+const MAX_PIECES = 2 ** 20;
 /** What a piece, or a page of it, costs in units of work. */
 const SEGMENT_UNITS = 64;
 
@@ -156,8 +156,8 @@ function pieceSizes(request: BufferRequest, offsetBytes: Bytes, pageBytes: Bytes
   const sizes: Bytes[] = [];
   let sum = 0;
   while (pieces === undefined ? sum < sizeBytes! : sizes.length < pieces) {
-    if (sizes.length === MOST_PIECES) {
-      throw new RangeError(`Cannot make a buffer of more than ${MOST_PIECES} pieces`);
+    if (sizes.length === MAX_PIECES) {
+      throw new RangeError(`Cannot make a buffer of more than ${MAX_PIECES} pieces`);
     }
     const size = pieceSize(sizes.length);
     sizes.push(size);

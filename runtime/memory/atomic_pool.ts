@@ -2,12 +2,12 @@
  * Coherent memory for callers that may not sleep and devices that are not coherent: pages whose
  * caches are already off, in pools of limited size, one for each zone.
  *
- * @see behaviour/dma.md 1.9
+ * @see rules/dma.md 1.9
  */
 import { GIB, KIB, type PhysAddr } from "../address.ts";
 import { invariant } from "../errno.ts";
 import type { TimerHandler, VirtualClock } from "../time/clock.ts";
-import { LARGEST_BLOCK_PAGES, type PageAllocator, type PageHome } from "./page_allocator.ts";
+import { MAX_BLOCK_PAGES, type PageAllocator, type PageHome } from "./page_allocator.ts";
 
 const PER_GIB_BYTES = 128 * KIB;
 /** Last addresses of the zones: all of memory, DMA32, DMA. */
@@ -67,7 +67,7 @@ class AtomicPool implements PageHome, TimerHandler {
   }
 
   #add(count: number): void {
-    const pages = Math.min(count, LARGEST_BLOCK_PAGES);
+    const pages = Math.min(count, MAX_BLOCK_PAGES);
     const block = this.#home.pages.alloc(pages, {
       contiguous: true,
       lastPhys: this.#lastPhys,
@@ -111,6 +111,6 @@ export class AtomicPools {
   #initialPages(): number {
     const { pageSizeBytes, totalPages } = this.#home.pages;
     const pages = Math.floor(totalPages / (GIB / PER_GIB_BYTES));
-    return Math.min(Math.max(pages, PER_GIB_BYTES / pageSizeBytes), LARGEST_BLOCK_PAGES);
+    return Math.min(Math.max(pages, PER_GIB_BYTES / pageSizeBytes), MAX_BLOCK_PAGES);
   }
 }

@@ -10,7 +10,7 @@ import type { Machine } from "../machine.ts";
  * @param apart No two are neighbours, as far as memory goes; else they are side by side where they
  *   can be.
  * @returns How many it took: less than wanted, or none, where memory is short.
- * @see behaviour/hmm-rdma-vfio.md 3.1
+ * @see rules/hmm-rdma-vfio.md 3.1
  */
 export function allocPagesBulk(
   machine: Machine,

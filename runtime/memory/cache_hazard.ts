@@ -28,7 +28,7 @@ export interface CacheHazard {
 }
 
 /** The lines that one operation of the caches found in trouble. */
-export class Finding {
+export class HazardFinding {
   lines = 0;
   phys = 0;
   page: CachedPage | null = null;

@@ -11,10 +11,10 @@
  * A line that holds what memory holds is not kept at all. Devices that do see the caches are
  * answered from them. Reading changes nothing, so looking at memory never does.
  *
- * @see behaviour/dma.md 2.1, 2.2
+ * @see rules/dma.md 2.1, 2.2
  */
 import { type Bytes, PAGE_SIZE_BYTES, type PhysAddr } from "../address.ts";
-import { type CacheHazard, type CacheHazardKind, Finding } from "./cache_hazard.ts";
+import { type CacheHazard, type CacheHazardKind, HazardFinding } from "./cache_hazard.ts";
 import {
   CachedPage,
   type CacheLine,
@@ -31,12 +31,12 @@ import { CACHE_LINE_BYTES, LineOwners } from "./line_owners.ts";
 import type { PhysicalMemory } from "./physical_memory.ts";
 
 /** Caches are finite: beyond 16 MiB, the page that came first goes back to memory. */
-const MOST_PAGES = 4096;
+const MAX_PAGES = 4096;
 /** What the lines of a page cost in units of work that are looked at or written. */
 const PAGE_UNITS = 64;
 
 /** The statement that is being executed. */
-export interface Place {
+export interface CurrentStatement {
   readonly site: number | null;
 }
 
@@ -55,7 +55,7 @@ const NO_LINES: readonly Bytes[] = [];
 export class CpuCaches implements HostMemory {
   readonly owners = new LineOwners();
   readonly #memory: PhysicalMemory;
-  readonly #place: Place;
+  readonly #place: CurrentStatement;
   readonly #onHazard: (hazard: CacheHazard) => void;
   /** By page number, the oldest first. */
   readonly #pages = new Map<number, CachedPage>();
@@ -66,7 +66,11 @@ export class CpuCaches implements HostMemory {
   readonly #page = new Uint8Array(PAGE_SIZE_BYTES);
 
   /** @param onHazard Called for bytes that were lost or stale; nothing depends on it. */
-  constructor(memory: PhysicalMemory, place: Place, onHazard: (hazard: CacheHazard) => void) {
+  constructor(
+    memory: PhysicalMemory,
+    place: CurrentStatement,
+    onHazard: (hazard: CacheHazard) => void,
+  ) {
     this.#memory = memory;
     this.#place = place;
     this.#onHazard = onHazard;
@@ -81,7 +85,7 @@ export class CpuCaches implements HostMemory {
 
   /** What the CPU reads: its own lines where it has some. */
   read(phys: PhysAddr, into: Uint8Array, offset: number, sizeBytes: Bytes): void {
-    const stale = new Finding();
+    const stale = new HazardFinding();
     this.#readLines(phys, into, offset, sizeBytes, stale);
     this.#tell("stale_cacheline_read", stale);
   }
@@ -120,7 +124,7 @@ export class CpuCaches implements HostMemory {
 
   /** Writes every line back that holds a byte of the span, and gives the lines to the device. */
   clean(phys: PhysAddr, sizeBytes: Bytes): void {
-    const lost = new Finding();
+    const lost = new HazardFinding();
     this.#eachHeldRun(phys, sizeBytes, (page, at, line, count) => {
       if ((page.states[line]! & DIRTY) !== 0) this.#writeBack(page, at, line, count, lost);
     });
@@ -133,8 +137,8 @@ export class CpuCaches implements HostMemory {
    * in the span by a part only is written back first: the rest of it is outside the span.
    */
   invalidate(phys: PhysAddr, sizeBytes: Bytes): void {
-    const dropped = new Finding();
-    const lost = new Finding();
+    const dropped = new HazardFinding();
+    const lost = new HazardFinding();
     this.#eachHeldLine(phys, sizeBytes, (page, at, line) => {
       const whole = at >= phys && at + CACHE_LINE_BYTES <= phys + sizeBytes;
       if ((page.states[line]! & DIRTY) !== 0) {
@@ -165,7 +169,7 @@ export class CpuCaches implements HostMemory {
       return;
     }
     this.#memory.read(phys, into, offset, sizeBytes);
-    const old = new Finding();
+    const old = new HazardFinding();
     this.#eachHeldLine(phys, sizeBytes, (page, at, line) => {
       if ((page.states[line]! & DIRTY) === 0) return;
       const from = Math.max(at, phys);
@@ -244,7 +248,7 @@ export class CpuCaches implements HostMemory {
     into: Uint8Array,
     offset: number,
     sizeBytes: Bytes,
-    stale: Finding | null,
+    stale: HazardFinding | null,
   ): void {
     this.#memory.read(phys, into, offset, sizeBytes);
     this.#eachHeldRun(phys, sizeBytes, (page, at, line, count) => {
@@ -300,7 +304,7 @@ export class CpuCaches implements HostMemory {
 
   /** Writes back the dirty lines of a span, and drops all its lines. */
   #giveWay(phys: PhysAddr, sizeBytes: Bytes): void {
-    const lost = new Finding();
+    const lost = new HazardFinding();
     this.#eachHeldRun(phys, sizeBytes, (page, at, line, count) => {
       if ((page.states[line]! & DIRTY) !== 0) this.#writeBack(page, at, line, count, lost);
       this.#drop(page, at, line, count);
@@ -314,7 +318,7 @@ export class CpuCaches implements HostMemory {
     const found = this.#pages.get(number);
     if (found !== undefined) return found;
     if (this.#uncached.has(number) || this.#memory.kindAt(page) !== "ram") return null;
-    if (this.#pages.size >= MOST_PAGES) this.#evict();
+    if (this.#pages.size >= MAX_PAGES) this.#evict();
     const lines = new CachedPage();
     this.#pages.set(number, lines);
     return lines;
@@ -333,7 +337,13 @@ export class CpuCaches implements HostMemory {
   }
 
   /** Writes lines in one state to memory, and drops them. */
-  #writeBack(page: CachedPage, phys: number, line: number, count: number, lost: Finding): void {
+  #writeBack(
+    page: CachedPage,
+    phys: number,
+    line: number,
+    count: number,
+    lost: HazardFinding,
+  ): void {
     if ((page.states[line]! & OVERWRITTEN) !== 0) {
       for (let index = 0; index < count; index++) {
         const at = phys + index * CACHE_LINE_BYTES;
@@ -408,7 +418,11 @@ export class CpuCaches implements HostMemory {
     if (lines.held === 0) this.#pages.delete(page / PAGE_SIZE_BYTES);
   }
 
-  #tell(kind: CacheHazardKind, { lines, phys, page }: Finding, reader: string | null = null): void {
+  #tell(
+    kind: CacheHazardKind,
+    { lines, phys, page }: HazardFinding,
+    reader: string | null = null,
+  ): void {
     if (page === null) return;
     const byDevice = kind === "stale_cacheline_read" || kind === "device_write_lost";
     this.#onHazard({

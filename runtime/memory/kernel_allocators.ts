@@ -2,14 +2,14 @@
  * The kernel's allocators as drivers know them: memory that is contiguous, and memory that is so for
  * the CPU only.
  *
- * @see behaviour/c-api.md 13
+ * @see rules/c-api.md 13
  */
 import type { Bytes } from "../address.ts";
 import type { KernelAreas } from "../dma/kernel_areas.ts";
 import { KernelError } from "../errno.ts";
 import { allocateBuffer, allocatePages } from "./allocate_buffer.ts";
 import { type BufferHome, HostBuffer } from "./host_buffer.ts";
-import { LARGEST_BLOCK_PAGES } from "./page_allocator.ts";
+import { MAX_BLOCK_PAGES } from "./page_allocator.ts";
 
 /** Where memory comes from, and who knows what kind it is. */
 export interface KernelHome extends BufferHome {
@@ -37,7 +37,7 @@ class VmallocBuffer extends HostBuffer {
  * @throws {KernelError} ENOMEM when no run of free pages is so long, or no block may be.
  */
 export function kmalloc(home: KernelHome, sizeBytes: Bytes): HostBuffer {
-  const largestBytes = LARGEST_BLOCK_PAGES * home.pages.pageSizeBytes;
+  const largestBytes = MAX_BLOCK_PAGES * home.pages.pageSizeBytes;
   if (sizeBytes > largestBytes) {
     throw new KernelError("ENOMEM", `kmalloc() allocates at most ${largestBytes} bytes`);
   }

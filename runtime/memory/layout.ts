@@ -63,7 +63,7 @@ export function layOutMemory(
   return ranges;
 }
 
-/** First address above all RAM. @see behaviour/dma.md 1.7 (required mask) */
+/** First address above all RAM. @see rules/dma.md 1.7 (required mask) */
 export function ramEndPhys(ranges: readonly MemoryRange[]): PhysAddr {
   let end = 0;
   for (const range of ranges) {

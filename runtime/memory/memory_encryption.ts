@@ -7,7 +7,7 @@
  * are stored plain for both: the bounce buffers, memory that CPU and device share, and what a driver
  * has had decrypted.
  *
- * @see behaviour/dma.md 1.5 (CC_SHARED), 2.1
+ * @see rules/dma.md 1.5 (CC_SHARED), 2.1
  */
 import { type Bytes, PAGE_SIZE_BYTES, type PhysAddr } from "../address.ts";
 import { eachPage } from "./cached_page.ts";

@@ -17,14 +17,14 @@ import {
   type PhysAddr,
 } from "../address.ts";
 import { invariant } from "../errno.ts";
-import type { MemoryRegion } from "../machine_config.ts";
+import type { MemoryRegionConfig } from "../machine_config.ts";
 import { PageBitmap, type PageSpan } from "./page_bitmap.ts";
 import type { PhysicalMemory } from "./physical_memory.ts";
 
 /** Pages handed out never lie below this (language.md, `buffer`). */
 const LOWEST_PAGE_PHYS = MIB as PhysAddr;
-/** Pages of the largest block (MAX_PAGE_ORDER 10): 4 MiB with pages of 4 KiB. @see behaviour/dma.md 1.9 */
-export const LARGEST_BLOCK_PAGES = 1024;
+/** Pages of the largest block (MAX_PAGE_ORDER 10): 4 MiB with pages of 4 KiB. @see rules/dma.md 1.9 */
+export const MAX_BLOCK_PAGES = 1024;
 /** What an address in a list of pages takes of the host. */
 const PAGE_COST_BYTES = 16;
 /** What a block costs in units of work that is searched for and taken. */
@@ -84,7 +84,7 @@ export class PageAllocator implements PageHome {
   /** Pages of RAM, taken or not. */
   readonly totalPages: number;
   readonly #memory: PhysicalMemory;
-  readonly #regions: readonly MemoryRegion[];
+  readonly #regions: readonly MemoryRegionConfig[];
   readonly #bitmap: PageBitmap;
   /** Pages that were freed, and that nobody has again. */
   readonly #freed = new PageBitmap([]);
@@ -103,7 +103,7 @@ export class PageAllocator implements PageHome {
   /** @internal */
   constructor(
     memory: PhysicalMemory,
-    regions: readonly MemoryRegion[] = [],
+    regions: readonly MemoryRegionConfig[] = [],
     pageSizeBytes: Bytes = PAGE_SIZE_BYTES,
   ) {
     this.pageSizeBytes = pageSizeBytes;

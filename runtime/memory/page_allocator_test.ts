@@ -1,14 +1,14 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { GIB, MIB, type PhysAddr } from "../address.ts";
-import type { MemoryRegion } from "../machine_config.ts";
+import type { MemoryRegionConfig } from "../machine_config.ts";
 import { layOutMemory } from "./layout.ts";
 import { PageAllocator } from "./page_allocator.ts";
 import { PhysicalMemory } from "./physical_memory.ts";
 
 const at = (phys: number): PhysAddr => phys as PhysAddr;
 
-function allocator(ramSizeBytes: number, regions: MemoryRegion[] = []): PageAllocator {
+function allocator(ramSizeBytes: number, regions: MemoryRegionConfig[] = []): PageAllocator {
   const hole = { name: "hole", basePhys: at(0xc000_0000), sizeBytes: GIB };
   const ranges = layOutMemory({ ramSizeBytes, windows: [hole], regions });
   return new PageAllocator(new PhysicalMemory(ranges), regions);

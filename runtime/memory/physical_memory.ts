@@ -36,7 +36,7 @@ const INDEXED_LEAVES = 64 * GIB / LEAF_BYTES;
  * small, and each is twice the one before: many machines write to a few pages only.
  */
 const FIRST_SLAB_BYTES = 16 * KIB;
-const MOST_SLAB_BYTES = 256 * KIB;
+const MAX_SLAB_BYTES = 256 * KIB;
 /** What a page costs in units of work that is copied or filled. */
 const PAGE_UNITS = 8;
 /** Up to this many bytes, those of a queue entry, a loop is faster than making a view for `set`. */
@@ -453,7 +453,7 @@ export class PhysicalMemory {
       }
     }
     if (this.#slabUsedBytes === this.#slab.byteLength) {
-      const doubled = Math.min(2 * this.#slab.byteLength, MOST_SLAB_BYTES);
+      const doubled = Math.min(2 * this.#slab.byteLength, MAX_SLAB_BYTES);
       this.#slab = new ArrayBuffer(Math.max(FIRST_SLAB_BYTES, doubled));
       this.#slabUsedBytes = 0;
     }

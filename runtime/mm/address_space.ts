@@ -4,7 +4,7 @@
  *
  * Pages of 4 KiB, or of 2^order of them side by side. Nothing here knows of devices.
  *
- * @see behaviour/hmm-rdma-vfio.md 1.5, chapter 5
+ * @see rules/hmm-rdma-vfio.md 1.5, chapter 5
  */
 import {
   alignDown,
@@ -17,14 +17,14 @@ import {
 import { ERRNO, invariant } from "../errno.ts";
 import { type EventFields, eventId } from "../event_vocabulary.ts";
 import type { Machine } from "../machine.ts";
-import { type ChangedRange, type ChangeEvent, IntervalNotifiers } from "./interval_notifier.ts";
+import { type ChangedRange, IntervalNotifiers, type NotifierEvent } from "./interval_notifier.ts";
 import { type FrameSource, MachineFrames, PageFrame } from "./page_frame.ts";
 import {
   type Access,
-  type Area,
   type AreaKind,
   filePageOf,
   type FilePages,
+  type MemoryArea,
   ProcessAreas,
 } from "./process_areas.ts";
 import { ProcessFaults } from "./process_faults.ts";
@@ -58,7 +58,7 @@ export interface AreaRequest {
 interface Change {
   readonly start: number;
   readonly end: number;
-  readonly event: ChangeEvent;
+  readonly event: NotifierEvent;
   readonly reason: ChangeReason;
   readonly blockable?: boolean;
 }
@@ -84,7 +84,7 @@ export class AddressSpace {
   }
 
   /** In the order of their addresses. */
-  get areas(): readonly Area[] {
+  get areas(): readonly MemoryArea[] {
     return this.#areas.all;
   }
 
@@ -94,7 +94,7 @@ export class AddressSpace {
   }
 
   /** The area that holds an address, or null. */
-  areaAt(virt: number): Area | null {
+  areaAt(virt: number): MemoryArea | null {
     return this.#areas.at(virt);
   }
 
@@ -224,7 +224,7 @@ export class AddressSpace {
   }
 
   /** What the process may do with an area becomes what it may do with its pages. */
-  #apply({ end, kind, start, writable }: Area): void {
+  #apply({ end, kind, start, writable }: MemoryArea): void {
     this.#pages.forEach(pageOf(start), pageOf(end), (_page, mapped) => {
       // A page that others may have is written to first, and faults.
       const owner = mapped.frame.owner;
@@ -411,7 +411,7 @@ export class AddressSpace {
   }
 
   /** Does something to the part of each area between two addresses. */
-  #eachArea(change: Change, act: (part: Change, area: Area) => void): number {
+  #eachArea(change: Change, act: (part: Change, area: MemoryArea) => void): number {
     for (const area of this.#areas.between(change.start, change.end)) {
       const start = Math.max(area.start, change.start);
       const end = Math.min(area.end, change.end);

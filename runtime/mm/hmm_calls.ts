@@ -1,7 +1,7 @@
 /**
  * The calls of the page-wise DMA map with their events; `hmm_dma_map.ts` is what they do.
  *
- * @see behaviour/hmm-rdma-vfio.md chapter 1
+ * @see rules/hmm-rdma-vfio.md chapter 1
  */
 import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr } from "../address.ts";
 import { type Call, callOf } from "../dma/calls/call_events.ts";
@@ -52,7 +52,7 @@ function during<C extends KernelCall, T>(
 /**
  * A map for a list of pages, with nothing mapped.
  * @returns A map, or a negative errno.
- * @see behaviour/hmm-rdma-vfio.md 1.2
+ * @see rules/hmm-rdma-vfio.md 1.2
  */
 export function hmmDmaMapAlloc(
   machine: Machine,
@@ -85,7 +85,7 @@ export function hmmDmaMapAlloc(
   );
 }
 
-/** Gives the range and the lists back. @see behaviour/hmm-rdma-vfio.md 1.2 (free) */
+/** Gives the range and the lists back. @see rules/hmm-rdma-vfio.md 1.2 (free) */
 export function hmmDmaMapFree(machine: Machine, dev: DmaDevice | null, map: HmmDmaMap): void {
   const why = { rule: FREE.rule, inputs: { mode: map.mode } };
   during(
@@ -101,7 +101,7 @@ export function hmmDmaMapFree(machine: Machine, dev: DmaDevice | null, map: HmmD
 /**
  * Makes one entry reachable.
  * @returns Its address for the device, or `DMA_MAPPING_ERROR`.
- * @see behaviour/hmm-rdma-vfio.md 1.3
+ * @see rules/hmm-rdma-vfio.md 1.3
  */
 export function hmmDmaMapPfn(
   machine: Machine,
@@ -126,7 +126,7 @@ export function hmmDmaMapPfn(
 /**
  * Ends one entry's mapping.
  * @returns False for an entry that is not valid, or not mapped.
- * @see behaviour/hmm-rdma-vfio.md 1.4
+ * @see rules/hmm-rdma-vfio.md 1.4
  */
 export function hmmDmaUnmapPfn(
   machine: Machine,

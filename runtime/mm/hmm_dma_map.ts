@@ -3,7 +3,7 @@
  * process keeps them: one IOVA range for all of them, and a list that says which are
  * mapped.
  *
- * @see behaviour/hmm-rdma-vfio.md chapter 1
+ * @see rules/hmm-rdma-vfio.md chapter 1
  */
 import {
   type Bytes,
@@ -96,7 +96,7 @@ export class HmmDmaMap {
  * @returns A map, or a negative errno: -EOPNOTSUPP for a device that needs bounce buffers or cache
  * maintenance, or cannot reach all memory; -ENOMEM.
  * @throws {KernelError} EFAULT without a device.
- * @see behaviour/hmm-rdma-vfio.md 1.2
+ * @see rules/hmm-rdma-vfio.md 1.2
  */
 export function hmmDmaMapAlloc(
   machine: Machine,
@@ -144,7 +144,7 @@ export function hmmPfnListAlone(
 /**
  * Frees the range and the lists. Nothing is unmapped: all entries must have been. The state
  * stays as it was, so that a second free frees the same addresses again.
- * @see behaviour/hmm-rdma-vfio.md 1.2 (free), 5.14
+ * @see rules/hmm-rdma-vfio.md 1.2 (free), 5.14
  */
 export function hmmDmaMapFree(machine: Machine, dev: DmaDevice | null, map: HmmDmaMap): void {
   if (dev !== null && machine.dma.dmaUseIova(map.state)) machine.dma.dmaIovaFree(dev, map.state);
@@ -158,7 +158,7 @@ export function hmmDmaMapFree(machine: Machine, dev: DmaDevice | null, map: HmmD
  *
  * @param memo What is known of peers from the entries before it; null without a P2P provider.
  * @throws {KernelError} EFAULT when the list that the device suddenly needs is not there.
- * @see behaviour/hmm-rdma-vfio.md 1.3
+ * @see rules/hmm-rdma-vfio.md 1.3
  */
 export function hmmDmaMapPfn(
   machine: Machine,
@@ -220,7 +220,7 @@ export function hmmDmaMapPfn(
  * Ends one entry's mapping.
  * @returns False, with nothing done, for an entry that is not valid, or not mapped.
  * @throws {KernelError} EFAULT when the list that the device suddenly needs is not there.
- * @see behaviour/hmm-rdma-vfio.md 1.4
+ * @see rules/hmm-rdma-vfio.md 1.4
  */
 export function hmmDmaUnmapPfn(
   machine: Machine,
@@ -268,7 +268,7 @@ function outcome(row: number, map: HmmDmaMap, index: number, dma: DmaAddr): HmmO
  * The list of addresses. Whether there is one to look into is asked of the device and not of the
  * map: a device that has bounced since has none, and no kernel survives the look.
  *
- * @see behaviour/hmm-rdma-vfio.md chapter 4, case 3
+ * @see rules/hmm-rdma-vfio.md chapter 4, case 3
  */
 function listOf(machine: Machine, { dmaList }: HmmDmaMap, call: string): Float64Array {
   return dmaList ?? dereferenceNull(machine.events, call, "the list of addresses of a map");

@@ -11,11 +11,11 @@
  *
  * No number holds such a word, so it is kept as two halves.
  *
- * @see behaviour/hmm-rdma-vfio.md 1.1
+ * @see rules/hmm-rdma-vfio.md 1.1
  */
 import type { Bytes, Pfn } from "../address.ts";
 
-/** The flags of an entry, in its upper half. @see behaviour/hmm-rdma-vfio.md 1.1 */
+/** The flags of an entry, in its upper half. @see rules/hmm-rdma-vfio.md 1.1 */
 export const HMM_PFN = {
   /** Bit 63: there is a page. As a wish to the range fault: bring it in. */
   VALID: 2 ** 31,

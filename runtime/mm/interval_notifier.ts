@@ -7,12 +7,12 @@
  * table change. A reader of the page table compares the number before and after: a different one
  * means that what was read may be gone.
  *
- * @see behaviour/hmm-rdma-vfio.md 1.5, 2.2, 2.3
+ * @see rules/hmm-rdma-vfio.md 1.5, 2.2, 2.3
  */
 import type { VirtAddr } from "../address.ts";
 
 /** What is said of a change, in the kernel's terms. */
-export type ChangeEvent =
+export type NotifierEvent =
   /** Addresses are taken away. */
   | "unmap"
   /** Pages go, or are mapped otherwise. */
@@ -29,7 +29,7 @@ export interface ChangedRange {
   /** False for a change that cannot wait for anybody. */
   readonly blockable: boolean;
   /** What happens; left out where a caller only announces a change. */
-  readonly event?: ChangeEvent;
+  readonly event?: NotifierEvent;
 }
 
 /** The driver's side of a notifier. */

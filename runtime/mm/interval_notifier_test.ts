@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import type { VirtAddr } from "../address.ts";
-import { type ChangeEvent, IntervalNotifiers } from "./interval_notifier.ts";
+import { IntervalNotifiers, type NotifierEvent } from "./interval_notifier.ts";
 
 const at = (address: number): VirtAddr => address as VirtAddr;
 
@@ -19,7 +19,7 @@ function bench(refuses: (index: number) => boolean = () => false) {
       },
     })
   );
-  const begin = (start: number, end: number, event?: ChangeEvent) =>
+  const begin = (start: number, end: number, event?: NotifierEvent) =>
     notifiers.begin({
       start: at(start),
       end: at(end),

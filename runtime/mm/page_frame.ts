@@ -1,7 +1,7 @@
 /**
  * Memory behind the addresses of processes, and where it comes from.
  *
- * @see behaviour/hmm-rdma-vfio.md 5.4, 5.5
+ * @see rules/hmm-rdma-vfio.md 5.4, 5.5
  */
 import { PAGE_SIZE_BYTES, type PhysAddr } from "../address.ts";
 import { FAULT } from "../faults.ts";

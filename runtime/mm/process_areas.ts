@@ -18,7 +18,7 @@ export type AreaKind =
 export type FilePages = Map<number, PageFrame>;
 
 /** Addresses that the process may use. */
-export interface Area {
+export interface MemoryArea {
   readonly start: VirtAddr;
   /** The first address behind it. */
   readonly end: VirtAddr;
@@ -36,25 +36,25 @@ export interface Area {
 }
 
 /** The number in its file of the page at an address, by that of the address. */
-export function filePageOf({ fileShiftPages }: Area, page: number): number {
+export function filePageOf({ fileShiftPages }: MemoryArea, page: number): number {
   return page + fileShiftPages;
 }
 
 export class ProcessAreas {
-  #areas: Area[] = [];
+  #areas: MemoryArea[] = [];
 
   /** In the order of their addresses. */
-  get all(): readonly Area[] {
+  get all(): readonly MemoryArea[] {
     return this.#areas;
   }
 
   /** The area that holds an address, or null. */
-  at(virt: number): Area | null {
+  at(virt: number): MemoryArea | null {
     return this.#areas.find(({ end, start }) => virt >= start && virt < end) ?? null;
   }
 
   /** The areas with addresses between two. */
-  between(start: number, end: number): readonly Area[] {
+  between(start: number, end: number): readonly MemoryArea[] {
     return this.#areas.filter((area) => area.start < end && area.end > start);
   }
 
@@ -63,13 +63,13 @@ export class ProcessAreas {
     return this.#areas.find(({ start }) => start >= virt)?.start ?? Infinity;
   }
 
-  add(area: Area): void {
+  add(area: MemoryArea): void {
     this.#areas.push(area);
     this.#areas.sort((a, b) => a.start - b.start);
   }
 
   /** Cuts the area around an address there; null where none is cut. Returns the area as it was. */
-  cutAt(virt: VirtAddr): Area | null {
+  cutAt(virt: VirtAddr): MemoryArea | null {
     const area = this.at(virt);
     if (area === null || area.start === virt) return null;
     this.#areas = this.#areas.filter((each) => each !== area);
@@ -83,13 +83,13 @@ export class ProcessAreas {
     this.#areas = this.#areas.filter((area) => area.start < start || area.end > end);
   }
 
-  replace(area: Area, by: Area): void {
+  replace(area: MemoryArea, by: MemoryArea): void {
     this.#areas = this.#areas.map((each) => each === area ? by : each);
   }
 
   /** Areas that touch and are alike become one again. */
   join(): void {
-    const joined: Area[] = [];
+    const joined: MemoryArea[] = [];
     for (const area of this.#areas) {
       const last = joined.at(-1);
       const alike = last !== undefined && last.end === area.start && last.kind === area.kind &&

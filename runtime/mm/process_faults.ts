@@ -2,12 +2,12 @@
  * What becomes of a page that a process touches: it comes from where its area says, or is written in
  * place, or is copied because others have it too.
  *
- * @see behaviour/hmm-rdma-vfio.md 5.4, 5.5
+ * @see rules/hmm-rdma-vfio.md 5.4, 5.5
  */
 import { PAGE_SIZE_BYTES, type PhysAddr } from "../address.ts";
 import { ERRNO } from "../errno.ts";
 import type { PageFrame } from "./page_frame.ts";
-import { type Area, filePageOf, type FilePages } from "./process_areas.ts";
+import { filePageOf, type FilePages, type MemoryArea } from "./process_areas.ts";
 import { HUGE_ORDER, type MappedPage, pageOf, type ProcessPages } from "./process_pages.ts";
 
 const HUGE_PAGES = 2 ** HUGE_ORDER;
@@ -33,7 +33,7 @@ export class ProcessFaults {
    * Brings a page of an area in, or lets it be written.
    * @returns 0, -EFAULT for a broken page, -ENOMEM.
    */
-  handle(area: Area, page: number, write: boolean): number {
+  handle(area: MemoryArea, page: number, write: boolean): number {
     const mapped = this.#pages.get(page);
     if (mapped === null) return this.#bringIn(area, page, write);
     if (mapped.frame.broken) return -ERRNO.EFAULT;
@@ -41,7 +41,7 @@ export class ProcessFaults {
     return write && !mapped.writable ? this.#allowWrite(area, page, mapped) : 0;
   }
 
-  #bringIn(area: Area, page: number, write: boolean): number {
+  #bringIn(area: MemoryArea, page: number, write: boolean): number {
     if (this.#pages.isSwapped(page)) return this.#swapIn(area, page, write);
     if (area.file !== null) return this.#bringFileIn(area, area.file, page, write);
     const first = page - page % HUGE_PAGES;
@@ -54,7 +54,7 @@ export class ProcessFaults {
     return 0;
   }
 
-  #swapIn(area: Area, page: number, write: boolean): number {
+  #swapIn(area: MemoryArea, page: number, write: boolean): number {
     const frame = this.#pages.newFrame(0, false);
     if (frame === null) return -ERRNO.ENOMEM;
     this.#pages.swapIn(page, frame);
@@ -62,7 +62,7 @@ export class ProcessFaults {
     return 0;
   }
 
-  #bringFileIn(area: Area, file: FilePages, page: number, write: boolean): number {
+  #bringFileIn(area: MemoryArea, file: FilePages, page: number, write: boolean): number {
     const number = filePageOf(area, page);
     let cached = file.get(number) ?? null;
     if (cached === null) {
@@ -82,12 +82,12 @@ export class ProcessFaults {
     return 0;
   }
 
-  #putFilePage({ kind, writable }: Area, page: number, frame: PageFrame): void {
+  #putFilePage({ kind, writable }: MemoryArea, page: number, frame: PageFrame): void {
     this.#pages.put(page, frame, frame.phys, writable && kind === "shared", 0);
   }
 
   /** What a file has already around a page that is read is mapped with it. */
-  #mapAround(area: Area, file: FilePages, page: number): void {
+  #mapAround(area: MemoryArea, file: FilePages, page: number): void {
     const window = page - page % AROUND_PAGES;
     const first = Math.max(window, pageOf(area.start));
     const end = Math.min(window + AROUND_PAGES, pageOf(area.end));
@@ -99,7 +99,7 @@ export class ProcessFaults {
   }
 
   /** A page of the process's own, which holds what another one does; null when there is none. */
-  #copyOf(area: Area, other: PhysAddr | null): PageFrame | null {
+  #copyOf(area: MemoryArea, other: PhysAddr | null): PageFrame | null {
     const own = this.#pages.newFrame(0, false);
     if (own === null) return null;
     if (other !== null) this.#pages.copy(other, own.phys);
@@ -108,7 +108,7 @@ export class ProcessFaults {
   }
 
   /** A page that is there may be written: in place, or as a copy where others have it too. */
-  #allowWrite(area: Area, page: number, mapped: MappedPage): number {
+  #allowWrite(area: MemoryArea, page: number, mapped: MappedPage): number {
     const { frame, order, phys } = mapped;
     const isZero = frame.owner === "zero";
     if (isZero && order > 0) return this.#replaceHugeZero(area, page);
@@ -125,7 +125,7 @@ export class ProcessFaults {
     return 0;
   }
 
-  #replaceHugeZero(area: Area, page: number): number {
+  #replaceHugeZero(area: MemoryArea, page: number): number {
     const own = this.#pages.newFrame(HUGE_ORDER, false);
     if (own === null) return -ERRNO.ENOMEM;
     area.ownsPages = true;

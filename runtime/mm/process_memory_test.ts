@@ -8,7 +8,7 @@ import { AddressSpace, type AreaRequest } from "./address_space.ts";
 import { hmmDmaMapAlloc, hmmDmaMapFree, hmmDmaMapPfn, hmmDmaUnmapPfn } from "./hmm_calls.ts";
 import type { HmmDmaMap } from "./hmm_dma_map.ts";
 import { flagWords, HMM_PFN } from "./hmm_pfn_list.ts";
-import type { ChangeEvent, IntervalNotifier } from "./interval_notifier.ts";
+import type { IntervalNotifier, NotifierEvent } from "./interval_notifier.ts";
 import { HUGE_ORDER } from "./process_pages.ts";
 import { hmmRangeFault } from "./range_fault.ts";
 
@@ -16,7 +16,7 @@ const START = 0x7f00_0000_0000 as VirtAddr;
 const { DMA_MAPPED, VALID, WRITE } = HMM_PFN;
 
 /** A callback: first page, end, kind of the change. */
-type Callback = readonly [first: number, end: number, event: ChangeEvent | undefined];
+type Callback = readonly [first: number, end: number, event: NotifierEvent | undefined];
 
 /** A process with one area of its memory mapped for a device, and its driver's callbacks. */
 function shared(pages: number, area: Partial<AreaRequest> = {}) {

@@ -5,7 +5,7 @@
  * What is read holds only as long as the notifier's sequence number does not change; its user
  * compares the number again under its own lock.
  *
- * @see behaviour/hmm-rdma-vfio.md 1.1, 1.5, 2.2, 5.1–5.5
+ * @see rules/hmm-rdma-vfio.md 1.1, 1.5, 2.2, 5.1–5.5
  */
 import { PAGE_SIZE_BYTES, type VirtAddr } from "../address.ts";
 import { ERRNO, errnoName } from "../errno.ts";

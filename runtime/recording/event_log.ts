@@ -10,7 +10,7 @@ import {
   type EventName,
   type EventVocabulary,
   type FieldValue,
-  MOST_EVENTS as KINDS,
+  MAX_EVENTS as KINDS,
 } from "../event_vocabulary.ts";
 import type { EventOrigin } from "../event_context.ts";
 import type { EventKeeper, MachineEvent, Why } from "../events.ts";
@@ -22,7 +22,7 @@ import { sameList, ValuePool } from "./value_pool.ts";
 type Form = "number" | "truth" | "text" | "list" | "none";
 
 /** Values that have names, in the order in which they are kept. */
-interface Shape {
+interface ColumnLayout {
   readonly names: readonly string[];
   readonly forms: readonly Form[];
   /** By place: the text or list that came last, and its number. Those that follow each other are mostly the same. */
@@ -32,12 +32,12 @@ interface Shape {
 }
 
 /** What an event's reason is made of: kept once for all events that have the same inputs. */
-interface WhyShape extends Shape {
+interface WhyShape extends ColumnLayout {
   readonly rule: string;
 }
 
 /** An event's fields, in the order in which the first one of its kind had them. */
-interface Layout extends Shape {
+interface Layout extends ColumnLayout {
   /** How many numbers its fields take. */
   readonly width: number;
   /** The shapes of its reasons so far, the one that came last in front. */
@@ -187,7 +187,7 @@ export class EventLog implements EventKeeper {
    */
   #keep(
     values: Float64Array,
-    shape: Shape,
+    shape: ColumnLayout,
     given: Values,
   ): boolean {
     const { forms, lastNumbers, lastTexts, names } = shape;
@@ -216,7 +216,7 @@ export class EventLog implements EventKeeper {
     return true;
   }
 
-  #keepByName(values: Float64Array, { forms, names }: Shape, given: Values): void {
+  #keepByName(values: Float64Array, { forms, names }: ColumnLayout, given: Values): void {
     for (let index = 0; index < names.length; index++) {
       const form = forms[index]!;
       if (form === "none") continue;
@@ -350,7 +350,11 @@ export class EventLog implements EventKeeper {
   }
 
   /** What is neither a number nor a text, of one place of a shape. */
-  #numberAt({ forms, lastLists, lastNumbers }: Shape, index: number, value: FieldValue): number {
+  #numberAt(
+    { forms, lastLists, lastNumbers }: ColumnLayout,
+    index: number,
+    value: FieldValue,
+  ): number {
     if (!Array.isArray(value)) return this.#numberOf(forms[index]!, value);
     const last = lastLists[index]!;
     if (last !== null && sameList(value, last)) return lastNumbers[index]!;
@@ -412,7 +416,7 @@ function known(number: number): number | null {
   return number === NONE ? null : number;
 }
 
-function shapeOf(names: readonly string[], forms: readonly Form[]): Shape {
+function shapeOf(names: readonly string[], forms: readonly Form[]): ColumnLayout {
   const nothing = names.map(() => null);
   return {
     names,

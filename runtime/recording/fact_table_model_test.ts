@@ -3,14 +3,14 @@ import { assertEquals } from "@std/assert";
 import type { DmaAddr, PhysAddr } from "../address.ts";
 import { Random } from "../random.ts";
 import { DMA, INT, PHYS, SIZE, TEXT } from "../vocabulary/fields.ts";
-import { FactTable } from "./fact_table.ts";
-import type { FactTableSpec } from "./fact_table_spec.ts";
+import { HistoryTable } from "./history_table.ts";
+import type { HistoryTableSpec } from "./history_table_spec.ts";
 import { ValuePool } from "./value_pool.ts";
 
 const FIELDS = { device: TEXT, region: TEXT, iova: DMA, phys: PHYS, size_bytes: SIZE };
 
 /** Ranges of a device; or of each region of a device. */
-const RANGES: readonly FactTableSpec<typeof FIELDS>[] =
+const RANGES: readonly HistoryTableSpec<typeof FIELDS>[] =
   ([["device", "iova"], ["device", "region", "iova"]] as const).map((key) => ({
     name: `ranges by ${key.join(", ")}`,
     doc: "Something is there.",
@@ -27,23 +27,25 @@ interface Row {
   readonly iova: number;
   readonly phys: number;
   readonly size: number;
-  readonly born: number;
+  readonly createdSeq: number;
   readonly since: number;
-  died: number;
+  endedSeq: number;
 }
 
-const holds = (row: Row, seq: number) => row.since <= seq && row.died > seq;
-const text = ({ born, device, died, iova, phys, region, size }: Row) =>
-  `${device}.${region} ${iova}+${size}=>${phys} #${born}-${died === Infinity ? null : died}`;
+const holds = (row: Row, seq: number) => row.since <= seq && row.endedSeq > seq;
+const text = ({ createdSeq, device, endedSeq, iova, phys, region, size }: Row) =>
+  `${device}.${region} ${iova}+${size}=>${phys} #${createdSeq}-${
+    endedSeq === Infinity ? null : endedSeq
+  }`;
 
-function rowsAt(table: FactTable<typeof FIELDS>, seq: number): string {
+function rowsAt(table: HistoryTable<typeof FIELDS>, seq: number): string {
   return table.rowsAt(seq).map((row) => table.row(row))
-    .map(({ born, device, died, iova, phys, region, size_bytes }) =>
-      `${device}.${region} ${iova}+${size_bytes}=>${phys} #${born}-${died}`
+    .map(({ createdSeq, device, endedSeq, iova, phys, region, size_bytes }) =>
+      `${device}.${region} ${iova}+${size_bytes}=>${phys} #${createdSeq}-${endedSeq}`
     ).sort().join("\n");
 }
 
-function compare(table: FactTable<typeof FIELDS>, rows: readonly Row[], last: number): void {
+function compare(table: HistoryTable<typeof FIELDS>, rows: readonly Row[], last: number): void {
   const at = (seq: number) => rows.filter((row) => holds(row, seq));
   for (let seq = 0; seq <= last; seq += 1 + Math.floor(last / 25)) {
     assertEquals(rowsAt(table, seq), at(seq).map(text).sort().join("\n"), `event ${seq}`);
@@ -55,7 +57,7 @@ function compare(table: FactTable<typeof FIELDS>, rows: readonly Row[], last: nu
 /** Some steps of a history, made to a table and to a list of rows. */
 function live(
   random: Random,
-  table: FactTable<typeof FIELDS>,
+  table: HistoryTable<typeof FIELDS>,
   rows: Row[],
   from: number,
   steps: number,
@@ -70,22 +72,31 @@ function live(
     const iova = random.below(40);
     const end = iova + 1 + random.below(9);
     const ofOwner = rows.filter((row) =>
-      row.died === Infinity && row.device === device && row.region === region
+      row.endedSeq === Infinity && row.device === device && row.region === region
     );
     const hit = ofOwner.filter((row) => row.iova < end && row.iova + row.size > iova);
     const kind = random.below(20);
     if (kind === 0) {
       // Of all its regions at once, where a device has several.
       table.endAll(seq, [device]);
-      for (const row of rows) if (row.device === device && row.died === Infinity) row.died = seq;
+      for (const row of rows) {
+        if (row.device === device && row.endedSeq === Infinity) row.endedSeq = seq;
+      }
     } else if (kind < 8) {
       table.endRange(seq, owner, iova, end);
       for (const row of hit) {
-        row.died = seq;
+        row.endedSeq = seq;
         const keep = (first: number, last: number) => {
           if (first >= last) return;
           const phys = row.phys + first - row.iova;
-          rows.push({ ...row, iova: first, phys, size: last - first, since: seq, died: Infinity });
+          rows.push({
+            ...row,
+            iova: first,
+            phys,
+            size: last - first,
+            since: seq,
+            endedSeq: Infinity,
+          });
         };
         keep(row.iova, Math.min(iova, row.iova + row.size));
         keep(Math.max(end, row.iova), row.iova + row.size);
@@ -99,11 +110,11 @@ function live(
         phys: row.phys as PhysAddr,
         size_bytes: row.size,
       });
-      rows.push({ ...row, born: seq, since: seq, died: Infinity });
+      rows.push({ ...row, createdSeq: seq, since: seq, endedSeq: Infinity });
     } else {
       const [row] = hit;
       assertEquals(table.end(seq, [...owner, row!.iova]), true);
-      row!.died = seq;
+      row!.endedSeq = seq;
       assertEquals(table.end(seq, [...owner, row!.iova]), false);
     }
   }
@@ -114,18 +125,19 @@ for (const spec of RANGES) {
   Deno.test(`${spec.name}: each moment is as a list of rows has it`, () => {
     for (let seed = 1; seed <= 3; seed++) {
       const random = new Random(seed);
-      const table = new FactTable(spec, new ValuePool());
+      const table = new HistoryTable(spec, new ValuePool());
       const rows: Row[] = [];
       const last = live(random, table, rows, 0, 2500);
       compare(table, rows, last);
       for (let index = 0; index < 20; index++) {
         const [after, upTo] = [random.below(last), random.below(last)];
         const [low, high] = [Math.min(after, upTo), Math.max(after, upTo)];
-        const ended = rows.filter((row) => holds(row, low) && row.died <= high).map(text).sort();
+        const ended = rows.filter((row) => holds(row, low) && row.endedSeq <= high).map(text)
+          .sort();
         const begun = rows.filter((row) => holds(row, high) && row.since > low).map(text).sort();
         const changed = table.changedBetween(after, upTo).map((row) => table.row(row))
-          .map(({ born, device, died, iova, phys, region, size_bytes }) =>
-            `${device}.${region} ${iova}+${size_bytes}=>${phys} #${born}-${died}`
+          .map(({ createdSeq, device, endedSeq, iova, phys, region, size_bytes }) =>
+            `${device}.${region} ${iova}+${size_bytes}=>${phys} #${createdSeq}-${endedSeq}`
           );
         // What begins in the direction of the look comes first.
         const [first, second] = after <= upTo ? [begun, ended] : [ended, begun];
@@ -137,7 +149,7 @@ for (const spec of RANGES) {
 }
 
 const BAG_FIELDS = { at: INT, size_bytes: SIZE };
-const BAG: FactTableSpec<typeof BAG_FIELDS> = {
+const BAG: HistoryTableSpec<typeof BAG_FIELDS> = {
   name: "bag",
   doc: "Something is there, perhaps several times.",
   fields: BAG_FIELDS,
@@ -150,9 +162,9 @@ const BAG: FactTableSpec<typeof BAG_FIELDS> = {
 Deno.test("of rows with one key the one that fits best ends, of a run one after the other", () => {
   for (let seed = 1; seed <= 6; seed++) {
     const random = new Random(seed);
-    const table = new FactTable(BAG, new ValuePool());
+    const table = new HistoryTable(BAG, new ValuePool());
     // The newest of a key last.
-    const rows: { readonly at: number; readonly size: number; readonly born: number }[] = [];
+    const rows: { readonly at: number; readonly size: number; readonly createdSeq: number }[] = [];
     const take = (at: number, wanted: number | null) => {
       const same = rows.filter((row) => row.at === at).reverse();
       const best = same.find(({ size }) => size === wanted) ?? same[0];
@@ -185,11 +197,12 @@ Deno.test("of rows with one key the one that fits best ends, of a run one after 
         }
         default:
           table.begin(seq, { at, size_bytes: size });
-          rows.push({ at, size, born: seq });
+          rows.push({ at, size, createdSeq: seq });
       }
       const held = table.rowsAt(seq).map((row) => table.row(row))
-        .map(({ at, born, size_bytes }) => `${at}+${size_bytes} #${born}`).sort();
-      const expected = rows.map(({ at, born, size }) => `${at}+${size} #${born}`).sort();
+        .map(({ at, createdSeq, size_bytes }) => `${at}+${size_bytes} #${createdSeq}`).sort();
+      const expected = rows.map(({ at, createdSeq, size }) => `${at}+${size} #${createdSeq}`)
+        .sort();
       assertEquals(held.join(), expected.join(), `seed ${seed}, event ${seq}`);
       assertEquals(table.live, rows.length);
     }

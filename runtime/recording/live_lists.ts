@@ -3,9 +3,9 @@
 /** What every row carries beside its own fields. */
 export interface Lifetime {
   /** The event that wrote it; 0 for what there was when the machine was ready. */
-  readonly born: number;
+  readonly createdSeq: number;
   /** The event that ended it; null while it holds. */
-  readonly died: number | null;
+  readonly endedSeq: number | null;
 }
 
 /** Changes after which the rows that hold are listed, beside as many as there are such rows. */

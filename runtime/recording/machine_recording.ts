@@ -13,13 +13,13 @@ import { BOUNCE_COPY } from "../memory/physical_memory.ts";
 import { EventLog } from "./event_log.ts";
 import { MemoryLog, type MemoryWriter } from "./memory_log.ts";
 import { Ends, StatementLog } from "./statement_log.ts";
-import type { FactTable } from "./fact_table.ts";
-import type { AnyTableSpec } from "./fact_table_spec.ts";
+import type { HistoryTable } from "./history_table.ts";
+import type { AnyTableSpec } from "./history_table_spec.ts";
 import { type Granules, TableSet } from "./table_set.ts";
 
 type Specs = readonly AnyTableSpec[];
 
-export class KeptMachine implements EventKeeper {
+export class RecordedMachine implements EventKeeper {
   readonly log: EventLog;
   /** The statements of the script, as the interpreter notes them. */
   readonly statements: StatementLog = new StatementLog();
@@ -28,7 +28,7 @@ export class KeptMachine implements EventKeeper {
   /** Who wrote which bytes. */
   readonly memory: MemoryLog = new MemoryLog();
   /** By name, in the order in which they were declared. */
-  readonly tables: ReadonlyMap<string, FactTable>;
+  readonly tables: ReadonlyMap<string, HistoryTable>;
   readonly granules: Granules;
   readonly #set: TableSet;
 
@@ -65,7 +65,7 @@ export class KeptMachine implements EventKeeper {
   }
 
   /** The table of a name. @throws {RangeError} When there is none. */
-  table(name: string): FactTable {
+  table(name: string): HistoryTable {
     const table = this.tables.get(name);
     if (table === undefined) throw new RangeError(`No table is called "${name}"`);
     return table;
@@ -80,7 +80,7 @@ export class KeptMachine implements EventKeeper {
   }
 }
 
-export class MachineRecording extends KeptMachine {
+export class MachineRecording extends RecordedMachine {
   readonly #stop: () => void;
 
   /**
@@ -114,8 +114,8 @@ export class MachineRecording extends KeptMachine {
     const by: MemoryWriter = writer === null
       ? { kind: "cpu", name: `CPU ${cpu}` }
       : { kind: writer === BOUNCE_COPY ? "bounce" : "device", name: writer };
-    const at = { seq: this.log.count, statement: this.statements.count };
-    this.memory.note({ ...at, by, phys, sizeBytes }, memory);
+    const position = { seq: this.log.count, statement: this.statements.count };
+    this.memory.note({ ...position, by, phys, sizeBytes }, memory);
   }
 
   /** Records nothing more; what there is stays. */

@@ -27,10 +27,10 @@ export interface MemoryWrite {
 }
 
 /** Bytes of one write that are kept, and of all. */
-const MOST_BYTES = 256;
-const MOST_ALL_BYTES = 32 * 1024;
+const MAX_BYTES = 256;
+const MAX_TOTAL_BYTES = 32 * 1024;
 /** Writes that are kept. */
-const MOST_WRITES = 200_000;
+const MAX_WRITES = 200_000;
 
 /** The whole numbers of a write; its bytes end where those of the next one begin. */
 const WRITE = { SEQ: 0, STATEMENT: 1, BY: 2, SIZE: 3, START: 4, WIDTH: 5 };
@@ -49,9 +49,9 @@ export class MemoryLog {
     { by, phys, seq, sizeBytes, statement }: Omit<MemoryWrite, "bytes">,
     memory: Pick<PhysicalMemory, "read">,
   ): void {
-    if (this.count >= MOST_WRITES) return;
+    if (this.count >= MAX_WRITES) return;
     const start = this.#length;
-    const kept = Math.min(sizeBytes, MOST_BYTES, MOST_ALL_BYTES - start);
+    const kept = Math.min(sizeBytes, MAX_BYTES, MAX_TOTAL_BYTES - start);
     this.#room(start + kept);
     memory.read(phys as PhysAddr, this.#bytes, start, kept);
     this.#length += kept;

@@ -1,14 +1,14 @@
 /** Tables that events change together. */
 import type { Bytes } from "../address.ts";
 import type { EventName, EventVocabulary } from "../event_vocabulary.ts";
-import { FactTable } from "./fact_table.ts";
-import type { AnyTableSpec, ChangeEvent } from "./fact_table_spec.ts";
+import { HistoryTable } from "./history_table.ts";
+import type { AnyTableSpec, TableEvent } from "./history_table_spec.ts";
 import type { ValuePool } from "./value_pool.ts";
 
 /** What one table does at one kind of event. */
 interface Change {
-  readonly table: FactTable;
-  readonly make: (rows: FactTable, event: ChangeEvent) => void;
+  readonly table: HistoryTable;
+  readonly make: (rows: HistoryTable, event: TableEvent) => void;
 }
 
 /** What tables know of the machine itself, as a machine has it. */
@@ -23,7 +23,7 @@ export interface Granules {
 
 export class TableSet {
   /** By name, in the order in which they were declared. */
-  readonly tables: ReadonlyMap<string, FactTable>;
+  readonly tables: ReadonlyMap<string, HistoryTable>;
   /** By the number of a kind of event; none where it changes nothing. */
   readonly #changes: (Change[] | undefined)[];
   readonly #granuleBytes: Bytes;
@@ -41,9 +41,9 @@ export class TableSet {
     this.#granuleBytes = iommu.granuleBytes;
     this.#sharers = iommu.sharers;
     this.#pageBytes = pages.pageSizeBytes;
-    const tables = new Map<string, FactTable>();
+    const tables = new Map<string, HistoryTable>();
     for (const spec of specs) {
-      const table = new FactTable(spec, pool);
+      const table = new HistoryTable(spec, pool);
       tables.set(spec.name, table);
       for (const name of Object.keys(spec.changes) as EventName[]) {
         // The name leads to the event's type, here as in the stream: no type can say so.
@@ -74,7 +74,7 @@ export class TableSet {
     // The kind leads to the fields, as the name does in the stream: no type can say so.
     const own = device ?? "";
     const domain = this.#sharers.size === 0 ? own : this.#sharers.get(own) ?? own;
-    const event = { seq, device, domain, request, fields, granuleBytes, pageBytes } as ChangeEvent;
+    const event = { seq, device, domain, request, fields, granuleBytes, pageBytes } as TableEvent;
     for (let index = 0; index < changes.length; index++) {
       const { make, table } = changes[index]!;
       make(table, event);

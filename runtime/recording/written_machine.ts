@@ -10,9 +10,9 @@ import type { Bytes, Nanoseconds } from "../address.ts";
 import type { EventOrigin } from "../event_context.ts";
 import { CORE_EVENTS, type EventVocabulary } from "../event_vocabulary.ts";
 import type { MachineEvent } from "../events.ts";
-import type { FactTable } from "./fact_table.ts";
-import type { AnyTableSpec } from "./fact_table_spec.ts";
-import { KeptMachine } from "./machine_recording.ts";
+import type { HistoryTable } from "./history_table.ts";
+import type { AnyTableSpec } from "./history_table_spec.ts";
+import { RecordedMachine } from "./machine_recording.ts";
 import { PackedReader, PackedWriter } from "./packed_numbers.ts";
 import { ValuePool } from "./value_pool.ts";
 
@@ -20,7 +20,7 @@ import { ValuePool } from "./value_pool.ts";
 type Form = "n" | "b" | "t" | "0";
 
 /** What events have in common that differ in numbers only. */
-interface Shape {
+interface WrittenLayout {
   readonly name: string;
   readonly fields: readonly string[];
   /** Null for an event without a reason. */
@@ -36,7 +36,7 @@ interface Head {
   readonly pageBytes: number;
   /** Rows that tables began with, by the table's name. */
   readonly firstRows: Readonly<Record<string, readonly Readonly<Record<string, unknown>>[]>>;
-  readonly shapes: readonly Shape[];
+  readonly shapes: readonly WrittenLayout[];
   /** Texts and lists. */
   readonly pool: readonly unknown[];
   readonly events: number;
@@ -44,7 +44,7 @@ interface Head {
 
 type Values = Readonly<Record<string, unknown>>;
 
-export function writeMachine(kept: KeptMachine): Uint8Array<ArrayBuffer> {
+export function writeMachine(kept: RecordedMachine): Uint8Array<ArrayBuffer> {
   const { granules: { iommu: { granuleBytes, sharers }, pages: { pageSizeBytes } }, log } = kept;
   const pool = new NumberedValues();
   const columns = new ShapeColumns(pool);
@@ -77,10 +77,10 @@ export function writeMachine(kept: KeptMachine): Uint8Array<ArrayBuffer> {
 }
 
 /** The rows that held before the first event. */
-function firstRows(table: FactTable): readonly Values[] {
+function firstRows(table: HistoryTable): readonly Values[] {
   const rows: Values[] = [];
   for (let row = 0; row < table.count && table.since(row) === 0; row++) {
-    const { born: _, died: __, ...values } = table.row(row);
+    const { createdSeq: _, endedSeq: __, ...values } = table.row(row);
     rows.push(values);
   }
   return rows;
@@ -95,10 +95,10 @@ export function readMachine(
   bytes: Uint8Array,
   specs: readonly AnyTableSpec[],
   vocabulary: EventVocabulary = CORE_EVENTS,
-): KeptMachine {
+): RecordedMachine {
   const body = new PackedReader(bytes);
   const head = body.json() as Head;
-  const kept = new KeptMachine(
+  const kept = new RecordedMachine(
     {
       iommu: { granuleBytes: head.granuleBytes as Bytes, sharers: new Map(head.sharers) },
       pages: { pageSizeBytes: head.pageBytes as Bytes },
@@ -145,7 +145,7 @@ interface Columns {
 }
 
 class ShapeColumns {
-  readonly shapes: Shape[] = [];
+  readonly shapes: WrittenLayout[] = [];
   readonly #columns: Columns[] = [];
   readonly #byKey = new Map<string, Columns>();
   readonly #pool: NumberedValues;
@@ -206,13 +206,13 @@ function formOf(value: unknown): Form {
 
 class ShapeReader {
   readonly kind: number;
-  readonly #shape: Shape;
+  readonly #shape: WrittenLayout;
   readonly #pool: readonly unknown[];
   readonly #readers: readonly PackedReader[];
   readonly #last: number[];
 
   constructor(
-    shape: Shape,
+    shape: WrittenLayout,
     pool: readonly unknown[],
     body: PackedReader,
     vocabulary: EventVocabulary,
@@ -310,7 +310,7 @@ class OriginReader {
   }
 }
 
-function writeStatements(body: PackedWriter, { activities, statements }: KeptMachine): void {
+function writeStatements(body: PackedWriter, { activities, statements }: RecordedMachine): void {
   const columns = [new PackedWriter(), new PackedWriter(), new PackedWriter()] as const;
   let last = [0, 0, 0];
   for (let started = 1; started <= statements.count; started++) {
@@ -332,7 +332,7 @@ function writeStatements(body: PackedWriter, { activities, statements }: KeptMac
   body.json(ends);
 }
 
-function readStatements(body: PackedReader, { activities, statements }: KeptMachine): void {
+function readStatements(body: PackedReader, { activities, statements }: RecordedMachine): void {
   const count = body.count();
   const columns = Array.from({ length: 3 }, () => new PackedReader(body.bytes()));
   const returns = body.json() as readonly (readonly [number, number, number])[];

@@ -5,7 +5,7 @@ import { DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../dma/attributes.ts";
 import { DmaIovaState } from "../dma/iova_state.ts";
 import { Scatterlist } from "../dma/scatterlist.ts";
 import { testBench } from "../dma/testing.ts";
-import { type KeptMachine, MachineRecording } from "./machine_recording.ts";
+import { MachineRecording, type RecordedMachine } from "./machine_recording.ts";
 import { RUNTIME_TABLES } from "./tables/runtime_tables.ts";
 import { readMachine, writeMachine } from "./written_machine.ts";
 
@@ -42,7 +42,7 @@ function recorded(): MachineRecording {
 }
 
 /** Everything that can be asked of a recording. */
-function contentOf({ activities, log, memory, statements, tables }: KeptMachine) {
+function contentOf({ activities, log, memory, statements, tables }: RecordedMachine) {
   const returns: number[][] = [];
   statements.forEachReturn((...each) => void returns.push(each));
   const ends: number[] = [];

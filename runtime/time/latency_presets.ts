@@ -5,7 +5,7 @@
  * `ddr5_pcie4` has what published specifications alone come to, which real machines do not reach.
  */
 import type { Nanoseconds } from "../address.ts";
-import { LATENCY_SETTINGS } from "./latencies.ts";
+import type { LATENCY_SETTINGS } from "./latencies.ts";
 
 export type LatencyKey = keyof typeof LATENCY_SETTINGS;
 

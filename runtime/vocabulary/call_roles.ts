@@ -64,11 +64,11 @@ const ROLES = {
   verbose: { c: "bool verbose", fields: {} },
 } as const satisfies Record<string, { readonly c: string; readonly fields: FieldTable }>;
 
-export type Role = keyof typeof ROLES;
+export type ArgumentRole = keyof typeof ROLES;
 
-type Listed<S extends string> = S extends `${infer First extends Role}, ${infer Rest}`
+type Listed<S extends string> = S extends `${infer First extends ArgumentRole}, ${infer Rest}`
   ? readonly [First, ...Listed<Rest>]
-  : S extends Role ? readonly [S]
+  : S extends ArgumentRole ? readonly [S]
   : never;
 
 /** The roles that a prototype names, in their order; never where one is none. */
@@ -76,7 +76,7 @@ export type RolesOf<P extends string> = P extends `${string}(${infer Inside})` ?
   : never;
 
 /** A prototype, whose arguments all are roles. */
-export type Prototype<P extends string> = P & ([RolesOf<P>] extends [never] ? never : unknown);
+export type CallPrototype<P extends string> = P & ([RolesOf<P>] extends [never] ? never : unknown);
 
 /** What holds for all of a union's members. */
 type All<U> = (U extends unknown ? (each: U) => void : never) extends (all: infer I) => void ? I
@@ -88,7 +88,7 @@ export function rolesIn<P extends string>(prototype: P): RolesOf<P> {
 }
 
 /** The fields of `call.NAME`. */
-export function fieldsOf<R extends readonly Role[]>(
+export function fieldsOf<R extends readonly ArgumentRole[]>(
   roles: R,
 ): All<(typeof ROLES)[R[number]]["fields"]> {
   return Object.assign({}, ...roles.map((role): FieldTable => ROLES[role].fields));
@@ -97,6 +97,8 @@ export function fieldsOf<R extends readonly Role[]>(
 /** A function as C declares it. */
 export function declarationOf(prototype: string, name: string): string {
   const at = prototype.indexOf("(");
-  const types = prototype.slice(at + 1, -1).split(", ").map((role) => ROLES[role as Role].c);
+  const types = prototype.slice(at + 1, -1).split(", ").map((role) =>
+    ROLES[role as ArgumentRole].c
+  );
   return `${prototype.slice(0, at)}${name}(${types.join(", ")})`;
 }

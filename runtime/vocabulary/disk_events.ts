@@ -146,7 +146,7 @@ export const NVME_EVENTS = {
     },
   },
   "nvme.unmap": {
-    when: "the driver unmapped a request's data (behaviour/nvme.md 2.6)",
+    when: "the driver unmapped a request's data (rules/nvme.md 2.6)",
     fields: {
       rule: word("unmap rule", {
         single: "One segment was unmapped.",

@@ -175,7 +175,7 @@ export function fieldText(field: Field): string {
   const shown = words.length === 0
     ? ""
     : `: ${
-      words.length > LISTED_WORDS
+      words.length > DISPLAYED_WORDS
         ? field.sets.map(({ title }) => title).join(" or ")
         : words.join(", ")
     }`;
@@ -183,4 +183,4 @@ export function fieldText(field: Field): string {
 }
 
 /** A field with more words is described by their titles. */
-const LISTED_WORDS = 9;
+const DISPLAYED_WORDS = 9;

@@ -5,7 +5,7 @@
  * function that gives an errno has it in both: as the negative number, and by name.
  */
 import type { ErrnoName } from "../errno.ts";
-import { fieldsOf, type Prototype, type Role, rolesIn } from "./call_roles.ts";
+import { type ArgumentRole, type CallPrototype, fieldsOf, rolesIn } from "./call_roles.ts";
 import {
   BOOL,
   described,
@@ -39,7 +39,7 @@ interface CallFacts {
 export interface KernelRow extends CallFacts {
   /** Its result in C, and its arguments by their roles. */
   readonly prototype: string;
-  readonly roles: readonly Role[];
+  readonly roles: readonly ArgumentRole[];
 }
 
 interface CallEntry extends KernelRow {
@@ -53,7 +53,7 @@ interface CallEntry extends KernelRow {
 
 /** A function: what it is in C, what `ret.NAME` carries, the rule, and what it came with. */
 function fn<const P extends string, F extends Field>(
-  prototype: Prototype<P>,
+  prototype: CallPrototype<P>,
   result: F,
   rule: string,
   facts: CallFacts = {},
@@ -63,12 +63,12 @@ function fn<const P extends string, F extends Field>(
 }
 
 /** A step of an iterator, which fails with a status of the block layer. */
-function step<const P extends string>(prototype: Prototype<P>) {
+function step<const P extends string>(prototype: CallPrototype<P>) {
   return { ...fn(prototype, BOOL, "block.2.3", ITERATOR), error: optional(STATUS) };
 }
 
 /** A function that only looks, or sets something up: no event is about it. */
-function quiet<const P extends string>(prototype: Prototype<P>, facts: CallFacts = {}) {
+function quiet<const P extends string>(prototype: CallPrototype<P>, facts: CallFacts = {}) {
   return { prototype, roles: rolesIn<P>(prototype), ...facts };
 }
 

@@ -1,4 +1,4 @@
-/** The table of what a replay is given and leaves out, as docs/conformance.md shows it. */
+/** The table of what a replay is given and leaves out, as docs/dev/conformance.md shows it. */
 import { type Exception, EXCEPTIONS } from "./given.ts";
 import { GIVEN, GIVEN_TO_SOFTWARE, type GivenFields } from "./hmm/hmm_given.ts";
 

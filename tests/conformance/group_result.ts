@@ -7,7 +7,7 @@ export interface CaseDifference {
   /** The case's own name: an id, or `line 17`. */
   readonly caseName: string;
   readonly difference: Difference;
-  /** Page and number in `docs/behaviour/` that decides this, where one can be named. */
+  /** Page and number in `docs/rules/` that decides this, where one can be named. */
   readonly rule: string | null;
 }
 

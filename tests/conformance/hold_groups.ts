@@ -5,7 +5,7 @@
  * more is one too, so that the file is kept true: `deno task conformance --json` has the numbers.
  */
 import { assertEquals } from "@std/assert";
-import { Ledger } from "../../runtime/dma/checker/ledger.ts";
+import { MappingRecords } from "@dmalab/runtime/dma";
 import recorded from "../conformance_agreement.json" with { type: "json" };
 import type { GroupResult } from "./group_result.ts";
 import { replayGroups } from "./replay.ts";
@@ -32,8 +32,8 @@ const COMPLETE = [
  * worked.
  *
  * 6.12 draws overlaps of cache lines, as it would have with its own debugging: it maps the same
- * buffer for several commands at a time, and looks at lines on every machine (behaviour/dma.md 8.2).
- * Metadata behind SGLs draws the defect that made those requests fail (behaviour/defects.md,
+ * buffer for several commands at a time, and looks at lines on every machine (rules/dma.md 8.2).
+ * Metadata behind SGLs draws the defect that made those requests fail (rules/defects.md,
  * `metadata_uses_data_gap`).
  */
 function deserved(group: string): readonly string[] {
@@ -43,9 +43,9 @@ function deserved(group: string): readonly string[] {
 
 /** Replays groups, and notes which reports the captured requests of each draw. */
 async function replayWatched(isWanted: (group: string) => boolean) {
-  const { report } = Ledger.prototype;
+  const { report } = MappingRecords.prototype;
   const seen = new Set<string>();
-  Ledger.prototype.report = function (...args) {
+  MappingRecords.prototype.report = function (...args) {
     seen.add(args[0]);
     report.apply(this, args);
   };
@@ -58,7 +58,7 @@ async function replayWatched(isWanted: (group: string) => boolean) {
       seen.clear();
     }
   } finally {
-    Ledger.prototype.report = report;
+    MappingRecords.prototype.report = report;
   }
   return { results, drawn };
 }

@@ -4,11 +4,10 @@
  * Every case of every group is counted. A kind of data that dmalab cannot replay yet counts as not
  * agreeing, never as skipped. Exit 1 when any case differs or a file cannot be read.
  */
-import { type ExitCode, FAILED, HELD, WRONG } from "../../cli/exit_code.ts";
-import { hostReason, isHostError } from "../../cli/host_error.ts";
-import { toItsEnd } from "../../cli/process_end.ts";
-import { ProcessScreen } from "../../cli/screen.ts";
-import { printable } from "../../lang/diagnostics/display_width.ts";
+import { ProcessScreen } from "@dmalab/cli/extend";
+import { type ExitCode, FAILED, HELD, WRONG } from "@dmalab/cli/exit_code";
+import { hostReason, isHostError, toItsEnd } from "@dmalab/cli";
+import { printable } from "@dmalab/lang/diagnostics";
 import { givenOfMapsTable, givenTable } from "./given_table.ts";
 import { replayAll } from "./replay.ts";
 import { formatGroup, type GroupResult } from "./group_result.ts";

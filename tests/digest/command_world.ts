@@ -1,8 +1,6 @@
 /** Commands as if written by hand, most of them nearly right, for a controller alone. */
-import { Rig } from "../../devices/nvme/controller/_rig.ts";
-import type { CommandFields } from "../../devices/nvme/command_bytes.ts";
-import { MALFORMED_COMMANDS } from "../../devices/nvme/malformed_commands.ts";
-import { Random } from "../../runtime/random.ts";
+import { type CommandFields, ControllerRig, MALFORMED_COMMANDS } from "@dmalab/devices/nvme";
+import { Random } from "@dmalab/runtime";
 import type { Sink } from "./digest.ts";
 
 const COMMANDS = 60;
@@ -38,7 +36,7 @@ type Pick = <T>(...from: readonly T[]) => T;
 export function runCommands(seed: number, sink: Sink): void {
   const random = new Random(seed);
   const pick: Pick = (...from) => from[random.below(from.length)]!;
-  const rig = new Rig(
+  const rig = new ControllerRig(
     {
       mdtsExponent: pick(0, 0, 2, 5),
       sgl: pick(true, false),
@@ -53,7 +51,7 @@ export function runCommands(seed: number, sink: Sink): void {
       ...pick({}, {
         hostMemory: { preferredBytes: 2 ** 20, minimumBytes: 2 ** 16, mostChunks: 4 },
       }),
-    } as ConstructorParameters<typeof Rig>[0],
+    } as ConstructorParameters<typeof ControllerRig>[0],
   );
   rig.events.listen((event) => sink(JSON.stringify(event)));
   for (const at of REGISTERS) sink(`register ${at}: ${rig.controller.read32(at)}`);
@@ -77,7 +75,7 @@ export function runCommands(seed: number, sink: Sink): void {
 }
 
 /** Data, and lists of PRPs or of descriptors where commands look for them. */
-function layOut({ memory }: Rig, random: Random, pick: Pick): void {
+function layOut({ memory }: ControllerRig, random: Random, pick: Pick): void {
   memory.holes.clear();
   if (random.below(6) === 0) memory.holes.add(FIRST_DATA / 4096 + random.below(DATA_PAGES));
   const byPrp = random.below(2) === 0;

@@ -1,15 +1,14 @@
 /** What a run comes to, as one short text: the same for the same lines. */
-import { LAB_TABLES } from "../../devices/lab_tables.ts";
-import { formatEventText } from "../../lang/render/event_line.ts";
-import { EVENT_NAMES } from "../../runtime/event_vocabulary.ts";
-import type { Machine } from "../../runtime/machine.ts";
-import { MachineRecording } from "../../runtime/recording/machine_recording.ts";
+import { LAB_TABLES } from "@dmalab/devices";
+import { formatEventText } from "@dmalab/lang/render";
+import { EVENT_NAMES, type Machine } from "@dmalab/runtime";
+import { MachineRecording } from "@dmalab/runtime/recording";
 
 /** Events of one machine that are reported in words too. */
 const FORMATTED_EVENTS = 300;
 
 /** Pages of memory that are looked at in the end. */
-const MOST_PAGES = 64;
+const MAX_PAGES = 64;
 
 /** Takes what happens, a line each. */
 export type Sink = (line: string) => void;
@@ -106,7 +105,7 @@ function tellState(machine: Machine, sink: Sink): void {
     table.forEachLeaf(0, table.lastAddress, (...leaf) => sink(`leaf ${leaf}`));
     flushQueue?.forEach((...entry) => sink(`queued ${entry}`));
   }
-  let left = MOST_PAGES;
+  let left = MAX_PAGES;
   memory.forEachPage((phys, bytes) => {
     if (--left >= 0) sink(`page ${phys} ${sumOf(bytes)}`);
   });

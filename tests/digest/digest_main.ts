@@ -18,9 +18,9 @@ function fail(message: string): never {
 }
 
 function linesOf(name: string): string[] {
-  const world = ALL.find((each) => each.name === name) ?? fail(`no run is called "${name}"`);
+  const machine = ALL.find((each) => each.name === name) ?? fail(`no run is called "${name}"`);
   const lines: string[] = [];
-  world.run((line) => lines.push(line));
+  machine.run((line) => lines.push(line));
   return lines;
 }
 
@@ -41,14 +41,14 @@ if (first === undefined) {
   fail('say --update, or the name of a run, such as "requests 1"');
 } else if (first === "--update") {
   const names = Deno.args.slice(1);
-  const unknown = names.find((name) => !ALL.some((world) => world.name === name));
+  const unknown = names.find((name) => !ALL.some((machine) => machine.name === name));
   if (unknown !== undefined) fail(`no run is called "${unknown}"`);
   const known = JSON.parse(Deno.readTextFileSync(TABLE)) as Record<string, string>;
   const isMeant = (name: string) => names.length === 0 || names.includes(name);
   const table = Object.fromEntries(
-    ALL.map((world) => [
-      world.name,
-      isMeant(world.name) ? digestOf(world) : known[world.name] ?? digestOf(world),
+    ALL.map((machine) => [
+      machine.name,
+      isMeant(machine.name) ? digestOf(machine) : known[machine.name] ?? digestOf(machine),
     ]),
   );
   Deno.writeTextFileSync(TABLE, `${JSON.stringify(table, null, 2)}\n`);

@@ -1,17 +1,16 @@
 /** Every example and suite: what happens on each machine of it, what it prints, how it ends. */
-import type { Lab } from "../../devices/lab.ts";
-import { HostLoader } from "../../cli/host_loader.ts";
-import { loadProgram } from "../../lang/language.ts";
-import type { Program } from "../../lang/run/program.ts";
-import type { TestOutcome } from "../../lang/run/report.ts";
-import { runProgram } from "../../lang/run/run_program.ts";
+import type { Lab } from "@dmalab/devices";
+import { HostLoader } from "@dmalab/cli";
+import { loadProgram } from "@dmalab/lang";
+import type { Program, TestOutcome } from "@dmalab/lang/run";
+import { runProgram } from "@dmalab/lang/run/run_program";
 import { scenariosBelow } from "../examples.ts";
 import { ROOT } from "../source_text.ts";
 import { type Sink, type Watch, watchMachine } from "./digest.ts";
 import type { World } from "./worlds.ts";
 
 /** Events of one machine that are part of the digest. */
-const MOST_EVENTS = 3_000;
+const MAX_EVENTS = 3_000;
 
 export interface ExampleRun {
   /** Gets each machine before its first event. */
@@ -27,12 +26,12 @@ export function runWatched(
   const watches: Watch[] = [];
   const registry: Program["registry"] = {
     ...program.registry,
-    buildWorld: (config, options) => {
-      const world = program.registry.buildWorld(config, options);
+    buildMachine: (config, options) => {
+      const machine = program.registry.buildMachine(config, options);
       sink("a machine");
-      watches.push(watchMachine(world.lab.machine, sink, MOST_EVENTS));
-      onLab(world.lab);
-      return world;
+      watches.push(watchMachine(machine.lab.machine, sink, MAX_EVENTS));
+      onLab(machine.lab);
+      return machine;
     },
   };
   const { outcomes } = runProgram({ ...program, registry }, {

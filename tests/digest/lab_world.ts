@@ -1,30 +1,37 @@
 /** Machines with any settings that there are, in a random tree, and everything that their devices do. */
-import { buildLab, type Lab } from "../../devices/lab.ts";
-import { defaultLabConfig, type LabConfig, type PciNodeConfig } from "../../devices/lab_config.ts";
-import { NVME } from "../../devices/nvme/nvme_device.ts";
-import type { Io } from "../../devices/nvme/io.ts";
-import type { DiskOp, NvmeDisk } from "../../devices/nvme/nvme_disk.ts";
-import type { PciFunction } from "../../devices/pci/pci_function.ts";
-import { PORT_KINDS } from "../../devices/pci/port_kinds.ts";
-import { DEVICE_KINDS } from "../../devices/registry.ts";
-import { type DmaAddr, GIB, MIB, type PhysAddr } from "../../runtime/address.ts";
-import { DMA_BIDIRECTIONAL } from "../../runtime/dma/attributes.ts";
-import { Scatterlist } from "../../runtime/dma/scatterlist.ts";
-import { ArmedFault, FAULT_POINTS } from "../../runtime/faults.ts";
-import { KERNEL_NAMES } from "../../runtime/kernels/kernels.ts";
 import {
+  buildLab,
+  defaultLabConfig,
+  DEVICE_KINDS,
+  type Lab,
+  type LabConfig,
+  type PciNodeConfig,
+} from "@dmalab/devices";
+import { type DiskOp, type Io, NVME, type NvmeDisk } from "@dmalab/devices/nvme";
+import { type PciFunction, PORT_KINDS } from "@dmalab/devices/pci";
+import {
+  type AnySetting,
+  ArmedFault,
+  type DmaAddr,
+  FAULT_POINTS,
+  GIB,
   IOMMU_SETTINGS,
   MACHINE_SETTINGS,
+  MIB,
+  type PhysAddr,
+  Random,
+  type SettingRows,
+  type SettingType,
   SWIOTLB_SETTINGS,
-} from "../../runtime/machine_config.ts";
-import { Random } from "../../runtime/random.ts";
-import type { AnySetting, SettingRows, Shape } from "../../runtime/settings.ts";
+} from "@dmalab/runtime";
+import { DMA_BIDIRECTIONAL, Scatterlist } from "@dmalab/runtime/dma";
+import { KERNEL_NAMES } from "@dmalab/runtime/kernels";
 import { type Sink, watchMachine } from "./digest.ts";
 
 const STEPS = 40;
 const ACTIVITIES = 3000;
 /** Events of one machine that are reported. */
-const MOST_EVENTS = 4000;
+const MAX_EVENTS = 4000;
 /** A machine whose numbers are all as large as they may be has no end. */
 const LARGEST = 2 ** 22;
 /** What is left as it is: names of places that must fit together, and what takes the host's time. */
@@ -58,7 +65,7 @@ const USUAL: Readonly<Record<string, readonly unknown[]>> = {
 type Pick = <T>(...from: readonly T[]) => T;
 
 /** Any value that a key takes; its ends are as frequent as what lies between. */
-function anyValue(shape: Shape, random: Random, pick: Pick): unknown {
+function anyValue(shape: SettingType, random: Random, pick: Pick): unknown {
   switch (shape.kind) {
     case "bool":
       return pick(true, false);
@@ -159,7 +166,7 @@ export function runLab(seed: number, sink: Sink): void {
   for (const func of lab.topology.functions) {
     sink(`${func.address} ${func.name} ${func.role} ${JSON.stringify(func.bars)}`);
   }
-  const watch = watchMachine(lab.machine, sink, MOST_EVENTS);
+  const watch = watchMachine(lab.machine, sink, MAX_EVENTS);
   const use = new LabUse(lab, random, pick, sink);
   for (let left = STEPS; left > 0; left--) use.step();
   use.settle();

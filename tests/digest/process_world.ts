@@ -1,13 +1,10 @@
 /** Memory of a process that a device pages on demand, and state that another device migrates. */
-import { AddressSpace } from "../../runtime/mm/address_space.ts";
-import { PAGE, rig, START, virt } from "../../devices/rdma/_rig.ts";
-import { MigrationBench } from "../../devices/vfio/_bench.ts";
-import { ArmedFault, FAULT_POINTS } from "../../runtime/faults.ts";
-import { KERNEL_NAMES } from "../../runtime/kernels/kernels.ts";
-import type { DmaAddr } from "../../runtime/address.ts";
-import type { DmaDirection } from "../../runtime/dma/attributes.ts";
-import type { Machine } from "../../runtime/machine.ts";
-import { Random } from "../../runtime/random.ts";
+import { AddressSpace } from "@dmalab/runtime/mm";
+import { PAGE, rig, START, virt } from "@dmalab/devices/rdma";
+import { MigrationBench } from "@dmalab/devices/vfio";
+import { ArmedFault, type DmaAddr, FAULT_POINTS, type Machine, Random } from "@dmalab/runtime";
+import { KERNEL_NAMES } from "@dmalab/runtime/kernels";
+import type { DmaDirection } from "@dmalab/runtime/dma";
 import { type Sink, watchMachine } from "./digest.ts";
 
 const PAGES = 24;

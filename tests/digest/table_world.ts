@@ -1,36 +1,28 @@
 /** The tables that pages, help and messages are made from, with every sentence and number of them. */
-import { LAB_TABLES } from "../../devices/lab_tables.ts";
-import { MALFORMED_COMMANDS } from "../../devices/nvme/malformed_commands.ts";
-import { STATUS_CODES, STATUS_TYPES } from "../../devices/nvme/status_codes.ts";
-import { CPU_SETTINGS } from "../../devices/pci/host_bridge.ts";
-import { FUNCTION_SETTINGS } from "../../devices/pci/function_settings.ts";
-import { PORT_KINDS } from "../../devices/pci/port_kinds.ts";
-import { DEVICE_KINDS, DEVICES } from "../../devices/registry.ts";
-import { DMA_ATTR } from "../../runtime/dma/attributes.ts";
-import { REPORT_CLASSES } from "../../runtime/dma/checker/report_classes.ts";
-import { BLK_STS, ERRNO } from "../../runtime/errno.ts";
+import { DEVICE_KINDS, DEVICES, LAB_TABLES } from "@dmalab/devices";
+import { MALFORMED_COMMANDS, STATUS_CODES, STATUS_TYPES } from "@dmalab/devices/nvme";
+import { CPU_SETTINGS, FUNCTION_SETTINGS, PORT_KINDS } from "@dmalab/devices/pci";
+import { DMA_ATTR, REPORT_CLASSES } from "@dmalab/runtime/dma";
 import {
+  BLK_STS,
   CALL_TABLE,
+  ERRNO,
   EVENT_NAMES,
   EVENT_TABLE,
   eventFields,
-} from "../../runtime/event_vocabulary.ts";
-import { FAULT_POINTS } from "../../runtime/faults.ts";
-import { IOMMU_MODELS } from "../../runtime/iommu/iommu_models.ts";
-import { KERNELS } from "../../runtime/kernels/kernels.ts";
-import { QUIRKS } from "../../runtime/kernels/quirks.ts";
-import { LEAK_KINDS } from "../../runtime/leaks/leak_kinds.ts";
-import {
+  FAULT_POINTS,
   IOMMU_SETTINGS,
   MACHINE_SETTINGS,
+  nearestNames,
   RAM_SETTINGS,
   REGION_SETTINGS,
   SWIOTLB_SETTINGS,
-} from "../../runtime/machine_config.ts";
-import { nearestNames } from "../../runtime/nearest_names.ts";
-import { LATENCY_PRESETS } from "../../runtime/time/latency_presets.ts";
-import { LATENCY_SETTINGS } from "../../runtime/time/latencies.ts";
-import { fieldText } from "../../runtime/vocabulary/fields.ts";
+} from "@dmalab/runtime";
+import { IOMMU_MODELS } from "@dmalab/runtime/iommu";
+import { KERNELS, QUIRKS } from "@dmalab/runtime/kernels";
+import { LEAK_KINDS } from "@dmalab/runtime/leaks";
+import { LATENCY_PRESETS, LATENCY_SETTINGS } from "@dmalab/runtime/time";
+import { fieldText } from "@dmalab/runtime/vocabulary";
 import type { Sink } from "./digest.ts";
 
 const TABLES: Readonly<Record<string, unknown>> = {

@@ -1,16 +1,21 @@
 /** Texts from outside, damaged: what is read of listings of `lspci` and of fault lines. */
-import { ORDINARY_CPU } from "../../devices/pci/host_bridge.ts";
-import { doubtsAbout, importMachine, peersOf } from "../../devices/pci/lspci/imported_machine.ts";
-import { type LinkedListing, linkListing } from "../../devices/pci/lspci/linked_listing.ts";
-import { findRoute } from "../../devices/pci/peers/route.ts";
-import { readListing } from "../../devices/pci/lspci/read_listing.ts";
-import { decodeFaultLog } from "../../instruments/fault_log/decode_fault_log.ts";
-import { AMD_EVENT_NAMES } from "../../instruments/fault_log/amd_events.ts";
-import { printFaultLog } from "../../instruments/fault_log/print_fault_log.ts";
-import { wordsOf } from "../../runtime/vocabulary/fields.ts";
-import { FAULT_REASON } from "../../runtime/vocabulary/shared_words.ts";
-import { IOMMU_MODEL_NAMES } from "../../runtime/iommu/iommu_models.ts";
-import { findFaultLogs } from "../../instruments/fault_log/find_fault_logs.ts";
+import { findRoute, ORDINARY_CPU } from "@dmalab/devices/pci";
+import {
+  doubtsAbout,
+  importMachine,
+  type LinkedListing,
+  linkListing,
+  peersOf,
+  readListing,
+} from "@dmalab/topology/lspci";
+import {
+  AMD_EVENT_NAMES,
+  decodeFaultLog,
+  findFaultLogs,
+  printFaultLog,
+} from "@dmalab/runtime/fault_log";
+import { FAULT_REASON, wordsOf } from "@dmalab/runtime/vocabulary";
+import { IOMMU_MODEL_NAMES } from "@dmalab/runtime/iommu";
 import { Choices } from "../fuzz/choices.ts";
 import { damageListing } from "../fuzz/mutations.ts";
 import { filesBelow, ROOT } from "../source_text.ts";
@@ -19,7 +24,7 @@ import type { Sink } from "./digest.ts";
 /** Lines of the corpus that one run damages. */
 const LINES = 12;
 /** Functions between which routes are looked for. */
-const MOST_PEERS = 8;
+const MAX_PEERS = 8;
 
 const FAULT_REASONS = wordsOf(FAULT_REASON);
 
@@ -44,7 +49,7 @@ function tellRoutes(linked: LinkedListing, sink: Sink): void {
   const machine = importMachine(linked);
   sink(JSON.stringify(machine.cpu));
   for (const each of machine.functions) sink(`${each.address} ${each.name} ${each.role}`);
-  const peers = peersOf(machine).slice(0, MOST_PEERS);
+  const peers = peersOf(machine).slice(0, MAX_PEERS);
   for (const provider of peers) {
     for (const client of peers) {
       const route = findRoute(provider, client, machine.cpu ?? ORDINARY_CPU);
@@ -55,9 +60,11 @@ function tellRoutes(linked: LinkedListing, sink: Sink): void {
   }
 }
 
-/** A listing of tests/lspci: the first so many as they are, and then all of them damaged. */
+/** A listing of extensions/topology/tests/lspci: the first so many as they are, and then all of them damaged. */
 export function damagedListing(seed: number, sink: Sink): void {
-  const files = filesBelow(`${ROOT}tests/lspci`).filter((path) => path.endsWith(".txt"));
+  const files = filesBelow(`${ROOT}extensions/topology/tests/lspci`).filter((path) =>
+    path.endsWith(".txt")
+  );
   const text = Deno.readTextFileSync(files[seed % files.length]!);
   try {
     const read = readListing(seed <= files.length ? text : damageListing(text, new Choices(seed)));

@@ -3,15 +3,10 @@
  * long as nothing that it reaches behaves in another way.
  */
 import fc from "fast-check";
-import { HUNT_MACHINES, huntCases } from "../../instruments/hunt/arbitraries.ts";
-import { CaseRun } from "../../instruments/hunt/case_run.ts";
-import type { HuntRelease } from "../../instruments/hunt/hunt_case.ts";
-import { makeNegativeFile } from "../../instruments/vectors/negative.ts";
-import { makeVectorFile } from "../../instruments/vectors/vector_file.ts";
-import { FAULT_POINTS, type FaultPointName } from "../../runtime/faults.ts";
-import { KERNEL_NAMES, KERNELS } from "../../runtime/kernels/kernels.ts";
-import { QUIRK_NAMES } from "../../runtime/kernels/quirks.ts";
-import { Random } from "../../runtime/random.ts";
+import { CaseRun, HUNT_MACHINES, huntCases, type HuntRelease } from "@dmalab/hunt/requests";
+import { makeNegativeFile, makeVectorFile } from "@dmalab/vectors";
+import { FAULT_POINTS, type FaultPointName, Random } from "@dmalab/runtime";
+import { KERNEL_NAMES, KERNELS, QUIRK_NAMES } from "@dmalab/runtime/kernels";
 import { KINDS, MappingWorld } from "../property/mapping_world.ts";
 import { MISUSES, plant } from "../property/misuses.ts";
 import { randomOptions } from "../property/random_operations.ts";

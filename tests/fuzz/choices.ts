@@ -1,5 +1,5 @@
 /** Choices of one seed: what every generator here draws from. */
-import { Random } from "../../runtime/random.ts";
+import { Random } from "@dmalab/runtime";
 
 export class Choices {
   readonly random: Random;

@@ -1,8 +1,7 @@
 /** The texts that mutations start from: the project's own scripts, whole and in pieces. */
 import { join } from "node:path";
-import { SourceFile } from "../../lang/source.ts";
-import { parse } from "../../lang/syntax/parse.ts";
-import { SAMPLES } from "../../lang/syntax/testing_samples.ts";
+import { SourceFile } from "@dmalab/lang";
+import { parse, SAMPLES } from "@dmalab/lang/syntax";
 import { filesBelow, ROOT } from "../source_text.ts";
 
 export interface Corpus {
@@ -20,7 +19,7 @@ const MAX_PIECE_LENGTH = 700;
 const CASES: ReadonlySet<string> = new Set(["Test", "Property", "Bench"]);
 
 export function readCorpus(): Corpus {
-  const paths = ["examples", "tests/bad", "benches"].flatMap((folder) =>
+  const paths = ["examples", "tests/bad"].flatMap((folder) =>
     filesBelow(join(ROOT, folder)).filter((path) => path.endsWith(".dma"))
   ).sort();
   const files = [

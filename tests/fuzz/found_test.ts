@@ -1,10 +1,8 @@
 /** What `deno task fuzz` found, each with the answer it has now. */
 import { assertEquals } from "@std/assert";
 import { judge } from "./judge.ts";
-import { LoadError } from "../../lang/syntax/load_files.ts";
-import { loadProgram } from "../../lang/language.ts";
-import { SourceFile } from "../../lang/source.ts";
-import { parse } from "../../lang/syntax/parse.ts";
+import { LoadError, parse } from "@dmalab/lang/syntax";
+import { loadProgram, SourceFile } from "@dmalab/lang";
 
 /** `E0301 4 nothing … (hint)` for each error, with the lines of its notes. */
 function errorsOf(text: string): string[] {

@@ -4,18 +4,17 @@
  *
  * What is found is printed with its text; put it into `tests/fuzz/found_test.ts`, and mend it.
  */
-import { command, type Invocation } from "../../cli/command.ts";
-import { type ExitCode, FAILED, HELD } from "../../cli/exit_code.ts";
-import { type HuntSettings, readHuntOptions } from "../../instruments/hunt/hunt_options.ts";
-import { runHunt } from "../../cli/hunt/run_hunt.ts";
-import { Interrupts } from "../../cli/interrupts.ts";
-import { ProcessScreen } from "../../cli/screen.ts";
+import { command, type Invocation, ProcessScreen } from "@dmalab/cli/extend";
+import { type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";
+import { type HuntSettings, readHuntOptions } from "@dmalab/hunt/requests";
+import { runHunt } from "@dmalab/hunt/cli";
+import { SignalWatch } from "@dmalab/cli";
 import { CALLEE_KEYS } from "./calls/call_script.ts";
 import { fuzzCalls } from "./calls/fuzz_calls.ts";
 import { fuzz } from "./fuzz.ts";
 import { tryLayouts } from "./layouts.ts";
 import { mostPoor, trySlips } from "./slips.ts";
-import { runTask } from "../../tools/task.ts";
+import { runTask } from "@dmalab/tools";
 
 const SHOWN = 10;
 const CASES = 1_000_000;
@@ -142,7 +141,7 @@ async function tryRequests(seed: number, seconds: number | null): Promise<boolea
     { settings },
     { path: null, words, jobs: 1 },
     screen,
-    new Interrupts(),
+    new SignalWatch(),
   );
   screen.flush();
   return exitCode === HELD;

@@ -1,14 +1,11 @@
 /** What must be true of the answer to any text, and which answers came. */
-import { cpuSeconds } from "../../tools/bench/cpu_time.ts";
-import { formatSource } from "../../lang/format/format.ts";
-import { BUG_CODE } from "../../lang/diagnostics/bug.ts";
-import { renderDiagnostics } from "../../lang/diagnostics/render.ts";
-import { LoadError } from "../../lang/syntax/load_files.ts";
-import { loadProgram } from "../../lang/language.ts";
-import { audited } from "../../lang/testing/audited.ts";
-import { runProgram } from "../../lang/run/run_program.ts";
-import { SourceFile } from "../../lang/source.ts";
-import { parse } from "../../lang/syntax/parse.ts";
+import { cpuSeconds } from "@dmalab/tools/bench";
+import { formatSource } from "@dmalab/lang/format";
+import { BUG_CODE, renderDiagnostics } from "@dmalab/lang/diagnostics";
+import { LoadError, parse } from "@dmalab/lang/syntax";
+import { loadProgram, SourceFile } from "@dmalab/lang";
+import { audited } from "@dmalab/lang/testing";
+import { runProgram } from "@dmalab/lang/run/run_program";
 
 /** How a text fared. `bug`: it was answered with a stack trace, or by nonsense. */
 export type Verdict = "refused" | "held" | "failed" | "stopped" | "not run" | "bug";

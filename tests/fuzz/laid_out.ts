@@ -1,7 +1,8 @@
 /** A program as another hand lays it out: blanks, line ends and comments wherever the language allows them. */
 import type { IToken } from "chevrotain";
-import { beginsStatement, continuesAfter } from "../../lang/syntax/recovery/bracket_matcher.ts";
 import {
+  beginsStatement,
+  continuesAfter,
   isA,
   LBrace,
   LBracket,
@@ -14,7 +15,7 @@ import {
   RParen,
   tokenEnd,
   tokenize,
-} from "../../lang/syntax/tokens.ts";
+} from "@dmalab/lang/syntax";
 import type { Choices } from "./choices.ts";
 
 const REMARKS = ["why", "each page", 'x { y } "z"', "TODO: none, ; [", "…", "0x1000 // not C"];

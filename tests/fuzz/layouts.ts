@@ -1,8 +1,7 @@
 /** Programs laid out by lot: the formatter changes nothing but their looks. */
-import { formatSource } from "../../lang/format/format.ts";
-import { LoadError } from "../../lang/syntax/load_files.ts";
-import { loadProgram } from "../../lang/language.ts";
-import { SourceFile } from "../../lang/source.ts";
+import { formatSource } from "@dmalab/lang/format";
+import { LoadError } from "@dmalab/lang/syntax";
+import { loadProgram, SourceFile } from "@dmalab/lang";
 import { Choices } from "./choices.ts";
 import { readCorpus } from "./corpus.ts";
 import { laidOut } from "./laid_out.ts";

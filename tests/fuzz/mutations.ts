@@ -1,5 +1,5 @@
 /** Damage of all kinds to a text: characters, words, lines, pieces of other texts. */
-import { LANGUAGE_WORDS } from "../../lang/syntax/language_words.ts";
+import { LANGUAGE_WORDS } from "@dmalab/lang/syntax";
 import type { Choices } from "./choices.ts";
 
 /** Characters that mean something, some that should not be there, and halves of a pair. */

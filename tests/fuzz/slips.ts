@@ -6,17 +6,14 @@
  * not count.
  */
 import { join } from "node:path";
-import { HostLoader } from "../../cli/host_loader.ts";
-import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
-import type { SourceLoader } from "../../lang/syntax/load_files.ts";
-import { loadProgram } from "../../lang/language.ts";
-import { SourceFile } from "../../lang/source.ts";
-import { parse } from "../../lang/syntax/parse.ts";
+import { HostLoader } from "@dmalab/cli";
+import type { Diagnostic } from "@dmalab/lang/diagnostics";
+import { parse, type SourceLoader, type TokenEdit, tokenEdits } from "@dmalab/lang/syntax";
+import { loadProgram, SourceFile } from "@dmalab/lang";
 import { scenariosBelow } from "../examples.ts";
 import { ROOT } from "../source_text.ts";
-import { type TokenEdit, tokenEdits } from "../../lang/syntax/testing_edits.ts";
 
-export const MOST_ERRORS = 3;
+export const MAX_ERRORS = 3;
 
 /**
  * Slips that may be answered otherwise. Of 6,386 slips 6 are: a brace that is left out or stands twice in a
@@ -101,7 +98,7 @@ function judgeSlip(
     return null;
   }
   const isFar = !pointsNear(first, edit);
-  const isMany = errors.length > MOST_ERRORS;
+  const isMany = errors.length > MAX_ERRORS;
   if (syntax.length > 0) {
     counts.syntax++;
     if (isFar) counts.syntaxFar++;

@@ -3,10 +3,8 @@
  * balance that does not close.
  */
 import { assert, assertEquals } from "@std/assert";
-import { checkJson, checkLines } from "../../instruments/traces/ledger/check_report.ts";
-import { LogPass, TraceCheck } from "../../instruments/traces/ledger/trace_check.ts";
-import { ImportPass } from "../../instruments/traces/line/import_pass.ts";
-import { readGolden } from "../golden_traces.ts";
+import { checkJson, checkLines, ImportPass, LogPass, TraceCheck } from "@dmalab/traces";
+import { readGolden } from "@dmalab/traces/tests";
 
 const SOURCES = [
   "real/72-strict-mistakes.trace.txt.gz",
@@ -20,8 +18,8 @@ const SOURCES = [
   "dialects/blkparse-72.txt.gz",
 ];
 const ALPHABET = "0123456789abcdefx[]{}=:.,- \t()#>\u00e4\u{1f4be}";
-const MOST_EDITS = 4;
-const MOST_REPEATS = 9;
+const MAX_EDITS = 4;
+const MAX_REPEATS = 9;
 /** Edits that cut the rest of the line off: one of so many. */
 const CUTS = 4;
 
@@ -78,14 +76,14 @@ export function readDamaged(corpus: readonly string[], count: number, seed: numb
 
 function damaged(line: string, below: (limit: number) => number, pick: () => string): string {
   let text = line;
-  for (let edits = below(MOST_EDITS); edits > 0; edits--) {
+  for (let edits = below(MAX_EDITS); edits > 0; edits--) {
     const at = below(text.length + 1);
     const piece = below(2) === 0
-      ? ALPHABET[below(ALPHABET.length)]!.repeat(below(MOST_REPEATS))
+      ? ALPHABET[below(ALPHABET.length)]!.repeat(below(MAX_REPEATS))
       : pick().slice(below(40), below(160));
     text = below(CUTS) === 0
       ? text.slice(0, at)
-      : text.slice(0, at) + piece + text.slice(at + below(MOST_REPEATS));
+      : text.slice(0, at) + piece + text.slice(at + below(MAX_REPEATS));
   }
   return text;
 }

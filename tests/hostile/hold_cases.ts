@@ -13,8 +13,8 @@ import { caseOfScript, exitCodeOf, givenTo, type HostileCase } from "./hostile_c
 import { INPUTS } from "./inputs.ts";
 import { type Ended, programs, runCases, tookMs } from "./run_case.ts";
 
-const MOST_OF_TIME = 2;
-const MOST_OF_MEMORY = 1.25;
+const MAX_TIME_SHARE = 2;
+const MAX_MEMORY_SHARE = 1.25;
 
 /** The process itself starts, and says how it ended, whatever it is given. */
 const START_MS = 500;
@@ -25,7 +25,7 @@ const ORDINARY_MS = 700;
 /** What a case may take: a slower host has more for what is beyond the time that it was given. */
 function mostMs(hostile: HostileCase, { ordinaryMs }: Ended): number {
   const givenMs = 1000 * givenTo(hostile).seconds;
-  const beyondMs = (MOST_OF_TIME - 1) * givenMs + START_MS;
+  const beyondMs = (MAX_TIME_SHARE - 1) * givenMs + START_MS;
   return givenMs + Math.max(1, ordinaryMs / ORDINARY_MS) * beyondMs;
 }
 
@@ -97,7 +97,7 @@ function judge(hostile: HostileCase, ended: Ended): void {
   const given = givenTo(hostile);
   const took = tookText(hostile, ended);
   assert(tookMs(ended) <= mostMs(hostile, ended), took);
-  assert(peakBytes <= MOST_OF_MEMORY * given.memoryBytes, took);
+  assert(peakBytes <= MAX_MEMORY_SHARE * given.memoryBytes, took);
   assert(outputBytes <= given.outputBytes, `${outputBytes} bytes of output:\n${start}`);
   assertEquals(output.match(UNCLEAN), null);
 }

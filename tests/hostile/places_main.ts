@@ -2,14 +2,11 @@
  * Does command lines one after the other, each in a folder of its own: what reads and writes places
  * that a cloned repository chose. `do_all.ts` starts it, as one process for all of them.
  */
-import { main } from "../../cli/main.ts";
-import { MemoryScreen } from "../../cli/memory_screen.ts";
-import { openHistory } from "../../cli/repl/history.ts";
-import { replMaker } from "../../cli/repl/open_repl.ts";
-import { editText } from "../../cli/terminal/text_editor.ts";
-import { toItsEnd } from "../../cli/process_end.ts";
-import { ProcessScreen } from "../../cli/screen.ts";
-import { limitsOf } from "../../cli/scenario/limit_options.ts";
+import { main, MemoryScreen, toItsEnd } from "@dmalab/cli";
+import { openHistory, replMaker } from "@dmalab/cli/repl";
+import { editText } from "@dmalab/cli/terminal";
+import { ProcessScreen } from "@dmalab/cli/extend";
+import { limitsOf } from "@dmalab/cli/scenario";
 import type { Done, Todo } from "./places.ts";
 
 /** A process's screen that keeps what it would show. */

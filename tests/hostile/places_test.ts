@@ -14,12 +14,15 @@ Deno.test({
   fn: (context) => refuseAll(context, CASES.filter(isWitness)),
 });
 
+/** Tests, and what runs in a browser or an editor. */
+const OF_TESTS = /_test\.ts$|\/tests\/|^extensions\/editor\/vscode\//;
+
 /** What changes files, by its name in any host. */
 const WRITERS =
   /\bhost\.(?:write\w*File|mkdir|rename|remove|create|copyFile|symlink|link|truncate|chmod|chown)(?:Sync)?\(|\bhost\.open(?:Sync)?\([^;]*?\b(?:write|append|create\w*|truncate): true/;
 
 Deno.test("the command line writes files in one module only", () => {
-  const sources = readSources(["cli"]).filter(({ path }) => !path.endsWith("_test.ts"));
+  const sources = readSources(["cli", "extensions"]).filter(({ path }) => !OF_TESTS.test(path));
   assert(sources.length > 100);
   const writers = sources.filter(({ text }) => WRITERS.test(text)).map(({ path }) => path);
   assertEquals(writers, ["cli/files/write_file.ts"]);
@@ -29,16 +32,16 @@ Deno.test("the command line writes files in one module only", () => {
 const READERS = /\bhost\.(?:open|read(?:Text)?File)(?:Sync)?\(/;
 
 Deno.test("the command line reads files of users in one module, and names its other readers", () => {
-  const readers = readSources(["cli"]).filter(({ path, text }) =>
-    !path.endsWith("_test.ts") && READERS.test(text)
+  const readers = readSources(["cli", "extensions"]).filter(({ path, text }) =>
+    !OF_TESTS.test(path) && READERS.test(text)
   );
   assertEquals(readers.map(({ path }) => path).sort(), [
     // The report's page, rules, the package itself: dmalab's own.
     "cli/files/write_file.ts",
     "cli/host_file.ts",
     "cli/places.ts",
-    "cli/report/report_data.ts",
+    "extensions/page/cli/report_data.ts",
     // Traces of any length, where host_file.ts found a file; a pipe only for `trace watch`.
-    "cli/trace/read_lines.ts",
+    "extensions/traces/cli/read_lines.ts",
   ]);
 });

@@ -5,10 +5,8 @@
  */
 import process from "node:process";
 import { createInterface } from "node:readline";
-import { HostMemory } from "../../cli/host_memory.ts";
-import { main } from "../../cli/main.ts";
-import { toItsEnd } from "../../cli/process_end.ts";
-import { ProcessScreen } from "../../cli/screen.ts";
+import { HostMemoryWatch, main, toItsEnd } from "@dmalab/cli";
+import { ProcessScreen } from "@dmalab/cli/extend";
 import { peakBytes } from "./peak.ts";
 
 function write(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {
@@ -19,7 +17,7 @@ function write(stream: { writeSync(bytes: Uint8Array): number }, text: string): 
 /** Garbage of the command lines before that is let be: a small part of what any is given. */
 const GARBAGE_BYTES = 2 ** 24;
 
-const memory = new HostMemory();
+const memory = new HostMemoryWatch();
 let heldBytes = 0;
 
 for await (const line of createInterface({ input: process.stdin })) {

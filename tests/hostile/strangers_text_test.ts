@@ -4,7 +4,7 @@
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
-import { withClient } from "../dap/in_process.ts";
+import { withClient } from "@dmalab/editor/tests";
 import { ROOT } from "../source_text.ts";
 import { doAll } from "./do_all.ts";
 import { UNCLEAN } from "./hold_cases.ts";

@@ -120,7 +120,7 @@ class FileReader {
   #add(node: ts.Node, replacement: string | null): void {
     const start = node.getStart(this.#tree);
     const line = this.#tree.getLineAndCharacterOfPosition(start).line + 1;
-    const [within, change] = [placeOf(node), this.#change(node, replacement)];
+    const [within, change] = [formatLocation(node), this.#change(node, replacement)];
     const nth = (this.#alike.get(`${within}: ${change}`) ?? 0) + 1;
     this.#alike.set(`${within}: ${change}`, nth);
     this.#found.push({
@@ -334,7 +334,7 @@ function holderOf(node: ts.Node): ts.Node {
 }
 
 /** The names of what a node is in, outermost first. */
-function placeOf(node: ts.Node): string {
+function formatLocation(node: ts.Node): string {
   const names: string[] = [];
   for (let at = node.parent; at !== undefined; at = at.parent) {
     if (ts.isConstructorDeclaration(at)) names.unshift("constructor");

@@ -5,11 +5,11 @@
  * Without a sample every change of the chosen files is tried. What survives is printed with its place
  * and its change, then the score by file. With a file of results, a run that was interrupted goes on.
  */
-import { command, type Invocation } from "../../cli/command.ts";
-import { HELD, WRONG } from "../../cli/exit_code.ts";
+import { command, type Invocation } from "@dmalab/cli/extend";
+import { HELD, WRONG } from "@dmalab/cli/exit_code";
 import { isLong } from "../running/sizes.ts";
 import { ROOT, SOURCE_FOLDERS } from "../source_text.ts";
-import { runTask } from "../../tools/task.ts";
+import { runTask } from "@dmalab/tools";
 import { findCandidates } from "./candidates.ts";
 import { mutate, type Result, type Stage } from "./mutate.ts";
 import { keyOf, NEAREST, others, sample } from "./plan.ts";
@@ -153,8 +153,7 @@ async function run(options: Options): Promise<void> {
 await runTask(command({
   name: "mutate",
   brief: "Change the sources and look whether a test fails",
-  description:
-    "Makes small changes to runtime/, devices/ and instruments/fault_log/, one at a time, " +
+  description: "Makes small changes to runtime/, devices/ and runtime/fault_log/, one at a time, " +
     "and runs the tests that reach each; prints what no test notices, and the score.",
   argument: null,
   options: OPTIONS,

@@ -13,7 +13,7 @@ export type Outcome = Exclude<Answer, { kind: "begins" }> | {
 };
 
 const PERMISSIONS = ["-R", "-W", "--allow-env", "--allow-sys"];
-const MOST_MEMORY_MIB = 2048;
+const MAX_MEMORY_MIB = 2048;
 
 /** One process at a time, with one order at a time. */
 export class Runner {
@@ -83,7 +83,7 @@ export class Runner {
         "run",
         "--no-check",
         "--no-prompt",
-        `--v8-flags=--max-old-space-size=${MOST_MEMORY_MIB}`,
+        `--v8-flags=--max-old-space-size=${MAX_MEMORY_MIB}`,
         ...PERMISSIONS,
         join(this.#tree, "tests/mutation/runner_main.ts"),
         String(this.#mutants),

@@ -21,7 +21,7 @@ const COPIED = [
   "include",
   "mod.ts",
   "package.json",
-  "recording.ts",
+  "recording/mod.ts",
   "site",
   "tests",
 ];
@@ -31,9 +31,9 @@ const LINKED = ["tests/golden"];
 const PAGE_TESTS = ["tools/reference/", "tests/vocabulary_test.ts"];
 const TESTED = [
   "runtime",
-  "instruments/fault_log",
+  "runtime/fault_log",
   "devices",
-  "tests/lspci_test.ts",
+  "extensions/topology/tests/lspci_test.ts",
   ...PAGE_TESTS,
 ];
 const REPLAYED = "tests/mutation/replayed_test_groups.ts";
@@ -57,7 +57,7 @@ export const FIRST: readonly string[] = [
   "tests/examples_test.ts",
 ];
 /** Where changes are made. */
-const MUTATED = ["runtime", "devices", "instruments/fault_log"];
+const MUTATED = ["runtime", "devices", "runtime/fault_log"];
 
 /** Sources that may be changed: no tests, and nothing that only tests use. */
 export function mutableFiles(root: string): string[] {

@@ -1,8 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { KERNEL_NAMES } from "../../runtime/kernels/kernels.ts";
-import { DMA_TO_DEVICE } from "../../runtime/dma/attributes.ts";
-import { DmaIovaState } from "../../runtime/dma/iova_state.ts";
+import { KERNEL_NAMES } from "@dmalab/runtime/kernels";
+import { DMA_TO_DEVICE, DmaIovaState } from "@dmalab/runtime/dma";
 import { MISTAKE_SITE, MISUSES, plant } from "./misuses.ts";
 import { RIGHT_SITE, RightUse, type UseOptions, USES } from "./right_use.ts";
 

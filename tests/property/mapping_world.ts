@@ -5,17 +5,22 @@
  * the model says, what is freed and not yet flushed is not allocated again. At the end nothing
  * is left: no range, no leaf, no mapping, no record.
  */
-import { type DmaAddr, PAGE_SIZE_BYTES, type PhysAddr } from "../../runtime/address.ts";
-import type { DmaDirection } from "../../runtime/dma/attributes.ts";
-import type { CoherentMemory } from "../../runtime/dma/coherent_memory.ts";
-import { DmaDevice } from "../../runtime/dma/device/device.ts";
-import { DmaIovaState } from "../../runtime/dma/iova_state.ts";
-import { Scatterlist } from "../../runtime/dma/scatterlist.ts";
-import { eventId } from "../../runtime/event_vocabulary.ts";
-import type { IommuDomain } from "../../runtime/iommu/domain.ts";
-import { Machine } from "../../runtime/machine.ts";
-import { defaultMachineConfig } from "../../runtime/machine_config.ts";
-import type { IommuModel } from "../../runtime/iommu/iommu_models.ts";
+import {
+  defaultMachineConfig,
+  type DmaAddr,
+  eventId,
+  Machine,
+  PAGE_SIZE_BYTES,
+  type PhysAddr,
+} from "@dmalab/runtime";
+import {
+  type CoherentMemory,
+  DmaDevice,
+  type DmaDirection,
+  DmaIovaState,
+  Scatterlist,
+} from "@dmalab/runtime/dma";
+import type { IommuDomain, IommuModel } from "@dmalab/runtime/iommu";
 import { type Leaf, type OwnedRange, PlainRanges } from "./plain_ranges.ts";
 
 const DMA_REPORT = eventId("dma.report");
@@ -66,10 +71,10 @@ export class Disagreement extends Error {
 }
 
 /** Mappings that live at once, at most. */
-const MOST_LIVE = 300;
+const MAX_LIVE = 300;
 /** Ranges freed that are looked at again. */
-const MOST_GONE = 32;
-const MOST_GRANULES = 1100;
+const MAX_GONE = 32;
+const MAX_GRANULES = 1100;
 const HUGE_GRANULES = 9000;
 const LARGE_PAGE_BYTES = 2 ** 25;
 const RAM_BYTES = 2 ** 36;
@@ -221,7 +226,7 @@ export class MappingWorld {
     const { hotGranules, hotPercent } = this.#options;
     const granules = number % 100 < hotPercent
       ? hotGranules[Math.floor(number / 100) % hotGranules.length]!
-      : 1 + Math.floor(number / 100) % (number % 7 === 0 ? HUGE_GRANULES : MOST_GRANULES);
+      : 1 + Math.floor(number / 100) % (number % 7 === 0 ? HUGE_GRANULES : MAX_GRANULES);
     const sizeBytes = granules * this.#granule;
     return whole || number % 3 === 0 ? sizeBytes : sizeBytes - 1 - number % (this.#granule - 1);
   }
@@ -287,7 +292,7 @@ export class MappingWorld {
   }
 
   #map(a: number, b: number, c: number): void {
-    if (this.#mappings.length >= MOST_LIVE) return this.#unmap(a);
+    if (this.#mappings.length >= MAX_LIVE) return this.#unmap(a);
     const { dma } = this.machine;
     const phys = this.#phys(a, false);
     const sizeBytes = this.#sizeBytes(b, false);
@@ -315,7 +320,7 @@ export class MappingWorld {
     const used = a % 3 === 0 ? range.leaves[a % range.leaves.length] : undefined;
     if (used !== undefined) this.#accessAt(used.iova);
     end();
-    this.#gone[this.#ended++ % MOST_GONE] = range;
+    this.#gone[this.#ended++ % MAX_GONE] = range;
     // The queue is emptied before a range goes in: one that fills it is not covered by that flush.
     if (queued && this.domain.lazy) this.model.park(range, this.#flushes);
     else this.model.release(range);
@@ -328,7 +333,7 @@ export class MappingWorld {
   }
 
   #mapList(a: number, b: number, c: number): void {
-    if (this.#mappings.length >= MOST_LIVE) return this.#unmap(a);
+    if (this.#mappings.length >= MAX_LIVE) return this.#unmap(a);
     const { dma } = this.machine;
     const segments: { phys: PhysAddr; sizeBytes: number }[] = [];
     const count = 1 + b % 12;
@@ -370,7 +375,7 @@ export class MappingWorld {
 
   /** A range of the two-step API; `unlinks` ends it piece by piece. */
   #link(a: number, b: number, c: number, unlinks: boolean): void {
-    if (this.#mappings.length >= MOST_LIVE) return this.#unmap(a);
+    if (this.#mappings.length >= MAX_LIVE) return this.#unmap(a);
     const { dma } = this.machine;
     const dev = this.#dev;
     const dir = this.#dir(c);
@@ -418,7 +423,7 @@ export class MappingWorld {
   }
 
   #allocCoherent(a: number): void {
-    if (this.#mappings.length >= MOST_LIVE) return this.#unmap(a);
+    if (this.#mappings.length >= MAX_LIVE) return this.#unmap(a);
     const { dma } = this.machine;
     const sizeBytes = (1 + a % 5) * 4096;
     const memory: CoherentMemory | null = dma.dmaAllocCoherent(this.#dev, sizeBytes);
@@ -441,7 +446,7 @@ export class MappingWorld {
 
   /** A range that nothing is mapped in. */
   #allocRaw(a: number, b: number): void {
-    if (this.#mappings.length >= MOST_LIVE) return this.#unmap(a);
+    if (this.#mappings.length >= MAX_LIVE) return this.#unmap(a);
     const sizeBytes = this.#sizeBytes(b, true);
     const start = this.domain.allocIova(this.#dev, sizeBytes, false);
     if (start === 0) {

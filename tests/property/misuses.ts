@@ -2,18 +2,18 @@
  * Mistakes of a driver, one each, planted among what it does rightly: what is to be reported of it,
  * where it can be made, and how. Each is cleaned up after as well as a driver could that knew of it.
  */
-import { DMA_MAPPING_ERROR, type PhysAddr } from "../../runtime/address.ts";
+import { DMA_MAPPING_ERROR, type PhysAddr } from "@dmalab/runtime";
 import {
   DMA_ATTR,
   DMA_BIDIRECTIONAL,
   DMA_FROM_DEVICE,
   DMA_TO_DEVICE,
+  DmaDevice,
   type DmaDirection,
-} from "../../runtime/dma/attributes.ts";
-import type { ReportClass } from "../../runtime/dma/checker/report_classes.ts";
-import { DmaDevice } from "../../runtime/dma/device/device.ts";
-import { DmaIovaState } from "../../runtime/dma/iova_state.ts";
-import { Scatterlist } from "../../runtime/dma/scatterlist.ts";
+  DmaIovaState,
+  type ReportClass,
+  Scatterlist,
+} from "@dmalab/runtime/dma";
 import { RIGHT_SITE, type RightUse, type UseOptions } from "./right_use.ts";
 
 /** The statement of the mistake. */

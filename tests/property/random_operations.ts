@@ -1,5 +1,5 @@
 /** Random worlds and random operations, all from one seed. */
-import { Random } from "../../runtime/random.ts";
+import { Random } from "@dmalab/runtime";
 import {
   type Kind,
   KINDS,

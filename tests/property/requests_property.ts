@@ -4,17 +4,19 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { HUNT_MACHINES, huntCases } from "../../instruments/hunt/arbitraries.ts";
-import { CaseRun } from "../../instruments/hunt/case_run.ts";
-import { remediesOf } from "../../instruments/hunt/diagnose.ts";
-import type { HuntStep } from "../../instruments/hunt/hunt_case.ts";
-import { passedPoints } from "../../instruments/hunt/passed_points.ts";
-import { MIB } from "../../runtime/address.ts";
-import { type KernelProfile, KERNELS } from "../../runtime/kernels/kernels.ts";
-import type { QuirkName } from "../../runtime/kernels/quirks.ts";
+import {
+  CaseRun,
+  causingDefectsOf,
+  HUNT_MACHINES,
+  huntCases,
+  type HuntStep,
+  passedPoints,
+} from "@dmalab/hunt/requests";
+import { MIB } from "@dmalab/runtime";
+import { type KernelProfile, KERNELS, type QuirkName } from "@dmalab/runtime/kernels";
 
 /** 2048 pieces of 512 bytes, and some that are longer. */
-const MOST_BYTES = 2 * MIB;
+const MAX_BYTES = 2 * MIB;
 
 /** One request of up to 2048 pieces, none of which need be alike. */
 const LONG_REQUEST: fc.Arbitrary<HuntStep> = fc.record({
@@ -47,7 +49,7 @@ export function testLongRequests(kernel: KernelProfile, count: number): void {
     let segments = 0;
     fc.assert(
       fc.property(HUNT_MACHINES, LONG_REQUEST, (machine, step) => {
-        const run = new CaseRun(machine, { kernel, quirks: new Set() }, MOST_BYTES);
+        const run = new CaseRun(machine, { kernel, quirks: new Set() }, MAX_BYTES);
         assertEquals(run.step(step), null);
         assertEquals(run.machine.iommu.liveMappings, 0);
         assertEquals(run.machine.swiotlb.usedSlots, 0);
@@ -73,7 +75,7 @@ export function testOwnDefects(kernel: KernelProfile, count: number): void {
         const violation = run.step(step);
         if (violation === null) continue;
         // What it failed of may lie in an earlier step: all of them belong to the case.
-        const [switches] = remediesOf({ machine, steps: asked.slice(0, index + 1) }, release);
+        const [switches] = causingDefectsOf({ machine, steps: asked.slice(0, index + 1) }, release);
         assert(switches !== undefined, `no switch explains: ${violation.kind} ${violation.text}`);
         const name = switches.join(" and ");
         named.set(name, (named.get(name) ?? 0) + 1);

@@ -1,5 +1,5 @@
 /** Random requests on every release. */
-import { KERNEL_NAMES } from "../../runtime/kernels/kernels.ts";
+import { KERNEL_NAMES } from "@dmalab/runtime/kernels";
 import { testLongRequests, testOwnDefects } from "./requests_property.ts";
 
 for (const kernel of KERNEL_NAMES) {

@@ -3,29 +3,30 @@
  * failed, hands buffers over before another user touches them, and ends what it has made by the call
  * that belongs to it. The checker has nothing to say of it; whatever it does say is false.
  */
-import type { DmaAddr, PhysAddr } from "../../runtime/address.ts";
+import {
+  defaultMachineConfig,
+  type DmaAddr,
+  type IommuMode,
+  ledgerOf,
+  Machine,
+  type MachineEvent,
+  type PhysAddr,
+  swiotlbConfig,
+} from "@dmalab/runtime";
 import {
   DMA_BIDIRECTIONAL,
   DMA_FROM_DEVICE,
   DMA_TO_DEVICE,
+  DmaDevice,
   type DmaDirection,
-} from "../../runtime/dma/attributes.ts";
-import { DmaPool } from "../../runtime/dma/calls/pool.ts";
-import { DmaDevice } from "../../runtime/dma/device/device.ts";
-import { DmaIovaState } from "../../runtime/dma/iova_state.ts";
-import { Scatterlist } from "../../runtime/dma/scatterlist.ts";
-import type { MachineEvent } from "../../runtime/events.ts";
-import { ledgerOf } from "../../runtime/held_resources.ts";
-import type { IommuModel } from "../../runtime/iommu/iommu_models.ts";
-import type { KernelProfile } from "../../runtime/kernels/kernels.ts";
-import { Beginning, type Leftover } from "../../runtime/leaks/leftovers.ts";
-import { Machine } from "../../runtime/machine.ts";
-import {
-  defaultMachineConfig,
-  type IommuMode,
-  swiotlbConfig,
-} from "../../runtime/machine_config.ts";
-import { RUNTIME_TABLES } from "../../runtime/recording/tables/runtime_tables.ts";
+  DmaIovaState,
+  DmaPool,
+  Scatterlist,
+} from "@dmalab/runtime/dma";
+import type { IommuModel } from "@dmalab/runtime/iommu";
+import type { KernelProfile } from "@dmalab/runtime/kernels";
+import { Beginning, type Leftover } from "@dmalab/runtime/leaks";
+import { RUNTIME_TABLES } from "@dmalab/runtime/recording";
 
 /** What the driver does, in the order of the numbers that choose. */
 export const USES = ["single", "list", "shared", "pool", "range", "pages", "look", "end"] as const;
@@ -60,7 +61,7 @@ interface Live {
 const DIRECTIONS: readonly DmaDirection[] = [DMA_BIDIRECTIONAL, DMA_TO_DEVICE, DMA_FROM_DEVICE];
 const PAGE = 4096;
 /** Pages of the largest buffer. */
-const MOST_PAGES = 12;
+const MAX_PAGES = 12;
 const PAST_32_BITS = 2 ** 32;
 
 /** The site of what the driver does rightly; a mistake has another one. */
@@ -171,7 +172,7 @@ export class RightUse {
 
   /** A buffer of its own in memory: where it begins, and how long it is. */
   #buffer(a: number, b: number): { phys: PhysAddr; sizeBytes: number } {
-    const pages = 1 + a % MOST_PAGES;
+    const pages = 1 + a % MAX_PAGES;
     // Whole cache lines: two that share one get in each other's way.
     const offset = b % 3 === 0 ? 0 : (b % 63) * 64;
     const most = pages * PAGE - offset;

@@ -1,12 +1,14 @@
 /** The tables of disks against queues, lists and requests as driver and controller hold them. */
 import { assert, assertEquals } from "@std/assert";
-import type { ControllerRings } from "../../devices/nvme/controller/queues.ts";
-import type { NvmeCommandView } from "../../devices/nvme/driver/command/command_view.ts";
-import type { Iod } from "../../devices/nvme/driver/command/iod.ts";
-import type { NvmeRequest } from "../../devices/nvme/driver/command/nvme_request.ts";
-import type { QueuePair } from "../../devices/nvme/driver/queues/queue_pair.ts";
-import { NVME_TABLES } from "../../devices/nvme/recording/nvme_tables.ts";
-import { SGL_TYPE } from "../../devices/nvme/driver/protocol.ts";
+import {
+  type ControllerRings,
+  type Iod,
+  NVME_TABLES,
+  type NvmeCommandView,
+  type NvmeRequest,
+  type QueuePair,
+  SGL_TYPE,
+} from "@dmalab/devices/nvme";
 import type { Row, Watched } from "./watched_machine.ts";
 
 /** Entries of data pointers, by request. */

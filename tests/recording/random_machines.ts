@@ -1,10 +1,7 @@
 /** Tables of a recording against random machines: those of the hunt, with what it asks of them. */
 import fc from "fast-check";
-import { huntCases } from "../../instruments/hunt/arbitraries.ts";
-import { CaseRun } from "../../instruments/hunt/case_run.ts";
-import type { HuntRelease } from "../../instruments/hunt/hunt_case.ts";
-import { passedPoints } from "../../instruments/hunt/passed_points.ts";
-import { KERNEL_NAMES, KERNELS } from "../../runtime/kernels/kernels.ts";
+import { CaseRun, huntCases, type HuntRelease, passedPoints } from "@dmalab/hunt/requests";
+import { KERNEL_NAMES, KERNELS } from "@dmalab/runtime/kernels";
 import { Watch } from "./watched_machine.ts";
 
 export interface Compared {
@@ -17,7 +14,7 @@ export interface Compared {
 }
 
 /** A request's most bytes: what is longer shows no other row, and takes longer. */
-const MOST_BYTES = 2 ** 19;
+const MAX_BYTES = 2 ** 19;
 
 /**
  * Runs machines of every release in turn, with the release's own defects, and compares.
@@ -39,7 +36,7 @@ export function compareRandomMachines(
     for (const { machine, steps } of cases) {
       const watch = new Watch();
       try {
-        const run = new CaseRun(machine, release, MOST_BYTES, (lab) => watch.attach(lab));
+        const run = new CaseRun(machine, release, MAX_BYTES, (lab) => watch.attach(lab));
         // Who crashes stops in the midst of something: there the tables are ahead of the machine.
         const crashes = steps.some((step) => run.step(step)?.kind === "crash");
         for (const watched of watch.watched) {

@@ -1,9 +1,8 @@
 /** What a machine itself holds, as rows of the tables of a recording. */
-import type { Lab } from "../../devices/lab.ts";
-import type { MigrationBuffer } from "../../devices/vfio/driver/migration_buffer.ts";
-import { eventId } from "../../runtime/event_vocabulary.ts";
-import type { Machine } from "../../runtime/machine.ts";
-import type { AnyTableSpec } from "../../runtime/recording/fact_table_spec.ts";
+import type { Lab } from "@dmalab/devices";
+import type { MigrationBuffer } from "@dmalab/devices/vfio";
+import { eventId, type Machine } from "@dmalab/runtime";
+import type { AnyTableSpec } from "@dmalab/runtime/recording";
 
 export type Row = Readonly<Record<string, unknown>>;
 

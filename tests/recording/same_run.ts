@@ -4,23 +4,24 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
-import { HostLoader } from "../../cli/host_loader.ts";
-import { loadFollowed, loadProgram } from "../../lang/language.ts";
+import { HostLoader } from "@dmalab/cli";
+import { loadForDebugging, loadProgram } from "@dmalab/lang";
 import {
+  boundValues,
   comparePositions,
   move,
+  type PausedRun,
   type Position,
   type Recording,
   recordRun,
+  ReplayPool,
   runsOf,
   START,
-  type Step,
-} from "../../lang/recording/mod.ts";
-import { boundValues, type Seen } from "../../lang/recording/machines/replay.ts";
-import { Reruns } from "../../lang/recording/machines/reruns.ts";
-import { runProgram } from "../../lang/run/run_program.ts";
-import { Random } from "../../runtime/random.ts";
-import type { FactTable } from "../../runtime/recording/fact_table.ts";
+  type StepCommand,
+} from "@dmalab/recording";
+import { runProgram } from "@dmalab/lang/run/run_program";
+import { Random } from "@dmalab/runtime";
+import type { HistoryTable } from "@dmalab/runtime/recording";
 import { ROOT } from "../source_text.ts";
 
 /** How much of each run is compared. */
@@ -49,7 +50,7 @@ function open(path: string) {
 /** Every run of a scenario that is not skipped, recorded one at a time. */
 export function* recordingsOf(path: string): Generator<Recording> {
   const { entry, loader } = open(path);
-  const { program } = loadFollowed(entry, loader);
+  const { program } = loadForDebugging(entry, loader);
   for (const run of runsOf(program!)) if (!run.skip) yield recordRun(program!, run);
 }
 
@@ -71,7 +72,7 @@ function* partsOf({ log, output, statements, tables }: Recording, compared: numb
 }
 
 /** All rows that a table ever had. */
-function* rowsOf(table: FactTable, compared: number) {
+function* rowsOf(table: HistoryTable, compared: number) {
   const { count, spec: { name } } = table;
   yield [`${name}`, count];
   for (let row = 0; row < Math.min(count, compared); row++) {
@@ -100,49 +101,51 @@ function digestOf(recording: Recording, compared: number): number {
 }
 
 /** A step and its reverse, as often as there is somewhere to go; returns how many steps. */
-function circle(recording: Recording, unit: Step["unit"], moves: number): number {
+function circle(recording: Recording, unit: StepCommand["unit"], moves: number): number {
   const trail: Position[] = [START];
   for (let turn = 0; turn < moves; turn++) {
-    const { at, reason } = move(recording, trail.at(-1)!, { unit, way: "forward" });
+    const { position, reason } = move(recording, trail.at(-1)!, { unit, direction: "forward" });
     if (reason !== "arrived") break;
-    trail.push(at);
+    trail.push(position);
   }
-  let at = trail.at(-1)!;
+  let position = trail.at(-1)!;
   for (const place of trail.toReversed().slice(1)) {
     if (unit === "into" && place.statement === 0) break;
-    at = move(recording, at, { unit, way: "back" }).at;
-    assertEquals(at, place, `${recording.name.name}, back by ${unit}`);
+    position = move(recording, position, { unit, direction: "back" }).position;
+    assertEquals(position, place, `${recording.name.name}, back by ${unit}`);
   }
   return 2 * trail.length;
 }
 
 /** What the machine itself says at a moment. */
-function seenThere(recording: Recording, reruns: Reruns, at: Position): unknown {
-  return reruns.look(at, (seen: Seen) => {
-    const { iommu } = seen.vm.lab.machine;
-    const frame = seen.frames()[0];
-    const names = frame === undefined ? [] : boundValues(seen, frame);
+function seenThere(recording: Recording, replays: ReplayPool, position: Position): unknown {
+  return replays.look(position, (paused: PausedRun) => {
+    const { iommu } = paused.vm.lab.machine;
+    const frame = paused.frames()[0];
+    const names = frame === undefined ? [] : boundValues(paused, frame);
     return {
-      seq: seen.vm.world.stream.seq,
-      nowNs: seen.vm.world.nowNs(),
-      toDo: seen.vm.world.pendingActivities(),
+      seq: paused.vm.machine.stream.seq,
+      nowNs: paused.vm.machine.nowNs(),
+      toDo: paused.vm.machine.pendingActivities(),
       ptes: iommu.domains.map((domain) => {
         let leaves = 0;
         domain.table.forEachLeaf(0, domain.table.lastAddress, () => leaves++);
         return leaves;
       }),
-      names: names.map(({ name, value }) => `${name} ${recording.looker.answer(value, seen).text}`),
+      names: names.map(({ name, value }) =>
+        `${name} ${recording.evaluator.answer(value, paused).text}`
+      ),
     };
   });
 }
 
 /** A look from the machines that are parked says what a fresh run says. */
-function sameLook(recording: Recording, at: Position): void {
-  const { known, start } = recording.reruns;
+function sameLook(recording: Recording, position: Position): void {
+  const { known, start } = recording.replays;
   assertEquals(
-    seenThere(recording, recording.reruns, at),
-    seenThere(recording, new Reruns(known, start), at),
-    `${recording.name.name} at ${at.seq}.${at.statement}`,
+    seenThere(recording, recording.replays, position),
+    seenThere(recording, new ReplayPool(known, start), position),
+    `${recording.name.name} at ${position.seq}.${position.statement}`,
   );
 }
 
@@ -187,18 +190,21 @@ export function compareRuns(path: string, { compared, looks, moves }: Thoroughne
 export function moveAtRandom(recording: Recording, moves: number, lookEvery: number): number {
   const units = ["event", "over", "into", "out", "activity"] as const;
   const draws = new Random(28);
-  let at = START;
+  let position = START;
   const visited = new Set<string>();
   for (let turn = 0; turn < moves; turn++) {
     const unit = units[draws.below(units.length)]!;
-    const way = draws.below(2) === 0 ? "forward" : "back";
-    const moved = move(recording, at, { unit, way, count: 1 + draws.below(9) });
-    const order = comparePositions(moved.at, at);
-    assert(way === "forward" ? order >= 0 : order <= 0, `${way} by ${unit} from ${at.seq}`);
-    assert(recording.has(moved.at));
-    at = moved.at;
-    visited.add(`${at.seq} ${at.statement}`);
-    if (turn % lookEvery === 0) sameLook(recording, at);
+    const direction = draws.below(2) === 0 ? "forward" : "back";
+    const outcome = move(recording, position, { unit, direction, count: 1 + draws.below(9) });
+    const order = comparePositions(outcome.position, position);
+    assert(
+      direction === "forward" ? order >= 0 : order <= 0,
+      `${direction} by ${unit} from ${position.seq}`,
+    );
+    assert(recording.has(outcome.position));
+    position = outcome.position;
+    visited.add(`${position.seq} ${position.statement}`);
+    if (turn % lookEvery === 0) sameLook(recording, position);
   }
   return visited.size;
 }

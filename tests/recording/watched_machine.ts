@@ -1,12 +1,9 @@
 /** A machine that is recorded while it runs, and its tables held to what it holds. */
 import { assertEquals, AssertionError } from "@std/assert";
-import type { Lab } from "../../devices/lab.ts";
-import { LAB_TABLES } from "../../devices/lab_tables.ts";
-import type { NvmeRequest } from "../../devices/nvme/driver/command/nvme_request.ts";
-import type { MachineEvent } from "../../runtime/events.ts";
-import type { Machine } from "../../runtime/machine.ts";
-import type { AnyTableSpec } from "../../runtime/recording/fact_table_spec.ts";
-import { MachineRecording } from "../../runtime/recording/machine_recording.ts";
+import { type Lab, LAB_TABLES } from "@dmalab/devices";
+import type { NvmeRequest } from "@dmalab/devices/nvme";
+import type { Machine, MachineEvent } from "@dmalab/runtime";
+import { type AnyTableSpec, MachineRecording } from "@dmalab/runtime/recording";
 import { DISK_TABLES, lookAtDisks } from "./disk_rows.ts";
 import { ENDS_RECORDS, realRows, type Row, translates } from "./real_rows.ts";
 

@@ -65,9 +65,9 @@ const UNKNOWN_LONG_SECONDS = 10;
 
 /** Tests that cost less share a process, until it costs so much. */
 const OWN_SECONDS = 5;
-const MOST_SECONDS = 40;
+const MAX_SECONDS = 40;
 /** Files that compile C share one whatever they cost: the compiler is started once for all of them. */
-const C_FILES = /^tests\/c_/;
+const C_FILES = /^extensions\/c_drivers\/tests\/c_/;
 
 /**
  * Processor time of the costly ones, by their names: `deno task test-all --times` writes it. Without
@@ -91,15 +91,16 @@ export function worldsOf(tests: readonly Tests[]): World[] {
   const groups = Map.groupBy(tests, (each) => {
     const isC = C_FILES.test(each.file);
     if (!isC && secondsOf(each) >= OWN_SECONDS) return each.name;
-    const [folder] = each.file.split("/");
-    const group = isC ? "C" : folder!;
+    const folders = each.file.split("/");
+    const own = folders[0] === "extensions" ? folders.slice(0, 2) : folders.slice(0, 1);
+    const group = isC ? "C" : own.join("/");
     return each.filter === "long" ? `${group} ${LONG}` : group;
   });
   const worlds = [...groups].flatMap(([name, own]): World[] => {
     const parts: Tests[][] = [];
     let seconds = Infinity;
     for (const each of own) {
-      if (seconds + secondsOf(each) > MOST_SECONDS) {
+      if (seconds + secondsOf(each) > MAX_SECONDS) {
         parts.push([]);
         seconds = 0;
       }

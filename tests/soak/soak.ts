@@ -4,9 +4,9 @@
  * the same end.
  */
 import fc from "fast-check";
-import { HUNT_MACHINES } from "../../instruments/hunt/arbitraries.ts";
-import { KERNEL_NAMES } from "../../runtime/kernels/kernels.ts";
-import { Random } from "../../runtime/random.ts";
+import { HUNT_MACHINES } from "@dmalab/hunt/requests";
+import { KERNEL_NAMES } from "@dmalab/runtime/kernels";
+import { Random } from "@dmalab/runtime";
 import { type Blow, type Held, SoakMachine } from "./soak_machine.ts";
 
 /** Machines that stand side by side. */

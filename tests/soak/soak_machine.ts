@@ -1,31 +1,33 @@
 /** One machine of the soak: a disk, memory for its requests, and what must be as before at rest. */
-import { buildLab, type Lab } from "../../devices/lab.ts";
-import type { Io } from "../../devices/nvme/io.ts";
-import type { DiskOp, NvmeDisk } from "../../devices/nvme/nvme_disk.ts";
-import type { NvmeRequest } from "../../devices/nvme/driver/command/nvme_request.ts";
-import { caseConfig, PEER_BYTES } from "../../instruments/hunt/case_machine.ts";
-import type { HuntMachine, HuntRelease } from "../../instruments/hunt/hunt_case.ts";
-import type { BioVec } from "../../runtime/block/bio.ts";
-import { Plug } from "../../runtime/block/plug.ts";
-import { GIB, MIB, PAGE_SIZE_BYTES, type PhysAddr } from "../../runtime/address.ts";
-import { ArmedFault, FAULT_POINTS } from "../../runtime/faults.ts";
-import type { Machine } from "../../runtime/machine.ts";
-import type { Random } from "../../runtime/random.ts";
+import { buildLab, type Lab } from "@dmalab/devices";
+import type { DiskOp, Io, NvmeDisk, NvmeRequest } from "@dmalab/devices/nvme";
+import { caseConfig, type HuntMachine, type HuntRelease, PEER_BYTES } from "@dmalab/hunt/requests";
+import { type BioVec, Plug } from "@dmalab/runtime/block";
+import {
+  ArmedFault,
+  FAULT_POINTS,
+  GIB,
+  type Machine,
+  MIB,
+  PAGE_SIZE_BYTES,
+  type PhysAddr,
+  type Random,
+} from "@dmalab/runtime";
 
 /** Memory of requests under way lies in places of this size, from here on. */
 const PLACE_BASE = GIB;
 const PLACE_BYTES = MIB;
 /** Requests that are under way together. */
-const MOST_IN_FLIGHT = 16;
+const MAX_IN_FLIGHT = 16;
 /** Scattered pages of the largest requests. */
-const MOST_PIECES = 64;
+const MAX_PIECES = 64;
 /** Blocks of the disk that are read and written: what it stores is bounded by them. */
 const BLOCKS_USED = 1024;
 /** A driver loses patience after 30 s, once for a command and once for its abort. */
 const STEP_NS = 1e9;
-const MOST_STEPS = 400;
+const MAX_STEPS = 400;
 /** Which of the passings of a point fail. */
-const MOST_NTH = 8;
+const MAX_NTH = 8;
 
 /** Activities between two looks at whether all that the machine keeps fits together. */
 const AUDIT_EVERY = 4096;
@@ -90,7 +92,7 @@ export class SoakMachine {
     if (fault !== null) machine.armFault(fault);
     const plug = random.below(4) === 0 ? new Plug<NvmeRequest>() : null;
     const ios: Io[] = [];
-    for (let left = random.below(MOST_IN_FLIGHT); left >= 0; left--) {
+    for (let left = random.below(MAX_IN_FLIGHT); left >= 0; left--) {
       ios.push(this.#submit(left, plug));
     }
     plug?.flush();
@@ -105,7 +107,7 @@ export class SoakMachine {
 
   #anyFault(): ArmedFault {
     const random = this.#random;
-    const nth = 1 + random.below(MOST_NTH);
+    const nth = 1 + random.below(MAX_NTH);
     return new ArmedFault(random.below(FAULT_POINTS.length), nth, nth);
   }
 
@@ -152,7 +154,7 @@ export class SoakMachine {
       const offset = blockBytes * random.below(8);
       return [{ phys: base + offset as PhysAddr, sizeBytes: blocks * blockBytes }];
     }
-    const pieces = 2 + random.below(kind < 98 ? 6 : MOST_PIECES - 2);
+    const pieces = 2 + random.below(kind < 98 ? 6 : MAX_PIECES - 2);
     return Array.from({ length: pieces }, (_, index) => ({
       phys: base + (index * 2 + random.below(2)) * PAGE_SIZE_BYTES as PhysAddr,
       sizeBytes: PAGE_SIZE_BYTES,
@@ -160,7 +162,7 @@ export class SoakMachine {
   }
 
   #settle(ios: readonly Io[]): void {
-    for (let step = 0; step < MOST_STEPS; step++) {
+    for (let step = 0; step < MAX_STEPS; step++) {
       while (this.machine.runNextActivity());
       if (ios.every(({ done }) => done)) return;
       this.machine.advance(STEP_NS);

@@ -5,9 +5,9 @@
  * Prints ten times what the machines hold and what the process takes of the host. Ends with exit code
  * 1 when something is held that was not before, or when the memory in use keeps growing.
  */
-import { command } from "../../cli/command.ts";
-import { type ExitCode, FAILED, HELD } from "../../cli/exit_code.ts";
-import { runTask } from "../../tools/task.ts";
+import { command } from "@dmalab/cli/extend";
+import { type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";
+import { runTask } from "@dmalab/tools";
 import { soak, type SoakPoint } from "./soak.ts";
 
 const REQUESTS = 10_000_000;

@@ -6,18 +6,18 @@
  * whose ring buffers hold as much time loses nothing. Ends with exit code 1 when lines are missing,
  * the reader found anything, was late for longer than that, or its memory grew.
  */
-import { command } from "../../cli/command.ts";
-import { type ExitCode, FAILED, HELD } from "../../cli/exit_code.ts";
-import { runTask } from "../../tools/task.ts";
+import { command } from "@dmalab/cli/extend";
+import { type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";
+import { runTask } from "@dmalab/tools";
 import { TraceFeed } from "./trace_feed.ts";
 
 const MIB = 2 ** 20;
 const REPORT_MS = 10_000;
 /** Of the reader, once a tenth of the lines has passed, and at most. */
 const GROWTH = 1.25;
-const MOST_MIB = 220;
+const MAX_MIB = 220;
 /** The collector's ring buffers hold so much of it: 64 MiB. */
-const MOST_LATE_MS = 1500;
+const MAX_LATE_MS = 1500;
 const CHECK_LINES = 10_000_000;
 
 /** Resident memory of a process, in bytes; 0 when it has ended. */
@@ -48,7 +48,7 @@ class Memory {
 
   get isFlat(): boolean {
     return this.least < Infinity && this.late <= GROWTH * this.early &&
-      Math.max(this.early, this.late) <= MOST_MIB * MIB;
+      Math.max(this.early, this.late) <= MAX_MIB * MIB;
   }
 
   toString(): string {
@@ -102,7 +102,7 @@ async function run({ isCheck, isFile, lines, rate }: Asked): Promise<ExitCode> {
       } ms late`,
   );
   if (code !== 0) console.error(`error: exit code ${code}: ${out.slice(0, 500)}${err.slice(-500)}`);
-  const isGood = code === 0 && read === feed.lines && memory.isFlat && lateMs < MOST_LATE_MS;
+  const isGood = code === 0 && read === feed.lines && memory.isFlat && lateMs < MAX_LATE_MS;
   return isGood ? HELD : FAILED;
 }
 

@@ -1,17 +1,24 @@
 /**
  * Requests of an NVMe disk, with every allocation, mapping and access inside them made to fail one
  * by one: without defects nothing is lost, and with those of a release exactly what
- * behaviour/defects.md says.
+ * rules/defects.md says.
  */
 import { assert, assertEquals } from "@std/assert";
-import { buildLab, type Lab } from "../../devices/lab.ts";
-import { type BlockSettings, defaultLabConfig, type LabConfig } from "../../devices/lab_config.ts";
-import { GIB, type PhysAddr } from "../../runtime/address.ts";
-import { type KernelProfile, KERNELS } from "../../runtime/kernels/kernels.ts";
-import type { QuirkName, QuirkSet } from "../../runtime/kernels/quirks.ts";
-import type { MachineConfig } from "../../runtime/machine_config.ts";
-import { allocateBuffer } from "../../runtime/memory/allocate_buffer.ts";
-import { HostBuffer } from "../../runtime/memory/host_buffer.ts";
+import {
+  type BlockSettings,
+  buildLab,
+  defaultLabConfig,
+  type Lab,
+  type LabConfig,
+} from "@dmalab/devices";
+import { GIB, type MachineConfig, type PhysAddr } from "@dmalab/runtime";
+import {
+  type KernelProfile,
+  KERNELS,
+  type QuirkName,
+  type QuirkSet,
+} from "@dmalab/runtime/kernels";
+import { allocateBuffer, HostBuffer } from "@dmalab/runtime/memory";
 import { type Sweep, sweep, type SweepResult } from "../fault_sweep.ts";
 
 interface Environment {

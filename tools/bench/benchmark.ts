@@ -10,7 +10,7 @@ export interface BenchResult {
   readonly to: string | null;
 }
 
-export interface BenchOptions {
+export interface BenchmarkOptions {
   /** Take the time that a run of a hundred million requests takes. */
   readonly long: boolean;
 }
@@ -21,7 +21,7 @@ export interface Benchmark {
   readonly doc: string;
   /** Several results are parts of what it measures. */
   run(
-    options: BenchOptions,
+    options: BenchmarkOptions,
   ): Promise<BenchResult | readonly BenchResult[]> | BenchResult | readonly BenchResult[];
 }
 
@@ -51,9 +51,9 @@ export function plainBenchmark(
   name: string,
   unit: string,
   doc: string,
-  measure: (options: BenchOptions) => number,
+  measure: (options: BenchmarkOptions) => number,
 ): Benchmark {
-  const run = (options: BenchOptions): BenchResult => ({
+  const run = (options: BenchmarkOptions): BenchResult => ({
     name,
     value: rounded(measure(options)),
     unit,

@@ -1,16 +1,14 @@
 /** What a driver in C costs: a call from the script, a mapping call from C, and a start. */
-import { buildLab } from "../../devices/lab.ts";
-import { DMA_TO_DEVICE } from "../../runtime/dma/attributes.ts";
-import type { Machine } from "../../runtime/machine.ts";
-import type { DmaDevice } from "../../runtime/dma/device/device.ts";
-import type { Program } from "../../lang/run/program.ts";
-import { TestMachine } from "../../lang/run/test_machine.ts";
-import { DEFAULT_LIMITS } from "../../lang/values/limits.ts";
-import { openScenario } from "../../cli/scenario/load_scenario.ts";
+import { buildLab } from "@dmalab/devices";
+import { DMA_TO_DEVICE, type DmaDevice } from "@dmalab/runtime/dma";
+import type { Machine } from "@dmalab/runtime";
+import { type Program, TestMachine } from "@dmalab/lang/run";
+import { DEFAULT_LIMITS } from "@dmalab/lang/values";
+import { openScenario } from "@dmalab/cli/scenario";
 import { type Benchmark, type BenchResult, median, medianOf, rounded } from "./benchmark.ts";
 import { runDeno } from "./child.ts";
 
-const FILE = "benches/c_calls.dma";
+const FILE = "tools/bench/scenarios/c_calls.dma";
 /** As in that file. */
 const TURNS = 100_000;
 const PAGE_BYTES = 4096;
@@ -97,7 +95,7 @@ const STARTED: Benchmark = {
     const without: number[] = [];
     for (let round = -1; round < STARTS; round++) {
       const one = time(["test", FILE, "--match", "start"]);
-      const other = time(["test", "benches/start.dma"]);
+      const other = time(["test", "tools/bench/scenarios/start.dma"]);
       if (round >= 0) withC.push(one), without.push(other);
     }
     const value = rounded(median(withC) - median(without));

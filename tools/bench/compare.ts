@@ -1,5 +1,5 @@
 /** Compares two sets of measurements, and tells differences from noise. */
-import { Random } from "../../runtime/random.ts";
+import { Random } from "@dmalab/runtime";
 import { type BenchResult, median, rounded } from "./benchmark.ts";
 
 /** Repeated measurements of one benchmark. */

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { Random } from "../../runtime/random.ts";
+import { Random } from "@dmalab/runtime";
 import { addRound, compare, comparisonLines, verdict } from "./compare.ts";
 import { CannotMeasure, measureRepeatedly } from "./repeated.ts";
 

@@ -1,8 +1,7 @@
 /** How fast the hunt tries the cases of a driver. */
-import { huntDriver } from "../../instruments/driver_hunt/hunt_driver.ts";
-import { machineVariations } from "../../instruments/driver_hunt/variations.ts";
-import { loadProgram } from "../../lang/language.ts";
-import { HostLoader } from "../../cli/host_loader.ts";
+import { huntDriver, machineVariations } from "@dmalab/hunt/driver";
+import { loadProgram } from "@dmalab/lang";
+import { HostLoader } from "@dmalab/cli";
 import { medianOf, plainBenchmark } from "./benchmark.ts";
 import { cpuSeconds } from "./cpu_time.ts";
 

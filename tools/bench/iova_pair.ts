@@ -1,7 +1,7 @@
 /** Cost of allocating and freeing one IOVA range, with few and with many ranges in use. */
-import { VirtualClock } from "../../runtime/time/clock.ts";
-import { IovaAllocator } from "../../runtime/iommu/iova_allocator.ts";
-import { Random } from "../../runtime/random.ts";
+import { VirtualClock } from "@dmalab/runtime/time";
+import { IovaAllocator } from "@dmalab/runtime/iommu";
+import { Random } from "@dmalab/runtime";
 import {
   type Benchmark,
   type BenchResult,

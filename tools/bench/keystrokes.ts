@@ -1,7 +1,7 @@
 /** How long an editor waits after a key: for what is wrong, and for completion. */
 import { PassThrough } from "node:stream";
 import * as Lsp from "vscode-languageserver-protocol/node";
-import { Server } from "../../cli/lsp/server.ts";
+import { Server } from "@dmalab/editor/lsp";
 import { type Benchmark, type BenchResult, median } from "./benchmark.ts";
 
 const URI = "file:///nowhere/long.dma";

@@ -1,9 +1,7 @@
 /** How fast scripts are read, and how fast they run. */
-import { SourceFile } from "../../lang/source.ts";
-import { checkProgram, loadProgram } from "../../lang/language.ts";
-import { LoadError, type SourceLoader } from "../../lang/syntax/load_files.ts";
-import type { Program } from "../../lang/run/program.ts";
-import { runProgramWith } from "../../lang/run/runner.ts";
+import { checkProgram, loadProgram, SourceFile } from "@dmalab/lang";
+import { LoadError, type SourceLoader } from "@dmalab/lang/syntax";
+import { type Program, runProgramWith } from "@dmalab/lang/run";
 import {
   type Benchmark,
   type BenchResult,

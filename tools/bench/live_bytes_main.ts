@@ -4,11 +4,8 @@
  * A process of its own, because only `--v8-flags=--expose-gc` lets it collect garbage before it
  * looks. The one argument is the checker's setting.
  */
-import type { PhysAddr } from "../../runtime/address.ts";
-import { DMA_FROM_DEVICE } from "../../runtime/dma/attributes.ts";
-import { DmaDevice } from "../../runtime/dma/device/device.ts";
-import { Machine } from "../../runtime/machine.ts";
-import { defaultMachineConfig } from "../../runtime/machine_config.ts";
+import { defaultMachineConfig, Machine, type PhysAddr } from "@dmalab/runtime";
+import { DMA_FROM_DEVICE, DmaDevice } from "@dmalab/runtime/dma";
 
 const MAPPINGS = 1_000_000;
 

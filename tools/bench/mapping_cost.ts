@@ -5,18 +5,20 @@
  * touch. `twostep` links the same pages into one range; where no range is to be had, without an
  * IOMMU, it maps page by page, as drivers do then.
  */
-import { GIB, KIB, MIB, PAGE_SIZE_BYTES, type PhysAddr } from "../../runtime/address.ts";
-import { DMA_FROM_DEVICE } from "../../runtime/dma/attributes.ts";
-import { DmaDevice } from "../../runtime/dma/device/device.ts";
-import { DmaIovaState } from "../../runtime/dma/iova_state.ts";
-import { Scatterlist } from "../../runtime/dma/scatterlist.ts";
-import { eventId, type EventName } from "../../runtime/event_vocabulary.ts";
-import { Machine } from "../../runtime/machine.ts";
 import {
   defaultMachineConfig,
+  eventId,
+  type EventName,
+  GIB,
   type IommuMode,
+  KIB,
+  Machine,
   type MachineConfig,
-} from "../../runtime/machine_config.ts";
+  MIB,
+  PAGE_SIZE_BYTES,
+  type PhysAddr,
+} from "@dmalab/runtime";
+import { DMA_FROM_DEVICE, DmaDevice, DmaIovaState, Scatterlist } from "@dmalab/runtime/dma";
 import {
   type Benchmark,
   type BenchResult,

@@ -40,3 +40,4 @@ export const BENCHMARKS: readonly Benchmark[] = [
   ...TRACE_CHECKS,
   ...C_DRIVERS,
 ];
+export { cpuSeconds } from "./cpu_time.ts";

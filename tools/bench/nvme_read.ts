@@ -1,9 +1,8 @@
 /** How many requests a second the whole path does: submit, map, build, fetch, walk, move, unmap. */
-import { buildLab, type Lab } from "../../devices/lab.ts";
-import { defaultLabConfig, pciNode } from "../../devices/lab_config.ts";
-import type { Io } from "../../devices/nvme/io.ts";
-import { allocateBuffer } from "../../runtime/memory/allocate_buffer.ts";
-import type { IommuMode, MachineConfig } from "../../runtime/machine_config.ts";
+import { buildLab, defaultLabConfig, type Lab, pciNode } from "@dmalab/devices";
+import type { Io } from "@dmalab/devices/nvme";
+import { allocateBuffer } from "@dmalab/runtime/memory";
+import type { IommuMode, MachineConfig } from "@dmalab/runtime";
 import { type Benchmark, medianOf, plainBenchmark } from "./benchmark.ts";
 import { measureInChild, ONE_THREAD } from "./child.ts";
 import { cpuSeconds } from "./cpu_time.ts";

@@ -1,10 +1,7 @@
 /** What it costs to work out how each of many functions reaches the memory of each other one. */
-import { pciNode } from "../../devices/lab_config.ts";
-import { buildPciTree, type PciTree } from "../../devices/pci/pci_tree.ts";
-import { PciTopology } from "../../devices/pci/topology.ts";
-import { Machine } from "../../runtime/machine.ts";
-import { defaultMachineConfig } from "../../runtime/machine_config.ts";
-import { physAddr } from "../../runtime/address.ts";
+import { pciNode } from "@dmalab/devices";
+import { buildPciTree, PciTopology, type PciTree } from "@dmalab/devices/pci";
+import { defaultMachineConfig, Machine, physAddr } from "@dmalab/runtime";
 import { medianOf, plainBenchmark } from "./benchmark.ts";
 import { cpuSeconds } from "./cpu_time.ts";
 

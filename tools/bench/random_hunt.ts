@@ -1,13 +1,17 @@
 /** How fast the hunt of random requests runs its steps, how large these are, and what side runs cost. */
-import { HostLoader } from "../../cli/host_loader.ts";
-import { sampleCases } from "../../instruments/hunt/arbitraries.ts";
-import { CaseRun, layoutFactsOf } from "../../instruments/hunt/case_run.ts";
-import type { HuntCase, HuntRelease } from "../../instruments/hunt/hunt_case.ts";
-import { MemoryLayout } from "../../instruments/hunt/memory_layout.ts";
-import { passedPoints } from "../../instruments/hunt/passed_points.ts";
-import { loadProgram } from "../../lang/language.ts";
-import { runProgram } from "../../lang/run/run_program.ts";
-import { DEFAULT_KERNEL } from "../../runtime/kernels/kernels.ts";
+import { HostLoader } from "@dmalab/cli";
+import {
+  CaseRun,
+  type HuntCase,
+  type HuntRelease,
+  layoutFactsOf,
+  MemoryLayout,
+  passedPoints,
+  sampleCases,
+} from "@dmalab/hunt/requests";
+import { loadProgram } from "@dmalab/lang";
+import { runProgram } from "@dmalab/lang/run/run_program";
+import { DEFAULT_KERNEL } from "@dmalab/runtime/kernels";
 import {
   type Benchmark,
   type BenchResult,

@@ -1,13 +1,10 @@
 /** Cost of recording a run: time compared with the same run unrecorded, and bytes per event. */
-import { buildLab, type Lab } from "../../devices/lab.ts";
-import { defaultLabConfig, pciNode } from "../../devices/lab_config.ts";
-import { allocateBuffer } from "../../runtime/memory/allocate_buffer.ts";
-import { MachineRecording } from "../../runtime/recording/machine_recording.ts";
-import { LAB_TABLES } from "../../devices/lab_tables.ts";
-import { loadFollowed } from "../../lang/language.ts";
-import { type Recording, recordRun, runsOf } from "../../lang/recording/mod.ts";
-import { SourceFile } from "../../lang/source.ts";
-import { memoryFiles } from "../../lang/syntax/load_files.ts";
+import { buildLab, defaultLabConfig, type Lab, LAB_TABLES, pciNode } from "@dmalab/devices";
+import { allocateBuffer } from "@dmalab/runtime/memory";
+import { MachineRecording } from "@dmalab/runtime/recording";
+import { loadForDebugging, SourceFile } from "@dmalab/lang";
+import { type Recording, recordRun, runsOf } from "@dmalab/recording";
+import { memoryFiles } from "@dmalab/lang/syntax";
 import { type Benchmark, median, medianOf, plainBenchmark, rounded } from "./benchmark.ts";
 import { measureInChild, ONE_THREAD } from "./child.ts";
 import { cpuSeconds } from "./cpu_time.ts";
@@ -83,7 +80,7 @@ const LOOKED_BYTES = 64;
 
 /** A recorded run of some million events. @throws {Error} When the script is wrong. */
 export function recordReads(): Recording {
-  const { program } = loadFollowed(new SourceFile("reads.dma", READS), memoryFiles({}));
+  const { program } = loadForDebugging(new SourceFile("reads.dma", READS), memoryFiles({}));
   const [main] = runsOf(program!);
   const recording = recordRun(program!, main!);
   if (recording.failure !== null) throw new Error(recording.failure.message);
@@ -93,17 +90,17 @@ export function recordReads(): Recording {
 /** Milliseconds that looks at random events take: a variable and some bytes; the median and the worst. */
 export function measureLooks(): { readonly medianMs: number; readonly worstMs: number } {
   const recording = recordReads();
-  while (recording.reruns.prepare(recording.last, recording.last));
-  const question = recording.looker.question("done");
+  while (recording.replays.prepare(recording.last, recording.last));
+  const expression = recording.evaluator.question("done");
   const bytes = new Uint8Array(LOOKED_BYTES);
   let state = 1;
   const times = Array.from({ length: LOOKS }, () => {
     state = Math.imul(state, 0x19660d) + 0x3c6ef35f >>> 0;
-    const at = recording.afterEvent(1 + state % recording.log.count);
+    const position = recording.afterEvent(1 + state % recording.log.count);
     const start = performance.now();
-    recording.reruns.look(at, (seen) => {
-      question.ask(seen);
-      seen.vm.world.readMemory(2 ** 30, bytes);
+    recording.replays.look(position, (paused) => {
+      expression.evaluate(paused);
+      paused.vm.machine.readMemory(2 ** 30, bytes);
     });
     return performance.now() - start;
   }).sort((one, other) => one - other);

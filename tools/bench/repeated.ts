@@ -1,7 +1,7 @@
 /** Runs benchmarks in rounds, saves them, and compares them with a saved file or another commit. */
 import { dirname } from "node:path";
-import { rewriteFile } from "../../cli/files/write_file.ts";
-import { type BenchResult } from "./benchmark.ts";
+import { rewriteFile } from "@dmalab/cli/files";
+import type { BenchResult } from "./benchmark.ts";
 import { PROJECT } from "./child.ts";
 import { addRound, comparisonLines, type Measured, type Measurements } from "./compare.ts";
 

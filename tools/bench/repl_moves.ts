@@ -1,7 +1,7 @@
 /** What it costs to go back in a long session, and to type something there. */
-import { LoadError } from "../../lang/syntax/load_files.ts";
-import { Repl } from "../../cli/repl/repl.ts";
-import { INTERRUPT } from "../../cli/terminal/line_console.ts";
+import { LoadError } from "@dmalab/lang/syntax";
+import { Repl } from "@dmalab/cli/repl";
+import { INTERRUPT } from "@dmalab/cli/terminal";
 import { plainBenchmark } from "./benchmark.ts";
 import { measureInChild } from "./child.ts";
 import { RECORDING_MAIN } from "./recording.ts";
@@ -61,7 +61,7 @@ async function longSession(): Promise<Typist> {
   repl.run();
   await typist.type(INTERRUPT);
   for (const line of LINES) await typist.type(line);
-  const { seq } = repl.bench.at;
+  const { seq } = repl.timeTravel.position;
   if (seq < 1_000_000) throw new Error(`Only ${seq} events`);
   return typist;
 }

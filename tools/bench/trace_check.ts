@@ -1,6 +1,5 @@
 /** How fast a long trace is read and checked, stage by stage. */
-import { LogPass, TraceCheck } from "../../instruments/traces/ledger/trace_check.ts";
-import { TraceLine } from "../../instruments/traces/line/trace_line.ts";
+import { LogPass, TraceCheck, TraceLine } from "@dmalab/traces";
 import { type Benchmark, medianOf, plainBenchmark } from "./benchmark.ts";
 import { cpuSeconds } from "./cpu_time.ts";
 

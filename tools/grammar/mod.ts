@@ -3,6 +3,6 @@ import { textmateGrammar } from "./textmate.ts";
 import { vimSyntax } from "./vim.ts";
 
 export const GRAMMARS: readonly { readonly file: string; readonly text: () => string }[] = [
-  { file: "editors/vscode/syntaxes/dma.tmLanguage.json", text: textmateGrammar },
-  { file: "editors/vim/syntax/dma.vim", text: vimSyntax },
+  { file: "extensions/editor/vscode/syntaxes/dma.tmLanguage.json", text: textmateGrammar },
+  { file: "extensions/editor/vim/syntax/dma.vim", text: vimSyntax },
 ];

@@ -3,8 +3,7 @@
  *
  * They follow the rules of `lang/syntax/words.ts` as far as one line shows them.
  */
-import { LANGUAGE_WORDS, type LanguageWord, wordsWhere } from "../../lang/syntax/language_words.ts";
-import type { WordRow } from "../../lang/syntax/word_row.ts";
+import { LANGUAGE_WORDS, type LanguageWord, type WordRow, wordsWhere } from "@dmalab/lang/syntax";
 
 /** How things are written in the pattern language of a grammar; blanks before a thing are skipped. */
 export interface PatternParts {

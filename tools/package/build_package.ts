@@ -8,7 +8,7 @@
  */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { DENO_VERSION, VERSION } from "../../cli/package_version.ts";
+import { DENO_VERSION, VERSION } from "@dmalab/cli/package_version";
 import { bundle, PROJECT, runProjectDeno } from "./bundle.ts";
 import { buildPage, REPORT_PLAN } from "../web/build_page.ts";
 import { writeBuiltinsPages } from "../reference/builtins_page.ts";
@@ -30,12 +30,17 @@ const BUNDLES: readonly (readonly URL[])[] = [
 /** What users import: the bundle, and the module that its types are those of. */
 const LIBRARY = {
   mod: "mod.ts",
-  recording: "recording.ts",
+  recording: "recording/mod.ts",
   scenarios: "cli/testing/register_scenarios.ts",
 } as const;
 
 /** Folders that are copied as they are: the manual, and what drivers in C are compiled with. */
-const AS_THEY_ARE = ["docs", "examples", "include", "cli/c/compiler"];
+const AS_THEY_ARE = [
+  "docs",
+  "examples",
+  "extensions/c_drivers/include",
+  "extensions/c_drivers/compiler/compiler",
+];
 
 /** The folder of the declarations. */
 const TYPES = "types";

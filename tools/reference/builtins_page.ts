@@ -3,19 +3,19 @@
  * on them is typed by hand. The pages are made for the package and on request; git has the list alone.
  */
 import { join } from "node:path";
-import { type BuiltinGroup, GROUPS, wordSpecs } from "../../lang/builtins/mod.ts";
+import { type BuiltinGroup, GROUPS, wordSpecs } from "@dmalab/lang/builtins";
 import {
   CALL_CONTEXTS,
   type FieldSpec,
   type FunctionSpec,
-  type Kind,
+  type HandleType,
   type MethodSpec,
   type ParameterSpec,
-  type TypeSpec,
-} from "../../lang/values/spec.ts";
-import { firstSentence } from "../../lang/text/columns.ts";
-import { describeKind } from "../../lang/values/kinds.ts";
-import { FAULT_POINTS } from "../../runtime/faults.ts";
+  type Type,
+  typeText,
+} from "@dmalab/lang/values";
+import { firstSentence } from "@dmalab/lang/text";
+import { FAULT_POINTS } from "@dmalab/runtime";
 
 /** The command that writes the pages anew. */
 export const REFERENCE_COMMAND = "deno task reference";
@@ -129,7 +129,7 @@ function functionLines(spec: FunctionSpec | MethodSpec, level: string, title: st
       ...parameters.map((parameter, index) =>
         tableRow([
           `\`${parameter.name}\``,
-          kindsText(parameter.kind),
+          kindsText(parameter.type),
           parameter.doc + notes(parameter, variadic === true && index === parameters.length - 1),
         ])
       ),
@@ -169,7 +169,7 @@ function notes({ named, optional }: ParameterSpec, repeats: boolean): string {
   return said.length === 0 ? "" : ` (${said.join(", ")})`;
 }
 
-function typeLines(type: TypeSpec): string[] {
+function typeLines(type: HandleType): string[] {
   const { doc, methods, name } = type;
   const fields = type.fields();
   const parent = type.extends;
@@ -183,7 +183,7 @@ function typeLines(type: TypeSpec): string[] {
       "| field | kind | |",
       "| --- | --- | --- |",
       ...fields.map((field: FieldSpec) =>
-        tableRow([`\`.${field.name}\``, kindText(field.kind), field.doc])
+        tableRow([`\`.${field.name}\``, kindText(field.type), field.doc])
       ),
     ],
     ...methods.flatMap((method) => functionLines(method, "###", `${name}.${method.name}`)),
@@ -205,21 +205,21 @@ function wordLines(): string[] {
 }
 
 /** Errors of a point that are named one by one. */
-const LISTED_ERRORS = 8;
+const DISPLAYED_ERRORS = 8;
 
 function errorList([natural, ...others]: readonly string[]): string {
   if (others.length === 0) return natural!;
-  return others.length > LISTED_ERRORS
+  return others.length > DISPLAYED_ERRORS
     ? `${natural}, or any errno`
     : `${natural}, or ${others.join(", ")}`;
 }
 
-function kindsText(kind: Kind | readonly Kind[]): string {
+function kindsText(kind: Type | readonly Type[]): string {
   return (typeof kind === "string" ? [kind] : kind).map(kindText).join(" or ");
 }
 
-function kindText(kind: Kind): string {
-  return kind.startsWith("@") ? typeLink(kind.slice(1)) : describeKind(kind);
+function kindText(type: Type): string {
+  return type.startsWith("@") ? typeLink(type.slice(1)) : typeText(type);
 }
 
 /** A type's name that leads to its heading; some functions have the same name. */

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { FUNCTIONS, GROUPS, TYPES, wordSpecs } from "../../lang/builtins/mod.ts";
+import { FUNCTIONS, GROUPS, TYPES, wordSpecs } from "@dmalab/lang/builtins";
 import { builtinsPages, REFERENCE_COMMAND, writeBuiltinsPages } from "./builtins_page.ts";
 
 const DOCS = new URL("../../docs/", import.meta.url);

@@ -1,6 +1,6 @@
 import { assert, assertThrows } from "@std/assert";
 import { join } from "node:path";
-import { ROOT } from "../../tests/source_text.ts";
+import { ROOT } from "@dmalab/tests";
 import { REFERENCE_COMMAND } from "./builtins_page.ts";
 import { withCommandTable } from "./command_table.ts";
 import { withPermissionTable } from "./permission_table.ts";

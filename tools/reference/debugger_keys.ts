@@ -1,6 +1,6 @@
 /** The table of terminal.md: the keys of the debugger, each with its command. */
-import { BOUND_KEYS, type BoundKey, keyText } from "../../cli/debug/screen/keys.ts";
-import { REPL_COMMANDS } from "../../cli/repl/commands.ts";
+import { BOUND_KEYS, type BoundKey, keyText } from "@dmalab/cli/debug";
+import { REPL_COMMANDS } from "@dmalab/cli/repl";
 import { withPart } from "./marked_part.ts";
 
 /** The page with its table as the keys are bound. @throws {RangeError} When it has no place for it. */

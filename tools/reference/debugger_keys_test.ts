@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { BOUND_KEYS } from "../../cli/debug/screen/keys.ts";
-import { REPL_COMMANDS } from "../../cli/repl/commands.ts";
+import { BOUND_KEYS } from "@dmalab/cli/debug";
+import { REPL_COMMANDS } from "@dmalab/cli/repl";
 import { REFERENCE_COMMAND } from "./builtins_page.ts";
 import { withDebuggerKeys } from "./debugger_keys.ts";
 

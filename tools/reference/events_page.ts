@@ -1,17 +1,11 @@
 /** The tables of `docs/events.md`, written from the runtime's vocabulary into the page's own prose. */
-import {
-  CALL_TABLE,
-  COMMON_FIELDS,
-  EVENT_TABLE,
-  KERNEL_CALLS,
-} from "../../runtime/event_vocabulary.ts";
-import type { EventEntry } from "../../runtime/vocabulary/event_table.ts";
-import { type Field, type FieldTable, wordsOf } from "../../runtime/vocabulary/fields.ts";
+import { CALL_TABLE, COMMON_FIELDS, EVENT_TABLE, KERNEL_CALLS } from "@dmalab/runtime";
+import { type EventEntry, type Field, type FieldTable, wordsOf } from "@dmalab/runtime/vocabulary";
 import { tableRow } from "./builtins_page.ts";
 import { withPart } from "./marked_part.ts";
 
 /** A field with more words leads to the list of them. */
-const LISTED_WORDS = 12;
+const DISPLAYED_WORDS = 12;
 
 /** Each part of the page that is made, by the comment above it. */
 const PARTS: Readonly<Record<string, () => readonly string[]>> = {
@@ -60,7 +54,7 @@ function fieldsText(fields: FieldTable): string {
 /** What a field's name does not say. */
 function noted(field: Field): string {
   const words = wordsOf(field);
-  const held = words.length > LISTED_WORDS
+  const held = words.length > DISPLAYED_WORDS
     ? field.sets.map(({ title }) =>
       `[${title}](builtins/constants.md#${title.replaceAll(" ", "-")})`
     )

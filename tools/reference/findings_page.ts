@@ -1,11 +1,7 @@
 /** The tables of `docs/what-fails-a-test.md`: every report, fault and leak, from their records. */
-import {
-  FOUND_IN,
-  REPORT_CLASSES,
-  type ReportClassEntry,
-} from "../../runtime/dma/checker/report_classes.ts";
-import { LEAK_KINDS, type LeakKindEntry } from "../../runtime/leaks/leak_kinds.ts";
-import { FAULT_REASONS } from "../../runtime/vocabulary/shared_words.ts";
+import { FOUND_IN, REPORT_CLASSES, type ReportClassEntry } from "@dmalab/runtime/dma";
+import { LEAK_KINDS, type LeakKindEntry } from "@dmalab/runtime/leaks";
+import { FAULT_REASONS } from "@dmalab/runtime/vocabulary";
 import { tableRow } from "./builtins_page.ts";
 import { withPart } from "./marked_part.ts";
 

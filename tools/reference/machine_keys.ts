@@ -1,16 +1,16 @@
 /** The tables of language.md: of the machine block from its schema, and of presets. */
-import { DEVICE_KINDS } from "../../devices/registry.ts";
-import { FUNCTION_SETTINGS } from "../../devices/pci/function_settings.ts";
+import { DEVICE_KINDS } from "@dmalab/devices";
+import { FUNCTION_SETTINGS } from "@dmalab/devices/pci";
 import {
   defaultText,
   keyName,
   MACHINE_KEYS,
+  MACHINE_SCHEMA,
   type MachineKey,
   shapeText,
-} from "../../lang/machine/key_text.ts";
-import { formatDuration } from "../../lang/text/numbers.ts";
-import { LATENCY_PRESETS, type LatencyPreset } from "../../runtime/time/latency_presets.ts";
-import { MACHINE_SCHEMA } from "../../lang/machine/schema.ts";
+} from "@dmalab/lang/machine";
+import { formatDuration } from "@dmalab/lang/text";
+import { LATENCY_PRESETS, type LatencyPreset } from "@dmalab/runtime/time";
 import { withPart } from "./marked_part.ts";
 
 /** The page with its tables as the rows say. @throws {RangeError} When it has no place for one. */

@@ -1,6 +1,5 @@
 import { assert } from "@std/assert";
-import { keyName, MACHINE_KEYS } from "../../lang/machine/key_text.ts";
-import { MACHINE_SCHEMA } from "../../lang/machine/schema.ts";
+import { keyName, MACHINE_KEYS, MACHINE_SCHEMA } from "@dmalab/lang/machine";
 import { REFERENCE_COMMAND } from "./builtins_page.ts";
 import { withMachineKeys } from "./machine_keys.ts";
 

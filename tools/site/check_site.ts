@@ -1,6 +1,6 @@
 /** Finds links of the built site that lead nowhere: pages, files and places on pages. */
 import { join, relative, resolve } from "node:path";
-import { host } from "../../cli/host.ts";
+import { host } from "@dmalab/cli";
 import { linkRules } from "./rules.ts";
 
 export interface LinkCheck {

@@ -1,12 +1,9 @@
 /** Pages of the site that are made from records: the doors, the notation, releases, examples. */
 import { manualExamples } from "./manual.ts";
-import { host } from "../../cli/host.ts";
-import { readRulePage } from "../../cli/places.ts";
-import { RULE_PAGES } from "../../lang/editor/rule_pages.ts";
-import { isTableRow } from "../../cli/markdown.ts";
-import { DIAGNOSTIC_CODES } from "../../lang/diagnostics/codes.ts";
-import { differencesOf } from "../../runtime/kernels/differences.ts";
-import { KERNEL_NAMES, KERNELS } from "../../runtime/kernels/kernels.ts";
+import { host, isTableRow, readRulePage } from "@dmalab/cli";
+import { RULE_PAGES } from "@dmalab/lang/editor";
+import { DIAGNOSTIC_CODES } from "@dmalab/lang/diagnostics";
+import { differencesOf, KERNEL_NAMES, KERNELS } from "@dmalab/runtime/kernels";
 import { escapeHtml, frameLines } from "./runnable.ts";
 
 /** The doors of the README, a page each, by their titles. */

@@ -1,7 +1,6 @@
 /** The manual: the pages of `docs/` and the examples, which the package contains as a checkout does. */
 import { join } from "node:path";
-import { host } from "../../cli/host.ts";
-import { DOCS, EXAMPLES } from "../../cli/places.ts";
+import { DOCS, EXAMPLES, host } from "@dmalab/cli";
 
 /** A page or an example. */
 export interface ManualEntry {

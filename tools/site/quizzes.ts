@@ -1,11 +1,10 @@
 /** The questions of a scenario, or of the `dma quiz` blocks of a page, for one seed. */
-import type { Question } from "../../lang/values/question.ts";
-import { readNumber } from "../../lang/syntax/tree/literals.ts";
-import { loadText } from "../../lang/language.ts";
-import { type FailureReport } from "../../lang/run/report.ts";
-import type { LoadResult, Program } from "../../lang/run/program.ts";
-import { runTest } from "../../lang/run/run_program.ts";
-import { codeBlocks } from "../../cli/scenario/code_blocks.ts";
+import type { Question } from "@dmalab/lang/values";
+import { readNumber } from "@dmalab/lang/syntax/tree";
+import { loadText } from "@dmalab/lang";
+import type { FailureReport, LoadResult, Program } from "@dmalab/lang/run";
+import { runTest } from "@dmalab/lang/run/run_program";
+import { codeBlocks } from "@dmalab/cli/scenario";
 
 /** A question, and what its test prints before and after it is asked. */
 export interface Asked {

@@ -1,7 +1,7 @@
 /** The rules of the kernel, each at an address that stays: `rules/dma#dma.3.3`. */
-import { RulePage } from "../../cli/explain/rule_book.ts";
-import { RULE_PAGES } from "../../lang/editor/rule_pages.ts";
-import { readRulePage } from "../../cli/places.ts";
+import { RulePage } from "@dmalab/cli/explain";
+import { RULE_PAGES } from "@dmalab/lang/editor";
+import { readRulePage } from "@dmalab/cli";
 
 const BOOKS = RULE_PAGES.map((name) => new RulePage(name, readRulePage(name)));
 

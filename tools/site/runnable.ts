@@ -1,12 +1,12 @@
 /** What a page of the site adds to a block of the language: the playground, and a quiz's questions. */
-import { type CodeBlock, runningBlocks } from "../../cli/scenario/code_blocks.ts";
-import { loadText } from "../../lang/language.ts";
-import { PictureCollector, svgPictures } from "../../lang/render/pictures/svg_picture.ts";
-import { runProgram } from "../../lang/run/run_program.ts";
-import { escapeMarkup } from "../../lang/text/markup.ts";
+import { type CodeBlock, runningBlocks } from "@dmalab/cli/scenario";
+import { loadText } from "@dmalab/lang";
+import { PictureCollector, svgPictures } from "@dmalab/lang/render";
+import { runProgram } from "@dmalab/lang/run/run_program";
+import { escapeMarkup } from "@dmalab/lang/text";
 import { type Asked, askedBy, choicesOf, pagePrograms } from "./quizzes.ts";
 import { addressOfRule, linkRules } from "./rules.ts";
-import { MOST_LINK_LENGTH, writeLink } from "../../web/page/share_link.ts";
+import { MAX_LINK_LENGTH, writeLink } from "@dmalab/page";
 
 /** Questions of the same kind on one page. */
 const SEEDS = [1, 2, 3];
@@ -63,7 +63,7 @@ export async function frameLines(code: string, depth: number): Promise<string[]>
     seed: null,
   };
   const link = await writeLink(shared);
-  if (link.length > MOST_LINK_LENGTH) return [];
+  if (link.length > MAX_LINK_LENGTH) return [];
   const address = `${"../".repeat(depth)}playground.html${link}`;
   return [
     "",

@@ -1,6 +1,6 @@
 /** Every page of the docs site, by its path below the site's root, and the files that pages link to. */
 import { dirname, join } from "node:path";
-import { host } from "../../cli/host.ts";
+import { host } from "@dmalab/cli";
 import { manualPages } from "./manual.ts";
 import { builtinsPages } from "../reference/builtins_page.ts";
 import {
@@ -40,19 +40,19 @@ export async function sitePages(root: string): Promise<SitePages> {
   builder.add("index.md", homePage(readme, doors), "README.md");
   builder.add("about.md", readme, "README.md");
   for (const { name } of manualPages()) {
-    if (/^(?:behaviour|builtins)(?:\/|$)/.test(name)) continue;
+    if (/^(?:rules|builtins)(?:\/|$)/.test(name)) continue;
     const page = `docs/${name}.md`;
     builder.add(`${name}.md`, builder.read(page), page);
   }
   for (const [path, text] of builtinsPages()) builder.add(path, text, `docs/${path}`);
-  for (const [name, text] of rulePages()) builder.add(`rules/${name}.md`, text, "docs/behaviour/x");
+  for (const [name, text] of rulePages()) builder.add(`rules/${name}.md`, text, "docs/rules/x");
   for (const [path, text] of builder.pages) {
     builder.pages.set(path, await withRunnable(text, depthOf(path)));
   }
   for (const [name, text] of await examplePages()) {
     builder.add(`examples/${name}.md`, text, "examples/x/x");
   }
-  builder.add("notation.md", notationPage(), "docs/behaviour/x");
+  builder.add("notation.md", notationPage(), "docs/rules/x");
   builder.add("releases.md", releasesPage(), "docs/x");
   builder.add("diagnostics.md", diagnosticsPage(), "docs/x");
   builder.addLists();
@@ -143,9 +143,9 @@ class SiteBuilder {
   #addressOf(file: string, hash: string | undefined, rule: string | null): string | null {
     const tail = hash === undefined ? "" : `#${hash}`;
     if (file === "README.md") return `/about.md${tail}`;
-    if (file === "docs/behaviour") return "/rules/index.md";
-    if (file.startsWith("docs/behaviour/")) {
-      return rule ?? `/rules/${file.slice("docs/behaviour/".length)}${tail}`;
+    if (file === "docs/rules") return "/rules/index.md";
+    if (file.startsWith("docs/rules/")) {
+      return rule ?? `/rules/${file.slice("docs/rules/".length)}${tail}`;
     }
     if (/^docs\/.*\.md$/.test(file)) return `/${file.slice("docs/".length)}${tail}`;
     if (file === "examples") return "/examples/index.md";

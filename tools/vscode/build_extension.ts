@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { PROJECT, runProjectDeno } from "../package/bundle.ts";
 import { manifest } from "./manifest.ts";
 
-const FOLDER = new URL("../../editors/vscode/", import.meta.url);
+const FOLDER = new URL("../../extensions/editor/vscode/", import.meta.url);
 
 /** Files of the folder that are taken as they are. */
 const AS_THEY_ARE = [

@@ -1,6 +1,6 @@
 /** The manifest of the VS Code extension, from the records of what it offers. */
-import { LAUNCH_KEYS } from "../../cli/dap/launch_keys.ts";
-import { VERSION } from "../../cli/package_version.ts";
+import { LAUNCH_KEYS } from "@dmalab/editor/dap";
+import { VERSION } from "@dmalab/cli/package_version";
 
 const LAUNCH = {
   type: "dma",

@@ -1,12 +1,12 @@
 /**
- * The pages in `web/`, each as one HTML file with everything inside, which works from a disk and under a
+ * The pages in `extensions/page/`, each as one HTML file with everything inside, which works from a disk and under a
  * policy that forbids the network and every script but its own.
  */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { PROJECT, runProjectDeno } from "../package/bundle.ts";
-import { EMPTY_DATA } from "../../cli/report/page_data.ts";
+import { EMPTY_DATA } from "@dmalab/page/cli";
 import { LICENCES, writeLicences } from "../package/licences.ts";
 
 /** A page: the entry of its script, and what is built in. */
@@ -19,7 +19,7 @@ export interface PagePlan {
 
 /** Builds a page. @throws {Error} When its script cannot be bundled. */
 export function buildPage({ data, entry, kind }: PagePlan): string {
-  const read = (name: string) => Deno.readTextFileSync(join(PROJECT, "web", name));
+  const read = (name: string) => Deno.readTextFileSync(join(PROJECT, "extensions/page", name));
   const program = inScript(bundledScript(entry));
   const policy = [
     "default-src 'none'",
@@ -44,7 +44,7 @@ export function buildPage({ data, entry, kind }: PagePlan): string {
 
 /** The page of reports; `dmalab report` puts runs in the place of its data. */
 export const REPORT_PLAN: PagePlan = {
-  entry: new URL("../../web/report_main.ts", import.meta.url),
+  entry: new URL("../../extensions/page/report_main.ts", import.meta.url),
   kind: "report",
   data: EMPTY_DATA,
 };

@@ -1,18 +1,16 @@
 /** What the playground has built in: the examples, the drivers' scenarios, and the files they use. */
 import { join } from "node:path";
-import { loadFollowed } from "../../lang/language.ts";
-import { SourceFile } from "../../lang/source.ts";
-import { projectLoader } from "../../web/engine/project_loader.ts";
-import type { PlaygroundData } from "../../web/page/playground.ts";
+import { loadForDebugging, SourceFile } from "@dmalab/lang";
+import { type PlaygroundData, projectLoader } from "@dmalab/page";
 import { PROJECT } from "../package/bundle.ts";
 
 /** Scenarios of drivers in C, without the C: the page says that they need the command. */
-const DRIVERS = /^drivers\/\w+\/\w+\.dma$/;
+const DRIVERS = /^extensions\/c_drivers\/drivers\/\w+\/\w+\.dma$/;
 
 export function playgroundData(): PlaygroundData {
   const files: Record<string, string> = {};
   collect("examples", files, /./);
-  collect("drivers", files, DRIVERS);
+  collect("extensions/c_drivers/drivers", files, DRIVERS);
   const examples = Object.keys(files).filter((path) => path.endsWith(".dma")).sort();
   const first = examples.filter((path) => path.startsWith("examples/start/"));
   const used = examples.map((path) => [path, usedBy(path, files)] as const);
@@ -28,7 +26,7 @@ export function playgroundData(): PlaygroundData {
 function usedBy(path: string, files: Readonly<Record<string, string>>): readonly string[] {
   const loader = projectLoader(files);
   const names = new Set<string>();
-  loadFollowed(new SourceFile(path, files[path]!), {
+  loadForDebugging(new SourceFile(path, files[path]!), {
     load(...wanted) {
       const loaded = loader.load(...wanted);
       if (loaded instanceof SourceFile) names.add(loaded.name);

@@ -2,8 +2,14 @@
  * The IOVAs of devices, as strips: a letter for as many pages as fit. Addresses far
  * from each other have strips of their own.
  */
-import { formatAddress, formatSize } from "../../../lang/text/numbers.ts";
-import { type Moment, type PaneLine, type PaneView, type Room, shownPart } from "./moment.ts";
+import { formatAddress, formatSize } from "@dmalab/lang/text";
+import {
+  type PaneLine,
+  type PaneView,
+  type Room,
+  type ScreenModel,
+  shownPart,
+} from "./screen_model.ts";
 
 /** What there is at an address; where several meet, the first one here is shown. */
 const LETTERS = { new: "+", gone: "-", mapped: "#", reserved: ":" } as const;
@@ -18,7 +24,7 @@ interface Piece {
   readonly start: number;
   readonly end: number;
   readonly kind: keyof typeof LETTERS;
-  readonly born: number;
+  readonly createdSeq: number;
 }
 
 /** Pieces near each other. */
@@ -35,11 +41,11 @@ const TABLES = {
   iova: { start: "start", kind: "reserved" },
 } as const;
 
-export function addressPane(moment: Moment, chosen: number, room: Room): PaneView {
-  const strips = stripsOf(piecesOf(moment));
+export function addressPane(model: ScreenModel, chosen: number, room: Room): PaneView {
+  const strips = stripsOf(piecesOf(model));
   const lines = strips.map((strip): PaneLine => ({
     line: [stripText(strip, room.columns)],
-    enter: `:goto ${Math.max(0, ...strip.pieces.map(({ born }) => born))}`,
+    enter: `:goto ${Math.max(0, ...strip.pieces.map(({ createdSeq }) => createdSeq))}`,
   }));
   const legend = Object.entries(LETTERS).map(([word, letter]) => `${letter} ${word}`).join("  ");
   const title = strips.length === 0 ? "addresses: none in use" : `addresses  ${legend}`;
@@ -47,28 +53,28 @@ export function addressPane(moment: Moment, chosen: number, room: Room): PaneVie
 }
 
 /** How many strips there are. */
-export function countStrips(moment: Moment): number {
-  return stripsOf(piecesOf(moment)).length;
+export function countStrips(model: ScreenModel): number {
+  return stripsOf(piecesOf(model)).length;
 }
 
-function piecesOf(moment: Moment): readonly Piece[] {
-  const { at, recording } = moment;
+function piecesOf(model: ScreenModel): readonly Piece[] {
+  const { position, recording } = model;
   const known = new Set(recording.tables.map(({ spec }) => spec.name));
   const pieces: Piece[] = [];
   for (const [table, { kind, start }] of Object.entries(TABLES)) {
     if (!known.has(table)) continue;
     const facts = recording.table(table);
-    const add = (row: number, born: number, kind: Piece["kind"]) => {
+    const add = (row: number, createdSeq: number, kind: Piece["kind"]) => {
       const from = Number(facts.value(row, start));
       const size = Number(facts.value(row, "size_bytes"));
       const device = String(facts.value(row, "device"));
-      pieces.push({ device, start: from, end: from + size, kind, born });
+      pieces.push({ device, start: from, end: from + size, kind, createdSeq });
     };
-    for (const row of facts.rowsAt(at.seq)) add(row, facts.row(row).born, kind);
+    for (const row of facts.rowsAt(position.seq)) add(row, facts.row(row).createdSeq, kind);
     if (kind !== "mapped") continue;
-    for (const { born, died, mark, row, table: own } of moment.changedRows()) {
+    for (const { createdSeq, endedSeq, mark, row, table: own } of model.changedRows()) {
       if (own === table) {
-        add(row, mark === "-" ? died ?? born : born, mark === "+" ? "new" : "gone");
+        add(row, mark === "-" ? endedSeq ?? createdSeq : createdSeq, mark === "+" ? "new" : "gone");
       }
     }
   }

@@ -1,14 +1,19 @@
 /** The events around a place: what has happened last, and what will. */
-import type { Role } from "../../../lang/render/paint.ts";
-import { formatEventText } from "../../../lang/render/event_line.ts";
-import { firstShown, type Moment, type PaneLine, type PaneView, type Room } from "./moment.ts";
+import { formatEventText, type TextRole } from "@dmalab/lang/render";
+import {
+  firstShown,
+  type PaneLine,
+  type PaneView,
+  type Room,
+  type ScreenModel,
+} from "./screen_model.ts";
 
 /** @param scroll Events after the current one that the chosen one is. */
-export function eventsPane(moment: Moment, scroll: number, { rows }: Room): PaneView {
-  const { at, recording } = moment;
+export function eventsPane(model: ScreenModel, scroll: number, { rows }: Room): PaneView {
+  const { position, recording } = model;
   const { count } = recording.log;
   if (count === 0) return { title: "events: none", lines: [], chosen: -1 };
-  const chosen = Math.max(0, Math.min(at.seq + scroll, count));
+  const chosen = Math.max(0, Math.min(position.seq + scroll, count));
   const first = firstShown(count, Math.max(0, chosen - 1), rows) + 1;
   const last = Math.min(count, first + rows - 1);
   const width = String(last).length;
@@ -19,23 +24,23 @@ export function eventsPane(moment: Moment, scroll: number, { rows }: Room): Pane
     const indent = "  ".repeat(depth);
     if (name.startsWith("call.")) depth++;
     else if (name.startsWith("ret.")) depth = Math.max(0, depth - 1);
-    const text = `${markOf(moment, seq)}${String(seq).padStart(width)} ${indent}${
+    const text = `${markOf(model, seq)}${String(seq).padStart(width)} ${indent}${
       formatEventText(recording.event(seq))
     }`;
-    const role = roleOf(moment, seq, name);
+    const role = roleOf(model, seq, name);
     lines.push({ line: role === null ? [text] : [[role, text]], enter: `:goto ${seq}` });
   }
   return { title: `events 1 to ${count}`, lines, chosen: chosen - first };
 }
 
 /** `>` the last that has happened, `+` what the last move has made happen. */
-function markOf({ at, before }: Moment, seq: number): string {
-  if (seq === at.seq) return ">";
-  return seq < at.seq && seq > before.seq ? "+" : " ";
+function markOf({ position, before }: ScreenModel, seq: number): string {
+  if (seq === position.seq) return ">";
+  return seq < position.seq && seq > before.seq ? "+" : " ";
 }
 
-function roleOf({ at }: Moment, seq: number, name: string): Role | null {
-  if (seq > at.seq) return "dim";
+function roleOf({ position }: ScreenModel, seq: number, name: string): TextRole | null {
+  if (seq > position.seq) return "dim";
   if (name === "iommu.fault" || name === "dma.report") return "bad";
-  return seq === at.seq ? "strong" : null;
+  return seq === position.seq ? "strong" : null;
 }

@@ -1,16 +1,16 @@
 /** A whole screen as rows of text: the panes of a place, what was said, and the line that is typed. */
-import { momentView } from "../../../lang/views/moment.ts";
-import { displayWidth } from "../../../lang/diagnostics/display_width.ts";
-import type { Paint } from "../../../lang/render/paint.ts";
-import { formatTimeRounded } from "../../../lang/text/numbers.ts";
-import type { RunName } from "../../../lang/recording/mod.ts";
-import { displayName } from "../../../lang/run/report.ts";
+import { positionView } from "@dmalab/recording/views";
+import { displayWidth } from "@dmalab/lang/diagnostics";
+import type { Paint } from "@dmalab/lang/render";
+import { formatTimeRounded } from "@dmalab/lang/text";
+import type { RunName } from "@dmalab/recording";
+import { displayName } from "@dmalab/lang/run";
 import { fitLine, type StyledLine, textOf } from "../../terminal/styled.ts";
 import { addressPane } from "./address_pane.ts";
 import { eventsPane } from "./events_pane.ts";
-import type { Area, Layout, PaneName } from "./layout.ts";
+import type { PaneName, ScreenArea, ScreenLayout } from "./layout.ts";
 import { PANES } from "./layout.ts";
-import type { Moment, PaneView } from "./moment.ts";
+import type { PaneView, ScreenModel } from "./screen_model.ts";
 import { sourcePane } from "./source_pane.ts";
 import { statePane } from "./state_pane.ts";
 import { watchPane } from "./watch_pane.ts";
@@ -25,8 +25,8 @@ export interface Chosen {
 }
 
 /** What is drawn. */
-export interface Shown {
-  readonly moment: Moment;
+export interface DrawnFrame {
+  readonly model: ScreenModel;
   readonly chosen: Chosen;
   readonly watches: readonly string[];
   /** Which run of how many, from 1. */
@@ -35,7 +35,12 @@ export interface Shown {
 }
 
 /** The rows of a screen without its last. Those of the message are the last ones. */
-export function frameRows(shown: Shown, layout: Layout, columns: number, paint: Paint): string[] {
+export function frameRows(
+  shown: DrawnFrame,
+  layout: ScreenLayout,
+  columns: number,
+  paint: Paint,
+): string[] {
   const rows: string[] = [fitLine(headLine(shown), columns, paint)];
   const areas = PANES.flatMap((name) => {
     const area = layout.panes[name];
@@ -58,21 +63,21 @@ export function frameRows(shown: Shown, layout: Layout, columns: number, paint: 
 }
 
 /** A pane as it is at its place. */
-export function paneOf(name: PaneName, shown: Shown, area: Area): PaneView {
-  const { chosen: { rows, table }, moment, watches } = shown;
+export function paneOf(name: PaneName, shown: DrawnFrame, area: ScreenArea): PaneView {
+  const { chosen: { rows, table }, model, watches } = shown;
   const room = { rows: area.rows - 1, columns: area.columns - 2 };
   const row = rows[name];
   switch (name) {
     case "source":
-      return sourcePane(moment, row, room);
+      return sourcePane(model, row, room);
     case "events":
-      return eventsPane(moment, row, room);
+      return eventsPane(model, row, room);
     case "state":
-      return statePane(moment, table, row, room);
+      return statePane(model, table, row, room);
     case "watches":
-      return watchPane(moment, watches, row, room);
+      return watchPane(model, watches, row, room);
     case "addresses":
-      return addressPane(moment, row, room);
+      return addressPane(model, row, room);
   }
 }
 
@@ -80,10 +85,10 @@ function paneLines(
   name: PaneName,
   view: PaneView,
   { area, layout, paint, shown }: {
-    readonly area: Area;
-    readonly layout: Layout;
+    readonly area: ScreenArea;
+    readonly layout: ScreenLayout;
     readonly paint: Paint;
-    readonly shown: Shown;
+    readonly shown: DrawnFrame;
   },
 ): readonly string[] {
   const hasFocus = shown.chosen.pane === name;
@@ -122,12 +127,12 @@ function ruled(line: StyledLine, columns: number, paint: Paint): string {
   return fitLine([...text, ["dim", "─".repeat(Math.max(0, columns - width))]], columns, paint);
 }
 
-function headLine({ moment, run }: Shown): StyledLine {
-  const { at, recording } = moment;
-  const { atNs, edge, events, seq } = momentView(recording, at);
+function headLine({ model, run }: DrawnFrame): StyledLine {
+  const { position, recording } = model;
+  const { atNs, edge, events, seq } = positionView(recording, position);
   const { failedAt, name } = recording;
-  const isFailure = failedAt !== null && failedAt.seq === at.seq &&
-    failedAt.statement === at.statement;
+  const isFailure = failedAt !== null && failedAt.seq === position.seq &&
+    failedAt.statement === position.statement;
   const where = isFailure ? "FAILED" : edge === "end" ? "END" : edge === "start" ? "START" : "PAST";
   const of = run.of > 1 ? `  run ${run.number}/${run.of}` : "";
   const parts = [`event ${seq}/${events}`, formatTimeRounded(atNs), where];

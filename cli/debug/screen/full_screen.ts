@@ -1,12 +1,12 @@
 /** The debugger on a whole screen: keys are commands, and the panes follow where they lead. */
-import { comparePositions, type Position } from "../../../lang/recording/mod.ts";
-import type { Paint } from "../../../lang/render/paint.ts";
-import { foldLine, wrappedPairs } from "../../../lang/text/columns.ts";
-import { tableSizes } from "../../../lang/views/tables.ts";
+import { comparePositions, type Position } from "@dmalab/recording";
+import type { Paint } from "@dmalab/lang/render";
+import { foldLine, wrappedPairs } from "@dmalab/lang/text";
+import { tableSizes } from "@dmalab/recording/views";
 import { type EndedBySignal, type ExitCode, HELD } from "../../exit_code.ts";
 import type { ScreenView } from "../../repl/command_target.ts";
 import { InputHistory } from "../../terminal/input_history.ts";
-import type { Key } from "../../terminal/keys.ts";
+import type { KeyPress } from "../../terminal/keys.ts";
 import { LineEditor } from "../../terminal/line_editor.ts";
 import { layOut, suggestionLines } from "../../terminal/line_view.ts";
 import { ScreenPainter } from "../../terminal/screen_painter.ts";
@@ -14,14 +14,14 @@ import { fitLine } from "../../terminal/styled.ts";
 import type { Terminal } from "../../terminal/terminal.ts";
 import type { Debugger } from "../debugger.ts";
 import { countStrips } from "./address_pane.ts";
-import { type Chosen, frameRows, paneOf, type Shown } from "./frame.ts";
+import { type Chosen, type DrawnFrame, frameRows, paneOf } from "./frame.ts";
 import { BOUND_KEYS, keyText } from "./keys.ts";
-import { type Layout, layOutScreen, mostMessageRows, PANES } from "./layout.ts";
-import { Moment } from "./moment.ts";
+import { layOutScreen, mostMessageRows, PANES, type ScreenLayout } from "./layout.ts";
+import { ScreenModel } from "./screen_model.ts";
 import { ScrolledPage } from "./page.ts";
 
 /** Looks that are kept: of a place and the one before. */
-const MOST_ANSWERS = 200;
+const MAX_ANSWERS = 200;
 
 /** Idle time before machines are parked for later looks. */
 const QUIET_MS = 100;
@@ -59,7 +59,7 @@ export class FullScreen implements ScreenView {
     this.#said = said;
     this.#paint = tool.paint;
     this.#painter = new ScreenPainter((text) => terminal.write(text));
-    this.#before = tool.place.at;
+    this.#before = tool.cursor.position;
     this.#editor = new LineEditor({
       history: new InputHistory(),
       suggest: (before) => tool.suggest(before),
@@ -72,7 +72,7 @@ export class FullScreen implements ScreenView {
   /** Does what keys say until one of them ends it, or a signal does. */
   async run(): Promise<ExitCode> {
     this.#follow(() => this.#tool.start());
-    this.#before = this.#tool.place.at;
+    this.#before = this.#tool.cursor.position;
     this.#draw();
     this.#prepareSoon();
     try {
@@ -102,8 +102,8 @@ export class FullScreen implements ScreenView {
   #prepareSoon(quietMs = QUIET_MS): void {
     this.#idle = setTimeout(() => {
       if (this.#terminal.inputs.length > 0) return;
-      const { at, recording } = this.#tool.place;
-      if (recording.reruns.prepare(recording.last, at)) this.#prepareSoon(0);
+      const { position, recording } = this.#tool.cursor;
+      if (recording.replays.prepare(recording.last, position)) this.#prepareSoon(0);
     }, quietMs);
   }
 
@@ -113,7 +113,7 @@ export class FullScreen implements ScreenView {
     this.redraw();
   }
 
-  #press(key: Key): boolean {
+  #press(key: KeyPress): boolean {
     if (this.#isTyping) return this.#type(key);
     if (this.#page !== null) {
       if (this.#page.press(key)) return true;
@@ -133,7 +133,7 @@ export class FullScreen implements ScreenView {
     return true;
   }
 
-  #type(key: Key): boolean {
+  #type(key: KeyPress): boolean {
     const isGivenUp = key.name === "escape" && this.#editor.search === null ||
       key.name === "backspace" && this.#editor.text === ":";
     const action = isGivenUp ? "dropped" : this.#editor.press(key);
@@ -149,10 +149,11 @@ export class FullScreen implements ScreenView {
   #do(command: string, isTyped: boolean): boolean {
     if (command === "" || command === ":") return true;
     const said = this.#said.splice(0, Infinity);
-    const { at } = this.#tool.place;
+    const { position } = this.#tool.cursor;
     const goesOn = this.#follow(() => this.#tool.answer(command));
     // A command that prints nothing and does not move keeps the message of the one before.
-    const isSilent = this.#said.length === 0 && comparePositions(at, this.#tool.place.at) === 0;
+    const isSilent = this.#said.length === 0 &&
+      comparePositions(position, this.#tool.cursor.position) === 0;
     if (isSilent) this.#said.push(...said);
     const isLong = this.#message().length > mostMessageRows(this.#terminal.size);
     if (isLong && isTyped) this.#show(command, this.#said);
@@ -161,16 +162,16 @@ export class FullScreen implements ScreenView {
 
   /** Does something that may move, and keeps what it moved from. */
   #follow<T>(task: () => T): T {
-    const { at, recording } = this.#tool.place;
+    const { position, recording } = this.#tool.cursor;
     this.#tool.columns = this.#terminal.size.columns;
     const result = task();
-    const { place } = this.#tool;
-    if (place.recording !== recording) {
+    const { cursor } = this.#tool;
+    if (cursor.recording !== recording) {
       this.#answers.clear();
       this.#jumps.length = 0;
-      this.#before = place.at;
-    } else if (comparePositions(place.at, at) !== 0) {
-      this.#before = at;
+      this.#before = cursor.position;
+    } else if (comparePositions(cursor.position, position) !== 0) {
+      this.#before = position;
     } else return result;
     for (const pane of PANES) this.#chosen.rows[pane] = 0;
     return result;
@@ -180,7 +181,7 @@ export class FullScreen implements ScreenView {
     this.#page = new ScrolledPage(title, [...lines]);
   }
 
-  #layout(): Layout {
+  #layout(): ScreenLayout {
     return layOutScreen(this.#terminal.size, {
       focus: this.#chosen.pane,
       strips: countStrips(this.#moment()),
@@ -194,18 +195,18 @@ export class FullScreen implements ScreenView {
     return this.#said.flatMap((line) => foldLine(line, columns));
   }
 
-  #moment(): Moment {
-    if (this.#answers.size > MOST_ANSWERS) this.#answers.clear();
-    return new Moment(this.#tool.place, this.#before, this.#answers);
+  #moment(): ScreenModel {
+    if (this.#answers.size > MAX_ANSWERS) this.#answers.clear();
+    return new ScreenModel(this.#tool.cursor, this.#before, this.#answers);
   }
 
-  #shown(layout: Layout): Shown {
+  #shown(layout: ScreenLayout): DrawnFrame {
     const { runs } = this.#tool;
     const { rows } = layout.message;
     const message = this.#message();
     const hidden = `… v shows all ${message.length} lines`;
     return {
-      moment: this.#moment(),
+      model: this.#moment(),
       chosen: this.#chosen,
       watches: this.#tool.kept.watches,
       run: { number: (runs?.current ?? 0) + 1, of: runs?.names.length ?? 1 },
@@ -216,7 +217,7 @@ export class FullScreen implements ScreenView {
   #draw(): void {
     const { columns, rows } = this.#terminal.size;
     // What ended a command is no word about drawing.
-    this.#tool.place.recording.reruns.interruptedBy = null;
+    this.#tool.cursor.recording.replays.interruptedBy = null;
     const layout = this.#layout();
     const drawn = this.#page === null
       ? frameRows(this.#shown(layout), layout, columns, this.#paint)
@@ -280,15 +281,15 @@ export class FullScreen implements ScreenView {
     const { chosen, lines } = paneOf(pane, this.#shown(layout), layout.panes[pane]!);
     const command = lines[chosen]?.enter ?? null;
     if (command === null) return;
-    const { at } = this.#tool.place;
+    const { position } = this.#tool.cursor;
     this.#tool.answer(command);
-    if (comparePositions(at, this.#tool.place.at) !== 0) this.#jumps.push(at);
+    if (comparePositions(position, this.#tool.cursor.position) !== 0) this.#jumps.push(position);
   }
 
   goBack(): void {
-    const at = this.#jumps.pop();
-    if (at === undefined) this.#tool.refuse("No jump to return from");
-    else this.#tool.place.goTo(at);
+    const position = this.#jumps.pop();
+    if (position === undefined) this.#tool.refuse("No jump to return from");
+    else this.#tool.cursor.goTo(position);
   }
 
   showTable(name: string | null): void {
@@ -298,10 +299,10 @@ export class FullScreen implements ScreenView {
   }
 
   turnTable(): void {
-    const { at, recording } = this.#tool.place;
+    const { position, recording } = this.#tool.cursor;
     const names = [
       null,
-      ...tableSizes(recording, at).filter(({ rows }) => rows > 0).map(({ name }) => name),
+      ...tableSizes(recording, position).filter(({ rows }) => rows > 0).map(({ name }) => name),
     ];
     const index = names.indexOf(this.#chosen.table) + 1;
     this.showTable(names[index % names.length]!);

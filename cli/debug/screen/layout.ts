@@ -5,20 +5,20 @@ export const PANES = ["source", "events", "state", "watches", "addresses"] as co
 export type PaneName = typeof PANES[number];
 
 /** A part of the screen, its title included; from 0. */
-export interface Area {
+export interface ScreenArea {
   readonly row: number;
   readonly column: number;
   readonly rows: number;
   readonly columns: number;
 }
 
-export interface Layout {
+export interface ScreenLayout {
   /** All of them, unless they share one place. */
-  readonly panes: Readonly<Partial<Record<PaneName, Area>>>;
+  readonly panes: Readonly<Partial<Record<PaneName, ScreenArea>>>;
   /** Panes share one place, which a row of their names is the title of. */
   readonly isPaged: boolean;
   /** Lines that say what a command had to say. */
-  readonly message: Area;
+  readonly message: ScreenArea;
   /** The last row: where commands are typed. */
   readonly inputRow: number;
 }
@@ -43,7 +43,7 @@ interface Size {
   readonly rows: number;
 }
 
-export function layOutScreen(size: Size, content: ScreenContent): Layout {
+export function layOutScreen(size: Size, content: ScreenContent): ScreenLayout {
   const isPaged = size.columns < LEAST.columns || size.rows < LEAST.rows;
   return isPaged ? pages(size, content) : panes(size, content);
 }
@@ -53,7 +53,7 @@ export function mostMessageRows({ rows }: Size): number {
   return Math.floor(rows / 3);
 }
 
-function panes(size: Size, { messageLines, strips }: ScreenContent): Layout {
+function panes(size: Size, { messageLines, strips }: ScreenContent): ScreenLayout {
   const { columns, rows } = size;
   const messageRows = Math.max(3, Math.min(messageLines, mostMessageRows(size)));
   const inputRow = rows - 1;
@@ -76,11 +76,11 @@ function panes(size: Size, { messageLines, strips }: ScreenContent): Layout {
       state: { ...lower, column: 0, columns: left },
       watches: { ...lower, ...right },
       addresses: { row: addressRow, column: 0, rows: addresses, columns },
-    } satisfies Record<PaneName, Area>,
+    } satisfies Record<PaneName, ScreenArea>,
   };
 }
 
-function pages(size: Size, { focus, messageLines }: ScreenContent): Layout {
+function pages(size: Size, { focus, messageLines }: ScreenContent): ScreenLayout {
   const { columns, rows } = size;
   const least = Math.max(1, Math.min(2, rows - 4));
   const messageRows = Math.max(least, Math.min(messageLines, mostMessageRows(size)));

@@ -1,9 +1,9 @@
 /** Lines that fill the screen and can be scrolled. */
-import type { Paint } from "../../../lang/render/paint.ts";
-import { foldLine } from "../../../lang/text/columns.ts";
-import type { Key } from "../../terminal/keys.ts";
+import type { Paint } from "@dmalab/lang/render";
+import { foldLine } from "@dmalab/lang/text";
+import type { KeyPress } from "../../terminal/keys.ts";
 import { fitLine } from "../../terminal/styled.ts";
-import type { Room } from "./moment.ts";
+import type { Room } from "./screen_model.ts";
 
 export class ScrolledPage {
   readonly #title: string;
@@ -20,7 +20,7 @@ export class ScrolledPage {
   }
 
   /** Scrolls; false for a key that does not. */
-  press(key: Key): boolean {
+  press(key: KeyPress): boolean {
     const steps: Readonly<Record<string, number>> = {
       j: 1,
       k: -1,

@@ -1,7 +1,7 @@
 /** The debugger on all of a terminal, which is as before afterwards, however it ends. */
-import { painter } from "../../../lang/render/paint.ts";
+import { painter } from "@dmalab/lang/render";
 import { type ExitCode, HELD } from "../../exit_code.ts";
-import { Interrupts } from "../../interrupts.ts";
+import { SignalWatch } from "../../interrupts.ts";
 import { exportRecording } from "../../scenario/export_recording.ts";
 import { ENDING_SIGNALS, Terminal, type TerminalScreen } from "../../terminal/terminal.ts";
 import { Debugger, type DebugRuns } from "../debugger.ts";
@@ -21,7 +21,7 @@ export async function runFullScreen(
   screen: TerminalScreen,
 ): Promise<ExitCode> {
   const terminal = new Terminal(screen, { whole: true });
-  const interrupts = new Interrupts({
+  const interrupts = new SignalWatch({
     signals: ENDING_SIGNALS,
     onWorker: () => terminal.redraw(),
   });

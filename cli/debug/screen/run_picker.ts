@@ -1,12 +1,12 @@
 /** A list of runs, to choose one of. */
-import type { Paint } from "../../../lang/render/paint.ts";
+import type { Paint } from "@dmalab/lang/render";
 import type { EndedBySignal } from "../../exit_code.ts";
 import { ScreenPainter } from "../../terminal/screen_painter.ts";
 import { fitLine, type StyledLine } from "../../terminal/styled.ts";
-import type { Key } from "../../terminal/keys.ts";
+import type { KeyPress } from "../../terminal/keys.ts";
 import type { Terminal } from "../../terminal/terminal.ts";
 import type { DebugRuns } from "../debugger.ts";
-import { firstShown } from "./moment.ts";
+import { firstShown } from "./screen_model.ts";
 
 /** The index of a run; or how it ended without one. */
 export type PickedRun =
@@ -97,7 +97,7 @@ class RunPicker {
     return String(index + 1) === this.#filter;
   }
 
-  press(key: Key): PickedRun | null {
+  press(key: KeyPress): PickedRun | null {
     if (GIVING_UP.has(key.name)) return { kind: "none" };
     const fitting = this.#fitting;
     if (key.name === "enter") {

@@ -1,18 +1,24 @@
 /** The source around the statement one stands at, with breakpoints. */
-import { spanOfEvent, type Stop } from "../../../lang/recording/mod.ts";
-import type { SourceFile, Span } from "../../../lang/source.ts";
-import { firstShown, type Moment, type PaneLine, type PaneView, type Room } from "./moment.ts";
+import { type SetBreakpoint, spanOfEvent } from "@dmalab/recording";
+import type { SourceFile, Span } from "@dmalab/lang";
+import {
+  firstShown,
+  type PaneLine,
+  type PaneView,
+  type Room,
+  type ScreenModel,
+} from "./screen_model.ts";
 
 /** @param scroll Lines below the current one that the chosen line is. */
-export function sourcePane(moment: Moment, scroll: number, { rows }: Room): PaneView {
-  const span = spanHere(moment);
-  const source = span?.source ?? moment.recording.code.statements[0]?.span.source;
+export function sourcePane(model: ScreenModel, scroll: number, { rows }: Room): PaneView {
+  const span = spanHere(model);
+  const source = span?.source ?? model.recording.code.statements[0]?.span.source;
   if (source === undefined) return { title: "source", lines: [], chosen: -1 };
   const current = span === null ? null : source.position(span.start).line;
   const texts = linesOf(source);
-  const chosen = Math.max(1, Math.min((current ?? firstLine(moment)) + scroll, texts.length));
+  const chosen = Math.max(1, Math.min((current ?? firstLine(model)) + scroll, texts.length));
   const first = firstShown(texts.length, chosen - 1, rows);
-  const breaks = breakLines(moment, source);
+  const breaks = breakLines(model, source);
   const width = String(texts.length).length;
   const lines = texts.slice(first, first + rows).map((text, index): PaneLine => {
     const number = first + index + 1;
@@ -27,7 +33,7 @@ export function sourcePane(moment: Moment, scroll: number, { rows }: Room): Pane
 }
 
 /** Where the run begins. */
-function firstLine({ recording }: Moment): number {
+function firstLine({ recording }: ScreenModel): number {
   if (recording.statements.count === 0) return 1;
   const { source, start } = recording.started(1).span;
   return source.position(start).line;
@@ -39,20 +45,25 @@ function linesOf({ text }: SourceFile): readonly string[] {
 }
 
 /** The statement that a moment belongs to. */
-function spanHere({ at, recording }: Moment): Span | null {
-  if (recording.isStatementStart(at) || at.seq === 0) return recording.statement(at)?.span ?? null;
-  return spanOfEvent(recording, at.seq);
+function spanHere({ position, recording }: ScreenModel): Span | null {
+  if (recording.isStatementStart(position) || position.seq === 0) {
+    return recording.statement(position)?.span ?? null;
+  }
+  return spanOfEvent(recording, position.seq);
 }
 
 /** The lines of a source with breakpoints on statements. */
-function breakLines({ recording, stops }: Moment, source: SourceFile): ReadonlySet<number> {
+function breakLines(
+  { recording, breakpoints }: ScreenModel,
+  source: SourceFile,
+): ReadonlySet<number> {
   const { statements } = recording.code;
-  const isHere = ({ cause }: Stop) =>
+  const isHere = ({ cause }: SetBreakpoint) =>
     cause.kind === "line" &&
     (cause.file === undefined
-      ? statements.some(({ foreign, span }) => span.source === source && foreign === undefined)
+      ? statements.some(({ native, span }) => span.source === source && native === undefined)
       : cause.file === source.name);
   return new Set(
-    stops.all.filter(isHere).flatMap((stop) => stops.lineOf(recording, stop) ?? []),
+    breakpoints.all.filter(isHere).flatMap((stop) => breakpoints.lineOf(recording, stop) ?? []),
   );
 }

@@ -1,20 +1,20 @@
 /** What the tables hold at a place: what the last move has changed, or the rows of one of them. */
-import type { Role } from "../../../lang/render/paint.ts";
+import type { TextRole } from "@dmalab/lang/render";
+import { type MarkedRow, markedRows, rowTexts, tableAt, tableSizes } from "@dmalab/recording/views";
 import {
-  type MarkedRow,
-  markedRows,
-  rowTexts,
-  tableAt,
-  tableSizes,
-} from "../../../lang/views/tables.ts";
-import { type Moment, type PaneLine, type PaneView, type Room, shownPart } from "./moment.ts";
+  type PaneLine,
+  type PaneView,
+  type Room,
+  type ScreenModel,
+  shownPart,
+} from "./screen_model.ts";
 
 /** A row with what the last move did to it. */
-interface ShownRow extends Pick<MarkedRow, "cells" | "born" | "died" | "was"> {
+interface ShownRow extends Pick<MarkedRow, "cells" | "createdSeq" | "endedSeq" | "was"> {
   readonly mark: MarkedRow["mark"] | " ";
 }
 
-const ROLES: Readonly<Record<ShownRow["mark"], Role | null>> = {
+const ROLES: Readonly<Record<ShownRow["mark"], TextRole | null>> = {
   "+": "good",
   "-": "bad",
   "~": "warning",
@@ -23,19 +23,19 @@ const ROLES: Readonly<Record<ShownRow["mark"], Role | null>> = {
 
 /** @param table A table's name; null for what has changed. */
 export function statePane(
-  moment: Moment,
+  model: ScreenModel,
   table: string | null,
   chosen: number,
   room: Room,
 ): PaneView {
-  if (table !== null) return tablePane(moment, table, chosen, room);
-  const changed = markedRows(moment.recording, moment.changedRows());
+  if (table !== null) return tablePane(model, table, chosen, room);
+  const changed = markedRows(model.recording, model.changedRows());
   if (changed.length > 0) {
     const title = `state: changed by the last move ${changed.length}`;
     const lines = changed.map((row) => rowLine(row, `${row.table} ${rowTexts(row).join(" ")}`));
     return shownPart(title, lines, chosen, room);
   }
-  const sizes = tableSizes(moment.recording, moment.at).filter(({ rows }) => rows > 0);
+  const sizes = tableSizes(model.recording, model.position).filter(({ rows }) => rows > 0);
   const lines = sizes.map(({ name, rows }): PaneLine => ({
     line: [`  ${name}  ${rows === 1 ? "1 row" : `${rows} rows`}`],
     enter: `:table ${name}`,
@@ -43,11 +43,11 @@ export function statePane(
   return shownPart("state: nothing has changed", lines, chosen, room);
 }
 
-function tablePane(moment: Moment, name: string, chosen: number, room: Room): PaneView {
-  const { at, recording } = moment;
-  const changed = markedRows(recording, moment.changedRows()).filter(({ table }) => table === name);
+function tablePane(model: ScreenModel, name: string, chosen: number, room: Room): PaneView {
+  const { position, recording } = model;
+  const changed = markedRows(recording, model.changedRows()).filter(({ table }) => table === name);
   const marks = new Map(changed.map((row) => [rowTexts(row).join("\n"), row]));
-  const { columns, rows } = tableAt(recording, name, at);
+  const { columns, rows } = tableAt(recording, name, position);
   const held = rows.map((row): ShownRow =>
     marks.get(rowTexts(row).join("\n")) ?? { ...row, mark: " ", was: null }
   );
@@ -65,8 +65,8 @@ function tablePane(moment: Moment, name: string, chosen: number, room: Room): Pa
   return { ...view, lines: [header, ...view.lines], chosen: view.chosen + 1 };
 }
 
-function rowLine({ born, died, mark, was }: ShownRow, text: string): PaneLine {
-  const by = mark === "-" ? died : born;
+function rowLine({ createdSeq, endedSeq, mark, was }: ShownRow, text: string): PaneLine {
+  const by = mark === "-" ? endedSeq : createdSeq;
   const event = by === null || by === 0 ? "" : `  #${by}`;
   const before = was === null ? "" : `  was ${rowTexts({ cells: was }).join(" ")}`;
   const whole = `${mark} ${text}${event}${before}`;

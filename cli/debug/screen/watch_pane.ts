@@ -1,19 +1,25 @@
 /** Expressions that are watched, and the variables in sight. */
-import { type Moment, type PaneLine, type PaneView, type Room, shownPart } from "./moment.ts";
+import {
+  type PaneLine,
+  type PaneView,
+  type Room,
+  type ScreenModel,
+  shownPart,
+} from "./screen_model.ts";
 
 export function watchPane(
-  moment: Moment,
+  model: ScreenModel,
   watches: readonly string[],
   chosen: number,
   room: Room,
 ): PaneView {
   const watched = watches.map((text) =>
-    valueLine(text, moment.value(text), moment.value(text, moment.before))
+    valueLine(text, model.value(text), model.value(text, model.before))
   );
   const before = new Map(
-    moment.variables(moment.before).map(({ name, text }) => [name, text] as const),
+    model.variables(model.before).map(({ name, text }) => [name, text] as const),
   );
-  const variables = moment.variables().map(({ name, text }) =>
+  const variables = model.variables().map(({ name, text }) =>
     valueLine(name, text, before.get(name) ?? null)
   );
   const title = watches.length === 0

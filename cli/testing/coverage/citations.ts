@@ -1,5 +1,5 @@
-/** Rules that a text cites: `dma.md 3.3 row 1`, `behaviour/nvme.md 2.6`, `dma.3.3`, `block.md 1.3, 1.6`. */
-import { RULE_PAGES } from "../../../lang/editor/rule_pages.ts";
+/** Rules that a text cites: `dma.md 3.3 row 1`, `rules/nvme.md 2.6`, `dma.3.3`, `block.md 1.3, 1.6`. */
+import { RULE_PAGES } from "@dmalab/lang/editor";
 
 const NUMBER = /\d+(?:\.\d+)*(?:\.[A-Za-z]\b)?/;
 const PAGE = RULE_PAGES.map((page) => page.replaceAll(".", "\\.")).join("|");

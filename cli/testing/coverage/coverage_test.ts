@@ -6,7 +6,7 @@ import { allExits, allRules, ruleOf } from "./universe.ts";
 
 Deno.test("citations are understood in the forms that people write", () => {
   assertEquals(citedRules("refuses it (dma.md 3.3 row 1)"), ["dma.3.3"]);
-  assertEquals(citedRules("@see behaviour/nvme.md 2.6, 2.7 and block.md 1.3"), [
+  assertEquals(citedRules("@see rules/nvme.md 2.6, 2.7 and block.md 1.3"), [
     "nvme.2.6",
     "nvme.2.7",
     "block.1.3",

@@ -6,11 +6,10 @@
  * text or in the comment above it. A citation at the head of a file or in its functions counts
  * when all tests of the file pass. An exit counts when an event of a passing test takes it.
  */
-import type { Program } from "../../../lang/run/program.ts";
-import type { RunReport, TestOutcome } from "../../../lang/run/report.ts";
-import { parse } from "../../../lang/syntax/parse.ts";
-import { isReturn, type MachineEvent } from "../../../runtime/events.ts";
-import type { LinesRun } from "../../../lang/values/c_module.ts";
+import type { Program, RunReport, TestOutcome } from "@dmalab/lang/run";
+import { parse } from "@dmalab/lang/syntax";
+import { isReturn, type MachineEvent } from "@dmalab/runtime";
+import type { LinesRun } from "@dmalab/lang/values";
 import { citedRules } from "./citations.ts";
 
 /** Names as events and texts give them, for any number of files. */

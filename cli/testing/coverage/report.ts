@@ -85,7 +85,7 @@ export function coverageLines(report: CoverageReport): string[] {
   const ways = sum(exits, (row) => row.exits);
   const reached = sum(exits, (row) => row.reached);
   return [
-    "rules of docs/behaviour   rules  decided  cited  exercised",
+    "rules of docs/rules   rules  decided  cited  exercised",
     ...pages.map((row) =>
       `  ${`${row.page}.md`.padEnd(23)} ${cell(row.rules, 5)} ${cell(row.decided, 8)} ` +
       `${cell(row.cited, 6)} ${cell(row.exercised, 10)}  ${percent(row.exercised, row.rules)}`

@@ -1,10 +1,8 @@
-/** All that a suite could cover: the rules of `docs/behaviour/`, and the error exits of a machine. */
-import { KERNEL_CALLS } from "../../../runtime/event_vocabulary.ts";
-import { REPORT_CLASSES } from "../../../runtime/dma/checker/report_classes.ts";
-import { BLK_STS } from "../../../runtime/errno.ts";
-import { FAULT_POINTS } from "../../../runtime/faults.ts";
-import { BUILTINS } from "../../../lang/builtins/mod.ts";
-import { RULE_PAGES } from "../../../lang/editor/rule_pages.ts";
+/** All that a suite could cover: the rules of `docs/rules/`, and the error exits of a machine. */
+import { BLK_STS, FAULT_POINTS, KERNEL_CALLS } from "@dmalab/runtime";
+import { REPORT_CLASSES } from "@dmalab/runtime/dma";
+import { BUILTINS } from "@dmalab/lang/builtins";
+import { RULE_PAGES } from "@dmalab/lang/editor";
 import { RulePage } from "../../explain/rule_book.ts";
 
 /**

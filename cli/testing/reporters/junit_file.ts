@@ -2,7 +2,7 @@
 import { writeOrSay } from "../../files/write_file.ts";
 import { MemoryScreen } from "../../memory_screen.ts";
 import type { Screen } from "../../screen.ts";
-import type { Reporter } from "../reporter.ts";
+import type { TestReporter } from "../reporter.ts";
 import { junitReporter } from "./machine.ts";
 
 export class JunitFile {
@@ -12,7 +12,7 @@ export class JunitFile {
   constructor(readonly path: string | null, readonly screen: Screen) {}
 
   /** A reporter that also writes the file; the same reporter without a file. */
-  besides(reporter: Reporter): Reporter {
+  besides(reporter: TestReporter): TestReporter {
     const { path } = this;
     if (path === null) return reporter;
     const xml = new MemoryScreen();

@@ -1,10 +1,10 @@
 /** For programs: TAP 14, JUnit's XML, and JSON. */
-import { printable, printableJson } from "../../../lang/diagnostics/display_width.ts";
-import { displayName, type TestOutcome } from "../../../lang/run/report.ts";
-import { escapeMarkup } from "../../../lang/text/markup.ts";
+import { printable, printableJson } from "@dmalab/lang/diagnostics";
+import { displayName, type TestOutcome } from "@dmalab/lang/run";
+import { escapeMarkup } from "@dmalab/lang/text";
 import type { Screen } from "../../screen.ts";
 import type { FileEvent } from "../file_run.ts";
-import type { Reporter, RunSummary } from "../reporter.ts";
+import type { RunSummary, TestReporter } from "../reporter.ts";
 
 type OutcomeEvent = FileEvent & { readonly kind: "outcome" };
 type EndEvent = FileEvent & { readonly kind: "end" };
@@ -34,7 +34,7 @@ function isWrongFile(event: FileEvent): event is EndEvent {
 function reportAtEnd(
   screen: Screen,
   textOf: (collected: Collector, summary: RunSummary) => string,
-): Reporter {
+): TestReporter {
   const collector = new Collector();
   return {
     forPeople: false,
@@ -47,7 +47,7 @@ function reportAtEnd(
 }
 
 /** The Test Anything Protocol, version 14: a line as soon as its test has run. */
-export function tapReporter(screen: Screen): Reporter {
+export function tapReporter(screen: Screen): TestReporter {
   let file = "";
   let number = 0;
   screen.out("TAP version 14\n");
@@ -116,7 +116,7 @@ function tapText(text: string): string {
 }
 
 /** XML in the form that CI systems read as JUnit's. */
-export function junitReporter(screen: Screen): Reporter {
+export function junitReporter(screen: Screen): TestReporter {
   return reportAtEnd(screen, junitText);
 }
 
@@ -198,7 +198,7 @@ function attribute(text: string): string {
 }
 
 /** One JSON document with everything that is known. */
-export function jsonReporter(screen: Screen): Reporter {
+export function jsonReporter(screen: Screen): TestReporter {
   return reportAtEnd(screen, (collected, { reports, snapshots, exitCode, noTest }) => {
     const files = collected.files.map(({ file, outcomes }) => {
       const { counts, unreached } = reports.find((report) => report.file === file)!;

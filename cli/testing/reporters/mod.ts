@@ -1,6 +1,6 @@
 /** The reporters of `dmalab test`, by name. */
 import type { Screen } from "../../screen.ts";
-import type { Reporter, ReporterMaker } from "../reporter.ts";
+import type { ReporterMaker, TestReporter } from "../reporter.ts";
 import { jsonReporter, junitReporter, tapReporter } from "./machine.ts";
 import { dotReporter, prettyReporter } from "./pretty.ts";
 
@@ -14,6 +14,6 @@ const MAKERS = {
 
 export type ReporterName = keyof typeof MAKERS;
 
-export function makeReporter(name: ReporterName, screen: Screen): Reporter {
+export function makeReporter(name: ReporterName, screen: Screen): TestReporter {
   return MAKERS[name](screen);
 }

@@ -1,6 +1,6 @@
 /** For people: a line for each test, what failed, a summary; or only a dot for each test. */
-import { printable } from "../../../lang/diagnostics/display_width.ts";
-import { painter } from "../../../lang/render/paint.ts";
+import { printable } from "@dmalab/lang/diagnostics";
+import { painter } from "@dmalab/lang/render";
 import {
   failureLines,
   headLine,
@@ -11,9 +11,9 @@ import {
 import { SpacedLines } from "../../scenario/spaced_lines.ts";
 import type { Screen } from "../../screen.ts";
 import type { FileEvent } from "../file_run.ts";
-import type { Reporter, RunSummary } from "../reporter.ts";
+import type { RunSummary, TestReporter } from "../reporter.ts";
 
-export function prettyReporter(screen: Screen): Reporter {
+export function prettyReporter(screen: Screen): TestReporter {
   const paint = painter(screen.colour);
   let lines = new SpacedLines(screen);
   return {
@@ -47,7 +47,7 @@ export function prettyReporter(screen: Screen): Reporter {
 /** Dots in a row where the width of the screen is unknown. */
 const ROW_LENGTH = 80;
 
-export function dotReporter(screen: Screen): Reporter {
+export function dotReporter(screen: Screen): TestReporter {
   const paint = painter(screen.colour);
   let column = 0;
   return {

@@ -2,16 +2,18 @@
  * A host for the controller's tests: flat memory, queues and commands written by hand, byte by
  * byte from the specification, with nothing of the driver and nothing of the controller in it.
  */
-import { addressDigits } from "../../../runtime/address.ts";
-import { ActivityQueue } from "../../../runtime/activity.ts";
-import { HostBudget } from "../../../runtime/host_budget.ts";
-import { VirtualClock } from "../../../runtime/time/clock.ts";
-import type { PageMaker } from "../../../runtime/dma/device/bus_access.ts";
-import { DmaDevice } from "../../../runtime/dma/device/device.ts";
-import { EventStream, type MachineEvent } from "../../../runtime/events.ts";
-import type { EventName } from "../../../runtime/event_vocabulary.ts";
-import { FaultInjector } from "../../../runtime/faults.ts";
-import { MemoryPage } from "../../../runtime/memory/physical_memory.ts";
+import {
+  ActivityQueue,
+  addressDigits,
+  type EventName,
+  EventStream,
+  FaultInjector,
+  HostBudget,
+  type MachineEvent,
+} from "@dmalab/runtime";
+import { VirtualClock } from "@dmalab/runtime/time";
+import { DmaDevice, type PageMaker } from "@dmalab/runtime/dma";
+import { MemoryPage } from "@dmalab/runtime/memory";
 import type { HostBus } from "./host_port.ts";
 import { Media } from "./media/media.ts";
 import { commandBytes, type CommandFields } from "../command_bytes.ts";
@@ -100,7 +102,7 @@ const IO_SQ = 0x4000;
 const IO_CQ = 0x8000;
 export const ADMIN_DEPTH = 32;
 
-export interface RigOptions extends Partial<ControllerSettings> {
+export interface ControllerRigOptions extends Partial<ControllerSettings> {
   readonly metadataBytes?: number;
   readonly blockSizeBytes?: number;
   readonly capacityBytes?: number;
@@ -112,7 +114,7 @@ export interface RigOptions extends Partial<ControllerSettings> {
   readonly fails?: boolean;
 }
 
-export class Rig {
+export class ControllerRig {
   readonly memory = new FlatMemory();
   readonly clock = new VirtualClock();
   readonly events = new EventStream(this.clock);
@@ -132,7 +134,7 @@ export class Rig {
   readonly #hasIo: boolean;
   #nextCid = 1;
 
-  constructor(options: RigOptions = {}) {
+  constructor(options: ControllerRigOptions = {}) {
     this.media = new Media({
       blockSizeBytes: options.blockSizeBytes ?? 512,
       capacityBytes: options.capacityBytes ?? 2 ** 40,

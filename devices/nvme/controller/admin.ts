@@ -1,7 +1,5 @@
 /** The admin commands a host needs to find its namespace and make its queues (section 5). */
-import { type DmaAddr, foldedHigh } from "../../../runtime/address.ts";
-import { invariant } from "../../../runtime/errno.ts";
-import { zeros } from "../../../runtime/zeros.ts";
+import { type DmaAddr, foldedHigh, invariant, zeros } from "@dmalab/runtime";
 import {
   activeNamespaces,
   ASYNC_EVENT_LIMIT,
@@ -12,7 +10,7 @@ import {
   namespaceDescriptors,
   type NamespaceIdentity,
 } from "./identify.ts";
-import type { HostMemoryBuffer } from "./data/host_memory_buffer.ts";
+import type { ControllerHostMemory } from "./data/host_memory_buffer.ts";
 import type { HostTransfer } from "./data/host_transfer.ts";
 import type { PrpWalk } from "./data/prp_walk.ts";
 import { CompletionQueue, type QueueTable, SubmissionQueue } from "./queues.ts";
@@ -60,12 +58,12 @@ export interface AdminOptions {
   /** Aborts a command; false when there is none to catch. */
   readonly abort: (queueId: number, commandId: number) => boolean;
   /** Memory of the host that the controller may use; null for one that wants none. */
-  readonly hostMemory: HostMemoryBuffer | null;
+  readonly hostMemory: ControllerHostMemory | null;
   /** Takes doorbells from two buffers of the host from here on. */
   readonly shadowDoorbells: (valuesDma: number, wakeupsDma: number) => void;
 }
 
-export class AdminCommands {
+export class AdminCommandHandler {
   /** Dword 0 of the next completion. */
   result = 0;
   readonly #options: AdminOptions;

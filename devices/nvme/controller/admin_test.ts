@@ -2,9 +2,9 @@
 import { assertEquals } from "@std/assert";
 import { STATUS } from "./_status.ts";
 import { commandBytes, type CommandFields } from "../command_bytes.ts";
-import { AdminCommands, type AdminOptions } from "./admin.ts";
+import { AdminCommandHandler, type AdminOptions } from "./admin.ts";
 import { QueueTable } from "./queues.ts";
-import { Rig, type RigOptions } from "./_rig.ts";
+import { ControllerRig, type ControllerRigOptions } from "./_rig.ts";
 
 const BUFFER = 0x10_0000;
 const LIST = 0x3_0000;
@@ -31,8 +31,8 @@ const {
 } = STATUS;
 
 /** An admin queue, and what it answers: [status, dword 0 of the completion]. */
-function bench(options: RigOptions = {}) {
-  const rig = new Rig({ adminOnly: true, ...options });
+function bench(options: ControllerRigOptions = {}) {
+  const rig = new ControllerRig({ adminOnly: true, ...options });
   const answer = (fields: CommandFields): [status: number, result: number] => {
     const { status, result } = rig.admin(fields);
     return [status, result];
@@ -320,7 +320,7 @@ Deno.test("Doorbell Buffer Config takes two pages below 2^53 (NVMe 5.7)", () => 
 
 Deno.test("doorbells are looked for in the first page, and what wakes is noted in the second (NVMe 5.7)", () => {
   const [values, wakeups] = [0x20_0000, 0x21_0000];
-  const rig = new Rig({ shadowDoorbells: true });
+  const rig = new ControllerRig({ shadowDoorbells: true });
   rig.memory.bytes.fill(0, values, wakeups + PAGE);
   rig.memory.view.setUint32(values + 8, 1, true);
   assertEquals(rig.admin({ opcode: 0x7c, prp1: values, prp2: wakeups }).status, SUCCESS);
@@ -330,7 +330,7 @@ Deno.test("doorbells are looked for in the first page, and what wakes is noted i
   assertEquals(touched(rig.memory.reads), [[values + 8, 4], [values + 8, 4]]);
   assertEquals(touched(rig.memory.writes), [[wakeups + 8, 4]]);
   // Above 4 GiB, which is a fault here: where the first look goes.
-  const far = new Rig({ shadowDoorbells: true });
+  const far = new ControllerRig({ shadowDoorbells: true });
   far.admin({ opcode: 0x7c, prp1: 0x3_0020_0000, prp2: wakeups });
   far.io({ prp1: BUFFER });
   assertEquals(far.memory.faults, ["read 0x300200008"]);
@@ -419,7 +419,7 @@ Deno.test("structures of a namespace exist for number 1 alone, the list for all 
 
 /** The commands alone, with a part of what they need. */
 function commandsWith(options: Partial<AdminOptions>) {
-  const commands = new AdminCommands(
+  const commands = new AdminCommandHandler(
     { maxQueues: 2, maxQueueEntries: 64, queues: new QueueTable(), ...options } as AdminOptions,
   );
   return (fields: CommandFields) => {

@@ -1,12 +1,12 @@
 /** A controller with injected failures: what it leaves out, and what it answers instead. */
 import { assertEquals } from "@std/assert";
-import { ArmedFault, FAULT } from "../../../runtime/faults.ts";
-import { Rig, type RigOptions } from "./_rig.ts";
+import { ArmedFault, FAULT } from "@dmalab/runtime";
+import { ControllerRig, type ControllerRigOptions } from "./_rig.ts";
 
 const BUFFER = 0x10_0000;
 
-function rigFailing(fault: ArmedFault, options: RigOptions = {}): Rig {
-  const rig = new Rig({ fails: true, ...options });
+function rigFailing(fault: ArmedFault, options: ControllerRigOptions = {}): ControllerRig {
+  const rig = new ControllerRig({ fails: true, ...options });
   rig.faults.arm(fault);
   return rig;
 }
@@ -57,7 +57,7 @@ Deno.test("a command with an injected status ends with it, and moves no data", (
 });
 
 Deno.test("an interrupt that is lost leaves its completion", () => {
-  const rig = new Rig({ fails: true });
+  const rig = new ControllerRig({ fails: true });
   rig.faults.arm(new ArmedFault(FAULT["device.interrupt"], 1, 1));
   rig.interrupts.length = 0;
   const read = () => {
@@ -90,7 +90,7 @@ Deno.test("a queue that is not to be made is refused once, and can be made then 
 
 Deno.test("a namespace has eight bytes made of its device's name, the same ones each time: FNV-1a", () => {
   const nameOf = (name: string) => {
-    const rig = new Rig({ adminOnly: true, name });
+    const rig = new ControllerRig({ adminOnly: true, name });
     rig.admin({ opcode: 0x06, nsid: 1, prp1: BUFFER, dwords: { 10: 3 } });
     return [4, 8].map((at) => rig.memory.view.getUint32(BUFFER + at, true));
   };

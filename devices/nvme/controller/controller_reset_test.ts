@@ -1,6 +1,6 @@
 /** What a controller forgets when it is reset, and what doorbells and completions are to it (NVM Express 1.4, 3.1, 4.6, 7.3). */
 import { assertEquals } from "@std/assert";
-import { Rig } from "./_rig.ts";
+import { ControllerRig } from "./_rig.ts";
 
 const BUFFER = 0x10_0000;
 const VALUES = 0x20_0000;
@@ -15,7 +15,10 @@ const HOST_MEMORY = {
 };
 
 /** Reads a block; tells how many interrupts that was, and what of the given pages was touched. */
-function read(rig: Rig, ...pages: readonly number[]): [interrupts: number, touched: number] {
+function read(
+  rig: ControllerRig,
+  ...pages: readonly number[]
+): [interrupts: number, touched: number] {
   rig.interrupts.length = 0;
   rig.memory.reads.length = 0;
   assertEquals(rig.io({ prp1: BUFFER }).status, 0);
@@ -27,7 +30,7 @@ function read(rig: Rig, ...pages: readonly number[]): [interrupts: number, touch
 
 Deno.test("a reset forgets doorbells in memory: their pages are the host's again (NVMe 5.7)", () => {
   for (const doorbellStride of [0, 1]) {
-    const rig = new Rig({ shadowDoorbells: true, doorbellStride });
+    const rig = new ControllerRig({ shadowDoorbells: true, doorbellStride });
     rig.memory.bytes.fill(0, VALUES, WAKEUPS + PAGE);
     rig.memory.view.setUint32(VALUES + 2 * (4 << doorbellStride), 1, true);
     rig.admin({ opcode: 0x7c, prp1: VALUES, prp2: WAKEUPS });
@@ -38,7 +41,7 @@ Deno.test("a reset forgets doorbells in memory: their pages are the host's again
 });
 
 Deno.test("a reset releases the Host Memory Buffer: it is neither used nor in Get Features (NVMe 5.21.1.13)", () => {
-  const rig = new Rig({ hostMemory: HOST_MEMORY });
+  const rig = new ControllerRig({ hostMemory: HOST_MEMORY });
   rig.memory.putU64(LIST, 0x40_0000);
   rig.memory.view.setUint32(LIST + 8, 3, true);
   const lent = () => rig.admin({ opcode: 0x0a, prp1: BUFFER, dwords: { 10: 0x0d } }).result;
@@ -50,7 +53,7 @@ Deno.test("a reset releases the Host Memory Buffer: it is neither used nor in Ge
 });
 
 Deno.test("a block behind the disk's end is looked up nowhere", () => {
-  const rig = new Rig({ hostMemory: HOST_MEMORY, capacityBytes: 1000 * 512 });
+  const rig = new ControllerRig({ hostMemory: HOST_MEMORY, capacityBytes: 1000 * 512 });
   rig.memory.putU64(LIST, 0x40_0000);
   rig.memory.view.setUint32(LIST + 8, 3, true);
   rig.admin({ opcode: 0x09, dwords: { 10: 0x0d, 11: 1, 12: 3, 13: LIST, 14: 0, 15: 1 } });
@@ -60,17 +63,17 @@ Deno.test("a block behind the disk's end is looked up nowhere", () => {
 });
 
 Deno.test("Identify has the memory that a controller would like to have (NVMe 5.15: HMPRE, HMMIN)", () => {
-  const needs = (rig: Rig) => {
+  const needs = (rig: ControllerRig) => {
     rig.admin({ opcode: 0x06, nsid: 0, prp1: BUFFER, dwords: { 10: 1 } });
     const { view } = rig.memory;
     return [272, 276, 332].map((at) => view.getUint32(BUFFER + at, true));
   };
-  assertEquals(needs(new Rig({ adminOnly: true, hostMemory: HOST_MEMORY })), [9, 2, 1]);
-  assertEquals(needs(new Rig({ adminOnly: true })), [0, 0, 0]);
+  assertEquals(needs(new ControllerRig({ adminOnly: true, hostMemory: HOST_MEMORY })), [9, 2, 1]);
+  assertEquals(needs(new ControllerRig({ adminOnly: true })), [0, 0, 0]);
 });
 
 Deno.test("a reset forgets I/O queues: their doorbells do nothing, and they can be made anew (NVMe 7.3.2)", () => {
-  const rig = new Rig({ depth: 8 });
+  const rig = new ControllerRig({ depth: 8 });
   rig.controller.write32(0x14, 0x0046_0000);
   rig.controller.write32(0x14, 0x0046_0001);
   assertEquals([rig.controller.ringsOf(1), rig.controller.ringsOf(0)?.sqTail], [null, 0]);
@@ -82,7 +85,7 @@ Deno.test("a reset forgets I/O queues: their doorbells do nothing, and they can 
 });
 
 Deno.test("a function-level reset clears the registers as well (NVMe 7.3.1)", () => {
-  const rig = new Rig();
+  const rig = new ControllerRig();
   rig.controller.resetFunction();
   const { controller } = rig;
   const registers = [0x14, 0x1c, 0x24, 0x28, 0x2c, 0x30, 0x34];
@@ -94,7 +97,7 @@ Deno.test("a function-level reset clears the registers as well (NVMe 7.3.1)", ()
 
 Deno.test("a doorbell brings as many commands as the tail has moved, around the ring's end (NVMe 3.1.24)", () => {
   const depth = 8;
-  const rig = new Rig({ depth });
+  const rig = new ControllerRig({ depth });
   const tails: [tail: number, commands: number][] = [
     [3, 3],
     [5, 2],
@@ -120,7 +123,7 @@ Deno.test("a doorbell brings as many commands as the tail has moved, around the 
 });
 
 Deno.test("a completion doorbell behind the ring's end is none; one within it makes room (NVMe 3.1.25)", () => {
-  const rig = new Rig({ depth: 4 });
+  const rig = new ControllerRig({ depth: 4 });
   for (let index = 0; index < 3; index++) rig.queueIo({ prp1: BUFFER });
   rig.run();
   assertEquals(rig.reap(1, true).length, 3);
@@ -137,7 +140,7 @@ Deno.test("a completion doorbell behind the ring's end is none; one within it ma
 });
 
 Deno.test("a completion is result, nothing, head and queue, identifier, and status above the phase (NVMe 4.6)", () => {
-  const rig = new Rig({ adminOnly: true });
+  const rig = new ControllerRig({ adminOnly: true });
   const { memory } = rig;
   const entry = () => [0, 4, 8, 12].map((at) => memory.view.getUint32(0x2000 + at, true));
   rig.queueAdmin({ opcode: 0x09, dwords: { 10: 0x0b, 11: 0xfedc_ba98 } });
@@ -156,7 +159,7 @@ Deno.test("a completion is result, nothing, head and queue, identifier, and stat
 
 Deno.test("the admin queue interrupts on vector 0, an I/O queue on its own (NVMe 3.1.10, 5.3)", () => {
   for (const vector of [0, 1, 2]) {
-    const rig = new Rig({ adminOnly: true });
+    const rig = new ControllerRig({ adminOnly: true });
     rig.admin({
       opcode: 0x05,
       prp1: 0x8000,

@@ -3,11 +3,9 @@
  * what it resolves to with what the captured controller said (`device` in tests/golden/kernel).
  */
 import { assert, assertEquals } from "@std/assert";
-import { ActivityQueue } from "../../../runtime/activity.ts";
-import { HostBudget } from "../../../runtime/host_budget.ts";
-import { VirtualClock } from "../../../runtime/time/clock.ts";
-import { DmaDevice } from "../../../runtime/dma/device/device.ts";
-import { EventStream } from "../../../runtime/events.ts";
+import { ActivityQueue, EventStream, HostBudget } from "@dmalab/runtime";
+import { VirtualClock } from "@dmalab/runtime/time";
+import { DmaDevice } from "@dmalab/runtime/dma";
 import type { HostBus } from "./host_port.ts";
 import { Media } from "./media/media.ts";
 import { NvmeController } from "./nvme_controller.ts";

@@ -1,11 +1,6 @@
 /** The controller's side of its PCIe link: everything it does to host memory goes through here. */
-import type { DmaAddr } from "../../../runtime/address.ts";
-import type { DeviceBus, PageMaker } from "../../../runtime/dma/device/bus_access.ts";
-import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
-import type { EntryPage } from "../../../runtime/dma/device/entry_page.ts";
-import { eventId } from "../../../runtime/event_vocabulary.ts";
-import type { EventStream } from "../../../runtime/events.ts";
-import { FAULT } from "../../../runtime/faults.ts";
+import { type DmaAddr, eventId, type EventStream, FAULT } from "@dmalab/runtime";
+import type { DeviceBus, DmaDevice, EntryPage, PageMaker } from "@dmalab/runtime/dma";
 import type { LocalMemory } from "./data/local_memory.ts";
 
 const QUEUE_READ = FAULT["queue.read"];

@@ -1,5 +1,5 @@
 /** The NVM command set: what reads, writes and forgets blocks (section 6). */
-import type { Bytes, DmaAddr } from "../../../runtime/address.ts";
+import type { Bytes, DmaAddr } from "@dmalab/runtime";
 import type { DataPointer } from "./data/data_pointer.ts";
 import type { HostTransfer } from "./data/host_transfer.ts";
 import type { Media } from "./media/media.ts";

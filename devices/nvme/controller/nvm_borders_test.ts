@@ -3,7 +3,7 @@ import { assertEquals } from "@std/assert";
 import { STATUS } from "./_status.ts";
 import { commandBytes, type CommandFields } from "../command_bytes.ts";
 import { blockOf } from "./nvm.ts";
-import { fresh, Rig, type RigOptions } from "./_rig.ts";
+import { ControllerRig, type ControllerRigOptions, fresh } from "./_rig.ts";
 
 const [FLUSH, WRITE, READ, COMPARE, WRITE_ZEROES, DSM] = [0x00, 0x01, 0x02, 0x05, 0x08, 0x09];
 const KNOWN = [FLUSH, WRITE, READ, COMPARE, WRITE_ZEROES, DSM];
@@ -25,8 +25,8 @@ const {
 } = STATUS;
 
 /** A disk of 1000 blocks; a status is that of a command carried out. */
-function bench(options: RigOptions = {}) {
-  const rig = new Rig({ capacityBytes: BLOCKS * 512, ...options });
+function bench(options: ControllerRigOptions = {}) {
+  const rig = new ControllerRig({ capacityBytes: BLOCKS * 512, ...options });
   // What is compared is what the disk has.
   const status = (fields: CommandFields) => {
     if (fields.opcode === COMPARE) rig.io({ ...fields, opcode: READ });
@@ -37,7 +37,7 @@ function bench(options: RigOptions = {}) {
 }
 
 /** Puts a range of Dataset Management where the list begins, or behind it. */
-function putRange(rig: Rig, index: number, lba: number | bigint, blocks: number): void {
+function putRange(rig: ControllerRig, index: number, lba: number | bigint, blocks: number): void {
   const at = BUFFER + index * 16;
   rig.memory.view.setUint32(at, 0xffff_ffff, true);
   rig.memory.view.setUint32(at + 4, blocks, true);

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import type { CommandFields } from "../command_bytes.ts";
-import { fresh, Rig } from "./_rig.ts";
+import { ControllerRig, fresh } from "./_rig.ts";
 
 const FLUSH = 0x00;
 const WRITE = 0x01;
@@ -14,7 +14,7 @@ const LIST = 0x9000;
 const METADATA_TAG = 0x4d00_0000_0000_0000n;
 
 Deno.test("a read brings a fresh disk's content to exactly its buffer", () => {
-  const rig = new Rig();
+  const rig = new ControllerRig();
   assertEquals(rig.io({ opcode: READ, prp1: BUFFER + 0x200, lba: 77, blocks: 3 }).status, 0);
   assertEquals(rig.memory.bytes.slice(BUFFER + 0x200, BUFFER + 0x800), fresh(77 * 512, 1536));
   assertEquals(rig.memory.bytes[BUFFER + 0x1ff], 0xa5);
@@ -22,7 +22,7 @@ Deno.test("a read brings a fresh disk's content to exactly its buffer", () => {
 });
 
 Deno.test("a read through PRP pieces of odd lengths keeps every byte in its place", () => {
-  const rig = new Rig();
+  const rig = new ControllerRig();
   rig.memory.putU64(LIST, 0x20_0000);
   rig.memory.putU64(LIST + 8, 0x21_0000);
   const io = rig.io({ prp1: BUFFER + 0xffc, prp2: LIST, lba: 2 ** 30, blocks: 16 });
@@ -36,7 +36,7 @@ Deno.test("a read through PRP pieces of odd lengths keeps every byte in its plac
 });
 
 Deno.test("what was written is read back, through PRPs and through SGLs", () => {
-  const rig = new Rig({ sgl: true });
+  const rig = new ControllerRig({ sgl: true });
   const data = rig.memory.bytes.subarray(BUFFER, BUFFER + 8192);
   for (let index = 0; index < data.length; index++) data[index] = (index * 37) % 253;
   const written = data.slice();
@@ -55,7 +55,7 @@ Deno.test("what was written is read back, through PRPs and through SGLs", () => 
 });
 
 Deno.test("a transfer of several MiB through one descriptor arrives whole", () => {
-  const rig = new Rig({ sgl: true });
+  const rig = new ControllerRig({ sgl: true });
   const size = 3 * 2 ** 20 + 512;
   const sgl = [0x40_0003, size, 0] as const;
   assertEquals(rig.io({ flags: 0x40, sgl, lba: 5, blocks: size / 512 }).status, 0);
@@ -65,13 +65,13 @@ Deno.test("a transfer of several MiB through one descriptor arrives whole", () =
 });
 
 Deno.test("blocks of 4 KiB are counted as such", () => {
-  const rig = new Rig({ blockSizeBytes: 4096 });
+  const rig = new ControllerRig({ blockSizeBytes: 4096 });
   assertEquals(rig.io({ prp1: BUFFER, prp2: BUFFER + 4096, lba: 3, blocks: 2 }).status, 0);
   assertEquals(rig.memory.bytes.slice(BUFFER, BUFFER + 8192), fresh(12288, 8192));
 });
 
 Deno.test("separate metadata travels with its blocks: flat pointer, PRP and SGL alike", () => {
-  const rig = new Rig({ metadataBytes: 8, sgl: true });
+  const rig = new ControllerRig({ metadataBytes: 8, sgl: true });
   const read = { lba: 10, blocks: 4, mptr: 0x30_0004 };
   for (
     const fields of [
@@ -89,7 +89,7 @@ Deno.test("separate metadata travels with its blocks: flat pointer, PRP and SGL 
 });
 
 Deno.test("metadata written through an SGL segment is read back", () => {
-  const rig = new Rig({ metadataBytes: 8, sgl: true, metadataSgl: true });
+  const rig = new ControllerRig({ metadataBytes: 8, sgl: true, metadataSgl: true });
   rig.memory.putSgl(LIST, LIST + 16, 32, 0x30);
   rig.memory.putSgl(LIST + 16, 0x30_0000, 8, 0);
   rig.memory.putSgl(LIST + 32, 0x31_0000, 8, 0);
@@ -111,7 +111,7 @@ Deno.test("metadata written through an SGL segment is read back", () => {
 });
 
 Deno.test("compare tells equal from different, in data and in metadata", () => {
-  const rig = new Rig({ metadataBytes: 8 });
+  const rig = new ControllerRig({ metadataBytes: 8 });
   const fields = { prp1: BUFFER, mptr: 0x30_0000, lba: 9, blocks: 2 };
   assertEquals(rig.io({ ...fields, opcode: READ }).status, 0);
   assertEquals(rig.io({ ...fields, opcode: COMPARE }).status, 0);
@@ -123,7 +123,7 @@ Deno.test("compare tells equal from different, in data and in metadata", () => {
 });
 
 Deno.test("write zeroes and deallocation make blocks and their metadata zero, and no others", () => {
-  const rig = new Rig({ metadataBytes: 8 });
+  const rig = new ControllerRig({ metadataBytes: 8 });
   assertEquals(rig.io({ opcode: WRITE_ZEROES, lba: 5, blocks: 3 }).status, 0);
   const data = fresh(0, 8192);
   data.fill(0, 2560, 4096);
@@ -149,7 +149,7 @@ Deno.test("write zeroes and deallocation make blocks and their metadata zero, an
 });
 
 Deno.test("a list of ranges may lie across two pages of the host", () => {
-  const rig = new Rig();
+  const rig = new ControllerRig();
   const { view } = rig.memory;
   const entry = (at: number, lba: number, blocks: number) => {
     view.setUint32(at, 0, true);
@@ -167,7 +167,7 @@ Deno.test("a list of ranges may lie across two pages of the host", () => {
 });
 
 Deno.test("dataset management checks every range before it forgets any", () => {
-  const rig = new Rig({ capacityBytes: 512 * 1000 });
+  const rig = new ControllerRig({ capacityBytes: 512 * 1000 });
   const { view } = rig.memory;
   view.setUint32(BUFFER + 4, 8, true);
   view.setBigUint64(BUFFER + 8, 0n, true);
@@ -179,14 +179,14 @@ Deno.test("dataset management checks every range before it forgets any", () => {
 });
 
 Deno.test("flush succeeds for the namespace and for all of them", () => {
-  const rig = new Rig();
+  const rig = new ControllerRig();
   assertEquals(rig.io({ opcode: FLUSH }).status, 0);
   assertEquals(rig.io({ opcode: FLUSH, nsid: 0xffff_ffff }).status, 0);
   assertEquals(rig.io({ opcode: FLUSH, nsid: 2 }).status, 0x400b);
 });
 
 Deno.test("two entries exchanged in a PRP list exchange the data, and nothing notices", () => {
-  const rig = new Rig();
+  const rig = new ControllerRig();
   const pages = [0x20_0000, 0x21_0000, 0x22_0000, 0x23_0000];
   [pages[1], pages[2]] = [pages[2]!, pages[1]!];
   pages.forEach((page, index) => rig.memory.putU64(LIST + index * 8, page));
@@ -196,14 +196,14 @@ Deno.test("two entries exchanged in a PRP list exchange the data, and nothing no
 });
 
 /** Five data pages for a read of 20 KiB or more. */
-function putPrpList(rig: Rig): void {
+function putPrpList(rig: ControllerRig): void {
   for (let index = 0; index < 5; index++) {
     rig.memory.putU64(LIST + index * 8, 0x20_0000 + index * 0x1_0000);
   }
 }
 
 Deno.test("a fault in the middle of the data ends the command there", () => {
-  const rig = new Rig();
+  const rig = new ControllerRig();
   putPrpList(rig);
   rig.memory.holes.add(0x21_0000 / 4096);
   const events = rig.record(["nvme.data"], () => {
@@ -215,7 +215,7 @@ Deno.test("a fault in the middle of the data ends the command there", () => {
 });
 
 Deno.test("a command refused for its metadata has delivered its data (tests/golden/defects, ptshort_none)", () => {
-  const rig = new Rig({ sgl: true, metadataSgl: true, metadataBytes: 8 });
+  const rig = new ControllerRig({ sgl: true, metadataSgl: true, metadataBytes: 8 });
   rig.memory.putSgl(LIST, 0x30_0000, 8, 0);
   const before = rig.memory.bytes.slice(0x30_0000, 0x30_1000);
   const fields: CommandFields = { flags: 0x80, sgl: [BUFFER, 4096, 0], blocks: 8, mptr: LIST };
@@ -229,7 +229,7 @@ Deno.test("a command refused for its metadata has delivered its data (tests/gold
 });
 
 Deno.test("a compare fails for any byte that differs, in the first range and in later ones", () => {
-  const rig = new Rig();
+  const rig = new ControllerRig();
   const { bytes } = rig.memory;
   const second = 0x20_0000;
   const fields = { prp1: BUFFER + 0xe00, prp2: second, lba: 40, blocks: 5 };
@@ -250,7 +250,7 @@ Deno.test("a compare fails for any byte that differs, in the first range and in 
 });
 
 Deno.test("a compare of more than a piece of 1 MiB reads on where the piece ended", () => {
-  const rig = new Rig({ sgl: true });
+  const rig = new ControllerRig({ sgl: true });
   const size = 2 ** 20 + 4096;
   const fields = {
     flags: 0x40,
@@ -265,7 +265,7 @@ Deno.test("a compare of more than a piece of 1 MiB reads on where the piece ende
 });
 
 Deno.test("with an SGL for the data the metadata pointer may lie anywhere, with PRPs at a dword (NVM Express 1.4, figure 105)", () => {
-  const rig = new Rig({ metadataBytes: 8, sgl: true });
+  const rig = new ControllerRig({ metadataBytes: 8, sgl: true });
   const read = { lba: 10, blocks: 4, mptr: 0x30_0003 };
   assertEquals(rig.io({ ...read, flags: 0x40, sgl: [BUFFER, 2048, 0] }).status, 0);
   assertEquals(rig.memory.bytes.slice(0x30_0003, 0x30_0023), fresh(80, 32, METADATA_TAG));

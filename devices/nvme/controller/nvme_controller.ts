@@ -9,19 +9,23 @@
  * Each command is one activity: fetch, walk, data, completion entry, interrupt; the host handles
  * the completion within it (language.md, Stepping).
  */
-import { invariant } from "../../../runtime/errno.ts";
-import type { ActivityHandler, ActivityQueue } from "../../../runtime/activity.ts";
-import type { DmaAddr } from "../../../runtime/address.ts";
-import type { VirtualClock } from "../../../runtime/time/clock.ts";
-import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
-import { eventId } from "../../../runtime/event_vocabulary.ts";
-import type { EventContext } from "../../../runtime/event_context.ts";
-import type { EventStream } from "../../../runtime/events.ts";
-import { FAULT, type FaultInjector } from "../../../runtime/faults.ts";
+import {
+  type ActivityHandler,
+  type ActivityQueue,
+  type DmaAddr,
+  type EventContext,
+  eventId,
+  type EventStream,
+  FAULT,
+  type FaultInjector,
+  invariant,
+} from "@dmalab/runtime";
+import type { VirtualClock } from "@dmalab/runtime/time";
+import type { DmaDevice } from "@dmalab/runtime/dma";
 import type { NvmeInterruptLine, NvmeRegisterPort } from "../register_port.ts";
-import { AdminCommands, NO_COMPLETION } from "./admin.ts";
+import { AdminCommandHandler, NO_COMPLETION } from "./admin.ts";
 import { DataPointer } from "./data/data_pointer.ts";
-import { HostMemoryBuffer, type HostMemoryNeeds } from "./data/host_memory_buffer.ts";
+import { ControllerHostMemory, type HostMemoryNeeds } from "./data/host_memory_buffer.ts";
 import { type HostBus, HostPort } from "./host_port.ts";
 import { HostTransfer } from "./data/host_transfer.ts";
 import { nameAsEui64 } from "./identify.ts";
@@ -30,7 +34,7 @@ import type { Media } from "./media/media.ts";
 import { blockOf, NvmCommands, type ResolvedCommand } from "./nvm.ts";
 import { CompletionQueue, type ControllerRings, QueueTable, SubmissionQueue } from "./queues.ts";
 import { type AdminQueueSetup, type RegisterOwner, Registers } from "./registers.ts";
-import { ShadowDoorbells } from "./shadow_doorbells.ts";
+import { ControllerShadowDoorbells } from "./shadow_doorbells.ts";
 import {
   COMPLETION_ENTRY_BYTES,
   PAGE_BYTES,
@@ -133,16 +137,16 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
   readonly #host: HostPort;
   readonly #registers: Registers;
   readonly #queues = new QueueTable();
-  readonly #admin: AdminCommands;
+  readonly #admin: AdminCommandHandler;
   readonly #nvm: NvmCommands;
   readonly #commandBytes = new Uint8Array(COMMAND_BYTES);
   readonly #command = new DataView(this.#commandBytes.buffer);
   readonly #commandWords = new Int32Array(this.#commandBytes.buffer);
   readonly #completionWords = new Int32Array(RESULT_BYTES / WORD_BYTES);
   /** The Host Memory Buffer; null for a controller that asks for none. */
-  readonly #hostMemory: HostMemoryBuffer | null;
+  readonly #hostMemory: ControllerHostMemory | null;
   /** Doorbells in the host's memory; null while there are only registers. */
-  #shadows: ShadowDoorbells | null = null;
+  #shadows: ControllerShadowDoorbells | null = null;
   /** Commands that were taken and, since something is broken, are not worked on. */
   readonly #silent: SilentCommand[] = [];
   /** Counts resets, so that activities of an earlier life do nothing. */
@@ -171,8 +175,8 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     this.#nvm = new NvmCommands(media, pointer, transfer, maxTransferBytes);
     this.#hostMemory = settings.hostMemory === undefined || settings.hostMemory.preferredBytes === 0
       ? null
-      : new HostMemoryBuffer(this.#host, settings.hostMemory);
-    this.#admin = new AdminCommands({
+      : new ControllerHostMemory(this.#host, settings.hostMemory);
+    this.#admin = new AdminCommandHandler({
       controller: {
         serial: dev.name,
         version: VERSION,
@@ -198,7 +202,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
       hostMemory: this.#hostMemory,
       shadowDoorbells: (valuesDma, wakeupsDma) => {
         const stride = settings.doorbellStride ?? 0;
-        this.#shadows = new ShadowDoorbells(this.#host, valuesDma, wakeupsDma, stride);
+        this.#shadows = new ControllerShadowDoorbells(this.#host, valuesDma, wakeupsDma, stride);
       },
     });
   }
@@ -322,7 +326,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
   }
 
   /** Looks the first block of a read or write up in the Host Memory Buffer. */
-  #lookUp(memory: HostMemoryBuffer): void {
+  #lookUp(memory: ControllerHostMemory): void {
     const lba = blockOf(this.#command);
     if (lba !== null && lba < this.media.blockCount) memory.lookUp(lba);
   }

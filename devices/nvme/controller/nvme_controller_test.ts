@@ -1,13 +1,13 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { commandBytes } from "../command_bytes.ts";
-import { ADMIN_DEPTH, Rig } from "./_rig.ts";
+import { ADMIN_DEPTH, ControllerRig } from "./_rig.ts";
 
 const BUFFER = 0x10_0000;
-const identify = (rig: Rig, cns: number, nsid = 0) =>
+const identify = (rig: ControllerRig, cns: number, nsid = 0) =>
   rig.admin({ opcode: 0x06, nsid, prp1: BUFFER, dwords: { 10: cns } });
 
 Deno.test("CAP, VS and doorbells say what the settings ask for (nvme.md 5.1)", () => {
-  const rig = new Rig({ adminOnly: true, depth: 128, doorbellStride: 2 });
+  const rig = new ControllerRig({ adminOnly: true, depth: 128, doorbellStride: 2 });
   const low = rig.controller.read32(0x00);
   const high = rig.controller.read32(0x04);
   assertEquals(low & 0xffff, 127); // MQES
@@ -21,7 +21,7 @@ Deno.test("CAP, VS and doorbells say what the settings ask for (nvme.md 5.1)", (
 });
 
 Deno.test("CC.EN makes the controller ready, clearing it takes everything back", () => {
-  const rig = new Rig();
+  const rig = new ControllerRig();
   const { controller } = rig;
   assertEquals(controller.read32(0x1c), 1);
   rig.queueIo({ prp1: BUFFER });
@@ -35,7 +35,7 @@ Deno.test("CC.EN makes the controller ready, clearing it takes everything back",
 });
 
 Deno.test("an admin command of before a reset is not carried out after it, though it still lies in memory", () => {
-  const rig = new Rig({ adminOnly: true });
+  const rig = new ControllerRig({ adminOnly: true });
   const { controller, memory } = rig;
   memory.bytes.set(
     commandBytes({ opcode: 0x06, nsid: 0, prp1: BUFFER, dwords: { 10: 1 } }, 77),
@@ -57,7 +57,7 @@ Deno.test("an admin command of before a reset is not carried out after it, thoug
 
 Deno.test("an impossible setup leaves the controller not ready with CFS set", () => {
   for (const [register, value] of [[0x14, 0x0045_0001], [0x14, 0x0046_0081], [0x24, 0]]) {
-    const { controller } = new Rig({ adminOnly: true });
+    const { controller } = new ControllerRig({ adminOnly: true });
     controller.write32(0x14, 0x0046_0000);
     controller.write32(register!, value!);
     controller.write32(0x14, register === 0x14 ? value! : 0x0046_0001);
@@ -68,13 +68,13 @@ Deno.test("an impossible setup leaves the controller not ready with CFS set", ()
 });
 
 Deno.test("CC.SHN is answered with shutdown complete, and EN stays (nvme.md 5.1)", () => {
-  const { controller } = new Rig({ adminOnly: true });
+  const { controller } = new ControllerRig({ adminOnly: true });
   controller.write32(0x14, 0x0046_4001);
   assertEquals(controller.read32(0x1c), 0x9);
 });
 
 Deno.test("Identify Controller offers what the driver asks for (nvme.md 5.2)", () => {
-  const rig = new Rig({ adminOnly: true, mdtsExponent: 5, sgl: true, metadataSgl: true });
+  const rig = new ControllerRig({ adminOnly: true, mdtsExponent: 5, sgl: true, metadataSgl: true });
   assertEquals(identify(rig, 1).status, 0);
   const page = rig.memory.bytes.subarray(BUFFER, BUFFER + 4096);
   const { view } = rig.memory;
@@ -92,14 +92,14 @@ Deno.test("Identify Controller offers what the driver asks for (nvme.md 5.2)", (
 });
 
 Deno.test("SGLS is 0 without SGLs, and MDTS 0 is no limit", () => {
-  const rig = new Rig({ adminOnly: true });
+  const rig = new ControllerRig({ adminOnly: true });
   identify(rig, 1);
   assertEquals(rig.memory.view.getUint32(BUFFER + 536, true), 0);
   assertEquals(rig.memory.bytes[BUFFER + 77], 0);
 });
 
 Deno.test("Identify Namespace tells size, block size and metadata (nvme.md 5.2)", () => {
-  const rig = new Rig({
+  const rig = new ControllerRig({
     adminOnly: true,
     blockSizeBytes: 4096,
     metadataBytes: 16,
@@ -116,7 +116,7 @@ Deno.test("Identify Namespace tells size, block size and metadata (nvme.md 5.2)"
 });
 
 Deno.test("the namespace is found by every way of asking (nvme.md 5.2, namespace scan)", () => {
-  const rig = new Rig({ adminOnly: true });
+  const rig = new ControllerRig({ adminOnly: true });
   assertEquals(identify(rig, 2).status, 0);
   assertEquals(rig.memory.view.getUint32(BUFFER, true), 1);
   assertEquals(identify(rig, 2, 1).status, 0);
@@ -137,7 +137,7 @@ Deno.test("the namespace is found by every way of asking (nvme.md 5.2, namespace
 });
 
 Deno.test("an identify page may lie across two pages of the host", () => {
-  const rig = new Rig({ adminOnly: true });
+  const rig = new ControllerRig({ adminOnly: true });
   rig.admin({ opcode: 0x06, prp1: BUFFER + 0x800, prp2: 0x20_0000, dwords: { 10: 1 } });
   assertEquals(rig.memory.view.getUint32(BUFFER + 0x800 + 80, true), 0x0001_0400);
   assertEquals(rig.memory.bytes.slice(0x20_0000, 0x20_0800), new Uint8Array(0x800));
@@ -146,7 +146,7 @@ Deno.test("an identify page may lie across two pages of the host", () => {
 });
 
 Deno.test("Set Features grants at most the queues there are (nvme.md assertion 12)", () => {
-  const rig = new Rig({ adminOnly: true, maxQueues: 4 });
+  const rig = new ControllerRig({ adminOnly: true, maxQueues: 4 });
   const ask = (value: number) => rig.admin({ opcode: 0x09, dwords: { 10: 7, 11: value } });
   const { status, result } = ask(0x000f_000f);
   assertEquals([status, result], [0, 0x0003_0003]);
@@ -156,7 +156,7 @@ Deno.test("Set Features grants at most the queues there are (nvme.md assertion 1
 });
 
 Deno.test("plain features keep their value until a reset, unknown ones are refused", () => {
-  const rig = new Rig({ adminOnly: true });
+  const rig = new ControllerRig({ adminOnly: true });
   assertEquals(rig.admin({ opcode: 0x09, dwords: { 10: 0x0b, 11: 0x1234 } }).status, 0);
   assertEquals(rig.admin({ opcode: 0x0a, dwords: { 10: 0x0b } }).result, 0x1234);
   assertEquals(rig.admin({ opcode: 0x09, dwords: { 10: 0x0d, 11: 1 } }).status, 0x4002);
@@ -164,7 +164,7 @@ Deno.test("plain features keep their value until a reset, unknown ones are refus
 });
 
 Deno.test("queues are created and deleted in the order that dependencies ask for", () => {
-  const rig = new Rig({ adminOnly: true });
+  const rig = new ControllerRig({ adminOnly: true });
   const cq = { opcode: 0x05, prp1: 0x8000, dwords: { 10: 0x003f_0001, 11: 0x0001_0003 } };
   const sq = { opcode: 0x01, prp1: 0x4000, dwords: { 10: 0x003f_0001, 11: 0x0001_0001 } };
   assertEquals(rig.admin(sq).status, 0x4100); // no completion queue yet
@@ -181,7 +181,7 @@ Deno.test("queues are created and deleted in the order that dependencies ask for
 });
 
 Deno.test("queues that cannot be are refused", () => {
-  const rig = new Rig({ adminOnly: true, depth: 64, maxQueues: 2 });
+  const rig = new ControllerRig({ adminOnly: true, depth: 64, maxQueues: 2 });
   const create = (prp1: number | bigint, dword10: number, dword11: number) =>
     rig.admin({ opcode: 0x05, prp1, dwords: { 10: dword10, 11: dword11 } }).status;
   assertEquals(create(0x8000, 0x003f_0000, 3), 0x4101); // the admin queue's number
@@ -195,7 +195,7 @@ Deno.test("queues that cannot be are refused", () => {
 });
 
 Deno.test("the smallest queue has two entries, and a base may lie above 4 GiB", () => {
-  const rig = new Rig({ adminOnly: true, depth: 64, maxQueues: 2 });
+  const rig = new ControllerRig({ adminOnly: true, depth: 64, maxQueues: 2 });
   const create = (opcode: number, prp1: number, dword10: number, dword11: number) =>
     rig.admin({ opcode, prp1, dwords: { 10: dword10, 11: dword11 } }).status;
   assertEquals(create(0x05, 0x8000, 0x0001_0001, 3), 0);
@@ -207,7 +207,7 @@ Deno.test("the smallest queue has two entries, and a base may lie above 4 GiB", 
 });
 
 Deno.test("a controller that is pulled answers with all ones, and hears nothing", () => {
-  const rig = new Rig();
+  const rig = new ControllerRig();
   const { controller } = rig;
   assertEquals([controller.read32(0x1c), controller.read32(0x38)], [1, 0]);
   rig.queueIo({ prp1: BUFFER });
@@ -226,7 +226,7 @@ Deno.test("a controller that is pulled answers with all ones, and hears nothing"
 });
 
 Deno.test("log pages, abort and asynchronous events are answered as far as they go", () => {
-  const rig = new Rig({ adminOnly: true });
+  const rig = new ControllerRig({ adminOnly: true });
   const log = rig.admin({ opcode: 0x02, prp1: BUFFER, dwords: { 10: 0x007f_0002 } });
   assertEquals(log.status, 0);
   assertEquals(rig.memory.bytes[BUFFER + 511], 0);
@@ -238,7 +238,7 @@ Deno.test("log pages, abort and asynchronous events are answered as far as they 
 });
 
 Deno.test("a command that stays open posts no completion, and the fifth event request is refused", () => {
-  const rig = new Rig();
+  const rig = new ControllerRig();
   const before = rig.interrupts.length;
   for (let index = 0; index < 4; index++) {
     let failed = false;
@@ -254,7 +254,7 @@ Deno.test("a command that stays open posts no completion, and the fifth event re
 });
 
 Deno.test("the phase inverts at every wrap and the submission head is reported (nvme.md 4.2)", () => {
-  const rig = new Rig({ adminOnly: true });
+  const rig = new ControllerRig({ adminOnly: true });
   for (let index = 1; index <= 3 * ADMIN_DEPTH; index++) {
     const completion = identify(rig, 1);
     assertEquals(completion.status, 0);
@@ -264,7 +264,7 @@ Deno.test("the phase inverts at every wrap and the submission head is reported (
 });
 
 Deno.test("one doorbell for many commands runs each as an activity of its own", () => {
-  const rig = new Rig();
+  const rig = new ControllerRig();
   const cids = rig.queueIo({ prp1: BUFFER }, { prp1: BUFFER + 4096 }, { prp1: BUFFER + 8192 });
   assertEquals(rig.activities.length, 3);
   rig.activities.runNext();
@@ -274,7 +274,7 @@ Deno.test("one doorbell for many commands runs each as an activity of its own", 
 });
 
 Deno.test("a full completion queue holds commands back until its doorbell makes room", () => {
-  const rig = new Rig({ depth: 4 });
+  const rig = new ControllerRig({ depth: 4 });
   const first = rig.queueIo({ prp1: BUFFER }, { prp1: BUFFER }, { prp1: BUFFER });
   rig.run();
   const second = rig.queueIo({ prp1: BUFFER }, { prp1: BUFFER });
@@ -286,7 +286,7 @@ Deno.test("a full completion queue holds commands back until its doorbell makes 
 });
 
 Deno.test("doorbells that name no queue or no entry change nothing", () => {
-  const rig = new Rig();
+  const rig = new ControllerRig();
   rig.controller.write32(0x1000 + 8 * 7, 1);
   rig.controller.write32(0x1000 + 8, 999);
   rig.controller.write32(0x1000 + 12, 999);
@@ -297,7 +297,7 @@ Deno.test("doorbells that name no queue or no entry change nothing", () => {
 
 Deno.test("a command that cannot be fetched, or completed, is fatal until the next reset", () => {
   for (const page of [4, 8]) {
-    const rig = new Rig();
+    const rig = new ControllerRig();
     rig.memory.holes.add(page);
     rig.queueIo({ prp1: BUFFER });
     rig.run();
@@ -311,7 +311,7 @@ Deno.test("a command that cannot be fetched, or completed, is fatal until the ne
 });
 
 Deno.test("a read's events come in order: fetch, walk, data, complete, irq", () => {
-  const rig = new Rig();
+  const rig = new ControllerRig();
   rig.cpuOfVector = (vector) => vector + 4;
   rig.controller.ledger = { requestOf: (queue, cid) => queue * 1000 + cid };
   rig.memory.putU64(0x9000, 0x20_0000);
@@ -340,7 +340,7 @@ Deno.test("a read's events come in order: fetch, walk, data, complete, irq", () 
 });
 
 Deno.test("a completion queue without interrupts raises none", () => {
-  const rig = new Rig({ adminOnly: true });
+  const rig = new ControllerRig({ adminOnly: true });
   rig.admin({ opcode: 0x05, prp1: 0x8000, dwords: { 10: 0x003f_0001, 11: 0x0001_0001 } });
   rig.admin({ opcode: 0x01, prp1: 0x4000, dwords: { 10: 0x003f_0001, 11: 0x0001_0001 } });
   const before = rig.interrupts.length;
@@ -349,7 +349,7 @@ Deno.test("a completion queue without interrupts raises none", () => {
 });
 
 Deno.test("resolve() gives the ranges of a command and moves nothing", () => {
-  const rig = new Rig({ sgl: true, metadataSgl: true, metadataBytes: 8 });
+  const rig = new ControllerRig({ sgl: true, metadataSgl: true, metadataBytes: 8 });
   rig.memory.putSgl(0x9000, 0x30_0000, 16, 0);
   const sqe = new Uint8Array(80);
   const view = new DataView(sqe.buffer, 16);

@@ -1,7 +1,6 @@
 /** The controller's view of its queues: rings in host memory, of which it knows base and indexes. */
-import { invariant } from "../../../runtime/errno.ts";
-import type { DmaAddr } from "../../../runtime/address.ts";
-import { EntryPage } from "../../../runtime/dma/device/entry_page.ts";
+import { type DmaAddr, invariant } from "@dmalab/runtime";
+import { EntryPage } from "@dmalab/runtime/dma";
 
 /** The controller's side of a pair of rings, for those who look at it. */
 export interface ControllerRings {

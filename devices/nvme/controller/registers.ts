@@ -4,7 +4,7 @@
  * It keeps values and tells its owner what a write meant; what being enabled or a doorbell does is
  * the owner's.
  */
-import { foldedHigh } from "../../../runtime/address.ts";
+import { foldedHigh } from "@dmalab/runtime";
 import {
   CC_ENABLE,
   CC_SHUTDOWN_MASK,
@@ -49,7 +49,7 @@ export interface LocalMemoryRegisters {
   control(low: number, high: number): void;
 }
 
-export interface Capabilities {
+export interface CapabilitySettings {
   /** Memory of the controller; null for one without. */
   readonly localMemory: LocalMemoryRegisters | null;
   /** Most entries of an I/O queue. */
@@ -73,7 +73,7 @@ const ALL_ONES = 0xffff_ffff;
 
 export class Registers {
   readonly #owner: RegisterOwner;
-  readonly #capabilities: Capabilities;
+  readonly #capabilities: CapabilitySettings;
   #unplugged = false;
   /** It has been enabled, and has not stopped since. */
   #isRunning = false;
@@ -85,7 +85,7 @@ export class Registers {
   #completionLow = 0;
   #completionHigh = 0;
 
-  constructor(capabilities: Capabilities, owner: RegisterOwner) {
+  constructor(capabilities: CapabilitySettings, owner: RegisterOwner) {
     this.#capabilities = capabilities;
     this.#owner = owner;
   }

@@ -11,9 +11,9 @@ import type { CompletionQueue, SubmissionQueue } from "./queues.ts";
 const DOORBELL_BYTES = 4;
 
 /** What became of an access to the host's memory. */
-export type Look = "same" | "moved" | "fault";
+export type ShadowAccess = "same" | "moved" | "fault";
 
-export class ShadowDoorbells {
+export class ControllerShadowDoorbells {
   readonly #host: HostPort;
   readonly #valuesDma: number;
   readonly #wakeupsDma: number;
@@ -29,7 +29,7 @@ export class ShadowDoorbells {
   }
 
   /** Looks for commands that no doorbell register has announced: sets the queue's tail. */
-  lookForCommands(queue: SubmissionQueue): Look {
+  lookForCommands(queue: SubmissionQueue): ShadowAccess {
     const at = 2 * queue.id * this.#strideBytes;
     const look = this.#readTail(queue, at);
     if (look !== "same") return look;
@@ -38,7 +38,7 @@ export class ShadowDoorbells {
   }
 
   /** Looks whether the host has taken completions: sets the queue's head. */
-  lookForRoom(queue: CompletionQueue): Look {
+  lookForRoom(queue: CompletionQueue): ShadowAccess {
     const at = (2 * queue.id + 1) * this.#strideBytes;
     const look = this.#readHead(queue, at);
     if (look !== "same") return look;
@@ -46,7 +46,7 @@ export class ShadowDoorbells {
     return this.#readHead(queue, at);
   }
 
-  #readTail(queue: SubmissionQueue, at: number): Look {
+  #readTail(queue: SubmissionQueue, at: number): ShadowAccess {
     if (!this.#read(at)) return "fault";
     const tail = this.#word[0]!;
     if (tail === queue.tail || tail < 0 || tail >= queue.depthEntries) return "same";
@@ -54,7 +54,7 @@ export class ShadowDoorbells {
     return "moved";
   }
 
-  #readHead(queue: CompletionQueue, at: number): Look {
+  #readHead(queue: CompletionQueue, at: number): ShadowAccess {
     if (!this.#read(at)) return "fault";
     const head = this.#word[0]!;
     if (head === queue.head || head < 0 || head >= queue.depthEntries) return "same";

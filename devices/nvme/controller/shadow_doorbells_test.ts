@@ -1,13 +1,12 @@
 /** Doorbells in memory, by the Base Specification 1.4, 5.7 and 7.13: the layout of the registers, values and wake-ups. */
 import { assertEquals } from "@std/assert";
-import type { DmaAddr } from "../../../runtime/address.ts";
-import { VirtualClock } from "../../../runtime/time/clock.ts";
-import { DmaDevice } from "../../../runtime/dma/device/device.ts";
-import { EventStream } from "../../../runtime/events.ts";
+import { type DmaAddr, EventStream } from "@dmalab/runtime";
+import { VirtualClock } from "@dmalab/runtime/time";
+import { DmaDevice } from "@dmalab/runtime/dma";
 import { FlatMemory } from "./_rig.ts";
 import { HostPort } from "./host_port.ts";
 import { CompletionQueue, SubmissionQueue } from "./queues.ts";
-import { ShadowDoorbells } from "./shadow_doorbells.ts";
+import { ControllerShadowDoorbells } from "./shadow_doorbells.ts";
 
 const VALUES = 0x10_0000;
 const WAKEUPS = 0x20_0000;
@@ -17,7 +16,7 @@ function bench(id: number, stride: number) {
   const memory = new FlatMemory();
   memory.bytes.fill(0xee);
   const events = new EventStream(new VirtualClock());
-  const shadows = new ShadowDoorbells(
+  const shadows = new ControllerShadowDoorbells(
     new HostPort(events, new DmaDevice("ssd"), memory),
     VALUES,
     WAKEUPS,

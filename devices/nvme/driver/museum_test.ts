@@ -2,25 +2,31 @@
  * Defects of past releases in the driver's mapping code, each with the means that finds it without
  * a hint where to look.
  *
- * @see behaviour/defects.md, M1 to M12
+ * @see rules/defects.md, M1 to M12
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { type DmaAddr, GIB, MIB } from "../../../runtime/address.ts";
-import type { BioVec } from "../../../runtime/block/bio.ts";
-import { KernelError } from "../../../runtime/errno.ts";
-import { ArmedFault, FAULT, type FaultPointName } from "../../../runtime/faults.ts";
-import { HeldResources } from "../../../runtime/held_resources.ts";
-import type { QuirkName } from "../../../runtime/kernels/quirks.ts";
-import { DriverRig, pages, type RigOptions, scattered, vec } from "../_driver_rig.ts";
+import {
+  ArmedFault,
+  type DmaAddr,
+  FAULT,
+  type FaultPointName,
+  GIB,
+  HeldResources,
+  KernelError,
+  MIB,
+} from "@dmalab/runtime";
+import type { BioVec } from "@dmalab/runtime/block";
+import type { QuirkName } from "@dmalab/runtime/kernels";
+import { DriverRig, type DriverRigOptions, pages, scattered, vec } from "../_driver_rig.ts";
 import type { NvmeRequest } from "./command/nvme_request.ts";
 
 /** Out of reach of 32 address bits. */
 const HIGH = 0x1_4000_0000;
-const LOW_MASK: RigOptions = { device: { maskBits: 32 } };
-const NOT_COHERENT: RigOptions = { device: { coherent: false } };
-const STRICT: RigOptions = { iommu: { mode: "strict" } };
+const LOW_MASK: DriverRigOptions = { device: { maskBits: 32 } };
+const NOT_COHERENT: DriverRigOptions = { device: { coherent: false } };
+const STRICT: DriverRigOptions = { iommu: { mode: "strict" } };
 
-function rigWith(options: RigOptions, ...quirks: QuirkName[]): DriverRig {
+function rigWith(options: DriverRigOptions, ...quirks: QuirkName[]): DriverRig {
   return new DriverRig({
     ...options,
     machine: { ramSizeBytes: 8 * GIB, ...options.machine, quirks: new Set(quirks) },
@@ -235,7 +241,7 @@ Deno.test("need_unmap_flip_null_list: the first bounce inside a request finds no
 // M11
 
 Deno.test("vectors_leaked_p2p: bus addresses that need no unmap are saved, and lost (defects.md M11)", () => {
-  const leaks = (quirks: QuirkName[], options: RigOptions): string[] => {
+  const leaks = (quirks: QuirkName[], options: DriverRigOptions): string[] => {
     const rig = rigWith(options, ...quirks);
     usePeers(rig);
     const { request, iod } = rig.request([vec(0x9000_0000, 4096), vec(0x9000_2000, 4096)]);

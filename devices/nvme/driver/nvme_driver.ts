@@ -4,24 +4,23 @@
  * A request becomes one host activity: prepare, copy the command, ring the doorbell. The
  * controller's activity for it ends in `raise`, where the host unmaps and completes.
  *
- * @see behaviour/nvme.md 4
+ * @see rules/nvme.md 4
  */
-import type { ActivityHandler } from "../../../runtime/activity.ts";
-import type { Nanoseconds } from "../../../runtime/address.ts";
-import { type BlockRules, blockRules } from "../../../runtime/block/block_rules.ts";
-import type { QueueLimits } from "../../../runtime/block/queue_limits.ts";
-import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
 import {
+  type ActivityHandler,
   BLK_STS,
   type BlkStatus,
   blkStatusName,
+  eventId,
   invariant,
   InvariantError,
   KernelError,
-} from "../../../runtime/errno.ts";
-import { eventId } from "../../../runtime/event_vocabulary.ts";
-import type { Machine } from "../../../runtime/machine.ts";
-import { rulesOf } from "../../../runtime/kernels/kernels.ts";
+  type Machine,
+  type Nanoseconds,
+} from "@dmalab/runtime";
+import { type BlockRules, blockRules, type QueueLimits } from "@dmalab/runtime/block";
+import type { DmaDevice } from "@dmalab/runtime/dma";
+import { rulesOf } from "@dmalab/runtime/kernels";
 import type { NvmeInterruptLine } from "../register_port.ts";
 import { AbortSlots } from "./queues/abort_slots.ts";
 import { CommandArchive } from "./command/command_archive.ts";
@@ -269,7 +268,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
    * Brings the controller up: admin queue, identify, I/O queues, namespace.
    *
    * @throws {KernelError} ENODEV, EIO or ENOMEM, from the controller or the machine.
-   * @see behaviour/nvme.md 5
+   * @see rules/nvme.md 5
    */
   bringUp(): void {
     const namespace = this.#setup.bringUp();
@@ -342,7 +341,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
    * Queues requests that were held back together: one host activity that prepares all of them and
    * rings each doorbell once. One that cannot be prepared is prepared again after the others.
    *
-   * @see behaviour/nvme.md 4.1 and 7, case 13
+   * @see rules/nvme.md 4.1 and 7, case 13
    */
   queueBatch(requests: readonly NvmeRequest[]): void {
     if (requests.length === 0) return;
@@ -563,7 +562,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
    * A request for a queue that takes none: it waits while the controller is reset, goes to another
    * queue when its own did not come up again, and ends when the controller is not there any more.
    *
-   * @see behaviour/nvme.md 4.1
+   * @see rules/nvme.md 4.1
    */
   #refuse(request: NvmeRequest): void {
     const { state } = this.#life;

@@ -1,7 +1,6 @@
 /** What an NVMe driver is made from. */
-import type { Bytes, Nanoseconds } from "../../../runtime/address.ts";
-import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
-import type { Machine } from "../../../runtime/machine.ts";
+import type { Bytes, Machine, Nanoseconds } from "@dmalab/runtime";
+import type { DmaDevice } from "@dmalab/runtime/dma";
 import type { NvmeRegisterPort } from "../register_port.ts";
 import type { ControllerMemoryBar } from "./life/controller_memory.ts";
 import type { DescriptorPools } from "./command/descriptor_pools.ts";

@@ -1,6 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { DMA_MAPPING_ERROR, type PhysAddr } from "../../../runtime/address.ts";
-import type { EventName } from "../../../runtime/event_vocabulary.ts";
+import { DMA_MAPPING_ERROR, type EventName, type PhysAddr } from "@dmalab/runtime";
 import { DriverRig, pages, scattered, vec } from "../_driver_rig.ts";
 import { NvmeDriver } from "./nvme_driver.ts";
 

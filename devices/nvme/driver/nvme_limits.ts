@@ -1,20 +1,23 @@
 /**
  * What an NVMe driver tells the block layer about its queues.
  *
- * @see behaviour/nvme.md 1.1
+ * @see rules/nvme.md 1.1
  */
-import { type Bytes, PAGE_SIZE_BYTES, SECTOR_SIZE_BYTES } from "../../../runtime/address.ts";
-import type { BlockRules } from "../../../runtime/block/block_rules.ts";
 import {
+  type Bytes,
+  KernelError,
+  type Machine,
+  PAGE_SIZE_BYTES,
+  SECTOR_SIZE_BYTES,
+} from "@dmalab/runtime";
+import {
+  type BlockRules,
   deriveLimits,
   type LimitReason,
   type LimitsInput,
   type QueueLimits,
-} from "../../../runtime/block/queue_limits.ts";
-import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
-import { mappingSizeInputs } from "../../../runtime/dma/calls/mapping_queries.ts";
-import { KernelError } from "../../../runtime/errno.ts";
-import type { Machine } from "../../../runtime/machine.ts";
+} from "@dmalab/runtime/block";
+import { type DmaDevice, mappingSizeInputs } from "@dmalab/runtime/dma";
 import type { NvmeRules } from "./nvme_rules.ts";
 import { CTRL_PAGE_BYTES, MAX_TRANSFER_BYTES } from "./protocol.ts";
 

@@ -1,14 +1,19 @@
-import { swiotlbConfig } from "../../../runtime/machine_config.ts";
+import { KernelError, swiotlbConfig } from "@dmalab/runtime";
 import { assertEquals, assertThrows } from "@std/assert";
-import { KernelError } from "../../../runtime/errno.ts";
-import { DriverRig, pages, type RigOptions } from "../_driver_rig.ts";
+import { DriverRig, type DriverRigOptions, pages } from "../_driver_rig.ts";
 
-const FORCED: RigOptions = {
+const FORCED: DriverRigOptions = {
   machine: { swiotlb: swiotlbConfig({ force: true }) },
 };
 
 /** Rows of the table in nvme.md 1.1. */
-const TABLE: [what: string, options: RigOptions, hw: number, segments: number, soft: number][] = [
+const TABLE: [
+  what: string,
+  options: DriverRigOptions,
+  hw: number,
+  segments: number,
+  soft: number,
+][] = [
   ["direct", {}, 16384, 256, 8192],
   ["passthrough", { iommu: { mode: "passthrough" } }, 16384, 256, 8192],
   ["direct, bounce forced", FORCED, 504, 64, 504],
@@ -51,7 +56,7 @@ Deno.test("the user's soft limit is kept below the hardware's (golden v7.2-stric
 });
 
 Deno.test("each limit says who set it", () => {
-  const setBy = (options: RigOptions): unknown =>
+  const setBy = (options: DriverRigOptions): unknown =>
     new DriverRig(options).disk.limits.why.find(({ limit }) => limit === "maxHwSectors")!
       .inputs["set_by"];
   assertEquals(setBy({}), "driver");

@@ -1,12 +1,11 @@
 /**
  * How releases differ in the NVMe driver, as strategies chosen once when a driver is built.
  *
- * @see behaviour/nvme.md 6 and behaviour/defects.md
+ * @see rules/nvme.md 6 and rules/defects.md
  */
-import type { Bytes } from "../../../runtime/address.ts";
-import { SCATTER_TABLE_ENTRIES } from "../../../runtime/dma/scatterlist.ts";
-import { BLK_STS, type BlkStatus } from "../../../runtime/errno.ts";
-import type { Kernel } from "../../../runtime/kernels/kernels.ts";
+import { BLK_STS, type BlkStatus, type Bytes } from "@dmalab/runtime";
+import { SCATTER_TABLE_ENTRIES } from "@dmalab/runtime/dma";
+import type { Kernel } from "@dmalab/runtime/kernels";
 import type { Iod } from "./command/iod.ts";
 import { CTRL_PAGE_BYTES, MAX_SEGMENTS, SMALL_DESCRIPTOR_BYTES } from "./protocol.ts";
 

@@ -2,8 +2,7 @@
  * What a disk does besides where each CPU and each device has its own time (`Platform.timed`). It is put
  * in when the disk is built: without latencies a request's way has no branch for it.
  */
-import { invariant } from "../../../runtime/errno.ts";
-import type { Machine } from "../../../runtime/machine.ts";
+import { invariant, type Machine } from "@dmalab/runtime";
 import type { NvmeRequest } from "./command/nvme_request.ts";
 import type { TakeCompletion } from "./queues/queue_pair.ts";
 import type { QueueSet } from "./queues/queue_set.ts";

@@ -4,7 +4,7 @@
  * The controller side keeps its own list, made from the specification, so that the two check each
  * other.
  *
- * @see behaviour/nvme.md 1, 5.1, 5.2
+ * @see rules/nvme.md 1, 5.1, 5.2
  */
 
 /** Controller registers, by byte offset. 64-bit ones are read and written low half first. */

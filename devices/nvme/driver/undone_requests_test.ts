@@ -1,18 +1,15 @@
 /** A request that cannot be prepared leaves nothing behind, whatever failed and on every release. */
 import { assert, assertEquals } from "@std/assert";
-import { MIB } from "../../../runtime/address.ts";
-import { BLK_STS } from "../../../runtime/errno.ts";
-import { ArmedFault, FAULT, FAULT_POINTS } from "../../../runtime/faults.ts";
-import { swiotlbConfig } from "../../../runtime/machine_config.ts";
-import { DriverRig, type RigOptions, vec } from "../_driver_rig.ts";
+import { ArmedFault, BLK_STS, FAULT, FAULT_POINTS, MIB, swiotlbConfig } from "@dmalab/runtime";
+import { DriverRig, type DriverRigOptions, vec } from "../_driver_rig.ts";
 
 const DATA = [vec(0x200_0000, 512), vec(0x300_0000, 512)];
 const METADATA = [vec(64 * MIB + 0x40, 8), vec(65 * MIB + 0x40, 8)];
-const BOUNCED: RigOptions = { machine: { swiotlb: swiotlbConfig({ force: true }) } };
-const STRICT: RigOptions = { iommu: { mode: "strict" } };
+const BOUNCED: DriverRigOptions = { machine: { swiotlb: swiotlbConfig({ force: true }) } };
+const STRICT: DriverRigOptions = { iommu: { mode: "strict" } };
 
 /** Prepares a request with metadata while faults are armed. */
-function prepare(options: RigOptions, faults: readonly ArmedFault[]) {
+function prepare(options: DriverRigOptions, faults: readonly ArmedFault[]) {
   const rig = new DriverRig({ metadataBytes: 8, ...options });
   const { iod, request } = rig.request(DATA, { metadata: METADATA });
   const held = new Map<string, number>();
@@ -49,7 +46,7 @@ Deno.test("6.12 ends a request whose metadata cannot be mapped with IOERR (nvme.
 });
 
 /** Lets each passing of each point fail; returns how many requests failed with it. */
-function failEach(options: RigOptions): number {
+function failEach(options: DriverRigOptions): number {
   const points = [...FAULT_POINTS.keys()].map((point) => new ArmedFault(point, Infinity));
   assertEquals(prepare(options, points).status, BLK_STS.OK);
   let count = 0;

@@ -1,23 +1,23 @@
 /** The tables of NVMe disks: what stands in queues, lists and doorbells. */
 import type {
   AnyTableSpec,
-  ChangeEvent,
-  FactRows,
-  FactTableSpec,
-} from "../../../runtime/recording/fact_table_spec.ts";
+  HistoryRows,
+  HistoryTableSpec,
+  TableEvent,
+} from "@dmalab/runtime/recording";
 import {
+  type AllHold,
+  DISK_EVENTS,
   DMA,
   type FieldTable,
   INT,
   optional,
   SIZE,
+  STATUS,
   TEXT,
   word,
-} from "../../../runtime/vocabulary/fields.ts";
+} from "@dmalab/runtime/vocabulary";
 import { CTRL_PAGE_BYTES } from "../driver/protocol.ts";
-import type { AllHold } from "../../../runtime/vocabulary/fields.ts";
-import { STATUS } from "../../../runtime/vocabulary/shared_words.ts";
-import { DISK_EVENTS } from "../../../runtime/vocabulary/disk_events.ts";
 
 const QUEUE_SLOT_FIELDS = {
   device: TEXT,
@@ -28,7 +28,7 @@ const QUEUE_SLOT_FIELDS = {
   request: optional(INT),
 };
 
-const QUEUE_SLOTS: FactTableSpec<typeof QUEUE_SLOT_FIELDS, "queue_slots"> = {
+const QUEUE_SLOTS: HistoryTableSpec<typeof QUEUE_SLOT_FIELDS, "queue_slots"> = {
   name: "queue_slots",
   doc: "A command in a slot of a submission queue, completed or not.",
   fields: QUEUE_SLOT_FIELDS,
@@ -52,7 +52,7 @@ const COMMAND_FIELDS = {
   }),
 };
 
-const COMMANDS: FactTableSpec<typeof COMMAND_FIELDS, "commands"> = {
+const COMMANDS: HistoryTableSpec<typeof COMMAND_FIELDS, "commands"> = {
   name: "commands",
   doc: "A command was sent under an identifier, and so far it came.",
   fields: COMMAND_FIELDS,
@@ -80,7 +80,7 @@ const DOORBELL_FIELDS = {
   value: INT,
 };
 
-const DOORBELLS: FactTableSpec<typeof DOORBELL_FIELDS, "doorbells"> = {
+const DOORBELLS: HistoryTableSpec<typeof DOORBELL_FIELDS, "doorbells"> = {
   name: "doorbells",
   doc: "The host has written this value to a doorbell last, in a register or in memory.",
   fields: DOORBELL_FIELDS,
@@ -100,7 +100,7 @@ const DOORBELLS: FactTableSpec<typeof DOORBELL_FIELDS, "doorbells"> = {
 };
 
 /** A request's data is described no more. */
-function endOf<F extends FieldTable>(rows: FactRows<F>, seq: number, request: number | null) {
+function endOf<F extends FieldTable>(rows: HistoryRows<F>, seq: number, request: number | null) {
   if (request !== null) rows.endAll(seq, [request]);
 }
 
@@ -116,7 +116,7 @@ const PRP_FIELDS = {
   entry: DMA,
 };
 
-const PRP_ENTRIES: FactTableSpec<typeof PRP_FIELDS, "prp_entries"> = {
+const PRP_ENTRIES: HistoryTableSpec<typeof PRP_FIELDS, "prp_entries"> = {
   name: "prp_entries",
   doc: "A request's data is described by this entry, in the command or in a page of its PRP list.",
   fields: PRP_FIELDS,
@@ -145,7 +145,7 @@ const SGL_FIELDS = {
   length_bytes: SIZE,
 };
 
-const SGL_ENTRIES: FactTableSpec<typeof SGL_FIELDS, "sgl_entries"> = {
+const SGL_ENTRIES: HistoryTableSpec<typeof SGL_FIELDS, "sgl_entries"> = {
   name: "sgl_entries",
   doc: "A request's data or metadata is described by this descriptor.",
   fields: SGL_FIELDS,
@@ -176,12 +176,12 @@ type RequestPhase = AllHold<typeof REQUEST_FIELDS>["phase"];
 
 /** A request reaches its next phase; what belongs to none has no row. */
 function reach(phase: RequestPhase) {
-  return (rows: FactRows<typeof REQUEST_FIELDS>, { seq, device, request }: ChangeEvent): void => {
+  return (rows: HistoryRows<typeof REQUEST_FIELDS>, { seq, device, request }: TableEvent): void => {
     if (request !== null) rows.begin(seq, { request, device: device!, phase, status: null });
   };
 }
 
-const REQUESTS: FactTableSpec<typeof REQUEST_FIELDS, "requests"> = {
+const REQUESTS: HistoryTableSpec<typeof REQUEST_FIELDS, "requests"> = {
   name: "requests",
   doc: "A request was sent to a disk, and so far it came. It stays as it ended.",
   fields: REQUEST_FIELDS,

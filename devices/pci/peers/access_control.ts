@@ -60,7 +60,7 @@ export function isAcsService(name: string): name is AcsService {
 
 /**
  * Whether a function with this capability redirects peer traffic, in the kernel's eyes.
- * @see behaviour/p2p.md 9.4, "ACS redirect"
+ * @see rules/p2p.md 9.4, "ACS redirect"
  */
 export function redirects({ enabled }: AcsCapability): boolean {
   return enabled.size > 0 && (enabled.has("request_redirect") ||

@@ -2,9 +2,9 @@
  * What an administrator may write to the attribute by which a driver enables peer memory, of any
  * provider or of one.
  *
- * @see behaviour/p2p.md 9.5, "Enable attribute"
+ * @see rules/p2p.md 9.5, "Enable attribute"
  */
-import { ERRNO } from "../../../runtime/errno.ts";
+import { ERRNO } from "@dmalab/runtime";
 import type { PciFunction } from "../pci_function.ts";
 import type { PciTopology } from "../topology.ts";
 

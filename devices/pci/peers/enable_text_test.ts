@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { ERRNO } from "../../../runtime/errno.ts";
+import { ERRNO } from "@dmalab/runtime";
 import { block, client, lender, PeerBench } from "../_lab.ts";
 import { readPeerChoice } from "./enable_text.ts";
 

@@ -1,10 +1,7 @@
-/** The assertions of behaviour/p2p.md, by their numbers, on whole machines. */
+/** The assertions of rules/p2p.md, by their numbers, on whole machines. */
 import { assert, assertEquals } from "@std/assert";
-import { MIB, type PhysAddr, physAddr } from "../../../runtime/address.ts";
-import { DMA_FROM_DEVICE } from "../../../runtime/dma/attributes.ts";
-import { Scatterlist } from "../../../runtime/dma/scatterlist.ts";
-import { ERRNO } from "../../../runtime/errno.ts";
-import type { MachineEvent } from "../../../runtime/events.ts";
+import { ERRNO, type MachineEvent, MIB, type PhysAddr, physAddr } from "@dmalab/runtime";
+import { DMA_FROM_DEVICE, Scatterlist } from "@dmalab/runtime/dma";
 import type { BlockSettings, PciNodeConfig } from "../../lab_config.ts";
 import { block, client, lender, PeerBench } from "../_lab.ts";
 import { acsPresent } from "./access_control.ts";

@@ -1,10 +1,16 @@
 /**
  * The memory that a provider has for its peers, allocated in pages.
  *
- * @see behaviour/p2p.md 9.7
+ * @see rules/p2p.md 9.7
  */
-import { alignUp, type Bytes, PAGE_SIZE_BYTES, type PhysAddr } from "../../../runtime/address.ts";
-import { invariant, InvariantError } from "../../../runtime/errno.ts";
+import {
+  alignUp,
+  type Bytes,
+  invariant,
+  InvariantError,
+  PAGE_SIZE_BYTES,
+  type PhysAddr,
+} from "@dmalab/runtime";
 
 interface Span {
   readonly start: number;

@@ -1,7 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { PAGE_SIZE_BYTES, type PhysAddr, physAddr } from "../../../runtime/address.ts";
-import { InvariantError } from "../../../runtime/errno.ts";
+import { InvariantError, PAGE_SIZE_BYTES, type PhysAddr, physAddr } from "@dmalab/runtime";
 import { PeerMemory } from "./peer_memory.ts";
 
 const BASE = 0x20_0000_0000;

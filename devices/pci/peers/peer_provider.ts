@@ -2,13 +2,17 @@
  * A function that takes part in peer-to-peer DMA as the one that has the memory: from its first
  * registration to the unbinding of its driver.
  *
- * @see behaviour/p2p.md 9.3, 9.7, 9.8
+ * @see rules/p2p.md 9.3, 9.7, 9.8
  */
-import type { EventFields } from "../../../runtime/event_vocabulary.ts";
-import type { Bytes, DmaAddr, PhysAddr } from "../../../runtime/address.ts";
-import { invariant } from "../../../runtime/errno.ts";
+import {
+  type Bytes,
+  type DmaAddr,
+  type EventFields,
+  invariant,
+  type PhysAddr,
+} from "@dmalab/runtime";
 import type { Bar, PciFunction } from "../pci_function.ts";
-import { PeerMemory } from "./peer_memory.ts";
+import type { PeerMemory } from "./peer_memory.ts";
 import type { PeerRoute } from "./route.ts";
 
 /** A part of a BAR that has pages, so that requests can be made of it. */
@@ -85,7 +89,7 @@ export class PeerProvider {
     return null;
   }
 
-  /** The bus address of memory in one of its BARs. @see behaviour/p2p.md 9.1 */
+  /** The bus address of memory in one of its BARs. @see rules/p2p.md 9.1 */
   busAddress(phys: PhysAddr): DmaAddr {
     for (const { bar, busOffset } of this.bars.values()) {
       if (phys >= bar.basePhys && phys < bar.basePhys + bar.sizeBytes) {

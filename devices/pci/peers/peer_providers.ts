@@ -4,26 +4,27 @@
  *
  * As elsewhere in the runtime, calls return 0 or a negative errno.
  *
- * @see behaviour/p2p.md 9.3, 9.7, 9.8
+ * @see rules/p2p.md 9.3, 9.7, 9.8
  */
 import {
   type Bytes,
   type DmaAddr,
+  ERRNO,
+  eventId,
+  FAULT,
+  invariant,
+  type Machine,
   MIB,
   PAGE_SIZE_BYTES,
   type PhysAddr,
-} from "../../../runtime/address.ts";
-import { ERRNO, invariant } from "../../../runtime/errno.ts";
-import { FAULT } from "../../../runtime/faults.ts";
-import { eventId } from "../../../runtime/event_vocabulary.ts";
-import type { Machine } from "../../../runtime/machine.ts";
+} from "@dmalab/runtime";
 import type { PciFunction } from "../pci_function.ts";
 import { PeerMemory } from "./peer_memory.ts";
 import { type BarProvider, PeerProvider, type UserMapping } from "./peer_provider.ts";
 
 const P2P_PROVIDER = eventId("p2p.provider");
 
-/** Pages of a device come in pieces of so many bytes. @see behaviour/p2p.md 9.3 */
+/** Pages of a device come in pieces of so many bytes. @see rules/p2p.md 9.3 */
 export const PAGES_UNIT_BYTES: Bytes = 2 * MIB;
 /** Standard memory BARs of a function: 0 to 5. */
 const STANDARD_BARS = 6;
@@ -114,7 +115,7 @@ export class PeerProviders {
    * What the memory of one BAR is to peers, without pages: its life is the driver's.
    * @returns Null for what is no memory BAR, with a warning before `init`, and always where the
    *   release has no peer memory without pages.
-   * @see behaviour/p2p.md 9.3, 9.9
+   * @see rules/p2p.md 9.3, 9.9
    */
   barProvider(func: PciFunction, barIndex: number): BarProvider | null {
     if (!this.#machine.kernel.strategies.peers.lendsWithoutPages) return null;

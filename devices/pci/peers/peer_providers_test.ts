@@ -1,8 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { MIB, type PhysAddr } from "../../../runtime/address.ts";
-import { DMA_ATTR, DMA_BIDIRECTIONAL } from "../../../runtime/dma/attributes.ts";
-import { ERRNO } from "../../../runtime/errno.ts";
-import type { IommuMode } from "../../../runtime/machine_config.ts";
+import { ERRNO, type IommuMode, MIB, type PhysAddr } from "@dmalab/runtime";
+import { DMA_ATTR, DMA_BIDIRECTIONAL } from "@dmalab/runtime/dma";
 import { block, client, lender, PeerBench } from "../_lab.ts";
 import type { PeerProviders } from "./peer_providers.ts";
 

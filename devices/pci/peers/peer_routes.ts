@@ -1,14 +1,16 @@
 /**
  * The kernel's P2P mapping types and distances between peers, and its cache of them.
  *
- * @see behaviour/p2p.md 9.4, 9.5
+ * @see rules/p2p.md 9.4, 9.5
  */
-import type { Platform } from "../../../runtime/platform.ts";
-import type { PeerMapType } from "../../../runtime/vocabulary/shared_words.ts";
-import { eventId } from "../../../runtime/event_vocabulary.ts";
-import type { EventStream } from "../../../runtime/events.ts";
-import type { Random } from "../../../runtime/random.ts";
-import type { KernelWarnings } from "../../../runtime/warnings.ts";
+import {
+  eventId,
+  type EventStream,
+  type KernelWarnings,
+  type Platform,
+  type Random,
+} from "@dmalab/runtime";
+import type { PeerMapType } from "@dmalab/runtime/vocabulary";
 import type { CpuIdentity } from "../host_bridge.ts";
 import type { PciFunction } from "../pci_function.ts";
 import type { PeerProvider } from "./peer_provider.ts";
@@ -19,7 +21,7 @@ const P2P_ROUTE = eventId("p2p.route");
 const P2P_CHOOSE = eventId("p2p.choose");
 
 /** No more providers than this can be tied. */
-const MOST_TIED = 512;
+const MAX_TIED = 512;
 
 export class PeerRoutes {
   /** Routes that were computed, and answers from the cache. */
@@ -116,7 +118,7 @@ export class PeerRoutes {
         nearest = distance;
         tied = [];
       }
-      if (tied.length < MOST_TIED) tied.push(provider);
+      if (tied.length < MAX_TIED) tied.push(provider);
     }
     const chosen = tied.length === 0 ? null : tied[random.below(tied.length)]!;
     if (chosen !== null) chosen.deviceReferences++;

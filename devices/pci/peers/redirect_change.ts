@@ -1,7 +1,7 @@
 /**
  * What it takes that a switch lets two peers talk directly, and what isolation that costs.
  *
- * @see behaviour/p2p.md 9.4
+ * @see rules/p2p.md 9.4
  */
 import { acsPresent, type AcsService } from "./access_control.ts";
 import type { CpuIdentity } from "../host_bridge.ts";

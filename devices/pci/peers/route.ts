@@ -2,9 +2,9 @@
  * How far two PCI functions are from each other, and how one reaches the other's memory, as the
  * kernel works it out.
  *
- * @see behaviour/p2p.md 9.4
+ * @see rules/p2p.md 9.4
  */
-import type { PeerMapType } from "../../../runtime/vocabulary/shared_words.ts";
+import type { PeerMapType } from "@dmalab/runtime/vocabulary";
 import {
   checkHostBridges,
   type CpuIdentity,

@@ -19,11 +19,15 @@
  * No function here sends translated requests, so translation blocking and direct translated have
  * nothing to decide; and none lies about who it is, which source validation would find out.
  *
- * @see PCI Express Base Specification, 2.2.4 and 6.12; behaviour/p2p.md 9.2, 9.4
+ * @see PCI Express Base Specification, 2.2.4 and 6.12; rules/p2p.md 9.2, 9.4
  */
-import type { DmaAddr, PhysAddr } from "../../../runtime/address.ts";
-import { type EventFields, eventId } from "../../../runtime/event_vocabulary.ts";
-import type { EventStream } from "../../../runtime/events.ts";
+import {
+  type DmaAddr,
+  type EventFields,
+  eventId,
+  type EventStream,
+  type PhysAddr,
+} from "@dmalab/runtime";
 import type { AcsService } from "./access_control.ts";
 import { checkHostBridges, type CpuIdentity, type HostBridge } from "../host_bridge.ts";
 import type { PciFunction } from "../pci_function.ts";

@@ -2,14 +2,13 @@
  * What the kernel's rules say against what the wires do, on random trees: up to 64 devices behind up
  * to three host bridges, access control and lists at random, with an IOMMU and without.
  *
- * @see behaviour/p2p.md 9.2, 9.4, 9.6
+ * @see rules/p2p.md 9.2, 9.4, 9.6
  */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import fc from "fast-check";
-import { MIB } from "../../../runtime/address.ts";
-import { DMA_ATTR, DMA_BIDIRECTIONAL } from "../../../runtime/dma/attributes.ts";
-import type { PeerMapType } from "../../../runtime/vocabulary/shared_words.ts";
-import type { IommuMode } from "../../../runtime/machine_config.ts";
+import { type IommuMode, MIB } from "@dmalab/runtime";
+import { DMA_ATTR, DMA_BIDIRECTIONAL } from "@dmalab/runtime/dma";
+import type { PeerMapType } from "@dmalab/runtime/vocabulary";
 import type { BlockSettings, PciNodeConfig } from "../../lab_config.ts";
 import { block, PeerBench } from "../_lab.ts";
 import { ACS_SERVICES, acsPresent } from "./access_control.ts";

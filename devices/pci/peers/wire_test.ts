@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { MIB, type PhysAddr, physAddr } from "../../../runtime/address.ts";
-import { DMA_ATTR, DMA_BIDIRECTIONAL, DMA_TO_DEVICE } from "../../../runtime/dma/attributes.ts";
+import { MIB, type PhysAddr, physAddr } from "@dmalab/runtime";
+import { DMA_ATTR, DMA_BIDIRECTIONAL, DMA_TO_DEVICE } from "@dmalab/runtime/dma";
 import type { PciNodeConfig } from "../../lab_config.ts";
 import { block, client, lender, PeerBench } from "../_lab.ts";
 import { acsPresent, type AcsService } from "./access_control.ts";

@@ -1,12 +1,11 @@
 /** The tables of RDMA devices: their memory regions, and the pages in the devices' tables. */
-import type { VirtAddr } from "../../../runtime/address.ts";
-import type { AnyTableSpec, FactTableSpec } from "../../../runtime/recording/fact_table_spec.ts";
-import { DMA, SIZE, TEXT, VIRT } from "../../../runtime/vocabulary/fields.ts";
-import { MAPPING_EVENTS } from "../../../runtime/vocabulary/mapping_events.ts";
+import type { VirtAddr } from "@dmalab/runtime";
+import type { AnyTableSpec, HistoryTableSpec } from "@dmalab/runtime/recording";
+import { DMA, MAPPING_EVENTS, SIZE, TEXT, VIRT } from "@dmalab/runtime/vocabulary";
 
 const REGION_FIELDS = { device: TEXT, region: TEXT, virt: VIRT, size_bytes: SIZE };
 
-const REGIONS: FactTableSpec<typeof REGION_FIELDS, "odp_regions"> = {
+const REGIONS: HistoryTableSpec<typeof REGION_FIELDS, "odp_regions"> = {
   name: "odp_regions",
   doc: "Memory of a process is registered for an RDMA device, in whole pages.",
   fields: REGION_FIELDS,
@@ -28,7 +27,7 @@ const PAGE_FIELDS = {
   prot: MAPPING_EVENTS["iommu.map"].fields.prot,
 };
 
-const PAGES: FactTableSpec<typeof PAGE_FIELDS, "odp_pages"> = {
+const PAGES: HistoryTableSpec<typeof PAGE_FIELDS, "odp_pages"> = {
   name: "odp_pages",
   doc: "An RDMA device's own table leads these addresses of a process to addresses for DMA.",
   fields: PAGE_FIELDS,

@@ -4,11 +4,9 @@
  *
  * That it is mapped so is the rule; the form of the records is the model's own.
  *
- * @see behaviour/hmm-rdma-vfio.md 3.1
+ * @see rules/hmm-rdma-vfio.md 3.1
  */
-import { type DmaAddr, foldedHigh } from "../../../runtime/address.ts";
-import { invariant, KernelError } from "../../../runtime/errno.ts";
-import { eventId } from "../../../runtime/event_vocabulary.ts";
+import { type DmaAddr, eventId, foldedHigh, invariant, KernelError } from "@dmalab/runtime";
 import type { MigrationBuffer } from "./migration_buffer.ts";
 import type { MigrationDriver } from "./migration_driver.ts";
 

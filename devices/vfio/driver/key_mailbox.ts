@@ -1,6 +1,5 @@
 /** What a driver writes down for a key before the device makes it: the addresses of all pages. */
-import { invariant } from "../../../runtime/errno.ts";
-import type { Bytes, DmaAddr } from "../../../runtime/address.ts";
+import { type Bytes, type DmaAddr, invariant } from "@dmalab/runtime";
 
 const ENTRY_BYTES = 8;
 /** Entries come in pairs: the device counts the table in units of 16 bytes. */

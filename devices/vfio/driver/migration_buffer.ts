@@ -1,16 +1,17 @@
 /**
  * A buffer of a migration: pages of the host's, and what leads the device to them.
  *
- * @see behaviour/hmm-rdma-vfio.md 3.1
+ * @see rules/hmm-rdma-vfio.md 3.1
  */
-import type { Bytes, PhysAddr } from "../../../runtime/address.ts";
+import type { Bytes, PhysAddr } from "@dmalab/runtime";
 import {
   type DirectionWord,
   directionWord,
   type DmaDirection,
-} from "../../../runtime/dma/attributes.ts";
-import { DmaIovaState } from "../../../runtime/dma/iova_state.ts";
-import { SCATTER_ENTRY_BYTES, type Scatterlist } from "../../../runtime/dma/scatterlist.ts";
+  DmaIovaState,
+  SCATTER_ENTRY_BYTES,
+  type Scatterlist,
+} from "@dmalab/runtime/dma";
 import type { KeyMailbox } from "./key_mailbox.ts";
 
 /** A page's address in the array of pages. */

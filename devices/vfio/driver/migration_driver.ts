@@ -2,23 +2,29 @@
  * The driver of a device that can be migrated: buffers for its state, and the keys by which the
  * device finds them.
  *
- * @see behaviour/hmm-rdma-vfio.md chapter 3
+ * @see rules/hmm-rdma-vfio.md chapter 3
  */
-import { type Bytes, type DmaAddr, realHigh } from "../../../runtime/address.ts";
-import { DMA_FROM_DEVICE, type DmaDirection } from "../../../runtime/dma/attributes.ts";
-import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
-import type { CoherentMemory } from "../../../runtime/dma/coherent_memory.ts";
 import {
+  type Bytes,
+  type DmaAddr,
   ERRNO,
   type ErrnoName,
   errnoName,
+  type EventFields,
+  eventId,
+  FAULT,
   invariant,
   KernelError,
-} from "../../../runtime/errno.ts";
-import { type EventFields, eventId } from "../../../runtime/event_vocabulary.ts";
-import type { Why } from "../../../runtime/events.ts";
-import { FAULT } from "../../../runtime/faults.ts";
-import type { Machine } from "../../../runtime/machine.ts";
+  type Machine,
+  realHigh,
+  type Why,
+} from "@dmalab/runtime";
+import {
+  type CoherentMemory,
+  DMA_FROM_DEVICE,
+  type DmaDevice,
+  type DmaDirection,
+} from "@dmalab/runtime/dma";
 import { type CommandPort, ENTRIES_PER_COMMAND } from "../command_port.ts";
 import { DirtyTracker } from "./dirty_tracker.ts";
 import { KeyMailbox } from "./key_mailbox.ts";
@@ -123,7 +129,7 @@ export class MigrationDriver {
    * makes a key of both.
    *
    * @throws {KernelError} ENOTCONN, EINVAL, ENOMEM, or what mapping and the device fail with.
-   * @see behaviour/hmm-rdma-vfio.md 3.3
+   * @see rules/hmm-rdma-vfio.md 3.3
    */
   mapBuffer(buffer: MigrationBuffer): void {
     this.#asDevice(() => this.#map(buffer));

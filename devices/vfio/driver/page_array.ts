@@ -1,17 +1,21 @@
 /**
  * How a buffer allocates and frees its pages.
  *
- * @see behaviour/hmm-rdma-vfio.md 3.1, 3.3, 4.7
+ * @see rules/hmm-rdma-vfio.md 3.1, 3.3, 4.7
  */
-import type { Bytes, PhysAddr } from "../../../runtime/address.ts";
-import { SCATTER_ENTRY_BYTES, Scatterlist } from "../../../runtime/dma/scatterlist.ts";
-import { ERRNO } from "../../../runtime/errno.ts";
-import { type EventFields, eventId } from "../../../runtime/event_vocabulary.ts";
-import type { EventStream } from "../../../runtime/events.ts";
-import { FAULT } from "../../../runtime/faults.ts";
-import type { Machine } from "../../../runtime/machine.ts";
-import { allocPagesBulk } from "../../../runtime/memory/bulk_pages.ts";
-import { dereferenceNull } from "../../../runtime/null_dereference.ts";
+import {
+  type Bytes,
+  dereferenceNull,
+  ERRNO,
+  type EventFields,
+  eventId,
+  type EventStream,
+  FAULT,
+  type Machine,
+  type PhysAddr,
+} from "@dmalab/runtime";
+import { SCATTER_ENTRY_BYTES, Scatterlist } from "@dmalab/runtime/dma";
+import { allocPagesBulk } from "@dmalab/runtime/memory";
 import { type MigrationBuffer, PAGE_ENTRY_BYTES } from "./migration_buffer.ts";
 
 const ADD_PAGES = eventId("vfio.add_pages");

@@ -1,14 +1,19 @@
 /**
  * How a buffer's pages come to be seen by the device: `register_dma_pages` and its opposite.
  *
- * @see behaviour/hmm-rdma-vfio.md 3.2, 3.3
+ * @see rules/hmm-rdma-vfio.md 3.2, 3.3
  */
-import type { DmaAddr, PhysAddr } from "../../../runtime/address.ts";
-import type { DmaDirection } from "../../../runtime/dma/attributes.ts";
-import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
-import { ERRNO, errnoName, invariant } from "../../../runtime/errno.ts";
-import { type EventFields, eventId } from "../../../runtime/event_vocabulary.ts";
-import type { Machine } from "../../../runtime/machine.ts";
+import {
+  type DmaAddr,
+  ERRNO,
+  errnoName,
+  type EventFields,
+  eventId,
+  invariant,
+  type Machine,
+  type PhysAddr,
+} from "@dmalab/runtime";
+import type { DmaDevice, DmaDirection } from "@dmalab/runtime/dma";
 import type { KeyMailbox } from "./key_mailbox.ts";
 import type { MigrationBuffer } from "./migration_buffer.ts";
 
@@ -131,7 +136,7 @@ export class PageMapper {
     return error;
   }
 
-  /** @see behaviour/hmm-rdma-vfio.md 3.2 and 4.8 */
+  /** @see rules/hmm-rdma-vfio.md 3.2 and 4.8 */
   #undoLinks(linked: number, { buffer, dir }: Registration, error: number): void {
     const { dma } = this.#machine;
     const dev = this.#dev;

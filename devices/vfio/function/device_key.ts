@@ -1,6 +1,5 @@
 /** A key as the device keeps it: where each page of a buffer lies. */
-import { invariant } from "../../../runtime/errno.ts";
-import { type Bytes, foldedHigh } from "../../../runtime/address.ts";
+import { type Bytes, foldedHigh, invariant } from "@dmalab/runtime";
 
 export class DeviceKey {
   /** Low and high halves of the addresses: they are 64 bits wide whatever a number holds. */

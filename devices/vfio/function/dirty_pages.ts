@@ -1,6 +1,5 @@
 /** Which pages of a range the device has written since it was last asked. */
-import { invariant } from "../../../runtime/errno.ts";
-import type { Bytes } from "../../../runtime/address.ts";
+import { type Bytes, invariant } from "@dmalab/runtime";
 
 export class DirtyPages {
   readonly #first: number;

@@ -4,16 +4,21 @@
  * A key's table is the device's own once it was fetched; the addresses in it are looked up page by
  * page, through the IOMMU if there is one, like every access of a device.
  *
- * @see behaviour/hmm-rdma-vfio.md chapter 3
+ * @see rules/hmm-rdma-vfio.md chapter 3
  */
-import { ADDRESS_LIMIT, type Bytes, type DmaAddr, realHigh } from "../../../runtime/address.ts";
-import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
-import { invariant } from "../../../runtime/errno.ts";
-import { eventId } from "../../../runtime/event_vocabulary.ts";
-import { FAULT } from "../../../runtime/faults.ts";
-import type { DeviceAccess } from "../../../runtime/iommu/iommu.ts";
-import type { Machine } from "../../../runtime/machine.ts";
-import { Random } from "../../../runtime/random.ts";
+import {
+  ADDRESS_LIMIT,
+  type Bytes,
+  type DmaAddr,
+  eventId,
+  FAULT,
+  invariant,
+  type Machine,
+  Random,
+  realHigh,
+} from "@dmalab/runtime";
+import type { DmaDevice } from "@dmalab/runtime/dma";
+import type { DeviceAccess } from "@dmalab/runtime/iommu";
 import type { CommandPort, DirtyReport } from "../command_port.ts";
 import { DeviceKey } from "./device_key.ts";
 import { DirtyPages } from "./dirty_pages.ts";

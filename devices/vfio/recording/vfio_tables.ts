@@ -1,13 +1,20 @@
 /** The tables of devices that can be migrated: buffers, what maps them, and keys to them. */
 import type {
   AnyTableSpec,
-  ChangeEvent,
-  FactRows,
-  FactTableSpec,
-} from "../../../runtime/recording/fact_table_spec.ts";
-import { DMA, INT, optional, SIZE, TEXT, word } from "../../../runtime/vocabulary/fields.ts";
-import { DIRECTION } from "../../../runtime/vocabulary/shared_words.ts";
-import { SHARING_EVENTS } from "../../../runtime/vocabulary/sharing_events.ts";
+  HistoryRows,
+  HistoryTableSpec,
+  TableEvent,
+} from "@dmalab/runtime/recording";
+import {
+  DIRECTION,
+  DMA,
+  INT,
+  optional,
+  SHARING_EVENTS,
+  SIZE,
+  TEXT,
+  word,
+} from "@dmalab/runtime/vocabulary";
 
 const BUFFER_FIELDS = {
   device: TEXT,
@@ -20,7 +27,7 @@ const BUFFER_FIELDS = {
   }),
 };
 
-const BUFFERS: FactTableSpec<typeof BUFFER_FIELDS, "migration_buffers"> = {
+const BUFFERS: HistoryTableSpec<typeof BUFFER_FIELDS, "migration_buffers"> = {
   name: "migration_buffers",
   doc: "A driver has pages for the state of a device that is migrated.",
   fields: BUFFER_FIELDS,
@@ -38,7 +45,7 @@ const BUFFERS: FactTableSpec<typeof BUFFER_FIELDS, "migration_buffers"> = {
 
 const PAGE_FIELDS = { device: TEXT, buffer: INT, size_bytes: SIZE };
 
-const PAGES: FactTableSpec<typeof PAGE_FIELDS, "migration_pages"> = {
+const PAGES: HistoryTableSpec<typeof PAGE_FIELDS, "migration_pages"> = {
   name: "migration_pages",
   doc: "A migration buffer holds pages of host memory.",
   fields: PAGE_FIELDS,
@@ -56,8 +63,8 @@ const PAGES: FactTableSpec<typeof PAGE_FIELDS, "migration_pages"> = {
 };
 
 function addPages(
-  rows: FactRows<typeof PAGE_FIELDS>,
-  { seq, device, pageBytes, fields: { buffer } }: ChangeEvent<"vfio.add_pages" | "vfio.free_pages">,
+  rows: HistoryRows<typeof PAGE_FIELDS>,
+  { seq, device, pageBytes, fields: { buffer } }: TableEvent<"vfio.add_pages" | "vfio.free_pages">,
   pages: number,
 ): void {
   const owner = [device!, buffer] as const;
@@ -75,7 +82,7 @@ const MAPPING_FIELDS = {
   rule: SHARING_EVENTS["vfio.register"].fields.rule,
 };
 
-const MAPPINGS: FactTableSpec<typeof MAPPING_FIELDS, "migration_mappings"> = {
+const MAPPINGS: HistoryTableSpec<typeof MAPPING_FIELDS, "migration_mappings"> = {
   name: "migration_mappings",
   doc: "The pages of a migration buffer are mapped for its device, the first of them there.",
   fields: MAPPING_FIELDS,
@@ -92,7 +99,7 @@ const MAPPINGS: FactTableSpec<typeof MAPPING_FIELDS, "migration_mappings"> = {
 
 const KEY_FIELDS = { device: TEXT, key: INT, buffer: INT, entries: INT, size_bytes: SIZE };
 
-const KEYS: FactTableSpec<typeof KEY_FIELDS, "migration_keys"> = {
+const KEYS: HistoryTableSpec<typeof KEY_FIELDS, "migration_keys"> = {
   name: "migration_keys",
   doc: "A device has made a key to a migration buffer for its driver. A reset invalidates it.",
   fields: KEY_FIELDS,

@@ -1,8 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { KIB } from "../../../runtime/address.ts";
-import { testBench } from "../../../runtime/dma/testing.ts";
-import { eventId } from "../../../runtime/event_vocabulary.ts";
-import { HeldResources } from "../../../runtime/held_resources.ts";
+import { eventId, HeldResources, KIB } from "@dmalab/runtime";
+import { testBench } from "@dmalab/runtime/dma";
 import { VFIO_TABLES } from "./vfio_tables.ts";
 
 Deno.test("pages of migration buffers are held by buffer and device, and reported by the event that took the first", () => {

@@ -1,30 +1,34 @@
 /** Bios and requests that a script builds by hand. */
-import type { NvmeDevice } from "../../../devices/nvme/nvme_device.ts";
-import type { DiskOp } from "../../../devices/nvme/nvme_disk.ts";
-import { NvmeRequest } from "../../../devices/nvme/driver/command/nvme_request.ts";
-import { type Bio, BIO_FLAG, type BioVec } from "../../../runtime/block/bio.ts";
-import { integritySegments, type Refusal, RequestMerger } from "../../../runtime/block/merge.ts";
-import { BioSplitter } from "../../../runtime/block/split.ts";
-import { blkStatusErrno, blkStatusName, KernelError } from "../../../runtime/errno.ts";
+import { type DiskOp, type NvmeDevice, NvmeRequest } from "@dmalab/devices/nvme";
+import {
+  type Bio,
+  BIO_FLAG,
+  BioSplitter,
+  type BioVec,
+  integritySegments,
+  type MergeRefusal,
+  RequestMerger,
+} from "@dmalab/runtime/block";
+import { blkStatusErrno, blkStatusName, KernelError } from "@dmalab/runtime";
 import { formatCount } from "../../text/numbers.ts";
-import type { Run } from "../../values/run.ts";
+import type { ExecutionContext } from "../../values/execution_context.ts";
 import { ScriptError } from "../../values/script_error.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
-import { BIO, BioTarget } from "../things/bio.ts";
-import { BUFFER } from "../things/buffer.ts";
-import { IO } from "../things/nvme/io.ts";
-import { NVME } from "../things/nvme/nvme.ts";
-import { DATA, LBA, onlyMemory, OP } from "../things/nvme/nvme_submit.ts";
-import { REQUEST } from "../things/nvme/request.ts";
+import { BIO, BioTarget } from "../types/bio.ts";
+import { BUFFER } from "../types/buffer.ts";
+import { IO } from "../types/nvme/io.ts";
+import { NVME } from "../types/nvme/nvme.ts";
+import { DATA, LBA, onlyMemory, OP } from "../types/nvme/nvme_submit.ts";
+import { REQUEST } from "../types/nvme/request.ts";
 import { builtin } from "../describe/builtin.ts";
 import { named, param } from "../describe/parameters.ts";
 import { TRANSLATED_MACHINE } from "./example_machines.ts";
 
-const MADE = param.thing("bio", BIO, "The result of bio().");
+const MADE = param.handle("bio", BIO, "The result of bio().");
 
 /** The machine's only disk, for a bio that names none. */
-function onlyDisk(run: Run): NvmeDevice {
-  const disks = [...run.lab.devices.values()].filter((device) => device.kind === "nvme");
+function onlyDisk(context: ExecutionContext): NvmeDevice {
+  const disks = [...context.lab.devices.values()].filter((device) => device.kind === "nvme");
   if (disks.length === 1) return disks[0]!;
   throw new ScriptError(
     "E0917",
@@ -34,8 +38,8 @@ function onlyDisk(run: Run): NvmeDevice {
 }
 
 /** Whether two runs of memory may stand in one bio: both RAM, or both of one provider. */
-function sameProvider(run: Run): (a: BioVec, b: BioVec) => boolean {
-  const { topology } = run.lab;
+function sameProvider(context: ExecutionContext): (a: BioVec, b: BioVec) => boolean {
+  const { topology } = context.lab;
   return (a, b) => topology.providerOf(a.phys) === topology.providerOf(b.phys);
 }
 
@@ -51,10 +55,10 @@ function datalessBytes(op: DiskOp, sizeBytes: number): number {
 
 /**
  * One request made of bios that the block layer joins. Nothing is submitted.
- * @see behaviour/block.md 1.3, 1.5, 1.6
+ * @see rules/block.md 1.3, 1.5, 1.6
  */
-function mergedRequest(run: Run, targets: readonly BioTarget[]): NvmeRequest {
-  const { events } = run.lab.machine;
+function mergedRequest(context: ExecutionContext, targets: readonly BioTarget[]): NvmeRequest {
+  const { events } = context.lab.machine;
   const { device } = targets[0]!;
   const disk = device.disk;
   const { gap } = disk.driver.blockRules;
@@ -88,7 +92,7 @@ function mergedRequest(run: Run, targets: readonly BioTarget[]): NvmeRequest {
 }
 
 /** What `request()` may be refused for. */
-type RequestRefusal = Refusal | "peer_memory" | "apart";
+type RequestRefusal = MergeRefusal | "peer_memory" | "apart";
 
 /** The merger's reason, or that of those that it need not look at. */
 function refusalOf(merger: RequestMerger, request: NvmeRequest, bio: Bio): RequestRefusal {
@@ -98,7 +102,7 @@ function refusalOf(merger: RequestMerger, request: NvmeRequest, bio: Bio): Reque
     : "apart";
 }
 
-/** What keeps a bio out of a request, in words. @see behaviour/block.md 1.4, 1.5 */
+/** What keeps a bio out of a request, in words. @see rules/block.md 1.4, 1.5 */
 const REFUSALS: Readonly<Record<RequestRefusal, string>> = {
   integrity:
     "only one of them has metadata, or together they exceed the limit of metadata segments",
@@ -136,11 +140,11 @@ export const BLOCK_CALLS: readonly FunctionSpec[] = [
     parameters: [
       OP,
       LBA,
-      named(param.thing("into", BUFFER, "Where data goes.")),
-      named(param.thing("from", BUFFER, "The source of the data.")),
+      named(param.handle("into", BUFFER, "Where data goes.")),
+      named(param.handle("from", BUFFER, "The source of the data.")),
       DATA,
-      named(param.thing("metadata", BUFFER, "Memory for the blocks' metadata.")),
-      named(param.thing("dev", NVME, "The disk; the machine's only one when left out.")),
+      named(param.handle("metadata", BUFFER, "Memory for the blocks' metadata.")),
+      named(param.handle("dev", NVME, "The disk; the machine's only one when left out.")),
       named(
         param.size(
           "bytes",
@@ -152,8 +156,8 @@ export const BLOCK_CALLS: readonly FunctionSpec[] = [
     doc: "Builds a bio. Nothing is submitted; bio_add() adds more memory.",
     example: `${TRANSLATED_MACHINE}let b = bio(read, lba: 0, into: alloc_pages(2))\n` +
       `assert b.bytes == 8KiB`,
-    run(run, [op, lba, into, from, data, metadata, dev, bytes]) {
-      const device = dev ?? onlyDisk(run);
+    run(context, [op, lba, into, from, data, metadata, dev, bytes]) {
+      const device = dev ?? onlyDisk(context);
       const bio = new BioTarget(
         device,
         op,
@@ -171,14 +175,14 @@ export const BLOCK_CALLS: readonly FunctionSpec[] = [
     name: "bio_add",
     parameters: [
       MADE,
-      param.thing("pages", BUFFER, "The memory."),
+      param.handle("pages", BUFFER, "The memory."),
     ],
     result: "bool",
     doc: "Adds memory to a bio. Returns false if it cannot share a bio with the memory already " +
       "there: peer memory is never mixed with RAM or with another provider's.",
     example: `${TRANSLATED_MACHINE}let b = bio(read, lba: 0)\n` +
       `assert bio_add(b, alloc_pages(1))\nassert b.vectors.length == 1`,
-    run: (run, [bio, pages]) => bio.add(pages.segments, sameProvider(run)),
+    run: (context, [bio, pages]) => bio.add(pages.segments, sameProvider(context)),
   }),
   builtin({
     name: "submit_bio",
@@ -193,7 +197,7 @@ export const BLOCK_CALLS: readonly FunctionSpec[] = [
   }),
   builtin({
     name: "request",
-    parameters: [param.thing("bio", BIO, "Bios of consecutive sectors.")],
+    parameters: [param.handle("bio", BIO, "Bios of consecutive sectors.")],
     variadic: true,
     result: REQUEST,
     doc: "Builds one request from bios that the block layer merges; EINVAL if it does not merge " +
@@ -202,6 +206,6 @@ export const BLOCK_CALLS: readonly FunctionSpec[] = [
 let b = bio(read, lba: 8, into: alloc_pages(1))
 assert request(a, b).bytes == 8KiB`,
     raises: ["EINVAL"],
-    run: (run, bios: readonly BioTarget[]) => mergedRequest(run, bios),
+    run: (context, bios: readonly BioTarget[]) => mergedRequest(context, bios),
   }),
 ];

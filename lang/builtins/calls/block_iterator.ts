@@ -1,10 +1,9 @@
 /** The block layer's DMA iterator, for a request's data and for its metadata. */
-import type { NvmeRequest } from "../../../devices/nvme/driver/command/nvme_request.ts";
-import { blockRules } from "../../../runtime/block/block_rules.ts";
-import { BlkDma, BlkDmaIter } from "../../../runtime/block/dma_iterator.ts";
-import type { Run } from "../../values/run.ts";
+import type { NvmeRequest } from "@dmalab/devices/nvme";
+import { BlkDma, BlkDmaIter, blockRules } from "@dmalab/runtime/block";
+import type { ExecutionContext } from "../../values/execution_context.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
-import { DMA_ITER } from "../things/dma_iter.ts";
+import { DMA_ITER } from "../types/dma_iter.ts";
 import { BY_ROLE, facts, kernelCall } from "./kernel_call.ts";
 import { DEV, STATE } from "./parameters.ts";
 import { builtin } from "../describe/builtin.ts";
@@ -37,19 +36,19 @@ assert blk_rq_integrity_dma_map_iter_start(req, ssd, state, iter)
 `;
 
 /** The iterator's functions, with the release's behaviour. */
-function blkDma(run: Run): BlkDma {
-  const { machine } = run.lab;
+function blkDma(context: ExecutionContext): BlkDma {
+  const { machine } = context.lab;
   return new BlkDma(machine, blockRules(machine.kernel));
 }
 
 /** Sets the request of events while the iterator works on it. */
 function forRequest<T>(
-  run: Run,
+  context: ExecutionContext,
   request: NvmeRequest,
   work: (blk: BlkDma) => T,
 ): T {
-  const blk = blkDma(run);
-  const { events } = run.lab.machine;
+  const blk = blkDma(context);
+  const { events } = context.lab.machine;
   const outer = events.context.enterRequest(request.id);
   try {
     return work(blk);
@@ -60,15 +59,19 @@ function forRequest<T>(
 
 /** Scripts pass the state to each step; C passes it to the first only. */
 const STEP = [BY_ROLE.req, DEV, STATE, BY_ROLE.iter] as const;
-type Step = Decoded<typeof STEP>;
+type IteratorStep = Decoded<typeof STEP>;
 
 function starting(method: "start" | "startMetadata") {
-  return (run: Run, [request, dev, state, target]: Step): boolean => {
-    const { recorder } = run;
+  return (context: ExecutionContext, [request, dev, state, target]: IteratorStep): boolean => {
+    const { recorder } = context;
     const before = recorder.events.length;
     const { iter } = target;
     state.device = dev;
-    const started = forRequest(run, request, (blk) => blk[method](request, dev, state.state, iter));
+    const started = forRequest(
+      context,
+      request,
+      (blk) => blk[method](request, dev, state.state, iter),
+    );
     state.kind = iter.kind;
     target.leftBy = recorder.events.slice(before);
     return started;
@@ -76,10 +79,10 @@ function starting(method: "start" | "startMetadata") {
 }
 
 function stepping(method: "next" | "nextMetadata") {
-  return (run: Run, [request, dev, , target]: Step): boolean => {
-    const { recorder } = run;
+  return (context: ExecutionContext, [request, dev, , target]: IteratorStep): boolean => {
+    const { recorder } = context;
     const before = recorder.events.length;
-    const found = forRequest(run, request, (blk) => blk[method](request, dev, target.iter));
+    const found = forRequest(context, request, (blk) => blk[method](request, dev, target.iter));
     target.leftBy = [...target.leftBy ?? [], ...recorder.events.slice(before)];
     return found;
   };
@@ -141,7 +144,7 @@ dma_unmap_phys(ssd, iter.addr, 32B, from_device)`,
     doc: "True if the whole request was mapped as one range: do not call the next function then.",
     example: `${STARTED}assert blk_rq_dma_map_coalesce(state)
 assert blk_rq_dma_unmap(req, ssd, state, 12KiB)`,
-    run: (run, [state]) => blkDma(run).coalesce(state.state),
+    run: (context, [state]) => blkDma(context).coalesce(state.state),
   }),
   kernelCall("blk_rq_dma_unmap", {
     result: "bool",
@@ -150,7 +153,7 @@ assert blk_rq_dma_unmap(req, ssd, state, 12KiB)`,
       "the driver must unmap each segment.",
     example: `${STARTED}assert blk_rq_dma_unmap(req, ssd, state, 12KiB)
 assert iommu.live_mappings == 0`,
-    run: (run, [request, dev, { state, kind }, mappedBytes]) =>
-      forRequest(run, request, (blk) => blk.unmap(request, dev, state, mappedBytes, kind)),
+    run: (context, [request, dev, { state, kind }, mappedBytes]) =>
+      forRequest(context, request, (blk) => blk.unmap(request, dev, state, mappedBytes, kind)),
   }),
 ];

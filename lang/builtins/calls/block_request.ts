@@ -1,26 +1,29 @@
 /** A request for any device: what a block layer would hand to a driver that the script has. */
-import type { DeviceBase } from "../../../devices/device_kind.ts";
-import { NvmeRequest } from "../../../devices/nvme/driver/command/nvme_request.ts";
-import { Bio } from "../../../runtime/block/bio.ts";
-import { blockRules } from "../../../runtime/block/block_rules.ts";
-import { integritySegments } from "../../../runtime/block/merge.ts";
-import { deriveLimits, type QueueLimits } from "../../../runtime/block/queue_limits.ts";
-import { BioSplitter } from "../../../runtime/block/split.ts";
-import { isPowerOfTwo, SECTOR_SIZE_BYTES } from "../../../runtime/address.ts";
-import type { Run } from "../../values/run.ts";
+import type { DeviceBase } from "@dmalab/devices";
+import { NvmeRequest } from "@dmalab/devices/nvme";
+import {
+  Bio,
+  BioSplitter,
+  blockRules,
+  deriveLimits,
+  integritySegments,
+  type QueueLimits,
+} from "@dmalab/runtime/block";
+import { isPowerOfTwo, SECTOR_SIZE_BYTES } from "@dmalab/runtime";
+import type { ExecutionContext } from "../../values/execution_context.ts";
 import { ScriptError } from "../../values/script_error.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
 import { builtin } from "../describe/builtin.ts";
 import { named, param } from "../describe/parameters.ts";
-import { BUFFER } from "../things/buffer.ts";
-import { DEVICE } from "../things/device.ts";
-import { DATA, LBA, onlyMemory, OP } from "../things/nvme/nvme_submit.ts";
-import { REQUEST } from "../things/nvme/request.ts";
+import { BUFFER } from "../types/buffer.ts";
+import { DEVICE } from "../types/device.ts";
+import { DATA, LBA, onlyMemory, OP } from "../types/nvme/nvme_submit.ts";
+import { REQUEST } from "../types/nvme/request.ts";
 import { checkWhole } from "./block.ts";
 
 /** Sectors that a queue takes at once when nothing else is said: 4 MiB. */
 const HW_SECTORS = 8192;
-const MOST_SEGMENTS = 65_535;
+const MAX_SEGMENTS = 65_535;
 
 /** What a driver would tell the block layer of its queue. */
 interface QueueWish {
@@ -29,8 +32,8 @@ interface QueueWish {
   readonly maxSegments: number;
 }
 
-function limitsOf(run: Run, wish: QueueWish): QueueLimits {
-  const { block } = run.lab.machine.kernel.strategies;
+function limitsOf(context: ExecutionContext, wish: QueueWish): QueueLimits {
+  const { block } = context.lab.machine.kernel.strategies;
   const { maxSegments, maxSegmentSizeBytes, virtBoundaryBytes } = wish;
   if (virtBoundaryBytes !== 0 && !isPowerOfTwo(virtBoundaryBytes)) {
     throw new ScriptError("E0919", "A virt_boundary is a power of two");
@@ -48,10 +51,15 @@ function limitsOf(run: Run, wish: QueueWish): QueueLimits {
 }
 
 /** The caller maps it and completes it. */
-function requestFor(run: Run, device: DeviceBase, bio: Bio, wish: QueueWish): NvmeRequest {
-  const { machine } = run.lab;
+function requestFor(
+  context: ExecutionContext,
+  device: DeviceBase,
+  bio: Bio,
+  wish: QueueWish,
+): NvmeRequest {
+  const { machine } = context.lab;
   const { events } = machine;
-  const limits = limitsOf(run, wish);
+  const limits = limitsOf(context, wish);
   const splitter = new BioSplitter(limits, blockRules(machine.kernel).gap, events);
   checkWhole(splitter, bio);
   const request = new NvmeRequest(device.name, bio.op, [bio], limits);
@@ -68,11 +76,11 @@ export const BLOCK_REQUEST_CALLS: readonly FunctionSpec[] = [
   builtin({
     name: "block_request",
     parameters: [
-      param.thing("dev", DEVICE, "The device that transfers the data."),
+      param.handle("dev", DEVICE, "The device that transfers the data."),
       OP,
       LBA,
-      named(param.thing("into", BUFFER, "Where data goes.")),
-      named(param.thing("from", BUFFER, "The source of the data.")),
+      named(param.handle("into", BUFFER, "Where data goes.")),
+      named(param.handle("from", BUFFER, "The source of the data.")),
       DATA,
       named(
         param.size(
@@ -88,7 +96,7 @@ export const BLOCK_REQUEST_CALLS: readonly FunctionSpec[] = [
         ),
         0,
       ),
-      named(param.int("max_segments", "The most segments. Default 128.", 1, MOST_SEGMENTS), 128),
+      named(param.int("max_segments", "The most segments. Default 128.", 1, MAX_SEGMENTS), 128),
     ],
     result: REQUEST,
     doc: "Builds a request for any device, in 512-byte blocks, as the block layer passes it to a " +
@@ -103,7 +111,7 @@ assert blk_rq_dma_map_iter_start(req, hba, state, dma_iter())
 assert blk_rq_dma_unmap(req, hba, state, 12KiB)`,
     raises: ["EINVAL"],
     run(
-      run,
+      context,
       [device, op, lba, into, from, data, virtBoundaryBytes, maxSegmentSizeBytes, maxSegments],
     ) {
       const vecs = onlyMemory(op, { into, from, data })?.segments ?? [];
@@ -115,7 +123,11 @@ assert blk_rq_dma_unmap(req, hba, state, 12KiB)`,
       if (sizeBytes % SECTOR_SIZE_BYTES !== 0) {
         throw new ScriptError("E0919", "A request has whole blocks of 512 bytes");
       }
-      return requestFor(run, device, bio, { virtBoundaryBytes, maxSegmentSizeBytes, maxSegments });
+      return requestFor(context, device, bio, {
+        virtBoundaryBytes,
+        maxSegmentSizeBytes,
+        maxSegments,
+      });
     },
   }),
 ];

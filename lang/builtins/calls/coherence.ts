@@ -1,21 +1,20 @@
 /** Who sees what of memory: the CPU's caches, and the pages of a confidential guest. */
-import type { PhysAddr } from "../../../runtime/address.ts";
-import { PAGE_SIZE_BYTES } from "../../../runtime/address.ts";
-import type { MemoryEncryption } from "../../../runtime/memory/memory_encryption.ts";
+import { PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
+import type { MemoryEncryption } from "@dmalab/runtime/memory";
 import { ScriptError } from "../../values/script_error.ts";
 import type { Value } from "../../values/value.ts";
-import { isThing } from "../arguments.ts";
+import { isHandle } from "../arguments.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
-import { BUFFER, physOf } from "../things/buffer.ts";
-import { CACHE_LINES, cacheLines } from "../things/dma/cache_lines.ts";
+import { BUFFER, physOf } from "../types/buffer.ts";
+import { CACHE_LINES, cacheLines } from "../types/dma/cache_lines.ts";
 import { PHYS } from "./parameters.ts";
 import { builtin } from "../describe/builtin.ts";
 import { optional, param, type Parameter } from "../describe/parameters.ts";
 
-const MOST_LOOKED_BYTES = 16 * 2 ** 20;
-const MOST_PAGES = 2 ** 20;
+const MAX_LOOKED_BYTES = 16 * 2 ** 20;
+const MAX_PAGES = 2 ** 20;
 
-const PAGES = param.int("pages", "How many pages from there on.", 1, MOST_PAGES);
+const PAGES = param.int("pages", "How many pages from there on.", 1, MAX_PAGES);
 
 /** Where to look: a buffer says how much, too. */
 const WHERE: Parameter<Value> = { ...PHYS, decode: null };
@@ -39,8 +38,8 @@ let m = dma_map_phys(ssd, page, 4KiB, to_device, cc_shared)
 assert m.branch == shared_reached and ssd.dma_read(m, 1) == bytes"5a"
 dma_unmap_phys(ssd, m, 4KiB, to_device, cc_shared)
 set_memory_encrypted(page, 1)`,
-    run(run, [from, pages]) {
-      const { encryption, memory } = run.lab.machine;
+    run(context, [from, pages]) {
+      const { encryption, memory } = context.lab.machine;
       const sizeBytes = pages * PAGE_SIZE_BYTES;
       if (!memory.covers(from, sizeBytes)) {
         throw new ScriptError("E0918", `There is no RAM at 0x${from.toString(16)} to convert`);
@@ -72,11 +71,11 @@ ssd.dma_write(m, bytes"01")
 assert cache_lines(page)[0].state == stale
 dma_unmap_phys(ssd, m, 4KiB, from_device)
 assert page[0] == 1`,
-    run(run, [where, size]) {
+    run(context, [where, size]) {
       const from = physOf(where);
       const sizeBytes = lookedBytes(where, size);
-      run.chargeMemory(sizeBytes);
-      return cacheLines(run.lab.machine, from, sizeBytes);
+      context.chargeMemory(sizeBytes);
+      return cacheLines(context.lab.machine, from, sizeBytes);
     },
   }),
   conversion(
@@ -93,13 +92,13 @@ assert page[0] == 1`,
 ];
 
 function lookedBytes(where: Value, size: number | undefined): number {
-  const whole = isThing(where, BUFFER) && where.target.segments.length === 1
+  const whole = isHandle(where, BUFFER) && where.target.segments.length === 1
     ? where.target.sizeBytes
     : undefined;
   const sizeBytes = size ?? whole;
   if (sizeBytes === undefined) {
     throw new ScriptError("E0919", "The number of bytes is missing", "write `size: 4KiB`");
   }
-  if (sizeBytes >= 1 && sizeBytes <= MOST_LOOKED_BYTES) return sizeBytes;
+  if (sizeBytes >= 1 && sizeBytes <= MAX_LOOKED_BYTES) return sizeBytes;
   throw new ScriptError("E0919", `Cannot look at the cache lines of ${sizeBytes} bytes`);
 }

@@ -1,6 +1,6 @@
 /** Reading what a kernel's log says of a fault. */
 import type { FunctionSpec } from "../../values/spec.ts";
-import { FAULT_LOG, readFaultLog } from "../things/fault_log.ts";
+import { FAULT_LOG, readFaultLog } from "../types/fault_log.ts";
 import { builtin } from "../describe/builtin.ts";
 import { param } from "../describe/parameters.ts";
 

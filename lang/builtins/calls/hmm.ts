@@ -2,27 +2,27 @@
 import {
   alignDown,
   DMA_MAPPING_ERROR,
+  KernelError,
   PAGE_SIZE_BYTES,
   type VirtAddr,
-} from "../../../runtime/address.ts";
-import { PeerMemo, peerMemo } from "../../../runtime/dma/paths/scatterlist_peer.ts";
-import { KernelError } from "../../../runtime/errno.ts";
+} from "@dmalab/runtime";
+import { PeerMemo, peerMemo } from "@dmalab/runtime/dma";
 import {
+  AddressSpace,
+  HMM_PFN,
   hmmDmaMapAlloc,
   hmmDmaMapFree,
   hmmDmaMapPfn,
   hmmDmaUnmapPfn,
-} from "../../../runtime/mm/hmm_calls.ts";
-import { AddressSpace } from "../../../runtime/mm/address_space.ts";
-import { HMM_PFN } from "../../../runtime/mm/hmm_pfn_list.ts";
-import { hmmRangeFault } from "../../../runtime/mm/range_fault.ts";
+  hmmRangeFault,
+} from "@dmalab/runtime/mm";
 import { ScriptError } from "../../values/script_error.ts";
 import {} from "../../values/value.ts";
 import { failure, raiseErrno, toInt } from "../arguments.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
-import { HMM_MAP, type HmmMapTarget, P2PDMA_STATE } from "../things/rdma/hmm_map.ts";
-import { MM } from "../things/rdma/mm.ts";
-import { migratePage, pagesOf } from "../things/rdma/mm_methods.ts";
+import { HMM_MAP, type HmmMapTarget, P2PDMA_STATE } from "../types/rdma/hmm_map.ts";
+import { MM } from "../types/rdma/mm.ts";
+import { migratePage, pagesOf } from "../types/rdma/mm_methods.ts";
 import { SIZE, VIRT } from "./parameters.ts";
 import { BY_ROLE, kernelCall } from "./kernel_call.ts";
 import { builtin } from "../describe/builtin.ts";
@@ -42,7 +42,7 @@ let at = mm.mmap(16KiB)
 /** The same without the process. */
 const CARD = MACHINE.split("let mm")[0]!;
 
-const PROCESS = param.thing("mm", MM, "The result of address_space().");
+const PROCESS = param.handle("mm", MM, "The result of address_space().");
 
 /** An entry that the map has: its number is one of the device's table. */
 function checkedEntry(index: number, { map }: HmmMapTarget): number {
@@ -57,8 +57,8 @@ export const HMM_CALLS: readonly FunctionSpec[] = [
     doc: "Creates a process with an empty address space.",
     example: `let mm = address_space()\nlet at = mm.mmap(8KiB)\nmm.write(at, bytes"01")\n` +
       `assert mm.pages == 1`,
-    run(run) {
-      const { machine } = run.lab;
+    run(context) {
+      const { machine } = context.lab;
       if (machine.config.pageSizeBytes !== PAGE_SIZE_BYTES) {
         throw new ScriptError("E0919", "Processes have pages of 4 KiB: leave `page_size` as it is");
       }
@@ -101,12 +101,12 @@ assert map.valid == 4 and map.entry(3).flags == [valid, write]
 hmm_dma_map_free(nic, map)`,
     raises: ["EFAULT", "EPERM", "ENOMEM"],
     context: "sleeps",
-    run(run, [mm, { map }, addr, pages, first, fault, write]) {
+    run(context, [mm, { map }, addr, pages, first, fault, write]) {
       const firstIndex = toInt(first, "first", 0, map.pfns.length - 1);
       const count = toInt(pages, "pages", 1, map.pfns.length - firstIndex);
-      run.chargeMemory(ENTRY_BYTES * count);
+      context.chargeMemory(ENTRY_BYTES * count);
       const valid = fault ? HMM_PFN.VALID : 0;
-      const error = hmmRangeFault(run.lab.machine, {
+      const error = hmmRangeFault(context.lab.machine, {
         mm,
         notifier: null,
         sequence: 0,
@@ -129,10 +129,10 @@ hmm_dma_map_free(nic, map)`,
 assert map.mode == iova and map.memory == 4KiB and map.state.size == 2MiB
 hmm_dma_map_free(nic, map)`,
     raises: ["EOPNOTSUPP", "ENOMEM"],
-    run(run, [device, count, entryBytes]) {
+    run(context, [device, count, entryBytes]) {
       if (entryBytes === 0) throw new ScriptError("E0919", "An entry covers at least one byte");
-      run.chargeMemory(ENTRY_BYTES * count);
-      const map = hmmDmaMapAlloc(run.lab.machine, device, count, entryBytes);
+      context.chargeMemory(ENTRY_BYTES * count);
+      const map = hmmDmaMapAlloc(context.lab.machine, device, count, entryBytes);
       if (typeof map === "number") {
         throw failure(map, `hmm_dma_map_alloc() fails for ${device.name}`);
       }
@@ -144,7 +144,7 @@ hmm_dma_map_free(nic, map)`,
     doc: "Frees the IOVA range and the lists. It unmaps nothing: unmap all entries first.",
     example: `${CARD}hmm_dma_map_free(nic, hmm_dma_map_alloc(nic, 4))
 assert iommu.live_mappings == 0`,
-    run: (run, [device, { map }]) => hmmDmaMapFree(run.lab.machine, device, map),
+    run: (context, [device, { map }]) => hmmDmaMapFree(context.lab.machine, device, map),
   }),
   kernelCall("hmm_dma_map_pfn", {
     result: "dma",
@@ -156,7 +156,7 @@ assert hmm_dma_map_pfn(nic, map, 2) == map.state.addr + 8KiB
 assert hmm_dma_unmap_pfn(nic, map, 2)
 hmm_dma_map_free(nic, map)`,
     raises: ["ENOMEM", "EFAULT"],
-    run(run, [device, target, index, p2p]) {
+    run(context, [device, target, index, p2p]) {
       const entry = checkedEntry(index, target);
       if (!target.map.pfns.has(entry, HMM_PFN.VALID)) {
         throw new ScriptError(
@@ -165,7 +165,7 @@ hmm_dma_map_free(nic, map)`,
           "call hmm_range_fault first; the caller must know that the entry is valid",
         );
       }
-      const { machine } = run.lab;
+      const { machine } = context.lab;
       const memo = machine.peers === null ? null : p2p ?? peerMemo(machine);
       const address = hmmDmaMapPfn(machine, device, target.map, entry, memo);
       if (address !== DMA_MAPPING_ERROR) return address;
@@ -181,8 +181,8 @@ hmm_range_fault(mm, map, at, 4)
 assert not hmm_dma_unmap_pfn(nic, map, 0)
 hmm_dma_map_free(nic, map)`,
     raises: ["EFAULT"],
-    run: (run, [device, target, index]) =>
-      hmmDmaUnmapPfn(run.lab.machine, device, target.map, checkedEntry(index, target)),
+    run: (context, [device, target, index]) =>
+      hmmDmaUnmapPfn(context.lab.machine, device, target.map, checkedEntry(index, target)),
   }),
   builtin({
     name: "mmu_notifier_invalidate_range_start",

@@ -1,13 +1,11 @@
 /** What drivers use of a kernel besides mapping: its allocators, and its locks. */
-import { KernelError } from "../../../runtime/errno.ts";
-import { FAULT, type FaultPoint } from "../../../runtime/faults.ts";
-import { kmalloc, vmalloc } from "../../../runtime/memory/kernel_allocators.ts";
-import type { HostBuffer } from "../../../runtime/memory/host_buffer.ts";
-import type { Run } from "../../values/run.ts";
+import { FAULT, type FaultPoint, KernelError } from "@dmalab/runtime";
+import { type HostBuffer, kmalloc, vmalloc } from "@dmalab/runtime/memory";
+import type { ExecutionContext } from "../../values/execution_context.ts";
 import { ScriptError } from "../../values/script_error.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
 import { refusing } from "../arguments.ts";
-import { BUFFER } from "../things/buffer.ts";
+import { BUFFER } from "../types/buffer.ts";
 import { builtin } from "../describe/builtin.ts";
 import { param } from "../describe/parameters.ts";
 import { TRANSLATED_MACHINE } from "./example_machines.ts";
@@ -20,14 +18,14 @@ const LENGTH = param.size("size", "How many bytes.");
 
 /** Allocates memory, unless the allocation is injected to fail. */
 function take(
-  run: Run,
+  context: ExecutionContext,
   call: string,
   point: FaultPoint,
   sizeBytes: number,
   from: typeof kmalloc,
 ): HostBuffer {
-  const { machine } = run.lab;
-  run.chargeMemory(PAGE_COST_BYTES * Math.ceil(sizeBytes / machine.pages.pageSizeBytes));
+  const { machine } = context.lab;
+  context.chargeMemory(PAGE_COST_BYTES * Math.ceil(sizeBytes / machine.pages.pageSizeBytes));
   if (machine.faults !== null && machine.faults.errnoAt(point) !== 0) {
     throw new KernelError("ENOMEM", `${call}() cannot allocate ${sizeBytes} bytes`);
   }
@@ -35,12 +33,12 @@ function take(
 }
 
 /** Contiguous where that can be had, else of single pages. */
-function takeEither(run: Run, sizeBytes: number): HostBuffer {
+function takeEither(context: ExecutionContext, sizeBytes: number): HostBuffer {
   try {
-    return take(run, "kvmalloc", FAULT.alloc_pages, sizeBytes, kmalloc);
+    return take(context, "kvmalloc", FAULT.alloc_pages, sizeBytes, kmalloc);
   } catch (error) {
     if (!(error instanceof KernelError)) throw error;
-    return take(run, "kvmalloc", FAULT.kvmalloc, sizeBytes, vmalloc);
+    return take(context, "kvmalloc", FAULT.kvmalloc, sizeBytes, vmalloc);
   }
 }
 
@@ -56,7 +54,7 @@ let m = dma_map_single(ssd, mem, mem.size, to_device)
 dma_unmap_single(ssd, m, mem.size, to_device)`,
     raises: ["ENOMEM"],
     context: "gfp",
-    run: (run, [sizeBytes]) => take(run, "kmalloc", FAULT.alloc_pages, sizeBytes, kmalloc),
+    run: (context, [sizeBytes]) => take(context, "kmalloc", FAULT.alloc_pages, sizeBytes, kmalloc),
   }),
   builtin({
     name: "vmalloc",
@@ -73,7 +71,7 @@ let m = dma_map_page(ssd, mem.pages[1], 0, 4KiB, to_device)
 dma_unmap_page(ssd, m, 4KiB, to_device)`,
     raises: ["ENOMEM"],
     context: "sleeps",
-    run: (run, [sizeBytes]) => take(run, "vmalloc", FAULT.kvmalloc, sizeBytes, vmalloc),
+    run: (context, [sizeBytes]) => take(context, "vmalloc", FAULT.kvmalloc, sizeBytes, vmalloc),
   }),
   builtin({
     name: "kvmalloc",
@@ -86,7 +84,7 @@ dma_unmap_page(ssd, m, 4KiB, to_device)`,
 inject alloc_pages { assert kvmalloc(16KiB).segments.length == 4 }`,
     raises: ["ENOMEM"],
     context: "sleeps",
-    run: (run, [sizeBytes]) => takeEither(run, sizeBytes),
+    run: (context, [sizeBytes]) => takeEither(context, sizeBytes),
   }),
   builtin({
     name: "spin_lock",
@@ -103,7 +101,7 @@ expect warning sleep_in_atomic {
 dma_free_coherent(ssd, dma_alloc_coherent(ssd, 4KiB, atomic: true))
 spin_unlock()
 dma_unmap_phys(ssd, m, 4KiB, to_device)`,
-    run: (run) => run.lab.machine.context.lock(),
+    run: (context) => context.lab.machine.context.lock(),
   }),
   builtin({
     name: "spin_unlock",

@@ -1,25 +1,25 @@
 /** Functions of the kernel as functions of the language: what rows of the vocabulary say of them. */
-import { PAGE_SIZE_BYTES } from "../../../runtime/address.ts";
-import type { Role } from "../../../runtime/vocabulary/call_roles.ts";
+import { PAGE_SIZE_BYTES } from "@dmalab/runtime";
 import {
+  type ArgumentRole,
   KERNEL_FUNCTIONS,
   type KernelFunction,
   type KernelRow,
-} from "../../../runtime/vocabulary/kernel_calls.ts";
+} from "@dmalab/runtime/vocabulary";
 import { ScriptError } from "../../values/script_error.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
 import type { Handle, Value } from "../../values/value.ts";
-import { toItems, toThing } from "../arguments.ts";
+import { toHandle, toItems } from "../arguments.ts";
 import { builtin, type FunctionEntry } from "../describe/builtin.ts";
 import type { Form } from "../describe/form.ts";
 import { named, optional, param, type Parameter } from "../describe/parameters.ts";
-import { BUFFER, physOf } from "../things/buffer.ts";
-import { DEVICE } from "../things/device.ts";
-import { mappedAddress } from "../things/dma/mapping.ts";
-import { SCATTERLIST } from "../things/dma/scatterlist.ts";
-import { DMA_ITER } from "../things/dma_iter.ts";
-import { REQUEST } from "../things/nvme/request.ts";
-import { type HmmMapTarget, P2PDMA_STATE } from "../things/rdma/hmm_map.ts";
+import { BUFFER, physOf } from "../types/buffer.ts";
+import { DEVICE } from "../types/device.ts";
+import { mappedAddress } from "../types/dma/mapping.ts";
+import { SCATTERLIST } from "../types/dma/scatterlist.ts";
+import { DMA_ITER } from "../types/dma_iter.ts";
+import { REQUEST } from "../types/nvme/request.ts";
+import { type HmmMapTarget, P2PDMA_STATE } from "../types/rdma/hmm_map.ts";
 import { ATOMIC, ATTRS, DEV, DIR, PHYS, SIZE, STATE } from "./parameters.ts";
 
 /** More pages than one map may have. */
@@ -32,8 +32,8 @@ function heldMap(value: Value): HmmMapTarget {
   throw new ScriptError("E0919", "The map was freed: its lists are gone");
 }
 
-const SG = param.thing("sg", SCATTERLIST, "The result of scatterlist().");
-const PROVIDER = param.thing("provider", DEVICE, "The device whose memory is used.");
+const SG = param.handle("sg", SCATTERLIST, "The result of scatterlist().");
+const PROVIDER = param.handle("provider", DEVICE, "The device whose memory is used.");
 
 /** What arguments of kernel functions are in scripts, by their roles; null where only C passes them. */
 export const BY_ROLE = {
@@ -43,12 +43,12 @@ export const BY_ROLE = {
   bar_offset: optional(param.size("offset", "Offset in the BAR. Default 0B."), 0),
   bar_size: optional(param.size("size", "How many bytes. Default: the rest of the BAR."), 0),
   buf: param.of("buf", ["@buffer", "phys"], "The buffer; it must be contiguous.", physOf),
-  client: param.thing("client", DEVICE, "The device that reads or writes it."),
+  client: param.handle("client", DEVICE, "The device that reads or writes it."),
   clients: param.of(
     "clients",
     "list",
     "The devices that read or write it.",
-    (value) => toItems(value, "clients").map((item) => toThing(item, DEVICE, "a client")),
+    (value) => toItems(value, "clients").map((item) => toHandle(item, DEVICE, "a client")),
   ),
   count: null,
   cpu: null,
@@ -68,7 +68,7 @@ export const BY_ROLE = {
   gfp: ATOMIC,
   handle: null,
   index: param.int("index", "Which entry, from 0."),
-  iter: param.thing("iter", DMA_ITER, "The result of dma_iter()."),
+  iter: param.handle("iter", DMA_ITER, "The result of dma_iter()."),
   map: param.of("map", "@hmm_map", "The result of hmm_dma_map_alloc().", heldMap),
   map_dev: DEV,
   map_type: null,
@@ -85,11 +85,11 @@ export const BY_ROLE = {
     physOf,
   ),
   pages: param.int("pages", "How many pages of 4 KiB.", 1, MAX_PAGES),
-  pdev: param.thing("dev", DEVICE, "The device that has the memory."),
-  peer_memory: param.thing("buffer", BUFFER, "Peer memory of the device."),
+  pdev: param.handle("dev", DEVICE, "The device that has the memory."),
+  peer_memory: param.handle("buffer", BUFFER, "Peer memory of the device."),
   peer_size: null,
   peers: optional(
-    param.thing(
+    param.handle(
       "p2p",
       P2PDMA_STATE,
       "The batch's last lookup of a peer. Default: none.",
@@ -100,17 +100,17 @@ export const BY_ROLE = {
   provider: PROVIDER,
   provider_dev: PROVIDER,
   publish: param.bool("publish", "Whether pci_p2pmem_find offers it."),
-  req: param.thing("req", REQUEST, "The result of request()."),
+  req: param.handle("req", REQUEST, "The result of request()."),
   sg: SG,
   sgt: { ...SG, name: "sgt" },
   shared: null,
   size: SIZE,
   state: STATE,
   verbose: named(param.bool("verbose", "Warn about obstacles. Default true."), true),
-} satisfies { readonly [R in Role]: Parameter<unknown> | null };
+} satisfies { readonly [R in ArgumentRole]: Parameter<unknown> | null };
 
 type ParametersOf<R extends readonly unknown[]> = R extends
-  readonly [infer First extends Role, ...infer Rest]
+  readonly [infer First extends ArgumentRole, ...infer Rest]
   ? (typeof BY_ROLE)[First] extends infer P extends Parameter<unknown>
     ? readonly [P, ...ParametersOf<Rest>]
   : ParametersOf<Rest>

@@ -1,15 +1,15 @@
 /** Time, chance, quizzes, and the state that the two-step API wants. */
 import { formatValue } from "../../render/value_text.ts";
-import { kindOf } from "../../values/kinds.ts";
+import { typeOf } from "../../values/value_types.ts";
 import { LIST_BYTES, NEW_ITEM_BYTES, RECORD_BYTES } from "../../values/limits.ts";
 import type { WrongAnswer } from "../../values/question.ts";
-import type { Run } from "../../values/run.ts";
+import type { ExecutionContext } from "../../values/execution_context.ts";
 import { madeStep, sequenceChoices } from "../../values/sequences.ts";
 import { ScriptError } from "../../values/script_error.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
 import { RecordValue, type Value } from "../../values/value.ts";
-import { IOVA_STATE, newIovaState } from "../things/dma/iova_state.ts";
-import { LATENCIES } from "../things/latencies.ts";
+import { IOVA_STATE, newIovaState } from "../types/dma/iova_state.ts";
+import { LATENCIES } from "../types/latencies.ts";
 import { rangeValue } from "../values/list.ts";
 import { builtin } from "../describe/builtin.ts";
 import { param } from "../describe/parameters.ts";
@@ -17,7 +17,7 @@ import { param } from "../describe/parameters.ts";
 const ENTRIES = ["answer", "rule", "hint"] as const;
 
 /** One item of `wrong`: a record with the three entries, its answer of the right one's kind. */
-function wrongAnswer(item: Value, right: Value, run: Run): WrongAnswer {
+function wrongAnswer(item: Value, right: Value, context: ExecutionContext): WrongAnswer {
   const [answer, rule, hint] = item instanceof RecordValue
     ? ENTRIES.map((entry) => item.entries.get(entry))
     : [];
@@ -28,10 +28,10 @@ function wrongAnswer(item: Value, right: Value, run: Run): WrongAnswer {
       '`{ answer: 4KiB, rule: "dma.1.6", hint: "…" }`',
     );
   }
-  if (kindOf(answer) !== kindOf(right)) {
+  if (typeOf(answer) !== typeOf(right)) {
     throw new ScriptError("E0919", "A wrong answer of a quiz has the kind of the right one");
   }
-  return { answer: formatValue(answer, run), rule, hint };
+  return { answer: formatValue(answer, context), rule, hint };
 }
 
 export const MACHINE_CALLS: readonly FunctionSpec[] = [
@@ -50,7 +50,7 @@ export const MACHINE_CALLS: readonly FunctionSpec[] = [
     result: "duration",
     doc: "Virtual time of the current CPU since the machine was ready.",
     example: `advance 5us\nassert now() == 5us`,
-    run: (run) => run.lab.machine.clock.nowNs,
+    run: (context) => context.lab.machine.clock.nowNs,
   }),
   builtin({
     name: "latencies",
@@ -61,7 +61,7 @@ export const MACHINE_CALLS: readonly FunctionSpec[] = [
       "that depends on time.",
     example: `machine { latencies { iotlb_sync = 300ns } }\n` +
       `assert latencies().iotlb_sync == 300ns\nshow latencies()`,
-    run: (run) => run.lab.config,
+    run: (context) => context.lab.config,
   }),
   builtin({
     name: "random",
@@ -71,12 +71,12 @@ export const MACHINE_CALLS: readonly FunctionSpec[] = [
       "A number from a range, drawn by the machine's seeded generator: the same seed gives the " +
       "same numbers.",
     example: `assert (0..6).contains(random(0..6))`,
-    run(run, [range]) {
+    run(context, [range]) {
       const { first, end } = range;
       if (end <= first) {
         throw new ScriptError("E0919", "Cannot choose from an empty range");
       }
-      return rangeValue(range, run.lab.machine.random.between(first, end));
+      return rangeValue(range, context.lab.machine.random.between(first, end));
     },
   }),
   builtin({
@@ -98,13 +98,13 @@ export const MACHINE_CALLS: readonly FunctionSpec[] = [
       `assert ops.length >= 3 and ops.all(o => o.page < 8)\n` +
       `property "counts" forall ops in sequence(0..=9, [1, 2]) {\n` +
       `  assert ops.length <= 9\n}`,
-    run(run, [length, of]) {
+    run(context, [length, of]) {
       const choices = sequenceChoices(length, of);
       if (typeof choices === "string") throw new ScriptError("E0919", choices);
       const { longest, shortest, step } = choices;
-      const below = (limit: number) => run.lab.machine.random.below(limit);
+      const below = (limit: number) => context.lab.machine.random.below(limit);
       const steps = shortest + below(longest - shortest + 1);
-      run.chargeMemory(LIST_BYTES + (RECORD_BYTES + NEW_ITEM_BYTES) * steps);
+      context.chargeMemory(LIST_BYTES + (RECORD_BYTES + NEW_ITEM_BYTES) * steps);
       return Array.from({ length: steps }, () => madeStep(step, below));
     },
   }),
@@ -130,9 +130,9 @@ export const MACHINE_CALLS: readonly FunctionSpec[] = [
       `  quiz("The driver maps {size}. How much does the IOMMU map?", mapped, [\n` +
       `    { answer: size, rule: "dma.1.6", hint: "an IOMMU maps whole granules" },\n  ])\n` +
       `  dma_unmap_phys(nic, mapping, size, to_device)\n}`,
-    run(run, [text, right, items]) {
-      const answer = formatValue(right, run);
-      const wrong = items.map((item) => wrongAnswer(item, right, run));
+    run(context, [text, right, items]) {
+      const answer = formatValue(right, context);
+      const wrong = items.map((item) => wrongAnswer(item, right, context));
       const answers = [answer, ...wrong.map((each) => each.answer)];
       const twice = answers.find((each, index) => answers.indexOf(each) !== index);
       if (twice !== undefined) {
@@ -142,7 +142,7 @@ export const MACHINE_CALLS: readonly FunctionSpec[] = [
           "draw values for which the right answer and each mistake differ",
         );
       }
-      run.ask({ text, answer, wrong });
+      context.ask({ text, answer, wrong });
       return null;
     },
   }),

@@ -1,23 +1,20 @@
 /** Host memory: taking it, looking into it, writing to it. */
-import type { PhysAddr } from "../../../runtime/address.ts";
-import { PAGE_SIZE_BYTES } from "../../../runtime/address.ts";
-import { KernelError } from "../../../runtime/errno.ts";
-import { FAULT } from "../../../runtime/faults.ts";
+import { FAULT, KernelError, PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
 import {
   allocateBuffer,
   allocatePages,
   type BufferRequest,
   claimBuffer,
-} from "../../../runtime/memory/allocate_buffer.ts";
-import { HostBuffer } from "../../../runtime/memory/host_buffer.ts";
-import type { Run } from "../../values/run.ts";
+  HostBuffer,
+} from "@dmalab/runtime/memory";
+import type { ExecutionContext } from "../../values/execution_context.ts";
 import { ScriptError } from "../../values/script_error.ts";
 import type { Value } from "../../values/value.ts";
-import { bufferHome, isThing, refusing, toItems, toPhys, toSegment } from "../arguments.ts";
+import { bufferHome, isHandle, refusing, toItems, toPhys, toSegment } from "../arguments.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
-import { BUFFER, contentOf, toFillPattern } from "../things/buffer.ts";
-import { COHERENT_MEMORY } from "../things/dma/coherent_memory.ts";
-import { REGION } from "../things/region.ts";
+import { BUFFER, contentOf, toFillPattern } from "../types/buffer.ts";
+import { COHERENT_MEMORY } from "../types/dma/coherent_memory.ts";
+import { REGION } from "../types/region.ts";
 import { builtin } from "../describe/builtin.ts";
 import { named, optional, param } from "../describe/parameters.ts";
 
@@ -28,9 +25,9 @@ const HASHED_PAGE_STEPS = PAGE_SIZE_BYTES / 4;
 
 /** The physical address a value begins at: a buffer, coherent memory, or an address itself. */
 function physOfValue(value: Value, what: string): PhysAddr {
-  if (isThing(value, BUFFER)) return value.target.phys;
-  if (isThing(value, COHERENT_MEMORY)) return value.target.memory.physOf(0);
-  if (isThing(value, REGION)) return value.target.basePhys;
+  if (isHandle(value, BUFFER)) return value.target.phys;
+  if (isHandle(value, COHERENT_MEMORY)) return value.target.memory.physOf(0);
+  if (isHandle(value, REGION)) return value.target.basePhys;
   return toPhys(value, what);
 }
 
@@ -48,8 +45,8 @@ function checkCovered(
 }
 
 /** A place where memory is allocated, which may be injected to fail. */
-function passAllocation(run: Run): void {
-  const { faults } = run.lab.machine;
+function passAllocation(context: ExecutionContext): void {
+  const { faults } = context.lab.machine;
   if (faults === null || faults.errnoAt(FAULT.alloc_pages) === 0) return;
   throw new KernelError("ENOMEM", "No pages of memory are free");
 }
@@ -67,24 +64,24 @@ export const MEMORY_CALLS: readonly FunctionSpec[] = [
         true,
       ),
       named(param.int("order", "Blocks of 2^order pages, aligned to their size.", 0, 18)),
-      named(param.thing("region", REGION, "The region of the machine to allocate from.")),
+      named(param.handle("region", REGION, "The region of the machine to allocate from.")),
     ],
     result: BUFFER,
     doc: "Allocates pages of host memory. The simulator's own pages never lie below 1 MiB.",
     example: `let buf = alloc_pages(4, contiguous: false)\nassert buf.segments.length == 4`,
     raises: ["ENOMEM"],
-    run(run, [count, contiguous, order, region]) {
+    run(context, [count, contiguous, order, region]) {
       if (region !== undefined && region.type !== "ram") {
         throw new ScriptError(
           "E0919",
           `Cannot allocate pages of region "${region.name}": it is ${region.type}, and pages are RAM`,
         );
       }
-      passAllocation(run);
+      passAllocation(context);
       const target = region === undefined ? {} : { region: region.name };
       const aligned = order === undefined ? {} : { orderAligned: order };
       return refusing(() =>
-        allocatePages(bufferHome(run), { pages: count, contiguous, ...aligned, ...target })
+        allocatePages(bufferHome(context), { pages: count, contiguous, ...aligned, ...target })
       );
     },
   }),
@@ -116,8 +113,8 @@ export const MEMORY_CALLS: readonly FunctionSpec[] = [
     example: `let buf = buffer(size: 7KiB, offset: 512B, pieces: 2, piece: 3584B)\n` +
       `assert buf.segments.map(s => s.phys % 4KiB) == [512, 0]`,
     raises: ["ENOMEM"],
-    run(run, [sizeBytes, offsetBytes, pieces, pieceBytes, strideBytes, fill, segments]) {
-      const home = bufferHome(run);
+    run(context, [sizeBytes, offsetBytes, pieces, pieceBytes, strideBytes, fill, segments]) {
+      const home = bufferHome(context);
       if (segments !== undefined) {
         const buffer = refusing(() => claimBuffer(home, segments));
         if (fill !== undefined) buffer.fill(fill);
@@ -131,7 +128,7 @@ export const MEMORY_CALLS: readonly FunctionSpec[] = [
         strideBytes,
         fill,
       };
-      passAllocation(run);
+      passAllocation(context);
       const request = Object.fromEntries(
         Object.entries(wanted).filter(([, value]) => value !== undefined),
       ) as BufferRequest;
@@ -146,10 +143,10 @@ export const MEMORY_CALLS: readonly FunctionSpec[] = [
     doc: "The page with this frame number as a buffer, whatever owns it. It allocates nothing.",
     example: `let buf = alloc_pages(1, contiguous: true)\npoke(buf.phys, bytes"2a")\n` +
       `assert buf.pages.first == buf.phys\nassert page(0x100).phys == 1MiB as phys`,
-    run(run, [pfn]) {
+    run(context, [pfn]) {
       const address = pfn * PAGE_SIZE_BYTES as PhysAddr;
-      checkCovered(run.lab.machine.memory, address, PAGE_SIZE_BYTES);
-      return new HostBuffer(bufferHome(run), [{ phys: address, sizeBytes: PAGE_SIZE_BYTES }]);
+      checkCovered(context.lab.machine.memory, address, PAGE_SIZE_BYTES);
+      return new HostBuffer(bufferHome(context), [{ phys: address, sizeBytes: PAGE_SIZE_BYTES }]);
     },
   }),
   builtin({
@@ -162,9 +159,9 @@ export const MEMORY_CALLS: readonly FunctionSpec[] = [
     doc: "Writes bytes into physical memory, as the CPU does.",
     example: `let buf = alloc_pages(1)\npoke(buf.phys + 16B, bytes"de ad")\n` +
       `assert buf[17] == 0xad`,
-    run(run, [to, bytes]) {
-      checkCovered(run.lab.machine.memory, to, bytes.length);
-      new HostBuffer(bufferHome(run), [{ phys: to, sizeBytes: bytes.length }]).writeAll(bytes);
+    run(context, [to, bytes]) {
+      checkCovered(context.lab.machine.memory, to, bytes.length);
+      new HostBuffer(bufferHome(context), [{ phys: to, sizeBytes: bytes.length }]).writeAll(bytes);
     },
   }),
   builtin({
@@ -179,11 +176,11 @@ export const MEMORY_CALLS: readonly FunctionSpec[] = [
     doc: "Reads bytes of physical memory, as the CPU does.",
     example: `let buf = buffer(size: 4KiB, fill: counting)\n` +
       `assert peek(buf.phys + 4B, 2B) == bytes"04 05"`,
-    run(run, [from, sizeBytes, cached]) {
-      run.chargeMemory(sizeBytes);
-      checkCovered(run.lab.machine.memory, from, sizeBytes);
+    run(context, [from, sizeBytes, cached]) {
+      context.chargeMemory(sizeBytes);
+      checkCovered(context.lab.machine.memory, from, sizeBytes);
       const bytes = new Uint8Array(sizeBytes);
-      const { checker, memory, hostMemory } = run.lab.machine;
+      const { checker, memory, hostMemory } = context.lab.machine;
       if (cached) checker?.memory.peeked(from, sizeBytes);
       (cached ? hostMemory : memory).read(from, bytes, 0, sizeBytes);
       return bytes;
@@ -206,11 +203,11 @@ export const MEMORY_CALLS: readonly FunctionSpec[] = [
     doc: "A 32-bit checksum of the content (FNV-1a): equal contents have equal ones.",
     example: `let a = buffer(size: 4KiB, fill: counting)\n` +
       `assert checksum(a) == checksum(a.bytes)`,
-    run(run, [value]) {
-      const content = contentOf(value, run)!;
+    run(context, [value]) {
+      const content = contentOf(value, context)!;
       let hash = 0x811c9dc5;
       for (let at = 0; at < content.length; at++) {
-        if (at % PAGE_SIZE_BYTES === 0) run.work(HASHED_PAGE_STEPS);
+        if (at % PAGE_SIZE_BYTES === 0) context.work(HASHED_PAGE_STEPS);
         hash = Math.imul(hash ^ content[at]!, 0x01000193);
       }
       return hash >>> 0;

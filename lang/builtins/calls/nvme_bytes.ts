@@ -1,15 +1,21 @@
 /** Commands for a disk, SGL descriptors and PRP entries as bytes: written by hand, right or wrong. */
-import { commandBytes, sglDescriptorBytes, u64Bytes } from "../../../devices/nvme/command_bytes.ts";
+import { commandBytes, sglDescriptorBytes, u64Bytes } from "@dmalab/devices/nvme";
 import { describeValue } from "../../values/operators.ts";
 import { ScriptError } from "../../values/script_error.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
-import { BytesValue, Quantity, type RecordValue, type Value, Word } from "../../values/value.ts";
+import {
+  BytesValue,
+  EnumValue,
+  Quantity,
+  type RecordValue,
+  type Value,
+} from "../../values/value.ts";
 import { toInt } from "../arguments.ts";
 import { builtin } from "../describe/builtin.ts";
 import { addressOf, named, param } from "../describe/parameters.ts";
-import type { Wide } from "../wide.ts";
+import type { U64 } from "../wide.ts";
 
-function toWide(value: Value, what: string): Wide {
+function toWide(value: Value, what: string): U64 {
   if (typeof value === "number") return toInt(value, what, 0);
   if (value instanceof Quantity && value.kind === "dma") return addressOf(value);
   if (value instanceof BytesValue && value.bytes.length === 8) return value.bytes;
@@ -20,7 +26,7 @@ function toWide(value: Value, what: string): Wide {
   );
 }
 
-const wideBytes = (value: Wide) => typeof value === "number" ? u64Bytes(value) : value;
+const wideBytes = (value: U64) => typeof value === "number" ? u64Bytes(value) : value;
 
 const wide = (name: string, doc: string) =>
   named(
@@ -36,7 +42,7 @@ const SGL_TYPE_BYTES: Readonly<Record<string, number>> = {
 
 function toTypeByte(value: Value): number {
   if (typeof value === "number") return toInt(value, "type", 0, 255);
-  const byte = value instanceof Word ? SGL_TYPE_BYTES[value.name] : undefined;
+  const byte = value instanceof EnumValue ? SGL_TYPE_BYTES[value.name] : undefined;
   if (byte !== undefined) return byte;
   throw new ScriptError(
     "E0919",
@@ -148,8 +154,8 @@ assert nvme_command(2, prp1: bytes"01 00 00 00 00 00 00 ff")[31] == 0xff`,
     doc: "A PRP list as bytes: eight per entry. Nothing is validated.",
     example: `assert prp_entries([0x1000 as dma, bytes"08 00 00 00 00 00 00 00"]) ==
   bytes"00 10 00 00 00 00 00 00 08 00 00 00 00 00 00 00"`,
-    run(run, [items]) {
-      run.chargeMemory(8 * items.length);
+    run(context, [items]) {
+      context.chargeMemory(8 * items.length);
       const bytes = new Uint8Array(8 * items.length);
       items.forEach((item, index) => bytes.set(wideBytes(toWide(item, "an entry")), 8 * index));
       return bytes;

@@ -3,21 +3,20 @@ import {
   acsPresent,
   type AcsService,
   isAcsService,
-} from "../../../devices/pci/peers/access_control.ts";
-import { readPeerChoice } from "../../../devices/pci/peers/enable_text.ts";
-import type { PciFunction } from "../../../devices/pci/pci_function.ts";
-import { errnoName, KernelError } from "../../../runtime/errno.ts";
-import { type Call, callOf } from "../../../runtime/dma/calls/call_events.ts";
-import type { EventFields, KernelCall } from "../../../runtime/event_vocabulary.ts";
-import type { Run } from "../../values/run.ts";
+  type PciFunction,
+  readPeerChoice,
+} from "@dmalab/devices/pci";
+import { errnoName, type EventFields, type KernelCall, KernelError } from "@dmalab/runtime";
+import { type Call, callOf } from "@dmalab/runtime/dma";
+import type { ExecutionContext } from "../../values/execution_context.ts";
 import { ScriptError } from "../../values/script_error.ts";
-import { type Value, Word } from "../../values/value.ts";
-import { isThing, toItems, wrongKind } from "../arguments.ts";
+import { EnumValue, type Value } from "../../values/value.ts";
+import { isHandle, toItems, wrongType } from "../arguments.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
-import { DEVICE } from "../things/device.ts";
+import { DEVICE } from "../types/device.ts";
 import { deviceValue } from "../node_types.ts";
-import { PORT } from "../things/pci/port.ts";
-import { TOPOLOGY } from "../things/pci/topology.ts";
+import { PORT } from "../types/pci/port.ts";
+import { TOPOLOGY } from "../types/pci/topology.ts";
 import { kernelCall } from "./kernel_call.ts";
 import { builtin } from "../describe/builtin.ts";
 import { param } from "../describe/parameters.ts";
@@ -42,14 +41,14 @@ const FIND = callOf("pci_p2pmem_find");
  * @param device The device it is asked for: the one that would do the DMA, or that has the memory.
  */
 export function calling<C extends KernelCall, T>(
-  run: Run,
+  context: ExecutionContext,
   ids: Call<C>,
   device: string | null,
   args: EventFields<`call.${C}`>,
   work: () => T,
   end: (value: T) => EventFields<`ret.${C}`>,
 ): T {
-  const { events } = run.lab.machine;
+  const { events } = context.lab.machine;
   const outer = events.context.enterDevice(device);
   if (events.tick(ids.call)) events.emit(ids.call, args);
   const value = work();
@@ -59,16 +58,16 @@ export function calling<C extends KernelCall, T>(
 }
 
 /** A device as its name in a script means it. */
-function deviceNamed(run: Run, name: string): Value {
-  return deviceValue(run.lab.devices.get(name)!, run.lab.registry);
+function deviceNamed(context: ExecutionContext, name: string): Value {
+  return deviceValue(context.lab.devices.get(name)!, context.lab.registry);
 }
 
 /** The functions whose access control a script means: a device, a port by name, all of a switch. */
-function toFunctions(run: Run, at: Value): readonly PciFunction[] {
-  const { functions } = run.lab.topology;
-  if (isThing(at, DEVICE)) return [at.target.function];
-  const name = isThing(at, PORT) ? at.target.name : at;
-  if (typeof name !== "string") throw wrongKind(at, "at", "a device, a port or the name of one");
+function toFunctions(context: ExecutionContext, at: Value): readonly PciFunction[] {
+  const { functions } = context.lab.topology;
+  if (isHandle(at, DEVICE)) return [at.target.function];
+  const name = isHandle(at, PORT) ? at.target.name : at;
+  if (typeof name !== "string") throw wrongType(at, "at", "a device, a port or the name of one");
   const found = functions.filter((func) =>
     func.name === name ||
     (func.role === "downstream_port" && func.upstream?.name === `${name}.up`)
@@ -83,8 +82,8 @@ function toFunctions(run: Run, at: Value): readonly PciFunction[] {
 
 function toServices(value: Value): readonly AcsService[] {
   return toItems(value, "services").map((item) => {
-    if (item instanceof Word && isAcsService(item.name)) return item.name;
-    throw wrongKind(item, "a part of services", "an access control service");
+    if (item instanceof EnumValue && isAcsService(item.name)) return item.name;
+    throw wrongType(item, "a part of services", "an access control service");
   });
 }
 
@@ -96,20 +95,20 @@ export const P2P_CALLS: readonly FunctionSpec[] = [
     result: TOPOLOGY,
     doc: "The PCI tree; `show topology()` draws it.",
     example: `${PEER_MACHINE}assert topology().devices == ["ssd", "cmb"]\nshow topology()`,
-    run: (run) => run.lab,
+    run: (context) => context.lab,
   }),
   kernelCall("pci_p2pdma_map_type", {
     result: "word",
     doc: "How the client reaches the provider's memory: bus_addr, thru_host_bridge or " +
       "not_supported. The result is cached.",
     example: `${PEER_MACHINE}assert pci_p2pdma_map_type(cmb, ssd) == bus_addr`,
-    run(run, [from, to]) {
+    run(context, [from, to]) {
       return calling(
-        run,
+        context,
         MAP_TYPE,
         to.name,
         { provider: from.name, client: to.name },
-        () => run.lab.topology.kind(from.function, to.function),
+        () => context.lab.topology.kind(from.function, to.function),
         (kind) => ({ result: kind, error: null }),
       );
     },
@@ -120,14 +119,14 @@ export const P2P_CALLS: readonly FunctionSpec[] = [
       "The sum of the distances to the clients, smaller is nearer; none if a client cannot reach " +
       "the memory. It is always recomputed; the result is cached for pci_p2pdma_map_type().",
     example: `${PEER_MACHINE}assert pci_p2pdma_distance(cmb, [ssd]) == 4`,
-    run(run, [from, to, verbose]) {
+    run(context, [from, to, verbose]) {
       const functions = to.map((device) => device.function);
       const distance = calling(
-        run,
+        context,
         DISTANCE,
         from.name,
         { provider: from.name, clients: to.map((device) => device.name) },
-        () => run.lab.topology.distance(from.function, functions, verbose),
+        () => context.lab.topology.distance(from.function, functions, verbose),
         (value) => ({ result: value, error: null }),
       );
       return distance < 0 ? null : distance;
@@ -140,29 +139,29 @@ export const P2P_CALLS: readonly FunctionSpec[] = [
       "none if no provider is reachable by all. It takes a reference on the device: drop it with " +
       "pci_dev_put().",
     example: `${PEER_MACHINE}assert pci_p2pmem_find([ssd]) == cmb\npci_dev_put(cmb)`,
-    run(run, [to]) {
-      const { routes } = run.lab.topology;
+    run(context, [to]) {
+      const { routes } = context.lab.topology;
       const found = calling(
-        run,
+        context,
         FIND,
         null,
         { clients: to.map((device) => device.name) },
-        () => routes.find(to.map((device) => device.function), run.lab.machine.random),
+        () => routes.find(to.map((device) => device.function), context.lab.machine.random),
         (value) => ({ result: value?.func.name ?? null, error: null }),
       );
-      return found === null ? null : deviceNamed(run, found.func.name);
+      return found === null ? null : deviceNamed(context, found.func.name);
     },
   }),
   builtin({
     name: "pci_dev_put",
-    parameters: [param.thing("dev", DEVICE, "A device that pci_p2pmem_find returned.")],
+    parameters: [param.handle("dev", DEVICE, "A device that pci_p2pmem_find returned.")],
     result: "nothing",
     doc: "Drops the reference that pci_p2pmem_find took.",
     example: `${PEER_MACHINE}let found = pci_p2pmem_find([ssd])\n` +
       `assert p2pmem(found).device_references == 1\npci_dev_put(found)\n` +
       `assert p2pmem(cmb).device_references == 0`,
-    run(run, [device]) {
-      const provider = run.lab.topology.providers.everOf(device.function);
+    run(context, [device]) {
+      const provider = context.lab.topology.providers.everOf(device.function);
       if (provider === null || provider.deviceReferences === 0) {
         throw new ScriptError("E0919", `There is no reference to ${device.name} to release`);
       }
@@ -185,8 +184,8 @@ assert choice.enabled and choice.provider == cmb
 assert pci_p2pdma_enable_store("off") == { enabled: false, provider: none }
 pci_p2pdma_enable_store("0000:7f:00.0") fails ENODEV`,
     raises: ["ENODEV", "EINVAL"],
-    run(run, [text]) {
-      const choice = readPeerChoice(run.lab.topology, text);
+    run(context, [text]) {
+      const choice = readPeerChoice(context.lab.topology, text);
       if (typeof choice === "number") {
         throw new KernelError(
           errnoName(choice),
@@ -194,7 +193,7 @@ pci_p2pdma_enable_store("0000:7f:00.0") fails ENODEV`,
         );
       }
       const { enabled, provider } = choice;
-      return { enabled, provider: provider === null ? null : deviceNamed(run, provider.name) };
+      return { enabled, provider: provider === null ? null : deviceNamed(context, provider.name) };
     },
   }),
   builtin({
@@ -221,8 +220,8 @@ set_acs("sw0.down1", [request_redirect])
 assert pci_p2pdma_map_type(cmb, ssd) == bus_addr
 assert pci_p2pdma_distance(cmb, [ssd]) == none
 assert pci_p2pdma_map_type(cmb, ssd) == not_supported`,
-    run(run, [at, on]) {
-      for (const func of toFunctions(run, at)) func.acs = acsPresent(on);
+    run(context, [at, on]) {
+      for (const func of toFunctions(context, at)) func.acs = acsPresent(on);
     },
   }),
 ];

@@ -1,14 +1,13 @@
 /** Peer-to-peer memory: lending it to peers and to programs, and taking it away. */
-import type { DeviceBase } from "../../../devices/device_kind.ts";
-import type { PeerProvider } from "../../../devices/pci/peers/peer_provider.ts";
-import { PAGE_SIZE_BYTES } from "../../../runtime/address.ts";
-import { errnoName, KernelError } from "../../../runtime/errno.ts";
-import type { Run } from "../../values/run.ts";
+import type { DeviceBase } from "@dmalab/devices";
+import type { PeerProvider } from "@dmalab/devices/pci";
+import { errnoName, KernelError, PAGE_SIZE_BYTES } from "@dmalab/runtime";
+import type { ExecutionContext } from "../../values/execution_context.ts";
 import { ScriptError } from "../../values/script_error.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
 import { noProvider } from "../explain/no_provider.ts";
-import { BUFFER } from "../things/buffer.ts";
-import { P2PMEM } from "../things/pci/provider.ts";
+import { BUFFER } from "../types/buffer.ts";
+import { P2PMEM } from "../types/pci/provider.ts";
 import { PEER_MACHINE } from "./p2p.ts";
 import { bufferAt } from "./p2p_memory.ts";
 import { BY_ROLE, kernelCall } from "./kernel_call.ts";
@@ -28,8 +27,8 @@ const LATER_MACHINE = `machine {
 }
 `;
 
-function toProvider(run: Run, device: DeviceBase): PeerProvider {
-  const provider = run.lab.topology.providers.everOf(device.function);
+function toProvider(context: ExecutionContext, device: DeviceBase): PeerProvider {
+  const provider = context.lab.topology.providers.everOf(device.function);
   if (provider !== null) return provider;
   const { hint, message } = noProvider(device.function);
   throw new ScriptError("E0919", message, hint);
@@ -47,15 +46,15 @@ export const P2P_LENDING_CALLS: readonly FunctionSpec[] = [
     doc: "The peer memory of a device: size, references and state.",
     example: `${PEER_MACHINE}assert p2pmem(cmb).state == published\n` +
       `assert p2pmem(cmb).available == 2MiB`,
-    run: (run, [dev]) => toProvider(run, dev),
+    run: (context, [dev]) => toProvider(context, dev),
   }),
   kernelCall("pcim_p2pdma_init", {
     result: "nothing",
     doc: "Registers a device as a provider whose BARs peers may use; a second call does nothing.",
     example: `${LATER_MACHINE}pcim_p2pdma_init(gpu)\nassert p2pmem(gpu).state == initialised`,
     raises: ["EOPNOTSUPP"],
-    run(run, [dev]) {
-      const error = run.lab.topology.providers.register(dev.function);
+    run(context, [dev]) {
+      const error = context.lab.topology.providers.register(dev.function);
       raiseOn(error, `${dev.name} cannot provide memory: the kernel has no peer-to-peer DMA`);
     },
   }),
@@ -68,14 +67,14 @@ export const P2P_LENDING_CALLS: readonly FunctionSpec[] = [
 let provider = pcim_p2pdma_provider(gpu, 0)
 assert provider.size == 16MiB
 assert pcim_p2pdma_provider(gpu, 5) == none`,
-    run(run, [device, index]) {
-      const found = run.lab.topology.providers.barProvider(device.function, index);
+    run(context, [device, index]) {
+      const found = context.lab.topology.providers.barProvider(device.function, index);
       if (found === null) return null;
       const { basePhys, sizeBytes } = found.bar;
       return {
         phys: basePhys,
         size: sizeBytes,
-        bus_address: run.lab.topology.providers.busAddress(device.function, basePhys),
+        bus_address: context.lab.topology.providers.busAddress(device.function, basePhys),
       };
     },
   }),
@@ -86,8 +85,8 @@ assert pcim_p2pdma_provider(gpu, 5) == none`,
     example: `${LATER_MACHINE}pci_p2pdma_add_resource(gpu, 0, 2MiB, offset: 4MiB)
 assert p2pmem(gpu).available == 2MiB and p2pmem(gpu).state == unpublished`,
     raises: ["EINVAL", "EEXIST", "EOPNOTSUPP"],
-    run(run, [device, bar, sizeBytes, offsetBytes]) {
-      const error = run.lab.topology.providers.addResource(
+    run(context, [device, bar, sizeBytes, offsetBytes]) {
+      const error = context.lab.topology.providers.addResource(
         device.function,
         bar,
         sizeBytes,
@@ -100,7 +99,7 @@ assert p2pmem(gpu).available == 2MiB and p2pmem(gpu).state == unpublished`,
     result: "nothing",
     doc: "Publishes a device's memory for pci_p2pmem_find(), or withdraws it.",
     example: `${PEER_MACHINE}pci_p2pmem_publish(cmb, false)\nassert pci_p2pmem_find([ssd]) == none`,
-    run: (run, [dev, publish]) => run.lab.topology.providers.publish(dev.function, publish),
+    run: (context, [dev, publish]) => context.lab.topology.providers.publish(dev.function, publish),
   }),
   builtin({
     name: "p2pmem_mmap",
@@ -119,19 +118,19 @@ assert p2pmem(cmb).references == 2
 p2pmem_munmap(cmb, buf)
 assert p2pmem(cmb).references == 0`,
     raises: ["EINVAL", "ENODEV", "ENOMEM"],
-    run(run, [device, sizeBytes, offsetBytes, isPrivate]) {
-      const { providers } = run.lab.topology;
+    run(context, [device, sizeBytes, offsetBytes, isPrivate]) {
+      const { providers } = context.lab.topology;
       const availableBytes = providers.of(device.function)?.pool?.availableBytes ?? 0;
       // What is more is refused without looking at a page.
       if (sizeBytes <= availableBytes) {
-        run.chargeMemory(LENT_PAGE_BYTES * Math.ceil(sizeBytes / PAGE_SIZE_BYTES));
+        context.chargeMemory(LENT_PAGE_BYTES * Math.ceil(sizeBytes / PAGE_SIZE_BYTES));
       }
       const mapped = providers.userMap(device.function, {
         sizeBytes,
         offsetBytes,
         isPrivate,
       });
-      if (typeof mapped !== "number") return bufferAt(run, mapped.pages[0]!, sizeBytes);
+      if (typeof mapped !== "number") return bufferAt(context, mapped.pages[0]!, sizeBytes);
       throw new KernelError(
         errnoName(mapped),
         `Memory of ${device.name} cannot be mapped this way`,
@@ -144,10 +143,10 @@ assert p2pmem(cmb).references == 0`,
     result: "nothing",
     doc: "The program unmaps what p2pmem_mmap mapped.",
     example: `${PEER_MACHINE}p2pmem_munmap(cmb, p2pmem_mmap(cmb, 4KiB))`,
-    run(run, [device, { phys: at }]) {
-      const { providers } = run.lab.topology;
+    run(context, [device, { phys: at }]) {
+      const { providers } = context.lab.topology;
       const provider = providers.of(device.function);
-      run.work(provider?.userMappings.size ?? 0);
+      context.work(provider?.userMappings.size ?? 0);
       const mapping = [...provider?.userMappings ?? []].find(({ pages }) => pages[0] === at);
       if (mapping === undefined) {
         throw new ScriptError("E0919", `No program has mapped this memory of ${device.name}`);
@@ -167,6 +166,6 @@ assert p2pmem(cmb).references == 0`,
 assert not unbind_provider(cmb)
 pci_free_p2pmem(cmb, buf)
 assert p2pmem(cmb).state == unbound`,
-    run: (run, [dev]) => run.lab.topology.providers.unbind(dev.function),
+    run: (context, [dev]) => context.lab.topology.providers.unbind(dev.function),
   }),
 ];

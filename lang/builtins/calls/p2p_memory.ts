@@ -1,49 +1,52 @@
 /** Peer-to-peer memory: taking some of a device's, and freeing it. */
-import type { DeviceBase } from "../../../devices/device_kind.ts";
-import type { Bytes, PhysAddr } from "../../../runtime/address.ts";
-import { Scatterlist } from "../../../runtime/dma/scatterlist.ts";
-import { KernelError } from "../../../runtime/errno.ts";
-import { HostBuffer } from "../../../runtime/memory/host_buffer.ts";
-import type { Run } from "../../values/run.ts";
+import type { DeviceBase } from "@dmalab/devices";
+import { type Bytes, KernelError, type PhysAddr } from "@dmalab/runtime";
+import { callOf, Scatterlist } from "@dmalab/runtime/dma";
+import { HostBuffer } from "@dmalab/runtime/memory";
+import type { ExecutionContext } from "../../values/execution_context.ts";
 import { ScriptError } from "../../values/script_error.ts";
 import { bufferHome } from "../arguments.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
 import { noProvider } from "../explain/no_provider.ts";
-import { BUFFER } from "../things/buffer.ts";
-import { SCATTERLIST } from "../things/dma/scatterlist.ts";
+import { BUFFER } from "../types/buffer.ts";
+import { SCATTERLIST } from "../types/dma/scatterlist.ts";
 import { BY_ROLE, kernelCall } from "./kernel_call.ts";
 import { calling, PEER_MACHINE } from "./p2p.ts";
 import { builtin } from "../describe/builtin.ts";
 import { param } from "../describe/parameters.ts";
-import { callOf } from "../../../runtime/dma/calls/call_events.ts";
 
 const ALLOC = callOf("pci_alloc_p2pmem");
 const FREE = callOf("pci_free_p2pmem");
 
 /** Memory of a device as a script holds it. */
-export function bufferAt(run: Run, at: PhysAddr, sizeBytes: Bytes): HostBuffer {
-  return new HostBuffer(bufferHome(run), [{ phys: at, sizeBytes }]);
+export function bufferAt(context: ExecutionContext, at: PhysAddr, sizeBytes: Bytes): HostBuffer {
+  return new HostBuffer(bufferHome(context), [{ phys: at, sizeBytes }]);
 }
 
-function take(run: Run, device: DeviceBase, sizeBytes: Bytes): PhysAddr | null {
+function take(context: ExecutionContext, device: DeviceBase, sizeBytes: Bytes): PhysAddr | null {
   return calling(
-    run,
+    context,
     ALLOC,
     device.name,
     { dev: device.name, size: sizeBytes },
-    () => run.lab.topology.providers.alloc(device.function, sizeBytes),
+    () => context.lab.topology.providers.alloc(device.function, sizeBytes),
     (value) => ({ result: value, error: value === null ? "ENOMEM" : null }),
   );
 }
 
 /** False when nothing of the device's was handed out there. */
-function give(run: Run, device: DeviceBase, at: PhysAddr, sizeBytes: Bytes): boolean {
+function give(
+  context: ExecutionContext,
+  device: DeviceBase,
+  at: PhysAddr,
+  sizeBytes: Bytes,
+): boolean {
   return calling(
-    run,
+    context,
     FREE,
     device.name,
     { dev: device.name, phys: at, size: sizeBytes },
-    () => run.lab.topology.providers.free(device.function, at),
+    () => context.lab.topology.providers.free(device.function, at),
     () => ({ result: null, error: null }),
   );
 }
@@ -56,10 +59,10 @@ export const P2P_MEMORY_CALLS: readonly FunctionSpec[] = [
 ssd.read(lba: 0, into: buf)
 assert buf == ssd.media(lba: 0, bytes: 8KiB)`,
     raises: ["ENOMEM"],
-    run(run, [device, sizeBytes]) {
-      const { providers } = run.lab.topology;
-      const at = take(run, device, sizeBytes);
-      if (at !== null) return bufferAt(run, at, sizeBytes);
+    run(context, [device, sizeBytes]) {
+      const { providers } = context.lab.topology;
+      const at = take(context, device, sizeBytes);
+      if (at !== null) return bufferAt(context, at, sizeBytes);
       const provider = providers.of(device.function);
       throw new KernelError(
         "ENOMEM",
@@ -78,8 +81,8 @@ assert buf == ssd.media(lba: 0, bytes: 8KiB)`,
 assert p2pmem(cmb).available == 2MiB - 8KiB
 pci_free_p2pmem(cmb, buf)
 assert p2pmem(cmb).available == 2MiB`,
-    run(run, [device, { phys: at, sizeBytes }]) {
-      if (give(run, device, at, sizeBytes)) return;
+    run(context, [device, { phys: at, sizeBytes }]) {
+      if (give(context, device, at, sizeBytes)) return;
       throw new ScriptError(
         "E0919",
         `No allocation of peer memory of ${device.name} begins at this buffer`,
@@ -99,24 +102,24 @@ dma_unmap_sg(ssd, sg, from_device)
 pci_p2pmem_free_sgl(cmb, sg)
 assert pci_p2pmem_alloc_sgl(cmb, 4MiB) == none`,
     context: "sleeps",
-    run(run, [device, sizeBytes]) {
+    run(context, [device, sizeBytes]) {
       if (sizeBytes >= 2 ** 32) {
         throw new ScriptError("E0919", "An entry of a scatterlist has less than 4GiB");
       }
-      const at = take(run, device, sizeBytes);
+      const at = take(context, device, sizeBytes);
       if (at === null) return null;
       return { list: new Scatterlist([{ phys: at, sizeBytes }]), device: null };
     },
   }),
   builtin({
     name: "pci_p2pmem_free_sgl",
-    parameters: [BY_ROLE.pdev, param.thing("sg", SCATTERLIST, "What pci_p2pmem_alloc_sgl gave.")],
+    parameters: [BY_ROLE.pdev, param.handle("sg", SCATTERLIST, "What pci_p2pmem_alloc_sgl gave.")],
     result: "nothing",
     doc: "Frees a scatterlist of pci_p2pmem_alloc_sgl() and its memory.",
     example: `${PEER_MACHINE}pci_p2pmem_free_sgl(cmb, pci_p2pmem_alloc_sgl(cmb, 4KiB))`,
     context: "sleeps",
-    run(run, [device, { list }]) {
-      if (give(run, device, list.physAt(0), list.lengthAt(0))) return;
+    run(context, [device, { list }]) {
+      if (give(context, device, list.physAt(0), list.lengthAt(0))) return;
       throw new ScriptError(
         "E0919",
         `No allocation of peer memory of ${device.name} begins at this list's entry`,
@@ -129,12 +132,12 @@ assert pci_p2pmem_alloc_sgl(cmb, 4MiB) == none`,
     example: `${PEER_MACHINE}let buf = pci_alloc_p2pmem(cmb, 4KiB)
 assert ssd.dma_write(pci_p2pmem_virt_to_bus(cmb, buf), bytes"01 02")
 assert buf[1] == 2`,
-    run(run, [device, { phys: at }]) {
-      const provider = run.lab.topology.providers.of(device.function);
+    run(context, [device, { phys: at }]) {
+      const provider = context.lab.topology.providers.of(device.function);
       if (provider !== null && provider.rangeOf(at) === null) {
         throw new ScriptError("E0919", `This buffer is not memory of ${device.name}`);
       }
-      return run.lab.topology.providers.busAddress(device.function, at);
+      return context.lab.topology.providers.busAddress(device.function, at);
     },
   }),
 ];

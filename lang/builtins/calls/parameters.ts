@@ -1,11 +1,11 @@
 /** Parameters that many kernel functions share. */
-import type { DeviceBase } from "../../../devices/device_kind.ts";
-import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
-import { Handle } from "../../values/value.ts";
+import type { DeviceBase } from "@dmalab/devices";
+import type { DmaDevice } from "@dmalab/runtime/dma";
+import type { Handle } from "../../values/value.ts";
 import { toAttributes, toDirection } from "../arguments.ts";
 import { named, optional, param } from "../describe/parameters.ts";
-import { IOVA_STATE } from "../things/dma/iova_state.ts";
-import { physOf } from "../things/buffer.ts";
+import { IOVA_STATE } from "../types/dma/iova_state.ts";
+import { physOf } from "../types/buffer.ts";
 
 /** The DMA side of a device. */
 export const DEV = param.of(
@@ -14,7 +14,7 @@ export const DEV = param.of(
   "The device that will use the memory.",
   (value): DmaDevice => (value as Handle<DeviceBase>).target.dma,
 );
-export const STATE = param.thing("state", IOVA_STATE, "The result of iova_state().");
+export const STATE = param.handle("state", IOVA_STATE, "The result of iova_state().");
 export const PHYS = param.of(
   "phys",
   ["phys", "@buffer"],

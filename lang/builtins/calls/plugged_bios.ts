@@ -1,9 +1,9 @@
 /** Submitting several bios at once, as a task does that holds its requests back. */
-import type { NvmeRequest } from "../../../devices/nvme/driver/command/nvme_request.ts";
-import { Plug } from "../../../runtime/block/plug.ts";
+import type { NvmeRequest } from "@dmalab/devices/nvme";
+import { Plug } from "@dmalab/runtime/block";
 import type { FunctionSpec } from "../../values/spec.ts";
-import { BIO, type BioTarget } from "../things/bio.ts";
-import { IO } from "../things/nvme/io.ts";
+import { BIO, type BioTarget } from "../types/bio.ts";
+import { IO } from "../types/nvme/io.ts";
 import { builtin } from "../describe/builtin.ts";
 import { param } from "../describe/parameters.ts";
 import { TRANSLATED_MACHINE } from "./example_machines.ts";
@@ -11,7 +11,7 @@ import { TRANSLATED_MACHINE } from "./example_machines.ts";
 export const PLUGGED_BIO_CALLS: readonly FunctionSpec[] = [
   builtin({
     name: "submit_bios",
-    parameters: [param.thing("bio", BIO, "Bios made by bio(), in order.")],
+    parameters: [param.handle("bio", BIO, "Bios made by bio(), in order.")],
     variadic: true,
     result: [IO],
     doc:

@@ -1,22 +1,21 @@
 /** What a driver asks about mapping for its device, and memory it shares with it. */
-import { alignUp, isPowerOfTwo, PAGE_SIZE_BYTES } from "../../../runtime/address.ts";
+import { alignUp, isPowerOfTwo, KernelError, PAGE_SIZE_BYTES } from "@dmalab/runtime";
 import {
   allocNoncontiguous,
   allocPageMemory,
+  type DmaDevice,
+  DmaPool,
   freeNoncontiguous,
   freePageMemory,
   listOfPages,
-} from "../../../runtime/dma/calls/page_memory.ts";
-import { DmaPool } from "../../../runtime/dma/calls/pool.ts";
-import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
-import { KernelError } from "../../../runtime/errno.ts";
+} from "@dmalab/runtime/dma";
 import { raiseErrno } from "../arguments.ts";
 import { ScriptError } from "../../values/script_error.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
-import { COHERENT_MEMORY } from "../things/dma/coherent_memory.ts";
-import { DMA_POOL } from "../things/dma/dma_pool.ts";
-import { PAGE_MEMORY } from "../things/dma/page_memory.ts";
-import { SCATTERLIST } from "../things/dma/scatterlist.ts";
+import { COHERENT_MEMORY } from "../types/dma/coherent_memory.ts";
+import { DMA_POOL } from "../types/dma/dma_pool.ts";
+import { PAGE_MEMORY } from "../types/dma/page_memory.ts";
+import { SCATTERLIST } from "../types/dma/scatterlist.ts";
 import { facts, kernelCall } from "./kernel_call.ts";
 import { ATOMIC, ATTRS, DEV, DIR, SIZE } from "./parameters.ts";
 import { builtin } from "../describe/builtin.ts";
@@ -33,7 +32,7 @@ export const QUERY_CALLS: readonly FunctionSpec[] = [
     example: `${TRANSLATED_MACHINE}let buf = alloc_pages(1)\n` +
       `let m = dma_map_phys(ssd, buf, 4KiB, to_device)\n` +
       `assert not dma_mapping_error(ssd, m)\ndma_unmap_phys(ssd, m, 4KiB, to_device)`,
-    run: (run, args) => run.lab.machine.dma.dmaMappingError(...args) !== 0,
+    run: (context, args) => context.lab.machine.dma.dmaMappingError(...args) !== 0,
   }),
   kernelCall("dma_need_unmap", {
     pure: true,
@@ -42,14 +41,14 @@ export const QUERY_CALLS: readonly FunctionSpec[] = [
       "True if an unmap has an effect. Call it after mapping: the device's first bounce changes " +
       "the result from false to true.",
     example: `${TRANSLATED_MACHINE}assert dma_need_unmap(ssd)`,
-    run: (run, [dev]) => run.lab.machine.dma.dmaNeedUnmap(dev),
+    run: (context, [dev]) => context.lab.machine.dma.dmaNeedUnmap(dev),
   }),
   kernelCall("dma_max_mapping_size", {
     pure: true,
     result: "size",
     doc: "The largest single mapping: what a bounce buffer holds where one is needed.",
     example: `${DIRECT_MACHINE}assert dma_max_mapping_size(ssd) > 1GiB`,
-    run: (run, [dev]) => run.lab.machine.dma.dmaMaxMappingSize(dev),
+    run: (context, [dev]) => context.lab.machine.dma.dmaMaxMappingSize(dev),
   }),
   kernelCall("dma_opt_mapping_size", {
     pure: true,
@@ -58,7 +57,7 @@ export const QUERY_CALLS: readonly FunctionSpec[] = [
       "The largest mapping without extra cost: with an IOMMU, the largest range that the rcaches " +
       "hold.",
     example: `${TRANSLATED_MACHINE}assert dma_opt_mapping_size(ssd) == 128KiB`,
-    run: (run, [dev]) => run.lab.machine.dma.dmaOptMappingSize(dev),
+    run: (context, [dev]) => context.lab.machine.dma.dmaOptMappingSize(dev),
   }),
   kernelCall("dma_get_required_mask", {
     pure: true,
@@ -71,9 +70,9 @@ export const QUERY_CALLS: readonly FunctionSpec[] = [
   pci { root_port rp0 { nvme ssd { queues = 1 } } }
 }
 assert dma_get_required_mask(ssd) == 33`,
-    run: (run, [dev]) =>
+    run: (context, [dev]) =>
       Math.round(
-        Math.log2(run.lab.machine.dma.dmaGetRequiredMask(dev) + 1),
+        Math.log2(context.lab.machine.dma.dmaGetRequiredMask(dev) + 1),
       ),
   }),
   kernelCall("dma_addressing_limited", {
@@ -85,7 +84,7 @@ assert dma_get_required_mask(ssd) == 33`,
   pci { root_port rp0 { nvme ssd { dma_mask_bits = 32 } } }
 }
 assert dma_addressing_limited(ssd)`,
-    run: (run, [dev]) => run.lab.machine.dma.dmaAddressingLimited(dev),
+    run: (context, [dev]) => context.lab.machine.dma.dmaAddressingLimited(dev),
   }),
   kernelCall("dma_get_merge_boundary", {
     pure: true,
@@ -93,7 +92,7 @@ assert dma_addressing_limited(ssd)`,
     doc:
       "Mask of the boundary at which segments can be merged into one DMA range; 0 if they cannot.",
     example: `${TRANSLATED_MACHINE}assert dma_get_merge_boundary(ssd) == 4095B`,
-    run: (run, [dev]) => run.lab.machine.dma.dmaGetMergeBoundary(dev),
+    run: (context, [dev]) => context.lab.machine.dma.dmaGetMergeBoundary(dev),
   }),
   kernelCall("dma_set_mask", {
     result: "nothing",
@@ -101,9 +100,9 @@ assert dma_addressing_limited(ssd)`,
     example: `${DIRECT_MACHINE}dma_set_mask(ssd, 32)\nassert ssd.dma_mask_bits == 32\n` +
       `dma_set_mask(ssd, 16) fails EIO`,
     raises: ["EIO"],
-    run(run, [dev, count]) {
+    run(context, [dev, count]) {
       raiseErrno(
-        run.lab.machine.dma.dmaSetMask(dev, count),
+        context.lab.machine.dma.dmaSetMask(dev, count),
         `${dev.name} cannot work with a mask of ${count} bits`,
       );
     },
@@ -115,9 +114,9 @@ assert dma_addressing_limited(ssd)`,
       `let mem = dma_alloc_coherent(ssd, 4KiB)\nassert mem.addr < 4GiB as dma\n` +
       `dma_free_coherent(ssd, mem)`,
     raises: ["EIO"],
-    run(run, [dev, count]) {
+    run(context, [dev, count]) {
       raiseErrno(
-        run.lab.machine.dma.dmaSetCoherentMask(dev, count),
+        context.lab.machine.dma.dmaSetCoherentMask(dev, count),
         `${dev.name} cannot work with a coherent mask of ${count} bits`,
       );
     },
@@ -133,8 +132,8 @@ assert dma_addressing_limited(ssd)`,
       `poke(mem.phys, bytes"2a")\nassert ssd.dma_read(mem.addr, 1B) == bytes"2a"\n` +
       `dma_free_coherent(ssd, mem)`,
     raises: ["ENOMEM"],
-    run(run, [dev, sizeBytes, atomic, attrs]) {
-      const { dma } = run.lab.machine;
+    run(context, [dev, sizeBytes, atomic, attrs]) {
+      const { dma } = context.lab.machine;
       const memory = sizeBytes === 0
         ? null
         : dma.dmaAllocCoherent(dev, sizeBytes, { atomic, attrs });
@@ -151,9 +150,9 @@ assert dma_addressing_limited(ssd)`,
     ...facts("dma_free_coherent"),
     parameters: [
       DEV,
-      param.thing("mem", COHERENT_MEMORY, "The result of dma_alloc_coherent()."),
+      param.handle("mem", COHERENT_MEMORY, "The result of dma_alloc_coherent()."),
       named(
-        param.thing(
+        param.handle(
           "cpu",
           COHERENT_MEMORY,
           "Pass the CPU address of this memory instead, like a driver that confuses two " +
@@ -165,7 +164,7 @@ assert dma_addressing_limited(ssd)`,
     doc: "Frees coherent memory.",
     example: `${TRANSLATED_MACHINE}let mem = dma_alloc_coherent(ssd, 4KiB)\n` +
       `dma_free_coherent(ssd, mem)\nassert iommu.translate(ssd, mem.addr) == none`,
-    run(run, [dev, target, cpu]) {
+    run(context, [dev, target, cpu]) {
       if (target.freed || target.device !== dev.name) {
         throw new ScriptError(
           "E0919",
@@ -175,7 +174,7 @@ assert dma_addressing_limited(ssd)`,
         );
       }
       target.freed = true;
-      run.lab.machine.dma.dmaFreeCoherent(dev, target.memory, cpu?.memory);
+      context.lab.machine.dma.dmaFreeCoherent(dev, target.memory, cpu?.memory);
     },
   }),
   builtin({
@@ -191,7 +190,7 @@ assert dma_addressing_limited(ssd)`,
     example: `${TRANSLATED_MACHINE}let pool = dma_pool(ssd, size: 200B, align: 256B)\n` +
       `assert pool.block_size == 256B and pool.size == 0B`,
     context: "sleeps",
-    run(run, [dev, sizeBytes, alignBytes]) {
+    run(context, [dev, sizeBytes, alignBytes]) {
       if (!isPowerOfTwo(alignBytes) || alignUp(sizeBytes, alignBytes) > PAGE_SIZE_BYTES) {
         throw new ScriptError(
           "E0919",
@@ -200,7 +199,7 @@ assert dma_addressing_limited(ssd)`,
         );
       }
       if (sizeBytes === 0) throw new ScriptError("E0919", "Cannot make blocks of 0 bytes");
-      const { machine } = run.lab;
+      const { machine } = context.lab;
       const pool = new DmaPool(machine, dev, "pool", sizeBytes, alignBytes);
       return { pool, destroyed: 0 };
     },
@@ -230,8 +229,8 @@ export const PAGE_MEMORY_CALLS: readonly FunctionSpec[] = [
       `ssd.dma_write(mem.addr, bytes"2a")\ndma_sync_single_for_cpu(ssd, mem.addr, 1B, from_device)\n` +
       `assert peek(mem.phys, 1B) == bytes"2a"\ndma_free_pages(ssd, 8KiB, mem, from_device)`,
     raises: ["ENOMEM"],
-    run(run, [dev, sizeBytes, dir]) {
-      const memory = allocPageMemory(run.lab.machine, dev, sizeBytes, dir);
+    run(context, [dev, sizeBytes, dir]) {
+      const memory = allocPageMemory(context.lab.machine, dev, sizeBytes, dir);
       if (memory === null) throw refused("dma_alloc_pages", dev, sizeBytes);
       return { memory, freed: false };
     },
@@ -241,17 +240,17 @@ export const PAGE_MEMORY_CALLS: readonly FunctionSpec[] = [
     parameters: [
       DEV,
       SIZE,
-      param.thing("mem", PAGE_MEMORY, "The result of dma_alloc_pages()."),
+      param.handle("mem", PAGE_MEMORY, "The result of dma_alloc_pages()."),
       DIR,
     ],
     result: "nothing",
     doc: "Unmaps and frees pages of dma_alloc_pages().",
     example: `${TRANSLATED_MACHINE}let mem = dma_alloc_pages(ssd, 4KiB, to_device)\n` +
       `dma_free_pages(ssd, 4KiB, mem, to_device)\nassert iommu.translate(ssd, mem.addr) == none`,
-    run(run, [dev, sizeBytes, target, dir]) {
+    run(context, [dev, sizeBytes, target, dir]) {
       checkOwner(dev, target.memory.dev, target.freed);
       target.freed = true;
-      freePageMemory(run.lab.machine, target.memory, sizeBytes, dir);
+      freePageMemory(context.lab.machine, target.memory, sizeBytes, dir);
     },
   }),
   builtin({
@@ -268,8 +267,8 @@ export const PAGE_MEMORY_CALLS: readonly FunctionSpec[] = [
       `assert peek(sgt.entries[0].phys, 1B) == bytes"2a"\n` +
       `dma_free_noncontiguous(ssd, 64KiB, sgt, from_device)`,
     raises: ["ENOMEM"],
-    run(run, [dev, sizeBytes, dir, attrs]) {
-      const memory = allocNoncontiguous(run.lab.machine, dev, sizeBytes, dir, attrs);
+    run(context, [dev, sizeBytes, dir, attrs]) {
+      const memory = allocNoncontiguous(context.lab.machine, dev, sizeBytes, dir, attrs);
       if (memory === null) throw refused("dma_alloc_noncontiguous", dev, sizeBytes);
       return { list: memory.list, device: dev, memory };
     },
@@ -280,21 +279,21 @@ export const PAGE_MEMORY_CALLS: readonly FunctionSpec[] = [
     parameters: [
       DEV,
       SIZE,
-      param.thing("sgt", SCATTERLIST, "The result of dma_alloc_noncontiguous()."),
+      param.handle("sgt", SCATTERLIST, "The result of dma_alloc_noncontiguous()."),
       DIR,
     ],
     result: "nothing",
     doc: "Unmaps and frees memory of dma_alloc_noncontiguous().",
     example: `${TRANSLATED_MACHINE}let sgt = dma_alloc_noncontiguous(ssd, 8KiB, to_device)\n` +
       `dma_free_noncontiguous(ssd, 8KiB, sgt, to_device)\nassert iommu.live_mappings == 0`,
-    run(run, [dev, _sizeBytes, target, dir]) {
+    run(context, [dev, _sizeBytes, target, dir]) {
       const { memory } = target;
       if (memory === undefined) {
         throw new ScriptError("E0919", "The list's memory is not of dma_alloc_noncontiguous()");
       }
       checkOwner(dev, memory?.dev ?? dev, memory === null);
       target.memory = null;
-      freeNoncontiguous(run.lab.machine, memory!, dir);
+      freeNoncontiguous(context.lab.machine, memory!, dir);
     },
   }),
   builtin({
@@ -302,7 +301,7 @@ export const PAGE_MEMORY_CALLS: readonly FunctionSpec[] = [
     context: "sleeps",
     parameters: [
       DEV,
-      param.thing("mem", COHERENT_MEMORY, "The result of dma_alloc_coherent()."),
+      param.handle("mem", COHERENT_MEMORY, "The result of dma_alloc_coherent()."),
     ],
     result: SCATTERLIST,
     doc:

@@ -1,18 +1,17 @@
 /** Registers of devices, as a driver in a script reads and writes them. */
-import type { PhysAddr } from "../../../runtime/address.ts";
+import type { Machine, PhysAddr } from "@dmalab/runtime";
 import {
   readRegister,
   readWideRegister,
   writeRegister,
   writeWideRegister,
-} from "../../../runtime/memory/register_access.ts";
-import type { Machine } from "../../../runtime/machine.ts";
+} from "@dmalab/runtime/memory";
 import { formatAddress } from "../../text/numbers.ts";
 import { ScriptError } from "../../values/script_error.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
 import { BytesValue, type Value } from "../../values/value.ts";
-import { toInt, wrongKind } from "../arguments.ts";
-import { type Wide, wideBits, wideValue } from "../wide.ts";
+import { toInt, wrongType } from "../arguments.ts";
+import { type U64, wideBits, wideValue } from "../wide.ts";
 import { builtin } from "../describe/builtin.ts";
 import { param } from "../describe/parameters.ts";
 
@@ -23,10 +22,10 @@ function address(sizeBytes: Width) {
   return param.phys("at", `Where the register is: an address in a window of MMIO${where}.`);
 }
 
-function toWide(value: Value): Wide {
+function toWide(value: Value): U64 {
   if (typeof value === "number") return toInt(value, "value", 0);
   if (value instanceof BytesValue && value.bytes.length === 8) return value.bytes;
-  throw wrongKind(value, "64 bits", "an int, or 8 bytes,");
+  throw wrongType(value, "64 bits", "an int, or 8 bytes,");
 }
 
 function checkRegister({ memory }: Machine, at: PhysAddr, sizeBytes: Width): void {
@@ -55,8 +54,8 @@ function accesses(letter: "b" | "w" | "l", sizeBytes: 1 | 2 | 4): readonly Funct
         `Reads a ${bits}-bit MMIO register, from the device's model or else from the memory of its BAR.`,
       example: `${BAR_MACHINE}write${letter}(5, nic.bar.at + 8B)\n` +
         `assert read${letter}(nic.bar.at + 8B) == 5`,
-      run(run, [at]) {
-        const { machine } = run.lab;
+      run(context, [at]) {
+        const { machine } = context.lab;
         checkRegister(machine, at, sizeBytes);
         return readRegister(machine, at, sizeBytes);
       },
@@ -68,8 +67,8 @@ function accesses(letter: "b" | "w" | "l", sizeBytes: 1 | 2 | 4): readonly Funct
       doc: `Writes a ${bits}-bit MMIO register, and runs the device's handler.`,
       example: `${BAR_MACHINE}write${letter}(5, nic.bar.at)\n` +
         `assert read${letter}(nic.bar.at) == 5`,
-      run(run, [value, at]) {
-        const { machine } = run.lab;
+      run(context, [value, at]) {
+        const { machine } = context.lab;
         checkRegister(machine, at, sizeBytes);
         writeRegister(machine, at, sizeBytes, value);
       },
@@ -91,8 +90,8 @@ const WIDE_ACCESSES: readonly FunctionSpec[] = [
     example: `${BAR_MACHINE}writeq(bytes"01 00 00 00 00 00 00 80", nic.bar.at)\n` +
       `assert readq(nic.bar.at) == bytes"01 00 00 00 00 00 00 80"\n` +
       `assert readq(nic.bar.at + 8B) == 0`,
-    run(run, [at]) {
-      const { machine } = run.lab;
+    run(context, [at]) {
+      const { machine } = context.lab;
       checkRegister(machine, at, 8);
       const [low, high] = readWideRegister(machine, at);
       return wideValue(BigInt(high) << HALF_BITS | BigInt(low));
@@ -108,8 +107,8 @@ const WIDE_ACCESSES: readonly FunctionSpec[] = [
     doc: "Writes a 64-bit register as two 32-bit halves, the low half first.",
     example: `${BAR_MACHINE}writeq(0x1_0000_0005, nic.bar.at)\n` +
       `assert readl(nic.bar.at) == 5 and readl(nic.bar.at + 4B) == 1`,
-    run(run, [value, at]) {
-      const { machine } = run.lab;
+    run(context, [value, at]) {
+      const { machine } = context.lab;
       checkRegister(machine, at, 8);
       const bits = wideBits(value);
       const low = Number(BigInt.asUintN(32, bits));

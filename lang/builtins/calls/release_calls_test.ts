@@ -1,4 +1,4 @@
-/** Functions and attributes that a release does not have. @see behaviour/dma.md 7.3 */
+/** Functions and attributes that a release does not have. @see rules/dma.md 7.3 */
 import { assertEquals } from "@std/assert";
 import { failureOf } from "../../testing/test_support.ts";
 

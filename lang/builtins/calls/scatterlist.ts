@@ -1,12 +1,11 @@
 /** Scatterlists: several buffers mapped by one call. */
-import { Scatterlist, type ScatterSegment } from "../../../runtime/dma/scatterlist.ts";
-import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
+import { type DmaDevice, Scatterlist, type ScatterSegment } from "@dmalab/runtime/dma";
 import { ScriptError } from "../../values/script_error.ts";
 import type { Value } from "../../values/value.ts";
-import { isThing, raiseErrno, toInt, toItems, toSegment } from "../arguments.ts";
+import { isHandle, raiseErrno, toInt, toItems, toSegment } from "../arguments.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
-import { BUFFER } from "../things/buffer.ts";
-import { SCATTERLIST, type ScatterlistTarget } from "../things/dma/scatterlist.ts";
+import { BUFFER } from "../types/buffer.ts";
+import { SCATTERLIST, type ScatterlistTarget } from "../types/dma/scatterlist.ts";
 import { kernelCall } from "./kernel_call.ts";
 import { builtin } from "../describe/builtin.ts";
 import { named, param } from "../describe/parameters.ts";
@@ -26,9 +25,9 @@ const LIST_EXAMPLE = `${TRANSLATED_MACHINE}let sg = scatterlist(alloc_pages(4, c
 
 /** The buffers in an argument: of a buffer, of a list of buffers, or { phys, size } each. */
 function segmentsOf(value: Value): ScatterSegment[] {
-  if (isThing(value, BUFFER)) return [...value.target.segments];
+  if (isHandle(value, BUFFER)) return [...value.target.segments];
   return toItems(value, "buffers").flatMap((item) =>
-    isThing(item, BUFFER) ? [...item.target.segments] : [toSegment(item, "an entry")]
+    isHandle(item, BUFFER) ? [...item.target.segments] : [toSegment(item, "an entry")]
   );
 }
 
@@ -62,8 +61,8 @@ function syncSpec(
     example: `${LIST_EXAMPLE}dma_map_sgtable(ssd, sg, bidirectional)
 ${name}(ssd, sg, bidirectional)
 dma_unmap_sg(ssd, sg, bidirectional)`,
-    run: (run, [dev, sg, dir, nents]) =>
-      run.lab.machine.dma[method](dev, sg.list, dir, entriesOf(nents, sg)),
+    run: (context, [dev, sg, dir, nents]) =>
+      context.lab.machine.dma[method](dev, sg.list, dir, entriesOf(nents, sg)),
   });
 }
 
@@ -82,7 +81,7 @@ export const SCATTERLIST_CALLS: readonly FunctionSpec[] = [
     doc: "Builds a scatterlist as a driver does: one entry per segment, none merged.",
     example: `let sg = scatterlist(alloc_pages(4, contiguous: false))
 assert sg.nents == 4 and sg.mapped == []`,
-    run(run, [segments]) {
+    run(context, [segments]) {
       if (segments.length === 0 || segments.length > MAX_ENTRIES) {
         throw new ScriptError("E0919", `Cannot make a scatterlist of ${segments.length} entries`);
       }
@@ -94,7 +93,7 @@ assert sg.nents == 4 and sg.mapped == []`,
           "an entry has from 1B to less than 4GiB",
         );
       }
-      run.chargeMemory(ENTRY_BYTES * segments.length);
+      context.chargeMemory(ENTRY_BYTES * segments.length);
       return { list: new Scatterlist(segments), device: null };
     },
   }),
@@ -106,8 +105,8 @@ assert sg.nents == 4 and sg.mapped == []`,
     example: `${LIST_EXAMPLE}assert dma_map_sg(ssd, sg, to_device) == 1
 assert sg.mapped[0].size == 16KiB
 dma_unmap_sg(ssd, sg, to_device)`,
-    run: (run, [dev, sg, dir, attrs]) =>
-      run.lab.machine.dma.dmaMapSg(dev, mappable(sg, dev), dir, attrs),
+    run: (context, [dev, sg, dir, attrs]) =>
+      context.lab.machine.dma.dmaMapSg(dev, mappable(sg, dev), dir, attrs),
   }),
   kernelCall("dma_map_sgtable", {
     result: "nothing",
@@ -117,8 +116,8 @@ dma_unmap_sg(ssd, sg, to_device)`,
 assert sg.mapped.length == 1
 dma_unmap_sg(ssd, sg, to_device)`,
     raises: ["ENOMEM", "EIO", "EREMOTEIO", "EOPNOTSUPP"],
-    run(run, [dev, sg, dir, attrs]) {
-      const result = run.lab.machine.dma.dmaMapSgtable(dev, mappable(sg, dev), dir, attrs);
+    run(context, [dev, sg, dir, attrs]) {
+      const result = context.lab.machine.dma.dmaMapSgtable(dev, mappable(sg, dev), dir, attrs);
       raiseErrno(result, `dma_map_sgtable() could not map the list for ${dev.name}`);
     },
   }),
@@ -131,8 +130,8 @@ dma_unmap_sg(ssd, sg, to_device)`,
     example: `${LIST_EXAMPLE}dma_map_sgtable(ssd, sg, to_device)
 dma_unmap_sg(ssd, sg, to_device)
 assert sg.mapped == [] and iommu.live_mappings == 0`,
-    run: (run, [dev, sg, dir, attrs, nents]) =>
-      run.lab.machine.dma.dmaUnmapSg(dev, sg.list, dir, attrs, entriesOf(nents, sg)),
+    run: (context, [dev, sg, dir, attrs, nents]) =>
+      context.lab.machine.dma.dmaUnmapSg(dev, sg.list, dir, attrs, entriesOf(nents, sg)),
   }),
   syncSpec(
     "dma_sync_sg_for_cpu",

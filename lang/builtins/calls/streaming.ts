@@ -1,16 +1,21 @@
 /** Streaming mappings: one buffer, one device, one direction. */
-import type { DmaAddr, PhysAddr } from "../../../runtime/address.ts";
-import { alignDown, DMA_MAPPING_ERROR, PAGE_SIZE_BYTES } from "../../../runtime/address.ts";
+import {
+  alignDown,
+  DMA_MAPPING_ERROR,
+  type DmaAddr,
+  PAGE_SIZE_BYTES,
+  type PhysAddr,
+} from "@dmalab/runtime";
 import {
   attributeWords,
   directionWord,
+  type DmaDevice,
   type DmaDirection,
-} from "../../../runtime/dma/attributes.ts";
-import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
+} from "@dmalab/runtime/dma";
 import { HintedKernelError } from "../hinted_error.ts";
-import type { Run } from "../../values/run.ts";
+import type { ExecutionContext } from "../../values/execution_context.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
-import { MAPPING, type Mapping } from "../things/dma/mapping.ts";
+import { MAPPING, type Mapping } from "../types/dma/mapping.ts";
 import { kernelCall } from "./kernel_call.ts";
 import { ATTRS, DEV, DIR, PHYS, SIZE } from "./parameters.ts";
 import { type Decoded, named, param } from "../describe/parameters.ts";
@@ -31,9 +36,9 @@ interface MapCall {
  * The value of a mapping just made. An error cookie raises ENOMEM: that is the script's own test of
  * the result, so the checker counts it as a driver's check, unless `unchecked` is set.
  */
-function mapped(run: Run, asked: MapCall, unchecked: boolean): Mapping {
+function mapped(context: ExecutionContext, asked: MapCall, unchecked: boolean): Mapping {
   const { dev, addr, sizeBytes } = asked;
-  const { dma } = run.lab.machine;
+  const { dma } = context.lab.machine;
   if (!unchecked && dma.dmaMappingError(dev, addr) !== 0) {
     const why = dma.refusal === null ? "" : `: ${dma.refusal.name} (${dma.refusal.rule})`;
     throw new HintedKernelError(
@@ -52,7 +57,7 @@ function mapped(run: Run, asked: MapCall, unchecked: boolean): Mapping {
     path: !failed ? dma.taken.path : dev.domain === null ? "direct" : "iommu",
     attrs: attributeWords(asked.attrs),
     branch: (failed ? dma.refusal : dma.taken)?.name ?? null,
-    site: run.lab.machine.events.context.site,
+    site: context.lab.machine.events.context.site,
   };
 }
 
@@ -72,12 +77,12 @@ const MAP_PARAMETERS = [DEV, PHYS, SIZE, DIR, ATTRS, UNCHECKED] as const;
 /** A call that maps memory at an address. */
 function mapCall(name: string, method: MapMethod) {
   return (
-    run: Run,
+    context: ExecutionContext,
     [dev, phys, sizeBytes, dir, attrs, unchecked]: Decoded<typeof MAP_PARAMETERS>,
   ): Mapping => {
-    const { machine } = run.lab;
+    const { machine } = context.lab;
     const addr = machine.dma[method](dev, phys, sizeBytes, dir, attrs);
-    return mapped(run, { call: name, dev, addr, phys, sizeBytes, dir, attrs }, unchecked);
+    return mapped(context, { call: name, dev, addr, phys, sizeBytes, dir, attrs }, unchecked);
   };
 }
 
@@ -96,8 +101,8 @@ function unmapSpec(
     }` +
       `let m = ${mapExample(map)}\n` +
       `${name}(ssd, m, 4KiB, to_device)\nassert iommu.live_mappings == 0`,
-    run: (run, args) =>
-      run.lab.machine.dma[method](...args),
+    run: (context, args) =>
+      context.lab.machine.dma[method](...args),
   });
 }
 
@@ -135,13 +140,13 @@ export const STREAMING_CALLS: readonly FunctionSpec[] = [
       `let m = dma_map_page(ssd, buf, offset: 512B, size: 1KiB, dir: to_device)\n` +
       `assert m.addr % 4KiB == 512\ndma_unmap_page(ssd, m, 1KiB, to_device)`,
     raises: ["ENOMEM"],
-    run(run, [dev, page, offsetBytes, sizeBytes, dir, attrs, unchecked]) {
+    run(context, [dev, page, offsetBytes, sizeBytes, dir, attrs, unchecked]) {
       const first = alignDown(page, PAGE_SIZE_BYTES) as PhysAddr;
-      const { machine } = run.lab;
+      const { machine } = context.lab;
       const phys = first + offsetBytes as PhysAddr;
       const addr = machine.dma.dmaMapPage(dev, first, offsetBytes, sizeBytes, dir, attrs);
       const call = "dma_map_page";
-      return mapped(run, { call, dev, addr, phys, sizeBytes, dir, attrs }, unchecked);
+      return mapped(context, { call, dev, addr, phys, sizeBytes, dir, attrs }, unchecked);
     },
   }),
   kernelCall("dma_map_single", {
@@ -176,7 +181,7 @@ dma_unmap_resource(ssd, m, 4KiB, bidirectional)`,
       `let m = dma_map_phys(ssd, buf, 4KiB, from_device)\n` +
       `ssd.dma_write(m.addr, bytes"2a")\ndma_sync_single_for_cpu(ssd, m, 4KiB, from_device)\n` +
       `assert buf[0] == 0x2a\ndma_unmap_phys(ssd, m, 4KiB, from_device)`,
-    run: (run, args) => run.lab.machine.dma.dmaSyncSingleForCpu(...args),
+    run: (context, args) => context.lab.machine.dma.dmaSyncSingleForCpu(...args),
   }),
   kernelCall("dma_sync_single_for_device", {
     result: "nothing",
@@ -187,6 +192,6 @@ dma_unmap_resource(ssd, m, 4KiB, bidirectional)`,
       `dma_sync_single_for_cpu(ssd, m, 4KiB, to_device)\nbuf.fill(7)\n` +
       `dma_sync_single_for_device(ssd, m, 4KiB, to_device)\n` +
       `assert ssd.dma_read(m.addr, 1B) == bytes"07"\ndma_unmap_phys(ssd, m, 4KiB, to_device)`,
-    run: (run, args) => run.lab.machine.dma.dmaSyncSingleForDevice(...args),
+    run: (context, args) => context.lab.machine.dma.dmaSyncSingleForDevice(...args),
   }),
 ];

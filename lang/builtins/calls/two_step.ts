@@ -3,9 +3,8 @@ import { raiseErrno } from "../arguments.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
 import { kernelCall } from "./kernel_call.ts";
 import { STATE } from "./parameters.ts";
-import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
-import type { DmaIovaState } from "../../../runtime/dma/iova_state.ts";
-import type { IovaStateTarget } from "../things/dma/iova_state.ts";
+import type { DmaDevice, DmaIovaState } from "@dmalab/runtime/dma";
+import type { IovaStateTarget } from "../types/dma/iova_state.ts";
 import { Quantity } from "../../values/value.ts";
 import { builtin } from "../describe/builtin.ts";
 import { TRANSLATED_MACHINE } from "./example_machines.ts";
@@ -34,8 +33,8 @@ export const TWO_STEP_CALLS: readonly FunctionSpec[] = [
       "zeroed, if the device is not translated or no range is free: then map each buffer with " +
       "dma_map_phys().",
     example: `${RANGE_EXAMPLE}assert state.size == 8KiB\ndma_iova_free(ssd, state)`,
-    run: (run, [dev, state, phys, size]) =>
-      run.lab.machine.dma.dmaIovaTryAlloc(dev, givenTo(dev, state), phys, size),
+    run: (context, [dev, state, phys, size]) =>
+      context.lab.machine.dma.dmaIovaTryAlloc(dev, givenTo(dev, state), phys, size),
   }),
   kernelCall("dma_iova_link", {
     result: "any",
@@ -47,8 +46,8 @@ export const TWO_STEP_CALLS: readonly FunctionSpec[] = [
       `dma_iova_link(ssd, state, 0x20_0800, 4KiB, 2KiB, to_device) fails EIO\n` +
       UNLINK_AND_FREE,
     raises: ["EIO", "EINVAL", "ENXIO", "EADDRINUSE", "ENOMEM", "EPERM", "EOPNOTSUPP", "EFAULT"],
-    run(run, [dev, target, phys, offset, size, dir, attrs]) {
-      const { dma } = run.lab.machine;
+    run(context, [dev, target, phys, offset, size, dir, attrs]) {
+      const { dma } = context.lab.machine;
       const state = givenTo(dev, target);
       const error = dma.dmaIovaLink(dev, state, phys, offset, size, dir, attrs);
       raiseErrno(error, "dma_iova_link() failed");
@@ -64,9 +63,9 @@ export const TWO_STEP_CALLS: readonly FunctionSpec[] = [
     example: `${LINK_EXAMPLE}dma_iova_sync(ssd, state, offset: 0, size: 4KiB)\n` +
       `assert counters.iommu.sync_map == 1\n${UNLINK_AND_FREE}`,
     raises: ["EFAULT"],
-    run: (run, [dev, state, offset, size]) =>
+    run: (context, [dev, state, offset, size]) =>
       raiseErrno(
-        run.lab.machine.dma.dmaIovaSync(dev, givenTo(dev, state), offset, size),
+        context.lab.machine.dma.dmaIovaSync(dev, givenTo(dev, state), offset, size),
         "dma_iova_sync() failed",
       ),
   }),
@@ -77,8 +76,8 @@ export const TWO_STEP_CALLS: readonly FunctionSpec[] = [
     example: `${LINK_EXAMPLE}dma_iova_unlink(ssd, state, 0, 4KiB, to_device)\n` +
       `assert state.linked == 0B\nassert state.use_iova\ndma_iova_free(ssd, state)`,
     raises: ["EFAULT"],
-    run: (run, [dev, state, offset, size, dir, attrs]) =>
-      run.lab.machine.dma.dmaIovaUnlink(dev, givenTo(dev, state), offset, size, dir, attrs),
+    run: (context, [dev, state, offset, size, dir, attrs]) =>
+      context.lab.machine.dma.dmaIovaUnlink(dev, givenTo(dev, state), offset, size, dir, attrs),
   }),
   kernelCall("dma_iova_destroy", {
     result: "nothing",
@@ -87,15 +86,15 @@ export const TWO_STEP_CALLS: readonly FunctionSpec[] = [
       `dma_iova_destroy(ssd, state, mapped: 8KiB, dir: to_device)\n` +
       `assert iommu.live_mappings == 0`,
     raises: ["EFAULT"],
-    run: (run, [dev, state, mapped, dir, attrs]) =>
-      run.lab.machine.dma.dmaIovaDestroy(dev, givenTo(dev, state), mapped, dir, attrs),
+    run: (context, [dev, state, mapped, dir, attrs]) =>
+      context.lab.machine.dma.dmaIovaDestroy(dev, givenTo(dev, state), mapped, dir, attrs),
   }),
   kernelCall("dma_iova_free", {
     result: "nothing",
     doc: "Frees the range. It must contain no links; as in the kernel, this is not checked.",
     example: `${RANGE_EXAMPLE}dma_iova_free(ssd, state)\nassert counters.iova.free == 1`,
     raises: ["EFAULT"],
-    run: (run, [dev, state]) => run.lab.machine.dma.dmaIovaFree(dev, givenTo(dev, state)),
+    run: (context, [dev, state]) => context.lab.machine.dma.dmaIovaFree(dev, givenTo(dev, state)),
   }),
   builtin({
     name: "dma_use_iova",
@@ -106,6 +105,6 @@ export const TWO_STEP_CALLS: readonly FunctionSpec[] = [
       "dma_iova_destroy(): only the state's size is tested, and they do not clear it.",
     example: `let state = iova_state()\nassert not dma_use_iova(state)`,
     needs: "two_step",
-    run: (run, [state]) => run.lab.machine.dma.dmaUseIova(state.state),
+    run: (context, [state]) => context.lab.machine.dma.dmaUseIova(state.state),
   }),
 ];

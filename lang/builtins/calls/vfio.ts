@@ -1,7 +1,7 @@
 /** Migration buffers by the function that a driver of one has. */
 import type { FunctionSpec } from "../../values/spec.ts";
-import { obtainBuffer, VFIO, VFIO_BUFFER, WANTED } from "../things/vfio/vfio.ts";
-import { VFIO_MACHINE } from "../things/vfio/vfio_buffer.ts";
+import { obtainBuffer, VFIO, VFIO_BUFFER, WANTED } from "../types/vfio/vfio.ts";
+import { VFIO_MACHINE } from "../types/vfio/vfio_buffer.ts";
 import { builtin } from "../describe/builtin.ts";
 import { param } from "../describe/parameters.ts";
 
@@ -10,7 +10,7 @@ export const VFIO_CALLS: readonly FunctionSpec[] = [
     name: "vfio_dma_pages",
     pure: true,
     parameters: [
-      param.thing("dev", VFIO, "The function that is to be migrated."),
+      param.handle("dev", VFIO, "The function that is to be migrated."),
       ...WANTED,
     ],
     result: VFIO_BUFFER,
@@ -20,6 +20,6 @@ export const VFIO_CALLS: readonly FunctionSpec[] = [
 assert counters.dma_iova_link == 16 and counters.iommu.sync_map == 1
 vf.free_buffer(b)`,
     raises: ["ENOMEM", "ENOTCONN", "EINVAL", "EIO", "EFAULT"],
-    run: (run, [dev, ...wanted]) => obtainBuffer(run, dev, wanted, "allocBuffer"),
+    run: (context, [dev, ...wanted]) => obtainBuffer(context, dev, wanted, "allocBuffer"),
   }),
 ];

@@ -1,15 +1,15 @@
 /** What devices see, held side by side. */
-import { viewOf } from "../../../runtime/dma/device/device_view.ts";
-import type { Run } from "../../values/run.ts";
+import { viewOf } from "@dmalab/runtime/dma";
+import type { ExecutionContext } from "../../values/execution_context.ts";
 import type { Value } from "../../values/value.ts";
-import { isThing, wrongKind } from "../arguments.ts";
+import { isHandle, wrongType } from "../arguments.ts";
 import { sameViews, type Views } from "../same_views.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
-import { DEVICE } from "../things/device.ts";
-import { IOVA_STATE } from "../things/dma/iova_state.ts";
-import { MAPPING } from "../things/dma/mapping.ts";
-import { OUTCOME } from "../things/outcome.ts";
-import { SCATTERLIST } from "../things/dma/scatterlist.ts";
+import { DEVICE } from "../types/device.ts";
+import { IOVA_STATE } from "../types/dma/iova_state.ts";
+import { MAPPING } from "../types/dma/mapping.ts";
+import { OUTCOME } from "../types/outcome.ts";
+import { SCATTERLIST } from "../types/dma/scatterlist.ts";
 import { builtin } from "../describe/builtin.ts";
 import { param } from "../describe/parameters.ts";
 import { TRANSLATED_MACHINE } from "./example_machines.ts";
@@ -20,22 +20,22 @@ const SEEN = ["@outcome", "@device", "@mapping", "@iova_state", "@scatterlist"] 
 function seenThrough(
   value: Value,
   what: string,
-  run: Run,
+  context: ExecutionContext,
 ): Views {
-  if (isThing(value, OUTCOME)) return value.target.views;
-  const { devices, machine } = run.lab;
-  if (isThing(value, DEVICE)) return new Map([["", viewOf(machine, value.target.dma)]]);
-  if (isThing(value, MAPPING)) {
+  if (isHandle(value, OUTCOME)) return value.target.views;
+  const { devices, machine } = context.lab;
+  if (isHandle(value, DEVICE)) return new Map([["", viewOf(machine, value.target.dma)]]);
+  if (isHandle(value, MAPPING)) {
     const { addr, device, sizeBytes } = value.target;
     const owner = devices.get(device);
     const view = owner === undefined ? [] : viewOf(machine, owner.dma, addr, addr + sizeBytes);
     return new Map([["", view]]);
   }
-  if (isThing(value, IOVA_STATE)) {
+  if (isHandle(value, IOVA_STATE)) {
     const { device, state: { addr, sizeBytes } } = value.target;
     return new Map([["", device === null ? [] : viewOf(machine, device, addr, addr + sizeBytes)]]);
   }
-  if (isThing(value, SCATTERLIST)) {
+  if (isHandle(value, SCATTERLIST)) {
     const { device, list } = value.target;
     const lines = device === null
       ? []
@@ -44,7 +44,7 @@ function seenThrough(
       );
     return new Map([["", lines]]);
   }
-  throw wrongKind(value, what, "an outcome, a device, or something that is mapped");
+  throw wrongType(value, what, "an outcome, a device, or something that is mapped");
 }
 
 export const VIEW_CALLS: readonly FunctionSpec[] = [
@@ -74,6 +74,7 @@ export const VIEW_CALLS: readonly FunctionSpec[] = [
       `  dma_iova_sync(ssd, state, 0B, 4KiB)\n` +
       `}\n` +
       `assert same_view(both.first, both.second)`,
-    run: (run, [a, b]) => sameViews(seenThrough(a, "a", run), seenThrough(b, "b", run), run),
+    run: (context, [a, b]) =>
+      sameViews(seenThrough(a, "a", context), seenThrough(b, "b", context), context),
   }),
 ];

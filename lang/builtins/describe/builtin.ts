@@ -1,6 +1,6 @@
-/** Functions and methods, with arguments as `run` wants them and results as the runtime gives them. */
-import { requireAttributes, requireFeature } from "../../../runtime/kernels/features.ts";
-import type { Run } from "../../values/run.ts";
+/** Functions and methods, with arguments as `context` wants them and results as the runtime gives them. */
+import { requireAttributes, requireFeature } from "@dmalab/runtime/kernels";
+import type { ExecutionContext } from "../../values/execution_context.ts";
 import type { Arguments, FunctionSpec, MethodSpec } from "../../values/spec.ts";
 import { ListValue, type Maker, type Value } from "../../values/value.ts";
 import { type Form, kindOfForm, makerOf, type PlainOf } from "./form.ts";
@@ -26,17 +26,17 @@ export interface FunctionEntry<P extends readonly Parameter<unknown>[], F extend
   extends Described {
   readonly parameters: P;
   readonly result: F;
-  run(run: Run, args: Decoded<P>): PlainOf<F>;
+  run(context: ExecutionContext, args: Decoded<P>): PlainOf<F>;
 }
 
 interface MethodEntry<T, P extends readonly Parameter<unknown>[], F extends Form>
   extends Described, Pick<MethodSpec, "gives" | "changes"> {
   readonly parameters: P;
   readonly result: F;
-  run(run: Run, target: T, args: Decoded<P>): PlainOf<F>;
+  run(context: ExecutionContext, target: T, args: Decoded<P>): PlainOf<F>;
 }
 
-type Make = (plain: unknown, run: Run) => Value;
+type Make = (plain: unknown, context: ExecutionContext) => Value;
 
 /** The name of the argument that says that a call must not sleep. */
 const ATOMIC_ARGUMENT = "atomic";
@@ -46,7 +46,7 @@ const ATTRS_ARGUMENT = "attrs";
 /** Looks at a call before it is made: whether the release has it, and whether it may sleep here. */
 function checksCall(
   { context, name, needs, parameters }: Described & Pick<FunctionSpec, "parameters">,
-): ((run: Run, args: Arguments) => void) | null {
+): ((run: ExecutionContext, args: Arguments) => void) | null {
   const atomicAt = parameters.findIndex((parameter) => parameter.name === ATOMIC_ARGUMENT);
   const attrsAt = parameters.findIndex((parameter) => parameter.name === ATTRS_ARGUMENT);
   if (context === undefined && needs === undefined && attrsAt < 0) return null;
@@ -64,19 +64,19 @@ function checksCall(
 export function builtin<const P extends readonly Parameter<unknown>[], const F extends Form>(
   entry: FunctionEntry<P, F>,
 ): FunctionSpec {
-  const { kind: result, of } = kindOfForm(entry.result);
+  const { type: result, of } = kindOfForm(entry.result);
   const make = makerOf(entry.result) as Make | null;
-  const plain = entry.run as unknown as (run: Run, args: Arguments) => Value;
+  const plain = entry.run as unknown as (context: ExecutionContext, args: Arguments) => Value;
   const check = checksCall(entry);
-  const act = check === null ? plain : (run: Run, args: Arguments): Value => {
-    check(run, args);
-    return plain(run, args);
+  const act = check === null ? plain : (context: ExecutionContext, args: Arguments): Value => {
+    check(context, args);
+    return plain(context, args);
   };
   return {
     ...entry,
     result,
     ...of === undefined ? {} : { of },
-    run: make === null ? act : (run, args) => make(act(run, args), run),
+    run: make === null ? act : (context, args) => make(act(context, args), context),
   };
 }
 
@@ -100,21 +100,29 @@ export function methodsOf<T>(maker: Maker = "machine"): MakeMethod<T> {
   return <const P extends readonly Parameter<unknown>[], const F extends Form>(
     entry: MethodEntry<T, P, F>,
   ): MethodSpec<T> => {
-    const { kind: result, of } = kindOfForm(entry.result);
+    const { type: result, of } = kindOfForm(entry.result);
     const make = maker === "script" && entry.result === "list"
       ? ownList
       : makerOf(entry.result) as Make | null;
-    const plain = entry.run as unknown as (run: Run, target: T, args: Arguments) => Value;
+    const plain = entry.run as unknown as (
+      context: ExecutionContext,
+      target: T,
+      args: Arguments,
+    ) => Value;
     const check = checksCall(entry);
-    const act = check === null ? plain : (run: Run, target: T, args: Arguments): Value => {
-      check(run, args);
-      return plain(run, target, args);
-    };
+    const act = check === null
+      ? plain
+      : (context: ExecutionContext, target: T, args: Arguments): Value => {
+        check(context, args);
+        return plain(context, target, args);
+      };
     return {
       ...entry,
       result,
       ...of === undefined ? {} : { of },
-      run: make === null ? act : (run, target, args) => make(act(run, target, args), run),
+      run: make === null
+        ? act
+        : (context, target, args) => make(act(context, target, args), context),
     };
   };
 }

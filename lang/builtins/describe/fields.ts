@@ -1,5 +1,5 @@
 /** Fields of a type, each with its kind, its sentence, and what the runtime has for it. */
-import type { Run } from "../../values/run.ts";
+import type { ExecutionContext } from "../../values/execution_context.ts";
 import type { FieldSpec } from "../../values/spec.ts";
 import { type Form, kindOfForm, makerOf, type PlainOf, type Plains } from "./form.ts";
 import { once } from "./once.ts";
@@ -11,7 +11,7 @@ import { once } from "./once.ts";
 export type Unnamed<T> = Omit<FieldSpec<T>, "name">;
 
 /** Reads what stands for a field's value: the plain thing, or null for none. */
-type Get<T, F> = (target: T, run: Run) => PlainOf<F>;
+type Get<T, F> = (target: T, context: ExecutionContext) => PlainOf<F>;
 
 /**
  * One maker of fields for each kind, and one for any other form.
@@ -33,12 +33,14 @@ export type FieldMakers<T> =
 
 function field<T, F extends Form>(form: F, doc: string, get: Get<T, F>): Unnamed<T> {
   const make = makerOf(form) as
-    | ((plain: PlainOf<F>, run: Run) => ReturnType<FieldSpec<T>["get"]>)
+    | ((plain: PlainOf<F>, context: ExecutionContext) => ReturnType<FieldSpec<T>["get"]>)
     | null;
   return {
     ...kindOfForm(form),
     doc,
-    get: make === null ? get as FieldSpec<T>["get"] : (target, run) => make(get(target, run), run),
+    get: make === null
+      ? get as FieldSpec<T>["get"]
+      : (target, context) => make(get(target, context), context),
   };
 }
 

@@ -2,16 +2,16 @@
  * From what the runtime hands out to values of the language: one form says which kind a field or a
  * result is, and how the plain number, name or object behind it becomes a value.
  */
-import { kindOfType } from "../../values/types.ts";
-import type { Run } from "../../values/run.ts";
-import type { Contents, Kind, TypeSpec } from "../../values/spec.ts";
+import { typeOfHandles } from "../../values/types.ts";
+import type { ExecutionContext } from "../../values/execution_context.ts";
+import type { Contents, HandleType, Type } from "../../values/spec.ts";
 import {
   BytesValue,
   type Closure,
   Handle,
   ListValue,
   Quantity,
-  type QuantityKind,
+  type QuantityType,
   type RangeValue,
   Ratio,
   RecordValue,
@@ -44,8 +44,8 @@ export interface Plains {
  * @internal
  */
 export type Form =
-  | Kind
-  | TypeSpec
+  | Type
+  | HandleType
   | readonly [Form]
   | { readonly [name: string]: Form };
 
@@ -53,7 +53,7 @@ export type Form =
 export type PlainOf<F> = F extends "nothing" ? void
   : F extends keyof Plains ? Plains[F] | null
   : F extends string ? Value
-  : F extends TypeSpec<infer T> ? T | null
+  : F extends HandleType<infer T> ? T | null
   : F extends readonly [infer Item] ? readonly PlainOf<Item>[] | null
   : { readonly [Name in keyof F]: PlainOf<F[Name]> } | null;
 
@@ -61,14 +61,14 @@ export type PlainOf<F> = F extends "nothing" ? void
 const PART_STEPS = 5;
 
 /** Makes a value of what is given for it. @param run Is charged for the items of lists. */
-type Make = (plain: never, run: Run) => Value;
+type Make = (plain: never, context: ExecutionContext) => Value;
 
 /** A number of a kind; a kind that is left out is its own value. */
-function quantity(kind: QuantityKind): Make {
+function quantity(kind: QuantityType): Make {
   return (plain: number | null) => plain === null ? null : new Quantity(kind, plain);
 }
 
-const MAKERS: Readonly<Partial<Record<Kind, Make>>> = {
+const MAKERS: Readonly<Partial<Record<Type, Make>>> = {
   nothing: () => null,
   size: quantity("size"),
   duration: quantity("duration"),
@@ -88,8 +88,8 @@ function isList(form: Form): form is readonly [Form] {
 }
 
 /** A type has a function among its entries, which no record's form has. */
-function isType(form: Form): form is TypeSpec {
-  return typeof (form as Partial<TypeSpec>).format === "function";
+function isType(form: Form): form is HandleType {
+  return typeof (form as Partial<HandleType>).format === "function";
 }
 
 /** How many values stand in an item of a form, itself among them. */
@@ -102,48 +102,52 @@ function partsOf(form: Form): number {
 export function makerOf(form: Form): Make | null {
   if (typeof form === "string") return MAKERS[form] ?? null;
   if (isList(form)) {
-    const make = makerOf(form[0]) as ((plain: unknown, run: Run) => Value) | null;
+    const make = makerOf(form[0]) as ((plain: unknown, context: ExecutionContext) => Value) | null;
     const itemSteps = partsOf(form[0]) * PART_STEPS;
-    return (items: readonly unknown[] | null, run: Run) => {
+    return (items: readonly unknown[] | null, context: ExecutionContext) => {
       if (items === null) return null;
       if (make === null) return new ListValue(items as Value[]);
       return new ListValue(items.map((item) => {
-        run.work(itemSteps);
-        return make(item, run);
+        context.work(itemSteps);
+        return make(item, context);
       }));
     };
   }
   if (isType(form)) return (target: unknown) => target === null ? null : new Handle(form, target);
   const entries = Object.entries(form).map(([name, entry]) =>
-    [name, makerOf(entry) as ((plain: unknown, run: Run) => Value) | null] as const
+    [name, makerOf(entry) as ((plain: unknown, context: ExecutionContext) => Value) | null] as const
   );
-  return (plain: Readonly<Record<string, unknown>> | null, run: Run) =>
+  return (plain: Readonly<Record<string, unknown>> | null, context: ExecutionContext) =>
     plain === null ? null : new RecordValue(
       new Map(
         entries.map(([name, make]) =>
-          [name, make === null ? plain[name] as Value : make(plain[name], run)] as const
+          [name, make === null ? plain[name] as Value : make(plain[name], context)] as const
         ),
       ),
     );
 }
 
-export function valueOf<const F extends Form>(form: F, plain: PlainOf<F>, run: Run): Value {
-  const make = makerOf(form) as ((plain: PlainOf<F>, run: Run) => Value) | null;
-  return make === null ? plain as Value : make(plain, run);
+export function valueOf<const F extends Form>(
+  form: F,
+  plain: PlainOf<F>,
+  context: ExecutionContext,
+): Value {
+  const make = makerOf(form) as ((plain: PlainOf<F>, context: ExecutionContext) => Value) | null;
+  return make === null ? plain as Value : make(plain, context);
 }
 
 /** The kind of a form's values, and what is in them where that is known. */
-export function kindOfForm(form: Form): { readonly kind: Kind; readonly of?: Contents } {
-  if (typeof form === "string") return { kind: form };
+export function kindOfForm(form: Form): { readonly type: Type; readonly of?: Contents } {
+  if (typeof form === "string") return { type: form };
   if (isList(form)) {
-    return form[0] === "any" ? { kind: "list" } : { kind: "list", of: contents(form[0]) };
+    return form[0] === "any" ? { type: "list" } : { type: "list", of: contents(form[0]) };
   }
-  return isType(form) ? { kind: kindOfType(form) } : { kind: "record", of: contents(form) };
+  return isType(form) ? { type: typeOfHandles(form) } : { type: "record", of: contents(form) };
 }
 
 function contents(form: Form): Contents {
   if (typeof form === "string") return form;
   if (isList(form)) return [contents(form[0])];
-  if (isType(form)) return kindOfType(form);
+  if (isType(form)) return typeOfHandles(form);
   return Object.fromEntries(Object.entries(form).map(([name, entry]) => [name, contents(entry)]));
 }

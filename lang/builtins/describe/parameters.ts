@@ -3,19 +3,19 @@
  * for an argument. A call holds arguments against the kinds first, so that a decoder is only ever
  * given what fits.
  */
-import type { Bytes, DmaAddr, PhysAddr, VirtAddr } from "../../../runtime/address.ts";
+import type { Bytes, DmaAddr, PhysAddr, VirtAddr } from "@dmalab/runtime";
 import { ScriptError } from "../../values/script_error.ts";
-import type { Kind, ParameterSpec, TypeSpec } from "../../values/spec.ts";
+import type { HandleType, ParameterSpec, Type } from "../../values/spec.ts";
 import type {
   BytesValue,
   Closure,
+  EnumValue,
   Handle,
   ListValue,
   Quantity,
   RangeValue,
   RecordValue,
   Value,
-  Word,
 } from "../../values/value.ts";
 import { toInt } from "../arguments.ts";
 
@@ -32,13 +32,13 @@ export type Decoded<P extends readonly Parameter<unknown>[]> = {
 
 function parameter<T>(
   name: string,
-  kind: Kind | readonly Kind[],
+  type: Type | readonly Type[],
   doc: string,
   decode: ((value: never) => T) | null,
 ): Parameter<T> {
   return {
     name,
-    kind,
+    type,
     doc,
     optional: false,
     named: false,
@@ -65,7 +65,7 @@ export function named(of: Parameter<unknown>, otherwise?: unknown): Parameter<un
 }
 
 const targetOf = (value: Handle) => value.target;
-const nameOf = (value: Word) => value.name;
+const nameOf = (value: EnumValue) => value.name;
 const bytesOf = (value: BytesValue) => value.bytes;
 /** A copy: the values as they are now. */
 const itemsOf = (value: ListValue) => value.walked();
@@ -109,7 +109,7 @@ export const param = {
     parameter(name, "function", doc, null),
   any: (name: string, doc: string): Parameter<Value> => parameter(name, "any", doc, null),
   /** What is behind a thing of a type, or of one that extends it. */
-  thing: <T>(name: string, type: TypeSpec<T>, doc: string): Parameter<T> =>
+  handle: <T>(name: string, type: HandleType<T>, doc: string): Parameter<T> =>
     parameter(name, `@${type.name}`, doc, targetOf as (value: Handle) => T),
   /** The same by the type's name, for a type's own methods. */
   own: <T>(name: string, kind: `@${string}`, doc: string): Parameter<T> =>
@@ -117,7 +117,7 @@ export const param = {
   /** Of several kinds, or of one that means more than its plain value. */
   of: <T>(
     name: string,
-    kind: Kind | readonly Kind[],
+    kind: Type | readonly Type[],
     doc: string,
     decode: (value: Value) => T,
   ): Parameter<T> => parameter(name, kind, doc, decode),

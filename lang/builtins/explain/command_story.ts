@@ -1,13 +1,12 @@
 /** What the 64 bytes of a command say, and which decisions put that there. */
-import type { NvmeCommandView } from "../../../devices/nvme/driver/command/command_view.ts";
-import type { NvmeRequest } from "../../../devices/nvme/driver/command/nvme_request.ts";
+import type { NvmeCommandView, NvmeRequest } from "@dmalab/devices/nvme";
 import { clip, spread, tableLines } from "../../text/columns.ts";
 import { formatAddress, formatCount, formatHexBytes, formatSize } from "../../text/numbers.ts";
-import type { Run } from "../../values/run.ts";
+import type { ExecutionContext } from "../../values/execution_context.ts";
 import { decisionList } from "./decision_list.ts";
 import { requestEventsOf } from "./request_story.ts";
 
-/** The controller's page. @see behaviour/nvme.md 1 */
+/** The controller's page. @see rules/nvme.md 1 */
 const CONTROLLER_PAGE_BYTES = 4096;
 
 /** Decisions that are written into a command. */
@@ -18,16 +17,21 @@ export function commandStory(
   command: NvmeCommandView,
   request: NvmeRequest,
   title: string,
-  run: Run,
+  context: ExecutionContext,
 ): string[] {
-  const decisions = requestEventsOf(request, run).filter(({ name, why }) =>
+  const decisions = requestEventsOf(request, context).filter(({ name, why }) =>
     why !== null && WRITTEN.has(name)
   );
   return [
-    spread(title, "nvme.5.2", run.columns),
-    ...tableLines(["byte", "bytes", "what they say"], fieldRows(command, request), [], run.columns),
-    ...decisions.length === 0 ? [] : ["", ...decisionList(decisions, run.columns)],
-  ].map((line) => clip(line, run.columns));
+    spread(title, "nvme.5.2", context.columns),
+    ...tableLines(
+      ["byte", "bytes", "what they say"],
+      fieldRows(command, request),
+      [],
+      context.columns,
+    ),
+    ...decisions.length === 0 ? [] : ["", ...decisionList(decisions, context.columns)],
+  ].map((line) => clip(line, context.columns));
 }
 
 type Row = readonly [offset: string, bytes: string, meaning: string];

@@ -1,5 +1,5 @@
 /** The decisions in a sequence of events: what was decided, by which rule, and why. */
-import type { MachineEvent } from "../../../runtime/events.ts";
+import type { MachineEvent } from "@dmalab/runtime";
 import { repeatText } from "../../render/event_line.ts";
 import { shownParts } from "../../text/repeats.ts";
 import { explainDecision } from "./explain_decision.ts";

@@ -1,30 +1,34 @@
 /** How a device maps: each fact about it, with its rule. */
-import type { DeviceBase } from "../../../devices/device_kind.ts";
-import { mappingSizeInputs, UNLIMITED_BYTES } from "../../../runtime/dma/calls/mapping_queries.ts";
-import type { MachineEvent } from "../../../runtime/events.ts";
+import type { DeviceBase } from "@dmalab/devices";
+import { mappingSizeInputs, UNLIMITED_BYTES } from "@dmalab/runtime/dma";
+import type { MachineEvent } from "@dmalab/runtime";
 import { tableLines } from "../../text/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../text/numbers.ts";
-import type { Run } from "../../values/run.ts";
+import type { ExecutionContext } from "../../values/execution_context.ts";
 import { type Explanation, factLines } from "./explanation.ts";
 
 /** Rules that are listed before the rest is only counted. */
-const SHOWN_RULES = 12;
+const DISPLAYED_RULES = 12;
 
 /** The facts, then how often each rule decided something for the device. */
-export function deviceStory(device: DeviceBase, title: string, run: Run): string[] {
+export function deviceStory(
+  device: DeviceBase,
+  title: string,
+  context: ExecutionContext,
+): string[] {
   return [
     title,
-    ...factLines(explainTranslation(device, run), "dma.1.3", run.columns),
-    ...factLines(reach(device), "dma.1.2", run.columns),
-    ...factLines(unmaps(device, run), "dma.1.7", run.columns),
-    ...factLines(sizes(device, run), "dma.1.7", run.columns),
-    ...ruleTable(run.recorder.events.filter((event) => event.device === device.name)),
+    ...factLines(explainTranslation(device, context), "dma.1.3", context.columns),
+    ...factLines(reach(device), "dma.1.2", context.columns),
+    ...factLines(unmaps(device, context), "dma.1.7", context.columns),
+    ...factLines(sizes(device, context), "dma.1.7", context.columns),
+    ...ruleTable(context.recorder.events.filter((event) => event.device === device.name)),
   ];
 }
 
 /** How a device is translated, and why not otherwise. */
-export function explainTranslation({ dma }: DeviceBase, run: Run): Explanation {
-  const { iommu, config } = run.lab.machine;
+export function explainTranslation({ dma }: DeviceBase, context: ExecutionContext): Explanation {
+  const { iommu, config } = context.lab.machine;
   const mode = iommu.modeOf(dma);
   const asked = config.iommu.mode;
   const title = `translation: ${mode}`;
@@ -49,8 +53,8 @@ function reach({ dma }: DeviceBase): Explanation {
   };
 }
 
-function unmaps({ dma }: DeviceBase, run: Run): Explanation {
-  const needed = run.lab.machine.dma.dmaNeedUnmap(dma);
+function unmaps({ dma }: DeviceBase, context: ExecutionContext): Explanation {
+  const needed = context.lab.machine.dma.dmaNeedUnmap(dma);
   const why = dma.domain !== null
     ? "it is translated"
     : dma.ownOps
@@ -65,8 +69,8 @@ function unmaps({ dma }: DeviceBase, run: Run): Explanation {
   return { title: `dma_need_unmap() is ${needed}`, why };
 }
 
-function sizes({ dma }: DeviceBase, run: Run): Explanation {
-  const { machine } = run.lab;
+function sizes({ dma }: DeviceBase, context: ExecutionContext): Explanation {
+  const { machine } = context.lab;
   const inputs = mappingSizeInputs(machine, dma);
   const boundary = machine.dma.dmaGetMergeBoundary(dma);
   const largest = machine.dma.dmaMaxMappingSize(dma);
@@ -93,12 +97,14 @@ function ruleTable(events: readonly MachineEvent[]): string[] {
   }
   if (times.size === 0) return ["  no decisions recorded for it yet"];
   const rows = [...times].sort(([, a], [, b]) => b.count - a.count);
-  const rest = rows.length - SHOWN_RULES;
+  const rest = rows.length - DISPLAYED_RULES;
   return [
     "",
     ...tableLines(
       ["rule", "times", "first seen in"],
-      rows.slice(0, SHOWN_RULES).map(([rule, { count, event }]) => [rule, String(count), event]),
+      rows.slice(0, DISPLAYED_RULES).map((
+        [rule, { count, event }],
+      ) => [rule, String(count), event]),
       ["left", "right"],
     ),
     ...rest > 0 ? [`⋮ ${formatCount(rest, "more rule")}`] : [],

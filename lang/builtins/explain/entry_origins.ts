@@ -2,7 +2,7 @@
  * Where each entry of a command's data pointer came from: the entry as it was written, the mapping
  * that gave its address, and the segment of the request that was mapped.
  */
-import type { MachineEvent } from "../../../runtime/events.ts";
+import type { MachineEvent } from "@dmalab/runtime";
 import { endsOf, pad } from "../../text/columns.ts";
 import { formatAddress, formatSize } from "../../text/numbers.ts";
 

@@ -1,14 +1,13 @@
 /** Why a call failed, or a request ended with a status: the event that says so, and what led to it. */
-import { blkStatusErrno, type BlkStatusName } from "../../../runtime/errno.ts";
-import type { MachineEvent } from "../../../runtime/events.ts";
-import type { Run } from "../../values/run.ts";
+import { blkStatusErrno, type BlkStatusName, type MachineEvent } from "@dmalab/runtime";
+import type { ExecutionContext } from "../../values/execution_context.ts";
 import { ScriptError } from "../../values/script_error.ts";
-import { siteText } from "../things/event.ts";
+import { siteText } from "../types/event.ts";
 import { decisionList } from "./decision_list.ts";
 
 /** The story of an error; a mistake of the script when there is none. */
-export function explainError(name: string, run: Run, until = Infinity): string[] {
-  return errorStory(name, run, until) ?? nothingLedTo(`${name}: nothing ended with it`);
+export function explainError(name: string, context: ExecutionContext, until = Infinity): string[] {
+  return errorStory(name, context, until) ?? nothingLedTo(`${name}: nothing ended with it`);
 }
 
 /** The script asks for the reasons of something that has none. */
@@ -30,24 +29,24 @@ const INNER_EVENTS = 24;
  * @param until Events from this one on are later.
  * @returns Null when nothing ended so.
  */
-function errorStory(name: string, run: Run, until: number): string[] | null {
-  const { events } = run.recorder;
+function errorStory(name: string, context: ExecutionContext, until: number): string[] | null {
+  const { events } = context.recorder;
   let index = Math.min(until, events.length) - 1;
   while (index >= 0 && !endedWith(events[index]!, name)) index--;
   if (index < 0) return null;
   const last = events[index]!;
-  const site = siteText(last.site, run);
+  const site = siteText(last.site, context);
   return [
     `${name}${site === null ? "" : `, at ${site}`}${
       last.request === null ? "" : `, request ${last.request}`
     }`,
-    ...refusalLines(index, run),
+    ...refusalLines(index, context),
   ];
 }
 
 /** What went wrong inside a call, and how the call ended: the event of that number in the record. */
-export function refusalLines(index: number, run: Run): string[] {
-  const { events } = run.recorder;
+export function refusalLines(index: number, context: ExecutionContext): string[] {
+  const { events } = context.recorder;
   const last = events[index]!;
   const before = events.slice(Math.max(0, index - INNER_EVENTS), index);
   // A request may be tried many times; this is the last time.
@@ -56,7 +55,7 @@ export function refusalLines(index: number, run: Run): string[] {
   );
   return decisionList(
     [...before.slice(tried + 1).filter((event) => leadsTo(event, last)), last],
-    run.columns,
+    context.columns,
   );
 }
 

@@ -1,14 +1,14 @@
 /** Decisions of the block layer, in words. */
-import { SECTOR_SIZE_BYTES } from "../../../runtime/address.ts";
+import { SECTOR_SIZE_BYTES } from "@dmalab/runtime";
 import { formatCount, formatLimit, formatSize } from "../../text/numbers.ts";
-import { type Explanation, type Facts, gapBitBytes } from "./explanation.ts";
+import { type EventFacts, type Explanation, gapBitBytes } from "./explanation.ts";
 
 function sectorsText(sectors: number): string {
   return `${formatCount(sectors, "sector")}, ${formatLimit(sectors * SECTOR_SIZE_BYTES)}`;
 }
 
-/** @see behaviour/block.md 1.3 */
-export function explainSplit(facts: Facts<"block.split">): Explanation {
+/** @see rules/block.md 1.3 */
+export function explainSplit(facts: EventFacts<"block.split">): Explanation {
   const limit = facts.fields.limit;
   const rule = facts.fields.rule;
   const segments = facts.inputNumber("segments");
@@ -22,7 +22,7 @@ export function explainSplit(facts: Facts<"block.split">): Explanation {
 }
 
 /** Where in the bio's memory the split is. */
-function cutPlace(facts: Facts<"block.split">): string {
+function cutPlace(facts: EventFacts<"block.split">): string {
   if (facts.input("piece") === undefined) return "";
   const piece = facts.inputNumber("piece");
   if (facts.inputNumber("piece_done_bytes") !== 0) {
@@ -40,7 +40,7 @@ function cutPlace(facts: Facts<"block.split">): string {
     }; `;
 }
 
-function splitReason(rule: Facts<"block.split">["fields"]["rule"], limit: number): string {
+function splitReason(rule: EventFacts<"block.split">["fields"]["rule"], limit: number): string {
   switch (rule) {
     case "max_segments":
       return `a request has at most ${formatCount(limit, "segment")}`;
@@ -57,8 +57,8 @@ function splitReason(rule: Facts<"block.split">["fields"]["rule"], limit: number
   }
 }
 
-/** @see behaviour/block.md 1.5 */
-export function explainMerge(facts: Facts<"block.merge">): Explanation {
+/** @see rules/block.md 1.5 */
+export function explainMerge(facts: EventFacts<"block.merge">): Explanation {
   const rule = facts.fields.rule;
   const together = `together ${facts.inputSize("bytes")} of at most ${
     formatLimit(facts.inputNumber("max_sectors") * SECTOR_SIZE_BYTES)
@@ -70,7 +70,7 @@ export function explainMerge(facts: Facts<"block.merge">): Explanation {
     : { title: `a bio was not merged (${rule})`, why: mergeRefusal(rule, facts, together) };
 }
 
-function mergeRefusal(rule: string, facts: Facts, together: string): string {
+function mergeRefusal(rule: string, facts: EventFacts, together: string): string {
   const unit = facts.inputNumber("virt_boundary_mask") + 1;
   const inUnit = (name: string) => formatSize(facts.inputNumber(name) % unit);
   switch (rule) {
@@ -92,7 +92,7 @@ function mergeRefusal(rule: string, facts: Facts, together: string): string {
 }
 
 /** Whether the segments of a request can be coalesced into one IOVA range. */
-function gapReason(facts: Facts): string {
+function gapReason(facts: EventFacts): string {
   const gapBit = facts.inputNumber("gap_bit");
   const boundary = facts.inputNumber("merge_boundary_bytes");
   if (boundary === 0) {
@@ -107,9 +107,9 @@ function gapReason(facts: Facts): string {
       "the segments cannot be coalesced into one IOVA range";
 }
 
-/** @see behaviour/block.md 2.3 */
+/** @see rules/block.md 2.3 */
 export function explainIteratorStart(
-  facts: Facts<"ret.blk_rq_dma_map_iter_start" | "ret.blk_rq_integrity_dma_map_iter_start">,
+  facts: EventFacts<"ret.blk_rq_dma_map_iter_start" | "ret.blk_rq_integrity_dma_map_iter_start">,
 ): Explanation {
   const what = facts.name.includes("integrity") ? "the metadata" : "the data";
   const mmio = facts.input("map_type") === "thru_host_bridge"

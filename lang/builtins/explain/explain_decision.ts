@@ -2,8 +2,7 @@
  * Decisions in words: what was decided, and why, out of the event that recorded it. Nothing is
  * computed again; the numbers are the inputs of the deciding code.
  */
-import type { EventName } from "../../../runtime/event_vocabulary.ts";
-import { isReturn, type MachineEvent } from "../../../runtime/events.ts";
+import { type EventName, isReturn, type MachineEvent } from "@dmalab/runtime";
 import { formatEventText } from "../../render/event_line.ts";
 import { explainIteratorStart, explainMerge, explainSplit } from "./explain_block.ts";
 import { formatInputs } from "./inputs.ts";
@@ -16,13 +15,13 @@ import {
 } from "./explain_mapping.ts";
 import { explainCompletion, explainFormat, explainMemory, explainUnmap } from "./explain_nvme.ts";
 import { explainRoute } from "./explain_peer.ts";
-import { type Explanation, Facts } from "./explanation.ts";
+import { EventFacts, type Explanation } from "./explanation.ts";
 import { explainByText } from "./template.ts";
 import { TEXTS } from "./texts.ts";
 import { explainHmmUnmap, explainPages, explainTable, explainUnwind } from "./explain_sharing.ts";
 
 /** The explanation of each kind of event of which no text alone can say it, by its name. */
-const EXPLAINERS: { readonly [N in EventName]?: (facts: Facts<N>) => Explanation } = {
+const EXPLAINERS: { readonly [N in EventName]?: (facts: EventFacts<N>) => Explanation } = {
   "block.split": explainSplit,
   "block.merge": explainMerge,
   "block.status": ({ fields, why }) => ({
@@ -48,13 +47,13 @@ const EXPLAINERS: { readonly [N in EventName]?: (facts: Facts<N>) => Explanation
 /** A decision in words. */
 export function explainDecision(event: MachineEvent): Explanation {
   // The table pairs each name with the function that explains it.
-  const facts = new Facts(event.name, event.fields, event.why);
+  const facts = new EventFacts(event.name, event.fields, event.why);
   const text = explainByText(TEXTS[event.name] ?? [], facts);
   if (text !== null) return text;
-  const explain = EXPLAINERS[event.name] as ((facts: Facts) => Explanation) | undefined;
+  const explain = EXPLAINERS[event.name] as ((facts: EventFacts) => Explanation) | undefined;
   if (explain !== undefined) return explain(facts);
   return isReturn(event)
-    ? explainAnswer(new Facts(event.name, event.fields, event.why))
+    ? explainAnswer(new EventFacts(event.name, event.fields, event.why))
     : explainPlainly(event);
 }
 

@@ -1,8 +1,8 @@
 /** Decisions of the DMA layer and the IOMMU, in words. */
-import { MAP_BRANCH, MAP_FAILURE } from "../../../runtime/dma/paths/map_branch.ts";
+import { MAP_BRANCH, MAP_FAILURE } from "@dmalab/runtime/dma";
 import { formatAddress } from "../../text/numbers.ts";
-import type { KernelCall } from "../../../runtime/event_vocabulary.ts";
-import type { Explanation, Facts } from "./explanation.ts";
+import type { KernelCall } from "@dmalab/runtime";
+import type { EventFacts, Explanation } from "./explanation.ts";
 
 /** A sentence of the rules as a part of one. */
 function asClause(sentence: string): string {
@@ -17,12 +17,12 @@ export function branchDoc(name: unknown): string | null {
   return found === undefined ? null : asClause(found.doc);
 }
 
-function reach(facts: Facts): string {
+function reach(facts: EventFacts): string {
   return `the device reaches up to ${formatAddress(facts.inputNumber("last_address_of_device"))}`;
 }
 
 /** The result of a branch of a map, with its inputs. */
-function branchReason(facts: Facts): string {
+function branchReason(facts: EventFacts): string {
   const branch = facts.input("branch");
   const doc = branchDoc(branch);
   if (doc === null) return "";
@@ -32,8 +32,8 @@ function branchReason(facts: Facts): string {
     : `${doc}; ${reach(facts)}`;
 }
 
-/** @see behaviour/dma.md 1.4, 1.6, 2.1 */
-export function explainMap(facts: Facts<"dma.map">): Explanation {
+/** @see rules/dma.md 1.4, 1.6, 2.1 */
+export function explainMap(facts: EventFacts<"dma.map">): Explanation {
   return {
     title: `${facts.fields.api}: phys ${facts.address("phys")}, ${facts.size("size_bytes")} → ${
       facts.fields.path === "iommu" ? "IOVA " : ""
@@ -43,7 +43,7 @@ export function explainMap(facts: Facts<"dma.map">): Explanation {
 }
 
 /** What the kernel printed, and the meaning of the error that stopped it. */
-export function explainWarning(facts: Facts<"kernel.warn">): Explanation {
+export function explainWarning(facts: EventFacts<"kernel.warn">): Explanation {
   const said = facts.fields.text;
   const ended = facts.fields.error !== null;
   const title = `kernel ${ended ? "crash" : "warning"} in ${facts.fields.at}`;
@@ -68,7 +68,7 @@ const UNTRANSLATED: Readonly<Record<string, string>> = {
 };
 
 /** How a call returned: false, an error, or success. */
-export function explainAnswer(facts: Facts<`ret.${KernelCall}`>): Explanation {
+export function explainAnswer(facts: EventFacts<`ret.${KernelCall}`>): Explanation {
   const call = facts.name.slice("ret.".length);
   const error = facts.fields.error;
   if (error === null) return { title: `${call} succeeds`, why: "" };
@@ -86,8 +86,8 @@ export function explainAnswer(facts: Facts<`ret.${KernelCall}`>): Explanation {
   return { title, why: facts.input("branch") === undefined ? "" : branchReason(facts) };
 }
 
-/** @see behaviour/dma.md 3.3 */
-function linkReason(facts: Facts, error: string): string {
+/** @see rules/dma.md 3.3 */
+function linkReason(facts: EventFacts, error: string): string {
   const begin = facts.inputNumber("begins_at");
   const offset = facts.inputNumber("offset");
   const page = facts.inputSize("granule_bytes");
@@ -107,8 +107,8 @@ function linkReason(facts: Facts, error: string): string {
   }
 }
 
-/** A mapping that the page table rejected, and why. @see behaviour/dma.md 5.1 */
-export function explainTableRefusal(facts: Facts<"iommu.map_failed">): Explanation {
+/** A mapping that the page table rejected, and why. @see rules/dma.md 5.1 */
+export function explainTableRefusal(facts: EventFacts<"iommu.map_failed">): Explanation {
   return {
     title: `iommu_map fails: ${facts.fields.error}`,
     why: `${facts.address("iova")} → ${facts.address("phys")}, ${facts.size("size_bytes")}: ${
@@ -117,7 +117,7 @@ export function explainTableRefusal(facts: Facts<"iommu.map_failed">): Explanati
   };
 }
 
-function tableReason(facts: Facts<"iommu.map_failed">): string {
+function tableReason(facts: EventFacts<"iommu.map_failed">): string {
   const { iova, phys, size_bytes } = facts.fields;
   const granule = facts.inputNumber("granule_bytes");
   const page = facts.inputSize("granule_bytes");

@@ -1,15 +1,14 @@
 /** Decisions of the NVMe driver, in words. */
-import { blockStatusOf, doNotRetry } from "../../../devices/nvme/driver/command/status.ts";
-import { readStatus, STATUS_CODES } from "../../../devices/nvme/status_codes.ts";
-import { blkStatusName } from "../../../runtime/errno.ts";
+import { blockStatusOf, doNotRetry, readStatus, STATUS_CODES } from "@dmalab/devices/nvme";
+import { blkStatusName } from "@dmalab/runtime";
 import { formatCount, formatSize } from "../../text/numbers.ts";
-import { type Explanation, type Facts, gapBitBytes } from "./explanation.ts";
+import { type EventFacts, type Explanation, gapBitBytes } from "./explanation.ts";
 
-/** The controller's page. @see behaviour/nvme.md 1 */
+/** The controller's page. @see rules/nvme.md 1 */
 const CONTROLLER_PAGE_BYTES = 4096;
 
-/** @see behaviour/nvme.md 2.1 */
-export function explainFormat(facts: Facts<"nvme.choose">): Explanation {
+/** @see rules/nvme.md 2.1 */
+export function explainFormat(facts: EventFacts<"nvme.choose">): Explanation {
   const format = facts.fields.format;
   const reason = formatReason(facts, format);
   switch (format) {
@@ -22,7 +21,7 @@ export function explainFormat(facts: Facts<"nvme.choose">): Explanation {
   }
 }
 
-function formatReason(facts: Facts, format: string): string {
+function formatReason(facts: EventFacts, format: string): string {
   const simple = format.startsWith("simple");
   const spanned = facts.input("span_bytes") === undefined
     ? ""
@@ -41,7 +40,7 @@ function formatReason(facts: Facts, format: string): string {
   }
 }
 
-function forcedReasons(facts: Facts): string[] {
+function forcedReasons(facts: EventFacts): string[] {
   const reasons: string[] = [];
   const gapBit = facts.inputNumber("gap_bit");
   const meets = gapBitBytes(gapBit);
@@ -57,7 +56,7 @@ function forcedReasons(facts: Facts): string[] {
   return reasons;
 }
 
-function thresholdReason(facts: Facts): string {
+function thresholdReason(facts: EventFacts): string {
   const threshold = facts.inputNumber("threshold_bytes");
   if (threshold === 0) return "the threshold is 0: SGLs are never preferred";
   const average = facts.inputNumber("average_bytes");
@@ -71,8 +70,8 @@ function thresholdReason(facts: Facts): string {
   } the threshold of ${formatSize(threshold)}`;
 }
 
-/** Memory that the driver allocates for a request. @see behaviour/nvme.md 2.3, 2.4 */
-export function explainMemory(facts: Facts<"mem.alloc">): Explanation {
+/** Memory that the driver allocates for a request. @see rules/nvme.md 2.3, 2.4 */
+export function explainMemory(facts: EventFacts<"mem.alloc">): Explanation {
   if (facts.fields.what === "dma_vecs") {
     return {
       title: `dma_vecs array, ${facts.size("size_bytes")}`,
@@ -107,8 +106,8 @@ export function explainMemory(facts: Facts<"mem.alloc">): Explanation {
   }
 }
 
-/** The status of a completion. @see behaviour/nvme.md 4.2 */
-export function explainCompletion(facts: Facts<"nvme.complete">): Explanation {
+/** The status of a completion. @see rules/nvme.md 4.2 */
+export function explainCompletion(facts: EventFacts<"nvme.complete">): Explanation {
   const status = facts.fields.status;
   const meaning = blkStatusName(blockStatusOf(status));
   const retry = status === 0 ? "" : doNotRetry(status) ? "; DNR set: not retried" : "; retryable";
@@ -121,8 +120,8 @@ export function explainCompletion(facts: Facts<"nvme.complete">): Explanation {
   };
 }
 
-/** @see behaviour/nvme.md 2.6 */
-export function explainUnmap(facts: Facts<"nvme.unmap">): Explanation {
+/** @see rules/nvme.md 2.6 */
+export function explainUnmap(facts: EventFacts<"nvme.unmap">): Explanation {
   const direct = facts.inputIs("coherent") && !facts.inputIs("translated");
   const needs = facts.inputIs("own_ops")
     ? "dma_need_unmap() is true: the device has its own dma_map_ops"

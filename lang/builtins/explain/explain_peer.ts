@@ -1,7 +1,7 @@
 /** How a peer's memory is reached, in words. */
-import type { Explanation, Facts } from "./explanation.ts";
+import type { EventFacts, Explanation } from "./explanation.ts";
 
-/** The host-bridge check. @see behaviour/p2p.md 9.4 */
+/** The host-bridge check. @see rules/p2p.md 9.4 */
 const HOST_BRIDGES: Readonly<Record<string, string>> = {
   cpu: "every host bridge of this CPU passes it",
   listed: "the host bridges are whitelisted",
@@ -10,7 +10,7 @@ const HOST_BRIDGES: Readonly<Record<string, string>> = {
 };
 
 /** A route between the provider of memory and the device that is to use it. */
-export function explainRoute(facts: Facts<"p2p.route">): Explanation {
+export function explainRoute(facts: EventFacts<"p2p.route">): Explanation {
   const distance = facts.fields.distance;
   const type = facts.fields.map_type;
   const title = `memory of ${facts.fields.provider}: ${type}${
@@ -19,7 +19,7 @@ export function explainRoute(facts: Facts<"p2p.route">): Explanation {
   return { title, why: reasons(facts).join("; ") };
 }
 
-function reasons(facts: Facts<"p2p.route">): string[] {
+function reasons(facts: EventFacts<"p2p.route">): string[] {
   const common = facts.input("common_bridge");
   const redirecting = facts.input("redirecting");
   const bridge = facts.input("host_bridge");

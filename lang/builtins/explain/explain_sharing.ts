@@ -1,9 +1,9 @@
 /** Decisions about pages of processes, on-demand paging and migration that need more than a text. */
 import { formatCount, formatSize } from "../../text/numbers.ts";
-import type { Explanation, Facts } from "./explanation.ts";
+import type { EventFacts, Explanation } from "./explanation.ts";
 
-/** @see behaviour/hmm-rdma-vfio.md 1.4 */
-export function explainHmmUnmap(facts: Facts<"ret.hmm_dma_unmap_pfn">): Explanation {
+/** @see rules/hmm-rdma-vfio.md 1.4 */
+export function explainHmmUnmap(facts: EventFacts<"ret.hmm_dma_unmap_pfn">): Explanation {
   const page = `page ${facts.inputNumber("index")}`;
   const flags = facts.input("flags");
   const had = Array.isArray(flags) && flags.length > 0 ? flags.join(", ") : "nothing";
@@ -20,8 +20,8 @@ export function explainHmmUnmap(facts: Facts<"ret.hmm_dma_unmap_pfn">): Explanat
   return { title: `${page} is unmapped`, why: work };
 }
 
-/** @see behaviour/hmm-rdma-vfio.md 2.2 (7), 2.3 (3) */
-export function explainTable(facts: Facts<"odp.table">): Explanation {
+/** @see rules/hmm-rdma-vfio.md 2.2 (7), 2.3 (3) */
+export function explainTable(facts: EventFacts<"odp.table">): Explanation {
   const first = facts.fields.index;
   const last = first + facts.fields.entries - 1;
   const which = first === last
@@ -41,8 +41,8 @@ function pages(count: number): string {
   return formatCount(count, "page");
 }
 
-/** @see behaviour/hmm-rdma-vfio.md 3.1 */
-export function explainPages(facts: Facts<"vfio.add_pages">): Explanation {
+/** @see rules/hmm-rdma-vfio.md 3.1 */
+export function explainPages(facts: EventFacts<"vfio.add_pages">): Explanation {
   const taken = facts.fields.pages;
   const wanted = facts.fields.wanted_pages;
   const had = facts.inputNumber("had");
@@ -53,8 +53,8 @@ export function explainPages(facts: Facts<"vfio.add_pages">): Explanation {
   };
 }
 
-/** @see behaviour/hmm-rdma-vfio.md 3.2, 4.8 */
-export function explainUnwind(facts: Facts<"vfio.unwind">): Explanation {
+/** @see rules/hmm-rdma-vfio.md 3.2, 4.8 */
+export function explainUnwind(facts: EventFacts<"vfio.unwind">): Explanation {
   const mapped = facts.fields.mapped_pages;
   const all = facts.fields.pages;
   const undone = mapped === 0 ? "nothing to unmap" : `${pages(mapped)} are unmapped`;

@@ -1,6 +1,5 @@
 /** A decision in words: the decision on one line, its reasons below. */
-import type { EventFields, EventName, FieldValue } from "../../../runtime/event_vocabulary.ts";
-import type { Why } from "../../../runtime/events.ts";
+import type { EventFields, EventName, FieldValue, Why } from "@dmalab/runtime";
 import { clip, spread, wrapText } from "../../text/columns.ts";
 import { formatAddress, formatSize } from "../../text/numbers.ts";
 
@@ -50,7 +49,7 @@ type NumberField<N extends EventName> = {
 }[keyof EventFields<N>];
 
 /** The fields of an event as the vocabulary has them, and the inputs of its decision. */
-export class Facts<N extends EventName = EventName> {
+export class EventFacts<N extends EventName = EventName> {
   readonly #inputs: Readonly<Record<string, FieldValue | undefined>>;
 
   /** @param name The event's name. */
@@ -97,7 +96,7 @@ export class Facts<N extends EventName = EventName> {
   }
 }
 
-/** The size that a gap bit stands for: bit 13 is 4 KiB. @see behaviour/block.md 1.6 */
+/** The size that a gap bit stands for: bit 13 is 4 KiB. @see rules/block.md 1.6 */
 export function gapBitBytes(gapBit: number): number {
   return gapBit === 0 ? 0 : 2 ** (gapBit - 1);
 }

@@ -1,13 +1,13 @@
 /** A fault line of a log, decoded, and the mapping and call in a run that it is about. */
-import type { MachineEvent } from "../../../runtime/events.ts";
-import type {
-  FaultDetails,
-  FaultLogFormat,
-  LoggedFault,
-  TableDump,
-} from "../../../instruments/fault_log/logged_fault.ts";
-import { formatSource } from "../../../instruments/fault_log/pci_source.ts";
-import { formatWord64 } from "../../../instruments/fault_log/word64.ts";
+import type { MachineEvent } from "@dmalab/runtime";
+import {
+  type FaultDetails,
+  type FaultLogFormat,
+  formatSource,
+  formatWord64,
+  type LoggedFault,
+  type TableDump,
+} from "@dmalab/runtime/fault_log";
 import { clip, PICTURE_COLUMNS, spread, wrapText } from "../../text/columns.ts";
 import {
   formatAddress,
@@ -16,10 +16,10 @@ import {
   formatSize,
   formatTimeRounded,
 } from "../../text/numbers.ts";
-import type { Run } from "../../values/run.ts";
+import type { ExecutionContext } from "../../values/execution_context.ts";
 import type { FaultVerdict, JudgedFault } from "../fault_verdict.ts";
 import { apiOf, type LedgerEntry } from "../ledger.ts";
-import { siteText } from "../things/event.ts";
+import { siteText } from "../types/event.ts";
 
 const MAKERS: Readonly<Record<FaultLogFormat, string>> = {
   vtd: "Intel VT-d",
@@ -94,7 +94,11 @@ function dumpText({ leaf, phys, present, read, write }: TableDump): string {
 }
 
 /** The line, and the mapping of this run that it is about. */
-export function faultStory(fault: LoggedFault, judged: JudgedFault, run: Run): string[] {
+export function faultStory(
+  fault: LoggedFault,
+  judged: JudgedFault,
+  context: ExecutionContext,
+): string[] {
   const { device, mapping, neighbour } = judged;
   const who = device === null
     ? []
@@ -103,16 +107,18 @@ export function faultStory(fault: LoggedFault, judged: JudgedFault, run: Run): s
     ...loggedFaultLines(fault),
     "─".repeat(PICTURE_COLUMNS),
     ...who,
-    ...row("  verdict", verdictText(judged, run)),
-    ...mapping === null ? [] : mappingLines(mapping, judged, run),
+    ...row("  verdict", verdictText(judged, context)),
+    ...mapping === null ? [] : mappingLines(mapping, judged, context),
     ...neighbour === null ? [] : row(
       "  or",
       `it ${besideText(neighbour)} of a live mapping: ${mappingText(neighbour.mapping!)}, ` +
-        callText(neighbour.mapping!.born, run),
+        callText(neighbour.mapping!.created, context),
     ),
-    ...run.recorder.droppedEvents === 0 ? [] : row(
+    ...context.recorder.droppedEvents === 0 ? [] : row(
       "  but",
-      `${formatCount(run.recorder.droppedEvents, "event")} were dropped: a mapping may be missing`,
+      `${
+        formatCount(context.recorder.droppedEvents, "event")
+      } were dropped: a mapping may be missing`,
     ),
   ];
 }
@@ -121,8 +127,8 @@ function mappingText(mapping: LedgerEntry): string {
   return `${formatAddress(mapping.dma)} ${formatSize(mapping.sizeBytes)} ${mapping.dir}`;
 }
 
-function callText(event: MachineEvent, run: Run): string {
-  const site = siteText(event.site, run);
+function callText(event: MachineEvent, context: ExecutionContext): string {
+  const site = siteText(event.site, context);
   const request = event.request === null ? "" : ` for request ${event.request}`;
   return `${apiOf(event)}${request}${site === null ? "" : ` at ${site}`}`;
 }
@@ -135,7 +141,11 @@ function momentLines(label: string, event: MachineEvent, text: string): string[]
   );
 }
 
-function mappingLines(mapping: LedgerEntry, judged: JudgedFault, run: Run): string[] {
+function mappingLines(
+  mapping: LedgerEntry,
+  judged: JudgedFault,
+  context: ExecutionContext,
+): string[] {
   const { ended, fault, forgotten, staleUses } = judged;
   const owner = mapping.device === judged.device?.name ? "" : `for ${mapping.device}: `;
   return [
@@ -143,8 +153,8 @@ function mappingLines(mapping: LedgerEntry, judged: JudgedFault, run: Run): stri
       "  mapping",
       `${owner}${mappingText(mapping)}, physical ${formatAddress(mapping.phys)}`,
     ),
-    ...momentLines("  made", mapping.born, callText(mapping.born, run)),
-    ...ended === null ? [] : momentLines("  ended", ended, callText(ended, run)),
+    ...momentLines("  made", mapping.created, callText(mapping.created, context)),
+    ...ended === null ? [] : momentLines("  ended", ended, callText(ended, context)),
     ...staleUses === 0 ? [] : row(
       "",
       `${formatCount(staleUses, "access", "accesses")} after that still went through the IOTLB`,
@@ -166,57 +176,65 @@ function besideText({ line, offByBytes, verdict }: JudgedFault): string {
   return `lies ${line.addressUnitBytes > 1 ? "at least " : ""}${formatSize(offByBytes!)} ${edge}`;
 }
 
-function culpritText({ culprit }: JudgedFault, run: Run): string {
-  return culprit === null ? "a call" : callText(culprit, run);
+function culpritText({ culprit }: JudgedFault, context: ExecutionContext): string {
+  return culprit === null ? "a call" : callText(culprit, context);
 }
 
 /** The verdict as a sentence. */
-export function verdictText(judged: JudgedFault, run: Run): string {
-  return VERDICTS[judged.verdict](judged, run);
+export function verdictText(judged: JudgedFault, context: ExecutionContext): string {
+  return VERDICTS[judged.verdict](judged, context);
 }
 
 /** One sentence each: the error and its repair. */
-const VERDICTS: Readonly<Record<FaultVerdict, (judged: JudgedFault, run: Run) => string>> = {
+const VERDICTS: Readonly<
+  Record<FaultVerdict, (judged: JudgedFault, context: ExecutionContext) => string>
+> = {
   never_mapped: ({ device }) =>
     `never mapped: ${
       device!.name
     } had no mapping there, and none adjacent. Check the address written into ` +
     "the descriptor: stale, from another place, or corrupted",
-  use_after_unmap: (judged, run) =>
-    `use after unmap: ${culpritText(judged, run)} removed the mapping while DMA was still ` +
+  use_after_unmap: (judged, context) =>
+    `use after unmap: ${culpritText(judged, context)} removed the mapping while DMA was still ` +
     "outstanding. Unmap only after the device has signalled completion",
-  stale_iotlb: (judged, run) =>
-    `unmapped by ${culpritText(judged, run)}, but still in the IOTLB: in this machine the access ` +
+  stale_iotlb: (judged, context) =>
+    `unmapped by ${
+      culpritText(judged, context)
+    }, but still in the IOTLB: in this machine the access ` +
     "succeeds until the flush, and reaches memory that the driver already owns again",
-  wrong_direction: (judged, run) =>
-    `wrong direction: ${culpritText(judged, run)} mapped it ${judged.mapping!.dir}, ` +
+  wrong_direction: (judged, context) =>
+    `wrong direction: ${culpritText(judged, context)} mapped it ${judged.mapping!.dir}, ` +
     (judged.mapping!.dir === "to_device"
       ? "so the device may only read it"
       : "so the device may only write it"),
-  past_end: (judged, run) =>
-    `past the end: it ${besideText(judged)} of what ${culpritText(judged, run)} mapped; the ` +
+  past_end: (judged, context) =>
+    `past the end: it ${besideText(judged)} of what ${culpritText(judged, context)} mapped; the ` +
     "length given to the map, or the one given to the device, is wrong",
-  before_start: (judged, run) =>
-    `before the start: it ${besideText(judged)} of what ${culpritText(judged, run)} mapped; the ` +
+  before_start: (judged, context) =>
+    `before the start: it ${besideText(judged)} of what ${
+      culpritText(judged, context)
+    } mapped; the ` +
     "address given to the device is wrong",
-  not_linked: (judged, run) =>
-    `not linked: ${culpritText(judged, run)} allocated the IOVA range, but nothing is ` +
+  not_linked: (judged, context) =>
+    `not linked: ${culpritText(judged, context)} allocated the IOVA range, but nothing is ` +
     "linked at this offset",
-  sync_missing: (judged, run) =>
-    `missing dma_iova_sync(): ${culpritText(judged, run)} linked it, but the IOTLB still caches ` +
+  sync_missing: (judged, context) =>
+    `missing dma_iova_sync(): ${
+      culpritText(judged, context)
+    } linked it, but the IOTLB still caches ` +
     "the not-present entry",
-  physical_address: (judged, run) =>
+  physical_address: (judged, context) =>
     `a physical address: this memory was mapped by ${
-      culpritText(judged, run)
+      culpritText(judged, context)
     }, and the device was ` +
     `given its physical address instead of ${formatAddress(judged.mapping!.dma)}`,
-  other_device: (judged, run) =>
-    `mapped for another device: ${culpritText(judged, run)} mapped it for ${
+  other_device: (judged, context) =>
+    `mapped for another device: ${culpritText(judged, context)} mapped it for ${
       judged.mapping!.device
     }, and ${judged.device!.name} accessed it`,
-  error_value: (judged, run) =>
+  error_value: (judged, context) =>
     "DMA_MAPPING_ERROR was programmed into the device: " +
-    (judged.culprit === null ? "a map failed" : `${callText(judged.culprit, run)} failed`) +
+    (judged.culprit === null ? "a map failed" : `${callText(judged.culprit, context)} failed`) +
     " and dma_mapping_error() was not checked",
   out_of_range: ({ device }) =>
     `out of range: ${device!.name} is translated up to ${

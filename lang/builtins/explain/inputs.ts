@@ -1,7 +1,7 @@
 /** What a decision looked at, as it was recorded. */
-import type { Why } from "../../../runtime/events.ts";
+import type { Why } from "@dmalab/runtime";
 import { formatFieldValue } from "../../render/event_line.ts";
-import { DMA, type Field, INT, SIZE } from "../../../runtime/vocabulary/fields.ts";
+import { DMA, type Field, INT, SIZE } from "@dmalab/runtime/vocabulary";
 
 /** Inputs of a decision on one line: `payload 128KiB, segments 32`. */
 export function formatInputs(inputs: Why["inputs"]): string {

@@ -1,7 +1,7 @@
 /** The story of an io: those of its requests, as far as they differ. */
-import type { NvmeRequest } from "../../../devices/nvme/driver/command/nvme_request.ts";
+import type { NvmeRequest } from "@dmalab/devices/nvme";
 import { formatCount } from "../../text/numbers.ts";
-import type { Run } from "../../values/run.ts";
+import type { ExecutionContext } from "../../values/execution_context.ts";
 
 /** Where addresses came from differs from request to request, and says nothing about the io. */
 const DETAILS = /^(?:iova|iotlb|flush_queue)\./;
@@ -14,10 +14,10 @@ const DETAILS = /^(?:iova|iotlb|flush_queue)\./;
 export function ioStory(
   requests: readonly NvmeRequest[],
   tell: (request: NvmeRequest) => readonly string[],
-  run: Run,
+  context: ExecutionContext,
 ): string[] {
   const lines: string[] = [];
-  const decisions = decisionsOf(requests, run);
+  const decisions = decisionsOf(requests, context);
   for (let first = 0; first < requests.length;) {
     const request = requests[first]!;
     let next = first + 1;
@@ -36,9 +36,9 @@ export function ioStory(
 }
 
 /** What was decided about each request, by which rules, and how it ended; each thing once. */
-function decisionsOf(requests: readonly NvmeRequest[], run: Run): string[] {
+function decisionsOf(requests: readonly NvmeRequest[], context: ExecutionContext): string[] {
   const decided = new Map(requests.map(({ id }) => [id, new Set<string>()]));
-  for (const { name, request, why } of run.recorder.events) {
+  for (const { name, request, why } of context.recorder.events) {
     if (why === null || request === null || DETAILS.test(name)) continue;
     decided.get(request)?.add(`${name} ${why.rule}`);
   }

@@ -1,7 +1,6 @@
 /** The limits of a request, with what set each of them. */
-import type { LimitReason, QueueLimits } from "../../../runtime/block/queue_limits.ts";
-import { PAGE_SIZE_BYTES, SECTOR_SIZE_BYTES } from "../../../runtime/address.ts";
-import type { FieldValue } from "../../../runtime/event_vocabulary.ts";
+import type { LimitReason, QueueLimits } from "@dmalab/runtime/block";
+import { type FieldValue, PAGE_SIZE_BYTES, SECTOR_SIZE_BYTES } from "@dmalab/runtime";
 import { spread, wrapText } from "../../text/columns.ts";
 import { formatSize } from "../../text/numbers.ts";
 import { formatInputs } from "./inputs.ts";
@@ -50,7 +49,7 @@ function chosenLines(
   columns: number,
 ): string[] {
   return limits.why.filter(({ limit }) => limit === key).flatMap((reason, index) => [
-    spread(`${name} = ${text}${index === 0 ? "" : ", lowered"}`, placeOf(reason), columns),
+    spread(`${name} = ${text}${index === 0 ? "" : ", lowered"}`, holderOf(reason), columns),
     ...reasonsOf(reason).flatMap((sentence) => indented(sentence, columns)),
   ]);
 }
@@ -61,7 +60,7 @@ export function setterOf(reason: LimitReason): string {
   return typeof by === "string" ? by.replaceAll("_", " ") : "";
 }
 
-function placeOf(reason: LimitReason): string {
+function holderOf(reason: LimitReason): string {
   const by = setterOf(reason);
   return by === "" ? reason.rule : `set by ${by}  ${reason.rule}`;
 }
@@ -123,7 +122,7 @@ function transferReasons(inputs: LimitReason["inputs"]): string[] {
   ];
 }
 
-/** @see behaviour/dma.md 1.7 */
+/** @see rules/dma.md 1.7 */
 function mappingReason(inputs: LimitReason["inputs"]): string {
   const largest = sizeIn(inputs, "largest_mapping_bytes");
   if (inputs.translated !== true) {

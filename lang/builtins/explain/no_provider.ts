@@ -1,13 +1,12 @@
 /** Why a function has no memory that peers may use. */
-import type { PciFunction } from "../../../devices/pci/pci_function.ts";
-import { PAGES_UNIT_BYTES } from "../../../devices/pci/peers/peer_providers.ts";
+import { PAGES_UNIT_BYTES, type PciFunction } from "@dmalab/devices/pci";
 import { formatSize } from "../../text/numbers.ts";
 
 /**
  * The reason, a sentence without its end, and what helps.
  *
  * @param func One that is no provider.
- * @see behaviour/p2p.md 9.3
+ * @see rules/p2p.md 9.3
  */
 export function noProvider(
   func: PciFunction,

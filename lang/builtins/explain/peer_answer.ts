@@ -1,8 +1,8 @@
 /** Why a route between two peers is of its kind. */
-import type { MachineEvent } from "../../../runtime/events.ts";
-import { findRoute, type PeerRoute } from "../../../devices/pci/peers/route.ts";
+import type { MachineEvent } from "@dmalab/runtime";
+import { findRoute, type PeerRoute } from "@dmalab/devices/pci";
 import { wrapText } from "../../text/columns.ts";
-import type { Run } from "../../values/run.ts";
+import type { ExecutionContext } from "../../values/execution_context.ts";
 import { noProvider } from "./no_provider.ts";
 import { routeStory } from "./route_story.ts";
 
@@ -19,9 +19,9 @@ type Asked = MachineEvent<"call.pci_p2pdma_map_type">;
  * Explains the last answer of that kind: by its route, or by what there was no route for.
  * @returns Null when the word is no kind of peer memory, or nothing was answered with it.
  */
-export function peerAnswerStory(kind: string, run: Run): string[] | null {
+export function peerAnswerStory(kind: string, context: ExecutionContext): string[] | null {
   if (!MAP_TYPES.has(kind)) return null;
-  const { events } = run.recorder;
+  const { events } = context.recorder;
   const at = events.findLastIndex((event, index) =>
     event.name === "p2p.route"
       ? (event as MachineEvent<"p2p.route">).fields.map_type === kind
@@ -29,16 +29,16 @@ export function peerAnswerStory(kind: string, run: Run): string[] | null {
   );
   if (at < 0) return null;
   const asked = events[at] as MachineEvent<"p2p.route"> | Asked;
-  const { topology } = run.lab;
+  const { topology } = context.lab;
   const provider = topology.find(asked.fields.provider);
   const client = topology.find(asked.fields.client);
   if (provider === undefined || client === undefined) return null;
   if (asked.name !== "p2p.route" && topology.providers.of(provider) === null) {
     const { hint, message } = noProvider(provider);
-    return wrapText(`${kind}: ${message} (p2p.9.4); ${hint}`, run.columns);
+    return wrapText(`${kind}: ${message} (p2p.9.4); ${hint}`, context.columns);
   }
   const route = findRoute(provider, client, topology.cpu);
-  const story = peerStory(route, run);
+  const story = peerStory(route, context);
   return route.mapType === kind ? story : [
     `the answer ${kind} was cached before something changed (p2p.9.5);`,
     "computed now, it would be another:",
@@ -54,8 +54,8 @@ function isUnrouted(event: MachineEvent, next: MachineEvent | undefined, kind: s
 }
 
 /** A route of a machine of a script. */
-export function peerStory(route: PeerRoute, run: Run): string[] {
-  const { cpu, functions } = run.lab.topology;
+export function peerStory(route: PeerRoute, context: ExecutionContext): string[] {
+  const { cpu, functions } = context.lab.topology;
   const doubts = route.mapType === "bus_addr" && route.uncertain.length > 0
     ? [`ACS redirect of ${route.uncertain.map(({ name }) => name).join(", ")} is unknown`]
     : [];

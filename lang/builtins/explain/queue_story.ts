@@ -1,5 +1,5 @@
 /** The depth of a queue, and the state of its rings. */
-import type { QueuePair } from "../../../devices/nvme/driver/queues/queue_pair.ts";
+import type { QueuePair } from "@dmalab/devices/nvme";
 import { formatCount } from "../../text/numbers.ts";
 import { factLines } from "./explanation.ts";
 

@@ -1,11 +1,10 @@
 /** Why a request was mapped as it was: every decision, with its rule and its reasons. */
-import type { NvmeRequest } from "../../../devices/nvme/driver/command/nvme_request.ts";
-import { SECTOR_SIZE_BYTES } from "../../../runtime/address.ts";
-import type { MachineEvent } from "../../../runtime/events.ts";
+import type { NvmeRequest } from "@dmalab/devices/nvme";
+import { type MachineEvent, SECTOR_SIZE_BYTES } from "@dmalab/runtime";
 import { clip } from "../../text/columns.ts";
 import { formatCount, formatLimit, formatSize } from "../../text/numbers.ts";
-import type { Run } from "../../values/run.ts";
-import { siteText } from "../things/event.ts";
+import type { ExecutionContext } from "../../values/execution_context.ts";
+import { siteText } from "../types/event.ts";
 import { decisionList } from "./decision_list.ts";
 import { entryOrigins } from "./entry_origins.ts";
 import { explanationLines, reasonLines } from "./explanation.ts";
@@ -20,8 +19,8 @@ const CAUSES: ReadonlySet<string> = new Set([
 ]);
 
 /** The events that a request caused. */
-export function requestEventsOf({ id }: NvmeRequest, run: Run): MachineEvent[] {
-  return run.recorder.events.filter(({ request }) => request === id);
+export function requestEventsOf({ id }: NvmeRequest, context: ExecutionContext): MachineEvent[] {
+  return context.recorder.events.filter(({ request }) => request === id);
 }
 
 /**
@@ -32,9 +31,9 @@ export function requestEventsOf({ id }: NvmeRequest, run: Run): MachineEvent[] {
 export function requestStory(
   request: NvmeRequest,
   title: string,
-  run: Run,
+  context: ExecutionContext,
 ): string[] {
-  const events = requestEventsOf(request, run);
+  const events = requestEventsOf(request, context);
   const unmappedByDriver = events.some(({ name }) => name === "nvme.unmap");
   const decisions = events.filter(({ fields, name, why }) =>
     (why !== null || CAUSES.has(name) ||
@@ -42,23 +41,23 @@ export function requestStory(
     // The driver's own decision, which follows, says the same and more.
     !(unmappedByDriver && name === "ret.blk_rq_dma_unmap")
   );
-  const more = (event: MachineEvent) => moreAbout(event, request, events, run);
+  const more = (event: MachineEvent) => moreAbout(event, request, events, context);
   return [
     title,
-    ...placeLines(request, run),
-    ...wholeLines(request, events, run),
+    ...placeLines(request, context),
+    ...wholeLines(request, events, context),
     ...decisions.length > 0
-      ? decisionList(decisions, run.columns, more)
+      ? decisionList(decisions, context.columns, more)
       : request.done
       ? []
       : ["  no decisions recorded yet"],
-    ...endLines(request, events, run),
-    ...missingLines(run),
+    ...endLines(request, events, context),
+    ...missingLines(context),
   ];
 }
 
 /** What is missing because its events were not recorded. */
-function missingLines({ recorder }: Run): string[] {
+function missingLines({ recorder }: ExecutionContext): string[] {
   if (recorder.droppedEvents > 0) {
     return [
       `  events after #${recorder.events.at(-1)?.seq} were dropped: later decisions are missing`,
@@ -67,22 +66,22 @@ function missingLines({ recorder }: Run): string[] {
   return recorder.recording ? [] : ["  events are not recorded here: decisions are missing"];
 }
 
-function placeLines(request: NvmeRequest, run: Run): string[] {
+function placeLines(request: NvmeRequest, context: ExecutionContext): string[] {
   const place = [
     request.device,
     ...request.queue === 0 ? [] : [`queue ${request.queue}`],
     ...request.cid === null ? [] : [`cid ${request.cid}`],
     ...request.retries === 0 ? [] : [formatCount(request.retries, "retry", "retries")],
   ].join(" ");
-  const site = siteText(request.site, run);
-  return [clip(`  ${place}${site === null ? "" : `, submitted by ${site}`}`, run.columns)];
+  const site = siteText(request.site, context);
+  return [clip(`  ${place}${site === null ? "" : `, submitted by ${site}`}`, context.columns)];
 }
 
 /** A request that was not split: how far it is from the limits. */
 function wholeLines(
   request: NvmeRequest,
   events: readonly MachineEvent[],
-  { columns }: Run,
+  { columns }: ExecutionContext,
 ): string[] {
   if (request.bytes === 0 || events.some(({ name }) => name === "block.split")) return [];
   const most = formatLimit(limitSectors(request) * SECTOR_SIZE_BYTES);
@@ -94,7 +93,7 @@ function wholeLines(
   return explanationLines({ title: "not split", why }, null, "block.1.3", columns);
 }
 
-/** The limit of its length. @see behaviour/block.md 1.3 */
+/** The limit of its length. @see rules/block.md 1.3 */
 function limitSectors({ limits, op, userCommand }: NvmeRequest): number {
   if (userCommand) return limits.maxHwSectors;
   switch (op) {
@@ -111,17 +110,17 @@ function moreAbout(
   event: MachineEvent,
   request: NvmeRequest,
   events: readonly MachineEvent[],
-  run: Run,
+  context: ExecutionContext,
 ): readonly string[] {
   switch (event.name) {
     case "nvme.choose":
     case "nvme.metadata":
-      return originLines(event, request, events, run);
+      return originLines(event, request, events, context);
     case "nvme.unmap":
-      return unmapLines(event, events, run);
+      return unmapLines(event, events, context);
     case "ret.blk_rq_dma_map_iter_start":
     case "ret.blk_rq_integrity_dma_map_iter_start":
-      return linkLines(event, events, run);
+      return linkLines(event, events, context);
     default:
       return [];
   }
@@ -132,7 +131,7 @@ function originLines(
   event: MachineEvent,
   request: NvmeRequest,
   events: readonly MachineEvent[],
-  { columns }: Run,
+  { columns }: ExecutionContext,
 ): string[] {
   const next = events.find(({ seq, name }) =>
     seq > event.seq &&
@@ -147,7 +146,7 @@ function originLines(
 function linkLines(
   event: MachineEvent,
   events: readonly MachineEvent[],
-  { columns }: Run,
+  { columns }: ExecutionContext,
 ): string[] {
   const begin =
     events.findLast(({ seq, name }) =>
@@ -169,7 +168,7 @@ function linkLines(
 function unmapLines(
   event: MachineEvent,
   events: readonly MachineEvent[],
-  { columns }: Run,
+  { columns }: ExecutionContext,
 ): string[] {
   const begin =
     events.findLast(({ seq, name }) =>
@@ -196,7 +195,7 @@ function unmapLines(
 function endLines(
   request: NvmeRequest,
   events: readonly MachineEvent[],
-  { columns }: Run,
+  { columns }: ExecutionContext,
 ): string[] {
   if (!request.done) return [];
   const answer = events.findLast((event) => event.name === "nvme.complete");

@@ -1,20 +1,23 @@
 /**
  * A route between two peers: hop by hop, the decision, and the smallest change that improves it.
  *
- * @see behaviour/p2p.md 9.4
+ * @see rules/p2p.md 9.4
  */
-import type { AcsCapability, AcsService } from "../../../devices/pci/peers/access_control.ts";
 import {
+  type AcsCapability,
+  type AcsService,
   bridgeListing,
   type CpuIdentity,
   formatVendorDevice,
+  hexByte,
   HostBridge,
-} from "../../../devices/pci/host_bridge.ts";
-import type { PciIommuGroup } from "../../../devices/pci/iommu_groups.ts";
-import { hexByte } from "../../../devices/pci/pci_address.ts";
-import type { PciFunction, PciRole } from "../../../devices/pci/pci_function.ts";
-import { redirectChange } from "../../../devices/pci/peers/redirect_change.ts";
-import type { PathNode, PeerRoute } from "../../../devices/pci/peers/route.ts";
+  type PathNode,
+  type PciFunction,
+  type PciIommuGroup,
+  type PciRole,
+  type PeerRoute,
+  redirectChange,
+} from "@dmalab/devices/pci";
 import { clip, pad, PICTURE_COLUMNS, spread, wrapText } from "../../text/columns.ts";
 import { formatCount } from "../../text/numbers.ts";
 

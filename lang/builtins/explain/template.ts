@@ -1,8 +1,8 @@
 /** Templates of explanations: rows of texts with places for the fields and inputs of a decision. */
-import { CORE_EVENTS, type FieldValue } from "../../../runtime/event_vocabulary.ts";
+import { CORE_EVENTS, type FieldValue } from "@dmalab/runtime";
 import { formatFieldValue } from "../../render/event_line.ts";
 import { formatCount, formatDuration, formatSize } from "../../text/numbers.ts";
-import type { Explanation, Facts } from "./explanation.ts";
+import type { EventFacts, Explanation } from "./explanation.ts";
 import { formatInput } from "./inputs.ts";
 import { type TextRow, WORDS } from "./texts.ts";
 
@@ -10,7 +10,7 @@ const OPTIONAL = /\[(?:\?(\w+))?([^\]]*)\]/g;
 const PLACE = /\{([\w.]+)(?::([^}]+))?\}/g;
 
 /** The explanation by the first row that fits; null where none does. */
-export function explainByText(rows: readonly TextRow[], facts: Facts): Explanation | null {
+export function explainByText(rows: readonly TextRow[], facts: EventFacts): Explanation | null {
   const row = rows.find(([when]) =>
     // What an event does not have does not hold.
     Object.entries(when).every(([name, wanted]) =>
@@ -23,12 +23,12 @@ export function explainByText(rows: readonly TextRow[], facts: Facts): Explanati
   return rule === undefined ? texts : { ...texts, rule: fill(rule, facts) };
 }
 
-function valueOf(facts: Facts, name: string): FieldValue | undefined {
+function valueOf(facts: EventFacts, name: string): FieldValue | undefined {
   if (name === "why.rule") return facts.rule;
   return facts.field(name) ?? facts.input(name);
 }
 
-function fill(template: string, facts: Facts): string {
+function fill(template: string, facts: EventFacts): string {
   return template
     .replaceAll(OPTIONAL, (_, condition: string | undefined, text: string) => {
       const names = condition === undefined ? [...text.matchAll(PLACE)].map(([, name]) => name!) : [
@@ -39,7 +39,7 @@ function fill(template: string, facts: Facts): string {
     .replaceAll(PLACE, (_, name: string, how: string | undefined) => format(facts, name, how));
 }
 
-function format(facts: Facts, name: string, how: string | undefined): string {
+function format(facts: EventFacts, name: string, how: string | undefined): string {
   const value = valueOf(facts, name) ?? 0;
   const words = how === undefined ? undefined : WORDS[how];
   if (words !== undefined) return words[String(value)] ?? "";

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { Facts } from "./explanation.ts";
+import { EventFacts } from "./explanation.ts";
 import { explainByText } from "./template.ts";
 import { TEXTS, WORDS } from "./texts.ts";
 
@@ -17,7 +17,7 @@ Deno.test("every text of a word names a list of words, and the last row of each 
 Deno.test("places are printed as the vocabulary does, and optional parts go where they hold nothing", () => {
   const fields = { start: 0xffff_d000, size_bytes: 8192, to: "tree" };
   const facts = (inputs: Record<string, number | boolean>) =>
-    new Facts("iova.free", fields as never, { rule: "dma.4.3", inputs });
+    new EventFacts("iova.free", fields as never, { rule: "dma.4.3", inputs });
   const row = [{ to: "tree" }, "{start}, {size_bytes} by {why.rule}[?late; late]", "[{left:page}]"];
   const explain = (inputs: Record<string, number | boolean>) =>
     explainByText([row as never], facts(inputs));

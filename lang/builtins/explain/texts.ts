@@ -1,5 +1,5 @@
 /** Decisions in words, as templates by the names of their events. What a template cannot say has a function. */
-import type { EventFields, EventName, FieldValue } from "../../../runtime/event_vocabulary.ts";
+import type { EventFields, EventName, FieldValue } from "@dmalab/runtime";
 
 /**
  * A row: which fields and inputs must have which values, then title, reasons and the rule where the

@@ -1,15 +1,15 @@
 /** Addresses: what they have, and why they mean what they mean. */
-import { alignDown, PAGE_SIZE_BYTES } from "../../../runtime/address.ts";
+import { alignDown, PAGE_SIZE_BYTES } from "@dmalab/runtime";
 import { formatQuantity } from "../../render/value_text.ts";
-import type { Run } from "../../values/run.ts";
-import { Quantity } from "../../values/value.ts";
+import type { ExecutionContext } from "../../values/execution_context.ts";
+import type { Quantity } from "../../values/value.ts";
 import { explainAddress } from "../ledger.ts";
-import type { TypeSpec } from "../../values/spec.ts";
+import type { HandleType } from "../../values/spec.ts";
 import { fieldsOf } from "../describe/fields.ts";
 
 type AddressKind = "phys" | "dma" | "virt";
 
-function addressType(name: AddressKind, doc: string): TypeSpec<Quantity> {
+function addressType(name: AddressKind, doc: string): HandleType<Quantity> {
   return {
     name,
     doc,
@@ -30,9 +30,10 @@ function addressType(name: AddressKind, doc: string): TypeSpec<Quantity> {
     methods: [],
     format: formatQuantity,
     // What an address of a process leads to is for its page table to say.
-    ...name === "virt"
-      ? {}
-      : { explain: (address: Quantity, run: Run) => explainAddress(name, address.value, run) },
+    ...name === "virt" ? {} : {
+      explain: (address: Quantity, context: ExecutionContext) =>
+        explainAddress(name, address.value, context),
+    },
   };
 }
 

@@ -12,19 +12,19 @@ import { valuesEqual } from "../../values/equality.ts";
 import { arithmetic, compare, numberIn } from "../../values/operators.ts";
 import { ScriptError } from "../../values/script_error.ts";
 import {
-  Closure,
-  ListValue,
+  type Closure,
+  type ListValue,
   Quantity,
-  RangeValue,
+  type RangeValue,
   Ratio,
   RecordValue,
   type Value,
 } from "../../values/value.ts";
 import { clip, tableLines } from "../../text/columns.ts";
 import { formatInSentence, formatStart, formatValue } from "../../render/value_text.ts";
-import type { Run } from "../../values/run.ts";
+import type { ExecutionContext } from "../../values/execution_context.ts";
 import { toInt } from "../arguments.ts";
-import type { MethodSpec, TypeSpec } from "../../values/spec.ts";
+import type { HandleType, MethodSpec } from "../../values/spec.ts";
 import { fieldsOf } from "../describe/fields.ts";
 import { optional, param } from "../describe/parameters.ts";
 import { methodsOf } from "../describe/builtin.ts";
@@ -58,33 +58,33 @@ const FUNCTION = {
 const method = methodsOf<ListValue>("script");
 
 /** Asks a function of the script about each of so many items. */
-export function holds(count: number, test: Closure, run: Run) {
+export function holds(count: number, test: Closure, context: ExecutionContext) {
   return (item: Value): boolean => {
-    const answer = run.call(test, [item]);
+    const answer = context.call(test, [item]);
     if (typeof answer === "boolean") return answer;
     throw new ScriptError(
       "E0913",
       `The function must say true or false for each of the ${count} items, not ${
-        formatInSentence(answer, run)
+        formatInSentence(answer, context)
       }`,
     );
   };
 }
 
-function sumOf(list: ListValue, run: Run): Value {
+function sumOf(list: ListValue, context: ExecutionContext): Value {
   let sum: Value = 0;
   for (const item of list.items) {
-    run.work(COMPARE_STEPS);
-    sum = arithmetic("+", sum, item, (bytes) => run.chargeMemory(bytes));
+    context.work(COMPARE_STEPS);
+    sum = arithmetic("+", sum, item, (bytes) => context.chargeMemory(bytes));
   }
   return sum;
 }
 
 /** The item that comes first by an order; none of an empty list. */
-function extreme(list: ListValue, order: "<" | ">", run: Run): Value {
+function extreme(list: ListValue, order: "<" | ">", context: ExecutionContext): Value {
   let best: Value = null;
   for (const item of list.items) {
-    run.work(COMPARE_STEPS);
+    context.work(COMPARE_STEPS);
     if (best === null || compare(order, item, best)) best = item;
   }
   return best;
@@ -99,12 +99,12 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
     gives: "mapped",
     doc: "The list of the function's results for each item.",
     example: `assert [1, 2, 3].map(x => x * x) == [1, 4, 9]`,
-    run(run, list, [change]) {
-      run.chargeMemory(LIST_BYTES + NEW_ITEM_BYTES * list.items.length);
+    run(context, list, [change]) {
+      context.chargeMemory(LIST_BYTES + NEW_ITEM_BYTES * list.items.length);
       const items = list.walked();
       const made: Value[] = [];
-      return run.keepWhile(made, () => {
-        for (const item of items) made.push(run.call(change, [item]));
+      return context.keepWhile(made, () => {
+        for (const item of items) made.push(context.call(change, [item]));
         return made;
       });
     },
@@ -117,9 +117,9 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
     gives: "items",
     doc: "The items for which the function returns true.",
     example: `assert [1, 2, 3].filter(x => x > 1) == [2, 3]`,
-    run(run, list, [test]) {
-      run.chargeMemory(LIST_BYTES + ITEM_BYTES * list.items.length);
-      return list.walked().filter(holds(list.items.length, test, run));
+    run(context, list, [test]) {
+      context.chargeMemory(LIST_BYTES + ITEM_BYTES * list.items.length);
+      return list.walked().filter(holds(list.items.length, test, context));
     },
   }),
   method({
@@ -129,7 +129,7 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
     result: "bool",
     doc: "True if the function returns true for at least one item.",
     example: `assert [1, 2, 3].any(x => x == 2)`,
-    run: (run, list, [test]) => list.walked().some(holds(list.items.length, test, run)),
+    run: (context, list, [test]) => list.walked().some(holds(list.items.length, test, context)),
   }),
   method({
     name: "all",
@@ -138,7 +138,7 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
     result: "bool",
     doc: "True if the function returns true for every item.",
     example: `assert [1, 2, 3].all(x => x > 0)`,
-    run: (run, list, [test]) => list.walked().every(holds(list.items.length, test, run)),
+    run: (context, list, [test]) => list.walked().every(holds(list.items.length, test, context)),
   }),
   method({
     name: "sum",
@@ -148,7 +148,7 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
     gives: "sum",
     doc: "All items added up; 0 for an empty list.",
     example: `assert [4KiB, 8KiB].sum() == 12KiB`,
-    run: (run, list) => sumOf(list, run),
+    run: (context, list) => sumOf(list, context),
   }),
   method({
     name: "max",
@@ -158,7 +158,7 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
     gives: "item",
     doc: "The largest item; none for an empty list.",
     example: `assert [1, 3, 2].max() == 3`,
-    run: (run, list) => extreme(list, ">", run),
+    run: (context, list) => extreme(list, ">", context),
   }),
   method({
     name: "min",
@@ -168,7 +168,7 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
     gives: "item",
     doc: "The smallest item; none for an empty list.",
     example: `assert [4KiB, 512B].min() == 512B`,
-    run: (run, list) => extreme(list, "<", run),
+    run: (context, list) => extreme(list, "<", context),
   }),
   method({
     name: "contains",
@@ -177,7 +177,7 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
     result: "bool",
     doc: "True when an item equals the value.",
     example: `assert [to_device, from_device].contains(to_device)`,
-    run: (run, list, [wanted]) => list.items.some((item) => valuesEqual(item, wanted, run)),
+    run: (context, list, [wanted]) => list.items.some((item) => valuesEqual(item, wanted, context)),
   }),
   method({
     name: "slice",
@@ -187,9 +187,9 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
     gives: "items",
     doc: "The items at a range of positions.",
     example: `assert [1, 2, 3, 4].slice(1..3) == [2, 3]`,
-    run(run, list, [range]) {
+    run(context, list, [range]) {
       const { first, end } = checkedSlice(range, list.items.length, "a list");
-      run.chargeMemory(LIST_BYTES + ITEM_BYTES * (end - first));
+      context.chargeMemory(LIST_BYTES + ITEM_BYTES * (end - first));
       return list.items.slice(first, end);
     },
   }),
@@ -201,10 +201,10 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
     gives: "items",
     doc: "The numbers of the list, smallest first.",
     example: `assert [3, 1, 2].sorted() == [1, 2, 3]`,
-    run(run, list) {
-      run.chargeMemory(LIST_BYTES + ITEM_BYTES * list.items.length);
+    run(context, list) {
+      context.chargeMemory(LIST_BYTES + ITEM_BYTES * list.items.length);
       return list.items.toSorted((a, b) => {
-        run.work(2 * COMPARE_STEPS);
+        context.work(2 * COMPARE_STEPS);
         return compare("<", a, b) ? -1 : compare(">", a, b) ? 1 : 0;
       });
     },
@@ -216,11 +216,13 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
     result: "string",
     doc: "The items as text, with the separator between them.",
     example: `assert [1, 2].join(" and ") == "1 and 2"`,
-    run(run, list, [separator]) {
-      run.chargeMemory((CHARACTER_BYTES * separator.length + NEW_ITEM_BYTES) * list.items.length);
+    run(context, list, [separator]) {
+      context.chargeMemory(
+        (CHARACTER_BYTES * separator.length + NEW_ITEM_BYTES) * list.items.length,
+      );
       let text = "";
       for (const [index, item] of list.items.entries()) {
-        text += index === 0 ? formatValue(item, run) : separator + formatValue(item, run);
+        text += index === 0 ? formatValue(item, context) : separator + formatValue(item, context);
       }
       return text;
     },
@@ -232,7 +234,7 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
     changes: "items",
     doc: "Appends a value, in place.",
     example: `let l = [1, 2]\nl.push(3)\nassert l == [1, 2, 3]`,
-    run: (run, list, [value]) => insertItem(list, list.items.length, value, run),
+    run: (context, list, [value]) => insertItem(list, list.items.length, value, context),
   }),
   method({
     name: "pop",
@@ -242,8 +244,8 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
     changes: "items",
     doc: "Removes the last item and returns it; an error if the list is empty.",
     example: `let l = [1, 2]\nassert l.pop() == 2 and l == [1]`,
-    run(run, list) {
-      if (list.items.length > 0) return removeItem(list, list.items.length - 1, run);
+    run(context, list) {
+      if (list.items.length > 0) return removeItem(list, list.items.length - 1, context);
       throw new ScriptError("E0915", "There is nothing to `pop`: the list is empty");
     },
   }),
@@ -257,8 +259,8 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
     changes: "items",
     doc: "Inserts a value before the item at a position, in place.",
     example: `let l = [1, 3]\nl.insert(1, 2)\nassert l == [1, 2, 3]`,
-    run(run, list, [index, value]) {
-      insertItem(list, checkedIndex(index, list.items.length + 1, "a list"), value, run);
+    run(context, list, [index, value]) {
+      insertItem(list, checkedIndex(index, list.items.length + 1, "a list"), value, context);
     },
   }),
   method({
@@ -269,8 +271,8 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
     changes: "items",
     doc: "Removes the item at a position and returns it.",
     example: `let l = [7, 8, 9]\nassert l.remove(0) == 7 and l == [8, 9]`,
-    run: (run, list, [index]) =>
-      removeItem(list, checkedIndex(index, list.items.length, "a list"), run),
+    run: (context, list, [index]) =>
+      removeItem(list, checkedIndex(index, list.items.length, "a list"), context),
   }),
   method({
     name: "copy",
@@ -280,14 +282,14 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
     gives: "items",
     doc: "A shallow copy: lists and records in it are shared.",
     example: `let l = [1, 2]\nlet other = l.copy()\nother.push(3)\nassert l == [1, 2]`,
-    run(run, list) {
-      run.chargeMemory(LIST_BYTES + ITEM_BYTES * list.items.length);
+    run(context, list) {
+      context.chargeMemory(LIST_BYTES + ITEM_BYTES * list.items.length);
       return list.items.slice();
     },
   }),
 ];
 
-export const LIST: TypeSpec<ListValue> = {
+export const LIST: HandleType<ListValue> = {
   name: "list",
   doc: "Values in order. `list[i] = x`, `push` and `pop` change it in place, for every reference " +
     "to it; `+` joins two lists into a new one.",
@@ -313,31 +315,31 @@ export const LIST: TypeSpec<ListValue> = {
     sum: { ...f.any("All items added up; 0 for an empty list.", sumOf), gives: "sum" },
   })),
   methods: METHODS,
-  format: (list, run) => formatValue(list, run),
-  show: (list, run) =>
+  format: (list, context) => formatValue(list, context),
+  show: (list, context) =>
     list.items.length === 0
       ? ["[]"]
-      : recordTable(list.items, run) ?? numberedLines(list.items, run),
+      : recordTable(list.items, context) ?? numberedLines(list.items, context),
   index: (list, index) => list.items[checkedIndex(index, list.items.length, "a list")]!,
 };
 
 /** Items one by one, as many as are wanted. */
-function* numberedLines(items: readonly Value[], run: Run): Generator<string> {
+function* numberedLines(items: readonly Value[], context: ExecutionContext): Generator<string> {
   for (const [index, item] of items.entries()) {
-    run.work(FORMAT_STEPS);
-    yield clip(`${String(index).padStart(4)}  ${lineStart(item, run)}`, run.columns);
+    context.work(FORMAT_STEPS);
+    yield clip(`${String(index).padStart(4)}  ${lineStart(item, context)}`, context.columns);
   }
 }
 
 /** As much of a value as a line has room for. */
-function lineStart(item: Value, run: Run): string {
+function lineStart(item: Value, context: ExecutionContext): string {
   return typeof item === "string"
-    ? item.slice(0, run.columns)
-    : formatStart(item, run, run.columns).text;
+    ? item.slice(0, context.columns)
+    : formatStart(item, context, context.columns).text;
 }
 
 /** Records that all have the same keys as a table; null for other items, or too wide a table. */
-function recordTable(items: readonly Value[], run: Run): string[] | null {
+function recordTable(items: readonly Value[], context: ExecutionContext): string[] | null {
   const [first] = items;
   if (!(first instanceof RecordValue) || first.entries.size === 0) return null;
   const keys = [...first.entries.keys()];
@@ -346,15 +348,20 @@ function recordTable(items: readonly Value[], run: Run): string[] | null {
   for (const item of items) {
     if (!(item instanceof RecordValue) || item.entries.size !== keys.length) return null;
     if (!keys.every((key) => item.entries.has(key))) return null;
-    run.chargeMemory(LIST_BYTES + NEW_ITEM_BYTES * keys.length);
+    context.chargeMemory(LIST_BYTES + NEW_ITEM_BYTES * keys.length);
     rows.push(keys.map((key, column) => {
       const value = item.entries.get(key)!;
       isNumber[column] &&= typeof value === "number" || value instanceof Quantity ||
         value instanceof Ratio;
-      return formatValue(value, run);
+      return formatValue(value, context);
     }));
   }
-  const lines = tableLines(keys, rows, isNumber.map((is) => is ? "right" : "left"), run.columns);
+  const lines = tableLines(
+    keys,
+    rows,
+    isNumber.map((is) => is ? "right" : "left"),
+    context.columns,
+  );
   return lines.some((line) => line.endsWith("…")) ? null : lines;
 }
 

@@ -1,19 +1,19 @@
 /** Numbers with and without a unit: the few fields they have. */
-import type { Run } from "../../values/run.ts";
+import type { ExecutionContext } from "../../values/execution_context.ts";
 import { LIST_BYTES, NEW_ITEM_BYTES } from "../../values/limits.ts";
 import { groupThousands } from "../../text/numbers.ts";
 import { formatQuantity, formatValue } from "../../render/value_text.ts";
-import { Quantity, RangeValue, type Value, Word } from "../../values/value.ts";
+import type { EnumValue, Quantity, RangeValue, Value } from "../../values/value.ts";
 import { size } from "../arguments.ts";
 import { explainError } from "../explain/error_story.ts";
 import { peerAnswerStory } from "../explain/peer_answer.ts";
-import type { TypeSpec } from "../../values/spec.ts";
+import type { HandleType } from "../../values/spec.ts";
 import { holds, rangeContains, rangeItem, rangeValue } from "./list.ts";
 import { fieldsOf } from "../describe/fields.ts";
 import { param } from "../describe/parameters.ts";
 import { methodsOf } from "../describe/builtin.ts";
 
-export const INT: TypeSpec<number> = {
+export const INT: HandleType<number> = {
   name: "int",
   doc: "A whole number, exact to 2^53. It converts to the kind that its place requires.",
   fields: () => [],
@@ -25,14 +25,14 @@ export const INT: TypeSpec<number> = {
   },
 };
 
-export const SIZE: TypeSpec<Quantity> = {
+export const SIZE: HandleType<Quantity> = {
   name: "size",
   doc: "A number of bytes: 512B, 4KiB, 1MiB, 8GiB, 1TiB.",
   fields: fieldsOf<Quantity>((f) => ({
     bytes: f.int("The number of bytes.", (value) => value.value),
     pages: f.int(
       "How many of the machine's pages it takes, rounded up.",
-      (value, run) => Math.ceil(value.value / run.lab.machine.config.pageSizeBytes),
+      (value, context) => Math.ceil(value.value / context.lab.machine.config.pageSizeBytes),
     ),
   })),
   methods: [],
@@ -40,7 +40,7 @@ export const SIZE: TypeSpec<Quantity> = {
   show: (value) => [`${formatQuantity(value)} = ${groupThousands(value.value)} bytes`],
 };
 
-export const DURATION: TypeSpec<Quantity> = {
+export const DURATION: HandleType<Quantity> = {
   name: "duration",
   doc: "A span of virtual time: 10ns, 5us, 10ms, 1s.",
   fields: fieldsOf<Quantity>((f) => ({
@@ -53,9 +53,9 @@ export const DURATION: TypeSpec<Quantity> = {
 const method = methodsOf<RangeValue>("script");
 
 /** The numbers of a range, as many as the memory limit allows. */
-function* numbersOf(range: RangeValue, run: Run): Generator<Value> {
+function* numbersOf(range: RangeValue, context: ExecutionContext): Generator<Value> {
   const length = Math.max(0, range.end - range.first);
-  run.chargeMemory(LIST_BYTES + NEW_ITEM_BYTES * length);
+  context.chargeMemory(LIST_BYTES + NEW_ITEM_BYTES * length);
   for (let at = 0; at < length; at++) yield rangeItem(range, at);
 }
 
@@ -64,7 +64,7 @@ const FUNCTION = {
   calledWith: "item",
 } as const;
 
-export const RANGE: TypeSpec<RangeValue> = {
+export const RANGE: HandleType<RangeValue> = {
   name: "range",
   doc: "Numbers from the first up to, not including, the end.",
   fields: fieldsOf<RangeValue>((f) => ({
@@ -87,8 +87,8 @@ export const RANGE: TypeSpec<RangeValue> = {
       gives: "mapped",
       doc: "The list of the function's results for each number.",
       example: `assert (0..4).map(n => n * n) == [0, 1, 4, 9]`,
-      run: (run, range, [change]) =>
-        Array.from(numbersOf(range, run), (number) => run.call(change, [number])),
+      run: (context, range, [change]) =>
+        Array.from(numbersOf(range, context), (number) => context.call(change, [number])),
     }),
     method({
       name: "filter",
@@ -98,8 +98,8 @@ export const RANGE: TypeSpec<RangeValue> = {
       gives: "items",
       doc: "The numbers for which the function returns true.",
       example: `assert (0..6).filter(n => n % 2 == 0) == [0, 2, 4]`,
-      run: (run, range, [test]) =>
-        [...numbersOf(range, run)].filter(holds(range.end - range.first, test, run)),
+      run: (context, range, [test]) =>
+        [...numbersOf(range, context)].filter(holds(range.end - range.first, test, context)),
     }),
     method({
       name: "contains",
@@ -122,13 +122,14 @@ export const RANGE: TypeSpec<RangeValue> = {
   index: (range, index) => rangeItem(range, index as number),
 };
 
-export const WORD: TypeSpec<Word> = {
+export const WORD: HandleType<EnumValue> = {
   name: "word",
   doc: "A named constant, such as strict, to_device or EINVAL.",
-  fields: fieldsOf<Word>((f) => ({
+  fields: fieldsOf<EnumValue>((f) => ({
     name: f.string("Its name as a string.", (value) => value.name),
   })),
   methods: [],
   format: (value) => value.name,
-  explain: (value, run) => peerAnswerStory(value.name, run) ?? explainError(value.name, run),
+  explain: (value, context) =>
+    peerAnswerStory(value.name, context) ?? explainError(value.name, context),
 };

@@ -3,16 +3,16 @@ import { removeEntry, setEntry } from "../../values/changes.ts";
 import { ENTRY_BYTES, ITEM_BYTES, LIST_BYTES, RECORD_BYTES } from "../../values/limits.ts";
 import { pairLines } from "../../text/columns.ts";
 import { formatValue } from "../../render/value_text.ts";
-import { AttemptValue, RecordValue, type Value, Word } from "../../values/value.ts";
+import { AttemptValue, EnumValue, RecordValue, type Value } from "../../values/value.ts";
 import { explainError, nothingLedTo } from "../explain/error_story.ts";
 import { checkedIndex } from "./list.ts";
-import type { TypeSpec } from "../../values/spec.ts";
+import type { HandleType } from "../../values/spec.ts";
 import { param } from "../describe/parameters.ts";
 import { methodsOf } from "../describe/builtin.ts";
 
 const method = methodsOf<RecordValue>("script");
 
-export const RECORD: TypeSpec<RecordValue> = {
+export const RECORD: HandleType<RecordValue> = {
   name: "record",
   doc:
     'Named values: { key: value }. `r.key` and `r["key"]` give one of them, `r.key = e` changes it in ' +
@@ -26,8 +26,8 @@ export const RECORD: TypeSpec<RecordValue> = {
       result: "list",
       doc: "The names of the entries, in the order they were written.",
       example: `assert { a: 1, b: 2 }.keys() == ["a", "b"]`,
-      run(run, record) {
-        run.chargeMemory(LIST_BYTES + ITEM_BYTES * record.entries.size);
+      run(context, record) {
+        context.chargeMemory(LIST_BYTES + ITEM_BYTES * record.entries.size);
         return [...record.entries.keys()];
       },
     }),
@@ -38,8 +38,8 @@ export const RECORD: TypeSpec<RecordValue> = {
       result: "list",
       doc: "The values of the entries, in the order they were written.",
       example: `assert { a: 1, b: 2 }.values() == [1, 2]`,
-      run(run, record) {
-        run.chargeMemory(LIST_BYTES + ITEM_BYTES * record.entries.size);
+      run(context, record) {
+        context.chargeMemory(LIST_BYTES + ITEM_BYTES * record.entries.size);
         return [...record.entries.values()];
       },
     }),
@@ -62,7 +62,7 @@ export const RECORD: TypeSpec<RecordValue> = {
       changes: "entries",
       doc: "Sets an entry, in place; adds it if it does not exist.",
       example: `let r = { a: 1 }\nr.set("b", 2)\nassert r == { a: 1, b: 2 }`,
-      run: (run, record, [key, value]) => setEntry(record, key, value, run),
+      run: (context, record, [key, value]) => setEntry(record, key, value, context),
     }),
     method({
       name: "remove",
@@ -71,7 +71,7 @@ export const RECORD: TypeSpec<RecordValue> = {
       changes: "entries",
       doc: "Removes an entry and returns its value; none if it does not exist.",
       example: `let r = { a: 1, b: 2 }\nassert r.remove("a") == 1 and r == { b: 2 }`,
-      run: (run, record, [key]) => removeEntry(record, key, run),
+      run: (context, record, [key]) => removeEntry(record, key, context),
     }),
     method({
       name: "copy",
@@ -80,23 +80,23 @@ export const RECORD: TypeSpec<RecordValue> = {
       result: "any",
       doc: "A shallow copy: lists and records in it are shared.",
       example: `let r = { a: 1 }\nlet other = r.copy()\nother.a = 2\nassert r.a == 1`,
-      run(run, record) {
-        run.chargeMemory(RECORD_BYTES + ENTRY_BYTES * record.entries.size);
+      run(context, record) {
+        context.chargeMemory(RECORD_BYTES + ENTRY_BYTES * record.entries.size);
         return new RecordValue(new Map(record.entries), "script");
       },
     }),
   ],
-  format: (record, run) => formatValue(record, run),
-  show: (record, run) =>
+  format: (record, context) => formatValue(record, context),
+  show: (record, context) =>
     record.entries.size === 0
       ? ["{}"]
-      : pairLines([...record.entries].map(([key, value]) => [key, formatValue(value, run)]), {
-        columns: run.columns,
+      : pairLines([...record.entries].map(([key, value]) => [key, formatValue(value, context)]), {
+        columns: context.columns,
       }),
-  explain(record, run) {
+  explain(record, context) {
     const error = record.entries.get("error");
-    if (record instanceof AttemptValue && error instanceof Word) {
-      return explainError(error.name, run, record.events);
+    if (record instanceof AttemptValue && error instanceof EnumValue) {
+      return explainError(error.name, context, record.events);
     }
     return nothingLedTo("a record: explain what is in it");
   },

@@ -2,8 +2,8 @@
 import { CHARACTER_BYTES, LIST_BYTES, NEW_ITEM_BYTES, STEP_BYTES } from "../../values/limits.ts";
 import { formatAddress, formatHexBytes } from "../../text/numbers.ts";
 import { formatValue } from "../../render/value_text.ts";
-import { BytesValue } from "../../values/value.ts";
-import type { TypeSpec } from "../../values/spec.ts";
+import type { BytesValue } from "../../values/value.ts";
+import type { HandleType } from "../../values/spec.ts";
 import { occurrences } from "./text_search.ts";
 import { checkedIndex, checkedSlice } from "./list.ts";
 import { fieldsOf } from "../describe/fields.ts";
@@ -13,7 +13,7 @@ import { methodsOf } from "../describe/builtin.ts";
 const textMethod = methodsOf<string>("script");
 const bytesMethod = methodsOf<BytesValue>();
 
-export const STRING: TypeSpec<string> = {
+export const STRING: HandleType<string> = {
   name: "string",
   doc: 'Text. `"{e}"` puts a value into it, `+` joins two.',
   fields: fieldsOf<string>((f) => ({
@@ -27,9 +27,9 @@ export const STRING: TypeSpec<string> = {
       result: "bool",
       doc: "True when the part occurs in it.",
       example: `assert "iova.alloc".contains("alloc")`,
-      run(run, text, [part]) {
+      run(context, text, [part]) {
         if (part === "") return true;
-        for (const _at of occurrences(text, part, run)) return true;
+        for (const _at of occurrences(text, part, context)) return true;
         return false;
       },
     }),
@@ -40,8 +40,8 @@ export const STRING: TypeSpec<string> = {
       result: "bool",
       doc: "True when it begins with the part.",
       example: `assert "iova.alloc".starts_with("iova.")`,
-      run(run, text, [part]) {
-        run.work(CHARACTER_BYTES * part.length / STEP_BYTES);
+      run(context, text, [part]) {
+        context.work(CHARACTER_BYTES * part.length / STEP_BYTES);
         return text.startsWith(part);
       },
     }),
@@ -52,16 +52,16 @@ export const STRING: TypeSpec<string> = {
       result: "list",
       doc: "The parts between the separators.",
       example: `assert "a-b-c".split("-") == ["a", "b", "c"]`,
-      run(run, text, [separator]) {
-        run.chargeMemory(LIST_BYTES + CHARACTER_BYTES * text.length);
+      run(context, text, [separator]) {
+        context.chargeMemory(LIST_BYTES + CHARACTER_BYTES * text.length);
         if (separator === "") {
-          run.chargeMemory(NEW_ITEM_BYTES * text.length);
+          context.chargeMemory(NEW_ITEM_BYTES * text.length);
           return text.split("");
         }
         const parts: string[] = [];
         let start = 0;
-        for (const at of occurrences(text, separator, run)) {
-          run.chargeMemory(NEW_ITEM_BYTES);
+        for (const at of occurrences(text, separator, context)) {
+          context.chargeMemory(NEW_ITEM_BYTES);
           parts.push(text.slice(start, at));
           start = at + separator.length;
         }
@@ -96,7 +96,7 @@ export function dumpLines(bytes: Uint8Array): string[] {
   return rest > 0 ? [...lines, `        … ${rest} bytes more`] : lines;
 }
 
-export const BYTES: TypeSpec<BytesValue> = {
+export const BYTES: HandleType<BytesValue> = {
   name: "bytes",
   doc: 'Raw bytes, such as bytes"de ad be ef". `+` joins two.',
   fields: fieldsOf<BytesValue>((f) => ({
@@ -111,9 +111,9 @@ export const BYTES: TypeSpec<BytesValue> = {
       result: "bytes",
       doc: "The bytes at a range of offsets.",
       example: `assert bytes"01 02 03 04".slice(1..3) == bytes"02 03"`,
-      run(run, value, [range]) {
+      run(context, value, [range]) {
         const { first, end } = checkedSlice(range, value.bytes.length, "bytes");
-        run.chargeMemory(end - first);
+        context.chargeMemory(end - first);
         return value.bytes.slice(first, end);
       },
     }),

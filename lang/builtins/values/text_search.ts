@@ -1,5 +1,5 @@
 /** Looking for one text in another, in time that grows with their lengths and not with the product. */
-import type { Run } from "../../values/run.ts";
+import type { ExecutionContext } from "../../values/execution_context.ts";
 import { CHARACTER_BYTES, STEP_BYTES } from "../../values/limits.ts";
 
 /** The host's search is as good as can be for parts up to this length, and may be very bad for longer ones. */
@@ -13,14 +13,22 @@ const CHARACTER_STEPS = 1 / 2;
  *
  * @param part Not empty.
  */
-export function occurrences(text: string, part: string, run: Run): Iterable<number> {
+export function occurrences(
+  text: string,
+  part: string,
+  context: ExecutionContext,
+): Iterable<number> {
   return part.length <= SHORT_CHARACTERS
-    ? shortOccurrences(text, part, run)
-    : longOccurrences(text, part, run);
+    ? shortOccurrences(text, part, context)
+    : longOccurrences(text, part, context);
 }
 
-function* shortOccurrences(text: string, part: string, run: Run): Generator<number> {
-  run.work(CHARACTER_BYTES * text.length / STEP_BYTES);
+function* shortOccurrences(
+  text: string,
+  part: string,
+  context: ExecutionContext,
+): Generator<number> {
+  context.work(CHARACTER_BYTES * text.length / STEP_BYTES);
   for (let at = text.indexOf(part); at >= 0; at = text.indexOf(part, at + part.length)) yield at;
 }
 
@@ -28,12 +36,16 @@ function* shortOccurrences(text: string, part: string, run: Run): Generator<numb
  * By Knuth, Morris and Pratt (1977): no character of the text is looked at again after it was left
  * behind.
  */
-function* longOccurrences(text: string, part: string, run: Run): Generator<number> {
+function* longOccurrences(
+  text: string,
+  part: string,
+  context: ExecutionContext,
+): Generator<number> {
   if (part.length > text.length) return;
-  const borders = bordersOf(part, run);
+  const borders = bordersOf(part, context);
   let matched = 0;
   for (let at = 0; at < text.length; at++) {
-    if (at % STRIDE === 0) run.work(STRIDE * CHARACTER_STEPS);
+    if (at % STRIDE === 0) context.work(STRIDE * CHARACTER_STEPS);
     const code = text.charCodeAt(at);
     while (matched > 0 && part.charCodeAt(matched) !== code) matched = borders[matched - 1]!;
     if (part.charCodeAt(matched) === code) matched++;
@@ -44,11 +56,11 @@ function* longOccurrences(text: string, part: string, run: Run): Generator<numbe
 }
 
 /** Of each beginning of the part: how many of its first characters are its last as well. */
-function bordersOf(part: string, run: Run): Int32Array {
-  run.chargeMemory(Int32Array.BYTES_PER_ELEMENT * part.length);
+function bordersOf(part: string, context: ExecutionContext): Int32Array {
+  context.chargeMemory(Int32Array.BYTES_PER_ELEMENT * part.length);
   const borders = new Int32Array(part.length);
   for (let at = 1, matched = 0; at < part.length; at++) {
-    if (at % STRIDE === 0) run.work(STRIDE * CHARACTER_STEPS);
+    if (at % STRIDE === 0) context.work(STRIDE * CHARACTER_STEPS);
     const code = part.charCodeAt(at);
     while (matched > 0 && part.charCodeAt(matched) !== code) matched = borders[matched - 1]!;
     if (part.charCodeAt(matched) === code) matched++;

@@ -14,14 +14,14 @@ Deno.test("occurrences() finds what the host's search finds, for parts of any le
         end = start + sought.length;
         return start;
       })(0));
-      assertEquals([...occurrences(text, sought, runOf().run)], starts);
+      assertEquals([...occurrences(text, sought, runOf().context)], starts);
     }
   }));
 });
 
 Deno.test("occurrences() charges by the lengths, not by their product", () => {
-  const { run, spent } = runOf();
+  const { context, spent } = runOf();
   const text = "a".repeat(100_000);
-  assertEquals([...occurrences(text, `b${"a".repeat(50_000)}`, run)], []);
+  assertEquals([...occurrences(text, `b${"a".repeat(50_000)}`, context)], []);
   assertEquals(spent.steps > 70_000 && spent.steps < 200_000, true, `${spent.steps}`);
 });

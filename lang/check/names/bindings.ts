@@ -1,5 +1,5 @@
 /** What names mean. */
-import type { FunctionSpec, Kind } from "../../values/spec.ts";
+import type { FunctionSpec, Type } from "../../values/spec.ts";
 import type { Span } from "../../source.ts";
 import type {
   AssignStatement,
@@ -19,7 +19,7 @@ import type {
 } from "../../syntax/tree/ast.ts";
 import type { PlacedRegister } from "../../syntax/tree/machine_entries.ts";
 import type { ComparedMachine } from "../../values/machine_variant.ts";
-import type { Value, Word } from "../../values/value.ts";
+import type { EnumValue, Value } from "../../values/value.ts";
 
 /** Code that stands inside other code and has a frame of its own. */
 export type ClosureNode =
@@ -56,7 +56,7 @@ export class Variable {
   /** Where the first lambda that uses it does so, as an offset; infinite when none does. */
   capturedAt = Infinity;
   /** What all of its values are, where that is not known by where they come from. */
-  givenKind: Kind | null = null;
+  givenKind: Type | null = null;
 
   constructor(
     readonly name: string,
@@ -99,7 +99,7 @@ export interface FunctionBinding {
 export interface MachineBinding {
   readonly kind: "machine";
   readonly name: string;
-  readonly valueKind: Kind;
+  readonly valueKind: Type;
 }
 
 export interface BuiltinBinding {
@@ -109,10 +109,10 @@ export interface BuiltinBinding {
 
 export interface WordBinding {
   readonly kind: "word";
-  readonly word: Word;
+  readonly word: EnumValue;
 }
 
-export type Binding =
+export type NameBinding =
   | Variable
   | ConstBinding
   | FunctionBinding
@@ -137,7 +137,7 @@ export interface PlacesChanged {
 
 /** What every name in the checked files means. Nodes are the keys. */
 export class Resolution {
-  readonly names = new Map<NameExpression, Binding>();
+  readonly names = new Map<NameExpression, NameBinding>();
   readonly targets = new Map<AssignStatement, Variable>();
   /** What the program changes in place, wherever it does. */
   readonly changes: PlacesChanged = {

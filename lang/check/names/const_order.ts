@@ -18,7 +18,7 @@ export function orderConsts(
   for (const first of uses.keys()) {
     if (first.kind !== "const") continue;
     // A stack of its own, because a chain of consts may be longer than the host's goes deep.
-    const path: Step[] = [];
+    const path: InitOrderStep[] = [];
     const onPath = new Set<Owner>();
     const enter = (owner: Owner) => {
       if (finished.has(owner)) return;
@@ -48,7 +48,7 @@ export function orderConsts(
 }
 
 /** A const or function on the way, and what it uses that is still to be visited. */
-interface Step {
+interface InitOrderStep {
   readonly owner: Owner;
   readonly pending: Owner[];
 }

@@ -1,16 +1,16 @@
 /** The names a file sees at its top level: its own, those of the files it uses, and the world's. */
 import type { Registry } from "../../values/registry.ts";
-import type { Kind } from "../../values/spec.ts";
+import type { Type } from "../../values/spec.ts";
 import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
 import { type Hint, similarNames } from "../../diagnostics/suggest.ts";
 import type { FileNode } from "../../syntax/tree/ast.ts";
 import type { TornText } from "../torn_text.ts";
 import type { DataFiles } from "./data_files.ts";
-import type { Binding, Declared, MachineParts, Variable } from "./bindings.ts";
+import type { Declared, MachineParts, NameBinding, Variable } from "./bindings.ts";
 
 export class FileScope {
   /** Names the machine binds, with their kinds; known once the machine block is read. */
-  machineKinds: ReadonlyMap<string, Kind> = new Map();
+  machineKinds: ReadonlyMap<string, Type> = new Map();
   /** What stands in the machine's blocks besides keys. */
   machine: MachineParts | null = null;
   /** What of the program cannot be trusted; null when its text is right. */
@@ -114,7 +114,7 @@ export class FileScope {
    *
    * @param called True where it stands before `(`: there a function goes before a word.
    */
-  find(name: string, called: boolean): Binding | null {
+  find(name: string, called: boolean): NameBinding | null {
     const declared = this.declared.get(name);
     if (declared !== undefined) return declared;
     const spec = this.registry.functions.get(name);

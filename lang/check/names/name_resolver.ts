@@ -20,10 +20,10 @@ import { findMethod } from "../../values/types.ts";
 import { remembered } from "../../values/remembered.ts";
 import { BRANCH_NAMES } from "../../values/branch_outcome.ts";
 import {
-  type Binding,
   type CodeScope,
   type ConstBinding,
   type FunctionBinding,
+  type NameBinding,
   PATTERN_BINDS_NOTHING,
   type Resolution,
   Scope,
@@ -343,7 +343,7 @@ export abstract class NameResolver {
     reportUnknownNames(this.#unknown, { unused, callsOf }, this.bag);
   }
 
-  protected use(node: NameExpression, binding: Binding): void {
+  protected use(node: NameExpression, binding: NameBinding): void {
     if (binding.kind === "const" || binding.kind === "function") {
       binding.reads++;
       if (this.owner !== null) this.uses.get(this.owner)!.add(binding);

@@ -26,7 +26,7 @@ export function checkOutcomeName(
 }
 
 /** The phase bit shifted out, a status has 15 bits. */
-const MOST_STATUS = 0x7fff;
+const MAX_STATUS = 0x7fff;
 
 const isNumber = (written: string) => /^\d/.test(written);
 
@@ -39,7 +39,7 @@ export function expectedStatus(
   if (code !== undefined) return { status: code, mask: deviceStatusMask };
   if (!isNumber(written)) return null;
   const number = readNumber(written);
-  return number.kind === "Integer" ? { status: number.value, mask: MOST_STATUS } : null;
+  return number.kind === "Integer" ? { status: number.value, mask: MAX_STATUS } : null;
 }
 
 /** Reports a number that is no answer of a device, with the nearest that is one. */
@@ -49,10 +49,10 @@ function checkStatusNumber(
   bag: DiagnosticBag,
 ): void {
   const number = readNumber(text);
-  const status = number.kind === "Integer" ? number.value : MOST_STATUS + 1;
+  const status = number.kind === "Integer" ? number.value : MAX_STATUS + 1;
   const { deviceStatusMask, deviceStatuses } = registry;
   const codes = [...deviceStatuses].filter(([, code]) => code !== 0);
-  if (outcome !== "error" || status > MOST_STATUS) {
+  if (outcome !== "error" || status > MAX_STATUS) {
     return bag.error(
       "E0313",
       span,

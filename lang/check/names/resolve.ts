@@ -1,7 +1,7 @@
 /**
  * Finds what every name means, and what stands where it cannot stand.
  *
- * Kinds come later (`kind_inference.ts`): they need to know all assignments of a variable first.
+ * Kinds come later (`type_inference.ts`): they need to know all assignments of a variable first.
  */
 import type {
   AssignStatement,
@@ -28,7 +28,7 @@ import { patternFields } from "../../syntax/tree/pattern_events.ts";
 import { innerBlocks, roleOf, statementExpressions } from "../../syntax/tree/statement_kinds.ts";
 
 /** Where a statement stands. */
-interface Place {
+interface StatementContext {
   readonly scope: Scope;
   readonly inLoop: boolean;
 }
@@ -55,7 +55,7 @@ export class Resolver extends NameResolver {
    * @param names What is bound there besides what the file declares.
    * @returns The variables of these names.
    */
-  look(file: FileNode, expression: Expression, names: readonly Name[]): readonly Variable[] {
+  evaluated(file: FileNode, expression: Expression, names: readonly Name[]): readonly Variable[] {
     const scope = new Scope(codeScope("main", null), null);
     const variables = names.map((name) => this.variable(name, scope, "parameter", null));
     this.expression(expression, scope);
@@ -181,16 +181,16 @@ export class Resolver extends NameResolver {
 
   // Statements.
 
-  #body(block: Block, place: Place): void {
+  #body(block: Block, place: StatementContext): void {
     for (const statement of block.statements) this.#statement(statement, place, false);
   }
 
-  #block(block: Block, place: Place, inLoop = place.inLoop): void {
+  #block(block: Block, place: StatementContext, inLoop = place.inLoop): void {
     const scope = new Scope(place.scope.code, place.scope);
     this.#body(block, { scope, inLoop });
   }
 
-  #statement(statement: Statement, place: Place, session: boolean): void {
+  #statement(statement: Statement, place: StatementContext, session: boolean): void {
     const { scope } = place;
     switch (statement.kind) {
       case "Machine":

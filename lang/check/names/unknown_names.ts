@@ -12,7 +12,7 @@ import type { CallExpression, FunctionDeclaration } from "../../syntax/tree/ast.
 import type { CodeScope } from "./bindings.ts";
 
 /** How many unknown names are looked into. Who has more than a hundred has another trouble. */
-const MOST_EXAMINED = 100;
+const MAX_EXAMINED = 100;
 
 /** A use of a name that nothing is called. */
 export interface UnknownName {
@@ -52,7 +52,7 @@ export function reportUnknownNames(
   const left = new Set(unknown);
   /** Calls of a name that a declaration was meant to have. */
   const meant = new Map<FunctionDeclaration, readonly CallExpression[]>();
-  for (const uses of groups(unknown).slice(0, MOST_EXAMINED)) {
+  for (const uses of groups(unknown).slice(0, MAX_EXAMINED)) {
     const bound = misspelled(uses, around.unused, bag);
     if (bound === null) continue;
     reportMisspelled(bound, uses, bag);
@@ -62,7 +62,7 @@ export function reportUnknownNames(
     }
   }
   const inside = new Set([...left].flatMap(({ inside }) => inside ?? []));
-  for (const declaration of [...inside].slice(0, MOST_EXAMINED)) {
+  for (const declaration of [...inside].slice(0, MAX_EXAMINED)) {
     const uses = [...left].filter(({ call, inside }) => inside === declaration && call === null);
     const calls = [...around.callsOf(declaration), ...meant.get(declaration) ?? []];
     if (!areParameters(uses, declaration, calls, around.unused)) continue;

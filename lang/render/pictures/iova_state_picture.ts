@@ -25,7 +25,7 @@ export interface PicturedIovaState {
 /** Cells of the bar that stands for the range. */
 const BAR_CELLS = 60;
 /** Runs listed before the rest is only counted. */
-const SHOWN_RUNS = 8;
+const DISPLAYED_RUNS = 8;
 
 /** The drawing, in at most 80 columns. */
 export function iovaStatePicture(state: PicturedIovaState): string[] {
@@ -36,7 +36,7 @@ export function iovaStatePicture(state: PicturedIovaState): string[] {
   }`;
   const owner = state.held ? state.device ?? "" : "freed";
   const lines = [spread(title, owner), "─".repeat(PICTURE_COLUMNS), bar(state)];
-  for (const run of state.runs.slice(0, SHOWN_RUNS)) {
+  for (const run of state.runs.slice(0, DISPLAYED_RUNS)) {
     lines.push(
       addressLine(
         run.iova,
@@ -47,7 +47,7 @@ export function iovaStatePicture(state: PicturedIovaState): string[] {
       ),
     );
   }
-  const rest = state.runs.length - SHOWN_RUNS;
+  const rest = state.runs.length - DISPLAYED_RUNS;
   if (rest > 0) lines.push(hiddenLine(rest));
   if (state.bounced) lines.push("  some part is bounced: bit 63 of the size is set");
   return lines;

@@ -43,26 +43,26 @@ export interface PicturedQueue {
 }
 
 /** Slots that fit on a line, and how wide each is. */
-const SHOWN_SLOTS = 13;
+const DISPLAYED_SLOTS = 13;
 const CELL = 5;
 const LABEL = 14;
 /** Slots shown before the one that matters. */
 const BEFORE_FOCUS = 3;
 /** Commands listed before the rest is only counted. */
-const SHOWN_COMMANDS = 8;
+const DISPLAYED_COMMANDS = 8;
 /** Numbers to the right, but for the operation between them. */
 const ALIGNMENTS = ["right", "right", "left", "right", "right"] as const;
 
 /** The drawing, in at most 80 columns. */
 export function queuePicture(queue: PicturedQueue): string[] {
-  const rest = queue.rows.length - SHOWN_COMMANDS;
+  const rest = queue.rows.length - DISPLAYED_COMMANDS;
   return [
     spread(queue.title, queue.state),
     "─".repeat(PICTURE_COLUMNS),
     ...queue.rings.flatMap((ring) => ringLines(ring, queue.depthEntries)),
     ...queue.rows.length === 0
       ? ["nothing in flight"]
-      : tableLines(queue.header, queue.rows.slice(0, SHOWN_COMMANDS), ALIGNMENTS),
+      : tableLines(queue.header, queue.rows.slice(0, DISPLAYED_COMMANDS), ALIGNMENTS),
     ...rest > 0 ? [`⋮ ${rest} more`] : [],
     ...queue.notes,
   ].map((line) => clip(line, PICTURE_COLUMNS).trimEnd());
@@ -85,9 +85,11 @@ function ringLines(ring: PicturedRing, depthEntries: number): string[] {
 
 /** All slots of a short ring; of a long one those around the slot that matters. */
 function shownSlots(focus: number, depthEntries: number): number[] {
-  if (depthEntries <= SHOWN_SLOTS) return Array.from({ length: depthEntries }, (_, slot) => slot);
+  if (depthEntries <= DISPLAYED_SLOTS) {
+    return Array.from({ length: depthEntries }, (_, slot) => slot);
+  }
   const first = (focus - BEFORE_FOCUS + depthEntries) % depthEntries;
-  return Array.from({ length: SHOWN_SLOTS }, (_, at) => (first + at) % depthEntries);
+  return Array.from({ length: DISPLAYED_SLOTS }, (_, at) => (first + at) % depthEntries);
 }
 
 function markLine({ who, what, slot }: RingMark, slots: readonly number[]): string[] {

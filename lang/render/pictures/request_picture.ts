@@ -21,7 +21,7 @@ export interface PicturedSegment {
 }
 
 /** One entry of the command's data pointer that leads to data. */
-export interface PicturedEntry {
+export interface RequestDiagramEntry {
   /** `PRP1`, `PRP2`, or the number in its list page. */
   readonly label: string;
   readonly dma: number;
@@ -42,7 +42,7 @@ export interface PicturedMemory {
   readonly segments: readonly PicturedSegment[];
   /** The one range that all memory became, or null when each segment has its own mapping. */
   readonly range: { readonly dma: number; readonly sizeBytes: number } | null;
-  readonly entries: readonly PicturedEntry[];
+  readonly entries: readonly RequestDiagramEntry[];
   readonly pages: readonly PicturedListPage[];
   /** The line for the pointer to the list: `PRP2  list at …`; null without a list. */
   readonly pointer: string | null;
@@ -55,7 +55,7 @@ export interface PicturedRequest extends PicturedMemory {
   /** At the right edge of the first line. */
   readonly place: string;
   /** Heading of the middle column: `IOVA`, `physical = bus`, `bounce buffer`. */
-  readonly seenAs: string;
+  readonly addressKind: string;
   /** Metadata of the blocks, drawn below the data; null for none. */
   readonly metadata: PicturedMemory | null;
   /** Parts of all of this that are copied, while it is mapped. */
@@ -72,14 +72,16 @@ const GAP = 5;
 /** Lines of one list before its middle is left out, and how many stay at its ends. */
 const SHOWN = { longest: 8, first: 4, last: 2 };
 /** List pages before those in the middle are left out. */
-const SHOWN_PAGES = 3;
+const DISPLAYED_PAGES = 3;
 
 /** The drawing, in at most 80 columns. */
 export function requestPicture(request: PicturedRequest): string[] {
   const head = [spread(request.title, request.place), "─".repeat(PICTURE_COLUMNS)];
   let body: readonly string[] = [];
   if (request.entries.length > 0) {
-    head.push(`${pad("  physical memory", LEFT + GAP)}${pad(request.seenAs, MIDDLE + GAP)}command`);
+    head.push(
+      `${pad("  physical memory", LEFT + GAP)}${pad(request.addressKind, MIDDLE + GAP)}command`,
+    );
     body = memoryLines(request);
   } else if (request.segments.length > 0) {
     // No command yet: all there is to see is the memory.
@@ -141,12 +143,12 @@ interface ShownPage {
 /** The list pages: all of a few, the first and the last of many. */
 function shownPages({ pages }: PicturedMemory): ShownPage[] {
   const all = pages.map((page, index): ShownPage => ({ page, index, hiddenBefore: 0 }));
-  if (all.length <= SHOWN_PAGES) return all;
+  if (all.length <= DISPLAYED_PAGES) return all;
   return [all[0]!, { ...all.at(-1)!, hiddenBefore: all.length - 2 }];
 }
 
 /** What the right column says of an entry. */
-function entryText(request: PicturedMemory, entry: PicturedEntry): string {
+function entryText(request: PicturedMemory, entry: RequestDiagramEntry): string {
   if (entry.page >= 0) return boxed(request, entry);
   const size = request.showsSizes ? ` ${formatSize(entry.sizeBytes)}` : "";
   return `${entry.label}  ${formatAddress(entry.dma)}${size}`;
@@ -167,7 +169,7 @@ function boxedText(text: string): string {
   return `│${pad(clip(text, RIGHT - 2), RIGHT - 2)}│`;
 }
 
-function boxed(request: PicturedMemory, entry: PicturedEntry): string {
+function boxed(request: PicturedMemory, entry: RequestDiagramEntry): string {
   const size = request.showsSizes ? pad(formatSize(entry.sizeBytes), 7, "right") : "";
   return boxedText(`${pad(entry.label, 3, "right")} ${formatAddress(entry.dma)} ${size}`);
 }

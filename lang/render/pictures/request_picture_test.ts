@@ -7,7 +7,7 @@ function picture(change: Partial<PicturedRequest>): PicturedRequest {
   return {
     title: "request 1  read",
     place: "ssd queue 1",
-    seenAs: "IOVA",
+    addressKind: "IOVA",
     segments: [],
     range: null,
     entries: [],
@@ -67,7 +67,7 @@ Deno.test("requestPicture() fans one range out into PRP entries, the list in a b
 
 Deno.test("requestPicture() gives each segment its own line when each has its own mapping", () => {
   const lines = requestPicture(picture({
-    seenAs: "bus = physical",
+    addressKind: "bus = physical",
     segments: pages(2, 0x10_2000, 0x2000),
     entries: [
       { label: "PRP1", dma: 0x10_2000, sizeBytes: PAGE, page: -1 },

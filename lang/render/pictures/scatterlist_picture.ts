@@ -2,7 +2,7 @@
 import { endsOf, pad, PICTURE_COLUMNS, spread } from "../../text/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../text/numbers.ts";
 
-export interface PicturedEntry {
+export interface ScatterlistDiagramEntry {
   readonly phys: number;
   readonly sizeBytes: number;
 }
@@ -19,7 +19,7 @@ export interface PicturedOutput {
 }
 
 export interface PicturedScatterlist {
-  readonly entries: readonly PicturedEntry[];
+  readonly entries: readonly ScatterlistDiagramEntry[];
   /** Empty while the list is not mapped. */
   readonly outputs: readonly PicturedOutput[];
   readonly tables: number;

@@ -8,7 +8,7 @@
 import { spanPlace, spanText } from "../../source.ts";
 import { escapeMarkup } from "../../text/markup.ts";
 import { formatCount } from "../../text/numbers.ts";
-import type { Shown } from "../../values/run.ts";
+import type { ShowStatement } from "../../values/execution_context.ts";
 
 /** A picture, as the terminal draws it. */
 export interface TextPicture {
@@ -81,10 +81,10 @@ const STYLE = `
 export class PictureCollector {
   /** One for each time that a `show` ran. */
   readonly pictures: { readonly title: string; readonly lines: string[] }[] = [];
-  #last: Shown | undefined;
+  #last: ShowStatement | undefined;
 
   /** A line of `show`, and of which one. */
-  line(text: string, shown: Shown): void {
+  line(text: string, shown: ShowStatement): void {
     if (shown !== this.#last) {
       const [statement] = spanText(shown.span).split("\n");
       const title = `${statement}   ${spanPlace(shown.span)}`;

@@ -18,6 +18,16 @@ export interface PicturedArea {
   readonly nextSlot: number;
 }
 
+/** A pool that was added when the first one was full. */
+export interface AddedPool {
+  readonly basePhys: number;
+  readonly sizeBytes: number;
+  readonly slots: number;
+  readonly usedSlots: number;
+  /** It goes with its buffer. */
+  readonly transient: boolean;
+}
+
 export interface PicturedPool {
   readonly basePhys: number;
   readonly sizeBytes: number;
@@ -30,7 +40,8 @@ export interface PicturedPool {
   readonly highWaterSlots: number;
   readonly largestFreeSlots: number;
   readonly areas: readonly PicturedArea[];
-  /** The lowest first. */
+  readonly added: readonly AddedPool[];
+  /** Of all pools, the lowest first. */
   readonly buffers: readonly PicturedBuffer[];
 }
 
@@ -38,9 +49,10 @@ export interface PicturedPool {
 const BAR_CELLS = 50;
 /** Slots on a line of a map. */
 const LINE_SLOTS = 64;
-const SHOWN_AREAS = 8;
-const SHOWN_SETS = 2;
-const SHOWN_BUFFERS = 8;
+const DISPLAYED_AREAS = 8;
+const DISPLAYED_SETS = 2;
+const DISPLAYED_ADDED = 8;
+const DISPLAYED_BUFFERS = 8;
 
 const FREE = "·";
 const PADDING = "░";
@@ -60,6 +72,7 @@ export function swiotlbPicture(pool: PicturedPool): string[] {
     "─".repeat(PICTURE_COLUMNS),
     ...areaLines(pool),
     ...setLines(pool),
+    ...addedLines(pool),
     ...bufferLines(pool),
     `  largest free block: ${formatCount(pool.largestFreeSlots, "slot")}, ${
       formatSize(pool.largestFreeSlots * pool.slotBytes)
@@ -71,7 +84,7 @@ function areaLines(pool: PicturedPool): string[] {
   const areaSlots = pool.slots / pool.areas.length;
   const numbered = pool.areas.map((area, number) => ({ ...area, number }));
   const busy = numbered.filter(({ usedSlots, nextSlot }) => usedSlots > 0 || nextSlot > 0);
-  const shown = (pool.areas.length <= SHOWN_AREAS ? numbered : busy).slice(0, SHOWN_AREAS);
+  const shown = (pool.areas.length <= DISPLAYED_AREAS ? numbered : busy).slice(0, DISPLAYED_AREAS);
   const rest = pool.areas.length - shown.length;
   return [
     ...shown.map(({ number, usedSlots, nextSlot }) => {
@@ -97,10 +110,11 @@ function areaBar(pool: PicturedPool, firstSlot: number, areaSlots: number): stri
 /** Maps of the sets that have something in them, a character for each slot. */
 function setLines(pool: PicturedPool): string[] {
   const setOf = (slot: number) => Math.floor(slot / pool.setSlots);
-  const sets = [...new Set(pool.buffers.map(({ slot }) => setOf(slot)))];
+  const own = pool.buffers.filter(({ slot }) => slot < pool.slots);
+  const sets = [...new Set(own.map(({ slot }) => setOf(slot)))];
   if (sets.length === 0) return [];
-  const lines = sets.slice(0, SHOWN_SETS).flatMap((set) => setMap(pool, set));
-  const rest = sets.length - SHOWN_SETS;
+  const lines = sets.slice(0, DISPLAYED_SETS).flatMap((set) => setMap(pool, set));
+  const rest = sets.length - DISPLAYED_SETS;
   const signs = [
     "█ ▓ data",
     ...lines.some((line) => line.includes(PADDING)) ? [`${PADDING} padding`] : [],
@@ -112,6 +126,20 @@ function setLines(pool: PicturedPool): string[] {
     `     ${signs.join("   ")}`,
     ...rest > 0 ? [`  ⋮ ${formatCount(rest, "more set")} in use`] : [],
   ];
+}
+
+/** Pools that were added have no maps: their slots are counted on from the first one's. */
+function addedLines({ added }: PicturedPool): string[] {
+  const lines = added.slice(0, DISPLAYED_ADDED).map((
+    { basePhys, sizeBytes, slots, transient, usedSlots },
+  ) =>
+    `  ${transient ? "transient" : "added"} ${formatSize(sizeBytes)} at ${
+      formatAddress(basePhys)
+    }: ` +
+    `${usedSlots} of ${formatCount(slots, "slot")} in use`
+  );
+  const rest = added.length - DISPLAYED_ADDED;
+  return rest > 0 ? [...lines, `  ⋮ ${formatCount(rest, "more added pool")}`] : lines;
 }
 
 function setMap(pool: PicturedPool, set: number): string[] {
@@ -139,9 +167,9 @@ function setMap(pool: PicturedPool, set: number): string[] {
 function bufferLines(pool: PicturedPool): string[] {
   const columns = Math.max(
     0,
-    ...pool.buffers.slice(0, SHOWN_BUFFERS).map(({ slot }) => String(slot).length),
+    ...pool.buffers.slice(0, DISPLAYED_BUFFERS).map(({ slot }) => String(slot).length),
   );
-  const lines = pool.buffers.slice(0, SHOWN_BUFFERS).map((buffer) => {
+  const lines = pool.buffers.slice(0, DISPLAYED_BUFFERS).map((buffer) => {
     const slots = `${formatCount(buffer.slots, "slot")}${
       buffer.padSlots > 0 ? `, ${buffer.padSlots} padding` : ""
     }`;
@@ -149,6 +177,6 @@ function bufferLines(pool: PicturedPool): string[] {
       formatSize(buffer.sizeBytes)
     } at ${formatAddress(buffer.tlbPhys)} for ${formatAddress(buffer.origPhys)}`;
   });
-  const rest = pool.buffers.length - SHOWN_BUFFERS;
+  const rest = pool.buffers.length - DISPLAYED_BUFFERS;
   return rest > 0 ? [...lines, `  ⋮ ${formatCount(rest, "more buffer")}`] : lines;
 }

@@ -13,11 +13,11 @@ import {
   isSequence,
 } from "./property_cases.ts";
 import { shorterSequences } from "../../values/sequences.ts";
-import type { Attempt } from "../remedies.ts";
+import type { TestRunResult } from "../defect_attribution.ts";
 import type { SharedOptions } from "../run_options.ts";
 import { smallerNumbers } from "./smaller_numbers.ts";
-import { SILENCE } from "../again.ts";
-import type { Tally } from "../tally.ts";
+import { NO_OUTPUT } from "../replay_run.ts";
+import type { TestTally } from "../tally.ts";
 
 /** Smaller cases that are tried at most. */
 const SMALLER_CASES = 1000;
@@ -25,7 +25,7 @@ const SMALLER_CASES = 1000;
 interface FailedCase {
   readonly drawn: readonly Drawn[];
   readonly values: readonly Value[];
-  readonly attempt: Attempt;
+  readonly result: TestRunResult;
   readonly failure: Failure;
 }
 
@@ -33,7 +33,7 @@ interface FailedCase {
 export function runProperty(
   engine: CaseEngine | null,
   entry: TestEntry,
-  tally: Tally,
+  tally: TestTally,
   { output, seed }: SharedOptions["machine"],
 ): void {
   const { combination, declaration, forall } = entry;
@@ -48,10 +48,10 @@ export function runProperty(
     const values = caseValues(forall, drawn);
     const run = { ...entry, args: values };
     if (smallest === null) {
-      const attempt = tally.attempt(run, output);
-      const { failure } = attempt;
-      tally.count(attempt, run);
-      if (failure !== null) smallest = { drawn, values, attempt, failure };
+      const result = tally.attempt(run, output);
+      const { failure } = result;
+      tally.count(result, run);
+      if (failure !== null) smallest = { drawn, values, result, failure };
       return failure === null;
     }
     // What a limit stopped would take as long again, and a bug of dmalab is not the script's.
@@ -59,11 +59,11 @@ export function runProperty(
     if (isEnough || smallest.failure.kind !== "failed") return true;
     smaller++;
     // Who reads the lines of all smaller cases would not see what fails.
-    const attempt = tally.attempt(run, SILENCE);
-    const { failure } = attempt;
+    const result = tally.attempt(run, NO_OUTPUT);
+    const { failure } = result;
     interrupted = failure?.diagnostic.code === "E0807";
     if (failure === null || !failsAlike(failure, smallest.failure)) return true;
-    smallest = { drawn, values, attempt, failure };
+    smallest = { drawn, values, result, failure };
     return false;
   };
   const space = caseSpace(forall, tally.seed);
@@ -71,7 +71,7 @@ export function runProperty(
   while (smallest !== null && makeSmaller(space, (smallest as FailedCase).drawn, holds));
   const found = smallest as FailedCase | null;
   if (found === null) return;
-  const { attempt, failure, values } = found;
+  const { result, failure, values } = found;
   tally.shown = { ...entry, args: values };
   const ended = interrupted ? ", until the run was interrupted: there may be smaller ones" : "";
   const pasted = { property: declaration, values, combination, seed: seed ?? null };
@@ -82,7 +82,7 @@ export function runProperty(
     `minimal failing case: ${caseText(pasted)}`,
     "as a test to paste:",
     ...pastedTest(pasted).map((line) => `  ${line}`),
-  ], tally.remediesOf(attempt, { ...entry, args: values }));
+  ], tally.attributionOf(result, { ...entry, args: values }));
 }
 
 /** Looks for what can be made smaller than fast-check has. False when there is nothing. */

@@ -2,7 +2,7 @@
 import type { Dimension } from "./property_cases.ts";
 
 /** Largest power of two that is tried as a step. */
-const MOST_BITS = 52;
+const MAX_BITS = 52;
 
 /**
  * Smaller numbers of a dimension, the smallest first.
@@ -23,7 +23,7 @@ export function smallerNumbers(value: number, { first, last }: Dimension): reado
   const nearest = first > 0 ? first : last < 0 ? last : 0;
   const found = new Set<number>();
   if (magnitude > Math.abs(nearest)) found.add(Math.abs(nearest));
-  for (let bits = 0; bits <= MOST_BITS; bits++) {
+  for (let bits = 0; bits <= MAX_BITS; bits++) {
     const step = 2 ** bits;
     if (step >= magnitude) break;
     const multiple = Math.floor((magnitude - 1) / step) * step;

@@ -112,9 +112,9 @@ export function matchBrackets(
 }
 
 /** How many tokens above it the partner of a bracket is looked for. */
-const LONGEST_ROWS = 300;
+const MAX_ROWS = 300;
 /** With more brackets astray than that no lines are compared. */
-const MOST_FIXES = 100;
+const MAX_FIXES = 100;
 
 class Matcher {
   readonly #stack: Open[] = [];
@@ -318,7 +318,7 @@ class Matcher {
     const partner = this.#findPartner(type);
     if (partner === null) {
       const top = this.#top;
-      const isClear = index === this.#lineStart && this.#fixes.length < MOST_FIXES;
+      const isClear = index === this.#lineStart && this.#fixes.length < MAX_FIXES;
       const above = isClear ? this.#fixAbove(index) : null;
       if (above !== null) {
         this.#fixes.push(above);
@@ -351,7 +351,7 @@ class Matcher {
    * closing one too many.
    */
   #fixAbove(closer: number): BracketFix | null {
-    const first = Math.max(this.#top?.index ?? -1, closer - LONGEST_ROWS);
+    const first = Math.max(this.#top?.index ?? -1, closer - MAX_ROWS);
     const indent = this.#column(closer);
     let below = closer;
     for (let index = closer - 1; index > first; index--) {

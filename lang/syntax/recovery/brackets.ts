@@ -15,7 +15,7 @@ import {
 import type { RelatedSpan } from "../../diagnostics/diagnostic.ts";
 import { continuesAfter, endsValue, matchBrackets } from "./bracket_matcher.ts";
 import { shortened } from "../token_text.ts";
-import type { Reporter } from "../report.ts";
+import type { DiagnosticReporter } from "../report.ts";
 import {
   Assign,
   CLOSERS,
@@ -39,7 +39,7 @@ import {
  */
 export function balanceBrackets(
   tokens: readonly IToken[],
-  reporter: Reporter,
+  reporter: DiagnosticReporter,
   mode: "file" | "repl",
   endName = "end of file",
 ): readonly IToken[] {
@@ -68,7 +68,7 @@ function fixesAtTheEnd(
 function reportFixes(
   fixes: readonly BracketFix[],
   tokens: readonly IToken[],
-  reporter: Reporter,
+  reporter: DiagnosticReporter,
   endName: string,
 ): void {
   const places = new Set<number>();
@@ -119,7 +119,7 @@ function reportUnclosed(
   fix: BracketFix & { kind: "close" },
   place: number,
   tokens: readonly IToken[],
-  reporter: Reporter,
+  reporter: DiagnosticReporter,
   endName: string,
 ): void {
   const opener = tokens[fix.opener]!;
@@ -155,7 +155,7 @@ function reportUnopened(
   { at, closer }: BracketFix & { kind: "open" },
   place: number,
   tokens: readonly IToken[],
-  reporter: Reporter,
+  reporter: DiagnosticReporter,
 ): void {
   const found = foundAt(at, tokens, "end of file");
   const opener = openerOf(tokens, closer);
@@ -177,7 +177,7 @@ function reportUnopened(
 }
 
 /** Shows the opening bracket when it stands on another line. */
-function openedHere(opener: IToken, place: IToken, { source }: Reporter) {
+function openedHere(opener: IToken, place: IToken, { source }: DiagnosticReporter) {
   const from = source.position(opener.startOffset).line;
   if (from === source.position(place.startOffset).line) return undefined;
   const span = { source, start: opener.startOffset, end: tokenEnd(opener) };
@@ -187,7 +187,7 @@ function openedHere(opener: IToken, place: IToken, { source }: Reporter) {
 function reportStray(
   at: number,
   tokens: readonly IToken[],
-  reporter: Reporter,
+  reporter: DiagnosticReporter,
   related: readonly RelatedSpan[] | undefined,
 ): void {
   const token = tokens[at]!;
@@ -202,14 +202,14 @@ function reportStray(
 }
 
 /** Tokens that are looked at for the beginning of a statement. */
-const LONGEST_STATEMENT = 300;
+const MAX_STATEMENT = 300;
 
 /** Shows where a statement of several lines begins: what is missing may be missing there. */
-function statementBegin(at: number, tokens: readonly IToken[], { source }: Reporter) {
+function statementBegin(at: number, tokens: readonly IToken[], { source }: DiagnosticReporter) {
   let depth = 0;
   let begin = at;
   for (let index = at - 1; index >= 0; index--) {
-    if (index < at - LONGEST_STATEMENT) return undefined;
+    if (index < at - MAX_STATEMENT) return undefined;
     const token = tokens[index]!;
     if (CLOSERS.has(token.tokenType)) depth++;
     else if (OPENERS.has(token.tokenType)) {

@@ -336,7 +336,7 @@ export function isReservedName(expected: Expectation, token: IToken): boolean {
 
 const ATTEMPT = "write `let result = try CALL`, and look at `result.ok` and `result.error`";
 
-const FOREIGN_WORDS: Readonly<Record<string, string>> = {
+const OTHER_LANGUAGES_WORDS: Readonly<Record<string, string>> = {
   else: "put `else` directly after the `}` of its `if`",
   elif: "write `else if`",
   elseif: "write `else if`",
@@ -369,7 +369,7 @@ export function hintFor(
   if (token.tokenType === t.Question) {
     return "there is no `? :`; write `if … { … } else { … }`";
   }
-  return ownEntry(FOREIGN_WORDS, token.image) ?? expected.hint?.(token, previous, next);
+  return ownEntry(OTHER_LANGUAGES_WORDS, token.image) ?? expected.hint?.(token, previous, next);
 }
 
 function valueHint(token: IToken, previous: IToken | undefined): string | undefined {
@@ -401,7 +401,9 @@ function valueHint(token: IToken, previous: IToken | undefined): string | undefi
 function endHint(token: IToken, previous: IToken | undefined, next: IToken): string | undefined {
   const outcome = ownEntry(OUTCOME_AND_VALUE, token.image);
   if (outcome !== undefined) return outcome(t.isA(next, t.Name) ? shortened(next.image) : "NAME");
-  const foreign = previous === undefined ? undefined : ownEntry(FOREIGN_PREFIXES, previous.image);
+  const foreign = previous === undefined
+    ? undefined
+    : ownEntry(OTHER_LANGUAGES_PREFIXES, previous.image);
   if (foreign !== undefined) return foreign;
   if (token.image === "!") return 'there are no macros: write `assert a == b`, `print "{a}"`';
   if (token.tokenType === t.Text && previous !== undefined && touches(previous, token)) {
@@ -431,7 +433,7 @@ function endHint(token: IToken, previous: IToken | undefined, next: IToken): str
 }
 
 /** What other languages write before something that is a value, or a declaration, here. */
-const FOREIGN_PREFIXES: Readonly<Record<string, string>> = {
+const OTHER_LANGUAGES_PREFIXES: Readonly<Record<string, string>> = {
   pub: "leave `pub` out: every `const` and `fn` of a file can be used by others",
   async: "leave `async` out: `submit` returns at once, and `wait` waits",
   lambda: "a function without a name is written `x => …`",

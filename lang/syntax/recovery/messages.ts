@@ -17,7 +17,7 @@ import {
   hintFor,
   isReservedName,
 } from "./expectations.ts";
-import type { Reporter } from "../report.ts";
+import type { DiagnosticReporter } from "../report.ts";
 import { describeToken } from "../token_text.ts";
 import {
   Assign,
@@ -67,7 +67,7 @@ const BRACE_RULES: ReadonlySet<string> = new Set([
 export function reportParserErrors(
   errors: readonly IRecognitionException[],
   tokens: readonly IToken[],
-  reporter: Reporter,
+  reporter: DiagnosticReporter,
   endName = "end of file",
 ): void {
   const reported = new Set<number>();
@@ -101,7 +101,7 @@ function enclosingBraces(tokens: readonly IToken[]): Int32Array {
 function reportParserError(
   error: IRecognitionException,
   tokens: readonly IToken[],
-  reporter: Reporter,
+  reporter: DiagnosticReporter,
   endName: string,
 ): void {
   let { token } = error;
@@ -120,7 +120,7 @@ function reportParserError(
     } else if (beginsLine(previous)) expected = EXPECTATIONS.aStatement;
   }
   const behind = previous === undefined ? null : tokenEnd(previous);
-  const place = placeOf(expected, token, behind, reporter, endName);
+  const place = locationOf(expected, token, behind, reporter, endName);
   const hint = hintFor(expected, token, previous, tokenAfter(token, tokens));
   const reserved = isReservedName(expected, token);
   const sentence = reserved
@@ -140,7 +140,7 @@ function reportParserError(
 function operatorAbove(
   token: IToken,
   tokens: readonly IToken[],
-  { source }: Reporter,
+  { source }: DiagnosticReporter,
 ): IToken | null {
   const lineOf = (offset: number) => source.position(offset).line;
   if (token.tokenType.name === "EOF") return null;
@@ -191,11 +191,11 @@ interface ErrorPlace {
 }
 
 /** A token that begins the next line is shown as the end of the line before. */
-function placeOf(
+function locationOf(
   expected: Expectation,
   token: IToken,
   behind: number | null,
-  { source }: Reporter,
+  { source }: DiagnosticReporter,
   endName: string,
 ): ErrorPlace {
   const isEnd = token.tokenType.name === "EOF";

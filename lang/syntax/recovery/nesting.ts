@@ -6,7 +6,7 @@
  * limit. Parser, checker and compiler may then recurse without counting.
  */
 import type { IToken } from "chevrotain";
-import type { Reporter } from "../report.ts";
+import type { DiagnosticReporter } from "../report.ts";
 import {
   Dot,
   FatArrow,
@@ -42,7 +42,7 @@ interface Level {
 }
 
 /** Reports the first place where a file is nested too deeply; true when there is none. */
-export function isShallow(tokens: readonly IToken[], reporter: Reporter): boolean {
+export function isShallow(tokens: readonly IToken[], reporter: DiagnosticReporter): boolean {
   const levels: Level[] = [];
   let level: Level = { depth: 0, deepest: 0, branches: 0 };
   for (const token of tokens) {

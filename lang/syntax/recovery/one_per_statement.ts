@@ -24,7 +24,7 @@ const MEANING = 3;
  * may show. What begins in the first column begins one. A block that is read as a
  * record, or the other way round, draws one for each of its lines: more than three teach nothing.
  */
-const MOST_IN_DECLARATION = 3;
+const MAX_IN_DECLARATION = 3;
 
 /**
  * @param phases The diagnostics of the phases, earliest first.
@@ -83,7 +83,7 @@ function fewPerDeclaration(
   always: ReadonlySet<Diagnostic>,
   tokens: readonly IToken[],
 ): Diagnostic[] {
-  if (diagnostics.length <= MOST_IN_DECLARATION) return [...diagnostics];
+  if (diagnostics.length <= MAX_IN_DECLARATION) return [...diagnostics];
   const { source } = diagnostics[0]!.span;
   const starts = tokens
     .filter((token) =>
@@ -96,7 +96,7 @@ function fewPerDeclaration(
     const declaration = countBefore(starts, diagnostic.span.start + 1);
     const count = (counts.get(declaration) ?? 0) + 1;
     counts.set(declaration, count);
-    return count <= MOST_IN_DECLARATION || always.has(diagnostic);
+    return count <= MAX_IN_DECLARATION || always.has(diagnostic);
   });
 }
 

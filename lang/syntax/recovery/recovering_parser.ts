@@ -47,10 +47,10 @@ interface RecoveryState {
 }
 
 /** With more errors in one piece of a text the rest of it is left unread: fifty are shown. */
-export const MOST_PARSER_ERRORS = 100;
+export const MAX_PARSER_ERRORS = 100;
 
 /** Most grammar paths whose following tokens are kept. */
-const MOST_FOLLOWERS = 1000;
+const MAX_FOLLOWERS = 1000;
 
 /** Where the parser goes on after an error: at which token, in which of the rules under way. */
 interface ResyncPoint {
@@ -95,7 +95,7 @@ export abstract class RecoveringParser extends CstParser {
     const known = this.#followers.get(key);
     if (known !== undefined) return known;
     const followers = this.#state.getNextPossibleTokenTypes(path);
-    if (this.#followers.size >= MOST_FOLLOWERS) this.#followers.clear();
+    if (this.#followers.size >= MAX_FOLLOWERS) this.#followers.clear();
     this.#followers.set(key, followers);
     return followers;
   }
@@ -186,7 +186,7 @@ export abstract class RecoveringParser extends CstParser {
     const state = this.#state;
     const depths = this.#bracketDepths();
     const end = { index: this.input.length, level: 0, type: EOF };
-    if (this.errors.length >= MOST_PARSER_ERRORS) return () => end;
+    if (this.errors.length >= MAX_PARSER_ERRORS) return () => end;
     /** The rules that began so deep in brackets, outermost first. */
     const levelsAt = new Map<number, { level: number; follows: readonly TokenType[] }[]>();
     const bases = this.#baseDepths(depths);

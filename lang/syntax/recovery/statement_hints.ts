@@ -32,7 +32,7 @@ export function isCalledWord(name: string): boolean {
 }
 
 /** What other languages begin a line with. */
-const FOREIGN_LEADS: Readonly<Record<string, string>> = {
+const OTHER_LANGUAGES_LEADS: Readonly<Record<string, string>> = {
   var: "write `let name = …`",
   val: "write `let name = …`",
   auto: "write `let name = …`",
@@ -89,7 +89,7 @@ export function explainUnknownWord(node: CstNode, context: BuildContext): void {
   const word = childToken(node, "UnknownWord");
   if (word === undefined) return;
   const [next] = children(node, "item").filter(isToken);
-  const foreign = ownEntry(FOREIGN_LEADS, word.image);
+  const foreign = ownEntry(OTHER_LANGUAGES_LEADS, word.image);
   // `let` and its like are followed by a name: a near word that cannot be right is no suggestion.
   const hint = foreign ?? nearNames(word.image, LEADING_WORDS) ??
     (next === undefined || children(node, "anyBraces").length > 0

@@ -370,7 +370,7 @@ export type Statement =
 // Event patterns
 
 /** How often an item occurs: `*` is 0 to Infinity, `{2}` is 2 to 2. */
-export interface Repetition {
+export interface RepeatCount {
   readonly min: number;
   readonly max: number;
 }
@@ -407,7 +407,7 @@ export interface PatternAlternatives extends Node {
 export interface PatternRepeat extends Node {
   readonly kind: "Repeat";
   readonly item: EventPattern;
-  readonly times: Repetition;
+  readonly times: RepeatCount;
 }
 
 /** `!name`: does not occur at all. Only at the top level. */

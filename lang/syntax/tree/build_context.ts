@@ -4,7 +4,7 @@ import type { DiagnosticCode } from "../../diagnostics/codes.ts";
 import type { SourceFile, Span } from "../../source.ts";
 import type { ErrorExpression, Expression, Name } from "./ast.ts";
 import { isToken } from "./cst.ts";
-import type { Reporter } from "../report.ts";
+import type { DiagnosticReporter } from "../report.ts";
 import { Comma, RBrace, tokenEnd } from "../tokens.ts";
 
 export type ParseMode = "file" | "repl";
@@ -22,7 +22,7 @@ export class BuildContext {
 
   constructor(
     readonly source: SourceFile,
-    readonly reporter: Reporter,
+    readonly reporter: DiagnosticReporter,
     readonly mode: ParseMode,
     /** Parses the expression of a `{expr}` in a string, from one offset to another. */
     readonly parseInsertion: (start: number, end: number) => Expression,

@@ -18,7 +18,7 @@ import type { BuildContext } from "./build_context.ts";
 import type { BlockBuilder, ExpressionBuilder } from "./build_expression.ts";
 import { childNode, childNodes, children, childToken, childTokens, isToken } from "./cst.ts";
 import { readString } from "./literals.ts";
-import { MOST_REPEATED } from "../../diagnostics/clip.ts";
+import { MAX_REPEATED } from "../../diagnostics/clip.ts";
 import type { Span } from "../../source.ts";
 import { Text, tokenEnd } from "../tokens.ts";
 
@@ -109,9 +109,9 @@ export class DeclarationBuilder {
       return "";
     });
     const name = texts.join("");
-    if (name.length > MOST_REPEATED) {
+    if (name.length > MAX_REPEATED) {
       const length = `${what} is too long: ${name.length} characters`;
-      this.context.errorOn("E0116", token, length, `it has at most ${MOST_REPEATED} characters`);
+      this.context.errorOn("E0116", token, length, `it has at most ${MAX_REPEATED} characters`);
     }
     return name;
   }

@@ -28,7 +28,7 @@ import { groupOperands, type Operand } from "./group_operands.ts";
 import { readBytes, readNumber, readString } from "./literals.ts";
 import * as t from "../tokens.ts";
 
-const FOREIGN_WORDS: Readonly<Record<string, string>> = {
+const OTHER_LANGUAGES_WORDS: Readonly<Record<string, string>> = {
   NULL: "none",
   null: "none",
   nil: "none",
@@ -151,7 +151,7 @@ export class ExpressionBuilder {
 
   #nameExpression(token: IToken): Expression {
     const span = this.context.tokenSpan(token);
-    const own = ownEntry(FOREIGN_WORDS, token.image);
+    const own = ownEntry(OTHER_LANGUAGES_WORDS, token.image);
     if (own !== undefined) {
       this.context.suspect(token.image, () =>
         this.context.errorOn(

@@ -1,13 +1,13 @@
 /** Event patterns: `[ iova.alloc, iommu.map+, ... ]`. */
 import type { CstNode, IToken } from "chevrotain";
-import type { EventPattern, Expression, PatternEvent, PatternField, Repetition } from "./ast.ts";
+import type { EventPattern, Expression, PatternEvent, PatternField, RepeatCount } from "./ast.ts";
 import type { BuildContext } from "./build_context.ts";
 import type { ExpressionBuilder } from "./build_expression.ts";
 import { childNode, childNodes, children, childToken, isNode, isToken } from "./cst.ts";
 import { readNumber } from "./literals.ts";
 import * as t from "../tokens.ts";
 
-const SIMPLE_SUFFIXES: Readonly<Record<string, Repetition>> = {
+const SIMPLE_SUFFIXES: Readonly<Record<string, RepeatCount>> = {
   "*": { min: 0, max: Infinity },
   "+": { min: 1, max: Infinity },
   "?": { min: 0, max: 1 },
@@ -149,7 +149,7 @@ export class PatternBuilder {
       childNode(operand, "list") !== undefined;
   }
 
-  #times(suffix: CstNode | IToken): Repetition {
+  #times(suffix: CstNode | IToken): RepeatCount {
     if (isToken(suffix)) return SIMPLE_SUFFIXES[suffix.image] ?? { min: 1, max: 1 };
     const [min = 0, max = min] = children(suffix, "item").filter(isToken).map((token) => {
       const number = readNumber(token.image);

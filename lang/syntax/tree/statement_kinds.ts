@@ -26,10 +26,10 @@ interface StatementKind<S extends Statement> {
   /** Its blocks; those of `trace`, `fork` and `compare` belong to expressions. */
   blocks?(statement: S): readonly Block[];
   /** Why what follows is never reached, as the end of a sentence; null when it may be. */
-  wayOut?(statement: S): string | null;
+  exitKind?(statement: S): string | null;
 }
 
-type Kind = Statement["kind"];
+type StatementTag = Statement["kind"];
 
 const NOTHING: readonly never[] = [];
 const leavesBlock = (word: string) => () => `\`${word}\` leaves the block before it`;
@@ -37,7 +37,7 @@ const blocks = ({ body }: { readonly body: Block }) => [body];
 const itsValue = ({ value }: { readonly value: Expression }) => [value];
 const itsCondition = ({ condition }: { readonly condition: Expression }) => [condition];
 
-const KINDS: { readonly [K in Kind]: StatementKind<Extract<Statement, { kind: K }>> } = {
+const KINDS: { readonly [K in StatementTag]: StatementKind<Extract<Statement, { kind: K }>> } = {
   Use: { role: "declaration" },
   Machine: {
     role: "declaration",
@@ -79,7 +79,7 @@ const KINDS: { readonly [K in Kind]: StatementKind<Extract<Statement, { kind: K 
       if (otherwise === null) return [then];
       return "kind" in otherwise ? [then, ...innerBlocks(otherwise)] : [then, otherwise];
     },
-    wayOut: (statement) =>
+    exitKind: (statement) =>
       hasElse(statement) && innerBlocks(statement).every(leaves)
         ? "both branches of the `if` before it leave the block"
         : null,
@@ -88,7 +88,7 @@ const KINDS: { readonly [K in Kind]: StatementKind<Extract<Statement, { kind: K 
     role: "loop",
     expressions: itsCondition,
     blocks,
-    wayOut: ({ body, condition }) =>
+    exitKind: ({ body, condition }) =>
       condition.kind === "Boolean" && condition.value && !breaksOut(body)
         ? "the loop before it never ends"
         : null,
@@ -102,7 +102,7 @@ const KINDS: { readonly [K in Kind]: StatementKind<Extract<Statement, { kind: K 
       ...arms.flatMap(({ pattern }) => pattern ?? NOTHING),
     ],
     blocks: ({ arms }) => arms.map(({ body }) => body),
-    wayOut: ({ arms }) =>
+    exitKind: ({ arms }) =>
       arms.some(({ pattern }) => pattern === null) && arms.every(({ body }) => leaves(body))
         ? "every arm of the `match` before it leaves the block"
         : null,
@@ -110,10 +110,10 @@ const KINDS: { readonly [K in Kind]: StatementKind<Extract<Statement, { kind: K 
   Return: {
     role: "plain",
     expressions: ({ value }) => present(value),
-    wayOut: leavesBlock("return"),
+    exitKind: leavesBlock("return"),
   },
-  Break: { role: "plain", wayOut: leavesBlock("break") },
-  Continue: { role: "plain", wayOut: leavesBlock("continue") },
+  Break: { role: "plain", exitKind: leavesBlock("break") },
+  Continue: { role: "plain", exitKind: leavesBlock("continue") },
   Assert: { role: "plain", expressions: ({ condition, message }) => present(condition, message) },
   ExpectOutcome: { role: "plain", blocks },
   ExpectEvents: {
@@ -130,7 +130,7 @@ const KINDS: { readonly [K in Kind]: StatementKind<Extract<Statement, { kind: K 
     role: "plain",
     expressions: ({ cpu }) => [cpu],
     blocks,
-    wayOut: ({ body }) => leaves(body) ? "the block of `on cpu` before it leaves this one" : null,
+    exitKind: ({ body }) => leaves(body) ? "the block of `on cpu` before it leaves this one" : null,
   },
   Fail: { role: "plain", expressions: ({ nth }) => present(nth), blocks },
   Invariant: { role: "plain", expressions: itsCondition },
@@ -139,7 +139,7 @@ const KINDS: { readonly [K in Kind]: StatementKind<Extract<Statement, { kind: K 
   ErrorStatement: { role: "plain" },
 };
 
-export const STATEMENT_KINDS = Object.keys(KINDS) as readonly Kind[];
+export const STATEMENT_KINDS = Object.keys(KINDS) as readonly StatementTag[];
 
 function rowOf(statement: Statement): StatementKind<Statement> {
   return KINDS[statement.kind] as StatementKind<Statement>;
@@ -166,8 +166,8 @@ export function innerBlocks(statement: Statement): readonly Block[] {
 }
 
 /** Why what follows a statement in its block is never reached; null when it may be. */
-export function wayOut(statement: Statement): string | null {
-  return rowOf(statement).wayOut?.(statement) ?? null;
+export function exitKind(statement: Statement): string | null {
+  return rowOf(statement).exitKind?.(statement) ?? null;
 }
 
 function present(...expressions: readonly (Expression | null)[]): readonly Expression[] {
@@ -175,7 +175,7 @@ function present(...expressions: readonly (Expression | null)[]): readonly Expre
 }
 
 function leaves({ statements }: Block): boolean {
-  return statements.some((statement) => wayOut(statement) !== null);
+  return statements.some((statement) => exitKind(statement) !== null);
 }
 
 function hasElse({ otherwise }: Extract<Statement, { kind: "If" }>): boolean {

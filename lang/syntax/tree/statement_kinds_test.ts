@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { LANGUAGE_WORDS } from "../language_words.ts";
 import { statementsOf } from "../testing.ts";
 import type { Statement } from "./ast.ts";
-import { innerBlocks, STATEMENT_KINDS, wayOut } from "./statement_kinds.ts";
+import { exitKind, innerBlocks, STATEMENT_KINDS } from "./statement_kinds.ts";
 import { expressionBlocks } from "./walk.ts";
 
 function* everyStatement(statements: readonly Statement[]): Generator<Statement> {
@@ -24,7 +24,7 @@ Deno.test("each kind of statement stands in the example of a word, which a test 
   assertEquals(left, ["Use", "CDriver", "ErrorStatement"]);
 });
 
-Deno.test("wayOut() says why nothing behind a statement is reached, and of all others nothing", () => {
+Deno.test("exitKind() says why nothing behind a statement is reached, and of all others nothing", () => {
   const ways: [string, boolean][] = [
     ["fn f() { return }", true],
     ["fn f(x) { if x { return } else if not x { return } }", false],
@@ -36,6 +36,6 @@ Deno.test("wayOut() says why nothing behind a statement is reached, and of all o
   ];
   for (const [text, leaves] of ways) {
     const [block] = innerBlocks(statementsOf(text)[0]!);
-    assertEquals(wayOut(block!.statements[0]!) !== null, leaves, text);
+    assertEquals(exitKind(block!.statements[0]!) !== null, leaves, text);
   }
 });

@@ -1,7 +1,7 @@
 /**
  * Memory that the CPU and a device share for as long as it lives: queues and descriptor pages.
  *
- * @see behaviour/dma.md 1.2 (coherent mask), tests/golden/kernel/README.md (`dma_alloc`)
+ * @see rules/dma.md 1.2 (coherent mask), tests/golden/kernel/README.md (`dma_alloc`)
  */
 import type { Bytes, DmaAddr, PhysAddr } from "../../address.ts";
 import { invariant } from "../../errno.ts";
@@ -9,7 +9,7 @@ import { FAULT } from "../../faults.ts";
 import type { IommuDomain } from "../../iommu/domain.ts";
 import type { DmaMachine } from "../dma_machine.ts";
 import type { AtomicPools } from "../../memory/atomic_pool.ts";
-import { LARGEST_BLOCK_PAGES, type PageHome } from "../../memory/page_allocator.ts";
+import { MAX_BLOCK_PAGES, type PageHome } from "../../memory/page_allocator.ts";
 import { DMA_ATTR, DMA_BIDIRECTIONAL, type DmaDirection } from "../attributes.ts";
 import { CoherentMemory } from "../coherent_memory.ts";
 import type { DmaDevice } from "../device/device.ts";
@@ -28,7 +28,7 @@ export interface CoherentOptions {
   readonly atomic?: boolean;
 }
 
-/** Why there is no coherent memory. @see behaviour/dma.md 1.9 */
+/** Why there is no coherent memory. @see rules/dma.md 1.9 */
 export type CoherentRefusal =
   /** No free block or page is where the device needs it. */
   | "no_pages"
@@ -50,7 +50,7 @@ interface TakenPages {
  * Allocates zeroed memory for a device.
  *
  * @returns Why not, when there is no memory the device reaches, or no IOVA range.
- * @see behaviour/dma.md 1.9
+ * @see rules/dma.md 1.9
  */
 export function allocCoherent(
   machine: DmaMachine,
@@ -87,7 +87,7 @@ export function allocCoherent(
 
 /**
  * Whether the release has no coherent memory for a device of an encrypted guest behind an IOMMU.
- * @see behaviour/v7.3.md 3.9
+ * @see rules/v7.3.md 3.9
  */
 export function refusesShared({ dma, encryption }: DmaMachine, { domain }: DmaDevice): boolean {
   return domain !== null && encryption !== null && dma.rules.refusesSharedCoherent;
@@ -112,7 +112,7 @@ function takeCoherent(
     const pages = collectForDevice(machine, domain, count, attrs);
     return pages === null ? "no_pages" : { pages, home };
   }
-  if (2 ** Math.ceil(Math.log2(count)) > LARGEST_BLOCK_PAGES) return "above_largest_block";
+  if (2 ** Math.ceil(Math.log2(count)) > MAX_BLOCK_PAGES) return "above_largest_block";
   const pages = takePages(machine, dev, count);
   return pages === null ? "no_pages" : { pages, home };
 }
@@ -141,7 +141,7 @@ function collectPages(
   if (count > pages.totalPages) return null;
   const smallest = Math.max(1, sizesBytes[0]! / pages.pageSizeBytes);
   const pieces = sizesBytes.map((sizeBytes) => sizeBytes / pages.pageSizeBytes)
-    .filter((piece) => piece > smallest && piece <= LARGEST_BLOCK_PAGES);
+    .filter((piece) => piece > smallest && piece <= MAX_BLOCK_PAGES);
   const collected: PhysAddr[] = [];
   while (collected.length < count) {
     const left = count - collected.length;
@@ -169,7 +169,7 @@ export function takePages(
 ): readonly PhysAddr[] | null {
   const { faults, pages } = machine;
   if (faults !== null && faults.errnoAt(FAULT.alloc_pages) !== 0) return null;
-  if (2 ** Math.ceil(Math.log2(count)) > LARGEST_BLOCK_PAGES) return null;
+  if (2 ** Math.ceil(Math.log2(count)) > MAX_BLOCK_PAGES) return null;
   for (const within of reachableSpans(dev)) {
     const taken = pages.alloc(count, {
       contiguous: true,

@@ -5,7 +5,7 @@
  * and is an event when it is entered and when it is left. Results are the kernel's: 0 or a negative
  * errno, `DMA_MAPPING_ERROR`, true or false.
  *
- * @see behaviour/dma.md 1.4, 1.7, 1.8, chapter 3
+ * @see rules/dma.md 1.4, 1.7, 1.8, chapter 3
  */
 import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
 import { rulesOf } from "../../kernels/kernels.ts";
@@ -55,7 +55,7 @@ import { refuseMap, whyBranch, whyMaskRefused } from "../paths/refusal.ts";
 import type { Scatterlist } from "../scatterlist.ts";
 import { ScatterlistCalls } from "./scatterlist_calls.ts";
 import { noTwoStep, type TwoStepApi } from "./no_two_step.ts";
-import { oneWay } from "./one_way.ts";
+import { oneWay } from "./maps_without_range.ts";
 import { TwoStepCalls } from "./two_step_calls.ts";
 
 export { UNLIMITED_BYTES } from "./mapping_queries.ts";
@@ -159,7 +159,7 @@ export class DmaMapping {
    * @param sizeBytes Length in bytes, > 0.
    * @returns Address of the first byte for the device, or `DMA_MAPPING_ERROR`.
    * @throws {KernelError} EFAULT for a direction that is none: a kernel would crash.
-   * @see behaviour/dma.md 1.4
+   * @see rules/dma.md 1.4
    */
   dmaMapPhys(
     dev: DmaDevice,
@@ -304,7 +304,7 @@ export class DmaMapping {
    * Reserves an IOVA range for buffers that are linked later.
    * @param phys First buffer; only its offset in the granule counts.
    * @returns False, with the state all zero, where that is not possible: map each buffer by itself.
-   * @see behaviour/dma.md 3.2
+   * @see rules/dma.md 3.2
    */
   dmaIovaTryAlloc(
     dev: DmaDevice,
@@ -319,7 +319,7 @@ export class DmaMapping {
    * Maps a buffer at an offset of a reserved range.
    * @returns 0 or a negative errno.
    * @throws {KernelError} EFAULT on a device without an IOVA domain: a kernel would crash.
-   * @see behaviour/dma.md 3.3
+   * @see rules/dma.md 3.3
    */
   dmaIovaLink(
     dev: DmaDevice,
@@ -333,7 +333,7 @@ export class DmaMapping {
     return this.#twoStep.link(dev, state, phys, offset, sizeBytes, dir, attrs);
   }
 
-  /** Makes what was linked visible to the device. Always 0. @see behaviour/dma.md 3.5 */
+  /** Makes what was linked visible to the device. Always 0. @see rules/dma.md 3.5 */
   dmaIovaSync(dev: DmaDevice, state: DmaIovaState, offset: number, sizeBytes: Bytes): number {
     return this.#twoStep.sync(dev, state, offset, sizeBytes);
   }
@@ -369,13 +369,13 @@ export class DmaMapping {
   /**
    * Maps a list of buffers together.
    * @returns How many outputs there are, at most the number of entries; 0 when it failed.
-   * @see behaviour/dma.md chapter 7
+   * @see rules/dma.md chapter 7
    */
   dmaMapSg(dev: DmaDevice, list: Scatterlist, dir: DmaDirection, attrs = 0): number {
     return this.#scatterlists.map(dev, list, dir, attrs);
   }
 
-  /** Maps a list of buffers together; 0 or a negative errno. @see behaviour/dma.md 1.8 */
+  /** Maps a list of buffers together; 0 or a negative errno. @see rules/dma.md 1.8 */
   dmaMapSgtable(dev: DmaDevice, list: Scatterlist, dir: DmaDirection, attrs = 0): number {
     return this.#scatterlists.mapTable(dev, list, dir, attrs);
   }
@@ -478,7 +478,7 @@ export class DmaMapping {
    * A driver leaves its device. What it has not ended is reported by the checker, and forgotten;
    * nothing is unmapped.
    * @returns How many mappings and ranges are left; 0 when the checker is off.
-   * @see behaviour/dma.md 3.6, 8.2 row 25
+   * @see rules/dma.md 3.6, 8.2 row 25
    */
   unbind(dev: DmaDevice): number {
     const { context } = this.#events;
@@ -542,7 +542,7 @@ export class DmaMapping {
     return memory;
   }
 
-  /** What freeing coherent memory begins with, also for a null pointer. @see behaviour/c-api.md 5 */
+  /** What freeing coherent memory begins with, also for a null pointer. @see rules/c-api.md 5 */
   checkInterruptsOn(): void {
     const { context, warnings } = this.#machine;
     if (context.irqsOff) {
@@ -550,7 +550,7 @@ export class DmaMapping {
     }
   }
 
-  /** Frees shared memory, also under a spin lock, but not with interrupts off. @see behaviour/c-api.md 5 */
+  /** Frees shared memory, also under a spin lock, but not with interrupts off. @see rules/c-api.md 5 */
   dmaFreeCoherent(dev: DmaDevice, memory: CoherentMemory, freed = memory): void {
     this.checkInterruptsOn();
     const events = this.#events;
@@ -569,7 +569,7 @@ export class DmaMapping {
     this.#calls.leave(FREE_COHERENT, outer);
   }
 
-  /** A direction that is none is fatal. @see behaviour/dma.md 1.4 row 1 */
+  /** A direction that is none is fatal. @see rules/dma.md 1.4 row 1 */
   #checkDirection(api: string, dir: number): void {
     if (dir === 0 || dir === 1 || dir === 2) return;
     throw new KernelError("EFAULT", `${api}() with the invalid direction ${dir}`);
@@ -644,7 +644,7 @@ export class DmaMapping {
     this.#calls.leaveWithAddress(call, dma, outer, why);
   }
 
-  /** The decision that all single maps share, in its order. @see behaviour/dma.md 1.4 */
+  /** The decision that all single maps share, in its order. @see rules/dma.md 1.4 */
   #map(
     call: MapCall,
     dev: DmaDevice,

@@ -1,7 +1,7 @@
 /**
  * What a driver may ask about mapping for its device before it maps anything.
  *
- * @see behaviour/dma.md 1.2, 1.7
+ * @see rules/dma.md 1.2, 1.7
  */
 import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, lastAddressOfBits } from "../../address.ts";
 import { ERRNO } from "../../errno.ts";
@@ -82,7 +82,7 @@ export function needUnmap(machine: DmaMachine, dev: DmaDevice): boolean {
  * True when handing a mapping over takes a sync: it is looked up, its caches are cleaned or it is
  * copied. Sync calls do nothing while the device sees the caches and has bounced nothing yet.
  *
- * @see behaviour/dma.md 1.6 (sync), 1.7 (need-unmap), 2.2
+ * @see rules/dma.md 1.6 (sync), 1.7 (need-unmap), 2.2
  */
 export function needSync(machine: DmaMachine, dev: DmaDevice, dma: DmaAddr): boolean {
   if (dev.skipSync && !machine.config.dmaDebug) return false;
@@ -94,7 +94,7 @@ export function needSync(machine: DmaMachine, dev: DmaDevice, dma: DmaAddr): boo
 /**
  * True when a mask can work: behind an IOMMU any can, without one it must reach the zone that memory
  * for DMA comes from.
- * @see behaviour/dma.md 1.2 (mask support)
+ * @see rules/dma.md 1.2 (mask support)
  */
 function supportsMask(machine: DmaMachine, dev: DmaDevice, bits: number): boolean {
   if (dev.domain !== null || bits >= 32) return true;

@@ -4,8 +4,9 @@
  *
  * In the events and to the checker it is a mapping of its pages that leaves the caches alone.
  *
- * @see behaviour/c-api.md 5 (dma_alloc_pages, dma_alloc_noncontiguous), behaviour/dma.md 1.9
+ * @see rules/c-api.md 5 (dma_alloc_pages, dma_alloc_noncontiguous), rules/dma.md 1.9
  */
+import { invariant } from "../../errno.ts";
 import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
 import { DMA_ATTR, type DmaDirection } from "../attributes.ts";
 import type { DmaDevice } from "../device/device.ts";
@@ -132,5 +133,6 @@ export function listOfPages(
     else entries.push({ phys, sizeBytes: part });
     left -= part;
   }
+  invariant(left === 0, "the pages hold all that the list describes");
   return new Scatterlist(entries);
 }

@@ -45,7 +45,7 @@ export interface DescriptorPool {
    * Frees a block.
    * @param dma The block's device address. The pool believes its caller, and hands the block out
    * under this address the next time.
-   * @see behaviour/nvme.md 7, case 9
+   * @see rules/nvme.md 7, case 9
    */
   free(block: PoolBlock, dma: DmaAddr): void;
 }
@@ -78,7 +78,7 @@ export class DmaPool implements DescriptorPool {
    * @param blockSizeBytes Size of a block, at most a page.
    * @param alignBytes Alignment of a block, a power of two; the size is rounded up to it.
    * @param boundaryBytes No block lies across a multiple of it: a power of two, not below a block.
-   * @see behaviour/c-api.md 5
+   * @see rules/c-api.md 5
    */
   constructor(
     machine: Machine,

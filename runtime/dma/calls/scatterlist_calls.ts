@@ -1,7 +1,7 @@
 /**
  * The scatterlist calls of the DMA API with their events; `scatterlist_mapping.ts` is what they do.
  *
- * @see behaviour/dma.md chapter 7
+ * @see rules/dma.md chapter 7
  */
 import { eventId } from "../../event_vocabulary.ts";
 import type { EventStream, Why } from "../../events.ts";
@@ -9,7 +9,7 @@ import type { Bytes, DmaAddr } from "../../address.ts";
 import { FAULT, type FaultPoint } from "../../faults.ts";
 import type { DmaMachine } from "../dma_machine.ts";
 import { attributeWords, directionWord, type DmaDirection } from "../attributes.ts";
-import { CallEvents, callOf } from "./call_events.ts";
+import { type CallEvents, callOf } from "./call_events.ts";
 import type { DmaDevice } from "../device/device.ts";
 import { MAP_BRANCH, type MapBranch, PART_BRANCH } from "../paths/map_branch.ts";
 import { whyBranch } from "../paths/refusal.ts";

@@ -1,7 +1,7 @@
 /**
  * The calls of the two-step API with their events; `two_step.ts` is what they do.
  *
- * @see behaviour/dma.md chapter 3
+ * @see rules/dma.md chapter 3
  */
 import type { Bytes, PhysAddr } from "../../address.ts";
 import { eventId } from "../../event_vocabulary.ts";
@@ -11,7 +11,7 @@ import { FAULT, type FaultPoint } from "../../faults.ts";
 import type { DmaMachine } from "../dma_machine.ts";
 import { RangePart } from "../range_part.ts";
 import { attributeWords, directionWord, type DmaDirection } from "../attributes.ts";
-import { type Call, CallEvents, callOf } from "./call_events.ts";
+import { type Call, type CallEvents, callOf } from "./call_events.ts";
 import type { DmaDevice } from "../device/device.ts";
 import type { DmaIovaState } from "../iova_state.ts";
 import type { MappingEvents } from "./mapping_events.ts";
@@ -54,7 +54,7 @@ export class TwoStepCalls {
    * Reserves an IOVA range for buffers that are linked later.
    * @param phys First buffer; only its offset in the granule counts.
    * @returns False, with the state all zero, where that is not possible: map each buffer by itself.
-   * @see behaviour/dma.md 3.2
+   * @see rules/dma.md 3.2
    */
   tryAlloc(
     dev: DmaDevice,
@@ -79,7 +79,7 @@ export class TwoStepCalls {
   /**
    * Maps a buffer at an offset of a reserved range.
    * @returns 0 or a negative errno.
-   * @see behaviour/dma.md 3.3
+   * @see rules/dma.md 3.3
    */
   link(
     dev: DmaDevice,
@@ -157,7 +157,7 @@ export class TwoStepCalls {
     return faults === null ? 0 : faults.errnoAt(point);
   }
 
-  /** Syncs what was linked; 0 without an injected failure. @see behaviour/dma.md 3.5 */
+  /** Syncs what was linked; 0 without an injected failure. @see rules/dma.md 3.5 */
   sync(dev: DmaDevice, state: DmaIovaState, offset: number, sizeBytes: Bytes): number {
     const part = this.#part(SYNC, dev, state, offset, sizeBytes);
     const events = this.#events;

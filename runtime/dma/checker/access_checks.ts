@@ -5,7 +5,7 @@
  * An IOMMU maps whole granules, so a device can reach what lies beside a buffer, and memory that was
  * linked but never made visible. Devices without translation reach everything.
  *
- * @see behaviour/dma.md 1.6, 3.6, 5.3, 7.2 (padding)
+ * @see rules/dma.md 1.6, 3.6, 5.3, 7.2 (padding)
  */
 import type { Bytes } from "../../address.ts";
 import type { DeviceAccess } from "../../iommu/iommu.ts";
@@ -14,7 +14,7 @@ import { DMA_FROM_DEVICE, DMA_TO_DEVICE, type DmaDirection } from "../attributes
 import { hexAddress } from "../hex_address.ts";
 import { bytes } from "./describe.ts";
 import type { CheckedDevice, PoolPage } from "./checked_device.ts";
-import type { Ledger } from "./ledger.ts";
+import type { MappingRecords } from "./ledger.ts";
 import { MADE, MARK, NONE } from "./record_table.ts";
 
 const { LEAKED, POOL, UNSYNCED } = MARK;
@@ -32,9 +32,9 @@ interface WrongAccess {
 }
 
 export class AccessChecks {
-  readonly #ledger: Ledger;
+  readonly #ledger: MappingRecords;
 
-  constructor(ledger: Ledger) {
+  constructor(ledger: MappingRecords) {
     this.#ledger = ledger;
   }
 
@@ -199,9 +199,11 @@ export class AccessChecks {
     const beside = this.#nearest(device, at);
     const ended = dev.domain === null ? ledger.ended.find(device.number, at) : null;
     const near = beside === NO_RECORD ? "" : `, next to ${ledger.describe(beside)}`;
-    const owner = dev.domain?.members.find((member) =>
-      table.findAround(ledger.deviceOf(member).number, at, BUFFERS) !== NO_RECORD
-    );
+    const owner = dev.domain === null
+      ? undefined
+      : dev.group?.members.find((member) =>
+        table.findAround(ledger.deviceOf(member).number, at, BUFFERS) !== NO_RECORD
+      );
     const why = owner !== undefined
       ? `"${owner.name}" has mapped them, and devices of an IOMMU group share its page table`
       : dev.domain === null

@@ -4,13 +4,13 @@
  */
 import { NONE, type RecordTable } from "./record_table.ts";
 
-/** Width of a line. @see behaviour/dma.md 8.2, row 15 */
+/** Width of a line. @see rules/dma.md 8.2, row 15 */
 const CACHE_LINE_BYTES = 64;
 
 const FIRST_BUCKETS = 256;
 const HASH_MULTIPLIER = 0x9e3779b1;
 
-export class CacheLines {
+export class CacheLineRecords {
   readonly #table: RecordTable;
   /** The next record in the same bucket, by record. */
   #next: Int32Array<ArrayBuffer>;

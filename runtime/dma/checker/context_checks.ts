@@ -1,15 +1,15 @@
 /**
  * Checks of where a call is made from: one that may sleep has no place under a spin lock.
  *
- * @see behaviour/c-api.md, column C
+ * @see rules/c-api.md, column C
  */
 import type { CpuContext } from "../../cpu_context.ts";
-import type { Ledger } from "./ledger.ts";
+import type { MappingRecords } from "./ledger.ts";
 
 export class ContextChecks {
-  readonly #ledger: Ledger;
+  readonly #ledger: MappingRecords;
 
-  constructor(ledger: Ledger) {
+  constructor(ledger: MappingRecords) {
     this.#ledger = ledger;
   }
 

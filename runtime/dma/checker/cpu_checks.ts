@@ -1,13 +1,13 @@
 /**
  * Checks of what a driver in C does to memory: each of its accesses is seen.
  *
- * @see behaviour/dma.md 1.6
+ * @see rules/dma.md 1.6
  */
 import type { Bytes, PhysAddr } from "../../address.ts";
 import { directionWord, type DmaDirection } from "../attributes.ts";
 import { hexAddress } from "../hex_address.ts";
 import { bytes as inWords } from "./describe.ts";
-import type { Ledger } from "./ledger.ts";
+import type { MappingRecords } from "./ledger.ts";
 
 /** Memory that a driver has mapped for a device, as the CPU sees it. */
 export interface LentMemory {
@@ -28,9 +28,9 @@ export function effectOf(writes: boolean): string {
 }
 
 export class CpuChecks {
-  readonly #ledger: Ledger;
+  readonly #ledger: MappingRecords;
 
-  constructor(ledger: Ledger) {
+  constructor(ledger: MappingRecords) {
     this.#ledger = ledger;
   }
 

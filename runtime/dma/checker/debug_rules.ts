@@ -1,7 +1,7 @@
 /**
  * How releases differ in their DMA debugging: `kernels.ts` says which has which.
  *
- * @see behaviour/dma.md 8.2, last paragraph
+ * @see rules/dma.md 8.2, last paragraph
  */
 import { DMA_ATTR } from "../attributes.ts";
 import { MADE, type MadeBy } from "./record_table.ts";

@@ -5,13 +5,13 @@
  * what does not fit as `dma.report`. It changes nothing and decides nothing. A machine whose checker
  * is off has none, and the mapping layer tests one null.
  *
- * @see behaviour/dma.md 3.6, chapter 8
+ * @see rules/dma.md 3.6, chapter 8
  */
 import type { Bytes } from "../../address.ts";
 import type { DmaDevice } from "../device/device.ts";
 import { AccessChecks } from "./access_checks.ts";
 import type { CheckedDevice } from "./checked_device.ts";
-import { type CheckedPlatform, Ledger } from "./ledger.ts";
+import { type CheckedPlatform, MappingRecords } from "./ledger.ts";
 import { CpuChecks } from "./cpu_checks.ts";
 import { ContextChecks } from "./context_checks.ts";
 import { type LeftRecord, leftRecords } from "./left_records.ts";
@@ -37,10 +37,10 @@ export class DmaChecker {
   readonly peers: PeerChecks;
   readonly contexts: ContextChecks;
   readonly cpu: CpuChecks;
-  readonly #ledger: Ledger;
+  readonly #ledger: MappingRecords;
 
   constructor(platform: CheckedPlatform) {
-    const ledger = new Ledger(platform);
+    const ledger = new MappingRecords(platform);
     this.#ledger = ledger;
     this.mappings = new MappingChecks(ledger, platform.areas);
     this.syncs = new SyncChecks(ledger);
@@ -53,7 +53,7 @@ export class DmaChecker {
     this.cpu = new CpuChecks(ledger);
   }
 
-  /** What a kernel's own counter of errors would say. @see behaviour/dma.md 8.1 (error_count) */
+  /** What a kernel's own counter of errors would say. @see rules/dma.md 8.1 (error_count) */
   get errorCount(): number {
     return this.#ledger.errorCount;
   }
@@ -107,7 +107,7 @@ export class DmaChecker {
   /**
    * The driver unbinds from its device: leaked mappings and ranges are reported, and forgotten.
    * @returns How many mappings and ranges leaked.
-   * @see behaviour/dma.md 3.6 row 12, 8.2 row 25
+   * @see rules/dma.md 3.6 row 12, 8.2 row 25
    */
   unbind(dev: DmaDevice): number {
     const ledger = this.#ledger;

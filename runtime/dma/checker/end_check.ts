@@ -1,16 +1,16 @@
 /**
  * What is looked at when a mapping ends, whichever call ends it.
  *
- * @see behaviour/dma.md 8.1 (lookup), 8.2 rows 1 to 9
+ * @see rules/dma.md 8.1 (lookup), 8.2 rows 1 to 9
  */
 import { type Bytes, DMA_MAPPING_ERROR, type PhysAddr } from "../../address.ts";
 import { directionWord, DMA_ATTR, type DmaDirection } from "../attributes.ts";
 import { hexAddress } from "../hex_address.ts";
 import { attributeText, bytes, endingApi } from "./describe.ts";
 import type { CheckedDevice } from "./checked_device.ts";
-import type { Ledger } from "./ledger.ts";
+import type { MappingRecords } from "./ledger.ts";
 import type { ReportClass } from "./report_classes.ts";
-import { type Ended, MADE, type MadeBy, MARK, NONE } from "./record_table.ts";
+import { MADE, type MadeBy, MARK, NONE, type UnmapDescription } from "./record_table.ts";
 
 const { COHERENT, LIST } = MADE;
 const { TESTED } = MARK;
@@ -18,7 +18,7 @@ const NO_RECORD = NONE;
 const ERROR = DMA_MAPPING_ERROR;
 
 /** What a driver says of the mapping that it ends. Used again for every call. */
-export interface Ending extends Ended {
+export interface Ending extends UnmapDescription {
   /** The kind of call that makes what this one ends. */
   made: MadeBy;
   dma: number;
@@ -33,7 +33,7 @@ export interface Ending extends Ended {
 const LINKED = 1 << MADE.LINK;
 
 /** Compares an ending with what was mapped, and takes the record out. */
-export function checkEnd(ledger: Ledger, device: CheckedDevice, ending: Ending): void {
+export function checkEnd(ledger: MappingRecords, device: CheckedDevice, ending: Ending): void {
   const { dma, sizeBytes, dir, entries, made } = ending;
   if (dma === ERROR && made !== LIST) {
     ledger.report(
@@ -66,7 +66,7 @@ export function checkEnd(ledger: Ledger, device: CheckedDevice, ending: Ending):
 }
 
 /** The one record that begins at an address; none when there are several, as no kernel could choose. */
-function onlyCandidate(ledger: Ledger, device: CheckedDevice, dma: number): number {
+function onlyCandidate(ledger: MappingRecords, device: CheckedDevice, dma: number): number {
   let found: number = NO_RECORD;
   let excused: number = NO_RECORD;
   let count = 0;
@@ -82,7 +82,7 @@ function onlyCandidate(ledger: Ledger, device: CheckedDevice, dma: number): numb
 }
 
 function compare(
-  ledger: Ledger,
+  ledger: MappingRecords,
   device: CheckedDevice,
   ending: Ending,
   record: number,
@@ -129,7 +129,7 @@ function compare(
   }
 }
 
-function reportUnknown(ledger: Ledger, device: CheckedDevice, ending: Ending): void {
+function reportUnknown(ledger: MappingRecords, device: CheckedDevice, ending: Ending): void {
   // What needs no unmap may have been forgotten, so nothing can be said of it.
   if (device.forgotten !== null && device.dev.domain === null) return;
   const { table } = ledger;
@@ -170,10 +170,10 @@ function reportUnknown(ledger: Ledger, device: CheckedDevice, ending: Ending): v
  * there, the range's own calls will do again.
  *
  * @returns Whether that has been reported.
- * @see behaviour/dma.md 8.3
+ * @see rules/dma.md 8.3
  */
 function reportRange(
-  ledger: Ledger,
+  ledger: MappingRecords,
   device: CheckedDevice,
   ending: Ending,
   what: string,
@@ -211,7 +211,7 @@ function reportRange(
 }
 
 /** The links with a byte in a span have ended, as far as they lie in it. */
-function endLinks(ledger: Ledger, device: CheckedDevice, start: number, end: number): void {
+function endLinks(ledger: MappingRecords, device: CheckedDevice, start: number, end: number): void {
   const { table } = ledger;
   const inside: number[] = [];
   table.each((record) => {

@@ -12,7 +12,7 @@ import type { Platform } from "../../platform.ts";
 import { DMA_ATTR, DMA_TO_DEVICE } from "../attributes.ts";
 import type { DmaDevice } from "../device/device.ts";
 import { CheckedDevice } from "./checked_device.ts";
-import { CacheLines } from "./cache_lines.ts";
+import { CacheLineRecords } from "./cache_lines.ts";
 import type { DebugRules } from "./debug_rules.ts";
 import { hexAddress } from "../hex_address.ts";
 import { bytes, describeRecord } from "./describe.ts";
@@ -26,10 +26,10 @@ const DMA_REPORT = eventId("dma.report");
 /** Bits of the calls that map one buffer. */
 export const SINGLES = 1 << MADE.PHYS | 1 << MADE.PAGE | 1 << MADE.SINGLE | 1 << MADE.RESOURCE;
 
-/** How many findings a kernel prints by default. @see behaviour/dma.md 8.1 (num_errors) */
+/** How many findings a kernel prints by default. @see rules/dma.md 8.1 (num_errors) */
 const PRINTED_ERRORS = 1;
-/** More mappings than this on a line are warned of. @see behaviour/dma.md 8.2, row 16 */
-const MOST_ON_A_LINE = 7;
+/** More mappings than this on a line are warned of. @see rules/dma.md 8.2, row 16 */
+const MAX_PER_CACHE_LINE = 7;
 const DEVICE_LIMIT = 2 ** 16;
 
 /** The platform, and which memory belongs to PCI peers; null without peers. */
@@ -40,18 +40,18 @@ export interface CheckedPlatform extends Platform {
   } | null;
 }
 
-export class Ledger {
+export class MappingRecords {
   readonly platform: CheckedPlatform;
   readonly table = new RecordTable(() => this.#forgetExcused());
   readonly ended = new EndedMappings();
   readonly rules: DebugRules;
-  /** What the kernel's own counter of errors would say. @see behaviour/dma.md 8.1 (error_count) */
+  /** What the kernel's own counter of errors would say. @see rules/dma.md 8.1 (error_count) */
   errorCount = 0;
 
   /** Its kernels align what they hand out to cache lines. */
   readonly #alignsToLines: boolean;
   readonly #devices: CheckedDevice[] = [];
-  #lines: CacheLines | null = null;
+  #lines: CacheLineRecords | null = null;
   #shared: SharedLines | null = null;
   #saidMany = false;
   #printed = 0;
@@ -164,7 +164,7 @@ export class Ledger {
   /**
    * Looks at memory that is mapped as RAM: that it is RAM, and was not freed.
    * @param outside False where another check looks for what is no RAM.
-   * @see behaviour/dma.md 1.6, 8.4
+   * @see rules/dma.md 1.6, 8.4
    */
   checkMemory(dev: DmaDevice, phys: number, sizeBytes: Bytes, outside = true): void {
     const { memory, pages, peers } = this.platform;
@@ -215,12 +215,12 @@ export class Ledger {
   /**
    * Whether the memory of a mapping begins in the cache line in which another's begins.
    * @returns Whether that was reported.
-   * @see behaviour/dma.md 8.2, rows 15 and 16
+   * @see rules/dma.md 8.2, rows 15 and 16
    */
   #checkFirstLine(dev: DmaDevice, record: number): boolean {
     const { table } = this;
     if (table.dir(record) === DMA_TO_DEVICE || !this.#countsCacheLines(dev)) return false;
-    const lines = this.#lines ??= new CacheLines(table);
+    const lines = this.#lines ??= new CacheLineRecords(table);
     lines.add(record);
     if ((table.attrs(record) & DMA_ATTR.SKIP_CPU_SYNC) !== 0) return false;
     let others = 0;
@@ -243,7 +243,7 @@ export class Ledger {
         "written back",
       table.site(first),
     );
-    if (others > MOST_ON_A_LINE && !this.#saidMany) {
+    if (others > MAX_PER_CACHE_LINE && !this.#saidMany) {
       this.#saidMany = true;
       const text = `Device "${dev.name}": ${this.describe(record)} shares a cache line with ` +
         `${others} other mappings: the kernel counts no further`;

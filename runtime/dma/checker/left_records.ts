@@ -1,5 +1,5 @@
 /** Mappings and ranges that are live at the end of a run, for its leak report. */
-import type { Ledger } from "./ledger.ts";
+import type { MappingRecords } from "./ledger.ts";
 import { describeRecord } from "./describe.ts";
 import { MADE, MARK } from "./record_table.ts";
 
@@ -24,7 +24,7 @@ export interface LeftRecord {
 const FOUND_ELSEWHERE: readonly number[] = [MADE.COHERENT, MADE.LINK];
 
 /** Live mappings and ranges with a later serial number that need an unmap or a free, oldest first. */
-export function leftRecords(ledger: Ledger, serial: number): LeftRecord[] {
+export function leftRecords(ledger: MappingRecords, serial: number): LeftRecord[] {
   const { table } = ledger;
   const found: number[] = [];
   table.each((record) => {

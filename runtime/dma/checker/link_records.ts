@@ -10,7 +10,7 @@ import type { IommuDomain } from "../../iommu/domain.ts";
 import type { DmaIovaState } from "../iova_state.ts";
 import type { RangePart } from "../range_part.ts";
 import type { CheckedDevice } from "./checked_device.ts";
-import type { Ledger } from "./ledger.ts";
+import type { MappingRecords } from "./ledger.ts";
 import { MADE, MARK, NONE } from "./record_table.ts";
 
 const LINKED = 1 << MADE.LINK;
@@ -21,9 +21,9 @@ const LINKED = 1 << MADE.LINK;
 const PIECEMEAL_SPAN_BYTES: Bytes = 64 * KIB;
 
 export class LinkRecords {
-  readonly #ledger: Ledger;
+  readonly #ledger: MappingRecords;
 
-  constructor(ledger: Ledger) {
+  constructor(ledger: MappingRecords) {
     this.#ledger = ledger;
   }
 

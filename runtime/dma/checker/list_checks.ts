@@ -1,7 +1,7 @@
 /**
  * Checks of scatterlists: one record for each output, all of them knowing the list's length.
  *
- * @see behaviour/dma.md 8.1, 8.2 rows 6, 22 to 24
+ * @see rules/dma.md 8.1, 8.2 rows 6, 22 to 24
  */
 import { DMA_ATTR, DMA_BIDIRECTIONAL, type DmaDirection } from "../attributes.ts";
 import type { DmaDevice } from "../device/device.ts";
@@ -10,13 +10,13 @@ import { hexAddress } from "../hex_address.ts";
 import { bytes } from "./describe.ts";
 import { checkEnd, type Ending } from "./end_check.ts";
 import type { CheckedDevice } from "./checked_device.ts";
-import type { Ledger } from "./ledger.ts";
+import type { MappingRecords } from "./ledger.ts";
 import type { MappingChecks } from "./mapping_checks.ts";
 import { MADE, MARK } from "./record_table.ts";
 import type { SyncChecks } from "./sync_checks.ts";
 
 export class ListChecks {
-  readonly #ledger: Ledger;
+  readonly #ledger: MappingRecords;
   readonly #mappings: MappingChecks;
   readonly #syncs: SyncChecks;
   readonly #ending: Ending = {
@@ -29,7 +29,7 @@ export class ListChecks {
     phys: -1,
   };
 
-  constructor(ledger: Ledger, mappings: MappingChecks, syncs: SyncChecks) {
+  constructor(ledger: MappingRecords, mappings: MappingChecks, syncs: SyncChecks) {
     this.#ledger = ledger;
     this.#mappings = mappings;
     this.#syncs = syncs;

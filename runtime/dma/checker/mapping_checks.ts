@@ -1,7 +1,7 @@
 /**
  * Checks of single mappings and of shared memory: one record each, from map to unmap.
  *
- * @see behaviour/dma.md 8.1, 8.2 rows 1 to 16
+ * @see rules/dma.md 8.1, 8.2 rows 1 to 16
  */
 import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
 import { DMA_ATTR, DMA_BIDIRECTIONAL, type DmaDirection } from "../attributes.ts";
@@ -11,7 +11,7 @@ import { hexAddress } from "../hex_address.ts";
 import { bytes } from "./describe.ts";
 import { checkEnd, type Ending } from "./end_check.ts";
 import type { KernelAreas } from "../kernel_areas.ts";
-import { type Ledger, SINGLES } from "./ledger.ts";
+import { type MappingRecords, SINGLES } from "./ledger.ts";
 import { MADE, type MadeBy, MARK, NONE } from "./record_table.ts";
 
 const { TESTED } = MARK;
@@ -19,7 +19,7 @@ const NO_RECORD = NONE;
 const OF_ONE_BUFFER = SINGLES;
 
 export class MappingChecks {
-  readonly #ledger: Ledger;
+  readonly #ledger: MappingRecords;
   readonly #areas: KernelAreas;
   /** The single mapping made last: the one that is asked about next. */
   #newest: number = NO_RECORD;
@@ -33,7 +33,7 @@ export class MappingChecks {
     phys: -1,
   };
 
-  constructor(ledger: Ledger, areas: KernelAreas) {
+  constructor(ledger: MappingRecords, areas: KernelAreas) {
     this.#ledger = ledger;
     this.#areas = areas;
   }

@@ -2,7 +2,7 @@
  * Checks of whose memory is touched: lines of the CPU's caches that a device does not see, and pages
  * of a confidential guest that only its CPU can read.
  *
- * @see behaviour/dma.md 1.5, 2.1, 2.2
+ * @see rules/dma.md 1.5, 2.1, 2.2
  */
 import { alignDown, type Bytes, PAGE_SIZE_BYTES, type PhysAddr } from "../../address.ts";
 import { DMA_ATTR } from "../attributes.ts";
@@ -15,7 +15,7 @@ import type { DmaDevice } from "../device/device.ts";
 import { hexAddress } from "../hex_address.ts";
 import type { CoherentMemory } from "../coherent_memory.ts";
 import { bytes } from "./describe.ts";
-import { type Ledger, SINGLES } from "./ledger.ts";
+import { type MappingRecords, SINGLES } from "./ledger.ts";
 import { MADE, MARK } from "./record_table.ts";
 
 /** Calls after which memory is the device's until it is synced or unmapped. */
@@ -24,11 +24,11 @@ const OWN_SYNCS = DMA_ATTR.MMIO | DMA_ATTR.SKIP_CPU_SYNC;
 const GRANULE = PAGE_SIZE_BYTES;
 
 export class MemoryChecks implements HostMemoryChecks {
-  readonly #ledger: Ledger;
+  readonly #ledger: MappingRecords;
   /** Coherent memory that was freed, and that no buffer has had since. */
   readonly #freedCoherent = new IntervalSet();
 
-  constructor(ledger: Ledger) {
+  constructor(ledger: MappingRecords) {
     this.#ledger = ledger;
   }
 
@@ -39,7 +39,7 @@ export class MemoryChecks implements HostMemoryChecks {
 
   /**
    * Pages go back to the allocator: nothing of them may be mapped.
-   * @see behaviour/dma.md 1.6
+   * @see rules/dma.md 1.6
    */
   freed(pages: readonly PhysAddr[], pageSizeBytes: Bytes): void {
     const ledger = this.#ledger;
@@ -66,7 +66,7 @@ export class MemoryChecks implements HostMemoryChecks {
   /**
    * The CPU writes to what is the device's until a sync hands it over. Shared memory needs none, and
    * who skips syncs at the map has their place elsewhere.
-   * @see behaviour/dma.md 1.6
+   * @see rules/dma.md 1.6
    */
   written(pieces: readonly BufferSegment[]): void {
     const ledger = this.#ledger;

@@ -1,7 +1,7 @@
 /**
  * Checks of memory that devices lend to each other: what no kernel looks at.
  *
- * @see behaviour/p2p.md 9.2, 9.7, 9.8
+ * @see rules/p2p.md 9.2, 9.7, 9.8
  */
 import type { Bytes, PhysAddr } from "../../address.ts";
 import { invariant } from "../../errno.ts";
@@ -9,13 +9,13 @@ import type { DmaDevice } from "../device/device.ts";
 import type { Iommu } from "../../iommu/iommu.ts";
 import { hexAddress } from "../hex_address.ts";
 import { bytes } from "./describe.ts";
-import type { Ledger } from "./ledger.ts";
+import type { MappingRecords } from "./ledger.ts";
 import { MADE } from "./record_table.ts";
 
 export class PeerChecks {
-  readonly #ledger: Ledger;
+  readonly #ledger: MappingRecords;
 
-  constructor(ledger: Ledger) {
+  constructor(ledger: MappingRecords) {
     this.#ledger = ledger;
   }
 

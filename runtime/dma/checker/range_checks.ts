@@ -4,7 +4,7 @@
  * No kernel checks any of this; the page table refuses some of it, and the rest goes unnoticed until
  * a device reads or writes what it should not.
  *
- * @see behaviour/dma.md 3.3, 3.6, 8.3
+ * @see rules/dma.md 3.3, 3.6, 8.3
  */
 import type { Bytes, PhysAddr } from "../../address.ts";
 import { ERRNO } from "../../errno.ts";
@@ -14,7 +14,7 @@ import type { DmaIovaState } from "../iova_state.ts";
 import type { RangePart } from "../range_part.ts";
 import { hexAddress } from "../hex_address.ts";
 import { attributeText, bytes } from "./describe.ts";
-import type { Ledger } from "./ledger.ts";
+import type { MappingRecords } from "./ledger.ts";
 import { LinkRecords } from "./link_records.ts";
 import { MADE, MARK, NONE } from "./record_table.ts";
 
@@ -24,10 +24,10 @@ const OCCUPIED: readonly number[] = [-ERRNO.EADDRINUSE, -ERRNO.EEXIST];
 const UNALIGNED: readonly number[] = [-ERRNO.ENXIO, -ERRNO.EINVAL];
 
 export class RangeChecks {
-  readonly #ledger: Ledger;
+  readonly #ledger: MappingRecords;
   readonly #links: LinkRecords;
 
-  constructor(ledger: Ledger) {
+  constructor(ledger: MappingRecords) {
     this.#ledger = ledger;
     this.#links = new LinkRecords(ledger);
   }

@@ -80,7 +80,7 @@ function blockBitOf(sizeBytes: Bytes): number {
 }
 
 /** What an unmap says of the mapping that it ends. */
-export interface Ended {
+export interface UnmapDescription {
   readonly dma: number;
   readonly sizeBytes: Bytes;
   readonly dir: DmaDirection;
@@ -282,7 +282,7 @@ export class RecordTable {
    */
   findPerfect(
     device: number,
-    { dir, dma, entries, sizeBytes }: Ended,
+    { dir, dma, entries, sizeBytes }: UnmapDescription,
     family: number,
     excusedSerial: number,
   ): number {

@@ -1,7 +1,7 @@
 /**
  * Every class of `dma.report`: the rule it comes from, and whether a kernel reports it.
  *
- * @see behaviour/dma.md 3.6, 8.2, behaviour/c-api.md 14; docs/what-fails-a-test.md
+ * @see rules/dma.md 3.6, 8.2, rules/c-api.md 14; docs/what-fails-a-test.md
  */
 
 /** Where a class or a leak can be found at all, and how a page says so. */
@@ -21,7 +21,7 @@ export type FoundIn = keyof typeof FOUND_IN;
 export interface ReportClassEntry {
   /** What the driver did, as a sentence. */
   readonly doc: string;
-  /** Page, chapter and row in `docs/behaviour/`. */
+  /** Page, chapter and row in `docs/rules/`. */
   readonly rule: string;
   /** No kernel checks for it. */
   readonly beyondKernel: boolean;

@@ -5,7 +5,7 @@
  * changes a buffer that the device only reads takes it back first, and one that uses a buffer again
  * that the device only writes hands it over again.
  *
- * @see behaviour/dma.md 8.2 rows 17 to 22
+ * @see rules/dma.md 8.2 rows 17 to 22
  */
 import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr } from "../../address.ts";
 import {
@@ -18,15 +18,15 @@ import {
 import type { DmaDevice } from "../device/device.ts";
 import { hexAddress } from "../hex_address.ts";
 import { bytes } from "./describe.ts";
-import type { Ledger } from "./ledger.ts";
+import type { MappingRecords } from "./ledger.ts";
 import { MADE, MARK, NONE } from "./record_table.ts";
 
 const LINKED = 1 << MADE.LINK;
 
 export class SyncChecks {
-  readonly #ledger: Ledger;
+  readonly #ledger: MappingRecords;
 
-  constructor(ledger: Ledger) {
+  constructor(ledger: MappingRecords) {
     this.#ledger = ledger;
   }
 

@@ -4,7 +4,7 @@
  * A request is cut at page borders. The wires between peers come first; what they send to the root
  * complex the IOMMU translates, and what is no memory in the end is unreachable.
  *
- * @see behaviour/dma.md chapter 5; p2p.md
+ * @see rules/dma.md chapter 5; p2p.md
  */
 import {
   ADDRESS_LIMIT,

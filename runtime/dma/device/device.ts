@@ -4,7 +4,7 @@
  * The block layer, the drivers and the bus give their devices to the mapping functions as this
  * object; what makes a device an NVMe controller or a switch port lives elsewhere.
  *
- * @see behaviour/dma.md 1.2
+ * @see rules/dma.md 1.2
  */
 import { ADDRESS_LIMIT, type Bytes, lastAddressOfBits } from "../../address.ts";
 import type { IommuDomain } from "../../iommu/domain.ts";
@@ -83,7 +83,7 @@ export class DmaDevice {
   /**
    * Its own dma_map_ops answer its mapping calls: it is never translated nor bounced,
    * and knows nothing of peer memory.
-   * @see behaviour/dma.md 1.3, 1.4 row 7; p2p.md 9.6
+   * @see rules/dma.md 1.3, 1.4 row 7; p2p.md 9.6
    */
   readonly ownOps: boolean;
   /**
@@ -100,7 +100,7 @@ export class DmaDevice {
   /**
    * Sync calls have nothing to do: set with the mask when the device is coherent, cleared by the
    * device's first bounce.
-   * @see behaviour/dma.md 1.7
+   * @see rules/dma.md 1.7
    * @internal
    */
   skipSync: boolean;

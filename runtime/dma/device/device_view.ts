@@ -11,7 +11,7 @@ import { sameBytes } from "../../memory/same_bytes.ts";
 import type { DmaDevice } from "./device.ts";
 
 /** A run of device addresses that lead to consecutive memory. */
-export interface SeenRange {
+export interface DeviceVisibleRange {
   readonly machine: DmaMachine;
   readonly device: DmaDevice;
   /** First address as the device sees it. */
@@ -31,8 +31,8 @@ export function viewOf(
   device: DmaDevice,
   first = 0,
   end: number = Infinity,
-): SeenRange[] {
-  const ranges: SeenRange[] = [];
+): DeviceVisibleRange[] {
+  const ranges: DeviceVisibleRange[] = [];
   const add = (at: number, led: number, leafBytes: Bytes, access: number) => {
     const start = Math.max(at, first);
     const sizeBytes = Math.min(at + leafBytes, end) - start;
@@ -57,7 +57,10 @@ export function viewOf(
 }
 
 /** True when both views have the same bytes at the same addresses, to be used in the same way. */
-export function sameView(left: readonly SeenRange[], right: readonly SeenRange[]): boolean {
+export function sameView(
+  left: readonly DeviceVisibleRange[],
+  right: readonly DeviceVisibleRange[],
+): boolean {
   const a = new ViewReader(left);
   const b = new ViewReader(right);
   while (!a.done && !b.done) {
@@ -90,12 +93,12 @@ function holdsAllOf(there: DmaMachine, here: DmaMachine): boolean {
 
 /** Reads a view in the order of its addresses. */
 class ViewReader {
-  readonly #ranges: readonly SeenRange[];
+  readonly #ranges: readonly DeviceVisibleRange[];
   readonly #bytes = new Uint8Array(PAGE_SIZE_BYTES);
   #index = 0;
   #doneBytes = 0;
 
-  constructor(ranges: readonly SeenRange[]) {
+  constructor(ranges: readonly DeviceVisibleRange[]) {
     this.#ranges = [...ranges].sort((a, b) => a.start - b.start);
   }
 
@@ -103,7 +106,7 @@ class ViewReader {
     return this.#index === this.#ranges.length;
   }
 
-  get current(): SeenRange {
+  get current(): DeviceVisibleRange {
     return this.#ranges[this.#index]!;
   }
 

@@ -5,7 +5,7 @@
  * Without a map the two are the same. With one, memory outside every range cannot be reached at all.
  * Windows of other devices are not memory: their addresses are used as they are.
  *
- * @see behaviour/dma.md 1.1
+ * @see rules/dma.md 1.1
  */
 import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
 import { ERRNO, invariant } from "../../errno.ts";
@@ -68,7 +68,7 @@ export class RangeMap {
    * @param lastAddress The last address that is translated.
    * @returns Ranges, end exclusive; or a negative errno for ranges that overlap (EINVAL) or that all
    *   lie behind the last address (EFAULT): such a domain cannot be set up.
-   * @see behaviour/dma.md 4.1, 4.6
+   * @see rules/dma.md 4.1, 4.6
    */
   gaps(lastAddress: number): readonly { start: number; end: number }[] | number {
     const gaps: { start: number; end: number }[] = [];

@@ -4,7 +4,7 @@
  * A hand-over to the device cleans, whatever the direction of the mapping. One to the CPU
  * invalidates what the device may have written.
  *
- * @see behaviour/dma.md 2.1, 2.2
+ * @see rules/dma.md 2.1, 2.2
  */
 import type { Bytes, PhysAddr } from "../../address.ts";
 import { eventId } from "../../event_vocabulary.ts";
@@ -51,7 +51,7 @@ export function invalidateCaches(
  *
  * The rule needs a kernel built for machines without coherent DMA; in this model a non-coherent
  * device implies such a kernel.
- * @see behaviour/dma.md 2.1 (kmalloc rule)
+ * @see rules/dma.md 2.1 (kmalloc rule)
  */
 export function sharesCacheLine(dev: DmaDevice, sizeBytes: Bytes, dir: DmaDirection): boolean {
   if (dev.coherent || dir === DMA_TO_DEVICE) return false;

@@ -4,7 +4,7 @@
  * `DmaMapping` calls these for a device without a translating domain and emits `dma.map` and
  * `dma.unmap`; a caller tells the two paths apart by `machine.swiotlb.contains(dma)`.
  *
- * @see behaviour/dma.md ch. 2
+ * @see rules/dma.md ch. 2
  */
 import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
 import type { DmaMachine } from "../dma_machine.ts";
@@ -24,7 +24,7 @@ import { refuseMap } from "./refusal.ts";
 const { CC_SHARED, MMIO, REQUIRE_COHERENT, SKIP_CPU_SYNC } = DMA_ATTR;
 const NOT_TO_TOUCH = UNTOUCHABLE;
 
-/** Single buffers, lists and bounce buffers each warn once. @see behaviour/dma.md 2.1 */
+/** Single buffers, lists and bounce buffers each warn once. @see rules/dma.md 2.1 */
 const OVERFLOW_SITES = { single: "dma_direct_map", list: "dma_direct_map_sg" } as const;
 
 /**
@@ -34,7 +34,7 @@ const OVERFLOW_SITES = { single: "dma_direct_map", list: "dma_direct_map_sg" } a
  * @param phys First byte; any alignment.
  * @param attrs Bits of `DMA_ATTR`.
  * @returns The address for the device, or `DMA_MAPPING_ERROR`.
- * @see behaviour/dma.md 2.1
+ * @see rules/dma.md 2.1
  */
 export function directMapPhys(
   machine: DmaMachine,
@@ -78,7 +78,7 @@ function mapElsewhere(
  * Ends a direct mapping. What was never bounced on a coherent device leaves nothing to do, so an
  * unbalanced call goes unnoticed.
  *
- * @see behaviour/dma.md 2.2
+ * @see rules/dma.md 2.2
  */
 export function directUnmapPhys(
   machine: DmaMachine,
@@ -94,7 +94,7 @@ export function directUnmapPhys(
   machine.swiotlb.release(dev, physBehind(dev, dma), dir, attrs);
 }
 
-/** Hands a mapping, or a part of one, to the CPU. @see behaviour/dma.md 2.2 */
+/** Hands a mapping, or a part of one, to the CPU. @see rules/dma.md 2.2 */
 export function directSyncForCpu(
   machine: DmaMachine,
   dev: DmaDevice,
@@ -107,7 +107,7 @@ export function directSyncForCpu(
   machine.swiotlb.syncForCpu(phys, sizeBytes, dir);
 }
 
-/** Hands a mapping, or a part of one, to the device. @see behaviour/dma.md 2.2 */
+/** Hands a mapping, or a part of one, to the device. @see rules/dma.md 2.2 */
 export function directSyncForDevice(
   machine: DmaMachine,
   dev: DmaDevice,
@@ -172,7 +172,7 @@ function overflow(
   return refuseMap(machine, branch);
 }
 
-/** The same for MMIO, which not every release takes through the bus. @see behaviour/v7.3.md 3.1 */
+/** The same for MMIO, which not every release takes through the bus. @see rules/v7.3.md 3.1 */
 function mmioAddress(machine: DmaMachine, dev: DmaDevice, phys: number): DmaAddr {
   return machine.dma.rules.translatesMmio ? directAddress(dev, phys) : phys as DmaAddr;
 }
@@ -187,12 +187,12 @@ function mmioBranch(
   return reaches(dev, at, sizeBytes) ? MAP_BRANCH.MMIO_REACHED : MAP_BRANCH.MMIO_UNREACHABLE;
 }
 
-/** True where the attribute for shared memory changes nothing. @see behaviour/v7.3.md 3.3 */
+/** True where the attribute for shared memory changes nothing. @see rules/v7.3.md 3.3 */
 function mapsSharedAsAny({ config, dma: { rules }, encryption }: DmaMachine): boolean {
   return rules.mapsSharedAsAny && (encryption === null || config.swiotlb.force);
 }
 
-/** The branch of a map without translation: the first row that matches. @see behaviour/dma.md 2.1 */
+/** The branch of a map without translation: the first row that matches. @see rules/dma.md 2.1 */
 function directBranch(
   machine: DmaMachine,
   dev: DmaDevice,

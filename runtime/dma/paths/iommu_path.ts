@@ -2,7 +2,7 @@
  * Mapping for translated devices: an IOVA range, leaves that map it to the buffer, and
  * for untrusted devices a bounce buffer under every partly used granule.
  *
- * @see behaviour/dma.md 1.6
+ * @see rules/dma.md 1.6
  */
 import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
 import type { IommuDomain } from "../../iommu/domain.ts";
@@ -37,7 +37,7 @@ const SPECIAL = MMIO | PRIVILEGED;
 /** Attributes under which caches are left alone. */
 const NO_MAINTENANCE = DMA_ATTR.SKIP_CPU_SYNC | MMIO;
 
-/** Flags of a leaf for a mapping. @see behaviour/dma.md 1.6 (protection) */
+/** Flags of a leaf for a mapping. @see rules/dma.md 1.6 (protection) */
 export function leafFlags(dev: DmaDevice, dir: DmaDirection, attrs: number): number {
   const access = dir === TO_DEVICE ? READABLE : dir === FROM_DEVICE ? WRITABLE : READ_WRITE;
   const flags = dev.coherent ? access | CACHED : access;
@@ -90,7 +90,7 @@ function zeroPadding(machine: DmaMachine, phys: PhysAddr, sizeBytes: Bytes): voi
  *
  * @param phys First byte; any alignment. The offset in the granule is kept.
  * @returns The IOVA of the first byte, or `DMA_MAPPING_ERROR`.
- * @see behaviour/dma.md 1.6
+ * @see rules/dma.md 1.6
  */
 export function iommuMapPhys(
   machine: DmaMachine,
@@ -159,7 +159,7 @@ export function warnErrorUnmapped({ warnings }: DmaMachine, { name }: DmaDevice)
  * Unmaps a buffer: leaves, flush, IOVA range, and the bounce buffer with its copy out.
  *
  * @returns Where the address led before, or -1 when it led nowhere or was not looked up.
- * @see behaviour/dma.md 1.6 (unmap)
+ * @see rules/dma.md 1.6 (unmap)
  */
 export function iommuUnmapPhys(
   machine: DmaMachine,
@@ -200,7 +200,7 @@ export function iommuTearDown(
   domain.releaseIova(start, length);
 }
 
-/** Hands a mapping, or a part of one, to the CPU. @see behaviour/dma.md 1.6 (sync) */
+/** Hands a mapping, or a part of one, to the CPU. @see rules/dma.md 1.6 (sync) */
 export function iommuSyncForCpu(
   machine: DmaMachine,
   dev: DmaDevice,
@@ -214,7 +214,7 @@ export function iommuSyncForCpu(
   machine.swiotlb.syncForCpu(phys as PhysAddr, sizeBytes, dir);
 }
 
-/** Hands a mapping, or a part of one, to the device. @see behaviour/dma.md 1.6 (sync) */
+/** Hands a mapping, or a part of one, to the device. @see rules/dma.md 1.6 (sync) */
 export function iommuSyncForDevice(
   machine: DmaMachine,
   dev: DmaDevice,

@@ -3,7 +3,7 @@
  *
  * Mapping follows it, and passes it to the code that emits the event.
  *
- * @see behaviour/dma.md 1.6, 2.1
+ * @see rules/dma.md 1.6, 2.1
  */
 import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr } from "../../address.ts";
 import type { MappingPath } from "../../vocabulary/shared_words.ts";
@@ -34,7 +34,7 @@ export interface MapBranch {
   /** How it is called. */
   readonly name: string;
   readonly outcome: MapOutcome;
-  /** Chapter and row of `docs/behaviour/`. */
+  /** Chapter and row of `docs/rules/`. */
   readonly rule: string;
   /** When it is taken, and what comes of it, as a sentence. */
   readonly doc: string;
@@ -244,12 +244,12 @@ export const MAP_FAILURE = {
 /** Attributes that forbid touching the data, so that nothing is bounced or maintained. */
 export const UNTOUCHABLE = MMIO | REQUIRE_COHERENT;
 
-/** Where a device finds a byte of memory without translation. @see behaviour/dma.md 1.1 */
+/** Where a device finds a byte of memory without translation. @see rules/dma.md 1.1 */
 export function directAddress(dev: DmaDevice, phys: number): DmaAddr {
   return dev.rangeMap === null ? phys as DmaAddr : dev.rangeMap.dmaOf(phys);
 }
 
-/** True when the device can address all of a buffer. @see behaviour/dma.md ch. 2 (`reach`) */
+/** True when the device can address all of a buffer. @see rules/dma.md ch. 2 (`reach`) */
 export function reaches(dev: DmaDevice, dma: number, sizeBytes: Bytes): boolean {
   return dma !== ERROR && dma + sizeBytes - 1 <= dev.lastAddress;
 }

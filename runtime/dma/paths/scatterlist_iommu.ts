@@ -2,7 +2,7 @@
  * Scatterlists behind an IOMMU: one IOVA range for the whole list, each entry on a granule of its
  * own, outputs joined where the device's segment limits allow it.
  *
- * @see behaviour/dma.md 7.2
+ * @see rules/dma.md 7.2
  */
 import { DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
 import { ERRNO, invariant } from "../../errno.ts";
@@ -25,7 +25,7 @@ import { APART, type Apart, type Scatterlist } from "../scatterlist.ts";
 import { PEER_BEHIND_BRIDGE, PEER_REFUSED, peerBusAddress, peerMemo } from "./scatterlist_peer.ts";
 
 /** The length of a list's entry has 32 bits. */
-const LONGEST_ENTRY_BYTES = 2 ** 32 - 1;
+const MAX_ENTRY_BYTES = 2 ** 32 - 1;
 
 /**
  * Maps a list.
@@ -103,7 +103,7 @@ function layOut(
     const pad = Math.ceil(totalBytes * perBoundary) * boundaryBytes - totalBytes;
     const moves = pad !== 0 && pad < mappedBytes - 1 && previous >= 0;
     const padded = moves ? list.mappedAt(previous) + pad : 0;
-    if (!listLengthWraps && Math.max(padded, mappedBytes) > LONGEST_ENTRY_BYTES) {
+    if (!listLengthWraps && Math.max(padded, mappedBytes) > MAX_ENTRY_BYTES) {
       machine.dma.refusal = MAP_FAILURE.LIST_TOO_LONG;
       return invalidate(list, -ERRNO.EINVAL);
     }
@@ -126,7 +126,7 @@ function layOut(
  * its DMA fields. Entries that laying out has not come to still hold what an earlier map left there.
  *
  * @param first The entry that was refused.
- * @see behaviour/dma.md 7.2, hazards
+ * @see rules/dma.md 7.2, hazards
  */
 function restoreFromOutputs(list: Scatterlist, first: number): void {
   for (let index = first; index < list.count; index++) {
@@ -314,7 +314,7 @@ export function iommuUnmapSg(
  * Hands a list to the CPU or to the device. Only what may have bounced is looked up; else the
  * buffers' own cache lines are all there is to maintain.
  *
- * @see behaviour/dma.md 1.6, sync of lists
+ * @see rules/dma.md 1.6, sync of lists
  */
 export function iommuSyncSg(
   machine: DmaMachine,
@@ -336,7 +336,7 @@ export function iommuSyncSg(
   }
 }
 
-/** Of MMIO too, unlike a single mapping. @see behaviour/dma.md 7.2 */
+/** Of MMIO too, unlike a single mapping. @see rules/dma.md 7.2 */
 function maintainsCachesOfList(dev: DmaDevice, attrs: number): boolean {
   return !dev.coherent && (attrs & DMA_ATTR.SKIP_CPU_SYNC) === 0;
 }

@@ -1,7 +1,7 @@
 /**
  * The scatterlist functions of the DMA API, below their events: the choice of path, and the codes.
  *
- * @see behaviour/dma.md 1.8, chapter 7
+ * @see rules/dma.md 1.8, chapter 7
  */
 import { type Bytes, DMA_MAPPING_ERROR } from "../../address.ts";
 import { ERRNO, invariant } from "../../errno.ts";
@@ -50,7 +50,7 @@ export function countMapped(
   if (dev.domain !== null) machine.iommu.liveMappings++;
 }
 
-/** Entry by entry, nothing joined. @see behaviour/dma.md 7.1 */
+/** Entry by entry, nothing joined. @see rules/dma.md 7.1 */
 function directMapSg(
   machine: DmaMachine,
   dev: DmaDevice,

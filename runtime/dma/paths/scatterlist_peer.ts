@@ -1,4 +1,4 @@
-/** Peer memory in scatterlists. @see behaviour/dma.md 7.1; p2p.md 9.5 */
+/** Peer memory in scatterlists. @see rules/dma.md 7.1; p2p.md 9.5 */
 import type { DmaAddr, PhysAddr } from "../../address.ts";
 import type { DmaMachine } from "../dma_machine.ts";
 import type { PeerMapType } from "../../vocabulary/shared_words.ts";

@@ -4,7 +4,7 @@
  *
  * `DmaMapping` wraps these with the events of the calls.
  *
- * @see behaviour/dma.md chapter 3
+ * @see rules/dma.md chapter 3
  */
 import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
 import { ERRNO, invariant } from "../../errno.ts";
@@ -27,7 +27,7 @@ const { LINKED: THROUGH_TABLE, LINKED_BOUNCE: THROUGH_POOL } = PART_BRANCH;
  *
  * @param phys Only its offset in the granule counts: the range starts at the same offset.
  * @returns False, with the state all zero, where there is no translation or no range.
- * @see behaviour/dma.md 3.2
+ * @see rules/dma.md 3.2
  */
 export function iovaTryAlloc(
   machine: DmaMachine,
@@ -70,7 +70,7 @@ export function iovaTryAlloc(
  * Maps a buffer at a part of its range. Nothing is visible to the device before the sync.
  *
  * @returns 0 or a negative errno; on failure nothing of this buffer stays mapped.
- * @see behaviour/dma.md 3.3
+ * @see rules/dma.md 3.3
  */
 export function iovaLink(machine: DmaMachine, part: RangePart, phys: PhysAddr): number {
   const { attrs, dev, dir, offset, sizeBytes, state } = part;
@@ -140,7 +140,7 @@ function linkPlain(
  * A slot keeps the buffer's offset only as far as the device's min-align mask says, so a device
  * without one cannot have a head bounced: the page table refuses the address.
  *
- * @see behaviour/dma.md 3.4
+ * @see rules/dma.md 3.4
  */
 function linkBounced(machine: DmaMachine, part: RangePart, phys: PhysAddr): number {
   const { dev: { domain }, offset, sizeBytes } = part;
@@ -197,14 +197,14 @@ function linkThroughSlot(
   return 0;
 }
 
-/** Makes what was linked in a part of the range visible. @see behaviour/dma.md 3.5 */
+/** Makes what was linked in a part of the range visible. @see rules/dma.md 3.5 */
 export function iovaSync({ dev: { domain }, dma: first, sizeBytes }: RangePart): number {
   const inGranule = domain.offsetOf(first);
   domain.syncMap(first - inGranule, domain.roundUp(sizeBytes + inGranule));
   return 0;
 }
 
-/** Ends the mappings of a part of the range; its addresses stay reserved. @see behaviour/dma.md 3.5 */
+/** Ends the mappings of a part of the range; its addresses stay reserved. @see rules/dma.md 3.5 */
 export function iovaUnlink(machine: DmaMachine, part: RangePart): void {
   const { checker } = machine;
   checker?.ranges.unlinking(part);
@@ -264,7 +264,7 @@ function leaveBuffers(
 
 /**
  * Whether a granule of a part leads to a bounce buffer. Ask before it is unlinked.
- * @see behaviour/dma.md 3.4: heads and tails are bounced, what lies between is not
+ * @see rules/dma.md 3.4: heads and tails are bounced, what lies between is not
  */
 export function hasBounced(
   machine: DmaMachine,
@@ -296,7 +296,7 @@ export function iovaFree(machine: DmaMachine, dev: TranslatedDevice, state: DmaI
  * shorter range, or all of it with what is still mapped in it.
  *
  * @param part Begins where the range does.
- * @see behaviour/dma.md 3.5 (size-class effect), behaviour/v7.3.md 1.1, 1.4
+ * @see rules/dma.md 3.5 (size-class effect), rules/v7.3.md 1.1, 1.4
  */
 export function iovaDestroy(machine: DmaMachine, part: RangePart): void {
   const { dev, dev: { domain }, sizeBytes, state } = part;
@@ -336,7 +336,7 @@ function forget(machine: DmaMachine, dev: DmaDevice): void {
 /**
  * A device that has a domain. Calls after a false try-alloc have none to work on.
  * @throws {KernelError} EFAULT: a kernel follows a null pointer here.
- * @see behaviour/dma.md 3.5
+ * @see rules/dma.md 3.5
  */
 export function translated(machine: DmaMachine, dev: DmaDevice, call: string): TranslatedDevice {
   return isTranslated(dev) ? dev : refuseUntranslated(machine, dev, call);

@@ -189,7 +189,7 @@ Deno.test("what must bounce but must not be touched is refused with EPERM (dma.m
   assertEquals(bench.link(0x1200, 0, 0xe00, DMA_ATTR.REQUIRE_COHERENT), -ERRNO.EPERM);
 });
 
-Deno.test("a bounced range of head and tail only has no middle to map (behaviour/defects.md M15)", () => {
+Deno.test("a bounced range of head and tail only has no middle to map (rules/defects.md M15)", () => {
   const bench = twoStep({ device: NVME_UNTRUSTED });
   bench.tryAlloc(0x1_0f00, 0x200);
   assertEquals(bench.link(0x1_0f00, 0, 0x200), 0);

@@ -2,7 +2,7 @@
  * A pool of bounce buffers that grows: what does not fit gets a transient pool of its own, which its
  * unmap frees, and a worker adds a pool that stays.
  *
- * @see behaviour/dma.md 6.4
+ * @see rules/dma.md 6.4
  */
 import { type Bytes, DMA_MAPPING_ERROR, lastAddressOfBits, type PhysAddr } from "../../address.ts";
 import type { TimerHandler } from "../../time/clock.ts";
@@ -77,11 +77,16 @@ export class GrowingPool extends SwiotlbPool implements TimerHandler {
   }
 
   override get usedSlots(): number {
-    return this.#grown.reduce((sum, pool) => sum + pool.usedSlots, super.usedSlots);
+    return this.#grown.reduce((sum, pool) => sum + pool.usedSlots, this.ownUsedSlots);
   }
 
   override get totalSlots(): number {
     return this.#grown.reduce((sum, pool) => sum + (pool.transient ? 0 : pool.slots), this.slots);
+  }
+
+  override get largestFreeSlots(): number {
+    const staying = this.#grown.filter(({ transient }) => !transient);
+    return Math.max(super.largestFreeSlots, ...staying.map((pool) => pool.largestFreeSlots));
   }
 
   override contains(address: number): boolean {
@@ -141,7 +146,11 @@ export class GrowingPool extends SwiotlbPool implements TimerHandler {
   protected override mapElsewhere(unfit: UnfitBuffer): PhysAddr | null {
     const { allocAlignMask, attrs, dev, dir, orig, sizeBytes, slots } = unfit;
     if (!this.active || slots > SET_SLOTS) return null;
-    const tryIn = (pool: GrownPool) => pool.map(dev, orig, sizeBytes, allocAlignMask, dir, attrs);
+    const tryIn = (pool: GrownPool) => {
+      const tlb = pool.map(dev, orig, sizeBytes, allocAlignMask, dir, attrs);
+      this.noteHighWater();
+      return tlb;
+    };
     for (const pool of this.#grown) {
       const tlb = pool.transient ? DMA_MAPPING_ERROR : tryIn(pool);
       if (tlb !== DMA_MAPPING_ERROR) return tlb as PhysAddr;

@@ -5,7 +5,7 @@
  * Whose each slot is stands here; which are free, in the table of slots that this extends. All
  * appears with the first mapping: most machines never bounce.
  *
- * @see behaviour/dma.md ch. 6, tests/golden/swiotlb/README.md
+ * @see rules/dma.md ch. 6, tests/golden/swiotlb/README.md
  */
 import { invariant } from "../../errno.ts";
 import {
@@ -176,7 +176,7 @@ export class SwiotlbPool extends SwiotlbSlots {
 
   /**
    * Largest mapping the pool promises a device; somewhat larger ones can still succeed.
-   * @see behaviour/dma.md 1.7
+   * @see rules/dma.md 1.7
    */
   maxMappingSizeBytes(minAlignMask: number): Bytes {
     return SET_BYTES - alignUp(minAlignMask, SLOT_BYTES);
@@ -189,7 +189,7 @@ export class SwiotlbPool extends SwiotlbSlots {
    * @param orig Address of the real buffer.
    * @param allocAlignMask 0, or the granule minus one when the result goes through an IOMMU.
    * @returns The address the device is given, or `DMA_MAPPING_ERROR` after `swiotlb.full`.
-   * @see behaviour/dma.md 6.2
+   * @see rules/dma.md 6.2
    */
   map(
     dev: BouncingDevice,
@@ -276,7 +276,7 @@ export class SwiotlbPool extends SwiotlbSlots {
    *
    * A second release of the same buffer goes unnoticed, as in the kernel: its recorded size is 0 by
    * then, so nothing happens unless the data began inside a slot, or the slots have a new owner.
-   * @see behaviour/dma.md 6.3
+   * @see rules/dma.md 6.3
    */
   release(
     dev: BouncingDevice,

@@ -6,7 +6,7 @@
  * there. Releases have answered that in four ways; each is a strategy, chosen when a machine is
  * built.
  *
- * @see behaviour/dma.md 6.2 step 6, 6.3; behaviour/defects.md (further switches)
+ * @see rules/dma.md 6.2 step 6, 6.3; rules/defects.md (further switches)
  */
 import {
   DMA_ATTR,

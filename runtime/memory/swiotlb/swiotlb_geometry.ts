@@ -1,7 +1,7 @@
 /**
  * Size and place of the bounce-buffer pool.
  *
- * @see behaviour/dma.md 6.1
+ * @see rules/dma.md 6.1
  */
 import {
   alignDown,

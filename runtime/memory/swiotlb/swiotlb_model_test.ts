@@ -17,7 +17,7 @@ interface Device {
   skipSync: boolean;
 }
 
-/** @see behaviour/dma.md 6.1, 6.2 */
+/** @see rules/dma.md 6.1, 6.2 */
 class ListedPool {
   readonly isUsed: boolean[];
   readonly areaSlots: number;

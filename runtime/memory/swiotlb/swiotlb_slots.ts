@@ -5,7 +5,7 @@
  * many slots are free from it to the end of its set, so that looking whether a buffer fits is one
  * load. It appears with the first search: most machines never bounce.
  *
- * @see behaviour/dma.md 6.1 and 6.2
+ * @see rules/dma.md 6.1 and 6.2
  */
 import { alignDown, alignUp, type Bytes, type PhysAddr } from "../../address.ts";
 import { invariant } from "../../errno.ts";
@@ -20,7 +20,7 @@ export interface BouncingDevice {
   readonly segmentBoundaryMask: number;
   /** The last address that it reaches; a pool for it alone lies below. */
   readonly lastAddress?: number;
-  /** Cleared by the device's first bounce. @see behaviour/dma.md 1.7 */
+  /** Cleared by the device's first bounce. @see rules/dma.md 1.7 */
   skipSync: boolean;
 }
 
@@ -62,9 +62,14 @@ export class SwiotlbSlots {
     return this.slots > 0;
   }
 
-  /** Slots in use; of a pool that has grown, in all its pools. @see behaviour/dma.md 6.4 */
-  get usedSlots(): number {
+  /** Slots in use here, those of pools that were added left out. */
+  get ownUsedSlots(): number {
     return Math.max(0, this.#usedSlots);
+  }
+
+  /** Slots in use; of a pool that has grown, in all its pools. @see rules/dma.md 6.4 */
+  get usedSlots(): number {
+    return this.ownUsedSlots;
   }
 
   /** Slots that there are, with those of the pools that were added and stay. */
@@ -189,7 +194,13 @@ export class SwiotlbSlots {
       this.#freeRun[slot] = ++run;
     }
     this.#count(first, slots);
-    if (this.#usedSlots > this.#highWaterSlots) this.#highWaterSlots = this.#usedSlots;
+    this.noteHighWater();
+  }
+
+  /** Slots were taken, here or in a pool that was added. */
+  protected noteHighWater(): void {
+    const used = this.usedSlots;
+    if (used > this.#highWaterSlots) this.#highWaterSlots = used;
   }
 
   /** Frees slots; they may be free already, as after a release that came twice. */

@@ -1,11 +1,11 @@
 /** The table of the flush queue: IOVA ranges queued for a deferred flush, not freed yet. */
 import type { DmaAddr } from "../../address.ts";
 import { DMA, SIZE, TEXT } from "../../vocabulary/fields.ts";
-import type { FactTableSpec } from "../fact_table_spec.ts";
+import type { HistoryTableSpec } from "../history_table_spec.ts";
 
 const FIELDS = { device: TEXT, start: DMA, size_bytes: SIZE };
 
-export const FLUSH_QUEUE: FactTableSpec<typeof FIELDS, "flush_queue"> = {
+export const FLUSH_QUEUE: HistoryTableSpec<typeof FIELDS, "flush_queue"> = {
   name: "flush_queue",
   doc: "An unmapped IOVA range is queued for a deferred flush.",
   fields: FIELDS,

@@ -6,11 +6,11 @@ import { alignUp, PAGE_SIZE_BYTES } from "../../address.ts";
 import { hexAddress } from "../../dma/hex_address.ts";
 import { DMA, INT, optional, PHYS, SIZE, TEXT } from "../../vocabulary/fields.ts";
 import { MAPPING_EVENTS } from "../../vocabulary/mapping_events.ts";
-import type { AnyTableSpec, ChangeEvent, FactTableSpec } from "../fact_table_spec.ts";
+import type { AnyTableSpec, HistoryTableSpec, TableEvent } from "../history_table_spec.ts";
 
 const COHERENT_FIELDS = { device: TEXT, dma: DMA, size_bytes: SIZE };
 
-export const COHERENT: FactTableSpec<typeof COHERENT_FIELDS, "coherent"> = {
+export const COHERENT: HistoryTableSpec<typeof COHERENT_FIELDS, "coherent"> = {
   name: "coherent",
   doc: "A driver has allocated memory that it shares with a device.",
   fields: COHERENT_FIELDS,
@@ -39,7 +39,7 @@ export const COHERENT: FactTableSpec<typeof COHERENT_FIELDS, "coherent"> = {
 const POOL_FIELDS = { device: TEXT, pool: TEXT, dma: DMA, size_bytes: SIZE, call: INT };
 
 /** `call` is the event of its call: what a pool took meanwhile to grow is no leak. */
-export const POOL_BLOCKS: FactTableSpec<typeof POOL_FIELDS, "pool_blocks"> = {
+export const POOL_BLOCKS: HistoryTableSpec<typeof POOL_FIELDS, "pool_blocks"> = {
   name: "pool_blocks",
   doc: "A driver has allocated a block of a DMA pool.",
   fields: POOL_FIELDS,
@@ -81,13 +81,13 @@ const COUNTED_ELSEWHERE: ReadonlySet<string> = new Set(["pool_page", "descriptor
 
 /** How well a block fits the event that frees one of its use and size. */
 export function likeness(
-  row: { readonly born: number; readonly device?: unknown; readonly request?: unknown },
-  { device, request }: Pick<ChangeEvent, "device" | "request">,
+  row: { readonly createdSeq: number; readonly device?: unknown; readonly request?: unknown },
+  { device, request }: Pick<TableEvent, "device" | "request">,
 ): number {
   return (row.device === device ? 2 : 0) + (row.request === request ? 1 : 0);
 }
 
-export const HOST_MEMORY: FactTableSpec<typeof MEMORY_FIELDS, "host_memory"> = {
+export const HOST_MEMORY: HistoryTableSpec<typeof MEMORY_FIELDS, "host_memory"> = {
   name: "host_memory",
   doc: "Host memory that a mapping needs is allocated.",
   fields: MEMORY_FIELDS,
@@ -114,7 +114,7 @@ export const HOST_MEMORY: FactTableSpec<typeof MEMORY_FIELDS, "host_memory"> = {
 
 const PEER_FIELDS = { device: TEXT, phys: PHYS, size_bytes: SIZE };
 
-const PEER_MEMORY: FactTableSpec<typeof PEER_FIELDS, "peer_memory"> = {
+const PEER_MEMORY: HistoryTableSpec<typeof PEER_FIELDS, "peer_memory"> = {
   name: "peer_memory",
   doc: "A driver has allocated memory of a device for peer-to-peer DMA.",
   fields: PEER_FIELDS,
@@ -143,7 +143,7 @@ const PEER_MEMORY: FactTableSpec<typeof PEER_FIELDS, "peer_memory"> = {
 
 const DRIVER_FIELDS = { phys: PHYS, size_bytes: SIZE };
 
-const DRIVER_MEMORY: FactTableSpec<typeof DRIVER_FIELDS, "driver_memory"> = {
+const DRIVER_MEMORY: HistoryTableSpec<typeof DRIVER_FIELDS, "driver_memory"> = {
   name: "driver_memory",
   doc: "A driver in C has allocated memory.",
   fields: DRIVER_FIELDS,
@@ -165,7 +165,7 @@ const DRIVER_MEMORY: FactTableSpec<typeof DRIVER_FIELDS, "driver_memory"> = {
 
 const HANDLER_FIELDS = { device: TEXT, irq: INT };
 
-const IRQ_HANDLERS: FactTableSpec<typeof HANDLER_FIELDS, "irq_handlers"> = {
+const IRQ_HANDLERS: HistoryTableSpec<typeof HANDLER_FIELDS, "irq_handlers"> = {
   name: "irq_handlers",
   doc: "A driver in C has registered a handler of an interrupt.",
   fields: HANDLER_FIELDS,

@@ -1,6 +1,6 @@
 /** The table of incidents: faults, reports and warnings. They never end. */
 import { optional, TEXT, word } from "../../vocabulary/fields.ts";
-import type { FactTableSpec } from "../fact_table_spec.ts";
+import type { HistoryTableSpec } from "../history_table_spec.ts";
 
 const FIELDS = {
   kind: word("kind of incident", {
@@ -12,7 +12,7 @@ const FIELDS = {
   text: TEXT,
 };
 
-export const INCIDENTS: FactTableSpec<typeof FIELDS, "incidents"> = {
+export const INCIDENTS: HistoryTableSpec<typeof FIELDS, "incidents"> = {
   name: "incidents",
   doc: "A fault, a report or a warning was raised.",
   fields: FIELDS,

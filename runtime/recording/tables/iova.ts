@@ -4,11 +4,11 @@ import type { IommuDomain } from "../../iommu/domain.ts";
 import { freedPfns } from "../../iommu/iova_allocator.ts";
 import { hexAddress } from "../../dma/hex_address.ts";
 import { DMA, SIZE, TEXT } from "../../vocabulary/fields.ts";
-import type { FactTableSpec } from "../fact_table_spec.ts";
+import type { HistoryTableSpec } from "../history_table_spec.ts";
 
 const FIELDS = { device: TEXT, start: DMA, size_bytes: SIZE };
 
-export const IOVA: FactTableSpec<typeof FIELDS, "iova"> = {
+export const IOVA: HistoryTableSpec<typeof FIELDS, "iova"> = {
   name: "iova",
   doc: "An IOVA range is allocated, whether or not anything is mapped there.",
   fields: FIELDS,

@@ -2,7 +2,7 @@
 import { DMA, PHYS, SIZE, TEXT } from "../../vocabulary/fields.ts";
 import { MAPPING_EVENTS } from "../../vocabulary/mapping_events.ts";
 import { DIRECTION, PATH } from "../../vocabulary/shared_words.ts";
-import type { FactTableSpec } from "../fact_table_spec.ts";
+import type { HistoryTableSpec } from "../history_table_spec.ts";
 
 const FIELDS = {
   device: TEXT,
@@ -14,7 +14,7 @@ const FIELDS = {
   api: MAPPING_EVENTS["dma.map"].fields.api,
 };
 
-export const MAPPINGS: FactTableSpec<typeof FIELDS, "mappings"> = {
+export const MAPPINGS: HistoryTableSpec<typeof FIELDS, "mappings"> = {
   name: "mappings",
   doc: "A driver has mapped memory for a device. Each link of an IOVA range has a row; " +
     "`iommu.live_mappings` counts the range once. Where a request needs no unmap, its rows last " +

@@ -4,7 +4,7 @@ import type { DmaAddr, PhysAddr } from "../../address.ts";
 import { hexAddress } from "../../dma/hex_address.ts";
 import { DMA, PHYS, SIZE, TEXT } from "../../vocabulary/fields.ts";
 import { MAPPING_EVENTS } from "../../vocabulary/mapping_events.ts";
-import type { FactTableSpec } from "../fact_table_spec.ts";
+import type { HistoryTableSpec } from "../history_table_spec.ts";
 
 const FIELDS = {
   device: TEXT,
@@ -14,7 +14,7 @@ const FIELDS = {
   prot: MAPPING_EVENTS["iommu.map"].fields.prot,
 };
 
-export const PAGE_TABLE: FactTableSpec<typeof FIELDS, "page_table"> = {
+export const PAGE_TABLE: HistoryTableSpec<typeof FIELDS, "page_table"> = {
   name: "page_table",
   doc: "A device's IO page table leads these addresses to memory.",
   fields: FIELDS,

@@ -1,5 +1,5 @@
 /** The tables of the kernel side, which every machine has. */
-import type { AnyTableSpec } from "../fact_table_spec.ts";
+import type { AnyTableSpec } from "../history_table_spec.ts";
 import { FLUSH_QUEUE } from "./flush_queue.ts";
 import { HELD_TABLES } from "./held.ts";
 import { INCIDENTS } from "./incidents.ts";

@@ -17,7 +17,7 @@ const NVME_UNMAP = eventId("nvme.unmap");
 /** Rows without the events that they come from, those of a page table page by page. */
 function plain(name: string, rows: readonly object[]): string[] {
   const pieces = rows.map((row) => {
-    const { born: _, died: __, ...rest } = row as Record<string, number>;
+    const { createdSeq: _, endedSeq: __, ...rest } = row as Record<string, number>;
     return rest;
   }).flatMap((row) =>
     name !== "page_table" ? [row] : Array.from({ length: row.size_bytes! / PAGE }, (_, page) => ({

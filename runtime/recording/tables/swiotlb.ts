@@ -1,10 +1,10 @@
 /** The table of bounce buffers: which slots hold whose bytes. */
 import { INT, PHYS, SIZE } from "../../vocabulary/fields.ts";
-import type { FactTableSpec } from "../fact_table_spec.ts";
+import type { HistoryTableSpec } from "../history_table_spec.ts";
 
 const FIELDS = { slot: INT, slots: INT, orig_phys: PHYS, tlb_phys: PHYS, size_bytes: SIZE };
 
-export const SWIOTLB: FactTableSpec<typeof FIELDS, "swiotlb"> = {
+export const SWIOTLB: HistoryTableSpec<typeof FIELDS, "swiotlb"> = {
   name: "swiotlb",
   doc: "Slots of the bounce-buffer pool hold a copy of a buffer.",
   fields: FIELDS,

@@ -1,5 +1,5 @@
 /** Tells what happened to a command in the words of the recorded defects. */
-import type { MachineEvent } from "../../../runtime/events.ts";
+import type { MachineEvent } from "@dmalab/runtime";
 import { errnoOf, type Fields } from "../kernel/capture_words.ts";
 import type { CallLine } from "./defect_data.ts";
 

@@ -1,5 +1,5 @@
 /** Tells commands in the form of the recorded defects. */
-import { BLK_STS, blkStatusErrno, blkStatusName, ERRNO } from "../../../runtime/errno.ts";
+import { BLK_STS, blkStatusErrno, blkStatusName, ERRNO } from "@dmalab/runtime";
 import type { Json } from "../difference.ts";
 import type { DefectStep } from "./defect_data.ts";
 import type { DeviceView } from "./device_view.ts";

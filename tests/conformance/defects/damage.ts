@@ -4,8 +4,8 @@
  * Before a read every buffer is filled with one byte, and the disk holds its own offsets, so that
  * each byte tells where it came from.
  */
-import { alignDown, type Bytes, PAGE_SIZE_BYTES, type PhysAddr } from "../../../runtime/address.ts";
-import type { PhysicalMemory } from "../../../runtime/memory/physical_memory.ts";
+import { alignDown, type Bytes, PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
+import type { PhysicalMemory } from "@dmalab/runtime/memory";
 import type { Json } from "../difference.ts";
 import type { Extent } from "../kernel/kernel_data.ts";
 

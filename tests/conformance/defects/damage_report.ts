@@ -1,6 +1,6 @@
 /** Tells the damage of a step in the form of the recorded defects. */
-import { alignDown, alignUp, PAGE_SIZE_BYTES } from "../../../runtime/address.ts";
-import type { PhysicalMemory } from "../../../runtime/memory/physical_memory.ts";
+import { alignDown, alignUp, PAGE_SIZE_BYTES } from "@dmalab/runtime";
+import type { PhysicalMemory } from "@dmalab/runtime/memory";
 import type { Json } from "../difference.ts";
 import type { Extent } from "../kernel/kernel_data.ts";
 import { changedBytes, rightWords, type Run, runsByPage, wrongRuns } from "./damage.ts";

@@ -6,7 +6,7 @@ export interface DefectCase {
   /** `<scenario>_<mode>/<kernel>` */
   readonly id: string;
   readonly kernel: string;
-  /** Numbers in docs/behaviour/nvme.md chapter 7. */
+  /** Numbers in docs/rules/nvme.md chapter 7. */
   readonly cases?: readonly number[];
   readonly machine: DefectMachine;
   readonly injection?: DefectInjection;

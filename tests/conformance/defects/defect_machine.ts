@@ -1,22 +1,22 @@
 /** Builds the machine of a recorded defect, and brings its disk up. */
 import {
   alignDown,
+  ArmedFault,
+  defaultMachineConfig,
+  type FAULT,
+  FAULT_POINTS,
   GIB,
+  type IommuMode,
   KIB,
+  Machine,
+  type MachineConfig,
   MIB,
   type PhysAddr,
   SECTOR_SIZE_BYTES,
-} from "../../../runtime/address.ts";
-import { ArmedFault, FAULT, FAULT_POINTS } from "../../../runtime/faults.ts";
-import {
-  defaultMachineConfig,
-  type IommuMode,
-  type MachineConfig,
   swiotlbConfig,
-} from "../../../runtime/machine_config.ts";
-import { type KernelProfile, KERNELS } from "../../../runtime/kernels/kernels.ts";
-import { Machine } from "../../../runtime/machine.ts";
-import { NvmeDisk } from "../../../devices/nvme/nvme_disk.ts";
+} from "@dmalab/runtime";
+import { type KernelProfile, KERNELS } from "@dmalab/runtime/kernels";
+import { NvmeDisk } from "@dmalab/devices/nvme";
 import { attachPeers, peerSpanOf } from "../kernel/captured_peers.ts";
 import {
   capturedDevice,

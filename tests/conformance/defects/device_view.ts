@@ -1,7 +1,6 @@
 /** A command as it stood in the queue, and what the controller makes of it. */
-import type { PhysAddr } from "../../../runtime/address.ts";
-import type { Iod } from "../../../devices/nvme/driver/command/iod.ts";
-import type { NvmeRequest } from "../../../devices/nvme/driver/command/nvme_request.ts";
+import type { PhysAddr } from "@dmalab/runtime";
+import type { Iod, NvmeRequest } from "@dmalab/devices/nvme";
 import type { Json } from "../difference.ts";
 import type { DefectHost } from "./defect_machine.ts";
 

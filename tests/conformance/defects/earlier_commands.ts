@@ -4,7 +4,7 @@
  * tests/golden/defects/README.md, "What a replay must bring along": in `p2pm` ordinary commands ran
  * between the steps, so that every tag had been used, with metadata that was one range.
  */
-import { MIB, PAGE_SIZE_BYTES, type PhysAddr } from "../../../runtime/address.ts";
+import { MIB, PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
 import type { DefectCase } from "./defect_data.ts";
 import type { DefectHost } from "./defect_machine.ts";
 import { givenBlocks } from "../kernel/recorded_pool.ts";

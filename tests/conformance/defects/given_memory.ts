@@ -1,9 +1,7 @@
 /** IOVAs and bounce buffers as they were recorded: given to the model, not asked of it. */
-import { alignDown, type Bytes, KIB, MIB, type PhysAddr } from "../../../runtime/address.ts";
-import { DMA_FROM_DEVICE } from "../../../runtime/dma/attributes.ts";
-import { DmaDevice } from "../../../runtime/dma/device/device.ts";
-import type { IommuDomain } from "../../../runtime/iommu/domain.ts";
-import type { Machine } from "../../../runtime/machine.ts";
+import { alignDown, type Bytes, KIB, type Machine, MIB, type PhysAddr } from "@dmalab/runtime";
+import { DMA_FROM_DEVICE, DmaDevice } from "@dmalab/runtime/dma";
+import type { IommuDomain } from "@dmalab/runtime/iommu";
 import type { CallLine } from "./defect_data.ts";
 
 /** Where ranges come from that no record knows of: far below all recorded ones. */

@@ -1,7 +1,5 @@
 /** Gives the model what a step's record tells of addresses and tags. */
-import type { Iod } from "../../../devices/nvme/driver/command/iod.ts";
-import type { QueuePair } from "../../../devices/nvme/driver/queues/queue_pair.ts";
-import { NvmeRequest } from "../../../devices/nvme/driver/command/nvme_request.ts";
+import { type Iod, NvmeRequest, type QueuePair } from "@dmalab/devices/nvme";
 import type { CaptureCall } from "../kernel/kernel_data.ts";
 import { givenBlocks } from "../kernel/recorded_pool.ts";
 import type { CallLine, DefectStep } from "./defect_data.ts";

@@ -1,11 +1,6 @@
 /** The memory of a step: what the request covers, and what it holds before and after. */
-import {
-  alignDown,
-  PAGE_SIZE_BYTES,
-  type PhysAddr,
-  SECTOR_SIZE_BYTES,
-} from "../../../runtime/address.ts";
-import { type BioVec, NO_VECS } from "../../../runtime/block/bio.ts";
+import { alignDown, PAGE_SIZE_BYTES, type PhysAddr, SECTOR_SIZE_BYTES } from "@dmalab/runtime";
+import { type BioVec, NO_VECS } from "@dmalab/runtime/block";
 import { type Extent, extentOf } from "../kernel/kernel_data.ts";
 import { fillPages, pagesOf, type Run, writePattern } from "./damage.ts";
 import type { DefectCase, DefectCommand, DefectStep } from "./defect_data.ts";
@@ -91,7 +86,7 @@ export class StepMemory {
     for (let at = 0; at < PAGE_SIZE_BYTES; at += ADDRESS_BYTES) {
       const target = other + (at / ADDRESS_BYTES) * PAGE_SIZE_BYTES;
       memory.writeU64((page + at) as PhysAddr, target);
-      if (at / ADDRESS_BYTES < MOST_PAGES) fillPages(memory, [target]);
+      if (at / ADDRESS_BYTES < MAX_PAGES) fillPages(memory, [target]);
     }
   }
 
@@ -151,7 +146,7 @@ export class StepMemory {
 }
 
 /** As many pages as a list of the small pool leads to. */
-const MOST_PAGES = 32;
+const MAX_PAGES = 32;
 
 /** Where on the disk a case's program works, by the first step whose request does not say it. */
 function shownOffsetBytes({ steps }: DefectCase): number {

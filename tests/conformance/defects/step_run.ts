@@ -1,17 +1,20 @@
 /** Runs a step's request on the model as a program's system call would. */
-import { type Bytes, SECTOR_SIZE_BYTES } from "../../../runtime/address.ts";
-import { type Bio, type BioVec, type BlockOp, sliceVecs } from "../../../runtime/block/bio.ts";
+import { BLK_STS, type Bytes, ERRNO, SECTOR_SIZE_BYTES } from "@dmalab/runtime";
+import {
+  type Bio,
+  BioSplitter,
+  type BioVec,
+  type BlockOp,
+  Plug,
+  sliceVecs,
+} from "@dmalab/runtime/block";
 import {
   BioBuilder,
   directIoRules,
   MAX_BIO_VECS,
   type UserPiece,
 } from "../submission/bio_builder.ts";
-import { Plug } from "../../../runtime/block/plug.ts";
-import { BioSplitter } from "../../../runtime/block/split.ts";
-import { BLK_STS, ERRNO } from "../../../runtime/errno.ts";
-import type { Io } from "../../../devices/nvme/io.ts";
-import type { NvmeRequest } from "../../../devices/nvme/driver/command/nvme_request.ts";
+import type { Io, NvmeRequest } from "@dmalab/devices/nvme";
 import type { Json } from "../difference.ts";
 import type { DefectHost } from "./defect_machine.ts";
 import type { Transcript } from "./transcript.ts";

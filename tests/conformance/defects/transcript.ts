@@ -1,11 +1,8 @@
 /**
  * Listens to a disk at work: every try to prepare a request, with all that came of it.
  */
-import { BLK_STS, type BlkStatus } from "../../../runtime/errno.ts";
-import type { MachineEvent } from "../../../runtime/events.ts";
-import type { Iod } from "../../../devices/nvme/driver/command/iod.ts";
-import type { NvmeDriver } from "../../../devices/nvme/driver/nvme_driver.ts";
-import type { NvmeRequest } from "../../../devices/nvme/driver/command/nvme_request.ts";
+import { BLK_STS, type BlkStatus, type MachineEvent } from "@dmalab/runtime";
+import type { Iod, NvmeDriver, NvmeRequest } from "@dmalab/devices/nvme";
 import { CallLines } from "./call_lines.ts";
 import type { CallLine } from "./defect_data.ts";
 import type { DefectHost } from "./defect_machine.ts";

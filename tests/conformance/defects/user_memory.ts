@@ -1,6 +1,6 @@
 /** The memory of a step's request: where each part of the user's buffers lies. */
-import { alignDown, MIB, PAGE_SIZE_BYTES, type PhysAddr } from "../../../runtime/address.ts";
-import type { BioVec } from "../../../runtime/block/bio.ts";
+import { alignDown, MIB, PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
+import type { BioVec } from "@dmalab/runtime/block";
 import type { UserPiece, UserRun } from "../submission/bio_builder.ts";
 import { type Extent, vecOf } from "../kernel/kernel_data.ts";
 import type { DefectRequest } from "./defect_data.ts";

@@ -1,7 +1,6 @@
 /** The DMA calls inside an operation on a page-wise map, as tests/golden/hmm tells them. */
 import { directionNumber, errnoOf, type Fields } from "../kernel/capture_words.ts";
-import type { MachineEvent } from "../../../runtime/events.ts";
-import type { Machine } from "../../../runtime/machine.ts";
+import type { Machine, MachineEvent } from "@dmalab/runtime";
 import type { Json } from "../difference.ts";
 import type { InnerLines } from "./hmm_inner.ts";
 import { attributeList } from "./hmm_words.ts";

@@ -3,14 +3,17 @@
  * tests/golden/hmm/device-facts. The first line of a file is the machine, each other one a step; a
  * case is a line.
  */
-import { ADDRESS_LIMIT, type DmaAddr, MIB, type PhysAddr } from "../../../runtime/address.ts";
-import type { DmaDirection } from "../../../runtime/dma/attributes.ts";
-import { DmaDevice } from "../../../runtime/dma/device/device.ts";
-import { printFaultLog } from "../../../instruments/fault_log/print_fault_log.ts";
-import type { DeviceAccess, FaultReason } from "../../../runtime/iommu/iommu.ts";
-import type { IommuModel } from "../../../runtime/iommu/iommu_models.ts";
-import { Machine } from "../../../runtime/machine.ts";
-import { defaultMachineConfig } from "../../../runtime/machine_config.ts";
+import {
+  ADDRESS_LIMIT,
+  defaultMachineConfig,
+  type DmaAddr,
+  Machine,
+  MIB,
+  type PhysAddr,
+} from "@dmalab/runtime";
+import { DmaDevice, type DmaDirection } from "@dmalab/runtime/dma";
+import { printFaultLog } from "@dmalab/runtime/fault_log";
+import type { DeviceAccess, FaultReason, IommuModel } from "@dmalab/runtime/iommu";
 import { firstDifference, type Json } from "../difference.ts";
 import { GoldenReadError } from "../golden_files.ts";
 import { GroupCount, type GroupResult } from "../group_result.ts";

@@ -5,8 +5,8 @@
  *
  * A frame of the model has a number of its own until the record shows the entry that it stands in.
  */
-import { PAGE_SIZE_BYTES, type PhysAddr } from "../../../runtime/address.ts";
-import type { FrameSource } from "../../../runtime/mm/page_frame.ts";
+import { PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
+import type { FrameSource } from "@dmalab/runtime/mm";
 
 /** Above all frame numbers that a recorded machine has. */
 const FIRST_OWN_PFN = 2 ** 36;

@@ -1,6 +1,6 @@
 /**
  * What the replay of tests/golden/hmm takes from the record instead of working it out: the one list.
- * Every field of an operation that does not stand here is compared. docs/conformance.md shows the
+ * Every field of an operation that does not stand here is compared. docs/dev/conformance.md shows the
  * list, and says which parts of compared fields come from the record all the same.
  */
 import type { Json } from "../difference.ts";

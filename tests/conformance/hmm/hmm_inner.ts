@@ -5,13 +5,9 @@
  * Events tell most of it. What a search for IOVAs tried and with which flags a page was mapped
  * is no event; there the recorder looks at the call itself.
  */
-import type { PhysAddr } from "../../../runtime/address.ts";
-import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
-import type { MachineEvent } from "../../../runtime/events.ts";
-import type { FlushQueue } from "../../../runtime/iommu/flush_queue.ts";
-import type { IommuDomain } from "../../../runtime/iommu/domain.ts";
-import { PTE_MMIO } from "../../../runtime/iommu/page_table.ts";
-import type { Machine } from "../../../runtime/machine.ts";
+import type { Machine, MachineEvent, PhysAddr } from "@dmalab/runtime";
+import type { DmaDevice } from "@dmalab/runtime/dma";
+import { type FlushQueue, type IommuDomain, PTE_MMIO } from "@dmalab/runtime/iommu";
 import type { Json } from "../difference.ts";
 import { type InnerLine, InnerRecord } from "../inner_record.ts";
 import type { Fields } from "../kernel/capture_words.ts";

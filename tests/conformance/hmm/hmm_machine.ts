@@ -1,13 +1,15 @@
 /** The machine that a file of tests/golden/hmm was recorded on. */
-import { type Bytes, KIB, type PhysAddr } from "../../../runtime/address.ts";
-import { DmaDevice } from "../../../runtime/dma/device/device.ts";
-import type { IommuModel } from "../../../runtime/iommu/iommu_models.ts";
-import { Machine } from "../../../runtime/machine.ts";
 import {
+  type Bytes,
   defaultMachineConfig,
   type IommuMode,
+  KIB,
+  Machine,
+  type PhysAddr,
   swiotlbConfig,
-} from "../../../runtime/machine_config.ts";
+} from "@dmalab/runtime";
+import { DmaDevice } from "@dmalab/runtime/dma";
+import type { IommuModel } from "@dmalab/runtime/iommu";
 import { GoldenReadError } from "../golden_files.ts";
 import { attachPeers, type PeerSpan } from "../kernel/captured_peers.ts";
 import { profileOf } from "../kernel/kernel_machine.ts";
@@ -141,7 +143,7 @@ function ramEnd({ system_ram }: HmmFacts): Bytes {
   return Math.ceil(last / (4 * KIB)) * 4 * KIB;
 }
 
-/** AMD's first table format has leaves of any power of two but 512 GiB (behaviour/dma.md 5.1). */
+/** AMD's first table format has leaves of any power of two but 512 GiB (rules/dma.md 5.1). */
 function powersOfTwo(): Bytes[] {
   return Array.from({ length: 40 }, (_, power) => 4 * KIB * 2 ** power)
     .filter((size) => size !== 2 ** 39);

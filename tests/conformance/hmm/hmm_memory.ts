@@ -1,9 +1,13 @@
 /** The memory of a process under a page-wise map, and what tests/golden/hmm does to it. */
-import { HUGE_ORDER } from "../../../runtime/mm/process_pages.ts";
-import type { AddressSpace } from "../../../runtime/mm/address_space.ts";
-import type { ChangedRange, ChangeEvent } from "../../../runtime/mm/interval_notifier.ts";
-import type { Access, AreaKind } from "../../../runtime/mm/process_areas.ts";
-import { PAGE_SIZE_BYTES, type VirtAddr } from "../../../runtime/address.ts";
+import {
+  type Access,
+  type AddressSpace,
+  type AreaKind,
+  type ChangedRange,
+  HUGE_ORDER,
+  type NotifierEvent,
+} from "@dmalab/runtime/mm";
+import { PAGE_SIZE_BYTES, type VirtAddr } from "@dmalab/runtime";
 
 /** Where the memory begins. Huge pages fit there, and nothing else is in that gigabyte. */
 export const MEMORY_START = 0x7000_0000_0000 as VirtAddr;
@@ -32,7 +36,7 @@ const ACCESS: Readonly<Record<string, Access>> = {
 };
 
 /** The kernel's number for the event that a callback gets. */
-const EVENT_NUMBERS: Readonly<Record<ChangeEvent, number>> = {
+const EVENT_NUMBERS: Readonly<Record<NotifierEvent, number>> = {
   unmap: 0,
   clear: 1,
   protect_area: 2,

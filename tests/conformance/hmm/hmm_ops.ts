@@ -1,18 +1,18 @@
 /** The operations of tests/golden/hmm on page-wise maps and the memory under them. */
-import { PAGE_SIZE_BYTES, type VirtAddr } from "../../../runtime/address.ts";
-import { peerMemo } from "../../../runtime/dma/paths/scatterlist_peer.ts";
-import { ERRNO } from "../../../runtime/errno.ts";
-import { AddressSpace } from "../../../runtime/mm/address_space.ts";
+import { ERRNO, PAGE_SIZE_BYTES, type VirtAddr } from "@dmalab/runtime";
+import { peerMemo } from "@dmalab/runtime/dma";
 import {
+  AddressSpace,
+  type ChangedRange,
+  HMM_PFN,
+  type HmmDmaMap,
   hmmDmaMapAlloc,
   hmmDmaMapFree,
   hmmDmaMapPfn,
   hmmDmaUnmapPfn,
-} from "../../../runtime/mm/hmm_calls.ts";
-import type { HmmDmaMap } from "../../../runtime/mm/hmm_dma_map.ts";
-import { HMM_PFN } from "../../../runtime/mm/hmm_pfn_list.ts";
-import type { ChangedRange, IntervalNotifier } from "../../../runtime/mm/interval_notifier.ts";
-import { hmmRangeFault } from "../../../runtime/mm/range_fault.ts";
+  hmmRangeFault,
+  type IntervalNotifier,
+} from "@dmalab/runtime/mm";
 import type { Json } from "../difference.ts";
 import { CallLines } from "./call_lines.ts";
 import { GivenFrames } from "./given_frames.ts";
@@ -26,7 +26,7 @@ import { entriesOf, ReportedEntries, runsOf, sameEntry, wishOf, writeEntry } fro
 type Answer = Record<string, Json>;
 
 /** A fault answers -EBUSY, and is repeated, no more often than this: once for each table of pages. */
-const MOST_TRIES = 1000;
+const MAX_TRIES = 1000;
 
 /** Calls whose lines have the state of the range, as it is afterwards. */
 const TELLS_STATE: ReadonlySet<string> = new Set(["dma_iova_try_alloc", "dma_iova_free"]);
@@ -228,7 +228,7 @@ export class HmmOps {
     let busy = 0;
     let changed = 0;
     let ret = -ERRNO.EBUSY;
-    for (let tries = 0; tries < MOST_TRIES; tries++) {
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
       const sequence = notifier?.readBegin() ?? 0;
       ret = hmmRangeFault(this.host.machine, {
         mm: mm!,

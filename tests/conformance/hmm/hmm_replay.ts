@@ -2,8 +2,7 @@
  * Replays a file of tests/golden/hmm: its cases follow each other on one machine, from the first to
  * the last.
  */
-import { MIB, PAGE_SIZE_BYTES, type PhysAddr } from "../../../runtime/address.ts";
-import { KernelError } from "../../../runtime/errno.ts";
+import { KernelError, MIB, PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
 import { type Difference, firstDifference, type Json } from "../difference.ts";
 import { GroupCount, type GroupResult } from "../group_result.ts";
 import type { PeerSpan } from "../kernel/captured_peers.ts";

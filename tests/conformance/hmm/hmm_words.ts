@@ -1,6 +1,6 @@
 /** Numbers, attributes and warnings between the captured data and the model. */
-import { DMA_MAPPING_ERROR } from "../../../runtime/address.ts";
-import { DMA_ATTR } from "../../../runtime/dma/attributes.ts";
+import { DMA_MAPPING_ERROR } from "@dmalab/runtime";
+import { DMA_ATTR } from "@dmalab/runtime/dma";
 import type { Json } from "../difference.ts";
 import type { Fields } from "../kernel/capture_words.ts";
 

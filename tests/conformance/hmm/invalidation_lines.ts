@@ -1,6 +1,6 @@
 /** Invalidation commands of VT-d as the kernel's tracing prints them: `iotlb_inv dmar0: 0x… 0x…`. */
-import type { IommuModel } from "../../../runtime/iommu/iommu_models.ts";
-import type { Machine } from "../../../runtime/machine.ts";
+import type { IommuModel } from "@dmalab/runtime/iommu";
+import type { Machine } from "@dmalab/runtime";
 import type { Json } from "../difference.ts";
 
 /** The number that the captured kernels gave the tester's domain, in bits 31 to 16. */

@@ -4,20 +4,19 @@
  *
  * A software device makes no DMA call: its map is the list of page frames alone.
  */
-import { RdmaAdapter } from "../../../devices/rdma/rdma_adapter.ts";
-import type { MemoryRegion } from "../../../devices/rdma/memory_region.ts";
+import { type MemoryRegion, RdmaAdapter } from "@dmalab/devices/rdma";
 import {
   ADDRESS_LIMIT,
   alignUp,
   type Bytes,
+  defaultMachineConfig,
+  ERRNO,
+  type ErrnoName,
+  Machine,
   PAGE_SIZE_BYTES,
   type VirtAddr,
-} from "../../../runtime/address.ts";
-import { ERRNO, type ErrnoName } from "../../../runtime/errno.ts";
-import { Machine } from "../../../runtime/machine.ts";
-import { defaultMachineConfig } from "../../../runtime/machine_config.ts";
-import { AddressSpace } from "../../../runtime/mm/address_space.ts";
-import type { ChangedRange } from "../../../runtime/mm/interval_notifier.ts";
+} from "@dmalab/runtime";
+import { AddressSpace, type ChangedRange } from "@dmalab/runtime/mm";
 import { type Difference, firstDifference, type Json } from "../difference.ts";
 import { GoldenReadError } from "../golden_files.ts";
 import { GroupCount, type GroupResult } from "../group_result.ts";

@@ -1,5 +1,5 @@
 /** Lists of page frames as tests/golden/hmm writes them: runs of entries that changed. */
-import { HMM_PFN, type HmmPfnList } from "../../../runtime/mm/hmm_pfn_list.ts";
+import { HMM_PFN, type HmmPfnList } from "@dmalab/runtime/mm";
 import type { PfnRun } from "./hmm_data.ts";
 
 /** One letter for each flag, in the order in which they are written. */

@@ -1,10 +1,12 @@
 /** The operations of tests/golden/hmm that call the DMA API itself, done on the model. */
-import type { DmaAddr, PhysAddr } from "../../../runtime/address.ts";
-import { attributeWords, type DmaDirection } from "../../../runtime/dma/attributes.ts";
-import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
-import { DmaIovaState } from "../../../runtime/dma/iova_state.ts";
-import { UNLIMITED_BYTES } from "../../../runtime/dma/calls/mapping.ts";
-import type { Machine } from "../../../runtime/machine.ts";
+import type { DmaAddr, Machine, PhysAddr } from "@dmalab/runtime";
+import {
+  attributeWords,
+  type DmaDevice,
+  type DmaDirection,
+  DmaIovaState,
+  UNLIMITED_BYTES,
+} from "@dmalab/runtime/dma";
 import type { Json } from "../difference.ts";
 import type { HmmOp } from "./hmm_data.ts";
 import type { InnerLines } from "./hmm_inner.ts";

@@ -5,7 +5,7 @@
  * such a configuration differ, with the key's name (tests/golden/kernel/README.md, "Configuration
  * keys").
  */
-import type { NoMerges } from "../../../runtime/block/merge.ts";
+import type { NoMerges } from "@dmalab/runtime/block";
 import type { Difference, Json } from "../difference.ts";
 import { TOPOLOGY_NAMES } from "./captured_peers.ts";
 
@@ -65,7 +65,7 @@ function int(least: number, most: number): Values {
   };
 }
 
-const LARGEST_32 = 2 ** 32 - 1;
+const MAX_32 = 2 ** 32 - 1;
 
 const KEYS: Readonly<Record<string, Values>> = {
   name: TEXT,
@@ -76,7 +76,7 @@ const KEYS: Readonly<Record<string, Values>> = {
   caching_mode: BOOL,
   address_bits: int(32, 64),
   flushes_recorded: BOOL,
-  sgl_threshold: int(0, LARGEST_32),
+  sgl_threshold: int(0, MAX_32),
   cpus: int(1, 64),
   lazy_requested: BOOL,
   forcedac: BOOL,
@@ -90,7 +90,7 @@ const KEYS: Readonly<Record<string, Values>> = {
   metadata_bytes: int(0, 4096),
   metadata_sgl: BOOL,
   metadata_extended: BOOL,
-  max_sectors_kb_set: int(1, LARGEST_32),
+  max_sectors_kb_set: int(1, MAX_32),
   nomerges: oneOf(0, 1, 2),
   scheduler: oneOf("mq-deadline"),
   p2p_topology: oneOf(...TOPOLOGY_NAMES),

@@ -5,7 +5,7 @@
  * places: a range's tear-down inside `dma_iova_destroy` has a line of its own, and the map-sync of a
  * single mapping has none. Everything compared comes from events; nothing is looked up elsewhere.
  */
-import type { MachineEvent } from "../../../runtime/events.ts";
+import type { MachineEvent } from "@dmalab/runtime";
 import {
   attributeBits,
   attributeNames,

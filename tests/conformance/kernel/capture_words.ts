@@ -1,7 +1,6 @@
 /** Directions, attributes and errors as the captured data print them. */
-import { DMA_ATTR } from "../../../runtime/dma/attributes.ts";
-import { ERRNO, type ErrnoName } from "../../../runtime/errno.ts";
-import type { FieldValue } from "../../../runtime/event_vocabulary.ts";
+import { DMA_ATTR } from "@dmalab/runtime/dma";
+import { ERRNO, type ErrnoName, type FieldValue } from "@dmalab/runtime";
 
 /** The fields of any event. */
 export type Fields = Readonly<Record<string, FieldValue>>;

@@ -1,7 +1,7 @@
 /** What a captured run is described by, as it follows from the machine built for it. */
-import { scheduledRequests } from "../../../devices/nvme/driver/queues/scheduler_tags.ts";
-import type { QueueLimits } from "../../../runtime/block/queue_limits.ts";
-import type { IommuMode } from "../../../runtime/machine_config.ts";
+import { scheduledRequests } from "@dmalab/devices/nvme";
+import type { QueueLimits } from "@dmalab/runtime/block";
+import type { IommuMode } from "@dmalab/runtime";
 import type { Json } from "../difference.ts";
 import type { CaptureConfig, CaptureMode } from "./capture_config.ts";
 import type { CaptureEnvironment, CaptureLimits } from "./kernel_data.ts";
@@ -42,7 +42,7 @@ export function limitsOfQueue(
 
 /**
  * Describes a machine as the captures describe the one that it stands for. Strict or lazy is what
- * the model made of what was asked for. @see behaviour/dma.md 1.3
+ * the model made of what was asked for. @see rules/dma.md 1.3
  */
 export function describe(host: CapturedMachine): CapturedDescription {
   const { dev, driver, environment: { config, kernel }, machine } = host;
@@ -66,7 +66,7 @@ export function descriptionForm(
   return { kernel, config: config as Json, limits: { ...limits }, iommu_domain_type };
 }
 
-/** @see behaviour/block.md 1.5 */
+/** @see rules/block.md 1.5 */
 function queueSettings(
   { nomerges = 0, scheduler }: CaptureConfig,
 ): Pick<CaptureLimits, "nomerges" | "nr_requests" | "scheduler"> {

@@ -4,12 +4,10 @@
  * The captures name the topology in words and show the memory by its use; the rest of the tree
  * decides nothing.
  */
-import { alignDown, type Bytes, GIB, MIB, type PhysAddr } from "../../../runtime/address.ts";
-import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
-import type { Machine } from "../../../runtime/machine.ts";
-import { pciNode, type PciNodeConfig } from "../../../devices/lab_config.ts";
-import { buildPciTree } from "../../../devices/pci/pci_tree.ts";
-import { PciTopology } from "../../../devices/pci/topology.ts";
+import { alignDown, type Bytes, GIB, type Machine, MIB, type PhysAddr } from "@dmalab/runtime";
+import type { DmaDevice } from "@dmalab/runtime/dma";
+import { pciNode, type PciNodeConfig } from "@dmalab/devices";
+import { buildPciTree, PciTopology } from "@dmalab/devices/pci";
 import { GoldenReadError } from "../golden_files.ts";
 import type { Extent } from "./kernel_data.ts";
 
@@ -34,7 +32,7 @@ export interface PeerSpan {
   readonly sizeBytes: Bytes;
 }
 
-/** Less, or memory that does not begin at a multiple of it, cannot be lent (behaviour/p2p.md 9.3). */
+/** Less, or memory that does not begin at a multiple of it, cannot be lent (rules/p2p.md 9.3). */
 const LEAST_LENT_BYTES = 2 * MIB;
 
 /**

@@ -1,8 +1,6 @@
 import { assertEquals } from "@std/assert";
-import type { PhysAddr } from "../../../runtime/address.ts";
-import { DmaDevice } from "../../../runtime/dma/device/device.ts";
-import { defaultMachineConfig } from "../../../runtime/machine_config.ts";
-import { Machine } from "../../../runtime/machine.ts";
+import { defaultMachineConfig, Machine, type PhysAddr } from "@dmalab/runtime";
+import { DmaDevice } from "@dmalab/runtime/dma";
 import { attachPeers, peerSpanOf } from "./captured_peers.ts";
 
 const BAR = 0xfb00_0000 as PhysAddr;

@@ -1,5 +1,5 @@
 /** Replays one captured run: its requests, and the history of its allocations if it has one. */
-import type { KernelProfile } from "../../../runtime/kernels/kernels.ts";
+import type { KernelProfile } from "@dmalab/runtime/kernels";
 import { attempt, type Difference, firstDifference } from "../difference.ts";
 import { GroupCount, groupNotBuilt, type GroupResult } from "../group_result.ts";
 import { unknownSetting } from "./capture_config.ts";

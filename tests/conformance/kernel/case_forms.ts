@@ -1,6 +1,5 @@
 /** A captured case, and what the model made of it, in one form to compare. */
-import type { DmaAddr } from "../../../runtime/address.ts";
-import type { MachineEvent } from "../../../runtime/events.ts";
+import type { DmaAddr, MachineEvent } from "@dmalab/runtime";
 import type { Json } from "../difference.ts";
 import type { CaptureCall, CaptureCase } from "./kernel_data.ts";
 

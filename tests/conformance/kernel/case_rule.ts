@@ -1,4 +1,4 @@
-/** Which rule of `docs/behaviour/` decides the part of a case that differs. */
+/** Which rule of `docs/rules/` decides the part of a case that differs. */
 import type { Difference } from "../difference.ts";
 
 /** Page and number, or null where none can be named. */

@@ -1,8 +1,5 @@
 /** Tells a command in the words of the captured data. */
-import type {
-  NvmeCommandView,
-  SglDescriptor,
-} from "../../../devices/nvme/driver/command/command_view.ts";
+import type { NvmeCommandView, SglDescriptor } from "@dmalab/devices/nvme";
 import type { Json } from "../difference.ts";
 
 /** The 64 bytes, what they say, and the lists they lead to. */

@@ -2,9 +2,7 @@
  * What the model frees, in the lines of a history: compared with the record one by one, each
  * CPU's lines in their order.
  */
-import { PAGE_SIZE_BYTES } from "../../../runtime/address.ts";
-import type { MachineEvent } from "../../../runtime/events.ts";
-import type { Machine } from "../../../runtime/machine.ts";
+import { type Machine, type MachineEvent, PAGE_SIZE_BYTES } from "@dmalab/runtime";
 import type { Fields } from "./capture_words.ts";
 import type { Probes } from "./capture_probes.ts";
 import type { HistoryEvent } from "./kernel_data.ts";

@@ -2,11 +2,9 @@
  * Follows a captured history line by line: requests through the driver, the rest through the
  * allocators.
  */
-import { PAGE_SIZE_BYTES, type PhysAddr } from "../../../runtime/address.ts";
-import { DMA_BIDIRECTIONAL } from "../../../runtime/dma/attributes.ts";
-import type { MachineEvent } from "../../../runtime/events.ts";
-import { PTE_READ, PTE_WRITE } from "../../../runtime/iommu/page_table.ts";
-import type { Machine } from "../../../runtime/machine.ts";
+import { type Machine, type MachineEvent, PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
+import { DMA_BIDIRECTIONAL } from "@dmalab/runtime/dma";
+import { PTE_READ, PTE_WRITE } from "@dmalab/runtime/iommu";
 import { ruleOf } from "./case_rule.ts";
 import { type Difference, firstDifference } from "../difference.ts";
 import type { GroupCount } from "../group_result.ts";

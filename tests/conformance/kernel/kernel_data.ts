@@ -1,6 +1,6 @@
 /** The shapes of the captured kernel data (tests/golden/kernel/README.md), as far as they are used. */
-import type { PhysAddr } from "../../../runtime/address.ts";
-import type { BioVec } from "../../../runtime/block/bio.ts";
+import type { PhysAddr } from "@dmalab/runtime";
+import type { BioVec } from "@dmalab/runtime/block";
 import type { Json } from "../difference.ts";
 import type { CaptureConfig } from "./capture_config.ts";
 

@@ -1,32 +1,25 @@
 /** Builds the machine that a captured run was made on, from its description. */
 import {
   type Bytes,
+  defaultMachineConfig,
   GIB,
+  type IommuMode,
   KIB,
+  Machine,
+  type MachineConfig,
   MIB,
   type PhysAddr,
   SECTOR_SIZE_BYTES,
-} from "../../../runtime/address.ts";
-import { DmaDevice } from "../../../runtime/dma/device/device.ts";
+  swiotlbConfig,
+} from "@dmalab/runtime";
+import { DmaDevice } from "@dmalab/runtime/dma";
 import {
   KERNEL_NAMES,
   KERNEL_SHORT_NAMES,
   kernelNamed,
   type KernelProfile,
-} from "../../../runtime/kernels/kernels.ts";
-import {
-  defaultMachineConfig,
-  type IommuMode,
-  type MachineConfig,
-  swiotlbConfig,
-} from "../../../runtime/machine_config.ts";
-import { Machine } from "../../../runtime/machine.ts";
-import { Media } from "../../../devices/nvme/controller/media/media.ts";
-import {
-  type ControllerSettings,
-  NvmeController,
-} from "../../../devices/nvme/controller/nvme_controller.ts";
-import { NvmeDriver } from "../../../devices/nvme/driver/nvme_driver.ts";
+} from "@dmalab/runtime/kernels";
+import { type ControllerSettings, Media, NvmeController, NvmeDriver } from "@dmalab/devices/nvme";
 import { attachPeers, type PeerSpan } from "./captured_peers.ts";
 import type { CaptureConfig } from "./capture_config.ts";
 import type { CaptureEnvironment } from "./kernel_data.ts";

@@ -6,11 +6,8 @@
  * addresses and bounce slots are given to the model (tests/golden/kernel/README.md, "What is given
  * and what must come out").
  */
-import type { IommuDomain } from "../../../runtime/iommu/domain.ts";
-import type { IovaAllocator } from "../../../runtime/iommu/iova_allocator.ts";
-import type { SwiotlbPool } from "../../../runtime/memory/swiotlb/swiotlb.ts";
-import { SLOT_BYTES } from "../../../runtime/memory/swiotlb/swiotlb_geometry.ts";
-import type { BouncingDevice } from "../../../runtime/memory/swiotlb/swiotlb_slots.ts";
+import type { IommuDomain, IovaAllocator } from "@dmalab/runtime/iommu";
+import { type BouncingDevice, SLOT_BYTES, type SwiotlbPool } from "@dmalab/runtime/memory";
 import { ruleOf } from "./case_rule.ts";
 import type { GroupCount } from "../group_result.ts";
 import type { CaptureCase } from "./kernel_data.ts";

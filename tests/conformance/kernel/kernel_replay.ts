@@ -6,14 +6,6 @@
  * addresses of descriptor blocks; everything else must come out (tests/golden/kernel/README.md,
  * "What is given and what must come out").
  */
-import { SECTOR_SIZE_BYTES } from "../../../runtime/address.ts";
-import {
-  Bio,
-  BIO_FLAG,
-  type BlockOp,
-  sliceVecs,
-  vecsSizeBytes,
-} from "../../../runtime/block/bio.ts";
 import {
   BLK_STS,
   type BlkStatus,
@@ -21,10 +13,11 @@ import {
   blkStatusName,
   ERRNO,
   invariant,
-} from "../../../runtime/errno.ts";
-import type { MachineEvent } from "../../../runtime/events.ts";
-import { Iod } from "../../../devices/nvme/driver/command/iod.ts";
-import { NvmeRequest } from "../../../devices/nvme/driver/command/nvme_request.ts";
+  type MachineEvent,
+  SECTOR_SIZE_BYTES,
+} from "@dmalab/runtime";
+import { Bio, BIO_FLAG, type BlockOp, sliceVecs, vecsSizeBytes } from "@dmalab/runtime/block";
+import { Iod, NvmeRequest } from "@dmalab/devices/nvme";
 import { type CapturedCalls, capturedCalls } from "./capture_form.ts";
 import type { CaptureConfig } from "./capture_config.ts";
 import { type Probes, probesOf } from "./capture_probes.ts";
@@ -49,7 +42,7 @@ import { RequestRecords } from "./request_records.ts";
 const REQ_FUA = 1 << 17;
 const REQ_READ_AHEAD = 1 << 19;
 /** Ranges of one command that the emulated controller took; it recorded the next one too. */
-const MOST_RANGES = 1024;
+const MAX_RANGES = 1024;
 /** What it answers then: an internal error, not to be tried again. */
 const TOO_MANY_RANGES = 0x4006;
 
@@ -199,8 +192,8 @@ export class KernelReplay {
   /** What the controller makes of a command. Of a discard's list nothing was recorded. */
   #seenByDevice(iod: Iod): { readonly accesses: Json; readonly status: number } {
     const { ranges, status } = this.host.controller.resolve(iod.sqe);
-    const accesses = iod.request!.op === "discard" ? null : ranges.slice(0, MOST_RANGES + 1);
-    return { accesses, status: ranges.length > MOST_RANGES ? TOO_MANY_RANGES : status };
+    const accesses = iod.request!.op === "discard" ? null : ranges.slice(0, MAX_RANGES + 1);
+    return { accesses, status: ranges.length > MAX_RANGES ? TOO_MANY_RANGES : status };
   }
 }
 

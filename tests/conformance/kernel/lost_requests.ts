@@ -4,7 +4,7 @@
  * A run says how many it dropped (`limits.json`), and the requests are numbered, so that a hole in
  * the numbers tells where. Nothing is known of such a request; what is known is that there was one.
  */
-import type { BlockRequest } from "../../../runtime/block/request.ts";
+import type { BlockRequest } from "@dmalab/runtime/block";
 import { type CaptureCase, type CaptureEnvironment, caseNumber } from "./kernel_data.ts";
 
 /** What of a case tells its place. */

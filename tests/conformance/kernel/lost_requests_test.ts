@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import type { BlockRequest } from "../../../runtime/block/request.ts";
+import type { BlockRequest } from "@dmalab/runtime/block";
 import type { CaptureCase, CaptureEnvironment } from "./kernel_data.ts";
 import { LostRequests } from "./lost_requests.ts";
 

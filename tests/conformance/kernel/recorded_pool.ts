@@ -11,15 +11,13 @@ import {
   type Bytes,
   DMA_MAPPING_ERROR,
   type DmaAddr,
+  eventId,
+  FAULT,
+  type Machine,
   PAGE_SIZE_BYTES,
   type PhysAddr,
-} from "../../../runtime/address.ts";
-import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
-import type { CoherentMemory } from "../../../runtime/dma/coherent_memory.ts";
-import type { DescriptorPool, PoolBlock } from "../../../runtime/dma/calls/pool.ts";
-import { eventId } from "../../../runtime/event_vocabulary.ts";
-import { FAULT } from "../../../runtime/faults.ts";
-import type { Machine } from "../../../runtime/machine.ts";
+} from "@dmalab/runtime";
+import type { CoherentMemory, DescriptorPool, DmaDevice, PoolBlock } from "@dmalab/runtime/dma";
 import type { CaptureCall } from "./kernel_data.ts";
 
 const CALL_ALLOC = eventId("call.dma_pool_alloc");

@@ -5,9 +5,9 @@
  * scheduler a request's tag names it. A scheduler has records of its own, one for each of its tags:
  * these are worked out, for no command shows them.
  *
- * @see behaviour/nvme.md 2.5, "Records and tags"
+ * @see rules/nvme.md 2.5, "Records and tags"
  */
-import { TagMap } from "../../../runtime/block/tag_map.ts";
+import { TagMap } from "@dmalab/runtime/block";
 import type { CaptureCase } from "./kernel_data.ts";
 
 const TAG_BITS = 0xfff;

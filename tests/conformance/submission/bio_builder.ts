@@ -1,11 +1,17 @@
 /**
  * Builds bios from the memory of a system call, as direct I/O does.
  *
- * @see behaviour/block.md 1.4
+ * @see rules/block.md 1.4
  */
-import { alignDown, type Bytes, PAGE_SIZE_BYTES, type PhysAddr } from "../../../runtime/address.ts";
-import { Bio, BIO_FLAG, type BioVec, type BlockOp, vecOffset } from "../../../runtime/block/bio.ts";
-import type { BlockRules } from "../../../runtime/block/block_rules.ts";
+import { alignDown, type Bytes, PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
+import {
+  Bio,
+  BIO_FLAG,
+  type BioVec,
+  type BlockOp,
+  type BlockRules,
+  vecOffset,
+} from "@dmalab/runtime/block";
 
 /** The most vectors that one bio has. */
 export const MAX_BIO_VECS = 256;

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { MIB, type PhysAddr } from "../../../runtime/address.ts";
-import { type Bio, BIO_FLAG } from "../../../runtime/block/bio.ts";
+import { MIB, type PhysAddr } from "@dmalab/runtime";
+import { type Bio, BIO_FLAG } from "@dmalab/runtime/block";
 import { BioBuilder, type PageJoin, type UserPiece } from "./bio_builder.ts";
 
 const LARGE = 2 * MIB;

@@ -1,6 +1,6 @@
 /** What a captured system call returns, as it follows from its requests' ends. */
-import { BLK_STS, blkStatusErrno, blkStatusName, ERRNO } from "../../../runtime/errno.ts";
-import { blockStatusOf } from "../../../devices/nvme/driver/command/status.ts";
+import { BLK_STS, blkStatusErrno, blkStatusName, ERRNO } from "@dmalab/runtime";
+import { blockStatusOf } from "@dmalab/devices/nvme";
 import type { Outcome } from "../kernel/kernel_replay.ts";
 import type { CapturedCall } from "./submission_data.ts";
 

@@ -5,7 +5,7 @@
  * had two sorts of host memory: a buffer of large pages, and single pages as any allocation has
  * them. One large page holds one sort only, so a run's neighbours tell.
  */
-import { GIB, MIB, PAGE_SIZE_BYTES } from "../../../runtime/address.ts";
+import { GIB, MIB, PAGE_SIZE_BYTES } from "@dmalab/runtime";
 import type { UserPiece, UserRun } from "./bio_builder.ts";
 import { vecOf } from "../kernel/kernel_data.ts";
 import type { CapturedCall } from "./submission_data.ts";

@@ -1,17 +1,31 @@
 /**
  * Turns captured system calls into the requests that the block layer makes of them.
  *
- * @see behaviour/block.md 1.3 to 1.6
+ * @see rules/block.md 1.3 to 1.6
  */
 import {
   type Bytes,
+  EventStream,
   PAGE_SIZE_BYTES,
   type PhysAddr,
   SECTOR_SIZE_BYTES,
-} from "../../../runtime/address.ts";
-import { VirtualClock } from "../../../runtime/time/clock.ts";
-import { EventStream } from "../../../runtime/events.ts";
-import { Bio, BIO_FLAG, type BlockOp } from "../../../runtime/block/bio.ts";
+} from "@dmalab/runtime";
+import { VirtualClock } from "@dmalab/runtime/time";
+import {
+  Bio,
+  BIO_FLAG,
+  BioSplitter,
+  type BlockOp,
+  BlockRequest,
+  type BlockRules,
+  DeadlineScheduler,
+  integritySegments,
+  type NoMerges,
+  Plug,
+  type PlugTarget,
+  type QueueLimits,
+  RequestMerger,
+} from "@dmalab/runtime/block";
 import {
   BioBuilder,
   directIoRules,
@@ -19,13 +33,6 @@ import {
   type UserPiece,
   type UserRun,
 } from "./bio_builder.ts";
-import type { BlockRules } from "../../../runtime/block/block_rules.ts";
-import { DeadlineScheduler } from "../../../runtime/block/deadline_scheduler.ts";
-import { integritySegments, type NoMerges, RequestMerger } from "../../../runtime/block/merge.ts";
-import { Plug, type PlugTarget } from "../../../runtime/block/plug.ts";
-import type { QueueLimits } from "../../../runtime/block/queue_limits.ts";
-import { BlockRequest } from "../../../runtime/block/request.ts";
-import { BioSplitter } from "../../../runtime/block/split.ts";
 import type { CapturedCall } from "./submission_data.ts";
 
 /** Calls submitted together are held back from this many on. */

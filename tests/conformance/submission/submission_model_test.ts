@@ -1,8 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
-import { KIB, MIB, type PhysAddr } from "../../../runtime/address.ts";
-import { blockRules } from "../../../runtime/block/block_rules.ts";
-import { deriveLimits, type LimitsInput } from "../../../runtime/block/queue_limits.ts";
-import { type KernelProfile, KERNELS } from "../../../runtime/kernels/kernels.ts";
+import { KIB, MIB, type PhysAddr } from "@dmalab/runtime";
+import { blockRules, deriveLimits, type LimitsInput } from "@dmalab/runtime/block";
+import { type KernelProfile, KERNELS } from "@dmalab/runtime/kernels";
 import type { CapturedCall } from "./submission_data.ts";
 import { CapturedMemory } from "./submission_memory.ts";
 import { type QueueSetup, SubmissionModel } from "./submission_model.ts";

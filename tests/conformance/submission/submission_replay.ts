@@ -5,11 +5,15 @@
  * took for itself (pages of the page cache, a discard's list of ranges) are no outcome of these
  * rules; they are taken from the captures, all else is compared.
  */
-import { PAGE_SIZE_BYTES, type PhysAddr, SECTOR_SIZE_BYTES } from "../../../runtime/address.ts";
-import { type Bio, BIO_FLAG, type BlockOp } from "../../../runtime/block/bio.ts";
-import { blockRules } from "../../../runtime/block/block_rules.ts";
-import type { BlockRequest } from "../../../runtime/block/request.ts";
-import { type KernelProfile, KERNELS } from "../../../runtime/kernels/kernels.ts";
+import { PAGE_SIZE_BYTES, type PhysAddr, SECTOR_SIZE_BYTES } from "@dmalab/runtime";
+import {
+  type Bio,
+  BIO_FLAG,
+  type BlockOp,
+  type BlockRequest,
+  blockRules,
+} from "@dmalab/runtime/block";
+import { type KernelProfile, KERNELS } from "@dmalab/runtime/kernels";
 import { attempt, firstDifference, type Json } from "../difference.ts";
 import type { GroupCount } from "../group_result.ts";
 import { hostOf, isDifference } from "../kernel/captured_run.ts";

@@ -1,5 +1,5 @@
 /** Replays a trace of the mapping layer over an IOMMU (tests/golden/iova, `dma-*`), without files. */
-import { MappingModel } from "../../../instruments/oracle/mapping_operations.ts";
+import { MappingModel } from "@dmalab/kernel_tree/oracle";
 import type { Difference } from "../difference.ts";
 import { compareFields, NO_INIT, type TraceLine } from "./iova_trace.ts";
 

@@ -1,6 +1,6 @@
 /** Replays a trace of the raw IOVA allocator (tests/golden/iova, all but `dma-*`), without files. */
 import { type Difference, firstDifference, type Json } from "../difference.ts";
-import { IovaModel, type IovaOperation } from "../../../instruments/oracle/iova_operations.ts";
+import { IovaModel, type IovaOperation } from "@dmalab/kernel_tree/oracle";
 
 /** One line of a trace: an operation with its arguments and its recorded results. */
 export type TraceLine = Readonly<Record<string, unknown>> & { readonly op: string };

@@ -1,5 +1,5 @@
 /** Replays a page-table trace (tests/golden/pagetable); it knows no file system. */
-import { TableModel, type TableOperation } from "../../../instruments/oracle/table_operations.ts";
+import { TableModel, type TableOperation } from "@dmalab/kernel_tree/oracle";
 import type { Difference } from "../difference.ts";
 import { compareFields, NO_INIT, type TraceLine } from "./iova_trace.ts";
 

@@ -1,5 +1,5 @@
 /** Replays a trace of the bounce-buffer pool (tests/golden/swiotlb), without files. */
-import { PoolModel, type PoolOperation } from "../../../instruments/oracle/pool_operations.ts";
+import { PoolModel, type PoolOperation } from "@dmalab/kernel_tree/oracle";
 import type { Difference } from "../difference.ts";
 import { compareFields, NO_INIT, type TraceLine } from "./iova_trace.ts";
 

@@ -1,10 +1,9 @@
 /** What the registry's own examples show: whole statements, and values that a parameter is given. */
-import { BUILTINS } from "../../../lang/builtins/mod.ts";
-import { SourceFile } from "../../../lang/source.ts";
-import { isDeclaration } from "../../../lang/syntax/tree/statement_kinds.ts";
-import { parse } from "../../../lang/syntax/parse.ts";
-import type { CallExpression } from "../../../lang/syntax/tree/ast.ts";
-import type { MethodSpec, TypeSpec } from "../../../lang/values/spec.ts";
+import { BUILTINS } from "@dmalab/lang/builtins";
+import { SourceFile } from "@dmalab/lang";
+import { type CallExpression, isDeclaration } from "@dmalab/lang/syntax/tree";
+import { parse } from "@dmalab/lang/syntax";
+import type { HandleType, MethodSpec } from "@dmalab/lang/values";
 
 /** One example: declarations first, among them its machine, then its statements, each by itself. */
 export interface ExampleScript {
@@ -19,7 +18,7 @@ export interface ArgumentCorpus {
 }
 
 /** Every method with the type it stands in. */
-export const METHODS: readonly (readonly [type: TypeSpec, method: MethodSpec])[] = [
+export const METHODS: readonly (readonly [type: HandleType, method: MethodSpec])[] = [
   ...BUILTINS.types.values(),
 ].flatMap((type) => type.methods.map((method) => [type, method] as const));
 

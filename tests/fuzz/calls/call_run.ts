@@ -2,13 +2,12 @@
  * Plays sessions of generated calls, and holds every text that comes of them to one rule: it is
  * neither a bug of dmalab nor nonsense.
  */
-import { BUG_CODE } from "../../../lang/diagnostics/bug.ts";
-import { renderDiagnostic } from "../../../lang/diagnostics/render.ts";
-import { LoadError } from "../../../lang/syntax/load_files.ts";
-import { Session } from "../../../lang/run/session.ts";
-import type { FeedResult } from "../../../lang/run/session_types.ts";
-import { BUILTINS } from "../../../lang/builtins/mod.ts";
-import { auditedRegistry } from "../../../lang/testing/audited.ts";
+import { BUG_CODE, renderDiagnostic } from "@dmalab/lang/diagnostics";
+import { LoadError } from "@dmalab/lang/syntax";
+import type { InputResult } from "@dmalab/lang/run";
+import { RunSession } from "@dmalab/lang/run/session";
+import { BUILTINS } from "@dmalab/lang/builtins";
+import { auditedRegistry } from "@dmalab/lang/testing";
 import { Choices } from "../choices.ts";
 import type { ArgumentCorpus } from "./argument_corpus.ts";
 import { type CallInput, CallScript } from "./call_script.ts";
@@ -101,7 +100,7 @@ class Nonsense extends Error {}
 
 function count(
   { builtin }: CallInput,
-  { diagnostics, failure }: FeedResult,
+  { diagnostics, failure }: InputResult,
   tally: CallTally,
 ): void {
   if (builtin === null) return;
@@ -116,18 +115,18 @@ function noteNames(
   script: CallScript,
   { session }: Player,
   { variable }: CallInput,
-  { failure, newMachine, values }: FeedResult,
+  { failure, newMachine, values }: InputResult,
 ): void {
   if (failure === null && variable !== null && values.length > 0) {
     script.note(variable, values.at(-1)!.value);
   }
-  if (newMachine) { for (const [name, value] of session.world.globals) script.note(name, value); }
+  if (newMachine) { for (const [name, value] of session.machine.globals) script.note(name, value); }
 }
 
 /** One session, and every text that it gave. */
 class Player {
   readonly #lines: string[] = [];
-  readonly session = new Session({
+  readonly session = new RunSession({
     registry: auditedRegistry(BUILTINS),
     loader: { load: (path) => new LoadError("not_found", `Cannot find the file "${path}"`) },
     limits: LIMITS,
@@ -140,9 +139,9 @@ class Player {
   });
 
   /** Does one input. @throws {Nonsense} */
-  feed(text: string): FeedResult {
+  feed(text: string): InputResult {
     this.#lines.length = 0;
-    let result: FeedResult;
+    let result: InputResult;
     try {
       result = this.session.feed(text);
     } catch (error) {
@@ -153,7 +152,7 @@ class Player {
     return result;
   }
 
-  #problemOf({ diagnostics, failure, incomplete, undone, values }: FeedResult, text: string) {
+  #problemOf({ diagnostics, failure, incomplete, undone, values }: InputResult, text: string) {
     if (incomplete) return `wants more input after ${text}`;
     const bug = diagnostics.find(({ code }) => code === BUG_CODE);
     if (bug !== undefined) return bug.message;

@@ -1,10 +1,8 @@
 /** The inputs of one session: a machine, then calls of builtins and looks at what they gave. */
-import { BUILTINS } from "../../../lang/builtins/mod.ts";
-import type { Kind, ParameterSpec } from "../../../lang/values/spec.ts";
-import { typeChain } from "../../../lang/values/types.ts";
-import type { Value } from "../../../lang/values/value.ts";
-import { FAULT_POINTS } from "../../../runtime/faults.ts";
-import { KERNEL_NAMES } from "../../../runtime/kernels/kernels.ts";
+import { BUILTINS } from "@dmalab/lang/builtins";
+import { type ParameterSpec, type Type, typeChain, type Value } from "@dmalab/lang/values";
+import { FAULT_POINTS } from "@dmalab/runtime";
+import { KERNEL_NAMES } from "@dmalab/runtime/kernels";
 import type { Choices } from "../choices.ts";
 import { type ArgumentCorpus, METHODS } from "./argument_corpus.ts";
 import { randomMachine } from "./random_machine.ts";
@@ -25,7 +23,7 @@ interface Callee {
   readonly type: string | null;
   readonly name: string;
   readonly parameters: readonly ParameterSpec[];
-  readonly result: Kind;
+  readonly result: Type;
 }
 
 const CALLEES: readonly Callee[] = [

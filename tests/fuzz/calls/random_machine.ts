@@ -1,11 +1,11 @@
 /** Random machine blocks, written from the schema: a new key or kind of device is among them at once. */
-import { type BlockSpec, MACHINE_SCHEMA, type ValueShape } from "../../../lang/machine/schema.ts";
-import { QUIRK_NAMES } from "../../../runtime/kernels/quirks.ts";
-import type { NumberShape } from "../../../runtime/settings.ts";
+import { type BlockSpec, MACHINE_SCHEMA, type ValueShape } from "@dmalab/lang/machine";
+import { QUIRK_NAMES } from "@dmalab/runtime/kernels";
+import type { NumberShape } from "@dmalab/runtime";
 import type { Choices } from "../choices.ts";
 
 /** Blocks inside each other; a tree of ports is no deeper than its devices need. */
-const MOST_DEEP = 5;
+const MAX_DEEP = 5;
 /** A machine with much of everything takes long to build: numbers rarely go beyond these. */
 const USUAL_LARGEST: Readonly<Record<NumberShape["kind"], number>> = {
   int: 64,
@@ -27,7 +27,7 @@ export function randomMachine(choices: Choices): string {
     const settings = spec.settings
       .filter((row) => "leftOut" in row && row.leftOut === null || choices.oneIn(12))
       .map((row) => `${row.key} = ${settingText(row.shape, choices)}`);
-    const children = depth >= MOST_DEEP ? [] : spec.children.flatMap((keyword) => {
+    const children = depth >= MAX_DEEP ? [] : spec.children.flatMap((keyword) => {
       const child = MACHINE_SCHEMA.block(keyword);
       const often = keyword === "pci" || keyword === "iommu" || keyword === "root_port";
       const count = child.named ? choices.below(often ? 3 : 2) : often || choices.oneIn(3) ? 1 : 0;

@@ -2,18 +2,23 @@
  * Texts of values by kind: usual ones, hostile ones, what a machine has given before, and what the
  * registry says would give one.
  */
-import { BUILTINS } from "../../../lang/builtins/mod.ts";
-import { kindOf } from "../../../lang/values/kinds.ts";
-import type { FunctionSpec, Kind, ParameterSpec } from "../../../lang/values/spec.ts";
-import { kindOfType, typeChain } from "../../../lang/values/types.ts";
-import type { Value } from "../../../lang/values/value.ts";
+import { BUILTINS } from "@dmalab/lang/builtins";
+import {
+  type FunctionSpec,
+  type ParameterSpec,
+  type Type,
+  typeChain,
+  typeOf,
+  typeOfHandles,
+  type Value,
+} from "@dmalab/lang/values";
 import type { Choices } from "../choices.ts";
 import { type ArgumentCorpus, METHODS } from "./argument_corpus.ts";
 
-type PlainKind = Exclude<Kind, "any" | "nothing" | `@${string}`>;
+type PlainKind = Exclude<Type, "any" | "nothing" | `@${string}`>;
 
 /** Calls inside each other in one argument. */
-const MOST_NESTED = 2;
+const MAX_NESTED = 2;
 const SHARED = "[[1, 2], [1, 2]].map(x => [x, x, x])";
 
 /** Places: page 0, odd ones, borders of what is 32 bits wide and of what memory may be, and beyond. */
@@ -105,28 +110,28 @@ const PLAIN_KINDS = Object.keys(TEXTS) as PlainKind[];
 /** A variable of the session and what it holds; things stay in it when they are long gone. */
 interface Variable {
   readonly name: string;
-  readonly kind: Kind;
+  readonly type: Type;
 }
 
 /** Fields by the kind they give, with the type that has them. */
 const FIELDS_BY_KIND = fieldsByKind();
 const FUNCTIONS_BY_RESULT = Map.groupBy(BUILTINS.functions.values(), ({ result }) => result);
 /** A thing of a type is one of each type that it extends, too. */
-const KINDS_OF_TYPE: ReadonlyMap<Kind, readonly Kind[]> = new Map(
+const KINDS_OF_TYPE: ReadonlyMap<Type, readonly Type[]> = new Map(
   [...BUILTINS.types.values()].map((
     type,
-  ) => [kindOfType(type), [...typeChain(type)].map(kindOfType)]),
+  ) => [typeOfHandles(type), [...typeChain(type)].map(typeOfHandles)]),
 );
 const METHODS_BY_RESULT = Map.groupBy(METHODS, ([, { result }]) => result);
 
-function fieldsByKind(): ReadonlyMap<Kind, readonly (readonly [type: string, field: string])[]> {
+function fieldsByKind(): ReadonlyMap<Type, readonly (readonly [type: string, field: string])[]> {
   const fields = [...BUILTINS.types.values()].flatMap((type) =>
-    type.fields().map(({ kind, name }) => ({ kind, of: [type.name, name] as const }))
+    type.fields().map(({ type: kind, name }) => ({ type: kind, of: [type.name, name] as const }))
   );
   return new Map(
-    [...Map.groupBy(fields, ({ kind }) => kind)].map((
-      [kind, all],
-    ) => [kind, all.map(({ of }) => of)]),
+    [...Map.groupBy(fields, ({ type }) => type)].map((
+      [type, all],
+    ) => [type, all.map(({ of }) => of)]),
   );
 }
 
@@ -142,7 +147,7 @@ export class ValueTexts {
 
   /** What a variable or a name of the machine holds from now on. */
   note(name: string, value: Value): void {
-    this.#variables.set(name, { name, kind: kindOf(value) });
+    this.#variables.set(name, { name, type: typeOf(value) });
   }
 
   /** Any variable, or null when there is none. */
@@ -152,18 +157,18 @@ export class ValueTexts {
   }
 
   /** A value of a kind: most of the time one that fits, and else any other. */
-  of(kind: Kind, depth = MOST_NESTED): string {
+  of(type: Type, depth = MAX_NESTED): string {
     const { choices } = this;
-    if (kind === "nothing") return "none";
-    if (kind === "any" || choices.oneIn(this.tame ? 200 : 20)) return this.#anything(depth);
-    const known = this.tame && !choices.oneIn(4) ? this.#known(kind) : null;
+    if (type === "nothing") return "none";
+    if (type === "any" || choices.oneIn(this.tame ? 200 : 20)) return this.#anything(depth);
+    const known = this.tame && !choices.oneIn(4) ? this.#known(type) : null;
     if (known !== null) return known;
     return choices.way([
-      () => this.#known(kind) ?? this.#made(kind, depth),
-      () => this.#known(kind) ?? this.#literal(kind, depth),
-      () => this.#fieldOf(kind) ?? this.#literal(kind, depth),
-      () => this.#literal(kind, depth),
-      () => this.#made(kind, depth),
+      () => this.#known(type) ?? this.#made(type, depth),
+      () => this.#known(type) ?? this.#literal(type, depth),
+      () => this.#fieldOf(type) ?? this.#literal(type, depth),
+      () => this.#literal(type, depth),
+      () => this.#made(type, depth),
     ]);
   }
 
@@ -191,19 +196,19 @@ export class ValueTexts {
   method(type: string, name: string, parameters: readonly ParameterSpec[], depth: number): string {
     const kind = BUILTINS.types.has(type) && !PLAIN_KINDS.includes(type as PlainKind)
       ? `@${type}` as const
-      : type as Kind;
+      : type as Type;
     const target = this.of(kind, depth);
     const whole = /^[\w.]+$|^[[("]/.test(target) ? target : `(${target})`;
     return `${whole}.${name}(${this.arguments(name, parameters, depth)})`;
   }
 
-  #argument(callee: string, { doc, kind, name }: ParameterSpec, depth: number): string {
+  #argument(callee: string, { doc, type, name }: ParameterSpec, depth: number): string {
     const { choices } = this;
     const shown = this.corpus.given.get(`${callee}.${name}`);
     if (shown !== undefined && (this.tame ? !choices.oneIn(3) : choices.oneIn(3))) {
       return choices.pick(shown);
     }
-    const wanted = typeof kind === "string" ? kind : choices.pick(kind);
+    const wanted = typeof type === "string" ? type : choices.pick(type);
     if (wanted === "word" && !choices.oneIn(5)) {
       const named = doc.match(/\w+/g)?.filter((word) => BUILTINS.words.has(word)) ?? [];
       if (named.length > 0) return choices.pick(named);
@@ -219,35 +224,35 @@ export class ValueTexts {
   }
 
   /** A variable that holds a value of a kind. */
-  #known(kind: Kind): string | null {
-    const fitting = [...this.#variables.values()].filter(({ kind: own }) =>
-      own === kind || KINDS_OF_TYPE.get(own)?.includes(kind)
+  #known(type: Type): string | null {
+    const fitting = [...this.#variables.values()].filter(({ type: own }) =>
+      own === type || KINDS_OF_TYPE.get(own)?.includes(type)
     );
     return fitting.length === 0 ? null : this.choices.pick(fitting).name;
   }
 
   /** A field of that kind of a variable that has one. */
-  #fieldOf(kind: Kind): string | null {
-    const candidates = (FIELDS_BY_KIND.get(kind) ?? []).flatMap(([type, field]) => {
+  #fieldOf(type: Type): string | null {
+    const candidates = (FIELDS_BY_KIND.get(type) ?? []).flatMap(([type, field]) => {
       const holder = this.#known(`@${type}`);
       return holder === null ? [] : [`${holder}.${field}`];
     });
     return candidates.length === 0 ? null : this.choices.pick(candidates);
   }
 
-  #literal(kind: Kind, depth: number): string {
+  #literal(type: Type, depth: number): string {
     const { choices } = this;
-    if (kind === "list" && choices.oneIn(3)) {
-      const items = choices.pick<Kind>(["any", "int", "size", "phys", "@buffer", "@device"]);
+    if (type === "list" && choices.oneIn(3)) {
+      const items = choices.pick<Type>(["any", "int", "size", "phys", "@buffer", "@device"]);
       return `[${choices.times(0, 4, () => this.of(items, depth - 1)).join(", ")}]`;
     }
-    if (!(kind in TEXTS)) return this.#made(kind, depth);
-    const { hostile, usual } = TEXTS[kind as PlainKind];
+    if (!(type in TEXTS)) return this.#made(type, depth);
+    const { hostile, usual } = TEXTS[type as PlainKind];
     return choices.pick(choices.oneIn(this.tame ? 10 : 2) ? hostile : usual);
   }
 
   /** A call that gives a value of a kind. */
-  #made(kind: Kind, depth: number): string {
+  #made(kind: Type, depth: number): string {
     if (depth <= 0) return this.#known(kind) ?? this.anyVariable() ?? "none";
     const { choices } = this;
     const functions = FUNCTIONS_BY_RESULT.get(kind) ?? [];

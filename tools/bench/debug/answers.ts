@@ -1,6 +1,6 @@
 /** How long a client of the debug adapter waits for answers about moments of long runs. */
 import type { DebugProtocol } from "@vscode/debugprotocol";
-import { Session } from "../../../cli/dap/session.ts";
+import { DapSession } from "@dmalab/editor/dap";
 import { type Benchmark, type BenchResult, median, rounded } from "../benchmark.ts";
 import { runDeno } from "../child.ts";
 import { cpuSeconds } from "../cpu_time.ts";
@@ -8,11 +8,11 @@ import { RECORDING_MAIN } from "../recording.ts";
 
 /** Runs of 100,000 to 180,000 events, each long in a way of its own. */
 const SCENARIOS = [
-  "benches/long_run.dma",
-  "benches/long_live.dma",
-  "benches/long_reads.dma",
-  "benches/long_calls.dma",
-  "benches/long_output.dma",
+  "tools/bench/scenarios/long_run.dma",
+  "tools/bench/scenarios/long_live.dma",
+  "tools/bench/scenarios/long_reads.dma",
+  "tools/bench/scenarios/long_calls.dma",
+  "tools/bench/scenarios/long_output.dma",
 ];
 const EVENTS = 100_000;
 const PLACES = 12;
@@ -34,7 +34,7 @@ function now(): { readonly wallMs: number; readonly cpuMs: number } {
 class Asker {
   /** Milliseconds of each answer, by request. */
   readonly times: Record<string, number[]> = {};
-  readonly #session = new Session();
+  readonly #session = new DapSession();
   readonly #waiting = new Map<string, (message: DebugProtocol.Response) => void>();
   #seq = 0;
 

@@ -1,9 +1,6 @@
 /** Latency of a full-screen debugger frame, with all panes, after a million events. */
-import { Debugger } from "../../../cli/debug/debugger.ts";
-import { FullScreen } from "../../../cli/debug/screen/full_screen.ts";
-import type { Key } from "../../../cli/terminal/keys.ts";
-import { Queue } from "../../../cli/terminal/queue.ts";
-import type { TerminalInput } from "../../../cli/terminal/terminal.ts";
+import { Debugger, FullScreen } from "@dmalab/cli/debug";
+import { type KeyPress, Queue, type TerminalInput } from "@dmalab/cli/terminal";
 import { median, plainBenchmark } from "../benchmark.ts";
 import { measureInChild } from "../child.ts";
 import { RECORDING_MAIN, recordReads } from "../recording.ts";
@@ -42,7 +39,7 @@ class Presser {
   }
 
   /** Presses keys and waits until all is drawn. */
-  press(...keys: readonly Key[]): Promise<void> {
+  press(...keys: readonly KeyPress[]): Promise<void> {
     const drawn = new Promise<void>((resolve) => this.#drawn = resolve);
     for (const key of keys) this.#inputs.push({ kind: "key", key });
     return drawn;
@@ -54,8 +51,8 @@ class Presser {
 
   /** Leaves the debugger alone until it has prepared looks, as a person does who looks. */
   async rest(): Promise<void> {
-    const { recording } = this.tool.place;
-    while (recording.reruns.prepare(recording.last, this.tool.place.at)) {
+    const { recording } = this.tool.cursor;
+    while (recording.replays.prepare(recording.last, this.tool.cursor.position)) {
       await new Promise((resolve) => setTimeout(resolve));
     }
   }
@@ -66,12 +63,12 @@ class Presser {
   }
 }
 
-const ENTER: Key = { name: "enter", text: "" };
-const LEFT: Key = { name: "left", text: "" };
-const REDRAW: Key = { name: "ctrl-l", text: "" };
+const ENTER: KeyPress = { name: "enter", text: "" };
+const LEFT: KeyPress = { name: "left", text: "" };
+const REDRAW: KeyPress = { name: "ctrl-l", text: "" };
 
 /** Milliseconds from a key to the frame that it leads to: the median of some, each at another event. */
-async function measure(key: Key, expected: (seq: number) => number): Promise<number> {
+async function measure(key: KeyPress, expected: (seq: number) => number): Promise<number> {
   const presser = new Presser();
   const times: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {
@@ -81,8 +78,8 @@ async function measure(key: Key, expected: (seq: number) => number): Promise<num
     const startMs = performance.now();
     await presser.press(key);
     times.push(performance.now() - startMs);
-    const { at } = presser.tool.place;
-    if (at.seq !== expected(seq)) throw new Error(`Unexpected position: ${at.seq}`);
+    const { position } = presser.tool.cursor;
+    if (position.seq !== expected(seq)) throw new Error(`Unexpected position: ${position.seq}`);
     if (presser.frameBytes < 500) throw new Error(`A frame of ${presser.frameBytes} bytes`);
   }
   await presser.leave();

@@ -5,14 +5,14 @@
  * one bundle. `start.checkout` is the same scenario in this project, from some three hundred sources.
  */
 import { join } from "node:path";
-import { initFolder } from "../../../cli/init/init_folder.ts";
+import { initFolder } from "@dmalab/cli/init";
 import { buildPackage } from "../../package/build_package.ts";
 import type { Benchmark, BenchResult } from "../benchmark.ts";
 import { PROJECT, runDeno } from "../child.ts";
 import { measureStart, timed } from "./pairs.ts";
 
 const EMPTY = join(PROJECT, "tools/bench/start/empty.ts");
-const SCENARIO = "benches/start.dma";
+const SCENARIO = "tools/bench/scenarios/start.dma";
 
 /** A scenario in a folder against an empty file there. */
 function measureScenario(name: string, folder: string, scenario: string): Promise<BenchResult> {

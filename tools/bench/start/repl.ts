@@ -6,7 +6,7 @@
  * there from the beginning, in a pipe: nothing can be loaded beside it.
  */
 import { buildPackage } from "../../package/build_package.ts";
-import { FIRST_PROMPT } from "../../../cli/repl/prompts.ts";
+import { FIRST_PROMPT } from "@dmalab/cli/repl";
 import type { Benchmark, BenchResult } from "../benchmark.ts";
 import { PROJECT } from "../child.ts";
 import { measureStart, timed } from "./pairs.ts";

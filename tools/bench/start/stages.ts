@@ -69,7 +69,7 @@ export const START_STAGES: Benchmark = {
       if (problem !== null) throw new Error(problem);
       // As in a folder of scenarios: it is the root.
       Deno.writeTextFileSync(join(folder, "deno.json"), "{}\n");
-      Deno.copyFileSync(join(PROJECT, "benches/start.dma"), join(folder, SCENARIO));
+      Deno.copyFileSync(join(PROJECT, "tools/bench/scenarios/start.dma"), join(folder, SCENARIO));
       const runs = PROGRAMS.map((): Stages[] => []);
       for (let round = -WARM_UPS; round < ROUNDS; round++) {
         for (const [index, program] of PROGRAMS.entries()) {

@@ -4,12 +4,11 @@
  */
 // First of all imports: the times at which modules run separate the stages.
 import { BEGUN_MS, nowMs } from "./clock.ts";
-import { parse } from "../../../lang/syntax/parse.ts";
-import { SourceFile } from "../../../lang/source.ts";
-import { runProgramWith } from "../../../lang/run/runner.ts";
-import { buildTestWorld } from "../../../lang/run/test_machine.ts";
-import { DEFAULT_LIMITS } from "../../../lang/values/limits.ts";
-import { readScenario } from "../../../cli/scenario/load_scenario.ts";
+import { parse } from "@dmalab/lang/syntax";
+import { SourceFile } from "@dmalab/lang";
+import { buildTestMachine, runProgramWith } from "@dmalab/lang/run";
+import { DEFAULT_LIMITS } from "@dmalab/lang/values";
+import { readScenario } from "@dmalab/cli/scenario";
 
 /** Runs a scenario. @returns When each stage ended. */
 function timeStages(path: string): readonly (readonly [stage: string, ms: number])[] {
@@ -22,7 +21,7 @@ function timeStages(path: string): readonly (readonly [stage: string, ms: number
   if (!("program" in opened) || opened.program === null) throw new Error("The scenario is wrong");
   ended("scenario");
   const { program } = opened;
-  buildTestWorld(program, program.machine.config, {
+  buildTestMachine(program, program.machine.config, {
     record: false,
     limits: DEFAULT_LIMITS,
     output: { write: () => {} },

@@ -10,8 +10,8 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { DENO_VERSION } from "../../../cli/package_version.ts";
-import { PERMISSIONS, permissionsOf } from "../../../cli/permissions.ts";
+import { PERMISSIONS, permissionsOf } from "@dmalab/cli/permissions";
+import { DENO_VERSION } from "@dmalab/cli/package_version";
 
 const OWN = dirname(fileURLToPath(import.meta.url));
 const OPTIONS = ["--no-prompt", "--no-remote", "--no-npm", "--no-config", "--no-lock"];

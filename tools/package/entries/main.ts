@@ -1,4 +1,4 @@
 /** The command line, on Deno: what the launcher starts, or `deno install -g`. */
-import { runMain } from "../../../cli/main.ts";
+import { runMain } from "@dmalab/cli";
 
 await runMain();

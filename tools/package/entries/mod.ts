@@ -1,3 +1,3 @@
 /** The library, `dmalab`. */
 
-export * from "../../../mod.ts";
+export * from "dmalab";

@@ -1,3 +1,3 @@
 /** Runs that are kept, `dmalab/recording`. */
 
-export * from "../../../recording.ts";
+export * from "dmalab/recording";

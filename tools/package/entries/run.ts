@@ -1,2 +1,2 @@
 /** What every `*.dma` resolves to: `deno run -R=. scenario.dma`. */
-import "../../../cli/run_main.ts";
+import "@dmalab/cli/run_main";

@@ -1,2 +1,2 @@
 /** Does jobs beside others: `--jobs` of `test`, `hunt` and `bench`. */
-import "../../../cli/jobs/worker.ts";
+import "@dmalab/cli/jobs/worker";

@@ -1,5 +1,5 @@
 /** Resolves what a command says about its buffers: data pointer and metadata pointer. */
-import { type Bytes, foldedHigh } from "../../../../runtime/address.ts";
+import { type Bytes, foldedHigh } from "@dmalab/runtime";
 import type { HostPort } from "../host_port.ts";
 import { PrpWalk } from "./prp_walk.ts";
 import type { RangeList } from "./range_list.ts";

@@ -1,5 +1,5 @@
 /** A set of integers kept as disjoint ranges, for what is too large to be kept one by one. */
-import { invariant } from "../../../../runtime/errno.ts";
+import { invariant } from "@dmalab/runtime";
 export class ExtentSet {
   /** First member of each range, ascending. */
   readonly #starts: number[] = [];

@@ -5,9 +5,7 @@
  * slot. Every read or write of blocks looks its first block up; one that is not there is entered.
  * What is there is never needed, so that losing the memory costs time only.
  */
-import { invariant } from "../../../../runtime/errno.ts";
-import { type Bytes, type DmaAddr, foldedHigh } from "../../../../runtime/address.ts";
-import { eventId } from "../../../../runtime/event_vocabulary.ts";
+import { type Bytes, type DmaAddr, eventId, foldedHigh, invariant } from "@dmalab/runtime";
 import type { HostPort } from "../host_port.ts";
 import { PAGE_BYTES, STATUS, WIDE_HALF } from "../specification.ts";
 
@@ -42,7 +40,7 @@ interface Chunk {
   readonly sizeBytes: Bytes;
 }
 
-export class HostMemoryBuffer {
+export class ControllerHostMemory {
   readonly #host: HostPort;
   readonly #needs: HostMemoryNeeds;
   readonly #bytes = new Uint8Array(ENTRY_BYTES);

@@ -1,13 +1,13 @@
 /** What the controller does with memory that the host lends it (Base Specification 1.4, 5.21.1.13 and 8.9). */
 import { assertEquals } from "@std/assert";
 import { STATUS } from "../_status.ts";
-import { VirtualClock } from "../../../../runtime/time/clock.ts";
-import { DmaDevice } from "../../../../runtime/dma/device/device.ts";
-import { EventStream, type MachineEvent } from "../../../../runtime/events.ts";
+import { VirtualClock } from "@dmalab/runtime/time";
+import { DmaDevice } from "@dmalab/runtime/dma";
+import { EventStream, type MachineEvent } from "@dmalab/runtime";
 import { FlatMemory } from "../_rig.ts";
 import { HostPort } from "../host_port.ts";
 import {
-  HostMemoryBuffer,
+  ControllerHostMemory,
   type HostMemoryGrant,
   type HostMemoryNeeds,
 } from "./host_memory_buffer.ts";
@@ -33,7 +33,7 @@ function bench(needs: Partial<HostMemoryNeeds> = {}) {
     const { dma, hit } = (event as MachineEvent<"nvme.host_memory">).fields;
     looked.push([dma, hit]);
   }, ["nvme.host_memory"]);
-  const buffer = new HostMemoryBuffer(new HostPort(events, new DmaDevice("ssd"), memory), {
+  const buffer = new ControllerHostMemory(new HostPort(events, new DmaDevice("ssd"), memory), {
     ...NEEDS,
     ...needs,
   });

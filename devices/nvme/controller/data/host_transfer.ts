@@ -5,16 +5,15 @@
  * after it is accessed. A range goes in pieces of at most 1 MiB, so that the controller's own
  * memory stays bounded whatever the command asks for.
  */
-import { alignUp, type Bytes, type DmaAddr, MIB } from "../../../../runtime/address.ts";
+import { alignUp, type Bytes, type DmaAddr, eventId, MIB } from "@dmalab/runtime";
 import {
   directionWord,
   DMA_FROM_DEVICE,
   DMA_TO_DEVICE,
   type DmaDirection,
-} from "../../../../runtime/dma/attributes.ts";
-import type { PageMaker } from "../../../../runtime/dma/device/bus_access.ts";
-import { eventId } from "../../../../runtime/event_vocabulary.ts";
-import type { MemoryPage } from "../../../../runtime/memory/physical_memory.ts";
+  type PageMaker,
+} from "@dmalab/runtime/dma";
+import type { MemoryPage } from "@dmalab/runtime/memory";
 import type { HostPort } from "../host_port.ts";
 import type { PatternStore } from "../media/pattern_store.ts";
 import type { RangeList } from "./range_list.ts";

@@ -3,8 +3,8 @@
  *
  * What a command finds at an address in it never goes out to the bus: the controller knows its own.
  */
-import type { Bytes, PhysAddr } from "../../../../runtime/address.ts";
-import type { PhysicalMemory } from "../../../../runtime/memory/physical_memory.ts";
+import type { Bytes, PhysAddr } from "@dmalab/runtime";
+import type { PhysicalMemory } from "@dmalab/runtime/memory";
 import type { LocalMemoryRegisters } from "../registers.ts";
 
 export interface LocalMemorySettings {
@@ -22,7 +22,7 @@ export interface LocalMemorySettings {
 const SMALLEST_UNIT_BYTES = 4096;
 const UNIT_STEP = 16;
 /** CMBSZ holds twenty bits of units. */
-const MOST_UNITS = 2 ** 20 - 1;
+const MAX_UNITS = 2 ** 20 - 1;
 
 const SUBMISSION_QUEUES = 0x1; // SQS
 const READ_DATA = 0x8; // RDS
@@ -53,7 +53,7 @@ export class LocalMemory implements LocalMemoryRegisters {
     const { sizeBytes, submissionQueues } = this.#settings;
     let unit = 0;
     let units = sizeBytes / SMALLEST_UNIT_BYTES;
-    while (units > MOST_UNITS || (units % UNIT_STEP === 0 && units > UNIT_STEP)) {
+    while (units > MAX_UNITS || (units % UNIT_STEP === 0 && units > UNIT_STEP)) {
       units = Math.floor(units / UNIT_STEP);
       unit++;
     }

@@ -1,7 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { GIB, KIB, MIB, type PhysAddr } from "../../../../runtime/address.ts";
-import { layOutMemory } from "../../../../runtime/memory/layout.ts";
-import { PhysicalMemory } from "../../../../runtime/memory/physical_memory.ts";
+import { GIB, KIB, MIB, type PhysAddr } from "@dmalab/runtime";
+import { layOutMemory, PhysicalMemory } from "@dmalab/runtime/memory";
 import { LocalMemory } from "./local_memory.ts";
 
 const BASE = 0x10_0000 as PhysAddr;

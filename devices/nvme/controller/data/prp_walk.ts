@@ -6,8 +6,7 @@
  * inside a page. A list page whose last entry is reached while more than one page of data is left
  * continues where that entry points (Base Specification 1.4, 4.3).
  */
-import { type Bytes, foldedHigh } from "../../../../runtime/address.ts";
-import { viewOf, zeros } from "../../../../runtime/zeros.ts";
+import { type Bytes, foldedHigh, viewOf, zeros } from "@dmalab/runtime";
 import type { HostPort } from "../host_port.ts";
 import type { RangeList } from "./range_list.ts";
 import { PAGE_BYTES, PRP_ENTRY_BYTES, STATUS, WIDE_HALF } from "../specification.ts";

@@ -1,6 +1,5 @@
 /** Ranges of device addresses: what a data pointer resolves to. Reused, so that none is made. */
-import type { Bytes, DmaAddr } from "../../../../runtime/address.ts";
-import { zeros } from "../../../../runtime/zeros.ts";
+import { type Bytes, type DmaAddr, zeros } from "@dmalab/runtime";
 
 const INITIAL_RANGES = 64;
 

@@ -7,8 +7,7 @@
  * a transfer of metadata ends in the rest does not matter, as the captured controller had it
  * (Base Specification 1.4, 4.4; the statuses of 4.6.1.2.1; tests/golden/defects, ptover_none).
  */
-import { type Bytes, foldedHigh } from "../../../../runtime/address.ts";
-import { viewOf, zeros } from "../../../../runtime/zeros.ts";
+import { type Bytes, foldedHigh, viewOf, zeros } from "@dmalab/runtime";
 import type { HostPort } from "../host_port.ts";
 import type { RangeList } from "./range_list.ts";
 import { PAGE_BYTES, SGL_DESCRIPTOR_BYTES, SGL_TYPE, STATUS, WIDE_HALF } from "../specification.ts";

@@ -1,9 +1,9 @@
 /** How far addresses of SGLs reach, what each walk begins with, and how many descriptors it takes (NVM Express 1.4, 4.4). */
 import { assertEquals } from "@std/assert";
 import { STATUS } from "../_status.ts";
-import { VirtualClock } from "../../../../runtime/time/clock.ts";
-import { DmaDevice } from "../../../../runtime/dma/device/device.ts";
-import { EventStream, type MachineEvent } from "../../../../runtime/events.ts";
+import { VirtualClock } from "@dmalab/runtime/time";
+import { DmaDevice } from "@dmalab/runtime/dma";
+import { EventStream, type MachineEvent } from "@dmalab/runtime";
 import { commandBytes } from "../../command_bytes.ts";
 import { FlatMemory } from "../_rig.ts";
 import { HostPort } from "../host_port.ts";

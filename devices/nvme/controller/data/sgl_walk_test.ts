@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
-import { VirtualClock } from "../../../../runtime/time/clock.ts";
-import { DmaDevice } from "../../../../runtime/dma/device/device.ts";
-import { EventStream, type MachineEvent } from "../../../../runtime/events.ts";
+import { VirtualClock } from "@dmalab/runtime/time";
+import { DmaDevice } from "@dmalab/runtime/dma";
+import { EventStream, type MachineEvent } from "@dmalab/runtime";
 import { commandBytes } from "../../command_bytes.ts";
 import { FlatMemory } from "../_rig.ts";
 import { HostPort } from "../host_port.ts";

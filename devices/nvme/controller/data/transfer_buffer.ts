@@ -4,7 +4,7 @@
  * The same bytes can be written as 64-bit words, which is what makes producing a fresh disk's
  * content cheap (`pattern_store.ts`).
  */
-import type { Bytes } from "../../../../runtime/address.ts";
+import type { Bytes } from "@dmalab/runtime";
 
 /** Memory that a store's content goes to: the controller's own, or a page of the host's. */
 export interface StoreTarget {

@@ -1,6 +1,5 @@
 /** The medium of a disk: blocks, and the metadata that goes with each. */
-import type { Bytes } from "../../../../runtime/address.ts";
-import type { HostBudget } from "../../../../runtime/host_budget.ts";
+import type { Bytes, HostBudget } from "@dmalab/runtime";
 import { PatternStore } from "./pattern_store.ts";
 
 /** Tag of a fresh disk's data: the 8 bytes at byte x hold 0x5A00_0000_0000_0000 + x. */

@@ -10,11 +10,8 @@
  * top bits spell, exactly, for every x below 2^52. One addition then makes 8 bytes at once.
  * Typed arrays have the host's byte order, which is little-endian wherever this runs.
  */
-import type { Bytes } from "../../../../runtime/address.ts";
-import { invariant } from "../../../../runtime/errno.ts";
-import type { HostBudget } from "../../../../runtime/host_budget.ts";
-import { fillSeries, type MemoryPage } from "../../../../runtime/memory/physical_memory.ts";
-import { sameBytes } from "../../../../runtime/memory/same_bytes.ts";
+import { type Bytes, type HostBudget, invariant } from "@dmalab/runtime";
+import { fillSeries, type MemoryPage, sameBytes } from "@dmalab/runtime/memory";
 import { ExtentSet } from "../data/extent_set.ts";
 import { type StoreTarget, TransferBuffer } from "../data/transfer_buffer.ts";
 
@@ -29,7 +26,7 @@ const CHUNK_WORDS = CHUNK_BYTES / WORD_BYTES;
 const EXTENT_BYTES = 32;
 
 /** A store's most: from there on `tag + x` is not exact. */
-export const MOST_BYTES: Bytes = 2 ** 52;
+export const MAX_PATTERN_BYTES: Bytes = 2 ** 52;
 
 export class PatternStore {
   readonly capacityBytes: Bytes;
@@ -45,12 +42,12 @@ export class PatternStore {
 
   /**
    * @param tagHigh The upper 32 bits of the tag: below 2^31, its lower 20 bits zero.
-   * @param capacityBytes At most {@linkcode MOST_BYTES}.
+   * @param capacityBytes At most {@linkcode MAX_PATTERN_BYTES}.
    * @param budget What the store's own memory is taken from.
    */
   constructor(tagHigh: number, capacityBytes: Bytes, budget: HostBudget) {
     invariant(tagHigh % 2 ** 20 === 0 && tagHigh < 2 ** 31, `Tag 0x${tagHigh.toString(16)}`);
-    invariant(capacityBytes <= MOST_BYTES, `Capacity ${capacityBytes}`);
+    invariant(capacityBytes <= MAX_PATTERN_BYTES, `Capacity ${capacityBytes}`);
     this.capacityBytes = capacityBytes;
     this.#budget = budget;
     this.#base = 2 ** (tagHigh / 2 ** 20 - 1023);

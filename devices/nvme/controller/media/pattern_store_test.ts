@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { HostBudget, MemoryLimitError } from "../../../../runtime/host_budget.ts";
+import { HostBudget, MemoryLimitError } from "@dmalab/runtime";
 import { PatternStore } from "./pattern_store.ts";
 
 const TAG = 0x5a00_0000;

@@ -1,10 +1,10 @@
 /**
  * Fills in a command but for its data pointer.
  *
- * @see behaviour/nvme.md 5.2, byte offsets
+ * @see rules/nvme.md 5.2, byte offsets
  */
-import { BIO_FLAG } from "../../../../runtime/block/bio.ts";
-import { InvariantError } from "../../../../runtime/errno.ts";
+import { BIO_FLAG } from "@dmalab/runtime/block";
+import { InvariantError } from "@dmalab/runtime";
 import { setU64 } from "./fields.ts";
 import type { Iod } from "./iod.ts";
 import type { NvmeRequest } from "./nvme_request.ts";

@@ -1,6 +1,6 @@
 /** A decoded command: the 64 bytes with the lists they point to. */
-import type { Bytes, DmaAddr, PhysAddr } from "../../../../runtime/address.ts";
-import type { PhysicalMemory } from "../../../../runtime/memory/physical_memory.ts";
+import type { Bytes, DmaAddr, PhysAddr } from "@dmalab/runtime";
+import type { PhysicalMemory } from "@dmalab/runtime/memory";
 import { getU64, readListedAddress } from "./fields.ts";
 import type { Iod } from "./iod.ts";
 import {

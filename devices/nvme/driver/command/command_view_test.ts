@@ -1,8 +1,8 @@
 /** A decoded command: each field at its offset (NVM Express 1.4, 4.2), and the lists it points to. */
 import { assertEquals } from "@std/assert";
-import { addressDigits, type DmaAddr } from "../../../../runtime/address.ts";
+import { addressDigits, type DmaAddr } from "@dmalab/runtime";
 import { commandBytes } from "../../command_bytes.ts";
-import { DriverRig, pages, type RigOptions, scattered, vec } from "../../_driver_rig.ts";
+import { DriverRig, type DriverRigOptions, pages, scattered, vec } from "../../_driver_rig.ts";
 import { NvmeCommandView, type SglDescriptor } from "./command_view.ts";
 
 const address = (value: number) => value as DmaAddr;
@@ -50,7 +50,7 @@ Deno.test("the command's own descriptor is the list where there is no other (NVM
 });
 
 /** The command of a read that has ended. */
-function commandOf(options: RigOptions, vecs: ReturnType<typeof pages>): NvmeCommandView {
+function commandOf(options: DriverRigOptions, vecs: ReturnType<typeof pages>): NvmeCommandView {
   const rig = new DriverRig(options);
   const request = rig.read(vecs);
   assertEquals(request.status, "OK");

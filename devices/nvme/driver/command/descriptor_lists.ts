@@ -1,7 +1,6 @@
 /** Allocates and frees the lists that describe a request's data. */
-import { invariant } from "../../../../runtime/errno.ts";
-import type { DescriptorPool, PoolBlock } from "../../../../runtime/dma/calls/pool.ts";
-import type { EventStream } from "../../../../runtime/events.ts";
+import { type EventStream, invariant } from "@dmalab/runtime";
+import type { DescriptorPool, PoolBlock } from "@dmalab/runtime/dma";
 import { returnDescriptor, takeDescriptor } from "./descriptor_pools.ts";
 import type { DescriptorWriter } from "./descriptor_writer.ts";
 import { type Iod, IOD_FLAG } from "./iod.ts";
@@ -29,7 +28,7 @@ export function takeList(
  * Frees the lists of a request's data in chain order. Their device addresses are read back from the
  * command and from the links, each before its page goes.
  *
- * @see behaviour/nvme.md 2.6
+ * @see rules/nvme.md 2.6
  */
 export function freeDescriptors(events: EventStream, writer: DescriptorWriter, iod: Iod): void {
   const pool = iod.hasFlag(IOD_FLAG.SMALL_DESCRIPTOR) ? iod.pools.small : iod.pools.large;

@@ -1,14 +1,6 @@
 /** Where descriptor lists come from: a small and a large pool for each NUMA node. */
-import type { Bytes, DmaAddr } from "../../../../runtime/address.ts";
-import type { DmaDevice } from "../../../../runtime/dma/device/device.ts";
-import {
-  type DescriptorPool,
-  DmaPool,
-  type PoolBlock,
-} from "../../../../runtime/dma/calls/pool.ts";
-import { eventId } from "../../../../runtime/event_vocabulary.ts";
-import type { EventStream } from "../../../../runtime/events.ts";
-import type { Machine } from "../../../../runtime/machine.ts";
+import { type Bytes, type DmaAddr, eventId, type EventStream, type Machine } from "@dmalab/runtime";
+import { type DescriptorPool, type DmaDevice, DmaPool, type PoolBlock } from "@dmalab/runtime/dma";
 import { CTRL_PAGE_BYTES, SMALL_DESCRIPTOR_BYTES } from "../protocol.ts";
 
 const MEM_ALLOC = eventId("mem.alloc");
@@ -28,7 +20,7 @@ interface OwnPools extends DescriptorPools {
   readonly large: DmaPool;
 }
 
-/** The pools of each node, made when the first queue of that node is. @see behaviour/nvme.md 1 */
+/** The pools of each node, made when the first queue of that node is. @see rules/nvme.md 1 */
 export class NodePools {
   readonly #machine: Machine;
   readonly #dev: DmaDevice;

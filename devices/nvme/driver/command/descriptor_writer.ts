@@ -1,8 +1,12 @@
 /** Writes PRP entries and SGL descriptors where the device will read them, and says so. */
-import type { Bytes, DmaAddr, PhysAddr } from "../../../../runtime/address.ts";
-import { eventId } from "../../../../runtime/event_vocabulary.ts";
-import type { EventStream } from "../../../../runtime/events.ts";
-import type { PhysicalMemory } from "../../../../runtime/memory/physical_memory.ts";
+import {
+  type Bytes,
+  type DmaAddr,
+  eventId,
+  type EventStream,
+  type PhysAddr,
+} from "@dmalab/runtime";
+import type { PhysicalMemory } from "@dmalab/runtime/memory";
 import { readListedAddress } from "./fields.ts";
 import type { Iod } from "./iod.ts";
 import { PRP_BYTES, SGL_TYPE } from "../protocol.ts";

@@ -5,8 +5,8 @@ import {
   foldedHigh,
   type PhysAddr,
   realHigh,
-} from "../../../../runtime/address.ts";
-import type { PhysicalMemory } from "../../../../runtime/memory/physical_memory.ts";
+} from "@dmalab/runtime";
+import type { PhysicalMemory } from "@dmalab/runtime/memory";
 
 /** From here on the upper half makes a number that is not exact any more. */
 const WIDE_HALF = 2 ** 21;

@@ -5,12 +5,10 @@
  * A tag's record outlives the requests that use it, and not all of it is cleared in between; that
  * is how the kernel does it and where some of its defects come from.
  *
- * @see behaviour/nvme.md 2.5
+ * @see rules/nvme.md 2.5
  */
-import type { Bytes, DmaAddr } from "../../../../runtime/address.ts";
-import { DmaIovaState } from "../../../../runtime/dma/iova_state.ts";
-import type { PoolBlock } from "../../../../runtime/dma/calls/pool.ts";
-import type { Scatterlist } from "../../../../runtime/dma/scatterlist.ts";
+import type { Bytes, DmaAddr } from "@dmalab/runtime";
+import { DmaIovaState, type PoolBlock, type Scatterlist } from "@dmalab/runtime/dma";
 import type { DescriptorPools } from "./descriptor_pools.ts";
 import type { DmaVecs } from "../data/dma_vec_pool.ts";
 import { getU64, setU64 } from "./fields.ts";

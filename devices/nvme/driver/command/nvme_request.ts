@@ -1,14 +1,17 @@
 /** A request as the NVMe driver sees it: with the command it became. */
-import type { EventFields } from "../../../../runtime/event_vocabulary.ts";
-import { type Bio, BIO_FLAG } from "../../../../runtime/block/bio.ts";
-import type { QueueLimits } from "../../../../runtime/block/queue_limits.ts";
-import { BlockRequest } from "../../../../runtime/block/request.ts";
-import type { BlockOp } from "../../../../runtime/block/bio.ts";
+import type { EventFields } from "@dmalab/runtime";
+import {
+  type Bio,
+  BIO_FLAG,
+  type BlockOp,
+  BlockRequest,
+  type QueueLimits,
+} from "@dmalab/runtime/block";
 import { type CommandKeeper, keptBytes } from "./command_archive.ts";
 import { type CommandViewer, NvmeCommandView } from "./command_view.ts";
 import type { Iod } from "./iod.ts";
 
-/** How a request's data mapping ended. @see behaviour/nvme.md 2.6 */
+/** How a request's data mapping ended. @see rules/nvme.md 2.6 */
 export type UnmapRule = EventFields<"nvme.unmap">["rule"];
 
 /** @internal */

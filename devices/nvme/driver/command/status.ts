@@ -1,5 +1,5 @@
-/** NVMe status codes and what they are to the block layer. @see behaviour/nvme.md 4.2 */
-import { BLK_STS, type BlkStatus } from "../../../../runtime/errno.ts";
+/** NVMe status codes and what they are to the block layer. @see rules/nvme.md 4.2 */
+import { BLK_STS, type BlkStatus } from "@dmalab/runtime";
 
 /** Do not retry. */
 const DNR = 0x4000;

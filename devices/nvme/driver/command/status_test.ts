@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { type BlkStatusName, blkStatusName } from "../../../../runtime/errno.ts";
+import { type BlkStatusName, blkStatusName } from "@dmalab/runtime";
 import { blockStatusOf, doNotRetry } from "./status.ts";
 
 /** Rows of the table in nvme.md 4.2. */

@@ -2,17 +2,20 @@
  * Maps a request's data, describes it to the device, and undoes both, as 7.2 does: with the
  * two-step API.
  *
- * @see behaviour/nvme.md 2.1, 2.2, 2.6
+ * @see rules/nvme.md 2.1, 2.2, 2.6
  */
-import type { Bytes, DmaAddr, PhysAddr } from "../../../../runtime/address.ts";
-import { opDirection } from "../../../../runtime/block/bio.ts";
-import { BlkDma, BlkDmaIter } from "../../../../runtime/block/dma_iterator.ts";
-import type { BlockRules } from "../../../../runtime/block/block_rules.ts";
-import { DMA_ATTR } from "../../../../runtime/dma/attributes.ts";
-import type { DmaDevice } from "../../../../runtime/dma/device/device.ts";
-import { BLK_STS, type BlkStatus } from "../../../../runtime/errno.ts";
-import { type EventFields, eventId } from "../../../../runtime/event_vocabulary.ts";
-import type { Machine } from "../../../../runtime/machine.ts";
+import {
+  BLK_STS,
+  type BlkStatus,
+  type Bytes,
+  type DmaAddr,
+  type EventFields,
+  eventId,
+  type Machine,
+  type PhysAddr,
+} from "@dmalab/runtime";
+import { BlkDma, BlkDmaIter, type BlockRules, opDirection } from "@dmalab/runtime/block";
+import { DMA_ATTR, type DmaDevice } from "@dmalab/runtime/dma";
 import { freeDescriptors } from "../command/descriptor_lists.ts";
 import { DescriptorWriter } from "../command/descriptor_writer.ts";
 import type { DmaVecSource } from "./dma_vec_pool.ts";

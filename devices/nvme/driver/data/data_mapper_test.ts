@@ -1,10 +1,8 @@
-import { swiotlbConfig } from "../../../../runtime/machine_config.ts";
+import { BLK_STS, DMA_MAPPING_ERROR, type DmaAddr, swiotlbConfig } from "@dmalab/runtime";
 import { assert, assertEquals } from "@std/assert";
-import { DMA_MAPPING_ERROR, type DmaAddr } from "../../../../runtime/address.ts";
-import { BLK_STS } from "../../../../runtime/errno.ts";
-import type { QuirkName } from "../../../../runtime/kernels/quirks.ts";
-import type { PeerMapType } from "../../../../runtime/vocabulary/shared_words.ts";
-import { DriverRig, pages, type RigOptions, scattered, vec } from "../../_driver_rig.ts";
+import type { QuirkName } from "@dmalab/runtime/kernels";
+import type { PeerMapType } from "@dmalab/runtime/vocabulary";
+import { DriverRig, type DriverRigOptions, pages, scattered, vec } from "../../_driver_rig.ts";
 import { IOD_FLAG } from "../command/iod.ts";
 import type { UnmapRule } from "../command/nvme_request.ts";
 
@@ -62,18 +60,19 @@ Deno.test("how a mapping ends follows the rows of nvme.md 2.6", () => {
   const gaps = scattered([0, 512], [0, 512], [0, 512]);
   const whole = pages(3);
   const force = { machine: { swiotlb: swiotlbConfig({ force: true }) } };
-  const cases: [options: RigOptions, vecs: typeof whole, rule: UnmapRule, unmaps: number][] = [
-    [{}, pages(1), "single", 1],
-    [{}, whole, "nothing", 0],
-    [{ sgl: true }, gaps, "nothing", 0],
-    [{ iommu: { mode: "strict" } }, whole, "iova", 0],
-    [{ sgl: true, iommu: { mode: "strict" } }, gaps, "from_sgl", 3],
-    [{ iommu: { mode: "passthrough" } }, whole, "nothing", 0],
-    [{ device: { coherent: false } }, whole, "saved", 3],
-    [{ sgl: true, device: { coherent: false } }, gaps, "from_sgl", 3],
-    [force, whole, "saved", 3],
-    [{ ...force, sgl: true }, gaps, "from_sgl", 3],
-  ];
+  const cases: [options: DriverRigOptions, vecs: typeof whole, rule: UnmapRule, unmaps: number][] =
+    [
+      [{}, pages(1), "single", 1],
+      [{}, whole, "nothing", 0],
+      [{ sgl: true }, gaps, "nothing", 0],
+      [{ iommu: { mode: "strict" } }, whole, "iova", 0],
+      [{ sgl: true, iommu: { mode: "strict" } }, gaps, "from_sgl", 3],
+      [{ iommu: { mode: "passthrough" } }, whole, "nothing", 0],
+      [{ device: { coherent: false } }, whole, "saved", 3],
+      [{ sgl: true, device: { coherent: false } }, gaps, "from_sgl", 3],
+      [force, whole, "saved", 3],
+      [{ ...force, sgl: true }, gaps, "from_sgl", 3],
+    ];
   for (const [options, vecs, rule, unmaps] of cases) {
     const rig = new DriverRig(options);
     const ended = rig.record(() => {

@@ -1,13 +1,9 @@
 /**
  * Arrays that save single mappings, for requests whose PRPs do not hold them.
  *
- * @see behaviour/nvme.md 1 (dma-vec array), 2.3 (Saved mappings)
+ * @see rules/nvme.md 1 (dma-vec array), 2.3 (Saved mappings)
  */
-import type { Bytes, DmaAddr } from "../../../../runtime/address.ts";
-import { invariant } from "../../../../runtime/errno.ts";
-import { eventId } from "../../../../runtime/event_vocabulary.ts";
-import { FAULT } from "../../../../runtime/faults.ts";
-import type { Machine } from "../../../../runtime/machine.ts";
+import { type Bytes, type DmaAddr, eventId, FAULT, invariant, type Machine } from "@dmalab/runtime";
 import { MAX_SEGMENTS } from "../protocol.ts";
 
 const MEM_ALLOC = eventId("mem.alloc");

@@ -1,10 +1,10 @@
 /**
  * Which data pointer format a command gets, and why.
  *
- * @see behaviour/nvme.md 2.1
+ * @see rules/nvme.md 2.1
  */
-import type { Bytes } from "../../../../runtime/address.ts";
-import { gapMeets } from "../../../../runtime/block/gap_bit.ts";
+import type { Bytes } from "@dmalab/runtime";
+import { gapMeets } from "@dmalab/runtime/block";
 import type { NvmeRequest } from "../command/nvme_request.ts";
 import { CTRL_PAGE_BYTES } from "../protocol.ts";
 

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { DriverRig, pages, type RigOptions, scattered, vec } from "../../_driver_rig.ts";
+import { DriverRig, type DriverRigOptions, pages, scattered, vec } from "../../_driver_rig.ts";
 import { averageSegmentBytes, ctrlPageOffset, prefersSgl } from "./format_choice.ts";
 
 Deno.test("the average segment is rounded up, and a coalesced request is one (nvme.md 2.1)", () => {
@@ -55,7 +55,7 @@ Deno.test("format and descriptors follow the table of nvme.md 2.1", () => {
 });
 
 interface Simple {
-  readonly options: RigOptions;
+  readonly options: DriverRigOptions;
   readonly offset: number;
   readonly bytes: number;
   readonly user?: boolean;

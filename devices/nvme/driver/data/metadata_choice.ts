@@ -1,6 +1,5 @@
 /** The event that explains which format a command has for its metadata. */
-import { eventId } from "../../../../runtime/event_vocabulary.ts";
-import type { EventStream } from "../../../../runtime/events.ts";
+import { eventId, type EventStream } from "@dmalab/runtime";
 import type { Iod } from "../command/iod.ts";
 import type { NvmeRequest } from "../command/nvme_request.ts";
 
@@ -12,7 +11,7 @@ const NVME_METADATA = eventId("nvme.metadata");
  * @param rule The release's: `nvme.3`, or `nvme.6` for 6.12.
  * @param format Straight, or by way of descriptors.
  * @param metadataSgl The controller takes descriptors for metadata.
- * @see behaviour/nvme.md 3
+ * @see rules/nvme.md 3
  */
 export function tellMetadataChoice(
   events: EventStream,

@@ -1,16 +1,23 @@
 /**
  * Maps a request's metadata: by a plain pointer where one is enough, else by SGL descriptors.
  *
- * @see behaviour/nvme.md 3
+ * @see rules/nvme.md 3
  */
-import type { DmaAddr, PhysAddr } from "../../../../runtime/address.ts";
-import { opDirection } from "../../../../runtime/block/bio.ts";
-import { attributesOf, type BlkDma, BlkDmaIter } from "../../../../runtime/block/dma_iterator.ts";
-import { SegmentIterator } from "../../../../runtime/block/segment_iterator.ts";
-import type { DmaDevice } from "../../../../runtime/dma/device/device.ts";
-import type { PoolBlock } from "../../../../runtime/dma/calls/pool.ts";
-import { BLK_STS, type BlkStatus } from "../../../../runtime/errno.ts";
-import type { Machine } from "../../../../runtime/machine.ts";
+import {
+  BLK_STS,
+  type BlkStatus,
+  type DmaAddr,
+  type Machine,
+  type PhysAddr,
+} from "@dmalab/runtime";
+import {
+  attributesOf,
+  type BlkDma,
+  BlkDmaIter,
+  opDirection,
+  SegmentIterator,
+} from "@dmalab/runtime/block";
+import type { DmaDevice, PoolBlock } from "@dmalab/runtime/dma";
 import { returnDescriptor, takeDescriptor } from "../command/descriptor_pools.ts";
 import type { DescriptorWriter } from "../command/descriptor_writer.ts";
 import type { FormatSettings } from "./format_choice.ts";

@@ -1,19 +1,13 @@
 import { assert, assertEquals } from "@std/assert";
-import {
-  DMA_MAPPING_ERROR,
-  type DmaAddr,
-  MIB,
-  type PhysAddr,
-} from "../../../../runtime/address.ts";
-import { BIO_FLAG, type BioVec } from "../../../../runtime/block/bio.ts";
-import { BLK_STS } from "../../../../runtime/errno.ts";
-import type { QuirkName } from "../../../../runtime/kernels/quirks.ts";
-import { DriverRig, pages, type RigOptions, scattered, vec } from "../../_driver_rig.ts";
+import { BLK_STS, DMA_MAPPING_ERROR, type DmaAddr, MIB, type PhysAddr } from "@dmalab/runtime";
+import { BIO_FLAG, type BioVec } from "@dmalab/runtime/block";
+import type { QuirkName } from "@dmalab/runtime/kernels";
+import { DriverRig, type DriverRigOptions, pages, scattered, vec } from "../../_driver_rig.ts";
 import { IOD_FLAG } from "../command/iod.ts";
 import { PSDT } from "../protocol.ts";
 
-const PLAIN: RigOptions = { metadataBytes: 8 };
-const BOTH: RigOptions = { sgl: true, metadataBytes: 8, metadataSgl: true };
+const PLAIN: DriverRigOptions = { metadataBytes: 8 };
+const BOTH: DriverRigOptions = { sgl: true, metadataBytes: 8, metadataSgl: true };
 const META = 64 * MIB;
 
 /** Descriptors at a device address that is also the physical one. */
@@ -53,7 +47,7 @@ Deno.test("one piece of metadata is a plain pointer (nvme.md ch. 1-5, assertion 
 });
 
 Deno.test("the format of a command's metadata is an event with its reasons (nvme.md 3, 6)", () => {
-  const choice = (options: RigOptions, segments: number) => {
+  const choice = (options: DriverRigOptions, segments: number) => {
     const rig = new DriverRig(options);
     const buffer = { segments: pages(1) };
     const metadata = { segments: pieces(segments, 64 / segments) };
@@ -204,9 +198,9 @@ Deno.test("listed metadata of a non-coherent device is unmapped from its descrip
   }
 });
 
-const STRICT_BOTH: RigOptions = { ...BOTH, iommu: { mode: "strict" } };
+const STRICT_BOTH: DriverRigOptions = { ...BOTH, iommu: { mode: "strict" } };
 
-function withQuirks(options: RigOptions, ...quirks: QuirkName[]): RigOptions {
+function withQuirks(options: DriverRigOptions, ...quirks: QuirkName[]): DriverRigOptions {
   return { ...options, machine: { quirks: new Set(quirks) } };
 }
 
@@ -276,7 +270,7 @@ Deno.test("mptr_first_vector_only: touching vectors are mapped as far as the fir
 });
 
 Deno.test("metadata is read as it was written, in every mode", () => {
-  const bases: RigOptions[] = [PLAIN, BOTH];
+  const bases: DriverRigOptions[] = [PLAIN, BOTH];
   for (const base of bases) {
     for (const mode of ["off", "strict", "lazy", "passthrough"] as const) {
       const rig = new DriverRig({ ...base, iommu: { mode } });

@@ -1,15 +1,19 @@
 /**
  * Describes a request's data as PRP entries: two in the command, the rest in chained list pages.
  *
- * @see behaviour/nvme.md 2.3
+ * @see rules/nvme.md 2.3
  */
-import type { Bytes, DmaAddr, PhysAddr } from "../../../../runtime/address.ts";
-import type { BlkDmaIter } from "../../../../runtime/block/dma_iterator.ts";
-import type { BlockRequest } from "../../../../runtime/block/request.ts";
-import type { DmaDevice } from "../../../../runtime/dma/device/device.ts";
-import type { DescriptorPool, PoolBlock } from "../../../../runtime/dma/calls/pool.ts";
-import { BLK_STS, type BlkStatus, invariant } from "../../../../runtime/errno.ts";
-import type { Machine } from "../../../../runtime/machine.ts";
+import {
+  BLK_STS,
+  type BlkStatus,
+  type Bytes,
+  type DmaAddr,
+  invariant,
+  type Machine,
+  type PhysAddr,
+} from "@dmalab/runtime";
+import type { BlkDmaIter, BlockRequest } from "@dmalab/runtime/block";
+import type { DescriptorPool, DmaDevice, PoolBlock } from "@dmalab/runtime/dma";
 import { takeList } from "../command/descriptor_lists.ts";
 import type { DescriptorWriter } from "../command/descriptor_writer.ts";
 import { ctrlPageOffset } from "./format_choice.ts";

@@ -1,15 +1,15 @@
-import { swiotlbConfig } from "../../../../runtime/machine_config.ts";
-import { assert, assertEquals } from "@std/assert";
 import {
+  BLK_STS,
   DMA_MAPPING_ERROR,
   type DmaAddr,
   MIB,
   type PhysAddr,
-} from "../../../../runtime/address.ts";
-import type { DescriptorPool, PoolBlock } from "../../../../runtime/dma/calls/pool.ts";
-import { BLK_STS } from "../../../../runtime/errno.ts";
-import type { QuirkName } from "../../../../runtime/kernels/quirks.ts";
-import { DriverRig, pages, type RigOptions, scattered, vec } from "../../_driver_rig.ts";
+  swiotlbConfig,
+} from "@dmalab/runtime";
+import { assert, assertEquals } from "@std/assert";
+import type { DescriptorPool, PoolBlock } from "@dmalab/runtime/dma";
+import type { QuirkName } from "@dmalab/runtime/kernels";
+import { DriverRig, type DriverRigOptions, pages, scattered, vec } from "../../_driver_rig.ts";
 import { IOD_FLAG } from "../command/iod.ts";
 
 const BASE = 32 * MIB;
@@ -311,7 +311,7 @@ Deno.test("a device that begins to bounce in mid-request saves from there on (nv
   assert(rig.holdsFreshData(vecs));
 });
 
-const STRICT: RigOptions = { iommu: { mode: "strict" } };
+const STRICT: DriverRigOptions = { iommu: { mode: "strict" } };
 
 Deno.test("partial_destroy_on_list_failure: only what was placed is destroyed (nvme.md 7, case 6)", () => {
   const live = (quirks: QuirkName[]): { prp: number[]; unmapped: number } => {
@@ -420,7 +420,7 @@ Deno.test("every layout that a virt boundary allows reads the right bytes, whate
     state = (Math.imul(state, 1103515245) + 12345) >>> 0;
     return Math.floor((state / 2 ** 32) * limit);
   };
-  const modes: RigOptions[] = [
+  const modes: DriverRigOptions[] = [
     {},
     STRICT,
     { iommu: { mode: "lazy" } },

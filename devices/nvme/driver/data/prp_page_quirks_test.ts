@@ -1,11 +1,11 @@
 /**
  * PRP pages that are exactly full: controllers and builders that mistake their last entry.
  *
- * @see behaviour/nvme.md 2.3, behaviour/defects.md
+ * @see rules/nvme.md 2.3, rules/defects.md
  */
 import { assertEquals } from "@std/assert";
-import { KIB, MIB, type PhysAddr } from "../../../../runtime/address.ts";
-import type { QuirkName } from "../../../../runtime/kernels/quirks.ts";
+import { KIB, MIB, type PhysAddr } from "@dmalab/runtime";
+import type { QuirkName } from "@dmalab/runtime/kernels";
 import { DriverRig, vec } from "../../_driver_rig.ts";
 
 const BASE = 32 * MIB;

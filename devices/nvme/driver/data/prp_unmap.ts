@@ -4,12 +4,11 @@
  * An entry stands for a page, a mapping for any number of them. Entries that follow each other are
  * taken for one mapping here, which is right as long as no two mappings are contiguous by chance.
  *
- * @see behaviour/defects.md, M1
+ * @see rules/defects.md, M1
  */
-import type { Bytes, DmaAddr } from "../../../../runtime/address.ts";
-import { opDirection } from "../../../../runtime/block/bio.ts";
-import type { DmaDevice } from "../../../../runtime/dma/device/device.ts";
-import type { Machine } from "../../../../runtime/machine.ts";
+import type { Bytes, DmaAddr, Machine } from "@dmalab/runtime";
+import { opDirection } from "@dmalab/runtime/block";
+import type { DmaDevice } from "@dmalab/runtime/dma";
 import type { DescriptorWriter } from "../command/descriptor_writer.ts";
 import { ctrlPageOffset } from "./format_choice.ts";
 import type { Iod } from "../command/iod.ts";

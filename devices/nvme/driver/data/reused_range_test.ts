@@ -4,10 +4,9 @@
  * has since 7.3.
  */
 import { assertEquals } from "@std/assert";
-import { ArmedFault, FAULT } from "../../../../runtime/faults.ts";
-import { type KernelProfile, KERNELS } from "../../../../runtime/kernels/kernels.ts";
-import type { IommuMode } from "../../../../runtime/machine_config.ts";
-import { allocateBuffer } from "../../../../runtime/memory/allocate_buffer.ts";
+import { ArmedFault, FAULT, type IommuMode } from "@dmalab/runtime";
+import { type KernelProfile, KERNELS } from "@dmalab/runtime/kernels";
+import { allocateBuffer } from "@dmalab/runtime/memory";
 import { buildLab } from "../../../lab.ts";
 import { defaultLabConfig, pciNode } from "../../../lab_config.ts";
 

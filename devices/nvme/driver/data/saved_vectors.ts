@@ -1,17 +1,11 @@
 /**
  * Saves single mappings, whose sizes the PRPs do not hold.
  *
- * @see behaviour/nvme.md 2.3, Saved mappings and first failure row
+ * @see rules/nvme.md 2.3, Saved mappings and first failure row
  */
-import {
-  attributesOf,
-  type BlkDma,
-  type BlkDmaIter,
-} from "../../../../runtime/block/dma_iterator.ts";
-import { opDirection } from "../../../../runtime/block/bio.ts";
-import type { DmaDevice } from "../../../../runtime/dma/device/device.ts";
-import type { Machine } from "../../../../runtime/machine.ts";
-import { dereferenceNull } from "../../../../runtime/null_dereference.ts";
+import { attributesOf, type BlkDma, type BlkDmaIter, opDirection } from "@dmalab/runtime/block";
+import type { DmaDevice } from "@dmalab/runtime/dma";
+import { dereferenceNull, type Machine } from "@dmalab/runtime";
 import type { DmaVecSource } from "./dma_vec_pool.ts";
 import { type Iod, IOD_FLAG } from "../command/iod.ts";
 import type { NvmeRequest } from "../command/nvme_request.ts";

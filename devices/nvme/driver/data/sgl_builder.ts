@@ -1,18 +1,11 @@
 /**
  * Describes a request's data as SGL descriptors: one in the command, or a list of data blocks.
  *
- * @see behaviour/nvme.md 2.4
+ * @see rules/nvme.md 2.4
  */
-import type { PhysAddr } from "../../../../runtime/address.ts";
-import { opDirection } from "../../../../runtime/block/bio.ts";
-import {
-  attributesOf,
-  type BlkDma,
-  type BlkDmaIter,
-} from "../../../../runtime/block/dma_iterator.ts";
-import type { DmaDevice } from "../../../../runtime/dma/device/device.ts";
-import { BLK_STS, type BlkStatus, invariant } from "../../../../runtime/errno.ts";
-import type { Machine } from "../../../../runtime/machine.ts";
+import { BLK_STS, type BlkStatus, invariant, type Machine, type PhysAddr } from "@dmalab/runtime";
+import { attributesOf, type BlkDma, type BlkDmaIter, opDirection } from "@dmalab/runtime/block";
+import type { DmaDevice } from "@dmalab/runtime/dma";
 import { takeList } from "../command/descriptor_lists.ts";
 import type { DescriptorWriter } from "../command/descriptor_writer.ts";
 import { type Iod, IOD_FLAG } from "../command/iod.ts";

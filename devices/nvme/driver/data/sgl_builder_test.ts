@@ -1,11 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
-import { DMA_MAPPING_ERROR, type DmaAddr } from "../../../../runtime/address.ts";
-import { BLK_STS } from "../../../../runtime/errno.ts";
-import { DriverRig, pages, type RigOptions, scattered, vec } from "../../_driver_rig.ts";
+import { BLK_STS, DMA_MAPPING_ERROR, type DmaAddr } from "@dmalab/runtime";
+import { DriverRig, type DriverRigOptions, pages, scattered, vec } from "../../_driver_rig.ts";
 import { Iod } from "../command/iod.ts";
 import { PSDT, SGL_TYPE } from "../protocol.ts";
 
-const SGL: RigOptions = { sgl: true };
+const SGL: DriverRigOptions = { sgl: true };
 
 function gaps(count: number): ReturnType<typeof scattered> {
   return scattered(...Array.from({ length: count }, (): [number, number] => [0, 512]));

@@ -2,13 +2,17 @@
  * Ends the mappings of a request that SGL descriptors describe: what the device was given is what
  * was mapped, so the addresses are read back from there.
  *
- * @see behaviour/nvme.md 2.6, row 5
+ * @see rules/nvme.md 2.6, row 5
  */
-import type { Bytes, DmaAddr, PhysAddr } from "../../../../runtime/address.ts";
-import { opDirection } from "../../../../runtime/block/bio.ts";
-import type { DmaDevice } from "../../../../runtime/dma/device/device.ts";
-import type { Machine } from "../../../../runtime/machine.ts";
-import { dereferenceNull } from "../../../../runtime/null_dereference.ts";
+import {
+  type Bytes,
+  dereferenceNull,
+  type DmaAddr,
+  type Machine,
+  type PhysAddr,
+} from "@dmalab/runtime";
+import { opDirection } from "@dmalab/runtime/block";
+import type { DmaDevice } from "@dmalab/runtime/dma";
 import type { DescriptorWriter } from "../command/descriptor_writer.ts";
 import type { Iod } from "../command/iod.ts";
 import type { NvmeRequest } from "../command/nvme_request.ts";

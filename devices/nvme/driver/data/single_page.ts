@@ -1,8 +1,7 @@
 /** Maps one segment by its page, as drivers did before there was a call for physical addresses. */
-import type { Bytes, DmaAddr, PhysAddr } from "../../../../runtime/address.ts";
-import { opDirection, vecOffset } from "../../../../runtime/block/bio.ts";
-import type { DmaDevice } from "../../../../runtime/dma/device/device.ts";
-import type { Machine } from "../../../../runtime/machine.ts";
+import type { Bytes, DmaAddr, Machine, PhysAddr } from "@dmalab/runtime";
+import { opDirection, vecOffset } from "@dmalab/runtime/block";
+import type { DmaDevice } from "@dmalab/runtime/dma";
 import type { NvmeRequest } from "../command/nvme_request.ts";
 
 /** @returns The device's address of the first byte, or `DMA_MAPPING_ERROR`. */

@@ -2,18 +2,21 @@
  * Maps a request's data as 6.12 does: one call for a single segment, else a scatterlist that is
  * mapped as a whole and lives as long as the mapping.
  *
- * @see behaviour/nvme.md 6, behaviour/captured.md (6.12)
+ * @see rules/nvme.md 6, rules/captured.md (6.12)
  */
-import type { Bytes, DmaAddr, PhysAddr } from "../../../../runtime/address.ts";
-import { opDirection } from "../../../../runtime/block/bio.ts";
-import { BlkDmaIter } from "../../../../runtime/block/dma_iterator.ts";
-import { SegmentIterator } from "../../../../runtime/block/segment_iterator.ts";
-import { DMA_ATTR } from "../../../../runtime/dma/attributes.ts";
-import type { DmaDevice } from "../../../../runtime/dma/device/device.ts";
-import type { Scatterlist } from "../../../../runtime/dma/scatterlist.ts";
-import { BLK_STS, type BlkStatus, ERRNO } from "../../../../runtime/errno.ts";
-import { type EventFields, eventId } from "../../../../runtime/event_vocabulary.ts";
-import type { Machine } from "../../../../runtime/machine.ts";
+import {
+  BLK_STS,
+  type BlkStatus,
+  type Bytes,
+  type DmaAddr,
+  ERRNO,
+  type EventFields,
+  eventId,
+  type Machine,
+  type PhysAddr,
+} from "@dmalab/runtime";
+import { BlkDmaIter, opDirection, SegmentIterator } from "@dmalab/runtime/block";
+import { DMA_ATTR, type DmaDevice, type Scatterlist } from "@dmalab/runtime/dma";
 import type { DataMapper } from "../data/data_mapper.ts";
 import { freeDescriptors, takeList } from "../command/descriptor_lists.ts";
 import { DescriptorWriter } from "../command/descriptor_writer.ts";

@@ -1,23 +1,31 @@
-import { swiotlbConfig } from "../../../../runtime/machine_config.ts";
+import {
+  BLK_STS,
+  type Bytes,
+  type DmaAddr,
+  KIB,
+  type MachineEvent,
+  MIB,
+  swiotlbConfig,
+} from "@dmalab/runtime";
 import { assert, assertEquals } from "@std/assert";
-import { type Bytes, type DmaAddr, KIB, MIB } from "../../../../runtime/address.ts";
-import { BLK_STS } from "../../../../runtime/errno.ts";
-import type { MachineEvent } from "../../../../runtime/events.ts";
-import { DriverRig, pages, type RigOptions, scattered, vec } from "../../_driver_rig.ts";
+import { DriverRig, type DriverRigOptions, pages, scattered, vec } from "../../_driver_rig.ts";
 import { NVM_OPCODE, PSDT } from "../protocol.ts";
 
 /** A disk of 6.12. */
-function rigOf(options: RigOptions = {}): DriverRig {
+function rigOf(options: DriverRigOptions = {}): DriverRig {
   return new DriverRig({ ...options, machine: { kernel: "6.12.117", ...options.machine } });
 }
 
-const STRICT: RigOptions = { iommu: { mode: "strict" } };
-const FORCE: RigOptions = {
+const STRICT: DriverRigOptions = { iommu: { mode: "strict" } };
+const FORCE: DriverRigOptions = {
   machine: { swiotlb: swiotlbConfig({ force: true }) },
 };
 
 /** The format of a read, by where the command says its data is. */
-function formatOf(options: RigOptions, ...parts: [offset: number, sizeBytes: number][]): string {
+function formatOf(
+  options: DriverRigOptions,
+  ...parts: [offset: number, sizeBytes: number][]
+): string {
   const rig = rigOf(options);
   const rq = rig.read(scattered(...parts));
   assertEquals(rq.status, "OK");
@@ -66,7 +74,7 @@ Deno.test("a request knows its range where all of it is one: a lone segment, and
 
 Deno.test("one longer segment is a data block, unless the threshold is 0 or there are no SGLs (nvme.md 6)", () => {
   const longer: [number, number] = [0x200, 7 * KIB];
-  const touching = (options: RigOptions) => {
+  const touching = (options: DriverRigOptions) => {
     const rig = rigOf(options);
     const calls = rig.watchCalls();
     const { command } = rig.read([vec(0x200_0000 + longer[0], 12 * KIB)]);
@@ -101,8 +109,8 @@ Deno.test("a translated list is one range, one map-sync and one tear-down (nvme.
 });
 
 Deno.test("the threshold looks at what was mapped: a joined list is one segment (nvme.md 6)", () => {
-  const direct: RigOptions = { sgl: true };
-  const strict: RigOptions = { sgl: true, ...STRICT };
+  const direct: DriverRigOptions = { sgl: true };
+  const strict: DriverRigOptions = { sgl: true, ...STRICT };
   assertEquals(formatOf(strict, ...whole(4)), "prp_list");
   assertEquals(formatOf(strict, ...whole(8)), "data_block");
   assertEquals(formatOf(direct, ...whole(8)), "prp_list");
@@ -126,7 +134,7 @@ Deno.test("a user's command of several segments has SGLs forced (nvme.md 6)", ()
 });
 
 Deno.test("the pool is chosen by what was mapped (nvme.md 6)", () => {
-  const pool = (options: RigOptions, count: number) => {
+  const pool = (options: DriverRigOptions, count: number) => {
     const rig = rigOf({ sgl: true, driver: { sglThresholdBytes: 512 }, ...options });
     return rig.record(() => rig.read(pages(count)), ["call.dma_pool_alloc"])
       .map(({ fields }) => (fields as { pool: string }).pool);
@@ -200,7 +208,7 @@ Deno.test("a list that cannot be mapped is RESOURCE, a refused peer TARGET (nvme
 });
 
 Deno.test("data is read as it was written in every mode, through every format", () => {
-  const modes: RigOptions[] = [
+  const modes: DriverRigOptions[] = [
     {},
     STRICT,
     FORCE,

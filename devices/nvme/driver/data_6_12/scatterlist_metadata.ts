@@ -2,17 +2,17 @@
  * Maps a request's metadata as 6.12 does: one page call for the plain pointer, else a scatterlist of
  * its own by SGL descriptors.
  *
- * @see behaviour/nvme.md 3 and 6
+ * @see rules/nvme.md 3 and 6
  */
-import type { DmaAddr, PhysAddr } from "../../../../runtime/address.ts";
-import { opDirection } from "../../../../runtime/block/bio.ts";
-import { SegmentIterator } from "../../../../runtime/block/segment_iterator.ts";
-import { DMA_ATTR } from "../../../../runtime/dma/attributes.ts";
-import type { DmaDevice } from "../../../../runtime/dma/device/device.ts";
-import type { PoolBlock } from "../../../../runtime/dma/calls/pool.ts";
-import type { Scatterlist } from "../../../../runtime/dma/scatterlist.ts";
-import { BLK_STS, type BlkStatus } from "../../../../runtime/errno.ts";
-import type { Machine } from "../../../../runtime/machine.ts";
+import {
+  BLK_STS,
+  type BlkStatus,
+  type DmaAddr,
+  type Machine,
+  type PhysAddr,
+} from "@dmalab/runtime";
+import { opDirection, SegmentIterator } from "@dmalab/runtime/block";
+import { DMA_ATTR, type DmaDevice, type PoolBlock, type Scatterlist } from "@dmalab/runtime/dma";
 import { returnDescriptor, takeDescriptor } from "../command/descriptor_pools.ts";
 import type { DescriptorWriter } from "../command/descriptor_writer.ts";
 import type { FormatSettings } from "../data/format_choice.ts";

@@ -2,13 +2,10 @@
  * Scatterlists of one fixed size, which 6.12 takes for every request that one mapping call does not
  * serve.
  *
- * @see behaviour/nvme.md 6
+ * @see rules/nvme.md 6
  */
-import type { Bytes } from "../../../../runtime/address.ts";
-import { SCATTER_ENTRY_BYTES, Scatterlist } from "../../../../runtime/dma/scatterlist.ts";
-import { eventId } from "../../../../runtime/event_vocabulary.ts";
-import { FAULT } from "../../../../runtime/faults.ts";
-import type { Machine } from "../../../../runtime/machine.ts";
+import { type Bytes, eventId, FAULT, type Machine } from "@dmalab/runtime";
+import { SCATTER_ENTRY_BYTES, Scatterlist } from "@dmalab/runtime/dma";
 
 const MEM_ALLOC = eventId("mem.alloc");
 const MEM_FREE = eventId("mem.free");

@@ -1,9 +1,7 @@
 /** Walks what a scatterlist was mapped to, the way the PRP builder walks a request. */
-import { type BlkDmaIter } from "../../../../runtime/block/dma_iterator.ts";
-import type { BlockRequest } from "../../../../runtime/block/request.ts";
-import type { DmaDevice } from "../../../../runtime/dma/device/device.ts";
-import type { Scatterlist } from "../../../../runtime/dma/scatterlist.ts";
-import { BLK_STS, invariant } from "../../../../runtime/errno.ts";
+import type { BlkDmaIter, BlockRequest } from "@dmalab/runtime/block";
+import type { DmaDevice, Scatterlist } from "@dmalab/runtime/dma";
+import { BLK_STS, invariant } from "@dmalab/runtime";
 import type { MappingKeeper, SegmentSteps } from "../data/prp_builder.ts";
 
 export class ScatterlistWalk implements SegmentSteps {

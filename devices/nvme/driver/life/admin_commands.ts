@@ -4,14 +4,18 @@
  * Each one is a real command through the admin queue, with its buffer mapped as any other data, so
  * that what bring-up leaves behind in IOVA caches is what a real probe leaves.
  *
- * @see behaviour/nvme.md 5.2
+ * @see rules/nvme.md 5.2
  */
-import type { Bytes, PhysAddr } from "../../../../runtime/address.ts";
-import { Bio } from "../../../../runtime/block/bio.ts";
-import type { QueueLimits } from "../../../../runtime/block/queue_limits.ts";
-import { BLK_STS, KernelError } from "../../../../runtime/errno.ts";
-import type { Machine } from "../../../../runtime/machine.ts";
-import { viewOf, zeros } from "../../../../runtime/zeros.ts";
+import {
+  BLK_STS,
+  type Bytes,
+  KernelError,
+  type Machine,
+  type PhysAddr,
+  viewOf,
+  zeros,
+} from "@dmalab/runtime";
+import { Bio, type QueueLimits } from "@dmalab/runtime/block";
 import { getU64, setU64 } from "../command/fields.ts";
 import type { HostMemoryBuffer, HostMemoryWishes } from "./host_memory_buffer.ts";
 import type { ControllerFacts, NamespaceFacts } from "../nvme_limits.ts";

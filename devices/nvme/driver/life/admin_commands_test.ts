@@ -1,12 +1,10 @@
 /** Admin commands bit by bit, against a controller that the test itself is. */
 import { assertEquals, assertThrows } from "@std/assert";
-import type { DmaAddr } from "../../../../runtime/address.ts";
-import { BLK_STS, KernelError } from "../../../../runtime/errno.ts";
-import { testBench } from "../../../../runtime/dma/testing.ts";
+import { BLK_STS, type DmaAddr, KernelError, viewOf } from "@dmalab/runtime";
+import { testBench } from "@dmalab/runtime/dma";
 import type { NvmeRequest } from "../command/nvme_request.ts";
 import type { NamespaceFacts } from "../nvme_limits.ts";
 import type { QueuePair } from "../queues/queue_pair.ts";
-import { viewOf } from "../../../../runtime/zeros.ts";
 import { AdminCommands } from "./admin_commands.ts";
 import type { HostMemoryBuffer } from "./host_memory_buffer.ts";
 

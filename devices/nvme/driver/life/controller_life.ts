@@ -6,12 +6,10 @@
  * only then is the memory of the rings used again or freed.
  *
  * A command that ends in this way has the status Command Aborted By Host. It is tried again as any
- * other that failed (behaviour/nvme.md 4.2): after a reset it is sent once more, and on a controller
+ * other that failed (rules/nvme.md 4.2): after a reset it is sent once more, and on a controller
  * that is not there any more it ends with Host Pathing Error (4.1).
  */
-import { KernelError } from "../../../../runtime/errno.ts";
-import { type EventFields, eventId } from "../../../../runtime/event_vocabulary.ts";
-import type { EventStream } from "../../../../runtime/events.ts";
+import { type EventFields, eventId, type EventStream, KernelError } from "@dmalab/runtime";
 import type { NvmeRequest } from "../command/nvme_request.ts";
 import type { QueuePair } from "../queues/queue_pair.ts";
 import { RequestFifo } from "../queues/request_fifo.ts";

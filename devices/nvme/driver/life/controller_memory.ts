@@ -1,15 +1,10 @@
 /**
  * The controller's own memory (CMB), with the submission queues in it.
  *
- * @see behaviour/nvme.md 5.4
+ * @see rules/nvme.md 5.4
  */
-import {
-  type Bytes,
-  type DmaAddr,
-  PAGE_SIZE_BYTES,
-  type PhysAddr,
-} from "../../../../runtime/address.ts";
-import { CoherentMemory } from "../../../../runtime/dma/coherent_memory.ts";
+import { type Bytes, type DmaAddr, PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
+import { CoherentMemory } from "@dmalab/runtime/dma";
 import type { NvmeRegisterPort } from "../../register_port.ts";
 import { CMB, CTRL_PAGE_BYTES, REGISTER, SQE_BYTES } from "../protocol.ts";
 

@@ -1,6 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { KIB, MIB } from "../../../../runtime/address.ts";
-import type { DmaAddr } from "../../../../runtime/address.ts";
+import { type DmaAddr, KIB, MIB } from "@dmalab/runtime";
 import { ControllerMemory } from "./controller_memory.ts";
 
 /** Opens memory that the registers describe, behind a BAR of 16 MiB; tells what is written. */

@@ -2,10 +2,10 @@
  * Brings a controller up, and up again after a reset, with its queues and with the memory that each
  * side lends the other.
  *
- * @see behaviour/nvme.md 5
+ * @see rules/nvme.md 5
  */
-import { invariant, KernelError } from "../../../../runtime/errno.ts";
-import type { QueueLimits } from "../../../../runtime/block/queue_limits.ts";
+import { invariant, KernelError } from "@dmalab/runtime";
+import type { QueueLimits } from "@dmalab/runtime/block";
 import type { AbortSlots } from "../queues/abort_slots.ts";
 import { AdminCommands } from "./admin_commands.ts";
 import { ControllerMemory } from "./controller_memory.ts";
@@ -18,7 +18,7 @@ import { ADMIN_DEPTH, ADMIN_TAGS } from "../protocol.ts";
 import { QueuePair } from "../queues/queue_pair.ts";
 import type { QueueSet } from "../queues/queue_set.ts";
 import {
-  type Capabilities,
+  type ControllerCapabilities,
   disableController,
   enableController,
   readCapabilities,
@@ -46,7 +46,7 @@ export interface SetupOwner {
 
 export class ControllerSetup {
   readonly #owner: SetupOwner;
-  #capabilities: Capabilities | null = null;
+  #capabilities: ControllerCapabilities | null = null;
   #shadows: ShadowDoorbells | null = null;
   #controllerMemory: ControllerMemory | null = null;
   /** Commands of I/O queues lie in the controller's memory. */
@@ -77,7 +77,7 @@ export class ControllerSetup {
     if (bar != null) this.#controllerMemory = ControllerMemory.open(registers, bar);
     machine.dma.dmaSetMask(dev, dev.maskBits);
     disableController(machine, registers, capabilities, dev.name);
-    // One interrupt is set up first, on Arm with the doorbell's page (behaviour/dma.md 4.7).
+    // One interrupt is set up first, on Arm with the doorbell's page (rules/dma.md 4.7).
     if (machine.iommu.groups.messageAddress(dev) < 0) {
       throw new KernelError("ENOMEM", `No interrupt can be set up for "${dev.name}"`);
     }
@@ -197,7 +197,7 @@ export class ControllerSetup {
   }
 
   /** Allocates the memory of all queues first; then creates each on the controller. */
-  #addIoQueues(commands: AdminCommands, capabilities: Capabilities): void {
+  #addIoQueues(commands: AdminCommands, capabilities: ControllerCapabilities): void {
     const { depthEntries = 1024, pollQueues } = this.#owner.options;
     const count = commands.numberOfQueues(this.#wantedQueues);
     // Where there are fewer than asked for, it is the polled ones that are missing.
@@ -222,7 +222,7 @@ export class ControllerSetup {
    * Tells the controller of the I/O queues. A refusal keeps those that were made so far, which are
    * too few for the interrupts that were set up: all are deleted, and made anew as so many.
    *
-   * @see behaviour/nvme.md 5.2
+   * @see rules/nvme.md 5.2
    */
   #createQueues(commands: AdminCommands): void {
     const { queues } = this.#owner;
@@ -256,7 +256,7 @@ export class ControllerSetup {
   }
 
   /** A pair of doorbells for each queue that may come, the admin queue's place among them. */
-  #allocateShadows({ doorbellStrideBytes }: Capabilities): ShadowDoorbells | null {
+  #allocateShadows({ doorbellStrideBytes }: ControllerCapabilities): ShadowDoorbells | null {
     const { dev, machine } = this.#owner.options;
     const sizeBytes = (this.#wantedQueues + 1) * 2 * doorbellStrideBytes;
     return ShadowDoorbells.allocate(machine, dev, sizeBytes);

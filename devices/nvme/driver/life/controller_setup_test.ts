@@ -1,8 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { KernelError } from "../../../../runtime/errno.ts";
-import { KIB } from "../../../../runtime/address.ts";
-import { ArmedFault, FAULT } from "../../../../runtime/faults.ts";
-import { DriverRig, pages, type RigOptions } from "../../_driver_rig.ts";
+import { ArmedFault, FAULT, KernelError, KIB } from "@dmalab/runtime";
+import { DriverRig, type DriverRigOptions, pages } from "../../_driver_rig.ts";
 import { NvmeDriver } from "../nvme_driver.ts";
 import { ALL_ONES, REGISTER } from "../protocol.ts";
 
@@ -68,7 +66,7 @@ Deno.test("four queues are granted where 16 are asked for (nvme.md ch. 1-5, asse
 });
 
 /** Opcodes of the admin commands that make and delete queues, in the order of bring-up. */
-function queueCommands(options: RigOptions): {
+function queueCommands(options: DriverRigOptions): {
   readonly rig: DriverRig;
   readonly opcodes: readonly number[];
   readonly freed: number;
@@ -280,7 +278,7 @@ Deno.test("the device's mask is set before anything is allocated (nvme.md 5.1)",
 });
 
 /** The CPU that each I/O queue is for, and the group of queues that it takes lists with. */
-function places(options: RigOptions): [cpus: number[], groups: number[]] {
+function places(options: DriverRigOptions): [cpus: number[], groups: number[]] {
   const { ioQueues } = new DriverRig(options).driver;
   const pools = [...new Set(ioQueues.map((queue) => queue.pools))];
   return [ioQueues.map(({ cpu }) => cpu), ioQueues.map((queue) => pools.indexOf(queue.pools))];

@@ -1,19 +1,16 @@
 /**
  * Host memory that a controller without memory of its own may use.
  *
- * @see behaviour/nvme.md 5.3
+ * @see rules/nvme.md 5.3
  */
-import { invariant } from "../../../../runtime/errno.ts";
-import { type Bytes, type DmaAddr, KIB, MIB } from "../../../../runtime/address.ts";
-import type { DmaDevice } from "../../../../runtime/dma/device/device.ts";
-import type { CoherentMemory } from "../../../../runtime/dma/coherent_memory.ts";
-import type { Machine } from "../../../../runtime/machine.ts";
+import { type Bytes, type DmaAddr, invariant, KIB, type Machine, MIB } from "@dmalab/runtime";
+import type { CoherentMemory, DmaDevice } from "@dmalab/runtime/dma";
 import { CTRL_PAGE_BYTES } from "../protocol.ts";
 
 /** What a controller gets at most (`max_host_mem_size_mb`). */
-const MOST_BYTES = 128 * MIB;
+const MAX_BYTES = 128 * MIB;
 /** The largest piece that the page allocator gives. */
-const LARGEST_CHUNK_BYTES = 4 * MIB;
+const MAX_CHUNK_BYTES = 4 * MIB;
 const SMALLEST_CHUNK_BYTES = 8 * KIB;
 const DESCRIPTOR_BYTES = 16;
 
@@ -66,7 +63,7 @@ export class HostMemoryBuffer {
  * Takes memory as the controller wishes: one range where the IOMMU makes one of any pages and the
  * release asks for it, else pieces as large as the allocator has.
  *
- * @see behaviour/nvme.md 6
+ * @see rules/nvme.md 6
  * @returns Null when it wants none, needs more than it may have, or there is not enough.
  */
 export function allocateHostMemoryBuffer(
@@ -75,8 +72,8 @@ export function allocateHostMemoryBuffer(
   wishes: HostMemoryWishes,
 ): HostMemoryBuffer | null {
   const { minimumBytes, mostChunks, preferredBytes, smallestChunkBytes } = wishes;
-  if (preferredBytes === 0 || minimumBytes > MOST_BYTES) return null;
-  const wanted = Math.min(preferredBytes, MOST_BYTES);
+  if (preferredBytes === 0 || minimumBytes > MAX_BYTES) return null;
+  const wanted = Math.min(preferredBytes, MAX_BYTES);
   const { allocatesHostMemoryWhole } = machine.kernel.strategies.nvme;
   if (allocatesHostMemoryWhole && machine.dma.dmaGetMergeBoundary(dev) !== 0) {
     const whole = allocateChunks(machine, dev, wanted, wanted, 1);
@@ -84,7 +81,7 @@ export function allocateHostMemoryBuffer(
   }
   const smallest = Math.max(smallestChunkBytes, SMALLEST_CHUNK_BYTES);
   const most = mostChunks === 0 ? Infinity : mostChunks;
-  let chunkBytes = Math.min(wanted, LARGEST_CHUNK_BYTES);
+  let chunkBytes = Math.min(wanted, MAX_CHUNK_BYTES);
   for (; chunkBytes >= smallest; chunkBytes /= 2) {
     const chunks = allocateChunks(machine, dev, wanted, chunkBytes, most);
     if (chunks.length > 0 && sizeOf(chunks) >= minimumBytes) return describe(machine, dev, chunks);

@@ -1,9 +1,8 @@
 /** Host memory buffer: allocation, the feature, what the controller does there, and its return. */
 import { assert, assertEquals } from "@std/assert";
-import { KIB, MIB, type PhysAddr } from "../../../../runtime/address.ts";
-import { ArmedFault, FAULT } from "../../../../runtime/faults.ts";
+import { ArmedFault, FAULT, KIB, MIB, type PhysAddr } from "@dmalab/runtime";
 import { allocateHostMemoryBuffer } from "./host_memory_buffer.ts";
-import { DriverRig, pages, type RigOptions, vec } from "../../_driver_rig.ts";
+import { DriverRig, type DriverRigOptions, pages, vec } from "../../_driver_rig.ts";
 
 const NEEDS = {
   preferredBytes: 10 * MIB,
@@ -110,7 +109,7 @@ Deno.test("the feature tells size, list and count; after a reset the same memory
   assertEquals(rig.machine.memory.readU32(0x100_000c as never), 3);
 });
 
-const MODES: readonly RigOptions[] = [{}, { iommu: { mode: "strict" } }];
+const MODES: readonly DriverRigOptions[] = [{}, { iommu: { mode: "strict" } }];
 
 Deno.test("the controller looks blocks up there: a miss is entered, and found again after a reset", () => {
   for (const options of MODES) {

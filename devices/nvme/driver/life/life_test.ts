@@ -4,14 +4,17 @@
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { GIB } from "../../../../runtime/address.ts";
-import { KernelError } from "../../../../runtime/errno.ts";
-import { ArmedFault, FAULT, type FaultPointName } from "../../../../runtime/faults.ts";
-import { Plug } from "../../../../runtime/block/plug.ts";
-import { HeldResources } from "../../../../runtime/held_resources.ts";
-import type { KernelProfile } from "../../../../runtime/kernels/kernels.ts";
-import type { QuirkName } from "../../../../runtime/kernels/quirks.ts";
-import { DriverRig, pages, type RigOptions, vec } from "../../_driver_rig.ts";
+import {
+  ArmedFault,
+  FAULT,
+  type FaultPointName,
+  GIB,
+  HeldResources,
+  KernelError,
+} from "@dmalab/runtime";
+import { Plug } from "@dmalab/runtime/block";
+import type { KernelProfile, QuirkName } from "@dmalab/runtime/kernels";
+import { DriverRig, type DriverRigOptions, pages, vec } from "../../_driver_rig.ts";
 import type { NvmeRequest } from "../command/nvme_request.ts";
 import type { DiskOp } from "../../nvme_disk.ts";
 import type { Io } from "../../io.ts";
@@ -72,7 +75,7 @@ function workload(rig: DriverRig): readonly Io[] {
   });
 }
 
-const ENVIRONMENTS: Readonly<Record<string, RigOptions>> = {
+const ENVIRONMENTS: Readonly<Record<string, DriverRigOptions>> = {
   direct: {},
   strict: { iommu: { mode: "strict" } },
   lazy: { iommu: { mode: "lazy" } },
@@ -102,7 +105,7 @@ interface Ending {
  * whatever it was. Null when the workload has no such moment.
  */
 function interrupted(
-  options: RigOptions,
+  options: DriverRigOptions,
   moment: number,
   what: (rig: DriverRig) => void,
 ): Ending | null {
@@ -180,7 +183,10 @@ for (const kernel of KERNELS) {
 }
 
 Deno.test("reset or pulled at any moment: what waits in a scheduler ends once (nvme.md 5.2)", () => {
-  const options: RigOptions = { iommu: { mode: "strict" }, driver: { scheduler: "mq_deadline" } };
+  const options: DriverRigOptions = {
+    iommu: { mode: "strict" },
+    driver: { scheduler: "mq_deadline" },
+  };
   for (
     const [what, right] of [[(rig: DriverRig) => rig.driver.reset(), ["OK"]], [pull, [
       "OK",

@@ -1,11 +1,9 @@
 /**
  * Brings a controller's registers from power-on to ready.
  *
- * @see behaviour/nvme.md 5.1
+ * @see rules/nvme.md 5.1
  */
-import { type Nanoseconds, realHigh } from "../../../../runtime/address.ts";
-import { KernelError } from "../../../../runtime/errno.ts";
-import type { Machine } from "../../../../runtime/machine.ts";
+import { KernelError, type Machine, type Nanoseconds, realHigh } from "@dmalab/runtime";
 import type { NvmeRegisterPort } from "../../register_port.ts";
 import {
   ADMIN_DEPTH,
@@ -22,7 +20,7 @@ const POLL_NS: Nanoseconds = 1_000_000;
 const TIMEOUT_UNIT_NS: Nanoseconds = 500_000_000;
 
 /** What the capabilities register says. */
-export interface Capabilities {
+export interface ControllerCapabilities {
   /** Most entries of an I/O queue. */
   readonly maxQueueEntries: number;
   /** Bytes between two doorbells. */
@@ -38,7 +36,10 @@ export interface Capabilities {
  * Reads what the controller can do.
  * @throws {KernelError} ENODEV when nothing answers.
  */
-export function readCapabilities(registers: NvmeRegisterPort, name: string): Capabilities {
+export function readCapabilities(
+  registers: NvmeRegisterPort,
+  name: string,
+): ControllerCapabilities {
   if (registers.read32(REGISTER.CSTS) === ALL_ONES) {
     throw new KernelError("ENODEV", `${name} does not answer`);
   }
@@ -58,12 +59,12 @@ export function readCapabilities(registers: NvmeRegisterPort, name: string): Cap
  * is disabled once more.
  *
  * @throws {KernelError} ENODEV when it stays ready, or is not there.
- * @see behaviour/nvme.md 5.1, row 5
+ * @see rules/nvme.md 5.1, row 5
  */
 export function disableController(
   machine: Machine,
   registers: NvmeRegisterPort,
-  capabilities: Capabilities,
+  capabilities: ControllerCapabilities,
   name: string,
 ): void {
   clearEnable(registers);
@@ -86,7 +87,7 @@ function clearEnable(registers: NvmeRegisterPort): void {
 export function enableController(
   machine: Machine,
   registers: NvmeRegisterPort,
-  capabilities: Capabilities,
+  capabilities: ControllerCapabilities,
   adminQueues: { readonly sqDma: number; readonly cqDma: number },
   name: string,
 ): void {
@@ -109,7 +110,7 @@ function write64(registers: NvmeRegisterPort, offset: number, value: number): vo
 function waitReady(
   machine: Machine,
   registers: NvmeRegisterPort,
-  capabilities: Capabilities,
+  capabilities: ControllerCapabilities,
   wanted: number,
   name: string,
 ): void {
@@ -122,7 +123,7 @@ function waitReady(
 function becomesReady(
   machine: Machine,
   registers: NvmeRegisterPort,
-  capabilities: Capabilities,
+  capabilities: ControllerCapabilities,
   wanted: number,
   name: string,
 ): boolean {

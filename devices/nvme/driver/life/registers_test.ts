@@ -1,7 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { KernelError } from "../../../../runtime/errno.ts";
-import { Machine } from "../../../../runtime/machine.ts";
-import { defaultMachineConfig } from "../../../../runtime/machine_config.ts";
+import { defaultMachineConfig, KernelError, Machine } from "@dmalab/runtime";
 import { enableController, readCapabilities } from "./registers.ts";
 
 /** A controller that is nothing but registers, and ready as soon as it is enabled. */

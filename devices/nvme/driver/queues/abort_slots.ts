@@ -1,7 +1,6 @@
-/** Abort commands: as many at a time as the controller allows. @see behaviour/nvme.md 5.2 */
-import { invariant } from "../../../../runtime/errno.ts";
-import type { QueueLimits } from "../../../../runtime/block/queue_limits.ts";
-import type { RequestOwner } from "../../../../runtime/block/request.ts";
+/** Abort commands: as many at a time as the controller allows. @see rules/nvme.md 5.2 */
+import { invariant } from "@dmalab/runtime";
+import type { QueueLimits, RequestOwner } from "@dmalab/runtime/block";
 import { NvmeRequest } from "../command/nvme_request.ts";
 import { ADMIN_OPCODE, SQE, SQE_BYTES } from "../protocol.ts";
 

@@ -1,7 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { DMA_MAPPING_ERROR } from "../../../../runtime/address.ts";
-import { Plug } from "../../../../runtime/block/plug.ts";
-import { ArmedFault, FAULT } from "../../../../runtime/faults.ts";
+import { ArmedFault, DMA_MAPPING_ERROR, FAULT } from "@dmalab/runtime";
+import { Plug } from "@dmalab/runtime/block";
 import { DriverRig, pages, vec } from "../../_driver_rig.ts";
 import type { NvmeRequest } from "../command/nvme_request.ts";
 import type { Io } from "../../io.ts";

@@ -1,6 +1,6 @@
 /** How completions reach the host: by interrupts, without them, and where they are lost. */
 import { assert, assertEquals } from "@std/assert";
-import { ArmedFault, FAULT } from "../../../../runtime/faults.ts";
+import { ArmedFault, FAULT } from "@dmalab/runtime";
 import { DriverRig, pages, vec } from "../../_driver_rig.ts";
 import type { Io } from "../../io.ts";
 

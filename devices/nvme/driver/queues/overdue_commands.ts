@@ -5,8 +5,7 @@
  * resets the controller when that did not help either. The captured data say nothing of this; it
  * is what the NVMe specification (1.4, sections 5.1 and 9.1) gives a host to recover with.
  */
-import { type EventFields, eventId } from "../../../../runtime/event_vocabulary.ts";
-import type { EventStream } from "../../../../runtime/events.ts";
+import { type EventFields, eventId, type EventStream } from "@dmalab/runtime";
 import type { NvmeRegisterPort } from "../../register_port.ts";
 import type { AbortSlots } from "./abort_slots.ts";
 import { type Iod, IOD_FLAG } from "../command/iod.ts";

@@ -1,7 +1,7 @@
 /** A queue's memory as the CPU sees it: mapped once, and then read and written entry by entry. */
-import { type Bytes, PAGE_SIZE_BYTES } from "../../../../runtime/address.ts";
-import type { CoherentMemory } from "../../../../runtime/dma/coherent_memory.ts";
-import type { MemoryPage, PhysicalMemory } from "../../../../runtime/memory/physical_memory.ts";
+import { type Bytes, PAGE_SIZE_BYTES } from "@dmalab/runtime";
+import type { CoherentMemory } from "@dmalab/runtime/dma";
+import type { MemoryPage, PhysicalMemory } from "@dmalab/runtime/memory";
 
 const WORD_BYTES = 4;
 

@@ -1,14 +1,19 @@
 /**
  * A submission queue with its completion queue, both in memory the device reads and writes.
  *
- * @see behaviour/nvme.md 4.1, 4.2
+ * @see rules/nvme.md 4.1, 4.2
  */
-import type { Nanoseconds } from "../../../../runtime/address.ts";
-import type { DmaDevice } from "../../../../runtime/dma/device/device.ts";
-import type { CoherentMemory } from "../../../../runtime/dma/coherent_memory.ts";
-import { invariant, InvariantError, KernelError } from "../../../../runtime/errno.ts";
-import { type EventFields, eventId } from "../../../../runtime/event_vocabulary.ts";
-import type { Machine } from "../../../../runtime/machine.ts";
+import {
+  type EventFields,
+  eventId,
+  invariant,
+  InvariantError,
+  KernelError,
+  type Machine,
+  type Nanoseconds,
+  zeros,
+} from "@dmalab/runtime";
+import type { CoherentMemory, DmaDevice } from "@dmalab/runtime/dma";
 import type { NvmeRegisterPort } from "../../register_port.ts";
 import type { SubmissionMemory } from "../life/controller_memory.ts";
 import type { DescriptorPools } from "../command/descriptor_pools.ts";
@@ -19,7 +24,6 @@ import { QueueEntries } from "./queue_entries.ts";
 import { RequestFifo } from "./request_fifo.ts";
 import { SchedulerTags } from "./scheduler_tags.ts";
 import type { ShadowDoorbells } from "./shadow_doorbells.ts";
-import { zeros } from "../../../../runtime/zeros.ts";
 
 const RESULT_WORD = CQE.RESULT / 4;
 const STATUS_AND_ID_WORD = CQE.COMMAND_ID / 4;

@@ -1,9 +1,8 @@
-/** Rings, tags and doorbells of a queue, as numbers (behaviour/nvme.md 4.1 and 4.2; NVM Express 1.4, 4.1, 4.6, 3.1). */
+/** Rings, tags and doorbells of a queue, as numbers (rules/nvme.md 4.1 and 4.2; NVM Express 1.4, 4.1, 4.6, 3.1). */
 import { assertEquals, assertThrows } from "@std/assert";
-import { KernelError } from "../../../../runtime/errno.ts";
-import { ArmedFault, FAULT } from "../../../../runtime/faults.ts";
-import { Plug } from "../../../../runtime/block/plug.ts";
-import { DriverRig, pages, type RigOptions, vec } from "../../_driver_rig.ts";
+import { ArmedFault, FAULT, KernelError } from "@dmalab/runtime";
+import { Plug } from "@dmalab/runtime/block";
+import { DriverRig, type DriverRigOptions, pages, vec } from "../../_driver_rig.ts";
 import type { DescriptorPools } from "../command/descriptor_pools.ts";
 import type { NvmeRequest } from "../command/nvme_request.ts";
 import { QueuePair } from "./queue_pair.ts";
@@ -157,7 +156,7 @@ Deno.test("what has no resources is tried 16 times while nothing else completes 
 });
 
 /** When the first command without an answer is looked after, in seconds. */
-function overdueAt(options: RigOptions, admin: boolean): number {
+function overdueAt(options: DriverRigOptions, admin: boolean): number {
   const rig = new DriverRig(options);
   const times: number[] = [];
   rig.machine.events.listen(() => times.push(rig.machine.clock.nowNs), ["nvme.timeout"]);

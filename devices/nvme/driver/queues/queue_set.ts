@@ -1,5 +1,5 @@
 /** A controller's queues: by number, by interrupt vector, and by the CPU they serve. */
-import { invariant } from "../../../../runtime/errno.ts";
+import { invariant } from "@dmalab/runtime";
 import type { NvmeRequest } from "../command/nvme_request.ts";
 import type { QueuePair } from "./queue_pair.ts";
 

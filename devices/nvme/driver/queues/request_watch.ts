@@ -5,8 +5,8 @@
  * so that a busy queue pays one comparison a command; when it expires, it looks who is overdue, and
  * is armed again for the next one that could be.
  */
-import type { Nanoseconds } from "../../../../runtime/address.ts";
-import type { TimerHandler, VirtualClock } from "../../../../runtime/time/clock.ts";
+import type { Nanoseconds } from "@dmalab/runtime";
+import type { TimerHandler, VirtualClock } from "@dmalab/runtime/time";
 import type { Iod } from "../command/iod.ts";
 import type { QueuePair } from "./queue_pair.ts";
 

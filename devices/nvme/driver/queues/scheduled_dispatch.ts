@@ -2,14 +2,10 @@
  * What stands between a disk and its driver when its queue has a scheduler: requests wait until a
  * worker takes them, and what is submitted meanwhile can join them.
  *
- * @see behaviour/block.md 1.5, "Scheduler in front of the driver"; nvme.md 2.5, "Records and tags"
+ * @see rules/block.md 1.5, "Scheduler in front of the driver"; nvme.md 2.5, "Records and tags"
  */
-import type { ActivityHandler } from "../../../../runtime/activity.ts";
-import type { Bio } from "../../../../runtime/block/bio.ts";
-import { DeadlineScheduler } from "../../../../runtime/block/deadline_scheduler.ts";
-import type { RequestMerger } from "../../../../runtime/block/merge.ts";
-import { BLK_STS, type BlkStatus } from "../../../../runtime/errno.ts";
-import type { Machine } from "../../../../runtime/machine.ts";
+import { type ActivityHandler, BLK_STS, type BlkStatus, type Machine } from "@dmalab/runtime";
+import { type Bio, DeadlineScheduler, type RequestMerger } from "@dmalab/runtime/block";
 import type { NvmeRequest } from "../command/nvme_request.ts";
 import type { QueuePair } from "./queue_pair.ts";
 

@@ -1,8 +1,7 @@
 import { assertEquals } from "@std/assert";
-import type { NoMerges } from "../../../../runtime/block/merge.ts";
-import { Plug } from "../../../../runtime/block/plug.ts";
-import { ArmedFault, FAULT } from "../../../../runtime/faults.ts";
-import { DriverRig, pages, type RigOptions } from "../../_driver_rig.ts";
+import { type NoMerges, Plug } from "@dmalab/runtime/block";
+import { ArmedFault, FAULT } from "@dmalab/runtime";
+import { DriverRig, type DriverRigOptions, pages } from "../../_driver_rig.ts";
 import type { Io } from "../../io.ts";
 import type { DiskOp } from "../../nvme_disk.ts";
 import type { NvmeRequest } from "../command/nvme_request.ts";
@@ -11,7 +10,7 @@ type Scheduler = "none" | "mq_deadline";
 /** `io_submit` plugs from so many calls on (block.md 1.5). */
 const PLUG_FROM_CALLS = 3;
 
-function rigOf(scheduler: Scheduler, more: RigOptions = {}): DriverRig {
+function rigOf(scheduler: Scheduler, more: DriverRigOptions = {}): DriverRig {
   return new DriverRig({ ...more, driver: { scheduler, ...more.driver } });
 }
 

@@ -3,21 +3,21 @@
  * end, and the driver's record of it belongs to that tag. The tag in the command id is another one,
  * which it has only while it is with the driver.
  *
- * @see behaviour/nvme.md 2.5, "Records and tags"
+ * @see rules/nvme.md 2.5, "Records and tags"
  */
-import { invariant } from "../../../../runtime/errno.ts";
-import { TagMap } from "../../../../runtime/block/tag_map.ts";
+import { invariant } from "@dmalab/runtime";
+import { TagMap } from "@dmalab/runtime/block";
 import type { DescriptorPools } from "../command/descriptor_pools.ts";
 import { Iod } from "../command/iod.ts";
 import type { NvmeRequest } from "../command/nvme_request.ts";
 import { RequestFifo } from "./request_fifo.ts";
 
 /** More tags of the driver than this do not count. */
-const MOST_COUNTED_TAGS = 128;
+const MAX_COUNTED_TAGS = 128;
 
 /** Requests that a queue with a scheduler can have at a time (`nr_requests`), by its driver's tags. */
 export function scheduledRequests(driverTags: number): number {
-  return 2 * Math.min(driverTags, MOST_COUNTED_TAGS);
+  return 2 * Math.min(driverTags, MAX_COUNTED_TAGS);
 }
 
 export class SchedulerTags {

@@ -5,12 +5,10 @@
  * registers. In one the driver leaves the values; in the other the controller says at which value it
  * wants to be woken by a write to the register.
  *
- * @see behaviour/nvme.md 4.1
+ * @see rules/nvme.md 4.1
  */
-import { type Bytes, PAGE_SIZE_BYTES } from "../../../../runtime/address.ts";
-import type { DmaDevice } from "../../../../runtime/dma/device/device.ts";
-import type { CoherentMemory } from "../../../../runtime/dma/coherent_memory.ts";
-import type { Machine } from "../../../../runtime/machine.ts";
+import { type Bytes, type Machine, PAGE_SIZE_BYTES } from "@dmalab/runtime";
+import type { CoherentMemory, DmaDevice } from "@dmalab/runtime/dma";
 
 const WORD_BYTES = 4;
 

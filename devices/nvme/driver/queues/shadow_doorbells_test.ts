@@ -1,8 +1,8 @@
 /** Doorbells in memory, from both sides: fewer register writes, and no wait without end. */
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { ArmedFault, FAULT } from "../../../../runtime/faults.ts";
-import { DriverRig, type RigOptions, vec } from "../../_driver_rig.ts";
+import { ArmedFault, FAULT } from "@dmalab/runtime";
+import { DriverRig, type DriverRigOptions, vec } from "../../_driver_rig.ts";
 import type { Io } from "../../io.ts";
 import { ShadowDoorbells } from "./shadow_doorbells.ts";
 
@@ -103,7 +103,7 @@ Deno.test("a full completion queue asks to be woken when there is room", () => {
   assertEquals(ios.map((io) => io.status), new Array(12).fill("OK"));
 });
 
-const ENVIRONMENTS: readonly RigOptions[] = [
+const ENVIRONMENTS: readonly DriverRigOptions[] = [
   {},
   { iommu: { mode: "strict" } },
   { doorbellStride: 3 },

@@ -1,0 +1,58 @@
+/** What has been compiled of sources in C, and what is wanted. */
+import type { LabConfig } from "@dmalab/devices";
+import type { SourceFile } from "@dmalab/lang";
+import type { CLoader, CompiledC, CShelf, Stubs } from "@dmalab/lang/values";
+import type { HostTree } from "./host_tree.ts";
+
+/** A source for the machine of a configuration. */
+export interface WantedC {
+  readonly source: SourceFile;
+  readonly config: LabConfig;
+  readonly key: string;
+}
+
+export class HostShelf implements CShelf {
+  /** What was asked for and is not there. */
+  wanted: readonly WantedC[] = [];
+  readonly #made = new Map<string, CompiledC>();
+
+  find(source: SourceFile, config: LabConfig): CompiledC | null {
+    const { kernel, pageSizeBytes, strategies } = config;
+    // A release that is changed in one thing may have a call that it has not by itself.
+    const key = JSON.stringify([source.name, kernel, pageSizeBytes, strategies]);
+    const made = this.#made.get(key);
+    if (made !== undefined) return made;
+    if (!this.wanted.some((each) => each.key === key)) {
+      this.wanted = [...this.wanted, { source, config, key }];
+    }
+    return null;
+  }
+
+  put({ key }: WantedC, compiled: CompiledC): void {
+    this.#made.set(key, compiled);
+    this.wanted = this.wanted.filter((each) => each.key !== key);
+  }
+}
+
+export interface FileOfDriver {
+  readonly source: SourceFile;
+  /** Where it lies in the tree; null for one that lies beside a scenario. */
+  readonly path: string | null;
+}
+
+/** How a source is compiled with a tree. */
+export interface SourceOfTree {
+  readonly tree: HostTree;
+  /** The source itself first. */
+  readonly files: readonly FileOfDriver[];
+  readonly stubs: Stubs;
+}
+
+/** A loader with the shelf that is filled here. */
+export interface WantingLoader extends CLoader {
+  readonly shelf: HostShelf;
+  /** Processor time for each source; null for the usual one. */
+  readonly compileMs?: number | null;
+  /** Sources that are compiled with a kernel tree. */
+  readonly trees?: ReadonlyMap<SourceFile, SourceOfTree>;
+}

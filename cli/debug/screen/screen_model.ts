@@ -1,0 +1,105 @@
+/** What panes are drawn of: a place of a run, and the place that the last move began at. */
+import {
+  type BreakpointSet,
+  type Cursor,
+  evaluate,
+  EvaluationError,
+  type Position,
+  type Recording,
+  type ShownVariable,
+  variablesAt,
+} from "@dmalab/recording";
+import { changedRows, type RowChange } from "@dmalab/recording/views";
+import type { StyledLine } from "../../terminal/styled.ts";
+
+/** How much room a pane has. */
+export interface Room {
+  readonly rows: number;
+  readonly columns: number;
+}
+
+export interface PaneLine {
+  readonly line: StyledLine;
+  /** The command that Enter does there; null for none. */
+  readonly enter: string | null;
+}
+
+/** A pane, drawn. */
+export interface PaneView {
+  readonly title: string;
+  readonly lines: readonly PaneLine[];
+  /** Which of these lines is chosen; -1 for none. */
+  readonly chosen: number;
+}
+
+/** Looks that were answered, by what was asked. */
+type CachedEvaluations = Map<string, unknown>;
+
+export class ScreenModel {
+  readonly recording: Recording;
+  readonly position: Position;
+  readonly breakpoints: BreakpointSet;
+
+  /**
+   * @param before Where one stood before the last move.
+   * @param answers Of looks at this place and the last one: each is put to the machine once.
+   */
+  constructor(
+    { position, recording, breakpoints }: Cursor,
+    readonly before: Position,
+    readonly evaluationCache: CachedEvaluations,
+  ) {
+    this.recording = recording;
+    this.position = position;
+    this.breakpoints = breakpoints;
+  }
+
+  variables(position: Position = this.position): readonly ShownVariable[] {
+    return this.#once("", position, () => variablesAt(this.recording, position));
+  }
+
+  /** What an expression is; why it is nothing, in brackets. */
+  value(text: string, position: Position = this.position): string {
+    return this.#once(text, position, () => {
+      try {
+        return evaluate(this.recording, position, text).text;
+      } catch (error) {
+        if (error instanceof EvaluationError) return `(${error.message})`;
+        throw error;
+      }
+    });
+  }
+
+  /** Rows that the last move has changed. */
+  changedRows(): readonly RowChange[] {
+    const { seq, statement } = this.before;
+    return this.#once(
+      `changed since ${seq} ${statement}`,
+      this.position,
+      () => changedRows(this.recording, this.before, this.position),
+    );
+  }
+
+  #once<T>(what: string, { seq, statement }: Position, ask: () => T): T {
+    const key = `${seq} ${statement} ${what}`;
+    if (!this.evaluationCache.has(key)) this.evaluationCache.set(key, ask());
+    return this.evaluationCache.get(key) as T;
+  }
+}
+
+/** The first of some lines that are shown, so that one of them is in sight. */
+export function firstShown(count: number, seen: number, rows: number): number {
+  return Math.max(0, Math.min(seen - Math.floor(rows / 2), count - rows));
+}
+
+/** The lines that there is room for around the chosen one. */
+export function shownPart(
+  title: string,
+  lines: readonly PaneLine[],
+  chosen: number,
+  { rows }: Room,
+): PaneView {
+  const within = Math.max(0, Math.min(chosen, lines.length - 1));
+  const first = firstShown(lines.length, within, rows);
+  return { title, lines: lines.slice(first, first + rows), chosen: within - first };
+}

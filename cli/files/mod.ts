@@ -1,0 +1,17 @@
+/** What other members use of `cli/files`. */
+export { FileError } from "./file_error.ts";
+export { READ_LIMITS } from "./file_limits.ts";
+export {
+  appendFile,
+  beside,
+  doOrSay,
+  isTaken,
+  makeNamedFolder,
+  makeOwnFolder,
+  type OutputTarget,
+  removeFile,
+  rewriteFile,
+  Spool,
+  writeFile,
+  writeOrSay,
+} from "./write_file.ts";

@@ -1,0 +1,52 @@
+/**
+ * The command `dmalab`: files, terminal, exit codes. The only member that touches the host, by `host.ts`.
+ *
+ * State: none beyond one process. `commands.ts` lists the extensions, `permissions.ts` what each command may do.
+ * Proof: `tests/cli_test.ts`, `tests/launcher_test.ts`, `tests/hostile/`.
+ *
+ * What other members use:
+ */
+export {
+  type FileOfDriver,
+  HostShelf,
+  type SourceOfTree,
+  type WantedC,
+  type WantingLoader,
+} from "./c_shelf.ts";
+export { parseCommandLine } from "./command_line.ts";
+export { allowedVariable, host } from "./host.ts";
+export { hostReason, isHostError } from "./host_error.ts";
+export {
+  currentFolder,
+  findHostFile,
+  INPUT_CHUNK_BYTES,
+  readHostBytes,
+  readHostFile,
+  readHostInput,
+} from "./host_file.ts";
+export { HostLoader } from "./host_loader.ts";
+export { HostMemoryWatch } from "./host_memory.ts";
+export { HostTree } from "./host_tree.ts";
+export { SignalWatch, withInterrupts } from "./interrupts.ts";
+export { main, runMain } from "./program.ts";
+export { isTableRow, readRow } from "./markdown.ts";
+export { MemoryScreen } from "./memory_screen.ts";
+export { readWholeNumber } from "./numbers.ts";
+export { shortPath } from "./paths.ts";
+export {
+  areHeadersReadable,
+  COMPILER_CONFIG,
+  compilerProgram,
+  DOCS,
+  EXAMPLES,
+  readCompilerLock,
+  readHeaders,
+  readRulePage,
+  readTreeHeaders,
+  REPORT_PAGE,
+  SUPPORT,
+} from "./places.ts";
+export { toItsEnd } from "./process_end.ts";
+export { processorMs } from "./processor_time.ts";
+export { readMatches } from "./read_matches.ts";
+export { withCompiled } from "./with_compiled.ts";

@@ -1,0 +1,102 @@
+/** What becomes of a scenario's tests on one release. */
+import type { Diagnostic } from "@dmalab/lang/diagnostics";
+import { loadProgramOn, type SourceFile, spanPlace } from "@dmalab/lang";
+import {
+  displayName,
+  type LocationText,
+  type NameMatch,
+  type TestEntry,
+  type TestOutcome,
+} from "@dmalab/lang/run";
+import { runProgram } from "@dmalab/lang/run/run_program";
+import type { SourceLoader } from "@dmalab/lang/syntax";
+import type { HostWatch } from "@dmalab/lang/vm";
+import type { Limits } from "@dmalab/lang/values";
+import type { Kernel, KernelProfile } from "@dmalab/runtime/kernels";
+
+/** A scenario, and how much of it is run. */
+export interface Scenario {
+  readonly entry: SourceFile;
+  readonly loader: SourceLoader;
+  readonly limits: Limits;
+  /** Only tests whose name has one of these in it; all when there is none. */
+  readonly matches: readonly NameMatch[];
+  /** A clock, and who may interrupt; without one the limit of time does not count. */
+  readonly watch?: HostWatch;
+}
+
+/** The run was interrupted: what was found so far says nothing. */
+export class OutcomesCancelled extends Error {}
+
+/** How one test ended. */
+export interface EndedTest {
+  /** With its machine: what a person calls it. */
+  readonly name: string;
+  readonly place: LocationText;
+  /** `ok`, or where it fails; with what was unexpected. Two that are equal ended alike. */
+  readonly end: string;
+  /** The first line of what it failed with; null when it held. */
+  readonly message: string | null;
+}
+
+/** Ends by place and name of the tests, or why the scenario does not load on that release. */
+export type Outcomes =
+  | { readonly tests: ReadonlyMap<string, EndedTest> }
+  | { readonly problems: readonly Diagnostic[] };
+
+const STATEMENTS = "(the statements of the file)";
+
+/**
+ * Runs a scenario's statements and tests on a release, or on a release that is changed.
+ * @param only The keys of those that are run; all of them when left out.
+ * @throws {Interrupted} When the run is interrupted.
+ */
+export function outcomesOn(
+  scenario: Scenario,
+  kernel: KernelProfile,
+  as: Kernel,
+  only: readonly string[] | null = null,
+): Outcomes {
+  const { entry, limits, loader, matches, watch } = scenario;
+  const { diagnostics, program } = loadProgramOn({ kernel, as }, entry, loader);
+  if (program === null) return { problems: diagnostics };
+  const tests = program.tests.filter(({ kind }) => kind !== "bench");
+  const isWanted = (test: TestEntry) =>
+    only === null || only.includes(keyOf(spanPlace(test.span), displayName(test)));
+  const statements = only === null || only.some((key) => key.endsWith(STATEMENTS));
+  const { outcomes } = runProgram(program, {
+    limits,
+    only: statements ? "all" : "tests",
+    select: (number) => isWanted(tests[number]!),
+    match: matches,
+    attributeDefects: false,
+    watch,
+  });
+  if (watch?.interrupted() === true) throw new OutcomesCancelled();
+  return {
+    tests: new Map(outcomes.map((outcome) => {
+      const name = outcome.kind === "main" ? STATEMENTS : displayName(outcome);
+      return [keyOf(outcome.place, name), {
+        name,
+        place: outcome.place,
+        end: endOf(outcome),
+        message: outcome.failure?.message ?? null,
+      }];
+    })),
+  };
+}
+
+/** What a test is known by: two may have one name. */
+function keyOf(place: LocationText, name: string): string {
+  return `${place} ${name}`;
+}
+
+function endOf({ failure, incidents, outcome }: TestOutcome): string {
+  if (outcome === "skipped") return "skipped";
+  const [, line] = failure?.place.match(/:(\d+):\d+$/) ?? [];
+  const seen = [
+    ...new Set(incidents.filter(({ kind }) => kind !== "held").map(({ name }) => name)),
+  ].toSorted();
+  const end = failure === null ? "ok" : failure.code === "E0927" ? "absent" : `line ${line}`;
+  return [end, ...seen].join(", ");
+}

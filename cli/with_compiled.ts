@@ -1,0 +1,24 @@
+/** Loads what may have drivers in C: what they need is compiled, and then it is loaded again. */
+import type { CompiledC } from "@dmalab/lang/values";
+import type { HostLoader } from "./host_loader.ts";
+import type { WantedC } from "./c_shelf.ts";
+
+/** @param load Reads a program by this loader. */
+export async function withCompiled<T>(loader: HostLoader, load: () => T): Promise<T> {
+  let loaded = load();
+  while (loader.shelf.wanted.length > 0) {
+    const { extensionPart } = await import("./extensions.ts");
+    const compile = await extensionPart("loadCompiler")?.();
+    if (compile !== undefined) await compile([loader]);
+    else for (const wanted of loader.shelf.wanted) loader.shelf.put(wanted, notCompiled(wanted));
+    loaded = load();
+  }
+  return loaded;
+}
+
+function notCompiled({ source }: WantedC): CompiledC {
+  const span = { source, start: 0, end: 0 };
+  const message = "This dmalab has no extension that compiles C";
+  const hint = "install dmalab with its extension for drivers in C";
+  return { module: null, diagnostics: [{ code: "E0710", severity: "error", span, message, hint }] };
+}

@@ -1,0 +1,41 @@
+/**
+ * What does DMA, and what it sits on. `registry.ts` lists the kinds that are built in; `laboratory()` adds others.
+ *
+ * State: `Lab` is a machine with its devices.
+ * Proof: `devices/*_test.ts`; `tests/laboratory_test.ts` adds a device from outside.
+ *
+ * What other members use:
+ */
+export { ConfigError } from "./config_error.ts";
+export { DescribedRegisters } from "./described_registers.ts";
+export type { AttachedBlock, DeviceBase, DeviceBlock, DeviceKind } from "./device_kind.ts";
+export {
+  type DeviceSettings,
+  deviceSettings,
+  type DmaDefaults,
+  settingError,
+} from "./device_settings.ts";
+export { buildLab, domainSharers, Lab } from "./lab.ts";
+export {
+  defaultLabConfig,
+  type LabConfig,
+  pciNode,
+  type PciNodeConfig,
+  settingOf,
+} from "./lab_config.ts";
+export { addedBlock, labConfig, type LabLiteral, type PciLiteral } from "./lab_literal.ts";
+export { LAB_TABLES, type LabTableName, type LabTableRow, type TableFields } from "./lab_tables.ts";
+export {
+  type BlockSettings,
+  DEVICE_KINDS,
+  type DeviceOf,
+  DeviceRegistry,
+  DEVICES,
+  type DeviceWord,
+  type LabDevice,
+  type PciNodeKind,
+  type PortKinds,
+  type PortWord,
+  type RegisteredKind,
+  type RowsOf,
+} from "./registry.ts";

@@ -1,0 +1,44 @@
+/**
+ * NVMe: `driver/` is the host's side, `controller/` the device's. They share no code, only registers and memory.
+ *
+ * State: the driver has queues, tags and descriptors of requests; the controller its registers, queues and media.
+ * Hot: a read from submit to completion: `deno task bench nvme.read4k`.
+ * Proof: captured commands with their PRP and SGL entries; `tests/members_test.ts` keeps the two sides apart.
+ *
+ * What other members use:
+ */
+export { commandBytes, type CommandFields, sglDescriptorBytes, u64Bytes } from "./command_bytes.ts";
+export { ControllerRig } from "./controller/_rig.ts";
+export type { HostBus } from "./controller/host_port.ts";
+export { Media } from "./controller/media/media.ts";
+export { type ControllerSettings, NvmeController } from "./controller/nvme_controller.ts";
+export type { ControllerRings } from "./controller/queues.ts";
+export { NvmeCommandView, type SglDescriptor } from "./driver/command/command_view.ts";
+export { Iod } from "./driver/command/iod.ts";
+export { NvmeRequest } from "./driver/command/nvme_request.ts";
+export { blockStatusOf, doNotRetry } from "./driver/command/status.ts";
+export { NvmeDriver } from "./driver/nvme_driver.ts";
+export { SGL_TYPE } from "./driver/protocol.ts";
+export { type HostRings, QueuePair } from "./driver/queues/queue_pair.ts";
+export type { SubmittingDisk } from "./driver/queues/scheduled_dispatch.ts";
+export { scheduledRequests } from "./driver/queues/scheduler_tags.ts";
+export { Io } from "./io.ts";
+export {
+  MALFORMED_CAPACITY_BYTES,
+  MALFORMED_COMMANDS,
+  type MalformedCommand,
+  type MalformedTarget,
+  UNREACHABLE_AT,
+} from "./malformed_commands.ts";
+export { NVME, type NvmeDevice } from "./nvme_device.ts";
+export {
+  type DiskBuffer,
+  type DiskOp,
+  NvmeDisk,
+  type PassthroughOptions,
+  type RawOptions,
+  type SubmitOptions,
+} from "./nvme_disk.ts";
+export { NVME_TABLES } from "./recording/nvme_tables.ts";
+export { readStatus, STATUS_CODE_MASK, STATUS_CODES, STATUS_TYPES } from "./status_codes.ts";
+export { unplugNvme } from "./unplug.ts";

@@ -1,0 +1,15 @@
+/**
+ * RDMA: memory regions, pinned or paged on demand. State: an adapter owns its regions. Proof: tests beside it, golden data of hmm/.
+ *
+ * What other members use:
+ */
+export { PAGE, rig, START, virt } from "./_rig.ts";
+export { TABLE_READ, TABLE_WRITE } from "./device_table.ts";
+export { ImplicitRegion } from "./implicit_region.ts";
+export { MemoryRegion } from "./memory_region.ts";
+export { PageFault, type StepResult } from "./page_fault.ts";
+export { RdmaAccess } from "./rdma_access.ts";
+export { RdmaAdapter } from "./rdma_adapter.ts";
+export { RDMA, type RdmaDevice } from "./rdma_device.ts";
+export { RDMA_TABLES } from "./recording/rdma_tables.ts";
+export { UmemOdp } from "./umem_odp.ts";

@@ -1,0 +1,83 @@
+/** A driver in C as the compiler gave it: its code, and what is known of it. */
+import type { SourceFile, Span } from "@dmalab/lang";
+import type { LinesRun } from "@dmalab/lang/values";
+import type { OfTree } from "./tree/of_tree.ts";
+import { CCoverage } from "./c_coverage.ts";
+import { LineTable } from "./wasm/line_table.ts";
+import { CheckedModule } from "./wasm/checked_module.ts";
+import { CLines } from "./wasm/c_lines.ts";
+import { type ModuleShape, shapeOf } from "./wasm/wasm_reader.ts";
+
+/** Functions of the support file that are exported. */
+const OWN = /^(?:dmalab_|__)/;
+
+export class CCode {
+  readonly shape: ModuleShape;
+  /** Every source of it, by the name that the compiler calls it. */
+  readonly sources: ReadonlyMap<string, SourceFile>;
+  /** Names of its functions that scripts may call. */
+  readonly functionNames: readonly string[];
+  /** Places of calls that were asked for, by the address of the constant that says each. */
+  readonly callSpans = new Map<number, Span | null>();
+  #lines: LineTable | null = null;
+  #statements: CLines | null = null;
+  #checked: CheckedModule | null = null;
+  #marked: CheckedModule | null = null;
+  #coverage: CCoverage | null = null;
+
+  constructor(
+    readonly name: string,
+    readonly bytes: Uint8Array<ArrayBuffer>,
+    sources: ReadonlyMap<string, SourceFile>,
+    /** Of a driver that was compiled with a kernel tree. */
+    readonly ofTree: OfTree | null = null,
+  ) {
+    this.sources = sources;
+    this.shape = shapeOf(bytes);
+    this.functionNames = [...this.shape.functions.keys()].filter((name) => !OWN.test(name));
+  }
+
+  /** A source by the name that the compiler has for it, which may say that it lies in this folder. */
+  source(name: string): SourceFile | undefined {
+    return this.sources.get(name.replace(/^\.\//, ""));
+  }
+
+  /** What an offset is a line of. Read when a place is asked for the first time. */
+  get lines(): LineTable {
+    return this.#lines ??= new LineTable(this.shape.lineTable);
+  }
+
+  /** Its code as it runs. */
+  get checked(): CheckedModule {
+    return this.#checked ??= new CheckedModule(this);
+  }
+
+  get coverage(): CCoverage {
+    return this.#coverage ??= new CCoverage(this.shape, this.checked.blocks);
+  }
+
+  /** The lines of its functions: read when a run is followed line by line. */
+  get statements(): CLines {
+    return this.#statements ??= new CLines(this);
+  }
+
+  /** Its code with a call where each line begins. */
+  get marked(): CheckedModule {
+    return this.#marked ??= this.statements.marked();
+  }
+
+  /** Which lines of its sources have run; before it was called first, none is known. */
+  linesRun(): ReadonlyMap<string, LinesRun> {
+    const lines = new Map<string, LinesRun>();
+    for (const [file, run] of this.coverage.lines(this.lines)) {
+      const source = this.source(file);
+      if (source !== undefined) lines.set(source.name, run);
+    }
+    return lines;
+  }
+
+  /** How many bytes the compiled module takes. */
+  get sizeBytes(): number {
+    return this.bytes.length;
+  }
+}

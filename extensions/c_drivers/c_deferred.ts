@@ -1,0 +1,182 @@
+/**
+ * What a driver puts off: work that is queued, threads of interrupts, and timers. Work is an activity of
+ * the machine: it runs when who waits lets others go on, or when the script has the machine do so.
+ *
+ * Nothing of it comes in under a spin lock, with interrupts off or in a handler of an interrupt, where
+ * a kernel's CPU would not run it either: it waits for the next tick.
+ *
+ * @see rules/c-api.md 11 (request_threaded_irq), 14 (INIT_WORK, timer_setup)
+ */
+import type { ActivityHandler } from "@dmalab/runtime";
+import type { TimerHandler } from "@dmalab/runtime/time";
+import { PlacedKernelError } from "@dmalab/lang/builtins";
+import type { CKernel, Waiting } from "./c_kernel.ts";
+
+/** Enough for a timer to expire at a tick that is not over yet. */
+const NEXT_TICK_NS = 1;
+export const NS_PER_JIFFY = 1_000_000;
+/** Where the function of a `struct work_struct` or of a `struct timer_list` lies, which begin with it. */
+const FUNCTION_BYTES = 8;
+
+/** Something that waits for its turn. */
+interface Job {
+  readonly key: string;
+  /** Where it lies, in memory of C; 0 for nowhere. */
+  readonly at: number;
+  readonly site: number | null;
+  run(): void;
+}
+
+/** Jobs that have a process of their own, of which none waits twice. */
+export class CDeferred implements ActivityHandler, TimerHandler {
+  readonly #kernel: CKernel;
+  readonly #waiting = new Map<string, number>();
+  readonly #jobs = new Map<number, Job>();
+  #held: number[] = [];
+  #next = 0;
+
+  constructor(kernel: CKernel) {
+    this.#kernel = kernel;
+    kernel.deferred.push((at, end) => this.#waitingIn(at, end));
+  }
+
+  #waitingIn(at: number, end: number): Waiting | null {
+    for (const job of this.#jobs.values()) {
+      if (job.at >= at && job.at < end) return { what: "work", site: job.site };
+    }
+    return null;
+  }
+
+  /** @param at Where it lies, in memory of C. @returns False when it waits already. */
+  post(key: string, run: () => void, at = 0): boolean {
+    if (this.waits(key)) return false;
+    const number = this.#next++;
+    this.#waiting.set(key, number);
+    const { site } = this.#kernel.machine.events.context;
+    this.#jobs.set(number, { key, at, site, run });
+    this.#kernel.machine.activities.post(this, 0, number);
+    return true;
+  }
+
+  waits(key: string): boolean {
+    return this.#waiting.has(key);
+  }
+
+  /** Takes a job away that waits. @returns What it would have run; null when none waits. */
+  take(key: string): (() => void) | null {
+    const number = this.#waiting.get(key);
+    if (number === undefined) return null;
+    const { run } = this.#jobs.get(number)!;
+    this.#waiting.delete(key);
+    this.#jobs.delete(number);
+    return run;
+  }
+
+  runActivity(_kind: number, number: number): void {
+    const job = this.#jobs.get(number);
+    if (job === undefined) return;
+    if (!this.#kernel.machine.context.isAtomic) {
+      this.take(job.key)!();
+      return;
+    }
+    this.#held.push(number);
+    if (this.#held.length === 1) this.#kernel.machine.clock.arm(this, NEXT_TICK_NS);
+  }
+
+  timerExpired(): void {
+    const held = this.#held;
+    this.#held = [];
+    for (const number of held) this.#kernel.machine.activities.post(this, 0, number);
+  }
+}
+
+/**
+ * Calls a function with a structure.
+ *
+ * @param run The function; 0 for the one that stands at the structure's beginning by then.
+ */
+export function callOwn(
+  kernel: CKernel,
+  what: string,
+  at: number,
+  site: number | null,
+  run = 0,
+): void {
+  if (!kernel.memory.isOpen(at, FUNCTION_BYTES)) {
+    const span = site === null ? null : kernel.context.siteSpan(site);
+    const text = `${what} that waits to run lies in freed memory`;
+    throw new PlacedKernelError("EFAULT", text, span);
+  }
+  kernel.callBack(run === 0 ? kernel.memory.wordAt(at) : run, [BigInt(at)]);
+}
+
+/** A timer of the driver's, which runs as a handler of an interrupt does. */
+class CTimer implements TimerHandler {
+  isArmed = false;
+  site: number | null = null;
+
+  constructor(readonly kernel: CKernel, readonly at: number, readonly run: number) {}
+
+  timerExpired(): void {
+    const { clock, context, interrupts } = this.kernel.machine;
+    if (context.isAtomic) {
+      clock.arm(this, NEXT_TICK_NS);
+      return;
+    }
+    this.isArmed = false;
+    context.enterInterrupt();
+    try {
+      callOwn(this.kernel, "A timer", this.at, this.site, this.run);
+    } finally {
+      context.leaveInterrupt();
+    }
+    interrupts.deliverWaiting();
+  }
+}
+
+/** The timers of a driver, by where they lie. */
+export class CTimers {
+  readonly #kernel: CKernel;
+  readonly #timers = new Map<number, CTimer>();
+
+  constructor(kernel: CKernel) {
+    this.#kernel = kernel;
+    kernel.deferred.push((at, end) => this.#waitingIn(at, end));
+  }
+
+  #waitingIn(at: number, end: number): Waiting | null {
+    for (const { at: timerAt, isArmed, site } of this.#timers.values()) {
+      if (isArmed && timerAt >= at && timerAt < end) return { what: "a timer", site };
+    }
+    return null;
+  }
+
+  /**
+   * Has a timer expire at a tick, or at the next one where that is over.
+   *
+   * @param run As of {@linkcode callOwn}.
+   * @returns Whether it waited.
+   */
+  arm(at: number, expiresJiffies: number, run = 0): boolean {
+    const wasArmed = this.disarm(at);
+    const { clock, events } = this.#kernel.machine;
+    const timer = new CTimer(this.#kernel, at, run);
+    timer.isArmed = true;
+    timer.site = events.context.site;
+    this.#timers.set(at, timer);
+    const delayNs = expiresJiffies * NS_PER_JIFFY - clock.nowNs;
+    // No clock runs for so long.
+    if (delayNs < Number.MAX_SAFE_INTEGER) clock.arm(timer, Math.max(NEXT_TICK_NS, delayNs));
+    return wasArmed;
+  }
+
+  /** @returns Whether it waited. */
+  disarm(at: number): boolean {
+    const timer = this.#timers.get(at);
+    if (timer === undefined || !timer.isArmed) return false;
+    timer.isArmed = false;
+    this.#kernel.machine.clock.disarm(timer);
+    this.#timers.delete(at);
+    return true;
+  }
+}

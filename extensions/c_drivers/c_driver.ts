@@ -1,0 +1,481 @@
+/**
+ * A driver in C on one machine: its memory, its data as they are at the beginning, and the calls of
+ * its functions.
+ */
+import { addressDigits, type Machine, type PhysAddr } from "@dmalab/runtime";
+import {
+  BUFFER,
+  COHERENT_MEMORY,
+  DEVICE,
+  isHandle,
+  PlacedKernelError,
+  REGION,
+  REQUEST,
+  toDirection,
+  wideBits,
+  wideValue,
+} from "@dmalab/lang/builtins";
+import { formatAddress, formatCount, formatSize } from "@dmalab/lang/text";
+import {
+  BytesValue,
+  describeValue,
+  EnumValue,
+  type ExecutionContext,
+  LimitError,
+  Quantity,
+  ScriptError,
+  type Value,
+} from "@dmalab/lang/values";
+import { C_CALLS, type CCall } from "./calls.ts";
+import { GRANULE_BYTES, IO_BASE, KERNEL_STACK_BYTES, SHADOW_AT } from "./c_addresses.ts";
+import { unmappedText } from "./calls/shared_memory.ts";
+import type { CCode } from "./c_code.ts";
+import { CFrames } from "./c_frames.ts";
+import { CKernel, hex } from "./c_kernel.ts";
+import { isOfTree } from "./code_checks.ts";
+import { keepTicks, treeFunction } from "./tree/tree_border.ts";
+import { CMemory, MARK } from "./c_memory.ts";
+import { CRequests } from "./c_requests.ts";
+import { type CLocation, CPlaces } from "./c_locations.ts";
+import type { LabDevice } from "@dmalab/devices";
+
+/** Blocks of code that run between two checks of the limits. */
+const FUEL_BLOCKS = 4096;
+/** What a block is charged, in steps. */
+const BLOCK_STEPS = 2;
+
+/** How the compiler's names of string literals begin. */
+const STRING_LITERAL = ".str";
+
+/** What the compiler says of a static variable: eight words, of which the first four are read here. */
+const GLOBAL_BYTES = 64;
+
+type Exported = (...args: (number | bigint)[]) => number | bigint | undefined;
+
+export class CDriver {
+  readonly #code: CCode;
+  readonly #machine: Machine;
+  readonly #memory: CMemory;
+  readonly #kernel: CKernel;
+  readonly #functions: Readonly<Record<string, Exported>>;
+  readonly #stackPointer: WebAssembly.Global;
+  /** Functions of which the driver has pointers. */
+  readonly #table: WebAssembly.Table | undefined;
+  readonly #idleStack: bigint;
+  /** Calls into it that have not returned. */
+  #calls = 0;
+  /** Its calls, where a debugger follows them. */
+  readonly #frames: CFrames | null;
+  /** Errors that say their place already: of a function that was called in the midst of another. */
+  readonly #explainedBefore = new WeakSet<Error>();
+  /** Where the compiler describes the static variables. */
+  readonly #globals: number[] = [];
+
+  constructor(code: CCode, machine: Machine, context: ExecutionContext) {
+    this.#code = code;
+    this.#machine = machine;
+    const { ofTree, shape: { staticBytes } } = code;
+    this.#memory = new CMemory(machine, staticBytes, code.checked.blocks.length, ofTree !== null);
+    const { debugHooks } = context;
+    this.#frames = debugHooks === null ? null : new CFrames(code.marked.lines, debugHooks);
+    const running = debugHooks === null ? code.checked : code.marked;
+    const places = new CPlaces(code, running, this.#memory);
+    this.#kernel = new CKernel(machine, this.#memory, places, code.ofTree?.device);
+    this.#kernel.context = context;
+    const callBack: CKernel["call"] = (at, args) => this.#callBack(at, args);
+    this.#kernel.call = callBack;
+    // The linker's own code clears the static data at once.
+    this.#memory.fuel = FUEL_BLOCKS;
+    code.coverage.arm(this.#memory.blocks);
+    const { exports } = new WebAssembly.Instance(running.module, this.#imports());
+    this.#functions = exports as Record<string, Exported>;
+    const jiffies = exports["jiffies"] as WebAssembly.Global | undefined;
+    this.#kernel.jiffiesAt = Number(jiffies?.value ?? 0);
+    this.#stackPointer = exports["__stack_pointer"] as WebAssembly.Global;
+    this.#idleStack = this.#stackPointer.value;
+    this.#table = exports["__indirect_function_table"] as WebAssembly.Table | undefined;
+    const { memory } = this.#memory;
+    this.#inside(() => this.#functions["__wasm_call_ctors"]!());
+    for (const { end, start } of code.shape.constants) this.#memory.protect(start, end);
+    this.#memory.cached?.reset();
+    machine.budget.hold(memory.buffer.byteLength / GIVEN_PART);
+  }
+
+  #imports(): WebAssembly.Imports {
+    const kernel = this.#kernel;
+    const border: Record<string, WebAssembly.ImportValue> = {
+      touch: (at: number, bytes: number, writes: number) => this.#touch(at, bytes, writes !== 0),
+      globals: (at: number, count: number) => this.#guardGlobals(at, count),
+      passed: (block: number) => this.#code.coverage.pass(block),
+      burnt: () => {
+        kernel.context.work(FUEL_BLOCKS * BLOCK_STEPS);
+        return FUEL_BLOCKS;
+      },
+      line: (line: number, stackAt: number) => this.#frames?.reached(line, stackAt),
+      deep: () => {
+        throw new LimitError("E0803", TOO_DEEP);
+      },
+      smashed: () => {
+        const { span, text } = this.#placeHere();
+        throw new PlacedKernelError(
+          "EFAULT",
+          `Writes beyond its variables on the stack, which is seen when it returns (${text})`,
+          span,
+        );
+      },
+    };
+    for (const call of C_CALLS) {
+      const plain = importOf(call, kernel);
+      border[call.prototype.name] = this.#cachedCall(plain);
+    }
+    const env: Record<string, WebAssembly.ImportValue> = { memory: this.#memory.memory };
+    for (const each of this.#code.shape.imports.filter(isOfTree)) {
+      env[each.name] = this.#cachedCall(
+        treeFunction(each, kernel, this.#code.ofTree?.stubs ?? "refuse"),
+      );
+    }
+    return { env, dmalab: border };
+  }
+
+  /** A call of the kernel's, where the driver's own bytes are compared with the CPU's caches. */
+  #cachedCall<A extends readonly unknown[], R>(plain: (...args: A) => R): (...args: A) => R {
+    const { cached } = this.#memory;
+    return cached === null ? plain : (...args) => {
+      cached.give();
+      const result = plain(...args);
+      cached.take();
+      return result;
+    };
+  }
+
+  /** Calls a function of the driver for a script. */
+  call(run: ExecutionContext, name: string, args: readonly Value[]): Value {
+    const { parameters, result } = this.#code.shape.functions.get(name)!;
+    const { context } = this.#machine.events;
+    const { cached } = this.#memory;
+    const { site } = context;
+    this.#kernel.context = run;
+    const given: (number | bigint)[] = [];
+    for (let index = 0; index < args.length; index++) {
+      const value = args[index]!;
+      const isWide = parameters[index] === "i64";
+      if (typeof value !== "number" && isWide && value instanceof BytesValue) {
+        given.push(this.#wideOf(value));
+      } else if (isWide && value instanceof Quantity && value.kind === "dma") {
+        given.push(BigInt(`0x${addressDigits(value.value)}`));
+      } else {
+        const number = typeof value === "number" ? value : this.#numberOf(value);
+        given.push(isWide ? BigInt(number) : number);
+      }
+    }
+    // What the kernel has written for the driver, such as a request, it has written by the CPU.
+    cached?.give();
+    cached?.take();
+    // Reading it takes longer than the call: in the midst of another one only.
+    const stackBefore = this.#calls++ === 0 ? this.#idleStack : this.#stackPointer.value;
+    const depth = this.#frames?.enter() ?? 0;
+    this.#kernel.locks.enter();
+    this.#memory.forgetCall();
+    keepTicks(this.#kernel);
+    try {
+      const returned = this.#functions[name]!(...given);
+      if (result === null) return null;
+      return typeof returned === "bigint"
+        ? wideValue(BigInt.asIntN(64, returned))
+        : numberOf(returned!);
+    } catch (error) {
+      const explained = this.#explained(error);
+      // Frames that were left in the middle have not released their stack.
+      this.#stackPointer.value = stackBefore;
+      throw explained;
+    } finally {
+      this.#calls--;
+      this.#frames?.leave(depth);
+      this.#kernel.locks.leave();
+      this.#memory.forgetCall();
+      cached?.give();
+      context.site = site;
+    }
+  }
+
+  /** Calls a function by its pointer: inside a call of another one, or of the kernel's own accord. */
+  #callBack(at: number, args: readonly (number | bigint)[]): number {
+    this.#memory.cached?.take();
+    return this.#inside(() => {
+      const table = this.#table;
+      const isIndex = Number.isInteger(at) && at >= 0 && at < Number(table?.length ?? 0);
+      // A table of 64-bit indexes, which the types do not know of.
+      const called = isIndex ? table?.get(BigInt(at) as bigint & number) as Exported | null : null;
+      if (typeof called !== "function") {
+        throw this.#kernel.crash(`Calls ${hex(at)}, which is not a function`);
+      }
+      return numberOf(called(...args) ?? 0);
+    });
+  }
+
+  /** Runs code of the driver outside a call of the script. */
+  #inside<T>(run: () => T): T {
+    const { value: stackBefore } = this.#stackPointer;
+    this.#calls++;
+    const depth = this.#frames?.enter() ?? 0;
+    this.#kernel.locks.enter();
+    this.#memory.forgetCall();
+    try {
+      return run();
+    } catch (error) {
+      const explained = this.#explained(error);
+      this.#stackPointer.value = stackBefore;
+      throw explained;
+    } finally {
+      this.#calls--;
+      this.#frames?.leave(depth);
+      this.#kernel.locks.leave();
+      this.#memory.forgetCall();
+      this.#memory.cached?.give();
+    }
+  }
+
+  /** 64 bits that are no exact int. */
+  #wideOf({ bytes }: BytesValue): bigint {
+    if (bytes.length === 8) return wideBits(bytes);
+    throw new ScriptError("E0911", `Cannot pass to C ${formatCount(bytes.length, "byte")}`, TAKEN);
+  }
+
+  /** What C has for a value of the script. */
+  #numberOf(value: Value): number {
+    const kernel = this.#kernel;
+    if (value === null) return 0;
+    if (typeof value === "boolean") return Number(value);
+    if (value instanceof Quantity) return value.value;
+    if (value instanceof EnumValue) return toDirection(value);
+    if (isHandle<LabDevice>(value, DEVICE)) return kernel.pointerTo(value.target.dma);
+    if (isHandle(value, REGION)) {
+      const { basePhys, sizeBytes, type } = value.target;
+      return type === "mmio" ? IO_BASE + basePhys : kernel.lend(basePhys, sizeBytes);
+    }
+    if (isHandle(value, REQUEST)) return kernel.part(CRequests).pointerTo(value.target);
+    if (isHandle(value, COHERENT_MEMORY)) {
+      const { memory } = value.target;
+      const at = this.#memory.shareRow(memory.pages, memory.pageSizeBytes);
+      this.#memory.open(at, memory.sizeBytes);
+      return at;
+    }
+    if (isHandle(value, BUFFER)) {
+      const { segments } = value.target;
+      const [only, second] = segments;
+      if (only !== undefined && second === undefined) return kernel.lend(only.phys, only.sizeBytes);
+      throw new ScriptError(
+        "E0919",
+        `Cannot pass to C a buffer in ${
+          formatCount(segments.length, "segment")
+        }: a pointer refers to ` +
+          "one segment",
+        "pass the segments one by one, as `page(…)` or `buf.slice(…)`",
+      );
+    }
+    throw new ScriptError(
+      "E0911",
+      `Cannot pass to C ${describeValue(value)}`,
+      TAKEN,
+    );
+  }
+
+  /** Closes the room behind static variables. @param table Where the compiler describes them. */
+  #guardGlobals(table: number, count: number): void {
+    const memory = this.#memory;
+    const { staticBytes } = this.#code.shape;
+    const isInside = (at: number, sizeBytes: number) => at >= 0 && at + sizeBytes <= staticBytes;
+    if (!isInside(table, count * GLOBAL_BYTES)) return;
+    this.#kernel.context.work(count);
+    for (let index = 0; index < count; index++) {
+      const entry = table + index * GLOBAL_BYTES;
+      const start = memory.wordAt(entry);
+      const roomBytes = memory.wordAt(entry + 16);
+      if (!isInside(start, roomBytes) || start % GRANULE_BYTES !== 0) continue;
+      this.#globals.push(entry);
+      this.#kernel.context.work(roomBytes / GRANULE_BYTES);
+      memory.guard(start, roomBytes);
+      memory.open(start, memory.wordAt(entry + 8));
+    }
+  }
+
+  /** C is about to touch bytes that it may not touch, or whose accesses are watched. */
+  #touch(at: number, bytes: number, writes: boolean): void {
+    const memory = this.#memory;
+    if (memory.isInPages(at, bytes)) return;
+    const marked = memory.worstMark(at, bytes);
+    if (marked >= MARK.CLOSED) {
+      const { span, text } = this.#placeHere();
+      throw new PlacedKernelError("EFAULT", this.#wildText(at, bytes, writes, text), span);
+    }
+    if (writes && (marked & MARK.CONSTANT) !== 0) {
+      const { span, text } = this.#placeHere();
+      const name = this.#globalAt(at);
+      const what = name === null
+        ? "a constant"
+        : name.startsWith(STRING_LITERAL)
+        ? "a string literal"
+        : `${name}, which is a constant`;
+      throw new PlacedKernelError(
+        "EFAULT",
+        `Writes ${formatCount(bytes, "byte")} into ${what} (${text})`,
+        span,
+      );
+    }
+    if (writes && (marked & MARK.FRESH) !== 0) memory.fresh.write(at, bytes);
+    if ((marked & MARK.LOOK) === 0) return;
+    const phys = memory.physOf(at) as PhysAddr;
+    const lent = this.#kernel.lent.find(phys, bytes, writes);
+    if (lent === null && (writes || memory.cached === null)) return;
+    const { context } = this.#machine.events;
+    const { site } = context;
+    const place = this.#placeHere();
+    if (place.span !== null) context.site = this.#kernel.context.siteOf(place.span);
+    if (lent !== null) {
+      const first = Math.max(phys, lent.phys) as PhysAddr;
+      this.#machine.checker?.cpu.touched(lent, first, bytes, writes, place.text);
+    }
+    if (!writes) memory.cached?.reads(phys, bytes);
+    context.site = site;
+  }
+
+  /** Where in C it is just now. */
+  #placeHere(): CLocation {
+    return this.#kernel.places.here();
+  }
+
+  #wildText(at: number, bytes: number, writes: boolean, place: string): string {
+    const does = `${writes ? "Writes" : "Reads"} ${formatCount(bytes, "byte")}`;
+    const end = place === "" ? "" : ` (${place})`;
+    if (at >= 0 && at < 4096) return `${does} at ${hex(at)}: a null pointer${end}`;
+    const block = at < SHADOW_AT ? this.#kernel.heap.find(at) : null;
+    if (block === null) {
+      const ended = this.#kernel.part(CRequests).endedText(at);
+      if (ended !== null) return `${does} ${ended}${end}`;
+      const unmapped = unmappedText(this.#kernel, at);
+      if (unmapped !== null) return `${does} ${unmapped}${end}`;
+      const behind = this.#globalBefore(at);
+      if (behind !== null) return `${does} ${behind}${end}`;
+      if (at >= IO_BASE && at < 2 * IO_BASE) {
+        return `${does} at a device's registers: use readl(), writel() and their like${end}`;
+      }
+      return this.#memory.isPage(at)
+        ? `${does} of a struct page, which is opaque${end}`
+        : `${does} at ${hex(at)}, where the driver has no memory${end}`;
+    }
+    const { freedAt, phys, site, sizeBytes } = block;
+    const offset = at - block.at;
+    const taken = this.#placeText(site, "allocated");
+    const what = `a block of ${formatCount(sizeBytes, "byte")} at ${formatAddress(phys)}${taken}`;
+    return freedAt !== null
+      ? `${does} after the free of ${what}${this.#placeText(freedAt, "freed")}${end}`
+      : `${does} ${offset - sizeBytes < 0 ? offset : offset - sizeBytes} bytes past ${what}${end}`;
+  }
+
+  /** The static variable of the driver that an address lies in; null for none. */
+  #globalAt(at: number): string | null {
+    const memory = this.#memory;
+    const entry = this.#globals.find((entry) => {
+      const start = memory.wordAt(entry);
+      return at >= start && at < start + memory.wordAt(entry + 8);
+    });
+    const name = entry === undefined ? "" : memory.textAt(memory.wordAt(entry + 24));
+    return name === "" || /\bdmalab_/.test(name) ? null : name;
+  }
+
+  /** The static variable whose end an address lies past; null where there is none. */
+  #globalBefore(at: number): string | null {
+    const memory = this.#memory;
+    for (const entry of this.#globals) {
+      const start = memory.wordAt(entry);
+      const sizeBytes = memory.wordAt(entry + 8);
+      if (at < start + sizeBytes || at >= start + memory.wordAt(entry + 16)) continue;
+      const name = memory.textAt(memory.wordAt(entry + 24));
+      return `${at - start - sizeBytes} bytes past ${name}, which has ${
+        formatCount(sizeBytes, "byte")
+      }`;
+    }
+    return null;
+  }
+
+  #placeText(site: number | null, did: string): string {
+    const span = site === null ? null : this.#kernel.context.siteSpan(site);
+    if (span === null) return "";
+    const { column, line } = span.source.position(span.start);
+    return `, ${did} at ${span.source.name}:${line}:${column}`;
+  }
+
+  /** What has stopped the driver, with its place. */
+  #explained(error: unknown): unknown {
+    if (!(error instanceof Error)) return error;
+    const found = this.#kernel.places.fromStack(error.stack ?? "");
+    // Deep in a call of the kernel's, the host shows no frame of C any more.
+    const { span, text } = found.text === "" ? this.#kernel.place : found;
+    // Functions without a frame, which only the host's own stack ends.
+    if (isHostStackFull(error)) {
+      return new LimitError("E0803", `${TOO_DEEP}, ${text}`);
+    }
+    if (error instanceof LimitError) {
+      if (this.#explainedBefore.has(error)) return error;
+      const placed = new LimitError(
+        error.code,
+        `${error.message}, ${text}`,
+        error.hint,
+      );
+      this.#explainedBefore.add(placed);
+      return placed;
+    }
+    if (error instanceof TypeError && error.message.startsWith(OTHER_TYPE)) {
+      return new PlacedKernelError(
+        "EFAULT",
+        `Calls a function as one of another type (${text})`,
+        span,
+      );
+    }
+    if (!(error instanceof WebAssembly.RuntimeError)) return error;
+    const what = TRAPS[error.message] ?? error.message;
+    return new PlacedKernelError("EFAULT", `${what} (${text})`, span);
+  }
+}
+
+const TAKEN =
+  "C takes numbers, 64 bits as 8 bytes, sizes, addresses, devices, buffers, regions and requests";
+
+/** No driver touches all of the window: only a part is charged. */
+const GIVEN_PART = 64;
+
+const TOO_DEEP = `Calls of C functions exceed the kernel stack of ${
+  formatSize(KERNEL_STACK_BYTES)
+}`;
+
+function isHostStackFull(error: Error): boolean {
+  return error instanceof RangeError && error.message === "Maximum call stack size exceeded";
+}
+
+/** How the host begins where an argument has another type than the function takes. */
+const OTHER_TYPE = "Cannot convert ";
+
+/** What the host says of a trap, in words of C. */
+const TRAPS: Readonly<Record<string, string>> = {
+  "divide by zero": "Divides by zero",
+  "remainder by zero": "Divides by zero",
+  "memory access out of bounds": "Accesses an address without memory",
+  unreachable: "Reaches unreachable code, as undefined behaviour does",
+};
+
+/** A function of the kernel as the module imports it. */
+function importOf(
+  { as, prototype, run }: CCall,
+  kernel: CKernel,
+): (at: number, ...args: number[]) => number | void {
+  const name = as ?? prototype.name;
+  return (at, ...args) => {
+    kernel.enter(at, name);
+    return run(kernel, args as [number, number, number, number, number, number, number]);
+  };
+}
+
+/** What the kernel gets of what C returned: 64 bits are signed. */
+function numberOf(returned: number | bigint): number {
+  return typeof returned === "number" ? returned : Number(BigInt.asIntN(64, returned));
+}

@@ -1,0 +1,236 @@
+/**
+ * The kernel's allocators for drivers in C: blocks of a power of two that share pages, and whole pages.
+ *
+ * Behind every block lies one that is never allocated, and what is freed is not used again at
+ * once, so that a step beyond the end and a use after the end are seen.
+ */
+import { eventId, FAULT, type Machine, PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
+import { MAX_BLOCK_PAGES } from "@dmalab/runtime/memory";
+import { WINDOW_BYTES } from "./c_addresses.ts";
+import { UNWRITTEN } from "./c_fresh.ts";
+import { type CMemory, MARK } from "./c_memory.ts";
+
+const ALLOC = eventId("driver.alloc");
+const FREE = eventId("driver.free");
+
+const SMALLEST_BLOCK_BYTES = 32;
+/** What a freed byte holds. */
+const FREED_BYTE = 0x6b;
+/** Blocks that were freed and are not used again yet. */
+const RESTING_BLOCKS = 64;
+/** The most that is contiguous. @see rules/c-api.md 13 */
+export const KMALLOC_BYTES = MAX_BLOCK_PAGES * PAGE_SIZE_BYTES;
+
+/** What is particular about pages that are taken. */
+type Particular = Pick<HeapBlock, "compoundOrder" | "isVmalloc" | "freedBy">;
+const PLAIN: Particular = { compoundOrder: 0, isVmalloc: false, freedBy: "kfree" };
+
+/** Functions that free what an allocator of the same family gave. */
+export type FreeCall = "kfree" | "vfree" | "kvfree";
+
+/** Something that was taken. */
+export interface HeapBlock {
+  readonly at: number;
+  readonly phys: PhysAddr;
+  /** As asked for. */
+  readonly sizeBytes: number;
+  /** What it takes of memory. */
+  readonly roomBytes: number;
+  readonly isPages: boolean;
+  /** Of pages that were taken as one, so that each of them knows the first; 0 for all others. */
+  readonly compoundOrder: number;
+  /** Contiguous for the CPU only, as drivers have to take it. */
+  readonly isVmalloc: boolean;
+  /** The function that must free it. */
+  readonly freedBy: FreeCall;
+  /** The statement that took it, and the one that freed it. */
+  readonly site: number | null;
+  freedAt: number | null;
+}
+
+export class CHeap {
+  readonly #machine: Machine;
+  readonly #memory: CMemory;
+  readonly #live = new Map<number, HeapBlock>();
+  /** By size: blocks that are free. */
+  readonly #free = new Map<number, number[]>();
+  readonly #resting: HeapBlock[] = [];
+
+  constructor(machine: Machine, memory: CMemory) {
+    this.#machine = machine;
+    this.#memory = memory;
+  }
+
+  /** A block of at least so many bytes; null when there is none. */
+  take(sizeBytes: number, zeroed: boolean, freedBy: FreeCall = "kfree"): HeapBlock | null {
+    if (!(sizeBytes > 0 && sizeBytes <= KMALLOC_BYTES) || this.#refuses()) return null;
+    const roomBytes = Math.max(SMALLEST_BLOCK_BYTES, 2 ** Math.ceil(Math.log2(sizeBytes)));
+    if (roomBytes > PAGE_SIZE_BYTES / 2) {
+      return this.#takePages(sizeBytes, 0, zeroed, { ...PLAIN, freedBy });
+    }
+    const free = this.#freeBlocks(roomBytes);
+    const at = free.shift();
+    return at === undefined ? null : this.#give(
+      at,
+      sizeBytes,
+      roomBytes,
+      zeroed,
+      { ...PLAIN, freedBy, isPages: false },
+    );
+  }
+
+  /**
+   * Pages side by side, aligned to their number; null when there are none.
+   *
+   * @param isCompound Whether each of them knows the first.
+   */
+  takePages(order: number, zeroed: boolean, isCompound = false): HeapBlock | null {
+    // C's unsigned int: one below 0 is huge.
+    const sizeBytes = 2 ** (order >>> 0) * this.#machine.pages.pageSizeBytes;
+    if (!(sizeBytes <= KMALLOC_BYTES) || this.#refuses()) return null;
+    const particular = isCompound ? { ...PLAIN, compoundOrder: order } : PLAIN;
+    return this.#takePages(sizeBytes, order, zeroed, particular);
+  }
+
+  /** Pages that may not be mapped as one buffer; null when there are none. */
+  takeVmalloc(sizeBytes: number, zeroed: boolean, freedBy: FreeCall): HeapBlock | null {
+    const isTooMuch = !(sizeBytes > 0 && sizeBytes <= WINDOW_BYTES);
+    if (isTooMuch || this.#refuses(FAULT.kvmalloc)) return null;
+    const particular: Particular = { compoundOrder: 0, isVmalloc: true, freedBy };
+    const block = this.#takePages(sizeBytes, 0, zeroed, particular);
+    if (block !== null) this.#machine.areas.addVmalloc(framesOf(block));
+    return block;
+  }
+
+  #refuses(point: typeof FAULT.alloc_pages | typeof FAULT.kvmalloc = FAULT.alloc_pages): boolean {
+    const { faults } = this.#machine;
+    return faults !== null && faults.errnoAt(point) !== 0;
+  }
+
+  #takePages(
+    sizeBytes: number,
+    order: number,
+    zeroed: boolean,
+    particular: Particular = PLAIN,
+  ): HeapBlock | null {
+    const { pages } = this.#machine;
+    const count = Math.ceil(sizeBytes / pages.pageSizeBytes);
+    const first = this.#findPages(count + 1, order);
+    if (first === null) return null;
+    const roomBytes = (count + 1) * pages.pageSizeBytes;
+    const at = this.#memory.share(first, roomBytes);
+    return this.#give(at, sizeBytes, roomBytes, zeroed, { ...particular, isPages: true });
+  }
+
+  /** Pages of the window, of which the last stays closed. */
+  #findPages(count: number, order: number): PhysAddr | null {
+    const { windowPhys } = this.#memory;
+    const within = { firstPhys: windowPhys, lastPhys: windowPhys + WINDOW_BYTES - 1 };
+    const taken = this.#machine.pages.alloc(count, {
+      contiguous: true,
+      orderAligned: order,
+      ...within,
+    });
+    return taken?.[0] ?? null;
+  }
+
+  #freeBlocks(roomBytes: number): number[] {
+    const known = this.#free.get(roomBytes);
+    if (known !== undefined && known.length > 0) return known;
+    const { pageSizeBytes } = this.#machine.pages;
+    const page = this.#findPages(1, 0);
+    if (page === null) return [];
+    const start = this.#memory.share(page, pageSizeBytes);
+    const blocks: number[] = [];
+    // Every second one stays closed.
+    for (let at = start; at < start + pageSizeBytes; at += 2 * roomBytes) blocks.push(at);
+    this.#free.set(roomBytes, blocks);
+    return blocks;
+  }
+
+  #give(
+    at: number,
+    sizeBytes: number,
+    roomBytes: number,
+    zeroed: boolean,
+    kind: Particular & Pick<HeapBlock, "isPages">,
+  ): HeapBlock {
+    const { events } = this.#machine;
+    const memory = this.#memory;
+    const phys = memory.physOf(at) as PhysAddr;
+    const block = {
+      at,
+      phys,
+      sizeBytes,
+      roomBytes,
+      ...kind,
+      site: events.context.site,
+      freedAt: null,
+    };
+    memory.guard(at, kind.isPages ? roomBytes : 2 * roomBytes);
+    memory.open(at, sizeBytes);
+    memory.bytes.fill(zeroed ? 0 : UNWRITTEN, at, at + sizeBytes);
+    memory.fresh.take(at, sizeBytes, zeroed, block.site);
+    this.#live.set(at, block);
+    if (events.tick(ALLOC)) events.emit(ALLOC, { phys, size_bytes: sizeBytes });
+    return block;
+  }
+
+  /** Frees a block. @returns What is wrong with the address, as a sentence fragment; or null. */
+  free(at: number): string | null {
+    const block = this.#live.get(at);
+    if (block === undefined) {
+      const known = this.find(at);
+      if (known === null) return "not an allocated block";
+      return known.freedAt === null ? "not the start of the block" : "double free";
+    }
+    const { events } = this.#machine;
+    const memory = this.#memory;
+    this.#live.delete(at);
+    if (block.isVmalloc) this.#machine.areas.removeVmalloc(framesOf(block));
+    block.freedAt = events.context.site ?? 0;
+    memory.bytes.fill(FREED_BYTE, at, at + block.sizeBytes);
+    memory.fresh.give(at);
+    memory.close(at, block.sizeBytes, MARK.FREED);
+    if (events.tick(FREE)) events.emit(FREE, { phys: block.phys, size_bytes: block.sizeBytes });
+    this.#resting.push(block);
+    if (this.#resting.length > RESTING_BLOCKS) this.#reuse(this.#resting.shift()!);
+    return null;
+  }
+
+  #reuse({ at, isPages, phys, roomBytes }: HeapBlock): void {
+    if (!isPages) {
+      this.#free.get(roomBytes)?.push(at);
+      return;
+    }
+    const { pages } = this.#machine;
+    const count = roomBytes / pages.pageSizeBytes;
+    pages.free(
+      Array.from({ length: count }, (_, page) => phys + page * pages.pageSizeBytes) as PhysAddr[],
+    );
+  }
+
+  /** The block that begins at an address, or null. */
+  blockAt(at: number): HeapBlock | null {
+    return this.#live.get(at) ?? null;
+  }
+
+  /** The block that an address lies in or right behind of, freed or not; or null. */
+  find(at: number): HeapBlock | null {
+    let best: HeapBlock | null = null;
+    const look = (block: HeapBlock) => {
+      const endAt = block.at + (block.isPages ? 1 : 2) * block.roomBytes;
+      if (at >= block.at && at < endAt && (best?.at ?? -1) < block.at) best = block;
+    };
+    for (const block of this.#resting) look(block);
+    for (const block of this.#live.values()) look(block);
+    return best;
+  }
+}
+
+function framesOf({ phys, sizeBytes }: HeapBlock): readonly PhysAddr[] {
+  return Array.from(
+    { length: Math.ceil(sizeBytes / PAGE_SIZE_BYTES) },
+    (_, frame) => phys + frame * PAGE_SIZE_BYTES as PhysAddr,
+  );
+}

@@ -1,0 +1,384 @@
+/** What the functions of the simulated kernel see that a driver in C calls. */
+import {
+  alignUp,
+  type DmaAddr,
+  type ErrnoName,
+  type FaultPoint,
+  type KernelError,
+  type Machine,
+  type PhysAddr,
+} from "@dmalab/runtime";
+import {
+  type AccessWatcher,
+  type CoherentMemory,
+  type DmaDevice,
+  type DmaDirection,
+  DmaIovaState,
+  type Scatterlist,
+} from "@dmalab/runtime/dma";
+import { PlacedKernelError } from "@dmalab/lang/builtins";
+import type { DeviceAccess } from "@dmalab/runtime/iommu";
+import type { LabDevice } from "@dmalab/devices";
+import { type Span, spanPlace } from "@dmalab/lang";
+import type { ExecutionContext } from "@dmalab/lang/values";
+import type { DeviceShape } from "./tree/of_tree.ts";
+import { PAGE_STRUCT_BYTES } from "./c_addresses.ts";
+import { CHeap } from "./c_heap.ts";
+import type { CMemory } from "./c_memory.ts";
+import { MARK, NOWHERE } from "./c_memory.ts";
+import type { Above, CLocation, CPlaces } from "./c_locations.ts";
+import { lineSpan } from "./wasm/c_lines.ts";
+import { LockOrder } from "./calls/lock_order.ts";
+import { LentRanges } from "./lent_ranges.ts";
+
+/** As the lab's own headers have it: it begins with the device, and that with its name. */
+const OWN_DEVICE: DeviceShape = { sizeBytes: 128, deviceAt: 0, nameAt: 0 };
+const NAME_BYTES = 64;
+/** What pieces of the kernel's own memory are multiples of. */
+const ROOM_UNIT_BYTES = 32;
+/** Bits of `gfp_t`. @see rules/c-api.md 1 */
+export const GFP = { ZERO: 0x100, DIRECT_RECLAIM: 0x400, COMP: 0x40000, ZONES: 0x7 } as const;
+
+/** Memory of `dma_alloc_coherent` as C has it. */
+export interface SharedBlock {
+  readonly memory: CoherentMemory;
+  readonly at: number;
+}
+
+/** Something that lies in memory of C and waits to run. */
+export interface Waiting {
+  readonly what: string;
+  /** The statement that has put it off. */
+  readonly site: number | null;
+}
+
+export class CKernel implements AccessWatcher {
+  readonly heap: CHeap;
+  readonly lent: LentRanges;
+  readonly locks: LockOrder;
+  /** By the address that C has for it. */
+  readonly coherent = new Map<number, SharedBlock>();
+  /** Lists that are mapped, by the address of their first entry. */
+  readonly lists = new Map<number, Scatterlist>();
+  /** States of the two-step API, by their addresses. */
+  readonly #states = new Map<number, DmaIovaState>();
+  /** Parts of the kernel that keep something of their own, by their classes. */
+  readonly #parts = new Map<unknown, unknown>();
+  /** Who has something in memory of C that runs later. */
+  readonly deferred: ((at: number, end: number) => Waiting | null)[] = [];
+  readonly #devices = new Map<number, DmaDevice>();
+  /** Devices whose last mask was refused, with the call that set it. */
+  readonly #masksRefused = new Map<DmaDevice, number | null>();
+  readonly #pointers = new Map<DmaDevice, number>();
+  /** Functions of PCI whose windows the driver has claimed; with a number behind it, of one window. */
+  readonly regionsOf = new Set<string>();
+  /** Room for `struct device`s. */
+  #roomAt = 0;
+  #roomEnd = 0;
+  /** The call of the script that the driver runs in. */
+  context!: ExecutionContext;
+  /** Where a tree's driver reads the ticks; 0 where it does not. */
+  jiffiesAt = 0;
+  /** Calls a function of the driver by its pointer. */
+  call!: (at: number, args: readonly (number | bigint)[]) => number;
+  #at = 0;
+  #call = "";
+
+  constructor(
+    readonly machine: Machine,
+    readonly memory: CMemory,
+    readonly places: CPlaces,
+    readonly deviceShape: DeviceShape = OWN_DEVICE,
+  ) {
+    this.heap = new CHeap(machine, memory);
+    this.lent = new LentRanges(machine, memory);
+    this.locks = new LockOrder(machine, (site) => this.#placeOf(site));
+    machine.accessWatchers.push(this);
+  }
+
+  /** A part of the kernel that keeps something of its own, made when it is first asked for. */
+  part<T>(Part: new (kernel: CKernel) => T): T {
+    const known = this.#parts.get(Part);
+    if (known !== undefined) return known as T;
+    const made = new Part(this);
+    this.#parts.set(Part, made);
+    return made;
+  }
+
+  /** A device reads memory: reports what this driver allocated and never wrote. */
+  accessed(
+    device: DmaDevice,
+    dma: number,
+    phys: PhysAddr,
+    sizeBytes: number,
+    access: DeviceAccess,
+  ): void {
+    const at = access === "read" ? this.memory.pointerTo(phys) : NOWHERE;
+    if (at === NOWHERE || !this.memory.isFresh(at, sizeBytes)) return;
+    const unwritten = this.memory.fresh.fetched(at, sizeBytes);
+    if (unwritten === null) return;
+    const { site } = unwritten;
+    const taken = site === null ? null : this.context.siteSpan(site);
+    const where = taken === null ? "" : ` at ${spanPlace(taken)}`;
+    this.machine.checker?.cpu.unwritten(device.name, { dma, phys, sizeBytes }, {
+      ...unwritten,
+      where,
+    });
+  }
+
+  maskSet(device: DmaDevice, isRefused: boolean): void {
+    if (isRefused) this.#masksRefused.set(device, this.machine.events.context.site);
+    else this.#masksRefused.delete(device);
+  }
+
+  /** The driver maps or allocates for a device, which takes a mask that is set. */
+  usesMask(device: DmaDevice): void {
+    const site = this.#masksRefused.get(device);
+    if (site === undefined) return;
+    this.#masksRefused.delete(device);
+    this.machine.checker?.cpu.maskIgnored(device.name, this.#call, site);
+  }
+
+  /** A function is called, at a place. */
+  enter(at: number, call: string): void {
+    this.#enter(at, call, this.places.siteAt(at, call, this.context));
+  }
+
+  /** The same by code that does not say its place: the stack does. @param above What C has called. */
+  enterHere(call: string, above: Above): void {
+    this.#enter(0, call, this.places.siteHere(above, this.context));
+  }
+
+  #enter(at: number, call: string, site: number | null): void {
+    this.#at = at;
+    this.#call = call;
+    const { context } = this.machine.events;
+    if (site !== null) context.site = site;
+    const { preemption } = this.context;
+    // Who holds a lock or has interrupts off would let others wait, who cannot wait here.
+    if (preemption === null || this.machine.context.isAtomic) return;
+    const { site: siteHere } = context;
+    preemption.preemptionPoint(() => this.#lineOf(site));
+    this.#at = at;
+    this.#call = call;
+    context.site = siteHere;
+  }
+
+  #placeOf(site: number | null): string {
+    const span = site === null ? null : this.context.siteSpan(site);
+    return span === null ? "a place that is not known" : spanPlace(span);
+  }
+
+  #lineOf(site: number | null): Span | null {
+    const span = site === null ? null : this.context.siteSpan(site);
+    return span === null ? null : lineSpan(span.source, span.source.position(span.start).line);
+  }
+
+  /** A function of the driver runs by its pointer, in the midst of whatever else does. */
+  callBack(handler: number, args: readonly (number | bigint)[]): number {
+    const at = this.#at;
+    const call = this.#call;
+    const { context } = this.machine.events;
+    const { site } = context;
+    try {
+      return this.call(handler, args);
+    } finally {
+      this.#at = at;
+      this.#call = call;
+      context.site = site;
+    }
+  }
+
+  /** The place of the call that runs. */
+  get place(): CLocation {
+    return this.#at === 0 ? this.places.here() : this.places.placeOf(this.#at, this.#call);
+  }
+
+  /** What a kernel would not survive. @param what As a sentence without its end. */
+  crash(what: string, errno: ErrnoName = "EFAULT"): KernelError {
+    const { span, text } = this.place;
+    const where = text === "" ? "" : ` (${text})`;
+    return new PlacedKernelError(errno, `${what}${where}`, span);
+  }
+
+  /** Whether a `struct device *` is a device of the machine, and none that a driver made. */
+  isDevice(at: number): boolean {
+    return this.#devices.has(at);
+  }
+
+  /** What a `struct device *` means. */
+  device(at: number): DmaDevice {
+    const device = this.#devices.get(at);
+    if (device !== undefined) return device;
+    throw this.crash(
+      `${this.#call}() with ${at === 0 ? "NULL" : hex(at)}, which is not a device`,
+    );
+  }
+
+  /** Where C finds a device. */
+  pointerTo(device: DmaDevice): number {
+    const known = this.#pointers.get(device);
+    if (known !== undefined) return known;
+    const { deviceAt, nameAt: nameOffset, sizeBytes } = this.deviceShape;
+    const at = this.room(sizeBytes) + deviceAt;
+    const nameAt = this.room(NAME_BYTES);
+    const { bytes } = this.memory;
+    bytes.set(new TextEncoder().encode(device.name).subarray(0, NAME_BYTES - 1), nameAt);
+    this.memory.putWord(at + nameOffset, nameAt);
+    this.#devices.set(at, device);
+    this.#pointers.set(device, at);
+    return at;
+  }
+
+  /** An errno, negative as C has it, where a point fails; else 0. */
+  refused(point: FaultPoint): number {
+    const { faults } = this.machine;
+    return faults === null ? 0 : faults.errnoAt(point);
+  }
+
+  /** The device of the lab that does a device's DMA. */
+  labDevice(device: DmaDevice): LabDevice {
+    return this.context.lab.devices.get(device.name)!;
+  }
+
+  /**
+   * Memory of the kernel's own that C may read and write, zeroed; it stays. Behind it lies some that
+   * may not be accessed.
+   */
+  room(sizeBytes: number): number {
+    const wantedBytes = alignUp(sizeBytes, ROOM_UNIT_BYTES) + ROOM_UNIT_BYTES;
+    if (this.#roomAt + wantedBytes > this.#roomEnd) this.#makeRoom(wantedBytes);
+    const at = this.#roomAt;
+    this.#roomAt += wantedBytes;
+    this.memory.open(at, sizeBytes);
+    this.memory.bytes.fill(0, at, at + sizeBytes);
+    return at;
+  }
+
+  /** An address for something of the kernel's own, of which C can do no more than free it. */
+  handle(): number {
+    const at = this.room(ROOM_UNIT_BYTES);
+    this.memory.close(at, ROOM_UNIT_BYTES, MARK.CLOSED);
+    return at;
+  }
+
+  #makeRoom(sizeBytes: number): void {
+    const { pages } = this.machine;
+    const count = Math.ceil(sizeBytes / pages.pageSizeBytes);
+    const taken = pages.alloc(count, { contiguous: true, owner: "driver" });
+    const at = taken === null ? NOWHERE : this.memory.shareRow(taken, pages.pageSizeBytes);
+    if (at === NOWHERE) throw this.crash("There is no memory for what the kernel keeps", "ENOMEM");
+    this.#roomAt = at;
+    this.#roomEnd = at + count * pages.pageSizeBytes;
+  }
+
+  /**
+   * Memory goes back to the allocator.
+   * @param given What the caller gave, for a message.
+   */
+  free(at: number, given: number = at): void {
+    const block = this.heap.blockAt(at);
+    if (block !== null) {
+      this.#checkNothingWaits(block.at, block.sizeBytes);
+      this.locks.forget(block.at, block.at + block.sizeBytes);
+    }
+    const lent = block === null ? null : this.lent.mappingOf(block.phys, block.sizeBytes);
+    if (block !== null && lent !== null) {
+      const { text } = this.place;
+      this.machine.checker?.cpu.freed(lent, block.phys, block.sizeBytes, text);
+    }
+    const wrong = this.heap.free(at);
+    if (wrong !== null) throw this.crash(`${this.#call}(${hex(given)}): ${wrong}`);
+  }
+
+  /** What waits to run would be called out of memory that is another's by then. */
+  #checkNothingWaits(at: number, sizeBytes: number): void {
+    for (const waitingIn of this.deferred) {
+      const waiting = waitingIn(at, at + sizeBytes);
+      if (waiting === null) continue;
+      const span = waiting.site === null ? null : this.context.siteSpan(waiting.site);
+      const since = span === null ? "" : ` since ${spanPlace(span)}`;
+      throw this.crash(
+        `${this.#call}() frees memory in which ${waiting.what} waits to run${since}`,
+      );
+    }
+  }
+
+  /** The physical address of what a pointer leads to. */
+  phys(at: number): PhysAddr {
+    const phys = this.memory.physOf(at);
+    if (phys !== NOWHERE) return phys as PhysAddr;
+    throw this.crash(`${this.#call}() with ${hex(at)}, where there is no memory`);
+  }
+
+  /** The physical address of a `struct page`. */
+  pagePhys(at: number): PhysAddr {
+    const index = (at - this.memory.pageMapAt) / PAGE_STRUCT_BYTES;
+    if (this.memory.isPage(at) && Number.isInteger(index)) {
+      return index * this.machine.pages.pageSizeBytes as PhysAddr;
+    }
+    throw this.crash(`${this.#call}() with ${at === 0 ? "NULL" : hex(at)}, which is not a page`);
+  }
+
+  /** Where the `struct page` of an address is. */
+  pageAt(phys: number): number {
+    const page = Math.floor(phys / this.machine.pages.pageSizeBytes);
+    return this.memory.pageMapAt + page * PAGE_STRUCT_BYTES;
+  }
+
+  /** A size, an offset or an address, which no number beyond the largest exact one can be. */
+  exact(value: number, what: string): number {
+    if (value >= 0 && value <= Number.MAX_SAFE_INTEGER) return value;
+    throw this.crash(`${this.#call}() is given ${hex(value)} as its ${what}`);
+  }
+
+  dma(value: number): DmaAddr {
+    // All ones, as a number.
+    return (value >= 2 ** 64 ? -1 : value) as DmaAddr;
+  }
+
+  direction(dir: number): DmaDirection {
+    if (dir === 0 || dir === 1 || dir === 2) return dir;
+    throw this.crash(`${this.#call}() with the invalid direction ${dir}`);
+  }
+
+  /** A call that may sleep. @param call Its name, where it is another than who calls the kernel says. */
+  maySleep(call: string = this.#call): void {
+    this.machine.checker?.contexts.maySleep(`${call}()`);
+  }
+
+  /** A call that sleeps where its flags allow it to. */
+  maySleepBy(gfp: number): void {
+    if ((gfp & GFP.DIRECT_RECLAIM) !== 0) this.maySleep();
+  }
+
+  /** The state of the two-step API at an address, as C has it now. */
+  state(at: number): DmaIovaState {
+    const known = this.#states.get(at);
+    if (known !== undefined) return known;
+    const state = new DmaIovaState();
+    this.#states.set(at, state);
+    return state;
+  }
+
+  /** Lets C see physical memory; where there is no room, a pointer that must not be used. */
+  share(phys: PhysAddr, sizeBytes: number): number {
+    const at = this.memory.share(phys, sizeBytes);
+    if (at === NOWHERE) {
+      throw this.crash("The driver accesses too many separate memory areas", "ENOMEM");
+    }
+    return at;
+  }
+
+  /** Lets C use a buffer of the script's. */
+  lend(phys: PhysAddr, sizeBytes: number): number {
+    const at = this.share(phys, sizeBytes);
+    if (this.heap.find(at) === null) this.memory.admit(at, sizeBytes);
+    return at;
+  }
+}
+
+/** A number as C shows it: 64 bits of one below zero. */
+export function hex(value: number): string {
+  return `0x${value < 0 ? BigInt.asUintN(64, BigInt(value)).toString(16) : value.toString(16)}`;
+}

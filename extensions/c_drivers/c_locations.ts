@@ -1,0 +1,218 @@
+/** Places in C: of calls, which say them, and of everything else by the stack of the compiled code. */
+import type { SourceFile, Span } from "@dmalab/lang";
+import type { ExecutionContext } from "@dmalab/lang/values";
+import type { CMemory } from "./c_memory.ts";
+import type { CCode } from "./c_code.ts";
+import type { RunnableCode } from "./wasm/checked_module.ts";
+
+/** Offsets in a `struct dmalab_place`. */
+const FUNCTION_AT = 8;
+const LINE_AT = 16;
+const COLUMN_AT = 20;
+
+/** A place as messages have it. */
+export interface CLocation {
+  readonly span: Span | null;
+  /** `in ring_open() at ring.c:12:3`. */
+  readonly text: string;
+}
+
+interface Frame {
+  readonly name: string;
+  /** In the module as it runs. */
+  readonly offset: number;
+}
+
+/** What V8 passes to `Error.prepareStackTrace`. */
+interface CallSite {
+  getFileName(): string | null;
+  getFunctionName(): string | null;
+  /** From 1; of compiled code, the offset in its module. */
+  getColumnNumber(): number | null;
+}
+
+/** Calls of the driver's deeper than this are not placed in it. */
+const MAX_FRAMES = 24;
+/** Each frame costs: most places are among the first ones. */
+const FEW_FRAMES = 3;
+
+/** What V8 makes of the stack for this file. */
+function* compiledFrames(_: unknown, sites: readonly CallSite[]): Iterable<Frame> {
+  for (const site of sites) {
+    if (site.getFileName()?.startsWith("wasm:") !== true) continue;
+    yield { name: site.getFunctionName() ?? "", offset: site.getColumnNumber()! - 1 };
+  }
+}
+
+/** A function that is left out of a stack, with all that it has called. */
+export type Above = (...args: never[]) => unknown;
+
+interface Host {
+  prepareStackTrace?: unknown;
+  stackTraceLimit?: number;
+  captureStackTrace(into: object, above?: Above): void;
+}
+
+/** The frames that run. As a text the host would look up each line of its own in its sources. */
+function runningFrames(most: number, above: Above): Iterable<Frame> {
+  const host: Host = Error;
+  const { prepareStackTrace, stackTraceLimit } = host;
+  host.prepareStackTrace = compiledFrames;
+  host.stackTraceLimit = most;
+  const into: { stack?: unknown } = {};
+  host.captureStackTrace(into, above);
+  // Prepared when it is read first.
+  const frames = into.stack;
+  Object.assign(host, { prepareStackTrace, stackTraceLimit });
+  return frames as Iterable<Frame>;
+}
+
+/** A frame of compiled code in a stack of the host's. */
+const FRAME = /at (?:(\S+) \()?wasm:\/\/[^)\s]*?:0x([0-9a-f]+)\)?/g;
+/** Functions of the support file. */
+const OWN_FUNCTION =
+  /^(?:__asan_|__stack_|__wasm_|dmalab_|mem(?:cpy|move|set|cmp)$|str(?:len|cmp)$)/;
+
+/** The span of a word in a line; of all of it where the word does not stand there. */
+function spanInLine(source: SourceFile, line: number, column: number): Span {
+  const text = source.line(line);
+  const lineStart = source.lineStarts[line - 1] ?? 0;
+  const first = column > 0 ? column - 1 : text.length - text.trimStart().length;
+  const [word] = /^\w+/.exec(text.slice(first)) ?? [text.slice(first)];
+  return { source, start: lineStart + first, end: lineStart + first + Math.max(1, word.length) };
+}
+
+/** What has no call in it, though it may have its name or a parenthesis. */
+const NO_CODE = /"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|\/\*[^]*?\*\/|\/\/.*/g;
+
+/** The name of a call, by the place of the parenthesis that closes it, perhaps lines below. */
+function callSpan(source: SourceFile, line: number, column: number, call: string): Span {
+  // The compiler counts bytes.
+  const bytes = new TextEncoder().encode(source.line(line)).subarray(0, column);
+  const end = (source.lineStarts[line - 1] ?? 0) + new TextDecoder().decode(bytes).length;
+  if (source.text[end - 1] !== ")") return spanInLine(source, line, column);
+  const code = source.text.slice(0, end).replace(NO_CODE, (text) => " ".repeat(text.length));
+  let start = end - 1;
+  for (let open = 0; start > 0; start--) {
+    open += Number(code[start] === ")") - Number(code[start] === "(");
+    if (open === 0) break;
+  }
+  let name = start;
+  while (/\s/.test(code[name - 1] ?? "")) name--;
+  while (/\w/.test(code[name - 1] ?? "")) name--;
+  // Inside of another macro's arguments the compiler knows that one's end. A form with less
+  // arguments is a macro over the one that takes attributes.
+  const inside = code.slice(name).search(new RegExp(`\\b${call.replace(/_attrs$/, "")}`));
+  const place = source.position(name + Math.max(0, inside));
+  return spanInLine(source, place.line, place.column);
+}
+
+export class CPlaces {
+  readonly #code: CCode;
+  readonly #running: RunnableCode;
+  readonly #memory: CMemory;
+  readonly #sites = new Map<number, number>();
+  /** The same of calls that do not say their place, by the compiler's addresses. */
+  readonly #calls = new Map<number, number>();
+  /** Of addresses in stacks. */
+  readonly #spans = new Map<number, Span | null>();
+
+  /** @param running The code as it runs, in which stacks tell where it is. */
+  constructor(code: CCode, running: RunnableCode, memory: CMemory) {
+    this.#code = code;
+    this.#running = running;
+    this.#memory = memory;
+  }
+
+  /** The number that events know a call's place by. @param at Of the constant that says it. */
+  siteAt(at: number, call: string, context: ExecutionContext): number | null {
+    const known = this.#sites.get(at);
+    if (known !== undefined) return known;
+    const span = this.#spanAt(at, call);
+    if (span === null) return null;
+    const site = context.siteOf(span);
+    this.#sites.set(at, site);
+    return site;
+  }
+
+  #spanAt(at: number, call: string): Span | null {
+    const { callSpans } = this.#code;
+    const known = callSpans.get(at);
+    if (known !== undefined) return known;
+    const memory = this.#memory;
+    const source = this.#code.source(memory.textAt(memory.wordAt(at)));
+    const line = memory.view.getInt32(at + LINE_AT, true);
+    const column = memory.view.getInt32(at + COLUMN_AT, true);
+    const span = source === undefined ? null : callSpan(source, line, column, call);
+    callSpans.set(at, span);
+    return span;
+  }
+
+  /** The place of a call, for a message. */
+  placeOf(at: number, call: string): CLocation {
+    const span = this.#spanAt(at, call);
+    const memory = this.#memory;
+    const name = at === 0 ? "" : memory.textAt(memory.wordAt(at + FUNCTION_AT));
+    return { span, text: textOf(name, span) };
+  }
+
+  /** The driver's own place at an offset of a stack. */
+  #spanOf(offset: number): Span | null {
+    const known = this.#spans.get(offset);
+    if (known !== undefined) return known;
+    const span = this.#spanAtAddress(this.#running.addressOf(offset));
+    this.#spans.set(offset, span);
+    return span;
+  }
+
+  #spanAtAddress(address: number): Span | null {
+    const place = this.#code.lines.find(address);
+    const source = place === null ? undefined : this.#code.source(place.file);
+    return source === undefined || place === null
+      ? null
+      : spanInLine(source, place.line, place.column);
+  }
+
+  /** The number that events know a call's place by, of code that does not say it. @param above What C has called. */
+  siteHere(above: Above, context: ExecutionContext): number | null {
+    const at = this.#memory.calledAt;
+    const known = this.#calls.get(at);
+    if (known !== undefined) return known;
+    const called = at === 0 ? null : this.#spanAtAddress(at);
+    const span = called ?? this.here(above).span;
+    const site = span === null ? null : context.siteOf(span);
+    if (called !== null && site !== null) this.#calls.set(at, site);
+    return site;
+  }
+
+  /** The innermost place of the driver's own in a stack; functions of a library are passed over. */
+  fromStack(stack: string): CLocation {
+    return this.#innermost(
+      [...stack.matchAll(FRAME)].map(([, name = "", at]) => ({ name, offset: parseInt(at!, 16) })),
+    );
+  }
+
+  /** The same of what runs. @param above The function of the host that C has called. */
+  here(above: Above = this.here): CLocation {
+    const place = this.#innermost(runningFrames(FEW_FRAMES, above));
+    return place.span === null ? this.#innermost(runningFrames(MAX_FRAMES, above)) : place;
+  }
+
+  #innermost(frames: Iterable<Frame>): CLocation {
+    let innermost = "";
+    for (const { name, offset } of frames) {
+      if (OWN_FUNCTION.test(name)) continue;
+      const span = this.#spanOf(offset);
+      if (span !== null || this.#code.ofTree === null) return { span, text: textOf(name, span) };
+      if (innermost === "") innermost = name;
+    }
+    return { span: null, text: textOf(innermost, null) };
+  }
+}
+
+function textOf(name: string, span: Span | null): string {
+  const where = name === "" ? "" : `in ${name}()`;
+  if (span === null) return where;
+  const { column, line } = span.source.position(span.start);
+  return `${where} at ${span.source.name}:${line}:${column}`.trim();
+}

@@ -1,0 +1,86 @@
+/** A compiled driver as a type of the language: its functions are the methods. */
+import {
+  type CModule,
+  type ExecutionContext,
+  Handle,
+  type HandleType,
+  type MethodSpec,
+  type ParameterSpec,
+  type SimulatedMachine,
+  type Value,
+} from "@dmalab/lang/values";
+import type { SourceFile } from "@dmalab/lang";
+import { CCode } from "./c_code.ts";
+import type { OfTree } from "./tree/of_tree.ts";
+import { checkCode, checkValid, isOfTree } from "./code_checks.ts";
+import { CDriver } from "./c_driver.ts";
+import { runOf } from "./tree/tree_border.ts";
+
+/** The driver of one machine, made when its first function is called. */
+class DriverOfMachine {
+  #driver: CDriver | null = null;
+
+  constructor(readonly code: CCode, readonly machine: SimulatedMachine) {}
+
+  /** @param run Its first call says whether a debugger follows it. */
+  driver(context: ExecutionContext): CDriver {
+    return this.#driver ??= new CDriver(this.code, this.machine.lab.machine, context);
+  }
+}
+
+function parameter(index: number): ParameterSpec {
+  return {
+    name: `arg${index + 1}`,
+    type: "any",
+    doc:
+      "A number, 64 bits as 8 bytes, a size, an address, a device, a buffer, a region or a request.",
+  };
+}
+
+function methodOf(code: CCode, name: string): MethodSpec<DriverOfMachine> {
+  const { parameters, result } = code.shape.functions.get(name)!;
+  return {
+    name,
+    parameters: parameters.map((_type, index) => parameter(index)),
+    result: result === null ? "nothing" : result === "i64" ? "any" : "int",
+    doc: `A function of ${code.name}.`,
+    example: "",
+    run: (context, target, args) =>
+      target.driver(context).call(context, name, args as readonly Value[]),
+  };
+}
+
+/**
+ * Makes a driver of what the compiler gave.
+ *
+ * @param name As messages call the source.
+ * @param bytes The module.
+ * @param sources Its sources by the names that the compiler knows them by.
+ * @param ofTree Where it was compiled with a kernel tree: what is known of that.
+ * @throws {RefusedCode} When the code must not run.
+ */
+export function makeCModule(
+  name: string,
+  bytes: Uint8Array<ArrayBuffer>,
+  sources: ReadonlyMap<string, SourceFile>,
+  ofTree: OfTree | null = null,
+): CModule {
+  checkValid(bytes);
+  const code = new CCode(name, bytes, sources, ofTree);
+  checkCode(code);
+  if (ofTree !== null) code.shape.imports.filter(isOfTree).forEach(runOf);
+  const type: HandleType<DriverOfMachine> = {
+    name: `C driver ${name}`,
+    isCode: true,
+    doc: `The driver in ${name}.`,
+    fields: () => [],
+    methods: code.functionNames.map((each) => methodOf(code, each)),
+    format: () => `the driver ${name}`,
+  };
+  return {
+    type: type as HandleType,
+    linesRun: () => code.linesRun(),
+    lines: () => code.statements.all,
+    start: (machine) => new Handle(type as HandleType, new DriverOfMachine(code, machine)),
+  };
+}

@@ -1,0 +1,106 @@
+/** Peer-to-peer memory as drivers in C have it. @see rules/c-api.md 9 */
+import type { BarProvider, PciFunction } from "@dmalab/devices/pci";
+import { PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
+import type { KernelStrategies } from "@dmalab/runtime/kernels";
+import type { PeerMapType } from "@dmalab/runtime/vocabulary";
+import { type CKernel, hex } from "./c_kernel.ts";
+import { MARK } from "./c_memory.ts";
+
+/** `struct p2pdma_provider`; `extensions/c_drivers/include/linux/pci-p2pdma.h` has the same. */
+export const PROVIDER = { owner: 0, bus_offset: 8 } as const;
+const PROVIDER_BYTES = 16;
+/** `struct pci_p2pdma_map_state`, in the same place. */
+export const MAP_STATE = { mem: 0, map: 8 } as const;
+
+/** Kinds as C names them, in the order of their numbers. */
+const KINDS_SINCE_72 = ["UNKNOWN", "NONE", "NOT_SUPPORTED", "BUS_ADDR", "THRU_HOST_BRIDGE"];
+const KINDS_BEFORE = KINDS_SINCE_72.filter((kind) => kind !== "NONE");
+
+/** The numbers of the kinds. @see rules/c-api.md 9, trap 8 */
+export function mapTypesOf({ dma }: KernelStrategies): readonly string[] {
+  return dma.hasTwoStep ? KINDS_SINCE_72 : KINDS_BEFORE;
+}
+
+/** A kind as the lab has it, in C; a release without its own word for RAM says that none was asked. */
+export function mapTypeNumber(strategies: KernelStrategies, kind: PeerMapType): number {
+  return Math.max(0, mapTypesOf(strategies).indexOf(kind.toUpperCase()));
+}
+
+/** The other way round; null for a number that says nothing of a way. */
+export function mapTypeOf(strategies: KernelStrategies, number: number): PeerMapType | null {
+  const name = mapTypesOf(strategies)[number];
+  return name === undefined || name === "UNKNOWN" ? null : name.toLowerCase() as PeerMapType;
+}
+
+export class CPeers {
+  readonly #kernel: CKernel;
+  readonly #providers = new Map<string, number>();
+  /** What C was given, by where it lies. */
+  readonly #given = new Map<number, BarProvider | null>();
+
+  constructor(kernel: CKernel) {
+    this.#kernel = kernel;
+  }
+
+  /** The function behind a `struct pci_dev *`, which begins with its `struct device`. */
+  functionAt(at: number): PciFunction {
+    return this.#kernel.labDevice(this.#kernel.device(at)).function;
+  }
+
+  /** Where C finds what lends the memory of a BAR. */
+  pointerTo(provider: BarProvider): number {
+    const key = `${provider.func.name} ${provider.bar.index}`;
+    const known = this.#providers.get(key);
+    if (known !== undefined) return known;
+    const kernel = this.#kernel;
+    const at = kernel.room(PROVIDER_BYTES);
+    const device = kernel.context.lab.devices.get(provider.func.name)!;
+    kernel.memory.putWord(at + PROVIDER.owner, kernel.pointerTo(device.dma));
+    kernel.memory.view.setBigInt64(at + PROVIDER.bus_offset, BigInt(provider.busOffset), true);
+    this.#providers.set(key, at);
+    this.#given.set(at, provider);
+    return at;
+  }
+
+  /** What a `struct p2pdma_provider *` means. */
+  providerAt(at: number): BarProvider {
+    const provider = this.#given.get(at);
+    if (provider != null) return provider;
+    throw this.#kernel.crash(`${at === 0 ? "NULL" : hex(at)} is not a provider of peer memory`);
+  }
+
+  /** The provider of a page; null for RAM. */
+  providerOf(phys: PhysAddr): BarProvider | null {
+    const { providers } = this.#kernel.context.lab.topology;
+    const holding = providers.holding(phys);
+    const range = holding?.rangeOf(phys) ?? null;
+    return range === null ? null : holding!.bars.get(range.bar.index)!;
+  }
+
+  /** Takes memory of a function's; gives what C reads and writes it by, or 0. */
+  alloc(func: PciFunction, sizeBytes: number): number {
+    const phys = this.#kernel.context.lab.topology.providers.alloc(func, sizeBytes);
+    if (phys === null) return 0;
+    const wholeBytes = Math.ceil(sizeBytes / PAGE_SIZE_BYTES) * PAGE_SIZE_BYTES;
+    const at = this.#kernel.share(phys, wholeBytes);
+    this.#kernel.memory.open(at, wholeBytes);
+    return at;
+  }
+
+  /** @returns False for what the function has not lent. */
+  free(func: PciFunction, at: number, sizeBytes: number): boolean {
+    const phys = this.#kernel.phys(at);
+    if (!this.#kernel.context.lab.topology.providers.free(func, phys)) return false;
+    const wholeBytes = Math.ceil(sizeBytes / PAGE_SIZE_BYTES) * PAGE_SIZE_BYTES;
+    this.#kernel.memory.close(at, wholeBytes, MARK.FREED);
+    return true;
+  }
+
+  /** Tells C of a provider and its kind. */
+  putState(at: number, provider: BarProvider | null, kind: PeerMapType): void {
+    const { machine, memory } = this.#kernel;
+    memory.putWord(at + MAP_STATE.mem, provider === null ? 0 : this.pointerTo(provider));
+    const number = mapTypeNumber(machine.kernel.strategies, kind);
+    memory.view.setUint32(at + MAP_STATE.map, number, true);
+  }
+}

@@ -1,0 +1,111 @@
+/** Pools of small blocks that a driver in C shares with its device. @see rules/c-api.md 5 */
+import { isPowerOfTwo, PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
+import { type DmaDevice, DmaPool, type PoolBlock } from "@dmalab/runtime/dma";
+import { formatCount } from "@dmalab/lang/text";
+import { GRANULE_BYTES } from "./c_addresses.ts";
+import { UNWRITTEN } from "./c_fresh.ts";
+import { type CKernel, hex } from "./c_kernel.ts";
+import { MARK } from "./c_memory.ts";
+
+interface Pool {
+  readonly pool: DmaPool;
+  readonly name: string;
+  readonly blockBytes: number;
+  /** Blocks that are handed out, by the address that C has. */
+  readonly used: Map<number, PoolBlock>;
+}
+
+/** What a pool is asked to be. */
+interface PoolWish {
+  readonly name: string;
+  readonly sizeBytes: number;
+  readonly alignBytes: number;
+  /** 0 for none. */
+  readonly boundaryBytes: number;
+}
+
+export class CPools {
+  readonly #kernel: CKernel;
+  readonly #pools = new Map<number, Pool>();
+
+  constructor(kernel: CKernel) {
+    this.#kernel = kernel;
+  }
+
+  /** @returns What C knows it by; 0 for what no pool can be. */
+  create(device: DmaDevice, { alignBytes, boundaryBytes, name, sizeBytes }: PoolWish): number {
+    // Blocks of less than the shadow can tell apart are as far apart as it can.
+    const align = Math.max(alignBytes, GRANULE_BYTES);
+    const boundary = boundaryBytes === 0 ? PAGE_SIZE_BYTES : boundaryBytes;
+    const whole = isPowerOfTwo(align) && isPowerOfTwo(boundary);
+    const roomBytes = Math.ceil(sizeBytes / align) * align;
+    if (!whole || sizeBytes === 0 || roomBytes > Math.min(boundary, PAGE_SIZE_BYTES)) return 0;
+    const { machine } = this.#kernel;
+    const pool = new DmaPool(machine, device, "pool", sizeBytes, align, boundary);
+    pool.driverName = name;
+    const at = this.#kernel.handle();
+    this.#pools.set(at, { pool, name, blockBytes: sizeBytes, used: new Map() });
+    return at;
+  }
+
+  /** A block: its address for C and for the device; null when there is none. */
+  alloc(at: number, zeroed: boolean): { readonly at: number; readonly dma: number } | null {
+    const { blockBytes, pool, used } = this.#poolAt(at);
+    const block = pool.alloc();
+    if (block === null) return null;
+    const { memory } = this.#kernel;
+    const page = block.phys - block.phys % PAGE_SIZE_BYTES;
+    const start = this.#kernel.share(page as PhysAddr, PAGE_SIZE_BYTES) + (block.phys - page);
+    memory.open(start, blockBytes);
+    memory.bytes.fill(zeroed ? 0 : UNWRITTEN, start, start + blockBytes);
+    memory.fresh.take(start, blockBytes, zeroed, this.#kernel.machine.events.context.site);
+    used.set(start, block);
+    return { at: start, dma: block.dma };
+  }
+
+  free(at: number, start: number, dma: number): void {
+    const { blockBytes, name, pool, used } = this.#poolAt(at);
+    const block = used.get(start);
+    if (block === undefined) {
+      throw this.#kernel.crash(
+        `dma_pool_free(${hex(start)}): not a block of pool "${name}"`,
+      );
+    }
+    if (dma !== block.dma) {
+      throw this.#kernel.crash(
+        `dma_pool_free() DMA address mismatch: ${hex(dma)} passed for ${hex(start)}, allocated at ${
+          hex(block.dma)
+        }`,
+      );
+    }
+    used.delete(start);
+    this.#kernel.memory.fresh.give(start);
+    this.#kernel.memory.close(start, blockBytes, MARK.FREED);
+    pool.free(block, block.dma);
+  }
+
+  destroy(at: number): void {
+    if (at === 0) return;
+    const { blockBytes, name, pool, used } = this.#poolAt(at);
+    if (used.size > 0) {
+      const { text } = this.#kernel.place;
+      const count = formatCount(used.size, "block");
+      this.#kernel.machine.warnings.warn(
+        "dma_pool_destroy",
+        `Pool "${name}" is destroyed with ${count} still allocated ${text}`,
+      );
+    }
+    for (const start of used.keys()) {
+      this.#kernel.memory.fresh.give(start);
+      this.#kernel.memory.close(start, blockBytes, MARK.FREED);
+    }
+    pool.destroy();
+    this.#pools.delete(at);
+  }
+
+  #poolAt(at: number): Pool {
+    const pool = this.#pools.get(at);
+    if (pool !== undefined) return pool;
+    throw this.#kernel.crash(`${at === 0 ? "NULL" : hex(at)} is no pool`);
+  }
+}

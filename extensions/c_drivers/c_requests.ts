@@ -1,0 +1,321 @@
+/**
+ * Requests as a driver in C has them: a `struct request` for each tag, with the driver's own area behind
+ * it, and the vectors of its bios.
+ *
+ * A tag belongs to a device, and is the lowest that is free. Its `struct request` and the driver's area
+ * stay where they are: the next request of the tag finds the area as the last one left it. In between
+ * they must not be accessed.
+ */
+import { directAddress, type DmaDevice } from "@dmalab/runtime/dma";
+import { alignUp, BLK_STS, type BlkStatus, PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
+import {
+  type BioVec,
+  type BlkDmaIter,
+  type BlockOp,
+  type BlockRequest,
+  opDirection,
+} from "@dmalab/runtime/block";
+import { type CKernel, hex } from "./c_kernel.ts";
+import { MARK } from "./c_memory.ts";
+
+/** Where the members of `struct request` lie; `extensions/c_drivers/include/linux/blk-mq.h` has the same. */
+export const REQUEST = {
+  q: 0,
+  mq_hctx: 8,
+  bio: 16,
+  cmd_flags: 24,
+  rq_flags: 28,
+  tag: 32,
+  timeout: 36,
+  __data_len: 40,
+  dmalab_segments: 44,
+  __sector: 48,
+  special_vec: 56,
+  dmalab_vecs: 72,
+  dmalab_vec_count: 80,
+} as const;
+const REQUEST_BYTES = 88;
+/** Where the driver's area begins, and how long it is. */
+export const PDU = { at: 128, bytes: 1024 } as const;
+
+/** Where the members of `struct bio_vec` lie; `extensions/c_drivers/include/linux/bvec.h` has the same. */
+export const BIO_VEC = { bv_page: 0, bv_len: 8, bv_offset: 12 } as const;
+const BIO_VEC_BYTES = 16;
+
+/** `struct request_queue` and `struct blk_mq_hw_ctx`: what drivers keep there. */
+const QUEUE_BYTES = 16;
+const HCTX = { driver_data: 0, queue: 8 } as const;
+const HCTX_BYTES = 24;
+
+/** The numbers of operations. @see rules/c-api.md 2 */
+export const REQ_OP: Readonly<Record<BlockOp, number>> = {
+  read: 0,
+  write: 1,
+  flush: 2,
+  discard: 3,
+  write_zeroes: 9,
+  drv_in: 34,
+  drv_out: 35,
+};
+
+/** A bit of `rq_flags`: the memory is that of `special_vec`. */
+export const RQF_SPECIAL_PAYLOAD = 1;
+/** In jiffies, of which a second has 1000 here. */
+const TIMEOUT_JIFFIES = 30_000;
+
+/** A `struct request`, used again and again. */
+interface Slot {
+  readonly at: number;
+  readonly tag: number;
+  /** Null while the tag is free. */
+  request: BlockRequest | null;
+  /** Of the vectors, and how many there is room for. */
+  vecsAt: number;
+  vecsRoom: number;
+  /** Its memory that C cannot touch yet, by page; null until C asks for the first. */
+  hidden: Map<number, readonly BioVec[]> | null;
+}
+
+/** What a device's requests share. */
+interface Queue {
+  readonly at: number;
+  readonly hctxAt: number;
+  readonly slots: Slot[];
+}
+
+export class CRequests {
+  readonly #kernel: CKernel;
+  readonly #queues = new Map<DmaDevice, Queue>();
+  readonly #slots = new Map<number, Slot>();
+  /** Walks over requests that were started, by where their `struct blk_dma_iter` lies. */
+  readonly walks = new Map<number, BlkDmaIter>();
+
+  constructor(kernel: CKernel) {
+    this.#kernel = kernel;
+  }
+
+  /** Where C finds a request; it has a tag from now on. */
+  pointerTo(request: BlockRequest): number {
+    for (const { at, request: there } of this.#slots.values()) if (there === request) return at;
+    const kernel = this.#kernel;
+    const device = kernel.context.lab.devices.get(request.device)!.dma;
+    const queue = this.#queueOf(device);
+    const slot = queue.slots.find((each) => each.request === null) ?? this.#newSlot(queue);
+    slot.request = request;
+    slot.hidden = null;
+    kernel.memory.open(slot.at, REQUEST_BYTES);
+    kernel.memory.open(slot.at + PDU.at, PDU.bytes);
+    this.#fill(slot, queue, request);
+    return slot.at;
+  }
+
+  #queueOf(device: DmaDevice): Queue {
+    const known = this.#queues.get(device);
+    if (known !== undefined) return known;
+    const kernel = this.#kernel;
+    const at = kernel.room(QUEUE_BYTES);
+    const hctxAt = kernel.room(HCTX_BYTES);
+    kernel.memory.putWord(hctxAt + HCTX.queue, at);
+    const queue: Queue = { at, hctxAt, slots: [] };
+    this.#queues.set(device, queue);
+    return queue;
+  }
+
+  #newSlot(queue: Queue): Slot {
+    const at = this.#kernel.room(PDU.at + PDU.bytes);
+    this.#kernel.memory.close(at + REQUEST_BYTES, PDU.at - REQUEST_BYTES, MARK.BEHIND);
+    const slot: Slot = {
+      at,
+      tag: queue.slots.length,
+      request: null,
+      vecsAt: 0,
+      vecsRoom: 0,
+      hidden: null,
+    };
+    queue.slots.push(slot);
+    this.#slots.set(at, slot);
+    return slot;
+  }
+
+  /** What C reads of a request; the driver's area stays as it is. */
+  #fill(slot: Slot, queue: Queue, request: BlockRequest): void {
+    const { memory } = this.#kernel;
+    const { bytes, view } = memory;
+    const { at } = slot;
+    const vecs = vecsOf(request);
+    this.#putVecs(slot, vecs);
+    bytes.fill(0, at, at + REQUEST_BYTES);
+    memory.putWord(at + REQUEST.q, queue.at);
+    memory.putWord(at + REQUEST.mq_hctx, queue.hctxAt);
+    // Drivers test whether there is a bio, and cannot ask which.
+    memory.putWord(at + REQUEST.bio, vecs.length === 0 ? 0 : slot.vecsAt);
+    view.setUint32(at + REQUEST.cmd_flags, REQ_OP[request.op], true);
+    view.setInt32(at + REQUEST.tag, slot.tag, true);
+    view.setUint32(at + REQUEST.timeout, TIMEOUT_JIFFIES, true);
+    view.setUint32(at + REQUEST.__data_len, request.bytes, true);
+    view.setUint32(at + REQUEST.dmalab_segments, request.nrPhysSegments, true);
+    memory.putWord(at + REQUEST.__sector, request.sector);
+    memory.putWord(at + REQUEST.dmalab_vecs, slot.vecsAt);
+    view.setUint32(at + REQUEST.dmalab_vec_count, vecs.length, true);
+  }
+
+  #putVecs(slot: Slot, vecs: readonly BioVec[]): void {
+    const kernel = this.#kernel;
+    if (vecs.length > slot.vecsRoom) {
+      const sizeBytes = alignUp(vecs.length * BIO_VEC_BYTES, PAGE_SIZE_BYTES / 4);
+      slot.vecsAt = kernel.room(sizeBytes);
+      slot.vecsRoom = sizeBytes / BIO_VEC_BYTES;
+    }
+    if (slot.vecsRoom === 0) return;
+    kernel.memory.close(slot.vecsAt, slot.vecsRoom * BIO_VEC_BYTES, MARK.BEHIND);
+    kernel.memory.open(slot.vecsAt, vecs.length * BIO_VEC_BYTES);
+    vecs.forEach((vec, index) => this.#putVec(slot.vecsAt + index * BIO_VEC_BYTES, vec));
+  }
+
+  /** Lets C touch what requests have in a page: who asks for its address wants to. */
+  showPage(page: PhysAddr): void {
+    const kernel = this.#kernel;
+    for (const slot of this.#slots.values()) {
+      if (slot.request === null) continue;
+      slot.hidden ??= byPage(vecsOf(slot.request), kernel.machine.pages.pageSizeBytes);
+      for (const { phys, sizeBytes } of slot.hidden.get(page) ?? []) kernel.lend(phys, sizeBytes);
+      slot.hidden.delete(page);
+    }
+  }
+
+  #putVec(at: number, { phys, sizeBytes }: BioVec): void {
+    const { machine, memory } = this.#kernel;
+    memory.putWord(at + BIO_VEC.bv_page, this.#kernel.pageAt(phys));
+    memory.view.setUint32(at + BIO_VEC.bv_len, sizeBytes, true);
+    memory.view.setUint32(at + BIO_VEC.bv_offset, phys % machine.pages.pageSizeBytes, true);
+  }
+
+  /** The request that C means, with the payload that the driver has given it. */
+  requestAt(at: number): BlockRequest {
+    const { request } = this.#slotAt(at);
+    const { memory } = this.#kernel;
+    const flags = memory.view.getUint32(at + REQUEST.rq_flags, true);
+    const isSpecial = (flags & RQF_SPECIAL_PAYLOAD) !== 0;
+    request!.specialPayload = isSpecial ? this.#vecAt(at + REQUEST.special_vec) : null;
+    return request!;
+  }
+
+  #slotAt(at: number): Slot {
+    const slot = this.#slots.get(at);
+    if (slot?.request != null) return slot;
+    throw this.#kernel.crash(
+      slot === undefined
+        ? `${hex(at)} is no request`
+        : `The request of tag ${slot.tag} has ended: its tag is free`,
+    );
+  }
+
+  #vecAt(at: number): BioVec {
+    const { memory } = this.#kernel;
+    const page = this.#kernel.pagePhys(memory.wordAt(at + BIO_VEC.bv_page));
+    const offset = memory.view.getUint32(at + BIO_VEC.bv_offset, true);
+    return {
+      phys: page + offset as PhysAddr,
+      sizeBytes: memory.view.getUint32(at + BIO_VEC.bv_len, true),
+    };
+  }
+
+  /** The driver is through with a request: its tag is free, and its memory the submitter's again. */
+  end(at: number, status: number): void {
+    const kernel = this.#kernel;
+    const request = this.requestAt(at);
+    const slot = this.#slotAt(at);
+    const known = Object.values(BLK_STS).find((each) => each === status);
+    if (known === undefined) throw kernel.crash(`${status} is no block status`);
+    this.#checkUnmapped(request);
+    slot.request = null;
+    kernel.memory.close(at, REQUEST_BYTES, MARK.FREED);
+    kernel.memory.close(at + PDU.at, PDU.bytes, MARK.FREED);
+    request.end(known as BlkStatus);
+  }
+
+  /** The driver is through with a request's mappings: those that need no unmap end without one. */
+  takeBack(request: BlockRequest, device: DmaDevice): void {
+    const { lent, machine } = this.#kernel;
+    if (machine.dma.dmaNeedUnmap(device)) return;
+    const dir = opDirection(request.op);
+    for (const { phys, sizeBytes } of request.segments()) {
+      lent.endMemory(device, phys, sizeBytes);
+      machine.checker?.mappings.through(device, directAddress(device, phys), sizeBytes, dir);
+    }
+  }
+
+  /** A request may not end while a device owns its memory. */
+  #checkUnmapped(request: BlockRequest): void {
+    const kernel = this.#kernel;
+    const device = kernel.context.lab.devices.get(request.device)!.dma;
+    this.takeBack(request, device);
+    for (const { phys, sizeBytes } of request.segments()) {
+      const lent = kernel.lent.mappingOf(phys, sizeBytes);
+      if (lent === null || this.#isOthers(request, phys, sizeBytes)) continue;
+      const { text } = kernel.place;
+      kernel.machine.checker?.cpu.freed(lent, phys, sizeBytes, text);
+      return;
+    }
+  }
+
+  /** Whether some memory is another live request's too: then a mapping of it may be that one's. */
+  #isOthers(request: BlockRequest, phys: number, sizeBytes: number): boolean {
+    for (const { request: other } of this.#slots.values()) {
+      if (other === null || other === request) continue;
+      const shares = other.segments().some((segment) =>
+        phys < segment.phys + segment.sizeBytes && segment.phys < phys + sizeBytes
+      );
+      if (shares) return true;
+    }
+    return false;
+  }
+
+  /** What stands in the way of an access to a request's memory; null where that is none. */
+  endedText(at: number): string | null {
+    for (const { at: start, tag } of this.#slots.values()) {
+      if (at < start || at >= start + PDU.at + PDU.bytes) continue;
+      const offset = at - start;
+      if (offset < REQUEST_BYTES) return `after the end of the request of tag ${tag}`;
+      return offset < PDU.at
+        ? `${offset - REQUEST_BYTES} bytes past the request of tag ${tag}`
+        : `of the driver's area after the end of the request of tag ${tag}`;
+    }
+    return null;
+  }
+}
+
+/** A request's memory, bio by bio. */
+function vecsOf(request: BlockRequest): readonly BioVec[] {
+  return request.bios.flatMap((bio) => {
+    const vecs: BioVec[] = [];
+    let leftBytes = bio.sizeBytes;
+    let skippedBytes = bio.vecDoneBytes;
+    for (const { phys, sizeBytes } of bio.vecs.slice(bio.vecIndex)) {
+      const takenBytes = Math.min(leftBytes, sizeBytes - skippedBytes);
+      if (takenBytes <= 0) break;
+      vecs.push({ phys: phys + skippedBytes as PhysAddr, sizeBytes: takenBytes });
+      leftBytes -= takenBytes;
+      skippedBytes = 0;
+    }
+    return vecs;
+  });
+}
+
+/** Memory cut at pages, by where these begin. */
+function byPage(vecs: readonly BioVec[], pageSizeBytes: number): Map<number, BioVec[]> {
+  const pages = new Map<number, BioVec[]>();
+  for (const { phys, sizeBytes } of vecs) {
+    const end = phys + sizeBytes;
+    for (let at: number = phys; at < end;) {
+      const page = at - at % pageSizeBytes;
+      const next = Math.min(end, page + pageSizeBytes);
+      const piece = { phys: at as PhysAddr, sizeBytes: next - at };
+      const known = pages.get(page);
+      if (known === undefined) pages.set(page, [piece]);
+      else known.push(piece);
+      at = next;
+    }
+  }
+  return pages;
+}

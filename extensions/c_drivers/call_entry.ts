@@ -1,0 +1,26 @@
+/** How a function of the kernel is written down that a driver in C may call. */
+import type { KernelStrategies } from "@dmalab/runtime/kernels";
+import type { CKernel } from "./c_kernel.ts";
+
+/** Arguments of a call; those that it does not have are none. */
+export type CArguments = readonly [
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  ...number[],
+];
+
+/** How a call is written down. Arguments reach `run` as numbers: pointers as C has them. */
+export interface CCallEntry {
+  /** In C. */
+  readonly c: string;
+  /** What drivers call it by, where the headers have a macro of that name over it. */
+  readonly as?: string;
+  /** Which releases have it; all when left out. */
+  readonly isIn?: (strategies: KernelStrategies) => boolean;
+  readonly run: (kernel: CKernel, args: CArguments) => number | void;
+}

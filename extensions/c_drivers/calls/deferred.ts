@@ -1,0 +1,78 @@
+/** Work that is queued, and timers. @see rules/c-api.md 14 */
+import type { KernelStrategies } from "@dmalab/runtime/kernels";
+import { callOwn, CDeferred, CTimers } from "../c_deferred.ts";
+import type { CArguments, CCallEntry } from "../call_entry.ts";
+import type { CKernel } from "../c_kernel.ts";
+import { since72 } from "./mapping.ts";
+
+/** Timers had other names. */
+const before72 = (strategies: KernelStrategies): boolean => !since72(strategies);
+
+function checked(kernel: CKernel, what: string, at: number): number {
+  const isThere = kernel.memory.isOpen(at, 8);
+  if (isThere && kernel.memory.wordAt(at) !== 0) return at;
+  throw kernel.crash(isThere ? `${what} that was not set up` : `There is no ${what}`);
+}
+
+export const workKey = (at: number): string => `work ${at}`;
+
+function stopTimer(kernel: CKernel, [timer]: CArguments): number {
+  return Number(kernel.part(CTimers).disarm(checked(kernel, "timer_list", timer)));
+}
+
+/** The same, once its function has ended: here it always has. */
+function stopTimerAndWait(kernel: CKernel, args: CArguments): number {
+  kernel.maySleep();
+  return stopTimer(kernel, args);
+}
+
+export const DEFERRED_CALLS: Readonly<Record<"workqueue" | "timer", readonly CCallEntry[]>> = {
+  workqueue: [
+    {
+      c: "bool schedule_work(struct work_struct *work)",
+      run(kernel, [work]) {
+        const at = checked(kernel, "work_struct", work);
+        const { site } = kernel.machine.events.context;
+        const run = () => callOwn(kernel, "Work", at, site);
+        return Number(kernel.part(CDeferred).post(workKey(at), run, at));
+      },
+    },
+    {
+      c: "bool work_pending(const struct work_struct *work)",
+      run: (kernel, [work]) => Number(kernel.part(CDeferred).waits(workKey(work))),
+    },
+    {
+      c: "bool cancel_work(struct work_struct *work)",
+      run: (kernel, [work]) => Number(kernel.part(CDeferred).take(workKey(work)) !== null),
+    },
+    {
+      c: "bool cancel_work_sync(struct work_struct *work)",
+      run(kernel, [work]) {
+        kernel.maySleep();
+        return Number(kernel.part(CDeferred).take(workKey(work)) !== null);
+      },
+    },
+    {
+      c: "bool flush_work(struct work_struct *work)",
+      run(kernel, [work]) {
+        kernel.maySleep();
+        const run = kernel.part(CDeferred).take(workKey(work));
+        run?.();
+        return Number(run !== null);
+      },
+    },
+  ],
+  timer: [
+    {
+      c: "int mod_timer(struct timer_list *timer, unsigned long expires)",
+      run(kernel, [timer, expires]) {
+        const at = checked(kernel, "timer_list", timer);
+        return Number(kernel.part(CTimers).arm(at, kernel.exact(expires, "time")));
+      },
+    },
+    { c: "int timer_delete(struct timer_list *timer)", run: stopTimer },
+    { c: "int timer_delete_sync(struct timer_list *timer)", run: stopTimerAndWait },
+    { c: "int del_timer(struct timer_list *timer)", isIn: before72, run: stopTimer },
+    { c: "int del_timer_sync(struct timer_list *timer)", isIn: before72, run: stopTimerAndWait },
+  ],
+};

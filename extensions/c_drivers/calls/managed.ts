@@ -1,0 +1,197 @@
+/**
+ * What is released when a driver leaves its device, the last first: after its remove, and after a
+ * probe that has failed.
+ *
+ * @see rules/c-api.md 5 (dmam_), 11 (pcim_, devm_), 13
+ */
+import type { DmaDevice } from "@dmalab/runtime/dma";
+import { ERRNO, FAULT } from "@dmalab/runtime";
+import type { CArguments, CCallEntry } from "../call_entry.ts";
+import { type CKernel, GFP, hex } from "../c_kernel.ts";
+import { CPools } from "../c_pools.ts";
+import { freeIrq, requestIrq } from "./interrupt.ts";
+import { claimBar, enableDevice, freeVectors, giveRegionsBack, mapBar } from "./pci.ts";
+import { createPool } from "./pools.ts";
+import { allocShared, freeShared } from "./shared_memory.ts";
+
+/** Something that is a device's for as long as it has its driver. */
+interface Managed {
+  /** What it is known by where it is released earlier; 0 where it is not. */
+  readonly key: number;
+  give(): void;
+}
+
+class CManaged {
+  readonly #of = new Map<DmaDevice, Managed[]>();
+
+  add(device: DmaDevice, key: number, give: () => void): void {
+    const list = this.#of.get(device);
+    if (list === undefined) this.#of.set(device, [{ key, give }]);
+    else list.push({ key, give });
+  }
+
+  /** Releases something before its time. @returns False when the device has no such thing. */
+  give(device: DmaDevice, key: number): boolean {
+    const list = this.#of.get(device) ?? [];
+    const index = list.findLastIndex((each) => each.key === key);
+    if (index < 0) return false;
+    const [found] = list.splice(index, 1);
+    found!.give();
+    return true;
+  }
+
+  /** The same of whichever device it is. */
+  giveOfAny(key: number): boolean {
+    return [...this.#of.keys()].some((device) => this.give(device, key));
+  }
+
+  release(device: DmaDevice): void {
+    const list = this.#of.get(device) ?? [];
+    for (let last = list.pop(); last !== undefined; last = list.pop()) last.give();
+  }
+}
+
+/** Has a function run with its argument when the driver leaves the device. @returns 0 or -ENOMEM. */
+export function noteAction(kernel: CKernel, dev: number, action: number, data: number): number {
+  kernel.maySleep();
+  const device = kernel.device(dev);
+  if (refusesNote(kernel)) return -ERRNO.ENOMEM;
+  kernel.part(CManaged).add(device, 0, () => {
+    kernel.callBack(action, [BigInt(data)]);
+  });
+  return 0;
+}
+
+/** Has the kernel note something: that takes memory itself, of which there may be none. */
+function refusesNote(kernel: CKernel): boolean {
+  return kernel.refused(FAULT.alloc_pages) !== 0;
+}
+
+function giveNow(kernel: CKernel, dev: number, key: number): void {
+  if (!kernel.part(CManaged).give(kernel.device(dev), key)) {
+    throw kernel.crash(`${hex(key)} is no managed resource of the device`);
+  }
+}
+
+function allocManaged(kernel: CKernel, args: CArguments): number {
+  const [dev, size, handle, gfp, attrs = 0] = args;
+  kernel.maySleepBy(gfp);
+  const device = kernel.device(dev);
+  const cpu = allocShared(kernel, device, [size, handle, gfp, attrs]);
+  if (cpu === 0) return 0;
+  const dma = kernel.memory.addressAt(handle);
+  const free = () => freeShared(kernel, device, [size, cpu, dma, attrs]);
+  kernel.part(CManaged).add(device, cpu, free);
+  return cpu;
+}
+
+export const MANAGED_CALLS: Readonly<
+  Record<"devres" | "dmam" | "dmam_pool" | "pcim" | "devm_irq", readonly CCallEntry[]>
+> = {
+  devres: [
+    {
+      c: "void *devm_kmalloc(struct device *dev, size_t size, gfp_t gfp)",
+      run(kernel, [dev, size, gfp]) {
+        kernel.maySleepBy(gfp);
+        const device = kernel.device(dev);
+        const block = kernel.heap.take(size, (gfp & GFP.ZERO) !== 0);
+        if (block === null) return 0;
+        kernel.part(CManaged).add(device, block.at, () => kernel.free(block.at));
+        return block.at;
+      },
+    },
+    {
+      c: "void devm_kfree(struct device *dev, const void *ptr)",
+      run: (kernel, [dev, ptr]) => giveNow(kernel, dev, ptr),
+    },
+    {
+      c: "int dmalab_devm_action(struct device *dev, void *action, void *data)",
+      as: "devm_add_action_or_reset",
+      run(kernel, [dev, action, data]) {
+        const error = noteAction(kernel, dev, action, data);
+        if (error !== 0) kernel.callBack(action, [BigInt(data)]);
+        return error;
+      },
+    },
+    {
+      c: "void dmalab_release(struct device *dev)",
+      run: (kernel, [dev]) => kernel.part(CManaged).release(kernel.device(dev)),
+    },
+  ],
+  dmam: [
+    {
+      c: "void *dmam_alloc_coherent(struct device *dev, size_t size, dma_addr_t *handle, gfp_t gfp)",
+      run: allocManaged,
+    },
+    {
+      c: "void *dmam_alloc_attrs(struct device *dev, size_t size, dma_addr_t *handle, gfp_t gfp, unsigned long attrs)",
+      run: allocManaged,
+    },
+    {
+      c: "void dmam_free_coherent(struct device *dev, size_t size, void *cpu, dma_addr_t handle)",
+      run: (kernel, [dev, _size, cpu]) => giveNow(kernel, dev, cpu),
+    },
+  ],
+  dmam_pool: [
+    {
+      c: "struct dma_pool *dmam_pool_create(const char *name, struct device *dev, size_t size, size_t align, size_t boundary)",
+      run(kernel, args) {
+        const pool = createPool(kernel, args);
+        if (pool === 0) return 0;
+        const give = () => kernel.part(CPools).destroy(pool);
+        kernel.part(CManaged).add(kernel.device(args[1]), pool, give);
+        return pool;
+      },
+    },
+    {
+      c: "void dmam_pool_destroy(struct dma_pool *pool)",
+      run(kernel, [pool]) {
+        if (!kernel.part(CManaged).giveOfAny(pool)) {
+          throw kernel.crash(`${hex(pool)} is no managed pool`);
+        }
+      },
+    },
+  ],
+  pcim: [
+    {
+      c: "int pcim_enable_device(struct pci_dev *pdev)",
+      run(kernel, [pdev]) {
+        const error = enableDevice(kernel, pdev);
+        if (error !== 0) return error;
+        kernel.part(CManaged).add(kernel.device(pdev), 0, () => {
+          freeVectors(kernel, pdev);
+          giveRegionsBack(kernel, pdev);
+        });
+        return 0;
+      },
+    },
+    {
+      c: "void *pcim_iomap(struct pci_dev *pdev, int bar, unsigned long maxlen)",
+      run: (kernel, [pdev, bar]) => mapBar(kernel, pdev, bar),
+    },
+    {
+      c: "void *pcim_iomap_region(struct pci_dev *pdev, int bar, const char *name)",
+      run(kernel, [pdev, bar]) {
+        const at = mapBar(kernel, pdev, bar);
+        if (at === 0) return -ERRNO.ENOMEM;
+        const claimed = claimBar(kernel, pdev, bar);
+        if (claimed === null) return -ERRNO.EBUSY;
+        kernel.part(CManaged).add(kernel.device(pdev), at, claimed);
+        return at;
+      },
+    },
+  ],
+  devm_irq: [
+    {
+      c: "int dmalab_devm_irq(struct device *dev, unsigned int irq, void *handler, void *thread_fn, unsigned long flags, const char *name, void *dev_id)",
+      as: "devm_request_threaded_irq",
+      run(kernel, [dev, irq, handler, thread, flags, _name, cookie]) {
+        const device = kernel.device(dev);
+        const error = requestIrq(kernel, { irq, handler, thread, flags, cookie });
+        if (error !== 0) return error;
+        kernel.part(CManaged).add(device, 0, () => freeIrq(kernel, irq, cookie));
+        return 0;
+      },
+    },
+  ],
+};

@@ -1,0 +1,225 @@
+/** The kernel's allocators, and where memory lies. @see rules/c-api.md 13 */
+import type { PhysAddr } from "@dmalab/runtime";
+import type { CArguments, CCallEntry } from "../call_entry.ts";
+import { type FreeCall, KMALLOC_BYTES } from "../c_heap.ts";
+import { type CKernel, GFP, hex } from "../c_kernel.ts";
+import { NOWHERE } from "../c_memory.ts";
+import { CRequests } from "../c_requests.ts";
+
+/** What `kmalloc(0)` gives: a pointer that is none, and is no failure. @see rules/c-api.md 13 */
+const ZERO_SIZE = 16;
+const POINTER_BYTES = 8;
+/** More pages than are asked for at once. */
+const MAX_PAGES = 4096;
+
+/** The same bytes in a block of another size; the old one stays where there is none. */
+function resize(kernel: CKernel, ptr: number, sizeBytes: number, zeroed: boolean): number {
+  const old = kernel.heap.blockAt(ptr);
+  if (old === null) throw kernel.crash(`krealloc(${hex(ptr)}): not an allocated block`);
+  const block = kernel.heap.take(sizeBytes, zeroed);
+  if (block === null) return 0;
+  const { bytes, fresh } = kernel.memory;
+  const keptBytes = Math.min(old.sizeBytes, sizeBytes);
+  bytes.copyWithin(block.at, ptr, ptr + keptBytes);
+  fresh.write(block.at, keptBytes);
+  kernel.free(ptr);
+  return block.at;
+}
+
+/** What allocates memory that a function frees. */
+const ALLOCATORS: Readonly<Record<FreeCall, string>> = {
+  kfree: "kmalloc",
+  vfree: "vmalloc",
+  kvfree: "kvmalloc",
+};
+
+function free(kernel: CKernel, ptr: number, call: FreeCall): void {
+  if (ptr === 0 || ptr === ZERO_SIZE) return;
+  const by = kernel.heap.blockAt(ptr)?.freedBy ?? call;
+  // kvfree() frees memory of all three.
+  if (by !== call && call !== "kvfree") {
+    throw kernel.crash(`${call}() frees memory of ${ALLOCATORS[by]}(), which ${by}() must free`);
+  }
+  kernel.free(ptr);
+}
+
+function isVmalloc({ machine, memory }: CKernel, ptr: number): boolean {
+  const phys = memory.physOf(ptr);
+  return phys !== NOWHERE && machine.areas.find(phys as PhysAddr, 1) === "vmalloc";
+}
+
+/** References of pages beyond the one that taking them gives, by where C finds the page. */
+class PageReferences {
+  readonly extra = new Map<number, number>();
+}
+
+/** The page that a reference counts for: of pages taken as one it is the first. */
+function firstOf(kernel: CKernel, page: number): number {
+  const at = kernel.memory.pointerTo(kernel.pagePhys(page));
+  const block = kernel.heap.find(at);
+  return block !== null && block.compoundOrder > 0 ? block.at : at;
+}
+
+/** Drops a reference, and with the last one the memory. */
+function putPage(kernel: CKernel, page: number): void {
+  const at = firstOf(kernel, page);
+  const { extra } = kernel.part(PageReferences);
+  const more = extra.get(at) ?? 0;
+  if (more === 0) kernel.free(at, page);
+  else if (more === 1) extra.delete(at);
+  else extra.set(at, more - 1);
+}
+
+/** Fills the slots of a list of pages that are empty. @returns How many from its start are full. */
+function fillPages(kernel: CKernel, gfp: number, count: number, listAt: number): number {
+  kernel.maySleepBy(gfp);
+  const { heap, memory } = kernel;
+  if (!(count >= 0 && count <= MAX_PAGES && memory.isOpen(listAt, count * POINTER_BYTES))) {
+    throw kernel.crash(`No array of ${count} pages at ${hex(listAt)}`);
+  }
+  for (let slot = 0; slot < count; slot++) {
+    const at = listAt + slot * POINTER_BYTES;
+    if (memory.wordAt(at) !== 0) continue;
+    const block = heap.takePages(0, (gfp & GFP.ZERO) !== 0);
+    if (block === null) return slot;
+    memory.putWord(at, kernel.pageAt(block.phys));
+  }
+  return count;
+}
+
+export const MEMORY_CALLS: Readonly<Record<"slab" | "mm", readonly CCallEntry[]>> = {
+  slab: [
+    {
+      c: "void *kmalloc(size_t size, gfp_t gfp)",
+      run(kernel, [size, gfp]) {
+        kernel.maySleepBy(gfp);
+        if (size === 0) return ZERO_SIZE;
+        return kernel.heap.take(size, (gfp & GFP.ZERO) !== 0)?.at ?? 0;
+      },
+    },
+    {
+      c: "void *kvmalloc(size_t size, gfp_t gfp)",
+      run(kernel, [size, gfp]) {
+        kernel.maySleep();
+        if (size === 0) return ZERO_SIZE;
+        const zeroed = (gfp & GFP.ZERO) !== 0;
+        const { heap } = kernel;
+        // What is too large for pages side by side.
+        if (size > KMALLOC_BYTES) return heap.takeVmalloc(size, zeroed, "kvfree")?.at ?? 0;
+        return heap.take(size, zeroed, "kvfree")?.at ?? 0;
+      },
+    },
+    {
+      c: "void *dmalab_vmalloc(size_t size, gfp_t gfp)",
+      as: "vmalloc",
+      run(kernel, [size, gfp]) {
+        kernel.maySleep();
+        return kernel.heap.takeVmalloc(size, (gfp & GFP.ZERO) !== 0, "vfree")?.at ?? 0;
+      },
+    },
+    {
+      c: "bool is_vmalloc_addr(const void *ptr)",
+      run: (kernel, [ptr]) => Number(isVmalloc(kernel, ptr)),
+    },
+    {
+      c: "struct page *vmalloc_to_page(const void *ptr)",
+      run(kernel, [ptr]) {
+        if (isVmalloc(kernel, ptr)) return kernel.pageAt(kernel.phys(ptr));
+        throw kernel.crash(`vmalloc_to_page(${hex(ptr)}): not vmalloc memory`);
+      },
+    },
+    {
+      c: "void *krealloc(const void *ptr, size_t size, gfp_t gfp)",
+      run(kernel, [ptr, size, gfp]) {
+        kernel.maySleepBy(gfp);
+        const zeroed = (gfp & GFP.ZERO) !== 0;
+        const isBlock = ptr !== 0 && ptr !== ZERO_SIZE;
+        if (size !== 0) {
+          return isBlock
+            ? resize(kernel, ptr, size, zeroed)
+            : kernel.heap.take(size, zeroed)?.at ?? 0;
+        }
+        if (isBlock) kernel.free(ptr);
+        return ZERO_SIZE;
+      },
+    },
+    ...(["kfree", "vfree", "kvfree"] as const).map((call) => ({
+      c: `void ${call}(const void *ptr)`,
+      run: (kernel: CKernel, [ptr]: CArguments) => free(kernel, ptr, call),
+    })),
+  ],
+  mm: [
+    {
+      c: "struct page *alloc_pages(gfp_t gfp, unsigned int order)",
+      run(kernel, [gfp, order]) {
+        kernel.maySleepBy(gfp);
+        const isCompound = (gfp & GFP.COMP) !== 0;
+        const block = kernel.heap.takePages(order, (gfp & GFP.ZERO) !== 0, isCompound);
+        return block === null ? 0 : kernel.pageAt(block.phys);
+      },
+    },
+    ...["alloc_pages_bulk_array", "alloc_pages_bulk"].map((name, index): CCallEntry => ({
+      c: `unsigned long ${name}(gfp_t gfp, unsigned long count, struct page **pages)`,
+      isIn: ({ dma }) => dma.hasTwoStep === (index === 1),
+      run: (kernel, [gfp, count, pages]) => fillPages(kernel, gfp, count, pages),
+    })),
+    {
+      c: "void __free_pages(struct page *page, unsigned int order)",
+      run(kernel, [page, _order]) {
+        if (page !== 0) putPage(kernel, page);
+      },
+    },
+    {
+      c: "void get_page(struct page *page)",
+      run(kernel, [page]) {
+        const { extra } = kernel.part(PageReferences);
+        const at = firstOf(kernel, page);
+        extra.set(at, (extra.get(at) ?? 0) + 1);
+      },
+    },
+    { c: "void put_page(struct page *page)", run: (kernel, [page]) => putPage(kernel, page) },
+    {
+      c: "unsigned int compound_order(struct page *page)",
+      run(kernel, [page]) {
+        const block = kernel.heap.blockAt(kernel.memory.pointerTo(kernel.pagePhys(page)));
+        return block?.compoundOrder ?? 0;
+      },
+    },
+    {
+      c: "unsigned long __get_free_pages(gfp_t gfp, unsigned int order)",
+      run(kernel, [gfp, order]) {
+        kernel.maySleepBy(gfp);
+        return kernel.heap.takePages(order, (gfp & GFP.ZERO) !== 0)?.at ?? 0;
+      },
+    },
+    {
+      c: "void free_pages(unsigned long at, unsigned int order)",
+      run(kernel, [at, _order]) {
+        if (at !== 0) putPage(kernel, kernel.pageAt(kernel.phys(at)));
+      },
+    },
+    {
+      c: "void *page_address(const struct page *page)",
+      run(kernel, [page]) {
+        const phys = kernel.pagePhys(page);
+        kernel.part(CRequests).showPage(phys);
+        return kernel.share(phys, 1);
+      },
+    },
+    {
+      c: "phys_addr_t virt_to_phys(const void *ptr)",
+      run: (kernel, [ptr]) => kernel.phys(ptr),
+    },
+    {
+      c: "void *phys_to_virt(phys_addr_t phys)",
+      run(kernel, [phys]) {
+        const at = kernel.memory.pointerTo(kernel.exact(phys, "address"));
+        if (at === NOWHERE) throw kernel.crash(`phys_to_virt(${hex(phys)}): no memory there`);
+        kernel.part(CRequests).showPage(
+          phys - phys % kernel.machine.pages.pageSizeBytes as PhysAddr,
+        );
+        return at;
+      },
+    },
+  ],
+};

@@ -1,0 +1,97 @@
+/**
+ * Memory for a device that it reaches, but that its caches are not kept out of: it is handed over by
+ * syncs, as a streaming mapping is.
+ *
+ * To the checker and in the log it is a mapping of a page that leaves the caches alone.
+ *
+ * @see rules/c-api.md 5 (dma_alloc_noncoherent, dma_alloc_pages)
+ */
+import { allocPageMemory, freePageMemory, type PageMemory } from "@dmalab/runtime/dma";
+import type { CArguments, CCallEntry } from "../call_entry.ts";
+import { type CKernel, GFP, hex } from "../c_kernel.ts";
+import { MARK, NOWHERE } from "../c_memory.ts";
+
+/** What memory of this kind cannot be asked for with: where it lies the device decides. */
+const REFUSED = GFP.ZONES | GFP.COMP;
+
+/** Such memory as C has it. */
+interface CPageMemory extends PageMemory {
+  readonly at: number;
+}
+
+/** By where C finds it. */
+class PageMemories {
+  readonly of = new Map<number, CPageMemory>();
+}
+
+/** @returns Null when there is none that the device reaches, or no address for it. */
+function alloc(kernel: CKernel, [dev, size, handle, dir, gfp]: CArguments): CPageMemory | null {
+  kernel.maySleepBy(gfp);
+  const device = kernel.device(dev);
+  const { machine, memory } = kernel;
+  const sizeBytes = kernel.exact(size, "size");
+  const direction = kernel.direction(dir);
+  if (!memory.isOpen(handle, 8)) throw kernel.crash("There is no place for the address");
+  if ((gfp & REFUSED) !== 0) {
+    machine.warnings.warn("dma_alloc_pages", `Allocation with invalid flags ${hex(gfp)}`);
+    return null;
+  }
+  const { pageSizeBytes } = machine.pages;
+  const allocated = allocPageMemory(machine, device, sizeBytes, direction);
+  if (allocated === null) return null;
+  const { dma, pages } = allocated;
+  const at = memory.shareRow(pages, pageSizeBytes);
+  if (at === NOWHERE) {
+    freePageMemory(machine, allocated, sizeBytes, direction);
+    return null;
+  }
+  const room = pages.length * pageSizeBytes;
+  memory.open(at, room);
+  memory.bytes.fill(0, at, at + room);
+  memory.fresh.take(at, room, true, machine.events.context.site);
+  kernel.lent.add(device, dma, pages[0]!, sizeBytes, direction);
+  kernel.lent.hand(device, dma, sizeBytes, true);
+  memory.putAddress(handle, dma);
+  const made = { ...allocated, at };
+  kernel.part(PageMemories).of.set(at, made);
+  return made;
+}
+
+/** What the caller says of it is what the checker holds against its record. */
+function free(kernel: CKernel, at: number, [dev, size, given, dma, dir]: CArguments): void {
+  const { of } = kernel.part(PageMemories);
+  const device = kernel.device(dev);
+  const known = of.get(at);
+  if (known === undefined || known.dev !== device || known.dma !== dma) {
+    throw kernel.crash(`${hex(given)} with ${hex(dma)} is not memory that this function allocated`);
+  }
+  const { machine, memory } = kernel;
+  kernel.lent.end(device, known.dma);
+  const direction = kernel.direction(dir);
+  of.delete(at);
+  memory.fresh.give(at);
+  freePageMemory(machine, known, kernel.exact(size, "size"), direction);
+  memory.close(at, known.pages.length * machine.pages.pageSizeBytes, MARK.FREED);
+}
+
+export const PAGE_MEMORY_CALLS: readonly CCallEntry[] = [
+  {
+    c: "void *dma_alloc_noncoherent(struct device *dev, size_t size, dma_addr_t *handle, enum dma_data_direction dir, gfp_t gfp)",
+    run: (kernel, args) => alloc(kernel, args)?.at ?? 0,
+  },
+  {
+    c: "void dma_free_noncoherent(struct device *dev, size_t size, void *cpu, dma_addr_t handle, enum dma_data_direction dir)",
+    run: (kernel, args) => free(kernel, args[2], args),
+  },
+  {
+    c: "struct page *dma_alloc_pages(struct device *dev, size_t size, dma_addr_t *handle, enum dma_data_direction dir, gfp_t gfp)",
+    run(kernel, args) {
+      const made = alloc(kernel, args);
+      return made === null ? 0 : kernel.pageAt(made.pages[0]!);
+    },
+  },
+  {
+    c: "void dma_free_pages(struct device *dev, size_t size, struct page *page, dma_addr_t handle, enum dma_data_direction dir)",
+    run: (kernel, args) => free(kernel, kernel.memory.pointerTo(kernel.pagePhys(args[2])), args),
+  },
+];

@@ -1,0 +1,149 @@
+/** Functions of PCI: their windows and vectors. @see rules/c-api.md 11 */
+import type { Bar, PciFunction } from "@dmalab/devices/pci";
+import { ERRNO, FAULT } from "@dmalab/runtime";
+import { IO_BASE } from "../c_addresses.ts";
+import type { CCallEntry } from "../call_entry.ts";
+import type { CKernel } from "../c_kernel.ts";
+
+/** Bits of `pci_alloc_irq_vectors`. */
+const INTX = 1;
+const MESSAGES = 2 | 4;
+
+function functionOf(kernel: CKernel, at: number): PciFunction {
+  return kernel.context.lab.devices.get(kernel.device(at).name)!.function;
+}
+
+function barOf(kernel: CKernel, at: number, index: number): Bar | null {
+  return functionOf(kernel, at).bars.find((bar) => bar.index === index) ?? null;
+}
+
+/** @returns 0, or -ENODEV for a function that is gone. */
+export function enableDevice(kernel: CKernel, pdev: number): number {
+  kernel.maySleep();
+  if (!functionOf(kernel, pdev).present) return -ERRNO.ENODEV;
+  return kernel.refused(FAULT.pci_enable_device);
+}
+
+/** Where C finds a window; 0 where there is none. */
+export function mapBar(kernel: CKernel, pdev: number, bar: number): number {
+  kernel.maySleep();
+  const window = barOf(kernel, pdev, bar);
+  return window === null || kernel.refused(FAULT.pci_iomap) !== 0 ? 0 : IO_BASE + window.basePhys;
+}
+
+/** Whether what was claimed is a function's, all of it or one window. */
+function isOf(claimed: string, name: string): boolean {
+  return claimed === name || claimed.startsWith(`${name} `);
+}
+
+/** Claims one window. @returns What frees it, or null where it is claimed already. */
+export function claimBar(kernel: CKernel, pdev: number, bar: number): (() => void) | null {
+  const { name } = functionOf(kernel, pdev);
+  const own = `${name} ${bar}`;
+  const { regionsOf } = kernel;
+  if (regionsOf.has(name) || regionsOf.has(own)) return null;
+  if (kernel.refused(FAULT.pci_request_regions) !== 0) return null;
+  regionsOf.add(own);
+  return () => {
+    regionsOf.delete(own);
+  };
+}
+
+/** Releases what was claimed of all BARs at once. */
+export function giveRegionsBack(kernel: CKernel, pdev: number): void {
+  kernel.regionsOf.delete(functionOf(kernel, pdev).name);
+}
+
+export function freeVectors(kernel: CKernel, pdev: number): void {
+  kernel.maySleep();
+  const handled = kernel.machine.interrupts.free(functionOf(kernel, pdev).name);
+  if (handled !== null) {
+    throw kernel.crash(`pci_free_irq_vectors() while irq ${handled} has a handler`);
+  }
+}
+
+export const PCI_CALLS: Readonly<Record<"pci", readonly CCallEntry[]>> = {
+  pci: [
+    {
+      c: "int pci_enable_device_mem(struct pci_dev *pdev)",
+      run: (kernel, [pdev]) => enableDevice(kernel, pdev),
+    },
+    {
+      c: "void pci_disable_device(struct pci_dev *pdev)",
+      run(kernel, [pdev]) {
+        kernel.maySleep();
+        functionOf(kernel, pdev);
+      },
+    },
+    {
+      c: "int pci_request_mem_regions(struct pci_dev *pdev, const char *name)",
+      run(kernel, [pdev]) {
+        kernel.maySleep();
+        const { name } = functionOf(kernel, pdev);
+        if ([...kernel.regionsOf].some((each) => isOf(each, name))) return -ERRNO.EBUSY;
+        const refused = kernel.refused(FAULT.pci_request_regions);
+        if (refused !== 0) return refused;
+        kernel.regionsOf.add(name);
+        return 0;
+      },
+    },
+    {
+      c: "void pci_release_mem_regions(struct pci_dev *pdev)",
+      run(kernel, [pdev]) {
+        kernel.maySleep();
+        giveRegionsBack(kernel, pdev);
+      },
+    },
+    {
+      c: "resource_size_t pci_resource_start(struct pci_dev *pdev, int bar)",
+      run: (kernel, [pdev, bar]) => barOf(kernel, pdev, bar)?.basePhys ?? 0,
+    },
+    {
+      c: "resource_size_t pci_resource_len(struct pci_dev *pdev, int bar)",
+      run: (kernel, [pdev, bar]) => barOf(kernel, pdev, bar)?.sizeBytes ?? 0,
+    },
+    {
+      c: "void *pci_iomap(struct pci_dev *pdev, int bar, unsigned long maxlen)",
+      run: (kernel, [pdev, bar]) => mapBar(kernel, pdev, bar),
+    },
+    {
+      c: "void pci_iounmap(struct pci_dev *pdev, volatile void *addr)",
+      run(kernel) {
+        kernel.maySleep();
+      },
+    },
+    {
+      c: "int pci_alloc_irq_vectors(struct pci_dev *pdev, unsigned int min, unsigned int max, unsigned int flags)",
+      run(kernel, [pdev, min, max, flags]) {
+        kernel.maySleep();
+        const { name, vectors } = functionOf(kernel, pdev);
+        const { iommu, interrupts } = kernel.machine;
+        const there = (flags & MESSAGES) !== 0 ? vectors : Math.min(flags & INTX, vectors);
+        const count = Math.min(max >>> 0, there);
+        if (count < min >>> 0 || count === 0) return -ERRNO.ENOSPC;
+        const refused = kernel.refused(FAULT.pci_alloc_irq_vectors);
+        if (refused !== 0) return refused;
+        const isMessage = (flags & MESSAGES) !== 0;
+        if (isMessage && iommu.groups.messageAddress(kernel.device(pdev)) < 0) return -ERRNO.ENOMEM;
+        return interrupts.alloc(name, count) ? count : -ERRNO.EINVAL;
+      },
+    },
+    {
+      c: "int pci_irq_vector(struct pci_dev *pdev, unsigned int nr)",
+      run(kernel, [pdev, nr]) {
+        const { name } = functionOf(kernel, pdev);
+        return kernel.machine.interrupts.numberOf(name, nr) ?? -ERRNO.EINVAL;
+      },
+    },
+    {
+      c: "void pci_free_irq_vectors(struct pci_dev *pdev)",
+      run: (kernel, [pdev]) => freeVectors(kernel, pdev),
+    },
+    {
+      c: "void dmalab_unbind(struct device *dev)",
+      run(kernel, [dev]) {
+        kernel.machine.dma.unbind(kernel.device(dev));
+      },
+    },
+  ],
+};

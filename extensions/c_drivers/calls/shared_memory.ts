@@ -1,0 +1,127 @@
+/** Memory that the CPU and a device share, with attributes. @see rules/c-api.md 5, rules/dma.md 1.5 */
+import {
+  ATTRIBUTE_PREFIX,
+  attributeWords,
+  CoherentMemory,
+  DMA_ATTR,
+  type DmaDevice,
+} from "@dmalab/runtime/dma";
+import type { CCallEntry } from "../call_entry.ts";
+import { kernelEntry } from "../kernel_entry.ts";
+import { type CKernel, GFP, hex } from "../c_kernel.ts";
+import { MARK, NOWHERE } from "../c_memory.ts";
+
+const { NO_KERNEL_MAPPING } = DMA_ATTR;
+
+/** What says something of an allocation. The others are about a mapping of memory that there is. */
+const OF_ALLOCATIONS = NO_KERNEL_MAPPING | DMA_ATTR.WEAK_ORDERING | DMA_ATTR.WRITE_COMBINE |
+  DMA_ATTR.FORCE_CONTIGUOUS | DMA_ATTR.ALLOC_SINGLE_PAGES | DMA_ATTR.NO_WARN | DMA_ATTR.PRIVILEGED;
+
+function checkAttributes(kernel: CKernel, attrs: number): void {
+  const others = attrs & ~OF_ALLOCATIONS;
+  if (others === 0) return;
+  const [name = hex(others)] = attributeWords(others).map((word) =>
+    `${ATTRIBUTE_PREFIX}${word.toUpperCase()}`
+  );
+  throw kernel.crash(`${name} is not an attribute of an allocation`);
+}
+
+/** @returns Where C has it; 0 where there is none. */
+export function allocShared(
+  kernel: CKernel,
+  device: DmaDevice,
+  [size, handle, gfp, attrs = 0]: readonly [number, number, number, number?, ...unknown[]],
+): number {
+  kernel.usesMask(device);
+  kernel.exact(size, "size");
+  checkAttributes(kernel, attrs);
+  const { dma, events, warnings } = kernel.machine;
+  if ((gfp & GFP.COMP) !== 0) {
+    warnings.warnOnce("dma_alloc_attrs", `Allocation with invalid flags ${hex(gfp)}`);
+    return 0;
+  }
+  const memory = dma.dmaAllocCoherent(device, size, {
+    attrs,
+    atomic: (gfp & GFP.DIRECT_RECLAIM) === 0,
+  });
+  if (memory === null) return 0;
+  const row = kernel.memory.shareRow(memory.pages, memory.pageSizeBytes);
+  if (row === NOWHERE) {
+    dma.dmaFreeCoherent(device, memory);
+    return 0;
+  }
+  if ((attrs & NO_KERNEL_MAPPING) !== 0) {
+    kernel.memory.close(row, memory.pages.length * memory.pageSizeBytes, MARK.CLOSED);
+  } else {
+    kernel.memory.open(row, size);
+    kernel.memory.fresh.take(row, size, true, events.context.site);
+  }
+  kernel.coherent.set(row, { memory, at: row });
+  if (!kernel.memory.isOpen(handle, 8)) {
+    throw kernel.crash("dma_alloc_coherent() without a place for the address");
+  }
+  kernel.memory.putAddress(handle, memory.dma);
+  return row;
+}
+
+/** Frees it, with what `allocShared` was given and has given. */
+export function freeShared(
+  kernel: CKernel,
+  device: DmaDevice,
+  [size, cpu, handle, attrs = 0]: readonly [number, number, number, number?, ...unknown[]],
+): void {
+  const { dma: mapping } = kernel.machine;
+  if (cpu === 0) return mapping.checkInterruptsOn();
+  const block = kernel.coherent.get(cpu);
+  if (block === undefined) {
+    throw kernel.crash(`dma_free_coherent(${hex(cpu)}): not coherent memory of this device`);
+  }
+  const { at, memory } = block;
+  if (handle !== memory.dma) {
+    throw kernel.crash(
+      `dma_free_coherent() DMA address mismatch: ${hex(handle)} passed for ${
+        hex(cpu)
+      }, allocated at ${hex(memory.dma)}`,
+    );
+  }
+  const { dma, home, pageSizeBytes, pages } = memory;
+  // What the caller says is what the checker holds against its record.
+  const said = new CoherentMemory(dma, size, pages, pageSizeBytes, home, attrs);
+  mapping.dmaFreeCoherent(device, said, memory);
+  kernel.coherent.delete(at);
+  kernel.memory.fresh.give(at);
+  kernel.memory.close(at, pages.length * pageSizeBytes, MARK.FREED);
+}
+
+/** Why C may not touch an address of shared memory, as the rest of a sentence; null where it may. */
+export function unmappedText(kernel: CKernel, at: number): string | null {
+  for (const { at: first, memory: { attrs, pageSizeBytes, pages } } of kernel.coherent.values()) {
+    const isInside = at >= first && at < first + pages.length * pageSizeBytes;
+    if (isInside && (attrs & NO_KERNEL_MAPPING) !== 0) {
+      return "of memory allocated with DMA_ATTR_NO_KERNEL_MAPPING: the CPU has no address for it";
+    }
+  }
+  return null;
+}
+
+export const SHARED_MEMORY_CALLS: readonly CCallEntry[] = [
+  kernelEntry(
+    "dma_alloc_coherent",
+    (kernel, [device, ...given]) => allocShared(kernel, device, given),
+  ),
+  kernelEntry(
+    "dma_free_coherent",
+    (kernel, [device, ...given]) => freeShared(kernel, device, given),
+  ),
+  {
+    c: "void *dma_alloc_attrs(struct device *dev, size_t size, dma_addr_t *handle, gfp_t gfp, unsigned long attrs)",
+    run(kernel, [dev, ...given]) {
+      kernel.maySleepBy(given[2]);
+      return allocShared(kernel, kernel.device(dev), given);
+    },
+  },
+  {
+    c: "void dma_free_attrs(struct device *dev, size_t size, void *cpu, dma_addr_t handle, unsigned long attrs)",
+    run: (kernel, [dev, ...given]) => freeShared(kernel, kernel.device(dev), given),
+  },
+];

@@ -1,0 +1,104 @@
+/** Mapping in two steps: reserve addresses once, link pieces. @see rules/c-api.md 4, trap 6 */
+import type { DmaAddr } from "@dmalab/runtime";
+import type { DmaIovaState } from "@dmalab/runtime/dma";
+import type { CCallEntry } from "../call_entry.ts";
+import type { CKernel } from "../c_kernel.ts";
+import { kernelEntry } from "../kernel_entry.ts";
+
+/** Where the members of `struct dma_iova_state` lie; `extensions/c_drivers/include/linux/dma-mapping.h` has the same. */
+export const IOVA_STATE = { addr: 0, __size: 8 } as const;
+/** The top bit of the size says that some part is bounced, in the upper half of it. */
+const BOUNCED = 0x80000000;
+
+/**
+ * Has C see a state as it is. What C itself writes there, such as zeroes, counts from the next call on.
+ */
+export function showState(kernel: CKernel, at: number, state: DmaIovaState): void {
+  const { memory } = kernel;
+  memory.putAddress(at + IOVA_STATE.addr, state.addr);
+  memory.putWord(at + IOVA_STATE.__size, state.sizeBytes);
+  if (!state.bounced) return;
+  const high = memory.view.getUint32(at + IOVA_STATE.__size + 4, true);
+  memory.view.setUint32(at + IOVA_STATE.__size + 4, (high | BOUNCED) >>> 0, true);
+}
+
+/** What C has at an address as the kernel reads it. */
+export function stateAsItIs(kernel: CKernel, at: number): DmaIovaState {
+  const { memory } = kernel;
+  if (!memory.isOpen(at, 16)) throw kernel.crash("There is no dma_iova_state");
+  const state = kernel.state(at);
+  const { addr, bounced, sizeBytes } = readState(kernel, at);
+  if (sizeBytes === state.sizeBytes && addr === state.addr) return state;
+  state.clear();
+  state.addr = addr as DmaAddr;
+  state.sizeBytes = sizeBytes;
+  state.bounced = bounced;
+  return state;
+}
+
+function readState(kernel: CKernel, at: number) {
+  const { memory } = kernel;
+  const high = memory.view.getUint32(at + IOVA_STATE.__size + 4, true);
+  return {
+    addr: memory.addressAt(at + IOVA_STATE.addr),
+    bounced: (high & BOUNCED) !== 0,
+    sizeBytes: memory.view.getUint32(at + IOVA_STATE.__size, true) + (high & ~BOUNCED) * 2 ** 32,
+  };
+}
+
+/** The state that C has at an address. */
+export function stateAt(kernel: CKernel, at: number): DmaIovaState {
+  if (!kernel.memory.isOpen(at, 16)) throw kernel.crash("There is no dma_iova_state");
+  const state = kernel.state(at);
+  const { addr, sizeBytes } = readState(kernel, at);
+  // A state that C has cleared, or copied elsewhere, is another one.
+  if (sizeBytes !== state.sizeBytes || addr !== state.addr) {
+    if (sizeBytes === 0 && addr === 0) state.clear();
+    else throw kernel.crash("The dma_iova_state is not as the last call left it");
+  }
+  return state;
+}
+
+export const TWO_STEP_CALLS: readonly CCallEntry[] = [
+  kernelEntry("dma_iova_try_alloc", (kernel, [device, at, phys, size]) => {
+    // It is cleared first, whatever was there.
+    if (!kernel.memory.isOpen(at, 16)) throw kernel.crash("There is no dma_iova_state");
+    kernel.usesMask(device);
+    const state = kernel.state(at);
+    kernel.exact(phys + size, "address");
+    const taken = kernel.machine.dma.dmaIovaTryAlloc(device, state, phys, size);
+    showState(kernel, at, state);
+    return Number(taken);
+  }),
+  kernelEntry("dma_iova_link", (kernel, [device, at, phys, offset, size, dir, attrs]) => {
+    const state = stateAt(kernel, at);
+    kernel.exact(phys + offset + size, "address");
+    const { dma } = kernel.machine;
+    const error = dma.dmaIovaLink(device, state, phys, offset, size, dir, attrs);
+    showState(kernel, at, state);
+    if (error === 0) kernel.lent.add(device, state.addr + offset, phys, size, dir);
+    return error;
+  }),
+  kernelEntry(
+    "dma_iova_sync",
+    (kernel, [device, at, offset, size]) =>
+      kernel.machine.dma.dmaIovaSync(device, stateAt(kernel, at), offset, size),
+  ),
+  kernelEntry("dma_iova_unlink", (kernel, [device, at, offset, size, dir, attrs]) => {
+    const state = stateAt(kernel, at);
+    kernel.lent.endWithin(device, state.addr + offset, size);
+    kernel.machine.dma.dmaIovaUnlink(device, state, offset, size, dir, attrs);
+    showState(kernel, at, state);
+  }),
+  kernelEntry("dma_iova_destroy", (kernel, [device, at, mappedBytes, dir, attrs]) => {
+    const state = stateAt(kernel, at);
+    kernel.lent.endWithin(device, state.addr, mappedBytes);
+    kernel.machine.dma.dmaIovaDestroy(device, state, mappedBytes, dir, attrs);
+    showState(kernel, at, state);
+  }),
+  kernelEntry("dma_iova_free", (kernel, [device, at]) => {
+    const state = stateAt(kernel, at);
+    kernel.machine.dma.dmaIovaFree(device, state);
+    showState(kernel, at, state);
+  }),
+];

@@ -1,0 +1,167 @@
+/**
+ * What compiled code must be before it runs: its instructions are known, it imports functions that are
+ * declared here, each as it is declared, and its static data have room.
+ */
+import type { SourceFile, Span } from "@dmalab/lang";
+import { formatSize } from "@dmalab/lang/text";
+import { C_CALLS } from "./calls.ts";
+import { STATIC_BYTES } from "./c_addresses.ts";
+import { lineSpan } from "./wasm/c_lines.ts";
+import type { LineTable } from "./wasm/line_table.ts";
+import type { CType } from "./prototype.ts";
+import {
+  firstInstruction,
+  type Instruction,
+  instructionIn,
+  OP,
+  UncheckedInstruction,
+} from "./wasm/wasm_code.ts";
+import { ByteReader, type ImportedFunction, type ModuleShape } from "./wasm/wasm_reader.ts";
+
+/** Compiled code that is not run. */
+export class RefusedCode extends Error {
+  /** @param span Null where the place is not known. */
+  constructor(message: string, readonly hint: string, readonly span: Span | null) {
+    super(message);
+  }
+}
+
+/** What the support file imports: parameters, then the result. */
+const SUPPORT: Readonly<Record<string, string>> = {
+  touch: "f64 f64 i32 -> ",
+  burnt: " -> i32",
+  passed: "i32 -> ",
+  deep: " -> ",
+  smashed: " -> ",
+  line: "i32 f64 -> ",
+  globals: "f64 f64 -> ",
+};
+const MODULE = "dmalab";
+/** Where the linker has what files of a tree call and do not define. */
+const TREE_MODULE = "env";
+const WIRES: Readonly<Record<CType["wire"], string>> = { int: "i32", wide: "f64", none: "" };
+
+/** Parts of a compiled driver. */
+interface CompiledParts {
+  /** Null where the lab's own headers were used. */
+  readonly ofTree: unknown;
+  readonly bytes: Uint8Array;
+  readonly shape: ModuleShape;
+  readonly lines: LineTable;
+  readonly sources: ReadonlyMap<string, SourceFile>;
+  source(name: string): SourceFile | undefined;
+}
+
+/** Whether a function is a kernel's that a file of a tree calls. */
+export function isOfTree({ module }: ImportedFunction): boolean {
+  return module === TREE_MODULE;
+}
+
+/** Before anything is read of them. @throws {RefusedCode} */
+export function checkValid(bytes: Uint8Array<ArrayBuffer>): void {
+  if (WebAssembly.validate(bytes)) return;
+  const hint = "leave out what the compiler does not check: assembler, or names of exports";
+  throw new RefusedCode("The compiled code is no valid WebAssembly", hint, null);
+}
+
+/** @throws {RefusedCode} */
+export function checkCode(parts: CompiledParts): void {
+  const { shape } = parts;
+  if (shape.staticBytes > STATIC_BYTES) {
+    const size = formatSize(shape.staticBytes);
+    throw new RefusedCode(`The static data take ${size}`, STATIC_HINT, null);
+  }
+  checkSupport(parts);
+  const called = new Map<number, number>();
+  try {
+    for (const { opcode, operand, start } of instructionsOf(parts)) {
+      if (opcode === OP.CALL && !called.has(operand)) called.set(operand, start);
+    }
+  } catch (error) {
+    if (!(error instanceof UncheckedInstruction)) throw error;
+    throw new RefusedCode(
+      `The code has the WebAssembly instruction 0x${
+        error.opcode.toString(16)
+      }, which is not checked`,
+      "leave out what the compiler made it of: assembler, or an attribute `target`",
+      locationOf(error.at, parts),
+    );
+  }
+  const known = declared();
+  for (const each of shape.imports) {
+    if (each.module === MODULE && known.get(each.name) === typeText(each)) continue;
+    if (parts.ofTree !== null && isOfTree(each)) continue;
+    const at = called.get(each.index);
+    throw new RefusedCode(
+      each.module === MODULE && known.has(each.name)
+        ? `${each.name}() is imported with another type than it has`
+        : `The code imports "${each.name}" from "${each.module}"`,
+      "drivers call what the headers declare",
+      at === undefined ? null : locationOf(at, parts),
+    );
+  }
+}
+
+/** The support file is as it was written: nothing in the driver takes the place of a part of it. */
+function checkSupport({ shape, sources }: CompiledParts): void {
+  // By what name a driver defines a function does not matter: the support file then imports none.
+  const imported = new Set(
+    shape.imports.filter(({ module, name, symbol }) =>
+      module === MODULE && symbol === `${MODULE}_${name}`
+    ).map(({ name }) => name),
+  );
+  const missing = Object.keys(SUPPORT).filter((name) => !imported.has(name));
+  const [taken] = missing.map((name) => `${MODULE}_${name}`).map((name) => ({
+    name,
+    span: spanOfName(name, sources),
+  })).sort((one, other) => Number(one.span === null) - Number(other.span === null));
+  if (taken === undefined) return;
+  const text = `${taken.name}() is defined, which the checks of loads and stores call`;
+  throw new RefusedCode(text, "choose another name", taken.span);
+}
+
+/**
+ * Where a name is in the first source that has it; null where none has it.
+ *
+ * @param which The first mention declares the name or defines it; the last one uses it, if any does.
+ */
+export function spanOfName(
+  name: string,
+  sources: ReadonlyMap<string, SourceFile>,
+  which: "first" | "last" = "first",
+): Span | null {
+  for (const source of sources.values()) {
+    const found = [...source.text.matchAll(new RegExp(`\\b${name}\\b`, "g"))]
+      .at(which === "first" ? 0 : -1);
+    if (found !== undefined) return { source, start: found.index, end: found.index + name.length };
+  }
+  return null;
+}
+
+export const STATIC_HINT: string = `a driver has ${formatSize(STATIC_BYTES)}, its stack included`;
+
+function* instructionsOf({ bytes, shape }: CompiledParts): Generator<Instruction> {
+  const reader = new ByteReader(bytes.subarray(shape.codeAt, shape.codeTo));
+  for (const body of shape.bodies) {
+    reader.at = firstInstruction(body, reader);
+    while (reader.at < body.end) yield instructionIn(reader);
+  }
+}
+
+function declared(): ReadonlyMap<string, string> {
+  const calls = C_CALLS.map(({ prototype: { name, parameters, result } }) => {
+    const wires = ["i32", ...parameters.map(({ type }) => WIRES[type.wire])];
+    return [name, `${wires.join(" ")} -> ${WIRES[result.wire]}`] as const;
+  });
+  return new Map([...calls, ...Object.entries(SUPPORT)]);
+}
+
+function typeText({ parameters, result }: ImportedFunction): string {
+  return `${parameters.join(" ")} -> ${result ?? ""}`;
+}
+
+function locationOf(address: number, parts: CompiledParts): Span | null {
+  const place = parts.lines.find(address);
+  const own = place === null ? undefined : parts.source(place.file);
+  return own === undefined || place === null ? null : lineSpan(own, place.line);
+}

@@ -1,0 +1,294 @@
+/**
+ * The C compiler: clang as a WebAssembly module, in a process of its own, which is started when
+ * something is to be compiled that has not been before.
+ */
+import { fileURLToPath } from "node:url";
+import {
+  BLOCKS_AT,
+  CALL_AT,
+  FUEL_AT,
+  KERNEL_STACK_BYTES,
+  NULL_BYTES,
+  SHADOW_AT,
+  STACK_BYTES,
+  STATIC_BYTES,
+} from "../c_addresses.ts";
+import { formatSize } from "@dmalab/lang/text";
+import { DEFAULT_LIMITS, type NotCompiled } from "@dmalab/lang/values";
+import {
+  areHeadersReadable,
+  COMPILER_CONFIG,
+  compilerProgram,
+  currentFolder,
+  host,
+  shortPath,
+} from "@dmalab/cli";
+import { shellWord } from "@dmalab/cli/scenario";
+
+/** By the clock no driver takes so long, with the download of the compiler. */
+export const MAX_MS = 300_000;
+export const LATE = `The C compiler was stopped after ${MAX_MS / 1000} s`;
+/** The most memory that the compiler's process takes, in bytes. */
+export const COMPILER_BYTES = 2 ** 30;
+/** Of these, what the process takes besides clang's own memory. */
+const PROCESS_BYTES = 2 ** 28;
+const WASM_PAGE_BYTES = 2 ** 16;
+
+/** What came of a compilation. */
+export interface Compiled {
+  /** Null when the text is wrong. */
+  readonly module: Uint8Array<ArrayBuffer> | null;
+  /** What the compiler has said. */
+  readonly said: string;
+}
+
+/** What the checks of the compiled code need: places, guarded stacks, room behind static variables. */
+export const CHECKABLE: readonly string[] = [
+  // The last one says how much: places only, no types and variables.
+  "-gdwarf-4",
+  "-gline-tables-only",
+  "-fvisibility=default",
+  // Behind the arrays of a function lies a word that is compared when it returns.
+  "-fstack-protector-all",
+  // Behind each static variable lies room that must not be touched.
+  "-Xclang",
+  "-fsanitize=kernel-address",
+  // The package's clang has assertions, and checks its own intermediate code after each stage.
+  "-Xclang",
+  "-disable-llvm-verifier",
+  ...["globals=1", "stack=0", "instrument-reads=0", "instrument-writes=0", "instrument-atomics=0"]
+    .flatMap((option) => ["-mllvm", `-asan-${option}`]),
+];
+
+const TARGET = ["--target=wasm64", "-mbulk-memory", "-O1", "-ffreestanding", "-nostdlib"];
+const SAID = ["-fno-caret-diagnostics", "-fno-color-diagnostics", "-ferror-limit=50"];
+
+/** Arguments that compile a C file to an object. */
+export const COMPILING: readonly string[] = [
+  ...TARGET,
+  ...SAID,
+  "-std=gnu11",
+  "-fno-inline",
+  "-fno-strict-aliasing",
+  "-fno-delete-null-pointer-checks",
+  "-fwrapv",
+  "-Wall",
+  "-Wno-unused-function",
+  "-Werror=implicit-function-declaration",
+  // The host's clock.
+  "-Werror=date-time",
+  "-isystem",
+  "include",
+  // A header that is included by two paths is compiled by the first one.
+  "-iquote",
+  ".",
+  ...CHECKABLE,
+  // What the support file checks accesses by.
+  `-DDMALAB_SHADOW_AT=${SHADOW_AT}UL`,
+  `-DDMALAB_FUEL_AT=${FUEL_AT}UL`,
+  `-DDMALAB_CALL_AT=${CALL_AT}UL`,
+  `-DDMALAB_BLOCKS_AT=${BLOCKS_AT}UL`,
+  `-DDMALAB_STACK_END=${NULL_BYTES}UL`,
+  `-DDMALAB_STACK_TOP=${STACK_BYTES}UL`,
+  // A frame that no stack of a kernel has room for.
+  `-Wframe-larger-than=${KERNEL_STACK_BYTES}`,
+];
+
+/** Arguments that link objects into a module. */
+export const LINKING: readonly string[] = [
+  ...TARGET,
+  ...SAID,
+  "-Wl,--no-entry",
+  "-Wl,--import-memory",
+  "-Wl,--stack-first",
+  `-Wl,-z,stack-size=${STACK_BYTES}`,
+  "-Wl,--export-dynamic",
+  "-Wl,--export=__stack_pointer",
+  "-Wl,--export=__wasm_call_ctors",
+  // Handlers of interrupts are called by their pointers.
+  "-Wl,--export-table",
+  "-Wl,--error-limit=50",
+  // A name of two types is one: the linker would choose between them.
+  "-Wl,--fatal-warnings",
+];
+
+/** What all drivers are compiled with: a part of their keys. */
+export const ARGUMENTS: readonly (readonly string[])[] = [COMPILING, LINKING];
+
+/** A driver that is to be compiled. */
+export interface CompileJob {
+  /** Path of its source. */
+  readonly source: string;
+  /** Path of what is linked with it. */
+  readonly support: string;
+  /** Further arguments for this driver. */
+  readonly more?: readonly string[];
+  /** All texts by their paths; the headers lie in `extensions/c_drivers/include/`. */
+  readonly files: Readonly<Record<string, string>>;
+}
+
+/** Why the compiler could not be started, and what to do. */
+export type NoCompiler = Omit<NotCompiled, "module">;
+
+/** Why nothing in C can be run here, compiled or not; null where it can. */
+export function noDrivers(): NoCompiler | null {
+  if (areHeadersReadable()) return null;
+  return { problem: "Reading the headers of C drivers is not permitted", hint: startAgain() };
+}
+
+/** Called for each driver when it is compiled, in the order of the jobs. */
+export type Take = (job: number, made: Compiled) => void | Promise<void>;
+
+/**
+ * Compiles some drivers in one process: starting the compiler takes longer than most of them.
+ *
+ * @param timeMs Processor time of each.
+ * @returns Why no more of them could be compiled; null where all were.
+ */
+export async function compileC(
+  jobs: readonly CompileJob[],
+  take: Take,
+  timeMs: number = DEFAULT_LIMITS.timeMs,
+): Promise<NoCompiler | null> {
+  const problem = noProcess();
+  if (problem !== null) return problem;
+  const child = startCompiler(timeMs);
+  let isLate = false;
+  const limit = () =>
+    setTimeout(() => {
+      isLate = true;
+      child.kill("SIGKILL");
+    }, MAX_MS);
+  let late = limit();
+  const errors = new Response(child.stderr).text();
+  const writer = child.stdin.getWriter();
+  const orders = { compiling: COMPILING, linking: LINKING, staticBytes: STATIC_BYTES, jobs };
+  // A process that ends before it has read all says why itself.
+  writer.write(new TextEncoder().encode(`${JSON.stringify(orders)}\n`)).catch(() => {});
+  let begun = -1;
+  let stopped: Stopped | null = null;
+  for await (const line of linesOf(child.stdout)) {
+    const answer = JSON.parse(line) as CompilerResult | { readonly stopped: Stopped };
+    if ("stopped" in answer) {
+      stopped = answer.stopped;
+      break;
+    }
+    const { job, made } = answer;
+    if (made === undefined) {
+      begun = job;
+      clearTimeout(late);
+      late = limit();
+      printAtTerminal(`compiling ${jobs[job]!.source} (${job + 1} of ${jobs.length})`);
+    } else {
+      const { module, said } = made;
+      await take(job, { module: module === null ? null : Uint8Array.fromBase64(module), said });
+      // The process ends with its orders.
+      if (job === jobs.length - 1) break;
+    }
+  }
+  await writer.close().catch(() => {});
+  const { code, signal } = await child.status;
+  clearTimeout(late);
+  const lines = (await errors).split("\n").filter((line) => line.trim() !== "");
+  if (code === 0 && stopped === null) return null;
+  const at = begun < 0 ? "before it read a file" : `in ${jobs[begun]!.source}`;
+  if (stopped !== null) return { problem: `${stoppedText(stopped, timeMs)}, ${at}`, hint: KEPT };
+  if (isLate) {
+    return { problem: `${LATE}, ${at}`, hint: KEPT };
+  }
+  const end = signal === null ? `ends with ${code}` : `was ended by ${signal}`;
+  return {
+    problem: `The C compiler ${end}, ${at}: ${lines[0] ?? "it printed no error"}`,
+    hint: begun < 0 ? DOWNLOAD : LARGE,
+  };
+}
+
+/** Why the compiler's process may not be started; null where it may. */
+export function noProcess(): NoCompiler | null {
+  const { state } = host.permissions.querySync({ name: "run", command: host.execPath() });
+  if (state === "granted") return null;
+  return { problem: "Compiling C starts a process, which is not permitted", hint: startAgain() };
+}
+
+/** Files that `deno test` takes for tests by themselves. */
+const TEST_FILE = /(?:^|[/._])test\.m?[jt]sx?$/;
+
+/** The command line of this process, with what compiling needs, and what keeps what was compiled. */
+function startAgain(): string {
+  const { args, mainModule } = host;
+  const path = mainModule.startsWith("file:")
+    ? shortPath(fileURLToPath(mainModule), currentFolder())
+    : mainModule;
+  const [verb, words] = TEST_FILE.test(path) ? ["test", [path]] : ["run", [path, ...args]];
+  return `type \`deno ${verb} -R -W --allow-env --allow-run ${words.map(shellWord).join(" ")}\``;
+}
+
+/**
+ * A compiler that runs for a second or two ends before optimised code of it pays; and then nothing has to
+ * count its calls, which optimising needs, and which takes a tenth of the time.
+ */
+const V8_FLAGS = [
+  "--liftoff-only",
+  "--no-wasm-inlining",
+  "--no-wasm-inlining-call-indirect",
+  `--wasm-max-mem-pages=${(COMPILER_BYTES - PROCESS_BYTES) / WASM_PAGE_BYTES}`,
+  "--expose-gc",
+];
+
+/** Starts the compiler's process. @param timeMs Processor time of each job. */
+export function startCompiler(timeMs: number): Deno.ChildProcess {
+  return new host.Command(host.execPath(), {
+    args: [
+      "run",
+      "--no-prompt",
+      "--quiet",
+      "--frozen",
+      `--v8-flags=${V8_FLAGS.join(",")}`,
+      `--config=${COMPILER_CONFIG}`,
+      "-R",
+      compilerProgram(),
+      String(timeMs),
+      String(COMPILER_BYTES),
+    ],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+}
+
+export const DOWNLOAD = "the first use downloads it: 27 MB from the npm registry";
+export const LARGE = "the file may be very large, or the host short of memory";
+const KEPT = `${LARGE}; files that were compiled before stay in the cache`;
+
+/** What the process ended a job for. */
+export type Stopped = "time" | "memory";
+
+/** As a sentence without its end. */
+export function stoppedText(stopped: Stopped, timeMs: number): string {
+  return stopped === "time"
+    ? `The C compiler was stopped after ${
+      timeMs / 1000
+    } s of processor time, the limit of \`--max-time\``
+    : `The C compiler was stopped at ${formatSize(COMPILER_BYTES)} of memory`;
+}
+
+/** A line of the compiler's process: of a job that begins, or of one that is done. */
+interface CompilerResult {
+  readonly job: number;
+  readonly made?: { readonly module: string | null; readonly said: string };
+}
+
+/** Prints a line for a user who waits at a terminal. */
+export function printAtTerminal(line: string): void {
+  if (host.stderr.isTerminal()) host.stderr.writeSync(new TextEncoder().encode(`${line}\n`));
+}
+
+export async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+  let rest = "";
+  const decoder = new TextDecoder();
+  for await (const bytes of stream) {
+    const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
+    rest = lines.pop()!;
+    yield* lines;
+  }
+}

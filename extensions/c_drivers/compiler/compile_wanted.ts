@@ -1,0 +1,172 @@
+/**
+ * Compiles what is wanted of C, or takes it from the cache.
+ *
+ * What is kept is known by the hash of all that it was made from: the text, the headers that it
+ * includes, ours, the arguments, and the compiler's version.
+ */
+import { dirname, join } from "node:path";
+import { resolveKernel } from "@dmalab/runtime/kernels";
+import { type CTarget, derivedHeaders } from "../header_text.ts";
+import type { SourceFile } from "@dmalab/lang";
+import { LoadError, misnamed } from "@dmalab/lang/syntax";
+import { C_FILE, DEFAULT_LIMITS } from "@dmalab/lang/values";
+import {
+  readCompilerLock,
+  readHeaders,
+  SUPPORT,
+  type WantedC,
+  type WantingLoader,
+} from "@dmalab/cli";
+import { hashOf, keepModule, keptModule } from "./c_cache.ts";
+import {
+  ARGUMENTS,
+  compileC,
+  type Compiled,
+  type CompileJob,
+  noDrivers,
+  printAtTerminal,
+} from "./clang.ts";
+import { SessionClang } from "./tree_clang.ts";
+import { compileWithTree } from "./tree_driver.ts";
+import { moduleOf } from "./made_module.ts";
+import { saidDiagnostics } from "./said_diagnostics.ts";
+
+const INCLUDE = "include";
+/** Headers of a driver's own, of which there may be many but not without end. */
+const MAX_SOURCES = 200;
+const UP = /(["/]|^)\.\.(?=\/)/g;
+const LOCAL_INCLUDE = /^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"/gm;
+
+/** What a wanted driver is made from. */
+interface Recipe {
+  readonly wanted: WantedC;
+  readonly loader: WantingLoader;
+  readonly sources: Sources["files"];
+  readonly refused: Sources["refused"];
+  readonly target: CTarget;
+  readonly job: CompileJob;
+  /** The hash of all that. */
+  readonly key: string;
+}
+
+/** Compiles everything that loaders were asked for and do not have. */
+export async function compileWanted(loaders: readonly WantingLoader[]): Promise<void> {
+  const problem = noDrivers();
+  if (problem !== null) {
+    for (const { shelf } of loaders) {
+      for (const wanted of shelf.wanted) {
+        shelf.put(wanted, { module: null, ...problem });
+      }
+    }
+    return;
+  }
+  const timeMs = Math.max(...loaders.map((each) => each.compileMs ?? DEFAULT_LIMITS.timeMs));
+  const recipes: Recipe[] = [];
+  // Drivers of trees share its process.
+  const clang = new SessionClang(timeMs);
+  try {
+    for (const loader of loaders) {
+      for (const wanted of loader.shelf.wanted) {
+        const withTree = loader.trees?.get(wanted.source);
+        if (withTree === undefined) recipes.push(await recipeOf(wanted, loader));
+        else loader.shelf.put(wanted, await compileWithTree(wanted, withTree, clang));
+      }
+    }
+  } finally {
+    await clang.close();
+  }
+  // Scenarios of one driver want the same module.
+  const missing: Recipe[][] = [];
+  for (const [key, same] of Map.groupBy(recipes, ({ key }) => key)) {
+    const kept = await keptModule(key);
+    if (kept === null) missing.push(same);
+    else for (const recipe of same) putMade(recipe, kept);
+  }
+  if (missing.length === 0) return;
+  const left = new Set(missing);
+  let whyNotKept: string | null = null;
+  const stopped = await compileC(missing.map(([recipe]) => recipe!.job), async (index, made) => {
+    const same = missing[index]!;
+    left.delete(same);
+    // At once: what comes after it may fail.
+    if (made.module !== null) whyNotKept = await keepModule(same[0]!.key, made.module, made.said);
+    for (const recipe of same) putMade(recipe, made);
+  }, timeMs);
+  if (whyNotKept !== null) {
+    printAtTerminal(`compiled drivers are not kept for the next run: ${whyNotKept}`);
+  }
+  for (const { loader, wanted } of [...left].flat()) {
+    loader.shelf.put(wanted, { module: null, ...stopped ?? { diagnostics: [] } });
+  }
+}
+
+async function recipeOf(wanted: WantedC, loader: WantingLoader): Promise<Recipe> {
+  const { config, source } = wanted;
+  const { strategies } = resolveKernel(config);
+  const target = { kernel: config.kernel, pageSizeBytes: config.pageSizeBytes, strategies };
+  const { files: sources, refused } = sourcesFrom(source, loader);
+  const headers = { ...readHeaders(), ...derivedHeaders(target) };
+  const files = compiledTexts(sources);
+  for (const [name, text] of Object.entries(headers)) files[`${INCLUDE}/${name}`] = text;
+  const job = { source: [...sources.keys()][0]!, support: `${INCLUDE}/${SUPPORT}`, files };
+  const key = await hashOf(
+    new TextEncoder().encode(JSON.stringify([readCompilerLock(), ARGUMENTS, job])),
+  );
+  return { wanted, loader, sources, refused, target, job, key };
+}
+
+function putMade({ loader, refused, sources, target, wanted }: Recipe, made: Compiled): void {
+  const { source } = wanted;
+  const diagnostics = saidDiagnostics(made, { main: source, sources, refused, target });
+  loader.shelf.put(wanted, moduleOf(made, source, sources, diagnostics));
+}
+
+/** A source with its headers, by the names that the compiler knows. */
+interface Sources {
+  readonly files: ReadonlyMap<string, SourceFile>;
+  /** Why a header is not among them, by its name in the text that is compiled. */
+  readonly refused: ReadonlyMap<string, LoadError>;
+}
+
+/** A source and the headers that it includes. A header by two paths has two names. */
+function sourcesFrom(main: SourceFile, loader: WantingLoader): Sources {
+  const files = new Map<string, SourceFile>();
+  const refused = new Map<string, LoadError>();
+  const add = (name: string, source: SourceFile): void => {
+    if (files.has(name)) return;
+    files.set(name, source);
+    for (const [, written] of source.text.matchAll(LOCAL_INCLUDE)) {
+      const header = misnamed(written!, C_FILE) ??
+        (files.size < MAX_SOURCES ? loader.load(written!, source) : tooMany(written!));
+      // No error yet: the line may stand behind a condition.
+      if (header instanceof LoadError) refused.set(withoutUps(written!), header);
+      else add(join(dirname(name), withoutUps(written!)), header);
+    }
+  };
+  add(main.name.replaceAll("\\", "/").replace(/^\/+/, "root/"), main);
+  return { files, refused };
+}
+
+function tooMany(path: string): LoadError {
+  const message = `Cannot include "${path}": a driver has at most ${MAX_SOURCES} files`;
+  return new LoadError("unreadable", message);
+}
+
+/** The compiler's own file system ignores `..`: a folder of a name as long stands for it. */
+function withoutUps(path: string): string {
+  return path.replaceAll(UP, "$1^^");
+}
+
+/** The texts as they are compiled: a header that has two names includes itself by the first one. */
+function compiledTexts(sources: ReadonlyMap<string, SourceFile>): Record<string, string> {
+  const firstNames = new Map<SourceFile, string>();
+  const texts: Record<string, string> = {};
+  for (const [name, source] of sources) {
+    const first = firstNames.get(source);
+    if (first === undefined) firstNames.set(source, name);
+    texts[name] = first === undefined
+      ? source.text.replaceAll(LOCAL_INCLUDE, withoutUps)
+      : `#include "${first}"\n`;
+  }
+  return texts;
+}

@@ -1,0 +1,168 @@
+/** What the compiler has said, as diagnostics of ours. */
+import { C_CALLS, type CCall } from "../calls.ts";
+import type { CTarget } from "../header_text.ts";
+import { spanOfName, STATIC_HINT } from "../code_checks.ts";
+import type { Diagnostic } from "@dmalab/lang/diagnostics";
+import type { SourceFile, Span } from "@dmalab/lang";
+import type { LoadError } from "@dmalab/lang/syntax";
+import { formatSize } from "@dmalab/lang/text";
+import { MIB } from "@dmalab/runtime";
+import { type Compiled, COMPILER_BYTES } from "./clang.ts";
+import { KERNEL_NAMES, KERNELS } from "@dmalab/runtime/kernels";
+
+/** What is known of a compilation. */
+interface Compilation {
+  /** The source that was asked for: what has no place is reported there. */
+  readonly main: SourceFile;
+  /** All of them, by the names that the compiler knows. */
+  readonly sources: ReadonlyMap<string, SourceFile>;
+  /** Headers that could not be loaded, as they are written. */
+  readonly refused: ReadonlyMap<string, LoadError>;
+  readonly target: CTarget;
+}
+
+const PLACED = /^(.+?):(\d+):(\d+): (fatal error|error|warning|note): (.*)$/;
+/** How the compiler names what lies beside a source of no folder. */
+const HERE = /^\.\//;
+/** An error of the linker is about a name. */
+const LINKED =
+  /^wasm-ld: error: .*?((?:undefined symbol|duplicate symbol|function signature mismatch): (\w+).*)$/;
+/** Static data that take too much room: in all, and the largest variable. */
+const LARGE = /^dmalab: static data: (\d+) bytes, (\d+) of them in (\w+)$/;
+/** An error that has no place. */
+const UNPLACED = /^(?:[\w.-]+: )?(?:fatal )?error: (.*)$/;
+/** The compiler is a WebAssembly module: nesting can exhaust its stack. */
+/** Assembler can ask for sections of any size. */
+const MEMORY_HINT = "a smaller section, or several files";
+const NO_MEMORY = /^LLVM ERROR: out of memory$/;
+const TRAP = /^(?:memory access out of bounds|unreachable|Maximum call stack size exceeded)$/;
+/** More of them say the same again. */
+const MAX_WITHOUT_LOCATION = 5;
+/** The name of the option that controls a warning. */
+const OPTION = / \[-W[^\]]*\]$/;
+const NO_HEADER = /^'(.+)' file not found/;
+const UNDECLARED = /^(?:call to undeclared function|use of undeclared identifier) '(\w+)'/;
+
+/** Reads the lines that clang and the linker have written. */
+export function saidDiagnostics(
+  { module, said }: Compiled,
+  compilation: Compilation,
+): readonly Diagnostic[] {
+  const found: Diagnostic[] = [];
+  const unplaced: Diagnostic[] = [];
+  for (const text of said.split("\n")) {
+    const line = text.replace(HERE, "");
+    const placed = PLACED.exec(line);
+    if (placed === null) {
+      const other = unplacedIn(line, compilation);
+      if (other !== null) unplaced.push(other);
+      continue;
+    }
+    const [, file, row, column, kind, what] = placed;
+    const span = spanAt(compilation, file!, Number(row), Number(column));
+    const last = found.at(-1);
+    if (kind !== "note") found.push(diagnosticOf(kind!, what!, span, compilation));
+    else if (last !== undefined && compilation.sources.has(file!)) {
+      const related = [...last.related ?? [], { span, message: what! }];
+      found[found.length - 1] = { ...last, related };
+    }
+  }
+  // Where there is an error with a place, the others follow from it.
+  if (module !== null || found.some(({ severity }) => severity === "error")) return found;
+  if (unplaced.length > 0) return [...found, ...unplaced.slice(0, MAX_WITHOUT_LOCATION)];
+  const output = said.trim();
+  const message = `Compilation failed ${
+    output === "" ? "without an error message" : `with this output: ${output}`
+  }`;
+  return [...found, errorAt({ source: compilation.main, start: 0, end: 0 }, message)];
+}
+
+function errorAt(span: Span, message: string): Diagnostic {
+  return { code: "E0711", severity: "error", span, message };
+}
+
+/** An error that the compiler has no place of, where its line is one. */
+function unplacedIn(line: string, compilation: Compilation): Diagnostic | null {
+  const linked = LINKED.exec(line);
+  if (linked !== null) {
+    const [, what, name] = linked;
+    const which = what!.startsWith("undefined") ? "last" : "first";
+    return errorAt(locationOfName(name!, compilation, which), what!);
+  }
+  const large = LARGE.exec(line);
+  if (large !== null) {
+    const [, all, bytes, name] = large;
+    const message = `The static data take ${roughly(all!)}, ${name} alone ${roughly(bytes!)}`;
+    return { ...errorAt(locationOfName(name!, compilation), message), hint: STATIC_HINT };
+  }
+  if (NO_MEMORY.test(line)) {
+    const message = `The compiler needs more than ${formatSize(COMPILER_BYTES)} of memory`;
+    return { ...errorAt(locationOfName("", compilation), message), hint: MEMORY_HINT };
+  }
+  const other = UNPLACED.exec(line);
+  if (other === null) return null;
+  const [, what = ""] = other;
+  const message = TRAP.test(what) ? `The compiler itself failed: ${what}` : what;
+  return errorAt(locationOfName("", compilation), message);
+}
+
+/** A size without the room that the compiler adds to a variable. */
+function roughly(bytes: string): string {
+  return formatSize(Math.floor(Number(bytes) / MIB) * MIB);
+}
+
+/** Where a name is; the beginning of the source where it is not, or where there is none. */
+function locationOfName(
+  name: string,
+  { main, sources }: Compilation,
+  which: "first" | "last" = "first",
+): Span {
+  const found = name === "" ? null : spanOfName(name, sources, which);
+  return found ?? { source: main, start: 0, end: 0 };
+}
+
+function diagnosticOf(
+  kind: string,
+  text: string,
+  span: Span,
+  { refused, target }: Compilation,
+): Diagnostic {
+  const message = text.replace(OPTION, "");
+  const severity = kind === "warning" ? "warning" : "error";
+  const code = kind === "warning" ? "W0308" : "E0711";
+  const missing = refused.get(NO_HEADER.exec(message)?.[1] ?? "");
+  if (missing !== undefined) {
+    const hint = missing.hint === undefined ? {} : { hint: missing.hint };
+    return { code, severity, span, message: missing.message, ...hint };
+  }
+  const unknown = UNDECLARED.exec(message)?.[1];
+  const call = unknown === undefined ? undefined : callNamed(unknown);
+  if (call?.isIn === undefined || call.isIn(target.strategies)) {
+    return { code, severity, span, message };
+  }
+  return {
+    code: "E0711",
+    severity: "error",
+    span,
+    message: `There is no ${unknown}() in ${target.kernel}`,
+    hint: `modelled releases that have it: ${releasesWith(call)}`,
+  };
+}
+
+function callNamed(name: string): CCall | undefined {
+  return C_CALLS.find(({ prototype }) => prototype.name === name);
+}
+
+/** The modelled releases that have the function. */
+function releasesWith({ isIn }: CCall): string {
+  return KERNEL_NAMES.filter((name) => isIn?.(KERNELS[name].strategies)).join(", ");
+}
+
+function spanAt({ main, sources }: Compilation, file: string, line: number, column: number): Span {
+  const source = sources.get(file);
+  // In a header of ours: the driver's own text has led there.
+  if (source === undefined) return { source: main, start: 0, end: 0 };
+  const start = (source.lineStarts[line - 1] ?? 0) + column - 1;
+  const [word] = /^\w+/.exec(source.text.slice(start)) ?? [" "];
+  return { source, start, end: Math.min(source.text.length, start + word.length) };
+}

@@ -1,0 +1,117 @@
+/** Compiles files of a kernel tree, unmodified, against the tree's own headers. */
+import { boundsHeader, generatedHeaders } from "../tree/generated.ts";
+import { IR } from "../tree/ir.ts";
+import { type Kconfig, readKconfig } from "../tree/kconfig.ts";
+import { Makefiles } from "../tree/makefile.ts";
+import { type Settings, settingsFor, settingsProbe } from "../tree/settings.ts";
+import { TreeError, type TreeFolders, type TreeVersion, versionOf } from "@dmalab/runtime/kernels";
+import { TREE_ARGUMENTS, type Unit, Units } from "../tree/unit.ts";
+import { readCompilerLock, readTreeHeaders } from "@dmalab/cli";
+import { hashOf, keepModule, keptModule } from "./c_cache.ts";
+import type { Compiled } from "./clang.ts";
+import type { TreeClang } from "./tree_clang.ts";
+
+const BOUNDS = "kernel/bounds.c";
+const PROBE = "lab/probe.c";
+const BOUNDS_HEADER = "generated/bounds.h";
+/** A large file takes the compiler's own file system minutes. */
+const STREAM = "-";
+
+/** A file that was compiled, or what the compiler said of it. */
+export interface BuiltFile extends Compiled {
+  /** Its name with the hash of all that was read was found in the cache. */
+  readonly isKept: boolean;
+  /** How many files it may include. */
+  readonly fileCount: number;
+}
+
+/** Files of one tree, compiled with one configuration. */
+export class TreeBuild {
+  readonly version: TreeVersion;
+  readonly makefiles: Makefiles;
+  readonly units: Units;
+  #kconfig: Kconfig | null = null;
+  readonly #headers = readTreeHeaders();
+  /** `generated/bounds.h` by the configuration. */
+  readonly #bounds = new Map<string, string>();
+
+  /** @param usesCache False compiles anew what is kept. */
+  constructor(readonly files: TreeFolders, readonly clang: TreeClang, readonly usesCache = true) {
+    this.version = versionOf(files);
+    this.makefiles = new Makefiles(files);
+    this.units = new Units(files, this.makefiles);
+  }
+
+  /** The configuration that files need. @throws {TreeError} */
+  settings(paths: readonly string[], pageSizeBytes?: number): Settings {
+    this.#kconfig ??= readKconfig(this.files);
+    return settingsFor(paths, this.#kconfig, this.makefiles, pageSizeBytes);
+  }
+
+  /** What a file is compiled from. @param own Texts beside the tree's, by their paths. */
+  async unit(
+    path: string,
+    settings: Settings,
+    own: Readonly<Record<string, string>> = {},
+  ): Promise<Unit> {
+    const headers = { ...this.#headers, ...generatedHeaders(this.version, settings) };
+    const key = headers["generated/autoconf.h"]!;
+    let bounds = this.#bounds.get(key);
+    if (bounds === undefined) {
+      const unit = this.units.unit(BOUNDS, { ...headers, [BOUNDS_HEADER]: "" });
+      const { module, said } = await this.compile(unit, [...TREE_ARGUMENTS, ...IR]);
+      bounds = module === null ? "" : boundsHeader(new TextDecoder().decode(module));
+      if (bounds === "") {
+        throw new TreeError(`The tree's ${BOUNDS} does not compile`, firstError(said));
+      }
+      this.#bounds.set(key, bounds);
+    }
+    return this.units.unit(path, { ...headers, [BOUNDS_HEADER]: bounds }, own);
+  }
+
+  /** Checks the required symbols against the tree's own headers. @throws {TreeError} Before anything runs. */
+  async checkSettings(settings: Settings): Promise<void> {
+    const unit = await this.unit(PROBE, settings, { [PROBE]: settingsProbe() });
+    const { module, said } = await this.compile(unit, [...TREE_ARGUMENTS, ...IR]);
+    if (module === null) {
+      throw new TreeError("The tree does not accept the configuration", firstError(said));
+    }
+  }
+
+  /** Compiles a unit, or takes it from the cache. @param args The common ones. */
+  async compile(
+    unit: Unit,
+    args: readonly string[],
+    output: string = STREAM,
+  ): Promise<BuiltFile> {
+    const { files, source } = unit;
+    const all = [...args, ...unit.args, source];
+    const fileCount = Object.keys(files).length;
+    const text = JSON.stringify([readCompilerLock(), all, Object.entries(files).toSorted()]);
+    const key = `tree-${await hashOf(new TextEncoder().encode(text))}`;
+    const kept = this.usesCache ? await keptModule(key) : null;
+    if (kept !== null) return { ...kept, isKept: true, fileCount };
+    const made = await this.clang.run(all, files, output);
+    if (made.module !== null && this.usesCache) await keepModule(key, made.module, made.said);
+    return { ...made, isKept: false, fileCount };
+  }
+
+  /** Compiles a file of the tree by its own makefile's flags. */
+  async file(path: string, args: readonly string[]): Promise<BuiltFile> {
+    if (this.files.text(path) === null) {
+      throw new TreeError(`The tree has no ${path}`, "give paths relative to the tree's root");
+    }
+    const settings = this.settings([path]);
+    const unit = await this.unit(path, settings);
+    return await this.compile(unit, [...TREE_ARGUMENTS, ...moduleFlag(settings), ...args]);
+  }
+}
+
+export function moduleFlag({ isModule }: Settings): readonly string[] {
+  return isModule ? ["-DMODULE"] : [];
+}
+
+/** The compiler's first error. */
+export function firstError(said: string): string {
+  return said.split("\n").find((line) => / (?:fatal )?error: /.test(line)) ?? said.slice(0, 200);
+}

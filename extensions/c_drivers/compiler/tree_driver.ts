@@ -1,0 +1,243 @@
+/** A driver that is compiled with a kernel tree: a file of the tree as it is, or one beside a scenario. */
+import type { DeviceShape } from "../tree/of_tree.ts";
+import { SG, SG_BYTES } from "../calls/lists.ts";
+import { asLibrary, IR, missingIn, withStorage } from "../tree/ir.ts";
+import { layoutError, layoutSource, type LayoutWanted, TreeLayout } from "../tree/layout.ts";
+import { exportsIn, libraryOf, requestFilesOf } from "../tree/library.ts";
+import type { Settings } from "../tree/settings.ts";
+import { hasTreeFunction } from "../tree/tree_border.ts";
+import { resolveKernel, TreeError, treePath } from "@dmalab/runtime/kernels";
+import { TREE_ARGUMENTS } from "../tree/unit.ts";
+import { SourceFile } from "@dmalab/lang";
+import type { CompiledC } from "@dmalab/lang/values";
+import {
+  type FileOfDriver,
+  readHeaders,
+  readTreeHeaders,
+  type SourceOfTree,
+  SUPPORT,
+  type WantedC,
+} from "@dmalab/cli";
+import { CHECKABLE, type Compiled, COMPILING, LINKING } from "./clang.ts";
+import { moduleOf } from "./made_module.ts";
+import { saidDiagnostics } from "./said_diagnostics.ts";
+import { firstError, moduleFlag, TreeBuild } from "./tree_build.ts";
+import type { TreeClang } from "./tree_clang.ts";
+
+/** Code of a header's inline function is at the line of the driver's call of it. */
+const PLACED = [...CHECKABLE, "-finline-hint-functions", "-gno-inline-line-tables"];
+
+/** A file of the tree in what the compiler has said. */
+const NAMED = /^tree\/([^:\n]+):\d/gm;
+
+const LAYOUT = "lab/layout.c";
+/** Among what files of a tree are compiled with. */
+const OUR_LIBRARY = /^dmalab\/.*\.c$/;
+/** Functions that scripts do not see. */
+const HIDDEN = "-fvisibility=hidden";
+/** What compiled code calls and its text does not name. */
+const COMPILERS_OWN = ["__multi3"];
+/** Files of the library that one driver is linked with. */
+const MAX_LIBRARY = 40;
+
+const WANTED: LayoutWanted = {
+  headers: ["linux/pci.h", "linux/scatterlist.h"],
+  structs: {
+    device: ["init_name"],
+    pci_dev: ["dev"],
+    scatterlist: Object.keys(SG),
+  },
+};
+
+/** Compiles a driver with its tree, or says why not. */
+export async function compileWithTree(
+  wanted: WantedC,
+  of: SourceOfTree,
+  clang: TreeClang,
+): Promise<CompiledC> {
+  try {
+    return await new TreeDriver(wanted, of, new TreeBuild(of.tree, clang)).compile();
+  } catch (error) {
+    if (!(error instanceof TreeError)) throw error;
+    return { module: null, problem: error.message, hint: error.hint };
+  }
+}
+
+class TreeDriver {
+  readonly #decoder = new TextDecoder();
+
+  constructor(
+    readonly wanted: WantedC,
+    readonly of: SourceOfTree,
+    readonly build: TreeBuild,
+  ) {}
+
+  async compile(): Promise<CompiledC> {
+    const { build, of: { files, stubs }, wanted: { config, source } } = this;
+    this.#checkRelease(config.kernel);
+    const settings = build.settings(
+      files.flatMap(({ path, source }) =>
+        path === null ? build.units.sourcesIn(source.text) : [path]
+      ),
+      config.pageSizeBytes,
+    );
+    await build.checkSettings(settings);
+    const { strategies } = resolveKernel(config);
+    const target = { kernel: config.kernel, pageSizeBytes: config.pageSizeBytes, strategies };
+    const sources = new Map<string, SourceFile>();
+    const texts: string[] = [];
+    for (const file of files) {
+      const made = await this.#file(file, settings, sources);
+      if (made.module === null) {
+        const compilation = { main: file.source, sources, refused: new Map(), target };
+        return { module: null, diagnostics: saidDiagnostics(made, compilation) };
+      }
+      texts.push(this.#decoder.decode(made.module));
+    }
+    const layout = await this.#layout(settings);
+    const support = await this.#support();
+    const library = await this.#library([...texts, support], settings);
+    const objects = Object.fromEntries(
+      [...texts.map(withStorage), support, ...library.map(asLibrary)]
+        .map((text, at) => [`${at}.ll`, text]),
+    );
+    const [first = "", ...args] = Object.keys(objects);
+    // Files of a tree may declare each other's functions with other types.
+    const options = [
+      ...LINKING,
+      // What is linked has been optimised.
+      "-Xclang",
+      "-disable-llvm-passes",
+      "-Wl,--no-fatal-warnings",
+      "-Wl,--allow-undefined",
+      "-Wno-override-module",
+    ];
+    const link = { source: first, args, files: objects };
+    const linked = await build.compile(link, options, "driver.wasm");
+    const compilation = { main: source, sources, refused: new Map(), target };
+    const said = saidDiagnostics(linked, compilation);
+    return moduleOf(linked, source, sources, said, { device: layout, stubs });
+  }
+
+  /** Compiles a file of the driver. @param sources Gets it, by the name that the compiler knows. */
+  async #file(
+    { path, source }: FileOfDriver,
+    settings: Settings,
+    sources: Map<string, SourceFile>,
+  ): Promise<Compiled> {
+    const { build } = this;
+    // No file of the tree has this path.
+    const own = `driver/${sources.size}.c`;
+    const unit = await build.unit(
+      path ?? own,
+      settings,
+      path === null ? { [own]: source.text } : {},
+    );
+    sources.set(unit.source, source);
+    for (const included of path === null ? build.units.sourcesIn(source.text) : []) {
+      const { root } = this.of.tree;
+      const text = this.of.tree.text(included);
+      if (text === null) continue;
+      // The compiler finds it from the tree's root, "." there.
+      sources.set(`tree/./${included}`, new SourceFile(`${root}/${included}`, text));
+    }
+    const flags = path === null ? ["-DMODULE"] : moduleFlag(build.settings([path]));
+    const made = await build.compile(unit, [...TREE_ARGUMENTS, ...PLACED, ...flags, ...IR]);
+    if (made.module === null) this.#addNamed(made.said, sources);
+    return made;
+  }
+
+  /** Adds the files of the tree that the compiler names: what is wrong for it can lie in a header. */
+  #addNamed(said: string, sources: Map<string, SourceFile>): void {
+    const { tree } = this.of;
+    for (const [, name] of said.matchAll(NAMED)) {
+      const path = treePath(name!);
+      const text = sources.has(`tree/${name}`) ? null : tree.text(path);
+      if (text !== null) {
+        sources.set(`tree/${name}`, new SourceFile(`${tree.root}/${path}`, text));
+      }
+    }
+  }
+
+  /** Files of the lab's and of the tree's library, until nothing is missing that one of them exports. */
+  async #library(texts: readonly string[], settings: Settings): Promise<readonly string[]> {
+    const { build, of: { tree } } = this;
+    const library: string[] = [];
+    const ours = new Map(
+      Object.entries(readTreeHeaders()).filter(([path]) => OUR_LIBRARY.test(path)),
+    );
+    // These count before the lab's functions of the same name.
+    const first = new Map([...exportsIn(requestFilesOf(tree)), ...exportsIn(ours)]);
+    const exported = exportsIn(libraryOf(tree));
+    const tried = new Set<string>();
+    for (let added = true; added;) {
+      added = false;
+      for (const name of [...COMPILERS_OWN, ...missingIn([...texts, ...library])]) {
+        const path = first.get(name) ??
+          (hasTreeFunction(name) ? undefined : exported.get(name));
+        if (path === undefined || tried.has(path) || tried.size >= MAX_LIBRARY) continue;
+        tried.add(path);
+        const own = ours.get(path);
+        const unit = await build.unit(path, settings, own === undefined ? {} : { [path]: own });
+        const flags = own === undefined ? [] : [HIDDEN];
+        const made = await build.compile(unit, [...TREE_ARGUMENTS, ...PLACED, ...flags, ...IR]);
+        if (made.module === null && own !== undefined) {
+          throw new TreeError(
+            `The tree does not compile with dmalab's ${path}`,
+            firstError(made.said),
+          );
+        }
+        // Where one does not compile, its functions are stubs.
+        if (made.module === null) continue;
+        const text = this.#decoder.decode(made.module);
+        // Where both define a name, ours counts: the linker takes the first of two.
+        if (own === undefined) library.push(text);
+        else library.unshift(text);
+        added = true;
+      }
+    }
+    return library;
+  }
+
+  /** Only the first two numbers of the release must match. */
+  #checkRelease(kernel: string): void {
+    const { major, name, patch } = this.build.version;
+    if (kernel.startsWith(`${major}.${patch}.`)) return;
+    throw new TreeError(
+      `The tree is ${name}, and the kernel of the machine is ${kernel}`,
+      `write \`kernel = "${major}.${patch}"\`, if that release is modelled, or name another tree`,
+    );
+  }
+
+  /** How the tree lays out what the lab reads and writes. */
+  async #layout(settings: Settings): Promise<DeviceShape> {
+    const { build } = this;
+    const unit = await build.unit(LAYOUT, settings, { [LAYOUT]: layoutSource(WANTED) });
+    const { module, said } = await build.compile(unit, [...TREE_ARGUMENTS, ...IR]);
+    if (module === null) throw layoutError(build.version.name, said);
+    const layout = new TreeLayout(WANTED, this.#decoder.decode(module));
+    const lists = Object.entries(SG).every(([member, offset]) =>
+      layout.offsetOf(`scatterlist.${member}`) === offset
+    );
+    if (!lists || layout.sizeOf("scatterlist") !== SG_BYTES) {
+      throw new TreeError(
+        `struct scatterlist of ${build.version.name} differs from the layout that dmalab uses`,
+      );
+    }
+    return {
+      sizeBytes: layout.sizeOf("pci_dev"),
+      deviceAt: layout.offsetOf("pci_dev.dev"),
+      nameAt: layout.offsetOf("device.init_name"),
+    };
+  }
+
+  async #support(): Promise<string> {
+    const files = { [`extensions/c_drivers/include/${SUPPORT}`]: readHeaders()[SUPPORT]! };
+    const unit = { source: `extensions/c_drivers/include/${SUPPORT}`, args: [], files };
+    const { module, said } = await this.build.compile(unit, [...COMPILING, ...IR]);
+    if (module === null) {
+      throw new TreeError("The tree does not compile with dmalab's support file", firstError(said));
+    }
+    return this.#decoder.decode(module);
+  }
+}

@@ -1,0 +1,51 @@
+/* Functions of the lab behind those of the kernel beside this file: `lab_X` is X of extensions/c_drivers/calls.ts. */
+#ifndef DMALAB_TREE_LAB_H
+#define DMALAB_TREE_LAB_H
+
+#include <linux/device.h>
+#include <linux/scatterlist.h>
+#include <linux/types.h>
+
+/* What a scenario calls. */
+#define LAB_FOR_SCENARIOS __attribute__((visibility("default")))
+
+/* A device is its struct device. */
+int lab_pci_enable_device_mem(struct device *dev);
+void lab_pci_disable_device(struct device *dev);
+int lab_pci_request_mem_regions(struct device *dev, const char *name);
+void lab_pci_release_mem_regions(struct device *dev);
+resource_size_t lab_pci_resource_start(struct device *dev, int bar);
+resource_size_t lab_pci_resource_len(struct device *dev, int bar);
+void *lab_pci_iomap(struct device *dev, int bar, unsigned long most);
+int lab_pci_alloc_irq_vectors(struct device *dev, unsigned int least, unsigned int most,
+			      unsigned int flags);
+int lab_pci_irq_vector(struct device *dev, unsigned int number);
+void lab_pci_free_irq_vectors(struct device *dev);
+int lab_pcim_enable_device(struct device *dev);
+void *lab_pcim_iomap(struct device *dev, int bar, unsigned long most);
+void *lab_pcim_iomap_region(struct device *dev, int bar, const char *name);
+int lab_dma_map_sgtable_attrs(struct device *dev, struct scatterlist *list, int entries, int dir,
+			      unsigned long attrs);
+/* The interrupt of a device that has no messages; 0 when they are freed. */
+int lab_line_irq(struct device *dev, bool wanted);
+void lab_release(struct device *dev);
+void lab_unbind(struct device *dev);
+
+bool lab_wait(unsigned int *done, u64 timeout_ns);
+void lab_may_sleep(const char *what);
+void lab_sleep(const char *what, u64 ns);
+void lab_spin(u64 ns);
+/* Lets one thing happen, or that much time pass. */
+void lab_nap(u64 ns);
+u64 lab_now(void);
+
+/* Has run(at) called in a process of its own. False where that waits already. */
+bool lab_defer(void *at, void *run);
+/* Whether it waited; it does not any more, or has run. */
+bool lab_cancel(void *at);
+bool lab_flush(void *at);
+/* The same at a tick, as a handler of an interrupt. */
+int lab_arm(void *at, unsigned long expires, void *run);
+int lab_disarm(void *at);
+
+#endif

@@ -1,0 +1,76 @@
+/**
+ * Functions of the kernel that scripts and events know, too: what they are in C, when a release has
+ * them, whether they sleep and what their arguments are follows from their rows.
+ */
+import type { DmaAddr, PhysAddr } from "@dmalab/runtime";
+import type { DmaDevice, DmaDirection } from "@dmalab/runtime/dma";
+import { hasFeature } from "@dmalab/runtime/kernels";
+import {
+  type ArgumentRole,
+  declarationOf,
+  KERNEL_FUNCTIONS,
+  type KernelFunction,
+  type KernelRow,
+} from "@dmalab/runtime/vocabulary";
+import type { CCallEntry } from "./call_entry.ts";
+import type { CKernel } from "./c_kernel.ts";
+import { CPeers } from "./c_peers.ts";
+
+const deviceAt = (kernel: CKernel, at: number): DmaDevice => kernel.device(at);
+const functionAt = (kernel: CKernel, at: number) => kernel.part(CPeers).functionAt(at);
+const bytes = (kernel: CKernel, value: number): number => kernel.exact(value, "size");
+
+type Meanings = { readonly [R in ArgumentRole]?: (kernel: CKernel, value: number) => unknown };
+
+/** What an argument means, by its role; the number that C gave for any other. */
+const MEANINGS = {
+  client: functionAt,
+  bar_size: bytes,
+  buf: (kernel: CKernel, at: number): PhysAddr => kernel.phys(at),
+  dev: deviceAt,
+  dir: (kernel: CKernel, value: number): DmaDirection => kernel.direction(value),
+  dma: (kernel: CKernel, value: number): DmaAddr => kernel.dma(value),
+  entry_size: bytes,
+  map_dev: deviceAt,
+  mapped: bytes,
+  mapped_len: bytes,
+  offset: bytes,
+  page: (kernel: CKernel, at: number): PhysAddr => kernel.pagePhys(at),
+  pdev: functionAt,
+  peer_size: bytes,
+  phys: (kernel: CKernel, value: number) => kernel.exact(value, "address") as PhysAddr,
+  provider_dev: functionAt,
+  size: bytes,
+} satisfies Meanings;
+
+type Meant<R> = R extends keyof typeof MEANINGS ? ReturnType<(typeof MEANINGS)[R]> : number;
+type Arguments<R extends readonly unknown[]> = { readonly [I in keyof R]: Meant<R[I]> };
+
+/** A function of the kernel as C calls it. @param run Is given what the arguments mean. */
+export function kernelEntry<N extends KernelFunction>(
+  name: N,
+  run: (
+    kernel: CKernel,
+    args: Arguments<(typeof KERNEL_FUNCTIONS)[N]["roles"]>,
+  ) => number | void,
+): CCallEntry {
+  const { needs, prototype, roles, sleeps, suffix = "" }: KernelRow = KERNEL_FUNCTIONS[name];
+  const decoded = roles.flatMap((role, index) => {
+    const mean = (MEANINGS as Meanings)[role];
+    return mean === undefined ? [] : [[index, mean] as const];
+  });
+  const flagsAt = roles.indexOf("gfp");
+  return {
+    c: declarationOf(prototype, `${name}${suffix}`),
+    as: name,
+    isIn: (strategies) => needs === undefined || hasFeature(strategies, needs),
+    run(kernel, args) {
+      if (sleeps === "sleeps") kernel.maySleep();
+      else if (sleeps === "gfp") kernel.maySleepBy(args[flagsAt]!);
+      // In place: the host has made the row of arguments for this call alone.
+      const meant = args as readonly unknown[] as unknown[];
+      for (const [index, mean] of decoded) meant[index] = mean(kernel, args[index]!);
+      return run(kernel, meant as never);
+    },
+  };
+}

@@ -1,0 +1,180 @@
+/**
+ * Memory that a driver in C has mapped and not synchronised back: each access from C is reported.
+ *
+ * What a device only reads the CPU may read, too.
+ */
+import {
+  DMA_TO_DEVICE,
+  type DmaDevice,
+  type DmaDirection,
+  type LentMemory,
+} from "@dmalab/runtime/dma";
+import type { Machine, PhysAddr } from "@dmalab/runtime";
+import { type CMemory, NOWHERE } from "./c_memory.ts";
+
+/** A mapping that is live. */
+interface Mapped {
+  readonly device: DmaDevice;
+  readonly dma: number;
+  readonly phys: PhysAddr;
+  readonly sizeBytes: number;
+  readonly dir: DmaDirection;
+  /** The statement that mapped it. */
+  readonly site: number | null;
+  /** The parts of it that are the device's. */
+  lent: LentMemory[];
+}
+
+/** A range as C sees it. */
+interface Span {
+  readonly phys: number;
+  readonly sizeBytes: number;
+}
+
+export class LentRanges {
+  readonly #machine: Machine;
+  readonly #memory: CMemory;
+  /** By the first address for the device; of two devices', both. */
+  readonly #mapped = new Map<number, Mapped[]>();
+
+  constructor(machine: Machine, memory: CMemory) {
+    this.#machine = machine;
+    this.#memory = memory;
+  }
+
+  /** A buffer is mapped. */
+  add(device: DmaDevice, dma: number, phys: PhysAddr, sizeBytes: number, dir: DmaDirection): void {
+    const { site } = this.#machine.events.context;
+    const mapped: Mapped = { device, dma, phys, sizeBytes, dir, site, lent: [] };
+    mapped.lent = [this.#lentOf(mapped, phys, sizeBytes)];
+    const there = this.#mapped.get(dma);
+    if (there === undefined) this.#mapped.set(dma, [mapped]);
+    else there.push(mapped);
+    this.#watch(mapped.lent[0]!);
+  }
+
+  /** A mapping has ended, whatever was said of its length. */
+  end(device: DmaDevice, dma: number): void {
+    const there = this.#mapped.get(dma);
+    const index = there?.findIndex((mapped) => mapped.device === device) ?? -1;
+    if (there === undefined || index < 0) return;
+    const [mapped] = there.splice(index, 1);
+    if (there.length === 0) this.#mapped.delete(dma);
+    for (const lent of mapped!.lent) this.#unwatch(lent);
+  }
+
+  /** Every mapping has ended that begins in a range of a device's addresses. */
+  endWithin(device: DmaDevice, dma: number, sizeBytes: number): void {
+    const inside = [...this.#mapped.keys()].filter((at) => at >= dma && at < dma + sizeBytes);
+    for (const at of inside) this.end(device, at);
+  }
+
+  /** Every mapping of a device has ended that has some of these bytes. */
+  endMemory(device: DmaDevice, phys: number, sizeBytes: number): void {
+    const touching = [...this.#mapped].filter(([, there]) =>
+      there.some((mapped) =>
+        mapped.device === device && phys < mapped.phys + mapped.sizeBytes &&
+        mapped.phys < phys + sizeBytes
+      )
+    );
+    for (const [dma] of touching) this.end(device, dma);
+  }
+
+  /** A part of a mapping is the CPU's from now on, or the device's. */
+  hand(device: DmaDevice, dma: number, sizeBytes: number, toCpu: boolean): void {
+    const mapped = this.#around(device, dma);
+    if (mapped === null) return;
+    const phys = mapped.phys + (dma - mapped.dma);
+    const before = mapped.lent;
+    mapped.lent = before.flatMap((lent) => without(lent, phys, sizeBytes));
+    if (!toCpu) mapped.lent.push(this.#lentOf(mapped, phys as PhysAddr, sizeBytes));
+    for (const lent of before) this.#unwatch(lent);
+    for (const lent of mapped.lent) this.#watch(lent);
+  }
+
+  /** What of some bytes is a device's and may not be touched so; null for nothing. */
+  find(phys: number, sizeBytes: number, writes: boolean): LentMemory | null {
+    for (const there of this.#mapped.values()) {
+      for (const { dir, lent } of there) {
+        if (!writes && dir === DMA_TO_DEVICE) continue;
+        for (const part of lent) {
+          if (phys < part.phys + part.sizeBytes && part.phys < phys + sizeBytes) return part;
+        }
+      }
+    }
+    return null;
+  }
+
+  /** A mapping of some bytes, whatever its owner; null when there is none. */
+  mappingOf(phys: number, sizeBytes: number): LentMemory | null {
+    for (const there of this.#mapped.values()) {
+      for (const mapped of there) {
+        if (phys < mapped.phys + mapped.sizeBytes && mapped.phys < phys + sizeBytes) {
+          return { ...mapped, device: mapped.device.name };
+        }
+      }
+    }
+    return null;
+  }
+
+  #around(device: DmaDevice, dma: number): Mapped | null {
+    const exact = this.#mapped.get(dma)?.find((mapped) => mapped.device === device);
+    if (exact !== undefined) return exact;
+    for (const there of this.#mapped.values()) {
+      for (const mapped of there) {
+        const inside = dma >= mapped.dma && dma < mapped.dma + mapped.sizeBytes;
+        if (inside && mapped.device === device) return mapped;
+      }
+    }
+    return null;
+  }
+
+  #lentOf(
+    { device, dir, dma, phys: first }: Mapped,
+    phys: PhysAddr,
+    sizeBytes: number,
+  ): LentMemory {
+    const { site } = this.#machine.events.context;
+    return { device: device.name, phys, dma: dma + (phys - first), sizeBytes, dir, site };
+  }
+
+  #watch({ phys, sizeBytes }: Span): void {
+    const at = this.#memory.pointerTo(phys);
+    if (at !== NOWHERE) this.#memory.watch(at, sizeBytes);
+  }
+
+  #unwatch({ phys, sizeBytes }: Span): void {
+    const at = this.#memory.pointerTo(phys);
+    if (at === NOWHERE) return;
+    this.#memory.unwatch(at, sizeBytes);
+    // Bytes of another mapping may lie in the same eight.
+    for (const there of this.#mapped.values()) {
+      for (const mapped of there) {
+        for (const lent of mapped.lent) {
+          if (lent.phys < phys + sizeBytes + 8 && phys < lent.phys + lent.sizeBytes + 8) {
+            this.#watch(lent);
+          }
+        }
+      }
+    }
+  }
+}
+
+/** What is left of a part when some bytes of it are taken out. */
+function without(lent: LentMemory, phys: number, sizeBytes: number): LentMemory[] {
+  const end = lent.phys + lent.sizeBytes;
+  const parts: LentMemory[] = [];
+  if (phys > lent.phys) {
+    parts.push({ ...lent, sizeBytes: Math.min(end, phys) - lent.phys });
+  }
+  if (phys + sizeBytes < end) {
+    const from = Math.max(lent.phys, phys + sizeBytes);
+    parts.push({
+      ...lent,
+      phys: from as PhysAddr,
+      dma: lent.dma + (from - lent.phys),
+      sizeBytes: end - from,
+    });
+  }
+  return parts.filter((part) => part.sizeBytes > 0);
+}

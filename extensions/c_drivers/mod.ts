@@ -1,0 +1,11 @@
+/**
+ * Drivers in C that run on a machine: the module's memory, the kernel functions that it calls, the checks in its code.
+ *
+ * State: a `CDriver` owns its module's memory on one machine.
+ * Hot: a call from C to the kernel (`call_entry.ts`): `deno task bench c.`.
+ * Proof: `tests/c_*_test.ts`, planted bugs with the words that find them.
+ *
+ * What other members use:
+ */
+export { PAGE_STRUCT_BYTES, TREE_PAGE_MAP } from "./c_addresses.ts";
+export { CPlaces } from "./c_locations.ts";

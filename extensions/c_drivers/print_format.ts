@@ -1,0 +1,83 @@
+/** `printf` as the kernel has it, for what drivers say. @see rules/c-api.md 14 */
+import { SHADOW_AT } from "./c_addresses.ts";
+import type { CMemory } from "./c_memory.ts";
+
+const FIELD = /%([-+ #0]*)(\d*)(?:\.\d+)?(hh|h|ll|l|z|t)?([diuxXopsc%])(ad|a)?/g;
+const WIDE: ReadonlySet<string | undefined> = new Set(["l", "ll", "z", "t"]);
+/** Characters of a text that is printed. */
+const MAX_TEXT = 200;
+
+/** Arguments behind each other, each at a multiple of its size. */
+class VariableArguments {
+  constructor(readonly memory: CMemory, private at: number) {}
+
+  /** Where the next one stands; -1 where nothing can be read. */
+  next(sizeBytes: 4 | 8): number {
+    this.at = Math.ceil(this.at / sizeBytes) * sizeBytes;
+    const at = this.at;
+    this.at += sizeBytes;
+    return at >= 0 && at + sizeBytes <= SHADOW_AT ? at : -1;
+  }
+}
+
+/** The text that a format and its arguments make. @param args Where `va_list` leads. */
+export function formatMessage(memory: CMemory, format: number, args: number): string {
+  const given = new VariableArguments(memory, args);
+  return memory.textAt(format).replace(
+    FIELD,
+    (_all, flags: string, width: string, length: string | undefined, kind: string, more = "") => {
+      if (kind === "%") return "%";
+      const isPointer = kind === "p" || kind === "s";
+      const isWide = isPointer || WIDE.has(length);
+      const at = given.next(isWide ? 8 : 4);
+      if (at < 0) return "(?)";
+      const text = textOf(memory, at, kind, isWide, more !== "");
+      const rest = kind === "p" ? "" : more;
+      return `${padded(text, flags, Number(width), kind)}${rest}`;
+    },
+  );
+}
+
+/** @param isBehind Of a pointer: what it leads to is meant. */
+function textOf(
+  memory: CMemory,
+  at: number,
+  kind: string,
+  wide: boolean,
+  isBehind: boolean,
+): string {
+  const { view } = memory;
+  const unsigned = wide ? view.getBigUint64(at, true) : BigInt(view.getUint32(at, true));
+  switch (kind) {
+    case "s":
+      return memory.textAt(Number(unsigned), MAX_TEXT);
+    case "c":
+      return String.fromCharCode(view.getUint8(at));
+    case "p": {
+      const leads = Number(unsigned);
+      const readable = leads + 8 <= SHADOW_AT;
+      // Addresses are given by the place where they stand.
+      return isBehind && readable ? hexOf(view.getBigUint64(leads, true)) : hexOf(unsigned);
+    }
+    case "x":
+    case "X":
+      return unsigned.toString(16);
+    case "o":
+      return unsigned.toString(8);
+    case "d":
+    case "i":
+      return BigInt.asIntN(wide ? 64 : 32, unsigned).toString();
+    default:
+      return unsigned.toString();
+  }
+}
+
+function hexOf(value: bigint): string {
+  return `0x${value.toString(16)}`;
+}
+
+function padded(text: string, flags: string, width: number, kind: string): string {
+  const marked = flags.includes("#") && /[xX]/.test(kind) ? `0x${text}` : text;
+  if (flags.includes("-")) return marked.padEnd(width);
+  return marked.padStart(width, flags.includes("0") ? "0" : " ");
+}

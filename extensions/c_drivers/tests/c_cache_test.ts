@@ -1,0 +1,211 @@
+/** Compiled drivers in the user's cache folder. */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { keepModule, keptModule, removeOldest } from "../compiler/c_cache.ts";
+import type { CompileJob } from "../compiler/clang.ts";
+import { compileWanted } from "../compiler/compile_wanted.ts";
+import { loadTogether, openPatched } from "../compiler/patched.ts";
+import { hasPty, ROOT, runDeno } from "@dmalab/tests";
+
+const SCENARIO = 'machine { }\ndriver d = c "d.c"\ntest "one" { assert d.one() == 1 }\n';
+
+/** Where this Deno keeps its packages: with another one it would download them. */
+function denoFolder(): string {
+  const { DENO_DIR, HOME, XDG_CACHE_HOME } = Deno.env.toObject();
+  return DENO_DIR ?? `${XDG_CACHE_HOME ?? `${HOME}/.cache`}/deno`;
+}
+
+/** Runs the scenario of a folder with a cache folder of its own; whether its test passes. */
+async function run(folder: string, cache: string): Promise<boolean> {
+  const { success } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", `${ROOT}/cli/main.ts`, "run", `${folder}/d.dma`],
+    env: { XDG_CACHE_HOME: cache, DENO_DIR: denoFolder() },
+    stdout: "null",
+    stderr: "null",
+  }).output();
+  return success;
+}
+
+Deno.test("a driver is kept in the cache folder, bound to its text and its own bytes, never in the project (long)", async () => {
+  const folder = Deno.makeTempDirSync();
+  const cache = Deno.makeTempDirSync();
+  const kept = () => [...Deno.readDirSync(`${cache}/dmalab/c`)].map(({ name }) => name).toSorted();
+  try {
+    Deno.writeTextFileSync(`${folder}/d.dma`, SCENARIO);
+    Deno.writeTextFileSync(`${folder}/d.c`, "int one(void) { return 1; }\n");
+    assert(await run(folder, cache));
+    const [right] = kept();
+    assertEquals([...Deno.readDirSync(folder)].length, 2);
+    Deno.writeTextFileSync(`${folder}/d.c`, "int one(void) { return 2; }\n");
+    assert(!await run(folder, cache));
+    const wrong = kept().find((name) => name !== right)!;
+    // Bytes under the key of a text that they were not compiled of, as a disk's error would leave them.
+    const bytes = Deno.readFileSync(`${cache}/dmalab/c/${right}`);
+    bytes[bytes.length - 1]! ^= 1;
+    Deno.writeFileSync(`${cache}/dmalab/c/${wrong}`, bytes);
+    assert(!await run(folder, cache));
+    // What a cloned repository brings along is not read.
+    Deno.mkdirSync(`${folder}/.dmalab/c`, { recursive: true });
+    for (const ending of ["wasm", "txt"]) {
+      Deno.copyFileSync(`${cache}/dmalab/c/${right}`, `${folder}/.dmalab/c/${wrong}.${ending}`);
+    }
+    assert(!await run(folder, cache));
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+    Deno.removeSync(cache, { recursive: true });
+  }
+});
+
+Deno.test("a driver that may not be compiled is an error in its line, with a command that compiles it", async () => {
+  const folder = Deno.makeTempDirSync({ prefix: "dmalab c-" });
+  try {
+    Deno.writeTextFileSync(`${folder}/d e.dma`, SCENARIO);
+    Deno.writeTextFileSync(`${folder}/d.c`, "int one(void) { return 1; }\n");
+    const main = `${ROOT}/cli/main.ts`;
+    const refused = await runDeno(["run", "--no-prompt", "-R", main, "run", "d e.dma"], { folder });
+    const [said, line, command] =
+      /^error\[E0710\][^]*--> d e\.dma:(2:14)\n[^]*= hint: type `deno (.*)`\n/m.exec(
+        refused.output,
+      )!;
+    assertEquals([refused.code, line], [2, "2:14"], said);
+    const typed = ["-c", `"$0" ${command}`, Deno.execPath()];
+    const { code, output } = await runDeno(typed, { folder, command: "sh" });
+    assertEquals(code, 0, output);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test({
+  name: "a driver runs where it cannot be kept, and a terminal shows that (long)",
+  ignore: !hasPty(),
+  fn: () => {
+    const folder = Deno.makeTempDirSync();
+    try {
+      Deno.writeTextFileSync(`${folder}/d.dma`, SCENARIO);
+      Deno.writeTextFileSync(`${folder}/d.c`, "int one(void) { return 1; }\n");
+      const places: readonly [env: Record<string, string>, why: string][] = [
+        [{}, "`HOME` is not set, or `--allow-env=XDG_CACHE_HOME,HOME` is missing"],
+        [
+          { XDG_CACHE_HOME: `${folder}/d.c` },
+          `Cannot write "${folder}/d.c/dmalab/c": there is no folder "${folder}/d.c/dmalab"`,
+        ],
+      ];
+      for (const [env, why] of places) {
+        const command = `${Deno.execPath()} run -A ${ROOT}/cli/main.ts run ${folder}/d.dma`;
+        const { code, stdout } = new Deno.Command("script", {
+          args: ["-qec", command, "/dev/null"],
+          clearEnv: true,
+          env: { ...env, PATH: Deno.env.get("PATH")!, DENO_DIR: denoFolder(), NO_COLOR: "1" },
+          stdin: "null",
+        }).outputSync();
+        const text = new TextDecoder().decode(stdout);
+        assertStringIncludes(text, `compiled drivers are not kept for the next run: ${why}\r\n`);
+        assertStringIncludes(text, "ok | 1 passed");
+        assertEquals(code, 0);
+      }
+    } finally {
+      Deno.removeSync(folder, { recursive: true });
+    }
+  },
+});
+
+Deno.test("what is kept under a key is found again unless its bytes have changed", async () => {
+  const cache = Deno.makeTempDirSync();
+  const [variable, before] = ["XDG_CACHE_HOME", Deno.env.get("XDG_CACHE_HOME")];
+  try {
+    Deno.env.set(variable, cache);
+    const module = new Uint8Array([0, 10, 1]);
+    assertEquals(await keepModule("right", module, "said"), null);
+    assertEquals(await keptModule("right"), { module, said: "said" });
+    assertEquals(await keptModule("wrong"), null);
+    const bytes = Deno.readFileSync(`${cache}/dmalab/c/right`);
+    bytes[bytes.length - 1]! ^= 1;
+    Deno.writeFileSync(`${cache}/dmalab/c/wrong`, bytes);
+    assertEquals(await keptModule("wrong"), null);
+    // What is no file blocks who reads it, and what is too large was never kept.
+    new Deno.Command("mkfifo", { args: [`${cache}/dmalab/c/pipe`] }).outputSync();
+    assertEquals(await keptModule("pipe"), null);
+    Deno.truncateSync(`${cache}/dmalab/c/wrong`, 2 ** 40);
+    assertEquals(await keptModule("wrong"), null);
+    Deno.env.set(variable, `${cache}/dmalab/c/right`);
+    assertStringIncludes(await keepModule("right", module, "") ?? "", "there is no folder");
+  } finally {
+    if (before === undefined) Deno.env.delete(variable);
+    else Deno.env.set(variable, before);
+    Deno.removeSync(cache, { recursive: true });
+  }
+});
+
+Deno.test("a driver that several scenarios want is compiled once", async () => {
+  const { Command } = Deno;
+  const cache = Deno.makeTempDirSync();
+  const [variable, before] = ["XDG_CACHE_HOME", Deno.env.get("XDG_CACHE_HOME")];
+  const sources: string[] = [];
+  // A compiler that notes what it is given, and finds every text wrong.
+  class NotingCompiler {
+    spawn() {
+      const orders = new TransformStream<Uint8Array, Uint8Array>();
+      const answer = async () => {
+        const { value } = await orders.readable.getReader().read();
+        const { jobs } = JSON.parse(new TextDecoder().decode(value));
+        return jobs.map(({ source }: CompileJob, job: number) => {
+          sources.push(source);
+          return `${
+            JSON.stringify({ job, made: { module: null, said: `${source}:1:1: error: no` } })
+          }\n`;
+        }).join("");
+      };
+      return {
+        stdin: orders.writable,
+        stdout: ReadableStream.from((async function* () {
+          yield new TextEncoder().encode(await answer());
+        })()),
+        stderr: new Blob([]).stream(),
+        status: Promise.resolve({ code: 0, signal: null }),
+      };
+    }
+  }
+  try {
+    Deno.env.set(variable, cache);
+    Object.assign(Deno, { Command: NotingCompiler });
+    const opened = ["wire", "wire_left", "two_step"].flatMap((name) =>
+      openPatched(`${ROOT}/extensions/c_drivers/tests/c/${name}.dma`, [null])
+    );
+    const loaded = await loadTogether(opened, compileWanted);
+    assertEquals(sources, [
+      "extensions/c_drivers/tests/c/wire.c",
+      "extensions/c_drivers/tests/c/two_step.c",
+    ]);
+    assertEquals(loaded.map(({ diagnostics: [first] }) => first?.message), ["no", "no", "no"]);
+  } finally {
+    Object.assign(Deno, { Command });
+    if (before === undefined) Deno.env.delete(variable);
+    else Deno.env.set(variable, before);
+    Deno.removeSync(cache, { recursive: true });
+  }
+});
+
+Deno.test("removeOldest() removes what was not used for longest, down to the limit", () => {
+  const { statSync } = Deno;
+  const folder = Deno.makeTempDirSync();
+  try {
+    for (const [index, name] of ["c", "a", "b"].entries()) {
+      Deno.writeFileSync(`${folder}/${name}`, new Uint8Array(100));
+      Deno.utimeSync(`${folder}/${name}`, index + 1, index + 1);
+    }
+    removeOldest(folder, 250);
+    assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name).toSorted(), ["a", "b"]);
+    removeOldest(folder, 250);
+    assertEquals([...Deno.readDirSync(folder)].length, 2);
+    // Another process removes one meanwhile.
+    Deno.statSync = (path) => {
+      if (`${path}`.endsWith("/a")) Deno.removeSync(path);
+      return statSync(path);
+    };
+    removeOldest(folder, 50);
+    assertEquals([...Deno.readDirSync(folder)].length, 0);
+  } finally {
+    Deno.statSync = statSync;
+    Deno.removeSync(folder, { recursive: true });
+  }
+});

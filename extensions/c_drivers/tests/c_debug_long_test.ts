@@ -1,0 +1,308 @@
+/** Going through runs with drivers in C line by line, both ways, and stopping at their lines. */
+import { assert, assertEquals, assertNotEquals, assertStringIncludes } from "@std/assert";
+import { join } from "node:path";
+import { HostLoader, withCompiled } from "@dmalab/cli";
+import { Debugger } from "@dmalab/cli/debug";
+import { renderDiagnostics } from "@dmalab/lang/diagnostics";
+import { loadForDebugging } from "@dmalab/lang";
+import {
+  BreakpointSet,
+  type BreakpointTrigger,
+  evaluate,
+  move,
+  type Position,
+  type Recording,
+  recordRun,
+  runsOf,
+  START,
+} from "@dmalab/recording";
+import { displayName, type Program, runProgramWith } from "@dmalab/lang/run";
+import { codeBlocks } from "@dmalab/cli/scenario";
+import { withClient } from "@dmalab/editor/tests";
+import { loadFiles } from "./c_together.ts";
+import { ROOT } from "@dmalab/tests";
+
+const RUNS: readonly (readonly [path: string, runs: number])[] = [
+  ["extensions/c_drivers/tests/c/first.dma", 11],
+  ["extensions/c_drivers/tests/c/requests.dma", 22],
+  ["extensions/c_drivers/tests/c/two_step.dma", 4],
+  ["extensions/c_drivers/tests/c/wire.dma", 16],
+  ["extensions/c_drivers/drivers/nic/ring_nic.dma", 12],
+];
+
+// Each test takes what was compiled from the cache.
+await loadFiles(RUNS.map(([path]) => path));
+
+async function opened(path: string): Promise<Program> {
+  const files = HostLoader.open(join(ROOT, path));
+  assert(typeof files !== "string");
+  const { entry, loader } = files;
+  const loaded = await withCompiled(loader, () => loadForDebugging(entry, loader));
+  assert(loaded.program !== null, renderDiagnostics(loaded.diagnostics));
+  return loaded.program;
+}
+
+async function recorded(path: string, name: string): Promise<Recording> {
+  const program = await opened(path);
+  return recordRun(program, runsOf(program).find((run) => displayName(run.name) === name)!);
+}
+
+/** `wire.c:31`. */
+function lineAt(recording: Recording, position: Position): string {
+  const { span: { source, start } } = recording.statement(position)!;
+  return `${source.name.split("/").at(-1)}:${source.position(start).line}`;
+}
+
+/** Calls at a moment, the innermost first. */
+function callsAt(recording: Recording, position: Position): string {
+  return recording.frames(position).map(({ name, span: { source, start } }) =>
+    `${name}:${source.position(start).line}`
+  ).join(" < ");
+}
+
+/** All moments at which something stops, from one end of the run to the other. */
+function stopsOf(
+  recording: Recording,
+  cause: BreakpointTrigger,
+  direction: "forward" | "back",
+): Position[] {
+  const breakpoints = new BreakpointSet();
+  breakpoints.add({ cause });
+  const found: Position[] = [];
+  let position = direction === "forward" ? START : recording.last;
+  for (;;) {
+    const outcome = move(recording, position, { unit: "run", direction }, breakpoints);
+    if (outcome.stop === null) return found;
+    found.push(position = outcome.position);
+  }
+}
+
+Deno.test("a run with a driver in C is gone through line by line, handlers of interrupts included", async () => {
+  const recording = await recorded(
+    "extensions/c_drivers/tests/c/wire.dma",
+    "what is in the buffer is sent [iommu.mode = strict]",
+  );
+  const lines: string[] = [];
+  for (let started = 1; started <= recording.statements.count; started++) {
+    const position = recording.atStatement(started);
+    if (lineAt(recording, position).startsWith("wire.c")) {
+      lines.push(lineAt(recording, position).slice(7));
+    }
+  }
+  const probe = "168 38 39 42 44 45 46 49 50 52 53 54 56 57 58 60 61 72";
+  const send = "88 89 91 92 95 94 96 97 98 25 28 30 31 32 33 35 99 104";
+  const remove = "168 75 76 78 79 80 81 82 83 84";
+  assertEquals(lines.join(" "), `${probe} ${send} ${remove}`);
+});
+
+Deno.test("a line of C stops forwards and backwards, with the calls of both languages", async () => {
+  const recording = await recorded(
+    "extensions/c_drivers/tests/c/wire.dma",
+    "what is in the buffer is sent [iommu.mode = strict]",
+  );
+  const file = join("extensions/c_drivers/tests/c/wire.c");
+  const [position, ...others] = stopsOf(recording, { kind: "line", file, line: 31 }, "forward");
+  assertEquals(others, []);
+  assertEquals(lineAt(recording, position!), "wire.c:31");
+  assertEquals(stopsOf(recording, { kind: "line", file, line: 31 }, "back"), [position!]);
+  const calls =
+    "wire_irq:31 < on write 0x14:26 < send:98 < sends:45 < what is in the buffer is sent:55";
+  assertEquals(callsAt(recording, position!), calls);
+  // The mapping is there, and after the line it is gone: its unmapping is six events.
+  assertEquals(evaluate(recording, position!, "iommu.live_mappings").text, "1");
+  const next = move(recording, position!, { unit: "over", direction: "forward" }).position;
+  assertEquals([lineAt(recording, next), next.seq - position!.seq], ["wire.c:32", 6]);
+  assertEquals(evaluate(recording, next, "iommu.live_mappings").text, "0");
+  // Names of the script are those of the call that they are asked in.
+  assertEquals(evaluate(recording, position!, "addr", 1).text, "0xffff_f000");
+  assertEquals(evaluate(recording, position!, "buf.size", 3).text, "1000B");
+  // Line 29 is the second half of nothing that has code: the next one that has stops.
+  const moved = stopsOf(recording, { kind: "line", file, line: 29 }, "forward");
+  assertEquals(moved.map((each) => lineAt(recording, each)), ["wire.c:30"]);
+  // A line without a file is one of the script.
+  const own = stopsOf(recording, { kind: "line", line: 43 }, "forward");
+  assertEquals(own.map((each) => lineAt(recording, each)), ["wire.dma:44"]);
+});
+
+Deno.test("steps go over calls of C, into them and out of them, both ways", async () => {
+  const recording = await recorded(
+    "extensions/c_drivers/tests/c/wire.dma",
+    "what is in the buffer is sent [iommu.mode = strict]",
+  );
+  const file = "extensions/c_drivers/tests/c/wire.c";
+  const [bell] = stopsOf(recording, { kind: "line", file, line: 98 }, "forward");
+  const [irq] = stopsOf(recording, { kind: "line", file, line: 31 }, "forward");
+  const to = (from: Position, unit: "into" | "over" | "out", direction: "forward" | "back") =>
+    lineAt(recording, move(recording, from, { unit, direction }).position);
+  assertEquals(to(bell!, "into", "forward"), "wire.dma:20");
+  assertEquals(to(bell!, "over", "forward"), "wire.c:99");
+  assertEquals(to(bell!, "out", "forward"), "wire.dma:46");
+  assertEquals(to(bell!, "over", "back"), "wire.c:97");
+  assertEquals(to(bell!, "out", "back"), "wire.dma:45");
+  assertEquals(to(irq!, "out", "forward"), "wire.c:99");
+  assertEquals(to(irq!, "out", "back"), "wire.dma:26");
+  // An event inside of C, and the line that led to it.
+  const event = recording.afterEvent(irq!.seq + 1);
+  assertEquals(recording.eventNameAt(event.seq), "call.dma_unmap_single");
+  assertEquals(callsAt(recording, event).split(" < ")[0], "wire_irq:31");
+});
+
+/** Numbers that are spread, the same each time. */
+function* spread(count: number, below: number): Generator<number> {
+  for (let index = 1; index <= count; index++) yield Math.floor(((index * 0.618034) % 1) * below);
+}
+
+Deno.test("who follows a run in C changes nothing in it: events, failures and places are the same", async (t) => {
+  for (const [path, runs] of RUNS) {
+    await t.step(path, async () => {
+      const program = await opened(path);
+      const plain = runProgramWith(null, program, {}).outcomes;
+      const choices = runsOf(program);
+      assertEquals(choices.length, runs);
+      let foreign = 0;
+      choices.forEach((choice, index) => {
+        const recording = recordRun(program, choice);
+        const { events, failure, name } = plain[index]!;
+        assertEquals(
+          [recording.log.count, recording.failure?.lines],
+          [events, failure?.lines],
+          name,
+        );
+        const { count } = recording.statements;
+        for (let started = 1; started <= count; started++) {
+          if (recording.marked(started).native !== undefined) foreign++;
+        }
+        // The run that is done again comes to the very same lines, in whatever order one asks.
+        for (const place of spread(20, count)) {
+          const position = recording.atStatement(place + 1);
+          const before = Array.from(
+            { length: position.seq },
+            (_, seq) => recording.eventNameAt(seq + 1),
+          );
+          const maps = before.filter((each) => each === "dma.map").length;
+          assertEquals(evaluate(recording, position, "counters.dma.map").text, String(maps));
+        }
+      });
+      assert(foreign > 5 * runs);
+    });
+  }
+});
+
+Deno.test("a fault in C is where it is, however its code was made longer for those who follow", async () => {
+  const program = await opened("extensions/c_drivers/tests/c/wrong.dma");
+  const names = ["after the end", "behind a table", "behind an array", "too deep", "leaks"];
+  const plain = runProgramWith(null, program, {}).outcomes;
+  for (const choice of runsOf(program).filter(({ name }) => names.includes(name.name))) {
+    const { failure } = recordRun(program, choice);
+    assertNotEquals(failure, null);
+    assertEquals(failure, plain.find(({ name }) => name === choice.name.name)!.failure);
+  }
+});
+
+Deno.test("an adapter stops at lines and functions of C, says which, and shows their source", async () => {
+  await withClient(async (client) => {
+    const program = join(ROOT, "extensions/c_drivers/drivers/nic/ring_nic.dma");
+    const source = { path: join(ROOT, "extensions/c_drivers/drivers/nic/ring_nic.c") };
+    const lines = Deno.readTextFileSync(source.path).split("\n");
+    const mapped = lines.findIndex((line) => line.includes("dma_map_single(nic->dev, head")) + 1;
+    const empty = lines.findLastIndex((line, index) => line === "" && index < mapped) + 1;
+    await client.body("launch", {
+      program,
+      run: "frames go out and come in [iommu.mode = strict]",
+      stopOnEntry: true,
+    });
+    const { breakpoints } = await client.body("setBreakpoints", {
+      source,
+      breakpoints: [{ line: mapped }, { line: empty }, { line: lines.length }],
+    });
+    assertEquals(breakpoints[0].verified, true);
+    assertEquals([breakpoints[0].line, breakpoints[0].source.path], [mapped, source.path]);
+    assertEquals(breakpoints[1].verified, true);
+    assert(breakpoints[1].line > empty);
+    assertEquals(breakpoints[2].verified, false);
+    await client.body("setBreakpoints", { source, breakpoints: [{ line: mapped }] });
+    await client.move("configurationDone");
+    const first = await client.move("continue");
+    assertEquals(first.reason, "breakpoint");
+    const { threadId } = first;
+    const { stackFrames } = await client.body("stackTrace", { threadId });
+    const names = stackFrames.map(({ name }: { name: string }) => name);
+    assertEquals(names.slice(0, 2), ["nic_send", "nic_xmit"]);
+    assertEquals([stackFrames[0].line, stackFrames[0].source.path], [mapped, source.path]);
+    const [frame] = stackFrames;
+    // In C `nic` is the parameter: the script's device of that name would be a wrong answer.
+    const refused = await client.ask("evaluate", { expression: "nic.mappings", frameId: frame.id });
+    assertEquals(
+      refused.message,
+      "`nic` is a name in extensions/c_drivers/drivers/nic/ring_nic.c, and values of C cannot be read " +
+        "(in a frame of the script `nic` has the script's value)",
+    );
+    const { breakpoints: [conditional] } = await client.body("setBreakpoints", {
+      source,
+      breakpoints: [{ line: mapped, condition: "nic.mappings.length > 1" }],
+    });
+    assertEquals(conditional.verified, false);
+    await client.body("setBreakpoints", { source, breakpoints: [{ line: mapped }] });
+    const mapping = "iommu.live_mappings";
+    const { result } = await client.body("evaluate", { expression: mapping, frameId: frame.id });
+    const script = stackFrames.find(({ source }: { source: { path: string } }) =>
+      source.path === program
+    );
+    const { success } = await client.ask("evaluate", { expression: "nic", frameId: script.id });
+    assertEquals(success, true);
+    assertEquals((await client.move("next", { threadId })).reason, "step");
+    const later = await client.body("stackTrace", { threadId });
+    const after = await client.body("evaluate", {
+      expression: mapping,
+      frameId: later.stackFrames[0].id,
+    });
+    assertEquals(Number(after.result), Number(result) + 1);
+    // From the end back to the last time, and forwards no more.
+    await client.body("setBreakpoints", { source, breakpoints: [] });
+    const { breakpoints: [xmit] } = await client.body("setFunctionBreakpoints", {
+      breakpoints: [{ name: "nic_xmit" }],
+    });
+    assertEquals(xmit.verified, true);
+    assertEquals(
+      (await client.move("reverseContinue", { threadId })).reason,
+      "function breakpoint",
+    );
+    assertEquals((await client.body("stackTrace", { threadId })).stackFrames[0].name, "nic_xmit");
+    const { sources } = await client.body("loadedSources");
+    assert(sources.some(({ path }: { path: string }) => path === source.path));
+  });
+});
+
+Deno.test("the debugger says what docs/c-drivers.md has it say", async () => {
+  const page = Deno.readTextFileSync(join(ROOT, "docs/c-drivers.md"));
+  const block = codeBlocks("docs/c-drivers.md", page).find(({ code }) =>
+    code.startsWith("> :break")
+  )!;
+  const talk = block.code.split(/^> /m).slice(1).map((part) => {
+    const end = part.indexOf("\n");
+    return { line: part.slice(0, end), answer: part.slice(end + 1) };
+  });
+  assert(talk.length >= 5);
+  const recording = await recorded(
+    "extensions/c_drivers/drivers/map/map.dma",
+    "what the device writes arrives",
+  );
+  let output = "";
+  const answers: string[] = [];
+  const tool = new Debugger(recording, {
+    lines: (async function* () {
+      for (const { line } of talk) {
+        output = "";
+        yield line;
+        answers.push(output);
+      }
+    })(),
+    write: (text) => void (output += text),
+    prompt: () => {},
+  }, { colour: false, columns: 100 });
+  await tool.run();
+  talk.forEach(({ answer, line }, index) => {
+    assertEquals(answers[index]!.trimEnd(), answer.trimEnd(), line);
+  });
+  assertStringIncludes(answers.join(""), "extensions/c_drivers/drivers/map/map.c:14");
+});

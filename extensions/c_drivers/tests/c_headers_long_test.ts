@@ -1,0 +1,165 @@
+import { assert, assertEquals } from "@std/assert";
+import { dirname, join } from "node:path";
+import { compileC, type Compiled, type CompileJob } from "../compiler/clang.ts";
+import { readHeaders, SUPPORT } from "@dmalab/cli";
+import { openScenario } from "@dmalab/cli/scenario";
+import { C_CALLS } from "../calls.ts";
+import { derivedHeaders } from "../header_text.ts";
+import { runProgramWith } from "@dmalab/lang/run";
+import { KERNELS } from "@dmalab/runtime/kernels";
+import { ROOT } from "@dmalab/tests";
+
+/** A folder that is no system's, so that nothing is kept quiet. */
+const FOLDER = "plain";
+const LOUD = ["-Wextra", "-Wshadow", `-I${FOLDER}`];
+
+function jobFor(
+  file: string,
+  text: string,
+  kernel: "6.12.117" | "7.2.12",
+  standard: string,
+): CompileJob {
+  const { strategies } = KERNELS[kernel];
+  const target = { kernel, strategies, pageSizeBytes: 4096 };
+  const headers = { ...readHeaders(), ...derivedHeaders(target) };
+  const files: Record<string, string> = { [file]: text };
+  for (const [name, content] of Object.entries(headers)) files[`${FOLDER}/${name}`] = content;
+  const first = Deno.readTextFileSync(join(ROOT, "extensions/c_drivers/tests/c/first.h"));
+  return {
+    source: file,
+    support: `${FOLDER}/${SUPPORT}`,
+    // What drivers are written in is no standard's: `%pad`, and sums with pointers to nothing.
+    more: [...LOUD, `-std=${standard}`, ...file.startsWith("all") ? ["-Wpedantic"] : []],
+    files: { ...files, "first.h": first },
+  };
+}
+
+Deno.test("the headers and what they make of a driver draw no warning, as C11 and as C++17", async () => {
+  const includes = Object.keys(readHeaders()).filter((name) => /^(?:linux|asm)\//.test(name))
+    .map((name) => `#include <${name}>\n`);
+  assert(includes.length >= 25, `${includes.length}`);
+  const all = includes.join("");
+  const driver = Deno.readTextFileSync(join(ROOT, "extensions/c_drivers/tests/c/first.c"));
+  // What they make of drivers, too: most of them is macros.
+  const drivers = ["requests", "helpers", "lists", "waits", "managed"].map((name) => {
+    const text = Deno.readTextFileSync(join(ROOT, `extensions/c_drivers/tests/c/${name}.c`));
+    return jobFor(`${name}.c`, text, "7.2.12", "gnu11");
+  });
+  const jobs = [
+    jobFor("all.c", all, "7.2.12", "c11"),
+    jobFor("all.c", includes.toReversed().join(""), "6.12.117", "gnu11"),
+    jobFor("driver.c", driver, "7.2.12", "gnu11"),
+    ...drivers,
+    jobFor("all.cpp", all, "7.2.12", "c++17"),
+  ];
+  const made: Compiled[] = [];
+  assertEquals(await compileC(jobs, (job, each) => void (made[job] = each)), null);
+  // One of the drivers has a frame larger than the stack, on purpose.
+  const meant = /^(?:wasm-ld: .*|driver\.c:\d+:\d+: warning: stack frame size .*)\n/gm;
+  assertEquals(made.map(({ said }) => said.replace(meant, "")), jobs.map(() => ""));
+});
+
+/** The clang of the system, where it has one that makes what drivers are compiled to. */
+function systemClang(): string | null {
+  try {
+    const { stdout } = new Deno.Command("clang", { args: ["--print-targets"] }).outputSync();
+    return new TextDecoder().decode(stdout).includes("wasm64") ? "clang" : null;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
+  }
+}
+
+const SYSTEM = systemClang();
+
+Deno.test({
+  name: "the headers draw no warning of the system's own clang, as C11, GNU C11 and C++17",
+  // Reported as ignored where there is none: nothing was tried then.
+  ignore: SYSTEM === null,
+  fn: () => {
+    for (const kernel of ["6.12.117", "7.2.12"] as const) {
+      const folder = Deno.makeTempDirSync();
+      try {
+        const { strategies } = KERNELS[kernel];
+        const target = { kernel, strategies, pageSizeBytes: 4096 };
+        const headers = { ...readHeaders(), ...derivedHeaders(target) };
+        for (const [name, text] of Object.entries(headers)) {
+          Deno.mkdirSync(dirname(join(folder, name)), { recursive: true });
+          Deno.writeTextFileSync(join(folder, name), text);
+        }
+        const names = Object.keys(headers).filter((name) => /^(?:linux|asm)\//.test(name));
+        assert(names.length >= 35, `${names.length}`);
+        const text = names.map((name) => `#include <${name}>\n`).join("");
+        for (const [file, standard] of [["c", "c11"], ["c", "gnu11"], ["cpp", "c++17"]] as const) {
+          const source = join(folder, `all.${file}`);
+          Deno.writeTextFileSync(source, text);
+          const { code, stderr } = new Deno.Command(SYSTEM!, {
+            args: [
+              "--target=wasm64",
+              "-ffreestanding",
+              "-fsyntax-only",
+              "-Wall",
+              "-Wpedantic",
+              ...LOUD.filter((option) => !option.startsWith("-I")),
+              `-std=${standard}`,
+              `-I${folder}`,
+              source,
+            ],
+          }).outputSync();
+          assertEquals([standard, code, new TextDecoder().decode(stderr)], [standard, 0, ""]);
+        }
+      } finally {
+        Deno.removeSync(folder, { recursive: true });
+      }
+    }
+  },
+});
+
+Deno.test("a header in a folder above is found, and one that is refused says why", async () => {
+  const folder = Deno.makeTempDirSync();
+  const write = (name: string, text: string) => Deno.writeTextFileSync(`${folder}/${name}`, text);
+  const load = async () => {
+    const opened = await openScenario(`${folder}/own/d.dma`);
+    assert(!("problem" in opened));
+    const { diagnostics, program } = opened;
+    return {
+      said: diagnostics.map(({ message, span: { source, start } }) =>
+        `${source.name.split("/").pop()}:${source.position(start).line} ${message}`
+      ),
+      failures: program === null
+        ? null
+        : runProgramWith(null, program, {}).outcomes.map(({ failure }) => failure),
+    };
+  };
+  try {
+    Deno.mkdirSync(`${folder}/own/deep`, { recursive: true });
+    write("own/d.dma", 'machine { }\ndriver d = c "d.c"\ntest "one" { assert d.one() == 8 }\n');
+    write(
+      "own/d.c",
+      '#include "../h.h"\n#include "deep/x.h"\nint one(void) { return h() + x(); }\n',
+    );
+    // The same file by another path.
+    write("own/deep/x.h", '#include "../../h.h"\nstatic int x(void) { return 1; }\n');
+    write("h.h", "#pragma once\nstatic int h(void) { return 7; }\n");
+    assertEquals((await load()).said, [
+      'd.c:1 Cannot use "../h.h": it lies outside "' + `${folder}/own"`,
+    ]);
+    write("deno.json", "{}");
+    assertEquals(await load(), { said: [], failures: [null] });
+    write("h.h", "#pragma once\nstatic int h(void) { return wrong; }\n");
+    assertEquals((await load()).said, ["h.h:2 use of undeclared identifier 'wrong'"]);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("every call of the record is one line of C, and says once what it is", () => {
+  const names = C_CALLS.map(({ prototype }) => prototype.name);
+  assertEquals(names.length, new Set(names).size);
+  assert(names.length >= 50, `${names.length}`);
+  for (const { c, prototype: { name, parameters, result } } of C_CALLS) {
+    const written = parameters.map((each) => `${each.type.text} ${each.name}`).join(", ");
+    const plain = (text: string) => text.replaceAll("* ", "*").replace("(void)", "()");
+    assertEquals(plain(`${result.text} ${name}(${written})`), plain(c));
+  }
+});

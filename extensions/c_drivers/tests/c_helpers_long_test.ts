@@ -1,0 +1,43 @@
+/** What drivers in C are written with beside mapping calls, as C that is run. */
+import { assertEquals } from "@std/assert";
+import { type LoadResult, runProgramWith } from "@dmalab/lang/run";
+import { loadFiles, programOf } from "./c_together.ts";
+
+const [helpers, lists, waits, managed, gone] = await loadFiles(
+  ["helpers", "lists", "waits", "managed", "gone"].map((name) =>
+    `extensions/c_drivers/tests/c/${name}.dma`
+  ),
+);
+
+/** How many tests a scenario has, and which of them did not hold. */
+function heldIn(loaded: LoadResult | undefined): readonly [number, readonly string[]] {
+  const { outcomes } = runProgramWith(null, programOf(loaded!), {});
+  const wrong = outcomes.flatMap(({ failure, incidents, name: test }) =>
+    failure === null && incidents.length === 0 ? [] : [`${test}: ${failure?.message}`]
+  );
+  return [outcomes.length, wrong];
+}
+
+Deno.test("counts, bitmaps, lists, mutexes and blocks give what a kernel's would", () => {
+  assertEquals(heldIn(helpers), [29, []]);
+});
+
+Deno.test("lists in parts, by pages and by bytes, and calls that map beside the usual ones", () => {
+  assertEquals(heldIn(lists), [33, []]);
+});
+
+Deno.test("wait queues, work, timers and threads of interrupts let each other go on", () => {
+  assertEquals(heldIn(waits), [18, []]);
+});
+
+Deno.test("what is a device's goes with its driver, and with a probe that fails", () => {
+  assertEquals(heldIn(managed), [10, []]);
+});
+
+Deno.test("what a release does not have is reported with those that have it", () => {
+  assertEquals(gone!.program, null);
+  assertEquals(gone!.diagnostics.map(({ hint, message }) => [message, hint]), [[
+    "There is no alloc_pages_bulk_array() in 7.2.12",
+    "modelled releases that have it: 6.12.117",
+  ]]);
+});

@@ -1,0 +1,41 @@
+/** `race` over calls of drivers in C: what comes in between at their calls, and what cannot. */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { runProgramWith } from "@dmalab/lang/run";
+import { loadFiles, programOf } from "./c_together.ts";
+
+const [loaded] = await loadFiles(["extensions/c_drivers/tests/c/races.dma"]);
+
+Deno.test("a race of calls into C goes through every order at each of their calls", async (t) => {
+  const { outcomes } = runProgramWith(null, programOf(loaded!), { attributeDefects: false });
+  const failed = new Map(
+    outcomes.flatMap(({ failure, name }) => failure === null ? [] : [[name, failure]]),
+  );
+  await t.step("who holds, waits and fails as it says", () => {
+    assertEquals(outcomes.length, 10);
+    assertEquals([...failed.keys()], [
+      "a slot is lost",
+      "each waits for the other",
+      "an uncaught error, in the midst of another's call",
+    ]);
+    assertEquals(outcomes.flatMap(({ incidents }) => incidents), []);
+  });
+  await t.step("the order of a failure has the lines of C at which a block went on", () => {
+    const text = failed.get("a slot is lost")!.lines.join("\n");
+    assertStringIncludes(text, "4 of 6 orders fail");
+    const order =
+      /^ +A +\S+races\.dma:22:10 .*\n +B +\S+races\.dma:22:38 .*\n +A +\S+races\.c:19:2 /m;
+    assert(order.test(text), text);
+  });
+  await t.step("where each waits for the other there is no order that goes on", () => {
+    const { code, message } = failed.get("each waits for the other")!;
+    assertEquals(code, "E0902");
+    assertStringIncludes(message, "deadlock: no pending work");
+  });
+  await t.step("an error that no block takes fails the order, with its place in C", () => {
+    const { lines, message } = failed.get(
+      "an uncaught error, in the midst of another's call",
+    )!;
+    assertStringIncludes(message, "in fails_late() at extensions/c_drivers/tests/c/races.c:87:");
+    assertStringIncludes(lines.join("\n"), "7 of 7 orders fail");
+  });
+});

@@ -1,0 +1,11 @@
+/** What tests of other members use of the tests of `extensions/c_drivers`. */
+export { requestsProgram, runRequests } from "./c_nvme_requests.ts";
+export { loadFiles, loadOpened, programOf } from "./c_together.ts";
+export {
+  assertHolds,
+  findPlanted,
+  type FoundBug,
+  loadPlanted,
+  openFew,
+  type PlantedDriver,
+} from "./planted_bugs.ts";

@@ -1,0 +1,126 @@
+/**
+ * The tests of a driver in C under `extensions/c_drivers/drivers/`: right as it is, and each bug that a patch plants in it
+ * is found by the test, and in the words, that are said beforehand.
+ */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { join } from "node:path";
+import { type OpenedScenario, openPatched } from "../compiler/patched.ts";
+import type { LoadResult, Program, RunOptions } from "@dmalab/lang/run";
+import { runProgram } from "@dmalab/lang/run/run_program";
+import { SourceFile } from "@dmalab/lang";
+import { DEFAULT_LIMITS } from "@dmalab/lang/values";
+import { loadOpened, programOf } from "./c_together.ts";
+import { ROOT } from "@dmalab/tests";
+
+/** How a planted bug is found. */
+export interface FoundBug {
+  /** Part of the name of the tests that find it. */
+  readonly by: string;
+  readonly says: RegExp;
+}
+
+export interface PlantedDriver {
+  /** Below the project; holds the scenario, the C file and `bugs/*.patch`. */
+  readonly folder: string;
+  readonly scenario: string;
+  readonly cFile: string;
+  /** Tests of the scenario. */
+  readonly testCount: number;
+  /** By the name of the patch, in the order of their names. */
+  readonly found: Readonly<Record<string, FoundBug>>;
+  /** Those that the short suite plants: a report of the checker, a leak and a wrong access. */
+  readonly witnesses: readonly string[];
+}
+
+/**
+ * No known defects are looked for behind what is found: it is said of the driver alone. A loop without an
+ * end has a tenth of the steps, which no other test comes near.
+ */
+const PLANTED: RunOptions = {
+  only: "tests",
+  attributeDefects: false,
+  limits: { ...DEFAULT_LIMITS, steps: DEFAULT_LIMITS.steps / 10 },
+};
+
+/** All that is said of the tests of a program whose names have a text in them; empty when they hold. */
+function saidOf(program: Program, by: string): string {
+  const { outcomes } = runProgram(program, { ...PLANTED, match: [by] });
+  return outcomes.filter(({ failure }) => failure !== null).flatMap(({ failure, incidents }) => [
+    `${failure!.code} ${failure!.message}`,
+    ...failure!.lines,
+    ...incidents.flatMap(({ kind, name, text }) => `${kind}[${name}] ${text}`),
+  ]).join("\n");
+}
+
+/** All tests of a program hold, and there are so many. */
+export function assertHolds(program: Program, testCount: number): void {
+  const { outcomes } = runProgram(program, { only: "tests", attributeDefects: false });
+  const failed = outcomes.filter(({ failure }) => failure !== null)
+    .map(({ failure, name }) => `${name}: ${failure!.message}`);
+  assertEquals({ failed, all: outcomes.length }, { failed: [], all: testCount });
+}
+
+/**
+ * A scenario with ten thousand of something in each mode, with a hundred.
+ *
+ * @param constant How many there are.
+ */
+export function openFew(path: string, constant: string): OpenedScenario {
+  const [{ entry: { name, text }, loader }] = openPatched(join(ROOT, path), [null]) as [
+    OpenedScenario,
+  ];
+  const few = text.replace(`const ${constant} = 10_000`, `const ${constant} = 100`);
+  assert(few !== text);
+  return { entry: new SourceFile(name, few), loader };
+}
+
+/** A driver as it is and with some of its bugs. */
+export interface LoadedDriver {
+  readonly driver: PlantedDriver;
+  readonly size: "short" | "rest";
+  readonly bugs: readonly string[];
+  /** As it is, and then with each of these bugs. */
+  readonly loaded: readonly LoadResult[];
+}
+
+/**
+ * Loads a driver with its bugs.
+ *
+ * @param size The short suite takes the witnesses and the driver as it is, in strict mode where a test has
+ *   several; the rest the other bugs, and the driver in every mode.
+ */
+export async function loadPlanted(
+  driver: PlantedDriver,
+  size: "short" | "rest",
+): Promise<LoadedDriver> {
+  const folder = join(ROOT, driver.folder);
+  const names = [...Deno.readDirSync(join(folder, "bugs"))]
+    .map(({ name }) => name.replace(/\.patch$/, "")).toSorted();
+  assertEquals(names, Object.keys(driver.found));
+  const bugs = names.filter((name) => driver.witnesses.includes(name) === (size === "short"));
+  const patches = bugs.map((name) => ({
+    file: driver.cFile,
+    text: Deno.readTextFileSync(join(folder, "bugs", `${name}.patch`)),
+  }));
+  const opened = openPatched(join(folder, driver.scenario), [null, ...patches]);
+  return { driver, size, bugs, loaded: await loadOpened(opened) };
+}
+
+/** Tests a driver with its bugs, in a step each. */
+export async function findPlanted(
+  t: Deno.TestContext,
+  { bugs, driver, loaded, size }: LoadedDriver,
+): Promise<void> {
+  const [intact, ...programs] = loaded.map(programOf);
+  await t.step("as it is", () => {
+    if (size === "rest") return assertHolds(intact!, driver.testCount);
+    const tests = intact!.tests.filter(({ combination }) => /^$|strict/.test(combination));
+    assertHolds({ ...intact!, tests }, tests.length);
+  });
+  for (const [index, name] of bugs.entries()) {
+    await t.step(name, () => {
+      const { by, says } = driver.found[name]!;
+      assertMatch(saidOf(programs[index]!, by), says);
+    });
+  }
+}

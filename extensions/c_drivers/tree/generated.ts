@@ -1,0 +1,71 @@
+/** Headers that a kernel's build makes, made of a tree's version and a configuration. */
+import type { Settings } from "./settings.ts";
+import type { TreeVersion } from "@dmalab/runtime/kernels";
+
+const HERTZ = 1000;
+/** The largest sublevel that a version code has room for. */
+const MAX_SUB = 255;
+
+/** Generated headers by their paths, all but `generated/bounds.h`. */
+export function generatedHeaders(
+  version: TreeVersion,
+  settings: Settings,
+): Readonly<Record<string, string>> {
+  const values = [...settings.values].map(([name, value]) => `#define CONFIG_${name} ${value}\n`);
+  const { major, name, patch, sub } = version;
+  const code = (major * 256 + patch) * 256 + Math.min(sub, MAX_SUB);
+  const numbers = `#define LINUX_VERSION_CODE ${code}
+#define KERNEL_VERSION(a, b, c) (((a) << 16) + ((b) << 8) + ((c) > ${MAX_SUB} ? ${MAX_SUB} : (c)))
+#define LINUX_VERSION_MAJOR ${major}
+#define LINUX_VERSION_PATCHLEVEL ${patch}
+#define LINUX_VERSION_SUBLEVEL ${sub}
+`;
+  return {
+    "generated/autoconf.h": values.join(""),
+    "generated/uapi/linux/version.h": numbers,
+    "linux/version.h": numbers,
+    "generated/utsrelease.h": `#define UTS_RELEASE "${name}"\n`,
+    "generated/utsversion.h": `#define UTS_VERSION "dmalab"\n`,
+    "generated/timeconst.h": timeConstants(),
+    "generated/asm-offsets.h": "/* No assembler is compiled. */\n",
+    "generated/rq-offsets.h": "#define RQ_nr_pinned 0\n",
+    "asm/sigcontext.h": "struct sigcontext { unsigned long unused; };\n",
+  };
+}
+
+/** Multipliers between units of time. @see 32-bit fixed point: value * MUL >> SHR */
+function timeConstants(): string {
+  const units = { MSEC: 1000, USEC: 1_000_000, NSEC: 1_000_000_000 } as const;
+  const lines: string[] = [];
+  const fixed = (name: string, to: number, from: number) => {
+    const divisor = gcd(to, from);
+    const [up, down] = [BigInt(to / divisor), BigInt(from / divisor)];
+    // The most bits that a multiplier of 32 has.
+    let shift = 0n;
+    while ((up << (shift + 1n)) / down < 2n ** 32n && shift < 63n) shift++;
+    const multiplier = ((up << shift) + down - 1n) / down;
+    const adjust = down === 1n ? 0n : ((down - 1n) << shift) / down;
+    lines.push(`#define ${name}_MUL32 U64_C(0x${multiplier.toString(16)})`);
+    lines.push(`#define ${name}_ADJ32 U64_C(0x${adjust.toString(16)})`);
+    lines.push(`#define ${name}_SHR32 ${shift}`);
+    lines.push(`#define ${name}_NUM ${up}`, `#define ${name}_DEN ${down}`);
+  };
+  for (const [unit, count] of Object.entries(units)) {
+    fixed(`HZ_TO_${unit}`, count, HERTZ);
+    fixed(`${unit}_TO_HZ`, HERTZ, count);
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+function gcd(a: number, b: number): number {
+  return b === 0 ? a : gcd(b, a % b);
+}
+
+/** A constant that the tree's own source of bounds leaves in assembler. */
+const BOUND = /->(\w+) \$\d+ [^"]*?", "i"\(i\d+ (-?\d+)\)/g;
+
+/** `generated/bounds.h` of what the tree's `kernel/bounds.c` has become in LLVM's own language. */
+export function boundsHeader(code: string): string {
+  const lines = [...code.matchAll(BOUND)].map(([, name, value]) => `#define ${name} ${value}\n`);
+  return lines.join("");
+}

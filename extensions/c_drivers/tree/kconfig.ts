@@ -1,0 +1,233 @@
+/** Symbols of a tree's configuration: what its Kconfig files declare, as far as a file needs it. */
+import { checkMost, NESTED, type TreeFiles } from "@dmalab/runtime/kernels";
+
+/** A symbol, from all places that declare it. */
+export interface Symbol {
+  /** Bool or tristate: what can be set to 1. */
+  isSwitch: boolean;
+  /** What it builds can be a module. */
+  isTristate: boolean;
+  readonly selects: Set<string>;
+  /** What it depends on: of each list one, by its text. */
+  readonly needs: Map<string, readonly string[]>;
+  /** What a number or a text is where nothing is said. */
+  value: string | null;
+  /** Symbols without a prompt that default to y where this one is set. */
+  readonly implies: Set<string>;
+}
+
+export type Kconfig = ReadonlyMap<string, Symbol>;
+
+/** Of each of these lists one symbol is needed: `A && (B || C)` is `[[A], [B, C]]`. */
+type Needs = readonly (readonly string[])[];
+
+/** A stranger's tree may have more files, files that lead to one another, and conditions within each other. */
+const MAX_FILES = 10_000;
+const MAX_DEPTH = 100;
+const SYMBOL = /^\s*(?:menu)?config\s+(\w+)\s*$/;
+const SWITCH = /^\s*(bool|tristate|def_bool|def_tristate)\b\s*(.*)$/;
+const SELECT = /^\s*select\s+(\w+)/;
+const DEPENDS = /^\s*depends on\s+([^#]*)/;
+const VALUE = /^\s*default\s+("[^"]*"|-?\d+|0x[\da-fA-F]+)\s*$/;
+const NUMBER = /^\s*(?:int|hex|string)\b/;
+const DEFAULT = /^\s*(?:default|def_bool|def_tristate)\s+[ym]\s+if\s+([^#]*)/;
+const SOURCE = /^\s*source\s+"([^"]+)"/;
+const IF = /^\s*if\s+([^#]*)/;
+const ENDIF = /^\s*endif\b/;
+const CHOICE = /^\s*choice\b/;
+const ENDCHOICE = /^\s*endchoice\b/;
+const CHOSEN = /^\s*default\s+(\w+)\s*$/;
+const END = /^(?:endif|endmenu|menu|if|source|choice|comment)\b/;
+/** A symbol that is set, as a condition names it. */
+const IS_SET = /^(\w+)(?:\s*=\s*\w+)?$/;
+
+/**
+ * Reads all Kconfig files that the tree's first one leads to; those of architectures are left out.
+ *
+ * @throws {TreeError} Where there are more than any release has.
+ */
+export function readKconfig(files: TreeFiles): Kconfig {
+  const reader = new KconfigReader(files);
+  reader.read("Kconfig", []);
+  return reader.symbols;
+}
+
+/** The symbol whose properties are read. */
+interface Current {
+  readonly name: string;
+  hasPrompt: boolean;
+  isNumber: boolean;
+}
+
+/** A list of symbols of which one is set. */
+interface Choice {
+  needs: Needs;
+  /** The default, else the first. */
+  chosen: string | null;
+}
+
+class KconfigReader {
+  readonly symbols = new Map<string, Symbol>();
+  readonly #seen = new Set<string>();
+
+  constructor(readonly files: TreeFiles) {}
+
+  /** @param outer The conditions around the line that leads to the file. */
+  read(path: string, outer: Needs, depth = 0): void {
+    if (this.#seen.has(path)) return;
+    this.#seen.add(path);
+    checkMost(this.#seen.size, MAX_FILES, "Kconfig", "files that it leads to");
+    checkMost(depth, MAX_DEPTH, path, "nested `source` lines above it");
+    const text = this.files.text(path) ?? "";
+    const conditions: Needs[] = [outer];
+    const around = () => conditions.flat();
+    let current: Current | null = null;
+    let choice: Choice | null = null;
+    for (const line of text.replaceAll("\\\n", " ").split("\n")) {
+      const name = SYMBOL.exec(line)?.[1];
+      if (name !== undefined) {
+        current = { name, hasPrompt: false, isNumber: false };
+        this.#needs(name, around());
+        if (choice !== null) choice.chosen ??= name;
+        continue;
+      }
+      if (current !== null) this.#property(line, current);
+      else if (choice !== null) this.#ofChoice(line, choice);
+      if (END.test(line)) current = null;
+      if (CHOICE.test(line)) choice = { needs: around(), chosen: null };
+      if (ENDCHOICE.test(line)) {
+        this.#choose(choice);
+        choice = null;
+      }
+      const condition = IF.exec(line)?.[1];
+      if (condition !== undefined && current === null) {
+        conditions.push(needsOf(condition));
+        checkMost(conditions.length - 1, MAX_DEPTH, path, NESTED);
+      }
+      if (ENDIF.test(line) && conditions.length > 1) conditions.pop();
+      const source = SOURCE.exec(line)?.[1];
+      if (source !== undefined) this.read(source, around(), depth + 1);
+    }
+  }
+
+  #ofChoice(line: string, choice: Choice): void {
+    const depends = DEPENDS.exec(line)?.[1];
+    if (depends !== undefined) choice.needs = [...choice.needs, ...needsOf(depends)];
+    choice.chosen ??= CHOSEN.exec(line)?.[1] ?? null;
+  }
+
+  /** Where the symbols are set that a choice needs, so is its default. */
+  #choose(choice: Choice | null): void {
+    if (choice === null || choice.chosen === null) return;
+    for (const name of choice.needs.flat()) this.#symbol(name).implies.add(choice.chosen);
+  }
+
+  #property(line: string, current: Current): void {
+    const symbol = this.#symbol(current.name);
+    const [, kind, rest = ""] = SWITCH.exec(line) ?? [];
+    if (kind !== undefined) {
+      symbol.isSwitch = true;
+      symbol.isTristate ||= kind.endsWith("tristate");
+      // A prompt under a condition is not shown to most users, and the default counts.
+      if (/^"[^"]*"\s*$/.test(rest)) current.hasPrompt = true;
+    }
+    const selected = SELECT.exec(line)?.[1];
+    if (selected !== undefined) symbol.selects.add(selected);
+    const depends = DEPENDS.exec(line)?.[1];
+    if (depends !== undefined) this.#needs(current.name, needsOf(depends));
+    current.isNumber ||= NUMBER.test(line);
+    const value = current.isNumber ? VALUE.exec(line)?.[1] : undefined;
+    // Numbers may stand in quotes; a text is no number.
+    if (value !== undefined) symbol.value ??= value.replace(/^"(-?\d+|0x[\da-fA-F]+)"$/, "$1");
+    const causes = current.hasPrompt ? undefined : DEFAULT.exec(line)?.[1];
+    // Under `A && B` both would have to be set, which is not followed.
+    const [names = [], ...others] = causes === undefined ? [] : needsOf(causes);
+    for (const each of others.length > 0 ? [] : names) {
+      this.#symbol(each).implies.add(current.name);
+    }
+  }
+
+  #needs(name: string, needs: Needs): void {
+    for (const names of needs) this.#symbol(name).needs.set(names.join(" || "), names);
+  }
+
+  #symbol(name: string): Symbol {
+    const known = this.symbols.get(name);
+    if (known !== undefined) return known;
+    const made = {
+      isSwitch: false,
+      isTristate: false,
+      selects: new Set<string>(),
+      needs: new Map<string, readonly string[]>(),
+      value: null,
+      implies: new Set<string>(),
+    };
+    this.symbols.set(name, made);
+    return made;
+  }
+}
+
+/** What a condition needs. Parts that say more than which symbols are set are left out. */
+function needsOf(condition: string): Needs {
+  return parts(condition, "&&").map((part) => {
+    const alternatives = parts(/^\(.*\)$/.test(part) ? part.slice(1, -1) : part, "||");
+    const names = alternatives.map((each) => IS_SET.exec(each)?.[1]);
+    return names.every((name) => name !== undefined) ? names : [];
+  }).filter((names) => names.length > 0);
+}
+
+/** The parts of a condition between operators that stand outside of brackets. */
+function parts(condition: string, operator: "&&" | "||"): readonly string[] {
+  const found: string[] = [];
+  let depth = 0;
+  let begin = 0;
+  for (let at = 0; at < condition.length; at++) {
+    if (condition[at] === "(") depth++;
+    if (condition[at] === ")") depth--;
+    if (depth !== 0 || !condition.startsWith(operator, at)) continue;
+    found.push(condition.slice(begin, at).trim());
+    begin = at + operator.length;
+  }
+  return [...found, condition.slice(begin).trim()];
+}
+
+/** All that symbols select, depend on and imply, with themselves. @param isOut Which are never set. */
+export function closureOf(
+  wanted: Iterable<string>,
+  kconfig: Kconfig,
+  isOut: (name: string) => boolean,
+): ReadonlySet<string> {
+  const set = new Set<string>();
+  const left = [...wanted];
+  for (let name = left.pop(); name !== undefined; name = left.pop()) {
+    const symbol = kconfig.get(name);
+    if (symbol === undefined || set.has(name) || isOut(name)) continue;
+    set.add(name);
+    left.push(...symbol.selects, ...symbol.implies);
+    for (const names of symbol.needs.values()) {
+      const first = names.find((each) => kconfig.get(each)?.isSwitch === true && !isOut(each));
+      if (first !== undefined && !names.some((each) => set.has(each))) left.push(first);
+    }
+  }
+  return set;
+}
+
+/** What symbols need that no configuration sets, themselves left out. */
+export function lackingOf(
+  wanted: Iterable<string>,
+  kconfig: Kconfig,
+  isOut: (name: string) => boolean,
+): readonly string[] {
+  const seen = new Set<string>();
+  const lacking = new Set<string>();
+  const left = [...wanted];
+  for (let name = left.pop(); name !== undefined; name = left.pop()) {
+    if (seen.has(name)) continue;
+    seen.add(name);
+    for (const [text, names] of kconfig.get(name)?.needs ?? []) {
+      if (names.every(isOut)) lacking.add(text);
+      else if (names.length === 1) left.push(...names);
+    }
+  }
+  return [...lacking].toSorted();
+}

@@ -1,0 +1,50 @@
+/**
+ * Which file exports a name: of the lab's own for trees, `extensions/c_drivers/include/tree/dmalab/`, and of the tree's library,
+ * `lib/`. What a driver calls and does not have is compiled from there, as the linker takes objects from
+ * an archive.
+ */
+import type { TreeFolders } from "@dmalab/runtime/kernels";
+
+const FOLDERS = ["lib", "lib/math"];
+const FILES = ["mm/mempool.c"];
+/** What walks a request by the tree's own structures: the lab's functions of these names know only the lab's. */
+const OF_REQUESTS = ["block/blk-mq-dma.c", "block/blk-merge.c"];
+const EXPORT = /^[ \t]*EXPORT_(?:SYMBOL|PER_CPU_SYMBOL)(?:_GPL|_NS|_NS_GPL)?\(\s*(\w+)/gm;
+
+/** A function that begins at the first column; what other files of its folder call is not exported. */
+const DEFINED = /^(?!static\b|typedef\b)[a-z_][\w \t*]*?\b(\w+)\([^;{}()]*\)\n\{/gm;
+
+/** @returns Files by the names that they export, or define. @param texts By their paths. */
+export function exportsIn(
+  texts: Iterable<readonly [path: string, text: string]>,
+): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  const all = [...texts];
+  for (const pattern of [EXPORT, DEFINED]) {
+    for (const [path, text] of all) {
+      for (const [, name] of text.matchAll(pattern)) {
+        if (!found.has(name!)) found.set(name!, path);
+      }
+    }
+  }
+  return found;
+}
+
+type Texts = Generator<readonly [path: string, text: string]>;
+
+/** Files of a tree that iterate requests; a release can lack some. */
+export function* requestFilesOf(files: TreeFolders): Texts {
+  for (const path of OF_REQUESTS) yield [path, files.text(path) ?? ""];
+}
+
+/** Files of a tree's library. */
+export function* libraryOf(files: TreeFolders): Texts {
+  for (const path of FILES) yield [path, files.text(path) ?? ""];
+  for (const folder of FOLDERS) {
+    for (const { isFolder, name } of files.entries(folder)) {
+      if (isFolder || !name.endsWith(".c")) continue;
+      const path = `${folder}/${name}`;
+      yield [path, files.text(path) ?? ""];
+    }
+  }
+}

@@ -1,0 +1,145 @@
+/** What a tree's makefiles say of one of its files: the symbols that build it, and its own flags. */
+import { checkMost, NESTED, type TreeFiles, treePath } from "@dmalab/runtime/kernels";
+
+const NAMES = ["Kbuild", "Makefile"];
+/** `name-$(CONFIG_X) += a.o b.o`, `name-objs := a.o`, `obj-y += folder/`. */
+const RULE =
+  /^[ \t]*([\w.-]+?)(?:-objs|-y)?-?(?:\$\(CONFIG_(\w+)(?::m=y)?\))?[ \t]*[:+]?=[ \t]*(.*)$/;
+const IF = /^[ \t]*if(?:n?def|n?eq)\b/;
+const IF_SET =
+  /^[ \t]*(?:ifdef\s+CONFIG_(\w+)|ifeq\s*\(\$\(CONFIG_(\w+)\),\s*[ym]\)|ifneq\s*\(\$\(CONFIG_(\w+)\),\s*\))\s*$/;
+const ELSE = /^[ \t]*else\b/;
+const ENDIF = /^[ \t]*endif\b/;
+/** Conditions within each other: a stranger's tree may have more. */
+const MAX_DEPTH = 100;
+/** Left sides that name no object of their own. */
+const LISTS = new Set(["obj", "lib", "ccflags", "subdir"]);
+const FLAGS = /^[ \t]*(?:(?:subdir-)?ccflags-y|CFLAGS_([\w.-]+))[ \t]*[:+]?=(.*)$/gm;
+const INCLUDE = /-I[ \t]*(\S+)/g;
+const DEFINE = /-D[ \t]*([A-Za-z_]\w*(?:=[\w."'\\]+)?)(?=\s|$)/g;
+
+/** The left side of a rule, `name-$(CONFIG_SYMBOL)`, and the conditions around it. */
+interface Rule {
+  readonly base: string;
+  readonly symbols: readonly string[];
+}
+
+export class Makefiles {
+  readonly #texts = new Map<string, string>();
+  readonly #rules = new Map<string, ReadonlyMap<string, readonly Rule[]>>();
+
+  constructor(readonly files: TreeFiles) {}
+
+  /** Symbols that build a file. */
+  symbolsOf(path: string): ReadonlySet<string> {
+    const symbols = objectsOf(path).map((place) => this.#symbolsOfObject(...place));
+    return symbols.reduce((all, each) => all.union(each));
+  }
+
+  /** Whether a makefile names the file's object. Others are included by files that are built. */
+  builds(path: string): boolean {
+    return objectsOf(path).some(([folder, object]) => this.#rulesOf(folder).has(object));
+  }
+
+  /** Symbols that put its folders into the build. */
+  symbolsOfFolders(path: string): ReadonlySet<string> {
+    const parts = path.split("/");
+    let symbols: ReadonlySet<string> = new Set();
+    for (let depth = parts.length - 2; depth > 0; depth--) {
+      const folder = parts.slice(0, depth).join("/");
+      symbols = symbols.union(this.#symbolsOfObject(folder, `${parts[depth]}/`));
+    }
+    return symbols;
+  }
+
+  /** Folders (from the root) and definitions that the makefiles of its folder add. */
+  flagsOf(
+    path: string,
+  ): { readonly folders: readonly string[]; readonly defines: readonly string[] } {
+    const parts = path.split("/");
+    const object = `${parts.at(-1)!.replace(/\.c$/, "")}.o`;
+    const folders: string[] = [];
+    const defines: string[] = [];
+    for (const depth of [parts.length - 1, parts.length - 2]) {
+      const folder = parts.slice(0, depth).join("/");
+      if (folder === "") continue;
+      for (const [, only, flags] of this.#text(folder).matchAll(FLAGS)) {
+        if (only !== undefined && only !== object) continue;
+        for (const [, written] of flags!.matchAll(INCLUDE)) {
+          folders.push(resolved(written!, folder));
+        }
+        if (depth === parts.length - 1) {
+          defines.push(...[...flags!.matchAll(DEFINE)].map(([, define]) => define!));
+        }
+      }
+    }
+    return { folders: [...new Set(folders)], defines: [...new Set(defines)] };
+  }
+
+  #symbolsOfObject(folder: string, object: string): ReadonlySet<string> {
+    const rules = this.#rulesOf(folder);
+    const symbols = new Set<string>();
+    const objects = new Set([object]);
+    // Those that are added meanwhile follow.
+    for (const each of objects) {
+      for (const { base, symbols: named } of rules.get(each) ?? []) {
+        for (const symbol of named) symbols.add(symbol);
+        if (!LISTS.has(base)) objects.add(`${base}.o`);
+      }
+    }
+    return symbols;
+  }
+
+  /** The rules of a folder, by each object that they name. */
+  #rulesOf(folder: string): ReadonlyMap<string, readonly Rule[]> {
+    const known = this.#rules.get(folder);
+    if (known !== undefined) return known;
+    const made = new Map<string, Rule[]>();
+    const conditions: (string | undefined)[] = [];
+    for (const line of this.#text(folder).split("\n")) {
+      if (IF.test(line)) {
+        conditions.push(IF_SET.exec(line)?.slice(1).find((symbol) => symbol !== undefined));
+        checkMost(conditions.length, MAX_DEPTH, `makefile of ${folder}`, NESTED);
+      } else if (ELSE.test(line)) conditions.splice(-1, 1, undefined);
+      else if (ENDIF.test(line)) conditions.pop();
+      const [, base, symbol, objects = ""] = RULE.exec(line) ?? [];
+      if (base === undefined) continue;
+      const symbols = [...conditions, symbol].filter((each) => each !== undefined);
+      for (const object of objects.split(/\s+/)) {
+        const rules = made.get(object);
+        if (rules === undefined) made.set(object, [{ base, symbols }]);
+        else rules.push({ base, symbols });
+      }
+    }
+    this.#rules.set(folder, made);
+    return made;
+  }
+
+  #text(folder: string): string {
+    const known = this.#texts.get(folder);
+    if (known !== undefined) return known;
+    const found = NAMES.map((name) => this.files.text(`${folder}/${name}`)).find((text) =>
+      text !== null
+    );
+    const text = (found ?? "").replaceAll("\\\n", " ");
+    this.#texts.set(folder, text);
+    return text;
+  }
+}
+
+/** How makefiles name a file's object: in its folder, and from the folder above. */
+function objectsOf(path: string): readonly (readonly [folder: string, object: string])[] {
+  const parts = path.split("/");
+  const object = `${parts.at(-1)!.replace(/\.c$/, "")}.o`;
+  const own = [parts.slice(0, -1).join("/"), object] as const;
+  return parts.length <= 2
+    ? [own]
+    : [own, [parts.slice(0, -2).join("/"), `${parts.at(-2)}/${object}`]];
+}
+
+/** A folder of a flag, from the tree's root. */
+function resolved(written: string, folder: string): string {
+  const path = written.replace(/^\$\(srctree\)\/?/, "")
+    .replace(/^\$[({](?:src|obj|srctree\/\$\(src\))[)}]/, folder);
+  return treePath(path);
+}

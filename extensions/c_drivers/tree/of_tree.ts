@@ -1,0 +1,16 @@
+/** How devices are laid out in the memory of C, and what else is known of a tree's driver. */
+import type { Stubs } from "@dmalab/lang/values";
+
+/** Where things lie in a `struct pci_dev`, which has its `struct device` in it. */
+export interface DeviceShape {
+  readonly sizeBytes: number;
+  readonly deviceAt: number;
+  /** The name, in the `struct device`. */
+  readonly nameAt: number;
+}
+
+/** Of a driver that was compiled with a kernel tree. */
+export interface OfTree {
+  readonly device: DeviceShape;
+  readonly stubs: Stubs;
+}

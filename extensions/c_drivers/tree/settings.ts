@@ -1,0 +1,165 @@
+/**
+ * The configuration that a tree is compiled with: a table of what must be on or off for the lab's
+ * answers to be right, and what a file needs beside, from the tree's own makefiles and Kconfig.
+ */
+import { closureOf, type Kconfig, lackingOf } from "./kconfig.ts";
+import { PAGE_STRUCT_BYTES } from "../c_addresses.ts";
+import type { Makefiles } from "./makefile.ts";
+import { TreeError } from "@dmalab/runtime/kernels";
+
+/** Symbols without which the same source compiles to code that answers wrongly, with the reason. */
+const REQUIRED: Readonly<Record<string, string>> = {
+  BUG: "without it BUG() is an endless loop and WARN() prints nothing",
+  DMA_API_DEBUG:
+    "without it dma_mapping_error() leaves no trace, and every mapping looks unchecked",
+  DMA_NEED_SYNC:
+    "without it every dma_sync_*() and dma_need_unmap() is empty, and drivers do not unmap",
+  HAS_DMA: "without it every mapping function fails",
+  IOMMU_DMA: "without it the two-step functions are empty",
+  NEED_DMA_MAP_STATE: "without it dma_unmap_addr() is 0 and unmaps are given no address",
+  NEED_SG_DMA_FLAGS: "without it peer-to-peer segments of a list look like memory",
+  NEED_SG_DMA_LENGTH: "without it sg_dma_len() is the length before mapping",
+  SWIOTLB: "without it is_swiotlb_active() is false",
+};
+
+/** Symbols of an architecture, which no Kconfig outside of `arch/` declares. */
+const MACHINE: Readonly<Record<string, string>> = {
+  "64BIT": "1",
+  MMU: "1",
+  // One CPU would compile all locks away.
+  SMP: "1",
+  NR_CPUS: "16",
+  LITTLE_ENDIAN: "1",
+  // `struct page` has 64 bytes with it, as the lab's map of pages counts.
+  HAVE_ALIGNED_STRUCT_PAGE: "1",
+  HAS_IOPORT: "1",
+  HAS_IOPORT_MAP: "1",
+  GENERIC_IOMAP: "1",
+  HAVE_EFFICIENT_UNALIGNED_ACCESS: "1",
+  PGTABLE_LEVELS: "4",
+  NODES_SHIFT: "0",
+  HZ: "1000",
+  HZ_1000: "1",
+  PHYSICAL_START: "0",
+  ILLEGAL_POINTER_VALUE: "0xdead000000000000",
+  ARCH_FORCE_MAX_ORDER: "10",
+  PAGE_BLOCK_MAX_ORDER: "10",
+  DEFAULT_MMAP_MIN_ADDR: "4096",
+  LOG_BUF_SHIFT: "17",
+  RCU_FANOUT: "64",
+  MAX_SKB_FRAGS: "17",
+  FRAME_WARN: "2048",
+  CC_IS_CLANG: "1",
+  CLANG_VERSION: "220000",
+  GCC_VERSION: "0",
+  AS_VERSION: "220000",
+  MODULES: "1",
+  GENERIC_MSI_IRQ: "1",
+};
+
+/** What a machine of the lab has: subsystems whose structures drivers share. */
+const PRESENT: readonly string[] = [
+  ...["ARCH_DMA_ADDR_T_64BIT", "PHYS_ADDR_T_64BIT", "DMA_OPS_HELPERS", "ZONE_DMA32"],
+  ...["BITREVERSE", "BLK_DEV_INTEGRITY", "BLK_MQ_PCI", "BLOCK", "CRYPTO", "ETHERNET", "FLATMEM"],
+  ...["GENERIC_CLOCKEVENTS", "GENERIC_HARDIRQS", "HAS_IOMEM", "HAVE_CLK", "HAVE_PCI"],
+  ...["HMM_MIRROR", "INET", "IOMMU_API", "IOMMU_IOVA", "IOMMU_SUPPORT", "IRQ_DOMAIN"],
+  ...["IRQ_DOMAIN_HIERARCHY", "IRQ_MSI_IOMMU", "MMU_NOTIFIER", "MODULE_UNLOAD", "NET"],
+  ...["NETDEVICES", "OF", "PCI", "PCI_MSI", "PCI_P2PDMA", "PM", "PM_SLEEP", "PRINTK", "PROC_FS"],
+  ...["REGMAP", "SG_POOL", "SLUB", "SYSFS", "TREE_RCU", "TREE_SRCU", "UNINLINE_SPIN_UNLOCK"],
+  ...["ZONE_DEVICE", "DMADEVICES", "DMA_ENGINE", "PERF_EVENTS"],
+];
+
+/**
+ * What is never set, whatever selects it or depends on it: other architectures and their buses, what
+ * needs assembler or sections that the linker collects, and debugging of the kernel's own, in which
+ * the lab's checks would be counted twice.
+ */
+const ABSENT: readonly RegExp[] = [
+  /^(?:X86|ARM64|ARM$|MIPS|PPC|SPARC|ALPHA|S390|PARISC|IA64|M68K|SUPERH|SH_|RISCV|LOONGARCH|XTENSA)/,
+  /^(?:MACH_|ATARI|AMIGA|MAC$|SGI|MCA$|E?ISA$|ISA_DMA_API|(?:ISA)?PNP$|QE$|CPM.?$|FSL_SOC$|UML$)/,
+  /^(?:ACPI|DMI$|EFI$|HV_|HYPERV|XEN|KVM|VIRTUALIZATION|COMPAT$|HIGHMEM|ZONE_DMA$|NUMA$|SPARSEMEM)/,
+  /^(?:HAVE_|CPU_|ARCH_(?!HAS_DMA_PREP_COHERENT)|GENERIC_(?!ALLOCATOR|PHY)|PM_GENERIC_DOMAINS)/,
+  /^(?:DEBUG_(?!FS$)|LOCKDEP|PROVE_|KASAN|KCSAN|KMSAN|STACKTRACE|MAGIC_SYSRQ|.*KUNIT)/,
+  /^(?:FUNCTION_TRACER|TRACING|FTRACE|TRACEPOINTS|EVENT_TRACING|JUMP_LABEL|BPF_JIT|RUST|MODULE_SIG)/,
+  /^(?:MEMCG|CGROUP|BLK_CGROUP|SWAP$|TRANSPARENT|HUGETLB|MEMORY_(?!ISOLATION)|USER_RETURN|KEXEC|CRASH_DUMP)/,
+  /^(?:PREEMPT|HOTPLUG_CPU|SMP$|MMIOWB|EXPERT$|BROKEN$|STAGING$|COMPILE_TEST$|EXPERIMENTAL$)/,
+];
+
+/** Builds drivers of other machines' devices; it is never set, because some files differ by it. */
+const COMPILE_TEST = "COMPILE_TEST";
+
+/** A configuration, and which of it a file asked for. */
+export interface Settings {
+  /** Values by symbols, without `CONFIG_`. */
+  readonly values: ReadonlyMap<string, string>;
+  /** Symbols that the makefiles of the files name. */
+  readonly asked: readonly string[];
+  /** Symbols of other machines that these need: the files belong to no build for this one. */
+  readonly lacking: readonly string[];
+  /** All of the files can be parts of a module. */
+  readonly isModule: boolean;
+}
+
+function isAbsent(name: string): boolean {
+  return ABSENT.some((pattern) => pattern.test(name));
+}
+
+/**
+ * What files of a tree are compiled with.
+ *
+ * @throws {TreeError} Where the tree has no such symbol as a right answer needs.
+ */
+export function settingsFor(
+  paths: readonly string[],
+  kconfig: Kconfig,
+  makefiles: Makefiles,
+  pageSizeBytes = 4096,
+): Settings {
+  for (const [name, reason] of Object.entries(REQUIRED)) {
+    if (kconfig.has(name)) continue;
+    throw new TreeError(`The tree's Kconfig has no ${name}: ${reason}`);
+  }
+  const builds = paths.map((path) => makefiles.symbolsOf(path));
+  const folders = paths.flatMap((path) => [...makefiles.symbolsOfFolders(path)]);
+  const asked = [...new Set([...builds.flatMap((names) => [...names]), ...folders])].toSorted();
+  const isModule = builds.every((names) =>
+    [...names].some((name) => kconfig.get(name)?.isTristate)
+  );
+  const derived = [...closureOf(asked, kconfig, isAbsent)]
+    .filter((name) => kconfig.get(name)!.isSwitch);
+  const on = new Set([...Object.keys(REQUIRED), ...PRESENT, ...derived.toSorted()]);
+  const numbers = [...kconfig].filter(([name, { needs, value }]) =>
+    value !== null && !isAbsent(name) &&
+    [...needs.values()].every((names) => names.some((each) => on.has(each)))
+  ).map(([name, { value }]) => [name, value!] as const);
+  const values = [
+    ...numbers,
+    ...Object.entries(MACHINE),
+    ["PAGE_SHIFT", String(Math.log2(pageSizeBytes))] as const,
+    ...[...on].map((name) => [name, "1"] as const),
+  ];
+  const has = (name: string) => on.has(name) || name in MACHINE || name === COMPILE_TEST;
+  const isElsewhere = (name: string) =>
+    !has(name) && (isAbsent(name) || !kconfig.get(name)?.isSwitch);
+  const lacking = lackingOf(asked, kconfig, isElsewhere);
+  return { values: new Map(values), asked, lacking, isModule };
+}
+
+/**
+ * A file that compiles only where the configuration has reached the tree's own headers: what is empty
+ * without a symbol must not be.
+ */
+export function settingsProbe(): string {
+  const checks = Object.entries(REQUIRED).map(([name, reason]) =>
+    `#if !IS_ENABLED(CONFIG_${name})\n#error "CONFIG_${name} is off: ${reason}"\n#endif`
+  );
+  return [
+    "#include <linux/kconfig.h>",
+    "#include <linux/mm_types.h>",
+    "#include <linux/spinlock.h>",
+    ...checks,
+    '_Static_assert(sizeof(raw_spinlock_t) > 0, "locks are compiled away");',
+    `_Static_assert(sizeof(struct page) == ${PAGE_STRUCT_BYTES}, "the map of pages differs");`,
+    "",
+  ].join("\n");
+}

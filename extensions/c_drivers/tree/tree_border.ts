@@ -1,0 +1,271 @@
+/**
+ * Functions of the kernel as a file that was compiled with a tree calls them: by the tree's names and
+ * types. What the lab has under another name, or with its arguments in another order, is one row here;
+ * every other name that it does not have is a stub that reports its call.
+ */
+import { C_CALLS, type CCall } from "../calls.ts";
+import { workKey } from "../calls/deferred.ts";
+import { pass } from "../calls/interrupt.ts";
+import { noteAction } from "../calls/managed.ts";
+import { callOwn, CDeferred, CTimers, NS_PER_JIFFY } from "../c_deferred.ts";
+import type { CArguments } from "../call_entry.ts";
+import type { CKernel } from "../c_kernel.ts";
+import { RefusedCode } from "../code_checks.ts";
+import { formatMessage } from "../print_format.ts";
+import { type CType, isPointer } from "../prototype.ts";
+import type { Stubs } from "@dmalab/lang/values";
+import { KNOWN_TREES } from "@dmalab/runtime/kernels";
+import type { ImportedFunction, ValueType } from "../wasm/wasm_reader.ts";
+
+type Wide = number | bigint;
+type StubBody = (kernel: CKernel, args: readonly number[]) => number | void;
+
+const CALLS: ReadonlyMap<string, CCall> = new Map(
+  C_CALLS.map((call) => [call.prototype.name, call]),
+);
+
+function runNamed(name: string, kernel: CKernel, ...args: readonly number[]): number {
+  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, ...rest] = args;
+  const given: CArguments = [a, b, c, d, e, f, g, ...rest];
+  return CALLS.get(name)!.run(kernel, given) ?? 0;
+}
+
+/** A function of the lab's with these of the tree's arguments, in this order. */
+const by = (name: string, ...order: readonly number[]): StubBody => (kernel, args) =>
+  runNamed(name, kernel, ...order.map((index) => args[index] ?? 0));
+
+/** A line of the log. Formats begin with a character and a digit where they say their level. */
+const prints = (level: number): StubBody => (kernel, [dev = 0, format = 0, given = 0]) =>
+  runNamed("dmalab_print_line", kernel, level, kernel.isDevice(dev) ? dev : 0, format, given);
+
+const LEVEL_FOLLOWS = "\u0001";
+const USUAL_LEVEL = 6;
+
+const printk: StubBody = (kernel, [format = 0, given = 0]) => {
+  const text = kernel.memory.textAt(format);
+  const hasLevel = text.startsWith(LEVEL_FOLLOWS);
+  const level = hasLevel ? Number(text[1]) : USUAL_LEVEL;
+  return runNamed("dmalab_print_line", kernel, level, 0, format + (hasLevel ? 2 : 0), given);
+};
+
+const locks: StubBody = by("dmalab_lock", 0);
+const unlocks: StubBody = by("dmalab_unlock", 0);
+const nothing: StubBody = () => 0;
+
+/** What a structure of C waits for in a process of its own. */
+const defers: StubBody = (kernel, [at = 0, run = 0]) => {
+  const { site } = kernel.machine.events.context;
+  const runs = () => callOwn(kernel, "Work", at, site, run);
+  return Number(kernel.part(CDeferred).post(workKey(at), runs, at));
+};
+
+/** The interrupt of a device without messages: a vector of its own while it is wanted. */
+const lineIrq: StubBody = (kernel, [dev = 0, wanted]) => {
+  const { interrupts } = kernel.machine;
+  const { name } = kernel.device(dev);
+  if (wanted === 0) {
+    const handled = interrupts.free(name);
+    if (handled === null) return 0;
+    throw kernel.crash(`irq ${handled} still has a handler when its vectors are freed`);
+  }
+  interrupts.alloc(name, 1);
+  return interrupts.numberOf(name, 0)!;
+};
+
+/** What the tree calls by another name than the lab does. */
+const ALIASES: ReadonlyMap<string, StubBody> = new Map<string, StubBody>(Object.entries<StubBody>({
+  __kmalloc_noprof: by("kmalloc", 0, 1),
+  __kmalloc_cache_noprof: by("kmalloc", 2, 1),
+  __kmalloc_node_noprof: by("kmalloc", 0, 2),
+  __kmalloc_cache_node_noprof: by("kmalloc", 3, 1),
+  dma_pool_create_node: by("dma_pool_create", 0, 1, 2, 3, 4),
+  __kmalloc_large_noprof: by("kmalloc", 0, 1),
+  __kmalloc_large_node_noprof: by("kmalloc", 0, 1),
+  krealloc_noprof: by("krealloc", 0, 1, 2),
+  krealloc_node_align_noprof: by("krealloc", 0, 1, 3),
+  // From 7.2 on an alignment stands before the flags, of which a node is last in all.
+  __kvmalloc_node_noprof: (kernel, args) =>
+    runNamed("kvmalloc", kernel, args[0] ?? 0, args.at(-2) ?? 0),
+  __vmalloc_noprof: by("dmalab_vmalloc", 0, 1),
+  kvfree_call_rcu: by("kvfree", 1),
+  lab_cpu: (kernel) => kernel.machine.events.context.cpu,
+  lab_bug: (kernel, [file = 0, line]) => {
+    throw kernel.crash(`BUG() at ${kernel.memory.textAt(file)}:${line}`);
+  },
+  warn_slowpath_fmt: (kernel, [file = 0, line, _taint, format = 0, given = 0]) => {
+    const said = format === 0 ? "" : `: ${formatMessage(kernel.memory, format, given).trimEnd()}`;
+    const place = `${kernel.memory.textAt(file)}:${line}`;
+    kernel.machine.warnings.warn("driver", `WARN() at ${place}${said}`);
+  },
+  arch_local_save_flags: (kernel) => Number(kernel.machine.context.irqsOff),
+  arch_local_irq_restore: (kernel, [flags = 0]) => restoreIrqs(kernel, flags),
+  request_threaded_irq: by("dmalab_request_irq", 0, 1, 2, 3, 4, 5),
+  devm_request_threaded_irq: by("dmalab_devm_irq", 0, 1, 2, 3, 4, 5, 6),
+  __devm_add_action: (kernel, [dev = 0, action = 0, data = 0]) =>
+    noteAction(kernel, dev, action, data),
+  lab_line_irq: lineIrq,
+  lab_nap: (kernel, [ns = 0]) => {
+    pass(kernel, ns > Number.MAX_SAFE_INTEGER ? Infinity : kernel.machine.clock.nowNs + ns);
+  },
+  lab_defer: defers,
+  lab_cancel: (kernel, [at = 0]) => Number(kernel.part(CDeferred).take(workKey(at)) !== null),
+  lab_flush: (kernel, [at = 0]) => {
+    const run = kernel.part(CDeferred).take(workKey(at));
+    run?.();
+    return Number(run !== null);
+  },
+  lab_arm: (kernel, [at = 0, expires = 0, run = 0]) =>
+    Number(kernel.part(CTimers).arm(at, kernel.exact(expires, "time"), run)),
+  lab_disarm: (kernel, [at = 0]) => Number(kernel.part(CTimers).disarm(at)),
+  _printk: printk,
+  _dev_emerg: prints(0),
+  _dev_alert: prints(1),
+  _dev_crit: prints(2),
+  _dev_err: prints(3),
+  _dev_warn: prints(4),
+  _dev_notice: prints(5),
+  _dev_info: prints(6),
+  netdev_err: prints(3),
+  netdev_warn: prints(4),
+  netdev_notice: prints(5),
+  netdev_info: prints(6),
+  _raw_spin_lock: locks,
+  _raw_spin_unlock: unlocks,
+  _raw_spin_trylock: by("dmalab_trylock", 0),
+  _raw_spin_lock_bh: locks,
+  _raw_spin_unlock_bh: unlocks,
+  _raw_spin_lock_irq: (kernel, args) => {
+    restoreIrqs(kernel, 1);
+    locks(kernel, args);
+  },
+  _raw_spin_unlock_irq: (kernel, args) => {
+    unlocks(kernel, args);
+    restoreIrqs(kernel, 0);
+  },
+  _raw_spin_lock_irqsave: (kernel, args) => {
+    const flags = Number(kernel.machine.context.irqsOff);
+    restoreIrqs(kernel, 1);
+    locks(kernel, args);
+    return flags;
+  },
+  _raw_spin_unlock_irqrestore: (kernel, [lock = 0, flags = 0]) => {
+    unlocks(kernel, [lock]);
+    restoreIrqs(kernel, flags);
+  },
+  // What `dma_mapping_error()` calls for the kernel's own debugging says that it was asked.
+  debug_dma_mapping_error: by("dma_mapping_error", 0, 1),
+  debug_dma_map_single: nothing,
+  // Their first word is zero anyway.
+  __mutex_init: nothing,
+  mutex_init_generic: nothing,
+  __init_swait_queue_head: nothing,
+  mutex_destroy: nothing,
+}));
+
+/** @param flags 1 has interrupts off, as the lab's headers for trees say. */
+function restoreIrqs(kernel: CKernel, flags: number): void {
+  const { context } = kernel.machine;
+  const areOff = Number(context.irqsOff);
+  if (flags === areOff) return;
+  if (flags === 1) context.disableIrqs();
+  else runNamed("dmalab_irq_restore", kernel);
+}
+
+/** The type that the lab's record gives a value in the tree's code. */
+function valueType({ wire }: CType): ValueType | null {
+  return wire === "none" ? null : wire === "int" ? "i32" : "i64";
+}
+
+/**
+ * What a function is that a file of a tree calls.
+ *
+ * @throws {RefusedCode} Where the tree's prototype is another than the lab's.
+ */
+export function treeFunction(
+  imported: ImportedFunction,
+  kernel: CKernel,
+  stubs: Stubs,
+): (...args: Wide[]) => Wide {
+  const { name, result } = imported;
+  const own = runOf(imported);
+  const isAnswered = typeof stubs !== "string" && stubs.has(name);
+  if (own !== null && isAnswered) throw new RefusedCode(`The lab has ${name}()`, NO_STUB, null);
+  const run = own ?? stubRun(name, stubs);
+  const parameters = CALLS.get(name)?.prototype.parameters ?? [];
+  const crossings = imported.parameters.map((_, index) =>
+    parameters[index] !== undefined && isPointer(parameters[index].type) ? signed : unsigned
+  );
+  return function called(...args: Wide[]) {
+    kernel.enterHere(name, called);
+    const given = args.map((value, index) => crossings[index]!(value));
+    const returned = run(kernel, given) ?? 0;
+    keepTicks(kernel);
+    return result === "i64" ? BigInt(returned) : returned;
+  };
+}
+
+/** As the lab's own headers hand over: pointers signed, and all ones of anything else a large number. */
+function signed(value: Wide): number {
+  return Number(value);
+}
+
+function unsigned(value: Wide): number {
+  return typeof value === "number" ? value : Number(BigInt.asUintN(64, value));
+}
+
+/** Puts the ticks where the driver reads them: time moves in calls only. */
+export function keepTicks({ jiffiesAt, machine, memory }: CKernel): void {
+  if (jiffiesAt === 0) return;
+  memory.putWord(jiffiesAt, Math.floor(machine.clock.nowNs / NS_PER_JIFFY));
+}
+
+const NO_STUB = "remove its name from `stubs`";
+
+/** What stands for a function that is found in no place, by how the driver asks for it. */
+function stubRun(name: string, stubs: Stubs): StubBody {
+  const answer = stubs === "zero" ? 0 : stubs === "refuse" ? undefined : stubs.get(name);
+  if (answer === undefined) {
+    return (kernel) => {
+      throw kernel.crash(`Calls ${name}(), which the lab does not have`);
+    };
+  }
+  let isSaid = stubs !== "zero";
+  return (kernel) => {
+    if (!isSaid) kernel.context.print(`info: ${name}() is a stub: returns 0`);
+    isSaid = true;
+    return answer;
+  };
+}
+
+/** Whether the lab has a function by the name that the tree calls it. */
+export function hasTreeFunction(name: string): boolean {
+  return ALIASES.has(name) || CALLS.has(name);
+}
+
+/** Headers and files of the lab's for trees call a function of the lab's `name` by `lab_name`. */
+function callOf(name: string): CCall | undefined {
+  // Those of the lab's own headers have arguments of their own.
+  if (name.startsWith("dmalab_")) return undefined;
+  const own = name.startsWith("lab_") ? name.slice("lab_".length) : null;
+  return own === null ? CALLS.get(name) : CALLS.get(own) ?? CALLS.get(`dmalab_${own}`);
+}
+
+/** Null for what the lab does not have. @throws {RefusedCode} */
+export function runOf({ name, parameters, result }: ImportedFunction): StubBody | null {
+  const alias = ALIASES.get(name);
+  if (alias !== undefined) return alias;
+  const call = callOf(name);
+  if (call === undefined) return null;
+  const { prototype } = call;
+  const ours = prototype.parameters.map(({ type }) => valueType(type));
+  if (ours.join() === parameters.join() && valueType(prototype.result) === result) {
+    return (kernel, args) => runNamed(prototype.name, kernel, ...args);
+  }
+  const written = prototype.parameters.map(({ type }) => type.text).join(", ");
+  throw new RefusedCode(
+    `${name}() of the tree is (${parameters.join(", ")}) -> ${result ?? "nothing"}, ` +
+      `and the lab has ${prototype.result.text} ${name}(${written})`,
+    KNOWN_TREES,
+    null,
+  );
+}

@@ -1,0 +1,173 @@
+/** A file of a tree with all that it may include: what the compiler is given, and nothing else. */
+import { TREE_PAGE_MAP } from "../c_addresses.ts";
+import type { Makefiles } from "./makefile.ts";
+import { checkMost, type TreeFolders, treePath } from "@dmalab/runtime/kernels";
+
+/** Where the compiler finds the tree. */
+const TREE = "tree";
+/** Where it finds the lab's headers for trees, and the generated ones. */
+const LAB = "lab";
+
+const INCLUDE = /^[ \t]*#[ \t]*include(?:_next)?[ \t]*([<"])([^>"\n]+)[>"]/gm;
+/** An include whose name a macro makes. */
+const COMPUTED = /^[ \t]*#[ \t]*include(?:_next)?[ \t]+[A-Za-z_]/m;
+/** Headers that every file of a kernel begins with. */
+const FIRST = [
+  "include/linux/compiler-version.h",
+  "include/linux/kconfig.h",
+  "include/linux/compiler_types.h",
+];
+const FOLDERS = ["include", "include/uapi"];
+/** What one file may lead to, conditions not looked at. */
+const MAX_FILES = 6000;
+const ASM = /^asm\/([\w.-]+)$/;
+
+/** What is compiled, by its paths, and how. */
+export interface Unit {
+  readonly source: string;
+  readonly args: readonly string[];
+  /** Texts by their paths. */
+  readonly files: Readonly<Record<string, string>>;
+}
+
+export class Units {
+  readonly #includes = new Map<string, readonly (readonly [isLocal: boolean, path: string])[]>();
+  readonly #texts = new Map<string, string | null>();
+
+  constructor(readonly files: TreeFolders, readonly makefiles: Makefiles) {}
+
+  /**
+   * A file of the tree and what it includes.
+   *
+   * @param ours Headers of the lab, generated ones among them, by the paths that are included.
+   * @param own Texts that are compiled with the tree and are none of its files, by their paths.
+   */
+  unit(
+    path: string,
+    ours: Readonly<Record<string, string>>,
+    own: Readonly<Record<string, string>> = {},
+  ): Unit {
+    const isOwn = path in own;
+    const flags = (isOwn ? this.sourcesIn(own[path]!) : [path])
+      .map((each) => this.makefiles.flagsOf(each));
+    const search = [...FOLDERS, ...flags.flatMap(({ folders }) => folders), ...isOwn ? ["."] : []];
+    const found: Record<string, string> = {};
+    const left: string[] = [];
+    let count = 0;
+    const take = (name: string, text: string | null): boolean => {
+      if (text === null) return false;
+      if (!(name in found)) {
+        found[name] = text;
+        left.push(name);
+        checkMost(++count, MAX_FILES, path, "files that it includes");
+      }
+      return true;
+    };
+    const ofLab = (name: string): boolean => {
+      if (Object.hasOwn(ours, name)) return take(`${LAB}/${name}`, ours[name]!);
+      const asm = ASM.exec(name)?.[1];
+      if (asm === undefined) return false;
+      const generic = FOLDERS.some((folder) => this.#text(`${folder}/asm-generic/${asm}`) !== null);
+      return generic && take(`${LAB}/${name}`, `#include <asm-generic/${asm}>\n`);
+    };
+    const ofTree = (name: string) => take(`${TREE}/${name}`, this.#text(name));
+    for (const [name, text] of Object.entries(own)) take(name, text);
+    if (!isOwn) ofTree(path);
+    for (const name of FIRST) ofTree(name);
+    ofLab("generated/autoconf.h");
+    for (let name = left.pop(); name !== undefined; name = left.pop()) {
+      const folder = name.slice(0, name.lastIndexOf("/"));
+      for (const [isLocal, written] of this.#includesOf(name, found[name]!)) {
+        const beside = treePath(`${folder}/${written}`);
+        if (isLocal && beside.startsWith(`${TREE}/`) && ofTree(beside.slice(TREE.length + 1))) {
+          continue;
+        }
+        ofLab(written);
+        for (const each of search) if (ofTree(treePath(`${each}/${written}`))) break;
+      }
+    }
+    const args = [
+      ...[LAB, ...search.map((each) => treePath(`${TREE}/${each}`)), "."]
+        .flatMap((each) => ["-I", each]),
+      ...FIRST.flatMap((name) => ["-include", `${TREE}/${name}`]),
+      ...flags.flatMap(({ defines }) => defines).map((define) => `-D${define}`),
+    ];
+    for (const [name, text] of Object.entries(found)) found[name] = this.#withoutUps(name, text);
+    return { source: isOwn ? path : `${TREE}/${path}`, args, files: found };
+  }
+
+  /** The compiler's own file system ignores `..`: a path from the root stands for it. */
+  #withoutUps(name: string, text: string): string {
+    if (!text.includes("../")) return text;
+    const folder = name.slice(0, name.lastIndexOf("/"));
+    return text.replace(INCLUDE, (line: string, quote: string, written: string) => {
+      if (quote !== '"' || !written.includes("../")) return line;
+      const beside = treePath(`${folder}/${written}`);
+      const isTree = beside.startsWith(`${TREE}/`);
+      return isTree && this.#text(beside.slice(TREE.length + 1)) !== null
+        ? line.replace(written, beside)
+        : line;
+    });
+  }
+
+  /** Sources of the tree that a text includes, by their paths from the root: it sees what is static in them. */
+  sourcesIn(text: string): readonly string[] {
+    return [...text.matchAll(INCLUDE)].map(([, , path]) => path!)
+      .filter((path) => path.endsWith(".c") && this.#text(path) !== null);
+  }
+
+  #text(path: string): string | null {
+    const known = this.#texts.get(path);
+    if (known !== undefined) return known;
+    const text = this.files.text(path);
+    this.#texts.set(path, text);
+    return text;
+  }
+
+  #includesOf(name: string, text: string): readonly (readonly [boolean, string])[] {
+    const known = name.startsWith(`${TREE}/`) ? this.#includes.get(name) : undefined;
+    if (known !== undefined) return known;
+    const named = new Set([...text.matchAll(INCLUDE)].map(([, quote, path]) => quote! + path));
+    // Which header a macro names is known to the compiler alone: it gets all of the folder.
+    if (COMPUTED.test(text)) {
+      const folder = name.slice(TREE.length + 1, name.lastIndexOf("/"));
+      for (const entry of this.files.entries(folder)) {
+        if (entry.name.endsWith(".h") && !entry.isFolder) named.add(`"${entry.name}`);
+      }
+    }
+    checkMost(named.size, MAX_FILES, name.replace(`${TREE}/`, ""), "files that it includes");
+    const made = [...named].map((each) => [each.startsWith('"'), each.slice(1)] as const);
+    this.#includes.set(name, made);
+    return made;
+  }
+}
+
+/** What every file of a tree is compiled with. */
+export const TREE_ARGUMENTS: readonly string[] = [
+  "--target=wasm64",
+  "-mbulk-memory",
+  "-nostdinc",
+  "-O1",
+  "-std=gnu11",
+  "-w",
+  "-ffreestanding",
+  "-fno-strict-aliasing",
+  "-fno-delete-null-pointer-checks",
+  "-fshort-wchar",
+  "-fms-extensions",
+  "-fwrapv",
+  "-fno-color-diagnostics",
+  "-fno-caret-diagnostics",
+  "-ferror-limit=50",
+  "-D__KERNEL__",
+  `-DDMALAB_PAGE_MAP=${TREE_PAGE_MAP}UL`,
+  '-DKBUILD_MODNAME="driver"',
+  '-DKBUILD_BASENAME="driver"',
+  '-DKBUILD_MODFILE="driver"',
+  // WebAssembly has no return address.
+  "-D__builtin_return_address(level)=((void *)0)",
+  // The host's clock. The kernel's own build refuses it.
+  '-D__DATE__="Jan  1 1970"',
+  '-D__TIME__="00:00:00"',
+  '-D__TIMESTAMP__="Thu Jan  1 00:00:00 1970"',
+];

@@ -1,0 +1,83 @@
+/** The lines of a driver in C that have code, for runs that are followed line by line. */
+import type { SourceFile, Span } from "@dmalab/lang";
+import type { LineRow, LineTable } from "./line_table.ts";
+import { CheckedModule, type CLine, type Mark } from "./checked_module.ts";
+import { firstInstruction, OP } from "./wasm_code.ts";
+import { ByteReader, type CodeSpan, type ModuleShape } from "./wasm_reader.ts";
+
+/** What the compiler gave. */
+interface CompiledCode {
+  readonly bytes: Uint8Array;
+  readonly shape: ModuleShape;
+  readonly lines: LineTable;
+  /** Null of a driver that is not compiled with a kernel tree. */
+  readonly ofTree: unknown;
+  /** A source by the name that the compiler has for it. */
+  source(name: string): SourceFile | undefined;
+}
+
+/** The lines of a driver that have code, in the order of the code. */
+export class CLines {
+  readonly all: readonly CLine[];
+  readonly #marks: ReadonlyMap<CodeSpan, readonly Mark[]>;
+
+  constructor(readonly code: CompiledCode) {
+    const reader = new ByteReader(code.bytes.subarray(code.shape.codeAt));
+    const marks = code.shape.bodies.map((body) => [body, marksIn(code, body, reader)] as const);
+    this.#marks = new Map(marks);
+    this.all = marks.flatMap(([, own]) => own.map(({ line }) => line));
+  }
+
+  /** Makes the module with the calls in it. */
+  marked(): CheckedModule {
+    return new CheckedModule(this.code, this.#marks);
+  }
+}
+
+/** Where lines begin in a function; in one of the support file or of a header nowhere. */
+function marksIn(code: CompiledCode, body: CodeSpan, reader: ByteReader): readonly Mark[] {
+  const first = firstInstruction(body, reader);
+  const all = code.lines.rowsIn(body.start, body.end);
+  const begun = new Set(all.filter(({ isStatement }) => isStatement).map(({ line }) => line));
+  // A line that is only a call of a function without lines begins no statement, as the compiler has it.
+  const rows = all.filter(({ isStatement, line }) => isStatement || !begun.has(line));
+  const [opening] = rows;
+  const source = opening === undefined ? undefined : code.source(opening.file);
+  if (opening === undefined || source === undefined) return [];
+  const line = (of: SourceFile, number: number, isEntry: boolean): CLine => ({
+    functionName: body.name,
+    span: lineSpan(of, number),
+    isEntry,
+  });
+  const marks: Mark[] = [{ address: first, line: line(source, opening.line, true) }];
+  let before: LineRow = opening;
+  rows.forEach((row, index) => {
+    if (row.file === before.file && row.line === before.line) return;
+    const own = code.source(row.file);
+    // Of several lines at one place the last is the one that the code is of.
+    if (own === undefined || rows[index + 1]?.address === row.address) return;
+    before = row;
+    const address = insideLoop(Math.max(first, row.address), rows[index + 1]?.address ?? 0, reader);
+    marks.push({ address, line: line(own, row.line, false) });
+  });
+  return marks;
+}
+
+/** A line that begins with a loop begins anew with each of its turns. */
+function insideLoop(address: number, end: number, reader: ByteReader): number {
+  let inside = address;
+  for (reader.at = address; reader.at < end;) {
+    const opcode = reader.byte();
+    if (opcode !== OP.BLOCK && opcode !== OP.LOOP) break;
+    reader.signed();
+    if (opcode === OP.LOOP && reader.at < end) inside = reader.at;
+  }
+  return inside;
+}
+
+/** A line without the space around it. */
+export function lineSpan(source: SourceFile, line: number): Span {
+  const text = source.line(line);
+  const start = (source.lineStarts[line - 1] ?? 0) + text.length - text.trimStart().length;
+  return { source, start, end: start + Math.max(1, text.trim().length) };
+}

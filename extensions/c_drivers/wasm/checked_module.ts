@@ -1,0 +1,264 @@
+/**
+ * The compiled code as it runs. Each load, store, copy and move of the stack pointer is a call of the
+ * support file, which checks it first, and each block of code begins with a call that counts it:
+ * whatever the text of the driver says to the compiler, its code is limited.
+ *
+ * A run that is followed line by line has a call more where each line begins. A call that leaves the
+ * operands as they are may stand between any two instructions; branches of the format lead to the ends
+ * of blocks, not to offsets, so that nothing else changes.
+ *
+ * @see WebAssembly Core Specification, 5.4 (instructions), 5.5.13 (code section)
+ */
+import type { NativeLine } from "@dmalab/lang/values";
+import type { LineTable } from "./line_table.ts";
+import { ACCESSES, firstInstruction, type Instruction, instructionIn, OP } from "./wasm_code.ts";
+import { ByteReader, type CodeSpan, type ModuleShape, SECTION } from "./wasm_reader.ts";
+
+/** Functions of the support file that code is changed into calls of, beside those of loads and stores. */
+const CHECK = {
+  BLOCK: "dmalab_block",
+  COPY: "dmalab_memory_copy",
+  FILL: "dmalab_memory_fill",
+  STACK: "dmalab_move_stack",
+  LINE: "dmalab_reached",
+  CALLS: "dmalab_calls",
+} as const;
+const STACK_POINTER = "__stack_pointer";
+const BLOCK_STARTS: ReadonlySet<number> = new Set([OP.LOOP, OP.IF, OP.ELSE, OP.END, OP.BR_IF]);
+
+/** Code with the places that its offsets had when it was compiled. */
+export interface RunnableCode {
+  readonly module: WebAssembly.Module;
+  /** The address that the compiler knows for an offset in the module. */
+  addressOf(offset: number): number;
+}
+
+export interface CLine extends NativeLine {
+  /** The function begins with it. */
+  readonly isEntry: boolean;
+}
+
+/** Where a line begins, by the offsets that the compiler knows. */
+export interface Mark {
+  readonly address: number;
+  readonly line: CLine;
+}
+
+/** What the compiler gave. */
+interface CompiledBytes {
+  readonly bytes: Uint8Array;
+  readonly shape: ModuleShape;
+  readonly lines: LineTable;
+  /** Null of a driver whose calls say their places. */
+  readonly ofTree: unknown;
+  /** Undefined of a file that is not the driver's own. */
+  source(name: string): unknown;
+}
+
+/** Text that stands for some of the code, or between two bytes of it. */
+interface Edit {
+  readonly from: number;
+  readonly to: number;
+  readonly bytes: readonly number[];
+  /** The address whose place it has. */
+  was: number;
+}
+
+/** A stretch of code. */
+interface Part {
+  /** The offset that the compiler knows for it. */
+  readonly was: number;
+  readonly bytes: Uint8Array | readonly number[];
+  /** It was put in: all of it has one place. */
+  readonly isNew: boolean;
+}
+
+export class CheckedModule implements RunnableCode {
+  readonly module: WebAssembly.Module;
+  /** By the numbers that the calls at lines give. */
+  readonly lines: readonly CLine[];
+  /** Where blocks of code begin, by the numbers that their calls give. */
+  readonly blocks: readonly number[];
+  /** In order of where they begin in the module. */
+  readonly #parts: readonly (Part & { readonly now: number })[];
+
+  /**
+   * @param marks Where lines begin, for a run that is followed.
+   * @throws {UncheckedInstruction} Where code has an instruction that cannot be checked.
+   */
+  constructor(
+    compiled: CompiledBytes,
+    marks?: ReadonlyMap<CodeSpan, readonly Mark[]>,
+  ) {
+    const { bytes, shape } = compiled;
+    const { codeAt, codeFrom, codeTo } = shape;
+    const content = bytes.subarray(codeAt, codeTo);
+    const editor = new Editor(compiled, content);
+    const part = (was: number, to: number): Part => ({
+      was,
+      bytes: content.subarray(was, to),
+      isNew: false,
+    });
+    const bodies = shape.bodies.map((body) => {
+      const parts: Part[] = [];
+      let from = body.start;
+      for (const edit of editor.edits(body, marks?.get(body) ?? [])) {
+        parts.push(part(from, edit.from), { was: edit.was, bytes: edit.bytes, isNew: true });
+        from = edit.to;
+      }
+      return [...parts, part(from, body.end)];
+    });
+    const head = (text: Part["bytes"]): Part => ({ was: 0, bytes: text, isNew: true });
+    const parts = [
+      head(unsigned(bodies.length)),
+      ...bodies.flatMap((body) => [head(unsigned(sizeOf(body))), ...body]),
+    ];
+    const all = [
+      head(bytes.subarray(0, codeFrom)),
+      head([SECTION.CODE, ...unsigned(sizeOf(parts))]),
+      ...parts,
+      head(bytes.subarray(codeTo)),
+    ];
+    const made = new Uint8Array(sizeOf(all));
+    let now = 0;
+    this.#parts = all.map((each) => {
+      made.set(each.bytes, now);
+      now += each.bytes.length;
+      return { ...each, now: now - each.bytes.length };
+    });
+    this.blocks = editor.blocks;
+    this.lines = editor.lines;
+    this.module = new WebAssembly.Module(made);
+  }
+
+  addressOf(offset: number): number {
+    let low = 0;
+    let high = this.#parts.length;
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      if (this.#parts[middle]!.now <= offset) low = middle;
+      else high = middle;
+    }
+    const { isNew, now, was } = this.#parts[low]!;
+    return isNew ? was : was + offset - now;
+  }
+}
+
+/** What is changed in the code. */
+class Editor {
+  readonly blocks: number[] = [];
+  readonly lines: CLine[] = [];
+  readonly #compiled: CompiledBytes;
+  readonly #shape: ModuleShape;
+  readonly #reader: ByteReader;
+  /** Functions that are left as they are: those that check. */
+  readonly #checks = new Set<number>();
+  readonly #stackPointer: number | undefined;
+
+  constructor(compiled: CompiledBytes, code: Uint8Array) {
+    const { shape } = compiled;
+    this.#compiled = compiled;
+    this.#shape = shape;
+    this.#reader = new ByteReader(code);
+    this.#stackPointer = shape.globals.get(STACK_POINTER);
+    for (const name of [...Object.values(CHECK), ...ACCESSES]) this.#checks.add(this.#index(name));
+  }
+
+  /** The changes in a function, in order. */
+  edits(body: CodeSpan, marks: readonly Mark[]): readonly Edit[] {
+    if (this.#checks.has(body.index)) return [];
+    const edits: Edit[] = [];
+    const insert = (at: number, number: number, check: string) => {
+      const bytes = [...constant(number), ...this.#call(check)];
+      return edits.push({ from: at, to: at, bytes, was: at });
+    };
+    const marked = Map.groupBy(marks, ({ address }) => address);
+    const reader = this.#reader;
+    reader.at = firstInstruction(body, reader);
+    const { lines, ofTree } = this.#compiled;
+    const places = lines.rowsIn(body.start, body.end);
+    const rows = places.map(({ address }) => address);
+    const isOwn = ofTree !== null &&
+      places.some(({ file }) => this.#compiled.source(file) !== undefined);
+    let block: Edit | null = null;
+    let startsBlock = true;
+    while (reader.at < body.end) {
+      const instruction = instructionIn(reader);
+      const { opcode, start } = instruction;
+      // One that ends where the next ends: that one is counted.
+      if (startsBlock && opcode !== OP.END && opcode !== OP.ELSE) {
+        block = edits[insert(start, this.blocks.push(start) - 1, CHECK.BLOCK) - 1]!;
+        startsBlock = false;
+      }
+      for (const { line } of marked.get(start) ?? []) {
+        insert(start, this.lines.push(line) - 1, CHECK.LINE);
+      }
+      if (BLOCK_STARTS.has(opcode)) {
+        // What prepares its first statement may have the line of what comes before.
+        if (block !== null) {
+          block.was = rows.find((at) => at >= block!.from && at < start) ?? block.was;
+        }
+        block = null;
+        startsBlock = true;
+      }
+      const isCall = opcode === OP.CALL || opcode === OP.CALL_INDIRECT;
+      if (isOwn && isCall) insert(start, start, CHECK.CALLS);
+      const instead = this.#insteadOf(instruction);
+      if (instead !== null) {
+        edits.push({ from: start, to: instruction.end, bytes: instead, was: start });
+      }
+      // The driver has made calls of its own in the midst of this one.
+      if (ofTree !== null && !isOwn && opcode === OP.CALL_INDIRECT) {
+        edits.push({
+          from: instruction.end,
+          to: instruction.end,
+          bytes: [...constant(0), ...this.#call(CHECK.CALLS)],
+          was: start,
+        });
+      }
+    }
+    return edits;
+  }
+
+  /** The code in place of an instruction that is checked; null for any other. */
+  #insteadOf({ access, offset, opcode, operand }: Instruction): readonly number[] | null {
+    if (access !== null) {
+      return [OP.I64_CONST, ...wide(BigInt.asIntN(64, offset)), ...this.#call(access)];
+    }
+    if (opcode === OP.MEMORY_COPY) return this.#call(CHECK.COPY);
+    if (opcode === OP.MEMORY_FILL) return this.#call(CHECK.FILL);
+    const movesStack = opcode === OP.GLOBAL_SET && operand === this.#stackPointer;
+    return movesStack ? this.#call(CHECK.STACK) : null;
+  }
+
+  #call(name: string): readonly number[] {
+    return [OP.CALL, ...unsigned(this.#index(name))];
+  }
+
+  #index(name: string): number {
+    return this.#shape.functions.get(name)!.index;
+  }
+}
+
+function constant(value: number): readonly number[] {
+  return [OP.I32_CONST, ...signed(value)];
+}
+
+function sizeOf(parts: readonly Part[]): number {
+  return parts.reduce((sum, { bytes }) => sum + bytes.length, 0);
+}
+
+/** @see WebAssembly Core Specification, 5.2.2 (integers) */
+function unsigned(value: number): readonly number[] {
+  return value < 0x80 ? [value] : [value % 0x80 | 0x80, ...unsigned(Math.floor(value / 0x80))];
+}
+
+function wide(value: bigint): readonly number[] {
+  if (value >= -0x40n && value < 0x40n) return [Number(value & 0x7fn)];
+  return [Number(value & 0x7fn) | 0x80, ...wide(value >> 7n)];
+}
+
+/** Of a number that is not negative. */
+function signed(value: number): readonly number[] {
+  return value < 0x40 ? [value] : [value % 0x80 | 0x80, ...signed(Math.floor(value / 0x80))];
+}

@@ -1,0 +1,308 @@
+/**
+ * What is read of a WebAssembly module's own bytes: what its functions take, and where its code begins.
+ *
+ * @see WebAssembly Core Specification, 5.5 (modules)
+ */
+
+/** Numbers of sections. */
+export const SECTION = {
+  CUSTOM: 0,
+  TYPE: 1,
+  IMPORT: 2,
+  FUNCTION: 3,
+  MEMORY: 5,
+  EXPORT: 7,
+  CODE: 10,
+  DATA: 11,
+} as const;
+/** The parts of the section "name" that have the names of functions and of data segments. */
+const FUNCTION_NAMES = 1;
+const SEGMENT_NAMES = 9;
+/** How the linker names data that is only read. */
+const READ_ONLY = ".rodata";
+const HEADER_BYTES = 8;
+const EXTERNAL = { FUNCTION: 0, TABLE: 1, MEMORY: 2, GLOBAL: 3 } as const;
+const HAS_MAXIMUM = 1;
+const VALUE_TYPES: Readonly<Record<number, ValueType>> = {
+  0x7f: "i32",
+  0x7e: "i64",
+  0x7d: "f32",
+  0x7c: "f64",
+};
+
+export type ValueType = "i32" | "i64" | "f32" | "f64";
+
+/** What a function takes and gives. */
+interface FunctionType {
+  readonly parameters: readonly ValueType[];
+  readonly result: ValueType | null;
+}
+
+/** A function that others may call. */
+export interface WasmSignature extends FunctionType {
+  /** Its number in the module. */
+  readonly index: number;
+}
+
+/** A function that the module takes from outside. */
+export interface ImportedFunction extends WasmSignature {
+  readonly module: string;
+  readonly name: string;
+  /** What the linker knows it by: what the code calls by this name. */
+  readonly symbol: string;
+}
+
+/** The code of a function: from its first byte to the one behind its last. */
+export interface CodeSpan {
+  /** Its number in the module. */
+  readonly index: number;
+  /** As the source names it; empty where that is not known. */
+  readonly name: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Static data, by its addresses. */
+interface DataSpan {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** What is known of a module. */
+export interface ModuleShape {
+  /** Functions by the names they are exported under. */
+  readonly functions: ReadonlyMap<string, WasmSignature>;
+  /** Numbers of global variables by the names they are exported under. */
+  readonly globals: ReadonlyMap<string, number>;
+  readonly imports: readonly ImportedFunction[];
+  /** What its code is made of: the section `.debug_line`. */
+  readonly lineTable: Uint8Array;
+  /** Offset of the code section's content: line tables count from there. */
+  readonly codeAt: number;
+  /** The code section, its head included: from its first byte to the one behind its last. */
+  readonly codeFrom: number;
+  readonly codeTo: number;
+  /** Where the code of each function lies, from there. */
+  readonly bodies: readonly CodeSpan[];
+  /** Bytes of memory that its stack and its data take. */
+  readonly staticBytes: number;
+  /** Data that the driver may only read. */
+  readonly constants: readonly DataSpan[];
+}
+
+/** Reads numbers of variable length, bytes and names. */
+export class ByteReader {
+  at = 0;
+
+  constructor(readonly bytes: Uint8Array) {}
+
+  get isAtEnd(): boolean {
+    return this.at >= this.bytes.length;
+  }
+
+  byte(): number {
+    return this.bytes[this.at++] ?? 0;
+  }
+
+  u16(): number {
+    return this.byte() + this.byte() * 2 ** 8;
+  }
+
+  u32(): number {
+    return this.u16() + this.u16() * 2 ** 16;
+  }
+
+  u64(): number {
+    return this.u32() + this.u32() * 2 ** 32;
+  }
+
+  unsigned(): number {
+    let value = 0;
+    for (let unit = 1;; unit *= 128) {
+      const byte = this.byte();
+      value += (byte & 0x7f) * unit;
+      if (byte < 0x80) return value;
+    }
+  }
+
+  /** As exact as it was written. */
+  wide(): bigint {
+    let value = 0n;
+    for (let shift = 0n;; shift += 7n) {
+      const byte = this.byte();
+      value |= BigInt(byte & 0x7f) << shift;
+      if (byte < 0x80) return value;
+    }
+  }
+
+  signed(): number {
+    let value = 0;
+    for (let unit = 1;; unit *= 128) {
+      const byte = this.byte();
+      value += (byte & 0x7f) * unit;
+      if (byte < 0x80) return (byte & 0x40) === 0 ? value : value - unit * 128;
+    }
+  }
+
+  name(): string {
+    const length = this.unsigned();
+    this.at += length;
+    return new TextDecoder().decode(this.bytes.subarray(this.at - length, this.at));
+  }
+
+  /** A text that ends with a zero. */
+  text(): string {
+    const zero = this.bytes.indexOf(0, this.at);
+    const end = zero < 0 ? this.bytes.length : zero;
+    const text = new TextDecoder().decode(this.bytes.subarray(this.at, end));
+    this.at = end + 1;
+    return text;
+  }
+
+  many<T>(read: () => T): T[] {
+    return Array.from({ length: this.unsigned() }, read);
+  }
+}
+
+/** Reads the shape of a module that the compiler has made. */
+export function shapeOf(bytes: Uint8Array): ModuleShape {
+  const reader = new ByteReader(bytes);
+  reader.at = HEADER_BYTES;
+  let types: FunctionType[] = [];
+  const functions: (FunctionType | undefined)[] = [];
+  const names = new Map<number, string>();
+  const segmentNames = new Map<number, string>();
+  let segments: readonly DataSpan[] = [];
+  const exported = new Map<string, WasmSignature>();
+  const globals = new Map<string, number>();
+  const imports: Omit<ImportedFunction, "symbol">[] = [];
+  let lineTable = new Uint8Array();
+  let codeAt = 0;
+  let codeFrom = 0;
+  let codeTo = 0;
+  let bodies: readonly Omit<CodeSpan, "name" | "index">[] = [];
+  let staticBytes = 0;
+  while (!reader.isAtEnd) {
+    const from = reader.at;
+    const section = reader.byte();
+    const length = reader.unsigned();
+    const end = reader.at + length;
+    if (section === SECTION.TYPE) types = reader.many(() => signatureIn(reader));
+    else if (section === SECTION.IMPORT) {
+      staticBytes = importsIn(reader, types, imports);
+      functions.push(...imports);
+    } else if (section === SECTION.FUNCTION) {
+      functions.push(...reader.many(() => types[reader.unsigned()]));
+    } else if (section === SECTION.EXPORT) {
+      reader.many(() => {
+        const name = reader.name();
+        const kind = reader.byte();
+        const index = reader.unsigned();
+        const type = functions[index];
+        if (kind === EXTERNAL.FUNCTION && type !== undefined) {
+          exported.set(name, { ...type, index });
+        } else if (kind === EXTERNAL.GLOBAL) globals.set(name, index);
+      });
+    } else if (section === SECTION.CODE) {
+      codeAt = reader.at;
+      codeFrom = from;
+      codeTo = end;
+      bodies = reader.many(() => bodyIn(reader, codeAt));
+    } else if (section === SECTION.DATA) segments = reader.many(() => segmentIn(reader));
+    else if (section === SECTION.CUSTOM) {
+      const name = reader.name();
+      if (name === "name") namesIn(reader, end, names, segmentNames);
+      else if (name === ".debug_line") lineTable = bytes.slice(reader.at, end);
+    }
+    reader.at = end;
+  }
+  const nameOf = (index: number) => names.get(index) ?? "";
+  const named = bodies.map((body, position) => {
+    const index = imports.length + position;
+    return { ...body, index, name: nameOf(index) };
+  });
+  return {
+    functions: exported,
+    globals,
+    imports: imports.map((each) => ({ ...each, symbol: nameOf(each.index) })),
+    lineTable,
+    codeAt,
+    codeFrom,
+    codeTo,
+    bodies: named,
+    staticBytes,
+    constants: segments.filter((_span, index) => segmentNames.get(index)?.startsWith(READ_ONLY)),
+  };
+}
+
+/** @returns The least size of the memory in bytes. */
+function importsIn(
+  reader: ByteReader,
+  types: readonly FunctionType[],
+  imports: Omit<ImportedFunction, "symbol">[],
+): number {
+  let staticBytes = 0;
+  reader.many(() => {
+    const module = reader.name();
+    const name = reader.name();
+    const kind = reader.byte();
+    if (kind === EXTERNAL.FUNCTION) {
+      imports.push({ ...types[reader.unsigned()]!, module, name, index: imports.length });
+    } else if (kind === EXTERNAL.MEMORY) staticBytes = memoryIn(reader);
+    else if (kind === EXTERNAL.GLOBAL) reader.at += 2;
+  });
+  return staticBytes;
+}
+
+/** @see WebAssembly Core Specification, 7.4.1 (name section) */
+function namesIn(
+  reader: ByteReader,
+  end: number,
+  names: Map<number, string>,
+  segmentNames: Map<number, string>,
+): void {
+  while (reader.at < end) {
+    const part = reader.byte();
+    const length = reader.unsigned();
+    const next = reader.at + length;
+    const into = part === FUNCTION_NAMES ? names : part === SEGMENT_NAMES ? segmentNames : null;
+    if (into !== null) reader.many(() => into.set(reader.unsigned(), reader.name()));
+    reader.at = next;
+  }
+}
+
+/** Data of an offset that is a constant; none for any other. */
+function segmentIn(reader: ByteReader): DataSpan {
+  const isPassive = reader.unsigned() !== 0;
+  let start = 0;
+  if (!isPassive) {
+    reader.byte();
+    start = reader.signed();
+    reader.byte();
+  }
+  const sizeBytes = reader.unsigned();
+  reader.at += sizeBytes;
+  return { start, end: isPassive ? start : start + sizeBytes };
+}
+
+function bodyIn(reader: ByteReader, codeAt: number): Omit<CodeSpan, "name" | "index"> {
+  const sizeBytes = reader.unsigned();
+  const start = reader.at - codeAt;
+  reader.at += sizeBytes;
+  return { start, end: start + sizeBytes };
+}
+
+function signatureIn(reader: ByteReader): FunctionType {
+  reader.byte();
+  const types = () => reader.many(() => VALUE_TYPES[reader.byte()] ?? "i32");
+  const parameters = types();
+  return { parameters, result: types()[0] ?? null };
+}
+
+/** @returns The least size of the memory in bytes. */
+function memoryIn(reader: ByteReader): number {
+  const flags = reader.byte();
+  const pages = reader.unsigned();
+  if ((flags & HAS_MAXIMUM) !== 0) reader.unsigned();
+  return pages * 2 ** 16;
+}

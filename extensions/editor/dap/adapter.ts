@@ -1,0 +1,336 @@
+/** What one client debugs: a run with a place in it, and what the client was shown of that place. */
+import type { DebugProtocol } from "@vscode/debugprotocol";
+import { printableText } from "@dmalab/lang/diagnostics";
+import { formatEventText } from "@dmalab/lang/render";
+import { formatCount } from "@dmalab/lang/text";
+import {
+  BreakpointSet,
+  crossed,
+  type Position,
+  type Recording,
+  type RecordingPosition,
+  type SetBreakpoint,
+  type StepCommand,
+} from "@dmalab/recording";
+import type { Cancellation } from "./cancellation.ts";
+import { codeOfFailure } from "@dmalab/cli/exit_code";
+import { Breakpoints } from "./breakpoints.ts";
+import { Debuggee, type StoppedReason } from "./debuggee.ts";
+import { launch, type LaunchArguments, withLaunchKeys } from "./launch.ts";
+import { Progress } from "./progress.ts";
+import { RequestError } from "./request_error.ts";
+import { type ShownFrame, Threads } from "./stack.ts";
+import { Sources } from "./sources.ts";
+import { Variables } from "./variables.ts";
+
+/** Sends an event to the client. */
+export type Send = (event: string, body?: object) => void;
+
+type Category = DebugProtocol.OutputEvent["body"]["category"];
+
+/** Idle time before machines are parked for later requests. */
+const QUIET_MS = 20;
+
+/** A run that was launched. */
+export interface LaunchedRun {
+  readonly debuggee: Debuggee;
+  readonly breakpoints: Breakpoints;
+  readonly threads: Threads;
+  readonly variables: Variables;
+}
+
+export class Adapter {
+  sources: Sources = new Sources({});
+  /** Work for when the answer to a request has been sent. */
+  readonly #later: (() => Promise<void>)[] = [];
+  readonly #send: Send;
+  readonly #cancellation: Cancellation;
+  readonly #progress: Progress;
+  readonly #stops = new BreakpointSet();
+  #target: LaunchedRun | null = null;
+  #launched: LaunchArguments = {};
+  #isGoing = false;
+  #hasStarted = false;
+  #hasEnded = false;
+  #saidResult = false;
+  #idle: ReturnType<typeof setTimeout> | undefined;
+  /** What the client was shown, by the numbers that it was given. */
+  #frames: ShownFrame[] = [];
+  /** Numbers that frames of other places had: they are not given again. */
+  #frameNumbers = 0;
+  readonly #places: RecordingPosition[] = [];
+  /** The last halt. */
+  #halt: StoppedReason | null = null;
+
+  /** @param cancellation Which requests the client has cancelled, and whether it wants a pause. */
+  constructor(send: Send, cancellation: Cancellation) {
+    this.#send = send;
+    this.#cancellation = cancellation;
+    this.#progress = new Progress(send);
+  }
+
+  /** What the client can do, as it says before anything else. */
+  initialize(client: DebugProtocol.InitializeRequestArguments): void {
+    this.sources = new Sources(client);
+    this.#progress.isShown = client.supportsProgressReporting === true;
+  }
+
+  /** What is debugged. @throws {RequestError} While nothing was launched. */
+  get target(): LaunchedRun {
+    if (this.#target === null) {
+      throw new RequestError(
+        "No run is launched",
+        "launch first; breakpoints can be set from the event `initialized` on, which follows",
+      );
+    }
+    return this.#target;
+  }
+
+  /** The same, when it stands somewhere. @throws {RequestError} While it runs. */
+  get standing(): LaunchedRun {
+    if (this.#hasEnded) throw new RequestError("The session has ended");
+    if (this.#isGoing) throw new RequestError("The target is running: pause it first");
+    return this.target;
+  }
+
+  get recording(): Recording {
+    return this.target.debuggee.recording;
+  }
+
+  get position(): Position {
+    return this.target.debuggee.position;
+  }
+
+  get lastHalt(): StoppedReason | null {
+    return this.#halt;
+  }
+
+  /** A run was launched, and is not to be launched once more. */
+  get isLaunched(): boolean {
+    return this.#target !== null;
+  }
+
+  get hasStarted(): boolean {
+    return this.#hasStarted;
+  }
+
+  get isGoing(): boolean {
+    return this.#isGoing;
+  }
+
+  /** Does what waits for the answer to be sent. */
+  async answered(): Promise<void> {
+    for (const work of this.#later.splice(0)) await work();
+    this.#prepare();
+  }
+
+  /** Loads a scenario, and stands at the beginning of a run of it. */
+  async launch(args: LaunchArguments): Promise<void> {
+    const { clock, names, run, warnings } = await launch(args, () => this.#cancellation.isEnding);
+    this.#launched = args;
+    run.recording.replays.interruptedBy = this.#cancellation;
+    if (warnings !== "") this.say("stderr", warnings);
+    const [own, ...others] = names;
+    if (others.length > 0) {
+      this.say(
+        "console",
+        `run: ${own}; the file has ${formatCount(others.length, "other")}: ` +
+          `${others.slice(0, 20).join("; ")}\n`,
+      );
+    }
+    const debuggee = new Debuggee(run, clock, {
+      printed: ({ position, text }) =>
+        this.say("stdout", `${text}\n`, { position, recording: run.recording }),
+      logged: (text, runPosition) => this.say("console", `${text}\n`, runPosition),
+      progressed: (share) => this.#progress.report(share),
+    }, this.#stops);
+    const breakpoints = this.#target?.breakpoints ?? new Breakpoints(debuggee, this.sources);
+    debuggee.stopsAtFailure = this.#target?.debuggee.stopsAtFailure ?? false;
+    breakpoints.debuggee = debuggee;
+    const { recording } = run;
+    this.#target = {
+      debuggee,
+      breakpoints,
+      threads: new Threads(recording, this.sources),
+      variables: new Variables(recording),
+    };
+    this.#saidResult = false;
+  }
+
+  /** Shows the recording that one is in now: that of the run, or of a block. */
+  #look(): void {
+    const { recording, target } = this;
+    if (target.threads.recording === recording) return;
+    const threads = new Threads(recording, this.sources);
+    this.#target = { ...target, threads, variables: new Variables(recording) };
+  }
+
+  /** Loads it again as it is now, and begins anew. Breakpoints stay. */
+  async restart(args: LaunchArguments): Promise<void> {
+    await this.launch({ ...this.#launched, ...args });
+    this.start();
+  }
+
+  /** Begins to run: to the first statement when that was asked for, or to the first breakpoint. */
+  start(): void {
+    this.#hasStarted = true;
+    const { noDebug, stopOnEntry } = this.#launched;
+    if (stopOnEntry === true && noDebug !== true) {
+      this.go({ unit: "into", direction: "forward" }, "entry");
+    } else this.go({ unit: "run", direction: "forward" }, "step");
+  }
+
+  /** Goes, when the request has been answered, and says where it stands then. */
+  go(step: StepCommand, reason: string): void {
+    const { debuggee } = this.standing;
+    const isRun = step.unit === "run" && step.direction === "forward";
+    this.#later.push(async () => {
+      if (isRun && debuggee.isAtEnd) return this.end();
+      this.#isGoing = true;
+      const from = { position: this.position, recording: this.recording };
+      const noDebug = this.#launched.noDebug === true;
+      const halt = await debuggee.go(step, noDebug || reason === "entry" ? null : undefined);
+      this.#isGoing = false;
+      this.#progress.report(1);
+      const note = crossed(from, debuggee, step);
+      if (note !== null) this.say("console", `${note}\n`, debuggee);
+      if (!this.#hasEnded && !this.#cancellation.isEnding) this.#stand(halt, reason);
+    });
+  }
+
+  /** Goes to a moment at once. */
+  goTo(position: Position, reason: string, recording = this.recording): void {
+    this.standing.debuggee.goTo(position, recording);
+    this.#later.push(() => {
+      this.#stand({ reason: "arrived", hit: null }, reason);
+      return Promise.resolve();
+    });
+  }
+
+  #stand(halt: StoppedReason, reason: string): void {
+    this.#halt = halt;
+    this.#frameNumbers += this.#frames.length;
+    this.#frames = [];
+    this.target.variables.clear();
+    this.#look();
+    const { noDebug, stopAtEnd } = this.#launched;
+    if (halt.reason === "end" || halt.reason === "failed") this.#sayResult();
+    if (halt.reason === "end" && (noDebug === true || stopAtEnd === false)) return this.end();
+    for (const breakpoint of this.target.breakpoints.changed()) {
+      this.#send("breakpoint", { reason: "changed", breakpoint });
+    }
+    this.#send("stopped", {
+      ...this.#stoppedText(halt, reason),
+      threadId: this.target.threads.at(this.position),
+      allThreadsStopped: true,
+    });
+  }
+
+  #stoppedText(
+    { hit, reason }: StoppedReason,
+    asked: string,
+  ): Partial<DebugProtocol.StoppedEvent["body"]> {
+    switch (reason) {
+      case "arrived":
+        return { reason: asked };
+      case "paused":
+        return { reason: "pause" };
+      case "beginning":
+        return { reason: "entry", description: "Start of the run" };
+      case "end":
+        return { reason: "end", description: "End of the run", text: this.#result() };
+      case "failed":
+        return { reason: "exception", description: "The run failed", text: this.#result() };
+      case "stop": {
+        const { position, stop } = hit!;
+        return {
+          reason: this.target.breakpoints.reasonOf(stop),
+          hitBreakpointIds: [stop.id],
+          ...this.#stopText(stop, position),
+        };
+      }
+    }
+  }
+
+  /** What a stop is at, where that is no line: an event, or what has changed. */
+  #stopText({ cause }: SetBreakpoint, { seq }: Position): { readonly text?: string } {
+    if (cause.kind === "line") return {};
+    if (cause.kind === "change") return { text: cause.expression };
+    return { text: formatEventText(this.recording.event(seq)) };
+  }
+
+  #result(): string {
+    const { failure, log } = this.target.debuggee.whole;
+    return failure === null ? `ok (${formatCount(log.count, "event")})` : failure.message;
+  }
+
+  #sayResult(): void {
+    if (this.#saidResult) return;
+    this.#saidResult = true;
+    const { debuggee, debuggee: { whole: { failure } } } = this.target;
+    if (failure === null) this.say("console", `${this.#result()}\n`);
+    else this.say("stderr", `${withLaunchKeys(failure.lines.join("\n"))}\n`, debuggee);
+  }
+
+  /** Writes to the client's console, with the place that it comes from. */
+  say(category: Category, output: string, runPosition: RecordingPosition | null = null): void {
+    const position = runPosition?.position ?? null;
+    const statement = position === null ? null : runPosition!.recording.statement(position);
+    const place = statement === null ? null : this.sources.place(statement.span);
+    this.#send("output", {
+      category,
+      // Clients follow the sequences of a terminal.
+      output: printableText(output, false),
+      ...place === null ? {} : { source: place.source, line: place.line, column: place.column },
+      ...position === null ? {} : { data: { seq: position.seq, statement: position.statement } },
+    });
+  }
+
+  /** Parks machines for later requests, in short stretches: requests are answered in between. */
+  #prepare(quietMs = QUIET_MS): void {
+    clearTimeout(this.#idle);
+    if (this.#hasEnded) return;
+    this.#idle = setTimeout(() => {
+      if (this.#hasEnded || this.#isGoing || this.#target === null) return;
+      if (this.target.debuggee.prepare()) this.#prepare(0);
+    }, quietMs);
+  }
+
+  /** Says that it is over. */
+  end(): void {
+    clearTimeout(this.#idle);
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#target?.debuggee.pause();
+    const failure = this.#target?.debuggee.whole.failure ?? null;
+    if (this.#target !== null) this.#send("exited", { exitCode: codeOfFailure(failure) });
+    this.#send("terminated");
+  }
+
+  /** Gives frames numbers to ask by. */
+  numberFrames(frames: readonly ShownFrame[]): DebugProtocol.StackFrame[] {
+    return frames.map((frame) => ({
+      id: this.#frameNumbers + this.#frames.push(frame),
+      ...frame.shown,
+    }));
+  }
+
+  /** A frame that was shown. @throws {RequestError} When it was of another place. */
+  frame(id: number): ShownFrame {
+    const frame = this.#frames[id - this.#frameNumbers - 1];
+    if (frame === undefined) throw new RequestError("Stale frame id: the position has changed");
+    return frame;
+  }
+
+  /** Gives a place a number to go by. */
+  numberPlace(runPosition: RecordingPosition): number {
+    return this.#places.push(runPosition);
+  }
+
+  /** Goes to a place that was offered. @throws {RequestError} When none was. */
+  goToPlace(id: number, reason: string): void {
+    const runPosition = this.#places[id - 1];
+    if (runPosition === undefined) throw new RequestError("Unknown target");
+    this.goTo(runPosition.position, reason, runPosition.recording);
+  }
+}

@@ -1,0 +1,276 @@
+/** The kinds of breakpoints that clients set, as stops of the core. */
+import type { DebugProtocol } from "@vscode/debugprotocol";
+import { quoted } from "@dmalab/lang/render";
+import {
+  type Breakpoint,
+  type BreakpointTrigger,
+  checkBreakpoint,
+  EvaluationError,
+  functionLocation,
+  neverReached,
+  type Recording,
+  type RowField,
+  type SetBreakpoint,
+  statementsOnLine,
+} from "@dmalab/recording";
+import type { Debuggee } from "./debuggee.ts";
+import { eventNumber } from "./event_list.ts";
+import { evaluationProblem } from "./request_error.ts";
+import type { Sources } from "./sources.ts";
+
+/** What may stop a run that is no mistake of the script's form: by the names that clients show. */
+export const EXCEPTION_FILTERS: readonly DebugProtocol.ExceptionBreakpointsFilter[] = [
+  {
+    filter: "fault",
+    label: "IOMMU faults",
+    description: "IOMMU fault: unmapped address or insufficient permission",
+    default: false,
+    supportsCondition: true,
+  },
+  {
+    filter: "report",
+    label: "Checker reports",
+    description: "A driver broke a rule of the DMA API",
+    default: false,
+    supportsCondition: true,
+  },
+  {
+    filter: "warning",
+    label: "Kernel warnings",
+    description: "WARN or BUG in kernel code",
+    default: false,
+    supportsCondition: true,
+  },
+  {
+    filter: "failure",
+    label: "Run failure",
+    description: "A failed assertion, an error or an exceeded limit",
+    default: true,
+  },
+];
+
+const INCIDENTS = ["fault", "report", "warning"] as const;
+type Incident = typeof INCIDENTS[number];
+
+type BreakpointResponse = DebugProtocol.Breakpoint;
+
+/** Conditions as clients write them. */
+interface Wishes {
+  readonly condition?: string | undefined;
+  readonly hitCondition?: string | undefined;
+  readonly logMessage?: string | undefined;
+}
+
+export class Breakpoints {
+  /** Another one when the run is begun anew; it has the same stops. */
+  debuggee: Debuggee;
+  readonly #sources: Sources;
+  /** The stops of each request that sets all of its kind anew. */
+  readonly #groups = new Map<string, SetBreakpoint[]>();
+  /** Those on lines that this run never reaches, by their numbers, as the client knows. */
+  readonly #unreached = new Set<number>();
+
+  constructor(debuggee: Debuggee, sources: Sources) {
+    this.debuggee = debuggee;
+    this.#sources = sources;
+  }
+
+  get #recording(): Recording {
+    return this.debuggee.recording;
+  }
+
+  /** Breakpoints on lines of a file, instead of those that were there. */
+  setLines(
+    { breakpoints = [], source }: DebugProtocol.SetBreakpointsArguments,
+  ): BreakpointResponse[] {
+    const file = this.#sources.fileOf(source);
+    const key = `line ${file}`;
+    this.#clear(key);
+    return breakpoints.map((wanted) => {
+      if (file === null) return refused("No such file");
+      const line = this.#sources.ownLine(wanted.line);
+      const cause = { kind: "line", file, line } as const;
+      const found = statementsOnLine(this.#recording, cause);
+      const [number] = found.numbers;
+      const place = number === undefined
+        ? {}
+        : this.#sources.place(this.#recording.code.statements[number]!.span);
+      const answer = this.#add(key, cause, wanted, place);
+      const reason = neverReached(this.debuggee.whole, found.numbers);
+      if (reason === null || answer.id === undefined) return answer;
+      this.#unreached.add(answer.id);
+      return { ...answer, ...refused(reason) };
+    });
+  }
+
+  /** Those on lines of which it is known now that this run reaches them, or never does. */
+  changed(): BreakpointResponse[] {
+    return this.debuggee.breakpoints.all.flatMap(({ cause, id }) => {
+      if (cause.kind !== "line") return [];
+      const { whole } = this.debuggee;
+      const reason = neverReached(whole, statementsOnLine(whole, cause).numbers);
+      if ((reason !== null) === this.#unreached.has(id)) return [];
+      if (reason === null) this.#unreached.delete(id);
+      else this.#unreached.add(id);
+      return [{ id, ...reason === null ? { verified: true } : refused(reason) }];
+    });
+  }
+
+  /** Breakpoints on events, on calls of the kernel, and on functions of the script. */
+  setFunctions(wanted: readonly DebugProtocol.FunctionBreakpoint[]): BreakpointResponse[] {
+    this.#clear("function");
+    return wanted.map((each) => {
+      const cause = this.#functionCause(each.name.trim());
+      if (cause === null) {
+        return refused(`Not an event, a kernel call or a function of the script or of C`);
+      }
+      return this.#add("function", cause, each);
+    });
+  }
+
+  #functionCause(name: string): BreakpointTrigger | null {
+    const { evaluator: { registry: { eventNames } } } = this.#recording;
+    if (eventNames.includes(name) || eventNames.includes(`call.${name}`)) {
+      return { kind: "event", names: [name] };
+    }
+    const place = functionLocation(this.#recording, name);
+    return place === null ? null : { kind: "line", ...place };
+  }
+
+  /** Which mistakes stop, instead of those that did. */
+  setExceptions(
+    { filterOptions = [], filters }: DebugProtocol.SetExceptionBreakpointsArguments,
+  ): BreakpointResponse[] {
+    this.#clear("exception");
+    const wanted = [...filters.map((filterId) => ({ filterId })), ...filterOptions];
+    this.debuggee.stopsAtFailure = wanted.some(({ filterId }) => filterId === "failure");
+    return wanted.map((each: DebugProtocol.ExceptionFilterOptions) => {
+      const of = each.filterId as Incident;
+      if (each.filterId === "failure") return { verified: true };
+      if (!INCIDENTS.includes(of)) return refused("Unknown filter");
+      return this.#add("exception", { kind: "incident", of: [of] }, each);
+    });
+  }
+
+  /** Breakpoints on rows, addresses and expressions: what {@linkcode dataId} has named. */
+  setData(wanted: readonly DebugProtocol.DataBreakpoint[]): BreakpointResponse[] {
+    this.#clear("data");
+    return wanted.map((each) => {
+      if (each.accessType === "read" || each.accessType === "readWrite") {
+        return refused("Only writes can be watched: tables do not record reads");
+      }
+      const cause = watchedOf(each.dataId, this.#recording);
+      if (cause === null) return refused("No such row");
+      return this.#add("data", cause, each);
+    });
+  }
+
+  /** Breakpoints on single events. */
+  setInstructions(wanted: readonly DebugProtocol.InstructionBreakpoint[]): BreakpointResponse[] {
+    this.#clear("instruction");
+    return wanted.map((each) => {
+      const seq = eventNumber(each.instructionReference, each.offset);
+      if (seq === null || seq < 1) return refused("No such event");
+      return this.#add("instruction", { kind: "moment", seq }, each);
+    });
+  }
+
+  /** Why a stop stops, as clients name it. */
+  reasonOf(stop: SetBreakpoint): DebugProtocol.StoppedEvent["body"]["reason"] {
+    const names: Readonly<Record<string, string>> = {
+      function: "function breakpoint",
+      exception: "exception",
+      data: "data breakpoint",
+      instruction: "instruction breakpoint",
+    };
+    for (const [key, stops] of this.#groups) {
+      if (stops.some(({ id }) => id === stop.id)) return names[key] ?? "breakpoint";
+    }
+    return "breakpoint";
+  }
+
+  #clear(key: string): void {
+    for (const { id } of this.#groups.get(key) ?? []) this.debuggee.breakpoints.delete(id);
+    this.#groups.set(key, []);
+  }
+
+  #add(
+    key: string,
+    cause: BreakpointTrigger,
+    wishes: Wishes,
+    place: Partial<BreakpointResponse> = {},
+  ): BreakpointResponse {
+    const spec = this.#specOf(cause, wishes);
+    if (typeof spec === "string") return { ...refused(spec), ...place };
+    const stop = this.debuggee.breakpoints.add(spec);
+    this.#groups.get(key)!.push(stop);
+    return { id: stop.id, verified: true, ...place };
+  }
+
+  #specOf(
+    cause: BreakpointTrigger,
+    { condition, hitCondition, logMessage }: Wishes,
+  ): Breakpoint | string {
+    const hits = hitsOf(hitCondition);
+    if (hits === null) return `"${hitCondition}" is not a hit count, such as 3 or >= 3`;
+    const log = logMessage === undefined ? undefined : messageExpression(logMessage);
+    const spec = {
+      cause,
+      ...condition === undefined ? {} : { condition },
+      ...hits === undefined ? {} : { hits },
+      ...log === undefined ? {} : { log },
+    };
+    try {
+      checkBreakpoint(this.#recording, spec);
+      return spec;
+    } catch (error) {
+      if (error instanceof EvaluationError) return evaluationProblem(error);
+      throw error;
+    }
+  }
+}
+
+function refused(message: string): BreakpointResponse {
+  return { verified: false, message };
+}
+
+/** From which time on it stops; undefined for the first, null for what is no number of times. */
+function hitsOf(text: string | undefined): number | null | undefined {
+  if (text === undefined || text.trim() === "") return undefined;
+  const match = /^\s*(>=|>)?\s*(\d{1,9})\s*$/.exec(text);
+  if (match === null) return null;
+  return Math.max(1, Number(match[2]) + (match[1] === ">" ? 1 : 0));
+}
+
+/** What a client shows: text with expressions in braces, which strings of the language have, too. */
+function messageExpression(message: string): string {
+  const parts = message.split(/(\{[^{}]*\})/);
+  const inner = parts.map((part) => /^\{.+\}$/.test(part) ? part : quoted(part).slice(1, -1));
+  return `"${inner.join("")}"`;
+}
+
+/** What may be waited for: a row or an address, or an expression. */
+export type Watched = Extract<BreakpointTrigger, { readonly kind: "data" | "change" }>;
+
+/** The identifier of a data breakpoint's target; clients return it when they set the breakpoint. */
+export function dataId(watched: Watched): string {
+  return JSON.stringify(
+    watched.kind === "data" ? watched.cell : { expression: watched.expression },
+  );
+}
+
+/** What a name stands for; null when it is nothing of this run's. */
+function watchedOf(id: string, recording: Recording): Watched | null {
+  try {
+    const parts = JSON.parse(id) as Partial<RowField> & { readonly expression?: unknown };
+    const { covers, equal, expression, table } = parts;
+    if (typeof expression === "string") return { kind: "change", expression };
+    const { spec: { fields } } = recording.table(String(table));
+    const names = [...Object.keys(equal ?? {}), ...covers ? [covers.field] : []];
+    if (!names.every((name) => name in fields)) return null;
+    const cell = { table: String(table), equal: equal ?? {}, covers: covers ?? null };
+    return { kind: "data", cell };
+  } catch {
+    return null;
+  }
+}

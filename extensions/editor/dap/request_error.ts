@@ -1,0 +1,16 @@
+import type { EvaluationError } from "@dmalab/recording";
+
+/** A request that cannot be done. */
+export class RequestError extends Error {
+  override readonly name = "RequestError";
+
+  /** @param message For the person at the client: a sentence without its end. */
+  constructor(message: string, readonly hint: string | null = null) {
+    super(message);
+  }
+}
+
+/** What is wrong with an expression, as a sentence with its hint. */
+export function evaluationProblem(error: EvaluationError): string {
+  return error.hint === null ? error.message : `${error.message} (${error.hint})`;
+}

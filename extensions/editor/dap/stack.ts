@@ -1,0 +1,163 @@
+/**
+ * Threads and their frames. A machine's threads are its CPUs, and the devices that have done
+ * something. Where one stands, the CPU whose event it is has all calls that run; of the others one
+ * sees what they did last.
+ */
+import type { DebugProtocol } from "@vscode/debugprotocol";
+import { formatEventText } from "@dmalab/lang/render";
+import type { Span } from "@dmalab/lang";
+import { comparePositions, type Position, type Recording, spanOfEvent } from "@dmalab/recording";
+import { eventReference } from "./event_list.ts";
+import { nameOf } from "./launch.ts";
+import type { Sources } from "./sources.ts";
+
+/** The numbers of devices begin here, those of CPUs with 1. */
+const FIRST_DEVICE = 1000;
+/** How far back the last event of a thread is looked for. */
+const LAST_EVENT_EVENTS = 100_000;
+
+/** A frame, as it is asked about. */
+export interface ShownFrame {
+  readonly position: Position;
+  /** The call of the script whose names are seen, 0 for the innermost; null for none. */
+  readonly call: number | null;
+  readonly shown: Omit<DebugProtocol.StackFrame, "id">;
+}
+
+export class Threads {
+  readonly recording: Recording;
+  readonly #sources: Sources;
+  readonly #cpus = new Set([0]);
+  readonly #devices: string[] = [];
+  /** What of the log was looked at for them. */
+  #seen = 0;
+
+  constructor(recording: Recording, sources: Sources) {
+    this.recording = recording;
+    this.#sources = sources;
+  }
+
+  /** All threads that have done something in what is known of the run. */
+  list(): DebugProtocol.Thread[] {
+    let lastCpu = 0;
+    let lastDevice: string | null = null;
+    this.#seen = this.recording.log.forEachOrigin(this.#seen, (cpu, device) => {
+      // Events of one come together.
+      if (cpu !== lastCpu) this.#cpus.add(lastCpu = cpu);
+      if (device === lastDevice || device === null) return;
+      lastDevice = device;
+      if (!this.#devices.includes(device)) this.#devices.push(device);
+    });
+    return [
+      ...[...this.#cpus].sort((one, other) => one - other)
+        .map((cpu) => ({ id: threadOfCpu(cpu), name: `CPU ${cpu}` })),
+      ...this.#devices.map((name, index) => ({ id: FIRST_DEVICE + index, name })),
+    ];
+  }
+
+  /** The thread that a moment is one of. */
+  at({ seq }: Position): number {
+    return threadOfCpu(seq === 0 ? 0 : this.recording.log.cpuAt(seq));
+  }
+
+  /** The frames of a thread, the innermost first. */
+  frames(thread: number, position: Position): readonly ShownFrame[] {
+    if (thread === this.at(position)) return this.#running(position);
+    const seq = this.#lastEvent(thread, position);
+    return seq === null ? [] : [this.#eventFrame(this.recording.afterEvent(seq))];
+  }
+
+  #lastEvent(thread: number, { seq }: Position): number | null {
+    const { log } = this.recording;
+    const device = this.#devices[thread - FIRST_DEVICE];
+    const isOwn = (event: number) =>
+      thread < FIRST_DEVICE
+        ? threadOfCpu(log.cpuAt(event)) === thread
+        : log.deviceAt(event) === device;
+    const last = Math.max(0, seq - LAST_EVENT_EVENTS);
+    for (let event = seq; event > last; event--) if (isOwn(event)) return event;
+    return null;
+  }
+
+  #running(position: Position): readonly ShownFrame[] {
+    const recording = this.recording;
+    const frames: ShownFrame[] = [];
+    const isEvent = !recording.isStatementStart(position) && position.seq > 0;
+    if (isEvent) frames.push(this.#eventFrame(position));
+    const reference = { instructionPointerReference: eventReference(position.seq) };
+    for (const { name, seq } of recording.kernelFrames(position)) {
+      // The call itself is the event that one stands at.
+      if (isEvent && seq === position.seq) continue;
+      frames.push(this.#frame(position, 0, `${name}()`, spanOfEvent(recording, seq), {
+        presentationHint: "subtle",
+        instructionPointerReference: eventReference(seq),
+      }));
+    }
+    const returned = this.#returned(position);
+    recording.frames(position).forEach(({ depth, name, span }, call) => {
+      if (call < returned) return;
+      frames.push(
+        this.#frame(position, call, depth === 1 ? nameOf(recording) : name, span, reference),
+      );
+    });
+    if (recording.statement(position) !== null) return frames;
+    // Clients ask watches in a frame that has a source.
+    return position.statement === 0
+      ? [this.#frame(position, null, "the machine is ready", this.#firstSpan(), reference)]
+      : [this.#frame(position, 0, "the run is over", this.#endSpan(), reference)];
+  }
+
+  #firstSpan(): Span | null {
+    const recording = this.recording;
+    return recording.statements.count === 0 ? null : recording.started(1).span;
+  }
+
+  /** The end of the outermost code. */
+  #endSpan(): Span | null {
+    const span = this.#firstSpan();
+    const own = span === null ? null : this.recording.functionAt(span);
+    return own === null ? span : { ...own.span, start: Math.max(0, own.span.end - 1) };
+  }
+
+  /** Calls of the statement that fails have returned: nothing has started since that would tell. */
+  #returned(position: Position): number {
+    const { failedAt, failure } = this.recording;
+    if (failure === null || failedAt === null || comparePositions(position, failedAt) !== 0) {
+      return 0;
+    }
+    const [, file, line] = /^(.*):(\d+):\d+$/.exec(failure.place) ?? [];
+    const found = this.recording.frames(position).findIndex(({ span: { end, source, start } }) =>
+      source.name === file && source.position(start).line <= Number(line) &&
+      Number(line) <= source.position(end).line
+    );
+    return Math.max(0, found);
+  }
+
+  #eventFrame(position: Position): ShownFrame {
+    const text = `#${position.seq} ${formatEventText(this.recording.event(position.seq))}`;
+    return this.#frame(
+      position,
+      position.statement === 0 ? null : 0,
+      text,
+      spanOfEvent(this.recording, position.seq),
+      {
+        instructionPointerReference: eventReference(position.seq),
+      },
+    );
+  }
+
+  #frame(
+    position: Position,
+    call: number | null,
+    name: string,
+    span: Span | null,
+    more: Partial<DebugProtocol.StackFrame>,
+  ): ShownFrame {
+    const place = span === null ? { line: 0, column: 0 } : this.#sources.place(span);
+    return { position, call, shown: { name, ...place, ...more } };
+  }
+}
+
+function threadOfCpu(cpu: number): number {
+  return 1 + cpu;
+}

@@ -1,0 +1,301 @@
+/** What a client sees of a moment: names of the script, the event, its request, tables, counters. */
+import type { DebugProtocol } from "@vscode/debugprotocol";
+import { formatInput } from "@dmalab/lang/builtins/explain";
+import { formatFieldValue } from "@dmalab/lang/render";
+import { formatAddress, formatCount, formatDuration } from "@dmalab/lang/text";
+import { keyText, rowsByKey, rowView } from "@dmalab/recording/views";
+import {
+  coveringCell,
+  EvaluationError,
+  type OpenValue,
+  openValue,
+  openVariables,
+  partsOf,
+  type Position,
+  type Recording,
+  type RowField,
+  spanOfEvent,
+} from "@dmalab/recording";
+import { spanPlace } from "@dmalab/lang";
+import { dataId, type Watched } from "./breakpoints.ts";
+import type { ShownFrame } from "./stack.ts";
+import { evaluationProblem } from "./request_error.ts";
+
+type Variable = DebugProtocol.Variable;
+
+/** Something that can be opened. */
+interface Container {
+  readonly count: number;
+  /** What is in it has numbers instead of names. */
+  readonly isIndexed: boolean;
+  list(first: number, count: number): readonly Variable[];
+  /** The cell of what has a name in it; null where nothing waits for changes. */
+  cell?(name: string): RowField | null;
+}
+
+/** The most that are listed for a client that does not ask page by page. */
+const DISPLAYED_VARIABLES = 1000;
+
+type Table = Recording["tables"][number];
+
+export class Variables {
+  readonly #recording: Recording;
+  /** By their numbers, behind those of other moments. */
+  #containers: Container[] = [];
+  #numbers = 0;
+
+  constructor(recording: Recording) {
+    this.#recording = recording;
+  }
+
+  /** Forgets what was opened at another moment. */
+  clear(): void {
+    this.#numbers += this.#containers.length;
+    this.#containers = [];
+  }
+
+  /** What was given a number at this moment. */
+  #container(reference: number): Container | undefined {
+    return this.#containers[reference - this.#numbers - 1];
+  }
+
+  /** What can be seen from a frame. */
+  scopes({ position, call }: ShownFrame): DebugProtocol.Scope[] {
+    const scopes: DebugProtocol.Scope[] = [];
+    const add = (
+      name: string,
+      container: Container,
+      more: Partial<DebugProtocol.Scope> = {},
+    ) => scopes.push({ name, expensive: false, ...this.#reference(container), ...more });
+    if (call !== null) {
+      add("Locals", this.#locals(position, call), { presentationHint: "locals" });
+    }
+    if (position.seq > 0) {
+      add("Event", this.#event(position.seq));
+      const request = this.#recording.log.requestAt(position.seq);
+      if (request !== null) add(`Request ${request}`, this.#request(position, request));
+    }
+    add("Machine", this.#tables(position, this.#recording.tables));
+    return scopes;
+  }
+
+  /** What is in something that was shown. */
+  list({ count, filter, start = 0, variablesReference }: DebugProtocol.VariablesArguments) {
+    const container = this.#container(variablesReference);
+    if (container === undefined) return [];
+    const isOther = filter !== undefined && (filter === "indexed") !== container.isIndexed;
+    if (isOther) return [];
+    return container.list(start, count === undefined || count === 0 ? DISPLAYED_VARIABLES : count);
+  }
+
+  /** What may be waited for behind a name that was shown in something; null for nothing. */
+  watchedIn(reference: number, name: string): Watched | null {
+    const container = this.#container(reference);
+    const cell = container?.cell?.(name) ?? null;
+    if (cell !== null) return { kind: "data", cell };
+    const shown = container?.list(0, DISPLAYED_VARIABLES).find((each) => each.name === name);
+    const expression = shown?.evaluateName;
+    return expression === undefined ? null : { kind: "change", expression };
+  }
+
+  /** An address, or an expression that has a value at a moment; null, or why it has none. */
+  watchedBy(position: Position, text: string): Watched | string {
+    const address = addressIn(text);
+    const cell = address === null ? null : coveringCell(this.#recording, "page_table", address);
+    if (cell !== null) return { kind: "data", cell };
+    try {
+      openValue(this.#recording, position, text);
+      return { kind: "change", expression: text };
+    } catch (error) {
+      if (error instanceof EvaluationError) return evaluationProblem(error);
+      throw error;
+    }
+  }
+
+  /** What an expression is, to be opened further. */
+  evaluate(position: Position, call: number, expression: string) {
+    const value = openValue(this.#recording, position, expression, call);
+    const { value: result, ...rest } = this.#value(position, call, expression, value);
+    return { result, ...rest };
+  }
+
+  #reference(container: Container) {
+    const variablesReference = this.#numbers + this.#containers.push(container);
+    const { count, isIndexed } = container;
+    return isIndexed
+      ? { variablesReference, indexedVariables: count }
+      : { variablesReference, namedVariables: count };
+  }
+
+  #value(position: Position, call: number, expression: string | null, open: OpenValue) {
+    const { isList, kind, partCount, phys, text } = open;
+    return {
+      value: text,
+      type: kind,
+      ...partCount === 0 || expression === null ? { variablesReference: 0 } : this.#reference({
+        count: partCount,
+        isIndexed: isList,
+        list: (first, count) => this.#parts(position, call, expression, first, count),
+      }),
+      ...phys === null ? {} : { memoryReference: `0x${phys.toString(16)}` },
+    };
+  }
+
+  #locals(position: Position, call: number): Container {
+    const variables = openVariables(this.#recording, position, call);
+    return {
+      count: variables.length,
+      isIndexed: false,
+      list: (first, count) =>
+        variables.slice(first, first + count).map(({ expression, name, ...open }) => ({
+          name,
+          ...this.#value(position, call, expression, open),
+          ...expression === null ? {} : { evaluateName: expression },
+        })),
+    };
+  }
+
+  #parts(
+    position: Position,
+    call: number,
+    whole: string,
+    first: number,
+    count: number,
+  ): Variable[] {
+    const parts = partsOf(this.#recording, position, whole, call, { first, count });
+    return parts.map(({ expression, name, ...open }) => ({
+      name,
+      ...this.#value(position, call, expression, open),
+      ...expression === null ? {} : { evaluateName: expression },
+    }));
+  }
+
+  #event(seq: number): Container {
+    const recording = this.#recording;
+    const event = recording.event(seq);
+    const kinds = recording.evaluator.registry.eventFields(event.name);
+    const span = spanOfEvent(recording, seq);
+    const fields = Object.entries<unknown>(event.fields)
+      .map(([name, value]) => plain(name, formatFieldValue(kinds[name]!, value)));
+    const why = event.why;
+    const all: Variable[] = [
+      plain("event", event.name),
+      plain("number", String(seq)),
+      plain("time", formatDuration(event.at_ns)),
+      plain("cpu", String(event.cpu)),
+      plain("device", event.device ?? "none"),
+      plain("request", event.request === null ? "none" : String(event.request)),
+      ...span === null ? [] : [plain("from", spanPlace(span))],
+      ...fields,
+      ...why === null ? [] : [{
+        name: "why",
+        value: why.rule,
+        ...this.#reference(fixed(
+          Object.entries(why.inputs).map(([name, input]) => plain(name, formatInput(name, input))),
+        )),
+      }],
+    ];
+    return fixed(all);
+  }
+
+  #request(position: Position, request: number): Container {
+    const tables = this.#recording.tables.filter(({ spec }) => "request" in spec.fields);
+    const own = tables.map((table) => {
+      const rows = table.rowsAt(position.seq).filter((row) =>
+        table.value(row, "request") === request
+      );
+      return [table, new Set(rows)] as const;
+    });
+    return fixed(
+      own.filter(([, rows]) => rows.size > 0)
+        .map(([table, rows]) => this.#table(position, table, rows.size, (row) => rows.has(row))),
+    );
+  }
+
+  #tables(position: Position, tables: readonly Table[]): Container {
+    return fixed(
+      tables.map((table) => this.#table(position, table, table.rowsAt(position.seq).length)),
+    );
+  }
+
+  /** A table, whose rows are put into words when it is opened. */
+  #table(
+    position: Position,
+    table: Table,
+    count: number,
+    isMeant: (row: number) => boolean = () => true,
+  ): Variable {
+    const { doc, key, name } = table.spec;
+    let opened: readonly number[] | null = null;
+    const rows = () => opened ??= rowsByKey(table, position).filter(isMeant);
+    const container: Container = {
+      count,
+      isIndexed: true,
+      list: (first, most) => rows().slice(first, first + most).map((row) => this.#row(table, row)),
+      cell: (text) => {
+        const found = rows().find((row) => keyText(table, row) === text);
+        if (found === undefined) return null;
+        const equal = key.map((field) => [field, table.value(found, field)]);
+        return { table: name, equal: Object.fromEntries(equal), covers: null };
+      },
+    };
+    return {
+      name,
+      value: formatCount(count, "row"),
+      type: doc,
+      ...count === 0 ? { variablesReference: 0 } : this.#reference(container),
+    };
+  }
+
+  #row(table: Table, row: number): Variable {
+    const { key } = table.spec;
+    const { createdSeq, cells, endedSeq } = rowView(table, row);
+    const named = cells.map(({ name, text }) => plain(name, text));
+    return {
+      name: keyText(table, row),
+      value: named.filter(({ name }) => !key.includes(name))
+        .map(({ name, value }) => `${name} ${value}`).join("  "),
+      ...this.#reference(fixed([
+        ...named,
+        plain("written by", createdSeq === 0 ? "initial state" : `#${createdSeq}`),
+        plain("ended by", endedSeq === null ? "not within this recording" : `#${endedSeq}`),
+      ])),
+    };
+  }
+}
+
+function plain(name: string, value: string): Variable {
+  return { name, value, variablesReference: 0 };
+}
+
+function fixed(all: readonly Variable[]): Container {
+  return {
+    count: all.length,
+    isIndexed: false,
+    list: (first, count) => all.slice(first, first + count),
+  };
+}
+
+/** The number that a text is; null for any other text. */
+function addressIn(text: string): number | null {
+  const digits = text.trim().replaceAll("_", "");
+  if (!/^(?:0x[\da-f]+|\d+)$/i.test(digits)) return null;
+  const address = Number(digits);
+  return Number.isSafeInteger(address) ? address : null;
+}
+
+/** The response about a data breakpoint. @param watched Or why there can be none. */
+export function dataBreakpointInfo(
+  watched: Watched | string,
+): DebugProtocol.DataBreakpointInfoResponse["body"] {
+  if (typeof watched === "string") return { dataId: null, description: watched };
+  if (watched.kind === "change") {
+    const { expression } = watched;
+    return { dataId: dataId(watched), description: expression, accessTypes: ["write"] };
+  }
+  const { covers, equal, table } = watched.cell;
+  const where = covers === null
+    ? Object.values(equal).join(" ")
+    : `${covers.field} ${formatAddress(covers.address)}`;
+  return { dataId: dataId(watched), description: `${table} ${where}`, accessTypes: ["write"] };
+}

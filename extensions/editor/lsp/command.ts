@@ -1,0 +1,26 @@
+import { command, refuse } from "@dmalab/cli/extend";
+import { HELD } from "@dmalab/cli/exit_code";
+
+export const LSP = command({
+  name: "lsp",
+  brief: "Language server: diagnostics, completion, hover and rename in an editor.",
+  description:
+    "Serves the Language Server Protocol on standard input and output. Editors start it: " +
+    "docs/editors.md has the settings for VS Code, Neovim, Helix, Emacs and Zed. Answers " +
+    "with diagnostics and their quick fixes, completion, hover, signatures, definitions, references, " +
+    "renaming, symbols, folding, formatting, values of the last run and links to rules. Ends when the " +
+    "editor does.",
+  argument: null,
+  options: {
+    stdio: { kind: "flag", doc: "accepted for compatibility; no other transport exists" },
+  },
+  examples: [
+    { line: "lsp", doc: "on standard input and output, as an editor starts it" },
+    { line: "lsp --stdio", doc: "the same" },
+  ],
+  async run({ screen }) {
+    const { serveStreams } = await import("./serve.ts");
+    const problem = await serveStreams();
+    return problem === null ? HELD : refuse(problem, screen);
+  },
+});

@@ -1,0 +1,144 @@
+/** The texts that an editor has open, each with what is understood of it. */
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { TextDocument } from "vscode-languageserver-textdocument";
+import type { Range, TextDocumentContentChangeEvent } from "vscode-languageserver-protocol/node";
+import { analyse, type Analysis } from "@dmalab/lang/editor";
+import type { Span } from "@dmalab/lang";
+import { host, HostLoader, readHostFile, withCompiled } from "@dmalab/cli";
+
+/** A text with what is understood of it, and of the files that it uses. */
+export interface Understood {
+  readonly uri: string;
+  readonly analysis: Analysis;
+  readonly loader: HostLoader;
+}
+
+/** Files of a folder that are looked through for uses of a name. */
+const MAX_FILES = 2000;
+
+export class Documents {
+  readonly #open = new Map<string, TextDocument>();
+  /** By address; dropped when anything changes, since any file may use any other. */
+  readonly #understood = new Map<string, Promise<Understood>>();
+
+  open(uri: string, version: number, text: string): void {
+    this.#open.set(uri, TextDocument.create(uri, "dma", version, text));
+    this.#understood.clear();
+  }
+
+  change(uri: string, version: number, changes: TextDocumentContentChangeEvent[]): void {
+    const document = this.#open.get(uri);
+    if (document === undefined) return;
+    TextDocument.update(document, changes, version);
+    this.#understood.clear();
+  }
+
+  close(uri: string): void {
+    this.#open.delete(uri);
+    this.#understood.clear();
+  }
+
+  /** A file on the disk has changed. */
+  forget(): void {
+    this.#understood.clear();
+  }
+
+  get uris(): readonly string[] {
+    return [...this.#open.keys()];
+  }
+
+  textOf(uri: string): string | undefined {
+    return this.#open.get(uri)?.getText();
+  }
+
+  versionOf(uri: string): number | undefined {
+    return this.#open.get(uri)?.version;
+  }
+
+  /** What is understood of an open text, or of a file; null where there is neither. */
+  async understand(uri: string): Promise<Understood | null> {
+    const text = this.textOf(uri) ?? readText(uri);
+    if (text === undefined) return null;
+    let known = this.#understood.get(uri);
+    if (known === undefined) this.#understood.set(uri, known = this.#read(uri, text));
+    return await known;
+  }
+
+  async #read(uri: string, text: string): Promise<Understood> {
+    const openText = (path: string) => this.textOf(uriOf(path));
+    const { entry, loader } = HostLoader.ofEditor(pathOf(uri), text, openText);
+    return { uri, loader, analysis: await withCompiled(loader, () => analyse(entry, loader)) };
+  }
+
+  /** The programs of a folder, open or not, in whose texts a word stands. */
+  async programsWith(word: string, root: string): Promise<readonly Understood[]> {
+    const uris = new Set([...this.uris, ...filesBelow(root)]);
+    const found: Understood[] = [];
+    for (const uri of uris) {
+      const text = this.textOf(uri) ?? readText(uri);
+      if (text?.includes(word) !== true) continue;
+      const program = await this.understand(uri);
+      if (program !== null) found.push(program);
+    }
+    return found;
+  }
+}
+
+/** The path of an address; what is no file has none, and is taken for one of the current folder. */
+function pathOf(uri: string): string {
+  return uri.startsWith("file:") ? fileURLToPath(uri) : uri.slice(uri.lastIndexOf("/") + 1);
+}
+
+function uriOf(path: string): string {
+  return pathToFileURL(path).href;
+}
+
+function readText(uri: string): string | undefined {
+  if (!uri.startsWith("file:")) return undefined;
+  const file = readHostFile(fileURLToPath(uri));
+  return file.found ? file.text : undefined;
+}
+
+/** The addresses of the scenarios below a folder, the first of them where there are very many. */
+function filesBelow(root: string): readonly string[] {
+  const found: string[] = [];
+  const folders = [root];
+  for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
+    try {
+      for (const { isDirectory, name } of host.readDirSync(folder)) {
+        const path = `${folder}/${name}`;
+        if (isDirectory && !name.startsWith(".") && name !== "node_modules") folders.push(path);
+        else if (name.endsWith(".dma")) found.push(uriOf(path));
+        if (found.length >= MAX_FILES) return found;
+      }
+    } catch {
+      // What may not be read is not looked through.
+    }
+  }
+  return found;
+}
+
+/** The address of the file that a span is in. */
+export function uriOfSpan({ loader, uri, analysis }: Understood, { source }: Span): string {
+  if (source === analysis.source) return uri;
+  const path = loader.pathOf(source);
+  return path === undefined ? uri : uriOf(path);
+}
+
+/** A span as the protocol has it: lines and columns from 0. */
+export function rangeOf({ end, source, start }: Span): Range {
+  return { start: positionOf(source, start), end: positionOf(source, end) };
+}
+
+export function positionOf(source: Span["source"], offset: number): Range["start"] {
+  const { column, line } = source.position(offset);
+  return { line: line - 1, character: column - 1 };
+}
+
+/** The offset of a position; the end of the line or of the text where there is no such place. */
+export function offsetOf({ analysis: { source } }: Understood, position: Range["start"]): number {
+  const { lineStarts, text } = source;
+  const start = lineStarts[position.line];
+  if (start === undefined) return text.length;
+  return start + Math.min(position.character, source.line(position.line + 1).length);
+}

@@ -1,0 +1,2 @@
+/** What other members use of `extensions/editor/lsp`. */
+export { Server } from "./server.ts";

@@ -1,0 +1,138 @@
+/** Runs of examples that a client of the adapter goes through, and what it must find there. */
+import { assertEquals } from "@std/assert";
+import { join } from "node:path";
+import { ROOT } from "@dmalab/tests";
+import type { Client } from "./client.ts";
+
+/** A run of an example, with what `dmalab run --trace` prints of it, counted. */
+interface Known {
+  readonly file: string;
+  readonly run: string;
+  readonly events: number;
+  /** Statements that `next` stops at, the first one too. */
+  readonly statements: number;
+  /** An event, or a call of the kernel, and how often it happens. */
+  readonly stop: string;
+  readonly times: number;
+  /** Rows of a table at the end. */
+  readonly table: string;
+  readonly rows: number;
+}
+
+export const KNOWN: readonly Known[] = [
+  {
+    file: "api/01-two-step-basic.dma",
+    run: "three buffers linked into one IOVA range, one IOTLB sync",
+    events: 29,
+    statements: 24,
+    stop: "iommu.map",
+    times: 3,
+    table: "page_table",
+    rows: 22,
+  },
+  {
+    file: "iova/05-flush-queue.dma",
+    run: "255 unmaps wait, the 256th flushes, the 257th waits again",
+    events: 3345,
+    statements: 13,
+    stop: "iova.free",
+    times: 514,
+    table: "mappings",
+    rows: 0,
+  },
+  {
+    file: "processes/01-hmm-odp.dma",
+    run: "fault, map, use, invalidate, fault again",
+    events: 63,
+    statements: 30,
+    stop: "dma_iova_link",
+    times: 2,
+    table: "incidents",
+    rows: 1,
+  },
+  {
+    file: "start/01-first-look.dma",
+    run: "40 KiB from scattered pages: one IOVA range, one PRP list",
+    events: 130,
+    statements: 13,
+    stop: "nvme.prp",
+    times: 11,
+    table: "doorbells",
+    rows: 2,
+  },
+  {
+    file: "nvme/06-doorbells-interrupts.dma",
+    run: "one doorbell a command, one interrupt and one more doorbell a result",
+    events: 1664,
+    statements: 4,
+    stop: "nvme.complete",
+    times: 64,
+    table: "commands",
+    rows: 64,
+  },
+];
+
+export const pathOf = (file: string) => join(ROOT, "examples", file);
+
+export async function frames(client: Client, threadId: number) {
+  const { stackFrames } = await client.body("stackTrace", { threadId });
+  return stackFrames as { id: number; name: string; line: number }[];
+}
+
+/** Moves until that is no step any more. @returns The lines that it reached. */
+async function walk(client: Client, command: string): Promise<readonly number[]> {
+  const lines: number[] = [];
+  for (;;) {
+    const { reason, threadId } = await client.move(command);
+    if (reason !== "step") return lines;
+    lines.push((await frames(client, threadId)).at(-1)!.line);
+  }
+}
+
+/** Goes to each stop. @returns The numbers of the events at which it stood. */
+async function stops(client: Client, command: string): Promise<readonly number[]> {
+  const events: number[] = [];
+  for (;;) {
+    const { reason, threadId } = await client.move(command);
+    if (reason !== "function breakpoint") return events;
+    const [top] = await frames(client, threadId);
+    events.push(Number(/^#(\d+) /.exec(top!.name)![1]));
+  }
+}
+
+async function tableRows(client: Client, frameId: number, name: string): Promise<number> {
+  const { scopes } = await client.body("scopes", { frameId });
+  const machine = scopes.find((each: { name: string }) => each.name === "Machine");
+  const { variables } = await client.body("variables", machine);
+  const found = variables.find((each: { name: string }) => each.name === name);
+  return found.indexedVariables ?? 0;
+}
+
+export async function walkedThrough(client: Client, known: Known): Promise<void> {
+  const { events, file, rows, run, statements, stop, table, times } = known;
+  await client.body("launch", { program: pathOf(file), run, stopOnEntry: true });
+  await client.event("initialized");
+  await client.body("setExceptionBreakpoints", { filters: [] });
+  const entry = await client.move("configurationDone");
+  assertEquals(entry.reason, "entry");
+  const first = (await frames(client, entry.threadId))[0]!.line;
+  const ahead = [first, ...await walk(client, "next")];
+  assertEquals(ahead.length, statements);
+  const [end] = await frames(client, 1);
+  assertEquals(end!.name, "the run is over");
+  assertEquals(await tableRows(client, end!.id, table), rows);
+  assertEquals(await walk(client, "stepBack"), ahead.toReversed());
+  await client.body("setFunctionBreakpoints", { breakpoints: [{ name: stop }] });
+  const there = await stops(client, "continue");
+  assertEquals(there.length, times);
+  assertEquals(await stops(client, "reverseContinue"), there.toReversed());
+  const { instructions } = await client.body("disassemble", {
+    memoryReference: "0x1",
+    instructionCount: events + 1,
+  });
+  const isEvent = (each: { presentationHint?: string }) => each.presentationHint !== "invalid";
+  assertEquals(instructions.filter(isEvent).length, events);
+  const named = (each: { instruction: string }) =>
+    /^[a-z_.\d]+/.exec(each.instruction)?.[0] === stop;
+  assertEquals(instructions.filter(named).length, times);
+}

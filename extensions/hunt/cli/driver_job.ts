@@ -1,0 +1,94 @@
+/** A part of the hunt in a driver, in a worker. */
+import type { DriverPart, DriverSearch, PartEnd } from "../driver/driver_search.ts";
+import { DriverParts } from "../driver/hunt_driver.ts";
+import { type MachineVariation, machineVariations } from "../driver/variations.ts";
+import type { HuntWords } from "../requests/hunt_options.ts";
+import type { HostWatch } from "@dmalab/lang/vm";
+import { MemoryScreen, withCompiled } from "@dmalab/cli";
+import type { Plan } from "@dmalab/cli/jobs";
+import { openHunt } from "./open_hunt.ts";
+
+export interface DriverJob {
+  readonly path: string;
+  readonly words: HuntWords;
+  /** Of the file's drivers, from 0. */
+  readonly driver: number;
+  readonly part: DriverPart;
+  readonly milliseconds: number;
+}
+
+/** The result of a part; the machine of its finding by its number. */
+export interface DriverMessage {
+  readonly kind: "end";
+  readonly end: PartEnd;
+  readonly machine: number;
+}
+
+/** Runs parts of the hunt in one driver. */
+export class DriverRunner {
+  readonly #parts: DriverParts;
+  #mayGoOn = () => true;
+
+  private constructor(
+    options: Omit<ConstructorParameters<typeof DriverParts>[0], "mayGoOn">,
+  ) {
+    this.#parts = new DriverParts({ ...options, mayGoOn: () => this.#mayGoOn() });
+  }
+
+  static async open({ driver: number, path, words }: DriverJob): Promise<DriverRunner> {
+    const screen = new MemoryScreen();
+    const opened = await openHunt(path, words, screen);
+    if (opened === null || !("drivers" in opened)) throw new Error(screen.errors);
+    const { file, loader, program, seed } = opened.drivers;
+    const driver = program.drivers[number]!;
+    const space = await withCompiled(loader, () => machineVariations(file, driver.device, loader));
+    if (typeof space === "string") throw new Error(space);
+    return new DriverRunner({ program, driver, seed, machines: space.machines });
+  }
+
+  run(
+    { milliseconds, part }: DriverJob,
+    send: (message: DriverMessage) => void,
+    watch: HostWatch,
+  ): void {
+    const until = performance.now() + milliseconds;
+    this.#mayGoOn = () => performance.now() < until && !watch.interrupted();
+    const end = this.#parts.run(part);
+    const { finding } = end;
+    const machine = finding === null
+      ? -1
+      : this.#parts.options.machines.indexOf(finding.case.machine);
+    send({ kind: "end", end, machine });
+  }
+}
+
+type PlannedPart = DriverJob & { readonly kind: "driver" };
+
+/** The parts of a search, in several workers. */
+export class DriverPlan implements Plan<PlannedPart, DriverMessage> {
+  constructor(
+    readonly search: DriverSearch,
+    readonly machines: readonly MachineVariation[],
+    readonly job: Omit<DriverJob, "part" | "milliseconds">,
+    /** By `performance.now()`. */
+    readonly until: number,
+  ) {}
+
+  isComplete(): boolean {
+    return this.search.isComplete();
+  }
+
+  next(): PlannedPart | null {
+    const part = this.search.next();
+    if (part === null) return null;
+    return { kind: "driver", ...this.job, part, milliseconds: this.until - performance.now() };
+  }
+
+  receive({ part }: PlannedPart, { end, machine }: DriverMessage): void {
+    const { finding } = end;
+    const found = finding === null
+      ? null
+      : { ...finding, case: { ...finding.case, machine: this.machines[machine]! } };
+    this.search.receive(part, { ...end, finding: found });
+  }
+}

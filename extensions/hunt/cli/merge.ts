@@ -1,0 +1,118 @@
+/** `dmalab hunt merge`: what a hunt with several seeds found, each cause once, by its smallest scenario. */
+import { formatCount, groupThousands } from "@dmalab/lang/text";
+import type { Screen } from "@dmalab/cli/extend";
+import { type ExitCode, FAILED, HELD, STOPPED } from "@dmalab/cli/exit_code";
+import { FileError } from "@dmalab/cli/files";
+import type { Shard } from "@dmalab/cli/testing";
+import { seedsOf, type SeedsPlan } from "./seeds.ts";
+import { readShardFile, type SeedFinding, type SeedRecord } from "./shard_file.ts";
+
+interface Cause extends SeedFinding {
+  /** Seeds that found it, and the one that its scenario is of. */
+  readonly seeds: number;
+  readonly seed: number;
+}
+
+/** Merges shards' files, and prints what one run with all seeds prints. @throws {FileError} */
+export function mergeShards(paths: readonly string[], screen: Screen): ExitCode {
+  let plan: SeedsPlan | null = null;
+  const shards = new Set<number>();
+  const records = new Map<number, SeedRecord>();
+  for (const path of paths) {
+    const file = readShardFile(path);
+    if (file === null) throw new FileError(`Cannot read "${path}": it is missing or empty`);
+    const { shard, ...head } = file.head;
+    shards.add(shard - 1);
+    plan ??= head;
+    if (JSON.stringify(plan) !== JSON.stringify(head)) {
+      throw new FileError(`"${path}" and "${paths[0]}" belong to different hunts`);
+    }
+    for (const record of file.records) {
+      const other = records.get(record.seed);
+      if (other !== undefined && JSON.stringify(other) !== JSON.stringify(record)) {
+        const hint = "all shards of a hunt need the same files";
+        throw new FileError(`Seed ${record.seed} has two results, one in "${path}"`, null, hint);
+      }
+      records.set(record.seed, record);
+    }
+  }
+  return seedsReport(plan!, [...records.values()], { begun: [...shards], part: null }, screen);
+}
+
+/** What a report is about. */
+interface Extent {
+  /** The shards that have begun, from 0. */
+  readonly begun: readonly number[];
+  /** The only shard that it is about; null: all. */
+  readonly part: Shard | null;
+}
+
+/** Prints what was found, and which shards have not come to their end. */
+export function seedsReport(
+  plan: SeedsPlan,
+  records: readonly SeedRecord[],
+  { begun, part }: Extent,
+  screen: Screen,
+): ExitCode {
+  const causes = causesIn(records);
+  causes.forEach(({ cause, scenario, seed, seeds }, index) => {
+    const by = `found with ${formatCount(seeds, "seed")}, this case with seed ${seed}`;
+    screen.out(`${index + 1}. ${cause}: ${by}\n\n${scenario.trimEnd()}\n\n`);
+  });
+  const shards = part === null
+    ? Array.from({ length: plan.shards }, (_, index) => index)
+    : [part.index];
+  const lost = lostShards(plan, records, begun, shards);
+  for (const line of lost) screen.out(`${line}\n`);
+  const { hunt, seed, seeds } = plan;
+  const [outcome, found] = causes.length > 0
+    ? ["found", formatCount(causes.length, "cause")]
+    : lost.length > 0
+    ? ["incomplete", "nothing found in what was tried"]
+    : ["ok", "nothing found"];
+  const cases = records.reduce((sum, record) => sum + record.cases, 0);
+  const all = shards.reduce((sum, index) => sum + seedsOf(plan, index).length, 0);
+  const tried = `${groupThousands(records.length)} of ${formatCount(all, "seed")} tried`;
+  const only = plan.shards === shards.length ? "" : ` --shard ${part!.index + 1}/${plan.shards}`;
+  screen.out(
+    `${outcome} | ${hunt} --seed ${seed} --seeds ${seeds}${only} | ${tried}, ${
+      formatCount(cases, "case")
+    } | ${found}\n`,
+  );
+  return causes.length > 0 ? FAILED : lost.length > 0 ? STOPPED : HELD;
+}
+
+function lostShards(
+  plan: SeedsPlan,
+  records: readonly SeedRecord[],
+  begun: readonly number[],
+  shards: readonly number[],
+): readonly string[] {
+  const tried = new Set(records.map(({ seed }) => seed));
+  return shards.map((index) => {
+    const missing = seedsOf(plan, index).filter((seed) => !tried.has(seed)).length;
+    const what = begun.includes(index) ? `${formatCount(missing, "seed")} not tried` : "no file";
+    return missing === 0 ? "" : `shard ${index + 1} of ${plan.shards}: ${what}`;
+  }).filter((line) => line !== "");
+}
+
+/** In the order of their names, whichever file was read first. */
+function causesIn(records: readonly SeedRecord[]): readonly Cause[] {
+  const causes = new Map<string, Cause>();
+  for (const { findings, seed } of records) {
+    for (const { cause, scenario } of findings) {
+      const known = causes.get(cause);
+      const seeds = (known?.seeds ?? 0) + 1;
+      const each = { cause, scenario, seed };
+      causes.set(cause, { ...known === undefined || isSmaller(each, known) ? each : known, seeds });
+    }
+  }
+  return [...causes.values()].sort((one, other) => one.cause < other.cause ? -1 : 1);
+}
+
+/** By the length of what is not a comment. */
+function isSmaller(one: Omit<Cause, "seeds">, other: Omit<Cause, "seeds">): boolean {
+  const length = ({ scenario }: typeof one) => scenario.replace(/^\s*#.*\n/gm, "").length;
+  const less = length(one) - length(other);
+  return less === 0 ? one.seed < other.seed : less < 0;
+}

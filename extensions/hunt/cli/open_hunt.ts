@@ -1,0 +1,92 @@
+/** From a command line to what is hunted in, and where; what is wrong has been said. */
+import { basename } from "node:path";
+import { HostLoader } from "@dmalab/cli";
+import { loadScenario } from "@dmalab/cli/scenario";
+import type { Screen } from "@dmalab/cli/extend";
+import { givenMachine } from "../requests/given_machine.ts";
+import type { HuntOptions } from "../requests/hunt.ts";
+import { type HuntSettings, type HuntWords, readHuntOptions } from "../requests/hunt_options.ts";
+import type { Program } from "@dmalab/lang/run";
+import { kernelNamed, resolveKernel } from "@dmalab/runtime/kernels";
+
+/** Cases of a driver at most, where nothing else is said. */
+const DRIVER_CASES = 1_000_000;
+const DRIVER_SEED = 1;
+
+/** Random requests, on a file's machine or on others. */
+export interface OpenedHunt {
+  readonly settings: HuntSettings;
+  readonly where?: NonNullable<HuntOptions["where"]>;
+}
+
+export interface DriverHuntSettings {
+  readonly program: Program;
+  /** How a scenario beside it calls the file. */
+  readonly file: string;
+  readonly loader: HostLoader;
+  readonly seed: number;
+  /** Of each driver. */
+  readonly cases: number;
+  /** Of all drivers together; Infinity: as long as it takes. */
+  readonly seconds: number;
+}
+
+/** The drivers of a file. */
+export interface OpenedDrivers {
+  readonly drivers: DriverHuntSettings;
+}
+
+/** @param path The scenario whose drivers or machine are hunted; null for random machines. */
+export async function openHunt(
+  path: string | null,
+  words: HuntWords,
+  screen: Screen,
+): Promise<OpenedHunt | OpenedDrivers | null> {
+  const refuse = (problem: string) => {
+    screen.err(`error: ${problem}\n`);
+    return null;
+  };
+  if (path === null) {
+    const settings = readHuntOptions(words);
+    return typeof settings === "string" ? refuse(settings) : { settings };
+  }
+  const { program } = await loadScenario(path, screen);
+  if (program === null) return null;
+  const file = basename(path);
+  if (program.drivers.length > 0) {
+    const opened = HostLoader.open(path);
+    if (typeof opened === "string") return refuse(opened);
+    const other = (["kernel", "quirks", "mode"] as const).find((word) => words[word] != null);
+    if (other !== undefined) {
+      return refuse(
+        `\`--${other}\` is for random requests, and "${file}" has drivers: they are tested on its ` +
+          "own machine and its variants",
+      );
+    }
+    const { cases, seconds, seed } = words;
+    return {
+      drivers: {
+        program,
+        file,
+        loader: opened.loader,
+        seed: seed ?? DRIVER_SEED,
+        cases: cases ?? (seconds === null ? DRIVER_CASES : Infinity),
+        seconds: seconds ?? Infinity,
+      },
+    };
+  }
+  if (words.mode != null) {
+    return refuse(`\`--mode\` is for random machines; this hunt uses the machine of "${file}"`);
+  }
+  const { config } = program.machine;
+  const settings = readHuntOptions(words, {
+    kernel: kernelNamed(config.kernel),
+    quirks: resolveKernel(config).quirks,
+  });
+  if (typeof settings === "string") return refuse(settings);
+  const opened = HostLoader.open(path);
+  if (typeof opened === "string") return refuse(opened);
+  const machine = givenMachine(config, file);
+  if (typeof machine === "string") return refuse(machine);
+  return { settings, where: { machine, loader: opened.loader } };
+}

@@ -1,0 +1,75 @@
+/** The hunt as a command: prints each finding when it is found, and a summary. */
+import { formatCount } from "@dmalab/lang/text";
+import type { Screen } from "@dmalab/cli/extend";
+import { type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";
+import { hunt, type HuntFinding, type HuntOptions, type HuntResult } from "../requests/hunt.ts";
+import type { SignalWatch } from "@dmalab/cli";
+import { runPlan } from "@dmalab/cli/jobs";
+import type { OpenedHunt } from "./open_hunt.ts";
+import type { TurnJob } from "./turn_job.ts";
+import { TurnPlan } from "./turn_plan.ts";
+
+/** How many workers hunt, and from what they open the hunt that this thread has opened. */
+export interface HuntJobs extends Pick<TurnJob, "path" | "words"> {
+  readonly jobs: number;
+}
+
+/** Hunts, and prints. */
+export async function runHunt(
+  opened: OpenedHunt,
+  jobs: HuntJobs,
+  screen: Screen,
+  interrupts: SignalWatch,
+): Promise<ExitCode> {
+  const { release, seed } = opened.settings;
+  let found = 0;
+  const onFinding = (finding: HuntFinding) => screen.out(findingText(++found, finding));
+  const result = await huntRequests(opened, jobs, interrupts, { onFinding });
+  const what = found === 0 ? "nothing found" : formatCount(found, "finding");
+  screen.out(
+    `${found === 0 ? "ok" : "found"} | kernel ${release.kernel}, seed ${seed} | ` +
+      `${formatCount(result.cases, "case")} on ${formatCount(result.machines, "machine")} | ` +
+      `${what}\n`,
+  );
+  return found === 0 ? HELD : FAILED;
+}
+
+/** Hunts with one seed, here or in workers. */
+export async function huntRequests(
+  { settings, where }: OpenedHunt,
+  { jobs, path, words }: HuntJobs,
+  interrupts: SignalWatch,
+  { onFinding = () => {}, ...points }: Pick<HuntOptions, "points" | "onFinding">,
+): Promise<HuntResult> {
+  const { cases, mode, release, seconds, seed } = settings;
+  const until = performance.now() + 1000 * seconds;
+  const mayGoOn = () => performance.now() < until && !interrupts.interrupted();
+  if (jobs === 1) {
+    const given = where === undefined ? {} : { where };
+    return hunt({ release, mode, seed, cases, ...given, ...points, mayGoOn, onFinding });
+  }
+  const plan = new TurnPlan({ path, words, cases, until, mayGoOn, onFinding });
+  await runPlan(plan, jobs, interrupts);
+  return plan.result;
+}
+
+/** The scenario, which says so where it does not fail. */
+export function provenText({ proof, scenario }: HuntFinding): string {
+  const unproven = proof === null
+    ? "# This test passes when run: only the checks of the hunt itself detect the violation.\n"
+    : "";
+  return `${unproven}${scenario}`;
+}
+
+function findingText(number: number, finding: HuntFinding): string {
+  const { cases, needs, others, switches, tries } = finding;
+  const label = switches.length === 0 ? "no known defect" : switches.join(" and ");
+  const also = others.length === 0
+    ? ""
+    : ` (passes without ${others.map((names) => names.join(" and ")).join(", or ")}, too)`;
+  const together = needs.length === 0 ? "" : ` (together with ${needs.join(" and ")})`;
+  return `${number}. ${label}${together}${also}: found in case ${cases}, minimised in ${
+    formatCount(tries, "run")
+  }` +
+    `\n\n${provenText(finding)}\n`;
+}

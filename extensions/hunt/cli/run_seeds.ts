@@ -1,0 +1,123 @@
+/** A hunt with several seeds: each is tried once, has one record, and is hunted by one of the shards. */
+import { huntMachines } from "../requests/arbitraries.ts";
+import { signatureOf } from "../requests/diagnose.ts";
+import { passedPoints } from "../requests/passed_points.ts";
+import { formatCount } from "@dmalab/lang/text";
+import type { Screen } from "@dmalab/cli/extend";
+import { type ExitCode, HELD, INTERRUPTED } from "@dmalab/cli/exit_code";
+import { makeNamedFolder } from "@dmalab/cli/files";
+import type { SignalWatch } from "@dmalab/cli";
+import type { Shard } from "@dmalab/cli/testing";
+import { seedsReport } from "./merge.ts";
+import type { OpenedDrivers, OpenedHunt } from "./open_hunt.ts";
+import { driverFindingText, driverSpaces, huntDriverOf } from "./run_driver_hunt.ts";
+import { type HuntJobs, huntRequests, provenText } from "./run_hunt.ts";
+import { seedsOf, type SeedsPlan } from "./seeds.ts";
+import { addRecord, openShardFile, type SeedFinding, type SeedRecord } from "./shard_file.ts";
+
+export interface SeedsOptions extends HuntJobs {
+  readonly plan: SeedsPlan;
+  readonly shard: Shard;
+  /** The folder of the shards' files; null: the results are printed, and not kept. */
+  readonly out: string | null;
+}
+
+/**
+ * Hunts with the seeds of a shard that its file does not have yet.
+ * @throws {CannotHunt} When a driver cannot be tested.
+ * @throws {FileError}
+ */
+export async function runSeeds(
+  opened: OpenedHunt | OpenedDrivers,
+  { out, plan, shard, ...jobs }: SeedsOptions,
+  screen: Screen,
+  interrupts: SignalWatch,
+): Promise<ExitCode> {
+  const number = shard.index + 1;
+  const path = out === null ? null : `${out}/shard-${String(number).padStart(4, "0")}.jsonl`;
+  if (out !== null) makeNamedFolder(out);
+  const tried = path === null ? new Set() : openShardFile(path, { ...plan, shard: number });
+  const records: SeedRecord[] = [];
+  const seeds = seedsOf(plan, shard.index);
+  const left = seeds.filter((seed) => !tried.has(seed));
+  const hunter = "drivers" in opened
+    ? await driverHunter(opened, jobs, screen, interrupts)
+    : requestHunter(opened, jobs, interrupts);
+  for (const seed of left) {
+    const record = await hunter(seed);
+    // What was interrupted is tried again.
+    if (interrupts.interrupted()) break;
+    if (path === null) records.push(record);
+    else addRecord(path, record);
+  }
+  const isInterrupted = interrupts.interrupted();
+  if (path === null) {
+    const exitCode = seedsReport(plan, records, { begun: [shard.index], part: shard }, screen);
+    return isInterrupted ? INTERRUPTED : exitCode;
+  }
+  if (isInterrupted) return INTERRUPTED;
+  const again = tried.size === 0 ? "" : `, ${tried.size} of them in earlier runs`;
+  const what = formatCount(seeds.length, "seed");
+  screen.out(`shard ${number} of ${plan.shards}: ${what} in ${path}${again}\n`);
+  return HELD;
+}
+
+type SeedHunter = (seed: number) => Promise<SeedRecord>;
+
+/** What was found in one hunt with this seed. */
+function requestHunter(
+  { settings, where }: OpenedHunt,
+  jobs: HuntJobs,
+  interrupts: SignalWatch,
+): SeedHunter {
+  const { mode, release } = settings;
+  const points = where === undefined && jobs.jobs === 1
+    ? { points: passedPoints(release, huntMachines(mode)) }
+    : {};
+  return async (seed) => {
+    const opened = { settings: { ...settings, seed }, ...where === undefined ? {} : { where } };
+    const with_ = { ...jobs, words: { ...jobs.words, seed } };
+    const { cases, findings } = await huntRequests(opened, with_, interrupts, points);
+    return {
+      seed,
+      cases,
+      findings: findings.map((finding) => ({
+        cause: finding.switches.length === 0
+          ? `no known defect: ${signatureOf(finding.violation)}`
+          : finding.switches.join(" and "),
+        scenario: provenText(finding),
+      })),
+    };
+  };
+}
+
+async function driverHunter(
+  { drivers }: OpenedDrivers,
+  jobs: HuntJobs,
+  screen: Screen,
+  interrupts: SignalWatch,
+): Promise<SeedHunter> {
+  const spaces = await driverSpaces(drivers);
+  return async (seed) => {
+    const settings = { ...drivers, seed };
+    const with_ = { ...jobs, words: { ...jobs.words, seed } };
+    let cases = 0;
+    const findings: SeedFinding[] = [];
+    for (const [number, driver] of settings.program.drivers.entries()) {
+      const space = spaces[number]!;
+      const result = await huntDriverOf(
+        { settings, number, space, until: Infinity },
+        with_,
+        screen,
+        interrupts,
+      );
+      cases += result.cases;
+      if (result.finding === null) continue;
+      findings.push({
+        cause: `driver "${driver.name}", ${signatureOf(result.finding.wrong)}`,
+        scenario: driverFindingText(result.finding, driver, space, settings),
+      });
+    }
+    return { seed, cases, findings };
+  };
+}

@@ -1,0 +1,22 @@
+/** The seeds of a hunt, and which of them a shard takes. */
+
+/** Seeds of one hunt. */
+export const MAX_SEEDS = 1_000_000;
+
+/** A hunt with several seeds: all that its results depend on. */
+export interface SeedsPlan {
+  /** Its command line, without seeds and shards. */
+  readonly hunt: string;
+  /** That of dmalab. */
+  readonly version: string;
+  /** The first seed. */
+  readonly seed: number;
+  readonly seeds: number;
+  readonly shards: number;
+}
+
+/** The seeds of a part. @param index From 0. */
+export function seedsOf({ seed, seeds, shards }: SeedsPlan, index: number): readonly number[] {
+  const count = Math.max(0, Math.ceil((seeds - index) / shards));
+  return Array.from({ length: count }, (_, at) => seed + index + at * shards);
+}

@@ -1,0 +1,121 @@
+/**
+ * The file of a shard: JSON lines. The first has the hunt and the shard's number, each other one the
+ * record of a seed. A line counts when it is whole, so that a shard can be killed at any moment and
+ * started again.
+ */
+import { readHostFile } from "@dmalab/cli";
+import { appendFile, beside, FileError, rewriteFile } from "@dmalab/cli/files";
+import { MAX_SEEDS, seedsOf, type SeedsPlan } from "./seeds.ts";
+
+/** Bytes of a shard's file that is read. */
+const MAX_BYTES = 2 ** 29;
+/** As many as `--shard` takes. */
+const MAX_SHARDS = 9999;
+
+/** The first line of a file. */
+export interface ShardHead extends SeedsPlan {
+  /** From 1. */
+  readonly shard: number;
+}
+
+export interface SeedFinding {
+  /** Two findings with the same are one. */
+  readonly cause: string;
+  readonly scenario: string;
+}
+
+/** A line of a shard's file. */
+export interface SeedRecord {
+  readonly seed: number;
+  /** Steps of a hunt, or cases of drivers. */
+  readonly cases: number;
+  readonly findings: readonly SeedFinding[];
+}
+
+export interface ShardFile {
+  readonly head: ShardHead;
+  readonly records: readonly SeedRecord[];
+  /** The whole lines. */
+  readonly text: string;
+  /** An incomplete line follows them. */
+  readonly isTorn: boolean;
+}
+
+/** Reads a shard's file. @throws {FileError} Where it is none; null: there is none yet. */
+export function readShardFile(path: string): ShardFile | null {
+  const file = readHostFile(path, { mostBytes: MAX_BYTES });
+  if (!file.found) {
+    if (file.reason === "not_found") return null;
+    throw new FileError(file.problem, file.code);
+  }
+  const text = file.text.slice(0, file.text.lastIndexOf("\n") + 1);
+  const isTorn = text.length < file.text.length;
+  // A head that was cut begins like one; anything else without a line's end is no shard's.
+  if (text === "" && (file.text === "" || HEAD.startsWith(file.text.slice(0, HEAD.length)))) {
+    return null;
+  }
+  const [head, ...records] = text.slice(0, -1).split("\n").map((line) => parsed(line));
+  if (!isHead(head)) throw new FileError(`Cannot read "${path}": it is not a shard file`);
+  const own = new Set(seedsOf(head, head.shard - 1));
+  const broken = records.findIndex((record) => !isRecord(record) || !own.has(record.seed));
+  if (broken >= 0) {
+    throw new FileError(`${path}:${broken + 2}: this line is not a record of a seed`);
+  }
+  return { head, records: records as SeedRecord[], text, isTorn };
+}
+
+/** How a file begins. */
+const HEAD = '{"hunt":"';
+
+function parsed(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return null;
+  }
+}
+
+function isHead(value: unknown): value is ShardHead {
+  const { hunt, seed, seeds, shard, shards, version } = (value ?? {}) as Partial<ShardHead>;
+  return typeof hunt === "string" && typeof version === "string" &&
+    isWhole(seed, 0, Number.MAX_SAFE_INTEGER) && isWhole(seeds, 1, MAX_SEEDS) &&
+    isWhole(shards, 1, MAX_SHARDS) && isWhole(shard, 1, shards);
+}
+
+function isWhole(value: unknown, least: number, most: number): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most;
+}
+
+function isRecord(value: unknown): value is SeedRecord {
+  const { cases, findings } = (value ?? {}) as Partial<SeedRecord>;
+  return isWhole(cases, 0, Number.MAX_SAFE_INTEGER) && Array.isArray(findings) &&
+    findings.every(isFinding);
+}
+
+function isFinding(value: unknown): value is SeedFinding {
+  const { cause, scenario } = (value ?? {}) as Partial<SeedFinding>;
+  return typeof cause === "string" && typeof scenario === "string";
+}
+
+/**
+ * The seeds that a shard has tried. The file is there afterwards, and ends with a whole line.
+ * @throws {FileError} Where it belongs to another hunt.
+ */
+export function openShardFile(path: string, head: ShardHead): Set<number> {
+  const known = readShardFile(path);
+  if (known === null) {
+    rewriteFile(beside(path), `${JSON.stringify(head)}\n`);
+    return new Set();
+  }
+  const { hunt, seed, seeds, shard, shards, version } = known.head;
+  if (JSON.stringify({ hunt, version, seed, seeds, shards, shard }) !== JSON.stringify(head)) {
+    const hint = "keep the file, and name another folder with --out";
+    throw new FileError(`"${path}" belongs to another hunt or shard`, null, hint);
+  }
+  if (known.isTorn) rewriteFile(beside(path), known.text);
+  return new Set(known.records.map((record) => record.seed));
+}
+
+export function addRecord(path: string, record: SeedRecord): void {
+  appendFile(beside(path), `${JSON.stringify(record)}\n`);
+}

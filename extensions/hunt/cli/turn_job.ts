@@ -1,0 +1,57 @@
+/** One turn of a hunt, in a worker. */
+import { type HuntState, HuntTurns, type TurnEnd } from "../requests/hunt.ts";
+import type { HuntWords } from "../requests/hunt_options.ts";
+import type { HostWatch } from "@dmalab/lang/vm";
+import { MemoryScreen } from "@dmalab/cli";
+import { openHunt } from "./open_hunt.ts";
+
+export interface TurnJob {
+  /** The scenario whose machine is hunted on; null for random machines. */
+  readonly path: string | null;
+  readonly words: HuntWords;
+  readonly number: number;
+  readonly state: HuntState;
+  /** Steps at most. */
+  readonly cases: number;
+  readonly milliseconds: number;
+  /** Its first word is 1 when the result is not needed any more. */
+  readonly abandoned: SharedArrayBuffer;
+}
+
+export type TurnMessage =
+  | { readonly kind: "guess"; readonly state: HuntState }
+  | { readonly kind: "end"; readonly end: TurnEnd };
+
+/** Runs the turns of one hunt. */
+export class TurnRunner {
+  readonly #turns: HuntTurns;
+  #mayGoOn = () => true;
+
+  private constructor(options: Omit<ConstructorParameters<typeof HuntTurns>[0], "mayGoOn">) {
+    this.#turns = new HuntTurns({ ...options, mayGoOn: () => this.#mayGoOn() });
+  }
+
+  static async open({ path, words }: TurnJob): Promise<TurnRunner> {
+    const screen = new MemoryScreen();
+    const opened = await openHunt(path, words, screen);
+    if (opened === null || "drivers" in opened) throw new Error(screen.errors);
+    const { settings: { mode, release, seed }, where } = opened;
+    return new TurnRunner({ mode, release, seed, ...where === undefined ? {} : { where } });
+  }
+
+  run(
+    { abandoned, cases, milliseconds, number, state }: TurnJob,
+    send: (message: TurnMessage) => void,
+    watch: HostWatch,
+  ): void {
+    const until = performance.now() + milliseconds;
+    const flag = new Int32Array(abandoned);
+    const isAbandoned = () => Atomics.load(flag, 0) === 1;
+    this.#mayGoOn = () => performance.now() < until && !watch.interrupted() && !isAbandoned();
+    const end = this.#turns.run(number, state, cases, {
+      onGuess: (guess) => send({ kind: "guess", state: guess }),
+      isAbandoned,
+    });
+    send({ kind: "end", end });
+  }
+}

@@ -1,0 +1,349 @@
+/**
+ * One machine on which a driver is tried, case after case, and what is held against it: the device
+ * finds the buffer's bytes, in their order and nothing else; what it writes arrives; nothing
+ * leaks; there is no report and no fault; and `map` fails only where something made it fail.
+ *
+ * The machine is built once. After a case in which nothing was wrong, what a map leaves warm (page
+ * tables, rcaches, the IOTLB, the flush queue) is made cold again, so that the next
+ * case passes the points of failure that it would pass on a machine of its own.
+ */
+import { BUFFER, dmaRanges, makeHandle, type ScriptDmaRange } from "@dmalab/lang/builtins";
+import {
+  type DriverDirection,
+  type DriverEntry,
+  type DriverFunction,
+  type Program,
+  TestMachine,
+} from "@dmalab/lang/run";
+import { spanPlace } from "@dmalab/lang";
+import { formatAddress, formatCount, formatSize } from "@dmalab/lang/text";
+import { DEFAULT_LIMITS, type Limits, ScriptError, type Value } from "@dmalab/lang/values";
+import type { Failure } from "@dmalab/lang/vm";
+import type { DmaDevice } from "@dmalab/runtime/dma";
+import {
+  ArmedFault,
+  type EventName,
+  FAULT,
+  FAULT_POINTS,
+  type FaultPointName,
+  HeldResources,
+  type Machine,
+} from "@dmalab/runtime";
+import { HostBuffer } from "@dmalab/runtime/memory";
+import { differenceOf, fillWithNoise } from "../noise.ts";
+import {
+  CannotHunt,
+  type CaseEnd,
+  type CaseFault,
+  type CaseRefusal,
+  type DriverCase,
+  type Wrong,
+  type WrongKind,
+} from "./driver_case.ts";
+import { type BufferLayout, HIGH_PHYS, LOW_PHYS, ROOM_BYTES, segmentsOf } from "./layout.ts";
+import type { MachineVariation } from "./variations.ts";
+
+/** A call of a driver that has not ended after so many steps has no end. */
+const LIMITS: Limits = { ...DEFAULT_LIMITS, steps: 2_000_000 };
+
+/** An uncaught kernel error, as the failure of a function. */
+const RAISED = "E0902";
+
+/** A run that would have to be done again, as `fork` wants it. */
+const AGAIN = "E0922";
+
+/** A value of the wrong kind, a field or method that it lacks, arguments of another number. */
+const MISUSES: ReadonlySet<string> = new Set(["E0913", "E0914", "E0917"]);
+
+/** Points that the device passes, and no driver. */
+const ACCESSES: ReadonlySet<number> = new Set([FAULT["device.read"], FAULT["device.write"]]);
+
+/** Calls whose own failure is a reason for `map` to fail. */
+const MAY_FAIL = [
+  "ret.dma_iova_try_alloc",
+  "ret.dma_map_phys",
+  "ret.dma_map_page",
+  "ret.dma_map_single",
+  "ret.dma_map_resource",
+  "ret.dma_map_sg",
+  "ret.dma_map_sgtable",
+] as const satisfies readonly EventName[];
+
+/** What becomes of a call of a driver. */
+interface Called {
+  readonly value: Value;
+  /** Null when it came to its end. */
+  readonly failure: Failure | null;
+}
+
+export class DriverBench {
+  readonly #machine: TestMachine;
+  readonly #device: DmaDevice;
+  readonly #held: HeldResources;
+  /** The device had nothing mapped before: all that is in its tables comes from the cases. */
+  readonly #renews: boolean;
+  /** There is room for buffers above 4 GiB. */
+  readonly hasHigh: boolean;
+  #buffer: { readonly layout: BufferLayout; readonly buffer: HostBuffer } | null = null;
+  #scratch: Uint8Array = new Uint8Array(0);
+  #content: Uint8Array = new Uint8Array(0);
+  /** A call of the case has failed by itself. */
+  #callFailed = false;
+  /** What `map` returned in the case where it failed. */
+  #refusal: CaseRefusal | null = null;
+  /** Something was wrong on it, or it cannot be made cold: the next case needs another machine. */
+  spent = false;
+
+  /** @throws {CannotHunt} When the machine has no room for buffers, or the consts have no values. */
+  constructor(
+    readonly program: Program,
+    readonly driver: DriverEntry,
+    readonly variation: MachineVariation,
+  ) {
+    this.#machine = new TestMachine(program, variation.config, {
+      record: false,
+      limits: LIMITS,
+      output: { write: () => {} },
+    });
+    const { failure, machine } = this.#machine;
+    if (failure !== null) throw new CannotHunt(failure.diagnostic.message);
+    const device = machine.lab.devices.get(driver.device);
+    if (device === undefined) throw new Error(`No device is called "${driver.device}"`);
+    this.#device = device.dma;
+    this.hasHigh = this.machine.pages.claim(HIGH_PHYS, ROOM_BYTES);
+    if (!this.machine.pages.claim(LOW_PHYS, ROOM_BYTES)) {
+      throw new CannotHunt(
+        `The hunt allocates buffers in the ${formatSize(ROOM_BYTES)} at ${
+          formatSize(LOW_PHYS)
+        }, which ` +
+          "must be unused RAM of the machine",
+      );
+    }
+    this.#renews = (device.dma.domain?.table.tables ?? 1) === 1;
+    this.#held = new HeldResources(this.machine);
+    this.machine.events.listen((event) => {
+      const { error, result } = event.fields;
+      if (error !== null || result === false) this.#callFailed = true;
+    }, MAY_FAIL);
+  }
+
+  get machine(): Machine {
+    return this.#machine.machine.lab.machine;
+  }
+
+  /** Whether the driver is given buffers of a layout. @throws {CannotHunt} When the function fails. */
+  takes(layout: BufferLayout): boolean {
+    const { takes } = this.driver;
+    if (takes === null) return true;
+    const { failure, value } = this.#call(takes, [makeHandle(BUFFER, this.#bufferOf(layout))]);
+    if (failure === null && typeof value === "boolean") return value;
+    const what = failure === null ? "must return a bool" : `failed: ${failure.diagnostic.message}`;
+    throw new CannotHunt(`The \`takes\` function \`${takes.name}\` ${what}`);
+  }
+
+  /**
+   * Tries what `map` takes and gives on one buffer.
+   *
+   * @returns Whether `map` gave anything that can be judged: it may fail on this machine.
+   * @throws {CannotHunt} When the functions do not keep to the contract of a driver.
+   */
+  keepsContract(layout: BufferLayout, dir: DriverDirection): boolean {
+    const { map, unmap } = this.driver;
+    const buf = makeHandle(BUFFER, this.#bufferOf(layout));
+    this.spent = true;
+    const mapped = this.#call(map, [buf], dir);
+    refuseMisuse(map.name, "map", mapped.failure);
+    if (mapped.failure !== null || mapped.value === null || mapped.value === false) return false;
+    try {
+      dmaRanges(mapped.value);
+    } catch (error) {
+      if (!(error instanceof ScriptError)) throw error;
+      const what = error.hint === null ? "" : `; \`map\` gives ${error.hint}`;
+      throw new CannotHunt(
+        `\`${map.name}\` breaks the contract of \`map\`: ${error.message}${what}`,
+      );
+    }
+    refuseMisuse(unmap.name, "unmap", this.#call(unmap, [buf, mapped.value], dir).failure);
+    return true;
+  }
+
+  /**
+   * Runs a case. Only while the bench is not spent.
+   * @param number Chooses the bytes: no two cases in a row have the same.
+   */
+  run({ dir, fault, layout }: Omit<DriverCase, "machine">, number: number): CaseEnd {
+    const { machine } = this;
+    const incidentsBefore = this.#machine.machine.incidents.length;
+    const buffer = this.#bufferOf(layout);
+    this.#content = fillWithNoise(this.#content, buffer.sizeBytes, number);
+    buffer.writeAll(this.#content);
+    this.#callFailed = false;
+    this.#refusal = null;
+    this.#machine.vm.refillSteps();
+    // What a case that left nothing did is of no use for the next one.
+    this.#held.restart();
+    const armed = fault === null ? null : new ArmedFault(FAULT[fault.point], fault.nth, fault.nth);
+    const counter = armed === null ? machine.countFaults() : null;
+    if (armed !== null) machine.armFault(armed);
+    const tried = this.#try(buffer, dir, number, () => armed !== null && armed.fired > 0);
+    if (armed !== null) machine.disarmFault(armed);
+    if (counter !== null) machine.stopCountingFaults(counter);
+    const found = tried ?? this.#left() ?? this.#reported(incidentsBefore);
+    if (found !== null || !this.#renews) this.spent = true;
+    else this.#device.domain?.renew();
+    const places = (counter?.places ?? [])
+      .filter(({ point }) => !ACCESSES.has(point))
+      .map(({ nth, point }): CaseFault => ({
+        point: FAULT_POINTS[point]!.name as FaultPointName,
+        nth,
+      }));
+    return { wrong: found, refusal: this.#refusal, places };
+  }
+
+  #try(
+    buffer: HostBuffer,
+    dir: DriverDirection,
+    number: number,
+    fired: () => boolean,
+  ): Wrong | null {
+    const buf = makeHandle(BUFFER, buffer);
+    const mapped = this.#call(this.driver.map, [buf], dir);
+    const { failure: failed } = mapped;
+    if (failed !== null && (failed.crashed || failed.diagnostic.code !== RAISED)) {
+      return wrong("script", failed.diagnostic.message);
+    }
+    const handle = mapped.failure === null ? mapped.value : null;
+    if (handle === null || handle === false) {
+      this.#refusal = handle === false ? "false" : "none";
+      if (fired() || this.#callFailed) return null;
+      const raised = mapped.failure?.diagnostic.message ??
+        `\`${this.driver.map.name}\` returned ${this.#refusal}`;
+      return wrong(
+        "refused",
+        `${raised}, although no failure was injected and no kernel call failed`,
+      );
+    }
+    const moved = this.#move(handle, buffer, dir, number);
+    if (moved !== null) return moved;
+    const { failure } = this.#call(this.driver.unmap, [buf, handle], dir);
+    if (failure !== null) return wrong("script", failure.diagnostic.message);
+    return dir === "to_device" ? null : this.#arrived(buffer);
+  }
+
+  /** What the device does with the buffer, while it is mapped. Points of failure do not count. */
+  #move(handle: Value, buffer: HostBuffer, dir: DriverDirection, number: number): Wrong | null {
+    let ranges: readonly ScriptDmaRange[];
+    try {
+      ranges = dmaRanges(handle);
+    } catch (error) {
+      if (error instanceof ScriptError) return wrong("ranges", error.message);
+      throw error;
+    }
+    const sizeBytes = ranges.reduce((sum, range) => sum + range.sizeBytes, 0);
+    if (sizeBytes !== buffer.sizeBytes) {
+      return wrong(
+        "ranges",
+        `\`map\` returned DMA ranges of ${formatSize(sizeBytes)} for a buffer of ${
+          formatSize(buffer.sizeBytes)
+        }`,
+      );
+    }
+    return (dir === "from_device" ? null : this.#reads(ranges, sizeBytes)) ??
+      (dir === "to_device" ? null : this.#writes(ranges, sizeBytes, number));
+  }
+
+  #reads(ranges: readonly ScriptDmaRange[], sizeBytes: number): Wrong | null {
+    if (this.#scratch.length < sizeBytes) this.#scratch = new Uint8Array(sizeBytes);
+    let at = 0;
+    for (const range of ranges) {
+      const { bus } = this.machine;
+      if (!bus.read(this.#device, range.dma, this.#scratch, at, range.sizeBytes)) {
+        return this.#faulted("read", range);
+      }
+      at += range.sizeBytes;
+    }
+    const text = differenceOf(this.#scratch, this.#content, sizeBytes);
+    return text === null ? null : wrong("seen", `The device sees ${text}`);
+  }
+
+  #writes(ranges: readonly ScriptDmaRange[], sizeBytes: number, number: number): Wrong | null {
+    // What the CPU has written must not pass for what the device has.
+    this.#content = fillWithNoise(this.#content, sizeBytes, number + 1);
+    let at = 0;
+    for (const range of ranges) {
+      const { bus } = this.machine;
+      if (!bus.write(this.#device, range.dma, this.#content, at, range.sizeBytes)) {
+        return this.#faulted("write", range);
+      }
+      at += range.sizeBytes;
+    }
+    return null;
+  }
+
+  #faulted(access: string, { dma, sizeBytes }: ScriptDmaRange): Wrong {
+    const reason = this.machine.iommu.faults.at(-1)?.reason ?? "unreachable";
+    return wrong(
+      "fault",
+      `The device's ${access} of ${formatSize(sizeBytes)} at ${
+        formatAddress(dma)
+      } faults: ${reason}`,
+    );
+  }
+
+  #arrived(buffer: HostBuffer): Wrong | null {
+    const text = differenceOf(buffer.readAll(), this.#content, buffer.sizeBytes);
+    return text === null ? null : wrong("written", `The CPU reads ${text}`);
+  }
+
+  #left(): Wrong | null {
+    const { locks } = this.machine.context;
+    if (locks > 0) return wrong("locked", `${formatCount(locks, "spin lock")} still held`);
+    const leaks = this.#held.leaks();
+    return leaks.length === 0 ? null : wrong("left", leaks.map(({ text }) => text).join("; "));
+  }
+
+  #reported(before: number): Wrong | null {
+    const event = this.#machine.machine.incidents[before];
+    if (event === undefined) return null;
+    return event.name === "dma.report"
+      ? wrong("report", `${event.fields.class}: ${event.fields.text}`)
+      : wrong("fault", `The device's access faults: ${event.fields.reason}`);
+  }
+
+  #call(
+    { function: index, name, takesDirection }: DriverFunction,
+    args: readonly Value[],
+    dir?: DriverDirection,
+  ): Called {
+    const word = dir === undefined ? undefined : this.program.registry.words.get(dir);
+    const failure = this.#machine.run(
+      index,
+      takesDirection && word !== undefined ? [...args, word] : args,
+    );
+    if (failure?.diagnostic.code === AGAIN) {
+      throw new CannotHunt(`\`${name}\` cannot be hunted: ${failure.diagnostic.message}`);
+    }
+    return { value: failure === null ? this.#machine.vm.result : null, failure };
+  }
+
+  #bufferOf(layout: BufferLayout): HostBuffer {
+    if (this.#buffer?.layout !== layout) {
+      this.#buffer = { layout, buffer: new HostBuffer(this.machine, segmentsOf(layout)) };
+    }
+    return this.#buffer.buffer;
+  }
+}
+
+/** A function that is called as the contract says, and takes something else. */
+function refuseMisuse(name: string, key: "map" | "unmap", failure: Failure | null): void {
+  if (failure === null || !MISUSES.has(failure.diagnostic.code)) return;
+  throw new CannotHunt(
+    `\`${name}\` breaks the contract of \`${key}\` at ${spanPlace(failure.diagnostic.span)}: ` +
+      `${failure.diagnostic.message}; it is called as ` +
+      (key === "map" ? "`map(buf)` or `map(buf, dir)`" : "`unmap(buf, handle)` or with `dir`"),
+  );
+}
+
+function wrong(kind: WrongKind, text: string): Wrong {
+  return { kind, text };
+}

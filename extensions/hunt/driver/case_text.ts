@@ -1,0 +1,113 @@
+/** A case in which something is wrong, as a test that fails: pasted into a file beside the driver's. */
+import type { DriverEntry, DriverFunction } from "@dmalab/lang/run";
+import { formatCount, formatOrdinal, formatSize, wrapText } from "@dmalab/lang/text";
+import { segmentsText } from "../requests/scenario_memory.ts";
+import type { DriverCase } from "./driver_case.ts";
+import type { DriverFinding } from "./driver_case.ts";
+import { HIGH_PHYS, layoutBytes, segmentsOf } from "./layout.ts";
+
+const COMMENT_COLUMNS = 96;
+
+/** What is reported while a spin lock is held. */
+const MAY_SLEEP = ["kmalloc(64B)"];
+
+export interface CaseTextOptions {
+  readonly driver: DriverEntry;
+  /** How a scenario beside it calls the driver's file. */
+  readonly file: string;
+  /** The setting that gives the file's machine memory above 4 GiB; empty where it has it. */
+  readonly highSetting: string;
+}
+
+/** The scenario, without a line end behind it. */
+export function caseText(finding: DriverFinding, options: CaseTextOptions): string {
+  const { case: each, wrong } = finding;
+  const { dir, fault, layout, machine } = each;
+  const { driver, file, highSetting } = options;
+  const segments = segmentsOf(layout);
+  const settings = [
+    ...machine.settings === "" ? [] : [machine.settings],
+    ...segments.some(({ phys }) => phys >= HIGH_PHYS) && highSetting !== "" ? [highSetting] : [],
+    ...wrong.kind === "report" || wrong.kind === "locked" ? ["checker = fail"] : [],
+    ...wrong.kind === "left" ? ["leaks = fail"] : [],
+  ];
+  const body = new BodyWriter(finding, driver).lines();
+  const tried = fault === null
+    ? body
+    : [`inject ${fault.point} nth ${fault.nth} {`, ...indent(body), "}"];
+  const room = dir === "to_device"
+    ? []
+    : [`let news = buffer(size: ${formatSize(layoutBytes(layout))}, fill: random)`];
+  const lines = [
+    `let buf = ${segmentsText(segments, "random")}`,
+    ...room,
+    ...tried,
+    ...wrong.kind === "locked" ? MAY_SLEEP : [],
+  ];
+  return [
+    ...wrapText(`${wrong.text}.`, COMMENT_COLUMNS).map((line) => `# ${line}`),
+    `use "${file}"`,
+    "",
+    `test "${titleOf(each, driver)}"${
+      settings.length === 0 ? "" : ` with { ${settings.join(", ")} }`
+    } {`,
+    ...indent(lines),
+    "}",
+  ].join("\n");
+}
+
+/** `ring: 2 pieces, to_device, dma_iova_link fails the 2nd time`. */
+function titleOf({ dir, fault, layout }: DriverCase, driver: DriverEntry): string {
+  return [
+    `${driver.name.replaceAll('"', '\\"')}: ${formatCount(layout.length, "piece")}`,
+    ...driver.dirs.length === 1 ? [] : [dir],
+    ...fault === null ? [] : [`${fault.point} fails the ${formatOrdinal(fault.nth)} time`],
+  ].join(", ");
+}
+
+/** Writes what a case does with the driver. */
+class BodyWriter {
+  constructor(readonly finding: DriverFinding, readonly driver: DriverEntry) {}
+
+  lines(): string[] {
+    const { driver: { map }, finding: { case: { dir, fault }, refusal, refused, wrong } } = this;
+    const mapping = this.#call(map, "buf");
+    if (refused && wrong.kind !== "refused") return [mapping];
+    const reads = wrong.kind !== "refused" && dir !== "from_device";
+    const use = this.#use();
+    return [
+      ...reads ? ["let sent = buf.bytes"] : [],
+      `let handle = ${mapping}`,
+      ...wrong.kind === "refused"
+        ? [`assert handle != ${refusal}`, this.#unmap()]
+        // In a correct driver `map` fails where something fails.
+        : fault === null
+        ? use
+        : [`if handle != ${refusal} {`, ...indent(use), "}"],
+    ];
+  }
+
+  /** What is done with a buffer that is mapped. */
+  #use(): string[] {
+    const { driver: { device }, finding: { case: { dir } } } = this;
+    const writes = dir !== "to_device";
+    return [
+      ...dir === "from_device" ? [] : [`assert ${device}.gather(handle) == sent`],
+      ...writes ? [`assert ${device}.scatter(handle, news.bytes)`] : [],
+      this.#unmap(),
+      ...writes ? ["assert buf == news"] : [],
+    ];
+  }
+
+  #unmap(): string {
+    return this.#call(this.driver.unmap, "buf, handle");
+  }
+
+  #call({ name, takesDirection }: DriverFunction, args: string): string {
+    return `${name}(${args}${takesDirection ? `, ${this.finding.case.dir}` : ""})`;
+  }
+}
+
+function indent(lines: readonly string[]): string[] {
+  return lines.map((line) => `  ${line.replaceAll("\n", "\n  ")}`);
+}

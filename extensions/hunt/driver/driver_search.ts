@@ -1,0 +1,172 @@
+/**
+ * What the hunt in a driver tries next, as parts that can run anywhere, and the sum of their results in
+ * order. Parts do not depend on the number of workers, so that neither does the result.
+ */
+import type { DriverEntry } from "@dmalab/lang/run";
+import type { CaseRefusal, DriverFinding, DriverHuntResult } from "./driver_case.ts";
+import type { LayoutSpace } from "./layout.ts";
+
+/** Layouts by their numbers: all cases of each, or some cases of layouts that are drawn. */
+export interface DriverPart {
+  /** Of every layout, or the fewest of those that are drawn. */
+  readonly pieces: number;
+  readonly drawn: boolean;
+  readonly from: number;
+  readonly to: number;
+  /** Cases at most of what is drawn. */
+  readonly cases: number;
+  /** Its place in the order of parts. */
+  readonly number: number;
+}
+
+/** The result of a part. */
+export interface PartEnd {
+  readonly cases: number;
+  readonly refused: number;
+  readonly layouts: number;
+  readonly leftOut: number;
+  /** Layouts on machines in a direction, and the places of failure that they had. */
+  readonly tries: number;
+  readonly places: number;
+  /** What the driver's `map` returned where it failed last. */
+  readonly refusal: CaseRefusal | null;
+  readonly stopped: boolean;
+  readonly finding: Pick<DriverFinding, "case" | "wrong" | "refused"> | null;
+}
+
+export interface DriverSearchOptions {
+  readonly driver: Pick<DriverEntry, "dirs" | "pieces">;
+  readonly machines: readonly unknown[];
+  readonly space: LayoutSpace;
+  /** Cases at most; where the buffers allow fewer, each of them is tried. */
+  readonly cases: number;
+  readonly onProgress?: ((cases: number, pieces: number) => void) | undefined;
+}
+
+/** Places of failure that a case is taken to have before any was seen. */
+const USUAL_PLACES = 12;
+/** Layouts of a part, and of one whose layouts are drawn. */
+const PART_LAYOUTS = 4;
+const DRAWN_LAYOUTS = 64;
+
+export class DriverSearch {
+  finding: DriverFinding | null = null;
+  #sum = { cases: 0, refused: 0, layouts: 0, leftOut: 0 };
+  #tries = 0;
+  #places = 0;
+  #refusal: CaseRefusal = "none";
+  #stopped = false;
+  #draws = false;
+  #pieces: number;
+  /** Layouts with this number of pieces, and the next to start. */
+  #count = 0;
+  #at = 0;
+  #started = 0;
+  #ended = 0;
+  readonly #waiting = new Map<number, readonly [DriverPart, PartEnd]>();
+  /** A part that ran with more cases than were left. */
+  #again: DriverPart | null = null;
+
+  constructor(readonly options: DriverSearchOptions) {
+    this.#pieces = options.driver.pieces.first;
+    this.#begin();
+  }
+
+  get result(): DriverHuntResult {
+    return {
+      ...this.#sum,
+      allUpTo: this.#allUpTo(),
+      drawn: this.#draws,
+      stopped: this.#stopped,
+      finding: this.finding,
+    };
+  }
+
+  isComplete(): boolean {
+    const isOver = this.#draws
+      ? this.#sum.cases >= this.options.cases
+      : this.#pieces > this.options.driver.pieces.last;
+    return isOver || this.#stopped || this.finding !== null;
+  }
+
+  /** The part to start now; null: none before another one ends. */
+  next(): DriverPart | null {
+    if (this.isComplete()) return null;
+    const again = this.#again;
+    this.#again = null;
+    if (again !== null) return { ...again, cases: this.#left() };
+    if (!this.#draws && this.#at === this.#count) return null;
+    const from = this.#at;
+    this.#at = this.#draws ? from + DRAWN_LAYOUTS : Math.min(from + PART_LAYOUTS, this.#count);
+    return {
+      pieces: this.#pieces,
+      drawn: this.#draws,
+      from,
+      to: this.#at,
+      cases: this.#left(),
+      number: this.#started++,
+    };
+  }
+
+  receive(part: DriverPart, end: PartEnd): void {
+    this.#waiting.set(part.number, [part, end]);
+    while (!this.isComplete()) {
+      const next = this.#waiting.get(this.#ended);
+      if (next === undefined) return;
+      this.#waiting.delete(this.#ended);
+      if (!this.#add(...next)) return;
+      this.#ended++;
+      const isWhole = !this.#draws && this.#at === this.#count && this.#ended === this.#started;
+      if (!isWhole || this.isComplete()) continue;
+      this.#pieces++;
+      this.#begin();
+    }
+  }
+
+  /** Adds the result of the part that is next in order. False: it must run again. */
+  #add(part: DriverPart, end: PartEnd): boolean {
+    const left = this.#left();
+    if (part.drawn && part.cases !== left && end.cases >= left) {
+      this.#again = part;
+      return false;
+    }
+    const { cases, finding, layouts, leftOut, places, refusal, refused, stopped, tries } = end;
+    const sum = this.#sum;
+    this.#sum = {
+      cases: sum.cases + cases,
+      refused: sum.refused + refused,
+      layouts: sum.layouts + layouts,
+      leftOut: sum.leftOut + leftOut,
+    };
+    this.#tries += tries;
+    this.#places += places;
+    this.#refusal = refusal ?? this.#refusal;
+    this.#stopped = stopped;
+    if (finding !== null) {
+      this.finding = { ...finding, refusal: this.#refusal, cases: this.#sum.cases };
+    }
+    this.options.onProgress?.(this.#sum.cases, this.#pieces);
+    return true;
+  }
+
+  #left(): number {
+    return this.options.cases - this.#sum.cases;
+  }
+
+  /** Begins with layouts of so many pieces, or to draw where there are too many. */
+  #begin(): void {
+    const { driver, machines, space } = this.options;
+    if (this.#pieces > driver.pieces.last) return;
+    this.#count = space.count(this.#pieces);
+    this.#at = 0;
+    const tries = this.#count * machines.length * driver.dirs.length;
+    const places = this.#tries === 0 ? USUAL_PLACES : this.#places / this.#tries;
+    this.#draws = tries * (1 + places) > this.#left();
+  }
+
+  /** Every case with up to this number of pieces was tried. */
+  #allUpTo(): number {
+    const isBefore = this.#pieces === this.options.driver.pieces.first;
+    return isBefore ? 0 : this.#pieces - 1;
+  }
+}

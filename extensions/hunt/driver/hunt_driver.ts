@@ -1,0 +1,222 @@
+/**
+ * The hunt for what is wrong with a driver: every buffer that its declaration allows, on every
+ * machine, in each direction, once as it is and once for each place where something can fail. The
+ * fewest pieces and the plainest layouts come first, so that the first case that is wrong is the
+ * smallest. Where there are too many, cases are drawn, and one that is wrong is made smaller.
+ */
+import type { DriverEntry, Program } from "@dmalab/lang/run";
+import { Random } from "@dmalab/runtime";
+import { DriverBench } from "./bench.ts";
+import type {
+  CaseEnd,
+  CaseFault,
+  CaseRefusal,
+  DriverCase,
+  DriverFinding,
+  DriverHuntResult,
+} from "./driver_case.ts";
+import { type BufferLayout, LayoutSpace } from "./layout.ts";
+import { type DriverPart, DriverSearch, type PartEnd } from "./driver_search.ts";
+import { smallerCase } from "./smaller_case.ts";
+import type { MachineVariation } from "./variations.ts";
+
+export interface DriverHuntOptions {
+  readonly program: Program;
+  readonly driver: DriverEntry;
+  readonly machines: readonly MachineVariation[];
+  readonly seed: number;
+  /** Cases at most; where the buffers allow fewer, each of them is tried. */
+  readonly cases: number;
+  /** Asked now and then; false ends the hunt. */
+  readonly mayGoOn: () => boolean;
+  /** Called now and then with how far it is. */
+  readonly onProgress?: (cases: number, pieces: number) => void;
+}
+
+/** Cases between two looks at whether to go on. */
+const LOOK_EVERY = 512;
+/** Of a layout that was drawn, at most so many places of failure are tried. */
+const DRAWN_PLACES = 8;
+/** Between the seeds of two layouts that are drawn. */
+const DRAW_STRIDE = 7_368_787;
+
+/** The hunt was ended from outside. */
+class Stopped extends Error {}
+
+/** Hunts for what is wrong with a driver. @throws {CannotHunt} When it cannot be tested at all. */
+export function huntDriver(options: DriverHuntOptions): DriverHuntResult {
+  const hunt = new DriverHunt(options);
+  hunt.run();
+  return hunt.result();
+}
+
+/** A hunt whose parts run here or elsewhere. */
+export class DriverHunt {
+  readonly search: DriverSearch;
+  readonly #parts: DriverParts;
+
+  /** @throws {CannotHunt} When the driver cannot be tested at all. */
+  constructor(options: DriverHuntOptions) {
+    this.#parts = new DriverParts(options);
+    this.#parts.checkContract();
+    this.search = new DriverSearch({ ...options, space: this.#parts.space });
+  }
+
+  /** Runs all parts, one after the other. */
+  run(): void {
+    for (let part = this.search.next(); part !== null; part = this.search.next()) {
+      this.search.receive(part, this.#parts.run(part));
+    }
+  }
+
+  result(): DriverHuntResult {
+    const { finding, result } = this.search;
+    if (finding === null || !result.drawn) return result;
+    return { ...result, finding: { ...finding, ...this.#parts.smaller(finding) } };
+  }
+}
+
+/** Runs parts of a search, in any order. */
+export class DriverParts {
+  readonly space: LayoutSpace;
+  readonly #benches = new Map<MachineVariation, DriverBench>();
+  #end = new Counted();
+  /** Cases of all parts. */
+  #tried = 0;
+
+  constructor(readonly options: Omit<DriverHuntOptions, "cases">) {
+    const { driver, machines } = options;
+    this.space = new LayoutSpace({
+      sizesBytes: driver.sizesBytes,
+      offsetsBytes: driver.offsetsBytes,
+      hasHigh: machines.every((machine) => this.#bench(machine).hasHigh),
+    });
+  }
+
+  /** What `map` and `unmap` take and give, on the first machine and buffer that `map` succeeds with. */
+  checkContract(): void {
+    const { driver: { dirs, pieces }, machines } = this.options;
+    const layout = this.space.layout(pieces.first, 0);
+    if (!this.#bench(machines[0]!).takes(layout)) return;
+    for (const dir of dirs) {
+      for (const machine of machines) {
+        if (newBench(this.options, machine).keepsContract(layout, dir)) break;
+      }
+    }
+  }
+
+  run(part: DriverPart): PartEnd {
+    this.#end = new Counted();
+    try {
+      for (let number = part.from; number < part.to && this.#end.finding === null; number++) {
+        if (!part.drawn) this.#layout(this.space.layout(part.pieces, number));
+        else if (this.#end.cases < part.cases) this.#drawn(part, number);
+      }
+    } catch (error) {
+      if (!(error instanceof Stopped)) throw error;
+      this.#end.stopped = true;
+    }
+    return { ...this.#end };
+  }
+
+  /** What was drawn is made smaller, each case on a machine of its own. */
+  smaller(finding: DriverFinding): Partial<DriverFinding> {
+    const { driver, machines } = this.options;
+    return smallerCase(finding, { driver, machines }, (each) => {
+      if (!this.options.mayGoOn()) return null;
+      const bench = newBench(this.options, each.machine);
+      if (!bench.takes(each.layout)) return null;
+      const { refusal, wrong } = bench.run(each, 0);
+      return wrong === null ? null : { case: each, wrong, refused: refusal !== null };
+    });
+  }
+
+  /** Every case of a layout: first those in which nothing fails. */
+  #layout(layout: BufferLayout): void {
+    const { driver: { dirs }, machines } = this.options;
+    if (!this.#takes(layout)) return;
+    const places = new Map<DriverCase, readonly CaseFault[]>();
+    for (const machine of machines) {
+      for (const dir of dirs) {
+        const plain: DriverCase = { layout, machine, dir, fault: null };
+        const end = this.#case(plain);
+        if (this.#end.finding !== null) return;
+        places.set(plain, end.places);
+        this.#end.tries++;
+        this.#end.places += end.places.length;
+      }
+    }
+    for (const [plain, faults] of places) {
+      for (const fault of faults) {
+        this.#case({ ...plain, fault });
+        if (this.#end.finding !== null) return;
+      }
+    }
+  }
+
+  /** Some cases of a layout that is drawn. */
+  #drawn({ cases, pieces }: DriverPart, number: number): void {
+    const { driver: { dirs, pieces: { last } }, machines, seed } = this.options;
+    const random = new Random((seed + number * DRAW_STRIDE) % Number.MAX_SAFE_INTEGER);
+    const draw = (limit: number) => random.below(limit);
+    const layout = this.space.draw(pieces + draw(last - pieces + 1), draw);
+    if (!this.#takes(layout)) return;
+    const plain: DriverCase = {
+      layout,
+      machine: machines[draw(machines.length)]!,
+      dir: dirs[draw(dirs.length)]!,
+      fault: null,
+    };
+    const faults = [...this.#case(plain).places];
+    for (let left = DRAWN_PLACES; left > 0 && faults.length > 0; left--) {
+      if (this.#end.finding !== null || this.#end.cases >= cases) return;
+      const [fault] = faults.splice(draw(faults.length), 1);
+      this.#case({ ...plain, fault: fault! });
+    }
+  }
+
+  #takes(layout: BufferLayout): boolean {
+    this.#end.layouts++;
+    if (this.#bench(this.options.machines[0]!).takes(layout)) return true;
+    if (this.#end.leftOut % LOOK_EVERY === 0 && !this.options.mayGoOn()) throw new Stopped();
+    this.#end.leftOut++;
+    return false;
+  }
+
+  #case(each: DriverCase): CaseEnd {
+    if (this.#tried++ % LOOK_EVERY === 0 && !this.options.mayGoOn()) throw new Stopped();
+    const end = this.#bench(each.machine).run(each, this.#end.cases++);
+    const { refusal, wrong } = end;
+    if (refusal !== null) this.#end.refusal = refusal;
+    if (wrong !== null) this.#end.finding = { case: each, wrong, refused: refusal !== null };
+    else if (refusal !== null) this.#end.refused++;
+    return end;
+  }
+
+  #bench(machine: MachineVariation): DriverBench {
+    const known = this.#benches.get(machine);
+    if (known !== undefined && !known.spent) return known;
+    const bench = newBench(this.options, machine);
+    this.#benches.set(machine, bench);
+    return bench;
+  }
+}
+
+class Counted implements PartEnd {
+  cases = 0;
+  refused = 0;
+  layouts = 0;
+  leftOut = 0;
+  tries = 0;
+  places = 0;
+  refusal: CaseRefusal | null = null;
+  stopped = false;
+  finding: PartEnd["finding"] = null;
+}
+
+function newBench(
+  { driver, program }: Pick<DriverHuntOptions, "driver" | "program">,
+  machine: MachineVariation,
+): DriverBench {
+  return new DriverBench(program, driver, machine);
+}

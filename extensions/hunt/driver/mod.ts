@@ -1,0 +1,4 @@
+/** What other members use of `extensions/hunt/driver`. */
+export { caseText } from "./case_text.ts";
+export { huntDriver } from "./hunt_driver.ts";
+export { machineVariations } from "./variations.ts";

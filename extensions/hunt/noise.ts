@@ -1,0 +1,58 @@
+/** Bytes that tell places apart: what is in the wrong place, or from another case, is seen. */
+import { formatSize } from "@dmalab/lang/text";
+import { sameBytes } from "@dmalab/runtime/memory";
+import { Random } from "@dmalab/runtime";
+
+const NOISE_BYTES = 2 ** 16;
+/** An odd number of words: no two cases in a row begin alike. */
+const CASE_STEP_BYTES = 4 * 4099;
+
+function makeNoise(): Uint8Array {
+  const random = new Random(0x5eed);
+  const words = Uint32Array.from({ length: NOISE_BYTES / 4 }, () => random.nextU32());
+  return new Uint8Array(words.buffer);
+}
+
+const NOISE = makeNoise();
+
+/**
+ * The bytes of a case.
+ * @param into Is filled and returned where it is long enough.
+ * @returns An array of just that many bytes.
+ */
+export function fillWithNoise(into: Uint8Array, sizeBytes: number, number: number): Uint8Array {
+  const bytes = into.length === sizeBytes ? into : new Uint8Array(sizeBytes);
+  eachNoise(sizeBytes, number, (at, part) => bytes.set(part, at));
+  return bytes;
+}
+
+/** The same, part by part. */
+export function eachNoise(
+  sizeBytes: number,
+  number: number,
+  take: (at: number, part: Uint8Array) => void,
+): void {
+  for (let at = 0, round = 0; at < sizeBytes; round++) {
+    const from = (number * CASE_STEP_BYTES + round * 4 * 251) % NOISE_BYTES;
+    const part = NOISE.subarray(from, from + sizeBytes - at);
+    take(at, part);
+    at += part.length;
+  }
+}
+
+/** `4096 of 8192 bytes wrong, from byte 4096 on`; null where the first `sizeBytes` are the same. */
+export function differenceOf(
+  seen: Uint8Array,
+  wanted: Uint8Array,
+  sizeBytes: number,
+): string | null {
+  if (sameBytes(seen, wanted, sizeBytes)) return null;
+  let wrong = 0;
+  let first = 0;
+  for (let at = sizeBytes - 1; at >= 0; at--) {
+    if (seen[at] === wanted[at]) continue;
+    wrong++;
+    first = at;
+  }
+  return `${wrong} of ${formatSize(sizeBytes)} wrong, the first at ${formatSize(first)}`;
+}

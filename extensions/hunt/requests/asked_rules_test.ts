@@ -1,0 +1,48 @@
+import { assert, assertEquals } from "@std/assert";
+import { sampleCases } from "./arbitraries.ts";
+import { AskedRules } from "./asked_rules.ts";
+import { CaseRun } from "./case_run.ts";
+import type { HuntCase } from "./hunt_case.ts";
+import { passedPoints } from "./passed_points.ts";
+import { KERNELS, type QuirkName, type RuleWatch } from "@dmalab/runtime/kernels";
+
+const KERNEL = "7.2.6";
+const KNOWN: readonly QuirkName[] = ["stale_iova_state_p2p"];
+
+/** The whole result of a run: what is wrong in each step, and how often each event happened. */
+function runOf(each: HuntCase, quirks: readonly QuirkName[], watch: RuleWatch | null): string {
+  const release = { kernel: KERNEL, quirks: new Set(quirks) } as const;
+  const run = new CaseRun(each.machine, release, undefined, undefined, watch);
+  const ends = each.steps.map((step) => [run.step(step), run.ends]);
+  return JSON.stringify([ends, [...run.machine.events.counts], run.machine.clock.nowNs]);
+}
+
+/** @returns How many switches were asked for in a number of runs, and how many were not. */
+function compare(machines: number): { asked: number; unasked: number } {
+  const points = passedPoints({ kernel: KERNEL, quirks: KERNELS[KERNEL].quirks });
+  const counted = { asked: 0, unasked: 0 };
+  for (const each of sampleCases(points, 33, machines)) {
+    const watch = new AskedRules();
+    const before = runOf(each, KNOWN, watch);
+    assertEquals(runOf(each, KNOWN, null), before, "A watch changes the run");
+    for (const name of KERNELS[KERNEL].quirks) {
+      if (KNOWN.includes(name)) continue;
+      if (watch.changeWith(name)) counted.asked++;
+      else {
+        counted.unasked++;
+        assertEquals(runOf(each, [...KNOWN, name], null), before, name);
+      }
+    }
+  }
+  return counted;
+}
+
+Deno.test("a switch that changes no rule that a run asked for changes nothing in the run", () => {
+  const { asked, unasked } = compare(6);
+  assert(asked > 6 && unasked > 12, `${asked} asked for, ${unasked} not`);
+});
+
+Deno.test("that holds on a hundred machines (long)", () => {
+  const { asked, unasked } = compare(120);
+  assert(asked > 120 && unasked > 240, `${asked} asked for, ${unasked} not`);
+});

@@ -1,0 +1,89 @@
+/** The machine of a case as the simulator builds it. */
+import { defaultLabConfig, type LabConfig, pciNode, type PciNodeConfig } from "@dmalab/devices";
+import { alignUp, GIB, MIB } from "@dmalab/runtime";
+import { type KernelProfile, KERNELS, type RuleWatch } from "@dmalab/runtime/kernels";
+import type { HuntMachine, HuntRelease } from "./hunt_case.ts";
+
+/** RAM that has memory above 4 GiB, and none that pages are looked for in vain. */
+const RAM_BYTES = 8 * GIB;
+/** More than the requests of a step can take. */
+export const PEER_BYTES = 32 * MIB;
+
+export const CACHE_LINE_BYTES = 64;
+
+const DEFAULTS = defaultLabConfig();
+
+/** The configuration of a case's machine. The disk is `ssd`, the peer `peer`. */
+export function caseConfig(
+  machine: HuntMachine,
+  release: HuntRelease,
+  watch: RuleWatch | null = null,
+): LabConfig {
+  if (machine.given !== null) return { ...machine.given.config, ...release, watch };
+  return {
+    watch,
+    ...DEFAULTS,
+    kernel: release.kernel,
+    quirks: release.quirks,
+    ramSizeBytes: RAM_BYTES,
+    iommu: { ...DEFAULTS.iommu, mode: machine.mode, model: machine.table },
+    swiotlb: { ...DEFAULTS.swiotlb, force: machine.forceBounce },
+    pci: pciTree(machine, release),
+  };
+}
+
+/**
+ * Metadata of a block: whole cache lines for a device that does not see them, since a cut bio's
+ * requests share the lines that it is cut in.
+ */
+export function metadataBytesOf(machine: HuntMachine): number {
+  return machine.coherent || machine.given !== null
+    ? machine.metadataBytes
+    : alignUp(machine.metadataBytes, CACHE_LINE_BYTES);
+}
+
+/**
+ * Whether the device is not trusted. Where requests are mapped as lists such a device has no peers: its
+ * lists are bounced without a look at what memory is whose, and it faults (p2p.md 9.6).
+ */
+export function isUntrusted(machine: HuntMachine, { kernel }: HuntRelease): boolean {
+  return machine.untrusted && (machine.peer === "none" || !mapsLists(kernel));
+}
+
+/** A release's requests are mapped as scatterlists. */
+export function mapsLists(kernel: KernelProfile): boolean {
+  return KERNELS[kernel].strategies.nvme.mapsDataWith === "scatterlist";
+}
+
+/** SGLs for metadata are a part of SGLs. */
+export function takesMetadataSgl(machine: HuntMachine): boolean {
+  return machine.sgl && machine.metadataSgl;
+}
+
+function pciTree(machine: HuntMachine, release: HuntRelease): readonly PciNodeConfig[] {
+  const disk = pciNode("nvme", "ssd", [], {
+    depth: machine.depth,
+    sgl: machine.sgl,
+    sglThresholdBytes: machine.sglThresholdBytes,
+    blockSizeBytes: machine.blockSizeBytes,
+    metadataBytes: metadataBytesOf(machine),
+    metadataSgl: takesMetadataSgl(machine),
+    mdtsBytes: machine.mdtsBytes,
+    dmaMaskBits: machine.dmaMaskBits,
+    coherent: machine.coherent,
+    untrusted: isUntrusted(machine, release),
+  });
+  const peer = pciNode("endpoint", "peer", [], { barBytes: PEER_BYTES, p2pmemBytes: PEER_BYTES });
+  switch (machine.peer) {
+    case "none":
+      return [pciNode("root_port", "rp0", [disk])];
+    case "same_switch":
+      return [pciNode("root_port", "rp0", [pciNode("switch", "sw0", [disk, peer])])];
+    case "host_bridge":
+    case "refused": {
+      const ports = [pciNode("root_port", "rp0", [disk]), pciNode("root_port", "rp1", [peer])];
+      const whitelisted = machine.peer === "host_bridge";
+      return [pciNode("host_bridge", "hb0", ports, { whitelisted })];
+    }
+  }
+}

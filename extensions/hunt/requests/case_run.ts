@@ -1,0 +1,338 @@
+/**
+ * Runs a case and checks the property: right bytes, a right status, no device fault, nothing
+ * that the device may use outside the request's memory, and no leak.
+ *
+ * Nothing here knows of any defect.
+ */
+import { buildLab, type Lab } from "@dmalab/devices";
+import type { Io, Media, NvmeDisk, NvmeRequest } from "@dmalab/devices/nvme";
+import { Bio, BIO_FLAG, Plug } from "@dmalab/runtime/block";
+import {
+  ArmedFault,
+  type BlkStatusName,
+  FAULT,
+  GIB,
+  HeldResources,
+  type Machine,
+  SECTOR_SIZE_BYTES,
+} from "@dmalab/runtime";
+import { kernelNamed, type RuleWatch } from "@dmalab/runtime/kernels";
+import { HostBuffer } from "@dmalab/runtime/memory";
+import {
+  CACHE_LINE_BYTES,
+  caseConfig,
+  metadataBytesOf,
+  PEER_BYTES,
+  takesMetadataSgl,
+} from "./case_machine.ts";
+import { eachNoise } from "../noise.ts";
+import { DeviceWatch, type Extent } from "./device_watch.ts";
+import { allowedEnds, copiesMetadata } from "./expected_end.ts";
+import {
+  type HuntCase,
+  type HuntFault,
+  type HuntMachine,
+  type HuntRelease,
+  type HuntStep,
+  isUserCommand,
+  readsDisk,
+} from "./hunt_case.ts";
+import {
+  HIGH_BASE,
+  type LayoutFacts,
+  MAX_BYTES,
+  MemoryLayout,
+  type PlacedIo,
+} from "./memory_layout.ts";
+import type { Violation, ViolationKind } from "./violation.ts";
+
+/** More activities than any step needs; a request that is tried for ever has more. */
+const MAX_ACTIVITIES = 40_000;
+/** Activities between two looks at whether all that the machine keeps fits together. */
+const AUDIT_EVERY = 32;
+/** What memory holds before the device writes it. */
+const UNTOUCHED = 0xaa;
+const OPCODE = { user_read: 2, user_write: 1 } as const;
+
+/** A case's machine, step after step. */
+export class CaseRun {
+  readonly machine: Machine;
+  readonly disk: NvmeDisk;
+  readonly #media: Media;
+  readonly #watch: DeviceWatch;
+  readonly #held: HeldResources;
+  readonly #facts: LayoutFacts;
+  readonly #spec: HuntMachine;
+  /** What a request's memory held last, and room behind it. */
+  #content = new Uint8Array(0);
+  #step = 0;
+  /** How the requests of the last step ended. */
+  ends: readonly (BlkStatusName | null)[] = [];
+
+  /**
+   * @param mostBytes What is left of a request that is longer.
+   * @param onLab Gets the machine with its devices before anything happens on it.
+   * @param watch Observes which rules are asked for.
+   */
+  constructor(
+    spec: HuntMachine,
+    release: HuntRelease,
+    mostBytes: number = MAX_BYTES,
+    onLab: (lab: Lab) => void = () => {},
+    watch: RuleWatch | null = null,
+  ) {
+    const lab = buildLab(caseConfig(spec, release, watch));
+    onLab(lab);
+    const device = lab.device(spec.given?.disk ?? "ssd", "nvme");
+    this.machine = lab.machine;
+    this.machine.startAudit({ every: AUDIT_EVERY, driversAreRight: release.quirks.size === 0 });
+    this.disk = device.disk;
+    this.#media = device.media;
+    this.#spec = spec;
+    this.#watch = new DeviceWatch(lab.machine, device.dma);
+    this.#held = new HeldResources(lab.machine);
+    const peer = lab.devices.get(spec.given?.peer ?? "peer");
+    const peerMemory = peer === undefined || spec.peer === "none"
+      ? null
+      : lab.topology.peerMemory(peer.function);
+    this.#facts = {
+      ...layoutFactsOf(spec, peerMemory?.alloc(PEER_BYTES) ?? 0),
+      mostBytes,
+    };
+  }
+
+  /** Runs one step. @returns What is wrong, or null. */
+  step(step: HuntStep): Violation | null {
+    const index = this.#step++;
+    const placed = placeStep(step, this.machine, this.#facts);
+    prepareMemory(placed, index);
+    this.#held.restart();
+    this.#watch.begin(placed.flatMap(({ memory }) => [...memory.data, ...memory.metadata]));
+    const { fault } = step;
+    const armed = fault === null ? null : new ArmedFault(FAULT[fault.point], fault.nth, fault.nth);
+    if (armed !== null) this.machine.armFault(armed);
+    let ios: readonly Io[];
+    try {
+      ios = this.#submit(step, placed);
+      this.#finish(ios);
+    } catch (error) {
+      return violation(index, "crash", (error as Error).message);
+    } finally {
+      if (armed !== null) this.machine.disarmFault(armed);
+    }
+    const failed = armed !== null && armed.fired > 0;
+
+    this.ends = ios.map(({ status }) => status);
+    return this.#damage(index, ios, placed, failed, fault) ??
+      this.#leftOver(index) ?? this.#sight(index, ios, ["report"]);
+  }
+
+  /** What went wrong for the caller, or on the bus. */
+  #damage(
+    step: number,
+    ios: readonly Io[],
+    placed: readonly PlacedIo[],
+    failed: boolean,
+    fault: HuntFault | null,
+  ): Violation | null {
+    const refused = failed && fault!.point.startsWith("device.");
+    const seen = this.#sight(
+      step,
+      ios,
+      refused ? ["outside", "list"] : ["fault", "outside", "list"],
+    );
+    if (seen !== null) return seen;
+    for (const [number, io] of ios.entries()) {
+      const found = (kind: ViolationKind, text: string) => violation(step, kind, text, number);
+      const { status } = io;
+      if (status === null) return found("hang", "the request never completes");
+      const ends = allowedEnds(
+        this.#spec,
+        kernelNamed(this.machine.config.kernel),
+        this.disk.limits,
+        placed[number]!,
+      );
+      if (!ends.includes(status) && !(failed && status !== "OK")) {
+        return found("status", `it completes with ${status}, not ${ends.join(" or ")}`);
+      }
+      const wrong = this.#wrongBytes(placed[number]!, io);
+      if (wrong !== null) return found("bytes", wrong);
+    }
+    return null;
+  }
+
+  #leftOver(step: number): Violation | null {
+    const [leak] = this.#held.leaks();
+    return leak === undefined ? null : violation(step, "left", leak.text);
+  }
+
+  /** What was seen that may not be, if it is of these kinds. */
+  #sight(
+    step: number,
+    ios: readonly Io[],
+    kinds: readonly ViolationKind[],
+  ): Violation | null {
+    const sight = this.#watch.sights.find(({ kind }) => kinds.includes(kind));
+    if (sight === undefined) return null;
+    const io = ios.findIndex(({ requests }) => requests.some(({ id }) => id === sight.request));
+    const outside = sight.outside?.written === true ? sight.outside : null;
+    return violation(step, sight.kind, sight.text, io < 0 ? null : io, outside);
+  }
+
+  #submit(step: HuntStep, placed: readonly PlacedIo[]): readonly Io[] {
+    const plug = step.plugged ? new Plug<NvmeRequest>() : null;
+    const ios = placed.map((each) => {
+      const io = this.#submitOne(each, plug);
+      for (const request of io.requests) this.#watch.follow(request);
+      return io;
+    });
+    plug?.flush();
+    return ios;
+  }
+
+  #submitOne({ data, io, lba, memory, metadata }: PlacedIo, plug: Plug<NvmeRequest> | null): Io {
+    const { blockSizeBytes } = this.#spec;
+    const own = metadata === null ? {} : { metadata };
+    if (isUserCommand(io.op)) {
+      return this.disk.passthrough({
+        opcode: OPCODE[io.op as keyof typeof OPCODE],
+        buffer: data,
+        ...own,
+        dwords: { 10: lba, 12: memory.dataBytes / blockSizeBytes - 1 },
+      });
+    }
+    const bio = new Bio(
+      io.op as "read" | "write",
+      (lba * blockSizeBytes) / SECTOR_SIZE_BYTES,
+      data.segments,
+      data.sizeBytes,
+      // Memory of a peer is never joined to other memory (block.md 1.4).
+      io.peer && this.#facts.peerBase !== null ? BIO_FLAG.NOMERGE : 0,
+    );
+    if (metadata !== null) bio.metadata = metadata.segments;
+    return this.disk.submitBio(bio, 0, plug);
+  }
+
+  #finish(ios: readonly Io[]): void {
+    for (let count = 0; count < MAX_ACTIVITIES; count++) {
+      if (this.machine.runNextActivity()) continue;
+      if (ios.every(({ done }) => done)) return;
+      this.machine.advance(1e6);
+    }
+  }
+
+  /** What was requested was done, and nothing else. */
+  #wrongBytes(placed: PlacedIo, { status }: Io): string | null {
+    const { data, io, lba, metadata } = placed;
+    if (status !== "OK") return null;
+    const { blockSizeBytes, metadataBytes } = this.#facts;
+    const where = readsDisk(io.op) ? "in memory" : "on the disk";
+    if (this.#content.length < data.sizeBytes) this.#content = new Uint8Array(data.sizeBytes);
+    data.readInto(this.#content);
+    const wrong = countDifferences(
+      this.#media.data,
+      lba * blockSizeBytes,
+      this.#content,
+      data.sizeBytes,
+    );
+    if (wrong > 0) return `${wrong} of ${data.sizeBytes} bytes ${where} are wrong`;
+    if (metadata === null) return null;
+    const formatBytes = (data.sizeBytes / blockSizeBytes) * metadataBytes;
+    const held = metadata.readAll();
+    const compared = Math.min(held.length, formatBytes);
+    const wrongMetadata = countDifferences(
+      this.#media.metadata,
+      lba * metadataBytes,
+      held,
+      compared,
+    );
+    if (wrongMetadata > 0) {
+      return `${wrongMetadata} of ${formatBytes} bytes of metadata ${where} are wrong`;
+    }
+    const past = copiesMetadata(this.disk.limits, placed) ? 0 : UNTOUCHED;
+    if (readsDisk(io.op) && held.subarray(formatBytes).some((byte) => byte !== past)) {
+      return "metadata past that of the blocks has changed";
+    }
+    return null;
+  }
+}
+
+function violation(
+  step: number,
+  kind: ViolationKind,
+  text: string,
+  io: number | null = null,
+  outside: Extent | null = null,
+): Violation {
+  return { kind, text, step, io, outside };
+}
+
+/** What the layout of a machine's memory depends on. @param peerBase Where the peer's memory begins. */
+export function layoutFactsOf(machine: HuntMachine, peerBase: number): LayoutFacts {
+  return {
+    blockSizeBytes: machine.blockSizeBytes,
+    metadataBytes: metadataBytesOf(machine),
+    peerBase: machine.peer === "none" ? null : peerBase,
+    metadataHasLength: takesMetadataSgl(machine),
+    hasHigh: machine.given === null || hasMemoryAbove(machine.given.config.ramSizeBytes),
+    mostBytes: MAX_BYTES,
+    lineBytes: machine.coherent ? 1 : CACHE_LINE_BYTES,
+  };
+}
+
+/** Room for the pieces of every step above 4 GiB. */
+function hasMemoryAbove(ramSizeBytes: number): boolean {
+  return ramSizeBytes >= HIGH_BASE + GIB;
+}
+
+/** Runs all of a case. @returns What is wrong first, or null. */
+export function runCase(each: HuntCase, release: HuntRelease): Violation | null {
+  const run = new CaseRun(each.machine, release);
+  for (const step of each.steps) {
+    const violation = run.step(step);
+    if (violation !== null) return violation;
+  }
+  return null;
+}
+
+/** Gives each request of a step its memory and its place on the disk: one behind the other. */
+function placeStep(step: HuntStep, machine: Machine, facts: LayoutFacts): PlacedIo[] {
+  const layout = new MemoryLayout(facts);
+  let lba = 0;
+  return step.ios.map((io) => {
+    const memory = layout.place(io);
+    const placed: PlacedIo = {
+      io,
+      memory,
+      lba,
+      data: new HostBuffer(machine, memory.data),
+      metadata: memory.metadata.length === 0 ? null : new HostBuffer(machine, memory.metadata),
+    };
+    lba += memory.dataBytes / facts.blockSizeBytes;
+    return placed;
+  });
+}
+
+function prepareMemory(placed: readonly PlacedIo[], step: number): void {
+  for (const [index, { data, io, metadata }] of placed.entries()) {
+    for (const [part, buffer] of [data, metadata].entries()) {
+      if (buffer === null) continue;
+      if (readsDisk(io.op)) buffer.fill(UNTOUCHED);
+      else {eachNoise(buffer.sizeBytes, step * 8 + index * 2 + part, (at, bytes) => {
+          buffer.slice(at, at + bytes.length).writeAll(bytes);
+        });}
+    }
+  }
+}
+
+/** How many bytes of a store differ from those that a host has. */
+function countDifferences(
+  store: Media["data"],
+  offsetBytes: number,
+  held: Uint8Array,
+  sizeBytes: number,
+): number {
+  if (store.holds(offsetBytes, held, sizeBytes)) return 0;
+  const stored = store.bytes(offsetBytes, sizeBytes);
+  return stored.reduce((wrong, byte, index) => byte === held[index] ? wrong : wrong + 1, 0);
+}

@@ -1,0 +1,196 @@
+/**
+ * Watches what a device does: every byte that it moves must lie in memory of the request that it
+ * moves it for, every list that it reads must not, and nothing that it does may be refused.
+ *
+ * It knows addresses only from the page table and from the bounce buffers' own events, not from the
+ * driver that wrote them down.
+ */
+import { formatAddress } from "@dmalab/lang/text";
+import {
+  DMA_MAPPING_ERROR,
+  type EventName,
+  type Machine,
+  type MachineEvent,
+} from "@dmalab/runtime";
+import type { DmaDevice } from "@dmalab/runtime/dma";
+import type { BlockRequest } from "@dmalab/runtime/block";
+
+const WATCHED: readonly EventName[] = [
+  "nvme.data",
+  "nvme.walk",
+  "iommu.fault",
+  "dma.report",
+  "swiotlb.map",
+  "swiotlb.unmap",
+];
+
+/** Warnings of what would be wrong on other hardware: nothing comes of it on this. */
+const TOLERATED: ReadonlySet<string> = new Set(["cacheline_overlap"]);
+
+/** Memory that a request may use. */
+export interface Extent {
+  readonly phys: number;
+  readonly sizeBytes: number;
+}
+
+export interface Sight {
+  readonly kind: "fault" | "outside" | "list" | "report";
+  readonly text: string;
+  readonly request: number | null;
+  readonly outside: (Extent & { readonly written: boolean }) | null;
+}
+
+interface Bounced {
+  readonly tlbPhys: number;
+  readonly origPhys: number;
+  readonly sizeBytes: number;
+}
+
+export class DeviceWatch {
+  /** What was seen in this step that may not be, the first of each kind. */
+  readonly sights: Sight[] = [];
+  /** The memory of callers, which no list of a command lies in. */
+  callers: readonly Extent[] = [];
+  readonly #requests = new Map<number, BlockRequest>();
+  readonly #bounced: Bounced[] = [];
+  readonly #stepBytes: number;
+
+  constructor(private readonly machine: Machine, private readonly dev: DmaDevice) {
+    this.#stepBytes = Math.min(4096, machine.iommu.granuleBytes);
+    machine.events.listen((event) => this.#see(event), WATCHED);
+  }
+
+  /** A step begins. */
+  begin(callers: readonly Extent[]): void {
+    this.sights.length = 0;
+    this.callers = callers;
+    this.#requests.clear();
+  }
+
+  /** A request is on its way. */
+  follow(request: BlockRequest): void {
+    this.#requests.set(request.id, request);
+  }
+
+  #see(event: MachineEvent): void {
+    const { request } = event;
+    switch (event.name) {
+      case "swiotlb.map": {
+        const { tlb_phys: tlbPhys, orig_phys: origPhys, size_bytes: sizeBytes } = event.fields;
+        this.#bounced.push({ tlbPhys, origPhys, sizeBytes });
+        return;
+      }
+      case "swiotlb.unmap": {
+        const { tlb_phys: tlb } = event.fields;
+        const index = this.#bounced.findIndex(({ tlbPhys }) => tlbPhys === tlb);
+        if (index >= 0) this.#bounced.splice(index, 1);
+        return;
+      }
+      case "nvme.data": {
+        const { dir, dma, size_bytes } = event.fields;
+        this.#checkData(request, dma, size_bytes, dir === "from_device");
+        return;
+      }
+      case "nvme.walk":
+        this.#checkList(request, event.fields.dma);
+        return;
+      case "iommu.fault": {
+        const { access, dma, reason } = event.fields;
+        const at = dma === DMA_MAPPING_ERROR ? "an address of 2^53 or more" : formatAddress(dma);
+        this.#saw("fault", request, `the device's ${access} at ${at} faults: ${reason}`);
+        return;
+      }
+      case "dma.report": {
+        const { class: name, text } = event.fields;
+        if (TOLERATED.has(name)) return;
+        this.#saw("report", request, `${name}: ${text}`);
+      }
+    }
+  }
+
+  #saw(kind: Sight["kind"], request: number | null, text: string): void {
+    this.#add({ kind, request, text, outside: null });
+  }
+
+  #add(sight: Sight): void {
+    if (this.sights.every(({ kind }) => kind !== sight.kind)) this.sights.push(sight);
+  }
+
+  #checkData(id: number | null, dma: number, sizeBytes: number, written: boolean): void {
+    const request = id === null ? undefined : this.#requests.get(id);
+    for (let done = 0; done < sizeBytes;) {
+      const at = dma + done;
+      const bytes = Math.min(sizeBytes - done, this.#stepBytes - at % this.#stepBytes);
+      const origin = this.#origin(at, bytes, written ? "write" : "read");
+      const stray = this.#stray(request, origin, bytes);
+      if (stray !== null) {
+        const what = written ? "writes" : "reads";
+        const where = stray.phys < 0
+          ? `its address ${formatAddress(at)}`
+          : formatAddress(stray.phys);
+        this.#add({
+          kind: "outside",
+          request: id,
+          text:
+            `the device ${what} ${stray.sizeBytes} bytes at ${where}, outside the request's buffers`,
+          outside: stray.phys < 0 ? null : { ...stray, written },
+        });
+        return;
+      }
+      done += bytes;
+    }
+  }
+
+  /** The part of an access that lies in no memory of the request, or null. */
+  #stray(request: BlockRequest | undefined, phys: number, sizeBytes: number): Extent | null {
+    if (request === undefined || phys < 0) return { phys, sizeBytes };
+    let at = phys;
+    const end = phys + sizeBytes;
+    while (at < end) {
+      const until = endOfOwn(request, at);
+      if (until <= at) return { phys: at, sizeBytes: end - at };
+      at = until;
+    }
+    return null;
+  }
+
+  #checkList(id: number | null, dma: number): void {
+    const phys = this.#place(dma, "read");
+    const stray = this.callers.some((own) => phys >= own.phys && phys < own.phys + own.sizeBytes);
+    if (!stray) return;
+    const where = `at ${formatAddress(phys)}, in a caller's memory`;
+    this.#saw("list", id, `the device reads its list ${where}`);
+  }
+
+  /** The memory behind an address, or -1. */
+  #place(dma: number, access: "read" | "write"): number {
+    const peer = this.machine.peers?.resolveBusAddress(this.dev, dma, access) ?? -1;
+    return peer >= 0 ? peer : this.machine.iommu.lookup(this.dev, dma);
+  }
+
+  /** The same; of a bounce buffer the memory that it stands for, -1 where it stands for none. */
+  #origin(dma: number, sizeBytes: number, access: "read" | "write"): number {
+    const phys = this.#place(dma, access);
+    if (phys < 0 || !this.machine.swiotlb.contains(phys)) return phys;
+    const home = this.#bounced.find(({ tlbPhys, sizeBytes: bytes }) =>
+      phys >= tlbPhys && phys + sizeBytes <= tlbPhys + bytes
+    );
+    return home === undefined ? -1 : home.origPhys + (phys - home.tlbPhys);
+  }
+}
+
+/** Where the piece of a request's memory that an address lies in ends; 0 when it lies in none. */
+function endOfOwn(request: BlockRequest, phys: number): number {
+  const special = request.specialPayload;
+  if (special !== null && phys >= special.phys && phys < special.phys + special.sizeBytes) {
+    return special.phys + special.sizeBytes;
+  }
+  for (const bio of request.bios) {
+    for (const vecs of [bio.vecs, bio.metadata]) {
+      for (const vec of vecs) {
+        if (phys >= vec.phys && phys < vec.phys + vec.sizeBytes) return vec.phys + vec.sizeBytes;
+      }
+    }
+  }
+  return 0;
+}

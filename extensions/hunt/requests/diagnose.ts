@@ -1,0 +1,101 @@
+/** What a case that was found is about: the switch that it is gone without, and the rule that applied. */
+import type { MachineEvent } from "@dmalab/runtime";
+import type { QuirkName, QuirkSet, RuleWatch } from "@dmalab/runtime/kernels";
+import { causingDefects, withoutDefects } from "@dmalab/lang/values";
+import { AskedRules } from "./asked_rules.ts";
+import { CaseRun, runCase } from "./case_run.ts";
+import type { HuntCase, HuntRelease } from "./hunt_case.ts";
+import type { Violation } from "./violation.ts";
+
+/**
+ * The switches that a case is about: those that it holds without.
+ *
+ * @returns Lists of one switch each where one is enough, of two where it takes both; none when no two
+ *   are enough.
+ */
+export function causingDefectsOf(
+  each: HuntCase,
+  release: HuntRelease,
+): readonly (readonly QuirkName[])[] {
+  return causingDefects(release.quirks, (off) => runCase(each, without(release, off)) === null, 2);
+}
+
+/** A release without some of its defects. */
+export function without(release: HuntRelease, quirks: readonly QuirkName[]): HuntRelease {
+  return { ...release, quirks: withoutDefects(release.quirks, quirks) };
+}
+
+/** What is wrong in each step of a case, whatever was wrong before. */
+export function violationsOf(
+  each: HuntCase,
+  release: HuntRelease,
+  watch: RuleWatch | null = null,
+): readonly (Violation | null)[] {
+  const run = new CaseRun(each.machine, release, undefined, undefined, watch);
+  return each.steps.map((step) => run.step(step));
+}
+
+/** A defect that shows only where others are, and the first step in which it does. */
+export interface HiddenDefect {
+  readonly name: QuirkName;
+  readonly step: number;
+}
+
+/**
+ * Looks for a defect that spoils a step which the known ones alone leave right.
+ * @param known Switches that were found before.
+ */
+export function hiddenDefect(
+  each: HuntCase,
+  release: HuntRelease,
+  known: QuirkSet,
+): HiddenDefect | null {
+  const asked = new AskedRules();
+  const before = violationsOf(each, { ...release, quirks: known }, asked);
+  for (const name of release.quirks) {
+    // What nothing asked for changes nothing. Without any switch, audits are stricter.
+    if (known.has(name) || (known.size > 0 && !asked.changeWith(name))) continue;
+    const after = violationsOf(each, { ...release, quirks: new Set([...known, name]) });
+    const step = after.findIndex((violation, index) =>
+      violation !== null && before[index] === null
+    );
+    if (step >= 0) return { name, step };
+  }
+  return null;
+}
+
+/** The last rule that decided anything in a case, such as `nvme.2.1.C`; or null. */
+export function lastRule(each: HuntCase, release: HuntRelease): string | null {
+  const run = new CaseRun(each.machine, release);
+  let rule: string | null = null;
+  run.machine.events.listen(({ why }: MachineEvent) => {
+    if (why !== null) rule = why.rule;
+  });
+  for (const step of each.steps) run.step(step);
+  return rule;
+}
+
+/** The switches besides its own that a case's last step needs to go wrong. */
+export function neededBy(
+  each: HuntCase,
+  release: HuntRelease,
+  name: QuirkName,
+): readonly QuirkName[] {
+  return [...release.quirks].filter((other) =>
+    other !== name && violationsOf(each, without(release, [other])).at(-1) === null
+  );
+}
+
+/** How the requests of a case's last step end. */
+export function endsOf(each: HuntCase, release: HuntRelease): readonly (string | null)[] {
+  const run = new CaseRun(each.machine, release);
+  for (const step of each.steps) run.step(step);
+  return run.ends;
+}
+
+/** What two violations have in common when they are the same mistake: all but the numbers. */
+export function signatureOf(
+  { kind, text }: Pick<Violation, "text"> & { readonly kind: string },
+): string {
+  return `${kind}: ${text.replace(/0x[0-9a-f_]+/g, "0x…").replace(/\d+/g, "…")}`;
+}

@@ -1,0 +1,110 @@
+/**
+ * How a request may end when nothing is made to fail: well, unless it asks for what the queue's
+ * published limits exclude.
+ */
+import { type BlkStatusName, PAGE_SIZE_BYTES } from "@dmalab/runtime";
+import type { HostBuffer } from "@dmalab/runtime/memory";
+import type { QueueLimits } from "@dmalab/runtime/block";
+import type { KernelProfile } from "@dmalab/runtime/kernels";
+import { type HuntMachine, isUserCommand } from "./hunt_case.ts";
+import { mapsLists, metadataBytesOf } from "./case_machine.ts";
+import type { PlacedIo } from "./memory_layout.ts";
+
+const OK: readonly BlkStatusName[] = ["OK"];
+
+/** The ends that are right. @see rules/block.md 1.3, 1.8, nvme.md 6 */
+export function allowedEnds(
+  machine: HuntMachine,
+  kernel: KernelProfile,
+  limits: QueueLimits,
+  { data, io, memory, metadata }: PlacedIo,
+): readonly BlkStatusName[] {
+  const user = isUserCommand(io.op);
+  const misaligned = data.segments.some(({ phys, sizeBytes }) =>
+    ((phys | sizeBytes) & limits.dmaAlignmentMask) !== 0
+  );
+  // What a user's command moves is copied then: the device never sees the peer.
+  const copied = user && (misaligned || hasGaps(limits, memory.data));
+  if (io.peer && !copied) {
+    const ends = peerEnds(machine, kernel);
+    if (ends !== null) return ends;
+  }
+  if (user && metadata !== null && isTooLong(limits, metadata)) {
+    return ["IOERR", "INVAL"];
+  }
+  const formatBytes = (memory.dataBytes / machine.blockSizeBytes) * metadataBytesOf(machine);
+  const tooShort = user && metadata !== null && metadata.sizeBytes < formatBytes;
+  // The device cannot deliver what has no place.
+  if (tooShort) return ["IOERR", "INVAL"];
+  // A list that describes more than the command moves is the device's to refuse.
+  const inParts = metadata !== null && metadata.segments.length > 1;
+  if (user && inParts && metadata.sizeBytes > formatBytes) return ["OK", "IOERR", "INVAL"];
+  if (misaligned && !user) return ["OK", "INVAL"];
+  if (!user && metadata !== null && metadata.segments.length > limits.maxIntegritySegments) {
+    return ["OK", "INVAL"];
+  }
+  if (user) {
+    const segments = copied ? Math.ceil(memory.dataBytes / PAGE_SIZE_BYTES) : memory.data.length;
+    const fits = segments <= limits.maxSegments && memory.dataBytes <= limits.maxHwSectors * 512;
+    return fits ? OK : ["OK", "INVAL"];
+  }
+  // A block in several pieces may have to be cut where no cut can be.
+  const blockInPieces = data.segments.some(({ sizeBytes }) =>
+    sizeBytes % machine.blockSizeBytes !== 0
+  );
+  return blockInPieces ? ["OK", "INVAL"] : OK;
+}
+
+const MAX_METADATA_PAGES = 256;
+
+/** Whether a user's metadata is more than the block layer takes. @see rules/block.md 1.8 */
+function isTooLong({ maxHwSectors }: QueueLimits, { segments, sizeBytes }: HostBuffer): boolean {
+  const pages = segments.reduce(
+    (sum, { phys, sizeBytes }) =>
+      sum + Math.ceil((phys + sizeBytes) / PAGE_SIZE_BYTES) - Math.floor(phys / PAGE_SIZE_BYTES),
+    0,
+  );
+  return sizeBytes > maxHwSectors * 512 || pages > MAX_METADATA_PAGES;
+}
+
+/** Whether a user's metadata is copied: what the device leaves of it comes back as zeros. */
+export function copiesMetadata(limits: QueueLimits, { io, metadata }: PlacedIo): boolean {
+  if (!isUserCommand(io.op) || metadata === null) return false;
+  const { segments } = metadata;
+  const runs = segments.filter(({ phys }, index) => {
+    const before = segments[index - 1];
+    return before === undefined || before.phys + before.sizeBytes !== phys;
+  });
+  return runs.length > limits.maxIntegritySegments ||
+    segments.some(({ phys, sizeBytes }) => ((phys | sizeBytes) & limits.dmaAlignmentMask) !== 0);
+}
+
+/** Whether pieces meet elsewhere than on the queue's boundary. */
+function hasGaps(
+  { virtBoundaryMask: mask }: QueueLimits,
+  data: readonly { readonly phys: number; readonly sizeBytes: number }[],
+): boolean {
+  return data.some(({ phys, sizeBytes }, index) =>
+    (index !== 0 && (phys & mask) !== 0) ||
+    (index !== data.length - 1 && ((phys + sizeBytes) & mask) !== 0)
+  );
+}
+
+/**
+ * How a request to a peer's memory may end besides well, or null when it must. What cannot be reached
+ * is an error; what has to be copied and cannot be, too. A release that maps
+ * scatterlists has one code for all that cannot be mapped, and does not look at kinds where a list is
+ * bounced.
+ * @see rules/p2p.md 9.6, block.md 2.3, nvme.md 6
+ */
+function peerEnds(
+  { forceBounce, mode, peer, untrusted }: HuntMachine,
+  kernel: KernelProfile,
+): readonly BlkStatusName[] | null {
+  const lists = mapsLists(kernel);
+  if (peer === "refused") return lists ? ["TARGET", "INVAL", "OK"] : ["INVAL"];
+  if (peer !== "host_bridge") return null;
+  if (untrusted) return ["OK", "INVAL", "IOERR", "RESOURCE", "TARGET"];
+  const direct = mode === "off" || mode === "passthrough";
+  return lists && forceBounce && direct ? ["OK", "RESOURCE", "INVAL"] : null;
+}

@@ -1,0 +1,440 @@
+/**
+ * The hunt: random cases on random machines, held to one property. What breaks it is shrunk, given the
+ * name of the switch that it is gone without, written down as a scenario, and left out from then on.
+ */
+import fc, { type Arbitrary } from "fast-check";
+import { aftermathOf } from "./aftermath.ts";
+import { huntCases, huntMachines } from "./arbitraries.ts";
+import { CaseRun, runCase } from "./case_run.ts";
+import {
+  causingDefectsOf,
+  endsOf,
+  hiddenDefect,
+  lastRule,
+  neededBy,
+  signatureOf,
+  violationsOf,
+  without,
+} from "./diagnose.ts";
+import type { SourceLoader } from "@dmalab/lang/syntax";
+import { wrapText } from "@dmalab/lang/text";
+import type { HuntCase, HuntMachine, HuntRelease } from "./hunt_case.ts";
+import { passedPoints } from "./passed_points.ts";
+import { runScenarioText } from "./scenario_check.ts";
+import { scenarioText } from "./scenario_text.ts";
+import { quirkList } from "./scenario_machine.ts";
+import { simplify } from "./simplify.ts";
+import type { Violation } from "./violation.ts";
+import { DEFAULT_KERNEL, type QuirkName } from "@dmalab/runtime/kernels";
+import type { FaultPointName, IommuMode } from "@dmalab/runtime";
+
+/** Machines of one turn of the generator: what was found is left out from the next turn on. */
+const MACHINES_A_TURN = 40;
+/** Tries to make a case smaller before it is taken as it is. */
+const MAX_TRIES = 1500;
+/** Once something is found, every so many turns look for what shows only together with it. */
+const HIDDEN_EVERY = 10;
+/** The widest line of a comment, without its mark. */
+const COMMENT_COLUMNS = 88;
+/** Seeds of one hunt's turns lie side by side; those of two hunts do not meet. */
+const SEED_STRIDE = 7_368_787;
+
+export interface HuntOptions {
+  readonly release: HuntRelease;
+  readonly seed: number;
+  /** Steps to try: so many unless time or turns end the hunt before. */
+  readonly cases: number;
+  /** How the IOMMU of random machines translates; drawn when left out. */
+  readonly mode?: IommuMode | undefined;
+  /** Points that may fail, as `passedPoints()` has them; asked for when left out. */
+  readonly points?: readonly FaultPointName[];
+  /** The only machine to hunt on, and where its file is found; random ones when left out. */
+  readonly where?: { readonly machine: HuntMachine; readonly loader: SourceLoader };
+  /** Whether there is time for more. */
+  readonly mayGoOn: () => boolean;
+  /** Gets each finding as soon as it is written down. */
+  readonly onFinding?: (finding: HuntFinding) => void;
+}
+
+export interface HuntFinding {
+  /** Smallest case that shows it. */
+  readonly case: HuntCase;
+  /** The release, without what was found before. */
+  readonly release: HuntRelease;
+  readonly violation: Violation;
+  /** What an earlier step left behind, which spoils the last one; null where that is its own. */
+  readonly after: Violation | null;
+  /** The switch without which it passes, or two that it takes both; none: no known defect. */
+  readonly switches: readonly QuirkName[];
+  /** Switches that were found before, without which it does not show. */
+  readonly needs: readonly QuirkName[];
+  /** What else makes it go away. */
+  readonly others: readonly (readonly QuirkName[])[];
+  /** The last rule that decided anything before it happened. */
+  readonly rule: string | null;
+  /** Steps tried until then. */
+  readonly cases: number;
+  /** Tries that made it small. */
+  readonly tries: number;
+  /** A test that fails. */
+  readonly scenario: string;
+  /** What the scenario says when it is run; null when it does not fail. */
+  readonly proof: string | null;
+}
+
+/** A finding that is not written down yet. */
+type Found = Omit<HuntFinding, "scenario" | "proof">;
+
+export interface HuntResult {
+  readonly findings: readonly HuntFinding[];
+  /** Steps tried. */
+  readonly cases: number;
+  /** Machines that they ran on. */
+  readonly machines: number;
+}
+
+/** What was found before a turn: all that a turn depends on besides its number. Plain data. */
+export interface HuntState {
+  /** Switches that were found. */
+  readonly named: readonly QuirkName[];
+  /** What no switch takes away, by what it looks like. */
+  readonly known: readonly string[];
+}
+
+export const NOTHING_FOUND: HuntState = { named: [], known: [] };
+
+/** The result of a turn. */
+export interface TurnEnd {
+  /** Steps tried, and machines that they ran on. */
+  readonly cases: number;
+  readonly machines: number;
+  /** Its cases are counted from the turn's first. */
+  readonly finding: HuntFinding | null;
+  readonly state: HuntState;
+}
+
+/** Observes a turn that runs beside others. */
+export interface TurnWatch {
+  /** Gets the state after the turn as soon as it is likely, long before the case is small. */
+  readonly onGuess: (state: HuntState) => void;
+  /** Its result is not needed any more. */
+  readonly isAbandoned: () => boolean;
+}
+
+/** Hunts until its cases or its time are used up. */
+export function hunt(options: HuntOptions): HuntResult {
+  const turns = new HuntTurns(options);
+  const findings: HuntFinding[] = [];
+  let { cases, machines, state } = { cases: 0, machines: 0, state: NOTHING_FOUND };
+  for (let number = 0; cases < options.cases && options.mayGoOn(); number++) {
+    const end = turns.run(number, state, options.cases - cases);
+    if (end.finding !== null) {
+      const finding = { ...end.finding, cases: cases + end.finding.cases };
+      findings.push(finding);
+      options.onFinding?.(finding);
+    }
+    cases += end.cases;
+    machines += end.machines;
+    state = end.state;
+  }
+  return { findings, cases, machines };
+}
+
+/** The turns of a hunt. Each can run in any order and anywhere, with the state it begins with. */
+export class HuntTurns {
+  readonly #arbitrary: Arbitrary<HuntCase>;
+
+  constructor(private readonly options: Omit<HuntOptions, "cases">) {
+    const machines = options.where === undefined
+      ? huntMachines(options.mode)
+      : fc.constant(options.where.machine);
+    const points = options.points ?? passedPoints(options.release, machines);
+    this.#arbitrary = huntCases(points, machines);
+  }
+
+  /**
+   * Tries some machines; ends with the first finding.
+   * @param number From 0.
+   * @param cases Steps at most.
+   */
+  run(
+    number: number,
+    state: HuntState,
+    cases: number,
+    watch: TurnWatch | null = null,
+  ): TurnEnd {
+    const search = new Turn({ ...this.options, cases }, this.#arbitrary, state, watch);
+    const isHidden = (number + 1) % HIDDEN_EVERY === 0 &&
+      state.named.length + state.known.length > 0;
+    return search.run(this.options.seed * SEED_STRIDE + number, isHidden);
+  }
+}
+
+class Turn {
+  #cases = 0;
+  #machines = 0;
+  #finding: HuntFinding | null = null;
+  readonly #known: Set<string>;
+  readonly #named: Set<QuirkName>;
+  #release: HuntRelease;
+  #tries = 0;
+  #shrinking = false;
+  /** How cases ended that were tried to make one smaller: many are drawn again. */
+  readonly #tried = new Map<string, boolean>();
+
+  constructor(
+    private readonly options: HuntOptions,
+    private readonly arbitrary: Arbitrary<HuntCase>,
+    { known, named }: HuntState,
+    private readonly watch: TurnWatch | null,
+  ) {
+    this.#known = new Set(known);
+    this.#named = new Set(named);
+    this.#release = without(options.release, named);
+  }
+
+  run(seed: number, isHidden: boolean): TurnEnd {
+    if (isHidden) this.#turnForHidden(seed);
+    else this.#turn(seed);
+    return {
+      cases: this.#cases,
+      machines: this.#machines,
+      finding: this.#finding,
+      state: { named: [...this.#named], known: [...this.#known] },
+    };
+  }
+
+  /** The case as it was drawn mostly has the cause of the smallest one. */
+  #guess(each: HuntCase, violation: Violation): void {
+    if (this.watch === null) return;
+    const [switches = []] = causingDefectsOf(each, this.#release);
+    const [name] = switches;
+    this.watch.onGuess({
+      named: [...this.#named, ...name === undefined ? [] : [name]],
+      known: [...this.#known, ...name === undefined ? [signatureOf(violation)] : []],
+    });
+  }
+
+  #turn(seed: number): void {
+    const found = this.#search(seed, (each) => this.#holds(each));
+    if (found !== null) this.#found(this.#smallest(found, (each) => this.#fails(each)));
+  }
+
+  /** The same for a defect that only shows where those that were found are switched on again. */
+  #turnForHidden(seed: number): void {
+    const found = this.#search(seed, (each) => this.#hidesNothing(each));
+    if (found === null) return;
+    this.#foundHidden(this.#smallest(found, (each) => this.#hides(each)));
+  }
+
+  #search(seed: number, holds: (each: HuntCase) => boolean): HuntCase | null {
+    const { counterexample } = fc.check(fc.property(this.arbitrary, holds), {
+      // A seed is a signed word to the generator.
+      seed: seed | 0,
+      numRuns: MACHINES_A_TURN,
+    });
+    return counterexample === null || this.#isAbandoned() ? null : counterexample[0];
+  }
+
+  #smallest(shrunk: HuntCase, shows: (each: HuntCase) => boolean): HuntCase {
+    return simplify(shrunk, (each) => {
+      this.#tries++;
+      return !this.#isAbandoned() && shows(each);
+    });
+  }
+
+  #hidden(each: HuntCase) {
+    return hiddenDefect(each, this.options.release, this.#named);
+  }
+
+  #hidesNothing(each: HuntCase): boolean {
+    if (this.#shrinking) return this.#isEnough() || !this.#hides(each);
+    if (this.#cases >= this.options.cases || !this.options.mayGoOn()) return true;
+    this.#machines++;
+    const steps = this.#stepsLeftOf(each);
+    this.#cases += steps.length;
+    const hidden = this.#hidden({ ...each, steps });
+    this.#shrinking = hidden !== null;
+    if (hidden !== null) {
+      this.watch?.onGuess({ named: [...this.#named, hidden.name], known: [...this.#known] });
+    }
+    return hidden === null;
+  }
+
+  #foundHidden(small: HuntCase): void {
+    const { name, step } = this.#hidden(small)!;
+    const each: HuntCase = { ...small, steps: small.steps.slice(0, step + 1) };
+    const release = { ...this.options.release, quirks: new Set([...this.#named, name]) };
+    this.#report({
+      case: each,
+      release,
+      violation: violationsOf(each, release)[step]!,
+      after: null,
+      switches: [name],
+      needs: neededBy(each, release, name),
+      others: [],
+    });
+    this.#named.add(name);
+    this.#release = without(this.#release, [name]);
+  }
+
+  #holds(each: HuntCase): boolean {
+    if (this.#shrinking) return this.#isEnough() || !this.#fails(each);
+    if (this.#cases >= this.options.cases || !this.options.mayGoOn()) return true;
+    this.#machines++;
+    const run = new CaseRun(each.machine, this.#release);
+    for (const [index, step] of this.#stepsLeftOf(each).entries()) {
+      this.#cases++;
+      const violation = run.step(step);
+      if (violation === null) continue;
+      this.#shrinking = !this.#known.has(signatureOf(violation));
+      if (this.#shrinking) {
+        this.#guess({ ...each, steps: each.steps.slice(0, index + 1) }, violation);
+      }
+      break;
+    }
+    return !this.#shrinking;
+  }
+
+  #isEnough(): boolean {
+    return ++this.#tries > MAX_TRIES || this.#isAbandoned();
+  }
+
+  #isAbandoned(): boolean {
+    return this.watch?.isAbandoned() === true;
+  }
+
+  /** The steps of a case that are still to be tried. */
+  #stepsLeftOf({ steps }: HuntCase): HuntCase["steps"] {
+    return steps.slice(0, this.options.cases - this.#cases);
+  }
+
+  #fails(each: HuntCase): boolean {
+    return this.#once(each, () => {
+      const violation = runCase(each, this.#release);
+      return violation !== null && !this.#known.has(signatureOf(violation));
+    });
+  }
+
+  #hides(each: HuntCase): boolean {
+    return this.#once(each, () => this.#hidden(each) !== null);
+  }
+
+  /** A turn tries cases in one way, with one release. */
+  #once({ machine, steps }: HuntCase, trial: () => boolean): boolean {
+    const key = JSON.stringify([{ ...machine, given: null }, steps]);
+    const tried = this.#tried.get(key) ?? trial();
+    this.#tried.set(key, tried);
+    return tried;
+  }
+
+  #found(small: HuntCase): void {
+    const release = this.#release;
+    const violation = runCase(small, release)!;
+    const [switches = [], ...others] = causingDefectsOf(small, release);
+    const next = violation.kind === "left" ? aftermathOf(small, release) : null;
+    this.#report({
+      case: next?.case ?? small,
+      release,
+      violation: next?.violation ?? violation,
+      after: next === null ? null : violation,
+      switches,
+      needs: [],
+      others,
+    });
+    if (switches.length === 0) this.#known.add(signatureOf(violation));
+    else {
+      this.#named.add(switches[0]!);
+      this.#release = without(release, switches.slice(0, 1));
+    }
+  }
+
+  #report(what: Omit<Found, "rule" | "cases" | "tries">): void {
+    const rule = lastRule(what.case, what.release);
+    const found = { ...what, rule, cases: this.#cases, tries: this.#tries };
+    this.#finding = written(found, this.options);
+  }
+}
+
+/** How a scenario can be written, the form that reads best first. */
+const FORMS = [
+  { explicit: false, lenient: false },
+  { explicit: true, lenient: false },
+  { explicit: false, lenient: true },
+] as const;
+
+/** Adds the scenario: the one that reads best of those that fail, and hold without the defect. */
+function written(
+  found: Found,
+  options: HuntOptions,
+): HuntFinding {
+  const { release: plain, where } = options;
+  const { case: each, release, switches } = found;
+  const comment = commentOf(found, options);
+  const known = switches.length > 0;
+  const ends = known
+    ? endsOf(each, without(release, switches))
+    : each.steps.at(-1)!.ios.map(() => "OK");
+  // As the release is; with this defect alone; without those that were found before.
+  const alone: HuntRelease = { ...plain, quirks: new Set(switches) };
+  let scenario = "";
+  for (const shown of known ? [plain, alone, release] : [plain, release]) {
+    const violation = violationsOf(each, shown).findLast((wrong) => wrong !== null) ?? null;
+    if (violation === null) continue;
+    for (const form of FORMS) {
+      const text = (at: HuntRelease) =>
+        scenarioText(each, at, violation, { comment, ends, ...form });
+      scenario ||= text(shown);
+      const end = runScenarioText(text(shown), where?.loader);
+      if (end.end !== "failed") continue;
+      const holds = !known ||
+        runScenarioText(text(without(shown, switches)), where?.loader).end === "held";
+      if (holds) return { ...found, scenario: text(shown), proof: end.text };
+    }
+  }
+  return { ...found, scenario, proof: null };
+}
+
+function commentOf(
+  { after, needs, rule, switches, violation }: Found,
+  options: HuntOptions,
+): string[] {
+  const cause = switches.length === 0
+    ? "It fails with any one or two of the switches off."
+    : `Passes with quirks = [${switches.map((name) => `not ${name}`).join(", ")}].`;
+  return [
+    ...wrapText(`Found by: ${commandOf(options)}`, COMMENT_COLUMNS),
+    ...wrapText(whatHappened(violation, after), COMMENT_COLUMNS),
+    cause,
+    ...needs.length === 0 ? [] : [`It reproduces only together with ${needs.join(" and ")}.`],
+    ...rule === null ? [] : [`Last rule applied: dmalab explain ${rule}`],
+  ];
+}
+
+/** Of what was left behind first, and then of the request that meets it. */
+function whatHappened(violation: Violation, after: Violation | null): string {
+  if (after === null) return `${beginning(violation)}.`;
+  return `${
+    beginning(after)
+  }. Then the same is repeated without an injected failure: ${violation.text}.`;
+}
+
+/** A report begins with its class, which is written as `warns` takes it. */
+function beginning({ kind, text }: Violation): string {
+  return kind === "report" ? text : text.slice(0, 1).toUpperCase() + text.slice(1);
+}
+
+/** The command line that finds it again. */
+function commandOf({ mode, release, seed, where }: HuntOptions): string {
+  const quirks = quirkList(release);
+  return [
+    "dmalab hunt",
+    ...where?.machine.given == null ? [] : [where.machine.given.file],
+    ...release.kernel === DEFAULT_KERNEL && where === undefined
+      ? []
+      : [`--kernel ${release.kernel}`],
+    ...quirks === null ? [] : [`--quirks "${quirks}"`],
+    ...mode === undefined ? [] : [`--mode ${mode}`],
+    `--seed ${seed}`,
+  ].join(" ");
+}

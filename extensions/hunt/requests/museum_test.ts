@@ -1,0 +1,60 @@
+/**
+ * The museum, hunted: each defect of the record (defects.md) is switched on alone, and the hunt, which
+ * knows of none of them, finds it by its one property and names the switch.
+ */
+import { assert, assertEquals } from "@std/assert";
+import { runCase } from "./case_run.ts";
+import { without } from "./diagnose.ts";
+import { hunt, type HuntFinding } from "./hunt.ts";
+import type { HuntRelease } from "./hunt_case.ts";
+import { runScenarioText } from "./scenario_check.ts";
+import type { ViolationKind } from "./violation.ts";
+import type { QuirkName } from "@dmalab/runtime/kernels";
+
+/** What is seen first of each, and by which seed soon. */
+const MUSEUM: readonly [
+  row: string,
+  quirk: QuirkName,
+  seen: ViolationKind,
+  within: number,
+  seed: number,
+][] = [
+  ["M1", "unmap_rebuilt_from_prps", "bytes", 1000, 1],
+  ["M2", "vectors_allocated_for_iova", "left", 100, 1],
+  ["M7", "half_linked_on_error", "report", 500, 1],
+  ["M8", "stale_iova_state_uncoalesced", "status", 500, 1],
+  ["M9", "sgl_unmap_args_swapped", "left", 500, 1],
+  ["M10", "need_unmap_flip_null_list", "crash", 500, 2],
+  ["M11", "vectors_leaked_p2p", "left", 500, 1],
+  ["M12", "first_mapping_leaked", "left", 1000, 1],
+  ["M15", "bounce_link_no_middle", "status", 100, 1],
+];
+
+/** The first thing that a hunt finds, in so many requests. */
+function firstFinding(release: HuntRelease, seed: number, cases: number): HuntFinding | null {
+  let found: HuntFinding | null = null;
+  hunt({
+    release,
+    seed,
+    cases,
+    mayGoOn: () => found === null,
+    onFinding: (finding) => found = finding,
+  });
+  return found;
+}
+
+/** Those that take most requests. */
+const LONG = ["M1", "M7", "M8", "M9", "M10", "M12"];
+
+for (const [row, quirk, seen, within, seed] of MUSEUM) {
+  const name = `the hunt finds ${quirk} in ${within} requests, and names it (defects.md ${row})`;
+  Deno.test(LONG.includes(row) ? `${name} (long)` : name, () => {
+    const release: HuntRelease = { kernel: "7.2.12", quirks: new Set([quirk]) };
+    const finding = firstFinding(release, seed, within);
+    assert(finding !== null, "nothing was found");
+    assertEquals([finding.violation.kind, finding.switches], [seen, [quirk]]);
+    assertEquals(runCase(finding.case, without(release, [quirk])), null);
+    assertEquals(runScenarioText(finding.scenario).end, "failed", finding.scenario);
+    assert(finding.case.steps.length <= 2, finding.scenario);
+  });
+}

@@ -1,0 +1,60 @@
+/** How a scenario takes the memory of a case: in the words that say its shape best. */
+import { GIB, MIB, PAGE_SIZE_BYTES } from "@dmalab/runtime";
+import type { BioVec } from "@dmalab/runtime/block";
+import { formatAddress, formatSize } from "@dmalab/lang/text";
+
+/** Where `buffer(segments: …)` begins in a scenario: scripts get other pages from 1 GiB on. */
+const FIRST_PHYS = 16 * MIB;
+/** What a step of a case has for itself. */
+const STEP_BYTES = 16 * MIB;
+
+/** Whose address a piece has in the scenario of a step. Peers and high memory keep theirs. */
+export function scenarioPhys(phys: number, step: number): number {
+  if (phys >= 4 * GIB) return phys + step * STEP_BYTES;
+  return phys - GIB + FIRST_PHYS + step * STEP_BYTES;
+}
+
+/** The call that takes a buffer; `explicit`: at the very addresses, whatever its shape. */
+export function bufferText(
+  vecs: readonly BioVec[],
+  fill: string,
+  step: number,
+  explicit: boolean,
+): string {
+  const regular = explicit || vecs.some(({ phys }) => phys >= 4 * GIB) ? null : shapeText(vecs);
+  if (regular !== null) return `buffer(${regular}, fill: ${fill})`;
+  return segmentsText(
+    vecs.map(({ phys, sizeBytes }) => ({ phys: scenarioPhys(phys, step), sizeBytes })),
+    fill,
+  );
+}
+
+/** The call that takes a buffer at these very addresses. */
+export function segmentsText(
+  vecs: readonly { readonly phys: number; readonly sizeBytes: number }[],
+  fill: string,
+): string {
+  const segments = vecs.map(({ phys, sizeBytes }) =>
+    `{ phys: ${formatAddress(phys)}, size: ${formatSize(sizeBytes)} }`
+  );
+  const oneLine = `buffer(segments: [${segments.join(", ")}], fill: ${fill})`;
+  if (oneLine.length <= 76) return oneLine;
+  return `buffer(segments: [\n${
+    segments.map((segment) => `  ${segment},\n`).join("")
+  }], fill: ${fill})`;
+}
+
+/** One run, or pieces of one size at one distance; null for everything else. */
+function shapeText(vecs: readonly BioVec[]): string | null {
+  const [first, second] = vecs;
+  const size = formatSize(first!.sizeBytes);
+  const inPage = first!.phys % PAGE_SIZE_BYTES;
+  const offset = inPage === 0 ? "" : `, offset: ${formatSize(inPage)}`;
+  if (second === undefined) return `size: ${size}${offset}`;
+  const stride = second.phys - first!.phys;
+  const regular = vecs.every(({ phys, sizeBytes }, index) =>
+    sizeBytes === first!.sizeBytes && phys === first!.phys + index * stride
+  );
+  if (!regular || stride < first!.sizeBytes) return null;
+  return `pieces: ${vecs.length}, piece: ${size}, stride: ${formatSize(stride)}${offset}`;
+}

@@ -1,0 +1,35 @@
+/** Hunts that several shards share, in a folder of their own. */
+import { join } from "node:path";
+import { dmalab, ROOT } from "@dmalab/tests";
+
+/** A hunt of each kind that finds something, by the folder of its scenario. */
+export const HUNTS: readonly (readonly [name: string, words: (folder: string) => string[]])[] = [
+  [
+    "random requests",
+    () => ["--kernel", "7.2.6", "--mode", "strict", "--cases", "40", "--seeds", "4"],
+  ],
+  ["a driver", (folder) => [`${folder}/lists.dma`, "--cases", "150", "--seeds", "5"]],
+];
+
+/** Does something in a folder with a scenario that has drivers; the folder is gone afterwards. */
+export async function inFolder<T>(body: (folder: string) => T | Promise<T>): Promise<T> {
+  const folder = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "dmalab-shards-" }));
+  try {
+    Deno.copyFileSync(join(ROOT, "examples/drivers/01-hunted-driver.dma"), `${folder}/lists.dma`);
+    return await body(folder);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+/** The shards' files of a folder and their texts, in the order of their names. */
+export function textsOf(folder: string): readonly (readonly [string, string])[] {
+  return [...Deno.readDirSync(folder)].map(({ name }) => name)
+    .filter((name) => name.endsWith(".jsonl")).toSorted()
+    .map((name) => [name, Deno.readTextFileSync(`${folder}/${name}`)] as const);
+}
+
+/** What the merge of a folder's shards does. */
+export function mergedIn(folder: string) {
+  return dmalab("hunt", "merge", ...textsOf(folder).map(([name]) => `${folder}/${name}`));
+}

@@ -1,0 +1,88 @@
+import { command, refuse } from "@dmalab/cli/extend";
+
+/** Actions with the number of trees that each takes. */
+const ACTIONS: Readonly<Record<string, number>> = { compile: 1, compare: 1, diff: 2 };
+const USUAL_CASES = 200;
+const USUAL_SEED = 1;
+
+export const TREE = command({
+  name: "tree",
+  brief:
+    "Compile files of a Linux kernel tree, or compare its mapping code with the simulated one or with another tree.",
+  description:
+    "DIR is a source tree of Linux 6.12 to 7.3, patched or not; dmalab only reads it. `compile` " +
+    "compiles files of it unmodified against its own headers and prints the compiler's errors. " +
+    "`compare` runs random sequences of operations on the tree's mapping code (iova.c, dma-iommu.c with " +
+    "swiotlb.c and direct.c, blk-mq-dma.c, page tables) and on " +
+    "the simulated one; `diff` runs them on the code of two trees, such as before and after a patch. Both " +
+    "print a minimal sequence in which the results differ. With scenarios, `diff` runs them with each tree and " +
+    "prints the first event in which they differ. Exit codes: 0 success; 1 a file does not compile, " +
+    "or results differ; 2 DIR is not a kernel tree.",
+  argument: {
+    placeholder: "compile|compare|diff DIR",
+    doc: "action, kernel tree (for diff OLD and NEW), then files (paths in the tree)",
+    completes: "folders",
+    count: "some",
+  },
+  options: {
+    cases: {
+      kind: "integer",
+      placeholder: "N",
+      least: 1,
+      doc: `for compare and diff: sequences (default: ${USUAL_CASES})`,
+    },
+    seed: {
+      kind: "integer",
+      placeholder: "N",
+      doc: `for compare and diff: first random seed (default: ${USUAL_SEED})`,
+    },
+  },
+  examples: [
+    { line: "tree compile ../linux drivers/nvme/host/pci.c", doc: "whether this file compiles" },
+    {
+      line: "tree compare ../linux",
+      doc: "compare the tree's mapping code with the simulated one",
+    },
+    {
+      line: "tree diff ../linux ../patched",
+      doc: "does a patch change what mapping code returns?",
+    },
+  ],
+  async run({ options, screen, words }) {
+    const [action, ...paths] = words;
+    const treeCount = Object.hasOwn(ACTIONS, action!) ? ACTIONS[action!]! : null;
+    if (treeCount === null) {
+      const names = Object.keys(ACTIONS).join(", ");
+      return refuse(`unknown tree action "${action}"; expected one of: ${names}`, screen);
+    }
+    if (paths.length < treeCount) {
+      const needed = treeCount === 1 ? "a kernel tree" : "two kernel trees";
+      return refuse(`tree ${action} needs ${needed}`, screen);
+    }
+    const [folder = "", ...files] = paths;
+    const { cases, seed } = options;
+    const { oraclesOf, runCompare, runCompile } = await import("./run_tree.ts");
+    if (action === "compile") {
+      if (files.length === 0) {
+        return refuse("tree compile needs files (paths in the tree)", screen);
+      }
+      if (cases !== null || seed !== null) {
+        return refuse("`--cases` and `--seed` are for `tree compare` and `tree diff`", screen);
+      }
+      return runCompile(folder, files, screen);
+    }
+    const named = paths.slice(treeCount);
+    const folders = treeCount === 1 ? [folder] as const : [folder, files[0]!] as const;
+    if (folders.length === 2 && named.some((path) => path.endsWith(".dma"))) {
+      if (cases !== null || seed !== null) {
+        return refuse("`--cases` and `--seed` are for random sequences, not for scenarios", screen);
+      }
+      const { diffScenarios } = await import("./diff_scenario.ts");
+      return await diffScenarios(named, folders, screen);
+    }
+    const oracles = oraclesOf(named);
+    if (typeof oracles === "string") return refuse(oracles, screen);
+    const wanted = { count: cases ?? USUAL_CASES, seed: seed ?? USUAL_SEED };
+    return runCompare(folders, oracles, wanted, screen);
+  },
+});

@@ -1,0 +1,162 @@
+/** `dmalab tree diff OLD NEW SCENARIO`: the first event, line or outcome in which two trees' drivers differ. */
+import { kernelOf, KERNELS, TreeError, type TreeVersion, versionOf } from "@dmalab/runtime/kernels";
+import { loadProgramOn } from "@dmalab/lang";
+import { formatEventText } from "@dmalab/lang/render";
+import { displayName, type Program } from "@dmalab/lang/run";
+import { runProgram } from "@dmalab/lang/run/run_program";
+import { formatCount } from "@dmalab/lang/text";
+import { currentFolder, HostLoader, HostTree, shortPath, withCompiled } from "@dmalab/cli";
+import type { Screen } from "@dmalab/cli/extend";
+import { codeOfProblems, type ExitCode, FAILED, HELD, WRONG } from "@dmalab/cli/exit_code";
+import { sayDiagnostics } from "@dmalab/cli/scenario/diagnostic_style";
+
+/** Where in a file of C: a patch moves the lines below it. */
+const LINE_NUMBERS = /(\.[ch]):\d+(?::\d+)?/g;
+/** Lines of both before the first one that differs. */
+const CONTEXT = 3;
+
+/** What one test did, in order. */
+export interface ComparedTestRun {
+  readonly name: string;
+  readonly lines: readonly string[];
+  readonly failure: string | null;
+}
+
+/** @returns The code of the first scenario that differs or is wrong. */
+export async function diffScenarios(
+  paths: readonly string[],
+  folders: readonly [string, string],
+  screen: Screen,
+): Promise<ExitCode> {
+  try {
+    const [old, changed] = folders.map((folder) => ({
+      folder,
+      version: versionOf(new HostTree(folder)),
+    })) as [Tree, Tree];
+    const codes: ExitCode[] = [];
+    for (const path of paths) codes.push(await diffScenario(path, [old, changed], screen));
+    return codes.find((code) => code !== HELD) ?? HELD;
+  } catch (error) {
+    if (!(error instanceof TreeError)) throw error;
+    screen.err(`error: ${error.message}\n  hint: ${error.hint}\n`);
+    return WRONG;
+  }
+}
+
+export interface Tree {
+  readonly folder: string;
+  readonly version: TreeVersion;
+}
+
+async function diffScenario(
+  path: string,
+  trees: readonly [Tree, Tree],
+  screen: Screen,
+): Promise<ExitCode> {
+  const runs: (readonly ComparedTestRun[])[] = [];
+  for (const tree of trees) {
+    const made = await runWithTree(path, tree, screen);
+    if (made === null) {
+      screen.out(`skipped | ${path} | it has no driver that is compiled with a tree\n`);
+      return HELD;
+    }
+    if (typeof made === "number") return made;
+    runs.push(made.tests);
+  }
+  const names = trees.map(({ version }) => version.name);
+  const [old = [], changed = []] = runs;
+  const difference = firstDifference(old, changed);
+  if (difference !== null) {
+    const { at, name, lines, other } = difference;
+    screen.out(
+      [
+        `found | ${path} | ${name} | OLD (${names[0]}) and NEW (${names[1]}) differ`,
+        "",
+        ...lines.slice(Math.max(0, at - CONTEXT), at).map((line) => `      ${line}`),
+        `  OLD ${lines[at] ?? "ends here"}`,
+        `  NEW ${other[at] ?? "ends here"}`,
+        "",
+      ].join("\n"),
+    );
+    return FAILED;
+  }
+  for (const { failure, name } of old) {
+    if (failure !== null) screen.out(`note: ${name} fails with both trees: ${failure}\n`);
+  }
+  const count = old.reduce((sum, { lines }) => sum + lines.length, 0);
+  const what = `${formatCount(old.length, "test")}, ${
+    formatCount(count, "event or line", "events and lines")
+  }`;
+  screen.out(`ok | ${path} | ${names.join(", ")} | ${what} | no difference\n`);
+  return HELD;
+}
+
+/** A scenario that ran with the drivers of one tree. */
+interface TreeRun {
+  readonly program: Program;
+  readonly tests: readonly ComparedTestRun[];
+}
+
+/** @returns The code of what is wrong with a scenario; null for one that has no driver of a tree. */
+export async function runWithTree(
+  path: string,
+  { folder, version }: Tree,
+  screen: Screen,
+): Promise<TreeRun | ExitCode | null> {
+  const opened = HostLoader.open(path, folder);
+  if (typeof opened === "string") {
+    screen.err(`error: ${opened}\n`);
+    return WRONG;
+  }
+  const { entry, loader } = opened;
+  const kernel = kernelOf(version);
+  const on = { kernel, as: KERNELS[kernel] };
+  const { diagnostics, program } = await withCompiled(
+    loader,
+    () => loadProgramOn(on, entry, loader),
+  );
+  if (program !== null && loader.trees.size === 0) return null;
+  sayDiagnostics(diagnostics, screen);
+  if (program === null) return codeOfProblems(diagnostics);
+  return { program, tests: testRuns(program, shownFolder(folder)) };
+}
+
+/** The first test that differs, from its line `at` on. */
+export function firstDifference(
+  old: readonly ComparedTestRun[],
+  changed: readonly ComparedTestRun[],
+) {
+  for (const [index, { lines, name }] of old.entries()) {
+    const other = changed[index]?.lines ?? [];
+    const differs = lines.findIndex((line, at) => line !== other[at]);
+    if (differs < 0 && other.length === lines.length) continue;
+    return { name, lines, other, at: differs < 0 ? lines.length : differs };
+  }
+  return null;
+}
+
+/** A tree's folder as places of its files begin. */
+function shownFolder(folder: string): string {
+  return `${shortPath(new HostTree(folder).root, currentFolder())}/`;
+}
+
+/** @param folder What places are written without: two trees have two. */
+function testRuns(program: Program, folder: string): readonly ComparedTestRun[] {
+  const runs: ComparedTestRun[] = [];
+  let lines: string[] = [];
+  const add = (line: string) => lines.push(line.replaceAll(folder, "").replace(LINE_NUMBERS, "$1"));
+  runProgram(program, {
+    // Only what happens is compared, not why.
+    attributeDefects: false,
+    onEvent: (event) => add(formatEventText(event)),
+    onChildEvent: (event) => add(formatEventText(event)),
+    onLine: add,
+    onOutcome: (outcome) => {
+      const { failure } = outcome;
+      add(failure === null ? "holds" : `fails: ${failure.message}`);
+      runs.push({ name: displayName(outcome), lines, failure: failure?.message ?? null });
+      lines = [];
+    },
+  });
+  return runs;
+}

@@ -1,0 +1,79 @@
+/** Links files of a tree as a module that runs beside the model. */
+import {
+  IR,
+  layoutError,
+  layoutSource,
+  type LayoutWanted,
+  TREE_ARGUMENTS,
+  TreeLayout,
+  withRounds,
+  withStorage,
+} from "@dmalab/c_drivers/tree";
+import { TreeError } from "@dmalab/runtime/kernels";
+import { readTreeHeaders } from "@dmalab/cli";
+import { firstError, moduleFlag, type TreeBuild } from "@dmalab/c_drivers/compiler";
+import type { LinkedTree } from "./tree_module.ts";
+
+/** What a module is made of. */
+export interface Parts {
+  /** Files that it is there to run, by which it is named. */
+  readonly subjects: readonly string[];
+  /** Files of the tree that are compiled as they are. */
+  readonly files: readonly string[];
+  /** C code that is compiled with the tree, and may include a source of it. */
+  readonly texts: () => readonly string[];
+  /** Symbols of an architecture that it needs beside those of every machine. */
+  readonly symbols?: readonly string[];
+  readonly layout: LayoutWanted;
+}
+
+const OWN = "lab/layout.c";
+const LINKING: readonly string[] = [
+  "--target=wasm64",
+  "-mbulk-memory",
+  "-O1",
+  "-nostdlib",
+  "-Xclang",
+  "-disable-llvm-passes",
+  "-Wno-override-module",
+  ...["--no-entry", "--allow-undefined", "--export-all", "--export-table", "--stack-first"]
+    .map((option) => `-Wl,${option}`),
+  "-Wl,-z,stack-size=1048576",
+];
+
+/** @throws {TreeError} */
+export async function linkTree(build: TreeBuild, parts: Parts): Promise<LinkedTree> {
+  const texts = [readTreeHeaders()["oracle/rounds.c"]!, ...parts.texts()];
+  const sources = texts.flatMap((text) => build.units.sourcesIn(text));
+  const asked = build.settings([...parts.files, ...sources]);
+  const added = (parts.symbols ?? []).map((name) => [name, "1"] as const);
+  const settings = { ...asked, values: new Map([...asked.values, ...added]) };
+  await build.checkSettings(settings);
+  const args = [...TREE_ARGUMENTS, ...moduleFlag(settings), ...IR];
+  const objects: Record<string, string> = {};
+  const compile = async (path: string, own: Readonly<Record<string, string>> = {}) => {
+    const made = await build.compile(await build.unit(path, settings, own), args);
+    const ir = made.module === null ? null : new TextDecoder().decode(made.module);
+    if (ir !== null) objects[`${path.replaceAll("/", "-")}.ll`] = withRounds(withStorage(ir));
+    return { ir, said: made.said };
+  };
+  for (const path of parts.files) {
+    const { ir, said } = await compile(path);
+    if (ir === null) throw new TreeError(`${path} does not compile`, firstError(said));
+  }
+  for (const [at, text] of texts.entries()) {
+    const path = `lab/own${at}.c`;
+    const { ir, said } = await compile(path, { [path]: text });
+    if (ir === null) {
+      throw new TreeError(`${sources[0] ?? path} does not compile`, firstError(said));
+    }
+  }
+  const table = await compile(OWN, { [OWN]: layoutSource(parts.layout) });
+  if (table.ir === null) throw layoutError(build.version.name, table.said);
+  const linked = await build.clang.run([...LINKING, ...Object.keys(objects)], objects, "tree.wasm");
+  if (linked.module === null) {
+    throw new TreeError(`${parts.subjects[0]} does not link`, firstError(linked.said));
+  }
+  const module = new WebAssembly.Module(linked.module);
+  return { module, layout: new TreeLayout(parts.layout, table.ir) };
+}

@@ -1,0 +1,135 @@
+/**
+ * Runs sequences of operations on two sides: the model and a kernel tree's code, or the code of two
+ * trees. Where their results differ, minimises the sequence.
+ */
+
+/** What an operation returns, by the names of the golden data's fields. */
+export type OperationResult = Readonly<Record<string, unknown>>;
+
+/** The largest number of 64 bits, as the golden data write it. */
+export const U64_MAX = "18446744073709551615";
+
+/** What performs operations: one life of an allocator, a pool or a device, begun by the first of them. */
+export interface Implementation<O> {
+  run(operation: O): OperationResult;
+}
+
+/** Makes a side; each sequence starts with a new one. */
+export type MakeImplementation<O> = () => Implementation<O>;
+
+/** Operations that were performed, with their results, by the identifiers of their steps. */
+export type Earlier<O> = ReadonlyMap<number, readonly [operation: O, answer: OperationResult]>;
+
+/** An operation, or what is made of earlier ones; null leaves it out, as a minimised sequence may those. */
+export type Operation<O> =
+  & { readonly id: number }
+  & ({ readonly operation: O } | { readonly then: (earlier: Earlier<O>) => O | null });
+
+/** The first operation whose results differ. */
+export interface OperationDifference<O> {
+  /** The minimised sequence, up to that operation. */
+  readonly operations: readonly O[];
+  readonly one: OperationResult;
+  readonly other: OperationResult;
+}
+
+/** Which sequences to run, one after the other. */
+export interface Sequences<O> {
+  readonly count: number;
+  readonly seed: number;
+  readonly stepsOf: (seed: number) => readonly Operation<O>[];
+}
+
+/** What was run, up to the first difference. */
+export interface Compared<O> {
+  readonly operations: number;
+  readonly difference: OperationDifference<O> | null;
+}
+
+/** Tries of a minimisation. */
+const MAX_TRIES = 400;
+
+/** Compares sequences until one differs. */
+export function compareSequences<O>(
+  make: readonly [MakeImplementation<O>, MakeImplementation<O>],
+  { count, seed, stepsOf }: Sequences<O>,
+): Compared<O> {
+  let operations = 0;
+  for (let index = 0; index < count; index++) {
+    const steps = stepsOf(seed + index);
+    const { difference, performed } = live(steps, make);
+    operations += performed;
+    if (difference !== null) {
+      return { operations, difference: shortest(steps, difference, make) };
+    }
+  }
+  return { operations, difference: null };
+}
+
+/** Runs a sequence on both sides. */
+function live<O>(
+  steps: readonly Operation<O>[],
+  make: readonly [MakeImplementation<O>, MakeImplementation<O>],
+): { readonly difference: OperationDifference<O> | null; readonly performed: number } {
+  const [one, other] = [make[0](), make[1]()];
+  const results = new Map<number, readonly [O, OperationResult]>();
+  const operations: O[] = [];
+  for (const step of steps) {
+    const operation = "operation" in step ? step.operation : step.then(results);
+    if (operation === null) continue;
+    operations.push(operation);
+    const answers = [answerOf(one, operation), answerOf(other, operation)] as const;
+    const performed = operations.length;
+    if (!isSame(...answers)) {
+      return { difference: { operations, one: answers[0], other: answers[1] }, performed };
+    }
+    // Both have ended: what follows is undefined.
+    if (STOPPED in answers[0]) return { difference: null, performed };
+    results.set(step.id, [operation, answers[0]]);
+  }
+  return { difference: null, performed: operations.length };
+}
+
+/** The field of a side that ends within an operation: why. */
+export const STOPPED = "stopped";
+
+export function answerOf<O>(side: Implementation<O>, operation: O): OperationResult {
+  try {
+    return side.run(operation);
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    return { [STOPPED]: error.message };
+  }
+}
+
+/** Fields that both sides have and whose values differ. */
+export function differingFields(one: OperationResult, other: OperationResult): readonly string[] {
+  return Object.keys(one).filter((name) =>
+    name in other && JSON.stringify(one[name]) !== JSON.stringify(other[name])
+  );
+}
+
+function isSame(one: OperationResult, other: OperationResult): boolean {
+  if (STOPPED in one || STOPPED in other) return STOPPED in one && STOPPED in other;
+  return differingFields(one, other).length === 0;
+}
+
+/** Removes operations that the difference does not need, larger parts first. */
+function shortest<O>(
+  steps: readonly Operation<O>[],
+  found: OperationDifference<O>,
+  make: readonly [MakeImplementation<O>, MakeImplementation<O>],
+): OperationDifference<O> {
+  let [left, best] = [steps, found];
+  let tries = 0;
+  for (let part = Math.ceil(left.length / 2); part >= 1; part = Math.floor(part / 2)) {
+    for (let at = 1; at < left.length && tries < MAX_TRIES;) {
+      const without = [...left.slice(0, at), ...left.slice(at + part)];
+      tries++;
+      const again = live(without, make).difference;
+      if (again === null) at += part;
+      else [left, best] = [without, again];
+    }
+  }
+  return best;
+}

@@ -1,0 +1,421 @@
+/** Operations on the mapping layer of one device or of a group of two, and the model's results of them. */
+import {
+  defaultMachineConfig,
+  type DmaAddr,
+  GIB,
+  lastAddressOfBits,
+  Machine,
+  type MachineConfig,
+  type MachineEvent,
+  type PhysAddr,
+  swiotlbConfig,
+} from "@dmalab/runtime";
+import {
+  type CoherentMemory,
+  DmaDevice,
+  type DmaDirection,
+  DmaIovaState,
+  type DmaRange,
+  Scatterlist,
+} from "@dmalab/runtime/dma";
+import {
+  IommuDomain,
+  makePageTable,
+  PER_CPU_RING_ENTRIES,
+  PER_CPU_TIMEOUT_NS,
+} from "@dmalab/runtime/iommu";
+import { DEFAULT_KERNEL, type KernelConfig } from "@dmalab/runtime/kernels";
+import { SLOT_BYTES } from "@dmalab/runtime/memory";
+import { type Implementation, type OperationResult, U64_MAX } from "./compare.ts";
+import { PEER_BYTES, PEER_START, type PeerFields, peerRouter } from "./peers.ts";
+import { type QueueFields, RequestModel, type RequestOperation } from "./request_operations.ts";
+import { pageSizesOf, TABLE_MODELS } from "./table_formats.ts";
+
+/** An operation, with its arguments by the names that the golden data have for them. */
+export type MappingOperation = Readonly<Record<string, unknown>> & { readonly op: string };
+
+const MS = 1_000_000;
+/** The buffers of the traces lie below this. */
+export const RAM_BYTES = 128 * GIB;
+/** Buffers of random operations lie in this many of the first pages; peer memory lies above. */
+export const BUFFER_PAGES = 2 ** 24;
+
+const INTENDED: Pick<KernelConfig, "kernel" | "quirks"> = {
+  kernel: DEFAULT_KERNEL,
+  quirks: new Set(),
+};
+
+/** Where a kernel prints a message and no WARN. */
+const MESSAGES: ReadonlySet<string> = new Set(["iommu_dma_alloc_iova", "swiotlb_full"]);
+
+/** The flush queue of each mode. */
+const QUEUES = {
+  strict: () => null,
+  lazy: (cpus: number) => ({
+    rings: cpus,
+    entries: PER_CPU_RING_ENTRIES,
+    timeoutNs: PER_CPU_TIMEOUT_NS,
+  }),
+  "lazy-single": () => ({ rings: 1, entries: 32768, timeoutNs: 1000 * MS }),
+};
+
+/** A simulated device, or two of one group, and their domain. */
+export class MappingModel implements Implementation<MappingOperation> {
+  #reserved: { start: number; end: number }[] = [];
+  #machine: Machine | null = null;
+  #devices: readonly DmaDevice[] = [];
+  #requests: RequestModel | null = null;
+  #fired = 0;
+  #seen: MachineEvent[] = [];
+  readonly #states = new Map<number, DmaIovaState>();
+  readonly #lists = new Map<number, Scatterlist>();
+  readonly #memories = new Map<number, CoherentMemory>();
+
+  /** @param kernel Its release and defects; the golden data are of intended behaviour. */
+  constructor(readonly kernel: typeof INTENDED = INTENDED) {}
+
+  /** @throws {RangeError} Where the device is not made yet. */
+  run(operation: MappingOperation): OperationResult {
+    if (operation.ranges !== undefined) {
+      this.#reserved = (operation.ranges as [number, number][])
+        .map(([first, last]) => ({ start: first, end: last + 1 }));
+    }
+    if (operation.op === "reserved") return {};
+    if (operation.op === "init") {
+      this.#init(operation);
+      return {};
+    }
+    if (this.#machine === null) throw new RangeError("The first operation must be `init`");
+    if (operation.cpu !== undefined) this.#machine.cpu = operation.cpu as number;
+    this.#seen = [];
+    const answer = this.#answer(this.#machine, operation);
+    return {
+      ...answer,
+      events: this.#flushes(),
+      copies: this.#copies(),
+      caches: this.#caches(),
+      went_beyond_32bit: this.#wentBeyond(),
+      warn: this.#warnings().filter(({ at }) => !MESSAGES.has(at)).length,
+    };
+  }
+
+  #init(line: MappingOperation): void {
+    const config = { ...traceConfig(line, this.#reserved), ...this.kernel };
+    const machine = new Machine(config);
+    this.#machine = machine;
+    const dev = deviceOf("dev", line);
+    const members = line.second === undefined
+      ? [dev]
+      : [dev, deviceOf("second", line.second as MappingOperation)];
+    this.#devices = members;
+    if (line.peers !== undefined) machine.peers = peerRouter(line.peers as PeerFields);
+    if (line.queue !== undefined) {
+      this.#requests = new RequestModel(machine, dev, line.queue as QueueFields);
+    }
+    machine.events.listen(
+      (event) => {
+        this.#seen.push(event);
+        if (event.name === "flush_queue.flush") this.#fired++;
+      },
+      [
+        ...["iotlb.sync", "swiotlb.copy", "cache.clean", "cache.invalidate"] as const,
+        ...["kernel.warn", "flush_queue.flush"] as const,
+      ],
+    );
+    if (line.mode === "direct") return;
+    // Built by hand: a shared queue is no setting of the machine, and a trace says itself whether
+    // its device is lazy, untrusted or not.
+    const domain = new IommuDomain(machine, {
+      id: 0,
+      name: dev.name,
+      members,
+      table: makePageTable(config.iommu),
+      iotlb: machine.iommu.iotlb,
+      flushQueue: QUEUES[line.mode as keyof typeof QUEUES](config.cpus),
+      cachingMode: false,
+      reserved: this.#reserved,
+    });
+    for (const member of members) member.domain = domain;
+  }
+
+  /** Whose call it is. */
+  #caller({ dev = 0 }: MappingOperation): DmaDevice {
+    return this.#devices[dev as number]!;
+  }
+
+  #answer(machine: Machine, line: MappingOperation): Record<string, unknown> {
+    const number = (name: string) => line[name] as number;
+    const dir = line.dir as DmaDirection;
+    const attrs = (line.attrs ?? 0) as number;
+    const { dma } = machine;
+    const dev = this.#caller(line);
+    switch (line.op) {
+      case "map_phys": {
+        const addr = dma.dmaMapPhys(dev, number("phys") as PhysAddr, number("size"), dir, attrs);
+        return { dma: addr < 0 ? null : addr };
+      }
+      case "unmap_phys":
+        dma.dmaUnmapPhys(dev, number("dma") as DmaAddr, number("size"), dir, attrs);
+        return {};
+      case "map_sg": {
+        const list = new Scatterlist(
+          (line.in as [number, number][]).map(([phys, sizeBytes]) => ({
+            phys: phys as PhysAddr,
+            sizeBytes,
+          })),
+        );
+        this.#lists.set(number("id"), list);
+        const error = dma.dmaMapSgtable(dev, list, dir, attrs);
+        return {
+          ret: error === 0 ? list.outputs : error,
+          out: list.mapped().map((output) => [output.dma, output.sizeBytes]),
+          // Whatever happened, the list is as it was given.
+          in: list.segments().map(({ phys, sizeBytes }) => [phys, sizeBytes]),
+        };
+      }
+      case "unmap_sg":
+        dma.dmaUnmapSg(dev, this.#lists.get(number("id"))!, dir, attrs);
+        return {};
+      case "set_mask":
+        return { ret: dma.dmaSetMask(dev, number("bits")) };
+      case "iova_try_alloc": {
+        const state = new DmaIovaState();
+        this.#states.set(number("id"), state);
+        const phys = number("phys") as PhysAddr;
+        return {
+          addr: dma.dmaIovaTryAlloc(dev, state, phys, number("size")) ? state.addr : null,
+        };
+      }
+      case "advance": {
+        const before = this.#fired;
+        machine.advance(number("ms") * MS);
+        return { now: machine.clock.nowNs / MS, fired: this.#fired - before };
+      }
+      case "state":
+        return this.#state(machine);
+      case "limits":
+        return limitsOf(machine, dev);
+      case "alloc":
+      case "free":
+        return this.#coherent(machine, line);
+      case "rq_map":
+      case "rq_list":
+      case "rq_unmap":
+        return this.#requests!.run(line as RequestOperation);
+      case "sync_single_for_cpu":
+      case "sync_single_for_device":
+      case "sync_sg_for_cpu":
+      case "sync_sg_for_device":
+        this.#sync(machine, line, dir);
+        return {};
+      default:
+        return this.#twoStep(machine, line, dir);
+    }
+  }
+
+  #coherent({ dma }: Machine, line: MappingOperation): Record<string, unknown> {
+    const [dev, id] = [this.#caller(line), line.id as number];
+    if (line.op === "free") {
+      dma.dmaFreeCoherent(dev, this.#memories.get(id)!);
+      return {};
+    }
+    const memory = dma.dmaAllocCoherent(dev, line.size as number, {
+      pages: line.pages as PhysAddr[],
+    });
+    if (memory !== null) this.#memories.set(id, memory);
+    return { dma: memory?.dma ?? null };
+  }
+
+  #sync({ dma }: Machine, line: MappingOperation, dir: DmaDirection): void {
+    const dev = this.#caller(line);
+    const list = this.#lists.get(line.id as number)!;
+    const part = [line.dma as DmaAddr, line.size as number] as const;
+    switch (line.op) {
+      case "sync_single_for_cpu":
+        return dma.dmaSyncSingleForCpu(dev, ...part, dir);
+      case "sync_single_for_device":
+        return dma.dmaSyncSingleForDevice(dev, ...part, dir);
+      case "sync_sg_for_cpu":
+        return dma.dmaSyncSgForCpu(dev, list, dir);
+      default:
+        return dma.dmaSyncSgForDevice(dev, list, dir);
+    }
+  }
+
+  #twoStep(machine: Machine, line: MappingOperation, dir: DmaDirection): Record<string, unknown> {
+    const number = (name: string) => line[name] as number;
+    const { dma } = machine;
+    const dev = this.#caller(line);
+    const attrs = (line.attrs ?? 0) as number;
+    const state = this.#states.get(number("id"));
+    if (state === undefined) return { op: `unknown operation ${line.op}` };
+    switch (line.op) {
+      case "iova_link":
+        return {
+          ret: dma.dmaIovaLink(
+            dev,
+            state,
+            number("phys") as PhysAddr,
+            number("offset"),
+            number("size"),
+            dir,
+            attrs,
+          ),
+        };
+      case "iova_sync":
+        return { ret: dma.dmaIovaSync(dev, state, number("offset"), number("size")) };
+      case "iova_unlink":
+        dma.dmaIovaUnlink(dev, state, number("offset"), number("size"), dir, attrs);
+        return {};
+      case "iova_destroy":
+        dma.dmaIovaDestroy(dev, state, number("mapped_len"), dir, attrs);
+        return {};
+      case "iova_free":
+        dma.dmaIovaFree(dev, state);
+        return {};
+      default:
+        return { op: `unknown operation ${line.op}` };
+    }
+  }
+
+  #flushes(): unknown[] {
+    const list: unknown[] = [];
+    for (const event of this.#seen) {
+      if (event.name !== "iotlb.sync") continue;
+      const { kind, start, size_bytes } = (event as MachineEvent<"iotlb.sync">).fields;
+      if (kind === "all") list.push(["flush_all"]);
+      else list.push([kind === "walk" ? "walk" : "sync", start, start + size_bytes - 1]);
+    }
+    return list;
+  }
+
+  #copies(): [number, number, number][] {
+    const list: [number, number, number][] = [];
+    for (const event of this.#seen) {
+      if (event.name !== "swiotlb.copy") continue;
+      const { direction, orig_phys, tlb_phys, size_bytes } =
+        (event as MachineEvent<"swiotlb.copy">).fields;
+      list.push(
+        direction === "in" ? [orig_phys, tlb_phys, size_bytes] : [tlb_phys, orig_phys, size_bytes],
+      );
+    }
+    return list;
+  }
+
+  #caches(): unknown[] {
+    return this.#seen.flatMap((event) => {
+      if (event.name !== "cache.clean" && event.name !== "cache.invalidate") return [];
+      const { phys, size_bytes } = (event as MachineEvent<"cache.clean">).fields;
+      return [[event.name === "cache.clean" ? "clean" : "invalidate", phys, size_bytes]];
+    });
+  }
+
+  #wentBeyond(): boolean {
+    return this.#warnings().some(({ at }) => at === "iommu_dma_alloc_iova");
+  }
+
+  #warnings(): readonly MachineEvent<"kernel.warn">["fields"][] {
+    return this.#seen.filter(({ name }) => name === "kernel.warn")
+      .map((event) => (event as MachineEvent<"kernel.warn">).fields);
+  }
+
+  #state(machine: Machine): Record<string, unknown> {
+    const now = machine.clock.nowNs / MS;
+    const [{ domain, prefer32Bit }, second] = this.#devices as [DmaDevice, DmaDevice?];
+    const pool = { now, bounce_slots_used: machine.swiotlb.usedSlots };
+    if (domain === null) return pool;
+    const queue = domain.flushQueue;
+    return {
+      ...pool,
+      iova_nodes: domain.iova.ranges.count,
+      tables: domain.table.tables,
+      try_32bit_first: prefer32Bit,
+      ...second === undefined ? {} : { second_32bit_first: second.prefer32Bit },
+      flush_queue: queue === null ? null : {
+        kind: queue.entries > PER_CPU_RING_ENTRIES ? "single" : "per-cpu",
+        size: queue.entries,
+        timeout_ms: queue.timeoutNs / MS,
+        flush_started: queue.started,
+        flush_finished: queue.finished,
+        timer_on: queue.timerOn ? 1 : 0,
+        timer_at: queue.timerOn ? queue.timerAtNs / MS : null,
+        rings: Array.from({ length: queue.rings }, (_, ring) => queue.ends(ring)),
+      },
+    };
+  }
+}
+
+function limitsOf({ dma }: Machine, dev: DmaDevice): Record<string, unknown> {
+  const [max, opt] = [dma.dmaMaxMappingSize(dev), dma.dmaOptMappingSize(dev)];
+  const required = dma.dmaGetRequiredMask(dev);
+  return {
+    opt_mapping_size: opt === Number.MAX_SAFE_INTEGER ? U64_MAX : opt,
+    max_mapping_size: max === Number.MAX_SAFE_INTEGER ? U64_MAX : String(max),
+    merge_boundary: dma.dmaGetMergeBoundary(dev),
+    required_mask: required === lastAddressOfBits(64) ? U64_MAX : required,
+    addressing_limited: dma.dmaAddressingLimited(dev),
+  };
+}
+
+function deviceOf(name: string, line: MappingOperation): DmaDevice {
+  const number = (key: string) => line[key] as number;
+  return new DmaDevice(name, {
+    maskBits: number("dma_mask_bits"),
+    busLimitBits: number("bus_limit_bits"),
+    untrusted: line.untrusted as boolean,
+    coherent: line.coherent !== false,
+    minAlignMask: number("min_align_mask"),
+    maxSegmentSizeBytes: number("max_seg_size"),
+    segmentBoundaryMask: number("seg_boundary_mask"),
+    prefer32Bit: line.try_32bit_first as boolean,
+    ...line.bus_ranges === undefined ? {} : { ranges: busRanges(line) },
+  });
+}
+
+/** Where the device's bus has memory: `[CPU address, bus address, bytes]`. */
+function busRanges(line: MappingOperation): readonly DmaRange[] {
+  return (line.bus_ranges as [PhysAddr, DmaAddr, number][])
+    .map(([cpuPhys, dma, sizeBytes]) => ({ cpuPhys, dma, sizeBytes }));
+}
+
+/** The machine around a trace's device. */
+function traceConfig(
+  line: MappingOperation,
+  reserved: readonly { start: number; end: number }[],
+): MachineConfig {
+  const number = (name: string) => line[name] as number;
+  const defaults = defaultMachineConfig();
+  const peers = line.peers === undefined ? [] : [
+    {
+      name: "peer",
+      type: "mmio",
+      basePhys: PEER_START as PhysAddr,
+      sizeBytes: PEER_BYTES,
+    } as const,
+  ];
+  const pageSizesBytes = pageSizesOf(number("pgsize_bitmap"));
+  return {
+    ...defaults,
+    cpus: number("cpus"),
+    // The last address is the same.
+    ramSizeBytes: RAM_BYTES - peers.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+    regions: peers,
+    checker: "off",
+    // As trees are compiled for the comparison.
+    dmaDebug: true,
+    iommu: {
+      ...defaults.iommu,
+      model: TABLE_MODELS[line.format as keyof typeof TABLE_MODELS],
+      granuleBytes: pageSizesBytes[0]!,
+      pageSizesBytes,
+      addressBits: number("address_bits"),
+      reserved,
+    },
+    swiotlb: swiotlbConfig({
+      sizeBytes: number("bounce_slots") * SLOT_BYTES,
+      areas: number("bounce_areas"),
+      basePhys: number("bounce_start") as PhysAddr,
+      force: line.bounce_force === true,
+    }),
+  };
+}

@@ -1,0 +1,139 @@
+/** Mapping code of a kernel tree that can run beside the model, or beside that of another tree. */
+import {
+  type Compared,
+  compareSequences,
+  type MakeImplementation,
+  type Operation,
+} from "./oracle/compare.ts";
+import { IovaModel } from "./oracle/iova_operations.ts";
+import { iovaSequence } from "./oracle/iova_sequences.ts";
+import { MappingModel } from "./oracle/mapping_operations.ts";
+import { mappingSequence } from "./oracle/mapping_sequences.ts";
+import { PoolModel } from "./oracle/pool_operations.ts";
+import { poolSequence } from "./oracle/pool_sequences.ts";
+import { requestSequence } from "./oracle/request_sequences.ts";
+import { ARM_SHAPES, GENERIC_SHAPES, type TableShape } from "./oracle/table_formats.ts";
+import { TableModel } from "./oracle/table_operations.ts";
+import { tableSequences } from "./oracle/table_sequences.ts";
+import { type KernelName, kernelOf } from "@dmalab/runtime/kernels";
+import type { TreeBuild } from "@dmalab/c_drivers/compiler";
+import { linkTree, type Parts } from "./link_tree.ts";
+import { ALLOCATOR, TreeAllocator } from "./tree_allocator.ts";
+import { MAPPING_PARTS, REQUEST_PARTS, TreeMapping } from "./tree_mapping.ts";
+import { TreePool } from "./tree_pool.ts";
+import type { LinkedTree } from "./tree_module.ts";
+import { ARM_TABLE_PARTS, GENERIC_TABLE_PARTS, TreeTable } from "./tree_table.ts";
+
+/** Which random sequences to run. */
+export interface Cases {
+  readonly count: number;
+  readonly seed: number;
+}
+
+/** Mapping code that is run together. */
+export interface Oracle {
+  /** Its files in a tree. */
+  readonly paths: readonly string[];
+  /** All that it is built from. */
+  readonly needs: readonly string[];
+  /** @param other Null is the model. @throws {TreeError} */
+  compare(one: TreeBuild, other: TreeBuild | null, cases: Cases): Promise<Compared<unknown>>;
+}
+
+class OracleOf<O> implements Oracle {
+  constructor(
+    readonly parts: Parts,
+    readonly makeTree: (linked: LinkedTree) => ReturnType<MakeImplementation<O>>,
+    readonly makeModel: (kernel: KernelName) => ReturnType<MakeImplementation<O>>,
+    readonly stepsOf: (seed: number) => readonly Operation<O>[],
+  ) {}
+
+  get paths(): readonly string[] {
+    return this.parts.subjects;
+  }
+
+  get needs(): readonly string[] {
+    return [...this.parts.subjects, ...this.parts.files];
+  }
+
+  async build(build: TreeBuild): Promise<MakeImplementation<O>> {
+    const linked = await linkTree(build, this.parts);
+    return () => this.makeTree(linked);
+  }
+
+  /** The model of a tree's release. @throws {TreeError} */
+  model({ version }: TreeBuild): MakeImplementation<O> {
+    const kernel = kernelOf(version);
+    return () => this.makeModel(kernel);
+  }
+
+  async compare(one: TreeBuild, other: TreeBuild | null, cases: Cases): Promise<Compared<O>> {
+    const sides = [
+      await this.build(one),
+      other === null ? this.model(one) : await this.build(other),
+    ] as const;
+    return compareSequences(sides, { ...cases, stepsOf: this.stepsOf });
+  }
+}
+
+const IOVA = new OracleOf(
+  ALLOCATOR,
+  (linked) => new TreeAllocator(linked),
+  () => new IovaModel(),
+  iovaSequence,
+);
+
+const MAPPING = new OracleOf(
+  MAPPING_PARTS,
+  (linked) => new TreeMapping(linked),
+  (kernel) => new MappingModel({ kernel, quirks: null }),
+  mappingSequence,
+);
+
+const REQUESTS = new OracleOf(
+  REQUEST_PARTS,
+  (linked) => new TreeMapping(linked),
+  (kernel) => new MappingModel({ kernel, quirks: null }),
+  requestSequence,
+);
+
+const POOL = new OracleOf(
+  { ...MAPPING_PARTS, subjects: ["kernel/dma/swiotlb.c"] },
+  (linked) => new TreePool(linked),
+  () => new PoolModel(),
+  poolSequence,
+);
+
+const tables = (parts: Parts, shapes: readonly TableShape[]) =>
+  new OracleOf(
+    parts,
+    (linked) => new TreeTable(linked),
+    () => new TableModel(),
+    tableSequences(shapes),
+  );
+
+const GENERIC_TABLES = tables(GENERIC_TABLE_PARTS, GENERIC_SHAPES);
+const ARM_TABLES = tables(ARM_TABLE_PARTS, ARM_SHAPES);
+
+/** Files that mapping code is built from and that a tree does not have. */
+export function lackingOf({ files }: TreeBuild, { needs }: Oracle): readonly string[] {
+  return needs.filter((path) => files.text(path) === null);
+}
+
+export const ORACLES: readonly Oracle[] = [
+  IOVA,
+  MAPPING,
+  REQUESTS,
+  POOL,
+  GENERIC_TABLES,
+  ARM_TABLES,
+];
+
+/** What golden data name by their folders and formats. */
+export const GOLDEN_ORACLES = {
+  iova: IOVA,
+  mapping: MAPPING,
+  pool: POOL,
+  genericTables: GENERIC_TABLES,
+  armTables: ARM_TABLES,
+} as const;

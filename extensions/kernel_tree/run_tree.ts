@@ -1,0 +1,131 @@
+/** `dmalab tree`: compiles files of a kernel tree, and compares its mapping code with the model or another tree. */
+import { TreeError } from "@dmalab/runtime/kernels";
+import { type Compared, differingFields, type OperationResult, STOPPED } from "./oracle/compare.ts";
+import { printable } from "@dmalab/lang/diagnostics";
+import { formatCount } from "@dmalab/lang/text";
+import { noDrivers, SessionClang, TreeBuild } from "@dmalab/c_drivers/compiler";
+import { HostTree } from "@dmalab/cli";
+import type { Screen } from "@dmalab/cli/extend";
+import { type ExitCode, FAILED, HELD, WRONG } from "@dmalab/cli/exit_code";
+import { type Cases, lackingOf, type Oracle, ORACLES } from "./oracles.ts";
+
+/** Opens trees and a compiler, and reports the errors of both. */
+async function withTrees(
+  folders: readonly [string, ...string[]],
+  screen: Screen,
+  work: (one: TreeBuild, other: TreeBuild | null) => Promise<ExitCode>,
+): Promise<ExitCode> {
+  const problem = noDrivers();
+  const refuse = (message: string, hint: string): ExitCode => {
+    screen.err(`error: ${message}\n  hint: ${hint}\n`);
+    return WRONG;
+  };
+  if (problem !== null) return refuse(problem.problem, problem.hint);
+  let clang: SessionClang | null = null;
+  try {
+    const trees = folders.map((folder) => new HostTree(folder));
+    const session = clang = new SessionClang();
+    const [one, other] = trees.map((tree) => new TreeBuild(tree, session));
+    return await work(one!, other ?? null);
+  } catch (error) {
+    if (!(error instanceof TreeError)) throw error;
+    return refuse(error.message, error.hint);
+  } finally {
+    await clang?.close();
+  }
+}
+
+export function runCompile(
+  folder: string,
+  paths: readonly string[],
+  screen: Screen,
+): Promise<ExitCode> {
+  return withTrees([folder], screen, async (build) => {
+    let compiled = 0;
+    for (const path of paths) {
+      const { fileCount, isKept, module, said } = await build.file(path, ["-c"]);
+      const how = module === null ? "FAILED" : isKept ? "kept" : "ok";
+      screen.out(`${path} ... ${how} (${formatCount(fileCount, "file")})\n`);
+      if (module === null) screen.out(said);
+      else compiled++;
+    }
+    screen.out(`\n${build.version.name} | ${compiled} of ${paths.length}\n`);
+    return compiled === paths.length ? HELD : FAILED;
+  });
+}
+
+/** Mapping code by its paths in a tree, or what is wrong with a path. */
+export function oraclesOf(paths: readonly string[]): readonly Oracle[] | string {
+  const unknown = paths.find((path) => !ORACLES.some((each) => each.paths.includes(path)));
+  if (unknown !== undefined) {
+    const names = ORACLES.flatMap(({ paths }) => paths).join(", ");
+    return `cannot compare "${printable(unknown)}"; expected one of: ${names}`;
+  }
+  return paths.length === 0
+    ? ORACLES
+    : ORACLES.filter((each) => each.paths.some((path) => paths.includes(path)));
+}
+
+/** @param folders A tree beside the model, or the trees before and after a change. */
+export function runCompare(
+  folders: readonly [string] | readonly [string, string],
+  oracles: readonly Oracle[],
+  cases: Cases,
+  screen: Screen,
+): Promise<ExitCode> {
+  return withTrees(folders, screen, async (one, other) => {
+    const names = other === null
+      ? [`the tree (${one.version.name})`, "the model"] as const
+      : [`OLD (${one.version.name})`, `NEW (${other.version.name})`] as const;
+    let code: ExitCode = HELD;
+    for (const oracle of oracles) {
+      const lacking = [one, other].flatMap((build) =>
+        build === null ? [] : lackingOf(build, oracle)
+      );
+      if (lacking.length > 0) {
+        screen.out(`skipped | ${oracle.paths[0]} | the tree has no ${lacking[0]}\n`);
+        continue;
+      }
+      const found = await oracle.compare(one, other, cases);
+      if (!printCompared(found, oracle, names, cases, screen)) code = FAILED;
+    }
+    return code;
+  });
+}
+
+/** @returns Whether there is no difference. */
+function printCompared(
+  { difference, operations }: Compared<unknown>,
+  { paths: [path] }: Oracle,
+  names: readonly [string, string],
+  { count, seed }: Cases,
+  screen: Screen,
+): boolean {
+  if (difference === null) {
+    const what = `${formatCount(operations, "operation")} in ${
+      formatCount(count, "sequence")
+    } from seed ${seed}`;
+    screen.out(`ok | ${path} | ${names.join(", ")} | ${what} | no difference\n`);
+    return true;
+  }
+  const { one, operations: sequence, other } = difference;
+  const width = Math.max(...names.map((name) => name.length));
+  screen.out(
+    [
+      `found | ${path} | ${names.join(" and ")} differ`,
+      "",
+      ...sequence.map((operation) => `  ${JSON.stringify(operation)}`),
+      `    ${names[0].padEnd(width)} ${shown(one, other)}`,
+      `    ${names[1].padEnd(width)} ${shown(other, one)}`,
+      "",
+    ].join("\n"),
+  );
+  return false;
+}
+
+/** What differs; all of a result where the other side stopped. */
+function shown(answer: OperationResult, other: OperationResult): string {
+  if (STOPPED in answer) return String(answer[STOPPED]);
+  const names = STOPPED in other ? Object.keys(answer) : differingFields(answer, other);
+  return JSON.stringify(Object.fromEntries(names.map((name) => [name, answer[name]])));
+}

@@ -1,0 +1,158 @@
+/** What planted changes of one file of a kernel tree are looked for with. */
+import { HostTree, MemoryScreen } from "@dmalab/cli";
+import { TreeBuild } from "@dmalab/c_drivers/compiler";
+import { type ComparedTestRun, firstDifference, runWithTree } from "../../diff_scenario.ts";
+import type { Oracle } from "../../oracles.ts";
+import { TreeError, versionOf } from "@dmalab/runtime/kernels";
+import { STOPPED } from "../../oracle/compare.ts";
+import type { SystemClang } from "./system_clang.ts";
+
+/** Says of a changed file how it behaves, beside the file as it is. */
+export interface PlantBench {
+  /** A line of C that `ran` knows by a number. */
+  mark(number: number): string;
+  /** How the marks are declared. */
+  readonly declaration: string;
+  /** What differs; "missed" where nothing does, null where the file does not compile. */
+  outcomeOf(changed: readonly string[]): Promise<string | null>;
+  /** Of a file with marks that behaves as the unmarked one: the marks that are reached; else null. */
+  ran(marked: readonly string[]): Promise<ReadonlySet<number> | null>;
+}
+
+export const MISSED = "missed";
+
+/** The tree, each file read once, with one of them changed. */
+class PlantedTree extends HostTree {
+  static readonly #texts = new Map<string, string | null>();
+
+  constructor(folder: string, readonly path: string, readonly changed: readonly string[]) {
+    super(folder);
+  }
+
+  override text(name: string): string | null {
+    if (name === this.path) return this.changed.join("\n");
+    const texts = PlantedTree.#texts;
+    if (!texts.has(name)) texts.set(name, super.text(name));
+    return texts.get(name)!;
+  }
+}
+
+const CASES = { count: 120, seed: 1 };
+
+/** Random sequences of operations, as `dmalab tree diff OLD NEW FILE` compares them. */
+export class SequenceBench implements PlantBench {
+  readonly declaration = "void lab_line(long line);";
+
+  constructor(
+    readonly folder: string,
+    readonly path: string,
+    readonly oracles: readonly Oracle[],
+    readonly clang: SystemClang,
+    readonly lines: readonly string[],
+  ) {}
+
+  mark(number: number): string {
+    return `lab_line(${number});`;
+  }
+
+  async outcomeOf(changed: readonly string[]): Promise<string | null> {
+    const [old, planted] = [this.lines, changed].map((text) =>
+      new TreeBuild(new PlantedTree(this.folder, this.path, text), this.clang, false)
+    );
+    try {
+      for (const oracle of this.oracles) {
+        const { difference } = await oracle.compare(old!, planted!, CASES);
+        if (difference === null) continue;
+        const last = difference.other[STOPPED] ?? JSON.stringify(difference.operations.at(-1));
+        return `found | ${difference.operations.length} operations | ${last}`;
+      }
+      return MISSED;
+    } catch (error) {
+      if (!(error instanceof TreeError)) throw error;
+      return null;
+    }
+  }
+
+  async ran(marked: readonly string[]): Promise<ReadonlySet<number> | null> {
+    const reached = new Set<number>();
+    const NativeInstance = WebAssembly.Instance;
+    const lab_line = (number: bigint) => reached.add(Number(number));
+    WebAssembly.Instance = class extends NativeInstance {
+      constructor(module: WebAssembly.Module, { env }: WebAssembly.Imports = {}) {
+        super(module, { env: { ...env, lab_line } });
+      }
+    };
+    const outcome = await this.outcomeOf(marked);
+    WebAssembly.Instance = NativeInstance;
+    return outcome === MISSED ? reached : null;
+  }
+}
+
+/** Scenarios, as `dmalab tree diff OLD NEW SCENARIO` compares them, on a copy of the tree in which the file changes. */
+export class ScenarioBench implements PlantBench {
+  readonly declaration = "static volatile int lab_line;";
+  readonly #unchanged = new Map<string, readonly ComparedTestRun[]>();
+
+  constructor(
+    readonly copy: string,
+    readonly path: string,
+    readonly scenarios: readonly string[],
+    readonly lines: readonly string[],
+  ) {}
+
+  /** The lines that run are counted: each mark has its own. */
+  mark(number: number): string {
+    return `lab_line = ${number};\n`;
+  }
+
+  async outcomeOf(changed: readonly string[]): Promise<string | null> {
+    for (const scenario of this.scenarios) {
+      const made = await this.#run(scenario, changed);
+      if (made === null) return null;
+      const found = firstDifference(await this.#unchangedRun(scenario), made.tests);
+      if (found === null) continue;
+      const { at, name, other } = found;
+      return `found | ${name} | ${other[at] ?? "ends"}`;
+    }
+    return MISSED;
+  }
+
+  async ran(marked: readonly string[]): Promise<ReadonlySet<number> | null> {
+    const reached = new Set<number>();
+    const text = marked.join("\n").split("\n");
+    for (const scenario of this.scenarios) {
+      const made = await this.#run(scenario, marked);
+      if (made === null) return null;
+      const { program, tests } = made;
+      if (firstDifference(await this.#unchangedRun(scenario), tests) !== null) return null;
+      for (const module of program.registry.cModules?.() ?? []) {
+        for (const [name, { run }] of module.linesRun()) {
+          if (!name.endsWith(this.path)) continue;
+          for (const line of run) {
+            const [, number] = /^lab_line = (\d+);$/.exec(text[line - 1]!.trim()) ?? [];
+            if (number !== undefined) reached.add(Number(number));
+          }
+        }
+      }
+    }
+    return reached;
+  }
+
+  async #unchangedRun(scenario: string): Promise<readonly ComparedTestRun[]> {
+    const known = this.#unchanged.get(scenario);
+    if (known !== undefined) return known;
+    const made = await this.#run(scenario, this.lines);
+    if (made === null) throw new Error(`${scenario} does not run with the file as it is`);
+    this.#unchanged.set(scenario, made.tests);
+    return made.tests;
+  }
+
+  async #run(scenario: string, lines: readonly string[]) {
+    // Its file is a link to the one of the tree.
+    Deno.removeSync(`${this.copy}/${this.path}`);
+    Deno.writeTextFileSync(`${this.copy}/${this.path}`, lines.join("\n"));
+    const tree = { folder: this.copy, version: versionOf(new HostTree(this.copy)) };
+    const made = await runWithTree(scenario, tree, new MemoryScreen());
+    return typeof made === "number" ? null : made;
+  }
+}

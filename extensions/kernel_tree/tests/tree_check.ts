@@ -1,0 +1,133 @@
+/**
+ * `deno task tree-check DIR [LIST] [--seed N] [--count N] [--clang PROGRAM]`: compiles files of a kernel
+ * tree, those of a list or drawn at random from all with DMA calls, and prints `N of M` last.
+ */
+import { firstError, SessionClang, TreeBuild } from "@dmalab/c_drivers/compiler";
+import { HostTree } from "@dmalab/cli";
+import { TreeError } from "@dmalab/runtime/kernels";
+import { SystemClang } from "./tree/system_clang.ts";
+
+const USUAL_LIST = "extensions/kernel_tree/tests/tree/drawn.txt";
+const USUAL_COUNT = 200;
+/** Folders in which drivers and the mapping code lie. */
+const FOLDERS = ["block", "drivers", "kernel/dma", "mm", "net", "sound"];
+/** Files that belong to another architecture, or to no build of a machine like the lab's. */
+const ELSEWHERE =
+  /^(?:drivers\/(?:s390|parisc|ps3|macintosh|sh|sbus|gpu|staging|xen|hv|tee)|sound\/(?:parisc|sparc|sh|arm|aoa|mips))\//;
+const DMA_CALL = /\b(?:dma_(?:map|alloc|pool|iova|sync)_\w+|dmam_alloc_\w+)\s*\(/;
+/** Includes of an architecture's own headers, which the lab has none of. */
+const ARCH_INCLUDE =
+  /#\s*include\s*<asm\/(?!(?:io|byteorder|dma|irq|page|unaligned|barrier|cacheflush|div64|atomic|uaccess|pgtable|processor|sections|dma-mapping|current|bitops|checksum|param|ptrace|delay|cache|types|bug)\.h)/;
+
+interface Options {
+  readonly folder: string;
+  readonly list: string | null;
+  readonly seed: number | null;
+  readonly count: number;
+  readonly clang: string | null;
+}
+
+function optionsOf(words: readonly string[]): Options {
+  const value = (name: string) => {
+    const at = words.indexOf(name);
+    return at < 0 ? null : words[at + 1] ?? "";
+  };
+  const plain = words.filter((word, at) =>
+    !word.startsWith("--") && !(words[at - 1] ?? "").startsWith("--")
+  );
+  const [folder, list = null] = plain;
+  const seed = value("--seed");
+  if (folder === undefined) {
+    console.error(
+      "usage: deno task tree-check DIR [LIST] [--seed N] [--count N] [--clang PROGRAM]",
+    );
+    Deno.exit(2);
+  }
+  return {
+    folder,
+    list: list ?? (seed === null ? USUAL_LIST : null),
+    seed: seed === null ? null : Number(seed),
+    count: Number(value("--count") ?? USUAL_COUNT),
+    clang: value("--clang"),
+  };
+}
+
+/** All files with DMA calls, in order. */
+function candidates(files: HostTree, build: TreeBuild): readonly string[] {
+  const found: string[] = [];
+  const walk = (folder: string): void => {
+    for (const { isFolder, name } of files.entries(folder)) {
+      const path = `${folder}/${name}`;
+      if (isFolder) walk(path);
+      else if (name.endsWith(".c") && !ELSEWHERE.test(path)) {
+        const text = files.text(path) ?? "";
+        if (!DMA_CALL.test(text) || ARCH_INCLUDE.test(text)) continue;
+        const isBuilt = build.makefiles.builds(path);
+        if (isBuilt && build.settings([path]).lacking.length === 0) found.push(path);
+      }
+    }
+  };
+  for (const folder of FOLDERS) walk(folder);
+  return found;
+}
+
+/** Some of them at random, the same for the same seed. */
+function drawn(all: readonly string[], count: number, seed: number): readonly string[] {
+  const left = [...all];
+  let state = seed >>> 0;
+  return Array.from({ length: Math.min(count, left.length) }, () => {
+    // A linear congruential generator: which files are drawn needs no better one.
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return left.splice(Math.floor(state / 2 ** 32 * left.length), 1)[0]!;
+  });
+}
+
+function median(numbers: readonly number[]): string {
+  const sorted = numbers.toSorted((a, b) => a - b);
+  return `${((sorted[Math.floor(sorted.length / 2)] ?? 0) / 1000).toFixed(2)} s`;
+}
+
+async function main({ clang: program, count, folder, list, seed }: Options): Promise<number> {
+  const tree = new HostTree(folder);
+  const clang = program === null ? new SessionClang() : new SystemClang(program);
+  const build = new TreeBuild(tree, clang, program === null);
+  console.log(`tree ${build.version.name}`);
+  const all = list === null ? candidates(tree, build) : [];
+  if (list === null) {
+    console.log(`${all.length} files have DMA calls and need no other architecture`);
+  }
+  const wanted = list === null
+    ? drawn(all, count, seed!)
+    : Deno.readTextFileSync(list).split("\n").filter((line) => line !== "").slice(0, count);
+  const paths = wanted.filter((path) => tree.text(path) !== null);
+  const absent = wanted.length - paths.length;
+  if (absent > 0) console.log(`${absent} of ${wanted.length} files are not in this tree`);
+  const [cold, warm]: [number[], number[]] = [[], []];
+  let compiled = 0;
+  for (const path of paths) {
+    const begun = performance.now();
+    const { isKept, module, said } = await build.file(path, ["-c"]);
+    const took = performance.now() - begun;
+    (isKept ? warm : cold).push(took);
+    if (module !== null) compiled++;
+    console.log(
+      `${(took / 1000).toFixed(2)} s ${isKept ? "kept " : ""}${
+        module === null ? "FAILED " : ""
+      }${path}`,
+    );
+    if (module === null) console.log(`  ${firstError(said)}`);
+  }
+  await clang.close();
+  if (cold.length > 0) console.log(`median of ${cold.length} compiled files: ${median(cold)}`);
+  if (warm.length > 0) console.log(`median of ${warm.length} kept files: ${median(warm)}`);
+  console.log(`${compiled} of ${paths.length}`);
+  return 0;
+}
+
+try {
+  Deno.exit(await main(optionsOf(Deno.args)));
+} catch (error) {
+  if (!(error instanceof TreeError)) throw error;
+  console.error(`error: ${error.message}\n  hint: ${error.hint}`);
+  Deno.exit(2);
+}

@@ -1,0 +1,120 @@
+/**
+ * `deno task tree-compare DIR [--clang PROGRAM]`: performs the golden operations on the IOVA allocator, the
+ * mapping layer and page tables with a tree's own code, and prints how many results are equal. The
+ * mapping layer of a release that recorded none of them is compared with the model of that release.
+ */
+import { TreeError } from "@dmalab/runtime/kernels";
+import { HostTree } from "@dmalab/cli";
+import { SessionClang, TreeBuild } from "@dmalab/c_drivers/compiler";
+import { GOLDEN_ORACLES, lackingOf } from "../oracles.ts";
+import {
+  compareFields,
+  recordedFields,
+  recordedPool,
+  recordedTable,
+  type TraceLine,
+} from "@dmalab/tests";
+import { answerOf, type Implementation, STOPPED } from "../oracle/compare.ts";
+import { SystemClang } from "./tree/system_clang.ts";
+
+const FOLDERS = ["tests/golden/iova", "tests/golden/pagetable", "tests/golden/swiotlb"];
+/** The release that the mapping layer's are of. */
+const RECORDED = "7.2";
+/** Records of another page size, and of a choice that no function of the tree returns. */
+const OTHER = /^(?:granule64k|dma-64k|pgsize)/;
+
+const [folder, option, program, ...more] = Deno.args;
+const isRight = option === undefined || option === "--clang" && program !== undefined;
+if (folder === undefined || !isRight || more.length > 0) {
+  console.error("usage: deno task tree-compare DIR [--clang PROGRAM]");
+  Deno.exit(2);
+}
+const { makeModel, makeSide, version } = await opened(folder).catch((error) => {
+  if (!(error instanceof TreeError)) throw error;
+  console.error(`error: ${error.message}\n  hint: ${error.hint}`);
+  Deno.exit(2);
+});
+let [equal, different, files, skipped] = [0, 0, 0, 0];
+const names = FOLDERS.flatMap((folder) =>
+  [...Deno.readDirSync(folder)].map(({ name }) => [folder, name] as const)
+);
+for (const [folder, name] of names.toSorted()) {
+  if (!/\.jsonl(?:\.gz)?$/.test(name) || OTHER.test(name)) continue;
+  const file = await Deno.open(`${folder}/${name}`);
+  const stream = name.endsWith(".gz")
+    ? file.readable.pipeThrough(new DecompressionStream("gzip"))
+    : file.readable;
+  const lines = (await new Response(stream).text()).trim().split("\n");
+  const isTable = folder.endsWith("pagetable");
+  const isPool = folder.endsWith("swiotlb");
+  const recorded = isTable ? recordedTable : isPool ? recordedPool : recordedFields;
+  const side = makeSide(
+    isPool
+      ? "pool"
+      : name.startsWith("dma-")
+      ? "mapping"
+      : !isTable
+      ? "iova"
+      : name.startsWith("arm")
+      ? "armTables"
+      : "genericTables",
+  );
+  if (side === null) {
+    skipped++;
+    continue;
+  }
+  files++;
+  const model = name.startsWith("dma-") ? makeModel() : null;
+  // Of recorded addresses those that this release has given instead.
+  const addresses = new Map<unknown, unknown>();
+  for (const [index, text] of lines.entries()) {
+    const written = JSON.parse(text) as TraceLine;
+    const dma = addresses.get(written["dma"]);
+    const line = dma === undefined || written.op === "map_phys" ? written : { ...written, dma };
+    const result = answerOf(side, line);
+    if (model !== null && line.op === "map_phys") addresses.set(line["dma"], result["dma"]);
+    if (STOPPED in result) {
+      different += lines.length - index;
+      console.log(`${name}:${index + 1}`, result[STOPPED], text.slice(0, 200));
+      break;
+    }
+    const answer = model === null ? recorded(line, result) : result;
+    const expected = model === null ? line : { ...line, ...answerOf(model, line) };
+    const found = compareFields(expected, answer);
+    // What answers nothing is no answer that could differ.
+    if (Object.keys(answer).length === 0) continue;
+    if (found === null) equal++;
+    else if (++different <= 10) {
+      console.log(`${name}:${index + 1}`, JSON.stringify(found), text.slice(0, 200));
+    }
+  }
+}
+console.log(
+  `${version.name}: ${files} files, ${equal} answers equal, ${different} different` +
+    (skipped === 0 ? "" : `; ${skipped} files skipped`),
+);
+Deno.exit(different === 0 ? 0 : 1);
+
+async function opened(folder: string) {
+  const clang = program === undefined ? new SessionClang() : new SystemClang(program);
+  try {
+    const build = new TreeBuild(new HostTree(folder), clang, program === undefined);
+    const makes = new Map<string, () => unknown>();
+    // One after the other: the compiler has one folder.
+    for (const [name, oracle] of Object.entries(GOLDEN_ORACLES)) {
+      const [lacking] = lackingOf(build, oracle);
+      if (lacking === undefined) makes.set(name, await oracle.build(build));
+      else console.log(`skipped | ${oracle.paths[0]} | the tree has no ${lacking}`);
+    }
+    const makeSide = (name: keyof typeof GOLDEN_ORACLES) =>
+      (makes.get(name)?.() ?? null) as Implementation<TraceLine> | null;
+    const { major, patch } = build.version;
+    const makeModel = () =>
+      `${major}.${patch}` === RECORDED
+        ? null
+        : GOLDEN_ORACLES.mapping.model(build)() as Implementation<TraceLine>;
+    return { makeModel, makeSide, version: build.version };
+  } finally {
+    await clang.close();
+  }
+}

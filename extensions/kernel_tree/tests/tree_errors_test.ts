@@ -1,0 +1,86 @@
+/** What is wrong with a driver of a kernel tree, and where. */
+import { assert, assertEquals } from "@std/assert";
+import { openScenario } from "@dmalab/cli/scenario";
+
+/** What loading a scenario with one driver says. */
+async function saidOf(kernel: string, driver: string, option: string | null = null, own = "") {
+  const folder = Deno.makeTempDirSync();
+  try {
+    Deno.symlinkSync(`${Deno.cwd()}/extensions/kernel_tree/tests/tree/mini`, `${folder}/mini`);
+    Deno.writeTextFileSync(`${folder}/secret.c`, "int secret;");
+    Deno.mkdirSync(`${folder}/here`);
+    Deno.writeTextFileSync(`${folder}/here/own.c`, own);
+    const machine = `machine { kernel = "${kernel}" }\ndriver d = c ${driver}\ntest "t" { }\n`;
+    Deno.writeTextFileSync(`${folder}/here/a.dma`, machine);
+    const tree = option === null ? null : `${folder}/${option}`;
+    const opened = await openScenario(`${folder}/here/a.dma`, tree);
+    assert("diagnostics" in opened);
+    return opened.diagnostics.map(({ message, span }) => {
+      const { column, line } = span.source.position(span.start);
+      const path = span.source.name.replace(`${folder}/`, "");
+      return `${path}:${line}:${column}: ${message}`;
+    }).join("\n");
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+Deno.test("a wrong tree, a wrong release and a path that leaves both are errors of one sentence", async () => {
+  const cases = [
+    ["7.2.12", '"a.c" { trees = "../mini" }', "has no setting `trees`"],
+    ["7.2.12", '"a.c" { tree = 3 }', "`tree` is the path of a folder"],
+    ["7.2.12", '"a.c" { tree = "../mini", files = "b.c" }', "`files` is a list of paths"],
+    [
+      "7.2.12",
+      '"a.c" { tree = "../mini", stubs = "ask" }',
+      '`stubs` is one of "refuse" and "zero", or what functions return',
+    ],
+    ["7.2.12", '"a.c" { stubs = "zero" }', "No kernel tree is named"],
+    [
+      "7.2.12",
+      '"drivers/toy/toy.c" { tree = "../mini", files = ["../secret.c"] }',
+      "it lies outside",
+    ],
+    ["7.2.12", '"a.c" { tree = "../none" }', "Cannot read the kernel tree"],
+    ["7.2.12", '"../secret.c" { tree = "../mini" }', "it lies outside"],
+    ["6.12.117", '"drivers/toy/toy.c" { tree = "../mini" }', "The tree is 7.2.99, and"],
+    ["7.2.12", '"a.c" { tree = "../here" }', "The folder is not a kernel tree"],
+    ["7.2.12", '"self/environ" { tree = "/proc" }', "it is not named as a source or a header in C"],
+    ["7.2.12", '"self/environ.c" { tree = "/proc" }', "The folder is not a kernel tree"],
+    ["7.2.12", '"a.c" { tree = "/proc/self/cwd" }', "The folder is not a kernel tree"],
+    ["7.2.12", '"own.txt" { tree = "../mini" }', "it is not named as a source or a header in C"],
+    ["7.2.12", '"own.c" { tree = "../mini", files = ["Makefile"] }', "it is not named as a source"],
+  ] as const;
+  for (const [kernel, driver, said] of cases) {
+    const text = await saidOf(kernel, driver);
+    // Without all permissions Deno itself keeps a scenario out of /proc.
+    const kept = driver.includes("/proc") && text.includes("reading it is not permitted");
+    assert(kept || text.includes(said), `${driver}: ${text}`);
+  }
+});
+
+Deno.test("--tree takes the place of a driver's tree, and DMALAB_TREE is for those that name none (long)", async () => {
+  const toy = '"drivers/toy/toy.c"';
+  assertEquals(await saidOf("7.2.12", `${toy} { tree = "../none" }`, "mini"), "");
+  assertEquals(await saidOf("7.2.12", `${toy} { stubs = "zero" }`, "mini"), "");
+  const other = await saidOf("7.2.12", `${toy} { tree = "../mini" }`, "none");
+  assert(other.includes("Cannot read the kernel tree"), other);
+  Deno.env.set("DMALAB_TREE", "extensions/kernel_tree/tests/tree/mini");
+  try {
+    assertEquals(await saidOf("7.2.12", `${toy} { stubs = "zero" }`), "");
+    const named = await saidOf("7.2.12", `${toy} { tree = "../none" }`);
+    assert(named.includes("Cannot read the kernel tree"), named);
+  } finally {
+    Deno.env.delete("DMALAB_TREE");
+  }
+});
+
+Deno.test("a mistake that lies in a header of the tree is shown there", async () => {
+  for (const header of ["linux/device.h", "../../include/linux/device.h"]) {
+    const own = `#define device_driver ]\n#include <${header}>\n`;
+    const said = await saidOf("7.2.12", '"own.c" { tree = "../mini" }', null, own);
+    const anonymous = "declaration of anonymous struct must be a definition";
+    const [first = ""] = said.split("\n");
+    assert(first.endsWith(`/tests/tree/mini/include/linux/device.h:9:1: ${anonymous}`), said);
+  }
+});

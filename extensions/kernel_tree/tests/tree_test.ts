@@ -1,0 +1,484 @@
+/** Kernel trees: what is read of one, what is derived, what is refused; a small one of ours is run. */
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { HostTree, MemoryScreen } from "@dmalab/cli";
+import { diffScenarios } from "../diff_scenario.ts";
+import { loadPatched } from "@dmalab/c_drivers/compiler";
+import { runProgram } from "@dmalab/lang/run/run_program";
+import { CPlaces } from "@dmalab/c_drivers";
+import {
+  boundsHeader,
+  closureOf,
+  generatedHeaders,
+  Makefiles,
+  readKconfig,
+  settingsFor,
+  Units,
+  withRounds,
+  withStorage,
+} from "@dmalab/c_drivers/tree";
+import { TreeError, type TreeFolders, versionOf } from "@dmalab/runtime/kernels";
+import { compareSequences } from "../oracle/compare.ts";
+import { iovaSequence } from "../oracle/iova_sequences.ts";
+import { MappingModel, type MappingOperation } from "../oracle/mapping_operations.ts";
+import { mappingSequence } from "../oracle/mapping_sequences.ts";
+import { PoolModel, type PoolOperation } from "../oracle/pool_operations.ts";
+import { poolSequence } from "../oracle/pool_sequences.ts";
+import { ROOT } from "@dmalab/tests";
+import { requestSequence } from "../oracle/request_sequences.ts";
+import { ARM_SHAPES, GENERIC_SHAPES } from "../oracle/table_formats.ts";
+import { TableModel, type TableOperation } from "../oracle/table_operations.ts";
+import { tableSequences } from "../oracle/table_sequences.ts";
+import { IovaModel, type IovaOperation } from "../oracle/iova_operations.ts";
+
+function treeOf(texts: Readonly<Record<string, string>>): TreeFolders {
+  const within = (folder: string) =>
+    Object.keys(texts).filter((path) => path.startsWith(`${folder}/`))
+      .map((path) => path.slice(folder.length + 1).split("/"));
+  return {
+    text: (path) => texts[path] ?? null,
+    entries: (folder) =>
+      within(folder).map(([name, ...below]) => ({ name: name!, isFolder: below.length > 0 })),
+  };
+}
+
+const KCONFIG = `
+source "kernel/dma/Kconfig"
+if BUS
+source "drivers/Kconfig"
+endif
+`;
+const REQUIRED = [
+  ...["BUG", "DMA_API_DEBUG", "DMA_NEED_SYNC", "HAS_DMA", "IOMMU_DMA", "NEED_DMA_MAP_STATE"],
+  ...["NEED_SG_DMA_FLAGS", "NEED_SG_DMA_LENGTH", "SWIOTLB"],
+];
+const TEXTS = {
+  Kconfig: KCONFIG,
+  "kernel/dma/Kconfig": REQUIRED.map((name) => `config ${name}\n\tbool\n`).join("\n"),
+  "drivers/Kconfig": `
+config BUS
+	bool "A bus"
+
+config TOY
+	tristate "A toy"
+	depends on NET && !X86
+	select HELP
+
+config HELP
+	bool
+
+config HELP_CORE
+	bool
+	default y if (HELP || OTHER)
+`,
+  "drivers/toy/Makefile": `
+obj-$(CONFIG_TOY) += toy.o
+toy-objs := main.o \\
+	more.o
+ccflags-y += -I$(src)/inner -DTOY_LEVEL=3
+`,
+  "drivers/Makefile": "obj-$(CONFIG_BUS) += toy/\n",
+};
+
+Deno.test("a tree's release is what its Makefile says, and a folder without one is no tree", () => {
+  const makefile = "VERSION = 7\nPATCHLEVEL = 2\nSUBLEVEL = 13\nEXTRAVERSION =\n";
+  assertEquals(versionOf(treeOf({ Makefile: makefile })).name, "7.2.13");
+  assertThrows(() => versionOf(treeOf({})), TreeError, "not a kernel tree");
+});
+
+Deno.test("symbols that build a file bring what they select, depend on and stand under", () => {
+  const files = treeOf(TEXTS);
+  const settings = settingsFor(["drivers/toy/main.c"], readKconfig(files), new Makefiles(files));
+  assertEquals(settings.asked, ["BUS", "TOY"]);
+  assertEquals(settings.isModule, true);
+  for (const name of ["TOY", "HELP", "HELP_CORE", "BUS", "SMP", "DMA_NEED_SYNC"]) {
+    assertEquals(settings.values.get(name), "1", name);
+  }
+  assertEquals(settings.values.has("X86"), false);
+});
+
+Deno.test("symbols in brackets, the default of a choice and conditions of a makefile count", () => {
+  const kconfig = [
+    "config GADGET\n\ttristate\n\tdepends on BUS && (S390 || COMPILE_TEST) && !MIPS\n",
+    'choice\n\tdepends on GADGET\n\tdefault LARGE\nconfig SMALL\n\tbool "Small"\n',
+    'config LARGE\n\tbool "Large"\n\tselect POOL\nendchoice\nconfig POOL\n\tbool\n',
+    "config OTHER\n\ttristate\n\tdepends on GADGET && (MIPS || LANTIQ)\n",
+  ].join("");
+  const makefile = [
+    "obj-$(CONFIG_GADGET:m=y) += gadget.o\n",
+    "ifneq ($(CONFIG_LARGE),)\ngadget-y += large.o\nelse\ngadget-y += small.o\nendif\n",
+    "ifdef CONFIG_OTHER\ngadget-y += other.o\nendif\n",
+  ].join("");
+  const files = treeOf({
+    ...TEXTS,
+    "drivers/Kconfig": TEXTS["drivers/Kconfig"] + kconfig,
+    "drivers/toy/Makefile": makefile,
+  });
+  const makefiles = new Makefiles(files);
+  const settings = (name: string) =>
+    settingsFor([`drivers/toy/${name}.c`], readKconfig(files), makefiles);
+  assertEquals(settings("large").asked, ["BUS", "GADGET", "LARGE"]);
+  assertEquals(settings("small").asked, ["BUS", "GADGET"]);
+  assertEquals(settings("small").values.get("POOL"), "1");
+  assertEquals(settings("small").values.has("SMALL"), false);
+  assertEquals(settings("small").lacking, []);
+  assertEquals(settings("other").lacking, ["MIPS || LANTIQ"]);
+  assertEquals(["large", "template"].map((name) => makefiles.builds(`drivers/toy/${name}.c`)), [
+    true,
+    false,
+  ]);
+});
+
+Deno.test("a tree without a symbol that right answers need is refused with the reason", () => {
+  const texts = { ...TEXTS, "kernel/dma/Kconfig": "config BUG\n\tbool\n" };
+  const files = treeOf(texts);
+  assertThrows(
+    () => settingsFor(["drivers/toy/main.c"], readKconfig(files), new Makefiles(files)),
+    TreeError,
+    "has no DMA_API_DEBUG: without it dma_mapping_error()",
+  );
+});
+
+Deno.test("Kconfig files that name each other end", () => {
+  const files = treeOf({ Kconfig: 'source "Kconfig"\nconfig A\n\tbool\n\tselect A\n' });
+  assertEquals([...closureOf(["A"], readKconfig(files), () => false)], ["A"]);
+});
+
+Deno.test("a tree with more than is read is refused: what is left out could change an answer", () => {
+  const text = (path: string) => `source "${Number(path.replace("Kconfig", "0")) + 1}"\n`;
+  const chain = "The tree's 101 has more than 100 nested `source` lines above it";
+  assertThrows(() => readKconfig({ text }), TreeError, chain);
+  const sources = Array.from({ length: 10_000 }, (_, at) => `source "${at}"\n`).join("");
+  const files = "The tree's Kconfig has more than 10000 files that it leads to";
+  assertThrows(() => readKconfig(treeOf({ Kconfig: sources })), TreeError, files);
+  for (const count of [6000, 6001]) {
+    const includes = Array.from({ length: count }, (_, at) => `#include <${at}.h>\n`).join("");
+    const tree = treeOf({ "drivers/toy/main.c": includes });
+    const read = () => new Units(tree, new Makefiles(tree)).unit("drivers/toy/main.c", {});
+    if (count === 6000) read();
+    else assertThrows(read, TreeError, "drivers/toy/main.c has more than 6000 files that it");
+  }
+});
+
+Deno.test("objects made of objects do not go without end", () => {
+  const rules = Array.from({ length: 20_000 }, (_, at) => `m${at + 1}-y += m${at}.o\n`).join("");
+  const makefile = `${rules}obj-$(CONFIG_TOY) += m20000.o\n`;
+  const makefiles = new Makefiles(treeOf({ "drivers/toy/Makefile": makefile }));
+  assertEquals([...makefiles.symbolsOf("drivers/toy/m0.c")], ["TOY"]);
+});
+
+Deno.test("a hundred conditions within each other count, and one more is refused", () => {
+  const read = (depth: number) => {
+    const sources = 'source "Kconfig"\n'.repeat(20_000);
+    const objects = "obj-$(CONFIG_TOY) += a.o\n".repeat(2000);
+    const files = treeOf({
+      Kconfig: `config BUS\n\tbool\n${"if BUS\n".repeat(depth)}${sources}config A\n\tbool\n`,
+      "drivers/toy/Makefile": `${"ifdef CONFIG_BUS\n".repeat(depth)}${objects}`,
+    });
+    return {
+      kconfig: () => [...closureOf(["A"], readKconfig(files), () => false)],
+      makefile: () => [...new Makefiles(files).symbolsOf("drivers/toy/a.c")],
+    };
+  };
+  const startMs = performance.now();
+  assertEquals(read(100).kconfig(), ["A", "BUS"]);
+  assertEquals(read(100).makefile(), ["BUS", "TOY"]);
+  for (const depth of [101, 20_000]) {
+    const { kconfig, makefile } = read(depth);
+    const nested = "has more than 100 conditions within each other";
+    assertThrows(kconfig, TreeError, `The tree's Kconfig ${nested}`);
+    assertThrows(makefile, TreeError, `The tree's makefile of drivers/toy ${nested}`);
+  }
+  assert(performance.now() - startMs < 10_000);
+});
+
+Deno.test("a unit has what may be included, by the makefile's folders, and an asm wrapper", () => {
+  const units = new Units(
+    treeOf({
+      ...TEXTS,
+      "drivers/toy/main.c":
+        '#include "own.h"\n#include <linux/a.h>\n#include <asm/b.h>\n#include <constructor>\n',
+      "drivers/toy/inner/own.h": "",
+      "include/linux/a.h": "#include <asm/ours.h>\n",
+      "include/asm-generic/b.h": "",
+      "include/linux/unused.h": "",
+    }),
+    new Makefiles(treeOf(TEXTS)),
+  );
+  const { args, files } = units.unit("drivers/toy/main.c", { "asm/ours.h": "" });
+  assertEquals(Object.keys(files).toSorted(), [
+    "lab/asm/b.h",
+    "lab/asm/ours.h",
+    "tree/drivers/toy/inner/own.h",
+    "tree/drivers/toy/main.c",
+    "tree/include/asm-generic/b.h",
+    "tree/include/linux/a.h",
+  ]);
+  assertEquals(files["lab/asm/b.h"], "#include <asm-generic/b.h>\n");
+  assertEquals(args.includes("-DTOY_LEVEL=3"), true);
+});
+
+Deno.test("where a macro makes an include's name, a unit has all headers of that folder", () => {
+  const tree = treeOf({
+    ...TEXTS,
+    "drivers/toy/main.c": '#define NAME "b.h"\n#include NAME\n',
+    "drivers/toy/a.h": "",
+    "drivers/toy/b.h": "#include <linux/c.h>\n",
+    "drivers/toy/more.c": "",
+    "drivers/toy/below/d.h": "",
+    "include/linux/c.h": "",
+  });
+  const { files } = new Units(tree, new Makefiles(tree)).unit("drivers/toy/main.c", {});
+  assertEquals(Object.keys(files).toSorted(), [
+    "tree/drivers/toy/a.h",
+    "tree/drivers/toy/b.h",
+    "tree/drivers/toy/main.c",
+    "tree/include/linux/c.h",
+  ]);
+});
+
+Deno.test("nothing outside of a tree is read, by a path or by a link", () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    Deno.mkdirSync(`${folder}/tree`);
+    Deno.writeTextFileSync(`${folder}/secret.h`, "secret");
+    assertThrows(() => new HostTree(`${folder}/tree`), TreeError, "not a kernel tree");
+    Deno.copyFileSync(
+      `${ROOT}/extensions/kernel_tree/tests/tree/mini/Makefile`,
+      `${folder}/tree/Makefile`,
+    );
+    for (const name of ["Kconfig.debug", "reg.inc", ".config", "id_rsa"]) {
+      Deno.writeTextFileSync(`${folder}/tree/${name}`, "text");
+    }
+    Deno.symlinkSync(`${folder}/tree/id_rsa`, `${folder}/tree/key.h`);
+    Deno.writeTextFileSync(`${folder}/tree/open.h`, "open");
+    Deno.symlinkSync(`${folder}/secret.h`, `${folder}/tree/link.h`);
+    Deno.symlinkSync(`${folder}/tree/open.h`, `${folder}/tree/inside.h`);
+    const tree = new HostTree(`${folder}/tree`);
+    assertEquals(tree.text("open.h"), "open");
+    assertEquals(tree.text("inside.h"), "open");
+    for (const path of ["Kconfig.debug", "reg.inc"]) assertEquals(tree.text(path), "text");
+    const outside = ["link.h", "../secret.h", `${folder}/secret.h`, "none.h", "."];
+    for (const path of [...outside, ".config", "id_rsa", "key.h"]) {
+      assertEquals(tree.text(path), null, path);
+    }
+    assertThrows(() => new HostTree(`${folder}/none`), TreeError, "Cannot read the kernel tree");
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("data that a file only declares gets storage of its type's size", () => {
+  const ir = [
+    "%struct.closed = type opaque",
+    "@a = external local_unnamed_addr global [2 x [14 x ptr]], align 16",
+    "@b = external constant %struct.open",
+    "@c = external global %struct.closed, align 1",
+    "@d = external global [0 x i8], align 1",
+    "@e = global i32 1",
+  ].join("\n");
+  assertEquals(withStorage(ir).split("\n").slice(1), [
+    "@a = weak global [2 x [14 x ptr]] zeroinitializer, align 16",
+    "@b = weak global %struct.open zeroinitializer",
+    "@c = weak global [8192 x i8] zeroinitializer, align 1",
+    "@d = weak global [512 x i8] zeroinitializer, align 1",
+    "@e = global i32 1",
+  ]);
+});
+
+Deno.test("each loop of a file counts its rounds, whichever way it goes back", () => {
+  const ir = [
+    "define void @f(i32 %0) {",
+    "  br label %2",
+    "2:                                                ; preds = %2, %4, %1",
+    "  br i1 true, label %4, label %2, !llvm.loop !1",
+    "4:                                                ; preds = %2",
+    "  switch i32 %0, label %5 [",
+    "    i32 1, label %2",
+    "    i32 7, label %4",
+    "  ]",
+    "5:                                                ; preds = %4",
+    "  ret void",
+    "}",
+  ];
+  const counted = withRounds(ir.join("\n")).split("\n");
+  const lines = counted.flatMap((line, at) => line.includes("call void") ? [counted[at + 1]] : []);
+  assertEquals(lines, [ir[3], ir[5]]);
+  const own = "define void @lab_round() {\n2:\n  br label %2\n}";
+  assertEquals(withRounds(own), own);
+});
+
+Deno.test("bounds are read off the compiled source of them, and time constants are exact", () => {
+  const code =
+    'call void asm sideeffect "\\0A.ascii \\22->NR_PAGEFLAGS $0 __NR_PAGEFLAGS\\22", "i"(i32 21)';
+  assertEquals(boundsHeader(code), "#define NR_PAGEFLAGS 21\n");
+  const files = treeOf(TEXTS);
+  const settings = settingsFor(["drivers/toy/main.c"], readKconfig(files), new Makefiles(files));
+  const version = { major: 7, patch: 2, sub: 300, name: "7.2.300" };
+  const headers = generatedHeaders(version, settings);
+  const time = headers["generated/timeconst.h"]!;
+  // A thousandth, rounded up at 32 bits: 2^41 / 1000.
+  assertEquals(/USEC_TO_HZ_MUL32 U64_C\(0x(\w+)\)/.exec(time)?.[1], "83126e98");
+  assertEquals(/USEC_TO_HZ_SHR32 (\d+)/.exec(time)?.[1], "41");
+  assertEquals(headers["linux/version.h"]!.includes("LINUX_VERSION_CODE 459519"), true);
+});
+
+Deno.test("an allocator that differs in one answer is found, by a minimal sequence", () => {
+  const same = () => new IovaModel();
+  const options = { count: 3, seed: 1, stepsOf: iovaSequence };
+  assertEquals(compareSequences([same, same], options).difference, null);
+  // It forgets that a free range below the limit may be larger than asked for.
+  class Wrong extends IovaModel {
+    override run(operation: IovaOperation) {
+      const answer = super.run(operation);
+      return operation.op === "alloc_fast" && operation.size % 5 === 3
+        ? { pfn: Number(answer["pfn"]) - 1 }
+        : answer;
+    }
+  }
+  const { difference } = compareSequences([same, () => new Wrong()], options);
+  assertEquals(difference?.operations.map(({ op }) => op), ["init", "alloc_fast"]);
+});
+
+Deno.test("a mapping layer that forgets a flush is found, by a minimal sequence", () => {
+  const same = () => new MappingModel();
+  const options = { count: 12, seed: 1, stepsOf: mappingSequence };
+  assertEquals(compareSequences([same, same], options).difference, null);
+  class Wrong extends MappingModel {
+    override run(operation: MappingOperation) {
+      const answer = super.run(operation);
+      return operation.op === "unmap_phys" ? { ...answer, events: [] } : answer;
+    }
+  }
+  const { difference } = compareSequences([same, () => new Wrong()], options);
+  assertEquals(difference?.operations.map(({ op }) => op), ["init", "map_phys", "unmap_phys"]);
+});
+
+Deno.test("an iterator that forgets a request's last segment is found, by a minimal sequence", () => {
+  const same = () => new MappingModel();
+  const options = { count: 12, seed: 1, stepsOf: requestSequence };
+  assertEquals(compareSequences([same, same], options).difference, null);
+  class Wrong extends MappingModel {
+    override run(operation: MappingOperation) {
+      const answer = super.run(operation);
+      if (operation.op !== "rq_list") return answer;
+      return { ...answer, list: (answer["list"] as unknown[]).slice(0, -1) };
+    }
+  }
+  const { difference } = compareSequences([same, () => new Wrong()], options);
+  assertEquals(difference?.operations.map(({ op }) => op), ["init", "rq_list"]);
+});
+
+Deno.test("a pool that cuts a copy to the CPU is found, by a minimal sequence", () => {
+  const same = () => new PoolModel();
+  const options = { count: 6, seed: 1, stepsOf: poolSequence };
+  assertEquals(compareSequences([same, same], options).difference, null);
+  class Wrong extends PoolModel {
+    override run(operation: PoolOperation) {
+      const answer = super.run(operation);
+      return operation.op === "sync_for_cpu" ? { ...answer, copies: [] } : answer;
+    }
+  }
+  const { difference } = compareSequences([same, () => new Wrong()], options);
+  assertEquals(difference?.operations.map(({ op }) => op), ["init", "map", "sync_for_cpu"]);
+});
+
+Deno.test("a page table that frees one table too few is found, by a minimal sequence", () => {
+  const same = () => new TableModel();
+  for (const shapes of [GENERIC_SHAPES, ARM_SHAPES]) {
+    const options = { count: 2 * shapes.length, seed: 0, stepsOf: tableSequences(shapes) };
+    assertEquals(compareSequences([same, same], options).difference, null);
+    class Wrong extends TableModel {
+      override run(operation: TableOperation) {
+        const answer = super.run(operation);
+        const isLarge = operation.op === "unmap" && Number(answer["unmapped"]) >= 2 ** 21;
+        return isLarge ? { ...answer, tables: Number(answer["tables"]) + 1 } : answer;
+      }
+    }
+    const { difference } = compareSequences([same, () => new Wrong()], options);
+    assertEquals(difference?.operations.map(({ op }) => op), ["init", "map", "unmap"]);
+  }
+});
+
+/** How the tests of mini.dma end: the last one leaks. */
+const ENDS = [...Array.from({ length: 10 }, () => "ok"), "E0926"];
+
+Deno.test("a file of a tree runs in a scenario, by the tree's own layouts and names", async () => {
+  const [loaded] = await loadPatched("extensions/kernel_tree/tests/tree/mini.dma", [null]);
+  assertEquals(loaded!.diagnostics, []);
+  const lines: string[] = [];
+  const { outcomes } = runProgram(loaded!.program!, { onLine: (line) => lines.push(line) });
+  assertEquals(lines.filter((line) => line.includes("toy_missing()")), [
+    "info: toy_missing() is a stub: returns 0",
+  ]);
+  assertEquals(outcomes.map(({ failure }) => failure?.code ?? "ok"), ENDS);
+  const own = Deno.readTextFileSync("extensions/kernel_tree/tests/tree/own.c").split("\n");
+  const line = own.findIndex((text) => text.includes("\tdma_map_single(")) + 1;
+  assertEquals(outcomes.at(-1)!.incidents.map(({ place }) => place), [
+    `extensions/kernel_tree/tests/tree/own.c:${line}:2`,
+  ]);
+});
+
+Deno.test("a call of a tree's driver has the place that the stack says, after callbacks too", async () => {
+  const [loaded] = await loadPatched("extensions/kernel_tree/tests/tree/mini.dma", [null]);
+  const { siteHere } = CPlaces.prototype;
+  let known = 0;
+  CPlaces.prototype.siteHere = function (above, context) {
+    const site = siteHere.call(this, above, context);
+    const { span } = this.here(above);
+    assertEquals(site, span === null ? null : context.siteOf(span));
+    if (span !== null) known++;
+    return site;
+  };
+  try {
+    const { outcomes } = runProgram(loaded!.program!);
+    assertEquals(outcomes.map(({ failure }) => failure?.code ?? "ok"), ENDS);
+  } finally {
+    CPlaces.prototype.siteHere = siteHere;
+  }
+  assert(known > 10, `${known} calls`);
+});
+
+Deno.test("a changed driver of a tree differs from the old one at its first other call, on the tree's release", async () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const copied = await new Deno.Command("cp", {
+      args: ["-r", "extensions/kernel_tree/tests/tree/mini", folder],
+    })
+      .output();
+    assert(copied.success);
+    const scenario = `${folder}/toy.dma`;
+    Deno.writeTextFileSync(
+      scenario,
+      'machine { kernel = "6.12"\n pci { root_port rp0 { endpoint nic { } } } }\n' +
+        'driver toy = c "drivers/toy/toy.c" { tree = "mini" }\n' +
+        'test "starts" { assert toy.toy_start(nic) == 0\n toy.toy_stop(nic) }\n' +
+        'test "fails" { toy.toy_bug() }\n',
+    );
+    const driver = `${folder}/mini/drivers/toy/toy.c`;
+    const text = Deno.readTextFileSync(driver);
+    const trees = ["extensions/kernel_tree/tests/tree/mini", `${folder}/mini`] as const;
+    const diff = async () => {
+      const screen = new MemoryScreen();
+      const code = await diffScenarios([scenario], trees, screen);
+      return { code, ...screen };
+    };
+    for (const moved of [text, `\n${text}`]) {
+      Deno.writeTextFileSync(driver, moved);
+      const same = await diff();
+      assertEquals([same.code, same.errors], [0, ""]);
+      assert(same.output.startsWith("note: fails fails with both trees: "), same.output);
+      assert(same.output.endsWith("no difference\n"), same.output);
+    }
+    const screen = new MemoryScreen();
+    assertEquals(await diffScenarios(["examples/api/01-two-step-basic.dma"], trees, screen), 0);
+    assert(screen.output.startsWith("skipped | "), screen.output);
+    Deno.writeTextFileSync(driver, text.replace("TOY_BYTES, DMA_TO", "TOY_BYTES / 2, DMA_TO"));
+    const { code, output } = await diff();
+    assertEquals(code, 1);
+    const [title, , ...lines] = output.trimEnd().split("\n");
+    assert(title!.includes("| starts |"), output);
+    assertEquals(lines.slice(-2).map((line) => line.slice(0, 6)), ["  OLD ", "  NEW "]);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});

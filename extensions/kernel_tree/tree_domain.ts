@@ -1,0 +1,145 @@
+/** A domain with a page table of the tree's own, for whatever drives one. */
+import { PAGE_STRUCT_BYTES, TREE_PAGE_MAP } from "@dmalab/c_drivers";
+import { U64_MAX } from "./oracle/compare.ts";
+import { foldedHigh, PAGE_SIZE_BYTES } from "@dmalab/runtime";
+import { readTreeHeaders } from "@dmalab/cli";
+import { type Imports, Int, type TreeModule, TreeStopped, type TreeValue } from "./tree_module.ts";
+
+const GENERIC_TABLES = "drivers/iommu/generic_pt/fmt";
+/** By the names of the golden data, as `enum lab_format` numbers them. */
+const GENERIC_FORMATS: readonly string[] = ["vtdss", "amdv1", "x86_64"];
+/** The values of `enum lab_flush`. */
+const [FLUSH_ALL, FLUSH_WALK] = [1, 2];
+
+export const GENERIC_SUBJECTS: readonly string[] = GENERIC_FORMATS.map((format) =>
+  `${GENERIC_TABLES}/iommu_${format}.c`
+);
+export const ARM_SUBJECT = "drivers/iommu/io-pgtable-arm.c";
+export const ARM_FILES: readonly string[] = ["drivers/iommu/io-pgtable.c"];
+
+export function genericTexts(): readonly string[] {
+  return [readTreeHeaders()["oracle/generic.c"]!];
+}
+
+export function armTexts(): readonly string[] {
+  return [readTreeHeaders()["oracle/arm.c"]!];
+}
+
+/** What a table is made with, by the names of the golden data. */
+export interface DomainWanted {
+  readonly format: string;
+  readonly address_bits: number;
+  readonly pgsize_bitmap: number;
+}
+
+export function domainWanted(operation: Readonly<Record<string, unknown>>): DomainWanted {
+  const { address_bits, format, pgsize_bitmap } = operation;
+  return {
+    format: format as string,
+    address_bits: address_bits as number,
+    pgsize_bitmap: pgsize_bitmap as number,
+  };
+}
+
+/** Physical addresses have 52 bits with granules of 64 KiB only. */
+function armPhysBits(pageSizes: number): number {
+  return pageSizes % 2 ** 16 === 0 ? 52 : 48;
+}
+
+/** Pages of tables, and what was handed to the hardware for invalidation. */
+export class TreeDomain {
+  /** Pages of tables in use. */
+  tables = 0;
+  /** Pages of tables that can still be had. */
+  tablesLeft = Infinity;
+  warnings = 0;
+  flushes: unknown[] = [];
+  /** Calls of the core to the Arm format. */
+  calls: number[][] = [];
+
+  constructor(readonly tree: () => TreeModule) {}
+
+  /** @returns Where its `struct iommu_domain` lies. @throws {TreeStopped} */
+  make({ address_bits, format, pgsize_bitmap }: DomainWanted): number {
+    const generic = GENERIC_FORMATS.indexOf(format);
+    if (generic < 0 && format !== "arm") throw new TreeStopped(`There is no format ${format}`);
+    const bits = new Int(address_bits);
+    const made = generic < 0
+      ? this.tree().call("lab_arm_domain", bits, new Int(armPhysBits(pgsize_bitmap)), pgsize_bitmap)
+      : this.tree().call("lab_generic_domain", new Int(generic), bits, pgsize_bitmap);
+    if (made === 0) throw new TreeStopped(`The tree makes no ${format} table`);
+    return made;
+  }
+
+  /** Its top table, with the number of levels; an Arm table's follows from the width. */
+  top(format: string): bigint {
+    return format === "arm"
+      ? BigInt(this.tree().call("lab_arm_top"))
+      : BigInt(this.tree().call("lab_generic_top", new Int(GENERIC_FORMATS.indexOf(format))));
+  }
+
+  imports(): Imports {
+    return {
+      lab_flush: (what: TreeValue, first: TreeValue, last: TreeValue) => {
+        // The range without a length at 0 ends before it.
+        const isWrapped = Number(first) === 0 && BigInt(last) === -1n;
+        const range = [numberOf(first), isWrapped ? U64_MAX : numberOf(last)];
+        this.flushes.push(
+          Number(what) === FLUSH_ALL
+            ? ["flush_all"]
+            : [Number(what) === FLUSH_WALK ? "walk" : "sync", ...range],
+        );
+      },
+      lab_call: (iova: TreeValue, phys: TreeValue, ...rest: TreeValue[]) => {
+        const given = BigInt(phys) === -1n ? [iova] : [iova, phys];
+        this.calls.push([...given, ...rest].map(Number));
+      },
+      lab_virt_to_phys: (at: TreeValue) => at,
+      lab_phys_to_virt: (at: TreeValue) => at,
+      __folio_alloc_noprof: (_flags: TreeValue, order: TreeValue) => this.#takePage(Number(order)),
+      __folio_put: (page: TreeValue) => {
+        this.tables--;
+        this.tree().memory.give(
+          (Number(page) - TREE_PAGE_MAP) / PAGE_STRUCT_BYTES * PAGE_SIZE_BYTES,
+        );
+      },
+      mod_node_page_state: () => {},
+      ___ratelimit: () => 1,
+      dev_driver_string: () => 0n,
+      warn_slowpath_fmt: () => {
+        this.warnings++;
+      },
+    };
+  }
+
+  /** Forgets what earlier operations did. */
+  begin(): void {
+    this.flushes = [];
+    this.calls = [];
+    this.warnings = 0;
+  }
+
+  #takePage(order: number): bigint {
+    if (this.tablesLeft === 0) return 0n;
+    this.tablesLeft--;
+    this.tables++;
+    const { layout, memory } = this.tree();
+    const bytes = PAGE_SIZE_BYTES * 2 ** order;
+    const page = TREE_PAGE_MAP + memory.take(bytes, bytes) / PAGE_SIZE_BYTES * PAGE_STRUCT_BYTES;
+    memory.view.setInt32(page + layout.offsetOf("page._refcount"), 1, true);
+    return BigInt(page);
+  }
+}
+
+/** The number of a size; a text from 2^53 on, as the golden data write it. */
+export function sizeOf(value: TreeValue): number | string {
+  const whole = BigInt.asUintN(64, BigInt(value));
+  return whole <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(whole) : String(whole);
+}
+
+/** The number that the model has for an address; a text for one that it has none for. */
+export function numberOf(value: TreeValue): number | string {
+  const whole = BigInt.asUintN(64, BigInt(value));
+  const high = foldedHigh(Number(whole >> 32n));
+  return high >= 2 ** 21 ? String(whole) : high * 2 ** 32 + Number(whole & 0xffff_ffffn);
+}

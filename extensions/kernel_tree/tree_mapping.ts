@@ -1,0 +1,389 @@
+/** The tree's own mapping layer on one device or a group of two, with the interface of `MappingModel`. */
+import type { LayoutWanted } from "@dmalab/c_drivers/tree";
+import type { Implementation, OperationResult } from "./oracle/compare.ts";
+import { type MappingOperation, RAM_BYTES } from "./oracle/mapping_operations.ts";
+import type { QueueFields, RequestOperation } from "./oracle/request_operations.ts";
+import type { PeerFields } from "./oracle/peers.ts";
+import { PAGE_SIZE_BYTES } from "@dmalab/runtime";
+import { DMA_TO_DEVICE, slabBytes } from "@dmalab/runtime/dma";
+import { readTreeHeaders } from "@dmalab/cli";
+import type { Parts } from "./link_tree.ts";
+import {
+  ARM_FILES,
+  ARM_SUBJECT,
+  armTexts,
+  domainWanted,
+  GENERIC_SUBJECTS,
+  genericTexts,
+  sizeOf,
+  TreeDomain,
+} from "./tree_domain.ts";
+import { TreeCoherent } from "./tree_coherent.ts";
+import { NotedCopies } from "./tree_pool.ts";
+import { placePeers, REQUEST_IMPORTS, TreeRequests } from "./tree_requests.ts";
+import {
+  type Imports,
+  Int,
+  type LinkedTree,
+  TreeModule,
+  TreeStopped,
+  type TreeValue,
+} from "./tree_module.ts";
+
+const MAPPING_LAYOUT: LayoutWanted = {
+  headers: [
+    "linux/timer.h",
+    "linux/workqueue.h",
+    "linux/mm_types.h",
+    "linux/scatterlist.h",
+    "linux/dma-mapping.h",
+  ],
+  structs: {
+    timer_list: ["function"],
+    delayed_work: ["work.func"],
+    page: ["_refcount"],
+    scatterlist: ["dma_address", "dma_length"],
+    sg_table: ["sgl", "nents", "orig_nents"],
+    dma_iova_state: ["addr"],
+  },
+};
+
+/** What of the tree it is made of, and what is compiled beside. */
+export const MAPPING_PARTS: Parts = {
+  subjects: [
+    "drivers/iommu/dma-iommu.c",
+    "kernel/dma/swiotlb.c",
+    "kernel/dma/direct.c",
+    "kernel/dma/mapping.c",
+    "drivers/iommu/iommu.c",
+    ...GENERIC_SUBJECTS,
+    ARM_SUBJECT,
+  ],
+  files: [
+    "kernel/dma/mapping.c",
+    "kernel/dma/direct.c",
+    "drivers/iommu/iova.c",
+    "drivers/iommu/iommu-pages.c",
+    ...GENERIC_SUBJECTS,
+    ...ARM_FILES,
+    "lib/rbtree.c",
+    "lib/scatterlist.c",
+    "lib/list_sort.c",
+    "lib/ctype.c",
+  ],
+  texts: () => {
+    const own = readTreeHeaders();
+    const names = ["device", "translated", "bounce"];
+    return [...names.map((name) => own[`oracle/${name}.c`]!), ...genericTexts(), ...armTexts()];
+  },
+  layout: MAPPING_LAYOUT,
+  // There are devices that do not see the CPU's caches.
+  symbols: [
+    "ARCH_HAS_SYNC_DMA_FOR_CPU",
+    "ARCH_HAS_SYNC_DMA_FOR_DEVICE",
+    "DMA_BOUNCE_UNALIGNED_KMALLOC",
+  ],
+};
+
+/** The same with the iterator of requests. */
+export const REQUEST_PARTS: Parts = {
+  ...MAPPING_PARTS,
+  subjects: ["block/blk-mq-dma.c"],
+  files: [...MAPPING_PARTS.files, "block/blk-mq-dma.c"],
+  texts: () => [...MAPPING_PARTS.texts(), readTreeHeaders()["oracle/request.c"]!],
+};
+
+/** A device, by the names of an `init`. */
+interface DeviceFields {
+  readonly dma_mask_bits: number;
+  readonly bus_limit_bits: number;
+  readonly try_32bit_first: boolean;
+  readonly untrusted: boolean;
+  readonly coherent?: boolean;
+  readonly min_align_mask: number;
+  readonly seg_boundary_mask: number;
+  readonly max_seg_size: number;
+}
+
+type Ranges = readonly (readonly [number, number])[];
+
+export class TreeMapping implements Implementation<MappingOperation> {
+  readonly #tree: TreeModule;
+  readonly #states = new Map<number, number>();
+  readonly #lists = new Map<number, readonly [at: number, count: number]>();
+  readonly #pages: TreeDomain;
+  readonly #noted = new NotedCopies(() => this.#tree);
+  readonly #coherent = new TreeCoherent(() => this.#tree);
+  #requests: TreeRequests | null = null;
+  #caches: unknown[] = [];
+  #wentBeyond = false;
+  #isLazy = false;
+  #devices: readonly number[] = [];
+  #domain = 0;
+  #reserved: Ranges = [];
+
+  constructor(linked: LinkedTree) {
+    this.#pages = new TreeDomain(() => this.#tree);
+    this.#tree = new TreeModule(linked, { ...this.#pages.imports(), ...this.#imports() });
+    this.#tree.makePageMap(RAM_BYTES / PAGE_SIZE_BYTES);
+  }
+
+  run(operation: MappingOperation): OperationResult {
+    if (operation.op === "reserved") {
+      this.#reserved = operation.ranges as Ranges;
+      return {};
+    }
+    if (operation.op === "init") {
+      this.#init(operation);
+      return {};
+    }
+    this.#tree.cpu = operation.cpu === undefined ? this.#tree.cpu : operation.cpu as number;
+    this.#pages.begin();
+    this.#noted.copies = [];
+    this.#caches = [];
+    this.#wentBeyond = false;
+    const answer = this.#answer(operation);
+    return {
+      ...answer,
+      events: this.#pages.flushes,
+      copies: this.#noted.copies,
+      caches: this.#caches,
+      went_beyond_32bit: this.#wentBeyond,
+      warn: this.#pages.warnings,
+    };
+  }
+
+  #init(operation: MappingOperation): void {
+    const number = (name: string) => operation[name] as number;
+    const tree = this.#tree;
+    const ranges = (operation.ranges ?? this.#reserved) as Ranges;
+    tree.startCpus(number("cpus"));
+    if (tree.call("iova_cache_get") !== 0) throw new TreeStopped("iova_cache_get() fails");
+    const force = operation.bounce_force === true ? ",force" : "";
+    this.#noted.start(
+      number("bounce_start"),
+      number("bounce_slots"),
+      `${number("bounce_areas")}${force}`,
+    );
+    tree.call("lab_machine", RAM_BYTES);
+    const fields = [operation, ...operation.second === undefined ? [] : [operation.second]];
+    this.#devices = fields.map((each, place) => this.#make(place, each as DeviceFields));
+    for (const [first, last] of ranges) tree.call("lab_reserve", first, last - first + 1);
+    for (const range of (operation.bus_ranges ?? []) as readonly number[][]) {
+      tree.call("lab_bus_range", ...range);
+    }
+    if (operation.peers !== undefined) placePeers(tree, operation.peers as PeerFields);
+    if (operation.queue !== undefined) {
+      this.#requests = new TreeRequests(tree, this.#devices[0]!, operation.queue as QueueFields);
+    }
+    const { mode } = operation;
+    this.#isLazy = mode !== "strict";
+    if (mode === "direct") return;
+    this.#domain = this.#pages.make(domainWanted(operation));
+    if (tree.call("lab_group_domain", this.#domain, mode !== "strict") === 0) {
+      throw new TreeStopped("The domain cannot allocate");
+    }
+    for (const [place, device] of this.#devices.entries()) {
+      const isLow = (fields[place] as DeviceFields).try_32bit_first;
+      if (tree.call("lab_attach", device, mode === "lazy-single", isLow) === 0) {
+        throw new TreeStopped("A device is not attached");
+      }
+    }
+  }
+
+  #make(place: number, fields: DeviceFields): number {
+    const tree = this.#tree;
+    const bits = (count: number) => (1n << BigInt(count)) - 1n;
+    const device = tree.call(
+      "lab_device",
+      new Int(place),
+      bits(fields.dma_mask_bits),
+      fields.bus_limit_bits === 0 ? 0 : bits(fields.bus_limit_bits),
+      fields.untrusted,
+      fields.coherent !== false,
+    );
+    const { max_seg_size, min_align_mask, seg_boundary_mask } = fields;
+    tree.call("lab_limits", device, min_align_mask, seg_boundary_mask, max_seg_size);
+    return device;
+  }
+
+  #answer(operation: MappingOperation): OperationResult {
+    const number = (name: string) => operation[name] as number;
+    const tree = this.#tree;
+    const dir = new Int(operation.dir as number);
+    const attrs = (operation.attrs ?? 0) as number;
+    const device = this.#deviceOf(operation);
+    switch (operation.op) {
+      case "map_phys": {
+        const args = [number("phys"), number("size"), dir, attrs] as const;
+        return { dma: addressOf(tree.call("dma_map_phys", device, ...args)) };
+      }
+      case "unmap_phys":
+        tree.call("dma_unmap_phys", device, number("dma"), number("size"), dir, attrs);
+        return {};
+      case "map_sg":
+        return this.#mapList(operation, dir, attrs);
+      case "alloc":
+      case "free":
+        return this.#coherent.run(device, operation);
+      case "rq_map":
+      case "rq_list":
+      case "rq_unmap":
+        return this.#requests!.run(operation as RequestOperation);
+      case "unmap_sg": {
+        const [at, count] = this.#lists.get(number("id"))!;
+        tree.call("dma_unmap_sg_attrs", device, at, new Int(count), dir, attrs);
+        return {};
+      }
+      case "sync_single_for_cpu":
+      case "sync_single_for_device":
+        tree.call(`lab_${operation.op}`, device, number("dma"), number("size"), dir);
+        return {};
+      case "sync_sg_for_cpu":
+      case "sync_sg_for_device": {
+        const [at, count] = this.#lists.get(number("id"))!;
+        tree.call(`lab_${operation.op}`, device, at, new Int(count), dir);
+        return {};
+      }
+      case "set_mask":
+        return {
+          ret: tree.call("dma_set_mask", device, (1n << BigInt(number("bits"))) - 1n),
+        };
+      case "advance": {
+        const { timers } = tree.advance(number("ms"));
+        return { now: tree.nowMs, fired: timers };
+      }
+      case "state":
+        return {
+          now: tree.nowMs,
+          // The anchor is one of them.
+          iova_nodes: this.#domain === 0 ? 0 : tree.call("lab_ranges", this.#domain) - 1,
+          // Lazily, pages of tables are freed with the ranges; the model counts those in use.
+          ...this.#isLazy ? {} : { tables: this.#pages.tables },
+          bounce_slots_used: this.#noted.usedSlots,
+          try_32bit_first: tree.call("lab_prefers_low", this.#devices[0]!) !== 0,
+          ...this.#devices.length === 1 ? {} : {
+            second_32bit_first: tree.call("lab_prefers_low", this.#devices[1]!) !== 0,
+          },
+        };
+      case "limits":
+        return limitsOf(tree, device);
+      default:
+        return this.#twoStep(operation, dir, attrs);
+    }
+  }
+
+  /** Whose call it is. */
+  #deviceOf({ dev = 0 }: MappingOperation): number {
+    return this.#devices[dev as number]!;
+  }
+
+  #twoStep(operation: MappingOperation, dir: Int, attrs: number): OperationResult {
+    const number = (name: string) => operation[name] as number;
+    const tree = this.#tree;
+    const device = this.#deviceOf(operation);
+    const id = number("id");
+    if (operation.op === "iova_try_alloc") {
+      const made = tree.memory.take(tree.layout.sizeOf("dma_iova_state"));
+      this.#states.set(id, made);
+      const args = [device, made, number("phys"), number("size")] as const;
+      const isAllocated = tree.call("dma_iova_try_alloc", ...args) !== 0;
+      const addr = tree.memory.word(made + tree.layout.offsetOf("dma_iova_state.addr"));
+      return { addr: isAllocated ? addr : null };
+    }
+    const state = [device, this.#states.get(id)!] as const;
+    switch (operation.op) {
+      case "iova_link": {
+        const args = [number("phys"), number("offset"), number("size"), dir, attrs] as const;
+        return { ret: tree.call("dma_iova_link", ...state, ...args) };
+      }
+      case "iova_sync":
+        return { ret: tree.call("dma_iova_sync", ...state, number("offset"), number("size")) };
+      case "iova_unlink":
+        tree.call("dma_iova_unlink", ...state, number("offset"), number("size"), dir, attrs);
+        return {};
+      case "iova_destroy":
+        tree.call("dma_iova_destroy", ...state, number("mapped_len"), dir, attrs);
+        return {};
+      case "iova_free":
+        tree.call("dma_iova_free", ...state);
+        return {};
+      default:
+        throw new RangeError(`There is no operation ${operation.op}`);
+    }
+  }
+
+  #mapList(operation: MappingOperation, dir: Int, attrs: number): OperationResult {
+    const { layout, memory } = this.#tree;
+    const segments = operation.in as Ranges;
+    const bytes = layout.sizeOf("scatterlist");
+    const at = memory.take(segments.length * bytes);
+    this.#tree.call("sg_init_table", at, new Int(segments.length));
+    for (const [index, [phys, size]] of segments.entries()) {
+      this.#tree.call("lab_list_set", at, new Int(index), phys, new Int(size));
+    }
+    this.#lists.set(operation.id as number, [at, segments.length]);
+    const table = memory.take(layout.sizeOf("sg_table"));
+    const member = (name: string) => table + layout.offsetOf(`sg_table.${name}`);
+    memory.view.setBigUint64(member("sgl"), BigInt(at), true);
+    memory.view.setUint32(member("nents"), segments.length, true);
+    memory.view.setUint32(member("orig_nents"), segments.length, true);
+    const error = this.#tree.call("dma_map_sgtable", this.#deviceOf(operation), table, dir, attrs);
+    const count = error === 0 ? memory.view.getUint32(member("nents"), true) : 0;
+    const out = Array.from({ length: count }, (_, index) => [
+      memory.word(at + index * bytes + layout.offsetOf("scatterlist.dma_address")),
+      memory.view.getUint32(at + index * bytes + layout.offsetOf("scatterlist.dma_length"), true),
+    ]);
+    memory.give(table);
+    return { ret: error === 0 ? count : error, out };
+  }
+
+  #imports(): Imports {
+    const tree = () => this.#tree;
+    return {
+      ...this.#noted.imports(),
+      ...REQUEST_IMPORTS,
+      ...this.#coherent.imports(),
+      walk_system_ram_range: (
+        _first: TreeValue,
+        _count: TreeValue,
+        argument: TreeValue,
+        visit: TreeValue,
+      ) =>
+        tree().callPointer(
+          Number(visit),
+          0n,
+          BigInt(RAM_BYTES / PAGE_SIZE_BYTES),
+          BigInt(argument),
+        ),
+      kmalloc_size_roundup: (size: TreeValue) => BigInt(slabBytes(Number(size))),
+      arch_sync_dma_for_device: (phys: TreeValue, size: TreeValue) => {
+        this.#caches.push(["clean", Number(phys), Number(size)]);
+      },
+      arch_sync_dma_for_cpu: (phys: TreeValue, size: TreeValue, dir: TreeValue) => {
+        // As architectures do it. @see rules/dma.md 2.2
+        if (Number(dir) === DMA_TO_DEVICE) return;
+        this.#caches.push(["invalidate", Number(phys), Number(size)]);
+      },
+      _dev_notice: () => {
+        this.#wentBeyond = true;
+      },
+    };
+  }
+}
+
+function limitsOf(tree: TreeModule, device: number): OperationResult {
+  return {
+    opt_mapping_size: sizeOf(tree.call("dma_opt_mapping_size", device)),
+    max_mapping_size: String(
+      BigInt.asUintN(64, BigInt(tree.call("dma_max_mapping_size", device))),
+    ),
+    merge_boundary: tree.call("dma_get_merge_boundary", device),
+    required_mask: sizeOf(tree.call("dma_get_required_mask", device)),
+    addressing_limited: tree.call("dma_addressing_limited", device) !== 0,
+  };
+}
+
+function addressOf(address: number): number | null {
+  return address === -1 ? null : address;
+}

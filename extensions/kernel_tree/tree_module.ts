@@ -1,0 +1,320 @@
+/** Files of a tree that are linked as one module, with what a kernel around them provides. */
+import { PAGE_STRUCT_BYTES, TREE_PAGE_MAP } from "@dmalab/c_drivers";
+import type { TreeLayout } from "@dmalab/c_drivers/tree";
+import { TreeMemory } from "./tree_memory.ts";
+
+/** CPUs that the configuration has room for, and bytes that each has of its own. */
+const CPUS = 16;
+const CPU_BYTES = 2 ** 18;
+
+export type TreeValue = number | bigint;
+type Function = (...args: TreeValue[]) => TreeValue | undefined;
+/** An argument that has 32 bits in C; others have 64. */
+export class Int {
+  constructor(readonly value: number) {}
+}
+
+/** Functions that the files call, by their names. */
+export type Imports = Readonly<Record<string, (...args: TreeValue[]) => TreeValue | void>>;
+
+/** The tree's code reports something, or calls what it does not get: that ends the comparison. */
+export class TreeStopped extends Error {}
+
+/** A work or a timer that is due. */
+interface Delayed {
+  readonly at: number;
+  readonly atMs: number;
+  /** The member that names the function. */
+  readonly member: "delayed_work.work.func" | "timer_list.function";
+}
+
+/** A module and how the tree lays out what is read of it. */
+export interface LinkedTree {
+  readonly module: WebAssembly.Module;
+  readonly layout: TreeLayout;
+}
+
+/** Rounds of loops in one call: a hundred times what the longest mapping of the comparisons takes. */
+const MAX_ROUNDS = 2 ** 26;
+const WORK = "delayed_work.work.func";
+const TIMER = "timer_list.function";
+
+export class TreeModule {
+  readonly layout: TreeLayout;
+  readonly memory: TreeMemory;
+  readonly #exports: Readonly<Record<string, unknown>>;
+  readonly #caches = new Map<number, number>();
+  readonly #online = new Set<number>();
+  #cpuAt: number;
+  #delayed: Delayed[] = [];
+  #nowMs = 0;
+  #deadCallback = 0;
+  cpu = 0;
+
+  /** @param imports Beside those that every file may call. */
+  constructor({ layout, module }: LinkedTree, imports: Imports = {}) {
+    this.layout = layout;
+    const env: Record<string, WebAssembly.ImportValue> = {};
+    const known: Imports = { ...this.#allocating(), ...this.#running(), ...imports };
+    for (const { name } of WebAssembly.Module.imports(module)) {
+      const stop = () => {
+        throw new TreeStopped(`The tree calls ${name}(), which the comparison does not have`);
+      };
+      // The lab's checker reports what the tree's would.
+      const isKnown = Object.hasOwn(known, name) || name.startsWith("debug_dma_");
+      env[name] = isKnown ? known[name] ?? nothing : stop;
+    }
+    this.#exports = new WebAssembly.Instance(module, { env }).exports;
+    const heapAt = this.symbol("__heap_base");
+    this.#cpuAt = Math.ceil(heapAt / CPU_BYTES) * CPU_BYTES;
+    this.memory = new TreeMemory(
+      this.#exports["memory"] as WebAssembly.Memory,
+      this.#cpuAt + CPUS * CPU_BYTES,
+    );
+    // All CPUs' areas are there from the beginning.
+    this.memory.take(0);
+  }
+
+  get nowMs(): number {
+    return this.#nowMs;
+  }
+
+  get onlineCount(): number {
+    return this.#online.size;
+  }
+
+  /** Brings CPUs up. */
+  startCpus(count: number): void {
+    const { view } = this.memory;
+    for (let cpu = 0; cpu < CPUS; cpu++) {
+      view.setBigUint64(this.symbol("__per_cpu_offset") + 8 * cpu, BigInt(cpu * CPU_BYTES), true);
+      if (cpu < count) this.#online.add(cpu);
+    }
+    view.setBigUint64(this.symbol("__cpu_possible_mask"), BigInt(2 ** count - 1), true);
+    this.#setOnline();
+  }
+
+  /** @param hook What the tree registered for this instance. */
+  stopCpu(cpu: number, hook: number): void {
+    this.#online.delete(cpu);
+    this.#setOnline();
+    this.callPointer(this.#deadCallback, cpu, BigInt(hook));
+  }
+
+  restartCpu(cpu: number): void {
+    this.#online.add(cpu);
+    this.#setOnline();
+  }
+
+  /** Time passes. @returns How many delayed works and how many timers ran. */
+  advance(ms: number): { readonly works: number; readonly timers: number } {
+    const end = this.#nowMs + ms;
+    const ran = { works: 0, timers: 0 };
+    for (;;) {
+      this.#delayed.sort((a, b) => a.atMs - b.atMs);
+      const first = this.#delayed[0];
+      if (first === undefined || first.atMs > end) {
+        this.#setNow(end);
+        return ran;
+      }
+      this.#delayed.shift();
+      this.#setNow(first.atMs);
+      ran[first.member === TIMER ? "timers" : "works"]++;
+      const handler = this.memory.word(first.at + this.layout.offsetOf(first.member));
+      this.callPointer(handler, BigInt(first.at));
+    }
+  }
+
+  #setNow(ms: number): void {
+    this.#nowMs = ms;
+    if ("jiffies" in this.#exports) {
+      this.memory.view.setBigUint64(this.symbol("jiffies"), BigInt(ms), true);
+    }
+  }
+
+  #cancel(at: TreeValue): number {
+    const before = this.#delayed.length;
+    this.#delayed = this.#delayed.filter((each) => each.at !== Number(at));
+    return before - this.#delayed.length;
+  }
+
+  symbol(name: string): number {
+    const symbol = this.#exports[name];
+    if (!(symbol instanceof WebAssembly.Global)) throw new TreeStopped(`The tree has no ${name}`);
+    return Number(symbol.value);
+  }
+
+  makePageMap(pages: number): void {
+    this.memory.growTo(TREE_PAGE_MAP + pages * PAGE_STRUCT_BYTES);
+  }
+
+  /** Converts numbers to what the function takes. */
+  call(name: string, ...args: (TreeValue | boolean | Int)[]): number {
+    const called = this.#exports[name];
+    if (typeof called !== "function") throw new TreeStopped(`The tree has no ${name}()`);
+    const given = args.map((arg) =>
+      typeof arg === "boolean" ? Number(arg) : arg instanceof Int ? arg.value : BigInt(arg)
+    );
+    this.#startRounds();
+    return Number((called as Function)(...given) ?? 0);
+  }
+
+  callPointer(at: number, ...args: TreeValue[]): number {
+    const table = this.#exports["__indirect_function_table"] as WebAssembly.Table;
+    this.#startRounds();
+    // A table of 64-bit indexes, which the types do not know of.
+    return Number((table.get(BigInt(at) as bigint & number) as Function)(...args) ?? 0);
+  }
+
+  #startRounds(): void {
+    this.memory.view.setBigInt64(this.symbol("lab_rounds"), BigInt(MAX_ROUNDS), true);
+  }
+
+  #setOnline(): void {
+    const { view } = this.memory;
+    const mask = [...this.#online].reduce((bits, cpu) => bits + 2 ** cpu, 0);
+    view.setBigUint64(this.symbol("__cpu_online_mask"), BigInt(mask), true);
+    view.setInt32(this.symbol("__num_online_cpus"), this.#online.size, true);
+  }
+
+  #allocating(): Imports {
+    const take = (size: TreeValue) => BigInt(this.memory.take(Number(size)));
+    const give = (at: TreeValue) => this.memory.give(Number(at));
+    return {
+      kmem_cache_alloc_noprof: (cache: TreeValue) => take(this.#caches.get(Number(cache)) ?? 0),
+      kmem_cache_free: (_cache: TreeValue, at: TreeValue) => give(at),
+      __kmem_cache_create_args: (_name: TreeValue, size: TreeValue) => {
+        const cache = this.memory.take(0);
+        this.#caches.set(cache, Number(size));
+        return BigInt(cache);
+      },
+      kmem_cache_destroy: nothing,
+      __kmalloc_cache_noprof: (_cache: TreeValue, _flags: TreeValue, size: TreeValue) => take(size),
+      __kmalloc_noprof: take,
+      kfree: give,
+      vmalloc_noprof: take,
+      vfree: give,
+      pcpu_alloc_noprof: (size: TreeValue, align: TreeValue) => {
+        const unit = Math.max(8, Number(align));
+        const at = Math.ceil(this.#cpuAt / unit) * unit;
+        this.#cpuAt = at + Number(size);
+        return BigInt(at);
+      },
+      free_percpu: nothing,
+      // The compiler's own: a product of 128 bits, of halves.
+      __multi3: (
+        at: TreeValue,
+        low: TreeValue,
+        high: TreeValue,
+        otherLow: TreeValue,
+        otherHigh: TreeValue,
+      ) => {
+        const whole = (first: TreeValue, second: TreeValue) =>
+          BigInt.asUintN(64, BigInt(first)) + (BigInt(second) << 64n);
+        const product = whole(low, high) * whole(otherLow, otherHigh);
+        this.memory.view.setBigUint64(Number(at), product, true);
+        this.memory.view.setBigUint64(Number(at) + 8, product >> 64n, true);
+      },
+      simple_strtoul: (text: TreeValue, end: TreeValue) => {
+        const [digits = ""] = /^\d*/.exec(this.memory.text(Number(text))) ?? [];
+        if (Number(end) !== 0) {
+          this.memory.view.setBigUint64(Number(end), BigInt(text) + BigInt(digits.length), true);
+        }
+        return BigInt(digits);
+      },
+      strcmp: (one: TreeValue, other: TreeValue) =>
+        Number(this.memory.text(Number(one)) !== this.memory.text(Number(other))),
+      strncmp: (one: TreeValue, other: TreeValue, count: TreeValue) => {
+        const [first, second] = [one, other].map((at) =>
+          this.memory.text(Number(at)).slice(0, Number(count))
+        );
+        return Number(first !== second);
+      },
+      memset: (at: TreeValue, byte: TreeValue, size: TreeValue) => {
+        this.memory.fill(Number(at), Number(byte), Number(size));
+        return at;
+      },
+      memset64: (at: TreeValue, value: TreeValue, count: TreeValue) => {
+        for (let index = 0; index < Number(count); index++) {
+          this.memory.view.setBigUint64(Number(at) + 8 * index, BigInt(value), true);
+        }
+        return at;
+      },
+      memcpy: (to: TreeValue, from: TreeValue, size: TreeValue) => {
+        this.memory.copy(Number(to), Number(from), Number(size));
+        return to;
+      },
+    };
+  }
+
+  #running(): Imports {
+    const lock = (at: TreeValue) => this.memory.view.setUint32(Number(at), 1, true);
+    const unlock = (at: TreeValue) => this.memory.view.setUint32(Number(at), 0, true);
+    const initTimer = (timer: TreeValue, callback: TreeValue) => {
+      const at = Number(timer) + this.layout.offsetOf(TIMER);
+      this.memory.view.setBigUint64(at, BigInt(callback), true);
+    };
+    const stopped = (what: string) => (file: TreeValue, line: TreeValue) => {
+      throw new TreeStopped(`${what}() at ${this.memory.text(Number(file))}:${line}`);
+    };
+    return {
+      lab_cpu: () => this.cpu,
+      lab_endless: () => {
+        throw new TreeStopped(`endless loop: a call ran ${MAX_ROUNDS} rounds of loops`);
+      },
+      arch_local_save_flags: () => 0n,
+      arch_local_irq_restore: nothing,
+      _raw_spin_lock: lock,
+      _raw_spin_unlock: unlock,
+      _raw_spin_lock_irqsave: (at: TreeValue) => {
+        lock(at);
+        return 0n;
+      },
+      _raw_spin_unlock_irqrestore: unlock,
+      mutex_lock: nothing,
+      mutex_unlock: nothing,
+      _printk: nothing,
+      lab_bug: stopped("BUG"),
+      warn_slowpath_fmt: stopped("WARN"),
+      timer_init_key: initTimer,
+      init_timer_key: initTimer,
+      mod_timer: (timer: TreeValue, expires: TreeValue) => {
+        const wasPending = this.#cancel(timer);
+        this.#delayed.push({ at: Number(timer), atMs: Number(expires), member: TIMER });
+        return wasPending;
+      },
+      timer_delete_sync: (timer: TreeValue) => this.#cancel(timer),
+      // The configuration's `HZ` is 1000.
+      __msecs_to_jiffies: (ms: TreeValue) => BigInt(ms),
+      cancel_delayed_work_sync: nothing,
+      queue_delayed_work_on: (
+        _cpu: TreeValue,
+        _queue: TreeValue,
+        work: TreeValue,
+        delay: TreeValue,
+      ) => {
+        if (this.#delayed.some((each) => each.at === Number(work))) return 0;
+        const atMs = this.#nowMs + Number(delay);
+        this.#delayed.push({ at: Number(work), atMs, member: WORK });
+        return 1;
+      },
+      __cpuhp_setup_state: (
+        _state: TreeValue,
+        _name: TreeValue,
+        _now: TreeValue,
+        _up: TreeValue,
+        down: TreeValue,
+      ) => {
+        this.#deadCallback = Number(down);
+        return 0;
+      },
+      __cpuhp_remove_state: nothing,
+      __cpuhp_state_add_instance: nothing,
+      __cpuhp_state_remove_instance: nothing,
+    };
+  }
+}
+
+function nothing(): number {
+  return 0;
+}

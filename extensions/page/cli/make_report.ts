@@ -1,0 +1,206 @@
+/** `dmalab report`: the runs of a file as a page that shows them. */
+import {
+  isNamed,
+  isSameEntry,
+  type Program,
+  type RunReport,
+  type TestOutcome,
+} from "@dmalab/lang/run";
+import { type RecordedRun, recordRun, rowsAt, runsOf } from "@dmalab/recording";
+import { formatEventText } from "@dmalab/lang/render";
+import { loadForDebugging, SourceFile } from "@dmalab/lang";
+import type { RunAndOutcome } from "@dmalab/recording/views";
+import { keptTraces, TRACE_SUFFIX } from "@dmalab/recording/trace_file";
+import type { MachineEvent } from "@dmalab/runtime";
+import { formatCount } from "@dmalab/lang/text";
+import { HostLoader, MemoryScreen, type SignalWatch, withCompiled } from "@dmalab/cli";
+import { refuse, type Screen } from "@dmalab/cli/extend";
+import {
+  codeOfProblems,
+  type ExitCode,
+  FAILED,
+  HELD,
+  worseExitCode,
+  WRONG,
+} from "@dmalab/cli/exit_code";
+import { FileError, type OutputTarget, READ_LIMITS, writeFile } from "@dmalab/cli/files";
+import { allLimits, blocksOf, engineFor, PAGE_SUFFIX } from "@dmalab/cli/scenario";
+import { sayDiagnostics } from "@dmalab/cli/scenario/diagnostic_style";
+import { codeOf, type PrintOptions, printRun, sayReports } from "@dmalab/cli/scenario/print_run";
+import { type CoverageRecord, CoverageRecorder } from "@dmalab/cli/testing/coverage";
+import { readReportPage, reportPage } from "./report_data.ts";
+
+/** What may be said about a report. */
+export interface PageOptions extends Omit<PrintOptions, "trace"> {
+  /** Also notes which rules and exits the passing tests exercise. */
+  readonly coverage: boolean;
+}
+
+/** What came of a file. */
+export interface Reported {
+  readonly exitCode: ExitCode;
+  /** One for each program that ran: a Markdown page has one for each of its blocks. */
+  readonly reports: readonly RunReport[];
+  /** Null where it was not asked for. */
+  readonly coverage: CoverageRecord | null;
+  /** The page is there: some run matched, and nothing was wrong. */
+  readonly isWritten: boolean;
+}
+
+/** Writes the report of a scenario or of a trace to a file; problems are said. */
+export async function writeReport(
+  path: string,
+  target: OutputTarget,
+  options: PageOptions,
+  screen: Screen,
+  watch: SignalWatch,
+): Promise<Reported> {
+  const made = path.endsWith(TRACE_SUFFIX)
+    ? traceRuns(path)
+    : await scenarioRuns(path, options, screen, watch);
+  if (typeof made === "string") {
+    return { ...NOTHING, exitCode: refuse(made, screen), isWritten: false };
+  }
+  const { printed, runs } = made;
+  if (runs.length === 0) return { ...made, isWritten: false };
+  try {
+    writeFile(target, await reportPage(readReportPage(), runs, { title: path, printed }));
+    return { ...made, isWritten: true };
+  } catch (error) {
+    if (!(error instanceof FileError)) throw error;
+    screen.err(error.lines);
+    return { ...made, exitCode: WRONG, isWritten: false };
+  }
+}
+
+interface Made extends Omit<Reported, "isWritten"> {
+  readonly runs: readonly RunAndOutcome[];
+  readonly printed: string;
+}
+
+/** Findings of a trace's run that are printed; its events have them all. */
+const PRINTED_FINDINGS = 20;
+
+const NOTHING = { reports: [], coverage: null, runs: [], printed: "" } as const;
+
+function traceRuns(path: string): Made | string {
+  const opened = HostLoader.open(path);
+  if (typeof opened === "string") return opened;
+  const { entry: { name, text }, loader } = opened;
+  const loaders = [HostLoader.here(), loader];
+  const textOf = (file: string) => {
+    for (const each of loaders) {
+      const source = each.load(file, null, READ_LIMITS.text);
+      if (source instanceof SourceFile) return source.text;
+    }
+    return null;
+  };
+  const runs = keptTraces(text, { name, textOf });
+  if (typeof runs === "string") return `Cannot read "${path}": ${runs}`;
+  const named = runs.flatMap((run) => [
+    `${run.name.file} ${run.name.name}: ${formatCount(run.log.count, "event")}${
+      run.failure === null ? "" : ", FAILED"
+    }`,
+    ...run.failure?.lines ?? [],
+    ...findingLines(run),
+  ]);
+  return {
+    ...NOTHING,
+    exitCode: runs.some(({ failure }) => failure !== null) ? FAILED : HELD,
+    runs: runs.map((run) => ({ run })),
+    printed: `${path}\n${named.join("\n")}\n`,
+  };
+}
+
+/** What a trace's machine found, expected or not: the trace does not say which. */
+export function findingLines(run: RecordedRun): readonly string[] {
+  const found = rowsAt(run, "incidents", run.last);
+  const lines = found.slice(0, PRINTED_FINDINGS)
+    .map(({ createdSeq }) => `  #${createdSeq} ${formatEventText(run.event(createdSeq))}`);
+  const rest = found.length - lines.length;
+  return rest === 0 ? lines : [...lines, `  and ${formatCount(rest, "more finding")}`];
+}
+
+async function scenarioRuns(
+  path: string,
+  options: PageOptions,
+  screen: Screen,
+  watch: SignalWatch,
+): Promise<Made | string> {
+  const opened = HostLoader.open(path, null, options.limits.timeMs);
+  if (typeof opened === "string") return opened;
+  const { entry, loader } = opened;
+  if (!path.endsWith(PAGE_SUFFIX)) return await entryRuns(entry, loader, options, screen, watch);
+  const blocks = blocksOf(entry);
+  if (typeof blocks === "string") return blocks;
+  let all: Made = { ...NOTHING, exitCode: HELD };
+  for (const block of blocks) {
+    const next = await entryRuns(block, loader, options, screen, watch);
+    all = {
+      exitCode: worseExitCode(all.exitCode, next.exitCode),
+      reports: [...all.reports, ...next.reports],
+      coverage: null,
+      runs: [...all.runs, ...next.runs],
+      printed: all.printed + next.printed,
+    };
+  }
+  return all;
+}
+
+async function entryRuns(
+  entry: SourceFile,
+  loader: HostLoader,
+  options: PageOptions,
+  screen: Screen,
+  watch: SignalWatch,
+): Promise<Made> {
+  const { diagnostics, program } = await withCompiled(
+    loader,
+    () => loadForDebugging(entry, loader),
+  );
+  sayDiagnostics(diagnostics, screen);
+  const wrong = codeOfProblems(diagnostics);
+  if (program === null) return { ...NOTHING, exitCode: wrong };
+  const said = new MemoryScreen();
+  const engine = await engineFor(program);
+  const recorder = options.coverage ? new CoverageRecorder(program) : null;
+  const observers = recorder && {
+    onRun: () => {},
+    onEvent: (event: MachineEvent) => recorder.event(event),
+    onOutcome: (outcome: TestOutcome) => recorder.outcome(outcome),
+  };
+  const parts = { ...options, trace: null, engine, observers, watch };
+  const report = printRun(program, parts, said);
+  // Whether a test was found is a question to all files of a suite.
+  sayReports([report], 0, { ...parts, matches: [] }, said);
+  return {
+    exitCode: worseExitCode(wrong, codeOf(report)),
+    reports: [report],
+    coverage: recorder?.record(report) ?? null,
+    runs: recorded(program, report, options, watch),
+    printed: said.output,
+  };
+}
+
+/** The runs that were run, recorded, each with what came of it. */
+function recorded(
+  program: Program,
+  { outcomes }: RunReport,
+  { lenient, limits, matches, seed }: PageOptions,
+  watch: SignalWatch,
+): readonly RunAndOutcome[] {
+  const record = {
+    limits: allLimits(limits),
+    sides: true,
+    lenient,
+    watch,
+    ...seed === null ? {} : { seed },
+  };
+  return runsOf(program).flatMap((choice) => {
+    const { name, test } = choice;
+    if (watch.interrupted() || test !== null && !isNamed(test, matches)) return [];
+    const outcome = outcomes.find((each) => isSameEntry(each, name));
+    if (outcome === undefined || outcome.outcome === "skipped") return [];
+    return [{ run: recordRun(program, choice, record), outcome }];
+  });
+}

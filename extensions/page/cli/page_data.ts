@@ -1,0 +1,22 @@
+/** What a page of a report has inside: what `dmalab report` writes and the page reads. */
+
+/** What stands in the page where its data goes. */
+export const EMPTY_DATA = '"{{data}}"';
+
+/** A value as the text of a data block, in which nothing ends the block. */
+export function dataText(value: unknown): string {
+  return JSON.stringify(value).replaceAll("<", "\\u003c");
+}
+
+/** Of what is written: the page refuses any other. */
+export const REPORT_VERSION = 1;
+
+export interface PageData {
+  readonly report: number;
+  /** Program and version. */
+  readonly by: string;
+  readonly title: string;
+  readonly printed: string;
+  /** Runs as `serialise` of recording/views writes them, packed; those that failed first. */
+  readonly recordings: string;
+}

@@ -1,0 +1,42 @@
+/** What a page of a report has inside, and the page that it is put into. */
+import { host, REPORT_PAGE } from "@dmalab/cli";
+import { VERSION } from "@dmalab/cli/package_version";
+import { FileError } from "@dmalab/cli/files";
+import { packText, type RunAndOutcome, serialise } from "@dmalab/recording/views";
+import { dataText, EMPTY_DATA, type PageData, REPORT_VERSION } from "./page_data.ts";
+
+/** What a report says besides its runs. */
+export interface ReportText {
+  /** What it is about: the name of a file. */
+  readonly title: string;
+  /** What the command line printed. */
+  readonly printed: string;
+}
+
+/** A page with runs inside, those that failed first. @param page The page without any. */
+export async function reportPage(
+  page: string,
+  runs: readonly RunAndOutcome[],
+  { printed, title }: ReportText,
+): Promise<string> {
+  const failed = ({ run }: RunAndOutcome) => run.failure !== null;
+  const sorted = [...runs.filter(failed), ...runs.filter((each) => !failed(each))];
+  const data: PageData = {
+    report: REPORT_VERSION,
+    by: `dmalab ${VERSION}`,
+    title,
+    printed,
+    recordings: await packText(serialise(sorted)),
+  };
+  return page.replace(EMPTY_DATA, () => dataText(data));
+}
+
+/** The page that runs are put into. @throws {FileError} When it has not been built. */
+export function readReportPage(): string {
+  try {
+    return host.readTextFileSync(REPORT_PAGE);
+  } catch (error) {
+    if (!(error instanceof host.errors.NotFound)) throw error;
+    throw new FileError("The page of reports is not built", null, "`deno task web` builds it");
+  }
+}

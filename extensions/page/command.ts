@@ -1,0 +1,59 @@
+import { basename } from "node:path";
+import { command, LIMITS, MATCH, refuse, SEED, VERDICT } from "@dmalab/cli/extend";
+import { HELD, worseExitCode } from "@dmalab/cli/exit_code";
+import { readMatches, withInterrupts } from "@dmalab/cli";
+import { limitsOf } from "@dmalab/cli/scenario";
+
+export const REPORT = command({
+  name: "report",
+  brief: "Write the runs of a scenario as an HTML page.",
+  description:
+    "Runs FILE and writes one HTML file that shows every run: source, output, events, tables, " +
+    "pictures and decisions at any moment, failures first. It needs no server and no network. " +
+    "FILE can also be a .dmatrace.jsonl (docs/trace-files.md), or a Markdown page, of which each " +
+    "`dma` block runs. Exit codes: as for `dmalab run`.",
+  argument: {
+    placeholder: "FILE",
+    doc: "a scenario, a Markdown page, or an exported trace",
+    completes: "files",
+    count: "one",
+  },
+  options: {
+    out: {
+      kind: "text",
+      also: "-o",
+      placeholder: "FILE",
+      doc: "output file (default: FILE.html in the current folder)",
+    },
+    match: MATCH,
+    seed: SEED,
+    ...VERDICT,
+    ...LIMITS,
+  },
+  examples: [
+    { line: "report lab.dma", doc: "writes lab.dma.html" },
+    { line: "report lab.dma -o lab.html --match unmap", doc: "only matching tests" },
+    { line: "report run.dmatrace.jsonl", doc: "a trace that `dmalab run --export` wrote" },
+  ],
+  async run({ words: [path = ""], options, screen }) {
+    const { writeReport } = await import("./cli/make_report.ts");
+    const { beside } = await import("@dmalab/cli/files");
+    const { noTestFound } = await import("@dmalab/cli/scenario/print_run");
+    const match = await readMatches(options.match);
+    if (typeof match === "string") return refuse(match, screen);
+    const limits = limitsOf((option) => options[option]);
+    const { lenient, seed } = options;
+    const name = options.out ?? `${basename(path)}.html`;
+    const target = options.out ?? beside(name);
+    return await withInterrupts(async (watch) => {
+      const asked = { only: "all", coverage: false, lenient, ...match, seed, limits } as const;
+      const made = await writeReport(path, target, asked, screen, watch);
+      if (made.isWritten) screen.out(`Wrote ${name}.\n`);
+      const noTest = made.reports.length === 0 ? HELD : noTestFound(made.reports, asked, screen);
+      const exitCode = worseExitCode(made.exitCode, noTest);
+      return made.isWritten || exitCode !== HELD
+        ? exitCode
+        : refuse("There is no run to report", screen);
+    });
+  },
+});

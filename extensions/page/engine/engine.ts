@@ -1,0 +1,177 @@
+/**
+ * The language in a worker: checks a project, prints what `dmalab run` prints, and records a run.
+ *
+ * Whatever a script does happens here. Its limits end it with their own messages; the page ends the
+ * worker when even they fail.
+ */
+import type { Screen } from "@dmalab/cli/extend";
+import { codeOfProblems, HELD, worseExitCode } from "@dmalab/cli/exit_code";
+import { sayDiagnostics } from "@dmalab/cli/scenario/diagnostic_style";
+import { codeOf, printRun, sayReports } from "@dmalab/cli/scenario/print_run";
+import { type Diagnostic, printableText } from "@dmalab/lang/diagnostics";
+import { loadForDebugging, SourceFile } from "@dmalab/lang";
+import { recordRun, type RunChoice, runsOf } from "@dmalab/recording";
+import {
+  isSameEntry,
+  type LoadResult,
+  type Program,
+  type RunReport,
+  runTitle,
+} from "@dmalab/lang/run";
+import { FAST_CHECK } from "@dmalab/lang/run/property";
+import { DEFAULT_LIMITS } from "@dmalab/lang/values";
+import { serialise } from "@dmalab/recording/views";
+import { PrintedText } from "./printed_text.ts";
+import { projectLoader } from "./project_loader.ts";
+import type { EngineResponse, PageProblem, Project, Request, RunEntry } from "./protocol.ts";
+
+/** Seconds of a run in the page; the command line gives it a minute. */
+const RUN_MS = 10_000;
+/** What a recording may take: it is made again after each edit. */
+const RECORD_LIMITS = { ...DEFAULT_LIMITS, steps: 50_000_000, timeMs: 3_000, events: 300_000 };
+/** Characters that are kept as one. */
+const CHUNK_LENGTH = 65_536;
+
+const WATCH = { nowMs: () => performance.now(), interrupted: () => false };
+const PRINTED = {
+  only: "all",
+  lenient: false,
+  trace: null,
+  matches: [],
+  engine: FAST_CHECK,
+  observers: null,
+  watch: WATCH,
+  limits: {
+    depth: null,
+    events: null,
+    memoryBytes: null,
+    outputBytes: null,
+    outputLines: null,
+    steps: null,
+    timeMs: RUN_MS,
+  },
+} as const;
+
+/** Keeps what is printed, as far as the page shows it. */
+class PrintedScreen implements Screen {
+  readonly colour = false;
+  readonly columns = null;
+  readonly #printed = new PrintedText();
+  #pending = "";
+
+  out(text: string): void {
+    this.data(printableText(text, false));
+  }
+
+  err(text: string): void {
+    this.out(text);
+  }
+
+  data(text: string): void {
+    this.#pending += text;
+    if (this.#pending.length >= CHUNK_LENGTH) this.#flush();
+  }
+
+  get shown(): string {
+    this.#flush();
+    return this.#printed.shown;
+  }
+
+  #flush(): void {
+    this.#printed.add(this.#pending);
+    this.#pending = "";
+  }
+}
+
+/** One project at a time. */
+export class Engine {
+  #followed: Program | null = null;
+  #runs: readonly RunChoice[] = [];
+
+  constructor(private readonly answer: (answer: EngineResponse) => void) {}
+
+  handle(request: Request): void {
+    const { id, run } = request;
+    if (request.kind !== "run") {
+      this.#record(id, run, request.kind === "beside");
+      return this.answer({ id, kind: "done", exitCode: null });
+    }
+    const { diagnostics, program } = this.#check(id, request.project);
+    // Who edits looks at one run: it is new before all others are done.
+    this.#record(id, run);
+    const exitCode = this.#print(id, request.project, diagnostics, program);
+    this.answer({ id, kind: "done", exitCode });
+  }
+
+  #check(id: number, { entry, files }: Project): LoadResult {
+    const result = loadForDebugging(
+      new SourceFile(entry, files[entry] ?? ""),
+      projectLoader(files),
+    );
+    const { diagnostics, program } = result;
+    this.answer({
+      id,
+      kind: "checked",
+      problems: diagnostics.map((each) => problemOf(each, entry)),
+    });
+    this.#followed = program;
+    this.#runs = program === null ? [] : runsOf(program);
+    return result;
+  }
+
+  /** Runs all; what the command line prints is sent. @returns Its exit code. */
+  #print(
+    id: number,
+    { seed }: Project,
+    diagnostics: readonly Diagnostic[],
+    program: Program | null,
+  ): number {
+    const screen = new PrintedScreen();
+    sayDiagnostics(diagnostics, screen);
+    const options = { ...PRINTED, seed };
+    const report = program === null ? null : printRun(program, options, screen);
+    const reports = report === null ? [] : [report];
+    const said = sayReports(reports, program === null ? 1 : 0, options, screen);
+    this.answer({ id, kind: "output", text: screen.shown });
+    this.answer({ id, kind: "runs", runs: this.#runs.map((each) => entryOf(each, report)) });
+    return worseExitCode(
+      worseExitCode(codeOfProblems(diagnostics), report === null ? HELD : codeOf(report)),
+      said,
+    );
+  }
+
+  /** @param isBeside For a comparison: with its blocks that run on machines of their own. */
+  #record(id: number, run: number, isBeside = false): void {
+    const choice = this.#runs[run] ?? this.#runs[0];
+    if (choice === undefined || this.#followed === null) return;
+    const index = this.#runs.indexOf(choice);
+    const options = { limits: RECORD_LIMITS, watch: WATCH, sides: isBeside };
+    // The page has what all runs print: up to a million lines are not read twice.
+    const bytes = serialise([{ run: recordRun(this.#followed, choice, options) }], {
+      output: false,
+    });
+    this.answer({ id, kind: isBeside ? "beside" : "recorded", run: index, bytes });
+  }
+}
+
+function problemOf(
+  { code, hint, message, severity, span }: Diagnostic,
+  entry: string,
+): PageProblem {
+  const isHere = span.source.name === entry;
+  const place = isHere ? "" : `${span.source.name}: `;
+  return {
+    code,
+    severity,
+    message: `${place}${message}`,
+    hint: hint ?? null,
+    from: isHere ? span.start : 0,
+    to: isHere ? span.end : 0,
+  };
+}
+
+function entryOf({ name, skip }: RunChoice, report: RunReport | null): RunEntry {
+  const outcome = report?.outcomes.find((each) => isSameEntry(each, name));
+  const title = runTitle(name);
+  return { name, title, outcome: outcome?.outcome ?? (skip ? "skipped" : "not run") };
+}

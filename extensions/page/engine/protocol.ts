@@ -1,0 +1,55 @@
+/** What the page and the engine in its worker say to each other. */
+import type { RunName } from "@dmalab/recording";
+
+/** A scenario with the files that it uses, by their paths. */
+export interface Project {
+  readonly files: Readonly<Record<string, string>>;
+  /** The path of the scenario. */
+  readonly entry: string;
+  /** Instead of the seed of the file; null for that. */
+  readonly seed: number | null;
+}
+
+/** A request of the page; answers carry its number. */
+export type Request =
+  /** Checks, runs and records; each step is answered as soon as it is done. */
+  | { readonly id: number; readonly kind: "run"; readonly project: Project; readonly run: number }
+  /** Records another run of the project that ran last. */
+  | { readonly id: number; readonly kind: "record"; readonly run: number }
+  /** The same, for a comparison: with its blocks that run on machines of their own. */
+  | { readonly id: number; readonly kind: "beside"; readonly run: number };
+
+/** A mistake or a warning, by offsets in the entry; of another file it stands at the beginning. */
+export interface PageProblem {
+  readonly code: string;
+  readonly severity: "error" | "warning";
+  readonly message: string;
+  readonly hint: string | null;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** A run of a file, and its outcome. */
+export interface RunEntry {
+  readonly name: RunName;
+  /** As it is listed: the name and the combination. */
+  readonly title: string;
+  readonly outcome: "passed" | "failed" | "skipped" | "not run";
+}
+
+/** An answer of the engine. */
+export type EngineResponse =
+  | { readonly kind: "ready" }
+  | { readonly id: number; readonly kind: "checked"; readonly problems: readonly PageProblem[] }
+  /** What the command line prints, output and errors as one text, as far as the page shows it. */
+  | { readonly id: number; readonly kind: "output"; readonly text: string }
+  | { readonly id: number; readonly kind: "runs"; readonly runs: readonly RunEntry[] }
+  | {
+    readonly id: number;
+    readonly kind: "recorded" | "beside";
+    readonly run: number;
+    /** As `serialise` of recording/views writes it. */
+    readonly bytes: Uint8Array<ArrayBuffer>;
+  }
+  /** Everything that was asked for is done; the exit code is null where nothing was printed. */
+  | { readonly id: number; readonly kind: "done"; readonly exitCode: number | null };

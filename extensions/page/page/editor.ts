@@ -1,0 +1,181 @@
+/// <reference lib="dom" />
+/** The source in the playground: CodeMirror, with the language's own lexer and checker behind it. */
+import { autocompletion, completionKeymap } from "@codemirror/autocomplete";
+import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
+import { bracketMatching } from "@codemirror/language";
+import { lintGutter, lintKeymap, setDiagnostics } from "@codemirror/lint";
+import { highlightSelectionMatches, searchKeymap } from "@codemirror/search";
+import {
+  Compartment,
+  EditorState,
+  type Range,
+  RangeSetBuilder,
+  StateEffect,
+  StateField,
+} from "@codemirror/state";
+import {
+  Decoration,
+  type DecorationSet,
+  EditorView,
+  highlightActiveLine,
+  keymap,
+  lineNumbers,
+} from "@codemirror/view";
+import type { PageProblem } from "../engine/protocol.ts";
+import type { LanguageHelp } from "./language_help.ts";
+import { coloursOf } from "./highlight.ts";
+
+const colours = StateField.define<DecorationSet>({
+  create: ({ doc }) => coloured(doc.toString()),
+  update: (old, { docChanged, state }) => docChanged ? coloured(state.doc.toString()) : old,
+  provide: (field) => EditorView.decorations.from(field),
+});
+
+function coloured(text: string): DecorationSet {
+  const builder = new RangeSetBuilder<Decoration>();
+  for (const { from, name, to } of coloursOf(text)) {
+    builder.add(from, to, Decoration.mark({ class: `tok-${name}` }));
+  }
+  return builder.finish();
+}
+
+/** Lines with a class: the current statement, what is marked, where the run stops. */
+interface LineMark {
+  /** From 1. */
+  readonly line: number;
+  readonly name: "here" | "marked" | "stop";
+}
+
+const setMarks = StateEffect.define<readonly LineMark[]>();
+const marks = StateField.define<DecorationSet>({
+  create: () => Decoration.none,
+  update(old, { docChanged, effects, state: { doc } }) {
+    const effect = effects.find((each) => each.is(setMarks));
+    // After an edit the lines of the last run are those of another text.
+    if (effect === undefined) return docChanged ? Decoration.none : old;
+    const ranges: Range<Decoration>[] = effect.value
+      .filter(({ line }) => line >= 1 && line <= doc.lines)
+      .map(({ line, name }) => Decoration.line({ class: name }).range(doc.line(line).from));
+    return Decoration.set(ranges, true);
+  },
+  provide: (field) => EditorView.decorations.from(field),
+});
+
+interface EditorEvents {
+  /** The text was changed by its writer. */
+  readonly onEdit: () => void;
+  /** The number of a line was clicked. */
+  readonly onLine: (line: number) => void;
+  /** The next time that a line runs is wanted. */
+  readonly onRunTo: (line: number) => void;
+  /** The pointer is on a line; null when it has left the text. */
+  readonly onPoint: (line: number | null) => void;
+}
+
+export class SourceEditor {
+  readonly #view: EditorView;
+  readonly #readOnly = new Compartment();
+  #isSetting = false;
+  #hasProblems = false;
+
+  constructor(
+    parent: HTMLElement,
+    private readonly help: LanguageHelp,
+    { onEdit, onLine, onPoint, onRunTo }: EditorEvents,
+  ) {
+    const extensions = [
+      lineNumbers({
+        domEventHandlers: {
+          click: (view, { from }) => {
+            onLine(view.state.doc.lineAt(from).number);
+            return true;
+          },
+        },
+      }),
+      lintGutter(),
+      history(),
+      bracketMatching(),
+      highlightActiveLine(),
+      highlightSelectionMatches(),
+      autocompletion({ override: [help.complete] }),
+      help.hover,
+      colours,
+      marks,
+      EditorState.tabSize.of(2),
+      EditorView.contentAttributes.of({ "aria-label": "Scenario", tabindex: "0" }),
+      // Tab leaves the editor: a keyboard is never caught in it.
+      keymap.of([
+        {
+          key: "Mod-Enter",
+          run: ({ state: { doc, selection } }) => {
+            onRunTo(doc.lineAt(selection.main.head).number);
+            return true;
+          },
+        },
+        ...completionKeymap,
+        ...searchKeymap,
+        ...lintKeymap,
+        ...historyKeymap,
+        ...defaultKeymap,
+      ]),
+      EditorView.updateListener.of(({ docChanged }) => {
+        if (docChanged && !this.#isSetting) onEdit();
+      }),
+      EditorView.domEventHandlers({
+        mousemove: ({ clientX: x, clientY: y }, view) => {
+          const offset = view.posAtCoords({ x, y });
+          onPoint(offset === null ? null : view.state.doc.lineAt(offset).number);
+        },
+        mouseleave: () => onPoint(null),
+      }),
+      this.#readOnly.of([]),
+    ];
+    this.#view = new EditorView({ state: EditorState.create({ extensions }), parent });
+  }
+
+  get text(): string {
+    return this.#view.state.doc.toString();
+  }
+
+  /** Replaces the text, as its writer would: an undo brings the old one back. */
+  set text(insert: string) {
+    this.#isSetting = true;
+    this.#view.dispatch({ changes: { from: 0, to: this.#view.state.doc.length, insert } });
+    this.#isSetting = false;
+  }
+
+  set readOnly(isReadOnly: boolean) {
+    const extension = isReadOnly ? EditorState.readOnly.of(true) : [];
+    this.#view.dispatch({ effects: this.#readOnly.reconfigure(extension) });
+  }
+
+  show(problems: readonly PageProblem[]): void {
+    if (problems.length === 0 && !this.#hasProblems) return;
+    this.#hasProblems = problems.length > 0;
+    const { length } = this.#view.state.doc;
+    const { text } = this;
+    const shown = problems.map(({ code, from, hint, message, severity, to }) => ({
+      from: Math.min(from, length),
+      to: Math.min(Math.max(to, from), length),
+      severity,
+      message: `${message} [${code}]${hint === null ? "" : `\nhint: ${hint}`}`,
+      actions: this.help.fixes(text, from, to),
+    }));
+    this.#view.dispatch(setDiagnostics(this.#view.state, shown));
+  }
+
+  mark(lines: readonly LineMark[], visible: number | null): void {
+    const { doc } = this.#view.state;
+    const effects: StateEffect<unknown>[] = [setMarks.of(lines)];
+    if (visible !== null && visible >= 1 && visible <= doc.lines) {
+      effects.push(
+        EditorView.scrollIntoView(doc.line(visible).from, { y: "nearest", yMargin: 40 }),
+      );
+    }
+    this.#view.dispatch({ effects });
+  }
+
+  get hasFocus(): boolean {
+    return this.#view.hasFocus;
+  }
+}

@@ -1,0 +1,322 @@
+/// <reference lib="dom" />
+/** The playground: the page with an editor and the language behind it. */
+import { formatSource } from "@dmalab/lang/format";
+import { SourceFile } from "@dmalab/lang";
+import type { EngineResponse, PageProblem, Project, RunEntry } from "../engine/protocol.ts";
+import type { Position, RecordedRun } from "@dmalab/recording";
+import { readSerialised } from "@dmalab/recording/views";
+import { type SourceView, Viewer } from "../view/viewer.ts";
+import { byId, fillSelect } from "./dom.ts";
+import { SourceEditor } from "./editor.ts";
+import { EngineClient } from "./engine_client.ts";
+import { LanguageHelp } from "./language_help.ts";
+import { Messages } from "./messages.ts";
+import { type FrameForm, MAX_LINK_LENGTH, readLink, type Shared, writeLink } from "./share_link.ts";
+import { startTheme } from "./theme.ts";
+
+/** What is built into the page. */
+export interface PlaygroundData {
+  /** Files by their paths: the examples and what they use. */
+  readonly files: Readonly<Record<string, string>>;
+  /** Those that are offered. */
+  readonly examples: readonly string[];
+  /** The files that an example uses, for those that use any. */
+  readonly uses: Readonly<Record<string, readonly string[]>>;
+}
+
+/** After the last key. */
+const EDIT_MS = 30;
+
+export function startPlayground(): void {
+  const data: PlaygroundData = JSON.parse(byId("data").textContent!);
+  new Playground(data).open();
+}
+
+class Playground {
+  readonly #messages = new Messages();
+  readonly #editor: SourceEditor;
+  readonly #viewer: Viewer;
+  readonly #engine: EngineClient;
+  #project: Project;
+  #run = 0;
+  /** Where the run that comes is opened; null for where it opens by itself. */
+  #at: Position | null = null;
+  #runs: readonly RunEntry[] = [];
+  /** The text differs from every example and link. */
+  #isEdited = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #printed = "";
+  /** Get the runs that panes have asked for beside the one that is shown, in their order. */
+  #waiting: ((run: RecordedRun) => void)[] = [];
+
+  constructor(private readonly data: PlaygroundData) {
+    this.#project = this.#exampleProject(data.examples[0]!);
+    const help = new LanguageHelp(() => ({ name: this.#file, files: this.#project.files }));
+    this.#editor = new SourceEditor(byId("source"), help, {
+      onEdit: () => this.#edited(),
+      onLine: (line) => this.#viewer.toggleStop(`${this.#file}:${line}`),
+      onRunTo: (line) => this.#viewer.goToLine(this.#file, line),
+      onPoint: (line) => this.#viewer.pointAtLine(line === null ? null : `${this.#file}:${line}`),
+    });
+    this.#viewer = new Viewer({ mark: (marks) => this.#mark(marks) }, () => ({
+      titles: this.#runs.map(({ title }) => title),
+      shown: this.#run,
+      open: (index) => this.#recordBeside(index),
+    }));
+    this.#engine = new EngineClient(
+      byId("program").textContent!,
+      (answer) => this.#answered(answer),
+      (why) => this.#messages.show(why, null, true),
+    );
+    this.#listen();
+    startTheme();
+  }
+
+  open(): void {
+    const { data: { examples } } = this;
+    const choices = examples.map((path) => {
+      const slash = path.lastIndexOf("/");
+      return { value: path, title: path.slice(slash + 1), group: path.slice(0, slash) };
+    });
+    fillSelect(byId<HTMLSelectElement>("example"), choices, this.#project.entry);
+    void this.#openLink(true);
+  }
+
+  #listen(): void {
+    const on = (id: string, type: string, act: () => void) => byId(id).addEventListener(type, act);
+    on("example", "change", () => {
+      const path = byId<HTMLSelectElement>("example").value;
+      this.#guarded(() => this.#show(this.#exampleProject(path)));
+    });
+    on("run", "change", () => {
+      this.#run = Number(byId<HTMLSelectElement>("run").value);
+      this.#waiting = [];
+      this.#engine.record(this.#run);
+    });
+    on("file", "change", () => this.#showFile());
+    on("format", "click", () => this.#format());
+    on("share", "click", () => void this.#share());
+    on("download", "click", () => this.#download());
+    addEventListener("hashchange", () => void this.#openLink(false));
+    document.addEventListener("dragover", (event) => event.preventDefault());
+    document.addEventListener("drop", (event) => {
+      event.preventDefault();
+      void this.#dropped([...event.dataTransfer?.files ?? []]);
+    });
+  }
+
+  /** Does what replaces the text; asks before, where it was edited. */
+  #guarded(act: () => void): void {
+    if (!this.#isEdited) return act();
+    this.#messages.show("This replaces your edited text", {
+      title: "Replace it",
+      act,
+    });
+  }
+
+  #exampleProject(path: string): Project {
+    const names = [path, ...this.data.uses[path] ?? []];
+    const files = Object.fromEntries(names.map((name) => [name, this.data.files[name]!]));
+    return { files, entry: path, seed: null };
+  }
+
+  #show(project: Project, run = 0): void {
+    this.#project = project;
+    this.#run = run;
+    this.#isEdited = false;
+    byId("printed").textContent = "";
+    byId("run").replaceChildren();
+    this.#runs = [];
+    const names = Object.keys(project.files);
+    const choices = names.map((name) => ({ value: name, title: name }));
+    fillSelect(byId<HTMLSelectElement>("file"), choices, project.entry);
+    byId("file-choice").hidden = names.length < 2;
+    byId<HTMLSelectElement>("example").value = project.entry;
+    this.#showFile();
+    this.#start();
+  }
+
+  get #file(): string {
+    return byId<HTMLSelectElement>("file").value;
+  }
+
+  #showFile(): void {
+    this.#editor.text = this.#project.files[this.#file] ?? "";
+    this.#editor.mark([], null);
+  }
+
+  #edited(): void {
+    document.body.classList.add("old");
+    this.#isEdited = true;
+    const files = { ...this.#project.files, [this.#file]: this.#editor.text };
+    this.#project = { ...this.#project, files };
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#start(), EDIT_MS);
+  }
+
+  #format(): void {
+    const formatted = formatSource(new SourceFile(this.#file, this.#editor.text));
+    if (!formatted.ok) {
+      return this.#messages.show("The scenario has errors, so it was not formatted");
+    }
+    if (formatted.text === this.#editor.text) return;
+    this.#editor.text = formatted.text;
+    this.#edited();
+  }
+
+  #start(): void {
+    byId("state").textContent = "running …";
+    this.#printed = "";
+    this.#waiting = [];
+    this.#engine.run(this.#project, this.#run);
+  }
+
+  #answered(answer: Exclude<EngineResponse, { readonly kind: "ready" }>): void {
+    switch (answer.kind) {
+      case "checked":
+        return this.#checked(answer.problems);
+      case "output":
+        this.#printed = answer.text;
+        return;
+      case "runs":
+        return this.#listed(answer.runs);
+      case "recorded":
+        this.#run = answer.run;
+        return this.#recorded(answer.bytes);
+      case "beside":
+        return this.#waiting.shift()?.(readSerialised(answer.bytes)[0]!.open());
+      case "done":
+        if (answer.exitCode !== null) byId("state").textContent = `exit code ${answer.exitCode}`;
+    }
+  }
+
+  #recordBeside(index: number): Promise<RecordedRun> {
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+      this.#engine.recordBeside(index);
+    });
+  }
+
+  #recorded(bytes: Uint8Array): void {
+    const run = readSerialised(bytes)[0]!.open();
+    const { run: shown } = this.#viewer;
+    // After an edit one stays where one is, as far as the new run goes.
+    const isSame = this.#at === null && shown?.name.place === run.name.place &&
+      shown.name.combination === run.name.combination && shown.name.file === run.name.file;
+    const { seq } = this.#viewer.position;
+    const position = isSame ? run.afterEvent(Math.min(seq, run.log.count)) : this.#at;
+    this.#at = null;
+    this.#viewer.open(run, position);
+    document.body.classList.remove("old");
+  }
+
+  /** Marks lines of the file that is shown. */
+  #mark(marks: Parameters<SourceView["mark"]>[0]): void {
+    const own = marks.flatMap(({ name, place }) => {
+      const colon = place.lastIndexOf(":");
+      return place.slice(0, colon) === this.#file
+        ? [{ line: Number(place.slice(colon + 1)), name }]
+        : [];
+    });
+    // Who writes stays where the cursor is.
+    const here = this.#editor.hasFocus ? undefined : own.find(({ name }) => name === "here");
+    this.#editor.mark(own, here?.line ?? null);
+  }
+
+  #checked(problems: readonly PageProblem[]): void {
+    this.#editor.show(this.#file === this.#project.entry ? problems : []);
+    const needsCommand = problems.some(({ code }) => code === "E0710");
+    if (needsCommand) {
+      this.#messages.show(
+        `The page cannot compile C: run this scenario with dmalab run ${this.#project.entry}`,
+      );
+    } else this.#messages.hide();
+  }
+
+  #listed(runs: readonly RunEntry[]): void {
+    // Most edits change neither, and the browser lays out what is new.
+    const printed = byId("printed");
+    if (printed.textContent !== this.#printed) printed.textContent = this.#printed;
+    this.#runs = runs;
+    const choices = runs.map(({ outcome, title }, index) => ({
+      value: `${index}`,
+      title: `${index + 1}/${runs.length} ${title} (${outcome})`,
+    }));
+    const select = byId<HTMLSelectElement>("run");
+    const titles = choices.map(({ title }) => title).join("\n");
+    if (titles !== [...select.options].map(({ text }) => text).join("\n")) {
+      fillSelect(select, choices, `${this.#run}`);
+    }
+  }
+
+  /** The link in the address, or the first example. */
+  async #openLink(isFirst: boolean): Promise<void> {
+    const link = await readLink(location.hash);
+    if (link !== null && "shared" in link) {
+      const { frame, shared } = link;
+      const { at, run, view, ...project } = shared;
+      const show = () => {
+        this.#frame(frame);
+        this.#show(project, run);
+        this.#at = at === null ? null : { seq: at[0], statement: at[1] };
+        if (view !== null) this.#viewer.view = view;
+      };
+      return isFirst ? show() : this.#guarded(show);
+    }
+    if (isFirst) this.#show(this.#project);
+    if (link !== null) this.#messages.show(link.problem, null, true);
+  }
+
+  #frame(frame: FrameForm): void {
+    document.body.dataset.frame = frame ?? "";
+    this.#editor.readOnly = frame === "read";
+  }
+
+  async #share(): Promise<void> {
+    const shared: Shared = {
+      ...this.#project,
+      run: this.#run,
+      at: [this.#viewer.position.seq, this.#viewer.position.statement],
+      view: this.#viewer.view,
+    };
+    const fragment = await writeLink(shared);
+    if (fragment.length > MAX_LINK_LENGTH) {
+      return this.#messages.show(
+        `The link would have ${fragment.length} characters, more than the ${MAX_LINK_LENGTH} that work everywhere: ` +
+          "download the file and send it",
+      );
+    }
+    history.replaceState(null, "", fragment);
+    try {
+      await navigator.clipboard.writeText(location.href);
+      this.#messages.show("Copied the link; it is also in the address bar");
+    } catch {
+      // Without the right to write there, as in a frame, the address has it.
+      this.#messages.show("The link is in the address bar");
+    }
+  }
+
+  #download(): void {
+    const name = this.#file.slice(this.#file.lastIndexOf("/") + 1);
+    const url = URL.createObjectURL(new Blob([this.#editor.text], { type: "text/plain" }));
+    const link = document.createElement("a");
+    link.href = url;
+    link.download = name;
+    link.click();
+    URL.revokeObjectURL(url);
+  }
+
+  /** Files from the desktop: scenarios, and what they use. */
+  async #dropped(dropped: readonly File[]): Promise<void> {
+    const texts = await Promise.all(dropped.map(async (file) => [file.name, await file.text()]));
+    const entry = dropped.find(({ name }) => name.endsWith(".dma"))?.name;
+    const files: Record<string, string> = Object.fromEntries(texts);
+    if (entry !== undefined) {
+      return this.#guarded(() => this.#show({ files, entry, seed: null }));
+    }
+    if (texts.length === 0) return;
+    const own = this.#project.files;
+    this.#show({ ...this.#project, files: { ...own, ...files } }, this.#run);
+    this.#isEdited = true;
+  }
+}

@@ -1,0 +1,147 @@
+/**
+ * Links that carry a project: `#d1=` and its JSON, deflated, in base64url. What stands behind `#` never
+ * reaches a server. A link is a stranger's text: whatever is wrong with it comes back as a sentence.
+ */
+
+/** What a link carries. */
+export interface Shared {
+  readonly files: Readonly<Record<string, string>>;
+  readonly entry: string;
+  /** Which run, by its place in the list. */
+  readonly run: number;
+  /** The event and the statement; null for where the run opens. */
+  readonly at: readonly [seq: number, statement: number] | null;
+  /** The tab that is open. */
+  readonly view: string | null;
+  readonly seed: number | null;
+}
+
+/** How a page looks inside of a frame: all of it, or a source that cannot be changed. */
+export type FrameForm = "edit" | "read" | null;
+
+/** The form of links that this page writes. */
+const VERSION = 1;
+/** A longer link breaks in mail and chat. */
+export const MAX_LINK_LENGTH = 16_000;
+/** What a link may unfold to: a hostile one unfolds to gigabytes. */
+const MAX_TEXT_LENGTH = 4_000_000;
+const MAX_FILES = 100;
+
+/** What a fragment means: a project, nothing, or why it cannot be opened. */
+export type ReadLink =
+  | { readonly shared: Shared; readonly frame: FrameForm }
+  | { readonly problem: string }
+  | null;
+
+/** The fragment of a link, with its `#`. */
+export async function writeLink(shared: Shared): Promise<string> {
+  const bytes = new TextEncoder().encode(JSON.stringify(shared));
+  const packed = await through(bytes, new CompressionStream("deflate-raw"), Infinity);
+  return `#d${VERSION}=${toBase64Url(packed!)}`;
+}
+
+export async function readLink(fragment: string): Promise<ReadLink> {
+  const [, version, data, frame = null] =
+    fragment.match(/^#d(\d{1,9})=([^&]*)(?:&frame=(edit|read))?$/) ?? [];
+  if (version === undefined) {
+    return fragment.length > 1 ? { problem: "This is not a dmalab link" } : null;
+  }
+  if (Number(version) > VERSION) {
+    return { problem: "This link was made by a newer dmalab: open it in a newer page" };
+  }
+  if (Number(version) < 1) return { problem: "This is not a dmalab link" };
+  const text = await unpack(data!);
+  if (typeof text !== "string") return text;
+  const shared = readShared(text);
+  if (shared === null) return { problem: "This link is broken: it holds no scenario" };
+  return { shared, frame: frame as FrameForm };
+}
+
+async function unpack(data: string): Promise<string | { readonly problem: string }> {
+  const broken = { problem: "This link is broken: a part of it is missing or was changed" };
+  try {
+    const bytes = fromBase64Url(data);
+    if (bytes.length === 0) return broken;
+    const whole = await through(bytes, new DecompressionStream("deflate-raw"), MAX_TEXT_LENGTH);
+    if (whole === null) {
+      return { problem: `This link holds more than ${MAX_TEXT_LENGTH} bytes, and is not opened` };
+    }
+    return new TextDecoder("utf-8", { fatal: true }).decode(whole);
+  } catch {
+    return broken;
+  }
+}
+
+/** What the JSON of a link says, each part checked; null when it is none. */
+function readShared(text: string): Shared | null {
+  let read: unknown;
+  try {
+    read = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  if (!isRecord(read)) return null;
+  const { at = null, entry, files, run = 0, seed = null, view = null } = read;
+  if (!isRecord(files) || typeof entry !== "string" || !Object.hasOwn(files, entry)) return null;
+  const texts = Object.entries(files);
+  if (texts.length > MAX_FILES || texts.some(([, each]) => typeof each !== "string")) return null;
+  if (!isCount(run)) return null;
+  if (seed !== null && !isCount(seed)) return null;
+  if (view !== null && typeof view !== "string") return null;
+  const isPlace = Array.isArray(at) && at.length === 2 && at.every(isCount);
+  if (at !== null && !isPlace) return null;
+  return {
+    files: Object.fromEntries(texts) as Record<string, string>,
+    entry,
+    run,
+    at: at as Shared["at"],
+    view,
+    seed,
+  };
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+}
+
+/** Bytes through a stream; null when more come out than may. */
+async function through(
+  bytes: Uint8Array<ArrayBuffer>,
+  stream: CompressionStream | DecompressionStream,
+  most: number,
+): Promise<Uint8Array<ArrayBuffer> | null> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  const reader = new Blob([bytes]).stream().pipeThrough(stream).getReader();
+  for (let next = await reader.read(); !next.done; next = await reader.read()) {
+    const { value } = next;
+    length += value.length;
+    if (length > most) {
+      await reader.cancel();
+      return null;
+    }
+    chunks.push(value);
+  }
+  const whole = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, at);
+    at += chunk.length;
+  }
+  return whole;
+}
+
+function toBase64Url(bytes: Uint8Array): string {
+  let text = "";
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  return btoa(text).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+}
+
+function fromBase64Url(text: string): Uint8Array<ArrayBuffer> {
+  const plain = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
+  return Uint8Array.from(plain, (character) => character.charCodeAt(0));
+}

@@ -1,0 +1,92 @@
+/// <reference lib="dom" />
+/** The source in a report: lines that can be pointed at and gone to, and not changed. */
+import type { SourceFile } from "@dmalab/lang";
+import { coloursOf } from "../page/highlight.ts";
+import { el } from "../view/dom.ts";
+import type { SourceView } from "../view/viewer.ts";
+
+interface LineEvents {
+  readonly onStop: (line: number) => void;
+  readonly onRunTo: (line: number) => void;
+  readonly onPoint: (line: number | null) => void;
+}
+
+export class SourceList {
+  readonly #lines: HTMLElement[] = [];
+  #name = "";
+  /** The line of the current statement. */
+  #here: HTMLElement | null = null;
+
+  constructor(private readonly root: HTMLElement, private readonly events: LineEvents) {
+    root.addEventListener("mouseleave", () => events.onPoint(null));
+  }
+
+  /** The file that is shown. */
+  get name(): string {
+    return this.#name;
+  }
+
+  show(source: SourceFile): void {
+    this.#name = source.name;
+    this.#here = null;
+    const { text } = source;
+    if (text.trim() === "") {
+      this.#lines.length = 0;
+      return this.root.replaceChildren(
+        el("p", { class: "tools" }, "This file does not contain the source."),
+      );
+    }
+    const colours = coloursOf(text);
+    let next = 0;
+    this.#lines.length = 0;
+    source.lineStarts.forEach((start, index) => {
+      const line = index + 1;
+      const end = start + source.line(line).length;
+      const code = el("code", {});
+      let at = start;
+      for (; next < colours.length && colours[next]!.from < end; next++) {
+        const { from, name, to } = colours[next]!;
+        code.append(
+          text.slice(at, from),
+          el("span", { class: `tok-${name}` }, text.slice(from, to)),
+        );
+        at = to;
+      }
+      code.append(text.slice(at, end));
+      this.#lines.push(this.#line(line, code));
+    });
+    this.root.replaceChildren(el("div", { class: "lines-of-source" }, ...this.#lines));
+  }
+
+  #line(line: number, code: HTMLElement): HTMLElement {
+    const number = el("button", { class: "number", "data-item": `line ${line}` }, `${line}`);
+    number.title = "Stop on this line; with shift: go to the next time it runs";
+    number.addEventListener(
+      "click",
+      ({ shiftKey }) => shiftKey ? this.events.onRunTo(line) : this.events.onStop(line),
+    );
+    const element = el("div", { class: "source-line" }, number, code);
+    element.addEventListener("mouseenter", () => this.events.onPoint(line));
+    number.addEventListener("focus", () => this.events.onPoint(line));
+    code.addEventListener("dblclick", () => this.events.onRunTo(line));
+    return element;
+  }
+
+  mark(marks: Parameters<SourceView["mark"]>[0]): void {
+    const before = this.#here;
+    this.#here = null;
+    const named = new Map<HTMLElement, string[]>();
+    for (const { name, place } of marks) {
+      const colon = place.lastIndexOf(":");
+      const line = this.#lines[Number(place.slice(colon + 1)) - 1];
+      if (place.slice(0, colon) !== this.#name || line === undefined) continue;
+      named.set(line, [...named.get(line) ?? [], name]);
+      if (name === "here") this.#here = line;
+    }
+    for (const line of this.#lines) {
+      const className = ["source-line", ...named.get(line) ?? []].join(" ");
+      if (line.className !== className) line.className = className;
+    }
+    if (this.#here !== before) this.#here?.scrollIntoView({ block: "nearest" });
+  }
+}

@@ -1,0 +1,61 @@
+/** The docs site: what VitePress makes of the pages that `deno task site` writes. */
+import { existsSync, readFileSync } from "node:fs";
+import { SEARCH, tokenize } from "../search.mjs";
+
+const GRAMMAR = new URL("../../../editor/vscode/syntaxes/dma.tmLanguage.json", import.meta.url);
+const read = (url) => JSON.parse(readFileSync(url, "utf8"));
+const dma = existsSync(GRAMMAR) ? [{ ...read(GRAMMAR), name: "dma" }] : [];
+
+const { addresses, pattern } = read(new URL("../pages/citations.json", import.meta.url));
+const CITED = new RegExp(`<[^>]*>|${pattern}`, "g");
+
+/** Makes links of the rules that code cites, or of the rules that they are rows of. */
+function linkCitations(html) {
+  return html.replace(CITED, (cited, page, number) => {
+    if (page === undefined) return cited;
+    let name = `${page}.${number}`.toLowerCase();
+    while (name !== "" && !(name in addresses)) name = name.replace(/\.?[^.]*$/, "");
+    return name === "" ? cited : `<a href="${addresses[name]}">${cited}</a>`;
+  });
+}
+
+export default {
+  title: "dmalab",
+  description: "A laboratory for DMA mapping",
+  srcDir: "pages",
+  cleanUrls: false,
+  // The pages are made from many sources: the time of a file in git says nothing.
+  lastUpdated: false,
+  markdown: {
+    config(md) {
+      const { code_inline, fence } = md.renderer.rules;
+      md.renderer.rules.fence = (...parts) => linkCitations(fence(...parts));
+      md.renderer.rules.code_inline = (tokens, at, ...parts) => {
+        const html = code_inline(tokens, at, ...parts);
+        const before = tokens.slice(0, at).findLast(({ type }) => type.startsWith("link_"));
+        return before?.type === "link_open" ? html : linkCitations(html);
+      };
+    },
+    // As a forge makes them, by which the pages link to each other.
+    anchor: {
+      slugify: (title) => title.toLowerCase().replace(/[^\p{L}\p{N}_ -]/gu, "").replaceAll(" ", "-"),
+    },
+    languages: dma,
+    languageAlias: dma.length === 0 ? { dma: "rust" } : {},
+    theme: { light: "github-light", dark: "github-dark" },
+  },
+  themeConfig: {
+    sidebar: read(new URL("../pages/sidebar.json", import.meta.url)),
+    outline: [2, 3],
+    search: {
+      provider: "local",
+      options: {
+        detailedView: true,
+        miniSearch: {
+          options: { tokenize },
+          searchOptions: SEARCH,
+        },
+      },
+    },
+  },
+};

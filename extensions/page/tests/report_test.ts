@@ -1,0 +1,196 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { dmalab } from "@dmalab/tests";
+import { EMPTY_DATA, type PageData } from "../cli/page_data.ts";
+import { indexPage } from "../cli/index_page.ts";
+import { findingLines, writeReport } from "../cli/make_report.ts";
+import { reportPage } from "../cli/report_data.ts";
+import { MemoryScreen, readMatches, SignalWatch, withInterrupts } from "@dmalab/cli";
+import { limitsOf } from "@dmalab/cli/scenario";
+import { keptTraces, TraceLineWriter } from "@dmalab/recording/trace_file";
+import { loadForDebugging, SourceFile, spanPlace, spanText } from "@dmalab/lang";
+import { type RecordedRun, recordRun, runsOf, spanOfEvent, START } from "@dmalab/recording";
+import { readSerialised, tableAt, tableSizes, unpackText } from "@dmalab/recording/views";
+import { memoryFiles } from "@dmalab/lang/syntax";
+import { buildPage, REPORT_PLAN } from "@dmalab/tools/web";
+
+const TEXT = `
+machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd { } } } }
+
+test "good" {
+  let a = dma_map_phys(ssd, alloc_pages(1), 4KiB, to_device)
+  dma_unmap_phys(ssd, a, 4KiB, to_device)
+}
+
+test "</script><b>bad" {
+  let a = dma_map_phys(ssd, alloc_pages(1), 4KiB, to_device)
+  assert 1 == 2
+}
+`;
+
+function recordings() {
+  const { diagnostics, program } = loadForDebugging(new SourceFile("lab.dma", TEXT), memoryFiles());
+  assert(program !== null, diagnostics[0]?.message);
+  return runsOf(program).map((choice) => ({ run: recordRun(program, choice) }));
+}
+
+Deno.test("the page of reports is small, and its policy allows its own script alone", () => {
+  const page = buildPage(REPORT_PLAN);
+  assert(page.length < 700_000, `${page.length} characters`);
+  assertStringIncludes(page, "default-src 'none'; script-src 'sha256-");
+  assertEquals(page.split(EMPTY_DATA).length, 2);
+  assertEquals(page.match(/<script\b/g)?.length, 3);
+});
+
+Deno.test("a report holds its runs as they were recorded, failures first, and its texts as text", async () => {
+  const runs = recordings();
+  const text = { title: "lab.dma", printed: "1 failed </script>" };
+  const page = await reportPage(`<script>${EMPTY_DATA}</script>`, runs, text);
+  assertEquals(page.match(/<\/script>/g)?.length, 1);
+  const data: PageData = JSON.parse(page.slice("<script>".length, -"</script>".length));
+  assertEquals(data.printed, text.printed);
+  const read = readSerialised(await unpackText(data.recordings));
+  assertEquals(read.map(({ name }) => name.name), ["</script><b>bad", "good"]);
+  const [failed, good] = [read[0]!.open(), read[1]!.open()];
+  assertEquals(failed.failedAt, runs[1]!.run.failedAt);
+  for (let seq = 0; seq <= good.log.count; seq++) {
+    const position = good.afterEvent(seq);
+    const tables = tableSizes(good, position).map(({ name }) => name);
+    for (const name of tables) {
+      assertEquals(tableAt(good, name, position), tableAt(runs[0]!.run, name, position));
+    }
+  }
+});
+
+Deno.test("keptTraces() gives the events of a trace and the tables that they fill", () => {
+  const [{ run: recording }] = recordings() as [ReturnType<typeof recordings>[number]];
+  let text = "";
+  const writer = new TraceLineWriter((part) => void (text += part), "test");
+  const machine = recording.replays.look(START, ({ vm }) => vm.lab.config);
+  writer.run(
+    "lab.dma",
+    { ...recording.name, machine },
+    (site) => spanPlace(recording.code.sites[site - 1]!.span),
+  );
+  for (let seq = 1; seq <= recording.log.count; seq++) writer.event(recording.event(seq));
+  writer.end();
+  const texts = { name: "run.dmatrace.jsonl", textOf: () => null };
+  const runs = keptTraces(text, texts);
+  assert(typeof runs !== "string", String(runs));
+  const [run] = runs;
+  assertEquals(run!.log.count, recording.log.count);
+  for (let seq = 1; seq <= run!.log.count; seq++) {
+    assertEquals({ ...run!.event(seq), site: 0 }, { ...recording.event(seq), site: 0 });
+  }
+  const mapped = run!.log.count - 4;
+  const rows = (of: typeof recording | NonNullable<typeof run>) =>
+    tableAt(of, "mappings", of.afterEvent(mapped)).rows.map(({ cells }) => cells);
+  assertEquals(rows(run!), rows(recording));
+  // What its test came to is said, and the page opens at it.
+  const { combination, kind, name, place } = recording.name;
+  const failure = { code: "E0926", message: "Not unmapped", place: "lab.dma:3:1" };
+  const failed = { outcome: "failed", kind, name, combination, place, failure };
+  const ended = text.trimEnd().split("\n").toSpliced(-1, 0, JSON.stringify(failed)).join("\n");
+  const [told] = keptTraces(ended, texts) as readonly RecordedRun[];
+  assertEquals(told!.failure!.lines, ["error[E0926]: Not unmapped", "  --> lab.dma:3:1"]);
+  assert(told!.has(told!.failedAt!));
+  assertStringIncludes(String(keptTraces("{}", texts)), "line 1: A trace begins with");
+  assertStringIncludes(
+    String(keptTraces(text.split("\n").toSpliced(1, 1).join("\n"), texts)),
+    "line 2: ",
+  );
+  // Beside an event stands its statement; where that has no text, the event's own line of the trace.
+  const shown = (each: string | RecordedRun) =>
+    typeof each === "string" ? each : spanText(spanOfEvent(each, 5)!);
+  const own = keptTraces(text, { ...texts, textOf: (file) => file === "lab.dma" ? TEXT : null });
+  assertEquals(shown(own[0]!), "let a = dma_map_phys(ssd, alloc_pages(1), 4KiB, to_device)");
+  assertEquals(shown(runs[0]!), text.split("\n").find((line) => line.startsWith('{"seq":5,')));
+});
+
+Deno.test("the index of reports leads to each, those with failures first, with names as text", () => {
+  const page = indexPage([{ path: "a<b>.dma", name: 'a"b.html', report: null }], ["rules <1>"]);
+  assertStringIncludes(page, '<a href="a%22b.html">a&lt;b&gt;.dma</a></th><td>has errors</td>');
+  assertStringIncludes(page, "rules &lt;1&gt;");
+});
+
+Deno.test("a file of a suite in which no test matches has no report, and is no failure", async () => {
+  const path = Deno.makeTempFileSync({ suffix: ".dma" });
+  try {
+    Deno.writeTextFileSync(path, `test "good" { assert 1 == 1 }\n`);
+    const matches = await readMatches(["other"]);
+    assert(typeof matches !== "string");
+    const limits = limitsOf(() => null);
+    const asked = { ...matches, limits, only: "all", lenient: false, seed: null } as const;
+    const screen = new MemoryScreen();
+    const exitCode = await withInterrupts(async (watch) => {
+      const options = { ...asked, coverage: false };
+      const made = await writeReport(path, `${path}.html`, options, screen, watch);
+      assert(!made.isWritten);
+      return made.exitCode;
+    });
+    assertEquals([exitCode, screen.errors], [0, ""]);
+  } finally {
+    Deno.removeSync(path);
+  }
+});
+
+Deno.test("the page of a trace lists what was found in it, also where that has failed nothing", async () => {
+  const folder = Deno.makeTempDirSync();
+  const [path, trace] = [`${folder}/lab.dma`, `${folder}/lab.dmatrace.jsonl`];
+  Deno.writeTextFileSync(
+    path,
+    `machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd { } } } }
+test "two" {
+  let a = dma_map_phys(ssd, alloc_pages(1), 4KiB, to_device)
+  dma_unmap_phys(ssd, a, 4KiB, from_device)
+  repeat 40 { ssd.dma_write(0x5000 as dma, bytes"de ad") }
+}
+`,
+  );
+  try {
+    for (const options of [["--lenient"], []]) {
+      await dmalab("run", path, "--export", trace, ...options);
+      const runs = keptTraces(Deno.readTextFileSync(trace), { name: trace, textOf: () => null });
+      const [run] = runs as readonly RecordedRun[];
+      assertEquals(run!.failure === null, options.length > 0);
+      const lines = findingLines(run!);
+      assertMatch(lines[0]!, /^ {2}#8 dma\.report +unmap_direction /);
+      assertMatch(lines[1]!, /^ {2}#\d+ iommu\.fault .*not_present/);
+      assertEquals([lines.length, lines.at(-1)], [21, "  and 21 more findings"]);
+    }
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("each block of a Markdown page runs in its place, and a page without one is refused", async () => {
+  const page =
+    `# Two\n\n\`\`\`dma\ntest "one" { assert 1 == 1 }\n\`\`\`\n\nText.\n\n\`\`\`dma fragment\nlet\n\`\`\`\n\n` +
+    `\`\`\`dma\ntest "two" {\n  assert 1 == 2\n}\n\`\`\`\n`;
+  const folder = Deno.makeTempDirSync();
+  const path = `${folder}/page.md`;
+  const options = {
+    limits: limitsOf(() => null),
+    matches: [],
+    only: "all",
+    lenient: false,
+    seed: null,
+    coverage: false,
+  } as const;
+  const report = (screen: MemoryScreen) =>
+    writeReport(path, `${folder}/page.html`, options, screen, new SignalWatch());
+  try {
+    Deno.writeTextFileSync(path, page);
+    const { reports } = await report(new MemoryScreen());
+    const outcomes = reports.flatMap((each) => each.outcomes);
+    assertEquals(outcomes.map(({ name, outcome, place }) => [name, outcome, place.split(":")[1]]), [
+      ["one", "passed", "4"],
+      ["two", "failed", "14"],
+    ]);
+    Deno.writeTextFileSync(path, "# No block\n");
+    const screen = new MemoryScreen();
+    assertEquals((await report(screen)).isWritten, false);
+    assertStringIncludes(screen.errors, "has no block to run");
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});

@@ -1,0 +1,139 @@
+/** A browser for the checks of the pages, and how they say what they found. */
+import {
+  type Browser,
+  type BrowserContextOptions,
+  type CDPSession,
+  chromium,
+  type Frame,
+  type Page,
+} from "playwright-core";
+import { join } from "node:path";
+import { ROOT } from "@dmalab/tests";
+
+/** Where Debian and others have the browser. */
+const PLACES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+
+export const PAGES = join(ROOT, "dist/web");
+export const PLAYGROUND = `file://${PAGES}/playground.html`;
+
+/** What the checks have found; a bound that is not held is a failure. */
+export class Findings {
+  failures = 0;
+
+  fact(text: string): void {
+    console.log(`ok      ${text}`);
+  }
+
+  /** Notes whether something holds. */
+  check(holds: boolean, text: string): void {
+    if (holds) return this.fact(text);
+    this.failures++;
+    console.log(`FAILED  ${text}`);
+  }
+
+  /** Notes a number and what it may be at most. */
+  atMost(value: number, most: number, what: string, unit: string): void {
+    this.check(value <= most, `${what}: ${Math.round(value * 10) / 10} ${unit}, at most ${most}`);
+  }
+}
+
+/** Starts the browser; null where there is none. */
+export async function startBrowser(): Promise<Browser | null> {
+  const executablePath = PLACES.find((path) => {
+    try {
+      return Deno.statSync(path).isFile;
+    } catch {
+      return false;
+    }
+  });
+  if (executablePath === undefined) return null;
+  return await chromium.launch({ executablePath, args: ["--no-sandbox"] });
+}
+
+/** A page with all that went wrong on it. */
+export interface WatchedPage {
+  readonly page: Page;
+  /** Errors of the console and of scripts, and requests beyond the file and its own worker. */
+  readonly wrong: string[];
+}
+
+export async function openPage(
+  browser: Browser,
+  url: string,
+  options: BrowserContextOptions = {},
+): Promise<WatchedPage> {
+  const context = await browser.newContext({ viewport: { width: 1300, height: 850 }, ...options });
+  const page = await context.newPage();
+  const wrong: string[] = [];
+  page.on("console", (line) => line.type() === "error" && wrong.push(line.text()));
+  page.on("pageerror", (error) => wrong.push(error.message));
+  page.on("dialog", (dialog) => {
+    wrong.push(`dialog ${dialog.message()}`);
+    void dialog.dismiss();
+  });
+  const own = url.split("#")[0]!;
+  page.on("request", (request) => {
+    const target = request.url().split("#")[0]!;
+    if (target !== own && !target.startsWith("blob:")) wrong.push(`request ${target}`);
+  });
+  await page.goto(url);
+  return { page, wrong };
+}
+
+/** Waits until a run is done. */
+export async function untilDone(page: Page | Frame, timeout = 60_000): Promise<void> {
+  await waitFor(
+    page,
+    `document.getElementById("state").textContent.startsWith("exit code")`,
+    timeout,
+  );
+}
+
+/** Puts another text in the place of the one in the editor, as its writer would. */
+export async function writeText(page: Page, text: string): Promise<void> {
+  await page.evaluate(`document.getElementById("state").textContent = ""`);
+  await page.focus(".cm-content");
+  await page.keyboard.press("Control+a");
+  await page.keyboard.insertText(text);
+}
+
+/** The text in the editor, which draws only what is seen. */
+export async function sharedText(page: Page): Promise<string> {
+  await page.click("#share");
+  await waitFor(page, `location.hash.startsWith("#d1=")`);
+  return await page.evaluate("location.hash");
+}
+
+/** Waits until an expression of the page is true; its policy lets no library make code of a text there. */
+export async function waitFor(
+  page: Page | Frame,
+  expression: string,
+  timeoutMs = 60_000,
+): Promise<void> {
+  const end = Date.now() + timeoutMs;
+  while (!await page.evaluate(expression)) {
+    if (Date.now() > end) throw new Error(`The page never had ${expression}`);
+    await new Promise((done) => setTimeout(done, 30));
+  }
+}
+
+/** Waits until a run is shown. */
+export async function untilShown(page: Page): Promise<void> {
+  await waitFor(page, "document.body.dataset.recorded !== undefined");
+}
+
+/** The processor time of the pages: others work on this machine, too, and the clock shows them. */
+export class PageClock {
+  private constructor(private readonly session: CDPSession) {}
+
+  static async of(browser: Browser): Promise<PageClock> {
+    return new PageClock(await browser.newBrowserCDPSession());
+  }
+
+  /** Milliseconds that the processes of pages have worked. */
+  async ms(): Promise<number> {
+    const { processInfo } = await this.session.send("SystemInfo.getProcessInfo");
+    return processInfo.filter(({ type }) => type === "renderer")
+      .reduce((sum, { cpuTime }) => sum + 1000 * cpuTime, 0);
+  }
+}

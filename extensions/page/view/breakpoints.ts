@@ -1,0 +1,52 @@
+/** Where a run stops on the way: faults, reports, warnings, its failure, and lines that the reader chose. */
+import {
+  comparePositions,
+  type Position,
+  type RecordedRun,
+  rowsAt,
+  spanOfEvent,
+} from "@dmalab/recording";
+import { spanPlace } from "@dmalab/lang";
+
+/** A line of a file, as `file:line`. */
+export type StopLines = ReadonlySet<string>;
+
+/** The moments at which a run stops, in their order. */
+export function stopsOf(run: RecordedRun, lines: StopLines): readonly Position[] {
+  const stops = rowsAt(run, "incidents", run.last).map(({ createdSeq }) =>
+    run.afterEvent(createdSeq)
+  );
+  if (run.failedAt !== null) stops.push(run.failedAt);
+  if (lines.size > 0) {
+    const numbers = new Set<number>();
+    run.code.statements.forEach(({ span: { source, start } }, number) => {
+      if (lines.has(`${source.name}:${source.position(start).line}`)) numbers.add(number);
+    });
+    for (let started = 1; started <= run.statements.count; started++) {
+      if (numbers.has(run.statements.numberAt(started))) stops.push(run.atStatement(started));
+    }
+  }
+  return stops.sort(comparePositions);
+}
+
+/** Where a run opens: the finding that failed it, else its failure, its first finding, or its end. */
+export function openingOf(run: RecordedRun): Position {
+  const found = stopsOf(run, new Set());
+  const placeAt = ({ seq }: Position) => {
+    const span = seq === 0 ? null : spanOfEvent(run, seq);
+    return span && spanPlace(span);
+  };
+  const failing = run.failure && found.find((at) => placeAt(at) === run.failure!.place);
+  return failing ?? run.failedAt ?? found[0] ?? run.last;
+}
+
+/** The stop behind or before a moment; null for none. */
+export function nextStop(
+  stops: readonly Position[],
+  position: Position,
+  way: "forward" | "back",
+): Position | null {
+  return way === "forward"
+    ? stops.find((each) => comparePositions(each, position) > 0) ?? null
+    : stops.findLast((each) => comparePositions(each, position) < 0) ?? null;
+}

@@ -1,0 +1,287 @@
+/// <reference lib="dom" />
+/**
+ * What differs: between two moments of a run, between two runs of the file, and between the blocks of a
+ * `compare`, a `fork` or a `race`, whose events stand beside each other.
+ */
+import { formatEventText } from "@dmalab/lang/render";
+import type { Position, RecordedRun } from "@dmalab/recording";
+import { formatCount } from "@dmalab/lang/text";
+import { alignEvents, type DiffView, diffView, type RowDiffView } from "@dmalab/recording/views";
+import { el } from "./dom.ts";
+import { CHANGE_WORDS, type PageModel, type Pane } from "./page_model.ts";
+import { eventSelection, spansOf } from "./selection.ts";
+
+/** Rows of a table, and events, that are shown; those before the first difference among them. */
+const MAX_ROWS = 60;
+const MAX_EVENTS = 200;
+const EVENTS_BEFORE = 3;
+
+/** The key of the run that was opened. */
+const OWN = "own";
+
+/** Something that the moment can be held against, or stand for. */
+interface Choice {
+  readonly title: string;
+  /** Null until it is there. */
+  readonly run: RecordedRun | null;
+  readonly key: string;
+}
+
+/** One of the two sides: a run, and an event of it. */
+interface Operand {
+  key: string;
+  /** Null for where one is, where one was, or the end. */
+  seq: number | null;
+}
+
+export class DiffPane implements Pane {
+  readonly id = "diff";
+  readonly title = "Differences";
+  #opened: RecordedRun | null = null;
+  #one: Operand = { key: OWN, seq: null };
+  #other: Operand = { key: OWN, seq: null };
+  /** Runs that were asked for, by their keys; null while they are made. */
+  readonly #known = new Map<string, RecordedRun | null>();
+  /** Of the blocks that ran on machines of their own, once they are recorded. */
+  #titles: readonly string[] = [];
+
+  draw(model: PageModel, root: HTMLElement): void {
+    const { run } = model;
+    // One of the two sides may be shown itself.
+    if (this.#keyOf(run) === null) {
+      this.#opened = run;
+      this.#known.clear();
+      this.#known.set(OWN, run);
+      this.#titles = [];
+      this.#takeSides(run);
+      this.#askForSides(model);
+    }
+    const choices = this.#choices(model);
+    const one = this.#chosen(model, this.#one, choices);
+    const other = this.#chosen(model, this.#other, choices);
+    root.replaceChildren(
+      this.#tools(
+        model,
+        choices,
+        "From",
+        this.#one,
+        this.#positionOf(model, this.#one, one, true),
+      ),
+      this.#tools(
+        model,
+        choices,
+        "To",
+        this.#other,
+        this.#positionOf(model, this.#other, other, false),
+      ),
+      ...one === null || other === null
+        ? [el("p", {}, "The run is being recorded …")]
+        : this.#differences(model, one, other),
+    );
+  }
+
+  #keyOf(run: RecordedRun): string | null {
+    return [...this.#known].find(([, known]) => known === run)?.[0] ?? null;
+  }
+
+  /** Blocks that ran on machines of their own are recorded when one looks at them. */
+  #askForSides({ redraw, run, runs }: PageModel): void {
+    const hasBlocks = run.code.statements.some(({ forkKeyword }) => forkKeyword !== undefined);
+    if (run.childRuns.length > 0 || !hasBlocks) return;
+    void runs.open(runs.shown).then((whole) => {
+      if (this.#opened !== run) return;
+      this.#takeSides(whole);
+      redraw();
+    });
+  }
+
+  #takeSides({ childRuns }: RecordedRun): void {
+    childRuns.forEach((child, index) => this.#known.set(`side ${index}`, child.open()));
+    this.#titles = childRuns.map(({ label, word }) => `${word}: ${label}`);
+  }
+
+  #choices({ runs }: PageModel): readonly Choice[] {
+    return [
+      { key: OWN, title: "this run" },
+      ...this.#titles.map((title, index) => ({ key: `side ${index}`, title })),
+      ...runs.titles.flatMap((title, index) =>
+        index === runs.shown ? [] : [{ key: `run ${index}`, title: `${index + 1}: ${title}` }]
+      ),
+    ].map((each) => ({ ...each, run: this.#known.get(each.key) ?? null }));
+  }
+
+  /** The run of a choice; one that is not there is asked for. */
+  #chosen({ redraw, runs }: PageModel, operand: Operand, choices: readonly Choice[]) {
+    const opened = this.#opened!;
+    const choice = choices.find(({ key }) => key === operand.key);
+    if (choice === undefined) {
+      operand.key = OWN;
+      return opened;
+    }
+    const { key } = choice;
+    if (choice.run !== null || this.#known.has(key)) return choice.run;
+    this.#known.set(key, null);
+    void runs.open(Number(key.slice("run ".length))).then((other) => {
+      if (this.#opened !== opened) return;
+      this.#known.set(key, other);
+      redraw();
+    });
+    return null;
+  }
+
+  /** Where one was and where one is in the run itself, and the end of another one. */
+  #positionOf(
+    { position, before, run }: PageModel,
+    { seq }: Operand,
+    chosen: RecordedRun | null,
+    isFirst: boolean,
+  ): Position {
+    if (chosen === null) return position;
+    if (seq !== null) return chosen.afterEvent(Math.min(seq, chosen.log.count));
+    return chosen !== run ? chosen.last : isFirst ? before : position;
+  }
+
+  #tools(
+    { position, redraw, run }: PageModel,
+    choices: readonly Choice[],
+    name: string,
+    operand: Operand,
+    { seq }: Position,
+  ): HTMLElement {
+    const id = `diff-${name.toLowerCase()}`;
+    const select = el("select", { id });
+    for (const { key, title } of choices) {
+      select.append(new Option(title, key, false, key === operand.key));
+    }
+    const number = el("input", { id: `${id}-event`, type: "number", min: 0, value: seq });
+    const change = (id: string, act: () => void) => () => {
+      act();
+      redraw();
+      document.getElementById(id)?.focus();
+    };
+    select.addEventListener(
+      "change",
+      change(id, () => Object.assign(operand, { key: select.value, seq: null })),
+    );
+    number.addEventListener(
+      "change",
+      change(number.id, () => {
+        const wanted = Math.trunc(Number(number.value));
+        operand.seq = number.value === "" || !(wanted >= 0) ? null : wanted;
+      }),
+    );
+    const here = el(
+      "button",
+      { id: `${id}-here`, "aria-label": `${name}: keep this event` },
+      "Keep this event",
+    );
+    here.addEventListener(
+      "click",
+      change(here.id, () => Object.assign(operand, { key: this.#keyOf(run)!, seq: position.seq })),
+    );
+    return el(
+      "p",
+      { class: "tools" },
+      el("label", {}, `${name} `, select),
+      " ",
+      el("label", {}, "after event ", number),
+      " ",
+      here,
+    );
+  }
+
+  #differences(model: PageModel, one: RecordedRun, other: RecordedRun): HTMLElement[] {
+    const from = { recording: one, position: this.#positionOf(model, this.#one, one, true) };
+    const to = { recording: other, position: this.#positionOf(model, this.#other, other, false) };
+    const view = diffView(from, to);
+    const events = one === other ? [] : [
+      el(
+        "h2",
+        {},
+        view.event === null
+          ? "All events are the same"
+          : `Event ${view.event} is the first that differs`,
+      ),
+      ...view.event === null ? [] : [this.#events(model, one, other, view.event)],
+    ];
+    const tables = view.tables.map((table) => this.#table(model, other, table));
+    return [
+      ...events,
+      el("h2", {}, tables.length === 0 ? "No table differs" : "Tables"),
+      ...tables,
+    ];
+  }
+
+  #events(model: PageModel, one: RecordedRun, other: RecordedRun, first: number): HTMLElement {
+    const from = Math.max(1, first - EVENTS_BEFORE);
+    const rows = alignEvents(one, other, from, MAX_EVENTS).map((row) =>
+      el(
+        "tr",
+        {},
+        el("td", { class: "mark" }, row.isSame ? "" : "≠"),
+        this.#event(model, one, row.one),
+        this.#event(model, other, row.other),
+      )
+    );
+    const heads = ["", "from", "to"].map((head) => el("th", { scope: "col" }, head));
+    const table = el(
+      "table",
+      {},
+      el("thead", {}, el("tr", {}, ...heads)),
+      el("tbody", {}, ...rows),
+    );
+    return el("div", { class: "beside" }, table);
+  }
+
+  #event({ goTo, run, selections }: PageModel, of: RecordedRun, seq: number | null): HTMLElement {
+    if (seq === null) return el("td", {});
+    const text = `${seq} ${formatEventText(of.event(seq))}`;
+    const item = `differs ${this.#keyOf(of)} ${seq}`;
+    const button = el("button", { class: "item", "data-item": item }, text);
+    button.addEventListener("click", () => goTo(seq, of));
+    // Another run has other events; its addresses and lines are the same.
+    selections.set(button, { ...eventSelection(of, seq), ...of === run ? {} : { seq: null } });
+    return el("td", {}, button);
+  }
+
+  #table(model: PageModel, other: RecordedRun, table: DiffView["tables"][number]): HTMLElement {
+    const { columns, name, rows } = table;
+    const heads = ["", "since", ...columns].map((head) => el("th", { scope: "col" }, head));
+    const body = rows.slice(0, MAX_ROWS).map((row) => this.#row(model, other, row));
+    const left = rows.length - MAX_ROWS;
+    return el(
+      "details",
+      { open: "" },
+      el("summary", {}, el("b", {}, name), ` ${formatCount(rows.length, "row")} differ`),
+      el(
+        "div",
+        { class: "wide", tabindex: 0, role: "region", "aria-label": name },
+        el("table", {}, el("thead", {}, el("tr", {}, ...heads)), el("tbody", {}, ...body)),
+      ),
+      ...left > 0 ? [el("p", { class: "dim" }, `and ${left} more`)] : [],
+    );
+  }
+
+  #row({ goTo, run, selections }: PageModel, other: RecordedRun, row: RowDiffView): HTMLElement {
+    const { createdSeq, cells, mark, was } = row;
+    const of = (mark === "-" ? this.#known.get(this.#one.key) : null) ?? other;
+    const item = `different ${mark} ${createdSeq} ${cells[0]?.text}`;
+    const since = el("button", { class: "item", "data-item": item }, `#${createdSeq}`);
+    since.addEventListener("click", () => goTo(createdSeq, of));
+    const texts = cells.map(({ kind, text }, index) => {
+      const before = was?.[index]?.text;
+      const cell = el("td", { class: kind }, text);
+      if (before !== undefined && before !== text) cell.append(el("small", {}, ` was ${before}`));
+      return cell;
+    });
+    const element = el(
+      "tr",
+      { class: mark === "-" ? "gone" : null },
+      el("td", { class: "mark" }, `${mark} ${CHANGE_WORDS[mark]}`),
+      el("td", {}, since),
+      ...texts,
+    );
+    selections.set(element, { seq: of === run ? createdSeq : null, spans: spansOf(cells) });
+    return element;
+  }
+}

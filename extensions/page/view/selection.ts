@@ -1,0 +1,96 @@
+/// <reference lib="dom" />
+/**
+ * What elements of the panes stand for. Pointing at one marks every other that stands for the same: an
+ * address of the same space, an event, a line of the source.
+ */
+import type { RecordedRun } from "@dmalab/recording";
+import { eventView, lineLocation } from "@dmalab/recording/views";
+import type { FieldKind } from "@dmalab/runtime/vocabulary";
+
+/** Addresses of one space, from one up to, not including, another. */
+export interface AddressSpan {
+  readonly space: "dma" | "phys";
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface Selection {
+  /** The event that made it, where Enter goes; null for none. */
+  readonly seq: number | null;
+  /** The last event of what lasts for several: it stands for each of them. */
+  readonly until?: number;
+  readonly spans: readonly AddressSpan[];
+  /** The line of the source that it belongs to, as `file:line`; a line itself has nothing else. */
+  readonly place?: string;
+}
+
+/** A field's value with its kind, as views give it. */
+interface Valued {
+  readonly name: string;
+  readonly kind: FieldKind;
+  readonly value: unknown;
+}
+
+/** The addresses among values: each reaches as far as the size beside it. */
+export function spansOf(values: readonly Valued[]): readonly AddressSpan[] {
+  const size = values.find(({ name }) => name === "size_bytes" || name === "length_bytes")?.value;
+  const length = typeof size === "number" && size > 0 ? size : 1;
+  return values.flatMap(({ kind, value }) => {
+    const space = kind === "phys" ? "phys" : kind === "dma" ? "dma" : null;
+    return space === null || typeof value !== "number"
+      ? []
+      : [{ space, start: value, end: value + length }];
+  });
+}
+
+/** An event, with the addresses in it and the line that led to it. */
+export function eventSelection(run: RecordedRun, seq: number): Selection {
+  const { parts, span } = eventView(run, seq);
+  const values = parts.flatMap(({ kind, name, value }) =>
+    kind === null || name === null ? [] : [{ kind, name, value }]
+  );
+  return { seq, spans: spansOf(values), ...span === null ? {} : { place: lineLocation(span) } };
+}
+
+/** Whether a thing is what is pointed at, or a part of it. */
+function isSame(one: Selection, other: Selection): boolean {
+  if (one.seq === null && one.spans.length === 0) return one.place === other.place;
+  if (hasEventOf(one, other)) return true;
+  return one.spans.some((a) =>
+    other.spans.some((b) => a.space === b.space && a.start < b.end && b.start < a.end)
+  );
+}
+
+/** Whether the events of two things overlap. */
+function hasEventOf(one: Selection, other: Selection): boolean {
+  if (!one.seq || !other.seq) return false;
+  return one.seq <= (other.until ?? other.seq) && other.seq <= (one.until ?? one.seq);
+}
+
+/** What elements stand for, and which of them are marked. */
+export class SelectionMap {
+  readonly #of = new WeakMap<Element, Selection>();
+  #marked: Selection | null = null;
+
+  /** Notes what an element stands for. */
+  set(element: Element, selection: Selection): void {
+    this.#of.set(element, selection);
+    element.setAttribute("data-thing", "");
+    if (this.#marked !== null && isSame(this.#marked, selection)) element.classList.add("marked");
+  }
+
+  /** What the innermost element around another stands for. */
+  at(target: EventTarget | null): Selection | null {
+    const element = target instanceof Element ? target.closest("[data-thing]") : null;
+    return element === null ? null : this.#of.get(element) ?? null;
+  }
+
+  /** Marks what is the same as a thing; nothing for null. */
+  mark(selection: Selection | null): void {
+    this.#marked = selection;
+    for (const element of document.querySelectorAll("[data-thing]")) {
+      const own = this.#of.get(element)!;
+      element.classList.toggle("marked", selection !== null && isSame(selection, own));
+    }
+  }
+}

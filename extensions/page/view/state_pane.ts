@@ -1,0 +1,128 @@
+/// <reference lib="dom" />
+/** The tables at a moment, with what the last move changed. */
+import type { RecordedRun } from "@dmalab/recording";
+import {
+  changedRows,
+  type MarkedRow,
+  markedRows,
+  type RowView,
+  tableAt,
+  tableSizes,
+  type TableView,
+} from "@dmalab/recording/views";
+import { el, keepChildren } from "./dom.ts";
+import { CHANGE_WORDS, type PageModel, type Pane } from "./page_model.ts";
+import { spansOf } from "./selection.ts";
+
+/** Rows of a table that are shown at first, and that each further wish adds. */
+const DISPLAYED_ROWS = 60;
+
+/** What is drawn of a table: rows that stay the same are kept. */
+interface DrawnTable {
+  readonly details: HTMLDetailsElement;
+  readonly about: HTMLElement;
+  readonly body: HTMLElement;
+  readonly more: HTMLElement;
+  /** By all that they say. */
+  rows: ReadonlyMap<string, HTMLElement>;
+}
+
+export class StatePane implements Pane {
+  readonly id = "state";
+  readonly title = "State";
+  readonly #closed = new Set<string>();
+  readonly #shown = new Map<string, number>();
+  readonly #drawn = new Map<string, DrawnTable>();
+  readonly #nothing = el("p", {}, "All tables are empty at this position.");
+  #run: RecordedRun | null = null;
+
+  draw(model: PageModel, root: HTMLElement): void {
+    const { position, before, run } = model;
+    if (this.#run !== run) this.#drawn.clear();
+    this.#run = run;
+    const changed = markedRows(run, changedRows(run, before, position));
+    const byTable = Map.groupBy(changed, ({ table }) => table);
+    const tables = tableSizes(run, position)
+      .filter(({ name, rows }) => rows > 0 || byTable.has(name))
+      .map(({ name }) => this.#table(model, name, byTable.get(name) ?? []));
+    keepChildren(root, tables.length > 0 ? tables : [this.#nothing]);
+  }
+
+  #table(model: PageModel, name: string, changed: readonly MarkedRow[]): HTMLElement {
+    const shown = this.#shown.get(name) ?? DISPLAYED_ROWS;
+    const table = tableAt(model.run, name, model.position, { first: 0, count: shown });
+    const drawn = this.#drawn.get(name) ?? this.#newTable(model, table);
+    const marks = new Map(changed.map((row) => [row.row, row]));
+    const gone = changed.filter(({ mark }) => mark === "-");
+    const rows = new Map<string, HTMLElement>();
+    for (const row of [...gone, ...table.rows]) {
+      const marked = marks.get(row.row) ?? null;
+      const was = marked?.was?.map(({ text }) => text).join("\n") ?? "";
+      const key = `${row.row} ${marked?.mark ?? ""} ${was}`;
+      rows.set(key, drawn.rows.get(key) ?? this.#row(model, row, marked));
+    }
+    drawn.rows = rows;
+    keepChildren(drawn.body, [...rows.values()]);
+    const words = changed.length === 0 ? "" : `, ${changed.length} changed`;
+    drawn.about.textContent = ` ${table.count} rows${words}`;
+    drawn.more.hidden = table.count <= shown;
+    drawn.more.textContent = `${table.count - shown} more rows`;
+    return drawn.details;
+  }
+
+  #newTable({ redraw }: PageModel, { columns, doc, name }: TableView): DrawnTable {
+    const about = el("span", { class: "dim" });
+    const body = el("tbody");
+    const more = el("button");
+    const heads = ["", "since", ...columns].map((head) => el("th", { scope: "col" }, head));
+    const details = el(
+      "details",
+      {},
+      el("summary", {}, el("b", {}, name), about),
+      el("p", { class: "dim" }, doc),
+      el("div", { class: "wide" }, el("table", {}, el("thead", {}, el("tr", {}, ...heads)), body)),
+      more,
+    );
+    details.open = !this.#closed.has(name);
+    details.addEventListener("toggle", () => {
+      if (details.open) this.#closed.delete(name);
+      else this.#closed.add(name);
+    });
+    more.addEventListener("click", () => {
+      this.#shown.set(name, (this.#shown.get(name) ?? DISPLAYED_ROWS) + 10 * DISPLAYED_ROWS);
+      redraw();
+    });
+    const drawn = { details, about, body, more, rows: new Map() };
+    this.#drawn.set(name, drawn);
+    return drawn;
+  }
+
+  #row({ goTo, selections }: PageModel, row: RowView, marked: MarkedRow | null): HTMLElement {
+    const { createdSeq, cells, endedSeq } = row;
+    const mark = marked?.mark ?? "";
+    const made = mark === "-" && endedSeq !== null ? endedSeq : createdSeq;
+    const button = el(
+      "button",
+      { class: "item", "data-item": `row ${row.row} ${createdSeq}` },
+      `#${createdSeq}`,
+    );
+    button.title = createdSeq === 0 ? "Present when the machine was ready" : `Go to event ${made}`;
+    button.addEventListener("click", () => goTo(made));
+    const texts = cells.map(({ kind, name, text }) => {
+      const was = marked?.was?.find((each) => each.name === name)?.text;
+      const cell = el("td", { class: kind }, text);
+      if (was !== undefined && was !== text) cell.append(el("small", {}, ` was ${was}`));
+      return cell;
+    });
+    const word = mark === "" ? "" : `${mark} ${CHANGE_WORDS[mark]}`;
+    const element = el(
+      "tr",
+      { class: mark === "-" ? "gone" : null },
+      el("td", { class: "mark" }, word),
+      el("td", {}, button),
+      ...texts,
+    );
+    selections.set(element, { seq: made, spans: spansOf(cells) });
+    return element;
+  }
+}

@@ -1,0 +1,56 @@
+import { command } from "@dmalab/cli/extend";
+
+export const TOPOLOGY = command({
+  name: "topology",
+  brief: "Work out from lspci output which PCI functions can do peer-to-peer DMA, and why.",
+  description:
+    "Reads the output of lspci (`lspci -D -nn -vvv` as root is most complete; -t, -xxxx and " +
+    "concatenated outputs are accepted), draws the PCI tree with BARs, ACS and IOMMU groups, and " +
+    "prints for all pairs the distance and the route of peer-to-peer DMA. Facts missing from the " +
+    'input are unknown; results that depend on them are marked "?". Exit code 2: the input cannot ' +
+    "be read.",
+  argument: {
+    placeholder: "FILE",
+    doc: "output of lspci; - reads standard input",
+    completes: "files",
+    count: "one",
+  },
+  options: {
+    as: {
+      kind: "text",
+      placeholder: "dma",
+      doc: "write a machine block with the same topology",
+    },
+    provider: {
+      kind: "text",
+      placeholder: "FUNCTION",
+      doc: "the provider (its BAR is the DMA target), as an address (05:00.0) or a name in the " +
+        "drawing (gpu0); with --client: the route hop by hop and the smallest ACS change that improves it",
+    },
+    client: {
+      kind: "text",
+      placeholder: "FUNCTION",
+      doc: "the client (the function that issues the DMA)",
+    },
+    cpu: {
+      kind: "text",
+      placeholder: "VENDOR:FAMILY",
+      doc: "the CPU, if the input does not name it: amd:0x19",
+    },
+    json: { kind: "flag", doc: "print everything as JSON" },
+    all: { kind: "flag", doc: "include chipset-internal functions" },
+  },
+  examples: [
+    { line: "topology server.txt", doc: "the PCI tree and all pairs" },
+    {
+      line: "topology server.txt --provider 05:00.0 --client 04:00.0",
+      doc: "can this pair do peer-to-peer DMA, and why",
+    },
+    { line: "topology server.txt --as dma > server.dma", doc: "the machine for scenarios" },
+    { line: "topology -", doc: "piped: sudo lspci -D -nn -vvv | dmalab topology -" },
+  ],
+  async run({ words, options, screen }) {
+    const { runTopology } = await import("./cli/topology.ts");
+    return runTopology(words[0]!, options, screen);
+  },
+});

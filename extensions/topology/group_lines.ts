@@ -1,0 +1,86 @@
+/** IOMMU groups of several functions, and what keeps each from being several groups. */
+import { type GroupCause, iommuGroups, type PciFunction } from "@dmalab/devices/pci";
+import type { ImportedMachine } from "./lspci/imported_machine.ts";
+import { SERVICE_LETTERS } from "@dmalab/lang/builtins/explain";
+import { groupsListed } from "./tree_picture.ts";
+import { formatCount, wrapText } from "@dmalab/lang/text";
+
+/** More members, and more causes, are only counted. */
+const MAX_MEMBERS = 12;
+const MAX_CAUSES = 3;
+/** More groups are only counted: --json has them. */
+const MAX_GROUPS = 12;
+
+/**
+ * A few lines for each group of several functions that a reader sees some of.
+ * @param shown The functions that the picture shows.
+ */
+export function groupLines(
+  machine: ImportedMachine,
+  shown: ReadonlySet<PciFunction>,
+  columns: number,
+): string[] {
+  const modelled = iommuGroups(machine);
+  const groups = (groupsListed(machine) ? listedGroups(machine, modelled) : modelled)
+    .filter(({ functions }) => functions.length > 1 && functions.some((func) => shown.has(func)));
+  if (groups.length === 0) return ["every function shown is in a group of its own"];
+  return [
+    "groups of several functions (all functions of a group go to one guest):",
+    ...groups.slice(0, MAX_GROUPS).flatMap(({ functions, causes }) => [
+      ...indented(membersText(functions), columns, "  "),
+      ...causes.slice(0, MAX_CAUSES).flatMap((cause) =>
+        indented(causeText(cause), columns, "    ")
+      ),
+      ...causes.length > MAX_CAUSES
+        ? [`    and ${formatCount(causes.length - MAX_CAUSES, "more reason")}`]
+        : [],
+    ]),
+    ...groups.length > MAX_GROUPS
+      ? [`  and ${formatCount(groups.length - MAX_GROUPS, "more group")}; --json has all`]
+      : [],
+  ];
+}
+
+interface SharedGroup {
+  readonly functions: readonly PciFunction[];
+  readonly causes: readonly GroupCause[];
+}
+
+/** The groups of the listing; those that the model has too are shown with their causes. */
+function listedGroups(
+  { functions, listed }: ImportedMachine,
+  modelled: readonly SharedGroup[],
+): readonly SharedGroup[] {
+  const members = Map.groupBy(functions, (func) => listed.get(func)!.iommuGroup!);
+  return [...members.values()].map((group) => {
+    const same = modelled.find((each) =>
+      each.functions.length === group.length && each.functions.every((func) => group.includes(func))
+    );
+    return { functions: group, causes: same?.causes ?? [] };
+  });
+}
+
+function membersText(functions: readonly PciFunction[]): string {
+  const names = functions.slice(0, MAX_MEMBERS).map(({ name }) => name).join(" ");
+  const rest = functions.length - MAX_MEMBERS;
+  return rest > 0 ? `${names} and ${rest} more` : names;
+}
+
+/** What a function lacks, and what that joins. */
+function causeText({ func, joins, missing }: GroupCause): string {
+  if (joins === "conventional") {
+    return `${func.name} leads to conventional PCI: all functions below share its requester ID`;
+  }
+  const lacks = func.acs.presence === "absent"
+    ? "has no ACS"
+    : func.acs.presence === "unknown"
+    ? "may have ACS (unknown)"
+    : `lacks ${missing.map((service) => SERVICE_LETTERS[service]).join(" ")}`;
+  return joins === "port"
+    ? `${func.name} ${lacks}: functions below it are not isolated`
+    : `${func.name} ${lacks}: the functions of its device are not isolated`;
+}
+
+function indented(text: string, columns: number, indent: string): string[] {
+  return wrapText(text, columns - indent.length).map((line) => `${indent}${line}`);
+}

@@ -1,0 +1,35 @@
+/**
+ * The CPU, from lines of `lscpu` or `/proc/cpuinfo` that stand in the same text: on some of them
+ * peer-to-peer traffic is allowed whatever the host bridge.
+ *
+ * @see rules/p2p.md 9.4, "Host-bridge check"
+ */
+
+export interface ListedCpu {
+  /** As the CPU names itself: `AuthenticAMD`. */
+  readonly vendor: string;
+  /** Null when only the vendor is listed. */
+  readonly family: number | null;
+}
+
+const VENDOR = /(?:^|\s)(AuthenticAMD|GenuineIntel|HygonGenuine|CentaurHauls)\s*$/;
+/** `cpu family : 25` and `CPU family: 25`; other languages have other words in front. */
+const FAMILY = /^\s*(?:cpu family|CPU-Familie|Famille de processeur)[^:]{0,20}:\s*(\d{1,4})\s*$/i;
+
+export class CpuReader {
+  #vendor: string | null = null;
+  #family: number | null = null;
+
+  /** @returns Whether the line is about the CPU. The first CPU of the text counts. */
+  read(line: string): boolean {
+    const vendor = line.includes(":") ? VENDOR.exec(line) : null;
+    if (vendor !== null) this.#vendor ??= vendor[1]!;
+    const family = FAMILY.exec(line);
+    if (family !== null) this.#family ??= Number(family[1]);
+    return vendor !== null || family !== null;
+  }
+
+  get found(): ListedCpu | null {
+    return this.#vendor === null ? null : { vendor: this.#vendor, family: this.#family };
+  }
+}

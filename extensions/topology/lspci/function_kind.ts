@@ -1,0 +1,101 @@
+/** What a listed function is to its neighbours: its role in the tree, its name, whether it counts. */
+import type { PciFunction, PciRole } from "@dmalab/devices/pci";
+import type { LinkedFunction } from "./linked_listing.ts";
+import { isBridge } from "./listed_function.ts";
+
+/**
+ * The role that a function's place allows. What the listing calls it decides only between PCI
+ * Express and conventional PCI: a damaged text may call anything a root port.
+ *
+ * @param above The role of the bridge above; null on a root bus.
+ */
+export function roleOf(listed: LinkedFunction, above: PciRole | null): PciRole {
+  if (!isBridge(listed)) return listed.classCode === NVME_CLASS ? "nvme" : "endpoint";
+  const { portType } = listed;
+  if (portType === "pcie_to_pci" || portType === "pci_to_pcie") return "pci_bridge";
+  switch (above) {
+    case null:
+      // A bridge of which everything was to be seen, and no PCI Express.
+      return portType === null && listed.acs.state === "absent" ? "pci_bridge" : "root_port";
+    case "upstream_port":
+      return "downstream_port";
+    case "root_port":
+    case "downstream_port":
+      if (portType === "upstream_port") return "upstream_port";
+      // Switches have bridges inside; a bridge to conventional PCI has devices behind it.
+      return listed.children.some(isBridge) ? "upstream_port" : "pci_bridge";
+    default:
+      return "pci_bridge";
+  }
+}
+
+const NVME_CLASS = 0x0108;
+
+/** Prefixes of names, by class; then by base class. */
+const PREFIXES: Readonly<Record<number, string>> = {
+  [NVME_CLASS]: "ssd",
+  0x0207: "hca",
+  0x0b40: "acc",
+  0x0c03: "usb",
+  0x0c06: "hca",
+};
+const FAMILY_PREFIXES: Readonly<Record<number, string>> = {
+  0x01: "hba",
+  0x02: "nic",
+  0x03: "gpu",
+  0x04: "snd",
+  0x05: "mem",
+  0x06: "chip",
+  0x08: "sys",
+  0x11: "sys",
+  0x12: "acc",
+};
+
+/** Gives functions names that scripts can use: `gpu0`, `rp1`, `sw0`, `sw0p2`. */
+export class FunctionNames {
+  readonly #counts = new Map<string, number>();
+
+  /** @param above The bridge above; null on a root bus. */
+  nameFor(listed: LinkedFunction, role: PciRole, above: PciFunction | null): string {
+    switch (role) {
+      case "root_port":
+        return this.#next("rp");
+      case "pci_bridge":
+        return this.#next("br");
+      case "upstream_port":
+        return `${this.#next("sw")}.up`;
+      case "downstream_port":
+        return this.#next(`${(above?.name ?? "sw").replace(/\.up$/, "")}p`);
+      default: {
+        const { classCode } = listed;
+        return this.#next(
+          classCode === null
+            ? "dev"
+            : PREFIXES[classCode] ?? FAMILY_PREFIXES[classCode >> 8] ?? "dev",
+        );
+      }
+    }
+  }
+
+  #next(prefix: string): string {
+    const count = this.#counts.get(prefix) ?? 0;
+    this.#counts.set(prefix, count + 1);
+    return `${prefix}${count}`;
+  }
+}
+
+/** Base classes of what is asked for when peers are meant, also when it stands on a root bus. */
+const PEER_CLASSES: ReadonlySet<number> = new Set([0x01, 0x02, 0x03, 0x12]);
+const CO_PROCESSOR = 0x0b40;
+
+/**
+ * Whether a function can be a P2P client or provider in practice: not what chipsets are made of.
+ */
+export function isPeer(listed: LinkedFunction, onRootBus: boolean): boolean {
+  const { classCode } = listed;
+  if (isBridge(listed)) return false;
+  if (classCode === null) return !onRootBus;
+  const family = classCode >> 8;
+  if (onRootBus) return PEER_CLASSES.has(family) || classCode === CO_PROCESSOR;
+  return family !== 0x06;
+}

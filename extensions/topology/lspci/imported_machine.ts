@@ -1,0 +1,188 @@
+/**
+ * From a listing to the model: host bridges and functions with their access control, of which
+ * routes and groups can be asked.
+ */
+import {
+  ACS_ABSENT,
+  ACS_UNKNOWN,
+  type AcsCapability,
+  acsPresent,
+  bridgeListing,
+  type CpuIdentity,
+  HostBridge,
+  PciAddress,
+  PciFunction,
+  type PeerRoute,
+  type VendorDevice,
+} from "@dmalab/devices/pci";
+import type { ListedCpu } from "./cpu_lines.ts";
+import { FunctionNames, isPeer, roleOf } from "./function_kind.ts";
+import type { LinkedFunction, LinkedListing, RootBus } from "./linked_listing.ts";
+import { hex, HOST_BRIDGE_CLASS, type ListedAcs } from "./listed_function.ts";
+
+export interface ImportedMachine {
+  readonly hostBridges: readonly HostBridge[];
+  /** By address. */
+  readonly functions: readonly PciFunction[];
+  /** Null when neither the text nor a root complex tells: then as one that no rule names. */
+  readonly cpu: CpuIdentity | null;
+  readonly listed: ReadonlyMap<PciFunction, LinkedFunction>;
+  /** Host bridges of which nothing shows that they are any: a bridge above may be missing. */
+  readonly assumed: ReadonlySet<HostBridge>;
+}
+
+/** Builds the model of a listing; one without functions gives an empty machine. */
+export function importMachine(listing: LinkedListing): ImportedMachine {
+  const hostBridges: HostBridge[] = [];
+  const functions: PciFunction[] = [];
+  const listed = new Map<PciFunction, LinkedFunction>();
+  const assumed = new Set<HostBridge>();
+  const names = new FunctionNames();
+
+  const add = (each: LinkedFunction, hostBridge: HostBridge, upstream: PciFunction | null) => {
+    const role = roleOf(each, upstream?.role ?? null);
+    const { bus, device, func, domain } = each.address;
+    const made = new PciFunction({
+      name: names.nameFor(each, role, upstream),
+      role,
+      address: new PciAddress(bus, device, func, domain),
+      hostBridge,
+      upstream,
+      acs: capabilityOf(each.acs),
+    });
+    functions.push(made);
+    listed.set(made, each);
+    for (const child of each.children) add(child, hostBridge, made);
+  };
+  for (const [index, root] of listing.roots.entries()) {
+    const hostBridge = new HostBridge({
+      name: `host${index}`,
+      domain: root.domain,
+      rootBus: root.bus,
+      rootDevice: rootDeviceOf(root),
+    });
+    hostBridges.push(hostBridge);
+    if (root.assumed) assumed.add(hostBridge);
+    for (const each of root.functions) add(each, hostBridge, null);
+  }
+  functions.sort((a, b) => a.address.key - b.address.key);
+  return { hostBridges, functions, cpu: cpuOf(listing), listed, assumed };
+}
+
+function capabilityOf({ state, enabled, capable }: ListedAcs): AcsCapability {
+  if (state === "absent") return ACS_ABSENT;
+  // A capability that is there and cannot be read may redirect, or not.
+  if (enabled === null) return ACS_UNKNOWN;
+  return capable === null ? acsPresent(enabled) : acsPresent(enabled, capable);
+}
+
+/**
+ * Which device the kernel's list is asked about.
+ * @see rules/p2p.md 9.4, "Allow-list subject"
+ */
+function rootDeviceOf({ functions, assumed }: RootBus): VendorDevice | null {
+  const [first] = functions;
+  if (first === undefined || assumed) return null;
+  const { address, portType, vendor, device } = first;
+  if (vendor === null || device === null) return null;
+  const isSubject = (address.device === 0 && address.func === 0) || portType === "root_port";
+  return isSubject ? { vendor, device } : null;
+}
+
+const VENDORS: Readonly<Record<string, CpuIdentity["vendor"]>> = {
+  AuthenticAMD: "amd",
+  GenuineIntel: "intel",
+  HygonGenuine: "hygon",
+};
+
+/** A CPU as its own words or `amd:0x19` say it. */
+function cpuIdentity({ vendor, family }: ListedCpu): CpuIdentity {
+  return { vendor: VENDORS[vendor] ?? "other", family: family ?? 0 };
+}
+
+const AMD = 0x1022;
+const INTEL = 0x8086;
+const HYGON = 0x1d94;
+
+/** Root complexes of Zen by generation, by the numbers that the PCI ID registry has for them. */
+const ZEN_ROOT_COMPLEXES: ReadonlyMap<number, number> = new Map([
+  [0x1450, 0x17],
+  [0x15d0, 0x17],
+  [0x1480, 0x17],
+  [0x1630, 0x17],
+  [0x14b5, 0x19],
+  [0x14a4, 0x19],
+  [0x14d8, 0x19],
+  [0x14e8, 0x19],
+  [0x1507, 0x1a],
+  [0x153a, 0x1a],
+]);
+
+/**
+ * The CPU: as the text says, or else as far as its root complex tells, which is inside it. A root
+ * complex that several families share counts as the first of them: all of them pass the same rule.
+ */
+function cpuOf({ cpu, roots }: LinkedListing): CpuIdentity | null {
+  if (cpu !== null) return cpuIdentity(cpu);
+  for (const { vendor, device, classCode } of roots.flatMap(({ functions }) => functions)) {
+    if (classCode !== HOST_BRIDGE_CLASS || vendor === null || device === null) continue;
+    const family = vendor === AMD ? ZEN_ROOT_COMPLEXES.get(device) : undefined;
+    if (family !== undefined) return { vendor: "amd", family };
+    if (vendor === HYGON) return { vendor: "hygon", family: 0x18 };
+  }
+  return null;
+}
+
+/**
+ * What is not known, and could change the answer about a route.
+ * @returns Sentences without their ends; none when the answer is certain.
+ */
+export function doubtsAbout(route: PeerRoute, machine: ImportedMachine): string[] {
+  const { provider, client, commonBridge, check } = route;
+  const doubts: string[] = [];
+  if (commonBridge === null) {
+    const unsure = [...new Set([provider.hostBridge, client.hostBridge])]
+      .filter((bridge) => machine.assumed.has(bridge));
+    for (const { domain, rootBus } of unsure) {
+      doubts.push(`what is above bus ${hex(domain, 4)}:${hex(rootBus, 2)} is not in the text`);
+    }
+  }
+  if (route.mapType === "bus_addr" && route.uncertain.length > 0) {
+    const list = route.uncertain.map(({ address }) => address).join(", ");
+    doubts.push(`ACS redirect of ${list} is unknown`);
+  }
+  if (check?.refused != null) {
+    const bridges = [...new Set([provider.hostBridge, client.hostBridge])];
+    const firstKnown = (bridge: HostBridge) => {
+      if (machine.assumed.has(bridge)) return false;
+      const { vendor, device } = machine.listed.get(bridge.roots[0]!)!;
+      return vendor !== null && device !== null;
+    };
+    // One that is refused for certain settles it, whatever the other one is.
+    const settled = bridges.some((bridge) =>
+      firstKnown(bridge) && bridgeListing(bridge) === "not_listed"
+    );
+    if (!settled && !bridges.every(firstKnown)) {
+      doubts.push("which device is first on the root bus is unknown: the list may have it");
+    }
+    if (machine.cpu === null && mayBeAmd(bridges, machine)) {
+      doubts.push("the CPU is unknown: from AMD's Zen on it would pass");
+    }
+  }
+  return doubts;
+}
+
+/** Makers of hardware that software plays, and whose root complexes say nothing about the CPU. */
+const EMULATED: ReadonlySet<number> = new Set([0x1af4, 0x1b36, 0x15ad, 0x1414, 0x80ee]);
+
+function mayBeAmd(bridges: readonly HostBridge[], machine: ImportedMachine): boolean {
+  if (bridges.some(({ rootDevice }) => rootDevice?.vendor !== INTEL)) return true;
+  return [...machine.listed.values()].some(({ vendor }) => vendor !== null && EMULATED.has(vendor));
+}
+
+/** The functions that people ask about when peers are meant, by address. */
+export function peersOf(machine: ImportedMachine): readonly PciFunction[] {
+  return machine.functions.filter((func) =>
+    isPeer(machine.listed.get(func)!, func.upstream === null)
+  );
+}

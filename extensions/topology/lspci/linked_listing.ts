@@ -1,0 +1,168 @@
+/**
+ * Puts the functions of a listing below each other: a function lies below the bridge whose
+ * secondary bus is its own.
+ */
+import { placeKey } from "@dmalab/devices/pci";
+import type { ListingFinding } from "./finding.ts";
+import {
+  formatListedAddress,
+  hex,
+  HOST_BRIDGE_CLASS,
+  isBridge,
+  type ListedFunction,
+} from "./listed_function.ts";
+import type { LspciListing } from "./read_listing.ts";
+
+export interface LinkedFunction extends ListedFunction {
+  /** Functions on the bus below, by address. */
+  readonly children: readonly LinkedFunction[];
+}
+
+/** A bus that no bridge leads to. */
+export interface RootBus {
+  readonly domain: number;
+  readonly bus: number;
+  /** Nothing says that it is a root bus; the bridge above may be missing from the text. */
+  readonly assumed: boolean;
+  readonly functions: readonly LinkedFunction[];
+}
+
+export interface LinkedListing {
+  readonly roots: readonly RootBus[];
+  /** By address. */
+  readonly functions: readonly LinkedFunction[];
+  readonly cpu: LspciListing["cpu"];
+  /** Those of the listing and those of linking it. */
+  readonly findings: readonly ListingFinding[];
+}
+
+/** Links a listing; one with errors comes back without functions. */
+export function linkListing(listing: LspciListing): LinkedListing {
+  const findings = [...listing.findings];
+  const leads = leadingBridges(listing.functions, findings);
+  const byBus = new Map<number, ListedFunction[]>();
+  for (const each of listing.functions) {
+    const bus = busKey(each.address.domain, each.address.bus);
+    const list = byBus.get(bus);
+    if (list === undefined) byBus.set(bus, [each]);
+    else list.push(each);
+  }
+  const rootKeys = [...byBus.keys()].filter((bus) => !leads.has(bus));
+  const dumb = listing.functions.find((each) =>
+    isBridge(each) && each.buses === null && !each.gone
+  );
+  const orphans = rootKeys.filter((bus) => !isRoot(bus, byBus.get(bus)!, listing));
+  if (dumb !== undefined && orphans.length > 0) {
+    findings.push({
+      code: "E1003",
+      severity: "error",
+      line: dumb.line,
+      message: `The bus below bridge ${formatListedAddress(dumb.address)} is unknown, ` +
+        `and bus ${busText(orphans[0]!)} must be below some bridge`,
+      hint: "add -vvv: `sudo lspci -D -nn -vvv`",
+    });
+    return refusal(listing, findings);
+  }
+  for (const bus of orphans) {
+    const [first] = byBus.get(bus)!;
+    findings.push({
+      code: "E1013",
+      severity: "warning",
+      line: first!.line,
+      message: `No bridge leads to bus ${busText(bus)}, on which ${
+        formatListedAddress(first!.address)
+      } is: what is above it is unknown`,
+      hint: "paste the whole output; a part of it may be missing",
+    });
+  }
+
+  const linked: LinkedFunction[] = [];
+  const grow = (bus: number): LinkedFunction[] =>
+    (byBus.get(bus) ?? []).map((each) => {
+      const below = each.buses && busKey(each.address.domain, each.buses.secondary);
+      const children = below !== null && leads.get(below) === each ? grow(below) : [];
+      const found = { ...each, children };
+      linked.push(found);
+      return found;
+    });
+  const unsure = new Set(orphans);
+  const roots = rootKeys.map((bus) => ({
+    domain: Math.floor(bus / 256),
+    bus: bus % 256,
+    assumed: unsure.has(bus),
+    functions: grow(bus),
+  }));
+  linked.sort((a, b) => placeKey(a.address) - placeKey(b.address));
+  return { roots, functions: linked, cpu: listing.cpu, findings };
+}
+
+/** Where nothing is imported, what would be missing from it is of no interest. */
+function refusal(listing: LspciListing, findings: readonly ListingFinding[]): LinkedListing {
+  const errors = findings.filter(({ severity }) => severity === "error");
+  return { roots: [], functions: [], cpu: listing.cpu, findings: errors };
+}
+
+/** The bridge that leads to a bus, by bus. */
+function leadingBridges(
+  functions: readonly ListedFunction[],
+  findings: ListingFinding[],
+): Map<number, ListedFunction> {
+  const leads = new Map<number, ListedFunction>();
+  const wrong = (bridge: ListedFunction, message: string) =>
+    findings.push({
+      code: "E1014",
+      severity: "warning",
+      line: bridge.line,
+      message: `Bridge ${formatListedAddress(bridge.address)} ${message}`,
+      hint: "no functions are placed below it; the text may be damaged there",
+    });
+  for (const bridge of functions) {
+    const { address, buses } = bridge;
+    // Secondary bus 0: the bridge is not configured.
+    if (buses === null || buses.secondary === 0) continue;
+    const bus = busKey(address.domain, buses.secondary);
+    const other = leads.get(bus);
+    // Numbers grow downwards, so that this also rules out loops.
+    if (buses.secondary <= address.bus) {
+      wrong(bridge, `leads to bus ${hex(buses.secondary, 2)}, which is not below its own`);
+    } else if (other !== undefined) {
+      wrong(
+        bridge,
+        `leads to bus ${hex(buses.secondary, 2)}, as ${formatListedAddress(other.address)} does`,
+      );
+    } else leads.set(bus, bridge);
+  }
+  return leads;
+}
+
+const ROOT_TYPES: ReadonlySet<string> = new Set([
+  "root_port",
+  "integrated_endpoint",
+  "event_collector",
+]);
+/** Base classes of what chipsets have on their own buses: memory, bridges, system, processors. */
+const CHIPSET_CLASSES: ReadonlySet<number> = new Set([0x05, 0x06, 0x08, 0x0b, 0x11]);
+
+/** Whether something shows that a bus without a bridge above it is a root bus. */
+function isRoot(bus: number, functions: readonly ListedFunction[], listing: LspciListing): boolean {
+  if (bus % 256 === 0) return true;
+  // A bridge that is missing between two that are there.
+  const inside = listing.functions.some(({ address, buses }) =>
+    buses !== null && address.domain === Math.floor(bus / 256) &&
+    bus % 256 > buses.secondary && bus % 256 <= buses.subordinate
+  );
+  if (inside) return false;
+  return functions.some(({ address, classCode, portType }) =>
+    classCode === HOST_BRIDGE_CLASS || (portType !== null && ROOT_TYPES.has(portType)) ||
+    address.device > 0 && portType === null && classCode !== null &&
+      CHIPSET_CLASSES.has(classCode >> 8)
+  );
+}
+
+function busKey(domain: number, bus: number): number {
+  return domain * 256 + bus;
+}
+
+function busText(key: number): string {
+  return `${hex(Math.floor(key / 256), 4)}:${hex(key % 256, 2)}`;
+}

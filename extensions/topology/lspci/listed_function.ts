@@ -1,0 +1,99 @@
+/** What a listing tells about one PCI function. Null is what it does not tell. */
+import type { Bytes } from "@dmalab/runtime";
+import type { AcsService, DomainPlace } from "@dmalab/devices/pci";
+
+/** Where a function is. */
+export type ListedAddress = DomainPlace;
+
+/** Device or port type of the PCI Express capability. @see PCI Express Base Specification, 7.5.3.2 */
+export type PortType =
+  | "endpoint"
+  | "legacy_endpoint"
+  | "root_port"
+  | "upstream_port"
+  | "downstream_port"
+  | "pcie_to_pci"
+  | "pci_to_pcie"
+  | "integrated_endpoint"
+  | "event_collector";
+
+/** Bus numbers of a bridge. */
+export interface ListedBusNumbers {
+  readonly primary: number;
+  readonly secondary: number;
+  readonly subordinate: number;
+}
+
+export interface ListedBar {
+  /** 0 to 5; that of the lower half for one of 64 bits. */
+  readonly index: number;
+  readonly space: "memory" | "io";
+  readonly bits: 32 | 64;
+  readonly prefetchable: boolean;
+  /** Null when nothing is assigned, and for addresses of 2^53 and more. */
+  readonly base: number | null;
+  /** Null when the listing has none: a dump of registers tells addresses, not sizes. */
+  readonly sizeBytes: Bytes | null;
+}
+
+/** A range of addresses that a bridge forwards down; both ends included. */
+export interface BridgeWindow {
+  readonly space: "io" | "memory" | "prefetchable";
+  readonly base: number;
+  readonly limit: number;
+}
+
+/**
+ * Access Control Services as far as the listing tells. `present` without `enabled`: there is such a
+ * capability, and what is switched on is not listed.
+ */
+export interface ListedAcs {
+  readonly state: "present" | "absent" | "unknown";
+  /** What can be switched on. */
+  readonly capable: ReadonlySet<AcsService> | null;
+  /** What is switched on. */
+  readonly enabled: ReadonlySet<AcsService> | null;
+}
+
+export interface ListedFunction {
+  readonly address: ListedAddress;
+  /** The first line that names it, from 1. */
+  readonly line: number;
+  /** Class and subclass in one number: 0x0604 is a PCI bridge. */
+  readonly classCode: number | null;
+  readonly className: string | null;
+  readonly vendor: number | null;
+  readonly device: number | null;
+  /** Vendor and device in words. */
+  readonly name: string | null;
+  readonly portType: PortType | null;
+  readonly buses: ListedBusNumbers | null;
+  readonly bars: readonly ListedBar[];
+  readonly windows: readonly BridgeWindow[];
+  readonly acs: ListedAcs;
+  /** The group that the listed machine's kernel has put it in. */
+  readonly iommuGroup: number | null;
+  readonly numaNode: number | null;
+  readonly driver: string | null;
+  /** It does not answer: all its registers read as ones. */
+  readonly gone: boolean;
+}
+
+/** `0000:3b:00.0` */
+export function formatListedAddress({ domain, bus, device, func }: ListedAddress): string {
+  return `${hex(domain, 4)}:${hex(bus, 2)}:${hex(device, 2)}.${func}`;
+}
+
+/** Lower-case hex digits, at least as many as said. */
+export function hex(value: number, digits: number): string {
+  return value.toString(16).padStart(digits, "0");
+}
+
+/** Class codes that decide what a function is. @see PCI Code and ID Assignment, 1 */
+export const HOST_BRIDGE_CLASS = 0x0600;
+const PCI_BRIDGE_CLASS = 0x0604;
+
+/** A bridge that leads to another bus, by what is known of it. */
+export function isBridge(listed: ListedFunction): boolean {
+  return listed.buses !== null || listed.classCode === PCI_BRIDGE_CLASS;
+}

@@ -1,0 +1,78 @@
+/** What a listing lacks, said once for each kind of lack. */
+import type { ListingCode, ListingFinding } from "./finding.ts";
+import type { GrowingFunction } from "./growing_function.ts";
+import { formatListedAddress, type ListedFunction } from "./listed_function.ts";
+
+export interface ReadText {
+  /** Every mention of a function in lists and dumps, in the order of the text. */
+  readonly listed: readonly GrowingFunction[];
+  /** What came of them. */
+  readonly functions: readonly ListedFunction[];
+  /** The first line of registers of no function; 0 when there is none. */
+  readonly looseDumpLine: number;
+}
+
+/** Bytes of a whole dump: a header, one of CardBus, conventional and extended space. */
+const DUMP_LENGTHS: ReadonlySet<number> = new Set([64, 128, 256, 4096]);
+
+export function reviewListing(text: ReadText): ListingFinding[] {
+  const { functions, looseDumpLine } = text;
+  const findings: ListingFinding[] = [];
+  const warn = (code: ListingCode, line: number, message: string, hint: string) =>
+    findings.push({ code, severity: "warning", line, message, hint });
+  if (looseDumpLine > 0) {
+    warn(
+      "E1012",
+      looseDumpLine,
+      "Registers of no function: the line that names it is missing",
+      "paste the dump from the line above `00:` on",
+    );
+  }
+  const cut = cutFunction(text.listed);
+  if (cut !== null) {
+    warn(
+      "E1012",
+      cut.line,
+      `The listing of ${formatListedAddress(cut.address)} breaks off in its middle`,
+      "what follows there is unknown; paste the whole output",
+    );
+  }
+  const gone = functions.filter((each) => each.gone);
+  if (gone.length > 0) {
+    warn(
+      "E1015",
+      gone[0]!.line,
+      `${nameAll(gone)} ${gone.length === 1 ? "does" : "do"} not answer (all ones)`,
+      "it may have fallen off the bus, or sleep in D3cold",
+    );
+  }
+  const unknown = functions.filter((each) => each.acs.state !== "absent" && !each.acs.enabled);
+  if (unknown.length > 0) {
+    warn(
+      "E1011",
+      unknown[0]!.line,
+      `Access control of ${nameAll(unknown)} is not listed: it is unknown, not off`,
+      "run lspci -vvv with root rights (`sudo`)",
+    );
+  }
+  return findings;
+}
+
+/** A function whose dump stops in its middle, or the last one whose capabilities have no end. */
+function cutFunction(listed: readonly GrowingFunction[]): GrowingFunction | null {
+  const dumped = listed.find(({ registers, registerBytes }) =>
+    registers !== null && !DUMP_LENGTHS.has(registerBytes)
+  );
+  if (dumped !== undefined) return dumped;
+  const last = listed.at(-1);
+  return last !== undefined && last.sight.begun && !last.sight.closed && !last.sight.denied
+    ? last
+    : null;
+}
+
+/** The first by its address, the others by their number. */
+function nameAll(functions: readonly ListedFunction[]): string {
+  const others = functions.length - 1;
+  const first = formatListedAddress(functions[0]!.address);
+  return others === 0 ? first : `${first} and ${others} other${others === 1 ? "" : "s"}`;
+}

@@ -1,0 +1,204 @@
+/** A machine's PCI tree as a picture: functions with their BARs, access control and IOMMU groups. */
+import {
+  ACS_SERVICES,
+  type AcsCapability,
+  bridgeListing,
+  formatPlace,
+  formatVendorDevice,
+  type HostBridge,
+  iommuGroups,
+  type PciFunction,
+} from "@dmalab/devices/pci";
+import type { ImportedMachine } from "./lspci/imported_machine.ts";
+import { peersOf } from "./lspci/imported_machine.ts";
+import { hex, type ListedBar, type ListedFunction } from "./lspci/listed_function.ts";
+import { SERVICE_LETTERS } from "@dmalab/lang/builtins/explain";
+import { alikeRuns } from "./alike.ts";
+import { formatAddress, formatCount, formatSize, pad, spread } from "@dmalab/lang/text";
+
+export interface TreePictureOptions {
+  /** Width of the picture. */
+  readonly columns: number;
+  /** Also the functions that chipsets are made of. */
+  readonly all: boolean;
+}
+
+/** A function's group in the model. */
+export interface GroupMark {
+  readonly id: number;
+  /** Something unknown holds it together: it may be several groups. */
+  readonly uncertain: boolean;
+}
+
+/** The group of each function; groups of one function count too. */
+export function groupMarks({ functions }: ImportedMachine): ReadonlyMap<PciFunction, GroupMark> {
+  return new Map(
+    iommuGroups({ functions }).flatMap(({ id, functions: members, causes }) => {
+      const uncertain = causes.some(({ func }) => func.acs.presence === "unknown");
+      return members.map((func) => [func, { id, uncertain }] as const);
+    }),
+  );
+}
+
+/** The listing names the group of each function. */
+export function groupsListed({ listed }: ImportedMachine): boolean {
+  return [...listed.values()].every(({ iommuGroup }) => iommuGroup !== null);
+}
+
+export function treePicture(machine: ImportedMachine, options: TreePictureOptions): string[] {
+  return new TreePainter(machine, options).lines();
+}
+
+class TreePainter {
+  readonly #groups: ReadonlyMap<PciFunction, GroupMark>;
+  readonly #shown: ReadonlySet<PciFunction>;
+  /** The listing names the group of each function: a reader knows the machine by these. */
+  readonly #groupsListed: boolean;
+
+  constructor(
+    private readonly machine: ImportedMachine,
+    private readonly options: TreePictureOptions,
+  ) {
+    this.#groups = groupMarks(machine);
+    this.#groupsListed = groupsListed(machine);
+    this.#shown = shownFunctions(machine, options.all);
+  }
+
+  lines(): string[] {
+    return this.machine.hostBridges.flatMap((bridge, index) => [
+      ...index === 0 ? [] : [""],
+      spread(this.#bridgeText(bridge), "ACS  group", this.options.columns),
+      ...this.#branches(bridge.roots, ""),
+    ]);
+  }
+
+  #groupText(func: PciFunction, { iommuGroup }: ListedFunction): string {
+    if (this.#groupsListed) return `${iommuGroup} `;
+    const { id, uncertain } = this.#groups.get(func)!;
+    return `${id}${uncertain ? "?" : " "}`;
+  }
+
+  #bridgeText(bridge: HostBridge): string {
+    const place = `${hex(bridge.domain, 4)}:${hex(bridge.rootBus, 2)}`;
+    if (this.machine.assumed.has(bridge)) return `${place}  below a bridge that is missing here`;
+    if (bridge.rootDevice === null) return `${place}  ${bridge.name}  first device unknown`;
+    const listing = {
+      any: "whitelisted",
+      same_bridge_only: "whitelisted for itself",
+      not_listed: "not whitelisted",
+    }[bridgeListing(bridge)];
+    return `${place}  ${bridge.name}  ${formatVendorDevice(bridge.rootDevice)}, ${listing}`;
+  }
+
+  #branches(functions: readonly PciFunction[], indent: string): string[] {
+    const sorted = [...functions].sort((a, b) => a.address.key - b.address.key);
+    const shown = sorted.filter((func) => this.#shown.has(func));
+    const hidden = sorted.length - shown.length;
+    const runs = this.options.all
+      ? shown.map((func) => ({ func, others: [] }))
+      : alikeRuns(shown, this.machine);
+    const lines = runs.flatMap(({ func, others }, index) => {
+      const last = index === runs.length - 1 && hidden === 0;
+      const after = others.length === 0 ? [] : [
+        `${indent}${last ? "   " : "│  "}⋮ ${others.length} more like it, to ${
+          formatPlace(others.at(-1)!.address)
+        } ${others.at(-1)!.name}`,
+      ];
+      return [...this.#functionLines(func, indent, last), ...after];
+    });
+    if (hidden > 0) lines.push(`${indent}└─ ${formatCount(hidden, "function")} of the chipset`);
+    return lines;
+  }
+
+  #functionLines(func: PciFunction, indent: string, last: boolean): string[] {
+    const listed = this.machine.listed.get(func)!;
+    const below = `${indent}${last ? "   " : "│  "}`;
+    const left = `${indent}${last ? "└─" : "├─"} ${formatPlace(func.address)} ${func.name}  ` +
+      describeFunction(func, listed);
+    const group = pad(this.#groupText(func, listed), 6, "right");
+    const right = `${accessText(func.acs)}${group}`;
+    const { columns } = this.options;
+    const trunk = func.below.length === 0 ? "   " : "│  ";
+    const bars = barLines(listed.bars, columns - below.length - trunk.length);
+    return [
+      spread(left, right, columns),
+      ...bars.map((line) => `${below}${trunk}${line}`),
+      ...this.#branches(func.below, below),
+    ];
+  }
+}
+
+/** What people ask about, the bridges above it, and what stands in one device with it; or all. */
+export function shownFunctions(machine: ImportedMachine, all: boolean): ReadonlySet<PciFunction> {
+  if (all) return new Set(machine.functions);
+  const shown = new Set<PciFunction>();
+  for (const peer of peersOf(machine)) {
+    for (const func of peer.chain) shown.add(func);
+    for (const sibling of peer.siblings) shown.add(sibling);
+  }
+  for (const func of machine.functions) {
+    // Ports that lead nowhere show where there is room.
+    if (func.role === "downstream_port" || func.role === "root_port") shown.add(func);
+  }
+  for (const func of shown) for (const above of func.chain) shown.add(above);
+  return shown;
+}
+
+const PORTS: Readonly<Record<string, string>> = {
+  root_port: "root port",
+  upstream_port: "switch, upstream port",
+  downstream_port: "downstream port",
+  pci_bridge: "bridge to conventional PCI",
+};
+
+/** What a function is, in a few words. */
+function describeFunction(func: PciFunction, listed: ListedFunction): string {
+  const port = PORTS[func.role];
+  const gone = listed.gone ? " (does not answer)" : "";
+  if (port !== undefined) {
+    const empty = func.below.length === 0 ? ", nothing below" : "";
+    return `${port}${empty}${gone}`;
+  }
+  return `${shortName(listed)}${gone}`;
+}
+
+/** Base classes whose products have their names in brackets at the end: network, display, processing. */
+const PRODUCT_CLASSES: ReadonlySet<number> = new Set([0x02, 0x03, 0x0c, 0x12]);
+const PRODUCT = /\[([^\]]{4,60})\]$/;
+/** `Intel Corporation `, `Advanced Micro Devices, Inc. [AMD] `. */
+const VENDOR =
+  /^.{2,60}?\b(?:Corporation|Corp|Inc|Ltd|Technologies|LLC)\b[.,]* (?:Inc\b[.,]* )?(?:\[[^\]]*\] )?/;
+
+/** A name without its vendor, or that of the product; else its class. */
+export function shortName({ name, className, classCode, vendor, device }: ListedFunction): string {
+  if (name !== null) {
+    const named = classCode === null || PRODUCT_CLASSES.has(classCode >> 8);
+    return (named ? PRODUCT.exec(name)?.[1] : undefined) ?? (name.replace(VENDOR, "") || name);
+  }
+  if (className !== null) return className;
+  return vendor === null ? "unknown" : `${hex(vendor, 4)}:${hex(device ?? 0, 4)}`;
+}
+
+/** `SV RR CR UF`, `off`, `?`; empty without the capability. */
+function accessText(acs: AcsCapability): string {
+  if (acs.presence === "absent") return "-";
+  if (acs.presence === "unknown") return "?";
+  const on = ACS_SERVICES.filter((service) => acs.enabled.has(service));
+  return on.length === 0 ? "off" : on.map((service) => SERVICE_LETTERS[service]).join(" ");
+}
+
+/** Memory BARs, as many to a line as fit. */
+function barLines(bars: readonly ListedBar[], columns: number): string[] {
+  const lines: string[] = [];
+  for (const { base, index, sizeBytes, space } of bars) {
+    if (space !== "memory") continue;
+    const size = sizeBytes === null ? "size unknown" : formatSize(sizeBytes);
+    const text = `BAR${index} ${size}${
+      base === null ? ", no address" : ` at ${formatAddress(base)}`
+    }`;
+    const last = lines.at(-1);
+    if (last === undefined || last.length + 3 + text.length > columns) lines.push(text);
+    else lines[lines.length - 1] = `${last} · ${text}`;
+  }
+  return lines;
+}

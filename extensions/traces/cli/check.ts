@@ -1,0 +1,74 @@
+/** `dmalab trace check`: what a real machine did wrong with its mappings. */
+import { checkJson, checkLines, isClean } from "../ledger/check_report.ts";
+import { UnreadLines } from "../line/unread_forms.ts";
+import { LogPass, TraceCheck } from "../ledger/trace_check.ts";
+import { refuse, type Screen } from "@dmalab/cli/extend";
+import { type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";
+import { type LineSource, lineSource, UnreadableFile } from "./read_lines.ts";
+
+/** Files as they play together: one trace, and kernel logs beside it. */
+export interface OpenedTrace {
+  readonly trace: LineSource;
+  readonly log: LogPass;
+  readonly logName: string;
+  /** What of the files is in a form that is not read. */
+  readonly unread: readonly string[];
+}
+
+/** Reads the kernel's log among files, and finds which one is the trace. */
+export async function openTrace(paths: readonly string[]): Promise<OpenedTrace> {
+  const log = new LogPass();
+  let trace: LineSource | null = null;
+  let logName = "log";
+  const unread: string[] = [];
+  for (const path of paths) {
+    const source = lineSource(path);
+    const before = log.entries.length;
+    const events = log.events;
+    log.unread = new UnreadLines();
+    await source.each((text, number) => log.push(text, number));
+    log.end();
+    const problem = log.unread.problem(log.entries.length > before);
+    if (problem !== null) throw new UnreadableFile(`"${source.name}": ${problem}`);
+    unread.push(...log.unread.sentences().map((sentence) => `${source.name}: ${sentence}`));
+    if (log.entries.length > before) logName = source.name;
+    if (log.events === events) continue;
+    if (trace !== null) {
+      throw new UnreadableFile(
+        `"${trace.name}" and "${source.name}" are both traces: check one at a time`,
+      );
+    }
+    trace = source;
+  }
+  return { trace: trace ?? lineSource(paths[0]!), log, logName, unread };
+}
+
+export async function runCheck(
+  paths: readonly string[],
+  asJson: boolean,
+  screen: Screen,
+): Promise<ExitCode> {
+  try {
+    const { log, logName, trace, unread } = await openTrace(paths);
+    const check = new TraceCheck(log);
+    await trace.each((text, number) => check.push(text, number));
+    if (check.eventLines === 0 && log.entries.length === 0) {
+      return refuse(
+        `"${trace.name}" has no line of a trace or of a kernel's log about DMA: expected what ` +
+          "/sys/kernel/tracing/trace, trace-cmd report, perf script or dmesg print",
+        screen,
+      );
+    }
+    const result = check.end();
+    if (asJson) screen.out(`${JSON.stringify(checkJson(check, log, result))}\n`);
+    else {
+      const names = { trace: trace.name, log: logName };
+      for (const line of unread) screen.out(`not read: ${line}\n`);
+      for (const line of checkLines(check, log, result, names)) screen.out(`${line}\n`);
+    }
+    return isClean(log, result) ? HELD : FAILED;
+  } catch (error) {
+    if (error instanceof UnreadableFile) return refuse(error.message, screen);
+    throw error;
+  }
+}

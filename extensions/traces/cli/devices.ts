@@ -1,0 +1,74 @@
+/** `dmalab trace devices`: what each device of a trace maps. */
+import { TraceCheck } from "../ledger/trace_check.ts";
+import { TraceLine } from "../line/trace_line.ts";
+import { TracedUse } from "../usage/traced_use.ts";
+import { restLines, traceJson, useLines } from "../usage/use_report.ts";
+import { UsePage } from "../usage/use_page.ts";
+import { printableJson } from "@dmalab/lang/diagnostics";
+import { refuse, type Screen } from "@dmalab/cli/extend";
+import { type ExitCode, HELD } from "@dmalab/cli/exit_code";
+import { openTrace } from "./check.ts";
+import { type LineSource, UnreadableFile } from "./read_lines.ts";
+
+/** What a trace maps, and how long it is. @throws {UnreadableFile} */
+export async function useOf(paths: readonly string[]) {
+  const { log, trace } = await openTrace(paths);
+  const check = new TraceCheck(log);
+  const use = new TracedUse();
+  use.devices.facts = log.facts;
+  const line = new TraceLine();
+  let seconds = 0;
+  check.ledger.recorder = (step) => use.take(step, seconds);
+  await trace.each((text, number) => {
+    if (line.read(text) === "event") {
+      seconds = line.seconds;
+      use.event(line, number);
+    } else use.other(text);
+    check.push(text, number);
+  });
+  check.end();
+  use.end();
+  if (use.devices.devices.size === 0) {
+    throw new UnreadableFile(
+      `"${trace.name}" has no mapping of a device: expected dma:* events, or iommu:* beside nvme:*`,
+    );
+  }
+  const { firstSeconds, lastSeconds } = check.ledger.edges;
+  return { use, seconds: firstSeconds === null ? 0 : lastSeconds - firstSeconds, trace };
+}
+
+/** How it is printed. */
+export interface DevicesForm {
+  readonly asJson: boolean;
+  readonly asHtml: boolean;
+}
+
+export async function runDevices(
+  paths: readonly string[],
+  { asHtml, asJson }: DevicesForm,
+  screen: Screen,
+): Promise<ExitCode> {
+  if (asHtml && asJson) return refuse("--html and --json are two forms: choose one", screen);
+  try {
+    const { seconds, trace, use } = await useOf(paths);
+    if (asHtml) screen.out(await pageOf(new UsePage(use, seconds, trace.name), trace));
+    else if (asJson) screen.out(`${printableJson(traceJson(use, seconds), 0)}\n`);
+    else {
+      const lines = [...useLines(use.devices, seconds), ...restLines(use)];
+      for (const text of lines) screen.out(`${text}\n`);
+    }
+    return HELD;
+  } catch (error) {
+    if (error instanceof UnreadableFile) return refuse(error.message, screen);
+    throw error;
+  }
+}
+
+/** Its lines are known only when all has been read: they are read once more. */
+async function pageOf(page: UsePage, trace: LineSource): Promise<string> {
+  const texts = new Map<number, string>();
+  await trace.each((text, number) => {
+    if (page.lines.has(number)) texts.set(number, text.trim());
+  });
+  return page.html(texts);
+}

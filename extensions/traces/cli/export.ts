@@ -1,0 +1,148 @@
+/** `dmalab trace export`: a trace in other forms, for other programs. */
+import { type LineTime, writeEventFile } from "../export/event_file.ts";
+import { MappingSlices } from "../export/mapping_slices.ts";
+import { isUndecided } from "../ledger/device_mode.ts";
+import { type CheckResult, TraceCheck } from "../ledger/trace_check.ts";
+import { isSure, type TraceFinding } from "../ledger/traced_mapping.ts";
+import { TraceLine } from "../line/trace_line.ts";
+import type { ScriptedCall, StepSink } from "../script/recorder.ts";
+import { refuse, type Screen } from "@dmalab/cli/extend";
+import { type ExitCode, HELD } from "@dmalab/cli/exit_code";
+import { VERSION } from "@dmalab/cli/package_version";
+import { type OpenedTrace, openTrace } from "./check.ts";
+import { type LineSource, UnreadableFile } from "./read_lines.ts";
+
+/** Columns of the task's name in the kernel's own text. */
+const TASK_COLUMNS = 16;
+
+/** Writes a trace in one form. */
+type Export = (opened: OpenedTrace, screen: Screen) => Promise<void>;
+
+/** The forms, by the words for them. */
+const FORMS: Readonly<Record<string, Export>> = {
+  ftrace: ({ trace }, screen) => writeText(trace, screen),
+  chrome: writeSlices,
+  dmatrace: writeEvents,
+};
+
+/** @param form One of `FORMS`. */
+export async function runExport(
+  paths: readonly string[],
+  form: string | null,
+  screen: Screen,
+): Promise<ExitCode> {
+  const write = form === null ? undefined : FORMS[form];
+  if (write === undefined) {
+    return refuse(`trace export needs --as and one of ${Object.keys(FORMS).join(", ")}`, screen);
+  }
+  try {
+    await write(await openTrace(paths), screen);
+    return HELD;
+  } catch (error) {
+    if (error instanceof UnreadableFile) return refuse(error.message, screen);
+    throw error;
+  }
+}
+
+/** The kernel's own text, whatever the dialect was; what was lost stays marked as lost. */
+async function writeText(source: LineSource, screen: Screen): Promise<void> {
+  const line = new TraceLine();
+  screen.data("# tracer: nop\n#\n");
+  await source.each((text) => {
+    const kind = line.read(text);
+    if (kind === "lost") {
+      const count = line.lost === null ? "" : ` ${line.lost}`;
+      screen.data(`CPU:${line.cpu} [LOST${count} EVENTS]\n`);
+    }
+    if (kind === "header" && line.written > line.inBuffer) {
+      screen.data(`# entries-in-buffer/entries-written: ${line.inBuffer}/${line.written}\n`);
+    }
+    if (kind === "started") screen.data(`##### CPU ${line.cpu} buffer started ####\n`);
+    if (kind !== "event") return;
+    const task = `${line.task}-${line.pid}`.padStart(TASK_COLUMNS);
+    const cpu = `${line.cpu}`.padStart(3, "0");
+    const flags = line.context === " " ? "....." : `..${line.context}..`;
+    const event = KERNEL_NAMES[line.event] ?? line.event;
+    screen.data(
+      `${task}  [${cpu}] ${flags} ${line.time.padStart(12)}: ${event}: ${line.payload}\n`,
+    );
+  });
+}
+
+/** Events that user space calls otherwise than the kernel's text. @see rules/traces.md T.8 */
+const KERNEL_NAMES: Readonly<Record<string, string>> = { print: "tracing_mark_write" };
+
+/** Reads a trace, and passes each step with the time of its line to a sink. */
+async function eachStep(
+  { log, trace }: OpenedTrace,
+  sink: (step: ScriptedCall, time: LineTime) => void,
+): Promise<{ readonly check: TraceCheck; readonly result: CheckResult }> {
+  const check = new TraceCheck(log);
+  const line = new TraceLine();
+  let time: LineTime = { seconds: 0, cpu: 0 };
+  const recorder: StepSink = (step) => sink(step, time);
+  check.ledger.recorder = recorder;
+  await trace.each((text, number) => {
+    if (line.read(text) === "event") time = { seconds: line.seconds, cpu: line.cpu };
+    check.push(text, number);
+  });
+  return { check, result: check.end() };
+}
+
+async function writeSlices(opened: OpenedTrace, screen: Screen): Promise<void> {
+  const slices = new MappingSlices((text) => screen.data(text));
+  const { check, result } = await eachStep(
+    opened,
+    (step, { seconds }) => slices.take(step, seconds),
+  );
+  for (const [finding, seconds] of await timesOf(shownOf(result), opened, result)) {
+    slices.mark(finding, seconds);
+  }
+  slices.finish(check.ledger.edges.lastSeconds);
+}
+
+/** What a trace has to show: what is sure, and each fault of the log. */
+function shownOf({ findings }: CheckResult): readonly TraceFinding[] {
+  return findings.filter((finding) => isSure(finding) || finding.logLine !== null);
+}
+
+/** When each finding was: a fault by the log's line, brought to the clock of the trace; others by theirs. */
+async function timesOf(
+  findings: readonly TraceFinding[],
+  { log, trace }: OpenedTrace,
+  { classified: { offset } }: CheckResult,
+): Promise<[TraceFinding, number][]> {
+  const times = new Map<number, number>();
+  const wanted = new Set(findings.map(({ line }) => line));
+  const line = new TraceLine();
+  if (findings.length > 0) {
+    await trace.each((text, number) => {
+      if (wanted.has(number) && line.read(text) === "event") times.set(number, line.seconds);
+    });
+  }
+  return findings.flatMap((finding): [TraceFinding, number][] => {
+    const logged = log.entries.find(({ line }) => line === finding.logLine)?.seconds ?? null;
+    const seconds = logged !== null && offset !== null
+      ? logged + offset.seconds
+      : times.get(finding.line ?? -1);
+    return seconds === undefined ? [] : [[finding, seconds]];
+  });
+}
+
+async function writeEvents(opened: OpenedTrace, screen: Screen): Promise<void> {
+  const steps: (readonly [ScriptedCall, LineTime])[] = [];
+  const { check, result } = await eachStep(opened, (step, time) => {
+    const mappedAt = step.op === "range" ? step.mapping.mappedAt : time;
+    steps.push([step, mappedAt]);
+  });
+  const { name } = opened.trace;
+  const unknown = [...check.ledger.devices.values()].filter(isUndecided);
+  if (unknown.length > 0) {
+    const names = unknown.map((device) => device.name).join(", ");
+    screen.err(
+      `warning: nothing says whether an IOMMU translates ${names} or data is bounced: ` +
+        "written as translated\n",
+    );
+  }
+  writeEventFile(steps, shownOf(result), name, `dmalab ${VERSION}`, (text) => screen.data(text));
+}

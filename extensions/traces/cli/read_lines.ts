@@ -1,0 +1,261 @@
+/**
+ * Lines of files however large: plain or gzip, or the standard input.
+ *
+ * What a machine has recorded is text of strangers, names of tasks and devices among it: control
+ * characters become pictures here, before anything prints or exports them.
+ */
+import { hasUnprintableText, printable } from "@dmalab/lang/diagnostics";
+import { formatSize } from "@dmalab/lang/text";
+import { FileError, READ_LIMITS, Spool } from "@dmalab/cli/files";
+import { findHostFile, host, HostMemoryWatch, hostReason, INPUT_CHUNK_BYTES } from "@dmalab/cli";
+
+/** A file that cannot be read, and why: a sentence without its end. */
+export class UnreadableFile extends Error {}
+
+const GZIP = [0x1f, 0x8b];
+
+/** Receives each line without its end, and its number from 1. */
+export type LineSink = (text: string, number: number) => void;
+
+/** Receives from time to time how many bytes of a file have been read. */
+export type ProgressSink = (bytes: number, ofBytes: number | null) => void;
+
+/** A source of lines that may be read more than once. */
+export class LineSource {
+  /** @param lines Its lines from the first one on, without their ends, in batches. */
+  constructor(
+    readonly name: string,
+    readonly lines: (progress?: ProgressSink) => AsyncIterable<readonly string[]>,
+  ) {}
+
+  /** Reads it to its end. @throws {UnreadableFile} */
+  async each(sink: LineSink, progress?: ProgressSink): Promise<void> {
+    const heap = new LeanHeap();
+    let number = 0;
+    for await (const batch of this.lines(progress)) {
+      for (const line of batch) sink(line, ++number);
+      heap.look();
+    }
+  }
+}
+
+/** Between two looks at the heap: batches, of about 500 lines each. */
+const LOOK_BATCHES = 64;
+/** Garbage of so many bytes is collected, which the engine would let grow to several times that. */
+const LEAN_BYTES = 3 * 2 ** 24;
+
+/** Collects garbage early: most of what is made of a line is dropped with the next ones. */
+export class LeanHeap {
+  readonly #memory = new HostMemoryWatch();
+  #batches = 0;
+  #mostBytes = LEAN_BYTES;
+
+  /** Another batch was read. */
+  look(): void {
+    if (++this.#batches % LOOK_BATCHES !== 0 || this.#memory.takenBytes() < this.#mostBytes) return;
+    this.#mostBytes = Math.max(LEAN_BYTES, 2 * this.#memory.collect());
+  }
+}
+
+/** A stream that is read as it grows. */
+export interface FollowedSource {
+  /** @param take Receives the bytes before their lines. */
+  readonly lines: (
+    take: (bytes: Uint8Array<ArrayBuffer>) => void,
+  ) => AsyncIterable<readonly string[]>;
+  /** Ends it, though it goes on. */
+  readonly stop: () => void;
+}
+
+/** @param path A file, a pipe or a device that is read until it ends, or `-`. @throws {UnreadableFile} */
+export function followedSource(path: string): FollowedSource {
+  const stopped = new AbortController();
+  const shown = path === "-" ? "the standard input" : `"${printable(path)}"`;
+  return {
+    stop: () => stopped.abort(),
+    lines: async function* (take) {
+      try {
+        const input = path === "-" ? host.stdin.readable : (await host.open(path)).readable;
+        const whole = new TransformStream<Uint8Array, Uint8Array<ArrayBuffer>>();
+        yield* linesOf(input.pipeThrough(whole, { signal: stopped.signal }), shown, take);
+      } catch (error) {
+        if (stopped.signal.aborted) return;
+        if (error instanceof UnreadableFile) throw error;
+        throw new UnreadableFile(`Cannot read ${shown}: ${hostReason(error)}`);
+      }
+    },
+  };
+}
+
+/** @param path A file, or `-` for the standard input. */
+export function lineSource(path: string): LineSource {
+  if (path !== "-") {
+    return new LineSource(printable(path), (progress) => linesOfFile(path, progress));
+  }
+  // The standard input comes only once, and may be asked for again.
+  let kept: Promise<() => ReadableStream<Uint8Array<ArrayBuffer>>> | null = null;
+  return new LineSource("standard input", async function* () {
+    const open = await (kept ??= keepInput());
+    yield* linesOf(open(), "the standard input");
+  });
+}
+
+/** Reads the standard input to its end. @returns What gives it, any time. */
+async function keepInput(): Promise<() => ReadableStream<Uint8Array<ArrayBuffer>>> {
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  let spool: Spool | null = null;
+  let sizeBytes = 0;
+  try {
+    // One buffer: chunks of a stream would be garbage, of which much piles up before it is collected.
+    const buffer = new Uint8Array(INPUT_CHUNK_BYTES);
+    for (;;) {
+      const count = await host.stdin.read(buffer);
+      if (count === null) break;
+      const chunk = buffer.subarray(0, count);
+      sizeBytes += count;
+      if (sizeBytes > READ_LIMITS.traceSpool) throw tooMuchInput();
+      if (sizeBytes > READ_LIMITS.traceInput && spool === null) {
+        spool = new Spool();
+        for (const each of chunks.splice(0)) spool.write(each);
+      }
+      if (spool === null) chunks.push(chunk.slice());
+      else spool.write(chunk);
+    }
+  } catch (error) {
+    if (!(error instanceof FileError)) throw error;
+    throw new UnreadableFile(
+      `The standard input has more than memory should keep; ${error.message}: name the file instead`,
+    );
+  }
+  const whole = spool;
+  return whole === null ? () => new Blob(chunks).stream() : () => whole.read();
+}
+
+async function* linesOfFile(
+  path: string,
+  progress?: ProgressSink,
+): AsyncGenerator<readonly string[]> {
+  const found = findHostFile(path);
+  if (!found.found) throw new UnreadableFile(found.problem);
+  const file = await host.open(found.realPath);
+  const size = found.sizeBytes;
+  let bytes = 0;
+  const counted = file.readable.pipeThrough(
+    new TransformStream<Uint8Array, Uint8Array<ArrayBuffer>>({
+      transform(chunk, controller) {
+        bytes += chunk.length;
+        progress?.(bytes, size);
+        controller.enqueue(chunk as Uint8Array<ArrayBuffer>);
+      },
+    }),
+  );
+  try {
+    yield* linesOf(counted, `"${printable(path)}"`);
+  } catch (error) {
+    if (error instanceof UnreadableFile) throw error;
+    throw new UnreadableFile(`Cannot read "${printable(path)}": ${hostReason(error)}`);
+  }
+}
+
+function tooMuchInput(): UnreadableFile {
+  const most = formatSize(READ_LIMITS.traceSpool);
+  return new UnreadableFile(
+    `The standard input has more than ${most}: name the file, or follow it with \`trace watch\``,
+  );
+}
+
+async function* linesOf(
+  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+  shown: string,
+  see: (bytes: Uint8Array<ArrayBuffer>) => void = () => {},
+): AsyncGenerator<readonly string[]> {
+  const decoder = new TextDecoder();
+  const { traceLine: longest } = READ_LIMITS;
+  let rest = "";
+  const take = (text: string): readonly string[] => {
+    // Of a line that is too long only the end is looked for: nothing that is read here has such lines.
+    const from = rest.length < longest ? 0 : text.indexOf("\n");
+    if (from < 0) return [];
+    const whole = rest + text.slice(from);
+    const lines = whole.split("\n");
+    rest = lines.pop()!.slice(0, longest);
+    // One look at all lines is cheaper than one at each.
+    if (!hasUnprintableText(whole)) return lines;
+    return lines.map((line) => printable(withoutReturn(line)));
+  };
+  for await (const chunk of await plain(stream, shown)) {
+    see(chunk);
+    // What is unpacked comes in one chunk, of which each byte may be a line.
+    for (let from = 0; from < chunk.length; from += INPUT_CHUNK_BYTES) {
+      const part = chunk.subarray(from, from + INPUT_CHUNK_BYTES);
+      yield take(decoder.decode(part, { stream: true }));
+    }
+  }
+  yield take(decoder.decode());
+  if (rest !== "") yield [printable(withoutReturn(rest))];
+}
+
+function withoutReturn(line: string): string {
+  return line.endsWith("\r") ? line.slice(0, -1) : line;
+}
+
+/** Unpacks what begins like gzip, whatever its name. */
+async function plain(
+  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+  shown: string,
+): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
+  const reader = stream.getReader();
+  const first = await reader.read();
+  let packedBytes = first.value?.length ?? 0;
+  const whole = new ReadableStream<Uint8Array<ArrayBuffer>>({
+    start(controller) {
+      if (first.value !== undefined) controller.enqueue(first.value);
+      if (first.done) controller.close();
+    },
+    async pull(controller) {
+      const { done, value } = await reader.read();
+      packedBytes += value?.length ?? 0;
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+    async cancel(reason) {
+      await reader.cancel(reason);
+    },
+  });
+  const isGzip = GZIP.every((byte, index) => first.value?.[index] === byte);
+  if (!isGzip) return whole;
+  const bounded = boundedUnpacking(() => packedBytes, shown);
+  return whole.pipeThrough(inPieces()).pipeThrough(new DecompressionStream("gzip"))
+    .pipeThrough(bounded);
+}
+
+/** Bytes that are unpacked at once: they may become a thousand times as many. */
+const UNPACKED_AT_ONCE_BYTES = 2 ** 13;
+
+function inPieces() {
+  return new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
+    transform(chunk, controller) {
+      for (let from = 0; from < chunk.length; from += UNPACKED_AT_ONCE_BYTES) {
+        controller.enqueue(chunk.subarray(from, from + UNPACKED_AT_ONCE_BYTES));
+      }
+    },
+  });
+}
+
+/** Ends what unpacks to far more than traces do: a few bytes can hold terabytes of one letter. */
+function boundedUnpacking(packedBytes: () => number, shown: string) {
+  const { unpacked, unpackedTimes } = READ_LIMITS;
+  let bytes = 0;
+  return new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
+    transform(chunk, controller) {
+      bytes += chunk.length;
+      if (bytes > Math.max(unpacked, unpackedTimes * packedBytes())) {
+        throw new UnreadableFile(
+          `Cannot read ${shown}: it unpacks to more than ${unpackedTimes} times its size; ` +
+            "unpack it with gunzip if it is a trace",
+        );
+      }
+      controller.enqueue(chunk);
+    },
+  });
+}

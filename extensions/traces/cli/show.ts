@@ -1,0 +1,164 @@
+/** `dmalab trace show`: who owns an address, at a line or at a time. */
+import { PAGE_BYTES, pageEnd, pageOf, type TracedMapping } from "../ledger/traced_mapping.ts";
+import { mappingLines } from "../ledger/mapping_lines.ts";
+import { LogPass, TraceCheck } from "../ledger/trace_check.ts";
+import { readDmaEvent } from "../line/dma_event.ts";
+import { TraceLine } from "../line/trace_line.ts";
+import { formatCount } from "@dmalab/lang/text";
+import { refuse, type Screen } from "@dmalab/cli/extend";
+import { type ExitCode, HELD } from "@dmalab/cli/exit_code";
+import { type LineSource, lineSource, UnreadableFile } from "./read_lines.ts";
+
+/** The most mappings that are printed. */
+const DISPLAYED_MAPPINGS = 40;
+
+/** What `--at` means: a line, an address with `0x`, or a time with a point or an `s`. */
+type TraceQuery =
+  | { readonly kind: "line"; readonly line: number }
+  | { readonly kind: "address"; readonly address: number }
+  | { readonly kind: "time"; readonly seconds: number };
+
+function readQuery(text: string): TraceQuery | null {
+  if (/^0x[0-9a-f_]{1,20}$/i.test(text)) {
+    return { kind: "address", address: parseInt(text.slice(2).replaceAll("_", ""), 16) };
+  }
+  if (/^\d{1,12}$/.test(text)) return { kind: "line", line: Number(text) };
+  const time = /^(\d{1,12}(?:\.\d{1,9})?)s?$/.exec(text);
+  return time === null ? null : { kind: "time", seconds: Number(time[1]) };
+}
+
+export async function runShow(
+  paths: readonly string[],
+  at: string | null,
+  screen: Screen,
+): Promise<ExitCode> {
+  const place = at === null ? null : readQuery(at);
+  if (place === null) {
+    return refuse(
+      `trace show needs --at and a line (318), an address (0xfffff000) or a time (9.591s)${
+        at === null ? "" : `, not "${at}"`
+      }`,
+      screen,
+    );
+  }
+  try {
+    const source = lineSource(paths[0]!);
+    const shown = place.kind === "line"
+      ? await atLine(source, place.line)
+      : place.kind === "address"
+      ? await atAddress(source, place.address, null)
+      : await atTime(source, place.seconds);
+    if (typeof shown === "string") return refuse(shown, screen);
+    for (const line of shown) screen.out(`${line}\n`);
+    return HELD;
+  } catch (error) {
+    if (error instanceof UnreadableFile) return refuse(error.message, screen);
+    throw error;
+  }
+}
+
+/** The address that a line is about. */
+async function atLine(source: LineSource, wanted: number): Promise<string[] | string> {
+  let text: string | null = null;
+  await source.each((line, number) => {
+    if (number === wanted) text = line;
+  });
+  if (text === null) return `${source.name} has no line ${wanted}`;
+  const line = new TraceLine();
+  const event = line.read(text) === "event" ? readDmaEvent(line.event, line.payload) : null;
+  if (event === null || event === undefined) {
+    return `${source.name}:${wanted} is not the line of a mapping`;
+  }
+  switch (event.op) {
+    case "failed":
+      return `${source.name}:${wanted} is a map that failed`;
+    case "unmap_sg":
+      return atList(source, event.physAddrs[0]!, wanted);
+    case "map_sg":
+      return await atAddress(source, event.dmaAddrs[0]!, wanted);
+    case "iommu_map":
+    case "iommu_unmap":
+      return await atAddress(source, event.start, wanted);
+    default:
+      return await atAddress(source, event.addr, wanted);
+  }
+}
+
+/** A list is unmapped by where it is in memory. */
+async function atList(source: LineSource, phys: number, wanted: number): Promise<string[]> {
+  const check = new TraceCheck(new LogPass());
+  let address: number | null = null;
+  await source.each((text, number) => {
+    if (number === wanted) {
+      for (const device of check.ledger.devices.values()) {
+        address ??= device.lists.get(phys)?.at(-1)?.addr ?? null;
+      }
+    }
+    check.push(text, number);
+  });
+  return address === null
+    ? [`The scatterlist was mapped before the trace, or in a missing line (trace.T.21)`]
+    : await atAddress(source, address, wanted);
+}
+
+/** @param line Only mappings live at this line; null for every mapping of the address. */
+async function atAddress(
+  source: LineSource,
+  address: number,
+  line: number | null,
+): Promise<string[]> {
+  const check = new TraceCheck(new LogPass(), [address]);
+  await source.each((text, number) => check.push(text, number));
+  check.end();
+  const page = pageOf(address);
+  const mappings = check.mappingsAt(page).filter((mapping) =>
+    line === null ||
+    mapping.mappedAt.line <= line &&
+      (mapping.unmappedAt === null || mapping.unmappedAt.line >= line)
+  );
+  const hex = `0x${address.toString(16)}`;
+  if (mappings.length === 0) {
+    const last = check.mappingsAt(page).findLast(({ mappedAt }) =>
+      line !== null && mappedAt.line < line
+    );
+    const before = check.mappingsAt(page - PAGE_BYTES).filter((mapping) =>
+      pageEnd(mapping.addr, mapping.sizeBytes) === page
+    );
+    return [
+      `No live mapping at ${hex}${line === null ? "" : ` in line ${line}`}.`,
+      ...last === undefined ? [] : ["Most recent mapping:", ...stories([last], source.name)],
+      ...before.length === 0
+        ? []
+        : ["Mapping that ends at the page before:", ...stories(before, source.name)],
+    ];
+  }
+  return [
+    `${formatCount(mappings.length, "mapping")} at ${hex}:`,
+    ...stories(mappings, source.name),
+  ];
+}
+
+async function atTime(source: LineSource, seconds: number): Promise<string[]> {
+  const check = new TraceCheck(new LogPass());
+  const line = new TraceLine();
+  let isOver = false;
+  await source.each((text, number) => {
+    if (!isOver && line.read(text) === "event" && line.seconds > seconds) isOver = true;
+    if (!isOver) check.push(text, number);
+  });
+  const mappings = [...check.ledger.open()];
+  return [
+    `${formatCount(mappings.length, "mapping")} live at ${seconds.toFixed(6)} s:`,
+    ...stories(mappings, source.name, "live then"),
+  ];
+}
+
+function stories(mappings: readonly TracedMapping[], file: string, unended?: string): string[] {
+  const more = mappings.length - DISPLAYED_MAPPINGS;
+  return [
+    ...mappings.slice(-DISPLAYED_MAPPINGS).flatMap((mapping) =>
+      mappingLines(mapping, file, unended)
+    ),
+    ...more > 0 ? [`… and ${formatCount(more, "mapping")} before them`] : [],
+  ];
+}

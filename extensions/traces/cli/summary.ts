@@ -1,0 +1,258 @@
+/** `dmalab trace summary`: what is in the records of a real machine. */
+import { KernelLogReader } from "../kernel_log/kernel_log_reader.ts";
+import { eventOf, logEvent, type LoggedEvent } from "../line/event_log.ts";
+import { TraceLine } from "../line/trace_line.ts";
+import { UnreadLines } from "../line/unread_forms.ts";
+import { ImportPass } from "../line/import_pass.ts";
+import { LogPass, TraceCheck } from "../ledger/trace_check.ts";
+import {
+  clockLines,
+  clocksOf,
+  tiedClocks,
+  type TraceClocks,
+  UNTIED,
+} from "../clocks/trace_clocks.ts";
+import {
+  type JoinedEvent,
+  joinEvents,
+  NO_CLOCKS,
+  placeEvent,
+  type TiedClocks,
+} from "../line/joined_events.ts";
+import { printableJson } from "@dmalab/lang/diagnostics";
+import { formatCount } from "@dmalab/lang/text";
+import { refuse, type Screen } from "@dmalab/cli/extend";
+import { type ExitCode, HELD } from "@dmalab/cli/exit_code";
+import { host } from "@dmalab/cli";
+import {
+  type LineSink,
+  type LineSource,
+  lineSource,
+  type ProgressSink,
+  UnreadableFile,
+} from "./read_lines.ts";
+
+/** Bytes between two words of progress. */
+const PROGRESS_BYTES = 16 << 20;
+
+/** Every event of a file, in the order of its lines. */
+async function* eventsOf(source: LineSource): AsyncGenerator<LoggedEvent> {
+  const line = new TraceLine();
+  const { name } = source;
+  let events: LoggedEvent[] = [];
+  const reader = new KernelLogReader({
+    entry: (entry) => events.push(logEvent(entry, name)),
+    unreadable: () => {},
+  });
+  let isInJob = false;
+  let number = 0;
+  for await (const batch of source.lines()) {
+    for (const text of batch) {
+      number++;
+      if (text === "") continue;
+      const kind = line.read(text);
+      if (kind === "lost") {
+        const { cpu, lost } = line;
+        const gap = { seconds: null, event: "gap", cpu, lost };
+        events.push({ file: name, line: number, origin: "kernel text", ...gap });
+      }
+      const event = eventOf(text, line, name, number, isInJob);
+      isInJob = event?.origin === "fio job" || isInJob && text.trim() === "";
+      if (event !== null) events.push(event);
+      else if (kind !== "event") reader.push(text, number);
+    }
+    // A record of the log is complete some lines after its first one, which is its place.
+    reader.passTo(number);
+    const whole = events.filter((event) => event.line < reader.openLine);
+    events = events.filter((event) => event.line >= reader.openLine);
+    yield* whole.sort(byLine);
+  }
+  reader.end();
+  yield* events.sort(byLine);
+}
+
+const byLine = (a: LoggedEvent, b: LoggedEvent) => a.line - b.line;
+
+async function* placed(
+  source: LineSource,
+  clocks: TiedClocks,
+): AsyncGenerator<JoinedEvent> {
+  for await (const event of eventsOf(source)) yield placeEvent(event, clocks);
+}
+
+/** Every event of all files, a JSON object a line, by the clock of the trace. */
+async function writeEvents(sources: readonly LineSource[], screen: Screen): Promise<void> {
+  const log = new LogPass();
+  const traces = new Set<LineSource>();
+  for (const source of sources) await readLog(source, log, traces);
+  const clocks = await tie(log, traces);
+  for (const line of clockLines(clocks)) screen.err(`${line}\n`);
+  const tied = traces.size > 1 ? NO_CLOCKS : tiedClocks(clocks);
+  // At equal times the trace's events come first: the other files record their consequences.
+  const files = [...traces, ...sources.filter((source) => !traces.has(source))];
+  for await (const event of joinEvents(files.map((source) => placed(source, tied)))) {
+    screen.data(`${printableJson(event, 0)}\n`);
+  }
+}
+
+/** Reads what stands beside a trace, and notes whether the trace is in this one. */
+async function readLog(
+  source: LineSource,
+  log: LogPass,
+  traces: Set<LineSource>,
+  also: LineSink = () => {},
+  progress?: ProgressSink,
+): Promise<void> {
+  const before = [log.events, log.entries.length] as const;
+  log.unread = new UnreadLines();
+  await source.each((text, number) => {
+    log.push(text, number);
+    also(text, number);
+  }, progress);
+  log.end();
+  const problem = log.unread.problem(log.entries.length > before[1]);
+  if (problem !== null) throw new UnreadableFile(`"${source.name}": ${problem}`);
+  if (log.events > before[0]) traces.add(source);
+}
+
+/** Ties the clocks of the other records to that of the trace, where there is one of it. */
+async function tie(log: LogPass, traces: ReadonlySet<LineSource>): Promise<TraceClocks> {
+  const [trace, another] = traces;
+  const isAlone = log.entries.length === 0 && log.qemu.isEmpty;
+  if (trace === undefined || another !== undefined || isAlone) return UNTIED;
+  const check = new TraceCheck(log);
+  await trace.each((text, number) => check.push(text, number));
+  return clocksOf(log, check);
+}
+
+/** Says on a terminal how far a file is read. */
+class Progress {
+  #shown = 0;
+
+  constructor(readonly screen: Screen) {}
+
+  of(name: string): ProgressSink | undefined {
+    if (!host.stderr.isTerminal()) return undefined;
+    return (bytes, ofBytes) => {
+      if (bytes - this.#shown < PROGRESS_BYTES) return;
+      this.#shown = bytes;
+      const share = ofBytes === null ? "" : ` ${Math.floor(bytes / ofBytes * 100)} %`;
+      this.screen.err(`\r${name}${share}`);
+    };
+  }
+
+  /** The file is read. */
+  end(): void {
+    if (this.#shown > 0) this.screen.err("\r\x1b[K");
+    this.#shown = 0;
+  }
+}
+
+/** What was counted, and how the clocks of what was counted are tied. */
+interface Imported {
+  readonly pass: ImportPass;
+  readonly log: LogPass;
+  readonly clocks: TraceClocks;
+}
+
+async function countAll(sources: readonly LineSource[], screen: Screen): Promise<Imported> {
+  const pass = new ImportPass();
+  const log = new LogPass();
+  const traces = new Set<LineSource>();
+  const progress = new Progress(screen);
+  for (const source of sources) {
+    const { name } = source;
+    const count: LineSink = (text, number) => pass.push(text, number, name);
+    await readLog(source, log, traces, count, progress.of(name));
+    progress.end();
+  }
+  return { pass, log, clocks: await tie(log, traces) };
+}
+
+export async function runSummary(
+  paths: readonly string[],
+  form: { readonly asJson: boolean; readonly asEvents: boolean },
+  screen: Screen,
+): Promise<ExitCode> {
+  const sources = paths.map(lineSource);
+  try {
+    if (form.asEvents) {
+      await writeEvents(sources, screen);
+      return HELD;
+    }
+    const imported = await countAll(sources, screen);
+    const { log, pass } = imported;
+    if (pass.origins.size === 0 && log.entries.length === 0) {
+      return refuse(`no line of a trace or a log in ${paths.join(", ")}`, screen);
+    }
+    if (form.asJson) screen.out(`${JSON.stringify(importJson(imported))}\n`);
+    else for (const line of importLines(imported)) screen.out(`${line}\n`);
+    return HELD;
+  } catch (error) {
+    if (error instanceof UnreadableFile) return refuse(error.message, screen);
+    throw error;
+  }
+}
+
+function importJson({ clocks, log, pass }: Imported) {
+  return {
+    lines: pass.lines,
+    origins: Object.fromEntries(pass.origins),
+    events: Object.fromEntries(pass.events),
+    unknown_events: Object.fromEntries(pass.unknownEvents),
+    gaps: pass.gaps,
+    overwritten: pass.overwritten,
+    damaged_lines: pass.damaged,
+    other_lines: pass.otherLines,
+    failed_to_parse: pass.rawRecords,
+    first_seconds: pass.firstSeconds,
+    last_seconds: pass.lastSeconds,
+    queue_limits: pass.limits,
+    trace_minus_dmesg_seconds: clocks.log?.seconds ?? null,
+    qemu_minus_trace_seconds: clocks.qemu?.offset?.seconds ?? null,
+    qemu_pairs: clocks.qemu?.pairs ?? null,
+    kernel_log: log.entries.map(({ facts, kind, line, seconds }) => ({
+      kind,
+      line,
+      seconds,
+      ...facts,
+    })),
+  };
+}
+
+function importLines({ clocks, log, pass }: Imported): string[] {
+  const byCount = (counts: ReadonlyMap<string, number>) =>
+    [...counts].sort((a, b) => b[1] - a[1]).map(([name, count]) =>
+      `  ${`${count}`.padStart(8)}  ${name}`
+    );
+  const lost = pass.gaps.reduce((sum, { count }) => sum + (count ?? 0), 0);
+  return [
+    formatCount(pass.lines, "line"),
+    ...byCount(pass.origins),
+    ...pass.events.size === 0 ? [] : ["events", ...byCount(pass.events)],
+    ...pass.unknownEvents.size === 0
+      ? []
+      : ["unknown events, kept as they are", ...byCount(pass.unknownEvents)],
+    ...log.entries.length === 0 ? [] : [
+      "kernel log",
+      ...byCount(countBy(log.entries.map(({ kind }) => kind))),
+    ],
+    ...clockLines(clocks),
+    ...pass.gaps.map(({ count, cpu, file, line }) =>
+      `gap at ${file}:${line}: CPU ${cpu} lost ${count ?? "some"} events`
+    ),
+    ...lost === 0 ? [] : [`${formatCount(lost, "event")} lost`],
+    ...pass.overwritten === 0 ? [] : [`${formatCount(pass.overwritten, "event")} overwritten`],
+    ...pass.damaged.map(({ file, line }) => `damaged: ${file}:${line}`),
+    ...pass.rawRecords === 0
+      ? []
+      : [`${formatCount(pass.rawRecords, "record")} decoded that the tool could not print`],
+    ...pass.otherLines === 0 ? [] : [`${formatCount(pass.otherLines, "line")} not recognised`],
+  ];
+}
+
+function countBy(names: readonly string[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return counts;
+}

@@ -1,0 +1,176 @@
+/** `dmalab trace watch`: what a machine does wrong with its mappings, while it is traced. */
+import { findingJson, findingLine } from "../ledger/check_report.ts";
+import type { TraceFinding } from "../ledger/traced_mapping.ts";
+import { TraceWatch } from "../watch/trace_watch.ts";
+import { printableJson } from "@dmalab/lang/diagnostics";
+import { formatCount, formatSize } from "@dmalab/lang/text";
+import { refuse, type Screen } from "@dmalab/cli/extend";
+import { type ExitCode, FAILED, HELD } from "@dmalab/cli/exit_code";
+import { beside, isTaken, READ_LIMITS, writeFile } from "@dmalab/cli/files";
+import { host, SignalWatch } from "@dmalab/cli";
+import { KeptBytes, LINE_END } from "./kept_bytes.ts";
+import { type FollowedSource, followedSource, LeanHeap, UnreadableFile } from "./read_lines.ts";
+
+/** Time between two evaluations of complete log entries. */
+const SETTLE_MS = 250;
+const STATUS_MS = 60_000;
+/** Findings of one kind, device and certainty to print; more are counted. */
+const MAX_ALIKE = 10;
+/** Fault files to write: a device can fault without end. */
+const MAX_FILES = 10;
+
+export interface WatchForm {
+  readonly asJson: boolean;
+  /** Seconds to keep. */
+  readonly keepSeconds: number;
+  /** Prefix of the fault files' names: a number and `.trace.txt` follow. */
+  readonly name: string;
+}
+
+export async function runWatch(
+  paths: readonly string[],
+  form: WatchForm,
+  screen: Screen,
+): Promise<ExitCode> {
+  const interrupts = new SignalWatch();
+  try {
+    const sources = paths.map((path) => followedSource(path));
+    const session = new WatchSession(form, screen);
+    interrupts.listen();
+    return await session.follow(sources, interrupts);
+  } catch (error) {
+    if (error instanceof UnreadableFile) return refuse(error.message, screen);
+    throw error;
+  } finally {
+    interrupts.close();
+  }
+}
+
+class WatchSession {
+  readonly #form: WatchForm;
+  readonly #screen: Screen;
+  readonly #kept: KeptBytes;
+  readonly #watch: TraceWatch;
+  readonly #alike = new Map<string, number>();
+  #findings = 0;
+  #faults = 0;
+  /** Of the last fault file. */
+  #number = 0;
+  #shownLines = 0;
+  #shownMs = performance.now();
+
+  constructor(form: WatchForm, screen: Screen) {
+    this.#form = form;
+    this.#screen = screen;
+    this.#kept = new KeptBytes(READ_LIMITS.keptTrace, form.keepSeconds);
+    this.#watch = new TraceWatch({
+      finding: (finding) => this.#found(finding),
+      fault: (finding) => this.#fault(finding),
+    });
+  }
+
+  async follow(sources: readonly FollowedSource[], interrupts: SignalWatch): Promise<ExitCode> {
+    const stop = () => sources.forEach((source) => source.stop());
+    let timer: ReturnType<typeof setInterval> | undefined;
+    const failed = new Promise<never>((_, reject) => {
+      timer = setInterval(() => {
+        try {
+          if (interrupts.interrupted()) stop();
+          this.#watch.settle();
+          if (performance.now() - this.#shownMs > STATUS_MS) this.#status();
+        } catch (error) {
+          stop();
+          reject(error);
+        }
+      }, SETTLE_MS);
+    });
+    try {
+      await Promise.race([failed, Promise.all(sources.map((source) => this.#read(source)))]);
+    } finally {
+      clearInterval(timer);
+    }
+    this.#watch.end();
+    this.#status();
+    return this.#findings + this.#faults > 0 ? FAILED : HELD;
+  }
+
+  async #read(source: FollowedSource): Promise<void> {
+    // Of several streams whole lines are kept: a piece may end within one.
+    let rest = new Uint8Array();
+    const take = (bytes: Uint8Array<ArrayBuffer>) => {
+      const end = bytes.lastIndexOf(LINE_END) + 1;
+      if (end > 0) {
+        this.#kept.push(rest);
+        this.#kept.push(bytes.subarray(0, end));
+        rest = new Uint8Array();
+      }
+      const more = new Uint8Array(rest.length + bytes.length - end);
+      more.set(rest);
+      more.set(bytes.subarray(end), rest.length);
+      rest = more.length > READ_LIMITS.traceLine ? new Uint8Array() : more;
+    };
+    const heap = new LeanHeap();
+    for await (const batch of source.lines(take)) {
+      for (const line of batch) this.#watch.push(line);
+      this.#kept.mark(this.#watch.seconds);
+      heap.look();
+    }
+  }
+
+  #found(finding: TraceFinding): void {
+    this.#findings++;
+    const key = `${finding.kind} ${finding.device} ${finding.certainty}`;
+    const count = (this.#alike.get(key) ?? 0) + 1;
+    this.#alike.set(key, count);
+    if (count > MAX_ALIKE) return;
+    this.#say(finding, count === MAX_ALIKE ? " (further ones are counted, not printed)" : "");
+  }
+
+  #fault(finding: TraceFinding): void {
+    if (++this.#faults > MAX_FILES) return;
+    const { bytes, seconds } = this.#kept.newest(this.#watch.seconds);
+    let name: string;
+    try {
+      // Those of an earlier watch stay.
+      do name = `${this.#form.name}-${++this.#number}.trace.txt`; while (isTaken(beside(name)));
+      writeFile(beside(name), bytes);
+    } catch (error) {
+      this.#say(finding, "");
+      throw error;
+    }
+    this.#say(
+      finding,
+      `; the last ${seconds.toFixed(1)} s are in ${name}${
+        this.#faults === MAX_FILES ? ", the last such file" : ""
+      }`,
+    );
+  }
+
+  #say(finding: TraceFinding, more: string): void {
+    const seconds = this.#watch.seconds.toFixed(6);
+    if (this.#form.asJson) {
+      const record = { at: this.#watch.seconds, ...findingJson(finding) };
+      this.#screen.data(`${printableJson(record, 0)}\n`);
+    } else this.#screen.out(`${seconds} ${findingLine(finding)}${more}\n`);
+  }
+
+  #status(): void {
+    const now = performance.now();
+    const { lines, liveMappings, lostEvents } = this.#watch;
+    const rate = Math.round((lines - this.#shownLines) / Math.max(now - this.#shownMs, 1) * 1000);
+    [this.#shownLines, this.#shownMs] = [lines, now];
+    this.#watch.seekLeaks();
+    if (this.#watch.eventLines === 0) {
+      for (const sentence of this.#watch.unread.sentences()) this.#screen.err(`${sentence}\n`);
+    }
+    this.#screen.err(
+      `${formatCount(lines, "line")}, ${rate} a second; ${
+        formatCount(liveMappings, "live mapping")
+      }; ${formatCount(lostEvents, "event")} lost; ${
+        formatCount(this.#findings, "finding")
+      } proved or likely, ${formatCount(this.#faults, "fault")}; memory ${
+        formatSize(host.memoryUsage().rss)
+      }\n`,
+    );
+  }
+}

@@ -1,0 +1,149 @@
+/**
+ * How far the clock of a trace is ahead of the clock of the kernel's log.
+ *
+ * @see rules/traces.md T.61
+ */
+import { checkerClass } from "../kernel_log/debug_lines.ts";
+import type { KernelLogEntry } from "../kernel_log/entry.ts";
+import type { LogTime } from "../kernel_log/log_time.ts";
+import { aboutKind } from "../ledger/finding_kinds.ts";
+import type { TraceFinding } from "../ledger/traced_mapping.ts";
+
+export interface ClockOffset {
+  /** Added to a time of the log, it is that of the trace. */
+  readonly seconds: number;
+  /** The same, as far as it is known: a log may have whole seconds only. */
+  readonly window: Window;
+  /** Between the smallest and the largest difference of the pairs. */
+  readonly spreadSeconds: number;
+  /** Lines of both that are the same call. */
+  readonly pairs: number;
+  /**
+   * What it goes by: the collector's marks in both, lines that are the same call, what the kernel said at boot of its own clock, or
+   * the offset nearest to 0 at which the faults can be explained.
+   */
+  readonly source: "marks" | "calls" | "boot" | "faults";
+}
+
+/** From its first to its last number of seconds. */
+export type Window = readonly [number, number];
+
+/** Trace minus log, of two lines that are one. */
+export interface ClockDifference {
+  readonly seconds: number;
+  /** The true one is at most this much smaller. */
+  readonly resolutionSeconds: number;
+}
+
+export function differenceOf(traceSeconds: number, logTime: LogTime): ClockDifference {
+  const { resolutionSeconds, seconds } = logTime;
+  return { seconds: traceSeconds - seconds, resolutionSeconds };
+}
+
+export interface LogPair {
+  readonly entry: KernelLogEntry;
+  readonly finding: TraceFinding;
+  readonly difference: ClockDifference;
+  /** When the line of the trace was written. */
+  readonly seconds: number;
+}
+
+/** Within one run the offset is constant to about a millisecond; printing takes its time too. */
+const TOLERANCE_SECONDS = 0.05;
+
+/** A finding of the trace with the time of its line. */
+export interface TimedFinding {
+  readonly finding: TraceFinding;
+  readonly seconds: number;
+}
+
+/** The lines of the checker that are about the same call as a finding, by the offset most agree on. */
+export function pairFindings(
+  entries: readonly KernelLogEntry[],
+  findings: readonly TimedFinding[],
+): LogPair[] {
+  const candidates: LogPair[] = [];
+  for (const { finding, seconds } of findings) {
+    for (const entry of entries) {
+      const { resolutionSeconds } = entry;
+      if (entry.kind !== "dma_debug" || entry.seconds === null) continue;
+      if (!aboutKind(finding.kind).checker?.includes(checkerClass(entry.facts))) continue;
+      if (finding.device !== entry.facts.device || !isSameAddress(finding, entry)) continue;
+      const difference = differenceOf(seconds, { seconds: entry.seconds, resolutionSeconds });
+      candidates.push({ entry, finding, difference, seconds });
+    }
+  }
+  let chosen: LogPair[] = [];
+  for (const { difference } of candidates) {
+    const near = once(
+      candidates.filter((pair) =>
+        Math.abs(pair.difference.seconds - difference.seconds) <
+          TOLERANCE_SECONDS + difference.resolutionSeconds
+      ),
+    );
+    if (near.length > chosen.length) chosen = near;
+  }
+  return chosen;
+}
+
+/** Each finding and each line in one pair. */
+function once(pairs: readonly LogPair[]): LogPair[] {
+  const taken = new Set<unknown>();
+  return pairs.filter(({ entry, finding }) => {
+    if (taken.has(entry) || taken.has(finding)) return false;
+    taken.add(entry).add(finding);
+    return true;
+  });
+}
+
+function isSameAddress(finding: TraceFinding, entry: KernelLogEntry): boolean {
+  const { address } = entry.facts;
+  if (typeof address !== "string" || finding.address === null) return true;
+  return parseInt(address, 16) === finding.address;
+}
+
+/** The median of the differences, or null without any. */
+export function offsetOf(
+  unsorted: readonly ClockDifference[],
+  source: ClockOffset["source"],
+): ClockOffset | null {
+  const differences = unsorted.map(({ seconds }) => seconds).sort((a, b) => a - b);
+  const [least] = differences;
+  if (least === undefined) return null;
+  const most = differences.at(-1)!;
+  const seconds = differences[Math.floor((differences.length - 1) / 2)]!;
+  const resolution = unsorted.reduce((most, each) => Math.max(most, each.resolutionSeconds), 0);
+  return {
+    seconds,
+    // A line was printed up to the resolution later: each difference bounds the offset on both sides.
+    window: resolution === 0 ? [seconds, seconds] : [most - resolution, least],
+    spreadSeconds: most - least,
+    pairs: differences.length,
+    source,
+  };
+}
+
+/** One that no pairs show. */
+export function exactOffset(seconds: number, source: "boot" | "faults"): ClockOffset {
+  return { seconds, window: [seconds, seconds], spreadSeconds: 0, pairs: 0, source };
+}
+
+/**
+ * What the kernel says at boot of its clock, in nanoseconds: the log is behind the trace's clock
+ * `local` by the last number, to a third of a millisecond in all captures that have pairs.
+ *
+ *     sched_clock: Marking stable (4062638302, -31650874)->(5658906351, -1627918923)
+ */
+const MARKING_STABLE = /sched_clock: Marking stable \(-?\d+, -?\d+\)->\(-?\d+, (-?\d+)\)/;
+const NS_PER_S = 1e9;
+
+/** Seconds that a line of the log says, or null. */
+export function bootOffset(line: string): number | null {
+  const match = MARKING_STABLE.exec(line);
+  return match === null ? null : -Number(match[1]) / NS_PER_S;
+}
+
+/** A number that the collector writes into the trace and into the log at once, or null. */
+export function markIn(text: string): string | null {
+  return /\bdmalab-mark (\d{1,15})\b/.exec(text)?.[1] ?? null;
+}

@@ -1,0 +1,209 @@
+/**
+ * The log of an emulator beside a trace: which commands are the same in both, how far the clocks are
+ * apart, and which accesses the emulator refused.
+ *
+ * @see rules/traces.md T.40 to T.43
+ */
+import { readDmaEvent } from "../line/dma_event.ts";
+import { readSetup } from "../line/nvme_event.ts";
+import type { TraceLine } from "../line/trace_line.ts";
+import { pageOf } from "../ledger/traced_mapping.ts";
+
+const HEAD = /^(?:\d+@(\d+\.\d+):)?/;
+const IO_COMMAND = /(?:pci_)?nvme_io_cmd cid (\d+) nsid \S+ sqid (\d+) /;
+const EXTENT = /(?:pci_)?nvme_(?:read|write) .*\bnlb (\d+) .*\blba (0x[0-9a-f]+)/;
+const FIRST_ADDRESS = /(?:pci_)?nvme_map_(?:prp .*\bprp1|addr addr) (0x[0-9a-f]+)/;
+const REFUSED = /vtd_dmar_fault sid (0x[0-9a-f]+) fault \d+ addr (0x[0-9a-f]+) write ([01])/;
+const REFUSED_AMD = /^(?:\d+@\d+\.\d+:)?amdvi_page_fault\b/;
+const QUEUE = / qid (\d+) cmdid (\d+)$/;
+/** A line for so many bytes of a refused access. */
+const WORD_BYTES = 4;
+/** An emulator's lines are shorter. */
+const MAX_LINE = 1024;
+/** Commands and accesses that are kept of each record. */
+const MAX_KEPT = 1 << 16;
+
+/** A command as one of the two records has it; null for what its lines do not say. */
+interface Command {
+  readonly line: number;
+  readonly seconds: number | null;
+  /** First block and number of blocks. */
+  extent: string | null;
+  /** Page of the first address of its data: PRP1, or the first descriptor's. */
+  page: number | null;
+}
+
+export interface RefusedAccess {
+  /** Of its first line in the emulator's log. */
+  readonly line: number;
+  readonly requesterId: number;
+  readonly address: number;
+  readonly access: "read" | "write";
+  bytes: number;
+}
+
+export interface QemuOffset {
+  /** Added to a time of the trace, it is that of the emulator's log: delays only add to it. */
+  readonly seconds: number;
+  /** Between the smallest and the largest difference. */
+  readonly spreadSeconds: number;
+}
+
+export interface QemuTie {
+  /** Commands that both records have; those of each. */
+  readonly pairs: number;
+  readonly logged: number;
+  readonly traced: number;
+  /** Null where the emulator's log has no times, or no command is in both. */
+  readonly offset: QemuOffset | null;
+  /** When a command was set up, by the clock of the trace and the line in the emulator's log. */
+  readonly setupSeconds: ReadonlyMap<number, number>;
+}
+
+/** Commands by queue and command id. */
+type Commands = Map<string, Command[]>;
+
+export class QemuClock {
+  readonly #log: Commands = new Map();
+  readonly #trace: Commands = new Map();
+  #logged = 0;
+  #traced = 0;
+  /** The command of which the log's next lines are. */
+  #newest: Command | null = null;
+  /** Commands of the trace that are not mapped yet, by CPU. */
+  readonly #unmapped = new Map<number, Command>();
+  /** Accesses that the emulator refused, and how many lines say so. */
+  readonly refused: RefusedAccess[] = [];
+  refusals = 0;
+
+  /** Takes a line that is none of a trace. */
+  pushLog(text: string, line: number): void {
+    if (text.length > MAX_LINE || !text.includes("_")) return;
+    const command = IO_COMMAND.exec(text);
+    if (command !== null) {
+      const time = HEAD.exec(text)![1];
+      const seconds = time === undefined ? null : Number(time);
+      this.#newest = { line, seconds, extent: null, page: null };
+      if (this.#logged++ < MAX_KEPT) add(this.#log, command[2]!, command[1]!, this.#newest);
+      return;
+    }
+    if (text.includes("nvme_admin_cmd")) this.#newest = null;
+    else if (text.includes("_fault")) this.#refusal(text, line);
+    if (this.#newest === null) return;
+    const extent = EXTENT.exec(text);
+    if (extent !== null) this.#newest.extent = `${Number(extent[2])} ${extent[1]}`;
+    const address = FIRST_ADDRESS.exec(text)?.[1];
+    if (address !== undefined) this.#newest.page ??= pageOf(Number(address));
+  }
+
+  #refusal(text: string, line: number): void {
+    const match = REFUSED.exec(text);
+    if (match === null) {
+      if (REFUSED_AMD.test(text)) this.refusals++;
+      return;
+    }
+    this.refusals++;
+    const [requesterId, address] = [Number(match[1]), Number(match[2])];
+    const access = match[3] === "1" ? "write" : "read";
+    const last = this.refused.at(-1);
+    const isMore = last !== undefined && last.requesterId === requesterId &&
+      last.access === access && last.address + last.bytes === address;
+    if (isMore) last.bytes += WORD_BYTES;
+    else if (this.refused.length < MAX_KEPT) {
+      this.refused.push({ line, requesterId, address, access, bytes: WORD_BYTES });
+    }
+  }
+
+  /** Whether there is no such log. */
+  get isEmpty(): boolean {
+    return this.#logged === 0 && this.refusals === 0;
+  }
+
+  /** Takes an event of the trace: the setup of a command, and its first map after that. */
+  pushEvent(line: TraceLine): void {
+    const { cpu, event, payload, seconds } = line;
+    if (event === "nvme_setup_cmd") {
+      const setup = readSetup(payload);
+      const match = QUEUE.exec(setup?.name ?? "");
+      if (match === null || match[1] === "0") return;
+      const extent = setup!.blocks === 0 ? null : `${setup!.lba} ${setup!.blocks}`;
+      const command = { line: 0, seconds, extent, page: null };
+      this.#unmapped.set(cpu, command);
+      if (this.#traced++ < MAX_KEPT) add(this.#trace, match[1]!, match[2]!, command);
+      return;
+    }
+    const command = this.#unmapped.get(cpu);
+    if (command === undefined) return;
+    const address = firstAddress(event, payload);
+    if (address !== null) command.page = pageOf(address);
+    // Once the request is issued, what is mapped is for another.
+    if (address !== null || event === "block_rq_issue") this.#unmapped.delete(cpu);
+  }
+
+  /** Which commands are the same; null without an emulator's log. */
+  tie(): QemuTie | null {
+    if (this.isEmpty) return null;
+    const setupSeconds = new Map<number, number>();
+    const differences: number[] = [];
+    for (const [key, commands] of this.#trace) {
+      for (const [traced, logged] of pairsOf(commands, this.#log.get(key) ?? [])) {
+        setupSeconds.set(logged.line, traced.seconds!);
+        if (logged.seconds !== null) differences.push(logged.seconds - traced.seconds!);
+      }
+    }
+    const [least, most] = [Math.min(...differences), Math.max(...differences)];
+    const offset = differences.length === 0
+      ? null
+      : { seconds: least, spreadSeconds: most - least };
+    const [logged, traced] = [this.#logged, this.#traced];
+    return { pairs: setupSeconds.size, logged, traced, offset, setupSeconds };
+  }
+}
+
+/** Where a map begins for the device; null for another event. */
+function firstAddress(event: string, payload: string): number | null {
+  const read = readDmaEvent(event, payload);
+  switch (read?.op) {
+    case "iommu_map":
+      return read.start;
+    case "map":
+      return read.addr;
+    case "map_sg":
+      return read.dmaAddrs[0]!;
+    default:
+      return null;
+  }
+}
+
+function add(commands: Commands, queue: string, id: string, command: Command): void {
+  const key = `${queue} ${id}`;
+  const known = commands.get(key);
+  if (known === undefined) commands.set(key, [command]);
+  else known.push(command);
+}
+
+/**
+ * Commands with one id that are the same in both: their blocks and their first pages do not differ.
+ * Several alike are paired in order from the last on, because a log begins before the trace.
+ */
+function pairsOf(
+  traced: readonly Command[],
+  logged: readonly Command[],
+): [traced: Command, logged: Command][] {
+  const pairs: [Command, Command][] = [];
+  let end = logged.length;
+  for (let index = traced.length - 1; index >= 0; index--) {
+    const command = traced[index]!;
+    let at = end - 1;
+    while (at >= 0 && !isSame(command, logged[at]!)) at--;
+    if (at < 0) continue;
+    pairs.push([command, logged[at]!]);
+    end = at;
+  }
+  return pairs;
+}
+
+function isSame(a: Command, b: Command): boolean {
+  return (a.extent === b.extent || a.extent === null || b.extent === null) &&
+    (a.page === b.page || a.page === null || b.page === null);
+}

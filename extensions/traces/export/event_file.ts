@@ -1,0 +1,147 @@
+/**
+ * Mappings of a real machine as events of the lab's vocabulary: a `.dmatrace.jsonl` file like those of
+ * scenarios, which the same programs read.
+ *
+ * @see docs/trace-files.md
+ */
+import { defaultLabConfig } from "@dmalab/devices";
+import { formatCount } from "@dmalab/lang/text";
+import type { EventName, MachineEvent } from "@dmalab/runtime";
+import type { DirectionWord } from "@dmalab/runtime/dma";
+import type { MappingPath } from "@dmalab/runtime/vocabulary";
+import { TraceLineWriter, type WriteText } from "@dmalab/recording/trace_file";
+import { findingLine } from "../ledger/check_report.ts";
+import { modeOf } from "../ledger/device_mode.ts";
+import type { TracedMapping, TraceFinding } from "../ledger/traced_mapping.ts";
+import { isMappingStep, type MappingStep, type ScriptedCall } from "../script/recorder.ts";
+
+const NS_PER_S = 1e9;
+/** Findings of a run that its file has; `dmalab trace check` lists all. */
+const WRITTEN_FINDINGS = 50;
+
+/** When a line was written, in seconds, and on which CPU. */
+export interface LineTime {
+  readonly seconds: number;
+  readonly cpu: number;
+}
+
+/** One event of the file: its name and its fields. */
+type FileEvent = readonly [name: EventName, fields: Readonly<Record<string, unknown>>];
+
+/**
+ * Writes a whole file.
+ *
+ * @param steps Of the run, each with the time of its line.
+ * @param findings For which the run counts as failed, the rule of the first as its code.
+ * @param file The trace's name.
+ * @param by Who writes: program and version.
+ */
+export function writeEventFile(
+  steps: readonly (readonly [ScriptedCall, LineTime])[],
+  findings: readonly TraceFinding[],
+  file: string,
+  by: string,
+  write: WriteText,
+): void {
+  const writer = new TraceLineWriter(write, by);
+  // A trace does not describe the machine's hardware: the head has the default configuration.
+  const names = { kind: "main" as const, name: "", combination: "", place: `${file}:1:1` };
+  // Where a step stands in the trace is where its event comes from.
+  writer.run(file, { ...names, machine: defaultLabConfig() }, (line) => `${file}:${line}:1`);
+  const requests = new Map<string, number>();
+  let seq = 0;
+  const sorted = [...steps].sort(([a], [b]) => a.line - b.line);
+  for (const [step, { cpu, seconds }] of sorted) {
+    if (!isMappingStep(step)) continue;
+    const { mapping } = step;
+    const { request } = mapping;
+    if (request !== null && !requests.has(request)) requests.set(request, requests.size + 1);
+    for (const [name, fields] of eventsOf(step)) {
+      writer.event({
+        seq: ++seq,
+        at_ns: Math.round(seconds * NS_PER_S),
+        cpu,
+        device: mapping.device?.name ?? null,
+        request: request === null ? null : requests.get(request)!,
+        site: step.line,
+        name,
+        fields,
+        why: null,
+      } as object as MachineEvent);
+    }
+  }
+  const [first] = findings;
+  if (first !== undefined) {
+    const lines = findings.slice(0, WRITTEN_FINDINGS).map(findingLine);
+    const rest = findings.length - lines.length;
+    if (rest > 0) lines.push(`and ${formatCount(rest, "more finding")}`);
+    const place = `${file}:${first.line ?? 1}:1`;
+    const failure = { code: first.rule, message: lines.join("\n"), place };
+    writer.outcome({ ...names, outcome: "failed", failure });
+  }
+  writer.end();
+}
+
+function eventsOf(step: MappingStep): FileEvent[] {
+  const { mapping, op } = step;
+  switch (op) {
+    case "map":
+      return mapping.kind === "alloc"
+        ? [
+          ["call.dma_alloc_coherent", { dev: device(mapping), size: mapping.sizeBytes }],
+          ["ret.dma_alloc_coherent", { result: mapping.addr, error: null }],
+        ]
+        : [["dma.map", {
+          api: mapping.kind === "sg" ? "dma_map_sg" : "dma_map_phys",
+          ...extent(mapping),
+        }]];
+    case "range":
+      return [["dma.map", { api: "dma_iova_link", ...extent(mapping) }]];
+    case "destroy":
+      return [["dma.unmap", {
+        api: "dma_iova_destroy",
+        ...extent(mapping),
+        size_bytes: step.destroyedBytes,
+      }]];
+    case "unmap":
+      return mapping.kind === "alloc"
+        ? [["call.dma_free_coherent", {
+          dev: device(mapping),
+          size: step.sizeBytes,
+          dma: mapping.addr,
+        }], ["ret.dma_free_coherent", { result: null, error: null }]]
+        : [["dma.unmap", {
+          ...extent(mapping),
+          api: mapping.kind === "sg" ? "dma_unmap_sg" : "dma_unmap_phys",
+          size_bytes: step.sizeBytes,
+          dir: word(step.dir),
+        }]];
+    default:
+      return [];
+  }
+}
+
+function device(mapping: TracedMapping): string {
+  return mapping.device?.name ?? "";
+}
+
+function extent(mapping: TracedMapping) {
+  return {
+    phys: mapping.phys ?? 0,
+    dma: mapping.addr,
+    size_bytes: mapping.sizeBytes,
+    dir: word(mapping.dir ?? "BIDIRECTIONAL"),
+    path: pathOf(mapping),
+  };
+}
+
+/** Who made an address where nothing says it, is taken to be an IOMMU, as in scripts. */
+function pathOf({ addr, device, phys, tableLine }: TracedMapping): MappingPath {
+  if (tableLine > 0) return "iommu";
+  if (phys === addr) return "direct";
+  return device !== null && modeOf(device) === "bounced" ? "swiotlb" : "iommu";
+}
+
+function word(dir: string): DirectionWord {
+  return dir.toLowerCase() as DirectionWord;
+}

@@ -1,0 +1,147 @@
+/**
+ * Reads a kernel's log line by line and reports every line about DMA.
+ *
+ * @see rules/traces.md T.44 to T.56
+ */
+import { FaultLogReader, type FoundFaultLog } from "@dmalab/runtime/fault_log";
+import type { KernelLogEntry, UnreadableFault } from "./entry.ts";
+import { faultFacts } from "./fault_facts.ts";
+import { LogClock, type LogTime } from "./log_time.ts";
+import { LINE_RULES, type LineRule, XEN } from "./line_rules.ts";
+
+/** No rule can match a line without the words of one. */
+const ANY_WORD = new RegExp([...new Set(LINE_RULES.map(({ words }) => words))].join("|"));
+/** How many lines after its first one a record may continue. */
+const REACH_LINES = 8;
+/** A record of an IOMMU may have more, with what others print between them. */
+const MAX_RECORDED_TIMES = 128;
+/** Longer lines are no messages of the kernel, which prints at most some 1000 characters. */
+const MAX_LINE = 4096;
+
+export interface KernelLogSink {
+  readonly entry: (entry: KernelLogEntry) => void;
+  readonly unreadable: (fault: UnreadableFault) => void;
+}
+
+/** Gathers records from lines; reports each after its last line, so not quite in order. */
+export class KernelLogReader {
+  readonly #sink: KernelLogSink;
+  readonly #faults: FaultLogReader;
+  readonly #clock = new LogClock();
+  /** Of the newest lines, by their numbers. */
+  readonly #times = new Map<number, LogTime | null>();
+  #open: { entry: KernelLogEntry; readonly rule: LineRule } | null = null;
+
+  constructor(sink: KernelLogSink) {
+    this.#sink = sink;
+    this.#faults = new FaultLogReader((found) => this.#fault(found));
+  }
+
+  /** Takes one line. @param line Its number, from 1. */
+  push(text: string, line: number): void {
+    const shown = text.length > MAX_LINE ? text.slice(0, MAX_LINE) : text;
+    const time = this.#clock.read(shown);
+    this.#times.set(line, time);
+    if (this.#times.size > MAX_RECORDED_TIMES) this.#times.delete(this.#times.keys().next().value!);
+    if (!shown.includes(XEN)) this.#faults.push(shown, line);
+    const open = this.#open;
+    if (open !== null) {
+      if (line - open.entry.line > REACH_LINES) this.#close();
+      else if (this.#continues(shown)) return;
+    }
+    if (!ANY_WORD.test(shown)) return;
+    for (const rule of LINE_RULES) {
+      const match = rule.pattern.exec(shown);
+      const facts = match === null ? null : rule.facts(match);
+      if (facts === null) continue;
+      this.#close();
+      const entry = {
+        kind: rule.kind,
+        line,
+        text: shown,
+        ...timed(time),
+        facts,
+        fault: null,
+      };
+      if (rule.more === undefined) this.#sink.entry(entry);
+      else this.#open = { entry, rule };
+      return;
+    }
+  }
+
+  /** Comes to a line, which need not be one of the log: records that it is too far from are whole. */
+  passTo(line: number): void {
+    this.#faults.passTo(line);
+    if (this.#open !== null && line - this.#open.entry.line > REACH_LINES) this.#close();
+  }
+
+  /** When one of the newest lines was printed, or null. */
+  timeOf(line: number): LogTime | null {
+    return this.#times.get(line) ?? null;
+  }
+
+  /** The first line of the records that may continue; Infinity without any. */
+  get openLine(): number {
+    return Math.min(this.#faults.openLine, this.#open?.entry.line ?? Infinity);
+  }
+
+  end(): void {
+    this.#faults.end();
+    this.#close();
+  }
+
+  #continues(text: string): boolean {
+    const open = this.#open!;
+    for (const { add, pattern } of open.rule.more ?? []) {
+      const match = pattern.exec(text);
+      if (match === null) continue;
+      open.entry = { ...open.entry, facts: add(match, open.entry.facts) };
+      return true;
+    }
+    return false;
+  }
+
+  #close(): void {
+    const open = this.#open;
+    this.#open = null;
+    if (open !== null) this.#sink.entry(open.entry);
+  }
+
+  #fault({ line, read, text }: FoundFaultLog): void {
+    if (!read.ok) {
+      this.#sink.unreadable({ line, text, ...read.problem });
+      return;
+    }
+    const first = text.split("\n", 1)[0]!;
+    this.#sink.entry({
+      kind: "iommu_fault",
+      line,
+      text: first,
+      ...timed(this.timeOf(line)),
+      facts: faultFacts(read.fault),
+      fault: read.fault,
+    });
+  }
+}
+
+function timed(time: LogTime | null): Pick<KernelLogEntry, "seconds" | "resolutionSeconds"> {
+  return time ?? { seconds: null, resolutionSeconds: 0 };
+}
+
+export interface KernelLog {
+  readonly entries: readonly KernelLogEntry[];
+  readonly unreadable: readonly UnreadableFault[];
+}
+
+/** All of a log at once, in its order. */
+export function readKernelLog(text: string): KernelLog {
+  const entries: KernelLogEntry[] = [];
+  const unreadable: UnreadableFault[] = [];
+  const reader = new KernelLogReader({
+    entry: (entry) => entries.push(entry),
+    unreadable: (fault) => unreadable.push(fault),
+  });
+  text.split("\n").forEach((line, index) => reader.push(line.replace(/\r$/, ""), index + 1));
+  reader.end();
+  return { entries: entries.sort((a, b) => a.line - b.line), unreadable };
+}

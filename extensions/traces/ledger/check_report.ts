@@ -1,0 +1,400 @@
+/** The result of a check as one JSON object, and as lines for a reader. */
+import { formatCount, wrapText } from "@dmalab/lang/text";
+import { ERROR_ADDRESS } from "../line/payload.ts";
+import type { KernelLogEntry } from "../kernel_log/entry.ts";
+import { isUndecided, modeEvidence, modeOf } from "./device_mode.ts";
+import { limitsSeen } from "./queue_use.ts";
+import { type Device, isSure, type TraceFinding } from "./traced_mapping.ts";
+import type { CheckResult, LogPass, TraceCheck } from "./trace_check.ts";
+import { FAULT_RULE } from "./classify_log.ts";
+import { nextSteps, storiesOf } from "../usage/next_steps.ts";
+import { clockLines } from "../clocks/trace_clocks.ts";
+import { emulatorJson, refusalLines } from "../clocks/emulator_report.ts";
+
+function hex(address: number | null): string | null {
+  if (address === null) return null;
+  return address === ERROR_ADDRESS ? "0xffffffffffffffff" : `0x${address.toString(16)}`;
+}
+
+/** Everything that a check knows, by names as in `tests/golden/traces/README.md`. */
+export function checkJson(check: TraceCheck, log: LogPass, result: CheckResult) {
+  const { ledger } = check;
+  const { offset } = result.classified;
+  const certainties = { proved: 0, likely: 0, possible: 0, unknown: 0 };
+  for (const { certainty } of result.findings) certainties[certainty]++;
+  return {
+    summary: {
+      lines: check.lines,
+      events: check.events,
+      kernel: kernelOf(check, log),
+      seconds: ledger.edges.firstSeconds === null
+        ? 0
+        : ledger.edges.lastSeconds - ledger.edges.firstSeconds,
+      gaps: check.gaps,
+      overwritten: check.overwritten,
+      overrun: log.facts.overrun,
+      damaged_lines: ledger.damaged,
+      other_lines: check.otherLines,
+      failed_to_parse: check.rawRecords,
+      clock_offset: offset === null ? null : {
+        trace_minus_dmesg_seconds: round(offset.seconds),
+        spread_seconds: round(offset.spreadSeconds),
+        pairs: offset.pairs,
+        source: offset.source,
+      },
+      qemu: emulatorJson(log.qemu, log.entries),
+      findings: certainties,
+      limits: limitsSeen(ledger.requests.uses, log.facts.limits)
+        .map(({ disk, isOver, limit, line, name, seen }) => ({
+          disk,
+          name,
+          limit,
+          seen,
+          line,
+          over: isOver,
+        })),
+      devices: Object.fromEntries(
+        [...ledger.devices.values()].map((device) => [device.name, {
+          mode: modeOf(device),
+          mode_evidence: modeEvidence(device),
+          iommu_group_type: log.facts.groupTypes.get(device.name) ?? null,
+          ...device.counts,
+        }]),
+      ),
+    },
+    balance: balanceOf(check, result),
+    findings: result.findings.map(findingJson),
+    stories: storiesJson(check, log, result),
+    next_steps: nextSteps(result.findings.filter((each) => isSure(each) || isOpenFault(each))),
+    kernel_log: log.entries.map(logJson),
+  };
+}
+
+/** A timeout that follows a fault of its device. */
+function storiesJson({ ledger }: TraceCheck, { entries }: LogPass, { findings }: CheckResult) {
+  const faults = findings.filter(({ rule }) => rule === FAULT_RULE);
+  const deviceOf = (controller: string) => ledger.requests.deviceOf({ controller })?.name ?? null;
+  return storiesOf(entries, faults, deviceOf).map((story) => ({
+    controller: story.controller,
+    device: story.device,
+    fault_line: story.faultLine,
+    timeout_line: story.timeoutLine,
+    seconds: round(story.seconds),
+  }));
+}
+
+function storyLines(stories: ReturnType<typeof storiesJson>, log: string): string[] {
+  return stories.flatMap(({ controller, device, fault_line, seconds, timeout_line }) => [
+    "",
+    `a fault and its timeout: ${controller} (${device}) timed out at ${log}:${timeout_line}, ` +
+    `${seconds.toFixed(1)} s after its fault at ${log}:${fault_line}`,
+  ]);
+}
+
+function round(seconds: number): number {
+  return Math.round(seconds * 1e6) / 1e6;
+}
+
+/** Maps = unmaps + live + uncertain, for each device; two-step ranges beside them. */
+function balanceOf(check: TraceCheck, { live, uncertain }: CheckResult) {
+  const { ledger } = check;
+  const { table } = ledger;
+  const aliveAtEnd: Record<string, number> = {};
+  for (const mapping of [...live, ...uncertain]) {
+    const key = `${mapping.device!.name} ${mapping.kind}`;
+    aliveAtEnd[key] = (aliveAtEnd[key] ?? 0) + 1;
+  }
+  const devices = [...ledger.devices.values()];
+  const [liveOf, uncertainOf] = [live, uncertain].map((mappings) => countsOf(mappings));
+  const folded = new Map(devices.map((device) => [device, foldedCount(device)]));
+  for (const [{ name }, count] of folded) {
+    if (count > 0) aliveAtEnd[`${name} map`] = (aliveAtEnd[`${name} map`] ?? 0) + count;
+  }
+  return {
+    closed_lives: devices.reduce((sum, { unmapCount }) => sum + unmapCount, 0),
+    alive_at_end: aliveAtEnd,
+    born_before_trace: Object.fromEntries(
+      devices.filter(({ mappedBeforeTrace }) => mappedBeforeTrace > 0)
+        .map(({ mappedBeforeTrace, name }) => [name, mappedBeforeTrace]),
+    ),
+    two_step: {
+      links: table.maps - table.claimedMaps,
+      ranges_ended: table.unmaps - table.claimedUnmaps,
+      links_never_unmapped: table.openRuns().flatMap(({ maps }) => maps.map(({ line }) => line)),
+    },
+    devices: Object.fromEntries(devices.map((device) => [device.name, {
+      births: device.mapCount,
+      deaths: device.unmapCount,
+      alive: (liveOf!.get(device) ?? 0) + folded.get(device)!,
+      uncertain: device.uncertain + (uncertainOf!.get(device) ?? 0),
+    }])),
+  };
+}
+
+/** How many mappings each device has. */
+function countsOf(mappings: CheckResult["live"]): Map<Device, number> {
+  const counts = new Map<Device, number>();
+  for (const { device } of mappings) counts.set(device!, (counts.get(device!) ?? 0) + 1);
+  return counts;
+}
+
+function foldedCount({ folded, foldedElsewhere }: Device): number {
+  let sum = foldedElsewhere;
+  for (const count of folded.values()) sum += count;
+  return sum;
+}
+
+/** A finding in one line, for a stream whose lines are counted from the first one read. */
+export function findingLine(finding: TraceFinding): string {
+  const { certainty, kind, line, rule } = finding;
+  const names = { trace: "line ", log: "log line " };
+  return `${certainty}: ${kind} ${findingText(finding, names)} (${
+    line === null ? "" : `line ${line}, `
+  }${rule})`;
+}
+
+export function findingJson(finding: TraceFinding) {
+  const { address, certainty, device, kind, line, logLine, more, otherLine, rule, text } = finding;
+  return {
+    kind,
+    line,
+    other_line: otherLine,
+    log_line: logLine,
+    device,
+    address: hex(address),
+    certainty,
+    rule,
+    text,
+    ...more,
+  };
+}
+
+function logJson({ facts, kind, line, seconds }: KernelLogEntry) {
+  return { kind, line, seconds, ...facts };
+}
+
+/** By the names of its events, and by the log's first line. @see rules/traces.md T.60 */
+function kernelOf(check: TraceCheck, log: LogPass): string | null {
+  if (log.version !== null) return log.version;
+  if ("dma_map_phys" in check.events || "dma_unmap_phys" in check.events) return "6.18 or later";
+  if ("dma_map_page" in check.events || "dma_unmap_page" in check.events) return "before 6.18";
+  return null;
+}
+
+const UNDECIDED_TEXT =
+  "Mode unknown: an IOMMU translates, or the data is bounced; no line of the trace or the log says " +
+  "which. Record iommu:* and swiotlb:* too, or add the kernel's log.";
+/** The most findings that are printed; of the rest only the number. */
+const DISPLAYED_FINDINGS = 50;
+const COLUMNS = 100;
+
+/** A summary first, then each finding with its lines, its rule and how sure it is. */
+export function checkLines(
+  check: TraceCheck,
+  log: LogPass,
+  result: CheckResult,
+  names: { readonly trace: string; readonly log: string },
+): string[] {
+  const { ledger } = check;
+  const json = checkJson(check, log, result);
+  const { summary } = json;
+  const span = `${formatCount(check.lines, "line")}, ${formatCount(check.eventLines, "event")}, ${
+    summary.seconds.toFixed(3)
+  } s`;
+  const wrong = result.findings.filter(isSure);
+  const shown = result.findings.filter((each) => each.certainty !== "unknown" || isOpenFault(each));
+  const faults = shown.filter(isOpenFault).length + log.unreadable.length;
+  const groups = [...Map.groupBy(shown, groupKey).values()];
+  const more = formatCount(groups.length - DISPLAYED_FINDINGS, "finding");
+  const where = (finding: TraceFinding) =>
+    finding.line !== null
+      ? `${names.trace}:${finding.line}`
+      : `${names.log}:${finding.logLine ?? 0}`;
+  return [
+    `${names.trace}: ${span}${summary.kernel === null ? "" : `, kernel ${summary.kernel}`}`,
+    ...missingLines(check, log.facts.overrun),
+    ...ledger.isTableAlone
+      ? ["  no dma:* events: page-table lines name no device (docs/traces.md says how to get them)"]
+      : [],
+    ...clockReport(log, result),
+    "",
+    ...ledger.isTableAlone
+      ? tableLines(json.balance)
+      : balanceLines(json.balance, [...ledger.devices.values()], log),
+    ...limitLines(summary.limits, names.trace),
+    "",
+    wrong.length > 0
+      ? `${formatCount(wrong.length, "finding")} proved or likely:`
+      : faults > 0
+      ? `${
+        formatCount(faults, "fault")
+      } of the log without a sure cause; nothing else is proved or likely:`
+      : "Nothing is proved or likely to be wrong.",
+    ...groups.slice(0, DISPLAYED_FINDINGS).flatMap(([finding, ...alike]) => [
+      "",
+      `${finding!.certainty}: ${finding!.kind} at ${where(finding!)}   ${finding!.rule}`,
+      ...wrapText(
+        findingText(finding!, { trace: `${names.trace}:`, log: `${names.log}:` }) + alsoText(alike),
+        COLUMNS - 2,
+      )
+        .map((line) => `  ${line}`),
+    ]),
+    ...log.unreadable.slice(0, DISPLAYED_FINDINGS).flatMap(({ line, message }) => [
+      "",
+      `unknown: iommu_fault at ${names.log}:${line}   ${FAULT_RULE}`,
+      `  the line cannot be read: ${message}`,
+    ]),
+    ...storyLines(json.stories, names.log),
+    ...nextLines(json.next_steps),
+    ...groups.length > DISPLAYED_FINDINGS ? ["", `… and ${more} more, listed by --json`] : [],
+    "",
+    ...wrapText(
+      `Undetermined: ${summary.findings.unknown} (lost events, trace start/end, or mappings ` +
+        "legitimately still live). Missing dma_sync calls cannot be detected: traces do not " +
+        "record CPU accesses (trace.T.66).",
+      COLUMNS,
+    ),
+  ];
+}
+
+function nextLines(steps: readonly string[]): string[] {
+  if (steps.length === 0) return [];
+  const wrapped = steps.flatMap((step) =>
+    wrapText(step, COLUMNS - 4).map((line, index) => `${index === 0 ? "  - " : "    "}${line}`)
+  );
+  return ["", "Next:", ...wrapped];
+}
+
+/** A fault of the log whose cause is at most possible: it is one all the same. */
+function isOpenFault(finding: TraceFinding): boolean {
+  return finding.rule === FAULT_RULE && !isSure(finding);
+}
+
+/** Whether a check found nothing: no finding that is sure, and no fault in the log. */
+export function isClean(log: LogPass, { findings }: CheckResult): boolean {
+  return log.unreadable.length === 0 &&
+    !findings.some((finding) => isSure(finding) || isOpenFault(finding));
+}
+
+/** Leaks that are alike are one thing to a reader. */
+function groupKey(finding: TraceFinding): unknown {
+  const { certainty, device, kind, otherLine, text } = finding;
+  return kind === "leak" && otherLine === null ? `${certainty} ${device} ${text}` : finding;
+}
+
+/** The most lines of a group that are printed. */
+const MAX_LINES = 10;
+
+function alsoText(alike: readonly TraceFinding[]): string {
+  if (alike.length === 0) return "";
+  const lines = alike.slice(0, MAX_LINES).map(({ line }) => line).join(", ");
+  const rest = alike.length - MAX_LINES;
+  return `; also mapped in lines ${lines}${rest > 0 ? ` and ${rest} more, listed by --json` : ""}`;
+}
+
+function findingText(
+  finding: TraceFinding,
+  names: { readonly trace: string; readonly log: string },
+) {
+  const { address, device, logLine, otherLine, text } = finding;
+  const parts = [
+    [device, hex(address)].filter((part) => part !== null).join(" "),
+    text,
+    ...otherLine === null ? [] : [`see ${names.trace}${otherLine}`],
+    ...logLine === null || finding.line === null ? [] : [`kernel log: ${names.log}${logLine}`],
+  ];
+  return parts.filter((part) => part !== "").join("; ");
+}
+
+function missingLines(check: TraceCheck, overrun: number): string[] {
+  const lost = check.gaps.reduce((sum, { count }) => sum + (count ?? 0), 0);
+  return [
+    ...check.gaps.length === 0
+      ? []
+      : [`  ${formatCount(check.gaps.length, "gap")}: ${formatCount(lost, "event")} lost`],
+    ...check.overwritten === 0
+      ? []
+      : [`  ${formatCount(check.overwritten, "event")} overwritten before the first line`],
+    ...overrun === 0
+      ? []
+      : [`  ${formatCount(overrun, "event")} overwritten in the ring buffers, by their counts`],
+    ...check.ledger.damaged.length === 0
+      ? []
+      : [`  ${formatCount(check.ledger.damaged.length, "damaged line")}`],
+  ];
+}
+
+/** How the other records' clocks are tied, and what the emulator has refused. */
+function clockReport(log: LogPass, { classified }: CheckResult): string[] {
+  const { entries, qemu } = log;
+  return [
+    ...clockLines({ log: classified.offset, qemu: qemu.tie() }),
+    ...refusalLines(qemu, entries),
+  ]
+    .map((line) => `  ${line}`);
+}
+
+/** The largest requests beside what their queues allow. */
+function limitLines(
+  limits: ReturnType<typeof checkJson>["summary"]["limits"],
+  trace: string,
+): string[] {
+  return limits.map(({ disk, limit, line, name, over, seen }) =>
+    `${disk} ${name}: ${seen} seen of at most ${limit}${over ? ", over the limit" : ""}, ` +
+    `${trace}:${line}`
+  );
+}
+
+/** Without the DMA API's events no range can be called a two-step one. */
+function tableLines({ two_step }: ReturnType<typeof balanceOf>): string[] {
+  const { links, links_never_unmapped, ranges_ended } = two_step;
+  return [
+    `page tables: ${formatCount(links, "map")}, ${formatCount(ranges_ended, "unmap")}, ${
+      formatCount(links_never_unmapped.length, "map")
+    } never unmapped`,
+  ];
+}
+
+function balanceLines(
+  balance: ReturnType<typeof balanceOf>,
+  devices: readonly Device[],
+  { facts }: LogPass,
+): string[] {
+  const modes = (device: Device) => {
+    const type = facts.groupTypes.get(device.name);
+    return type === undefined ? modeOf(device) : `${modeOf(device)} (${type})`;
+  };
+  const rows = devices.map((device) => {
+    const { alive, births, deaths, uncertain } = balance.devices[device.name]!;
+    return [
+      device.name,
+      modes(device),
+      `${births}`,
+      `${deaths}`,
+      `${alive}`,
+      `${uncertain}`,
+      `${device.mappedBeforeTrace}`,
+    ];
+  });
+  const head = ["device", "mode", "maps =", "unmaps +", "live +", "unknown", "mapped before trace"];
+  const widths = head.map((name, column) =>
+    rows.reduce((most, row) => Math.max(most, row[column]!.length), name.length)
+  );
+  const line = (row: readonly string[]) =>
+    row.map((cell, column) => cell.padEnd(widths[column]!)).join("  ").trimEnd();
+  const { links, links_never_unmapped, ranges_ended } = balance.two_step;
+  const hasRanges = links + ranges_ended > 0;
+  return [
+    line(head),
+    ...rows.map(line),
+    ...devices.some(isUndecided) ? wrapText(UNDECIDED_TEXT, COLUMNS) : [],
+    ...hasRanges
+      ? [
+        `two-step: ${formatCount(links, "link")}, ${
+          formatCount(ranges_ended, "range")
+        } destroyed, ` +
+        `${formatCount(links_never_unmapped.length, "link")} never unmapped`,
+      ]
+      : [],
+  ];
+}

@@ -1,0 +1,405 @@
+/**
+ * Joins the records of a kernel's log with the ledger of a trace: the cause of each fault, and which
+ * line of the log is about which finding.
+ *
+ * @see rules/traces.md T.61 to T.63
+ */
+import {
+  formatSource,
+  isAboutMappings,
+  type LoggedFault,
+  numberOf,
+} from "@dmalab/runtime/fault_log";
+import { checkerClass } from "../kernel_log/debug_lines.ts";
+import type { KernelLogEntry } from "../kernel_log/entry.ts";
+import { isWallTime } from "../kernel_log/log_time.ts";
+import {
+  type ClockDifference,
+  type ClockOffset,
+  exactOffset,
+  type LogPair,
+  offsetOf,
+  pairFindings,
+  type TimedFinding,
+  type Window,
+} from "../clocks/clock_offset.ts";
+import {
+  changesAt,
+  classifyWithin,
+  isLiveWithin,
+  JUST_AFTER_SECONDS,
+  type LoggedAccess,
+} from "./classify_fault.ts";
+import { modeOf } from "./device_mode.ts";
+import type { Edges } from "./edges.ts";
+import type { MappingTracker } from "./ledger.ts";
+import { type Certainty, type Device, pageOf, type TraceFinding } from "./traced_mapping.ts";
+import { aboutKind, type FindingKind } from "./finding_kinds.ts";
+import type { PageHistory } from "./page_history.ts";
+
+export interface ClassifiedLog {
+  readonly findings: readonly TraceFinding[];
+  readonly offset: ClockOffset | null;
+  readonly pairs: readonly { readonly logLine: number; readonly finding: TraceFinding }[];
+}
+
+/** What is known of the clocks beside the lines about DMA. */
+export interface KnownClocks {
+  /** Trace minus log, for each mark that stands in both. */
+  readonly marks: readonly ClockDifference[];
+  readonly bootSeconds: number | null;
+}
+
+/** Further than this no clock of a trace was from that of the log. */
+const FURTHEST_SECONDS = 60;
+/** A fault printed this long after the last line of a trace is not covered by the trace. */
+const LATE_SECONDS = 0.5;
+/** So many faults tie the clocks where nothing else does, by so many offsets, the nearest to 0. */
+const MAX_TIED = 64;
+const MAX_OFFSETS = 1 << 12;
+/** An explanation that fits for so much of the time at which any does is likely. */
+const LIKELY_SHARE = 0.9;
+/** A line of the log is printed a little later than the line of the trace that is the same call. */
+const PRINTED_SECONDS = 0.001;
+
+/** The rule by which a fault's cause is found. */
+export const FAULT_RULE = "trace.T.62";
+
+/** Pages that the faults of a log are about: those that the ledger has to keep. */
+export function faultPages(entries: readonly KernelLogEntry[]): number[] {
+  return entries.flatMap((entry) => {
+    const address = entry.fault?.address ?? null;
+    const number = address === null ? null : numberOf(address);
+    return number === null ? [] : [pageOf(number)];
+  });
+}
+
+/** Devices whose accesses an IOMMU has refused. */
+export function faultedDevices(entries: readonly KernelLogEntry[]): Set<string> {
+  return new Set(
+    entries.flatMap(({ fault }) =>
+      fault !== null && isAboutMappings(fault.reason) ? positionOf(fault) ?? [] : []
+    ),
+  );
+}
+
+/** The device that a fault is of, by its name in a trace; null where the line has none. */
+function positionOf({ details, source }: LoggedFault): string | null {
+  return source === null
+    ? details.clientName
+    : formatSource({ ...source, domain: source.domain ?? 0 });
+}
+
+export function classifyLog(
+  entries: readonly KernelLogEntry[],
+  ledger: MappingTracker,
+  history: PageHistory,
+  timed: readonly TimedFinding[],
+  clocks: KnownClocks,
+): ClassifiedLog {
+  const pairs = pairFindings(entries, timed);
+  const accesses = entries.flatMap((entry) => accessOf(entry, ledger) ?? []);
+  const offset = ledger.edges.firstSeconds === null ? null : offsetOf(clocks.marks, "marks") ??
+    offsetOf(pairs.map(({ difference }) => difference), "calls") ??
+    (accesses.length === 0 || entries.some(({ seconds }) => isWallTime(seconds ?? 0))
+      ? null
+      : explaining(accesses, ledger, history, clocks.bootSeconds));
+  const classify = (entry: KernelLogEntry): TraceFinding[] => {
+    if (entry.kind === "iommu_fault") {
+      const access = accesses.find((each) => each.entry === entry);
+      const window = windowOf(entry, offset, pairs, ledger.edges);
+      return [faultFinding(entry, access ?? null, offset, window, ledger, history)];
+    }
+    const isPaired = pairs.some((pair) => pair.entry === entry);
+    return isPaired ? [] : otherFinding(entry, ledger);
+  };
+  return {
+    findings: entries.flatMap(classify),
+    offset,
+    pairs: pairs.map(({ entry, finding }) => ({ logLine: entry.line, finding })),
+  };
+}
+
+/** When a line was printed, by the clock of the trace: between the pairs before and after it. */
+function windowOf(
+  { line, resolutionSeconds, seconds }: KernelLogEntry,
+  offset: ClockOffset | null,
+  pairs: readonly LogPair[],
+  { firstSeconds, lastSeconds }: Edges,
+): Window | null {
+  // Nothing ties the wall clock to the trace: any time of it.
+  if (offset === null) return firstSeconds === null ? null : [firstSeconds, lastSeconds];
+  if (seconds === null) return null;
+  const [first, last] = offset.window;
+  if (resolutionSeconds === 0 && first === last) return [seconds + first, seconds + last];
+  let [from, until] = [seconds + first, seconds + last + resolutionSeconds];
+  for (const pair of pairs) {
+    if (pair.entry.line < line) from = Math.max(from, pair.seconds);
+    if (pair.entry.line > line) until = Math.min(until, pair.seconds + PRINTED_SECONDS);
+  }
+  return [from, until];
+}
+
+/** What a record says of an access to memory; null where it says none. */
+function accessOf(entry: KernelLogEntry, ledger: MappingTracker): LoggedAccess[] | null {
+  const { fault } = entry;
+  if (fault === null || fault.address === null || !isAboutMappings(fault.reason)) return null;
+  const address = numberOf(fault.address);
+  if (address === null) return null;
+  const place = positionOf(fault);
+  return [{
+    entry,
+    device: place === null ? null : ledger.devices.get(place) ?? null,
+    page: pageOf(address),
+    access: fault.accessCertain ? fault.access : null,
+    mapped: fault.details.dump?.present ?? null,
+  }];
+}
+
+/** With no line of both that is the same call: the offset that explains most faults. */
+function explaining(
+  accesses: readonly LoggedAccess[],
+  ledger: MappingTracker,
+  history: PageHistory,
+  bootSeconds: number | null,
+): ClockOffset | null {
+  const known = accesses.filter(({ device, entry }) => device !== null && entry.seconds !== null)
+    .slice(0, MAX_TIED);
+  const changes = known.flatMap((access) =>
+    changesAt(access, history).map((seconds) =>
+      seconds + JUST_AFTER_SECONDS - access.entry.seconds!
+    )
+  );
+  // The clock of the trace may be another one than the kernel speaks of: then 0 is near.
+  const candidates = [
+    ...bootSeconds === null ? [] : [bootSeconds],
+    0,
+    ...changes.filter((offset) => Math.abs(offset) < FURTHEST_SECONDS)
+      .sort((a, b) => Math.abs(a) - Math.abs(b)).slice(0, MAX_OFFSETS),
+  ];
+  let best: number | null = null;
+  let most = -1;
+  for (const offset of candidates) {
+    const explained = known.filter((access) => {
+      const seconds = access.entry.seconds! + offset;
+      const until = seconds + access.entry.resolutionSeconds;
+      const isCovered = until >= ledger.edges.firstSeconds! &&
+        seconds <= ledger.edges.lastSeconds + LATE_SECONDS;
+      return isCovered && classifyWithin(access, history, [seconds, until]).isConsistent;
+    }).length;
+    if (explained > most) [best, most] = [offset, explained];
+    if (explained === known.length) break;
+  }
+  if (best === null) return null;
+  return exactOffset(best, best === bootSeconds ? "boot" : "faults");
+}
+
+function faultFinding(
+  entry: KernelLogEntry,
+  access: LoggedAccess | null,
+  offset: ClockOffset | null,
+  window: Window | null,
+  ledger: MappingTracker,
+  history: PageHistory,
+): TraceFinding {
+  const { fault } = entry;
+  const address = fault?.address ?? null;
+  const place = fault?.source
+    ? formatSource({ ...fault.source, domain: fault.source.domain ?? 0 })
+    : fault?.details.clientName ?? null;
+  const finding = (
+    kind: FindingKind,
+    certainty: Certainty,
+    more: Partial<TraceFinding> = {},
+  ): TraceFinding => ({
+    kind,
+    line: null,
+    otherLine: null,
+    logLine: entry.line,
+    device: place,
+    address: address === null ? null : numberOf(address),
+    certainty,
+    since: null,
+    rule: FAULT_RULE,
+    text: aboutKind(kind).fault ?? "",
+    more: { access: fault?.access ?? null, reason: fault?.reason ?? null },
+    ...more,
+  });
+  if (
+    fault !== null && address !== null && address.high === 0xffffffff && address.low >= 0xfffff000
+  ) {
+    return finding("error_value", "likely");
+  }
+  if (access === null) return finding("iommu_fault", "unknown");
+  const { edges } = ledger;
+  if (ledger.isTableAlone && window !== null) return tableFault(access, window, history, finding);
+  const isBeyond = offset?.source !== "faults" && window !== null &&
+    window[0] > edges.lastSeconds + LATE_SECONDS;
+  if (edges.firstSeconds === null || access.device === null || window === null || isBeyond) {
+    const why = edges.firstSeconds === null
+      ? "only a log was given, no trace"
+      : place === null
+      ? "the line names no device"
+      : access.device === null
+      ? "the trace has no mapping of the device"
+      : isBeyond
+      ? "printed after the end of the trace"
+      : "no time ties the line to the trace";
+    return finding("iommu_fault", "unknown", { text: `no verdict: ${why}` });
+  }
+  const known = { access, device: access.device, window, isExact: isExact(offset) };
+  return explainedFault(known, ledger, history, finding);
+}
+
+/** An access of a device that the trace knows, within a window of its time. */
+interface KnownAccess {
+  readonly access: LoggedAccess;
+  readonly device: Device;
+  readonly window: Window;
+  /** Lines that both have tie the clocks. */
+  readonly isExact: boolean;
+}
+
+type MakeFinding = (
+  kind: FindingKind,
+  certainty: Certainty,
+  more?: Partial<TraceFinding>,
+) => TraceFinding;
+
+function explainedFault(
+  known: KnownAccess,
+  ledger: MappingTracker,
+  history: PageHistory,
+  finding: MakeFinding,
+): TraceFinding {
+  const { access, device, isExact, window } = known;
+  const verdict = classifyWithin(access, history, window);
+  const { mapping } = verdict;
+  const isSure = isExact && verdict.isConsistent && mapping?.device !== null;
+  const certainty = !verdict.isConsistent || verdict.share < LIKELY_SHARE
+    ? "possible"
+    : isSure && verdict.share === 1
+    ? "proved"
+    : "likely";
+  if (verdict.kind === "never_mapped") {
+    const physical = history.atPhys(access.page).find((mapping) =>
+      mapping.device === device && isLiveWithin(mapping, window)
+    );
+    if (physical !== undefined) {
+      return finding("physical_address", "likely", { otherLine: physical.mappedAt.line });
+    }
+    return history.isWhole
+      ? neverMapped(known, ledger, finding)
+      : finding("unknown_birth", "unknown");
+  }
+  const isUnmapped = verdict.kind === "use_after_unmap" && mapping?.device !== null;
+  // Lines are missing since: it may have been unmapped, or another mapping may have been live there.
+  const isUncertain = mapping !== null && mapping.device !== null &&
+    (mapping.unmappedAt === null
+      ? ledger.isUncertain(mapping)
+      : mapping.unmappedAt.line < ledger.edges.lostLine);
+  return finding(verdict.kind, isUncertain ? "possible" : certainty, {
+    line: isUnmapped ? mapping!.unmappedAt!.line : mapping?.mappedAt.line ?? null,
+    otherLine: isUnmapped ? mapping!.mappedAt.line : null,
+  });
+}
+
+/**
+ * Of lines of page tables alone the page's history is known, but not whose table it is: all domains
+ * allocate the same addresses.
+ */
+function tableFault(
+  access: LoggedAccess,
+  window: Window,
+  history: PageHistory,
+  finding: MakeFinding,
+): TraceFinding {
+  const { kind, mapping } = classifyWithin({ ...access, device: null }, history, window);
+  if (mapping === null) {
+    const text =
+      "no verdict: no iommu:map or unmap event covers the page; without dma:* events no " +
+      "device's mappings are known (trace.T.26)";
+    return finding("iommu_fault", "unknown", { text });
+  }
+  const { mappedAt, pid, task, unmappedAt } = mapping;
+  const end = unmappedAt === null ? "still mapped" : `unmapped in line ${unmappedAt.line}`;
+  return finding(kind, "possible", {
+    line: unmappedAt?.line ?? mappedAt.line,
+    otherLine: unmappedAt === null ? null : mappedAt.line,
+    text:
+      `${
+        aboutKind(kind).fault
+      }, if it is this device's page table, which its lines do not say: mapped ` +
+      `by ${task}-${pid} in line ${mappedAt.line}, ${end}`,
+  });
+}
+
+/** Whether the clocks are tied by lines that both have. */
+function isExact(offset: ClockOffset | null): boolean {
+  return offset?.source === "marks" || offset?.source === "calls";
+}
+
+/** Only a trace without gaps from the device's first mapping on can say so, with its page table. */
+function neverMapped(
+  { device, isExact }: KnownAccess,
+  { edges }: MappingTracker,
+  finding: MakeFinding,
+) {
+  const isGapless = edges.lostLine === 0 && device.mappedBeforeTrace === 0;
+  const isSeen = modeOf(device) === "translated" && device.recorded.table.maps > 0;
+  if (!isGapless || !isSeen) return finding("unknown_birth", "unknown");
+  return finding("never_mapped", isExact ? "proved" : "likely");
+}
+
+/** Lines that are findings by themselves. */
+function otherFinding(entry: KernelLogEntry, ledger: MappingTracker): TraceFinding[] {
+  const { facts, kind, line } = entry;
+  const device = typeof facts.device === "string" ? facts.device : null;
+  const address = typeof facts.address === "string" ? parseInt(facts.address, 16) : null;
+  const own = (kind: FindingKind, more: Partial<TraceFinding>): TraceFinding => ({
+    kind,
+    line: null,
+    otherLine: null,
+    logLine: line,
+    device,
+    address,
+    certainty: "proved",
+    since: null,
+    rule: "trace.T.52",
+    text: "",
+    more: {},
+    ...more,
+  });
+  if (kind === "swiotlb_full") {
+    const cause = String(facts.cause);
+    const text = cause === "over_segment"
+      ? "one mapping is larger than IO_TLB_SEGSIZE slots, the largest bounce buffer"
+      : "swiotlb had no free slots for the mapping";
+    return [own(kind, { text, more: { cause, size_bytes: Number(facts.size_bytes) } })];
+  }
+  if (kind === "other_iommu_fault") {
+    const text = "no verdict: no rule matches faults of this IOMMU with mappings of the trace";
+    return [own("iommu_fault", { certainty: "unknown", rule: FAULT_RULE, text })];
+  }
+  // Beside a trace the unmap itself is judged.
+  if (kind === "unmap_warning" && ledger.edges.firstSeconds === null) {
+    const text = "the kernel warned of an unmap of an unmapped address";
+    return [own("unmap_unknown", { rule: "trace.T.53", text })];
+  }
+  if (kind === "pte_already_set") {
+    const text = "a mapping was written over another that was live in the page table";
+    return [own("mapped_over", { rule: "trace.T.53", text })];
+  }
+  if (kind !== "dma_debug") return [];
+  const report = own(checkerClass(facts), {
+    rule: "trace.T.53",
+    text: "reported by the kernel's DMA API debugging",
+  });
+  if (facts.class !== "leak_at_unbind") return [report];
+  for (const mapping of ledger.open()) {
+    if (mapping.addr !== address || mapping.device?.name !== device) continue;
+    const text = "the driver was unbound while this mapping was live";
+    return [own("leak", { line: mapping.mappedAt.line, rule: "trace.T.66", text })];
+  }
+  return [report];
+}

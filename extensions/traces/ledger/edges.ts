@@ -1,0 +1,64 @@
+/**
+ * Where lines of a trace are missing, or may be: at its start, after a gap, in a silence.
+ *
+ * @see rules/traces.md T.7, T.68
+ */
+import type { TraceInstant } from "./traced_mapping.ts";
+import { CALL_SECONDS, type Context } from "./page_table.ts";
+
+/** Longer than this without any line, a trace may have been switched off in between. */
+const SILENCE_SECONDS = 0.1;
+
+const MAX_HOLES = 4096;
+
+export class Edges {
+  firstSeconds: number | null = null;
+  lastSeconds = 0;
+  /** The last line before which lines are known to be missing; 0 when there is none. */
+  lostLine = 0;
+  /** The last line with a long silence before it: tracing may have been off. 0 when there is none. */
+  silenceLine = 0;
+  silences = 0;
+  /** Silences that have swallowed lines, by the line after each: unpaired lines prove it. */
+  readonly holes = new Set<number>();
+  /** By CPU: the first line after a gap. */
+  readonly #gaps = new Map<number, TraceInstant>();
+  #start: TraceInstant | null = null;
+
+  /** Passes a line; the time of a gap is that of the CPU's next one. */
+  pass(now: TraceInstant): void {
+    const { seconds } = now;
+    const isAfterSilence = this.firstSeconds !== null &&
+      seconds - this.lastSeconds >= SILENCE_SECONDS;
+    if (isAfterSilence) {
+      this.silenceLine = now.line;
+      this.silences++;
+    }
+    if (this.firstSeconds === null) {
+      this.firstSeconds = seconds;
+      this.#start = now;
+    }
+    if (seconds > this.lastSeconds) this.lastSeconds = seconds;
+    if (this.#gaps.get(now.cpu)?.seconds === Infinity) this.#gaps.set(now.cpu, now);
+  }
+
+  gap(cpu: number, line: number): void {
+    this.lostLine = line;
+    this.#gaps.set(cpu, { line, seconds: Infinity, cpu });
+  }
+
+  /** A line is missing that must have been there: where nothing was printed, tracing was off. */
+  noteHole(): void {
+    if (this.silenceLine === 0) return;
+    this.holes.add(this.silenceLine);
+    // A finding that reaches over an older one reaches over those that are kept.
+    if (this.holes.size > MAX_HOLES) this.holes.delete(this.holes.values().next().value!);
+  }
+
+  /** Whether what a call has printed before this line is there: the trace has no edge in between. */
+  isWhole(now: TraceInstant, context: Context): boolean {
+    return [this.#start, this.#gaps.get(now.cpu)].every((edge) =>
+      edge == null || context.lastLine >= edge.line || now.seconds - edge.seconds > CALL_SECONDS
+    );
+  }
+}

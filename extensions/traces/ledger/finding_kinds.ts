@@ -1,0 +1,187 @@
+/**
+ * Every kind of finding: what a fault of it says, which classes of the kernel's checker report the
+ * same call, what a scenario expects of it, and what to do next. A kind that is a class of
+ * `dma.report` has its name.
+ *
+ * @see rules/traces.md T.53, T.62, T.66
+ */
+import type { CheckerClass } from "../kernel_log/debug_lines.ts";
+
+interface KindEntry {
+  /** The cause of a fault in the log, as a sentence. */
+  readonly fault?: string;
+  /** Classes of the kernel's checker for the same call. */
+  readonly checker?: readonly CheckerClass[];
+  /** What a scenario says of the call, after `warns`. */
+  readonly warns?: CheckerClass;
+  /** None for what is no mistake of a driver. */
+  readonly next: readonly string[];
+}
+
+const STRICT =
+  "boot with iommu.strict=1, so that an unmap invalidates the IOTLB at once and a late access faults each time";
+const CHECKER =
+  "boot a kernel with CONFIG_DMA_API_DEBUG and dma_debug=on (dma_debug_driver=NAME for one driver): its report has the stack of the mapping";
+const PASSTHROUGH =
+  "iommu=pt only as a diagnosis: without translation nothing faults, and the device overwrites memory unseen";
+const UNMAP_CALL =
+  "compare the arguments of the unmap with what the driver kept of the map: address, size, direction, entries passed in (not those returned)";
+
+export const FINDING_KINDS = {
+  use_after_unmap: {
+    fault: "DMA to a page after unmap",
+    next: [
+      STRICT,
+      "look at the driver's path from the last unmap back to the device's completion: the unmap must follow it, also after a timeout or a reset",
+      PASSTHROUGH,
+    ],
+  },
+  never_mapped: {
+    fault: "the page was never mapped for the device",
+    next: [
+      "compare the faulting address with what the driver writes to the device: a stale register, a physical address, an address cut to 32 bits",
+      "if firmware owns the memory, look for the device in the firmware's reserved regions (RMRR, IVMD) and the kernel's quirk lists",
+      PASSTHROUGH,
+    ],
+  },
+  unknown_birth: {
+    fault: "the page may have been mapped before the trace, or in a line that is missing",
+    next: [
+      "record from before the driver is bound: what was mapped before the trace is not known",
+    ],
+  },
+  wrong_direction: {
+    fault: "the page was mapped, but not for this direction",
+    next: [
+      "compare the direction of the map with what the device does: DMA_FROM_DEVICE for what it writes, DMA_BIDIRECTIONAL for both",
+      CHECKER,
+    ],
+  },
+  past_end: {
+    fault: "DMA past the end of the mapping, into the next page",
+    next: [
+      "compare the mapped length with the length in the device's descriptor; some devices prefetch past a buffer's end",
+    ],
+  },
+  physical_address: {
+    fault: "the device was given a physical address instead of a DMA address",
+    next: [
+      "give the device the dma_addr_t of the map, not virt_to_phys() or page_to_phys()",
+    ],
+  },
+  other_device: {
+    fault: "the page was mapped, but for another device",
+    next: [
+      "map with the device that does the DMA: the function, its parent or its multi-function sibling have domains of their own",
+      "if the source is a bridge or function 0, look for the device in the kernel's DMA alias quirks",
+    ],
+  },
+  error_value: {
+    fault: "the device was given the value that a failed map returns",
+    next: ["check dma_mapping_error() after each map, before the address reaches the device"],
+  },
+  leak: {
+    next: [
+      "look at the error paths and the reset path of the function that maps: each map needs one unmap there",
+      CHECKER,
+    ],
+  },
+  double_map: {
+    next: ["unmap the first mapping before its address is used again", CHECKER],
+  },
+  mapped_over: {
+    next: [
+      "look for an unmap of this IOVA that was skipped, or that had a shorter length",
+      CHECKER,
+    ],
+  },
+  destroy_short: {
+    next: [
+      "pass the length of all links to dma_iova_destroy(), also where a later link has failed",
+    ],
+  },
+  double_unmap: {
+    checker: ["unmap_unknown"],
+    warns: "unmap_unknown",
+    next: [UNMAP_CALL, CHECKER],
+  },
+  unmap_unknown: {
+    checker: ["unmap_unknown"],
+    next: [UNMAP_CALL, CHECKER],
+  },
+  unmap_size: {
+    checker: ["unmap_size"],
+    warns: "unmap_size",
+    next: [UNMAP_CALL, CHECKER],
+  },
+  unmap_direction: {
+    checker: ["unmap_direction"],
+    warns: "unmap_direction",
+    next: [UNMAP_CALL, CHECKER],
+  },
+  unmap_entries: {
+    checker: ["unmap_entries"],
+    warns: "unmap_entries",
+    next: [UNMAP_CALL, CHECKER],
+  },
+  unmap_kind: {
+    checker: ["unmap_kind"],
+    next: [
+      "pair dma_alloc_coherent() with dma_free_coherent(), dma_map_*() with dma_unmap_*()",
+    ],
+  },
+  sync_unknown: {
+    checker: ["sync_unknown"],
+    warns: "sync_unknown",
+    next: ["sync only between map and unmap", CHECKER],
+  },
+  sync_size: {
+    checker: ["sync_size", "sync_unknown"],
+    warns: "sync_size",
+    next: ["sync at most the mapped range", CHECKER],
+  },
+  sync_direction: {
+    checker: ["sync_direction", "sync_for_cpu_read_only"],
+    warns: "sync_direction",
+    next: ["sync with the direction of the map", CHECKER],
+  },
+  swiotlb_full: {
+    next: [
+      "a mapping above 256 KiB needs a smaller dma_max_mapping_size(); otherwise enlarge the pool (swiotlb=SLOTS) or widen the DMA mask",
+    ],
+  },
+  access_allowed: {
+    fault: "the mapping that was live then allowed the access",
+    next: [],
+  },
+  iommu_fault: {
+    fault: "a fault of the IOMMU that is not about a mapping",
+    next: [],
+  },
+  born_before_trace: {
+    next: [],
+  },
+  alive_at_end: {
+    next: [],
+  },
+  line_missing: {
+    next: [],
+  },
+  reuse_race: {
+    next: [],
+  },
+} as const satisfies Readonly<Record<string, KindEntry>>;
+
+/** A kind of its own, or the class of a line of the kernel's checker that no trace line is about. */
+export type FindingKind = keyof typeof FINDING_KINDS | CheckerClass;
+
+/** What is known of a kind. */
+export function aboutKind(kind: FindingKind): KindEntry {
+  const kinds: Partial<Record<FindingKind, KindEntry>> = FINDING_KINDS;
+  return kinds[kind] ?? REPORTED;
+}
+
+/** Of a line of the kernel's checker alone. */
+const REPORTED: KindEntry = {
+  next: ["read the stack below the report in the log: it is that of the mapping"],
+};

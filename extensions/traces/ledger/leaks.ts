@@ -1,0 +1,50 @@
+/** Leaks among the mappings that are live at a trace's end, with how often they happen. */
+import { formatCount } from "@dmalab/lang/text";
+import { keepsSegments } from "./live_mappings.ts";
+import type { Siblings } from "./siblings.ts";
+import type { Device, TracedMapping } from "./traced_mapping.ts";
+
+export interface TracedLeak {
+  /** It is live, and more are live than at first. */
+  readonly isSure: boolean;
+  /** The same for all that are alike. */
+  readonly text: string;
+}
+
+/** Those of all devices. Coherent memory is often allocated once and kept: it is none. */
+export function leaksOf(devices: Iterable<Device>): ReadonlyMap<TracedMapping, TracedLeak> {
+  const leaks = new Map<TracedMapping, TracedLeak>();
+  for (const device of devices) {
+    for (const siblings of device.siblings.values()) {
+      const leaked = siblings.leaked();
+      const mappings = [...leaked.keys()].filter(({ isSegment, kind }) =>
+        kind !== "alloc" && !(isSegment && keepsSegments(device))
+      );
+      if (mappings.length === 0) continue;
+      const text = leakText(mappings, siblings);
+      for (const mapping of mappings) leaks.set(mapping, { isSure: leaked.get(mapping)!, text });
+    }
+  }
+  return leaks;
+}
+
+const MAX_TASKS = 3;
+
+function leakText(mappings: readonly TracedMapping[], { maps }: Siblings<TracedMapping>): string {
+  const [first] = mappings;
+  if (mappings.length === 1) {
+    return "still live, while newer mappings of the same use were unmapped";
+  }
+  const tasks = [...new Set(mappings.map(({ task }) => task))];
+  const by = tasks.length > MAX_TASKS ? formatCount(tasks.length, "task") : tasks.join(", ");
+  const seconds = mappings.at(-1)!.mappedAt.seconds - first!.mappedAt.seconds;
+  const each = (seconds / (mappings.length - 1)).toPrecision(2);
+  let [least, most] = [Infinity, 0];
+  for (const { sizeBytes } of mappings) {
+    least = Math.min(least, sizeBytes);
+    most = Math.max(most, sizeBytes);
+  }
+  const size = least === most ? formatCount(most, "byte") : `${least} to ${most} bytes`;
+  return `still live, while newer mappings of the same use were unmapped: ${mappings.length} ` +
+    `of ${maps} of ${size}, ${first!.dir}, by ${by}, are never unmapped, one each ${each} s`;
+}

@@ -1,0 +1,467 @@
+/**
+ * The ledger of a trace: every mapping from its map to its unmap, and the errors in its use.
+ *
+ * It keeps mappings, not lines, and calls nothing proved that a missing line could explain.
+ *
+ * @see rules/traces.md T.64 to T.69
+ */
+import { bouncedDevice, type DmaEvent, readDmaEvent } from "../line/dma_event.ts";
+import type { TraceLine } from "../line/trace_line.ts";
+import type { StepSink } from "../script/recorder.ts";
+import { modeOf } from "./device_mode.ts";
+import { Edges } from "./edges.ts";
+import { Findings } from "./findings.ts";
+import {
+  type Device,
+  makeDevice,
+  pageEnd,
+  pageOf,
+  type Recorded,
+  siblingsOf,
+  type TracedMapping,
+  type TraceInstant,
+} from "./traced_mapping.ts";
+import {
+  bestMapping,
+  conflicting,
+  count,
+  dropMapping,
+  endMapping,
+  isAnothers,
+  isSameList,
+  keepMapping,
+  makeMapping,
+  type MapEvent,
+  noteMap,
+  noteSegments,
+  rangeMapping,
+  TaskNames,
+  unfold,
+  type UnmapEvent,
+} from "./live_mappings.ts";
+import { MachineFacts } from "./machine_facts.ts";
+import type { PageHistory } from "./page_history.ts";
+import { RequestRanges } from "./request_ranges.ts";
+import { TracedRequests } from "./requests.ts";
+import { ReusedAddresses } from "./reused_addresses.ts";
+import { checkSync } from "./sync_check.ts";
+import { type Context, type EndedRange, type TableUnmap, TracedPageTable } from "./page_table.ts";
+
+/** Events that stand beside a call, and not within it as those of an IOMMU's queue do. */
+const CALLS = /^(?:dma_|nvme_|block_|map$|unmap$)/;
+
+export class MappingTracker {
+  readonly devices = new Map<string, Device>();
+  readonly table: TracedPageTable;
+  readonly findings = new Findings();
+  readonly #history: PageHistory;
+  readonly #recorded: Recorded;
+  readonly #bouncedLines = new Map<string, number>();
+  readonly requests = new TracedRequests();
+  readonly #tasks = new TaskNames();
+  /** Receives each mapping's steps; null when they are not recorded. */
+  recorder: StepSink | null = null;
+  readonly edges = new Edges();
+  readonly reused = new ReusedAddresses(this);
+  readonly #ranges = new RequestRanges();
+  damaged: number[] = [];
+
+  /** @param faulted Devices of which the log has IOMMU faults. */
+  constructor(history: PageHistory, facts = new MachineFacts(), faulted = new Set<string>()) {
+    this.#history = history;
+    this.table = new TracedPageTable((range) => this.#rangeEnded(range));
+    const { table } = this;
+    this.#recorded = { facts, faulted, bouncedLines: this.#bouncedLines, table, edges: this.edges };
+  }
+
+  /** Takes a line of an event. @returns False when it is damaged. */
+  push(line: TraceLine, number: number): boolean {
+    const now: TraceInstant = { line: number, seconds: line.seconds, cpu: line.cpu };
+    const event = readDmaEvent(line.event, line.payload);
+    const isCall = event !== undefined || CALLS.test(line.event);
+    if (isCall) this.edges.pass(now);
+    const context = this.table.context(line.pid, now, line.context);
+    if (event === null) {
+      this.damaged.push(number);
+      this.edges.lostLine = number;
+    } else if (event !== undefined) this.#event(event, line, now, context);
+    else if (isCall) this.requests.take(line, number, context, this.table, this.recorder);
+    if (isCall) context.lastLine = number;
+    if (line.event === "swiotlb_bounced") {
+      const device = bouncedDevice(line.payload);
+      this.#bouncedLines.set(device, (this.#bouncedLines.get(device) ?? 0) + 1);
+    } else if (line.event !== "map") context.isRunOver = true;
+    return event !== null;
+  }
+
+  /** Events of a CPU are missing here. @see rules/traces.md T.68 */
+  gap(cpu: number, number: number): void {
+    this.table.interrupt(cpu);
+    this.edges.gap(cpu, number);
+  }
+
+  /** Everything has been read. */
+  end(): void {
+    this.table.end();
+    this.reused.settle(Infinity);
+    const isAlone = this.isTableAlone;
+    if (isAlone) {
+      const open = this.table.openRuns().map((run) =>
+        rangeMapping({ ...run, run, unmap: null }, null)
+      );
+      for (const mapping of open) if (mapping !== null) this.#history.add(mapping);
+    }
+    for (const { maps } of this.#ranges.leaked(this.table.openRuns(), this.edges)) {
+      this.findings.leakedRange(maps);
+    }
+    // What looks like the rest of a range may be of single calls that were given adjacent pages.
+    for (const { cutBy, first, maps } of isAlone ? [] : this.table.cutRuns()) {
+      this.findings.shortRange(first, maps, cutBy, cutBy.line > this.edges.lostLine);
+    }
+  }
+
+  /** Every mapping without an unmap, uncertain ones too. */
+  *open(): Generator<TracedMapping> {
+    for (const device of this.devices.values()) {
+      for (const mappings of device.byPage.values()) yield* mappings;
+    }
+  }
+
+  /** The trace has lines of page tables and none of the DMA API, whose events name devices. */
+  get isTableAlone(): boolean {
+    return this.devices.size === 0 && this.table.maps > 0;
+  }
+
+  isUncertain(mapping: TracedMapping): boolean {
+    return mapping.isUncertain || mapping.mappedAt.line < this.edges.lostLine;
+  }
+
+  #device(name: string): Device {
+    let device = this.devices.get(name);
+    if (device === undefined) this.devices.set(name, device = makeDevice(name, this.#recorded));
+    return device;
+  }
+
+  #event(event: DmaEvent, line: TraceLine, now: TraceInstant, context: Context): void {
+    switch (event.op) {
+      case "iommu_map":
+        if (context.task === "") context.task = this.#tasks.of(line.pid, line.task);
+        this.table.map(context, { ...now, start: event.start, end: event.end, phys: event.phys });
+        return;
+      case "iommu_unmap":
+        this.table.unmap(context, { ...now, start: event.start, end: event.end });
+        return;
+      case "map":
+      case "alloc":
+      case "map_sg":
+        this.#map(event, line, now, context);
+        return;
+      case "unmap":
+      case "free":
+        this.#unmap(event, now, context);
+        return;
+      case "unmap_sg":
+        this.#unmapList(event, now, context);
+        return;
+      case "sync":
+        checkSync(event, this.#device(event.device), now, this);
+        return;
+      case "failed":
+        count(this.#device(event.device), "map_failed");
+        return;
+    }
+  }
+
+  #map(event: MapEvent, line: TraceLine, now: TraceInstant, context: Context): void {
+    const device = this.#device(event.device);
+    this.table.goesOn(context);
+    if (event.op === "map_sg") {
+      count(device, "sg_maps");
+      count(device, "sg_in", event.entries);
+      count(device, "sg_out", event.dmaAddrs.length);
+    } else count(device, event.op === "map" ? "maps" : "allocs");
+    if (event.op !== "map_sg" && event.failed) {
+      count(device, "map_failed");
+      return;
+    }
+    const ranges = event.op === "map_sg"
+      ? event.dmaAddrs.map((addr, index) => [pageOf(addr), pageEnd(addr, event.sizesBytes[index]!)])
+      : [[pageOf(event.addr), pageEnd(event.addr, event.sizeBytes)]];
+    const tableLine = this.table.claimMaps(
+      context,
+      (start, end) => ranges.some(([first, last]) => start >= first! && end <= last!),
+    );
+    const task = this.#tasks.of(line.pid, line.task);
+    const by = { mappedAt: now, pid: line.pid, task, request: context.request?.name ?? null };
+    const mapping = makeMapping(event, device, tableLine, by);
+    noteMap(mapping);
+    this.requests.note(context, device, mapping.kind === "alloc" ? 0 : mapping.entries);
+    if (this.#meetsOlder(mapping, context)) return;
+    this.recorder?.({ op: "map", line: now.line, mapping });
+    keepMapping(mapping);
+    noteSegments(mapping, context);
+    if (event.op === "map_sg") {
+      event.dmaAddrs.forEach((addr, index) =>
+        this.#history.add(mapping, addr, event.sizesBytes[index]!)
+      );
+    } else this.#history.add(mapping);
+  }
+
+  /**
+   * A map where another mapping is live: the allocator returns a range again only after it was
+   * freed, so the older one's unmap is missing, or is printed later.
+   *
+   * @returns True when the line makes no mapping.
+   * @see rules/traces.md T.66
+   */
+  #meetsOlder(mapping: TracedMapping, context: Context): boolean {
+    const older = conflicting(mapping);
+    if (older === null) return false;
+    if (this.isUncertain(older)) {
+      this.#endUncertain(older);
+      return false;
+    }
+    const unmap = this.table.orphan(older, older.mappedAt.line, mapping.mappedAt.line);
+    if (older.tableLine > 0 && mapping.tableLine === 0 && unmap === null) {
+      // The page table was not written: the same line twice, or a call that only looks like one.
+      if (this.edges.isWhole(mapping.mappedAt, context)) this.findings.doubleMap(older, mapping);
+      mapping.device!.uncertain++;
+      return true;
+    }
+    if (older.tableLine > 0 && unmap === null) {
+      // The range's own unmap is missing too: lines are missing here, marked or not.
+      this.findings.leakByReuse(older, mapping, "possible");
+      if (older.mappedAt.line < this.edges.silenceLine) this.edges.noteHole();
+      older.isUncertain = true;
+      this.#endUncertain(older);
+      return false;
+    }
+    dropMapping(older);
+    this.reused.note({ older, newer: mapping, unmap });
+    return false;
+  }
+
+  #endUncertain(mapping: TracedMapping): void {
+    dropMapping(mapping);
+    mapping.device!.uncertain++;
+  }
+
+  #unmap(event: UnmapEvent, now: TraceInstant, context: Context): void {
+    const device = this.#device(event.device);
+    const kind = event.op === "unmap" ? "map" : "alloc";
+    count(device, event.op === "unmap" ? "unmaps" : "frees");
+    let beside: TableUnmap | null = null;
+    this.table.goesOn(context);
+    if (kind === "map") beside = this.table.claimUnmap(context, event.addr);
+    else {
+      this.table.settle(context);
+      const [start, end] = [pageOf(event.addr), pageEnd(event.addr, event.sizeBytes)];
+      context.expected = { start, end, seconds: now.seconds, onOutcome: null };
+    }
+    const mappings = device.byPage.get(pageOf(event.addr)) ?? [];
+    const mapping = bestMapping(mappings, event, kind);
+    if (mapping === null) {
+      const other = mappings.find(({ addr }) => addr === event.addr);
+      const isSure = other !== undefined && modeOf(device) !== "direct" && !this.isUncertain(other);
+      const isLikely = isSure && !isAnothers(this.devices, event, kind, device) &&
+        (other.sizeBytes === event.sizeBytes || other.mappedAt.line >= this.edges.silenceLine);
+      if (isLikely) {
+        this.findings.wrongKind(other, kind, now);
+        endMapping(other, now);
+        return;
+      }
+      if (kind === "map") this.#unmapWithoutMap(device, event, now, context, beside);
+      else this.#freeWithoutAlloc(device, event, now, context);
+      return;
+    }
+    if (this.reused.isLate(event, mapping, now, beside)) return;
+    if (this.#isOfAnother(mapping, event)) {
+      this.#endUncertain(mapping);
+      device.mappedBeforeTrace++;
+      return;
+    }
+    if (mapping.sizeBytes !== event.sizeBytes) {
+      this.findings.wrongSize(mapping, event.sizeBytes, now);
+    }
+    if (mapping.dir !== event.dir) this.findings.wrongDirection(mapping, event.dir, now);
+    const { dir, sizeBytes } = event;
+    this.recorder?.({ op: "unmap", line: now.line, mapping, sizeBytes, dir, entries: 1 });
+    endMapping(mapping, now);
+  }
+
+  /**
+   * Whether an unmap rather belongs to another mapping, whose map is missing, as is this one's unmap:
+   * there is a gap between, or a silence, and only the address is the same.
+   */
+  #isOfAnother(mapping: TracedMapping, { dir, sizeBytes }: UnmapEvent): boolean {
+    const isUnlike = [mapping.sizeBytes !== sizeBytes, mapping.dir !== dir];
+    if (this.isUncertain(mapping)) return isUnlike.includes(true);
+    if (isUnlike.includes(false) || mapping.mappedAt.line >= this.edges.silenceLine) return false;
+    this.edges.noteHole();
+    return true;
+  }
+
+  /**
+   * An unmap without a map: nothing was mapped there if the page table had nothing to unmap.
+   *
+   * @see rules/traces.md T.28, T.66
+   */
+  #unmapWithoutMap(
+    device: Device,
+    event: UnmapEvent,
+    now: TraceInstant,
+    context: Context,
+    beside: TableUnmap | null,
+  ): void {
+    if (unfold(device, event.addr)) return;
+    const unmapped = this.#lastUnmapped(device.unmapped.get(event.addr));
+    // The task may have moved to another CPU between the two lines.
+    const unmap = beside ?? this.table.orphan(event, unmapped?.unmappedAt?.line ?? 0, now.line);
+    const isTranslated = this.#isTranslated(device);
+    const nothingThere = isTranslated && unmap === null && this.edges.isWhole(now, context);
+    const isFinding = nothingThere || !isTranslated && modeOf(device) !== "direct";
+    if (unmapped !== null && isFinding) {
+      this.recorder?.({ op: "again", line: now.line, mapping: unmapped });
+      const since = nothingThere ? context.lastLine : unmapped.unmappedAt!.line;
+      this.findings.doubleUnmap(unmapped, now, event.addr, "proved", since);
+      return;
+    }
+    if (unmapped === null && nothingThere) {
+      this.findings.unmapUnknown(device, event.addr, now, "proved", context.lastLine);
+      return;
+    }
+    // The first one long after the device's first mapping was not mapped before the trace.
+    const isFirst = device.mappedBeforeTrace === 0 && device.firstLine < this.edges.silenceLine;
+    device.mappedBeforeTrace++;
+    const { dir, sizeBytes } = event;
+    siblingsOf(device, { cpu: now.cpu, dir, kind: "map", sizeBytes }).unmapOlder();
+    const wasUnmapped = device.unmapped.has(event.addr) || device.unmapped.dropped > 0;
+    if (wasUnmapped || isFirst) this.edges.noteHole();
+    this.findings.unmapUnknown(device, event.addr, now, "unknown", 0);
+  }
+
+  /** The same for coherent memory: the page table's unmap, if any, is printed after the line. */
+  #freeWithoutAlloc(device: Device, event: UnmapEvent, now: TraceInstant, context: Context): void {
+    if (unfold(device, event.addr)) return;
+    const unmapped = this.#lastUnmapped(device.unmapped.get(event.addr));
+    const unknown = () => this.findings.unmapUnknown(device, event.addr, now, "unknown", 0);
+    this.#endWithoutMap(device, unmapped, now, context, unknown);
+  }
+
+  /** @param unknown Adds the finding that a line is missing. */
+  #endWithoutMap(
+    device: Device,
+    unmapped: TracedMapping | null,
+    now: TraceInstant,
+    context: Context,
+    unknown: () => void,
+  ): void {
+    const { lostLine } = this.edges;
+    const { end, start } = context.expected ?? { start: 0, end: Infinity };
+    const onOutcome = (came: boolean) => {
+      if (
+        !came && unmapped !== null && this.edges.lostLine === lostLine && this.#isTranslated(device)
+      ) {
+        this.findings.doubleUnmap(
+          unmapped,
+          now,
+          unmapped.addr,
+          "proved",
+          unmapped.unmappedAt!.line,
+        );
+        return;
+      }
+      device.mappedBeforeTrace++;
+      if (unmapped !== null) this.edges.noteHole();
+      unknown();
+    };
+    if (unmapped === null) onOutcome(true);
+    context.expected = {
+      start,
+      end,
+      seconds: now.seconds,
+      onOutcome: unmapped === null ? null : onOutcome,
+    };
+  }
+
+  /** The last one unmapped, if no line is missing since. */
+  #lastUnmapped(unmapped: TracedMapping | undefined): TracedMapping | null {
+    return unmapped !== undefined && unmapped.unmappedAt!.line > this.edges.lostLine
+      ? unmapped
+      : null;
+  }
+
+  /** Whether each unmap of a device has a line of the page table. */
+  #isTranslated(device: Device): boolean {
+    return modeOf(device) === "translated" && this.table.unmaps > 0;
+  }
+
+  #unmapList(
+    event: Extract<DmaEvent, { op: "unmap_sg" }>,
+    now: TraceInstant,
+    context: Context,
+  ): void {
+    const device = this.#device(event.device);
+    count(device, "sg_unmaps");
+    this.table.goesOn(context);
+    this.table.settle(context);
+    const mappings = device.lists.get(event.physAddrs[0]!) ?? [];
+    const mapping = mappings.findLast((each) => isSameList(each, event.physAddrs, event.isCut)) ??
+      mappings.findLast(({ dir }) => dir === event.dir) ?? mappings.at(-1);
+    if (mapping === undefined) {
+      this.#unmapListWithoutMap(device, event.physAddrs, now, context);
+      return;
+    }
+    const end = pageEnd(mapping.addr, mapping.sizeBytes);
+    context.expected = { start: pageOf(mapping.addr), end, seconds: now.seconds, onOutcome: null };
+    if (this.isUncertain(mapping) && !isSameList(mapping, event.physAddrs, event.isCut)) {
+      this.#endUncertain(mapping);
+      device.mappedBeforeTrace++;
+      return;
+    }
+    if (!event.isCut && !isSameList(mapping, event.physAddrs, false)) {
+      this.findings.wrongEntries(mapping, event.physAddrs.length, now);
+    }
+    if (mapping.dir !== event.dir) this.findings.wrongDirection(mapping, event.dir, now);
+    const { sizeBytes } = mapping;
+    const entries = event.isCut ? mapping.entries : event.physAddrs.length;
+    this.recorder?.({ op: "unmap", line: now.line, mapping, sizeBytes, dir: event.dir, entries });
+    endMapping(mapping, now);
+  }
+
+  #unmapListWithoutMap(
+    device: Device,
+    physAddrs: readonly number[],
+    now: TraceInstant,
+    context: Context,
+  ): void {
+    if (unfold(device, physAddrs[0]!)) return;
+    const last = this.#lastUnmapped(device.unmappedLists.get(physAddrs[0]!));
+    const unmapped = last !== null && isSameList(last, physAddrs, false) ? last : null;
+    context.expected = null;
+    this.#endWithoutMap(
+      device,
+      unmapped,
+      now,
+      context,
+      () => this.findings.listUnknown(device, physAddrs[0]!, now),
+    );
+  }
+
+  #rangeEnded(range: EndedRange): void {
+    this.#ranges.end(range);
+    const mapping = rangeMapping(range, this.requests.deviceOf(range.run.request));
+    if (mapping === null) return;
+    this.#history.add(mapping);
+    const linksBytes = range.run.maps.map(({ end, start }) => end - start);
+    const destroyedBytes = range.unmap.end - mapping.addr;
+    this.recorder?.({
+      op: "range",
+      line: mapping.mappedAt.line,
+      mapping,
+      linksBytes,
+      destroyedBytes,
+    });
+    this.recorder?.({ op: "destroy", line: range.unmap.line, mapping, destroyedBytes });
+  }
+}

@@ -1,0 +1,316 @@
+/** Which mapping a line is about, and how mappings are kept. */
+import type { Direction, DmaEvent } from "../line/dma_event.ts";
+import {
+  type Device,
+  NEAR_PAGES,
+  PAGE_BYTES,
+  pageOf,
+  pagesOf,
+  siblingsOf,
+  type TracedMapping,
+  type TraceInstant,
+} from "./traced_mapping.ts";
+import { modeOf } from "./device_mode.ts";
+import { NewestMap } from "./newest_map.ts";
+import type { Context, EndedRange, TableUnmap } from "./page_table.ts";
+
+export type UnmapEvent = Extract<DmaEvent, { op: "unmap" | "free" }>;
+
+export type MapEvent = Extract<DmaEvent, { op: "map" | "alloc" | "map_sg" }>;
+
+/** Entries of a list that a line shows at most. @see rules/traces.md T.20 */
+const DISPLAYED_ENTRIES = 128;
+
+/** The newest that fits best: by size and direction, by size, by direction, any of that address. */
+export function bestMapping(
+  mappings: readonly TracedMapping[],
+  event: UnmapEvent,
+  kind: TracedMapping["kind"],
+): TracedMapping | null {
+  let found: TracedMapping | null = null;
+  let points = -1;
+  for (let index = mappings.length - 1; index >= 0; index--) {
+    const mapping = mappings[index]!;
+    if (mapping.addr !== event.addr || mapping.kind !== kind) continue;
+    const fit = (mapping.sizeBytes === event.sizeBytes ? 2 : 0) +
+      (mapping.dir === event.dir ? 1 : 0);
+    if (fit > points) {
+      found = mapping;
+      points = fit;
+    }
+    if (fit === 3) break;
+  }
+  return found;
+}
+
+/** Of more devices than this some other one has any address live, as far as a trace says. */
+const MAX_DEVICES = 1024;
+
+/** Whether another device has exactly this mapping live: all domains allocate the same addresses. */
+export function isAnothers(
+  devices: ReadonlyMap<string, Device>,
+  event: UnmapEvent,
+  kind: TracedMapping["kind"],
+  device: Device,
+): boolean {
+  if (devices.size > MAX_DEVICES) return true;
+  for (const other of devices.values()) {
+    if (other === device) continue;
+    const mapping = bestMapping(other.byPage.get(pageOf(event.addr)) ?? [], event, kind);
+    if (mapping?.sizeBytes === event.sizeBytes && mapping.dir === event.dir) return true;
+  }
+  return false;
+}
+
+export function isSameList(
+  mapping: TracedMapping,
+  physAddrs: readonly number[],
+  isCut: boolean,
+): boolean {
+  if (!isCut && mapping.entries !== physAddrs.length) return false;
+  const shown = Math.min(mapping.physAddrs.length, physAddrs.length, DISPLAYED_ENTRIES);
+  for (let index = 0; index < shown; index++) {
+    if (mapping.physAddrs[index] !== physAddrs[index]) return false;
+  }
+  return true;
+}
+
+function listBytes({ dmaAddrs, sizesBytes }: Extract<DmaEvent, { op: "map_sg" }>): number {
+  let end = 0;
+  dmaAddrs.forEach((addr, index) => end = Math.max(end, addr + sizesBytes[index]!));
+  return Math.max(end - dmaAddrs[0]!, sizesBytes[0]!);
+}
+
+/** Names of tasks as texts of their own: one cut out of a line would keep the line in memory. */
+export class TaskNames {
+  readonly #names = new NewestMap<number, string>(1 << 14);
+
+  of(pid: number, name: string): string {
+    const known = this.#names.get(pid);
+    if (known === name) return known;
+    this.#names.set(pid, name);
+    return name;
+  }
+}
+
+/** The mapping that a line makes. */
+export function makeMapping(
+  event: MapEvent,
+  device: Device,
+  tableLine: number,
+  by: Pick<TracedMapping, "mappedAt" | "pid" | "task" | "request">,
+): TracedMapping {
+  const { cpu } = by.mappedAt;
+  const common = {
+    ...by,
+    device,
+    dir: event.dir,
+    tableLine,
+    unmappedAt: null,
+    isUncertain: false,
+    isSegment: false,
+  };
+  if (event.op !== "map_sg") {
+    const { addr, dir, op, phys, sizeBytes } = event;
+    const siblings = siblingsOf(device, { cpu, dir, kind: op, sizeBytes });
+    return { ...common, siblings, kind: op, addr, sizeBytes, phys, entries: 1, physAddrs: [] };
+  }
+  const { dir, dmaAddrs, entries, physAddrs } = event;
+  const sizeBytes = listBytes(event);
+  return {
+    ...common,
+    siblings: siblingsOf(device, { cpu, dir, kind: "sg", sizeBytes }),
+    kind: "sg",
+    addr: dmaAddrs[0]!,
+    sizeBytes,
+    phys: physAddrs[0]!,
+    entries,
+    physAddrs,
+  };
+}
+
+/** Counts a mapping for its device, and how its address was made. @see rules/traces.md T.60 */
+export function noteMap(mapping: TracedMapping): void {
+  const device = mapping.device!;
+  if (device.mapCount++ === 0) device.firstLine = mapping.mappedAt.line;
+  const { addr, phys, sizeBytes, tableLine } = mapping;
+  if (tableLine > 0) device.coveredMaps++;
+  else if (phys === addr) device.identityMaps++;
+  else if (phys !== null) {
+    device.otherMaps++;
+    if ((addr - phys) % PAGE_BYTES !== 0) device.movedMaps++;
+    device.lowestOther = Math.min(device.lowestOther, addr);
+    device.highestOther = Math.max(device.highestOther, addr + sizeBytes);
+  }
+}
+
+export function count(device: Device, name: string, by = 1): void {
+  device.counts[name] = (device.counts[name] ?? 0) + by;
+}
+
+/** Adds a live mapping. */
+export function keepMapping(mapping: TracedMapping): void {
+  const { byPage, identities, large, lists } = mapping.device!;
+  if (isStacked(mapping)) foldOldest(mapping);
+  if (isIdentity(mapping) && mapping.kind === "map") identities.add(mapping);
+  mapping.siblings?.map(mapping);
+  addMapping(byPage, pageOf(mapping.addr), mapping);
+  if (pagesOf(mapping) > NEAR_PAGES) large.add(mapping);
+  if (mapping.kind === "sg") addMapping(lists, mapping.phys!, mapping);
+}
+
+/**
+ * Several direct mappings in a row may be segments of one request, which end without an unmap.
+ *
+ * @see rules/traces.md T.23
+ */
+export function noteSegments(mapping: TracedMapping, context: Context): void {
+  const { lastMapping } = context;
+  context.lastMapping = mapping;
+  if (lastMapping === null || !isIdentity(mapping)) return;
+  const isOfOne = mapping.request === null
+    ? lastMapping.mappedAt.line === context.lastLine
+    : lastMapping.request === mapping.request;
+  if (!isOfOne) return;
+  for (const segment of [lastMapping, mapping]) {
+    if (segment.isSegment) continue;
+    segment.isSegment = true;
+    mapping.device!.segments++;
+  }
+}
+
+/** Whether a device's requests end without unmaps of their segments: then a live one is no leak. */
+export function keepsSegments({ segments, unmappedSegments }: Device): boolean {
+  return unmappedSegments * 2 < segments;
+}
+
+/** Removes a mapping that is no longer live. */
+export function dropMapping(mapping: TracedMapping): void {
+  const { byPage, identities, large, lists } = mapping.device!;
+  mapping.siblings?.forget(mapping);
+  identities.delete(mapping);
+  large.delete(mapping);
+  removeMapping(byPage, pageOf(mapping.addr), mapping);
+  if (mapping.kind === "sg") removeMapping(lists, mapping.phys!, mapping);
+}
+
+/** A mapping is unmapped. */
+export function endMapping(mapping: TracedMapping, now: TraceInstant): void {
+  mapping.siblings?.unmap(mapping);
+  dropMapping(mapping);
+  mapping.unmappedAt = now;
+  const device = mapping.device!;
+  device.unmapCount++;
+  if (mapping.isSegment) device.unmappedSegments++;
+  device.unmapped.set(mapping.addr, mapping);
+  if (mapping.kind === "sg") device.unmappedLists.set(mapping.phys!, mapping);
+}
+
+function addMapping(map: Map<number, TracedMapping[]>, key: number, mapping: TracedMapping): void {
+  const mappings = map.get(key);
+  if (mappings === undefined) map.set(key, [mapping]);
+  else mappings.push(mapping);
+}
+
+/** Whether the device uses the physical address: no IOVA is allocated or freed. */
+function isIdentity({ addr, phys, tableLine }: TracedMapping): boolean {
+  return phys === addr && tableLine === 0;
+}
+
+/** Whether another can be live at the same address, as far as the lines say. */
+function isStacked(mapping: TracedMapping): boolean {
+  return isIdentity(mapping) || mapping.phys === null && mapping.tableLine === 0;
+}
+
+/** A live mapping of the same page that this one excludes if the device is translated; or null. */
+export function conflicting(mapping: TracedMapping): TracedMapping | null {
+  if (isIdentity(mapping)) return null;
+  for (const other of mapping.device!.byPage.get(pageOf(mapping.addr)) ?? []) {
+    if (isIdentity(other)) continue;
+    if (other.tableLine > 0 ? mapping.tableLine > 0 || other.addr === mapping.addr : false) {
+      return other;
+    }
+    const isSame = other.addr === mapping.addr && other.kind === mapping.kind;
+    if (isSame && other.phys !== null && modeOf(mapping.device!) !== "direct") return other;
+  }
+  return null;
+}
+
+/** Mappings of one page that are kept; of more that can be live together only the number: they may lack an unmap. */
+const MAX_PER_PAGE = 8;
+/** The same for a device: more than its rings have. */
+const MAX_PER_DEVICE = 1 << 16;
+
+/** Makes room for one more in a page and a device. @see rules/traces.md T.23, T.64 */
+function foldOldest({ addr, device }: TracedMapping): void {
+  const { byPage, folded, identities } = device!;
+  const mappings = byPage.get(pageOf(addr)) ?? [];
+  const oldest = mappings.length >= MAX_PER_PAGE
+    ? mappings.find(isStacked)
+    : identities.size >= MAX_PER_DEVICE
+    ? identities.values().next().value
+    : undefined;
+  if (oldest === undefined) return;
+  dropMapping(oldest);
+  folded.set(oldest.addr, (folded.get(oldest.addr) ?? 0) + 1);
+}
+
+/** Unmaps one of the mappings that are only counted. @returns False when there is none. */
+export function unfold(device: Device, addr: number): boolean {
+  const count = device.folded.get(addr) ?? 0;
+  if (count > 1) device.folded.set(addr, count - 1);
+  else if (count === 1) device.folded.delete(addr);
+  else if (device.foldedElsewhere > 0) device.foldedElsewhere--;
+  else return false;
+  device.unmapCount++;
+  return true;
+}
+
+function removeMapping(
+  map: Map<number, TracedMapping[]>,
+  key: number,
+  mapping: TracedMapping,
+): void {
+  const mappings = map.get(key);
+  if (mappings === undefined) return;
+  const at = mappings.indexOf(mapping);
+  if (at < 0) return;
+  if (mappings.length === 1) map.delete(key);
+  else mappings.splice(at, 1);
+}
+
+/**
+ * A two-step range as a mapping: it names no device and no direction, unless its request does.
+ *
+ * @see rules/traces.md T.26, T.30
+ */
+export function rangeMapping(
+  { maps, run, unmap }: Omit<EndedRange, "unmap"> & { readonly unmap: TableUnmap | null },
+  device: Device | null,
+): TracedMapping | null {
+  const [first] = maps;
+  if (first === undefined) return null;
+  return {
+    device,
+    kind: "two_step",
+    addr: first.start,
+    sizeBytes: maps.at(-1)!.end - first.start,
+    dir: directionOf(run.request?.verb),
+    phys: first.phys,
+    mappedAt: first,
+    pid: run.context.pid,
+    task: run.context.task,
+    request: run.request?.name ?? null,
+    tableLine: first.line,
+    entries: maps.length,
+    physAddrs: [],
+    unmappedAt: unmap,
+    isUncertain: false,
+    isSegment: false,
+    siblings: null,
+  };
+}
+
+function directionOf(verb: string | undefined): Direction | null {
+  return verb === "read" ? "FROM_DEVICE" : verb === "write" ? "TO_DEVICE" : null;
+}

@@ -1,0 +1,92 @@
+/**
+ * What is recorded of a machine beside its trace: limits of queues, groups of the IOMMU and counts
+ * of the ring buffers, a line each as the collector writes them; the IOMMU and the bounce pool as
+ * the kernel's log names them at boot.
+ *
+ * @see rules/traces.md T.7
+ */
+import { SLOT_BYTES } from "@dmalab/runtime/memory";
+import { queueLimitOf } from "../line/line_source.ts";
+
+const GROUP = /^group \d+ type (\S+) devs (.+)$/;
+/** Lines at boot that name the IOMMU's hardware; a later one of the list knows more. */
+const MODELS: readonly (readonly [RegExp, string])[] = [
+  [/\bDMAR: IOMMU enabled/, "vtd"],
+  [/\bintel_iommu=\S*\bsm_on\b/, "vtd_scalable"],
+  [/\bAMD-Vi: /, "amd"],
+  [/\barm-smmu-v3\b/, "smmu"],
+];
+const POLICY = /\bDMA domain TLB invalidation policy: (strict|lazy) mode/;
+const STRICT_BY_HOST = /\bUsing strict mode due to virtualization|\bIOMMU batching disallowed/;
+const IN_GROUP = /\b(\S+): Adding to iommu group \d+/;
+const DEFAULT_TYPE = /\biommu: Default domain type: (Translated|Passthrough)\b/;
+const POOL = /\bsoftware IO TLB: mapped \[mem (0x[0-9a-f]+)-(0x[0-9a-f]+)\]/;
+const POOL_OPTION = /\bcommand line: .*\bswiotlb=(\d+)/i;
+const OVERRUN = /^per_cpu\/cpu\d+ .*?\boverrun: (\d+)/;
+
+export class MachineFacts {
+  /** By disk: its limits by their names in sysfs. */
+  readonly limits = new Map<string, Record<string, number>>();
+  /** How each device's addresses are translated, in the kernel's words: `DMA`, `DMA-FQ`, `identity`. */
+  readonly groupTypes = new Map<string, string>();
+  /** The IOMMU's hardware by its name in `iommu.model`, or null. */
+  model: string | null = null;
+  /** When IOTLB entries are invalidated where a group's type does not say; null when unknown. */
+  invalidation: "strict" | "lazy" | null = null;
+  /** The bounce pool's size; null when unknown. */
+  poolBytes: number | null = null;
+  /** Where it is, its end exclusive; null when unknown. */
+  pool: { readonly start: number; readonly end: number } | null = null;
+  /** Events that the ring buffers have overwritten. */
+  overrun = 0;
+
+  /** Devices that the log puts into a group, whose type is then the default one. */
+  readonly #inGroup = new Set<string>();
+  #defaultType: string | null = null;
+  #rank = 0;
+
+  push(text: string): void {
+    const limit = queueLimitOf(text);
+    if (limit !== null) {
+      const known = this.limits.get(limit.disk) ?? {};
+      this.limits.set(limit.disk, { ...known, [limit.name]: limit.value });
+      return;
+    }
+    const group = GROUP.exec(text);
+    if (group !== null) {
+      for (const device of group[2]!.trim().split(/\s+/)) this.groupTypes.set(device, group[1]!);
+      return;
+    }
+    this.overrun += Number(OVERRUN.exec(text)?.[1] ?? 0);
+    this.#boot(text);
+  }
+
+  /** Whether a device's IOMMU group is translated; null when its type is unknown. */
+  isTranslated(device: string): boolean | null {
+    const type = this.groupTypes.get(device) ??
+      (this.#inGroup.has(device) ? this.#defaultType : null);
+    if (type === "DMA" || type === "DMA-FQ" || type === "Translated") return true;
+    return type === "identity" || type === "Passthrough" ? false : null;
+  }
+
+  #boot(text: string): void {
+    MODELS.forEach(([pattern, model], rank) => {
+      if (rank < this.#rank || !pattern.test(text)) return;
+      this.#rank = rank;
+      this.model = model;
+    });
+    const policy = POLICY.exec(text)?.[1];
+    if (policy === "strict" || STRICT_BY_HOST.test(text)) this.invalidation = "strict";
+    else if (policy === "lazy") this.invalidation ??= "lazy";
+    const pool = POOL.exec(text);
+    if (pool !== null) {
+      const [start, end] = [Number(pool[1]), Number(pool[2]) + 1];
+      [this.pool, this.poolBytes] = [{ start, end }, end - start];
+    }
+    const grouped = IN_GROUP.exec(text)?.[1];
+    if (grouped !== undefined) this.#inGroup.add(grouped);
+    this.#defaultType = DEFAULT_TYPE.exec(text)?.[1] ?? this.#defaultType;
+    const slots = POOL_OPTION.exec(text)?.[1];
+    if (slots !== undefined) this.poolBytes ??= Number(slots) * SLOT_BYTES;
+  }
+}

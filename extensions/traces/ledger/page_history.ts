@@ -1,0 +1,93 @@
+/**
+ * The mappings of the pages that faults were about, in the order of their map lines.
+ *
+ * Only pages of interest are kept: the kernel's log is read first.
+ *
+ * @see rules/traces.md T.62, T.69
+ */
+import { PageIndex } from "./page_index.ts";
+import { type Device, PAGE_BYTES, pageEnd, pageOf, type TracedMapping } from "./traced_mapping.ts";
+
+export class PageHistory {
+  readonly #pages = new Map<number, TracedMapping[]>();
+  /** Mappings of memory at these addresses, which are no addresses for a device. */
+  readonly #physPages = new Map<number, TracedMapping[]>();
+
+  readonly #indices = new Map<string, PageIndex>();
+
+  /**
+   * @param addresses Where devices faulted; the page before each is kept too.
+   * @param isWhole Every mapping of these pages is added, old ones too.
+   */
+  constructor(addresses: Iterable<number>, readonly isWhole = true) {
+    for (const address of addresses) {
+      const page = pageOf(address);
+      this.#physPages.set(page, []);
+      for (const each of [page, page - PAGE_BYTES]) {
+        if (!this.#pages.has(each)) this.#pages.set(each, []);
+      }
+    }
+  }
+
+  get isEmpty(): boolean {
+    return this.#pages.size === 0;
+  }
+
+  /** Adds a mapping to each kept page that it covers. */
+  add(mapping: TracedMapping, start = mapping.addr, sizeBytes = mapping.sizeBytes): void {
+    addTo(this.#pages, mapping, start, sizeBytes);
+    const { entries, phys } = mapping;
+    if (phys !== null && phys !== mapping.addr && start === mapping.addr) {
+      // Of a list only where its first entry begins is known.
+      addTo(this.#physPages, mapping, phys, entries === 1 ? sizeBytes : 1);
+    }
+  }
+
+  /** Mappings of memory in a page of physical addresses. */
+  atPhys(page: number): readonly TracedMapping[] {
+    return this.#physPages.get(page) ?? [];
+  }
+
+  at(page: number): readonly TracedMapping[] {
+    return this.#pages.get(page) ?? [];
+  }
+
+  /**
+   * The mappings of a page that may be a device's, by time. All must have been added.
+   *
+   * @param device Null where the log does not name one: then those of two-step ranges alone.
+   */
+  indexOf(page: number, device: Device | null): PageIndex {
+    const isIts = (mapping: TracedMapping) => mapping.device === null || mapping.device === device;
+    return this.#index(`${page} ${device?.name ?? ""}`, page, isIts);
+  }
+
+  /** Those of all devices. */
+  indexOfAll(page: number): PageIndex {
+    return this.#index(`${page} *`, page, ({ device }) => device !== null);
+  }
+
+  #index(key: string, page: number, accept: (mapping: TracedMapping) => boolean): PageIndex {
+    let index = this.#indices.get(key);
+    if (index === undefined) {
+      this.#indices.set(key, index = new PageIndex(this.at(page).filter(accept)));
+    }
+    return index;
+  }
+}
+
+function addTo(
+  pages: ReadonlyMap<number, TracedMapping[]>,
+  mapping: TracedMapping,
+  start: number,
+  sizeBytes: number,
+): void {
+  const [first, end] = [pageOf(start), pageEnd(start, sizeBytes)];
+  if ((end - first) / PAGE_BYTES > pages.size) {
+    for (const [page, mappings] of pages) {
+      if (page >= first && page < end) mappings.push(mapping);
+    }
+    return;
+  }
+  for (let page = first; page < end; page += PAGE_BYTES) pages.get(page)?.push(mapping);
+}

@@ -1,0 +1,332 @@
+/**
+ * Attributes the lines of an IOMMU's page table: to mappings of the DMA API, or to links of two-step
+ * ranges.
+ *
+ * They name no device and no domain, and all domains allocate the same addresses: a line is attributed
+ * only to the call next to it, of the same task, CPU and kind of context.
+ *
+ * @see rules/traces.md T.25 to T.30
+ */
+import type { NvmeCommand } from "../script/recorder.ts";
+import { NewestMap } from "./newest_map.ts";
+import {
+  PAGE_BYTES,
+  pageEnd,
+  pageOf,
+  type TracedMapping,
+  type TraceInstant,
+} from "./traced_mapping.ts";
+
+interface TableMap extends TraceInstant {
+  readonly start: number;
+  readonly end: number;
+  readonly phys: number;
+}
+
+export interface TableUnmap extends TraceInstant {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Where a mapping is. */
+interface Extent {
+  readonly addr: number;
+  readonly sizeBytes: number;
+}
+
+/** Adjacent rising maps of one context that no call has claimed. */
+export interface PageTableRun {
+  readonly context: Context;
+  /** The request it was made for, or null. */
+  readonly request: NvmeCommand | null;
+  /** Where it began, before a part of it was ended. */
+  readonly first: number;
+  /** The unmap that has ended only the part before it, or null. */
+  readonly cutBy: TableUnmap | null;
+  readonly maps: TableMap[];
+}
+
+/** A call that is printed before its work: the unmap of its range comes next. */
+export interface ExpectedUnmap {
+  readonly start: number;
+  readonly end: number;
+  /** When the call was printed. */
+  readonly seconds: number;
+  /** Called with whether the unmap was printed; if not, nothing was mapped there. */
+  readonly onOutcome: ((came: boolean) => void) | null;
+}
+
+/** What one task does on one CPU, in one kind of context. */
+export class Context {
+  /** The task's name, empty until it has mapped something. */
+  task = "";
+  run: PageTableRun | null = null;
+  /** Another line followed its last map: the next map begins another range. */
+  isRunOver = false;
+  /** The unmap directly before, not claimed yet. */
+  unmap: TableUnmap | null = null;
+  /** The range whose unmap should follow, and what it means when it does not. */
+  expected: ExpectedUnmap | null = null;
+  /** Between `nvme_setup_cmd` and `block_rq_issue`: the request. */
+  request: NvmeCommand | null = null;
+  /** What calls have mapped for it so far. */
+  pieces = 0;
+  /** The last of these. */
+  lastMapping: TracedMapping | null = null;
+  /** Its last line that is one of a call. */
+  lastLine = 0;
+  /** When it wrote its last line. */
+  lastSeconds = 0;
+
+  constructor(readonly pid: number) {}
+}
+
+export interface EndedRange {
+  readonly run: PageTableRun;
+  readonly maps: readonly TableMap[];
+  readonly unmap: TableUnmap;
+}
+
+/** Receives each two-step range when it is unmapped. */
+export type RangeSink = (range: EndedRange) => void;
+
+/** No call of the DMA API takes longer than this from its first line to its last: ten times what was seen. */
+export const CALL_SECONDS = 0.09;
+/** The most runs that are kept open, and unmaps; beyond, the oldest is dropped. */
+const MAX_RUNS = 100_000;
+const MAX_ORPHANS = 1 << 14;
+/** The same for runs that begin at one address: more than a machine has domains. */
+const MAX_PER_START = 1 << 12;
+/** When there are more contexts, those are dropped that wrote nothing for longer than any call takes. */
+const MAX_CONTEXTS = 1 << 12;
+/** Pages before an address in which a range that covers it is sought. */
+const NEAR_PAGES = 64;
+
+export class TracedPageTable {
+  maps = 0;
+  unmaps = 0;
+  claimedMaps = 0;
+  claimedUnmaps = 0;
+  readonly #contexts = new Map<number, Context>();
+  #mostContexts = MAX_CONTEXTS;
+  readonly #runs = new Map<number, PageTableRun[]>();
+  /** Unmaps that nothing has claimed, by their start: they show that a range was ended. */
+  readonly #orphans = new NewestMap<number, TableUnmap>(MAX_ORPHANS);
+  readonly #sink: RangeSink;
+
+  constructor(sink: RangeSink) {
+    this.#sink = sink;
+  }
+
+  /** The context of a line. */
+  context(pid: number, { cpu, seconds }: TraceInstant, flag: string): Context {
+    const key = (pid * 4096 + cpu) * 256 + flag.charCodeAt(0);
+    let context = this.#contexts.get(key);
+    if (context === undefined) {
+      if (this.#contexts.size >= this.#mostContexts) this.#dropIdle(seconds);
+      this.#contexts.set(key, context = new Context(pid));
+    }
+    context.lastSeconds = seconds;
+    return context;
+  }
+
+  /** Tasks come and go: of an old one nothing can follow that belongs to what it wrote. */
+  #dropIdle(now: number): void {
+    for (const [key, context] of this.#contexts) {
+      if (now - context.lastSeconds < 2 * CALL_SECONDS) continue;
+      this.goesOn(context);
+      this.settle(context);
+      this.#contexts.delete(key);
+    }
+    this.#mostContexts = Math.max(MAX_CONTEXTS, 2 * this.#contexts.size);
+  }
+
+  map(context: Context, map: TableMap): void {
+    this.maps++;
+    this.goesOn(context);
+    const run = context.run;
+    const isNext = run !== null && !context.isRunOver && run.request === context.request &&
+      run.maps.at(-1)?.end === map.start;
+    context.isRunOver = false;
+    if (isNext) {
+      run.maps.push(map);
+      return;
+    }
+    const { request } = context;
+    context.run = { context, request, first: map.start, cutBy: null, maps: [map] };
+    // What was left of a range is mapped anew: something has ended it.
+    const cut = this.#runs.get(map.start)?.filter(({ cutBy }) => cutBy !== null) ?? [];
+    for (const run of cut) this.#forget(run, map.start);
+    this.#keep(context.run, map.start);
+  }
+
+  #keep(run: PageTableRun, start: number): void {
+    const others = this.#runs.get(start);
+    if (others === undefined) {
+      this.#runs.set(start, [run]);
+      if (this.#runs.size > MAX_RUNS) this.#runs.delete(this.#runs.keys().next().value!);
+    } else if (others.push(run) > MAX_PER_START) others.shift();
+  }
+
+  /**
+   * Takes the maps directly before a call that lie in its ranges.
+   *
+   * @param within Whether a range belongs to the call.
+   * @returns The line of the last one, 0 when there is none.
+   */
+  claimMaps(context: Context, within: (start: number, end: number) => boolean): number {
+    const run = context.run;
+    let line = 0;
+    while (run !== null && run.maps.length > 0) {
+      const last = run.maps.at(-1)!;
+      if (!within(last.start, last.end)) break;
+      if (line === 0) line = last.line;
+      run.maps.pop();
+      this.claimedMaps++;
+      if (run.maps.length === 0) this.#forget(run, last.start);
+    }
+    return line;
+  }
+
+  unmap(context: Context, unmap: TableUnmap): void {
+    this.unmaps++;
+    const expected = context.expected;
+    const isIts = expected !== null && unmap.start < expected.end && unmap.end > expected.start;
+    if (isIts && unmap.seconds - expected.seconds < CALL_SECONDS) {
+      context.expected = null;
+      expected.onOutcome?.(true);
+      this.claimedUnmaps++;
+      this.#endQuietly(unmap);
+      return;
+    }
+    this.goesOn(context);
+    this.settle(context);
+    context.unmap = unmap;
+    this.#orphans.set(unmap.start, unmap);
+  }
+
+  /** The context goes on: the expected unmap is missing. */
+  goesOn(context: Context): void {
+    const expected = context.expected;
+    context.expected = null;
+    expected?.onOutcome?.(false);
+  }
+
+  /** Takes the unmap directly before a call that ends a mapping; null when there is none. */
+  claimUnmap(context: Context, address: number): TableUnmap | null {
+    const unmap = context.unmap;
+    if (unmap === null) return null;
+    if (address < unmap.start || address >= unmap.end) {
+      this.settle(context);
+      return null;
+    }
+    context.unmap = null;
+    this.claimedUnmaps++;
+    this.#endQuietly(unmap);
+    return unmap;
+  }
+
+  /** Drops the links that a claimed unmap has cleared, without reporting a range. */
+  #endQuietly(unmap: TableUnmap): void {
+    if (this.#orphans.get(unmap.start) === unmap) this.#orphans.delete(unmap.start);
+    const run = this.#runs.get(unmap.start)?.find((each) => each.maps.at(-1)!.end === unmap.end);
+    if (run !== undefined) this.#forget(run, unmap.start);
+  }
+
+  /** No call has claimed the unmap before: it ends a two-step range. */
+  settle(context: Context): void {
+    const unmap = context.unmap;
+    context.unmap = null;
+    if (unmap === null) return;
+    const runs = this.#runs.get(unmap.start);
+    const isOlder = ({ maps }: PageTableRun) => maps[0]!.line < unmap.line;
+    const run = runs?.find((each) => each.maps.at(-1)!.end === unmap.end && isOlder(each)) ??
+      runs?.find(isOlder);
+    if (run === undefined) return;
+    this.#orphans.delete(unmap.start);
+    this.#forget(run, unmap.start);
+    const inside = run.maps.filter(({ end }) => end <= unmap.end);
+    const left = run.maps.filter(({ end }) => end > unmap.end);
+    this.#sink({ run, maps: inside, unmap });
+    // A range that was linked in several goes ends with one unmap.
+    let end = run.maps.at(-1)!.end;
+    while (end < unmap.end) {
+      const next = this.#runs.get(end)?.find(({ maps }) => maps[0]!.line < unmap.line);
+      if (next === undefined || next.maps.at(-1)!.end > unmap.end) break;
+      this.#forget(next, end);
+      this.#sink({ run: next, maps: next.maps, unmap });
+      end = next.maps.at(-1)!.end;
+    }
+    const [first] = left;
+    if (first === undefined) return;
+    // What is left may be ended by an unmap of its own.
+    this.#keep({ ...run, cutBy: unmap, maps: left }, first.start);
+  }
+
+  #forget(run: PageTableRun, start: number): void {
+    if (run.context.run === run) run.context.run = null;
+    const others = this.#runs.get(start);
+    if (others === undefined) return;
+    const at = others.lastIndexOf(run);
+    if (at >= 0) others.splice(at, 1);
+    if (others.length === 0) this.#runs.delete(start);
+  }
+
+  /** Lines of a CPU are missing: an unmap there whose call has not been printed yet shows nothing. */
+  interrupt(cpu: number): void {
+    for (const context of this.#contexts.values()) {
+      const { unmap } = context;
+      if (unmap === null || unmap.cpu !== cpu) continue;
+      if (context.lastLine > unmap.line) continue;
+      this.settle(context);
+      if (this.#orphans.get(unmap.start) === unmap) this.#orphans.delete(unmap.start);
+    }
+  }
+
+  /** An unmap of exactly this mapping's pages, between two lines, that no call has claimed; or null. */
+  orphan({ addr, sizeBytes }: Extent, after: number, before: number): TableUnmap | null {
+    const unmap = this.#orphans.get(pageOf(addr));
+    if (unmap === undefined || unmap.end !== pageEnd(addr, sizeBytes)) return null;
+    // It ends a two-step range, and is only not settled yet.
+    const isRange = this.#runs.get(unmap.start)?.some(({ maps }) =>
+      maps.at(-1)!.end === unmap.end && maps[0]!.line < unmap.line
+    );
+    if (isRange === true) return null;
+    return unmap.line > after && unmap.line < before ? unmap : null;
+  }
+
+  /** Whether unclaimed links, made after a line, begin near an address and cover it. */
+  isLinkedSince(address: number, after: number): boolean {
+    const page = pageOf(address);
+    for (let back = 0; back <= NEAR_PAGES; back++) {
+      const runs = this.#runs.get(page - back * PAGE_BYTES) ?? [];
+      const isThere = runs.some(({ maps }) =>
+        maps.at(-1)!.end > address && maps.at(-1)!.line > after
+      );
+      if (isThere) return true;
+    }
+    return false;
+  }
+
+  /** Everything has been read. */
+  end(): void {
+    for (const context of this.#contexts.values()) {
+      // The unmap may have followed the last line.
+      context.expected?.onOutcome?.(true);
+      context.expected = null;
+      this.settle(context);
+    }
+  }
+
+  /** What is left of ranges that were ended short. */
+  cutRuns(): (PageTableRun & { readonly cutBy: TableUnmap })[] {
+    return this.openRuns().flatMap((run) =>
+      run.cutBy === null ? [] : [{ ...run, cutBy: run.cutBy }]
+    );
+  }
+
+  /** Ranges never unmapped; identity maps at boot do not count. @see rules/traces.md T.67 */
+  openRuns(): PageTableRun[] {
+    return [...this.#runs.values()].flat().filter(({ maps }) => maps[0]!.start !== maps[0]!.phys);
+  }
+}

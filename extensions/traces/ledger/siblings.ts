@@ -1,0 +1,166 @@
+/**
+ * Mappings that a driver uses alike, and which of those live at the end are leaked.
+ *
+ * A mapping is overtaken by each newer one that is unmapped before it. A ring unmaps in the order of
+ * its maps, or nearly: no live buffer of it was overtaken more often than those already unmapped. And
+ * it maps one for each that it unmaps: the number of live ones stays what the ring was filled with.
+ *
+ * @see rules/traces.md T.66
+ */
+import { Ranks } from "./ranks.ts";
+
+/** A live mapping may be leaked when so many newer ones of the same use were unmapped. */
+const LATER_UNMAPS = 3;
+/** A leaked mapping was overtaken this many times as often as any that was unmapped. */
+const OVERTAKEN_TIMES = 2;
+/** So many maps in a row, with no unmap between them, fill a ring. */
+const FILLING = 8;
+
+/** Where a live mapping stands among those of its use. */
+interface RingOrder {
+  /** How many were mapped before it. */
+  readonly maps: number;
+  /** How many were unmapped before it. */
+  readonly unmaps: number;
+  slot: number;
+  /** It was live through a silence, in which its unmap may not have been traced. */
+  isUnseen: boolean;
+}
+
+/** @typeParam Mapping What is mapped and unmapped; only which one it is matters. */
+export class Siblings<Mapping extends object> {
+  maps = 0;
+  #unmaps = 0;
+  /** In the order of their maps. */
+  readonly #live = new Map<Mapping, RingOrder>();
+  readonly #ranks = new Ranks();
+  /** How often the one that was overtaken most was, of those that were unmapped. */
+  #mostOvertaken = 0;
+  /** Live ones, less those that were unmapped and never seen mapped. */
+  #level = 0;
+  #mostLevel = 0;
+  /** How far the level rose by single maps, and not by a ring being filled. */
+  #grown = 0;
+  /** How many silences it knows of. */
+  #silences: number;
+  /** Maps since the last unmap, and how far they raised the highest level. */
+  #run = 0;
+  #rise = 0;
+
+  /** @param trace Whose silences they are: what is live in one may be unmapped unseen. */
+  constructor(readonly trace: { readonly silences: number }) {
+    this.#silences = trace.silences;
+  }
+
+  map(mapping: Mapping): void {
+    this.#passSilence();
+    if (this.#ranks.isFull) this.#renumber();
+    const slot = this.#ranks.add();
+    this.#live.set(mapping, { maps: this.maps++, unmaps: this.#unmaps, slot, isUnseen: false });
+    this.#run++;
+    if (++this.#level <= this.#mostLevel) return;
+    this.#mostLevel = this.#level;
+    this.#rise++;
+  }
+
+  unmap(mapping: Mapping): void {
+    this.#passSilence();
+    const place = this.#live.get(mapping);
+    if (place !== undefined) {
+      this.#mostOvertaken = Math.max(this.#mostOvertaken, this.#overtaken(place));
+    }
+    this.forget(mapping);
+    this.#noteUnmap();
+  }
+
+  /** An unmap of one that was mapped before the trace. */
+  unmapOlder(): void {
+    this.#passSilence();
+    this.#level--;
+    this.#noteUnmap();
+  }
+
+  /** A mapping is no longer live, by a line that is missing. */
+  forget(mapping: Mapping): void {
+    this.#passSilence();
+    const place = this.#live.get(mapping);
+    if (place === undefined) return;
+    this.#live.delete(mapping);
+    this.#ranks.remove(place.slot);
+    this.#level--;
+  }
+
+  /** Nothing was traced for long: only a mapping that was late already is known to be live. */
+  #passSilence(): void {
+    if (this.trace.silences === this.#silences) return;
+    this.#silences = this.trace.silences;
+    for (const place of this.#live.values()) {
+      if (!this.#isLate(place)) place.isUnseen = true;
+    }
+  }
+
+  /** Those that seem leaked, by their maps, and whether each surely is live. */
+  leaked(): ReadonlyMap<Mapping, boolean> {
+    this.#passSilence();
+    const fillings = this.#fillings();
+    const late = [...this.#live].filter(([mapping, place]) =>
+      !fillings.has(mapping) && this.#isLate(place)
+    );
+    const isGrown = late.length <= this.#grown + this.#grownInRun();
+    return new Map(late.map(([mapping, { isUnseen }]) => [mapping, isGrown && !isUnseen]));
+  }
+
+  /** Whether it was overtaken far more often than any other was. */
+  #isLate(place: RingOrder): boolean {
+    return this.#overtaken(place) >=
+      Math.max(LATER_UNMAPS, OVERTAKEN_TIMES * this.#mostOvertaken + 1);
+  }
+
+  #noteUnmap(): void {
+    this.#endRun();
+    this.#unmaps++;
+  }
+
+  /** How far maps since the last unmap raised the level, unless they fill a ring. */
+  #grownInRun(): number {
+    return this.#rise >= FILLING && this.#rise * 2 > this.#run ? 0 : this.#rise;
+  }
+
+  #endRun(): void {
+    this.#grown += this.#grownInRun();
+    this.#run = 0;
+    this.#rise = 0;
+  }
+
+  /** Newer ones that are no longer live. */
+  #overtaken({ maps, slot }: RingOrder): number {
+    return this.maps - 1 - maps - this.#ranks.above(slot);
+  }
+
+  /** Live ones that were mapped in a row and are all live: a ring that is not used. */
+  #fillings(): ReadonlySet<Mapping> {
+    const found = new Set<Mapping>();
+    let row: Mapping[] = [];
+    let last: RingOrder | null = null;
+    const end = () => {
+      if (row.length >= FILLING) { for (const mapping of row) found.add(mapping); }
+    };
+    for (const [mapping, place] of this.#live) {
+      const isNext = last !== null && place.maps === last.maps + 1 &&
+        place.unmaps === last.unmaps;
+      if (!isNext) {
+        end();
+        row = [];
+      }
+      row.push(mapping);
+      last = place;
+    }
+    end();
+    return found;
+  }
+
+  #renumber(): void {
+    this.#ranks.clear(this.#live.size);
+    for (const place of this.#live.values()) place.slot = this.#ranks.add();
+  }
+}

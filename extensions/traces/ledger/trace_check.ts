@@ -1,0 +1,248 @@
+/**
+ * Checks what a real machine has recorded: trace and kernel log, line by line, in two passes.
+ *
+ * The log is read first, because it says which pages of the trace matter.
+ */
+import type { KernelLogEntry, UnreadableFault } from "../kernel_log/entry.ts";
+import { KernelLogReader } from "../kernel_log/kernel_log_reader.ts";
+import type { LogTime } from "../kernel_log/log_time.ts";
+import { TraceLine } from "../line/trace_line.ts";
+import {
+  bootOffset,
+  type ClockDifference,
+  differenceOf,
+  markIn,
+  type TimedFinding,
+} from "../clocks/clock_offset.ts";
+import { type ClassifiedLog, classifyLog, faultedDevices, faultPages } from "./classify_log.ts";
+import { MappingTracker } from "./ledger.ts";
+import { asKnown } from "./findings.ts";
+import type { TracedMapping, TraceFinding } from "./traced_mapping.ts";
+import { leaksOf } from "./leaks.ts";
+import { MachineFacts } from "./machine_facts.ts";
+import { UnreadLines } from "../line/unread_forms.ts";
+import { QemuClock } from "../clocks/qemu_clock.ts";
+import { PageHistory } from "./page_history.ts";
+
+export interface Gap {
+  readonly line: number;
+  readonly cpu: number;
+  /** How many events are missing, or null. */
+  readonly count: number | null;
+}
+
+/** What the log's own prefix begins with, before a line of a trace that was dumped into it. */
+const LOG_PREFIX = /^[>\s]*(?:<\d+>)?\[ *\d+\.\d+\] /;
+
+/** What a program has written into the trace, in the words of the kernel and of user space. */
+const MARKERS: ReadonlySet<string> = new Set(["tracing_mark_write", "print"]);
+const VERSION = /\bLinux version (\S+)/;
+
+/** First pass: the kernel's log among the lines. */
+export class LogPass {
+  readonly entries: KernelLogEntry[] = [];
+  readonly unreadable: UnreadableFault[] = [];
+  /** How far the log's clock is behind, as the kernel said at boot, or null. */
+  bootSeconds: number | null = null;
+  /** When the collector's marks stand in the log, by their numbers. */
+  readonly marks = new Map<string, LogTime>();
+  readonly facts = new MachineFacts();
+  readonly qemu = new QemuClock();
+  /** Of the file that is being read: lines in a form that is not read. */
+  unread = new UnreadLines();
+  readonly #line = new TraceLine();
+  readonly #reader = new KernelLogReader({
+    entry: (entry) => this.entries.push(entry),
+    unreadable: (fault) => this.unreadable.push(fault),
+  });
+
+  /** Lines of events, which are no part of the log. */
+  events = 0;
+  /** The kernel's version, as its log begins with it, or null. */
+  version: string | null = null;
+
+  push(text: string, number: number): void {
+    // A packed file of a few bytes can be millions of these.
+    if (text === "") return;
+    if (this.#line.read(text) === "event") {
+      this.events++;
+      this.unread.event(this.#line, number);
+      return;
+    }
+    this.unread.other(text, number);
+    this.#reader.push(text, number);
+    this.facts.push(text);
+    this.qemu.pushLog(text, number);
+    this.bootSeconds ??= bootOffset(text);
+    const mark = markIn(text);
+    const time = mark === null ? null : this.#reader.timeOf(number);
+    if (time !== null) this.marks.set(mark!, time);
+    this.version ??= VERSION.exec(text)?.[1] ?? null;
+  }
+
+  end(): void {
+    this.#reader.end();
+    this.entries.sort((a, b) => a.line - b.line);
+  }
+}
+
+/** Second pass: the trace. */
+export class TraceCheck {
+  readonly events: Record<string, number> = {};
+  readonly gaps: Gap[] = [];
+  readonly ledger: MappingTracker;
+  readonly #history: PageHistory;
+  readonly #line = new TraceLine();
+  readonly #seconds = new Map<TraceFinding, number>();
+  lines = 0;
+  eventLines = 0;
+  overwritten = 0;
+  otherLines = 0;
+  rawRecords = 0;
+  #newestFinding = 0;
+
+  readonly #log: LogPass;
+  readonly #marks: ClockDifference[] = [];
+
+  /** @param addresses Their pages' mappings are all kept, beside those of the log's faults. */
+  constructor(log: LogPass, addresses: readonly number[] = []) {
+    this.#log = log;
+    this.#history = new PageHistory([...faultPages(log.entries), ...addresses]);
+    this.ledger = new MappingTracker(this.#history, log.facts, faultedDevices(log.entries));
+  }
+
+  /** Every mapping of a page that is kept, in the order of their map lines. */
+  mappingsAt(page: number): readonly TracedMapping[] {
+    return this.#history.at(page);
+  }
+
+  push(text: string, number: number): void {
+    this.lines = number;
+    const line = this.#line;
+    switch (line.read(text)) {
+      case "event":
+        break;
+      case "lost":
+        this.gaps.push({ line: number, cpu: line.cpu, count: line.lost });
+        this.ledger.gap(line.cpu, number);
+        return;
+      case "started":
+        // Only where lines were overwritten is this more than a CPU that had nothing to do before.
+        if (this.overwritten > 0) this.ledger.gap(line.cpu, number);
+        return;
+      case "header":
+        if (line.written > line.inBuffer) this.overwritten += line.written - line.inBuffer;
+        return;
+      case "blank":
+      case "stack":
+        return;
+      case "other":
+        if (!LOG_PREFIX.test(text)) this.otherLines++;
+        return;
+    }
+    this.eventLines++;
+    this.events[line.event] = (this.events[line.event] ?? 0) + 1;
+    if (line.wasRaw) this.rawRecords++;
+    const mark = MARKERS.has(line.event) ? markIn(line.payload) : null;
+    const marked = mark === null ? undefined : this.#log.marks.get(mark);
+    if (marked !== undefined) this.#marks.push(differenceOf(line.seconds, marked));
+    if (!this.#log.qemu.isEmpty) this.#log.qemu.pushEvent(line);
+    this.ledger.push(line, number);
+    const { list } = this.ledger.findings;
+    while (this.#newestFinding < list.length) {
+      this.#seconds.set(list[this.#newestFinding++]!, line.seconds);
+    }
+  }
+
+  /** All has been read: what is left open, and what the log says. */
+  end(): CheckResult {
+    const { ledger } = this;
+    ledger.end();
+    const live: TracedMapping[] = [];
+    const uncertain: TracedMapping[] = [];
+    for (const mapping of ledger.open()) {
+      (ledger.isUncertain(mapping) ? uncertain : live).push(mapping);
+    }
+    for (const mapping of uncertain) {
+      ledger.findings.openAtEnd(
+        mapping,
+        "alive_at_end",
+        "unknown",
+        "live at the end, or unmapped in a missing line",
+      );
+    }
+    this.#leaks(live);
+    const timed = [...this.#seconds].map(([finding, seconds]): TimedFinding => ({
+      finding,
+      seconds,
+    }));
+    const classified = classifyLog(
+      this.#log.entries,
+      ledger,
+      this.#history,
+      timed,
+      { marks: this.#marks, bootSeconds: this.#log.bootSeconds },
+    );
+    return { live, uncertain, classified, findings: merge(ledger, classified) };
+  }
+
+  /** Finds leaks among the mappings live at the end; most are no leaks. @see rules/traces.md T.66 */
+  #leaks(live: readonly TracedMapping[]): void {
+    const { ledger } = this;
+    const { findings } = ledger;
+    const leaks = leaksOf(ledger.devices.values());
+    for (const mapping of live) {
+      const leak = leaks.get(mapping);
+      if (leak === undefined) {
+        const text = "live at the end, as rings, coherent memory and requests in flight are";
+        findings.openAtEnd(mapping, "alive_at_end", "unknown", text);
+        continue;
+      }
+      const orphan = ledger.table.orphan(mapping, mapping.mappedAt.line, Infinity);
+      if (orphan !== null) {
+        const text =
+          `its range was unmapped from the page table in line ${orphan.line}: only the ` +
+          "line of the unmap is missing";
+        findings.openAtEnd(mapping, "line_missing", "possible", text);
+        continue;
+      }
+      const isSure = leak.isSure && mapping.mappedAt.line > ledger.edges.lostLine;
+      findings.openAtEnd(
+        mapping,
+        "leak",
+        isSure ? "likely" : "possible",
+        leak.text,
+      );
+    }
+  }
+}
+
+export interface CheckResult {
+  readonly live: readonly TracedMapping[];
+  readonly uncertain: readonly TracedMapping[];
+  readonly classified: ClassifiedLog;
+  /** Proved ones first, then by line. */
+  readonly findings: readonly TraceFinding[];
+}
+
+const ORDER = ["proved", "likely", "possible", "unknown"];
+
+/** The trace's findings with the line of the log that is about each, and those of the log alone. */
+function merge({ edges, findings }: MappingTracker, classified: ClassifiedLog): TraceFinding[] {
+  const logLines = new Map(classified.pairs.map(({ finding, logLine }) => [finding, logLine]));
+  const proved = new Map(
+    classified.findings.filter(({ kind }) => kind === "leak").map((leak) => [leak.line, leak]),
+  );
+  const own = findings.list.flatMap((finding): TraceFinding[] => {
+    const isOpen = finding.kind === "leak" || finding.kind === "alive_at_end";
+    const leak = isOpen && finding.otherLine === null ? proved.get(finding.line) : undefined;
+    if (leak !== undefined) return [];
+    const logLine = logLines.get(finding) ?? null;
+    // The kernel's own word needs no line of the trace.
+    return [{ ...logLine === null ? asKnown(finding, edges) : finding, logLine }];
+  });
+  return [...own, ...classified.findings].sort((a, b) =>
+    ORDER.indexOf(a.certainty) - ORDER.indexOf(b.certainty) ||
+    (a.line ?? Infinity) - (b.line ?? Infinity) || (a.logLine ?? 0) - (b.logLine ?? 0)
+  );
+}

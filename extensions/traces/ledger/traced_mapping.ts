@@ -1,0 +1,203 @@
+/** What the ledger keeps: mappings, their devices, and findings. */
+import type { FindingKind } from "./finding_kinds.ts";
+import type { MachineFacts } from "./machine_facts.ts";
+import type { Direction, MappingKind } from "../line/dma_event.ts";
+import { NewestMap } from "./newest_map.ts";
+import { Siblings } from "./siblings.ts";
+
+export const PAGE_BYTES = 4096;
+/** How far before an address the mapping that holds it begins, unless it is a large one. */
+export const NEAR_PAGES = 64;
+/** Of a device so much is kept that is not live: a trace of hours uses more addresses than memory holds. */
+const MAX_KEPT = 1 << 13;
+
+/** A line of the trace, and when it was written. */
+export interface TraceInstant {
+  readonly line: number;
+  readonly seconds: number;
+  readonly cpu: number;
+}
+
+/** A mapping, from the line of its map to the line of its unmap. */
+export interface TracedMapping {
+  /** Null for a range of the two-step calls, which names no device. */
+  readonly device: Device | null;
+  readonly kind: MappingKind | "two_step";
+  readonly addr: number;
+  readonly sizeBytes: number;
+  readonly dir: Direction | null;
+  /** Null where the line has none. */
+  readonly phys: number | null;
+  readonly mappedAt: TraceInstant;
+  readonly pid: number;
+  readonly task: string;
+  /** The request it is for, such as `nvme0 qid 1 cmdid 962`, or null. */
+  readonly request: string | null;
+  /** The line of the page table's own `map`, 0 when there is none. */
+  readonly tableLine: number;
+  /** Of a list: all entries that went in, and where they are in memory. */
+  readonly entries: number;
+  readonly physAddrs: readonly number[];
+  unmappedAt: TraceInstant | null;
+  /** Its unmap may be in a missing line. */
+  isUncertain: boolean;
+  /** It was mapped directly, and another in a row with it. */
+  isSegment: boolean;
+  /** Those of the same use; null for a range of the two-step calls. */
+  readonly siblings: Siblings<TracedMapping> | null;
+}
+
+/** What is recorded beside a device's own lines. */
+export interface Recorded {
+  readonly facts: MachineFacts;
+  /** Devices of which the log has IOMMU faults. */
+  readonly faulted: ReadonlySet<string>;
+  /** By device: lines of attempts to bounce. */
+  readonly bouncedLines: ReadonlyMap<string, number>;
+  /** How many ranges the page tables of the trace have mapped. */
+  readonly table: { readonly maps: number };
+  /** How often it was silent. */
+  readonly edges: { readonly silences: number };
+}
+
+export interface Device {
+  readonly name: string;
+  readonly recorded: Recorded;
+  /** Live mappings by the page of their first address. */
+  readonly byPage: Map<number, TracedMapping[]>;
+  /** Live lists by the physical address of their first entry. */
+  readonly lists: Map<number, TracedMapping[]>;
+  /** The last mapping that was unmapped at each address; of the addresses the newest. */
+  readonly unmapped: NewestMap<number, TracedMapping>;
+  /** The last list that was unmapped, by the physical address of its first entry. */
+  readonly unmappedLists: NewestMap<number, TracedMapping>;
+  /** Mappings by what those have in common that a driver uses alike. */
+  readonly siblings: Map<string, Siblings<TracedMapping>>;
+  /** Identity mappings of which only the number is kept, by address. */
+  readonly folded: NewestMap<number, number>;
+  /** How many more there are, at any address. */
+  foldedElsewhere: number;
+  /** Live identity mappings in the order of their maps: the oldest are folded. */
+  readonly identities: Set<TracedMapping>;
+  /** Live mappings of more than `NEAR_PAGES` pages. */
+  readonly large: Set<TracedMapping>;
+  readonly counts: Record<string, number>;
+  /** Line of its first mapping. */
+  firstLine: number;
+  mapCount: number;
+  unmapCount: number;
+  mappedBeforeTrace: number;
+  /** Mappings dropped without an unmap: their address was mapped again, or lines are missing. */
+  uncertain: number;
+  identityMaps: number;
+  /** Maps whose address is not the physical one, and that no line of a page table covers. */
+  otherMaps: number;
+  /** Those of them whose address has another offset in its page. */
+  movedMaps: number;
+  /** Where the addresses of `otherMaps` begin and end. */
+  lowestOther: number;
+  highestOther: number;
+  coveredMaps: number;
+  /** Direct mappings that were made in a row, and those of them that were unmapped. */
+  segments: number;
+  unmappedSegments: number;
+}
+
+/** How sure a finding is. @see rules/traces.md T.66 */
+export type Certainty = "proved" | "likely" | "possible" | "unknown";
+
+export interface TraceFinding {
+  readonly kind: FindingKind;
+  /** Line of the trace where it shows, or null. */
+  readonly line: number | null;
+  /** The line of the map, or another line that it is compared with. */
+  readonly otherLine: number | null;
+  /** Line of the kernel's log, or null. */
+  readonly logLine: number | null;
+  readonly device: string | null;
+  readonly address: number | null;
+  readonly certainty: Certainty;
+  /** It follows only when no line is missing from this one on; null where that does not matter. */
+  readonly since: number | null;
+  /** The rule it follows from, as `trace.T.66`. */
+  readonly rule: string;
+  /** What happened, as a sentence. */
+  readonly text: string;
+  /** What differs, by name. */
+  readonly more: Readonly<Record<string, number | string | null | readonly number[]>>;
+}
+
+/** Whether a person may act on it. */
+export function isSure({ certainty }: TraceFinding): boolean {
+  return certainty === "proved" || certainty === "likely";
+}
+
+export function makeDevice(name: string, recorded: Recorded): Device {
+  const device: Device = {
+    name,
+    recorded,
+    byPage: new Map(),
+    lists: new Map(),
+    unmapped: new NewestMap(MAX_KEPT),
+    unmappedLists: new NewestMap(MAX_KEPT),
+    siblings: new Map(),
+    folded: new NewestMap(MAX_KEPT, (_, count) => device.foldedElsewhere += count),
+    foldedElsewhere: 0,
+    identities: new Set(),
+    large: new Set(),
+    counts: {},
+    firstLine: Infinity,
+    mapCount: 0,
+    unmapCount: 0,
+    mappedBeforeTrace: 0,
+    uncertain: 0,
+    identityMaps: 0,
+    otherMaps: 0,
+    movedMaps: 0,
+    lowestOther: Infinity,
+    highestOther: 0,
+    coveredMaps: 0,
+    segments: 0,
+    unmappedSegments: 0,
+  };
+  return device;
+}
+
+/**
+ * The mappings of a device that a driver uses alike: by kind, direction and power of two of the size,
+ * and by the CPU that maps, because each queue has its own.
+ */
+export function siblingsOf(
+  device: Device,
+  { cpu, dir, kind, sizeBytes }:
+    & Pick<TracedMapping, "dir" | "kind" | "sizeBytes">
+    & Pick<TraceInstant, "cpu">,
+): Siblings<TracedMapping> {
+  const key = `${cpu} ${kind} ${dir} ${Math.ceil(Math.log2(Math.max(sizeBytes, 1)))}`;
+  let siblings = device.siblings.get(key);
+  if (siblings === undefined) {
+    device.siblings.set(key, siblings = new Siblings(device.recorded.edges));
+  }
+  return siblings;
+}
+
+export function pageOf(address: number): number {
+  return address - address % PAGE_BYTES;
+}
+
+/** The end of a range's last page. */
+export function pageEnd(address: number, sizeBytes: number): number {
+  const end = address + Math.max(sizeBytes, 1);
+  return Math.ceil(end / PAGE_BYTES) * PAGE_BYTES;
+}
+
+/** How many pages a mapping touches. */
+export function pagesOf({ addr, sizeBytes }: TracedMapping): number {
+  return (pageEnd(addr, sizeBytes) - pageOf(addr)) / PAGE_BYTES;
+}
+
+/** Whether a device may do this by the direction of the mapping. */
+export function allows(dir: Direction | null, access: "read" | "write"): boolean {
+  if (dir === null || dir === "BIDIRECTIONAL") return true;
+  return access === "read" ? dir === "TO_DEVICE" : dir === "FROM_DEVICE";
+}

@@ -1,0 +1,159 @@
+/**
+ * All that is recorded as one log of events: each with its file and line, its own clock's time, and
+ * what its line says.
+ *
+ * @see rules/traces.md T.1, T.40 to T.43, T.57 to T.59
+ */
+import type { KernelLogEntry } from "../kernel_log/entry.ts";
+import { type DmaEvent, readDmaEvent } from "./dma_event.ts";
+import { type LineOrigin, originOf, queueLimitOf } from "./line_source.ts";
+import { readSetup } from "./nvme_event.ts";
+import type { TraceLine } from "./trace_line.ts";
+
+/** One event; what else it has are the fields of its line. */
+export interface LoggedEvent {
+  readonly file: string;
+  readonly line: number;
+  readonly origin: LineOrigin;
+  /** By the clock of its stream, or null where the line has no time. */
+  readonly seconds: number | null;
+  readonly event: string;
+  readonly [field: string]: unknown;
+}
+
+const QEMU_HEAD = /^(?:\d+@(\d+\.\d+):)?(\w+) ?(.*)$/;
+const BLKPARSE =
+  /^\s*(\d+,\d+)\s+(\d+)\s+(\d+)\s+(\d+\.\d+)\s+(\d+)\s+([A-Z]{1,2})\s+(\S+)(?: (\d+) ([+/]) (\d+))?(.*)$/;
+/** After a range or in its place: the process, or the error. */
+const BLKPARSE_END = /\[(-?\w[^\]]*)\]/;
+const FIO_OPTION = /^([a-z_]+)=(.*)$/;
+const FIO_SECTION = /^\[([\w.-]+)\]\s*$/;
+/** Options that describe a job's use of memory and disk; others are reported as ignored. */
+const FIO_USED: ReadonlySet<string> = new Set([
+  "rw",
+  "bs",
+  "bsrange",
+  "size",
+  "iodepth",
+  "numjobs",
+  "direct",
+  "offset",
+  "rwmixread",
+  "verify",
+]);
+const FIO_UNITS: Readonly<Record<string, number>> = { k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
+
+/**
+ * What a line says as an event; null for one that is none, and for lines of a kernel's log.
+ *
+ * @param isInJob The line before is of a fio job: then this may be an unknown option.
+ */
+export function eventOf(
+  text: string,
+  line: TraceLine,
+  file: string,
+  number: number,
+  isInJob: boolean,
+): LoggedEvent | null {
+  const isOption = isInJob && FIO_OPTION.test(text.trim());
+  const source = isOption ? { origin: "fio job" as const } : originOf(text, line);
+  if (source === null) return null;
+  const { origin } = source;
+  const place = { file, line: number, origin };
+  switch (origin) {
+    case "QEMU log":
+      return { ...place, ...qemuFields(text) };
+    case "blkparse":
+      return { ...place, ...blkparseFields(text) };
+    case "fio job":
+      return { ...place, seconds: null, ...fioFields(text.trim()) };
+    case "facts":
+      return { ...place, seconds: null, event: "queue_limit", ...queueLimitOf(text) };
+    case "kernel log":
+      return null;
+    default:
+      return { ...place, ...traceFields(line) };
+  }
+}
+
+/** A record of a kernel's log as an event. */
+export function logEvent(
+  { facts, kind, line, seconds }: KernelLogEntry,
+  file: string,
+): LoggedEvent {
+  const { event: record = null, ...others } = facts;
+  return { file, line, origin: "kernel log", seconds, event: kind, record, ...others };
+}
+
+function traceFields(line: TraceLine) {
+  const { context, cpu, event, payload, pid, seconds, task } = line;
+  const common = { seconds, event, cpu, task, pid, context: context === " " ? null : context };
+  const read = readDmaEvent(event, payload);
+  if (read !== undefined) {
+    return read === null
+      ? { ...common, damaged: true, payload }
+      : { ...common, ...addressesAsHex(read) };
+  }
+  const command = event === "nvme_setup_cmd" ? readSetup(payload) : null;
+  return command === null ? { ...common, payload } : { ...common, ...command };
+}
+
+/** Addresses as people write them; sizes and counts stay numbers. */
+function addressesAsHex(event: DmaEvent): Record<string, unknown> {
+  const shown = Object.entries(event).map(([name, value]) => {
+    const field = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+    const isAddress = /^(?:addr|phys|start|end)$/.test(name) && typeof value === "number";
+    if (isAddress) return [field, hex(value)];
+    return /Addrs$/.test(name) ? [field, (value as readonly number[]).map(hex)] : [field, value];
+  });
+  return Object.fromEntries(shown);
+}
+
+function hex(address: number): string | null {
+  return address < 0 ? null : `0x${address.toString(16)}`;
+}
+
+/** A word and its value, `cid 4`, `sid=0x10` or `opname 'READ'`: what else a line says is prose. */
+const QEMU_FIELD = /([A-Za-z_]\w*)(?: ?[=:] ?| )(0x[0-9a-f]+|-?\d[\w:.]*|'[^']*')(?=[\s,)]|$)/gi;
+
+function qemuFields(text: string) {
+  const [, seconds, event, payload] = QEMU_HEAD.exec(text)!;
+  const fields: Record<string, string | number> = {};
+  for (const [, name, value] of payload!.matchAll(QEMU_FIELD)) {
+    fields[name!] = /^\d{1,15}$/.test(value!) ? Number(value) : value!.replace(/^'|'$/g, "");
+  }
+  return { seconds: seconds === undefined ? null : Number(seconds), event: event!, ...fields };
+}
+
+function blkparseFields(text: string) {
+  const match = BLKPARSE.exec(text);
+  if (match === null) return { seconds: null, event: "damaged", payload: text };
+  const [, device, cpu, sequence, seconds, pid, action, rwbs, sector, mark, count, rest] = match;
+  const end = BLKPARSE_END.exec(rest ?? "")?.[1] ?? null;
+  const range = sector === undefined
+    ? {}
+    : mark === "+"
+    ? { sector: Number(sector), sectors: Number(count) }
+    : { sector: Number(sector), new_sector: Number(count) };
+  return {
+    seconds: Number(seconds),
+    event: action!,
+    device: device!,
+    cpu: Number(cpu),
+    sequence: Number(sequence),
+    pid: Number(pid),
+    rwbs: rwbs!,
+    ...range,
+    ...action === "C" ? { errno: end === null ? null : Number(end) } : { task: end },
+  };
+}
+
+function fioFields(text: string) {
+  const section = FIO_SECTION.exec(text);
+  if (section !== null) return { event: "job", name: section[1]! };
+  const [, option, value] = FIO_OPTION.exec(text)!;
+  if (!FIO_USED.has(option!)) return { event: "ignored", option: option!, value: value! };
+  const size = /^(\d+)([kmg]?)b?$/i.exec(value!);
+  const bytes = size === null ? null : Number(size[1]) * (FIO_UNITS[size[2]!.toLowerCase()] ?? 1);
+  return { event: "option", option: option!, value: bytes ?? value! };
+}

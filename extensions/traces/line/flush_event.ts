@@ -1,0 +1,35 @@
+/**
+ * Invalidations of an IOTLB, as a trace line has them.
+ *
+ * @see rules/traces.md T.32, T.33
+ */
+import { PAGE_BYTES } from "../ledger/traced_mapping.ts";
+
+export interface FlushEvent {
+  /** `dmar0 4`: the unit and its domain; null for all domains. */
+  readonly domain: string | null;
+  /** Null for all addresses. */
+  readonly range: { readonly start: number; readonly end: number } | null;
+}
+
+const DESCRIPTOR = /^p?_?iotlb_inv (\w+): 0x([0-9a-f]+) 0x([0-9a-f]+) /;
+/** Bits 5:4 of a descriptor: how much of the IOTLB is invalidated. */
+const GLOBAL = 1;
+const PAGES = 3;
+
+/** The invalidation of `qi_submit`, or null for another descriptor. */
+export function readFlush(payload: string): FlushEvent | null {
+  const match = DESCRIPTOR.exec(payload);
+  if (match === null) return null;
+  const [, unit, low, high] = match;
+  const command = Number.parseInt(low!.slice(-8), 16);
+  const granularity = command >>> 4 & 3;
+  if (granularity === GLOBAL) return { domain: null, range: null };
+  const domain = `${unit} ${command >>> 16}`;
+  if (granularity !== PAGES) return { domain, range: null };
+  const address = Number.parseInt(high!, 16);
+  const sizeBytes = PAGE_BYTES * 2 ** (address & 0x3f);
+  const page = address - address % PAGE_BYTES;
+  const start = page - page % sizeBytes;
+  return { domain, range: { start, end: start + sizeBytes } };
+}

@@ -1,0 +1,72 @@
+/**
+ * What an import counts: lines by their origin, events by their names, and what is missing or
+ * damaged.
+ */
+import { readDmaEvent } from "./dma_event.ts";
+import { type LineOrigin, originOf, queueLimitOf } from "./line_source.ts";
+import { TraceLine } from "./trace_line.ts";
+
+/** Events that are known; all others are kept and counted. @see rules/traces.md T.15 to T.36 */
+const KNOWN =
+  /^(?:dma_|iommu_|map$|unmap$|io_page_fault$|(?:add|remove)_device_|attach_device_|swiotlb_|qi_submit$|cache_tag_|nvme_|block_|tracing_mark_write$|print$|bprint$|bputs$)/;
+
+export interface ImportGap {
+  readonly file: string;
+  readonly line: number;
+  readonly cpu: number;
+  readonly count: number | null;
+}
+
+export class ImportPass {
+  readonly origins = new Map<LineOrigin, number>();
+  readonly events = new Map<string, number>();
+  readonly unknownEvents = new Map<string, number>();
+  readonly gaps: ImportGap[] = [];
+  readonly damaged: { readonly file: string; readonly line: number }[] = [];
+  readonly limits: { disk: string; name: string; value: number }[] = [];
+  lines = 0;
+  otherLines = 0;
+  rawRecords = 0;
+  overwritten = 0;
+  firstSeconds: number | null = null;
+  lastSeconds: number | null = null;
+  readonly #line = new TraceLine();
+
+  push(text: string, number: number, file: string): void {
+    this.lines++;
+    if (text === "") return;
+    const line = this.#line;
+    const kind = line.read(text);
+    if (kind === "lost") {
+      this.gaps.push({ file, line: number, cpu: line.cpu, count: line.lost });
+    }
+    if (kind === "header") this.overwritten += Math.max(line.written - line.inBuffer, 0);
+    if (kind === "event") this.#event(line, number, file);
+    const source = originOf(text, line);
+    if (source === null) {
+      if (kind === "other") this.otherLines++;
+      return;
+    }
+    bump(this.origins, source.origin);
+    if (source.origin === "QEMU log" || source.origin === "blkparse") {
+      bump(this.events, `${source.origin}: ${source.name}`);
+    }
+    const limit = source.origin === "facts" ? queueLimitOf(text) : null;
+    if (limit !== null) this.limits.push({ ...limit });
+  }
+
+  #event(line: TraceLine, number: number, file: string): void {
+    bump(this.events, line.event);
+    if (!KNOWN.test(line.event)) bump(this.unknownEvents, line.event);
+    if (line.wasRaw) this.rawRecords++;
+    this.firstSeconds ??= line.seconds;
+    this.lastSeconds = line.seconds;
+    if (readDmaEvent(line.event, line.payload) === null) {
+      this.damaged.push({ file, line: number });
+    }
+  }
+}
+
+function bump(counts: Map<string, number>, name: string): void {
+  counts.set(name, (counts.get(name) ?? 0) + 1);
+}

@@ -1,0 +1,66 @@
+/**
+ * Identifies the source of each line by itself: pasted text mixes sources.
+ *
+ * @see rules/traces.md T.40 to T.43, T.57 to T.60
+ */
+import type { TraceLine } from "./trace_line.ts";
+
+export type LineOrigin =
+  | "kernel text"
+  | "trace-cmd report"
+  | "perf script"
+  | "QEMU log"
+  | "blkparse"
+  | "kernel log"
+  | "fio job"
+  | "facts";
+
+const QEMU =
+  /^(?:\d+@\d+\.\d+:)?((?:pci_)?nvme_\w+|vtd_\w+|amdvi_\w+|smmu(?:v3)?_\w+|virtio_iommu_\w+)\b/;
+const BLKPARSE = /^\s*(\d+),(\d+)\s+(\d+)\s+(\d+)\s+(\d+\.\d+)\s+(\d+)\s+([A-Z]{1,2})\s+(\S+)/;
+const KERNEL_LOG = /^[>\s]*(?:<\d+>)?\[ *\d+\.\d+\] |\bkernel: /;
+const FIO = /^\[[\w.-]+\]\s*$|^(?:rw|bs|bsrange|size|iodepth|numjobs|direct|offset|rwmixread)=/;
+/** Where a dialect writes the system before the event. */
+const WITH_SYSTEM = /: +[a-z0-9_]+:[a-z0-9_]+: /;
+const QUEUE_LIMIT =
+  /^(\S+) (max_hw_sectors_kb|max_sectors_kb|max_segments|max_segment_size|virt_boundary_mask|dma_alignment|logical_block_size) (\d+)$/;
+
+export interface SourceLine {
+  readonly origin: LineOrigin;
+  /** Event or action, or null. */
+  readonly name: string | null;
+}
+
+/** The source of a line that is already read; null for an unknown one. */
+export function originOf(text: string, line: TraceLine): SourceLine | null {
+  switch (line.kind) {
+    case "event":
+      return { origin: dialectOf(text, line), name: line.event };
+    case "other":
+      break;
+    default:
+      return null;
+  }
+  const qemu = QEMU.exec(text);
+  if (qemu !== null) return { origin: "QEMU log", name: qemu[1]! };
+  const blkparse = BLKPARSE.exec(text);
+  if (blkparse !== null) return { origin: "blkparse", name: blkparse[7]! };
+  if (KERNEL_LOG.test(text)) return { origin: "kernel log", name: null };
+  if (QUEUE_LIMIT.test(text)) return { origin: "facts", name: null };
+  if (FIO.test(text)) return { origin: "fio job", name: null };
+  return null;
+}
+
+/** User-space dialects have no flags; perf has the system before the event. */
+function dialectOf(text: string, line: TraceLine): LineOrigin {
+  if (line.context !== " ") return "kernel text";
+  return WITH_SYSTEM.test(text) ? "perf script" : "trace-cmd report";
+}
+
+/** A limit of a queue as the collector and sysfs give it, or null. */
+export function queueLimitOf(
+  text: string,
+): { readonly disk: string; readonly name: string; readonly value: number } | null {
+  const match = QUEUE_LIMIT.exec(text);
+  return match === null ? null : { disk: match[1]!, name: match[2]!, value: Number(match[3]) };
+}

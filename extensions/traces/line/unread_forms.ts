@@ -1,0 +1,157 @@
+/**
+ * Records that are not read: what a line of one looks like, and how to record it anew.
+ *
+ * @see rules/traces.md T.1 to T.14
+ */
+import { formatCount } from "@dmalab/lang/text";
+import type { TraceLine } from "./trace_line.ts";
+
+/** A form that is not read. */
+interface UnreadForm {
+  /** What it looks like. */
+  readonly name: string;
+  /** How the same is recorded or printed so that it is read. */
+  readonly instead: string;
+}
+
+interface Pattern extends UnreadForm {
+  readonly pattern: RegExp;
+}
+
+/** An event about mappings with its payload, as most forms have it. */
+const EVENT = "(?:dma_\\w+: +\\S+ dir=|(?:un)?map: +IOMMU: iova=)";
+
+/** In this order: the first one that matches is it. */
+const PATTERNS: readonly Pattern[] = [
+  {
+    name: "a file of trace-cmd, not its text",
+    instead: "print it with: trace-cmd report -i FILE",
+    pattern: /^\W{0,4}Dtracing/,
+  },
+  {
+    name: "a file of perf, not its text",
+    instead: "print it with: perf script -i FILE",
+    pattern: /^PERFILE2|^2ELIFREP/,
+  },
+  {
+    name: "perf's data as JSON",
+    instead: "print it with: perf script",
+    pattern: /^\s*[{"].*"(?:dma|iommu):\w+"/,
+  },
+  {
+    name: "LTTng or babeltrace",
+    instead: "record with the kernel's own tracer: trace-cmd record -e dma -e iommu",
+    pattern: /^\[[\d:.]+\] \(\S+\) .*\{ cpu_id = \d+/,
+  },
+  {
+    name: "perf trace",
+    instead:
+      "record with: perf record -e 'dma:*' -e 'iommu:*' -e 'swiotlb:*' -a; print with: perf script",
+    pattern: /\b(?:dma|iommu):\w+\(/,
+  },
+  {
+    name: "the tracer function_graph, with events as comments",
+    instead: "echo nop > current_tracer, and record anew",
+    pattern: new RegExp(`\\/\\* ${EVENT}.*\\*\\/`),
+  },
+  {
+    name: "a trace without CPU and time (option context-info is off)",
+    instead: "echo 1 > options/context-info, and read the trace file again",
+    pattern: new RegExp(`^\\s*(?:(?:dma|iommu):)?${EVENT}`),
+  },
+  {
+    name: "perf script without the CPU",
+    instead: "print with: perf script -F +cpu",
+    pattern: new RegExp(`^\\s*\\S.*\\s\\d+\\.\\d+:\\s+(?:\\d+\\s+)?(?:dma|iommu):${EVENT}`),
+  },
+  {
+    name: "perf script without the time",
+    instead: "print with: perf script -F +time,+cpu",
+    pattern: new RegExp(`\\s(?:dma|iommu):${EVENT}`),
+  },
+  {
+    name: "the verbose or raw output of the tracer",
+    instead: "echo 0 > options/verbose; echo 0 > options/raw; echo 0 > options/hex; echo 0 > " +
+      "options/bin, and read the trace file again",
+    pattern: new RegExp(EVENT),
+  },
+];
+
+/** So much of a line is looked at: an event has less. */
+const MAX_LINE = 1024;
+/** Words of which each form has one. */
+const ANY_WORD = /dma_|IOMMU: |dma:|iommu:|Dtracing|PERFILE2|2ELIFREP|cpu_id = /;
+
+/** The form of a line that is no event; null where nothing of it is about mappings. */
+function unreadForm(line: string): UnreadForm | null {
+  const text = line.slice(0, MAX_LINE);
+  if (!ANY_WORD.test(text)) return null;
+  return PATTERNS.find(({ pattern }) => pattern.test(text)) ?? null;
+}
+
+/** An event whose fields are printed by their types. */
+const FIELDS: UnreadForm = {
+  name: "a trace with the option fields",
+  instead: "echo 0 > options/fields, and read the trace file again",
+};
+
+/** Times that are differences fall again and again. */
+const TIME_DIFFERENCES: UnreadForm = {
+  name: "a trace whose times are differences",
+  instead:
+    "print absolute times: perf script without --deltatime, trace-cmd report without --ts-diff",
+};
+
+/** Times fall in so many lines, and in this share of them: no clock does that. */
+const LEAST_FALLS = 20;
+const FALL_SHARE = 0.2;
+
+/** What of a record is not read, by its form: its first line, and how many. */
+export class UnreadLines {
+  readonly forms = new Map<UnreadForm, { readonly line: number; count: number }>();
+  #events = 0;
+  #falls = 0;
+  #lastSeconds = 0;
+
+  /** Takes a line that is no event. */
+  other(text: string, line: number): void {
+    this.#note(unreadForm(text), line);
+  }
+
+  event({ event, payload, seconds, wasRaw }: TraceLine, line: number): void {
+    this.#events++;
+    if (seconds < this.#lastSeconds) this.#falls++;
+    this.#lastSeconds = seconds;
+    if (!wasRaw && event.startsWith("dma_") && payload.includes("device=")) {
+      this.#note(FIELDS, line);
+    }
+  }
+
+  #note(form: UnreadForm | null, line: number): void {
+    if (form === null) return;
+    const known = this.forms.get(form);
+    if (known === undefined) this.forms.set(form, { line, count: 1 });
+    else known.count++;
+  }
+
+  /** Why nothing can be said of this record, or null. @param isLog It has lines of a kernel's log. */
+  problem(isLog: boolean): string | null {
+    if (this.#falls >= LEAST_FALLS && this.#falls > FALL_SHARE * this.#events) {
+      this.#note(TIME_DIFFERENCES, 1);
+    }
+    const [first] = this.forms;
+    if (first === undefined) return null;
+    const isWhole = this.forms.has(FIELDS) || this.forms.has(TIME_DIFFERENCES) ||
+      this.#events === 0 && !isLog;
+    return isWhole ? this.sentences()[0]! : null;
+  }
+
+  /** What was not read, in the order of the lines. */
+  sentences(): string[] {
+    return [...this.forms].map(([{ instead, name }, { count, line }]) =>
+      `line ${line} looks like ${name}, which is not read (${
+        formatCount(count, "line")
+      }): ${instead}`
+    );
+  }
+}

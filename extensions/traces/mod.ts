@@ -1,0 +1,5 @@
+/** What other members use of `extensions/traces`. */
+export { checkJson, checkLines } from "./ledger/check_report.ts";
+export { LogPass, TraceCheck } from "./ledger/trace_check.ts";
+export { ImportPass } from "./line/import_pass.ts";
+export { TraceLine } from "./line/trace_line.ts";

@@ -1,0 +1,199 @@
+/** Traces of real machines in other forms: the same events, every slice with its end. */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { dmalab } from "@dmalab/tests";
+import { runExport } from "../cli/export.ts";
+import type { Screen } from "@dmalab/cli/extend";
+import { keptTraces, TraceReader } from "@dmalab/recording/trace_file";
+import type { RecordedRun } from "@dmalab/recording";
+import { checkJson, findingLine } from "../ledger/check_report.ts";
+import { LogPass, TraceCheck } from "../ledger/trace_check.ts";
+import { isSure } from "../ledger/traced_mapping.ts";
+import { goldenPath, readExpected, readGolden } from "./golden_traces.ts";
+
+/** What a run gives as a form of text. */
+async function exported(run: string, form: string): Promise<string> {
+  const parts: string[] = [];
+  const screen: Screen = {
+    out: (text) => parts.push(text),
+    err: (text) => parts.push(`error: ${text}`),
+    data: (text) => parts.push(text),
+    colour: false,
+    columns: null,
+  };
+  assertEquals(await runExport([goldenPath(run)!], form, screen), 0, parts.join(""));
+  return parts.join("");
+}
+
+function check(text: string): TraceCheck {
+  const ledger = new TraceCheck(new LogPass());
+  text.split("\n").forEach((line, index) => ledger.push(line, index + 1));
+  return ledger;
+}
+
+/** Everything a check says but the numbers of lines, which the new file has others of. */
+function plain(text: string): unknown {
+  const ledger = check(text);
+  const { balance, findings, summary } = checkJson(ledger, new LogPass(), ledger.end());
+  const { events, overwritten, devices } = summary;
+  const { links, ranges_ended } = balance.two_step;
+  return {
+    balance: { ...balance, two_step: { links, ranges_ended } },
+    findings: findings.map(({ address, certainty, device, kind }) =>
+      `${certainty} ${kind} ${device} ${address}`
+    ).sort(),
+    gaps: summary.gaps.map(({ count, cpu }) => ({ cpu, count })),
+    events,
+    overwritten,
+    devices,
+  };
+}
+
+const RUNS = [
+  "real/72-strict-mistakes.trace.txt.gz",
+  "real/612-lazy-2cpu-small.trace.txt.gz",
+  "real/72-lost-events.trace.txt.gz",
+  "real/72-direct-small.trace.txt.gz",
+];
+
+Deno.test("a trace as the kernel's text says the same when it is read again, whatever dialect it was", async () => {
+  for (const run of [...RUNS, "dialects/trace-cmd-72.txt.gz", "dialects/perf-script-72.txt.gz"]) {
+    const text = await exported(run, "ftrace");
+    const before = await readGolden(run);
+    // User space calls the kernel's marks otherwise.
+    assertEquals(
+      plain(text),
+      plain(
+        before!.replaceAll(" ftrace:print:", " tracing_mark_write:")
+          .replace(/: print: +/g, ": tracing_mark_write: "),
+      ),
+      run,
+    );
+  }
+});
+
+Deno.test("a trace for the viewers of slices has a process for each device, a pair for every mapping, two-step ranges too, and how many are live", async () => {
+  for (const run of RUNS) {
+    const { traceEvents } = JSON.parse(await exported(run, "chrome")) as {
+      traceEvents: {
+        ph: string;
+        id: number;
+        name: string;
+        ts: number;
+        pid: number;
+        args: { name: string; live: number };
+      }[];
+    };
+    const ledger = check((await readGolden(run))!);
+    const result = ledger.end();
+    const { balance } = checkJson(ledger, new LogPass(), result);
+    const births = Object.values(balance.devices).reduce((sum, { births }) => sum + births, 0);
+    const begins = traceEvents.filter(({ ph }) => ph === "b");
+    const ends = new Map(traceEvents.filter(({ ph }) => ph === "e").map((end) => [end.id, end]));
+    assertEquals(ends.size, begins.length, run);
+    assert(begins.length >= births, `${begins.length} pairs of ${births} mappings`);
+    for (const { id, pid, ts } of begins) {
+      const end = ends.get(id)!;
+      assert(end.ts >= ts && end.pid === pid, `${run}: ${id}`);
+    }
+    assert(begins.every(({ name }) => /^0x[0-9a-f]+$/.test(name)), run);
+    const processes = new Map(
+      traceEvents.filter(({ ph }) => ph === "M").map(({ args, pid }) => [args.name, pid]),
+    );
+    assertEquals(new Set(processes.values()).size, processes.size, run);
+    for (const pid of [...ledger.ledger.devices.keys()].map((name) => processes.get(name)!)) {
+      const live = traceEvents.filter((each) => each.ph === "C" && each.pid === pid)
+        .map(({ args }) => args.live);
+      assertEquals(live.length, 2 * begins.filter((each) => each.pid === pid).length, run);
+      assertEquals(live.at(-1), 0, run);
+      assert(live.every((count, at) => Math.abs(count - (live[at - 1] ?? 0)) === 1), run);
+      assert(Math.min(...live) >= 0, run);
+    }
+  }
+});
+
+Deno.test("findings and faults are instants of their device in the viewers of slices", async () => {
+  const run = "real/72-strict-mistakes";
+  const parts: string[] = [];
+  const take = (text: string) => void parts.push(text);
+  const screen: Screen = { out: take, err: take, data: take, colour: false, columns: null };
+  const paths = ["trace", "dmesg"].map((kind) => goldenPath(`${run}.${kind}.txt.gz`)!);
+  assertEquals(await runExport(paths, "chrome", screen), 0);
+  const { traceEvents } = JSON.parse(parts.join("")) as {
+    traceEvents: { ph: string; name: string; ts: number; args: Record<string, unknown> }[];
+  };
+  const { anomalies, trace_minus_dmesg_seconds: offset } = readExpected(run);
+  const instants = traceEvents.filter(({ ph }) => ph === "i");
+  for (const { dmesg_line: logLine = null, kind, accept = [], line } of anomalies) {
+    const found = instants.find(({ args, name }) =>
+      [kind, ...accept].includes(name) &&
+      (args.line === line || logLine !== null && args.log_line === logLine)
+    );
+    assert(found !== undefined, `${kind} at ${line}`);
+  }
+  // A fault stands at the time of its line in the log, by the clock of the trace.
+  const log = (await readGolden(`${run}.dmesg.txt.gz`))!.split("\n");
+  const faults = instants.filter(({ args, name }) => args.rule === "trace.T.62" && name !== "leak");
+  assert(faults.length > 0);
+  for (const { args, ts } of faults) {
+    const printed = Number(/\[ *(\d+\.\d+)\]/.exec(log[Number(args.log_line) - 1]!)![1]);
+    assert(Math.abs(ts / 1e6 - printed - offset!) < 0.01, `${args.log_line}: ${ts}`);
+  }
+});
+
+Deno.test("a trace as a file of events is held to the format of scenarios' own", async () => {
+  for (const run of RUNS) {
+    const lines = (await exported(run, "dmatrace")).trimEnd().split("\n");
+    const reader = new TraceReader();
+    const read = lines.map((line) => reader.read(line));
+    const wrong = read.filter((line) => "problem" in line);
+    assertEquals(wrong, [], run);
+    assertEquals(read[0], { dmatrace: 1, by: "dmalab 0.1.0" }, run);
+    const events = read.filter((line) => "seq" in line);
+    assertEquals(read.at(-1), { runs: 1, events: events.length }, run);
+    const names = new Set(events.map((event) => "name" in event ? event.name : ""));
+    assert(names.has("dma.map") && names.has("dma.unmap"), run);
+    // Each event names the line of the trace that it is made of.
+    const trace = (await readGolden(run))!.split("\n");
+    for (const event of events) {
+      const [, line] = ("site" in event && event.site?.match(/:(\d+):1$/)) || [];
+      assert(/dma|iommu|map|page/.test(trace[Number(line) - 1] ?? ""), `${run} ${line}`);
+    }
+    const times = events.map((event) => "at_ns" in event ? event.at_ns : 0);
+    assert(times.every((time) => Number.isSafeInteger(time)), run);
+  }
+});
+
+Deno.test("a device of which nothing says who makes its addresses is written as translated, with a warning", async () => {
+  const path = Deno.makeTempFileSync({ suffix: ".trace.txt" });
+  try {
+    const map = (addr: string) =>
+      `  fio-7  [000] .....  1.000000: dma_map_phys: 0000:00:05.0 dir=TO_DEVICE dma_addr=${addr} ` +
+      "size=512 phys_addr=9000000 attrs=\n";
+    for (
+      const [lines, way, warned] of [
+        [map("fff00000"), "iommu", true],
+        [map("1fff00000"), "iommu", false],
+        [map("fff00000") + map("9000000"), "swiotlb", false],
+      ] as const
+    ) {
+      Deno.writeTextFileSync(path, lines);
+      const { errors, output } = await dmalab("trace", "export", "--as", "dmatrace", path);
+      assertMatch(output, new RegExp(`"path":"${way}"`));
+      assertEquals(errors.startsWith("warning: nothing says whether"), warned, lines);
+    }
+  } finally {
+    Deno.removeSync(path);
+  }
+});
+
+Deno.test("what is found in a trace fails the run that is made of it, and its page says so", async () => {
+  for (const run of RUNS) {
+    const text = await exported(run, "dmatrace");
+    const [kept] = keptTraces(text, { name: run, textOf: () => null }) as readonly RecordedRun[];
+    const findings = check((await readGolden(run))!).end().findings.filter(isSure);
+    assertEquals(kept!.failure?.code ?? null, findings[0]?.rule ?? null, run);
+    assertEquals(kept!.failure?.message.split("\n") ?? [], findings.map(findingLine), run);
+    assertEquals(kept!.failure?.lines.length ?? 0, findings.length && findings.length + 1, run);
+  }
+  assertMatch(await exported("real/72-strict-mistakes.trace.txt.gz", "dmatrace"), /unmap_size/);
+});

@@ -1,0 +1,83 @@
+/** What a check says to do next, and which lines of a log it reports as one story. */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { checkJson, checkLines } from "../ledger/check_report.ts";
+import { FINDING_KINDS } from "../ledger/finding_kinds.ts";
+import { LogPass, TraceCheck } from "../ledger/trace_check.ts";
+import { isSure } from "../ledger/traced_mapping.ts";
+import { nextSteps } from "../usage/next_steps.ts";
+import { readGolden, runsOf } from "./golden_traces.ts";
+
+function checked(trace: string, log: string | null) {
+  const pass = new LogPass();
+  log?.split("\n").forEach((line, index) => pass.push(line, index + 1));
+  pass.end();
+  const check = new TraceCheck(pass);
+  trace.split("\n").forEach((line, index) => check.push(line, index + 1));
+  const result = check.end();
+  return { check, pass, result };
+}
+
+Deno.test("the page names every kind of finding that can be sure", () => {
+  const page = Deno.readTextFileSync(new URL("../../../docs/traces.md", import.meta.url));
+  for (const [kind, { next }] of Object.entries(FINDING_KINDS)) {
+    if (next.length > 0) assertStringIncludes(page, `\`${kind}\``);
+  }
+});
+
+Deno.test("each kind of finding in the planted captures has a next step", async () => {
+  const kinds = new Set<string>();
+  for (const run of runsOf("planted")) {
+    const trace = await readGolden(`planted/${run}.trace.txt.gz`);
+    const log = await readGolden(`planted/${run}.dmesg.txt`);
+    if (trace === null) continue;
+    for (const finding of checked(trace, log).result.findings.filter(isSure)) {
+      kinds.add(finding.kind);
+      assert(nextSteps([finding]).length > 0, `${run}: ${finding.kind}`);
+    }
+  }
+  assert(kinds.size > 8, [...kinds].join());
+});
+
+const TRACE = [
+  "  fio-7  [000] .....  10.000000: nvme_setup_cmd: nvme0: disk=nvme0n1, qid=1, cmdid=5, nsid=1, flags=0x0, meta=0x0, cmd=(nvme_cmd_read slba=0, len=7, ctrl=0x0, dsmgmt=0, reftag=0)",
+  "  fio-7  [000] .....  10.000010: map: IOMMU: iova=0x00000000fffff000 - 0x0000000100000000 paddr=0x0000000003793000 size=4096",
+  "  fio-7  [000] .....  10.000020: dma_map_phys: 0000:00:04.0 dir=TO_DEVICE dma_addr=fffff000 size=4096 phys_addr=3793000 attrs=",
+  "  fio-7  [000] .....  10.000030: block_rq_issue: 259,0 R 4096 () 0 + 8 be,0,4 [fio]",
+  "  <idle>-0  [001] d.h1.  50.000000: dma_map_phys: 0000:00:06.0 dir=TO_DEVICE dma_addr=1000 size=64 phys_addr=1000 attrs=",
+].join("\n");
+
+function logOf(device: string, controller: string, timeout: number): string {
+  return [
+    `[   10.100000] DMAR: [DMA Write NO_PASID] Request device [${device}] fault addr 0xfffff000 [fault reason 0x05] PTE Write access is not set`,
+    `[   ${timeout}.000000] nvme ${controller}: I/O tag 5 (0005) opcode 0x2 (I/O Cmd) QID 1 timeout, aborting req_op:READ(0) size:4096`,
+  ].join("\n");
+}
+
+Deno.test("a timeout that follows a fault of the same device is reported with it", () => {
+  const { check, pass, result } = checked(TRACE, logOf("00:04.0", "nvme0", 41));
+  assertEquals(checkJson(check, pass, result).stories, [{
+    controller: "nvme0",
+    device: "0000:00:04.0",
+    fault_line: 1,
+    timeout_line: 2,
+    seconds: 30.9,
+  }]);
+  const text = checkLines(check, pass, result, { trace: "t", log: "l" }).join("\n");
+  assertStringIncludes(
+    text,
+    "nvme0 (0000:00:04.0) timed out at l:2, 30.9 s after its fault at l:1",
+  );
+  assertStringIncludes(text, "Next:");
+});
+
+Deno.test("a timeout of another device, of an unknown one, or long after is no story", () => {
+  const logs = [
+    logOf("00:06.0", "nvme0", 41),
+    logOf("00:04.0", "nvme1", 41),
+    logOf("00:04.0", "nvme0", 99),
+  ];
+  for (const log of logs) {
+    const { check, pass, result } = checked(TRACE, log);
+    assertEquals(checkJson(check, pass, result).stories, [], log);
+  }
+});

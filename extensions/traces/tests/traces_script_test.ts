@@ -1,0 +1,287 @@
+/** Captures of real kernels as scenarios: they run, and report what the machine did. */
+import { assert, assertEquals } from "@std/assert";
+import { runScenarioText } from "@dmalab/hunt/requests";
+import { LogPass, TraceCheck } from "../ledger/trace_check.ts";
+import type { ScriptedCall } from "../script/recorder.ts";
+import { type ScriptOptions, type TraceScript, traceScript } from "../script/trace_script.ts";
+import { loadProgram, SourceFile } from "@dmalab/lang";
+import { runProgram } from "@dmalab/lang/run/run_program";
+import { formatSource } from "@dmalab/lang/format";
+import { runScript } from "../cli/script.ts";
+import { goldenPath, readGolden, runsOf } from "./golden_traces.ts";
+
+async function scriptOf(run: string, options: ScriptOptions): Promise<string> {
+  return (await wholeScriptOf(run, options)).text;
+}
+
+async function wholeScriptOf(run: string, options: ScriptOptions): Promise<TraceScript> {
+  const log = new LogPass();
+  for (const file of [`real/${run}.dmesg.txt.gz`, `real/${run}.facts.txt`]) {
+    const text = await readGolden(file);
+    (text ?? "").split("\n").forEach((line, index) => log.push(line, index + 1));
+  }
+  log.end();
+  const check = new TraceCheck(log);
+  const steps: ScriptedCall[] = [];
+  check.ledger.recorder = (step) => steps.push(step);
+  const trace = (await readGolden(`real/${run}.trace.txt.gz`))!;
+  trace.split("\n").forEach((line, index) => check.push(line, index + 1));
+  const machine = { facts: log.facts, version: log.version };
+  return traceScript(steps, check.end().findings, machine, `${run}.trace.txt`, options);
+}
+
+/** How many reports the checker makes in its tests. */
+function reportsOf(script: string): number {
+  const { program } = loadProgram(new SourceFile("run.dma", script), {
+    load: () => {
+      throw new Error("it uses no file");
+    },
+  });
+  return runProgram(program!, { attributeDefects: false }).counts.reports;
+}
+
+const WHOLE = { around: null, shrink: false };
+const SHRUNK = { around: null, shrink: true };
+const EXPECTATION = / (?:warns|faults) (\w+)/g;
+
+/** What a scenario expects to be reported, by name. */
+function expectations(script: string): string[] {
+  return [...script.matchAll(EXPECTATION)].map(([, name]) => name!).sort();
+}
+
+Deno.test("a run with mistakes becomes a scenario that runs and has the same reports, shrunk or whole", async () => {
+  const runs: readonly (readonly [string, readonly string[], leaks: number])[] = [
+    ["72-strict-mistakes", [
+      "not_present",
+      "not_present",
+      "not_readable",
+      "sync_direction",
+      "unmap_direction",
+      "unmap_size",
+      "unmap_unknown",
+    ], 1],
+    ["612-strict-mistakes", [
+      "not_present",
+      "not_present",
+      "not_writable",
+      "unmap_direction",
+      "unmap_entries",
+      "unmap_size",
+      "unmap_unknown",
+    ], 1],
+    // The range that names no device, destroyed short and come to afterwards, among them.
+    ["72-lazy-2cpu-mistakes", [
+      "destroy_short",
+      "not_present",
+      "not_present",
+      "not_present",
+      "unmap_size",
+      "unmap_unknown",
+    ], 0],
+    ["72-scalable-faults", ["not_present", "not_present", "not_readable"], 0],
+  ];
+  for (const [run, expected, leaks] of runs) {
+    const whole = await scriptOf(run, WHOLE);
+    const shrunk = await scriptOf(run, { around: null, shrink: true });
+    for (const script of [whole, shrunk]) {
+      assertEquals(runScenarioText(script), { end: "held" }, `${run}\n${script}`);
+      assertEquals(expectations(script), expected, run);
+      assertEquals(script.split("# never unmapped").length - 1, leaks, run);
+    }
+    assert(shrunk.length < whole.length, run);
+  }
+});
+
+Deno.test("a clean run becomes a scenario that is silent, and one finding a scenario of its own", async () => {
+  for (const run of ["72-strict-small", "612-strict-small", "72-passthrough", "72-bounce"]) {
+    const script = await scriptOf(run, WHOLE);
+    assertEquals(expectations(script), [], run);
+    const calls = script.match(/ dma_(?:map_phys|map_sg|alloc_coherent)\(|\.submit\(/g) ?? [];
+    assert(calls.length > 10, run);
+    assertEquals(runScenarioText(script), { end: "held" }, run);
+  }
+  const around = await scriptOf("72-strict-mistakes", { around: 46, shrink: true });
+  assertEquals(expectations(around), ["unmap_direction"]);
+  assertEquals(runScenarioText(around), { end: "held" });
+});
+
+Deno.test("reads and writes of a disk become requests of the same blocks, and two-step ranges links of the same sizes", async () => {
+  const requests: readonly (readonly [string, number])[] = [
+    ["72-strict-small", 4],
+    ["612-strict-small", 6],
+    ["72-lazy-2cpu-mistakes", 320],
+  ];
+  for (const [run, count] of requests) {
+    const script = await scriptOf(run, WHOLE);
+    const submits = [...script.matchAll(/submit\((?:read|write), lba: (\d+), .*bytes: (\d+)B\)/g)];
+    assertEquals(submits.length, count, run);
+    assertEquals(script.split("\n").filter((line) => /^ *wait io/.test(line)).length, count, run);
+    const trace = (await readGolden(`real/${run}.trace.txt.gz`))!;
+    for (const [, lba, bytes] of submits) {
+      const command = `slba=${lba}, len=${Number(bytes) / 512 - 1},`;
+      assert(trace.includes(command), `${run}: ${command}`);
+    }
+  }
+  const script = await scriptOf("72-lazy-2cpu-mistakes", WHOLE);
+  const sizes = [...script.matchAll(/dma_iova_link\(.* size: (\d+)B, dir: bidirectional/g)];
+  assert(sizes.length >= 4 && sizes.every(([, bytes]) => Number(bytes) % 4096 === 0));
+});
+
+Deno.test("the machine of a scenario is the traced one: release, mode, hardware, bounce pool and segment limits", async () => {
+  const machines: readonly (readonly [string, readonly string[]])[] = [
+    ["612-lazy-2cpu-small", ['kernel = "6.12"', "iommu { mode = lazy, model = vtd }"]],
+    ["72-amd", ['kernel = "7.2.13"', "iommu { mode = strict, model = amd }"]],
+    ["72-scalable-faults", ["iommu { mode = strict, model = vtd_scalable }"]],
+    ["72-bounce-full", ["iommu { mode = off }", "swiotlb { force = true, size = 8388608B }"]],
+    ["72-direct-small", ["iommu { mode = off }"]],
+    ["72-passthrough", [
+      "iommu { mode = passthrough, model = vtd }",
+      "max_segment_size = 98304B",
+    ]],
+    // Its segments were merged across the 64 KiB that an endpoint has without a driver's word.
+    ["deb-7.2-strict.a", ["max_segment_size = 135168B"]],
+  ];
+  for (const [run, expected] of machines) {
+    const { missing, text } = await wholeScriptOf(run, WHOLE);
+    for (const words of expected) assert(text.includes(words), `${run}: ${words}`);
+    if (run !== "72-bounce-full") assertEquals(missing, [], run);
+    assertEquals(reportsOf(text), 0, run);
+  }
+});
+
+Deno.test("of a device that is translated or bounced the scenario is translated, and says that it is a guess", async () => {
+  const trace = (await readGolden("real/72-strict-small.trace.txt.gz"))!.split("\n")
+    .filter((line) => !line.includes(": IOMMU:"));
+  const log = new LogPass();
+  const check = new TraceCheck(log);
+  const steps: ScriptedCall[] = [];
+  check.ledger.recorder = (step) => steps.push(step);
+  trace.forEach((line, index) => check.push(line, index + 1));
+  const { findings } = check.end();
+  const { text } = traceScript(steps, findings, { facts: log.facts, version: null }, "it", WHOLE);
+  assert(text.includes("iommu { mode = strict }") && !text.includes("swiotlb"), text);
+  assert(/^# - that 0000:00:05\.0 is translated: .*bounce buffer/m.test(text), text);
+  assertEquals(runScenarioText(text), { end: "held" });
+});
+
+Deno.test("what a scenario does not reproduce is listed at its top, and a scenario of nothing is empty", async () => {
+  const { findings, missing, text } = await wholeScriptOf("72-strict-mistakes", SHRUNK);
+  assertEquals(findings.length, 10);
+  assertEquals(missing, ["line 272: unmap_size", "log line 618: sync_for_cpu_read_only"]);
+  assert(text.includes(["# Not reproduced:", ...missing.map((each) => `# - ${each}`)].join("\n")));
+  assertEquals((await wholeScriptOf("72-strict-small", SHRUNK)).isEmpty, true);
+});
+
+Deno.test("of every capture each sure finding is in the shrunk scenario, or listed as not reproduced (long)", async () => {
+  const sides = { reproduced: 0, listed: 0 };
+  for (const run of runsOf("real")) {
+    const { findings, isEmpty, missing, text } = await wholeScriptOf(run, SHRUNK);
+    const reproduced = expectations(text).length + text.split("# never unmapped").length - 1;
+    assertEquals(reproduced + missing.length, findings.length, `${run}\n${text}`);
+    assertEquals(isEmpty, reproduced === 0, run);
+    sides.reproduced += reproduced;
+    sides.listed += missing.length;
+  }
+  assertEquals(sides, { reproduced: 27, listed: 4 });
+  const paths = ["trace", "dmesg"].map((part) => goldenPath(`real/72-bounce-full.${part}.txt.gz`)!);
+  let said = "";
+  const take = (more: string) => void (said += more);
+  const screen = { out: take, err: take, data: take, colour: false, columns: null };
+  assertEquals(await runScript(paths, null, true, screen), 2);
+  assertEquals(said.match(/^not reproduced: log line \d+: swiotlb_full$/gm)?.length, 2, said);
+});
+
+Deno.test("traces/02-trace-to-scenario.dma is what its trace becomes", async () => {
+  const folder = new URL("../../../examples/", import.meta.url);
+  const example = await Deno.readTextFile(new URL("traces/02-trace-to-scenario.dma", folder));
+  const trace = await Deno.readTextFile(new URL("traces/data/leaky-driver.trace.txt", folder));
+  const { facts, version } = new LogPass();
+  const check = new TraceCheck(new LogPass());
+  const steps: ScriptedCall[] = [];
+  check.ledger.recorder = (step) => steps.push(step);
+  trace.split("\n").forEach((line, index) => check.push(line, index + 1));
+  const { findings } = check.end();
+  for (const shrink of [false, true]) {
+    const machine = { facts, version };
+    const { text: script } = traceScript(steps, findings, machine, "trace", {
+      around: null,
+      shrink,
+    });
+    const body = script.slice(
+      script.indexOf('as the trace has it"') + 20,
+      script.lastIndexOf("}"),
+    );
+    assert(example.includes(body), `${shrink}\n${body}`);
+  }
+});
+
+Deno.test("a scenario of a trace is in the style of `dmalab fmt`", async () => {
+  for (const run of ["72-strict-small", "612-strict-small", "72-bounce"]) {
+    const script = await scriptOf(run, WHOLE);
+    assert(script.includes("= scatterlist([\n"), `${run} has a list of several lines`);
+    const formatted = formatSource(new SourceFile("run.dma", script));
+    assertEquals(formatted.ok ? formatted.text : formatted.diagnostics, script);
+  }
+});
+
+async function workloadOf(path: string): Promise<string> {
+  let text = "";
+  const take = (more: string) => void (text += more);
+  const screen = { out: take, err: take, data: take, colour: false, columns: null };
+  assertEquals(await runScript([path], null, false, screen), 0, text);
+  return text;
+}
+
+/** `write 223200 36352`, of each request of a scenario. */
+const submitted = (script: string) =>
+  [...script.matchAll(/submit\((\w+), lba: (\d+), .*bytes: (\d+)B/g)].map((match) =>
+    match.slice(1).join(" ")
+  );
+
+Deno.test("what blkparse saw become requests of a workload that runs: the same blocks in their order", async () => {
+  const script = await workloadOf(goldenPath("dialects/blkparse-72.txt.gz")!);
+  const log = (await readGolden("dialects/blkparse-72.txt.gz"))!;
+  const given = [...log.matchAll(/ D +F?([RW])\S* (\d+) \+ (\d+) /g)].map(([, verb, at, sectors]) =>
+    `${verb === "W" ? "write" : "read"} ${at} ${Number(sectors) * 512}`
+  );
+  assert(given.length > 10);
+  assertEquals(submitted(script), given);
+  assertEquals(runScenarioText(script), { end: "held" });
+});
+
+Deno.test("what blkparse saw beside reads and writes is named as left out", async () => {
+  const path = await Deno.makeTempFile();
+  const seen = (number: number, rwbs: string, what: string) =>
+    `259,0    1 ${String(number).padStart(8)}     0.00000${number}000  412  D ${
+      rwbs.padStart(3)
+    } ${what} [fio]\n`;
+  await Deno.writeTextFile(
+    path,
+    seen(1, "R", "2048 + 8") + seen(2, "DS", "4096 + 2048") + seen(3, "D", "8192 + 2048"),
+  );
+  const script = await workloadOf(path);
+  assertEquals(submitted(script), ["read 2048 4096"]);
+  assert(script.includes("# Left out: 2 discards.\n"), script);
+});
+
+Deno.test("a job for fio becomes a workload with its sizes, depth and share of reads", async () => {
+  const path = await Deno.makeTempFile();
+  await Deno.writeTextFile(
+    path,
+    "[global]\niodepth=16\n\n[a]\nrw=randread\nbs=8k\nsize=64m\n[b]\nrw=write\nbs=128k\noffset=1m\n",
+  );
+  const script = await workloadOf(path);
+  const requests = submitted(script).map((request) => request.split(" "));
+  assertEquals(requests.length, 2 * 8 * 16);
+  const [reads, writes] = [requests.slice(0, 128), requests.slice(128)];
+  for (const [verb, at, bytes] of reads) {
+    assertEquals([verb, bytes, Number(at) % 16], ["read", "8192", 0]);
+    assert(Number(at) * 512 < 64 * 1024 ** 2);
+  }
+  assert(new Set(reads.map(([, at]) => at)).size > 100);
+  writes.forEach(([verb, at, bytes], index) =>
+    assertEquals([verb, at, bytes], ["write", String(2048 + 256 * index), "131072"])
+  );
+  assertEquals(runScenarioText(script), { end: "held" });
+  await Deno.remove(path);
+});

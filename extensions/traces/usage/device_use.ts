@@ -1,0 +1,294 @@
+/**
+ * What each device of a trace maps: how much, how often, how long, by which callers, and how that
+ * changes over time.
+ *
+ * Nothing is kept for a mapping that is unmapped.
+ */
+import type { MachineFacts } from "../ledger/machine_facts.ts";
+import { isUndecided, type Mode, modeOf } from "../ledger/device_mode.ts";
+import { type Device, pageEnd, pageOf, type TracedMapping } from "../ledger/traced_mapping.ts";
+import type { FlushEvent } from "../line/flush_event.ts";
+import { isMappingStep, type ScriptedCall } from "../script/recorder.ts";
+import { FlushWindows } from "./flush_windows.ts";
+import { IovaSpace, type SpaceUse } from "./iova_space.ts";
+import { PowersOfTwo } from "./powers_of_two.ts";
+import { TimeSeries } from "./time_series.ts";
+
+const US_PER_S = 1e6;
+/** Callers beyond this number are counted together. */
+const MAX_CALLERS = 1000;
+const OTHER_CALLERS = "others";
+/** Steps that wait until those of earlier lines have come: a two-step range is known at its unmap. */
+const MAX_WAITING = 1 << 14;
+
+/** What happened in an interval of time. */
+export interface Interval {
+  firstLine: number;
+  lastLine: number;
+  maps: number;
+  unmaps: number;
+  mostLiveBytes: number;
+  /** The line at which they were live. */
+  mostLine: number;
+  mostBouncedBytes: number;
+  /** At its end. */
+  liveBytes: number;
+  liveBouncedBytes: number;
+  /** At its end, of a device that is translated. */
+  space: SpaceUse | null;
+}
+
+const NOTHING: Interval = {
+  firstLine: 0,
+  lastLine: 0,
+  maps: 0,
+  unmaps: 0,
+  mostLiveBytes: 0,
+  mostLine: 0,
+  mostBouncedBytes: 0,
+  liveBytes: 0,
+  liveBouncedBytes: 0,
+  space: null,
+};
+
+function join(into: Interval, later: Interval): void {
+  into.lastLine = later.lastLine;
+  into.maps += later.maps;
+  into.unmaps += later.unmaps;
+  into.mostBouncedBytes = Math.max(into.mostBouncedBytes, later.mostBouncedBytes);
+  into.liveBytes = later.liveBytes;
+  into.liveBouncedBytes = later.liveBouncedBytes;
+  into.space = later.space ?? into.space;
+  if (later.mostLiveBytes > into.mostLiveBytes) {
+    [into.mostLiveBytes, into.mostLine] = [later.mostLiveBytes, later.mostLine];
+  }
+}
+
+/** How often, and where first. */
+export interface UseTally {
+  count: number;
+  readonly line: number;
+}
+
+/** A line of a mapping, as it is counted. */
+interface UseInstant {
+  readonly line: number;
+  readonly seconds: number;
+}
+
+export class DeviceUse {
+  maps = 0;
+  unmaps = 0;
+  mappedBytes = 0;
+  liveBytes = 0;
+  peakBytes = 0;
+  /** When the peak was. */
+  peakSeconds = 0;
+  live = 0;
+  peakLive = 0;
+  /** These count if the device is bounced. */
+  bouncedMaps = 0;
+  liveBouncedBytes = 0;
+  peakBouncedBytes = 0;
+  lowest = Infinity;
+  highest = 0;
+  readonly lifetimesUs = new PowersOfTwo();
+  readonly sizesBytes = new PowersOfTwo();
+  readonly directions = new Map<string, UseTally>();
+  readonly callers = new Map<string, UseTally>();
+  readonly overTime: TimeSeries<Interval>;
+  readonly #space = new IovaSpace();
+  #interval: Interval | null = null;
+
+  /** @param device Null for two-step ranges, which name none. */
+  constructor(readonly device: Device | null, startSeconds: number) {
+    this.overTime = new TimeSeries(startSeconds, () => ({ ...NOTHING }), join);
+  }
+
+  get mode(): Mode {
+    return this.device === null ? "translated" : modeOf(this.device);
+  }
+
+  /** A number of bounced maps or bytes; null where nothing says whether the device's maps are. */
+  bounced(count: number): number | null {
+    if (this.device !== null && isUndecided(this.device)) return null;
+    return this.mode === "bounced" ? count : 0;
+  }
+
+  map(mapping: TracedMapping, site: string | null, now: UseInstant): void {
+    const { addr, dir, kind, sizeBytes } = mapping;
+    const interval = this.#at(now.seconds);
+    interval.maps++;
+    this.maps++;
+    this.peakLive = Math.max(this.peakLive, ++this.live);
+    this.liveBytes += sizeBytes;
+    this.mappedBytes += sizeBytes;
+    if (this.liveBytes > this.peakBytes) {
+      [this.peakBytes, this.peakSeconds] = [this.liveBytes, now.seconds];
+    }
+    if (isElsewhere(mapping)) {
+      this.bouncedMaps++;
+      this.liveBouncedBytes += sizeBytes;
+      this.peakBouncedBytes = Math.max(this.peakBouncedBytes, this.liveBouncedBytes);
+    }
+    this.lowest = Math.min(this.lowest, addr);
+    this.highest = Math.max(this.highest, addr + sizeBytes);
+    this.#changeSpace(mapping, 1);
+    this.sizesBytes.add(sizeBytes, [now.line]);
+    bump(this.directions, dir ?? "unknown", now.line);
+    const task = mapping.task.replace(/^(kworker|ksoftirqd|irq)\/.*$/, "$1");
+    const caller = site === null ? `${kind} by ${task}` : `${kind} in ${site}`;
+    const isKnown = this.callers.has(caller) || this.callers.size < MAX_CALLERS;
+    bump(this.callers, isKnown ? caller : OTHER_CALLERS, now.line);
+    this.#note(interval, now.line);
+  }
+
+  unmap(mapping: TracedMapping, now: UseInstant): void {
+    const interval = this.#at(now.seconds);
+    this.#note(interval, now.line);
+    interval.unmaps++;
+    this.unmaps++;
+    this.live--;
+    this.liveBytes -= mapping.sizeBytes;
+    if (isElsewhere(mapping)) this.liveBouncedBytes -= mapping.sizeBytes;
+    this.#note(interval, now.line);
+    this.#changeSpace(mapping, -1);
+    const { line, seconds } = mapping.mappedAt;
+    this.lifetimesUs.add(Math.max(0, now.seconds - seconds) * US_PER_S, [line, now.line]);
+  }
+
+  /** All has been read. */
+  end(): void {
+    if (this.#interval !== null) this.#interval.space = this.#space.use;
+  }
+
+  #at(seconds: number): Interval {
+    const interval = this.overTime.at(seconds);
+    if (interval !== this.#interval && this.#interval !== null) {
+      this.#interval.space = this.#space.use;
+    }
+    return this.#interval = interval;
+  }
+
+  #note(interval: Interval, line: number): void {
+    interval.firstLine ||= line;
+    interval.lastLine = line;
+    [interval.liveBytes, interval.liveBouncedBytes] = [this.liveBytes, this.liveBouncedBytes];
+    interval.mostBouncedBytes = Math.max(interval.mostBouncedBytes, this.liveBouncedBytes);
+    if (this.liveBytes <= interval.mostLiveBytes) return;
+    [interval.mostLiveBytes, interval.mostLine] = [this.liveBytes, line];
+  }
+
+  #changeSpace({ addr, kind, sizeBytes, tableLine }: TracedMapping, by: 1 | -1): void {
+    if (kind !== "two_step" && tableLine === 0) return;
+    this.#space.change(pageOf(addr), pageEnd(addr, sizeBytes), by);
+  }
+}
+
+/** The driver's buffer is elsewhere, and no page table leads there. */
+function isElsewhere({ addr, kind, phys, tableLine }: TracedMapping): boolean {
+  return kind !== "two_step" && tableLine === 0 && phys !== null && phys !== addr;
+}
+
+function bump(tallies: Map<string, UseTally>, name: string, line: number): void {
+  const tally = tallies.get(name);
+  if (tally === undefined) tallies.set(name, { count: 1, line });
+  else tally.count++;
+}
+
+/** A step that waits for those of earlier lines. */
+interface WaitingStep extends UseInstant {
+  readonly op: "map" | "unmap" | "flush";
+  readonly mapping: TracedMapping | null;
+  readonly flush: FlushEvent | null;
+  /** The function that called, where the trace has stacks. */
+  site: string | null;
+}
+
+/** Takes the steps of a ledger. */
+export class DeviceUses {
+  readonly devices = new Map<string, DeviceUse>();
+  readonly flushes = new FlushWindows();
+  /** What is known of the machine beside its trace. */
+  facts: MachineFacts | null = null;
+  #waiting: WaitingStep[] = [];
+  #startSeconds: number | null = null;
+  #newest: WaitingStep | null = null;
+
+  /** @param seconds When the line of the step was written. */
+  take(step: ScriptedCall, seconds: number): void {
+    if (!isMappingStep(step)) return;
+    const { line, mapping, op } = step;
+    if (op === "map" || op === "unmap") this.#wait(op, mapping, { line, seconds });
+    else if (op === "range") {
+      this.#wait("map", mapping, mapping.mappedAt);
+      this.#wait("unmap", mapping, mapping.unmappedAt!);
+    }
+  }
+
+  flush(flush: FlushEvent, now: UseInstant): void {
+    this.#add({ op: "flush", mapping: null, flush, site: null, ...now });
+  }
+
+  /** Another event begins: what follows is not the stack of the last one. */
+  begin(): void {
+    this.#newest = null;
+  }
+
+  /** The stack of the last event has this function, outside of the DMA API. */
+  calledBy(name: string): void {
+    if (this.#newest !== null) this.#newest.site ??= name;
+  }
+
+  /** All has been read. */
+  end(): void {
+    this.#settle(0);
+    for (const use of this.devices.values()) use.end();
+  }
+
+  #wait(op: "map" | "unmap", mapping: TracedMapping, { line, seconds }: UseInstant): void {
+    const step: WaitingStep = { op, mapping, flush: null, site: null, line, seconds };
+    this.#newest = op === "map" ? step : null;
+    this.#add(step);
+  }
+
+  #add(step: WaitingStep): void {
+    this.#startSeconds ??= step.seconds;
+    if (this.#waiting.push(step) >= 2 * MAX_WAITING) this.#settle(MAX_WAITING);
+  }
+
+  /** Counts the oldest, all but so many. */
+  #settle(left: number): void {
+    const steps = this.#waiting.sort((a, b) => a.line - b.line);
+    this.#waiting = steps.splice(Math.max(0, steps.length - left));
+    for (const { flush, line, mapping, op, seconds, site } of steps) {
+      if (flush !== null) this.flushes.flush(flush, seconds, line);
+      if (mapping === null) continue;
+      const use = this.#of(mapping);
+      if (op === "map") use.map(mapping, site, { line, seconds });
+      else {
+        use.unmap(mapping, { line, seconds });
+        this.#mayBeUsed(mapping, seconds, line);
+      }
+    }
+  }
+
+  #mayBeUsed(mapping: TracedMapping, seconds: number, line: number): void {
+    if (mapping.tableLine === 0 && mapping.kind !== "two_step") return;
+    this.flushes.unmap(nameOf(mapping), mapping, seconds, line);
+  }
+
+  #of(mapping: TracedMapping): DeviceUse {
+    const { device } = mapping;
+    const name = nameOf(mapping);
+    let use = this.devices.get(name);
+    if (use === undefined) {
+      this.devices.set(name, use = new DeviceUse(device, this.#startSeconds!));
+    }
+    return use;
+  }
+}
+
+function nameOf({ device }: TracedMapping): string {
+  return device?.name ?? "two-step ranges of no known device";
+}

@@ -1,0 +1,105 @@
+/**
+ * In lazy mode: how long a range can still be accessed after its unmap, because the IOTLB is flushed
+ * later. An unmap that invalidates its own pages has no such window.
+ *
+ * @see rules/traces.md T.32, T.33
+ */
+import type { FlushEvent } from "../line/flush_event.ts";
+import { allows, pageEnd, pageOf, type TracedMapping } from "../ledger/traced_mapping.ts";
+import { PowersOfTwo } from "./powers_of_two.ts";
+
+const US_PER_S = 1e6;
+/** Invalidations of single pages that are remembered: the unmap's own line follows at once. */
+const MAX_PAGES = 64;
+/** Ranges of a device that wait; of more the oldest are given up. */
+const MAX_WAITING = 1 << 16;
+
+interface FlushedPages {
+  readonly start: number;
+  readonly end: number;
+  readonly line: number;
+}
+
+interface Waiting extends FlushedPages {
+  readonly seconds: number;
+  /** The device was allowed to write there. */
+  readonly isWritable: boolean;
+}
+
+/** Of one device. */
+export class FlushUse {
+  /** From unmap to flush. */
+  readonly windowsUs = new PowersOfTwo();
+  /** Of those the ones that the device was allowed to write. */
+  writable = 0;
+  mostAtOnce = 0;
+  /** Unmapped, and no flush is in the trace afterwards. */
+  waiting: Waiting[] = [];
+
+  /** An unmap has invalidated its own pages. */
+  invalidated(start: number, end: number): void {
+    const from = Math.max(0, this.waiting.length - MAX_PAGES);
+    for (let index = this.waiting.length - 1; index >= from; index--) {
+      const waiting = this.waiting[index]!;
+      if (waiting.start < start || waiting.end > end) continue;
+      this.waiting.splice(index, 1);
+      return;
+    }
+  }
+}
+
+export class FlushWindows {
+  readonly devices = new Map<string, FlushUse>();
+  /** Which devices a domain may be of: those with something to flush at each of its flushes. */
+  readonly #owners = new Map<string, ReadonlySet<string>>();
+  #pages: FlushedPages[] = [];
+  /** Whether a domain, or all, was ever flushed. */
+  isLazy = false;
+
+  unmap(device: string, mapping: TracedMapping, seconds: number, line: number): void {
+    const [start, end] = [pageOf(mapping.addr), pageEnd(mapping.addr, mapping.sizeBytes)];
+    const isOwn = (page: FlushedPages) =>
+      page.line > mapping.mappedAt.line && page.start <= start && page.end >= end;
+    // A two-step range is invalidated behind its line, another mapping before.
+    if (mapping.kind !== "two_step" && this.#pages.some(isOwn)) return;
+    let use = this.devices.get(device);
+    if (use === undefined) this.devices.set(device, use = new FlushUse());
+    if (use.waiting.length === MAX_WAITING) use.waiting.shift();
+    const isWritable = allows(mapping.dir, "write");
+    use.waiting.push({ start, end, seconds, line, isWritable });
+    use.mostAtOnce = Math.max(use.mostAtOnce, use.waiting.length);
+  }
+
+  flush({ domain, range }: FlushEvent, seconds: number, line: number): void {
+    if (range !== null) {
+      this.#pages.push({ ...range, line });
+      if (this.#pages.length > MAX_PAGES) this.#pages.shift();
+      for (const use of this.devices.values()) use.invalidated(range.start, range.end);
+      return;
+    }
+    this.isLazy = true;
+    const owners = domain === null ? null : this.#ownersOf(domain);
+    for (const [name, use] of this.devices) {
+      if (owners !== null && !owners.has(name)) continue;
+      for (const waiting of use.waiting) {
+        const us = Math.max(0, seconds - waiting.seconds) * US_PER_S;
+        use.windowsUs.add(us, [waiting.line, line]);
+        if (waiting.isWritable) use.writable++;
+      }
+      use.waiting = [];
+    }
+  }
+
+  /** No line names a domain's devices: those that had nothing to flush are excluded, one by one. */
+  #ownersOf(domain: string): ReadonlySet<string> {
+    const waiting = new Set(
+      [...this.devices].flatMap(([name, use]) => use.waiting.length > 0 ? [name] : []),
+    );
+    const known = this.#owners.get(domain) ?? waiting;
+    const both = known.intersection(waiting);
+    // A flush for a range that the trace does not have excludes nothing.
+    const owners = both.size > 0 ? both : known;
+    this.#owners.set(domain, owners);
+    return owners;
+  }
+}

@@ -1,0 +1,50 @@
+/** How one request was mapped. */
+import { formatCount } from "@dmalab/lang/text";
+import type { TracedMapping } from "../ledger/traced_mapping.ts";
+
+/** Kinds of mappings in words that are the same for requests mapped alike. */
+const WORDS: Readonly<
+  Record<TracedMapping["kind"], (count: number, request: RequestUse) => string>
+> = {
+  map: (count) => formatCount(count, "single map"),
+  alloc: (count) => formatCount(count, "coherent allocation"),
+  sg: (count, { entries }) =>
+    `${formatCount(count, "list")} of ${formatCount(entries, "entry", "entries")}`,
+  two_step: (count, { links }) =>
+    `${formatCount(count, "two-step range")} of ${formatCount(links, "link")}`,
+};
+
+export class RequestUse {
+  links = 0;
+  entries = 0;
+  bytes = 0;
+  /** Of its maps; of a two-step range that of the first link. */
+  readonly lines: number[] = [];
+  /** To its completion, or null without one. */
+  tookSeconds: number | null = null;
+  readonly #mappings = new Map<TracedMapping["kind"], number>();
+
+  /**
+   * @param key `read lba 8, 16 blocks`: the same of the same request in another trace.
+   * @param line Of its setup or issue.
+   */
+  constructor(readonly key: string, readonly line: number, readonly seconds: number) {}
+
+  add({ entries, kind, mappedAt, sizeBytes }: TracedMapping, links: number): void {
+    this.#mappings.set(kind, (this.#mappings.get(kind) ?? 0) + 1);
+    this.bytes += sizeBytes;
+    this.lines.push(mappedAt.line);
+    this.links += links;
+    if (kind === "sg") this.entries += entries;
+  }
+
+  get isMapped(): boolean {
+    return this.#mappings.size > 0;
+  }
+
+  get way(): string {
+    return [...this.#mappings].sort().map(([kind, count]) => WORDS[kind](count, this)).join(
+      " and ",
+    );
+  }
+}

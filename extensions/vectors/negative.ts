@@ -1,0 +1,137 @@
+/** Test vectors for controllers: commands that make no sense, and the status that each must have. */
+import {
+  commandBytes,
+  MALFORMED_CAPACITY_BYTES,
+  MALFORMED_COMMANDS,
+  type MalformedCommand,
+  type MalformedTarget,
+  readStatus,
+  STATUS_CODES,
+  STATUS_TYPES,
+  UNREACHABLE_AT,
+} from "@dmalab/devices/nvme";
+import { MIB, PAGE_SIZE_BYTES } from "@dmalab/runtime";
+import type { Range } from "./vector.ts";
+
+const BLOCK_BYTES = 512;
+/** What a controller grants, and the entries of its queues. */
+const QUEUES = 2;
+const QUEUE_ENTRIES = 64;
+const MEMORY_BYTES = 16 * MIB;
+
+export interface NegativeFile {
+  readonly format: "dmalab-negative-vectors";
+  readonly version: 1;
+  /** The host's memory, from 0: every access behind it fails. What a vector does not say is any. */
+  readonly memory_bytes: number;
+  readonly vectors: readonly NegativeVector[];
+}
+
+/** One command, and what must come of it: its status, and no byte moved. */
+export interface NegativeVector {
+  /** From 1, in the order of the file. */
+  readonly id: number;
+  readonly about: string;
+  readonly controller: NegativeController;
+  readonly queue: "admin" | "io";
+  /** The 64 bytes as hex digits; bytes 2 and 3, the identifier, are the host's. */
+  readonly command: string;
+  /** `[address, bytes as hex digits]` */
+  readonly memory: readonly (readonly [address: number, bytes: string])[];
+  /** Ranges of memory of which every access fails. */
+  readonly unreachable: readonly Range[];
+  readonly status: NegativeStatus;
+  /** Of the specification: where the error is defined. */
+  readonly section: string;
+}
+
+export interface NegativeController {
+  readonly sgl: boolean;
+  readonly metadata_sgl: boolean;
+  /** As Identify Controller has it: largest transfer as a power of two of pages; 0: no limit. */
+  readonly mdts: number;
+  readonly shadow_doorbells: boolean;
+  /** Preferred and minimum size of its host memory buffer, in bytes; null: none. */
+  readonly host_memory: null | { readonly preferred: number; readonly minimum: number };
+  /** Descriptors of host memory that it can use. */
+  readonly host_memory_descriptors: number;
+  readonly queues: number;
+  readonly queue_entries: number;
+  readonly block_bytes: number;
+  readonly blocks: number;
+  readonly metadata_bytes: number;
+}
+
+export interface NegativeStatus {
+  /** Status code type, status code, do not retry. */
+  readonly type: number;
+  readonly code: number;
+  readonly do_not_retry: boolean;
+  /** The code's name in the specification. */
+  readonly name: string;
+  /** Where the specification lists it. */
+  readonly section: string;
+}
+
+/** All of them: nothing about them is random. */
+export function makeNegativeFile(): NegativeFile {
+  return {
+    format: "dmalab-negative-vectors",
+    version: 1,
+    memory_bytes: MEMORY_BYTES,
+    vectors: MALFORMED_COMMANDS.map((malformed, index) => makeNegative(malformed, index + 1)),
+  };
+}
+
+function makeNegative(malformed: MalformedCommand, id: number): NegativeVector {
+  const { admin, fields, memory, on, section, status, text } = malformed;
+  return {
+    id,
+    about: text,
+    controller: controllerOf(on),
+    queue: admin ? "admin" : "io",
+    command: hex(commandBytes(admin ? { nsid: 0, ...fields } : fields)),
+    memory: memory.map(({ at, bytes }) => [at, hex(bytes)] as const),
+    unreachable: [[UNREACHABLE_AT, PAGE_SIZE_BYTES]],
+    status: statusOf(status),
+    section,
+  };
+}
+
+function controllerOf(on: MalformedTarget): NegativeController {
+  const { hostMemory } = on;
+  return {
+    sgl: on.sgl ?? false,
+    metadata_sgl: on.metadataSgl ?? false,
+    mdts: on.mdtsExponent ?? 0,
+    shadow_doorbells: on.shadowDoorbells ?? false,
+    host_memory: hostMemory === undefined
+      ? null
+      : { preferred: hostMemory.preferredBytes, minimum: hostMemory.minimumBytes },
+    host_memory_descriptors: hostMemory?.mostChunks ?? 0,
+    queues: QUEUES,
+    queue_entries: QUEUE_ENTRIES,
+    block_bytes: BLOCK_BYTES,
+    blocks: (on.capacityBytes ?? MALFORMED_CAPACITY_BYTES) / BLOCK_BYTES,
+    metadata_bytes: on.metadataBytes ?? 0,
+  };
+}
+
+function statusOf(status: number): NegativeStatus {
+  const { code, doNotRetry, type } = readStatus(status);
+  if (code === null || type === null) {
+    throw new Error(`Status 0x${status.toString(16)} has no name`);
+  }
+  const { number, section } = STATUS_TYPES[type];
+  return {
+    type: number,
+    code: status & 0xff,
+    do_not_retry: doNotRetry,
+    name: STATUS_CODES[code][1],
+    section,
+  };
+}
+
+function hex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,292 @@
+/** One machine with its devices up, as the VM asks for it. */
+import type { IncidentEvent } from "../values/incident.ts";
+import {
+  buildLab,
+  type DeviceRegistry,
+  type Lab,
+  type LabConfig,
+  type PciNodeConfig,
+} from "@dmalab/devices";
+import {
+  ArmedFault,
+  type EventListener,
+  EventRecorder,
+  FAULT,
+  FAULT_POINTS,
+  type FaultError,
+  type FaultPointName,
+  HeldResources,
+  type HostBudget,
+  ledgerOf,
+  type MachineEvent,
+  type PhysAddr,
+  type RecordedEvents,
+  type ResourceTables,
+} from "@dmalab/runtime";
+import { type DeviceVisibleRange, viewOf } from "@dmalab/runtime/dma";
+import { Beginning, type Leftover } from "@dmalab/runtime/leaks";
+import { hasLatencies } from "@dmalab/runtime/time";
+import { MachineRecording } from "@dmalab/runtime/recording";
+import type { ExecutionContext } from "../values/execution_context.ts";
+import type {
+  FaultCount,
+  FaultOrder,
+  MachineBuildOptions,
+  MachineStream,
+  RegisterHandler,
+  RegisterName,
+  ResourceWatch,
+  SimulatedMachine,
+} from "../values/simulated_machine.ts";
+import { Handle, type Value } from "../values/value.ts";
+import { isHandle, makeHandle } from "./arguments.ts";
+import type { Type } from "../values/spec.ts";
+import { deviceValue, nodeType } from "./node_types.ts";
+import { COUNTERS } from "./types/counters.ts";
+import { DEVICE } from "./types/device.ts";
+import { describeRegister } from "./described_registers.ts";
+import { IO } from "./types/nvme/io.ts";
+import { IOMMU } from "./types/dma/iommu.ts";
+import { REGION } from "./types/region.ts";
+import { REQUEST, requestEvents } from "./types/nvme/request.ts";
+import { SWIOTLB } from "./types/dma/swiotlb.ts";
+import { TRACE, type Trace } from "./types/trace.ts";
+
+class LabMachine implements SimulatedMachine {
+  readonly lab: Lab;
+  readonly recorder: EventRecorder;
+  readonly stream: MachineStream;
+  readonly globals: ReadonlyMap<string, Value>;
+  readonly budget: HostBudget;
+  readonly incidents: readonly IncidentEvent[];
+  readonly #beginning: Beginning;
+  #recording: MachineRecording | null = null;
+
+  constructor(config: LabConfig, options: MachineBuildOptions, registry: DeviceRegistry) {
+    this.lab = buildLab(config, registry);
+    const { machine } = this.lab;
+    this.budget = machine.budget;
+    // What a machine is made of is no script's doing.
+    this.budget.limitBytes = Math.min(
+      Number.MAX_SAFE_INTEGER,
+      this.budget.usedBytes + options.memoryLimitBytes,
+    );
+    this.stream = machine.events;
+    this.recorder = new EventRecorder(machine.events, options.eventLimit, machine.budget);
+    if (options.record) this.recorder.start();
+    else {
+      // What is not recorded cannot be queried, and copies of commands cost time.
+      for (const device of this.lab.devices.values()) device.onUnrecorded?.();
+    }
+    const incidents: IncidentEvent[] = [];
+    machine.events.listen((event) => incidents.push(event), ["iommu.fault", "dma.report"]);
+    this.incidents = incidents;
+    this.#beginning = new Beginning(machine);
+    this.globals = globalsOf(this.lab, this.recorder);
+  }
+
+  get isTimed(): boolean {
+    return hasLatencies(this.lab.machine.config);
+  }
+
+  get cpus(): number {
+    return this.lab.machine.config.cpus;
+  }
+
+  nowNs(): number {
+    return this.lab.machine.clock.latestNs;
+  }
+
+  meet(): void {
+    const { clock } = this.lab.machine;
+    clock.own?.meetAt(clock.latestNs);
+  }
+
+  follow(earliestNs: number): void {
+    this.lab.machine.clock.own?.follow(earliestNs);
+  }
+
+  pendingActivities(): number {
+    return this.lab.machine.activities.length;
+  }
+
+  describeRegister({ access, device, offsetBytes }: RegisterName, handler: RegisterHandler): void {
+    describeRegister(this.lab.devices.get(device), access, offsetBytes, handler);
+  }
+
+  maySleep(what: string): void {
+    this.lab.machine.checker?.contexts.maySleep(what);
+  }
+
+  runNextActivity(): boolean {
+    return this.lab.machine.runNextActivity();
+  }
+
+  advance(durationNs: number): void {
+    this.lab.machine.advance(durationNs);
+  }
+
+  count(eventName: string): number {
+    const { events } = this.lab.machine;
+    const number = events.vocabulary.number(eventName);
+    return number < 0 ? 0 : events.count(number);
+  }
+
+  listen(listener: EventListener): () => void {
+    return this.lab.machine.events.listen(listener);
+  }
+
+  record(): MachineRecording {
+    const recording = new MachineRecording(this.lab.machine, this.lab.registry.tables);
+    this.recorder.readFrom(recording.log, this.recorder.limitEvents);
+    return this.#recording = recording;
+  }
+
+  readEventsFrom(log: RecordedEvents): void {
+    this.recorder.readFrom(log, 0);
+  }
+
+  readEventsAgain(repeated: RecordedEvents): void {
+    this.recorder.readFrom(repeated, this.recorder.limitEvents);
+  }
+
+  readMemory(phys: number, into: Uint8Array): void {
+    const { memory } = this.lab.machine;
+    if (!memory.covers(phys, into.length)) throw new RangeError("There is no memory");
+    memory.read(phys as PhysAddr, into, 0, into.length);
+  }
+
+  wakeAt(seq: number, wake: () => void): void {
+    this.lab.machine.events.wakeAt(seq, wake);
+  }
+
+  armFault({ error, first, last, point }: FaultOrder): () => number {
+    const { machine } = this.lab;
+    const number = FAULT[point as FaultPointName];
+    const fault = new ArmedFault(number, first, last, error as FaultError | null);
+    machine.armFault(fault);
+    return () => {
+      machine.disarmFault(fault);
+      return fault.fired;
+    };
+  }
+
+  countFaults(): FaultCount {
+    const { machine } = this.lab;
+    const counter = machine.countFaults();
+    return {
+      places: () =>
+        counter.places.map(({ nth, point }) => ({ point: FAULT_POINTS[point]!.name, nth })),
+      stop: () => machine.stopCountingFaults(counter),
+    };
+  }
+
+  watchResources(): ResourceWatch {
+    return new HeldResources(this.lab.machine, this.lab.registry.tables);
+  }
+
+  views(): ReadonlyMap<string, readonly DeviceVisibleRange[]> {
+    const { devices, machine } = this.lab;
+    return new Map([...devices].map(([name, { dma }]) => [name, viewOf(machine, dma)]));
+  }
+
+  fails(finding: "report" | "fault" | "leak"): boolean {
+    const { checker, faults, leaks } = this.lab.machine.config;
+    return { report: checker, fault: faults, leak: leaks }[finding] === "fail";
+  }
+
+  leftovers(): readonly Leftover[] {
+    const { config, devices, machine } = this.lab;
+    if (config.leaks === "allow") return [];
+    const sent = new Set([...devices.values()].flatMap((device) => device.sentRequests?.() ?? []));
+    const isBusy = sent.size > 0 || machine.activities.length > 0;
+    return this.#beginning.leftovers(this.#ledger(), { sent, isBusy });
+  }
+
+  /** The tables of the recording; without one they are made of the events, if all were kept. */
+  #ledger(): ResourceTables {
+    const { recorder } = this;
+    if (this.#recording !== null) return this.#recording;
+    const isComplete = recorder.recording && recorder.droppedEvents === 0;
+    return ledgerOf(this.lab.machine, this.lab.registry.tables, isComplete ? recorder.events : []);
+  }
+}
+
+/** Builds the machine and brings its devices up. */
+export function buildMachine(
+  config: LabConfig,
+  options: MachineBuildOptions,
+  registry: DeviceRegistry,
+): SimulatedMachine {
+  return new LabMachine(config, options, registry);
+}
+
+/** All events so far: grows while the machine runs. */
+class AllEvents implements Trace {
+  constructor(readonly lab: Lab, readonly recorder: EventRecorder) {}
+
+  get events(): readonly MachineEvent[] {
+    return this.recorder.events;
+  }
+
+  get spanNs(): number {
+    return this.lab.machine.clock.latestNs;
+  }
+}
+
+function globalsOf(lab: Lab, recorder: EventRecorder): ReadonlyMap<string, Value> {
+  const globals = new Map<string, Value>([
+    ["iommu", makeHandle(IOMMU, lab.machine)],
+    ["swiotlb", makeHandle(SWIOTLB, lab.machine.swiotlb)],
+    ["counters", makeHandle(COUNTERS, lab.machine.events)],
+    ["events", makeHandle(TRACE, new AllEvents(lab, recorder))],
+  ]);
+  for (const region of lab.config.regions) globals.set(region.name, makeHandle(REGION, region));
+  for (const node of allNodes(lab.config.pci)) {
+    const device = lab.devices.get(node.name);
+    globals.set(
+      node.name,
+      device === undefined
+        ? new Handle(nodeType(node.kind, lab.registry), node)
+        : deviceValue(device, lab.registry),
+    );
+  }
+  return globals;
+}
+
+function* allNodes(nodes: readonly PciNodeConfig[]): Generator<PciNodeConfig> {
+  for (const node of nodes) {
+    yield node;
+    yield* allNodes(node.children);
+  }
+}
+
+/** The kinds of the names that a machine of this configuration binds. */
+export function globalTypes(
+  config: LabConfig,
+  registry: DeviceRegistry,
+): ReadonlyMap<string, Type> {
+  const kinds = new Map<string, Type>([
+    ["iommu", `@${IOMMU.name}`],
+    ["swiotlb", `@${SWIOTLB.name}`],
+    ["counters", `@${COUNTERS.name}`],
+    ["events", `@${TRACE.name}`],
+  ]);
+  for (const region of config.regions) kinds.set(region.name, `@${REGION.name}`);
+  for (const node of allNodes(config.pci)) {
+    kinds.set(node.name, `@${nodeType(node.kind, registry).name}`);
+  }
+  return kinds;
+}
+
+/** The events a value caused, for `expect events … in x`; null when it causes none. */
+export function eventsOf(value: Value, context: ExecutionContext): readonly MachineEvent[] | null {
+  if (isHandle(value, IO)) return requestEvents(value.target.requests, context);
+  if (isHandle(value, REQUEST)) return requestEvents([value.target], context);
+  if (isHandle(value, TRACE)) return value.target.events;
+  if (isHandle(value, DEVICE)) {
+    const { name } = value.target;
+    return context.recorder.events.filter((event) => event.device === name);
+  }
+  return null;
+}

@@ -1,0 +1,118 @@
+/** A bio that a script builds: an operation, a place on the disk, and memory added piece by piece. */
+import { plainSegment, SEGMENT } from "./segment.ts";
+import { Bio, bioGap, type BioVec, pairGap, vecOffset, vecsSizeBytes } from "@dmalab/runtime/block";
+import { SECTOR_SIZE_BYTES } from "@dmalab/runtime";
+import type { DiskOp, NvmeDevice } from "@dmalab/devices/nvme";
+import {
+  bioPicture,
+  type PicturedBio,
+  type PicturedVector,
+} from "../../render/pictures/bio_picture.ts";
+import { formatCount, formatSize } from "../../text/numbers.ts";
+import { ScriptError } from "../../values/script_error.ts";
+import type { HandleType } from "../../values/spec.ts";
+import { fieldsOf } from "../describe/fields.ts";
+
+export class BioTarget {
+  /** Runs of memory in order; touching ones were joined when they were added. */
+  readonly vecs: BioVec[] = [];
+  /** Memory for the blocks' metadata, or null for none. */
+  metadata: readonly BioVec[] | null = null;
+
+  /**
+   * @param datalessBytes How much of the disk an operation without memory covers; 0 for those with.
+   */
+  constructor(
+    readonly device: NvmeDevice,
+    readonly op: DiskOp,
+    readonly lba: number,
+    readonly datalessBytes = 0,
+  ) {}
+
+  get sizeBytes(): number {
+    return vecsSizeBytes(this.vecs) + this.datalessBytes;
+  }
+
+  /** A length of its own, and memory, do not go together. */
+  checkTakesMemory(): void {
+    if (this.datalessBytes === 0) return;
+    throw new ScriptError("E0917", `A bio that is a ${this.op} of so many bytes has no memory`);
+  }
+
+  /**
+   * Adds memory behind what is there.
+   * @returns False when it may not stand in one bio with the memory there is.
+   * @see rules/block.md 1.4
+   */
+  add(segments: readonly BioVec[], sameProvider: (a: BioVec, b: BioVec) => boolean): boolean {
+    this.checkTakesMemory();
+    const last = this.vecs.at(-1);
+    if (last !== undefined && segments.some((segment) => !sameProvider(last, segment))) {
+      return false;
+    }
+    for (const segment of segments) {
+      const end = this.vecs.at(-1);
+      if (end !== undefined && end.phys + end.sizeBytes === segment.phys) {
+        this.vecs[this.vecs.length - 1] = {
+          phys: end.phys,
+          sizeBytes: end.sizeBytes + segment.sizeBytes,
+        };
+      } else this.vecs.push(segment);
+    }
+    return true;
+  }
+
+  /** The bio as the block layer takes it. It is a new one each time: submitting moves it. */
+  toBio(): Bio {
+    const block = this.device.disk.blockSizeBytes;
+    const bio = new Bio(
+      this.op,
+      (this.lba * block) / SECTOR_SIZE_BYTES,
+      [...this.vecs],
+      this.sizeBytes,
+    );
+    if (this.metadata !== null) bio.metadata = this.metadata;
+    return bio;
+  }
+}
+
+/** What the picture of a bio needs. @see rules/block.md 1.6 */
+function picturedBio(target: BioTarget): PicturedBio {
+  const { lba, op, sizeBytes, vecs } = target;
+  const gapBit = bioGap(target.toBio());
+  const vectors = vecs.map((vec, index): PicturedVector => {
+    const before = vecs[index - 1];
+    if (before === undefined) return { ...vec, meetsBytes: null };
+    // That two touch makes no difference inside a bio.
+    const gap = pairGap(vecOffset(before.phys) + before.sizeBytes, vecOffset(vec.phys));
+    return { ...vec, meetsBytes: 2 ** (gap - 1) };
+  });
+  return {
+    title: `bio   ${op}   lba ${lba}   ${formatSize(sizeBytes)} in ${
+      formatCount(vecs.length, "vector")
+    }`,
+    gap: gapBit === 0 ? "" : `gap bit ${gapBit}, ${formatSize(2 ** (gapBit - 1))}`,
+    vectors,
+  };
+}
+
+export const BIO: HandleType<BioTarget> = {
+  name: "bio",
+  doc: "A bio: block I/O before it becomes requests.",
+  fields: fieldsOf<BioTarget>((f) => ({
+    op: f.word("What it does.", (bio) => bio.op),
+    lba: f.int("First logical block.", (bio) => bio.lba),
+    bytes: f.size("Its length.", (bio) => bio.sizeBytes),
+    vectors: f.list(
+      SEGMENT,
+      "Its bio_vecs: a list of { phys, size }.",
+      (bio) => bio.vecs.map(plainSegment),
+    ),
+  })),
+  methods: [],
+  format: (bio) =>
+    `bio: ${bio.op} lba ${bio.lba}, ${formatSize(bio.sizeBytes)} in ${
+      formatCount(bio.vecs.length, "vector")
+    }`,
+  show: (bio) => bioPicture(picturedBio(bio)),
+};

@@ -1,0 +1,115 @@
+/** The caller's state of the two-step API. */
+import { type DmaDevice, DmaIovaState, SINGLE_BYTES } from "@dmalab/runtime/dma";
+import type { BouncedBuffer } from "@dmalab/runtime/memory";
+import type { PeerMapType } from "@dmalab/runtime/vocabulary";
+import { formatAddress, formatSize } from "../../../text/numbers.ts";
+import { iovaStatePicture } from "../../../render/pictures/iova_state_picture.ts";
+import type { ExecutionContext } from "../../../values/execution_context.ts";
+import { isHandle } from "../../arguments.ts";
+import { refusalLines } from "../../explain/error_story.ts";
+import { explainAddress } from "../../ledger.ts";
+import { mappedRuns } from "../../mapped_runs.ts";
+import type { HandleType } from "../../../values/spec.ts";
+import { fieldsOf } from "../../describe/fields.ts";
+
+/** The state, and the device it was last given to, which alone knows what its addresses mean. */
+export interface IovaStateTarget {
+  readonly state: DmaIovaState;
+  device: DmaDevice | null;
+  /** What kind of memory the block iterator mapped with it, which its unmap must know. */
+  kind: PeerMapType;
+}
+
+/** A state that a driver keeps somewhere, as a value's target. */
+export function stateOf(state: DmaIovaState, device: DmaDevice | null): IovaStateTarget {
+  return { state, device, kind: "none" };
+}
+
+/** A state as a driver declares it: all zero. */
+export function newIovaState(): IovaStateTarget {
+  return stateOf(new DmaIovaState(), null);
+}
+
+/** What the page table has for a range, and which of it are bounce buffers. */
+function picturedRuns(device: DmaDevice, state: DmaIovaState, { lab }: ExecutionContext) {
+  const { swiotlb } = lab.machine;
+  const buffers: BouncedBuffer[] = [];
+  if (state.bounced) swiotlb.forEachBuffer((buffer) => buffers.push(buffer));
+  return mappedRuns(device.domain, state.addr, state.addr + state.sizeBytes - 1).map((run) => ({
+    ...run,
+    bounceFor:
+      buffers.find(({ tlbPhys }) => tlbPhys >= run.phys && tlbPhys < run.phys + run.sizeBytes)
+        ?.origPhys ?? null,
+  }));
+}
+
+/** Why the device's last allocation failed, if it did. */
+function lastRefusal(device: DmaDevice | null, context: ExecutionContext): string[] {
+  const { events } = context.recorder;
+  const last = events.findLastIndex((event) =>
+    event.name === "ret.dma_iova_try_alloc" && event.device === device?.name
+  );
+  return last < 0 || events[last]!.why === null
+    ? ["  nothing was allocated with it, or it was freed"]
+    : refusalLines(last, context);
+}
+
+export const IOVA_STATE: HandleType<IovaStateTarget> = {
+  name: "iova_state",
+  doc: "The state of the two-step API (struct dma_iova_state, 16 bytes): address and size of its " +
+    "IOVA range.",
+  fields: fieldsOf<IovaStateTarget>((f) => ({
+    addr: f.dma("First address of the range.", ({ state }) => state.addr),
+    size: f.size("Bytes requested; 0 without a range.", ({ state }) => state.sizeBytes),
+    bounced: f.bool(
+      "Part of the range was bounced (bit 63 of the kernel's size field).",
+      ({ state }) => state.bounced,
+    ),
+    use_iova: f.bool(
+      "The result of dma_use_iova().",
+      ({ state }) => state.sizeBytes !== 0,
+    ),
+    objects: f.int(
+      "How many objects a driver keeps per range on this release.",
+      (_state, context) => context.lab.machine.dma.rules.rangeObjects.count,
+    ),
+    stored: f.size(
+      "Their total size.",
+      ({ state }, context) =>
+        context.lab.machine.dma.rules.rangeObjects.sizeBytes + state.singles.length * SINGLE_BYTES,
+    ),
+    written_by: f.int(
+      "The number of the request that it was last written for; none outside of requests.",
+      ({ state }) => state.writtenBy,
+    ),
+    linked: f.size(
+      "Bytes of the page-table entries that links wrote and no unlink has cleared.",
+      ({ state }) => state.linkedBytes,
+    ),
+  })),
+  methods: [],
+  format: ({ state }) =>
+    state.sizeBytes === 0
+      ? "iova_state without a range"
+      : `iova_state ${formatAddress(state.addr)} ${formatSize(state.sizeBytes)}, ` +
+        `${formatSize(state.linkedBytes)} linked`,
+  show: ({ state, device }, context) =>
+    iovaStatePicture({
+      addr: state.addr,
+      sizeBytes: state.sizeBytes,
+      linkedBytes: state.linkedBytes,
+      bounced: state.bounced,
+      held: state.held,
+      device: device?.name ?? null,
+      runs: device === null || !state.held ? [] : picturedRuns(device, state, context),
+    }),
+  explain: ({ state, device }, context) => [
+    ...state.writtenBy === null
+      ? []
+      : [`written for request ${state.writtenBy}: ${formatSize(state.sizeBytes)}`],
+    ...state.sizeBytes === 0
+      ? ["the state has no range", ...lastRefusal(device, context)]
+      : explainAddress("dma", state.addr, context, { device: device?.name ?? null }),
+  ],
+  equals: ({ state }, other) => isHandle(other, IOVA_STATE) && other.target.state === state,
+};

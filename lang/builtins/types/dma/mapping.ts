@@ -1,0 +1,93 @@
+/** One streaming mapping: what `dma_map_*` gives, and what `device.mappings` lists. */
+import type { DmaAddr, PhysAddr } from "@dmalab/runtime";
+import { formatAddress, formatSize } from "../../../text/numbers.ts";
+import { isHandle } from "../../arguments.ts";
+import { explainAddress } from "../../ledger.ts";
+import type { HandleType } from "../../../values/spec.ts";
+import { siteText } from "../event.ts";
+import { fieldsOf } from "../../describe/fields.ts";
+import { addressOf } from "../../describe/parameters.ts";
+import { Handle, type Quantity, type Value } from "../../../values/value.ts";
+
+export interface Mapping {
+  readonly device: string;
+  readonly phys: PhysAddr;
+  readonly addr: DmaAddr;
+  readonly sizeBytes: number;
+  /** Direction and path as words. */
+  readonly dir: string;
+  readonly path: string;
+  readonly attrs: readonly string[];
+  /** The branch of the map, as a word; null where it is unknown. */
+  readonly branch: string | null;
+  /** The statement that made it, as a number that a run can name. */
+  readonly site: number | null;
+}
+
+/** Where a device sees a mapping's first byte, or an address itself, in an argument of these kinds. */
+export function mappedAddress(value: Value): DmaAddr {
+  return value instanceof Handle
+    ? (value.target as Mapping).addr
+    : addressOf(value as Quantity) as DmaAddr;
+}
+
+export const MAPPING: HandleType<Mapping> = {
+  name: "mapping",
+  doc: "A DMA mapping: memory that a device can access.",
+  fields: fieldsOf<Mapping>((f) => ({
+    addr: f.dma(
+      "Where the device sees the first byte; none for the error value.",
+      (mapping) => mapping.addr < 0 ? null : mapping.addr,
+    ),
+    size: f.size("Its length.", (mapping) => mapping.sizeBytes),
+    path: f.word(
+      "How the device reaches it: direct, iommu, swiotlb or bus.",
+      (mapping) => mapping.path,
+    ),
+    branch: f.word(
+      "The branch that the map took, such as memory_reached or bounce_unreachable; none if " +
+        "only the event of the map is known.",
+      (mapping) => mapping.branch,
+    ),
+    dir: f.word("Which way data may move.", (mapping) => mapping.dir),
+    phys: f.phys("Physical address of the memory that was mapped.", (mapping) => mapping.phys),
+    attrs: f.list("word", "Its attributes.", (mapping) => mapping.attrs),
+    device: f.string("Name of the device it was mapped for.", (mapping) => mapping.device),
+    site: f.string(
+      "The statement that made it, as file:line:column, or none.",
+      (mapping, context) => siteText(mapping.site, context),
+    ),
+  })),
+  methods: [],
+  format: formatMapping,
+  show: (mapping) =>
+    mapping.addr < 0 ? [formatMapping(mapping)] : [
+      `  physical ${formatAddress(mapping.phys)} ───► ${mapping.device} sees ${
+        formatAddress(mapping.addr)
+      }`,
+      `  ${formatSize(mapping.sizeBytes)} ${mapping.dir}, ${PATHS[mapping.path] ?? mapping.path}`,
+    ],
+  explain: (mapping, context) =>
+    mapping.addr < 0
+      ? [formatMapping(mapping)]
+      : explainAddress("dma", mapping.addr, context, { device: mapping.device }),
+  equals: (mapping, other) =>
+    isHandle(other, MAPPING) && other.target.device === mapping.device &&
+    other.target.addr === mapping.addr && other.target.phys === mapping.phys &&
+    other.target.sizeBytes === mapping.sizeBytes && other.target.dir === mapping.dir,
+};
+
+const PATHS: Readonly<Record<string, string>> = {
+  direct: "the physical address itself",
+  iommu: "translated by the IOMMU",
+  swiotlb: "copied through a bounce buffer",
+  bus: "peer memory by its bus address",
+};
+
+function formatMapping(mapping: Mapping): string {
+  if (mapping.addr < 0) {
+    return `the error value of a failed map of ${formatSize(mapping.sizeBytes)}`;
+  }
+  return `mapping of ${formatSize(mapping.sizeBytes)} at ${formatAddress(mapping.addr)} ` +
+    `(${mapping.path}, ${mapping.dir})`;
+}

@@ -1,0 +1,178 @@
+/** One event, as `trace.first(name)` and an index of a trace give it. */
+import { CORE_EVENTS, type EventVocabulary, fieldOf, type MachineEvent } from "@dmalab/runtime";
+import { pairLines } from "../../text/columns.ts";
+import { formatEventText, formatFieldValue } from "../../render/event_line.ts";
+import { formatDuration } from "../../text/numbers.ts";
+import { reportLines } from "../../render/report_text.ts";
+import { formatValue } from "../../render/value_text.ts";
+import { spanPlace } from "../../source.ts";
+import type { ExecutionContext } from "../../values/execution_context.ts";
+import { RecordValue, type Value } from "../../values/value.ts";
+import { duration } from "../arguments.ts";
+import { fieldList } from "../describe/fields.ts";
+import { fieldType } from "../../values/event_fields.ts";
+import { fieldValue, plainInput } from "../event_values.ts";
+import { decisionList } from "../explain/decision_list.ts";
+import type { FieldSpec, HandleType, Type } from "../../values/spec.ts";
+
+const OWN_FIELDS: readonly FieldSpec<MachineEvent>[] = [
+  {
+    name: "name",
+    type: "string",
+    doc: "Its name, such as iova.alloc.",
+    get: (event) => event.name,
+  },
+  {
+    name: "seq",
+    type: "int",
+    doc: "Its sequence number on the machine, from 1.",
+    get: (event) => event.seq,
+  },
+  {
+    name: "at",
+    type: "duration",
+    doc: "When it happened, in virtual time of its CPU, or of the device that caused it.",
+    get: (event) => duration(event.at_ns),
+  },
+  {
+    name: "at_ns",
+    type: "int",
+    doc: "The same as a number of nanoseconds.",
+    get: (event) => event.at_ns,
+  },
+  { name: "cpu", type: "int", doc: "The CPU it happened on.", get: (event) => event.cpu },
+  {
+    name: "device",
+    type: "string",
+    doc: "The device concerned, by name, or none.",
+    get: (event) => event.device,
+  },
+  {
+    name: "request",
+    type: "int",
+    doc: "The request concerned, by number, or none.",
+    get: (event) => event.request,
+  },
+  {
+    name: "site",
+    type: "string",
+    doc: "The statement that led to it, as file:line:column, or none.",
+    get: (event, context) => siteText(event.site, context),
+  },
+  {
+    name: "why",
+    type: "record",
+    doc: "The rule that decided it, with its inputs; none for an event without a decision.",
+    get: (event) => whyValue(event),
+  },
+  {
+    name: "fields",
+    type: "record",
+    doc: "All its own fields.",
+    get: (event, context) =>
+      new RecordValue(
+        new Map(Object.keys(event.fields).map((name) => [name, fieldValue(event, name, context)])),
+      ),
+  },
+];
+
+function whyValue(event: MachineEvent): Value {
+  if (event.why === null) return null;
+  const entries = new Map<string, Value>([["rule", event.why.rule]]);
+  for (const [name, input] of Object.entries(event.why.inputs)) {
+    entries.set(name, plainInput(input));
+  }
+  return new RecordValue(entries);
+}
+
+/** Where a statement stands, for people; null when there is no such statement. */
+export function siteText(site: number | null, context: ExecutionContext): string | null {
+  const span = site === null ? null : context.siteSpan(site);
+  return span === null ? null : spanPlace(span);
+}
+
+// Which fields an event has depends on its name, so the type has those of all events.
+function vocabularyFields(vocabulary: EventVocabulary): FieldSpec<MachineEvent>[] {
+  const kinds = new Map<string, Type>();
+  for (const event of vocabulary.names) {
+    for (const [name, field] of Object.entries(vocabulary.fields(event))) {
+      const type = fieldType(field);
+      // A call that gives nothing has its error for a result.
+      if (type === "nothing") continue;
+      kinds.set(name, kinds.has(name) && kinds.get(name) !== type ? "any" : type);
+    }
+  }
+  const own = new Set(OWN_FIELDS.map((field) => field.name));
+  return [...kinds].filter(([name]) => !own.has(name)).map(([name, type]) => ({
+    name,
+    type,
+    doc: `The event's field ${name}; none when it has no such field.`,
+    get: (event: MachineEvent, context: ExecutionContext) => fieldValue(event, name, context),
+  }));
+}
+
+function fieldsFor(vocabulary: EventVocabulary): HandleType<MachineEvent>["fields"] {
+  return fieldList(() => [...OWN_FIELDS, ...vocabularyFields(vocabulary)]);
+}
+
+/** The type of events with the fields of those that a vocabulary has. */
+export function eventType(vocabulary: EventVocabulary): HandleType<MachineEvent> {
+  return { ...EVENT, fields: fieldsFor(vocabulary) };
+}
+
+export const EVENT: HandleType<MachineEvent> = {
+  name: "event",
+  doc: "An event. Its own fields are read by their names.",
+  portable: true,
+  // Most scripts ask no event for a field, and all would wait for the list.
+  fields: fieldsFor(CORE_EVENTS),
+  methods: [],
+  format: (event) => formatEventText(event),
+  show: (event, context) => eventLines(event, context),
+  explain: (event, context) => [
+    ...event.why === null ? [] : decisionList([event], context.columns),
+    ...eventLines(event, context),
+    ...event.why === null && event.name !== "dma.report"
+      ? ["  this event records no decision"]
+      : [],
+  ],
+};
+
+function eventLines(event: MachineEvent, context: ExecutionContext): string[] {
+  if (event.name === "dma.report") return checkerReportLines(event, context);
+  const fields = Object.entries<unknown>(event.fields).map(([name, value]): [string, string] => [
+    name,
+    formatFieldValue(fieldOf(event, name)!, value),
+  ]);
+  const where: [string, string][] = [
+    ["device", event.device ?? "none"],
+    ["request", event.request === null ? "none" : `#${event.request}`],
+    ["site", siteText(event.site, context) ?? "none"],
+  ];
+  const why = whyValue(event);
+  return [
+    `event ${event.seq}: ${event.name} at ${formatDuration(event.at_ns)} on cpu ${event.cpu}`,
+    ...pairLines([
+      ...where,
+      ...fields,
+      ...why === null ? [] : [["why", formatValue(why)] as [string, string]],
+    ], { columns: context.columns }),
+  ];
+}
+
+/** A report of the checker, with its two statements. */
+function checkerReportLines(
+  { fields }: MachineEvent<"dma.report">,
+  context: ExecutionContext,
+): string[] {
+  const { class: reportClass, rule, text, beyond_kernel, first_site, log, second_site } = fields;
+  return reportLines({
+    reportClass,
+    rule,
+    text,
+    log,
+    beyondKernel: beyond_kernel,
+    firstPlace: siteText(first_site, context),
+    secondPlace: siteText(second_site, context),
+  });
+}

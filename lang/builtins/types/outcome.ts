@@ -1,0 +1,213 @@
+/** What became of a block on a machine of its own: the values of `fork` and `compare`. */
+import { hasLatencies } from "@dmalab/runtime/time";
+import { sameMemory } from "@dmalab/runtime/dma";
+import { tableLines } from "../../text/columns.ts";
+import { formatEvents } from "../../render/event_line.ts";
+import { formatCount, formatDuration, formatSize } from "../../text/numbers.ts";
+import type { ExecutionContext } from "../../values/execution_context.ts";
+import type { BranchOutcome } from "../../values/branch_outcome.ts";
+import { describeSettings } from "../../values/machine_variant.ts";
+import { isHandle } from "../arguments.ts";
+import { sameViews } from "../same_views.ts";
+import type { HandleType } from "../../values/spec.ts";
+import { TRACE } from "./trace.ts";
+import { fieldsOf } from "../describe/fields.ts";
+
+/** Events of a picture before the rest is only counted. */
+const DISPLAYED_EVENTS = 12;
+
+/** How many calls of kernel functions there were. */
+function callsOf({ counts }: BranchOutcome): number {
+  let calls = 0;
+  for (const [name, count] of counts) if (name.startsWith("call.")) calls += count;
+  return calls;
+}
+
+function wordsIn(outcome: BranchOutcome, eventName: string, field: string): string[] {
+  return outcome.events.filter(({ name }) => name === eventName).map(({ fields }) =>
+    String((fields as Readonly<Record<string, unknown>>)[field])
+  );
+}
+
+/** What ended a block; null when it came to its end. */
+function endWord({ missing, raised }: BranchOutcome): string | null {
+  return missing === null ? raised?.errno ?? null : "not_in_release";
+}
+
+function endText(outcome: BranchOutcome): string {
+  return endWord(outcome) ?? "ok";
+}
+
+/** The same state of affairs, however it was reached. */
+function endsLike(one: BranchOutcome, other: BranchOutcome, context: ExecutionContext): boolean {
+  const here = one.machine.lab.machine;
+  const there = other.machine.lab.machine;
+  return endWord(one) === endWord(other) &&
+    here.iommu.liveMappings === there.iommu.liveMappings &&
+    here.swiotlb.usedSlots === there.swiotlb.usedSlots &&
+    sameViews(one.views, other.views, context) && sameMemory(here, there);
+}
+
+/** What `endsLike` looks at, as far as it is not the same. */
+function differencesOf(
+  one: BranchOutcome,
+  other: BranchOutcome,
+  context: ExecutionContext,
+): string[] {
+  const here = one.machine.lab.machine;
+  const there = other.machine.lab.machine;
+  const seen = [...one.views].filter(([name, view]) => {
+    const theirs = other.views.get(name);
+    return theirs === undefined ||
+      !sameViews(new Map([[name, view]]), new Map([[name, theirs]]), context);
+  });
+  const pairs: readonly (readonly [string, string | number, string | number])[] = [
+    ["the end", endText(one), endText(other)],
+    ["live mappings", here.iommu.liveMappings, there.iommu.liveMappings],
+    ["bounce slots in use", here.swiotlb.usedSlots, there.swiotlb.usedSlots],
+  ];
+  return [
+    ...pairs.filter(([, left, right]) => left !== right)
+      .map(([what, left, right]) => `${what}: ${left} is not ${right}`),
+    ...seen.map(([name]) => `what ${name} sees`),
+    ...sameMemory(here, there) ? [] : ["what memory holds"],
+  ];
+}
+
+/** The columns of the table; what an outcome has besides is left to its fields. */
+const COLUMNS = ["end", "calls", "total memory", "invalidations", "time"] as const;
+const ALIGNMENTS = ["left", "right", "right", "right", "right"] as const;
+
+/** Outcomes side by side: what each is called, or a column for each setting of their machines. */
+function outcomeTable(
+  named: readonly (readonly [name: string, outcome: BranchOutcome])[],
+  columnsOfLine: number,
+): string[] {
+  const keys = named[0]![1].settings.map(({ key }) => key);
+  const compared = keys.length > 0 &&
+    named.every(([, { settings }]) =>
+      settings.length === keys.length && settings.every(({ key }, index) => key === keys[index])
+    );
+  // Without latencies and without `advance` no time passes.
+  const timed = named.some(([, outcome]) => tellsTime(outcome));
+  const columns = timed ? COLUMNS : COLUMNS.slice(0, -1);
+  const short = keys.map((key) => key.slice(key.lastIndexOf(".") + 1));
+  const titles = new Set(short).size === keys.length ? short : keys;
+  return tableLines(
+    [...compared ? titles : [""], ...columns],
+    named.map(([name, outcome]) => [
+      ...compared
+        ? outcome.settings.map(({ value }) => value)
+        : [describeSettings(outcome.settings) || name],
+      ...cells(outcome).slice(0, columns.length),
+    ]),
+    [
+      ...(compared ? titles : [""]).map(() => "left" as const),
+      ...ALIGNMENTS.slice(0, columns.length),
+    ],
+    columnsOfLine,
+  );
+}
+
+/** What the release lacks and what was left, under the table that has no room for it. */
+function leftLines(
+  named: readonly (readonly [name: string, outcome: BranchOutcome])[],
+): string[] {
+  return named.flatMap(([name, { leaks, missing, settings }]) => {
+    const label = describeSettings(settings) || name;
+    return [
+      ...missing === null ? [] : [`not_in_release with ${label}: ${missing}`],
+      ...leaks.map(({ text }) => `leak in ${label}: ${text}`),
+    ];
+  });
+}
+
+function tellsTime({ durationNs, machine }: BranchOutcome): boolean {
+  return durationNs > 0 || hasLatencies(machine.lab.machine.config);
+}
+
+function cells(outcome: BranchOutcome): string[] {
+  return [
+    endText(outcome),
+    String(callsOf(outcome)),
+    formatSize(outcome.memoryBytes),
+    String(outcome.counts.get("iotlb.sync") ?? 0),
+    formatDuration(outcome.durationNs),
+  ];
+}
+
+export const OUTCOME: HandleType<BranchOutcome> = {
+  name: "outcome",
+  doc: "The result of a block that ran on its own machine: one of `fork` or `compare`.",
+  portable: true,
+  fields: fieldsOf<BranchOutcome>((f) => ({
+    error: f.word(
+      "The errno that ended the block, or not_in_release where the machine's release lacks a " +
+        "call; none if the block completed.",
+      endWord,
+    ),
+    events: f.of(
+      TRACE,
+      "The events of the block.",
+      ({ durationNs, events }) => ({ events, spanNs: durationNs }),
+    ),
+    calls: f.int("Calls of kernel functions in it.", (outcome) => callsOf(outcome)),
+    memory: f.size(
+      "Host memory allocated for its mappings: lists, descriptors, arrays. The total of all " +
+        "allocations, frees not subtracted: not the peak.",
+      ({ memoryBytes }) => memoryBytes,
+    ),
+    invalidations: f.int(
+      "How many IOTLB invalidations were issued.",
+      ({ counts }) => counts.get("iotlb.sync") ?? 0,
+    ),
+    time: f.duration(
+      "The virtual time it took, until the last CPU or device was done.",
+      ({ durationNs }) => durationNs,
+    ),
+    reports: f.list(
+      "word",
+      "Classes of the checker's reports in it.",
+      (outcome) => wordsIn(outcome, "dma.report", "class"),
+    ),
+    faults: f.list(
+      "word",
+      "Reasons of the IOMMU faults in it.",
+      (outcome) => wordsIn(outcome, "iommu.fault", "reason"),
+    ),
+    leaks: f.list(
+      "string",
+      "Its leaks, as text.",
+      ({ leaks }) => leaks.map(({ text }) => text),
+    ),
+    live_mappings: f.int(
+      "Live mappings of translated devices that need an unmap, at its end.",
+      ({ machine }) => machine.lab.machine.iommu.liveMappings,
+    ),
+    machine: f.string(
+      "The settings that `compare` tried; empty for `fork`.",
+      ({ settings }) => describeSettings(settings),
+    ),
+  })),
+  methods: [],
+  format: (outcome) =>
+    `${outcome.settings.length === 0 ? "" : `${describeSettings(outcome.settings)}: `}` +
+    `${endText(outcome)}, ` +
+    `${formatCount(callsOf(outcome), "call")}, ` +
+    formatCount(outcome.counts.get("iotlb.sync") ?? 0, "invalidation") +
+    (tellsTime(outcome) ? `, ${formatDuration(outcome.durationNs)}` : ""),
+  show(outcome, { columns }) {
+    const { events, leaks } = outcome;
+    const rest = events.length - DISPLAYED_EVENTS;
+    return [
+      ...outcomeTable([["", outcome]], columns),
+      ...leaks.map(({ text }) => `left: ${text}`),
+      ...events.length === 0 ? [] : formatEvents(events.slice(0, DISPLAYED_EVENTS), columns),
+      ...rest > 0 ? [`… ${formatCount(rest, "event")} more`] : [],
+    ];
+  },
+  showAll: (named, { columns }) => [...outcomeTable(named, columns), ...leftLines(named)],
+  differences: differencesOf,
+  equals: (outcome, other, context) =>
+    isHandle(other, OUTCOME) && endsLike(outcome, other.target, context),
+};

@@ -1,0 +1,27 @@
+/** Host bridges, root ports and switches: what a topology is made of. */
+import { type PciNodeConfig, settingOf } from "@dmalab/devices";
+import { switchedOn } from "@dmalab/devices/pci";
+import { list, word } from "../../arguments.ts";
+import type { HandleType } from "../../../values/spec.ts";
+import { fieldsOf } from "../../describe/fields.ts";
+
+export const PORT: HandleType<PciNodeConfig> = {
+  name: "port",
+  doc: "A host bridge, root port or switch of the PCI tree.",
+  fields: fieldsOf<PciNodeConfig>((f) => ({
+    name: f.string("Its name.", (port) => port.name),
+    acs: {
+      ...f.any(
+        "The ACS services that are enabled, or `unknown`.",
+        (port) => {
+          const acs = settingOf(port, "acs") ?? [];
+          if (acs === "unknown") return word(acs);
+          return list(switchedOn(acs, settingOf(port, "acsCapable")).map(word));
+        },
+      ),
+      type: "list",
+    },
+  })),
+  methods: [],
+  format: (port) => `${port.kind} ${port.name}`,
+};

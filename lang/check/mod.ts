@@ -1,0 +1,12 @@
+/**
+ * Names, arguments and types of values, before anything runs. `names/` resolves, `types/` infers.
+ *
+ * Proof: `check_test.ts`, `tests/bad/`.
+ *
+ * What other members use:
+ */
+export { checkTypes } from "./types/check_types.ts";
+export { literalValue } from "./types/constant_value.ts";
+export { Resolution, Variable } from "./names/bindings.ts";
+export { FileScope } from "./names/file_scope.ts";
+export { Resolver } from "./names/resolve.ts";

@@ -1,0 +1,76 @@
+/** The arms of every `match`. */
+import type { Type } from "../../values/spec.ts";
+import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
+import { type Span, spanText } from "../../source.ts";
+import type { Expression } from "../../syntax/tree/ast.ts";
+import {
+  capitalized,
+  comparableNumbers,
+  comparableTypes,
+  isNumeric,
+  typeText,
+} from "../../values/value_types.ts";
+import { mixHint } from "../../values/operators.ts";
+import { PATTERN_BINDS_NOTHING } from "../names/bindings.ts";
+import type { OperandTypes } from "./operator_types.ts";
+
+/** Kinds as they are known, and those of what a range gives. */
+export interface ArmTypes extends OperandTypes {
+  item(values: Expression): { readonly type: Type };
+}
+
+/** An arm of a `match`, whatever stands behind its arrow. */
+export interface CheckedArm {
+  readonly pattern: Expression | null;
+  /** What stands behind the arrow. */
+  readonly behind: Span;
+}
+
+/** Reports patterns that the subject never fits, and arms that are never reached. */
+export function checkArms(
+  subject: Expression,
+  arms: readonly CheckedArm[],
+  kinds: ArmTypes,
+  bag: DiagnosticBag,
+): void {
+  const type = kinds.kindOf(subject);
+  const above = new Set<string>();
+  let takesAll = false;
+  for (const { behind, pattern } of arms) {
+    const text = pattern === null ? "_" : spanText(pattern.span);
+    if (takesAll || above.has(text)) {
+      bag.warning(
+        "W0302",
+        pattern?.span ?? behind,
+        `This arm is never taken: ${takesAll ? "`_`" : "the same pattern"} is above it`,
+      );
+    }
+    above.add(text);
+    takesAll ||= pattern === null;
+    if (pattern !== null) checkPattern(pattern, type, kinds, bag);
+  }
+}
+
+function checkPattern(
+  pattern: Expression,
+  subject: Type,
+  kinds: ArmTypes,
+  bag: DiagnosticBag,
+): void {
+  const own = kinds.kindOf(pattern);
+  const type = pattern.kind === "Range" ? kinds.item(pattern).type : own;
+  if (matchable(subject, type)) return;
+  bag.error(
+    "E0404",
+    pattern.span,
+    `${capitalized(typeText(subject))} never matches ${typeText(type)}`,
+    pattern.kind === "Name" && type === "word"
+      ? PATTERN_BINDS_NOTHING
+      : mixHint("==", subject, type) ?? undefined,
+  );
+}
+
+function matchable(subject: Type, pattern: Type): boolean {
+  if (isNumeric(subject) && isNumeric(pattern)) return comparableNumbers(subject, pattern);
+  return pattern === "range" || comparableTypes(subject, pattern);
+}

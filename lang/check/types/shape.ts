@@ -1,0 +1,79 @@
+/**
+ * The kind of a value with what is known of its inside: the items of a list, the entries of a record.
+ *
+ * What a literal holds is what a name for it holds, as long as the name is given nothing else, and
+ * nothing is changed in place: of entries that the program changes anywhere, and of items where it
+ * changes any list, nothing is known.
+ */
+import type { Contents, Type } from "../../values/spec.ts";
+import type { Expression } from "../../syntax/tree/ast.ts";
+
+/** A kind, and what is known of what is inside. */
+export interface StructuralType {
+  readonly type: Type;
+  /** What each item of a list is; null when nothing is known of them. */
+  readonly item: StructuralType | null;
+  /** The entries of a record; null when they are not known. */
+  readonly entries: ReadonlyMap<string, StructuralType> | null;
+  /** What made it an item or an entry: an item of a list, the body of a lambda; null elsewhere. */
+  readonly madeBy: Expression | null;
+}
+
+/** A kind of which no more is known. */
+export function plainShape(type: Type): StructuralType {
+  return { type, item: null, entries: null, madeBy: null };
+}
+
+/** A record with these entries. */
+export function recordShape(entries: Iterable<readonly [string, StructuralType]>): StructuralType {
+  return { ...plainShape("record"), entries: new Map(entries) };
+}
+
+export const UNKNOWN: StructuralType = plainShape("any");
+
+/** What a builtin says of what it gives. */
+export function shapeOf(type: Type, contents: Contents | undefined): StructuralType {
+  if (contents === undefined) return plainShape(type);
+  const inner = shapeOfContents(contents);
+  return type === "list" ? { ...plainShape(type), item: inner } : inner;
+}
+
+function shapeOfContents(contents: Contents): StructuralType {
+  if (typeof contents === "string") return plainShape(contents);
+  // `Array.isArray` does not tell a list that is readonly from a record.
+  if (0 in contents) return shapeOf("list", contents[0]);
+  return recordShape(
+    Object.entries(contents).map(([name, entry]) => [name, shapeOfContents(entry)] as const),
+  );
+}
+
+/** What several values have in common. */
+export function joined(shapes: readonly StructuralType[]): StructuralType | null {
+  const [first, ...others] = shapes;
+  if (first === undefined) return null;
+  const type = others.every((other) => other.type === first.type) ? first.type : "any";
+  const isRecord = type === "record" && shapes.every(({ entries }) => hasKeys(entries, first));
+  return {
+    type,
+    item: type === "list" ? joinedOrNull(shapes.map(({ item }) => item)) : null,
+    entries: !isRecord ? null : new Map(
+      [...first.entries!.keys()].map((key) =>
+        [key, joined(shapes.map(({ entries }) => entries!.get(key)!))!] as const
+      ),
+    ),
+    madeBy: type === "any" ? null : first.madeBy,
+  };
+}
+
+function joinedOrNull(shapes: readonly (StructuralType | null)[]): StructuralType | null {
+  const known = shapes.filter((shape) => shape !== null);
+  return known.length === shapes.length ? joined(known) : null;
+}
+
+function hasKeys(
+  entries: ReadonlyMap<string, StructuralType> | null,
+  { entries: wanted }: StructuralType,
+): boolean {
+  return entries !== null && wanted !== null && entries.size === wanted.size &&
+    [...wanted.keys()].every((key) => entries.has(key));
+}

@@ -1,0 +1,254 @@
+/** Kinds in statements, and code that is never reached. */
+import type { Registry } from "../../values/registry.ts";
+import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
+import type { Field } from "@dmalab/runtime/vocabulary";
+import { listed } from "../../diagnostics/suggest.ts";
+import { canEqual, fieldsNamed, fieldType, wordsIn } from "../../values/event_fields.ts";
+import { eventsNamed } from "../names/event_names.ts";
+import type {
+  Block,
+  Expression,
+  FileNode,
+  PatternEvent,
+  Statement,
+} from "../../syntax/tree/ast.ts";
+import { spanText } from "../../source.ts";
+import { typeText } from "../../values/value_types.ts";
+import { mixHint } from "../../values/operators.ts";
+import { findField, handleTypeOf } from "../../values/types.ts";
+import type { Resolution } from "../names/bindings.ts";
+import { checkArms } from "./arms.ts";
+import type { TypeInference } from "./type_inference.ts";
+import type { TypeMismatches } from "./type_mismatches.ts";
+import { patternEvents } from "../../syntax/tree/pattern_events.ts";
+import { exitKind, innerBlocks, statementExpressions } from "../../syntax/tree/statement_kinds.ts";
+import { expressionBlocks } from "../../syntax/tree/walk.ts";
+
+/** For who gives a bare number to a statement about time. */
+const TIME_HINT = "to let time pass, write `advance 10us`, with a unit";
+
+export class StatementChecker {
+  constructor(
+    readonly kinds: TypeInference,
+    readonly resolution: Resolution,
+    readonly registry: Registry,
+    readonly bag: DiagnosticBag,
+    readonly mismatches: TypeMismatches,
+  ) {}
+
+  file(file: FileNode): void {
+    for (const item of file.items) this.#statement(item);
+  }
+
+  #block(block: Block): void {
+    for (const [index, statement] of block.statements.entries()) {
+      this.#statement(statement);
+      const next = block.statements[index + 1];
+      const reason = this.resolution.misplaced.has(statement) ? null : exitKind(statement);
+      if (next !== undefined && reason !== null && next.kind !== "ErrorStatement") {
+        this.bag.warning("W0302", next.span, `This never runs: ${reason}`);
+        return;
+      }
+    }
+  }
+
+  #statement(statement: Statement): void {
+    switch (statement.kind) {
+      case "Assign": {
+        const variable = this.resolution.targets.get(statement);
+        if (variable !== undefined) this.kinds.assigned(variable, statement);
+        break;
+      }
+      case "Change":
+        this.kinds.changed(statement);
+        break;
+      case "Bench":
+        for (const budget of statement.budgets) {
+          this.kinds.wantBool(budget.condition, "`budget`");
+        }
+        break;
+      case "If":
+        // Those of `else if` as well.
+        for (const condition of statementExpressions(statement)) {
+          this.kinds.wantBool(condition, "`if`");
+        }
+        break;
+      case "While":
+        this.kinds.wantBool(statement.condition, "`while`");
+        break;
+      case "For":
+        this.#walkable(statement.values, "`for`");
+        break;
+      case "Repeat":
+        this.#wantInt(statement.count, "`repeat`");
+        break;
+      case "Match": {
+        const arms = statement.arms.map(({ body, pattern }) => ({ pattern, behind: body.span }));
+        checkArms(statement.subject, arms, this.kinds, this.bag);
+        break;
+      }
+      case "Assert":
+        this.kinds.wantBool(statement.condition, "`assert`");
+        if (statement.message !== null) this.kinds.kindOf(statement.message);
+        break;
+      case "ExpectEvents":
+        for (const event of patternEvents(statement.pattern)) this.#patternEvent(event);
+        this.#happening(statement.subject);
+        break;
+      case "Step":
+        if (statement.count !== null) {
+          this.#wantInt(statement.count, "`step`", TIME_HINT);
+        }
+        if (statement.until !== null) this.kinds.wantBool(statement.until, "`step until`");
+        break;
+      case "Wait":
+        this.#wait(statement.subject);
+        break;
+      case "Advance":
+        this.#advance(statement.duration);
+        break;
+      case "OnCpu":
+        this.#wantInt(statement.cpu, "`on cpu`");
+        break;
+      case "Fail":
+        if (statement.nth !== null) this.#occurrences(statement.nth);
+        break;
+      case "Invariant":
+        this.kinds.wantBool(statement.condition, "`invariant`");
+        break;
+      case "Expression":
+        this.kinds.kindOf(statement.expression);
+        this.mismatches.discarded(statement.expression);
+        break;
+      case "Driver":
+        // `driver_entry.ts` reads its values.
+        break;
+      case "CDriver":
+      case "Use":
+      case "Machine":
+      case "Const":
+      case "Function":
+      case "Test":
+      case "Property":
+      case "Let":
+      case "Return":
+      case "Break":
+      case "Continue":
+      case "ExpectOutcome":
+      case "Output":
+      case "ErrorStatement":
+        // Values of any kind.
+        for (const expression of statementExpressions(statement)) this.kinds.kindOf(expression);
+        break;
+      default:
+        statement satisfies never;
+    }
+    for (const block of innerBlocks(statement)) this.#block(block);
+    for (const block of expressionBlocks(statement)) this.#block(block);
+  }
+
+  /** A field asked for in another kind than it has, or as a word that it never is, never matches. */
+  #patternEvent({ fields, name: event }: PatternEvent): void {
+    const events = eventsNamed(event, this.registry);
+    for (const { name, value } of fields) {
+      const meant = fieldsNamed(events, name.text, this.registry);
+      // A name that no event has is an error of its own.
+      if (meant.length === 0) continue;
+      const type = this.kinds.kindOf(value);
+      const fitting = meant.filter((field) => canEqual(field, type));
+      if (fitting.length > 0) this.#patternWords(name.text, value, fitting);
+      else {
+        const wanted = fieldType(meant[0]!);
+        const message = `\`${name.text}\` is ${typeText(wanted)} and never equals ` +
+          typeText(type);
+        const hint = mixHint("==", wanted, type) ?? undefined;
+        this.mismatches.wrong("E0404", value, type, message, hint);
+      }
+    }
+  }
+
+  #patternWords(name: string, value: Expression, fields: readonly Field[]): void {
+    const words = wordsIn(fields);
+    if (words === null) return;
+    for (const item of value.kind === "List" ? value.items : [value]) {
+      const word = this.#wordOf(item);
+      if (word === null || words.includes(word)) continue;
+      this.bag.error(
+        "E0323",
+        item.span,
+        `\`${name}\` is never \`${spanText(item.span)}\``,
+        this.bag.didYouMean(word, words) ?? `it is one of ${listed(words, word)}`,
+      );
+    }
+  }
+
+  /** What a field of words would have to hold to equal a value; null where that is not known yet. */
+  #wordOf(value: Expression): string | null {
+    if (value.kind === "String" && value.parts.every((part) => typeof part === "string")) {
+      return value.parts.join("");
+    }
+    const binding = value.kind === "Name" ? this.resolution.names.get(value) : undefined;
+    if (binding?.kind === "word") return binding.word.name;
+    // `iommu` is a thing and a word; a field that says `iommu` means the word.
+    const type = this.kinds.kindOf(value);
+    return type.startsWith("@") ? type.slice(1) : null;
+  }
+
+  #walkable(values: Expression, what: string): void {
+    const type = this.kinds.kindOf(values);
+    if (["any", "range", "list", "bytes"].includes(type)) return;
+    const message = `${what} iterates over a range, a list or bytes, but this is ${typeText(type)}`;
+    const hint = type === "int" ? "a range of ints is `0..n`" : undefined;
+    this.mismatches.wrong("E0405", values, type, message, hint);
+  }
+
+  #wantInt(value: Expression, what: string, hint?: string): void {
+    const type = this.kinds.kindOf(value);
+    if (type === "any" || type === "int") return;
+    const message = `${what} takes ${typeText("int")}, but this is ${typeText(type)}`;
+    this.mismatches.wrong("E0405", value, type, message, hint);
+  }
+
+  /** An int is a duration in ns everywhere else; here nobody means so few. */
+  #advance(duration: Expression): void {
+    const type = this.kinds.kindOf(duration);
+    if (type === "any" || type === "duration") return;
+    const message = `\`advance\` takes a duration, but this is ${typeText(type)}`;
+    const hint = type === "int" ? TIME_HINT : undefined;
+    this.mismatches.wrong("E0405", duration, type, message, hint);
+  }
+
+  #occurrences(nth: Expression): void {
+    const type = this.kinds.kindOf(nth);
+    if (type === "any" || type === "int" || type === "range") return;
+    const message = `\`nth\` takes an int or a range, but this is ${typeText(type)}`;
+    this.mismatches.wrong("E0405", nth, type, message);
+  }
+
+  #wait(subject: Expression): void {
+    const kind = this.kinds.kindOf(subject);
+    const isList = kind === "list";
+    const each = isList ? this.kinds.item(subject).type : kind;
+    if (each === "any" || each === "list") return;
+    const type = handleTypeOf(each, this.registry.types);
+    if (each.startsWith("@") && (type === undefined || findField(type, "done") !== null)) return;
+    const error = {
+      code: "E0405" as const,
+      span: subject.span,
+      message: `Cannot wait for ${typeText(each)}${isList ? " in a list" : ""}`,
+      hint: each === "duration" || each === "int"
+        ? TIME_HINT
+        : "`wait` takes an io, a request, or a list of them: values with a field `.done`",
+    };
+    if (isList) this.mismatches.add(error);
+    else this.mismatches.add(error, [subject, kind]);
+  }
+
+  /** What has events to ask for. */
+  #happening(subject: Expression): void {
+    const type = this.kinds.kindOf(subject);
+    if (type === "any" || type.startsWith("@")) return;
+    const wanted = "`expect events … in` takes an io, a request, a trace or a device";
+    this.mismatches.wrong("E0405", subject, type, `${wanted}, but this is ${typeText(type)}`);
+  }
+}

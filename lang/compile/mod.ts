@@ -1,0 +1,6 @@
+/**
+ * A checked tree becomes flat bytecode with tables. Proof: `compile_test.ts`.
+ *
+ * What other members use:
+ */
+export { ProgramCompiler } from "./compile_program.ts";

@@ -1,0 +1,35 @@
+/**
+ * Messages with codes, places, excerpts and hints. Proof: `tests/bad/` has each once.
+ *
+ * What other members use:
+ */
+export { BUG_CODE, BUG_HINT, bugMessage, bugPlace } from "./bug.ts";
+export { DIAGNOSTIC_CODES, type DiagnosticCode, type DiagnosticTable } from "./codes.ts";
+export type { CodeEntry } from "./codes/entry.ts";
+export {
+  type BugIdentity,
+  type Diagnostic,
+  DiagnosticBag,
+  type Fix,
+  type RelatedSpan,
+  type Severity,
+} from "./diagnostic.ts";
+export {
+  characterWidth,
+  displayWidth,
+  hasUnprintableText,
+  printable,
+  printableJson,
+  printableText,
+  withoutColours,
+} from "./display_width.ts";
+export { countMistakes, firstMistakes } from "./first_mistakes.ts";
+export {
+  afterColon,
+  renderDiagnostic,
+  renderDiagnostics,
+  renderFinding,
+  type RenderOptions,
+  type StyleRole,
+} from "./render.ts";
+export { nearestNames } from "./suggest.ts";

@@ -1,0 +1,28 @@
+/**
+ * What editors ask: completion, hover, definition, rename, tokens. No start loads it. Proof: `editor_test.ts`.
+ *
+ * What other members use:
+ */
+export { analyse, type Analysis } from "./analysis.ts";
+export { eventWords, fitting, suggestInStatement } from "./completion.ts";
+export { completeAt } from "./completion_at.ts";
+export { definitionAt, placesOf, referencesAt } from "./definition.ts";
+export {
+  describeLanguage,
+  describeName,
+  type KnownNames,
+  languageNames,
+  membersLike,
+  nameDoc,
+} from "./describe_name.ts";
+export { fixesIn } from "./fixes.ts";
+export { formatEdits, type Lines } from "./format_edits.ts";
+export { hoverAt } from "./hover.ts";
+export { isOwnName, type NameSymbol, occurrenceAt } from "./occurrences.ts";
+export { foldsOf, type OutlineEntry, outlineOf, surroundings } from "./outline.ts";
+export { edited, renameable, renameAt, renameSymbol, type TextEdit } from "./rename.ts";
+export { pageOf, RULE_PAGES } from "./rule_pages.ts";
+export { semanticTokens, TOKEN_MODIFIERS, TOKEN_TYPES } from "./semantic_tokens.ts";
+export { signatureAt } from "./signature.ts";
+export type { Suggestion, SuggestionKind, Suggestions } from "./suggestion.ts";
+export { everyNode } from "./tree_path.ts";

@@ -1,0 +1,7 @@
+/**
+ * The formatter: lays out words and comments, and compares the tree before and after. Proof: `format_test.ts`.
+ *
+ * What other members use:
+ */
+export { formatSource } from "./format.ts";
+export { INDENT_WIDTH, LINE_WIDTH } from "./line_width.ts";

@@ -1,0 +1,17 @@
+/**
+ * The language: text, checked program, run. `laboratory.ts` says what machines and names a script has.
+ *
+ * State: a `Laboratory` is a value; two of them do not meet.
+ * Proof: `tests/examples_test.ts` runs every example, `tests/bad/` has each message.
+ *
+ * What other members use:
+ */
+export { type Addition, Laboratory, laboratory, PLAIN, type TextOptions } from "./laboratory.ts";
+export {
+  checkProgram,
+  loadForDebugging,
+  loadProgram,
+  loadProgramOn,
+  loadText,
+} from "./language.ts";
+export { isInside, SourceFile, type Span, spanPlace, spanText } from "./source.ts";

@@ -1,0 +1,22 @@
+/**
+ * Values, events and pictures as text. State: none. Proof: `event_line_test.ts`, `value_text_test.ts`.
+ *
+ * What other members use:
+ */
+export {
+  type EventLayout,
+  eventParts,
+  formatEvent,
+  formatEvents,
+  formatEventText,
+  formatFieldValue,
+  formatTitle,
+  STREAM_LAYOUT,
+  type TextPart,
+  valuePart,
+} from "./event_line.ts";
+export { type Paint, painter, type TextRole } from "./paint.ts";
+export { requestPicture } from "./pictures/request_picture.ts";
+export { PictureCollector, svgPictures, type TextPicture } from "./pictures/svg_picture.ts";
+export { quoted } from "./source_text.ts";
+export { formatValue } from "./value_text.ts";

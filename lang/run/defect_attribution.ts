@@ -1,0 +1,108 @@
+/** Which known defects a run's failure, and what was found in it, are gone without. */
+import { MACHINE_STEPS } from "../values/limits.ts";
+import {
+  ATTRIBUTION_STEPS,
+  attributionText,
+  causingDefects,
+  withoutDefects,
+} from "../values/causing_defects.ts";
+import type { QuirkName, QuirkSet } from "@dmalab/runtime/kernels";
+import type { Leftover } from "@dmalab/runtime/leaks";
+import type { Failure } from "../vm/failure.ts";
+import { findingKey, type RunFinding, unexpectedIncidents } from "./incidents.ts";
+import type { TestMachine } from "./test_machine.ts";
+
+/** What came of a run. */
+export interface TestRunResult {
+  /** Null when everything held. */
+  readonly failure: Failure | null;
+  /** Null when there was none to be had. */
+  readonly machine: TestMachine | null;
+  /** What it has left. */
+  readonly leaks: readonly Leftover[];
+}
+
+/** What came of a run on a machine without one defect. */
+interface ProbeResult {
+  readonly failure: Failure | null;
+  readonly findings: ReadonlySet<string>;
+  /** Whether a statement did something there, and did not fail itself. */
+  readonly passed: (site: number) => boolean;
+}
+
+/** Does the run again without one defect after the other, on demand. */
+export class DefectAttribution {
+  readonly #quirks: QuirkSet;
+  readonly #tried = new Map<QuirkName, ProbeResult | null>();
+  #steps = ATTRIBUTION_STEPS;
+
+  /** @param again Does the run again with these defects and at most so many steps, without output. */
+  constructor(
+    readonly result: TestRunResult,
+    readonly replay: (quirks: QuirkSet, steps: number) => TestRunResult,
+  ) {
+    this.#quirks = result.machine?.machine.lab.machine.kernel.quirks ?? new Set();
+  }
+
+  /** ``fixed by `quirks = [not x]` ``; none when no single defect causes the failure. */
+  ofFailure(): readonly string[] {
+    const { failure } = this.result;
+    if (failure?.kind !== "failed") return [];
+    if (failure.remedies !== undefined) return failure.remedies;
+    const whole = attributionText(
+      causingDefects(this.#quirks, ([off]) => this.#without(off!)?.failure === null),
+    );
+    return whole === null ? [] : [whole];
+  }
+
+  /**
+   * The same of a fault, a report or a leak. A test that expects what a defect does fails without
+   * it: of a leak it is enough that the statement that made it ran, and has left nothing.
+   */
+  ofFinding(finding: RunFinding): string | null {
+    const key = findingKey(finding);
+    const isLeak = !("name" in finding);
+    return attributionText(causingDefects(this.#quirks, ([off]) => {
+      const tried = this.#without(off!);
+      if (tried === null || tried.findings.has(key)) return false;
+      if (tried.failure === null) return true;
+      return isLeak && finding.site !== null && tried.passed(finding.site);
+    }));
+  }
+
+  /** Null when it would take too long. */
+  #without(off: QuirkName): ProbeResult | null {
+    const known = this.#tried.get(off);
+    if (known !== undefined) return known;
+    const steps = this.#steps -= MACHINE_STEPS;
+    const tried = steps <= 0 ? null : this.#try(off, steps);
+    this.#tried.set(off, tried);
+    return tried;
+  }
+
+  #try(off: QuirkName, steps: number): ProbeResult | null {
+    const { failure, leaks, machine } = this.replay(withoutDefects(this.#quirks, [off]), steps);
+    if (machine === null) return null;
+    this.#steps = Math.max(0, machine.vm.steps);
+    if (failure !== null && failure.kind !== "failed") return null;
+    const { races, sweeps } = machine.vm;
+    const findings = [
+      ...unexpectedIncidents(machine.vm),
+      ...races.incidents.map(({ finding }) => finding),
+      ...sweeps.incidents.map(({ event }) => event),
+      ...leaks,
+    ];
+    const { vm, machine: world } = machine;
+    const failed = failure?.diagnostic.span ?? null;
+    return {
+      failure,
+      findings: new Set(findings.map(findingKey)),
+      passed(of) {
+        const span = vm.siteSpan(of);
+        const isFailed = failed?.source === span?.source && failed !== null && span !== null &&
+          failed.start < span.end && span.start < failed.end;
+        return !isFailed && world.recorder.events.some(({ site }) => site === of);
+      },
+    };
+  }
+}

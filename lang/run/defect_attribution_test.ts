@@ -1,0 +1,168 @@
+import { KERNELS } from "@dmalab/runtime/kernels";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { Session } from "../session.ts";
+import { machinesOf, memoryLoader, onlyOutcome, printed } from "../testing/test_support.ts";
+
+/** A disk and a peer below one switch, on a release that leaves a tag's IOVA state as it was. */
+const machine = (more = "") =>
+  `machine {
+  kernel = "7.2.12"
+  ${more}
+  iommu { mode = strict }
+  pci { root_port rp0 { switch sw0 {
+    nvme ssd { sgl = true, sgl_threshold = 4KiB }
+    endpoint gpu { p2pmem = 2MiB }
+  } } }
+}
+`;
+
+/** A read into a peer's memory by a tag whose last request had a range: 7.2 describes that range. */
+const STALE = `fn stale() {
+  wait submit_bio(bio(read, lba: 0, into: alloc_pages(4, contiguous: false)))
+  let memory = pci_alloc_p2pmem(gpu, 32KiB)
+  let request = bio(read, lba: 0)
+  for n in 0..4 { assert bio_add(request, memory.slice(n * 8KiB..n * 8KiB + 4KiB)) }
+  let io = submit_bio(request)
+  wait io
+  return io
+}
+`;
+const GONE = "fixed by `quirks = [not stale_iova_state_p2p]`";
+
+/** The lines of the failure that a program's only test ends with. */
+function failureLines(text: string): readonly string[] {
+  return onlyOutcome(text).failure!.lines;
+}
+
+const test = (body: string) => `test "t" {\n${body}\n}\n`;
+
+Deno.test("a failure names the defect that it is fixed by, after trying (defects.md)", () => {
+  const lines = failureLines(machine() + STALE + test("assert stale().status == OK"));
+  assertEquals(lines.at(-1), `   ${GONE}`);
+});
+
+Deno.test("a failure that no defect is at fault for names none", () => {
+  for (const body of ["assert stale().status == IOERR and 1 == 2", "print 1\nassert 1 == 2"]) {
+    const lines = failureLines(machine() + STALE + test(body));
+    assert(!lines.join("\n").includes("fixed by"), lines.join("\n"));
+  }
+  // The switch is off already: what is asserted wrongly is the script's.
+  const mended = machine("quirks = [not stale_iova_state_p2p]");
+  const lines = failureLines(mended + STALE + test("assert stale().status == IOERR"));
+  assert(!lines.join("\n").includes("fixed by"), lines.join("\n"));
+});
+
+Deno.test("explain of an io that failed names the defect; of one that did not it says nothing", () => {
+  assertEquals(printed(machine() + STALE + test("explain stale()")).at(-1), `  ${GONE}`);
+  const right = printed(machine() + test("explain ssd.read(lba: 0, into: alloc_pages(4))"));
+  assert(!right.join("\n").includes("fixed by"), right.join("\n"));
+});
+
+Deno.test("explain looks at the same io where it is explained twice, and in a branch", () => {
+  const twice = `let io = stale()
+    explain io
+    explain io
+    fork { explain io } and { print 1 }`;
+  const lines = printed(machine() + STALE + test(twice));
+  assertEquals(lines.filter((line) => line === `  ${GONE}`).length, 3);
+});
+
+Deno.test("explain names the defect in a session, too", () => {
+  const lines: string[] = [];
+  const session = new Session({ loader: memoryLoader(), onLine: (line) => lines.push(line) });
+  for (const input of [machine(), STALE, "let io = stale()", "explain io"]) session.feed(input);
+  assertEquals(lines.at(-1), `  ${GONE}`);
+});
+
+Deno.test("a `inject each` tells how many of its places each defect is at fault for", () => {
+  const text = machine().replace("sgl = true, sgl_threshold = 4KiB", "") + test(
+    "inject each { print try ssd.read(lba: 0, into: buffer(size: 64KiB, pieces: 16, stride: 8KiB)) }",
+  );
+  const lines = failureLines(text);
+  // Seven links and a list of descriptors leave something; each half is fixed by its own switch.
+  const printed = lines.filter((line) => line.includes("fixed by")).map((line) => line.trim());
+  assertEquals(printed.map((line) => line.replace(/^\d+ of \d+ /, "")), [
+    "fixed by `quirks = [not partial_destroy_on_link_failure]`",
+    "fixed by `quirks = [not partial_destroy_on_list_failure]`",
+  ]);
+  const leaking = lines.find((line) => line.endsWith("places leak"))!.trim().split(" ")[0];
+  const [ofList, ofLinks] = printed.map((line) => Number(line.split(" ")[0]));
+  assertEquals(String(ofList! + ofLinks!), leaking);
+});
+
+Deno.test("each place that leaks is tried without the defects, however many places there are", () => {
+  const text = machine().replace("sgl = true, sgl_threshold = 4KiB", "") + test(
+    `let buf = alloc_pages(20, contiguous: false)
+    inject each {
+      ssd.read(lba: 0, into: buf)
+      ssd.write(lba: 0, from: buf)
+    }`,
+  );
+  const printed = failureLines(text).map((line) => line.trim()).filter((line) =>
+    /fixed by|places leak$/.test(line)
+  );
+  const [leaking, links, list] = printed.map((line) => Number(line.split(" ")[0]));
+  assertEquals(printed.map((line) => line.replace(/^\d+ /, "")), [
+    `of ${printed[0]!.split(" ")[2]} places leak`,
+    `of ${leaking} fixed by \`quirks = [not partial_destroy_on_link_failure]\``,
+    `of ${leaking} fixed by \`quirks = [not partial_destroy_on_list_failure]\``,
+  ]);
+  assertEquals(links! + list!, leaking);
+});
+
+Deno.test("a report of the checker names the defect that it is fixed by", () => {
+  const text =
+    machine().replace('"7.2.12"', '"7.2.12"\n  quirks = [stale_iova_state_uncoalesced]') +
+    test(`wait submit_bio(bio(read, lba: 0, into: alloc_pages(4, contiguous: false)))
+    let gaps = buffer(size: 16KiB, pieces: 16, piece: 1KiB, stride: 8KiB)
+    wait submit_bio(bio(read, lba: 0, into: gaps))`);
+  const { incidents } = onlyOutcome(text);
+  const [report] = incidents.filter(({ name }) => name === "destroy_twice");
+  assertStringIncludes(
+    report!.lines.join("\n"),
+    "= note: fixed by `quirks = [not stale_iova_state_uncoalesced]`",
+  );
+});
+
+Deno.test("a leak names the defect that made it, though its test expects what the defect does", () => {
+  const text = `machine {
+    kernel = "7.2.12"
+    ram { size = 16GiB }
+    iommu { mode = strict }
+    pci { root_port rp0 { nvme ssd { queues = 1 } } }
+  }\n`;
+  const notes = (body: string) =>
+    onlyOutcome(text + test(body)).incidents.flatMap(({ kind, lines }) =>
+      lines.filter((line) => line.includes("fixed by")).map((line) => `${kind} ${line.trim()}`)
+    );
+  const list =
+    "scatterlist([{ phys: 0x1_0000_0000, size: 3GiB }, { phys: 0x2_0000_0000, size: 2GiB }])";
+  const left = `dma_map_sgtable(ssd, ${list}, bidirectional) fails EINVAL
+    assert iommu.page_table(ssd).filter(leaf => leaf.phys == 0x2_0000_0000).length == 1`;
+  assertEquals(notes(left), ["leak = note: fixed by `quirks = [not list_length_wraps]`"]);
+  // A leak of the test's own is fixed by no defect, though a run without one ends elsewhere.
+  assertEquals(notes(`${left}\ndma_map_phys(ssd, 0x1000, 4KiB, to_device)`).length, 1);
+});
+
+Deno.test("runs without a listener do not look for defects themselves", () => {
+  const text = machine() + STALE + test(`let io = stale()
+    fork { explain io } and { print 1 }
+    explain io
+    assert io.status == OK`);
+  const machines = machinesOf(text);
+  const switches = KERNELS["7.2.12"].quirks.size;
+  // The test with its two branches; a look for each explain that is heard, which reaches the fork; and
+  // the test again for its failure, unheard.
+  const looks = switches * (1 + 3);
+  assert(machines <= 3 + looks + switches * 3, `${machines} machines`);
+});
+
+Deno.test("looking for a defect has an end: a run of many steps is not done again ten times", () => {
+  const long = `let n = 0
+    while n < 4_000_000 { n += 1 }
+    assert stale().status == OK`;
+  const started = performance.now();
+  const lines = failureLines(machine() + STALE + test(long));
+  assert(performance.now() - started < 20_000);
+  assert(lines.join("\n").includes("assertion failed"));
+});

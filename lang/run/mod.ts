@@ -1,0 +1,55 @@
+/**
+ * Running a program's tests, benches, properties and sessions, and what is reported of them.
+ *
+ * State: a session keeps one machine and its history.
+ * Proof: `leaks_test.ts`, `replay_run_test.ts`, `program_test.ts`.
+ *
+ * What other members use:
+ */
+export { type PlannedRun, prepareRun, startReplay } from "./replay_run.ts";
+export { type BenchOptions, runBench } from "./bench.ts";
+export type { DriverDirection, DriverEntry, DriverFunction } from "./driver_entry.ts";
+export { judgeEnd } from "./incidents.ts";
+export { leftoversOf } from "./leaks.ts";
+export { exactMatch, isNamed, type NameMatch } from "./name_match.ts";
+export {
+  brokenOff,
+  type DebugBuild,
+  loadProgram,
+  type LoadResult,
+  type Program,
+} from "./program.ts";
+export type { FailureStyle } from "./render_failure.ts";
+export {
+  type BenchIncident,
+  type BenchOutcome,
+  displayName,
+  type EntryOutcome,
+  type FailureReport,
+  type Incident,
+  isSameEntry,
+  type LocationText,
+  type RunCounts,
+  type RunNames,
+  type RunReport,
+  runTitle,
+  type TestOutcome,
+  type Unexpected,
+} from "./report.ts";
+export { LimitedOutput, type RunOptions, type RunStart } from "./run_options.ts";
+export { runProgramWith, shownRun } from "./runner.ts";
+export { LAST_VALUE } from "./session_check.ts";
+export type { HistoryEntry } from "./session_state.ts";
+export {
+  type InputResult,
+  NOTHING_DONE,
+  type SessionOptions,
+  type SessionParts,
+  type SessionSummary,
+  type SessionVariable,
+  type ShownValue,
+  type UnrunPart,
+} from "./session_types.ts";
+export { reportFailure } from "./tally.ts";
+export type { TestEntry } from "./test_entry.ts";
+export { buildTestMachine, type MachineOptions, TestMachine } from "./test_machine.ts";

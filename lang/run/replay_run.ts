@@ -1,0 +1,287 @@
+/**
+ * A run, done again: the same code on a fresh machine, to its end, to a place, or from a branching on
+ * in another way. Tests, cases of properties, `fork`, `race`, `inject each`, `compare`, remedies and
+ * recordings all run so.
+ */
+import type { LabConfig } from "@dmalab/devices";
+import type { MachineEvent, RecordedEvents } from "@dmalab/runtime";
+import type { QuirkSet } from "@dmalab/runtime/kernels";
+import { separated } from "../values/changes.ts";
+import type { Closure, Value } from "../values/value.ts";
+import {
+  type BranchChoice,
+  type Branches,
+  type ChildRunLimits,
+  goesOn,
+  type ReplayRequest,
+  type RunStarter,
+} from "../vm/branches.ts";
+import type { Limits } from "../values/limits.ts";
+import type { Output } from "../values/execution_context.ts";
+import { type Failure, ScriptFailure } from "../vm/failure.ts";
+import type { Vm } from "../vm/vm.ts";
+import type { ComparedMachine, MachineVariant } from "../values/machine_variant.ts";
+import { judgeEnd } from "./incidents.ts";
+import { leftoversOf } from "./leaks.ts";
+import type { Program } from "./program.ts";
+import type { TestRunResult } from "./defect_attribution.ts";
+import type { TestEntry } from "./test_entry.ts";
+import { type MachineOptions, startMachine, TestMachine } from "./test_machine.ts";
+
+/** What takes the lines of a run that writes nothing. */
+export const NO_OUTPUT: Output = { write: () => {} };
+
+/** Code to run, and the machine to run it on. */
+export interface PlannedRun extends Pick<TestEntry, "config" | "variant" | "functionIndex"> {
+  /** The case of a property. */
+  readonly args: readonly Value[];
+}
+
+/** A machine that is ready for a run, or why it cannot be built. */
+export function prepareRun(
+  program: Program,
+  { args, config, functionIndex, variant }: PlannedRun,
+  options: MachineOptions,
+): TestMachine | Failure {
+  const { span } = program.code.functions[functionIndex]!;
+  const machine = startMachine(program, config, options, span);
+  if (machine instanceof TestMachine) {
+    const start = { functionIndex, args };
+    machine.vm.branches.runs = new ChildRunStarter(program, config, [variant], options, start);
+  }
+  return machine;
+}
+
+/** Runs the code on a fresh machine. */
+export function runTestOnMachine(
+  program: Program,
+  run: PlannedRun,
+  options: MachineOptions,
+): TestRunResult {
+  const machine = prepareRun(program, run, options);
+  if (!(machine instanceof TestMachine)) return { failure: machine, machine: null, leaks: [] };
+  const broken = machine.run(run.functionIndex, run.args);
+  const leaks = leftoversOf(machine.vm);
+  return { failure: broken ?? judgeEnd(machine.vm, leaks), machine, leaks };
+}
+
+/** What of a VM its run is done again from. */
+export interface ReplayableRun {
+  readonly branches: Pick<Vm["branches"], "choices" | "resolvedChoices" | "runs">;
+  readonly limits: Limits;
+}
+
+/**
+ * Does the run of a VM again, on a machine that can be paused and writes nothing: that of a test, or
+ * of a block beside it. What was tried out on machines beside it is known, and not done again.
+ *
+ * @throws {Error} When the run cannot be done again.
+ */
+export function startReplay(
+  { branches: { choices, resolvedChoices, runs }, limits }: ReplayableRun,
+  onVm: (vm: Vm) => void,
+): { resume(): boolean } {
+  if (!(runs instanceof ChildRunStarter)) throw new Error("This run cannot be repeated");
+  const { config, options: { lenient, seed }, program, start, variants } = runs;
+  const silent = {
+    lenient,
+    limits,
+    output: NO_OUTPUT,
+    seed,
+    record: true,
+    attributeDefects: false,
+  };
+  const { failure, vm } = new TestMachine(program, config, { ...silent, onVm });
+  vm.branches.runs = new ChildRunStarter(program, config, variants, silent, start);
+  vm.branches.choices = choices;
+  vm.branches.resolve(resolvedChoices);
+  begin(vm, start);
+  return { resume: () => failure === null && vm.resume() === "paused" };
+}
+
+/** Lines of a run beside another: of one that leads to a branch, held back until it begins and may speak. */
+class BranchOutput implements Output {
+  /** Those of the machine that writes. */
+  branches: Branches | null = null;
+
+  constructor(readonly output: Output, public emitsOutput: boolean) {}
+
+  get columns(): number | undefined {
+    return this.output.columns;
+  }
+
+  get ask(): Output["ask"] {
+    return this.emitsOutput ? this.output.ask : () => {};
+  }
+
+  write(...line: Parameters<Output["write"]>): void {
+    if (!this.emitsOutput) return;
+    this.output.write(...line);
+    this.branches?.onLine(line[0]);
+  }
+}
+
+/** Makes a VM one that is on its way to a branch; `speak` lets its lines through. */
+export function sendToBranch(vm: Vm, request: ReplayRequest, speak: () => void): void {
+  vm.branches.choices = request.choices;
+  vm.branches.attributeDefects &&= request.emitsOutput;
+  vm.branches.resolve(request.resolvedChoices);
+  if (!request.emitsOutput) return;
+  const { onBranch } = vm.branches;
+  const speakFromHere = () => {
+    onBranch();
+    // The block of a `compare` is a branch too, which the way to one of a `fork` in it begins with.
+    if (!vm.branches.isReplaying) speak();
+  };
+  vm.branches.onBranch = speakFromHere;
+}
+
+/** How a run begins: a function with its arguments, or a block. */
+export type ReplayStart =
+  | { readonly functionIndex: number; readonly args: readonly Value[] }
+  | { readonly block: Closure };
+
+/** Events of a run that keeps none: it is done once more, and keeps them, when they are asked for. */
+class ReplayedEvents implements RecordedEvents {
+  readonly count = Infinity;
+  #kept: { readonly events: readonly MachineEvent[]; readonly failure: Failure | null } | null =
+    null;
+
+  constructor(readonly repeat: () => Vm) {}
+
+  between(after: number, upTo: number): readonly MachineEvent[] {
+    const { events, failure } = this.#kept ??= this.#repeated();
+    // The host's time ended it earlier.
+    if (failure !== null && events.length < upTo) throw new ScriptFailure(failure);
+    return events.slice(after, upTo);
+  }
+
+  #repeated() {
+    const { failure, machine } = this.repeat();
+    return { events: machine.recorder.events, failure };
+  }
+}
+
+/** How a machine beside another is built. */
+interface ChildMachine {
+  /** It runs a block of the script's, which may be followed. */
+  readonly isBlock: boolean;
+  /** Instead of the machine's own; null for those. */
+  readonly quirks: QuirkSet | null;
+  /** What its events are read from; null when it keeps them. */
+  readonly repeated: ReplayedEvents | null;
+}
+
+/** Runs of one function of a program, or of one block, on machines of their own. */
+export class ChildRunStarter implements RunStarter {
+  /** Events of such runs have been asked for: the next ones keep theirs. */
+  #wantEvents = false;
+
+  /** @param variants What the test, and comparisons around, change of the machine block. */
+  constructor(
+    readonly program: Program,
+    readonly config: LabConfig,
+    readonly variants: readonly MachineVariant[],
+    readonly options: MachineOptions,
+    readonly start: ReplayStart,
+  ) {}
+
+  replay(request: ReplayRequest): Vm {
+    const { choices, quirks } = request;
+    const output = new BranchOutput(this.options.output, false);
+    const choice = choices.at(-1);
+    const isBlock = typeof choice?.taken !== "string";
+    const counts = choice !== undefined && isOneOfMany(choice) && !this.#wantEvents;
+    const repeated = counts ? new ReplayedEvents(() => this.#repeat(request)) : null;
+    const vm = this.#machine(this.config, request, output, { isBlock, quirks, repeated });
+    output.branches = vm.branches;
+    sendToBranch(vm, request, () => {
+      output.emitsOutput = true;
+    });
+    vm.branches.runs = this;
+    this.#run(vm);
+    // What goes on to the end of the test is judged as the test is.
+    if (choices.every(goesOn)) vm.failure ??= judgeEnd(vm, leftoversOf(vm));
+    return vm;
+  }
+
+  /** Does a run once more that counted its events, and keeps them: nothing else follows it. */
+  #repeat(request: ReplayRequest): Vm {
+    this.#wantEvents = true;
+    const options = { ...this.options, onSideEvent: undefined, onSideVm: undefined };
+    const silent = new ChildRunStarter(
+      this.program,
+      this.config,
+      this.variants,
+      options,
+      this.start,
+    );
+    silent.#wantEvents = true;
+    return silent.replay(request);
+  }
+
+  runOnNewMachine(
+    machine: ComparedMachine,
+    config: LabConfig,
+    block: Closure,
+    left: ChildRunLimits,
+  ): Vm {
+    const variants = [...this.variants, machine.variant];
+    // The code goes on with what the block has captured, and may change it.
+    const start = { block: separated(block) };
+    const side = new ChildRunStarter(this.program, config, variants, this.options, start);
+    const output = new BranchOutput(this.options.output, true);
+    const how = { isBlock: true, quirks: null, repeated: null };
+    const vm = this.#machine(config, left, output, how);
+    output.branches = vm.branches;
+    vm.branches.runs = side;
+    return side.#run(vm);
+  }
+
+  #machine(
+    config: LabConfig,
+    { memoryBytes, steps }: ChildRunLimits,
+    output: Output,
+    { isBlock, quirks, repeated }: ChildMachine,
+  ): Vm {
+    const { attributeDefects, lenient, limits, onSideEvent, onSideVm, seed, watch } = this.options;
+    const own = quirks === null ? config : { ...config, quirks };
+    const machine = new TestMachine(this.program, own, {
+      record: true,
+      limits: { ...limits, steps, memoryBytes },
+      output,
+      seed,
+      lenient,
+      watch,
+      ...attributeDefects !== undefined && { attributeDefects },
+      // Who looks at events looks at those of the machine that was asked for.
+      onEvent: quirks === null ? onSideEvent : undefined,
+      onVm: (vm) => {
+        if (repeated !== null) vm.machine.readEventsAgain(repeated);
+        if (isBlock) onSideVm?.(vm);
+      },
+      onSideVm,
+    });
+    const { failure } = machine;
+    // A limit that ends the constants is the run's own failure: no statement of it runs.
+    if (failure !== null && failure.kind !== "limit") throw new Error(failure.diagnostic.message);
+    return machine.vm;
+  }
+
+  #run(vm: Vm): Vm {
+    if (vm.failure !== null) return vm;
+    begin(vm, this.start);
+    vm.resume();
+    return vm;
+  }
+}
+
+/** One place of a sweep, or one order of a race that ends with it: hardly one is asked for events. */
+function isOneOfMany(choice: BranchChoice): boolean {
+  return typeof choice.taken === "object" && !goesOn(choice);
+}
+
+function begin(vm: Vm, start: ReplayStart): void {
+  if ("block" in start) vm.startBlock(start.block);
+  else vm.start(start.functionIndex, start.args);
+}

@@ -1,0 +1,47 @@
+/**
+ * Words, tokens, tree. A newline ends a statement, so that a mistake costs one line.
+ *
+ * State: none. Hot: a start reads its file once (`deno task bench lang`).
+ * Proof: `parse_test.ts`, `robustness_long_test.ts`, `tests/bad/`.
+ *
+ * What other members use:
+ */
+export {
+  HARD_WORDS,
+  LANGUAGE_WORDS,
+  type LanguageWord,
+  SOFT_WORDS,
+  wordsWhere,
+} from "./language_words.ts";
+export { opensMore } from "./line_joining.ts";
+export { LoadError, memoryFiles, misnamed, type SourceLoader, tooLong } from "./load_files.ts";
+export { MAX_TEXT_LENGTH, parse, wordsOf } from "./parse.ts";
+export { planFile } from "./plan_writer.ts";
+export { beginsStatement, continuesAfter } from "./recovery/bracket_matcher.ts";
+export { DiagnosticReporter } from "./report.ts";
+export { type TokenEdit, tokenEdits } from "./testing_edits.ts";
+export { SAMPLES } from "./testing_samples.ts";
+export {
+  AndThen,
+  Bytes,
+  CopyWith,
+  Hard,
+  isA,
+  LBrace,
+  LBracket,
+  Literal,
+  LParen,
+  Name,
+  Newline,
+  NumberToken,
+  RBrace,
+  RBracket,
+  RParen,
+  Soft,
+  Text,
+  tokenEnd,
+  tokenize,
+  WordTypes,
+} from "./tokens.ts";
+export type { WordRow } from "./word_row.ts";
+export { classifyWords } from "./words.ts";

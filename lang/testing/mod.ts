@@ -1,0 +1,8 @@
+/**
+ * Helpers for tests of all members: running a script, reading its failure.
+ *
+ * What other members use:
+ */
+export { audited, auditedRegistry } from "./audited.ts";
+export { runScript } from "./run_script.ts";
+export { failureOf, memoryLoader, onlyOutcome } from "./test_support.ts";

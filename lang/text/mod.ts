@@ -1,0 +1,28 @@
+/**
+ * Numbers with units, columns, wrapping. State: none. Proof: `numbers_test.ts`, `columns_test.ts`.
+ *
+ * What other members use:
+ */
+export {
+  clip,
+  firstSentence,
+  foldLine,
+  pad,
+  pairLines,
+  PICTURE_COLUMNS,
+  spread,
+  tableLines,
+  wrappedPairs,
+  wrapText,
+} from "./columns.ts";
+export { escapeMarkup } from "./markup.ts";
+export {
+  formatAddress,
+  formatCount,
+  formatDuration,
+  formatSize,
+  formatSizeCut,
+  formatTimeRounded,
+  groupThousands,
+} from "./numbers.ts";
+export { formatOrdinal } from "./ordinal.ts";

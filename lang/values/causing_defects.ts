@@ -1,0 +1,46 @@
+/**
+ * Which known defect something is about: the switches that it is gone without.
+ *
+ * It cannot be derived from what happened. The same is done again on a machine without one switch, and
+ * without another, and what holds then was that one's fault.
+ */
+import type { QuirkName, QuirkSet } from "@dmalab/runtime/kernels";
+
+/** Steps of all runs that look for one answer: about a second. */
+export const ATTRIBUTION_STEPS = 50_000_000;
+
+/**
+ * The switches that one thing holds without.
+ *
+ * @param holds Does it again without some switches; true when it holds then.
+ * @param together How many switches may be needed at once: pairs are tried when no single one is enough.
+ * @returns Lists of one switch each where one is enough, of two where it takes both; none when no two
+ *   are enough.
+ */
+export function causingDefects(
+  quirks: QuirkSet,
+  holds: (off: readonly QuirkName[]) => boolean,
+  together: 1 | 2 = 1,
+): readonly (readonly QuirkName[])[] {
+  const all = [...quirks];
+  const single = all.map((quirk) => [quirk]).filter(holds);
+  if (single.length > 0 || together === 1) return single;
+  const pairs = all.flatMap((one, index) =>
+    all.slice(index + 1).map((other): readonly QuirkName[] => [one, other])
+  );
+  return pairs.filter(holds);
+}
+
+/** Switches without some of them. */
+export function withoutDefects(quirks: QuirkSet, off: readonly QuirkName[]): QuirkSet {
+  return new Set([...quirks].filter((own) => !off.includes(own)));
+}
+
+/** ``fixed by `quirks = [not a]` or `quirks = [not b]` ``; null for no remedy. */
+export function attributionText(remedies: readonly (readonly QuirkName[])[]): string | null {
+  if (remedies.length === 0) return null;
+  const texts = remedies.map((off) =>
+    `\`quirks = [${off.map((name) => `not ${name}`).join(", ")}]\``
+  );
+  return `fixed by ${texts.join(" or ")}`;
+}

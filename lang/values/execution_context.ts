@@ -1,0 +1,103 @@
+/**
+ * What a builtin may use of the run it is called in.
+ *
+ * The VM implements it; builtins see nothing else of the VM.
+ */
+import type { Lab } from "@dmalab/devices";
+import type { EventRecorder } from "@dmalab/runtime";
+import type { Span } from "../source.ts";
+import type { Question } from "./question.ts";
+import type { Closure, Value } from "./value.ts";
+
+/** A line of code that is no script's, as of C. */
+export interface NativeLine {
+  readonly span: Span;
+  /** The function that it is a line of. */
+  readonly functionName: string;
+}
+
+/** A debugger that follows a run statement by statement, also through C code. */
+export interface DebugHooks {
+  /** Calls of such code that have not returned. */
+  nativeDepth: number;
+  /** The number of a line: the same whenever it is asked for. */
+  numberOf(line: NativeLine): number;
+  /** A line starts. @param number Of the line. */
+  started(number: number): void;
+  /** Some of these calls have returned. */
+  returned(): void;
+}
+
+/** Lets other blocks of a `race` come in between, in the midst of a statement of one. */
+export interface Preemption {
+  /**
+   * Code that is no script's comes to a call.
+   * @param place Where it goes on after that: asked when something has come in between.
+   */
+  preemptionPoint(place: () => Span | null): void;
+  /** Nothing can go on but other blocks: orders in which they do are tried by themselves. */
+  blockForever(): void;
+}
+
+/** @internal */
+export interface ExecutionContext {
+  /** Who may let something come in between; null where no `race` runs. */
+  readonly preemption: Preemption | null;
+  /** The debugger that follows the run; null where there is none. */
+  readonly debugHooks: DebugHooks | null;
+  /** The machine and its devices, as the `machine` block declared them. */
+  readonly lab: Lab;
+  /** The events of this run. */
+  readonly recorder: EventRecorder;
+  /** Calls a function of the script, as `list.map(x => …)` does. */
+  call(closure: Closure, args: readonly Value[]): Value;
+  /** How wide a line of `show` or `explain` may be. */
+  readonly columns: number;
+  /**
+   * One line of output, counted against the output limit.
+   * @param shown Whose line it is; left out for those of `print` and `explain`.
+   */
+  print(line: string, shown?: ShowStatement): void;
+  /** A question of a quiz: to who waits for it, else as lines of output. */
+  ask(question: Question): void;
+  /**
+   * Charges work against the limits of steps and time, before or while it is done: whatever walks a
+   * value, or does the more the larger an argument is. A step is some 10 ns.
+   *
+   * @throws {LimitError} When nothing is left.
+   */
+  work(steps: number): void;
+  /**
+   * Charges bytes of new values, and the work of making them. What the script no longer references
+   * is freed when the limit is reached.
+   *
+   * @throws {LimitError} When the script holds as much as it may.
+   */
+  chargeMemory(bytes: number): void;
+  /** Charges bytes that the machine allocates for a thing: they are never freed. */
+  holdMemory(bytes: number): void;
+  /** Makes something of which `items` are parts that are held by nothing else yet. */
+  keepWhile<T>(items: readonly Value[], make: () => T): T;
+  /** A list or record is about to change; throws where nothing may, as in an invariant. */
+  wantChange(): void;
+  /** Where the statement stands that an event's `site` names. */
+  siteSpan(site: number): Span | null;
+  /** The number by which events know a place that is no statement of the script's, as one in C. */
+  siteOf(span: Span): number;
+}
+
+/** A `show` that draws: one for each time that the statement runs. */
+export interface ShowStatement {
+  /** The statement. */
+  readonly span: Span;
+}
+
+/** Where the lines of a run go; shared by all its tests, because the limit is. */
+export interface Output {
+  /** How wide its lines may be; as wide as pictures are when left out. */
+  readonly columns?: number | undefined;
+  /** @param shown Whose line it is; left out for those of `print` and `explain`. */
+  write(line: string, shown?: ShowStatement): void;
+  /** Gets the questions of quizzes; they are lines where it is left out. */
+  readonly ask?: ((question: Question) => void) | undefined;
+}

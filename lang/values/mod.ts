@@ -1,0 +1,58 @@
+/**
+ * What every part of the language names: values and their types, operators, descriptions of builtins, the registry, one machine.
+ *
+ * State: none. Proof: `operators_test.ts`, `registry_test.ts`.
+ *
+ * What other members use:
+ */
+export {
+  C_FILE,
+  type CLoader,
+  type CModule,
+  type CompiledC,
+  type CShelf,
+  type LinesRun,
+  type NotCompiled,
+  type Stubs,
+  type TreeSettings,
+} from "./c_module.ts";
+export { fieldsNamed, fieldType } from "./event_fields.ts";
+export { isAddress, typeOf, typeText } from "./value_types.ts";
+export { ACTIVITY_STEPS, CLOCK_TIMES, DEFAULT_LIMITS, type Limits } from "./limits.ts";
+export { describeValue } from "./operators.ts";
+export type { Question, WrongAnswer } from "./question.ts";
+export type { Registry } from "./registry.ts";
+export { causingDefects, withoutDefects } from "./causing_defects.ts";
+export type {
+  DebugHooks,
+  ExecutionContext,
+  NativeLine,
+  ShowStatement,
+} from "./execution_context.ts";
+export { LimitError, ScriptError } from "./script_error.ts";
+export {
+  type Arguments,
+  CALL_CONTEXTS,
+  type CallContext,
+  type Contents,
+  type DataProblem,
+  type FieldSpec,
+  type FunctionSpec,
+  type HandleType,
+  type MethodSpec,
+  type ParameterSpec,
+  type Type,
+} from "./spec.ts";
+export { memberNames, typeAndTarget, typeChain, typeOfHandles } from "./types.ts";
+export {
+  BytesValue,
+  Closure,
+  EnumValue,
+  Handle,
+  ListValue,
+  type Maker,
+  Quantity,
+  RecordValue,
+  type Value,
+} from "./value.ts";
+export type { SimulatedMachine } from "./simulated_machine.ts";

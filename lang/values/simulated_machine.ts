@@ -1,0 +1,144 @@
+/**
+ * What the VM asks of a machine: the one seam between running a script and simulating hardware.
+ *
+ * `lang/builtins/lab_machine.ts` implements it on top of `devices/lab.ts`; the VM and the runner import
+ * nothing of the runtime, so that a test can run scripts on a fake of a few lines.
+ */
+import type { DeviceVisibleRange } from "@dmalab/runtime/dma";
+import type { IncidentEvent } from "./incident.ts";
+import type { Lab } from "@dmalab/devices";
+import type {
+  EventListener,
+  EventRecorder,
+  EventStream,
+  HostBudget,
+  Leak,
+  RecordedEvents,
+} from "@dmalab/runtime";
+import type { MachineRecording } from "@dmalab/runtime/recording";
+import type { Leftover } from "@dmalab/runtime/leaks";
+import type { RegisterAccess } from "../syntax/tree/ast.ts";
+import type { Value } from "./value.ts";
+
+/** The part of the event stream the VM writes into or reads: plain properties, no calls. */
+export type MachineStream = Pick<EventStream, "seq" | "context">;
+
+/** A point that is to fail. */
+export interface FaultOrder {
+  readonly point: string;
+  /** The passings that fail, from 1, both included. */
+  readonly first: number;
+  readonly last: number;
+  /** Null for the point's natural error. */
+  readonly error: string | null;
+}
+
+/** A register of a device, and whether it is about reading or writing it. */
+export interface RegisterName {
+  readonly device: string;
+  readonly access: RegisterAccess;
+  readonly offsetBytes: number;
+}
+
+/** Is called with what is written, or with nothing and says what is read. */
+export type RegisterHandler = (given: readonly Value[]) => Value;
+
+/** One place where something could fail: the `nth` passing of a point. */
+export interface FaultPlaceName {
+  readonly point: string;
+  readonly nth: number;
+}
+
+/** Notes every place where something could fail, until it is stopped. */
+export interface FaultCount {
+  places(): readonly FaultPlaceName[];
+  stop(): void;
+}
+
+/** Records what is allocated and not freed, until it is stopped. */
+export interface ResourceWatch {
+  /** Host memory allocated for mappings, freed or not. */
+  readonly takenBytes: number;
+  leaks(): readonly Leak[];
+  stop(): void;
+}
+
+/** One machine with its devices up. Each test, property case and bench gets a fresh one. */
+export interface SimulatedMachine {
+  readonly lab: Lab;
+  /** Keeps the events; started by `buildMachine` when the options say so. */
+  readonly recorder: EventRecorder;
+  /** `lab.machine.events`. The VM sets `site` before each statement that calls something. */
+  readonly stream: MachineStream;
+  /** Names bound by the machine: devices, `iommu`, `swiotlb`, `counters`, `events` … */
+  readonly globals: ReadonlyMap<string, Value>;
+  /** How many CPUs the machine has. */
+  readonly cpus: number;
+  /** Something costs virtual time: there is a clock to look at. */
+  readonly isTimed: boolean;
+  /** Whether an unexpected report, an unexpected fault or a leak fails the test. */
+  fails(finding: "report" | "fault" | "leak"): boolean;
+  /**
+   * Every `iommu.fault` and `dma.report` so far, oldest first, whether or not the recorder is on.
+   * The same array for the life of the world; it grows.
+   */
+  readonly incidents: readonly IncidentEvent[];
+  /** Virtual time since the machine was ready, in nanoseconds: the latest of any CPU and device. */
+  nowNs(): number;
+  /** Brings CPUs and devices that are behind to that time. */
+  meet(): void;
+  /** The CPU that runs goes on not before a time. */
+  follow(earliestNs: number): void;
+  /** How many activities wait. */
+  pendingActivities(): number;
+  /** Runs one activity, then the timers it made due. False when there was none to run. */
+  runNextActivity(): boolean;
+  /** Has a device do something when one of its registers is read or written. */
+  describeRegister(register: RegisterName, handler: RegisterHandler): void;
+  /** What runs next may sleep: a statement or a call of this name. */
+  maySleep(what: string): void;
+  /** Moves virtual time forward, firing timers on the way. */
+  advance(durationNs: number): void;
+  /** How often an event happened since the machine was ready. */
+  count(eventName: string): number;
+  /**
+   * Begins to keep all that happens, before anything has, or goes on from what another kept.
+   * @throws {RangeError} When something has happened that is not kept.
+   */
+  record(): MachineRecording;
+  /** Has the recorder answer from what the same run kept before, up to where this one is. */
+  readEventsFrom(log: RecordedEvents): void;
+  /**
+   * Has the recorder keep nothing: it charges as if it did, and when it is asked it reads what a
+   * repetition of this run kept.
+   */
+  readEventsAgain(repeated: RecordedEvents): void;
+  /** Bytes of memory as they are, by the CPU's address. @throws {RangeError} Where there is none. */
+  readMemory(phys: number, into: Uint8Array): void;
+  /** Calls a function when an event of a number has happened; one at a time, none for 0. */
+  wakeAt(seq: number, wake: () => void): void;
+  /** Calls back after every event, until the function returned is called. */
+  listen(listener: EventListener): () => void;
+  /** Has a point fail, until the function returned is called: it says how often that happened. */
+  armFault(order: FaultOrder): () => number;
+  countFaults(): FaultCount;
+  watchResources(): ResourceWatch;
+  /** What each device sees now, by its name. */
+  views(): ReadonlyMap<string, readonly DeviceVisibleRange[]>;
+  /**
+   * What has been mapped or taken since the machine was ready, and is left; nothing where leaks are
+   * allowed. Requests that are under way are no business of it.
+   */
+  leftovers(): readonly Leftover[];
+  /** What the run may take of the host: one account for the machine and the script's values. */
+  readonly budget: HostBudget;
+}
+
+export interface MachineBuildOptions {
+  /** Whether the recorder keeps events from the start. */
+  readonly record: boolean;
+  /** Most bytes of the host that the machine, once it is up, and the script may take. */
+  readonly memoryLimitBytes: number;
+  /** Most events that the recorder keeps. */
+  readonly eventLimit: number;
+}

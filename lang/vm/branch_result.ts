@@ -1,0 +1,65 @@
+/** What became of a block on a machine of its own, once its run has ended. */
+import type { Leak, MachineEvent } from "@dmalab/runtime";
+import type { BranchOutcome } from "../values/branch_outcome.ts";
+import type { VariantSetting } from "../values/machine_variant.ts";
+import type { Raised } from "../values/raised_error.ts";
+import type { ResourceWatch, SimulatedMachine } from "../values/simulated_machine.ts";
+import { wantAllEvents } from "./vm_errors.ts";
+
+/** A branch that has begun. */
+export interface RunningBranch {
+  readonly seq: number;
+  readonly startNs: number;
+  readonly assertions: number;
+  readonly counts: readonly number[];
+  readonly watch: ResourceWatch;
+  /** The error that ended it. */
+  raised: Raised | null;
+}
+
+export class BranchResult implements BranchOutcome {
+  readonly raised: Raised | null;
+  readonly missing: string | null;
+  readonly settings: readonly VariantSetting[];
+  readonly counts: ReadonlyMap<string, number>;
+  readonly durationNs: number;
+  #events: readonly MachineEvent[] | null = null;
+  #leaks: readonly Leak[] | null = null;
+  #views: BranchOutcome["views"] | null = null;
+
+  /** @param eventNames All there are, in the order of the branch's counts. */
+  constructor(
+    readonly machine: SimulatedMachine,
+    readonly branch: RunningBranch,
+    { missing, settings }: Pick<BranchOutcome, "missing" | "settings">,
+    eventNames: readonly string[],
+  ) {
+    this.raised = branch.raised;
+    this.missing = missing;
+    this.settings = settings;
+    this.counts = new Map(
+      eventNames.map((name, index) => [name, machine.count(name) - branch.counts[index]!] as const)
+        .filter(([, count]) => count > 0),
+    );
+    this.durationNs = machine.nowNs() - branch.startNs;
+  }
+
+  get events(): readonly MachineEvent[] {
+    const { recorder } = this.machine;
+    // More may have happened than is kept: who only counts does not mind.
+    wantAllEvents(recorder);
+    return this.#events ??= recorder.after(this.branch.seq);
+  }
+
+  get memoryBytes(): number {
+    return this.branch.watch.takenBytes;
+  }
+
+  get leaks(): readonly Leak[] {
+    return this.#leaks ??= this.branch.watch.leaks();
+  }
+
+  get views(): BranchOutcome["views"] {
+    return this.#views ??= this.machine.views();
+  }
+}

@@ -1,0 +1,39 @@
+/** Lines of C code, for a debugger that follows a run statement by statement. */
+import type { DebugHooks, NativeLine } from "../values/execution_context.ts";
+import { type Code, RETURNING } from "./code.ts";
+import type { StatementListener } from "./control.ts";
+
+interface DebuggedVm {
+  readonly code: Code;
+  readonly marks: StatementListener | null;
+  readonly depth: number;
+}
+
+export class VmDebugHooks implements DebugHooks {
+  nativeDepth = 0;
+
+  constructor(readonly vm: DebuggedVm) {}
+
+  /** How many calls run, those of code that is no script's included. */
+  get calls(): number {
+    return this.vm.depth + this.nativeDepth;
+  }
+
+  numberOf(line: NativeLine): number {
+    return this.vm.code.numberOf(line);
+  }
+
+  returned(): void {
+    this.vm.marks?.returned?.(this.calls);
+  }
+
+  /** @returns Whether the run is to be paused before it. */
+  started(number: number): boolean {
+    const { marks } = this.vm;
+    if (number === RETURNING) {
+      marks?.returned?.(this.calls - 1);
+      return false;
+    }
+    return marks?.started(number) ?? false;
+  }
+}

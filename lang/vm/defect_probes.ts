@@ -1,0 +1,63 @@
+/**
+ * Which known defect a thing went wrong by: the run is done again up to the same `explain` on a
+ * machine without one of its defects, to look at the same thing there.
+ */
+import { MACHINE_STEPS } from "../values/limits.ts";
+import {
+  ATTRIBUTION_STEPS,
+  attributionText,
+  causingDefects,
+  withoutDefects,
+} from "../values/causing_defects.ts";
+import { inherited, typeAndTarget } from "../values/types.ts";
+import type { Value } from "../values/value.ts";
+import type { Branches } from "./branches.ts";
+import { BranchEnded, type Control } from "./control.ts";
+
+/** Looks at things that are explained. */
+export class DefectProbes {
+  /** Steps that are left for looking elsewhere, in the whole run. */
+  #steps = ATTRIBUTION_STEPS;
+
+  /** The number of the last `explain`. */
+  #branching = 0;
+
+  constructor(readonly vm: Control & { readonly pc: number }, readonly branches: Branches) {}
+
+  /** A thing is about to be explained. A run that was sent here to look at it ends. */
+  arrive(value: Value): void {
+    const branching = this.#branching = this.branches.nextChoicePoint();
+    if (this.branches.takeChoice(branching) === null) return;
+    this.branches.probe = { pc: this.vm.pc, wrong: this.#isWrong(value) };
+    throw new BranchEnded();
+  }
+
+  /** What to say of the thing that was just explained: the defects that it is gone without. */
+  causingDefects(value: Value): readonly string[] {
+    const { choices, attributeDefects, isReplaying, runs } = this.branches;
+    if (runs === null || !attributeDefects || isReplaying || !this.#isWrong(value)) return [];
+    const { quirks } = this.vm.machine.lab.machine.kernel;
+    const gone = attributionText(causingDefects(quirks, (off) => {
+      const steps = this.#steps -= MACHINE_STEPS;
+      if (steps <= 0) return false;
+      const { branches: { probe }, steps: left } = runs.replay({
+        choices: [...choices, { choicePoint: this.#branching, taken: "look" }],
+        resolvedChoices: new Map(),
+        steps,
+        memoryBytes: this.vm.machine.budget.leftBytes,
+        emitsOutput: false,
+        quirks: withoutDefects(quirks, off),
+      });
+      this.#steps = Math.min(steps, Math.max(0, left));
+      // Another way through the script leads to another thing.
+      return probe !== null && probe.pc === this.vm.pc && !probe.wrong;
+    }));
+    return gone === null ? [] : [`  ${gone}`];
+  }
+
+  #isWrong(value: Value): boolean {
+    const found = typeAndTarget(value, this.vm.registry.types);
+    const isWrong = found === null ? undefined : inherited(found.type, "isWrong");
+    return isWrong?.call(found!.type, found!.target, this.vm) ?? false;
+  }
+}

@@ -1,0 +1,17 @@
+/**
+ * Runs bytecode with a program counter and fuel, so that it pauses between any two instructions.
+ *
+ * State: a `Vm` has stack, globals and one machine; branches are runs of their own.
+ * Hot: `loop.ts` has only what is frequent, `rare_ops.ts` the rest.
+ * Proof: `tests/examples_test.ts`, `call_stack_test.ts`, `race_order_test.ts`.
+ *
+ * What other members use:
+ */
+export { Branches } from "./branches.ts";
+export type { BoundName, Code, DebugStatement, ForkKeyword, FunctionCode, Site } from "./code.ts";
+export { Raising, SideEffectRefused, type StatementListener } from "./control.ts";
+export { type Failure, ScriptFailure } from "./failure.ts";
+export { evaluateWithoutEffects } from "./evaluate_without_effects.ts";
+export { FRAME_NUMBERS } from "./loop.ts";
+export { type HostWatch, type MemoryWatch, RunWatch } from "./run_watch.ts";
+export { Vm } from "./vm.ts";

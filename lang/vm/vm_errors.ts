@@ -1,0 +1,122 @@
+/** Errors and values that several instructions have in common. */
+import type { EventRecorder } from "@dmalab/runtime";
+import { type Limits, NATIVE_DEPTH } from "../values/limits.ts";
+import type { Raised, RaisedError } from "../values/raised_error.ts";
+import { groupThousands } from "../text/numbers.ts";
+import type { FunctionCode } from "./code.ts";
+import { describeValue } from "../values/operators.ts";
+import { LimitError, ScriptError } from "../values/script_error.ts";
+import { AttemptValue, type Value } from "../values/value.ts";
+
+/**
+ * The value of `try`.
+ * @param events How many events were kept when it ended.
+ */
+export function attempt(ok: boolean, value: Value, error: Value, events: number): AttemptValue {
+  return new AttemptValue(
+    new Map<string, Value>([["ok", ok], ["value", value], ["error", error]]),
+    events,
+  );
+}
+
+export function wantedBool(what: string, value: Value): ScriptError {
+  return new ScriptError("E0913", `${what} takes true or false, not ${describeValue(value)}`);
+}
+
+export function wantedCount(what: string, value: Value): ScriptError {
+  return new ScriptError(
+    "E0913",
+    `\`${what}\` takes a number that is not negative, not ${describeValue(value)}`,
+  );
+}
+
+export function wrongCount(code: FunctionCode, count: number): ScriptError {
+  const what = code.name === "" ? "The lambda" : `\`${code.name}\``;
+  const wanted = code.parameters.length;
+  return new ScriptError(
+    "E0917",
+    `${what} takes ${wanted} ${wanted === 1 ? "argument" : "arguments"}, but got ${count}`,
+  );
+}
+
+export function tooMuchMemory(limits: Limits): LimitError {
+  return new LimitError(
+    "E0802",
+    `The script's values take more than ${groupThousands(limits.memoryBytes)} bytes`,
+    memoryHint(limits),
+  );
+}
+
+export function tooDeep({ depth }: Limits): LimitError {
+  return new LimitError(
+    "E0803",
+    `Calls are nested more than ${depth} deep`,
+    "a recursive function must end; " +
+      `\`--max-depth ${2 * depth}\` allows twice as many`,
+  );
+}
+
+/** Each call of the script by a builtin takes a part of the host's own stack. */
+export function tooDeepInside(): LimitError {
+  return new LimitError(
+    "E0803",
+    `Builtins that call the script, as \`map\` does, are nested more than ${NATIVE_DEPTH} deep`,
+    "no option allows more: a loop with `for` has no such limit",
+  );
+}
+
+export function tooManySteps({ steps }: Limits): LimitError {
+  return new LimitError(
+    "E0801",
+    `The script exceeded its limit of ${groupThousands(steps)} steps`,
+    `it may never end; \`--max-steps ${groupThousands(2 * steps)}\` allows twice as many`,
+  );
+}
+
+/** A `match` that is to give a value. */
+export function noArm(subject: string): ScriptError {
+  return new ScriptError(
+    "E0933",
+    `No arm of this \`match\` fits ${subject}`,
+    "`_ => …` fits everything",
+  );
+}
+
+export function memoryHint({ memoryBytes }: Pick<Limits, "memoryBytes">): string {
+  return `\`--max-memory ${groupThousands(2 * memoryBytes)}\` allows twice as much`;
+}
+
+/** What a script cannot expect, and which is no bug either. */
+export function notExpected(
+  error: Exclude<RaisedError, Raised>,
+  limits: Limits,
+): ScriptError {
+  const { kind, what } = error;
+  switch (kind) {
+    case "memory_limit": {
+      const other = error.isOfEvents
+        ? "; `dmalab run` of the same in a file keeps only the events that it reads"
+        : "";
+      return new LimitError("E0802", what, `${memoryHint(limits)}${other}`);
+    }
+    case "address_limit":
+      return new LimitError("E0808", what, "give the IOMMU fewer bits: `address_bits = 48`");
+    case "not_in_release":
+      return new ScriptError("E0927", what, "`kernel` in the machine chooses another release");
+  }
+}
+
+/**
+ * Events that were lost must not look as if they had not happened.
+ *
+ * @throws {LimitError} E0805 when some were.
+ */
+export function wantAllEvents({ droppedEvents, limitEvents }: EventRecorder): void {
+  if (droppedEvents === 0) return;
+  throw new LimitError(
+    "E0805",
+    `Only the first ${groupThousands(limitEvents)} events are kept, and ` +
+      `${groupThousands(droppedEvents)} more happened`,
+    `\`--max-events ${groupThousands(2 * limitEvents)}\` keeps twice as many`,
+  );
+}

@@ -1,0 +1,55 @@
+/** Blocks of `fork`, `compare` and `race`, which run on machines of their own: what to say of them. */
+import type { StepCommand } from "../step.ts";
+import { MAX_CHILD_EVENTS, MAX_CHILD_RUNS } from "../machines/child_runs.ts";
+import type { RecordedChildRun, Recording } from "../recording.ts";
+import { blockName, childRunOf, type RecordingPosition } from "./walk.ts";
+
+/** Why breakpoints on some statements are never hit; null where they can be. */
+export function neverReached(
+  { code, sideKeeper, childRuns }: Recording,
+  statements: ReadonlySet<number>,
+): string | null {
+  const words = [...statements].map((number) => code.statements[number]!.forkKeyword);
+  const [word] = words;
+  if (word === undefined || words.includes(undefined)) return null;
+  if (sideKeeper === null) {
+    return `Never hit: a session does not record the blocks of \`${word}\`, which run on machines of ` +
+      "their own. Save it (`:save FILE`), then open the file with `dmalab debug`";
+  }
+  if (!sideKeeper.isFull || childRuns.some((child) => runsIn(child, statements))) return null;
+  return `Never hit: only the first ${MAX_CHILD_RUNS} blocks of a run are recorded, up to ` +
+    `${MAX_CHILD_EVENTS} events in all, and this \`${word}\` comes later`;
+}
+
+function runsIn(child: RecordedChildRun, statements: ReadonlySet<number>): boolean {
+  const { childRuns, statements: started } = child.open();
+  for (let each = Math.max(1, child.begin.statement); each <= started.count; each++) {
+    if (statements.has(started.numberAt(each))) return true;
+  }
+  return childRuns.some((inner) => runsIn(inner, statements));
+}
+
+/** What to say of a step: which block it went into or out of, or did not go into; null for nothing. */
+export function crossed(
+  from: RecordingPosition,
+  to: RecordingPosition,
+  { unit, direction: way }: StepCommand,
+): string | null {
+  if (from.recording !== to.recording) {
+    const blocks = blocksOf(to.recording);
+    return blocks.length === 0 ? "Back in the run itself" : `In ${blocks.join(", ")}`;
+  }
+  const { forks, childRuns } = to.recording;
+  const { statement } = (way === "forward" ? from : to).position;
+  const word = forks.get(statement);
+  if (unit !== "into" || word === undefined) return null;
+  if (childRuns.some((child) => child.statement === statement)) return null;
+  return `Stepped over the blocks of \`${word}\`: this recording does not contain them`;
+}
+
+/** The blocks that a recording is of, the outermost first. */
+function blocksOf(recording: Recording): readonly string[] {
+  const child = childRunOf(recording);
+  if (child === null) return [];
+  return [...blocksOf(recording.within!.recording), blockName(child)];
+}

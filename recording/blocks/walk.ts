@@ -1,0 +1,332 @@
+/**
+ * Going through a run and the blocks of `fork`, `compare` and `race` beside it as through one text: the
+ * blocks of a statement come one after the other, where the run stands when they run.
+ */
+import {
+  stepBack,
+  type StepCommand,
+  stepForward,
+  type StepOutcome,
+  type StepUnit,
+} from "../step.ts";
+import type { ChildRun } from "../recorded_run.ts";
+import { nextPosition } from "../machines/ordinal.ts";
+import { comparePositions, type Position, START } from "../position.ts";
+import type { RecordedChildRun, Recording } from "../recording.ts";
+import type { BreakpointSet, LogpointLine } from "../breakpoints/breakpoint_set.ts";
+
+/** A moment of a run or of one of its blocks. */
+export interface RecordingPosition {
+  readonly recording: Recording;
+  readonly position: Position;
+}
+
+/** Moments of one recording in a row; the first of them does not belong to it. */
+export interface PositionRange {
+  readonly recording: Recording;
+  readonly from: Position;
+  readonly to: Position;
+}
+
+/** The recording of a block, which knows from then on where it belongs. */
+function openChildRun(recording: Recording, index: number): Recording {
+  const inner = recording.childRuns[index]!.open();
+  inner.within ??= { recording, index };
+  inner.replays.watch = recording.replays.watch;
+  return inner;
+}
+
+/** The block that a recording is of; null for a whole run. */
+export function childRunOf({ within }: Recording): RecordedChildRun | null {
+  return within === null ? null : within.recording.childRuns[within.index]!;
+}
+
+/** Where a block stands in the whole run; what is in the run itself stands there. */
+export function inWholeRun(runPosition: RecordingPosition): RecordingPosition {
+  const { within } = runPosition.recording;
+  if (within === null) return runPosition;
+  return inWholeRun({
+    recording: within.recording,
+    position: childRunOf(runPosition.recording)!.position,
+  });
+}
+
+/** How many lines of the whole run were written before a spot, those of its blocks among them. */
+export function linesBefore({ position, recording }: RecordingPosition): number {
+  const { within } = recording;
+  if (within === null) return recording.outputBefore(position).length;
+  const { index, recording: outer } = within;
+  const place = outer.childRuns[index]!.position;
+  const beside = outer.childRuns.slice(0, index)
+    .filter((child) => comparePositions(child.position, place) === 0);
+  return linesBefore({ recording: outer, position: place }) + linesOf(beside) +
+    linesUpTo(recording, position);
+}
+
+/** Lines that blocks have written, and the blocks in them. */
+function linesOf(childRuns: readonly RecordedChildRun[]): number {
+  return childRuns.map((child) => child.open())
+    .reduce((sum, { output, childRuns: inner }) => sum + output.length + linesOf(inner), 0);
+}
+
+/** Lines that a block and those in it have written before a moment of it. */
+function linesUpTo(recording: Recording, position: Position): number {
+  const inner = recording.childRuns.filter((child) =>
+    comparePositions(child.position, position) < 0
+  );
+  return recording.outputBefore(position).length + linesOf(inner);
+}
+
+/** A moment in one of the run's own: what is before a block of `fork` or `race` is the run's. */
+export function atHome(runPosition: RecordingPosition): RecordingPosition {
+  const child = childRunOf(runPosition.recording);
+  if (child === null || child.word === "compare") return runPosition;
+  if (comparePositions(runPosition.position, child.begin) > 0) return runPosition;
+  return atHome({
+    recording: runPosition.recording.within!.recording,
+    position: runPosition.position,
+  });
+}
+
+/** The last moment before the failure, in the block that fails where one does; null for none. */
+export function failurePosition(recording: Recording): RecordingPosition | null {
+  const { failedAt, childRuns } = recording;
+  if (failedAt === null) return null;
+  // Of the orders of a race that fail, the failure names one.
+  const index = childRuns.findLastIndex(({ position, open, word }) =>
+    word !== "race" && position.statement === failedAt.statement && open().failure !== null
+  );
+  return index < 0
+    ? { recording, position: failedAt }
+    : failurePosition(openChildRun(recording, index));
+}
+
+/** Negative when one is before the other: a block comes behind the moment at which it runs. */
+export function compareRunPositions(one: RecordingPosition, other: RecordingPosition): number {
+  const ways = [pathOf(one), pathOf(other)] as const;
+  for (let depth = 0; depth < Math.min(ways[0].length, ways[1].length); depth++) {
+    const [own, its] = [ways[0][depth]!, ways[1][depth]!];
+    const difference = comparePositions(own.position, its.position) || own.index - its.index;
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
+
+/** Where each recording stands, the whole run first, with the block that is entered there; -1 for none. */
+function pathOf(
+  { position, recording }: RecordingPosition,
+  index = -1,
+): { position: Position; index: number }[] {
+  const own = { position, index };
+  const { within } = recording;
+  if (within === null) return [own];
+  const outer = { recording: within.recording, position: childRunOf(recording)!.position };
+  return [...pathOf(outer, within.index), own];
+}
+
+/** All that follows a spot, blocks included. */
+function* rangesAfter(
+  { position, recording }: RecordingPosition,
+  next = recording.childRuns.findIndex((child) => comparePositions(child.position, position) >= 0),
+  isInner = false,
+): Generator<PositionRange> {
+  let from = position;
+  for (let index = next; index >= 0 && index < recording.childRuns.length; index++) {
+    const { position: to, begin } = recording.childRuns[index]!;
+    yield { recording, from, to };
+    from = to;
+    yield* rangesAfter(
+      { recording: openChildRun(recording, index), position: begin },
+      undefined,
+      true,
+    );
+  }
+  yield { recording, from, to: recording.last };
+  const { within } = recording;
+  if (isInner || within === null) return;
+  const outer = { recording: within.recording, position: childRunOf(recording)!.position };
+  yield* rangesAfter(outer, within.index + 1);
+}
+
+/** All that is before a spot, blocks included, the last first: from later moments to earlier ones. */
+function* rangesBefore(
+  { position, recording }: RecordingPosition,
+  next = recording.childRuns.findLastIndex((child) =>
+    comparePositions(child.position, position) < 0
+  ),
+  isInner = false,
+): Generator<PositionRange> {
+  let from = position;
+  for (let index = next; index >= 0; index--) {
+    const { position: to } = recording.childRuns[index]!;
+    yield { recording, from, to };
+    const inner = openChildRun(recording, index);
+    yield* rangesBefore({ recording: inner, position: inner.last }, undefined, true);
+    from = nextPosition(recording.replays.known, to) ?? recording.last;
+  }
+  const child = childRunOf(recording);
+  yield { recording, from, to: child?.begin ?? START };
+  if (isInner || child === null) return;
+  const { recording: outer, index } = recording.within!;
+  const after = nextPosition(outer.replays.known, child.position) ?? outer.last;
+  yield* rangesBefore({ recording: outer, position: after }, index - 1);
+}
+
+/** A block of the statement that a spot is in, which has still to run. */
+export interface BlockAhead {
+  /** `fork: first`. */
+  readonly name: string;
+  /** Where its first statement starts. */
+  readonly runPosition: RecordingPosition;
+}
+
+/** The blocks that a step into the current statement may lead into. */
+export function blocksAhead({ position, recording }: RecordingPosition): readonly BlockAhead[] {
+  const next = stepForward(recording, position, "into") ?? recording.last;
+  return recording.childRuns.flatMap((child, index) => {
+    const runPosition = isWithin(child, position, next) ? firstOf(recording, index) : null;
+    return runPosition === null ? [] : { name: blockName(child), runPosition };
+  });
+}
+
+/** What a block is called. */
+export function blockName({ label, word }: ChildRun): string {
+  return `${word}: ${label}`;
+}
+
+function isWithin({ position }: RecordedChildRun, from: Position, to: Position): boolean {
+  return comparePositions(from, position) <= 0 && comparePositions(position, to) < 0;
+}
+
+/** The next spot of a kind; null when there is none. */
+function nextRunPosition(
+  { position, recording }: RecordingPosition,
+  unit: StepUnit,
+): RecordingPosition | null {
+  const own = stepForward(recording, position, unit);
+  const next = own ?? recording.last;
+  const index = unit === "into"
+    ? recording.childRuns.findIndex((child) => isWithin(child, position, next))
+    : -1;
+  if (index >= 0) return firstOf(recording, index);
+  return own === null ? behindBlock(recording, unit) : { recording, position: own };
+}
+
+/** Where a block begins, or what follows where there is nothing in it. */
+function firstOf(recording: Recording, index: number): RecordingPosition | null {
+  return nextRunPosition(
+    { recording: openChildRun(recording, index), position: recording.childRuns[index]!.begin },
+    "into",
+  );
+}
+
+/** What follows a block that is over: the next one of its statement, or what comes after all of them. */
+function behindBlock({ within }: Recording, unit: StepUnit): RecordingPosition | null {
+  if (within === null || unit === "run") return null;
+  const { index, recording } = within;
+  const { position } = recording.childRuns[index]!;
+  const next = recording.childRuns[index + 1];
+  if (unit !== "out" && next !== undefined && comparePositions(next.position, position) === 0) {
+    return firstOf(recording, index + 1);
+  }
+  const own = stepForward(recording, position, unit === "out" ? "over" : unit);
+  return own === null ? behindBlock(recording, unit) : { recording, position: own };
+}
+
+/** The last spot of a kind before one; null when there is none. */
+function previousRunPosition(
+  { position, recording }: RecordingPosition,
+  unit: StepUnit,
+): RecordingPosition | null {
+  if (unit === "run") return null;
+  const own = stepBack(recording, position, unit);
+  const child = childRunOf(recording);
+  const begin = child?.begin ?? START;
+  const isLeft = child !== null && (own === null || comparePositions(own, begin) <= 0);
+  const index = unit !== "into"
+    ? -1
+    : recording.childRuns.findLastIndex((each) =>
+      comparePositions(each.position, position) < 0 &&
+      comparePositions(own ?? begin, each.position) <= 0
+    );
+  if (index >= 0) return lastOf(recording, index);
+  if (!isLeft) return own === null ? null : { recording, position: own };
+  const { index: number, recording: outer } = recording.within!;
+  const before = outer.childRuns[number - 1];
+  const isBeside = before !== undefined && comparePositions(before.position, child.position) === 0;
+  if (unit === "into" && isBeside) return lastOf(outer, number - 1);
+  const { statement } = child.position;
+  if (unit === "event" || statement === 0) return { recording: outer, position: child.position };
+  return { recording: outer, position: outer.atStatement(statement) };
+}
+
+function lastOf(recording: Recording, index: number): RecordingPosition | null {
+  const inner = openChildRun(recording, index);
+  return previousRunPosition({ recording: inner, position: inner.last }, "into");
+}
+
+/** Where a step through blocks led. */
+export interface Walked extends StepOutcome {
+  /** The recording that it led into. */
+  readonly recording: Recording;
+}
+
+/**
+ * Goes a step through a run and its blocks, or less when something on the way stops it. The moment one
+ * stands on never stops.
+ *
+ * @throws {Interrupted} When the search was cancelled; the position is unchanged.
+ */
+export function walk(
+  from: RecordingPosition,
+  { count = 1, unit, direction: way }: StepCommand,
+  breakpoints: BreakpointSet | null,
+): Walked {
+  let runPosition = from;
+  let reason: StepOutcome["reason"] = "arrived";
+  for (let turn = 0; turn < count && reason === "arrived"; turn++) {
+    const target = way === "forward"
+      ? nextRunPosition(runPosition, unit)
+      : previousRunPosition(runPosition, unit);
+    if (target !== null) runPosition = target;
+    else {
+      reason = way === "forward" ? "end" : "beginning";
+      const { recording } = inWholeRun(runPosition);
+      runPosition = { recording, position: way === "forward" ? recording.last : START };
+    }
+  }
+  const logged: LogpointLine[] = [];
+  for (
+    const { from: begin, recording, to } of breakpoints?.all.length ? pathTo(from, runPosition) : []
+  ) {
+    const passed = breakpoints!.between(recording, begin, to);
+    logged.push(...passed.logged);
+    const { hit } = passed;
+    if (hit !== null) {
+      return { recording, position: hit.position, reason: "stop", stop: hit, logged };
+    }
+  }
+  return { ...runPosition, reason, stop: null, logged };
+}
+
+/** The stretches from one spot to another, whichever is later. */
+export function* pathTo(from: RecordingPosition, to: RecordingPosition): Generator<PositionRange> {
+  const isAhead = compareRunPositions(from, to) <= 0;
+  for (const range of isAhead ? rangesAfter(from) : rangesBefore(from)) {
+    const { from: begin, recording, to: end } = range;
+    const isLast = recording === to.recording &&
+      (isAhead ? comparePositions(to.position, end) <= 0 : isReached(range, to.position));
+    if (isLast) {
+      yield { recording, from: begin, to: to.position };
+      return;
+    }
+    if (comparePositions(begin, end) !== 0) yield range;
+  }
+}
+
+/** Whether a moment is in a stretch that goes back; the one at which blocks run is before the blocks. */
+function isReached({ recording, to }: PositionRange, position: Position): boolean {
+  const difference = comparePositions(position, to);
+  if (difference !== 0) return difference > 0;
+  return !recording.childRuns.some((child) => comparePositions(child.position, to) === 0);
+}

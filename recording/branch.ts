@@ -1,0 +1,202 @@
+/** A session that is kept: it can be asked about its past, and gone on with from any place of it. */
+import type { SourceFile } from "@dmalab/lang";
+import type { HistoryEntry, InputResult, SessionParts } from "@dmalab/lang/run";
+import type { RunSession } from "@dmalab/lang/run/session";
+import { Evaluator } from "./evaluator.ts";
+import { RunRecorder } from "./run_recorder.ts";
+import { comparePositions, type Position } from "./position.ts";
+import { type OutputLine, Recording } from "./recording.ts";
+import type { PausedRun } from "./machines/replay.ts";
+import { ReplayPool } from "./machines/replay_pool.ts";
+
+/** What a session tells who keeps it. */
+export type SessionHooks = Required<Pick<SessionParts, "onLine" | "onBranchPoint" | "onVm">>;
+
+/** A place of a session at which something else can be typed instead. */
+interface BranchPoint {
+  /** The moment before what follows. */
+  readonly position: Position;
+  /** How many moves were done before, and how many statements or activities of this one. */
+  readonly move: number;
+  readonly part: number;
+  /** A statement starts there; else an activity of a step has ended, or the first one begins. */
+  readonly isStatement: boolean;
+}
+
+/** Where a branch begins. */
+export interface Origin {
+  readonly branch: Branch;
+  readonly position: Position;
+}
+
+/** What is noted of a session on the machine that it has now. */
+class BranchRecorder {
+  branchPoints: BranchPoint[] = [];
+  recorder: RunRecorder | null = null;
+  /** Grows with each machine. */
+  machines = 0;
+  readonly hooks: SessionHooks;
+
+  /** @param before Lines that the session it goes on from has written. */
+  constructor(onLine: (text: string) => void, before: readonly OutputLine[] = []) {
+    const written = [...before];
+    this.hooks = {
+      onVm: (vm) => this.#begin(new RunRecorder(vm, written.splice(0))),
+      onBranchPoint: (move, part) => this.#recordBranchPoint(move, part),
+      onLine: (text) => {
+        this.recorder?.line(text);
+        onLine(text);
+      },
+    };
+  }
+
+  #begin(recorder: RunRecorder): void {
+    this.recorder = recorder;
+    this.branchPoints = [];
+    this.machines++;
+  }
+
+  /** Set by who knows the moves: whether one is an input. */
+  isInput: (move: number) => boolean = () => true;
+
+  #recordBranchPoint(move: number, part: number): void {
+    const position = this.recorder!.end;
+    const isStatement = this.isInput(move);
+    const last = this.branchPoints.at(-1);
+    // An activity without events leads nowhere else.
+    const isHere = last !== undefined && comparePositions(last.position, position) === 0;
+    if (isHere && !isStatement && part > 0) return;
+    this.branchPoints.push({ position, move, part, isStatement });
+  }
+}
+
+export class Branch {
+  readonly session: RunSession;
+  readonly #track: BranchRecorder;
+  #recording: Recording | null = null;
+  #machines = 0;
+
+  private constructor(
+    readonly name: string,
+    readonly origin: Origin | null,
+    recorder: BranchRecorder,
+    make: (hooks: SessionHooks) => RunSession,
+  ) {
+    this.#track = recorder;
+    this.session = make(recorder.hooks);
+    const isInput = (move: number) =>
+      this.session.history[move]?.kind !== "step" && !this.#isStepping;
+    recorder.isInput = isInput;
+  }
+
+  #isStepping = false;
+
+  /** The branch that everything begins with. */
+  static first(make: (hooks: SessionHooks) => RunSession, onLine: (text: string) => void): Branch {
+    return new Branch("main", null, new BranchRecorder(onLine), make);
+  }
+
+  /** The run of the machine that the session has now. */
+  get recording(): Recording {
+    const { machines, recorder } = this.#track;
+    if (this.#recording === null || this.#machines !== machines) {
+      this.#machines = machines;
+      this.#recording = this.#record(recorder!);
+    }
+    return this.#recording;
+  }
+
+  #record({ forks, machine, output }: RunRecorder): Recording {
+    const { code } = this.session;
+    const { compiler, registry, resolution } = code;
+    const known = { code: compiler.code, log: machine.log, statements: machine.statements };
+    const replays = new ReplayPool(known, (onVm) => this.session.rerun(onVm));
+    const live = (): PausedRun => ({
+      vm: this.session.vm,
+      position: this.#track.recorder!.end,
+      frames: () => [],
+      innermost: () => null,
+    });
+    replays.live = live;
+    const { seed } = this.session.machine.lab.machine.config;
+    const place = "session:1:1";
+    return new Recording({
+      name: { file: "session", kind: "main", name: this.name, combination: "", place, seed },
+      code: compiler.code,
+      machine,
+      output,
+      forks,
+      childRuns: [],
+      sideKeeper: null,
+      replays,
+      evaluator: new Evaluator({
+        registry,
+        resolution,
+        compiler,
+        scope: () => this.session.state.names.scope,
+      }),
+    });
+  }
+
+  feed(text: string): InputResult {
+    return this.session.feed(text);
+  }
+
+  feedSource(source: SourceFile): InputResult {
+    return this.session.feedSource(source);
+  }
+
+  /** Runs activities until so many more events have happened, or nothing is left to do. */
+  step(events: number): void {
+    this.#isStepping = true;
+    try {
+      this.session.step(events);
+    } finally {
+      this.#isStepping = false;
+    }
+  }
+
+  /**
+   * Where something can be typed that is at a moment or nearest to it: a statement is whole, and so
+   * is an activity, which is gone on with to its end. Null when that is the end of the run.
+   */
+  #restFor(position: Position): BranchPoint | null {
+    const { branchPoints } = this.#track;
+    const next = branchPoints.findIndex((rest) => comparePositions(rest.position, position) >= 0);
+    if (next < 0) return branchPoints.at(-1) ?? null;
+    const rest = branchPoints[next]!;
+    // Where nothing more happens in a statement it is done.
+    const isThere = rest.position.seq === position.seq;
+    return isThere || isActivityEnd(rest) ? rest : branchPoints[next - 1] ?? rest;
+  }
+
+  /**
+   * A branch that goes on from a moment of this one, which stays as it is.
+   *
+   * @returns Null when the moment is the end: there is nothing to leave.
+   */
+  branch(name: string, position: Position, onLine: (text: string) => void): Branch | null {
+    const { recording } = this;
+    const { last } = recording;
+    const rest = comparePositions(position, last) >= 0 ? null : this.#restFor(position);
+    const isEnd = rest !== null && !rest.isStatement && comparePositions(rest.position, last) === 0;
+    if (rest === null || isEnd) return null;
+    const { output } = this.#track.recorder!;
+    const before = output.filter((line) => comparePositions(line.position, rest.position) < 0);
+    const recorder = new BranchRecorder(onLine, before);
+    const isInput = (move: number) => this.session.history[move]?.kind !== "step";
+    recorder.isInput = isInput;
+    const { move, part } = rest;
+    const origin = { branch: this, position: rest.position };
+    return new Branch(name, origin, recorder, (hooks) => this.session.branch(move, part, hooks));
+  }
+
+  /** What was typed, as far as it is done. */
+  get history(): readonly HistoryEntry[] {
+    return this.session.history;
+  }
+}
+
+function isActivityEnd({ isStatement, part }: BranchPoint): boolean {
+  return !isStatement && part > 0;
+}

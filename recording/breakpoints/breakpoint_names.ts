@@ -1,0 +1,49 @@
+/** The events that a breakpoint stops at, and their fields, which its expressions see. */
+import { fieldsNamed, fieldType, type Type } from "@dmalab/lang/values";
+import type { OwnNames } from "../evaluator.ts";
+import type { Recording } from "../recording.ts";
+import type { BreakpointTrigger } from "./breakpoint.ts";
+
+const INCIDENT_EVENTS = { fault: "iommu.fault", report: "dma.report", warning: "kernel.warn" };
+
+/** The events that a breakpoint stops at, by their names; none where it stops at something else. */
+export function eventsOf(
+  { log, evaluator: { registry } }: Recording,
+  cause: BreakpointTrigger,
+): string[] {
+  const { eventNames } = registry;
+  switch (cause.kind) {
+    case "event":
+      return cause.names.flatMap((name) =>
+        [name, `call.${name}`].find((each) => eventNames.includes(each)) ?? []
+      );
+    case "incident":
+      return cause.of.map((each) => INCIDENT_EVENTS[each]);
+    case "moment":
+      return cause.seq > log.count ? [] : [eventNames[log.kindAt(cause.seq)]!];
+    default:
+      return [];
+  }
+}
+
+/** The fields of the events that a breakpoint stops at. */
+export function fieldsOf(recording: Recording, cause: BreakpointTrigger): OwnNames {
+  const { registry } = recording.evaluator;
+  const events = eventsOf(recording, cause);
+  const specs = new Map(registry.types.get("event")!.fields().map((each) => [each.name, each]));
+  const kinds = new Map<string, Type>();
+  for (const event of events) {
+    for (const name in { ...registry.commonFields, ...registry.eventFields(event) }) {
+      const own = new Set(fieldsNamed(events, name, registry).map(fieldType));
+      const [type = "any"] = own.size === 1 ? own : [];
+      kinds.set(name, specs.get(name)?.type === "string" ? "string" : type);
+    }
+  }
+  return {
+    kinds,
+    valueAt({ position: { seq }, vm }) {
+      const event = recording.event(seq);
+      return (name) => specs.get(name)!.get(event as never, vm);
+    },
+  };
+}

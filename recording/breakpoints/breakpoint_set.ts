@@ -1,0 +1,197 @@
+/**
+ * What stops a run: breakpoints on lines, events, incidents, the failure of the run and changes of what
+ * a table holds, with conditions, hit counts and messages. Forwards the first that holds stops,
+ * backwards the last.
+ */
+import { type CompiledExpression, EvaluationError } from "../evaluator.ts";
+import { statementsOnLine } from "../places.ts";
+import { ordinalOf, positionAt } from "../machines/ordinal.ts";
+import { comparePositions, type Position, START } from "../position.ts";
+import type { PausedRun } from "../machines/replay.ts";
+import type { Recording } from "../recording.ts";
+import {
+  type Candidate,
+  candidates,
+  earliest,
+  firstHit,
+  holds,
+  lastHit,
+  learn,
+  type Pass,
+  PlaceSet,
+  placesOf,
+  type StoppingPlaces,
+} from "./breakpoint_search.ts";
+import type { Breakpoint, BreakpointHit, SetBreakpoint } from "./breakpoint.ts";
+
+/** What a breakpoint that only logs had to say. */
+export interface LogpointLine {
+  readonly position: Position;
+  readonly text: string;
+}
+
+/** All breakpoints of a recording, for as long as that and they stay as they are. */
+interface KnownLocations {
+  /** Which events are meant depends on how many there are. */
+  readonly followsEvents: boolean;
+  readonly key: readonly [changes: number, scope: unknown, statements: number, events: number];
+  readonly stopping: StoppingPlaces;
+  readonly logging: PlaceSet;
+}
+
+/** Breakpoints, by the numbers that they were given. */
+export class BreakpointSet {
+  readonly #stops = new Map<number, SetBreakpoint>();
+  #lastId = 0;
+  /** How often one was set or taken away. */
+  #changes = 0;
+  /** By the numbers of the breakpoints. */
+  readonly #passes = new WeakMap<Recording, Map<number, Pass>>();
+  readonly #known = new WeakMap<Recording, KnownLocations>();
+
+  /** All that are set, in the order in which they were. */
+  get all(): readonly SetBreakpoint[] {
+    return [...this.#stops.values()];
+  }
+
+  /** Sets one. */
+  add(spec: Breakpoint): SetBreakpoint {
+    const stop = { ...spec, id: ++this.#lastId };
+    this.#stops.set(stop.id, stop);
+    this.#changes++;
+    return stop;
+  }
+
+  /** Takes one away. False when there is none of that number. */
+  delete(id: number): boolean {
+    this.#changes++;
+    return this.#stops.delete(id);
+  }
+
+  /**
+   * What stops first on the way from one moment to another, whichever is later; the one that the way
+   * begins at never stops.
+   *
+   * @throws {Interrupted} When the search was cancelled.
+   */
+  between(
+    recording: Recording,
+    from: Position,
+    to: Position,
+  ): { readonly hit: BreakpointHit | null; readonly logged: readonly LogpointLine[] } {
+    if (this.#stops.size === 0) return { hit: null, logged: [] };
+    const { logging, stopping } = this.#places(recording);
+    const forward = comparePositions(from, to) <= 0;
+    const hit = forward
+      ? firstHit(recording, stopping, from, to)
+      : lastHit(recording, stopping, to, from);
+    return {
+      hit,
+      logged: forward ? loggedBetween(recording, logging, from, hit?.position ?? to) : [],
+    };
+  }
+
+  /**
+   * Asks conditions in a stretch of the run, so that a search backwards finds them answered.
+   *
+   * @param upTo Where the search will begin.
+   * @param moments How long the stretch is.
+   * @param passed Called on the way with the share of the way that is done.
+   * @returns The share of the way to `upTo` that is done: 1 when nothing is left.
+   * @throws {Interrupted} When the search was cancelled.
+   */
+  prepare(
+    recording: Recording,
+    upTo: Position,
+    moments: number,
+    passed: (share: number) => void = () => {},
+  ): number {
+    const { asked } = this.#places(recording).stopping;
+    const begin = earliest(asked, upTo);
+    if (begin === null) return 1;
+    const { replays: { known } } = recording;
+    const reached = ordinalOf(begin) + moments;
+    const all = ordinalOf(upTo);
+    const end = reached >= all ? upTo : positionAt(known, reached);
+    learn(recording, asked, end, null, (way) => passed(Math.min(1, way / all)));
+    return reached >= all ? 1 : reached / all;
+  }
+
+  #places(recording: Recording): KnownLocations {
+    const { code, log, evaluator: { scope } } = recording;
+    const known = this.#known.get(recording);
+    const events = known?.followsEvents === false ? 0 : log.count;
+    const key = [this.#changes, scope, code.statements.length, events] as const;
+    if (known?.key.every((part, index) => part === key[index])) return known;
+    const all = this.all.map((stop) => {
+      const { cause, condition, hits = 1 } = stop;
+      const isAsked = condition !== undefined || hits > 1 || cause.kind === "change";
+      const pass = isAsked ? this.#passOf(recording, stop) : null;
+      return { ...placesOf(recording, stop), pass };
+    });
+    const stopping = all.filter(({ log }) => log === null);
+    const followsEvents = all.some(({ stop: { cause: { kind } } }) =>
+      kind === "data" || kind === "moment"
+    );
+    const places = {
+      key: followsEvents ? key : [this.#changes, scope, code.statements.length, 0] as const,
+      followsEvents,
+      stopping: {
+        all: new PlaceSet(stopping),
+        asked: new PlaceSet(stopping.filter(({ pass }) => pass !== null)),
+        plain: new PlaceSet(stopping.filter(({ pass }) => pass === null)),
+      },
+      logging: new PlaceSet(all.filter(({ log }) => log !== null)),
+    };
+    this.#known.set(recording, places);
+    return places;
+  }
+
+  #passOf(recording: Recording, { id }: SetBreakpoint): Pass {
+    const { evaluator: { scope } } = recording;
+    const all = this.#passes.get(recording) ?? new Map<number, Pass>();
+    this.#passes.set(recording, all);
+    const known = all.get(id);
+    if (known?.scope === scope) return known;
+    const pass = { ways: [], upTo: START, scope, said: undefined };
+    all.set(id, pass);
+    return pass;
+  }
+
+  /** Where a breakpoint is on a line that starts a statement; null for none, and for other causes. */
+  lineOf(recording: Recording, { cause }: Breakpoint): number | null {
+    return cause.kind === "line" ? statementsOnLine(recording, cause).line : null;
+  }
+}
+
+function loggedBetween(
+  recording: Recording,
+  logging: PlaceSet,
+  from: Position,
+  to: Position,
+): readonly LogpointLine[] {
+  const logged: LogpointLine[] = [];
+  if (logging.all.length === 0) return logged;
+  const found = candidates(recording, logging, from, to);
+  let next = found.next();
+  if (next.done) return logged;
+  recording.replays.visit(next.value.position, (paused) => {
+    const { places: { condition, log } } = next.value as Candidate;
+    if (condition === null || holds(condition, paused)) {
+      logged.push({ position: paused.position, text: said(log!, paused) });
+    }
+    next = found.next();
+    return next.done ? null : next.value.position;
+  });
+  return logged;
+}
+
+function said(log: CompiledExpression, paused: PausedRun): string {
+  try {
+    const { text, value } = log.evaluate(paused);
+    return typeof value === "string" ? value : text;
+  } catch (error) {
+    if (error instanceof EvaluationError) return `${log.text}: ${error.message}`;
+    throw error;
+  }
+}

@@ -1,0 +1,75 @@
+/** What is wrong with a breakpoint before it is set. */
+import { type Type, typeOf, typeText } from "@dmalab/lang/values";
+import { refuseNamesOfC } from "../c_names.ts";
+import { EvaluationError } from "../evaluator.ts";
+import { boundNames } from "../machines/replay.ts";
+import { type LineLocation, statementsOnLine } from "../places.ts";
+import { START } from "../position.ts";
+import type { Recording } from "../recording.ts";
+import { fieldsOf } from "./breakpoint_names.ts";
+import { candidates, PlaceSet, placesOf } from "./breakpoint_search.ts";
+import type { Breakpoint } from "./breakpoint.ts";
+
+/**
+ * Checks a breakpoint that is to be set: its line, and the names and kinds of its expressions.
+ *
+ * @throws {EvaluationError} When it could never stop, or say, what is meant.
+ */
+export function checkBreakpoint(recording: Recording, spec: Breakpoint): void {
+  const { cause, condition, log } = spec;
+  const onLine = cause.kind === "line" ? statementsOnLine(recording, cause).numbers : null;
+  if (onLine?.size === 0) throw noLine(recording, cause as LineLocation);
+  const others = [log, cause.kind === "change" ? cause.expression : undefined];
+  const texts = [condition, ...others].filter((text) => text !== undefined);
+  if (texts.length === 0) return;
+  const { code, evaluator } = recording;
+  const fields = fieldsOf(recording, cause);
+  const names = new Set<string>();
+  for (const number of onLine ?? code.statements.keys()) {
+    for (const { name } of boundNames(code, number)) names.add(name);
+  }
+  for (const text of texts) {
+    const expression = evaluator.question(text, fields);
+    if (onLine !== null) refuseNamesOfC(code, [...onLine][0]!, expression);
+    const type = evaluator.check(text, names, fields);
+    if (text === condition) {
+      checkCondition(text, type === "any" ? kindAtHit(recording, spec) : type);
+    }
+  }
+}
+
+function checkCondition(text: string, type: Type): void {
+  if (type === "bool" || type === "any") return;
+  throw new EvaluationError(
+    `A condition is true or false, but \`${text}\` is ${typeText(type)}`,
+    `compare it: \`${text} == …\``,
+  );
+}
+
+/** What a condition is where the breakpoint could stop first; not known where it cannot be asked there. */
+function kindAtHit(recording: Recording, spec: Breakpoint): Type {
+  const places = { ...placesOf(recording, { ...spec, id: 0 }), pass: null };
+  const [first] = candidates(recording, new PlaceSet([places]), START, recording.last);
+  if (first === undefined) return "any";
+  return recording.replays.look(first.position, (paused) => {
+    try {
+      return typeOf(places.condition!.evaluate(paused).value);
+    } catch (error) {
+      if (error instanceof EvaluationError) return "any";
+      throw error;
+    }
+  });
+}
+
+function noLine(recording: Recording, { file, line }: LineLocation): EvaluationError {
+  const last = recording.linesOf(file).lines.at(-1);
+  if (last === undefined) {
+    return new EvaluationError(
+      `No statement of this run is in ${file === undefined ? "a file" : `"${file}"`}`,
+    );
+  }
+  return new EvaluationError(
+    `No statement starts on line ${line} or after it`,
+    `the last one is on line ${last}`,
+  );
+}

@@ -1,0 +1,347 @@
+/** Expressions that are put to the machine of a run at one of its moments. */
+import {
+  checkTypes,
+  type FileScope,
+  literalValue,
+  type Resolution,
+  Resolver,
+  type Variable,
+} from "@dmalab/lang/check";
+import type { ProgramCompiler } from "@dmalab/lang/compile";
+import { type Diagnostic, DiagnosticBag, firstMistakes } from "@dmalab/lang/diagnostics";
+import { formatValue } from "@dmalab/lang/render";
+import { SourceFile } from "@dmalab/lang";
+import { parse } from "@dmalab/lang/syntax";
+import { type Expression, type Name, someExpression } from "@dmalab/lang/syntax/tree";
+import {
+  Closure,
+  type Registry,
+  ScriptError,
+  type Type,
+  typeOf,
+  typeText,
+  type Value,
+} from "@dmalab/lang/values";
+import {
+  type Code,
+  evaluateWithoutEffects,
+  Raising,
+  ScriptFailure,
+  SideEffectRefused,
+  type Vm,
+} from "@dmalab/lang/vm";
+import { boundNames, Cancelled, type PausedFrame, type PausedRun } from "./machines/replay.ts";
+
+/** Steps that one look may take: a fraction of a second. */
+export const EVALUATION_STEPS = 20_000_000;
+
+/** A look that has no answer: what is wrong with it, as lines of text. */
+export class EvaluationError extends Error {
+  /** What it is called. */
+  override readonly name = "EvaluationError";
+
+  /**
+   * A look without an answer.
+   * @param diagnostics What is wrong with the text, where that is it.
+   */
+  constructor(
+    message: string,
+    readonly hint: string | null = null,
+    readonly diagnostics: readonly Diagnostic[] = [],
+    /** The text is right, but is no look: it would change something. */
+    readonly wouldChange = false,
+  ) {
+    super(message);
+  }
+}
+
+/** What an expression is at a moment. */
+export interface EvaluationResult {
+  /** As `print` writes it; strings in quotes. */
+  readonly text: string;
+  /** "an int", "a request" … */
+  readonly kind: string;
+  /** Belongs to the machine that was asked: to be looked at before the next question. */
+  readonly value: Value;
+}
+
+/** An expression, ready to be asked. */
+export interface CompiledExpression {
+  readonly text: string;
+  /** The names in it, without those of fields and methods. */
+  readonly names: ReadonlySet<string>;
+  /**
+   * @param frame The call whose names it sees; the innermost one when left out.
+   * @param steps How many it may take; of a look when left out.
+   * @throws {EvaluationError} When there is no answer, or it would change something.
+   */
+  evaluate(paused: PausedRun, frame?: PausedFrame | null, steps?: number): EvaluationResult;
+  /**
+   * Only the answer's text, in the innermost call: to be asked at many moments, one after the other.
+   * @throws {EvaluationError} As `evaluate` does.
+   */
+  format(paused: PausedRun): string;
+}
+
+/** Names that an expression sees instead of the script's own. */
+export interface OwnNames {
+  readonly kinds: ReadonlyMap<string, Type>;
+  /** What all of them are at a moment. */
+  valueAt(paused: PausedRun): (name: string) => Value;
+}
+
+/** An expression as code. */
+interface Compiled {
+  readonly closure: Closure;
+  /** What its value is, as far as that is known. */
+  readonly type: Type;
+  /** Names that may have no value yet, each with its global. */
+  readonly globals: readonly (readonly [string, number])[];
+}
+
+/** An expression as code for where some statement is, with where the values are that it takes. */
+interface ScopedExpression extends Compiled {
+  readonly own: readonly string[];
+  readonly slots: readonly number[];
+}
+
+const NO_NAMES: OwnNames = { kinds: new Map(), valueAt: () => () => null };
+/** Where no statement is. */
+const NOWHERE = -1;
+const NAMES = /[A-Za-z_]\w*/g;
+
+/** What looks are compiled with. */
+export interface EvaluatorParts {
+  readonly registry: Registry;
+  readonly resolution: Resolution;
+  readonly compiler: ProgramCompiler;
+  /** What the code sees at its top level; another one later where it grows. */
+  readonly scope: () => FileScope;
+}
+
+/** Compiles looks, each once for the names that are bound where it is asked. */
+export class Evaluator {
+  readonly registry: Registry;
+  readonly #parts: EvaluatorParts;
+  readonly #compiled = new Map<FileScope, Map<string, Compiled>>();
+  /** How many names of the machine each one that was looked at has bound. */
+  readonly #boundNames = new WeakMap<Vm, number>();
+
+  constructor(parts: EvaluatorParts) {
+    this.#parts = parts;
+    this.registry = parts.registry;
+  }
+
+  /** What expressions see at the top level. */
+  get scope(): FileScope {
+    return this.#parts.scope();
+  }
+
+  /** An expression of the language, which may ask and change nothing. @throws {EvaluationError} When it is none. */
+  question(text: string, own: OwnNames = NO_NAMES): CompiledExpression {
+    const names = namesIn(this.#parse(text).expression);
+    let known: { readonly value: Value; readonly text: string } | null = null;
+    const valueOf = this.#valueOf(text, own);
+    return {
+      text,
+      names,
+      evaluate: (paused, frame = paused.innermost(), steps = EVALUATION_STEPS) =>
+        valueOf(paused, frame, steps, (value) => this.answer(value, paused)),
+      format: (paused) =>
+        valueOf(paused, paused.innermost(), EVALUATION_STEPS, (value) => {
+          // Other values may change and be the same.
+          const isSame = known !== null && typeof value !== "object" && value === known.value;
+          if (!isSame) known = { value, text: formatValue(value, paused.vm, true) };
+          return known!.text;
+        }),
+    };
+  }
+
+  /** Computes the value of an expression and hands it to a callback while the machine is read-only. */
+  #valueOf(text: string, names: OwnNames) {
+    const words = new Set(text.match(NAMES));
+    const places = new Map<number, ScopedExpression | EvaluationError>();
+    let placesScope: FileScope | null = null;
+    return <T>(
+      paused: PausedRun,
+      frame: PausedFrame | null,
+      steps: number,
+      then: (value: Value) => T,
+    ): T => {
+      const { vm } = paused;
+      const { scope } = this;
+      if (scope !== placesScope) places.clear();
+      placesScope = scope;
+      const statement = frame?.statement ?? NOWHERE;
+      let placed = places.get(statement);
+      if (placed === undefined) {
+        placed = this.#placed(text, words, names.kinds, vm.code, statement);
+        places.set(statement, placed);
+      }
+      if (placed instanceof EvaluationError) throw placed;
+      const { closure, globals, own, slots } = placed;
+      return evaluatedIn(() => {
+        this.#bindNew(vm);
+        for (const [name, global] of globals) {
+          if (vm.globals[global] !== undefined) continue;
+          throw new EvaluationError(`\`${name}\` has no value there yet`);
+        }
+        return evaluateWithoutEffects(vm, steps, () => {
+          const values = slots.map((slot) => vm.stack[frame!.fp + slot] ?? null);
+          const given = own.length === 0 ? [] : own.map(names.valueAt(paused));
+          return then(vm.call(closure, [...given, ...values]));
+        });
+      });
+    };
+  }
+
+  /** Of the names that are bound at a statement it takes those that may be meant. */
+  #placed(
+    text: string,
+    words: ReadonlySet<string>,
+    kinds: OwnNames["kinds"],
+    code: Code,
+    statement: number,
+  ): ScopedExpression | EvaluationError {
+    const bound = statement === NOWHERE ? [] : boundNames(code, statement);
+    const used = bound.filter(({ name }) => words.has(name) && !kinds.has(name));
+    const own = [...words].filter((name) => kinds.has(name));
+    try {
+      const compiled = this.#compile(text, [...own, ...used.map(({ name }) => name)], kinds);
+      return { ...compiled, own, slots: used.map(({ slot }) => slot) };
+    } catch (error) {
+      // It is wrong at each run of the statement.
+      if (error instanceof EvaluationError) return error;
+      throw error;
+    }
+  }
+
+  /**
+   * What an expression is where such names are bound, as far as that is known.
+   * @throws {EvaluationError} When it is wrong there.
+   */
+  check(text: string, names: Iterable<string>, { kinds }: OwnNames = NO_NAMES): Type {
+    return this.#compile(text, [...new Set([...kinds.keys(), ...names])], kinds).type;
+  }
+
+  /** A value that the machine holds at a moment. */
+  answer(value: Value, { vm }: PausedRun): EvaluationResult {
+    return { text: formatValue(value, vm, true), kind: typeText(typeOf(value)), value };
+  }
+
+  /** Names of the machine that no code had asked for before have no value yet. */
+  #bindNew(vm: Vm): void {
+    const { machineGlobals } = this.#parts.compiler.tables;
+    if (this.#boundNames.get(vm) === machineGlobals.size) return;
+    let isWhole = true;
+    for (const [name, global] of machineGlobals) {
+      const value = vm.globals[global] ??= vm.machine.globals.get(name) ?? null;
+      isWhole &&= value !== null;
+    }
+    if (isWhole) this.#boundNames.set(vm, machineGlobals.size);
+  }
+
+  /** Consts and variables of a session that an expression uses, each with its global. */
+  #usedGlobals(expression: Expression): ReadonlyMap<string, number> {
+    const { compiler: { tables }, resolution } = this.#parts;
+    const used = new Map<string, number>();
+    someExpression(expression, (each) => {
+      const binding = each.kind === "Name" ? resolution.names.get(each) : undefined;
+      if (binding?.kind === "variable" && binding.owner === null) {
+        used.set(binding.name, tables.variableGlobal(binding));
+      } else if (
+        binding?.kind === "const" && literalValue(binding.declaration.value) === undefined
+      ) {
+        used.set(binding.declaration.name.text, tables.constGlobal(binding));
+      }
+      return false;
+    });
+    return used;
+  }
+
+  #parse(text: string) {
+    const source = new SourceFile("look", text);
+    const { diagnostics, file } = parse(source, { mode: "repl" });
+    const errors = diagnostics.filter(({ severity }) => severity === "error");
+    if (errors.length > 0) throw wrong(firstMistakes(errors));
+    const [statement, ...more] = file.items;
+    if (statement?.kind !== "Expression" || statement.expected !== null || more.length > 0) {
+      throw new EvaluationError(
+        "Not an expression",
+        "only an expression is evaluated here, such as `iommu.live_mappings`; a statement would change the run",
+      );
+    }
+    return { file, expression: statement.expression };
+  }
+
+  #compile(text: string, names: readonly string[], kinds: OwnNames["kinds"]): Compiled {
+    const { compiler, registry, resolution } = this.#parts;
+    const { scope } = this;
+    const known = this.#compiled.get(scope) ?? new Map<string, Compiled>();
+    this.#compiled.set(scope, known);
+    const key = [text, ...names.map((name) => `${name} ${kinds.get(name) ?? ""}`)].join("\n");
+    const compiled = known.get(key);
+    if (compiled !== undefined) return compiled;
+    const { expression, file } = this.#parse(text);
+    const bag = new DiagnosticBag();
+    const resolver = new Resolver(scope, bag, resolution, new Map());
+    const span = { source: file.span.source, start: 0, end: 0 };
+    const variables: readonly Variable[] = resolver.evaluated(
+      file,
+      expression,
+      names.map((name): Name => ({ text: name, span })),
+    );
+    for (const each of variables) each.givenKind = kinds.get(each.name) ?? null;
+    const inference = bag.hasErrors
+      ? null
+      : checkTypes([{ file, uses: [] }], resolution, registry, bag);
+    if (inference === null || bag.hasErrors) throw wrong(firstMistakes(bag.sorted()));
+    const code = compiler.look(expression, variables);
+    const made = {
+      closure: new Closure(code, [], "look"),
+      type: inference.kindOf(expression),
+      globals: [...this.#usedGlobals(expression)],
+    };
+    known.set(key, made);
+    return made;
+  }
+}
+
+function namesIn(expression: Expression): ReadonlySet<string> {
+  const names = new Set<string>();
+  someExpression(expression, (each) => {
+    if (each.kind === "Name") names.add(each.name);
+    return false;
+  });
+  return names;
+}
+
+function wrong(diagnostics: readonly Diagnostic[]): EvaluationError {
+  const [first] = diagnostics;
+  return new EvaluationError(first!.message, first!.hint ?? null, diagnostics);
+}
+
+/**
+ * What a machine answers; why it cannot, as an `EvaluationError`.
+ * @throws {Interrupted} When the host interrupts it.
+ */
+function evaluatedIn<T>(ask: () => T): T {
+  try {
+    return ask();
+  } catch (error) {
+    if (error instanceof ScriptFailure) {
+      const { code, hint, message } = error.failure.diagnostic;
+      if (code === "E0807") throw new Cancelled(message);
+      throw new EvaluationError(message, hint ?? null, [], code === "E0924");
+    }
+    if (error instanceof Raising) {
+      const { errno, what } = error.raised;
+      throw new EvaluationError(`${errno}: ${what}`);
+    }
+    if (error instanceof ScriptError) {
+      const { hint, message } = error;
+      throw new EvaluationError(message, hint, [], error instanceof SideEffectRefused);
+    }
+    throw error;
+  }
+}

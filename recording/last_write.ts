@@ -1,0 +1,111 @@
+/**
+ * Who wrote this: the event that changed a thing last, with the statement that led to it.
+ *
+ * What tables hold is looked up; variables and bytes of memory are known to the machine alone, which
+ * is asked at each moment before.
+ */
+import type { Span } from "@dmalab/lang";
+import type { RowField } from "./cells.ts";
+import type { CompiledExpression } from "./evaluator.ts";
+import { nextPosition } from "./machines/ordinal.ts";
+import { comparePositions, type Position, START } from "./position.ts";
+import { readMemory } from "./evaluate.ts";
+import type { Recording } from "./recording.ts";
+import { type LastWrite, lastWritesOf, spanAt } from "./last_writes.ts";
+import type { PausedRun } from "./machines/replay.ts";
+import { lastChangeOf, rewind } from "./search.ts";
+
+/** What a writer can be searched for. */
+export type WriteTarget =
+  | { readonly kind: "cell"; readonly cell: RowField }
+  /** A byte of memory, by the CPU's address. */
+  | { readonly kind: "byte"; readonly phys: number }
+  /** A variable, or any expression. */
+  | { readonly kind: "expression"; readonly expression: CompiledExpression };
+
+/** Who changed something last, up to a moment; null when it never changed. @throws {EvaluationError} */
+export function lastWrite(
+  recording: Recording,
+  position: Position,
+  subject: WriteTarget,
+): LastWrite | null {
+  switch (subject.kind) {
+    case "cell":
+      return lastWritesOf(recording, position, subject.cell).at(-1) ?? null;
+    case "byte": {
+      const { phys } = subject;
+      const change = lastChangeOf(recording, position, (paused) => byteText(paused, phys));
+      return change && { ...change, span: spanAt(recording, change.position), change: null };
+    }
+    case "expression": {
+      const change = rewind(recording, position, subject.expression);
+      return change && { ...change, span: spanAt(recording, change.position), change: null };
+    }
+  }
+}
+
+/** A change of some bytes of memory that lie together. */
+export interface ByteWrite {
+  /** The moment right after it. */
+  readonly position: Position;
+  /** Where the first byte that changed lies, by the CPU's address. */
+  readonly phys: number;
+  /** From the first byte that changed to the last one, as they were and as they are from here on. */
+  readonly before: Uint8Array;
+  readonly after: Uint8Array;
+  /** The statement that led to it; null for what was there when the machine was ready. */
+  readonly span: Span | null;
+}
+
+/**
+ * Everybody who changed bytes of memory up to a moment, oldest first: of many only the last ones. The
+ * machine is asked at each event and each statement, for no table has what memory holds.
+ *
+ * @param phys Address of the first byte.
+ * @param most How many changes are kept.
+ * @throws {EvaluationError} When there is no such memory.
+ * @throws {Interrupted} When the search was cancelled.
+ */
+export function writesOf(
+  recording: Recording,
+  upTo: Position,
+  phys: number,
+  sizeBytes: number,
+  most: number,
+): { readonly writes: readonly ByteWrite[]; readonly left: number } {
+  let known: Uint8Array = readMemory(recording, START, phys, sizeBytes);
+  let now: Uint8Array = new Uint8Array(sizeBytes);
+  const writes: ByteWrite[] = [];
+  let left = 0;
+  recording.replays.visit(START, ({ position, vm }) => {
+    vm.machine.readMemory(phys, now);
+    const first = now.findIndex((byte, index) => byte !== known[index]);
+    if (first >= 0) {
+      const last = now.findLastIndex((byte, index) => byte !== known[index]);
+      writes.push({
+        position,
+        phys: phys + first,
+        before: known.slice(first, last + 1),
+        after: now.slice(first, last + 1),
+        span: spanAt(recording, position),
+      });
+      if (writes.length > most) {
+        writes.shift();
+        left++;
+      }
+      [known, now] = [now, known];
+    }
+    return comparePositions(position, upTo) < 0 ? nextPosition(recording, position) : null;
+  });
+  return { writes, left };
+}
+
+function byteText({ vm }: PausedRun, phys: number): string | null {
+  const into = new Uint8Array(1);
+  try {
+    vm.machine.readMemory(phys, into);
+  } catch {
+    return null;
+  }
+  return `0x${into[0]!.toString(16).padStart(2, "0")}`;
+}

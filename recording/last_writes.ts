@@ -1,0 +1,62 @@
+/** Who changed a cell of a table, out of what is kept of a run. */
+import { formatFieldValue } from "@dmalab/lang/render";
+import type { Span } from "@dmalab/lang";
+import { changesOf, type RowField, type RowFieldChange } from "./cells.ts";
+import type { RecordedRun } from "./recorded_run.ts";
+import type { Position } from "./position.ts";
+
+/** A change, and where it comes from. */
+export interface LastWrite {
+  /** The moment right after it. */
+  readonly position: Position;
+  /** What there was before and is from here on, as text; null for nothing. */
+  readonly before: string | null;
+  readonly after: string | null;
+  /** The statement that led to it; null for what was there when the machine was ready. */
+  readonly span: Span | null;
+  /** What the table says of it, where it is one's. */
+  readonly change: RowFieldChange | null;
+}
+
+/** Each change of a cell up to a moment, oldest first. */
+export function lastWritesOf(
+  recording: RecordedRun,
+  position: Position,
+  cell: RowField,
+): readonly LastWrite[] {
+  const changes = changesOf(recording, cell).filter(({ seq }) => seq <= position.seq);
+  return changes.map((change, index) => {
+    const before = changes[index - 1];
+    const position = recording.afterEvent(change.seq);
+    return {
+      position: position,
+      before: before === undefined || before.what === "ended"
+        ? null
+        : textOf(recording, cell, before),
+      after: change.what === "ended" ? null : textOf(recording, cell, change),
+      span: change.seq === 0 ? null : spanOfEvent(recording, change.seq),
+      change,
+    };
+  });
+}
+
+/** The statement that led to an event: where an activity was posted, for what it does. */
+export function spanOfEvent(recording: RecordedRun, seq: number): Span | null {
+  const site = recording.log.siteAt(seq);
+  if (site !== null) return recording.code.sites[site - 1]?.span ?? null;
+  return recording.statement(recording.afterEvent(seq))?.span ?? null;
+}
+
+/** The statement that a moment belongs to; at a statement's start the one before made the change. */
+export function spanAt(recording: RecordedRun, position: Position): Span | null {
+  if (!recording.isStatementStart(position)) {
+    return position.seq === 0 ? null : spanOfEvent(recording, position.seq);
+  }
+  return position.statement < 2 ? null : recording.started(position.statement - 1).span;
+}
+
+function textOf(recording: RecordedRun, { table }: RowField, { version }: RowFieldChange): string {
+  return Object.entries(recording.table(table).spec.fields)
+    .filter(([name]) => version.fields[name] !== null)
+    .map(([name, field]) => `${name} ${formatFieldValue(field, version.fields[name])}`).join(" ");
+}

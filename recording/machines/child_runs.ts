@@ -1,0 +1,102 @@
+/** Blocks of `fork`, `compare` and `race` that have run on machines of their own, each as a recording. */
+import { type FailureReport, reportFailure, startReplay } from "@dmalab/lang/run";
+import type { Branches, Code, Failure, ForkKeyword, Vm } from "@dmalab/lang/vm";
+import type { RunName } from "../recorded_run.ts";
+import type { Evaluator } from "../evaluator.ts";
+import { RunRecorder } from "../run_recorder.ts";
+import { type Position, START } from "../position.ts";
+import { type RecordedChildRun, Recording } from "../recording.ts";
+import { ReplayPool } from "./replay_pool.ts";
+
+/** Sides of a run that are kept, those of sides included, and how many events they may have together. */
+export const MAX_CHILD_RUNS = 1000;
+export const MAX_CHILD_EVENTS = 1_000_000;
+
+/** What is kept of a machine while a block runs on it. */
+interface RecordedChild {
+  readonly vm: Vm;
+  readonly recorder: RunRecorder;
+  readonly childRuns: readonly RecordedChildRun[];
+  begin: Position;
+}
+
+/** Keeps the sides of one run, and the sides of those. */
+export class ChildRunRecorder {
+  readonly #kept = new WeakMap<object, RecordedChild>();
+  /** Further sides have run that are not kept. */
+  isFull = false;
+  #sides = 0;
+  #events = 0;
+
+  constructor(readonly name: RunName, readonly code: Code, readonly evaluator: Evaluator) {}
+
+  /** Notes what happens on a machine on which nothing has run. */
+  readonly onVm = (vm: Vm): void => {
+    const recorder = new RunRecorder(vm);
+    const kept = { vm, recorder, childRuns: this.follow(vm, recorder), begin: START };
+    const begin = () => kept.begin = recorder.position;
+    vm.branches.onBranch = begin;
+    const note = (text: string) => recorder.line(text);
+    vm.branches.onLine = note;
+    this.#kept.set(vm, kept);
+  };
+
+  /** Keeps the sides of the run that is noted there, the first ones. */
+  follow(vm: Vm, recorder: RunRecorder): readonly RecordedChildRun[] {
+    const childRuns: RecordedChildRun[] = [];
+    const keep: Branches["onChildRun"] = (context, word, label) => {
+      const own = this.#kept.get(context);
+      if (own === undefined) return;
+      own.recorder.stop();
+      const { position } = recorder;
+      this.isFull ||= this.#sides >= MAX_CHILD_RUNS || this.#events > MAX_CHILD_EVENTS;
+      if (this.isFull) return;
+      this.#sides++;
+      this.#events += own.recorder.position.seq;
+      const recording = this.#recorded(own, word, label);
+      const begin = word === "compare" ? own.begin : position;
+      childRuns.push({
+        position,
+        begin,
+        statement: position.statement,
+        word,
+        label,
+        open: () => recording,
+      });
+    };
+    vm.branches.onChildRun = keep;
+    return childRuns;
+  }
+
+  #recorded(
+    { recorder, childRuns, vm }: RecordedChild,
+    word: ForkKeyword,
+    label: string,
+  ): Recording {
+    const { forks, machine, output } = recorder;
+    // The machine itself is not kept.
+    const { branches: { choices, resolvedChoices: values, runs }, failure, limits } = vm;
+    const repeated = { branches: { choices, resolvedChoices: values, runs }, limits };
+    const { code, evaluator } = this;
+    const combination = [this.name.combination, `${word}: ${label}`].filter((each) => each !== "");
+    const known = { code, log: machine.log, statements: machine.statements };
+    const recording = new Recording({
+      name: { ...this.name, combination: combination.join(", ") },
+      code,
+      machine,
+      output,
+      forks,
+      childRuns,
+      sideKeeper: this,
+      replays: new ReplayPool(known, (onVm) => startReplay(repeated, onVm)),
+      evaluator,
+    });
+    recording.failure = reported(failure);
+    return recording;
+  }
+}
+
+/** What is said of a failure. */
+export function reported(failure: Failure | null): FailureReport | null {
+  return failure === null ? null : reportFailure(failure, undefined);
+}

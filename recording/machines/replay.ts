@@ -1,0 +1,307 @@
+/**
+ * One machine that does a run again.
+ *
+ * A machine is never copied: it would need a line for each of its parts. Since a run is the same
+ * each time, it is done again up to the moment asked about, which the machine answers at that very
+ * event or statement. After that it goes on to its next statement, where it can be left.
+ */
+import type { EventLog, StatementLog } from "@dmalab/runtime/recording";
+import {
+  type BoundName,
+  type Code,
+  FRAME_NUMBERS,
+  type RunWatch,
+  type StatementListener,
+  type Vm,
+} from "@dmalab/lang/vm";
+import { comparePositions, type Position, START } from "../position.ts";
+
+/** A run that is done again. */
+export interface RunReplay {
+  /** Goes on. @returns False when it is over: else it was paused, where a statement starts or between activities. */
+  resume(): boolean;
+}
+
+/**
+ * Prepares the run once more, on a new machine.
+ * @param onVm Gets the VM when the machine is ready and nothing has run on it.
+ */
+export type StartReplay = (onVm: (vm: Vm) => void) => RunReplay;
+
+/** Asks the machine at a moment. @returns The next moment to ask at, no earlier one; null for none. */
+export type Ask = (paused: PausedRun) => Position | null;
+
+/** The machine at a moment. It may be looked at, and not changed. */
+export interface PausedRun {
+  readonly vm: Vm;
+  readonly position: Position;
+  /** Calls of the script that run, the innermost first. */
+  frames(): readonly PausedFrame[];
+  /** The first of them; null for none. */
+  innermost(): PausedFrame | null;
+}
+
+/** A call of the script, with the values of its names. */
+export interface PausedFrame {
+  /** Its statement in `Code.statements`. */
+  readonly statement: number;
+  /** Where its values begin on the stack. */
+  readonly fp: number;
+}
+
+/** A search or a look was cancelled. */
+export class Cancelled extends Error {
+  override readonly name = "Interrupted";
+}
+
+/** What a machine takes beside what its budget counts. */
+const MACHINE_BYTES = 2 ** 19;
+/** Instead of the number of a function of the script's. */
+const NATIVE = -1;
+/** What its values may count for: what a run was charged for is more than what it still holds. */
+const VALUE_BYTES = 2 ** 20;
+
+/** The events and statements that the run is known to come to. */
+export interface KnownRun {
+  readonly code: Code;
+  readonly log: EventLog;
+  readonly statements: StatementLog;
+}
+
+/** The statement that a call has come to. */
+interface CallNote {
+  statement: number;
+  fp: number;
+  /** Calls that ran: of the script, of other code in between, and both. */
+  calls: number;
+  depth: number;
+  nativeDepth: number;
+  /** Its function; {@linkcode FOREIGN} for what is no script's. */
+  code: number;
+}
+
+/** One machine that does the run again. */
+export class Replay implements StatementListener, PausedRun {
+  /** It stands where a statement starts, and not behind the activity of an event. */
+  isAtStart = false;
+  isOver = false;
+  /** A look made an event before it was refused: it is no machine of this run any more. */
+  isSpoiled = false;
+  readonly #known: KnownRun;
+  readonly #start: StartReplay;
+  #vm: Vm | null = null;
+  #rerun: RunReplay | null = null;
+  #ask: Ask = () => null;
+  #target: Position | null = null;
+  #error: unknown = null;
+  #left: Position | null = null;
+  /** Where it is. */
+  #seq = START.seq;
+  #statement = START.statement;
+  /** The number of the last event before the last statement started. */
+  #startedSeq = 0;
+  /** The outermost call first; notes behind the count are used again: one is taken for each statement. */
+  readonly #notes: CallNote[] = [];
+  #noteCount = 0;
+  readonly #woken = () => {
+    this.#seq = this.#target!.seq;
+    this.#reach();
+  };
+
+  constructor(known: KnownRun, start: StartReplay) {
+    this.#known = known;
+    this.#start = start;
+  }
+
+  get vm(): Vm {
+    return this.#vm!;
+  }
+
+  get position(): Position {
+    return { seq: this.#seq, statement: this.#statement };
+  }
+
+  get hostBytes(): number {
+    const { heldBytes, valueBytes } = this.vm.machine.budget;
+    return MACHINE_BYTES + heldBytes + Math.min(valueBytes, VALUE_BYTES);
+  }
+
+  /**
+   * Goes to a moment that is not before where it is, asks there, and at the moments that the answers name.
+   * @returns The moment that another machine has to be asked at, where this one is spoiled.
+   */
+  visit(target: Position, watch: RunWatch | null, ask: Ask): Position | null {
+    this.#left = null;
+    this.#ask = ask;
+    this.#error = null;
+    this.#aim(target);
+    if (this.#rerun === null) this.#rerun = this.#start((vm) => this.#begin(vm, watch));
+    else {
+      this.vm.watch = watch;
+      if (comparePositions(this.position, target) === 0) {
+        this.#reach();
+        if (this.#target === null) return this.#done();
+      }
+    }
+    do {
+      this.isAtStart = false;
+      this.isOver = !this.#rerun.resume();
+      // An activity may have ended after the event that was waited for.
+      this.#seq = this.vm.machine.stream.seq;
+    } while (this.#target !== null && !this.isOver);
+    if (this.#target !== null && this.#isEnd(this.#target)) {
+      ({ seq: this.#seq, statement: this.#statement } = this.#target);
+      if (this.#noteCount > 0) keepOutermost(this.vm, this.#notes[0]!.code);
+      this.#reach();
+    }
+    if (this.#target === null) return this.#done();
+    if (watch?.host.interrupted() === true) throw new Cancelled("Interrupted");
+    throw new Error(`The replay ended before event ${target.seq}`);
+  }
+
+  /** Nothing more happens there, and no statement starts. */
+  #isEnd({ seq, statement }: Position): boolean {
+    const { log, statements } = this.#known;
+    return seq === log.count && statement > statements.count;
+  }
+
+  #done(): Position | null {
+    if (this.#error !== null) throw this.#error;
+    return this.#left;
+  }
+
+  started(statement: number): boolean {
+    const { vm } = this;
+    const isForeign = vm.code.statements[statement]!.native !== undefined;
+    this.#note(statement, isForeign);
+    const { seq } = vm.machine.stream;
+    if (!this.#known.statements.isNoted(this.#statement, this.#startedSeq, seq)) return false;
+    this.#startedSeq = this.#seq = seq;
+    this.#statement++;
+    const target = this.#target;
+    if (target !== null && target.statement === this.#statement && target.seq === seq) {
+      this.#reach();
+    }
+    this.isAtStart = this.#target === null && !isForeign;
+    return this.isAtStart;
+  }
+
+  #note(statement: number, isForeign: boolean): void {
+    const { vm } = this;
+    const { depth, following: { nativeDepth }, fp } = vm;
+    const calls = depth + nativeDepth;
+    const notes = this.#notes;
+    let count = this.#noteCount;
+    while (count > 0 && notes[count - 1]!.calls >= calls) count--;
+    const code = isForeign ? NATIVE : functionAt(vm, depth);
+    const note = notes[count];
+    if (note === undefined) notes.push({ statement, fp, calls, depth, nativeDepth, code });
+    else {
+      note.statement = statement;
+      note.fp = fp;
+      note.calls = calls;
+      note.depth = depth;
+      note.nativeDepth = nativeDepth;
+      note.code = code;
+    }
+    this.#noteCount = count + 1;
+  }
+
+  frames(): readonly PausedFrame[] {
+    const notes = this.#notes.slice(0, this.#noteCount);
+    const running = this.isOver ? notes.slice(0, 1) : notes.filter((note) => this.#runs(note));
+    // The notes themselves are of another statement soon.
+    return running.map(({ fp, statement }) => ({ fp, statement })).reverse();
+  }
+
+  innermost(): PausedFrame | null {
+    if (this.isOver) return this.#noteCount === 0 ? null : this.#notes[0]!;
+    for (let index = this.#noteCount - 1; index >= 0; index--) {
+      if (this.#runs(this.#notes[index]!)) return this.#notes[index]!;
+    }
+    return null;
+  }
+
+  #runs({ code, depth, nativeDepth }: CallNote): boolean {
+    const { vm } = this;
+    if (code === NATIVE) return nativeDepth <= vm.following.nativeDepth;
+    return depth <= vm.depth && functionAt(vm, depth) === code;
+  }
+
+  #begin(vm: Vm, watch: RunWatch | null): void {
+    this.#vm = vm;
+    vm.marks = this;
+    vm.watch = watch;
+    vm.machine.readEventsFrom(this.#known.log);
+    if (this.#target !== null && comparePositions(this.#target, START) === 0) this.#reach();
+    else this.#wake();
+  }
+
+  /** An answer's error must not go through the machine: it would look like one of the run's own. */
+  #reach(): void {
+    const { stream } = this.vm.machine;
+    const { seq } = stream;
+    try {
+      let next = this.#ask(this);
+      while (next !== null && comparePositions(next, this.position) === 0 && stream.seq === seq) {
+        next = this.#ask(this);
+      }
+      this.isSpoiled = stream.seq !== seq;
+      if (this.isSpoiled) this.#left = next;
+      this.#aim(this.isSpoiled ? null : next);
+    } catch (error) {
+      this.isSpoiled = stream.seq !== seq;
+      this.#error = error;
+      this.#aim(null);
+    }
+  }
+
+  #aim(target: Position | null): void {
+    this.#target = target;
+    if (this.#vm !== null) this.#wake();
+  }
+
+  /** Events are waited for where no statement starts. */
+  #wake(): void {
+    const target = this.#target;
+    const { stream } = this.vm.machine;
+    if (target === null || target.seq <= stream.seq) return this.vm.machine.wakeAt(0, ignore);
+    const { statements } = this.#known;
+    const starts = this.#isEnd(target) ||
+      target.statement > 0 && statements.seqAt(target.statement) === target.seq;
+    if (starts) this.vm.machine.wakeAt(0, ignore);
+    else this.vm.machine.wakeAt(target.seq, this.#woken);
+  }
+}
+
+function ignore(): void {}
+
+/** What the outermost code of a run that is over has bound stands on the stack: it is not written over. */
+export function keepOutermost(vm: Vm, functionIndex: number): void {
+  const { operands, slots } = vm.code.functions[functionIndex]!;
+  vm.fp = 0;
+  vm.sp = slots + operands;
+}
+
+/** The function of a running call, counted from 1. */
+function functionAt({ frames }: Vm, depth: number): number {
+  return frames[FRAME_NUMBERS * (depth - 1) + 2]!;
+}
+
+/** The names that a statement sees, an inner one instead of an outer. */
+export function boundNames({ statements }: Code, statement: number): readonly BoundName[] {
+  const names = new Map<string, BoundName>();
+  for (const each of statements[statement]!.variables) names.set(each.name, each);
+  return [...names.values()];
+}
+
+/** Names with their values in a call of the script. */
+export function boundValues(
+  { vm }: PausedRun,
+  { fp, statement }: PausedFrame,
+): readonly (BoundName & { readonly value: Vm["result"] })[] {
+  return boundNames(vm.code, statement).map((each) => ({
+    ...each,
+    value: vm.stack[fp + each.slot] ?? null,
+  }));
+}

@@ -1,0 +1,228 @@
+/** The runs of a file, and the recording of one. */
+import { DEFAULT_LIMITS, type Registry } from "@dmalab/lang/values";
+import { spanPlace } from "@dmalab/lang";
+import {
+  type DebugBuild,
+  judgeEnd,
+  leftoversOf,
+  LimitedOutput,
+  type MachineOptions,
+  type PlannedRun,
+  prepareRun,
+  type Program,
+  type RunOptions,
+  shownRun,
+  startReplay,
+  type TestEntry,
+  TestMachine,
+} from "@dmalab/lang/run";
+import { FAST_CHECK } from "@dmalab/lang/run/property";
+import { type Failure, RunWatch } from "@dmalab/lang/vm";
+import { Evaluator } from "./evaluator.ts";
+import { RunRecorder } from "./run_recorder.ts";
+import type { Position } from "./position.ts";
+import { Recording, type RunName } from "./recording.ts";
+import { keepOutermost } from "./machines/replay.ts";
+import { ReplayPool } from "./machines/replay_pool.ts";
+import { ChildRunRecorder, reported } from "./machines/child_runs.ts";
+
+/** A run that can be recorded. */
+export interface RunChoice {
+  /** Which run it is. */
+  readonly name: RunName;
+  /** Declared `skip`: it runs only when it is named. */
+  readonly skip: boolean;
+  /** The test; null for the top-level statements of the file. */
+  readonly test: TestEntry | null;
+}
+
+/** What may be said about a run that is recorded. */
+export type RecordOptions =
+  & Pick<RunOptions, "lenient" | "limits" | "onLine" | "seed" | "watch">
+  & {
+    /** Also keeps the blocks of `fork`, `compare` and `race`, which run on machines of their own. */
+    readonly sides?: boolean;
+  };
+
+/** The runs of a program: the statements at its top, then one for each test and machine. */
+export function runsOf(program: Program): readonly RunChoice[] {
+  const file = program.source.name;
+  const runs: RunChoice[] = [];
+  if (program.main !== null) {
+    const { seed } = program.machine.config;
+    const place = spanPlace(program.code.functions[program.main]!.span);
+    const name: RunName = { file, kind: "main", name: "", combination: "", place, seed };
+    runs.push({ name, skip: false, test: null });
+  }
+  for (const test of program.tests) {
+    const { combination, config: { seed }, kind, name, skip, span } = test;
+    if (kind === "bench") continue;
+    const run: RunName = { file, kind, name, combination, place: spanPlace(span), seed };
+    runs.push({ name: run, skip, test });
+  }
+  return runs;
+}
+
+/** What recording a run is made of, once its machine is ready. */
+interface OpenParts {
+  readonly prepared: TestMachine;
+  readonly recorder: RunRecorder;
+  readonly run: PlannedRun;
+}
+
+/** Statements of a stretch: some milliseconds. */
+const RANGE_STATEMENTS = 5000;
+
+/** A run that is recorded bit by bit: what there is of it can be asked about in between. */
+export class OpenRun {
+  /** What there is of it so far. */
+  readonly recording: Recording;
+  /** Nothing more happens. */
+  isOver = false;
+  readonly #parts: OpenParts;
+
+  /** @internal */
+  constructor(recording: Recording, parts: OpenParts) {
+    this.recording = recording;
+    this.#parts = parts;
+    const { prepared, run } = parts;
+    if (prepared.failure !== null) this.#end(prepared.failure);
+    else prepared.vm.start(run.functionIndex, run.args);
+  }
+
+  /** How far it is: where a statement starts, until it is over. */
+  get end(): Position {
+    return this.isOver ? this.recording.last : this.#parts.recorder.position;
+  }
+
+  /** Goes on until so many more statements have started, or to its end. */
+  grow(statements: number): void {
+    if (this.isOver) return;
+    const { recorder, prepared: { vm } } = this.#parts;
+    recorder.left = statements;
+    if (vm.resume() !== "paused") this.#end(vm.failure);
+  }
+
+  /**
+   * Goes on to its end in stretches, so that who shows it stays awake.
+   *
+   * @param breathe Lets the host do other things, such as see a key that cancels.
+   * @param signal Ends it early: what there is by then can be asked about.
+   */
+  async growToEnd(breathe: () => Promise<void>, signal: AbortSignal | null = null): Promise<void> {
+    while (!this.isOver && signal?.aborted !== true) {
+      this.grow(RANGE_STATEMENTS);
+      await breathe();
+    }
+  }
+
+  #end(broken: Failure | null): void {
+    const { recorder, prepared: { vm }, run } = this.#parts;
+    const { recording } = this;
+    const failure = broken ?? judgeEnd(vm, leftoversOf(vm));
+    recorder.stop();
+    const { last } = recording;
+    keepOutermost(vm, run.functionIndex);
+    const outermost = lastOutermost(recording);
+    const frame = outermost === null ? null : { statement: outermost, fp: 0 };
+    const live = () => ({
+      vm,
+      position: last,
+      frames: () => frame === null ? [] : [frame],
+      innermost: () => frame,
+    });
+    recording.replays.live = live;
+    recording.failure = reported(failure);
+    this.isOver = true;
+  }
+}
+
+/**
+ * Does a run and keeps it.
+ *
+ * @param program Loaded to be followed.
+ * @param choice One of its runs. Of a property it is the smallest case that fails, or the last one.
+ * @throws {Error} When the program was not loaded to be followed.
+ */
+export function recordRun(
+  program: Program,
+  choice: RunChoice,
+  options: RecordOptions = {},
+): Recording {
+  const open = openRun(program, choice, options);
+  open.grow(Infinity);
+  return open.recording;
+}
+
+/**
+ * The same for a run that may have no end: it is prepared, and grows on request.
+ *
+ * @throws {Error} When the program was not loaded to be followed.
+ */
+export function openRun(
+  program: Program,
+  choice: RunChoice,
+  options: RecordOptions = {},
+): OpenRun {
+  const { follow } = program;
+  if (follow === null) throw new Error("The program was not loaded to be followed");
+  const { lenient, limits = DEFAULT_LIMITS, seed, sides: keepsSides = false, watch } = options;
+  const run = runOf(program, choice, options);
+  let known: RunRecorder | null = null;
+  const output = new LimitedOutput(limits, (line) => {
+    known?.line(line);
+    options.onLine?.(line);
+  });
+  const machineOptions: MachineOptions = { lenient, limits, output, seed, record: true };
+  const name = { ...choice.name, seed: seed ?? choice.name.seed };
+  const evaluator = new Evaluator(evaluatorParts(program.registry, follow));
+  const keeper = new ChildRunRecorder(name, program.code, evaluator);
+  const prepared = prepareRun(program, run, {
+    ...machineOptions,
+    ...keepsSides && { onSideVm: keeper.onVm },
+    watch: watch && new RunWatch(watch, limits),
+    onVm: (vm) => known = new RunRecorder(vm),
+  });
+  if (!(prepared instanceof TestMachine)) throw new Error(prepared.diagnostic.message);
+  // Lines of C can be stopped at before any of them has run.
+  for (const module of program.registry.cModules?.() ?? []) {
+    for (const line of module.lines()) program.code.numberOf(line);
+  }
+  const recorder = known as RunRecorder | null;
+  const { forks, machine, output: lines } = recorder!;
+  const { vm } = prepared;
+  const recording = new Recording({
+    name,
+    code: program.code,
+    machine,
+    output: lines,
+    forks,
+    childRuns: keepsSides ? keeper.follow(vm, recorder!) : [],
+    sideKeeper: keepsSides ? keeper : null,
+    replays: new ReplayPool(
+      { code: program.code, log: machine.log, statements: machine.statements },
+      (onVm) => startReplay(vm, onVm),
+    ),
+    evaluator,
+  });
+  return new OpenRun(recording, { prepared, recorder: recorder!, run });
+}
+
+/** The statement of the outermost code that started last; null when none did. */
+function lastOutermost({ statements }: Recording): number | null {
+  for (let started = statements.count; started > 0; started--) {
+    if (statements.depthAt(started) === 1) return statements.numberAt(started);
+  }
+  return null;
+}
+
+function runOf(program: Program, { name, test }: RunChoice, options: RecordOptions): PlannedRun {
+  if (test !== null) return shownRun(FAST_CHECK, program, test, { ...options, onLine: () => {} });
+  const { machine: { config }, main, variant } = program;
+  if (main === null) throw new Error(`${name.file} has no statements at its top`);
+  return { config, variant, functionIndex: main, args: [] };
+}
+
+function evaluatorParts(registry: Registry, { compiler, scope }: DebugBuild) {
+  return { registry, compiler, resolution: compiler.tables.resolution, scope: () => scope };
+}

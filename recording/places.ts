@@ -1,0 +1,93 @@
+/** Places of a run: the moments beside a moment, and those that a line, a time or an output names. */
+import { comparePositions, type Position, START } from "./position.ts";
+import type { RecordedRun } from "./recorded_run.ts";
+
+/** The moment right before another; null at the beginning. */
+export function positionBefore(recording: RecordedRun, position: Position): Position | null {
+  if (comparePositions(position, START) === 0) return null;
+  if (recording.isStatementStart(position)) {
+    return { seq: position.seq, statement: position.statement - 1 };
+  }
+  return { seq: position.seq - 1, statement: position.statement };
+}
+
+/** A line of the source. */
+export interface LineLocation {
+  /** A file's name; of any file when left out. */
+  readonly file?: string;
+  readonly line: number;
+}
+
+/** The statements of the code that begin on a line, or on the next one on which any does. */
+export function statementsOnLine(recording: RecordedRun, place: LineLocation): {
+  readonly line: number | null;
+  readonly numbers: ReadonlySet<number>;
+} {
+  const { lines, numbers } = recording.linesOf(place.file);
+  let low = 0;
+  for (let high = lines.length; low < high;) {
+    const middle = (low + high) >>> 1;
+    if (lines[middle]! < place.line) low = middle + 1;
+    else high = middle;
+  }
+  const line = lines[low] ?? null;
+  return { line, numbers: line === null ? NO_STATEMENTS : numbers.get(line)! };
+}
+
+const NO_STATEMENTS: ReadonlySet<number> = new Set();
+
+/** The file that a text means: its name, or the end of it behind a slash; null for none. */
+export function fileNamed({ code }: RecordedRun, text: string): string | null {
+  const names = new Set(code.statements.map(({ span }) => span.source.name));
+  if (names.has(text)) return text;
+  const [only, second] = [...names].filter((name) => name.endsWith(`/${text}`));
+  return second === undefined ? only ?? null : null;
+}
+
+/** Where a function begins, of the script or of C; null when none is called so. */
+export function functionLocation(
+  { code }: RecordedRun,
+  name: string,
+): Required<LineLocation> | null {
+  const own = code.functions.find((each) => each.name === name && each.role !== "lambda") ??
+    code.statements.find(({ native }) => native === name);
+  if (own === undefined) return null;
+  const { source, start } = own.span;
+  return { file: source.name, line: source.position(start).line };
+}
+
+/** The first moment at or after another at which a line starts; from the beginning when there is none. */
+export function atLine(
+  recording: RecordedRun,
+  place: LineLocation,
+  from: Position,
+): Position | null {
+  const { numbers } = statementsOnLine(recording, place);
+  const { statements } = recording;
+  const search = (first: number, last: number) => {
+    for (let started = first; started <= last; started++) {
+      if (numbers.has(statements.numberAt(started))) return recording.atStatement(started);
+    }
+    return null;
+  };
+  const { count } = statements;
+  return search(from.statement + 1, count) ?? search(1, Math.min(count, from.statement));
+}
+
+/**
+ * The first moment at which so much virtual time has passed on some CPU or device; null when it never
+ * has. The times of two CPUs follow each other in no order.
+ */
+export function atTime(recording: RecordedRun, nowNs: number): Position | null {
+  const { log } = recording;
+  if (nowNs <= 0) return START;
+  for (let seq = 1; seq <= log.count; seq++) {
+    if (log.atNs(seq) >= nowNs) return recording.afterEvent(seq);
+  }
+  return null;
+}
+
+/** The moment at which a line was written, counted from 1; null when there are not so many. */
+export function atOutput({ output }: RecordedRun, line: number): Position | null {
+  return output[line - 1]?.position ?? null;
+}

@@ -1,0 +1,336 @@
+/**
+ * What is kept of a run: its events, its statements, its tables and what it wrote. Everything here is
+ * answered from numbers in columns, with or without the machine that made them.
+ */
+import type { LabTableName, TableFields } from "@dmalab/devices";
+import type { EventName, MachineEvent } from "@dmalab/runtime";
+import type {
+  EventLog,
+  HistoryTable,
+  RecordedMachine,
+  StatementLog,
+} from "@dmalab/runtime/recording";
+import type { FailureReport } from "@dmalab/lang/run";
+import { type Span, spanText } from "@dmalab/lang";
+import type { DebugStatement, ForkKeyword, FunctionCode, Site } from "@dmalab/lang/vm";
+import { innermostFunction } from "./functions.ts";
+import { comparePositions, type Position, START } from "./position.ts";
+
+/** Which run of a file it is: enough to make it again. */
+export interface RunName {
+  /** The file's name. */
+  readonly file: string;
+  /** `main`: the top-level statements of the file. */
+  readonly kind: "main" | "test" | "property";
+  /** Empty for the top-level statements. */
+  readonly name: string;
+  /** `iommu.mode = lazy`; empty without a matrix. */
+  readonly combination: string;
+  /** Where it stands: `file:line:column`. */
+  readonly place: string;
+  /** The seed of its machine. */
+  readonly seed: number;
+}
+
+/** A line that the run wrote. */
+export interface OutputLine {
+  /** The line, without its end. */
+  readonly text: string;
+  /** The moment at which it was written. */
+  readonly position: Position;
+}
+
+/** A statement that was started. */
+export interface StartedStatement {
+  /** Its number among all that started, from 1. */
+  readonly started: number;
+  /** Where it stands. */
+  readonly span: Span;
+  /** Calls of the script that were running, 1 for the outermost code. */
+  readonly depth: number;
+}
+
+/** A call of the script that was running, with its current statement. */
+export interface ScriptFrame extends StartedStatement {
+  /** As the source names the function; empty for the top-level statements of the file. */
+  readonly name: string;
+}
+
+/** A function of the kernel that was entered and not left. */
+export interface KernelFrame {
+  /** The event of its call. */
+  readonly seq: number;
+  /** What it is called. */
+  readonly name: string;
+}
+
+/** A table by its name. */
+export type TableOf<T extends LabTableName> = HistoryTable<TableFields[T]>;
+
+/** What of compiled code says where things stand in the source. */
+export interface RecordedCode {
+  readonly statements: readonly Pick<DebugStatement, "span" | "native" | "forkKeyword">[];
+  readonly sites: readonly Pick<Site, "span">[];
+  readonly functions: readonly RecordedFunction[];
+}
+
+/**
+ * A function of the source.
+ * @internal
+ */
+export type RecordedFunction = Pick<FunctionCode, "name" | "role" | "span">;
+
+/** A block of `fork`, `compare` or `race` that has run on a machine of its own. */
+export interface ChildRun {
+  /** The statement of the run that it belongs to, by its number among those that started. */
+  readonly statement: number;
+  /** Of which statement it is a block. */
+  readonly word: "compare" | "fork" | "race";
+  /** Its name, the settings of its machine, or the order of a race. */
+  readonly label: string;
+  /** What is kept of it. */
+  open(): RecordedRun;
+}
+
+/** What is kept of a run. */
+export interface RecordedRunParts {
+  readonly name: RunName;
+  readonly code: RecordedCode;
+  readonly machine: RecordedMachine;
+  /** Grows as long as the run does. */
+  readonly output: readonly OutputLine[];
+  /** Statements that had blocks run on machines of their own, by their numbers. */
+  readonly forks: ReadonlyMap<number, ForkKeyword>;
+  /** Grows, too, where they are kept. */
+  readonly childRuns: readonly ChildRun[];
+}
+
+/** The lines on which statements of the code begin, in order, with the numbers of those on each. */
+export interface StatementLines {
+  readonly lines: readonly number[];
+  readonly numbers: ReadonlyMap<number, ReadonlySet<number>>;
+  /** How many statements the code had. */
+  readonly statements: number;
+}
+
+/** How far back a call of the kernel is looked for that has not returned. */
+const OPEN_CALL_EVENTS = 20_000;
+
+/** What is kept of a run. */
+export class RecordedRun {
+  /** Which run it is. */
+  readonly name: RunName;
+  /** @internal */
+  readonly code: RecordedCode;
+  /** @internal */
+  readonly log: EventLog;
+  /** @internal */
+  readonly statements: StatementLog;
+  /** The lines that it wrote. */
+  readonly output: readonly OutputLine[];
+  /** @internal */
+  readonly forks: ReadonlyMap<number, ForkKeyword>;
+  /** What has run beside it, where it was recorded with that. */
+  readonly childRuns: readonly ChildRun[];
+  /** @internal */
+  readonly machine: RecordedMachine;
+  /** What ended the run; null while it goes on, and when everything held. */
+  failure: FailureReport | null = null;
+  /** By the names of files; null for all of the script's. */
+  readonly #lines = new Map<string | null, StatementLines>();
+
+  /** @internal */
+  constructor({ forks, code, machine, name, output, childRuns }: RecordedRunParts) {
+    this.name = name;
+    this.code = code;
+    this.machine = machine;
+    this.log = machine.log;
+    this.statements = machine.statements;
+    this.output = output;
+    this.forks = forks;
+    this.childRuns = childRuns;
+  }
+
+  /** The end: the next statement would start there. */
+  get last(): Position {
+    return { seq: this.log.count, statement: this.statements.count + 1 };
+  }
+
+  /** The last moment before the failure; null where everything held. */
+  get failedAt(): Position | null {
+    if (this.failure === null) return null;
+    return { seq: this.log.count, statement: this.statements.count };
+  }
+
+  /** The moment after an event: in the statement that led to it. @throws {RangeError} When there is none. */
+  afterEvent(seq: number): Position {
+    if (!Number.isInteger(seq) || seq < 0 || seq > this.log.count) {
+      throw new RangeError(`There is no event ${seq}: the last is ${this.log.count}`);
+    }
+    return seq === 0 ? START : { seq, statement: this.statements.startedBefore(seq) };
+  }
+
+  /** The moment at which a statement starts, by its number, from 1. @throws {RangeError} When none does. */
+  atStatement(started: number): Position {
+    return { seq: this.statements.seqAt(started), statement: started };
+  }
+
+  /** Whether a moment is one at which a statement starts, and not one after an event. */
+  isStatementStart({ seq, statement }: Position): boolean {
+    if (statement > this.statements.count) return true;
+    return statement > 0 && this.statements.seqAt(statement) === seq;
+  }
+
+  /** Whether there is such a moment. */
+  has({ seq, statement }: Position): boolean {
+    const { count } = this.statements;
+    if (statement === count + 1) return seq === this.log.count;
+    if (seq < 0 || seq > this.log.count || statement < 0 || statement > count) return false;
+    const from = statement === 0 ? 0 : this.statements.seqAt(statement);
+    const to = statement === count ? this.log.count : this.statements.seqAt(statement + 1);
+    return seq >= from && seq <= to;
+  }
+
+  /** An event. @throws {RangeError} When there is none of that number. */
+  event(seq: number): MachineEvent {
+    return this.log.event(seq);
+  }
+
+  /** Virtual time at a moment. */
+  nowNs({ seq }: Position): number {
+    return seq === 0 ? 0 : this.log.atNs(seq);
+  }
+
+  /** The statement that runs at a moment; null before the first, and at the end. */
+  statement({ statement }: Position): StartedStatement | null {
+    return statement === 0 || statement > this.statements.count ? null : this.started(statement);
+  }
+
+  /** A statement that started, by its number, from 1. */
+  started(started: number): StartedStatement {
+    const { span } = this.marked(started);
+    return { started, span, depth: this.statements.depthAt(started) };
+  }
+
+  /**
+   * What the code says of a statement that started, by its number.
+   * @internal
+   */
+  marked(started: number): RecordedCode["statements"][number] {
+    return this.code.statements[this.statements.numberAt(started)]!;
+  }
+
+  /** Calls of the script that run at a moment, the innermost first. */
+  frames({ seq, statement }: Position): readonly ScriptFrame[] {
+    const frames: ScriptFrame[] = [];
+    if (statement === 0 || statement > this.statements.count) return frames;
+    let depth = this.statements.depthAfter(seq, statement) + 1;
+    for (let started = statement; started > 0 && depth > 1; started--) {
+      const own = this.statements.depthAt(started);
+      if (own >= depth) continue;
+      depth = own;
+      frames.push({ ...this.started(started), name: this.#functionName(this.marked(started)) });
+    }
+    return frames;
+  }
+
+  #functionName({ native, span }: RecordedCode["statements"][number]): string {
+    return native ?? this.functionAt(span)?.name ?? "";
+  }
+
+  /** The function whose code a piece of the source is. */
+  functionAt(span: Span): RecordedFunction | null {
+    return innermostFunction(this.code, span);
+  }
+
+  /**
+   * Where statements of the code begin: of one file, or of all of the script's.
+   * @internal
+   */
+  linesOf(file: string | null = null): StatementLines {
+    const { statements } = this.code;
+    const known = this.#lines.get(file);
+    if (known?.statements === statements.length) return known;
+    const numbers = new Map<number, Set<number>>();
+    statements.forEach(({ native, span: { source, start } }, number) => {
+      const isMeant = file === null ? native === undefined : source.name === file;
+      if (!isMeant) return;
+      const { line } = source.position(start);
+      const own = numbers.get(line);
+      if (own === undefined) numbers.set(line, new Set([number]));
+      else own.add(number);
+    });
+    const lines = [...numbers.keys()].sort((one, other) => one - other);
+    const made = { lines, numbers, statements: statements.length };
+    this.#lines.set(file, made);
+    return made;
+  }
+
+  /** Functions of the kernel that were entered and not left, the innermost first. */
+  kernelFrames({ seq }: Position): readonly KernelFrame[] {
+    const frames: KernelFrame[] = [];
+    const returned: string[] = [];
+    for (let at = seq; at > 0 && at > seq - OPEN_CALL_EVENTS; at--) {
+      const name = this.eventNameAt(at);
+      if (name.startsWith("ret.")) returned.push(name.slice("ret.".length));
+      else if (name.startsWith("call.")) {
+        const call = name.slice("call.".length);
+        if (returned.at(-1) === call) returned.pop();
+        else frames.push({ seq: at, name: call });
+      }
+      // No kernel call lasts from one outermost statement to the next.
+      if (returned.length === 0 && this.machine.activities.endsAt(at - 1)) break;
+    }
+    return frames;
+  }
+
+  /** The first event of a name at or after another one; null for none. */
+  find(name: EventName, from = 1): number | null {
+    for (let seq = from; seq <= this.log.count; seq++) {
+      if (this.log.nameAt(seq) === name) return seq;
+    }
+    return null;
+  }
+
+  /** What an event is called, without building it. */
+  eventNameAt(seq: number): string {
+    return this.log.nameAt(seq);
+  }
+
+  /**
+   * The tables, in the order in which they are declared.
+   * @internal
+   */
+  get tables(): readonly HistoryTable[] {
+    return [...this.machine.tables.values()];
+  }
+
+  /**
+   * The table of a name. @throws {RangeError} When there is none.
+   * @internal
+   */
+  table<T extends LabTableName>(name: T): TableOf<T>;
+  /** @internal */
+  table(name: string): HistoryTable;
+  table(name: string): HistoryTable {
+    return this.machine.table(name);
+  }
+
+  /** Lines written before a moment; those of the statement that starts there come after it. */
+  outputBefore(position: Position): readonly OutputLine[] {
+    let low = 0;
+    let high = this.output.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (comparePositions(this.output[middle]!.position, position) < 0) low = middle + 1;
+      else high = middle;
+    }
+    return this.output.slice(0, low);
+  }
+
+  /** `file:line` and the statement's first line, for what names a moment. */
+  statementText(position: Position): string | null {
+    const statement = this.statement(position);
+    return statement === null ? null : spanText(statement.span).split("\n")[0]!;
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * A run, kept, that can be asked about any of its moments.
+ *
+ * What its events and statements record is answered from what is kept of it. What they do not
+ * (bytes, values of variables, any expression) is put to the real machine: the same run again, up to
+ * that moment. Asking changes nothing, and the moment is a part of the question.
+ */
+import type { Code } from "@dmalab/lang/vm";
+import { EvaluationCache } from "./evaluation_cache.ts";
+import { type ChildRun, RecordedRun, type RecordedRunParts } from "./recorded_run.ts";
+import type { Evaluator } from "./evaluator.ts";
+import type { ReplayPool } from "./machines/replay_pool.ts";
+import type { Position } from "./position.ts";
+
+export type {
+  KernelFrame,
+  OutputLine,
+  RunName,
+  ScriptFrame,
+  StartedStatement,
+} from "./recorded_run.ts";
+
+/** A side, every moment of which can be asked about. */
+export interface RecordedChildRun extends ChildRun {
+  /** Where the run stood when the block ran. */
+  readonly position: Position;
+  /** Where the block begins, in its own recording: that of `fork` and `race` begins as the run does. */
+  readonly begin: Position;
+  open(): Recording;
+}
+
+export interface RecordingParts extends RecordedRunParts {
+  readonly code: Code;
+  readonly childRuns: readonly RecordedChildRun[];
+  readonly sideKeeper: { readonly isFull: boolean } | null;
+  readonly replays: ReplayPool;
+  readonly evaluator: Evaluator;
+}
+
+/** A run that can be asked about any of its moments. */
+export class Recording extends RecordedRun {
+  /** @internal */
+  declare readonly code: Code;
+  /** @internal */
+  declare readonly childRuns: readonly RecordedChildRun[];
+  /**
+   * The recording that it is a side of, and which one; null until it was entered, and for whole runs.
+   * @internal
+   */
+  within: { readonly recording: Recording; readonly index: number } | null = null;
+  /** @internal */
+  readonly replays: ReplayPool;
+  /** @internal */
+  readonly evaluator: Evaluator;
+  /**
+   * What records the blocks that run on machines of their own; null where they are not recorded.
+   * @internal
+   */
+  readonly sideKeeper: RecordingParts["sideKeeper"];
+  /**
+   * What was asked of the machine at some place.
+   * @internal
+   */
+  readonly evaluationCache: EvaluationCache;
+
+  /** @internal */
+  constructor(parts: RecordingParts) {
+    super(parts);
+    const { evaluator, replays, sideKeeper } = parts;
+    this.sideKeeper = sideKeeper;
+    this.replays = replays;
+    this.evaluator = evaluator;
+    this.evaluationCache = new EvaluationCache(replays, () => evaluator.scope);
+  }
+}

@@ -1,0 +1,564 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { BUILTINS } from "@dmalab/lang/builtins";
+import { loadProgram } from "@dmalab/lang/run";
+import { SourceFile, spanText } from "@dmalab/lang";
+import { memoryFiles } from "@dmalab/lang/syntax";
+import { EvaluationError } from "./evaluator.ts";
+import { move, type StepCommand } from "./step.ts";
+import { openRun, recordRun, runsOf } from "./open.ts";
+import { atLine, atOutput, atTime, positionBefore } from "./places.ts";
+import { nextPosition } from "./machines/ordinal.ts";
+import { comparePositions, type Position, START } from "./position.ts";
+import type { Recording } from "./recording.ts";
+import { Cancelled, type PausedRun } from "./machines/replay.ts";
+import { ReplayPool } from "./machines/replay_pool.ts";
+import { rewind, until } from "./search.ts";
+import { RunWatch } from "@dmalab/lang/vm";
+import { checkBreakpoint } from "./breakpoints/check_breakpoint.ts";
+import type { Breakpoint } from "./breakpoints/breakpoint.ts";
+import { BreakpointSet } from "./breakpoints/breakpoint_set.ts";
+import { lastWrite } from "./last_write.ts";
+
+const SCRIPT =
+  `machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd { queues = 1 } } } }
+const page = alloc_pages(1)
+fn twice(size) {
+  let sum = size + size
+  return sum
+}
+let total = 0B
+for turn in 0..3 {
+  let m = dma_map_phys(ssd, page.phys, twice(2KiB), to_device)
+  total += 4KiB
+  dma_unmap_phys(ssd, m, 4KiB, to_device)
+}
+print "mapped {total}"
+let io = ssd.submit(read, lba: 0, into: alloc_pages(2))
+wait io
+advance 2us
+print "done"
+test "fails" matrix { iommu.mode = [strict, lazy] } {
+  let seen = [1]
+  seen.push(2)
+  assert seen.length == 3
+}
+`;
+
+function recordings(text = SCRIPT): readonly Recording[] {
+  const loaded = loadProgram(new SourceFile("t.dma", text), memoryFiles({}), BUILTINS, true);
+  const { program } = loaded;
+  assert(program !== null, loaded.diagnostics.map(({ message }) => message).join("\n"));
+  return runsOf(program).map((choice) => recordRun(program, choice));
+}
+
+const NOT_YET = "`page` has no value there yet";
+
+const recorded = (text?: string) => recordings(text)[0]!;
+
+const ask = (recording: Recording, position: Position, text: string) =>
+  recording.replays.look(
+    position,
+    (paused) => recording.evaluator.question(text).evaluate(paused).text,
+  );
+
+const line = (recording: Recording, position: Position) => {
+  const statement = recording.statement(position);
+  return statement === null ? 0 : statement.span.source.position(statement.span.start).line;
+};
+
+/** Every moment of a run, in order. */
+function momentsOf(recording: Recording): readonly Position[] {
+  const moments: Position[] = [];
+  for (
+    let position: Position | null = START;
+    position !== null;
+    position = nextPosition(recording, position)
+  ) {
+    moments.push(position);
+  }
+  return moments;
+}
+
+Deno.test("a file has a run for its statements and one for each test and machine", () => {
+  const runs = recordings();
+  assertEquals(
+    runs.map(({ name }) => `${name.kind} ${name.name} ${name.combination}`.trim()),
+    ["main", "test fails iommu.mode = strict", "test fails iommu.mode = lazy"],
+  );
+  assertEquals(runs[0]!.failure, null);
+  assertEquals(runs[1]!.failure?.code, "E0901");
+  assertEquals(runs[0]!.output.map(({ text }) => text), ["mapped 12KiB", "done"]);
+});
+
+Deno.test("moments are events and starts of statements, each once, and the same both ways", () => {
+  const recording = recorded();
+  const moments = momentsOf(recording);
+  const { last } = recording;
+  assertEquals(moments.length, 1 + last.seq + last.statement);
+  assertEquals(moments.at(-1), last);
+  for (let index = 1; index < moments.length; index++) {
+    assert(comparePositions(moments[index - 1]!, moments[index]!) < 0);
+    assertEquals(positionBefore(recording, moments[index]!), moments[index - 1]);
+    assert(recording.has(moments[index]!));
+  }
+});
+
+Deno.test("each step back leads where the step ahead came from", () => {
+  const recording = recorded();
+  for (const unit of ["event", "into", "activity"] as const) {
+    const trail: Position[] = [];
+    let position = START;
+    for (;;) {
+      const outcome = move(recording, position, { unit, direction: "forward" });
+      if (outcome.reason === "end") break;
+      position = outcome.position;
+      trail.push(position);
+    }
+    assert(trail.length > 1, unit);
+    for (const place of trail.reverse()) {
+      if (comparePositions(position, place) === 0) continue;
+      position = move(recording, position, { unit, direction: "back" }).position;
+      assertEquals(position, place, unit);
+    }
+  }
+});
+
+Deno.test("a step over a statement takes the calls in it along, one into it does not", () => {
+  const recording = recorded();
+  const first = atLine(recording, { line: 9 }, START)!;
+  assertEquals(line(recording, first), 9);
+  const step = (
+    unit: StepCommand["unit"],
+    direction: StepCommand["direction"] = "forward",
+    position = first,
+  ) => line(recording, move(recording, position, { unit, direction }).position);
+  assertEquals(step("over"), 10);
+  assertEquals(step("into"), 4);
+  const inside = move(recording, first, { unit: "into", direction: "forward" }).position;
+  assertEquals(recording.frames(inside).map(({ name }) => name), ["twice", ""]);
+  assertEquals(step("out", "forward", inside), 10);
+  assertEquals(step("out", "back", inside), 9);
+  assertEquals(
+    step("over", "back", move(recording, first, { unit: "over", direction: "forward" }).position),
+    9,
+  );
+});
+
+Deno.test("lines, times and printed lines are places of a run", () => {
+  const recording = recorded();
+  assertEquals(line(recording, atLine(recording, { line: 11 }, START)!), 11);
+  assertEquals(atLine(recording, { line: 6 }, START), atLine(recording, { line: 7 }, START));
+  assertEquals(atTime(recording, 0), START);
+  assertEquals(atTime(recording, 1e9), null);
+  assertEquals(line(recording, atOutput(recording, 2)!), 17);
+  assertEquals(atOutput(recording, 3), null);
+});
+
+Deno.test("variables and expressions are asked at any moment, and nothing changes by it", () => {
+  const recording = recorded();
+  const third = atLine(recording, { line: 11 }, atLine(recording, { line: 11 }, START)!)!;
+  assertEquals(ask(recording, third, "total"), "8KiB");
+  assertEquals(ask(recording, third, "iommu.live_mappings"), "1");
+  assertEquals(ask(recording, recording.last, "total"), "12KiB");
+  assertEquals(ask(recording, recording.last, "io.done"), "true");
+  const inTwice = atLine(recording, { line: 5 }, START)!;
+  assertEquals(ask(recording, inTwice, "sum + size"), "6KiB");
+  for (
+    const [text, message] of [
+      ["dma_map_phys(ssd, page.phys, 4KiB, to_device)", "dma_map_phys"],
+      ["page.fill(1)", "fill"],
+      ["let x = 1", "Not an expression"],
+      ["unknown_name", "unknown_name"],
+      ["1 +", ""],
+    ]
+  ) {
+    const error = assertThrows(() => ask(recording, third, text!), EvaluationError);
+    assert(`${error.message} ${error.hint}`.includes(message!), `${text}: ${error.message}`);
+  }
+  assertEquals(ask(recording, third, "iommu.live_mappings"), "1");
+});
+
+Deno.test("a parked machine answers as a fresh one does, at every moment", () => {
+  const recording = recorded();
+  const texts = ["iommu.live_mappings", "events.count(iommu.map)", "checksum(page)"];
+  const moments = momentsOf(recording);
+  const { known, start } = recording.replays;
+  // In no order, so that every machine is used from where it was left.
+  for (let index = 0; index < moments.length; index++) {
+    const position = moments[(index * 37) % moments.length]!;
+    const fresh = new ReplayPool(known, start);
+    for (const text of texts) {
+      const expression = recording.evaluator.question(text);
+      const answered = (paused: PausedRun) => {
+        try {
+          return expression.evaluate(paused).text;
+        } catch (error) {
+          return (error as Error).message;
+        }
+      };
+      const parked = recording.replays.look(position, answered);
+      assertEquals(parked, fresh.look(position, answered), `${text} at ${position.seq}`);
+      if (position.statement === 0 && text.includes("page")) assertEquals(parked, NOT_YET);
+    }
+  }
+  assert(recording.replays.checkpoints > 0 && recording.replays.checkpoints <= 32);
+});
+
+/** Parks machines until there is no more to do. @returns How many stretches it took. */
+function prepareAll(replays: ReplayPool, last: Position, near: Position): number {
+  let stretches = 0;
+  while (replays.prepare(last, near)) assert(++stretches < 2000);
+  return stretches;
+}
+
+Deno.test("machines wait at even distances, and are replaced when looks take them", () => {
+  const recording = recorded("let n = 0\nrepeat 30000 { n += 1 }\n");
+  const { known, start } = recording.replays;
+  let reruns = 0;
+  const waiting = new ReplayPool(known, (begin) => {
+    reruns++;
+    return start(begin);
+  });
+  const near = recording.atStatement(15_000);
+  prepareAll(waiting, recording.last, near);
+  assertEquals([waiting.checkpoints, reruns], [24, 24]);
+  const expression = recording.evaluator.question("n");
+  for (const further of [2, 1]) {
+    const position = recording.atStatement(15_000 + further);
+    assertEquals(
+      waiting.look(position, (paused) => expression.evaluate(paused).text),
+      new ReplayPool(known, start).look(position, (paused) => expression.evaluate(paused).text),
+    );
+  }
+  // Machines that waited went there; what they left is filled again, once.
+  assertEquals(reruns, 24);
+  assert(prepareAll(waiting, recording.last, near) > 0);
+  assertEquals(waiting.checkpoints, 24 + 1);
+  assertEquals(prepareAll(waiting, recording.last, near), 0);
+});
+
+Deno.test("where not all machines have room fewer wait, and preparing comes to an end", () => {
+  // Bytes that are written take room in each machine.
+  const recording = recorded(
+    "let large = buffer(size: 8MiB, fill: counting)\nlet n = 0\nrepeat 30000 { n += 1 }\n",
+  );
+  const { known, start } = recording.replays;
+  const waiting = new ReplayPool(known, start);
+  for (const near of [START, recording.last, recording.atStatement(15_000)]) {
+    prepareAll(waiting, recording.last, near);
+    assert(waiting.checkpoints >= 4 && waiting.checkpoints < 8, `${waiting.checkpoints}`);
+    waiting.look(near, () => {});
+  }
+});
+
+Deno.test("a search goes both ways, to where an expression changes", () => {
+  const recording = recorded();
+  const expression = recording.evaluator.question("total");
+  const found = rewind(recording, recording.last, expression)!;
+  assertEquals([found.before, found.after], ["8KiB", "12KiB"]);
+  assertEquals(line(recording, found.position), 11);
+  const next = until(recording, atLine(recording, { line: 9 }, START)!, expression)!;
+  assertEquals([next.before, next.after], ["0B", "4KiB"]);
+  const mapped = until(recording, START, recording.evaluator.question("iommu.live_mappings == 1"))!;
+  assertEquals(recording.event(mapped.position.seq).name, "dma.map");
+  assertEquals(until(recording, recording.last, expression), null);
+});
+
+Deno.test("breakpoints stop on the way, and backwards at the same places in the opposite order", () => {
+  const recording = recorded();
+  const breakpoints = new BreakpointSet();
+  breakpoints.add({ cause: { kind: "line", line: 10 } });
+  breakpoints.add({ cause: { kind: "event", names: ["iommu.unmap"] } });
+  breakpoints.add({ cause: { kind: "line", line: 11 }, condition: "total == 8KiB" });
+  const walk = (direction: StepCommand["direction"]) => {
+    const places: string[] = [];
+    let position = direction === "forward" ? START : recording.last;
+    for (;;) {
+      const outcome = move(recording, position, { unit: "run", direction }, breakpoints);
+      if (outcome.stop === null) return places;
+      position = outcome.position;
+      places.push(`${outcome.stop.stop.id} ${position.seq}.${position.statement}`);
+    }
+  };
+  const forward = walk("forward");
+  assertEquals(forward.map((each) => each[0]).filter((id) => id === "3").length, 1);
+  assertEquals(forward.filter((each) => each[0] === "1").length, 3);
+  assert(forward.filter((each) => each[0] === "2").length > 2);
+  assertEquals(walk("back"), forward.toReversed());
+});
+
+Deno.test("hit counts, messages, incidents and failures stop as they should", () => {
+  const recording = recorded();
+  const run = (breakpoints: BreakpointSet, of = recording) =>
+    move(of, START, { unit: "run", direction: "forward" }, breakpoints);
+  const third = new BreakpointSet();
+  third.add({ cause: { kind: "line", line: 10 }, hits: 3 });
+  const outcome = run(third);
+  assertEquals(ask(recording, outcome.position, "total"), "8KiB");
+  assertEquals(run(third).stop?.stop.id, 1);
+  const logging = new BreakpointSet();
+  logging.add({ cause: { kind: "line", line: 10 }, log: '"so far {total}"' });
+  const logged = run(logging);
+  assertEquals(logged.reason, "end");
+  assertEquals(logged.logged.map(({ text }) => text), ["so far 0B", "so far 4KiB", "so far 8KiB"]);
+  const failing = recordings()[1]!;
+  const failure = new BreakpointSet();
+  failure.add({ cause: { kind: "failure" } });
+  const stopped = run(failure, failing);
+  assertEquals([stopped.reason, line(failing, stopped.position)], ["stop", 21]);
+  assertEquals(run(failure).reason, "end");
+});
+
+Deno.test("a condition is asked once for each moment, whichever way is searched first", () => {
+  const recording = recorded();
+  const { replays } = recording;
+  const breakpoints = new BreakpointSet();
+  breakpoints.add({ cause: { kind: "line", line: 10 }, condition: "total >= 4KiB", hits: 2 });
+  breakpoints.add({ cause: { kind: "event", names: ["iommu.map"] }, condition: "total == 0B" });
+  const shares: number[] = [];
+  const share = breakpoints.prepare(
+    recording,
+    recording.last,
+    25,
+    (each) => void shares.push(each),
+  );
+  // Each moment that is asked says how far it is, before the stretch is over.
+  assert(shares.length > 1 && share < 1, `${shares}`);
+  assertEquals(shares, shares.filter((each) => each <= share).sort((a, b) => a - b));
+  const walk = (from: Position, direction: "forward" | "back"): Position[] => {
+    const { position, stop } = move(recording, from, { unit: "run", direction }, breakpoints);
+    return stop === null ? [] : [position, ...walk(position, direction)];
+  };
+  const back = walk(recording.last, "back");
+  const { positions } = replays;
+  assertEquals(breakpoints.prepare(recording, recording.last, 5), 1);
+  assertEquals(walk(START, "forward"), back.toReversed());
+  assertEquals(replays.positions, positions);
+  assertEquals(
+    back.map((position) => [line(recording, position), ask(recording, position, "total")]),
+    [
+      [10, "8KiB"],
+      [5, "0B"],
+    ],
+  );
+});
+
+Deno.test("a breakpoint that could never stop is refused when it is set", () => {
+  const recording = recorded();
+  const dmaMap = { kind: "event", names: ["dma.map"] } as const;
+  const refused: readonly (readonly [Breakpoint, string])[] = [
+    [{ cause: { kind: "line", line: 99 } }, "No statement starts on line 99 or after it"],
+    [{ cause: { kind: "line", line: 1, file: "u.dma" } }, 'No statement of this run is in "u.dma"'],
+    [{ cause: { kind: "line", line: 10 }, condition: "unknown_name == 1" }, "unknown_name"],
+    [{ cause: { kind: "line", line: 10 }, condition: "3" }, "`3` is an int"],
+    // The kind of what a function is given is known where it runs.
+    [{ cause: { kind: "line", line: 4 }, condition: "size" }, "`size` is a size"],
+    [{ cause: dmaMap, condition: "unknown_name" }, "unknown_name"],
+    [{ cause: dmaMap, condition: "size_bytes" }, "`size_bytes` is a size"],
+    [{ cause: { kind: "event", names: ["iova.free"] }, condition: "dir == to_device" }, "dir"],
+    [{ cause: { kind: "change", expression: "unknown_name" } }, "unknown_name"],
+    [{ cause: dmaMap, log: '"{unknown_name}"' }, "unknown_name"],
+  ];
+  for (const [spec, message] of refused) {
+    assertThrows(() => checkBreakpoint(recording, spec), EvaluationError, message);
+  }
+});
+
+Deno.test("a condition may use the fields of the event, and holds nowhere that it cannot be asked", () => {
+  const recording = recorded();
+  const hitsOf = (spec: Breakpoint) => {
+    checkBreakpoint(recording, spec);
+    const breakpoints = new BreakpointSet();
+    breakpoints.add(spec);
+    const found: string[] = [];
+    for (let position = START;;) {
+      const outcome = move(recording, position, { unit: "run", direction: "forward" }, breakpoints);
+      if (outcome.stop === null) return found;
+      position = outcome.position;
+      found.push(
+        `${recording.event(position.seq).name} ${ask(recording, position, "iommu.live_mappings")}`,
+      );
+    }
+  };
+  const dmaMap = { kind: "event", names: ["dma.map"] } as const;
+  assertEquals(hitsOf({ cause: dmaMap, condition: "size_bytes == 4KiB" }).length, 3);
+  assertEquals(hitsOf({ cause: dmaMap, condition: "size_bytes == 8KiB" }).length, 1);
+  assertEquals(hitsOf({ cause: dmaMap, condition: "size_bytes == 4KiB and turn == 1" }).length, 1);
+  assertEquals(hitsOf({ cause: dmaMap, condition: "device == ssd and request == none" }).length, 3);
+  const call = { kind: "event", names: ["dma_map_phys"] } as const;
+  assertEquals(
+    hitsOf({ cause: call, condition: "size == 4KiB" }),
+    Array(3).fill("call.dma_map_phys 0"),
+  );
+  // `sum` is in sight in the function alone, which maps nothing.
+  assertEquals(hitsOf({ cause: dmaMap, condition: "sum == 4KiB" }), []);
+});
+
+Deno.test("breakpoints on one line by the thousand stop as one does, both ways", () => {
+  const recording = recorded();
+  const breakpoints = new BreakpointSet();
+  for (let turn = 0; turn < 20_000; turn++) breakpoints.add({ cause: { kind: "line", line: 10 } });
+  const forward = move(recording, START, { unit: "run", direction: "forward" }, breakpoints);
+  const back = move(recording, recording.last, { unit: "run", direction: "back" }, breakpoints);
+  assertEquals([forward.stop!.stop.id, back.stop!.stop.id], [1, 1]);
+  assertEquals(line(recording, back.position), 10);
+});
+
+Deno.test("a data breakpoint stops where a row begins and where it ends", () => {
+  const recording = recorded();
+  const mapped = recording.table("mappings").row(0);
+  const breakpoints = new BreakpointSet();
+  const cell = {
+    table: "page_table",
+    equal: { device: "ssd" },
+    covers: { field: "iova", address: mapped.dma as number },
+  };
+  breakpoints.add({ cause: { kind: "data", cell } });
+  const first = move(recording, START, { unit: "run", direction: "forward" }, breakpoints);
+  const second = move(
+    recording,
+    first.position,
+    { unit: "run", direction: "forward" },
+    breakpoints,
+  );
+  assertEquals(
+    [first, second].map(({ position }) => recording.event(position.seq).name),
+    ["iommu.map", "iommu.unmap"],
+  );
+  const writer = lastWrite(recording, second.position, { kind: "cell", cell })!;
+  assertEquals([writer.change?.what, writer.position.seq], ["ended", second.position.seq]);
+  assertEquals(spanText(writer.span!), "dma_unmap_phys(ssd, m, 4KiB, to_device)");
+});
+
+Deno.test("a search can be cancelled", () => {
+  const recording = recorded("let sum = 0\nrepeat 40000 { sum += 1 }\nprint sum\n");
+  let looks = 0;
+  recording.replays.watch = new RunWatch({
+    nowMs: () => 0,
+    interrupted: () => ++looks > 2,
+  }, { timeMs: 1e9, memoryBytes: 1e9 });
+  assertThrows(
+    () => until(recording, START, recording.evaluator.question("1 == 2")),
+    Cancelled,
+  );
+  looks = 0;
+  const slow = recording.evaluator.question("(0..200_000).map(n => n + 1).sum()");
+  assertThrows(() => until(recording, START, slow), Cancelled);
+});
+
+Deno.test("an endless run grows on request, and the recorded part can be queried", () => {
+  const text = "let sum = 0\nwhile true {\n  sum += 1\n}\n";
+  const { program } = loadProgram(new SourceFile("t.dma", text), memoryFiles({}), BUILTINS, true);
+  const open = openRun(program!, runsOf(program!)[0]!);
+  open.grow(1);
+  assertEquals(open.end, { seq: 0, statement: 1 });
+  open.grow(1000);
+  const { end, isOver, recording } = open;
+  assertEquals([end.statement, isOver], [1001, false]);
+  // One statement begins the list, one the loop, and then every one adds.
+  assertEquals(line(recording, end), 3);
+  assertEquals(ask(recording, end, "sum"), String(1001 - 3));
+  open.grow(500);
+  assertEquals(ask(recording, open.end, "sum"), String(1501 - 3));
+  assertEquals(ask(recording, end, "sum"), String(1001 - 3));
+});
+
+Deno.test("a run that is recorded in pieces is the one that is recorded in one go", () => {
+  const text = SCRIPT;
+  const { program } = loadProgram(new SourceFile("t.dma", text), memoryFiles({}), BUILTINS, true);
+  for (const choice of runsOf(program!)) {
+    const whole = recordRun(program!, choice);
+    const open = openRun(program!, choice);
+    for (let pieces = 0; !open.isOver; pieces++) {
+      assert(pieces < 1000);
+      open.grow(2);
+    }
+    const { log, output, failure, last } = open.recording;
+    assertEquals(last, whole.last);
+    assertEquals(log.between(0, log.count), whole.log.between(0, whole.log.count));
+    assertEquals([output, failure?.lines], [whole.output, whole.failure?.lines]);
+  }
+});
+
+const RETURNS =
+  `machine { leaks = allow, iommu { mode = strict } pci { root_port rp0 { nvme ssd { queues = 1 } } } }
+const page = alloc_pages(1)
+fn take(n) {
+  let m = dma_map_phys(ssd, page.phys, 4KiB, to_device)
+  dma_unmap_phys(ssd, m, 4KiB, to_device)
+  return n
+}
+fn deep(n) {
+  if n == 0 { return take(n) }
+  return deep(n - 1) + take(n)
+}
+fn fails_in_it() {
+  deep(0)
+  dma_map_phys(ssd, page.phys, 0B, to_device)
+}
+let sum = deep(3) + dma_map_phys(ssd, page.phys, 4KiB, to_device).size / 4KiB
+let both = [(try fails_in_it()).ok, dma_map_phys(ssd, page.phys, take(2) * 2KiB, to_device)]
+`;
+
+Deno.test("the calls that run at an event are those of the machine, whatever has returned before", () => {
+  const recording = recorded(RETURNS);
+  assertEquals(recording.failure, null);
+  let hasReturned = 0;
+  const depths = new Set<number>();
+  for (let seq = 1; seq <= recording.log.count; seq++) {
+    const position = recording.afterEvent(seq);
+    const answered = recording.frames(position).map(({ started }) =>
+      recording.statements.numberAt(started)
+    );
+    const real = recording.replays.look(
+      position,
+      (paused) => paused.frames().map(({ statement }) => statement),
+    );
+    assertEquals(answered, real, `event ${seq}`);
+    if (answered.length < recording.statements.depthAt(position.statement)) hasReturned++;
+    depths.add(answered.length);
+  }
+  assertEquals([...depths].sort(), [1, 2, 3, 4, 5, 6]);
+  assertEquals(hasReturned, 12);
+  // A step over from there leads to the caller's next statement, and one out to who called that.
+  const call = recording.atStatement(recording.statements.count);
+  const mapped = recording.last;
+  assertEquals(recording.frames(recording.afterEvent(mapped.seq)).length, 1);
+  assertEquals(
+    move(recording, recording.afterEvent(mapped.seq), { unit: "over", direction: "forward" })
+      .reason,
+    "end",
+  );
+  assert(comparePositions(call, mapped) < 0);
+});
+
+Deno.test("a look that is refused after an event leaves the run as it was", () => {
+  const recording = recorded(`
+machine { pci { root_port rp0 { endpoint nic { coherent = false } } } }
+let page = buffer(size: 4KiB, fill: 0x11)
+let m = dma_map_phys(nic, page, 4KiB, from_device)
+nic.dma_write(m.addr, bytes"99 99")
+expect warning stale_cacheline_read { print peek(page.phys, 2) }
+dma_unmap_phys(nic, m, 4KiB, from_device)
+print page.size
+`);
+  const stale = atLine(recording, { line: 6 }, START)!;
+  const later = [atLine(recording, { line: 7 }, START)!, atLine(recording, { line: 8 }, START)!];
+  const refused = (position: Position) =>
+    assertThrows(
+      () => ask(recording, position, "peek(page.phys, 2)"),
+      EvaluationError,
+      "would change",
+    );
+  refused(stale);
+  assertEquals(later.map((position) => ask(recording, position, "page.size")), ["4KiB", "4KiB"]);
+  const sizes: (string | null)[] = [];
+  recording.replays.visit(stale, (paused) => {
+    if (sizes.length === 0) {
+      assertThrows(() => recording.evaluator.question("peek(page.phys, 2)").evaluate(paused));
+    }
+    sizes.push(recording.evaluator.question("page.size").evaluate(paused).text);
+    return later[sizes.length - 1] ?? null;
+  });
+  assertEquals(sizes, ["4KiB", "4KiB", "4KiB"]);
+});

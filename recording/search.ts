@@ -1,0 +1,150 @@
+/**
+ * Where an expression changes. Nothing but the machine knows: the run is done again and asked at each
+ * event and each statement, backwards in ever longer stretches.
+ */
+import { type CompiledExpression, EvaluationError } from "./evaluator.ts";
+import { positionBefore } from "./places.ts";
+import { nextPosition } from "./machines/ordinal.ts";
+import { comparePositions, type Position, START } from "./position.ts";
+import { evaluate } from "./evaluate.ts";
+import type { Recording } from "./recording.ts";
+import type { PausedRun } from "./machines/replay.ts";
+
+/** Moments of the first stretch that is searched backwards. */
+const FIRST_POSITIONS = 1024;
+
+/** A moment at which an expression came to be something else. */
+export interface ExpressionChange {
+  readonly position: Position;
+  /** What it was before; null where it could not be asked. */
+  readonly before: string | null;
+  readonly after: string;
+}
+
+/**
+ * The next moment at which an expression has another value; for a boolean, at which it is true. Null
+ * when there is none.
+ *
+ * @throws {EvaluationError} When it cannot be asked where one is.
+ * @throws {Interrupted} When the search was cancelled.
+ */
+export function until(
+  recording: Recording,
+  from: Position,
+  expression: CompiledExpression,
+): ExpressionChange | null {
+  let known: string | null = null;
+  let found: ExpressionChange | null = null;
+  recording.replays.visit(from, (paused) => {
+    const { position } = paused;
+    if (comparePositions(position, from) === 0) known = expression.format(paused);
+    else {
+      const value = tell(expression, paused);
+      if (value !== null && value !== known) {
+        if (value !== "false") found = { position, before: known, after: value };
+        known = value;
+      }
+    }
+    return found === null ? nextPosition(recording, position) : null;
+  });
+  return found;
+}
+
+/**
+ * The last moment, up to a given one, at which an expression changed to the value that it has then. Null when
+ * it never changed.
+ *
+ * @throws {EvaluationError} When it cannot be asked where one is.
+ * @throws {Interrupted} When the search was cancelled.
+ */
+export function rewind(
+  recording: Recording,
+  from: Position,
+  expression: CompiledExpression,
+): ExpressionChange | null {
+  // An expression without a value is an error, and not one that never changed.
+  evaluate(recording, from, expression.text);
+  return lastChangeOf(recording, from, (paused) => tell(expression, paused));
+}
+
+/** The text of a value at a moment; null where it has none. */
+export type Tell = (paused: PausedRun) => string | null;
+
+/** The last moment, up to a given one, at which a value changed to what it is then. */
+export function lastChangeOf(
+  recording: Recording,
+  from: Position,
+  tell: Tell,
+): ExpressionChange | null {
+  let end = from;
+  for (let moments = FIRST_POSITIONS;; moments *= 4) {
+    const begin = rangeBefore(recording, end, moments);
+    const found = lastChangeWithin(recording, begin, end, tell);
+    if (found !== null || comparePositions(begin, START) === 0) return found;
+    end = begin;
+  }
+}
+
+function lastChangeWithin(
+  recording: Recording,
+  begin: Position,
+  end: Position,
+  tell: Tell,
+): ExpressionChange | null {
+  let known: string | null = null;
+  let last: ExpressionChange | null = null;
+  recording.replays.visit(begin, (paused) => {
+    const { position } = paused;
+    const value = tell(paused);
+    // Where it cannot be evaluated, such as in a function outside the name's scope, it is unchanged.
+    if (value !== null && value !== known) {
+      if (comparePositions(position, begin) > 0) last = { position, before: known, after: value };
+      known = value;
+    }
+    return comparePositions(position, end) < 0 ? nextPosition(recording, position) : null;
+  });
+  // The first value of the stretch may be the one from before it.
+  const first = last as ExpressionChange | null;
+  if (first === null || first.before !== null || comparePositions(begin, START) === 0) return first;
+  const before = lastValueBefore(recording, begin, tell);
+  return before === first.after ? null : { ...first, before };
+}
+
+/** The last value before a moment; null for none. */
+function lastValueBefore(recording: Recording, position: Position, tell: Tell): string | null {
+  let end = position;
+  for (let moments = FIRST_POSITIONS; comparePositions(end, START) > 0; moments *= 4) {
+    const begin = rangeBefore(recording, end, moments);
+    let last: string | null = null;
+    recording.replays.visit(begin, (paused) => {
+      last = tell(paused) ?? last;
+      return comparePositions(paused.position, end) < 0
+        ? nextPosition(recording, paused.position)
+        : null;
+    });
+    if (last !== null) return last;
+    end = begin;
+  }
+  return null;
+}
+
+/** A moment that is some moments before another, or the beginning. */
+function rangeBefore(recording: Recording, end: Position, moments: number): Position {
+  let position = end;
+  for (let turn = 0; turn < moments; turn++) {
+    const before = positionBefore(recording, position);
+    if (before === null) break;
+    position = before;
+  }
+  return position;
+}
+
+/** What an expression is at a moment; null where it has no value. */
+export function tell(expression: CompiledExpression, paused: PausedRun): string | null {
+  try {
+    return expression.format(paused);
+  } catch (error) {
+    if (error instanceof EvaluationError) return null;
+    throw error;
+  }
+}

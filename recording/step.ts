@@ -1,0 +1,149 @@
+/** Going through a run, both ways: by event, statement, activity, time, line, or to a stop. */
+import type { BreakpointHit } from "./breakpoints/breakpoint.ts";
+import type { BreakpointSet, LogpointLine } from "./breakpoints/breakpoint_set.ts";
+import { type Position, START } from "./position.ts";
+import type { RecordedRun } from "./recorded_run.ts";
+import type { Recording } from "./recording.ts";
+
+/**
+ * How far one step goes: `event` one event; `over` a statement, calls in it included; `into` a
+ * statement, wherever it is; `out` to the code that called; `activity` one job of host or device;
+ * `run` as far as there is.
+ */
+export type StepUnit = "event" | "over" | "into" | "out" | "activity" | "run";
+
+/** A wish to go somewhere. */
+export interface StepCommand {
+  /** How far. */
+  readonly unit: StepUnit;
+  /** Which way. */
+  readonly direction: "forward" | "back";
+  /** How often, 1 when left out. */
+  readonly count?: number;
+}
+
+/** Where a step led. */
+export interface StepOutcome {
+  /** Where it led. */
+  readonly position: Position;
+  /** `end` and `beginning`: the run has no more to that side. */
+  readonly reason: "arrived" | "end" | "beginning" | "stop";
+  /**
+   * What it stopped at.
+   * @internal
+   */
+  readonly stop: BreakpointHit | null;
+  /**
+   * What stops that only log had to say on the way, oldest first.
+   * @internal
+   */
+  readonly logged: readonly LogpointLine[];
+}
+
+/**
+ * Goes a step, or less when something on the way stops it. The moment one stands on never stops.
+ *
+ * @example
+ * ```ts ignore
+ * move(recording, recording.last, { unit: "run", direction: "back" }, stops)  // reverse continue
+ * ```
+ * @throws {Interrupted} When the search was cancelled; the position is unchanged.
+ */
+export function move(recording: RecordedRun, from: Position, step: StepCommand): StepOutcome;
+/** @internal */
+export function move(
+  recording: Recording,
+  from: Position,
+  step: StepCommand,
+  breakpoints?: BreakpointSet | null,
+): StepOutcome;
+export function move(
+  recording: RecordedRun,
+  from: Position,
+  step: StepCommand,
+  breakpoints: BreakpointSet | null = null,
+): StepOutcome {
+  const { count = 1, unit, direction } = step;
+  let position = from;
+  let reason: StepOutcome["reason"] = "arrived";
+  for (let turn = 0; turn < count && reason === "arrived"; turn++) {
+    const target = direction === "forward"
+      ? stepForward(recording, position, unit)
+      : stepBack(recording, position, unit);
+    if (target === null) reason = direction === "forward" ? "end" : "beginning";
+    position = target ?? (direction === "forward" ? recording.last : START);
+  }
+  const passed = breakpoints?.between(recording as Recording, from, position) ??
+    { hit: null, logged: [] };
+  const { hit, logged } = passed;
+  if (hit === null) return { position, reason, stop: null, logged };
+  return { position: hit.position, reason: "stop", stop: hit, logged };
+}
+
+/**
+ * The next moment of a kind; null when there is none.
+ * @internal
+ */
+export function stepForward(
+  recording: RecordedRun,
+  from: Position,
+  unit: StepUnit,
+): Position | null {
+  const { machine: { activities }, statements } = recording;
+  switch (unit) {
+    case "event":
+      return from.seq < recording.last.seq ? recording.afterEvent(from.seq + 1) : null;
+    case "into":
+      return from.statement < statements.count ? recording.atStatement(from.statement + 1) : null;
+    case "over":
+    case "out": {
+      const depth = depthAt(recording, from) - (unit === "out" ? 1 : 0);
+      for (let next = from.statement + 1; next <= statements.count; next++) {
+        if (statements.depthAt(next) <= depth) return recording.atStatement(next);
+      }
+      return null;
+    }
+    case "activity": {
+      const end = activities.after(from.seq);
+      return end === null ? null : recording.afterEvent(end);
+    }
+    case "run":
+      return null;
+  }
+}
+
+/**
+ * The last moment of a kind before one; null when there is none.
+ * @internal
+ */
+export function stepBack(recording: RecordedRun, from: Position, unit: StepUnit): Position | null {
+  const { machine: { activities }, statements } = recording;
+  // Inside of a statement its own start is behind.
+  const last = recording.isStatementStart(from) ? from.statement - 1 : from.statement;
+  switch (unit) {
+    case "event":
+      return from.seq > 0 ? recording.afterEvent(from.seq - 1) : null;
+    case "into":
+      return last > 0 ? recording.atStatement(last) : null;
+    case "over":
+    case "out": {
+      const depth = depthAt(recording, from) - (unit === "out" ? 1 : 0);
+      for (let before = last; before > 0; before--) {
+        if (statements.depthAt(before) <= depth) return recording.atStatement(before);
+      }
+      return null;
+    }
+    case "activity": {
+      const end = activities.before(from.seq);
+      return end === null ? null : recording.afterEvent(end);
+    }
+    case "run":
+      return null;
+  }
+}
+
+/** Calls that run at a moment; before the first statement, as many as at it; at the end the outermost. */
+function depthAt({ statements }: RecordedRun, { seq, statement }: Position): number {
+  if (statement === 0) return Infinity;
+  return statement > statements.count ? 1 : statements.depthAfter(seq, statement);
+}

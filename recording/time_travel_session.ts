@@ -1,0 +1,240 @@
+/**
+ * What a session with a past is worked on with: a place in it, and branches.
+ *
+ * Going back only looks. What is typed at a past place goes on from there on a machine of its own, as
+ * a branch; the original timeline is kept, and can be switched to.
+ */
+import { parse } from "@dmalab/lang/syntax";
+import { isDeclaration, type Statement } from "@dmalab/lang/syntax/tree";
+import { SourceFile, spanText } from "@dmalab/lang";
+import { type InputResult, LAST_VALUE, NOTHING_DONE } from "@dmalab/lang/run";
+import type { RunSession } from "@dmalab/lang/run/session";
+import type { HostWatch } from "@dmalab/lang/vm";
+import { Branch, type SessionHooks } from "./branch.ts";
+import type { Cursor } from "./cursor.ts";
+import { EvaluationError } from "./evaluator.ts";
+import { move, type StepCommand, type StepOutcome } from "./step.ts";
+import { comparePositions, type Position } from "./position.ts";
+import type { ShownVariable } from "./evaluate.ts";
+import type { Recording } from "./recording.ts";
+import { BreakpointSet } from "./breakpoints/breakpoint_set.ts";
+
+const NOTHING: TimeTravelResult = { ...NOTHING_DONE, branch: null, dropped: [] };
+
+/** What came of an input. */
+export interface TimeTravelResult extends InputResult {
+  /** The branch that it began; null when it went on where the run ended. */
+  readonly branch: Branch | null;
+  /** Variables that another machine has taken along. */
+  readonly dropped: readonly string[];
+}
+
+export class TimeTravelSession implements Cursor {
+  /** Breakpoints, of whatever branch. */
+  readonly breakpoints: BreakpointSet = new BreakpointSet();
+  readonly #branches: Branch[] = [];
+  readonly #onLine: (text: string) => void;
+  readonly #watch: HostWatch | null;
+  #branch: Branch;
+  /** A past place; null at the end. */
+  #past: Position | null = null;
+  #made = 0;
+
+  /**
+   * @param make Makes the session, which is to tell what it does.
+   * @param onLine Gets the lines that it writes.
+   * @param watch Who may want a search to end.
+   */
+  constructor(
+    make: (hooks: SessionHooks) => RunSession,
+    onLine: (text: string) => void,
+    watch: HostWatch | null = null,
+  ) {
+    this.#watch = watch;
+    this.#onLine = onLine;
+    this.#branch = Branch.first(make, onLine);
+    this.#branches.push(this.#branch);
+  }
+
+  get branch(): Branch {
+    return this.#branch;
+  }
+
+  /** All of them, the first one first. */
+  get branches(): readonly Branch[] {
+    return this.#branches;
+  }
+
+  get session(): RunSession {
+    return this.#branch.session;
+  }
+
+  get recording(): Recording {
+    const { recording } = this.#branch;
+    recording.replays.interruptedBy = this.#watch;
+    return recording;
+  }
+
+  /** The session's variables that have a value there. */
+  variables(): readonly ShownVariable[] {
+    const { recording, session } = this;
+    const { evaluator } = recording;
+    return recording.replays.look(
+      this.position,
+      (paused) =>
+        session.globals().flatMap(({ global, name }) => {
+          const value = paused.vm.globals[global];
+          if (value === undefined) return [];
+          const { kind, text } = evaluator.answer(value, paused);
+          return [{ name, kind, text }];
+        }),
+    );
+  }
+
+  get position(): Position {
+    return this.#past ?? this.recording.last;
+  }
+
+  /** There is more of the run behind this place. */
+  get isPast(): boolean {
+    return this.#past !== null;
+  }
+
+  /** Goes to a moment of this branch. */
+  goTo(position: Position): void {
+    this.#past = comparePositions(position, this.recording.last) >= 0 ? null : position;
+  }
+
+  /** Does what a text says: at a past place on a branch of its own, unless it only looks. */
+  feed(text: string): TimeTravelResult {
+    const looked = this.#look(text);
+    if (looked !== null) return looked;
+    const variables = this.session.summary().variables.map(({ name }) => name)
+      .filter((name) => name !== LAST_VALUE);
+    const branch = this.#past === null || this.isWhole(text) ? this.#begin() : null;
+    const result = (branch ?? this.#branch).feed(text);
+    const isDone = !result.incomplete &&
+      !result.diagnostics.some(({ severity }) => severity === "error");
+    if (branch !== null && isDone) this.#enter(branch);
+    else if (isDone) this.#past = null;
+    const dropped = result.newMachine ? variables : [];
+    return { ...result, branch: isDone ? branch : null, dropped };
+  }
+
+  /** What was typed and stepped since the machine there is was declared, the declaration included. */
+  sinceMachine(): readonly string[] {
+    const { inputs, history } = this.session;
+    const first = history.findLastIndex((entry) =>
+      entry.kind === "input" && entry.prepared.newMachine
+    );
+    return inputs.slice(Math.max(0, first));
+  }
+
+  /**
+   * What was declared since, each name as it was declared last, with the comments before it: the
+   * machine, functions, consts.
+   */
+  declarations(): readonly string[] {
+    const declared = new Map<string, string>();
+    for (const text of this.sinceMachine()) {
+      const { file: { items } } = parse(new SourceFile("input", text), { mode: "repl" });
+      let before = 0;
+      for (const item of items) {
+        if (isDeclaration(item)) {
+          const name = declaredName(item);
+          declared.delete(name);
+          declared.set(name, text.slice(before, item.span.end).trim());
+        }
+        before = item.span.end;
+      }
+    }
+    return [...declared.values()];
+  }
+
+  /** Whether a text is an input, and not only its beginning. */
+  isWhole(text: string): boolean {
+    return !parse(new SourceFile("input", text), { mode: "repl" }).incomplete;
+  }
+
+  /** What an expression is at a past place; null for anything else that is typed, and at the end. */
+  #look(text: string): TimeTravelResult | null {
+    if (this.#past === null || !isExpression(text)) return null;
+    try {
+      const { evaluator, replays } = this.recording;
+      const expression = evaluator.question(text);
+      const shown = replays.look(this.#past, (paused) => expression.evaluate(paused));
+      return { ...NOTHING, values: shown.value === null ? [] : [shown] };
+    } catch (error) {
+      // The session reports mistakes, and an input that changes something starts a branch.
+      if (error instanceof EvaluationError && (error.wouldChange || error.diagnostics.length > 0)) {
+        return null;
+      }
+      throw error;
+    }
+  }
+
+  /** Begins with a file. */
+  feedSource(source: SourceFile): TimeTravelResult {
+    return { ...this.#branch.feedSource(source), branch: null, dropped: [] };
+  }
+
+  /** A branch for what is typed at a past place; null where the run goes on. */
+  #begin(): Branch | null {
+    if (this.#past === null) return null;
+    return this.#branch.branch(`b${this.#made + 1}`, this.#past, this.#onLine);
+  }
+
+  #enter(branch: Branch): void {
+    this.#made++;
+    this.#branches.push(branch);
+    this.#branch = branch;
+    this.#past = null;
+  }
+
+  /** Goes on with another branch, at its end. False when none is called so. */
+  switchTo(name: string): boolean {
+    const branch = this.#branches.find((each) => each.name === name);
+    if (branch === undefined) return false;
+    this.#branch = branch;
+    this.#past = null;
+    return true;
+  }
+
+  /**
+   * Goes a step. At the end of the run, steps by event or activity run the machine on: activities are
+   * whole, and what they did beyond is the future then.
+   */
+  move(step: StepCommand): StepOutcome {
+    const { recording } = this;
+    const from = this.position;
+    const { count = 1, unit, direction } = step;
+    if (direction === "forward" && unit === "event") {
+      const missing = from.seq + count - recording.last.seq;
+      if (missing > 0) this.#branch.step(missing);
+    } else if (direction === "forward" && unit === "activity" && !this.isPast) {
+      for (let turn = 0; turn < count; turn++) this.#branch.step(1);
+    }
+    const outcome = move(recording, from, step, this.breakpoints);
+    const { last } = recording;
+    // No event is behind the last one: where that leads, the session goes on.
+    const isLast = direction === "forward" && unit === "event" && outcome.stop === null &&
+      outcome.position.seq === last.seq;
+    const position = isLast ? last : outcome.position;
+    this.goTo(position);
+    return { ...outcome, position };
+  }
+}
+
+/** What tells one declaration from another: there is one machine, and files are used by their paths. */
+function declaredName(item: Statement): string {
+  if (item.kind === "Const" || item.kind === "Function") return item.name.text;
+  if (item.kind === "Use") return item.path;
+  return item.kind === "Machine" ? item.kind : spanText(item.span);
+}
+
+function isExpression(text: string): boolean {
+  const { diagnostics, file } = parse(new SourceFile("input", text), { mode: "repl" });
+  const [only, ...more] = file.items;
+  return diagnostics.length === 0 && more.length === 0 && only?.kind === "Expression" &&
+    only.expected === null;
+}

@@ -1,0 +1,173 @@
+/** A `.dmatrace.jsonl` file as runs that can be looked at: its events, and the tables that they fill. */
+import { domainSharers, LAB_TABLES } from "@dmalab/devices";
+import { type RecordedCode, RecordedRun } from "../recorded_run.ts";
+import { SourceFile } from "@dmalab/lang";
+import { type Bytes, eventNumber } from "@dmalab/runtime";
+import { RecordedMachine } from "@dmalab/runtime/recording";
+import type { TraceEvent, TraceOutcome, TraceRun } from "./trace_line.ts";
+import { TraceReader } from "./trace_reader.ts";
+
+/** Where the texts come from that are shown beside the events. */
+export interface TraceTexts {
+  /** What the trace is called. */
+  readonly name: string;
+  /** The text of a file that it names; null where there is none. */
+  textOf(file: string): string | null;
+}
+
+/**
+ * Reads a whole file. An event whose statement has no text has its own line of the trace as its place.
+ *
+ * @returns Its runs, or what is wrong, with the line.
+ */
+export function keptTraces(text: string, texts: TraceTexts): readonly RecordedRun[] | string {
+  const reader = new TraceReader();
+  const runs: TraceRunReader[] = [];
+  const lines = text.split("\n");
+  if (lines.at(-1) === "") lines.pop();
+  for (const [index, line] of lines.entries()) {
+    const read = reader.read(line);
+    const place = `line ${index + 1}`;
+    if ("problem" in read) return `${place}: ${read.problem}`;
+    try {
+      if ("run" in read) runs.push(new TraceRunReader(read, text, texts));
+      else if ("seq" in read) {
+        const run = runs.at(-1);
+        if (run === undefined) return `${place}: the event belongs to no run`;
+        run.add(read, index + 1);
+      } else if ("outcome" in read) runs.findLast((run) => run.isOf(read))?.fail(read.failure);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      return `${place}: ${error.message}`;
+    }
+  }
+  return runs.length === 0 ? "it has no run" : runs.map((run) => run.finish());
+}
+
+/** @throws {RangeError} When there can be no such machine. */
+function sharersOf({ machine: { pci } }: TraceRun): ReadonlyMap<string, string> {
+  try {
+    return domainSharers(pci);
+  } catch {
+    throw new RangeError("the `pci` of its machine describes none");
+  }
+}
+
+/** A run of a trace, event by event. */
+class TraceRunReader {
+  readonly #machine: RecordedMachine;
+  /** The numbers of places, by their texts. */
+  readonly #sites = new Map<string, number>();
+  #failure: TraceOutcome["failure"] = null;
+
+  /** Texts that are shown, by the names of their files. */
+  readonly #texts = new Map<string, string | null>();
+
+  constructor(
+    private readonly head: TraceRun,
+    private readonly text: string,
+    private readonly texts: TraceTexts,
+  ) {
+    const { iommu, pageSizeBytes } = head.machine;
+    this.#machine = new RecordedMachine({
+      iommu: { granuleBytes: iommu.granuleBytes as Bytes, sharers: sharersOf(head) },
+      pages: { pageSizeBytes: pageSizeBytes as Bytes },
+    }, LAB_TABLES);
+  }
+
+  /** @throws {RangeError} When an event before it is missing. */
+  add(event: TraceEvent, line: number): void {
+    const { at_ns: atNs, cpu, device, fields, name, request, seq, site, why } = event;
+    const values = Object.entries(fields).map(([field, value]) =>
+      [
+        field,
+        field.endsWith("_site") && value !== null ? this.#siteOf(`${value}`, line) : value,
+      ] as const
+    );
+    const origin = { cpu, device, request, site: this.#siteOf(site, line) };
+    const kind = eventNumber(name);
+    this.#machine.keep(seq, atNs, origin, kind, Object.fromEntries(values), why);
+  }
+
+  /** @param line Of the trace: the place where the statement has no text. */
+  #siteOf(place: string | null, line: number): number {
+    const file = place?.match(PLACE)?.[1] ?? null;
+    const isShown = file !== null && this.#textOf(file) !== null;
+    const own = `${this.texts.name}:${line}:1`;
+    const shown = isShown || this.#textOf(this.texts.name) === null ? place ?? own : own;
+    const number = this.#sites.get(shown) ?? this.#sites.size + 1;
+    this.#sites.set(shown, number);
+    return number;
+  }
+
+  #textOf(file: string): string | null {
+    let text = this.#texts.get(file);
+    if (text === undefined) {
+      text = file === this.texts.name ? this.text : this.texts.textOf(file);
+      if (text !== null && text.length > MAX_LENGTH) text = null;
+      this.#texts.set(file, text);
+    }
+    return text;
+  }
+
+  /** Whether a test's outcome is about this run. */
+  isOf({ combination, name, place }: TraceOutcome): boolean {
+    const { head } = this;
+    return head.name === name && head.place === place && head.combination === combination;
+  }
+
+  fail(failure: TraceOutcome["failure"]): void {
+    this.#failure = failure;
+  }
+
+  finish(): RecordedRun {
+    const run = this.#kept();
+    if (this.#failure !== null) {
+      const { code, message, place } = this.#failure;
+      const lines = [...`error[${code}]: ${message}`.split("\n"), `  --> ${place}`];
+      run.failure = { kind: "failed", code, message, bug: null, place, lines };
+    }
+    return run;
+  }
+
+  #kept(): RecordedRun {
+    const { combination, file, kind, machine: { seed }, name, place } = this.head;
+    return new RecordedRun({
+      name: { file, kind, name, combination, place, seed },
+      code: this.#code(),
+      machine: this.#machine,
+      output: [],
+      forks: new Map(),
+      childRuns: [],
+    });
+  }
+
+  #code(): RecordedCode {
+    const places = [...this.#sites.keys()].map((place) => {
+      const [, file = place, line = "1", column = "1"] = place.match(PLACE) ?? [];
+      return { file, line: Math.max(1, Number(line)), column: Math.max(1, Number(column)) };
+    });
+    const sources = new Map<string, SourceFile>();
+    for (const [file, own] of Map.groupBy(places, (each) => each.file)) {
+      const last = Math.max(...own.map(({ line }) => line));
+      // A text that is not shown: as many empty lines as are named.
+      const text = this.#textOf(file) ?? "\n".repeat(Math.min(last, MAX_LINES));
+      sources.set(file, new SourceFile(file, text));
+    }
+    const sites = places.map(({ column, file, line }) => {
+      const source = sources.get(file)!;
+      // What stands there now may be shorter than what ran.
+      const first = source.lineStarts[line - 1] ?? source.text.length;
+      const end = first + source.line(line).length;
+      return { span: { source, start: Math.min(first + column - 1, end), end } };
+    });
+    return { statements: [], sites, functions: [] };
+  }
+}
+
+/** `file:line:column`. */
+const PLACE = /^(.*):(\d{1,9}):(\d{1,9})$/s;
+/** A longer text is not shown: the page would be its text, and a browser would lay out each line. */
+const MAX_LENGTH = 2 ** 20;
+/** A file of more lines is no scenario. */
+const MAX_LINES = 1_000_000;

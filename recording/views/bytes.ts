@@ -1,0 +1,104 @@
+/** Bytes of memory with who wrote each: the store of a CPU, a device's access, the copy of a bounce buffer. */
+import type { MemoryWrite, MemoryWriter } from "@dmalab/runtime/recording";
+import { nextPosition } from "../machines/ordinal.ts";
+import { comparePositions, type Position } from "../position.ts";
+import type { RecordedRun } from "../recorded_run.ts";
+import { spanOfEvent } from "../last_writes.ts";
+import type { Span } from "@dmalab/lang";
+
+/** A write that has left bytes. */
+export interface LastByteWrite {
+  /** Who. */
+  readonly by: MemoryWriter;
+  /** The moment right after it. */
+  readonly position: Position;
+  /** The event behind it, where one is in the same statement; else null. */
+  readonly seq: number | null;
+  /** Where it began. */
+  readonly phys: number;
+  /** How long it was. */
+  readonly sizeBytes: number;
+  /** The statement that led to it; null for none. */
+  readonly span: Span | null;
+}
+
+/** A byte. */
+export interface WrittenByte {
+  /** What it is; null where nothing has written it since the machine was ready, or where it is not kept. */
+  readonly value: number | null;
+  /** Which of the writers; null for none. */
+  readonly writer: number | null;
+}
+
+/** Bytes that lie together. */
+export interface BytesView {
+  /** Of the first one. */
+  readonly phys: number;
+  /** One after the other. */
+  readonly bytes: readonly WrittenByte[];
+  /** Those whose bytes are still there, in the order in which they wrote. */
+  readonly writers: readonly LastByteWrite[];
+}
+
+/** Bytes of memory at a moment. */
+export function bytesView(
+  run: RecordedRun,
+  position: Position,
+  phys: number,
+  sizeBytes: number,
+): BytesView {
+  const { memory } = run.machine;
+  const last = new Map<number, { readonly write: MemoryWrite; readonly index: number }>();
+  for (let index = 0; index < memory.count; index++) {
+    const write = memory.write(index);
+    if (comparePositions(write, position) >= 0) break;
+    const from = Math.max(phys, write.phys);
+    const to = Math.min(phys + sizeBytes, write.phys + write.sizeBytes);
+    for (let byte = from; byte < to; byte++) last.set(byte, { write, index });
+  }
+  const kept = [...new Set([...last.values()].map(({ index }) => index))].sort((a, b) => a - b);
+  const bytes = Array.from({ length: sizeBytes }, (_, offset): WrittenByte => {
+    const found = last.get(phys + offset);
+    if (found === undefined) return { value: null, writer: null };
+    const value = found.write.bytes[phys + offset - found.write.phys] ?? null;
+    return { value, writer: kept.indexOf(found.index) };
+  });
+  return { phys, bytes, writers: kept.map((index) => writerOf(run, memory.write(index))) };
+}
+
+function writerOf(
+  run: RecordedRun,
+  { by, phys, seq, sizeBytes, statement }: MemoryWrite,
+): LastByteWrite {
+  const position = nextPosition(run, { seq, statement }) ?? run.last;
+  const isEvent = position.seq > seq;
+  const span = isEvent
+    ? spanOfEvent(run, position.seq)
+    : run.statement({ seq, statement })?.span ?? null;
+  return { by, position, seq: isEvent ? position.seq : null, phys, sizeBytes, span };
+}
+
+/** Memory that lies together. */
+export interface WrittenRange {
+  /** Of its first byte. */
+  readonly start: number;
+  /** Behind its last one. */
+  readonly end: number;
+  /** The names of those who wrote there. */
+  readonly by: readonly string[];
+}
+
+/** The memory that a run writes, by its addresses. */
+export function writtenRanges({ machine: { memory } }: RecordedRun): readonly WrittenRange[] {
+  const writes = Array.from({ length: memory.count }, (_, index) => memory.write(index))
+    .sort((one, other) => one.phys - other.phys);
+  const ranges: { start: number; end: number; names: Set<string> }[] = [];
+  for (const { by: { name }, phys, sizeBytes } of writes) {
+    const before = ranges.at(-1);
+    if (before !== undefined && phys <= before.end) {
+      before.end = Math.max(before.end, phys + sizeBytes);
+      before.names.add(name);
+    } else ranges.push({ start: phys, end: phys + sizeBytes, names: new Set([name]) });
+  }
+  return ranges.map(({ end, names, start }) => ({ start, end, by: [...names] }));
+}

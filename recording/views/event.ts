@@ -1,0 +1,36 @@
+/** An event in words and values, the same in every view. */
+import { eventParts, type TextPart } from "@dmalab/lang/render";
+import type { RecordedRun } from "../recorded_run.ts";
+import { spanOfEvent } from "../last_writes.ts";
+import type { Span } from "@dmalab/lang";
+
+/** An event. */
+export interface EventView {
+  /** Its number. */
+  readonly seq: number;
+  /** Virtual time. */
+  readonly atNs: number;
+  /** What it is called. */
+  readonly name: string;
+  /** The CPU on which it happened. */
+  readonly cpu: number;
+  /** The device that it is about; null for none. */
+  readonly device: string | null;
+  /** The request that it belongs to; null for none. */
+  readonly request: number | null;
+  /** Its text, in pieces: those with a `kind` are values. */
+  readonly parts: readonly TextPart[];
+  /** Something was decided: `whyView` says what and why. */
+  readonly isDecision: boolean;
+  /** The statement that led to it; null for none. */
+  readonly span: Span | null;
+}
+
+/** What there is to say of an event. @throws {RangeError} When there is none of that number. */
+export function eventView(run: RecordedRun, seq: number): EventView {
+  const event = run.event(seq);
+  const { at_ns: atNs, cpu, device, name, request, why } = event;
+  const span = spanOfEvent(run, seq);
+  const parts = eventParts(event);
+  return { seq, atNs, name, cpu, device, request, parts, isDecision: why !== null, span };
+}

@@ -1,0 +1,48 @@
+/**
+ * What a position of a run looks like: requests, tables, bytes, differences. Pages and the debugger draw it, and look nowhere else.
+ *
+ * State: none. Proof: `views_test.ts`.
+ *
+ * What other members use:
+ */
+export {
+  type BytesView,
+  bytesView,
+  type LastByteWrite,
+  type WrittenRange,
+  writtenRanges,
+} from "./bytes.ts";
+export { alignEvents, type DiffView, diffView, type RowDiffView } from "./difference.ts";
+export { eventView } from "./event.ts";
+export { incidentView } from "./incident.ts";
+export { firstLine, lineLocation, positionView } from "./position_view.ts";
+export { requestsAt, type RequestView, requestView } from "./request.ts";
+export {
+  packText,
+  readSerialised,
+  type RunAndOutcome,
+  serialise,
+  type SerialisedRun,
+  unpackText,
+} from "./serialised.ts";
+export {
+  changedRows,
+  keyText,
+  type MarkedRow,
+  markedRows,
+  type RowChange,
+  rowsByKey,
+  rowTexts,
+  type RowView,
+  rowView,
+  tableAt,
+  tableSizes,
+  type TableView,
+} from "./tables.ts";
+export {
+  type TimelineLane,
+  type TimelineSpan,
+  type TimelineView,
+  timelineView,
+} from "./timeline.ts";
+export { type WhyView, whyView } from "./why.ts";

@@ -1,0 +1,57 @@
+/** A moment of a run, as a line that says where one is. */
+import { formatEventText } from "@dmalab/lang/render";
+import type { Position } from "../position.ts";
+import type { RecordedRun } from "../recorded_run.ts";
+import { spanOfEvent } from "../last_writes.ts";
+import { type Span, spanText } from "@dmalab/lang";
+
+/** Where one is in a run. */
+export interface PositionView {
+  /** The number of the last event. */
+  readonly seq: number;
+  /** How many events the run has. */
+  readonly events: number;
+  /** Virtual time. */
+  readonly atNs: number;
+  /** `file:line` of the statement; null before the first. */
+  readonly place: string | null;
+  /** The first line of the statement; null before the first. */
+  readonly text: string | null;
+  /** What has just happened; null where a statement starts. */
+  readonly event: string | null;
+  /** `end`, `start`; null for a moment between. */
+  readonly edge: "start" | "end" | null;
+}
+
+/** What there is to say of a moment. */
+export function positionView(recording: RecordedRun, position: Position): PositionView {
+  const { last } = recording;
+  const isStart = recording.isStatementStart(position);
+  const span = isStart || position.seq === 0
+    ? recording.statement(position)?.span ?? null
+    : spanOfEvent(recording, position.seq);
+  return {
+    seq: position.seq,
+    events: last.seq,
+    atNs: recording.nowNs(position),
+    place: span === null ? null : lineLocation(span),
+    text: span === null ? null : firstLine(span),
+    event: isStart || position.seq === 0 ? null : formatEventText(recording.event(position.seq)),
+    edge: position.seq === last.seq && position.statement === last.statement
+      ? "end"
+      : position.seq === 0 && position.statement === 0
+      ? "start"
+      : null,
+  };
+}
+
+/** `file:line` of a span's start. */
+export function lineLocation({ source, start }: Span): string {
+  return `${source.name}:${source.position(start).line}`;
+}
+
+/** The first line of a span's text. */
+export function firstLine(span: Span): string {
+  const [first, ...more] = spanText(span).split("\n");
+  return more.length === 0 ? first! : `${first} …`;
+}

@@ -1,0 +1,191 @@
+/** Rows of a recording's tables as text, the same in every view. */
+import type { HistoryRow, HistoryTable } from "@dmalab/runtime/recording";
+import type { FieldKind } from "@dmalab/runtime/vocabulary";
+import { formatFieldValue, valuePart } from "@dmalab/lang/render";
+import type { Position } from "../position.ts";
+import type { RecordedRun } from "../recorded_run.ts";
+
+/** A value, with what it is and its text. */
+export interface CellView {
+  /** The field that it is the value of. */
+  readonly name: string;
+  /** What kind of value it is. */
+  readonly kind: FieldKind;
+  /** The value itself; null for none. */
+  readonly value: unknown;
+  /** Its text. */
+  readonly text: string;
+}
+
+/** A row of a table at a moment. */
+export interface RowView {
+  /** The row's number in its table. */
+  readonly row: number;
+  /** Its fields, by the table's columns. */
+  readonly cells: readonly CellView[];
+  /** The event that wrote it; 0: it was there when the machine was ready. */
+  readonly createdSeq: number;
+  /** The event that ended it; null while it holds. */
+  readonly endedSeq: number | null;
+}
+
+/** A table at a moment. */
+export interface TableView {
+  /** What the table is called. */
+  readonly name: string;
+  /** What a row says. */
+  readonly doc: string;
+  /** The names of its fields. */
+  readonly columns: readonly string[];
+  /** How many rows there are in all. */
+  readonly count: number;
+  /** Those that were asked for. */
+  readonly rows: readonly RowView[];
+}
+
+/** A part of a table's rows: from which one on, and how many at most. */
+export interface RowWindow {
+  /** From which row on. */
+  readonly first: number;
+  /** How many rows at most. */
+  readonly count: number;
+}
+
+const ALL: RowWindow = { first: 0, count: Infinity };
+
+/** A row that came or went between two moments. */
+export interface RowChange extends RowView {
+  /** The name of its table. */
+  readonly table: string;
+  /** Whether it came or went. */
+  readonly mark: "+" | "-";
+}
+
+/** A row that came, went, or took the place of another one with the same key. */
+export interface MarkedRow extends Omit<RowChange, "mark"> {
+  /** Whether it came, went, or took the place of another one. */
+  readonly mark: "+" | "-" | "~";
+  /** What stood in its place. */
+  readonly was: readonly CellView[] | null;
+}
+
+/** A table as it is at a moment, sorted by its key; only rows in a window are put into words. */
+export function tableAt(
+  recording: RecordedRun,
+  name: string,
+  position: Position,
+  { count, first }: RowWindow = ALL,
+): TableView {
+  const table = recording.table(name);
+  const all = rowsByKey(table, position);
+  const rows = all.slice(first, first + count).map((row) => rowView(table, row));
+  return {
+    name,
+    doc: table.spec.doc,
+    columns: Object.keys(table.spec.fields),
+    count: all.length,
+    rows,
+  };
+}
+
+/** The numbers of a table's rows at a moment, sorted by its key. */
+export function rowsByKey(table: HistoryTable, position: Position): readonly number[] {
+  return sortedByKey(table, table.rowsAt(position.seq));
+}
+
+/** How many rows each table has at a moment. */
+export function tableSizes(
+  recording: RecordedRun,
+  position: Position,
+): readonly { readonly name: string; readonly rows: number }[] {
+  return recording.tables.map((table) => ({
+    name: table.spec.name,
+    rows: table.rowsAt(position.seq).length,
+  }));
+}
+
+/** Rows that are there at one of two moments, in the order of the tables. */
+export function changedRows(
+  recording: RecordedRun,
+  from: Position,
+  to: Position,
+): readonly RowChange[] {
+  const [first, last] = from.seq <= to.seq ? [from, to] : [to, from];
+  return recording.tables.flatMap((table) => {
+    const now = new Set(table.rowsAt(to.seq));
+    return sortedByKey(table, table.changedBetween(first.seq, last.seq)).map((row) => ({
+      ...rowView(table, row),
+      table: table.spec.name,
+      mark: now.has(row) ? "+" as const : "-" as const,
+    }));
+  });
+}
+
+/** Changed rows, of which one that went and one that came with the same key are one. */
+export function markedRows(
+  recording: RecordedRun,
+  rows: readonly RowChange[],
+): readonly MarkedRow[] {
+  const keyOf = ({ cells, table }: RowChange) => {
+    const { isBag, key } = recording.table(table).spec;
+    const shown = isBag === true ? cells : cells.filter(({ name }) => key.includes(name));
+    return [table, ...rowTexts({ cells: shown })].join("\n");
+  };
+  const gone = new Map(
+    rows.filter(({ mark }) => mark === "-").map((row) => [keyOf(row), row] as const),
+  );
+  const came = new Set(rows.filter(({ mark }) => mark === "+").map(keyOf));
+  return rows.flatMap((row): readonly MarkedRow[] => {
+    if (row.mark === "-") return came.has(keyOf(row)) ? [] : [{ ...row, was: null }];
+    const was = gone.get(keyOf(row))?.cells ?? null;
+    return [{ ...row, mark: was === null ? "+" : "~", was }];
+  });
+}
+
+/** A row of a table, by its number. */
+export function rowView(table: HistoryTable, number: number): RowView {
+  const row = table.row(number);
+  return {
+    row: number,
+    cells: rowCells(table, row),
+    createdSeq: row.createdSeq,
+    endedSeq: row.endedSeq,
+  };
+}
+
+/** A row's fields, by the table's columns. */
+export function rowCells({ spec: { fields } }: HistoryTable, row: HistoryRow): readonly CellView[] {
+  return Object.entries(fields).map(([name, field]) => valuePart(name, field, row[name] ?? null));
+}
+
+/** A row as text, by the table's columns. */
+export function rowTexts({ cells }: Pick<RowView, "cells">): readonly string[] {
+  return cells.map(({ text }) => text);
+}
+
+/** What tells a row from the others, as text. */
+export function keyText(table: HistoryTable, row: number): string {
+  const { fields, key } = table.spec;
+  return key.map((name) => formatFieldValue(fields[name]!, table.value(row, name)))
+    .join(" ");
+}
+
+function sortedByKey(table: HistoryTable, rows: readonly number[]): readonly number[] {
+  const { key } = table.spec;
+  const keyed = rows.map((row) => ({ row, values: key.map((name) => table.value(row, name)) }));
+  keyed.sort((one, other) => {
+    for (let index = 0; index < key.length; index++) {
+      const order = compareValues(one.values[index], other.values[index]);
+      if (order !== 0) return order;
+    }
+    return one.row - other.row;
+  });
+  return keyed.map(({ row }) => row);
+}
+
+function compareValues(one: unknown, other: unknown): number {
+  // Most rows are of one device: asking a language about it takes longer than all the rest.
+  if (one === other) return 0;
+  if (typeof one === "number" && typeof other === "number") return one - other;
+  return String(one).localeCompare(String(other), "en");
+}

@@ -1,0 +1,37 @@
+/**
+ * The block layer: limits of a queue, bios, splitting, requests, merging, and `blk_rq_dma_map_iter`.
+ *
+ * State: a request owns its segments and its mapping; limits are derived once for each queue.
+ * Hot: `BioSplitter.next`, and the DMA iterator: a call for each segment.
+ * Proof: `split_test.ts`, `dma_iterator_test.ts`, and captured requests (`deno task conformance kernel`).
+ *
+ * What other members use:
+ */
+export {
+  Bio,
+  BIO_FLAG,
+  type BioVec,
+  type BlockOp,
+  NO_VECS,
+  opDirection,
+  sliceVecs,
+  vecOffset,
+  vecsSizeBytes,
+} from "./bio.ts";
+export { bioGap, type BlockRules, blockRules } from "./block_rules.ts";
+export { DeadlineScheduler } from "./deadline_scheduler.ts";
+export { attributesOf, BlkDma, BlkDmaIter } from "./dma_iterator.ts";
+export { gapMeets, lowerGap, pairGap } from "./gap_bit.ts";
+export { integritySegments, type MergeRefusal, type NoMerges, RequestMerger } from "./merge.ts";
+export { Plug, type PlugTarget } from "./plug.ts";
+export {
+  deriveLimits,
+  type LimitReason,
+  type LimitsInput,
+  type QueueLimits,
+} from "./queue_limits.ts";
+export { BlockRequest, type RequestOwner } from "./request.ts";
+export { SegmentIterator } from "./segment_iterator.ts";
+export { BioSplitter } from "./split.ts";
+export { TagMap } from "./tag_map.ts";
+export { type CopyReason, meetsOffBoundary, whyCopied } from "./user_memory.ts";

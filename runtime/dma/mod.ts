@@ -1,0 +1,75 @@
+/**
+ * The DMA mapping API: `calls/` are the kernel's functions, `paths/` what they do to one buffer (direct, translated,
+ * bounced, to a peer), `device/` what does DMA, `checker/` the witness of what drivers do wrong.
+ *
+ * State: a device has its mask, group and domain; the checker's ledger is its own and never asks the paths.
+ * Hot: map, link and unmap; a device's accesses (`bus_access.ts`). `deno task bench map` measures them.
+ * Proof: `dma_checker_test.ts`, model tests of the ledger, captured mappings and `dmalab tree compare`.
+ *
+ * What other members use:
+ */
+export {
+  ATTRIBUTE_PREFIX,
+  type AttributeWord,
+  attributeWords,
+  type DirectionWord,
+  directionWord,
+  DMA_ATTR,
+  DMA_BIDIRECTIONAL,
+  DMA_FROM_DEVICE,
+  DMA_TO_DEVICE,
+  type DmaDirection,
+} from "./attributes.ts";
+export { type Call, callOf } from "./calls/call_events.ts";
+export { type CoherentOptions, refusesShared } from "./calls/coherent.ts";
+export { DmaMapping } from "./calls/mapping.ts";
+export { mappingSizeInputs, UNLIMITED_BYTES } from "./calls/mapping_queries.ts";
+export {
+  allocNoncontiguous,
+  allocPageMemory,
+  freeNoncontiguous,
+  freePageMemory,
+  listOfPages,
+  type NoncontiguousMemory,
+  type PageMemory,
+} from "./calls/page_memory.ts";
+export { type DescriptorPool, DmaPool, type PoolBlock } from "./calls/pool.ts";
+export type { LentMemory } from "./checker/cpu_checks.ts";
+export { MappingRecords } from "./checker/ledger.ts";
+export {
+  FOUND_IN,
+  REPORT_CLASSES,
+  type ReportClass,
+  type ReportClassEntry,
+} from "./checker/report_classes.ts";
+export { CoherentMemory } from "./coherent_memory.ts";
+export { DeviceBus, type PageMaker } from "./device/bus_access.ts";
+export {
+  DEFAULT_SEGMENT_BYTES,
+  type DirectRegion,
+  DmaDevice,
+  type DmaDeviceOptions,
+  isTranslated,
+  type TranslatedDevice,
+  type WantedMode,
+} from "./device/device.ts";
+export { type DeviceVisibleRange, sameMemory, sameView, viewOf } from "./device/device_view.ts";
+export { EntryPage } from "./device/entry_page.ts";
+export type { DmaRange } from "./device/range_map.ts";
+export type { AccessWatcher, PeerRouter } from "./dma_machine.ts";
+export { SINGLE_BYTES } from "./dma_rules.ts";
+export { hexAddress } from "./hex_address.ts";
+export { DmaIovaState } from "./iova_state.ts";
+export { slabBytes } from "./paths/cache_maintenance.ts";
+export { directAddress, MAP_BRANCH, MAP_FAILURE } from "./paths/map_branch.ts";
+export { PeerMemo, peerMemo } from "./paths/scatterlist_peer.ts";
+export {
+  APART,
+  type Apart,
+  SCATTER_ENTRY_BYTES,
+  SCATTER_TABLE_ENTRIES,
+  Scatterlist,
+  type ScatterOutput,
+  type ScatterSegment,
+} from "./scatterlist.ts";
+export { at, type TestBench, testBench, type TestBenchOptions } from "./testing.ts";

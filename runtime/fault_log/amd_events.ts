@@ -1,0 +1,164 @@
+/**
+ * Event log entries of the AMD IOMMU.
+ *
+ * Names, flags and when a flag counts are those of the AMD I/O Virtualization Technology (IOMMU)
+ * Specification (48882), 2.5 (Event Logging); the sentences are ours.
+ */
+import type { DeviceAccess } from "../iommu/iommu.ts";
+import type { LoggedReason, ReasonEntry } from "./logged_fault.ts";
+
+/**
+ * Flags of IO_PAGE_FAULT from bit 0 up, as the kernel prints them: bits 63 to 48 of the entry's first
+ * half, without the event's code.
+ */
+export const PAGE_FAULT_FLAGS = ["GN", "NX", "US", "I", "PR", "RW", "PE", "RZ", "TR"] as const;
+
+export const AMD_EVENT_NAMES = [
+  "ILLEGAL_DEV_TABLE_ENTRY",
+  "IO_PAGE_FAULT",
+  "DEV_TAB_HARDWARE_ERROR",
+  "PAGE_TAB_HARDWARE_ERROR",
+  "ILLEGAL_COMMAND_ERROR",
+  "COMMAND_HARDWARE_ERROR",
+  "IOTLB_INV_TIMEOUT",
+  "INVALID_DEVICE_REQUEST",
+  "INVALID_PPR_REQUEST",
+  "RMP_HW_ERROR",
+  "RMP_PAGE_FAULT",
+] as const;
+
+export type AmdEventName = (typeof AMD_EVENT_NAMES)[number];
+
+export function isAmdEvent(name: string): name is AmdEventName {
+  return (AMD_EVENT_NAMES as readonly string[]).includes(name);
+}
+
+function entry(reason: LoggedReason, name: string, means: string): ReasonEntry {
+  return { reason, name, means };
+}
+
+/** What a page fault was about, by the flags that are set. */
+export function pageFaultReason(flags: ReadonlySet<string>, access: DeviceAccess): ReasonEntry {
+  if (flags.has("I")) {
+    return entry(
+      "interrupt_refused",
+      flags.has("PR") ? "interrupt not allowed" : "interrupt entry not present",
+      "The device wrote an interrupt message for which the interrupt table has no entry, or one " +
+        "that forbids it",
+    );
+  }
+  if (!flags.has("PR")) {
+    return entry(
+      "not_present",
+      "page not present",
+      "Nothing is mapped at the address: it was never mapped, or was unmapped before the access",
+    );
+  }
+  if (flags.has("RZ")) {
+    return entry(
+      "bad_entry",
+      "reserved bits or level",
+      "The page table itself is damaged: freed while still in use, or overwritten",
+    );
+  }
+  if (flags.has("PE")) {
+    return entry(
+      flags.has("NX") ? "not_allowed" : access === "read" ? "not_readable" : "not_writable",
+      `no ${access} permission`,
+      "The page is mapped, but not for this access: wrong direction of the map, or the end of a " +
+        "mapping next to one of another direction",
+    );
+  }
+  return entry(
+    "other",
+    "present and permitted",
+    "By this record the page was present and allowed the access; a translation request of " +
+      "the device itself can end like this",
+  );
+}
+
+/** What the other entries say. */
+export function amdEvent(name: Exclude<AmdEventName, "IO_PAGE_FAULT">): ReasonEntry {
+  switch (name) {
+    case "ILLEGAL_DEV_TABLE_ENTRY":
+      return entry(
+        "bad_entry",
+        "device table entry illegal",
+        "The device's table entry, written by the kernel or firmware, contradicts the hardware's capabilities; " +
+          "no mapping of the driver is the cause",
+      );
+    case "DEV_TAB_HARDWARE_ERROR":
+      return entry(
+        "fetch_failed",
+        "device table not readable",
+        "The IOMMU could not read its device table: wrong address, or failing memory",
+      );
+    case "PAGE_TAB_HARDWARE_ERROR":
+      return entry(
+        "fetch_failed",
+        "page table not readable",
+        "An entry of an upper level points to a missing table: tables freed while still in " +
+          "use, or memory overwritten",
+      );
+    case "ILLEGAL_COMMAND_ERROR":
+      return entry(
+        "command_failed",
+        "illegal command",
+        "The IOMMU found an invalid command in its command buffer",
+      );
+    case "COMMAND_HARDWARE_ERROR":
+      return entry(
+        "command_failed",
+        "command buffer not readable",
+        "The IOMMU could not read its command buffer",
+      );
+    case "IOTLB_INV_TIMEOUT":
+      return entry(
+        "command_failed",
+        "device TLB did not answer",
+        "The IOMMU sent the device an ATS invalidation, and the device did not complete it in " +
+          "time: it hangs, is in a reset, was removed, or its ATS does not work",
+      );
+    case "INVALID_DEVICE_REQUEST":
+      return entry(
+        "other",
+        "request not allowed",
+        "The device sent a request that its entry does not allow, such as an access to the address range of " +
+          "interrupts, or an address that claims to be translated",
+      );
+    case "INVALID_PPR_REQUEST":
+      return entry(
+        "ats_refused",
+        "page request not allowed",
+        "The device sent a page request without permission",
+      );
+    case "RMP_HW_ERROR":
+      return entry(
+        "fetch_failed",
+        "ownership table not readable",
+        "The IOMMU could not read the table that says which guest owns a page of memory",
+      );
+    case "RMP_PAGE_FAULT":
+      return entry(
+        "not_allowed",
+        "page has another owner",
+        "The page belongs to a memory-encrypted guest, or to another guest than the device is " +
+          "assigned to: a buffer that was not shared before it was mapped",
+      );
+  }
+}
+
+/** What the driver says where no domain is attached to a device that faults. */
+export const NOT_ATTACHED: ReasonEntry = entry(
+  "no_entry",
+  "device not attached to a domain",
+  "The device is attached to no domain: no driver is bound, it was unbound, or the " +
+    "device uses the requester id of another",
+);
+
+/** An event that the kernel has no name for. */
+export const UNNAMED: ReasonEntry = entry(
+  "unknown",
+  "event without a name",
+  "The kernel does not know this event; the words of the record are in the line",
+);

@@ -1,0 +1,40 @@
+/**
+ * Which line of a log begins a fault, and whose a line is.
+ *
+ * The line's own head chooses the reader; words of others further down do not.
+ *
+ * @see rules/traces.md T.44, T.49 to T.51
+ */
+import type { FaultLogFormat } from "./logged_fault.ts";
+
+/** What a fault's first line has, of each maker. */
+const HEADS: readonly (readonly [RegExp, FaultLogFormat])[] = [
+  [/\[\s*(?:DMA Read|DMA Write|INTR-REMAP)\b|\bINTR-REMAP:\s*Request device/i, "vtd"],
+  [/\bEvent logged\s*\[/i, "amd"],
+  [/\bUnhandled context fault\b|\bBlocked unknown Stream ID\b/i, "arm_v2"],
+  [/\barm-smmu-v3 \S+:\s*event(?: 0x[0-9a-f]+ received|:\s*(?:[CEF]_|UNKNOWN\b))/i, "arm"],
+  // Pasted without the unit's name.
+  [/^[\s>]*event(?: 0x[0-9a-f]+ received|:\s*(?:[CEF]_|UNKNOWN\b))/i, "arm"],
+];
+/** None of the patterns above can match a line without one of these. */
+const ANY_HEAD = /DMA (?:Read|Write)|INTR-REMAP|Event logged|context fault|Stream ID|event:? /i;
+
+/** The maker whose fault begins in this line, or null. */
+export function faultHead(line: string): FaultLogFormat | null {
+  if (!ANY_HEAD.test(line)) return null;
+  return HEADS.find(([head]) => head.test(line))?.[1] ?? null;
+}
+
+/** Whose line it is, where it says so: a maker, for SMMUs with the name of the unit. */
+const MAKER = /\b(DMAR|INTR-REMAP|AMD-Vi|arm-smmu-v3 \S+|arm-smmu \S+):/i;
+
+/** Whose line it is, in small letters, or null. */
+export function makerOf(line: string): string | null {
+  const maker = MAKER.exec(line)?.[1]?.toLowerCase() ?? null;
+  return maker === "intr-remap" ? "dmar" : maker;
+}
+
+/** Whether the line is the decoded form of an SMMU's record, as newer releases print it. */
+export function isDecodedEvent(line: string): boolean {
+  return /\bevent:\s*(?:[CEF]_|UNKNOWN\b)/i.test(line);
+}

@@ -1,0 +1,167 @@
+/** What a fault line of a kernel log says, whichever IOMMU wrote it. */
+import type { DeviceAccess } from "../iommu/iommu.ts";
+import type { Word64 } from "./word64.ts";
+
+/** Whose line it is: Intel VT-d, AMD, Arm SMMUv3, or SMMUv1 and SMMUv2. */
+export type FaultLogFormat = "vtd" | "amd" | "arm" | "arm_v2";
+
+/** What the hardware objected to, in one vocabulary for all of them. */
+export type LoggedReason =
+  /** No translation for the address. */
+  | "not_present"
+  /** No permission to read it. */
+  | "not_readable"
+  /** No permission to write it. */
+  | "not_writable"
+  /** No permission, by something else than reading and writing: to execute, or the privilege. */
+  | "not_allowed"
+  /** More address bits than are translated. */
+  | "address_width"
+  /** The entry of the device itself, or of its address space, is not there. */
+  | "no_entry"
+  /** An entry is there and makes no sense: reserved bits, contradictions. */
+  | "bad_entry"
+  /** The IOMMU could not read its own tables. */
+  | "fetch_failed"
+  /** A translation request of the device (ATS) was rejected. */
+  | "ats_refused"
+  /** An interrupt was rejected. */
+  | "interrupt_refused"
+  /** A command of the driver to the IOMMU failed. */
+  | "command_failed"
+  /** Anything else that has a name in the specification. */
+  | "other"
+  /** A number that the tables here do not have. */
+  | "unknown";
+
+/** Reasons that are about an address and what a driver has mapped there, or has not. */
+const ABOUT_MAPPINGS: ReadonlySet<LoggedReason> = new Set<LoggedReason>([
+  "not_present",
+  "not_readable",
+  "not_writable",
+  "not_allowed",
+  "address_width",
+]);
+
+export function isAboutMappings(reason: LoggedReason): boolean {
+  return ABOUT_MAPPINGS.has(reason);
+}
+
+/** Who sent the transaction. */
+export interface LoggedSource {
+  /** PCI domain, null where the line has none. */
+  readonly domain: number | null;
+  /** Bus in bits 15 to 8, device in 7 to 3, function in 2 to 0. */
+  readonly requesterId: number;
+}
+
+/** What the tables of a specification say of a code. */
+export interface ReasonEntry {
+  readonly reason: LoggedReason;
+  /** Its name, or what it says in a few words. */
+  readonly name: string;
+  /** Its usual cause in a driver. */
+  readonly means: string;
+}
+
+/**
+ * What the page table had for the address when the kernel printed it, a little after the fault.
+ *
+ * @see rules/traces.md T.45
+ */
+export interface TableDump {
+  /** The last entry of the walk. */
+  readonly leaf: Word64;
+  readonly present: boolean;
+  readonly read: boolean;
+  readonly write: boolean;
+  /** Where it leads; null when nothing is there. */
+  readonly phys: Word64 | null;
+}
+
+/** What only some records have; null in all the others. */
+export interface FaultDetails {
+  /** Entry of the interrupt table that a refused interrupt named. */
+  readonly interruptIndex: number | null;
+  /** What the IOMMU itself could not read, of SMMUv3. */
+  readonly fetchAddress: Word64 | null;
+  /** Context bank of SMMUv1 and SMMUv2. */
+  readonly contextBank: number | null;
+  /** Of a page request that AMD's IOMMU refused. */
+  readonly tag: number | null;
+  /** AMD's device table entry as the log dumps it: four times 16 hex digits. */
+  readonly deviceTableEntry: readonly string[] | null;
+  /** The record itself, 32 bits each, where the kernel has no name for it. */
+  readonly words: readonly number[] | null;
+  /** Who it was by the kernel's name, where that is no PCI function, as `15000000.gpu`. */
+  readonly clientName: string | null;
+  readonly dump: TableDump | null;
+}
+
+export const NO_DETAILS: FaultDetails = {
+  interruptIndex: null,
+  fetchAddress: null,
+  contextBank: null,
+  tag: null,
+  deviceTableEntry: null,
+  words: null,
+  clientName: null,
+  dump: null,
+};
+
+export interface LoggedFault extends ReasonEntry {
+  readonly format: FaultLogFormat;
+  /** The kind of record: `DMA`, `INTR-REMAP`, `IO_PAGE_FAULT`, `F_TRANSLATION` …. */
+  readonly event: string;
+  /**
+   * Fault reason of VT-d, flags of AMD, event number of SMMUv3, fault status of SMMUv1 and SMMUv2;
+   * null where the line has left it out.
+   */
+  readonly code: number | null;
+  /** Null where the line names no source. */
+  readonly source: LoggedSource | null;
+  /** The SMMU's number for the source. */
+  readonly streamId: number | null;
+  /** Null where the record has no direction. */
+  readonly access: DeviceAccess | null;
+  /** False where the specification leaves the bit of the direction open for such a record. */
+  readonly accessCertain: boolean;
+  /** Null where the record has no address. */
+  readonly address: Word64 | null;
+  /** How much of memory the address stands for: VT-d keeps no more than the page. */
+  readonly addressUnitBytes: 1 | 4096;
+  /** AMD's number of the address space. */
+  readonly domainId: number | null;
+  readonly pasid: number | null;
+  /** Bits of the record that are set, by the specification's names. */
+  readonly flags: readonly string[];
+  readonly details: FaultDetails;
+  /** Where the specification has it. */
+  readonly spec: string;
+}
+
+/** What a record says that says nothing: each reader puts in what its lines have. */
+export const UNTOLD = {
+  source: null,
+  streamId: null,
+  access: null,
+  accessCertain: true,
+  address: null,
+  addressUnitBytes: 1,
+  domainId: null,
+  pasid: null,
+  flags: [],
+  details: NO_DETAILS,
+} as const satisfies Partial<LoggedFault>;
+
+/** Why a line could not be read. */
+export interface FaultLogProblem {
+  /** What is wrong there, as a sentence without a final period. */
+  readonly message: string;
+  /** Where in the text, from 0; its length when something is missing at the end. */
+  readonly offset: number;
+}
+
+export type DecodedFaultLog =
+  | { readonly ok: true; readonly fault: LoggedFault }
+  | { readonly ok: false; readonly problem: FaultLogProblem };

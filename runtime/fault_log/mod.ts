@@ -1,0 +1,22 @@
+/**
+ * The lines that kernels log of an IOMMU fault, written and read: VT-d, AMD, Arm SMMU.
+ *
+ * State: none, text in, facts out. Proof: `print_fault_log_test.ts`, `decode_fault_log_test.ts` with real logs.
+ *
+ * What other members use:
+ */
+export { AMD_EVENT_NAMES } from "./amd_events.ts";
+export { decodeFaultLog } from "./decode_fault_log.ts";
+export { FaultLogReader, findFaultLogs, type FoundFaultLog } from "./find_fault_logs.ts";
+export {
+  type FaultDetails,
+  type FaultLogFormat,
+  type FaultLogProblem,
+  isAboutMappings,
+  type LoggedFault,
+  type LoggedSource,
+  type TableDump,
+} from "./logged_fault.ts";
+export { formatSource } from "./pci_source.ts";
+export { printFaultLog } from "./print_fault_log.ts";
+export { formatWord64, numberOf, plainHex, type Word64 } from "./word64.ts";

@@ -1,0 +1,186 @@
+/**
+ * Fault lines of the Arm SMMUv1 and SMMUv2:
+ *
+ *     arm-smmu 5000000.iommu: Unhandled context fault: fsr=0x402, iova=0x…, fsynr=0x220000, cbfrsynra=0x19c3, cb=1
+ *     arm-smmu 5000000.iommu: Blocked unknown Stream ID 0x401; boot with …
+ *
+ * Releases before 5.2 have no `cbfrsynra`, and kernels of vendors leave out more.
+ *
+ * @see Arm SMMUv2 specification (IHI 0062), SMMU_CBn_FSR, SMMU_CBn_FSYNR0, SMMU_CBFRSYNRAn
+ * @see rules/traces.md T.51
+ */
+import type { DeviceAccess } from "../iommu/iommu.ts";
+import { addressIn } from "./log_address.ts";
+import type { LogCursor } from "./log_cursor.ts";
+import { type LoggedFault, NO_DETAILS, type ReasonEntry, UNTOLD } from "./logged_fault.ts";
+import { noPermission } from "./smmu_events.ts";
+
+const SPEC = "Arm SMMUv2 specification";
+
+/** Bits of the fault status, by their numbers in it; which one counts first, where several are set. */
+const TF = 1;
+const AFF = 2;
+const PF = 3;
+const EF = 4;
+const TLBMCF = 5;
+const TLBLKF = 6;
+const ASF = 7;
+const UUT = 8;
+const SS = 30;
+const MULTI = 31;
+const STATUS_BITS: readonly (readonly [number, string])[] = [
+  [TF, "TF"],
+  [AFF, "AFF"],
+  [PF, "PF"],
+  [EF, "EF"],
+  [TLBMCF, "TLBMCF"],
+  [TLBLKF, "TLBLKF"],
+  [ASF, "ASF"],
+  [UUT, "UUT"],
+  [SS, "SS"],
+  [MULTI, "MULTI"],
+];
+/** Of the syndrome: the access was a write; it was a fetch of an instruction. */
+const WNR = 4;
+const IND = 6;
+/** A stream has 16 bits there. */
+const STREAMS = 0x10000;
+
+export function decodeOldSmmu(cursor: LogCursor): LoggedFault {
+  const head = cursor.need(
+    /(Unhandled context fault|Blocked unknown Stream ID)/i,
+    '"Unhandled context fault" or "Blocked unknown Stream ID"',
+  );
+  return /blocked/i.test(head[1]!) ? blocked(cursor) : contextFault(cursor);
+}
+
+function blocked(cursor: LogCursor): LoggedFault {
+  const [, digits] = cursor.needHere(/(?:0x)?([0-9a-f]{1,8})\b/i, "the number of a stream");
+  return {
+    ...COMMON,
+    event: "global_fault",
+    code: null,
+    reason: "no_entry",
+    name: "stream unknown",
+    means: "The device's stream is not configured: firmware describes it wrong or not at all, " +
+      "or no driver is bound",
+    streamId: parseInt(digits!, 16),
+    spec: `${SPEC}: SMMU_sGFSR.USF`,
+  };
+}
+
+function contextFault(cursor: LogCursor): LoggedFault {
+  cursor.needHere(/:/, '":" and the registers');
+  const end = /\n|$/.exec(cursor.text.slice(cursor.at))!.index + cursor.at;
+  const line = cursor.text.slice(cursor.at, end);
+  const status = numberAfter(line, "fsr", 16);
+  const syndrome = numberAfter(line, "fsynr", 16);
+  const stream = numberAfter(line, "cbfrsynra", 16);
+  const sid = numberAfter(line, "sid", 10);
+  const bank = numberAfter(line, "cb", 10);
+  cursor.find(/\biova\s*=/i) ?? cursor.fail('expected "iova="');
+  const address = addressIn(cursor);
+  const access = syndrome === null ? null : bit(syndrome, WNR) ? "write" : "read";
+  return {
+    ...COMMON,
+    event: "context_fault",
+    code: status,
+    ...reasonOf(status, access, syndrome !== null && bit(syndrome, IND)),
+    streamId: stream !== null ? stream % STREAMS : sid,
+    access,
+    address,
+    flags: status === null
+      ? []
+      : STATUS_BITS.filter(([at]) => bit(status, at)).map(([, name]) => name),
+    details: { ...NO_DETAILS, contextBank: bank },
+    spec: `${SPEC}: SMMU_CBn_FSR`,
+  };
+}
+
+const COMMON = { ...UNTOLD, format: "arm_v2" } as const;
+
+function numberAfter(line: string, key: string, radix: 10 | 16): number | null {
+  const digits = radix === 16 ? "(?:0x)?([0-9a-f]{1,8})\\b" : "(\\d{1,9})(?![0-9a-fx])";
+  const match = new RegExp(`\\b${key}\\s*=\\s*${digits}`, "i").exec(line);
+  return match === null ? null : parseInt(match[1]!, radix);
+}
+
+function bit(value: number, position: number): boolean {
+  return Math.floor(value / 2 ** position) % 2 === 1;
+}
+
+/** What the status says; an error of the walk before what it may have drawn along. */
+function reasonOf(
+  status: number | null,
+  access: DeviceAccess | null,
+  isInstruction: boolean,
+): ReasonEntry {
+  const entry = (reason: ReasonEntry["reason"], name: string, means: string) => ({
+    reason,
+    name,
+    means,
+  });
+  if (status === null) {
+    return entry("unknown", "status not in the line", "The line does not contain the fault status");
+  }
+  const has = (position: number) => bit(status, position);
+  if (has(EF)) {
+    return entry(
+      "fetch_failed",
+      "page table not readable",
+      "An entry of an upper level points to a missing table: tables freed while still in " +
+        "use, or memory overwritten",
+    );
+  }
+  if (has(TF)) {
+    return entry(
+      "not_present",
+      "no translation",
+      "Nothing is mapped at the address: it was never mapped, or was unmapped before the access",
+    );
+  }
+  if (has(PF)) {
+    return noPermission(access, isInstruction);
+  }
+  if (has(AFF)) {
+    return entry(
+      "other",
+      "access flag clear",
+      "The page is mapped, but its access flag is clear, and nothing sets it",
+    );
+  }
+  return otherReason(has) ??
+    entry("unknown", "no fault bit set", "The fault status has no bit of a reason");
+}
+
+/** What is no matter of a mapping. */
+function otherReason(has: (position: number) => boolean): ReasonEntry | null {
+  const entry = (reason: ReasonEntry["reason"], name: string, means: string) => ({
+    reason,
+    name,
+    means,
+  });
+  if (has(TLBMCF) || has(TLBLKF)) {
+    return entry(
+      "other",
+      "conflict in a TLB or configuration cache",
+      "The SMMU caches two entries for one input, or one that cannot be replaced: an entry changed " +
+        "without an invalidation",
+    );
+  }
+  if (has(ASF)) {
+    return entry(
+      "address_width",
+      "address too wide",
+      "The address has more bits than the SMMU translates",
+    );
+  }
+  if (has(UUT)) {
+    return entry(
+      "other",
+      "unsupported transaction",
+      "The device sent a transaction that the system does not know",
+    );
+  }
+  return null;
+}

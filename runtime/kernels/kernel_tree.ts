@@ -1,0 +1,89 @@
+/** A kernel tree as what compiles it sees it: text by paths from its root, and nothing outside. */
+import { KERNEL_NAMES, kernelNamed, type KernelProfile } from "./kernels.ts";
+
+/** Reads a tree; the host's part is in `extensions/c_drivers/compiler/`. */
+export interface TreeFiles {
+  /** A file's text; null where there is none, or none that may be read. */
+  text(path: string): string | null;
+}
+
+/** A tree whose folders can be listed. */
+export interface TreeFolders extends TreeFiles {
+  /** Names in a folder, sorted; none where there is no such folder. */
+  entries(folder: string): readonly { readonly name: string; readonly isFolder: boolean }[];
+}
+
+/** The version of a tree as its own Makefile says it. */
+export interface TreeVersion {
+  readonly major: number;
+  readonly patch: number;
+  readonly sub: number;
+  /** As releases are named: "7.2.13". */
+  readonly name: string;
+}
+
+/** A path with `.` and `..` resolved. */
+export function treePath(path: string): string {
+  const parts: string[] = [];
+  for (const part of path.split("/")) {
+    if (part === "..") parts.pop();
+    else if (part !== "." && part !== "") parts.push(part);
+  }
+  return parts.join("/");
+}
+
+/** What helps where a tree has what the lab does not know. */
+export const KNOWN_TREES = `dmalab supports Linux ${minor(KERNEL_NAMES[0]!)} to ${
+  minor(KERNEL_NAMES.at(-1)!)
+}`;
+
+/** The first two numbers of a release. */
+function minor(release: string): string {
+  return release.split(/[.-]/).slice(0, 2).join(".");
+}
+
+/** What `checkMost` counts in Kconfig files and makefiles. */
+export const NESTED = "conditions within each other";
+
+/** Why nothing can be done with a tree, as a sentence without its end. */
+export class TreeError extends Error {
+  constructor(message: string, readonly hint: string = KNOWN_TREES) {
+    super(message);
+  }
+}
+
+/**
+ * Refuses a tree that has more of something than is read: what is left out could change an answer.
+ *
+ * @param what In plural, of the file.
+ * @throws {TreeError}
+ */
+export function checkMost(count: number, most: number, path: string, what: string): void {
+  if (count <= most) return;
+  const hint = "no release of Linux has as many";
+  throw new TreeError(`The tree's ${path} has more than ${most} ${what}`, hint);
+}
+
+/** @throws {TreeError} Where the folder is no kernel tree. */
+export function versionOf(files: TreeFiles): TreeVersion {
+  const makefile = files.text("Makefile") ?? "";
+  const part = (name: string) => {
+    const written = new RegExp(`^${name}[ \\t]*=[ \\t]*(\\d{1,5})[ \\t]*$`, "m").exec(makefile);
+    return written === null ? null : Number(written[1]);
+  };
+  const [major, patch, sub] = [part("VERSION"), part("PATCHLEVEL"), part("SUBLEVEL")];
+  if (major === null || patch === null || sub === null) {
+    throw new TreeError(
+      "The folder is not a kernel tree: its Makefile has no VERSION, PATCHLEVEL and SUBLEVEL",
+      "name the folder that contains `Makefile`, `include/` and `drivers/`",
+    );
+  }
+  return { major, patch, sub, name: `${major}.${patch}.${sub}` };
+}
+
+/** The release by which a tree is modelled: itself, or another one of its first two numbers. @throws {TreeError} */
+export function kernelOf({ major, name, patch }: TreeVersion): KernelProfile {
+  const kernel = kernelNamed(name as string) ?? kernelNamed(`${major}.${patch}` as string);
+  if (kernel === undefined) throw new TreeError(`dmalab has no model of ${name}`);
+  return kernel;
+}

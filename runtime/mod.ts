@@ -1,0 +1,164 @@
+/**
+ * The kernel's side of one machine, and what every part of it is given.
+ *
+ * State: `Machine` owns all of it; `Platform` is the part that memory, IOMMU and DMA code see: configuration, clock,
+ * events, pages, bounce buffers, faults. No module has a state.
+ * Hot: `EventStream.tick`, which counts an event and says whether anyone listens; nothing is allocated when nobody does.
+ * Proof: `tests/conformance/` replays what kernels did; `tests/digest/` says when anything else changes.
+ *
+ * What other members use:
+ */
+export { type ActivityHandler, ActivityQueue } from "./activity.ts";
+export {
+  ADDRESS_LIMIT,
+  addressDigits,
+  AddressLimitError,
+  alignDown,
+  alignUp,
+  bitsOfLastAddress,
+  type Brand,
+  type Bytes,
+  DMA_MAPPING_ERROR,
+  type DmaAddr,
+  dmaAddr,
+  FIRST_BITS,
+  FIRST_FOLDED,
+  foldedHigh,
+  GIB,
+  isPowerOfTwo,
+  KIB,
+  lastAddressOfBits,
+  MIB,
+  type Nanoseconds,
+  PAGE_SIZE_BYTES,
+  type Pfn,
+  pfnToPhys,
+  type PhysAddr,
+  physAddr,
+  realHigh,
+  roundUpPowerOfTwo,
+  SECTOR_SIZE_BYTES,
+  type space,
+  TIB,
+  type VirtAddr,
+  WINDOW_BYTES,
+} from "./address.ts";
+export {
+  BLK_STS,
+  type BlkStatus,
+  blkStatusErrno,
+  type BlkStatusName,
+  blkStatusName,
+  ERRNO,
+  type ErrnoName,
+  errnoName,
+  errnoToBlkStatus,
+  invariant,
+  InvariantError,
+  KernelError,
+} from "./errno.ts";
+export { EventContext } from "./event_context.ts";
+export {
+  CALL_TABLE,
+  type CallTables,
+  COMMON_FIELDS,
+  CORE_EVENTS,
+  EVENT_NAMES,
+  EVENT_TABLE,
+  eventEntry,
+  type EventFields,
+  eventFields,
+  eventId,
+  type EventName,
+  eventNumber,
+  type EventTableName,
+  type EventTables,
+  EventVocabulary,
+  type FieldValue,
+  KERNEL_CALLS,
+  type KernelCall,
+  wordSets,
+} from "./event_vocabulary.ts";
+export {
+  type EventListener,
+  type EventOf,
+  EventStream,
+  fieldOf,
+  isCall,
+  isReturn,
+  type MachineEvent,
+  type TableEvent,
+  TableEvents,
+  type TableFieldsOf,
+  type Why,
+} from "./events.ts";
+export {
+  ArmedFault,
+  FAULT,
+  FAULT_POINTS,
+  type FaultError,
+  FaultInjector,
+  type FaultPlace,
+  type FaultPoint,
+  type FaultPointName,
+  type FaultPoints,
+  type FaultPointSpec,
+} from "./faults.ts";
+export { HeldResources, type Leak, ledgerOf, type ResourceTables } from "./held_resources.ts";
+export { HostBudget, MemoryLimitError } from "./host_budget.ts";
+export { Machine } from "./machine.ts";
+export {
+  defaultMachineConfig,
+  IOMMU_SETTINGS,
+  type IommuConfig,
+  type IommuMode,
+  type IommuRows,
+  MACHINE_SETTINGS,
+  type MachineConfig,
+  type MachineRows,
+  type MemoryRegionConfig,
+  type MemoryWindow,
+  RAM_SETTINGS,
+  type RamRows,
+  REGION_SETTINGS,
+  SWIOTLB_SETTINGS,
+  type SwiotlbConfig,
+  swiotlbConfig,
+  type SwiotlbRows,
+} from "./machine_config.ts";
+export { editDistance, nearestNames } from "./nearest_names.ts";
+export { dereferenceNull } from "./null_dereference.ts";
+export { Platform } from "./platform.ts";
+export { Random } from "./random.ts";
+export { EventRecorder, type RecordedEvents } from "./recorder.ts";
+export {
+  type AnySetting,
+  BOOL,
+  defaultsOf,
+  duration,
+  type GivenSettings,
+  int,
+  MAX_BYTES,
+  type NumberProblem,
+  numberProblem,
+  type NumberShape,
+  optional,
+  type OptionalOf,
+  type OptionalSetting,
+  pages,
+  PHYS,
+  RANGES,
+  required,
+  setting,
+  type SettingRows,
+  type SettingsOf,
+  type SettingType,
+  type ShapeOf,
+  size,
+  type ValueOf,
+  wantedInstead,
+  word,
+} from "./settings.ts";
+export { testConfig } from "./testing.ts";
+export { KernelWarnings } from "./warnings.ts";
+export { viewOf, zeros } from "./zeros.ts";

@@ -1,0 +1,171 @@
+/** What a table of facts is: its fields, its key, and the events that change it. */
+import type { Bytes } from "../address.ts";
+import type { EventName } from "../event_vocabulary.ts";
+import type { EventOf, TableFieldsOf } from "../events.ts";
+import type { Machine } from "../machine.ts";
+import type { HeldKind } from "../leaks/leak_kinds.ts";
+import type { EventTable } from "../vocabulary/event_table.ts";
+import type { AllHold, FieldTable } from "../vocabulary/fields.ts";
+import type { Lifetime } from "./live_lists.ts";
+
+/**
+ * One row of a table.
+ * @internal
+ */
+export type HistoryRow<F extends FieldTable = FieldTable> = AllHold<F> & Lifetime;
+
+/** @internal */
+export type FieldName<F extends FieldTable> = Extract<keyof F, string>;
+
+/** A call of the kernel, whose return says only what it gave. */
+export interface CallNote {
+  readonly seq: number;
+  readonly size_bytes: Bytes;
+  /** Empty where it has none. */
+  readonly pool: string;
+}
+
+/** What an event can do to a table. Keys are values of the key's fields; `seq` is the event's number. */
+export interface HistoryRows<F extends FieldTable> {
+  /** The call that runs, for the event of its return. */
+  call: CallNote | null;
+  /**
+   * A row begins. One with the same key ends, unless several may hold.
+   * @param request What `endRequest` ends it by.
+   */
+  begin(seq: number, values: AllHold<F>, request?: number | null): void;
+  /**
+   * The row with a key ends, if there is one.
+   * @param prefers Of a bag: how well a row fits; of the best the newest ends.
+   */
+  end(
+    seq: number,
+    key: readonly (number | string)[],
+    prefers?: (row: HistoryRow<F>) => number,
+  ): boolean;
+  /** Of a bag: the row that fits best ends, the newest of equals; null for what does not fit. */
+  endBest(seq: number, fits: (row: HistoryRow<F>) => number | null): void;
+  /**
+   * Of a bag: what makes up `[first, first + sizeBytes)` ends, the row that fits at each place, as
+   * one call ends what many have put side by side.
+   * @param owner The values of the key before its last.
+   */
+  endRun(
+    seq: number,
+    owner: readonly (number | string)[],
+    first: number,
+    sizeBytes: number,
+    prefers: (row: HistoryRow<F>) => number,
+  ): void;
+  /**
+   * Of a table of ranges: what lies in `[first, end)` ends. A row that reaches beyond is cut, and
+   * what is left of it holds on, written by the same event as before.
+   * @param owner The values of the key before its last.
+   */
+  endRange(seq: number, owner: readonly (number | string)[], first: number, end: number): void;
+  /** A row has another size from here on, 0 for none; what is left is written by the event as before. */
+  resize(seq: number, key: readonly (number | string)[], sizeBytes: number): void;
+  /** The row that holds with a key; null for none. */
+  held(key: readonly (number | string)[]): HistoryRow<F> | null;
+  /**
+   * Of a bag: rows that began for a request end, as far as they hold still.
+   * @param seq Null where none ends, and the request is over.
+   */
+  endRequest(seq: number | null, request: number | null): void;
+  /** Every row that holds ends whose values begin like that. */
+  endAll(seq: number, owner: readonly (number | string)[]): void;
+}
+
+/** What a table sees of an event: made once for all tables, and for none where none changes. */
+export interface TableEvent<N extends EventName = EventName>
+  extends Pick<EventOf<N>, "seq" | "device" | "request" | "fields"> {
+  /** The domain of the device: its own name, or `x+y` for a group; empty without a device. */
+  readonly domain: string;
+  /** The smallest page of the machine's IOMMU. */
+  readonly granuleBytes: Bytes;
+  /** A page of the machine's memory. */
+  readonly pageBytes: Bytes;
+}
+
+/**
+ * How rows that hold at the end of a test are reported.
+ * @internal
+ */
+export interface LeakSpec<F extends FieldTable> {
+  readonly kind: HeldKind;
+  /**
+   * Where a row lies in its space, null for what has no place of its own, and how much it is; null
+   * for a row that is no leak.
+   */
+  readonly at: (row: HistoryRow<F>) => readonly [start: number | null, amount: number] | null;
+  /** What the machine keeps itself, so that nobody has to free it. */
+  readonly isForGood?: (machine: Machine, row: HistoryRow<F>) => boolean;
+  /** What it is and where, as a sentence without a final period. */
+  readonly text: (amount: number, start: number, row: HistoryRow<F>) => string;
+  /** Neighbours are leaks of their own. */
+  readonly isApart?: boolean;
+}
+
+/**
+ * What an event of one name does to a table.
+ * @internal
+ */
+export type Changes<F extends FieldTable> = {
+  readonly [N in EventName]?: (rows: HistoryRows<F>, event: TableEvent<N>) => void;
+};
+
+/**
+ * What an event of an added table does to a table of facts.
+ * @internal
+ */
+export type AddedChanges<F extends FieldTable, T extends EventTable> = {
+  readonly [N in keyof T]?: (
+    rows: HistoryRows<F>,
+    event: Omit<TableEvent, "fields"> & { readonly fields: TableFieldsOf<T, N> },
+  ) => void;
+};
+
+/**
+ * What a table is: once, for everything that fills, reads or prints it. `E` is the table of events
+ * that change it besides those of the runtime.
+ */
+export interface HistoryTableSpec<
+  F extends FieldTable = FieldTable,
+  N extends string = string,
+  E extends EventTable = Record<never, never>,
+> {
+  /** What it is asked for by. */
+  readonly name: N;
+  /** What a row says, as a sentence. */
+  readonly doc: string;
+  /** What a row has, by name. */
+  readonly fields: F;
+  /**
+   * The fields that tell a row from any other that holds at the same moment, unless `isBag` is
+   * set; `place` comes behind them. Of a table of ranges the last one is where the range begins.
+   */
+  readonly key: readonly FieldName<F>[];
+  /** A last number of the key that is made of several fields. */
+  readonly place?: (values: AllHold<F>) => number;
+  /** Several rows with the same key may hold at once. */
+  readonly isBag?: boolean;
+  /** How many bytes a row covers, from each of its addresses on. */
+  readonly size?: FieldName<F>;
+  /** The address from which on a row covers them; the last field of the key when left out. */
+  readonly address?: FieldName<F>;
+  /** Rows are ranges that can be cut: the fields that move with a row's beginning. */
+  readonly moving?: readonly FieldName<F>[];
+  /** What each event does to it, by the name of the event. */
+  readonly changes: Changes<F> & AddedChanges<F, E>;
+  /** Of a table of what has to be freed. */
+  readonly leak?: LeakSpec<F>;
+  /** Reads the rows that hold now off the machine itself; of a machine just made there are none without. */
+  readonly read?: (machine: Machine, add: (row: AllHold<F>) => void) => void;
+}
+
+/**
+ * A table of whatever fields, for those who ask no table by its name. What reads or changes it is
+ * given rows of its own, which a type for all tables cannot say.
+ */
+// deno-lint-ignore no-explicit-any
+export type AnyTableSpec = HistoryTableSpec<any, string, any>;

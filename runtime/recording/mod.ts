@@ -1,0 +1,29 @@
+/**
+ * A machine's run, kept: its events in columns of numbers, and tables whose rows say from which event to which they held.
+ *
+ * State: `MachineRecording` owns its log and tables; they only grow.
+ * Hot: an event is a row of numbers; `deno task bench recording` measures it.
+ * Proof: `event_log_test.ts`, `history_table_test.ts`, model tests beside them.
+ *
+ * What other members use:
+ */
+export { EventLog } from "./event_log.ts";
+export { HistoryTable } from "./history_table.ts";
+export type {
+  AddedChanges,
+  AnyTableSpec,
+  Changes,
+  FieldName,
+  HistoryRow,
+  HistoryRows,
+  HistoryTableSpec,
+  LeakSpec,
+  TableEvent,
+} from "./history_table_spec.ts";
+export { MachineRecording, RecordedMachine } from "./machine_recording.ts";
+export type { MemoryWrite, MemoryWriter } from "./memory_log.ts";
+export { StatementLog } from "./statement_log.ts";
+export { COHERENT, HELD_TABLES } from "./tables/held.ts";
+export { MAPPINGS } from "./tables/mappings.ts";
+export { RUNTIME_TABLES } from "./tables/runtime_tables.ts";
+export { readMachine, writeMachine } from "./written_machine.ts";

@@ -1,0 +1,17 @@
+/**
+ * Virtual time: one clock, or with latencies one for each CPU and device.
+ *
+ * State: the clock, and the times of those that run by themselves.
+ * Hot: without latencies nothing is asked of it.
+ * Proof: `clock_test.ts`, `own_times_test.ts`.
+ *
+ * What other members use:
+ */
+export { TICK_NS, type TimerHandler, VirtualClock } from "./clock.ts";
+export { Charges, hasLatencies, LATENCY_SETTINGS } from "./latencies.ts";
+export {
+  LATENCY_PRESETS,
+  type LatencyPreset,
+  type LatencyPresetName,
+  presetLatencies,
+} from "./latency_presets.ts";

@@ -1,0 +1,50 @@
+/**
+ * Every event and kernel call: names, fields, words, documentation. One row each, from which all readers follow.
+ *
+ * State: none. Hot: none, events are numbered once.
+ * Proof: `tests/vocabulary_test.ts`, `tests/readers_test.ts`.
+ *
+ * What other members use:
+ */
+export { type ArgumentRole, declarationOf } from "./call_roles.ts";
+export { DISK_EVENTS, NVME_EVENTS } from "./disk_events.ts";
+export type { EventEntry, EventTable } from "./event_table.ts";
+export {
+  type AllHold,
+  DMA,
+  type Field,
+  type FieldKind,
+  type FieldTable,
+  fieldText,
+  type Holds,
+  INT,
+  isAddress,
+  optional,
+  SIZE,
+  TEXT,
+  VIRT,
+  word,
+  type WordSet,
+  wordsOf,
+} from "./fields.ts";
+export {
+  type CallEnd,
+  KERNEL_FUNCTIONS,
+  type KernelCalls,
+  type KernelFeature,
+  type KernelFunction,
+  type KernelRow,
+} from "./kernel_calls.ts";
+export { MAPPING_EVENTS } from "./mapping_events.ts";
+export {
+  type AccessField,
+  DIRECTION,
+  FAULT_REASON,
+  FAULT_REASONS,
+  type FaultReasonField,
+  type MappingPath,
+  type PeerMapType,
+  REPORT_CLASS,
+  STATUS,
+} from "./shared_words.ts";
+export { ODP_EVENTS, SHARING_EVENTS, VFIO_EVENTS } from "./sharing_events.ts";

@@ -1,0 +1,4 @@
+/** What other members use of `tests/fuzz`. */
+export { Choices } from "./choices.ts";
+export { damageListing } from "./mutations.ts";
+export { readDamaged, traceCorpus } from "./trace_lines.ts";

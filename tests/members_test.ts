@@ -1,0 +1,205 @@
+/** The members of the workspace, and what each imports of the others, as Deno itself resolves it. */
+import { assert, assertEquals } from "@std/assert";
+import { join, relative } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { runDeno } from "./deno_process.ts";
+import { filesBelow, members, ROOT } from "./source_text.ts";
+import { drawnArrows } from "./street.ts";
+
+/** An import as it is written in a file, and the file that it means. */
+interface Import {
+  readonly from: string;
+  readonly specifier: string;
+  readonly to: string;
+  /** Loaded when it is wanted. */
+  readonly late: boolean;
+  /** Its types are named, and it is not loaded. */
+  readonly typeOnly: boolean;
+}
+
+const MEMBERS = members();
+
+function memberOf(file: string): string | undefined {
+  return MEMBERS.find((member) => file.startsWith(`${member}/`));
+}
+
+/** Every import of the members' files. */
+async function importsOfMembers(): Promise<readonly Import[]> {
+  const files = MEMBERS.flatMap((member) => filesBelow(join(ROOT, member)))
+    .filter((path) => path.endsWith(".ts"));
+  const all = Deno.makeTempFileSync({ suffix: ".ts" });
+  try {
+    Deno.writeTextFileSync(
+      all,
+      files.map((file) => `import ${JSON.stringify(pathToFileURL(file).href)};\n`).join(""),
+    );
+    const { output, success } = await runDeno(
+      ["info", "--json", "--config", join(ROOT, "deno.json"), all],
+      { folder: ROOT },
+    );
+    assertEquals(success, true, output);
+    return importsIn(JSON.parse(output.slice(output.indexOf("{"))));
+  } finally {
+    Deno.removeSync(all);
+  }
+}
+
+interface Graph {
+  readonly modules: readonly {
+    readonly specifier: string;
+    readonly dependencies?: readonly {
+      readonly specifier: string;
+      readonly isDynamic?: boolean;
+      readonly code?: { readonly specifier?: string };
+      readonly type?: { readonly specifier?: string };
+    }[];
+  }[];
+}
+
+function importsIn({ modules }: Graph): readonly Import[] {
+  const path = (url: string) => relative(ROOT, fileURLToPath(url)).replaceAll("\\", "/");
+  return modules.filter(({ specifier }) => specifier.startsWith("file:")).flatMap((module) =>
+    (module.dependencies ?? []).flatMap(({ code, isDynamic, specifier, type }) => {
+      const target = code?.specifier ?? type?.specifier;
+      if (target === undefined) return [];
+      return [{
+        from: path(module.specifier),
+        specifier,
+        to: target.startsWith("file:") ? path(target) : specifier,
+        late: isDynamic ?? false,
+        typeOnly: code === undefined,
+      }];
+    })
+  ).filter(({ from }) => memberOf(from) !== undefined);
+}
+
+const IMPORTS = await importsOfMembers();
+
+Deno.test("a member imports another by its name, and so only what it exports", () => {
+  const strays = IMPORTS.filter(({ from, specifier, to }) =>
+    memberOf(from) !== memberOf(to) && memberOf(to) !== undefined &&
+    !/^@?dmalab\b/.test(specifier) && specifier !== "@std/assert"
+  );
+  assertEquals(strays, []);
+});
+
+Deno.test("the picture in docs/dev/architecture.md has each arrow between members, and none too many", () => {
+  const drawn = drawnArrows().map(({ from, to }) => `${from} --> ${to}`);
+  const name = (file: string) => memberOf(file)?.split("/").at(-1);
+  const there = new Set(
+    IMPORTS.filter(({ from, to }) => memberOf(to) !== undefined && memberOf(from) !== memberOf(to))
+      .filter(({ from }) => !from.endsWith("_test.ts") && !/(?:^|\/)tests\/|^tools\//.test(from))
+      .filter(({ from }) => from !== "cli/commands.ts")
+      .map(({ from, to }) => `${name(from)} --> ${name(to)}`),
+  );
+  assertEquals(drawn.toSorted(), [...there].toSorted());
+});
+
+Deno.test("no more than three files need each other in a circle", () => {
+  const next = Map.groupBy(IMPORTS.filter(({ late }) => !late), ({ from }) => from);
+  const circles = stronglyConnected(
+    [...next.keys()],
+    (file) => (next.get(file) ?? []).map(({ to }) => to),
+  );
+  assertEquals(circles.filter((files) => files.length > 3), []);
+});
+
+/** The files that a start of a file loads, and the packages. @param withLate Those loaded later, too. */
+function loadedBy(entry: string, withLate: boolean) {
+  const loads = Map.groupBy(IMPORTS.filter(({ typeOnly }) => !typeOnly), ({ from }) => from);
+  const files = new Set<string>();
+  const packages = new Set<string>();
+  const todo = [entry];
+  for (let path = todo.pop(); path !== undefined; path = todo.pop()) {
+    if (files.has(path)) continue;
+    files.add(path);
+    for (const { late, to } of loads.get(path) ?? []) {
+      if (late && !withLate) continue;
+      if (to.endsWith(".ts")) todo.push(to);
+      else packages.add(to);
+    }
+  }
+  return { files, packages };
+}
+
+Deno.test("starting a scenario loads nothing that only some scenarios need", () => {
+  const { files, packages } = loadedBy("cli/run_main.ts", false);
+  assert(files.size > 200, `only ${files.size} files`);
+  assertEquals([...files].filter((path) => path.startsWith("extensions/")), []);
+  // Tables are read while a scenario is checked, which waits for nothing: d3-dsv is a millisecond. Paths
+  // are the host's own functions: four milliseconds.
+  assertEquals([...packages].sort(), ["chevrotain", "d3-dsv", "node:path"]);
+});
+
+Deno.test("the pages load nothing of the host", () => {
+  const { files, packages } = loadedBy("extensions/page/playground_main.ts", true);
+  assert(files.has("cli/scenario/print_run.ts"));
+  assert(!files.has("cli/host.ts"), "cli/host.ts is loaded");
+  assertEquals([...packages].filter((name) => name.startsWith("node:")), []);
+});
+
+/** Imports of files that begin with one path, of files that begin with another, and load them. */
+function loads(from: RegExp, to: RegExp): readonly string[] {
+  return IMPORTS.filter((each) => !each.typeOnly && from.test(each.from) && to.test(each.to))
+    .filter((each) => !each.from.endsWith("_test.ts"))
+    .map((each) => `${each.from} loads ${each.to}`);
+}
+
+Deno.test("in lang/, only where a name of the language meets the runtime is the runtime loaded", () => {
+  const meets =
+    /^lang\/(?!builtins\/|editor\/|machine\/|render\/event_line\.ts|laboratory\.ts|diagnostics\/suggest\.ts|text\/numbers\.ts)/;
+  assertEquals(loads(meets, /^(?:runtime|devices)\//), []);
+});
+
+Deno.test("what shows a run asks the recording, and loads neither machines nor what runs them", () => {
+  const frontEnd =
+    /^extensions\/editor\/dap\/|^cli\/debug\/|^cli\/repl\/(?:repl|commands|command_target|\w+_commands)\.ts$/;
+  assertEquals(
+    loads(frontEnd, /^(?:runtime|devices|lang\/(?:vm|check|compile|machine|syntax))\//),
+    [],
+  );
+});
+
+Deno.test("the two sides of a device share no code", () => {
+  for (
+    const [one, other] of [["nvme/controller", "nvme/driver"], ["vfio/function", "vfio/driver"]]
+  ) {
+    const next = Map.groupBy(
+      IMPORTS.filter(({ from }) => !from.endsWith("_test.ts")),
+      ({ from }) => from,
+    );
+    const reach = (side: string) => {
+      const seen = new Set([...next.keys()].filter((file) => file.startsWith(`devices/${side}/`)));
+      for (const file of seen) for (const { to } of next.get(file) ?? []) seen.add(to);
+      return seen;
+    };
+    assertEquals([...reach(one!)].filter((file) => file.startsWith(`devices/${other}/`)), []);
+    assertEquals([...reach(other!)].filter((file) => file.startsWith(`devices/${one}/`)), []);
+  }
+});
+
+/** Tarjan's strongly connected components of more than one node. */
+function stronglyConnected(
+  nodes: readonly string[],
+  next: (node: string) => readonly string[],
+): string[][] {
+  const order = new Map<string, number>();
+  const low = new Map<string, number>();
+  const stack: string[] = [];
+  const found: string[][] = [];
+  const visit = (node: string) => {
+    order.set(node, order.size);
+    low.set(node, order.get(node)!);
+    stack.push(node);
+    for (const other of next(node)) {
+      if (!order.has(other)) visit(other);
+      else if (!stack.includes(other)) continue;
+      low.set(node, Math.min(low.get(node)!, low.get(other)!));
+    }
+    if (low.get(node) !== order.get(node)) return;
+    const part = stack.splice(stack.indexOf(node));
+    if (part.length > 1) found.push(part.toSorted());
+  };
+  for (const node of nodes) if (!order.has(node)) visit(node);
+  return found;
+}

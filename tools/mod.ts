@@ -1,0 +1,2 @@
+/** What other members use of `tools`. */
+export { runTask } from "./task.ts";

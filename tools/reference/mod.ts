@@ -1,0 +1,4 @@
+/** What other members use of `tools/reference`. */
+export { builtinsPages, REFERENCE_COMMAND } from "./builtins_page.ts";
+export { withEventTables } from "./events_page.ts";
+export { withFindingTables } from "./findings_page.ts";

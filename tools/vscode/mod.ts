@@ -1,0 +1,2 @@
+/** What other members use of `tools/vscode`. */
+export { buildExtension } from "./build_extension.ts";

@@ -1,0 +1,3 @@
+/** What other members use of `tools/web`. */
+export { buildPage, REPORT_PLAN } from "./build_page.ts";
+export { playgroundData } from "./playground_data.ts";
