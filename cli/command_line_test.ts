@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { command } from "./command.ts";
 import { parseCommandLine } from "./command_line.ts";
-import { COMMANDS } from "./extensions.ts";
+import { COMMANDS } from "./all_commands.ts";
 import { MemoryScreen } from "./memory_screen.ts";
 
 const BAKE = command({

@@ -28,7 +28,6 @@ export { HostLoader } from "./host_loader.ts";
 export { HostMemoryWatch } from "./host_memory.ts";
 export { HostTree } from "./host_tree.ts";
 export { SignalWatch, withInterrupts } from "./interrupts.ts";
-export { main, runMain } from "./program.ts";
 export { isTableRow, readRow } from "./markdown.ts";
 export { MemoryScreen } from "./memory_screen.ts";
 export { readWholeNumber } from "./numbers.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { COMMANDS } from "./extensions.ts";
+import { COMMANDS } from "./all_commands.ts";
 import { PERMISSIONS, permissionsOf } from "./permissions.ts";
 
 const OWN = "/opt/dmalab";

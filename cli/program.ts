@@ -7,7 +7,7 @@ import { ProcessScreen, type Screen } from "./screen.ts";
 /** Does what a command line says. */
 export async function main(words: readonly string[], screen: Screen): Promise<ExitCode> {
   const { parseCommandLine } = await import("./command_line.ts");
-  const { COMMANDS } = await import("./extensions.ts");
+  const { COMMANDS } = await import("./all_commands.ts");
   const { VERSION } = await import("./package_version.ts");
   const program = {
     name: "dmalab",

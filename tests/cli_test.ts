@@ -1,8 +1,9 @@
 /** The command line from outside: what it prints, where, and its exit codes. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
-import { COMMANDS } from "@dmalab/cli/extensions";
-import { main, MemoryScreen } from "@dmalab/cli";
+import { COMMANDS } from "@dmalab/cli/all_commands";
+import { MemoryScreen } from "@dmalab/cli";
+import { main } from "@dmalab/cli/program";
 import {
   assertOutOfTime,
   dmalab,

@@ -1,7 +1,8 @@
 /** The program whose command line the tests try: this checkout's. */
 import { assert } from "@std/assert";
 import { join } from "node:path";
-import { main, MemoryScreen } from "@dmalab/cli";
+import { MemoryScreen } from "@dmalab/cli";
+import { main } from "@dmalab/cli/program";
 import { type DenoOptions, type DenoRun, runDeno } from "./deno_process.ts";
 import { ROOT } from "./source_text.ts";
 

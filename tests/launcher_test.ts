@@ -1,7 +1,7 @@
 /** The command as Node starts it: what the launcher permits, and what it passes on. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
-import { COMMANDS } from "@dmalab/cli/extensions";
+import { COMMANDS } from "@dmalab/cli/all_commands";
 import { PERMISSIONS } from "@dmalab/cli/permissions";
 import { environment, giveDeno, shell, withPackage } from "./package_shell.ts";
 import { CTRL_C, CTRL_D, CTRL_Z, hasPty, Pty } from "./pty.ts";

@@ -95,6 +95,8 @@ Deno.test("the picture in docs/dev/architecture.md has each arrow between member
   assertEquals(drawn.toSorted(), [...there].toSorted());
 });
 
+// What is loaded late closes no circle of types or of loading: the list of extensions, which load parts of
+// the command line, is asked for by the commands when they want one.
 Deno.test("no more than three files need each other in a circle", () => {
   const next = Map.groupBy(IMPORTS.filter(({ late }) => !late), ({ from }) => from);
   const circles = stronglyConnected(

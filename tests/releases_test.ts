@@ -2,7 +2,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { explain } from "@dmalab/cli/explain";
-import { main, MemoryScreen, readRulePage } from "@dmalab/cli";
+import { MemoryScreen, readRulePage } from "@dmalab/cli";
+import { main } from "@dmalab/cli/program";
 import { releasesJson, releasesText, type TestTurns, turnsOf } from "@dmalab/cli/releases";
 import { painter } from "@dmalab/lang/render";
 import { SourceFile } from "@dmalab/lang";

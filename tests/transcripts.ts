@@ -5,7 +5,8 @@
  * now into the page; `git diff` then shows what has changed.
  */
 import { join } from "node:path";
-import { main, MemoryScreen } from "@dmalab/cli";
+import { MemoryScreen } from "@dmalab/cli";
+import { main } from "@dmalab/cli/program";
 import { type CodeBlock, codeBlocks } from "@dmalab/cli/scenario";
 import { ROOT } from "./source_text.ts";
 

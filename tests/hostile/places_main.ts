@@ -2,7 +2,8 @@
  * Does command lines one after the other, each in a folder of its own: what reads and writes places
  * that a cloned repository chose. `do_all.ts` starts it, as one process for all of them.
  */
-import { main, MemoryScreen, toItsEnd } from "@dmalab/cli";
+import { MemoryScreen, toItsEnd } from "@dmalab/cli";
+import { main } from "@dmalab/cli/program";
 import { openHistory, replMaker } from "@dmalab/cli/repl";
 import { editText } from "@dmalab/cli/terminal";
 import { ProcessScreen } from "@dmalab/cli/extend";

@@ -5,7 +5,8 @@
  */
 import process from "node:process";
 import { createInterface } from "node:readline";
-import { HostMemoryWatch, main, toItsEnd } from "@dmalab/cli";
+import { HostMemoryWatch, toItsEnd } from "@dmalab/cli";
+import { main } from "@dmalab/cli/program";
 import { ProcessScreen } from "@dmalab/cli/extend";
 import { peakBytes } from "./peak.ts";
 

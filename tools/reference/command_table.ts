@@ -1,5 +1,5 @@
 /** The table of the README: the commands, each as `dmalab --help` describes it. */
-import { COMMANDS } from "@dmalab/cli/extensions";
+import { COMMANDS } from "@dmalab/cli/all_commands";
 import { withPart } from "./marked_part.ts";
 
 /** The page with its table of the commands there are. @throws {RangeError} When it has no place for it. */

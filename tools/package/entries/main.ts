@@ -1,4 +1,4 @@
 /** The command line, on Deno: what the launcher starts, or `deno install -g`. */
-import { runMain } from "@dmalab/cli";
+import { runMain } from "@dmalab/cli/program";
 
 await runMain();
