@@ -3,10 +3,11 @@
  * the tests of `cli/`, which alone loads that list, hold without it, and without all of them. One that
  * others need, by the arrows of docs/dev/architecture.md, takes them along.
  */
+import { members } from "@dmalab/tools/members";
 import { assertEquals } from "@std/assert";
 import { basename, join } from "node:path";
 import { runDeno } from "./deno_process.ts";
-import { CORE_FOLDERS, filesBelow, members, ROOT } from "./source_text.ts";
+import { CORE_FOLDERS, filesBelow, ROOT } from "./source_text.ts";
 import { drawnArrows } from "./street.ts";
 
 const LIST = "cli/commands.ts";

@@ -1,9 +1,10 @@
 /** The members of the workspace, and what each imports of the others, as Deno itself resolves it. */
+import { members } from "@dmalab/tools/members";
 import { assert, assertEquals } from "@std/assert";
 import { join, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { runDeno } from "./deno_process.ts";
-import { filesBelow, members, ROOT } from "./source_text.ts";
+import { filesBelow, ROOT } from "./source_text.ts";
 import { drawnArrows } from "./street.ts";
 
 /** An import as it is written in a file, and the file that it means. */

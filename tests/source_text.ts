@@ -1,5 +1,5 @@
 /** Reading the project's own sources, for the tests that check how they are built. */
-import { join, normalize, relative } from "node:path";
+import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** The project's folder. */
@@ -10,33 +10,6 @@ export const CORE_FOLDERS: readonly string[] = ["runtime", "devices", "lang", "r
 
 /** Where sources stand, with what serves their making (`tools/`) and without what tests them all (`tests/`). */
 export const SOURCE_FOLDERS: readonly string[] = [...CORE_FOLDERS, "extensions", "tools"];
-
-/** The members of the workspace, by their folders from the root. */
-export function members(): readonly string[] {
-  const { workspace }: { readonly workspace: readonly string[] } = JSON.parse(
-    Deno.readTextFileSync(join(ROOT, "deno.json")),
-  );
-  return workspace.flatMap((pattern) => {
-    const folder = pattern.replace(/^\.\//, "");
-    if (!folder.endsWith("/*")) return [folder];
-    const above = folder.slice(0, -2);
-    return [...Deno.readDirSync(join(ROOT, above))].map(({ name }) => `${above}/${name}`).sort();
-  });
-}
-
-/** The file that each entry of a member is, by the name that others import. */
-export function memberEntries(): ReadonlyMap<string, string> {
-  return new Map(
-    members().flatMap((member) => {
-      const { exports, name }: { readonly exports: Record<string, string>; readonly name: string } =
-        JSON.parse(Deno.readTextFileSync(join(ROOT, member, "deno.json")));
-      return Object.entries(exports).map(([entry, file]): [string, string] => [
-        name + entry.slice(1),
-        normalize(`${member}/${file}`),
-      ]);
-    }),
-  );
-}
 
 /** One TypeScript file of the project: its path from the root, with `/`, and its text. */
 export interface SourceText {

@@ -1,10 +1,11 @@
 /** The house is tidy: what `tests/tidy.ts` finds is mended, or excused with a reason. */
+import { memberEntries } from "@dmalab/tools/members";
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { builtinsPages } from "@dmalab/tools/reference";
 import { FOLDER_FILES } from "@dmalab/cli/init";
 import { readCosts } from "./running/sizes.ts";
-import { memberEntries, readSources, ROOT, SOURCE_FOLDERS } from "./source_text.ts";
+import { readSources, ROOT, SOURCE_FOLDERS } from "./source_text.ts";
 import { type Finding, House, judge } from "./tidy.ts";
 import * as excuses from "./tidy_excuses.ts";
 

@@ -4,11 +4,15 @@
  * Started with the folder to write and the modules, from the project's folder. A process of its own,
  * because the compiler wants to look at the environment, and nothing else here has to.
  */
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
+import { memberEntries } from "../members.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+
+/** Files of the project, by the names that members import them by. */
+const MEMBERS = memberEntries();
 
 const OPTIONS: ts.CompilerOptions = {
   allowImportingTsExtensions: true,
@@ -20,6 +24,7 @@ const OPTIONS: ts.CompilerOptions = {
   // `deno check` does it, by the same compiler.
   noCheck: true,
   noUncheckedIndexedAccess: true,
+  paths: Object.fromEntries([...MEMBERS].map(([name, file]) => [name, [join(ROOT, file)]])),
   skipLibCheck: true,
   strict: true,
   target: ts.ScriptTarget.ESNext,
@@ -66,6 +71,14 @@ function nameFiles(path: string, text: string, taken: (name: string) => void): s
   });
 }
 
+/** The text of a file in a folder, with members named by their files: the package has no members. */
+function nameMembers(text: string, folder: string): string {
+  return text.replaceAll(/"(@dmalab\/[^"]+)"/g, (_, name: string) => {
+    const path = relative(folder, join(ROOT, MEMBERS.get(name)!)).replaceAll("\\", "/");
+    return `"${path.startsWith(".") ? path : `./${path}`}"`;
+  });
+}
+
 /**
  * Writes the declarations of some modules, and of all that these name.
  *
@@ -84,7 +97,11 @@ function writeDeclarations(modules: readonly string[], folder: string): void {
     written.add(module);
     const from = dirname(module);
     const write = (path: string, text: string) => {
-      const named = nameFiles(path, text, (name) => waiting.push(join(from, `${name}.ts`)));
+      const named = nameFiles(
+        path,
+        nameMembers(text, from),
+        (name) => waiting.push(join(from, `${name}.ts`)),
+      );
       Deno.mkdirSync(dirname(path), { recursive: true });
       Deno.writeTextFileSync(path, named);
     };

@@ -1,0 +1,32 @@
+/** The members of the workspace and their entries, as `deno.json` and those of the members say. */
+import { join, normalize } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const ROOT = fileURLToPath(new URL("../", import.meta.url));
+
+/** The members of the workspace, by their folders from the root. */
+export function members(): readonly string[] {
+  const { workspace }: { readonly workspace: readonly string[] } = JSON.parse(
+    Deno.readTextFileSync(join(ROOT, "deno.json")),
+  );
+  return workspace.flatMap((pattern) => {
+    const folder = pattern.replace(/^\.\//, "");
+    if (!folder.endsWith("/*")) return [folder];
+    const above = folder.slice(0, -2);
+    return [...Deno.readDirSync(join(ROOT, above))].map(({ name }) => `${above}/${name}`).sort();
+  });
+}
+
+/** The file that each entry of a member is, by the name that others import. */
+export function memberEntries(): ReadonlyMap<string, string> {
+  return new Map(
+    members().flatMap((member) => {
+      const { exports, name }: { readonly exports: Record<string, string>; readonly name: string } =
+        JSON.parse(Deno.readTextFileSync(join(ROOT, member, "deno.json")));
+      return Object.entries(exports).map(([entry, file]): [string, string] => [
+        name + entry.slice(1),
+        normalize(`${member}/${file}`),
+      ]);
+    }),
+  );
+}
