@@ -26,6 +26,7 @@ const FIRST_STATEMENTS: { readonly [C in ReportClass]?: string } = {
   stale_cacheline_read: "written",
   stale_memory_read: "written",
   dirty_cacheline_lost: "written",
+  bounced_write_lost: "written",
   device_write_lost: "written",
 };
 

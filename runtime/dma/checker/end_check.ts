@@ -4,7 +4,7 @@
  * @see rules/dma.md 8.1 (lookup), 8.2 rows 1 to 9
  */
 import { type Bytes, DMA_MAPPING_ERROR, type PhysAddr } from "../../address.ts";
-import { directionWord, DMA_ATTR, type DmaDirection } from "../attributes.ts";
+import { directionWord, DMA_ATTR, DMA_TO_DEVICE, type DmaDirection } from "../attributes.ts";
 import { hexAddress } from "../hex_address.ts";
 import { attributeText, bytes, endingApi } from "./describe.ts";
 import type { CheckedDevice } from "./checked_device.ts";
@@ -62,6 +62,9 @@ export function checkEnd(ledger: MappingRecords, device: CheckedDevice, ending: 
     table.sizeBytes[record] !== sizeBytes || table.dir(record) !== dir ||
     table.entries[record] !== entries || made === COHERENT
   ) compare(ledger, device, ending, record, sameFamily, otherAttrs);
+  if (dir !== DMA_TO_DEVICE && (ending.attrs & DMA_ATTR.SKIP_CPU_SYNC) === 0) {
+    ledger.bounceCopied(record, 0, sizeBytes, endingApi(made));
+  }
   ledger.end(record);
 }
 

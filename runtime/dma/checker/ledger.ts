@@ -11,6 +11,7 @@ import { IntervalSet } from "../../memory/interval_set.ts";
 import type { Platform } from "../../platform.ts";
 import { DMA_ATTR, DMA_TO_DEVICE } from "../attributes.ts";
 import type { DmaDevice } from "../device/device.ts";
+import { BouncedWrites } from "./bounced_writes.ts";
 import { CheckedDevice } from "./checked_device.ts";
 import { CacheLineRecords } from "./cache_lines.ts";
 import type { DebugRules } from "./debug_rules.ts";
@@ -44,6 +45,7 @@ export class MappingRecords {
   readonly platform: CheckedPlatform;
   readonly table = new RecordTable(() => this.#forgetExcused());
   readonly ended = new EndedMappings();
+  readonly bouncedWrites = new BouncedWrites();
   readonly rules: DebugRules;
   /** What the kernel's own counter of errors would say. @see rules/dma.md 8.1 (error_count) */
   errorCount = 0;
@@ -144,7 +146,8 @@ export class MappingRecords {
    */
   checkCacheLine(dev: DmaDevice, record: number, sizeBytes: Bytes): void {
     const isReported = this.#checkFirstLine(dev, record);
-    if (dev.coherent || sizeBytes === 0 || this.#isBounced(dev, record)) return;
+    const isMmio = (this.table.attrs(record) & DMA_ATTR.MMIO) !== 0;
+    if (dev.coherent || sizeBytes === 0 || isMmio || this.isBounced(dev, record)) return;
     const phys = this.table.phys[record]!;
     const shared = this.#shared ??= new SharedLines();
     const other = shared.find(phys, sizeBytes, (other) => this.#endangers(record, other));
@@ -203,10 +206,9 @@ export class MappingRecords {
     return (table.attrs(record) & sharingAttrs) !== 0 && (table.attrs(other) & sharingAttrs) !== 0;
   }
 
-  /** The device has a copy of the memory, or none of the CPU's caches is over it. */
-  #isBounced(dev: DmaDevice, record: number): boolean {
+  /** The device has a copy of the memory. */
+  isBounced(dev: DmaDevice, record: number): boolean {
     const { table, platform: { swiotlb } } = this;
-    if ((table.attrs(record) & DMA_ATTR.MMIO) !== 0) return true;
     const dma = table.dma[record]!;
     if (dev.domain === null) return swiotlb.contains(dma);
     return dev.domain.table.walk(dma) && swiotlb.contains(dev.domain.table.walkPhys);
@@ -253,6 +255,34 @@ export class MappingRecords {
     return true;
   }
 
+  /**
+   * A call copies between a bounce buffer and its memory.
+   * @param offset Where in the mapping the copy begins.
+   * @param call Who copies over what the CPU has written, as a sentence fragment; null for a copy of it.
+   * @see rules/dma.md 6.3
+   */
+  bounceCopied(record: number, offset: Bytes, sizeBytes: Bytes, call: string | null): void {
+    if (this.bouncedWrites.isEmpty) return;
+    const { platform, table } = this;
+    invariant(table.isLive(record), "A bounce buffer is copied after its mapping has ended");
+    const { dev } = this.deviceNumbered(table.device[record]!);
+    const why = platform.swiotlb.fillsForDevice(table.dir(record))
+      ? "no sync has copied it there; call dma_sync_*_for_device() after the write"
+      : "no sync of a from_device mapping copies it there; map it bidirectional, and call " +
+        "dma_sync_*_for_device() after the write";
+    const start = table.phys[record]! + offset;
+    for (const met of this.bouncedWrites.take(record, start, start + sizeBytes)) {
+      if (call === null) continue;
+      this.report(
+        "bounced_write_lost",
+        `CPU write of ${bytes(met.sizeBytes)} at ${hexAddress(met.phys)} to ` +
+          `${this.describe(record)} of device "${dev.name}" is lost: ${call} copies the bounce ` +
+          `buffer over it, and ${why}`,
+        met.site,
+      );
+    }
+  }
+
   /** A mapping in words: `the mapping of 4096 bytes at 0xffff_f000 (physical 0x10_0000, …)`. */
   describe(record: number): string {
     return `the ${describeRecord(this.table, record)}`;
@@ -270,6 +300,7 @@ export class MappingRecords {
   }
 
   #forget(record: number): void {
+    if (!this.bouncedWrites.isEmpty) this.bouncedWrites.forget(record);
     this.#lines?.remove(record);
     this.#shared?.remove(record, this.table.phys[record]!);
     this.table.remove(record);

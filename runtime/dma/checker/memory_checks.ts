@@ -5,7 +5,7 @@
  * @see rules/dma.md 1.5, 2.1, 2.2
  */
 import { alignDown, type Bytes, PAGE_SIZE_BYTES, type PhysAddr } from "../../address.ts";
-import { DMA_ATTR } from "../attributes.ts";
+import { DMA_ATTR, DMA_TO_DEVICE } from "../attributes.ts";
 import { effectOf } from "./cpu_checks.ts";
 import type { DeviceAccess } from "../../iommu/iommu.ts";
 import type { CacheHazard } from "../../memory/cache_hazard.ts";
@@ -76,10 +76,9 @@ export class MemoryChecks implements HostMemoryChecks {
     for (const { phys, sizeBytes } of pieces) memory.add(phys, phys + sizeBytes);
     table.each((record) => {
       const made = 1 << table.madeBy(record);
-      if (
-        (made & LENT) === 0 || table.has(record, MARK.CPU) ||
-        (table.attrs(record) & OWN_SYNCS) !== 0 || ledger.isExcused(record)
-      ) return;
+      if ((made & LENT) === 0) return;
+      if (table.has(record, MARK.CPU)) return this.#writtenInTurn(record, pieces);
+      if ((table.attrs(record) & OWN_SYNCS) !== 0 || ledger.isExcused(record)) return;
       const first = this.#firstOf(record, memory);
       if (first < 0) return;
       ledger.report(
@@ -90,6 +89,22 @@ export class MemoryChecks implements HostMemoryChecks {
         table.site(record),
       );
     });
+  }
+
+  /** The CPU writes to what is its own: a bounce buffer that the device may write will not have it. */
+  #writtenInTurn(record: number, pieces: readonly BufferSegment[]): void {
+    const ledger = this.#ledger;
+    const { bouncedWrites, platform, table } = ledger;
+    const { dev } = ledger.deviceNumbered(table.device[record]!);
+    if (table.dir(record) === DMA_TO_DEVICE || !ledger.isBounced(dev, record)) return;
+    const { site } = platform.events.context;
+    const start = table.phys[record]!;
+    const end = start + table.sizeBytes[record]!;
+    for (const { phys, sizeBytes } of pieces) {
+      const from = Math.max(phys, start);
+      const to = Math.min(phys + sizeBytes, end);
+      if (from < to) bouncedWrites.add(record, site, from, to);
+    }
   }
 
   /** Where memory begins that a record maps; -1 for nowhere. */

@@ -10,6 +10,7 @@ export const FOUND_IN = {
   since_7_2: "every mode, from 7.2 on",
   translated: "behind an IOMMU",
   two_step: "the two-step API: behind an IOMMU, from 7.2 on",
+  bounced: "bounce buffers",
   non_coherent: "devices that do not see the CPU's caches",
   peers: "memory of peers",
   confidential: "confidential guests",
@@ -232,6 +233,11 @@ const REPORT_CLASS_TABLE = {
   cpu_access_while_mapped: hazard(
     "dma.1.6",
     "CPU access to a buffer that a device owns (no sync for the CPU since it was mapped): of a scenario its writes, of a driver in C its reads too.",
+  ),
+  bounced_write_lost: hazard(
+    "dma.6.3",
+    "A CPU write to a bounced buffer, after a sync for the CPU, was overwritten when the bounce buffer was copied out: no sync for the device had copied it in. Writes of a scenario.",
+    "bounced",
   ),
   freed_while_mapped: hazard(
     "dma.8.4",

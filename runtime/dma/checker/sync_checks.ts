@@ -51,6 +51,11 @@ export class SyncChecks {
     // Whose the rest is, no kernel remembers: it stays the CPU's.
     if (forCpu) table.mark(record, MARK.CPU);
     else if (sizeBytes >= table.sizeBytes[record]!) table.unmark(record, MARK.CPU);
+    const { swiotlb } = ledger.platform;
+    if (forCpu ? dir !== DMA_TO_DEVICE : swiotlb.fillsForDevice(dir)) {
+      const loses = forCpu ? "dma_sync_*_for_cpu()" : null;
+      ledger.bounceCopied(record, dma - table.dma[record]!, sizeBytes, loses);
+    }
     const site = table.site(record);
     const what = `${call}, a part of ${ledger.describe(record)}`;
     if (dma + sizeBytes > table.end(record)) {

@@ -337,7 +337,12 @@ export class SwiotlbPool extends SwiotlbSlots {
    * today's rules.
    */
   syncForDevice(tlb: PhysAddr, sizeBytes: Bytes, dir: DmaDirection): void {
-    if (this.#copyRules.fillsForDevice(dir)) this.#copy(tlb, sizeBytes, "in");
+    if (this.fillsForDevice(dir)) this.#copy(tlb, sizeBytes, "in");
+  }
+
+  /** Whether a sync for the device copies a buffer in. */
+  fillsForDevice(dir: DmaDirection): boolean {
+    return this.#copyRules.fillsForDevice(dir);
   }
 
   /** Copies between a buffer and its original, from any address inside it. */
