@@ -22,6 +22,9 @@ const MODES: Readonly<Record<string, string>> = {
   untrusted: "iommu { mode = lazy }",
 };
 
+/** Modes in which a device has a copy of half a page. */
+const BOUNCING = new Set(["bounced", "untrusted"]);
+
 const MAP = (size: string, dir: string) => `let m = dma_map_single(nic, buf, ${size}, ${dir})\n`;
 const UNMAP = (size: string, dir: string) => `\ndma_unmap_single(nic, m, ${size}, ${dir})\n`;
 const LIST = "let pages = alloc_pages(4, contiguous: false)\nlet sg = scatterlist(pages)\n" +
@@ -404,6 +407,49 @@ const TWO_STEP: Mistakes = {
   ],
 };
 
+/** Half a page: behind an IOMMU it is bounced for a device that is not trusted. */
+const HALF = (dir: string) => MAP("2KiB", dir);
+const SYNC = (side: string, dir: string) => `dma_sync_single_for_${side}(nic, m, 2KiB, ${dir})\n`;
+const POKE = 'poke(buf.phys + 64B, bytes"aa bb")\n';
+const KEPT_WRITE = '\nassert peek(buf.phys + 64B, 2B) == bytes"aa bb"';
+const OVERWRITTEN = /^report bounced_write_lost$/;
+
+/** A write in the CPU's turn, to memory that the device has a copy of. */
+const BOUNCED: Mistakes = {
+  "writes to what the unmap overwrites": [
+    HALF("from_device") + SYNC("cpu", "from_device") + POKE + UNMAP("2KiB", "from_device"),
+    OVERWRITTEN,
+  ],
+  "fills what the unmap overwrites": [
+    HALF("bidirectional") + SYNC("cpu", "bidirectional") + "buf.fill(1)" +
+    UNMAP("2KiB", "bidirectional"),
+    OVERWRITTEN,
+  ],
+  "hands back what no sync copies": [
+    HALF("from_device") + SYNC("cpu", "from_device") + POKE + SYNC("device", "from_device") +
+    'nic.dma_write(m, bytes"01")\n' + SYNC("cpu", "from_device") + UNMAP("2KiB", "from_device"),
+    OVERWRITTEN,
+  ],
+  "takes again what it has not handed back": [
+    HALF("bidirectional") + SYNC("cpu", "bidirectional") + POKE + SYNC("cpu", "bidirectional") +
+    UNMAP("2KiB", "bidirectional"),
+    OVERWRITTEN,
+  ],
+};
+
+/** The same in a way that loses nothing. */
+const WRITES_KEPT: readonly string[] = [
+  HALF("bidirectional") + SYNC("cpu", "bidirectional") + POKE + SYNC("device", "bidirectional") +
+  UNMAP("2KiB", "bidirectional") + KEPT_WRITE,
+  HALF("to_device") + SYNC("cpu", "to_device") + POKE + SYNC("device", "to_device") +
+  UNMAP("2KiB", "to_device") + KEPT_WRITE,
+  "let m = dma_map_single(nic, buf, 2KiB, from_device, skip_cpu_sync)\n" +
+  SYNC("cpu", "from_device") + POKE +
+  "dma_unmap_single(nic, m, 2KiB, from_device, skip_cpu_sync)" + KEPT_WRITE,
+  HALF("from_device") + 'nic.dma_write(m, bytes"01")\n' + SYNC("cpu", "from_device") +
+  UNMAP("2KiB", "from_device") + POKE + KEPT_WRITE,
+];
+
 /** Of a peer's memory, reached by its bus address or through the host bridge. */
 const PEER: Mistakes = {
   "keeps a mapping of a peer": [
@@ -454,6 +500,7 @@ for (const mode of Object.keys(MODES)) {
     ...MISTAKES,
     ...(mode === "strict" || mode === "lazy" ? TWO_STEP : {}),
     ...(mode === "bounced" ? {} : PEER),
+    ...(BOUNCING.has(mode) ? BOUNCED : {}),
   };
   Deno.test(`what a driver author gets wrong is red: ${mode}`, () => {
     const wrong = Object.entries(mistakes).flatMap(([name, [body, expected]]) => {
@@ -471,5 +518,11 @@ for (const mode of Object.keys(MODES)) {
       'let second = pool.alloc()\nnic.dma_write(second.addr, bytes"01")\n' +
       "nic.dma_read(second.addr, 64B)\npool.free(second)\npool.destroy()";
     assertEquals(failureOf(scenario(mode, right)), null);
+    const unbounced = BOUNCING.has(mode)
+      ? []
+      : [BOUNCED["writes to what the unmap overwrites"]![0] + KEPT_WRITE];
+    for (const kept of [...WRITES_KEPT, ...unbounced]) {
+      assertEquals([kept, failureOf(scenario(mode, kept))], [kept, null]);
+    }
   });
 }

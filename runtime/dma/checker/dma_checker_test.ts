@@ -216,6 +216,7 @@ Deno.test("beyond_kernel is true exactly for what the last column of 3.6 calls u
     "cacheline_shared",
     "device_write_lost",
     "cpu_access_while_mapped",
+    "bounced_write_lost",
     "freed_while_mapped",
     "map_outside_ram",
     "map_empty",
