@@ -80,7 +80,7 @@ export class Laboratory {
   }
 
   /** As the function of this name. */
-  loadFollowed(entry: SourceFile, loader: SourceLoader): LoadResult {
+  loadForDebugging(entry: SourceFile, loader: SourceLoader): LoadResult {
     return loadProgram(entry, loader, this.builtins, true);
   }
 }

@@ -76,5 +76,5 @@ export function loadProgram(entry: SourceFile, loader: SourceLoader): LoadResult
  * @param loader Where the files it uses come from.
  */
 export function loadForDebugging(entry: SourceFile, loader: SourceLoader): LoadResult {
-  return PLAIN.loadFollowed(entry, loader);
+  return PLAIN.loadForDebugging(entry, loader);
 }

@@ -28,7 +28,7 @@ Deno.test("the example of a device adds it from outside of the repository, in a 
     Deno.writeTextFileSync(
       file,
       text.replace('"dmalab"', `"${entry("mod.ts")}"`)
-        .replace('"dmalab/recording"', `"${entry("recording/mod.ts")}"`),
+        .replace('"dmalab/recording"', `"${entry("recording/library.ts")}"`),
     );
     const config = ["--config", join(ROOT, "deno.json")];
     const { output, success } = await runDeno(
@@ -103,7 +103,7 @@ Deno.test("events of an added device may have latencies", () => {
 });
 
 Deno.test("a recording keeps the tables and the events of an added device, also as bytes", () => {
-  const { program } = OWN.loadFollowed(new SourceFile("ring.dma", RING), memoryFiles());
+  const { program } = OWN.loadForDebugging(new SourceFile("ring.dma", RING), memoryFiles());
   const recording = recordRun(program!, runsOf(program!)[0]!);
   assertEquals(recording.failure, null);
   const [table] = COUNTER.tables;

@@ -1,5 +1,5 @@
 /**
- * The examples in mod.ts and recording/mod.ts run.
+ * The examples in mod.ts and recording/library.ts run.
  *
  * `deno test --doc` cannot do it for a file of the top folder: the import map sends what it makes up
  * beside the file to the package itself. So each example becomes a file of its own here.
@@ -10,7 +10,7 @@ import { pathToFileURL } from "node:url";
 import { codeBlocks } from "@dmalab/cli/scenario";
 import { ROOT } from "./source_text.ts";
 
-for (const [name, least] of [["mod.ts", 2], ["recording/mod.ts", 1]] as const) {
+for (const [name, least] of [["mod.ts", 2], ["recording/library.ts", 1]] as const) {
   Deno.test(`the examples of ${name} do what they say`, async (t) => {
     const module = join(ROOT, name);
     const text = Deno.readTextFileSync(module).replace(/^ \* ?/gm, "");

@@ -21,7 +21,7 @@ function isFile(path: string): boolean {
 }
 
 const house = new House(
-  readSources([...FOLDERS, "tests", "mod.ts", "recording/mod.ts"]),
+  readSources([...FOLDERS, "tests", "mod.ts"]),
   // VS Code loads its extension by the name of the bundle.
   "extensions/editor/vscode/extension.ts" +
     STARTED.map((path) => Deno.readTextFileSync(join(ROOT, path))).join("\n"),

@@ -12,7 +12,7 @@ const PAGE = "docs/typescript.md";
 /** What the package exports, and what it is started by. */
 const ENTRIES = [
   "mod.ts",
-  "recording/mod.ts",
+  "recording/library.ts",
   ...[...Deno.readDirSync(join(ROOT, "tools/package/entries"))]
     .map(({ name }) => `tools/package/entries/${name}`),
 ];
@@ -55,7 +55,7 @@ Deno.test("the programs of docs/typescript.md compile, run, and print what stand
       const code = program.code.replaceAll(
         /"dmalab(\/recording)?"/g,
         (_, recording) =>
-          `"${pathToFileURL(join(ROOT, recording ? "recording/mod.ts" : "mod.ts")).href}"`,
+          `"${pathToFileURL(join(ROOT, recording ? "recording/library.ts" : "mod.ts")).href}"`,
       );
       Deno.writeTextFileSync(fileOf(program), code);
     }

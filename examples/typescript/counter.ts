@@ -141,7 +141,7 @@ const SCENARIO = `${MACHINE}test "a count reaches memory" {
 if (import.meta.main) {
   const own = lab.laboratory({ devices: [COUNTER] });
   const source = new lab.SourceFile("counter.dma", SCENARIO);
-  const { program, diagnostics } = own.loadFollowed(source, lab.memoryFiles());
+  const { program, diagnostics } = own.loadForDebugging(source, lab.memoryFiles());
   if (program === null) throw new Error(lab.renderDiagnostics(diagnostics));
   const recording = recordRun(program, runsOf(program)[0]!);
   const [row] = rowsAt(recording, COUNTS, recording.last);

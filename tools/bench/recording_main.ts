@@ -1,5 +1,5 @@
 /**
- * Prints what `recording/mod.ts` measures, for a process of its own: `rate` the events a second of a
+ * Prints what `recording.ts` measures, for a process of its own: `rate` the events a second of a
  * run, `recorded` those of the same run recorded, `bytes` what the recording takes by event, `look`
  * and `worst` the milliseconds of a look at a moment, `back` and `live` those of lines in the REPL, `left` the bytes
  * that a thousand of them leave, `screen-back` and `frame` those of the full-screen debugger,

@@ -30,7 +30,7 @@ const BUNDLES: readonly (readonly URL[])[] = [
 /** What users import: the bundle, and the module that its types are those of. */
 const LIBRARY = {
   mod: "mod.ts",
-  recording: "recording/mod.ts",
+  recording: "recording/library.ts",
   scenarios: "cli/testing/register_scenarios.ts",
 } as const;
 
