@@ -4,6 +4,7 @@
  * TypeScript's own parser and types find them, so that nearly all of them compile: only numbers are
  * added, only arguments of one type change places, a returned value is replaced by one of its type.
  */
+import { memberPaths } from "@dmalab/tools/members";
 import ts from "typescript";
 
 /** One change of one file, not made yet. */
@@ -68,18 +69,22 @@ const CHOICES: ReadonlySet<ts.SyntaxKind> = new Set([
   ts.SyntaxKind.QuestionQuestionToken,
 ]);
 
-export const COMPILER: ts.CompilerOptions = {
-  allowImportingTsExtensions: true,
-  exactOptionalPropertyTypes: true,
-  module: ts.ModuleKind.ESNext,
-  moduleResolution: ts.ModuleResolutionKind.Bundler,
-  noEmit: true,
-  noUncheckedIndexedAccess: true,
-  skipLibCheck: true,
-  strict: true,
-  target: ts.ScriptTarget.ESNext,
-  types: [],
-};
+/** @param root The project's folder, or that of a copy. */
+export function compilerOf(root: string): ts.CompilerOptions {
+  return {
+    allowImportingTsExtensions: true,
+    exactOptionalPropertyTypes: true,
+    module: ts.ModuleKind.ESNext,
+    moduleResolution: ts.ModuleResolutionKind.Bundler,
+    noEmit: true,
+    noUncheckedIndexedAccess: true,
+    skipLibCheck: true,
+    strict: true,
+    target: ts.ScriptTarget.ESNext,
+    types: [],
+    paths: memberPaths(root),
+  };
+}
 
 /**
  * Every candidate of some files, in the order of the files and of their text.
@@ -88,7 +93,7 @@ export const COMPILER: ts.CompilerOptions = {
  * @param paths From there.
  */
 export function findCandidates(root: string, paths: readonly string[]): Candidate[] {
-  const program = ts.createProgram(paths.map((path) => root + path), COMPILER);
+  const program = ts.createProgram(paths.map((path) => root + path), compilerOf(root));
   const checker = program.getTypeChecker();
   return paths.flatMap((path) => {
     const tree = program.getSourceFile(root + path);

@@ -50,7 +50,7 @@ export const FIRST: readonly string[] = [
   "tests/examples_test.ts",
 ];
 /** Where changes are made. */
-const MUTATED = ["runtime", "devices"];
+const MUTATED = ["runtime", "devices", "extensions/topology/lspci"];
 
 /** Sources that may be changed: no tests, and nothing that only tests use. */
 export function mutableFiles(root: string): string[] {

@@ -6,7 +6,7 @@
  * are loaded, gets a mark, and a test that reaches a mark may notice.
  */
 import ts from "typescript";
-import { COMPILER } from "./candidates.ts";
+import { compilerOf } from "./candidates.ts";
 import type { Mutant } from "./schemata.ts";
 
 /** A name in a text that tells when it is used. */
@@ -60,7 +60,7 @@ export function findUses(
   paths: readonly string[],
   mutants: readonly Mutant[],
 ): Uses {
-  const program = ts.createProgram(paths.map((path) => root + path), COMPILER);
+  const program = ts.createProgram(paths.map((path) => root + path), compilerOf(root));
   const reader = new UseReader(root, paths, program);
   const of = new Map(mutants.map((mutant) => [mutant.id, reader.useOf(mutant)]));
   return { marks: reader.marks, of };

@@ -7,7 +7,7 @@
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
-import { memberEntries } from "../members.ts";
+import { memberEntries, memberPaths } from "../members.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -24,7 +24,7 @@ const OPTIONS: ts.CompilerOptions = {
   // `deno check` does it, by the same compiler.
   noCheck: true,
   noUncheckedIndexedAccess: true,
-  paths: Object.fromEntries([...MEMBERS].map(([name, file]) => [name, [join(ROOT, file)]])),
+  paths: memberPaths(),
   skipLibCheck: true,
   strict: true,
   target: ts.ScriptTarget.ESNext,
