@@ -159,6 +159,5 @@ export {
   wantedInstead,
   word,
 } from "./settings.ts";
-export { testConfig } from "./testing.ts";
 export { KernelWarnings } from "./warnings.ts";
 export { viewOf, zeros } from "./zeros.ts";

@@ -12,16 +12,14 @@ import {
 } from "@dmalab/runtime";
 import { assert, assertEquals } from "@std/assert";
 import {
-  at,
   DMA_BIDIRECTIONAL,
   DMA_TO_DEVICE,
   type DmaDeviceOptions,
   DmaIovaState,
   DmaPool,
   Scatterlist,
-  type TestBench,
-  testBench,
 } from "@dmalab/runtime/dma";
+import { at, type TestBench, testBench } from "@dmalab/runtime/dma/testing";
 import { sweep } from "./fault_sweep.ts";
 
 /** An environment, in which a call takes another way. */

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { loadText } from "@dmalab/lang";
-import { SAMPLES } from "@dmalab/lang/syntax";
+import { SAMPLES } from "@dmalab/lang/syntax/testing_samples";
 import { GRAMMARS } from "@dmalab/tools/grammar";
 import { grammarProblems, loadGrammar } from "./grammar.ts";
 import { ROOT } from "./source_text.ts";

@@ -8,7 +8,6 @@
  * What other members use:
  */
 export { commandBytes, type CommandFields, sglDescriptorBytes, u64Bytes } from "./command_bytes.ts";
-export { ControllerRig } from "./controller/_rig.ts";
 export type { HostBus } from "./controller/host_port.ts";
 export { Media } from "./controller/media/media.ts";
 export { type ControllerSettings, NvmeController } from "./controller/nvme_controller.ts";

@@ -1,12 +1,6 @@
 import { assertEquals } from "@std/assert";
-import {
-  type DmaAddr,
-  Machine,
-  type MachineEvent,
-  type PhysAddr,
-  physAddr,
-  testConfig,
-} from "@dmalab/runtime";
+import { type DmaAddr, Machine, type MachineEvent, type PhysAddr, physAddr } from "@dmalab/runtime";
+import { testConfig } from "@dmalab/runtime/testing";
 import { DmaDevice } from "@dmalab/runtime/dma";
 import type { PciNodeConfig } from "../lab_config.ts";
 import { buildPciTree } from "./pci_tree.ts";

@@ -8,7 +8,7 @@ import {
   PAGE_SIZE_BYTES as PAGE,
   type VirtAddr,
 } from "@dmalab/runtime";
-import { type TestBench, testBench, type TestBenchOptions } from "@dmalab/runtime/dma";
+import { type TestBench, testBench, type TestBenchOptions } from "@dmalab/runtime/dma/testing";
 import type { QuirkName } from "@dmalab/runtime/kernels";
 import { AddressSpace, flagWords, HUGE_ORDER } from "@dmalab/runtime/mm";
 import type { MemoryRegion } from "./memory_region.ts";

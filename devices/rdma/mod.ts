@@ -3,7 +3,6 @@
  *
  * What other members use:
  */
-export { PAGE, rig, START, virt } from "./_rig.ts";
 export { TABLE_READ, TABLE_WRITE } from "./device_table.ts";
 export { ImplicitRegion } from "./implicit_region.ts";
 export { MemoryRegion } from "./memory_region.ts";

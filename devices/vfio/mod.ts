@@ -3,7 +3,6 @@
  *
  * What other members use:
  */
-export { MigrationBench } from "./_bench.ts";
 export { DirtyTracker } from "./driver/dirty_tracker.ts";
 export { MigrationBuffer } from "./driver/migration_buffer.ts";
 export { MigrationDriver } from "./driver/migration_driver.ts";

@@ -19,8 +19,6 @@ export { MAX_TEXT_LENGTH, parse, wordsOf } from "./parse.ts";
 export { planFile } from "./plan_writer.ts";
 export { beginsStatement, continuesAfter } from "./recovery/bracket_matcher.ts";
 export { DiagnosticReporter } from "./report.ts";
-export { type TokenEdit, tokenEdits } from "./testing_edits.ts";
-export { SAMPLES } from "./testing_samples.ts";
 export {
   AndThen,
   Bytes,

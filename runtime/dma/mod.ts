@@ -72,4 +72,3 @@ export {
   type ScatterOutput,
   type ScatterSegment,
 } from "./scatterlist.ts";
-export { at, type TestBench, testBench, type TestBenchOptions } from "./testing.ts";

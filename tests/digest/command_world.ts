@@ -1,5 +1,6 @@
 /** Commands as if written by hand, most of them nearly right, for a controller alone. */
-import { type CommandFields, ControllerRig, MALFORMED_COMMANDS } from "@dmalab/devices/nvme";
+import { type CommandFields, MALFORMED_COMMANDS } from "@dmalab/devices/nvme";
+import { ControllerRig } from "@dmalab/devices/nvme/controller/_rig";
 import { Random } from "@dmalab/runtime";
 import type { Sink } from "./digest.ts";
 

@@ -1,7 +1,7 @@
 /** Memory of a process that a device pages on demand, and state that another device migrates. */
 import { AddressSpace } from "@dmalab/runtime/mm";
-import { PAGE, rig, START, virt } from "@dmalab/devices/rdma";
-import { MigrationBench } from "@dmalab/devices/vfio";
+import { PAGE, rig, START, virt } from "@dmalab/devices/rdma/_rig";
+import { MigrationBench } from "@dmalab/devices/vfio/_bench";
 import { ArmedFault, type DmaAddr, FAULT_POINTS, type Machine, Random } from "@dmalab/runtime";
 import { KERNEL_NAMES } from "@dmalab/runtime/kernels";
 import type { DmaDirection } from "@dmalab/runtime/dma";

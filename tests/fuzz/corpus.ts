@@ -1,7 +1,8 @@
 /** The texts that mutations start from: the project's own scripts, whole and in pieces. */
 import { join } from "node:path";
 import { SourceFile } from "@dmalab/lang";
-import { parse, SAMPLES } from "@dmalab/lang/syntax";
+import { parse } from "@dmalab/lang/syntax";
+import { SAMPLES } from "@dmalab/lang/syntax/testing_samples";
 import { filesBelow, ROOT } from "../source_text.ts";
 
 export interface Corpus {

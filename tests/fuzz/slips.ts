@@ -8,7 +8,8 @@
 import { join } from "node:path";
 import { HostLoader } from "@dmalab/cli";
 import type { Diagnostic } from "@dmalab/lang/diagnostics";
-import { parse, type SourceLoader, type TokenEdit, tokenEdits } from "@dmalab/lang/syntax";
+import { parse, type SourceLoader } from "@dmalab/lang/syntax";
+import { type TokenEdit, tokenEdits } from "@dmalab/lang/syntax/testing_edits";
 import { loadProgram, SourceFile } from "@dmalab/lang";
 import { scenariosBelow } from "../examples.ts";
 import { ROOT } from "../source_text.ts";

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { eventId, HeldResources, KIB } from "@dmalab/runtime";
-import { testBench } from "@dmalab/runtime/dma";
+import { testBench } from "@dmalab/runtime/dma/testing";
 import { VFIO_TABLES } from "./vfio_tables.ts";
 
 Deno.test("pages of migration buffers are held by buffer and device, and reported by the event that took the first", () => {
