@@ -31,8 +31,8 @@ const OPTIONS: ts.CompilerOptions = {
   types: [],
 };
 
-/** A file of ours that a type names where it stands. */
-const NAMED_FILE = /\bimport\("(\.[^"]+)\.ts"\)/g;
+/** A file of ours that a type names where it stands; where the compiler inferred it, without its ending. */
+const NAMED_FILE = /\bimport\("(\.[^"]+?)(?:\.ts)?"\)/g;
 
 /**
  * A declaration file with the names of the files that it takes from as every compiler wants them.
@@ -71,12 +71,43 @@ function nameFiles(path: string, text: string, taken: (name: string) => void): s
   });
 }
 
-/** The text of a file in a folder, with members named by their files: the package has no members. */
+const LIST = /(?<=^|\n)(import|export)( type)? \{([^}]*)\} from "([^"]+)";/g;
+
+/** The file that declares what an entry passes on, or the entry. */
+function declaringFile(entry: string, name: string): string {
+  for (const [, , , names, from] of Deno.readTextFileSync(entry).matchAll(LIST)) {
+    const passed = names!.split(",").map((each) => each.trim().replace(/^type /, ""));
+    if (!passed.includes(name)) continue;
+    const next = MEMBERS.get(from!);
+    if (next === undefined && !from!.startsWith(".")) return entry;
+    return declaringFile(next === undefined ? join(dirname(entry), from!) : join(ROOT, next), name);
+  }
+  return entry;
+}
+
+/**
+ * The text of a file in a folder, with what members pass on named by the files that declare it: the
+ * package has no members, and an entry leads to all that it lists.
+ */
 function nameMembers(text: string, folder: string): string {
-  return text.replaceAll(/"(@dmalab\/[^"]+)"/g, (_, name: string) => {
-    const path = relative(folder, join(ROOT, MEMBERS.get(name)!)).replaceAll("\\", "/");
-    return `"${path.startsWith(".") ? path : `./${path}`}"`;
-  });
+  const fileOf = (member: string, name: string) => {
+    const path = relative(folder, declaringFile(join(ROOT, MEMBERS.get(member)!), name))
+      .replaceAll("\\", "/");
+    return path.startsWith(".") ? path : `./${path}`;
+  };
+  return text.replaceAll(LIST, (all, word: string, type = "", names: string, member: string) => {
+    if (!MEMBERS.has(member)) return all;
+    const each = names.split(",").map((name) => name.trim()).filter((name) => name !== "");
+    const files = Map.groupBy(
+      each,
+      (name) => fileOf(member, name.replace(/^type /, "").replace(/ as .*/, "")),
+    );
+    return [...files].map(([file, own]) => `${word}${type} { ${own.join(", ")} } from "${file}";`)
+      .join("\n");
+  }).replaceAll(
+    /import\("(@dmalab\/[^"]+)"\)\.(\w+)/g,
+    (_, member: string, name: string) => `import("${fileOf(member, name)}").${name}`,
+  );
 }
 
 /**
