@@ -363,7 +363,7 @@ export class EventStream {
 export type TableFieldsOf<T extends EventTable, N extends keyof T> = AllHold<T[N]["fields"]>;
 
 /** An event of a table that was added to the vocabulary. */
-export interface TableEvent<T extends EventTable, N extends keyof T = keyof T>
+export interface EventOfTable<T extends EventTable, N extends keyof T = keyof T>
   extends Omit<EventOf<EventName>, "name" | "fields"> {
   /** What happened. */
   readonly name: N;
@@ -413,7 +413,7 @@ export class TableEvents<T extends EventTable> {
   }
 
   /** Delivers its events to a listener. @returns A function that ends the subscription. */
-  listen(listener: (event: TableEvent<T>) => void): () => void {
+  listen(listener: (event: EventOfTable<T>) => void): () => void {
     return this.#stream.listen(
       listener as unknown as EventListener,
       [...this.#ids.keys()] as EventName[],

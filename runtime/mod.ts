@@ -82,12 +82,12 @@ export {
 export {
   type EventListener,
   type EventOf,
+  type EventOfTable,
   EventStream,
   fieldOf,
   isCall,
   isReturn,
   type MachineEvent,
-  type TableEvent,
   TableEvents,
   type TableFieldsOf,
   type Why,

@@ -28,7 +28,7 @@ import {
   replaySubmissions,
 } from "./conformance/submission/submission_replay.ts";
 import { replayTrace } from "./conformance/traces/traces.ts";
-import type { TraceLine } from "./conformance/traces/iova_trace.ts";
+import type { IovaTraceLine } from "./conformance/traces/iova_trace.ts";
 import { beginningOf, GIVEN_BACK, KERNEL, readRun, runDiffers } from "./captured_runs.ts";
 import { changesOf, type RecordedChange } from "./recorded_fields.ts";
 
@@ -221,7 +221,7 @@ function changeDefects(cases: readonly DefectCase[], findings: Findings): void {
 function changeTrace(
   record: RecordKind,
   group: string,
-  lines: readonly TraceLine[],
+  lines: readonly IovaTraceLine[],
   findings: Findings,
 ): void {
   for (const [index, line] of lines.entries()) {
@@ -270,7 +270,7 @@ Deno.test("a changed field of any kind of record makes its case differ, or stand
     const record = recordOfTrace(group);
     if (record === null) continue;
     await t.step(group, async () => {
-      const lines = parseLines<TraceLine>(await readGoldenText(path));
+      const lines = parseLines<IovaTraceLine>(await readGoldenText(path));
       changeTrace(record, group, lines, findings);
     });
   }

@@ -30,7 +30,7 @@ import {
   type CapturedSubmissions,
   replaySubmissions,
 } from "./conformance/submission/submission_replay.ts";
-import type { TraceLine } from "./conformance/traces/iova_trace.ts";
+import type { IovaTraceLine } from "./conformance/traces/iova_trace.ts";
 import { replayTrace } from "./conformance/traces/traces.ts";
 import { changesOf, type RecordedChange } from "./recorded_fields.ts";
 
@@ -148,7 +148,7 @@ const KINDS: readonly (() => Tried | null | Promise<Tried | null>)[] = [
   },
   async function trace() {
     const { group, path } = pick(TRACES);
-    const lines = parseLines<TraceLine>(await readGoldenText(path));
+    const lines = parseLines<IovaTraceLine>(await readGoldenText(path));
     const at = random.between(0, Math.min(lines.length, MAX_LINES));
     const line = lines[at]!;
     const change = pickChange(recordOfTrace(group)!, line, false, line.op);

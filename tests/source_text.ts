@@ -32,7 +32,10 @@ export function readSources(places: readonly string[]): SourceText[] {
   return sources;
 }
 
-/** A file itself, or every file below a folder, sorted; nothing for a place that is not there. */
+/** Folders that tasks fill: packages, and the pages of the docs site. */
+const NOT_OURS = /\/node_modules$|\/extensions\/page\/site\/pages$/;
+
+/** A file itself, or every file of ours below a folder, sorted; nothing for a place that is not there. */
 export function filesBelow(place: string): string[] {
   let info: Deno.FileInfo;
   try {
@@ -42,6 +45,7 @@ export function filesBelow(place: string): string[] {
     throw error;
   }
   if (info.isFile) return [place];
+  if (NOT_OURS.test(place)) return [];
   const entries = [...Deno.readDirSync(place)].sort((a, b) => (a.name < b.name ? -1 : 1));
   return entries.flatMap((entry) => filesBelow(join(place, entry.name)));
 }

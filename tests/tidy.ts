@@ -109,6 +109,28 @@ export class House {
     );
   }
 
+  /** Names of exported types that another file exports, too: one name is one thing, over the whole project. */
+  repeatedTypes(): Finding[] {
+    const byName = Map.groupBy(
+      this.#product.flatMap((file) =>
+        file.tree.statements.flatMap((node) =>
+          isExported(node) && isTypeDeclaration(node) && node.name !== undefined
+            ? [{ name: node.name.text, file, node }]
+            : []
+        )
+      ),
+      ({ name }) => name,
+    );
+    return [...byName.values()].flatMap((all) => {
+      const [first, ...more] = all.filter(({ file }, index) =>
+        all.findIndex((other) => other.file === file) === index
+      );
+      return more.map(({ name, file, node }) =>
+        finding(file, node, name, `exports ${name}, and so does ${first!.file.path}`)
+      );
+    });
+  }
+
   /** Comments that name a file, or a name of the code, that is not there. */
   staleComments(isFile: (path: string) => boolean): Finding[] {
     const code = new Set(this.entries.match(/\w+/g));
@@ -323,6 +345,10 @@ function importedNames(file: Parsed, members: ReadonlyMap<string, string>): Impo
   });
   return found;
 }
+
+const isTypeDeclaration = (node: ts.Statement) =>
+  ts.isInterfaceDeclaration(node) || ts.isTypeAliasDeclaration(node) ||
+  ts.isClassDeclaration(node) || ts.isEnumDeclaration(node);
 
 const isExported = (node: ts.Statement) =>
   ts.canHaveModifiers(node) &&

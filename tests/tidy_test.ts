@@ -32,6 +32,7 @@ const house = new House(
 const RULES: readonly (readonly [string, () => Finding[], keyof typeof excuses])[] = [
   ["every file is imported or started", () => house.deadFiles(), "DEAD_FILES"],
   ["what is exported is imported", () => house.unusedExports(), "UNUSED_EXPORTS"],
+  ["an exported type has a name of its own", () => house.repeatedTypes(), "REPEATED_TYPES"],
   ["comments name what is there", () => house.staleComments(isFile), "STALE_COMMENTS"],
   ["no file is long", () => house.longFiles(), "LONG_FILES"],
   ["no function is long", () => house.longFunctions(), "LONG_FUNCTIONS"],
@@ -104,6 +105,14 @@ Deno.test("unusedExports() sees values that no file takes, by any way of taking"
     ["lang/c.ts", 'export { three } from "./a.ts";'],
   ).unusedExports();
   assertEquals(keys(found), ["lang/a.ts two", "lang/a.ts Four"]);
+});
+
+Deno.test("repeatedTypes() sees a name that two files export, and no second declaration in one", () => {
+  const found = planted(
+    ["lang/a.ts", "export class Row {}\nexport interface Row {}\nexport type Own = 1;"],
+    ["cli/b.ts", "export interface Row {}\ntype Own = 2;"],
+  ).repeatedTypes();
+  assertEquals(keys(found), ["cli/b.ts Row"]);
 });
 
 Deno.test("staleComments() sees files and names that are gone, and no words of the kernel", () => {

@@ -3,7 +3,7 @@ import { PAGE_STRUCT_BYTES, TREE_PAGE_MAP } from "@dmalab/c_drivers";
 import type { OperationResult } from "./oracle/compare.ts";
 import type { MappingOperation } from "./oracle/mapping_operations.ts";
 import { PAGE_SIZE_BYTES } from "@dmalab/runtime";
-import type { Imports, TreeModule, TreeValue } from "./tree_module.ts";
+import type { TreeImports, TreeModule, TreeValue } from "./tree_module.ts";
 
 /** The CPU's addresses of it lie above all memory of the module. */
 const VIRTUAL_START = 2 ** 45;
@@ -42,7 +42,7 @@ export class TreeCoherent {
     return dma;
   }
 
-  imports(): Imports {
+  imports(): TreeImports {
     const take = (size: TreeValue) => BigInt(this.tree().memory.take(Number(size)));
     return {
       __kvmalloc_node_noprof: take,

@@ -3,7 +3,13 @@ import { PAGE_STRUCT_BYTES, TREE_PAGE_MAP } from "@dmalab/c_drivers";
 import { U64_MAX } from "./oracle/compare.ts";
 import { foldedHigh, PAGE_SIZE_BYTES } from "@dmalab/runtime";
 import { readTreeHeaders } from "@dmalab/cli";
-import { type Imports, Int, type TreeModule, TreeStopped, type TreeValue } from "./tree_module.ts";
+import {
+  Int,
+  type TreeImports,
+  type TreeModule,
+  TreeStopped,
+  type TreeValue,
+} from "./tree_module.ts";
 
 const GENERIC_TABLES = "drivers/iommu/generic_pt/fmt";
 /** By the names of the golden data, as `enum lab_format` numbers them. */
@@ -78,7 +84,7 @@ export class TreeDomain {
       : BigInt(this.tree().call("lab_generic_top", new Int(GENERIC_FORMATS.indexOf(format))));
   }
 
-  imports(): Imports {
+  imports(): TreeImports {
     return {
       lab_flush: (what: TreeValue, first: TreeValue, last: TreeValue) => {
         // The range without a length at 0 ends before it.

@@ -22,9 +22,9 @@ import { TreeCoherent } from "./tree_coherent.ts";
 import { NotedCopies } from "./tree_pool.ts";
 import { placePeers, REQUEST_IMPORTS, TreeRequests } from "./tree_requests.ts";
 import {
-  type Imports,
   Int,
   type LinkedTree,
+  type TreeImports,
   TreeModule,
   TreeStopped,
   type TreeValue,
@@ -338,7 +338,7 @@ export class TreeMapping implements Implementation<MappingOperation> {
     return { ret: error === 0 ? count : error, out };
   }
 
-  #imports(): Imports {
+  #imports(): TreeImports {
     const tree = () => this.#tree;
     return {
       ...this.#noted.imports(),

@@ -15,7 +15,7 @@ export class Int {
 }
 
 /** Functions that the files call, by their names. */
-export type Imports = Readonly<Record<string, (...args: TreeValue[]) => TreeValue | void>>;
+export type TreeImports = Readonly<Record<string, (...args: TreeValue[]) => TreeValue | void>>;
 
 /** The tree's code reports something, or calls what it does not get: that ends the comparison. */
 export class TreeStopped extends Error {}
@@ -52,10 +52,10 @@ export class TreeModule {
   cpu = 0;
 
   /** @param imports Beside those that every file may call. */
-  constructor({ layout, module }: LinkedTree, imports: Imports = {}) {
+  constructor({ layout, module }: LinkedTree, imports: TreeImports = {}) {
     this.layout = layout;
     const env: Record<string, WebAssembly.ImportValue> = {};
-    const known: Imports = { ...this.#allocating(), ...this.#running(), ...imports };
+    const known: TreeImports = { ...this.#allocating(), ...this.#running(), ...imports };
     for (const { name } of WebAssembly.Module.imports(module)) {
       const stop = () => {
         throw new TreeStopped(`The tree calls ${name}(), which the comparison does not have`);
@@ -177,7 +177,7 @@ export class TreeModule {
     view.setInt32(this.symbol("__num_online_cpus"), this.#online.size, true);
   }
 
-  #allocating(): Imports {
+  #allocating(): TreeImports {
     const take = (size: TreeValue) => BigInt(this.memory.take(Number(size)));
     const give = (at: TreeValue) => this.memory.give(Number(at));
     return {
@@ -247,7 +247,7 @@ export class TreeModule {
     };
   }
 
-  #running(): Imports {
+  #running(): TreeImports {
     const lock = (at: TreeValue) => this.memory.view.setUint32(Number(at), 1, true);
     const unlock = (at: TreeValue) => this.memory.view.setUint32(Number(at), 0, true);
     const initTimer = (timer: TreeValue, callback: TreeValue) => {

@@ -13,9 +13,9 @@ import { DMA_ATTR } from "@dmalab/runtime/dma";
 import { SLOT_BYTES } from "@dmalab/runtime/memory";
 import { TreeDomain } from "./tree_domain.ts";
 import {
-  type Imports,
   Int,
   type LinkedTree,
+  type TreeImports,
   TreeModule,
   TreeStopped,
   type TreeValue,
@@ -46,7 +46,7 @@ export class NotedCopies {
     return this.#slots === 0 ? 0 : this.tree().call("lab_bounce_used");
   }
 
-  imports(): Imports {
+  imports(): TreeImports {
     const isBounce = (at: number) =>
       at >= this.#start && at < this.#start + this.#slots * SLOT_BYTES;
     return {

@@ -4,7 +4,7 @@ import { type GroupResult, groupUnreadable } from "./group_result.ts";
 import type { DefectCase } from "./defects/defect_data.ts";
 import { replayDefects } from "./defects/defect_replay.ts";
 import { replayHmmFile } from "./hmm/hmm_groups.ts";
-import type { TraceLine } from "./traces/iova_trace.ts";
+import type { IovaTraceLine } from "./traces/iova_trace.ts";
 import { KernelGroups } from "./kernel/kernel_groups.ts";
 import { replayTrace } from "./traces/traces.ts";
 
@@ -46,5 +46,5 @@ async function replayFile(file: GoldenFile, kernel: KernelGroups): Promise<Group
   const text = await readGoldenText(file.path);
   return kind === "defects"
     ? replayDefects(file.group, parseLines<DefectCase>(text))
-    : replayTrace(file.group, parseLines<TraceLine>(text));
+    : replayTrace(file.group, parseLines<IovaTraceLine>(text));
 }

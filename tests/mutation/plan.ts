@@ -2,7 +2,7 @@
 import { dirname } from "node:path";
 import type { Candidate } from "./candidates.ts";
 import type { Clean, TestName } from "./protocol.ts";
-import { Imports, isPageTest } from "./tree.ts";
+import { ImportGraph, isPageTest } from "./tree.ts";
 import type { Use } from "./uses.ts";
 
 /**
@@ -79,7 +79,7 @@ interface Entry {
 
 /** What the clean run has shown: who asks for which mutant. */
 export class Plan {
-  readonly #imports: Imports;
+  readonly #imports: ImportGraph;
   readonly #choice: Choice;
   readonly #thorough: boolean;
   /** By mutant, then the tests in the order in which they are run. */
@@ -95,7 +95,7 @@ export class Plan {
 
   /** @param thorough Every test that reaches a mutant is run, however long that takes. */
   constructor(root: string, choice: Choice, thorough: boolean) {
-    this.#imports = new Imports(root);
+    this.#imports = new ImportGraph(root);
     this.#choice = choice;
     this.#thorough = thorough;
   }

@@ -1,5 +1,6 @@
 /** The copy of the project that mutants are tried in, and what its tests are. */
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
+import { memberEntries } from "@dmalab/tools/members";
 import ts from "typescript";
 import { filesBelow, SOURCE_FOLDERS } from "../source_text.ts";
 import { type Mutant, withSwitches } from "./schemata.ts";
@@ -129,14 +130,15 @@ export function writeTree(
 }
 
 function filesWithout(place: string, left: readonly string[]): string[] {
-  if (left.includes(place)) return [];
+  if (left.includes(place) || basename(place) === "node_modules") return [];
   if (Deno.statSync(place).isFile) return [place];
   return [...Deno.readDirSync(place)].flatMap(({ name }) => filesWithout(join(place, name), left));
 }
 
 /** Which files a file loads, directly or not, itself among them, with the steps to each. */
-export class Imports {
+export class ImportGraph {
   readonly #root: string;
+  readonly #members = memberEntries();
   readonly #direct = new Map<string, readonly string[]>();
 
   constructor(root: string) {
@@ -156,8 +158,9 @@ export class Imports {
     if (known !== undefined) return known;
     const text = Deno.readTextFileSync(join(this.#root, path));
     const direct = ts.preProcessFile(text).importedFiles
-      .filter(({ fileName }) => fileName.startsWith("."))
-      .map(({ fileName }) => join(dirname(path), fileName));
+      .flatMap(({ fileName }) =>
+        fileName.startsWith(".") ? join(dirname(path), fileName) : this.#members.get(fileName) ?? []
+      );
     this.#direct.set(path, direct);
     return direct;
   }

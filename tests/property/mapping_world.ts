@@ -45,7 +45,7 @@ export const KINDS = [
 export type Kind = (typeof KINDS)[number];
 
 /** One operation; the numbers choose among what there is, so that any numbers will do. */
-export interface Operation {
+export interface RandomOperation {
   readonly kind: Kind;
   readonly a: number;
   readonly b: number;
@@ -145,7 +145,7 @@ export class MappingWorld {
   }
 
   /** Does one operation on both sides and compares. */
-  run({ kind, a, b, c }: Operation): void {
+  run({ kind, a, b, c }: RandomOperation): void {
     switch (kind) {
       case "map":
         return this.#map(a, b, c);

@@ -4,7 +4,7 @@ import {
   type Kind,
   KINDS,
   MappingWorld,
-  type Operation,
+  type RandomOperation,
   type WorldOptions,
 } from "./mapping_world.ts";
 
@@ -112,7 +112,7 @@ export function runSeed(seed: number, operations: number): RunResult {
   return { operations, refused: world.refused, mostLive };
 }
 
-function randomOperation(random: Random, kind: Kind): Operation {
+function randomOperation(random: Random, kind: Kind): RandomOperation {
   return {
     kind,
     a: random.below(2 ** 31),

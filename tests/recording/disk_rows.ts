@@ -9,7 +9,7 @@ import {
   type QueuePair,
   SGL_TYPE,
 } from "@dmalab/devices/nvme";
-import type { Row, Watched } from "./watched_machine.ts";
+import type { Row, WatchedRun } from "./watched_machine.ts";
 
 /** Entries of data pointers, by request. */
 interface Entries {
@@ -21,7 +21,7 @@ interface Entries {
 export const DISK_TABLES: readonly string[] = NVME_TABLES.map(({ name }) => name);
 
 /** Queues and lists in memory against the tables, command by command. */
-export function lookAtDisks({ lab, recording, seen }: Watched): void {
+export function lookAtDisks({ lab, recording, seen }: WatchedRun): void {
   const now = recording.log.count;
   const rows = (table: string): Row[] =>
     recording.table(table).rowsAt(now).map((row) => recording.table(table).row(row));

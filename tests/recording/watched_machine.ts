@@ -41,7 +41,7 @@ const JOINED: Readonly<Record<string, readonly string[]>> = {
   mappings: ["dma"],
 };
 
-export interface Watched {
+export interface WatchedRun {
   readonly lab: Lab;
   readonly machine: Machine;
   readonly recording: MachineRecording;
@@ -57,7 +57,7 @@ export interface Watched {
 
 /** Watches machines: after each activity every table is compared with what the machine holds. */
 export class Watch {
-  readonly watched: Watched[] = [];
+  readonly watched: WatchedRun[] = [];
   looks = 0;
   /** How often live mappings were counted. */
   counts = 0;
@@ -72,7 +72,7 @@ export class Watch {
     const { machine } = lab;
     const recording = new MachineRecording(machine, this.specs);
     const serial = machine.checker?.lastSerial ?? 0;
-    const watched: Watched = {
+    const watched: WatchedRun = {
       lab,
       machine,
       recording,
@@ -107,14 +107,14 @@ export class Watch {
   }
 
   /** Looks once more. */
-  end(watched: Watched): void {
+  end(watched: WatchedRun): void {
     assertEquals(this.wrongCounts, []);
     if (watched.ended) return;
     this.look(watched);
     assertEquals(watched.recording.log.count, watched.machine.events.seq);
   }
 
-  look(watched: Watched): void {
+  look(watched: WatchedRun): void {
     const { machine, recording, serial } = watched;
     this.looks++;
     if (DISK_TABLES.every((name) => recording.tables.has(name))) lookAtDisks(watched);

@@ -71,27 +71,26 @@ function nameFiles(path: string, text: string, taken: (name: string) => void): s
   });
 }
 
+/** A statement that takes names from a file. */
 const LIST = /(?<=^|\n)(import|export)( type)? \{([^}]*)\} from "([^"]+)";/g;
 
-/** The file that declares what an entry passes on, or the entry. */
-function declaringFile(entry: string, name: string): string {
-  for (const [, , , names, from] of Deno.readTextFileSync(entry).matchAll(LIST)) {
-    const passed = names!.split(",").map((each) => each.trim().replace(/^type /, ""));
-    if (!passed.includes(name)) continue;
-    const next = MEMBERS.get(from!);
-    if (next === undefined && !from!.startsWith(".")) return entry;
-    return declaringFile(next === undefined ? join(dirname(entry), from!) : join(ROOT, next), name);
-  }
-  return entry;
+/** The file that declares what an entry passes on. */
+function declaringFile(program: ts.Program, entry: string, name: string): string {
+  const checker = program.getTypeChecker();
+  const module = checker.getSymbolAtLocation(program.getSourceFile(entry)!)!;
+  const passed = checker.tryGetMemberInModuleExports(name, module)!;
+  const isAlias = (passed.flags & ts.SymbolFlags.Alias) !== 0;
+  const { declarations } = isAlias ? checker.getAliasedSymbol(passed) : passed;
+  return declarations![0]!.getSourceFile().fileName;
 }
 
 /**
  * The text of a file in a folder, with what members pass on named by the files that declare it: the
  * package has no members, and an entry leads to all that it lists.
  */
-function nameMembers(text: string, folder: string): string {
+function nameMembers(program: ts.Program, text: string, folder: string): string {
   const fileOf = (member: string, name: string) => {
-    const path = relative(folder, declaringFile(join(ROOT, MEMBERS.get(member)!), name))
+    const path = relative(folder, declaringFile(program, join(ROOT, MEMBERS.get(member)!), name))
       .replaceAll("\\", "/");
     return path.startsWith(".") ? path : `./${path}`;
   };
@@ -130,7 +129,7 @@ function writeDeclarations(modules: readonly string[], folder: string): void {
     const write = (path: string, text: string) => {
       const named = nameFiles(
         path,
-        nameMembers(text, from),
+        nameMembers(program, text, from),
         (name) => waiting.push(join(from, `${name}.ts`)),
       );
       Deno.mkdirSync(dirname(path), { recursive: true });

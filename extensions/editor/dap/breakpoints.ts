@@ -250,17 +250,17 @@ function messageExpression(message: string): string {
 }
 
 /** What may be waited for: a row or an address, or an expression. */
-export type Watched = Extract<BreakpointTrigger, { readonly kind: "data" | "change" }>;
+export type WatchedTrigger = Extract<BreakpointTrigger, { readonly kind: "data" | "change" }>;
 
 /** The identifier of a data breakpoint's target; clients return it when they set the breakpoint. */
-export function dataId(watched: Watched): string {
+export function dataId(watched: WatchedTrigger): string {
   return JSON.stringify(
     watched.kind === "data" ? watched.cell : { expression: watched.expression },
   );
 }
 
 /** What a name stands for; null when it is nothing of this run's. */
-function watchedOf(id: string, recording: Recording): Watched | null {
+function watchedOf(id: string, recording: Recording): WatchedTrigger | null {
   try {
     const parts = JSON.parse(id) as Partial<RowField> & { readonly expression?: unknown };
     const { covers, equal, expression, table } = parts;

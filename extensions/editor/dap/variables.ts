@@ -17,7 +17,7 @@ import {
   spanOfEvent,
 } from "@dmalab/recording";
 import { spanPlace } from "@dmalab/lang";
-import { dataId, type Watched } from "./breakpoints.ts";
+import { dataId, type WatchedTrigger } from "./breakpoints.ts";
 import type { ShownFrame } from "./stack.ts";
 import { evaluationProblem } from "./request_error.ts";
 
@@ -89,7 +89,7 @@ export class Variables {
   }
 
   /** What may be waited for behind a name that was shown in something; null for nothing. */
-  watchedIn(reference: number, name: string): Watched | null {
+  watchedIn(reference: number, name: string): WatchedTrigger | null {
     const container = this.#container(reference);
     const cell = container?.cell?.(name) ?? null;
     if (cell !== null) return { kind: "data", cell };
@@ -99,7 +99,7 @@ export class Variables {
   }
 
   /** An address, or an expression that has a value at a moment; null, or why it has none. */
-  watchedBy(position: Position, text: string): Watched | string {
+  watchedBy(position: Position, text: string): WatchedTrigger | string {
     const address = addressIn(text);
     const cell = address === null ? null : coveringCell(this.#recording, "page_table", address);
     if (cell !== null) return { kind: "data", cell };
@@ -286,7 +286,7 @@ function addressIn(text: string): number | null {
 
 /** The response about a data breakpoint. @param watched Or why there can be none. */
 export function dataBreakpointInfo(
-  watched: Watched | string,
+  watched: WatchedTrigger | string,
 ): DebugProtocol.DataBreakpointInfoResponse["body"] {
   if (typeof watched === "string") return { dataId: null, description: watched };
   if (watched.kind === "change") {

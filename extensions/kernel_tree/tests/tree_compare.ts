@@ -12,7 +12,7 @@ import {
   recordedFields,
   recordedPool,
   recordedTable,
-  type TraceLine,
+  type IovaTraceLine,
 } from "@dmalab/tests";
 import { answerOf, type Implementation, STOPPED } from "../oracle/compare.ts";
 import { SystemClang } from "./tree/system_clang.ts";
@@ -68,7 +68,7 @@ for (const [folder, name] of names.toSorted()) {
   // Of recorded addresses those that this release has given instead.
   const addresses = new Map<unknown, unknown>();
   for (const [index, text] of lines.entries()) {
-    const written = JSON.parse(text) as TraceLine;
+    const written = JSON.parse(text) as IovaTraceLine;
     const dma = addresses.get(written["dma"]);
     const line = dma === undefined || written.op === "map_phys" ? written : { ...written, dma };
     const result = answerOf(side, line);
@@ -107,12 +107,12 @@ async function opened(folder: string) {
       else console.log(`skipped | ${oracle.paths[0]} | the tree has no ${lacking}`);
     }
     const makeSide = (name: keyof typeof GOLDEN_ORACLES) =>
-      (makes.get(name)?.() ?? null) as Implementation<TraceLine> | null;
+      (makes.get(name)?.() ?? null) as Implementation<IovaTraceLine> | null;
     const { major, patch } = build.version;
     const makeModel = () =>
       `${major}.${patch}` === RECORDED
         ? null
-        : GOLDEN_ORACLES.mapping.model(build)() as Implementation<TraceLine>;
+        : GOLDEN_ORACLES.mapping.model(build)() as Implementation<IovaTraceLine>;
     return { makeModel, makeSide, version: build.version };
   } finally {
     await clang.close();

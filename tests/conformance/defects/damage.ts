@@ -7,7 +7,7 @@
 import { alignDown, type Bytes, PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
 import type { PhysicalMemory } from "@dmalab/runtime/memory";
 import type { Json } from "../difference.ts";
-import type { Extent } from "../kernel/kernel_data.ts";
+import type { DataExtent } from "../kernel/kernel_data.ts";
 
 /** What buffers hold before a read. */
 const FILL = 0xaa;
@@ -40,7 +40,7 @@ export function fillPages(memory: PhysicalMemory, pages: Iterable<number>): void
 
 /** The words of a buffer in order, each with its offset on the disk. */
 function* wordsOf(
-  pieces: readonly Extent[],
+  pieces: readonly DataExtent[],
   offsetBytes: Bytes,
 ): Generator<readonly [phys: number, offset: number]> {
   let offset = offsetBytes;
@@ -53,7 +53,7 @@ function* wordsOf(
 /** Puts what the disk is to hold where a write takes it from. */
 export function writePattern(
   memory: PhysicalMemory,
-  pieces: readonly Extent[],
+  pieces: readonly DataExtent[],
   offsetBytes: Bytes,
 ): void {
   for (const [phys, offset] of wordsOf(pieces, offsetBytes)) {
@@ -63,7 +63,7 @@ export function writePattern(
 }
 
 /** The pages that extents touch. */
-export function pagesOf(extents: Iterable<Extent>): Set<number> {
+export function pagesOf(extents: Iterable<DataExtent>): Set<number> {
   const pages = new Set<number>();
   for (const [phys, sizeBytes] of extents) {
     for (let at = alignDown(phys, PAGE_SIZE_BYTES); at < phys + sizeBytes; at += PAGE_SIZE_BYTES) {
@@ -82,7 +82,7 @@ export function pagesOf(extents: Iterable<Extent>): Set<number> {
  */
 export function wrongRuns(
   memory: PhysicalMemory,
-  pieces: readonly Extent[],
+  pieces: readonly DataExtent[],
   offsetBytes: Bytes,
   pages: ReadonlySet<number>,
 ): Run[] {
@@ -135,7 +135,7 @@ export function changedBytes(memory: PhysicalMemory, phys: number, sizeBytes: By
 /** How many words of a buffer are those of the disk. */
 export function rightWords(
   memory: PhysicalMemory,
-  pieces: readonly Extent[],
+  pieces: readonly DataExtent[],
   offsetBytes: Bytes,
 ): Json {
   let right = 0;

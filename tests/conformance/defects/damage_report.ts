@@ -2,7 +2,7 @@
 import { alignDown, alignUp, PAGE_SIZE_BYTES } from "@dmalab/runtime";
 import type { PhysicalMemory } from "@dmalab/runtime/memory";
 import type { Json } from "../difference.ts";
-import type { Extent } from "../kernel/kernel_data.ts";
+import type { DataExtent } from "../kernel/kernel_data.ts";
 import { changedBytes, rightWords, type Run, runsByPage, wrongRuns } from "./damage.ts";
 import type { DefectStep } from "./defect_data.ts";
 import type { DefectHost } from "./defect_machine.ts";
@@ -44,7 +44,7 @@ function metadataReport(
   const last = metadata.at(-1);
   if (last === undefined) return {};
   const end = last[0] + last[1];
-  const changed = (extents: readonly Extent[]) =>
+  const changed = (extents: readonly DataExtent[]) =>
     extents.reduce((sum, [phys, sizeBytes]) => sum + changedBytes(ram, phys, sizeBytes), 0);
   const delivered: number[] = [];
   const inSecond: number[] = [];
@@ -63,7 +63,7 @@ function metadataReport(
 }
 
 /** The part of an extent between two addresses. */
-function partFrom([phys, sizeBytes]: Extent, from: number, to: number): Extent[] {
+function partFrom([phys, sizeBytes]: DataExtent, from: number, to: number): DataExtent[] {
   const start = Math.max(phys, from);
   const end = Math.min(phys + sizeBytes, to);
   return start < end ? [[start, end - start]] : [];

@@ -1,6 +1,6 @@
 /** The shapes of the defects that real kernels showed (tests/golden/defects/README.md). */
 import type { Json } from "../difference.ts";
-import type { CaptureLimits, Extent } from "../kernel/kernel_data.ts";
+import type { CaptureLimits, DataExtent } from "../kernel/kernel_data.ts";
 
 export interface DefectCase {
   /** `<scenario>_<mode>/<kernel>` */
@@ -55,12 +55,12 @@ export interface DefectRequest {
   readonly memory?: string;
   readonly offset_bytes?: number;
   /** Parts of the user's buffer, each contiguous for the user. */
-  readonly pieces?: readonly Extent[];
+  readonly pieces?: readonly DataExtent[];
   /** Such as `40 pieces of 6144 bytes, 16384 bytes apart`. */
   readonly pieces_rule?: string;
   /** Passthrough: one part each. io_uring: where the data begins. */
-  readonly data?: Extent | number;
-  readonly metadata?: Extent;
+  readonly data?: DataExtent | number;
+  readonly metadata?: DataExtent;
   readonly metadata_second_page?: number;
   readonly blocks_each?: number;
   /** io_uring: for each I/O the first byte of the metadata on its first and on its last page. */

@@ -6,19 +6,19 @@
  * buffer; where a part goes on in another page, and where the kernel's own memory was, shows in the
  * calls.
  */
-import type { Extent } from "../kernel/kernel_data.ts";
+import type { DataExtent } from "../kernel/kernel_data.ts";
 import type { DefectCommand } from "./defect_data.ts";
 
 /** The memory of one command as its calls show it, data and metadata in order. */
 export interface ShownMemory {
-  readonly data: readonly Extent[];
-  readonly metadata: readonly Extent[];
+  readonly data: readonly DataExtent[];
+  readonly metadata: readonly DataExtent[];
 }
 
 /** Reads the calls of a command: pieces of data come first, until they add up. */
 export function shownMemory(command: DefectCommand): ShownMemory {
-  const data: Extent[] = [];
-  const metadata: Extent[] = [];
+  const data: DataExtent[] = [];
+  const metadata: DataExtent[] = [];
   let dataBytes = command.bytes;
   let walked = -1;
   const note = (phys: number, sizeBytes: number) => {

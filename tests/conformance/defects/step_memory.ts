@@ -1,7 +1,7 @@
 /** The memory of a step: what the request covers, and what it holds before and after. */
 import { alignDown, PAGE_SIZE_BYTES, type PhysAddr, SECTOR_SIZE_BYTES } from "@dmalab/runtime";
 import { type BioVec, NO_VECS } from "@dmalab/runtime/block";
-import { type Extent, extentOf } from "../kernel/kernel_data.ts";
+import { type DataExtent, extentOf } from "../kernel/kernel_data.ts";
 import { fillPages, pagesOf, type Run, writePattern } from "./damage.ts";
 import type { DefectCase, DefectCommand, DefectStep } from "./defect_data.ts";
 import type { DefectHost } from "./defect_machine.ts";
@@ -14,15 +14,15 @@ const ADDRESS_BYTES = 8;
 export class StepMemory {
   readonly request: StepRequest;
   /** The data in order, as contiguous memory. */
-  readonly data: readonly Extent[];
+  readonly data: readonly DataExtent[];
   /** The user's metadata; empty where the kernel makes it up. */
-  readonly metadata: readonly Extent[];
+  readonly metadata: readonly DataExtent[];
   /** Pages of the user's buffers that are known. */
   readonly pages: ReadonlySet<number>;
   /** Where the first step's second piece lies: a page that the program fills later. */
   readonly #ownPage: number | null;
   /** Copies between the user's metadata and the kernel's, where that is not used as it is. */
-  readonly #copies: readonly { readonly user: Extent; readonly kernel: number }[];
+  readonly #copies: readonly { readonly user: DataExtent; readonly kernel: number }[];
 
   constructor(
     private readonly host: DefectHost,
@@ -91,7 +91,7 @@ export class StepMemory {
   }
 
   /** The parts of each I/O's buffer. */
-  #ios(shown: readonly Extent[]): readonly (readonly Extent[])[] {
+  #ios(shown: readonly DataExtent[]): readonly (readonly DataExtent[])[] {
     const { request } = this.step;
     const { blockSizeBytes } = this.host.disk;
     switch (request.kind) {
@@ -100,7 +100,7 @@ export class StepMemory {
       case "io_submit":
         return request.pieces!.map((piece) => [piece]);
       case "passthrough":
-        return [[request.data as Extent]];
+        return [[request.data as DataExtent]];
       case "io_uring": {
         const sizeBytes = request.blocks_each! * blockSizeBytes;
         const first = request.data as number;
@@ -112,7 +112,7 @@ export class StepMemory {
   #metadata(
     captured: DefectCase,
     commands: readonly DefectCommand[],
-  ): { readonly vecs: readonly BioVec[]; readonly user: readonly Extent[] } {
+  ): { readonly vecs: readonly BioVec[]; readonly user: readonly DataExtent[] } {
     const { request } = this.step;
     const { namespace: { metadataBytes }, blockSizeBytes } = this.host.disk;
     if (metadataBytes === 0) return { vecs: NO_VECS, user: [] };
@@ -156,8 +156,8 @@ function shownOffsetBytes({ steps }: DefectCase): number {
 }
 
 /** The most that any step of a case shows of a user's metadata: a refusal cuts it short. */
-function longestShown(captured: DefectCase, [start, sizeBytes]: Extent): readonly Extent[] {
-  let longest: readonly Extent[] = [];
+function longestShown(captured: DefectCase, [start, sizeBytes]: DataExtent): readonly DataExtent[] {
+  let longest: readonly DataExtent[] = [];
   for (const { request, commands } of captured.steps) {
     const asked = request.metadata;
     if (asked === undefined || asked[0] !== start || asked[1] !== sizeBytes) continue;
@@ -174,7 +174,7 @@ function samePage(first: number, last: number): boolean {
 }
 
 /** Memory of the user in which the record found something wrong. */
-function shownRuns({ damage }: DefectStep): readonly Extent[] {
+function shownRuns({ damage }: DefectStep): readonly DataExtent[] {
   const runs = (damage?.runs ?? []) as unknown as readonly Run[];
-  return runs.map(([, phys, sizeBytes]): Extent => [phys, sizeBytes]);
+  return runs.map(([, phys, sizeBytes]): DataExtent => [phys, sizeBytes]);
 }

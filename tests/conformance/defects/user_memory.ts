@@ -2,7 +2,7 @@
 import { alignDown, MIB, PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
 import type { BioVec } from "@dmalab/runtime/block";
 import type { UserPiece, UserRun } from "../submission/bio_builder.ts";
-import { type Extent, vecOf } from "../kernel/kernel_data.ts";
+import { type DataExtent, vecOf } from "../kernel/kernel_data.ts";
 import type { DefectRequest } from "./defect_data.ts";
 
 /** Buffers of more than a page were cut from pages of this size. */
@@ -16,13 +16,19 @@ const UNSEEN_FROM = 0x1_4000_0000;
 const PIECES_RULE = /^(\d+) pieces of (\d+) bytes, (\d+) bytes apart$/;
 
 /** The parts of a user's buffer in order; a rule for them begins at the first byte that is shown. */
-export function piecesOf(request: DefectRequest, shown: readonly Extent[]): readonly Extent[] {
+export function piecesOf(
+  request: DefectRequest,
+  shown: readonly DataExtent[],
+): readonly DataExtent[] {
   if (request.pieces !== undefined && request.pieces.length > 0) return request.pieces;
   const rule = PIECES_RULE.exec(request.pieces_rule ?? "");
   if (rule !== null) {
     const [count, sizeBytes, stride] = rule.slice(1).map(Number) as [number, number, number];
     const first = shown[0]?.[0] ?? 0;
-    return Array.from({ length: count }, (_, index): Extent => [first + index * stride, sizeBytes]);
+    return Array.from(
+      { length: count },
+      (_, index): DataExtent => [first + index * stride, sizeBytes],
+    );
   }
   // A request that only has to wait is as long as what is shown of it.
   return shown;
@@ -30,8 +36,8 @@ export function piecesOf(request: DefectRequest, shown: readonly Extent[]): read
 
 /** The physical runs behind each part: a large page's neighbour is where the record shows it. */
 export function userPieces(
-  pieces: readonly Extent[],
-  shown: readonly Extent[],
+  pieces: readonly DataExtent[],
+  shown: readonly DataExtent[],
 ): readonly UserPiece[] {
   return pieces.map(([phys, sizeBytes]) => {
     const peer = phys >= PEER_FROM && phys < PEER_TO;
@@ -49,7 +55,7 @@ export function userPieces(
 }
 
 /** Where a buffer goes on behind an address: there, unless another segment follows in the record. */
-function continuation(end: number, shown: readonly Extent[]): number {
+function continuation(end: number, shown: readonly DataExtent[]): number {
   const index = shown.findIndex(([phys, sizeBytes]) => phys + sizeBytes === end);
   return shown[index + 1]?.[0] ?? end;
 }
@@ -64,7 +70,7 @@ export function userMetadata(
   start: number,
   sizeBytes: number,
   secondPage: number | null,
-  shown: readonly Extent[],
+  shown: readonly DataExtent[],
 ): readonly BioVec[] {
   const vecs: BioVec[] = [];
   let left = sizeBytes;
@@ -89,7 +95,7 @@ export function userMetadata(
 export function kernelMetadata(
   sizeBytes: number,
   pieceBytes: number,
-  shown: readonly Extent[],
+  shown: readonly DataExtent[],
 ): readonly BioVec[] {
   const vecs = shown.map(([phys, bytes]) => vecOf([alignDown(phys, bytes & -bytes), bytes]));
   let done = shown.reduce((sum, [, bytes]) => sum + bytes, 0);

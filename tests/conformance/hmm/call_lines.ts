@@ -16,11 +16,11 @@ const CALLS = [
 ] as const;
 
 /** One call: its name, its arguments and results, and what happened inside. */
-export type CallLine = Record<string, Json>;
+export type HmmCallLine = Record<string, Json>;
 
-export class CallLines {
-  #calls: CallLine[] = [];
-  #open: CallLine | null = null;
+export class HmmCallLines {
+  #calls: HmmCallLine[] = [];
+  #open: HmmCallLine | null = null;
   #listens = false;
 
   constructor(machine: Machine, private readonly inner: InnerLines) {
@@ -34,7 +34,7 @@ export class CallLines {
   }
 
   /** The calls since the operation began, which are forgotten. Warnings without an owner are the last one. */
-  take(): CallLine[] {
+  take(): HmmCallLine[] {
     const calls = this.#calls;
     this.#listens = false;
     const rest = this.inner.take();
@@ -61,15 +61,15 @@ export class CallLines {
   }
 }
 
-function argumentsOf({ attrs, dev: _dev, dir, ...numbers }: Fields): CallLine {
+function argumentsOf({ attrs, dev: _dev, dir, ...numbers }: Fields): HmmCallLine {
   return {
-    ...numbers as CallLine,
+    ...numbers as HmmCallLine,
     ...(dir === undefined ? {} : { dir: directionNumber(dir) }),
     ...attributeList(attrs),
   };
 }
 
-function resultsOf(call: string, result: Fields): CallLine {
+function resultsOf(call: string, result: Fields): HmmCallLine {
   switch (call) {
     case "dma_iova_try_alloc":
       return { ok: result.result === true ? 1 : 0 };

@@ -14,7 +14,7 @@ import {
   type IntervalNotifier,
 } from "@dmalab/runtime/mm";
 import type { Json } from "../difference.ts";
-import { CallLines } from "./call_lines.ts";
+import { HmmCallLines } from "./call_lines.ts";
 import { GivenFrames } from "./given_frames.ts";
 import type { HmmOp, PfnRun } from "./hmm_data.ts";
 import type { InnerLines } from "./hmm_inner.ts";
@@ -48,14 +48,14 @@ class MappedMemory {
 }
 
 export class HmmOps {
-  readonly #calls: CallLines;
+  readonly #calls: HmmCallLines;
   readonly #frames = new GivenFrames();
   readonly #maps = new Map<number, MappedMemory>();
   /** The map that was made last with a list of addresses. */
   #listed: HmmDmaMap | null = null;
 
   constructor(private readonly host: HmmMachine, inner: InnerLines) {
-    this.#calls = new CallLines(host.machine, inner);
+    this.#calls = new HmmCallLines(host.machine, inner);
   }
 
   /** The program of a case begins: what the one before it had is gone. */

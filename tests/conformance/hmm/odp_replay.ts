@@ -21,7 +21,7 @@ import { type Difference, firstDifference, type Json } from "../difference.ts";
 import { GoldenReadError } from "../golden_files.ts";
 import { GroupCount, type GroupResult } from "../group_result.ts";
 import { profileOf } from "../kernel/kernel_machine.ts";
-import type { CallLine } from "./call_lines.ts";
+import type { HmmCallLine } from "./call_lines.ts";
 import { GivenFrames } from "./given_frames.ts";
 import type { HmmCase, HmmFacts, HmmOp } from "./hmm_data.ts";
 import { GIVEN_TO_SOFTWARE, givenOf } from "./hmm_given.ts";
@@ -80,7 +80,7 @@ class OdpCase {
   readonly #stopListening: () => void;
   readonly #watch: WatchResults | null;
   #region: Region | null = null;
-  #calls: CallLine[] = [];
+  #calls: HmmCallLine[] = [];
 
   /** @param file Where the record has the memory of its first case, and who watches. */
   constructor(
@@ -275,7 +275,7 @@ class OdpCase {
 function baseOf({ ops }: HmmCase): bigint | null {
   for (const { addr, calls } of ops) {
     if ((addr as number) < 0) continue;
-    for (const { user_virt } of (calls ?? []) as readonly CallLine[]) {
+    for (const { user_virt } of (calls ?? []) as readonly HmmCallLine[]) {
       if (user_virt !== undefined) {
         return BigInt(user_virt as string | number) - BigInt(addr as number);
       }

@@ -19,7 +19,7 @@ import type { Probes } from "./capture_probes.ts";
 import type { InnerLine } from "../inner_record.ts";
 import { InnerOperations, type LinkedRange } from "./captured_inner.ts";
 import type { Json } from "../difference.ts";
-import type { CaptureCall, Extent } from "./kernel_data.ts";
+import type { CaptureCall, DataExtent } from "./kernel_data.ts";
 
 /** Every captured machine used pages of 4 KiB. */
 const GRANULE_BYTES = 4096;
@@ -55,7 +55,7 @@ interface OpenCall {
   readonly given: Fields;
   readonly inner: InnerOperations;
   /** Mappings made so far: `[device address, length]`. */
-  readonly mapped: Extent[];
+  readonly mapped: DataExtent[];
   /** Size of the coherent allocation under way inside the call. */
   coherentBytes: number;
 }
@@ -65,7 +65,7 @@ export interface CapturedCalls {
   /** In the order in which they returned. */
   readonly calls: readonly CaptureCall[];
   /** What a scatterlist was mapped to; null when there was none. */
-  readonly listOutputs: readonly Extent[] | null;
+  readonly listOutputs: readonly DataExtent[] | null;
 }
 
 /**
@@ -81,7 +81,7 @@ export function capturedCalls(
   probes: Probes,
 ): CapturedCalls {
   const calls: CaptureCall[] = [];
-  let listOutputs: readonly Extent[] | null = null;
+  let listOutputs: readonly DataExtent[] | null = null;
   let open: OpenCall | null = null;
   let orphans: InnerLine[] = [];
   for (const event of events) {

@@ -9,7 +9,7 @@ import type { DmaDevice } from "@dmalab/runtime/dma";
 import { pciNode, type PciNodeConfig } from "@dmalab/devices";
 import { buildPciTree, PciTopology } from "@dmalab/devices/pci";
 import { GoldenReadError } from "../golden_files.ts";
-import type { Extent } from "./kernel_data.ts";
+import type { DataExtent } from "./kernel_data.ts";
 
 /** Every captured machine had its RAM around a hole, and whatever lies in that is a device's. */
 const HOLE_START = 2 * GIB;
@@ -39,7 +39,7 @@ const LEAST_LENT_BYTES = 2 * MIB;
  * The smallest BAR that holds every extent of device memory.
  * @param extents The memory of all of a run's requests.
  */
-export function peerSpanOf(extents: Iterable<Extent>): PeerSpan | null {
+export function peerSpanOf(extents: Iterable<DataExtent>): PeerSpan | null {
   let first = Infinity;
   let end = 0;
   for (const [phys, sizeBytes] of extents) {

@@ -11,7 +11,7 @@ import {
   type CaptureEnvironment,
   type CaptureHistory,
   caseNumber,
-  type Extent,
+  type DataExtent,
 } from "./kernel_data.ts";
 import { type CapturedMachine, capturedMachine, profileOf } from "./kernel_machine.ts";
 import { replayInCapturedOrder } from "./kernel_order.ts";
@@ -83,7 +83,7 @@ export function replayRun(run: CapturedRun): RunResults {
 }
 
 /** All memory of the requests, those left out that are no requests. */
-function memoryOf(cases: readonly CaptureCase[]): readonly Extent[] {
+function memoryOf(cases: readonly CaptureCase[]): readonly DataExtent[] {
   return cases.flatMap(({ request: { bios } }) => Array.isArray(bios) ? bios.flat() : []);
 }
 
@@ -127,7 +127,7 @@ export function compareDescription(environment: CaptureEnvironment): Difference 
 export function hostOf(
   environment: CaptureEnvironment,
   profile: KernelProfile,
-  memory: readonly Extent[],
+  memory: readonly DataExtent[],
 ): CapturedMachine | Difference {
   const unknown = unknownSetting(environment.config);
   if (unknown !== null) return unknown;

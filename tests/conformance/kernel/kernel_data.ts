@@ -5,7 +5,7 @@ import type { Json } from "../difference.ts";
 import type { CaptureConfig } from "./capture_config.ts";
 
 /** `[physical address, length]`, or a device address and a length. */
-export type Extent = readonly [number, number];
+export type DataExtent = readonly [number, number];
 
 export interface CaptureLimits {
   readonly dma_alignment: number;
@@ -32,15 +32,15 @@ export interface CaptureRequest {
   readonly user_command: boolean;
   readonly nr_phys_segments: number;
   readonly nr_integrity_segments: number;
-  readonly bios: readonly (readonly Extent[])[];
+  readonly bios: readonly (readonly DataExtent[])[];
   readonly phys_gap_bit?: number;
-  readonly segments?: readonly Extent[];
+  readonly segments?: readonly DataExtent[];
   /** Vectors of the first bio's metadata. */
-  readonly integrity?: readonly Extent[];
+  readonly integrity?: readonly DataExtent[];
   /** Metadata of a request of several bios or segments, after joining what touches. */
-  readonly integrity_segments?: readonly Extent[];
+  readonly integrity_segments?: readonly DataExtent[];
   /** Of a refused request: the pieces walked until the refusal, data first. */
-  readonly mapped_segments?: readonly Extent[];
+  readonly mapped_segments?: readonly DataExtent[];
   /** Equal for requests cut from, or submitted with, the same system call. */
   readonly group?: number;
   /** The system calls that are in the request, in their order. */
@@ -71,13 +71,13 @@ export interface CaptureCase {
   /** 7.2. */
   readonly iter?: Json;
   /** 6.12: what the scatterlist was mapped to. */
-  readonly sg?: { readonly mapped: readonly Extent[] };
+  readonly sg?: { readonly mapped: readonly DataExtent[] };
   readonly unmap?: readonly CaptureCall[];
   readonly status?: number;
   readonly queue_status?: number;
   /** What the system call of a refused request failed with; null where there was none. */
   readonly user_errno?: number | null;
-  readonly device?: { readonly sqid: number; readonly accesses: readonly Extent[] };
+  readonly device?: { readonly sqid: number; readonly accesses: readonly DataExtent[] };
 }
 
 /** An event of a history file; the first item names it. */
@@ -91,8 +91,8 @@ export interface CaptureHistory {
 export interface CaptureEnvironment {
   /** As sysfs calls what the device's group has; null where it is in none. */
   readonly iommu_domain_type: string | null;
-  readonly reserved_iova_pfn_ranges?: readonly Extent[];
-  readonly swiotlb_pool: readonly Extent[];
+  readonly reserved_iova_pfn_ranges?: readonly DataExtent[];
+  readonly swiotlb_pool: readonly DataExtent[];
   /** Requests that the record lost. */
   readonly dropped?: number;
   readonly limits: CaptureLimits;
@@ -106,10 +106,10 @@ export function caseNumber(id: string): number {
 }
 
 /** Memory as the captures write it, and as the block layer has it. */
-export function extentOf({ phys, sizeBytes }: BioVec): Extent {
+export function extentOf({ phys, sizeBytes }: BioVec): DataExtent {
   return [phys, sizeBytes];
 }
 
-export function vecOf([phys, sizeBytes]: Extent): BioVec {
+export function vecOf([phys, sizeBytes]: DataExtent): BioVec {
   return { phys: phys as PhysAddr, sizeBytes };
 }

@@ -29,7 +29,7 @@ import {
   type CaptureCall,
   type CaptureCase,
   type CaptureRequest,
-  type Extent,
+  type DataExtent,
   extentOf,
   vecOf,
 } from "./kernel_data.ts";
@@ -242,7 +242,7 @@ function makeRequest(
 }
 
 /** A refused request tells only the pieces that were walked, those of the data first. */
-function metadataOf(given: CaptureRequest): readonly Extent[] {
+function metadataOf(given: CaptureRequest): readonly DataExtent[] {
   if (given.mapped_segments !== undefined) {
     let dataBytes = given.bytes;
     return given.mapped_segments.filter(([, sizeBytes]) => (dataBytes -= sizeBytes) < 0);

@@ -1,5 +1,5 @@
 /** The shapes of the captured system calls (tests/golden/kernel/README.md, `submissions/`). */
-import type { CaptureCase, CaptureRequest, Extent } from "../kernel/kernel_data.ts";
+import type { CaptureCase, CaptureRequest, DataExtent } from "../kernel/kernel_data.ts";
 
 /** One system call of the test program. */
 export interface CapturedCall {
@@ -15,7 +15,7 @@ export interface CapturedCall {
   readonly result: number;
   readonly errno: number;
   /** The physical runs behind each buffer. */
-  readonly pieces: readonly (readonly Extent[])[];
+  readonly pieces: readonly (readonly DataExtent[])[];
 }
 
 /** What calls ask for, by how they are made. */

@@ -20,7 +20,7 @@ import { hostOf, isDifference } from "../kernel/captured_run.ts";
 import {
   type CaptureEnvironment,
   caseNumber,
-  type Extent,
+  type DataExtent,
   extentOf,
 } from "../kernel/kernel_data.ts";
 import type { Outcome } from "../kernel/kernel_replay.ts";
@@ -166,7 +166,7 @@ class CasesOfCalls {
   }
 }
 
-function holdsPartOf(bios: readonly (readonly Extent[])[], call: CapturedCall): boolean {
+function holdsPartOf(bios: readonly (readonly DataExtent[])[], call: CapturedCall): boolean {
   const start = call.pieces[0]?.[0]?.[0];
   return bios.some((vecs) => vecs[0]?.[0] === start);
 }
@@ -185,7 +185,7 @@ function pagesBesides(call: CapturedCall, cases: readonly TracedCase[]): readonl
     .filter((phys) => !runs.some(([start, size]) => phys >= start && phys < start + size));
 }
 
-function pagesOf([phys, sizeBytes]: Extent): number[] {
+function pagesOf([phys, sizeBytes]: DataExtent): number[] {
   const pages: number[] = [];
   for (let at = 0; at < sizeBytes; at += PAGE_SIZE_BYTES) pages.push(phys + at);
   return pages;
@@ -277,8 +277,8 @@ function opName(op: BlockOp): string {
   }
 }
 
-function extentsOf(bio: Bio): readonly Extent[] {
-  const extents: Extent[] = [];
+function extentsOf(bio: Bio): readonly DataExtent[] {
+  const extents: DataExtent[] = [];
   let leftBytes = bio.sizeBytes;
   let doneBytes = bio.vecDoneBytes;
   for (let index = bio.vecIndex; leftBytes > 0; index++) {

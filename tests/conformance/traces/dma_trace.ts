@@ -1,7 +1,7 @@
 /** Replays a trace of the mapping layer over an IOMMU (tests/golden/iova, `dma-*`), without files. */
 import { MappingModel } from "@dmalab/kernel_tree/oracle";
 import type { Difference } from "../difference.ts";
-import { compareFields, NO_INIT, type TraceLine } from "./iova_trace.ts";
+import { compareFields, type IovaTraceLine, NO_INIT } from "./iova_trace.ts";
 
 /** Whether a field belongs to a recorded line that does not have it: nothing happened. */
 const EMPTY: Readonly<Record<string, string>> = {
@@ -17,7 +17,7 @@ export class DmaTrace {
   #isMade = false;
 
   /** Performs one line; returns what differs from the record, or null. */
-  run(line: TraceLine): Difference | null {
+  run(line: IovaTraceLine): Difference | null {
     if (line.op === "init") this.#isMade = true;
     else if (line.op !== "reserved" && !this.#isMade) return NO_INIT;
     return compareFields(line, recordedFields(line, this.#model.run(line)));
@@ -33,7 +33,7 @@ const OPTIONAL: ReadonlySet<string> = new Set([
 
 /** Of a result what a line records: flushes only where it lists them, the rest where there is any. */
 export function recordedFields(
-  line: TraceLine,
+  line: IovaTraceLine,
   answer: Readonly<Record<string, unknown>>,
 ): Readonly<Record<string, unknown>> {
   return Object.fromEntries(

@@ -1,7 +1,7 @@
 /** Replays a page-table trace (tests/golden/pagetable); it knows no file system. */
 import { TableModel, type TableOperation } from "@dmalab/kernel_tree/oracle";
 import type { Difference } from "../difference.ts";
-import { compareFields, NO_INIT, type TraceLine } from "./iova_trace.ts";
+import { compareFields, type IovaTraceLine, NO_INIT } from "./iova_trace.ts";
 
 /** Whether a field belongs to a recorded line that does not have it. */
 const EMPTY: Readonly<Record<string, string>> = { sync: "[]" };
@@ -14,7 +14,7 @@ export class PageTableTrace {
   #isMade = false;
 
   /** Performs one line; returns what differs from the record, or null. */
-  run(line: TraceLine): Difference | null {
+  run(line: IovaTraceLine): Difference | null {
     if (line.op === "init") this.#isMade = true;
     else if (line.op !== "pgsize" && !this.#isMade) return NO_INIT;
     return compareFields(line, recordedTable(line, this.#model.run(line as TableOperation)));
@@ -23,7 +23,7 @@ export class PageTableTrace {
 
 /** Of a result what a line records: flushes of a map only where there are any. */
 export function recordedTable(
-  line: TraceLine,
+  line: IovaTraceLine,
   answer: Readonly<Record<string, unknown>>,
 ): Readonly<Record<string, unknown>> {
   return Object.fromEntries(

@@ -1,7 +1,7 @@
 /** Replays a trace of the bounce-buffer pool (tests/golden/swiotlb), without files. */
 import { PoolModel, type PoolOperation } from "@dmalab/kernel_tree/oracle";
 import type { Difference } from "../difference.ts";
-import { compareFields, NO_INIT, type TraceLine } from "./iova_trace.ts";
+import { compareFields, type IovaTraceLine, NO_INIT } from "./iova_trace.ts";
 
 /** A life of one pool, fed line by line. */
 export class SwiotlbTrace {
@@ -9,7 +9,7 @@ export class SwiotlbTrace {
   #isMade = false;
 
   /** Performs one line; returns what differs from the record, or null. */
-  run(line: TraceLine): Difference | null {
+  run(line: IovaTraceLine): Difference | null {
     if (line.op === "init") this.#isMade = true;
     else if (!this.#isMade) return NO_INIT;
     const answer = this.#model.run(line as PoolOperation);
@@ -19,7 +19,7 @@ export class SwiotlbTrace {
 
 /** Of a result what a line records. */
 export function recordedPool(
-  line: TraceLine,
+  line: IovaTraceLine,
   answer: Readonly<Record<string, unknown>>,
 ): Readonly<Record<string, unknown>> {
   return Object.fromEntries(

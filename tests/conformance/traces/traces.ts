@@ -7,13 +7,13 @@
 import { attempt, type Difference } from "../difference.ts";
 import { DmaTrace } from "./dma_trace.ts";
 import { GroupCount, type GroupResult } from "../group_result.ts";
-import { IovaTrace, type TraceLine } from "./iova_trace.ts";
+import { IovaTrace, type IovaTraceLine } from "./iova_trace.ts";
 import { PageTableTrace } from "./pagetable_trace.ts";
 import { SwiotlbTrace } from "./swiotlb_trace.ts";
 
 /** Runs one operation; null when its answer is the recorded one. */
 interface TraceModel {
-  run(line: TraceLine): Difference | null;
+  run(line: IovaTraceLine): Difference | null;
 }
 
 interface TraceKind {
@@ -52,7 +52,7 @@ function kindOf(group: string): TraceKind {
 }
 
 /** Replays one file of `iova/`, `pagetable/` or `swiotlb/` and counts its lines. */
-export function replayTrace(group: string, lines: readonly TraceLine[]): GroupResult {
+export function replayTrace(group: string, lines: readonly IovaTraceLine[]): GroupResult {
   const kind = kindOf(group);
   const model = kind.make();
   const count = new GroupCount(group);
