@@ -9,10 +9,10 @@ import { SessionClang, TreeBuild } from "@dmalab/c_drivers/compiler";
 import { GOLDEN_ORACLES, lackingOf } from "../oracles.ts";
 import {
   compareFields,
+  type IovaTraceLine,
   recordedFields,
   recordedPool,
   recordedTable,
-  type IovaTraceLine,
 } from "@dmalab/tests";
 import { answerOf, type Implementation, STOPPED } from "../oracle/compare.ts";
 import { SystemClang } from "./tree/system_clang.ts";

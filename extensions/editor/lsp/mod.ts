@@ -1,2 +1,0 @@
-/** What other members use of `extensions/editor/lsp`. */
-export { Server } from "./server.ts";

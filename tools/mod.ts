@@ -1,2 +1,0 @@
-/** What other members use of `tools`. */
-export { runTask } from "./task.ts";

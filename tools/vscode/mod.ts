@@ -1,2 +1,0 @@
-/** What other members use of `tools/vscode`. */
-export { buildExtension } from "./build_extension.ts";
