@@ -8,7 +8,7 @@ import { assertEquals } from "@std/assert";
 import { basename, join } from "node:path";
 import { runDeno } from "./deno_process.ts";
 import { CORE_FOLDERS, filesBelow, ROOT } from "./source_text.ts";
-import { drawnArrows } from "./street.ts";
+import { drawnArrows } from "./member_arrows.ts";
 
 const LIST = "cli/commands.ts";
 const GOLDEN = "tests/golden";
