@@ -34,13 +34,17 @@ const WITHOUT_MISTAKES = `test "right" {\n  let x = 1\n${"  assert x + 2 == 3\n"
 
 let withoutMistakesMs: number | undefined;
 
+/** Times that what a text without mistakes takes; 1.0 to 1.6 are usual. */
+const MOST_RATIO = 4;
+
 /**
- * What a text may take until it is parsed, checked and its mistakes are shown: 1 µs a character on a host that
- * needs 0.63 µs for one of a text without mistakes, elsewhere in proportion.
+ * What a text may take until it is parsed, checked and its mistakes are shown: in proportion to its length, so much that
+ * a busy host stays below it and a text that is read more than once by its length does not. How fast broken text
+ * is read, `deno task bench lang.broken` says.
  */
 function mostMs(text: string): number {
   withoutMistakesMs ??= leastMs(WITHOUT_MISTAKES, () => false);
-  return 50 + 1.6 * withoutMistakesMs * text.length / WITHOUT_MISTAKES.length;
+  return 100 + MOST_RATIO * withoutMistakesMs * text.length / WITHOUT_MISTAKES.length;
 }
 
 /** Quick enough that no further try is needed. */

@@ -90,6 +90,29 @@ export function measureParse(rounds: number = ROUNDS, warmUps: number = WARM_UPS
   });
 }
 
+/** What is wrong in each block of the broken file: its end, each of its lines, a bracket, ever deeper blocks. */
+const BROKEN_LINES = [
+  "  let m = dma_map_phys(ssd, p, 4KiB, to_device)\n",
+  "  let m = = dma_map_phys(ssd, p\n",
+  "a = (b\n",
+  "if a {\n b = [c\n",
+];
+
+/** How long a file of broken lines takes, by the time for as many characters without a mistake. */
+export function measureBroken(rounds: number = ROUNDS, warmUps: number = WARM_UPS): number {
+  const right = longFile();
+  const ratioOf = (line: string) => {
+    const broken = 'test "x" {\n' + line.repeat(right.length / line.length);
+    const msOf = (text: string) => {
+      const start = cpuSeconds();
+      checkProgram(new SourceFile("bench.dma", text), ALONE);
+      return cpuSeconds() - start;
+    };
+    return medianOf(rounds, warmUps, () => msOf(broken) / msOf(right));
+  };
+  return Math.max(...BROKEN_LINES.map(ratioOf));
+}
+
 /** Turns of one run of the loop: together they stay within the limits that scripts have. */
 export const TURNS = 2_000_000;
 /** Statements of one turn: all but every 16th run five, the others six. */
@@ -175,6 +198,12 @@ export const LANGUAGE: readonly Benchmark[] = [
     "ms",
     "parse and check 10,000 lines, warm",
     () => measureInChild(MAIN, ["parse"], ONE_THREAD),
+  ),
+  plainBenchmark(
+    "lang.broken",
+    "times",
+    "check a file of broken lines, by the time for one of the same length without a mistake: the worst of four",
+    () => measureInChild(MAIN, ["broken"], ONE_THREAD),
   ),
   LANG_LOOP,
 ];
