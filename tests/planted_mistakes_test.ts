@@ -430,6 +430,11 @@ const BOUNCED: Mistakes = {
     'nic.dma_write(m, bytes"01")\n' + SYNC("cpu", "from_device") + UNMAP("2KiB", "from_device"),
     OVERWRITTEN,
   ],
+  "writes before the first sync of a mapping that has its own": [
+    "let m = dma_map_single(nic, buf, 2KiB, from_device, skip_cpu_sync)\n" + POKE +
+    SYNC("cpu", "from_device") + "dma_unmap_single(nic, m, 2KiB, from_device, skip_cpu_sync)",
+    OVERWRITTEN,
+  ],
   "takes again what it has not handed back": [
     HALF("bidirectional") + SYNC("cpu", "bidirectional") + POKE + SYNC("cpu", "bidirectional") +
     UNMAP("2KiB", "bidirectional"),

@@ -325,8 +325,9 @@ export class CDriver {
     if (writes && (marked & MARK.FRESH) !== 0) memory.fresh.write(at, bytes);
     if ((marked & MARK.LOOK) === 0) return;
     const phys = memory.physOf(at) as PhysAddr;
-    const lent = this.#kernel.lent.find(phys, bytes, writes);
-    if (lent === null && (writes || memory.cached === null)) return;
+    const { lent: book } = this.#kernel;
+    const lent = book.find(phys, bytes, writes);
+    if (lent === null && !writes && memory.cached === null) return;
     const { context } = this.#machine.events;
     const { site } = context;
     const place = this.#placeHere();
@@ -334,7 +335,7 @@ export class CDriver {
     if (lent !== null) {
       const first = Math.max(phys, lent.phys) as PhysAddr;
       this.#machine.checker?.cpu.touched(lent, first, bytes, writes, place.text);
-    }
+    } else if (writes) book.written(phys, bytes);
     if (!writes) memory.cached?.reads(phys, bytes);
     context.site = site;
   }

@@ -1,9 +1,11 @@
 /**
  * Memory that a driver in C has mapped and not synchronised back: each access from C is reported.
  *
- * What a device only reads the CPU may read, too.
+ * What a device only reads the CPU may read, too. While it is the CPU's turn, writes to memory that may
+ * be bounced are handed to the checker, which knows what of them is lost.
  */
 import {
+  DMA_ATTR,
   DMA_TO_DEVICE,
   type DmaDevice,
   type DmaDirection,
@@ -21,8 +23,12 @@ interface Mapped {
   readonly dir: DmaDirection;
   /** The statement that mapped it. */
   readonly site: number | null;
+  /** It was mapped without a sync: whose turn it is, only the driver knows. */
+  readonly ownSyncs: boolean;
   /** The parts of it that are the device's. */
   lent: LentMemory[];
+  /** The parts that are the CPU's, and may have a copy that the device writes. */
+  copied: LentMemory[];
 }
 
 /** A range as C sees it. */
@@ -42,15 +48,36 @@ export class LentRanges {
     this.#memory = memory;
   }
 
-  /** A buffer is mapped. */
-  add(device: DmaDevice, dma: number, phys: PhysAddr, sizeBytes: number, dir: DmaDirection): void {
+  /** A buffer is mapped. @param attrs Of a bus address nothing is kept: no memory of the CPU's is lent. */
+  add(
+    device: DmaDevice,
+    dma: number,
+    phys: PhysAddr,
+    sizeBytes: number,
+    dir: DmaDirection,
+    attrs = 0,
+  ): void {
+    if ((attrs & DMA_ATTR.MMIO) !== 0) return;
     const { site } = this.#machine.events.context;
-    const mapped: Mapped = { device, dma, phys, sizeBytes, dir, site, lent: [] };
-    mapped.lent = [this.#lentOf(mapped, phys, sizeBytes)];
+    const ownSyncs = (attrs & DMA_ATTR.SKIP_CPU_SYNC) !== 0;
+    const mapped: Mapped = {
+      device,
+      dma,
+      phys,
+      sizeBytes,
+      dir,
+      site,
+      ownSyncs,
+      lent: [],
+      copied: [],
+    };
+    const whole = this.#lentOf(mapped, phys, sizeBytes);
+    if (!ownSyncs) mapped.lent = [whole];
+    else if (this.#mayLose(dir)) mapped.copied = [whole];
     const there = this.#mapped.get(dma);
     if (there === undefined) this.#mapped.set(dma, [mapped]);
     else there.push(mapped);
-    this.#watch(mapped.lent[0]!);
+    for (const part of partsOf(mapped)) this.#watch(part);
   }
 
   /** A mapping has ended, whatever was said of its length. */
@@ -60,7 +87,7 @@ export class LentRanges {
     if (there === undefined || index < 0) return;
     const [mapped] = there.splice(index, 1);
     if (there.length === 0) this.#mapped.delete(dma);
-    for (const lent of mapped!.lent) this.#unwatch(lent);
+    for (const part of partsOf(mapped!)) this.#unwatch(part);
   }
 
   /** Every mapping has ended that begins in a range of a device's addresses. */
@@ -85,11 +112,29 @@ export class LentRanges {
     const mapped = this.#around(device, dma);
     if (mapped === null) return;
     const phys = mapped.phys + (dma - mapped.dma);
-    const before = mapped.lent;
-    mapped.lent = before.flatMap((lent) => without(lent, phys, sizeBytes));
-    if (!toCpu) mapped.lent.push(this.#lentOf(mapped, phys as PhysAddr, sizeBytes));
-    for (const lent of before) this.#unwatch(lent);
-    for (const lent of mapped.lent) this.#watch(lent);
+    const before = partsOf(mapped);
+    const part = this.#lentOf(mapped, phys as PhysAddr, sizeBytes);
+    mapped.lent = mapped.lent.flatMap((lent) => without(lent, phys, sizeBytes));
+    mapped.copied = mapped.copied.flatMap((copied) => without(copied, phys, sizeBytes));
+    if (!toCpu && !mapped.ownSyncs) mapped.lent.push(part);
+    if ((toCpu || mapped.ownSyncs) && this.#mayLose(mapped.dir)) mapped.copied.push(part);
+    for (const each of before) this.#unwatch(each);
+    for (const each of partsOf(mapped)) this.#watch(each);
+  }
+
+  /** C writes to what is not a device's: the checker remembers what a copy may overwrite. */
+  written(phys: PhysAddr, sizeBytes: number): void {
+    const isCopied = [...this.#mapped.values()].some((there) =>
+      there.some(({ copied }) =>
+        copied.some((part) => phys < part.phys + part.sizeBytes && part.phys < phys + sizeBytes)
+      )
+    );
+    if (isCopied) this.#machine.checker?.memory.written([{ phys, sizeBytes }]);
+  }
+
+  /** Whether a copy may come back over what the CPU writes. */
+  #mayLose(dir: DmaDirection): boolean {
+    return dir !== DMA_TO_DEVICE && this.#machine.swiotlb.usedSlots > 0;
   }
 
   /** What of some bytes is a device's and may not be touched so; null for nothing. */
@@ -150,14 +195,19 @@ export class LentRanges {
     // Bytes of another mapping may lie in the same eight.
     for (const there of this.#mapped.values()) {
       for (const mapped of there) {
-        for (const lent of mapped.lent) {
-          if (lent.phys < phys + sizeBytes + 8 && phys < lent.phys + lent.sizeBytes + 8) {
-            this.#watch(lent);
+        for (const part of partsOf(mapped)) {
+          if (part.phys < phys + sizeBytes + 8 && phys < part.phys + part.sizeBytes + 8) {
+            this.#watch(part);
           }
         }
       }
     }
   }
+}
+
+/** Every part of a mapping that accesses are looked at in. */
+function partsOf({ copied, lent }: Mapped): readonly LentMemory[] {
+  return [...lent, ...copied];
 }
 
 /** What is left of a part when some bytes of it are taken out. */

@@ -85,18 +85,15 @@ function mappedList(kernel: CKernel, at: number, entries: number): Scatterlist {
   return list !== undefined && list.count === entries ? list : readList(kernel, at, entries);
 }
 
-/** Every entry's memory is the device's, or the CPU's again. */
-function handAll(
-  kernel: CKernel,
-  device: DmaDevice,
+/** Calls back with every entry's memory, and with what the book of lent memory knows it by. */
+function eachEntry(
   list: Scatterlist,
-  dir: DmaDirection | null,
+  visit: (name: number, phys: PhysAddr, sizeBytes: number) => void,
 ): void {
   for (let index = 0; index < list.count; index++) {
     const phys = list.physAt(index);
     // Outputs cover several entries: each entry is known by its own memory.
-    if (dir === null) kernel.lent.end(device, -phys);
-    else kernel.lent.add(device, -phys, phys, list.lengthAt(index), dir);
+    visit(-phys, phys, list.lengthAt(index));
   }
 }
 
@@ -112,7 +109,10 @@ const mapWith = (method: "dmaMapSg" | "dmaMapSgtable") =>
   if (failed) return result;
   kernel.lists.set(at, list);
   writeOutputs(kernel, at, list);
-  handAll(kernel, device, list, dir);
+  eachEntry(
+    list,
+    (name, phys, sizeBytes) => kernel.lent.add(device, name, phys, sizeBytes, dir, attrs),
+  );
   return list.outputs;
 };
 
@@ -121,7 +121,7 @@ export const LIST_CALLS: readonly CCallEntry[] = [
   kernelEntry("dma_map_sgtable", mapWith("dmaMapSgtable")),
   kernelEntry("dma_unmap_sg", (kernel, [device, at, entries, dir, attrs]) => {
     const list = kernel.lists.get(at) ?? readList(kernel, at, entries);
-    handAll(kernel, device, list, null);
+    eachEntry(list, (name) => kernel.lent.end(device, name));
     kernel.machine.dma.dmaUnmapSg(device, list, dir, attrs, entries);
     kernel.lists.delete(at);
   }),
@@ -129,8 +129,10 @@ export const LIST_CALLS: readonly CCallEntry[] = [
     kernelEntry(`dma_sync_sg_for_${owner}`, (kernel, [device, at, entries, dir]) => {
       const list = mappedList(kernel, at, entries);
       kernel.machine.dma[`dmaSyncSgFor${Owner}`](device, list, dir);
-      handAll(kernel, device, list, null);
-      if (owner === "device") handAll(kernel, device, list, dir);
+      eachEntry(
+        list,
+        (name, _phys, sizeBytes) => kernel.lent.hand(device, name, sizeBytes, owner === "cpu"),
+      );
     })
   ),
   {

@@ -11,7 +11,6 @@ export const since72 = ({ dma }: KernelStrategies): boolean => dma.hasTwoStep;
 
 /** What C has for "could not be mapped": all ones. */
 const ERROR = -1;
-const { MMIO, SKIP_CPU_SYNC } = DMA_ATTR;
 
 /** How C says 64 bits where there is no limit. */
 const ALL_BITS = 64;
@@ -24,7 +23,7 @@ function mapped(kernel: CKernel, dma: DmaAddr, mapping: Mapping): number {
   const [device, phys, sizeBytes, dir, attrs] = mapping;
   kernel.usesMask(device);
   if (dma < 0) return ERROR;
-  if ((attrs & (MMIO | SKIP_CPU_SYNC)) === 0) kernel.lent.add(device, dma, phys, sizeBytes, dir);
+  kernel.lent.add(device, dma, phys, sizeBytes, dir, attrs);
   return dma;
 }
 
@@ -123,7 +122,7 @@ export const MAPPING_CALLS: readonly CCallEntry[] = [
   kernelEntry("dma_map_resource", (kernel, [device, phys, size, dir, attrs]) => {
     kernel.exact(phys + size, "address");
     const dma = kernel.machine.dma.dmaMapResource(device, phys, size, dir, attrs);
-    return mapped(kernel, dma, [device, phys, size, dir, MMIO]);
+    return mapped(kernel, dma, [device, phys, size, dir, DMA_ATTR.MMIO]);
   }),
   kernelEntry("dma_unmap_resource", unmapWith("dmaUnmapResource")),
   ...([["cpu", "Cpu"], ["device", "Device"]] as const).map(([owner, Owner]) =>

@@ -117,14 +117,14 @@ Deno.test("reports of C name the calls they are about: leaks, freed blocks, refu
   // The line that a call begins in, not the one it ends in; itself, not the macro around it.
   assertStringIncludes(
     lines("a call over several lines"),
-    "--> extensions/c_drivers/tests/c/reported.c:12:18\n",
+    "--> extensions/c_drivers/tests/c/reported.c:13:18\n",
   );
   assertStringIncludes(
     lines("a call in another's arguments"),
-    "--> extensions/c_drivers/tests/c/reported.c:23:3\n",
+    "--> extensions/c_drivers/tests/c/reported.c:24:3\n",
   );
   const leak = lines("a leak in one try, and what is reported there");
-  assertStringIncludes(leak, "    allocated at extensions/c_drivers/tests/c/reported.c:88:21");
+  assertStringIncludes(leak, "    allocated at extensions/c_drivers/tests/c/reported.c:89:21");
   assertStringIncludes(leak, "the same when `iova.alloc` fails the 2nd time");
   assertStringIncludes(
     failures.get("a string literal is written")!.message,

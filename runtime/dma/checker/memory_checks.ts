@@ -77,8 +77,9 @@ export class MemoryChecks implements HostMemoryChecks {
     table.each((record) => {
       const made = 1 << table.madeBy(record);
       if ((made & LENT) === 0) return;
-      if (table.has(record, MARK.CPU)) return this.#writtenInTurn(record, pieces);
-      if ((table.attrs(record) & OWN_SYNCS) !== 0 || ledger.isExcused(record)) return;
+      const ownSyncs = (table.attrs(record) & OWN_SYNCS) !== 0;
+      if (ownSyncs || table.has(record, MARK.CPU)) return this.#writtenInTurn(record, pieces);
+      if (ledger.isExcused(record)) return;
       const first = this.#firstOf(record, memory);
       if (first < 0) return;
       ledger.report(
@@ -91,7 +92,10 @@ export class MemoryChecks implements HostMemoryChecks {
     });
   }
 
-  /** The CPU writes to what is its own: a bounce buffer that the device may write will not have it. */
+  /**
+   * The CPU writes to what is its own, or of which only the driver knows whose it is: a bounce buffer
+   * that the device may write will not have it.
+   */
   #writtenInTurn(record: number, pieces: readonly BufferSegment[]): void {
     const ledger = this.#ledger;
     const { bouncedWrites, platform, table } = ledger;

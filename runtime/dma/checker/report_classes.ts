@@ -236,7 +236,7 @@ const REPORT_CLASS_TABLE = {
   ),
   bounced_write_lost: hazard(
     "dma.6.3",
-    "A CPU write to a bounced buffer, after a sync for the CPU, was overwritten when the bounce buffer was copied out: no sync for the device had copied it in. Writes of a scenario.",
+    "A CPU write to a bounced buffer, after a sync for the CPU or a map with `skip_cpu_sync`, was overwritten when the bounce buffer was copied out: no sync for the device had copied it in.",
     "bounced",
   ),
   freed_while_mapped: hazard(

@@ -2,6 +2,7 @@
 #include <linux/dma-mapping.h>
 #include <linux/dmapool.h>
 #include <linux/io.h>
+#include <linux/scatterlist.h>
 #include <linux/slab.h>
 
 static const char letters[] = "abcdefghijklmnop";
@@ -103,4 +104,34 @@ char write_literal(void)
 
 	writable[1] = 'x';
 	return writable[0];
+}
+
+/* Writes in the CPU's turn to what may have a copy; the caller says how it maps and hands back. */
+int writes_in_turn(struct device *dev, char *data, int dir, int attrs, int hands_back)
+{
+	dma_addr_t at = dma_map_single_attrs(dev, data, 64, dir, attrs);
+
+	if (dma_mapping_error(dev, at))
+		return -ENOMEM;
+	if (!attrs)
+		dma_sync_single_for_cpu(dev, at, 64, dir);
+	data[7] = 42;
+	if (hands_back)
+		dma_sync_single_for_device(dev, at, 64, dir);
+	dma_sync_single_for_cpu(dev, at, 64, dir);
+	dma_unmap_single_attrs(dev, at, 64, dir, attrs);
+	return data[7];
+}
+
+int writes_list_in_turn(struct device *dev, char *data)
+{
+	struct scatterlist entry;
+
+	sg_init_one(&entry, data, 64);
+	if (!dma_map_sg(dev, &entry, 1, DMA_FROM_DEVICE))
+		return -ENOMEM;
+	dma_sync_sg_for_cpu(dev, &entry, 1, DMA_FROM_DEVICE);
+	data[7] = 42;
+	dma_unmap_sg(dev, &entry, 1, DMA_FROM_DEVICE);
+	return data[7];
 }
