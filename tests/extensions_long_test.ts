@@ -1,11 +1,12 @@
 /**
  * Each extension can be taken away: its folder, and its line of `cli/commands.ts`. The core's types and
- * the tests of `cli/`, which alone loads that list, hold without it, and without all of them. One that
- * others need, by the arrows of docs/dev/architecture.md, takes them along.
+ * the tests that load that list hold without it, and those of all of `cli/` without all of them: to the
+ * other tests nothing has changed. One that others need, by the arrows of docs/dev/architecture.md, takes
+ * them along.
  */
 import { members } from "@dmalab/tools/members";
-import { assertEquals } from "@std/assert";
-import { basename, join } from "node:path";
+import { assert, assertEquals } from "@std/assert";
+import { basename, join, relative } from "node:path";
 import { runDeno } from "./deno_process.ts";
 import { CORE_FOLDERS, filesBelow, ROOT } from "./source_text.ts";
 import { drawnArrows } from "./member_arrows.ts";
@@ -67,10 +68,27 @@ async function holds(
   }
 }
 
+/** Test files of `cli/` that load its list of extensions. */
+async function loadingTheList(): Promise<readonly string[]> {
+  const files = filesBelow(join(ROOT, "cli")).filter((path) => path.endsWith("_test.ts"));
+  const loading: string[] = [];
+  for (const path of files) {
+    const { output } = await runDeno(["info", "--json", path], { folder: ROOT });
+    if (output.includes(`/${LIST}"`)) loading.push(relative(ROOT, path));
+  }
+  return loading;
+}
+
+const LOADING = await loadingTheList();
+
+Deno.test("several tests of cli/ load the list of extensions", () => {
+  assert(LOADING.includes("cli/command_line_test.ts"), LOADING.join());
+});
+
 for (const name of EXTENSIONS) {
   const gone = withDependents([name]);
-  Deno.test(`without ${gone.join(", ")} the core's types and the tests of cli/ hold`, async () => {
-    await holds(gone, ["cli/main.ts", "cli/run_main.ts"], ["cli"]);
+  Deno.test(`without ${gone.join(", ")} the core's types and the tests of its list hold`, async () => {
+    await holds(gone, ["cli/main.ts", "cli/run_main.ts"], LOADING);
   });
 }
 
