@@ -2,12 +2,11 @@
 import {
   checkTypes,
   type FileScope,
-  literalValue,
   type Resolution,
   Resolver,
   type Variable,
 } from "@dmalab/lang/check";
-import type { ProgramCompiler } from "@dmalab/lang/compile";
+import { literalValue, type ProgramCompiler } from "@dmalab/lang/compile";
 import { type Diagnostic, DiagnosticBag, firstMistakes } from "@dmalab/lang/diagnostics";
 import { formatValue } from "@dmalab/lang/render";
 import { SourceFile } from "@dmalab/lang";

@@ -74,7 +74,6 @@ const DRAWS: Readonly<Record<string, Draw>> = {
   line: onLine,
   event: onEvent,
   row: onRow,
-  moment: (recording, draws) => ({ cause: { kind: "moment", seq: someEvent(recording, draws) } }),
   incident: () => ({ cause: { kind: "incident", of: ["fault", "report", "warning"] } }),
   counted: (recording, draws) => ({
     ...onEvent(recording, draws)!,

@@ -73,3 +73,11 @@ function newWorker(started: Worker[]): Worker {
   started.push(worker);
   return worker;
 }
+
+/** Starts a job that is no part of a plan, and runs until its worker is terminated. */
+export function startJob(job: AnyJob): Worker {
+  const worker = newWorker([]);
+  const orders: WorkerJob<AnyJob> = { job, interrupts: new SharedArrayBuffer(4) };
+  worker.postMessage(orders);
+  return worker;
+}

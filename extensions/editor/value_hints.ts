@@ -1,5 +1,5 @@
 /** What variables and assertions of a file were in a run: the values that an editor shows behind them. */
-import { literalValue } from "@dmalab/lang/check";
+import { literalValue } from "@dmalab/lang/compile";
 import {
   comparePositions,
   EvaluationError,

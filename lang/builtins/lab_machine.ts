@@ -16,7 +16,7 @@ import {
   type FaultError,
   type FaultPointName,
   HeldResources,
-  type HostBudget,
+  HostBudget,
   ledgerOf,
   type MachineEvent,
   type PhysAddr,
@@ -38,6 +38,7 @@ import type {
   ResourceWatch,
   SimulatedMachine,
 } from "../values/simulated_machine.ts";
+import { ScriptError } from "../values/script_error.ts";
 import { Handle, type Value } from "../values/value.ts";
 import { isHandle, makeHandle } from "./arguments.ts";
 import type { Type } from "../values/spec.ts";
@@ -219,6 +220,21 @@ export function buildMachine(
   registry: DeviceRegistry,
 ): SimulatedMachine {
   return new LabMachine(config, options, registry);
+}
+
+/** What there is before a machine: a look at anything but the memory for values is refused. */
+export function refusingMachine(memoryLimitBytes: number): SimulatedMachine {
+  const stream = refusing<MachineStream>({});
+  return refusing<SimulatedMachine>({ budget: new HostBudget(memoryLimitBytes), stream });
+}
+
+function refusing<T extends object>(there: Partial<T>): T {
+  return new Proxy(there as T, {
+    get(target, key) {
+      if (key in target) return target[key as keyof T];
+      throw new ScriptError("E0316", "There is no machine yet");
+    },
+  });
 }
 
 /** All events so far: grows while the machine runs. */

@@ -27,7 +27,7 @@ import { SCATTERLIST_CALLS } from "./calls/scatterlist.ts";
 import { STREAMING_CALLS } from "./calls/streaming.ts";
 import { TWO_STEP_CALLS } from "./calls/two_step.ts";
 import { VIEW_CALLS } from "./calls/views.ts";
-import { buildMachine, eventsOf, globalTypes } from "./lab_machine.ts";
+import { buildMachine, eventsOf, globalTypes, refusingMachine } from "./lab_machine.ts";
 import type { Registry } from "../values/registry.ts";
 import type { FunctionSpec, HandleType } from "../values/spec.ts";
 import { BIO } from "./types/bio.ts";
@@ -284,6 +284,7 @@ const FIXED = {
   random: (seed: number) => new Random(seed),
   classifyError: errorKind,
   eventsOf,
+  refusingMachine,
   outcomeValue: (outcome) => makeHandle(OUTCOME, outcome),
   traceValue: (events, spanNs) => makeHandle(TRACE, { events, spanNs }),
 } satisfies Partial<Registry>;

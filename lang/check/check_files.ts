@@ -15,7 +15,7 @@ import { checkTypes } from "./types/check_types.ts";
 import type { TypeInference } from "./types/type_inference.ts";
 import { withoutEchoes } from "./consequences.ts";
 import { orderConsts } from "./names/const_order.ts";
-import { ConstantEvaluator } from "./types/constant_value.ts";
+import { ConstantEvaluator } from "../compile/constant_value.ts";
 import { DataFiles } from "./names/data_files.ts";
 import { FileScope } from "./names/file_scope.ts";
 import { machineParts } from "./names/machine_parts.ts";

@@ -1,5 +1,4 @@
 /** Expressions → instructions. Statements are in `statement_compiler.ts`, which extends this. */
-import { literalValue } from "../check/types/constant_value.ts";
 import type { ClosureNode, Resolution, Variable } from "../check/names/bindings.ts";
 import type {
   Argument,
@@ -16,7 +15,7 @@ import type {
   TraceExpression,
 } from "../syntax/tree/ast.ts";
 import type { CallShape } from "../vm/code.ts";
-import { BytesValue, type Value } from "../values/value.ts";
+import { BytesValue, Quantity, Ratio, type Value } from "../values/value.ts";
 import { Op } from "../vm/loop.ts";
 import { RareOp } from "../vm/rare_ops.ts";
 import type { CodeBuilder } from "./code_builder.ts";
@@ -466,5 +465,22 @@ export abstract class ExpressionCompiler {
     for (const variable of captures) this.load(variable);
     this.builder.at(node.span);
     this.builder.emit(1 - captures.length, RareOp.MakeClosure, index, captures.length);
+  }
+}
+
+/** The value of a number or a boolean as it is written; undefined for any other expression. */
+export function literalValue(expression: Expression): Value | undefined {
+  switch (expression.kind) {
+    case "Integer":
+    case "Boolean":
+      return expression.value;
+    case "Ratio":
+      return new Ratio(expression.value);
+    case "Size":
+      return new Quantity("size", expression.valueBytes);
+    case "Duration":
+      return new Quantity("duration", expression.valueNs);
+    default:
+      return undefined;
   }
 }

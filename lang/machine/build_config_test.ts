@@ -4,7 +4,7 @@ import { GIB, KIB, MIB } from "@dmalab/runtime";
 import { KERNEL_NAMES, KERNELS, QUIRK_NAMES, resolveKernel } from "@dmalab/runtime/kernels";
 import { BUILTINS } from "../builtins/mod.ts";
 import type { ConfigModifier } from "../values/machine_variant.ts";
-import { ConstantEvaluator } from "../check/types/constant_value.ts";
+import { ConstantEvaluator } from "../compile/constant_value.ts";
 import { memoryFiles } from "../syntax/load_files.ts";
 import { DataFiles } from "../check/names/data_files.ts";
 import { FileScope } from "../check/names/file_scope.ts";

@@ -4,7 +4,7 @@ import { formatValue } from "../render/value_text.ts";
 import type { Registry } from "../values/registry.ts";
 import { ListValue, type Value } from "../values/value.ts";
 import type { ProgramMachine } from "../check/check_files.ts";
-import { ConstantEvaluator } from "../check/types/constant_value.ts";
+import { ConstantEvaluator } from "../compile/constant_value.ts";
 import type { FileScope } from "../check/names/file_scope.ts";
 import { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { type Span, spanText } from "../source.ts";

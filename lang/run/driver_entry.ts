@@ -4,7 +4,7 @@ import type { Type } from "../values/spec.ts";
 import { EnumValue, ListValue, Quantity, RangeValue, type Value } from "../values/value.ts";
 import type { Registry } from "../values/registry.ts";
 import type { FunctionBinding, Resolution } from "../check/names/bindings.ts";
-import { ConstantEvaluator } from "../check/types/constant_value.ts";
+import { ConstantEvaluator } from "../compile/constant_value.ts";
 import type { FileScope } from "../check/names/file_scope.ts";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { type Hint, nearNames } from "../diagnostics/suggest.ts";

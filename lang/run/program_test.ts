@@ -84,6 +84,15 @@ Deno.test("the machine block may use consts and operators, and nothing that need
   assertEquals(errorsOf("const a = now()\nmachine { cpus = a }").map((e) => e.slice(0, 5)), [
     "E0316",
   ]);
+  assertEquals(errorsOf("const a = [1, 2]\nmachine { cpus = a[2] }"), [
+    "E0915 2:18 Index 2 is outside the list of length 2",
+  ]);
+  assertEquals(errorsOf("const a = 1 / 0\nmachine { cpus = a, seed = a }"), [
+    "E0912 1:13 The right side of `/` is zero",
+  ]);
+  const sized =
+    "const a = { sizes: [4KiB] }\nmachine { cpus = a.sizes.length + a.sizes[0].bytes / 4096 }";
+  assertEquals(program(sized).machine.config.cpus, 2);
 });
 
 Deno.test("with changes the machine of a test, matrix makes one for each combination", () => {

@@ -1,5 +1,5 @@
 /** `test "size {c.size}" for c in cases`: a test for each row of a table. */
-import { ConstantEvaluator } from "../check/types/constant_value.ts";
+import { ConstantEvaluator } from "../compile/constant_value.ts";
 import type { FileScope } from "../check/names/file_scope.ts";
 import { type Diagnostic, DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { formatValue } from "../render/value_text.ts";

@@ -1,6 +1,6 @@
 /** The machines that a test runs on, the rows of its table, and the values of its `forall`. */
 import type { ProgramMachine } from "../check/check_files.ts";
-import { ConstantEvaluator } from "../check/types/constant_value.ts";
+import { ConstantEvaluator } from "../compile/constant_value.ts";
 import { isSequenceCall } from "../check/types/sequence_call.ts";
 import type { FileScope } from "../check/names/file_scope.ts";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";

@@ -79,6 +79,8 @@ export interface Registry {
   globalTypes(config: LabConfig): ReadonlyMap<string, Type>;
   /** Builds the machine and brings its devices up. */
   buildMachine(config: LabConfig, options: MachineBuildOptions): SimulatedMachine;
+  /** What the VM has before there is a machine: memory for values, and nothing else that is asked. */
+  refusingMachine(memoryLimitBytes: number): SimulatedMachine;
 
   random(seed: number): RandomSource;
   /** Null for an error the script cannot expect: a bug, or a `ScriptError`. */

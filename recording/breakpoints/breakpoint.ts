@@ -7,8 +7,6 @@ export type BreakpointTrigger =
   | { readonly kind: "line"; readonly file?: string; readonly line: number }
   /** Events by name; a kernel function's bare name is its call. */
   | { readonly kind: "event"; readonly names: readonly string[] }
-  /** One event, by its number. */
-  | { readonly kind: "moment"; readonly seq: number }
   /** IOMMU faults, reports of the checker, warnings of the kernel. */
   | { readonly kind: "incident"; readonly of: readonly ("fault" | "report" | "warning")[] }
   /** The moment at which the run fails. */

@@ -8,7 +8,7 @@ const INCIDENT_EVENTS = { fault: "iommu.fault", report: "dma.report", warning: "
 
 /** The events that a breakpoint stops at, by their names; none where it stops at something else. */
 export function eventsOf(
-  { log, evaluator: { registry } }: Recording,
+  { evaluator: { registry } }: Recording,
   cause: BreakpointTrigger,
 ): string[] {
   const { eventNames } = registry;
@@ -19,8 +19,6 @@ export function eventsOf(
       );
     case "incident":
       return cause.of.map((each) => INCIDENT_EVENTS[each]);
-    case "moment":
-      return cause.seq > log.count ? [] : [eventNames[log.kindAt(cause.seq)]!];
     default:
       return [];
   }

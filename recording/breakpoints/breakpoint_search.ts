@@ -67,8 +67,6 @@ export function placesOf(recording: Recording, stop: SetBreakpoint): Omit<Places
         ...common,
         kinds: new Set(eventsOf(recording, cause).map((name) => eventNames.indexOf(name))),
       };
-    case "moment":
-      return { ...common, events: new Set([cause.seq]) };
     case "failure":
       return common;
     case "change":

@@ -130,9 +130,7 @@ export class BreakpointSet {
       return { ...placesOf(recording, stop), pass };
     });
     const stopping = all.filter(({ log }) => log === null);
-    const followsEvents = all.some(({ stop: { cause: { kind } } }) =>
-      kind === "data" || kind === "moment"
-    );
+    const followsEvents = all.some(({ stop: { cause: { kind } } }) => kind === "data");
     const places = {
       key: followsEvents ? key : [this.#changes, scope, code.statements.length, 0] as const,
       followsEvents,

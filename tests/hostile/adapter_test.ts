@@ -3,7 +3,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { join } from "node:path";
 import { connect } from "node:net";
 import { PassThrough } from "node:stream";
-import { DapSession } from "@dmalab/editor/dap";
+import { serveClient } from "@dmalab/editor/dap";
 import { withClient } from "@dmalab/editor/tests";
 import { runDeno } from "../deno_process.ts";
 import { ROOT } from "../source_text.ts";
@@ -51,7 +51,7 @@ async function sent(text: string, pieceBytes: number) {
   const output = new PassThrough();
   let answer = "";
   output.on("data", (bytes: Uint8Array) => answer += new TextDecoder().decode(bytes));
-  const served = new DapSession().serve(input, output);
+  const served = serveClient(input, output);
   const bytes = new TextEncoder().encode(text);
   for (let at = 0; at < bytes.length; at += pieceBytes) {
     input.write(bytes.subarray(at, at + pieceBytes));

@@ -16,8 +16,8 @@ import type { Cancellation } from "./cancellation.ts";
 import { codeOfFailure } from "@dmalab/cli/exit_code";
 import { Breakpoints } from "./breakpoints.ts";
 import { Debuggee, type StoppedReason } from "./debuggee.ts";
-import { launch, type LaunchArguments, withLaunchKeys } from "./launch.ts";
-import { Progress } from "./progress.ts";
+import { boolean, optional, record, string } from "./arguments.ts";
+import { launch, type LaunchArguments, readLaunch, withLaunchKeys } from "./launch.ts";
 import { RequestError } from "./request_error.ts";
 import { type ShownFrame, Threads } from "./stack.ts";
 import { Sources } from "./sources.ts";
@@ -30,6 +30,18 @@ type Category = DebugProtocol.OutputEvent["body"]["category"];
 
 /** Idle time before machines are parked for later requests. */
 const QUIET_MS = 20;
+
+/** A search that takes less is not shown, and no report comes sooner after another. */
+const UNSHOWN_MS = 500;
+const REPORT_MS = 200;
+
+/** What a client says of itself. */
+const CLIENT = record({
+  columnsStartAt1: optional(boolean),
+  linesStartAt1: optional(boolean),
+  pathFormat: optional(string),
+  supportsProgressReporting: optional(boolean),
+});
 
 /** A run that was launched. */
 export interface LaunchedRun {
@@ -48,7 +60,9 @@ export class Adapter {
   readonly #progress: Progress;
   readonly #stops = new BreakpointSet();
   #target: LaunchedRun | null = null;
-  #launched: LaunchArguments = {};
+  /** The launch, as the client wrote it and as it was read. */
+  #request: object = {};
+  #launched: Partial<LaunchArguments> = {};
   #isGoing = false;
   #hasStarted = false;
   #hasEnded = false;
@@ -70,7 +84,8 @@ export class Adapter {
   }
 
   /** What the client can do, as it says before anything else. */
-  initialize(client: DebugProtocol.InitializeRequestArguments): void {
+  initialize(args: object): void {
+    const client = CLIENT(args, "arguments");
     this.sources = new Sources(client);
     this.#progress.isShown = client.supportsProgressReporting === true;
   }
@@ -105,15 +120,6 @@ export class Adapter {
     return this.#halt;
   }
 
-  /** A run was launched, and is not to be launched once more. */
-  get isLaunched(): boolean {
-    return this.#target !== null;
-  }
-
-  get hasStarted(): boolean {
-    return this.#hasStarted;
-  }
-
   get isGoing(): boolean {
     return this.#isGoing;
   }
@@ -125,8 +131,17 @@ export class Adapter {
   }
 
   /** Loads a scenario, and stands at the beginning of a run of it. */
-  async launch(args: LaunchArguments): Promise<void> {
+  async launch(args: object): Promise<void> {
+    if (this.#target !== null) throw new RequestError("A run is already launched", "use restart");
+    await this.#load(args);
+    // Not before: breakpoints can only be placed in a known run.
+    this.#send("initialized");
+  }
+
+  async #load(request: object): Promise<void> {
+    const args = readLaunch(request);
     const { clock, names, run, warnings } = await launch(args, () => this.#cancellation.isEnding);
+    this.#request = request;
     this.#launched = args;
     run.recording.replays.interruptedBy = this.#cancellation;
     if (warnings !== "") this.say("stderr", warnings);
@@ -166,13 +181,16 @@ export class Adapter {
   }
 
   /** Loads it again as it is now, and begins anew. Breakpoints stay. */
-  async restart(args: LaunchArguments): Promise<void> {
-    await this.launch({ ...this.#launched, ...args });
+  async restart(changes: object = {}): Promise<void> {
+    if (this.#isGoing) throw new RequestError("The target is running: pause it first");
+    await this.#load({ ...this.#request, ...changes });
+    this.#hasStarted = false;
     this.start();
   }
 
   /** Begins to run: to the first statement when that was asked for, or to the first breakpoint. */
   start(): void {
+    if (this.#hasStarted) throw new RequestError("The run has already started");
     this.#hasStarted = true;
     const { noDebug, stopOnEntry } = this.#launched;
     if (stopOnEntry === true && noDebug !== true) {
@@ -332,5 +350,53 @@ export class Adapter {
     const runPosition = this.#places[id - 1];
     if (runPosition === undefined) throw new RequestError("Unknown target");
     this.goTo(runPosition.position, reason, runPosition.recording);
+  }
+}
+
+/** Tells a client how much of a search is done, when the search takes long. */
+class Progress {
+  /** Whether the client shows progress. */
+  isShown = false;
+  readonly #send: Send;
+  /** Searches that were shown so far. */
+  #shown = 0;
+  #isOpen = false;
+  #startMs: number | null = null;
+  #saidMs = 0;
+
+  constructor(send: Send) {
+    this.#send = send;
+  }
+
+  /** @param share How much is done; 1 at the end. */
+  report(share: number): void {
+    if (!this.isShown) return;
+    const nowMs = performance.now();
+    if (share >= 1) this.#end();
+    else if (this.#startMs === null) this.#startMs = nowMs;
+    else if (!this.#isOpen && nowMs - this.#startMs >= UNSHOWN_MS) this.#open(share);
+    else if (this.#isOpen && nowMs - this.#saidMs >= REPORT_MS) this.#say("progressUpdate", share);
+  }
+
+  #open(share: number): void {
+    this.#isOpen = true;
+    this.#shown++;
+    this.#say("progressStart", share, { title: "Evaluating breakpoint conditions" });
+  }
+
+  #end(): void {
+    this.#startMs = null;
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.#send("progressEnd", { progressId: this.#id });
+  }
+
+  #say(event: string, share: number, more: object = {}): void {
+    this.#saidMs = performance.now();
+    this.#send(event, { progressId: this.#id, percentage: Math.floor(100 * share), ...more });
+  }
+
+  get #id(): string {
+    return `search ${this.#shown}`;
   }
 }

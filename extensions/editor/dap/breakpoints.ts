@@ -14,7 +14,6 @@ import {
   statementsOnLine,
 } from "@dmalab/recording";
 import type { Debuggee } from "./debuggee.ts";
-import { eventNumber } from "./event_list.ts";
 import { evaluationProblem } from "./request_error.ts";
 import type { Sources } from "./sources.ts";
 
@@ -80,9 +79,10 @@ export class Breakpoints {
   }
 
   /** Breakpoints on lines of a file, instead of those that were there. */
-  setLines(
-    { breakpoints = [], source }: DebugProtocol.SetBreakpointsArguments,
-  ): BreakpointResponse[] {
+  setLines({ breakpoints = [], source }: {
+    readonly breakpoints: readonly (Wishes & { readonly line: number })[] | undefined;
+    readonly source: { readonly path: string | undefined };
+  }): BreakpointResponse[] {
     const file = this.#sources.fileOf(source);
     const key = `line ${file}`;
     this.#clear(key);
@@ -117,7 +117,7 @@ export class Breakpoints {
   }
 
   /** Breakpoints on events, on calls of the kernel, and on functions of the script. */
-  setFunctions(wanted: readonly DebugProtocol.FunctionBreakpoint[]): BreakpointResponse[] {
+  setFunctions(wanted: readonly (Wishes & { readonly name: string })[]): BreakpointResponse[] {
     this.#clear("function");
     return wanted.map((each) => {
       const cause = this.#functionCause(each.name.trim());
@@ -138,13 +138,14 @@ export class Breakpoints {
   }
 
   /** Which mistakes stop, instead of those that did. */
-  setExceptions(
-    { filterOptions = [], filters }: DebugProtocol.SetExceptionBreakpointsArguments,
-  ): BreakpointResponse[] {
+  setExceptions({ filterOptions = [], filters }: {
+    readonly filterOptions: readonly (Wishes & { readonly filterId: string })[] | undefined;
+    readonly filters: readonly string[];
+  }): BreakpointResponse[] {
     this.#clear("exception");
     const wanted = [...filters.map((filterId) => ({ filterId })), ...filterOptions];
     this.debuggee.stopsAtFailure = wanted.some(({ filterId }) => filterId === "failure");
-    return wanted.map((each: DebugProtocol.ExceptionFilterOptions) => {
+    return wanted.map((each: Wishes & { readonly filterId: string }) => {
       const of = each.filterId as Incident;
       if (each.filterId === "failure") return { verified: true };
       if (!INCIDENTS.includes(of)) return refused("Unknown filter");
@@ -153,7 +154,10 @@ export class Breakpoints {
   }
 
   /** Breakpoints on rows, addresses and expressions: what {@linkcode dataId} has named. */
-  setData(wanted: readonly DebugProtocol.DataBreakpoint[]): BreakpointResponse[] {
+  setData(
+    wanted:
+      readonly (Wishes & { readonly accessType?: string | undefined; readonly dataId: string })[],
+  ): BreakpointResponse[] {
     this.#clear("data");
     return wanted.map((each) => {
       if (each.accessType === "read" || each.accessType === "readWrite") {
@@ -165,23 +169,12 @@ export class Breakpoints {
     });
   }
 
-  /** Breakpoints on single events. */
-  setInstructions(wanted: readonly DebugProtocol.InstructionBreakpoint[]): BreakpointResponse[] {
-    this.#clear("instruction");
-    return wanted.map((each) => {
-      const seq = eventNumber(each.instructionReference, each.offset);
-      if (seq === null || seq < 1) return refused("No such event");
-      return this.#add("instruction", { kind: "moment", seq }, each);
-    });
-  }
-
   /** Why a stop stops, as clients name it. */
   reasonOf(stop: SetBreakpoint): DebugProtocol.StoppedEvent["body"]["reason"] {
     const names: Readonly<Record<string, string>> = {
       function: "function breakpoint",
       exception: "exception",
       data: "data breakpoint",
-      instruction: "instruction breakpoint",
     };
     for (const [key, stops] of this.#groups) {
       if (stops.some(({ id }) => id === stop.id)) return names[key] ?? "breakpoint";

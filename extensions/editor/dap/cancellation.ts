@@ -1,51 +1,63 @@
-/** Which requests the client has cancelled, and whether it wants the current search to stop. */
-import { type Arrivals, STOPPING } from "./stdin_worker.ts";
+/**
+ * Which requests the client has cancelled, and whether it wants the current search to stop.
+ *
+ * A search blocks its thread, so another one reads the standard input: what it hears of requests that
+ * this one has not come to is counted in memory that both share.
+ */
+import type { DebugProtocol } from "@vscode/debugprotocol";
+
+/** Requests that end the session. */
+const ENDING: readonly string[] = ["terminate", "disconnect"];
+/** Requests that stop the current search. */
+const STOPPING: readonly string[] = ["pause", ...ENDING];
+
+/** What the threads share, as numbers; from `CANCELLED` on the last cancelled requests, in turn. */
+const SLOTS = { STOPS: 0, ENDS: 1, CANCELS: 2, CANCELLED: 3 } as const;
+const MAX_CANCELLED = 16;
+const SHARED_BYTES = (SLOTS.CANCELLED + MAX_CANCELLED) * Int32Array.BYTES_PER_ELEMENT;
 
 export class Cancellation {
-  readonly #arrivals: Arrivals | null;
-  /** Requests without a response. */
-  readonly #waiting = new Set<number>();
-  readonly #cancelled = new Set<number>();
-  /** How many of them stop a search. */
+  readonly #heard: Int32Array;
+  /** How many of those that were heard have begun. */
   #stops = 0;
+  #ends = 0;
+  /** The request that is answered; 0 for none. */
   #current = 0;
 
-  /** @param arrivals Requests that were read and not received yet; null where no worker reads. */
-  constructor(arrivals: Arrivals | null) {
-    this.#arrivals = arrivals;
+  /** @param shared That of another thread's, which hears the requests. */
+  constructor(readonly shared: SharedArrayBuffer = new SharedArrayBuffer(SHARED_BYTES)) {
+    this.#heard = new Int32Array(shared);
   }
 
-  /** A request has arrived. */
-  came(seq: number, command: string, cancelled: unknown): void {
-    this.#waiting.add(seq);
-    if (STOPPING.includes(command)) this.#stops++;
-    const isMeant = command === "cancel" && typeof cancelled === "number";
-    if (isMeant && this.#waiting.has(cancelled)) this.#cancelled.add(cancelled);
+  /** A request was read. */
+  hear(command: string, cancelled?: unknown): void {
+    if (STOPPING.includes(command)) Atomics.add(this.#heard, SLOTS.STOPS, 1);
+    if (ENDING.includes(command)) Atomics.add(this.#heard, SLOTS.ENDS, 1);
+    if (command !== "cancel" || typeof cancelled !== "number") return;
+    const turn = Atomics.add(this.#heard, SLOTS.CANCELS, 1) % MAX_CANCELLED;
+    Atomics.store(this.#heard, SLOTS.CANCELLED + turn, cancelled);
   }
 
-  /** It is the current request from now on. */
-  begins(seq: number, command: string): void {
+  /** A request is answered from now on. */
+  begin({ command, seq }: DebugProtocol.Request): void {
     this.#current = seq;
-    if (STOPPING.includes(command)) this.#stops--;
+    if (STOPPING.includes(command)) this.#stops++;
+    if (ENDING.includes(command)) this.#ends++;
   }
 
   /** Its response was sent. */
-  ended(seq: number): void {
+  end(): void {
     this.#current = 0;
-    this.#waiting.delete(seq);
-    this.#cancelled.delete(seq);
   }
 
   /** The current request was cancelled. */
   get isCancelled(): boolean {
-    const current = this.#current;
-    return current !== 0 &&
-      (this.#cancelled.has(current) || this.#arrivals?.cancels(current) === true);
+    return this.#current !== 0 && this.#heard.indexOf(this.#current, SLOTS.CANCELLED) >= 0;
   }
 
-  /** The client has disconnected, or asks to end. */
+  /** The client has gone, or asks to end. */
   get isEnding(): boolean {
-    return this.#arrivals?.ends() ?? false;
+    return Atomics.load(this.#heard, SLOTS.ENDS) > this.#ends;
   }
 
   nowMs(): number {
@@ -53,6 +65,6 @@ export class Cancellation {
   }
 
   interrupted(): boolean {
-    return this.#stops > 0 || this.isCancelled || (this.#arrivals?.stops() ?? false);
+    return Atomics.load(this.#heard, SLOTS.STOPS) > this.#stops || this.isCancelled;
   }
 }

@@ -29,7 +29,6 @@ import {
   walk,
 } from "@dmalab/recording";
 import { processorMs } from "@dmalab/cli";
-import { Pace } from "./pace.ts";
 
 /** Statements that a run grows by, and moments that are searched for breakpoints, between two checks for a pause. */
 const LEAST_STATEMENTS = 512;
@@ -353,4 +352,42 @@ function positionBefore(
   if (seq > moments) ends.push(recording.afterEvent(seq - moments));
   if (statement > moments) ends.push(recording.atStatement(statement - moments));
   return ends.sort(comparePositions).at(-1)!;
+}
+
+/** What one piece of work should take. */
+const PIECE_MS = 10;
+/** After this long the event loop may handle pending input. */
+const BREATH_MS = 20;
+
+const MAX_PIECE = 2 ** 18;
+
+/** Pieces of work that grow and shrink with the time that they take. */
+class Pace {
+  /** Moments, or statements, of the next piece. */
+  size: number;
+  readonly #least: number;
+  #breathedMs: number;
+
+  /** @param least What is done in one go however long it takes. */
+  constructor(least: number) {
+    this.size = this.#least = least;
+    this.#breathedMs = performance.now();
+  }
+
+  /** Does a piece. */
+  piece<T>(work: (size: number) => T): T {
+    const startMs = performance.now();
+    const done = work(this.size);
+    const tookMs = performance.now() - startMs;
+    if (tookMs < PIECE_MS / 2) this.size = Math.min(MAX_PIECE, 2 * this.size);
+    else if (tookMs > 2 * PIECE_MS) this.size = Math.max(this.#least, this.size >>> 1);
+    return done;
+  }
+
+  /** Lets the event loop handle pending input, if BREATH_MS have passed. */
+  async breathe(): Promise<void> {
+    if (performance.now() - this.#breathedMs < BREATH_MS) return;
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    this.#breathedMs = performance.now();
+  }
 }

@@ -1,26 +1,89 @@
 /** What a client wants to be launched, made ready. */
-import type { DebugProtocol } from "@vscode/debugprotocol";
 import { nearestNames, renderDiagnostics } from "@dmalab/lang/diagnostics";
 import { loadForDebugging } from "@dmalab/lang";
-import {
-  displayName,
-  type OpenRun,
-  openRun,
-  type RecordOptions,
-  type RunChoice,
-  runsOf,
-} from "@dmalab/recording";
+import { displayName, type OpenRun, openRun, type RunChoice, runsOf } from "@dmalab/recording";
 import { HostLoader, HostMemoryWatch, withCompiled } from "@dmalab/cli";
 import { allLimits, LIMIT_OPTIONS, type LimitOption, limitsOf } from "@dmalab/cli/scenario";
-import { type ArgumentTypes, checkType } from "./arguments.ts";
+import {
+  boolean,
+  number,
+  optional,
+  type Read,
+  record,
+  string,
+  type ValuesOf,
+} from "./arguments.ts";
 import { RunClock } from "./debuggee.ts";
-import type { LAUNCH_KEYS } from "./launch_keys.ts";
 import { RequestError } from "./request_error.ts";
 
-/** What a launch may say: of any kind, until it is looked at. */
-type OwnArguments = { readonly [K in keyof typeof LAUNCH_KEYS]?: unknown };
+interface LaunchKey {
+  readonly type: "string" | "number" | "integer" | "boolean" | "object";
+  readonly description: string;
+  readonly default?: string | boolean;
+  readonly properties?: Readonly<Record<string, { readonly type: "integer" }>>;
+}
 
-export type LaunchArguments = DebugProtocol.LaunchRequestArguments & OwnArguments;
+/** What a launch may say, besides what the protocol has: for editors to complete. */
+export const LAUNCH_KEYS = {
+  program: { type: "string", description: "The scenario's path.", default: "${file}" },
+  run: {
+    type: "string",
+    description:
+      "The name of a test as in the file, or with its machine settings: copies [iommu.mode = " +
+      "lazy].",
+  },
+  combination: { type: "string", description: "Only the machine part of the name." },
+  line: { type: "integer", description: "Instead of run: a line inside the test." },
+  stopOnEntry: { type: "boolean", description: "Stop at the first statement." },
+  stopAtEnd: {
+    type: "boolean",
+    description: "Stop again at the end of the run, to step back from there.",
+    default: true,
+  },
+  seed: { type: "integer", description: "Random seed, instead of the file's." },
+  lenient: {
+    type: "boolean",
+    description: "Unexpected checker reports, IOMMU faults and leaks do not fail the run.",
+  },
+  limits: {
+    type: "object",
+    description: "Limits, by the names of the command line.",
+    properties: Object.fromEntries(
+      Object.keys(LIMIT_OPTIONS).map((name) => [name, { type: "integer" }]),
+    ),
+  },
+} as const satisfies Readonly<Record<string, LaunchKey>>;
+
+/** How it is read. */
+const LAUNCH = {
+  program: (value, name) => {
+    if (value === undefined) throw new RequestError(`"${name}" is missing: the path of a scenario`);
+    return string(value, name);
+  },
+  run: optional(string),
+  combination: optional(string),
+  // Some clients put what they fill in into quotes.
+  line: optional((value, name) =>
+    number(typeof value === "string" && /^\d{1,9}$/.test(value) ? Number(value) : value, name)
+  ),
+  stopOnEntry: optional(boolean),
+  stopAtEnd: optional(boolean),
+  noDebug: optional(boolean),
+  seed: optional((value, name) => {
+    const seed = number(value, name);
+    if (Number.isSafeInteger(seed) && seed >= 0) return seed;
+    throw new RequestError(`"${name}" takes a whole number from 0 on, not ${seed}`);
+  }),
+  lenient: optional(boolean),
+  limits: optional(readLimits),
+} satisfies Readonly<Record<keyof typeof LAUNCH_KEYS | "noDebug", Read<unknown>>>;
+
+export type LaunchArguments = ValuesOf<typeof LAUNCH>;
+
+/** @throws {RequestError} With what is missing or wrong. */
+export function readLaunch(args: object): LaunchArguments {
+  return record(LAUNCH)(args, "arguments");
+}
 
 /** A run that is ready to go. */
 export interface Launched {
@@ -32,17 +95,6 @@ export interface Launched {
   readonly warnings: string;
 }
 
-/** An argument of its kind; undefined when it was left out. @throws {RequestError} */
-function argument<K extends keyof ArgumentTypes>(
-  name: keyof LaunchArguments,
-  value: unknown,
-  kind: K,
-): ArgumentTypes[K] | undefined {
-  if (value === undefined) return undefined;
-  checkType(name, value, kind);
-  return value as ArgumentTypes[K];
-}
-
 /**
  * Loads a scenario and opens one of its runs.
  *
@@ -50,17 +102,14 @@ function argument<K extends keyof ArgumentTypes>(
  * @throws {RequestError} With what is wrong.
  */
 export async function launch(args: LaunchArguments, isEnding: () => boolean): Promise<Launched> {
-  for (const name of ["stopOnEntry", "stopAtEnd", "noDebug"] as const) {
-    argument(name, args[name], "boolean");
-  }
-  const path = argument("program", args.program, "string");
-  if (path === undefined) throw new RequestError('"program" is missing: the path of a scenario');
-  const opened = HostLoader.open(path, null, limitsOf(limitNamed(args)).timeMs);
+  const { line, program: path } = args;
+  const limits = limitsOf((option) => args.limits?.get(option) ?? null);
+  const opened = HostLoader.open(path, null, limits.timeMs);
   if (typeof opened === "string") {
-    const line = /:(\d+)$/.exec(path)?.[1];
+    const named = /:(\d+)$/.exec(path)?.[1];
     throw new RequestError(
       opened,
-      line === undefined ? null : `the key of a line is "line": ${line}`,
+      named === undefined ? null : `the key of a line is "line": ${named}`,
     );
   }
   const { entry, loader } = opened;
@@ -73,10 +122,20 @@ export async function launch(args: LaunchArguments, isEnding: () => boolean): Pr
   const choices = runsOf(program);
   const choice = chosen(choices, args);
   const clock = new RunClock();
-  const run = openRun(program, choice, recordOptions(args, clock, isEnding));
+  const run = openRun(program, choice, {
+    sides: true,
+    limits: allLimits(limits),
+    ...args.seed === undefined ? {} : { seed: args.seed },
+    ...args.lenient === undefined ? {} : { lenient: args.lenient },
+    watch: {
+      nowMs: () => clock.nowMs(),
+      processorMs: () => clock.processorMs(),
+      interrupted: isEnding,
+      memory: new HostMemoryWatch(),
+    },
+  });
   const others = choices.filter((each) => each !== choice);
-  const line = lineNumber(args.line);
-  const isAbove = typeof line === "number" && args.run === undefined &&
+  const isAbove = line !== undefined && args.run === undefined &&
     (choice.test === null || lineOf(choice) > line);
   const notice = isAbove
     ? `No test begins on line ${line} or above it: this runs ${nameOf(choice)}\n`
@@ -89,31 +148,7 @@ export function nameOf({ name }: Pick<RunChoice, "name">): string {
   return name.kind === "main" ? "top-level statements" : displayName(name);
 }
 
-function recordOptions(
-  args: LaunchArguments,
-  clock: RunClock,
-  isEnding: () => boolean,
-): RecordOptions {
-  const seed = argument("seed", args.seed, "number");
-  if (seed !== undefined && (!Number.isSafeInteger(seed) || seed < 0)) {
-    throw new RequestError(`"seed" takes a whole number from 0 on, not ${seed}`);
-  }
-  const lenient = argument("lenient", args.lenient, "boolean");
-  return {
-    sides: true,
-    limits: allLimits(limitsOf(limitNamed(args))),
-    ...seed === undefined ? {} : { seed },
-    ...lenient === undefined ? {} : { lenient },
-    watch: {
-      nowMs: () => clock.nowMs(),
-      processorMs: () => clock.processorMs(),
-      interrupted: isEnding,
-      memory: new HostMemoryWatch(),
-    },
-  };
-}
-
-function limitNamed({ limits = {} }: LaunchArguments): (option: LimitOption) => number | null {
+function readLimits(limits: unknown): ReadonlyMap<LimitOption, number> {
   if (typeof limits !== "object" || limits === null || Array.isArray(limits)) {
     throw new RequestError('"limits" takes an object, such as { "max-steps": 1000000 }');
   }
@@ -127,8 +162,7 @@ function limitNamed({ limits = {} }: LaunchArguments): (option: LimitOption) => 
       throw new RequestError(`"${name}" takes a whole number from 1 on`);
     }
   }
-  const named = new Map<string, number>(Object.entries(limits));
-  return (option) => named.get(option) ?? null;
+  return new Map(Object.entries(limits) as [LimitOption, number][]);
 }
 
 /** Hints name limits as options of the command line: a launch has keys for them. */
@@ -140,16 +174,9 @@ export function withLaunchKeys(text: string): string {
   );
 }
 
-/** Some clients put what they fill in into quotes. */
-function lineNumber(line: unknown): unknown {
-  return typeof line === "string" && /^\d{1,9}$/.test(line) ? Number(line) : line;
-}
-
 /** The selected run: by its name, by a line, or else the first. */
 function chosen(choices: readonly RunChoice[], args: LaunchArguments): RunChoice {
-  const wanted = argument("run", args.run, "string");
-  const combination = argument("combination", args.combination, "string");
-  const line = argument("line", lineNumber(args.line), "number");
+  const { combination, line, run: wanted } = args;
   const [first] = choices;
   if (first === undefined) throw new RequestError("The file has no statements and no tests");
   const named = choices.filter((each) =>

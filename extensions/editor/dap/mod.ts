@@ -1,4 +1,4 @@
 /** What other members use of `extensions/editor/dap`. */
-export { nameOf } from "./launch.ts";
-export { LAUNCH_KEYS } from "./launch_keys.ts";
+export { LAUNCH_KEYS, nameOf } from "./launch.ts";
+export { serveClient } from "./serve.ts";
 export { DapSession } from "./session.ts";

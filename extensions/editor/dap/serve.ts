@@ -1,26 +1,66 @@
 /** Where clients come from: the standard streams, or a port of this host. */
 import { createServer } from "node:net";
 import process from "node:process";
+import type { Readable, Writable } from "node:stream";
+import { host, hostReason } from "@dmalab/cli";
 import { refuse, type Screen } from "@dmalab/cli/extend";
 import { type ExitCode, HELD } from "@dmalab/cli/exit_code";
-import { host, hostReason } from "@dmalab/cli";
-import { StdinWorker } from "./stdin_worker.ts";
-import { DapSession } from "./session.ts";
+import { startJob } from "@dmalab/cli/jobs";
+import { framed } from "../message_frames.ts";
+import { Cancellation } from "./cancellation.ts";
+import { type Arrival, ClientReader, type StdinJob } from "./client_reader.ts";
 
 /** Only programs of this host may connect: a launch reads files. */
 const HOST = "127.0.0.1";
 
 /** Serves the client at the other end of the standard streams, until it is gone. */
 export async function serveStreams(screen: Screen): Promise<ExitCode> {
-  const heard = new StdinWorker();
-  const problem = await new DapSession(heard).serve(heard.stream, process.stdout);
-  heard.close();
+  const cancellation = new Cancellation();
+  const job: StdinJob = { kind: "dap_stdin", path: null, shared: cancellation.shared };
+  // It loads while this thread does: what it reads before is received after.
+  const worker = startJob(job);
+  const session = openSession(process.stdout, cancellation);
+  worker.onmessage = ({ data }: MessageEvent<Arrival>) =>
+    void session.then((each) => each.receive(data));
+  const problem = await (await session).closed;
+  worker.terminate();
   // The last answer is written before the process ends.
   await new Promise<void>((resolve) => {
     process.stdout.on("error", () => resolve());
     process.stdout.write("", () => resolve());
   });
   return problem === null ? HELD : refuse(problem, screen);
+}
+
+/**
+ * Serves a client over streams that this thread reads, until it is gone.
+ *
+ * @returns Why its bytes are no messages of the protocol; null when they were.
+ */
+export async function serveClient(input: Readable, output: Writable): Promise<string | null> {
+  const cancellation = new Cancellation();
+  const session = await openSession(output, cancellation);
+  const reader = new ClientReader(cancellation, (arrival) => session.receive(arrival));
+  input.on("data", (chunk: Uint8Array) => reader.take(chunk));
+  for (const ending of ["end", "close", "error"]) input.on(ending, () => reader.end());
+  const problem = await session.closed;
+  // Else what is left of the input would keep the process.
+  input.pause();
+  return problem;
+}
+
+async function openSession(output: Writable, cancellation: Cancellation) {
+  const { DapSession } = await import("./session.ts");
+  let isGone = false;
+  const session = new DapSession((message) => {
+    // What is written to a client that has gone fails, and each failure would be written to it again.
+    if (!isGone) output.write(framed(message));
+  }, cancellation);
+  output.on("error", () => {
+    isGone = true;
+    session.receive({ kind: "end", problem: null });
+  });
+  return session;
 }
 
 /** Serves the clients of a port, each in a session of its own, until the process ends. */
@@ -33,7 +73,7 @@ export function servePort(port: number, screen: Screen): Promise<ExitCode> {
   return new Promise((resolve) => {
     const server = createServer((socket) => {
       socket.setNoDelay(true);
-      new DapSession().serve(socket, socket).then((problem) => {
+      serveClient(socket, socket).then((problem) => {
         if (problem !== null) screen.err(`A client was dropped: ${problem}\n`);
       }).finally(() => socket.destroySoon());
     });

@@ -111,7 +111,7 @@ test "maps" {
   }).finally(() => Deno.removeSync(program));
 });
 
-Deno.test("an event is an instruction: stepped to both ways, listed, and waited for", async () => {
+Deno.test("with the granularity of instructions a client steps by events, both ways", async () => {
   await withClient(async (client) => {
     await launch(client);
     await client.move("configurationDone");
@@ -133,28 +133,6 @@ Deno.test("an event is an instruction: stepped to both ways, listed, and waited 
       (await stack(client))[0]!.name,
       "#4 dma_iova_link(0x4000_0000, offset 0B, 4KiB, to_device)",
     );
-    const { instructions } = await client.body("disassemble", {
-      memoryReference: "0x1c",
-      instructionOffset: -1,
-      instructionCount: 4,
-    });
-    assertEquals(
-      instructions.map((each: { address: string; instruction: string; line?: number }) =>
-        `${each.address} ${each.instruction} ${each.line ?? ""}`.trim()
-      ),
-      [
-        "0x1b dma.unmap  0xfffd_c000 → 0x4000_0000 dma_iova_destroy 12KiB to_device iommu 50",
-        "0x1c = done 50",
-        "0x1d iommu.fault  dma 0xfffd_c000 read not_present 53",
-        "0x1e",
-      ],
-    );
-    const { breakpoints } = await client.body("setInstructionBreakpoints", {
-      breakpoints: [{ instructionReference: "0x1b" }, { instructionReference: "0x10000" }],
-    });
-    assertEquals(breakpoints.map((each: { verified: boolean }) => each.verified), [true, true]);
-    assertEquals((await client.move("continue")).reason, "instruction breakpoint");
-    assertEquals((await scope(client, "Event")).get("number"), "27");
   });
 });
 

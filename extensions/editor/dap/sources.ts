@@ -6,10 +6,11 @@ import type { Span } from "@dmalab/lang";
 import { currentFolder, host, shortPath } from "@dmalab/cli";
 
 /** How a client counts and writes, as it says when it begins. */
-type Form = Pick<
-  DebugProtocol.InitializeRequestArguments,
-  "columnsStartAt1" | "linesStartAt1" | "pathFormat"
->;
+interface Form {
+  readonly columnsStartAt1?: boolean | undefined;
+  readonly linesStartAt1?: boolean | undefined;
+  readonly pathFormat?: string | undefined;
+}
 
 /** A stretch of a file, in the client's numbers. */
 export interface SourceLocation {
@@ -57,7 +58,7 @@ export class Sources {
   }
 
   /** The name of the file that a client means; null when it is no file. */
-  fileOf({ path }: DebugProtocol.Source): string | null {
+  fileOf({ path }: { readonly path: string | undefined }): string | null {
     if (path === undefined) return null;
     try {
       const own = path.startsWith("file:") ? fileURLToPath(path) : path;

@@ -7,7 +7,6 @@ import type { DebugProtocol } from "@vscode/debugprotocol";
 import { formatEventText } from "@dmalab/lang/render";
 import type { Span } from "@dmalab/lang";
 import { comparePositions, type Position, type Recording, spanOfEvent } from "@dmalab/recording";
-import { eventReference } from "./event_list.ts";
 import { nameOf } from "./launch.ts";
 import type { Sources } from "./sources.ts";
 
@@ -84,27 +83,25 @@ export class Threads {
     const frames: ShownFrame[] = [];
     const isEvent = !recording.isStatementStart(position) && position.seq > 0;
     if (isEvent) frames.push(this.#eventFrame(position));
-    const reference = { instructionPointerReference: eventReference(position.seq) };
     for (const { name, seq } of recording.kernelFrames(position)) {
       // The call itself is the event that one stands at.
       if (isEvent && seq === position.seq) continue;
       frames.push(this.#frame(position, 0, `${name}()`, spanOfEvent(recording, seq), {
         presentationHint: "subtle",
-        instructionPointerReference: eventReference(seq),
       }));
     }
     const returned = this.#returned(position);
     recording.frames(position).forEach(({ depth, name, span }, call) => {
       if (call < returned) return;
       frames.push(
-        this.#frame(position, call, depth === 1 ? nameOf(recording) : name, span, reference),
+        this.#frame(position, call, depth === 1 ? nameOf(recording) : name, span),
       );
     });
     if (recording.statement(position) !== null) return frames;
     // Clients ask watches in a frame that has a source.
     return position.statement === 0
-      ? [this.#frame(position, null, "the machine is ready", this.#firstSpan(), reference)]
-      : [this.#frame(position, 0, "the run is over", this.#endSpan(), reference)];
+      ? [this.#frame(position, null, "the machine is ready", this.#firstSpan())]
+      : [this.#frame(position, 0, "the run is over", this.#endSpan())];
   }
 
   #firstSpan(): Span | null {
@@ -140,9 +137,6 @@ export class Threads {
       position.statement === 0 ? null : 0,
       text,
       spanOfEvent(this.recording, position.seq),
-      {
-        instructionPointerReference: eventReference(position.seq),
-      },
     );
   }
 
@@ -151,7 +145,7 @@ export class Threads {
     call: number | null,
     name: string,
     span: Span | null,
-    more: Partial<DebugProtocol.StackFrame>,
+    more: Partial<DebugProtocol.StackFrame> = {},
   ): ShownFrame {
     const place = span === null ? { line: 0, column: 0 } : this.#sources.place(span);
     return { position, call, shown: { name, ...place, ...more } };

@@ -80,7 +80,12 @@ export class Variables {
   }
 
   /** What is in something that was shown. */
-  list({ count, filter, start = 0, variablesReference }: DebugProtocol.VariablesArguments) {
+  list({ count, filter, start = 0, variablesReference }: {
+    readonly count?: number | undefined;
+    readonly filter?: string | undefined;
+    readonly start?: number | undefined;
+    readonly variablesReference: number;
+  }) {
     const container = this.#container(variablesReference);
     if (container === undefined) return [];
     const isOther = filter !== undefined && (filter === "indexed") !== container.isIndexed;

@@ -1,3 +1,4 @@
+import process from "node:process";
 import { command, refuse } from "@dmalab/cli/extend";
 import { HELD } from "@dmalab/cli/exit_code";
 
@@ -19,8 +20,9 @@ export const LSP = command({
     { line: "lsp --stdio", doc: "the same" },
   ],
   async run({ screen }) {
-    const { serveStreams } = await import("./serve.ts");
-    const problem = await serveStreams();
+    const { Server } = await import("./server.ts");
+    const problem = await new Server(process.stdin, process.stdout).serve();
+    process.stdin.destroy();
     return problem === null ? HELD : refuse(problem, screen);
   },
 });

@@ -1,7 +1,9 @@
 /** What a client has sent and is not worked on yet. */
 import * as Lsp from "vscode-languageserver-protocol/node";
+import { MessageFrames } from "../message_frames.ts";
 
-type Input = ConstructorParameters<typeof Lsp.StreamMessageReader>[0];
+/** A stream as Node has it. */
+export type Input = ConstructorParameters<typeof Lsp.StreamMessageReader>[0];
 type RequestId = number | string;
 
 /** How often a text was edited. */
@@ -15,29 +17,50 @@ interface Edits {
 
 const EDIT = Lsp.DidChangeTextDocumentNotification.method;
 const CANCEL = "$/cancelRequest";
+const EXIT: Lsp.NotificationMessage = { jsonrpc: "2.0", method: Lsp.ExitNotification.method };
 
 /**
  * Reads messages, and says which requests that wait need no answer any more: those that the client
  * cancels, and those that it asks again behind an edit of the same text.
  */
-export class Inbox extends Lsp.StreamMessageReader {
+export class Inbox extends Lsp.AbstractMessageReader {
   readonly #edits = new Map<string, Edits>();
   /** The request that is asked again. */
   #older: RequestId | null = null;
 
   /** @param refuse Called for JSON that is no message. */
-  constructor(input: Input, private readonly refuse: () => void) {
-    super(input);
+  constructor(private readonly input: Input, private readonly refuse: () => void) {
+    super();
   }
 
-  override listen(callback: Lsp.DataCallback): Lsp.Disposable {
-    return super.listen((message) => {
-      // The connection prints what it does not know, and stops where that is nested too deeply.
-      if (!isMessage(message)) return this.refuse();
-      this.#older = this.#hear(message);
-      if (this.#older !== null) callback(cancellationOf(this.#older));
-      callback(message);
+  listen(callback: Lsp.DataCallback): Lsp.Disposable {
+    const frames = new MessageFrames();
+    let isOver = false;
+    const end = () => {
+      // The end of the input is an exit after all messages before it.
+      if (!isOver) callback(EXIT);
+      isOver = true;
+    };
+    this.input.on("data", (chunk: Uint8Array) => {
+      if (isOver) return;
+      try {
+        for (const text of frames.take(chunk)) this.#receive(JSON.parse(text), callback);
+      } catch (error) {
+        isOver = true;
+        this.fireError(error);
+      }
     });
+    // Streams of a process end without being closed.
+    for (const ending of ["end", "close", "error"]) this.input.on(ending, end);
+    return { dispose: () => isOver = true };
+  }
+
+  #receive(message: Lsp.Message, callback: Lsp.DataCallback): void {
+    // The connection prints what it does not know, and stops where that is nested too deeply.
+    if (!isMessage(message)) return this.refuse();
+    this.#older = this.#hear(message);
+    if (this.#older !== null) callback(cancellationOf(this.#older));
+    callback(message);
   }
 
   /** The answer to a request that is cancelled while it waits. */

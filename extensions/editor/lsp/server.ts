@@ -8,27 +8,22 @@ import process from "node:process";
 import * as Lsp from "vscode-languageserver-protocol/node";
 import { TOKEN_MODIFIERS, TOKEN_TYPES } from "@dmalab/lang/editor";
 import { VERSION } from "@dmalab/cli/package_version";
-import { FrameError, MessageFrames } from "../dap/message_frames.ts";
+import { FrameError } from "../message_frames.ts";
 import * as answers from "./answers.ts";
 import { Documents, type Understood } from "./documents.ts";
-import { CANCELLED, Inbox } from "./inbox.ts";
+import { CANCELLED, Inbox, type Input } from "./inbox.ts";
 import { lenses } from "./lenses.ts";
 import { ruleLinks } from "./rules.ts";
 import { prepareRename, references, rename } from "./renaming.ts";
 import { RecordedValues } from "./values.ts";
 
 /** Streams as Node has them. */
-type Input = ConstructorParameters<typeof Lsp.StreamMessageReader>[0];
 type Output = ConstructorParameters<typeof Lsp.StreamMessageWriter>[0];
 
 /** How long a text stays as it is before it is checked, in milliseconds. */
 const QUIET_MS = 25;
 /** Between two looks whether the client's process is there. */
 const CLIENT_CHECK_MS = 1000;
-
-/** What the end of the input stands for, behind all messages before it. */
-const EXIT_BODY = JSON.stringify({ jsonrpc: "2.0", method: Lsp.ExitNotification.method });
-const EXIT = `Content-Length: ${EXIT_BODY.length}\r\n\r\n${EXIT_BODY}`;
 
 const CAPABILITIES: Lsp.ServerCapabilities = {
   textDocumentSync: { openClose: true, change: Lsp.TextDocumentSyncKind.Incremental, save: true },
@@ -61,7 +56,6 @@ export class Server {
   #quiet: ReturnType<typeof setTimeout> | undefined;
   /** Runs while the client's process is there. */
   #client: ReturnType<typeof setInterval> | undefined;
-  readonly #frames = new MessageFrames();
   readonly #inbox: Inbox;
   readonly #values = new RecordedValues();
   /** Texts that were opened or saved, and have not been recorded since. */
@@ -74,9 +68,9 @@ export class Server {
   #problem: string | null = null;
   #end: () => void = () => {};
 
-  constructor(private readonly input: Input, output: Output) {
+  constructor(input: Input, output: Output) {
     const writer = new Lsp.StreamMessageWriter(output);
-    const inbox = this.#inbox = new Inbox(this.#frames, () => {
+    const inbox = this.#inbox = new Inbox(input, () => {
       void this.#send(() =>
         writer.write({ jsonrpc: "2.0", id: null, error: NO_MESSAGE.toJson() } as Lsp.Message)
       );
@@ -119,12 +113,6 @@ export class Server {
       // It was dropped, or nothing can be written to it any more.
       this.#connection.onError(this.#end);
       this.#connection.listen();
-      this.#frames.on("end", () => this.#frames.emit("data", EXIT));
-      // Streams of a process end without being closed.
-      for (const ending of ["end", "close", "error"]) {
-        this.input.on(ending, () => this.#frames.end());
-      }
-      this.input.pipe(this.#frames);
     });
   }
 

@@ -3,7 +3,7 @@ import { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
 import type { MachineDeclaration } from "../../syntax/tree/ast.ts";
 import { machineLets, registersOf } from "../../syntax/tree/machine_entries.ts";
 import { Quantity } from "../../values/value.ts";
-import { ConstantEvaluator } from "../types/constant_value.ts";
+import { ConstantEvaluator } from "../../compile/constant_value.ts";
 import { type DescribedRegister, type MachineParts, Variable } from "./bindings.ts";
 import type { FileScope } from "./file_scope.ts";
 

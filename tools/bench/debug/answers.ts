@@ -34,19 +34,17 @@ function now(): { readonly wallMs: number; readonly cpuMs: number } {
 class Asker {
   /** Milliseconds of each answer, by request. */
   readonly times: Record<string, number[]> = {};
-  readonly #session = new DapSession();
+  readonly #session = new DapSession((message) => this.#receive(message));
   readonly #waiting = new Map<string, (message: DebugProtocol.Response) => void>();
   #seq = 0;
 
-  constructor() {
-    this.#session.onDidSendMessage((message) => {
-      const { command, event, type } = message as
-        & Partial<DebugProtocol.Response>
-        & Partial<DebugProtocol.Event>;
-      const name = type === "event" ? event! : command!;
-      this.#waiting.get(name)?.(message as DebugProtocol.Response);
-      this.#waiting.delete(name);
-    });
+  #receive(message: DebugProtocol.ProtocolMessage): void {
+    const { command, event, type } = message as
+      & Partial<DebugProtocol.Response>
+      & Partial<DebugProtocol.Event>;
+    const name = type === "event" ? event! : command!;
+    this.#waiting.get(name)?.(message as DebugProtocol.Response);
+    this.#waiting.delete(name);
   }
 
   /**
@@ -67,7 +65,7 @@ class Asker {
     });
     const start = now();
     const request = { seq: ++this.#seq, type: "request", command, arguments: args };
-    this.#session.handleMessage(request as DebugProtocol.Request);
+    this.#session.receive({ kind: "request", request: request as DebugProtocol.Request });
     const { body, message, success } = await Promise.race([response, event]);
     const end = now();
     // A busy host lengthens the one, threads of the collector the other.
@@ -123,11 +121,6 @@ async function askAt(asker: Asker, seq: number, path: string): Promise<void> {
   await asker.ask("dataBreakpointInfo", { name: "iommu.live_mappings" });
   await asker.ask("gotoTargets", { source: { path }, line: 9 });
   await asker.ask("readMemory", { memoryReference: "0x40000000", count: 4096 });
-  await asker.ask("disassemble", {
-    memoryReference: `0x${seq.toString(16)}`,
-    instructionOffset: -PAGE,
-    instructionCount: 2 * PAGE,
-  });
   for (const granularity of ["instruction", "statement"]) {
     for (const step of ["stepBack", "stepIn", "next", "stepOut"]) {
       await asker.ask(step, { granularity }, "stopped");

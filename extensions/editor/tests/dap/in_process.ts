@@ -1,6 +1,6 @@
 /** A client with an adapter in the same process, at the two ends of a pipe. */
 import { PassThrough } from "node:stream";
-import { DapSession } from "../../dap/session.ts";
+import { serveClient } from "../../dap/serve.ts";
 import { Client } from "./client.ts";
 
 /** Lets a client talk to an adapter, and sees to it that both end. */
@@ -9,7 +9,7 @@ export async function withClient(work: (client: Client) => Promise<void>): Promi
   const output = new PassThrough();
   const client = new Client((bytes) => input.write(bytes));
   output.on("data", (bytes: Uint8Array) => client.receive(bytes));
-  const served = new DapSession().serve(input, output);
+  const served = serveClient(input, output);
   try {
     await client.body("initialize", { adapterID: "dmalab" });
     await work(client);

@@ -1,0 +1,85 @@
+/**
+ * The messages of a client, each after a header that says how many bytes it has.
+ *
+ * Everything that reaches a port of this host comes here first, a web page's request too. The first
+ * line that is no header of the protocol ends the client, before a byte after it is obeyed.
+ */
+import { printable } from "@dmalab/lang/diagnostics";
+import { clip } from "@dmalab/lang/text";
+
+/** Bytes of one message: a client sends places, expressions and texts of scenarios. */
+const MAX_BYTES = 2 ** 24;
+const MAX_HEADER_BYTES = 1024;
+/** Columns of a line that is quoted. */
+const QUOTED_COLUMNS = 40;
+
+const HEADER_LINES = /^(?:Content-(?:Length: *\d{1,12}|Type: *[\x20-\x7e]*)\r\n)*/i;
+const LENGTH = /^Content-Length: *(\d+)/im;
+/** How each header of the protocol begins. */
+const BEGINNING = "content-";
+
+/** What a client sent that is no header. */
+export class FrameError extends Error {}
+
+/** Takes bytes as they come, gives the texts of whole messages. */
+export class MessageFrames {
+  #bytes = new Uint8Array(0);
+  #sizeBytes = 0;
+
+  /** The messages that end in a chunk. @throws {FrameError} After those before what is wrong. */
+  *take(chunk: Uint8Array): Generator<string> {
+    const sizeBytes = this.#sizeBytes + chunk.length;
+    if (sizeBytes > this.#bytes.length) {
+      const grown = new Uint8Array(2 * sizeBytes);
+      grown.set(this.#bytes.subarray(0, this.#sizeBytes));
+      this.#bytes = grown;
+    }
+    this.#bytes.set(chunk, this.#sizeBytes);
+    let start = 0;
+    for (;;) {
+      const header = readHeader(this.#bytes.subarray(start, sizeBytes));
+      const end = start + (header?.sizeBytes ?? 0) + (header?.bodyBytes ?? 0);
+      if (header === null || end > sizeBytes) break;
+      yield new TextDecoder().decode(this.#bytes.subarray(start + header.sizeBytes, end));
+      start = end;
+    }
+    this.#bytes.copyWithin(0, start, sizeBytes);
+    this.#sizeBytes = sizeBytes - start;
+  }
+}
+
+/** A message in its frame. */
+export function framed(message: object): string {
+  const text = JSON.stringify(message);
+  return `Content-Length: ${new TextEncoder().encode(text).length}\r\n\r\n${text}`;
+}
+
+/** A whole header; null while it may become one. @throws {FrameError} */
+function readHeader(
+  bytes: Uint8Array,
+): { readonly sizeBytes: number; readonly bodyBytes: number } | null {
+  const text = new TextDecoder("latin1").decode(bytes.subarray(0, MAX_HEADER_BYTES));
+  const [lines] = HEADER_LINES.exec(text)!;
+  const rest = text.slice(lines.length);
+  if (rest.startsWith("\r\n")) {
+    const [, length] = LENGTH.exec(lines) ?? [];
+    if (length === undefined) throw new FrameError("The header has no Content-Length");
+    if (Number(length) <= MAX_BYTES) {
+      return { sizeBytes: lines.length + 2, bodyBytes: Number(length) };
+    }
+    throw new FrameError(`A message of ${length} bytes is too long: at most ${MAX_BYTES}`);
+  }
+  const [line, ...more] = rest.split("\n");
+  const shown = `"${clip(printable(line!.trimEnd()), QUOTED_COLUMNS)}"`;
+  if (more.length > 0 && !line!.endsWith("\r")) {
+    throw new FrameError(`${shown} ends with LF; a header line ends with CR LF`);
+  }
+  const begins = line!.slice(0, BEGINNING.length).toLowerCase();
+  if (more.length > 0 || line !== "\r" && !BEGINNING.startsWith(begins)) {
+    throw new FrameError(
+      `${shown} is not a header of the protocol, such as Content-Length: 119`,
+    );
+  }
+  if (text.length < MAX_HEADER_BYTES) return null;
+  throw new FrameError(`The header has more than ${MAX_HEADER_BYTES} bytes`);
+}
