@@ -78,9 +78,8 @@ export {
 export {
   type AlignedEvents,
   alignEvents,
-  type DiffView,
-  diffView,
-  type RowDiffView,
+  type ChangedRow,
+  changedRows,
 } from "./views/difference.ts";
 export { type EventView, eventView } from "./views/event.ts";
 export { type IncidentView, incidentView } from "./views/incident.ts";
@@ -107,10 +106,6 @@ export {
 } from "./views/serialised.ts";
 export {
   type CellView,
-  changedRows,
-  type MarkedRow,
-  markedRows,
-  type RowChange,
   type RowView,
   type RowWindow,
   tableAt,

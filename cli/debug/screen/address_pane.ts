@@ -74,7 +74,7 @@ function piecesOf(model: ScreenModel): readonly Piece[] {
     if (kind !== "mapped") continue;
     for (const { createdSeq, endedSeq, mark, row, table: own } of model.changedRows()) {
       if (own === table) {
-        add(row, mark === "-" ? endedSeq ?? createdSeq : createdSeq, mark === "+" ? "new" : "gone");
+        add(row, mark === "-" ? endedSeq ?? createdSeq : createdSeq, mark === "-" ? "gone" : "new");
       }
     }
   }

@@ -4,9 +4,9 @@
  * `compare`, a `fork` or a `race`, whose events stand beside each other.
  */
 import { formatEventText } from "@dmalab/lang/render";
-import type { Position, RecordedRun } from "@dmalab/recording";
+import { firstDifferentEvent, type Position, type RecordedRun } from "@dmalab/recording";
 import { formatCount } from "@dmalab/lang/text";
-import { alignEvents, type DiffView, diffView, type RowDiffView } from "@dmalab/recording/views";
+import { alignEvents, type ChangedRow, changedRows } from "@dmalab/recording/views";
 import { el } from "./dom.ts";
 import { CHANGE_WORDS, type PageModel, type Pane } from "./page_model.ts";
 import { eventSelection, spansOf } from "./selection.ts";
@@ -193,18 +193,17 @@ export class DiffPane implements Pane {
   #differences(model: PageModel, one: RecordedRun, other: RecordedRun): HTMLElement[] {
     const from = { recording: one, position: this.#positionOf(model, this.#one, one, true) };
     const to = { recording: other, position: this.#positionOf(model, this.#other, other, false) };
-    const view = diffView(from, to);
+    const event = one === other ? null : firstDifferentEvent(one, other);
     const events = one === other ? [] : [
       el(
         "h2",
         {},
-        view.event === null
-          ? "All events are the same"
-          : `Event ${view.event} is the first that differs`,
+        event === null ? "All events are the same" : `Event ${event} is the first that differs`,
       ),
-      ...view.event === null ? [] : [this.#events(model, one, other, view.event)],
+      ...event === null ? [] : [this.#events(model, one, other, event)],
     ];
-    const tables = view.tables.map((table) => this.#table(model, other, table));
+    const tables = [...Map.groupBy(changedRows(from, to), ({ table }) => table)]
+      .map(([name, rows]) => this.#table(model, other, name, rows));
     return [
       ...events,
       el("h2", {}, tables.length === 0 ? "No table differs" : "Tables"),
@@ -244,8 +243,13 @@ export class DiffPane implements Pane {
     return el("td", {}, button);
   }
 
-  #table(model: PageModel, other: RecordedRun, table: DiffView["tables"][number]): HTMLElement {
-    const { columns, name, rows } = table;
+  #table(
+    model: PageModel,
+    other: RecordedRun,
+    name: string,
+    rows: readonly ChangedRow[],
+  ): HTMLElement {
+    const columns = rows[0]!.cells.map(({ name }) => name);
     const heads = ["", "since", ...columns].map((head) => el("th", { scope: "col" }, head));
     const body = rows.slice(0, MAX_ROWS).map((row) => this.#row(model, other, row));
     const left = rows.length - MAX_ROWS;
@@ -262,7 +266,7 @@ export class DiffPane implements Pane {
     );
   }
 
-  #row({ goTo, run, selections }: PageModel, other: RecordedRun, row: RowDiffView): HTMLElement {
+  #row({ goTo, run, selections }: PageModel, other: RecordedRun, row: ChangedRow): HTMLElement {
     const { createdSeq, cells, mark, was } = row;
     const of = (mark === "-" ? this.#known.get(this.#one.key) : null) ?? other;
     const item = `different ${mark} ${createdSeq} ${cells[0]?.text}`;

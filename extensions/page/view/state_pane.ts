@@ -2,9 +2,8 @@
 /** The tables at a moment, with what the last move changed. */
 import type { RecordedRun } from "@dmalab/recording";
 import {
+  type ChangedRow,
   changedRows,
-  type MarkedRow,
-  markedRows,
   type RowView,
   tableAt,
   tableSizes,
@@ -40,7 +39,10 @@ export class StatePane implements Pane {
     const { position, before, run } = model;
     if (this.#run !== run) this.#drawn.clear();
     this.#run = run;
-    const changed = markedRows(run, changedRows(run, before, position));
+    const changed = changedRows(
+      { recording: run, position: before },
+      { recording: run, position },
+    );
     const byTable = Map.groupBy(changed, ({ table }) => table);
     const tables = tableSizes(run, position)
       .filter(({ name, rows }) => rows > 0 || byTable.has(name))
@@ -48,7 +50,7 @@ export class StatePane implements Pane {
     keepChildren(root, tables.length > 0 ? tables : [this.#nothing]);
   }
 
-  #table(model: PageModel, name: string, changed: readonly MarkedRow[]): HTMLElement {
+  #table(model: PageModel, name: string, changed: readonly ChangedRow[]): HTMLElement {
     const shown = this.#shown.get(name) ?? DISPLAYED_ROWS;
     const table = tableAt(model.run, name, model.position, { first: 0, count: shown });
     const drawn = this.#drawn.get(name) ?? this.#newTable(model, table);
@@ -97,7 +99,7 @@ export class StatePane implements Pane {
     return drawn;
   }
 
-  #row({ goTo, selections }: PageModel, row: RowView, marked: MarkedRow | null): HTMLElement {
+  #row({ goTo, selections }: PageModel, row: RowView, marked: ChangedRow | null): HTMLElement {
     const { createdSeq, cells, endedSeq } = row;
     const mark = marked?.mark ?? "";
     const made = mark === "-" && endedSeq !== null ? endedSeq : createdSeq;
