@@ -29,6 +29,13 @@
  * @module
  */
 export type { LabTableName, LabTableRow } from "@dmalab/devices";
+export type {
+  RequestEntry,
+  RequestListPage,
+  RequestMemory,
+  RequestPicture,
+  RequestSegment,
+} from "@dmalab/devices/nvme";
 export { loadForDebugging, SourceFile, type Span } from "@dmalab/lang";
 export type { RecordedWith } from "@dmalab/lang/builtins/read_machine";
 export type { Diagnostic, Fix } from "@dmalab/lang/diagnostics";
@@ -85,12 +92,9 @@ export { type EventView, eventView } from "./views/event.ts";
 export { type IncidentView, incidentView } from "./views/incident.ts";
 export { type PositionView, positionView } from "./views/position_view.ts";
 export {
-  type RequestEntry,
-  type RequestListPage,
   type RequestPhase,
   type RequestRows,
   requestsAt,
-  type RequestSegment,
   type RequestView,
   requestView,
 } from "./views/request.ts";

@@ -15,6 +15,7 @@ import {
 } from "../mod.ts";
 import type { RecordedRun } from "../recorded_run.ts";
 import { formatEventText } from "@dmalab/lang/render";
+import { readRequest, type RequestMemory } from "@dmalab/devices/nvme";
 import { memoryFiles } from "@dmalab/lang/syntax";
 import { bytesView, writtenRanges } from "./bytes.ts";
 import { alignEvents, changedRows } from "./difference.ts";
@@ -138,6 +139,50 @@ Deno.test("a view of a request has its memory, its entries with their pages, wha
     .find(({ format, listPages }) => format === "prp" && listPages.length > 0)!;
   assertEquals(prp.entries.map(({ label }) => label), ["PRP1", "PRP2", "0", "1", "2", "3"]);
   assertEquals(prp.entries[1]!.dma, prp.listPages[0]!.dma);
+});
+
+Deno.test("a request is the same read off the machine and out of its events, at each of them", () => {
+  const program = load(`machine {
+  iommu { mode = strict }
+  pci {
+    root_port rp0 { nvme ssd { metadata = 8B, mdts = none } }
+    root_port rp1 { nvme other { sgl = true, metadata = 8B } }
+  }
+}
+test "shapes" {
+  for disk in [ssd, other] {
+    disk.read(lba: 0, into: alloc_pages(1))
+    disk.read(lba: 0, into: alloc_pages(5, contiguous: false))
+    disk.write(lba: 8, from: alloc_pages(2), metadata: buffer(size: 64B * 2))
+    disk.write(lba: 8, from: buffer(pieces: 3, piece: 1KiB, offset: 512B))
+  }
+}
+`);
+  const recording = recordRun(program, runsOf(program)[0]!);
+  let compared = 0;
+  for (let seq = 1; seq <= recording.log.count; seq++) {
+    const id = recording.log.requestAt(seq);
+    if (id === null) continue;
+    const position = recording.afterEvent(seq);
+    const live = recording.replays.look(position, ({ vm: { lab } }) => {
+      const disks = [...lab.devices.values()].filter((device) => device.kind === "nvme");
+      const sent = disks.flatMap(({ disk }) => disk.driver.ioQueues.flatMap((each) => each.sent()));
+      const request = sent.find((each) => each.request?.id === id)?.request;
+      return request?.command == null ? null : readRequest(request);
+    });
+    if (live === null) continue;
+    const { entries, iova, listPages, metadata, segments } = requestView(recording, position, id)!;
+    const plain = (memory: Pick<RequestMemory, "entries" | "listPages" | "segments"> | null) =>
+      memory &&
+      [memory.entries, memory.listPages, memory.segments].map((list) =>
+        list.map((each) => ({ ...each, seq: null, fetched: null }))
+      );
+    assertEquals(plain({ entries, listPages, segments }), plain(live), `request ${id}, #${seq}`);
+    assertEquals([iova, plain(metadata)], [live.iova, plain(live.metadata)]);
+    compared++;
+  }
+  assertEquals(recording.failure?.message, undefined);
+  assert(compared > 100, `${compared}`);
 });
 
 Deno.test("rows differ between two moments of a run as between those of the run and its copy", () => {
