@@ -5,6 +5,7 @@
  *
  * What other members use:
  */
+export { type AddressPiece, addressPieces, type AddressStrip, addressStrips } from "./addresses.ts";
 export {
   type BytesView,
   bytesView,

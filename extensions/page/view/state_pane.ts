@@ -3,7 +3,6 @@
 import type { RecordedRun } from "@dmalab/recording";
 import {
   type ChangedRow,
-  changedRows,
   type RowView,
   tableAt,
   tableSizes,
@@ -36,13 +35,10 @@ export class StatePane implements Pane {
   #run: RecordedRun | null = null;
 
   draw(model: PageModel, root: HTMLElement): void {
-    const { position, before, run } = model;
+    const { position, run } = model;
     if (this.#run !== run) this.#drawn.clear();
     this.#run = run;
-    const changed = changedRows(
-      { recording: run, position: before },
-      { recording: run, position },
-    );
+    const changed = model.changed();
     const byTable = Map.groupBy(changed, ({ table }) => table);
     const tables = tableSizes(run, position)
       .filter(({ name, rows }) => rows > 0 || byTable.has(name))

@@ -2,6 +2,7 @@
 import { PICTURE_COLUMNS, spread } from "../../text/columns.ts";
 import { formatAddress, formatSize } from "../../text/numbers.ts";
 import { addressLine, bounceText, hiddenLine } from "./bounced_lines.ts";
+import { usedBar } from "./strip.ts";
 
 export interface PicturedIovaState {
   readonly addr: number;
@@ -53,12 +54,8 @@ export function iovaStatePicture(state: PicturedIovaState): string[] {
   return lines;
 }
 
-function bar(state: PicturedIovaState): string {
-  const cellBytes = state.sizeBytes / BAR_CELLS;
-  const cells = Array.from({ length: BAR_CELLS }, (_, cell) => {
-    const from = state.addr + cell * cellBytes;
-    const to = from + cellBytes;
-    return state.runs.some((run) => run.iova < to && run.iova + run.sizeBytes > from) ? "█" : "░";
-  });
-  return `  ▕${cells.join("")}▏ ${formatSize(state.linkedBytes)} linked`;
+function bar({ addr, linkedBytes, runs, sizeBytes }: PicturedIovaState): string {
+  const scale = { start: addr, cellBytes: sizeBytes / BAR_CELLS, cells: BAR_CELLS };
+  const linked = runs.map((run) => ({ start: run.iova, sizeBytes: run.sizeBytes }));
+  return `  ${usedBar(linked, scale)} ${formatSize(linkedBytes)} linked`;
 }

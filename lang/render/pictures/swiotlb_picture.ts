@@ -1,6 +1,7 @@
 /** The bounce-buffer pool as a drawing: areas as bars, sets as maps of slots, buffers as a list. */
 import { pad, PICTURE_COLUMNS, spread } from "../../text/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../text/numbers.ts";
+import { usedBar } from "./strip.ts";
 
 export interface PicturedBuffer {
   /** First slot, padding included. */
@@ -89,22 +90,20 @@ function areaLines(pool: PicturedPool): string[] {
   return [
     ...shown.map(({ number, usedSlots, nextSlot }) => {
       const bar = areaBar(pool, number * areaSlots, areaSlots);
-      return `  area ${pad(String(number), 3)} ▕${bar}▏ ${usedSlots}, next ${nextSlot}`;
+      return `  area ${pad(String(number), 3)} ${bar} ${usedSlots}, next ${nextSlot}`;
     }),
     ...rest > 0 ? [`       ⋮   ${formatCount(rest, "more area")}`] : [],
   ];
 }
 
 /** Each cell stands for an equal part, marked when any slot of it is in use. */
-function areaBar(pool: PicturedPool, firstSlot: number, areaSlots: number): string {
-  const cellSlots = Math.max(1, Math.ceil(areaSlots / BAR_CELLS));
-  const cells = new Array<string>(Math.ceil(areaSlots / cellSlots)).fill("░");
-  for (const { slot, slots } of pool.buffers) {
-    const from = Math.max(slot - firstSlot, 0);
-    const to = Math.min(slot + slots - firstSlot, areaSlots);
-    for (let at = from; at < to; at++) cells[Math.floor(at / cellSlots)] = "█";
-  }
-  return cells.join("");
+function areaBar(pool: PicturedPool, start: number, areaSlots: number): string {
+  const cellBytes = Math.max(1, Math.ceil(areaSlots / BAR_CELLS));
+  const used = pool.buffers.flatMap(({ slot, slots }) => {
+    const [from, to] = [Math.max(slot, start), Math.min(slot + slots, start + areaSlots)];
+    return from < to ? [{ start: from, sizeBytes: to - from }] : [];
+  });
+  return usedBar(used, { start, cellBytes, cells: Math.ceil(areaSlots / cellBytes) });
 }
 
 /** Maps of the sets that have something in them, a character for each slot. */
