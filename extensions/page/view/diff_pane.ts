@@ -8,8 +8,9 @@ import { firstDifferentEvent, type Position, type RecordedRun } from "@dmalab/re
 import { formatCount } from "@dmalab/lang/text";
 import { alignEvents, type ChangedRow, changedRows } from "@dmalab/recording/views";
 import { el } from "./dom.ts";
-import { CHANGE_WORDS, type PageModel, type Pane } from "./page_model.ts";
-import { eventSelection, spansOf } from "./selection.ts";
+import type { PageModel, Pane } from "./page_model.ts";
+import { eventSelection } from "./selection.ts";
+import { tableHead, tableRow } from "./table_row.ts";
 
 /** Rows of a table, and events, that are shown; those before the first difference among them. */
 const MAX_ROWS = 60;
@@ -249,8 +250,7 @@ export class DiffPane implements Pane {
     name: string,
     rows: readonly ChangedRow[],
   ): HTMLElement {
-    const columns = rows[0]!.cells.map(({ name }) => name);
-    const heads = ["", "since", ...columns].map((head) => el("th", { scope: "col" }, head));
+    const head = tableHead(rows[0]!.cells.map(({ name }) => name));
     const body = rows.slice(0, MAX_ROWS).map((row) => this.#row(model, other, row));
     const left = rows.length - MAX_ROWS;
     return el(
@@ -260,32 +260,19 @@ export class DiffPane implements Pane {
       el(
         "div",
         { class: "wide", tabindex: 0, role: "region", "aria-label": name },
-        el("table", {}, el("thead", {}, el("tr", {}, ...heads)), el("tbody", {}, ...body)),
+        el("table", {}, head, el("tbody", {}, ...body)),
       ),
       ...left > 0 ? [el("p", { class: "dim" }, `and ${left} more`)] : [],
     );
   }
 
-  #row({ goTo, run, selections }: PageModel, other: RecordedRun, row: ChangedRow): HTMLElement {
-    const { createdSeq, cells, mark, was } = row;
+  #row(model: PageModel, other: RecordedRun, row: ChangedRow): HTMLElement {
+    const { cells, createdSeq: seq, mark } = row;
     const of = (mark === "-" ? this.#known.get(this.#one.key) : null) ?? other;
-    const item = `different ${mark} ${createdSeq} ${cells[0]?.text}`;
-    const since = el("button", { class: "item", "data-item": item }, `#${createdSeq}`);
-    since.addEventListener("click", () => goTo(createdSeq, of));
-    const texts = cells.map(({ kind, text }, index) => {
-      const before = was?.[index]?.text;
-      const cell = el("td", { class: kind }, text);
-      if (before !== undefined && before !== text) cell.append(el("small", {}, ` was ${before}`));
-      return cell;
+    return tableRow(model, row, row, {
+      item: `different ${mark} ${seq} ${cells[0]?.text}`,
+      of,
+      seq,
     });
-    const element = el(
-      "tr",
-      { class: mark === "-" ? "gone" : null },
-      el("td", { class: "mark" }, `${mark} ${CHANGE_WORDS[mark]}`),
-      el("td", {}, since),
-      ...texts,
-    );
-    selections.set(element, { seq: of === run ? createdSeq : null, spans: spansOf(cells) });
-    return element;
   }
 }

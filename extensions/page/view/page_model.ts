@@ -3,9 +3,6 @@ import type { Position, RecordedRun } from "@dmalab/recording";
 import type { ChangedRow } from "@dmalab/recording/views";
 import type { SelectionMap } from "./selection.ts";
 
-/** What a row of a table is beside another moment. */
-export const CHANGE_WORDS = { "+": "new", "-": "gone", "~": "changed" } as const;
-
 export interface FileRuns {
   readonly titles: readonly string[];
   /** Which of them is open. */

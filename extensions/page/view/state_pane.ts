@@ -9,8 +9,8 @@ import {
   type TableView,
 } from "@dmalab/recording/views";
 import { el, keepChildren } from "./dom.ts";
-import { CHANGE_WORDS, type PageModel, type Pane } from "./page_model.ts";
-import { spansOf } from "./selection.ts";
+import type { PageModel, Pane } from "./page_model.ts";
+import { tableHead, tableRow } from "./table_row.ts";
 
 /** Rows of a table that are shown at first, and that each further wish adds. */
 const DISPLAYED_ROWS = 60;
@@ -72,13 +72,12 @@ export class StatePane implements Pane {
     const about = el("span", { class: "dim" });
     const body = el("tbody");
     const more = el("button");
-    const heads = ["", "since", ...columns].map((head) => el("th", { scope: "col" }, head));
     const details = el(
       "details",
       {},
       el("summary", {}, el("b", {}, name), about),
       el("p", { class: "dim" }, doc),
-      el("div", { class: "wide" }, el("table", {}, el("thead", {}, el("tr", {}, ...heads)), body)),
+      el("div", { class: "wide" }, el("table", {}, tableHead(columns), body)),
       more,
     );
     details.open = !this.#closed.has(name);
@@ -95,32 +94,10 @@ export class StatePane implements Pane {
     return drawn;
   }
 
-  #row({ goTo, selections }: PageModel, row: RowView, marked: ChangedRow | null): HTMLElement {
-    const { createdSeq, cells, endedSeq } = row;
-    const mark = marked?.mark ?? "";
-    const made = mark === "-" && endedSeq !== null ? endedSeq : createdSeq;
-    const button = el(
-      "button",
-      { class: "item", "data-item": `row ${row.row} ${createdSeq}` },
-      `#${createdSeq}`,
-    );
-    button.title = createdSeq === 0 ? "Present when the machine was ready" : `Go to event ${made}`;
-    button.addEventListener("click", () => goTo(made));
-    const texts = cells.map(({ kind, name, text }) => {
-      const was = marked?.was?.find((each) => each.name === name)?.text;
-      const cell = el("td", { class: kind }, text);
-      if (was !== undefined && was !== text) cell.append(el("small", {}, ` was ${was}`));
-      return cell;
-    });
-    const word = mark === "" ? "" : `${mark} ${CHANGE_WORDS[mark]}`;
-    const element = el(
-      "tr",
-      { class: mark === "-" ? "gone" : null },
-      el("td", { class: "mark" }, word),
-      el("td", {}, button),
-      ...texts,
-    );
-    selections.set(element, { seq: made, spans: spansOf(cells) });
-    return element;
+  #row(model: PageModel, row: RowView, marked: ChangedRow | null): HTMLElement {
+    const { createdSeq, endedSeq } = row;
+    const seq = marked?.mark === "-" ? endedSeq ?? createdSeq : createdSeq;
+    const title = createdSeq === 0 ? "Present when the machine was ready" : `Go to event ${seq}`;
+    return tableRow(model, row, marked, { item: `row ${row.row} ${createdSeq}`, seq, title });
   }
 }
