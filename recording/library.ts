@@ -29,6 +29,13 @@
  * @module
  */
 export type { LabTableName, LabTableRow } from "@dmalab/devices";
+export type {
+  RequestEntry,
+  RequestListPage,
+  RequestMemory,
+  RequestPicture,
+  RequestSegment,
+} from "@dmalab/devices/nvme";
 export { loadForDebugging, SourceFile, type Span } from "@dmalab/lang";
 export type { RecordedWith } from "@dmalab/lang/builtins/read_machine";
 export type { Diagnostic, Fix } from "@dmalab/lang/diagnostics";
@@ -78,20 +85,16 @@ export {
 export {
   type AlignedEvents,
   alignEvents,
-  type DiffView,
-  diffView,
-  type RowDiffView,
+  type ChangedRow,
+  changedRows,
 } from "./views/difference.ts";
 export { type EventView, eventView } from "./views/event.ts";
 export { type IncidentView, incidentView } from "./views/incident.ts";
 export { type PositionView, positionView } from "./views/position_view.ts";
 export {
-  type RequestEntry,
-  type RequestListPage,
   type RequestPhase,
   type RequestRows,
   requestsAt,
-  type RequestSegment,
   type RequestView,
   requestView,
 } from "./views/request.ts";
@@ -107,10 +110,6 @@ export {
 } from "./views/serialised.ts";
 export {
   type CellView,
-  changedRows,
-  type MarkedRow,
-  markedRows,
-  type RowChange,
   type RowView,
   type RowWindow,
   tableAt,

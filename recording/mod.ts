@@ -11,7 +11,7 @@
  *    expression changes; {@linkcode atLine}, {@linkcode atTime}, {@linkcode atOutput};
  * 4. asks, at any position: `recording.frames(at)`, `recording.kernelFrames(at)`,
  *    `recording.table(name).rowsAt(at.seq)`, {@linkcode variablesAt}, {@linkcode evaluate},
- *    {@linkcode readMemory}, {@linkcode lastWrite}, {@linkcode diffPositions}.
+ *    {@linkcode readMemory}, {@linkcode lastWrite}; `views/` says what a moment looks like.
  *
  * Nothing that is asked changes the run. What would is refused with an {@linkcode EvaluationError}.
  *
@@ -19,7 +19,7 @@
  *
  * What other members use, and more than `library.ts` has, which is `dmalab/recording` for users:
  */
-export { type RunPosition } from "./diff.ts";
+export { firstDifferentEvent, type RunPosition } from "./diff.ts";
 export { evaluate, readMemory, type ShownVariable, variablesAt } from "./evaluate.ts";
 export { EvaluationError } from "./evaluator.ts";
 export { type LastWrite, lastWritesOf, spanOfEvent } from "./last_writes.ts";

@@ -1,8 +1,13 @@
 /** Commands about branches: which there are, going on with another, and what differs. */
-import { type Branch, readPosition, type RunPosition } from "@dmalab/recording";
+import {
+  type Branch,
+  firstDifferentEvent,
+  readPosition,
+  type RunPosition,
+} from "@dmalab/recording";
 import { formatEventText } from "@dmalab/lang/render";
 import { clip, tableLines } from "@dmalab/lang/text";
-import { diffView, rowTexts } from "@dmalab/recording/views";
+import { changedRows, rowTexts } from "@dmalab/recording/views";
 import { answering, type CommandContext, type ReplCommand } from "./command_target.ts";
 import { printLocation } from "./move_commands.ts";
 
@@ -93,8 +98,8 @@ function runPositionOf(repl: CommandContext, word: string): RunPosition | null {
 
 function sayDifferences(repl: CommandContext, one: RunPosition, other: RunPosition): void {
   const clipped = (text: string) => repl.say(clip(text, repl.columns));
-  const { event, tables } = diffView(one, other);
   if (one.recording !== other.recording) {
+    const event = firstDifferentEvent(one.recording, other.recording);
     if (event === null) repl.say("All events are the same");
     else {
       repl.say(`The first event that differs is ${event}:`);
@@ -106,8 +111,9 @@ function sayDifferences(repl: CommandContext, one: RunPosition, other: RunPositi
       }
     }
   }
-  if (tables.length === 0) repl.say("No table differs");
-  for (const { name, rows } of tables) {
+  const tables = Map.groupBy(changedRows(one, other), ({ table }) => table);
+  if (tables.size === 0) repl.say("No table differs");
+  for (const [name, rows] of tables) {
     const { length } = rows;
     repl.say(`${name}: ${length} ${length === 1 ? "row differs" : "rows differ"}`);
     for (const row of rows.slice(0, DISPLAYED_ROWS)) {

@@ -222,11 +222,14 @@ function sayChanges(
   if (repl.view || repl.cursor.recording !== from) return;
   for (const line of changedWatches(repl, before)) repl.say(clip(line, repl.columns));
   const { position, recording } = repl.cursor;
-  const rows = changedRows(recording, before, position);
-  for (const row of rows.slice(0, DISPLAYED_ROWS)) {
-    repl.say(clip(`${row.mark} ${row.table}  ${rowTexts(row).join(" ")}`, repl.columns));
-  }
-  if (rows.length > DISPLAYED_ROWS) repl.say(`… and ${rows.length - DISPLAYED_ROWS} rows more`);
+  const rows = changedRows({ recording, position: before }, { recording, position });
+  const lines = rows.flatMap((row) => {
+    const text = `${row.table}  ${rowTexts(row).join(" ")}`;
+    if (row.was === null) return [`${row.mark} ${text}`];
+    return [`- ${row.table}  ${rowTexts({ cells: row.was }).join(" ")}`, `+ ${text}`];
+  });
+  for (const line of lines.slice(0, DISPLAYED_ROWS)) repl.say(clip(line, repl.columns));
+  if (lines.length > DISPLAYED_ROWS) repl.say(`… and ${lines.length - DISPLAYED_ROWS} rows more`);
 }
 
 function goTo(repl: CommandContext, argument: string): true {

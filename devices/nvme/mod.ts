@@ -39,5 +39,16 @@ export {
   type SubmitOptions,
 } from "./nvme_disk.ts";
 export { NVME_TABLES } from "./recording/nvme_tables.ts";
+export {
+  describedMemory,
+  flatPointer,
+  readRequest,
+  type RequestEntry,
+  type RequestListPage,
+  type RequestMemory,
+  type RequestPicture,
+  type RequestSegment,
+  writtenPointer,
+} from "./recording/request_picture.ts";
 export { readStatus, STATUS_CODE_MASK, STATUS_CODES, STATUS_TYPES } from "./status_codes.ts";
 export { unplugNvme } from "./unplug.ts";

@@ -301,7 +301,6 @@ export { named, optional, param, type Parameter } from "./describe/parameters.ts
 export { dmaRanges, type ScriptDmaRange } from "./dma_ranges.ts";
 export { explainAddress, mappingsAt, readLedger } from "./ledger.ts";
 export { type AnyScriptedKind, BUILT_IN_KINDS, type ScriptedKind } from "./node_types.ts";
-export { picturedRequest } from "./pictured_request.ts";
 export { PlacedKernelError } from "./placed_error.ts";
 export { BUFFER } from "./types/buffer.ts";
 export { DEVICE } from "./types/device.ts";

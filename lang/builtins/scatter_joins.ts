@@ -5,17 +5,8 @@
  * @see rules/dma.md 7.1, 7.2 step 5
  */
 import { APART, type Apart, type DmaDevice, type Scatterlist } from "@dmalab/runtime/dma";
+import type { ScatterRange, ScatterWords } from "../render/pictures/scatterlist_picture.ts";
 import { formatSize } from "../text/numbers.ts";
-
-/** One range of the device, and the entries it covers. */
-export interface ScatterRange {
-  readonly dma: number;
-  readonly sizeBytes: number;
-  readonly first: number;
-  readonly entries: number;
-  /** What keeps it apart from the range before; null for the first one. */
-  readonly words: Words | null;
-}
 
 /** The ranges of a list that is mapped for a device; none when it is not mapped. */
 export function scatterRanges(list: Scatterlist, device: DmaDevice): ScatterRange[] {
@@ -52,10 +43,7 @@ function offsetOf(phys: number, { domain }: DmaDevice): number {
   return phys % (domain?.granuleBytes ?? 1);
 }
 
-/** The rule, a few words for a picture, and a sentence. */
-type Words = readonly [rule: string, short: string, text: string];
-
-const WORDS: Readonly<Record<Apart, (at: SegmentBoundary) => Words>> = {
+const WORDS: Readonly<Record<Apart, (at: SegmentBoundary) => ScatterWords>> = {
   [APART.UNJOINED]: ({ bus }) =>
     bus
       ? ["dma.7.1", "bus address", "a peer's bus address: nothing is mapped for it"]

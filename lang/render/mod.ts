@@ -16,7 +16,7 @@ export {
   valuePart,
 } from "./event_line.ts";
 export { type Paint, painter, type TextRole } from "./paint.ts";
-export { requestPicture } from "./pictures/request_picture.ts";
+export { stripCells } from "./pictures/strip.ts";
 export { PictureCollector, svgPictures, type TextPicture } from "./pictures/svg_picture.ts";
 export { quoted } from "./source_text.ts";
 export { formatValue } from "./value_text.ts";

@@ -1,47 +1,74 @@
-/** What differs between two moments, of one run or of two: their events beside each other, and the rows of tables. */
-import { diffPositions, firstDifferentEvent, type RunPosition } from "../diff.ts";
-import type { RecordedRun } from "../recorded_run.ts";
+/** What differs between two moments, of one run or of two: the rows of tables, and their events beside each other. */
+import type { HistoryTable } from "@dmalab/runtime/recording";
 import { formatEventText } from "@dmalab/lang/render";
-import { type CellView, rowCells } from "./tables.ts";
+import type { RunPosition } from "../diff.ts";
+import type { RecordedRun } from "../recorded_run.ts";
+import { type CellView, type RowView, rowView, sortedByKey } from "./tables.ts";
 
-/** A row that is only at one of the moments, or has other values there. */
-export interface RowDiffView {
+/** A row that is only at one of two moments, or took the place of another one with the same key. */
+export interface ChangedRow extends RowView {
+  /** The name of its table. */
+  readonly table: string;
   /** `+` only at the second moment, `-` only at the first, `~` other values. */
   readonly mark: "+" | "-" | "~";
-  /** Its fields, by the table's columns: those of the second moment, where it is there. */
-  readonly cells: readonly CellView[];
-  /** The fields at the first moment; null where it is not there, and where `cells` has them. */
+  /** The fields at the first moment of a row with other values; else null. */
   readonly was: readonly CellView[] | null;
-  /** The event that wrote it, in the run of which `cells` are. */
-  readonly createdSeq: number;
 }
 
-/** What differs between two moments. */
-export interface DiffView {
-  /** The first event that two runs do not have in common; null for none, and within one run. */
-  readonly event: number | null;
-  /** Tables that differ. */
-  readonly tables: readonly {
-    readonly name: string;
-    readonly columns: readonly string[];
-    readonly rows: readonly RowDiffView[];
-  }[];
+/**
+ * The rows that differ between two moments, in the order of the tables, each table's by its key: those of
+ * the second moment, but for what is no longer there. A row that went and came again as it was does not differ.
+ */
+export function changedRows(one: RunPosition, other: RunPosition): readonly ChangedRow[] {
+  return other.recording.tables.flatMap((table) => changedInTable(table, one, other));
 }
 
-/** What differs between two moments. */
-export function diffView(one: RunPosition, other: RunPosition): DiffView {
-  const isOneRun = one.recording === other.recording;
+function changedInTable(
+  table: HistoryTable,
+  one: RunPosition,
+  other: RunPosition,
+): readonly ChangedRow[] {
+  const first = one.recording.table(table.spec.name);
+  const [before, after] = first === table
+    ? rowsOfChange(table, one.position.seq, other.position.seq)
+    : [first.rowsAt(one.position.seq), table.rowsAt(other.position.seq)];
+  if (before.length + after.length === 0) return [];
+  const left = Map.groupBy(before.map((row) => comparedRow(first, row)), ({ values }) => values);
+  const came = after.map((row) => comparedRow(table, row))
+    .filter(({ values }) => left.get(values)?.shift() === undefined);
+  const gone = Map.groupBy([...left.values()].flat(), ({ place }) => place);
+  const rows = came.map(({ place, view }): ChangedRow => {
+    // Several rows of a bag have the same key: none of them stands in another's place.
+    const was = table.spec.isBag === true ? undefined : gone.get(place)?.shift();
+    const mark = was === undefined ? "+" : "~";
+    return { ...view, table: table.spec.name, mark, was: was?.view.cells ?? null };
+  });
+  const lost = [...gone.values()].flat()
+    .map(({ view }): ChangedRow => ({ ...view, table: table.spec.name, mark: "-", was: null }));
+  return sortedByKey(
+    table,
+    [...lost, ...rows],
+    ({ cells }, field) => cells.find(({ name }) => name === field)!.value,
+  );
+}
+
+/** The rows of one run that hold after only one of two events: after the first, and after the second. */
+function rowsOfChange(table: HistoryTable, from: number, to: number) {
+  const changed = table.changedBetween(from, to);
+  const isOld = (row: number) => table.since(row) <= Math.min(from, to);
+  const [old, young] = [changed.filter(isOld), changed.filter((row) => !isOld(row))];
+  return from <= to ? [old, young] as const : [young, old] as const;
+}
+
+/** A row with its values, and what tells it from the others, as texts. */
+function comparedRow(table: HistoryTable, number: number) {
+  const view = rowView(table, number);
+  const { key, place } = table.spec;
   return {
-    event: isOneRun ? null : firstDifferentEvent(one.recording, other.recording),
-    tables: diffPositions(one, other).map(({ rows, table }) => ({
-      name: table.spec.name,
-      columns: Object.keys(table.spec.fields),
-      rows: rows.map(({ after, before, mark }) => {
-        const shown = (after ?? before)!;
-        const was = after === null || before === null ? null : rowCells(table, before);
-        return { mark, cells: rowCells(table, shown), was, createdSeq: shown.createdSeq };
-      }),
-    })),
+    view,
+    values: view.cells.map(({ value }) => String(value)).join("\n"),
+    place: [...key.map((name) => table.value(number, name)), place?.(table.row(number) as never)]
+      .join("\n"),
   };
 }
 

@@ -5,6 +5,7 @@
  *
  * What other members use:
  */
+export { type AddressPiece, addressPieces, type AddressStrip, addressStrips } from "./addresses.ts";
 export {
   type BytesView,
   bytesView,
@@ -12,7 +13,7 @@ export {
   type WrittenRange,
   writtenRanges,
 } from "./bytes.ts";
-export { alignEvents, type DiffView, diffView, type RowDiffView } from "./difference.ts";
+export { alignEvents, type ChangedRow, changedRows } from "./difference.ts";
 export { eventView } from "./event.ts";
 export { incidentView } from "./incident.ts";
 export { firstLine, lineLocation, positionView } from "./position_view.ts";
@@ -26,11 +27,7 @@ export {
   unpackText,
 } from "./serialised.ts";
 export {
-  changedRows,
   keyText,
-  type MarkedRow,
-  markedRows,
-  type RowChange,
   rowsByKey,
   rowTexts,
   type RowView,

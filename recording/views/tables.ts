@@ -1,5 +1,5 @@
 /** Rows of a recording's tables as text, the same in every view. */
-import type { HistoryRow, HistoryTable } from "@dmalab/runtime/recording";
+import type { HistoryTable } from "@dmalab/runtime/recording";
 import type { FieldKind } from "@dmalab/runtime/vocabulary";
 import { formatFieldValue, valuePart } from "@dmalab/lang/render";
 import type { Position } from "../position.ts";
@@ -53,22 +53,6 @@ export interface RowWindow {
 
 const ALL: RowWindow = { first: 0, count: Infinity };
 
-/** A row that came or went between two moments. */
-export interface RowChange extends RowView {
-  /** The name of its table. */
-  readonly table: string;
-  /** Whether it came or went. */
-  readonly mark: "+" | "-";
-}
-
-/** A row that came, went, or took the place of another one with the same key. */
-export interface MarkedRow extends Omit<RowChange, "mark"> {
-  /** Whether it came, went, or took the place of another one. */
-  readonly mark: "+" | "-" | "~";
-  /** What stood in its place. */
-  readonly was: readonly CellView[] | null;
-}
-
 /** A table as it is at a moment, sorted by its key; only rows in a window are put into words. */
 export function tableAt(
   recording: RecordedRun,
@@ -90,7 +74,8 @@ export function tableAt(
 
 /** The numbers of a table's rows at a moment, sorted by its key. */
 export function rowsByKey(table: HistoryTable, position: Position): readonly number[] {
-  return sortedByKey(table, table.rowsAt(position.seq));
+  const rows = table.rowsAt(position.seq).sort((one, other) => one - other);
+  return sortedByKey(table, rows, (row, field) => table.value(row, field));
 }
 
 /** How many rows each table has at a moment. */
@@ -104,58 +89,16 @@ export function tableSizes(
   }));
 }
 
-/** Rows that are there at one of two moments, in the order of the tables. */
-export function changedRows(
-  recording: RecordedRun,
-  from: Position,
-  to: Position,
-): readonly RowChange[] {
-  const [first, last] = from.seq <= to.seq ? [from, to] : [to, from];
-  return recording.tables.flatMap((table) => {
-    const now = new Set(table.rowsAt(to.seq));
-    return sortedByKey(table, table.changedBetween(first.seq, last.seq)).map((row) => ({
-      ...rowView(table, row),
-      table: table.spec.name,
-      mark: now.has(row) ? "+" as const : "-" as const,
-    }));
-  });
-}
-
-/** Changed rows, of which one that went and one that came with the same key are one. */
-export function markedRows(
-  recording: RecordedRun,
-  rows: readonly RowChange[],
-): readonly MarkedRow[] {
-  const keyOf = ({ cells, table }: RowChange) => {
-    const { isBag, key } = recording.table(table).spec;
-    const shown = isBag === true ? cells : cells.filter(({ name }) => key.includes(name));
-    return [table, ...rowTexts({ cells: shown })].join("\n");
-  };
-  const gone = new Map(
-    rows.filter(({ mark }) => mark === "-").map((row) => [keyOf(row), row] as const),
-  );
-  const came = new Set(rows.filter(({ mark }) => mark === "+").map(keyOf));
-  return rows.flatMap((row): readonly MarkedRow[] => {
-    if (row.mark === "-") return came.has(keyOf(row)) ? [] : [{ ...row, was: null }];
-    const was = gone.get(keyOf(row))?.cells ?? null;
-    return [{ ...row, mark: was === null ? "+" : "~", was }];
-  });
-}
-
 /** A row of a table, by its number. */
 export function rowView(table: HistoryTable, number: number): RowView {
   const row = table.row(number);
   return {
     row: number,
-    cells: rowCells(table, row),
+    cells: Object.entries(table.spec.fields)
+      .map(([name, field]) => valuePart(name, field, row[name] ?? null)),
     createdSeq: row.createdSeq,
     endedSeq: row.endedSeq,
   };
-}
-
-/** A row's fields, by the table's columns. */
-export function rowCells({ spec: { fields } }: HistoryTable, row: HistoryRow): readonly CellView[] {
-  return Object.entries(fields).map(([name, field]) => valuePart(name, field, row[name] ?? null));
 }
 
 /** A row as text, by the table's columns. */
@@ -170,15 +113,19 @@ export function keyText(table: HistoryTable, row: number): string {
     .join(" ");
 }
 
-function sortedByKey(table: HistoryTable, rows: readonly number[]): readonly number[] {
-  const { key } = table.spec;
-  const keyed = rows.map((row) => ({ row, values: key.map((name) => table.value(row, name)) }));
+/** Sorts rows by the key of their table; those with the same key stay in their order. */
+export function sortedByKey<T>(
+  { spec: { key } }: HistoryTable,
+  rows: readonly T[],
+  valueOf: (row: T, field: string) => unknown,
+): readonly T[] {
+  const keyed = rows.map((row) => ({ row, values: key.map((name) => valueOf(row, name)) }));
   keyed.sort((one, other) => {
     for (let index = 0; index < key.length; index++) {
       const order = compareValues(one.values[index], other.values[index]);
       if (order !== 0) return order;
     }
-    return one.row - other.row;
+    return 0;
   });
   return keyed.map(({ row }) => row);
 }

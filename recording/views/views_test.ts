@@ -4,6 +4,7 @@ import { loadForDebugging, SourceFile } from "@dmalab/lang";
 import {
   comparePositions,
   coveringCell,
+  firstDifferentEvent,
   openRun,
   readMemory,
   recordRun,
@@ -14,14 +15,15 @@ import {
 } from "../mod.ts";
 import type { RecordedRun } from "../recorded_run.ts";
 import { formatEventText } from "@dmalab/lang/render";
+import { readRequest, type RequestMemory } from "@dmalab/devices/nvme";
 import { memoryFiles } from "@dmalab/lang/syntax";
 import { bytesView, writtenRanges } from "./bytes.ts";
-import { alignEvents, diffView } from "./difference.ts";
+import { alignEvents, changedRows } from "./difference.ts";
 import { eventView } from "./event.ts";
 import { lineLocation, positionView } from "./position_view.ts";
 import { requestsAt, requestView } from "./request.ts";
 import { packText, readSerialised, serialise, unpackText } from "./serialised.ts";
-import { tableAt } from "./tables.ts";
+import { rowTexts, tableAt } from "./tables.ts";
 import { timelineView } from "./timeline.ts";
 import { whyView } from "./why.ts";
 
@@ -139,6 +141,83 @@ Deno.test("a view of a request has its memory, its entries with their pages, wha
   assertEquals(prp.entries[1]!.dma, prp.listPages[0]!.dma);
 });
 
+Deno.test("a request is the same read off the machine and out of its events, at each of them", () => {
+  const program = load(`machine {
+  iommu { mode = strict }
+  pci {
+    root_port rp0 { nvme ssd { metadata = 8B, mdts = none } }
+    root_port rp1 { nvme other { sgl = true, metadata = 8B } }
+  }
+}
+test "shapes" {
+  for disk in [ssd, other] {
+    disk.read(lba: 0, into: alloc_pages(1))
+    disk.read(lba: 0, into: alloc_pages(5, contiguous: false))
+    disk.write(lba: 8, from: alloc_pages(2), metadata: buffer(size: 64B * 2))
+    disk.write(lba: 8, from: buffer(pieces: 3, piece: 1KiB, offset: 512B))
+  }
+}
+`);
+  const recording = recordRun(program, runsOf(program)[0]!);
+  let compared = 0;
+  for (let seq = 1; seq <= recording.log.count; seq++) {
+    const id = recording.log.requestAt(seq);
+    if (id === null) continue;
+    const position = recording.afterEvent(seq);
+    const live = recording.replays.look(position, ({ vm: { lab } }) => {
+      const disks = [...lab.devices.values()].filter((device) => device.kind === "nvme");
+      const sent = disks.flatMap(({ disk }) => disk.driver.ioQueues.flatMap((each) => each.sent()));
+      const request = sent.find((each) => each.request?.id === id)?.request;
+      return request?.command == null ? null : readRequest(request);
+    });
+    if (live === null) continue;
+    const { entries, iova, listPages, metadata, segments } = requestView(recording, position, id)!;
+    const plain = (memory: Pick<RequestMemory, "entries" | "listPages" | "segments"> | null) =>
+      memory &&
+      [memory.entries, memory.listPages, memory.segments].map((list) =>
+        list.map((each) => ({ ...each, seq: null, fetched: null }))
+      );
+    assertEquals(plain({ entries, listPages, segments }), plain(live), `request ${id}, #${seq}`);
+    assertEquals([iova, plain(metadata)], [live.iova, plain(live.metadata)]);
+    compared++;
+  }
+  assertEquals(recording.failure?.message, undefined);
+  assert(compared > 100, `${compared}`);
+});
+
+Deno.test("rows differ between two moments of a run as between those of the run and its copy", () => {
+  const run = record();
+  const copy = readSerialised(serialise([{ run }]))[0]!.open();
+  const marks = new Set<string>();
+  const moments = Array.from({ length: run.log.count + 1 }, (_, seq) => run.afterEvent(seq))
+    .filter(({ seq }) => seq % 13 === 0);
+  for (const one of moments) {
+    for (const other of moments) {
+      const to = { recording: run, position: other };
+      const rows = changedRows({ recording: run, position: one }, to);
+      const texts = (all: typeof rows) =>
+        all.map(({ mark, table, was, ...row }) =>
+          [mark, table, ...rowTexts(row), "was", ...rowTexts({ cells: was ?? [] })].join(" ")
+        ).sort();
+      assertEquals(texts(rows), texts(changedRows({ recording: copy, position: one }, to)));
+      for (const { cells, mark, table, was } of rows) {
+        marks.add(`${mark} ${table}`);
+        // Values differ, and a row of another key stands in nobody's place.
+        assert(was === null || rowTexts({ cells: was }).join() !== rowTexts({ cells }).join());
+        const { key } = run.table(table).spec;
+        for (const name of was === null ? [] : key) {
+          const valueOf = (row: typeof cells) => row.find((cell) => cell.name === name)!.value;
+          assertEquals(valueOf(was!), valueOf(cells));
+        }
+      }
+    }
+  }
+  for (const mark of ["~ requests", "+ requests", "- mappings", "~ doorbells"]) {
+    assert(marks.has(mark), `${mark} of ${[...marks]}`);
+  }
+  assert(!marks.has("~ mappings"), "several mappings have the same key");
+});
+
 Deno.test("one lookup finds the rows that cover an address, at any moment", () => {
   const run = record();
   const position = run.afterEvent(run.find("nvme.submit")!);
@@ -249,10 +328,11 @@ test "beside" {
     assertEquals(answers(child.open()), answers(sides[index]!.run));
   });
   const [strict, lazy] = [sides[0]!.run, sides[1]!.run];
-  const { event, tables } = diffView(
+  const rowsThatDiffer = changedRows(
     { recording: strict, position: strict.last },
     { recording: lazy, position: lazy.last },
   );
+  const event = firstDifferentEvent(strict, lazy);
   // The range of the one was cached when the machine came up, and that of the other was not.
   assertEquals([strict.eventNameAt(event!), lazy.eventNameAt(event!)], [
     "iova.alloc",
@@ -260,8 +340,8 @@ test "beside" {
   ]);
   const queued = lazy.find("iova.free")!;
   assertEquals(
-    tables.map(({ name, rows }) => [name, rows.map(({ createdSeq, mark }) => [mark, createdSeq])]),
-    [["flush_queue", [["+", queued]]]],
+    rowsThatDiffer.map(({ createdSeq, mark, table }) => [table, mark, createdSeq]),
+    [["flush_queue", "+", queued]],
   );
   const rows = alignEvents(strict, lazy, 1, 1000);
   for (const [run, column] of [[strict, "one"], [lazy, "other"]] as const) {

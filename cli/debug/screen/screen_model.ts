@@ -9,7 +9,7 @@ import {
   type ShownVariable,
   variablesAt,
 } from "@dmalab/recording";
-import { changedRows, type RowChange } from "@dmalab/recording/views";
+import { type ChangedRow, changedRows } from "@dmalab/recording/views";
 import type { StyledLine } from "../../terminal/styled.ts";
 
 /** How much room a pane has. */
@@ -71,12 +71,13 @@ export class ScreenModel {
   }
 
   /** Rows that the last move has changed. */
-  changedRows(): readonly RowChange[] {
+  changedRows(): readonly ChangedRow[] {
+    const { position, recording } = this;
     const { seq, statement } = this.before;
     return this.#once(
       `changed since ${seq} ${statement}`,
-      this.position,
-      () => changedRows(this.recording, this.before, this.position),
+      position,
+      () => changedRows({ recording, position: this.before }, { recording, position }),
     );
   }
 

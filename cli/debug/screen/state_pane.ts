@@ -1,6 +1,6 @@
 /** What the tables hold at a place: what the last move has changed, or the rows of one of them. */
 import type { TextRole } from "@dmalab/lang/render";
-import { type MarkedRow, markedRows, rowTexts, tableAt, tableSizes } from "@dmalab/recording/views";
+import { type ChangedRow, rowTexts, tableAt, tableSizes } from "@dmalab/recording/views";
 import {
   type PaneLine,
   type PaneView,
@@ -10,8 +10,8 @@ import {
 } from "./screen_model.ts";
 
 /** A row with what the last move did to it. */
-interface ShownRow extends Pick<MarkedRow, "cells" | "createdSeq" | "endedSeq" | "was"> {
-  readonly mark: MarkedRow["mark"] | " ";
+interface ShownRow extends Pick<ChangedRow, "cells" | "createdSeq" | "endedSeq" | "was"> {
+  readonly mark: ChangedRow["mark"] | " ";
 }
 
 const ROLES: Readonly<Record<ShownRow["mark"], TextRole | null>> = {
@@ -29,7 +29,7 @@ export function statePane(
   room: Room,
 ): PaneView {
   if (table !== null) return tablePane(model, table, chosen, room);
-  const changed = markedRows(model.recording, model.changedRows());
+  const changed = model.changedRows();
   if (changed.length > 0) {
     const title = `state: changed by the last move ${changed.length}`;
     const lines = changed.map((row) => rowLine(row, `${row.table} ${rowTexts(row).join(" ")}`));
@@ -45,12 +45,10 @@ export function statePane(
 
 function tablePane(model: ScreenModel, name: string, chosen: number, room: Room): PaneView {
   const { position, recording } = model;
-  const changed = markedRows(recording, model.changedRows()).filter(({ table }) => table === name);
-  const marks = new Map(changed.map((row) => [rowTexts(row).join("\n"), row]));
+  const changed = model.changedRows().filter(({ table }) => table === name);
+  const marks = new Map(changed.map((row) => [row.row, row]));
   const { columns, rows } = tableAt(recording, name, position);
-  const held = rows.map((row): ShownRow =>
-    marks.get(rowTexts(row).join("\n")) ?? { ...row, mark: " ", was: null }
-  );
+  const held = rows.map((row): ShownRow => marks.get(row.row) ?? { ...row, mark: " ", was: null });
   const all = [...held, ...changed.filter(({ mark }) => mark === "-")];
   const widths = columns.map((column, index) =>
     Math.max(column.length, ...all.map(({ cells }) => cells[index]!.text.length))

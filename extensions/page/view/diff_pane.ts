@@ -4,12 +4,13 @@
  * `compare`, a `fork` or a `race`, whose events stand beside each other.
  */
 import { formatEventText } from "@dmalab/lang/render";
-import type { Position, RecordedRun } from "@dmalab/recording";
+import { firstDifferentEvent, type Position, type RecordedRun } from "@dmalab/recording";
 import { formatCount } from "@dmalab/lang/text";
-import { alignEvents, type DiffView, diffView, type RowDiffView } from "@dmalab/recording/views";
+import { alignEvents, type ChangedRow, changedRows } from "@dmalab/recording/views";
 import { el } from "./dom.ts";
-import { CHANGE_WORDS, type PageModel, type Pane } from "./page_model.ts";
-import { eventSelection, spansOf } from "./selection.ts";
+import type { PageModel, Pane } from "./page_model.ts";
+import { eventSelection } from "./selection.ts";
+import { tableHead, tableRow } from "./table_row.ts";
 
 /** Rows of a table, and events, that are shown; those before the first difference among them. */
 const MAX_ROWS = 60;
@@ -193,18 +194,17 @@ export class DiffPane implements Pane {
   #differences(model: PageModel, one: RecordedRun, other: RecordedRun): HTMLElement[] {
     const from = { recording: one, position: this.#positionOf(model, this.#one, one, true) };
     const to = { recording: other, position: this.#positionOf(model, this.#other, other, false) };
-    const view = diffView(from, to);
+    const event = one === other ? null : firstDifferentEvent(one, other);
     const events = one === other ? [] : [
       el(
         "h2",
         {},
-        view.event === null
-          ? "All events are the same"
-          : `Event ${view.event} is the first that differs`,
+        event === null ? "All events are the same" : `Event ${event} is the first that differs`,
       ),
-      ...view.event === null ? [] : [this.#events(model, one, other, view.event)],
+      ...event === null ? [] : [this.#events(model, one, other, event)],
     ];
-    const tables = view.tables.map((table) => this.#table(model, other, table));
+    const tables = [...Map.groupBy(changedRows(from, to), ({ table }) => table)]
+      .map(([name, rows]) => this.#table(model, other, name, rows));
     return [
       ...events,
       el("h2", {}, tables.length === 0 ? "No table differs" : "Tables"),
@@ -244,9 +244,13 @@ export class DiffPane implements Pane {
     return el("td", {}, button);
   }
 
-  #table(model: PageModel, other: RecordedRun, table: DiffView["tables"][number]): HTMLElement {
-    const { columns, name, rows } = table;
-    const heads = ["", "since", ...columns].map((head) => el("th", { scope: "col" }, head));
+  #table(
+    model: PageModel,
+    other: RecordedRun,
+    name: string,
+    rows: readonly ChangedRow[],
+  ): HTMLElement {
+    const head = tableHead(rows[0]!.cells.map(({ name }) => name));
     const body = rows.slice(0, MAX_ROWS).map((row) => this.#row(model, other, row));
     const left = rows.length - MAX_ROWS;
     return el(
@@ -256,32 +260,19 @@ export class DiffPane implements Pane {
       el(
         "div",
         { class: "wide", tabindex: 0, role: "region", "aria-label": name },
-        el("table", {}, el("thead", {}, el("tr", {}, ...heads)), el("tbody", {}, ...body)),
+        el("table", {}, head, el("tbody", {}, ...body)),
       ),
       ...left > 0 ? [el("p", { class: "dim" }, `and ${left} more`)] : [],
     );
   }
 
-  #row({ goTo, run, selections }: PageModel, other: RecordedRun, row: RowDiffView): HTMLElement {
-    const { createdSeq, cells, mark, was } = row;
+  #row(model: PageModel, other: RecordedRun, row: ChangedRow): HTMLElement {
+    const { cells, createdSeq: seq, mark } = row;
     const of = (mark === "-" ? this.#known.get(this.#one.key) : null) ?? other;
-    const item = `different ${mark} ${createdSeq} ${cells[0]?.text}`;
-    const since = el("button", { class: "item", "data-item": item }, `#${createdSeq}`);
-    since.addEventListener("click", () => goTo(createdSeq, of));
-    const texts = cells.map(({ kind, text }, index) => {
-      const before = was?.[index]?.text;
-      const cell = el("td", { class: kind }, text);
-      if (before !== undefined && before !== text) cell.append(el("small", {}, ` was ${before}`));
-      return cell;
+    return tableRow(model, row, row, {
+      item: `different ${mark} ${seq} ${cells[0]?.text}`,
+      of,
+      seq,
     });
-    const element = el(
-      "tr",
-      { class: mark === "-" ? "gone" : null },
-      el("td", { class: "mark" }, `${mark} ${CHANGE_WORDS[mark]}`),
-      el("td", {}, since),
-      ...texts,
-    );
-    selections.set(element, { seq: of === run ? createdSeq : null, spans: spansOf(cells) });
-    return element;
   }
 }

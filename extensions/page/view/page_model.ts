@@ -1,9 +1,7 @@
 /** What a pane draws: a run at a moment, with the one before. */
 import type { Position, RecordedRun } from "@dmalab/recording";
+import type { ChangedRow } from "@dmalab/recording/views";
 import type { SelectionMap } from "./selection.ts";
-
-/** What a row of a table is beside another moment. */
-export const CHANGE_WORDS = { "+": "new", "-": "gone", "~": "changed" } as const;
 
 export interface FileRuns {
   readonly titles: readonly string[];
@@ -19,6 +17,8 @@ export interface PageModel {
   readonly position: Position;
   /** Where the last move began: what it changed is marked. */
   readonly before: Position;
+  /** The rows that it changed, found when they are first asked for. */
+  readonly changed: () => readonly ChangedRow[];
   readonly selections: SelectionMap;
   /** Goes to a moment, or to the one after an event, of this run or of another one. */
   readonly goTo: (to: number | Position, run?: RecordedRun) => void;

@@ -60,11 +60,11 @@ function middleOf({ mappings, ranges, unmaps }: RequestView): readonly Box[] {
   }));
 }
 
-function entriesOf({ entries, listPages }: RequestView): readonly Box[] {
+function entriesOf({ entries, hasLengths, listPages }: RequestView): readonly Box[] {
   const boxes: Box[] = [];
   let page: number | null = null;
   for (const entry of entries) {
-    const { dma, fetched, label, leadsTo, lengthBytes, seq } = entry;
+    const { dma, fetched, label, leadsTo, seq, sizeBytes } = entry;
     if (entry.page !== page) {
       page = entry.page;
       const start = page === null ? undefined : listPages[page]?.dma;
@@ -73,10 +73,10 @@ function entriesOf({ entries, listPages }: RequestView): readonly Box[] {
         boxes.push({ text, selection: { seq: null, spans: [] }, leadsTo: null, isHead: true });
       }
     }
-    const size = lengthBytes === null ? "" : ` ${formatSize(lengthBytes)}`;
+    const size = hasLengths ? ` ${formatSize(sizeBytes)}` : "";
     const read = fetched === null ? "" : ` read #${fetched}`;
     const what = leadsTo === "list" ? " list" : "";
-    const end = dma + Math.max(1, lengthBytes ?? 1);
+    const end = dma + Math.max(1, hasLengths ? sizeBytes : 1);
     boxes.push({
       text: `${label}${what} ${formatAddress(dma)}${size}${read}`,
       selection: { seq, spans: [{ space: "dma", start: dma, end }] },

@@ -2,17 +2,15 @@
 /** The tables at a moment, with what the last move changed. */
 import type { RecordedRun } from "@dmalab/recording";
 import {
-  changedRows,
-  type MarkedRow,
-  markedRows,
+  type ChangedRow,
   type RowView,
   tableAt,
   tableSizes,
   type TableView,
 } from "@dmalab/recording/views";
 import { el, keepChildren } from "./dom.ts";
-import { CHANGE_WORDS, type PageModel, type Pane } from "./page_model.ts";
-import { spansOf } from "./selection.ts";
+import type { PageModel, Pane } from "./page_model.ts";
+import { tableHead, tableRow } from "./table_row.ts";
 
 /** Rows of a table that are shown at first, and that each further wish adds. */
 const DISPLAYED_ROWS = 60;
@@ -37,10 +35,10 @@ export class StatePane implements Pane {
   #run: RecordedRun | null = null;
 
   draw(model: PageModel, root: HTMLElement): void {
-    const { position, before, run } = model;
+    const { position, run } = model;
     if (this.#run !== run) this.#drawn.clear();
     this.#run = run;
-    const changed = markedRows(run, changedRows(run, before, position));
+    const changed = model.changed();
     const byTable = Map.groupBy(changed, ({ table }) => table);
     const tables = tableSizes(run, position)
       .filter(({ name, rows }) => rows > 0 || byTable.has(name))
@@ -48,7 +46,7 @@ export class StatePane implements Pane {
     keepChildren(root, tables.length > 0 ? tables : [this.#nothing]);
   }
 
-  #table(model: PageModel, name: string, changed: readonly MarkedRow[]): HTMLElement {
+  #table(model: PageModel, name: string, changed: readonly ChangedRow[]): HTMLElement {
     const shown = this.#shown.get(name) ?? DISPLAYED_ROWS;
     const table = tableAt(model.run, name, model.position, { first: 0, count: shown });
     const drawn = this.#drawn.get(name) ?? this.#newTable(model, table);
@@ -74,13 +72,12 @@ export class StatePane implements Pane {
     const about = el("span", { class: "dim" });
     const body = el("tbody");
     const more = el("button");
-    const heads = ["", "since", ...columns].map((head) => el("th", { scope: "col" }, head));
     const details = el(
       "details",
       {},
       el("summary", {}, el("b", {}, name), about),
       el("p", { class: "dim" }, doc),
-      el("div", { class: "wide" }, el("table", {}, el("thead", {}, el("tr", {}, ...heads)), body)),
+      el("div", { class: "wide" }, el("table", {}, tableHead(columns), body)),
       more,
     );
     details.open = !this.#closed.has(name);
@@ -97,32 +94,10 @@ export class StatePane implements Pane {
     return drawn;
   }
 
-  #row({ goTo, selections }: PageModel, row: RowView, marked: MarkedRow | null): HTMLElement {
-    const { createdSeq, cells, endedSeq } = row;
-    const mark = marked?.mark ?? "";
-    const made = mark === "-" && endedSeq !== null ? endedSeq : createdSeq;
-    const button = el(
-      "button",
-      { class: "item", "data-item": `row ${row.row} ${createdSeq}` },
-      `#${createdSeq}`,
-    );
-    button.title = createdSeq === 0 ? "Present when the machine was ready" : `Go to event ${made}`;
-    button.addEventListener("click", () => goTo(made));
-    const texts = cells.map(({ kind, name, text }) => {
-      const was = marked?.was?.find((each) => each.name === name)?.text;
-      const cell = el("td", { class: kind }, text);
-      if (was !== undefined && was !== text) cell.append(el("small", {}, ` was ${was}`));
-      return cell;
-    });
-    const word = mark === "" ? "" : `${mark} ${CHANGE_WORDS[mark]}`;
-    const element = el(
-      "tr",
-      { class: mark === "-" ? "gone" : null },
-      el("td", { class: "mark" }, word),
-      el("td", {}, button),
-      ...texts,
-    );
-    selections.set(element, { seq: made, spans: spansOf(cells) });
-    return element;
+  #row(model: PageModel, row: RowView, marked: ChangedRow | null): HTMLElement {
+    const { createdSeq, endedSeq } = row;
+    const seq = marked?.mark === "-" ? endedSeq ?? createdSeq : createdSeq;
+    const title = createdSeq === 0 ? "Present when the machine was ready" : `Go to event ${seq}`;
+    return tableRow(model, row, marked, { item: `row ${row.row} ${createdSeq}`, seq, title });
   }
 }

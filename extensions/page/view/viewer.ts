@@ -9,12 +9,19 @@ import {
   move,
   type Position,
   type RecordedRun,
+  type RunPosition,
   spanOfEvent,
   START,
   type StepUnit,
 } from "@dmalab/recording";
 import { runTitle } from "@dmalab/lang/run";
-import { lineLocation, positionView, requestsAt } from "@dmalab/recording/views";
+import {
+  type ChangedRow,
+  changedRows,
+  lineLocation,
+  positionView,
+  requestsAt,
+} from "@dmalab/recording/views";
 import { byId } from "../page/dom.ts";
 import { drawAddresses } from "./addresses.ts";
 import { el } from "./dom.ts";
@@ -311,7 +318,8 @@ export class Viewer {
   #draw(): void {
     const run = this.#run!;
     // Asks where it is scrolled to: before anything else is new, which would be laid out for the answer.
-    this.#drawPane();
+    const model = this.#moment();
+    this.#drawPane(model);
     const { atNs, edge, events, seq } = positionView(run, this.#at);
     const slider = byId<HTMLInputElement>("slider");
     slider.value = `${seq}`;
@@ -328,16 +336,16 @@ export class Viewer {
     for (const id of ["last", "next-stop", "next-statement", "next-event"]) {
       byId<HTMLButtonElement>(id).disabled = isLast;
     }
-    drawAddresses(this.#moment(), byId("addresses"));
+    drawAddresses(model, byId("addresses"));
     this.#markSource();
   }
 
-  #drawPane(): void {
+  #drawPane(model = this.#moment()): void {
     const panel = this.#panels.get(this.#pane.id)!;
     const focused = panel.contains(document.activeElement)
       ? document.activeElement!.getAttribute("data-item")
       : null;
-    this.#pane.draw(this.#moment(), panel);
+    this.#pane.draw(model, panel);
     if (focused === null) return;
     const again = panel.querySelector<HTMLElement>(`[data-item="${CSS.escape(focused)}"]`);
     (again ?? panel).focus();
@@ -345,11 +353,15 @@ export class Viewer {
 
   #moment(): PageModel {
     const run = this.#run!;
+    const [from, to] = [this.#before, this.#at]
+      .map((position) => ({ recording: run, position })) as [RunPosition, RunPosition];
+    let changed: readonly ChangedRow[] | null = null;
     return {
       run,
       runs: this.runs(),
       position: this.#at,
       before: this.#before,
+      changed: () => changed ??= changedRows(from, to),
       selections: this.#things,
       goTo: (to, of = run) => this.#jump(typeof to === "number" ? of.afterEvent(to) : to, of),
       redraw: () => this.#drawPane(),

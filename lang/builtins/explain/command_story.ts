@@ -120,17 +120,22 @@ function sglRows(
   ];
 }
 
-/** An SGL descriptor's type, as its last byte has it. */
-const SGL_TYPE_TEXTS: ReadonlyMap<number, string> = new Map([
-  [0x00, "data block"],
-  [0x20, "segment"],
-  [0x30, "last segment"],
-]);
-
 function leadsToList(type: number): boolean {
   return type === 0x20 || type === 0x30;
 }
 
+/** Names of the SGL descriptor types. @see NVM Express Base Specification, SGL descriptors */
+const SGL_TYPES: ReadonlyMap<number, string> = new Map([
+  [0x00, "data_block"],
+  [0x20, "segment"],
+  [0x30, "last_segment"],
+]);
+
+/** A descriptor type's name; null for one that has none. */
+export function sglTypeName(type: number): string | null {
+  return SGL_TYPES.get(type) ?? null;
+}
+
 function sglTypeText(type: number): string {
-  return SGL_TYPE_TEXTS.get(type) ?? "reserved";
+  return sglTypeName(type)?.replaceAll("_", " ") ?? "reserved";
 }

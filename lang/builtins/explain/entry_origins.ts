@@ -2,31 +2,16 @@
  * Where each entry of a command's data pointer came from: the entry as it was written, the mapping
  * that gave its address, and the segment of the request that was mapped.
  */
+import {
+  describedMemory,
+  type RequestEntry,
+  type RequestMemory,
+  type RequestSegment,
+  writtenPointer,
+} from "@dmalab/devices/nvme";
 import type { MachineEvent } from "@dmalab/runtime";
 import { endsOf, pad } from "../../text/columns.ts";
 import { formatAddress, formatSize } from "../../text/numbers.ts";
-
-/** A run of memory of a request. */
-export interface Segment {
-  readonly phys: number;
-  readonly sizeBytes: number;
-}
-
-/** An entry as the driver wrote it. */
-interface WrittenEntry {
-  readonly label: string;
-  readonly dma: number;
-  readonly sizeBytes: number | null;
-}
-
-/** Memory made reachable: a mapping, or a bus address that needed none. */
-interface Mapped {
-  readonly seq: number;
-  readonly by: string;
-  readonly phys: number;
-  readonly dma: number;
-  readonly sizeBytes: number;
-}
 
 /** Entries printed before the rest is only counted, and how many stay at the ends. */
 const SHOWN = { longest: 8, first: 4, last: 2 };
@@ -44,74 +29,44 @@ export function entryOrigins(
   events: readonly MachineEvent[],
   from: number,
   until: number,
-  segments: readonly Segment[],
+  segments: readonly Omit<RequestSegment, "seq">[],
 ): string[] {
-  const written = events.filter(({ seq }) => seq > from && seq < until);
-  const entries = [...prpEntries(written), ...sglEntries(written)];
-  const mapped = mappedMemory(events.filter(({ seq }) => seq < until));
-  const lines = entries.map((entry) => originLine(entry, mapped, segments));
+  const before = events.filter(({ seq }) => seq < until);
+  const memory = describedMemory(
+    segments.map((segment) => ({ ...segment, seq: null })),
+    writtenPointer(before.filter(({ seq }) => seq > from)),
+  );
+  const lines = memory.entries.map((entry) => originLine(entry, memory, before));
   return endsOf(lines, SHOWN, (hidden) => `⋮ ${hidden.length} more`);
 }
 
-/** The last thing that was written to each place, the command's own entries first. */
-function prpEntries(events: readonly MachineEvent[]): WrittenEntry[] {
-  const places = new Map<string, WrittenEntry>();
-  for (const event of events) {
-    if (event.name !== "nvme.prp") continue;
-    const { index, entry, list_page } = event.fields;
-    const label = index < 0 ? `PRP${-index}` : `page ${list_page} entry ${index}`;
-    places.set(label, { label, dma: entry, sizeBytes: null });
-  }
-  const all = [...places.values()].filter(({ dma, label }) => dma !== 0 || label === "PRP1");
-  const isOwn = ({ label }: WrittenEntry) => label.startsWith("PRP");
-  return [...all.filter(isOwn), ...all.filter((entry) => !isOwn(entry))];
-}
-
-function sglEntries(events: readonly MachineEvent[]): WrittenEntry[] {
-  const own: WrittenEntry[] = [];
-  const listed: WrittenEntry[] = [];
-  const descriptors = events.filter((event) => event.name === "nvme.sgl");
-  descriptors.forEach(({ fields: { address, length_bytes } }, index) => {
-    const ofCommand = index === descriptors.length - 1;
-    const entry: WrittenEntry = {
-      label: ofCommand ? "command" : `descriptor ${index}`,
-      dma: address,
-      sizeBytes: length_bytes,
-    };
-    (ofCommand ? own : listed).push(entry);
-  });
-  return [...own, ...listed];
-}
-
-function mappedMemory(events: readonly MachineEvent[]): Mapped[] {
-  const mapped: Mapped[] = [];
-  for (const { name, seq, fields } of events) {
-    if (name === "dma.map") {
-      const { api, phys, dma, size_bytes } = fields;
-      mapped.push({ seq, by: api, phys, dma, sizeBytes: size_bytes });
-    } else if (name === "block.segment") {
-      const { path, phys, dma, size_bytes } = fields;
-      if (path === "bus") mapped.push({ seq, by: "bus address", phys, dma, sizeBytes: size_bytes });
-    }
-  }
-  return mapped;
-}
-
 function originLine(
-  { label, dma, sizeBytes }: WrittenEntry,
-  mapped: readonly Mapped[],
-  segments: readonly Segment[],
+  entry: RequestEntry,
+  { hasLengths, segments }: RequestMemory,
+  events: readonly MachineEvent[],
 ): string {
-  const size = sizeBytes === null ? "" : ` ${formatSize(sizeBytes)}`;
-  const head = `${pad(label, LABEL_WIDTH)}  ${formatAddress(dma)}${size}`;
-  const by = mapped.findLast((each) => dma >= each.dma && dma < each.dma + each.sizeBytes);
-  if (by === undefined) return `${head}, a list`;
-  const phys = by.phys + (dma - by.dma);
-  return `${head} ◄ ${segmentText(phys, segments)}, ${by.by} #${by.seq}`;
+  const { dma, sizeBytes } = entry;
+  const size = hasLengths ? ` ${formatSize(sizeBytes)}` : "";
+  const head = `${pad(labelText(entry, hasLengths), LABEL_WIDTH)}  ${formatAddress(dma)}${size}`;
+  const mapped = events.findLast((event) => {
+    // Memory is made reachable by a mapping, or by a bus address that needs none.
+    const isMapped = event.name === "dma.map" ||
+      event.name === "block.segment" && event.fields.path === "bus";
+    return isMapped && dma >= event.fields.dma && dma < event.fields.dma + event.fields.size_bytes;
+  }) as MachineEvent<"dma.map" | "block.segment"> | undefined;
+  if (mapped === undefined) return `${head}, a list`;
+  const phys = mapped.fields.phys + (dma - mapped.fields.dma);
+  const by = mapped.name === "dma.map" ? mapped.fields.api : "bus address";
+  return `${head} ◄ ${segmentText(phys, segments)}, ${by} #${mapped.seq}`;
+}
+
+function labelText({ index, label, page }: RequestEntry, isSgl: boolean): string {
+  if (page === null) return isSgl ? "command" : label;
+  return isSgl ? `descriptor ${index}` : `page ${page} entry ${index}`;
 }
 
 /** Which segment an address lies in, and how far from its start. */
-function segmentText(phys: number, segments: readonly Segment[]): string {
+function segmentText(phys: number, segments: RequestMemory["segments"]): string {
   const index = segments.findIndex((each) =>
     phys >= each.phys && phys < each.phys + each.sizeBytes
   );

@@ -1,6 +1,7 @@
 /** A device's IOVA space as a drawing: strips of cells, and the ranges from the top down. */
 import { pad, PICTURE_COLUMNS, spread, wrapText } from "../../text/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../text/numbers.ts";
+import { stripCells } from "./strip.ts";
 
 /** One range in use. */
 export interface PicturedRange {
@@ -73,16 +74,11 @@ function strip(ranges: readonly PicturedRange[], space: PicturedSpace): string[]
   }
   const last = Math.ceil(end / cellBytes);
   const first = Math.max(0, last - STRIP_CELLS);
-  const cells: (PicturedRange["use"] | null)[] = new Array(last - first).fill(null);
-  for (const { start, sizeBytes, use } of space.ranges) {
-    const from = Math.max(Math.floor(start / cellBytes), first);
-    const to = Math.min(Math.ceil((start + sizeBytes) / cellBytes), last);
-    for (let cell = from; cell < to; cell++) {
-      const there = cells[cell - first]!;
-      if (there === null || ORDER.indexOf(use) < ORDER.indexOf(there)) cells[cell - first] = use;
-    }
-  }
-  const drawn = cells.map((use) => use === null ? "░" : CELLS[use]).join("");
+  const pieces = space.ranges.map(({ use, ...range }) => ({ ...range, kind: use }));
+  const scale = { start: first * cellBytes, cellBytes, cells: last - first };
+  const drawn = stripCells(pieces, scale, ORDER).map((use) => use === null ? "░" : CELLS[use]).join(
+    "",
+  );
   const bottom = formatAddress(first * cellBytes);
   const top = formatAddress(last * cellBytes - 1);
   return [

@@ -7,6 +7,7 @@
  */
 import { clip, endsOf, pad, PICTURE_COLUMNS, spread } from "../../text/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../text/numbers.ts";
+import { usedBar } from "./strip.ts";
 
 export interface PicturedVector {
   readonly phys: number;
@@ -56,9 +57,6 @@ function vectorLine({ meetsBytes, phys, sizeBytes }: PicturedVector): string {
 
 /** A page with what lies between two of its bytes filled. */
 function bar(from: number, to: number): string {
-  const cells = Array.from({ length: BAR_CELLS }, (_, cell) => {
-    const begin = cell * CELL_BYTES;
-    return begin < to && begin + CELL_BYTES > from ? "█" : "░";
-  });
-  return `▕${cells.join("")}▏`;
+  const scale = { start: 0, cellBytes: CELL_BYTES, cells: BAR_CELLS };
+  return usedBar([{ start: from, sizeBytes: to - from }], scale);
 }

@@ -1,25 +1,17 @@
 /** The state of the two-step API as a drawing: how much of the range is linked, and to what. */
+import type { DmaIovaState } from "@dmalab/runtime/dma";
 import { PICTURE_COLUMNS, spread } from "../../text/columns.ts";
 import { formatAddress, formatSize } from "../../text/numbers.ts";
 import { addressLine, bounceText, hiddenLine } from "./bounced_lines.ts";
+import { usedBar } from "./strip.ts";
 
-export interface PicturedIovaState {
-  readonly addr: number;
+/** What the page table has for a part of the range. */
+export interface LinkedRun {
+  readonly iova: number;
+  readonly phys: number;
   readonly sizeBytes: number;
-  readonly linkedBytes: number;
-  readonly bounced: boolean;
-  /** The range has not been freed. */
-  readonly held: boolean;
-  /** The device's name, once the state was given to one. */
-  readonly device: string | null;
-  /** What the page table has for the range, ascending. */
-  readonly runs: readonly {
-    readonly iova: number;
-    readonly phys: number;
-    readonly sizeBytes: number;
-    /** The memory that a bounce buffer there stands for; null for memory itself. */
-    readonly bounceFor: number | null;
-  }[];
+  /** The memory that a bounce buffer there stands for; null for memory itself. */
+  readonly bounceFor: number | null;
 }
 
 /** Cells of the bar that stands for the range. */
@@ -27,16 +19,24 @@ const BAR_CELLS = 60;
 /** Runs listed before the rest is only counted. */
 const DISPLAYED_RUNS = 8;
 
-/** The drawing, in at most 80 columns. */
-export function iovaStatePicture(state: PicturedIovaState): string[] {
+/**
+ * The drawing, in at most 80 columns.
+ * @param device The name of the one it was given to; null for none.
+ * @param runs Ascending.
+ */
+export function iovaStatePicture(
+  state: DmaIovaState,
+  device: string | null,
+  runs: readonly LinkedRun[],
+): string[] {
   if (state.sizeBytes === 0) return ["iova_state: no range, every field 0"];
   const end = state.addr + state.sizeBytes;
   const title = `iova_state ${formatAddress(state.addr)} .. ${formatAddress(end)}  ${
     formatSize(state.sizeBytes)
   }`;
-  const owner = state.held ? state.device ?? "" : "freed";
-  const lines = [spread(title, owner), "─".repeat(PICTURE_COLUMNS), bar(state)];
-  for (const run of state.runs.slice(0, DISPLAYED_RUNS)) {
+  const owner = state.held ? device ?? "" : "freed";
+  const lines = [spread(title, owner), "─".repeat(PICTURE_COLUMNS), bar(state, runs)];
+  for (const run of runs.slice(0, DISPLAYED_RUNS)) {
     lines.push(
       addressLine(
         run.iova,
@@ -47,18 +47,17 @@ export function iovaStatePicture(state: PicturedIovaState): string[] {
       ),
     );
   }
-  const rest = state.runs.length - DISPLAYED_RUNS;
+  const rest = runs.length - DISPLAYED_RUNS;
   if (rest > 0) lines.push(hiddenLine(rest));
   if (state.bounced) lines.push("  some part is bounced: bit 63 of the size is set");
   return lines;
 }
 
-function bar(state: PicturedIovaState): string {
-  const cellBytes = state.sizeBytes / BAR_CELLS;
-  const cells = Array.from({ length: BAR_CELLS }, (_, cell) => {
-    const from = state.addr + cell * cellBytes;
-    const to = from + cellBytes;
-    return state.runs.some((run) => run.iova < to && run.iova + run.sizeBytes > from) ? "█" : "░";
-  });
-  return `  ▕${cells.join("")}▏ ${formatSize(state.linkedBytes)} linked`;
+function bar(
+  { addr, linkedBytes, sizeBytes }: DmaIovaState,
+  runs: readonly LinkedRun[],
+): string {
+  const scale = { start: addr, cellBytes: sizeBytes / BAR_CELLS, cells: BAR_CELLS };
+  const linked = runs.map((run) => ({ start: run.iova, sizeBytes: run.sizeBytes }));
+  return `  ${usedBar(linked, scale)} ${formatSize(linkedBytes)} linked`;
 }

@@ -12,57 +12,29 @@
  */
 import { bouncedLines, type BouncedPart } from "./bounced_lines.ts";
 import { clip, endsOf, pad, PICTURE_COLUMNS, spread } from "../../text/columns.ts";
-import { formatAddress, formatCount, formatSize } from "../../text/numbers.ts";
+import type {
+  RequestEntry,
+  RequestListPage,
+  RequestMemory,
+  RequestPicture,
+  RequestSegment,
+} from "@dmalab/devices/nvme";
+import { formatAddress, formatSize } from "../../text/numbers.ts";
 
-/** A run of memory, CPU physical. */
-export interface PicturedSegment {
-  readonly phys: number;
-  readonly sizeBytes: number;
-}
-
-/** One entry of the command's data pointer that leads to data. */
-export interface RequestDiagramEntry {
-  /** `PRP1`, `PRP2`, or the number in its list page. */
-  readonly label: string;
-  readonly dma: number;
-  readonly sizeBytes: number;
-  /** Which list page it stands in; -1 for the command itself. */
-  readonly page: number;
-}
-
-/** A page of PRP entries or SGL descriptors. */
-export interface PicturedListPage {
-  readonly dma: number;
-  /** The entry that leads to the next page, or null. */
-  readonly next: { readonly label: string; readonly dma: number } | null;
-}
-
-/** Memory, and the part of the command that leads to it. */
-export interface PicturedMemory {
-  readonly segments: readonly PicturedSegment[];
-  /** The one range that all memory became, or null when each segment has its own mapping. */
-  readonly range: { readonly dma: number; readonly sizeBytes: number } | null;
-  readonly entries: readonly RequestDiagramEntry[];
-  readonly pages: readonly PicturedListPage[];
-  /** The line for the pointer to the list: `PRP2  list at …`; null without a list. */
-  readonly pointer: string | null;
-  /** True when lengths stand in the entries, as they do in an SGL. */
-  readonly showsSizes: boolean;
-}
-
-export interface PicturedRequest extends PicturedMemory {
+/** What stands around the drawing of a request. */
+export interface RequestCaption {
   readonly title: string;
   /** At the right edge of the first line. */
   readonly place: string;
   /** Heading of the middle column: `IOVA`, `physical = bus`, `bounce buffer`. */
   readonly addressKind: string;
-  /** Metadata of the blocks, drawn below the data; null for none. */
-  readonly metadata: PicturedMemory | null;
-  /** Parts of all of this that are copied, while it is mapped. */
+  /** Parts of its memory that are copied, while it is mapped. */
   readonly bounced: readonly BouncedPart[];
   /** Lines below the drawing. */
   readonly notes: readonly string[];
 }
+
+type Range = NonNullable<RequestPicture["iova"]>;
 
 /** Widths of the three columns and of the two gaps with the arrows between them. */
 const LEFT = 23;
@@ -75,33 +47,45 @@ const SHOWN = { longest: 8, first: 4, last: 2 };
 const DISPLAYED_PAGES = 3;
 
 /** The drawing, in at most 80 columns. */
-export function requestPicture(request: PicturedRequest): string[] {
-  const head = [spread(request.title, request.place), "─".repeat(PICTURE_COLUMNS)];
+export function requestPicture(request: RequestPicture, caption: RequestCaption): string[] {
+  const head = [spread(caption.title, caption.place), "─".repeat(PICTURE_COLUMNS)];
   let body: readonly string[] = [];
   if (request.entries.length > 0) {
     head.push(
-      `${pad("  physical memory", LEFT + GAP)}${pad(request.addressKind, MIDDLE + GAP)}command`,
+      `${pad("  physical memory", LEFT + GAP)}${pad(caption.addressKind, MIDDLE + GAP)}command`,
     );
-    body = memoryLines(request);
+    body = memoryLines(request, request.iova);
   } else if (request.segments.length > 0) {
     // No command yet: all there is to see is the memory.
     head.push("  physical memory");
     body = endsOf(request.segments.map(segmentText), SHOWN, hiddenSegments);
   }
   const { metadata } = request;
-  const below = metadata === null ? [] : ["  metadata", ...memoryLines(metadata)];
-  const copies = bouncedLines(request.bounced);
+  const below = metadata === null
+    ? []
+    : ["  metadata", ...memoryLines(metadata, sharedRange(metadata))];
+  const copies = bouncedLines(caption.bounced);
   if (copies.length > 0) below.push("  bounced", ...copies);
-  return [...head, ...body, ...below, ...request.notes].map((line) =>
+  return [...head, ...body, ...below, ...caption.notes].map((line) =>
     clip(line, PICTURE_COLUMNS).trimEnd()
   );
 }
 
-function memoryLines(memory: PicturedMemory): string[] {
-  return memory.range === null ? pieceByPiece(memory) : oneRange(memory, memory.range);
+function memoryLines(memory: RequestMemory, range: Range | null): string[] {
+  return range === null ? pieceByPiece(memory) : oneRange(memory, range);
 }
 
-function segmentText(segment: PicturedSegment): string {
+/** Several segments behind one entry lie in one range. */
+function sharedRange({ entries, segments }: RequestMemory): Range | null {
+  const [entry, ...others] = entries.filter(leadsToData);
+  return entry === undefined || others.length > 0 || segments.length === 1 ? null : entry;
+}
+
+function leadsToData({ leadsTo }: RequestEntry): boolean {
+  return leadsTo === "data";
+}
+
+function segmentText(segment: RequestSegment): string {
   return addressAndSize(segment.phys, segment.sizeBytes);
 }
 
@@ -116,17 +100,22 @@ function hiddenSegments(hidden: readonly unknown[]): string {
 /**
  * The right column, and what stands beside it: the command's own entries, then each list in a box.
  *
- * @param rowsOf The entries of a list page, or of the command itself for -1.
+ * @param rowsOf The entries of a list page that lead to data, or of the command itself for null.
  */
-function entryRows(request: PicturedMemory, rowsOf: (page: number) => readonly PieceRow[]) {
-  const rows = endsOf(rowsOf(-1), SHOWN, (hidden) => gapRow(hidden, (text) => text));
-  if (request.pointer !== null) rows.push(frame(request.pointer));
+function entryRows(request: RequestMemory, rowsOf: (page: number | null) => readonly PieceRow[]) {
+  const rows = endsOf(rowsOf(null), SHOWN, (hidden) => gapRow(hidden, (text) => text));
+  for (const { dma, label, leadsTo, page } of request.entries) {
+    if (page !== null || leadsTo === "data") continue;
+    rows.push(frame(`${pad(label, 4)}  list at ${formatAddress(dma)}`));
+  }
   for (const { page, index, hiddenBefore } of shownPages(request)) {
     if (hiddenBefore > 0) rows.push(frame(`   ⋮  ${hiddenBefore} more list pages`));
     rows.push(
       frame(boxTop(page)),
       ...endsOf(rowsOf(index), SHOWN, (hidden) => gapRow(hidden, boxedText)),
-      ...linkRows(page),
+      ...request.entries.filter((entry) => entry.page === index && !leadsToData(entry)).map(
+        linkRow,
+      ),
       frame(BOX_BOTTOM),
     );
   }
@@ -134,32 +123,31 @@ function entryRows(request: PicturedMemory, rowsOf: (page: number) => readonly P
 }
 
 interface ShownPage {
-  readonly page: PicturedListPage;
+  readonly page: RequestListPage;
   readonly index: number;
   /** List pages that are left out before it. */
   readonly hiddenBefore: number;
 }
 
 /** The list pages: all of a few, the first and the last of many. */
-function shownPages({ pages }: PicturedMemory): ShownPage[] {
-  const all = pages.map((page, index): ShownPage => ({ page, index, hiddenBefore: 0 }));
+function shownPages({ listPages }: RequestMemory): ShownPage[] {
+  const all = listPages.map((page, index): ShownPage => ({ page, index, hiddenBefore: 0 }));
   if (all.length <= DISPLAYED_PAGES) return all;
   return [all[0]!, { ...all.at(-1)!, hiddenBefore: all.length - 2 }];
 }
 
 /** What the right column says of an entry. */
-function entryText(request: PicturedMemory, entry: RequestDiagramEntry): string {
-  if (entry.page >= 0) return boxed(request, entry);
-  const size = request.showsSizes ? ` ${formatSize(entry.sizeBytes)}` : "";
-  return `${entry.label}  ${formatAddress(entry.dma)}${size}`;
+function entryText(request: RequestMemory, entry: RequestEntry): string {
+  if (entry.page !== null) return boxed(request, entry);
+  const size = request.hasLengths ? ` ${formatSize(entry.sizeBytes)}` : "";
+  return `${entry.label === "SGL" ? "data" : entry.label}  ${formatAddress(entry.dma)}${size}`;
 }
 
-function linkRows({ next }: PicturedListPage): PieceRow[] {
-  if (next === null) return [];
-  return [frame(boxedText(`${pad(next.label, 3, "right")} ${formatAddress(next.dma)} next`))];
+function linkRow({ dma, label }: RequestEntry): PieceRow {
+  return frame(boxedText(`${pad(label, 3, "right")} ${formatAddress(dma)} next`));
 }
 
-function boxTop(page: PicturedListPage): string {
+function boxTop(page: RequestListPage): string {
   return `┌─ list ${formatAddress(page.dma)} `.padEnd(RIGHT - 1, "─") + "┐";
 }
 
@@ -169,20 +157,20 @@ function boxedText(text: string): string {
   return `│${pad(clip(text, RIGHT - 2), RIGHT - 2)}│`;
 }
 
-function boxed(request: PicturedMemory, entry: RequestDiagramEntry): string {
-  const size = request.showsSizes ? pad(formatSize(entry.sizeBytes), 7, "right") : "";
+function boxed(request: RequestMemory, entry: RequestEntry): string {
+  const size = request.hasLengths ? pad(formatSize(entry.sizeBytes), 7, "right") : "";
   return boxedText(`${pad(entry.label, 3, "right")} ${formatAddress(entry.dma)} ${size}`);
 }
 
 /** All segments run into one range, which fans out into the entries. */
-function oneRange(
-  request: PicturedMemory,
-  range: { readonly dma: number; readonly sizeBytes: number },
-): string[] {
+function oneRange(request: RequestMemory, range: Range): string[] {
   const left = endsOf(request.segments.map(segmentText), SHOWN, hiddenSegments);
-  const right = entryRows(request, (page) =>
-    request.entries.filter((entry) => entry.page === page)
-      .map((entry) => ({ ...frame(entryText(request, entry)), data: true })));
+  const right = entryRows(
+    request,
+    (page) =>
+      request.entries.filter((entry) => entry.page === page && leadsToData(entry))
+        .map((entry) => ({ ...frame(entryText(request, entry)), data: true })),
+  );
   const height = Math.max(left.length, right.length);
   const leftTop = Math.floor((height - left.length) / 2);
   const rightTop = Math.floor((height - right.length) / 2);
@@ -250,7 +238,7 @@ function frame(right: string): PieceRow {
   return { left: "", middle: "", right, data: false, gap: false, joins: false };
 }
 
-function pieceByPiece(request: PicturedMemory): string[] {
+function pieceByPiece(request: RequestMemory): string[] {
   const byPage = rowsByPage(request);
   const rows = entryRows(request, (page) => byPage.get(page) ?? []);
   return rows.map((row, index) => drawRow(row, rows, index));
@@ -293,13 +281,13 @@ function drawRow(row: PieceRow, rows: readonly PieceRow[], index: number): strin
   ].join("");
 }
 
-/** A row for each entry, by its list page (-1 for the command), in the order of the data. */
-function rowsByPage(request: PicturedMemory): Map<number, PieceRow[]> {
-  const pages = new Map<number, PieceRow[]>();
+/** A row for each entry, by its list page (null for the command), in the order of the data. */
+function rowsByPage(request: RequestMemory): Map<number | null, PieceRow[]> {
+  const pages = new Map<number | null, PieceRow[]>();
   let next = 0;
   let segmentAt = 0;
   let entryAt = 0;
-  for (const entry of request.entries) {
+  for (const entry of request.entries.filter(leadsToData)) {
     const rows = pages.get(entry.page) ?? [];
     pages.set(entry.page, rows);
     const entryEnd = entryAt + entry.sizeBytes;
@@ -313,7 +301,7 @@ function rowsByPage(request: PicturedMemory): Map<number, PieceRow[]> {
         middle: segment === undefined
           ? ""
           : addressAndSize(entry.dma + (segmentAt - entryAt), segment.sizeBytes).trimStart(),
-        right: joins ? entry.page < 0 ? "" : boxedText("") : right,
+        right: joins ? entry.page === null ? "" : boxedText("") : right,
         data: !joins,
         gap: false,
         joins,
@@ -326,9 +314,4 @@ function rowsByPage(request: PicturedMemory): Map<number, PieceRow[]> {
     entryAt = entryEnd;
   }
   return pages;
-}
-
-/** `32 segments`, for the title. */
-export function segmentCountText(segments: readonly PicturedSegment[]): string {
-  return formatCount(segments.length, "segment");
 }

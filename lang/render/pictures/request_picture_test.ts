@@ -1,24 +1,68 @@
 import { assert, assertEquals } from "@std/assert";
-import { type PicturedRequest, requestPicture } from "./request_picture.ts";
+import type { RequestEntry, RequestMemory, RequestPicture } from "@dmalab/devices/nvme";
+import { requestPicture } from "./request_picture.ts";
 
 const PAGE = 4096;
 
-function picture(change: Partial<PicturedRequest>): PicturedRequest {
+interface DrawnEntry {
+  readonly label: string;
+  readonly dma: number;
+  readonly sizeBytes: number;
+  readonly page: number | null;
+}
+
+/** What a test says of memory: entries that lead to data, and list pages with what leads on from each. */
+interface DrawnMemory {
+  readonly segments?: readonly { readonly phys: number; readonly sizeBytes: number }[];
+  readonly entries?: readonly DrawnEntry[];
+  readonly pages?: readonly { readonly dma: number; readonly next?: number }[];
+  /** What leads to the first page. */
+  readonly pointer?: string;
+  readonly hasLengths?: boolean;
+}
+
+function memory(
+  { entries = [], hasLengths = false, pages = [], pointer = "", segments = [] }: DrawnMemory,
+): RequestMemory {
+  const plain = { index: null, at: null, seq: null, fetched: null };
+  const link = (label: string, page: number | null, dma: number): RequestEntry => ({
+    ...plain,
+    label,
+    page,
+    dma,
+    sizeBytes: 0,
+    leadsTo: "list",
+  });
   return {
-    title: "request 1  read",
-    place: "ssd queue 1",
-    addressKind: "IOVA",
-    segments: [],
-    range: null,
-    entries: [],
-    pages: [],
-    pointer: null,
-    showsSizes: false,
-    metadata: null,
-    bounced: [],
-    notes: [],
-    ...change,
+    segments: segments.map((segment) => ({ ...segment, seq: null })),
+    entries: [
+      ...pages.slice(0, 1).map(({ dma }) => link(pointer, null, dma)),
+      ...entries.map((entry): RequestEntry => ({ ...plain, ...entry, leadsTo: "data" })),
+      ...pages.flatMap(({ next }, page) => next === undefined ? [] : [link("511", page, next)]),
+    ],
+    listPages: pages.map(({ dma }) => ({ dma, seq: null })),
+    hasLengths,
   };
+}
+
+function picture(
+  { addressKind = "IOVA", iova = null, metadata, ...data }: DrawnMemory & {
+    readonly addressKind?: string;
+    readonly iova?: RequestPicture["iova"];
+    readonly metadata?: DrawnMemory;
+  },
+): string[] {
+  const request = {
+    request: 1,
+    device: "ssd",
+    format: null,
+    status: null,
+    iova,
+    ...memory(data),
+    metadata: metadata === undefined ? null : memory(metadata),
+  };
+  const caption = { title: "request 1  read", place: "ssd queue 1", bounced: [], notes: [] };
+  return requestPicture(request, { ...caption, addressKind });
 }
 
 function pages(count: number, first: number, step: number) {
@@ -29,12 +73,12 @@ function pages(count: number, first: number, step: number) {
 }
 
 Deno.test("requestPicture() runs segments together into one IOVA range", () => {
-  const lines = requestPicture(picture({
+  const lines = picture({
     segments: pages(3, 0x10_2000, 0x2000),
-    range: { dma: 0xffff_c000, sizeBytes: 3 * PAGE },
-    entries: [{ label: "data", dma: 0xffff_c000, sizeBytes: 3 * PAGE, page: -1 }],
-    showsSizes: true,
-  }));
+    iova: { dma: 0xffff_c000, sizeBytes: 3 * PAGE },
+    entries: [{ label: "data", dma: 0xffff_c000, sizeBytes: 3 * PAGE, page: null }],
+    hasLengths: true,
+  });
   assertEquals(lines.slice(2), [
     "  physical memory           IOVA                      command",
     "     0x10_2000    4KiB ─┐",
@@ -44,17 +88,17 @@ Deno.test("requestPicture() runs segments together into one IOVA range", () => {
 });
 
 Deno.test("requestPicture() fans one range out into PRP entries, the list in a box", () => {
-  const lines = requestPicture(picture({
+  const lines = picture({
     segments: pages(3, 0x10_2000, 0x2000),
-    range: { dma: 0xffff_c000, sizeBytes: 3 * PAGE },
+    iova: { dma: 0xffff_c000, sizeBytes: 3 * PAGE },
     entries: [
-      { label: "PRP1", dma: 0xffff_c000, sizeBytes: PAGE, page: -1 },
+      { label: "PRP1", dma: 0xffff_c000, sizeBytes: PAGE, page: null },
       { label: "0", dma: 0xffff_d000, sizeBytes: PAGE, page: 0 },
       { label: "1", dma: 0xffff_e000, sizeBytes: PAGE, page: 0 },
     ],
-    pages: [{ dma: 0xffff_f000, next: null }],
-    pointer: "PRP2  list at 0xffff_f000",
-  }));
+    pages: [{ dma: 0xffff_f000 }],
+    pointer: "PRP2",
+  });
   assertEquals(lines.slice(3), [
     "                                                  ┌─► PRP1  0xffff_c000",
     "     0x10_2000    4KiB ─┐                         │   PRP2  list at 0xffff_f000",
@@ -66,14 +110,14 @@ Deno.test("requestPicture() fans one range out into PRP entries, the list in a b
 });
 
 Deno.test("requestPicture() gives each segment its own line when each has its own mapping", () => {
-  const lines = requestPicture(picture({
+  const lines = picture({
     addressKind: "bus = physical",
     segments: pages(2, 0x10_2000, 0x2000),
     entries: [
-      { label: "PRP1", dma: 0x10_2000, sizeBytes: PAGE, page: -1 },
-      { label: "PRP2", dma: 0x10_4000, sizeBytes: PAGE, page: -1 },
+      { label: "PRP1", dma: 0x10_2000, sizeBytes: PAGE, page: null },
+      { label: "PRP2", dma: 0x10_4000, sizeBytes: PAGE, page: null },
     ],
-  }));
+  });
   assertEquals(lines.slice(3), [
     "     0x10_2000    4KiB ───► 0x10_2000    4KiB ──────► PRP1  0x10_2000",
     "     0x10_4000    4KiB ───► 0x10_4000    4KiB ──────► PRP2  0x10_4000",
@@ -81,7 +125,9 @@ Deno.test("requestPicture() gives each segment its own line when each has its ow
 });
 
 Deno.test("requestPicture() fans a long segment out, and shows where a full list leads on", () => {
-  const entries = [{ label: "PRP1", dma: 0x4000_0000, sizeBytes: PAGE, page: -1 }];
+  const entries: DrawnEntry[] = [
+    { label: "PRP1", dma: 0x4000_0000, sizeBytes: PAGE, page: null },
+  ];
   for (let index = 0; index < 512; index++) {
     entries.push({
       label: String(index % 511),
@@ -90,15 +136,15 @@ Deno.test("requestPicture() fans a long segment out, and shows where a full list
       page: Math.floor(index / 511),
     });
   }
-  const lines = requestPicture(picture({
+  const lines = picture({
     segments: [{ phys: 0x4000_0000, sizeBytes: 513 * PAGE }],
     entries,
     pages: [
-      { dma: 0x10_f000, next: { label: "511", dma: 0x11_0000 } },
-      { dma: 0x11_0000, next: null },
+      { dma: 0x10_f000, next: 0x11_0000 },
+      { dma: 0x11_0000 },
     ],
-    pointer: "PRP2  list at 0x10_f000",
-  }));
+    pointer: "PRP2",
+  });
   assert(lines.some((line) => line.includes("│511 0x11_0000 next")), lines.join("\n"));
   assert(lines.some((line) => line.includes("⋮  505 more")), lines.join("\n"));
   assertEquals(lines.filter((line) => line.includes("┬")).length, 1);
@@ -109,19 +155,19 @@ Deno.test("requestPicture() never draws wider than 80 columns, however long the 
   for (const count of [1, 2, 8, 9, 32, 256]) {
     const segments = pages(count, 0x1_2345_6000, 0x2000);
     for (const range of [null, { dma: 0xffff_ffff_f000, sizeBytes: count * PAGE }]) {
-      const lines = requestPicture(picture({
+      const lines = picture({
         segments,
-        range,
+        iova: range,
         entries: segments.map((segment, index) => ({
           label: String(index),
           dma: range === null ? segment.phys : range.dma + index * PAGE,
           sizeBytes: PAGE,
           page: 0,
         })),
-        pages: [{ dma: 0xffff_ffff_e000, next: null }],
-        pointer: "SGL   list at 0xffff_ffff_e000",
-        showsSizes: true,
-      }));
+        pages: [{ dma: 0xffff_ffff_e000 }],
+        pointer: "SGL",
+        hasLengths: true,
+      });
       assert(lines.every((line) => line.length <= 80), lines.join("\n"));
       assert(lines.length <= 15, lines.join("\n"));
     }
@@ -129,7 +175,7 @@ Deno.test("requestPicture() never draws wider than 80 columns, however long the 
 });
 
 Deno.test("requestPicture() shows the memory alone while there is no command", () => {
-  assertEquals(requestPicture(picture({ segments: pages(2, 0x10_2000, 0x2000) })).slice(2), [
+  assertEquals(picture({ segments: pages(2, 0x10_2000, 0x2000) }).slice(2), [
     "  physical memory",
     "     0x10_2000    4KiB",
     "     0x10_4000    4KiB",
@@ -137,16 +183,16 @@ Deno.test("requestPicture() shows the memory alone while there is no command", (
 });
 
 Deno.test("requestPicture() leads several segments into one entry where a list joined them", () => {
-  const lines = requestPicture(picture({
+  const lines = picture({
     segments: pages(3, 0x10_2000, 0x2000),
     entries: [
       { label: "0", dma: 0xffff_c000, sizeBytes: 2 * PAGE, page: 0 },
       { label: "1", dma: 0xfff0_0000, sizeBytes: PAGE, page: 0 },
     ],
-    pages: [{ dma: 0xffff_f000, next: null }],
-    pointer: "SGL   list at 0xffff_f000",
-    showsSizes: true,
-  }));
+    pages: [{ dma: 0xffff_f000 }],
+    pointer: "SGL",
+    hasLengths: true,
+  });
   assertEquals(lines.slice(4), [
     "                                                      ┌─ list 0xffff_f000 ─────┐",
     "     0x10_2000    4KiB ───► 0xffff_c000    4KiB ──┬─► │  0 0xffff_c000    8KiB │",
@@ -157,40 +203,38 @@ Deno.test("requestPicture() leads several segments into one entry where a list j
 });
 
 Deno.test("requestPicture() leaves out the list pages between the first and the last", () => {
-  const entries = [{ label: "PRP1", dma: 0x4000_0000, sizeBytes: PAGE, page: -1 }];
+  const entries: DrawnEntry[] = [
+    { label: "PRP1", dma: 0x4000_0000, sizeBytes: PAGE, page: null },
+  ];
   for (let index = 0; index < 4 * 511 + 3; index++) {
     const page = Math.min(4, Math.floor(index / 511));
     const dma = 0x4000_1000 + index * PAGE;
     entries.push({ label: String(index - 511 * page), dma, sizeBytes: PAGE, page });
   }
   const at = (page: number) => 0x10_0000 + page * PAGE;
-  const lines = requestPicture(picture({
+  const lines = picture({
     segments: [{ phys: 0x4000_0000, sizeBytes: 2048 * PAGE }],
     entries,
     pages: [0, 1, 2, 3, 4].map((page) => ({
       dma: at(page),
-      next: page === 4 ? null : { label: "511", dma: at(page + 1) },
+      ...page === 4 ? {} : { next: at(page + 1) },
     })),
-    pointer: "PRP2  list at 0x10_0000",
-  }));
+    pointer: "PRP2",
+  });
   assertEquals(lines.filter((line) => line.includes("┌─ list")).length, 2);
   assert(lines.some((line) => line.includes("⋮  3 more list pages")), lines.join("\n"));
   assert(lines.at(-2)!.includes("│  2 0x407f_f000"), lines.join("\n"));
 });
 
 Deno.test("requestPicture() draws the metadata below the data, with what leads to it", () => {
-  const lines = requestPicture(picture({
+  const lines = picture({
     segments: pages(1, 0x10_2000, 0),
-    entries: [{ label: "PRP1", dma: 0x10_2000, sizeBytes: PAGE, page: -1 }],
+    entries: [{ label: "PRP1", dma: 0x10_2000, sizeBytes: PAGE, page: null }],
     metadata: {
       segments: [{ phys: 0x20_0040, sizeBytes: 64 }],
-      range: null,
-      entries: [{ label: "MPTR", dma: 0x20_0040, sizeBytes: 64, page: -1 }],
-      pages: [],
-      pointer: null,
-      showsSizes: false,
+      entries: [{ label: "MPTR", dma: 0x20_0040, sizeBytes: 64, page: null }],
     },
-  }));
+  });
   assertEquals(lines.slice(3), [
     "     0x10_2000    4KiB ───► 0x10_2000    4KiB ──────► PRP1  0x10_2000",
     "  metadata",

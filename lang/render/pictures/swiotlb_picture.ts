@@ -1,48 +1,20 @@
 /** The bounce-buffer pool as a drawing: areas as bars, sets as maps of slots, buffers as a list. */
+import type { BouncedBuffer, SwiotlbPool } from "@dmalab/runtime/memory";
 import { pad, PICTURE_COLUMNS, spread } from "../../text/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../text/numbers.ts";
+import { usedBar } from "./strip.ts";
 
-export interface PicturedBuffer {
-  /** First slot, padding included. */
-  readonly slot: number;
-  readonly slots: number;
-  readonly padSlots: number;
-  readonly origPhys: number;
-  readonly tlbPhys: number;
-  readonly sizeBytes: number;
-}
-
-export interface PicturedArea {
-  readonly usedSlots: number;
-  /** Where its next search starts, relative to the area. */
-  readonly nextSlot: number;
-}
-
-/** A pool that was added when the first one was full. */
-export interface AddedPool {
-  readonly basePhys: number;
-  readonly sizeBytes: number;
-  readonly slots: number;
-  readonly usedSlots: number;
-  /** It goes with its buffer. */
-  readonly transient: boolean;
-}
-
-export interface PicturedPool {
-  readonly basePhys: number;
-  readonly sizeBytes: number;
-  readonly slots: number;
+/** How a pool is parted. */
+export interface SlotSizes {
   readonly slotBytes: number;
   readonly setSlots: number;
-  readonly usedSlots: number;
-  /** Of all pools, where it has grown. */
-  readonly totalSlots: number;
-  readonly highWaterSlots: number;
-  readonly largestFreeSlots: number;
-  readonly areas: readonly PicturedArea[];
-  readonly added: readonly AddedPool[];
-  /** Of all pools, the lowest first. */
-  readonly buffers: readonly PicturedBuffer[];
+}
+
+/** A pool with its buffers: of all pools, the lowest first. */
+interface PoolOfBuffers {
+  readonly pool: SwiotlbPool;
+  readonly setSlots: number;
+  readonly buffers: readonly BouncedBuffer[];
 }
 
 /** Cells of the bar that stands for an area. */
@@ -61,7 +33,10 @@ const NEXT = "▾";
 const DATA = ["█", "▓"] as const;
 
 /** The drawing, in at most 80 columns. */
-export function swiotlbPicture(pool: PicturedPool): string[] {
+export function swiotlbPicture(pool: SwiotlbPool, { setSlots, slotBytes }: SlotSizes): string[] {
+  const buffers: BouncedBuffer[] = [];
+  pool.forEachBuffer((buffer) => buffers.push(buffer));
+  const whole = { pool, setSlots, buffers };
   return [
     spread(
       `swiotlb ${formatSize(pool.sizeBytes)} at ${formatAddress(pool.basePhys)}`,
@@ -70,50 +45,57 @@ export function swiotlbPicture(pool: PicturedPool): string[] {
       } in use, at most ${pool.highWaterSlots}`,
     ),
     "─".repeat(PICTURE_COLUMNS),
-    ...areaLines(pool),
-    ...setLines(pool),
+    ...areaLines(whole),
+    ...setLines(whole),
     ...addedLines(pool),
-    ...bufferLines(pool),
+    ...bufferLines(buffers),
     `  largest free block: ${formatCount(pool.largestFreeSlots, "slot")}, ${
-      formatSize(pool.largestFreeSlots * pool.slotBytes)
+      formatSize(pool.largestFreeSlots * slotBytes)
     }`,
   ];
 }
 
-function areaLines(pool: PicturedPool): string[] {
-  const areaSlots = pool.slots / pool.areas.length;
-  const numbered = pool.areas.map((area, number) => ({ ...area, number }));
-  const busy = numbered.filter(({ usedSlots, nextSlot }) => usedSlots > 0 || nextSlot > 0);
-  const shown = (pool.areas.length <= DISPLAYED_AREAS ? numbered : busy).slice(0, DISPLAYED_AREAS);
-  const rest = pool.areas.length - shown.length;
+function areaLines({ buffers, pool }: PoolOfBuffers): string[] {
+  const areaSlots = pool.slots / pool.areas;
+  const areas = Array.from({ length: pool.areas }, (_, number) => ({
+    number,
+    usedSlots: pool.areaUsedSlots(number),
+    nextSlot: pool.areaIndex(number),
+  }));
+  const busy = areas.filter(({ usedSlots, nextSlot }) => usedSlots > 0 || nextSlot > 0);
+  const shown = (areas.length <= DISPLAYED_AREAS ? areas : busy).slice(0, DISPLAYED_AREAS);
+  const rest = areas.length - shown.length;
   return [
     ...shown.map(({ number, usedSlots, nextSlot }) => {
-      const bar = areaBar(pool, number * areaSlots, areaSlots);
-      return `  area ${pad(String(number), 3)} ▕${bar}▏ ${usedSlots}, next ${nextSlot}`;
+      const bar = areaBar(buffers, number * areaSlots, areaSlots);
+      return `  area ${pad(String(number), 3)} ${bar} ${usedSlots}, next ${nextSlot}`;
     }),
     ...rest > 0 ? [`       ⋮   ${formatCount(rest, "more area")}`] : [],
   ];
 }
 
 /** Each cell stands for an equal part, marked when any slot of it is in use. */
-function areaBar(pool: PicturedPool, firstSlot: number, areaSlots: number): string {
-  const cellSlots = Math.max(1, Math.ceil(areaSlots / BAR_CELLS));
-  const cells = new Array<string>(Math.ceil(areaSlots / cellSlots)).fill("░");
-  for (const { slot, slots } of pool.buffers) {
-    const from = Math.max(slot - firstSlot, 0);
-    const to = Math.min(slot + slots - firstSlot, areaSlots);
-    for (let at = from; at < to; at++) cells[Math.floor(at / cellSlots)] = "█";
-  }
-  return cells.join("");
+function areaBar(
+  buffers: readonly BouncedBuffer[],
+  start: number,
+  areaSlots: number,
+): string {
+  const cellBytes = Math.max(1, Math.ceil(areaSlots / BAR_CELLS));
+  const used = buffers.flatMap(({ slot, slots }) => {
+    const [from, to] = [Math.max(slot, start), Math.min(slot + slots, start + areaSlots)];
+    return from < to ? [{ start: from, sizeBytes: to - from }] : [];
+  });
+  return usedBar(used, { start, cellBytes, cells: Math.ceil(areaSlots / cellBytes) });
 }
 
 /** Maps of the sets that have something in them, a character for each slot. */
-function setLines(pool: PicturedPool): string[] {
-  const setOf = (slot: number) => Math.floor(slot / pool.setSlots);
-  const own = pool.buffers.filter(({ slot }) => slot < pool.slots);
+function setLines(whole: PoolOfBuffers): string[] {
+  const { buffers, pool, setSlots } = whole;
+  const setOf = (slot: number) => Math.floor(slot / setSlots);
+  const own = buffers.filter(({ slot }) => slot < pool.slots);
   const sets = [...new Set(own.map(({ slot }) => setOf(slot)))];
   if (sets.length === 0) return [];
-  const lines = sets.slice(0, DISPLAYED_SETS).flatMap((set) => setMap(pool, set));
+  const lines = sets.slice(0, DISPLAYED_SETS).flatMap((set) => setMap(whole, set));
   const rest = sets.length - DISPLAYED_SETS;
   const signs = [
     "█ ▓ data",
@@ -129,7 +111,7 @@ function setLines(pool: PicturedPool): string[] {
 }
 
 /** Pools that were added have no maps: their slots are counted on from the first one's. */
-function addedLines({ added }: PicturedPool): string[] {
+function addedLines({ pools: [, ...added] }: SwiotlbPool): string[] {
   const lines = added.slice(0, DISPLAYED_ADDED).map((
     { basePhys, sizeBytes, slots, transient, usedSlots },
   ) =>
@@ -142,16 +124,16 @@ function addedLines({ added }: PicturedPool): string[] {
   return rest > 0 ? [...lines, `  ⋮ ${formatCount(rest, "more added pool")}`] : lines;
 }
 
-function setMap(pool: PicturedPool, set: number): string[] {
-  const first = set * pool.setSlots;
-  const count = Math.min(pool.setSlots, pool.slots - first);
+function setMap({ buffers, pool, setSlots }: PoolOfBuffers, set: number): string[] {
+  const first = set * setSlots;
+  const count = Math.min(setSlots, pool.slots - first);
   const cells = new Array<string>(count).fill(FREE);
-  const areaSlots = pool.slots / pool.areas.length;
-  pool.areas.forEach(({ nextSlot }, area) => {
-    const slot = area * areaSlots + nextSlot - first;
+  const areaSlots = pool.slots / pool.areas;
+  for (let area = 0; area < pool.areas; area++) {
+    const slot = area * areaSlots + pool.areaIndex(area) - first;
     if (slot >= 0 && slot < count) cells[slot] = NEXT;
-  });
-  pool.buffers.forEach(({ slot, slots, padSlots }, index) => {
+  }
+  buffers.forEach(({ slot, slots, padSlots }, index) => {
     for (let at = slot; at < slot + slots; at++) {
       if (at < first || at >= first + count) continue;
       cells[at - first] = at < slot + padSlots ? PADDING : DATA[index % 2]!;
@@ -164,12 +146,12 @@ function setMap(pool: PicturedPool, set: number): string[] {
   return lines;
 }
 
-function bufferLines(pool: PicturedPool): string[] {
+function bufferLines(buffers: readonly BouncedBuffer[]): string[] {
   const columns = Math.max(
     0,
-    ...pool.buffers.slice(0, DISPLAYED_BUFFERS).map(({ slot }) => String(slot).length),
+    ...buffers.slice(0, DISPLAYED_BUFFERS).map(({ slot }) => String(slot).length),
   );
-  const lines = pool.buffers.slice(0, DISPLAYED_BUFFERS).map((buffer) => {
+  const lines = buffers.slice(0, DISPLAYED_BUFFERS).map((buffer) => {
     const slots = `${formatCount(buffer.slots, "slot")}${
       buffer.padSlots > 0 ? `, ${buffer.padSlots} padding` : ""
     }`;
@@ -177,6 +159,6 @@ function bufferLines(pool: PicturedPool): string[] {
       formatSize(buffer.sizeBytes)
     } at ${formatAddress(buffer.tlbPhys)} for ${formatAddress(buffer.origPhys)}`;
   });
-  const rest = pool.buffers.length - DISPLAYED_BUFFERS;
+  const rest = buffers.length - DISPLAYED_BUFFERS;
   return rest > 0 ? [...lines, `  ⋮ ${formatCount(rest, "more buffer")}`] : lines;
 }

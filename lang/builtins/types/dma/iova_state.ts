@@ -3,7 +3,7 @@ import { type DmaDevice, DmaIovaState, SINGLE_BYTES } from "@dmalab/runtime/dma"
 import type { BouncedBuffer } from "@dmalab/runtime/memory";
 import type { PeerMapType } from "@dmalab/runtime/vocabulary";
 import { formatAddress, formatSize } from "../../../text/numbers.ts";
-import { iovaStatePicture } from "../../../render/pictures/iova_state_picture.ts";
+import { iovaStatePicture, type LinkedRun } from "../../../render/pictures/iova_state_picture.ts";
 import type { ExecutionContext } from "../../../values/execution_context.ts";
 import { isHandle } from "../../arguments.ts";
 import { refusalLines } from "../../explain/error_story.ts";
@@ -31,7 +31,11 @@ export function newIovaState(): IovaStateTarget {
 }
 
 /** What the page table has for a range, and which of it are bounce buffers. */
-function picturedRuns(device: DmaDevice, state: DmaIovaState, { lab }: ExecutionContext) {
+function linkedRuns(
+  device: DmaDevice,
+  state: DmaIovaState,
+  { lab }: ExecutionContext,
+): LinkedRun[] {
   const { swiotlb } = lab.machine;
   const buffers: BouncedBuffer[] = [];
   if (state.bounced) swiotlb.forEachBuffer((buffer) => buffers.push(buffer));
@@ -94,15 +98,11 @@ export const IOVA_STATE: HandleType<IovaStateTarget> = {
       : `iova_state ${formatAddress(state.addr)} ${formatSize(state.sizeBytes)}, ` +
         `${formatSize(state.linkedBytes)} linked`,
   show: ({ state, device }, context) =>
-    iovaStatePicture({
-      addr: state.addr,
-      sizeBytes: state.sizeBytes,
-      linkedBytes: state.linkedBytes,
-      bounced: state.bounced,
-      held: state.held,
-      device: device?.name ?? null,
-      runs: device === null || !state.held ? [] : picturedRuns(device, state, context),
-    }),
+    iovaStatePicture(
+      state,
+      device?.name ?? null,
+      device === null || !state.held ? [] : linkedRuns(device, state, context),
+    ),
   explain: ({ state, device }, context) => [
     ...state.writtenBy === null
       ? []

@@ -90,16 +90,11 @@ export const SCATTERLIST: HandleType<ScatterlistTarget> = {
       ? ""
       : `, ${formatCount(list.outputs, "range")} for ${device?.name ?? "a device"}`),
   show: ({ list, device }) =>
-    scatterlistPicture({
-      entries: list.segments(),
-      outputs: device === null ? [] : scatterRanges(list, device).map((range) => ({
-        ...range,
-        why: range.words?.[1] ?? "",
-      })),
-      tables: list.tables,
-      memoryBytes: list.sizeBytes,
-      device: list.outputs === 0 ? null : device?.name ?? null,
-    }),
+    scatterlistPicture(
+      list,
+      device?.name ?? null,
+      device === null ? [] : scatterRanges(list, device),
+    ),
   explain: explainRanges,
   equals: ({ list }, other) => isHandle(other, SCATTERLIST) && other.target.list === list,
 };

@@ -81,28 +81,9 @@ export const SWIOTLB: HandleType<SwiotlbPool> = {
     pool.active
       ? `swiotlb ${pool.usedSlots} of ${formatCount(pool.totalSlots, "slot")} in use`
       : "swiotlb: no pool",
-  show: (pool) => pool.active ? poolLines(pool) : ["swiotlb: the machine has no pool"],
+  show: (pool) =>
+    pool.active
+      ? swiotlbPicture(pool, { slotBytes: SLOT_BYTES, setSlots: SET_SLOTS })
+      : ["swiotlb: the machine has no pool"],
   explain: explainPool,
 };
-
-function poolLines(pool: SwiotlbPool): string[] {
-  const buffers: BouncedBuffer[] = [];
-  pool.forEachBuffer((buffer) => buffers.push(buffer));
-  return swiotlbPicture({
-    basePhys: pool.basePhys,
-    sizeBytes: pool.sizeBytes,
-    slots: pool.slots,
-    slotBytes: SLOT_BYTES,
-    setSlots: SET_SLOTS,
-    usedSlots: pool.usedSlots,
-    totalSlots: pool.totalSlots,
-    highWaterSlots: pool.highWaterSlots,
-    largestFreeSlots: pool.largestFreeSlots,
-    areas: Array.from({ length: pool.areas }, (_, area) => ({
-      usedSlots: pool.areaUsedSlots(area),
-      nextSlot: pool.areaIndex(area),
-    })),
-    added: pool.pools.slice(1),
-    buffers,
-  });
-}

@@ -2,21 +2,9 @@
 import type { NvmeCommandView, NvmeRequest, SglDescriptor } from "@dmalab/devices/nvme";
 import { formatAddress, formatHexBytes, formatSize } from "../../../text/numbers.ts";
 import { isHandle, word } from "../../arguments.ts";
-import { commandStory } from "../../explain/command_story.ts";
+import { commandStory, sglTypeName } from "../../explain/command_story.ts";
 import type { HandleType } from "../../../values/spec.ts";
 import { fieldsOf } from "../../describe/fields.ts";
-
-/** Names of the SGL descriptor types. @see NVM Express Base Specification, SGL descriptors */
-const SGL_TYPES: ReadonlyMap<number, string> = new Map([
-  [0x00, "data_block"],
-  [0x20, "segment"],
-  [0x30, "last_segment"],
-]);
-
-/** A descriptor type's name; an int for one that has none. */
-function sglTypeName(type: number): string | null {
-  return SGL_TYPES.get(type) ?? null;
-}
 
 const DESCRIPTOR = { type: "any", address: "dma", size: "size" } as const;
 

@@ -1,7 +1,6 @@
 /** An io: one bio as its submitter sees it, however many requests it became. */
 import type { Io, NvmeRequest } from "@dmalab/devices/nvme";
 import { blkStatusName } from "@dmalab/runtime";
-import { requestPicture } from "../../../render/pictures/request_picture.ts";
 import { formatCount, formatSize } from "../../../text/numbers.ts";
 import { tableLines } from "../../../text/columns.ts";
 import type { ExecutionContext } from "../../../values/execution_context.ts";
@@ -9,7 +8,7 @@ import { ScriptError } from "../../../values/script_error.ts";
 import type { Value } from "../../../values/value.ts";
 import { refusalLines } from "../../explain/io_refusal.ts";
 import { ioStory } from "../../explain/io_story.ts";
-import { picturedRequest } from "../../pictured_request.ts";
+import { showRequest } from "../../show_request.ts";
 import type { FieldSpec, HandleType } from "../../../values/spec.ts";
 import {
   explainRequest,
@@ -93,7 +92,7 @@ export const IO: HandleType<Io> = {
     if (io.requests.length <= PICTURED_REQUESTS) {
       return io.requests.length === 0
         ? [`io of ${formatSize(io.bytes)}, failed before a request was built: ${io.status}`]
-        : requestPicture(picturedRequest(io.requests[0]!, context));
+        : showRequest(io.requests[0]!, context);
     }
     return [
       `io of ${formatSize(io.bytes)}, split into ${formatCount(io.requests.length, "request")}`,

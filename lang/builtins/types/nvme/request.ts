@@ -4,9 +4,8 @@ import { type NvmeRequest, readStatus } from "@dmalab/devices/nvme";
 import { formatCount, formatSize } from "../../../text/numbers.ts";
 import { isIncident } from "../../../values/incident.ts";
 import type { ExecutionContext } from "../../../values/execution_context.ts";
-import { requestPicture } from "../../../render/pictures/request_picture.ts";
 import { requestStory } from "../../explain/request_story.ts";
-import { picturedRequest } from "../../pictured_request.ts";
+import { showRequest } from "../../show_request.ts";
 import type { HandleType } from "../../../values/spec.ts";
 import { COMMAND } from "./command.ts";
 import { IOVA_STATE, stateOf } from "../dma/iova_state.ts";
@@ -108,7 +107,7 @@ export const REQUEST: HandleType<NvmeRequest> = {
   })),
   methods: [],
   format: formatRequest,
-  show: (request, context) => requestPicture(picturedRequest(request, context)),
+  show: showRequest,
   explain: explainRequest,
   endedNs: ({ endedNs }) => endedNs,
   isWrong: (request, context) => wentWrong([request], context),

@@ -1,0 +1,55 @@
+/// <reference lib="dom" />
+/** A row of a table, with what it is beside another moment: in the tables of a moment, and among differences. */
+import type { RecordedRun } from "@dmalab/recording";
+import type { ChangedRow, RowView } from "@dmalab/recording/views";
+import { el } from "./dom.ts";
+import type { PageModel } from "./page_model.ts";
+import { spansOf } from "./selection.ts";
+
+/** What a row is beside another moment. */
+const CHANGE_WORDS = { "+": "new", "-": "gone", "~": "changed" } as const;
+
+/** The heads of a table whose rows `tableRow()` draws. */
+export function tableHead(columns: readonly string[]): HTMLElement {
+  const heads = ["", "since", ...columns].map((head) => el("th", { scope: "col" }, head));
+  return el("thead", {}, el("tr", {}, ...heads));
+}
+
+/**
+ * @param change What it is beside another moment; null where it is the same.
+ * @param seq The event that its button leads to, of which run, and what the button is called.
+ */
+export function tableRow(
+  { goTo, run, selections }: PageModel,
+  { cells, createdSeq }: RowView,
+  change: Pick<ChangedRow, "mark" | "was"> | null,
+  { item, of = run, seq, title }: {
+    readonly item: string;
+    readonly of?: RecordedRun;
+    readonly seq: number;
+    readonly title?: string;
+  },
+): HTMLElement {
+  const since = el("button", { class: "item", "data-item": item }, `#${createdSeq}`);
+  if (title !== undefined) since.title = title;
+  since.addEventListener("click", () => goTo(seq, of));
+  const texts = cells.map(({ kind, text }, index) => {
+    const before = change?.was?.[index]?.text;
+    const cell = el("td", { class: kind }, text);
+    if (before !== undefined && before !== text) cell.append(el("small", {}, ` was ${before}`));
+    return cell;
+  });
+  const element = el(
+    "tr",
+    { class: change?.mark === "-" ? "gone" : null },
+    el(
+      "td",
+      { class: "mark" },
+      change === null ? "" : `${change.mark} ${CHANGE_WORDS[change.mark]}`,
+    ),
+    el("td", {}, since),
+    ...texts,
+  );
+  selections.set(element, { seq: of === run ? seq : null, spans: spansOf(cells) });
+  return element;
+}

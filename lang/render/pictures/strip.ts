@@ -1,0 +1,46 @@
+/** Ranges as a strip of cells: each shows what matters most of all that lies in it. */
+
+/** A range of addresses, slots or bytes that is something. */
+export interface StripPiece<K extends string> {
+  readonly start: number;
+  readonly sizeBytes: number;
+  readonly kind: K;
+}
+
+/** A strip's first address, how much a cell stands for, and how many there are. */
+export interface StripScale {
+  readonly start: number;
+  readonly cellBytes: number;
+  readonly cells: number;
+}
+
+/**
+ * What each cell of a strip shows; null for nothing.
+ * @param order Kinds by how much they matter: the first that lies in a cell is shown.
+ */
+export function stripCells<K extends string>(
+  pieces: readonly StripPiece<K>[],
+  { cellBytes, cells, start }: StripScale,
+  order: readonly K[],
+): readonly (K | null)[] {
+  const shown: (K | null)[] = new Array(cells).fill(null);
+  for (const { kind, sizeBytes, start: first } of pieces) {
+    const from = Math.max(Math.floor((first - start) / cellBytes), 0);
+    const to = Math.min(Math.ceil((first + sizeBytes - start) / cellBytes), cells);
+    for (let cell = from; cell < to; cell++) {
+      const there = shown[cell]!;
+      if (there === null || order.indexOf(kind) < order.indexOf(there)) shown[cell] = kind;
+    }
+  }
+  return shown;
+}
+
+/** `▕███░░░▏`: which cells have something in them. */
+export function usedBar(
+  ranges: readonly Omit<StripPiece<string>, "kind">[],
+  scale: StripScale,
+): string {
+  const pieces = ranges.map(({ sizeBytes, start }) => ({ start, sizeBytes, kind: "used" }));
+  const cells = stripCells(pieces, scale, ["used"]);
+  return `▕${cells.map((kind) => kind === null ? "░" : "█").join("")}▏`;
+}
