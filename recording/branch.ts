@@ -163,9 +163,11 @@ export class Branch {
   #restFor(position: Position): BranchPoint | null {
     const { branchPoints } = this.#track;
     const next = branchPoints.findIndex((rest) => comparePositions(rest.position, position) >= 0);
-    if (next < 0) return branchPoints.at(-1) ?? null;
-    const rest = branchPoints[next]!;
     // Where nothing more happens in a statement it is done.
+    if (next < 0) {
+      return position.seq === this.recording.last.seq ? null : branchPoints.at(-1) ?? null;
+    }
+    const rest = branchPoints[next]!;
     const isThere = rest.position.seq === position.seq;
     return isThere || isActivityEnd(rest) ? rest : branchPoints[next - 1] ?? rest;
   }
@@ -179,8 +181,7 @@ export class Branch {
     const { recording } = this;
     const { last } = recording;
     const rest = comparePositions(position, last) >= 0 ? null : this.#restFor(position);
-    const isEnd = rest !== null && !rest.isStatement && comparePositions(rest.position, last) === 0;
-    if (rest === null || isEnd) return null;
+    if (rest === null || comparePositions(rest.position, last) === 0) return null;
     const { output } = this.#track.recorder!;
     const before = output.filter((line) => comparePositions(line.position, rest.position) < 0);
     const recorder = new BranchRecorder(onLine, before);

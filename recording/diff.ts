@@ -1,15 +1,6 @@
 /** What differs between two moments, of one run or of two. */
 import type { HistoryRow, HistoryTable } from "@dmalab/runtime/recording";
-import type { Position } from "./position.ts";
-import type { RecordedRun } from "./recorded_run.ts";
-
-/** A moment of a recording. */
-export interface RunPosition {
-  /** Which run. */
-  readonly recording: RecordedRun;
-  /** When. */
-  readonly position: Position;
-}
+import type { RecordedRun, RunPosition } from "./recorded_run.ts";
 
 /** A row that is only at one of the moments, or other there. */
 export interface RowDiff {

@@ -4,7 +4,7 @@ import { refuseNamesOfC } from "./c_names.ts";
 import { EvaluationError, type EvaluationResult } from "./evaluator.ts";
 import type { Position } from "./position.ts";
 import type { Recording } from "./recording.ts";
-import { boundValues, type PausedRun } from "./machines/replay.ts";
+import { boundValues, type PausedFrame, type PausedRun } from "./machines/replay.ts";
 
 /** A name with its value at a moment. */
 export interface ShownVariable {
@@ -40,8 +40,8 @@ export function namesAt(recording: Recording, position: Position, frame = 0): Vi
     key: `names ${frame}`,
     ask(paused) {
       const { globals } = paused.vm.machine;
-      const found = paused.frames()[frame];
-      const bound = found === undefined ? [] : boundValues(paused, found);
+      const found = frameOf(recording, paused, frame);
+      const bound = found === null ? [] : boundValues(paused, found);
       const variables = bound.map(({ name, value }) => {
         const { kind, text } = recording.evaluator.answer(value, paused);
         return { name, kind, text };
@@ -61,6 +61,15 @@ export function variablesAt(
   frame = 0,
 ): readonly ShownVariable[] {
   return namesAt(recording, position, frame).variables;
+}
+
+/** A call of the script that runs where a machine is asked, 0 for the innermost; null for none. */
+export function frameOf(
+  recording: Recording,
+  paused: PausedRun,
+  frame: number,
+): PausedFrame | null {
+  return paused.frames()[recording.returnedCalls(paused.position) + frame] ?? null;
 }
 
 /** What texts take, in bytes. */
@@ -127,7 +136,7 @@ export function evaluateInto<T>(
   return recording.evaluationCache.at(position, {
     key: `${name} ${frame} ${text}`,
     ask(paused, steps) {
-      const called = paused.frames()[frame] ?? null;
+      const called = frameOf(recording, paused, frame);
       if (called !== null) refuseNamesOfC(recording.code, called.statement, expression);
       return then(expression.evaluate(paused, called, steps), paused);
     },

@@ -19,13 +19,12 @@
  *
  * What other members use, and more than `library.ts` has, which is `dmalab/recording` for users:
  */
-export { type RunPosition } from "./diff.ts";
 export { evaluate, readMemory, type ShownVariable, variablesAt } from "./evaluate.ts";
 export { EvaluationError } from "./evaluator.ts";
 export { type LastWrite, lastWritesOf, spanOfEvent } from "./last_writes.ts";
 export { OpenRun, openRun, type RecordOptions, recordRun, type RunChoice, runsOf } from "./open.ts";
 export { comparePositions, type Position, START } from "./position.ts";
-export { RecordedRun } from "./recorded_run.ts";
+export { RecordedRun, type RunPosition } from "./recorded_run.ts";
 export { type OutputLine, Recording, type RunName } from "./recording.ts";
 export { rowsAt, rowsCovering } from "./rows.ts";
 export { move, type StepCommand, type StepOutcome, type StepUnit } from "./step.ts";
@@ -33,19 +32,11 @@ export { displayName } from "@dmalab/lang/run";
 
 // What the types above are made of.
 export { crossed, neverReached } from "./blocks/child_run_text.ts";
-export {
-  atHome,
-  blocksAhead,
-  compareRunPositions,
-  failurePosition,
-  linesBefore,
-  pathTo,
-  type RecordingPosition,
-  walk,
-} from "./blocks/walk.ts";
+export { blocksAhead, compareRunPositions, failurePosition, linesBefore } from "./blocks/walk.ts";
 export { Branch } from "./branch.ts";
 export type { RowField } from "./cells.ts";
-export { type Cursor, RecordingCursor } from "./cursor.ts";
+export { Cursor, type Pieces } from "./cursor.ts";
+export { RunCursor } from "./run_cursor.ts";
 export { boundValues, Cancelled, type PausedRun } from "./machines/replay.ts";
 export { ReplayPool } from "./machines/replay_pool.ts";
 export { nextPosition } from "./machines/ordinal.ts";
@@ -69,6 +60,6 @@ export type {
   BreakpointTrigger,
   SetBreakpoint,
 } from "./breakpoints/breakpoint.ts";
-export { BreakpointSet } from "./breakpoints/breakpoint_set.ts";
+export { BreakpointSet, type LogpointLine } from "./breakpoints/breakpoint_set.ts";
 export { lastWrite, writesOf, type WriteTarget } from "./last_write.ts";
 export { type TimeTravelResult, TimeTravelSession } from "./time_travel_session.ts";

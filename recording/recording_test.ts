@@ -4,6 +4,7 @@ import { loadProgram } from "@dmalab/lang/run";
 import { SourceFile, spanText } from "@dmalab/lang";
 import { memoryFiles } from "@dmalab/lang/syntax";
 import { EvaluationError } from "./evaluator.ts";
+import { Cursor } from "./cursor.ts";
 import { move, type StepCommand } from "./step.ts";
 import { openRun, recordRun, runsOf } from "./open.ts";
 import { atLine, atOutput, atTime, positionBefore } from "./places.ts";
@@ -44,12 +45,35 @@ test "fails" matrix { iommu.mode = [strict, lazy] } {
 }
 `;
 
+/** Goes a step from a position, or less when a breakpoint stops it. */
+function stepFrom(
+  recording: Recording,
+  from: Position,
+  step: StepCommand,
+  breakpoints: BreakpointSet,
+) {
+  const cursor = new Cursor(recording, breakpoints);
+  cursor.goTo(from);
+  return cursor.move(step);
+}
+
 function recordings(text = SCRIPT): readonly Recording[] {
   const loaded = loadProgram(new SourceFile("t.dma", text), memoryFiles({}), BUILTINS, true);
   const { program } = loaded;
   assert(program !== null, loaded.diagnostics.map(({ message }) => message).join("\n"));
   return runsOf(program).map((choice) => recordRun(program, choice));
 }
+
+/** Fails when its calls have returned. */
+const LEAKS = `machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd { queues = 1 } } } }
+fn left() {
+  dma_map_phys(ssd, alloc_pages(1).phys, 4KiB, to_device)
+  let count = 1
+  return count
+}
+let live = 0
+assert left() == live
+`;
 
 const NOT_YET = "`page` has no value there yet";
 
@@ -274,7 +298,7 @@ Deno.test("breakpoints stop on the way, and backwards at the same places in the 
     const places: string[] = [];
     let position = direction === "forward" ? START : recording.last;
     for (;;) {
-      const outcome = move(recording, position, { unit: "run", direction }, breakpoints);
+      const outcome = stepFrom(recording, position, { unit: "run", direction }, breakpoints);
       if (outcome.stop === null) return places;
       position = outcome.position;
       places.push(`${outcome.stop.stop.id} ${position.seq}.${position.statement}`);
@@ -290,7 +314,7 @@ Deno.test("breakpoints stop on the way, and backwards at the same places in the 
 Deno.test("hit counts, messages, incidents and failures stop as they should", () => {
   const recording = recorded();
   const run = (breakpoints: BreakpointSet, of = recording) =>
-    move(of, START, { unit: "run", direction: "forward" }, breakpoints);
+    stepFrom(of, START, { unit: "run", direction: "forward" }, breakpoints);
   const third = new BreakpointSet();
   third.add({ cause: { kind: "line", line: 10 }, hits: 3 });
   const outcome = run(third);
@@ -326,7 +350,7 @@ Deno.test("a condition is asked once for each moment, whichever way is searched 
   assert(shares.length > 1 && share < 1, `${shares}`);
   assertEquals(shares, shares.filter((each) => each <= share).sort((a, b) => a - b));
   const walk = (from: Position, direction: "forward" | "back"): Position[] => {
-    const { position, stop } = move(recording, from, { unit: "run", direction }, breakpoints);
+    const { position, stop } = stepFrom(recording, from, { unit: "run", direction }, breakpoints);
     return stop === null ? [] : [position, ...walk(position, direction)];
   };
   const back = walk(recording.last, "back");
@@ -372,7 +396,12 @@ Deno.test("a condition may use the fields of the event, and holds nowhere that i
     breakpoints.add(spec);
     const found: string[] = [];
     for (let position = START;;) {
-      const outcome = move(recording, position, { unit: "run", direction: "forward" }, breakpoints);
+      const outcome = stepFrom(
+        recording,
+        position,
+        { unit: "run", direction: "forward" },
+        breakpoints,
+      );
       if (outcome.stop === null) return found;
       position = outcome.position;
       found.push(
@@ -398,8 +427,8 @@ Deno.test("breakpoints on one line by the thousand stop as one does, both ways",
   const recording = recorded();
   const breakpoints = new BreakpointSet();
   for (let turn = 0; turn < 20_000; turn++) breakpoints.add({ cause: { kind: "line", line: 10 } });
-  const forward = move(recording, START, { unit: "run", direction: "forward" }, breakpoints);
-  const back = move(recording, recording.last, { unit: "run", direction: "back" }, breakpoints);
+  const forward = stepFrom(recording, START, { unit: "run", direction: "forward" }, breakpoints);
+  const back = stepFrom(recording, recording.last, { unit: "run", direction: "back" }, breakpoints);
   assertEquals([forward.stop!.stop.id, back.stop!.stop.id], [1, 1]);
   assertEquals(line(recording, back.position), 10);
 });
@@ -414,8 +443,8 @@ Deno.test("a data breakpoint stops where a row begins and where it ends", () => 
     covers: { field: "iova", address: mapped.dma as number },
   };
   breakpoints.add({ cause: { kind: "data", cell } });
-  const first = move(recording, START, { unit: "run", direction: "forward" }, breakpoints);
-  const second = move(
+  const first = stepFrom(recording, START, { unit: "run", direction: "forward" }, breakpoints);
+  const second = stepFrom(
     recording,
     first.position,
     { unit: "run", direction: "forward" },
@@ -561,4 +590,45 @@ print page.size
     return later[sizes.length - 1] ?? null;
   });
   assertEquals(sizes, ["4KiB", "4KiB", "4KiB"]);
+});
+
+Deno.test("by events one comes back to the same position, wherever one began and whichever way one went", () => {
+  const all = [...recordings(), recorded(LEAKS)];
+  let rows = 0;
+  for (const recording of all) {
+    const starts = [recording.last, ...recording.failedAt === null ? [] : [recording.failedAt]];
+    for (let started = 1; started <= recording.statements.count; started++) {
+      starts.push(recording.atStatement(started));
+    }
+    for (const start of starts) {
+      for (const count of [1, 2, 5]) {
+        for (const [away, home] of [["back", "forward"], ["forward", "back"]] as const) {
+          const cursor = new Cursor(recording);
+          cursor.goTo(start);
+          const steps = (direction: "forward" | "back") =>
+            cursor.move({ unit: "event", direction, count });
+          if (steps(away).reason !== "arrived") continue;
+          const there = cursor.position;
+          steps(home);
+          assertEquals(cursor.position, start);
+          // And once more: it is a row of steps.
+          steps(away);
+          assertEquals(cursor.position, there);
+          steps(home);
+          assertEquals(cursor.position, start);
+          rows++;
+        }
+      }
+    }
+  }
+  assert(rows > 100, `${rows}`);
+  // Who goes elsewhere in between begins anew.
+  const [recording] = all;
+  const cursor = new Cursor(recording!);
+  cursor.goTo(recording!.last);
+  cursor.move({ unit: "event", direction: "back" });
+  cursor.move({ unit: "into", direction: "back" });
+  cursor.goTo(recording!.afterEvent(recording!.log.count - 1));
+  cursor.move({ unit: "event", direction: "forward" });
+  assertEquals(cursor.position, recording!.afterEvent(recording!.log.count));
 });

@@ -10,13 +10,14 @@ import {
   type Breakpoint,
   BreakpointSet,
   comparePositions,
+  Cursor,
   evaluate,
-  move,
   type Position,
   type Recording,
   recordRun,
   runsOf,
   START,
+  type StepCommand,
 } from "@dmalab/recording";
 import { Random } from "@dmalab/runtime";
 import { memoryFiles } from "@dmalab/lang/syntax";
@@ -96,6 +97,18 @@ function eventsNamed(recording: Recording, name: string): readonly number[] {
   return found;
 }
 
+/** Goes a step from a position, or less when a breakpoint stops it. */
+function stepFrom(
+  recording: Recording,
+  from: Position,
+  step: StepCommand,
+  breakpoints: BreakpointSet,
+) {
+  const cursor = new Cursor(recording, breakpoints);
+  cursor.goTo(from);
+  return cursor.move(step);
+}
+
 /** Where a search stops, one stop after the other. */
 function stopsOf(
   recording: Recording,
@@ -105,7 +118,7 @@ function stopsOf(
   const found: Position[] = [];
   let position = direction === "forward" ? START : recording.last;
   while (found.length < MAX_STOPS) {
-    const outcome = move(recording, position, { unit: "run", direction }, breakpoints);
+    const outcome = stepFrom(recording, position, { unit: "run", direction }, breakpoints);
     if (outcome.reason !== "stop") break;
     assert(
       comparePositions(outcome.position, position) * (direction === "forward" ? 1 : -1) > 0,

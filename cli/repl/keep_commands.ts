@@ -1,10 +1,5 @@
 /** Commands about what one keeps: expressions that are watched, places with a name, runs of the file. */
-import {
-  evaluate,
-  EvaluationError,
-  type Position,
-  type RecordingPosition,
-} from "@dmalab/recording";
+import { evaluate, EvaluationError, type Position, type RunPosition } from "@dmalab/recording";
 import { clip } from "@dmalab/lang/text";
 import { lineLocation } from "@dmalab/recording/views";
 import { readWholeNumber } from "../numbers.ts";
@@ -106,7 +101,7 @@ function listMarks(repl: CommandContext): true {
 function sayMark(
   repl: CommandContext,
   name: string,
-  { position, recording }: RecordingPosition,
+  { position, recording }: RunPosition,
 ): void {
   const statement = recording.statement(position);
   const where = statement === null ? "" : `  ${lineLocation(statement.span)}`;

@@ -11,8 +11,8 @@ import {
   neverReached,
   POSITION_FORMS,
   readPosition,
-  type RecordingPosition,
   rewind,
+  type RunPosition,
   statementsOnLine,
   type StepCommand,
   type StepOutcome,
@@ -184,7 +184,7 @@ function goes(repl: CommandContext, step: StepCommand): true {
 /** What a move did: the events on its way, where it led, and what is other there. */
 function arrive(
   repl: CommandContext,
-  { position: before, recording: from }: RecordingPosition,
+  { position: before, recording: from }: RunPosition,
   { logged, stop }: Pick<StepOutcome, "logged" | "stop">,
   step: StepCommand,
 ): void {
@@ -217,7 +217,7 @@ export function printLocation(repl: CommandContext): void {
 /** Rows that came and went since another moment of the same machine. */
 function sayChanges(
   repl: CommandContext,
-  { position: before, recording: from }: RecordingPosition,
+  { position: before, recording: from }: RunPosition,
 ): void {
   if (repl.view || repl.cursor.recording !== from) return;
   for (const line of changedWatches(repl, before)) repl.say(clip(line, repl.columns));

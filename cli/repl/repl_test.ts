@@ -82,6 +82,19 @@ Deno.test(":back and :step return to the same place, and what is typed there beg
   assertEquals(last, "[1, 2]\n");
 });
 
+Deno.test("after its last event a statement is done: what is typed there goes on, and begins no branch", async () => {
+  const { answers } = await talk(
+    MACHINE,
+    "let m = dma_map_phys(ssd, alloc_pages(1), 4KiB, to_device)",
+    ":goto 6",
+    "let copy = m",
+    "copy.size",
+    ":branches",
+  );
+  assertEquals([answers[3], answers[4]], ["", "4KiB\n"]);
+  assertEquals(answers[5]!.trimEnd().split("\n").length, 3);
+});
+
 Deno.test(":back goes back by events, and what is typed there begins a branch", async () => {
   const { answers, prompts } = await talk(
     MACHINE,

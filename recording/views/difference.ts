@@ -1,6 +1,6 @@
 /** What differs between two moments, of one run or of two: their events beside each other, and the rows of tables. */
-import { diffPositions, firstDifferentEvent, type RunPosition } from "../diff.ts";
-import type { RecordedRun } from "../recorded_run.ts";
+import { diffPositions, firstDifferentEvent } from "../diff.ts";
+import type { RecordedRun, RunPosition } from "../recorded_run.ts";
 import { formatEventText } from "@dmalab/lang/render";
 import { type CellView, rowCells } from "./tables.ts";
 
