@@ -1,13 +1,18 @@
 /** A session that is kept: it can be asked about its past, and gone on with from any place of it. */
 import type { SourceFile } from "@dmalab/lang";
-import type { HistoryEntry, InputResult, SessionParts } from "@dmalab/lang/run";
+import {
+  type HistoryEntry,
+  type InputResult,
+  type SessionParts,
+  startReplay,
+} from "@dmalab/lang/run";
 import type { RunSession } from "@dmalab/lang/run/session";
 import { Evaluator } from "./evaluator.ts";
 import { RunRecorder } from "./run_recorder.ts";
 import { comparePositions, type Position } from "./position.ts";
 import { type OutputLine, Recording } from "./recording.ts";
 import type { PausedRun } from "./machines/replay.ts";
-import { ReplayPool } from "./machines/replay_pool.ts";
+import { Timeline } from "./machines/timeline.ts";
 
 /** What a session tells who keeps it. */
 export type SessionHooks = Required<Pick<SessionParts, "onLine" | "onBranchPoint" | "onVm">>;
@@ -106,18 +111,18 @@ export class Branch {
     return this.#recording;
   }
 
-  #record({ forks, machine, output }: RunRecorder): Recording {
+  #record({ forks, machine, output, vm }: RunRecorder): Recording {
     const { code } = this.session;
     const { compiler, registry, resolution } = code;
     const known = { code: compiler.code, log: machine.log, statements: machine.statements };
-    const replays = new ReplayPool(known, (onVm) => this.session.rerun(onVm));
+    const timeline = new Timeline(known, (onVm) => startReplay(vm, onVm));
     const live = (): PausedRun => ({
       vm: this.session.vm,
       position: this.#track.recorder!.end,
       frames: () => [],
       innermost: () => null,
     });
-    replays.live = live;
+    timeline.live = live;
     const { seed } = this.session.machine.lab.machine.config;
     const place = "session:1:1";
     return new Recording({
@@ -128,7 +133,7 @@ export class Branch {
       forks,
       childRuns: [],
       sideKeeper: null,
-      replays,
+      timeline,
       evaluator: new Evaluator({
         registry,
         resolution,

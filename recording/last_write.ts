@@ -77,7 +77,7 @@ export function writesOf(
   let now: Uint8Array = new Uint8Array(sizeBytes);
   const writes: ByteWrite[] = [];
   let left = 0;
-  recording.replays.visit(START, ({ position, vm }) => {
+  recording.timeline.from(START, ({ position, vm }) => {
     vm.machine.readMemory(phys, now);
     const first = now.findIndex((byte, index) => byte !== known[index]);
     if (first >= 0) {

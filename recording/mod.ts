@@ -38,7 +38,7 @@ export type { RowField } from "./cells.ts";
 export { Cursor, type Pieces } from "./cursor.ts";
 export { RunCursor } from "./run_cursor.ts";
 export { boundValues, Cancelled, type PausedRun } from "./machines/replay.ts";
-export { ReplayPool } from "./machines/replay_pool.ts";
+export { Timeline } from "./machines/timeline.ts";
 export { nextPosition } from "./machines/ordinal.ts";
 export { openTimeTravelSession } from "./open_time_travel_session.ts";
 export { type OpenValue, openValue, openVariables, partsOf } from "./parts.ts";

@@ -23,7 +23,7 @@ import { RunRecorder } from "./run_recorder.ts";
 import type { Position } from "./position.ts";
 import { Recording, type RunName } from "./recording.ts";
 import { keepOutermost } from "./machines/replay.ts";
-import { ReplayPool } from "./machines/replay_pool.ts";
+import { Timeline } from "./machines/timeline.ts";
 import { ChildRunRecorder, reported } from "./machines/child_runs.ts";
 
 /** A run that can be recorded. */
@@ -131,7 +131,7 @@ export class OpenRun {
       frames: () => frame === null ? [] : [frame],
       innermost: () => frame,
     });
-    recording.replays.live = live;
+    recording.timeline.live = live;
     recording.failure = reported(failure);
     this.isOver = true;
   }
@@ -199,7 +199,7 @@ export function openRun(
     forks,
     childRuns: keepsSides ? keeper.follow(vm, recorder!) : [],
     sideKeeper: keepsSides ? keeper : null,
-    replays: new ReplayPool(
+    timeline: new Timeline(
       { code: program.code, log: machine.log, statements: machine.statements },
       (onVm) => startReplay(vm, onVm),
     ),

@@ -9,7 +9,7 @@ import type { Code } from "@dmalab/lang/vm";
 import { EvaluationCache } from "./evaluation_cache.ts";
 import { type ChildRun, RecordedRun, type RecordedRunParts } from "./recorded_run.ts";
 import type { Evaluator } from "./evaluator.ts";
-import type { ReplayPool } from "./machines/replay_pool.ts";
+import type { Timeline } from "./machines/timeline.ts";
 import type { Position } from "./position.ts";
 
 export type {
@@ -33,7 +33,7 @@ export interface RecordingParts extends RecordedRunParts {
   readonly code: Code;
   readonly childRuns: readonly RecordedChildRun[];
   readonly sideKeeper: { readonly isFull: boolean } | null;
-  readonly replays: ReplayPool;
+  readonly timeline: Timeline;
   readonly evaluator: Evaluator;
 }
 
@@ -49,7 +49,7 @@ export class Recording extends RecordedRun {
    */
   within: { readonly recording: Recording; readonly index: number } | null = null;
   /** @internal */
-  readonly replays: ReplayPool;
+  readonly timeline: Timeline;
   /** @internal */
   readonly evaluator: Evaluator;
   /**
@@ -66,10 +66,10 @@ export class Recording extends RecordedRun {
   /** @internal */
   constructor(parts: RecordingParts) {
     super(parts);
-    const { evaluator, replays, sideKeeper } = parts;
+    const { evaluator, timeline, sideKeeper } = parts;
     this.sideKeeper = sideKeeper;
-    this.replays = replays;
+    this.timeline = timeline;
     this.evaluator = evaluator;
-    this.evaluationCache = new EvaluationCache(replays, () => evaluator.scope);
+    this.evaluationCache = new EvaluationCache(timeline, () => evaluator.scope);
   }
 }

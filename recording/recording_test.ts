@@ -12,7 +12,7 @@ import { nextPosition } from "./machines/ordinal.ts";
 import { comparePositions, type Position, START } from "./position.ts";
 import type { Recording } from "./recording.ts";
 import { Cancelled, type PausedRun } from "./machines/replay.ts";
-import { ReplayPool } from "./machines/replay_pool.ts";
+import { Timeline } from "./machines/timeline.ts";
 import { rewind, until } from "./search.ts";
 import { RunWatch } from "@dmalab/lang/vm";
 import { checkBreakpoint } from "./breakpoints/check_breakpoint.ts";
@@ -80,7 +80,7 @@ const NOT_YET = "`page` has no value there yet";
 const recorded = (text?: string) => recordings(text)[0]!;
 
 const ask = (recording: Recording, position: Position, text: string) =>
-  recording.replays.look(
+  recording.timeline.at(
     position,
     (paused) => recording.evaluator.question(text).evaluate(paused).text,
   );
@@ -206,11 +206,11 @@ Deno.test("a parked machine answers as a fresh one does, at every moment", () =>
   const recording = recorded();
   const texts = ["iommu.live_mappings", "events.count(iommu.map)", "checksum(page)"];
   const moments = momentsOf(recording);
-  const { known, start } = recording.replays;
+  const { known, start } = recording.timeline;
   // In no order, so that every machine is used from where it was left.
   for (let index = 0; index < moments.length; index++) {
     const position = moments[(index * 37) % moments.length]!;
-    const fresh = new ReplayPool(known, start);
+    const fresh = new Timeline(known, start);
     for (const text of texts) {
       const expression = recording.evaluator.question(text);
       const answered = (paused: PausedRun) => {
@@ -220,26 +220,26 @@ Deno.test("a parked machine answers as a fresh one does, at every moment", () =>
           return (error as Error).message;
         }
       };
-      const parked = recording.replays.look(position, answered);
-      assertEquals(parked, fresh.look(position, answered), `${text} at ${position.seq}`);
+      const parked = recording.timeline.at(position, answered);
+      assertEquals(parked, fresh.at(position, answered), `${text} at ${position.seq}`);
       if (position.statement === 0 && text.includes("page")) assertEquals(parked, NOT_YET);
     }
   }
-  assert(recording.replays.checkpoints > 0 && recording.replays.checkpoints <= 32);
+  assert(recording.timeline.checkpoints > 0 && recording.timeline.checkpoints <= 32);
 });
 
 /** Parks machines until there is no more to do. @returns How many stretches it took. */
-function prepareAll(replays: ReplayPool, last: Position, near: Position): number {
+function prepareAll(timeline: Timeline, last: Position, near: Position): number {
   let stretches = 0;
-  while (replays.prepare(last, near)) assert(++stretches < 2000);
+  while (timeline.prepare(last, near)) assert(++stretches < 2000);
   return stretches;
 }
 
 Deno.test("machines wait at even distances, and are replaced when looks take them", () => {
   const recording = recorded("let n = 0\nrepeat 30000 { n += 1 }\n");
-  const { known, start } = recording.replays;
+  const { known, start } = recording.timeline;
   let reruns = 0;
-  const waiting = new ReplayPool(known, (begin) => {
+  const waiting = new Timeline(known, (begin) => {
     reruns++;
     return start(begin);
   });
@@ -250,8 +250,8 @@ Deno.test("machines wait at even distances, and are replaced when looks take the
   for (const further of [2, 1]) {
     const position = recording.atStatement(15_000 + further);
     assertEquals(
-      waiting.look(position, (paused) => expression.evaluate(paused).text),
-      new ReplayPool(known, start).look(position, (paused) => expression.evaluate(paused).text),
+      waiting.at(position, (paused) => expression.evaluate(paused).text),
+      new Timeline(known, start).at(position, (paused) => expression.evaluate(paused).text),
     );
   }
   // Machines that waited went there; what they left is filled again, once.
@@ -266,12 +266,12 @@ Deno.test("where not all machines have room fewer wait, and preparing comes to a
   const recording = recorded(
     "let large = buffer(size: 8MiB, fill: counting)\nlet n = 0\nrepeat 30000 { n += 1 }\n",
   );
-  const { known, start } = recording.replays;
-  const waiting = new ReplayPool(known, start);
+  const { known, start } = recording.timeline;
+  const waiting = new Timeline(known, start);
   for (const near of [START, recording.last, recording.atStatement(15_000)]) {
     prepareAll(waiting, recording.last, near);
     assert(waiting.checkpoints >= 4 && waiting.checkpoints < 8, `${waiting.checkpoints}`);
-    waiting.look(near, () => {});
+    waiting.at(near, () => {});
   }
 });
 
@@ -335,7 +335,7 @@ Deno.test("hit counts, messages, incidents and failures stop as they should", ()
 
 Deno.test("a condition is asked once for each moment, whichever way is searched first", () => {
   const recording = recorded();
-  const { replays } = recording;
+  const { timeline } = recording;
   const breakpoints = new BreakpointSet();
   breakpoints.add({ cause: { kind: "line", line: 10 }, condition: "total >= 4KiB", hits: 2 });
   breakpoints.add({ cause: { kind: "event", names: ["iommu.map"] }, condition: "total == 0B" });
@@ -354,10 +354,10 @@ Deno.test("a condition is asked once for each moment, whichever way is searched 
     return stop === null ? [] : [position, ...walk(position, direction)];
   };
   const back = walk(recording.last, "back");
-  const { positions } = replays;
+  const { positions } = timeline;
   assertEquals(breakpoints.prepare(recording, recording.last, 5), 1);
   assertEquals(walk(START, "forward"), back.toReversed());
-  assertEquals(replays.positions, positions);
+  assertEquals(timeline.positions, positions);
   assertEquals(
     back.map((position) => [line(recording, position), ask(recording, position, "total")]),
     [
@@ -462,7 +462,7 @@ Deno.test("a data breakpoint stops where a row begins and where it ends", () => 
 Deno.test("a search can be cancelled", () => {
   const recording = recorded("let sum = 0\nrepeat 40000 { sum += 1 }\nprint sum\n");
   let looks = 0;
-  recording.replays.watch = new RunWatch({
+  recording.timeline.watch = new RunWatch({
     nowMs: () => 0,
     interrupted: () => ++looks > 2,
   }, { timeMs: 1e9, memoryBytes: 1e9 });
@@ -539,7 +539,7 @@ Deno.test("the calls that run at an event are those of the machine, whatever has
     const answered = recording.frames(position).map(({ started }) =>
       recording.statements.numberAt(started)
     );
-    const real = recording.replays.look(
+    const real = recording.timeline.at(
       position,
       (paused) => paused.frames().map(({ statement }) => statement),
     );
@@ -582,7 +582,7 @@ print page.size
   refused(stale);
   assertEquals(later.map((position) => ask(recording, position, "page.size")), ["4KiB", "4KiB"]);
   const sizes: (string | null)[] = [];
-  recording.replays.visit(stale, (paused) => {
+  recording.timeline.from(stale, (paused) => {
     if (sizes.length === 0) {
       assertThrows(() => recording.evaluator.question("peek(page.phys, 2)").evaluate(paused));
     }

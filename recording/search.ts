@@ -35,7 +35,7 @@ export function until(
 ): ExpressionChange | null {
   let known: string | null = null;
   let found: ExpressionChange | null = null;
-  recording.replays.visit(from, (paused) => {
+  recording.timeline.from(from, (paused) => {
     const { position } = paused;
     if (comparePositions(position, from) === 0) known = expression.format(paused);
     else {
@@ -93,7 +93,7 @@ function lastChangeWithin(
 ): ExpressionChange | null {
   let known: string | null = null;
   let last: ExpressionChange | null = null;
-  recording.replays.visit(begin, (paused) => {
+  recording.timeline.from(begin, (paused) => {
     const { position } = paused;
     const value = tell(paused);
     // Where it cannot be evaluated, such as in a function outside the name's scope, it is unchanged.
@@ -116,7 +116,7 @@ function lastValueBefore(recording: Recording, position: Position, tell: Tell): 
   for (let moments = FIRST_POSITIONS; comparePositions(end, START) > 0; moments *= 4) {
     const begin = rangeBefore(recording, end, moments);
     let last: string | null = null;
-    recording.replays.visit(begin, (paused) => {
+    recording.timeline.from(begin, (paused) => {
       last = tell(paused) ?? last;
       return comparePositions(paused.position, end) < 0
         ? nextPosition(recording, paused.position)

@@ -14,7 +14,7 @@ import { Branch, type SessionHooks } from "./branch.ts";
 import { Cursor } from "./cursor.ts";
 import { EvaluationError } from "./evaluator.ts";
 import type { StepCommand, StepOutcome } from "./step.ts";
-import { comparePositions } from "./position.ts";
+import { comparePositions, type Position } from "./position.ts";
 import type { ShownVariable } from "./evaluate.ts";
 
 const NOTHING: TimeTravelResult = { ...NOTHING_DONE, branch: null, dropped: [] };
@@ -69,15 +69,29 @@ export class TimeTravelSession extends Cursor {
   /** Where the session goes on: after an input that may be on another machine. */
   #toEnd(): void {
     const { recording } = this.#branch;
-    recording.replays.interruptedBy = this.#watch;
+    recording.timeline.interruptedBy = this.#watch;
     this.goTo(recording.last, recording);
+  }
+
+  /**
+   * Goes to a position of this branch, or of another one.
+   *
+   * @throws {EvaluationError} When its machine was replaced by another one.
+   */
+  override goTo(position: Position, recording = this.recording): void {
+    const branch = this.#branches.find((each) => each.recording === recording);
+    if (branch === undefined) {
+      throw new EvaluationError("That position is of a machine that was replaced");
+    }
+    this.#branch = branch;
+    super.goTo(position, recording);
   }
 
   /** The session's variables that have a value there. */
   override variables(): readonly ShownVariable[] {
     const { recording, session } = this;
     const { evaluator } = recording;
-    return recording.replays.look(
+    return recording.timeline.at(
       this.position,
       (paused) =>
         session.globals().flatMap(({ global, name }) => {
@@ -150,9 +164,9 @@ export class TimeTravelSession extends Cursor {
   #look(text: string): TimeTravelResult | null {
     if (!this.isPast || !isExpression(text)) return null;
     try {
-      const { evaluator, replays } = this.recording;
+      const { evaluator, timeline } = this.recording;
       const expression = evaluator.question(text);
-      const shown = replays.look(this.position, (paused) => expression.evaluate(paused));
+      const shown = timeline.at(this.position, (paused) => expression.evaluate(paused));
       return { ...NOTHING, values: shown.value === null ? [] : [shown] };
     } catch (error) {
       // The session reports mistakes, and an input that changes something starts a branch.

@@ -239,7 +239,7 @@ const KINDS: readonly Kind[] = [
 function changesSeen(recording: Recording, probe: Probe): readonly Position[] {
   const changes: Position[] = [];
   let known: string | null = null;
-  recording.replays.visit(START, (paused) => {
+  recording.timeline.from(START, (paused) => {
     const named = probe(paused);
     if (known !== null && named !== known) changes.push(paused.position);
     known = named;

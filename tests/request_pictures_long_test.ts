@@ -36,7 +36,7 @@ function compareRun(run: Recording): { readonly compared: number; readonly whole
     const id = run.log.nameAt(seq) === "nvme.fetch" ? run.log.requestAt(seq) : null;
     if (id === null) continue;
     const position = run.afterEvent(seq);
-    const live = run.replays.look(position, ({ vm }) => {
+    const live = run.timeline.at(position, ({ vm }) => {
       const request = sentRequest(vm, id);
       return request === null ? null : picturedRequest(request, vm);
     });

@@ -163,7 +163,7 @@ export class Debugger implements CommandContext {
     if (line === INTERRUPT) return true;
     const text = line.trim() === "" ? this.#last : line.trim();
     const command = text.startsWith(":") ? text : bareCommand(text);
-    this.#place.recording.replays.interruptedBy = this.#watch ?? null;
+    this.#place.recording.timeline.interruptedBy = this.#watch ?? null;
     try {
       if (command === null) this.#work(() => this.#tell(text));
       else {

@@ -95,6 +95,26 @@ Deno.test("after its last event a statement is done: what is typed there goes on
   assertEquals(answers[5]!.trimEnd().split("\n").length, 3);
 });
 
+Deno.test("a mark is of its branch, and of its machine", async () => {
+  const { answers, prompts, repl } = await talk(
+    MACHINE,
+    "let m = dma_map_phys(ssd, alloc_pages(1), 4KiB, to_device)",
+    ":mark mapped",
+    ":goto start",
+    "let other = 1",
+    ":goto mapped",
+    "m.size",
+    "machine { }",
+    ":goto mapped",
+    "1 + 1",
+  );
+  assertEquals([prompts[5], prompts[6]], ["dma[b1 0]> ", "dma[6]> "]);
+  assertEquals(answers[6], "4KiB\n");
+  assertEquals(answers[8], "That position is of a machine that was replaced\n");
+  assertEquals(answers[9], "2\n");
+  assertEquals(repl.exitCode, 2);
+});
+
 Deno.test(":back goes back by events, and what is typed there begins a branch", async () => {
   const { answers, prompts } = await talk(
     MACHINE,

@@ -145,12 +145,12 @@ export class SessionState {
     const pending = this.#begin(prepared);
     const { seq } = this.machine.stream;
     const known = new Set(foundIncidents(this.vm).map(({ finding }) => finding));
-    let failure = workOutConsts(this.vm, pending, (index) => drained(this.#run(index)));
+    let failure = workOutConsts(this.vm, pending, (index) => drain(this.#run(index)));
     const values: ShownValue[] = [];
     for (const [index, { functionIndex, isCall, shown }] of prepared.statements.entries()) {
       if (failure !== null || this.ended) break;
       this.onBranchPoint(index);
-      failure = drained(this.#run(functionIndex));
+      failure = drain(this.#run(functionIndex));
       const { result } = this.vm;
       if (failure === null && shown) this.#keepValue(prepared);
       // Most calls that give none are made for what they do.
@@ -188,7 +188,7 @@ export class SessionState {
       return;
     }
     const pending = this.#begin(entry.prepared);
-    let failure = workOutConsts(this.vm, pending, (index) => drained(this.#run(index)));
+    let failure = workOutConsts(this.vm, pending, (index) => drain(this.#run(index)));
     for (let index = 0; index < entry.statements; index++) {
       if (failure !== null || this.ended) break;
       this.onBranchPoint(index);
@@ -379,7 +379,7 @@ export class SessionState {
 }
 
 /** The result of a run without a stop. */
-function drained<T>(steps: Generator<void, T>): T {
+export function drain<T>(steps: Generator<void, T>): T {
   let step = steps.next();
   while (!step.done) step = steps.next();
   return step.value;

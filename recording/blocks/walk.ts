@@ -25,7 +25,7 @@ export interface PositionRange {
 function openChildRun(recording: Recording, index: number): Recording {
   const inner = recording.childRuns[index]!.open();
   inner.within ??= { recording, index };
-  inner.replays.watch = recording.replays.watch;
+  inner.timeline.watch = recording.timeline.watch;
   return inner;
 }
 
@@ -158,13 +158,13 @@ function* rangesBefore(
     yield { recording, from, to };
     const inner = openChildRun(recording, index);
     yield* rangesBefore({ recording: inner, position: inner.last }, undefined, true);
-    from = nextPosition(recording.replays.known, to) ?? recording.last;
+    from = nextPosition(recording.timeline.known, to) ?? recording.last;
   }
   const child = childRunOf(recording);
   yield { recording, from, to: child?.begin ?? START };
   if (isInner || child === null) return;
   const { recording: outer, index } = recording.within!;
-  const after = nextPosition(outer.replays.known, child.position) ?? outer.last;
+  const after = nextPosition(outer.timeline.known, child.position) ?? outer.last;
   yield* rangesBefore({ recording: outer, position: after }, index - 1);
 }
 

@@ -189,7 +189,7 @@ export function learn(
   if (begin === null) return;
   for (const { change, pass } of asked.changes) {
     if (change === null || pass!.said !== undefined) continue;
-    pass!.said = recording.replays.look(START, (paused) => tell(change, paused));
+    pass!.said = recording.timeline.at(START, (paused) => tell(change, paused));
   }
   const queue = candidates(recording, asked, begin, to);
   let found: Position | null = null;
@@ -216,7 +216,7 @@ export function learn(
   };
   const first = nextToAsk();
   if (first !== null) {
-    recording.replays.visit(first, (paused) => {
+    recording.timeline.from(first, (paused) => {
       take(stopsThere((next.value as Candidate).places, paused));
       passed(ordinalOf(paused.position));
       return nextToAsk();

@@ -6,7 +6,7 @@ import type { Evaluator } from "../evaluator.ts";
 import { RunRecorder } from "../run_recorder.ts";
 import { type Position, START } from "../position.ts";
 import { type RecordedChildRun, Recording } from "../recording.ts";
-import { ReplayPool } from "./replay_pool.ts";
+import { Timeline } from "./timeline.ts";
 
 /** Sides of a run that are kept, those of sides included, and how many events they may have together. */
 export const MAX_CHILD_RUNS = 1000;
@@ -88,7 +88,7 @@ export class ChildRunRecorder {
       forks,
       childRuns,
       sideKeeper: this,
-      replays: new ReplayPool(known, (onVm) => startReplay(repeated, onVm)),
+      timeline: new Timeline(known, (onVm) => startReplay(repeated, onVm)),
       evaluator,
     });
     recording.failure = reported(failure);

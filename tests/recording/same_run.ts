@@ -14,10 +14,10 @@ import {
   type Position,
   type Recording,
   recordRun,
-  ReplayPool,
   runsOf,
   START,
   type StepCommand,
+  Timeline,
 } from "@dmalab/recording";
 import { runProgram } from "@dmalab/lang/run/run_program";
 import { Random } from "@dmalab/runtime";
@@ -118,8 +118,8 @@ function circle(recording: Recording, unit: StepCommand["unit"], moves: number):
 }
 
 /** What the machine itself says at a moment. */
-function seenThere(recording: Recording, replays: ReplayPool, position: Position): unknown {
-  return replays.look(position, (paused: PausedRun) => {
+function seenThere(recording: Recording, timeline: Timeline, position: Position): unknown {
+  return timeline.at(position, (paused: PausedRun) => {
     const { iommu } = paused.vm.lab.machine;
     const frame = paused.frames()[0];
     const names = frame === undefined ? [] : boundValues(paused, frame);
@@ -141,10 +141,10 @@ function seenThere(recording: Recording, replays: ReplayPool, position: Position
 
 /** A look from the machines that are parked says what a fresh run says. */
 function sameLook(recording: Recording, position: Position): void {
-  const { known, start } = recording.replays;
+  const { known, start } = recording.timeline;
   assertEquals(
-    seenThere(recording, recording.replays, position),
-    seenThere(recording, new ReplayPool(known, start), position),
+    seenThere(recording, recording.timeline, position),
+    seenThere(recording, new Timeline(known, start), position),
     `${recording.name.name} at ${position.seq}.${position.statement}`,
   );
 }

@@ -103,7 +103,7 @@ export class FullScreen implements ScreenView {
     this.#idle = setTimeout(() => {
       if (this.#terminal.inputs.length > 0) return;
       const { position, recording } = this.#tool.cursor;
-      if (recording.replays.prepare(recording.last, position)) this.#prepareSoon(0);
+      if (recording.timeline.prepare(recording.last, position)) this.#prepareSoon(0);
     }, quietMs);
   }
 
@@ -217,7 +217,7 @@ export class FullScreen implements ScreenView {
   #draw(): void {
     const { columns, rows } = this.#terminal.size;
     // What ended a command is no word about drawing.
-    this.#tool.cursor.recording.replays.interruptedBy = null;
+    this.#tool.cursor.recording.timeline.interruptedBy = null;
     const layout = this.#layout();
     const drawn = this.#page === null
       ? frameRows(this.#shown(layout), layout, columns, this.#paint)

@@ -128,7 +128,7 @@ export class Adapter {
   async launch(args: LaunchArguments): Promise<void> {
     const { clock, names, run, warnings } = await launch(args, () => this.#cancellation.isEnding);
     this.#launched = args;
-    run.recording.replays.interruptedBy = this.#cancellation;
+    run.recording.timeline.interruptedBy = this.#cancellation;
     if (warnings !== "") this.say("stderr", warnings);
     const [own, ...others] = names;
     if (others.length > 0) {

@@ -240,18 +240,18 @@ export class Debuggee extends Cursor {
    * @returns Whether there is more to do.
    */
   prepare(): boolean {
-    const { replays } = this.recording;
-    const { watch } = replays;
+    const { timeline } = this.recording;
+    const { watch } = timeline;
     // No request waits for it.
-    replays.watch = null;
+    timeline.watch = null;
     try {
       const { end, recording } = this.#run;
-      return replays.prepare(
+      return timeline.prepare(
         recording === this.recording ? end : this.recording.last,
         this.position,
       );
     } finally {
-      replays.watch = watch;
+      timeline.watch = watch;
     }
   }
 
