@@ -7,8 +7,7 @@
 import type { Span } from "@dmalab/lang";
 import type { RowField } from "./cells.ts";
 import type { CompiledExpression } from "./evaluator.ts";
-import { nextPosition } from "./machines/ordinal.ts";
-import { comparePositions, type Position, START } from "./position.ts";
+import { comparePositions, nextPosition, type Position, START } from "./position.ts";
 import { readMemory } from "./evaluate.ts";
 import type { Recording } from "./recording.ts";
 import { type LastWrite, lastWritesOf, spanAt } from "./last_writes.ts";

@@ -23,7 +23,14 @@ export { evaluate, readMemory, type ShownVariable, variablesAt } from "./evaluat
 export { EvaluationError } from "./evaluator.ts";
 export { type LastWrite, lastWritesOf, spanOfEvent } from "./last_writes.ts";
 export { OpenRun, openRun, type RecordOptions, recordRun, type RunChoice, runsOf } from "./open.ts";
-export { comparePositions, type Position, START } from "./position.ts";
+export {
+  comparePositions,
+  nextPosition,
+  ordinalOf,
+  type Position,
+  positionAt,
+  START,
+} from "./position.ts";
 export { RecordedRun, type RunPosition } from "./recorded_run.ts";
 export { type OutputLine, Recording, type RunName } from "./recording.ts";
 export { rowsAt, rowsCovering } from "./rows.ts";
@@ -39,7 +46,6 @@ export { Cursor, type Pieces } from "./cursor.ts";
 export { RunCursor } from "./run_cursor.ts";
 export { boundValues, Cancelled, type PausedRun } from "./machines/replay.ts";
 export { Timeline } from "./machines/timeline.ts";
-export { nextPosition } from "./machines/ordinal.ts";
 export { openTimeTravelSession } from "./open_time_travel_session.ts";
 export { type OpenValue, openValue, openVariables, partsOf } from "./parts.ts";
 export {
@@ -49,7 +55,7 @@ export {
   WRITE_TARGET_FORMS,
   WRITE_TARGET_WORDS,
 } from "./position_text.ts";
-export { atLine, fileNamed, functionLocation, positionBefore, statementsOnLine } from "./places.ts";
+export { atLine, fileNamed, functionLocation, statementsOnLine } from "./places.ts";
 export { evaluateType, namesAt } from "./evaluate.ts";
 export { coveringCell } from "./rows.ts";
 export { type ExpressionChange, rewind, until } from "./search.ts";

@@ -7,9 +7,15 @@ import { EvaluationError } from "./evaluator.ts";
 import { Cursor } from "./cursor.ts";
 import { move, type StepCommand } from "./step.ts";
 import { openRun, recordRun, runsOf } from "./open.ts";
-import { atLine, atOutput, atTime, positionBefore } from "./places.ts";
-import { nextPosition } from "./machines/ordinal.ts";
-import { comparePositions, type Position, START } from "./position.ts";
+import { atLine, atOutput, atTime } from "./places.ts";
+import {
+  comparePositions,
+  nextPosition,
+  ordinalOf,
+  type Position,
+  positionAt,
+  START,
+} from "./position.ts";
 import type { Recording } from "./recording.ts";
 import { Cancelled, type PausedRun } from "./machines/replay.ts";
 import { Timeline } from "./machines/timeline.ts";
@@ -122,7 +128,10 @@ Deno.test("moments are events and starts of statements, each once, and the same 
   assertEquals(moments.at(-1), last);
   for (let index = 1; index < moments.length; index++) {
     assert(comparePositions(moments[index - 1]!, moments[index]!) < 0);
-    assertEquals(positionBefore(recording, moments[index]!), moments[index - 1]);
+    assertEquals(
+      positionAt(recording.timeline.known, ordinalOf(moments[index]!) - 1),
+      moments[index - 1],
+    );
     assert(recording.has(moments[index]!));
   }
 });

@@ -10,9 +10,10 @@ import {
   boundValues,
   lastWrite,
   nextPosition,
+  ordinalOf,
   type PausedRun,
   type Position,
-  positionBefore,
+  positionAt,
   readWriteTarget,
   type Recording,
   recordRun,
@@ -285,7 +286,13 @@ for (const [kernel, mode] of MODES) {
       assert(changes.length > 0, `${name} never changes`);
       const last = changes.at(-1)!;
       const meant = readWriteTarget(recording, recording.last, subject(recording));
-      for (const position of [positionBefore(recording, last)!, last, recording.last]) {
+      for (
+        const position of [
+          positionAt(recording.timeline.known, ordinalOf(last) - 1),
+          last,
+          recording.last,
+        ]
+      ) {
         const seen = changes.findLast((each) =>
           each.seq < position.seq ||
           each.seq === position.seq && each.statement <= position.statement

@@ -10,8 +10,7 @@ import {
   type StepUnit,
 } from "../step.ts";
 import type { ChildRun, RunPosition } from "../recorded_run.ts";
-import { nextPosition } from "../machines/ordinal.ts";
-import { comparePositions, type Position, START } from "../position.ts";
+import { comparePositions, nextPosition, type Position, START } from "../position.ts";
 import type { RecordedChildRun, Recording } from "../recording.ts";
 
 /** Moments of one recording in a row; the first of them does not belong to it. */

@@ -4,9 +4,8 @@
  */
 import { changesOf } from "../cells.ts";
 import { type CompiledExpression, EvaluationError, type OwnNames } from "../evaluator.ts";
-import { ordinalOf } from "../machines/ordinal.ts";
 import { statementsOnLine } from "../places.ts";
-import { comparePositions, type Position, START } from "../position.ts";
+import { comparePositions, ordinalOf, type Position, START } from "../position.ts";
 import type { PausedRun } from "../machines/replay.ts";
 import { tell } from "../search.ts";
 import type { Recording } from "../recording.ts";

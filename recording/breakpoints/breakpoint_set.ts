@@ -5,8 +5,7 @@
  */
 import { type CompiledExpression, EvaluationError } from "../evaluator.ts";
 import { statementsOnLine } from "../places.ts";
-import { ordinalOf, positionAt } from "../machines/ordinal.ts";
-import { comparePositions, type Position, START } from "../position.ts";
+import { comparePositions, ordinalOf, type Position, positionAt, START } from "../position.ts";
 import type { PausedRun } from "../machines/replay.ts";
 import type { Recording } from "../recording.ts";
 import {

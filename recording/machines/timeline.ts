@@ -3,9 +3,8 @@
  * the run, and the nearest one goes on, by doing the run again, to the position that is asked about.
  */
 import { type HostWatch, RunWatch } from "@dmalab/lang/vm";
-import { comparePositions, type Position } from "../position.ts";
+import { comparePositions, ordinalOf, type Position, statementAtOrdinal } from "../position.ts";
 import { type Ask, type KnownRun, type PausedRun, Replay, type StartReplay } from "./replay.ts";
-import { ordinalOf, statementAtOrdinal } from "./ordinal.ts";
 
 /** What machines that are parked may take. */
 const MAX_CHECKPOINTS = 32;
