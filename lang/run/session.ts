@@ -427,6 +427,6 @@ function reportBranchPoints(
   onRest: SessionParts["onBranchPoint"],
   move: () => number,
 ): void {
-  const note = (part: number) => onRest?.(move(), part);
+  const note = (part: number, isStatement: boolean) => onRest?.(move(), part, isStatement);
   state.onBranchPoint = note;
 }

@@ -96,7 +96,7 @@ export class SessionState {
    * Called where a branch could begin: before each statement of an input and each activity of a step,
    * and after the last one, with how many are done.
    */
-  onBranchPoint: (part: number) => void = () => {};
+  onBranchPoint: (part: number, isStatement: boolean) => void = () => {};
   readonly #parts: StateParts;
   readonly #limits: Limits;
   /** It is what a session goes on with, and does not end where one of its past did. */
@@ -149,7 +149,7 @@ export class SessionState {
     const values: ShownValue[] = [];
     for (const [index, { functionIndex, isCall, shown }] of prepared.statements.entries()) {
       if (failure !== null || this.ended) break;
-      this.onBranchPoint(index);
+      this.onBranchPoint(index, true);
       failure = drain(this.#run(functionIndex));
       const { result } = this.vm;
       if (failure === null && shown) this.#keepValue(prepared);
@@ -178,11 +178,11 @@ export class SessionState {
   *again(entry: HistoryEntry, settles = true): Generator<void, void> {
     if (this.ended) return;
     if (entry.kind === "step") {
-      this.onBranchPoint(0);
+      this.onBranchPoint(0, false);
       yield;
       for (let count = 0; count < entry.activities; count++) {
         this.machine.runNextActivity();
-        this.onBranchPoint(count + 1);
+        this.onBranchPoint(count + 1, false);
         yield;
       }
       return;
@@ -191,7 +191,7 @@ export class SessionState {
     let failure = workOutConsts(this.vm, pending, (index) => drain(this.#run(index)));
     for (let index = 0; index < entry.statements; index++) {
       if (failure !== null || this.ended) break;
-      this.onBranchPoint(index);
+      this.onBranchPoint(index, true);
       const run = this.#run(entry.prepared.statements[index]!.functionIndex);
       let step = run.next();
       for (; !step.done; step = run.next()) yield;
@@ -223,10 +223,10 @@ export class SessionState {
     const { recorder, stream } = this.machine;
     const before = stream.seq;
     let activities = 0;
-    this.onBranchPoint(0);
+    this.onBranchPoint(0, false);
     while (stream.seq < before + events && this.machine.runNextActivity()) {
       activities++;
-      this.onBranchPoint(activities);
+      this.onBranchPoint(activities, false);
     }
     return { done: { kind: "step", activities, events }, events: recorder.after(before) };
   }

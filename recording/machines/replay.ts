@@ -269,6 +269,16 @@ export class Replay implements StatementListener, PausedRun {
   }
 }
 
+/** A machine that stands at a position, where it has nothing more to do. @param frame The one call there is. */
+export function pausedAt(vm: Vm, position: Position, frame: PausedFrame | null): PausedRun {
+  return {
+    vm,
+    position,
+    frames: () => frame === null ? [] : [frame],
+    innermost: () => frame,
+  };
+}
+
 function ignore(): void {}
 
 /** What the outermost code of a run that is over has bound stands on the stack: it is not written over. */
