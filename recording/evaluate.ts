@@ -96,6 +96,16 @@ export function evaluate(
   });
 }
 
+/** What an expression is at a moment, as text; why it is nothing, in brackets. */
+export function valueOrReason(recording: Recording, position: Position, text: string): string {
+  try {
+    return evaluate(recording, position, text).text;
+  } catch (error) {
+    if (error instanceof EvaluationError) return `(${error.message})`;
+    throw error;
+  }
+}
+
 /** What an expression in the innermost call is at a moment, for who decides by its kind. @throws {EvaluationError} */
 export function evaluateType(
   recording: Recording,

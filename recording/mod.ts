@@ -56,7 +56,7 @@ export {
   WRITE_TARGET_WORDS,
 } from "./position_text.ts";
 export { atLine, fileNamed, functionLocation, statementsOnLine } from "./places.ts";
-export { evaluateType, namesAt } from "./evaluate.ts";
+export { evaluateType, namesAt, valueOrReason } from "./evaluate.ts";
 export { coveringCell } from "./rows.ts";
 export { type ExpressionChange, rewind, until } from "./search.ts";
 export { checkBreakpoint } from "./breakpoints/check_breakpoint.ts";

@@ -20,9 +20,6 @@ import { layOutScreen, mostMessageRows, PANES, type ScreenLayout } from "./layou
 import { ScreenModel } from "./screen_model.ts";
 import { ScrolledPage } from "./page.ts";
 
-/** Looks that are kept: of a place and the one before. */
-const MAX_ANSWERS = 200;
-
 /** Idle time before machines are parked for later looks. */
 const QUIET_MS = 100;
 
@@ -48,7 +45,6 @@ export class FullScreen implements ScreenView {
   /** Where the last move began. */
   #before: Position;
   readonly #jumps: Position[] = [];
-  #answers = new Map<string, unknown>();
   /** Fires after the idle time. */
   #idle: ReturnType<typeof setTimeout> | undefined;
 
@@ -167,7 +163,6 @@ export class FullScreen implements ScreenView {
     const result = task();
     const { cursor } = this.#tool;
     if (cursor.recording !== recording) {
-      this.#answers.clear();
       this.#jumps.length = 0;
       this.#before = cursor.position;
     } else if (comparePositions(cursor.position, position) !== 0) {
@@ -196,8 +191,7 @@ export class FullScreen implements ScreenView {
   }
 
   #moment(): ScreenModel {
-    if (this.#answers.size > MAX_ANSWERS) this.#answers.clear();
-    return new ScreenModel(this.#tool.cursor, this.#before, this.#answers);
+    return new ScreenModel(this.#tool.cursor, this.#before);
   }
 
   #shown(layout: ScreenLayout): DrawnFrame {
