@@ -6,8 +6,7 @@ import { Evaluator } from "./evaluator.ts";
 import { RunRecorder } from "./run_recorder.ts";
 import { comparePositions, type Position } from "./position.ts";
 import { type OutputLine, Recording } from "./recording.ts";
-import type { PausedRun } from "./machines/replay.ts";
-import { ReplayPool } from "./machines/replay_pool.ts";
+import { pausedAt } from "./machines/replay.ts";
 
 /** What a session tells who keeps it. */
 export type SessionHooks = Required<Pick<SessionParts, "onLine" | "onBranchPoint" | "onVm">>;
@@ -42,7 +41,7 @@ class BranchRecorder {
     const written = [...before];
     this.hooks = {
       onVm: (vm) => this.#begin(new RunRecorder(vm, written.splice(0))),
-      onBranchPoint: (move, part) => this.#recordBranchPoint(move, part),
+      onBranchPoint: (move, part, isStatement) => this.#recordBranchPoint(move, part, isStatement),
       onLine: (text) => {
         this.recorder?.line(text);
         onLine(text);
@@ -56,12 +55,8 @@ class BranchRecorder {
     this.machines++;
   }
 
-  /** Set by who knows the moves: whether one is an input. */
-  isInput: (move: number) => boolean = () => true;
-
-  #recordBranchPoint(move: number, part: number): void {
+  #recordBranchPoint(move: number, part: number, isStatement: boolean): void {
     const position = this.recorder!.end;
-    const isStatement = this.isInput(move);
     const last = this.branchPoints.at(-1);
     // An activity without events leads nowhere else.
     const isHere = last !== undefined && comparePositions(last.position, position) === 0;
@@ -84,12 +79,7 @@ export class Branch {
   ) {
     this.#track = recorder;
     this.session = make(recorder.hooks);
-    const isInput = (move: number) =>
-      this.session.history[move]?.kind !== "step" && !this.#isStepping;
-    recorder.isInput = isInput;
   }
-
-  #isStepping = false;
 
   /** The branch that everything begins with. */
   static first(make: (hooks: SessionHooks) => RunSession, onLine: (text: string) => void): Branch {
@@ -106,29 +96,17 @@ export class Branch {
     return this.#recording;
   }
 
-  #record({ forks, machine, output }: RunRecorder): Recording {
-    const { code } = this.session;
-    const { compiler, registry, resolution } = code;
-    const known = { code: compiler.code, log: machine.log, statements: machine.statements };
-    const replays = new ReplayPool(known, (onVm) => this.session.rerun(onVm));
-    const live = (): PausedRun => ({
-      vm: this.session.vm,
-      position: this.#track.recorder!.end,
-      frames: () => [],
-      innermost: () => null,
-    });
-    replays.live = live;
+  #record(recorder: RunRecorder): Recording {
+    const { compiler, registry, resolution } = this.session.code;
     const { seed } = this.session.machine.lab.machine.config;
     const place = "session:1:1";
-    return new Recording({
+    const recording = new Recording({
+      ...recorder.parts,
       name: { file: "session", kind: "main", name: this.name, combination: "", place, seed },
       code: compiler.code,
-      machine,
-      output,
-      forks,
       childRuns: [],
       sideKeeper: null,
-      replays,
+      run: recorder.vm,
       evaluator: new Evaluator({
         registry,
         resolution,
@@ -136,6 +114,9 @@ export class Branch {
         scope: () => this.session.state.names.scope,
       }),
     });
+    const live = () => pausedAt(recorder.vm, recorder.end, null);
+    recording.timeline.live = live;
+    return recording;
   }
 
   feed(text: string): InputResult {
@@ -148,12 +129,7 @@ export class Branch {
 
   /** Runs activities until so many more events have happened, or nothing is left to do. */
   step(events: number): void {
-    this.#isStepping = true;
-    try {
-      this.session.step(events);
-    } finally {
-      this.#isStepping = false;
-    }
+    this.session.step(events);
   }
 
   /**
@@ -163,9 +139,11 @@ export class Branch {
   #restFor(position: Position): BranchPoint | null {
     const { branchPoints } = this.#track;
     const next = branchPoints.findIndex((rest) => comparePositions(rest.position, position) >= 0);
-    if (next < 0) return branchPoints.at(-1) ?? null;
-    const rest = branchPoints[next]!;
     // Where nothing more happens in a statement it is done.
+    if (next < 0) {
+      return position.seq === this.recording.last.seq ? null : branchPoints.at(-1) ?? null;
+    }
+    const rest = branchPoints[next]!;
     const isThere = rest.position.seq === position.seq;
     return isThere || isActivityEnd(rest) ? rest : branchPoints[next - 1] ?? rest;
   }
@@ -179,13 +157,10 @@ export class Branch {
     const { recording } = this;
     const { last } = recording;
     const rest = comparePositions(position, last) >= 0 ? null : this.#restFor(position);
-    const isEnd = rest !== null && !rest.isStatement && comparePositions(rest.position, last) === 0;
-    if (rest === null || isEnd) return null;
+    if (rest === null || comparePositions(rest.position, last) === 0) return null;
     const { output } = this.#track.recorder!;
     const before = output.filter((line) => comparePositions(line.position, rest.position) < 0);
     const recorder = new BranchRecorder(onLine, before);
-    const isInput = (move: number) => this.session.history[move]?.kind !== "step";
-    recorder.isInput = isInput;
     const { move, part } = rest;
     const origin = { branch: this, position: rest.position };
     return new Branch(name, origin, recorder, (hooks) => this.session.branch(move, part, hooks));

@@ -1,49 +1,131 @@
-/** A place in a run that is moved: what every front end that follows a run has. */
-import type { StepCommand, StepOutcome } from "./step.ts";
-import { type Position, START } from "./position.ts";
+/** Where one stands in a run, and how one goes on from there: what every front end that follows a run has. */
+import { atHome, compareRunPositions, pathTo, walk } from "./blocks/walk.ts";
+import type { BreakpointHit } from "./breakpoints/breakpoint.ts";
+import { BreakpointSet, type LogpointLine } from "./breakpoints/breakpoint_set.ts";
 import { type ShownVariable, variablesAt } from "./evaluate.ts";
+import { comparePositions, nextPosition, type Position } from "./position.ts";
+import type { RunPosition } from "./recorded_run.ts";
 import type { Recording } from "./recording.ts";
-import { BreakpointSet } from "./breakpoints/breakpoint_set.ts";
-import { atHome, type RecordingPosition, walk } from "./blocks/walk.ts";
+import { RunCursor } from "./run_cursor.ts";
+import type { StepCommand, StepOutcome, StepTarget } from "./step.ts";
 
-/** What commands know of the place that they move. */
-export interface Cursor {
-  readonly recording: Recording;
-  readonly position: Position;
-  readonly breakpoints: BreakpointSet;
-  /** @param recording That of a block; the default is the one that one is in. */
-  goTo(position: Position, recording?: Recording): void;
-  move(step: StepCommand): StepOutcome;
-  /** Names that are seen there, with their values. */
-  variables(): readonly ShownVariable[];
+/** How much of a search is done in one go. */
+export interface Pieces {
+  /** @param work Gets how many moments it may go through. */
+  piece<T>(work: (moments: number) => T): T;
 }
 
-/** A place in a run that has ended, or in one of its blocks. */
-export class RecordingCursor implements Cursor {
-  position: Position = START;
+const WHOLE: Pieces = { piece: (work) => work(Infinity) };
 
-  /** @param stops Breakpoints that are set already. */
-  constructor(
-    public recording: Recording,
-    readonly breakpoints: BreakpointSet = new BreakpointSet(),
-  ) {}
-
-  goTo(position: Position, recording: Recording = this.recording): void {
-    this.#stand(atHome({ recording, position }));
+/** Where one stands in a run whose machine can be asked, or in one of its blocks, with the breakpoints on the way. */
+export class Cursor extends RunCursor<Recording> {
+  /** @param breakpoints Those that are set already. */
+  constructor(recording: Recording, readonly breakpoints: BreakpointSet = new BreakpointSet()) {
+    super(recording);
   }
 
-  move(step: StepCommand): StepOutcome {
-    const walked = walk(this, step, this.breakpoints);
-    this.#stand(walked);
-    return walked;
+  override goTo(position: Position, recording: Recording = this.recording): void {
+    const home = atHome({ recording, position });
+    super.goTo(home.position, home.recording);
   }
 
-  #stand({ position, recording }: RecordingPosition): void {
-    this.position = position;
-    this.recording = recording;
+  /**
+   * Goes a step, or less when something on the way stops it. The moment one stands on never stops.
+   *
+   * @throws {Interrupted} When the search was cancelled; the position is unchanged.
+   */
+  override move(step: StepCommand): StepOutcome {
+    const { position, recording } = this;
+    try {
+      const logged: LogpointLine[] = [];
+      const pieces = this.moveInPieces(step, this.breakpoints, WHOLE);
+      for (let piece = pieces.next();; piece = pieces.next()) {
+        if (piece.done) return { ...piece.value, logged };
+        logged.push(...piece.value);
+      }
+    } catch (error) {
+      this.stand({ recording, position });
+      throw error;
+    }
   }
 
+  /** Names that are seen there, with their values. */
   variables(): readonly ShownVariable[] {
     return variablesAt(this.recording, this.position);
   }
+
+  /** Goes a step in pieces, and says after each what log points had to say on it. */
+  protected *moveInPieces(
+    step: StepCommand,
+    breakpoints: BreakpointSet | null,
+    pieces: Pieces,
+    from: RunPosition<Recording> = this.here,
+  ): Generator<readonly LogpointLine[], Omit<StepOutcome, "logged">> {
+    const target = this.target(step, from);
+    const stop = yield* this.search(breakpoints, target, pieces);
+    if (stop === null) this.stand(target);
+    this.stepped(step, from);
+    const { position } = this;
+    return { position, reason: stop === null ? target.reason : "stop", stop };
+  }
+
+  protected override walk(from: RunPosition<Recording>, step: StepCommand): StepTarget<Recording> {
+    return walk(from, step);
+  }
+
+  /** Goes from here to a position, or to what stops on the way. @returns What did. */
+  protected *search(
+    breakpoints: BreakpointSet | null,
+    limit: RunPosition<Recording>,
+    pieces: Pieces,
+  ): Generator<readonly LogpointLine[], BreakpointHit | null> {
+    if (breakpoints === null || breakpoints.all.length === 0) return null;
+    const isAhead = compareRunPositions(this, limit) <= 0;
+    const pieceOf = isAhead ? positionAfter : positionBefore;
+    for (const { from, recording, to: end } of pathTo(this.here, limit)) {
+      for (let begin = from; comparePositions(begin, end) !== 0;) {
+        const { hit, logged, to } = pieces.piece((moments) => {
+          const to = pieceOf(recording, begin, moments, end);
+          return { ...breakpoints.between(recording, begin, to), to };
+        });
+        this.stand({ recording, position: hit?.position ?? to });
+        yield logged;
+        if (hit !== null) return hit;
+        // Backwards a stretch has neither of its ends: the next one begins with this one's.
+        begin = isAhead || comparePositions(to, end) === 0
+          ? to
+          : nextPosition(recording, to) ?? recording.last;
+      }
+    }
+    return null;
+  }
+}
+
+/** The first of: so many events on, so many statements on, a limit. */
+function positionAfter(
+  recording: Recording,
+  { seq, statement }: Position,
+  moments: number,
+  limit: Position,
+): Position {
+  const { log, statements } = recording;
+  const ends = [limit];
+  if (seq + moments <= log.count) ends.push(recording.afterEvent(seq + moments));
+  if (statement + moments <= statements.count) {
+    ends.push(recording.atStatement(statement + moments));
+  }
+  return ends.sort(comparePositions)[0]!;
+}
+
+/** The last of: so many events back, so many statements back, a limit. */
+function positionBefore(
+  recording: Recording,
+  { seq, statement }: Position,
+  moments: number,
+  limit: Position,
+): Position {
+  const ends = [limit];
+  if (seq > moments) ends.push(recording.afterEvent(seq - moments));
+  if (statement > moments) ends.push(recording.atStatement(statement - moments));
+  return ends.sort(comparePositions).at(-1)!;
 }

@@ -1,14 +1,5 @@
-/** A moment of a run, and the first event that two runs do not have in common. */
-import type { Position } from "./position.ts";
+/** Where two runs part. */
 import type { RecordedRun } from "./recorded_run.ts";
-
-/** A moment of a recording. */
-export interface RunPosition {
-  /** Which run. */
-  readonly recording: RecordedRun;
-  /** When. */
-  readonly position: Position;
-}
 
 /** The first event that two runs do not have in common; null when one is a beginning of the other. */
 export function firstDifferentEvent(one: RecordedRun, other: RecordedRun): number | null {

@@ -4,7 +4,7 @@ import { refuseNamesOfC } from "./c_names.ts";
 import { EvaluationError, type EvaluationResult } from "./evaluator.ts";
 import type { Position } from "./position.ts";
 import type { Recording } from "./recording.ts";
-import { boundValues, type PausedRun } from "./machines/replay.ts";
+import { boundValues, type PausedFrame, type PausedRun } from "./machines/replay.ts";
 
 /** A name with its value at a moment. */
 export interface ShownVariable {
@@ -40,8 +40,8 @@ export function namesAt(recording: Recording, position: Position, frame = 0): Vi
     key: `names ${frame}`,
     ask(paused) {
       const { globals } = paused.vm.machine;
-      const found = paused.frames()[frame];
-      const bound = found === undefined ? [] : boundValues(paused, found);
+      const found = frameOf(recording, paused, frame);
+      const bound = found === null ? [] : boundValues(paused, found);
       const variables = bound.map(({ name, value }) => {
         const { kind, text } = recording.evaluator.answer(value, paused);
         return { name, kind, text };
@@ -61,6 +61,15 @@ export function variablesAt(
   frame = 0,
 ): readonly ShownVariable[] {
   return namesAt(recording, position, frame).variables;
+}
+
+/** A call of the script that runs where a machine is asked, 0 for the innermost; null for none. */
+export function frameOf(
+  recording: Recording,
+  paused: PausedRun,
+  frame: number,
+): PausedFrame | null {
+  return paused.frames()[recording.returnedCalls(paused.position) + frame] ?? null;
 }
 
 /** What texts take, in bytes. */
@@ -85,6 +94,16 @@ export function evaluate(
     then: ({ kind, text }) => ({ kind, text }),
     sizeOf: (said) => sizeOfTexts([said]),
   });
+}
+
+/** What an expression is at a moment, as text; why it is nothing, in brackets. */
+export function valueOrReason(recording: Recording, position: Position, text: string): string {
+  try {
+    return evaluate(recording, position, text).text;
+  } catch (error) {
+    if (error instanceof EvaluationError) return `(${error.message})`;
+    throw error;
+  }
 }
 
 /** What an expression in the innermost call is at a moment, for who decides by its kind. @throws {EvaluationError} */
@@ -127,7 +146,7 @@ export function evaluateInto<T>(
   return recording.evaluationCache.at(position, {
     key: `${name} ${frame} ${text}`,
     ask(paused, steps) {
-      const called = paused.frames()[frame] ?? null;
+      const called = frameOf(recording, paused, frame);
       if (called !== null) refuseNamesOfC(recording.code, called.statement, expression);
       return then(expression.evaluate(paused, called, steps), paused);
     },

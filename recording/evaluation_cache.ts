@@ -10,7 +10,7 @@ import type { FileScope } from "@dmalab/lang/check";
 import { EVALUATION_STEPS, EvaluationError } from "./evaluator.ts";
 import type { Position } from "./position.ts";
 import type { PausedRun } from "./machines/replay.ts";
-import type { ReplayPool } from "./machines/replay_pool.ts";
+import type { Timeline } from "./machines/timeline.ts";
 
 /** A question with a plain answer: one that lasts when the machine that gave it goes on. */
 export interface CacheKey<T> {
@@ -46,7 +46,7 @@ const MAX_UNUSED = 3;
 const PREFETCH_STEPS = 10_000;
 
 export class EvaluationCache {
-  readonly #reruns: ReplayPool;
+  readonly #timeline: Timeline;
   readonly #scope: () => FileScope;
   /** By place, the last one last; by question. */
   readonly #places = new Map<string, Map<string, CachedResult>>();
@@ -54,16 +54,16 @@ export class EvaluationCache {
   #lastScope: FileScope | null = null;
 
   /** @param scope What expressions see at the top level: another one when the code has grown. */
-  constructor(replays: ReplayPool, scope: () => FileScope) {
-    this.#reruns = replays;
+  constructor(timeline: Timeline, scope: () => FileScope) {
+    this.#timeline = timeline;
     this.#scope = scope;
   }
 
   /** The answer to a question at a moment. @throws {EvaluationError} When there is none. */
   at<T>(position: Position, question: CacheKey<T>): T {
     // A machine that stands there answers at once, and may change before an event tells of it.
-    if (this.#reruns.standsAt(position)) {
-      return this.#reruns.look(position, (paused) => question.ask(paused, EVALUATION_STEPS));
+    if (this.#timeline.standsAt(position)) {
+      return this.#timeline.at(position, (paused) => question.ask(paused, EVALUATION_STEPS));
     }
     const place = this.#place(position);
     this.#remember(question);
@@ -95,7 +95,7 @@ export class EvaluationCache {
     place: Map<string, CachedResult>,
     question: CacheKey<unknown>,
   ): CachedResult {
-    return this.#reruns.look(position, (paused) => {
+    return this.#timeline.at(position, (paused) => {
       const kept = answered(question, paused, EVALUATION_STEPS);
       if ("answer" in kept && question.sizeOf(kept.answer) > MAX_BYTES) {
         this.#prefetched.delete(question.key);

@@ -6,11 +6,10 @@ import { SourceFile } from "@dmalab/lang";
 import { EvaluationError } from "./evaluator.ts";
 import { recordRun, runsOf } from "./open.ts";
 import { openValue, openVariables, partsOf } from "./parts.ts";
-import { nextPosition } from "./machines/ordinal.ts";
-import { type Position, START } from "./position.ts";
+import { nextPosition, type Position, START } from "./position.ts";
 import { evaluate, readMemory, variablesAt } from "./evaluate.ts";
 import type { Recording } from "./recording.ts";
-import { ReplayPool } from "./machines/replay_pool.ts";
+import { Timeline } from "./machines/timeline.ts";
 
 const SOURCE = `machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd {} } } }
 
@@ -57,19 +56,19 @@ function askAll(recording: Recording, position: Position): unknown {
 
 Deno.test("questions asked at one place are prefetched at the next: one machine answers all of them", () => {
   const recording = recorded();
-  const { known, start } = recording.replays;
+  const { known, start } = recording.timeline;
   const visits = places(recording).map((position) => {
-    const before = recording.replays.visits;
+    const before = recording.timeline.visits;
     const answers = askAll(recording, position);
     // The same questions again are answered from the cache, without a rerun.
-    const after = recording.replays.visits;
+    const after = recording.timeline.visits;
     assertEquals(askAll(recording, position), answers);
-    assertEquals(recording.replays.visits, after);
+    assertEquals(recording.timeline.visits, after);
     // A fresh recording has no cached answers.
     const fresh = recorded();
     assertEquals(askAll(fresh, position), answers);
     assert(
-      new ReplayPool(known, start).look(position, (paused) => paused.position.seq === position.seq),
+      new Timeline(known, start).at(position, (paused) => paused.position.seq === position.seq),
     );
     return after - before;
   });
@@ -79,9 +78,9 @@ Deno.test("questions asked at one place are prefetched at the next: one machine 
 Deno.test("an answer that stays unused at several places is prefetched no longer", () => {
   const recording = recorded();
   const visitsOf = (seq: number, text: string) => {
-    const before = recording.replays.visits;
+    const before = recording.timeline.visits;
     evaluate(recording, recording.afterEvent(seq), text);
-    return recording.replays.visits - before;
+    return recording.timeline.visits - before;
   };
   assertEquals([visitsOf(50, "page"), visitsOf(50, "sizes")], [1, 1]);
   // Prefetched at 60, 70 and 80, and once more at 90.
@@ -95,9 +94,9 @@ Deno.test("a slow question is not prefetched, and the reason for a missing answe
   const recording = recorded();
   const [one, other] = places(recording) as [Position, Position];
   const visits = (work: () => void) => {
-    const before = recording.replays.visits;
+    const before = recording.timeline.visits;
     work();
-    return recording.replays.visits - before;
+    return recording.timeline.visits - before;
   };
   const long = (position: Position) => evaluate(recording, position, "slow(5000)").text;
   const wrong = (position: Position) =>
@@ -115,7 +114,7 @@ Deno.test("an expression that is asked at many moments says at each what it says
   for (const text of ["iommu.live_mappings", "mapping", "turn + 1", "unknown_name", "slow(turn)"]) {
     const many = recording.evaluator.question(text);
     const answers: string[] = [];
-    recording.replays.visit(START, (paused) => {
+    recording.timeline.from(START, (paused) => {
       const once = (ask: () => string) => {
         try {
           return ask();

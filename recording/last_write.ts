@@ -7,8 +7,7 @@
 import type { Span } from "@dmalab/lang";
 import type { RowField } from "./cells.ts";
 import type { CompiledExpression } from "./evaluator.ts";
-import { nextPosition } from "./machines/ordinal.ts";
-import { comparePositions, type Position, START } from "./position.ts";
+import { comparePositions, nextPosition, type Position, START } from "./position.ts";
 import { readMemory } from "./evaluate.ts";
 import type { Recording } from "./recording.ts";
 import { type LastWrite, lastWritesOf, spanAt } from "./last_writes.ts";
@@ -77,7 +76,7 @@ export function writesOf(
   let now: Uint8Array = new Uint8Array(sizeBytes);
   const writes: ByteWrite[] = [];
   let left = 0;
-  recording.replays.visit(START, ({ position, vm }) => {
+  recording.timeline.from(START, ({ position, vm }) => {
     vm.machine.readMemory(phys, now);
     const first = now.findIndex((byte, index) => byte !== known[index]);
     if (first >= 0) {

@@ -52,7 +52,7 @@ export { memoryFiles, type SourceLoader } from "@dmalab/lang/syntax";
 export type { EventName, EventOf, MachineEvent } from "@dmalab/runtime";
 export type { HistoryRow, MemoryWriter } from "@dmalab/runtime/recording";
 export type { FieldKind } from "@dmalab/runtime/vocabulary";
-export { firstDifferentEvent, type RunPosition } from "./diff.ts";
+export { firstDifferentEvent } from "./diff.ts";
 export {
   evaluate,
   readMemory,
@@ -64,7 +64,7 @@ export { EvaluationError } from "./evaluator.ts";
 export { spanOfEvent } from "./last_writes.ts";
 export { OpenRun, openRun, type RecordOptions, recordRun, type RunChoice, runsOf } from "./open.ts";
 export { comparePositions, type Position, START } from "./position.ts";
-export { type ChildRun, type KernelFrame, RecordedRun } from "./recorded_run.ts";
+export { type ChildRun, type KernelFrame, RecordedRun, type RunPosition } from "./recorded_run.ts";
 export {
   type OutputLine,
   Recording,
@@ -73,7 +73,7 @@ export {
   type StartedStatement,
 } from "./recording.ts";
 export { type RowFilter, rowsAt, rowsCovering } from "./rows.ts";
-export { move, type StepCommand, type StepOutcome, type StepUnit } from "./step.ts";
+export { move, type StepCommand, type StepTarget, type StepUnit } from "./step.ts";
 export {
   type BytesView,
   bytesView,

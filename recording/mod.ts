@@ -19,13 +19,20 @@
  *
  * What other members use, and more than `library.ts` has, which is `dmalab/recording` for users:
  */
-export { firstDifferentEvent, type RunPosition } from "./diff.ts";
+export { firstDifferentEvent } from "./diff.ts";
 export { evaluate, readMemory, type ShownVariable, variablesAt } from "./evaluate.ts";
 export { EvaluationError } from "./evaluator.ts";
 export { type LastWrite, lastWritesOf, spanOfEvent } from "./last_writes.ts";
 export { OpenRun, openRun, type RecordOptions, recordRun, type RunChoice, runsOf } from "./open.ts";
-export { comparePositions, type Position, START } from "./position.ts";
-export { RecordedRun } from "./recorded_run.ts";
+export {
+  comparePositions,
+  nextPosition,
+  ordinalOf,
+  type Position,
+  positionAt,
+  START,
+} from "./position.ts";
+export { RecordedRun, type RunPosition } from "./recorded_run.ts";
 export { type OutputLine, Recording, type RunName } from "./recording.ts";
 export { rowsAt, rowsCovering } from "./rows.ts";
 export { move, type StepCommand, type StepOutcome, type StepUnit } from "./step.ts";
@@ -33,22 +40,13 @@ export { displayName } from "@dmalab/lang/run";
 
 // What the types above are made of.
 export { crossed, neverReached } from "./blocks/child_run_text.ts";
-export {
-  atHome,
-  blocksAhead,
-  compareRunPositions,
-  failurePosition,
-  linesBefore,
-  pathTo,
-  type RecordingPosition,
-  walk,
-} from "./blocks/walk.ts";
+export { blocksAhead, compareRunPositions, failurePosition, linesBefore } from "./blocks/walk.ts";
 export { Branch } from "./branch.ts";
 export type { RowField } from "./cells.ts";
-export { type Cursor, RecordingCursor } from "./cursor.ts";
+export { Cursor, type Pieces } from "./cursor.ts";
+export { RunCursor } from "./run_cursor.ts";
 export { boundValues, Cancelled, type PausedRun } from "./machines/replay.ts";
-export { ReplayPool } from "./machines/replay_pool.ts";
-export { nextPosition } from "./machines/ordinal.ts";
+export { Timeline } from "./machines/timeline.ts";
 export { openTimeTravelSession } from "./open_time_travel_session.ts";
 export { type OpenValue, openValue, openVariables, partsOf } from "./parts.ts";
 export {
@@ -58,8 +56,8 @@ export {
   WRITE_TARGET_FORMS,
   WRITE_TARGET_WORDS,
 } from "./position_text.ts";
-export { atLine, fileNamed, functionLocation, positionBefore, statementsOnLine } from "./places.ts";
-export { evaluateType, namesAt } from "./evaluate.ts";
+export { atLine, fileNamed, functionLocation, statementsOnLine } from "./places.ts";
+export { evaluateType, namesAt, valueOrReason } from "./evaluate.ts";
 export { coveringCell } from "./rows.ts";
 export { type ExpressionChange, rewind, until } from "./search.ts";
 export { checkBreakpoint } from "./breakpoints/check_breakpoint.ts";
@@ -69,6 +67,6 @@ export type {
   BreakpointTrigger,
   SetBreakpoint,
 } from "./breakpoints/breakpoint.ts";
-export { BreakpointSet } from "./breakpoints/breakpoint_set.ts";
+export { BreakpointSet, type LogpointLine } from "./breakpoints/breakpoint_set.ts";
 export { lastWrite, writesOf, type WriteTarget } from "./last_write.ts";
 export { type TimeTravelResult, TimeTravelSession } from "./time_travel_session.ts";

@@ -12,7 +12,6 @@ import {
   type Program,
   type RunOptions,
   shownRun,
-  startReplay,
   type TestEntry,
   TestMachine,
 } from "@dmalab/lang/run";
@@ -22,8 +21,7 @@ import { Evaluator } from "./evaluator.ts";
 import { RunRecorder } from "./run_recorder.ts";
 import type { Position } from "./position.ts";
 import { Recording, type RunName } from "./recording.ts";
-import { keepOutermost } from "./machines/replay.ts";
-import { ReplayPool } from "./machines/replay_pool.ts";
+import { keepOutermost, pausedAt } from "./machines/replay.ts";
 import { ChildRunRecorder, reported } from "./machines/child_runs.ts";
 
 /** A run that can be recorded. */
@@ -125,13 +123,8 @@ export class OpenRun {
     keepOutermost(vm, run.functionIndex);
     const outermost = lastOutermost(recording);
     const frame = outermost === null ? null : { statement: outermost, fp: 0 };
-    const live = () => ({
-      vm,
-      position: last,
-      frames: () => frame === null ? [] : [frame],
-      innermost: () => frame,
-    });
-    recording.replays.live = live;
+    const live = () => pausedAt(vm, last, frame);
+    recording.timeline.live = live;
     recording.failure = reported(failure);
     this.isOver = true;
   }
@@ -189,20 +182,14 @@ export function openRun(
     for (const line of module.lines()) program.code.numberOf(line);
   }
   const recorder = known as RunRecorder | null;
-  const { forks, machine, output: lines } = recorder!;
   const { vm } = prepared;
   const recording = new Recording({
+    ...recorder!.parts,
     name,
     code: program.code,
-    machine,
-    output: lines,
-    forks,
     childRuns: keepsSides ? keeper.follow(vm, recorder!) : [],
     sideKeeper: keepsSides ? keeper : null,
-    replays: new ReplayPool(
-      { code: program.code, log: machine.log, statements: machine.statements },
-      (onVm) => startReplay(vm, onVm),
-    ),
+    run: vm,
     evaluator,
   });
   return new OpenRun(recording, { prepared, recorder: recorder!, run });

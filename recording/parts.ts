@@ -10,7 +10,7 @@ import {
 } from "@dmalab/lang/values";
 import { EvaluationError } from "./evaluator.ts";
 import type { Position } from "./position.ts";
-import { evaluateInto, sizeOfTexts } from "./evaluate.ts";
+import { evaluateInto, frameOf, sizeOfTexts } from "./evaluate.ts";
 import type { Recording } from "./recording.ts";
 import { boundValues, type PausedFrame, type PausedRun } from "./machines/replay.ts";
 
@@ -65,8 +65,8 @@ export function openVariables(
   return recording.evaluationCache.at<readonly ValuePart[]>(position, {
     key: `open names ${frame}`,
     ask(paused) {
-      const found = paused.frames()[frame];
-      if (found === undefined) return [];
+      const found = frameOf(recording, paused, frame);
+      if (found === null) return [];
       return boundValues(paused, found).map(({ name, value }) => ({
         name,
         expression: name,
@@ -95,7 +95,7 @@ export function partsOf(
   return evaluateInto<readonly ValuePart[]>(recording, position, expression, frame, {
     name: `parts ${first} ${count}`,
     then({ value }, paused) {
-      const asked = paused.frames()[frame] ?? null;
+      const asked = frameOf(recording, paused, frame);
       const whole = NAME.test(expression) ? expression : `(${expression})`;
       return namedParts(value, whole, first, count).map((part) => ({
         name: part.name,

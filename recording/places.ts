@@ -1,15 +1,6 @@
 /** Places of a run: the moments beside a moment, and those that a line, a time or an output names. */
-import { comparePositions, type Position, START } from "./position.ts";
+import { type Position, START } from "./position.ts";
 import type { RecordedRun } from "./recorded_run.ts";
-
-/** The moment right before another; null at the beginning. */
-export function positionBefore(recording: RecordedRun, position: Position): Position | null {
-  if (comparePositions(position, START) === 0) return null;
-  if (recording.isStatementStart(position)) {
-    return { seq: position.seq, statement: position.statement - 1 };
-  }
-  return { seq: position.seq - 1, statement: position.statement };
-}
 
 /** A line of the source. */
 export interface LineLocation {

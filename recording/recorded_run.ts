@@ -113,6 +113,14 @@ export interface StatementLines {
   readonly statements: number;
 }
 
+/** A position in a run: where one stands. */
+export interface RunPosition<R extends RecordedRun = RecordedRun> {
+  /** Which run. */
+  readonly recording: R;
+  /** When. */
+  readonly position: Position;
+}
+
 /** How far back a call of the kernel is looked for that has not returned. */
 const OPEN_CALL_EVENTS = 20_000;
 
@@ -202,8 +210,10 @@ export class RecordedRun {
   }
 
   /** The statement that runs at a moment; null before the first, and at the end. */
-  statement({ statement }: Position): StartedStatement | null {
-    return statement === 0 || statement > this.statements.count ? null : this.started(statement);
+  statement(position: Position): StartedStatement | null {
+    const { statement } = position;
+    if (statement === 0 || statement > this.statements.count) return null;
+    return this.returnedCalls(position) > 0 ? this.frames(position)[0]! : this.started(statement);
   }
 
   /** A statement that started, by its number, from 1. */
@@ -221,7 +231,27 @@ export class RecordedRun {
   }
 
   /** Calls of the script that run at a moment, the innermost first. */
-  frames({ seq, statement }: Position): readonly ScriptFrame[] {
+  frames(position: Position): readonly ScriptFrame[] {
+    return this.#calls(position).slice(this.returnedCalls(position));
+  }
+
+  /**
+   * Calls that the failure has returned from: nothing has started since that would tell. The machine that
+   * is asked at this moment still has them.
+   * @internal
+   */
+  returnedCalls(position: Position): number {
+    const { failedAt, failure } = this;
+    if (failure === null || comparePositions(position, failedAt!) !== 0) return 0;
+    const [, file, line] = /^(.*):(\d+):\d+$/.exec(failure.place) ?? [];
+    const found = this.#calls(position).findIndex(({ span: { end, source, start } }) =>
+      source.name === file && source.position(start).line <= Number(line) &&
+      Number(line) <= source.position(end).line
+    );
+    return Math.max(0, found);
+  }
+
+  #calls({ seq, statement }: Position): readonly ScriptFrame[] {
     const frames: ScriptFrame[] = [];
     if (statement === 0 || statement > this.statements.count) return frames;
     let depth = this.statements.depthAfter(seq, statement) + 1;

@@ -5,11 +5,12 @@
  * (bytes, values of variables, any expression) is put to the real machine: the same run again, up to
  * that moment. Asking changes nothing, and the moment is a part of the question.
  */
-import type { Code } from "@dmalab/lang/vm";
+import { startReplay } from "@dmalab/lang/run";
+import type { Code, ReplayableRun } from "@dmalab/lang/vm";
 import { EvaluationCache } from "./evaluation_cache.ts";
 import { type ChildRun, RecordedRun, type RecordedRunParts } from "./recorded_run.ts";
 import type { Evaluator } from "./evaluator.ts";
-import type { ReplayPool } from "./machines/replay_pool.ts";
+import { Timeline } from "./machines/timeline.ts";
 import type { Position } from "./position.ts";
 
 export type {
@@ -33,7 +34,8 @@ export interface RecordingParts extends RecordedRunParts {
   readonly code: Code;
   readonly childRuns: readonly RecordedChildRun[];
   readonly sideKeeper: { readonly isFull: boolean } | null;
-  readonly replays: ReplayPool;
+  /** What it is done again from. */
+  readonly run: ReplayableRun;
   readonly evaluator: Evaluator;
 }
 
@@ -49,7 +51,7 @@ export class Recording extends RecordedRun {
    */
   within: { readonly recording: Recording; readonly index: number } | null = null;
   /** @internal */
-  readonly replays: ReplayPool;
+  readonly timeline: Timeline;
   /** @internal */
   readonly evaluator: Evaluator;
   /**
@@ -66,10 +68,10 @@ export class Recording extends RecordedRun {
   /** @internal */
   constructor(parts: RecordingParts) {
     super(parts);
-    const { evaluator, replays, sideKeeper } = parts;
+    const { code, evaluator, machine: { log, statements }, run, sideKeeper } = parts;
     this.sideKeeper = sideKeeper;
-    this.replays = replays;
+    this.timeline = new Timeline({ code, log, statements }, (onVm) => startReplay(run, onVm));
     this.evaluator = evaluator;
-    this.evaluationCache = new EvaluationCache(replays, () => evaluator.scope);
+    this.evaluationCache = new EvaluationCache(this.timeline, () => evaluator.scope);
   }
 }

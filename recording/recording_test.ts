@@ -4,14 +4,21 @@ import { loadProgram } from "@dmalab/lang/run";
 import { SourceFile, spanText } from "@dmalab/lang";
 import { memoryFiles } from "@dmalab/lang/syntax";
 import { EvaluationError } from "./evaluator.ts";
+import { Cursor } from "./cursor.ts";
 import { move, type StepCommand } from "./step.ts";
 import { openRun, recordRun, runsOf } from "./open.ts";
-import { atLine, atOutput, atTime, positionBefore } from "./places.ts";
-import { nextPosition } from "./machines/ordinal.ts";
-import { comparePositions, type Position, START } from "./position.ts";
+import { atLine, atOutput, atTime } from "./places.ts";
+import {
+  comparePositions,
+  nextPosition,
+  ordinalOf,
+  type Position,
+  positionAt,
+  START,
+} from "./position.ts";
 import type { Recording } from "./recording.ts";
 import { Cancelled, type PausedRun } from "./machines/replay.ts";
-import { ReplayPool } from "./machines/replay_pool.ts";
+import { Timeline } from "./machines/timeline.ts";
 import { rewind, until } from "./search.ts";
 import { RunWatch } from "@dmalab/lang/vm";
 import { checkBreakpoint } from "./breakpoints/check_breakpoint.ts";
@@ -44,6 +51,18 @@ test "fails" matrix { iommu.mode = [strict, lazy] } {
 }
 `;
 
+/** Goes a step from a position, or less when a breakpoint stops it. */
+function stepFrom(
+  recording: Recording,
+  from: Position,
+  step: StepCommand,
+  breakpoints: BreakpointSet,
+) {
+  const cursor = new Cursor(recording, breakpoints);
+  cursor.goTo(from);
+  return cursor.move(step);
+}
+
 function recordings(text = SCRIPT): readonly Recording[] {
   const loaded = loadProgram(new SourceFile("t.dma", text), memoryFiles({}), BUILTINS, true);
   const { program } = loaded;
@@ -51,12 +70,23 @@ function recordings(text = SCRIPT): readonly Recording[] {
   return runsOf(program).map((choice) => recordRun(program, choice));
 }
 
+/** Fails when its calls have returned. */
+const LEAKS = `machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd { queues = 1 } } } }
+fn left() {
+  dma_map_phys(ssd, alloc_pages(1).phys, 4KiB, to_device)
+  let count = 1
+  return count
+}
+let live = 0
+assert left() == live
+`;
+
 const NOT_YET = "`page` has no value there yet";
 
 const recorded = (text?: string) => recordings(text)[0]!;
 
 const ask = (recording: Recording, position: Position, text: string) =>
-  recording.replays.look(
+  recording.timeline.at(
     position,
     (paused) => recording.evaluator.question(text).evaluate(paused).text,
   );
@@ -98,7 +128,10 @@ Deno.test("moments are events and starts of statements, each once, and the same 
   assertEquals(moments.at(-1), last);
   for (let index = 1; index < moments.length; index++) {
     assert(comparePositions(moments[index - 1]!, moments[index]!) < 0);
-    assertEquals(positionBefore(recording, moments[index]!), moments[index - 1]);
+    assertEquals(
+      positionAt(recording.timeline.known, ordinalOf(moments[index]!) - 1),
+      moments[index - 1],
+    );
     assert(recording.has(moments[index]!));
   }
 });
@@ -182,11 +215,11 @@ Deno.test("a parked machine answers as a fresh one does, at every moment", () =>
   const recording = recorded();
   const texts = ["iommu.live_mappings", "events.count(iommu.map)", "checksum(page)"];
   const moments = momentsOf(recording);
-  const { known, start } = recording.replays;
+  const { known, start } = recording.timeline;
   // In no order, so that every machine is used from where it was left.
   for (let index = 0; index < moments.length; index++) {
     const position = moments[(index * 37) % moments.length]!;
-    const fresh = new ReplayPool(known, start);
+    const fresh = new Timeline(known, start);
     for (const text of texts) {
       const expression = recording.evaluator.question(text);
       const answered = (paused: PausedRun) => {
@@ -196,26 +229,26 @@ Deno.test("a parked machine answers as a fresh one does, at every moment", () =>
           return (error as Error).message;
         }
       };
-      const parked = recording.replays.look(position, answered);
-      assertEquals(parked, fresh.look(position, answered), `${text} at ${position.seq}`);
+      const parked = recording.timeline.at(position, answered);
+      assertEquals(parked, fresh.at(position, answered), `${text} at ${position.seq}`);
       if (position.statement === 0 && text.includes("page")) assertEquals(parked, NOT_YET);
     }
   }
-  assert(recording.replays.checkpoints > 0 && recording.replays.checkpoints <= 32);
+  assert(recording.timeline.checkpoints > 0 && recording.timeline.checkpoints <= 32);
 });
 
 /** Parks machines until there is no more to do. @returns How many stretches it took. */
-function prepareAll(replays: ReplayPool, last: Position, near: Position): number {
+function prepareAll(timeline: Timeline, last: Position, near: Position): number {
   let stretches = 0;
-  while (replays.prepare(last, near)) assert(++stretches < 2000);
+  while (timeline.prepare(last, near)) assert(++stretches < 2000);
   return stretches;
 }
 
 Deno.test("machines wait at even distances, and are replaced when looks take them", () => {
   const recording = recorded("let n = 0\nrepeat 30000 { n += 1 }\n");
-  const { known, start } = recording.replays;
+  const { known, start } = recording.timeline;
   let reruns = 0;
-  const waiting = new ReplayPool(known, (begin) => {
+  const waiting = new Timeline(known, (begin) => {
     reruns++;
     return start(begin);
   });
@@ -226,8 +259,8 @@ Deno.test("machines wait at even distances, and are replaced when looks take the
   for (const further of [2, 1]) {
     const position = recording.atStatement(15_000 + further);
     assertEquals(
-      waiting.look(position, (paused) => expression.evaluate(paused).text),
-      new ReplayPool(known, start).look(position, (paused) => expression.evaluate(paused).text),
+      waiting.at(position, (paused) => expression.evaluate(paused).text),
+      new Timeline(known, start).at(position, (paused) => expression.evaluate(paused).text),
     );
   }
   // Machines that waited went there; what they left is filled again, once.
@@ -242,12 +275,12 @@ Deno.test("where not all machines have room fewer wait, and preparing comes to a
   const recording = recorded(
     "let large = buffer(size: 8MiB, fill: counting)\nlet n = 0\nrepeat 30000 { n += 1 }\n",
   );
-  const { known, start } = recording.replays;
-  const waiting = new ReplayPool(known, start);
+  const { known, start } = recording.timeline;
+  const waiting = new Timeline(known, start);
   for (const near of [START, recording.last, recording.atStatement(15_000)]) {
     prepareAll(waiting, recording.last, near);
     assert(waiting.checkpoints >= 4 && waiting.checkpoints < 8, `${waiting.checkpoints}`);
-    waiting.look(near, () => {});
+    waiting.at(near, () => {});
   }
 });
 
@@ -274,7 +307,7 @@ Deno.test("breakpoints stop on the way, and backwards at the same places in the 
     const places: string[] = [];
     let position = direction === "forward" ? START : recording.last;
     for (;;) {
-      const outcome = move(recording, position, { unit: "run", direction }, breakpoints);
+      const outcome = stepFrom(recording, position, { unit: "run", direction }, breakpoints);
       if (outcome.stop === null) return places;
       position = outcome.position;
       places.push(`${outcome.stop.stop.id} ${position.seq}.${position.statement}`);
@@ -290,7 +323,7 @@ Deno.test("breakpoints stop on the way, and backwards at the same places in the 
 Deno.test("hit counts, messages, incidents and failures stop as they should", () => {
   const recording = recorded();
   const run = (breakpoints: BreakpointSet, of = recording) =>
-    move(of, START, { unit: "run", direction: "forward" }, breakpoints);
+    stepFrom(of, START, { unit: "run", direction: "forward" }, breakpoints);
   const third = new BreakpointSet();
   third.add({ cause: { kind: "line", line: 10 }, hits: 3 });
   const outcome = run(third);
@@ -311,7 +344,7 @@ Deno.test("hit counts, messages, incidents and failures stop as they should", ()
 
 Deno.test("a condition is asked once for each moment, whichever way is searched first", () => {
   const recording = recorded();
-  const { replays } = recording;
+  const { timeline } = recording;
   const breakpoints = new BreakpointSet();
   breakpoints.add({ cause: { kind: "line", line: 10 }, condition: "total >= 4KiB", hits: 2 });
   breakpoints.add({ cause: { kind: "event", names: ["iommu.map"] }, condition: "total == 0B" });
@@ -326,14 +359,14 @@ Deno.test("a condition is asked once for each moment, whichever way is searched 
   assert(shares.length > 1 && share < 1, `${shares}`);
   assertEquals(shares, shares.filter((each) => each <= share).sort((a, b) => a - b));
   const walk = (from: Position, direction: "forward" | "back"): Position[] => {
-    const { position, stop } = move(recording, from, { unit: "run", direction }, breakpoints);
+    const { position, stop } = stepFrom(recording, from, { unit: "run", direction }, breakpoints);
     return stop === null ? [] : [position, ...walk(position, direction)];
   };
   const back = walk(recording.last, "back");
-  const { positions } = replays;
+  const { positions } = timeline;
   assertEquals(breakpoints.prepare(recording, recording.last, 5), 1);
   assertEquals(walk(START, "forward"), back.toReversed());
-  assertEquals(replays.positions, positions);
+  assertEquals(timeline.positions, positions);
   assertEquals(
     back.map((position) => [line(recording, position), ask(recording, position, "total")]),
     [
@@ -372,7 +405,12 @@ Deno.test("a condition may use the fields of the event, and holds nowhere that i
     breakpoints.add(spec);
     const found: string[] = [];
     for (let position = START;;) {
-      const outcome = move(recording, position, { unit: "run", direction: "forward" }, breakpoints);
+      const outcome = stepFrom(
+        recording,
+        position,
+        { unit: "run", direction: "forward" },
+        breakpoints,
+      );
       if (outcome.stop === null) return found;
       position = outcome.position;
       found.push(
@@ -398,8 +436,8 @@ Deno.test("breakpoints on one line by the thousand stop as one does, both ways",
   const recording = recorded();
   const breakpoints = new BreakpointSet();
   for (let turn = 0; turn < 20_000; turn++) breakpoints.add({ cause: { kind: "line", line: 10 } });
-  const forward = move(recording, START, { unit: "run", direction: "forward" }, breakpoints);
-  const back = move(recording, recording.last, { unit: "run", direction: "back" }, breakpoints);
+  const forward = stepFrom(recording, START, { unit: "run", direction: "forward" }, breakpoints);
+  const back = stepFrom(recording, recording.last, { unit: "run", direction: "back" }, breakpoints);
   assertEquals([forward.stop!.stop.id, back.stop!.stop.id], [1, 1]);
   assertEquals(line(recording, back.position), 10);
 });
@@ -414,8 +452,8 @@ Deno.test("a data breakpoint stops where a row begins and where it ends", () => 
     covers: { field: "iova", address: mapped.dma as number },
   };
   breakpoints.add({ cause: { kind: "data", cell } });
-  const first = move(recording, START, { unit: "run", direction: "forward" }, breakpoints);
-  const second = move(
+  const first = stepFrom(recording, START, { unit: "run", direction: "forward" }, breakpoints);
+  const second = stepFrom(
     recording,
     first.position,
     { unit: "run", direction: "forward" },
@@ -433,7 +471,7 @@ Deno.test("a data breakpoint stops where a row begins and where it ends", () => 
 Deno.test("a search can be cancelled", () => {
   const recording = recorded("let sum = 0\nrepeat 40000 { sum += 1 }\nprint sum\n");
   let looks = 0;
-  recording.replays.watch = new RunWatch({
+  recording.timeline.watch = new RunWatch({
     nowMs: () => 0,
     interrupted: () => ++looks > 2,
   }, { timeMs: 1e9, memoryBytes: 1e9 });
@@ -510,7 +548,7 @@ Deno.test("the calls that run at an event are those of the machine, whatever has
     const answered = recording.frames(position).map(({ started }) =>
       recording.statements.numberAt(started)
     );
-    const real = recording.replays.look(
+    const real = recording.timeline.at(
       position,
       (paused) => paused.frames().map(({ statement }) => statement),
     );
@@ -553,7 +591,7 @@ print page.size
   refused(stale);
   assertEquals(later.map((position) => ask(recording, position, "page.size")), ["4KiB", "4KiB"]);
   const sizes: (string | null)[] = [];
-  recording.replays.visit(stale, (paused) => {
+  recording.timeline.from(stale, (paused) => {
     if (sizes.length === 0) {
       assertThrows(() => recording.evaluator.question("peek(page.phys, 2)").evaluate(paused));
     }
@@ -561,4 +599,45 @@ print page.size
     return later[sizes.length - 1] ?? null;
   });
   assertEquals(sizes, ["4KiB", "4KiB", "4KiB"]);
+});
+
+Deno.test("by events one comes back to the same position, wherever one began and whichever way one went", () => {
+  const all = [...recordings(), recorded(LEAKS)];
+  let rows = 0;
+  for (const recording of all) {
+    const starts = [recording.last, ...recording.failedAt === null ? [] : [recording.failedAt]];
+    for (let started = 1; started <= recording.statements.count; started++) {
+      starts.push(recording.atStatement(started));
+    }
+    for (const start of starts) {
+      for (const count of [1, 2, 5]) {
+        for (const [away, home] of [["back", "forward"], ["forward", "back"]] as const) {
+          const cursor = new Cursor(recording);
+          cursor.goTo(start);
+          const steps = (direction: "forward" | "back") =>
+            cursor.move({ unit: "event", direction, count });
+          if (steps(away).reason !== "arrived") continue;
+          const there = cursor.position;
+          steps(home);
+          assertEquals(cursor.position, start);
+          // And once more: it is a row of steps.
+          steps(away);
+          assertEquals(cursor.position, there);
+          steps(home);
+          assertEquals(cursor.position, start);
+          rows++;
+        }
+      }
+    }
+  }
+  assert(rows > 100, `${rows}`);
+  // Who goes elsewhere in between begins anew.
+  const [recording] = all;
+  const cursor = new Cursor(recording!);
+  cursor.goTo(recording!.last);
+  cursor.move({ unit: "event", direction: "back" });
+  cursor.move({ unit: "into", direction: "back" });
+  cursor.goTo(recording!.afterEvent(recording!.log.count - 1));
+  cursor.move({ unit: "event", direction: "forward" });
+  assertEquals(cursor.position, recording!.afterEvent(recording!.log.count));
 });

@@ -2,7 +2,7 @@
 import type { MachineRecording } from "@dmalab/runtime/recording";
 import type { ForkKeyword, StatementListener, Vm } from "@dmalab/lang/vm";
 import type { Position } from "./position.ts";
-import type { OutputLine } from "./recorded_run.ts";
+import type { OutputLine, RecordedRunParts } from "./recorded_run.ts";
 
 export class RunRecorder implements StatementListener {
   readonly output: OutputLine[];
@@ -22,6 +22,12 @@ export class RunRecorder implements StatementListener {
     vm.marks = this;
     const noteAside = (word: ForkKeyword) => this.forks.set(this.position.statement, word);
     vm.branches.onFork = noteAside;
+  }
+
+  /** What a recording has of it, and not the machine itself. */
+  get parts(): Pick<RecordedRunParts, "forks" | "machine" | "output"> {
+    const { forks, machine, output } = this;
+    return { forks, machine, output };
   }
 
   /** The moment that the run has come to. */

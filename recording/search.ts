@@ -3,9 +3,14 @@
  * event and each statement, backwards in ever longer stretches.
  */
 import { type CompiledExpression, EvaluationError } from "./evaluator.ts";
-import { positionBefore } from "./places.ts";
-import { nextPosition } from "./machines/ordinal.ts";
-import { comparePositions, type Position, START } from "./position.ts";
+import {
+  comparePositions,
+  nextPosition,
+  ordinalOf,
+  type Position,
+  positionAt,
+  START,
+} from "./position.ts";
 import { evaluate } from "./evaluate.ts";
 import type { Recording } from "./recording.ts";
 import type { PausedRun } from "./machines/replay.ts";
@@ -35,7 +40,7 @@ export function until(
 ): ExpressionChange | null {
   let known: string | null = null;
   let found: ExpressionChange | null = null;
-  recording.replays.visit(from, (paused) => {
+  recording.timeline.from(from, (paused) => {
     const { position } = paused;
     if (comparePositions(position, from) === 0) known = expression.format(paused);
     else {
@@ -76,67 +81,31 @@ export function lastChangeOf(
   from: Position,
   tell: Tell,
 ): ExpressionChange | null {
+  const { timeline } = recording;
+  /** The value at the beginning of what was searched, and where it is first found. */
+  let first: ExpressionChange | null = null;
   let end = from;
   for (let moments = FIRST_POSITIONS;; moments *= 4) {
-    const begin = rangeBefore(recording, end, moments);
-    const found = lastChangeWithin(recording, begin, end, tell);
-    if (found !== null || comparePositions(begin, START) === 0) return found;
-    end = begin;
-  }
-}
-
-function lastChangeWithin(
-  recording: Recording,
-  begin: Position,
-  end: Position,
-  tell: Tell,
-): ExpressionChange | null {
-  let known: string | null = null;
-  let last: ExpressionChange | null = null;
-  recording.replays.visit(begin, (paused) => {
-    const { position } = paused;
-    const value = tell(paused);
-    // Where it cannot be evaluated, such as in a function outside the name's scope, it is unchanged.
-    if (value !== null && value !== known) {
-      if (comparePositions(position, begin) > 0) last = { position, before: known, after: value };
-      known = value;
-    }
-    return comparePositions(position, end) < 0 ? nextPosition(recording, position) : null;
-  });
-  // The first value of the stretch may be the one from before it.
-  const first = last as ExpressionChange | null;
-  if (first === null || first.before !== null || comparePositions(begin, START) === 0) return first;
-  const before = lastValueBefore(recording, begin, tell);
-  return before === first.after ? null : { ...first, before };
-}
-
-/** The last value before a moment; null for none. */
-function lastValueBefore(recording: Recording, position: Position, tell: Tell): string | null {
-  let end = position;
-  for (let moments = FIRST_POSITIONS; comparePositions(end, START) > 0; moments *= 4) {
-    const begin = rangeBefore(recording, end, moments);
-    let last: string | null = null;
-    recording.replays.visit(begin, (paused) => {
-      last = tell(paused) ?? last;
-      return comparePositions(paused.position, end) < 0
-        ? nextPosition(recording, paused.position)
-        : null;
+    const begin = positionAt(timeline.known, Math.max(0, ordinalOf(end) - moments));
+    let known: ExpressionChange | null = null;
+    timeline.from(begin, (paused) => {
+      const { position } = paused;
+      const after = tell(paused);
+      // Where it cannot be evaluated, such as in a function outside the name's scope, it is unchanged.
+      if (after !== null && after !== known?.after) {
+        known = { position, before: known?.after ?? null, after };
+      }
+      return comparePositions(position, end) < 0 ? nextPosition(recording, position) : null;
     });
-    if (last !== null) return last;
-    end = begin;
+    const last = known as ExpressionChange | null;
+    if (last !== null && first !== null && last.after !== first.after) {
+      return { ...first, before: last.after };
+    }
+    if (last !== null && last.before !== null) return last;
+    first = last ?? first;
+    if (comparePositions(begin, START) > 0) end = begin;
+    else return first !== null && comparePositions(first.position, START) > 0 ? first : null;
   }
-  return null;
-}
-
-/** A moment that is some moments before another, or the beginning. */
-function rangeBefore(recording: Recording, end: Position, moments: number): Position {
-  let position = end;
-  for (let turn = 0; turn < moments; turn++) {
-    const before = positionBefore(recording, position);
-    if (before === null) break;
-    position = before;
-  }
-  return position;
 }
 
 /** What an expression is at a moment; null where it has no value. */

@@ -1,9 +1,8 @@
 /** Going through a run, both ways: by event, statement, activity, time, line, or to a stop. */
 import type { BreakpointHit } from "./breakpoints/breakpoint.ts";
-import type { BreakpointSet, LogpointLine } from "./breakpoints/breakpoint_set.ts";
+import type { LogpointLine } from "./breakpoints/breakpoint_set.ts";
 import { type Position, START } from "./position.ts";
-import type { RecordedRun } from "./recorded_run.ts";
-import type { Recording } from "./recording.ts";
+import type { RecordedRun, RunPosition } from "./recorded_run.ts";
 
 /**
  * How far one step goes: `event` one event; `over` a statement, calls in it included; `into` a
@@ -22,12 +21,18 @@ export interface StepCommand {
   readonly count?: number;
 }
 
+/** Where a step leads, whatever there is on the way. */
+export interface StepTarget<R extends RecordedRun = RecordedRun> extends RunPosition<R> {
+  /** `end` and `beginning`: the run has no more to that side. */
+  readonly reason: "arrived" | "end" | "beginning";
+}
+
 /** Where a step led. */
 export interface StepOutcome {
   /** Where it led. */
   readonly position: Position;
   /** `end` and `beginning`: the run has no more to that side. */
-  readonly reason: "arrived" | "end" | "beginning" | "stop";
+  readonly reason: StepTarget["reason"] | "stop";
   /**
    * What it stopped at.
    * @internal
@@ -41,43 +46,31 @@ export interface StepOutcome {
 }
 
 /**
- * Goes a step, or less when something on the way stops it. The moment one stands on never stops.
+ * Where a step leads in a run, past its blocks that run on machines of their own.
  *
  * @example
  * ```ts ignore
- * move(recording, recording.last, { unit: "run", direction: "back" }, stops)  // reverse continue
+ * move(recording, recording.last, { unit: "event", direction: "back" })
  * ```
- * @throws {Interrupted} When the search was cancelled; the position is unchanged.
  */
-export function move(recording: RecordedRun, from: Position, step: StepCommand): StepOutcome;
-/** @internal */
-export function move(
-  recording: Recording,
+export function move<R extends RecordedRun>(
+  recording: R,
   from: Position,
-  step: StepCommand,
-  breakpoints?: BreakpointSet | null,
-): StepOutcome;
-export function move(
-  recording: RecordedRun,
-  from: Position,
-  step: StepCommand,
-  breakpoints: BreakpointSet | null = null,
-): StepOutcome {
-  const { count = 1, unit, direction } = step;
+  { count = 1, unit, direction }: StepCommand,
+): StepTarget<R> {
   let position = from;
-  let reason: StepOutcome["reason"] = "arrived";
-  for (let turn = 0; turn < count && reason === "arrived"; turn++) {
+  for (let turn = 0; turn < count; turn++) {
     const target = direction === "forward"
       ? stepForward(recording, position, unit)
       : stepBack(recording, position, unit);
-    if (target === null) reason = direction === "forward" ? "end" : "beginning";
-    position = target ?? (direction === "forward" ? recording.last : START);
+    if (target === null) {
+      return direction === "forward"
+        ? { recording, position: recording.last, reason: "end" }
+        : { recording, position: START, reason: "beginning" };
+    }
+    position = target;
   }
-  const passed = breakpoints?.between(recording as Recording, from, position) ??
-    { hit: null, logged: [] };
-  const { hit, logged } = passed;
-  if (hit === null) return { position, reason, stop: null, logged };
-  return { position: hit.position, reason: "stop", stop: hit, logged };
+  return { recording, position, reason: "arrived" };
 }
 
 /**

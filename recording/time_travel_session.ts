@@ -11,13 +11,11 @@ import { type InputResult, LAST_VALUE, NOTHING_DONE } from "@dmalab/lang/run";
 import type { RunSession } from "@dmalab/lang/run/session";
 import type { HostWatch } from "@dmalab/lang/vm";
 import { Branch, type SessionHooks } from "./branch.ts";
-import type { Cursor } from "./cursor.ts";
+import { Cursor } from "./cursor.ts";
 import { EvaluationError } from "./evaluator.ts";
-import { move, type StepCommand, type StepOutcome } from "./step.ts";
+import type { StepCommand, StepOutcome } from "./step.ts";
 import { comparePositions, type Position } from "./position.ts";
 import type { ShownVariable } from "./evaluate.ts";
-import type { Recording } from "./recording.ts";
-import { BreakpointSet } from "./breakpoints/breakpoint_set.ts";
 
 const NOTHING: TimeTravelResult = { ...NOTHING_DONE, branch: null, dropped: [] };
 
@@ -29,15 +27,11 @@ export interface TimeTravelResult extends InputResult {
   readonly dropped: readonly string[];
 }
 
-export class TimeTravelSession implements Cursor {
-  /** Breakpoints, of whatever branch. */
-  readonly breakpoints: BreakpointSet = new BreakpointSet();
+export class TimeTravelSession extends Cursor {
   readonly #branches: Branch[] = [];
   readonly #onLine: (text: string) => void;
   readonly #watch: HostWatch | null;
   #branch: Branch;
-  /** A past place; null at the end. */
-  #past: Position | null = null;
   #made = 0;
 
   /**
@@ -50,10 +44,13 @@ export class TimeTravelSession implements Cursor {
     onLine: (text: string) => void,
     watch: HostWatch | null = null,
   ) {
+    const branch = Branch.first(make, onLine);
+    super(branch.recording);
     this.#watch = watch;
     this.#onLine = onLine;
-    this.#branch = Branch.first(make, onLine);
-    this.#branches.push(this.#branch);
+    this.#branch = branch;
+    this.#branches.push(branch);
+    this.#toEnd();
   }
 
   get branch(): Branch {
@@ -69,17 +66,32 @@ export class TimeTravelSession implements Cursor {
     return this.#branch.session;
   }
 
-  get recording(): Recording {
+  /** Where the session goes on: after an input that may be on another machine. */
+  #toEnd(): void {
     const { recording } = this.#branch;
-    recording.replays.interruptedBy = this.#watch;
-    return recording;
+    recording.timeline.interruptedBy = this.#watch;
+    this.goTo(recording.last, recording);
+  }
+
+  /**
+   * Goes to a position of this branch, or of another one.
+   *
+   * @throws {EvaluationError} When its machine was replaced by another one.
+   */
+  override goTo(position: Position, recording = this.recording): void {
+    const branch = this.#branches.find((each) => each.recording === recording);
+    if (branch === undefined) {
+      throw new EvaluationError("That position is of a machine that was replaced");
+    }
+    this.#branch = branch;
+    super.goTo(position, recording);
   }
 
   /** The session's variables that have a value there. */
-  variables(): readonly ShownVariable[] {
+  override variables(): readonly ShownVariable[] {
     const { recording, session } = this;
     const { evaluator } = recording;
-    return recording.replays.look(
+    return recording.timeline.at(
       this.position,
       (paused) =>
         session.globals().flatMap(({ global, name }) => {
@@ -91,18 +103,9 @@ export class TimeTravelSession implements Cursor {
     );
   }
 
-  get position(): Position {
-    return this.#past ?? this.recording.last;
-  }
-
   /** There is more of the run behind this place. */
   get isPast(): boolean {
-    return this.#past !== null;
-  }
-
-  /** Goes to a moment of this branch. */
-  goTo(position: Position): void {
-    this.#past = comparePositions(position, this.recording.last) >= 0 ? null : position;
+    return comparePositions(this.position, this.recording.last) < 0;
   }
 
   /** Does what a text says: at a past place on a branch of its own, unless it only looks. */
@@ -111,12 +114,13 @@ export class TimeTravelSession implements Cursor {
     if (looked !== null) return looked;
     const variables = this.session.summary().variables.map(({ name }) => name)
       .filter((name) => name !== LAST_VALUE);
-    const branch = this.#past === null || this.isWhole(text) ? this.#begin() : null;
+    const { isPast } = this;
+    const branch = isPast && this.isWhole(text) ? this.#begin() : null;
     const result = (branch ?? this.#branch).feed(text);
     const isDone = !result.incomplete &&
       !result.diagnostics.some(({ severity }) => severity === "error");
     if (branch !== null && isDone) this.#enter(branch);
-    else if (isDone) this.#past = null;
+    if (isDone || !isPast || result.undone) this.#toEnd();
     const dropped = result.newMachine ? variables : [];
     return { ...result, branch: isDone ? branch : null, dropped };
   }
@@ -158,11 +162,11 @@ export class TimeTravelSession implements Cursor {
 
   /** What an expression is at a past place; null for anything else that is typed, and at the end. */
   #look(text: string): TimeTravelResult | null {
-    if (this.#past === null || !isExpression(text)) return null;
+    if (!this.isPast || !isExpression(text)) return null;
     try {
-      const { evaluator, replays } = this.recording;
+      const { evaluator, timeline } = this.recording;
       const expression = evaluator.question(text);
-      const shown = replays.look(this.#past, (paused) => expression.evaluate(paused));
+      const shown = timeline.at(this.position, (paused) => expression.evaluate(paused));
       return { ...NOTHING, values: shown.value === null ? [] : [shown] };
     } catch (error) {
       // The session reports mistakes, and an input that changes something starts a branch.
@@ -175,20 +179,20 @@ export class TimeTravelSession implements Cursor {
 
   /** Begins with a file. */
   feedSource(source: SourceFile): TimeTravelResult {
-    return { ...this.#branch.feedSource(source), branch: null, dropped: [] };
+    const result = this.#branch.feedSource(source);
+    this.#toEnd();
+    return { ...result, branch: null, dropped: [] };
   }
 
   /** A branch for what is typed at a past place; null where the run goes on. */
   #begin(): Branch | null {
-    if (this.#past === null) return null;
-    return this.#branch.branch(`b${this.#made + 1}`, this.#past, this.#onLine);
+    return this.#branch.branch(`b${this.#made + 1}`, this.position, this.#onLine);
   }
 
   #enter(branch: Branch): void {
     this.#made++;
     this.#branches.push(branch);
     this.#branch = branch;
-    this.#past = null;
   }
 
   /** Goes on with another branch, at its end. False when none is called so. */
@@ -196,7 +200,7 @@ export class TimeTravelSession implements Cursor {
     const branch = this.#branches.find((each) => each.name === name);
     if (branch === undefined) return false;
     this.#branch = branch;
-    this.#past = null;
+    this.#toEnd();
     return true;
   }
 
@@ -204,24 +208,21 @@ export class TimeTravelSession implements Cursor {
    * Goes a step. At the end of the run, steps by event or activity run the machine on: activities are
    * whole, and what they did beyond is the future then.
    */
-  move(step: StepCommand): StepOutcome {
+  override move(step: StepCommand): StepOutcome {
     const { recording } = this;
-    const from = this.position;
     const { count = 1, unit, direction } = step;
-    if (direction === "forward" && unit === "event") {
-      const missing = from.seq + count - recording.last.seq;
+    const isEvents = direction === "forward" && unit === "event";
+    if (isEvents) {
+      const missing = this.position.seq + count - recording.last.seq;
       if (missing > 0) this.#branch.step(missing);
     } else if (direction === "forward" && unit === "activity" && !this.isPast) {
       for (let turn = 0; turn < count; turn++) this.#branch.step(1);
     }
-    const outcome = move(recording, from, step, this.breakpoints);
+    const outcome = super.move(step);
     const { last } = recording;
     // No event is behind the last one: where that leads, the session goes on.
-    const isLast = direction === "forward" && unit === "event" && outcome.stop === null &&
-      outcome.position.seq === last.seq;
-    const position = isLast ? last : outcome.position;
-    this.goTo(position);
-    return { ...outcome, position };
+    if (isEvents && outcome.stop === null && outcome.position.seq === last.seq) this.goTo(last);
+    return { ...outcome, position: this.position };
   }
 }
 

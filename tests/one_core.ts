@@ -8,7 +8,7 @@ import { type CommandContext, runReplCommand } from "@dmalab/cli/repl";
 import { HostLoader } from "@dmalab/cli";
 import { nameOf } from "@dmalab/editor/dap";
 import { loadForDebugging } from "@dmalab/lang";
-import { type Recording, RecordingCursor, recordRun, runsOf } from "@dmalab/recording";
+import { Cursor, type Recording, recordRun, runsOf } from "@dmalab/recording";
 import { painter } from "@dmalab/lang/render";
 import { positionView, rowTexts, tableAt, type TableView } from "@dmalab/recording/views";
 import { Random } from "@dmalab/runtime";
@@ -34,7 +34,7 @@ class Terminal implements CommandContext {
   traceAlways = false;
   lines: string[] = [];
 
-  constructor(readonly cursor: RecordingCursor) {}
+  constructor(readonly cursor: Cursor) {}
 
   say(line: string): void {
     this.lines.push(line);
@@ -161,7 +161,7 @@ export async function compareFrontEnds(wanted: number, seed: number): Promise<vo
     const run = runs[draws.below(runs.length)]!;
     const recording = recordRun(program!, run);
     if (recording.log.count === 0 || recording.log.count > MAX_EVENTS) continue;
-    const terminal = new Terminal(new RecordingCursor(recording));
+    const terminal = new Terminal(new Cursor(recording));
     await withClient(async (client) => {
       const launch = { program: join(ROOT, path), run: nameOf(run), stopOnEntry: true };
       await client.body("launch", launch);

@@ -10,17 +10,21 @@ import {
   type Breakpoint,
   BreakpointSet,
   comparePositions,
+  Cursor,
   evaluate,
-  move,
+  ordinalOf,
   type Position,
+  positionAt,
   type Recording,
   recordRun,
   runsOf,
   START,
+  type StepCommand,
 } from "@dmalab/recording";
 import { Random } from "@dmalab/runtime";
 import { memoryFiles } from "@dmalab/lang/syntax";
 import { scenariosBelow } from "./examples.ts";
+import { comparePosition, recordingsOf } from "./recording/same_run.ts";
 import { ROOT } from "./source_text.ts";
 
 /** Runs of an example that are searched, each with as many breakpoints, and how long they are at most. */
@@ -95,6 +99,18 @@ function eventsNamed(recording: Recording, name: string): readonly number[] {
   return found;
 }
 
+/** Goes a step from a position, or less when a breakpoint stops it. */
+function stepFrom(
+  recording: Recording,
+  from: Position,
+  step: StepCommand,
+  breakpoints: BreakpointSet,
+) {
+  const cursor = new Cursor(recording, breakpoints);
+  cursor.goTo(from);
+  return cursor.move(step);
+}
+
 /** Where a search stops, one stop after the other. */
 function stopsOf(
   recording: Recording,
@@ -104,7 +120,7 @@ function stopsOf(
   const found: Position[] = [];
   let position = direction === "forward" ? START : recording.last;
   while (found.length < MAX_STOPS) {
-    const outcome = move(recording, position, { unit: "run", direction }, breakpoints);
+    const outcome = stepFrom(recording, position, { unit: "run", direction }, breakpoints);
     if (outcome.reason !== "stop") break;
     assert(
       comparePositions(outcome.position, position) * (direction === "forward" ? 1 : -1) > 0,
@@ -140,6 +156,28 @@ for (const [index, path] of scenariosBelow("examples").entries()) {
         assertEquals(ahead.map(({ seq }) => seq), said.slice(0, MAX_STOPS), what);
       }
     }
+  });
+}
+
+/** Positions of each example that are compared; those of longer runs take long. */
+const POSITIONS = 60;
+const QUICK_EVENTS = 3000;
+
+for (const [index, path] of scenariosBelow("examples").entries()) {
+  const size = index % 3 === 1 ? "" : " (long)";
+  Deno.test(`${POSITIONS} positions of ${path} hold what a run holds that stops there${size}`, () => {
+    const draws = new Random(path.length + index);
+    const runs = [...recordingsOf(path)].filter(({ log }) =>
+      log.count <= (size === "" ? QUICK_EVENTS : MAX_EVENTS)
+    );
+    let compared = 0;
+    for (let turn = 0; turn < POSITIONS && runs.length > 0; turn++) {
+      const recording = runs[draws.below(runs.length)]!;
+      const { timeline: { known }, last } = recording;
+      const position = turn === 0 ? last : positionAt(known, draws.below(ordinalOf(last) + 1));
+      compared += comparePosition(recording, position);
+    }
+    assert(runs.length === 0 || compared >= 4 * POSITIONS, `${compared}`);
   });
 }
 

@@ -10,9 +10,10 @@ import {
   boundValues,
   lastWrite,
   nextPosition,
+  ordinalOf,
   type PausedRun,
   type Position,
-  positionBefore,
+  positionAt,
   readWriteTarget,
   type Recording,
   recordRun,
@@ -239,7 +240,7 @@ const KINDS: readonly Kind[] = [
 function changesSeen(recording: Recording, probe: Probe): readonly Position[] {
   const changes: Position[] = [];
   let known: string | null = null;
-  recording.replays.visit(START, (paused) => {
+  recording.timeline.from(START, (paused) => {
     const named = probe(paused);
     if (known !== null && named !== known) changes.push(paused.position);
     known = named;
@@ -285,7 +286,13 @@ for (const [kernel, mode] of MODES) {
       assert(changes.length > 0, `${name} never changes`);
       const last = changes.at(-1)!;
       const meant = readWriteTarget(recording, recording.last, subject(recording));
-      for (const position of [positionBefore(recording, last)!, last, recording.last]) {
+      for (
+        const position of [
+          positionAt(recording.timeline.known, ordinalOf(last) - 1),
+          last,
+          recording.last,
+        ]
+      ) {
         const seen = changes.findLast((each) =>
           each.seq < position.seq ||
           each.seq === position.seq && each.statement <= position.statement

@@ -2,11 +2,11 @@
 import { printable } from "@dmalab/lang/diagnostics";
 import {
   Cancelled,
+  Cursor,
   evaluate,
   EvaluationError,
   failurePosition,
   type Recording,
-  RecordingCursor,
 } from "@dmalab/recording";
 import { formatEvents, type Paint, painter } from "@dmalab/lang/render";
 import { foldLine } from "@dmalab/lang/text";
@@ -57,7 +57,7 @@ export class Debugger implements CommandContext {
   exitCode: ExitCode = HELD;
   readonly #console: LineConsole;
   readonly #watch: ToolOptions["watch"];
-  #place: RecordingCursor;
+  #place: Cursor;
   /** What an empty line does again. */
   #last = ":step";
 
@@ -67,7 +67,7 @@ export class Debugger implements CommandContext {
     options: ToolOptions,
     runs: DebugRuns | null = null,
   ) {
-    this.#place = new RecordingCursor(recording);
+    this.#place = new Cursor(recording);
     this.#console = console;
     this.paint = painter(options.colour);
     this.columns = options.columns;
@@ -75,7 +75,7 @@ export class Debugger implements CommandContext {
     this.runs = runs === null ? null : this.#runList(runs);
   }
 
-  get cursor(): RecordingCursor {
+  get cursor(): Cursor {
     return this.#place;
   }
 
@@ -93,7 +93,7 @@ export class Debugger implements CommandContext {
       },
       open: (index) => {
         const { breakpoints } = this.#place;
-        this.#place = new RecordingCursor(this.#work(() => record(index)), breakpoints);
+        this.#place = new Cursor(this.#work(() => record(index)), breakpoints);
         current = index;
         this.kept.marks.clear();
         this.start();
@@ -163,7 +163,7 @@ export class Debugger implements CommandContext {
     if (line === INTERRUPT) return true;
     const text = line.trim() === "" ? this.#last : line.trim();
     const command = text.startsWith(":") ? text : bareCommand(text);
-    this.#place.recording.replays.interruptedBy = this.#watch ?? null;
+    this.#place.recording.timeline.interruptedBy = this.#watch ?? null;
     try {
       if (command === null) this.#work(() => this.#tell(text));
       else {

@@ -135,3 +135,47 @@ Deno.test("an empty line does the last command again; what would change the run 
   assertEquals(words(":re"), [":rewind"]);
   assertEquals(words(":goto st"), ["start"]);
 });
+
+Deno.test("where a test fails, at the end and at a statement :back and :step return to the same place", async () => {
+  const { answers } = await talk(
+    ":back",
+    ":step",
+    "left",
+    ":goto line 10",
+    ":step 2",
+    ":back 2",
+    ":stack",
+    ":goto end",
+    ":back 3",
+    ":step",
+    ":step 2",
+    ":stack",
+  );
+  assertMatch(answers[1]!, /^event 18\/18 {2}left\.dma:11 {2}assert iommu/m);
+  assertMatch(answers[2]!, /^mapping of 4KiB at /);
+  assertMatch(answers[5]!, /^event 0\/18 {2}left\.dma:10 {2}let left = both\(buf\)/m);
+  assertMatch(answers[6]!, /^left\.dma:10 {2}all is unmapped\n/);
+  assertMatch(answers[10]!, /^event 18\/18 {2}end/m);
+  assertMatch(answers[11]!, /^No statement runs here\n/);
+});
+
+Deno.test("a statement that fails when its calls have returned is where one stands, with its names", async () => {
+  const text = [
+    "fn more(than) {",
+    "  let sum = than + 1",
+    "  return sum",
+    "}",
+    'test "one too few" {',
+    "  let own = 1",
+    "  assert more(own) == 3",
+    "}",
+  ].join("\n");
+  const { answers, greeting } = await talkAbout(text, ":stack", "own", "sum", ":state");
+  assertMatch(greeting, /^event 0\/0 {2}left\.dma:7 {2}assert more/m);
+  assertMatch(answers[0]!, /^left\.dma:7 {2}one too few\ndma/);
+  assertEquals([1, 2].map((answer) => answers[answer]!.split("\n")[0]), [
+    "1",
+    "Nothing is called `sum`",
+  ]);
+  assertMatch(answers[3]!, /^own {2}1$/m);
+});

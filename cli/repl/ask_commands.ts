@@ -150,7 +150,7 @@ function state(repl: CommandContext, argument: string): true {
       );
     }
     if (meant === "mappings") {
-      const live = recording.replays.look(position, ({ vm }) => vm.lab.machine.iommu.liveMappings);
+      const live = recording.timeline.at(position, ({ vm }) => vm.lab.machine.iommu.liveMappings);
       if (live !== count) {
         repl.say(
           `live_mappings is ${live}: it counts a range once with its links, each a row here`,
@@ -188,7 +188,7 @@ function glance(repl: CommandContext): void {
   const mappings = recording.table("mappings");
   const live = mappings.rowsAt(position.seq);
   const mapped = live.reduce((sum, row) => sum + Number(mappings.value(row, "size_bytes")), 0);
-  const machine = recording.replays.look(position, ({ vm }) => {
+  const machine = recording.timeline.at(position, ({ vm }) => {
     const { cpus, iommu, kernel } = vm.lab.machine.config;
     return {
       text: `kernel ${kernel}, iommu ${iommu.mode}, ${formatCount(cpus, "CPU")}`,
@@ -294,7 +294,7 @@ function addressOf(repl: CommandContext, text: string): number | null {
 /** Prints the mappings of an address, or else the last writer of its page-table entry. */
 function storyOf(repl: CommandContext, address: number): void {
   const { position, recording } = repl.cursor;
-  const lines = recording.replays.look(position, ({ vm }) => {
+  const lines = recording.timeline.at(position, ({ vm }) => {
     const ledger = readLedger(vm.recorder.events, vm);
     return (["dma", "phys"] as const).flatMap((space) =>
       mappingsAt(ledger, space, address).length > 0 ? explainAddress(space, address, vm) : []

@@ -3,7 +3,7 @@ import {
   type Cursor,
   EvaluationError,
   type Recording,
-  type RecordingPosition,
+  type RunPosition,
   type TimeTravelSession,
 } from "@dmalab/recording";
 import type { Paint } from "@dmalab/lang/render";
@@ -17,7 +17,7 @@ export interface ReplState {
   /** Expressions that are printed whenever they change. */
   readonly watches: string[];
   /** Places with a name. */
-  readonly marks: Map<string, RecordingPosition>;
+  readonly marks: Map<string, RunPosition<Recording>>;
 }
 
 export interface CommandContext {

@@ -1,10 +1,5 @@
 /** Commands about what one keeps: expressions that are watched, places with a name, runs of the file. */
-import {
-  evaluate,
-  EvaluationError,
-  type Position,
-  type RecordingPosition,
-} from "@dmalab/recording";
+import { type Position, type RunPosition, valueOrReason } from "@dmalab/recording";
 import { clip } from "@dmalab/lang/text";
 import { lineLocation } from "@dmalab/recording/views";
 import { readWholeNumber } from "../numbers.ts";
@@ -45,12 +40,7 @@ export const KEEP_COMMANDS: readonly ReplCommand[] = [
 
 /** What a watched expression is at a place, or why it is nothing there. */
 function watchText({ cursor }: CommandContext, text: string, position = cursor.position): string {
-  try {
-    return evaluate(cursor.recording, position, text).text;
-  } catch (error) {
-    if (error instanceof EvaluationError) return `(${error.message})`;
-    throw error;
-  }
+  return valueOrReason(cursor.recording, position, text);
 }
 
 /** Watched expressions that a move has changed, as lines. */
@@ -106,7 +96,7 @@ function listMarks(repl: CommandContext): true {
 function sayMark(
   repl: CommandContext,
   name: string,
-  { position, recording }: RecordingPosition,
+  { position, recording }: RunPosition,
 ): void {
   const statement = recording.statement(position);
   const where = statement === null ? "" : `  ${lineLocation(statement.span)}`;

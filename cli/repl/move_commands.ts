@@ -11,8 +11,9 @@ import {
   neverReached,
   POSITION_FORMS,
   readPosition,
-  type RecordingPosition,
+  type Recording,
   rewind,
+  type RunPosition,
   statementsOnLine,
   type StepCommand,
   type StepOutcome,
@@ -121,8 +122,7 @@ function moving(name: string, doc: string, step: Omit<StepCommand, "count">): Re
     doc,
     run(repl, argument) {
       const count = countOf(argument, repl);
-      if (count === null) return true;
-      return goes(repl, { ...step, count });
+      return count === null || goes(repl, { ...step, count });
     },
   };
 }
@@ -138,24 +138,12 @@ function stepEvents(repl: CommandContext, argument: string): true {
     return true;
   }
   const count = countOf(argument, repl);
-  if (count === null) return true;
-  const { cursor } = repl;
-  const { position, recording } = cursor;
-  const step: StepCommand = { unit: "event", direction: "forward", count };
-  return answering(repl, () => {
-    const outcome = cursor.move(step);
-    if (cursor.recording === recording && comparePositions(outcome.position, position) === 0) {
-      return repl.say("No pending work");
-    }
-    repl.lastMoveSeq = position.seq;
-    arrive(repl, { position, recording }, outcome, step);
-  });
+  return count === null || goes(repl, { unit: "event", direction: "forward", count });
 }
 
 function stepInto(repl: CommandContext, argument: string): true {
   const step: StepCommand = { unit: "into", direction: "forward" };
   if (argument === "") return goes(repl, step);
-  const { position, recording } = repl.cursor;
   const blocks = blocksAhead(repl.cursor);
   const block = blocks.find(({ name }) => name.includes(argument));
   if (block === undefined) {
@@ -163,43 +151,63 @@ function stepInto(repl: CommandContext, argument: string): true {
     repl.refuse(`This statement has no block "${argument}"${names === "" ? "" : `: ${names}`}`);
     return true;
   }
-  return answering(repl, () => {
-    repl.cursor.goTo(block.runPosition.position, block.runPosition.recording);
-    repl.lastMoveSeq = Math.min(position.seq, block.runPosition.position.seq);
-    arrive(repl, { position, recording }, { logged: [], stop: null }, step);
+  const { position, recording } = block.runPosition;
+  return goes(repl, step, () => {
+    repl.cursor.goTo(position, recording);
+    return { position, reason: "arrived", logged: [], stop: null };
   });
 }
 
-/** Goes somewhere, and says what there is to say. */
-function goes(repl: CommandContext, step: StepCommand): true {
-  const { position, recording } = repl.cursor;
-  return answering(repl, () => {
-    const outcome = repl.cursor.move(step);
-    if (outcome.reason === "beginning") repl.say("At the start of the recording");
-    repl.lastMoveSeq = Math.min(position.seq, outcome.position.seq);
-    arrive(repl, { position, recording }, outcome, step);
-  });
-}
-
-/** What a move did: the events on its way, where it led, and what is other there. */
-function arrive(
+/** Goes a step, and says what there is to say: the events on the way, where it led, and what is other there. */
+function goes(
   repl: CommandContext,
-  { position: before, recording: from }: RecordingPosition,
-  { logged, stop }: Pick<StepOutcome, "logged" | "stop">,
   step: StepCommand,
-): void {
-  const { position, recording } = repl.cursor;
-  const note = crossed({ position: before, recording: from }, repl.cursor, step);
-  if (note !== null) { for (const line of wrapText(note, repl.columns)) repl.say(line); }
-  for (const { text } of logged) repl.say(text);
-  if (stop !== null && repl.view) repl.say(`stopped by breakpoint ${stop.stop.id}`);
-  if (repl.view) return;
-  const isAhead = recording === from && position.seq > before.seq &&
-    position.seq - before.seq <= DISPLAYED_EVENTS;
-  if (isAhead) repl.sayEvents(recording.log.between(before.seq, position.seq));
-  if (stop !== null) repl.say(`stopped by breakpoint ${stop.stop.id}`);
+  go: () => StepOutcome = () => repl.cursor.move(step),
+): true {
+  return answering(repl, () => {
+    const { cursor } = repl;
+    const before = cursor.here;
+    const { logged, reason, stop } = go();
+    const { position, recording } = cursor;
+    const isAhead = step.unit === "event" && step.direction === "forward";
+    if (isAhead && isSame(before, cursor)) return repl.say("No pending work");
+    if (reason === "beginning") repl.say("At the start of the recording");
+    const note = crossed(before, cursor, step);
+    if (note !== null) { for (const line of wrapText(note, repl.columns)) repl.say(line); }
+    for (const { text } of logged) repl.say(text);
+    const way = position.seq - before.position.seq;
+    if (!repl.view && recording === before.recording && way > 0 && way <= DISPLAYED_EVENTS) {
+      repl.sayEvents(recording.log.between(before.position.seq, position.seq));
+    }
+    if (stop !== null) repl.say(`stopped by breakpoint ${stop.stop.id}`);
+    sayMoved(repl, before);
+  });
+}
+
+function isSame(one: RunPosition, other: RunPosition): boolean {
+  return one.recording === other.recording &&
+    comparePositions(one.position, other.position) === 0;
+}
+
+/** Jumps somewhere, and says where. @param go Null, after saying so, where there is nowhere to go. */
+function jumps(
+  repl: CommandContext,
+  go: (from: RunPosition<Recording>) => RunPosition<Recording> | null,
+): true {
+  return answering(repl, () => {
+    const before = repl.cursor.here;
+    const to = go(before);
+    if (to === null) return;
+    repl.cursor.goTo(to.position, to.recording);
+    sayMoved(repl, before);
+  });
+}
+
+/** Where one is now, and what is other there. */
+function sayMoved(repl: CommandContext, before: RunPosition): void {
+  repl.lastMoveSeq = Math.min(before.position.seq, repl.cursor.position.seq);
   printLocation(repl);
-  sayChanges(repl, { position: before, recording });
+  sayChanges(repl, before);
 }
 
 /** Where one is, on a line. A screen shows it anyway. */
@@ -217,7 +225,7 @@ export function printLocation(repl: CommandContext): void {
 /** Rows that came and went since another moment of the same machine. */
 function sayChanges(
   repl: CommandContext,
-  { position: before, recording: from }: RecordingPosition,
+  { position: before, recording: from }: RunPosition,
 ): void {
   if (repl.view || repl.cursor.recording !== from) return;
   for (const line of changedWatches(repl, before)) repl.say(clip(line, repl.columns));
@@ -233,58 +241,47 @@ function sayChanges(
 }
 
 function goTo(repl: CommandContext, argument: string): true {
-  const { cursor } = repl;
-  const { position: before, recording } = cursor;
-  return answering(repl, () => {
+  return jumps(repl, ({ position, recording }) => {
     const mark = repl.kept?.marks.get(argument);
-    const position = mark?.position ?? readPosition(recording, before, argument);
-    if (position === null) return repl.refuse(`"${argument}" is not a position: ${POSITION_FORMS}`);
-    cursor.goTo(position, mark?.recording);
-    repl.lastMoveSeq = Math.min(before.seq, position.seq);
-    printLocation(repl);
-    sayChanges(repl, { position: before, recording });
+    if (mark !== undefined) return mark;
+    const to = readPosition(recording, position, argument);
+    if (to !== null) return { position: to, recording };
+    repl.refuse(`"${argument}" is not a position: ${POSITION_FORMS}`);
+    return null;
   });
 }
 
 function findEvent(repl: CommandContext, text: string, way: 1 | -1): true {
-  const { cursor } = repl;
-  const { position: before, recording } = cursor;
-  const filter = readEventFilter(recording, text);
-  if (typeof filter === "string") {
-    repl.refuse(filter);
-    return true;
-  }
-  let seq = before.seq + way;
-  while (seq >= 1 && seq <= recording.last.seq && !filter(seq)) seq += way;
-  if (seq < 1 || seq > recording.last.seq) {
+  return jumps(repl, ({ position, recording }) => {
+    const filter = readEventFilter(recording, text);
+    if (typeof filter === "string") {
+      repl.refuse(filter);
+      return null;
+    }
+    let seq = position.seq + way;
+    while (seq >= 1 && seq <= recording.last.seq && !filter(seq)) seq += way;
+    if (seq >= 1 && seq <= recording.last.seq) {
+      return { position: recording.afterEvent(seq), recording };
+    }
     repl.say(`No such event ${way > 0 ? "after" : "before"} this one`);
-    return true;
-  }
-  cursor.goTo(recording.afterEvent(seq));
-  repl.lastMoveSeq = Math.min(before.seq, seq);
-  printLocation(repl);
-  sayChanges(repl, { position: before, recording });
-  return true;
+    return null;
+  });
 }
 
 function search(repl: CommandContext, text: string, find: typeof until): true {
-  const { cursor } = repl;
-  const { position: before, recording } = cursor;
-  return answering(repl, () => {
+  return jumps(repl, ({ position, recording }) => {
     const found: ExpressionChange | null = find(
       recording,
-      before,
+      position,
       recording.evaluator.question(text),
     );
-    if (found === null) return repl.say(`${text} does not change`);
-    cursor.goTo(found.position);
-    repl.say(
-      found.before === null
-        ? `${text}: ${found.after}`
-        : `${text}: ${found.before} → ${found.after}`,
-    );
-    printLocation(repl);
-    sayChanges(repl, { position: before, recording });
+    if (found === null) {
+      repl.say(`${text} does not change`);
+      return null;
+    }
+    const { after, before } = found;
+    repl.say(before === null ? `${text}: ${after}` : `${text}: ${before} → ${after}`);
+    return { position: found.position, recording };
   });
 }
 

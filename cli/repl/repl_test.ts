@@ -82,6 +82,39 @@ Deno.test(":back and :step return to the same place, and what is typed there beg
   assertEquals(last, "[1, 2]\n");
 });
 
+Deno.test("after its last event a statement is done: what is typed there goes on, and begins no branch", async () => {
+  const { answers } = await talk(
+    MACHINE,
+    "let m = dma_map_phys(ssd, alloc_pages(1), 4KiB, to_device)",
+    ":goto 6",
+    "let copy = m",
+    "copy.size",
+    ":branches",
+  );
+  assertEquals([answers[3], answers[4]], ["", "4KiB\n"]);
+  assertEquals(answers[5]!.trimEnd().split("\n").length, 3);
+});
+
+Deno.test("a mark is of its branch, and of its machine", async () => {
+  const { answers, prompts, repl } = await talk(
+    MACHINE,
+    "let m = dma_map_phys(ssd, alloc_pages(1), 4KiB, to_device)",
+    ":mark mapped",
+    ":goto start",
+    "let other = 1",
+    ":goto mapped",
+    "m.size",
+    "machine { }",
+    ":goto mapped",
+    "1 + 1",
+  );
+  assertEquals([prompts[5], prompts[6]], ["dma[b1 0]> ", "dma[6]> "]);
+  assertEquals(answers[6], "4KiB\n");
+  assertEquals(answers[8], "That position is of a machine that was replaced\n");
+  assertEquals(answers[9], "2\n");
+  assertEquals(repl.exitCode, 2);
+});
+
 Deno.test(":back goes back by events, and what is typed there begins a branch", async () => {
   const { answers, prompts } = await talk(
     MACHINE,

@@ -75,9 +75,9 @@ export class TraceOutputs {
 
   /** What was recorded of a run. @param isOver Whether the run has its outcome. */
   recorded(recording: Recording, isOver: boolean): void {
-    const { code, failure, log, name: { file, seed, ...name }, replays } = recording;
+    const { code, failure, log, name: { file, seed, ...name }, timeline } = recording;
     const { onEvent, onOutcome, onRun } = this.listeners({ code, source: { name: file } });
-    const machine = replays.look(START, ({ vm }) => vm.lab.config);
+    const machine = timeline.at(START, ({ vm }) => vm.lab.config);
     onRun({ ...name, machine: { ...machine, seed } });
     for (let seq = 1; seq <= log.count; seq++) onEvent(log.event(seq));
     const outcome = failure === null ? "passed" : "failed";

@@ -41,7 +41,7 @@ export function valueHints(recording: Recording, file: FileNode): readonly Value
   const hints: ValueHint[] = [];
   let next = 0;
   if (questions.length > 0) {
-    recording.replays.visit(questions[0]!.position, (paused) => {
+    recording.timeline.from(questions[0]!.position, (paused) => {
       const { span } = questions[next]!;
       const text = answerTo(questions[next++]!, paused);
       if (text !== null) hints.push({ span, text });

@@ -13,10 +13,11 @@ import {
   type Branches,
   type ChildRunLimits,
   goesOn,
+  type PausableRun,
+  type ReplayableRun,
   type ReplayRequest,
   type RunStarter,
 } from "../vm/branches.ts";
-import type { Limits } from "../values/limits.ts";
 import type { Output } from "../values/execution_context.ts";
 import { type Failure, ScriptFailure } from "../vm/failure.ts";
 import type { Vm } from "../vm/vm.ts";
@@ -65,38 +66,16 @@ export function runTestOnMachine(
   return { failure: broken ?? judgeEnd(machine.vm, leaks), machine, leaks };
 }
 
-/** What of a VM its run is done again from. */
-export interface ReplayableRun {
-  readonly branches: Pick<Vm["branches"], "choices" | "resolvedChoices" | "runs">;
-  readonly limits: Limits;
-}
-
 /**
- * Does the run of a VM again, on a machine that can be paused and writes nothing: that of a test, or
- * of a block beside it. What was tried out on machines beside it is known, and not done again.
+ * Does the run of a VM again: that of a test, of a session, or of a block beside one.
  *
+ * @param onVm Gets the VM when the machine is ready and nothing has run on it.
  * @throws {Error} When the run cannot be done again.
  */
-export function startReplay(
-  { branches: { choices, resolvedChoices, runs }, limits }: ReplayableRun,
-  onVm: (vm: Vm) => void,
-): { resume(): boolean } {
-  if (!(runs instanceof ChildRunStarter)) throw new Error("This run cannot be repeated");
-  const { config, options: { lenient, seed }, program, start, variants } = runs;
-  const silent = {
-    lenient,
-    limits,
-    output: NO_OUTPUT,
-    seed,
-    record: true,
-    attributeDefects: false,
-  };
-  const { failure, vm } = new TestMachine(program, config, { ...silent, onVm });
-  vm.branches.runs = new ChildRunStarter(program, config, variants, silent, start);
-  vm.branches.choices = choices;
-  vm.branches.resolve(resolvedChoices);
-  begin(vm, start);
-  return { resume: () => failure === null && vm.resume() === "paused" };
+export function startReplay(run: ReplayableRun, onVm: (vm: Vm) => void): PausableRun {
+  const { runs } = run.branches;
+  if (runs === null) throw new Error("This run cannot be repeated");
+  return runs.again(run, onVm);
 }
 
 /** Lines of a run beside another: of one that leads to a branch, held back until it begins and may speak. */
@@ -218,6 +197,26 @@ export class ChildRunStarter implements RunStarter {
     );
     silent.#wantEvents = true;
     return silent.replay(request);
+  }
+
+  again({ branches, limits }: ReplayableRun, onVm: (vm: Vm) => void): PausableRun {
+    const { choices, resolvedChoices } = branches;
+    const { lenient, seed } = this.options;
+    const silent = {
+      lenient,
+      limits,
+      output: NO_OUTPUT,
+      seed,
+      record: true,
+      attributeDefects: false,
+    };
+    const { config, program, start, variants } = this;
+    const { failure, vm } = new TestMachine(program, config, { ...silent, onVm });
+    vm.branches.runs = new ChildRunStarter(program, config, variants, silent, start);
+    vm.branches.choices = choices;
+    vm.branches.resolve(resolvedChoices);
+    begin(vm, start);
+    return { resume: () => failure === null && vm.resume() === "paused" };
   }
 
   runOnNewMachine(

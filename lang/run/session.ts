@@ -8,7 +8,7 @@ import type { MachineEvent } from "@dmalab/runtime";
 import { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { SourceFile } from "../source.ts";
 import type { FileNode } from "../syntax/tree/ast.ts";
-import type { RunStarter } from "../vm/branches.ts";
+import type { PausableRun, RunStarter } from "../vm/branches.ts";
 import { typeOf } from "../values/value_types.ts";
 import type { Type } from "../values/spec.ts";
 import type { Value } from "../values/value.ts";
@@ -27,7 +27,7 @@ import type { TestOutcome, Unexpected } from "./report.ts";
 import type { RunOptions } from "./run_options.ts";
 import { runTest } from "./run_program.ts";
 import { type PreparedInput, SessionCode, type SessionNames } from "./session_check.ts";
-import { type HistoryEntry, type ReplayPlan, SessionState } from "./session_state.ts";
+import { drain, type HistoryEntry, type ReplayPlan, SessionState } from "./session_state.ts";
 import {
   type InputResult,
   NOTHING_DONE,
@@ -95,29 +95,37 @@ export class RunSession {
 
   /** Does again what was done on the machine there is, up to a place. */
   #stateAt({ move, part, session }: SessionCheckpoint): SessionState {
-    const first = session.#machineMove();
-    const { resolvedChoices } = session.#state;
     const { onBranchPoint, onVm = null } = this.#options;
-    const repetition = { resolvedChoices, skips: resolvedChoices.length - 1, request: null, onVm };
-    const state = this.#newState(repetition, session.namesBefore(first));
+    const [state, first] = this.#onNewMachine(session, onVm);
     this.#moves.push(...session.#moves.slice(0, move));
     const whole = session.#moves[move];
     const isNew = whole?.kind === "input" && whole.prepared.newMachine;
-    for (let index = first; index < move; index++) {
-      reportBranchPoints(state, onBranchPoint, () => index);
-      for (const _pause of state.again(this.#moves[index]!));
-    }
+    drain(doAgain(state, this.#moves, first, onBranchPoint));
     if (whole !== undefined && (part > 0 || isNew)) {
       reportBranchPoints(state, onBranchPoint, () => move);
       const cut: HistoryEntry = whole.kind === "step"
         ? { ...whole, activities: part }
         : { ...whole, statements: part };
-      for (const _pause of state.again(cut, false));
+      drain(state.again(cut, false));
       if (cut.kind === "input") state.cutOff(session.namesBefore(move), cut.prepared);
       this.#moves.push(cut.kind === "input" ? { ...cut, after: state.names } : cut);
     }
     state.vm.branches.forget();
     return state;
+  }
+
+  /** A state to do again what was done on the machine of a session, and the first of these moves. */
+  #onNewMachine(
+    session: RunSession,
+    onVm: ((vm: Vm) => void) | null,
+  ): [state: SessionState, first: number] {
+    const first = Math.max(
+      0,
+      session.#moves.findLastIndex((entry) => entry.kind === "input" && entry.prepared.newMachine),
+    );
+    const { resolvedChoices } = session.#state;
+    const replay = { resolvedChoices, skips: resolvedChoices.length - 1, request: null, onVm };
+    return [this.#newState(replay, session.namesBefore(first)), first];
   }
 
   /** Does what a text says, as far as it is complete and right. */
@@ -275,44 +283,21 @@ export class RunSession {
     this.#state = state;
   }
 
-  /** Does moves again, until there is nothing more to do in them. */
+  /** Does moves again from the first machine on, which has no devices. */
   #repeat(
     state: SessionState,
     history: readonly HistoryEntry[],
-    onRest: SessionParts["onBranchPoint"] = () => {},
+    onBranchPoint?: SessionParts["onBranchPoint"],
   ): void {
-    // The machine without devices that every session begins with is one of those it meets.
     state.vm;
-    for (const [index, entry] of history.entries()) {
-      if (state.ended) return;
-      reportBranchPoints(state, onRest, () => index);
-      // Without a pause it runs to the end of the move.
-      for (const _pause of state.again(entry));
-    }
+    drain(doAgain(state, history, 0, onBranchPoint));
   }
 
-  /** The number of the move that declared the machine there is; 0 for the first machine. */
-  #machineMove(): number {
-    return Math.max(
-      0,
-      this.#moves.findLastIndex((entry) => entry.kind === "input" && entry.prepared.newMachine),
-    );
-  }
-
-  /**
-   * Prepares all that was done on the machine there is to be done once more.
-   * @internal
-   */
-  rerun(onVm: (vm: Vm) => void): { resume(): boolean } {
-    const first = this.#machineMove();
-    const { resolvedChoices } = this.#state;
-    const repetition = { resolvedChoices, skips: resolvedChoices.length - 1, request: null, onVm };
-    const state = this.#newState(repetition, this.namesBefore(first));
-    const history = this.#moves;
-    const steps = (function* () {
-      if (history.length === first) state.vm;
-      for (let move = first; move < history.length; move++) yield* state.again(history[move]!);
-    })();
+  /** Prepares all that was done on the machine there is to be done once more. */
+  #rerun(onVm: (vm: Vm) => void): PausableRun {
+    const [state, first] = this.#onNewMachine(this, onVm);
+    if (this.#moves.length === first) state.vm;
+    const steps = doAgain(state, this.#moves, first);
     return { resume: () => !steps.next().done };
   }
 
@@ -359,6 +344,7 @@ export class RunSession {
         this.#repeat(side, [...this.#moves, ...current]);
         return side.vm;
       },
+      again: (_run, onVm) => this.#rerun(onVm),
       runOnNewMachine: (...request) => state.sideRuns().runOnNewMachine(...request),
     };
   }
@@ -422,12 +408,25 @@ function unrunParts({ items }: FileNode, runsTests: boolean): UnrunPart[] {
   });
 }
 
+/** Does moves again, until there is nothing more to do in them; stops wherever the VM is paused. */
+function* doAgain(
+  state: SessionState,
+  history: readonly HistoryEntry[],
+  first: number,
+  onBranchPoint?: SessionParts["onBranchPoint"],
+): Generator<void> {
+  for (let move = first; move < history.length && !state.ended; move++) {
+    reportBranchPoints(state, onBranchPoint, () => move);
+    yield* state.again(history[move]!);
+  }
+}
+
 /** Has the parts of a move noted at which a run may rest. @param move Its number. */
 function reportBranchPoints(
   state: SessionState,
   onRest: SessionParts["onBranchPoint"],
   move: () => number,
 ): void {
-  const note = (part: number) => onRest?.(move(), part);
+  const note = (part: number, isStatement: boolean) => onRest?.(move(), part, isStatement);
   state.onBranchPoint = note;
 }

@@ -96,7 +96,7 @@ export class SessionState {
    * Called where a branch could begin: before each statement of an input and each activity of a step,
    * and after the last one, with how many are done.
    */
-  onBranchPoint: (part: number) => void = () => {};
+  onBranchPoint: (part: number, isStatement: boolean) => void = () => {};
   readonly #parts: StateParts;
   readonly #limits: Limits;
   /** It is what a session goes on with, and does not end where one of its past did. */
@@ -145,12 +145,12 @@ export class SessionState {
     const pending = this.#begin(prepared);
     const { seq } = this.machine.stream;
     const known = new Set(foundIncidents(this.vm).map(({ finding }) => finding));
-    let failure = workOutConsts(this.vm, pending, (index) => drained(this.#run(index)));
+    let failure = workOutConsts(this.vm, pending, (index) => drain(this.#run(index)));
     const values: ShownValue[] = [];
     for (const [index, { functionIndex, isCall, shown }] of prepared.statements.entries()) {
       if (failure !== null || this.ended) break;
-      this.onBranchPoint(index);
-      failure = drained(this.#run(functionIndex));
+      this.onBranchPoint(index, true);
+      failure = drain(this.#run(functionIndex));
       const { result } = this.vm;
       if (failure === null && shown) this.#keepValue(prepared);
       // Most calls that give none are made for what they do.
@@ -178,20 +178,20 @@ export class SessionState {
   *again(entry: HistoryEntry, settles = true): Generator<void, void> {
     if (this.ended) return;
     if (entry.kind === "step") {
-      this.onBranchPoint(0);
+      this.onBranchPoint(0, false);
       yield;
       for (let count = 0; count < entry.activities; count++) {
         this.machine.runNextActivity();
-        this.onBranchPoint(count + 1);
+        this.onBranchPoint(count + 1, false);
         yield;
       }
       return;
     }
     const pending = this.#begin(entry.prepared);
-    let failure = workOutConsts(this.vm, pending, (index) => drained(this.#run(index)));
+    let failure = workOutConsts(this.vm, pending, (index) => drain(this.#run(index)));
     for (let index = 0; index < entry.statements; index++) {
       if (failure !== null || this.ended) break;
-      this.onBranchPoint(index);
+      this.onBranchPoint(index, true);
       const run = this.#run(entry.prepared.statements[index]!.functionIndex);
       let step = run.next();
       for (; !step.done; step = run.next()) yield;
@@ -223,10 +223,10 @@ export class SessionState {
     const { recorder, stream } = this.machine;
     const before = stream.seq;
     let activities = 0;
-    this.onBranchPoint(0);
+    this.onBranchPoint(0, false);
     while (stream.seq < before + events && this.machine.runNextActivity()) {
       activities++;
-      this.onBranchPoint(activities);
+      this.onBranchPoint(activities, false);
     }
     return { done: { kind: "step", activities, events }, events: recorder.after(before) };
   }
@@ -379,7 +379,7 @@ export class SessionState {
 }
 
 /** The result of a run without a stop. */
-function drained<T>(steps: Generator<void, T>): T {
+export function drain<T>(steps: Generator<void, T>): T {
   let step = steps.next();
   while (!step.done) step = steps.next();
   return step.value;

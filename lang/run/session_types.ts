@@ -44,9 +44,10 @@ export interface SessionParts extends SessionOptions {
    * Called where a branch could begin: before each statement of an input and each activity of a step,
    * and after the last one, with how many are done.
    * @param move How many moves were done before this one.
+   * @param isStatement Whether it is a part of an input, and not of a step.
    * @internal
    */
-  readonly onBranchPoint?: (move: number, part: number) => void;
+  readonly onBranchPoint?: (move: number, part: number, isStatement: boolean) => void;
 }
 
 /** What came of one input. */

@@ -21,13 +21,14 @@ import { type Failure, ScriptFailure } from "./failure.ts";
 import type { Span } from "../source.ts";
 import type { Raised } from "../values/raised_error.ts";
 import type { RaceOrder } from "./race_order.ts";
-import { MACHINE_BYTES, MACHINE_STEPS } from "../values/limits.ts";
+import { type Limits, MACHINE_BYTES, MACHINE_STEPS } from "../values/limits.ts";
 import { ScriptError } from "../values/script_error.ts";
 import { requireSameMachine } from "./require_same_machine.ts";
 import { type Closure, ListValue, RecordValue, type Value } from "../values/value.ts";
 import { BranchEnded, type Control } from "./control.ts";
 import { tooMuchMemory } from "./vm_errors.ts";
 import { BranchResult, type RunningBranch } from "./branch_result.ts";
+import type { Vm } from "./vm.ts";
 
 /** A turn off the main way: at which branching, and which way. */
 export interface BranchChoice {
@@ -78,10 +79,27 @@ export interface ReplayRequest {
 /** What a run may take that another has started: what that one has left. */
 export type ChildRunLimits = Pick<ReplayRequest, "steps" | "memoryBytes">;
 
-/** Starts runs beside the one that is going on. */
+/** What of a VM its run is done again from. */
+export interface ReplayableRun {
+  readonly branches: Pick<Branches, "choices" | "resolvedChoices" | "runs">;
+  readonly limits: Limits;
+}
+
+/** A run on a new machine, which can be paused. */
+export interface PausableRun {
+  /** Goes on. @returns False when it is over: else it was paused, where a statement starts or between activities. */
+  resume(): boolean;
+}
+
+/** Does a run again, from its beginning, on a new machine: to be asked on its way, or to go another one. */
 export interface RunStarter {
-  /** Does the run again, on a new machine, to the end of the branch that is wanted. */
+  /** To the end of the branch that is wanted. */
   replay(request: ReplayRequest): ChildVm;
+  /**
+   * The same way, without output. What was tried out on machines beside it is known, and not done again.
+   * @param onVm Gets the VM when the machine is ready and nothing has run on it.
+   */
+  again(run: ReplayableRun, onVm: (vm: Vm) => void): PausableRun;
   /** What the test, and comparisons around, change of the machine block. */
   readonly variants: readonly MachineVariant[];
   /** Runs a block from its beginning on a new machine. */

@@ -7,7 +7,7 @@
  *
  * What other members use:
  */
-export { Branches } from "./branches.ts";
+export { Branches, type PausableRun, type ReplayableRun } from "./branches.ts";
 export type { BoundName, Code, DebugStatement, ForkKeyword, FunctionCode, Site } from "./code.ts";
 export { Raising, SideEffectRefused, type StatementListener } from "./control.ts";
 export { type Failure, ScriptFailure } from "./failure.ts";

@@ -2,7 +2,8 @@
 import type { StepCommand } from "../step.ts";
 import { MAX_CHILD_EVENTS, MAX_CHILD_RUNS } from "../machines/child_runs.ts";
 import type { RecordedChildRun, Recording } from "../recording.ts";
-import { blockName, childRunOf, type RecordingPosition } from "./walk.ts";
+import type { RunPosition } from "../recorded_run.ts";
+import { blockName, childRunOf } from "./walk.ts";
 
 /** Why breakpoints on some statements are never hit; null where they can be. */
 export function neverReached(
@@ -31,8 +32,8 @@ function runsIn(child: RecordedChildRun, statements: ReadonlySet<number>): boole
 
 /** What to say of a step: which block it went into or out of, or did not go into; null for nothing. */
 export function crossed(
-  from: RecordingPosition,
-  to: RecordingPosition,
+  from: RunPosition,
+  to: RunPosition<Recording>,
   { unit, direction: way }: StepCommand,
 ): string | null {
   if (from.recording !== to.recording) {

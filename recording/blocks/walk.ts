@@ -6,20 +6,12 @@ import {
   stepBack,
   type StepCommand,
   stepForward,
-  type StepOutcome,
+  type StepTarget,
   type StepUnit,
 } from "../step.ts";
-import type { ChildRun } from "../recorded_run.ts";
-import { nextPosition } from "../machines/ordinal.ts";
-import { comparePositions, type Position, START } from "../position.ts";
+import type { ChildRun, RunPosition } from "../recorded_run.ts";
+import { comparePositions, nextPosition, type Position, START } from "../position.ts";
 import type { RecordedChildRun, Recording } from "../recording.ts";
-import type { BreakpointSet, LogpointLine } from "../breakpoints/breakpoint_set.ts";
-
-/** A moment of a run or of one of its blocks. */
-export interface RecordingPosition {
-  readonly recording: Recording;
-  readonly position: Position;
-}
 
 /** Moments of one recording in a row; the first of them does not belong to it. */
 export interface PositionRange {
@@ -32,7 +24,7 @@ export interface PositionRange {
 function openChildRun(recording: Recording, index: number): Recording {
   const inner = recording.childRuns[index]!.open();
   inner.within ??= { recording, index };
-  inner.replays.watch = recording.replays.watch;
+  inner.timeline.watch = recording.timeline.watch;
   return inner;
 }
 
@@ -42,7 +34,7 @@ export function childRunOf({ within }: Recording): RecordedChildRun | null {
 }
 
 /** Where a block stands in the whole run; what is in the run itself stands there. */
-export function inWholeRun(runPosition: RecordingPosition): RecordingPosition {
+export function inWholeRun(runPosition: RunPosition<Recording>): RunPosition<Recording> {
   const { within } = runPosition.recording;
   if (within === null) return runPosition;
   return inWholeRun({
@@ -52,7 +44,7 @@ export function inWholeRun(runPosition: RecordingPosition): RecordingPosition {
 }
 
 /** How many lines of the whole run were written before a spot, those of its blocks among them. */
-export function linesBefore({ position, recording }: RecordingPosition): number {
+export function linesBefore({ position, recording }: RunPosition<Recording>): number {
   const { within } = recording;
   if (within === null) return recording.outputBefore(position).length;
   const { index, recording: outer } = within;
@@ -78,7 +70,7 @@ function linesUpTo(recording: Recording, position: Position): number {
 }
 
 /** A moment in one of the run's own: what is before a block of `fork` or `race` is the run's. */
-export function atHome(runPosition: RecordingPosition): RecordingPosition {
+export function atHome(runPosition: RunPosition<Recording>): RunPosition<Recording> {
   const child = childRunOf(runPosition.recording);
   if (child === null || child.word === "compare") return runPosition;
   if (comparePositions(runPosition.position, child.begin) > 0) return runPosition;
@@ -89,7 +81,7 @@ export function atHome(runPosition: RecordingPosition): RecordingPosition {
 }
 
 /** The last moment before the failure, in the block that fails where one does; null for none. */
-export function failurePosition(recording: Recording): RecordingPosition | null {
+export function failurePosition(recording: Recording): RunPosition<Recording> | null {
   const { failedAt, childRuns } = recording;
   if (failedAt === null) return null;
   // Of the orders of a race that fail, the failure names one.
@@ -102,7 +94,10 @@ export function failurePosition(recording: Recording): RecordingPosition | null 
 }
 
 /** Negative when one is before the other: a block comes behind the moment at which it runs. */
-export function compareRunPositions(one: RecordingPosition, other: RecordingPosition): number {
+export function compareRunPositions(
+  one: RunPosition<Recording>,
+  other: RunPosition<Recording>,
+): number {
   const ways = [pathOf(one), pathOf(other)] as const;
   for (let depth = 0; depth < Math.min(ways[0].length, ways[1].length); depth++) {
     const [own, its] = [ways[0][depth]!, ways[1][depth]!];
@@ -114,7 +109,7 @@ export function compareRunPositions(one: RecordingPosition, other: RecordingPosi
 
 /** Where each recording stands, the whole run first, with the block that is entered there; -1 for none. */
 function pathOf(
-  { position, recording }: RecordingPosition,
+  { position, recording }: RunPosition<Recording>,
   index = -1,
 ): { position: Position; index: number }[] {
   const own = { position, index };
@@ -126,7 +121,7 @@ function pathOf(
 
 /** All that follows a spot, blocks included. */
 function* rangesAfter(
-  { position, recording }: RecordingPosition,
+  { position, recording }: RunPosition<Recording>,
   next = recording.childRuns.findIndex((child) => comparePositions(child.position, position) >= 0),
   isInner = false,
 ): Generator<PositionRange> {
@@ -150,7 +145,7 @@ function* rangesAfter(
 
 /** All that is before a spot, blocks included, the last first: from later moments to earlier ones. */
 function* rangesBefore(
-  { position, recording }: RecordingPosition,
+  { position, recording }: RunPosition<Recording>,
   next = recording.childRuns.findLastIndex((child) =>
     comparePositions(child.position, position) < 0
   ),
@@ -162,13 +157,13 @@ function* rangesBefore(
     yield { recording, from, to };
     const inner = openChildRun(recording, index);
     yield* rangesBefore({ recording: inner, position: inner.last }, undefined, true);
-    from = nextPosition(recording.replays.known, to) ?? recording.last;
+    from = nextPosition(recording.timeline.known, to) ?? recording.last;
   }
   const child = childRunOf(recording);
   yield { recording, from, to: child?.begin ?? START };
   if (isInner || child === null) return;
   const { recording: outer, index } = recording.within!;
-  const after = nextPosition(outer.replays.known, child.position) ?? outer.last;
+  const after = nextPosition(outer.timeline.known, child.position) ?? outer.last;
   yield* rangesBefore({ recording: outer, position: after }, index - 1);
 }
 
@@ -177,11 +172,13 @@ export interface BlockAhead {
   /** `fork: first`. */
   readonly name: string;
   /** Where its first statement starts. */
-  readonly runPosition: RecordingPosition;
+  readonly runPosition: RunPosition<Recording>;
 }
 
 /** The blocks that a step into the current statement may lead into. */
-export function blocksAhead({ position, recording }: RecordingPosition): readonly BlockAhead[] {
+export function blocksAhead(
+  { position, recording }: RunPosition<Recording>,
+): readonly BlockAhead[] {
   const next = stepForward(recording, position, "into") ?? recording.last;
   return recording.childRuns.flatMap((child, index) => {
     const runPosition = isWithin(child, position, next) ? firstOf(recording, index) : null;
@@ -200,9 +197,9 @@ function isWithin({ position }: RecordedChildRun, from: Position, to: Position):
 
 /** The next spot of a kind; null when there is none. */
 function nextRunPosition(
-  { position, recording }: RecordingPosition,
+  { position, recording }: RunPosition<Recording>,
   unit: StepUnit,
-): RecordingPosition | null {
+): RunPosition<Recording> | null {
   const own = stepForward(recording, position, unit);
   const next = own ?? recording.last;
   const index = unit === "into"
@@ -213,7 +210,7 @@ function nextRunPosition(
 }
 
 /** Where a block begins, or what follows where there is nothing in it. */
-function firstOf(recording: Recording, index: number): RecordingPosition | null {
+function firstOf(recording: Recording, index: number): RunPosition<Recording> | null {
   return nextRunPosition(
     { recording: openChildRun(recording, index), position: recording.childRuns[index]!.begin },
     "into",
@@ -221,7 +218,7 @@ function firstOf(recording: Recording, index: number): RecordingPosition | null 
 }
 
 /** What follows a block that is over: the next one of its statement, or what comes after all of them. */
-function behindBlock({ within }: Recording, unit: StepUnit): RecordingPosition | null {
+function behindBlock({ within }: Recording, unit: StepUnit): RunPosition<Recording> | null {
   if (within === null || unit === "run") return null;
   const { index, recording } = within;
   const { position } = recording.childRuns[index]!;
@@ -235,9 +232,9 @@ function behindBlock({ within }: Recording, unit: StepUnit): RecordingPosition |
 
 /** The last spot of a kind before one; null when there is none. */
 function previousRunPosition(
-  { position, recording }: RecordingPosition,
+  { position, recording }: RunPosition<Recording>,
   unit: StepUnit,
-): RecordingPosition | null {
+): RunPosition<Recording> | null {
   if (unit === "run") return null;
   const own = stepBack(recording, position, unit);
   const child = childRunOf(recording);
@@ -260,30 +257,18 @@ function previousRunPosition(
   return { recording: outer, position: outer.atStatement(statement) };
 }
 
-function lastOf(recording: Recording, index: number): RecordingPosition | null {
+function lastOf(recording: Recording, index: number): RunPosition<Recording> | null {
   const inner = openChildRun(recording, index);
   return previousRunPosition({ recording: inner, position: inner.last }, "into");
 }
 
-/** Where a step through blocks led. */
-export interface Walked extends StepOutcome {
-  /** The recording that it led into. */
-  readonly recording: Recording;
-}
-
-/**
- * Goes a step through a run and its blocks, or less when something on the way stops it. The moment one
- * stands on never stops.
- *
- * @throws {Interrupted} When the search was cancelled; the position is unchanged.
- */
+/** Where a step leads through a run and its blocks. */
 export function walk(
-  from: RecordingPosition,
+  from: RunPosition<Recording>,
   { count = 1, unit, direction: way }: StepCommand,
-  breakpoints: BreakpointSet | null,
-): Walked {
+): StepTarget<Recording> {
   let runPosition = from;
-  let reason: StepOutcome["reason"] = "arrived";
+  let reason: StepTarget["reason"] = "arrived";
   for (let turn = 0; turn < count && reason === "arrived"; turn++) {
     const target = way === "forward"
       ? nextRunPosition(runPosition, unit)
@@ -295,22 +280,14 @@ export function walk(
       runPosition = { recording, position: way === "forward" ? recording.last : START };
     }
   }
-  const logged: LogpointLine[] = [];
-  for (
-    const { from: begin, recording, to } of breakpoints?.all.length ? pathTo(from, runPosition) : []
-  ) {
-    const passed = breakpoints!.between(recording, begin, to);
-    logged.push(...passed.logged);
-    const { hit } = passed;
-    if (hit !== null) {
-      return { recording, position: hit.position, reason: "stop", stop: hit, logged };
-    }
-  }
-  return { ...runPosition, reason, stop: null, logged };
+  return { ...runPosition, reason };
 }
 
 /** The stretches from one spot to another, whichever is later. */
-export function* pathTo(from: RecordingPosition, to: RecordingPosition): Generator<PositionRange> {
+export function* pathTo(
+  from: RunPosition<Recording>,
+  to: RunPosition<Recording>,
+): Generator<PositionRange> {
   const isAhead = compareRunPositions(from, to) <= 0;
   for (const range of isAhead ? rangesAfter(from) : rangesBefore(from)) {
     const { from: begin, recording, to: end } = range;

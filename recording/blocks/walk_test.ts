@@ -8,14 +8,10 @@ import { recordRun, runsOf } from "../open.ts";
 import { START } from "../position.ts";
 import { evaluate } from "../evaluate.ts";
 import { BreakpointSet } from "../breakpoints/breakpoint_set.ts";
-import {
-  compareRunPositions,
-  failurePosition,
-  inWholeRun,
-  linesBefore,
-  type RecordingPosition,
-  walk,
-} from "./walk.ts";
+import { compareRunPositions, failurePosition, inWholeRun, linesBefore, walk } from "./walk.ts";
+import { Cursor } from "../cursor.ts";
+import type { RunPosition } from "../recorded_run.ts";
+import type { Recording } from "../recording.ts";
 
 const SCRIPT =
   `machine { leaks = allow, iommu { mode = strict } pci { root_port rp0 { nvme ssd { } } } }
@@ -88,7 +84,7 @@ test "prints" {
 }
 `;
 
-function recorded(index: number, script = SCRIPT): RecordingPosition {
+function recorded(index: number, script = SCRIPT): RunPosition<Recording> {
   const { program } = loadProgram(
     new SourceFile("lab.dma", script),
     memoryFiles({}),
@@ -101,21 +97,22 @@ function recorded(index: number, script = SCRIPT): RecordingPosition {
 
 /** Every spot that steps lead to. */
 function spots(
-  from: RecordingPosition,
+  from: RunPosition<Recording>,
   unit: StepUnit,
   direction: "forward" | "back",
-  breakpoints: BreakpointSet | null = null,
+  breakpoints = new BreakpointSet(),
 ) {
-  const all: RecordingPosition[] = [];
+  const all: RunPosition<Recording>[] = [];
   for (let runPosition = from;;) {
-    const walked = walk(runPosition, { unit, direction }, breakpoints);
-    if (walked.reason !== "arrived" && walked.reason !== "stop") return all;
-    runPosition = { recording: walked.recording, position: walked.position };
-    all.push(runPosition);
+    const cursor = new Cursor(runPosition.recording, breakpoints);
+    cursor.goTo(runPosition.position);
+    const { reason } = cursor.move({ unit, direction });
+    if (reason !== "arrived" && reason !== "stop") return all;
+    all.push(runPosition = cursor.here);
   }
 }
 
-function lineOf({ position, recording }: RecordingPosition): number {
+function lineOf({ position, recording }: RunPosition<Recording>): number {
   const { source, start } = recording.statement(position)!.span;
   return source.position(start).line;
 }
@@ -182,9 +179,9 @@ Deno.test("a search finds the same breakpoints backwards as forwards, conditions
 Deno.test("steps over and out leave a block for what follows in the run; a failure is in its block", () => {
   const start = recorded(0);
   const inner = spots(start, "into", "forward").find((runPosition) => lineOf(runPosition) === 10)!;
-  const after = walk(inner, { unit: "out", direction: "forward" }, null);
+  const after = walk(inner, { unit: "out", direction: "forward" });
   assertEquals(lineOf(after), 15);
-  const left = walk(after, { unit: "out", direction: "forward" }, null);
+  const left = walk(after, { unit: "out", direction: "forward" });
   assertEquals([lineOf(left), left.recording === start.recording], [22, true]);
   const failed = failurePosition(recorded(1).recording)!;
   assertEquals(lineOf(failed), 32);

@@ -4,9 +4,8 @@
  */
 import { changesOf } from "../cells.ts";
 import { type CompiledExpression, EvaluationError, type OwnNames } from "../evaluator.ts";
-import { ordinalOf } from "../machines/ordinal.ts";
 import { statementsOnLine } from "../places.ts";
-import { comparePositions, type Position, START } from "../position.ts";
+import { comparePositions, ordinalOf, type Position, START } from "../position.ts";
 import type { PausedRun } from "../machines/replay.ts";
 import { tell } from "../search.ts";
 import type { Recording } from "../recording.ts";
@@ -187,7 +186,7 @@ export function learn(
   if (begin === null) return;
   for (const { change, pass } of asked.changes) {
     if (change === null || pass!.said !== undefined) continue;
-    pass!.said = recording.replays.look(START, (paused) => tell(change, paused));
+    pass!.said = recording.timeline.at(START, (paused) => tell(change, paused));
   }
   const queue = candidates(recording, asked, begin, to);
   let found: Position | null = null;
@@ -214,7 +213,7 @@ export function learn(
   };
   const first = nextToAsk();
   if (first !== null) {
-    recording.replays.visit(first, (paused) => {
+    recording.timeline.from(first, (paused) => {
       take(stopsThere((next.value as Candidate).places, paused));
       passed(ordinalOf(paused.position));
       return nextToAsk();

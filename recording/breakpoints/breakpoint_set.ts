@@ -5,8 +5,7 @@
  */
 import { type CompiledExpression, EvaluationError } from "../evaluator.ts";
 import { statementsOnLine } from "../places.ts";
-import { ordinalOf, positionAt } from "../machines/ordinal.ts";
-import { comparePositions, type Position, START } from "../position.ts";
+import { comparePositions, ordinalOf, type Position, positionAt, START } from "../position.ts";
 import type { PausedRun } from "../machines/replay.ts";
 import type { Recording } from "../recording.ts";
 import {
@@ -109,7 +108,7 @@ export class BreakpointSet {
     const { asked } = this.#places(recording).stopping;
     const begin = earliest(asked, upTo);
     if (begin === null) return 1;
-    const { replays: { known } } = recording;
+    const { timeline: { known } } = recording;
     const reached = ordinalOf(begin) + moments;
     const all = ordinalOf(upTo);
     const end = reached >= all ? upTo : positionAt(known, reached);
@@ -173,7 +172,7 @@ function loggedBetween(
   const found = candidates(recording, logging, from, to);
   let next = found.next();
   if (next.done) return logged;
-  recording.replays.visit(next.value.position, (paused) => {
+  recording.timeline.from(next.value.position, (paused) => {
     const { places: { condition, log } } = next.value as Candidate;
     if (condition === null || holds(condition, paused)) {
       logged.push({ position: paused.position, text: said(log!, paused) });

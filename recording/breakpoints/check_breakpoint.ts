@@ -51,7 +51,7 @@ function kindAtHit(recording: Recording, spec: Breakpoint): Type {
   const places = { ...placesOf(recording, { ...spec, id: 0 }), pass: null };
   const [first] = candidates(recording, new PlaceSet([places]), START, recording.last);
   if (first === undefined) return "any";
-  return recording.replays.look(first.position, (paused) => {
+  return recording.timeline.at(first.position, (paused) => {
     try {
       return typeOf(places.condition!.evaluate(paused).value);
     } catch (error) {

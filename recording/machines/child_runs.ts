@@ -1,12 +1,11 @@
 /** Blocks of `fork`, `compare` and `race` that have run on machines of their own, each as a recording. */
-import { type FailureReport, reportFailure, startReplay } from "@dmalab/lang/run";
+import { type FailureReport, reportFailure } from "@dmalab/lang/run";
 import type { Branches, Code, Failure, ForkKeyword, Vm } from "@dmalab/lang/vm";
 import type { RunName } from "../recorded_run.ts";
 import type { Evaluator } from "../evaluator.ts";
 import { RunRecorder } from "../run_recorder.ts";
 import { type Position, START } from "../position.ts";
 import { type RecordedChildRun, Recording } from "../recording.ts";
-import { ReplayPool } from "./replay_pool.ts";
 
 /** Sides of a run that are kept, those of sides included, and how many events they may have together. */
 export const MAX_CHILD_RUNS = 1000;
@@ -73,23 +72,17 @@ export class ChildRunRecorder {
     word: ForkKeyword,
     label: string,
   ): Recording {
-    const { forks, machine, output } = recorder;
     // The machine itself is not kept.
-    const { branches: { choices, resolvedChoices: values, runs }, failure, limits } = vm;
-    const repeated = { branches: { choices, resolvedChoices: values, runs }, limits };
-    const { code, evaluator } = this;
+    const { branches: { choices, resolvedChoices, runs }, failure, limits } = vm;
     const combination = [this.name.combination, `${word}: ${label}`].filter((each) => each !== "");
-    const known = { code, log: machine.log, statements: machine.statements };
     const recording = new Recording({
+      ...recorder.parts,
       name: { ...this.name, combination: combination.join(", ") },
-      code,
-      machine,
-      output,
-      forks,
+      code: this.code,
       childRuns,
       sideKeeper: this,
-      replays: new ReplayPool(known, (onVm) => startReplay(repeated, onVm)),
-      evaluator,
+      run: { branches: { choices, resolvedChoices, runs }, limits },
+      evaluator: this.evaluator,
     });
     recording.failure = reported(failure);
     return recording;

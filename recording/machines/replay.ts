@@ -10,23 +10,18 @@ import {
   type BoundName,
   type Code,
   FRAME_NUMBERS,
+  type PausableRun,
   type RunWatch,
   type StatementListener,
   type Vm,
 } from "@dmalab/lang/vm";
 import { comparePositions, type Position, START } from "../position.ts";
 
-/** A run that is done again. */
-export interface RunReplay {
-  /** Goes on. @returns False when it is over: else it was paused, where a statement starts or between activities. */
-  resume(): boolean;
-}
-
 /**
  * Prepares the run once more, on a new machine.
  * @param onVm Gets the VM when the machine is ready and nothing has run on it.
  */
-export type StartReplay = (onVm: (vm: Vm) => void) => RunReplay;
+export type StartReplay = (onVm: (vm: Vm) => void) => PausableRun;
 
 /** Asks the machine at a moment. @returns The next moment to ask at, no earlier one; null for none. */
 export type Ask = (paused: PausedRun) => Position | null;
@@ -90,7 +85,7 @@ export class Replay implements StatementListener, PausedRun {
   readonly #known: KnownRun;
   readonly #start: StartReplay;
   #vm: Vm | null = null;
-  #rerun: RunReplay | null = null;
+  #rerun: PausableRun | null = null;
   #ask: Ask = () => null;
   #target: Position | null = null;
   #error: unknown = null;
@@ -272,6 +267,16 @@ export class Replay implements StatementListener, PausedRun {
     if (starts) this.vm.machine.wakeAt(0, ignore);
     else this.vm.machine.wakeAt(target.seq, this.#woken);
   }
+}
+
+/** A machine that stands at a position, where it has nothing more to do. @param frame The one call there is. */
+export function pausedAt(vm: Vm, position: Position, frame: PausedFrame | null): PausedRun {
+  return {
+    vm,
+    position,
+    frames: () => frame === null ? [] : [frame],
+    innermost: () => frame,
+  };
 }
 
 function ignore(): void {}

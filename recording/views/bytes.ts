@@ -1,7 +1,6 @@
 /** Bytes of memory with who wrote each: the store of a CPU, a device's access, the copy of a bounce buffer. */
 import type { MemoryWrite, MemoryWriter } from "@dmalab/runtime/recording";
-import { nextPosition } from "../machines/ordinal.ts";
-import { comparePositions, type Position } from "../position.ts";
+import { comparePositions, nextPosition, type Position } from "../position.ts";
 import type { RecordedRun } from "../recorded_run.ts";
 import { spanOfEvent } from "../last_writes.ts";
 import type { Span } from "@dmalab/lang";

@@ -1,8 +1,8 @@
 /** What differs between two moments, of one run or of two: the rows of tables, and their events beside each other. */
 import type { HistoryTable } from "@dmalab/runtime/recording";
 import { formatEventText } from "@dmalab/lang/render";
-import type { RunPosition } from "../diff.ts";
-import type { RecordedRun } from "../recorded_run.ts";
+
+import type { RecordedRun, RunPosition } from "../recorded_run.ts";
 import { type CellView, type RowView, rowView, sortedByKey } from "./tables.ts";
 
 /** A row that is only at one of two moments, or took the place of another one with the same key. */

@@ -27,7 +27,7 @@ export function incidentView(recording: Recording, seq: number): IncidentView | 
   switch (event.name) {
     case "iommu.fault": {
       const { access, dma, reason } = event.fields;
-      const { lines, verdict } = recording.replays.look(
+      const { lines, verdict } = recording.timeline.at(
         recording.afterEvent(seq),
         ({ vm }) => explainFaultEvent(event, vm),
       );

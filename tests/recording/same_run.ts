@@ -9,19 +9,21 @@ import { loadForDebugging, loadProgram } from "@dmalab/lang";
 import {
   boundValues,
   comparePositions,
+  evaluate,
   move,
   type PausedRun,
   type Position,
   type Recording,
   recordRun,
-  ReplayPool,
   runsOf,
   START,
   type StepCommand,
+  Timeline,
+  variablesAt,
 } from "@dmalab/recording";
 import { runProgram } from "@dmalab/lang/run/run_program";
 import { Random } from "@dmalab/runtime";
-import type { HistoryTable } from "@dmalab/runtime/recording";
+import type { HistoryTable, RecordedMachine } from "@dmalab/runtime/recording";
 import { ROOT } from "../source_text.ts";
 
 /** How much of each run is compared. */
@@ -117,9 +119,71 @@ function circle(recording: Recording, unit: StepCommand["unit"], moves: number):
   return 2 * trail.length;
 }
 
+/** Expressions that have a value in every run. */
+const ASKED = ["iommu.live_mappings", "swiotlb.used", "counters", "events.length"];
+
+/** What is asked of a position: the machine's counters, and every name that is in sight. */
+function askedAt(recording: Recording, position: Position): readonly string[] {
+  return [...ASKED, ...variablesAt(recording, position).map(({ name }) => name)];
+}
+
+/** The rows of every table at an event, as text; when they end is not known to a run that stops there. */
+function rowsIn(tables: Iterable<HistoryTable>, seq: number): readonly string[] {
+  return [...tables].flatMap((table) =>
+    table.rowsAt(seq).map((row) => {
+      const { endedSeq: _, ...fields } = table.row(row);
+      return `${table.spec.name} ${JSON.stringify(fields)}`;
+    })
+  ).sort();
+}
+
+/**
+ * Compares tables and expressions at a position with those of a run that begins anew and stops there, and
+ * whose tables are filled by its own events.
+ *
+ * @throws {AssertionError} At the first that differs.
+ */
+export function comparePosition(recording: Recording, position: Position): number {
+  const where = `${recording.name.name} at ${position.seq}.${position.statement}`;
+  const { known, start } = recording.timeline;
+  let own: RecordedMachine | null = null;
+  const fresh = new Timeline(known, (onVm) =>
+    start((vm) => {
+      own = vm.machine.record();
+      onVm(vm);
+      vm.machine.readEventsAgain(own.log);
+    }));
+  const expressions = askedAt(recording, position);
+  const values = expressions.map((text) => {
+    try {
+      return evaluate(recording, position, text).text;
+    } catch (error) {
+      return (error as Error).message;
+    }
+  });
+  const isAtFailure = recording.returnedCalls(position) > 0;
+  const { count, rows, said } = fresh.at(position, (paused) => ({
+    // The run goes on from here to the end of its activity.
+    count: own!.log.count,
+    rows: rowsIn(own!.tables.values(), position.seq),
+    said: expressions.map((text) => {
+      try {
+        const frame = isAtFailure ? paused.frames().at(-1)! : undefined;
+        return recording.evaluator.question(text).evaluate(paused, frame).text;
+      } catch (error) {
+        return (error as Error).message;
+      }
+    }),
+  }));
+  assertEquals(count, position.seq, `${where}: events`);
+  assertEquals(rowsIn(recording.tables, position.seq), rows, where);
+  assertEquals(values, said, where);
+  return rows.length + said.length;
+}
+
 /** What the machine itself says at a moment. */
-function seenThere(recording: Recording, replays: ReplayPool, position: Position): unknown {
-  return replays.look(position, (paused: PausedRun) => {
+function seenThere(recording: Recording, timeline: Timeline, position: Position): unknown {
+  return timeline.at(position, (paused: PausedRun) => {
     const { iommu } = paused.vm.lab.machine;
     const frame = paused.frames()[0];
     const names = frame === undefined ? [] : boundValues(paused, frame);
@@ -141,10 +205,10 @@ function seenThere(recording: Recording, replays: ReplayPool, position: Position
 
 /** A look from the machines that are parked says what a fresh run says. */
 function sameLook(recording: Recording, position: Position): void {
-  const { known, start } = recording.replays;
+  const { known, start } = recording.timeline;
   assertEquals(
-    seenThere(recording, recording.replays, position),
-    seenThere(recording, new ReplayPool(known, start), position),
+    seenThere(recording, recording.timeline, position),
+    seenThere(recording, new Timeline(known, start), position),
     `${recording.name.name} at ${position.seq}.${position.statement}`,
   );
 }

@@ -90,7 +90,7 @@ export function recordReads(): Recording {
 /** Milliseconds that looks at random events take: a variable and some bytes; the median and the worst. */
 export function measureLooks(): { readonly medianMs: number; readonly worstMs: number } {
   const recording = recordReads();
-  while (recording.replays.prepare(recording.last, recording.last));
+  while (recording.timeline.prepare(recording.last, recording.last));
   const expression = recording.evaluator.question("done");
   const bytes = new Uint8Array(LOOKED_BYTES);
   let state = 1;
@@ -98,7 +98,7 @@ export function measureLooks(): { readonly medianMs: number; readonly worstMs: n
     state = Math.imul(state, 0x19660d) + 0x3c6ef35f >>> 0;
     const position = recording.afterEvent(1 + state % recording.log.count);
     const start = performance.now();
-    recording.replays.look(position, (paused) => {
+    recording.timeline.at(position, (paused) => {
       expression.evaluate(paused);
       paused.vm.machine.readMemory(2 ** 30, bytes);
     });

@@ -20,9 +20,6 @@ import { layOutScreen, mostMessageRows, PANES, type ScreenLayout } from "./layou
 import { ScreenModel } from "./screen_model.ts";
 import { ScrolledPage } from "./page.ts";
 
-/** Looks that are kept: of a place and the one before. */
-const MAX_ANSWERS = 200;
-
 /** Idle time before machines are parked for later looks. */
 const QUIET_MS = 100;
 
@@ -48,7 +45,6 @@ export class FullScreen implements ScreenView {
   /** Where the last move began. */
   #before: Position;
   readonly #jumps: Position[] = [];
-  #answers = new Map<string, unknown>();
   /** Fires after the idle time. */
   #idle: ReturnType<typeof setTimeout> | undefined;
 
@@ -103,7 +99,7 @@ export class FullScreen implements ScreenView {
     this.#idle = setTimeout(() => {
       if (this.#terminal.inputs.length > 0) return;
       const { position, recording } = this.#tool.cursor;
-      if (recording.replays.prepare(recording.last, position)) this.#prepareSoon(0);
+      if (recording.timeline.prepare(recording.last, position)) this.#prepareSoon(0);
     }, quietMs);
   }
 
@@ -167,7 +163,6 @@ export class FullScreen implements ScreenView {
     const result = task();
     const { cursor } = this.#tool;
     if (cursor.recording !== recording) {
-      this.#answers.clear();
       this.#jumps.length = 0;
       this.#before = cursor.position;
     } else if (comparePositions(cursor.position, position) !== 0) {
@@ -196,8 +191,7 @@ export class FullScreen implements ScreenView {
   }
 
   #moment(): ScreenModel {
-    if (this.#answers.size > MAX_ANSWERS) this.#answers.clear();
-    return new ScreenModel(this.#tool.cursor, this.#before, this.#answers);
+    return new ScreenModel(this.#tool.cursor, this.#before);
   }
 
   #shown(layout: ScreenLayout): DrawnFrame {
@@ -217,7 +211,7 @@ export class FullScreen implements ScreenView {
   #draw(): void {
     const { columns, rows } = this.#terminal.size;
     // What ended a command is no word about drawing.
-    this.#tool.cursor.recording.replays.interruptedBy = null;
+    this.#tool.cursor.recording.timeline.interruptedBy = null;
     const layout = this.#layout();
     const drawn = this.#page === null
       ? frameRows(this.#shown(layout), layout, columns, this.#paint)

@@ -2,11 +2,10 @@
 import {
   type BreakpointSet,
   type Cursor,
-  evaluate,
-  EvaluationError,
   type Position,
   type Recording,
   type ShownVariable,
+  valueOrReason,
   variablesAt,
 } from "@dmalab/recording";
 import { type ChangedRow, changedRows } from "@dmalab/recording/views";
@@ -32,59 +31,31 @@ export interface PaneView {
   readonly chosen: number;
 }
 
-/** Looks that were answered, by what was asked. */
-type CachedEvaluations = Map<string, unknown>;
-
 export class ScreenModel {
   readonly recording: Recording;
   readonly position: Position;
   readonly breakpoints: BreakpointSet;
 
-  /**
-   * @param before Where one stood before the last move.
-   * @param answers Of looks at this place and the last one: each is put to the machine once.
-   */
-  constructor(
-    { position, recording, breakpoints }: Cursor,
-    readonly before: Position,
-    readonly evaluationCache: CachedEvaluations,
-  ) {
+  /** @param before Where one stood before the last move. */
+  constructor({ position, recording, breakpoints }: Cursor, readonly before: Position) {
     this.recording = recording;
     this.position = position;
     this.breakpoints = breakpoints;
   }
 
   variables(position: Position = this.position): readonly ShownVariable[] {
-    return this.#once("", position, () => variablesAt(this.recording, position));
+    return variablesAt(this.recording, position);
   }
 
   /** What an expression is; why it is nothing, in brackets. */
   value(text: string, position: Position = this.position): string {
-    return this.#once(text, position, () => {
-      try {
-        return evaluate(this.recording, position, text).text;
-      } catch (error) {
-        if (error instanceof EvaluationError) return `(${error.message})`;
-        throw error;
-      }
-    });
+    return valueOrReason(this.recording, position, text);
   }
 
   /** Rows that the last move has changed. */
   changedRows(): readonly ChangedRow[] {
     const { position, recording } = this;
-    const { seq, statement } = this.before;
-    return this.#once(
-      `changed since ${seq} ${statement}`,
-      position,
-      () => changedRows({ recording, position: this.before }, { recording, position }),
-    );
-  }
-
-  #once<T>(what: string, { seq, statement }: Position, ask: () => T): T {
-    const key = `${seq} ${statement} ${what}`;
-    if (!this.evaluationCache.has(key)) this.evaluationCache.set(key, ask());
-    return this.evaluationCache.get(key) as T;
+    return changedRows({ recording, position: this.before }, { recording, position });
   }
 }
 

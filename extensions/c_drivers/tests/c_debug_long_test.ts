@@ -8,13 +8,13 @@ import { loadForDebugging } from "@dmalab/lang";
 import {
   BreakpointSet,
   type BreakpointTrigger,
+  Cursor,
   evaluate,
   move,
   type Position,
   type Recording,
   recordRun,
   runsOf,
-  START,
 } from "@dmalab/recording";
 import { displayName, type Program, runProgramWith } from "@dmalab/lang/run";
 import { codeBlocks } from "@dmalab/cli/scenario";
@@ -69,11 +69,12 @@ function stopsOf(
   const breakpoints = new BreakpointSet();
   breakpoints.add({ cause });
   const found: Position[] = [];
-  let position = direction === "forward" ? START : recording.last;
+  const cursor = new Cursor(recording, breakpoints);
+  if (direction === "back") cursor.goTo(recording.last);
   for (;;) {
-    const outcome = move(recording, position, { unit: "run", direction }, breakpoints);
-    if (outcome.stop === null) return found;
-    found.push(position = outcome.position);
+    const { position, stop } = cursor.move({ unit: "run", direction });
+    if (stop === null) return found;
+    found.push(position);
   }
 }
 

@@ -8,7 +8,7 @@ import {
   crossed,
   type Position,
   type Recording,
-  type RecordingPosition,
+  type RunPosition,
   type SetBreakpoint,
   type StepCommand,
 } from "@dmalab/recording";
@@ -72,7 +72,7 @@ export class Adapter {
   #frames: ShownFrame[] = [];
   /** Numbers that frames of other places had: they are not given again. */
   #frameNumbers = 0;
-  readonly #places: RecordingPosition[] = [];
+  readonly #places: RunPosition<Recording>[] = [];
   /** The last halt. */
   #halt: StoppedReason | null = null;
 
@@ -143,7 +143,7 @@ export class Adapter {
     const { clock, names, run, warnings } = await launch(args, () => this.#cancellation.isEnding);
     this.#request = request;
     this.#launched = args;
-    run.recording.replays.interruptedBy = this.#cancellation;
+    run.recording.timeline.interruptedBy = this.#cancellation;
     if (warnings !== "") this.say("stderr", warnings);
     const [own, ...others] = names;
     if (others.length > 0) {
@@ -291,7 +291,7 @@ export class Adapter {
   }
 
   /** Writes to the client's console, with the place that it comes from. */
-  say(category: Category, output: string, runPosition: RecordingPosition | null = null): void {
+  say(category: Category, output: string, runPosition: RunPosition<Recording> | null = null): void {
     const position = runPosition?.position ?? null;
     const statement = position === null ? null : runPosition!.recording.statement(position);
     const place = statement === null ? null : this.sources.place(statement.span);
@@ -341,7 +341,7 @@ export class Adapter {
   }
 
   /** Gives a place a number to go by. */
-  numberPlace(runPosition: RecordingPosition): number {
+  numberPlace(runPosition: RunPosition<Recording>): number {
     return this.#places.push(runPosition);
   }
 

@@ -1,32 +1,23 @@
 /**
- * A run with a place in it: moves, in pieces that can be paused.
- *
- * The core does one move in one go. Here each is done in pieces, and a run that is not over yet grows
- * as far as the move needs it, so that one without an end stops at its breakpoints all the same.
+ * Where one stands in a run that may not be over yet: it grows as far as a move needs it, so that one
+ * without an end stops at its breakpoints all the same. Moves are done in pieces, and can be paused.
  */
 import {
-  atHome,
   type BreakpointHit,
   type BreakpointSet,
   Cancelled,
   comparePositions,
   compareRunPositions,
-  type Cursor,
+  Cursor,
   failurePosition,
   linesBefore,
-  nextPosition,
+  type LogpointLine,
   type OpenRun,
   type OutputLine,
-  pathTo,
-  type Position,
+  type Pieces,
   type Recording,
-  type RecordingPosition,
-  type ShownVariable,
-  START,
+  type RunPosition,
   type StepCommand,
-  type StepOutcome,
-  variablesAt,
-  walk,
 } from "@dmalab/recording";
 import { processorMs } from "@dmalab/cli";
 
@@ -47,7 +38,7 @@ export interface DebuggeeListener {
   /** A line that the run wrote, once. */
   printed(line: OutputLine): void;
   /** The message of a log point. */
-  logged(text: string, runPosition: RecordingPosition): void;
+  logged(text: string, runPosition: RunPosition<Recording>): void;
   /** How much of a search is done; 1 at its end. */
   progressed(share: number): void;
 }
@@ -98,11 +89,7 @@ class Stopwatch {
   }
 }
 
-export class Debuggee implements Cursor {
-  readonly breakpoints: BreakpointSet;
-  position: Position = START;
-  /** That of the run, or of the block that one is in. */
-  recording: Recording;
+export class Debuggee extends Cursor {
   /** Whether the moment at which the run fails stops it. */
   stopsAtFailure = false;
   readonly #run: OpenRun;
@@ -120,9 +107,8 @@ export class Debuggee implements Cursor {
     listener: DebuggeeListener,
     breakpoints: BreakpointSet,
   ) {
-    this.breakpoints = breakpoints;
+    super(run.recording, breakpoints);
     this.#run = run;
-    this.recording = run.recording;
     this.#clock = clock;
     this.#listener = listener;
   }
@@ -144,29 +130,11 @@ export class Debuggee implements Cursor {
     this.#pauses = true;
   }
 
-  /** Goes to a moment, or as far as the run is. */
-  goTo(position: Position, recording: Recording = this.recording): void {
-    const end = recording === this.#run.recording ? this.#run.end : recording.last;
-    this.#stand(
-      atHome({ recording, position: comparePositions(position, end) > 0 ? end : position }),
-    );
-  }
-
-  #stand({ position, recording }: RecordingPosition): void {
-    this.position = position;
-    this.recording = recording;
+  /** Stands at a moment, or as far as the run is. */
+  protected override stand({ position, recording }: RunPosition<Recording>): void {
+    const end = recording === this.whole ? this.#run.end : recording.last;
+    super.stand({ recording, position: comparePositions(position, end) > 0 ? end : position });
     this.#report(linesBefore(this));
-  }
-
-  /** Goes a step in one go, in what is known of the run. */
-  move(step: StepCommand): StepOutcome {
-    const walked = walk(this, step, this.breakpoints);
-    this.goTo(walked.position, walked.recording);
-    return { ...walked, position: this.position };
-  }
-
-  variables(): readonly ShownVariable[] {
-    return variablesAt(this.recording, this.position);
   }
 
   /** Goes a step, or less when something on the way stops it. */
@@ -176,10 +144,17 @@ export class Debuggee implements Cursor {
   ): Promise<StoppedReason> {
     this.#pauses = false;
     this.hasHeard = false;
+    const checking = new Pace(LEAST_MOMENTS);
     try {
-      return await (step.direction === "forward"
-        ? this.#ahead(step, breakpoints)
-        : this.#back(step, breakpoints));
+      const pieces = step.direction === "forward"
+        ? this.#ahead(step, breakpoints, checking)
+        : this.#back(step, breakpoints, checking);
+      for (;;) {
+        const piece = pieces.next();
+        if (piece.done) return piece.value;
+        await checking.breathe();
+        if (this.#pauses) return halt("paused");
+      }
     } catch (error) {
       if (!(error instanceof Cancelled)) throw error;
       this.hasHeard = true;
@@ -187,109 +162,75 @@ export class Debuggee implements Cursor {
     }
   }
 
-  async #ahead(step: StepCommand, breakpoints: BreakpointSet | null): Promise<StoppedReason> {
+  *#ahead(
+    step: StepCommand,
+    breakpoints: BreakpointSet | null,
+    checking: Pieces,
+  ): Generator<void, StoppedReason> {
     const run = this.#run;
-    const from = { position: this.position, recording: this.recording };
+    const from = this.here;
     const growing = new Pace(LEAST_STATEMENTS);
-    const checking = new Pace(LEAST_MOMENTS);
-    for (;;) {
-      const walked = walk(from, step, null);
-      const isThere = walked.reason === "arrived" || run.isOver;
-      const limit = isThere ? walked : { recording: run.recording, position: run.end };
-      const halted = breakpoints?.all.length
-        ? await this.#search(breakpoints, limit, checking)
-        : null;
-      if (halted !== null) return halted;
-      this.#stand(limit);
-      await checking.breathe();
-      if (this.#pauses) return halt("paused");
-      if (isThere) return this.#arrived(from, walked.reason === "arrived");
+    while (!run.isOver && this.target(step, from).reason !== "arrived") {
+      const limit = { recording: run.recording, position: run.end };
+      const hit = yield* this.#reporting(this.search(breakpoints, limit, checking));
+      if (hit !== null) return halt("stop", hit);
+      this.stand(limit);
+      yield;
       growing.piece((size) => this.#clock.count(() => run.grow(size)));
-      await growing.breathe();
-      if (this.#pauses) return halt("paused");
+      yield;
     }
-  }
-
-  /** Goes to a spot in pieces. @returns Why not as far as that; null when it is there. */
-  async #search(
-    breakpoints: BreakpointSet,
-    limit: RecordingPosition,
-    checking: Pace,
-  ): Promise<StoppedReason | null> {
-    const isAhead = compareRunPositions(this, limit) <= 0;
-    const pieceOf = isAhead ? positionAfter : positionBefore;
-    for (
-      const { from, recording, to: end } of pathTo({
-        position: this.position,
-        recording: this.recording,
-      }, limit)
-    ) {
-      for (let begin = from; comparePositions(begin, end) !== 0;) {
-        const to = pieceOf(recording, begin, checking.size, end);
-        const passed = checking.piece(() => breakpoints.between(recording, begin, to));
-        for (const { position, text } of passed.logged) {
-          this.#listener.logged(text, { position, recording });
-        }
-        this.#stand({ recording, position: passed.hit?.position ?? to });
-        if (passed.hit !== null) return halt("stop", passed.hit);
-        // Backwards a stretch has neither of its ends: the next one begins with this one's.
-        begin = isAhead || comparePositions(to, end) === 0
-          ? to
-          : nextPosition(recording.replays.known, to) ?? recording.last;
-        await checking.breathe();
-        if (this.#pauses) return halt("paused");
-      }
+    const { reason, stop } = yield* this.#reporting(
+      this.moveInPieces(step, breakpoints, checking, from),
+    );
+    if (reason !== "end") return halt(reason, stop);
+    // At the failure of the run one stops once more than at its end.
+    const failed = failurePosition(run.recording);
+    if (this.stopsAtFailure && failed !== null && compareRunPositions(from, failed) < 0) {
+      this.stand(failed);
+      return halt("failed");
     }
-    return null;
+    // The last statement may be what one stood at before.
+    this.#report(this.whole.output.length);
+    return halt("end");
   }
-
-  /** At the failure of the run one stops once more than at its end. */
-  #arrived(from: RecordingPosition, isThere: boolean): StoppedReason {
-    if (isThere) return halt("arrived");
-    const failed = failurePosition(this.#run.recording);
-    const failsHere = this.stopsAtFailure && failed !== null &&
-      compareRunPositions(from, failed) < 0;
-    if (!failsHere) {
-      // The last statement may be what one stood at before.
-      this.#report(this.whole.output.length);
-      return halt("end");
-    }
-    this.#stand(failed);
-    return halt("failed");
-  }
-
-  async #back(step: StepCommand, breakpoints: BreakpointSet | null): Promise<StoppedReason> {
+  *#back(
+    step: StepCommand,
+    breakpoints: BreakpointSet | null,
+    checking: Pieces,
+  ): Generator<void, StoppedReason> {
     const failed = failurePosition(this.#run.recording);
     const isBehindFailure = failed !== null && compareRunPositions(this, failed) > 0;
     if (step.unit === "run" && this.stopsAtFailure && isBehindFailure) {
-      this.#stand(failed);
+      this.stand(failed);
       return halt("failed");
     }
-    const checking = new Pace(LEAST_MOMENTS);
-    if (breakpoints !== null && !await this.#askConditions(breakpoints, checking)) {
-      return halt("paused");
-    }
-    const walked = walk(this, step, null);
-    const halted = breakpoints?.all.length
-      ? await this.#search(breakpoints, walked, checking)
-      : null;
-    if (halted !== null) return halted;
-    this.#stand(walked);
-    return halt(walked.reason === "arrived" ? "arrived" : "beginning");
+    if (breakpoints !== null) yield* this.#askConditions(breakpoints, checking);
+    const pieces = this.moveInPieces(step, breakpoints, checking);
+    const { reason, stop } = yield* this.#reporting(pieces);
+    return halt(reason, stop);
   }
 
-  /** Conditions are asked forwards, once: backwards their answers are known. @returns Whether it got to the end. */
-  async #askConditions(breakpoints: BreakpointSet, checking: Pace): Promise<boolean> {
+  /** Conditions are asked forwards, once: backwards their answers are known. */
+  *#askConditions(breakpoints: BreakpointSet, checking: Pieces): Generator<void> {
     const progressed = (share: number) => this.#listener.progressed(share);
     for (let share = 0; share < 1;) {
       share = checking.piece((size) =>
         breakpoints.prepare(this.recording, this.position, size, progressed)
       );
       progressed(share);
-      await checking.breathe();
-      if (this.#pauses) return false;
+      yield;
     }
-    return true;
+  }
+
+  /** Passes on what log points have to say. */
+  *#reporting<T>(pieces: Generator<readonly LogpointLine[], T>): Generator<void, T> {
+    for (let piece = pieces.next();; piece = pieces.next()) {
+      if (piece.done) return piece.value;
+      for (const { position, text } of piece.value) {
+        this.#listener.logged(text, { position, recording: this.recording });
+      }
+      yield;
+    }
   }
 
   /**
@@ -298,18 +239,18 @@ export class Debuggee implements Cursor {
    * @returns Whether there is more to do.
    */
   prepare(): boolean {
-    const { replays } = this.recording;
-    const { watch } = replays;
+    const { timeline } = this.recording;
+    const { watch } = timeline;
     // No request waits for it.
-    replays.watch = null;
+    timeline.watch = null;
     try {
       const { end, recording } = this.#run;
-      return replays.prepare(
+      return timeline.prepare(
         recording === this.recording ? end : this.recording.last,
         this.position,
       );
     } finally {
-      replays.watch = watch;
+      timeline.watch = watch;
     }
   }
 
@@ -323,35 +264,6 @@ export class Debuggee implements Cursor {
 
 function halt(reason: StoppedReason["reason"], hit: BreakpointHit | null = null): StoppedReason {
   return { reason, hit };
-}
-
-/** The first of: so many events on, so many statements on, a limit. */
-function positionAfter(
-  recording: Recording,
-  { seq, statement }: Position,
-  moments: number,
-  limit: Position,
-): Position {
-  const { log, statements } = recording;
-  const ends = [limit];
-  if (seq + moments <= log.count) ends.push(recording.afterEvent(seq + moments));
-  if (statement + moments <= statements.count) {
-    ends.push(recording.atStatement(statement + moments));
-  }
-  return ends.sort(comparePositions)[0]!;
-}
-
-/** The last of: so many events back, so many statements back, a limit. */
-function positionBefore(
-  recording: Recording,
-  { seq, statement }: Position,
-  moments: number,
-  limit: Position,
-): Position {
-  const ends = [limit];
-  if (seq > moments) ends.push(recording.afterEvent(seq - moments));
-  if (statement > moments) ends.push(recording.atStatement(statement - moments));
-  return ends.sort(comparePositions).at(-1)!;
 }
 
 /** What one piece of work should take. */

@@ -111,6 +111,46 @@ test "maps" {
   }).finally(() => Deno.removeSync(program));
 });
 
+Deno.test("an event back and one on lead to the same place: at the end, at a statement, at the failure", async () => {
+  const text = `machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd { } } } }
+fn half(whole) {
+  let part = whole / 2
+  return part
+}
+let map = dma_map_phys(ssd, alloc_pages(2), 8KiB, to_device)
+dma_unmap_phys(ssd, map, half(16KiB), to_device)
+let done = 1
+assert half(8KiB) == 8KiB
+`;
+  const program = Deno.makeTempFileSync({ suffix: ".dma" });
+  Deno.writeTextFileSync(program, text);
+  await withClient(async (client) => {
+    await client.body("launch", { program, stopOnEntry: true });
+    await client.body("setExceptionBreakpoints", { filters: ["failure"] });
+    await client.move("configurationDone");
+    const event = { threadId: 1, granularity: "instruction" };
+    const shown = async () => {
+      const locals = await scope(client, "Locals");
+      return [await line(client), (await stack(client)).length, [...locals.keys()].join(" ")];
+    };
+    const thereAndBack = async () => {
+      const before = await shown();
+      await client.move("stepBack", event);
+      await client.move("next", event);
+      assertEquals(await shown(), before);
+      return before;
+    };
+    await client.move("next");
+    await client.move("next");
+    assertEquals(await thereAndBack(), [8, 1, "map"]);
+    assertEquals((await client.move("continue")).reason, "exception");
+    assertEquals(await thereAndBack(), [9, 1, "map done"]);
+    assertEquals((await client.move("continue")).reason, "end");
+    const [, , names] = await thereAndBack();
+    assertEquals(names, "map done");
+  }).finally(() => Deno.removeSync(program));
+});
+
 Deno.test("with the granularity of instructions a client steps by events, both ways", async () => {
   await withClient(async (client) => {
     await launch(client);

@@ -6,7 +6,7 @@
 import type { DebugProtocol } from "@vscode/debugprotocol";
 import { formatEventText } from "@dmalab/lang/render";
 import type { Span } from "@dmalab/lang";
-import { comparePositions, type Position, type Recording, spanOfEvent } from "@dmalab/recording";
+import { type Position, type Recording, spanOfEvent } from "@dmalab/recording";
 import { nameOf } from "./launch.ts";
 import type { Sources } from "./sources.ts";
 
@@ -90,9 +90,7 @@ export class Threads {
         presentationHint: "subtle",
       }));
     }
-    const returned = this.#returned(position);
     recording.frames(position).forEach(({ depth, name, span }, call) => {
-      if (call < returned) return;
       frames.push(
         this.#frame(position, call, depth === 1 ? nameOf(recording) : name, span),
       );
@@ -114,20 +112,6 @@ export class Threads {
     const span = this.#firstSpan();
     const own = span === null ? null : this.recording.functionAt(span);
     return own === null ? span : { ...own.span, start: Math.max(0, own.span.end - 1) };
-  }
-
-  /** Calls of the statement that fails have returned: nothing has started since that would tell. */
-  #returned(position: Position): number {
-    const { failedAt, failure } = this.recording;
-    if (failure === null || failedAt === null || comparePositions(position, failedAt) !== 0) {
-      return 0;
-    }
-    const [, file, line] = /^(.*):(\d+):\d+$/.exec(failure.place) ?? [];
-    const found = this.recording.frames(position).findIndex(({ span: { end, source, start } }) =>
-      source.name === file && source.position(start).line <= Number(line) &&
-      Number(line) <= source.position(end).line
-    );
-    return Math.max(0, found);
   }
 
   #eventFrame(position: Position): ShownFrame {

@@ -99,7 +99,7 @@ async function* hintsOf(
     await open.growToEnd(() => new Promise((resolve) => setTimeout(resolve)));
     if (watch.interrupted()) return;
     const { recording } = open;
-    recording.replays.interruptedBy = watch;
+    recording.timeline.interruptedBy = watch;
     try {
       const run = runTitle(recording.name);
       for (const hint of valueHints(recording, file)) yield { hint, run };

@@ -65,7 +65,7 @@ Deno.test("keptTraces() gives the events of a trace and the tables that they fil
   const [{ run: recording }] = recordings() as [ReturnType<typeof recordings>[number]];
   let text = "";
   const writer = new TraceLineWriter((part) => void (text += part), "test");
-  const machine = recording.replays.look(START, ({ vm }) => vm.lab.config);
+  const machine = recording.timeline.at(START, ({ vm }) => vm.lab.config);
   writer.run(
     "lab.dma",
     { ...recording.name, machine },

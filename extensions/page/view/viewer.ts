@@ -6,9 +6,9 @@
 import {
   atLine,
   comparePositions,
-  move,
   type Position,
   type RecordedRun,
+  RunCursor,
   type RunPosition,
   spanOfEvent,
   START,
@@ -74,11 +74,10 @@ export class Viewer {
   readonly #panels = new Map<string, HTMLElement>();
   #opened: RecordedRun | null = null;
   /** What is shown: that run, or one beside it. */
-  #run: RecordedRun | null = null;
-  #at: Position = START;
+  #cursor: RunCursor | null = null;
   #before: Position = START;
-  /** Places that Enter led away from: `u` comes back. */
-  readonly #left: { readonly run: RecordedRun; readonly position: Position }[] = [];
+  /** Where Enter led away from: `u` comes back. */
+  readonly #left: RunPosition[] = [];
   #pane: Pane = this.#panes[0]!;
   readonly #stopLines = new Set<string>();
   #stops: readonly Position[] = [];
@@ -99,7 +98,16 @@ export class Viewer {
   get position(): Position {
     return this.#run === this.#opened
       ? this.#at
-      : this.#left.findLast(({ run }) => run === this.#opened)!.position;
+      : this.#left.findLast(({ recording }) => recording === this.#opened)!.position;
+  }
+
+  /** The run that is shown: the one that was opened, or one beside it. */
+  get #run(): RecordedRun | null {
+    return this.#cursor?.recording ?? null;
+  }
+
+  get #at(): Position {
+    return this.#cursor?.position ?? START;
   }
 
   get view(): string {
@@ -118,17 +126,16 @@ export class Viewer {
   open(run: RecordedRun, at: Position | null): void {
     this.#opened = run;
     this.#left.length = 0;
+    this.#cursor = new RunCursor(run);
+    this.#cursor.goTo(at !== null && run.has(at) ? at : openingOf(run));
     this.#show(run);
     document.body.dataset.recorded = "";
-    const position = at !== null && run.has(at) ? at : openingOf(run);
-    this.#before = position;
-    this.#at = position;
+    this.#before = this.#at;
     if (!this.#isChosen) this.#choose(this.#paneFor(run));
     this.#draw();
   }
 
   #show(run: RecordedRun): void {
-    this.#run = run;
     this.#stops = stopsOf(run, this.#stopLines);
     byId<HTMLInputElement>("slider").max = `${run.log.count}`;
   }
@@ -267,30 +274,40 @@ export class Viewer {
   }
 
   #step(unit: StepUnit | "stop", direction: "forward" | "back"): void {
-    const run = this.#run;
-    if (run === null) return;
-    if (unit !== "stop") return this.#go(move(run, this.#at, { unit, direction }).position);
+    const cursor = this.#cursor;
+    if (cursor === null) return;
+    const { here, recording: run } = cursor;
+    if (unit !== "stop") {
+      cursor.move({ unit, direction });
+      return this.#arrive(here);
+    }
     const stop = nextStop(this.#stops, this.#at, direction);
     this.#go(stop ?? (direction === "forward" ? run.last : START));
   }
 
   #jump(position: Position, run = this.#run!): void {
-    this.#left.push({ run: this.#run!, position: this.#at });
+    this.#left.push(this.#cursor!.here);
     this.#go(position, run);
   }
 
   #comeBack(): void {
     const left = this.#left.pop();
     if (left === undefined) this.#announce("No jump to return from");
-    else this.#go(left.position, left.run);
+    else this.#go(left.position, left.recording);
   }
 
   #go(position: Position, run = this.#run): void {
     if (run === null) return;
+    const { here } = this.#cursor!;
+    this.#cursor!.goTo(position, run);
+    this.#arrive(here);
+  }
+
+  #arrive({ position, recording }: RunPosition): void {
+    const run = this.#run!;
     // What a move changed is marked: between two runs nothing is.
-    this.#before = run === this.#run ? this.#at : position;
-    if (run !== this.#run) this.#show(run);
-    this.#at = position;
+    this.#before = run === recording ? position : this.#at;
+    if (run !== recording) this.#show(run);
     this.#draw();
     this.#announce(this.#sentence());
   }

@@ -52,7 +52,7 @@ class Presser {
   /** Leaves the debugger alone until it has prepared looks, as a person does who looks. */
   async rest(): Promise<void> {
     const { recording } = this.tool.cursor;
-    while (recording.replays.prepare(recording.last, this.tool.cursor.position)) {
+    while (recording.timeline.prepare(recording.last, this.tool.cursor.position)) {
       await new Promise((resolve) => setTimeout(resolve));
     }
   }

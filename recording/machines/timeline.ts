@@ -1,11 +1,10 @@
 /**
- * The same run again, for what only the real machine can answer: machines are parked along the run,
- * and the nearest one goes on to the moment that is asked about.
+ * A run at any of its positions, for what only the real machine can answer: machines are parked along
+ * the run, and the nearest one goes on, by doing the run again, to the position that is asked about.
  */
 import { type HostWatch, RunWatch } from "@dmalab/lang/vm";
-import { comparePositions, type Position } from "../position.ts";
+import { comparePositions, ordinalOf, type Position, statementAtOrdinal } from "../position.ts";
 import { type Ask, type KnownRun, type PausedRun, Replay, type StartReplay } from "./replay.ts";
-import { ordinalOf, statementAtOrdinal } from "./ordinal.ts";
 
 /** What machines that are parked may take. */
 const MAX_CHECKPOINTS = 32;
@@ -20,8 +19,8 @@ const PREPARED_STATEMENTS = 8192;
 /** Only a cancellation ends a search. */
 const NO_LIMITS = { timeMs: Infinity, memoryBytes: Infinity };
 
-/** Machines of one run, parked on the way, and the run done again from them. */
-export class ReplayPool {
+/** A run that can be asked at any of its positions: by machines that are parked on the way. */
+export class Timeline {
   /** By where they are. */
   readonly #checkpoints: Replay[] = [];
   /** The machine that stands at the end of the run and goes on with it, where there is one. */
@@ -56,7 +55,7 @@ export class ReplayPool {
    * one before.
    * @throws {Interrupted} When it was cancelled.
    */
-  visit(target: Position, ask: Ask): void {
+  from(target: Position, ask: Ask): void {
     if (this.#askLive(target, ask)) return;
     this.visits++;
     for (let next: Position | null = target; next !== null;) {
@@ -84,9 +83,9 @@ export class ReplayPool {
   }
 
   /** Asks the machine at a moment. */
-  look<T>(target: Position, ask: (paused: PausedRun) => T): T {
+  at<T>(target: Position, ask: (paused: PausedRun) => T): T {
     let answer: { readonly value: T } | null = null;
-    this.visit(target, (paused) => {
+    this.from(target, (paused) => {
       answer = { value: ask(paused) };
       return null;
     });
