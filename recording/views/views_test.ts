@@ -164,7 +164,7 @@ test "shapes" {
     const id = recording.log.requestAt(seq);
     if (id === null) continue;
     const position = recording.afterEvent(seq);
-    const live = recording.replays.look(position, ({ vm: { lab } }) => {
+    const live = recording.timeline.at(position, ({ vm: { lab } }) => {
       const disks = [...lab.devices.values()].filter((device) => device.kind === "nvme");
       const sent = disks.flatMap(({ disk }) => disk.driver.ioQueues.flatMap((each) => each.sent()));
       const request = sent.find((each) => each.request?.id === id)?.request;
