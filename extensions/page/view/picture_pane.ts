@@ -1,9 +1,10 @@
 /// <reference lib="dom" />
 /** A request as a picture: memory, the addresses that the device sees, and the entries of its command. */
+import { formatAddress, formatSize } from "@dmalab/lang/text";
 import { requestsAt, type RequestView, requestView } from "@dmalab/recording/views";
 import { el, svg } from "./dom.ts";
 import type { PageModel, Pane } from "./page_model.ts";
-import { type Box, boxesOf } from "./request_boxes.ts";
+import type { Selection } from "./selection.ts";
 
 /** Height of a row of the picture, as in the style sheet. */
 const ROW_PX = 26;
@@ -153,4 +154,80 @@ function connections(
     },
     ...paths,
   );
+}
+
+/** A box of the picture. */
+interface Box {
+  readonly text: string;
+  readonly selection: Selection;
+  /** Where a line goes: addresses in the next column; null where none goes. */
+  readonly leadsTo: number | null;
+  /** A heading has no line and is nothing. */
+  readonly isHead?: boolean;
+}
+
+/** The three columns, from left to right. */
+function boxesOf(view: RequestView): readonly (readonly Box[])[] {
+  return [segmentsOf(view), middleOf(view), entriesOf(view)];
+}
+
+function segmentsOf({ mappings, pageTable, segments }: RequestView): readonly Box[] {
+  const dmaOf = (phys: number): number | null => {
+    const mapped = mappings.find((row) => phys >= row.phys && phys < row.phys + row.size_bytes);
+    if (mapped !== undefined) return mapped.dma + (phys - mapped.phys);
+    const entry = pageTable.find((row) => phys >= row.phys && phys < row.phys + row.size_bytes);
+    return entry === undefined ? null : entry.iova + (phys - entry.phys);
+  };
+  return segments.map(({ phys, seq, sizeBytes }) => ({
+    text: `${formatAddress(phys)} ${formatSize(sizeBytes)}`,
+    selection: { seq, spans: [{ space: "phys", start: phys, end: phys + sizeBytes }] },
+    leadsTo: dmaOf(phys),
+  }));
+}
+
+/** What the device sees: ranges of IOVAs, or where there are none the mappings. */
+function middleOf({ mappings, ranges, unmaps }: RequestView): readonly Box[] {
+  const endText = (endedSeq: number) =>
+    unmaps.some(({ fields: { rule }, seq }) => seq === endedSeq && rule === "nothing")
+      ? ` needs no unmap #${endedSeq}`
+      : ` freed #${endedSeq}`;
+  const box = (
+    start: number,
+    { createdSeq, endedSeq, size_bytes: size }: RequestView["ranges" | "mappings"][number],
+  ): Box => ({
+    text: `${formatAddress(start)} ${formatSize(size)}${
+      endedSeq === null ? "" : endText(endedSeq)
+    }`,
+    selection: { seq: createdSeq, spans: [{ space: "dma", start, end: start + size }] },
+    leadsTo: null,
+  });
+  return ranges.length > 0
+    ? ranges.map((range) => box(range.start, range))
+    : mappings.map((mapping) => box(mapping.dma, mapping));
+}
+
+function entriesOf({ entries, hasLengths, listPages }: RequestView): readonly Box[] {
+  const boxes: Box[] = [];
+  let page: number | null = null;
+  for (const entry of entries) {
+    const { dma, fetched, label, leadsTo, seq, sizeBytes } = entry;
+    if (entry.page !== page) {
+      page = entry.page;
+      const start = page === null ? undefined : listPages[page]?.dma;
+      if (start !== undefined) {
+        const text = `list at ${formatAddress(start)}`;
+        boxes.push({ text, selection: { seq: null, spans: [] }, leadsTo: null, isHead: true });
+      }
+    }
+    const size = hasLengths ? ` ${formatSize(sizeBytes)}` : "";
+    const read = fetched === null ? "" : ` read #${fetched}`;
+    const what = leadsTo === "list" ? " list" : "";
+    const end = dma + Math.max(1, hasLengths ? sizeBytes : 1);
+    boxes.push({
+      text: `${label}${what} ${formatAddress(dma)}${size}${read}`,
+      selection: { seq, spans: [{ space: "dma", start: dma, end }] },
+      leadsTo: leadsTo === "list" ? null : dma,
+    });
+  }
+  return boxes;
 }

@@ -1,0 +1,96 @@
+/** What entries mean, whole and in the midst of being written. */
+import { assertEquals } from "@std/assert";
+import type { MachineEvent } from "@dmalab/runtime";
+import {
+  describedMemory,
+  flatPointer,
+  type RequestMemory,
+  writtenPointer,
+} from "./request_picture.ts";
+
+const PAGE = 4096;
+
+function segments(sizeBytes: number) {
+  return [{ phys: 0x1000_0200, sizeBytes, seq: null }];
+}
+
+/** Events with nothing but what a pointer is made of. */
+function events(
+  written: readonly (readonly [name: "nvme.prp" | "nvme.sgl", fields: object])[],
+): readonly MachineEvent[] {
+  return written.map(([name, fields], index) =>
+    ({ name, fields, seq: index + 1 }) as unknown as MachineEvent
+  );
+}
+
+function prp(index: number, entry: number, list_page: number | null = null) {
+  return ["nvme.prp", { index, entry, list_page }] as const;
+}
+
+function sgl(type: "data_block" | "last_segment", address: number, length_bytes: number) {
+  return ["nvme.sgl", { type, address, length_bytes }] as const;
+}
+
+function texts({ entries }: RequestMemory): readonly string[] {
+  return entries.map(({ at, dma, label, leadsTo, page, sizeBytes }) =>
+    `${page ?? "-"} ${label} ${at ?? "?"} ${leadsTo} ${dma} ${sizeBytes}`
+  );
+}
+
+Deno.test("PRP entries reach to the ends of their pages, and a full list page leads to the next", () => {
+  const [first, second] = [0x8000, 0x9000];
+  const list = Array.from({ length: 511 }, (_, index) => prp(index, (100 + index) * PAGE, 0));
+  const written = [
+    ...list,
+    prp(511, second, 0),
+    prp(0, 900 * PAGE, 1),
+    prp(-1, 99 * PAGE + 0x200),
+    prp(-2, first),
+  ];
+  const memory = describedMemory(
+    segments(PAGE - 0x200 + 511 * PAGE + 512),
+    writtenPointer(events(written)),
+    (at) => at === null ? 7 : at === first ? 8 : null,
+  );
+  const shown = texts(memory);
+  assertEquals(shown.slice(0, 3), [
+    `- PRP1 ? data ${99 * PAGE + 0x200} ${PAGE - 0x200}`,
+    `- PRP2 ? list ${first} 0`,
+    `0 0 ${first} data ${100 * PAGE} ${PAGE}`,
+  ]);
+  assertEquals(shown.slice(-2), [
+    `0 511 ${first + 511 * 8} list ${second} 0`,
+    `1 0 ${second} data ${900 * PAGE} 512`,
+  ]);
+  assertEquals(memory.listPages.map(({ dma }) => dma), [first, second]);
+  assertEquals(memory.entries.slice(0, 4).map(({ fetched }) => fetched), [7, 7, 8, null]);
+});
+
+Deno.test("entries of a list that is being built lead nowhere but to data", () => {
+  const half = [prp(0, 5 * PAGE, 0), prp(1, 7 * PAGE, 0), prp(-1, 3 * PAGE)];
+  assertEquals(texts(describedMemory(segments(4 * PAGE), writtenPointer(events(half)))), [
+    `- PRP1 ? data ${3 * PAGE} ${PAGE}`,
+    `0 0 ? data ${5 * PAGE} ${PAGE}`,
+    `0 1 ? data ${7 * PAGE} ${PAGE}`,
+  ]);
+  const blocks = [sgl("data_block", 5 * PAGE, 512), sgl("data_block", 7 * PAGE, 512)];
+  const listed = [`0 0 ? data ${5 * PAGE} 512`, `0 1 ? data ${7 * PAGE} 512`];
+  assertEquals(texts(describedMemory(segments(1536), writtenPointer(events(blocks)))), listed);
+  const whole = [...blocks, sgl("last_segment", 0x8000, 32)];
+  assertEquals(texts(describedMemory(segments(1024), writtenPointer(events(whole)))), [
+    `- SGL ? list ${0x8000} 32`,
+    `0 0 ${0x8000} data ${5 * PAGE} 512`,
+    `0 1 ${0x8010} data ${7 * PAGE} 512`,
+  ]);
+});
+
+Deno.test("an SGL descriptor that leads to data is the command's own, and flat memory has one address", () => {
+  const one = describedMemory(
+    segments(512),
+    writtenPointer(events([sgl("data_block", 5 * PAGE, 512)])),
+  );
+  assertEquals([texts(one), one.hasLengths], [[`- SGL ? data ${5 * PAGE} 512`], true]);
+  const flat = describedMemory(segments(2 * PAGE), flatPointer(0x200));
+  assertEquals([texts(flat), flat.hasLengths], [[`- MPTR ? data ${0x200} ${2 * PAGE}`], false]);
+  assertEquals(describedMemory(segments(512), writtenPointer([])).entries, []);
+});
