@@ -128,7 +128,7 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
   ): ParserMethod<[argument?: A], R> {
     return this.RULE(name, (argument?: A): R => {
       this.#enter();
-      const start = this.LA(1).startOffset;
+      const { start } = this;
       const node: Draft<T> = { ...beginning };
       try {
         read(node, argument!);
@@ -156,6 +156,12 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
     this.#isLeaving = true;
     const torn = error as TornRule;
     torn.torn = lost(torn.torn);
+  }
+
+  /** Where the next token begins: the end of all is behind the last one. */
+  protected get start(): number {
+    const { startOffset, tokenType } = this.LA(1);
+    return tokenType === EOF ? this.behind().start : startOffset;
   }
 
   /** The empty place behind what was read last. */

@@ -11,28 +11,7 @@ import {
   NONE,
 } from "../recovery/recovering_parser.ts";
 import * as t from "../tokens.ts";
-import type {
-  BenchBudget,
-  BenchDeclaration,
-  Block,
-  CDriverDeclaration,
-  ConstDeclaration,
-  DriverDeclaration,
-  Expression,
-  ForallBinding,
-  FunctionDeclaration,
-  LetStatement,
-  MachineDeclaration,
-  MachineEntry,
-  MachineModifier,
-  Name,
-  PathEntry,
-  PropertyDeclaration,
-  RegisterAccess,
-  Statement,
-  TestDeclaration,
-  UseDeclaration,
-} from "../tree/ast.ts";
+import type * as ast from "../tree/ast.ts";
 import { readString } from "../tree/literals.ts";
 import { type Items, itemsOf, pushed } from "./expression_rules.ts";
 import { PatternRules } from "./pattern_rules.ts";
@@ -53,65 +32,75 @@ interface Head {
 }
 
 interface RegisterParts {
-  readonly access: RegisterAccess | null;
+  readonly access: ast.RegisterAccess | null;
   readonly wordsSpan: Span | null;
-  readonly offset: Expression;
-  readonly body: Block;
+  readonly offset: ast.Expression;
+  readonly body: ast.Block;
   readonly span: Span;
 }
 
 interface MachineEntryParts {
-  readonly words: readonly Name[];
-  readonly value: Expression | null;
-  readonly name: Name | null;
-  readonly entries: readonly MachineEntry[];
+  readonly words: readonly ast.Name[];
+  readonly value: ast.Expression | null;
+  readonly name: ast.Name | null;
+  readonly entries: readonly ast.MachineEntry[];
   readonly span: Span;
 }
 
 interface BenchParts {
-  readonly setup: Block | null;
-  readonly loop: Block | null;
-  readonly budgets: readonly BenchBudget[];
+  readonly setup: ast.Block | null;
+  readonly loop: ast.Block | null;
+  readonly budgets: readonly ast.BenchBudget[];
   readonly hasStrays: boolean;
   readonly span: Span;
 }
 
 interface BenchBlock {
-  readonly body: Block;
+  readonly body: ast.Block;
   readonly span: Span;
 }
 
 // What each node begins with.
-const USE: UseDeclaration = { kind: "Use", path: "", pathSpan: NO_SPAN, span: NO_SPAN };
-const CONST: ConstDeclaration = { kind: "Const", name: NO_NAME, value: NO_VALUE, span: NO_SPAN };
+const USE: ast.UseDeclaration = { kind: "Use", path: "", pathSpan: NO_SPAN, span: NO_SPAN };
+const CONST: ast.ConstDeclaration = {
+  kind: "Const",
+  name: NO_NAME,
+  value: NO_VALUE,
+  span: NO_SPAN,
+};
 const HEADED = { body: NO_BLOCK, span: NO_SPAN };
-const FUNCTION: FunctionDeclaration = {
+const FUNCTION: ast.FunctionDeclaration = {
   kind: "Function",
   name: NO_NAME,
   parameters: NONE,
   ...HEADED,
 };
 const NAMED = { name: "", nameSpan: NO_SPAN, span: NO_SPAN };
-const DRIVER: DriverDeclaration = { kind: "Driver", ...NAMED, entries: NONE };
+const DRIVER: ast.DriverDeclaration = { kind: "Driver", ...NAMED, entries: NONE };
 const FILE_PATH = { path: "", pathSpan: NO_SPAN, span: NO_SPAN };
-const C_DRIVER: CDriverDeclaration = {
+const C_DRIVER: ast.CDriverDeclaration = {
   kind: "CDriver",
   name: NO_NAME,
   ...FILE_PATH,
   entries: NONE,
 };
 const CASE = { ...NAMED, skip: false, modifiers: NONE };
-const TEST: TestDeclaration = { kind: "Test", ...CASE, table: null, body: NO_BLOCK };
-const PROPERTY: PropertyDeclaration = { kind: "Property", ...CASE, forall: NONE, body: NO_BLOCK };
+const TEST: ast.TestDeclaration = { kind: "Test", ...CASE, table: null, body: NO_BLOCK };
+const PROPERTY: ast.PropertyDeclaration = {
+  kind: "Property",
+  ...CASE,
+  forall: NONE,
+  body: NO_BLOCK,
+};
 const BENCH_STATE = { setup: null, loop: null, budgets: NONE };
-const BENCH: BenchDeclaration = { kind: "Bench", ...CASE, ...BENCH_STATE, loop: NO_BLOCK };
+const BENCH: ast.BenchDeclaration = { kind: "Bench", ...CASE, ...BENCH_STATE, loop: NO_BLOCK };
 const BENCH_BODY: BenchParts = { ...BENCH_STATE, hasStrays: false, span: NO_SPAN };
 const BENCH_BLOCK: BenchBlock = HEADED;
-const BUDGET: BenchBudget = { condition: NO_VALUE, perIteration: false, span: NO_SPAN };
-const MODIFIER: MachineModifier = { kind: "With", entries: NONE, span: NO_SPAN };
-const BINDING: ForallBinding = { name: NO_NAME, values: NO_VALUE, span: NO_SPAN };
-const MACHINE: MachineDeclaration = { kind: "Machine", entries: NONE, span: NO_SPAN };
-const ENTRIES: Items<MachineEntry> = { items: NONE, span: NO_SPAN };
+const BUDGET: ast.BenchBudget = { condition: NO_VALUE, perIteration: false, span: NO_SPAN };
+const MODIFIER: ast.MachineModifier = { kind: "With", entries: NONE, span: NO_SPAN };
+const BINDING: ast.ForallBinding = { name: NO_NAME, values: NO_VALUE, span: NO_SPAN };
+const MACHINE: ast.MachineDeclaration = { kind: "Machine", entries: NONE, span: NO_SPAN };
+const ENTRIES: Items<ast.MachineEntry> = { items: NONE, span: NO_SPAN };
 const ENTRY: MachineEntryParts = {
   words: NONE,
   value: null,
@@ -120,14 +109,14 @@ const ENTRY: MachineEntryParts = {
   span: NO_SPAN,
 };
 const REGISTER: RegisterParts = { access: null, wordsSpan: null, offset: NO_VALUE, ...HEADED };
-const PATH_ENTRIES: Items<PathEntry> = { items: NONE, span: NO_SPAN };
-const NAMES: Items<Name> = { items: NONE, span: NO_SPAN };
-const BINDINGS: Items<ForallBinding> = { items: NONE, span: NO_SPAN };
-const PATH_ENTRY: PathEntry = { path: NONE, value: NO_VALUE, span: NO_SPAN };
+const PATH_ENTRIES: Items<ast.PathEntry> = { items: NONE, span: NO_SPAN };
+const NAMES: Items<ast.Name> = { items: NONE, span: NO_SPAN };
+const BINDINGS: Items<ast.ForallBinding> = { items: NONE, span: NO_SPAN };
+const PATH_ENTRY: ast.PathEntry = { path: NONE, value: NO_VALUE, span: NO_SPAN };
 
 export abstract class DeclarationRules extends PatternRules {
-  abstract readonly statement: ParserMethod<[], Statement>;
-  abstract readonly letStatement: ParserMethod<[], LetStatement>;
+  abstract readonly statement: ParserMethod<[], ast.Statement>;
+  abstract readonly letStatement: ParserMethod<[], ast.LetStatement>;
 
   readonly useDeclaration = this.node("useDeclaration", USE, (node) => {
     this.CONSUME(Hard.use);
@@ -152,7 +141,7 @@ export abstract class DeclarationRules extends PatternRules {
   });
 
   readonly parameters = this.node("parameters", NAMES, (node) => {
-    const names: Name[] = node.items = [];
+    const names: ast.Name[] = node.items = [];
     let isBare = true;
     const parameter = (token: IToken) => {
       names.push(this.declare(token));
@@ -193,7 +182,7 @@ export abstract class DeclarationRules extends PatternRules {
 
   // -- Drivers ----------------------------------------------------------------------------------
 
-  readonly driverDeclaration = this.rule("driverDeclaration", (): Statement => {
+  readonly driverDeclaration = this.rule("driverDeclaration", (): ast.Statement => {
     const { startOffset } = this.CONSUME(Soft.driver);
     const head = { ARGS: [startOffset] as [number] };
     return this.OR({
@@ -203,7 +192,7 @@ export abstract class DeclarationRules extends PatternRules {
       ],
       ...due("driverName"),
     });
-  }, (torn) => torn as Statement ?? this.errorStatement());
+  }, (torn) => torn as ast.Statement ?? this.errorStatement());
 
   /** `"name" { … }`: a driver of this program with some of its defects. */
   readonly defectDriver = this.node("defectDriver", DRIVER, (node, _start: number) => {
@@ -232,7 +221,7 @@ export abstract class DeclarationRules extends PatternRules {
 
   // -- Tests, properties, benches ---------------------------------------------------------------
 
-  readonly caseDeclaration = this.rule("caseDeclaration", (): Statement => {
+  readonly caseDeclaration = this.rule("caseDeclaration", (): ast.Statement => {
     const { start } = this;
     const skip = this.OPTION(() => this.CONSUME(Soft.skip)) !== undefined;
     const head = { ARGS: [{ start, skip }] as [Head] };
@@ -244,7 +233,7 @@ export abstract class DeclarationRules extends PatternRules {
       ],
       ...due("aCase"),
     });
-  }, (torn) => torn as Statement ?? this.errorStatement());
+  }, (torn) => torn as ast.Statement ?? this.errorStatement());
 
   /** With what stands before its word. */
   readonly #whole = <T extends { skip: boolean; span: Span }>(
@@ -257,7 +246,7 @@ export abstract class DeclarationRules extends PatternRules {
   };
 
   readonly testCase = this.node("testCase", TEST, (node, _head: Head) => {
-    const modifiers: MachineModifier[] = node.modifiers = [];
+    const modifiers: ast.MachineModifier[] = node.modifiers = [];
     this.CONSUME(Hard.test);
     const name = this.CONSUME(t.Text, due("testName"));
     node.name = name.image.slice(1, -1);
@@ -276,7 +265,7 @@ export abstract class DeclarationRules extends PatternRules {
   }, (node, torn, head) => this.#whole(node, torn, head));
 
   readonly propertyCase = this.node("propertyCase", PROPERTY, (node, _head: Head) => {
-    const modifiers: MachineModifier[] = node.modifiers = [];
+    const modifiers: ast.MachineModifier[] = node.modifiers = [];
     this.CONSUME(Hard.property);
     this.#named(node, this.CONSUME(t.Text, due("propertyName")), "property");
     this.MANY(() => modifiers.push(this.SUBRULE(this.modifier)));
@@ -286,7 +275,7 @@ export abstract class DeclarationRules extends PatternRules {
   }, (node, torn, head) => this.#whole(node, torn, head));
 
   readonly benchCase = this.node("benchCase", BENCH, (node, _head: Head) => {
-    const modifiers: MachineModifier[] = node.modifiers = [];
+    const modifiers: ast.MachineModifier[] = node.modifiers = [];
     this.CONSUME(Hard.bench);
     this.#named(node, this.CONSUME(t.Text, due("benchName")), "bench");
     this.MANY(() => modifiers.push(this.SUBRULE(this.modifier)));
@@ -315,7 +304,7 @@ export abstract class DeclarationRules extends PatternRules {
   }
 
   readonly bindings = this.node("bindings", BINDINGS, (node) => {
-    const all: ForallBinding[] = node.items = [];
+    const all: ast.ForallBinding[] = node.items = [];
     all.push(this.SUBRULE(this.binding));
     this.MANY(() => {
       this.CONSUME(t.Comma);
@@ -330,7 +319,7 @@ export abstract class DeclarationRules extends PatternRules {
   });
 
   readonly benchBody = this.node("benchBody", BENCH_BODY, (parts) => {
-    const budgets: BenchBudget[] = parts.budgets = [];
+    const budgets: ast.BenchBudget[] = parts.budgets = [];
     this.CONSUME(t.LBrace);
     this.MANY(() => {
       this.OR([
@@ -385,7 +374,7 @@ export abstract class DeclarationRules extends PatternRules {
   }
 
   /** What is wrong in what does not belong here says nothing. */
-  #stray(parts: Draft<BenchParts>, errors: number, { span }: Statement): void {
+  #stray(parts: Draft<BenchParts>, errors: number, { span }: ast.Statement): void {
     if (this.RECORDING_PHASE) return;
     this.context.reporter.diagnostics.splice(errors);
     // A loop with something between its word and its block.
@@ -407,7 +396,7 @@ export abstract class DeclarationRules extends PatternRules {
   });
 
   readonly machineBody = this.node("machineBody", ENTRIES, (node) => {
-    const entries: MachineEntry[] = node.items = [];
+    const entries: ast.MachineEntry[] = node.items = [];
     this.CONSUME(t.LBrace, BLOCK_START);
     this.separated(() => {
       const entry = this.OR2([
@@ -433,7 +422,7 @@ export abstract class DeclarationRules extends PatternRules {
     node.wordsSpan = this.span(startOffset);
     node.offset = this.SUBRULE(this.expression);
     node.body = this.SUBRULE(this.block);
-  }, ({ access, body, offset, span, wordsSpan }): MachineEntry | null => {
+  }, ({ access, body, offset, span, wordsSpan }): ast.MachineEntry | null => {
     if (access === null || wordsSpan === null) return null;
     // The same name for the same tree, however its offset is laid out.
     const where = spanText(offset.span).replace(/#.*|\s+/g, "");
@@ -477,7 +466,7 @@ export abstract class DeclarationRules extends PatternRules {
       ],
       ...due("machineValue"),
     });
-  }, ({ entries, name, span, value, words }): MachineEntry => {
+  }, ({ entries, name, span, value, words }): ast.MachineEntry => {
     const key = this.dotted(words);
     return value === null
       ? { kind: "Block", keyword: key, name, entries, span }
@@ -486,8 +475,8 @@ export abstract class DeclarationRules extends PatternRules {
 
   /** The entries of `with`, `matrix`, `compare` and drivers. */
   readonly pathEntries = this.node("pathEntries", PATH_ENTRIES, (node) => {
-    const entries: PathEntry[] = node.items = [];
-    const seen = new Map<string, Name>();
+    const entries: ast.PathEntry[] = node.items = [];
+    const seen = new Map<string, ast.Name>();
     this.CONSUME(t.LBrace);
     this.separated(() => {
       const entry = pushed(entries, this.SUBRULE(this.pathEntry));

@@ -28,32 +28,7 @@ import {
   suspectCalledWord,
 } from "../recovery/statement_hints.ts";
 import * as t from "../tokens.ts";
-import type {
-  AdvanceStatement,
-  AssertStatement,
-  Block,
-  ExpectedOutcome,
-  ExpectEventsStatement,
-  Expression,
-  FailStatement,
-  FileNode,
-  ForStatement,
-  IfStatement,
-  InvariantStatement,
-  LetStatement,
-  MatchArm,
-  MatchStatement,
-  Name,
-  OnCpuStatement,
-  OutcomeKind,
-  OutputStatement,
-  RepeatStatement,
-  ReturnStatement,
-  Statement,
-  StepStatement,
-  WaitStatement,
-  WhileStatement,
-} from "../tree/ast.ts";
+import type * as ast from "../tree/ast.ts";
 import type { Operand } from "../tree/group_operands.ts";
 import { reportRecord } from "../words.ts";
 import { DeclarationRules } from "./declaration_rules.ts";
@@ -71,7 +46,7 @@ import { due, FIRST_WINS, NAME } from "./rule_tools.ts";
 const { Hard, Soft } = t;
 const OUTCOME_NAME = due("outcomeName");
 
-const OUTCOMES: ReadonlyMap<TokenType, OutcomeKind> = new Map([
+const OUTCOMES: ReadonlyMap<TokenType, ast.OutcomeKind> = new Map([
   [Soft.error, "error"],
   [Soft.fault, "fault"],
   [Soft.warning, "warning"],
@@ -80,13 +55,13 @@ const OUTCOMES: ReadonlyMap<TokenType, OutcomeKind> = new Map([
   [Soft.warns, "warning"],
 ]);
 
-const VERBS: ReadonlyMap<TokenType, OutputStatement["verb"]> = new Map([
+const VERBS: ReadonlyMap<TokenType, ast.OutputStatement["verb"]> = new Map([
   [Soft.show, "show"],
   [Soft.explain, "explain"],
 ]);
 
 /** Expressions that do something by themselves. */
-const ACTIONS: ReadonlySet<Expression["kind"]> = new Set([
+const ACTIONS: ReadonlySet<ast.Expression["kind"]> = new Set([
   "Call",
   "Trace",
   "Fork",
@@ -97,18 +72,18 @@ const ACTIONS: ReadonlySet<Expression["kind"]> = new Set([
 
 interface ExpressionLine {
   readonly leading: IToken | null;
-  readonly value: Expression;
-  readonly expected: ExpectedOutcome | null;
+  readonly value: ast.Expression;
+  readonly expected: ast.ExpectedOutcome | null;
   readonly span: Span;
 }
 
 interface OutcomeParts {
-  readonly expected: ExpectedOutcome | null;
-  readonly body: Block;
+  readonly expected: ast.ExpectedOutcome | null;
+  readonly body: ast.Block;
   readonly span: Span;
 }
 
-type EventsParts = Omit<ExpectEventsStatement, "kind">;
+type EventsParts = Omit<ast.ExpectEventsStatement, "kind">;
 
 interface UnknownLine {
   readonly word: IToken | null;
@@ -119,33 +94,38 @@ interface UnknownLine {
 
 // What each node begins with.
 const HEADED = { body: NO_BLOCK, span: NO_SPAN };
-const FILE: FileNode = { kind: "File", items: NONE, span: NO_SPAN };
-const BLOCK: Block = { statements: NONE, span: NO_SPAN };
-const LET: LetStatement = { kind: "Let", name: NO_NAME, value: NO_VALUE, span: NO_SPAN };
-const ASSERT: AssertStatement = {
+const FILE: ast.FileNode = { kind: "File", items: NONE, span: NO_SPAN };
+const BLOCK: ast.Block = { statements: NONE, span: NO_SPAN };
+const LET: ast.LetStatement = { kind: "Let", name: NO_NAME, value: NO_VALUE, span: NO_SPAN };
+const ASSERT: ast.AssertStatement = {
   kind: "Assert",
   condition: NO_VALUE,
   message: null,
   span: NO_SPAN,
 };
 const BRANCH = { condition: NO_VALUE, then: NO_BLOCK, otherwise: null, span: NO_SPAN };
-const IF: IfStatement = { kind: "If", ...BRANCH };
-const WHILE: WhileStatement = { kind: "While", condition: NO_VALUE, ...HEADED };
-const FOR: ForStatement = { kind: "For", name: NO_NAME, values: NO_VALUE, ...HEADED };
-const REPEAT: RepeatStatement = { kind: "Repeat", count: NO_VALUE, ...HEADED };
-const MATCH: MatchStatement = { kind: "Match", subject: NO_VALUE, arms: NONE, span: NO_SPAN };
-const ARMS: Items<MatchArm> = { items: NONE, span: NO_SPAN };
-const ARM: MatchArm = { pattern: NO_VALUE, ...HEADED };
-const RETURN: ReturnStatement = { kind: "Return", value: null, span: NO_SPAN };
+const IF: ast.IfStatement = { kind: "If", ...BRANCH };
+const WHILE: ast.WhileStatement = { kind: "While", condition: NO_VALUE, ...HEADED };
+const FOR: ast.ForStatement = { kind: "For", name: NO_NAME, values: NO_VALUE, ...HEADED };
+const REPEAT: ast.RepeatStatement = { kind: "Repeat", count: NO_VALUE, ...HEADED };
+const MATCH: ast.MatchStatement = { kind: "Match", subject: NO_VALUE, arms: NONE, span: NO_SPAN };
+const ARMS: Items<ast.MatchArm> = { items: NONE, span: NO_SPAN };
+const ARM: ast.MatchArm = { pattern: NO_VALUE, ...HEADED };
+const RETURN: ast.ReturnStatement = { kind: "Return", value: null, span: NO_SPAN };
 const OUTCOME: OutcomeParts = { expected: null, ...HEADED };
 const EVENTS: EventsParts = { pattern: NO_PATTERN, subject: NO_VALUE, span: NO_SPAN };
-const OUTPUT: OutputStatement = { kind: "Output", verb: "print", value: NO_VALUE, span: NO_SPAN };
-const STEP: StepStatement = { kind: "Step", count: null, until: null, span: NO_SPAN };
-const WAIT: WaitStatement = { kind: "Wait", subject: NO_VALUE, span: NO_SPAN };
-const ADVANCE: AdvanceStatement = { kind: "Advance", duration: NO_VALUE, span: NO_SPAN };
-const ON_CPU: OnCpuStatement = { kind: "OnCpu", cpu: NO_VALUE, ...HEADED };
-const FAIL: FailStatement = { kind: "Fail", point: null, nth: null, error: null, ...HEADED };
-const INVARIANT: InvariantStatement = {
+const OUTPUT: ast.OutputStatement = {
+  kind: "Output",
+  verb: "print",
+  value: NO_VALUE,
+  span: NO_SPAN,
+};
+const STEP: ast.StepStatement = { kind: "Step", count: null, until: null, span: NO_SPAN };
+const WAIT: ast.WaitStatement = { kind: "Wait", subject: NO_VALUE, span: NO_SPAN };
+const ADVANCE: ast.AdvanceStatement = { kind: "Advance", duration: NO_VALUE, span: NO_SPAN };
+const ON_CPU: ast.OnCpuStatement = { kind: "OnCpu", cpu: NO_VALUE, ...HEADED };
+const FAIL: ast.FailStatement = { kind: "Fail", point: null, nth: null, error: null, ...HEADED };
+const INVARIANT: ast.InvariantStatement = {
   kind: "Invariant",
   name: "",
   condition: NO_VALUE,
@@ -153,10 +133,10 @@ const INVARIANT: InvariantStatement = {
 };
 const LINE: ExpressionLine = { leading: null, value: NO_VALUE, expected: null, span: NO_SPAN };
 const UNKNOWN: UnknownLine = { word: null, next: null, hasBraces: false, span: NO_SPAN };
-const ERROR: Statement = { kind: "ErrorStatement", span: NO_SPAN };
+const ERROR: ast.Statement = { kind: "ErrorStatement", span: NO_SPAN };
 
 export class DmaParser extends DeclarationRules {
-  #statementWays: OrMethodOpts<Statement> | null = null;
+  #statementWays: OrMethodOpts<ast.Statement> | null = null;
 
   /** @param options `validate` has Chevrotain check the grammar: a test does. */
   constructor({ validate = false }: { readonly validate?: boolean } = {}) {
@@ -174,19 +154,19 @@ export class DmaParser extends DeclarationRules {
 
   readonly file = this.node("file", FILE, (node) => {
     this.#statements(node.items = []);
-  }, ({ items }, torn): readonly Statement[] => {
+  }, ({ items }, torn): readonly ast.Statement[] => {
     // The last one may reach to the end.
-    return torn == null ? items : [...items, torn as Statement];
+    return torn == null ? items : [...items, torn as ast.Statement];
   });
 
   override readonly block = this.node("block", BLOCK, (node) => {
-    const statements: Statement[] = node.statements = [];
+    const statements: ast.Statement[] = node.statements = [];
     this.CONSUME(t.LBrace, due("block"));
     this.#inside(() => this.#statements(statements));
     this.CONSUME(t.RBrace);
   });
 
-  #statements(statements: Statement[]): void {
+  #statements(statements: ast.Statement[]): void {
     this.OPTION(() => statements.push(this.SUBRULE(this.statement)));
     this.MANY(() => {
       this.CONSUME(t.End);
@@ -205,11 +185,11 @@ export class DmaParser extends DeclarationRules {
 
   override readonly statement = this.rule(
     "statement",
-    (): Statement => this.OR(this.#statementWays ??= this.#makeStatementWays()),
-    (torn) => torn as Statement ?? this.errorStatement(),
+    (): ast.Statement => this.OR(this.#statementWays ??= this.#makeStatementWays()),
+    (torn) => torn as ast.Statement ?? this.errorStatement(),
   );
 
-  #makeStatementWays(): OrMethodOpts<Statement> {
+  #makeStatementWays(): OrMethodOpts<ast.Statement> {
     return {
       DEF: [
         { ALT: () => this.SUBRULE(this.letStatement) },
@@ -241,8 +221,8 @@ export class DmaParser extends DeclarationRules {
   }
 
   /** Declarations belong at the top level. */
-  #declarationWays(): IOrAlt<Statement>[] {
-    const top = (read: () => Statement) => () => {
+  #declarationWays(): IOrAlt<ast.Statement>[] {
+    const top = (read: () => ast.Statement) => () => {
       if (this.depth > 0 && !this.RECORDING_PHASE) this.#reportNested(this.LA(1));
       return read();
     };
@@ -269,7 +249,7 @@ export class DmaParser extends DeclarationRules {
     );
   }
 
-  #lone(kind: "Break" | "Continue", word: IToken): Statement {
+  #lone(kind: "Break" | "Continue", word: IToken): ast.Statement {
     return { kind, span: this.context.tokenSpan(word) };
   }
 
@@ -327,7 +307,7 @@ export class DmaParser extends DeclarationRules {
     for (const part of chain) part.span = { ...part.span, end };
   });
 
-  #condition(condition: Expression): Expression {
+  #condition(condition: ast.Expression): ast.Expression {
     if (condition.kind === "Lambda") {
       this.error("E0220", condition.span, "A function cannot be a condition", {
         hint: "`=>` makes a function; the comparison is `>=`",
@@ -363,7 +343,7 @@ export class DmaParser extends DeclarationRules {
   });
 
   readonly matchBody = this.node("matchBody", ARMS, (node) => {
-    const arms: MatchArm[] = node.items = [];
+    const arms: ast.MatchArm[] = node.items = [];
     this.CONSUME(t.LBrace);
     this.separated(() => pushed(arms, this.SUBRULE(this.matchArm)));
     this.CONSUME(t.RBrace);
@@ -391,7 +371,7 @@ export class DmaParser extends DeclarationRules {
     });
   });
 
-  readonly expectStatement = this.rule("expectStatement", (): Statement => {
+  readonly expectStatement = this.rule("expectStatement", (): ast.Statement => {
     const { startOffset } = this.CONSUME(Hard.expect);
     const start = { ARGS: [startOffset] as [number] };
     return this.OR({
@@ -401,7 +381,7 @@ export class DmaParser extends DeclarationRules {
       ],
       ...due("outcome"),
     });
-  }, (torn) => torn as Statement ?? this.errorStatement());
+  }, (torn) => torn as ast.Statement ?? this.errorStatement());
 
   readonly expectedOutcome = this.node("expectedOutcome", OUTCOME, (node) => {
     node.expected = this.#outcome(
@@ -409,7 +389,7 @@ export class DmaParser extends DeclarationRules {
       this.CONSUME(t.OutcomeCode, OUTCOME_NAME),
     );
     node.body = this.SUBRULE(this.block);
-  }, ({ body, expected, span: { end } }, _, start: number): Statement => {
+  }, ({ body, expected, span: { end } }, _, start: number): ast.Statement => {
     const span = this.context.span(start, end);
     return expected === null
       ? { kind: "ErrorStatement", span }
@@ -421,11 +401,11 @@ export class DmaParser extends DeclarationRules {
     node.pattern = this.SUBRULE(this.eventPattern);
     this.CONSUME(Hard.in);
     node.subject = this.SUBRULE(this.expression);
-  }, ({ span: { end }, ...parts }, _, start: number): Statement => {
+  }, ({ span: { end }, ...parts }, _, start: number): ast.Statement => {
     return { kind: "ExpectEvents", ...parts, span: this.context.span(start, end) };
   });
 
-  #outcome(word: IToken, code: IToken): ExpectedOutcome {
+  #outcome(word: IToken, code: IToken): ast.ExpectedOutcome {
     const name = this.name(code);
     return {
       outcome: OUTCOMES.get(word.tokenType) ?? "error",
@@ -485,7 +465,7 @@ export class DmaParser extends DeclarationRules {
         { ALT: () => this.CONSUME(Soft.each), ...FIRST_WINS },
         {
           ALT: () => {
-            const words: Name[] = [this.name(this.CONSUME(t.Name))];
+            const words: ast.Name[] = [this.name(this.CONSUME(t.Name))];
             this.MANY(() => {
               this.CONSUME(t.Dot);
               words.push(this.name(this.CONSUME2(t.Name, NAME)));
@@ -531,9 +511,9 @@ export class DmaParser extends DeclarationRules {
         this.CONSUME(t.OutcomeCode, OUTCOME_NAME),
       );
     });
-  }, (line, torn): Statement => this.#line(line, torn));
+  }, (line, torn): ast.Statement => this.#line(line, torn));
 
-  #line({ expected, leading, span, value }: ExpressionLine, torn: unknown): Statement {
+  #line({ expected, leading, span, value }: ExpressionLine, torn: unknown): ast.Statement {
     const { row } = this;
     if (leading !== null) {
       const message = `Line that begins with \`${leading.image}\``;
@@ -562,7 +542,7 @@ export class DmaParser extends DeclarationRules {
   }
 
   /** A value alone is no statement. One with an error in it was meant otherwise. */
-  #refuseValue(value: Expression): void {
+  #refuseValue(value: ast.Expression): void {
     const { context } = this;
     const { end, start } = value.span;
     this.later(() => {
@@ -571,7 +551,11 @@ export class DmaParser extends DeclarationRules {
     });
   }
 
-  #assignment({ operands, span }: OperandRow, operator: IToken, value: Expression): Statement {
+  #assignment(
+    { operands, span }: OperandRow,
+    operator: IToken,
+    value: ast.Expression,
+  ): ast.Statement {
     const { context } = this;
     const { isLambda, prefixes, value: place }: Operand = operands[0]!;
     const sign = operator.tokenType === t.PlusAssign ? "+=" : "=";
@@ -588,7 +572,7 @@ export class DmaParser extends DeclarationRules {
     return { kind: "ErrorStatement", span };
   }
 
-  #reportOutcome({ span, outcome }: ExpectedOutcome): void {
+  #reportOutcome({ span, outcome }: ast.ExpectedOutcome): void {
     const [word] = this.context.source.text.slice(span.start, span.end).split(/\s/);
     const message = `\`${word}\` must follow a call that is a statement by itself`;
     this.error("E0219", span, message, {
@@ -610,7 +594,7 @@ export class DmaParser extends DeclarationRules {
       node.hasBraces = true;
       this.MANY3(() => this.CONSUME2(t.Inline));
     });
-  }, ({ hasBraces, next, span, word }): Statement => {
+  }, ({ hasBraces, next, span, word }): ast.Statement => {
     if (word !== null) explainUnknownWord(word, next, hasBraces, this.context);
     return { kind: "ErrorStatement", span };
   });
@@ -627,7 +611,7 @@ export class DmaParser extends DeclarationRules {
       hint: "a block follows a keyword such as `test`, `if` or `repeat`; " +
         "a record is a value and goes after `=`, `:`, `(` or `,`",
     });
-    return node as Statement;
+    return node as ast.Statement;
   });
 
   readonly anyBraces = this.rule("anyBraces", (): void => {

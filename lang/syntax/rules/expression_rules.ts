@@ -11,22 +11,7 @@ import {
   NONE,
 } from "../recovery/recovering_parser.ts";
 import * as t from "../tokens.ts";
-import type {
-  Argument,
-  Block,
-  BranchesExpression,
-  CallExpression,
-  CompareExpression,
-  Expression,
-  LambdaExpression,
-  ListExpression,
-  MatchExpression,
-  Name,
-  PathEntry,
-  RecordEntry,
-  RecordExpression,
-  ValueArm,
-} from "../tree/ast.ts";
+import type * as ast from "../tree/ast.ts";
 import { groupOperands, type Operand } from "../tree/group_operands.ts";
 import { readBytes, readNumber, readString } from "../tree/literals.ts";
 import { objectOf } from "../tree/walk.ts";
@@ -63,14 +48,14 @@ export interface OperandRow {
 }
 
 /** `( … )`: a value, or the parameters of a lambda; with the commas. */
-type Parentheses = Items<IToken | Expression>;
+type Parentheses = Items<IToken | ast.Expression>;
 
-type Primary = Expression | IToken | Parentheses;
+type Primary = ast.Expression | IToken | Parentheses;
 
 /** What stands before the arrow of a lambda. */
 interface LambdaHead {
   readonly start: number;
-  readonly parameters: readonly Name[];
+  readonly parameters: readonly ast.Name[];
 }
 
 /** One value of a pattern, as it is written. */
@@ -95,14 +80,14 @@ export interface Items<T> {
 
 /** A value in brackets. */
 interface Held {
-  readonly value: Expression;
+  readonly value: ast.Expression;
   readonly span: Span;
 }
 
 /** One block of an `if` that is a value; the condition of `else` is null. */
 interface ValueBranch {
-  readonly condition: Expression | null;
-  readonly value: Expression;
+  readonly condition: ast.Expression | null;
+  readonly value: ast.Expression;
 }
 
 // What nodes begin with.
@@ -113,7 +98,7 @@ const OPERAND: ReadOperand = {
   isLambda: false,
   span: NO_SPAN,
 };
-const LAMBDA: LambdaExpression = {
+const LAMBDA: ast.LambdaExpression = {
   kind: "Lambda",
   parameters: NONE,
   body: NO_VALUE,
@@ -121,24 +106,24 @@ const LAMBDA: LambdaExpression = {
 };
 const IF_VALUE: Items<ValueBranch> = { items: NONE, span: NO_SPAN };
 const HELD: Held = { value: NO_VALUE, span: NO_SPAN };
-const MATCH_VALUES: MatchExpression = {
+const MATCH_VALUES: ast.MatchExpression = {
   kind: "MatchValue",
   subject: NO_VALUE,
   arms: NONE,
   span: NO_SPAN,
 };
-const VALUE_ARM: ValueArm = { pattern: NO_VALUE, value: NO_VALUE, span: NO_SPAN };
+const VALUE_ARM: ast.ValueArm = { pattern: NO_VALUE, value: NO_VALUE, span: NO_SPAN };
 const MATCH_PATTERN: ArmPattern = { first: null, range: null, last: null, span: NO_SPAN };
 const MATCH_VALUE: ArmValue = { minus: null, token: null, span: NO_SPAN };
 const PARENTHESES: Parentheses = { items: NONE, span: NO_SPAN };
-const LIST: ListExpression = { kind: "List", items: NONE, span: NO_SPAN };
-const CALL: CallExpression = { kind: "Call", callee: NO_VALUE, arguments: NONE, span: NO_SPAN };
-const ARGUMENTS: Items<Argument> = { items: NONE, span: NO_SPAN };
-const ARGUMENT: Argument = { name: null, value: NO_VALUE, span: NO_SPAN };
-const RECORD: RecordExpression = { kind: "Record", entries: NONE, span: NO_SPAN };
-const RECORD_ENTRY: RecordEntry = { key: NO_NAME, value: NO_VALUE, span: NO_SPAN };
-const BRANCHES: BranchesExpression = { kind: "Fork", branches: NONE, span: NO_SPAN };
-const COMPARISON: CompareExpression = {
+const LIST: ast.ListExpression = { kind: "List", items: NONE, span: NO_SPAN };
+const CALL: ast.CallExpression = { kind: "Call", callee: NO_VALUE, arguments: NONE, span: NO_SPAN };
+const ARGUMENTS: Items<ast.Argument> = { items: NONE, span: NO_SPAN };
+const ARGUMENT: ast.Argument = { name: null, value: NO_VALUE, span: NO_SPAN };
+const RECORD: ast.RecordExpression = { kind: "Record", entries: NONE, span: NO_SPAN };
+const RECORD_ENTRY: ast.RecordEntry = { key: NO_NAME, value: NO_VALUE, span: NO_SPAN };
+const BRANCHES: ast.BranchesExpression = { kind: "Fork", branches: NONE, span: NO_SPAN };
+const COMPARISON: ast.CompareExpression = {
   kind: "Compare",
   entries: NONE,
   body: NO_BLOCK,
@@ -146,13 +131,13 @@ const COMPARISON: CompareExpression = {
 };
 
 export abstract class ExpressionRules extends RuleTools {
-  abstract readonly block: ParserMethod<[], Block>;
-  abstract readonly pathEntries: ParserMethod<[], readonly PathEntry[]>;
+  abstract readonly block: ParserMethod<[], ast.Block>;
+  abstract readonly pathEntries: ParserMethod<[], readonly ast.PathEntry[]>;
 
   /** The operands and operators of the expression read last. */
   protected row: OperandRow | null = null;
   /** Values in parentheses of their own. */
-  readonly #enclosed = new WeakSet<Expression>();
+  readonly #enclosed = new WeakSet<ast.Expression>();
   /** Whose suffixes are read: the list of their ways is made once. */
   #operand: Draft<ReadOperand> = OPERAND;
   #primaryWays: OrMethodOpts<Primary> | null = null;
@@ -166,7 +151,7 @@ export abstract class ExpressionRules extends RuleTools {
       operators.push(this.CONSUME(t.InfixOperator));
       operands.push(this.SUBRULE2(this.operand));
     });
-  }, (row, torn, mayAssign: boolean): Expression => {
+  }, (row, torn, mayAssign: boolean): ast.Expression => {
     const { operators } = row;
     this.row = row;
     if (torn !== null) row.operands = [...row.operands, torn as ReadOperand];
@@ -180,12 +165,12 @@ export abstract class ExpressionRules extends RuleTools {
   /** The expression between the braces of `{expr}` in a string. */
   readonly insertion = this.rule(
     "insertion",
-    (): Expression => this.SUBRULE(this.expression),
+    (): ast.Expression => this.SUBRULE(this.expression),
     (torn) => this.#valueOr(torn),
   );
 
-  #valueOr(torn: unknown): Expression {
-    return torn as Expression ?? this.errorExpression();
+  #valueOr(torn: unknown): ast.Expression {
+    return torn as ast.Expression ?? this.errorExpression();
   }
 
   // -- Operands ---------------------------------------------------------------------------------
@@ -232,14 +217,14 @@ export abstract class ExpressionRules extends RuleTools {
     };
   }
 
-  #trace(): Expression {
+  #trace(): ast.Expression {
     const { startOffset } = this.CONSUME(Soft.trace);
     const body = this.SUBRULE(this.block);
     return { kind: "Trace", body, span: this.span(startOffset) };
   }
 
   /** What stands before the suffixes, as a value. The parameters of a lambda are none. */
-  #primaryValue(primary: Primary, start: number): Expression {
+  #primaryValue(primary: Primary, start: number): ast.Expression {
     if (this.RECORDING_PHASE) return NO_VALUE;
     const beginsLambda = this.LA(1).tokenType === t.FatArrow;
     if (isToken(primary)) {
@@ -276,7 +261,7 @@ export abstract class ExpressionRules extends RuleTools {
   }
 
   #makeSuffixWays(): IOrAlt<void>[] {
-    const from = ({ span: { start } }: Expression) => this.span(start);
+    const from = ({ span: { start } }: ast.Expression) => this.span(start);
     return [
       {
         ALT: () => {
@@ -292,7 +277,7 @@ export abstract class ExpressionRules extends RuleTools {
           const operand = this.#operand;
           const callee = operand.value;
           // An error in an argument leaves the call.
-          const call: Draft<CallExpression> = { ...CALL, callee, span: callee.span };
+          const call: Draft<ast.CallExpression> = { ...CALL, callee, span: callee.span };
           operand.value = call;
           call.arguments = this.SUBRULE(this.callArguments);
           call.span = from(callee);
@@ -338,9 +323,9 @@ export abstract class ExpressionRules extends RuleTools {
   #parametersBefore(
     arrow: number,
     primary: Primary,
-    bare: Expression,
-    value: Expression,
-  ): readonly Name[] {
+    bare: ast.Expression,
+    value: ast.Expression,
+  ): readonly ast.Name[] {
     if (this.RECORDING_PHASE) return [];
     if (value === bare && isToken(primary)) return [this.declare(primary)];
     const refuse = ({ start, end }: Span, hint: string) => {
@@ -357,7 +342,7 @@ export abstract class ExpressionRules extends RuleTools {
       );
       return [];
     }
-    const names: Name[] = [];
+    const names: ast.Name[] = [];
     let isBare = true;
     for (const item of primary.items) {
       if (isToken(item)) {
@@ -374,21 +359,21 @@ export abstract class ExpressionRules extends RuleTools {
   }
 
   /** The name that a value consists of, or null. */
-  protected plainName(value: Expression): Name | null {
+  protected plainName(value: ast.Expression): ast.Name | null {
     return value.kind === "Name" && !this.#enclosed.has(value)
       ? { text: value.name, span: value.span }
       : null;
   }
 
   /** True for what stands in brackets of its own. */
-  protected isEnclosed(value: Expression): boolean {
+  protected isEnclosed(value: ast.Expression): boolean {
     return value.kind === "List" || this.#enclosed.has(value);
   }
 
   // -- Literals ---------------------------------------------------------------------------------
 
   /** The value of one token: a number, a string, `true` … */
-  protected literal(token: IToken): Expression {
+  protected literal(token: IToken): ast.Expression {
     const span = this.context.tokenSpan(token);
     switch (token.tokenType) {
       case t.NumberToken:
@@ -412,8 +397,8 @@ export abstract class ExpressionRules extends RuleTools {
   }
 
   /** The parts of a string: what stands for a `{expr}` is read when all else is. */
-  #parts(token: IToken, span: Span): (string | Expression)[] {
-    const parts: (string | Expression)[] = [];
+  #parts(token: IToken, span: Span): (string | ast.Expression)[] {
+    const parts: (string | ast.Expression)[] = [];
     for (const part of readString(token.image).parts) {
       const index = parts.length;
       parts.push("text" in part ? part.text : { kind: "ErrorExpression", span });
@@ -442,8 +427,8 @@ export abstract class ExpressionRules extends RuleTools {
       }) ?? null;
       branches.push({ condition, value: this.SUBRULE2(this.valueBlock) });
     });
-  }, ({ items: branches, span }, torn): Expression => {
-    let otherwise: Expression | null = null;
+  }, ({ items: branches, span }, torn): ast.Expression => {
+    let otherwise: ast.Expression | null = null;
     for (const [index, { condition, value }] of [...branches.entries()].reverse()) {
       if (condition === null) {
         if (otherwise !== null) this.reportSecondElse(value.span);
@@ -458,7 +443,7 @@ export abstract class ExpressionRules extends RuleTools {
     return otherwise ?? { kind: "ErrorExpression", span };
   });
 
-  #missingElse({ end }: Span, isWhole: boolean): Expression {
+  #missingElse({ end }: Span, isWhole: boolean): ast.Expression {
     const span = this.context.span(end, end);
     if (isWhole) {
       this.error("E0224", span, "An `if` used as a value has no `else`", {
@@ -474,10 +459,10 @@ export abstract class ExpressionRules extends RuleTools {
     this.CONSUME(t.LBrace, BLOCK_START);
     node.value = this.SUBRULE(this.expression);
     this.CONSUME(t.RBrace, due("valueEnd"));
-  }, ({ value }): Expression => value);
+  }, ({ value }): ast.Expression => value);
 
   readonly matchValues = this.node("matchValues", MATCH_VALUES, (node) => {
-    const arms: ValueArm[] = node.arms = [];
+    const arms: ast.ValueArm[] = node.arms = [];
     this.CONSUME(Hard.match);
     node.subject = this.SUBRULE(this.expression);
     this.CONSUME(t.LBrace);
@@ -498,7 +483,7 @@ export abstract class ExpressionRules extends RuleTools {
       node.range = this.CONSUME(t.Range);
       node.last = this.SUBRULE2(this.matchValue);
     });
-  }, ({ first, range, last }): Expression | null => {
+  }, ({ first, range, last }): ast.Expression | null => {
     const from = this.#armValue(first, range !== null);
     if (range === null || from === null) return from;
     const to = this.#armValue(last, true) ?? this.errorExpression();
@@ -525,7 +510,7 @@ export abstract class ExpressionRules extends RuleTools {
     });
   });
 
-  #armValue(written: ArmValue | null, inRange: boolean): Expression | null {
+  #armValue(written: ArmValue | null, inRange: boolean): ast.Expression | null {
     if (written === null || written.token === null) return this.errorExpression();
     const { minus, token, span: whole } = written;
     if (token.image === "_") {
@@ -535,7 +520,7 @@ export abstract class ExpressionRules extends RuleTools {
       return { kind: "ErrorExpression", span: whole };
     }
     const span = this.context.tokenSpan(token);
-    const value: Expression = t.isA(token, t.Name)
+    const value: ast.Expression = t.isA(token, t.Name)
       ? { kind: "Name", name: token.image, span }
       : this.literal(token);
     if (value.kind === "String" && value.parts.some((part) => typeof part !== "string")) {
@@ -549,7 +534,7 @@ export abstract class ExpressionRules extends RuleTools {
 
   /** `(e)`, or the parameters of a lambda. What is torn has been reported: it stands for one value. */
   readonly parentheses = this.node("parentheses", PARENTHESES, (node) => {
-    const items: (IToken | Expression)[] = [];
+    const items: (IToken | ast.Expression)[] = [];
     node.items = items;
     this.CONSUME(t.LParen);
     this.OPTION(() => items.push(this.SUBRULE(this.expression)));
@@ -573,19 +558,19 @@ export abstract class ExpressionRules extends RuleTools {
     this.CONSUME(t.LBracket);
     node.value = this.SUBRULE(this.expression);
     this.CONSUME(t.RBracket);
-  }, ({ value }): Expression => value);
+  }, ({ value }): ast.Expression => value);
 
   /** The arguments of a call, or the fields of an event. */
   readonly callArguments = this.node("callArguments", ARGUMENTS, (node) => {
     this.CONSUME(t.LParen);
     this.commas(node.items = [], this.argument, "an argument");
     this.CONSUME(t.RParen);
-  }, ({ items }): readonly Argument[] => {
+  }, ({ items }): readonly ast.Argument[] => {
     if (items.length > 1) this.#checkOrder(items);
     return items;
   });
 
-  #checkOrder(written: readonly Argument[]): void {
+  #checkOrder(written: readonly ast.Argument[]): void {
     for (const [index, { name, span }] of written.entries()) {
       if (name !== null || (written[index - 1]?.name ?? null) === null) continue;
       this.error("E0215", span, "Positional argument after a named one", {
@@ -618,8 +603,8 @@ export abstract class ExpressionRules extends RuleTools {
   });
 
   readonly record = this.node("record", RECORD, (node) => {
-    const entries: RecordEntry[] = node.entries = [];
-    const seen = new Map<string, Name>();
+    const entries: ast.RecordEntry[] = node.entries = [];
+    const seen = new Map<string, ast.Name>();
     this.CONSUME(t.LBrace);
     this.separated(() => {
       const entry = this.SUBRULE(this.recordEntry);
@@ -695,13 +680,13 @@ function isParentheses(what: Primary): what is Parentheses {
 }
 
 /** True when a `.` is among the suffixes between two values. */
-function hasField(value: Expression, bare: Expression): boolean {
-  let at: Expression | null = value;
+function hasField(value: ast.Expression, bare: ast.Expression): boolean {
+  let at: ast.Expression | null = value;
   for (; at !== null && at !== bare; at = objectOf(at)) if (at.kind === "Field") return true;
   return false;
 }
 
-function numberAt(image: string, span: Span): Expression {
+function numberAt(image: string, span: Span): ast.Expression {
   const number = readNumber(image);
   switch (number.kind) {
     case "problem":

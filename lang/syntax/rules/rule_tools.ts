@@ -50,10 +50,6 @@ export abstract class RuleTools extends RecoveringParser {
 
   // -- RuleTools -----------------------------------------------------------------------------------
 
-  protected get start(): number {
-    return this.LA(1).startOffset;
-  }
-
   protected override span(start: number): Span {
     return this.context.span(start, Math.max(start, t.tokenEnd(this.LA(0))));
   }
