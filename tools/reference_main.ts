@@ -1,4 +1,4 @@
-/** `deno task reference`: writes the pages of `docs/` and the plan that are made from the sources. */
+/** `deno task reference`: writes the pages of `docs/` that are made from the sources. */
 import { fileURLToPath } from "node:url";
 import { writeBuiltinsPages } from "./reference/builtins_page.ts";
 import { withCommandTable } from "./reference/command_table.ts";
@@ -8,7 +8,6 @@ import { withFindingTables } from "./reference/findings_page.ts";
 import { withMachineKeys } from "./reference/machine_keys.ts";
 import { withPermissionTable } from "./reference/permission_table.ts";
 import { GRAMMARS } from "./grammar/mod.ts";
-import { planFile } from "@dmalab/lang/syntax";
 
 const DOCS = new URL("../docs/", import.meta.url);
 const EVENTS = new URL("../docs/events.md", import.meta.url);
@@ -25,11 +24,10 @@ Deno.writeTextFileSync(LANGUAGE, withMachineKeys(Deno.readTextFileSync(LANGUAGE)
 Deno.writeTextFileSync(README, withCommandTable(Deno.readTextFileSync(README)));
 Deno.writeTextFileSync(INSTALL, withPermissionTable(Deno.readTextFileSync(INSTALL)));
 Deno.writeTextFileSync(TERMINAL, withDebuggerKeys(Deno.readTextFileSync(TERMINAL)));
-Deno.writeTextFileSync(new URL("../lang/syntax/grammar_plan.ts", import.meta.url), planFile());
 for (const { file, text } of GRAMMARS) {
   Deno.writeTextFileSync(new URL(`../${file}`, import.meta.url), text());
 }
 console.log(
-  "lang/syntax/grammar_plan.ts, docs/builtins.md, docs/builtins/, docs/events.md, the tables of docs/what-fails-a-test.md, the keys in docs/language.md and " +
+  "docs/builtins.md, docs/builtins/, docs/events.md, the tables of docs/what-fails-a-test.md, the keys in docs/language.md and " +
     "docs/terminal.md, the permissions in docs/install.md, the commands in README.md and the grammars of extensions/editor/ are written",
 );

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { type IProduction, NonTerminal, Terminal, type TokenType } from "chevrotain";
 import { run } from "../testing/test_support.ts";
 import { LANGUAGE_WORDS, type LanguageWord } from "./language_words.ts";
-import { DmaParser } from "./parser.ts";
+import { DmaParser } from "./rules/dma_parser.ts";
 import { Inline, Name, PrefixOperator, UnknownWord, WordTypes } from "./tokens.ts";
 
 const WORDS = Object.keys(LANGUAGE_WORDS) as LanguageWord[];

@@ -39,6 +39,7 @@ export class PatternLexer {
           endOffset: end - 1 + offset,
           tokenType: type,
           tokenTypeIdx: 0,
+          payload: 0,
         });
       }
       at = end;

@@ -16,7 +16,6 @@ export {
 export { opensMore } from "./line_joining.ts";
 export { LoadError, memoryFiles, misnamed, type SourceLoader, tooLong } from "./load_files.ts";
 export { MAX_TEXT_LENGTH, parse, wordsOf } from "./parse.ts";
-export { planFile } from "./plan_writer.ts";
 export { beginsStatement, continuesAfter } from "./recovery/bracket_matcher.ts";
 export { DiagnosticReporter } from "./report.ts";
 export {

@@ -1,15 +1,14 @@
 /**
  * From source text to a syntax tree with diagnostics.
  *
- * Tokens, then words and brackets put right, then the parser, then the tree: each phase reports
+ * Tokens, then brackets and words put right, then the parser, which makes the tree: each phase reports
  * what it finds, and at the end one mistake is left with one error. Nothing here throws, whatever
  * the text.
  */
 import type { IToken } from "chevrotain";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import type { SourceFile } from "../source.ts";
-import type { Expression, FileNode, Statement } from "./tree/ast.ts";
-import { AstBuilder } from "./tree/ast_builder.ts";
+import type { Expression, FileNode } from "./tree/ast.ts";
 import { balanceBrackets } from "./recovery/brackets.ts";
 import { BuildContext, type ParseMode } from "./tree/build_context.ts";
 import { checkTokens } from "./lexical.ts";
@@ -18,9 +17,9 @@ import { reportParserErrors } from "./recovery/messages.ts";
 import { isShallow } from "./recovery/nesting.ts";
 import { MAX_PARSER_ERRORS } from "./recovery/recovering_parser.ts";
 import { onePerStatement } from "./recovery/one_per_statement.ts";
-import { parseByRule } from "./parse_tokens.ts";
 import { DiagnosticReporter } from "./report.ts";
-import { CLOSERS, End, isA, OPENERS, tokenEnd, tokenize } from "./tokens.ts";
+import { DmaParser } from "./rules/dma_parser.ts";
+import { tokenEnd, tokenize } from "./tokens.ts";
 import { classifyWords } from "./words.ts";
 
 export type { ParseMode } from "./tree/build_context.ts";
@@ -97,53 +96,34 @@ export function wordsOf(source: SourceFile): readonly IToken[] {
   return words.filter(({ image }) => image !== "");
 }
 
+/** Made for the first text: that takes longer than reading most files. */
+let made: DmaParser | null = null;
+
+function parserFor(context: BuildContext, tokens: IToken[]): DmaParser {
+  made ??= new DmaParser();
+  made.begin(context, tokens);
+  return made;
+}
+
 function parseTokens(
-  tokens: readonly IToken[],
+  tokens: IToken[],
   source: SourceFile,
   mode: ParseMode,
   syntax: DiagnosticReporter,
   meaning: DiagnosticReporter,
 ): FileNode {
-  const context: BuildContext = new BuildContext(
-    source,
-    meaning,
-    mode,
-    (start, end) => parseInsertion(context, start, end),
-  );
-  const builder = new AstBuilder(context);
-  const items: Statement[] = [];
-  for (const part of parts(tokens)) {
-    const { tree, errors } = parseByRule("file", part);
-    reportParserErrors(errors, part, syntax);
-    for (const item of builder.file(tree)) items.push(item);
-    if (syntax.diagnostics.length >= MAX_PARSER_ERRORS) break;
-  }
+  const context = new BuildContext(source, meaning, mode);
+  const parser = parserFor(context, tokens);
+  const items = parser.file();
+  reportParserErrors(parser.errors, tokens, syntax);
+  readLeftOver(parser, context);
   context.reportSuspects();
   return { kind: "File", items, span: { source, start: 0, end: source.text.length } };
 }
 
-/**
- * Tokens parsed in one go, when statements end there. With longer parts the collector of garbage
- * finds the parser's trees alive so often that it takes them for lasting: half as quick again.
- */
-const PART_LENGTH = 100;
-
-/**
- * Cuts a file between statements of its top level. The parser's own tree of a part dies young,
- * which halves the time that a long file takes.
- */
-function* parts(tokens: readonly IToken[]): Generator<IToken[]> {
-  let start = 0;
-  let depth = 0;
-  for (const [index, token] of tokens.entries()) {
-    if (OPENERS.has(token.tokenType)) depth++;
-    else if (CLOSERS.has(token.tokenType)) depth--;
-    else if (depth === 0 && index - start >= PART_LENGTH && isA(token, End)) {
-      yield tokens.slice(start, index + 1);
-      start = index + 1;
-    }
-  }
-  yield tokens.slice(start);
+/** What the parser could not do while it read: the expressions in strings are texts of their own. */
+function readLeftOver(parser: DmaParser, context: BuildContext): void {
+  for (const work of parser.leftOver()) work((start, end) => parseInsertion(context, start, end));
 }
 
 /** The expression of a `{expr}` in a string, with its place in the file. */
@@ -160,12 +140,11 @@ function parseInsertion(context: BuildContext, start: number, end: number): Expr
     reporter.diagnostics.push(...found.diagnostics.slice(0, 1));
     return { kind: "ErrorExpression", span: { source, start, end } };
   }
-  const { tree, errors } = parseByRule("insertion", tokens);
-  reportParserErrors(errors.slice(0, 1), tokens, reporter, "`}`");
-  const [expression] = tree.children["expression"] ?? [];
-  return expression !== undefined && "children" in expression
-    ? new AstBuilder(context).expressions.expression(expression)
-    : { kind: "ErrorExpression", span: { source, start, end } };
+  const parser = parserFor(context, tokens);
+  const expression = parser.insertion();
+  reportParserErrors(parser.errors.slice(0, 1), tokens, reporter, "`}`");
+  readLeftOver(parser, context);
+  return expression;
 }
 
 function unreadable(source: SourceFile): FileNode {

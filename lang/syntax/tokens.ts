@@ -355,9 +355,12 @@ export function retype(token: IToken, type: TokenType): void {
   token.tokenType = type;
 }
 
-/** Gives tokens the numbers that Chevrotain's parser goes by; it has given them to the types. */
+/** Gives tokens the numbers that Chevrotain's parser goes by, and their own among all. */
 export function numberTokens(tokens: readonly IToken[]): void {
-  for (const token of tokens) token.tokenTypeIdx = token.tokenType.tokenTypeIdx!;
+  for (const [index, token] of tokens.entries()) {
+    token.tokenTypeIdx = token.tokenType.tokenTypeIdx!;
+    token.payload = index;
+  }
 }
 
 /** A token that stands for nothing in the text. */
@@ -368,6 +371,7 @@ export function virtualToken(type: TokenType, offset: number): IToken {
     endOffset: offset - 1,
     tokenType: type,
     tokenTypeIdx: 0,
+    payload: 0,
   };
 }
 

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { type IToken, Lexer } from "chevrotain";
-import { DmaParser } from "./parser.ts";
+import { DmaParser } from "./rules/dma_parser.ts";
 import { HARD_WORDS, SOFT_WORDS } from "./language_words.ts";
 import { LEFT_OUT } from "./lexer.ts";
 import { SAMPLES } from "./testing_samples.ts";

@@ -163,21 +163,7 @@ function tokenBefore(token: IToken, tokens: readonly IToken[]): IToken | undefin
 }
 
 function tokenIndex(token: IToken, tokens: readonly IToken[]): number {
-  if (token.tokenType.name === "EOF") return tokens.length;
-  // Tokens without text share their offset with a neighbour.
-  return tokens.indexOf(token, indexAt(tokens, token.startOffset));
-}
-
-/** The number of the first token at or behind an offset. */
-export function indexAt(tokens: readonly IToken[], offset: number): number {
-  let low = 0;
-  let high = tokens.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (tokens[middle]!.startOffset < offset) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+  return token.tokenType.name === "EOF" ? tokens.length : token.payload;
 }
 
 function beginsLine(previous: IToken | undefined): boolean {

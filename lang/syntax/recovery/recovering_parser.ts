@@ -1,5 +1,5 @@
 /**
- * How the parser finds its way back after an error.
+ * How the parser finds its way back after an error, and what is left of a rule that was given up.
  *
  * Chevrotain's own recovery knows no brackets: it makes up a `)` where one is missing, and a rule
  * that is given up in the middle of a block may go on inside it and take its `}` for its own. The
@@ -11,46 +11,31 @@
  * and with too many errors the rest of the text is left unread.
  */
 import {
-  type CstNode,
-  CstParser,
+  EmbeddedActionsParser,
   EOF,
-  type IParserErrorMessageProvider,
   type IRecognitionException,
+  isRecognitionException,
   type IToken,
-  type ITokenGrammarPath,
-  MismatchedTokenException,
+  type ParserMethod,
   type TokenType,
 } from "chevrotain";
-import { indexAt } from "./messages.ts";
+import type { Span } from "../../source.ts";
 import * as t from "../tokens.ts";
+import type { Block, EventPattern, Expression, Name } from "../tree/ast.ts";
 
-const { OPENERS, CLOSERS } = t;
-const BRACKETS: ReadonlySet<TokenType> = new Set([...OPENERS, ...CLOSERS]);
-
-/** What the recovery of Chevrotain keeps and its types leave out; the version is pinned. */
+/**
+ * Private members of Chevrotain, whose version is pinned. The third is `findReSyncTokenType`, which is
+ * overridden: nothing else decides where a rule goes on.
+ */
 interface RecoveryState {
-  /** The nodes of the rules under way, outermost first. */
-  readonly CST_STACK: CstNode[];
-  setInitialNodeLocation(node: CstNode): void;
-  readonly RULE_STACK_IDX: number;
-  /** The number of the token consumed last. */
-  exportLexerState(): number;
-  /** One key for each rule under way, outermost first: what may follow it where it was called. */
+  /** One key for each rule under way, outermost first. The library tells them only to errors. */
   buildFullFollowKeyStack(): readonly unknown[];
+  /** What may follow a rule where it was called: the library has worked it out for each call. */
   getFollowSetFromFollowKey(key: unknown): readonly TokenType[];
-  importLexerState(lastConsumed: number): void;
-  getCurrRuleFullName(): string;
-  getCurrentGrammarPath(expected: TokenType, occurrence: number): ITokenGrammarPath;
-  getNextPossibleTokenTypes(path: ITokenGrammarPath): TokenType[];
-  readonly errorMessageProvider: IParserErrorMessageProvider;
-  SAVE_ERROR(error: IRecognitionException): void;
 }
 
-/** With more errors in one piece of a text the rest of it is left unread: fifty are shown. */
+/** With more errors the rest of a text is left unread: fifty are shown. */
 export const MAX_PARSER_ERRORS = 100;
-
-/** Most grammar paths whose following tokens are kept. */
-const MAX_FOLLOWERS = 1000;
 
 /** Where the parser goes on after an error: at which token, in which of the rules under way. */
 interface ResyncPoint {
@@ -59,14 +44,133 @@ interface ResyncPoint {
   readonly type: TokenType;
 }
 
+/** Follows no rule: an error goes on to the rule around. */
+const NOT_HERE: TokenType = { name: "NotHere" };
+
+/** An error with what the rule that it left had read. */
+interface TornRule extends IRecognitionException {
+  torn?: unknown;
+}
+
+/** A node under way. */
+export type Draft<T> = { -readonly [K in keyof T]: T[K] };
+
+/** Parts that a node begins with. Without a place of its own it is none. */
+export const NO_SPAN = {} as Span;
+export const NO_NAME: Name = { text: "", span: NO_SPAN };
+export const NO_VALUE: Expression = { kind: "ErrorExpression", span: NO_SPAN };
+export const NO_PATTERN: EventPattern = { kind: "Gap", span: NO_SPAN };
+export const NO_BLOCK: Block = { statements: [], span: NO_SPAN };
+export const NONE: readonly never[] = [];
+const MISSING: ReadonlySet<unknown> = new Set([NO_SPAN, NO_NAME, NO_VALUE, NO_PATTERN, NO_BLOCK]);
+
 /** A parser whose recovery respects brackets. */
-export abstract class RecoveringParser extends CstParser {
-  /** Called by Chevrotain where a rule begins: its own node has children of a slower kind of object. */
-  cstInvocationStateUpdate(name: string): void {
-    const node: CstNode = { name, children: {} };
-    this.#state.setInitialNodeLocation(node);
-    this.#state.CST_STACK.push(node);
+export abstract class RecoveringParser extends EmbeddedActionsParser {
+  /** How many rules are under way, and the number of the token that each of them began with. */
+  #count = 0;
+  readonly #begins: number[] = [];
+  /** An error is on its way out of rules. */
+  #isLeaving = false;
+  #resync: ResyncPoint | null = null;
+  /** The number of the token that a repetition may not skip. */
+  #limit = Infinity;
+  #depths: Uint8Array | null = null;
+  #length = 0;
+
+  /** The tokens to read. Chevrotain puts ends behind them while it reads. */
+  protected take(tokens: IToken[]): void {
+    t.numberTokens(tokens);
+    this.input = tokens;
+    this.#length = tokens.length;
+    this.#count = 0;
+    this.#isLeaving = false;
+    this.#resync = null;
+    this.#limit = Infinity;
+    this.#depths = null;
   }
+
+  /** The text from an offset to the end of what was read last. */
+  protected abstract span(start: number): Span;
+
+  // -- Rules ------------------------------------------------------------------------------------
+
+  /** A rule; `lost` says what it is worth when an error leaves it, with what the one inside was. */
+  protected rule<T, A = undefined>(
+    name: string,
+    read: (argument?: A) => T,
+    lost: (torn: unknown) => T,
+  ): ParserMethod<[argument?: A], T> {
+    return this.RULE(name, (argument?: A): T => {
+      this.#enter();
+      try {
+        return read(argument);
+      } catch (error) {
+        this.#leave(error, lost);
+        throw error;
+      } finally {
+        this.#count--;
+      }
+    }, { recoveryValueFunc: tornOf });
+  }
+
+  /**
+   * A rule that makes a node: it begins with missing parts, gets them in the order of the text, and an error
+   * leaves it those that it has by then.
+   *
+   * @param finish What comes of the node, and is said about it. `torn` is null where no error left the
+   * rule, and else what the rule inside was worth that it left first.
+   */
+  protected node<T extends { readonly span: Span }, R = T, A = undefined>(
+    name: string,
+    beginning: T,
+    read: (node: Draft<T>, argument: A) => void,
+    finish: (node: Draft<T>, torn: unknown, argument: A) => R = asItIs,
+  ): ParserMethod<[argument?: A], R> {
+    return this.RULE(name, (argument?: A): R => {
+      this.#enter();
+      const { start } = this;
+      const node: Draft<T> = { ...beginning };
+      try {
+        read(node, argument!);
+        node.span = this.span(start);
+        return this.RECORDING_PHASE ? asItIs(node) : finish(node, null, argument!);
+      } catch (error) {
+        node.span = this.span(start);
+        this.#leave(error, (torn) => {
+          const whole = completed(node, torn, this.behind());
+          return whole === node ? finish(node, torn, argument!) : whole;
+        });
+        throw error;
+      } finally {
+        this.#count--;
+      }
+    }, { recoveryValueFunc: tornOf });
+  }
+
+  #enter(): void {
+    this.#begins[this.#count++] = this.#index;
+  }
+
+  #leave(error: unknown, lost: (torn: unknown) => unknown): void {
+    if (!(error instanceof Error) || !isRecognitionException(error)) return;
+    this.#isLeaving = true;
+    const torn = error as TornRule;
+    torn.torn = lost(torn.torn);
+  }
+
+  /** Where the next token begins: the end of all is behind the last one. */
+  protected get start(): number {
+    const { startOffset, tokenType } = this.LA(1);
+    return tokenType === EOF ? this.behind().start : startOffset;
+  }
+
+  /** The empty place behind what was read last. */
+  protected behind(): Span {
+    const { end, source } = this.span(0);
+    return { source, start: end, end };
+  }
+
+  // -- Recovery ---------------------------------------------------------------------------------
 
   /** Brackets are balanced and names carry meaning: neither is ever made up. */
   protected override canTokenTypeBeInsertedInRecovery(type: TokenType): boolean {
@@ -77,170 +181,124 @@ export abstract class RecoveringParser extends CstParser {
 
   /** Leaving one token out must neither tear a pair of brackets apart nor move a name. */
   protected override canTokenTypeBeDeletedInRecovery(type: TokenType): boolean {
+    // What is skipped next is the token left out, or what a repetition asks about anew.
+    this.#limit = Infinity;
     const next = this.LA(1);
-    return type !== t.Name && !BRACKETS.has(type) && !BRACKETS.has(next.tokenType) &&
-      !t.isA(next, t.End);
-  }
-
-  readonly #followers = new Map<string, TokenType[]>();
-
-  /**
-   * Called by Chevrotain at each error: the tokens that may follow an expected one, which decide whether
-   * that one is inserted. Finding them walks all rules under way, so each path is walked once.
-   */
-  getFollowsForInRuleRecovery(expected: TokenType, occurrence: number): TokenType[] {
-    if (!this.canTokenTypeBeInsertedInRecovery(expected)) return [];
-    const path = this.#state.getCurrentGrammarPath(expected, occurrence);
-    const key = `${path.ruleStack} ${path.occurrenceStack} ${expected.name} ${occurrence}`;
-    const known = this.#followers.get(key);
-    if (known !== undefined) return known;
-    const followers = this.#state.getNextPossibleTokenTypes(path);
-    if (this.#followers.size >= MAX_FOLLOWERS) this.#followers.clear();
-    this.#followers.set(key, followers);
-    return followers;
+    return type !== t.Name && !isBracket(type) && !isBracket(next.tokenType) && !t.isA(next, t.End);
   }
 
   /** Skips one token, or a whole bracket with all that is in it. */
-  override SKIP_TOKEN(): IToken {
+  protected override SKIP_TOKEN(): IToken {
+    // Chevrotain asks for ever where it does not find the end that it was told of.
+    if (this.#index >= this.#limit) return this.LA(Infinity);
     let depth = 0;
     do {
       const type = this.LA(1).tokenType;
-      if (OPENERS.has(type)) depth++;
-      else if (CLOSERS.has(type)) depth--;
+      if (t.OPENERS.has(type)) depth++;
+      else if (t.CLOSERS.has(type)) depth--;
       super.SKIP_TOKEN();
     } while (depth > 0 && this.LA(1).tokenType !== EOF);
     return this.LA(1);
   }
 
-  #resync: ResyncPoint | null = null;
-  #depths: { readonly input: readonly IToken[]; readonly values: Uint8Array } | null = null;
-
   /**
-   * Called by Chevrotain where a repetition ends and what is due behind it does not follow: skips to
-   * that, or to another turn, unless a rule around it could go on earlier.
+   * Private to Chevrotain, which asks it in two places. Of each rule that an error leaves: the type of
+   * the token that it goes on from; the parser stands there then. And where what is due behind a
+   * repetition does not follow: the token that is not to be skipped in search of it.
    */
-  tryInRepetitionRecovery(
-    repetition: (...args: unknown[]) => void,
-    args: unknown[],
-    mayEnter: () => boolean,
-    expected: TokenType,
-  ): void {
-    const state = this.#state;
-    const before = state.exportLexerState();
-    const [found, previous] = [this.LA(1), this.LA(0)];
-    const resyncAt = this.#resyncSearch();
-    for (;; this.SKIP_TOKEN()) {
-      const enters = mayEnter.call(this);
-      if (enters || t.isA(this.LA(1), expected)) {
-        const ruleName = state.getCurrRuleFullName();
-        const mismatch = { expected, actual: found, previous, ruleName };
-        const message = state.errorMessageProvider.buildMismatchTokenMessage(mismatch);
-        state.SAVE_ERROR(new MismatchedTokenException(message, found, previous));
-        if (enters) repetition.apply(this, args);
-        return;
-      }
-      if (resyncAt(state.exportLexerState() + 1) !== null) {
-        state.importLexerState(before);
-        return;
-      }
-    }
-  }
-
-  /** Called by Chevrotain for each rule that an error ends: the type of the token to go on from. */
   findReSyncTokenType(): TokenType {
-    this.#resync ??= this.#findResync();
-    return this.#resync.type;
-  }
-
-  /** Called by Chevrotain: is it the rule in which an error arrived that goes on? */
-  isInCurrentRuleReSyncSet(_type: TokenType): boolean {
-    return this.#resync?.level === this.#state.RULE_STACK_IDX;
-  }
-
-  /** Called by Chevrotain: skips to the point found; returns what was skipped. */
-  reSyncTo(_type: TokenType): IToken[] {
-    const skipped: IToken[] = [];
-    const target = this.#resync?.index ?? 0;
-    this.#resync = null;
-    while (this.#state.exportLexerState() + 1 < target && this.LA(1).tokenType !== EOF) {
-      skipped.push(this.LA(1));
-      super.SKIP_TOKEN();
+    const keys = this.#state.buildFullFollowKeyStack();
+    if (!this.#isLeaving) {
+      this.#limit = this.errors.length < MAX_PARSER_ERRORS
+        ? this.#findResync(keys).index
+        : this.#index;
+      return EOF;
     }
-    return skipped;
+    const { index, level, type } = this.#resync ??= this.#findResync(keys);
+    if (level < keys.length - 1) return NOT_HERE;
+    this.#isLeaving = false;
+    this.#resync = null;
+    while (this.#index < index) super.SKIP_TOKEN();
+    return type;
   }
 
   get #state(): RecoveryState {
     return this as unknown as RecoveryState;
   }
 
-  #findResync(): ResyncPoint {
-    const resyncAt = this.#resyncSearch();
-    for (let index = this.#state.exportLexerState() + 1;; index++) {
-      const point = resyncAt(index);
-      if (point !== null) return point;
-    }
+  /** The number of the next token. */
+  get #index(): number {
+    const { payload, tokenType } = this.LA(1);
+    return tokenType === EOF ? this.#length : payload;
   }
 
-  /** For tokens asked in their order from here on: the rule under way that can go on there. */
-  #resyncSearch(): (index: number) => ResyncPoint | null {
-    const state = this.#state;
+  /** The first token that a rule under way can go on from. */
+  #findResync(keys: readonly unknown[]): ResyncPoint {
+    const end = { index: this.#length, level: 0, type: EOF };
+    if (this.errors.length >= MAX_PARSER_ERRORS) return end;
     const depths = this.#bracketDepths();
-    const end = { index: this.input.length, level: 0, type: EOF };
-    if (this.errors.length >= MAX_PARSER_ERRORS) return () => end;
     /** The rules that began so deep in brackets, outermost first. */
     const levelsAt = new Map<number, { level: number; follows: readonly TokenType[] }[]>();
-    const bases = this.#baseDepths(depths);
-    for (const [level, key] of state.buildFullFollowKeyStack().entries()) {
-      const follows = state.getFollowSetFromFollowKey(key);
-      const others = levelsAt.get(bases[level]!);
-      if (others === undefined) levelsAt.set(bases[level]!, [{ level, follows }]);
+    for (const [level, key] of keys.entries()) {
+      const depth = depths[this.#begins[level]!] ?? 0;
+      const follows = this.#state.getFollowSetFromFollowKey(key);
+      const others = levelsAt.get(depth);
+      if (others === undefined) levelsAt.set(depth, [{ level, follows }]);
       else others.push({ level, follows });
     }
     let shallowest = Infinity;
-    return (index) => {
-      const token = this.input[index];
-      // The framework puts tokens of the end behind the last one, which nothing skips.
-      if (token === undefined || token.tokenType === EOF) return end;
+    for (let index = this.#index; index < this.#length; index++) {
       // Deeper ones are in a bracket that began after this place; of what began deeper it is the end.
-      if (depths[index]! > shallowest) return null;
+      if (depths[index]! > shallowest) continue;
       shallowest = depths[index]!;
-      const levels = levelsAt.get(shallowest) ?? [];
+      const token = this.input[index];
       // The innermost rule that can go on loses least.
-      for (let at = levels.length - 1; at >= 0; at--) {
-        const { follows, level } = levels[at]!;
+      for (const { follows, level } of (levelsAt.get(shallowest) ?? []).toReversed()) {
         const type = follows.find((follow) => t.isA(token, follow));
         if (type !== undefined) return { index, level, type };
       }
-      return null;
-    };
+    }
+    return end;
   }
 
   /** How many brackets are open before each token. */
   #bracketDepths(): Uint8Array {
-    if (this.#depths?.input !== this.input) {
-      const values = new Uint8Array(this.input.length);
-      let depth = 0;
-      for (const [index, { tokenType }] of this.input.entries()) {
-        values[index] = depth;
-        if (OPENERS.has(tokenType)) depth++;
-        else if (CLOSERS.has(tokenType)) depth--;
-      }
-      this.#depths = { input: this.input, values };
+    if (this.#depths !== null) return this.#depths;
+    this.#depths = new Uint8Array(this.#length);
+    let depth = 0;
+    for (let index = 0; index < this.#length; index++) {
+      this.#depths[index] = depth;
+      const { tokenType } = this.input[index]!;
+      if (t.OPENERS.has(tokenType)) depth++;
+      else if (t.CLOSERS.has(tokenType)) depth--;
     }
-    return this.#depths.values;
+    return this.#depths;
   }
+}
 
-  /** How many brackets were open where each rule under way began. */
-  #baseDepths(depths: Uint8Array): number[] {
-    const { CST_STACK, exportLexerState } = this.#state;
-    let start = exportLexerState.call(this) + 1;
-    const bases: number[] = [];
-    for (let level = CST_STACK.length - 1; level >= 0; level--) {
-      const offset = CST_STACK[level]!.location?.startOffset ?? -1;
-      // A rule that has consumed nothing yet begins where the rule inside it does.
-      if (offset >= 0) start = Math.min(start, indexAt(this.input, offset));
-      bases[level] = depths[start] ?? 0;
-    }
-    return bases;
+function asItIs<T>(node: unknown): T {
+  return node as T;
+}
+
+function isBracket(type: TokenType): boolean {
+  return t.OPENERS.has(type) || t.CLOSERS.has(type);
+}
+
+/** What is left of a rule that goes on after an error. */
+function tornOf<T>(error: IRecognitionException): T {
+  return (error as TornRule).torn as T;
+}
+
+/** A node with empty places for what it did not get; the first value that it lacks may have begun. */
+function completed(node: { readonly span: Span }, begun: unknown, behind: Span): object {
+  const parts = node as Record<string, unknown> & { readonly span: Span };
+  let torn = begun;
+  for (const [key, part] of Object.entries(parts)) {
+    if (!MISSING.has(part)) continue;
+    if (part === NO_SPAN) return { kind: "ErrorStatement", span: node.span };
+    const canHaveBegun = part === NO_VALUE || part === NO_PATTERN;
+    parts[key] = canHaveBegun && torn !== undefined ? torn : { ...part as object, span: behind };
+    if (canHaveBegun) torn = undefined;
   }
+  return node;
 }

@@ -1,12 +1,13 @@
 /** Lines that are no statement: finds out what was meant. */
-import type { CstNode } from "chevrotain";
+import type { IToken } from "chevrotain";
 import { type Hint, nearNames } from "../../diagnostics/suggest.ts";
 import { ownEntry } from "../own_entry.ts";
 import type { Expression } from "../tree/ast.ts";
 import { wordsWhere } from "../language_words.ts";
 import { isStatementWord } from "../word_row.ts";
 import type { BuildContext } from "../tree/build_context.ts";
-import { children, childToken, isNode, isToken } from "../tree/cst.ts";
+import { objectOf } from "../tree/walk.ts";
+import { spanText } from "../../source.ts";
 import { shortened } from "../token_text.ts";
 import * as t from "../tokens.ts";
 
@@ -85,14 +86,16 @@ const OTHER_LANGUAGES_LEADS: Readonly<Record<string, string>> = {
 };
 
 /** Explains a line that begins with an unknown word. */
-export function explainUnknownWord(node: CstNode, context: BuildContext): void {
-  const word = childToken(node, "UnknownWord");
-  if (word === undefined) return;
-  const [next] = children(node, "item").filter(isToken);
+export function explainUnknownWord(
+  word: IToken,
+  next: IToken | null,
+  hasBraces: boolean,
+  context: BuildContext,
+): void {
   const foreign = ownEntry(OTHER_LANGUAGES_LEADS, word.image);
   // `let` and its like are followed by a name: a near word that cannot be right is no suggestion.
   const hint = foreign ?? nearNames(word.image, LEADING_WORDS) ??
-    (next === undefined || children(node, "anyBraces").length > 0
+    (next === null || hasBraces
       ? "a block follows a keyword such as `test`, `if` or `repeat`, or is part of `machine { … }`"
       : `a call takes parentheses: \`${shortened(word.image)}(${shortened(next.image)}, …)\``);
   const start = word.startOffset;
@@ -110,36 +113,41 @@ export function explainUnknownWord(node: CstNode, context: BuildContext): void {
 /**
  * `print (x)`: notes the mistake, unless the file declares a function of that name.
  *
- * @param isWhole The operand is the whole statement.
- * @returns True when the operand is such a call.
+ * @param value What the line begins with.
+ * @param isWhole It is the whole statement.
+ * @returns True when it is such a call, or something of what one gives.
  */
 export function suspectCalledWord(
-  operand: CstNode,
+  value: Expression,
   isWhole: boolean,
   context: BuildContext,
 ): boolean {
-  const word = childToken(operand, "first");
-  const [suffix, ...more] = children(operand, "suffix");
-  if (word === undefined || !CALLED_WORDS.has(word.image)) return false;
-  if (!isNode(suffix) || suffix.name !== "callArguments") return false;
-  const [argument] = children(suffix, "item");
-  const inside = argument === undefined ? "" : context.source.text.slice(
-    context.elementSpan(argument).start,
-    context.elementSpan(argument).end,
-  );
-  context.suspect(word.image, () => {
-    const { start } = context.nodeSpan(suffix);
+  let call = value;
+  for (
+    let inner = objectOf(call);
+    inner !== null && inner.kind !== "Name";
+    inner = objectOf(call)
+  ) {
+    call = inner;
+  }
+  if (call.kind !== "Call" || call.callee.kind !== "Name") return false;
+  const { name, span } = call.callee;
+  if (!isCalledWord(name)) return false;
+  const [argument] = call.arguments;
+  const inside = argument === undefined ? "" : spanText(argument.span);
+  const end = context.source.text.indexOf("(", span.end) + 1;
+  context.suspect(name, () => {
     context.reporter.error(
       "E0212",
-      word.startOffset,
-      start + 1,
-      `\`${word.image}\` is a statement, not a function`,
+      span.start,
+      end,
+      `\`${name}\` is a statement, not a function`,
       {
-        hint: !isWhole || more.length > 0
-          ? `a value after \`${word.image}\` cannot begin with \`(\`: reorder it, or bind it to a name`
+        hint: !isWhole || call !== value
+          ? `a value after \`${name}\` cannot begin with \`(\`: reorder it, or bind it to a name`
           : inside === "" || inside.length > 40
           ? "write it without parentheses"
-          : `write \`${word.image} ${inside}\``,
+          : `write \`${name} ${inside}\``,
       },
     );
   });

@@ -113,8 +113,7 @@ class OperandGrouper {
   }
 
   #unary(row: Row, minimum: number): Expression {
-    const operand = row.operands[row.at];
-    if (operand === undefined) return this.context.errorAt(undefined);
+    const operand = row.operands[row.at]!;
     const prefix = operand.prefixes[row.prefix];
     if (prefix === undefined) {
       row.at++;

@@ -61,6 +61,22 @@ export function someChild(
   }
 }
 
+/** What the last suffix of an expression is about: `f` in `f(x)`; null where it has none. */
+export function objectOf(expression: Expression): Expression | null {
+  switch (expression.kind) {
+    case "Call":
+      return expression.callee;
+    case "Cast":
+      return expression.operand;
+    case "Field":
+    case "Index":
+    case "CopyWith":
+      return expression.object;
+    default:
+      return null;
+  }
+}
+
 function someValue(
   entries: readonly { readonly value: Expression }[],
   test: (value: Expression) => boolean,

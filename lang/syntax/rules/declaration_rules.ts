@@ -1,0 +1,505 @@
+/** The rules of declarations: what stands at the top level of a file. */
+import type { IToken, ParserMethod } from "chevrotain";
+import { MAX_REPEATED } from "../../diagnostics/clip.ts";
+import { type Span, spanText } from "../../source.ts";
+import {
+  type Draft,
+  NO_BLOCK,
+  NO_NAME,
+  NO_SPAN,
+  NO_VALUE,
+  NONE,
+} from "../recovery/recovering_parser.ts";
+import * as t from "../tokens.ts";
+import type * as ast from "../tree/ast.ts";
+import { readString } from "../tree/literals.ts";
+import { type Items, itemsOf, pushed } from "./expression_rules.ts";
+import { PatternRules } from "./pattern_rules.ts";
+import { BLOCK_START, due, FIRST_WINS, NAME } from "./rule_tools.ts";
+
+const { Hard, Soft } = t;
+
+const BENCH_PARTS =
+  "a bench has at most one `setup`, one `loop` to measure, and budgets, each on its own line";
+const LOOP_COUNT =
+  "the bench decides how often it runs `loop { … }`; to repeat within one iteration, write " +
+  "`loop { repeat 100 { … } }`";
+
+/** What stands before the word of a declaration. */
+interface Head {
+  readonly start: number;
+  readonly skip: boolean;
+}
+
+interface RegisterParts {
+  readonly access: ast.RegisterAccess | null;
+  readonly wordsSpan: Span | null;
+  readonly offset: ast.Expression;
+  readonly body: ast.Block;
+  readonly span: Span;
+}
+
+interface MachineEntryParts {
+  readonly words: readonly ast.Name[];
+  readonly value: ast.Expression | null;
+  readonly name: ast.Name | null;
+  readonly entries: readonly ast.MachineEntry[];
+  readonly span: Span;
+}
+
+interface BenchParts {
+  readonly setup: ast.Block | null;
+  readonly loop: ast.Block | null;
+  readonly budgets: readonly ast.BenchBudget[];
+  readonly hasStrays: boolean;
+  readonly span: Span;
+}
+
+interface BenchBlock {
+  readonly body: ast.Block;
+  readonly span: Span;
+}
+
+// What each node begins with.
+const USE: ast.UseDeclaration = { kind: "Use", path: "", pathSpan: NO_SPAN, span: NO_SPAN };
+const CONST: ast.ConstDeclaration = {
+  kind: "Const",
+  name: NO_NAME,
+  value: NO_VALUE,
+  span: NO_SPAN,
+};
+const HEADED = { body: NO_BLOCK, span: NO_SPAN };
+const FUNCTION: ast.FunctionDeclaration = {
+  kind: "Function",
+  name: NO_NAME,
+  parameters: NONE,
+  ...HEADED,
+};
+const NAMED = { name: "", nameSpan: NO_SPAN, span: NO_SPAN };
+const DRIVER: ast.DriverDeclaration = { kind: "Driver", ...NAMED, entries: NONE };
+const FILE_PATH = { path: "", pathSpan: NO_SPAN, span: NO_SPAN };
+const C_DRIVER: ast.CDriverDeclaration = {
+  kind: "CDriver",
+  name: NO_NAME,
+  ...FILE_PATH,
+  entries: NONE,
+};
+const CASE = { ...NAMED, skip: false, modifiers: NONE };
+const TEST: ast.TestDeclaration = { kind: "Test", ...CASE, table: null, body: NO_BLOCK };
+const PROPERTY: ast.PropertyDeclaration = {
+  kind: "Property",
+  ...CASE,
+  forall: NONE,
+  body: NO_BLOCK,
+};
+const BENCH_STATE = { setup: null, loop: null, budgets: NONE };
+const BENCH: ast.BenchDeclaration = { kind: "Bench", ...CASE, ...BENCH_STATE, loop: NO_BLOCK };
+const BENCH_BODY: BenchParts = { ...BENCH_STATE, hasStrays: false, span: NO_SPAN };
+const BENCH_BLOCK: BenchBlock = HEADED;
+const BUDGET: ast.BenchBudget = { condition: NO_VALUE, perIteration: false, span: NO_SPAN };
+const MODIFIER: ast.MachineModifier = { kind: "With", entries: NONE, span: NO_SPAN };
+const BINDING: ast.ForallBinding = { name: NO_NAME, values: NO_VALUE, span: NO_SPAN };
+const MACHINE: ast.MachineDeclaration = { kind: "Machine", entries: NONE, span: NO_SPAN };
+const ENTRIES: Items<ast.MachineEntry> = { items: NONE, span: NO_SPAN };
+const ENTRY: MachineEntryParts = {
+  words: NONE,
+  value: null,
+  name: null,
+  entries: NONE,
+  span: NO_SPAN,
+};
+const REGISTER: RegisterParts = { access: null, wordsSpan: null, offset: NO_VALUE, ...HEADED };
+const PATH_ENTRIES: Items<ast.PathEntry> = { items: NONE, span: NO_SPAN };
+const NAMES: Items<ast.Name> = { items: NONE, span: NO_SPAN };
+const BINDINGS: Items<ast.ForallBinding> = { items: NONE, span: NO_SPAN };
+const PATH_ENTRY: ast.PathEntry = { path: NONE, value: NO_VALUE, span: NO_SPAN };
+
+export abstract class DeclarationRules extends PatternRules {
+  abstract readonly statement: ParserMethod<[], ast.Statement>;
+  abstract readonly letStatement: ParserMethod<[], ast.LetStatement>;
+
+  readonly useDeclaration = this.node("useDeclaration", USE, (node) => {
+    this.CONSUME(Hard.use);
+    this.context.noteUse();
+    const path = this.CONSUME(t.Text, due("path"));
+    node.path = this.plainText(path, "The path of `use`");
+    node.pathSpan = this.context.tokenSpan(path);
+  });
+
+  readonly constDeclaration = this.node("constDeclaration", CONST, (node) => {
+    this.CONSUME(Hard.const);
+    node.name = this.declare(this.CONSUME(t.Name, NAME));
+    this.CONSUME(t.Assign);
+    node.value = this.SUBRULE(this.expression);
+  });
+
+  readonly functionDeclaration = this.node("functionDeclaration", FUNCTION, (node) => {
+    this.CONSUME(Hard.fn);
+    node.name = this.declare(this.CONSUME(t.Name, due("functionName")));
+    node.parameters = this.SUBRULE(this.parameters);
+    node.body = this.SUBRULE(this.block);
+  });
+
+  readonly parameters = this.node("parameters", NAMES, (node) => {
+    const names: ast.Name[] = node.items = [];
+    let isBare = true;
+    const parameter = (token: IToken) => {
+      names.push(this.declare(token));
+      isBare = false;
+    };
+    this.CONSUME(t.LParen, due("parameters"));
+    this.OPTION(() => parameter(this.CONSUME(t.Name)));
+    this.MANY(() => {
+      const comma = this.CONSUME(t.Comma);
+      if (isBare) this.errorOn("E0201", comma, "Expected a parameter's name before `,`");
+      isBare = true;
+      this.OPTION2(() => parameter(this.CONSUME2(t.Name)));
+    });
+    this.CONSUME(t.RParen);
+  }, itemsOf);
+
+  /** The text of a name or path: a string without `{expr}`. */
+  protected plainText(token: IToken, what: string): string {
+    if (token.tokenType !== t.Text) return "";
+    const texts = readString(token.image).parts.map((part) => {
+      if ("text" in part) return part.text;
+      const start = token.startOffset + part.start - 1;
+      const span = this.context.span(start, token.startOffset + part.end + 1);
+      this.error("E0109", span, `${what} takes no \`{…}\``, {
+        hint: what === "The name of a test"
+          ? "write a brace as `\\{`; a test with `for c in cases` can insert fields of `c` in its name"
+          : "write a brace as `\\{`",
+      });
+      return "";
+    });
+    const name = texts.join("");
+    if (name.length > MAX_REPEATED) {
+      const length = `${what} is too long: ${name.length} characters`;
+      this.errorOn("E0116", token, length, `it has at most ${MAX_REPEATED} characters`);
+    }
+    return name;
+  }
+
+  // -- Drivers ----------------------------------------------------------------------------------
+
+  readonly driverDeclaration = this.rule("driverDeclaration", (): ast.Statement => {
+    const { startOffset } = this.CONSUME(Soft.driver);
+    const head = { ARGS: [startOffset] as [number] };
+    return this.OR({
+      DEF: [
+        { ALT: () => this.SUBRULE(this.compiledDriver, head) },
+        { ALT: () => this.SUBRULE(this.defectDriver, head) },
+      ],
+      ...due("driverName"),
+    });
+  }, (torn) => torn as ast.Statement ?? this.errorStatement());
+
+  /** `"name" { … }`: a driver of this program with some of its defects. */
+  readonly defectDriver = this.node("defectDriver", DRIVER, (node, _start: number) => {
+    const name = this.CONSUME(t.Text, due("driverName"));
+    node.name = this.plainText(name, "The name of a driver");
+    node.nameSpan = this.context.tokenSpan(name);
+    node.entries = this.SUBRULE(this.pathEntries);
+  }, this.from);
+
+  /** `name = c "file.c"`, with `{ tree = "folder" }` behind it where it is compiled with a kernel's. */
+  readonly compiledDriver = this.node("compiledDriver", C_DRIVER, (node, _start: number) => {
+    node.name = this.declare(this.CONSUME(t.Name, NAME));
+    this.CONSUME(t.Assign, due("compiledDriver"));
+    const language = this.CONSUME2(t.Name);
+    const path = this.CONSUME(t.Text);
+    if (language.image !== "c") {
+      const message = `A driver is written in \`c\`, not in \`${language.image}\``;
+      this.errorOn("E0201", language, message, 'write `driver name = c "file.c"`');
+    }
+    node.path = this.plainText(path, "The path of a driver");
+    node.pathSpan = this.context.tokenSpan(path);
+    this.OPTION(() => {
+      node.entries = this.SUBRULE(this.pathEntries);
+    });
+  }, this.from);
+
+  // -- Tests, properties, benches ---------------------------------------------------------------
+
+  readonly caseDeclaration = this.rule("caseDeclaration", (): ast.Statement => {
+    const { start } = this;
+    const skip = this.OPTION(() => this.CONSUME(Soft.skip)) !== undefined;
+    const head = { ARGS: [{ start, skip }] as [Head] };
+    return this.OR({
+      DEF: [
+        { ALT: () => this.SUBRULE(this.testCase, head) },
+        { ALT: () => this.SUBRULE(this.propertyCase, head) },
+        { ALT: () => this.SUBRULE(this.benchCase, head) },
+      ],
+      ...due("aCase"),
+    });
+  }, (torn) => torn as ast.Statement ?? this.errorStatement());
+
+  /** With what stands before its word. */
+  readonly #whole = <T extends { skip: boolean; span: Span }>(
+    node: T,
+    _: unknown,
+    head: Head,
+  ): T => {
+    node.skip = head.skip;
+    return this.from(node, _, head.start);
+  };
+
+  readonly testCase = this.node("testCase", TEST, (node, _head: Head) => {
+    const modifiers: ast.MachineModifier[] = node.modifiers = [];
+    this.CONSUME(Hard.test);
+    const name = this.CONSUME(t.Text, due("testName"));
+    node.name = name.image.slice(1, -1);
+    node.nameSpan = this.context.tokenSpan(name);
+    this.MANY(() => modifiers.push(this.SUBRULE(this.modifier)));
+    this.OPTION(() => {
+      this.CONSUME(Hard.for);
+      const binding = this.SUBRULE(this.binding);
+      const literal = this.literal(name);
+      const nameParts = literal.kind === "String" ? literal.parts : [];
+      this.ACTION(() => node.table = { ...binding, nameParts });
+      this.MANY2(() => modifiers.push(this.SUBRULE2(this.modifier)));
+    });
+    if (node.table === null) node.name = this.plainText(name, "The name of a test");
+    node.body = this.SUBRULE(this.block);
+  }, (node, torn, head) => this.#whole(node, torn, head));
+
+  readonly propertyCase = this.node("propertyCase", PROPERTY, (node, _head: Head) => {
+    const modifiers: ast.MachineModifier[] = node.modifiers = [];
+    this.CONSUME(Hard.property);
+    this.#named(node, this.CONSUME(t.Text, due("propertyName")), "property");
+    this.MANY(() => modifiers.push(this.SUBRULE(this.modifier)));
+    this.CONSUME(Soft.forall);
+    node.forall = this.SUBRULE(this.bindings);
+    node.body = this.SUBRULE(this.block);
+  }, (node, torn, head) => this.#whole(node, torn, head));
+
+  readonly benchCase = this.node("benchCase", BENCH, (node, _head: Head) => {
+    const modifiers: ast.MachineModifier[] = node.modifiers = [];
+    this.CONSUME(Hard.bench);
+    this.#named(node, this.CONSUME(t.Text, due("benchName")), "bench");
+    this.MANY(() => modifiers.push(this.SUBRULE(this.modifier)));
+    const { budgets, loop, setup } = this.SUBRULE(this.benchBody);
+    node.setup = setup;
+    node.loop = loop ?? { statements: [], span: this.behind() };
+    node.budgets = budgets;
+  }, (node, torn, head) => this.#whole(node, torn, head));
+
+  #named(node: { name: string; nameSpan: Span }, token: IToken, what: string): void {
+    node.name = this.plainText(token, `The name of a ${what}`);
+    node.nameSpan = this.context.tokenSpan(token);
+  }
+
+  readonly modifier = this.node("modifier", MODIFIER, (node) => {
+    node.kind = this.OR([
+      { ALT: () => this.#as("With", this.CONSUME(Soft.with)) },
+      { ALT: () => this.#as("Matrix", this.CONSUME(Soft.matrix)) },
+    ]);
+    node.entries = this.SUBRULE(this.pathEntries);
+  });
+
+  /** What a word means. */
+  #as<const K>(meaning: K, _word: IToken): K {
+    return meaning;
+  }
+
+  readonly bindings = this.node("bindings", BINDINGS, (node) => {
+    const all: ast.ForallBinding[] = node.items = [];
+    all.push(this.SUBRULE(this.binding));
+    this.MANY(() => {
+      this.CONSUME(t.Comma);
+      all.push(this.SUBRULE2(this.binding));
+    });
+  }, itemsOf);
+
+  readonly binding = this.node("binding", BINDING, (node) => {
+    node.name = this.declare(this.CONSUME(t.Name, NAME));
+    this.CONSUME(Hard.in);
+    node.values = this.SUBRULE(this.expression);
+  });
+
+  readonly benchBody = this.node("benchBody", BENCH_BODY, (parts) => {
+    const budgets: ast.BenchBudget[] = parts.budgets = [];
+    this.CONSUME(t.LBrace);
+    this.MANY(() => {
+      this.OR([
+        { ALT: () => this.CONSUME(t.End) },
+        { ALT: () => this.#setup(parts, this.SUBRULE(this.setup)), ...FIRST_WINS },
+        { ALT: () => this.#loop(parts, this.SUBRULE(this.loop)), ...FIRST_WINS },
+        { ALT: () => budgets.push(this.SUBRULE(this.budget)), ...FIRST_WINS },
+        { ALT: () => this.#stray(parts, this.errorCount, this.SUBRULE(this.statement)) },
+      ]);
+    });
+    this.CONSUME(t.RBrace);
+  }, (parts, torn) => {
+    const { hasStrays, loop, span: { start } } = parts;
+    if (loop === null && !hasStrays && torn === null) {
+      this.error("E0218", this.context.span(start, start + 1), "Bench without `loop { … }`", {
+        hint: "put the code to measure into `loop { … }`",
+      });
+    }
+    return parts;
+  });
+
+  readonly setup = this.node("setup", BENCH_BLOCK, (node) => {
+    this.CONSUME(Soft.setup);
+    node.body = this.SUBRULE(this.block);
+  });
+
+  readonly loop = this.node("loop", BENCH_BLOCK, (node) => {
+    this.CONSUME(Soft.loop);
+    node.body = this.SUBRULE(this.block);
+  });
+
+  readonly budget = this.node("budget", BUDGET, (node) => {
+    this.CONSUME(Soft.budget);
+    node.condition = this.SUBRULE(this.expression);
+    this.OPTION(() => {
+      this.CONSUME(Soft.per);
+      this.CONSUME(Soft.iteration);
+      node.perIteration = true;
+    });
+  });
+
+  #setup(parts: Draft<BenchParts>, { body, span }: BenchBlock): void {
+    if (parts.setup !== null || parts.loop !== null) {
+      this.#reportBench(span, parts.setup !== null ? "Second `setup`" : "`setup` after `loop`");
+    }
+    parts.setup = body;
+  }
+
+  #loop(parts: Draft<BenchParts>, { body, span }: BenchBlock): void {
+    if (parts.loop !== null) this.#reportBench(span, "Second `loop`");
+    parts.loop = body;
+  }
+
+  /** What is wrong in what does not belong here says nothing. */
+  #stray(parts: Draft<BenchParts>, errors: number, { span }: ast.Statement): void {
+    if (this.RECORDING_PHASE) return;
+    this.context.reporter.diagnostics.splice(errors);
+    // A loop with something between its word and its block.
+    if (this.context.source.text.startsWith("loop ", span.start)) {
+      this.#reportBench(span, "`loop` takes no count", LOOP_COUNT);
+    } else if (!parts.hasStrays) this.#reportBench(span, "Statement outside `setup` and `loop`");
+    parts.hasStrays = true;
+  }
+
+  #reportBench(span: Span, message: string, hint = BENCH_PARTS): void {
+    if (!this.RECORDING_PHASE) this.error("E0218", span, message, { hint });
+  }
+
+  // -- Machines ---------------------------------------------------------------------------------
+
+  readonly machineDeclaration = this.node("machineDeclaration", MACHINE, (node) => {
+    this.CONSUME(Hard.machine);
+    node.entries = this.SUBRULE(this.machineBody);
+  });
+
+  readonly machineBody = this.node("machineBody", ENTRIES, (node) => {
+    const entries: ast.MachineEntry[] = node.items = [];
+    this.CONSUME(t.LBrace, BLOCK_START);
+    this.separated(() => {
+      const entry = this.OR2([
+        { ALT: () => this.SUBRULE(this.registerEntry), ...FIRST_WINS },
+        { ALT: () => this.SUBRULE(this.letStatement) },
+        { ALT: () => this.SUBRULE(this.machineEntry) },
+      ]);
+      return entry === null ? { span: this.behind() } : pushed(entries, entry);
+    });
+    this.CONSUME(t.RBrace);
+  }, itemsOf);
+
+  /** `on write 0x10 { … }`: its block is a function, of `value` where something is written. */
+  readonly registerEntry = this.node("registerEntry", REGISTER, (node) => {
+    const { startOffset } = this.CONSUME(Soft.on);
+    node.access = this.OR({
+      DEF: [
+        { ALT: () => this.#as("write", this.CONSUME(Soft.write)), ...FIRST_WINS },
+        { ALT: () => this.#as("read", this.CONSUME(Soft.read)), ...FIRST_WINS },
+      ],
+      ...due("registerAccess"),
+    });
+    node.wordsSpan = this.span(startOffset);
+    node.offset = this.SUBRULE(this.expression);
+    node.body = this.SUBRULE(this.block);
+  }, ({ access, body, offset, span, wordsSpan }): ast.MachineEntry | null => {
+    if (access === null || wordsSpan === null) return null;
+    // The same name for the same tree, however its offset is laid out.
+    const where = spanText(offset.span).replace(/#.*|\s+/g, "");
+    const name = { text: `on ${access} ${where}`, span: wordsSpan };
+    const parameters = access === "write" ? [{ text: "value", span: wordsSpan }] : [];
+    const handler = { kind: "Function", name, parameters, body, span } as const;
+    return { kind: "Register", access, wordsSpan, offset, handler, span };
+  });
+
+  readonly machineEntry = this.node("machineEntry", ENTRY, (node) => {
+    const words = [this.name(this.CONSUME(t.Name))];
+    node.words = words;
+    this.MANY(() => {
+      this.CONSUME(t.Dot);
+      words.push(this.name(this.CONSUME2(t.Name, NAME)));
+    });
+    this.OR({
+      DEF: [
+        {
+          ALT: () => {
+            this.CONSUME(t.Assign);
+            node.value = NO_VALUE;
+            node.value = this.SUBRULE(this.expression);
+          },
+        },
+        {
+          ALT: () => {
+            this.refuseColon(this.CONSUME(t.Colon));
+            node.value = NO_VALUE;
+            node.value = this.SUBRULE2(this.expression);
+          },
+        },
+        {
+          ALT: () => {
+            this.OPTION(() => {
+              node.name = this.declare(this.CONSUME3(t.Name, NAME));
+            });
+            node.entries = this.SUBRULE(this.machineBody);
+          },
+        },
+      ],
+      ...due("machineValue"),
+    });
+  }, ({ entries, name, span, value, words }): ast.MachineEntry => {
+    const key = this.dotted(words);
+    return value === null
+      ? { kind: "Block", keyword: key, name, entries, span }
+      : { kind: "Setting", key, value, span };
+  });
+
+  /** The entries of `with`, `matrix`, `compare` and drivers. */
+  readonly pathEntries = this.node("pathEntries", PATH_ENTRIES, (node) => {
+    const entries: ast.PathEntry[] = node.items = [];
+    const seen = new Map<string, ast.Name>();
+    this.CONSUME(t.LBrace);
+    this.separated(() => {
+      const entry = pushed(entries, this.SUBRULE(this.pathEntry));
+      this.ACTION(() => this.noteKey(this.dotted(entry.path), seen));
+      return entry;
+    });
+    this.CONSUME(t.RBrace);
+  }, itemsOf);
+
+  readonly pathEntry = this.node("pathEntry", PATH_ENTRY, (node) => {
+    const path = [this.name(this.CONSUME(t.Name, NAME))];
+    node.path = path;
+    this.MANY(() => {
+      this.CONSUME(t.Dot);
+      path.push(this.name(this.CONSUME2(t.Name, NAME)));
+    });
+    this.OR({
+      DEF: [
+        { ALT: () => this.CONSUME(t.Assign) },
+        { ALT: () => this.refuseColon(this.CONSUME(t.Colon)) },
+      ],
+      ...due("pathValue"),
+    });
+    node.value = this.SUBRULE(this.expression);
+  });
+}

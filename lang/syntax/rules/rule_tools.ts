@@ -1,0 +1,181 @@
+/** What the rules share: places in the text, names, lists, and what one text is read for. */
+import type { IToken, ParserMethod } from "chevrotain";
+import type { DiagnosticCode } from "../../diagnostics/codes.ts";
+import { SourceFile, type Span } from "../../source.ts";
+import type { ExpectationKey } from "../recovery/expectations.ts";
+import { RecoveringParser } from "../recovery/recovering_parser.ts";
+import { type DiagnosticOptions, DiagnosticReporter } from "../report.ts";
+import * as t from "../tokens.ts";
+import type { ErrorExpression, ErrorStatement, Expression, Name } from "../tree/ast.ts";
+import { BuildContext } from "../tree/build_context.ts";
+
+/** What is expected at a place: a row of `expectations.ts`. */
+export const due = (key: ExpectationKey) => ({ ERR_MSG: key });
+
+// Options are made once: the parser passes here for every token.
+export const NAME = due("name");
+export const BLOCK_START = due("block");
+/** For a word with a rule of its own that can be a name, too: the first way is taken. */
+export const FIRST_WINS = { IGNORE_AMBIGUITIES: true };
+
+const NO_TEXT = new SourceFile("", "");
+/** What Chevrotain records the rules with: all actions run once, and what they find is dropped. */
+const RECORDING = new BuildContext(NO_TEXT, new DiagnosticReporter(NO_TEXT), "file");
+
+/** @param read Reads the `{expr}` of a string, from one offset to another. */
+type LaterWork = (read: (start: number, end: number) => Expression) => void;
+
+export abstract class RuleTools extends RecoveringParser {
+  protected context: BuildContext = RECORDING;
+  /** How many blocks are open. */
+  protected depth = 0;
+  #later: LaterWork[] = [];
+
+  /** What the tokens of a text are read for. */
+  begin(context: BuildContext, tokens: IToken[]): void {
+    this.context = context;
+    this.depth = 0;
+    this.#later = [];
+    this.take(tokens);
+  }
+
+  /** What is to be done when all is read, in the order of the text: a parser reads one thing at a time. */
+  leftOver(): readonly LaterWork[] {
+    return this.#later;
+  }
+
+  protected later(work: LaterWork): void {
+    if (!this.RECORDING_PHASE) this.#later.push(work);
+  }
+
+  // -- RuleTools -----------------------------------------------------------------------------------
+
+  protected override span(start: number): Span {
+    return this.context.span(start, Math.max(start, t.tokenEnd(this.LA(0))));
+  }
+
+  /** A node with the word that a rule around it has read. */
+  protected readonly from = <T extends { span: Span }>(node: T, _: unknown, start: number): T => {
+    node.span = this.context.span(start, node.span.end);
+    return node;
+  };
+
+  protected errorExpression(): ErrorExpression {
+    return { kind: "ErrorExpression", span: this.behind() };
+  }
+
+  protected errorStatement(): ErrorStatement {
+    return { kind: "ErrorStatement", span: this.behind() };
+  }
+
+  /** How many errors are reported by now. */
+  protected get errorCount(): number {
+    return this.context.reporter.diagnostics.length;
+  }
+
+  protected error(
+    code: DiagnosticCode,
+    { start, end }: Span,
+    message: string,
+    options?: DiagnosticOptions,
+  ): void {
+    this.context.reporter.error(code, start, end, message, options);
+  }
+
+  protected errorOn(code: DiagnosticCode, token: IToken, message: string, hint?: string): void {
+    this.context.errorOn(code, token, message, hint);
+  }
+
+  // -- Names ------------------------------------------------------------------------------------
+
+  protected name(token: IToken): Name {
+    return this.context.name(token);
+  }
+
+  /** A name that the file gives a meaning. */
+  protected declare(token: IToken): Name {
+    return this.context.declare(this.name(token));
+  }
+
+  /** A key that is an event's name has dots in it: `iotlb.sync`. */
+  protected dotted(words: readonly Name[]): Name {
+    const [first] = words;
+    const span = this.context.span(first!.span.start, words.at(-1)!.span.end);
+    return { text: words.map(({ text }) => text).join("."), span };
+  }
+
+  /** Reports a key that stands twice. */
+  protected noteKey(key: Name, seen: Map<string, Name>): void {
+    const first = seen.get(key.text);
+    if (first !== undefined) {
+      this.error("E0216", key.span, `Key given twice: \`${key.text}\``, {
+        related: [{ span: first.span, message: "first given here" }],
+      });
+    } else seen.set(key.text, key);
+  }
+
+  protected refuseColon(colon: IToken): void {
+    this.errorOn(
+      "E0201",
+      colon,
+      "Expected `=` between a key and its value, found `:`",
+      "keys of the machine take `=`; `:` belongs in records and arguments",
+    );
+  }
+
+  protected reportSecondElse(span: Span): void {
+    this.error("E0201", span, "`else` after `else`", {
+      hint: "only the last branch has no condition; write the others as `else if`",
+    });
+  }
+
+  // -- Lists ------------------------------------------------------------------------------------
+
+  /** Entries with commas between: reports a comma without an entry before it. Once in a rule. */
+  protected commas<T>(entries: T[], entry: ParserMethod<[], T>, what: string): void {
+    let isBare = true;
+    const read = (made: T) => {
+      entries.push(made);
+      isBare = false;
+    };
+    this.OPTION(() => read(this.SUBRULE(entry)));
+    this.MANY(() => {
+      const comma = this.CONSUME(t.Comma);
+      if (isBare) this.errorOn("E0202", comma, `Expected ${what} before \`,\``);
+      isBare = true;
+      this.OPTION2(() => read(this.SUBRULE2(entry)));
+    });
+  }
+
+  /**
+   * Entries between braces, with commas or line ends between: reports two with nothing between. After
+   * a `}` nothing is needed. Once in a rule.
+   */
+  protected separated(read: () => { readonly span: Span }): void {
+    let previous: Span | null = null;
+    const separator = () => {
+      const token = this.CONSUME(t.Separator);
+      if (token.tokenType === t.Comma && previous === null) {
+        this.errorOn("E0201", token, "Expected an entry before `,`");
+      }
+      previous = null;
+    };
+    const entry = () => {
+      const { start } = this;
+      const made = read();
+      if (this.RECORDING_PHASE) return;
+      const { span } = made;
+      if (previous !== null) this.#checkBetween(previous, start);
+      previous = span;
+    };
+    const ways = [{ ALT: separator }, { ALT: entry }];
+    this.MANY(() => this.OR(ways));
+  }
+
+  #checkBetween({ end }: Span, start: number): void {
+    const { reporter, source } = this.context;
+    if (source.text.charAt(end - 1) === "}") return;
+    const missing = "Expected `,` or a new line between entries";
+    reporter.error("E0205", end, Math.max(start, end), missing);
+  }
+}
