@@ -29,8 +29,7 @@ import type { Io } from "./io.ts";
 import { NvmeDisk } from "./nvme_disk.ts";
 import { NvmeDriver } from "./driver/nvme_driver.ts";
 import type { NvmeDriverOptions } from "./driver/nvme_driver_options.ts";
-import { Iod } from "./driver/command/iod.ts";
-import { NvmeRequest } from "./driver/command/nvme_request.ts";
+import { Iod, NvmeRequest } from "./driver/request.ts";
 
 export interface DriverRigOptions {
   readonly machine?: Partial<Omit<MachineConfig, "iommu">>;

@@ -23,17 +23,20 @@ import type { DmaDevice } from "@dmalab/runtime/dma";
 import { rulesOf } from "@dmalab/runtime/kernels";
 import type { NvmeInterruptLine } from "../register_port.ts";
 import { AbortSlots } from "./queues/abort_slots.ts";
-import { CommandArchive } from "./command/command_archive.ts";
+import {
+  blockStatusOf,
+  CommandArchive,
+  doNotRetry,
+  type Iod,
+  type NvmeCommandView,
+  type NvmeRequest,
+  setUpCommand,
+  viewCommand,
+} from "./request.ts";
 import { ControllerLife, type ControllerState } from "./life/controller_life.ts";
 import { ControllerSetup } from "./life/controller_setup.ts";
-import { setUpCommand } from "./command/command_setup.ts";
-import { type CommandViewer, type NvmeCommandView, viewCommand } from "./command/command_view.ts";
-import { type DataMapper, TwoStepDataMapper } from "./data/data_mapper.ts";
-import { NodePools } from "./command/descriptor_pools.ts";
-import { DmaVecPool } from "./data/dma_vec_pool.ts";
-import type { FormatSettings } from "./data/format_choice.ts";
+import { type DataMapper, type FormatSettings, NodePools, TwoStepMapper } from "./map_data.ts";
 import type { HostMemoryBuffer } from "./life/host_memory_buffer.ts";
-import type { Iod } from "./command/iod.ts";
 import {
   adminLimits,
   type ControllerFacts,
@@ -43,7 +46,6 @@ import {
 } from "./nvme_limits.ts";
 import { ScheduledDispatch } from "./queues/scheduled_dispatch.ts";
 import type { NvmeDriverOptions } from "./nvme_driver_options.ts";
-import type { NvmeRequest } from "./command/nvme_request.ts";
 import { nvmeRules } from "./nvme_rules.ts";
 import { OverdueCommands } from "./queues/overdue_commands.ts";
 import { HOST_STATUS } from "./protocol.ts";
@@ -52,8 +54,7 @@ import type { QueuePair, TakeCompletion } from "./queues/queue_pair.ts";
 import { QueueSet } from "./queues/queue_set.ts";
 import { RequestFifo } from "./queues/request_fifo.ts";
 import { RequestWatch } from "./queues/request_watch.ts";
-import { ScatterlistDataMapper } from "./data_6_12/scatterlist_mapper.ts";
-import { blockStatusOf, doNotRetry } from "./command/status.ts";
+import { ScatterlistMapper } from "./scatterlists_6_12.ts";
 
 const { IOERR, OK, RESOURCE } = BLK_STS;
 
@@ -86,7 +87,7 @@ const UNKNOWN_CONTROLLER: ControllerFacts = {
   volatileWriteCache: false,
 };
 
-export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandViewer {
+export class NvmeDriver implements ActivityHandler, NvmeInterruptLine {
   readonly machine: Machine;
   readonly dev: DmaDevice;
   /** How the release's block layer behaves. */
@@ -196,11 +197,16 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     const { nvme } = this.#rules;
     switch (machine.kernel.strategies.nvme.mapsDataWith) {
       case "scatterlist":
-        return new ScatterlistDataMapper(machine, dev, format, nvme);
-      case "iterator": {
-        const vecs = this.#options.dmaVecs ?? new DmaVecPool(machine, nvme.maxSegments);
-        return new TwoStepDataMapper(machine, dev, format, vecs, this.blockRules, nvme);
-      }
+        return new ScatterlistMapper(machine, dev, format, nvme);
+      case "iterator":
+        return new TwoStepMapper(
+          machine,
+          dev,
+          format,
+          nvme,
+          this.blockRules,
+          this.#options.dmaVecs,
+        );
     }
   }
 
@@ -481,7 +487,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
   }
 
   #adopt(request: NvmeRequest): void {
-    request.viewer = this;
+    request.memory = this.machine.memory;
     if (request.queue === 0 && !request.admin) request.queue = this.#queues.ofCpu(request.cpu);
   }
 

@@ -3,8 +3,8 @@ import type { Bytes, Machine, Nanoseconds } from "@dmalab/runtime";
 import type { DmaDevice } from "@dmalab/runtime/dma";
 import type { NvmeRegisterPort } from "../register_port.ts";
 import type { ControllerMemoryBar } from "./life/controller_memory.ts";
-import type { DescriptorPools } from "./command/descriptor_pools.ts";
-import type { DmaVecSource } from "./data/dma_vec_pool.ts";
+import type { DescriptorPools } from "./request.ts";
+import type { DmaVecSource } from "./map_data.ts";
 
 export interface NvmeDriverOptions {
   readonly machine: Machine;

@@ -3,7 +3,7 @@
  * in when the disk is built: without latencies a request's way has no branch for it.
  */
 import { invariant, type Machine } from "@dmalab/runtime";
-import type { NvmeRequest } from "./command/nvme_request.ts";
+import type { NvmeRequest } from "./request.ts";
 import type { TakeCompletion } from "./queues/queue_pair.ts";
 import type { QueueSet } from "./queues/queue_set.ts";
 import type { ScheduledDispatch } from "./queues/scheduled_dispatch.ts";

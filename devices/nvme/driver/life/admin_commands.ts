@@ -16,10 +16,9 @@ import {
   zeros,
 } from "@dmalab/runtime";
 import { Bio, type QueueLimits } from "@dmalab/runtime/block";
-import { getU64, setU64 } from "../command/fields.ts";
+import { getU64, NvmeRequest, setU64 } from "../request.ts";
 import type { HostMemoryBuffer, HostMemoryWishes } from "./host_memory_buffer.ts";
 import type { ControllerFacts, NamespaceFacts } from "../nvme_limits.ts";
-import { NvmeRequest } from "../command/nvme_request.ts";
 import {
   ADMIN_OPCODE,
   CNS,

@@ -2,7 +2,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { BLK_STS, type DmaAddr, KernelError, viewOf } from "@dmalab/runtime";
 import { testBench } from "@dmalab/runtime/dma/testing";
-import type { NvmeRequest } from "../command/nvme_request.ts";
+import type { NvmeRequest } from "../request.ts";
 import type { NamespaceFacts } from "../nvme_limits.ts";
 import type { QueuePair } from "../queues/queue_pair.ts";
 import { AdminCommands } from "./admin_commands.ts";

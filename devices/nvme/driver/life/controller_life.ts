@@ -10,7 +10,7 @@
  * that is not there any more it ends with Host Pathing Error (4.1).
  */
 import { type EventFields, eventId, type EventStream, KernelError } from "@dmalab/runtime";
-import type { NvmeRequest } from "../command/nvme_request.ts";
+import type { NvmeRequest } from "../request.ts";
 import type { QueuePair } from "../queues/queue_pair.ts";
 import { RequestFifo } from "../queues/request_fifo.ts";
 

@@ -15,7 +15,7 @@ import {
 import { Plug } from "@dmalab/runtime/block";
 import type { KernelProfile, QuirkName } from "@dmalab/runtime/kernels";
 import { DriverRig, type DriverRigOptions, pages, vec } from "../../_driver_rig.ts";
-import type { NvmeRequest } from "../command/nvme_request.ts";
+import type { NvmeRequest } from "../request.ts";
 import type { DiskOp } from "../../nvme_disk.ts";
 import type { Io } from "../../io.ts";
 

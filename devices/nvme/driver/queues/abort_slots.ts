@@ -1,7 +1,7 @@
 /** Abort commands: as many at a time as the controller allows. @see rules/nvme.md 5.2 */
 import { invariant } from "@dmalab/runtime";
 import type { QueueLimits, RequestOwner } from "@dmalab/runtime/block";
-import { NvmeRequest } from "../command/nvme_request.ts";
+import { NvmeRequest } from "../request.ts";
 import { ADMIN_OPCODE, SQE, SQE_BYTES } from "../protocol.ts";
 
 export class AbortSlots implements RequestOwner {

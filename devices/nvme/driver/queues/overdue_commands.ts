@@ -8,7 +8,7 @@
 import { type EventFields, eventId, type EventStream } from "@dmalab/runtime";
 import type { NvmeRegisterPort } from "../../register_port.ts";
 import type { AbortSlots } from "./abort_slots.ts";
-import { type Iod, IOD_FLAG } from "../command/iod.ts";
+import { type Iod, IOD_FLAG } from "../request.ts";
 import { ALL_ONES, CSTS_FATAL, REGISTER } from "../protocol.ts";
 import type { QueuePair } from "./queue_pair.ts";
 

@@ -16,9 +16,7 @@ import {
 import type { CoherentMemory, DmaDevice } from "@dmalab/runtime/dma";
 import type { NvmeRegisterPort } from "../../register_port.ts";
 import type { SubmissionMemory } from "../life/controller_memory.ts";
-import type { DescriptorPools } from "../command/descriptor_pools.ts";
-import { Iod } from "../command/iod.ts";
-import type { NvmeRequest } from "../command/nvme_request.ts";
+import { type DescriptorPools, Iod, type NvmeRequest } from "../request.ts";
 import { CQE, CQE_BYTES, REGISTER, SQE, SQE_BYTES } from "../protocol.ts";
 import { QueueEntries } from "./queue_entries.ts";
 import { RequestFifo } from "./request_fifo.ts";

@@ -3,8 +3,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { ArmedFault, FAULT, KernelError } from "@dmalab/runtime";
 import { Plug } from "@dmalab/runtime/block";
 import { DriverRig, type DriverRigOptions, pages, vec } from "../../_driver_rig.ts";
-import type { DescriptorPools } from "../command/descriptor_pools.ts";
-import type { NvmeRequest } from "../command/nvme_request.ts";
+import type { DescriptorPools, NvmeRequest } from "../request.ts";
 import { QueuePair } from "./queue_pair.ts";
 
 const SECOND_NS = 1e9;

@@ -1,6 +1,6 @@
 /** A controller's queues: by number, by interrupt vector, and by the CPU they serve. */
 import { invariant } from "@dmalab/runtime";
-import type { NvmeRequest } from "../command/nvme_request.ts";
+import type { NvmeRequest } from "../request.ts";
 import type { QueuePair } from "./queue_pair.ts";
 
 const NO_QUEUES: readonly QueuePair[] = [];

@@ -1,5 +1,5 @@
 /** Requests in the order they came, in a ring that grows: pushing and taking allocate nothing. */
-import type { NvmeRequest } from "../command/nvme_request.ts";
+import type { NvmeRequest } from "../request.ts";
 
 /** A power of two, as every later capacity. */
 const INITIAL_SLOTS = 16;

@@ -7,7 +7,7 @@
  */
 import type { Nanoseconds } from "@dmalab/runtime";
 import type { TimerHandler, VirtualClock } from "@dmalab/runtime/time";
-import type { Iod } from "../command/iod.ts";
+import type { Iod } from "../request.ts";
 import type { QueuePair } from "./queue_pair.ts";
 
 export interface RequestWatchOptions {

@@ -6,7 +6,7 @@
  */
 import { type ActivityHandler, BLK_STS, type BlkStatus, type Machine } from "@dmalab/runtime";
 import { type Bio, DeadlineScheduler, type RequestMerger } from "@dmalab/runtime/block";
-import type { NvmeRequest } from "../command/nvme_request.ts";
+import type { NvmeRequest } from "../request.ts";
 import type { QueuePair } from "./queue_pair.ts";
 
 /**

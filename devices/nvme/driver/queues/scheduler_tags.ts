@@ -7,9 +7,7 @@
  */
 import { invariant } from "@dmalab/runtime";
 import { TagMap } from "@dmalab/runtime/block";
-import type { DescriptorPools } from "../command/descriptor_pools.ts";
-import { Iod } from "../command/iod.ts";
-import type { NvmeRequest } from "../command/nvme_request.ts";
+import { type DescriptorPools, Iod, type NvmeRequest } from "../request.ts";
 import { RequestFifo } from "./request_fifo.ts";
 
 /** More tags of the driver than this do not count. */

@@ -1,9 +1,9 @@
 /** A decoded command: each field at its offset (NVM Express 1.4, 4.2), and the lists it points to. */
 import { assertEquals } from "@std/assert";
 import { addressDigits, type DmaAddr } from "@dmalab/runtime";
-import { commandBytes } from "../../command_bytes.ts";
-import { DriverRig, type DriverRigOptions, pages, scattered, vec } from "../../_driver_rig.ts";
-import { NvmeCommandView, type SglDescriptor } from "./command_view.ts";
+import { commandBytes } from "../command_bytes.ts";
+import { DriverRig, type DriverRigOptions, pages, scattered, vec } from "../_driver_rig.ts";
+import { NvmeCommandView, type SglDescriptor } from "./request.ts";
 
 const address = (value: number) => value as DmaAddr;
 

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { type BlkStatusName, blkStatusName } from "@dmalab/runtime";
-import { blockStatusOf, doNotRetry } from "./status.ts";
+import { blockStatusOf, doNotRetry } from "./request.ts";
 
 /** Rows of the table in nvme.md 4.2. */
 const TABLE: [statuses: number[], block: BlkStatusName][] = [

@@ -2,9 +2,9 @@ import { assert, assertEquals } from "@std/assert";
 import { BLK_STS, DMA_MAPPING_ERROR, type DmaAddr, MIB, type PhysAddr } from "@dmalab/runtime";
 import { BIO_FLAG, type BioVec } from "@dmalab/runtime/block";
 import type { QuirkName } from "@dmalab/runtime/kernels";
-import { DriverRig, type DriverRigOptions, pages, scattered, vec } from "../../_driver_rig.ts";
-import { IOD_FLAG } from "../command/iod.ts";
-import { PSDT } from "../protocol.ts";
+import { DriverRig, type DriverRigOptions, pages, scattered, vec } from "../_driver_rig.ts";
+import { IOD_FLAG } from "./request.ts";
+import { PSDT } from "./protocol.ts";
 
 const PLAIN: DriverRigOptions = { metadataBytes: 8 };
 const BOTH: DriverRigOptions = { sgl: true, metadataBytes: 8, metadataSgl: true };

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { DriverRig, type DriverRigOptions, pages, scattered, vec } from "../../_driver_rig.ts";
-import { averageSegmentBytes, ctrlPageOffset, prefersSgl } from "./format_choice.ts";
+import { DriverRig, type DriverRigOptions, pages, scattered, vec } from "../_driver_rig.ts";
+import { avgSegSize, ctrlPageOffset, prefersSgl } from "./map_data.ts";
 
 Deno.test("the average segment is rounded up, and a coalesced request is one (nvme.md 2.1)", () => {
   const cases: [payload: number, segments: number, coalesced: boolean, average: number][] = [
@@ -12,7 +12,7 @@ Deno.test("the average segment is rounded up, and a coalesced request is one (nv
     [131072, 5, false, 26215],
   ];
   for (const [payload, segments, coalesced, average] of cases) {
-    assertEquals(averageSegmentBytes(payload, segments, coalesced), average);
+    assertEquals(avgSegSize(payload, coalesced ? 1 : segments), average);
   }
 });
 

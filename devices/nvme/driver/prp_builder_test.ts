@@ -9,8 +9,8 @@ import {
 import { assert, assertEquals } from "@std/assert";
 import type { DescriptorPool, PoolBlock } from "@dmalab/runtime/dma";
 import type { QuirkName } from "@dmalab/runtime/kernels";
-import { DriverRig, type DriverRigOptions, pages, scattered, vec } from "../../_driver_rig.ts";
-import { IOD_FLAG } from "../command/iod.ts";
+import { DriverRig, type DriverRigOptions, pages, scattered, vec } from "../_driver_rig.ts";
+import { IOD_FLAG } from "./request.ts";
 
 const BASE = 32 * MIB;
 

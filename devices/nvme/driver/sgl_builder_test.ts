@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { BLK_STS, DMA_MAPPING_ERROR, type DmaAddr } from "@dmalab/runtime";
-import { DriverRig, type DriverRigOptions, pages, scattered, vec } from "../../_driver_rig.ts";
-import { Iod } from "../command/iod.ts";
-import { PSDT, SGL_TYPE } from "../protocol.ts";
+import { DriverRig, type DriverRigOptions, pages, scattered, vec } from "../_driver_rig.ts";
+import { Iod } from "./request.ts";
+import { PSDT, SGL_TYPE } from "./protocol.ts";
 
 const SGL: DriverRigOptions = { sgl: true };
 

@@ -2,9 +2,8 @@ import { BLK_STS, DMA_MAPPING_ERROR, type DmaAddr, swiotlbConfig } from "@dmalab
 import { assert, assertEquals } from "@std/assert";
 import type { QuirkName } from "@dmalab/runtime/kernels";
 import type { PeerMapType } from "@dmalab/runtime/vocabulary";
-import { DriverRig, type DriverRigOptions, pages, scattered, vec } from "../../_driver_rig.ts";
-import { IOD_FLAG } from "../command/iod.ts";
-import type { UnmapRule } from "../command/nvme_request.ts";
+import { DriverRig, type DriverRigOptions, pages, scattered, vec } from "../_driver_rig.ts";
+import { IOD_FLAG, type UnmapRule } from "./request.ts";
 
 Deno.test("PRP2 of the simple path is the next page, or nothing (nvme.md 2.2)", () => {
   const rig = new DriverRig();

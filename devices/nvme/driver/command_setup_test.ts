@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { BIO_FLAG } from "@dmalab/runtime/block";
-import { DriverRig, pages, vec } from "../../_driver_rig.ts";
+import { DriverRig, pages, vec } from "../_driver_rig.ts";
 
 function hex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -8,8 +8,8 @@ import {
   swiotlbConfig,
 } from "@dmalab/runtime";
 import { assert, assertEquals } from "@std/assert";
-import { DriverRig, type DriverRigOptions, pages, scattered, vec } from "../../_driver_rig.ts";
-import { NVM_OPCODE, PSDT } from "../protocol.ts";
+import { DriverRig, type DriverRigOptions, pages, scattered, vec } from "../_driver_rig.ts";
+import { NVM_OPCODE, PSDT } from "./protocol.ts";
 
 /** A disk of 6.12. */
 function rigOf(options: DriverRigOptions = {}): DriverRig {

@@ -6,7 +6,7 @@
 import { assertEquals } from "@std/assert";
 import { KIB, MIB, type PhysAddr } from "@dmalab/runtime";
 import type { QuirkName } from "@dmalab/runtime/kernels";
-import { DriverRig, vec } from "../../_driver_rig.ts";
+import { DriverRig, vec } from "../_driver_rig.ts";
 
 const BASE = 32 * MIB;
 

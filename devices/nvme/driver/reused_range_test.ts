@@ -7,8 +7,8 @@ import { assertEquals } from "@std/assert";
 import { ArmedFault, FAULT, type IommuMode } from "@dmalab/runtime";
 import { type KernelProfile, KERNELS } from "@dmalab/runtime/kernels";
 import { allocateBuffer } from "@dmalab/runtime/memory";
-import { buildLab } from "../../../lab.ts";
-import { defaultLabConfig, pciNode } from "../../../lab_config.ts";
+import { buildLab } from "../../lab.ts";
+import { defaultLabConfig, pciNode } from "../../lab_config.ts";
 
 const PAGE = 4096;
 
