@@ -27,8 +27,7 @@ import { Media } from "./controller/media/media.ts";
 import { NvmeController } from "./controller/nvme_controller.ts";
 import type { Io } from "./io.ts";
 import { NvmeDisk } from "./nvme_disk.ts";
-import { NvmeDriver } from "./driver/nvme_driver.ts";
-import type { NvmeDriverOptions } from "./driver/nvme_driver_options.ts";
+import { NvmeDriver, type NvmeDriverOptions } from "./driver/nvme_driver.ts";
 import { Iod, NvmeRequest } from "./driver/request.ts";
 
 export interface DriverRigOptions {

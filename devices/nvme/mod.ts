@@ -18,9 +18,9 @@ export { NvmeRequest } from "./driver/request.ts";
 export { blockStatusOf, doNotRetry } from "./driver/request.ts";
 export { NvmeDriver } from "./driver/nvme_driver.ts";
 export { SGL_TYPE } from "./driver/protocol.ts";
-export { type HostRings, QueuePair } from "./driver/queues/queue_pair.ts";
-export type { SubmittingDisk } from "./driver/queues/scheduled_dispatch.ts";
-export { scheduledRequests } from "./driver/queues/scheduler_tags.ts";
+export { type HostRings, QueuePair } from "./driver/queues.ts";
+export type { SubmittingDisk } from "./driver/scheduled_dispatch.ts";
+export { scheduledRequests } from "./driver/queues.ts";
 export { Io } from "./io.ts";
 export {
   MALFORMED_CAPACITY_BYTES,

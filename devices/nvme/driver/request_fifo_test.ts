@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { DriverRig, pages } from "../../_driver_rig.ts";
-import { RequestFifo } from "./request_fifo.ts";
+import { DriverRig, pages } from "../_driver_rig.ts";
+import { RequestFifo } from "./queues.ts";
 
 Deno.test("RequestFifo returns requests in order, also after it grew and wrapped", () => {
   const rig = new DriverRig();

@@ -14,10 +14,10 @@ import {
 } from "@dmalab/runtime";
 import { Plug } from "@dmalab/runtime/block";
 import type { KernelProfile, QuirkName } from "@dmalab/runtime/kernels";
-import { DriverRig, type DriverRigOptions, pages, vec } from "../../_driver_rig.ts";
-import type { NvmeRequest } from "../request.ts";
-import type { DiskOp } from "../../nvme_disk.ts";
-import type { Io } from "../../io.ts";
+import { DriverRig, type DriverRigOptions, pages, vec } from "../_driver_rig.ts";
+import type { NvmeRequest } from "./request.ts";
+import type { DiskOp } from "../nvme_disk.ts";
+import type { Io } from "../io.ts";
 
 const SECOND_NS = 1e9;
 /** Above 4 GiB, where a device of 32 address bits needs bounce buffers. */

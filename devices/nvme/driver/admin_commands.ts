@@ -16,9 +16,9 @@ import {
   zeros,
 } from "@dmalab/runtime";
 import { Bio, type QueueLimits } from "@dmalab/runtime/block";
-import { getU64, NvmeRequest, setU64 } from "../request.ts";
+import { getU64, NvmeRequest, setU64 } from "./request.ts";
 import type { HostMemoryBuffer, HostMemoryWishes } from "./host_memory_buffer.ts";
-import type { ControllerFacts, NamespaceFacts } from "../nvme_limits.ts";
+import type { ControllerFacts, NamespaceFacts } from "./nvme_limits.ts";
 import {
   ADMIN_OPCODE,
   CNS,
@@ -29,8 +29,8 @@ import {
   FEATURE_NUMBER_OF_QUEUES,
   SQE,
   SQE_BYTES,
-} from "../protocol.ts";
-import type { QueuePair } from "../queues/queue_pair.ts";
+} from "./protocol.ts";
+import type { QueuePair } from "./queues.ts";
 
 const VERSION_1_1 = 0x0001_0100;
 const VERSION_1_2 = 0x0001_0200;
@@ -52,14 +52,18 @@ const NO_WISHES: HostMemoryWishes = {
   mostChunks: 0,
 };
 
-/** Sends one admin command and returns when it is done. */
-export type AdminSubmit = (request: NvmeRequest) => void;
+/** The admin queue of a controller. */
+export interface AdminQueue {
+  readonly machine: Machine;
+  readonly dev: { readonly name: string };
+  /** Its limits, which change once the controller is known. */
+  readonly adminLimits: QueueLimits;
+  /** Sends a command, and returns when it is done. @throws {KernelError} */
+  runAdmin(request: NvmeRequest): void;
+}
 
 export class AdminCommands {
-  readonly #machine: Machine;
-  readonly #name: string;
-  readonly #submit: AdminSubmit;
-  readonly #limits: () => QueueLimits;
+  readonly #queue: AdminQueue;
   /** Abort commands that may be outstanding, as the last Identify Controller said. */
   abortLimit = 1;
   /** Memory that it would like to have of the host. */
@@ -69,12 +73,8 @@ export class AdminCommands {
   readonly #page = zeros(Uint8Array, CTRL_PAGE_BYTES);
   readonly #view = viewOf(this.#page);
 
-  /** @param limits The admin queue's, which change once the controller is known. */
-  constructor(machine: Machine, name: string, limits: () => QueueLimits, submit: AdminSubmit) {
-    this.#machine = machine;
-    this.#name = name;
-    this.#limits = limits;
-    this.#submit = submit;
+  constructor(queue: AdminQueue) {
+    this.#queue = queue;
   }
 
   /** Identify Controller. @throws {KernelError} EIO when the controller refuses. */
@@ -219,15 +219,16 @@ export class AdminCommands {
 
   #mustIdentify(cns: number, nsid: number): void {
     if (!this.#identify(cns, nsid)) {
-      throw new KernelError("EIO", `${this.#name} refuses to identify itself`);
+      throw new KernelError("EIO", `${this.#queue.dev.name} refuses to identify itself`);
     }
   }
 
   /** Reads an Identify structure into the page. @returns False when the controller refuses. */
   #identify(cns: number, nsid: number): boolean {
-    const pages = this.#machine.pages.alloc(1, { contiguous: true, owner: "driver" });
+    const { dev, machine } = this.#queue;
+    const pages = machine.pages.alloc(1, { contiguous: true, owner: "driver" });
     if (pages === null) {
-      throw new KernelError("ENOMEM", `Cannot allocate a page to identify ${this.#name}`);
+      throw new KernelError("ENOMEM", `Cannot allocate a page to identify ${dev.name}`);
     }
     const phys = pages[0]!;
     const request = this.#command(
@@ -238,8 +239,8 @@ export class AdminCommands {
         view.setUint32(SQE.CDW10, cns, true);
       },
     );
-    this.#machine.hostMemory.read(phys, this.#page, 0, CTRL_PAGE_BYTES);
-    this.#machine.pages.free(pages);
+    machine.hostMemory.read(phys, this.#page, 0, CTRL_PAGE_BYTES);
+    machine.pages.free(pages);
     return request.statusCode === BLK_STS.OK;
   }
 
@@ -248,15 +249,16 @@ export class AdminCommands {
     buffer: { readonly phys: PhysAddr; readonly sizeBytes: Bytes } | null,
     fill: (view: DataView) => void,
   ): NvmeRequest {
+    const { adminLimits, dev } = this.#queue;
     const template = zeros(Uint8Array, SQE_BYTES);
     template[SQE.OPCODE] = opcode;
     fill(viewOf(template));
     const bios = buffer === null ? [] : [new Bio("drv_in", 0, [buffer], buffer.sizeBytes)];
-    const request = new NvmeRequest(this.#name, "drv_in", bios, this.#limits());
+    const request = new NvmeRequest(dev.name, "drv_in", bios, adminLimits);
     request.admin = true;
     request.template = template;
     request.nrPhysSegments = bios.length;
-    this.#submit(request);
+    this.#queue.runAdmin(request);
     return request;
   }
 }

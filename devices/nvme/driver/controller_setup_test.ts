@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ArmedFault, FAULT, KernelError, KIB } from "@dmalab/runtime";
-import { DriverRig, type DriverRigOptions, pages } from "../../_driver_rig.ts";
-import { NvmeDriver } from "../nvme_driver.ts";
-import { ALL_ONES, REGISTER } from "../protocol.ts";
+import { DriverRig, type DriverRigOptions, pages } from "../_driver_rig.ts";
+import { NvmeDriver } from "./nvme_driver.ts";
+import { ALL_ONES, REGISTER } from "./protocol.ts";
 
 const PFN_BYTES = 4096;
 

@@ -2,9 +2,9 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { ArmedFault, FAULT, KernelError } from "@dmalab/runtime";
 import { Plug } from "@dmalab/runtime/block";
-import { DriverRig, type DriverRigOptions, pages, vec } from "../../_driver_rig.ts";
-import type { DescriptorPools, NvmeRequest } from "../request.ts";
-import { QueuePair } from "./queue_pair.ts";
+import { DriverRig, type DriverRigOptions, pages, vec } from "../_driver_rig.ts";
+import type { DescriptorPools, NvmeRequest } from "./request.ts";
+import { QueuePair } from "./queues.ts";
 
 const SECOND_NS = 1e9;
 

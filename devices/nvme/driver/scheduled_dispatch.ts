@@ -4,10 +4,11 @@
  *
  * @see rules/block.md 1.5, "Scheduler in front of the driver"; nvme.md 2.5, "Records and tags"
  */
-import { type ActivityHandler, BLK_STS, type BlkStatus, type Machine } from "@dmalab/runtime";
+import { type ActivityHandler, BLK_STS } from "@dmalab/runtime";
 import { type Bio, DeadlineScheduler, type RequestMerger } from "@dmalab/runtime/block";
-import type { NvmeRequest } from "../request.ts";
-import type { QueuePair } from "./queue_pair.ts";
+import type { NvmeDriver } from "./nvme_driver.ts";
+import type { QueuePair } from "./queues.ts";
+import type { NvmeRequest } from "./request.ts";
 
 /**
  * The disk that submits.
@@ -22,39 +23,25 @@ export interface SubmittingDisk {
   attachRanges(request: NvmeRequest): boolean;
 }
 
-export interface ScheduledDispatchOptions {
-  readonly machine: Machine;
-  /** The device's name, for the events of the worker. */
-  readonly name: string;
-  /** The queue that a request goes to; undefined for one that is gone. */
-  queueOf(request: NvmeRequest): QueuePair | undefined;
-  /** Has a request dispatched by itself. */
-  post(request: NvmeRequest): void;
-  /** Dispatches requests in their order, with one doorbell for all. */
-  dispatch(requests: readonly NvmeRequest[]): void;
-  /** Ends a request that cannot be dispatched. */
-  end(request: NvmeRequest, status: BlkStatus): void;
-}
-
 export class ScheduledDispatch implements ActivityHandler {
   /** Null until there is one. */
   disk: SubmittingDisk | null = null;
 
-  readonly #options: ScheduledDispatchOptions;
+  readonly #driver: NvmeDriver;
   readonly #scheduler: DeadlineScheduler<NvmeRequest>;
   /** The worker is on its way. */
   #isDue = false;
 
-  constructor(options: ScheduledDispatchOptions) {
-    this.#options = options;
-    this.#scheduler = new DeadlineScheduler(options.machine.clock);
+  constructor(driver: NvmeDriver) {
+    this.#driver = driver;
+    this.#scheduler = new DeadlineScheduler(driver.machine.clock);
   }
 
   /** Takes a request: a user's own command and a flush pass by, all else waits for the worker. */
   submit(request: NvmeRequest): void {
-    const tags = this.#options.queueOf(request)?.schedulerTags ?? null;
+    const tags = this.#queueOf(request)?.schedulerTags ?? null;
     if (tags === null) {
-      this.#options.post(request);
+      this.#driver.post(request);
       return;
     }
     if (!tags.take(request)) return;
@@ -75,7 +62,7 @@ export class ScheduledDispatch implements ActivityHandler {
   /** A request that has a tag is over: its tag goes to a waiting request. */
   ended(request: NvmeRequest): void {
     if (request.schedulerTag < 0) return;
-    const next = this.#options.queueOf(request)?.schedulerTags?.release(request) ?? null;
+    const next = this.#queueOf(request)?.schedulerTags?.release(request) ?? null;
     if (next !== null) this.#insert(next);
   }
 
@@ -100,34 +87,39 @@ export class ScheduledDispatch implements ActivityHandler {
         continue;
       }
       batch.push(next);
-      const queue = this.#options.queueOf(next);
+      const queue = this.#queueOf(next);
       if (queue !== undefined && queue.inFlight + batch.length >= queue.tags) break;
     }
-    if (batch.length > 0) this.#options.dispatch(batch);
+    if (batch.length > 0) this.#driver.dispatchBatch(batch);
   }
 
   /** Ends a request without memory; the event belongs to this request, not to the worker. */
   #refuse(request: NvmeRequest): void {
-    const { context } = this.#options.machine.events;
+    const { context } = this.#driver.machine.events;
     const before = context.enter(request);
-    this.#options.end(request, BLK_STS.RESOURCE);
+    this.#driver.end(request, BLK_STS.RESOURCE);
     context.leave(before);
   }
 
   #insert(request: NvmeRequest): void {
     if (request.userCommand || request.op === "flush") {
-      this.#options.post(request);
+      this.#driver.post(request);
       return;
     }
     this.#scheduler.insert(request);
     this.#runSoon();
   }
 
+  /** The queue that a request goes to; undefined for one that is gone. */
+  #queueOf(request: NvmeRequest): QueuePair | undefined {
+    return this.#driver.queues.get(request.queue);
+  }
+
   #runSoon(): void {
     if (this.#isDue) return;
     this.#isDue = true;
-    const { machine, name } = this.#options;
-    machine.activities.postWork(name, this, 0, 0);
+    const { dev, machine } = this.#driver;
+    machine.activities.postWork(dev.name, this, 0, 0);
   }
 
   /** Joins the requests that touch one that has grown. @returns The request it is part of now. */

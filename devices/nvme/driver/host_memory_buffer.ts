@@ -5,7 +5,7 @@
  */
 import { type Bytes, type DmaAddr, invariant, KIB, type Machine, MIB } from "@dmalab/runtime";
 import type { CoherentMemory, DmaDevice } from "@dmalab/runtime/dma";
-import { CTRL_PAGE_BYTES } from "../protocol.ts";
+import { CTRL_PAGE_BYTES } from "./protocol.ts";
 
 /** What a controller gets at most (`max_host_mem_size_mb`). */
 const MAX_BYTES = 128 * MIB;

@@ -1,8 +1,8 @@
 /** How completions reach the host: by interrupts, without them, and where they are lost. */
 import { assert, assertEquals } from "@std/assert";
 import { ArmedFault, FAULT } from "@dmalab/runtime";
-import { DriverRig, pages, vec } from "../../_driver_rig.ts";
-import type { Io } from "../../io.ts";
+import { DriverRig, pages, vec } from "../_driver_rig.ts";
+import type { Io } from "../io.ts";
 
 function submit(rig: DriverRig, count: number, queue = 0): readonly Io[] {
   return Array.from({ length: count }, (_, index) =>

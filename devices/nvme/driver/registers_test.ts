@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { defaultMachineConfig, KernelError, Machine } from "@dmalab/runtime";
-import { enableController, readCapabilities } from "./registers.ts";
+import { enableController, readCapabilities } from "./controller_life.ts";
 
 /** A controller that is nothing but registers, and ready as soon as it is enabled. */
 class Port {

@@ -1,9 +1,9 @@
 import { assertEquals } from "@std/assert";
 import { ArmedFault, DMA_MAPPING_ERROR, FAULT } from "@dmalab/runtime";
 import { Plug } from "@dmalab/runtime/block";
-import { DriverRig, pages, vec } from "../../_driver_rig.ts";
-import type { NvmeRequest } from "../request.ts";
-import type { Io } from "../../io.ts";
+import { DriverRig, pages, vec } from "../_driver_rig.ts";
+import type { NvmeRequest } from "./request.ts";
+import type { Io } from "../io.ts";
 
 /** Reads of one page each, apart from each other on the disk, held back by one plug. */
 function batchOf(rig: DriverRig, count: number): Io[] {

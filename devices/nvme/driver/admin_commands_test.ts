@@ -2,9 +2,9 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { BLK_STS, type DmaAddr, KernelError, viewOf } from "@dmalab/runtime";
 import { testBench } from "@dmalab/runtime/dma/testing";
-import type { NvmeRequest } from "../request.ts";
-import type { NamespaceFacts } from "../nvme_limits.ts";
-import type { QueuePair } from "../queues/queue_pair.ts";
+import type { NvmeRequest } from "./request.ts";
+import type { NamespaceFacts } from "./nvme_limits.ts";
+import type { QueuePair } from "./queues.ts";
 import { AdminCommands } from "./admin_commands.ts";
 import type { HostMemoryBuffer } from "./host_memory_buffer.ts";
 
@@ -39,7 +39,7 @@ function bench(
 ): Bench {
   const { machine } = testBench();
   const sent: Sent[] = [];
-  const submit = (request: NvmeRequest) => {
+  const runAdmin = (request: NvmeRequest) => {
     const view = viewOf(request.template!);
     const command = {
       opcode: view.getUint8(0),
@@ -58,7 +58,12 @@ function bench(
   };
   const { takenBytes } = machine.pages;
   return {
-    commands: new AdminCommands(machine, "ssd", () => ({}) as never, submit),
+    commands: new AdminCommands({
+      machine,
+      dev: { name: "ssd" },
+      adminLimits: {} as never,
+      runAdmin,
+    }),
     sent,
     takenBytes: () => machine.pages.takenBytes - takenBytes,
   };
@@ -262,7 +267,12 @@ Deno.test("the command set's own controller structure is asked for from version 
 Deno.test("a controller that cannot be asked for want of a page is out of memory", () => {
   const { machine } = testBench();
   Object.assign(machine.pages, { alloc: () => null });
-  const commands = new AdminCommands(machine, "ssd", () => ({}) as never, () => {});
+  const commands = new AdminCommands({
+    machine,
+    dev: { name: "ssd" },
+    adminLimits: {} as never,
+    runAdmin: () => {},
+  });
   const error = assertThrows(() => commands.identifyController(0), KernelError);
   assertEquals(error.message, "Cannot allocate a page to identify ssd: ENOMEM");
 });

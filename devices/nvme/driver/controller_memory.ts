@@ -5,8 +5,8 @@
  */
 import { type Bytes, type DmaAddr, PAGE_SIZE_BYTES, type PhysAddr } from "@dmalab/runtime";
 import { CoherentMemory } from "@dmalab/runtime/dma";
-import type { NvmeRegisterPort } from "../../register_port.ts";
-import { CMB, CTRL_PAGE_BYTES, REGISTER, SQE_BYTES } from "../protocol.ts";
+import type { NvmeRegisterPort } from "../register_port.ts";
+import { CMB, CTRL_PAGE_BYTES, REGISTER, SQE_BYTES } from "./protocol.ts";
 
 /** Queues of fewer entries are better off in the host's memory. */
 const FEWEST_ENTRIES = 64;

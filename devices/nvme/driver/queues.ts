@@ -1,9 +1,11 @@
 /**
- * A submission queue with its completion queue, both in memory the device reads and writes.
+ * The queues of a driver: pairs of rings in memory that the device reads and writes, with their tags,
+ * their doorbells, and the requests that wait for them.
  *
- * @see rules/nvme.md 4.1, 4.2
+ * @see rules/nvme.md 2.5, 4.1, 4.2
  */
 import {
+  type Bytes,
   type EventFields,
   eventId,
   invariant,
@@ -11,17 +13,16 @@ import {
   KernelError,
   type Machine,
   type Nanoseconds,
+  PAGE_SIZE_BYTES,
   zeros,
 } from "@dmalab/runtime";
+import { TagMap } from "@dmalab/runtime/block";
 import type { CoherentMemory, DmaDevice } from "@dmalab/runtime/dma";
-import type { NvmeRegisterPort } from "../../register_port.ts";
-import type { SubmissionMemory } from "../life/controller_memory.ts";
-import { type DescriptorPools, Iod, type NvmeRequest } from "../request.ts";
-import { CQE, CQE_BYTES, REGISTER, SQE, SQE_BYTES } from "../protocol.ts";
-import { QueueEntries } from "./queue_entries.ts";
-import { RequestFifo } from "./request_fifo.ts";
-import { SchedulerTags } from "./scheduler_tags.ts";
-import type { ShadowDoorbells } from "./shadow_doorbells.ts";
+import type { MemoryPage, PhysicalMemory } from "@dmalab/runtime/memory";
+import type { NvmeRegisterPort } from "../register_port.ts";
+import type { SubmissionMemory } from "./controller_memory.ts";
+import { CQE, CQE_BYTES, REGISTER, SQE, SQE_BYTES } from "./protocol.ts";
+import { type DescriptorPools, Iod, type NvmeRequest } from "./request.ts";
 
 const RESULT_WORD = CQE.RESULT / 4;
 const STATUS_AND_ID_WORD = CQE.COMMAND_ID / 4;
@@ -37,7 +38,7 @@ const TAG_BITS = 12;
 const TAG_MASK = (1 << TAG_BITS) - 1;
 const GENERATION_MASK = 0xf;
 
-/** Looks after commands that are sent; `RequestWatch` is one. */
+/** Looks after commands that are sent. */
 export interface CommandWatch {
   readonly armed: boolean;
   /** A command was sent while it was not armed. */
@@ -86,9 +87,12 @@ export interface HostRings {
   readonly cqDoorbell: number;
 }
 
-/** Called for a completion that was taken. */
-export type TakeCompletion = (iod: Iod, status: number, result: number) => void;
+/** Who is told of a completion that was taken; the driver. */
+export interface CompletionTaker {
+  handleCompletion(iod: Iod, status: number, result: number): void;
+}
 
+/** A submission queue with its completion queue. */
 export class QueuePair {
   readonly id: number;
   readonly depthEntries: number;
@@ -378,11 +382,11 @@ export class QueuePair {
   /**
    * Takes the next completion, if there is one.
    *
-   * @param take Called with the command's record, its status field and its result. A completion for
-   * a command that is not in flight is skipped, as the kernel does after logging it.
+   * @param taker Told of the command's record, its status field and its result. A completion for a
+   * command that is not in flight is skipped, as the kernel does after logging it.
    * @returns False when the next entry is not valid yet.
    */
-  takeCompletion(take: TakeCompletion): boolean {
+  takeCompletion(taker: CompletionTaker): boolean {
     const slot = this.#cqHead;
     const last = this.#cqEntries.word(slot, STATUS_AND_ID_WORD);
     if ((last >>> 16 & 1) !== this.#phase) return false;
@@ -400,7 +404,7 @@ export class QueuePair {
     iod.generation++;
     // Only passthrough commands have a result to look at.
     const result = iod.request.template === null ? 0 : this.#cqEntries.word(slot, RESULT_WORD);
-    take(iod, last >>> 17, result);
+    taker.handleCompletion(iod, last >>> 17, result);
     return true;
   }
 
@@ -436,5 +440,333 @@ export class QueuePair {
       events.emit(NVME_SHADOW_DOORBELL, { queue: this.id, value, which, rung });
     }
     return rung;
+  }
+}
+
+const WORD_BYTES = 4;
+
+/** A queue's memory as the CPU sees it: mapped once, and then read and written entry by entry. */
+class QueueEntries {
+  readonly #memory: PhysicalMemory;
+  readonly #shared: CoherentMemory;
+  /** The pages, looked up when they are first used. */
+  readonly #pages: (MemoryPage | undefined)[] = [];
+  readonly #entryWords: number;
+  /** Entries of a page, as a power of two. */
+  readonly #shift: number;
+  readonly #mask: number;
+
+  /** @param entryBytes A power of two, so that no entry crosses a page. */
+  constructor(memory: PhysicalMemory, shared: CoherentMemory, entryBytes: Bytes) {
+    this.#memory = memory;
+    this.#shared = shared;
+    this.#entryWords = entryBytes / WORD_BYTES;
+    this.#shift = Math.log2(PAGE_SIZE_BYTES / entryBytes);
+    this.#mask = PAGE_SIZE_BYTES / entryBytes - 1;
+  }
+
+  /** Writes an entry. */
+  write(slot: number, words: Int32Array): void {
+    const page = this.#pageOf(slot);
+    const first = (slot & this.#mask) * this.#entryWords;
+    for (let index = 0; index < words.length; index++) page[first + index] = words[index]!;
+    if (this.#memory.onWrite !== null) this.#noteWrite(slot);
+  }
+
+  /** Reads one 32-bit word of an entry, as an unsigned number. */
+  word(slot: number, index: number): number {
+    return this.#pageOf(slot)[(slot & this.#mask) * this.#entryWords + index]! >>> 0;
+  }
+
+  /** Makes the first `slots` entries zero. */
+  clear(slots: number): void {
+    for (let slot = 0; slot < slots; slot++) {
+      const first = (slot & this.#mask) * this.#entryWords;
+      this.#pageOf(slot).fill(0, first, first + this.#entryWords);
+      this.#noteWrite(slot);
+    }
+  }
+
+  #noteWrite(slot: number): void {
+    const entryBytes = this.#entryWords * WORD_BYTES;
+    this.#memory.onWrite?.(this.#shared.physOf(slot * entryBytes), entryBytes);
+  }
+
+  /** The words of the page in which an entry lies. */
+  #pageOf(slot: number): Int32Array {
+    const index = slot >> this.#shift;
+    return (this.#pages[index] ?? this.#findPage(index)).words;
+  }
+
+  #findPage(index: number): MemoryPage {
+    const phys = this.#shared.physOf(index * PAGE_SIZE_BYTES);
+    return this.#pages[index] = this.#memory.pageForWriting(phys);
+  }
+}
+
+/** A power of two, as every later capacity. */
+const INITIAL_SLOTS = 16;
+
+/** Requests in the order they came, in a ring that grows: pushing and taking allocate nothing. */
+export class RequestFifo {
+  #slots: (NvmeRequest | null)[] = new Array<NvmeRequest | null>(INITIAL_SLOTS).fill(null);
+  #head = 0;
+  #length = 0;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  push(request: NvmeRequest): void {
+    const capacity = this.#slots.length;
+    if (this.#length === capacity) {
+      const slots = new Array<NvmeRequest | null>(2 * capacity).fill(null);
+      for (let index = 0; index < capacity; index++) {
+        slots[index] = this.#slots[(this.#head + index) & (capacity - 1)]!;
+      }
+      this.#slots = slots;
+      this.#head = 0;
+    }
+    this.#slots[(this.#head + this.#length) & (this.#slots.length - 1)] = request;
+    this.#length++;
+  }
+
+  /** The oldest request, taken out; null when there is none. */
+  shift(): NvmeRequest | null {
+    if (this.#length === 0) return null;
+    const request = this.#slots[this.#head]!;
+    this.#slots[this.#head] = null;
+    this.#head = (this.#head + 1) & (this.#slots.length - 1);
+    this.#length--;
+    return request;
+  }
+}
+
+/** More tags of the driver than this do not count. */
+const MAX_COUNTED_TAGS = 128;
+
+/** Requests that a queue with a scheduler can have at a time (`nr_requests`), by its driver's tags. */
+export function scheduledRequests(driverTags: number): number {
+  return 2 * Math.min(driverTags, MAX_COUNTED_TAGS);
+}
+
+/**
+ * The tags of a queue that has a scheduler in front: a request has one from its submission to its
+ * end, and the driver's record of it belongs to that tag. The tag in the command id is another one,
+ * which it has only while it is with the driver.
+ *
+ * @see rules/nvme.md 2.5, "Records and tags"
+ */
+class SchedulerTags {
+  readonly #tags: TagMap;
+  readonly #pools: DescriptorPools;
+  readonly #records: (Iod | undefined)[] = [];
+  readonly #waiting = new RequestFifo();
+
+  /** @param driverTags Tags of the driver's queue. */
+  constructor(driverTags: number, pools: DescriptorPools) {
+    this.#tags = new TagMap(scheduledRequests(driverTags));
+    this.#pools = pools;
+  }
+
+  /** Requests that can be submitted at a time (`nr_requests`). */
+  get count(): number {
+    return this.#tags.depth;
+  }
+
+  /** Allocates a tag for a request. @returns False when it has to wait for one. */
+  take(request: NvmeRequest): boolean {
+    // What writes, and is no command of a user's own, is limited in depth.
+    const isLimited = request.op !== "read" && request.op !== "flush" && !request.userCommand;
+    invariant(request.schedulerTag < 0, "A request takes a second tag of the scheduler");
+    request.schedulerTag = this.#tags.take(isLimited);
+    if (request.schedulerTag >= 0) return true;
+    this.#waiting.push(request);
+    return false;
+  }
+
+  recordOf({ schedulerTag }: NvmeRequest): Iod {
+    invariant(schedulerTag >= 0, "A request without a tag of the scheduler has no record");
+    return this.#records[schedulerTag] ??= new Iod(schedulerTag, this.#pools);
+  }
+
+  /** Gives up the requests that wait for a tag. */
+  abandon(): readonly NvmeRequest[] {
+    const waiting: NvmeRequest[] = [];
+    for (let next = this.#waiting.shift(); next !== null; next = this.#waiting.shift()) {
+      waiting.push(next);
+    }
+    return waiting;
+  }
+
+  /** Frees a request's tag. @returns The request that waited for one and has it now, or null. */
+  release(request: NvmeRequest): NvmeRequest | null {
+    this.#tags.free(request.schedulerTag);
+    request.schedulerTag = -1;
+    const next = this.#waiting.shift();
+    return next !== null && this.take(next) ? next : null;
+  }
+}
+
+/**
+ * Doorbells in memory: a controller that reads them itself needs no register write per command.
+ *
+ * Two buffers hold a word for each doorbell, at the offset that the doorbell has among the
+ * registers. In one the driver leaves the values; in the other the controller says at which value it
+ * wants to be woken by a write to the register.
+ *
+ * @see rules/nvme.md 4.1
+ */
+export class ShadowDoorbells {
+  readonly #machine: Machine;
+  readonly #dev: DmaDevice;
+  readonly #values: CoherentMemory;
+  readonly #wakeups: CoherentMemory;
+
+  private constructor(
+    machine: Machine,
+    dev: DmaDevice,
+    values: CoherentMemory,
+    wakeups: CoherentMemory,
+  ) {
+    this.#machine = machine;
+    this.#dev = dev;
+    this.#values = values;
+    this.#wakeups = wakeups;
+  }
+
+  /** @returns Null when there is no memory for them: registers do as well. */
+  static allocate(machine: Machine, dev: DmaDevice, sizeBytes: Bytes): ShadowDoorbells | null {
+    const values = machine.dma.dmaAllocCoherent(dev, sizeBytes);
+    if (values === null) return null;
+    const wakeups = machine.dma.dmaAllocCoherent(dev, sizeBytes);
+    if (wakeups === null) {
+      machine.dma.dmaFreeCoherent(dev, values);
+      return null;
+    }
+    const shadows = new ShadowDoorbells(machine, dev, values, wakeups);
+    shadows.clear();
+    return shadows;
+  }
+
+  /** Where the device finds the values, and where it says when to be woken. */
+  get dma(): readonly [values: number, wakeups: number] {
+    return [this.#values.dma, this.#wakeups.dma];
+  }
+
+  /** All zero, as Doorbell Buffer Config expects them. */
+  clear(): void {
+    for (let at = 0; at < this.#values.sizeBytes; at += WORD_BYTES) {
+      this.#write(this.#values, at, 0);
+      this.#write(this.#wakeups, at, 0);
+    }
+  }
+
+  /**
+   * Leaves a doorbell's value.
+   *
+   * @param offset The doorbell's, from the first one of the registers.
+   * @returns Whether the register has to be written as well: the new value has come to or past the
+   *   one at which the controller wants to be woken. Values are compared in 16 bits.
+   */
+  update(offset: Bytes, value: number): boolean {
+    const old = this.#read(this.#values, offset);
+    this.#write(this.#values, offset, value);
+    const wakeup = this.#read(this.#wakeups, offset);
+    return (value - wakeup - 1 & 0xffff) < (value - old & 0xffff);
+  }
+
+  /** Frees the buffers. */
+  release(): void {
+    this.#machine.dma.dmaFreeCoherent(this.#dev, this.#values);
+    this.#machine.dma.dmaFreeCoherent(this.#dev, this.#wakeups);
+  }
+
+  #read(buffer: CoherentMemory, offset: Bytes): number {
+    return this.#words(buffer, offset)[(offset % PAGE_SIZE_BYTES) / WORD_BYTES]!;
+  }
+
+  #write(buffer: CoherentMemory, offset: Bytes, value: number): void {
+    this.#words(buffer, offset)[(offset % PAGE_SIZE_BYTES) / WORD_BYTES] = value;
+    this.#machine.memory.onWrite?.(buffer.physOf(offset), WORD_BYTES);
+  }
+
+  #words(buffer: CoherentMemory, offset: Bytes): Int32Array {
+    const page = Math.floor(offset / PAGE_SIZE_BYTES) * PAGE_SIZE_BYTES;
+    return this.#machine.memory.pageForWriting(buffer.physOf(page)).words;
+  }
+}
+
+const NO_QUEUES: readonly QueuePair[] = [];
+
+/** A controller's queues: by number, by interrupt vector, and by the CPU they serve. */
+export class QueueSet {
+  /** By number; 0 is the admin queue. */
+  readonly #queues: QueuePair[] = [];
+  readonly #byVector: QueuePair[][] = [];
+
+  /** I/O queues that interrupt. They have the lower numbers; those after them are polled. */
+  #interrupting = 0;
+
+  add(queue: QueuePair): void {
+    invariant(queue.id === this.#queues.length, "Queues are added out of order");
+    this.#queues[queue.id] = queue;
+    if (queue.polled) return;
+    if (queue.id > 0) this.#interrupting++;
+    (this.#byVector[queue.vector] ??= []).push(queue);
+  }
+
+  /** Keeps the I/O queues up to a number. @returns The others, which are no part of it any more. */
+  keep(lastId: number): readonly QueuePair[] {
+    const dropped = this.#queues.splice(lastId + 1);
+    for (const queue of dropped) {
+      if (queue.polled) continue;
+      invariant(this.#interrupting > 0, "More queues go than interrupt");
+      this.#interrupting--;
+      this.#byVector[queue.vector] = this.ofVector(queue.vector).filter((each) => each !== queue);
+    }
+    return dropped;
+  }
+
+  /** How many I/O queues there are. */
+  get ioCount(): number {
+    return this.#queues.length - 1;
+  }
+
+  get(id: number): QueuePair | undefined {
+    return this.#queues[id];
+  }
+
+  /** All queues, the admin queue first. */
+  get all(): readonly QueuePair[] {
+    return this.#queues;
+  }
+
+  /** The I/O queues, in the order of their numbers, which begin at 1. */
+  get io(): readonly QueuePair[] {
+    return this.#queues.slice(1);
+  }
+
+  /** The queues that a vector stands for. */
+  ofVector(vector: number): readonly QueuePair[] {
+    return this.#byVector[vector] ?? NO_QUEUES;
+  }
+
+  /** The CPU that a vector interrupts. */
+  cpuOfVector(vector: number): number {
+    return this.#byVector[vector]?.[0]?.cpu ?? 0;
+  }
+
+  /**
+   * The number of the I/O queue that serves a CPU: CPUs are dealt out in turn. Polled queues are
+   * for those who ask for them.
+   */
+  ofCpu(cpu: number): number {
+    return 1 + cpu % Math.max(1, this.#interrupting);
+  }
+
+  /** The request that a command in flight serves, or null. */
+  requestOf(queueId: number, commandId: number): NvmeRequest | null {
+    return this.#queues[queueId]?.requestOf(commandId) ?? null;
   }
 }

@@ -1,10 +1,10 @@
 import { assertEquals } from "@std/assert";
 import { type NoMerges, Plug } from "@dmalab/runtime/block";
 import { ArmedFault, FAULT } from "@dmalab/runtime";
-import { DriverRig, type DriverRigOptions, pages } from "../../_driver_rig.ts";
-import type { Io } from "../../io.ts";
-import type { DiskOp } from "../../nvme_disk.ts";
-import type { NvmeRequest } from "../request.ts";
+import { DriverRig, type DriverRigOptions, pages } from "../_driver_rig.ts";
+import type { Io } from "../io.ts";
+import type { DiskOp } from "../nvme_disk.ts";
+import type { NvmeRequest } from "./request.ts";
 
 type Scheduler = "none" | "mq_deadline";
 /** `io_submit` plugs from so many calls on (block.md 1.5). */

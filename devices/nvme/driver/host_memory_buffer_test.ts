@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { ArmedFault, FAULT, KIB, MIB, type PhysAddr } from "@dmalab/runtime";
 import { allocateHostMemoryBuffer } from "./host_memory_buffer.ts";
-import { DriverRig, type DriverRigOptions, pages, vec } from "../../_driver_rig.ts";
+import { DriverRig, type DriverRigOptions, pages, vec } from "../_driver_rig.ts";
 
 const NEEDS = {
   preferredBytes: 10 * MIB,

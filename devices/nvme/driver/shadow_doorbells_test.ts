@@ -2,9 +2,9 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { ArmedFault, FAULT } from "@dmalab/runtime";
-import { DriverRig, type DriverRigOptions, vec } from "../../_driver_rig.ts";
-import type { Io } from "../../io.ts";
-import { ShadowDoorbells } from "./shadow_doorbells.ts";
+import { DriverRig, type DriverRigOptions, vec } from "../_driver_rig.ts";
+import type { Io } from "../io.ts";
+import { ShadowDoorbells } from "./queues.ts";
 
 function submit(rig: DriverRig, count: number, first = 0, queue = 0): readonly Io[] {
   return Array.from({ length: count }, (_, index) =>
