@@ -22,8 +22,8 @@ import {
   vecsSizeBytes,
 } from "@dmalab/runtime/block";
 import { DmaDevice, type DmaDeviceOptions } from "@dmalab/runtime/dma";
-import type { HostMemoryNeeds } from "./controller/data/host_memory_buffer.ts";
-import { Media } from "./controller/media/media.ts";
+import type { HostMemoryNeeds } from "./controller/host_memory_buffer.ts";
+import { Media } from "./controller/media.ts";
 import { NvmeController } from "./controller/nvme_controller.ts";
 import type { Io } from "./io.ts";
 import { NvmeDisk } from "./nvme_disk.ts";

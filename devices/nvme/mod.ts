@@ -9,7 +9,7 @@
  */
 export { commandBytes, type CommandFields, sglDescriptorBytes, u64Bytes } from "./command_bytes.ts";
 export type { HostBus } from "./controller/host_port.ts";
-export { Media } from "./controller/media/media.ts";
+export { Media } from "./controller/media.ts";
 export { type ControllerSettings, NvmeController } from "./controller/nvme_controller.ts";
 export type { ControllerRings } from "./controller/queues.ts";
 export { NvmeCommandView, type SglDescriptor } from "./driver/request.ts";

@@ -559,7 +559,7 @@ export function readCapabilities(
  * @throws {KernelError} ENODEV when it stays ready, or is not there.
  * @see rules/nvme.md 5.1, row 5
  */
-export function disableController(
+function disableController(
   machine: Machine,
   registers: NvmeRegisterPort,
   capabilities: ControllerCapabilities,

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { HostBudget, MemoryLimitError } from "@dmalab/runtime";
-import { PatternStore } from "./pattern_store.ts";
+import { PatternStore } from "./media.ts";
 
 const TAG = 0x5a00_0000;
 const store = (capacityBytes = 2 ** 40, budget = new HostBudget()) =>

@@ -2,11 +2,10 @@ import { assertEquals } from "@std/assert";
 import { VirtualClock } from "@dmalab/runtime/time";
 import { DmaDevice } from "@dmalab/runtime/dma";
 import { EventStream, type MachineEvent } from "@dmalab/runtime";
-import { commandBytes } from "../../command_bytes.ts";
-import { FlatMemory } from "../_rig.ts";
-import { HostPort } from "../host_port.ts";
-import { PrpWalk } from "./prp_walk.ts";
-import { RangeList } from "./range_list.ts";
+import { commandBytes } from "../command_bytes.ts";
+import { FlatMemory } from "./_rig.ts";
+import { HostPort } from "./host_port.ts";
+import { PrpWalk, RangeList } from "./data_pointer.ts";
 
 interface Walked {
   readonly status: number;

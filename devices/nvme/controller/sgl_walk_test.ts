@@ -2,11 +2,10 @@ import { assertEquals } from "@std/assert";
 import { VirtualClock } from "@dmalab/runtime/time";
 import { DmaDevice } from "@dmalab/runtime/dma";
 import { EventStream, type MachineEvent } from "@dmalab/runtime";
-import { commandBytes } from "../../command_bytes.ts";
-import { FlatMemory } from "../_rig.ts";
-import { HostPort } from "../host_port.ts";
-import { RangeList } from "./range_list.ts";
-import { SglWalk } from "./sgl_walk.ts";
+import { commandBytes } from "../command_bytes.ts";
+import { FlatMemory } from "./_rig.ts";
+import { HostPort } from "./host_port.ts";
+import { RangeList, SglWalk } from "./data_pointer.ts";
 
 const DATA_BLOCK = 0x00;
 const BIT_BUCKET = 0x10;

@@ -6,8 +6,8 @@
  * What is there is never needed, so that losing the memory costs time only.
  */
 import { type Bytes, type DmaAddr, eventId, foldedHigh, invariant } from "@dmalab/runtime";
-import type { HostPort } from "../host_port.ts";
-import { PAGE_BYTES, STATUS, WIDE_HALF } from "../specification.ts";
+import type { HostPort } from "./host_port.ts";
+import { PAGE_BYTES, STATUS, WIDE_HALF } from "./specification.ts";
 
 const NVME_HOST_MEMORY = eventId("nvme.host_memory");
 

@@ -1,19 +1,55 @@
-/**
- * Sparse storage of any size whose fresh content tells where it came from.
- *
- * The 8 bytes at byte x (x a multiple of 8) of a fresh store hold the little-endian number
- * `tag + x`, so a read that went to the wrong place shows which place that was (language.md: "A
- * fresh disk holds …"). Only what was written takes memory; zeroed ranges are kept as ranges.
- *
- * Fresh content is produced on every read, and reads are what benchmarks do, so it has to be
- * cheap: read as a double, `tag + x` is `2^e + x * 2^(e-52)` with the exponent that the tag's
- * top bits spell, exactly, for every x below 2^52. One addition then makes 8 bytes at once.
- * Typed arrays have the host's byte order, which is little-endian wherever this runs.
- */
+/** The medium of a disk: blocks, and the metadata that goes with each. */
 import { type Bytes, type HostBudget, invariant } from "@dmalab/runtime";
 import { fillSeries, type MemoryPage, sameBytes } from "@dmalab/runtime/memory";
-import { ExtentSet } from "../data/extent_set.ts";
-import { type StoreTarget, TransferBuffer } from "../data/transfer_buffer.ts";
+
+/** Tag of a fresh disk's data: the 8 bytes at byte x hold 0x5A00_0000_0000_0000 + x. */
+const DATA_TAG_HIGH = 0x5a00_0000;
+/** Tag of its metadata, counted in metadata bytes: 0x4D00_0000_0000_0000 + x. */
+const METADATA_TAG_HIGH = 0x4d00_0000;
+
+export interface MediaOptions {
+  /** Size of a logical block's data, a power of two from 512. */
+  readonly blockSizeBytes: Bytes;
+  /** Rounded down to whole blocks. */
+  readonly capacityBytes: Bytes;
+  /** Metadata of each block, kept apart from the data; 0 is none. */
+  readonly metadataBytes: Bytes;
+  readonly budget: HostBudget;
+}
+
+export class Media {
+  readonly blockSizeBytes: Bytes;
+  readonly metadataBytes: Bytes;
+  /** Logical blocks: one more than the last address. */
+  readonly blockCount: number;
+  readonly data: PatternStore;
+  /** The metadata of block n begins at byte n × `metadataBytes`. */
+  readonly metadata: PatternStore;
+
+  constructor(options: MediaOptions) {
+    this.blockSizeBytes = options.blockSizeBytes;
+    this.metadataBytes = options.metadataBytes;
+    this.blockCount = Math.floor(options.capacityBytes / options.blockSizeBytes);
+    this.data = new PatternStore(
+      DATA_TAG_HIGH,
+      this.blockCount * this.blockSizeBytes,
+      options.budget,
+    );
+    this.metadata = new PatternStore(
+      METADATA_TAG_HIGH,
+      this.blockCount * this.metadataBytes,
+      options.budget,
+    );
+  }
+
+  /** Forgets blocks: they read as zeros, and so does their metadata. */
+  zeroBlocks(lba: number, blocks: number): void {
+    this.data.zero(lba * this.blockSizeBytes, blocks * this.blockSizeBytes);
+    if (this.metadataBytes > 0) {
+      this.metadata.zero(lba * this.metadataBytes, blocks * this.metadataBytes);
+    }
+  }
+}
 
 const CHUNK_BYTES = 4096;
 /** What a chunk costs in units of work that is read. */
@@ -28,6 +64,18 @@ const EXTENT_BYTES = 32;
 /** A store's most: from there on `tag + x` is not exact. */
 export const MAX_PATTERN_BYTES: Bytes = 2 ** 52;
 
+/**
+ * Sparse storage of any size whose fresh content tells where it came from.
+ *
+ * The 8 bytes at byte x (x a multiple of 8) of a fresh store hold the little-endian number
+ * `tag + x`, so a read that went to the wrong place shows which place that was (language.md: "A
+ * fresh disk holds …"). Only what was written takes memory; zeroed ranges are kept as ranges.
+ *
+ * Fresh content is produced on every read, and reads are what benchmarks do, so it has to be
+ * cheap: read as a double, `tag + x` is `2^e + x * 2^(e-52)` with the exponent that the tag's
+ * top bits spell, exactly, for every x below 2^52. One addition then makes 8 bytes at once.
+ * Typed arrays have the host's byte order, which is little-endian wherever this runs.
+ */
 export class PatternStore {
   readonly capacityBytes: Bytes;
   readonly #budget: HostBudget;
@@ -220,5 +268,76 @@ export class PatternStore {
       const rest = count - done;
       into.doubles.set(rest < CHUNK_WORDS ? doubles.subarray(0, rest) : doubles, firstWord + done);
     }
+  }
+}
+
+/** Memory that a store's content goes to: the controller's own, or a page of the host's. */
+interface StoreTarget {
+  readonly bytes: Uint8Array;
+  /** The same memory in 64-bit words. */
+  readonly doubles: Float64Array;
+}
+
+/**
+ * The controller's internal memory for data on its way between medium and host. The same bytes can be
+ * written as 64-bit words, which is what makes producing a fresh disk's content cheap.
+ */
+export class TransferBuffer implements StoreTarget {
+  readonly bytes: Uint8Array;
+  readonly doubles: Float64Array;
+
+  /** @param sizeBytes A multiple of 8. */
+  constructor(sizeBytes: Bytes) {
+    const memory = new ArrayBuffer(sizeBytes);
+    this.bytes = new Uint8Array(memory);
+    this.doubles = new Float64Array(memory);
+  }
+}
+
+/** A set of integers kept as disjoint ranges, for what is too large to be kept one by one. */
+export class ExtentSet {
+  /** First member of each range, ascending. */
+  readonly #starts: number[] = [];
+  /** One past the last member of each range; never equal to the next range's start. */
+  readonly #ends: number[] = [];
+
+  /** How many ranges there are. */
+  get count(): number {
+    return this.#starts.length;
+  }
+
+  has(value: number): boolean {
+    const index = this.#firstEndingAfter(value);
+    return index < this.#starts.length && this.#starts[index]! <= value;
+  }
+
+  /** Adds `start` … `end - 1`, joining ranges that overlap or touch. */
+  add(start: number, end: number): void {
+    if (start >= end) return;
+    // A range that ends exactly at `start` touches and joins too, hence the minus one.
+    const from = this.#firstEndingAfter(start - 1);
+    let to = from;
+    let joinedStart = start;
+    let joinedEnd = end;
+    while (to < this.#starts.length && this.#starts[to]! <= end) {
+      joinedStart = Math.min(joinedStart, this.#starts[to]!);
+      joinedEnd = Math.max(joinedEnd, this.#ends[to]!);
+      to++;
+    }
+    invariant(joinedStart < joinedEnd, "Extents join to none");
+    this.#starts.splice(from, to - from, joinedStart);
+    this.#ends.splice(from, to - from, joinedEnd);
+  }
+
+  /** Index of the first range whose end lies above `value`; `count` when there is none. */
+  #firstEndingAfter(value: number): number {
+    let low = 0;
+    let high = this.#ends.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#ends[middle]! > value) high = middle;
+      else low = middle + 1;
+    }
+    return low;
   }
 }

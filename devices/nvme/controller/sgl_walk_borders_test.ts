@@ -1,14 +1,13 @@
 /** How far addresses of SGLs reach, what each walk begins with, and how many descriptors it takes (NVM Express 1.4, 4.4). */
 import { assertEquals } from "@std/assert";
-import { STATUS } from "../_status.ts";
+import { STATUS } from "./_status.ts";
 import { VirtualClock } from "@dmalab/runtime/time";
 import { DmaDevice } from "@dmalab/runtime/dma";
 import { EventStream, type MachineEvent } from "@dmalab/runtime";
-import { commandBytes } from "../../command_bytes.ts";
-import { FlatMemory } from "../_rig.ts";
-import { HostPort } from "../host_port.ts";
-import { RangeList } from "./range_list.ts";
-import { SglWalk } from "./sgl_walk.ts";
+import { commandBytes } from "../command_bytes.ts";
+import { FlatMemory } from "./_rig.ts";
+import { HostPort } from "./host_port.ts";
+import { RangeList, SglWalk } from "./data_pointer.ts";
 
 const [DATA, SEGMENT, LAST_SEGMENT] = [0x00, 0x20, 0x30];
 const LIST = 0x9000;

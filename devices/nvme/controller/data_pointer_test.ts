@@ -1,13 +1,12 @@
 import { assertEquals } from "@std/assert";
-import { STATUS } from "../_status.ts";
+import { STATUS } from "./_status.ts";
 import { VirtualClock } from "@dmalab/runtime/time";
 import { DmaDevice } from "@dmalab/runtime/dma";
 import { EventStream } from "@dmalab/runtime";
-import { commandBytes } from "../../command_bytes.ts";
-import { FlatMemory } from "../_rig.ts";
-import { HostPort } from "../host_port.ts";
-import { DataPointer, type SglSupport } from "./data_pointer.ts";
-import { RangeList } from "./range_list.ts";
+import { commandBytes } from "../command_bytes.ts";
+import { FlatMemory } from "./_rig.ts";
+import { HostPort } from "./host_port.ts";
+import { DataPointer, RangeList, type SglSupport } from "./data_pointer.ts";
 
 function bench(support: SglSupport = { sgl: true, metadataSgl: true }) {
   const memory = new FlatMemory();

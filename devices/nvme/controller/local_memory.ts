@@ -5,7 +5,7 @@
  */
 import type { Bytes, PhysAddr } from "@dmalab/runtime";
 import type { PhysicalMemory } from "@dmalab/runtime/memory";
-import type { LocalMemoryRegisters } from "../registers.ts";
+import type { LocalMemoryRegisters } from "./registers.ts";
 
 export interface LocalMemorySettings {
   readonly memory: PhysicalMemory;

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { ExtentSet } from "./extent_set.ts";
+import { ExtentSet } from "./media.ts";
 
 Deno.test("ExtentSet joins ranges that overlap or touch, and keeps others apart", () => {
   const set = new ExtentSet();
