@@ -22,7 +22,7 @@ import {
   PageAllocator,
   PhysicalMemory,
 } from "@dmalab/runtime/memory";
-import { PatternStore } from "./nvme/controller/media/pattern_store.ts";
+import { PatternStore } from "./nvme/controller/media.ts";
 import { block, lender, PeerBench } from "./pci/_lab.ts";
 
 const at = (phys: number) => phys as PhysAddr;

@@ -22,15 +22,13 @@ import {
   vecsSizeBytes,
 } from "@dmalab/runtime/block";
 import { DmaDevice, type DmaDeviceOptions } from "@dmalab/runtime/dma";
-import type { HostMemoryNeeds } from "./controller/data/host_memory_buffer.ts";
-import { Media } from "./controller/media/media.ts";
+import type { HostMemoryNeeds } from "./controller/host_memory_buffer.ts";
+import { Media } from "./controller/media.ts";
 import { NvmeController } from "./controller/nvme_controller.ts";
 import type { Io } from "./io.ts";
 import { NvmeDisk } from "./nvme_disk.ts";
-import { NvmeDriver } from "./driver/nvme_driver.ts";
-import type { NvmeDriverOptions } from "./driver/nvme_driver_options.ts";
-import { Iod } from "./driver/command/iod.ts";
-import { NvmeRequest } from "./driver/command/nvme_request.ts";
+import { NvmeDriver, type NvmeDriverOptions } from "./driver/nvme_driver.ts";
+import { Iod, NvmeRequest } from "./driver/request.ts";
 
 export interface DriverRigOptions {
   readonly machine?: Partial<Omit<MachineConfig, "iommu">>;

@@ -5,7 +5,7 @@ import { ConfigError } from "../config_error.ts";
 import { buildLab, type Lab } from "../lab.ts";
 import type { NvmeDevice } from "./nvme_device.ts";
 import { type BlockSettings, defaultLabConfig } from "../lab_config.ts";
-import { LocalMemory } from "./controller/data/local_memory.ts";
+import { LocalMemory } from "./controller/local_memory.ts";
 import type { Io } from "./io.ts";
 import { unplugNvme } from "./unplug.ts";
 

@@ -11,7 +11,7 @@ import {
   type Why,
 } from "@dmalab/runtime";
 import type { BlockRequest, RequestOwner } from "@dmalab/runtime/block";
-import type { NvmeRequest } from "./driver/command/nvme_request.ts";
+import type { NvmeRequest } from "./driver/request.ts";
 
 /** Never written: the first request replaces it. */
 const NO_REQUESTS: NvmeRequest[] = [];

@@ -9,18 +9,18 @@
  */
 export { commandBytes, type CommandFields, sglDescriptorBytes, u64Bytes } from "./command_bytes.ts";
 export type { HostBus } from "./controller/host_port.ts";
-export { Media } from "./controller/media/media.ts";
+export { Media } from "./controller/media.ts";
 export { type ControllerSettings, NvmeController } from "./controller/nvme_controller.ts";
 export type { ControllerRings } from "./controller/queues.ts";
-export { NvmeCommandView, type SglDescriptor } from "./driver/command/command_view.ts";
-export { Iod } from "./driver/command/iod.ts";
-export { NvmeRequest } from "./driver/command/nvme_request.ts";
-export { blockStatusOf, doNotRetry } from "./driver/command/status.ts";
+export { NvmeCommandView, type SglDescriptor } from "./driver/request.ts";
+export { Iod } from "./driver/request.ts";
+export { NvmeRequest } from "./driver/request.ts";
+export { blockStatusOf, doNotRetry } from "./driver/request.ts";
 export { NvmeDriver } from "./driver/nvme_driver.ts";
 export { SGL_TYPE } from "./driver/protocol.ts";
-export { type HostRings, QueuePair } from "./driver/queues/queue_pair.ts";
-export type { SubmittingDisk } from "./driver/queues/scheduled_dispatch.ts";
-export { scheduledRequests } from "./driver/queues/scheduler_tags.ts";
+export { type HostRings, QueuePair } from "./driver/queues.ts";
+export type { SubmittingDisk } from "./driver/scheduled_dispatch.ts";
+export { scheduledRequests } from "./driver/queues.ts";
 export { Io } from "./io.ts";
 export {
   MALFORMED_CAPACITY_BYTES,

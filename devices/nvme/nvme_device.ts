@@ -25,14 +25,14 @@ import type { DeviceBase, DeviceBlock, DeviceKind } from "../device_kind.ts";
 import { bringUp, deviceSettings, P2PMEM, settingError } from "../device_settings.ts";
 import type { Bar, PciFunction } from "../pci/pci_function.ts";
 import type { PeerProviders } from "../pci/peers/peer_providers.ts";
-import { Media } from "./controller/media/media.ts";
-import { MAX_PATTERN_BYTES } from "./controller/media/pattern_store.ts";
+import { MAX_PATTERN_BYTES, Media } from "./controller/media.ts";
 import { NvmeController } from "./controller/nvme_controller.ts";
-import type { ControllerMemoryBar } from "./driver/life/controller_memory.ts";
-import { DEFAULT_IO_TIMEOUT_NS, NvmeDriver } from "./driver/nvme_driver.ts";
-import { timedInterrupts } from "./driver/own_times.ts";
+import type { ControllerMemoryBar } from "./driver/controller_memory.ts";
+import { DEFAULT_IO_TIMEOUT_NS } from "./driver/controller_life.ts";
+import { NvmeDriver } from "./driver/nvme_driver.ts";
 import { NvmeDisk } from "./nvme_disk.ts";
 import { NVME_TABLES } from "./recording/nvme_tables.ts";
+import type { NvmeInterruptLine } from "./register_port.ts";
 
 const REGISTERS_BAR_INDEX = 0;
 const MIN_REGISTERS_BAR_BYTES = 16 * KIB;
@@ -269,6 +269,20 @@ function unbindDriver(machine: Machine, controller: NvmeController, driver: Nvme
     cpuOfVector: () => machine.cpu,
   });
   controller.ledger = null;
+}
+
+/** Where each CPU has its own time, the one that takes an interrupt goes on not before it was raised. */
+function timedInterrupts({ clock, timed }: Machine, line: NvmeInterruptLine): NvmeInterruptLine {
+  if (!timed) return line;
+  return {
+    cpuOfVector: (vector) => line.cpuOfVector(vector),
+    raise(vector) {
+      if (clock.own === null) return line.raise(vector);
+      const outer = clock.own.interrupt(line.cpuOfVector(vector));
+      line.raise(vector);
+      clock.own.leave(outer);
+    },
+  };
 }
 
 /** @throws {ConfigError} When a key needs another one. */

@@ -37,8 +37,8 @@ import {
 import { SQE_BYTES } from "./driver/protocol.ts";
 import type { NamespaceFacts } from "./driver/nvme_limits.ts";
 import type { NvmeDriver } from "./driver/nvme_driver.ts";
-import type { SubmittingDisk } from "./driver/queues/scheduled_dispatch.ts";
-import { NvmeRequest } from "./driver/command/nvme_request.ts";
+import type { SubmittingDisk } from "./driver/scheduled_dispatch.ts";
+import { NvmeRequest } from "./driver/request.ts";
 import { Io } from "./io.ts";
 import { RequestPayload } from "./request_payload.ts";
 

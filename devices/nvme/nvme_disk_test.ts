@@ -3,7 +3,7 @@ import { ArmedFault, FAULT, KernelError, type PhysAddr } from "@dmalab/runtime";
 import { BIO_FLAG, type BioVec, Plug } from "@dmalab/runtime/block";
 import { allocateBuffer } from "@dmalab/runtime/memory";
 import { DriverRig, pages, scattered, vec } from "./_driver_rig.ts";
-import type { NvmeRequest } from "./driver/command/nvme_request.ts";
+import type { NvmeRequest } from "./driver/request.ts";
 import type { Io } from "./io.ts";
 
 Deno.test("what is written is read back", () => {

@@ -25,9 +25,8 @@ import {
   vecsSizeBytes,
   whyCopied,
 } from "@dmalab/runtime/block";
-import { DSM_RANGE_BYTES } from "./driver/command/command_setup.ts";
+import { DSM_RANGE_BYTES, type NvmeRequest } from "./driver/request.ts";
 import type { NamespaceFacts } from "./driver/nvme_limits.ts";
-import type { NvmeRequest } from "./driver/command/nvme_request.ts";
 import { CTRL_PAGE_BYTES } from "./driver/protocol.ts";
 
 type Cost = EventFields<"mem.alloc">;

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { MALFORMED_COMMANDS } from "./malformed_commands.ts";
 import { STATUS } from "./controller/specification.ts";
-import { blockStatusOf } from "./driver/command/status.ts";
+import { blockStatusOf } from "./driver/request.ts";
 import { readStatus, STATUS_CODES, type StatusCode } from "./status_codes.ts";
 
 Deno.test("whatever the controller can answer has a name, and no two names mean the same", () => {

@@ -15,7 +15,7 @@ import { VirtualClock } from "@dmalab/runtime/time";
 import { DmaDevice, type PageMaker } from "@dmalab/runtime/dma";
 import { MemoryPage } from "@dmalab/runtime/memory";
 import type { HostBus } from "./host_port.ts";
-import { Media } from "./media/media.ts";
+import { Media } from "./media.ts";
 import { commandBytes, type CommandFields } from "../command_bytes.ts";
 import { type ControllerSettings, NvmeController } from "./nvme_controller.ts";
 

@@ -10,11 +10,10 @@ import {
   namespaceDescriptors,
   type NamespaceIdentity,
 } from "./identify.ts";
-import type { ControllerHostMemory } from "./data/host_memory_buffer.ts";
-import type { HostTransfer } from "./data/host_transfer.ts";
-import type { PrpWalk } from "./data/prp_walk.ts";
+import type { ControllerHostMemory } from "./host_memory_buffer.ts";
+import type { HostTransfer } from "./host_port.ts";
+import { type PrpWalk, RangeList } from "./data_pointer.ts";
 import { CompletionQueue, type QueueTable, SubmissionQueue } from "./queues.ts";
-import { RangeList } from "./data/range_list.ts";
 import { ADMIN_OPCODE, PAGE_BYTES, STATUS, WIDE_HALF } from "./specification.ts";
 
 /** What `execute` returns for a command that stays open until something happens. */

@@ -7,7 +7,7 @@ import { ActivityQueue, EventStream, HostBudget } from "@dmalab/runtime";
 import { VirtualClock } from "@dmalab/runtime/time";
 import { DmaDevice } from "@dmalab/runtime/dma";
 import type { HostBus } from "./host_port.ts";
-import { Media } from "./media/media.ts";
+import { Media } from "./media.ts";
 import { NvmeController } from "./nvme_controller.ts";
 
 const GOLDEN = new URL("../../../tests/golden/", import.meta.url);

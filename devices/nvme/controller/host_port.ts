@@ -1,7 +1,28 @@
 /** The controller's side of its PCIe link: everything it does to host memory goes through here. */
-import { type DmaAddr, eventId, type EventStream, FAULT } from "@dmalab/runtime";
-import type { DeviceBus, DmaDevice, EntryPage, PageMaker } from "@dmalab/runtime/dma";
-import type { LocalMemory } from "./data/local_memory.ts";
+import {
+  alignUp,
+  type Bytes,
+  type DmaAddr,
+  eventId,
+  type EventStream,
+  FAULT,
+  MIB,
+} from "@dmalab/runtime";
+import {
+  type DeviceBus,
+  directionWord,
+  DMA_FROM_DEVICE,
+  DMA_TO_DEVICE,
+  type DmaDevice,
+  type DmaDirection,
+  type EntryPage,
+  type PageMaker,
+} from "@dmalab/runtime/dma";
+import type { MemoryPage } from "@dmalab/runtime/memory";
+import type { RangeList } from "./data_pointer.ts";
+import type { LocalMemory } from "./local_memory.ts";
+import { type PatternStore, TransferBuffer } from "./media.ts";
+import { PAGE_BYTES, STATUS } from "./specification.ts";
 
 const QUEUE_READ = FAULT["queue.read"];
 const QUEUE_WRITE = FAULT["queue.write"];
@@ -66,4 +87,160 @@ export class HostPort {
       this.events.emit(NVME_WALK, { entry, dma: dma as DmaAddr });
     }
   }
+}
+
+const { SUCCESS } = STATUS;
+const PAGE = PAGE_BYTES;
+
+const NVME_DATA = eventId("nvme.data");
+
+const MAX_PIECE_BYTES = MIB;
+/** What `PatternStore.read` may use on either side of a piece. */
+const ALIGNMENT_ROOM_BYTES = 16;
+
+/**
+ * Moves data between the controller and the ranges of host memory that a command resolved to.
+ *
+ * Range by range, in order; the first range whose access faults ends the transfer, and nothing
+ * after it is accessed. A range goes in pieces of at most 1 MiB, so that the controller's own
+ * memory stays bounded whatever the command asks for.
+ */
+export class HostTransfer implements PageMaker {
+  readonly #host: HostPort;
+  /** Exactly a page long: whole-page copies from and to it need no view. Made with the first. */
+  #page: TransferBuffer | null = null;
+  #large = new TransferBuffer(0);
+
+  /** What the page being sent holds. */
+  #pageStore: PatternStore | null = null;
+  #pageOffset = 0;
+
+  constructor(host: HostPort) {
+    this.#host = host;
+  }
+
+  /** Sends what a store holds from `offsetBytes` on. */
+  sendStored(store: PatternStore, offsetBytes: number, ranges: RangeList): number {
+    let offset = offsetBytes;
+    for (let index = 0; index < ranges.count; index++) {
+      const dma = ranges.address(index);
+      const length = ranges.lengthBytes(index);
+      for (let done = 0; done < length;) {
+        const piece = Math.min(length - done, MAX_PIECE_BYTES);
+        if (isWholePage(dma + done, piece, offset)) {
+          // Most data: what is a page on both sides is made where it belongs.
+          this.#pageStore = store;
+          this.#pageOffset = offset;
+          if (!this.#host.writePage(dma + done, this)) return STATUS.DATA_TRANSFER_ERROR;
+          done += PAGE;
+          offset += PAGE;
+          continue;
+        }
+        const buffer = this.#bufferFor(piece, offset);
+        const start = store.read(offset, buffer, piece);
+        if (!this.#host.write(dma + done, buffer.bytes, start, piece)) {
+          return STATUS.DATA_TRANSFER_ERROR;
+        }
+        done += piece;
+        offset += piece;
+      }
+      this.#moved(dma, length, DMA_FROM_DEVICE);
+    }
+    return SUCCESS;
+  }
+
+  /** Stores what the host has, from `offsetBytes` of the store on. */
+  receiveStored(store: PatternStore, offsetBytes: number, ranges: RangeList): number {
+    let offset = offsetBytes;
+    for (let index = 0; index < ranges.count; index++) {
+      const dma = ranges.address(index);
+      const length = ranges.lengthBytes(index);
+      for (let done = 0; done < length;) {
+        const piece = Math.min(length - done, MAX_PIECE_BYTES);
+        const buffer = this.#bufferFor(piece, 0);
+        if (!this.#host.read(dma + done, buffer.bytes, 0, piece)) return STATUS.DATA_TRANSFER_ERROR;
+        store.write(offset, buffer.bytes, 0, piece);
+        done += piece;
+        offset += piece;
+      }
+      this.#moved(dma, length, DMA_TO_DEVICE);
+    }
+    return SUCCESS;
+  }
+
+  /** Compares what the host has with what a store holds; stops after the first range that differs. */
+  compareStored(store: PatternStore, offsetBytes: number, ranges: RangeList): number {
+    let offset = offsetBytes;
+    for (let index = 0; index < ranges.count; index++) {
+      const dma = ranges.address(index);
+      const length = ranges.lengthBytes(index);
+      let same = true;
+      for (let done = 0; done < length;) {
+        const piece = Math.min(length - done, MAX_PIECE_BYTES);
+        const buffer = this.#bufferFor(piece, 0);
+        if (!this.#host.read(dma + done, buffer.bytes, 0, piece)) return STATUS.DATA_TRANSFER_ERROR;
+        same &&= store.holds(offset, buffer.bytes, piece);
+        done += piece;
+        offset += piece;
+      }
+      this.#moved(dma, length, DMA_TO_DEVICE);
+      if (!same) return STATUS.COMPARE_FAILURE;
+    }
+    return SUCCESS;
+  }
+
+  /** Sends bytes the controller made up, such as an identify page. */
+  send(bytes: Uint8Array, ranges: RangeList): number {
+    let done = 0;
+    for (let index = 0; index < ranges.count; index++) {
+      const dma = ranges.address(index);
+      const length = ranges.lengthBytes(index);
+      if (!this.#host.write(dma, bytes, done, length)) return STATUS.DATA_TRANSFER_ERROR;
+      done += length;
+      this.#moved(dma, length, DMA_FROM_DEVICE);
+    }
+    return SUCCESS;
+  }
+
+  /** Takes bytes for the controller itself, such as a list of block ranges. */
+  receive(into: Uint8Array, ranges: RangeList): number {
+    let done = 0;
+    for (let index = 0; index < ranges.count; index++) {
+      const dma = ranges.address(index);
+      const length = ranges.lengthBytes(index);
+      if (!this.#host.read(dma, into, done, length)) return STATUS.DATA_TRANSFER_ERROR;
+      done += length;
+      this.#moved(dma, length, DMA_TO_DEVICE);
+    }
+    return SUCCESS;
+  }
+
+  /** @see PageMaker */
+  makePage(page: MemoryPage): void {
+    this.#pageStore?.readPage(this.#pageOffset, page);
+  }
+
+  #bufferFor(pieceBytes: Bytes, offsetBytes: number): TransferBuffer {
+    if (pieceBytes === PAGE && (offsetBytes & 7) === 0) {
+      return this.#page ??= new TransferBuffer(PAGE);
+    }
+    const wanted = pieceBytes + ALIGNMENT_ROOM_BYTES;
+    if (this.#large.bytes.length < wanted) {
+      const doubled = 2 * this.#large.bytes.length;
+      this.#large = new TransferBuffer(doubled < wanted ? alignUp(wanted, PAGE) : doubled);
+    }
+    return this.#large;
+  }
+
+  #moved(dma: DmaAddr, sizeBytes: Bytes, dir: DmaDirection): void {
+    const { events } = this.#host;
+    if (events.tick(NVME_DATA)) {
+      events.emit(NVME_DATA, { dma, size_bytes: sizeBytes, dir: directionWord(dir) });
+    }
+  }
+}
+
+/** A page of host memory whose bytes have the alignment of the store's words. */
+function isWholePage(dma: number, sizeBytes: Bytes, offsetBytes: number): boolean {
+  return sizeBytes === PAGE && (dma & (PAGE - 1)) === 0 && (offsetBytes & 7) === 0;
 }

@@ -1,6 +1,6 @@
 /** The 4096-byte structures that Identify returns (Base Specification 1.4, section 5.15). */
 import { type Bytes, viewOf, zeros } from "@dmalab/runtime";
-import type { HostMemoryNeeds } from "./data/host_memory_buffer.ts";
+import type { HostMemoryNeeds } from "./host_memory_buffer.ts";
 
 export const IDENTIFY_BYTES = 4096;
 

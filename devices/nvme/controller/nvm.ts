@@ -1,10 +1,8 @@
 /** The NVM command set: what reads, writes and forgets blocks (section 6). */
 import type { Bytes, DmaAddr } from "@dmalab/runtime";
-import type { DataPointer } from "./data/data_pointer.ts";
-import type { HostTransfer } from "./data/host_transfer.ts";
-import type { Media } from "./media/media.ts";
-import type { PatternStore } from "./media/pattern_store.ts";
-import { RangeList } from "./data/range_list.ts";
+import { type DataPointer, RangeList } from "./data_pointer.ts";
+import type { HostTransfer } from "./host_port.ts";
+import type { Media, PatternStore } from "./media.ts";
 import { NVM_OPCODE, STATUS, WIDE_HALF } from "./specification.ts";
 
 const { SUCCESS } = STATUS;

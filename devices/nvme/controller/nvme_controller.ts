@@ -24,17 +24,21 @@ import type { VirtualClock } from "@dmalab/runtime/time";
 import type { DmaDevice } from "@dmalab/runtime/dma";
 import type { NvmeInterruptLine, NvmeRegisterPort } from "../register_port.ts";
 import { AdminCommandHandler, NO_COMPLETION } from "./admin.ts";
-import { DataPointer } from "./data/data_pointer.ts";
-import { ControllerHostMemory, type HostMemoryNeeds } from "./data/host_memory_buffer.ts";
-import { type HostBus, HostPort } from "./host_port.ts";
-import { HostTransfer } from "./data/host_transfer.ts";
+import { DataPointer } from "./data_pointer.ts";
+import { ControllerHostMemory, type HostMemoryNeeds } from "./host_memory_buffer.ts";
+import { type HostBus, HostPort, HostTransfer } from "./host_port.ts";
 import { nameAsEui64 } from "./identify.ts";
-import { LocalMemory, type LocalMemorySettings } from "./data/local_memory.ts";
-import type { Media } from "./media/media.ts";
+import { LocalMemory, type LocalMemorySettings } from "./local_memory.ts";
+import type { Media } from "./media.ts";
 import { blockOf, NvmCommands, type ResolvedCommand } from "./nvm.ts";
-import { CompletionQueue, type ControllerRings, QueueTable, SubmissionQueue } from "./queues.ts";
+import {
+  CompletionQueue,
+  type ControllerRings,
+  ControllerShadowDoorbells,
+  QueueTable,
+  SubmissionQueue,
+} from "./queues.ts";
 import { type AdminQueueSetup, type RegisterOwner, Registers } from "./registers.ts";
-import { ControllerShadowDoorbells } from "./shadow_doorbells.ts";
 import {
   COMPLETION_ENTRY_BYTES,
   PAGE_BYTES,

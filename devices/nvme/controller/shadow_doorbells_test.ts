@@ -5,8 +5,7 @@ import { VirtualClock } from "@dmalab/runtime/time";
 import { DmaDevice } from "@dmalab/runtime/dma";
 import { FlatMemory } from "./_rig.ts";
 import { HostPort } from "./host_port.ts";
-import { CompletionQueue, SubmissionQueue } from "./queues.ts";
-import { ControllerShadowDoorbells } from "./shadow_doorbells.ts";
+import { CompletionQueue, ControllerShadowDoorbells, SubmissionQueue } from "./queues.ts";
 
 const VALUES = 0x10_0000;
 const WAKEUPS = 0x20_0000;

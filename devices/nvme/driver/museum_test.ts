@@ -18,7 +18,7 @@ import {
 import type { BioVec } from "@dmalab/runtime/block";
 import type { QuirkName } from "@dmalab/runtime/kernels";
 import { DriverRig, type DriverRigOptions, pages, scattered, vec } from "../_driver_rig.ts";
-import type { NvmeRequest } from "./command/nvme_request.ts";
+import type { NvmeRequest } from "./request.ts";
 
 /** Out of reach of 32 address bits. */
 const HIGH = 0x1_4000_0000;

@@ -1,8 +1,10 @@
 /**
- * The NVMe host driver: takes requests, maps them, talks to the controller, takes results back.
+ * The NVMe host driver, the owner of all it has (`struct nvme_dev`): takes requests, maps them, talks
+ * to the controller, takes results back.
  *
  * A request becomes one host activity: prepare, copy the command, ring the doorbell. The
- * controller's activity for it ends in `raise`, where the host unmaps and completes.
+ * controller's activity for it ends in `raise`, where the host unmaps and completes. Mapping is in
+ * `map_data.ts`, rings and tags in `queues.ts`, bring-up, reset and removal in `controller_life.ts`.
  *
  * @see rules/nvme.md 4
  */
@@ -11,6 +13,7 @@ import {
   BLK_STS,
   type BlkStatus,
   blkStatusName,
+  type Bytes,
   eventId,
   invariant,
   InvariantError,
@@ -21,19 +24,22 @@ import {
 import { type BlockRules, blockRules, type QueueLimits } from "@dmalab/runtime/block";
 import type { DmaDevice } from "@dmalab/runtime/dma";
 import { rulesOf } from "@dmalab/runtime/kernels";
-import type { NvmeInterruptLine } from "../register_port.ts";
-import { AbortSlots } from "./queues/abort_slots.ts";
-import { CommandArchive } from "./command/command_archive.ts";
-import { ControllerLife, type ControllerState } from "./life/controller_life.ts";
-import { ControllerSetup } from "./life/controller_setup.ts";
-import { setUpCommand } from "./command/command_setup.ts";
-import { type CommandViewer, type NvmeCommandView, viewCommand } from "./command/command_view.ts";
-import { type DataMapper, TwoStepDataMapper } from "./data/data_mapper.ts";
-import { NodePools } from "./command/descriptor_pools.ts";
-import { DmaVecPool } from "./data/dma_vec_pool.ts";
-import type { FormatSettings } from "./data/format_choice.ts";
-import type { HostMemoryBuffer } from "./life/host_memory_buffer.ts";
-import type { Iod } from "./command/iod.ts";
+import type { NvmeInterruptLine, NvmeRegisterPort } from "../register_port.ts";
+import {
+  ADMIN_TIMEOUT_NS,
+  CommandTimeouts,
+  ControllerLife,
+  type ControllerState,
+} from "./controller_life.ts";
+import type { ControllerMemoryBar } from "./controller_memory.ts";
+import type { HostMemoryBuffer } from "./host_memory_buffer.ts";
+import {
+  type DataMapper,
+  type DmaVecSource,
+  type FormatSettings,
+  NodePools,
+  TwoStepMapper,
+} from "./map_data.ts";
 import {
   adminLimits,
   type ControllerFacts,
@@ -41,33 +47,32 @@ import {
   type NamespaceFacts,
   type ReleaseRules,
 } from "./nvme_limits.ts";
-import { ScheduledDispatch } from "./queues/scheduled_dispatch.ts";
-import type { NvmeDriverOptions } from "./nvme_driver_options.ts";
-import type { NvmeRequest } from "./command/nvme_request.ts";
 import { nvmeRules } from "./nvme_rules.ts";
-import { OverdueCommands } from "./queues/overdue_commands.ts";
 import { HOST_STATUS } from "./protocol.ts";
-import { type EndOfRequest, timedCompletions, timedEnds } from "./own_times.ts";
-import type { QueuePair, TakeCompletion } from "./queues/queue_pair.ts";
-import { QueueSet } from "./queues/queue_set.ts";
-import { RequestFifo } from "./queues/request_fifo.ts";
-import { RequestWatch } from "./queues/request_watch.ts";
-import { ScatterlistDataMapper } from "./data_6_12/scatterlist_mapper.ts";
-import { blockStatusOf, doNotRetry } from "./command/status.ts";
+import { type CompletionTaker, type QueuePair, QueueSet, RequestFifo } from "./queues.ts";
+import {
+  blockStatusOf,
+  CommandArchive,
+  type DescriptorPools,
+  doNotRetry,
+  type Iod,
+  type NvmeCommandView,
+  type NvmeRequest,
+  setUpCommand,
+  viewCommand,
+} from "./request.ts";
+import { ScatterlistMapper } from "./scatterlists_6_12.ts";
+import { ScheduledDispatch } from "./scheduled_dispatch.ts";
 
 const { IOERR, OK, RESOURCE } = BLK_STS;
 
 const BLOCK_STATUS = eventId("block.status");
 const NVME_CANCEL = eventId("nvme.cancel");
 
-/** Kinds of activities: dispatch the oldest waiting request or batch; reset; look at a queue. */
+/** Kinds of activities: dispatch the oldest waiting request or batch; look at a queue. */
 const DISPATCH = 0;
 const DISPATCH_BATCH = 1;
-const RESET = 2;
-const POLL = 3;
-/** How long an admin command may take. */
-const ADMIN_TIMEOUT_NS: Nanoseconds = 60e9;
-export const DEFAULT_IO_TIMEOUT_NS: Nanoseconds = 30e9;
+const POLL = 2;
 /** How often a failing command is tried again. */
 const MAX_RETRIES = 5;
 /**
@@ -86,33 +91,61 @@ const UNKNOWN_CONTROLLER: ControllerFacts = {
   volatileWriteCache: false,
 };
 
-export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandViewer {
+/** What an NVMe driver is made from. */
+export interface NvmeDriverOptions {
   readonly machine: Machine;
   readonly dev: DmaDevice;
+  /** The controller's registers. */
+  readonly registers: NvmeRegisterPort;
+  /** I/O queues to ask for; one for each CPU when left out. */
+  readonly queues?: number;
+  /** Further I/O queues that are polled instead of interrupting (`poll_queues`). */
+  readonly pollQueues: number;
+  /** Entries of an I/O queue, 2 to 4095 (`io_queue_depth`). Default 1024. */
+  readonly depthEntries?: number;
+  /** The user's soft limit of a transfer (`max_sectors_kb`), in sectors; none when left out. */
+  readonly maxUserSectors?: number;
+  /** The I/O scheduler of the queues (`queue/scheduler`). Default none. */
+  readonly scheduler?: "none" | "mq_deadline";
+  /** Average segment from which SGLs are preferred (`sgl_threshold`); 0 never. Default 32 KiB. */
+  readonly sglThresholdBytes?: Bytes;
+  /** NUMA nodes, each with descriptor pools of its own; CPUs are dealt out evenly. Default 1. */
+  readonly nodes?: number;
+  /** How long a command of an I/O queue may take. Default 30 s. */
+  readonly timeoutNs?: Nanoseconds;
+  /** The BAR with the controller's own memory; none when left out. */
+  readonly controllerMemory?: ControllerMemoryBar | null;
+  /** Descriptor pools to use instead of the driver's own. */
+  readonly pools?: DescriptorPools;
+  /** Where arrays of saved mappings come from instead of the driver's own pool. */
+  readonly dmaVecs?: DmaVecSource;
+}
+
+export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CompletionTaker {
+  readonly machine: Machine;
+  readonly dev: DmaDevice;
+  readonly options: NvmeDriverOptions;
   /** How the release's block layer behaves. */
   readonly blockRules: BlockRules;
   /** Choice of format: what the controller can, and the threshold, which may be changed. */
   readonly format: FormatSettings;
   /** Keep each command with its lists after its completion. */
   keepCommands = true;
-
+  readonly queues = new QueueSet();
+  /** Where requests take descriptor lists from. */
+  readonly pools: NodePools;
+  readonly life: ControllerLife;
+  readonly timeouts: CommandTimeouts;
   /** Where requests wait for a worker; null without a scheduler. */
   readonly scheduler: ScheduledDispatch | null;
 
-  /** Called when a request ends; null where nothing has to be noted then. */
-  readonly #ended: EndOfRequest | null;
-  readonly #complete: TakeCompletion;
-  readonly #options: NvmeDriverOptions;
+  readonly #rules: ReleaseRules;
   readonly #mapper: DataMapper;
-  readonly #nodePools: NodePools;
+  /** Each CPU and each device has its own time. */
+  readonly #timed: boolean;
   readonly #dispatch = new RequestFifo();
   readonly #batches: (readonly NvmeRequest[])[] = [];
-  readonly #queues = new QueueSet();
   readonly #archive = new CommandArchive();
-  readonly #rules: ReleaseRules;
-  readonly #life: ControllerLife;
-  readonly #watch: RequestWatch;
-  readonly #setup: ControllerSetup;
   #controller: ControllerFacts = UNKNOWN_CONTROLLER;
   #namespace: NamespaceFacts | null = null;
   #adminLimits: QueueLimits | null = null;
@@ -124,84 +157,24 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     const { machine, dev } = options;
     this.machine = machine;
     this.dev = dev;
-    this.#options = options;
+    this.options = options;
     this.blockRules = rulesOf(machine.kernel, blockRules);
+    const nvme = rulesOf(machine.kernel, nvmeRules);
+    this.#rules = { block: this.blockRules, nvme };
     this.format = {
       sgl: false,
       metadataSgl: false,
       sglThresholdBytes: options.sglThresholdBytes ?? 32768,
     };
-    this.#rules = { block: this.blockRules, nvme: rulesOf(machine.kernel, nvmeRules) };
+    this.#timed = machine.timed;
+    this.pools = new NodePools(machine, dev, nvme.smallListAlignBytes);
+    this.timeouts = new CommandTimeouts(this);
+    this.life = new ControllerLife(this);
+    this.#mapper = machine.kernel.strategies.nvme.mapsDataWith === "scatterlist"
+      ? new ScatterlistMapper(machine, dev, this.format, nvme)
+      : new TwoStepMapper(machine, dev, this.format, nvme, this.blockRules, options.dmaVecs);
+    this.scheduler = (options.scheduler ?? "none") === "none" ? null : new ScheduledDispatch(this);
     machine.auditors.push(() => this.#audit());
-    this.#nodePools = new NodePools(machine, dev, this.#rules.nvme.smallListAlignBytes);
-    const aborts = new AbortSlots(dev.name, (request) => this.queueRequest(request));
-    const overdue = new OverdueCommands({
-      events: machine.events,
-      registers: options.registers,
-      aborts,
-      mayAct: () => this.#life.isStable,
-      poll: (queue) => this.#takeAll(queue),
-      resetSoon: (reason) => this.#life.resetSoon(reason),
-    });
-    const ioTimeoutNs = options.timeoutNs ?? DEFAULT_IO_TIMEOUT_NS;
-    this.#watch = new RequestWatch({
-      clock: machine.clock,
-      name: dev.name,
-      timeoutNs: (queue) => queue.id === 0 ? ADMIN_TIMEOUT_NS : ioTimeoutNs,
-      shortestNs: Math.min(ADMIN_TIMEOUT_NS, ioTimeoutNs),
-      queues: () => this.#queues.all,
-      overdue: (queue, iod) => overdue.handle(queue, iod),
-    });
-    this.#setup = new ControllerSetup({
-      options,
-      queues: this.#queues,
-      pools: this.#nodePools,
-      watch: this.#watch,
-      aborts,
-      adminLimits: () => this.adminLimits,
-      identified: (controller) => this.#setController(controller),
-      runAdmin: (request) => this.#runAdmin(request),
-      dispatchAgain: (request) => this.#post(request),
-    });
-    this.#life = new ControllerLife({
-      events: machine.events,
-      name: dev.name,
-      queues: () => this.#queues.all,
-      stop: () => this.#setup.stop(),
-      cutOff: () => {
-        dev.refusal = "device_gone";
-      },
-      start: () => this.#setup.restart(),
-      poll: (queue) => this.#takeAll(queue),
-      cancel: (queue) => this.#cancel(queue),
-      resetSoon: () => machine.activities.post(this, RESET, 0),
-      post: (request) => this.#post(request),
-      release: () => this.#release(),
-    });
-    this.#mapper = this.#makeMapper();
-    this.scheduler = (options.scheduler ?? "none") === "none" ? null : new ScheduledDispatch({
-      machine,
-      name: dev.name,
-      queueOf: (request) => this.#queues.get(request.queue),
-      post: (request) => this.#post(request),
-      dispatch: (requests) => this.#dispatchBatch(requests),
-      end: (request, status) => this.#end(request, status),
-    });
-    this.#ended = timedEnds(machine, this.scheduler);
-    this.#complete = timedCompletions(machine, this.#completeNow, dev.name, this.#queues);
-  }
-
-  #makeMapper(): DataMapper {
-    const { machine, dev, format } = this;
-    const { nvme } = this.#rules;
-    switch (machine.kernel.strategies.nvme.mapsDataWith) {
-      case "scatterlist":
-        return new ScatterlistDataMapper(machine, dev, format, nvme);
-      case "iterator": {
-        const vecs = this.#options.dmaVecs ?? new DmaVecPool(machine, nvme.maxSegments);
-        return new TwoStepDataMapper(machine, dev, format, vecs, this.blockRules, nvme);
-      }
-    }
   }
 
   /** What Identify Controller said. */
@@ -220,6 +193,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     return this.#ioLimits;
   }
 
+  /** Limits of the admin queue, as far as the controller is known. */
   get adminLimits(): QueueLimits {
     return this.#adminLimits ??= adminLimits(
       this.machine,
@@ -231,37 +205,37 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
 
   /** What the controller is to the driver just now. */
   get state(): ControllerState {
-    return this.#life.state;
+    return this.life.state;
   }
 
   /** Memory that the controller has borrowed, or null. */
   get hostMemory(): HostMemoryBuffer | null {
-    return this.#setup.hostMemory;
+    return this.life.hostMemory;
   }
 
   /** Blocks of descriptor pools that requests hold. */
   get usedDescriptors(): number {
-    return this.#nodePools.usedBlocks;
+    return this.pools.usedBlocks;
   }
 
   #audit(): void {
-    for (const queue of this.#queues.all) queue.audit();
-    this.#nodePools.audit();
+    for (const queue of this.queues.all) queue.audit();
+    this.pools.audit();
   }
 
   /** Numbers of the requests whose commands the controller has. */
   sentRequests(): number[] {
-    return this.#queues.all.flatMap((queue) => queue.sent().map(({ request }) => request!.id));
+    return this.queues.all.flatMap((queue) => queue.sent().map(({ request }) => request!.id));
   }
 
   /** The I/O queues, in the order of their numbers, which begin at 1. */
   get ioQueues(): readonly QueuePair[] {
-    return this.#queues.io;
+    return this.queues.io;
   }
 
   /** How many there are: fewer than at first where a reset has brought fewer back. */
   get ioQueueCount(): number {
-    return this.#queues.ioCount;
+    return this.queues.ioCount;
   }
 
   /**
@@ -271,11 +245,9 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
    * @see rules/nvme.md 5
    */
   bringUp(): void {
-    const namespace = this.#setup.bringUp();
+    const namespace = this.life.probe();
     if (namespace !== null) this.setNamespace(namespace);
-    // Whatever was in flight is done, and time begins anew when the machine is ready.
-    this.#watch.stop();
-    this.#life.begin();
+    this.life.begin();
   }
 
   /**
@@ -285,7 +257,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
    * @throws {KernelError} ENODEV when it is dead or gone, EIO when it does not come up again.
    */
   reset(): void {
-    this.#life.reset("asked");
+    this.life.reset("asked");
   }
 
   /**
@@ -295,7 +267,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
    * @throws {KernelError} ENODEV when it was pulled before.
    */
   remove(): void {
-    this.#life.remove();
+    this.life.remove();
   }
 
   /**
@@ -303,8 +275,16 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
    * no controller; `bringUp` finds out by itself.
    */
   assumeController(controller: ControllerFacts, namespace: NamespaceFacts): void {
-    this.#setController(controller);
+    this.setController(controller);
     this.setNamespace(namespace);
+  }
+
+  /** Takes what Identify Controller said. */
+  setController(controller: ControllerFacts): void {
+    this.#controller = controller;
+    this.format.sgl = controller.sgl;
+    this.format.metadataSgl = controller.metadataSgl;
+    this.#adminLimits = null;
   }
 
   /** Uses a namespace from here on: its limits are those of the I/O queues. */
@@ -316,24 +296,24 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
       this.#controller,
       namespace,
       this.#rules,
-      this.#options.maxUserSectors ?? 0,
+      this.options.maxUserSectors ?? 0,
     );
   }
 
   /** The CPU that a vector interrupts. */
   cpuOfVector(vector: number): number {
-    return this.#queues.cpuOfVector(vector);
+    return this.queues.cpuOfVector(vector);
   }
 
   /** The number of the request that a command in flight serves, or null. */
   requestOf(queueId: number, commandId: number): number | null {
-    return this.#queues.requestOf(queueId, commandId)?.request ?? null;
+    return this.queues.requestOf(queueId, commandId)?.request ?? null;
   }
 
   /** Queues a request: one host activity that prepares it and rings the doorbell. */
   queueRequest(request: NvmeRequest): void {
     this.#adopt(request);
-    if (this.scheduler === null || request.admin) this.#post(request);
+    if (this.scheduler === null || request.admin) this.post(request);
     else this.scheduler.submit(request);
   }
 
@@ -356,6 +336,17 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     this.machine.activities.postFor(requests.at(-1)!, this, DISPATCH_BATCH, requests[0]!.queue);
   }
 
+  #adopt(request: NvmeRequest): void {
+    request.memory = this.machine.memory;
+    if (request.queue === 0 && !request.admin) request.queue = this.queues.ofCpu(request.cpu);
+  }
+
+  /** Has a request dispatched, now or again. */
+  post(request: NvmeRequest): void {
+    this.#dispatch.push(request);
+    this.machine.activities.postFor(request, this, DISPATCH, request.queue);
+  }
+
   runActivity(kind: number, argument: number): void {
     // Nearly all are this kind: the others are out of the way.
     if (kind !== DISPATCH) {
@@ -368,16 +359,116 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
   }
 
   #runOther(kind: number, queueId: number): void {
-    if (kind === RESET) {
-      this.#life.resetAsDue();
-    } else if (kind === POLL) {
-      const queue = this.#queues.get(queueId);
+    if (kind === POLL) {
+      const queue = this.queues.get(queueId);
       if (queue !== undefined) this.poll(queue);
-    } else {
-      const batch = this.#batches.shift();
-      if (batch === undefined) throw new InvariantError(`${this.dev.name} has no batch`);
-      this.#dispatchBatch(batch);
+      return;
     }
+    const batch = this.#batches.shift();
+    if (batch === undefined) throw new InvariantError(`${this.dev.name} has no batch`);
+    this.dispatchBatch(batch);
+  }
+
+  #dispatchOne(request: NvmeRequest): void {
+    const queue = this.queues.get(request.queue);
+    if (queue === undefined || !queue.enabled) {
+      this.#refuse(request);
+      return;
+    }
+    const iod = request.iod ?? queue.takeTag(request);
+    if (iod === null) {
+      queue.waiting.push(request);
+      return;
+    }
+    const status = this.prepare(iod, request);
+    if (status === OK) {
+      queue.submit(iod);
+      if (queue.polled) this.#pollSoon(queue);
+      return;
+    }
+    queue.releaseTag(iod);
+    if (status === RESOURCE && this.#mayTryAgain(request)) {
+      this.post(request);
+      return;
+    }
+    this.end(request, status);
+    // A request that waits for a tag gets this one: no completion will hand it on.
+    const next = queue.waiting.shift();
+    if (next !== null) this.post(next);
+  }
+
+  /**
+   * Dispatches requests in their order, with one doorbell for all. What could not be prepared keeps
+   * its tag, and takes the single way when all others are sent.
+   */
+  dispatchBatch(batch: readonly NvmeRequest[]): void {
+    const { context } = this.machine.events;
+    const again: NvmeRequest[] = [];
+    for (const request of batch) {
+      const before = context.enter(request);
+      if (!this.#enqueue(request)) again.push(request);
+      context.leave(before);
+    }
+    // A doorbell for several commands belongs to no request.
+    if (batch.length > 1) context.enterRequest(null);
+    for (const queue of this.queues.io) {
+      queue.ring();
+      if (queue.polled && queue.inFlight > 0) this.#pollSoon(queue);
+    }
+    for (const request of again) this.post(request);
+  }
+
+  /** Prepares a request of a batch. @returns False when it could not be, and is to be tried again. */
+  #enqueue(request: NvmeRequest): boolean {
+    const queue = this.queues.get(request.queue);
+    if (queue === undefined || !queue.enabled) {
+      this.#refuse(request);
+      return true;
+    }
+    const iod = queue.takeTag(request);
+    if (iod === null) queue.waiting.push(request);
+    else if (this.prepare(iod, request) === OK) queue.enqueue(iod);
+    else {
+      queue.keepUnsent(iod);
+      return false;
+    }
+    return true;
+  }
+
+  /**
+   * A request for a queue that takes none: it waits while the controller is reset, goes to another
+   * queue when its own did not come up again, and ends when the controller is not there any more.
+   *
+   * @see rules/nvme.md 4.1
+   */
+  #refuse(request: NvmeRequest): void {
+    const { queues, state } = this;
+    if (state === "resetting") {
+      this.life.hold(request);
+      return;
+    }
+    if (request.queue > queues.ioCount && queues.ioCount > 0 && state === "live") {
+      request.queue = queues.ofCpu(request.cpu);
+      if (this.scheduler === null) this.post(request);
+      else this.scheduler.moved(request);
+      return;
+    }
+    if (request.iod !== null) queues.get(request.queue)!.releaseTag(request.iod);
+    if (state !== "dead" && state !== "removed") {
+      this.end(request, IOERR);
+      return;
+    }
+    request.nvmeStatus = HOST_STATUS.PATH_ERROR;
+    this.end(request, blockStatusOf(HOST_STATUS.PATH_ERROR));
+  }
+
+  /** Out of resources: worth another try as long as something completes in between. */
+  #mayTryAgain(request: NvmeRequest): boolean {
+    if (request.starvedSince !== this.#completions) {
+      request.starvedSince = this.#completions;
+      request.starvedTries = 0;
+    }
+    return ++request.starvedTries < MAX_STARVED_TRIES;
   }
 
   /**
@@ -408,7 +499,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
   #keep(iod: Iod, request: NvmeRequest): void {
     const listed = iod.nrDescriptors !== 0 || iod.usesMetadataSgl;
     if (!listed) this.#archive.keep(request, iod.words);
-    else request.keep(viewCommand(iod, this.machine.memory));
+    else request.keep(this.viewCommand(iod));
   }
 
   /** A command as it stands, with its lists. */
@@ -421,13 +512,18 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
    * @returns How many completions were taken.
    */
   poll(queue: QueuePair): number {
-    return queue.enabled ? this.#takeAll(queue) : 0;
+    return queue.enabled ? this.takeAll(queue) : 0;
   }
 
-  /** Takes what a queue has completed without having been interrupted. */
-  #takeAll(queue: QueuePair): number {
+  /** Posts the poll of a queue by its submitter, after the device's work. */
+  #pollSoon(queue: QueuePair): void {
+    this.machine.activities.post(this, POLL, queue.id);
+  }
+
+  /** Takes what a queue has completed, whether an interrupt said so or not. */
+  takeAll(queue: QueuePair): number {
     let taken = 0;
-    while (queue.takeCompletion(this.#complete)) taken++;
+    while (queue.takeCompletion(this)) taken++;
     // The doorbell of a disabled queue is not written.
     if (taken === 0 || !queue.enabled) return taken;
     const { context } = this.machine.events;
@@ -440,9 +536,9 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
   /** Takes the completions of every queue with this vector. */
   raise(vector: number): void {
     const { context } = this.machine.events;
-    for (const queue of this.#queues.ofVector(vector)) {
-      if (!queue.takeCompletion(this.#complete)) continue;
-      while (queue.takeCompletion(this.#complete));
+    for (const queue of this.queues.ofVector(vector)) {
+      if (!queue.takeCompletion(this)) continue;
+      while (queue.takeCompletion(this));
       // One doorbell for all that were taken: it belongs to no request.
       const request = context.enterRequest(null);
       queue.ringCompletionDoorbell();
@@ -450,168 +546,58 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     }
   }
 
-  /** One completion: unmap, then decide. A field, so that the hot path makes no closure. */
-  readonly #completeNow = (iod: Iod, nvmeStatus: number, result: number): void => {
+  /** One completion (`nvme_handle_cqe()`): unmap, then decide. */
+  handleCompletion(iod: Iod, nvmeStatus: number, result: number): void {
     const request = iod.request!;
     const { context } = this.machine.events;
     const { cpu, device, request: outerRequest, site } = context;
     context.become(request.cpu, request.device, request.request, request.site);
-    const queue = this.#queues.get(request.queue)!;
+    const queue = this.queues.get(request.queue)!;
+    if (this.#timed) this.#followFinder(cpu, queue);
     this.#completions++;
     request.nvmeStatus = nvmeStatus;
     request.result = result;
     this.complete(iod, request);
     queue.releaseTag(iod);
     const next = queue.waiting.shift();
-    if (next !== null) this.#post(next);
+    if (next !== null) this.post(next);
     else if (this.scheduler !== null) this.scheduler.tagFreed();
     if (this.#shouldRetry(request)) {
       request.retries++;
       invariant(request.retries <= MAX_RETRIES, "A request is retried too often");
-      this.#post(request);
+      this.post(request);
     } else {
-      this.#end(request, blockStatusOf(nvmeStatus));
+      this.end(request, blockStatusOf(nvmeStatus));
     }
     context.become(cpu, device, outerRequest, site);
-  };
+  }
+
+  /** A completion goes on on the CPU of its request, not before it was found on another. */
+  #followFinder(cpu: number, queue: QueuePair): void {
+    const { own } = this.machine.clock;
+    own?.followCpu(cpu);
+    if (queue.polled) own?.followDevice(this.dev.name);
+  }
 
   #shouldRetry(request: NvmeRequest): boolean {
     return request.nvmeStatus !== 0 && request.mayRetry && !doNotRetry(request.nvmeStatus) &&
       request.retries < MAX_RETRIES;
   }
 
-  #adopt(request: NvmeRequest): void {
-    request.viewer = this;
-    if (request.queue === 0 && !request.admin) request.queue = this.#queues.ofCpu(request.cpu);
-  }
-
-  /** Posts the poll of a queue by its submitter, after the device's work. */
-  #pollSoon(queue: QueuePair): void {
-    this.machine.activities.post(this, POLL, queue.id);
-  }
-
-  #post(request: NvmeRequest): void {
-    this.#dispatch.push(request);
-    this.machine.activities.postFor(request, this, DISPATCH, request.queue);
-  }
-
-  #dispatchOne(request: NvmeRequest): void {
-    const queue = this.#queues.get(request.queue);
-    if (queue === undefined || !queue.enabled) {
-      this.#refuse(request);
-      return;
-    }
-    const iod = request.iod ?? queue.takeTag(request);
-    if (iod === null) {
-      queue.waiting.push(request);
-      return;
-    }
-    const status = this.prepare(iod, request);
-    if (status === OK) {
-      queue.submit(iod);
-      if (queue.polled) this.#pollSoon(queue);
-      return;
-    }
-    queue.releaseTag(iod);
-    if (status === RESOURCE && this.#mayTryAgain(request)) {
-      this.#post(request);
-      return;
-    }
-    this.#end(request, status);
-    // A request that waits for a tag gets this one: no completion will hand it on.
-    const next = queue.waiting.shift();
-    if (next !== null) this.#post(next);
-  }
-
-  /** What could not be prepared keeps its tag, and takes the single way when all others are sent. */
-  #dispatchBatch(batch: readonly NvmeRequest[]): void {
-    const { context } = this.machine.events;
-    const again: NvmeRequest[] = [];
-    for (const request of batch) {
-      const before = context.enter(request);
-      if (!this.#enqueue(request)) again.push(request);
-      context.leave(before);
-    }
-    // A doorbell for several commands belongs to no request.
-    if (batch.length > 1) context.enterRequest(null);
-    for (const queue of this.#queues.io) {
-      queue.ring();
-      if (queue.polled && queue.inFlight > 0) this.#pollSoon(queue);
-    }
-    for (const request of again) this.#post(request);
-  }
-
-  /** Prepares a request of a batch. @returns False when it could not be, and is to be tried again. */
-  #enqueue(request: NvmeRequest): boolean {
-    const queue = this.#queues.get(request.queue);
-    if (queue === undefined || !queue.enabled) {
-      this.#refuse(request);
-      return true;
-    }
-    const iod = queue.takeTag(request);
-    if (iod === null) queue.waiting.push(request);
-    else if (this.prepare(iod, request) === OK) queue.enqueue(iod);
-    else {
-      queue.keepUnsent(iod);
-      return false;
-    }
-    return true;
-  }
-
-  /**
-   * A request for a queue that takes none: it waits while the controller is reset, goes to another
-   * queue when its own did not come up again, and ends when the controller is not there any more.
-   *
-   * @see rules/nvme.md 4.1
-   */
-  #refuse(request: NvmeRequest): void {
-    const { state } = this.#life;
-    if (state === "resetting") {
-      this.#life.hold(request);
-      return;
-    }
-    if (request.queue > this.#queues.ioCount && this.#queues.ioCount > 0 && state === "live") {
-      request.queue = this.#queues.ofCpu(request.cpu);
-      if (this.scheduler === null) this.#post(request);
-      else this.scheduler.moved(request);
-      return;
-    }
-    if (request.iod !== null) this.#queues.get(request.queue)!.releaseTag(request.iod);
-    if (state !== "dead" && state !== "removed") {
-      this.#end(request, IOERR);
-      return;
-    }
-    request.nvmeStatus = HOST_STATUS.PATH_ERROR;
-    this.#end(request, blockStatusOf(HOST_STATUS.PATH_ERROR));
-  }
-
-  /** Out of resources: worth another try as long as something completes in between. */
-  #mayTryAgain(request: NvmeRequest): boolean {
-    if (request.starvedSince !== this.#completions) {
-      request.starvedSince = this.#completions;
-      request.starvedTries = 0;
-    }
-    return ++request.starvedTries < MAX_STARVED_TRIES;
-  }
-
-  #end(request: NvmeRequest, status: BlkStatus): void {
-    const { events } = this.machine;
+  /** Ends a request: its owner is told. */
+  end(request: NvmeRequest, status: BlkStatus): void {
+    const { clock, events } = this.machine;
     if (events.tick(BLOCK_STATUS)) {
       events.emit(BLOCK_STATUS, { status: blkStatusName(status), ended: "request" });
     }
-    if (this.#ended !== null) this.#ended(request);
+    if (this.scheduler !== null) this.scheduler.ended(request);
+    // Who waits for a request goes on not before its end.
+    if (this.#timed) request.endedNs = clock.nowNs;
     request.end(status);
   }
 
-  #setController(controller: ControllerFacts): void {
-    this.#controller = controller;
-    this.format.sgl = controller.sgl;
-    this.format.metadataSgl = controller.metadataSgl;
-    this.#adminLimits = null;
-  }
-
   /** Ends every command of a queue that was sent: its controller will not answer any more. */
-  #cancel(queue: QueuePair): void {
+  cancel(queue: QueuePair): void {
     const { events } = this.machine;
     for (const iod of queue.sent()) {
       const request = iod.request!;
@@ -621,18 +607,12 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
       }
       events.context.leave(before);
       iod.generation++;
-      this.#complete(iod, HOST_STATUS.ABORTED, 0);
+      this.handleCompletion(iod, HOST_STATUS.ABORTED, 0);
     }
   }
 
-  /** Frees what the driver holds of its own, and unbinds it from the device. */
-  #release(): void {
-    this.#watch.stop();
-    this.#setup.release();
-    this.machine.dma.unbind(this.dev);
-  }
-
-  #runAdmin(request: NvmeRequest): void {
+  /** Sends an admin command, and returns when it is done. @throws {KernelError} EIO without an answer. */
+  runAdmin(request: NvmeRequest): void {
     request.cpu = this.machine.cpu;
     this.queueRequest(request);
     let patient = true;

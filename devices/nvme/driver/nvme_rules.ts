@@ -6,7 +6,7 @@
 import { BLK_STS, type BlkStatus, type Bytes } from "@dmalab/runtime";
 import { SCATTER_TABLE_ENTRIES } from "@dmalab/runtime/dma";
 import type { Kernel } from "@dmalab/runtime/kernels";
-import type { Iod } from "./command/iod.ts";
+import type { Iod } from "./request.ts";
 import { CTRL_PAGE_BYTES, MAX_SEGMENTS, SMALL_DESCRIPTOR_BYTES } from "./protocol.ts";
 
 export interface NvmeRules {

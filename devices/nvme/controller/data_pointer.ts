@@ -1,0 +1,450 @@
+/**
+ * Resolves what a command says about its buffers, as a controller does: data pointer and metadata
+ * pointer, PRPs and SGLs, to ranges of device addresses.
+ */
+import { type Bytes, type DmaAddr, foldedHigh, viewOf, zeros } from "@dmalab/runtime";
+import type { HostPort } from "./host_port.ts";
+import {
+  PAGE_BYTES,
+  PRP_ENTRY_BYTES,
+  PSDT,
+  SGL_DESCRIPTOR_BYTES,
+  SGL_TYPE,
+  STATUS,
+  WIDE_HALF,
+} from "./specification.ts";
+
+const { SUCCESS } = STATUS;
+const { PRP, SGL_SEGMENT_METADATA } = PSDT;
+const WIDE = WIDE_HALF;
+const HALF = 2 ** 32;
+const PAGE = PAGE_BYTES;
+const PAGE_MASK = PAGE - 1;
+const ENTRY_BYTES = PRP_ENTRY_BYTES;
+
+const METADATA_POINTER = 16;
+const DATA_POINTER = 24;
+
+export interface SglSupport {
+  readonly sgl: boolean;
+  readonly metadataSgl: boolean;
+  /** @see PrpWalk */
+  readonly chainsLastPrp?: boolean;
+}
+
+export class DataPointer {
+  readonly prp: PrpWalk;
+  readonly #sgl: SglWalk;
+  readonly #host: HostPort;
+  readonly #support: SglSupport;
+
+  constructor(host: HostPort, support: SglSupport) {
+    this.#host = host;
+    this.#support = support;
+    this.prp = new PrpWalk(host, support.chainsLastPrp ?? false);
+    this.#sgl = new SglWalk(host);
+  }
+
+  /**
+   * Checks the flags byte: no fused operation, and a pointer format that this controller has.
+   * @returns 0 or a status.
+   */
+  check(command: DataView): number {
+    const flags = command.getUint8(1);
+    const psdt = flags >> 6;
+    if ((flags & 0x3) !== 0) return STATUS.INVALID_FIELD;
+    if (psdt === PRP) return SUCCESS;
+    if (psdt > SGL_SEGMENT_METADATA || !this.#support.sgl) return STATUS.INVALID_FIELD;
+    if (psdt === SGL_SEGMENT_METADATA && !this.#support.metadataSgl) {
+      return STATUS.INVALID_FIELD;
+    }
+    return SUCCESS;
+  }
+
+  /**
+   * Checks the metadata pointer as far as that takes no look at memory.
+   * @returns 0 or a status.
+   */
+  checkMetadata(command: DataView): number {
+    const psdt = command.getUint8(1) >> 6;
+    const low = command.getUint32(METADATA_POINTER, true);
+    return psdt === PRP && low % 4 !== 0 ? STATUS.INVALID_FIELD : SUCCESS;
+  }
+
+  /** Resolves the data pointer to ranges that add up to `lengthBytes`; no data moves. */
+  data(command: DataView, lengthBytes: Bytes, toHost: boolean, into: RangeList): number {
+    if (command.getUint8(1) >> 6 === PRP) {
+      return this.prp.walk(command, DATA_POINTER, lengthBytes, toHost, into);
+    }
+    return this.#sgl.walk(
+      command,
+      DATA_POINTER,
+      lengthBytes,
+      toHost,
+      STATUS.DATA_SGL_LENGTH,
+      into,
+    );
+  }
+
+  /**
+   * Resolves the metadata pointer. It is the address of one flat buffer, at a multiple of 4 when
+   * the data has PRPs, or of an SGL descriptor (Base Specification 1.4, figure 105).
+   */
+  metadata(command: DataView, lengthBytes: Bytes, toHost: boolean, into: RangeList): number {
+    into.clear();
+    const psdt = command.getUint8(1) >> 6;
+    const low = command.getUint32(METADATA_POINTER, true);
+    const upper = command.getUint32(METADATA_POINTER + 4, true);
+    if (psdt === SGL_SEGMENT_METADATA) {
+      return this.#sgl.walkMetadata(low, upper, lengthBytes, toHost, into);
+    }
+    const high = foldedHigh(upper);
+    if (high >= WIDE) {
+      this.#host.faultWide(toHost ? "write" : "read", high);
+      return STATUS.DATA_TRANSFER_ERROR;
+    }
+    into.add(high * 2 ** 32 + low, lengthBytes);
+    return SUCCESS;
+  }
+}
+
+/**
+ * Walks the Physical Region Pages of a command.
+ *
+ * PRP1 is the first piece of data and may begin anywhere in a page, at a multiple of 4. What is
+ * left, when it fits one page, is where PRP2 points; else PRP2 points at a list, which may begin
+ * inside a page. A list page whose last entry is reached while more than one page of data is left
+ * continues where that entry points (Base Specification 1.4, 4.3).
+ */
+export class PrpWalk {
+  readonly #host: HostPort;
+  readonly #chainsLast: boolean;
+  readonly #list = zeros(Uint8Array, PAGE);
+  readonly #entries = viewOf(this.#list);
+
+  /**
+   * @param chainsLast A controller with a defect: the entry at the end of a page leads to another
+   * list although it points at all the data that is left.
+   */
+  constructor(host: HostPort, chainsLast = false) {
+    this.#host = host;
+    this.#chainsLast = chainsLast;
+  }
+
+  /**
+   * Resolves the two PRPs of a command; no data moves.
+   *
+   * @param command The command; PRP1 is at byte `at`, PRP2 follows it.
+   * @param lengthBytes What the command transfers, > 0.
+   * @param toHost The data goes to the host: an address that cannot be is a write fault.
+   * @param into Emptied first; complete only when the result is success.
+   * @returns 0, or the status of the first entry that is wrong.
+   */
+  walk(
+    command: DataView,
+    at: number,
+    lengthBytes: Bytes,
+    toHost: boolean,
+    into: RangeList,
+  ): number {
+    into.clear();
+    const low1 = command.getUint32(at, true);
+    const high1 = foldedHigh(command.getUint32(at + 4, true));
+    if (low1 % 4 !== 0) return STATUS.PRP_OFFSET;
+    if (high1 >= WIDE) return this.#wide(toHost, high1);
+    const firstBytes = Math.min(lengthBytes, PAGE - (low1 & PAGE_MASK));
+    into.add(high1 * HALF + low1, firstBytes);
+
+    const rest = lengthBytes - firstBytes;
+    if (rest === 0) return SUCCESS;
+    const low2 = command.getUint32(at + 8, true);
+    const high2 = foldedHigh(command.getUint32(at + 12, true));
+    if (rest <= PAGE) {
+      if ((low2 & PAGE_MASK) !== 0) return STATUS.PRP_OFFSET;
+      if (high2 >= WIDE) return this.#wide(toHost, high2);
+      into.add(high2 * HALF + low2, rest);
+      return SUCCESS;
+    }
+    if (low2 % ENTRY_BYTES !== 0) return STATUS.PRP_OFFSET;
+    if (high2 >= WIDE) return this.#wide(false, high2);
+    return this.#walkList(high2 * HALF + low2, rest, toHost, into);
+  }
+
+  /** Follows a list until `lengthBytes` are found. Every page but the first brings 511 entries. */
+  #walkList(listDma: number, lengthBytes: Bytes, toHost: boolean, into: RangeList): number {
+    let rest = lengthBytes;
+    let list = listDma;
+    let walked = 0;
+    while (true) {
+      const needed = Math.ceil(rest / PAGE);
+      const space = (PAGE - (list % PAGE)) / ENTRY_BYTES;
+      const chained = needed > space || needed === space && this.#chainsLast;
+      const count = chained ? space : needed;
+      if (!this.#host.read(list, this.#list, 0, count * ENTRY_BYTES)) {
+        return STATUS.DATA_TRANSFER_ERROR;
+      }
+      const data = chained ? count - 1 : count;
+      for (let index = 0; index < data; index++) {
+        this.#host.walked(walked++, list + index * ENTRY_BYTES);
+        const low = this.#entries.getUint32(index * ENTRY_BYTES, true);
+        const high = foldedHigh(this.#entries.getUint32(index * ENTRY_BYTES + 4, true));
+        if ((low & PAGE_MASK) !== 0) return STATUS.PRP_OFFSET;
+        if (high >= WIDE) return this.#wide(toHost, high);
+        const piece = Math.min(rest, PAGE);
+        into.add(high * HALF + low, piece);
+        rest -= piece;
+      }
+      if (!chained) return SUCCESS;
+      this.#host.walked(walked++, list + data * ENTRY_BYTES);
+      const low = this.#entries.getUint32(data * ENTRY_BYTES, true);
+      const high = foldedHigh(this.#entries.getUint32(data * ENTRY_BYTES + 4, true));
+      if ((low & PAGE_MASK) !== 0) return STATUS.PRP_OFFSET;
+      if (high >= WIDE) return this.#wide(false, high);
+      list = high * HALF + low;
+    }
+  }
+
+  #wide(toHost: boolean, high: number): number {
+    this.#host.faultWide(toHost ? "write" : "read", high);
+    return STATUS.DATA_TRANSFER_ERROR;
+  }
+}
+
+/** Most descriptors of one list: segments that point at each other must come to an end. */
+const MAX_DESCRIPTORS = 65536;
+
+/**
+ * Walks the Scatter Gather List of a command.
+ *
+ * A descriptor is a data block, or points at a segment: an array of descriptors whose last one, in
+ * a segment that is not the last, points at the next segment. Bit buckets and keyed descriptors
+ * are not supported, nor lists that describe more than the command transfers; but of the block that
+ * a transfer of metadata ends in the rest does not matter, as the captured controller had it
+ * (Base Specification 1.4, 4.4; the statuses of 4.6.1.2.1; tests/golden/defects, ptover_none).
+ */
+export class SglWalk {
+  readonly #host: HostPort;
+  readonly #segment = zeros(Uint8Array, PAGE_BYTES);
+  readonly #descriptors = viewOf(this.#segment);
+  #rest: Bytes = 0;
+  #walked = 0;
+  #lengthStatus: number = STATUS.DATA_SGL_LENGTH;
+  #toHost = false;
+  /** The last block may be longer than what is left of the transfer. */
+  #takesExcess = false;
+
+  constructor(host: HostPort) {
+    this.#host = host;
+  }
+
+  /**
+   * Resolves the list that starts with a descriptor in a command; nothing moves.
+   *
+   * @param command The command; its descriptor is at byte `at`.
+   * @param lengthBytes What the command transfers, > 0.
+   * @param toHost The data goes to the host: an address that cannot be is a write fault.
+   * @param lengthStatus Status when the list describes less or more: of data, or of metadata.
+   * @param into Emptied first; complete only when the result is success.
+   * @returns 0, or the status of the first descriptor that is wrong.
+   */
+  walk(
+    command: DataView,
+    at: number,
+    lengthBytes: Bytes,
+    toHost: boolean,
+    lengthStatus: number,
+    into: RangeList,
+  ): number {
+    into.clear();
+    this.#begin(lengthBytes, toHost, lengthStatus);
+    this.#takesExcess = false;
+    return this.#first(command, at, into);
+  }
+
+  /**
+   * Resolves a metadata list: MPTR is the address of one descriptor.
+   * @param low Lower half of that address; a multiple of 8.
+   * @param upper Upper half.
+   */
+  walkMetadata(
+    low: number,
+    upper: number,
+    lengthBytes: Bytes,
+    toHost: boolean,
+    into: RangeList,
+  ): number {
+    into.clear();
+    this.#begin(lengthBytes, toHost, STATUS.METADATA_SGL_LENGTH);
+    this.#takesExcess = true;
+    if (low % 8 !== 0) return STATUS.INVALID_FIELD;
+    const high = foldedHigh(upper);
+    if (high >= WIDE) return this.#wide("read", high);
+    const address = high * HALF + low;
+    if (!this.#host.read(address, this.#segment, 0, SGL_DESCRIPTOR_BYTES)) {
+      return STATUS.DATA_TRANSFER_ERROR;
+    }
+    this.#host.walked(this.#walked++, address);
+    return this.#first(this.#descriptors, 0, into);
+  }
+
+  #begin(lengthBytes: Bytes, toHost: boolean, lengthStatus: number): void {
+    this.#rest = lengthBytes;
+    this.#walked = 0;
+    this.#toHost = toHost;
+    this.#lengthStatus = lengthStatus;
+  }
+
+  /** Takes up the descriptor that stands for the whole list. */
+  #first(descriptors: DataView, at: number, into: RangeList): number {
+    const type = descriptors.getUint8(at + 15);
+    if (!isSupported(type)) return STATUS.SGL_TYPE;
+    if (type >> 4 === SGL_TYPE.DATA_BLOCK) {
+      const status = this.#dataBlock(descriptors, at, into);
+      return status === STATUS.SUCCESS ? this.#end() : status;
+    }
+    return this.#segments(
+      descriptors.getUint32(at, true),
+      foldedHigh(descriptors.getUint32(at + 4, true)),
+      descriptors.getUint32(at + 8, true),
+      type >> 4 === SGL_TYPE.LAST_SEGMENT,
+      into,
+    );
+  }
+
+  #end(): number {
+    return this.#rest === 0 ? STATUS.SUCCESS : this.#lengthStatus;
+  }
+
+  /** Follows segments, the first described by address halves and length. */
+  #segments(
+    low: number,
+    high: number,
+    sizeBytes: Bytes,
+    isLast: boolean,
+    into: RangeList,
+  ): number {
+    let addressLow = low;
+    let addressHigh = high;
+    let segmentBytes = sizeBytes;
+    let last = isLast;
+    while (true) {
+      if (segmentBytes === 0 || segmentBytes % SGL_DESCRIPTOR_BYTES !== 0 || addressLow % 8 !== 0) {
+        return STATUS.INVALID_SGL_SEGMENT;
+      }
+      if (addressHigh >= WIDE) return this.#wide("read", high);
+      const count = segmentBytes / SGL_DESCRIPTOR_BYTES;
+      if (this.#walked + count > MAX_DESCRIPTORS) return STATUS.INVALID_SGL_COUNT;
+      let address = addressHigh * HALF + addressLow;
+      let follows = false;
+      for (let index = 0; index < count;) {
+        const fetched = Math.min(count - index, descriptorsInPage(address));
+        if (!this.#host.read(address, this.#segment, 0, fetched * SGL_DESCRIPTOR_BYTES)) {
+          return STATUS.DATA_TRANSFER_ERROR;
+        }
+        for (let slot = 0; slot < fetched; slot++, index++) {
+          const at = slot * SGL_DESCRIPTOR_BYTES;
+          this.#host.walked(this.#walked++, address + at);
+          const type = this.#descriptors.getUint8(at + 15);
+          if (!isSupported(type)) return STATUS.SGL_TYPE;
+          if (type >> 4 === SGL_TYPE.DATA_BLOCK) {
+            const status = this.#dataBlock(this.#descriptors, at, into);
+            if (status !== STATUS.SUCCESS) return status;
+            continue;
+          }
+          if (last) return STATUS.INVALID_SGL_SEGMENT;
+          if (index !== count - 1) return STATUS.INVALID_SGL_COUNT;
+          addressLow = this.#descriptors.getUint32(at, true);
+          addressHigh = foldedHigh(this.#descriptors.getUint32(at + 4, true));
+          segmentBytes = this.#descriptors.getUint32(at + 8, true);
+          last = type >> 4 === SGL_TYPE.LAST_SEGMENT;
+          follows = true;
+        }
+        address += fetched * SGL_DESCRIPTOR_BYTES;
+      }
+      if (follows) continue;
+      // Only a last segment may end with data: another one was announced.
+      return last ? this.#end() : STATUS.INVALID_SGL_SEGMENT;
+    }
+  }
+
+  /** Takes up one data block. An empty one is allowed and describes nothing. */
+  #dataBlock(descriptors: DataView, at: number, into: RangeList): number {
+    const lengthBytes = descriptors.getUint32(at + 8, true);
+    if (lengthBytes === 0) return STATUS.SUCCESS;
+    if (this.#rest === 0 || (lengthBytes > this.#rest && !this.#takesExcess)) {
+      return this.#lengthStatus;
+    }
+    const high = foldedHigh(descriptors.getUint32(at + 4, true));
+    if (high >= WIDE) return this.#wide(this.#toHost ? "write" : "read", high);
+    const usedBytes = Math.min(lengthBytes, this.#rest);
+    into.add(high * HALF + descriptors.getUint32(at, true), usedBytes);
+    this.#rest -= usedBytes;
+    return STATUS.SUCCESS;
+  }
+
+  #wide(access: "read" | "write", high: number): number {
+    this.#host.faultWide(access, high);
+    return STATUS.DATA_TRANSFER_ERROR;
+  }
+}
+
+/** A descriptor's last byte: type above, subtype below. Only absolute addresses are supported. */
+function isSupported(type: number): boolean {
+  return type === SGL_TYPE.DATA_BLOCK << 4 || type === SGL_TYPE.SEGMENT << 4 ||
+    type === SGL_TYPE.LAST_SEGMENT << 4;
+}
+
+/** How many descriptors lie from `address` to the page's end; one that crosses it counts alone. */
+function descriptorsInPage(address: number): number {
+  return Math.max(1, Math.floor((PAGE_BYTES - (address % PAGE_BYTES)) / SGL_DESCRIPTOR_BYTES));
+}
+
+const INITIAL_RANGES = 64;
+
+/** Ranges of device addresses: what a data pointer resolves to. Reused, so that none is made. */
+export class RangeList {
+  count = 0;
+  /** Sum of the lengths. */
+  totalBytes: Bytes = 0;
+  #addresses = zeros(Float64Array, INITIAL_RANGES);
+  /** A length has 32 bits in every descriptor. */
+  #lengths = zeros(Uint32Array, INITIAL_RANGES);
+
+  clear(): void {
+    this.count = 0;
+    this.totalBytes = 0;
+  }
+
+  add(address: number, lengthBytes: Bytes): void {
+    if (this.count === this.#addresses.length) this.#grow();
+    this.#addresses[this.count] = address;
+    this.#lengths[this.count] = lengthBytes;
+    this.count++;
+    this.totalBytes += lengthBytes;
+  }
+
+  address(index: number): DmaAddr {
+    return this.#addresses[index]! as DmaAddr;
+  }
+
+  lengthBytes(index: number): Bytes {
+    return this.#lengths[index]!;
+  }
+
+  /** A copy as `[address, length]` pairs. */
+  pairs(): [dma: DmaAddr, lengthBytes: Bytes][] {
+    return Array.from({ length: this.count }, (_, index) => [
+      this.address(index),
+      this.lengthBytes(index),
+    ]);
+  }
+
+  #grow(): void {
+    const addresses = new Float64Array(this.#addresses.length * 2);
+    const lengths = new Uint32Array(this.#lengths.length * 2);
+    addresses.set(this.#addresses);
+    lengths.set(this.#lengths);
+    this.#addresses = addresses;
+    this.#lengths = lengths;
+  }
+}

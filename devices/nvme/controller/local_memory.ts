@@ -1,0 +1,92 @@
+/**
+ * Memory of the controller itself that the host can address (Base Specification 1.4, section 4.7).
+ *
+ * What a command finds at an address in it never goes out to the bus: the controller knows its own.
+ */
+import type { Bytes, PhysAddr } from "@dmalab/runtime";
+import type { PhysicalMemory } from "@dmalab/runtime/memory";
+import type { LocalMemoryRegisters } from "./registers.ts";
+
+export interface LocalMemorySettings {
+  readonly memory: PhysicalMemory;
+  /** Where the machine keeps its bytes: the BAR's place. */
+  readonly basePhys: PhysAddr;
+  /** A multiple of 4 KiB. */
+  readonly sizeBytes: Bytes;
+  readonly barIndex: number;
+  /** Submission queues may lie in it. */
+  readonly submissionQueues: boolean;
+}
+
+/** Units of the size, each sixteen times the one before. */
+const SMALLEST_UNIT_BYTES = 4096;
+const UNIT_STEP = 16;
+/** CMBSZ holds twenty bits of units. */
+const MAX_UNITS = 2 ** 20 - 1;
+
+const SUBMISSION_QUEUES = 0x1; // SQS
+const READ_DATA = 0x8; // RDS
+const WRITE_DATA = 0x10; // WDS
+
+const CAPABILITIES_ENABLED = 0x1; // CRE
+const MEMORY_ENABLED = 0x2; // CMSE
+
+export class LocalMemory implements LocalMemoryRegisters {
+  readonly #settings: LocalMemorySettings;
+  #controlLow = 0;
+  #controlHigh = 0;
+  /** The controller base address that the host has set for this memory (CMBMSC.CBA); -1 before. */
+  #baseDma = -1;
+
+  constructor(settings: LocalMemorySettings) {
+    this.#settings = settings;
+  }
+
+  /** CMBLOC: the BAR, and an offset of 0. */
+  get location(): number {
+    return this.#isShown ? this.#settings.barIndex : 0;
+  }
+
+  /** CMBSZ: what it may be used for, and how large it is. */
+  get size(): number {
+    if (!this.#isShown) return 0;
+    const { sizeBytes, submissionQueues } = this.#settings;
+    let unit = 0;
+    let units = sizeBytes / SMALLEST_UNIT_BYTES;
+    while (units > MAX_UNITS || (units % UNIT_STEP === 0 && units > UNIT_STEP)) {
+      units = Math.floor(units / UNIT_STEP);
+      unit++;
+    }
+    const uses = (submissionQueues ? SUBMISSION_QUEUES : 0) + READ_DATA + WRITE_DATA;
+    return units * 2 ** 12 + unit * 2 ** 8 + uses;
+  }
+
+  /** CMBMSC: shows the two registers, and says where the host has the memory. */
+  control(low: number, high: number): void {
+    this.#controlLow = low;
+    this.#controlHigh = high;
+    const base = high * 2 ** 32 + Math.floor(low / 2 ** 12) * 2 ** 12;
+    this.#baseDma = (low & MEMORY_ENABLED) !== 0 ? base : -1;
+  }
+
+  get controlLow(): number {
+    return this.#controlLow;
+  }
+
+  get controlHigh(): number {
+    return this.#controlHigh;
+  }
+
+  /** Reads words that lie in one page. @returns False when the address is not its own. */
+  readWords(dma: number, into: Int32Array): boolean {
+    const { basePhys, memory, sizeBytes } = this.#settings;
+    const offset = dma - this.#baseDma;
+    if (this.#baseDma < 0 || offset < 0 || offset + into.byteLength > sizeBytes) return false;
+    memory.readWords(basePhys + offset as PhysAddr, into);
+    return true;
+  }
+
+  get #isShown(): boolean {
+    return (this.#controlLow & CAPABILITIES_ENABLED) !== 0;
+  }
+}

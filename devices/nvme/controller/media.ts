@@ -1,0 +1,343 @@
+/** The medium of a disk: blocks, and the metadata that goes with each. */
+import { type Bytes, type HostBudget, invariant } from "@dmalab/runtime";
+import { fillSeries, type MemoryPage, sameBytes } from "@dmalab/runtime/memory";
+
+/** Tag of a fresh disk's data: the 8 bytes at byte x hold 0x5A00_0000_0000_0000 + x. */
+const DATA_TAG_HIGH = 0x5a00_0000;
+/** Tag of its metadata, counted in metadata bytes: 0x4D00_0000_0000_0000 + x. */
+const METADATA_TAG_HIGH = 0x4d00_0000;
+
+export interface MediaOptions {
+  /** Size of a logical block's data, a power of two from 512. */
+  readonly blockSizeBytes: Bytes;
+  /** Rounded down to whole blocks. */
+  readonly capacityBytes: Bytes;
+  /** Metadata of each block, kept apart from the data; 0 is none. */
+  readonly metadataBytes: Bytes;
+  readonly budget: HostBudget;
+}
+
+export class Media {
+  readonly blockSizeBytes: Bytes;
+  readonly metadataBytes: Bytes;
+  /** Logical blocks: one more than the last address. */
+  readonly blockCount: number;
+  readonly data: PatternStore;
+  /** The metadata of block n begins at byte n × `metadataBytes`. */
+  readonly metadata: PatternStore;
+
+  constructor(options: MediaOptions) {
+    this.blockSizeBytes = options.blockSizeBytes;
+    this.metadataBytes = options.metadataBytes;
+    this.blockCount = Math.floor(options.capacityBytes / options.blockSizeBytes);
+    this.data = new PatternStore(
+      DATA_TAG_HIGH,
+      this.blockCount * this.blockSizeBytes,
+      options.budget,
+    );
+    this.metadata = new PatternStore(
+      METADATA_TAG_HIGH,
+      this.blockCount * this.metadataBytes,
+      options.budget,
+    );
+  }
+
+  /** Forgets blocks: they read as zeros, and so does their metadata. */
+  zeroBlocks(lba: number, blocks: number): void {
+    this.data.zero(lba * this.blockSizeBytes, blocks * this.blockSizeBytes);
+    if (this.metadataBytes > 0) {
+      this.metadata.zero(lba * this.metadataBytes, blocks * this.metadataBytes);
+    }
+  }
+}
+
+const CHUNK_BYTES = 4096;
+/** What a chunk costs in units of work that is read. */
+const CHUNK_UNITS = 64;
+const WORD_BYTES = 8;
+/** The low bits of an offset, exact for any below 2^53 (address.ts). */
+const WORD_MASK = WORD_BYTES - 1;
+const CHUNK_WORDS = CHUNK_BYTES / WORD_BYTES;
+/** What a zeroed range is charged: two array slots, with room for growth. */
+const EXTENT_BYTES = 32;
+
+/** A store's most: from there on `tag + x` is not exact. */
+export const MAX_PATTERN_BYTES: Bytes = 2 ** 52;
+
+/**
+ * Sparse storage of any size whose fresh content tells where it came from.
+ *
+ * The 8 bytes at byte x (x a multiple of 8) of a fresh store hold the little-endian number
+ * `tag + x`, so a read that went to the wrong place shows which place that was (language.md: "A
+ * fresh disk holds …"). Only what was written takes memory; zeroed ranges are kept as ranges.
+ *
+ * Fresh content is produced on every read, and reads are what benchmarks do, so it has to be
+ * cheap: read as a double, `tag + x` is `2^e + x * 2^(e-52)` with the exponent that the tag's
+ * top bits spell, exactly, for every x below 2^52. One addition then makes 8 bytes at once.
+ * Typed arrays have the host's byte order, which is little-endian wherever this runs.
+ */
+export class PatternStore {
+  readonly capacityBytes: Bytes;
+  readonly #budget: HostBudget;
+  readonly #base: number;
+  readonly #unit: number;
+  readonly #written = new Map<number, Uint8Array>();
+  /** Chunks that were zeroed as a whole; a written chunk of the same number comes first. */
+  readonly #zeroed = new ExtentSet();
+  /** A fresh chunk on its way, and one that is compared; each made with the first. */
+  #scratch: TransferBuffer | null = null;
+  #compared: TransferBuffer | null = null;
+
+  /**
+   * @param tagHigh The upper 32 bits of the tag: below 2^31, its lower 20 bits zero.
+   * @param capacityBytes At most {@linkcode MAX_PATTERN_BYTES}.
+   * @param budget What the store's own memory is taken from.
+   */
+  constructor(tagHigh: number, capacityBytes: Bytes, budget: HostBudget) {
+    invariant(tagHigh % 2 ** 20 === 0 && tagHigh < 2 ** 31, `Tag 0x${tagHigh.toString(16)}`);
+    invariant(capacityBytes <= MAX_PATTERN_BYTES, `Capacity ${capacityBytes}`);
+    this.capacityBytes = capacityBytes;
+    this.#budget = budget;
+    this.#base = 2 ** (tagHigh / 2 ** 20 - 1023);
+    this.#unit = this.#base * 2 ** -52;
+  }
+
+  /**
+   * Reads into a buffer at the position that shares the source's alignment to 8 bytes.
+   *
+   * @param offsetBytes Any byte of the store.
+   * @param into Has room for `sizeBytes` plus what alignment takes on either side.
+   * @returns Index in `into` of the first byte read: `offsetBytes % 8`. Bytes around it are
+   *   scratch.
+   */
+  read(offsetBytes: number, into: StoreTarget, sizeBytes: Bytes): number {
+    const start = offsetBytes & WORD_MASK;
+    if (this.#written.size === 0 && this.#zeroed.count === 0) {
+      this.#fill(into, 0, offsetBytes - start, Math.ceil((start + sizeBytes) / WORD_BYTES));
+      return start;
+    }
+    let at = offsetBytes;
+    let position = start;
+    const end = offsetBytes + sizeBytes;
+    while (at < end) {
+      this.#budget.work(CHUNK_UNITS);
+      const chunk = Math.floor(at / CHUNK_BYTES);
+      const inside = at - chunk * CHUNK_BYTES;
+      const count = Math.min(end - at, CHUNK_BYTES - inside);
+      const written = this.#written.get(chunk);
+      if (written !== undefined) {
+        into.bytes.set(
+          count === CHUNK_BYTES ? written : written.subarray(inside, inside + count),
+          position,
+        );
+      } else if (this.#zeroed.has(chunk)) {
+        into.bytes.fill(0, position, position + count);
+      } else {
+        const lead = position & WORD_MASK;
+        const words = Math.ceil((lead + count) / WORD_BYTES);
+        this.#fill(into, (position - lead) / WORD_BYTES, at - lead, words);
+      }
+      at += count;
+      position += count;
+    }
+    return start;
+  }
+
+  /**
+   * Reads a page into the host's. Fresh content is not made before something looks at it.
+   * @param offsetBytes A multiple of 8.
+   */
+  readPage(offsetBytes: number, page: MemoryPage): void {
+    const fresh = this.#written.size === 0 && this.#zeroed.count === 0;
+    if (fresh) page.fillSeries(this.#base + offsetBytes * this.#unit, WORD_BYTES * this.#unit);
+    else this.read(offsetBytes, page, CHUNK_BYTES);
+  }
+
+  /** Whether the bytes from an offset on are the first of `bytes`. */
+  holds(offsetBytes: number, bytes: Uint8Array, sizeBytes: Bytes): boolean {
+    const read = this.#compared ??= new TransferBuffer(CHUNK_BYTES + 2 * WORD_BYTES);
+    for (let done = 0; done < sizeBytes;) {
+      const at = offsetBytes + done;
+      const chunk = Math.floor(at / CHUNK_BYTES);
+      const inside = at - chunk * CHUNK_BYTES;
+      const count = Math.min(sizeBytes - done, CHUNK_BYTES - inside);
+      const written = this.#written.get(chunk);
+      const held = written === undefined
+        ? read.bytes.subarray(this.read(at, read, count))
+        : written.subarray(inside);
+      if (!sameBytes(held, bytes.subarray(done), count)) return false;
+      done += count;
+    }
+    return true;
+  }
+
+  /** A copy of `sizeBytes` bytes. */
+  bytes(offsetBytes: number, sizeBytes: Bytes): Uint8Array {
+    const lead = offsetBytes & WORD_MASK;
+    const buffer = new TransferBuffer(Math.ceil((lead + sizeBytes) / WORD_BYTES) * WORD_BYTES);
+    const start = this.read(offsetBytes, buffer, sizeBytes);
+    return buffer.bytes.subarray(start, start + sizeBytes);
+  }
+
+  /**
+   * Stores `sizeBytes` bytes of `from`, starting at its index `at`.
+   * @throws {MemoryLimitError} When the budget is spent; what came before stays written.
+   */
+  write(offsetBytes: number, from: Uint8Array, at: number, sizeBytes: Bytes): void {
+    let target = offsetBytes;
+    let source = at;
+    const end = offsetBytes + sizeBytes;
+    while (target < end) {
+      const chunk = Math.floor(target / CHUNK_BYTES);
+      const inside = target - chunk * CHUNK_BYTES;
+      const count = Math.min(end - target, CHUNK_BYTES - inside);
+      const bytes = this.#chunkForWriting(chunk, count === CHUNK_BYTES);
+      bytes.set(
+        count === from.length ? from : from.subarray(source, source + count),
+        inside,
+      );
+      target += count;
+      source += count;
+    }
+  }
+
+  /** Makes a span read as zeros. The memory of whole chunks in it is freed. */
+  zero(offsetBytes: number, sizeBytes: Bytes): void {
+    const end = offsetBytes + sizeBytes;
+    const firstWhole = Math.ceil(offsetBytes / CHUNK_BYTES);
+    const endWhole = Math.floor(end / CHUNK_BYTES);
+    if (firstWhole >= endWhole) {
+      this.#zeroPart(offsetBytes, Math.min(end, firstWhole * CHUNK_BYTES));
+      this.#zeroPart(Math.max(offsetBytes, firstWhole * CHUNK_BYTES), end);
+      return;
+    }
+    this.#zeroPart(offsetBytes, firstWhole * CHUNK_BYTES);
+    this.#dropChunks(firstWhole, endWhole);
+    this.#budget.hold(EXTENT_BYTES);
+    const extents = this.#zeroed.count;
+    this.#zeroed.add(firstWhole, endWhole);
+    this.#budget.release(EXTENT_BYTES * (extents + 1 - this.#zeroed.count));
+    this.#zeroPart(endWhole * CHUNK_BYTES, end);
+  }
+
+  /** Zeroes a span within one chunk. */
+  #zeroPart(start: number, end: number): void {
+    if (start >= end) return;
+    const chunk = Math.floor(start / CHUNK_BYTES);
+    const inside = start - chunk * CHUNK_BYTES;
+    this.#chunkForWriting(chunk, false).fill(0, inside, inside + (end - start));
+  }
+
+  #dropChunks(first: number, end: number): void {
+    const before = this.#written.size;
+    if (end - first < before) {
+      for (let chunk = first; chunk < end; chunk++) this.#written.delete(chunk);
+    } else {
+      for (const chunk of this.#written.keys()) {
+        if (chunk >= first && chunk < end) this.#written.delete(chunk);
+      }
+    }
+    this.#budget.release(CHUNK_BYTES * (before - this.#written.size));
+  }
+
+  #chunkForWriting(chunk: number, whole: boolean): Uint8Array {
+    const present = this.#written.get(chunk);
+    if (present !== undefined) return present;
+    this.#budget.hold(CHUNK_BYTES);
+    const bytes = new Uint8Array(CHUNK_BYTES);
+    if (!whole && !this.#zeroed.has(chunk)) {
+      const fresh = this.#scratch ??= new TransferBuffer(CHUNK_BYTES);
+      this.#fill(fresh, 0, chunk * CHUNK_BYTES, CHUNK_WORDS);
+      bytes.set(fresh.bytes);
+    }
+    this.#written.set(chunk, bytes);
+    return bytes;
+  }
+
+  /** Writes fresh words for the bytes from `offsetBytes` on, a multiple of 8. */
+  #fill(into: StoreTarget, firstWord: number, offsetBytes: number, count: number): void {
+    if (count === CHUNK_WORDS && firstWord === 0) {
+      fillSeries(into.doubles, this.#base + offsetBytes * this.#unit, WORD_BYTES * this.#unit);
+      return;
+    }
+    const { doubles } = this.#scratch ??= new TransferBuffer(CHUNK_BYTES);
+    for (let done = 0; done < count; done += CHUNK_WORDS) {
+      this.#budget.work(CHUNK_UNITS);
+      const offset = offsetBytes + done * WORD_BYTES;
+      fillSeries(doubles, this.#base + offset * this.#unit, WORD_BYTES * this.#unit);
+      const rest = count - done;
+      into.doubles.set(rest < CHUNK_WORDS ? doubles.subarray(0, rest) : doubles, firstWord + done);
+    }
+  }
+}
+
+/** Memory that a store's content goes to: the controller's own, or a page of the host's. */
+interface StoreTarget {
+  readonly bytes: Uint8Array;
+  /** The same memory in 64-bit words. */
+  readonly doubles: Float64Array;
+}
+
+/**
+ * The controller's internal memory for data on its way between medium and host. The same bytes can be
+ * written as 64-bit words, which is what makes producing a fresh disk's content cheap.
+ */
+export class TransferBuffer implements StoreTarget {
+  readonly bytes: Uint8Array;
+  readonly doubles: Float64Array;
+
+  /** @param sizeBytes A multiple of 8. */
+  constructor(sizeBytes: Bytes) {
+    const memory = new ArrayBuffer(sizeBytes);
+    this.bytes = new Uint8Array(memory);
+    this.doubles = new Float64Array(memory);
+  }
+}
+
+/** A set of integers kept as disjoint ranges, for what is too large to be kept one by one. */
+export class ExtentSet {
+  /** First member of each range, ascending. */
+  readonly #starts: number[] = [];
+  /** One past the last member of each range; never equal to the next range's start. */
+  readonly #ends: number[] = [];
+
+  /** How many ranges there are. */
+  get count(): number {
+    return this.#starts.length;
+  }
+
+  has(value: number): boolean {
+    const index = this.#firstEndingAfter(value);
+    return index < this.#starts.length && this.#starts[index]! <= value;
+  }
+
+  /** Adds `start` … `end - 1`, joining ranges that overlap or touch. */
+  add(start: number, end: number): void {
+    if (start >= end) return;
+    // A range that ends exactly at `start` touches and joins too, hence the minus one.
+    const from = this.#firstEndingAfter(start - 1);
+    let to = from;
+    let joinedStart = start;
+    let joinedEnd = end;
+    while (to < this.#starts.length && this.#starts[to]! <= end) {
+      joinedStart = Math.min(joinedStart, this.#starts[to]!);
+      joinedEnd = Math.max(joinedEnd, this.#ends[to]!);
+      to++;
+    }
+    invariant(joinedStart < joinedEnd, "Extents join to none");
+    this.#starts.splice(from, to - from, joinedStart);
+    this.#ends.splice(from, to - from, joinedEnd);
+  }
+
+  /** Index of the first range whose end lies above `value`; `count` when there is none. */
+  #firstEndingAfter(value: number): number {
+    let low = 0;
+    let high = this.#ends.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#ends[middle]! > value) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  }
+}

@@ -1,0 +1,264 @@
+/**
+ * The admin commands that turn an enabled controller into a disk.
+ *
+ * Each one is a real command through the admin queue, with its buffer mapped as any other data, so
+ * that what bring-up leaves behind in IOVA caches is what a real probe leaves.
+ *
+ * @see rules/nvme.md 5.2
+ */
+import {
+  BLK_STS,
+  type Bytes,
+  KernelError,
+  type Machine,
+  type PhysAddr,
+  viewOf,
+  zeros,
+} from "@dmalab/runtime";
+import { Bio, type QueueLimits } from "@dmalab/runtime/block";
+import { getU64, NvmeRequest, setU64 } from "./request.ts";
+import type { HostMemoryBuffer, HostMemoryWishes } from "./host_memory_buffer.ts";
+import type { ControllerFacts, NamespaceFacts } from "./nvme_limits.ts";
+import {
+  ADMIN_OPCODE,
+  CNS,
+  CREATE_CONTIGUOUS,
+  CREATE_INTERRUPTS,
+  CTRL_PAGE_BYTES,
+  FEATURE_HOST_MEMORY,
+  FEATURE_NUMBER_OF_QUEUES,
+  SQE,
+  SQE_BYTES,
+} from "./protocol.ts";
+import type { QueuePair } from "./queues.ts";
+
+const VERSION_1_1 = 0x0001_0100;
+const VERSION_1_2 = 0x0001_0200;
+const VERSION_1_3 = 0x0001_0300;
+const VERSION_2_0 = 0x0002_0000;
+
+const SGL_DATA_MASK = 0x3;
+const SGL_METADATA_BIT = 19;
+const ONCS_DISCARD = 1 << 2;
+const ONCS_WRITE_ZEROES = 1 << 3;
+const OACS_SHADOW_DOORBELLS = 1 << 8;
+const FLBAS_FORMAT_MASK = 0xf;
+const FLBAS_EXTENDED = 0x10;
+
+const NO_WISHES: HostMemoryWishes = {
+  preferredBytes: 0,
+  minimumBytes: 0,
+  smallestChunkBytes: 0,
+  mostChunks: 0,
+};
+
+/** The admin queue of a controller. */
+export interface AdminQueue {
+  readonly machine: Machine;
+  readonly dev: { readonly name: string };
+  /** Its limits, which change once the controller is known. */
+  readonly adminLimits: QueueLimits;
+  /** Sends a command, and returns when it is done. @throws {KernelError} */
+  runAdmin(request: NvmeRequest): void;
+}
+
+export class AdminCommands {
+  readonly #queue: AdminQueue;
+  /** Abort commands that may be outstanding, as the last Identify Controller said. */
+  abortLimit = 1;
+  /** Memory that it would like to have of the host. */
+  hostMemory: HostMemoryWishes = NO_WISHES;
+  /** It supports doorbells in memory (Doorbell Buffer Config). */
+  takesShadowDoorbells = false;
+  readonly #page = zeros(Uint8Array, CTRL_PAGE_BYTES);
+  readonly #view = viewOf(this.#page);
+
+  constructor(queue: AdminQueue) {
+    this.#queue = queue;
+  }
+
+  /** Identify Controller. @throws {KernelError} EIO when the controller refuses. */
+  identifyController(minPageExponent: number): ControllerFacts {
+    this.#mustIdentify(CNS.CONTROLLER, 0);
+    const view = this.#view;
+    const mdts = view.getUint8(77);
+    const sgls = view.getUint32(536, true);
+    const oncs = view.getUint16(520, true);
+    this.takesShadowDoorbells = (view.getUint16(256, true) & OACS_SHADOW_DOORBELLS) !== 0;
+    this.hostMemory = {
+      preferredBytes: view.getUint32(272, true) * CTRL_PAGE_BYTES,
+      minimumBytes: view.getUint32(276, true) * CTRL_PAGE_BYTES,
+      smallestChunkBytes: view.getUint32(332, true) * CTRL_PAGE_BYTES,
+      mostChunks: view.getUint16(336, true),
+    };
+    this.abortLimit = view.getUint8(258) + 1;
+    return {
+      mdtsBytes: mdts === 0 ? 0 : 2 ** (mdts + minPageExponent) * CTRL_PAGE_BYTES,
+      sgl: (sgls & SGL_DATA_MASK) !== 0,
+      metadataSgl: (sgls >>> SGL_METADATA_BIT & 1) !== 0,
+      discard: (oncs & ONCS_DISCARD) !== 0,
+      writeZeroes: (oncs & ONCS_WRITE_ZEROES) !== 0,
+      volatileWriteCache: (view.getUint8(525) & 1) !== 0,
+    };
+  }
+
+  /** The command set's own controller structure, from version 1.2; the answer may be no. */
+  identifyCommandSet(version: number): void {
+    if (version >= VERSION_1_2) this.#identify(CNS.CONTROLLER_OF_COMMAND_SET, 0);
+  }
+
+  /**
+   * Asks for I/O queues.
+   * @returns How many may be made: the smaller of asked and granted; 0 when the command fails.
+   */
+  numberOfQueues(asked: number): number {
+    const request = this.#command(ADMIN_OPCODE.SET_FEATURES, null, (view) => {
+      view.setUint32(SQE.CDW10, FEATURE_NUMBER_OF_QUEUES, true);
+      view.setUint32(SQE.CDW11, (asked - 1) * 0x1_0001, true);
+    });
+    if (request.statusCode !== BLK_STS.OK) return 0;
+    const granted = Math.min(request.result & 0xffff, request.result >>> 16) + 1;
+    return Math.min(asked, granted);
+  }
+
+  /**
+   * Creates a queue's completion side, then its submission side.
+   * @returns False when either is refused; the controller does not know the queue then.
+   */
+  createQueue(queue: QueuePair): boolean {
+    const size = (queue.depthEntries - 1) * 0x1_0000 + queue.id;
+    const cq = this.#command(ADMIN_OPCODE.CREATE_CQ, null, (view) => {
+      setU64(view, SQE.PRP1, queue.cq.dma);
+      view.setUint32(SQE.CDW10, size, true);
+      const interrupts = queue.polled ? 0 : CREATE_INTERRUPTS;
+      view.setUint16(SQE.CDW11, CREATE_CONTIGUOUS | interrupts, true);
+      view.setUint16(SQE.CDW11 + 2, queue.polled ? 0 : queue.vector, true);
+    });
+    if (cq.statusCode !== BLK_STS.OK) return false;
+    const sq = this.#command(ADMIN_OPCODE.CREATE_SQ, null, (view) => {
+      setU64(view, SQE.PRP1, queue.sq.dma);
+      view.setUint32(SQE.CDW10, size, true);
+      view.setUint16(SQE.CDW11, CREATE_CONTIGUOUS, true);
+      view.setUint16(SQE.CDW11 + 2, queue.id, true);
+    });
+    if (sq.statusCode === BLK_STS.OK) return true;
+    this.#delete(ADMIN_OPCODE.DELETE_CQ, queue);
+    return false;
+  }
+
+  /** Deletes queues: every submission side before any completion side. */
+  deleteQueues(queues: readonly QueuePair[]): void {
+    for (const queue of queues) this.#delete(ADMIN_OPCODE.DELETE_SQ, queue);
+    for (const queue of queues) this.#delete(ADMIN_OPCODE.DELETE_CQ, queue);
+  }
+
+  /** What is refused here is refused again when the queue is to be made anew. */
+  #delete(opcode: number, queue: QueuePair): void {
+    this.#command(opcode, null, (view) => view.setUint32(SQE.CDW10, queue.id, true));
+  }
+
+  /**
+   * Lends the controller memory.
+   * @param returned It is what the controller had before, untouched since.
+   * @returns False when it refuses.
+   */
+  lendMemory(memory: HostMemoryBuffer, returned: boolean): boolean {
+    const request = this.#command(ADMIN_OPCODE.SET_FEATURES, null, (view) => {
+      view.setUint32(SQE.CDW10, FEATURE_HOST_MEMORY, true);
+      view.setUint32(SQE.CDW11, returned ? 3 : 1, true);
+      view.setUint32(SQE.CDW12, memory.sizeBytes / CTRL_PAGE_BYTES, true);
+      setU64(view, SQE.CDW13, memory.listDma);
+      view.setUint32(SQE.CDW15, memory.chunks.length, true);
+    });
+    return request.statusCode === BLK_STS.OK;
+  }
+
+  /**
+   * Tells the controller where doorbells are left, and where it may say when to be woken.
+   * @returns False when it refuses.
+   */
+  configureDoorbells([values, wakeups]: readonly [number, number]): boolean {
+    const request = this.#command(ADMIN_OPCODE.DOORBELL_BUFFER_CONFIG, null, (view) => {
+      setU64(view, SQE.PRP1, values);
+      setU64(view, SQE.PRP2, wakeups);
+    });
+    return request.statusCode === BLK_STS.OK;
+  }
+
+  /** The first namespace that can be used, or null when there is none. */
+  findNamespace(version: number): NamespaceFacts | null {
+    const nsid = this.#firstNamespace(version);
+    if (nsid === 0) return null;
+    if (version >= VERSION_1_3 && !this.#identify(CNS.NAMESPACE_DESCRIPTORS, nsid)) return null;
+    if (version >= VERSION_2_0) this.#identify(CNS.NAMESPACE_INDEPENDENT, nsid);
+    if (!this.#identify(CNS.NAMESPACE, nsid)) return null;
+    const facts = this.#namespaceFacts(nsid);
+    if (version >= VERSION_1_2) this.#identify(CNS.NAMESPACE_OF_COMMAND_SET, nsid);
+    return facts;
+  }
+
+  #firstNamespace(version: number): number {
+    if (version < VERSION_1_1) return 1;
+    return this.#identify(CNS.ACTIVE_NAMESPACES, 0) ? this.#view.getUint32(0, true) : 0;
+  }
+
+  #namespaceFacts(nsid: number): NamespaceFacts | null {
+    const view = this.#view;
+    if (getU64(view, 8) === 0) return null;
+    const flbas = view.getUint8(26);
+    if ((flbas & FLBAS_EXTENDED) !== 0) return null;
+    const format = 128 + 4 * (flbas & FLBAS_FORMAT_MASK);
+    return {
+      nsid,
+      blockCount: getU64(view, 0),
+      metadataBytes: view.getUint16(format, true),
+      blockSizeBytes: 2 ** view.getUint8(format + 2),
+      boundaryBlocks: view.getUint16(46, true),
+    };
+  }
+
+  #mustIdentify(cns: number, nsid: number): void {
+    if (!this.#identify(cns, nsid)) {
+      throw new KernelError("EIO", `${this.#queue.dev.name} refuses to identify itself`);
+    }
+  }
+
+  /** Reads an Identify structure into the page. @returns False when the controller refuses. */
+  #identify(cns: number, nsid: number): boolean {
+    const { dev, machine } = this.#queue;
+    const pages = machine.pages.alloc(1, { contiguous: true, owner: "driver" });
+    if (pages === null) {
+      throw new KernelError("ENOMEM", `Cannot allocate a page to identify ${dev.name}`);
+    }
+    const phys = pages[0]!;
+    const request = this.#command(
+      ADMIN_OPCODE.IDENTIFY,
+      { phys, sizeBytes: CTRL_PAGE_BYTES },
+      (view) => {
+        view.setUint32(SQE.NSID, nsid, true);
+        view.setUint32(SQE.CDW10, cns, true);
+      },
+    );
+    machine.hostMemory.read(phys, this.#page, 0, CTRL_PAGE_BYTES);
+    machine.pages.free(pages);
+    return request.statusCode === BLK_STS.OK;
+  }
+
+  #command(
+    opcode: number,
+    buffer: { readonly phys: PhysAddr; readonly sizeBytes: Bytes } | null,
+    fill: (view: DataView) => void,
+  ): NvmeRequest {
+    const { adminLimits, dev } = this.#queue;
+    const template = zeros(Uint8Array, SQE_BYTES);
+    template[SQE.OPCODE] = opcode;
+    fill(viewOf(template));
+    const bios = buffer === null ? [] : [new Bio("drv_in", 0, [buffer], buffer.sizeBytes)];
+    const request = new NvmeRequest(dev.name, "drv_in", bios, adminLimits);
+    request.admin = true;
+    request.template = template;
+    request.nrPhysSegments = bios.length;
+    this.#queue.runAdmin(request);
+    return request;
+  }
+}

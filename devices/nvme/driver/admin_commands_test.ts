@@ -1,0 +1,340 @@
+/** Admin commands bit by bit, against a controller that the test itself is. */
+import { assertEquals, assertThrows } from "@std/assert";
+import { BLK_STS, type DmaAddr, KernelError, viewOf } from "@dmalab/runtime";
+import { testBench } from "@dmalab/runtime/dma/testing";
+import type { NvmeRequest } from "./request.ts";
+import type { NamespaceFacts } from "./nvme_limits.ts";
+import type { QueuePair } from "./queues.ts";
+import { AdminCommands } from "./admin_commands.ts";
+import type { HostMemoryBuffer } from "./host_memory_buffer.ts";
+
+const VERSION = {
+  "1.0": 0x1_0000,
+  "1.1": 0x1_0100,
+  "1.2": 0x1_0200,
+  "1.3": 0x1_0300,
+  "2.0": 0x2_0000,
+};
+
+/** What the controller has of a command. */
+interface Sent {
+  readonly opcode: number;
+  readonly nsid: number;
+  readonly prp1: bigint;
+  readonly prp2: bigint;
+  /** Dwords 10 to 15. */
+  readonly dwords: readonly number[];
+}
+
+interface Bench {
+  readonly commands: AdminCommands;
+  readonly sent: Sent[];
+  /** Memory of the page allocator that is not yet freed. */
+  takenBytes(): number;
+}
+
+/** @param answer Fills the page of an Identify, and may give a result; false refuses. */
+function bench(
+  answer: (page: DataView, sent: Sent) => number | false | void = () => {},
+): Bench {
+  const { machine } = testBench();
+  const sent: Sent[] = [];
+  const runAdmin = (request: NvmeRequest) => {
+    const view = viewOf(request.template!);
+    const command = {
+      opcode: view.getUint8(0),
+      nsid: view.getUint32(4, true),
+      prp1: view.getBigUint64(24, true),
+      prp2: view.getBigUint64(32, true),
+      dwords: [40, 44, 48, 52, 56, 60].map((at) => view.getUint32(at, true)),
+    };
+    sent.push(command);
+    const page = new Uint8Array(4096);
+    const result = answer(new DataView(page.buffer), command);
+    const vec = request.bios[0]?.vecs[0];
+    if (vec !== undefined) machine.hostMemory.write(vec.phys, page, 0, page.length);
+    if (result === false) request.statusCode = BLK_STS.IOERR;
+    else request.result = result ?? 0;
+  };
+  const { takenBytes } = machine.pages;
+  return {
+    commands: new AdminCommands({
+      machine,
+      dev: { name: "ssd" },
+      adminLimits: {} as never,
+      runAdmin,
+    }),
+    sent,
+    takenBytes: () => machine.pages.takenBytes - takenBytes,
+  };
+}
+
+/** What a controller is known to be when some bytes of its Identify structure are not 0. */
+function facts(bytes: Readonly<Record<number, number>>, minPageExponent = 0) {
+  const { commands } = bench((page) => {
+    for (const [at, value] of Object.entries(bytes)) page.setUint8(Number(at), value);
+  });
+  const known = commands.identifyController(minPageExponent);
+  const { abortLimit, hostMemory, takesShadowDoorbells } = commands;
+  return { ...known, ...hostMemory, abortLimit, takesShadowDoorbells };
+}
+
+const NOTHING = {
+  mdtsBytes: 0,
+  sgl: false,
+  metadataSgl: false,
+  discard: false,
+  writeZeroes: false,
+  volatileWriteCache: false,
+  preferredBytes: 0,
+  minimumBytes: 0,
+  smallestChunkBytes: 0,
+  mostChunks: 0,
+  abortLimit: 1,
+  takesShadowDoorbells: false,
+};
+
+Deno.test("each field of Identify Controller lies where the specification has it (NVM Express 1.4, figure 247)", () => {
+  assertEquals(facts({}), NOTHING);
+  assertEquals(facts({ 77: 3 }), { ...NOTHING, mdtsBytes: 8 * 4096 });
+  assertEquals(facts({ 77: 3 }, 2), { ...NOTHING, mdtsBytes: 32 * 4096 });
+  assertEquals(facts({ 257: 1 }), { ...NOTHING, takesShadowDoorbells: true });
+  assertEquals(facts({ 256: 0xff, 257: 0xfe }), NOTHING);
+  assertEquals(facts({ 258: 3 }), { ...NOTHING, abortLimit: 4 });
+  assertEquals(facts({ 272: 5, 275: 1 }), { ...NOTHING, preferredBytes: (2 ** 24 + 5) * 4096 });
+  assertEquals(facts({ 276: 5, 279: 1 }), { ...NOTHING, minimumBytes: (2 ** 24 + 5) * 4096 });
+  assertEquals(facts({ 332: 5, 335: 1 }), { ...NOTHING, smallestChunkBytes: (2 ** 24 + 5) * 4096 });
+  assertEquals(facts({ 336: 5, 337: 1 }), { ...NOTHING, mostChunks: 261 });
+  assertEquals(facts({ 520: 1 << 2 }), { ...NOTHING, discard: true });
+  assertEquals(facts({ 520: 1 << 3 }), { ...NOTHING, writeZeroes: true });
+  assertEquals(facts({ 520: 0xf3, 521: 0xff }), NOTHING);
+  assertEquals(facts({ 525: 1 }), { ...NOTHING, volatileWriteCache: true });
+  assertEquals(facts({ 525: 0xfe }), NOTHING);
+  assertEquals(facts({ 536: 1 }), { ...NOTHING, sgl: true });
+  assertEquals(facts({ 536: 2 }), { ...NOTHING, sgl: true });
+  assertEquals(facts({ 538: 1 << 3 }), { ...NOTHING, metadataSgl: true });
+  assertEquals(facts({ 536: 0xfc, 537: 0xff, 538: 0xf7, 539: 0xff }), NOTHING);
+});
+
+Deno.test("a controller that does not identify itself is an I/O error, and its page is freed", () => {
+  const { commands, takenBytes } = bench(() => false);
+  const error = assertThrows(() => commands.identifyController(0), KernelError);
+  assertEquals(error.message, "ssd refuses to identify itself: EIO");
+  assertEquals(takenBytes(), 0);
+});
+
+Deno.test("fewer of granted and asked queues are made; numbers on the wire are one less (NVM Express 1.4, 5.21.1.7)", () => {
+  const { commands, sent } = bench(() => 0x0007_0004);
+  assertEquals([commands.numberOfQueues(3), commands.numberOfQueues(9)], [3, 5]);
+  const other = bench(() => 0x0002_0008);
+  assertEquals(other.commands.numberOfQueues(9), 3);
+  assertEquals(sent.map(({ opcode, dwords }) => [opcode, dwords[0], dwords[1]]), [
+    [0x09, 7, 0x0002_0002],
+    [0x09, 7, 0x0008_0008],
+  ]);
+  assertEquals(bench(() => false).commands.numberOfQueues(3), 0);
+});
+
+const QUEUE = {
+  id: 5,
+  depthEntries: 64,
+  polled: false,
+  vector: 3,
+  cq: { dma: 0x12_3456_7000 as DmaAddr },
+  sq: { dma: 0x12_3457_8000 as DmaAddr },
+} as unknown as QueuePair;
+
+Deno.test("a queue is its completion side with its vector, then its submission side (NVM Express 1.4, 5.3 and 5.4)", () => {
+  const { commands, sent } = bench();
+  assertEquals(commands.createQueue(QUEUE), true);
+  assertEquals(commands.createQueue({ ...QUEUE, polled: true } as QueuePair), true);
+  assertEquals(sent.map(({ opcode, prp1, dwords: [size, flags] }) => [opcode, prp1, size, flags]), [
+    [0x05, 0x12_3456_7000n, 0x003f_0005, 0x0003_0003],
+    [0x01, 0x12_3457_8000n, 0x003f_0005, 0x0005_0001],
+    // A polled queue has no interrupt.
+    [0x05, 0x12_3456_7000n, 0x003f_0005, 0x0000_0001],
+    [0x01, 0x12_3457_8000n, 0x003f_0005, 0x0005_0001],
+  ]);
+});
+
+Deno.test("of a queue with one side refused, the other one goes", () => {
+  const opcodes = (refused: number) => {
+    const { commands, sent } = bench((_, { opcode }) => opcode === refused ? false : 0);
+    return [commands.createQueue(QUEUE), ...sent.map(({ opcode }) => opcode)];
+  };
+  assertEquals(opcodes(0x05), [false, 0x05]);
+  assertEquals(opcodes(0x01), [false, 0x05, 0x01, 0x04]);
+});
+
+Deno.test("all submission sides are deleted before any completion side (NVM Express 1.4, 5.5)", () => {
+  const { commands, sent } = bench();
+  commands.deleteQueues([QUEUE, { ...QUEUE, id: 6 } as QueuePair]);
+  assertEquals(sent.map(({ opcode, dwords }) => [opcode, dwords[0]]), [[0, 5], [0, 6], [4, 5], [
+    4,
+    6,
+  ]]);
+});
+
+Deno.test("the Host Memory Buffer is set by its pages, its list and its chunks; returned memory is marked (MR) (NVM Express 1.4, 5.21.1.13)", () => {
+  const { commands, sent } = bench((_, { dwords }) => dwords[1] === 3 ? false : 0);
+  const memory = {
+    sizeBytes: 10 * 4096,
+    listDma: 0x23_4567_8000 as DmaAddr,
+    chunks: [{}, {}, {}],
+  } as unknown as HostMemoryBuffer;
+  assertEquals([commands.lendMemory(memory, false), commands.lendMemory(memory, true)], [
+    true,
+    false,
+  ]);
+  assertEquals(sent.map(({ opcode, dwords }) => [opcode, ...dwords]), [
+    [0x09, 0x0d, 1, 10, 0x4567_8000, 0x23, 3],
+    [0x09, 0x0d, 3, 10, 0x4567_8000, 0x23, 3],
+  ]);
+});
+
+Deno.test("doorbells in memory: values first, wake-ups second (NVM Express 1.4, 5.7)", () => {
+  const { commands, sent } = bench();
+  assertEquals(commands.configureDoorbells([0x1_0000_1000, 0x2_0000_2000]), true);
+  assertEquals(sent.map(({ opcode, prp1, prp2 }) => [opcode, prp1, prp2]), [
+    [0x7c, 0x1_0000_1000n, 0x2_0000_2000n],
+  ]);
+  assertEquals(bench(() => false).commands.configureDoorbells([0, 0]), false);
+});
+
+/** What is asked on the way to the first namespace, as `[structure, namespace]`, and what comes of it. */
+function found(
+  version: keyof typeof VERSION,
+  fill: (page: DataView, structure: number) => false | void,
+): [readonly [number, number][], NamespaceFacts | null] {
+  const { commands, sent, takenBytes } = bench((page, { dwords }) => fill(page, dwords[0]!));
+  const facts = commands.findNamespace(VERSION[version]);
+  assertEquals(takenBytes(), 0);
+  return [sent.map(({ nsid, dwords }) => [dwords[0]!, nsid] as [number, number]), facts];
+}
+
+/** Namespace 7 is the first; format 2 has 4 KiB and 8 bytes of metadata. */
+function namespace(page: DataView, structure: number): void {
+  if (structure === 0x02) page.setUint32(0, 7, true);
+  if (structure !== 0x00) return;
+  page.setBigUint64(0, 1000n, true);
+  page.setBigUint64(8, 900n, true);
+  page.setUint8(26, 0xe2);
+  page.setUint16(46, 32, true);
+  page.setUint16(136, 8, true);
+  page.setUint8(138, 12);
+}
+
+Deno.test("what is asked of a namespace grows with the version (nvme.md 5.2)", () => {
+  const known = { blockCount: 1000, metadataBytes: 8, blockSizeBytes: 4096, boundaryBlocks: 32 };
+  assertEquals(found("1.0", namespace), [[[0x00, 1]], { nsid: 1, ...known }]);
+  const later = { nsid: 7, ...known };
+  assertEquals(found("1.1", namespace), [[[0x02, 0], [0x00, 7]], later]);
+  assertEquals(found("1.2", namespace), [[[0x02, 0], [0x00, 7], [0x05, 7]], later]);
+  assertEquals(found("1.3", namespace), [[[0x02, 0], [0x03, 7], [0x00, 7], [0x05, 7]], later]);
+  const all: [number, number][] = [[0x02, 0], [0x03, 7], [0x08, 7], [0x00, 7], [0x05, 7]];
+  assertEquals(found("2.0", namespace), [all, later]);
+});
+
+Deno.test("no list, no namespace in it, no descriptors, no structure: no namespace, and no further question", () => {
+  const without = (refused: number) =>
+    found("2.0", (page, structure) => structure === refused ? false : namespace(page, structure));
+  assertEquals(without(0x02), [[[0x02, 0]], null]);
+  assertEquals(without(0x03), [[[0x02, 0], [0x03, 7]], null]);
+  assertEquals(without(0x00), [[[0x02, 0], [0x03, 7], [0x08, 7], [0x00, 7]], null]);
+  assertEquals(without(0x08)[1]?.nsid, 7, "a structure that adds nothing may be refused");
+  assertEquals(found("2.0", () => {}), [[[0x02, 0]], null]);
+});
+
+Deno.test("a namespace without capacity, and one whose metadata lies among its data, cannot be used", () => {
+  const changed = (change: (page: DataView) => void) =>
+    found("1.0", (page, structure) => {
+      namespace(page, structure);
+      change(page);
+    })[1];
+  assertEquals(changed((page) => page.setBigUint64(8, 0n, true)), null);
+  assertEquals(changed((page) => page.setBigUint64(8, 1n, true))?.blockCount, 1000);
+  assertEquals(changed((page) => page.setUint8(26, 0xf2)), null);
+});
+
+Deno.test("the command set's own controller structure is asked for from version 1.2 on (nvme.md 5.2)", () => {
+  for (const [version, asked] of [["1.1", []], ["1.2", [0x06]], ["2.0", [0x06]]] as const) {
+    const { commands, sent } = bench();
+    commands.identifyCommandSet(VERSION[version]);
+    assertEquals(sent.map(({ dwords }) => dwords[0]), [...asked], version);
+  }
+});
+
+Deno.test("a controller that cannot be asked for want of a page is out of memory", () => {
+  const { machine } = testBench();
+  Object.assign(machine.pages, { alloc: () => null });
+  const commands = new AdminCommands({
+    machine,
+    dev: { name: "ssd" },
+    adminLimits: {} as never,
+    runAdmin: () => {},
+  });
+  const error = assertThrows(() => commands.identifyController(0), KernelError);
+  assertEquals(error.message, "Cannot allocate a page to identify ssd: ENOMEM");
+});
+
+Deno.test("a version before that of a structure does not ask for it, however late its tertiary number (nvme.md 5.2)", () => {
+  const asked = (version: number) => {
+    const { commands, sent } = bench((page, { dwords }) => namespace(page, dwords[0]!));
+    commands.identifyCommandSet(version);
+    commands.findNamespace(version);
+    return sent.map(({ dwords }) => dwords[0]);
+  };
+  assertEquals(asked(0x1_00ff), [0x00]);
+  assertEquals(asked(0x1_0100), [0x02, 0x00]);
+  assertEquals(asked(0x1_01ff), [0x02, 0x00]);
+  assertEquals(asked(0x1_0200), [0x06, 0x02, 0x00, 0x05]);
+  assertEquals(asked(0x1_02ff), [0x06, 0x02, 0x00, 0x05]);
+  assertEquals(asked(0x1_0300), [0x06, 0x02, 0x03, 0x00, 0x05]);
+  assertEquals(asked(0x1_ffff), [0x06, 0x02, 0x03, 0x00, 0x05]);
+  assertEquals(asked(0x2_0000), [0x06, 0x02, 0x03, 0x08, 0x00, 0x05]);
+});
+
+Deno.test("structures of the controller are asked for without a namespace, and into one page (NVM Express 1.4, 5.15)", () => {
+  const taken: number[] = [];
+  const { commands, sent, takenBytes } = bench(() => {
+    taken.push(takenBytes());
+  });
+  commands.identifyController(0);
+  commands.identifyCommandSet(VERSION["1.2"]);
+  const asked = sent.map(({ dwords, nsid, opcode }) => [opcode, nsid, ...dwords]);
+  assertEquals(asked, [[0x06, 0, 1, 0, 0, 0, 0, 0], [0x06, 0, 6, 0, 0, 0, 0, 0]]);
+  assertEquals([taken, takenBytes()], [[4096, 4096], 0]);
+});
+
+Deno.test("granted is the smaller of both zero-based numbers, of 16 bits each (NVM Express 1.4, 5.21.1.7)", () => {
+  const made = (result: number, asked = 65535) =>
+    bench(() => result).commands.numberOfQueues(asked);
+  for (const count of [1, 2, 3, 256, 257, 65534]) {
+    const granted = count - 1;
+    assertEquals(made(granted * 0x1_0001), count);
+    assertEquals(made(granted * 0x1_0000 + 0xfffe), count);
+    assertEquals(made(0xfffe_0000 + granted), count);
+    assertEquals([made(granted * 0x1_0001, count), made(granted * 0x1_0001, 1)], [count, 1]);
+  }
+});
+
+Deno.test("FLBAS names one of 16 formats in bits 3:0, bit 4 says that metadata lies among the data (NVM Express 1.4, 5.15)", () => {
+  const facts = (flbas: number) =>
+    found("1.0", (page) => {
+      page.setBigUint64(0, 1000n, true);
+      page.setBigUint64(8, 1000n, true);
+      page.setUint8(26, flbas);
+      for (let format = 0; format < 16; format++) {
+        page.setUint16(128 + 4 * format, 0x100 + format, true);
+        page.setUint8(128 + 4 * format + 2, 9 + format);
+        page.setUint8(128 + 4 * format + 3, 0xff);
+      }
+    })[1];
+  for (let format = 0; format < 16; format++) {
+    for (const above of [0x00, 0x20, 0x40, 0x80]) {
+      const { blockSizeBytes, metadataBytes } = facts(above + format)!;
+      assertEquals([metadataBytes, blockSizeBytes], [0x100 + format, 2 ** (9 + format)]);
+    }
+    assertEquals(facts(0x10 + format), null);
+  }
+});

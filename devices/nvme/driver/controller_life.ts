@@ -1,0 +1,636 @@
+/**
+ * A controller's life: brought up (probe), reset when it does not answer or is asked to, removed.
+ *
+ * The order is what keeps memory safe. The controller is stopped first; from then on it does
+ * no DMA. Only then does every command that it has not completed end, which unmaps its data, and
+ * only then is the memory of the rings used again or freed.
+ *
+ * A command that ends in this way has the status Command Aborted By Host. It is tried again as any
+ * other that failed (rules/nvme.md 4.2): after a reset it is sent once more, and on a controller
+ * that is not there any more it ends with Host Pathing Error (4.1).
+ *
+ * @see rules/nvme.md 5
+ */
+import {
+  type ActivityHandler,
+  type EventFields,
+  eventId,
+  invariant,
+  KernelError,
+  type Machine,
+  type Nanoseconds,
+  realHigh,
+} from "@dmalab/runtime";
+import type { RequestOwner } from "@dmalab/runtime/block";
+import type { TimerHandler } from "@dmalab/runtime/time";
+import type { NvmeRegisterPort } from "../register_port.ts";
+import { AdminCommands } from "./admin_commands.ts";
+import { ControllerMemory } from "./controller_memory.ts";
+import { allocateHostMemoryBuffer, type HostMemoryBuffer } from "./host_memory_buffer.ts";
+import type { NvmeDriver } from "./nvme_driver.ts";
+import type { NamespaceFacts } from "./nvme_limits.ts";
+import {
+  ADMIN_DEPTH,
+  ADMIN_OPCODE,
+  ADMIN_TAGS,
+  ALL_ONES,
+  CC_ENABLE,
+  CC_SETTINGS,
+  CSTS_FATAL,
+  CSTS_READY,
+  REGISTER,
+  SQE,
+  SQE_BYTES,
+} from "./protocol.ts";
+import { type CommandWatch, QueuePair, RequestFifo, ShadowDoorbells } from "./queues.ts";
+import { type Iod, IOD_FLAG, NvmeRequest } from "./request.ts";
+
+const NVME_STATE = eventId("nvme.state");
+const NVME_TIMEOUT = eventId("nvme.timeout");
+
+/** Poll interval while waiting for the controller. */
+const POLL_NS: Nanoseconds = 1_000_000;
+/** CAP.TO counts half seconds. */
+const TIMEOUT_UNIT_NS: Nanoseconds = 500_000_000;
+/** How long an admin command may take. */
+export const ADMIN_TIMEOUT_NS: Nanoseconds = 60e9;
+export const DEFAULT_IO_TIMEOUT_NS: Nanoseconds = 30e9;
+
+/** What a controller is for its driver. */
+export type ControllerState = "new" | EventFields<"nvme.state">["state"];
+
+/** Why it became that. */
+type StateReason = EventFields<"nvme.state">["reason"];
+
+/** What was done about a command without an answer. */
+type TimeoutAction = EventFields<"nvme.timeout">["action"];
+
+export class ControllerLife implements ActivityHandler {
+  /** Memory that the controller has borrowed, or null. */
+  hostMemory: HostMemoryBuffer | null = null;
+  readonly #driver: NvmeDriver;
+  readonly #held = new RequestFifo();
+  #state: ControllerState = "new";
+  /** Why a reset has been asked for that has not begun. */
+  #due: "timeout" | "failed" | null = null;
+  #capabilities: ControllerCapabilities | null = null;
+  #shadows: ShadowDoorbells | null = null;
+  #controllerMemory: ControllerMemory | null = null;
+  /** Commands of I/O queues lie in the controller's memory. */
+  #queuesInController = false;
+  /** I/O queues that interrupt: the first ones. */
+  #interruptQueues = 0;
+
+  constructor(driver: NvmeDriver) {
+    this.#driver = driver;
+  }
+
+  get state(): ControllerState {
+    return this.#state;
+  }
+
+  /** It is live, and stays so. */
+  get isStable(): boolean {
+    return this.#state === "live" && this.#due === null;
+  }
+
+  /** Keeps a request until the controller takes commands again. */
+  hold(request: NvmeRequest): void {
+    this.#held.push(request);
+  }
+
+  /**
+   * Brings the controller up: admin queue, identify, I/O queues, namespace.
+   *
+   * @returns The namespace, or null for a controller without one.
+   * @throws {KernelError} ENODEV, EIO or ENOMEM, from the controller or the machine.
+   */
+  probe(): NamespaceFacts | null {
+    const { dev, machine, options: { controllerMemory: bar, registers } } = this.#driver;
+    const capabilities = readCapabilities(registers, dev.name);
+    this.#capabilities = capabilities;
+    if (bar != null) this.#controllerMemory = ControllerMemory.open(registers, bar);
+    machine.dma.dmaSetMask(dev, dev.maskBits);
+    this.#stop();
+    // One interrupt is set up first, on Arm with the doorbell's page (rules/dma.md 4.7).
+    if (machine.iommu.groups.messageAddress(dev) < 0) {
+      throw new KernelError("ENOMEM", `No interrupt can be set up for "${dev.name}"`);
+    }
+    const admin = this.#addQueue(0, 0, ADMIN_DEPTH, ADMIN_TAGS);
+    const commands = this.#identify(admin);
+    if (commands.takesShadowDoorbells) this.#shadows = this.#allocateShadows(capabilities);
+    this.hostMemory = allocateHostMemoryBuffer(machine, dev, commands.hostMemory);
+    this.#lendMemory(commands, false);
+    this.#addIoQueues(commands, capabilities);
+    this.#createQueues(commands);
+    this.#announceShadows(commands);
+    const namespace = commands.findNamespace(capabilities.version);
+    // Whatever was in flight is done, and time begins anew when the machine is ready.
+    this.#driver.timeouts.stop();
+    return namespace;
+  }
+
+  /** It has been brought up for the first time. */
+  begin(): void {
+    this.#enter("live", "up");
+  }
+
+  /** Asks for a reset once the activities before are done. */
+  resetSoon(reason: "timeout" | "failed"): void {
+    this.#due = reason;
+    this.#driver.machine.activities.post(this, 0, 0);
+  }
+
+  /** The reset that was asked for, unless another one or a removal came first. */
+  runActivity(): void {
+    const reason = this.#due;
+    this.#due = null;
+    if (reason === null || this.#state !== "live") return;
+    try {
+      this.reset(reason);
+    } catch (error) {
+      // Not awaited: the statuses of the requests report the failure.
+      if (!(error instanceof KernelError)) throw error;
+    }
+  }
+
+  /**
+   * Stops the controller, ends what it has not completed, and brings it up again.
+   *
+   * @throws {KernelError} ENODEV for one that is dead or gone; what stopped it from coming up, and
+   *   then it is dead.
+   */
+  reset(reason: StateReason): void {
+    if (this.#state !== "live") {
+      const { name } = this.#driver.dev;
+      throw new KernelError("ENODEV", `Cannot reset ${name}: it is ${this.#state}`);
+    }
+    this.#due = null;
+    this.#enter("resetting", reason);
+    try {
+      for (const queue of this.#driver.queues.all) queue.enabled = false;
+      this.#stop();
+      this.#takeLeft();
+      this.#restart();
+    } catch (error) {
+      if (error instanceof KernelError) this.#die();
+      throw error;
+    }
+    this.#enter("live", "up");
+    this.#postAll(this.#held);
+  }
+
+  /**
+   * The controller has been pulled: everything ends, and what the driver holds is freed.
+   * @throws {KernelError} ENODEV when it is gone already.
+   */
+  remove(): void {
+    const { dev, machine, pools, queues, timeouts } = this.#driver;
+    if (this.#state === "removed") {
+      throw new KernelError("ENODEV", `Cannot remove ${dev.name}: it is gone already`);
+    }
+    this.#enter("removed", "pulled");
+    this.#takeLeft();
+    this.#drain();
+    timeouts.stop();
+    for (const queue of queues.all) queue.release();
+    pools.destroy();
+    this.#shadows?.release();
+    this.#shadows = null;
+    this.hostMemory?.release();
+    this.hostMemory = null;
+    machine.dma.unbind(dev);
+  }
+
+  /** It did not come up again: nothing more is sent to it. */
+  #die(): void {
+    this.#enter("dead", "no_answer");
+    try {
+      this.#stop();
+    } catch (error) {
+      // It does not even stop. Its DMA must not reach memory that is used again.
+      if (!(error instanceof KernelError)) throw error;
+      this.#driver.dev.refusal = "device_gone";
+    }
+    this.#takeLeft();
+    this.#drain();
+  }
+
+  /** What has been completed is completed, with or without an interrupt; the rest is cancelled. */
+  #takeLeft(): void {
+    const { queues } = this.#driver;
+    for (const queue of queues.all) {
+      queue.enabled = false;
+      this.#driver.takeAll(queue);
+    }
+    for (const queue of queues.all) this.#driver.cancel(queue);
+  }
+
+  /** Requests that wait for a tag or for better times are dispatched once more, to be refused. */
+  #drain(): void {
+    for (const queue of this.#driver.queues.all) this.#postAll(queue.waiting);
+    this.#postAll(this.#held);
+  }
+
+  #postAll(requests: RequestFifo): void {
+    for (let next = requests.shift(); next !== null; next = requests.shift()) {
+      this.#driver.post(next);
+    }
+  }
+
+  #enter(state: Exclude<ControllerState, "new">, reason: StateReason): void {
+    const { dev, machine: { events } } = this.#driver;
+    this.#state = state;
+    const before = events.context.enterWork(dev.name);
+    if (events.tick(NVME_STATE)) events.emit(NVME_STATE, { state, reason });
+    events.context.leave(before);
+  }
+
+  /** The controller does no more DMA when this returns. @throws {KernelError} */
+  #stop(): void {
+    const { dev, machine, options } = this.#driver;
+    disableController(machine, options.registers, this.#capabilities!, dev.name);
+  }
+
+  /**
+   * Brings a stopped controller up with the queues there are, or as many of them as it grants now.
+   * @throws {KernelError} When it does not come up.
+   */
+  #restart(): void {
+    const { options, queues } = this.#driver;
+    // A reset of the function has closed it.
+    if (this.#controllerMemory !== null) {
+      ControllerMemory.open(options.registers, options.controllerMemory!);
+    }
+    for (const queue of queues.all) queue.restart();
+    const commands = this.#identify(queues.get(0)!);
+    this.#lendMemory(commands, true);
+    const count = queues.io.length;
+    if (count > 0) this.#keepQueues(commands.numberOfQueues(count));
+    this.#createQueues(commands);
+    this.#announceShadows(commands);
+  }
+
+  /** @param vector Its interrupt, or -1 for a queue that is polled. */
+  #addQueue(id: number, vector: number, depthEntries: number, tags: number): QueuePair {
+    const { dev, machine, options, pools, queues, scheduler, timeouts } = this.#driver;
+    invariant(
+      id === queues.all.length,
+      "queues are numbered in the order in which they are made",
+    );
+    // CPUs are dealt out to each kind of queue from the first one on.
+    const place = vector < 0 ? id - 1 - this.#interruptQueues : id - 1;
+    const cpu = id === 0 ? 0 : place % machine.config.cpus;
+    // And to nodes in runs of equal length.
+    const node = Math.floor((cpu * (options.nodes ?? 1)) / machine.config.cpus);
+    const queue = new QueuePair({
+      machine,
+      dev,
+      registers: options.registers,
+      id,
+      depthEntries,
+      tags,
+      vector,
+      cpu,
+      doorbellStrideBytes: this.#capabilities!.doorbellStrideBytes,
+      scheduled: id > 0 && scheduler !== null,
+      pools: options.pools ?? pools.of(node),
+      watch: timeouts,
+      submissionMemory: id > 0 && this.#queuesInController
+        ? this.#controllerMemory!.take(depthEntries)
+        : null,
+    });
+    queues.add(queue);
+    return queue;
+  }
+
+  /** Points the controller at its admin queue, and asks it what it can. */
+  #identify(admin: QueuePair): AdminCommands {
+    const driver = this.#driver;
+    const { dev, machine, options } = driver;
+    const capabilities = this.#capabilities!;
+    const admins = { sqDma: admin.sq.dma, cqDma: admin.cq.dma };
+    enableController(machine, options.registers, capabilities, admins, dev.name);
+    admin.enabled = true;
+    const commands = new AdminCommands(driver);
+    driver.setController(commands.identifyController(capabilities.minPageExponent));
+    driver.timeouts.abortLimit = commands.abortLimit;
+    commands.identifyCommandSet(capabilities.version);
+    return commands;
+  }
+
+  /** Allocates the memory of all queues first; then creates each on the controller. */
+  #addIoQueues(commands: AdminCommands, capabilities: ControllerCapabilities): void {
+    const { depthEntries = 1024, pollQueues } = this.#driver.options;
+    const count = commands.numberOfQueues(this.#wantedQueues);
+    // Where there are fewer than asked for, it is the polled ones that are missing.
+    this.#interruptQueues = Math.min(count, this.#wantedQueues - pollQueues);
+    const wanted = Math.min(capabilities.maxQueueEntries, depthEntries);
+    const there = this.#controllerMemory?.queueDepth(count, wanted) ?? 0;
+    this.#queuesInController = there > 0;
+    const depth = there > 0 ? there : wanted;
+    for (let id = 1; id <= count; id++) {
+      const vector = id <= this.#interruptQueues ? id : -1;
+      this.#addQueue(id, vector, depth, depth - 1);
+    }
+  }
+
+  /** I/O queues to ask for, of either kind. */
+  get #wantedQueues(): number {
+    const { machine, options: { pollQueues, queues = machine.config.cpus } } = this.#driver;
+    return queues + pollQueues;
+  }
+
+  /**
+   * Tells the controller of the I/O queues. A refusal keeps those that were made so far, which are
+   * too few for the interrupts that were set up: all are deleted, and made anew as so many.
+   *
+   * @see rules/nvme.md 5.2
+   */
+  #createQueues(commands: AdminCommands): void {
+    for (;;) {
+      const { io } = this.#driver.queues;
+      const refused = io.findIndex((queue) => !commands.createQueue(queue));
+      if (refused < 0) {
+        for (const queue of io) queue.enabled = true;
+        return;
+      }
+      commands.deleteQueues(io.slice(0, refused));
+      this.#keepQueues(refused);
+    }
+  }
+
+  /** Does without the I/O queues beyond so many: their requests go to the others. */
+  #keepQueues(count: number): void {
+    for (const queue of this.#driver.queues.keep(count)) {
+      for (const request of queue.abandon()) this.#driver.post(request);
+      queue.release();
+    }
+    this.#interruptQueues = Math.min(this.#interruptQueues, count);
+  }
+
+  /** A controller that refuses the memory works without it. */
+  #lendMemory(commands: AdminCommands, returned: boolean): void {
+    if (this.hostMemory === null || commands.lendMemory(this.hostMemory, returned)) return;
+    this.hostMemory.release();
+    this.hostMemory = null;
+  }
+
+  /** A pair of doorbells for each queue that may come, the admin queue's place among them. */
+  #allocateShadows({ doorbellStrideBytes }: ControllerCapabilities): ShadowDoorbells | null {
+    const { dev, machine } = this.#driver;
+    const sizeBytes = (this.#wantedQueues + 1) * 2 * doorbellStrideBytes;
+    return ShadowDoorbells.allocate(machine, dev, sizeBytes);
+  }
+
+  /** The controller takes doorbells from memory; one that refuses has its registers. */
+  #announceShadows(commands: AdminCommands): void {
+    if (this.#shadows === null) return;
+    this.#shadows.clear();
+    if (!commands.configureDoorbells(this.#shadows.dma)) {
+      this.#shadows.release();
+      this.#shadows = null;
+    }
+    for (const queue of this.#driver.queues.io) queue.shadows = this.#shadows;
+  }
+}
+
+/**
+ * Looks after commands that their controller does not answer (`nvme_timeout()`).
+ *
+ * One timer serves all queues of a controller. It is armed when a command is sent while it is not,
+ * so that a busy queue pays one comparison a command; when it expires, it looks who is overdue, and
+ * is armed again for the next one that could be.
+ *
+ * For an overdue command it looks whether only the interrupt was lost, asks the controller to abort
+ * it, and has the controller reset when that did not help either. The captured data say nothing of
+ * this; it is what the NVMe specification (1.4, sections 5.1 and 9.1) gives a host to recover with.
+ */
+export class CommandTimeouts implements CommandWatch, TimerHandler, RequestOwner {
+  /** The timer is set. */
+  armed = false;
+  /** Abort commands at a time, ACL + 1: none before the first Identify Controller. */
+  abortLimit = 0;
+  readonly #driver: NvmeDriver;
+  readonly #ioTimeoutNs: Nanoseconds;
+  #outstandingAborts = 0;
+
+  constructor(driver: NvmeDriver) {
+    this.#driver = driver;
+    this.#ioTimeoutNs = driver.options.timeoutNs ?? DEFAULT_IO_TIMEOUT_NS;
+  }
+
+  /** A command was sent and no timer is set. */
+  start(): void {
+    this.#arm(Math.min(ADMIN_TIMEOUT_NS, this.#ioTimeoutNs));
+  }
+
+  /** Nothing is in flight: no timeout is due. */
+  stop(): void {
+    this.#driver.machine.clock.disarm(this);
+    this.armed = false;
+  }
+
+  timerExpired(): void {
+    this.armed = false;
+    const { clock } = this.#driver.machine;
+    for (const [queue, iod, deadlineNs] of this.#deadlines()) {
+      // One that was dealt with before may have ended others.
+      if (deadlineNs <= clock.nowNs && iod.request !== null) this.#handle(queue, iod);
+    }
+    let nextNs = Infinity;
+    for (const [, , deadlineNs] of this.#deadlines()) nextNs = Math.min(nextNs, deadlineNs);
+    if (nextNs < Infinity && !this.armed) this.#arm(Math.max(0, nextNs - clock.nowNs));
+  }
+
+  #arm(delayNs: Nanoseconds): void {
+    this.armed = true;
+    const { dev, machine: { clock } } = this.#driver;
+    // It looks after all commands, and is armed while one of them is sent.
+    const before = clock.context.enterWork(dev.name);
+    clock.arm(this, delayNs);
+    clock.context.leave(before);
+  }
+
+  /** Every command in flight with the time by which it should have been answered. */
+  #deadlines(): [queue: QueuePair, iod: Iod, deadlineNs: Nanoseconds][] {
+    return this.#driver.queues.all.flatMap((queue) => {
+      const timeoutNs = queue.id === 0 ? ADMIN_TIMEOUT_NS : this.#ioTimeoutNs;
+      return queue.sent().map((iod): [QueuePair, Iod, Nanoseconds] => [
+        queue,
+        iod,
+        queue.sentAtNs(iod) + timeoutNs,
+      ]);
+    });
+  }
+
+  /** A command is overdue. Afterwards it has ended, or it has as much time again. */
+  #handle(queue: QueuePair, iod: Iod): void {
+    const { events } = this.#driver.machine;
+    const request = iod.request!;
+    const action = this.#act(queue, iod);
+    if (iod.request === request) queue.restartTime(iod);
+    const before = events.context.enter(request);
+    if (events.tick(NVME_TIMEOUT)) {
+      events.emit(NVME_TIMEOUT, { queue: queue.id, cid: request.cid!, action });
+    }
+    events.context.leave(before);
+  }
+
+  #act(queue: QueuePair, iod: Iod): TimeoutAction {
+    const { life, options: { registers } } = this.#driver;
+    const { request } = iod;
+    this.#driver.takeAll(queue);
+    if (iod.request !== request) return "polled";
+    // Those who bring it up wait for its answers themselves.
+    if (!life.isStable) return "timer_reset";
+    const status = registers.read32(REGISTER.CSTS);
+    const failed = status === ALL_ONES || (status & CSTS_FATAL) !== 0;
+    if (failed || queue.id === 0 || iod.hasFlag(IOD_FLAG.ABORTED)) {
+      life.resetSoon(failed ? "failed" : "timeout");
+      return "reset";
+    }
+    if (this.#outstandingAborts >= this.abortLimit) return "timer_reset";
+    this.#abort(queue.id, request!.cid!);
+    iod.flags |= IOD_FLAG.ABORTED;
+    return "abort";
+  }
+
+  /** Asks the controller to abort a command, and does not wait for it. @see rules/nvme.md 5.2 */
+  #abort(queueId: number, commandId: number): void {
+    this.#outstandingAborts++;
+    const template = new Uint8Array(SQE_BYTES);
+    template[SQE.OPCODE] = ADMIN_OPCODE.ABORT;
+    new DataView(template.buffer).setUint32(SQE.CDW10, commandId * 0x1_0000 + queueId, true);
+    const { adminLimits, dev } = this.#driver;
+    const request = new NvmeRequest(dev.name, "drv_in", [], adminLimits);
+    request.admin = true;
+    request.template = template;
+    request.owner = this;
+    this.#driver.queueRequest(request);
+  }
+
+  /** An abort is done, whatever came of it: the command that it was for has its own end. */
+  requestEnded(): void {
+    invariant(this.#outstandingAborts > 0, "More aborts end than were sent");
+    this.#outstandingAborts--;
+  }
+}
+
+/** What the capabilities register says. */
+export interface ControllerCapabilities {
+  /** Most entries of an I/O queue. */
+  readonly maxQueueEntries: number;
+  /** Bytes between two doorbells. */
+  readonly doorbellStrideBytes: number;
+  /** Smallest page size as a power of two of 4 KiB. */
+  readonly minPageExponent: number;
+  readonly timeoutNs: Nanoseconds;
+  /** Major, minor and tertiary version in 16, 8 and 8 bits. */
+  readonly version: number;
+}
+
+/**
+ * Reads what the controller can do.
+ * @throws {KernelError} ENODEV when nothing answers.
+ */
+export function readCapabilities(
+  registers: NvmeRegisterPort,
+  name: string,
+): ControllerCapabilities {
+  if (registers.read32(REGISTER.CSTS) === ALL_ONES) {
+    throw new KernelError("ENODEV", `${name} does not answer`);
+  }
+  const low = registers.read32(REGISTER.CAP);
+  const high = registers.read32(REGISTER.CAP + 4);
+  return {
+    maxQueueEntries: (low & 0xffff) + 1,
+    timeoutNs: (low >>> 24) * TIMEOUT_UNIT_NS,
+    doorbellStrideBytes: 4 << (high & 0xf),
+    minPageExponent: (high >>> 16) & 0xf,
+    version: registers.read32(REGISTER.VS),
+  };
+}
+
+/**
+ * Disables the controller and waits until it is. One that does not obey has its function reset, and
+ * is disabled once more.
+ *
+ * @throws {KernelError} ENODEV when it stays ready, or is not there.
+ * @see rules/nvme.md 5.1, row 5
+ */
+function disableController(
+  machine: Machine,
+  registers: NvmeRegisterPort,
+  capabilities: ControllerCapabilities,
+  name: string,
+): void {
+  clearEnable(registers);
+  if (becomesReady(machine, registers, capabilities, 0, name)) return;
+  registers.resetFunction();
+  clearEnable(registers);
+  waitReady(machine, registers, capabilities, 0, name);
+}
+
+function clearEnable(registers: NvmeRegisterPort): void {
+  const settings = registers.read32(REGISTER.CC);
+  registers.write32(REGISTER.CC, (settings & ~CC_ENABLE) >>> 0);
+}
+
+/**
+ * Points the controller at its admin queues, enables it and waits until it is ready.
+ *
+ * @throws {KernelError} ENODEV when its smallest page is above 4 KiB, or it does not get ready.
+ */
+export function enableController(
+  machine: Machine,
+  registers: NvmeRegisterPort,
+  capabilities: ControllerCapabilities,
+  adminQueues: { readonly sqDma: number; readonly cqDma: number },
+  name: string,
+): void {
+  registers.write32(REGISTER.AQA, (ADMIN_DEPTH - 1) * 0x1_0001);
+  write64(registers, REGISTER.ASQ, adminQueues.sqDma);
+  write64(registers, REGISTER.ACQ, adminQueues.cqDma);
+  if (capabilities.minPageExponent > 0) {
+    throw new KernelError("ENODEV", `${name} has no pages of 4 KiB`);
+  }
+  registers.write32(REGISTER.CC, CC_SETTINGS);
+  registers.write32(REGISTER.CC, CC_SETTINGS + CC_ENABLE);
+  waitReady(machine, registers, capabilities, CSTS_READY, name);
+}
+
+function write64(registers: NvmeRegisterPort, offset: number, value: number): void {
+  registers.write32(offset, value % 2 ** 32);
+  registers.write32(offset + 4, realHigh(Math.floor(value / 2 ** 32)));
+}
+
+function waitReady(
+  machine: Machine,
+  registers: NvmeRegisterPort,
+  capabilities: ControllerCapabilities,
+  wanted: number,
+  name: string,
+): void {
+  if (becomesReady(machine, registers, capabilities, wanted, name)) return;
+  const what = wanted === 0 ? "disabled" : "ready";
+  throw new KernelError("ENODEV", `${name} did not get ${what} in time`);
+}
+
+/** Waits for CSTS.RDY as long as the controller says that it may take. False when it took longer. */
+function becomesReady(
+  machine: Machine,
+  registers: NvmeRegisterPort,
+  capabilities: ControllerCapabilities,
+  wanted: number,
+  name: string,
+): boolean {
+  const deadlineNs = machine.clock.nowNs + capabilities.timeoutNs;
+  for (;;) {
+    const status = registers.read32(REGISTER.CSTS);
+    if (status === ALL_ONES) throw new KernelError("ENODEV", `${name} has gone`);
+    if ((status & CSTS_READY) === wanted) return true;
+    if (machine.clock.nowNs >= deadlineNs) return false;
+    if (!machine.runNextActivity()) machine.advance(POLL_NS);
+  }
+}

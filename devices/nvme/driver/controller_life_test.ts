@@ -1,0 +1,541 @@
+/**
+ * Timeouts, aborts, resets and removal: at whatever moment they come, every request ends exactly
+ * once, nothing is lost, and the device touches no memory that is not its any more.
+ */
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import {
+  ArmedFault,
+  FAULT,
+  type FaultPointName,
+  GIB,
+  HeldResources,
+  KernelError,
+} from "@dmalab/runtime";
+import { Plug } from "@dmalab/runtime/block";
+import type { KernelProfile, QuirkName } from "@dmalab/runtime/kernels";
+import { DriverRig, type DriverRigOptions, pages, vec } from "../_driver_rig.ts";
+import type { NvmeRequest } from "./request.ts";
+import type { DiskOp } from "../nvme_disk.ts";
+import type { Io } from "../io.ts";
+
+const SECOND_NS = 1e9;
+/** Above 4 GiB, where a device of 32 address bits needs bounce buffers. */
+const BUFFERS = 0x1_2000_0000;
+
+/** Pulls the rig's disk as a lab does it. */
+function pull(rig: DriverRig): void {
+  rig.controller.unplug();
+  rig.dev.refusal = "device_gone";
+  rig.driver.remove();
+}
+
+/** Has a point fail while `work` runs. */
+function failing(rig: DriverRig, point: FaultPointName, nth: number, work: () => void): void {
+  const fault = new ArmedFault(FAULT[point], nth, nth);
+  rig.machine.armFault(fault);
+  work();
+  rig.machine.disarmFault(fault);
+  assertEquals(fault.fired, 1, `${point} was not passed`);
+}
+
+/** Actions of timeouts and states of the controller, in the order in which they come. */
+function story(rig: DriverRig): string[] {
+  const steps: string[] = [];
+  rig.machine.events.listen(({ fields }) => {
+    const { action, state, reason } = fields as Record<string, string>;
+    steps.push(action ?? `${state} (${reason})`);
+  }, ["nvme.timeout", "nvme.state"]);
+  return steps;
+}
+
+/** A workload of different shapes: more requests than tags, single segments, lists, writes. */
+function workload(rig: DriverRig): readonly Io[] {
+  const shapes: [DiskOp, number][] = [
+    ["read", 1],
+    ["write", 4],
+    ["read", 20],
+    ["flush", 0],
+    ["read", 3],
+    ["write", 1],
+    ["discard", 0],
+    ["read", 40],
+  ];
+  return shapes.map(([op, count], index) => {
+    const lba = index * 4096;
+    // From each CPU in turn, so that every queue has something to do.
+    rig.machine.cpu = index % rig.machine.config.cpus;
+    if (op === "flush") return rig.disk.submit(op);
+    if (op === "discard") return rig.disk.submit(op, { lba, sizeBytes: 8192 });
+    const segments = Array.from(
+      { length: count },
+      (_, page) => vec(BUFFERS + index * 0x10_0000 + page * 0x2000, 4096),
+    );
+    return rig.disk.submit(op, { lba, buffer: { segments } });
+  });
+}
+
+const ENVIRONMENTS: Readonly<Record<string, DriverRigOptions>> = {
+  direct: {},
+  strict: { iommu: { mode: "strict" } },
+  lazy: { iommu: { mode: "lazy" } },
+  "not coherent": { device: { coherent: false } },
+  "bounced": { device: { maskBits: 32 } },
+  "SGLs, strict": { iommu: { mode: "strict" }, sgl: true },
+  "shadow doorbells and host memory": {
+    iommu: { mode: "strict" },
+    shadowDoorbells: true,
+    hostMemory: {
+      preferredBytes: 2 ** 20,
+      minimumBytes: 0,
+      smallestChunkBytes: 0,
+      mostChunks: 0,
+    },
+  },
+  "metadata SGLs": { iommu: { mode: "strict" }, sgl: true, metadataSgl: true, metadataBytes: 8 },
+};
+
+interface Ending {
+  readonly statuses: readonly string[];
+  readonly activities: number;
+}
+
+/**
+ * Runs the workload, does something after `moment` activities, runs on, and holds what must hold
+ * whatever it was. Null when the workload has no such moment.
+ */
+function interrupted(
+  options: DriverRigOptions,
+  moment: number,
+  what: (rig: DriverRig) => void,
+): Ending | null {
+  const rig = new DriverRig({
+    depth: 5,
+    ...options,
+    machine: { ramSizeBytes: 8 * GIB, ...options.machine },
+  });
+  const held = new HeldResources(rig.machine);
+  const ends = new Map<object, number>();
+  const ios = workload(rig);
+  for (const io of ios) {
+    for (const request of io.requests) {
+      const end = request.end.bind(request);
+      request.end = (status) => {
+        ends.set(request, (ends.get(request) ?? 0) + 1);
+        end(status);
+      };
+    }
+  }
+  let activities = 0;
+  while (activities < moment && rig.machine.runNextActivity()) activities++;
+  if (activities < moment) return null;
+  what(rig);
+  while (rig.machine.runNextActivity()) activities++;
+  for (const io of ios) {
+    assert(io.done, "an io never ended");
+    if (io.status === "OK" && io.requests[0]!.op === "read") {
+      for (const request of io.requests) {
+        assert(rig.holdsFreshData(request.segments(), request.lba), "no data has come");
+      }
+    }
+    for (const request of io.requests) {
+      assertEquals(ends.get(request), 1, `request ${request.id} ended ${ends.get(request)} times`);
+      assertEquals(request.iod, null, "a tag was kept");
+    }
+  }
+  for (const queue of rig.driver.ioQueues) assertEquals(queue.inFlight, 0);
+  assertEquals(rig.driver.usedDescriptors, 0);
+  assertEquals(rig.machine.iommu.faults, [], "the device touched what was not its any more");
+  rig.machine.advance(100 * 1e6);
+  held.stop();
+  assertEquals(held.leaks().map(({ text }) => text), []);
+  return { statuses: ios.map((io) => String(io.status)), activities };
+}
+
+const KERNELS: readonly KernelProfile[] = ["7.2.12", "6.12.117"];
+
+for (const kernel of KERNELS) {
+  for (const [name, options] of Object.entries(ENVIRONMENTS)) {
+    const machine = { kernel, quirks: new Set<QuirkName>() };
+    Deno.test(`a reset at any moment: every request ends once, with OK (${kernel}, ${name})`, () => {
+      let moments = 0;
+      for (;; moments++) {
+        const ending = interrupted({ ...options, machine }, moments, (rig) => rig.driver.reset());
+        if (ending === null) break;
+        assertEquals(new Set(ending.statuses), new Set(["OK"]), `reset after ${moments}`);
+      }
+      assert(moments >= 16, `only ${moments} moments`);
+    });
+
+    Deno.test(`pulled at any moment: every request ends once (${kernel}, ${name})`, () => {
+      let moments = 0;
+      let lost = 0;
+      for (;; moments++) {
+        const ending = interrupted({ ...options, machine }, moments, pull);
+        if (ending === null) break;
+        for (const status of ending.statuses) assert(["OK", "TRANSPORT"].includes(status), status);
+        if (moments === 0) assert(ending.statuses.every((status) => status === "TRANSPORT"));
+        lost += ending.statuses.filter((status) => status === "TRANSPORT").length;
+      }
+      assert(moments >= 16 && lost > 16, `${moments} moments, ${lost} lost`);
+    });
+  }
+}
+
+Deno.test("reset or pulled at any moment: what waits in a scheduler ends once (nvme.md 5.2)", () => {
+  const options: DriverRigOptions = {
+    iommu: { mode: "strict" },
+    driver: { scheduler: "mq_deadline" },
+  };
+  for (
+    const [what, right] of [[(rig: DriverRig) => rig.driver.reset(), ["OK"]], [pull, [
+      "OK",
+      "TRANSPORT",
+    ]]] as const
+  ) {
+    let moments = 0;
+    for (;; moments++) {
+      const ending = interrupted(options, moments, what);
+      if (ending === null) break;
+      for (const status of ending.statuses) assert(right.some((each) => each === status), status);
+    }
+    // A worker sends all that waits at once: there are fewer moments than requests would have.
+    assertEquals(moments, 15);
+  }
+});
+
+const MODES_AND_SCHEDULERS = [
+  ["strict", "none"],
+  ["off", "none"],
+  ["strict", "mq_deadline"],
+] as const;
+
+Deno.test("a reset that brings fewer queues back, at any moment: requests of the others go to those there are (nvme.md 5.2)", () => {
+  // Passings: two for each queue that is made. The third queue, and the second one, are refused.
+  for (const [nth, left] of [[5, 2], [4, 1]] as const) {
+    for (const [mode, scheduler] of MODES_AND_SCHEDULERS) {
+      let moments = 0;
+      for (;; moments++) {
+        const machine = { cpus: 3, quirks: new Set<QuirkName>() };
+        const ending = interrupted(
+          { queues: 3, depth: 2, iommu: { mode }, machine, driver: { scheduler } },
+          moments,
+          (rig) => {
+            failing(rig, "queue.create", nth, () => rig.driver.reset());
+            assertEquals(rig.disk.queueCount, left);
+          },
+        );
+        if (ending === null) break;
+        assertEquals(new Set(ending.statuses), new Set(["OK"]), `reset after ${moments}`);
+      }
+      assert(moments >= 16, `only ${moments} moments`);
+    }
+  }
+});
+
+Deno.test("a reset that brings no queue back: every request ends with IOERR (nvme.md 5.2)", () => {
+  const rig = new DriverRig({ queues: 2, depth: 3, machine: { cpus: 2, ramSizeBytes: 8 * GIB } });
+  const ios = workload(rig);
+  const fault = new ArmedFault(FAULT["queue.create"]);
+  rig.machine.armFault(fault);
+  rig.driver.reset();
+  rig.machine.disarmFault(fault);
+  rig.run();
+  // One Create command for each try: with two queues, and there is nothing to try with none.
+  assertEquals([fault.fired, rig.disk.queueCount, rig.driver.state], [1, 0, "live"]);
+  assertEquals(new Set<string | null>(ios.map((io) => io.status)), new Set(["IOERR"]));
+});
+
+Deno.test("a reset that grants fewer queues than before keeps as many (nvme.md 5.2, number of queues)", () => {
+  const rig = new DriverRig({ queues: 4, machine: { cpus: 4, ramSizeBytes: 8 * GIB } });
+  const read = rig.machine.bus.readWords.bind(rig.machine.bus);
+  rig.machine.bus.readWords = (dev, dma, into, point) => {
+    const done = read(dev, dma, into, point);
+    // Set Features 07h as the controller fetches it: it is asked for 2 of each.
+    if (into.length === 16 && (into[0]! & 0xff) === 0x09 && into[10] === 0x07) into[11] = 0x1_0001;
+    return done;
+  };
+  rig.driver.reset();
+  rig.machine.bus.readWords = read;
+  assertEquals(rig.disk.queueCount, 2);
+  const ios = workload(rig);
+  rig.run();
+  assertEquals(new Set<string | null>(ios.map((io) => io.status)), new Set(["OK"]));
+});
+
+Deno.test("resets and removal at random moments, one after the other", () => {
+  const steps = fc.array(fc.integer({ min: 0, max: 12 }), { minLength: 1, maxLength: 5 });
+  const environment = fc.constantFrom(...Object.values(ENVIRONMENTS));
+  fc.assert(
+    fc.property(environment, steps, fc.boolean(), (options, pauses, pulled) => {
+      // The workload's first request may be cancelled more often than a request is tried again.
+      const ending = interrupted(options, 0, (rig) => {
+        for (const pause of pauses) {
+          for (let count = 0; count < pause; count++) rig.machine.runNextActivity();
+          rig.driver.reset();
+        }
+        if (pulled) pull(rig);
+      });
+      const allowed = pulled ? ["OK", "TRANSPORT"] : ["OK"];
+      for (const status of ending!.statuses) assert(allowed.includes(status), status);
+    }),
+    { numRuns: 150, seed: 1 },
+  );
+});
+
+Deno.test("a reset cancels what is in flight, and it is mapped again from scratch (nvme.md 4.2)", () => {
+  const rig = new DriverRig({ iommu: { mode: "strict" } });
+  const steps = story(rig);
+  const io = rig.disk.submit("read", { buffer: { segments: pages(4) } });
+  rig.machine.runNextActivity();
+  const [rq] = io.requests;
+  const cancels = rig.record(() => rig.driver.reset(), ["nvme.cancel"]);
+  assertEquals(cancels.map(({ fields, request }) => [fields, request]), [
+    [{ queue: 1, cid: 0 }, 1],
+  ]);
+  assertEquals([rq!.done, rq!.retries, rig.machine.iommu.liveMappings], [false, 1, 0]);
+  rig.run();
+  assertEquals([io.status, rq!.cid], ["OK", 0x1000]);
+  assert(rig.holdsFreshData(pages(4)));
+  assertEquals(rig.calls("dma_iova_try_alloc"), 2);
+  assertEquals(steps, ["resetting (asked)", "live (up)"]);
+});
+
+Deno.test("the controller is stopped before anything is unmapped", () => {
+  const rig = new DriverRig({ iommu: { mode: "strict" } });
+  rig.disk.submit("read", { buffer: { segments: pages(4) } });
+  rig.machine.runNextActivity();
+  let unmaps = -1;
+  const { controller } = rig;
+  const original = controller.write32.bind(controller);
+  controller.write32 = (offset, value) => {
+    if (offset === 0x14 && (value & 1) === 0 && unmaps < 0) unmaps = rig.calls("dma_iova_destroy");
+    original(offset, value);
+  };
+  rig.driver.reset();
+  assertEquals(unmaps, 0);
+  assertEquals(rig.calls("dma_iova_destroy"), 1);
+});
+
+Deno.test("passthrough is not tried again: a reset ends it with IOERR (nvme.md 4.2)", () => {
+  const rig = new DriverRig();
+  const io = rig.disk.passthrough({ opcode: 2, buffer: { segments: pages(1) } });
+  rig.machine.runNextActivity();
+  rig.driver.reset();
+  assertEquals([io.status, io.requests[0]!.nvmeStatus, io.done], ["IOERR", 0x371, true]);
+});
+
+Deno.test("a request that six resets in a row hit ends with IOERR (nvme.md 4.2: five retries)", () => {
+  const rig = new DriverRig();
+  const io = rig.disk.submit("read", { buffer: { segments: pages(1) } });
+  for (let count = 1; count <= 6; count++) {
+    assertEquals(io.done, false);
+    rig.machine.runNextActivity();
+    rig.driver.reset();
+  }
+  assertEquals([io.status, io.requests[0]!.retries], ["IOERR", 5]);
+});
+
+Deno.test("a lost interrupt: the answer is found when the time is up", () => {
+  const rig = new DriverRig();
+  const steps = story(rig);
+  const io = rig.disk.submit("read", { buffer: { segments: pages(1) } });
+  failing(rig, "device.interrupt", 1, () => rig.run());
+  assertEquals([io.done, rig.driver.ioQueues[0]!.inFlight], [false, 1]);
+  rig.machine.advance(30 * SECOND_NS - 1);
+  assertEquals(steps, []);
+  rig.machine.advance(1);
+  assertEquals([steps, io.status], [["polled"], "OK"]);
+  assertEquals(rig.read(pages(1)).status, "OK");
+});
+
+Deno.test("a command without answer is aborted, and tried again (nvme.md 5.2, Abort)", () => {
+  const rig = new DriverRig();
+  const steps = story(rig);
+  const io = rig.disk.submit("read", { buffer: { segments: pages(1) } });
+  failing(rig, "device.answer", 1, () => rig.run());
+  rig.machine.advance(30 * SECOND_NS);
+  const [rq] = io.requests;
+  const opcodes = rig.record(() => rig.run(), ["nvme.submit", "nvme.complete"])
+    .map(({ name, fields }) => {
+      const { opcode, queue, status } = fields as Record<string, number>;
+      return name === "nvme.submit" ? `${queue}: ${opcode}` : `status ${status}`;
+    });
+  // Abort on the admin queue; the command itself ends first, with Command Abort Requested.
+  assertEquals(opcodes, ["0: 8", "status 7", "status 0", "1: 2", "status 0"]);
+  assertEquals([steps, io.status, rq!.retries], [["abort"], "OK", 1]);
+});
+
+Deno.test("at most ACL + 1 = 4 Aborts are outstanding; the fifth command is given time (nvme.md 5.2)", () => {
+  const rig = new DriverRig();
+  const steps = story(rig);
+  const fault = new ArmedFault(FAULT["device.answer"], 1, 5);
+  rig.machine.armFault(fault);
+  const ios = [1, 2, 3, 4, 5].map((lba) =>
+    rig.disk.submit("read", { lba, buffer: { segments: [vec(0x100_0000 + lba * 8192, 512)] } })
+  );
+  rig.run();
+  rig.machine.advance(30 * SECOND_NS);
+  assertEquals(steps, ["abort", "abort", "abort", "abort", "timer_reset"]);
+  rig.run();
+  assertEquals(ios.map((io) => io.done), [true, true, true, true, false]);
+  rig.machine.advance(30 * SECOND_NS);
+  rig.run();
+  assertEquals([steps.at(-1), ios[4]!.status], ["abort", "OK"]);
+});
+
+Deno.test("an Abort that is not answered either causes a reset", () => {
+  const rig = new DriverRig();
+  const steps = story(rig);
+  const io = rig.disk.submit("read", { buffer: { segments: pages(1) } });
+  const fault = new ArmedFault(FAULT["device.answer"], 1, 2);
+  rig.machine.armFault(fault);
+  rig.run();
+  rig.machine.advance(30 * SECOND_NS);
+  rig.run();
+  rig.machine.advance(30 * SECOND_NS);
+  rig.run();
+  // The Abort has waited 30 s of its 60 s: the read is what ran out of time.
+  assertEquals(steps, ["abort", "reset", "resetting (timeout)", "live (up)"]);
+  assertEquals([io.status, io.requests[0]!.retries], ["OK", 1]);
+  rig.machine.advance(300 * SECOND_NS);
+  assertEquals(steps.length, 4, "nothing is looked after when nothing is in flight");
+});
+
+Deno.test("a controller that has failed is reset at the first timeout", () => {
+  for (const point of ["queue.read", "queue.write"] as const) {
+    const rig = new DriverRig();
+    const steps = story(rig);
+    const io = rig.disk.submit("write", { buffer: { segments: pages(3) } });
+    failing(rig, point, 1, () => rig.run());
+    assertEquals(rig.controller.hasFailed, true);
+    rig.machine.advance(30 * SECOND_NS);
+    rig.run();
+    assertEquals(steps, ["reset", "resetting (failed)", "live (up)"]);
+    assertEquals(io.status, "OK");
+  }
+});
+
+Deno.test("a controller that answers nothing any more is dead after its reset (nvme.md 4.1)", () => {
+  const rig = new DriverRig({ iommu: { mode: "strict" } });
+  const steps = story(rig);
+  const ios = workload(rig);
+  const fault = new ArmedFault(FAULT["device.answer"]);
+  rig.machine.armFault(fault);
+  rig.run();
+  for (let time = 0; time < 120; time += 30) {
+    rig.machine.advance(30 * SECOND_NS);
+    rig.run();
+  }
+  assertEquals(steps.at(-1), "dead (no_answer)");
+  assertEquals(rig.driver.state, "dead");
+  for (const io of ios) assertEquals(io.status, "TRANSPORT");
+  rig.machine.disarmFault(fault);
+  const late = rig.finish(rig.disk.submit("read", { buffer: { segments: pages(1) } }));
+  assertEquals([late.status, late.requests[0]!.nvmeStatus], ["TRANSPORT", 0x370]);
+  assertThrows(() => rig.driver.reset(), KernelError, "it is dead");
+  assertEquals([rig.machine.iommu.liveMappings, rig.driver.usedDescriptors], [0, 0]);
+});
+
+Deno.test("the driver of a pulled disk frees rings and pools, and the checker finds the rest", () => {
+  const rig = new DriverRig({ iommu: { mode: "strict" } });
+  rig.read(pages(20));
+  const reports: string[] = [];
+  rig.machine.events.listen(({ fields }) => reports.push((fields as { class: string }).class), [
+    "dma.report",
+  ]);
+  const before = rig.machine.budget.usedBytes;
+  assert(before > 0);
+  rig.machine.dma.dmaMapPhys(rig.dev, vec(0x100_0000, 0).phys, 4096, 1);
+  pull(rig);
+  assertEquals(reports, ["leak_at_unbind"]);
+  assertThrows(() => rig.driver.remove(), KernelError, "gone already");
+  assertThrows(() => rig.driver.reset(), KernelError, "it is removed");
+});
+
+Deno.test("what a pulled device accesses faults with device_gone, whatever is mapped", () => {
+  for (const mode of ["off", "strict", "lazy"] as const) {
+    const rig = new DriverRig({ iommu: { mode } });
+    const dma = rig.machine.dma.dmaMapPhys(rig.dev, vec(0x100_0000, 0).phys, 4096, 2);
+    const bytes = new Uint8Array(16);
+    assertEquals(rig.machine.bus.write(rig.dev, dma, bytes, 0, 16), true);
+    pull(rig);
+    assertEquals(rig.machine.bus.write(rig.dev, dma, bytes, 0, 16), false);
+    assertEquals(rig.machine.bus.read(rig.dev, dma, bytes, 0, 16), false);
+    assertEquals(rig.machine.iommu.faults.map(({ reason }) => reason), [
+      "device_gone",
+      "device_gone",
+    ]);
+  }
+});
+
+Deno.test("a request of a batch that could not be prepared waits out a reset with its tag", () => {
+  for (const what of ["reset", "pulled"] as const) {
+    const rig = new DriverRig();
+    const plug = new Plug<NvmeRequest>();
+    const ios = [0, 1].map((index) => {
+      const segments = Array.from(
+        { length: 4 },
+        (_, page) => vec(0x100_0000 + index * 0x10_0000 + page * 0x2000, 4096),
+      );
+      return rig.disk.submit("read", { lba: index * 4096, buffer: { segments }, plug });
+    });
+    plug.flush();
+    failing(rig, "dma_pool_alloc", 1, () => rig.machine.runNextActivity());
+    assertEquals(rig.driver.ioQueues[0]!.inFlight, 2, "one is sent, one keeps its tag");
+    assertEquals(rig.driver.ioQueues[0]!.sent().length, 1);
+    if (what === "reset") rig.driver.reset();
+    else pull(rig);
+    rig.run();
+    const status = what === "reset" ? "OK" : "TRANSPORT";
+    assertEquals(ios.map((io) => io.status), [status, status]);
+    assertEquals([rig.driver.ioQueues[0]!.inFlight, rig.driver.usedDescriptors], [0, 0]);
+  }
+});
+
+Deno.test("a controller that does not stop has its function reset, and is disabled once more (nvme.md 5.1 row 5)", () => {
+  const rig = new DriverRig({ iommu: { mode: "strict" } });
+  const io = rig.disk.submit("read", { buffer: { segments: pages(4) } });
+  rig.machine.runNextActivity();
+  failing(rig, "device.stop", 1, () => {
+    const events = rig.record(() => rig.driver.reset(), ["nvme.cancel", "nvme.complete"]);
+    // It went on for all of CAP.TO: the command in flight was done as if nothing had been asked.
+    assertEquals(events[0]!.name, "nvme.complete");
+    assertEquals(events.filter(({ name }) => name === "nvme.cancel"), []);
+  });
+  assertEquals(rig.machine.clock.nowNs, 7.5 * SECOND_NS);
+  assertEquals([io.status, io.requests[0]!.retries, rig.driver.state], ["OK", 0, "live"]);
+  assertEquals(rig.read(pages(1)).status, "OK");
+});
+
+Deno.test("one that never stops is cut off from memory before anything is unmapped", () => {
+  const rig = new DriverRig({ iommu: { mode: "strict" } });
+  const held = new HeldResources(rig.machine);
+  // Commands that it has taken and not begun to work on, so that they are in flight to the end.
+  const silence = new ArmedFault(FAULT["device.answer"]);
+  const endless = new ArmedFault(FAULT["device.stop"]);
+  rig.machine.armFault(silence);
+  const ios = workload(rig);
+  rig.run();
+  rig.machine.disarmFault(silence);
+  rig.machine.armFault(endless);
+  const reset = rig.controller.resetFunction.bind(rig.controller);
+  let resets = 0;
+  rig.controller.resetFunction = () => {
+    // A function whose reset does nothing either.
+    resets++;
+  };
+  let reachable = true;
+  rig.machine.events.listen(() => {
+    reachable &&= rig.dev.refusal === null;
+  }, ["call.dma_iova_destroy", "call.dma_unmap_phys"]);
+  assertThrows(() => rig.driver.reset(), KernelError, "did not get disabled in time");
+  rig.run();
+  assertEquals([resets, reachable, rig.driver.state], [2, false, "dead"]);
+  assertEquals(new Set<string | null>(ios.map((io) => io.status)), new Set(["TRANSPORT"]));
+  assertEquals(rig.machine.bus.read(rig.dev, 0x1000, new Uint8Array(4), 0, 4), false);
+  held.stop();
+  assertEquals(held.leaks(), []);
+  rig.machine.disarmFault(endless);
+  reset();
+});

@@ -1,0 +1,286 @@
+/** Host memory buffer: allocation, the feature, what the controller does there, and its return. */
+import { assert, assertEquals } from "@std/assert";
+import { ArmedFault, FAULT, KIB, MIB, type PhysAddr } from "@dmalab/runtime";
+import { allocateHostMemoryBuffer } from "./host_memory_buffer.ts";
+import { DriverRig, type DriverRigOptions, pages, vec } from "../_driver_rig.ts";
+
+const NEEDS = {
+  preferredBytes: 10 * MIB,
+  minimumBytes: 0,
+  smallestChunkBytes: 0,
+  mostChunks: 0,
+};
+
+function chunksOf(rig: DriverRig): readonly number[] {
+  return rig.driver.hostMemory?.chunks.map(({ sizeBytes }) => sizeBytes) ?? [];
+}
+
+/** The fields of each Set Features, Host Memory Buffer. */
+function grants(rig: DriverRig, work: () => void): readonly Record<string, number>[] {
+  const found: Record<string, number>[] = [];
+  const original = rig.machine.bus.readWords.bind(rig.machine.bus);
+  rig.machine.bus.readWords = (dev, dma, into, point) => {
+    const read = original(dev, dma, into, point);
+    if (into.length === 16 && (into[0]! & 0xff) === 0x09 && into[10] === 0x0d) {
+      const [flags, size, listLow, , count] = into.subarray(11);
+      found.push({ flags: flags!, size: size!, listLow: listLow!, count: count! });
+    }
+    return read;
+  };
+  work();
+  rig.machine.bus.readWords = original;
+  return found;
+}
+
+Deno.test("behind an IOMMU it is one range of any pages, with one descriptor (nvme.md 5.3)", () => {
+  const rig = new DriverRig({ hostMemory: NEEDS, iommu: { mode: "strict" } });
+  assertEquals(chunksOf(rig), [10 * MIB]);
+});
+
+Deno.test("without one it is pieces of 4 MiB, the rest smaller (nvme.md 5.3)", () => {
+  const rig = new DriverRig({ hostMemory: NEEDS });
+  assertEquals(chunksOf(rig), [4 * MIB, 4 * MIB, 2 * MIB]);
+  const list = rig.driver.hostMemory!.listDma;
+  const { memory } = rig.machine;
+  rig.driver.hostMemory!.chunks.forEach(({ dma, sizeBytes }, index) => {
+    assertEquals(memory.readU64(list + index * 16 as never), dma as number);
+    assertEquals(memory.readU32(list + index * 16 + 8 as never), sizeBytes / 4096);
+  });
+});
+
+Deno.test("at most 128 MiB are given, and a controller that needs more gets nothing (nvme.md 5.3)", () => {
+  const large = { ...NEEDS, preferredBytes: 1024 * MIB };
+  assertEquals(new DriverRig({ hostMemory: large }).driver.hostMemory!.sizeBytes, 128 * MIB);
+  const needy = { ...large, minimumBytes: 128 * MIB + 4 * KIB };
+  assertEquals(new DriverRig({ hostMemory: needy }).driver.hostMemory, null);
+  assertEquals(new DriverRig().driver.hostMemory, null);
+});
+
+Deno.test("HMMAXD pieces at most: what they hold must be HMMIN, or it is nothing (nvme.md 5.3)", () => {
+  const two = { ...NEEDS, mostChunks: 2 };
+  assertEquals(chunksOf(new DriverRig({ hostMemory: two })), [4 * MIB, 4 * MIB]);
+  const needy = { ...two, minimumBytes: 9 * MIB };
+  assertEquals(chunksOf(new DriverRig({ hostMemory: needy })), []);
+});
+
+Deno.test("chunks are halved while too few can be allocated, down to HMMINDS (nvme.md 5.3)", () => {
+  const odd = { ...NEEDS, preferredBytes: 3 * MIB, minimumBytes: 2 * MIB };
+  /** What is had of a machine that has no free megabyte in one piece. */
+  const bringUp = (needs: typeof NEEDS): readonly number[] => {
+    const other = new DriverRig();
+    const original = other.machine.dma.dmaAllocCoherent.bind(other.machine.dma);
+    other.machine.dma.dmaAllocCoherent = (dev, sizeBytes) =>
+      sizeBytes >= MIB ? null : original(dev, sizeBytes);
+    const memory = allocateHostMemoryBuffer(other.machine, other.dev, needs);
+    return memory?.chunks.map(({ sizeBytes }) => sizeBytes) ?? [];
+  };
+  assertEquals(bringUp(odd), [768 * KIB, 768 * KIB, 768 * KIB, 768 * KIB]);
+  assertEquals(bringUp({ ...odd, smallestChunkBytes: MIB }), []);
+});
+
+Deno.test("behind an IOMMU 64 MiB are one allocation, on 6.12 sixteen of 4 MiB (nvme.md 6)", () => {
+  const hostMemory = { ...NEEDS, preferredBytes: 64 * MIB };
+  const kernels = ["7.2.12", "7.3.4", "6.12.117"] as const;
+  const [two, three, six] = kernels.map((kernel) =>
+    chunksOf(new DriverRig({ hostMemory, iommu: { mode: "strict" }, machine: { kernel } }))
+  );
+  assertEquals([two, three], [[64 * MIB], [64 * MIB]]);
+  assertEquals(six, Array.from({ length: 16 }, () => 4 * MIB));
+});
+
+Deno.test("the feature tells size, list and count; after a reset the same memory is returned", () => {
+  const rig = new DriverRig({ hostMemory: NEEDS });
+  const [grant, ...more] = grants(rig, () => rig.driver.reset());
+  assertEquals(more, []);
+  assertEquals(grant, {
+    flags: 3,
+    size: 2560,
+    listLow: rig.driver.hostMemory!.listDma as number,
+    count: 3,
+  });
+  const io = rig.finish(rig.disk.passthrough({
+    opcode: 0x0a,
+    admin: true,
+    buffer: { segments: [vec(0x100_0000, 4096)] },
+    dwords: { 10: 0x0d },
+  }));
+  assertEquals(io.requests[0]!.result, 1);
+  assertEquals(rig.machine.memory.readU32(0x100_0000 as never), 2560);
+  assertEquals(rig.machine.memory.readU32(0x100_000c as never), 3);
+});
+
+const MODES: readonly DriverRigOptions[] = [{}, { iommu: { mode: "strict" } }];
+
+Deno.test("the controller looks blocks up there: a miss is entered, and found again after a reset", () => {
+  for (const options of MODES) {
+    const rig = new DriverRig({ hostMemory: NEEDS, ...options });
+    const hits = (lba: number): boolean[] =>
+      rig.record(() => rig.read(pages(1), lba), ["nvme.host_memory"]).map(({ fields }) =>
+        (fields as { hit: boolean }).hit
+      );
+    const far = 10 * MIB / 8;
+    assertEquals([hits(7), hits(7), hits(far - 1), hits(7 + far), hits(7)], [
+      [false],
+      [true],
+      [false],
+      [false], // the same slot
+      [false],
+    ]);
+    rig.driver.reset();
+    assertEquals([hits(7), hits(far - 1)], [[true], [true]]);
+    assertEquals(rig.machine.iommu.faults, []);
+  }
+});
+
+Deno.test("memory that is gone costs the controller time, and loses no data", () => {
+  const rig = new DriverRig({ hostMemory: NEEDS, iommu: { mode: "strict" } });
+  rig.read(pages(1));
+  const fault = new ArmedFault(FAULT["device.read"], 1, 1);
+  rig.machine.armFault(fault);
+  assertEquals(rig.read(pages(1)).status, "OK");
+  assert(rig.holdsFreshData(pages(1)));
+  rig.machine.disarmFault(fault);
+  const looked = rig.record(() => rig.read(pages(1)), ["nvme.host_memory"]);
+  assertEquals(looked, [], "it is not tried again");
+});
+
+Deno.test("pulled: the memory is freed; nothing of the device is left for the checker", () => {
+  for (const options of MODES) {
+    const rig = new DriverRig({ hostMemory: NEEDS, ...options });
+    const frees = rig.calls("dma_free_coherent");
+    const reports = rig.record(() => {
+      rig.controller.unplug();
+      rig.driver.remove();
+    }, ["dma.report"]);
+    assertEquals([reports.length, rig.driver.hostMemory], [0, null]);
+    // Rings of two queues, the pieces, their list.
+    const pieces = options.iommu === undefined ? 3 : 1;
+    assertEquals(rig.calls("dma_free_coherent") - frees, 4 + pieces + 1);
+  }
+});
+
+Deno.test("memory too small for the controller is freed to the last byte, whatever was tried (nvme.md 5.3)", () => {
+  for (const minimumBytes of [9 * MIB, 8 * MIB + 4 * KIB]) {
+    const rig = new DriverRig();
+    const { pages } = rig.machine;
+    const taken = pages.takenBytes;
+    const needs = { ...NEEDS, mostChunks: 2, minimumBytes };
+    const allocated = rig.calls("dma_alloc_coherent");
+    const freed = rig.calls("dma_free_coherent");
+    assertEquals(allocateHostMemoryBuffer(rig.machine, rig.dev, needs), null);
+    const tried = rig.calls("dma_alloc_coherent") - allocated;
+    assertEquals([tried > 2, rig.calls("dma_free_coherent") - freed], [true, tried]);
+    assertEquals(pages.takenBytes, taken);
+  }
+  const enough = new DriverRig();
+  const needs = { ...NEEDS, mostChunks: 2, minimumBytes: 8 * MIB };
+  const memory = allocateHostMemoryBuffer(enough.machine, enough.dev, needs);
+  assertEquals(memory?.sizeBytes, 8 * MIB);
+});
+
+/** The sizes that are asked for, of a machine where no piece of `refused` bytes or more is had. */
+function askedFor(needs: Partial<typeof NEEDS>, refused: number): readonly number[] {
+  const { dev, machine } = new DriverRig();
+  const original = machine.dma.dmaAllocCoherent.bind(machine.dma);
+  const asked: number[] = [];
+  machine.dma.dmaAllocCoherent = (ofDev, sizeBytes) => {
+    asked.push(sizeBytes);
+    return sizeBytes >= refused ? null : original(ofDev, sizeBytes);
+  };
+  allocateHostMemoryBuffer(machine, dev, { ...NEEDS, ...needs });
+  return asked;
+}
+
+Deno.test("pieces are halved down to the smallest that the controller can use, that one included, and to 8 KiB (nvme.md 5.3)", () => {
+  const preferredBytes = 64 * KIB;
+  const sizes = (smallestChunkBytes: number) => askedFor({ preferredBytes, smallestChunkBytes }, 1);
+  assertEquals(sizes(16 * KIB), [64 * KIB, 32 * KIB, 16 * KIB]);
+  assertEquals(sizes(16 * KIB + 1), [64 * KIB, 32 * KIB]);
+  for (const least of [0, 4 * KIB, 8 * KIB]) {
+    assertEquals(sizes(least), [64 * KIB, 32 * KIB, 16 * KIB, 8 * KIB]);
+  }
+  // Nothing is asked for that would be too small from the start.
+  assertEquals(askedFor({ preferredBytes: 4 * KIB }, 1), []);
+  assertEquals(askedFor({ preferredBytes: 8 * MIB }, 1)[0], 4 * MIB);
+});
+
+Deno.test("the least that is needed may be all that is given, 128 MiB, and exactly that is had (nvme.md 5.3)", () => {
+  const { dev, machine } = new DriverRig();
+  const all = { ...NEEDS, preferredBytes: 128 * MIB, minimumBytes: 128 * MIB };
+  const memory = allocateHostMemoryBuffer(machine, dev, all);
+  assertEquals(memory?.sizeBytes, 128 * MIB);
+  memory!.release();
+  const tooMuch = { ...all, preferredBytes: 256 * MIB, minimumBytes: 128 * MIB + 1 };
+  assertEquals(allocateHostMemoryBuffer(machine, dev, tooMuch), null);
+});
+
+Deno.test("without a list the chunks are freed, and there is no buffer (nvme.md 5.3)", () => {
+  for (const options of MODES) {
+    const { dev, machine } = new DriverRig(options);
+    const taken = machine.pages.takenBytes;
+    const original = machine.dma.dmaAllocCoherent.bind(machine.dma);
+    let [allocated, freed] = [0, 0];
+    machine.dma.dmaAllocCoherent = (ofDev, sizeBytes) => {
+      if (sizeBytes < 4096) return null;
+      allocated++;
+      return original(ofDev, sizeBytes);
+    };
+    const free = machine.dma.dmaFreeCoherent.bind(machine.dma);
+    machine.dma.dmaFreeCoherent = (ofDev, memory) => {
+      freed++;
+      free(ofDev, memory);
+    };
+    assertEquals(allocateHostMemoryBuffer(machine, dev, NEEDS), null);
+    assertEquals([freed, allocated > 0], [allocated, true]);
+    assertEquals(machine.pages.takenBytes, taken);
+  }
+});
+
+Deno.test("a descriptor is address, pages and a reserved dword of zeros, whatever lay there (NVMe 5.21.1.13)", () => {
+  const { dev, machine } = new DriverRig();
+  const original = machine.dma.dmaAllocCoherent.bind(machine.dma);
+  machine.dma.dmaAllocCoherent = (ofDev, sizeBytes) => {
+    const memory = original(ofDev, sizeBytes);
+    if (sizeBytes < 4096) machine.hostMemory.fill(memory!.physOf(0), sizeBytes, 0xee);
+    return memory;
+  };
+  const { chunks, listDma } = allocateHostMemoryBuffer(machine, dev, NEEDS)!;
+  const list = new DataView(new ArrayBuffer(16 * chunks.length));
+  machine.hostMemory.read(
+    listDma as number as PhysAddr,
+    new Uint8Array(list.buffer),
+    0,
+    list.byteLength,
+  );
+  chunks.forEach(({ dma, sizeBytes }, index) => {
+    assertEquals(list.getBigUint64(16 * index, true), BigInt(dma));
+    assertEquals(list.getUint32(16 * index + 8, true), sizeBytes / 4096);
+    assertEquals(list.getUint32(16 * index + 12, true), 0);
+  });
+});
+
+Deno.test("a controller that wants none, or more than there may be, asks the machine for nothing (nvme.md 5.3)", () => {
+  const refused = [{ preferredBytes: 0 }, { minimumBytes: 128 * MIB + 1, preferredBytes: MIB }];
+  for (const needs of refused) assertEquals(askedFor(needs, Infinity), []);
+});
+
+Deno.test("one piece is enough where it is all that is wanted; the list has 16 bytes for each (nvme.md 5.3)", () => {
+  assertEquals(askedFor({ preferredBytes: 64 * KIB }, Infinity), [64 * KIB, 16]);
+  const pieces = [4 * MIB, 4 * MIB, 2 * MIB];
+  assertEquals(askedFor({}, Infinity), [...pieces, 48]);
+  // Halved from what is wanted: 7 KiB would be too small.
+  assertEquals(askedFor({ preferredBytes: 28 * KIB }, 1), [28 * KIB, 14 * KIB]);
+});
+
+Deno.test("behind an IOMMU it is pieces, too, when one range cannot be had (nvme.md 5.3)", () => {
+  const { dev, machine } = new DriverRig({ iommu: { mode: "strict" } });
+  const original = machine.dma.dmaAllocCoherent.bind(machine.dma);
+  const asked: number[] = [];
+  machine.dma.dmaAllocCoherent = (ofDev, sizeBytes) => {
+    asked.push(sizeBytes);
+    return sizeBytes > 4 * MIB ? null : original(ofDev, sizeBytes);
+  };
+  const memory = allocateHostMemoryBuffer(machine, dev, NEEDS)!;
+  assertEquals(asked, [10 * MIB, 4 * MIB, 4 * MIB, 2 * MIB, 48]);
+  assertEquals(memory.chunks.map(({ sizeBytes }) => sizeBytes), [4 * MIB, 4 * MIB, 2 * MIB]);
+});

@@ -1,0 +1,129 @@
+/** How completions reach the host: by interrupts, without them, and where they are lost. */
+import { assert, assertEquals } from "@std/assert";
+import { ArmedFault, FAULT } from "@dmalab/runtime";
+import { DriverRig, pages, vec } from "../_driver_rig.ts";
+import type { Io } from "../io.ts";
+
+function submit(rig: DriverRig, count: number, queue = 0): readonly Io[] {
+  return Array.from({ length: count }, (_, index) =>
+    rig.disk.submit("read", {
+      lba: index * 8,
+      queue,
+      buffer: { segments: [vec(0x200_0000 + index * 8192, 4096)] },
+    }));
+}
+
+const done = (ios: readonly Io[]): number => ios.filter((io) => io.done).length;
+
+Deno.test("a polled queue: created without interrupts, and who submits looks (nvme.md 5.2)", () => {
+  const created: string[] = [];
+  const rig = new DriverRig({ queues: 2, pollQueues: 2 }, (events) => {
+    for (const { name, fields } of events) {
+      if (name === "nvme.submit") created.push(String((fields as { opcode: number }).opcode));
+    }
+  });
+  // Four queue pairs: Create CQ, Create SQ each.
+  assertEquals(created.filter((opcode) => opcode === "5" || opcode === "1").length, 8);
+  assertEquals(rig.driver.ioQueues.map(({ polled }) => polled), [false, false, true, true]);
+  const io = rig.disk.submit("read", { queue: 3, buffer: { segments: pages(3) } });
+  const irqs = rig.record(() => {
+    rig.machine.runNextActivity(); // the host: maps, rings
+    rig.machine.runNextActivity(); // the device: all done
+    assertEquals([io.done, rig.driver.ioQueues[2]!.inFlight], [false, 1]);
+    rig.machine.runNextActivity(); // the host again: looks
+  }, ["irq"]);
+  assertEquals([io.status, io.done, irqs.length], ["OK", true, 0]);
+  assert(rig.holdsFreshData(pages(3)));
+  assert(!rig.machine.runNextActivity());
+});
+
+Deno.test("CPUs are served by interrupting queues; polled ones are for those who ask", () => {
+  const rig = new DriverRig({ machine: { cpus: 4 }, queues: 2, pollQueues: 3 });
+  const queues = [0, 1, 2, 3].map((cpu) => {
+    rig.machine.cpu = cpu;
+    const io = rig.finish(rig.disk.submit("read", { buffer: { segments: pages(1) } }));
+    return io.requests[0]!.queue;
+  });
+  assertEquals(queues, [1, 2, 1, 2]);
+  assertEquals(rig.driver.ioQueues.map(({ cpu }) => cpu), [0, 1, 0, 1, 2]);
+});
+
+Deno.test("where fewer queues are granted, it is polled ones that are missing", () => {
+  const rig = new DriverRig({ queues: 2, driver: { pollQueues: 5 } });
+  assertEquals(rig.driver.ioQueues.map(({ polled }) => polled), [false, false]);
+  const some = new DriverRig({ queues: 2, pollQueues: 1, driver: { pollQueues: 5 } });
+  assertEquals(some.driver.ioQueues.map(({ polled }) => polled), [false, false, true]);
+});
+
+Deno.test("polled queues wrap, fill up and wait for tags as others do", () => {
+  const rig = new DriverRig({ pollQueues: 1, depth: 3 });
+  for (let round = 0; round < 7; round++) {
+    const ios = submit(rig, 5, 2);
+    rig.run();
+    assertEquals(ios.map((io) => io.status), ["OK", "OK", "OK", "OK", "OK"]);
+  }
+  assertEquals(rig.driver.ioQueues[1]!.inFlight, 0);
+});
+
+Deno.test("a polled queue survives a reset at any moment", () => {
+  for (let moment = 0; moment < 24; moment++) {
+    const rig = new DriverRig({ pollQueues: 1, depth: 4, iommu: { mode: "strict" } });
+    const ios = submit(rig, 6, 2);
+    for (let count = 0; count < moment; count++) rig.machine.runNextActivity();
+    rig.driver.reset();
+    rig.run();
+    assertEquals(done(ios), 6, `reset after ${moment}`);
+    assertEquals(rig.driver.ioQueues.map(({ polled }) => polled), [false, true]);
+    assertEquals(rig.machine.iommu.liveMappings, 0);
+  }
+});
+
+Deno.test("the smallest queue has two entries and one tag; its phase flips every second time", () => {
+  const rig = new DriverRig({ depth: 2 });
+  const ios = submit(rig, 9);
+  rig.run();
+  assertEquals(ios.map((io) => io.status), new Array(9).fill("OK"));
+  assertEquals(
+    ios.map((io) => io.requests[0]!.cid),
+    [0, 1, 2, 3, 4, 5, 6, 7, 8].map((n) => n << 12),
+  );
+});
+
+Deno.test("a full completion queue stalls while its interrupts are lost, and loses nothing", () => {
+  const rig = new DriverRig({ depth: 4 });
+  rig.machine.armFault(new ArmedFault(FAULT["device.interrupt"], 1, 6));
+  const ios = submit(rig, 8);
+  for (const found of [0, 3]) {
+    rig.run();
+    assertEquals(done(ios), found);
+    rig.driver.poll(rig.driver.ioQueues[0]!);
+  }
+  rig.run();
+  assertEquals(done(ios), 8);
+});
+
+Deno.test("one interrupt of several is lost: the next one finds what was there (nvme.md 4.2)", () => {
+  const rig = new DriverRig();
+  const ios = submit(rig, 3);
+  const fault = new ArmedFault(FAULT["device.interrupt"], 1, 2);
+  rig.machine.armFault(fault);
+  rig.run();
+  assertEquals([fault.fired, done(ios), rig.driver.ioQueues[0]!.inFlight], [2, 3, 0]);
+});
+
+Deno.test("a completion without its interrupt is found when the controller is reset or pulled", () => {
+  for (const pulled of [false, true]) {
+    const rig = new DriverRig({ iommu: { mode: "strict" } });
+    rig.machine.armFault(new ArmedFault(FAULT["device.interrupt"], 1, 2));
+    const ios = submit(rig, 2);
+    rig.run();
+    assertEquals(done(ios), 0);
+    const cancels = rig.record(() => {
+      if (!pulled) return rig.driver.reset();
+      rig.controller.unplug();
+      rig.driver.remove();
+    }, ["nvme.cancel"]);
+    assertEquals([cancels.length, ios.map((io) => io.status)], [0, ["OK", "OK"]]);
+    assertEquals(rig.machine.iommu.liveMappings, 0);
+  }
+});

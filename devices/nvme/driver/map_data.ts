@@ -1,0 +1,1116 @@
+/**
+ * `nvme_map_data()`, `nvme_unmap_data()` and what they call: maps a request's data and metadata,
+ * describes both to the device as PRP entries or SGL descriptors, and undoes that.
+ *
+ * `DataMapper` is what all releases share; `TwoStepMapper` maps as 7.2 does, with the two-step API.
+ * 6.12's way is in `scatterlists_6_12.ts`. Hot: a request of one segment goes from `map` to
+ * `setupDataSimple` and ends at the first lines of `unmapData`.
+ *
+ * @see rules/nvme.md 2, 3
+ */
+import {
+  BLK_STS,
+  type BlkStatus,
+  type Bytes,
+  dereferenceNull,
+  type DmaAddr,
+  type EventFields,
+  eventId,
+  type EventStream,
+  FAULT,
+  invariant,
+  type Machine,
+  type PhysAddr,
+  type Why,
+} from "@dmalab/runtime";
+import {
+  attributesOf,
+  BlkDma,
+  BlkDmaIter,
+  type BlockRules,
+  gapMeets,
+  opDirection,
+  SegmentIterator,
+} from "@dmalab/runtime/block";
+import {
+  type DescriptorPool,
+  type DmaDevice,
+  type DmaMapping,
+  DmaPool,
+  type PoolBlock,
+} from "@dmalab/runtime/dma";
+import type { PhysicalMemory } from "@dmalab/runtime/memory";
+import type { PeerMapType } from "@dmalab/runtime/vocabulary";
+import type { NvmeRules } from "./nvme_rules.ts";
+import {
+  CTRL_PAGE_BYTES,
+  MAX_SMALL_PRPS,
+  MAX_SMALL_SGLS,
+  PRP_BYTES,
+  PRPS_PER_PAGE,
+  SGL_DESCRIPTOR_BYTES,
+  SGL_TYPE,
+  SGLS_PER_PAGE,
+  SMALL_DESCRIPTOR_BYTES,
+} from "./protocol.ts";
+import {
+  type DescriptorPools,
+  DmaVecs,
+  type Iod,
+  IOD_FLAG,
+  type NvmeRequest,
+  readListedAddress,
+  type UnmapRule,
+} from "./request.ts";
+
+const { IOERR, OK, RESOURCE } = BLK_STS;
+const {
+  DATA_MMIO,
+  DATA_P2P,
+  META_MMIO,
+  META_P2P,
+  SINGLE_META_SEGMENT,
+  SINGLE_SEGMENT,
+  SMALL_DESCRIPTOR,
+} = IOD_FLAG;
+const PAGE_BYTES = CTRL_PAGE_BYTES;
+const PAGE_MASK = CTRL_PAGE_BYTES - 1;
+/** How far two PRP entries reach, from the start of the first one's page. */
+const TWO_PRPS_BYTES = 2 * CTRL_PAGE_BYTES;
+const DATA_BLOCK = SGL_TYPE.DATA_BLOCK;
+const LAST_SEGMENT = SGL_TYPE.LAST_SEGMENT;
+
+const MEM_ALLOC = eventId("mem.alloc");
+const MEM_FREE = eventId("mem.free");
+const NVME_CHOOSE = eventId("nvme.choose");
+const NVME_METADATA = eventId("nvme.metadata");
+const NVME_PRP = eventId("nvme.prp");
+const NVME_SGL = eventId("nvme.sgl");
+const NVME_UNMAP = eventId("nvme.unmap");
+
+/** Index of PRP1 and PRP2 in `nvme.prp`. */
+const PRP1_INDEX = -1;
+const PRP2_INDEX = -2;
+
+/** Whether SGLs can be, or must be, used for a request. */
+export type SglUse = "unsupported" | "supported" | "forced";
+
+export type ChosenFormat = EventFields<"nvme.choose">["format"];
+
+/** What the choice of formats depends on besides the request. */
+export interface FormatSettings {
+  /** The controller takes SGLs for data. */
+  sgl: boolean;
+  /** The controller takes SGLs for metadata. */
+  metadataSgl: boolean;
+  /** Average segment from which SGLs are preferred; 0 is never. */
+  sglThresholdBytes: Bytes;
+}
+
+/** The walk found a segment that PRPs cannot say, or too little data: a broken limit or a defect. */
+const BAD_REQUEST = -1;
+type Outcome = BlkStatus | typeof BAD_REQUEST;
+
+/** How a driver maps a request's data and metadata. */
+export abstract class DataMapper {
+  protected readonly machine: Machine;
+  protected readonly dev: DmaDevice;
+  protected readonly settings: FormatSettings;
+  protected readonly rules: NvmeRules;
+  protected readonly dma: DmaMapping;
+  protected readonly events: EventStream;
+  protected readonly memory: PhysicalMemory;
+  protected readonly iter = new BlkDmaIter();
+  protected readonly segments = new SegmentIterator();
+  /** The rule that asks for a list of metadata descriptors. */
+  protected abstract readonly metadataRule: "nvme.3" | "nvme.6";
+  /** Bytes of the request that no PRP points to yet. */
+  #leftBytes: Bytes = 0;
+  #prp2 = 0;
+
+  constructor(machine: Machine, dev: DmaDevice, settings: FormatSettings, rules: NvmeRules) {
+    this.machine = machine;
+    this.dev = dev;
+    this.settings = settings;
+    this.rules = rules;
+    this.dma = machine.dma;
+    this.events = machine.events;
+    this.memory = machine.memory;
+  }
+
+  /** Maps and describes; on failure everything is undone that the release undoes. */
+  map(iod: Iod, request: NvmeRequest): BlkStatus {
+    const status = this.mapData(iod, request);
+    if (status !== OK || request.nrIntegritySegments === 0) return status;
+    const metadataStatus = this.mapMetadata(iod, request);
+    if (metadataStatus !== OK) this.unmapData(iod, request);
+    return metadataStatus;
+  }
+
+  /** Unmaps a request, metadata first, and frees the descriptor lists. */
+  unmap(iod: Iod, request: NvmeRequest): void {
+    if (request.nrIntegritySegments !== 0) this.#unmapMetadata(iod, request);
+    this.unmapData(iod, request);
+  }
+
+  protected abstract mapData(iod: Iod, request: NvmeRequest): BlkStatus;
+
+  /** Ends the mapping of all segments; lists are still there to be read. */
+  protected abstract unmapSegments(iod: Iod, request: NvmeRequest): UnmapRule;
+
+  /** Maps and describes the metadata, after the data, which is the caller's to undo on failure. */
+  protected abstract mapMetadata(iod: Iod, request: NvmeRequest): BlkStatus;
+
+  /** Ends a mapping of metadata that is more than one call. */
+  protected abstract unmapMetadataSegments(iod: Iod, request: NvmeRequest): void;
+
+  /** Maps one segment by a call of its own. @returns Its address, or `DMA_MAPPING_ERROR`. */
+  protected abstract mapOne(request: NvmeRequest, phys: PhysAddr, sizeBytes: Bytes): DmaAddr;
+
+  protected abstract unmapOne(request: NvmeRequest, addr: DmaAddr, sizeBytes: Bytes): void;
+
+  /** Puts the next mapped segment into the iterator; false at the end or, by its status, on failure. */
+  protected abstract nextSegment(request: NvmeRequest): boolean;
+
+  /**
+   * Saves the iterator's mapping if it has to be unmapped by itself.
+   * @param first The request's first mapping: there is none before it to unwind.
+   * @returns False when it cannot, so that the request must fail.
+   */
+  protected abstract saveMapping(iod: Iod, request: NvmeRequest, first: boolean): boolean;
+
+  protected abstract whyChosen(
+    iod: Iod,
+    request: NvmeRequest,
+    format: ChosenFormat,
+    use: SglUse,
+    averageBytes: Bytes,
+  ): Why;
+
+  protected abstract whyUnmapped(request: NvmeRequest, rule: UnmapRule): Why;
+
+  protected unmapData(iod: Iod, request: NvmeRequest): void {
+    if (iod.hasFlag(SINGLE_SEGMENT)) {
+      this.unmapOne(request, iod.usesSgl ? iod.sglAddress : iod.prp1, iod.totalBytes);
+      this.unmapped(request, "single");
+      return;
+    }
+    this.unmapped(request, this.unmapSegments(iod, request));
+    this.#freeDescriptors(iod);
+  }
+
+  /**
+   * Describes a lone segment that was mapped by one call, without a list.
+   * @param addr Where the device finds it.
+   */
+  protected setupDataSimple(
+    iod: Iod,
+    request: NvmeRequest,
+    phys: PhysAddr,
+    addr: DmaAddr,
+    sgl: boolean,
+  ): BlkStatus {
+    if (this.dma.dmaMappingError(this.dev, addr) !== 0) return RESOURCE;
+    const sizeBytes = request.payloadBytes;
+    iod.flags |= SINGLE_SEGMENT;
+    iod.totalBytes = sizeBytes;
+    this.noteRange(request, addr, sizeBytes);
+    if (sgl) {
+      this.setSgl(iod, addr, sizeBytes, DATA_BLOCK);
+    } else {
+      const firstBytes = PAGE_BYTES - (phys & PAGE_MASK);
+      this.#setPrps(iod, addr, sizeBytes <= firstBytes ? 0 : addr + firstBytes);
+    }
+    return OK;
+  }
+
+  /** All data lies in one IOVA range. */
+  protected noteRange(request: NvmeRequest, start: DmaAddr, sizeBytes: Bytes): void {
+    if (this.dev.domain === null) return;
+    request.iovaStart = start;
+    request.iovaSizeBytes = sizeBytes;
+  }
+
+  protected choose(
+    iod: Iod,
+    request: NvmeRequest,
+    format: ChosenFormat,
+    use: SglUse,
+    averageBytes: Bytes,
+  ): void {
+    request.format = format === "sgl" || format === "simple_sgl" ? "sgl" : "prp";
+    if (!this.events.tick(NVME_CHOOSE)) return;
+    const why = this.whyChosen(iod, request, format, use, averageBytes);
+    this.events.emit(NVME_CHOOSE, { format }, why);
+  }
+
+  /** The mapping of the data has ended, by a row of rules/nvme.md 2.6. */
+  protected unmapped(request: NvmeRequest, rule: UnmapRule): void {
+    request.unmappedBy = rule;
+    if (rule === "nothing") request.skipUnmaps(this.dev);
+    if (!this.events.tick(NVME_UNMAP)) return;
+    this.events.emit(NVME_UNMAP, { rule }, this.whyUnmapped(request, rule));
+  }
+
+  // PRPs. @see rules/nvme.md 2.3
+
+  /**
+   * Describes the data as PRP entries, two in the command and the rest in chained list pages, from
+   * the iterator's first step on.
+   *
+   * @returns OK; else the caller unmaps what `iod` says was mapped, unless it is nothing at all
+   * (`iod.totalBytes` is 0).
+   */
+  protected setupDataPrp(iod: Iod, request: NvmeRequest): BlkStatus {
+    this.#leftBytes = request.payloadBytes;
+    this.#prp2 = 0;
+    if (!this.saveMapping(iod, request, true)) return RESOURCE;
+    const prp1 = this.iter.addr;
+    const outcome = this.#fillPrps(iod, request);
+    if (outcome !== BAD_REQUEST) {
+      this.#setPrps(iod, prp1, this.#prp2);
+      return outcome;
+    }
+    this.machine.warnings.warnOnce(
+      "nvme_pci_setup_data_prp",
+      `a segment of request ${request.id} ends inside a page, or its data ends too early`,
+      `Incorrectly formed request for payload:${request.payloadBytes} nents:${request.nrPhysSegments}`,
+    );
+    if (this.rules.badRequestWritesPrps) this.#setPrps(iod, prp1, this.#prp2);
+    return IOERR;
+  }
+
+  #fillPrps(iod: Iod, request: NvmeRequest): Outcome {
+    const { iter } = this;
+    const firstBytes = Math.min(this.#leftBytes, CTRL_PAGE_BYTES - ctrlPageOffset(iter.addr));
+    // The first entry is not checked against its segment: a shorter one wraps the 32-bit rest.
+    const outcome = this.#consume(iod, request, firstBytes);
+    if (outcome !== OK || this.#leftBytes === 0) return outcome;
+    if (this.#leftBytes <= CTRL_PAGE_BYTES) {
+      this.#prp2 = iter.addr;
+      iod.totalBytes += this.#leftBytes;
+      return OK;
+    }
+    return this.#fillPrpList(iod, request);
+  }
+
+  #fillPrpList(iod: Iod, request: NvmeRequest): Outcome {
+    const { iter } = this;
+    const entries = this.#leftEntries();
+    invariant(entries > 1, "A list is built for a single entry");
+    const pool = this.#poolFor(iod, entries <= MAX_SMALL_PRPS);
+    let list = this.#takeList(iod, pool, "nvme.2.3.4", entries);
+    if (list === null) return RESOURCE;
+    this.#prp2 = list.dma;
+    let index = 0;
+    for (;;) {
+      if (index === PRPS_PER_PAGE && this.rules.chainsPages) {
+        list = this.#chain(iod, pool, list.phys);
+        if (list === null) return RESOURCE;
+        index = 1;
+      }
+      this.#writePrp(list.phys, iod.nrDescriptors - 1, index++, iter.addr);
+      const takenBytes = Math.min(this.#leftBytes, CTRL_PAGE_BYTES);
+      if (iter.lengthBytes < takenBytes) return BAD_REQUEST;
+      const outcome = this.#consume(iod, request, takenBytes);
+      if (outcome !== OK) return outcome;
+      if (this.#leftBytes === 0) return this.#endPrpList(iod, pool, list.phys, index);
+    }
+  }
+
+  /** With the quirk `prp_full_page_chained` a full page gets a needless link. */
+  #endPrpList(iod: Iod, pool: DescriptorPool, listPhys: PhysAddr, entries: number): Outcome {
+    if (entries !== PRPS_PER_PAGE || !this.rules.chainsFullPage) return OK;
+    return this.#chain(iod, pool, listPhys) === null ? RESOURCE : OK;
+  }
+
+  /** Entries for the bytes that no PRP points to yet. */
+  #leftEntries(): number {
+    return Math.ceil(this.#leftBytes / CTRL_PAGE_BYTES);
+  }
+
+  /** Adds a list page; the last entry of the full one moves over and makes room for the link. */
+  #chain(iod: Iod, pool: DescriptorPool, fullPhys: PhysAddr): PoolBlock | null {
+    // The entry that makes room for the link goes over, too.
+    const entries = 1 + this.#leftEntries();
+    const list = this.#takeList(iod, pool, "nvme.2.3.5", entries);
+    if (list === null) return null;
+    const page = iod.nrDescriptors - 1;
+    invariant(page > 0, "A list chains to itself");
+    const moved = this.readPrp(fullPhys, PRPS_PER_PAGE - 1);
+    this.#writePrp(list.phys, page, 0, moved);
+    this.#writePrp(fullPhys, page - 1, PRPS_PER_PAGE - 1, list.dma);
+    return list;
+  }
+
+  /** Moves past bytes that an entry now covers, and maps the next segment if that was the last. */
+  #consume(iod: Iod, request: NvmeRequest, sizeBytes: Bytes): Outcome {
+    const { iter } = this;
+    iod.totalBytes += sizeBytes;
+    invariant(sizeBytes <= this.#leftBytes, "A PRP entry goes beyond the data");
+    this.#leftBytes -= sizeBytes;
+    iter.addr = (iter.addr + sizeBytes) as DmaAddr;
+    iter.lengthBytes -= sizeBytes;
+    if (iter.lengthBytes < 0) iter.lengthBytes += 2 ** 32;
+    if (iter.lengthBytes !== 0 || this.#leftBytes === 0) return OK;
+    if (!this.nextSegment(request)) return iter.status === OK ? BAD_REQUEST : iter.status;
+    return this.saveMapping(iod, request, false) ? OK : RESOURCE;
+  }
+
+  /** Puts the two PRP entries into the command. */
+  #setPrps(iod: Iod, prp1: number, prp2: number): void {
+    iod.setPrps(prp1, prp2);
+    const { events } = this;
+    if (events.tick(NVME_PRP)) {
+      events.emit(NVME_PRP, { index: PRP1_INDEX, entry: prp1 as DmaAddr, list_page: null });
+    }
+    if (prp2 === 0) return;
+    if (events.tick(NVME_PRP)) {
+      events.emit(NVME_PRP, { index: PRP2_INDEX, entry: prp2 as DmaAddr, list_page: null });
+    }
+  }
+
+  /**
+   * Writes one entry of a PRP list.
+   *
+   * @param pagePhys The list page in host memory.
+   * @param page Number of the list page, from 0.
+   * @param index Entry in that page.
+   */
+  #writePrp(pagePhys: PhysAddr, page: number, index: number, entry: DmaAddr): void {
+    this.memory.writeU64((pagePhys + index * PRP_BYTES) as PhysAddr, entry);
+    if (this.events.tick(NVME_PRP)) {
+      this.events.emit(NVME_PRP, { index, entry, list_page: page });
+    }
+  }
+
+  /** Reads one entry of a PRP list back. */
+  protected readPrp(pagePhys: PhysAddr, index: number): DmaAddr {
+    return readListedAddress(this.memory, (pagePhys + index * PRP_BYTES) as PhysAddr);
+  }
+
+  // SGLs. @see rules/nvme.md 2.4
+
+  /** Puts the data's SGL descriptor into the command. */
+  protected setSgl(iod: Iod, address: DmaAddr, lengthBytes: Bytes, type: number): void {
+    iod.setSgl(address, lengthBytes, type);
+    this.#reportSgl(type, address, lengthBytes);
+  }
+
+  /** Allocates the list of a request's data blocks; null when there is no memory. */
+  protected takeSglList(iod: Iod, rule: string, entries: number): PoolBlock | null {
+    invariant(entries <= SGLS_PER_PAGE, "A list has more entries than fit");
+    return this.#takeList(iod, this.#poolFor(iod, entries <= MAX_SMALL_SGLS), rule, entries);
+  }
+
+  /** Writes a descriptor of a list: a data block, or what leads to those after it. */
+  protected writeSgl(
+    listPhys: PhysAddr,
+    index: number,
+    address: DmaAddr,
+    lengthBytes: Bytes,
+    type: number = DATA_BLOCK,
+  ): void {
+    const at = listPhys + index * SGL_DESCRIPTOR_BYTES;
+    this.memory.writeU64(at as PhysAddr, address);
+    this.memory.writeU32((at + 8) as PhysAddr, lengthBytes);
+    this.memory.writeU32((at + 12) as PhysAddr, type * 0x100_0000);
+    this.#reportSgl(type, address, lengthBytes);
+  }
+
+  #reportSgl(type: number, address: DmaAddr, lengthBytes: Bytes): void {
+    if (this.events.tick(NVME_SGL)) {
+      const word = type === DATA_BLOCK ? "data_block" : "last_segment";
+      this.events.emit(NVME_SGL, { type: word, address, length_bytes: lengthBytes });
+    }
+  }
+
+  // Metadata. @see rules/nvme.md 3
+
+  /** The controller takes SGLs for metadata, and the request is one that has them. */
+  protected wantsMetadataSgl(request: NvmeRequest): boolean {
+    return this.settings.metadataSgl && (request.nrIntegritySegments > 1 || request.userCommand);
+  }
+
+  /** Emits the format that was chosen for the metadata, and the inputs of the choice. */
+  protected chooseMetadata(iod: Iod, request: NvmeRequest, format: "pointer" | "sgl"): void {
+    if (!this.events.tick(NVME_METADATA)) return;
+    this.events.emit(NVME_METADATA, { format }, {
+      rule: this.metadataRule,
+      inputs: {
+        data_sgl: iod.usesSgl,
+        controller_metadata_sgl: this.settings.metadataSgl,
+        metadata_segments: request.nrIntegritySegments,
+        user_command: request.userCommand,
+      },
+    });
+  }
+
+  /** One mapping, one pointer. That it cannot be mapped is final, unlike for data. */
+  protected setupMetaMptr(iod: Iod, request: NvmeRequest): BlkStatus {
+    const { segments } = this;
+    this.chooseMetadata(iod, request, "pointer");
+    segments.startMetadata(request);
+    segments.next();
+    const firstVec = request.bios.find(({ metadata }) => metadata.length > 0)!.metadata[0]!;
+    const sizeBytes = this.rules.mapsFirstMetadataVecOnly ? firstVec.sizeBytes : segments.sizeBytes;
+    const addr = this.mapOne(request, firstVec.phys, sizeBytes);
+    if (this.dma.dmaMappingError(this.dev, addr) !== 0) return IOERR;
+    iod.setMetadataPointer(addr);
+    iod.metaSingleBytes = sizeBytes;
+    iod.flags |= SINGLE_META_SEGMENT;
+    return OK;
+  }
+
+  /** Allocates the list of metadata descriptors; null when there is no memory. */
+  protected takeMetadataList(iod: Iod, entries: number): PoolBlock | null {
+    const list = takeDescriptor(this.events, iod.pools.small, this.metadataRule, entries);
+    if (list !== null) iod.setMetadataList(list);
+    return list;
+  }
+
+  /** Writes the descriptor that points to the data blocks of metadata, which follow it. */
+  protected writeMetadataSegment({ dma, phys }: PoolBlock, entries: number): void {
+    const address = (dma + SGL_DESCRIPTOR_BYTES) as DmaAddr;
+    this.writeSgl(phys, 0, address, entries * SGL_DESCRIPTOR_BYTES, LAST_SEGMENT);
+  }
+
+  #unmapMetadata(iod: Iod, request: NvmeRequest): void {
+    if (iod.hasFlag(SINGLE_META_SEGMENT)) this.unmapOne(request, iod.metaDma, iod.metaSingleBytes);
+    else this.unmapMetadataSegments(iod, request);
+  }
+
+  // Lists of descriptors. @see rules/nvme.md 2.6
+
+  #poolFor(iod: Iod, small: boolean): DescriptorPool {
+    if (small) iod.flags |= SMALL_DESCRIPTOR;
+    return small ? iod.pools.small : iod.pools.large;
+  }
+
+  /**
+   * Allocates one more list for a request's data. Null when there is no memory.
+   *
+   * @param rule The rule that asks for it.
+   * @param entries How many entries there are for it and the lists after it.
+   */
+  #takeList(iod: Iod, pool: DescriptorPool, rule: string, entries: number): PoolBlock | null {
+    const block = takeDescriptor(this.events, pool, rule, entries);
+    if (block !== null) iod.descriptors[iod.nrDescriptors++] = block;
+    return block;
+  }
+
+  /**
+   * Frees the lists of a request's data in chain order. Their device addresses are read back from the
+   * command and from the links, each before its page goes.
+   */
+  #freeDescriptors(iod: Iod): void {
+    const pool = iod.hasFlag(SMALL_DESCRIPTOR) ? iod.pools.small : iod.pools.large;
+    const count = iod.nrDescriptors;
+    invariant(count <= iod.descriptors.length, "More lists are freed than were taken");
+    let dma = iod.usesSgl ? iod.sglAddress : iod.prp2;
+    for (let index = 0; index < count; index++) {
+      const block = iod.descriptors[index]!;
+      // SGLs have one list; a page of PRPs says in its last entry where the next one is.
+      const next = index + 1 < count ? this.readPrp(block.phys, PRPS_PER_PAGE - 1) : dma;
+      returnDescriptor(this.events, pool, block, dma);
+      dma = next;
+    }
+    iod.nrDescriptors = 0;
+  }
+
+  protected freeMetadataList(iod: Iod): void {
+    returnDescriptor(this.events, iod.pools.small, iod.metaDescriptor!, iod.metaDma);
+  }
+}
+
+/** The row of rules/nvme.md 2.6 that each way to end a mapping is. */
+const UNMAP_ROWS: Readonly<Record<Exclude<UnmapRule, "scatterlist">, string>> = {
+  single: "nvme.2.6.1",
+  bus: "nvme.2.6.2",
+  iova: "nvme.2.6.3",
+  nothing: "nvme.2.6.4",
+  from_sgl: "nvme.2.6.5",
+  from_prp: "defects.M1",
+  saved: "nvme.2.6.6",
+};
+
+/** Maps with the two-step API: a whole request as one range where it can be, else its segments. */
+export class TwoStepMapper extends DataMapper {
+  protected readonly metadataRule = "nvme.3";
+  readonly #blk: BlkDma;
+  readonly #metadataIter = new BlkDmaIter();
+  readonly #vecs: DmaVecSource;
+  /** As many segments are mapped by one call, without the iterator. */
+  readonly #segmentsAlone: number;
+
+  constructor(
+    machine: Machine,
+    dev: DmaDevice,
+    settings: FormatSettings,
+    rules: NvmeRules,
+    blockRules: BlockRules,
+    vecs: DmaVecSource = new DmaVecPool(machine, rules.maxSegments),
+  ) {
+    super(machine, dev, settings, rules);
+    this.#blk = new BlkDma(machine, blockRules);
+    this.#vecs = vecs;
+    this.#segmentsAlone = rules.segmentsMappedAlone;
+  }
+
+  protected mapData(iod: Iod, request: NvmeRequest): BlkStatus {
+    const use = this.#useSgls(request);
+    if (request.nrPhysSegments === this.#segmentsAlone) {
+      const phys = firstPhys(request);
+      const long = (phys & PAGE_MASK) + request.payloadBytes > TWO_PRPS_BYTES;
+      // Row A of the choice: one call, no iterator, no descriptor.
+      if ((use !== "unsupported" || !long) && !this.#isPeerMemory(phys)) {
+        const sgl = use === "forced" || long;
+        this.choose(iod, request, sgl ? "simple_sgl" : "simple_prp", use, request.payloadBytes);
+        const addr = this.mapOne(request, phys, request.payloadBytes);
+        return this.setupDataSimple(iod, request, phys, addr, sgl);
+      }
+    }
+    return this.#mapSegments(iod, request, use);
+  }
+
+  /** The first half of the choice of formats: what the request and the controller allow. */
+  #useSgls(request: NvmeRequest): SglUse {
+    if (request.admin || !this.settings.sgl) return "unsupported";
+    return gapMeets(request.gapBit, PAGE_MASK) || request.userCommand ||
+        request.nrIntegritySegments > 1
+      ? "forced"
+      : "supported";
+  }
+
+  #mapSegments(iod: Iod, request: NvmeRequest, use: SglUse): BlkStatus {
+    const { iter } = this;
+    if (!this.#blk.start(request, this.dev, iod.dmaState, iter)) {
+      if (this.rules.unmapsFailedRanges) this.#unmapFailedRange(iod, request);
+      return iter.status;
+    }
+    if (iter.kind === "bus_addr") iod.flags |= DATA_P2P;
+    else if (iter.kind === "thru_host_bridge") iod.flags |= DATA_MMIO;
+
+    const coalesced = this.#blk.coalesce(iod.dmaState);
+    if (coalesced) {
+      request.iovaStart = iod.dmaState.addr;
+      request.iovaSizeBytes = iod.dmaState.sizeBytes;
+    }
+    const segments = coalesced ? 1 : request.nrPhysSegments;
+    const averageBytes = avgSegSize(request.payloadBytes, segments);
+    const sgl = prefersSgl(use, averageBytes, this.settings.sglThresholdBytes);
+    this.choose(iod, request, sgl ? "sgl" : "prp", use, averageBytes);
+    const status = sgl ? this.#setupDataSgl(iod, request) : this.setupDataPrp(iod, request);
+    if (status !== OK && iod.totalBytes > 0) {
+      iod.totalBytes = coalesced
+        ? this.rules.failedRangeBytes(iod, request.payloadBytes)
+        : iod.totalBytes;
+      this.unmapData(iod, request);
+    } else if (status !== OK && request.mappedSegments > 0) {
+      // The first segment was unmapped, or needs none.
+      if (!this.dma.dmaNeedUnmap(this.dev)) this.unmapped(request, "nothing");
+    }
+    return status;
+  }
+
+  /** A range of which not all was linked is destroyed as if all had been. */
+  #unmapFailedRange(iod: Iod, request: NvmeRequest): void {
+    if (this.iter.kind === "not_supported" || !this.#blk.coalesce(iod.dmaState)) return;
+    iod.totalBytes = request.payloadBytes;
+    this.unmapData(iod, request);
+  }
+
+  /** One descriptor in the command, or a list of data blocks, from the iterator's first step on. */
+  #setupDataSgl(iod: Iod, request: NvmeRequest): BlkStatus {
+    const { iter } = this;
+    const entries = request.nrPhysSegments;
+    if (entries === 1 || this.#blk.coalesce(iod.dmaState)) {
+      this.setSgl(iod, iter.addr, iter.lengthBytes, DATA_BLOCK);
+      iod.totalBytes += iter.lengthBytes;
+      return OK;
+    }
+    const list = this.takeSglList(iod, "nvme.2.4", entries);
+    if (list === null) {
+      // There is no list to hold the segment: unmap it here.
+      const isOurs = !iod.hasFlag(DATA_P2P) && this.dma.dmaNeedUnmap(this.dev);
+      if (isOurs && this.rules.undoesFirstMapping) this.#unmapStep(request, iter);
+      return RESOURCE;
+    }
+    let mapped = 0;
+    let status: BlkStatus = OK;
+    do {
+      if (mapped === entries) {
+        this.machine.warnings.warnOnce(
+          "nvme_pci_setup_data_sgl",
+          `request ${request.id} has more segments than the ${entries} that were counted`,
+        );
+        status = IOERR;
+        break;
+      }
+      this.writeSgl(list.phys, mapped++, iter.addr, iter.lengthBytes);
+      iod.totalBytes += iter.lengthBytes;
+    } while (this.nextSegment(request));
+    this.setSgl(iod, list.dma, mapped * SGL_DESCRIPTOR_BYTES, LAST_SEGMENT);
+    return status === OK ? iter.status : status;
+  }
+
+  protected nextSegment(request: NvmeRequest): boolean {
+    return this.#blk.next(request, this.dev, this.iter);
+  }
+
+  /**
+   * PRPs do not hold the sizes of mappings.
+   *
+   * @returns False when there is no array; the mapping is then undone, except, with the quirk
+   * `bounce_slot_lost_on_array_failure`, one that is not the first, and with the quirk
+   * `first_mapping_leaked` the first.
+   * @throws {KernelError} EFAULT with the quirk `need_unmap_flip_null_list`, when something must be
+   * saved and the first mapping needed no array.
+   */
+  protected saveMapping(iod: Iod, request: NvmeRequest, first: boolean): boolean {
+    const { iter, rules } = this;
+    if (!rules.savesRanges && this.#blk.coalesce(iod.dmaState)) return true;
+    if (!rules.savesBusAddresses && iod.hasFlag(DATA_P2P)) return true;
+    if (!rules.savesMappings || !this.dma.dmaNeedUnmap(this.dev)) return true;
+    if (iod.nrDmaVecs === 0 && !this.#takeVecs(iod, request, first)) return false;
+    iod.dmaVecs!.set(iod.nrDmaVecs++, iter.addr, iter.lengthBytes);
+    return true;
+  }
+
+  #takeVecs(iod: Iod, request: NvmeRequest, first: boolean): boolean {
+    const { rules } = this;
+    if (!first && !rules.savesFromAnyMapping) {
+      dereferenceNull(
+        this.events,
+        "nvme_pci_setup_data_prp",
+        `request ${request.id} must save a mapping, and its first one needed no array`,
+      );
+    }
+    iod.dmaVecs = this.#vecs.take();
+    if (iod.dmaVecs !== null) return true;
+    const undone = first ? rules.undoesFirstMapping : rules.undoesUnsavedMapping;
+    if (undone) this.#unmapStep(request, this.iter);
+    return false;
+  }
+
+  protected unmapSegments(iod: Iod, request: NvmeRequest): UnmapRule {
+    const kind = mapTypeOf(iod, DATA_P2P, DATA_MMIO);
+    const usesIova = this.#blk.coalesce(iod.dmaState);
+    if (this.#blk.unmap(request, this.dev, iod.dmaState, iod.totalBytes, kind)) {
+      return kind === "bus_addr" ? "bus" : usesIova ? "iova" : "nothing";
+    }
+    const attrs = attributesOf(kind);
+    if (iod.usesSgl) {
+      this.#freeSgls(iod, request, attrs);
+      return "from_sgl";
+    }
+    if (this.rules.savesMappings) {
+      this.#freePrps(iod, request, attrs);
+      return "saved";
+    }
+    this.#unmapByEntries(iod, request, attrs);
+    return "from_prp";
+  }
+
+  /** Unmaps the saved mappings and frees the array. */
+  #freePrps(iod: Iod, request: NvmeRequest, attrs: number): void {
+    const vecs = iod.dmaVecs;
+    if (vecs === null) return;
+    for (let index = 0; index < iod.nrDmaVecs; index++) {
+      this.#unmapSegment(request, vecs.addrAt(index), vecs.sizeAt(index), attrs);
+    }
+    this.#vecs.put(vecs);
+    iod.dmaVecs = null;
+  }
+
+  /**
+   * Unmaps a request by its PRPs alone, as in June 2025: a defect.
+   *
+   * An entry stands for a page, a mapping for any number of them. Entries that follow each other are
+   * taken for one mapping here, which is right as long as no two mappings are contiguous by chance.
+   *
+   * @see rules/defects.md, M1
+   */
+  #unmapByEntries(iod: Iod, request: NvmeRequest, attrs: number): void {
+    let start = 0;
+    let runBytes = 0;
+    let leftBytes = iod.totalBytes;
+    for (const entry of this.#entriesOf(iod)) {
+      if (leftBytes === 0) break;
+      const sizeBytes = Math.min(leftBytes, CTRL_PAGE_BYTES - ctrlPageOffset(entry));
+      if (runBytes !== 0 && entry !== start + runBytes) {
+        this.#unmapSegment(request, start as DmaAddr, runBytes, attrs);
+        runBytes = 0;
+      }
+      if (runBytes === 0) start = entry;
+      runBytes += sizeBytes;
+      leftBytes -= sizeBytes;
+    }
+    if (runBytes > 0) this.#unmapSegment(request, start as DmaAddr, runBytes, attrs);
+  }
+
+  /** What may point to data: the command's entries, and those of each list but for the links. */
+  *#entriesOf(iod: Iod): Generator<DmaAddr> {
+    yield iod.prp1;
+    if (iod.nrDescriptors === 0) yield iod.prp2;
+    for (let page = 0; page < iod.nrDescriptors; page++) {
+      const { phys } = iod.descriptors[page]!;
+      const entries = page + 1 < iod.nrDescriptors ? PRPS_PER_PAGE - 1 : PRPS_PER_PAGE;
+      for (let index = 0; index < entries; index++) yield this.readPrp(phys, index);
+    }
+  }
+
+  /**
+   * Unmaps a data block in the command, or each block of the list that the command points to: what
+   * the device was given is what was mapped. @see rules/nvme.md 2.6, row 5
+   */
+  #freeSgls(iod: Iod, request: NvmeRequest, attrs: number): void {
+    if (this.rules.swapsSglArguments) {
+      this.#freeSglsSwapped(iod, request, attrs);
+    } else if (iod.sglIsDataBlock) {
+      this.#unmapSegment(request, iod.sglAddress, iod.sglLengthBytes, attrs);
+    } else if (iod.nrDescriptors > 0) {
+      const { phys } = iod.descriptors[0]!;
+      const count = iod.sglLengthBytes / SGL_DESCRIPTOR_BYTES;
+      for (let index = 0; index < count; index++) this.#unmapListed(request, phys, index, attrs);
+    }
+  }
+
+  /**
+   * With the quirk `sgl_unmap_args_swapped`: both arguments are pointers to a descriptor, and each is
+   * taken for the other. The list stands where the command's descriptor is looked for. A list begins
+   * with a data block, so that one block is unmapped and no list is looked for. A request without a
+   * list hands in what its tag's last one has left, or nothing.
+   */
+  #freeSglsSwapped(iod: Iod, request: NvmeRequest, attrs: number): void {
+    const list = iod.descriptors[0];
+    if (list === undefined) {
+      dereferenceNull(
+        this.events,
+        "nvme_unmap_data",
+        `request ${request.id} has no list of descriptors`,
+      );
+    }
+    this.#unmapListed(request, list.phys, 0, attrs);
+  }
+
+  /** Unmaps what a descriptor of a list says. */
+  #unmapListed(request: NvmeRequest, listPhys: PhysAddr, index: number, attrs: number): void {
+    const at = (listPhys + index * SGL_DESCRIPTOR_BYTES) as PhysAddr;
+    const sizeBytes = this.memory.readU32((at + 8) as PhysAddr);
+    this.#unmapSegment(request, readListedAddress(this.memory, at), sizeBytes, attrs);
+  }
+
+  /** Unmaps the segment that an iterator stands on. */
+  #unmapStep(request: NvmeRequest, { addr, kind, lengthBytes }: BlkDmaIter): void {
+    this.#unmapSegment(request, addr, lengthBytes, attributesOf(kind));
+  }
+
+  #unmapSegment(request: NvmeRequest, addr: DmaAddr, sizeBytes: Bytes, attrs: number): void {
+    this.dma.dmaUnmapPhys(this.dev, addr, sizeBytes, opDirection(request.op), attrs);
+  }
+
+  protected mapOne(request: NvmeRequest, phys: PhysAddr, sizeBytes: Bytes): DmaAddr {
+    return this.dma.dmaMapPhys(this.dev, phys, sizeBytes, opDirection(request.op), 0);
+  }
+
+  protected unmapOne(request: NvmeRequest, addr: DmaAddr, sizeBytes: Bytes): void {
+    this.dma.dmaUnmapPhys(this.dev, addr, sizeBytes, opDirection(request.op), 0);
+  }
+
+  /** A plain pointer where one is enough, else SGL descriptors. */
+  protected mapMetadata(iod: Iod, request: NvmeRequest): BlkStatus {
+    const wantsList = iod.usesSgl && this.wantsMetadataSgl(request);
+    return wantsList || this.#isPeerMetadata(request)
+      ? this.#setupMetaIter(iod, request)
+      : this.setupMetaMptr(iod, request);
+  }
+
+  #isPeerMemory(phys: PhysAddr): boolean {
+    const { peers } = this.machine;
+    return peers !== null && peers.isPeerMemory(phys);
+  }
+
+  #isPeerMetadata(request: NvmeRequest): boolean {
+    if (this.machine.peers === null) return false;
+    this.segments.startMetadata(request);
+    return this.segments.next() && this.#isPeerMemory(this.segments.phys);
+  }
+
+  #setupMetaIter(iod: Iod, request: NvmeRequest): BlkStatus {
+    const iter = this.#metadataIter;
+    if (!this.#blk.startMetadata(request, this.dev, iod.metaState, iter)) return iter.status;
+    if (iter.kind === "bus_addr") iod.flags |= META_P2P;
+    else if (iter.kind === "thru_host_bridge") iod.flags |= META_MMIO;
+
+    const entries = this.#blk.coalesce(iod.metaState) ? 1 : request.nrIntegritySegments;
+    if (!this.settings.metadataSgl || (entries === 1 && !request.userCommand)) {
+      this.chooseMetadata(iod, request, "pointer");
+      iod.setMetadataPointer(iter.addr);
+      iod.metaTotalBytes = iter.lengthBytes;
+      return OK;
+    }
+    this.chooseMetadata(iod, request, "sgl");
+    const list = this.takeMetadataList(iod, entries);
+    if (list === null) {
+      const { dev } = this;
+      if (!this.#blk.unmap(request, dev, iod.metaState, iter.lengthBytes, iter.kind, true)) {
+        this.#unmapStep(request, iter);
+      }
+      return RESOURCE;
+    }
+    return this.#fillMetadataList(iod, request, list, entries);
+  }
+
+  /**
+   * One data block by itself; several after a descriptor with their number. On failure nothing of the
+   * metadata stays mapped.
+   */
+  #fillMetadataList(
+    iod: Iod,
+    request: NvmeRequest,
+    list: PoolBlock,
+    entries: number,
+  ): BlkStatus {
+    const iter = this.#metadataIter;
+    if (entries === 1) {
+      this.writeSgl(list.phys, 0, iter.addr, iter.lengthBytes);
+      iod.metaTotalBytes = iter.lengthBytes;
+      return OK;
+    }
+    let mapped = 0;
+    do {
+      this.writeSgl(list.phys, ++mapped, iter.addr, iter.lengthBytes);
+      iod.metaTotalBytes += iter.lengthBytes;
+    } while (this.#blk.nextMetadata(request, this.dev, iter));
+    this.writeMetadataSegment(list, mapped);
+    if (iter.status !== OK) this.unmapMetadataSegments(iod, request);
+    return iter.status;
+  }
+
+  protected unmapMetadataSegments(iod: Iod, request: NvmeRequest): void {
+    const kind = mapTypeOf(iod, META_P2P, META_MMIO);
+    if (!this.#blk.unmap(request, this.dev, iod.metaState, iod.metaTotalBytes, kind, true)) {
+      const attrs = attributesOf(kind);
+      if (iod.usesMetadataSgl) this.#unmapMetadataList(iod, request, attrs);
+      else this.#unmapSegment(request, iod.metaDma, iod.metaTotalBytes, attrs);
+    }
+    if (iod.usesMetadataSgl) this.freeMetadataList(iod);
+  }
+
+  #unmapMetadataList(iod: Iod, request: NvmeRequest, attrs: number): void {
+    const { phys } = iod.metaDescriptor!;
+    const isSegment = this.memory.readU32((phys + 12) as PhysAddr) >>> 24 === LAST_SEGMENT;
+    const first = isSegment ? 1 : 0;
+    const count = isSegment
+      ? this.memory.readU32((phys + 8) as PhysAddr) / SGL_DESCRIPTOR_BYTES
+      : 1;
+    for (let index = 0; index < count; index++) {
+      this.#unmapListed(request, phys, first + index, attrs);
+    }
+  }
+
+  protected whyChosen(
+    iod: Iod,
+    request: NvmeRequest,
+    format: ChosenFormat,
+    use: SglUse,
+    averageBytes: Bytes,
+  ): Why {
+    const simple = format === "simple_sgl" || format === "simple_prp";
+    return {
+      rule: simple ? "nvme.2.1.A" : format === "sgl" ? "nvme.2.1.C" : "nvme.2.1.D",
+      inputs: {
+        sgl: use,
+        payload_bytes: request.payloadBytes,
+        segments: request.nrPhysSegments,
+        gap_bit: request.gapBit,
+        // A tag's state is of its last range where the iterator did not start.
+        coalesced: !simple && this.#blk.coalesce(iod.dmaState),
+        average_bytes: averageBytes,
+        threshold_bytes: this.settings.sglThresholdBytes,
+        span_bytes: ctrlPageOffset(firstPhys(request)) + request.payloadBytes,
+        user_command: request.userCommand,
+        metadata_segments: request.nrIntegritySegments,
+      },
+    };
+  }
+
+  protected whyUnmapped(request: NvmeRequest, rule: keyof typeof UNMAP_ROWS): Why {
+    return {
+      rule: UNMAP_ROWS[rule],
+      inputs: {
+        format: request.format,
+        iova_bytes: request.iovaSizeBytes,
+        needs_unmap: this.dma.dmaNeedUnmap(this.dev),
+        coherent: this.dev.coherent,
+        bounced: !this.dev.skipSync && !this.dev.ownOps,
+        translated: this.dev.domain !== null,
+        ...(this.dev.ownOps ? { own_ops: true } : {}),
+      },
+    };
+  }
+}
+
+/** Offset in its controller page; the low bits of an address are its low half's. */
+export function ctrlPageOffset(address: number): number {
+  return address & PAGE_MASK;
+}
+
+/** Average segment as the choice of formats counts it. @see rules/nvme.md 2.1 */
+export function avgSegSize(payloadBytes: Bytes, segments: number): Bytes {
+  return Math.ceil(payloadBytes / segments);
+}
+
+/** The second half of the choice, once it is known whether the request became one range. */
+export function prefersSgl(use: SglUse, averageBytes: Bytes, thresholdBytes: Bytes): boolean {
+  if (use === "forced") return true;
+  return use === "supported" && thresholdBytes !== 0 && averageBytes >= thresholdBytes;
+}
+
+/** How a mapping was made, by the tag's flags. */
+function mapTypeOf(iod: Iod, p2p: number, mmio: number): PeerMapType {
+  return iod.hasFlag(p2p) ? "bus_addr" : iod.hasFlag(mmio) ? "thru_host_bridge" : "none";
+}
+
+/** Address of the request's first byte of memory. */
+function firstPhys(request: NvmeRequest): PhysAddr {
+  return request.specialPayload === null ? request.bios[0]!.firstPhys : request.specialPayload.phys;
+}
+
+const DMA_VEC_BYTES = 16;
+
+/** Where arrays of saved mappings come from. */
+export interface DmaVecSource {
+  /** An array, or null when there is none. */
+  take(): DmaVecs | null;
+  put(vecs: DmaVecs): void;
+}
+
+/**
+ * A memory pool of arrays, each with room for the mappings of one request: used ones are used again,
+ * so that a busy queue makes no garbage.
+ */
+class DmaVecPool implements DmaVecSource {
+  readonly #free: DmaVecs[] = [];
+  readonly #machine: Machine;
+  readonly #room: number;
+
+  /** @param room Mappings that an array holds: as many as a request has segments. */
+  constructor(machine: Machine, room: number) {
+    this.#machine = machine;
+    this.#room = room;
+  }
+
+  take(): DmaVecs | null {
+    const { events, faults } = this.#machine;
+    if (faults !== null && faults.errnoAt(FAULT.mempool_alloc) !== 0) return null;
+    if (events.tick(MEM_ALLOC)) {
+      events.emit(MEM_ALLOC, {
+        what: "dma_vecs",
+        size_bytes: this.#room * DMA_VEC_BYTES,
+        from: "mempool",
+      }, {
+        rule: "nvme.2.3",
+        inputs: { room: this.#room },
+      });
+    }
+    return this.#free.pop() ?? new DmaVecs(this.#room);
+  }
+
+  put(vecs: DmaVecs): void {
+    const { events } = this.#machine;
+    this.#free.push(vecs);
+    if (events.tick(MEM_FREE)) {
+      events.emit(MEM_FREE, {
+        what: "dma_vecs",
+        size_bytes: this.#room * DMA_VEC_BYTES,
+        from: "mempool",
+      });
+    }
+  }
+}
+
+/** The pools of each node, made when the first queue of that node is. @see rules/nvme.md 1 */
+export class NodePools {
+  readonly #machine: Machine;
+  readonly #dev: DmaDevice;
+  readonly #smallAlignBytes: Bytes;
+  readonly #pools: { readonly small: DmaPool; readonly large: DmaPool }[] = [];
+
+  /** @param smallAlignBytes What a small block is aligned to; its size is rounded up to that. */
+  constructor(machine: Machine, dev: DmaDevice, smallAlignBytes: Bytes) {
+    this.#machine = machine;
+    this.#dev = dev;
+    this.#smallAlignBytes = smallAlignBytes;
+  }
+
+  of(node: number): DescriptorPools {
+    return this.#pools[node] ??= {
+      small: new DmaPool(
+        this.#machine,
+        this.#dev,
+        "small",
+        SMALL_DESCRIPTOR_BYTES,
+        this.#smallAlignBytes,
+      ),
+      large: new DmaPool(this.#machine, this.#dev, "large", CTRL_PAGE_BYTES, CTRL_PAGE_BYTES),
+    };
+  }
+
+  /** Both pools of each node that has them. */
+  get #all(): readonly DmaPool[] {
+    return this.#pools.flatMap(({ large, small }) => [small, large]);
+  }
+
+  /** Blocks that requests hold. */
+  get usedBlocks(): number {
+    return this.#all.reduce((used, pool) => used + pool.usedBlocks, 0);
+  }
+
+  /** @throws {InvariantError} When a block is neither allocated nor free. */
+  audit(): void {
+    for (const pool of this.#all) pool.audit();
+  }
+
+  /** Frees all memory: the driver leaves. */
+  destroy(): void {
+    for (const pool of this.#all) pool.destroy();
+    this.#pools.length = 0;
+  }
+}
+
+/**
+ * Allocates a block and counts what the request costs. Null when there is none.
+ *
+ * @param rule The rule that chose the pool.
+ * @param entries How many entries it was chosen for.
+ */
+function takeDescriptor(
+  events: EventStream,
+  pool: DescriptorPool,
+  rule: string,
+  entries: number,
+): PoolBlock | null {
+  const block = pool.alloc();
+  if (block !== null && events.tick(MEM_ALLOC)) {
+    events.emit(MEM_ALLOC, costOf(pool), { rule, inputs: { entries } });
+  }
+  return block;
+}
+
+/** Frees a block by the DMA address that the command has for it. */
+function returnDescriptor(
+  events: EventStream,
+  pool: DescriptorPool,
+  block: PoolBlock,
+  dma: DmaAddr,
+): void {
+  pool.free(block, dma);
+  if (events.tick(MEM_FREE)) events.emit(MEM_FREE, costOf(pool));
+}
+
+function costOf({ blockSizeBytes }: DescriptorPool): EventFields<"mem.alloc"> {
+  const from = blockSizeBytes < CTRL_PAGE_BYTES ? "small" : "large";
+  return { what: "descriptor", size_bytes: blockSizeBytes, from };
+}

@@ -1,0 +1,356 @@
+import { assert, assertEquals } from "@std/assert";
+import { BLK_STS, DMA_MAPPING_ERROR, type DmaAddr, MIB, type PhysAddr } from "@dmalab/runtime";
+import { BIO_FLAG, type BioVec } from "@dmalab/runtime/block";
+import type { QuirkName } from "@dmalab/runtime/kernels";
+import { DriverRig, type DriverRigOptions, pages, scattered, vec } from "../_driver_rig.ts";
+import { IOD_FLAG } from "./request.ts";
+import { PSDT } from "./protocol.ts";
+
+const PLAIN: DriverRigOptions = { metadataBytes: 8 };
+const BOTH: DriverRigOptions = { sgl: true, metadataBytes: 8, metadataSgl: true };
+const META = 64 * MIB;
+
+/** Descriptors at a device address that is also the physical one. */
+function descriptors(
+  rig: DriverRig,
+  at: number,
+  count: number,
+): [type: number, address: number, bytes: number][] {
+  const { memory } = rig.machine;
+  return Array.from({ length: count }, (_, index) => {
+    const phys = (at + index * 16) as PhysAddr;
+    return [
+      memory.readU32((phys + 12) as PhysAddr) >>> 24,
+      memory.readU64(phys),
+      memory.readU32((phys + 8) as PhysAddr),
+    ];
+  });
+}
+
+/** `count` pieces of metadata, each inside a page of its own. */
+function pieces(count: number, sizeBytes: number): BioVec[] {
+  return Array.from({ length: count }, (_, index) => vec(META + index * 0x2000 + 0x40, sizeBytes));
+}
+
+Deno.test("one piece of metadata is a plain pointer (nvme.md ch. 1-5, assertion 9)", () => {
+  for (const options of [PLAIN, BOTH]) {
+    const rig = new DriverRig(options);
+    const calls = rig.watchCalls();
+    const io = rig.finish(rig.disk.submit("write", { buffer: { segments: pages(1) } }));
+    const { command } = io.requests[0]!;
+    assertEquals(io.status, "OK");
+    assertEquals(command!.bytes[1], PSDT.PRP);
+    assertEquals(command!.prp2, 0 as DmaAddr);
+    assert(command!.mptr > 0);
+    assertEquals(calls, ["map_phys", "map_phys", "unmap_phys", "unmap_phys"]);
+  }
+});
+
+Deno.test("the format of a command's metadata is an event with its reasons (nvme.md 3, 6)", () => {
+  const choice = (options: DriverRigOptions, segments: number) => {
+    const rig = new DriverRig(options);
+    const buffer = { segments: pages(1) };
+    const metadata = { segments: pieces(segments, 64 / segments) };
+    const events = rig.record(
+      () => rig.finish(rig.disk.submit("read", { buffer, metadata })),
+      ["nvme.metadata"],
+    );
+    return events.map(({ fields, why }) => [
+      (fields as { format: string }).format,
+      why!.rule,
+      why!.inputs,
+    ]);
+  };
+  const looked = { data_sgl: true, controller_metadata_sgl: true, user_command: false };
+  assertEquals(choice(BOTH, 2), [
+    ["sgl", "nvme.3", { ...looked, metadata_segments: 2 }],
+  ]);
+  assertEquals(choice(PLAIN, 1), [[
+    "pointer",
+    "nvme.3",
+    { ...looked, data_sgl: false, controller_metadata_sgl: false, metadata_segments: 1 },
+  ]]);
+  assertEquals(choice({ ...BOTH, machine: { kernel: "6.12.117" } }, 2), [
+    ["sgl", "nvme.6", { ...looked, metadata_segments: 2 }],
+  ]);
+});
+
+Deno.test("metadata is mapped after the data and unmapped before it (nvme.md 2.6, 3)", () => {
+  const rig = new DriverRig(PLAIN);
+  const sizes = rig.record(() => rig.read(pages(1)), ["call.dma_map_phys", "call.dma_unmap_phys"])
+    .map(({ name, fields }) => [name, (fields as { size: number }).size]);
+  assertEquals(sizes, [
+    ["call.dma_map_phys", 4096],
+    ["call.dma_map_phys", 64],
+    ["call.dma_unmap_phys", 64],
+    ["call.dma_unmap_phys", 4096],
+  ]);
+});
+
+Deno.test("a user command carries metadata in a descriptor (nvme.md ch. 1-5, assertion 8)", () => {
+  const rig = new DriverRig(BOTH);
+  const { request, iod } = rig.request([vec(32 * MIB, 512)], {
+    op: "write",
+    flags: BIO_FLAG.USER,
+    metadata: [vec(META, 8)],
+  });
+  assertEquals(rig.driver.prepare(iod, request), BLK_STS.OK);
+  assertEquals(iod.sqe[1], PSDT.SGL_AND_METADATA_SGL);
+  assertEquals([iod.sglAddress, iod.sglLengthBytes], [32 * MIB as DmaAddr, 512]);
+  assertEquals(descriptors(rig, iod.metaDma, 1), [[0x00, META, 8]]);
+  rig.driver.complete(iod, request);
+  assertEquals(rig.calls("dma_pool_free"), 1);
+});
+
+Deno.test("several segments follow a descriptor that counts them (nvme.md 3)", () => {
+  const rig = new DriverRig(BOTH);
+  const metadata = pieces(3, 64);
+  const { request, iod } = rig.request(pages(3), { metadata });
+  assertEquals(request.nrIntegritySegments, 3);
+  assertEquals(rig.driver.prepare(iod, request), BLK_STS.OK);
+  assertEquals(iod.sqe[1], PSDT.SGL_AND_METADATA_SGL);
+  assertEquals(descriptors(rig, iod.metaDma, 4), [
+    [0x30, iod.metaDma + 16, 48],
+    ...metadata.map(({ phys, sizeBytes }): [number, number, number] => [0x00, phys, sizeBytes]),
+  ]);
+  assertEquals(iod.metaTotalBytes, 192);
+  // Data and metadata each have a small list; metadata's is freed first.
+  const freed = rig.record(() => rig.driver.complete(iod, request), ["call.dma_pool_free"]);
+  assertEquals((freed[0]!.fields as { dma: number }).dma, iod.metaDma as number);
+  assertEquals(freed.length, 2);
+});
+
+Deno.test("more than one piece of metadata forces SGLs for the data (nvme.md 2.1)", () => {
+  const rig = new DriverRig(BOTH);
+  const two = rig.request(pages(2), { metadata: pieces(2, 64) });
+  rig.driver.prepare(two.iod, two.request);
+  assertEquals(two.request.format, "sgl");
+  const one = rig.request(pages(2), { metadata: pieces(1, 128) });
+  rig.driver.prepare(one.iod, one.request);
+  assertEquals(one.request.format, "prp");
+});
+
+Deno.test("without metadata SGLs a user command has a plain pointer (nvme.md 3)", () => {
+  const rig = new DriverRig({ sgl: true, metadataBytes: 8 });
+  const { request, iod } = rig.request(pages(1), {
+    flags: BIO_FLAG.USER,
+    metadata: [vec(META, 64)],
+  });
+  assertEquals(rig.driver.prepare(iod, request), BLK_STS.OK);
+  assertEquals([iod.sqe[1], iod.metaDma], [PSDT.SGL, META as DmaAddr]);
+  assertEquals(iod.flags, IOD_FLAG.SINGLE_SEGMENT | IOD_FLAG.SINGLE_META_SEGMENT);
+});
+
+Deno.test("metadata that cannot be mapped is final, and the data is undone (nvme.md 3, 7 case 12)", () => {
+  const rig = new DriverRig(PLAIN);
+  const { dma } = rig.machine;
+  const original = dma.dmaMapPhys.bind(dma);
+  let count = 0;
+  dma.dmaMapPhys = (...args) => ++count === 2 ? DMA_MAPPING_ERROR : original(...args);
+  const rq = rig.read(pages(1));
+  assertEquals([rq.status, count], ["IOERR", 2]);
+  assertEquals(rig.calls("dma_unmap_phys"), 1);
+});
+
+Deno.test("without a list for metadata its first mapping is undone: RESOURCE (nvme.md 3)", () => {
+  const rig = new DriverRig({ ...BOTH, device: { coherent: false } });
+  const { request, iod } = rig.request(pages(1), {
+    flags: BIO_FLAG.USER,
+    metadata: [vec(META, 64)],
+  });
+  const { small, large } = iod.pools;
+  Object.assign(iod, {
+    pools: {
+      large,
+      small: { ...small, blockSizeBytes: 256, alloc: () => null },
+    },
+  });
+  const calls = rig.watchCalls();
+  assertEquals(rig.driver.prepare(iod, request), BLK_STS.RESOURCE);
+  assertEquals(calls, ["map_phys", "iova_try_alloc", "map_phys", "unmap_phys", "unmap_phys"]);
+});
+
+Deno.test("a later piece that cannot be mapped undoes those listed: RESOURCE (nvme.md 3)", () => {
+  const rig = new DriverRig({ ...BOTH, device: { coherent: false } });
+  const { request, iod } = rig.request(pages(1), { metadata: pieces(3, 64) });
+  const { dma } = rig.machine;
+  const original = dma.dmaMapPhys.bind(dma);
+  let count = 0;
+  dma.dmaMapPhys = (...args) => ++count === 4 ? DMA_MAPPING_ERROR : original(...args);
+  assertEquals(rig.driver.prepare(iod, request), BLK_STS.RESOURCE);
+  assertEquals(rig.calls("dma_unmap_phys"), 3);
+  assertEquals(rig.calls("dma_pool_free"), 1);
+});
+
+Deno.test("listed metadata of a non-coherent device is unmapped from its descriptors (nvme.md 3)", () => {
+  for (const count of [1, 4]) {
+    const rig = new DriverRig({ ...BOTH, device: { coherent: false } });
+    // To the device: small pieces that a device writes would be bounced (dma.md 2.1).
+    const { request, iod } = rig.request(pages(1), {
+      op: "write",
+      flags: BIO_FLAG.USER,
+      metadata: pieces(count, 16),
+    });
+    assertEquals(rig.driver.prepare(iod, request), BLK_STS.OK);
+    const unmapped = rig.record(() => rig.driver.complete(iod, request), ["call.dma_unmap_phys"]);
+    assertEquals(unmapped.length, count + 1);
+    assertEquals((unmapped[0]!.fields as { dma: number }).dma, META + 0x40);
+  }
+});
+
+const STRICT_BOTH: DriverRigOptions = { ...BOTH, iommu: { mode: "strict" } };
+
+function withQuirks(options: DriverRigOptions, ...quirks: QuirkName[]): DriverRigOptions {
+  return { ...options, machine: { quirks: new Set(quirks) } };
+}
+
+Deno.test("metadata_uses_data_gap: pieces inside pages are linked and refused (nvme.md 7, case 3)", () => {
+  const outcome = (quirks: QuirkName[]): [status: number, calls: string[]] => {
+    const rig = new DriverRig(withQuirks(STRICT_BOTH, ...quirks));
+    const calls = rig.watchCalls();
+    const { request, iod } = rig.request(pages(2), { metadata: pieces(2, 64) });
+    const status = rig.driver.prepare(iod, request);
+    return [status, calls.filter((call) => call.startsWith("iova") || call === "map_phys")];
+  };
+  const [defect, defectCalls] = outcome([
+    "metadata_uses_data_gap",
+    "partial_destroy_on_link_failure",
+  ]);
+  assertEquals(defect, BLK_STS.IOERR);
+  assertEquals(defectCalls.slice(4), [
+    "iova_try_alloc",
+    "iova_link",
+    "iova_link",
+    "iova_destroy",
+    "iova_destroy",
+  ]);
+  const [intended, intendedCalls] = outcome([]);
+  assertEquals(intended, BLK_STS.OK);
+  assertEquals(intendedCalls.slice(4), ["map_phys", "map_phys"]);
+});
+
+Deno.test("metadata_iova_from_format: the range is that of the format, not of the buffer (nvme.md 7, case 4)", () => {
+  const run = (quirks: QuirkName[]): { reserved: number; length: number; left: number } => {
+    const rig = new DriverRig(withQuirks(STRICT_BOTH, ...quirks));
+    // Leaves single pages in the cache, so that the page above the reservation is free.
+    rig.read(scattered([0, 512], [0, 512], [0, 512]));
+    const { request, iod } = rig.request([vec(32 * MIB, 8192)], {
+      flags: BIO_FLAG.USER,
+      metadata: [vec(META, 8192)],
+    });
+    const reserved = rig.record(() => rig.driver.prepare(iod, request), ["iova.alloc"])
+      .map(({ fields }) => (fields as { size_bytes: number }).size_bytes);
+    const listPhys = iod.metaDescriptor!.phys;
+    const length = rig.machine.memory.readU32((listPhys + 8) as PhysAddr);
+    const second = iod.metaState.addr + 4096;
+    rig.driver.complete(iod, request);
+    return { reserved: reserved[1]!, length, left: rig.machine.iommu.lookup(rig.dev, second) };
+  };
+  const defect = run(["metadata_iova_from_format", "metadata_length_from_format"]);
+  assertEquals(defect, { reserved: 4096, length: 128, left: META + 4096 });
+  assertEquals(run([]), { reserved: 8192, length: 8192, left: -1 });
+});
+
+Deno.test("mptr_first_vector_only: touching vectors are mapped as far as the first (nvme.md 7, case 15)", () => {
+  const mapped = (quirks: QuirkName[]): number[] => {
+    const rig = new DriverRig(withQuirks(PLAIN, ...quirks));
+    const { request, iod } = rig.request(pages(4), {
+      metadata: [vec(META + 4096 - 128, 128), vec(META + 4096, 128)],
+    });
+    assertEquals(request.nrIntegritySegments, 1);
+    return rig.record(() => {
+      rig.driver.prepare(iod, request);
+      rig.driver.complete(iod, request);
+    }, ["call.dma_map_phys", "call.dma_unmap_phys"])
+      .map(({ fields }) => (fields as { size: number }).size)
+      .filter((size) => size !== 4096);
+  };
+  assertEquals(mapped(["mptr_first_vector_only"]), [128, 128]);
+  assertEquals(mapped([]), [256, 256]);
+});
+
+Deno.test("metadata is read as it was written, in every mode", () => {
+  const bases: DriverRigOptions[] = [PLAIN, BOTH];
+  for (const base of bases) {
+    for (const mode of ["off", "strict", "lazy", "passthrough"] as const) {
+      const rig = new DriverRig({ ...base, iommu: { mode } });
+      const metadata = { segments: [vec(META, 160 * 8)] };
+      const { memory } = rig.machine;
+      for (let block = 0; block < 160; block++) {
+        memory.writeU64((META + block * 8) as PhysAddr, 7_000_000 + block);
+      }
+      const write = rig.disk.submit("write", { buffer: { segments: pages(20) }, metadata });
+      assertEquals(rig.finish(write).status, "OK");
+      memory.fill(META as PhysAddr, 4096, 0xaa);
+      // Read in another cut: metadata is divided with the data.
+      const read = rig.disk.submit("read", {
+        lba: 8,
+        buffer: { segments: pages(19) },
+        metadata: { segments: [vec(META, 152 * 8)] },
+      });
+      assertEquals(rig.finish(read).status, "OK");
+      for (let block = 0; block < 152; block++) {
+        assertEquals(memory.readU64((META + block * 8) as PhysAddr), 7_000_008 + block);
+      }
+      assertEquals(rig.machine.iommu.liveMappings, 0);
+    }
+  }
+});
+
+Deno.test("a cut bio's metadata is cut with it", () => {
+  // A queue that takes several segments of it.
+  const rig = new DriverRig({ ...PLAIN, sgl: true, metadataSgl: true, iommu: { mode: "strict" } });
+  const metadata = { segments: [vec(META, 1024), vec(META + 0x2000, 3072)] };
+  const io = rig.disk.submit("read", { buffer: { segments: pages(64) }, metadata });
+  assertEquals(
+    io.requests.map((rq) => rq.metadataSegments().map(({ phys, sizeBytes }) => [phys, sizeBytes])),
+    [
+      [[META, 1024], [META + 0x2000, 1024]],
+      [[META + 0x2400, 2048]],
+    ] as unknown as [number, number][][],
+  );
+  assertEquals(io.requests.map(({ nrIntegritySegments }) => nrIntegritySegments), [2, 1]);
+});
+
+Deno.test("metadata that is not that of the blocks is refused", () => {
+  const rig = new DriverRig(PLAIN);
+  for (const sizeBytes of [56, 72]) {
+    const io = rig.disk.submit("read", {
+      buffer: { segments: pages(1) },
+      metadata: { segments: [vec(META, sizeBytes)] },
+    });
+    assertEquals([io.done, io.status], [true, "INVAL"]);
+  }
+});
+
+Deno.test("metadata without a buffer of the caller costs memory, and belongs to the request", () => {
+  const rig = new DriverRig(PLAIN);
+  const events = rig.record(() => rig.read(pages(2)), ["mem.alloc", "mem.free"])
+    .filter(({ fields }) => (fields as { what: string }).what === "metadata");
+  assertEquals(events.map(({ name, request, fields }) => [name, request, fields]), [
+    ["mem.alloc", 1, { what: "metadata", size_bytes: 128, from: "kmalloc" }],
+    ["mem.free", 1, { what: "metadata", size_bytes: 128, from: "kmalloc" }],
+  ]);
+});
+
+Deno.test("peer metadata takes the iterator: no descriptor for one piece, none needed by bus (nvme.md 3)", () => {
+  for (const options of [PLAIN, BOTH]) {
+    const rig = new DriverRig(options);
+    rig.machine.peers = {
+      unmappedEnd: () => -1,
+      isPeerMemory: (phys) => phys >= 0x8000_0000,
+      providerAt: () => "peer",
+      passesRoot: () => true,
+      mapType: (phys) => phys >= 0x8000_0000 ? "bus_addr" : "none",
+      busAddress: (phys) => (phys - 0x1000_0000) as DmaAddr,
+      resolveBusAddress: () => -1,
+    };
+    const { request, iod } = rig.request(pages(1), { metadata: [vec(0x9000_0000, 64)] });
+    assertEquals(rig.driver.prepare(iod, request), BLK_STS.OK);
+    assertEquals([iod.metaDma, iod.metaTotalBytes], [0x8000_0000 as DmaAddr, 64]);
+    assertEquals(iod.flags, IOD_FLAG.SINGLE_SEGMENT | IOD_FLAG.META_P2P);
+    const calls = rig.watchCalls();
+    rig.driver.complete(iod, request);
+    assertEquals(calls, ["unmap_phys"]);
+  }
+});

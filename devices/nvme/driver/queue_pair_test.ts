@@ -1,0 +1,231 @@
+/** Rings, tags and doorbells of a queue, as numbers (rules/nvme.md 4.1 and 4.2; NVM Express 1.4, 4.1, 4.6, 3.1). */
+import { assertEquals, assertThrows } from "@std/assert";
+import { ArmedFault, FAULT, KernelError } from "@dmalab/runtime";
+import { Plug } from "@dmalab/runtime/block";
+import { DriverRig, type DriverRigOptions, pages, vec } from "../_driver_rig.ts";
+import type { DescriptorPools, NvmeRequest } from "./request.ts";
+import { QueuePair } from "./queues.ts";
+
+const SECOND_NS = 1e9;
+
+/** Reads of one page each, one after the other. */
+function readOneByOne(rig: DriverRig, count: number): NvmeRequest[] {
+  return Array.from({ length: count }, () => rig.read(pages(1)));
+}
+
+Deno.test("a queue's doorbells are its pair from 1000h on, as far apart as CAP.DSTRD says (NVMe 3.1.24)", () => {
+  for (const [doorbellStride, bytes] of [[0, 4], [1, 8], [4, 64]] as const) {
+    const rig = new DriverRig({ queues: 3, doorbellStride });
+    const written: number[] = [];
+    const write = rig.controller.write32.bind(rig.controller);
+    rig.controller.write32 = (offset, value) => {
+      written.push(offset);
+      write(offset, value);
+    };
+    for (const queue of [1, 2, 3]) {
+      const { cqDoorbell, sqDoorbell } = rig.driver.ioQueues[queue - 1]!.rings;
+      const tail = 0x1000 + 2 * queue * bytes;
+      assertEquals([sqDoorbell, cqDoorbell], [tail, tail + bytes]);
+      written.length = 0;
+      rig.finish(rig.disk.submit("read", { queue, buffer: { segments: pages(1) } }));
+      assertEquals(written, [tail, tail + bytes]);
+    }
+  }
+});
+
+Deno.test("places in both rings go around, and the phase inverts with each pass of completions (NVMe 4.1, 4.6)", () => {
+  const depth = 3;
+  const rig = new DriverRig({ depth });
+  const [queue] = rig.driver.ioQueues;
+  for (let done = 0; done <= 4 * depth; done++) {
+    const { cqHead, phase, sqRung, sqTail } = queue!.rings;
+    const place = done % depth;
+    assertEquals([sqTail, sqRung, cqHead], [place, place, place]);
+    assertEquals(phase, Math.floor(done / depth) % 2 === 0 ? 1 : 0);
+    const { cid } = rig.read(pages(1));
+    assertEquals(queue!.commandIdAt(place), cid);
+    assertEquals(queue!.completionAt(place), { cid: cid!, phase });
+  }
+});
+
+Deno.test("a command id is the tag below and how often it was used above, modulo 16 (nvme.md 4.1)", () => {
+  const rig = new DriverRig();
+  const ids = readOneByOne(rig, 34).map(({ cid }) => cid);
+  assertEquals(ids, Array.from({ length: 34 }, (_, use) => (use % 16) * 0x1000));
+});
+
+Deno.test("tags are given from 0 on, the one that was freed last first (nvme.md 4.1)", () => {
+  const rig = new DriverRig({ depth: 6 });
+  const submit = () => rig.disk.submit("read", { buffer: { segments: pages(1) } }).requests[0]!;
+  const first = Array.from({ length: 5 }, submit);
+  rig.run();
+  assertEquals(first.map(({ cid }) => cid! & 0xfff), [0, 1, 2, 3, 4]);
+  // They were freed in this order.
+  const second = Array.from({ length: 5 }, submit);
+  rig.run();
+  assertEquals(second.map(({ cid }) => cid! & 0xfff), [4, 3, 2, 1, 0]);
+  // All of the identifier stands in the rings: slots 5, 0, 1, 2 and 3.
+  const [queue] = rig.driver.ioQueues;
+  second.forEach(({ cid }, index) => {
+    const slot = (5 + index) % 6;
+    assertEquals([queue!.commandIdAt(slot), queue!.completionAt(slot).cid], [cid!, cid!]);
+  });
+});
+
+Deno.test("of as many entries as it has a queue uses all but one, and who comes later waits (nvme.md 4.1)", () => {
+  const rig = new DriverRig({ depth: 4 });
+  const [queue] = rig.driver.ioQueues;
+  const ios = Array.from(
+    { length: 5 },
+    () => rig.disk.submit("read", { buffer: { segments: pages(1) } }),
+  );
+  const seen: number[] = [];
+  while (rig.machine.runNextActivity()) seen.push(queue!.inFlight);
+  assertEquals([queue!.tags, Math.max(...seen), queue!.inFlight], [3, 3, 0]);
+  assertEquals(ios.every(({ status }) => status === "OK"), true);
+});
+
+Deno.test("a command in flight is found by its whole id, a stale one by none (nvme.md 4.2)", () => {
+  const rig = new DriverRig();
+  rig.read(pages(1));
+  const [request] = rig.disk.submit("read", { buffer: { segments: pages(1) } }).requests;
+  rig.machine.runNextActivity();
+  assertEquals(request!.cid, 0x1000);
+  assertEquals(rig.driver.requestOf(1, 0x1000), request!.id);
+  for (const other of [0x0000, 0x2000, 0x1001]) assertEquals(rig.driver.requestOf(1, other), null);
+  assertEquals([rig.driver.requestOf(0, 0x1000), rig.driver.requestOf(9, 0x1000)], [null, null]);
+  assertEquals(rig.driver.sentRequests(), [request!.id]);
+  rig.run();
+  assertEquals([rig.driver.requestOf(1, 0x1000), rig.driver.sentRequests()], [null, []]);
+});
+
+Deno.test("a result is 32 bits without a sign (NVMe 4.6: dword 0)", () => {
+  const rig = new DriverRig();
+  const feature = (opcode: number, value: number) =>
+    rig.finish(rig.disk.passthrough({ opcode, admin: true, dwords: { 10: 0x0b, 11: value } }));
+  for (const value of [0x8000_0000, 0xfedc_ba98, 0x7fff_ffff, 0]) {
+    assertEquals(feature(0x09, value).status, "OK");
+    assertEquals(feature(0x0a, 0).requests[0]!.result, value);
+  }
+});
+
+Deno.test("a completion for no command in flight draws a warning, and is skipped (nvme.md 4.2)", () => {
+  const rig = new DriverRig();
+  const warnings = rig.record(() => {
+    const [queue] = rig.driver.ioQueues;
+    const { memory } = rig.machine;
+    // Command id 5, phase 1: where the first completion is looked for.
+    memory.writeU32(queue!.cq.physOf(12), 0x0001_0005);
+    assertEquals(rig.driver.poll(queue!), 1);
+    assertEquals(queue!.rings.cqHead, 1);
+  }, ["kernel.warn"]);
+  assertEquals(warnings.map(({ fields }) => (fields as { text: string }).text), [
+    "queue 1 completed command id 5, which is not in flight",
+  ]);
+});
+
+Deno.test("a batch goes to its queue, whichever it is (nvme.md 4.1)", () => {
+  for (const cpu of [0, 1, 2, 3]) {
+    const rig = new DriverRig({ queues: 4, machine: { cpus: 4 } });
+    rig.machine.cpu = cpu;
+    const plug = new Plug<NvmeRequest>();
+    const ios = [0, 64, 128].map((lba) =>
+      rig.disk.submit("read", { lba, buffer: { segments: pages(1) }, plug })
+    );
+    plug.flush();
+    const rung = rig.record(() => rig.run(), ["nvme.doorbell"])
+      .map(({ fields }) => fields as { queue: number; which: string; value: number })
+      .filter(({ which }) => which === "sq_tail");
+    assertEquals(ios.map(({ status }) => status), ["OK", "OK", "OK"]);
+    assertEquals(rung.map(({ queue, value }) => [queue, value]), [[cpu + 1, 3]]);
+  }
+});
+
+Deno.test("what has no resources is tried 16 times while nothing else completes (nvme.md 4.1)", () => {
+  const tries = (first: number, last: number) => {
+    const rig = new DriverRig();
+    rig.machine.armFault(new ArmedFault(FAULT.dma_map_phys, first, last));
+    const calls = rig.calls("dma_map_phys");
+    const { status } = rig.read(pages(1));
+    return [status, rig.calls("dma_map_phys") - calls];
+  };
+  assertEquals(tries(1, 15), ["OK", 16]);
+  assertEquals(tries(1, 16), ["RESOURCE", 16]);
+  assertEquals(tries(1, 1000), ["RESOURCE", 16]);
+});
+
+/** When the first command without an answer is looked after, in seconds. */
+function overdueAt(options: DriverRigOptions, admin: boolean): number {
+  const rig = new DriverRig(options);
+  const times: number[] = [];
+  rig.machine.events.listen(() => times.push(rig.machine.clock.nowNs), ["nvme.timeout"]);
+  rig.machine.armFault(new ArmedFault(FAULT["device.answer"], 1, 1));
+  if (admin) rig.disk.passthrough({ opcode: 0x0a, admin: true, dwords: { 10: 0x0b } });
+  else rig.disk.submit("read", { buffer: { segments: pages(1) } });
+  rig.run();
+  for (let second = 0; second < 200 && times.length === 0; second++) {
+    rig.machine.advance(SECOND_NS);
+    rig.run();
+  }
+  return times[0]! / SECOND_NS;
+}
+
+Deno.test("an I/O command has 30 s unless an option sets another time, an admin command 60 s (nvme.md 5.2)", () => {
+  assertEquals([overdueAt({}, false), overdueAt({}, true)], [30, 60]);
+  for (const seconds of [2, 59, 60, 61, 100]) {
+    const options = { driver: { timeoutNs: seconds * SECOND_NS } };
+    assertEquals([overdueAt(options, false), overdueAt(options, true)], [seconds, 60]);
+  }
+});
+
+Deno.test("no timer runs for a disk without commands, or for one that is gone", () => {
+  const rig = new DriverRig();
+  assertEquals(rig.machine.clock.pendingTimers, 0);
+  rig.machine.armFault(new ArmedFault(FAULT["device.answer"], 1, 1));
+  rig.disk.submit("read", { buffer: { segments: [vec(0x100_0000, 512)] } });
+  rig.run();
+  assertEquals(rig.machine.clock.pendingTimers, 1);
+  rig.controller.unplug();
+  rig.driver.remove();
+  rig.run();
+  assertEquals(rig.machine.clock.pendingTimers, 0);
+});
+
+Deno.test("a queue without memory for one of its rings is out of memory (nvme.md 5.2)", () => {
+  const { dev, machine } = new DriverRig();
+  const original = machine.dma.dmaAllocCoherent.bind(machine.dma);
+  for (const refused of [8 * 16, 8 * 64]) {
+    machine.dma.dmaAllocCoherent = (ofDev, sizeBytes) =>
+      sizeBytes === refused ? null : original(ofDev, sizeBytes);
+    const error = assertThrows(
+      () =>
+        new QueuePair({
+          machine,
+          dev,
+          registers: { read32: () => 0, write32: () => {}, resetFunction: () => {} },
+          id: 7,
+          depthEntries: 8,
+          tags: 7,
+          vector: 7,
+          cpu: 0,
+          doorbellStrideBytes: 4,
+          pools: {} as DescriptorPools,
+          watch: { armed: true, start: () => {} },
+        }),
+      KernelError,
+    );
+    assertEquals(error.message, "Cannot allocate queue 7 of ssd: ENOMEM");
+  }
+});
+
+Deno.test("a status arrives with all its 15 bits, whatever the phase is (NVMe 4.6)", () => {
+  const rig = new DriverRig();
+  const status = (opcode: number, dword10: number) =>
+    rig.finish(rig.disk.passthrough({ opcode, admin: true, dwords: { 10: dword10 } }))
+      .requests[0]!.nvmeStatus;
+  // Twice around the admin queue's ring: an invalid log page, feature and opcode.
+  for (let round = 0; round < 24; round++) {
+    const found = [status(0x02, 0xff), status(0x0a, 0xff), status(0xff, 0), status(0x0a, 0x0b)];
+    assertEquals(found, [0x4109, 0x4002, 0x4001, 0]);
+  }
+});

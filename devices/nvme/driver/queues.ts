@@ -1,0 +1,772 @@
+/**
+ * The queues of a driver: pairs of rings in memory that the device reads and writes, with their tags,
+ * their doorbells, and the requests that wait for them.
+ *
+ * @see rules/nvme.md 2.5, 4.1, 4.2
+ */
+import {
+  type Bytes,
+  type EventFields,
+  eventId,
+  invariant,
+  InvariantError,
+  KernelError,
+  type Machine,
+  type Nanoseconds,
+  PAGE_SIZE_BYTES,
+  zeros,
+} from "@dmalab/runtime";
+import { TagMap } from "@dmalab/runtime/block";
+import type { CoherentMemory, DmaDevice } from "@dmalab/runtime/dma";
+import type { MemoryPage, PhysicalMemory } from "@dmalab/runtime/memory";
+import type { NvmeRegisterPort } from "../register_port.ts";
+import type { SubmissionMemory } from "./controller_memory.ts";
+import { CQE, CQE_BYTES, REGISTER, SQE, SQE_BYTES } from "./protocol.ts";
+import { type DescriptorPools, Iod, type NvmeRequest } from "./request.ts";
+
+const RESULT_WORD = CQE.RESULT / 4;
+const STATUS_AND_ID_WORD = CQE.COMMAND_ID / 4;
+
+const NVME_SUBMIT = eventId("nvme.submit");
+type Doorbell = EventFields<"nvme.doorbell">["which"];
+
+const NVME_DOORBELL = eventId("nvme.doorbell");
+const NVME_SHADOW_DOORBELL = eventId("nvme.shadow_doorbell");
+
+/** Bits of a command id that are the tag; the rest counts the tag's uses. */
+const TAG_BITS = 12;
+const TAG_MASK = (1 << TAG_BITS) - 1;
+const GENERATION_MASK = 0xf;
+
+/** Looks after commands that are sent. */
+export interface CommandWatch {
+  readonly armed: boolean;
+  /** A command was sent while it was not armed. */
+  start(): void;
+}
+
+export interface QueuePairOptions {
+  readonly machine: Machine;
+  readonly dev: DmaDevice;
+  readonly registers: NvmeRegisterPort;
+  /** 0 for the admin queue. */
+  readonly id: number;
+  readonly depthEntries: number;
+  /** Commands in flight at most; below the depth, so that the ring never fills. */
+  readonly tags: number;
+  /** Interrupt vector; -1 for a queue that is polled. */
+  readonly vector: number;
+  /** The CPU that its interrupt goes to, or that polls it. */
+  readonly cpu: number;
+  /** Bytes between two doorbells: 4 << CAP.DSTRD. */
+  readonly doorbellStrideBytes: number;
+  readonly pools: DescriptorPools;
+  /** Looks after commands that are not answered. */
+  readonly watch: CommandWatch;
+  /** A scheduler stands in front, so that records have tags of their own. Default false. */
+  readonly scheduled?: boolean;
+  /** Memory of the controller for the commands; the host's when left out. */
+  readonly submissionMemory?: SubmissionMemory | null;
+}
+
+/** When a tag was taken for a command that could not be sent yet. */
+const NOT_SENT = -1;
+
+/** The host's side of a pair of rings. */
+export interface HostRings {
+  /** Where the next command goes. */
+  readonly sqTail: number;
+  /** The tail last written to the doorbell. */
+  readonly sqRung: number;
+  /** Where the next completion is looked for. */
+  readonly cqHead: number;
+  /** The phase bit that makes it valid. */
+  readonly phase: number;
+  /** Offsets of the two doorbells in the controller's registers. */
+  readonly sqDoorbell: number;
+  readonly cqDoorbell: number;
+}
+
+/** Who is told of a completion that was taken; the driver. */
+export interface CompletionTaker {
+  handleCompletion(iod: Iod, status: number, result: number): void;
+}
+
+/** A submission queue with its completion queue. */
+export class QueuePair {
+  readonly id: number;
+  readonly depthEntries: number;
+  readonly vector: number;
+  /** Without interrupts: the submitting CPU polls it. */
+  readonly polled: boolean;
+  readonly cpu: number;
+  readonly pools: DescriptorPools;
+  readonly sq: CoherentMemory;
+  readonly cq: CoherentMemory;
+  /** The scheduler's tags; null without a scheduler. */
+  readonly schedulerTags: SchedulerTags | null;
+  /** Requests that wait for a tag. */
+  readonly waiting = new RequestFifo();
+  /** Doorbells in memory, while the controller takes them from there. */
+  shadows: ShadowDoorbells | null = null;
+  /** The controller knows the queue. */
+  enabled = false;
+
+  readonly #machine: Machine;
+  readonly #dev: DmaDevice;
+  readonly #registers: NvmeRegisterPort;
+  readonly #sqDoorbell: number;
+  readonly #cqDoorbell: number;
+  readonly #sqEntries: QueueEntries;
+  readonly #cqEntries: QueueEntries;
+  readonly #iods: (Iod | undefined)[] = [];
+  readonly #watch: CommandWatch;
+  readonly #submissionMemory: SubmissionMemory | null;
+  /** When the command of each tag in flight was sent. */
+  readonly #sentNs: Float64Array;
+  /** A stack: the tag freed last is used first. */
+  readonly #freeTags: Uint16Array;
+  #freeCount: number;
+  #sqTail = 0;
+  /** The tail last written to the doorbell. */
+  #sqRung = 0;
+  #cqHead = 0;
+  #phase = 1;
+
+  /** @throws {KernelError} ENOMEM when the queue's memory cannot be allocated. */
+  constructor(options: QueuePairOptions) {
+    const { machine, dev, depthEntries } = options;
+    this.id = options.id;
+    this.depthEntries = depthEntries;
+    this.vector = options.vector;
+    this.polled = options.vector < 0;
+    this.cpu = options.cpu;
+    this.pools = options.pools;
+    this.schedulerTags = options.scheduled === true
+      ? new SchedulerTags(options.tags, options.pools)
+      : null;
+    this.#machine = machine;
+    this.#dev = dev;
+    this.#registers = options.registers;
+    const stride = options.doorbellStrideBytes;
+    this.#sqDoorbell = REGISTER.DOORBELLS + 2 * this.id * stride;
+    this.#cqDoorbell = REGISTER.DOORBELLS + (2 * this.id + 1) * stride;
+    const cq = machine.dma.dmaAllocCoherent(dev, depthEntries * CQE_BYTES);
+    this.#submissionMemory = options.submissionMemory ?? null;
+    const sq = this.#submissionMemory === null
+      ? machine.dma.dmaAllocCoherent(dev, depthEntries * SQE_BYTES)
+      : this.#submissionMemory.memory;
+    if (cq === null || sq === null) {
+      throw new KernelError("ENOMEM", `Cannot allocate queue ${this.id} of ${dev.name}`);
+    }
+    this.cq = cq;
+    this.sq = sq;
+    this.#cqEntries = new QueueEntries(machine.memory, cq, CQE_BYTES);
+    this.#sqEntries = new QueueEntries(machine.memory, sq, SQE_BYTES);
+    this.#watch = options.watch;
+    this.#sentNs = zeros(Float64Array, options.tags);
+    this.#freeTags = zeros(Uint16Array, options.tags);
+    for (let index = 0; index < options.tags; index++) {
+      this.#freeTags[index] = options.tags - 1 - index;
+    }
+    this.#freeCount = options.tags;
+  }
+
+  /** Where the host stands in its two rings, and where it rings. */
+  get rings(): HostRings {
+    return {
+      sqTail: this.#sqTail,
+      sqRung: this.#sqRung,
+      cqHead: this.#cqHead,
+      phase: this.#phase,
+      sqDoorbell: this.#sqDoorbell,
+      cqDoorbell: this.#cqDoorbell,
+    };
+  }
+
+  /** The command id that stands in a slot of the submission queue's memory. */
+  commandIdAt(slot: number): number {
+    return this.#sqEntries.word(slot, 0) >>> 16;
+  }
+
+  /** The command id and the phase bit that stand in a slot of the completion queue's memory. */
+  completionAt(slot: number): { readonly cid: number; readonly phase: number } {
+    const last = this.#cqEntries.word(slot, STATUS_AND_ID_WORD);
+    return { cid: last & 0xffff, phase: last >>> 16 & 1 };
+  }
+
+  /** Commands in flight at most. */
+  get tags(): number {
+    return this.#freeTags.length;
+  }
+
+  /** Commands in flight. */
+  get inFlight(): number {
+    return this.#freeTags.length - this.#freeCount;
+  }
+
+  /** Allocates a tag for a request. @returns Its record, or null when all are in use. */
+  takeTag(request: NvmeRequest): Iod | null {
+    if (this.#freeCount === 0) return null;
+    const tag = this.#freeTags[--this.#freeCount]!;
+    const iod = this.#iods[tag] ?? this.#newRecord(tag, request);
+    invariant(iod.request === null, "A tag was allocated twice");
+    iod.request = request;
+    request.iod = iod;
+    request.cid = ((iod.generation & GENERATION_MASK) << TAG_BITS) | tag;
+    return iod;
+  }
+
+  /** The first record of a tag; with a scheduler that of the request, which has the tag lent. */
+  #newRecord(tag: number, request: NvmeRequest): Iod {
+    if (this.schedulerTags === null) return this.#iods[tag] = new Iod(tag, this.pools);
+    const record = this.schedulerTags.recordOf(request);
+    invariant(record.request === null, "A record gets a tag while it serves a request");
+    record.tag = tag;
+    return this.#iods[tag] = record;
+  }
+
+  /** Requests that can be there at a time (`nr_requests`): with a scheduler, those that wait in it too. */
+  get nrRequests(): number {
+    return this.schedulerTags?.count ?? this.tags;
+  }
+
+  /** The request that a command in flight serves. */
+  requestOf(commandId: number): NvmeRequest | null {
+    const request = this.#iods[commandId & TAG_MASK]?.request ?? null;
+    return request?.cid === commandId ? request : null;
+  }
+
+  /** Frees a tag. */
+  releaseTag(iod: Iod): void {
+    const { request } = iod;
+    if (request === null) throw new InvariantError(`Tag ${iod.tag} is not in use`);
+    invariant(this.#freeCount < this.#freeTags.length, "A tag was freed twice");
+    request.iod = null;
+    iod.request = null;
+    this.#freeTags[this.#freeCount++] = iod.tag;
+    if (this.schedulerTags !== null) this.#iods[iod.tag] = undefined;
+  }
+
+  /** A tag that is kept although its command could not be sent. */
+  keepUnsent(iod: Iod): void {
+    this.#sentNs[iod.tag] = NOT_SENT;
+  }
+
+  /** Commands that the controller has and has not completed, in the order of their tags. */
+  sent(): readonly Iod[] {
+    const sent: Iod[] = [];
+    for (const iod of this.#iods) {
+      if (iod !== undefined && iod.request !== null && this.#sentNs[iod.tag] !== NOT_SENT) {
+        sent.push(iod);
+      }
+    }
+    return sent;
+  }
+
+  /** When a command in flight was sent, or was given time again. */
+  sentAtNs(iod: Iod): Nanoseconds {
+    return this.#sentNs[iod.tag]!;
+  }
+
+  /** Gives a command that was not answered as much time again. */
+  restartTime(iod: Iod): void {
+    this.#sentNs[iod.tag] = this.#machine.clock.nowNs;
+  }
+
+  /**
+   * Empty rings, as the controller expects when the queue is created again. Nothing may be in
+   * flight.
+   */
+  restart(): void {
+    invariant(!this.enabled, "A queue restarts while it is enabled");
+    this.shadows = null;
+    this.#sqTail = 0;
+    this.#sqRung = 0;
+    this.#cqHead = 0;
+    this.#phase = 1;
+    this.#cqEntries.clear(this.depthEntries);
+  }
+
+  /**
+   * Gives up every tag, and every request that waits for one: nothing of the queue is in flight.
+   * @returns Those that waited. Who holds a tag has been dispatched again already.
+   */
+  abandon(): readonly NvmeRequest[] {
+    for (const iod of this.#iods) {
+      if (iod !== undefined && iod.request !== null) this.releaseTag(iod);
+    }
+    const waiting: NvmeRequest[] = [...this.schedulerTags?.abandon() ?? []];
+    for (let next = this.waiting.shift(); next !== null; next = this.waiting.shift()) {
+      waiting.push(next);
+    }
+    return waiting;
+  }
+
+  /** Frees the rings' memory; the queue is of no use any more. */
+  release(): void {
+    const { dma } = this.#machine;
+    if (this.#submissionMemory !== null) this.#submissionMemory.release();
+    else dma.dmaFreeCoherent(this.#dev, this.sq);
+    dma.dmaFreeCoherent(this.#dev, this.cq);
+  }
+
+  /** Puts a command into the submission queue and rings its doorbell. */
+  submit(iod: Iod): void {
+    this.enqueue(iod);
+    this.ring();
+  }
+
+  /**
+   * Puts a command into the submission queue and leaves the doorbell to `ring`, unless the next
+   * command would bring the tail to where it was rung last: that would look like nothing new.
+   */
+  enqueue(iod: Iod): void {
+    const machine = this.#machine;
+    const slot = this.#sqTail;
+    invariant(iod.request !== null, "A command that serves no request was sent");
+    this.#sqEntries.write(slot, iod.words);
+    this.#sentNs[iod.tag] = machine.clock.nowNs;
+    if (!this.#watch.armed) this.#watch.start();
+    if (machine.events.tick(NVME_SUBMIT)) {
+      machine.events.emit(NVME_SUBMIT, {
+        queue: this.id,
+        slot,
+        cid: iod.view.getUint16(SQE.COMMAND_ID, true),
+        opcode: iod.sqe[SQE.OPCODE]!,
+      });
+    }
+    this.#sqTail = this.#after(slot);
+    if (this.#after(this.#sqTail) === this.#sqRung) this.ring();
+  }
+
+  /**
+   * Whether each tag is either free or a request's, and both rings' places lie in them.
+   * @throws {InvariantError}
+   */
+  audit(): void {
+    const free = new Uint8Array(this.tags);
+    for (let index = 0; index < this.#freeCount; index++) {
+      const tag = this.#freeTags[index]!;
+      invariant(free[tag] === 0, "A tag is free twice");
+      free[tag] = 1;
+    }
+    let used = 0;
+    for (const iod of this.#iods) {
+      if (iod === undefined || iod.request === null) continue;
+      used++;
+      invariant(free[iod.tag] === 0, "A tag that a request has is free");
+      invariant(iod.request.iod === iod, "A request has another record than its tag");
+      invariant(
+        (iod.request.cid! & TAG_MASK) === iod.tag,
+        "A request's command id has another tag",
+      );
+    }
+    invariant(used === this.inFlight, "A tag is neither free nor a request's");
+    invariant(this.#after(this.#sqTail) !== this.#sqRung, "A submission queue has no free place");
+    const places = [this.#sqTail, this.#sqRung, this.#cqHead];
+    invariant(places.every((place) => place < this.depthEntries), "A ring's place lies outside");
+  }
+
+  /** Writes the tail to the doorbell, if there are commands that it does not cover. */
+  ring(): void {
+    if (this.#sqTail === this.#sqRung) return;
+    this.#sqRung = this.#sqTail;
+    this.#ring(this.#sqDoorbell, this.#sqTail, "sq_tail");
+  }
+
+  #after(slot: number): number {
+    return slot + 1 === this.depthEntries ? 0 : slot + 1;
+  }
+
+  /**
+   * Takes the next completion, if there is one.
+   *
+   * @param taker Told of the command's record, its status field and its result. A completion for a
+   * command that is not in flight is skipped, as the kernel does after logging it.
+   * @returns False when the next entry is not valid yet.
+   */
+  takeCompletion(taker: CompletionTaker): boolean {
+    const slot = this.#cqHead;
+    const last = this.#cqEntries.word(slot, STATUS_AND_ID_WORD);
+    if ((last >>> 16 & 1) !== this.#phase) return false;
+    this.#cqHead++;
+    if (this.#cqHead === this.depthEntries) {
+      this.#cqHead = 0;
+      this.#phase ^= 1;
+    }
+    const cid = last & 0xffff;
+    const iod = this.#iods[cid & TAG_MASK];
+    if (iod === undefined || iod.request?.cid !== cid) {
+      this.#warnOfStranger(cid);
+      return true;
+    }
+    iod.generation++;
+    // Only passthrough commands have a result to look at.
+    const result = iod.request.template === null ? 0 : this.#cqEntries.word(slot, RESULT_WORD);
+    taker.handleCompletion(iod, last >>> 17, result);
+    return true;
+  }
+
+  #warnOfStranger(cid: number): void {
+    this.#machine.warnings.warnRatelimited(
+      "nvme_handle_cqe",
+      `queue ${this.id} completed command id ${cid}, which is not in flight`,
+    );
+  }
+
+  /** Tells the controller how far completions were taken. */
+  ringCompletionDoorbell(): void {
+    this.#ring(this.#cqDoorbell, this.#cqHead, "cq_head");
+  }
+
+  #ring(offset: number, value: number, which: Doorbell): void {
+    const events = this.#machine.events;
+    if (this.shadows !== null && !this.#ringsThrough(this.shadows, offset, value, which)) return;
+    if (events.tick(NVME_DOORBELL)) events.emit(NVME_DOORBELL, { queue: this.id, value, which });
+    this.#registers.write32(offset, value);
+  }
+
+  /** Writes a doorbell in memory. True when the register has to be written too. */
+  #ringsThrough(
+    shadows: ShadowDoorbells,
+    offset: number,
+    value: number,
+    which: Doorbell,
+  ): boolean {
+    const { events } = this.#machine;
+    const rung = shadows.update(offset - REGISTER.DOORBELLS, value);
+    if (events.tick(NVME_SHADOW_DOORBELL)) {
+      events.emit(NVME_SHADOW_DOORBELL, { queue: this.id, value, which, rung });
+    }
+    return rung;
+  }
+}
+
+const WORD_BYTES = 4;
+
+/** A queue's memory as the CPU sees it: mapped once, and then read and written entry by entry. */
+class QueueEntries {
+  readonly #memory: PhysicalMemory;
+  readonly #shared: CoherentMemory;
+  /** The pages, looked up when they are first used. */
+  readonly #pages: (MemoryPage | undefined)[] = [];
+  readonly #entryWords: number;
+  /** Entries of a page, as a power of two. */
+  readonly #shift: number;
+  readonly #mask: number;
+
+  /** @param entryBytes A power of two, so that no entry crosses a page. */
+  constructor(memory: PhysicalMemory, shared: CoherentMemory, entryBytes: Bytes) {
+    this.#memory = memory;
+    this.#shared = shared;
+    this.#entryWords = entryBytes / WORD_BYTES;
+    this.#shift = Math.log2(PAGE_SIZE_BYTES / entryBytes);
+    this.#mask = PAGE_SIZE_BYTES / entryBytes - 1;
+  }
+
+  /** Writes an entry. */
+  write(slot: number, words: Int32Array): void {
+    const page = this.#pageOf(slot);
+    const first = (slot & this.#mask) * this.#entryWords;
+    for (let index = 0; index < words.length; index++) page[first + index] = words[index]!;
+    if (this.#memory.onWrite !== null) this.#noteWrite(slot);
+  }
+
+  /** Reads one 32-bit word of an entry, as an unsigned number. */
+  word(slot: number, index: number): number {
+    return this.#pageOf(slot)[(slot & this.#mask) * this.#entryWords + index]! >>> 0;
+  }
+
+  /** Makes the first `slots` entries zero. */
+  clear(slots: number): void {
+    for (let slot = 0; slot < slots; slot++) {
+      const first = (slot & this.#mask) * this.#entryWords;
+      this.#pageOf(slot).fill(0, first, first + this.#entryWords);
+      this.#noteWrite(slot);
+    }
+  }
+
+  #noteWrite(slot: number): void {
+    const entryBytes = this.#entryWords * WORD_BYTES;
+    this.#memory.onWrite?.(this.#shared.physOf(slot * entryBytes), entryBytes);
+  }
+
+  /** The words of the page in which an entry lies. */
+  #pageOf(slot: number): Int32Array {
+    const index = slot >> this.#shift;
+    return (this.#pages[index] ?? this.#findPage(index)).words;
+  }
+
+  #findPage(index: number): MemoryPage {
+    const phys = this.#shared.physOf(index * PAGE_SIZE_BYTES);
+    return this.#pages[index] = this.#memory.pageForWriting(phys);
+  }
+}
+
+/** A power of two, as every later capacity. */
+const INITIAL_SLOTS = 16;
+
+/** Requests in the order they came, in a ring that grows: pushing and taking allocate nothing. */
+export class RequestFifo {
+  #slots: (NvmeRequest | null)[] = new Array<NvmeRequest | null>(INITIAL_SLOTS).fill(null);
+  #head = 0;
+  #length = 0;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  push(request: NvmeRequest): void {
+    const capacity = this.#slots.length;
+    if (this.#length === capacity) {
+      const slots = new Array<NvmeRequest | null>(2 * capacity).fill(null);
+      for (let index = 0; index < capacity; index++) {
+        slots[index] = this.#slots[(this.#head + index) & (capacity - 1)]!;
+      }
+      this.#slots = slots;
+      this.#head = 0;
+    }
+    this.#slots[(this.#head + this.#length) & (this.#slots.length - 1)] = request;
+    this.#length++;
+  }
+
+  /** The oldest request, taken out; null when there is none. */
+  shift(): NvmeRequest | null {
+    if (this.#length === 0) return null;
+    const request = this.#slots[this.#head]!;
+    this.#slots[this.#head] = null;
+    this.#head = (this.#head + 1) & (this.#slots.length - 1);
+    this.#length--;
+    return request;
+  }
+}
+
+/** More tags of the driver than this do not count. */
+const MAX_COUNTED_TAGS = 128;
+
+/** Requests that a queue with a scheduler can have at a time (`nr_requests`), by its driver's tags. */
+export function scheduledRequests(driverTags: number): number {
+  return 2 * Math.min(driverTags, MAX_COUNTED_TAGS);
+}
+
+/**
+ * The tags of a queue that has a scheduler in front: a request has one from its submission to its
+ * end, and the driver's record of it belongs to that tag. The tag in the command id is another one,
+ * which it has only while it is with the driver.
+ *
+ * @see rules/nvme.md 2.5, "Records and tags"
+ */
+class SchedulerTags {
+  readonly #tags: TagMap;
+  readonly #pools: DescriptorPools;
+  readonly #records: (Iod | undefined)[] = [];
+  readonly #waiting = new RequestFifo();
+
+  /** @param driverTags Tags of the driver's queue. */
+  constructor(driverTags: number, pools: DescriptorPools) {
+    this.#tags = new TagMap(scheduledRequests(driverTags));
+    this.#pools = pools;
+  }
+
+  /** Requests that can be submitted at a time (`nr_requests`). */
+  get count(): number {
+    return this.#tags.depth;
+  }
+
+  /** Allocates a tag for a request. @returns False when it has to wait for one. */
+  take(request: NvmeRequest): boolean {
+    // What writes, and is no command of a user's own, is limited in depth.
+    const isLimited = request.op !== "read" && request.op !== "flush" && !request.userCommand;
+    invariant(request.schedulerTag < 0, "A request takes a second tag of the scheduler");
+    request.schedulerTag = this.#tags.take(isLimited);
+    if (request.schedulerTag >= 0) return true;
+    this.#waiting.push(request);
+    return false;
+  }
+
+  recordOf({ schedulerTag }: NvmeRequest): Iod {
+    invariant(schedulerTag >= 0, "A request without a tag of the scheduler has no record");
+    return this.#records[schedulerTag] ??= new Iod(schedulerTag, this.#pools);
+  }
+
+  /** Gives up the requests that wait for a tag. */
+  abandon(): readonly NvmeRequest[] {
+    const waiting: NvmeRequest[] = [];
+    for (let next = this.#waiting.shift(); next !== null; next = this.#waiting.shift()) {
+      waiting.push(next);
+    }
+    return waiting;
+  }
+
+  /** Frees a request's tag. @returns The request that waited for one and has it now, or null. */
+  release(request: NvmeRequest): NvmeRequest | null {
+    this.#tags.free(request.schedulerTag);
+    request.schedulerTag = -1;
+    const next = this.#waiting.shift();
+    return next !== null && this.take(next) ? next : null;
+  }
+}
+
+/**
+ * Doorbells in memory: a controller that reads them itself needs no register write per command.
+ *
+ * Two buffers hold a word for each doorbell, at the offset that the doorbell has among the
+ * registers. In one the driver leaves the values; in the other the controller says at which value it
+ * wants to be woken by a write to the register.
+ *
+ * @see rules/nvme.md 4.1
+ */
+export class ShadowDoorbells {
+  readonly #machine: Machine;
+  readonly #dev: DmaDevice;
+  readonly #values: CoherentMemory;
+  readonly #wakeups: CoherentMemory;
+
+  private constructor(
+    machine: Machine,
+    dev: DmaDevice,
+    values: CoherentMemory,
+    wakeups: CoherentMemory,
+  ) {
+    this.#machine = machine;
+    this.#dev = dev;
+    this.#values = values;
+    this.#wakeups = wakeups;
+  }
+
+  /** @returns Null when there is no memory for them: registers do as well. */
+  static allocate(machine: Machine, dev: DmaDevice, sizeBytes: Bytes): ShadowDoorbells | null {
+    const values = machine.dma.dmaAllocCoherent(dev, sizeBytes);
+    if (values === null) return null;
+    const wakeups = machine.dma.dmaAllocCoherent(dev, sizeBytes);
+    if (wakeups === null) {
+      machine.dma.dmaFreeCoherent(dev, values);
+      return null;
+    }
+    const shadows = new ShadowDoorbells(machine, dev, values, wakeups);
+    shadows.clear();
+    return shadows;
+  }
+
+  /** Where the device finds the values, and where it says when to be woken. */
+  get dma(): readonly [values: number, wakeups: number] {
+    return [this.#values.dma, this.#wakeups.dma];
+  }
+
+  /** All zero, as Doorbell Buffer Config expects them. */
+  clear(): void {
+    for (let at = 0; at < this.#values.sizeBytes; at += WORD_BYTES) {
+      this.#write(this.#values, at, 0);
+      this.#write(this.#wakeups, at, 0);
+    }
+  }
+
+  /**
+   * Leaves a doorbell's value.
+   *
+   * @param offset The doorbell's, from the first one of the registers.
+   * @returns Whether the register has to be written as well: the new value has come to or past the
+   *   one at which the controller wants to be woken. Values are compared in 16 bits.
+   */
+  update(offset: Bytes, value: number): boolean {
+    const old = this.#read(this.#values, offset);
+    this.#write(this.#values, offset, value);
+    const wakeup = this.#read(this.#wakeups, offset);
+    return (value - wakeup - 1 & 0xffff) < (value - old & 0xffff);
+  }
+
+  /** Frees the buffers. */
+  release(): void {
+    this.#machine.dma.dmaFreeCoherent(this.#dev, this.#values);
+    this.#machine.dma.dmaFreeCoherent(this.#dev, this.#wakeups);
+  }
+
+  #read(buffer: CoherentMemory, offset: Bytes): number {
+    return this.#words(buffer, offset)[(offset % PAGE_SIZE_BYTES) / WORD_BYTES]!;
+  }
+
+  #write(buffer: CoherentMemory, offset: Bytes, value: number): void {
+    this.#words(buffer, offset)[(offset % PAGE_SIZE_BYTES) / WORD_BYTES] = value;
+    this.#machine.memory.onWrite?.(buffer.physOf(offset), WORD_BYTES);
+  }
+
+  #words(buffer: CoherentMemory, offset: Bytes): Int32Array {
+    const page = Math.floor(offset / PAGE_SIZE_BYTES) * PAGE_SIZE_BYTES;
+    return this.#machine.memory.pageForWriting(buffer.physOf(page)).words;
+  }
+}
+
+const NO_QUEUES: readonly QueuePair[] = [];
+
+/** A controller's queues: by number, by interrupt vector, and by the CPU they serve. */
+export class QueueSet {
+  /** By number; 0 is the admin queue. */
+  readonly #queues: QueuePair[] = [];
+  readonly #byVector: QueuePair[][] = [];
+
+  /** I/O queues that interrupt. They have the lower numbers; those after them are polled. */
+  #interrupting = 0;
+
+  add(queue: QueuePair): void {
+    invariant(queue.id === this.#queues.length, "Queues are added out of order");
+    this.#queues[queue.id] = queue;
+    if (queue.polled) return;
+    if (queue.id > 0) this.#interrupting++;
+    (this.#byVector[queue.vector] ??= []).push(queue);
+  }
+
+  /** Keeps the I/O queues up to a number. @returns The others, which are no part of it any more. */
+  keep(lastId: number): readonly QueuePair[] {
+    const dropped = this.#queues.splice(lastId + 1);
+    for (const queue of dropped) {
+      if (queue.polled) continue;
+      invariant(this.#interrupting > 0, "More queues go than interrupt");
+      this.#interrupting--;
+      this.#byVector[queue.vector] = this.ofVector(queue.vector).filter((each) => each !== queue);
+    }
+    return dropped;
+  }
+
+  /** How many I/O queues there are. */
+  get ioCount(): number {
+    return this.#queues.length - 1;
+  }
+
+  get(id: number): QueuePair | undefined {
+    return this.#queues[id];
+  }
+
+  /** All queues, the admin queue first. */
+  get all(): readonly QueuePair[] {
+    return this.#queues;
+  }
+
+  /** The I/O queues, in the order of their numbers, which begin at 1. */
+  get io(): readonly QueuePair[] {
+    return this.#queues.slice(1);
+  }
+
+  /** The queues that a vector stands for. */
+  ofVector(vector: number): readonly QueuePair[] {
+    return this.#byVector[vector] ?? NO_QUEUES;
+  }
+
+  /** The CPU that a vector interrupts. */
+  cpuOfVector(vector: number): number {
+    return this.#byVector[vector]?.[0]?.cpu ?? 0;
+  }
+
+  /**
+   * The number of the I/O queue that serves a CPU: CPUs are dealt out in turn. Polled queues are
+   * for those who ask for them.
+   */
+  ofCpu(cpu: number): number {
+    return 1 + cpu % Math.max(1, this.#interrupting);
+  }
+
+  /** The request that a command in flight serves, or null. */
+  requestOf(queueId: number, commandId: number): NvmeRequest | null {
+    return this.#queues[queueId]?.requestOf(commandId) ?? null;
+  }
+}

@@ -1,0 +1,614 @@
+/**
+ * A request, the record of its tag, and the command that it becomes.
+ *
+ * The record (`struct nvme_iod`) outlives the requests that use its tag, and not all of it is cleared
+ * in between; that is how the kernel does it and where some of its defects come from.
+ *
+ * @see rules/nvme.md 2.5, 4.2, 5.2 (byte offsets)
+ */
+import {
+  BLK_STS,
+  type BlkStatus,
+  type Bytes,
+  DMA_MAPPING_ERROR,
+  type DmaAddr,
+  type EventFields,
+  foldedHigh,
+  invariant,
+  InvariantError,
+  type PhysAddr,
+  realHigh,
+} from "@dmalab/runtime";
+import {
+  type Bio,
+  BIO_FLAG,
+  type BlockOp,
+  BlockRequest,
+  type QueueLimits,
+} from "@dmalab/runtime/block";
+import {
+  type DescriptorPool,
+  DmaIovaState,
+  type PoolBlock,
+  type Scatterlist,
+} from "@dmalab/runtime/dma";
+import type { PhysicalMemory } from "@dmalab/runtime/memory";
+import {
+  CONTROL,
+  CTRL_PAGE_BYTES,
+  DSM_DEALLOCATE,
+  DSM_PREFETCH,
+  NVM_OPCODE,
+  PRP_BYTES,
+  PRPS_PER_PAGE,
+  PSDT,
+  SGL_DESCRIPTOR_BYTES,
+  SGL_TYPE,
+  SQE,
+  SQE_BYTES,
+} from "./protocol.ts";
+
+const {
+  CDW10,
+  CDW11,
+  CDW12,
+  CDW13,
+  CDW14,
+  CDW15,
+  COMMAND_ID,
+  FLAGS,
+  MPTR,
+  NSID,
+  OPCODE,
+  PRP1,
+  PRP2,
+  SGL_ADDRESS,
+  SGL_LENGTH,
+  SGL_TYPE: TYPE,
+} = SQE;
+const { READ, WRITE } = NVM_OPCODE;
+const { PRP } = PSDT;
+const { FUA, READ_AHEAD } = BIO_FLAG;
+
+/** How a request's data mapping ended. @see rules/nvme.md 2.6 */
+export type UnmapRule = EventFields<"nvme.unmap">["rule"];
+
+/** @internal */
+export class NvmeRequest extends BlockRequest {
+  declare readonly limits: QueueLimits;
+  /** For the admin queue. */
+  admin = false;
+  nsid = 1;
+  /** A passthrough command's 64 bytes; its id and data pointer are the driver's. */
+  template: Uint8Array | null = null;
+  /** Whether the data went out as PRPs or as SGL; null before, and without data. */
+  format: "prp" | "sgl" | null = null;
+  unmappedBy: UnmapRule | null = null;
+  /** The controller's status field, without the phase bit. */
+  nvmeStatus = 0;
+  /** First dword of the completion. */
+  result = 0;
+  /** Times in a row that mapping it found no resources, and what had completed by then. */
+  starvedTries = 0;
+  starvedSince = -1;
+
+  /** Its tag's record while it has one. */
+  iod: Iod | null = null;
+  /** Its tag with the scheduler, from its submission to its end; -1 without one. */
+  schedulerTag = -1;
+  /** Where its lists lie while it is in flight. */
+  memory: PhysicalMemory | null = null;
+  /** The command's bytes, kept when it completed. */
+  keptWords: Int32Array | null = null;
+  keptAt = 0;
+  /** The command as it was kept: at completion if it had lists, else when first asked for. */
+  #keptCommand: NvmeCommandView | null = null;
+
+  constructor(device: string, op: BlockOp, bios: Bio[], limits: QueueLimits) {
+    super(device, op, bios, limits);
+  }
+
+  /** What was kept of the command when it completed, or null. */
+  get keptCommand(): NvmeCommandView | null {
+    if (this.#keptCommand === null && this.keptWords !== null) {
+      const words = this.keptWords.slice(this.keptAt, this.keptAt + SQE_WORDS);
+      this.#keptCommand = new NvmeCommandView(new Uint8Array(words.buffer), [], []);
+    }
+    return this.#keptCommand;
+  }
+
+  /** Its command is built, again after a reset or a retry: what was kept is of another one. */
+  beginTry(): void {
+    this.mapped = false;
+    this.keptWords = null;
+    this.#keptCommand = null;
+  }
+
+  /** Keeps a command together with its lists. */
+  keep(command: NvmeCommandView): void {
+    this.#keptCommand = command;
+  }
+
+  /** The command with its lists: live while mapped, a copy afterwards if the driver keeps them. */
+  get command(): NvmeCommandView | null {
+    if (this.keptCommand !== null) return this.keptCommand;
+    if (this.iod === null || this.memory === null || !this.mapped) return null;
+    return viewCommand(this.iod, this.memory);
+  }
+
+  /** Passthrough commands and read-ahead fail at the first error. */
+  get mayRetry(): boolean {
+    return this.template === null && !this.hasFlag(BIO_FLAG.USER | BIO_FLAG.READ_AHEAD);
+  }
+}
+
+/** The two pools a queue takes its descriptor lists from. */
+export interface DescriptorPools {
+  /** Lists of up to 32 PRP entries or 16 SGL descriptors: 256 bytes. */
+  readonly small: DescriptorPool;
+  /** Everything longer: whole pages. */
+  readonly large: DescriptorPool;
+}
+
+/** Room for the mappings of one request. */
+export class DmaVecs {
+  readonly #addrs: Float64Array;
+  readonly #sizes: Float64Array;
+
+  /** @param room How many mappings it holds. */
+  constructor(room: number) {
+    this.#addrs = new Float64Array(room);
+    this.#sizes = new Float64Array(room);
+  }
+
+  set(index: number, addr: DmaAddr, sizeBytes: Bytes): void {
+    const room = this.#addrs.length;
+    invariant(index < room, `More than ${room} mappings of one request to save`);
+    this.#addrs[index] = addr;
+    this.#sizes[index] = sizeBytes;
+  }
+
+  addrAt(index: number): DmaAddr {
+    return this.#addrs[index]! as DmaAddr;
+  }
+
+  sizeAt(index: number): Bytes {
+    return this.#sizes[index]!;
+  }
+}
+
+/** Bits of `Iod.flags`, with the kernel's numbers. */
+export const IOD_FLAG = {
+  ABORTED: 0x01,
+  SMALL_DESCRIPTOR: 0x02,
+  SINGLE_SEGMENT: 0x04,
+  DATA_P2P: 0x08,
+  META_P2P: 0x10,
+  DATA_MMIO: 0x20,
+  META_MMIO: 0x40,
+  SINGLE_META_SEGMENT: 0x80,
+} as const;
+
+export class Iod {
+  /** The command, as it goes into the submission queue. */
+  readonly sqe = new Uint8Array(SQE_BYTES);
+  readonly view = new DataView(this.sqe.buffer);
+  /** The same bytes in words of 32 bits. */
+  readonly words = new Int32Array(this.sqe.buffer);
+  /** Never cleared between requests. */
+  readonly dmaState = new DmaIovaState();
+  /** Never cleared between requests. */
+  readonly metaState = new DmaIovaState();
+  /** The array of saved mappings while a request has one. */
+  dmaVecs: DmaVecs | null = null;
+  /** The scatterlists of a request while it has them (6.12). */
+  dataList: Scatterlist | null = null;
+  metaList: Scatterlist | null = null;
+  /** Lists of the data, in chain order; the first `nrDescriptors` are the request's. */
+  readonly descriptors: PoolBlock[] = [];
+  /** The list of the metadata. Never cleared. */
+  metaDescriptor: PoolBlock | null = null;
+  /** Where the device finds the metadata: the memory, or the list of it. Never cleared. */
+  metaDma = 0 as DmaAddr;
+  /** Bytes mapped by the one call that `SINGLE_META_SEGMENT` stands for. */
+  metaSingleBytes: Bytes = 0;
+  request: NvmeRequest | null = null;
+  /** Counts the tag's commands; its low four bits are part of the command id. */
+  generation = 0;
+
+  flags = 0;
+  /** Descriptor lists taken: more than one is a chain of PRP pages. */
+  nrDescriptors = 0;
+  /** Bytes of data put into the command so far. */
+  totalBytes: Bytes = 0;
+  metaTotalBytes: Bytes = 0;
+  /** Mappings in `dmaVecs`. */
+  nrDmaVecs = 0;
+
+  /**
+   * @param tag The driver's tag that is in its command's id. A scheduler's records lose theirs when
+   * the command is done, and get another one for the next.
+   * @param pools Where its queue takes descriptor lists from.
+   */
+  constructor(public tag: number, readonly pools: DescriptorPools) {}
+
+  /** What every preparation clears. */
+  reset(): void {
+    this.flags = 0;
+    this.nrDescriptors = 0;
+    this.totalBytes = 0;
+    this.metaTotalBytes = 0;
+    this.nrDmaVecs = 0;
+  }
+
+  hasFlag(flag: number): boolean {
+    return (this.flags & flag) !== 0;
+  }
+
+  get usesSgl(): boolean {
+    return this.sqe[FLAGS] !== PRP;
+  }
+
+  get prp1(): DmaAddr {
+    return getU64(this.view, PRP1) as DmaAddr;
+  }
+
+  get prp2(): DmaAddr {
+    return getU64(this.view, PRP2) as DmaAddr;
+  }
+
+  get sglAddress(): DmaAddr {
+    return getU64(this.view, SGL_ADDRESS) as DmaAddr;
+  }
+
+  get sglLengthBytes(): Bytes {
+    return this.view.getUint32(SGL_LENGTH, true);
+  }
+
+  /** The command's own descriptor is a data block; else it points to a list. */
+  get sglIsDataBlock(): boolean {
+    return this.sqe[TYPE] === SGL_TYPE.DATA_BLOCK;
+  }
+
+  /** Puts the metadata pointer into the command. */
+  setMetadataPointer(dma: DmaAddr): void {
+    this.metaDma = dma;
+    setU64(this.view, MPTR, dma);
+  }
+
+  /** Puts the address of a list of metadata descriptors into the command. */
+  setMetadataList(block: PoolBlock): void {
+    this.sqe[FLAGS] = PSDT.SGL_AND_METADATA_SGL;
+    this.metaDescriptor = block;
+    this.setMetadataPointer(block.dma);
+  }
+
+  /** The metadata pointer points to a list of descriptors. */
+  get usesMetadataSgl(): boolean {
+    return this.sqe[FLAGS] === PSDT.SGL_AND_METADATA_SGL;
+  }
+
+  /** Makes the data pointer a pair of PRP entries. */
+  setPrps(prp1: number, prp2: number): void {
+    setU64(this.view, PRP1, prp1);
+    setU64(this.view, PRP2, prp2);
+  }
+
+  /**
+   * Makes the data pointer an SGL descriptor. Its three reserved bytes keep what the tag's last
+   * command left there, as captured commands show.
+   */
+  setSgl(address: DmaAddr, lengthBytes: Bytes, type: number): void {
+    this.sqe[FLAGS] = PSDT.SGL;
+    setU64(this.view, SGL_ADDRESS, address);
+    this.view.setUint32(SGL_LENGTH, lengthBytes, true);
+    this.sqe[TYPE] = type;
+  }
+}
+
+/** Bytes of one range of a dataset management command. */
+export const DSM_RANGE_BYTES = 16;
+
+/** Writes opcode, id, namespace and the operation's own fields into the tag's command. */
+export function setUpCommand(iod: Iod, request: NvmeRequest): void {
+  const { sqe, view } = iod;
+  switch (request.op) {
+    case "read":
+    case "write":
+      setUpReadWrite(iod, request);
+      break;
+    case "flush":
+      sqe.fill(0);
+      sqe[OPCODE] = NVM_OPCODE.FLUSH;
+      view.setUint32(NSID, request.nsid, true);
+      break;
+    case "write_zeroes":
+      sqe.fill(0);
+      sqe[OPCODE] = NVM_OPCODE.WRITE_ZEROES;
+      setUpBlocks(view, request);
+      break;
+    case "discard":
+      sqe.fill(0);
+      sqe[OPCODE] = NVM_OPCODE.DATASET_MANAGEMENT;
+      view.setUint32(NSID, request.nsid, true);
+      view.setUint32(CDW10, request.bios.length - 1, true);
+      view.setUint32(CDW11, DSM_DEALLOCATE, true);
+      break;
+    case "drv_in":
+    case "drv_out":
+      if (request.template === null) throw new InvariantError("A passthrough command has no bytes");
+      sqe.set(request.template);
+      break;
+  }
+  view.setUint16(COMMAND_ID, request.cid ?? 0, true);
+}
+
+/** A read or write leaves the data pointer of the tag's last command where it is. */
+function setUpReadWrite(iod: Iod, request: NvmeRequest): void {
+  const { sqe, view } = iod;
+  sqe[OPCODE] = request.op === "read" ? READ : WRITE;
+  sqe[FLAGS] = PRP;
+  view.setUint32(8, 0, true);
+  view.setUint32(12, 0, true);
+  setU64(view, MPTR, 0);
+  setUpBlocks(view, request);
+  const flags = request.bios[0]!.flags;
+  let control = 0;
+  let hint = 0;
+  if ((flags & FUA) !== 0) control |= CONTROL.FORCE_UNIT_ACCESS;
+  if ((flags & READ_AHEAD) !== 0) {
+    control |= CONTROL.LIMITED_RETRY;
+    hint = DSM_PREFETCH;
+  }
+  view.setUint16(CDW12 + 2, control, true);
+  view.setUint32(CDW13, hint, true);
+  view.setUint32(CDW14, 0, true);
+  view.setUint32(CDW15, 0, true);
+}
+
+function setUpBlocks(view: DataView, request: NvmeRequest): void {
+  const blocks = request.bytes / request.limits.logicalBlockSizeBytes;
+  view.setUint32(NSID, request.nsid, true);
+  setU64(view, CDW10, request.lba);
+  view.setUint32(CDW12, blocks - 1, true);
+}
+
+/** One page, or part of a page, of PRP entries. */
+export interface PrpListPage {
+  readonly dma: DmaAddr;
+  /** As the device reads them: the last of a full page that is followed by another leads there. */
+  readonly entries: readonly DmaAddr[];
+}
+
+export interface SglDescriptor {
+  /** Type byte: 0x00 data block, 0x30 last segment. */
+  readonly type: number;
+  readonly address: DmaAddr;
+  readonly sizeBytes: Bytes;
+}
+
+export class NvmeCommandView {
+  readonly #view: DataView;
+
+  /**
+   * @param bytes The 64 bytes of the command.
+   * @param prpLists Pages of the PRP list in chain order; none when two entries were enough.
+   * @param sglList The descriptors of the list that the command's own one points to; none when it
+   * is a data block itself.
+   * @param metadataSgl The descriptors that the metadata pointer points to; none when it points to
+   * the metadata.
+   */
+  constructor(
+    readonly bytes: Uint8Array,
+    readonly prpLists: readonly PrpListPage[],
+    readonly sglList: readonly SglDescriptor[],
+    readonly metadataSgl: readonly SglDescriptor[] = [],
+  ) {
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  get format(): "prp" | "sgl" {
+    return this.bytes[SQE.FLAGS] === PSDT.PRP ? "prp" : "sgl";
+  }
+
+  get opcode(): number {
+    return this.bytes[SQE.OPCODE]!;
+  }
+
+  get cid(): number {
+    return this.#view.getUint16(SQE.COMMAND_ID, true);
+  }
+
+  get prp1(): DmaAddr {
+    return getU64(this.#view, SQE.PRP1) as DmaAddr;
+  }
+
+  get prp2(): DmaAddr {
+    return getU64(this.#view, SQE.PRP2) as DmaAddr;
+  }
+
+  get mptr(): DmaAddr {
+    return getU64(this.#view, SQE.MPTR) as DmaAddr;
+  }
+
+  /** Data entries of the PRP list, without the links between its pages. */
+  get prpList(): readonly DmaAddr[] {
+    return this.prpLists.flatMap((page, index) =>
+      index + 1 < this.prpLists.length ? page.entries.slice(0, -1) : page.entries
+    );
+  }
+
+  /** The descriptor in the command itself. Meaningful for SGL commands only. */
+  get sglOfCommand(): SglDescriptor {
+    return {
+      type: this.bytes[SQE.SGL_TYPE]!,
+      address: getU64(this.#view, SQE.SGL_ADDRESS) as DmaAddr,
+      sizeBytes: this.#view.getUint32(SQE.SGL_LENGTH, true),
+    };
+  }
+
+  /** The data descriptors: those of the list, else the one in the command. Empty for PRPs. */
+  get sgl(): readonly SglDescriptor[] {
+    if (this.format === "prp") return [];
+    return this.sglList.length > 0 ? this.sglList : [this.sglOfCommand];
+  }
+}
+
+/** Copies a live command and reads its lists. Needs the lists still to be the command's. */
+export function viewCommand(iod: Iod, memory: PhysicalMemory): NvmeCommandView {
+  const bytes = iod.sqe.slice();
+  const metadata = iod.usesMetadataSgl && !isByHand(iod) ? readMetadataSgl(iod, memory) : [];
+  if (iod.nrDescriptors === 0) return new NvmeCommandView(bytes, [], [], metadata);
+  return iod.usesSgl
+    ? new NvmeCommandView(bytes, [], readSglList(iod, memory), metadata)
+    : new NvmeCommandView(bytes, readPrpLists(iod, memory), []);
+}
+
+/** A command written by hand may say that it has descriptors: the driver has made none for it. */
+function isByHand({ request }: Iod): boolean {
+  return request !== null && request.template !== null && request.nrIntegritySegments === 0;
+}
+
+function readPrpLists(iod: Iod, memory: PhysicalMemory): PrpListPage[] {
+  const firstBytes = CTRL_PAGE_BYTES - (iod.prp1 % CTRL_PAGE_BYTES);
+  let dataEntries = Math.ceil((iod.totalBytes - firstBytes) / CTRL_PAGE_BYTES);
+  const pages: PrpListPage[] = [];
+  let dma = iod.prp2;
+  for (let page = 1; page <= iod.nrDescriptors; page++) {
+    const last = page === iod.nrDescriptors;
+    const count = last ? dataEntries : PRPS_PER_PAGE;
+    const entries: DmaAddr[] = [];
+    const { phys } = iod.descriptors[page - 1]!;
+    for (let index = 0; index < count; index++) {
+      entries.push(readListedAddress(memory, (phys + index * PRP_BYTES) as PhysAddr));
+    }
+    pages.push({ dma, entries });
+    dataEntries -= PRPS_PER_PAGE - 1;
+    if (!last) dma = entries[PRPS_PER_PAGE - 1]!;
+  }
+  return pages;
+}
+
+function readSglList(iod: Iod, memory: PhysicalMemory): SglDescriptor[] {
+  if (iod.nrDescriptors === 0) return [];
+  const { phys } = iod.descriptors[0]!;
+  return readDescriptors(phys, iod.sglLengthBytes / SGL_DESCRIPTOR_BYTES, memory);
+}
+
+/** One data block by itself, or the descriptor that points to several, and those. */
+function readMetadataSgl(iod: Iod, memory: PhysicalMemory): SglDescriptor[] {
+  const { phys } = iod.metaDescriptor!;
+  const [first] = readDescriptors(phys, 1, memory);
+  if (first!.type === SGL_TYPE.DATA_BLOCK) return [first!];
+  return readDescriptors(phys, 1 + first!.sizeBytes / SGL_DESCRIPTOR_BYTES, memory);
+}
+
+function readDescriptors(phys: PhysAddr, count: number, memory: PhysicalMemory): SglDescriptor[] {
+  return Array.from({ length: count }, (_, index) => {
+    const at = (phys + index * SGL_DESCRIPTOR_BYTES) as PhysAddr;
+    return {
+      type: memory.readU32((at + 12) as PhysAddr) >>> 24,
+      address: readListedAddress(memory, at),
+      sizeBytes: memory.readU32((at + 8) as PhysAddr),
+    };
+  });
+}
+
+const SQE_WORDS = SQE_BYTES / 4;
+/** Commands in an array. A command that is still referenced keeps its whole array in memory. */
+const COMMANDS_PER_ARRAY = 64;
+
+/**
+ * Keeps the bytes of completed commands, for those who ask after them.
+ *
+ * Most are never asked for, so keeping one must cost next to nothing: the bytes of many lie side by
+ * side in one array, where an array and a view for each took a third of a request's whole time.
+ */
+export class CommandArchive {
+  #words = new Int32Array(0);
+  #usedWords = 0;
+
+  /** Copies a command as it stands and notes with the request where it is. */
+  keep(request: Pick<NvmeRequest, "keptAt" | "keptWords">, command: Int32Array): void {
+    if (this.#usedWords === this.#words.length) {
+      this.#words = new Int32Array(COMMANDS_PER_ARRAY * SQE_WORDS);
+      this.#usedWords = 0;
+    }
+    const words = this.#words;
+    const at = this.#usedWords;
+    for (let index = 0; index < SQE_WORDS; index++) words[at + index] = command[index]!;
+    request.keptWords = words;
+    request.keptAt = at;
+    this.#usedWords = at + SQE_WORDS;
+  }
+}
+
+/** From here on the upper half makes a number that is not exact any more. */
+const WIDE_HALF = 2 ** 21;
+
+/** Writes a number below 2^53 as the 64 bits that it stands for. */
+export function setU64(view: DataView, offset: number, value: number): void {
+  // A 32-bit field takes the low half of any integer; `%` on such numbers is ten times slower.
+  view.setUint32(offset, value, true);
+  view.setUint32(offset + 4, realHigh(value / 2 ** 32), true);
+}
+
+/** Reads 64 bits as a number; exact below 2^53, which all addresses a driver writes are. */
+export function getU64(view: DataView, offset: number): number {
+  return foldedHigh(view.getUint32(offset + 4, true)) * 2 ** 32 + view.getUint32(offset, true);
+}
+
+/**
+ * Reads an address back from a list. A device that went astray may have written anything there: what
+ * no number holds is the error value.
+ */
+export function readListedAddress(memory: PhysicalMemory, phys: PhysAddr): DmaAddr {
+  const high = foldedHigh(memory.readU32((phys + 4) as PhysAddr));
+  if (high >= WIDE_HALF) return DMA_MAPPING_ERROR;
+  return (high * 2 ** 32 + memory.readU32(phys)) as DmaAddr;
+}
+
+/** Do not retry. */
+const DNR = 0x4000;
+/** Status code type and status code. */
+const CODE_MASK = 0x7ff;
+
+const STATUSES = new Map<number, BlkStatus>([
+  [0x000, BLK_STS.OK],
+  [0x081, BLK_STS.NOSPC],
+  [0x080, BLK_STS.TARGET],
+  [0x021, BLK_STS.TARGET],
+  [0x082, BLK_STS.TARGET],
+  [0x180, BLK_STS.NOTSUPP],
+  [0x001, BLK_STS.NOTSUPP],
+  [0x002, BLK_STS.NOTSUPP],
+  [0x00b, BLK_STS.NOTSUPP],
+  [0x280, BLK_STS.MEDIUM],
+  [0x281, BLK_STS.MEDIUM],
+  [0x285, BLK_STS.MEDIUM],
+  [0x286, BLK_STS.MEDIUM],
+  [0x287, BLK_STS.MEDIUM],
+  [0x182, BLK_STS.MEDIUM],
+  [0x282, BLK_STS.PROTECTION],
+  [0x283, BLK_STS.PROTECTION],
+  [0x284, BLK_STS.PROTECTION],
+  [0x181, BLK_STS.PROTECTION],
+  [0x083, BLK_STS.RESV_CONFLICT],
+  [0x370, BLK_STS.TRANSPORT],
+  [0x1bd, BLK_STS.ZONE_ACTIVE_RESOURCE],
+  [0x1be, BLK_STS.ZONE_OPEN_RESOURCE],
+]);
+
+/**
+ * The block status of a completion.
+ * @param status The 15-bit status field, phase bit shifted out.
+ */
+export function blockStatusOf(status: number): BlkStatus {
+  if (status === 0) return BLK_STS.OK;
+  return STATUSES.get(status & CODE_MASK) ?? BLK_STS.IOERR;
+}
+
+/** The controller says that trying again is useless. */
+export function doNotRetry(status: number): boolean {
+  return (status & DNR) !== 0;
+}

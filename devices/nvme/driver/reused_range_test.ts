@@ -1,0 +1,97 @@
+/**
+ * What becomes of a request whose list cannot be had, where its range goes back whole although most
+ * of it is still mapped: `range_reused_while_mapped`, the shape that `partial_destroy_on_list_failure`
+ * has since 7.3.
+ */
+import { assertEquals } from "@std/assert";
+import { ArmedFault, FAULT, type IommuMode } from "@dmalab/runtime";
+import { type KernelProfile, KERNELS } from "@dmalab/runtime/kernels";
+import { allocateBuffer } from "@dmalab/runtime/memory";
+import { buildLab } from "../../lab.ts";
+import { defaultLabConfig, pciNode } from "../../lab_config.ts";
+
+const PAGE = 4096;
+
+/** A disk that takes PRPs, on a release, and how reads of scattered pages end there. */
+function diskOf(kernel: KernelProfile, mode: IommuMode, quirks = KERNELS[kernel].quirks) {
+  const defaults = defaultLabConfig();
+  const lab = buildLab({
+    ...defaults,
+    kernel,
+    quirks,
+    iommu: { ...defaults.iommu, mode },
+    pci: [pciNode("root_port", "rp0", [pciNode("nvme", "ssd")])],
+  });
+  const { machine } = lab;
+  const { disk, dma: dev } = lab.device("ssd", "nvme");
+  const calls: [name: string, ...numbers: number[]][] = [];
+  machine.events.listen(({ name, fields }) => {
+    const values = fields as Readonly<Record<string, number>>;
+    if (name === "iova.alloc") calls.push(["reserve", values.size_bytes!, values.start!]);
+    if (name === "iova.free") calls.push(["free", values.size_bytes!, values.start!]);
+    if (name === "iommu.unmap") calls.push(["unmap", values.unmapped_bytes!]);
+    if (name === "iommu.map_failed") calls.push(["map refused"]);
+  });
+  return {
+    calls,
+    /** Leaves of the page table that outlive a read. */
+    leaves() {
+      let count = 0;
+      dev.domain!.table.forEachLeaf(0, 2 ** 48 - 1, () => count++);
+      return count;
+    },
+    read(pages: number) {
+      const buffer = allocateBuffer(machine, { sizeBytes: pages * PAGE, pieces: pages });
+      const io = disk.submit("read", { lba: 0, buffer });
+      while (machine.runNextActivity());
+      return io.error ?? "OK";
+    },
+    /** The next allocation of a list fails. */
+    failOneList() {
+      machine.armFault(new ArmedFault(FAULT.dma_pool_alloc, 1, 1));
+    },
+  };
+}
+
+for (const mode of ["strict", "lazy"] as const) {
+  Deno.test(`one failed allocation of a list, and on 7.3 every later read of that size class fails, ${mode} (v7.3.md 6.1, 6.4)`, () => {
+    const disk = diskOf("7.3-rc7", mode);
+    const before = disk.leaves();
+    disk.failOneList();
+    disk.calls.length = 0;
+    assertEquals(disk.read(32), "EIO");
+    const [, , range] = disk.calls[0]!;
+    assertEquals(disk.calls.slice(0, 6), [
+      ["reserve", 131072, range!],
+      ["unmap", PAGE],
+      ["free", 131072, range!],
+      // Tried again: the same range, whose second page is still mapped.
+      ["reserve", 131072, range!],
+      ["map refused"],
+      ["unmap", PAGE],
+    ]);
+    assertEquals(disk.calls[6], ["free", 131072, range!]);
+    for (let time = 0; time < 3; time++) assertEquals(disk.read(32), "EIO");
+    assertEquals(disk.leaves() - before, 31, "pages that stay open to the device");
+    assertEquals(disk.read(16), "OK", "a smaller size class");
+  });
+}
+
+Deno.test("after the same failure 7.2 takes another range: the read succeeds, and 31 pages are lost (v7.3.md 6.1)", () => {
+  const disk = diskOf("7.2.12", "strict");
+  const before = disk.leaves();
+  disk.failOneList();
+  assertEquals([disk.read(32), disk.read(32)], ["OK", "OK"]);
+  // 31 pages of the first try, and the page of the list's pool, whose first block it is.
+  assertEquals(disk.leaves() - before, 31 + 1);
+});
+
+Deno.test("7.3 without partial_destroy_on_list_failure loses nothing, and the read is tried again (v7.3.md 6.1)", () => {
+  const quirks = new Set(KERNELS["7.3-rc7"].quirks);
+  quirks.delete("partial_destroy_on_list_failure");
+  const disk = diskOf("7.3-rc7", "strict", quirks);
+  const before = disk.leaves();
+  disk.failOneList();
+  assertEquals([disk.read(32), disk.read(32)], ["OK", "OK"]);
+  assertEquals(disk.leaves() - before, 1);
+});

@@ -1,0 +1,276 @@
+/**
+ * Maps a request as 6.12 does: one call for a single segment, else a scatterlist that is mapped as a
+ * whole and lives as long as the mapping; metadata alike.
+ *
+ * @see rules/nvme.md 6, rules/captured.md (6.12)
+ */
+import {
+  BLK_STS,
+  type BlkStatus,
+  type Bytes,
+  type DmaAddr,
+  ERRNO,
+  eventId,
+  FAULT,
+  invariant,
+  type Machine,
+  type PhysAddr,
+  type Why,
+} from "@dmalab/runtime";
+import { opDirection, vecOffset } from "@dmalab/runtime/block";
+import { DMA_ATTR, type DmaDevice, SCATTER_ENTRY_BYTES, Scatterlist } from "@dmalab/runtime/dma";
+import {
+  avgSegSize,
+  type ChosenFormat,
+  ctrlPageOffset,
+  DataMapper,
+  type FormatSettings,
+  prefersSgl,
+  type SglUse,
+} from "./map_data.ts";
+import type { NvmeRules } from "./nvme_rules.ts";
+import { CTRL_PAGE_BYTES, MAX_SMALL_SGLS, SGL_DESCRIPTOR_BYTES, SGL_TYPE } from "./protocol.ts";
+import type { Iod, NvmeRequest, UnmapRule } from "./request.ts";
+
+const { IOERR, OK, RESOURCE } = BLK_STS;
+
+const MEM_ALLOC = eventId("mem.alloc");
+const MEM_FREE = eventId("mem.free");
+
+export class ScatterlistMapper extends DataMapper {
+  protected readonly metadataRule = "nvme.6";
+  readonly #lists: ScatterlistPool;
+  readonly #metadataLists: ScatterlistPool;
+  /** The list whose output the iterator stands on. */
+  #walked: Scatterlist | null = null;
+  #output = 0;
+
+  constructor(machine: Machine, dev: DmaDevice, settings: FormatSettings, rules: NvmeRules) {
+    super(machine, dev, settings, rules);
+    this.#lists = new ScatterlistPool(machine, rules.maxSegments);
+    this.#metadataLists = new ScatterlistPool(machine, MAX_SMALL_SGLS);
+  }
+
+  protected mapData(iod: Iod, request: NvmeRequest): BlkStatus {
+    this.segments.start(request);
+    if (!this.segments.next()) return IOERR;
+    const use = this.#useSgls(request);
+    const simple = request.nrPhysSegments === 1 ? this.#simpleFormat(request, use) : null;
+    if (simple === null) return this.#mapList(iod, request, use);
+    const { phys } = this.segments;
+    this.choose(iod, request, simple, use, request.payloadBytes);
+    const addr = this.mapOne(request, phys, request.payloadBytes);
+    return this.setupDataSimple(iod, request, phys, addr, simple === "simple_sgl");
+  }
+
+  /** What the request and the controller allow. */
+  #useSgls(request: NvmeRequest): SglUse {
+    if (request.admin || !this.settings.sgl) return "unsupported";
+    return request.userCommand || this.wantsMetadataSgl(request) ? "forced" : "supported";
+  }
+
+  /**
+   * How a lone segment is described without a list; null when it needs one. A user's command is no
+   * reason for an SGL here, and a threshold of 0 rules one out.
+   */
+  #simpleFormat(request: NvmeRequest, use: SglUse): "simple_prp" | "simple_sgl" | null {
+    const { phys } = this.segments;
+    const { peers } = this.machine;
+    if (peers !== null && peers.isPeerMemory(phys)) return null;
+    if (this.wantsMetadataSgl(request)) return null;
+    if (ctrlPageOffset(phys) + request.payloadBytes <= 2 * CTRL_PAGE_BYTES) return "simple_prp";
+    return use !== "unsupported" && this.settings.sglThresholdBytes !== 0 ? "simple_sgl" : null;
+  }
+
+  #mapList(iod: Iod, request: NvmeRequest, use: SglUse): BlkStatus {
+    const list = this.#lists.take();
+    if (list === null) return RESOURCE;
+    iod.dataList = list;
+    do list.add(this.segments.phys, this.segments.sizeBytes); while (this.segments.next());
+    const dir = opDirection(request.op);
+    const error = this.dma.dmaMapSgtable(this.dev, list, dir, DMA_ATTR.NO_WARN);
+    if (error !== 0) {
+      this.#freeDataList(iod);
+      return error === -ERRNO.EREMOTEIO ? this.rules.peerRefused : RESOURCE;
+    }
+    if (list.outputs === 1) this.noteRange(request, list.dmaAddressAt(0), list.dmaLengthAt(0));
+
+    const averageBytes = avgSegSize(request.payloadBytes, list.outputs);
+    const sgl = prefersSgl(use, averageBytes, this.settings.sglThresholdBytes);
+    this.choose(iod, request, sgl ? "sgl" : "prp", use, averageBytes);
+    this.#walked = list;
+    this.#output = -1;
+    this.iter.status = OK;
+    this.nextSegment();
+    const status = sgl ? this.#setupDataSgl(iod, list) : this.setupDataPrp(iod, request);
+    if (status !== OK) this.unmapData(iod, request);
+    return status;
+  }
+
+  #setupDataSgl(iod: Iod, list: Scatterlist): BlkStatus {
+    const entries = list.outputs;
+    if (entries === 1) {
+      this.setSgl(iod, list.dmaAddressAt(0), list.dmaLengthAt(0), SGL_TYPE.DATA_BLOCK);
+      return OK;
+    }
+    const block = this.takeSglList(iod, "nvme.6", entries);
+    if (block === null) return RESOURCE;
+    this.#writeOutputs(list, block.phys, 0);
+    this.setSgl(iod, block.dma, entries * SGL_DESCRIPTOR_BYTES, SGL_TYPE.LAST_SEGMENT);
+    return OK;
+  }
+
+  /** Writes a data block for each output, from an index of the list on. */
+  #writeOutputs(list: Scatterlist, listPhys: PhysAddr, first: number): void {
+    for (let index = 0; index < list.outputs; index++) {
+      this.writeSgl(listPhys, first + index, list.dmaAddressAt(index), list.dmaLengthAt(index));
+    }
+  }
+
+  protected nextSegment(): boolean {
+    const list = this.#walked;
+    invariant(list !== null, "A walk goes on that was never started");
+    if (this.#output + 1 >= list.outputs) return false;
+    this.#output++;
+    this.iter.addr = list.dmaAddressAt(this.#output);
+    this.iter.lengthBytes = list.dmaLengthAt(this.#output);
+    return true;
+  }
+
+  /** The list itself holds what is mapped. */
+  protected saveMapping(): boolean {
+    return true;
+  }
+
+  protected override unmapData(iod: Iod, request: NvmeRequest): void {
+    super.unmapData(iod, request);
+    if (iod.dataList !== null) this.#freeDataList(iod);
+  }
+
+  protected unmapSegments(iod: Iod, request: NvmeRequest): UnmapRule {
+    this.dma.dmaUnmapSg(this.dev, iod.dataList!, opDirection(request.op));
+    return "scatterlist";
+  }
+
+  #freeDataList(iod: Iod): void {
+    this.#lists.put(iod.dataList!);
+    iod.dataList = null;
+  }
+
+  /** By its page, as drivers did before there was a call for physical addresses. */
+  protected mapOne(request: NvmeRequest, phys: PhysAddr, sizeBytes: Bytes): DmaAddr {
+    const offset = vecOffset(phys);
+    const page = (phys - offset) as PhysAddr;
+    return this.dma.dmaMapPage(this.dev, page, offset, sizeBytes, opDirection(request.op));
+  }
+
+  protected unmapOne(request: NvmeRequest, addr: DmaAddr, sizeBytes: Bytes): void {
+    this.dma.dmaUnmapPage(this.dev, addr, sizeBytes, opDirection(request.op));
+  }
+
+  /** One page call for the plain pointer, else a scatterlist of its own by SGL descriptors. */
+  protected mapMetadata(iod: Iod, request: NvmeRequest): BlkStatus {
+    if (!iod.usesSgl || !this.wantsMetadataSgl(request)) return this.setupMetaMptr(iod, request);
+    this.chooseMetadata(iod, request, "sgl");
+    const dir = opDirection(request.op);
+    const list = this.#metadataLists.take();
+    if (list === null) return RESOURCE;
+    iod.metaList = list;
+    this.segments.startMetadata(request);
+    while (this.segments.next()) list.add(this.segments.phys, this.segments.sizeBytes);
+    if (this.dma.dmaMapSgtable(this.dev, list, dir, DMA_ATTR.NO_WARN) !== 0) {
+      this.#freeMetadataScatterlist(iod);
+      return RESOURCE;
+    }
+    const block = this.takeMetadataList(iod, list.outputs);
+    if (block === null) {
+      this.dma.dmaUnmapSg(this.dev, list, dir);
+      this.#freeMetadataScatterlist(iod);
+      return RESOURCE;
+    }
+    // One data block by itself; several after a descriptor with their number.
+    const isOne = list.outputs === 1;
+    this.#writeOutputs(list, block.phys, isOne ? 0 : 1);
+    if (!isOne) this.writeMetadataSegment(block, list.outputs);
+    return OK;
+  }
+
+  protected unmapMetadataSegments(iod: Iod, request: NvmeRequest): void {
+    this.dma.dmaUnmapSg(this.dev, iod.metaList!, opDirection(request.op));
+    this.freeMetadataList(iod);
+    this.#freeMetadataScatterlist(iod);
+  }
+
+  #freeMetadataScatterlist(iod: Iod): void {
+    this.#metadataLists.put(iod.metaList!);
+    iod.metaList = null;
+  }
+
+  protected whyChosen(
+    iod: Iod,
+    request: NvmeRequest,
+    _format: ChosenFormat,
+    use: SglUse,
+    averageBytes: Bytes,
+  ): Why {
+    return {
+      rule: "nvme.6",
+      inputs: {
+        sgl: use,
+        payload_bytes: request.payloadBytes,
+        segments: request.nrPhysSegments,
+        mapped_segments: iod.dataList?.outputs ?? 1,
+        average_bytes: averageBytes,
+        threshold_bytes: this.settings.sglThresholdBytes,
+        user_command: request.userCommand,
+        metadata_segments: request.nrIntegritySegments,
+      },
+    };
+  }
+
+  protected whyUnmapped(request: NvmeRequest): Why {
+    const inputs = { format: request.format, iova_bytes: request.iovaSizeBytes };
+    return { rule: "nvme.6", inputs };
+  }
+}
+
+/** A memory pool of lists of one fixed size: used ones are used again, so that a busy queue makes no garbage. */
+class ScatterlistPool {
+  readonly #free: Scatterlist[] = [];
+  readonly #machine: Machine;
+  readonly #capacityEntries: number;
+  readonly #sizeBytes: Bytes;
+
+  constructor(machine: Machine, capacityEntries: number) {
+    this.#machine = machine;
+    this.#capacityEntries = capacityEntries;
+    this.#sizeBytes = capacityEntries * SCATTER_ENTRY_BYTES;
+  }
+
+  /** An empty list, or null when there is no memory for one. */
+  take(): Scatterlist | null {
+    const { events, faults } = this.#machine;
+    if (faults !== null && faults.errnoAt(FAULT.mempool_alloc) !== 0) return null;
+    if (events.tick(MEM_ALLOC)) {
+      events.emit(MEM_ALLOC, {
+        what: "scatterlist",
+        size_bytes: this.#sizeBytes,
+        from: "mempool",
+      });
+    }
+    return this.#free.pop() ?? new Scatterlist([], this.#capacityEntries);
+  }
+
+  put(list: Scatterlist): void {
+    const { events } = this.#machine;
+    list.clear();
+    this.#free.push(list);
+    if (events.tick(MEM_FREE)) {
+      events.emit(MEM_FREE, {
+        what: "scatterlist",
+        size_bytes: this.#sizeBytes,
+        from: "mempool",
+      });
+    }
+  }
+}

@@ -1,0 +1,138 @@
+/**
+ * What stands between a disk and its driver when its queue has a scheduler: requests wait until a
+ * worker takes them, and what is submitted meanwhile can join them.
+ *
+ * @see rules/block.md 1.5, "Scheduler in front of the driver"; nvme.md 2.5, "Records and tags"
+ */
+import { type ActivityHandler, BLK_STS } from "@dmalab/runtime";
+import { type Bio, DeadlineScheduler, type RequestMerger } from "@dmalab/runtime/block";
+import type { NvmeDriver } from "./nvme_driver.ts";
+import type { QueuePair } from "./queues.ts";
+import type { NvmeRequest } from "./request.ts";
+
+/**
+ * The disk that submits.
+ * @internal
+ */
+export interface SubmittingDisk {
+  readonly merger: RequestMerger;
+  /**
+   * Makes the list of ranges of a discard, which no other can join then.
+   * @returns False when there is no memory for it.
+   */
+  attachRanges(request: NvmeRequest): boolean;
+}
+
+export class ScheduledDispatch implements ActivityHandler {
+  /** Null until there is one. */
+  disk: SubmittingDisk | null = null;
+
+  readonly #driver: NvmeDriver;
+  readonly #scheduler: DeadlineScheduler<NvmeRequest>;
+  /** The worker is on its way. */
+  #isDue = false;
+
+  constructor(driver: NvmeDriver) {
+    this.#driver = driver;
+    this.#scheduler = new DeadlineScheduler(driver.machine.clock);
+  }
+
+  /** Takes a request: a user's own command and a flush pass by, all else waits for the worker. */
+  submit(request: NvmeRequest): void {
+    const tags = this.#queueOf(request)?.schedulerTags ?? null;
+    if (tags === null) {
+      this.#driver.post(request);
+      return;
+    }
+    if (!tags.take(request)) return;
+    this.#insert(request);
+    this.#joinNeighbours(request);
+  }
+
+  /**
+   * Joins a bio to a request that waits here.
+   * @returns The request that it is part of now, or null.
+   */
+  join(bio: Bio, nrSegments: number): NvmeRequest | null {
+    if (this.disk === null) return null;
+    const joined = this.#scheduler.join(this.disk.merger, bio, nrSegments);
+    return joined === null ? null : this.#joinNeighbours(joined);
+  }
+
+  /** A request that has a tag is over: its tag goes to a waiting request. */
+  ended(request: NvmeRequest): void {
+    if (request.schedulerTag < 0) return;
+    const next = this.#queueOf(request)?.schedulerTags?.release(request) ?? null;
+    if (next !== null) this.#insert(next);
+  }
+
+  /** A request goes to another queue, because its own is gone, and with it the tag it had. */
+  moved(request: NvmeRequest): void {
+    request.schedulerTag = -1;
+    this.submit(request);
+  }
+
+  /** The driver can take another command. */
+  tagFreed(): void {
+    if (this.#scheduler.size > 0) this.#runSoon();
+  }
+
+  /** The worker: sends what waits, as long as the driver has tags. */
+  runActivity(): void {
+    this.#isDue = false;
+    const batch: NvmeRequest[] = [];
+    for (let next = this.#scheduler.next(); next !== null; next = this.#scheduler.next()) {
+      if (next.op === "discard" && this.disk?.attachRanges(next) === false) {
+        this.#refuse(next);
+        continue;
+      }
+      batch.push(next);
+      const queue = this.#queueOf(next);
+      if (queue !== undefined && queue.inFlight + batch.length >= queue.tags) break;
+    }
+    if (batch.length > 0) this.#driver.dispatchBatch(batch);
+  }
+
+  /** Ends a request without memory; the event belongs to this request, not to the worker. */
+  #refuse(request: NvmeRequest): void {
+    const { context } = this.#driver.machine.events;
+    const before = context.enter(request);
+    this.#driver.end(request, BLK_STS.RESOURCE);
+    context.leave(before);
+  }
+
+  #insert(request: NvmeRequest): void {
+    if (request.userCommand || request.op === "flush") {
+      this.#driver.post(request);
+      return;
+    }
+    this.#scheduler.insert(request);
+    this.#runSoon();
+  }
+
+  /** The queue that a request goes to; undefined for one that is gone. */
+  #queueOf(request: NvmeRequest): QueuePair | undefined {
+    return this.#driver.queues.get(request.queue);
+  }
+
+  #runSoon(): void {
+    if (this.#isDue) return;
+    this.#isDue = true;
+    const { dev, machine } = this.#driver;
+    machine.activities.postWork(dev.name, this, 0, 0);
+  }
+
+  /** Joins the requests that touch one that has grown. @returns The request it is part of now. */
+  #joinNeighbours(grown: NvmeRequest): NvmeRequest {
+    let whole = grown;
+    for (;;) {
+      const joined = this.disk === null
+        ? null
+        : this.#scheduler.joinNeighbour(this.disk.merger, whole);
+      if (joined === null) return whole;
+      joined.gone.mergeInto(joined.kept);
+      this.ended(joined.gone);
+      whole = joined.kept;
+    }
+  }
+}

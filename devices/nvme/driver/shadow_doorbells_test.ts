@@ -1,0 +1,206 @@
+/** Doorbells in memory, from both sides: fewer register writes, and no wait without end. */
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { ArmedFault, FAULT } from "@dmalab/runtime";
+import { DriverRig, type DriverRigOptions, vec } from "../_driver_rig.ts";
+import type { Io } from "../io.ts";
+import { ShadowDoorbells } from "./queues.ts";
+
+function submit(rig: DriverRig, count: number, first = 0, queue = 0): readonly Io[] {
+  return Array.from({ length: count }, (_, index) =>
+    rig.disk.submit("read", {
+      lba: (first + index) * 8,
+      queue,
+      buffer: { segments: [vec(0x200_0000 + (first + index) * 8192, 4096)] },
+    }));
+}
+
+/** Register writes, by doorbell, while `work` runs. */
+function rung(rig: DriverRig, work: () => void): { sq_tail: number; cq_head: number } {
+  const counts = { sq_tail: 0, cq_head: 0 };
+  for (const { fields } of rig.record(work, ["nvme.doorbell"])) {
+    counts[(fields as { which: "sq_tail" | "cq_head" }).which]++;
+  }
+  return counts;
+}
+
+Deno.test("update() says when the register has to be written, in 16 bits (nvme.md 4.1)", () => {
+  const rig = new DriverRig();
+  const shadows = ShadowDoorbells.allocate(rig.machine, rig.dev, 16)!;
+  const { memory } = rig.machine;
+  const wakeAt = (value: number): void => {
+    memory.writeU32(shadows.dma[1] + 8 as never, value);
+  };
+  // [wanted from, old, new] → register?
+  const table: [wakeup: number, old: number, fresh: number, register: boolean][] = [
+    [0, 0, 1, true],
+    [0, 1, 2, false],
+    [0, 5, 6, false],
+    [5, 5, 6, true],
+    [5, 3, 7, true],
+    [5, 3, 5, false],
+    [9, 3, 7, false],
+    [1022, 1022, 1023, true],
+    [1023, 1023, 0, true],
+    [0, 1023, 0, false],
+    [0xffff, 0xffff, 0, true],
+  ];
+  for (const [wakeup, old, fresh, register] of table) {
+    wakeAt(wakeup);
+    memory.writeU32(shadows.dma[0] + 8 as never, old);
+    assertEquals(shadows.update(8, fresh), register, `${wakeup}: ${old} → ${fresh}`);
+    assertEquals(memory.readU32(shadows.dma[0] + 8 as never), fresh);
+  }
+});
+
+Deno.test("announced after the queues, by opcode 7Ch, with two buffers (nvme.md 5.1)", () => {
+  let opcodes: number[] = [];
+  const rig = new DriverRig({ shadowDoorbells: true, queues: 2 }, (events) => {
+    opcodes = events.filter(({ name }) => name === "nvme.submit").map(({ fields }) =>
+      (fields as { opcode: number }).opcode
+    );
+  });
+  // Identify …, Set Features, two Create CQ/SQ, Doorbell Buffer Config, namespace scan.
+  assertEquals(opcodes.slice(2, 8), [9, 5, 1, 5, 1, 0x7c]);
+  assert(rig.driver.ioQueues.every(({ shadows }) => shadows !== null));
+  const without = new DriverRig({ queues: 2 }, (events) => {
+    assert(events.every(({ fields }) => (fields as { opcode?: number }).opcode !== 0x7c));
+  });
+  assert(without.driver.ioQueues.every(({ shadows }) => shadows === null));
+});
+
+Deno.test("commands for a busy controller need no register: one write for a burst", () => {
+  const rig = new DriverRig({ shadowDoorbells: true });
+  const ios = submit(rig, 20);
+  const counts = rung(rig, () => {
+    for (let count = 0; count < 20; count++) rig.machine.runNextActivity();
+    rig.run();
+  });
+  assertEquals(ios.map((io) => io.status), new Array(20).fill("OK"));
+  assertEquals(counts, { sq_tail: 1, cq_head: 1 });
+  // Idle again: the next one wakes it up; no wakeup is asked for at the completion queue.
+  const one = rung(rig, () => {
+    const [io] = submit(rig, 1);
+    rig.run();
+    assertEquals(io!.status, "OK");
+  });
+  assertEquals(one, { sq_tail: 1, cq_head: 0 });
+});
+
+Deno.test("a full completion queue asks to be woken when there is room", () => {
+  const rig = new DriverRig({ shadowDoorbells: true, depth: 4 });
+  const fault = new ArmedFault(FAULT["device.interrupt"], 1, 3);
+  rig.machine.armFault(fault);
+  const ios = submit(rig, 12);
+  rig.run();
+  assertEquals(ios.filter((io) => io.done).length, 0);
+  // The host gets no interrupt; then it polls.
+  const counts = rung(rig, () => {
+    assertEquals(rig.driver.poll(rig.driver.ioQueues[0]!), 3);
+    rig.run();
+  });
+  assert(counts.cq_head >= 1);
+  assertEquals(ios.map((io) => io.status), new Array(12).fill("OK"));
+});
+
+const ENVIRONMENTS: readonly DriverRigOptions[] = [
+  {},
+  { iommu: { mode: "strict" } },
+  { doorbellStride: 3 },
+  { queues: 3, pollQueues: 1 },
+];
+
+Deno.test("whatever the order of submitting and running, every command is seen", () => {
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...ENVIRONMENTS),
+      fc.integer({ min: 2, max: 9 }),
+      fc.array(fc.tuple(fc.integer({ min: 0, max: 6 }), fc.integer({ min: 0, max: 8 })), {
+        minLength: 1,
+        maxLength: 12,
+      }),
+      (options, depth, rounds) => {
+        const rig = new DriverRig({ shadowDoorbells: true, depth, ...options });
+        const ios: Io[] = [];
+        for (const [count, pause] of rounds) {
+          const queue = 1 + ios.length % rig.driver.ioQueues.length;
+          ios.push(...submit(rig, count, ios.length, queue));
+          for (let step = 0; step < pause; step++) rig.machine.runNextActivity();
+        }
+        rig.run();
+        // No interrupt ends the requests of a polled queue: its submitter polls until none is left.
+        while (rig.driver.ioQueues.some((queue) => queue.polled && rig.driver.poll(queue) > 0)) {
+          rig.run();
+        }
+        for (const [index, io] of ios.entries()) {
+          assertEquals(io.status, "OK");
+          assert(rig.holdsFreshData([vec(0x200_0000 + index * 8192, 4096)], index * 8));
+        }
+        assertEquals(rig.machine.iommu.faults, []);
+      },
+    ),
+    { numRuns: 200, seed: 1 },
+  );
+});
+
+Deno.test("a reset at any moment begins with empty doorbells on both sides", () => {
+  for (let moment = 0; moment < 30; moment++) {
+    const rig = new DriverRig({ shadowDoorbells: true, depth: 4, iommu: { mode: "strict" } });
+    const ios = submit(rig, 8);
+    for (let count = 0; count < moment; count++) rig.machine.runNextActivity();
+    rig.driver.reset();
+    rig.run();
+    assertEquals(ios.map((io) => io.status), new Array(8).fill("OK"), `reset after ${moment}`);
+    assert(rig.driver.ioQueues.every(({ shadows }) => shadows !== null));
+    const late = submit(rig, 3, 20);
+    rig.run();
+    assertEquals(late.map((io) => io.status), ["OK", "OK", "OK"]);
+  }
+});
+
+Deno.test("the buffers are freed when the disk is pulled, or when the controller refuses them", () => {
+  const rig = new DriverRig({ shadowDoorbells: true, iommu: { mode: "strict" } });
+  const reports = rig.record(() => {
+    rig.controller.unplug();
+    rig.driver.remove();
+  }, ["dma.report"]);
+  assertEquals(reports, []);
+  const refused = new DriverRig({ shadowDoorbells: true });
+  const { admin } = refusing(refused);
+  refused.driver.reset();
+  assertEquals([admin(), refused.driver.ioQueues[0]!.shadows], [1, null]);
+  const counts = rung(refused, () => {
+    submit(refused, 2);
+    refused.run();
+  });
+  assertEquals(counts.sq_tail, 2);
+});
+
+/** Has the controller find an odd address in each Doorbell Buffer Config. */
+function refusing(rig: DriverRig): { admin(): number } {
+  let seen = 0;
+  const original = rig.machine.bus.readWords.bind(rig.machine.bus);
+  rig.machine.bus.readWords = (dev, dma, into, point) => {
+    const read = original(dev, dma, into, point);
+    if (into.length === 16 && (into[0]! & 0xff) === 0x7c) {
+      seen++;
+      into[6]! |= 8;
+    }
+    return read;
+  };
+  return { admin: () => seen };
+}
+
+Deno.test("buffers that the device cannot reach are fatal: it would never see another doorbell", () => {
+  const rig = new DriverRig({ shadowDoorbells: true });
+  const original = rig.machine.bus.readWords.bind(rig.machine.bus);
+  const ios = submit(rig, 2);
+  rig.machine.bus.readWords = (dev, dma, into, point) =>
+    into.length === 1 ? false : original(dev, dma, into, point);
+  rig.run();
+  assertEquals([ios.map((io) => io.done), rig.controller.hasFailed], [[true, false], true]);
+  rig.machine.bus.readWords = original;
+  rig.machine.advance(30e9);
+  rig.run();
+  assertEquals(ios.map((io) => io.status), ["OK", "OK"]);
+});
