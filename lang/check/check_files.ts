@@ -19,7 +19,7 @@ import { ConstantEvaluator } from "../compile/constant_value.ts";
 import { DataFiles } from "./names/data_files.ts";
 import { FileScope } from "./names/file_scope.ts";
 import { machineParts } from "./names/machine_parts.ts";
-import type { Owner } from "./names/name_resolver.ts";
+import type { Owner } from "./names/resolve.ts";
 import { Resolver } from "./names/resolve.ts";
 import type { TornText } from "./torn_text.ts";
 
