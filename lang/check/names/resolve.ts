@@ -791,7 +791,7 @@ export class Resolver {
 }
 
 /** A piece of code with nothing in it yet. */
-export function codeScope(role: CodeScope["role"], parent: CodeScope | null): CodeScope {
+function codeScope(role: CodeScope["role"], parent: CodeScope | null): CodeScope {
   return { role, parent, captures: [] };
 }
 
