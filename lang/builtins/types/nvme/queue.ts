@@ -3,11 +3,11 @@ import type { QueuePair } from "@dmalab/devices/nvme";
 import { formatCount } from "../../../text/numbers.ts";
 import { queuePicture } from "../../../render/pictures/queue_picture.ts";
 import { DIRECT_MACHINE } from "../../calls/example_machines.ts";
+import { queueStory } from "../../explain/queue_story.ts";
 import { controllerSide, picturedQueue } from "../../pictured_queue.ts";
 import type { HandleType } from "../../../values/spec.ts";
 import { methodsOf } from "../../describe/builtin.ts";
 import { fieldsOf } from "../../describe/fields.ts";
-import { factLines } from "../../explain/explanation.ts";
 
 export interface QueueTarget {
   readonly queue: QueuePair;
@@ -72,55 +72,3 @@ assert io.done`,
   show: ({ queue, device }, context) => queuePicture(picturedQueue(queue, device, context)),
   explain: ({ queue, device }, { columns }) => queueStory(queue, device, columns),
 };
-
-/** The facts of a queue, each with its rule. */
-function queueStory(queue: QueuePair, device: string, columns: number): string[] {
-  const { cqHead, phase, sqDoorbell, cqDoorbell, sqRung, sqTail } = queue.rings;
-  const hex = (offset: number) => `0x${offset.toString(16)}`;
-  const unrung = sqTail === sqRung
-    ? ""
-    : `; entries from slot ${sqRung} on are not yet submitted (doorbell pending)`;
-  return [
-    `queue ${queue.id} of ${device}`,
-    ...factLines(
-      {
-        title: `${formatCount(queue.depthEntries, "entry", "entries")}, up to ${
-          formatCount(queue.tags, "command")
-        } in flight`,
-        why:
-          "one entry stays empty, so that a full ring is not an empty one; requests beyond that " +
-          `wait: ${queue.waiting.length} now`,
-      },
-      "nvme.1",
-      columns,
-    ),
-    ...factLines(
-      {
-        title: `doorbells at ${hex(sqDoorbell)} and ${hex(cqDoorbell)}`,
-        why:
-          `0x1000 + ${2 * queue.id} and ${2 * queue.id + 1} strides; last doorbell write: tail ` +
-          `${sqRung}${unrung}`,
-      },
-      "nvme.4.1",
-      columns,
-    ),
-    ...factLines(
-      {
-        title: `the CQE in slot ${cqHead} is valid when its phase tag is ${phase}`,
-        why: "the phase tag inverts on each pass through the ring, so old entries need no clearing",
-      },
-      "nvme.4.2",
-      columns,
-    ),
-    ...factLines(
-      queue.polled
-        ? { title: "polled, no interrupts", why: "the submitter polls for completions" }
-        : {
-          title: `vector ${queue.vector} interrupts cpu ${queue.cpu}`,
-          why: "commands submitted on this CPU use this queue unless one is named",
-        },
-      "nvme.5.1",
-      columns,
-    ),
-  ];
-}
