@@ -1,13 +1,103 @@
 /** `dmalab check`: everything that is wrong with files, at once. */
-import { BUG_CODE, countMistakes, type Diagnostic, printableJson } from "@dmalab/lang/diagnostics";
+import {
+  BUG_CODE,
+  type CodeEntry,
+  countMistakes,
+  type Diagnostic,
+  DIAGNOSTIC_CODES,
+  printableJson,
+} from "@dmalab/lang/diagnostics";
 import { codeOfProblems, type ExitCode, worseExitCode, WRONG } from "../exit_code.ts";
 import { sayDiagnostics } from "../scenario/diagnostic_style.ts";
 import { sayBug } from "../bug/say_bug.ts";
 import { checkScenario } from "../scenario/load_scenario.ts";
 import { counted } from "../scenario/report_printer.ts";
 import type { Screen } from "../screen.ts";
-import { problemOf } from "./problem.ts";
-import { sarifLog } from "./sarif.ts";
+import { type CheckProblem, problemOf, type Region } from "./problem.ts";
+import type { Location, Log, ReportingDescriptor, Result } from "sarif";
+import { VERSION } from "../package_version.ts";
+
+const SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json";
+
+/**
+ * A log with one run.
+ *
+ * @param unreadable What is wrong with files that could not be read at all, as sentences.
+ */
+function sarifLog(problems: readonly CheckProblem[], unreadable: readonly string[]): Log {
+  const codes = [...new Set(problems.map(({ code }) => code))].sort();
+  return {
+    $schema: SCHEMA,
+    version: "2.1.0",
+    runs: [{
+      tool: { driver: { name: "dmalab", version: VERSION, rules: codes.map(ruleOf) } },
+      invocations: [{
+        executionSuccessful: unreadable.length === 0,
+        toolExecutionNotifications: unreadable.map((text) => ({
+          level: "error",
+          message: { text },
+        })),
+      }],
+      columnKind: "utf16CodeUnits",
+      results: problems.map((problem) => resultOf(problem, codes.indexOf(problem.code))),
+    }],
+  };
+}
+
+function ruleOf(code: string): ReportingDescriptor {
+  const { title, explanation, example } =
+    (DIAGNOSTIC_CODES as Readonly<Record<string, CodeEntry>>)[code]!;
+  return {
+    id: code,
+    shortDescription: { text: title },
+    fullDescription: { text: explanation },
+    help: {
+      text: `${explanation}\n\n${example}`,
+      markdown: `${explanation}\n\n\`\`\`dma\n${example}\n\`\`\``,
+    },
+    defaultConfiguration: { level: code.startsWith("W") ? "warning" : "error" },
+  };
+}
+
+function resultOf(problem: CheckProblem, ruleIndex: number): Result {
+  const { code, severity, message, hint, region, related } = problem;
+  return {
+    ruleId: code,
+    ruleIndex,
+    level: severity,
+    message: { text: hint === null ? message : `${message}\nhint: ${hint}` },
+    locations: [locationOf(region)],
+    ...related.length === 0 ? {} : {
+      relatedLocations: related.map((other, index) => ({
+        id: index + 1,
+        message: { text: other.message },
+        ...locationOf(other.region),
+      })),
+    },
+  };
+}
+
+function locationOf({ file, line, column, endLine, endColumn }: Region): Location {
+  return {
+    physicalLocation: {
+      artifactLocation: { uri: uriOf(file) },
+      region: {
+        startLine: line,
+        startColumn: column,
+        endLine,
+        endColumn: Math.max(endColumn, endLine === line ? column : 1),
+      },
+    },
+  };
+}
+
+/** A path as a URI: relative as it is, absolute with its scheme. */
+function uriOf(path: string): string {
+  const slashed = path.replaceAll("\\", "/");
+  const encoded = slashed.split("/").map(encodeURIComponent).join("/");
+  if (slashed.startsWith("/")) return `file://${encoded}`;
+  return /^[A-Za-z]:\//.test(slashed) ? `file:///${encoded}` : encoded;
+}
 
 export type CheckFormat = "pretty" | "json" | "sarif";
 

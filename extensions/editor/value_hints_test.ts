@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { loadForDebugging } from "@dmalab/lang";
 import { recordRun, runsOf } from "@dmalab/recording";
 import { DISK, marked } from "@dmalab/lang/editor/_marked";
-import { valueHints } from "./value_hints.ts";
+import { valueHints } from "./lsp/values.ts";
 
 const CASES: readonly (readonly [text: string, expected: string])[] = [
   ["let a = 2 + 3\nprint a", "1 = 5"],

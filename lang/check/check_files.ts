@@ -10,7 +10,13 @@ import { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import type { FileLoader, LoadedFile } from "../syntax/load_files.ts";
 import type { FileNode, MachineDeclaration } from "../syntax/tree/ast.ts";
 import { isDeclaration } from "../syntax/tree/statement_kinds.ts";
-import { type ConstBinding, type MachineParts, Resolution } from "./names/bindings.ts";
+import {
+  type ConstBinding,
+  type DescribedRegister,
+  type MachineParts,
+  Resolution,
+  Variable,
+} from "./names/bindings.ts";
 import { checkTypes } from "./types/check_types.ts";
 import type { TypeInference } from "./types/type_inference.ts";
 import { withoutEchoes } from "./consequences.ts";
@@ -18,10 +24,10 @@ import { orderConsts } from "./names/const_order.ts";
 import { ConstantEvaluator } from "../compile/constant_value.ts";
 import { DataFiles } from "./names/data_files.ts";
 import { FileScope } from "./names/file_scope.ts";
-import { machineParts } from "./names/machine_parts.ts";
-import type { Owner } from "./names/name_resolver.ts";
-import { Resolver } from "./names/resolve.ts";
+import { type Owner, Resolver } from "./names/resolve.ts";
 import type { TornText } from "./torn_text.ts";
+import { machineLets, registersOf } from "../syntax/tree/machine_entries.ts";
+import { Quantity } from "../values/value.ts";
 
 /** The machine a program runs on, and the names its block may use. */
 export interface ProgramMachine {
@@ -227,4 +233,23 @@ function warnSameNames(file: FileNode, bag: DiagnosticBag): void {
       });
     }
   }
+}
+
+/** @param scope Of the file that declares it. */
+function machineParts(
+  declaration: MachineDeclaration | null,
+  scope: FileScope,
+): MachineParts {
+  if (declaration === null) return { declaration, variables: new Map(), registers: [] };
+  const variables = machineLets(declaration).map((statement) => {
+    const { name, value } = statement;
+    return [statement, new Variable(name.text, name.span, null, "machine", value)] as const;
+  });
+  const evaluator = new ConstantEvaluator(scope, new DiagnosticBag());
+  const registers = registersOf(declaration).flatMap((placed): DescribedRegister[] => {
+    const offset = evaluator.evaluate(placed.register.offset);
+    const offsetBytes = offset instanceof Quantity ? offset.value : offset;
+    return typeof offsetBytes === "number" ? [{ ...placed, offsetBytes }] : [];
+  });
+  return { declaration, variables: new Map(variables), registers };
 }

@@ -19,8 +19,7 @@ import { Op } from "../vm/loop.ts";
 import type { CodeBuilder } from "./code_builder.ts";
 import { Label } from "./function_builder.ts";
 import { ProgramTables } from "./program_tables.ts";
-import { isTable, StatementCompiler } from "./statement_compiler.ts";
-import { endFunction } from "./trial_compiler.ts";
+import { endFunction, FunctionCompiler, isTable } from "./function_compiler.ts";
 
 /**
  * A const, or a variable of the machine, that is worked out when a machine is ready, before anything
@@ -93,7 +92,7 @@ export class ProgramCompiler {
 
   function(declaration: FunctionDeclaration): void {
     const { body, parameters } = declaration;
-    const compiler = new StatementCompiler(this.tables);
+    const compiler = new FunctionCompiler(this.tables);
     for (const name of parameters) compiler.bind(this.#variable(name));
     compiler.block(body);
     endFunction(compiler.builder, this.tables.marked);
@@ -183,10 +182,10 @@ export class ProgramCompiler {
     name: string,
     span: Span,
     parameters: readonly string[],
-    write: (compiler: StatementCompiler) => void,
+    write: (compiler: FunctionCompiler) => void,
   ): number {
     const index = this.code.reserveFunction(role, name, span, parameters);
-    const compiler = new StatementCompiler(this.tables);
+    const compiler = new FunctionCompiler(this.tables);
     compiler.builder.at(span);
     write(compiler);
     this.code.finish(index, compiler.builder);

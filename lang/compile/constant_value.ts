@@ -19,7 +19,7 @@ import { DEFAULT_LIMITS, type Limits } from "../values/limits.ts";
 import type { Value } from "../values/value.ts";
 import { Vm } from "../vm/vm.ts";
 import { ProgramCompiler } from "./compile_program.ts";
-import { literalValue } from "./expression_compiler.ts";
+import { literalValue } from "./function_compiler.ts";
 
 const LIMITS: Limits = { ...DEFAULT_LIMITS, steps: 2 ** 24, memoryBytes: 64 * 2 ** 20, depth: 8 };
 

@@ -4,4 +4,4 @@
  * What other members use:
  */
 export { ProgramCompiler } from "./compile_program.ts";
-export { literalValue } from "./expression_compiler.ts";
+export { literalValue } from "./function_compiler.ts";

@@ -6,10 +6,124 @@ import { firstSentence } from "../text/columns.ts";
 import type { HandleType, ParameterSpec } from "../values/spec.ts";
 import { findField, findMethod, handleTypeOf, memberNames } from "../values/types.ts";
 import { type KnownNames, knownNames, nameDoc, typeOf } from "./describe_name.ts";
-import { machineWords } from "./machine_words.ts";
 import { openCall } from "./open_call.ts";
-import { ownerOfMember } from "./owner_text.ts";
 import type { Suggestion, SuggestionKind, Suggestions } from "./suggestion.ts";
+import { QUIRK_NAMES } from "@dmalab/runtime/kernels";
+import { keyName, keysNamed, MACHINE_KEYS } from "../machine/key_text.ts";
+import { MACHINE_SCHEMA, type ValueShape } from "../machine/schema.ts";
+
+/** What stands before a block of the machine, or before settings by their full names. */
+const OPENERS = /\b(machine|with|matrix|compare)\s*$/;
+
+/** `iommu.mode = `, perhaps inside a list: the key whose value comes next. */
+const BEFORE_VALUE = /([\w.]+)\s*=\s*(?:\[[^\]]*?)?"?$/;
+
+/**
+ * What can stand where a text ends; null outside of machines and settings.
+ *
+ * @param text From the beginning of the statement, without the word that is being typed.
+ */
+function machineWords(text: string): readonly Suggestion[] | null {
+  const path = openBlocks(text);
+  if (path === null) return null;
+  const key = text.match(BEFORE_VALUE)?.[1];
+  const owner = path.at(-1) ?? "machine";
+  if (key !== undefined) {
+    const name = owner === "machine" ? key : `${owner}.${key}`;
+    return keysNamed(name).flatMap(({ spec: { shape } }) =>
+      wordsOf(shape).map((word) => ({ text: word, doc: "" }))
+    );
+  }
+  if (path.length === 0) {
+    return MACHINE_KEYS.map((key) => suggestion(keyName(key), key.spec.doc));
+  }
+  const block = MACHINE_SCHEMA.blocks.get(owner);
+  if (block === undefined) return [];
+  return [
+    ...block.settings.map(({ doc, key: text }) => suggestion(text, doc)),
+    ...block.children.map((text) => suggestion(text, MACHINE_SCHEMA.blocks.get(text)?.doc ?? "")),
+  ];
+}
+
+function suggestion(text: string, doc: string): Suggestion {
+  return { text, doc: firstSentence(doc) };
+}
+
+/**
+ * The keywords of the blocks that are open at the end of a text, the machine first; none inside
+ * `with { }` and its like, where keys have full names; null where neither is open.
+ */
+function openBlocks(text: string): string[] | null {
+  const open: string[] = [];
+  let head = "";
+  for (const letter of text) {
+    if (letter === "{") open.push(head);
+    if (letter === "}") open.pop();
+    head = /[{}\n,;]/.test(letter) ? "" : head + letter;
+  }
+  const first = open.findLastIndex((each) => OPENERS.test(each));
+  if (first < 0) return null;
+  const [opener] = open[first]!.match(OPENERS)![0].trim().split(/\s/);
+  const inner = open.slice(first + 1).map((each) => each.trim().split(/\s+/)[0]!);
+  return opener === "machine" ? ["machine", ...inner] : [];
+}
+
+/** The words that a value of that form can be, as they are typed. */
+function wordsOf(shape: ValueShape): readonly string[] {
+  switch (shape.kind) {
+    case "bool":
+      return ["true", "false"];
+    case "string":
+    case "word":
+      return shape.choices;
+    case "words":
+      return [...shape.choices, ...shape.orWords ?? []];
+    case "quirks":
+      return ["none", "not", ...QUIRK_NAMES];
+    default:
+      return "none" in shape && shape.none !== undefined ? ["none"] : [];
+  }
+}
+
+const CLOSING: Readonly<Record<string, string>> = { ")": "(", "]": "[" };
+
+/** The owner of the member being typed, and what of the member is there; null where none is. */
+function ownerOfMember(text: string): { owner: string; part: string } | null {
+  const part = text.match(/\w*$/)![0];
+  const dot = text.length - part.length - 1;
+  if (text[dot] !== "." || text[dot - 1] === ".") return null;
+  const owner = text.slice(valueStart(text, dot), dot);
+  return /^\d/.test(owner) ? null : { owner, part };
+}
+
+/** Where the names, calls and indices begin that end at an offset. */
+function valueStart(text: string, end: number): number {
+  let at = end;
+  while (at > 0) {
+    const letter = text[at - 1]!;
+    const opener = CLOSING[letter];
+    if (/[\w.]/.test(letter)) at--;
+    else if (opener !== undefined) {
+      const start = bracketStart(text, at - 1, letter, opener);
+      if (start === null) return at;
+      at = start;
+    } else return at;
+  }
+  return at;
+}
+
+/** The offset of the bracket that one at an offset closes; what stands in strings is skipped. */
+function bracketStart(text: string, end: number, closer: string, opener: string): number | null {
+  let depth = 0;
+  let inText = false;
+  for (let at = end; at >= 0; at--) {
+    const letter = text[at]!;
+    if (letter === '"' && text[at - 1] !== "\\") inText = !inText;
+    else if (!inText && letter === closer) depth++;
+    else if (!inText && letter === opener && --depth === 0) return at;
+  }
+  return null;
+}
 
 /**
  * What could stand where a text ends.

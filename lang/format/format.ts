@@ -11,13 +11,41 @@ import { firstMistakes } from "../diagnostics/first_mistakes.ts";
 import { SourceFile } from "../source.ts";
 import type { FileNode } from "../syntax/tree/ast.ts";
 import { parse } from "../syntax/parse.ts";
-import { alignComments } from "./comment_columns.ts";
 import { groupWords } from "./groups.ts";
 import { findLandmarks } from "./landmarks.ts";
 import { layOutFile } from "./layout.ts";
 import { INDENT_WIDTH, LINE_WIDTH } from "./line_width.ts";
-import { sameTree } from "./same_tree.ts";
 import { readWords, type Words } from "./words_and_comments.ts";
+import { displayWidth } from "../diagnostics/display_width.ts";
+
+/** Blanks between the code and its comment. */
+const DISTANCE = 2;
+
+/** Puts comments that end lines into columns. `mark` stands before each. */
+function alignComments(text: string, mark: string): string {
+  const lines = text.split("\n").map((line) => {
+    const [code = "", ...comments] = line.split(mark);
+    return { code: code.trimEnd(), comment: comments.map((each) => each.trim()).join("  ") };
+  });
+  const result: string[] = [];
+  for (let start = 0; start < lines.length;) {
+    let end = start;
+    while (end < lines.length && lines[end]!.comment !== "" && lines[end]!.code !== "") end++;
+    const run = lines.slice(start, end);
+    const width = Math.max(0, ...run.map(({ code }) => displayWidth(code)));
+    for (const { code, comment } of run) {
+      const blanks = " ".repeat(width - displayWidth(code) + DISTANCE);
+      result.push(`${code}${blanks}${comment}`);
+    }
+    if (end === start) {
+      const { code, comment } = lines[end]!;
+      result.push(code === "" ? comment : code);
+      end++;
+    }
+    start = end;
+  }
+  return result.join("\n");
+}
 
 /** Most turns until nothing changes: a line broken in one may be seen as the author's in the next. */
 const MAX_TURNS = 6;
@@ -90,4 +118,22 @@ function unusedCharacter(text: string): string {
     const character = String.fromCharCode(code);
     if (!/\s/.test(character) && !text.includes(character)) return character;
   }
+}
+
+/** Compares two trees; places are not looked at. */
+export function sameTree(one: unknown, other: unknown): boolean {
+  if (Object.is(one, other)) return true;
+  if (typeof one !== "object" || typeof other !== "object" || one === null || other === null) {
+    return false;
+  }
+  const [ours, theirs] = [parts(one), parts(other)];
+  return ours.length === theirs.length &&
+    ours.every(([key, value], index) => {
+      const [otherKey, otherValue] = theirs[index]!;
+      return key === otherKey && sameTree(value, otherValue);
+    });
+}
+
+function parts(node: object): [string, unknown][] {
+  return Object.entries(node).filter(([key]) => key !== "span" && !key.endsWith("Span"));
 }

@@ -4,7 +4,7 @@ import { parse } from "../syntax/parse.ts";
 import { SAMPLES } from "../syntax/testing_samples.ts";
 import { formatSource } from "./format.ts";
 import { LINE_WIDTH } from "./line_width.ts";
-import { sameTree } from "./same_tree.ts";
+import { sameTree } from "./format.ts";
 
 function format(text: string): string {
   const formatted = formatSource(new SourceFile("test.dma", text));

@@ -188,10 +188,11 @@ export class SettingReader {
       : undefined;
     const value = this.evaluate(expression, choices);
     if (value === undefined) return undefined;
-    return this.#convert(shape, name, value, expression.span);
+    return this.convert(shape, name, value, expression.span);
   }
 
-  #convert(
+  /** The same of a value that is known. */
+  convert(
     shape: ValueShape,
     name: string,
     value: Value,

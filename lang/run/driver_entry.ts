@@ -1,11 +1,13 @@
 /** What a `driver` declaration marks: the functions, and what `dmalab hunt` tries them with. */
 import { formatCount } from "../text/numbers.ts";
 import type { Type } from "../values/spec.ts";
-import { EnumValue, ListValue, Quantity, RangeValue, type Value } from "../values/value.ts";
+import { ListValue, RangeValue, type Value } from "../values/value.ts";
 import type { Registry } from "../values/registry.ts";
 import type { FunctionBinding, Resolution } from "../check/names/bindings.ts";
 import { ConstantEvaluator } from "../compile/constant_value.ts";
 import type { FileScope } from "../check/names/file_scope.ts";
+import type { ValueShape } from "../machine/schema.ts";
+import { SettingReader, type SettingValue } from "../machine/setting_value.ts";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { type Hint, nearNames } from "../diagnostics/suggest.ts";
 import type { Span } from "../source.ts";
@@ -66,6 +68,12 @@ const MAX_PIECES = 64;
 const MAX_BYTES = 2 ** 21;
 const PAGE_BYTES = 4096;
 
+/** What one value of a key may be. */
+const PIECES: ValueShape = { kind: "int", min: 1, max: MAX_PIECES };
+const SIZE: ValueShape = { kind: "size", min: 1, max: MAX_BYTES };
+const OFFSET: ValueShape = { kind: "size", min: 0, max: PAGE_BYTES - 1 };
+const DIRECTION: ValueShape = { kind: "word", choices: DRIVER_DIRECTIONS };
+
 /** What reading a declaration needs of the checked files. */
 export interface DriverContext {
   readonly scope: FileScope;
@@ -85,6 +93,7 @@ export function readDriver(
 class DriverReader {
   readonly #entries: ReadonlyMap<string, PathEntry>;
   readonly #constants: ConstantEvaluator;
+  readonly #settings: SettingReader;
   #wrong = false;
 
   constructor(readonly declaration: DriverDeclaration, readonly context: DriverContext) {
@@ -92,6 +101,7 @@ class DriverReader {
       declaration.entries.map((entry) => [entry.path.map(({ text }) => text).join("."), entry]),
     );
     this.#constants = new ConstantEvaluator(context.scope, context.bag);
+    this.#settings = new SettingReader((each) => this.#constants.evaluate(each), context.bag);
   }
 
   read(): DriverEntry<FunctionBinding> | null {
@@ -110,8 +120,8 @@ class DriverReader {
     const takes = this.#entries.has("takes") ? this.#function("takes", "takes(buf)", 1) : null;
     const device = this.#device();
     const pieces = this.#pieces();
-    const sizesBytes = this.#sizes("sizes", [PAGE_BYTES], 1, MAX_BYTES);
-    const offsetsBytes = this.#sizes("offsets", [0], 0, PAGE_BYTES - 1);
+    const sizesBytes = this.#list("sizes", SIZE, [PAGE_BYTES]);
+    const offsetsBytes = this.#list("offsets", OFFSET, [0]);
     const dirs = this.#dirs(map !== null && map.takesDirection);
     if (this.#wrong || map === null || unmap === null || device === null) return null;
     const layout = { pieces, sizesBytes, offsetsBytes, dirs };
@@ -176,53 +186,50 @@ class DriverReader {
   }
 
   #pieces(): DriverEntry["pieces"] {
-    const one = { first: 1, last: 4 };
     const value = this.#value("pieces");
-    if (value === undefined) return one;
-    const [first, last] = typeof value === "number"
-      ? [value, value]
-      : value instanceof RangeValue && value.kind === "int"
-      ? [value.first, value.end - 1]
-      : [0, 0];
-    if (first >= 1 && last >= first && last <= MAX_PIECES) return { first, last };
-    this.#refuseValue("pieces", `from 1 to ${MAX_PIECES}`);
-    return one;
+    if (value === undefined) return { first: 1, last: 4 };
+    const isRange = value instanceof RangeValue && value.kind === "int";
+    const ends = isRange ? [value.first, value.end - 1] : [value];
+    const [first = 1, last = first] = this.#read<number>("pieces", PIECES, ends);
+    if (last < first) this.#refuseValue("pieces", `from 1 to ${MAX_PIECES}`);
+    return { first, last };
   }
 
-  #sizes(
-    key: "sizes" | "offsets",
-    usual: readonly number[],
-    least: number,
-    most: number,
-  ): readonly number[] {
-    const values = this.#list(key);
-    if (values === undefined) return usual;
-    const sizes = values.map((value) =>
-      value instanceof Quantity && value.kind === "size" ? value.value : value
-    );
-    const right = (size: unknown): size is number =>
-      typeof size === "number" && size >= least && size <= most;
-    if (sizes.length > 0 && sizes.every(right)) return [...new Set(sizes)];
-    this.#refuseValue(key, `each from ${least} to ${most} bytes`);
-    return usual;
+  #list<T extends SettingValue>(
+    key: DriverKey,
+    shape: ValueShape,
+    usual: readonly T[],
+  ): readonly T[] {
+    const value = this.#value(key);
+    if (value === undefined) return usual;
+    const items = value instanceof ListValue ? value.items : [value];
+    if (items.length === 0) this.#refuseValue(key);
+    return [...new Set(this.#read<T>(key, shape, items))];
+  }
+
+  /** What values come to; those that the key does not take are reported. */
+  #read<T extends SettingValue>(
+    key: DriverKey,
+    shape: ValueShape,
+    values: readonly Value[],
+  ): readonly T[] {
+    const { span } = this.#entries.get(key)!.value;
+    const name = `${key} of driver "${this.declaration.name}"`;
+    const read = values.map((value) => this.#settings.convert(shape, name, value, span));
+    if (read.includes(undefined)) this.#wrong = true;
+    return read.filter((each) => each !== undefined) as readonly SettingValue[] as readonly T[];
   }
 
   #dirs(given: boolean): readonly DriverDirection[] {
-    const values = this.#list("dirs");
-    if (values === undefined) return given ? DRIVER_DIRECTIONS : ["to_device"];
-    const dirs = DRIVER_DIRECTIONS.filter((dir) =>
-      values.some((value) => value instanceof EnumValue && value.name === dir)
-    );
-    if (dirs.length === 0 || dirs.length !== new Set(values).size) {
-      this.#refuseValue("dirs", DRIVER_DIRECTIONS.join(", "));
-    } else if (!given && dirs.length > 1) {
+    const dirs = this.#list("dirs", DIRECTION, given ? DRIVER_DIRECTIONS : ["to_device"]);
+    if (!given && dirs.length > 1) {
       this.#refuse(
         this.#entries.get("dirs")!.value.span,
         "There are several directions, but `map` takes no direction",
         "give it a second parameter: `map(buf, dir)`",
       );
     }
-    return dirs;
+    return DRIVER_DIRECTIONS.filter((dir) => dirs.includes(dir));
   }
 
   /** Undefined where the key is left out, and where it has no value: that is reported. */
@@ -232,12 +239,6 @@ class DriverReader {
     const value = this.#constants.evaluate(expression);
     if (value === undefined) this.#wrong = true;
     return value;
-  }
-
-  #list(key: DriverKey): readonly Value[] | undefined {
-    const value = this.#value(key);
-    if (value === undefined) return undefined;
-    return value instanceof ListValue ? value.items : [value];
   }
 
   #refuseValue(key: DriverKey, hint?: string): void {

@@ -43,20 +43,19 @@ Deno.test("what is wrong with a driver is an error of its own, before anything i
     "E0324 `m` takes 1 argument, but is called as unmap(buf, handle) or unmap(buf, handle, dir)",
   );
   assertEquals(errorOf("map = m, unmap = u, peaces = 3"), "E0324 A driver has no key `peaces`");
-  assertEquals(errorOf("map = m, unmap = u, pieces = 0"), "E0324 `pieces` takes an int or a range");
-  assertEquals(
-    errorOf("map = m, unmap = u, pieces = 65"),
-    "E0324 `pieces` takes an int or a range",
-  );
-  assertEquals(errorOf("map = m, unmap = u, sizes = 0B"), "E0324 `sizes` takes a list of sizes");
-  assertEquals(
-    errorOf("map = m, unmap = u, offsets = 4KiB"),
-    "E0324 `offsets` takes a list of sizes",
-  );
-  assertEquals(
-    errorOf("map = m, unmap = u, dirs = [read]"),
-    "E0324 `dirs` takes a list of directions",
-  );
+  const values: readonly (readonly [setting: string, error: string])[] = [
+    ["pieces = 0", 'E0503 Cannot use 0 as pieces of driver "d": it is too small'],
+    ["pieces = 1..=65", 'E0503 Cannot use 65 as pieces of driver "d": it is too large'],
+    ["pieces = 4..4", "E0324 `pieces` takes an int or a range"],
+    ["pieces = [2]", 'E0502 Cannot use a list ([2]) as pieces of driver "d"'],
+    ["sizes = 0B", 'E0503 Cannot use 0B as sizes of driver "d": it is too small'],
+    ["sizes = []", "E0324 `sizes` takes a list of sizes"],
+    ["offsets = 4KiB", 'E0503 Cannot use 4KiB as offsets of driver "d": it is too large'],
+    ["dirs = [read]", 'E0508 Cannot use read as dirs of driver "d"'],
+  ];
+  for (const [setting, error] of values) {
+    assertEquals(errorOf(`map = m, unmap = u, ${setting}`), error);
+  }
   assertEquals(
     errorOf("map = m, unmap = u, dirs = [to_device, from_device]"),
     "E0324 There are several directions, but `map` takes no direction",

@@ -10,7 +10,7 @@ import { Resolution, Variable } from "../check/names/bindings.ts";
 import { orderConsts } from "../check/names/const_order.ts";
 import { DataFiles } from "../check/names/data_files.ts";
 import { FileScope } from "../check/names/file_scope.ts";
-import type { Owner } from "../check/names/name_resolver.ts";
+import type { Owner } from "../check/names/resolve.ts";
 import { checkTypes } from "../check/types/check_types.ts";
 import { type ConstCode, ProgramCompiler, shownExpression } from "../compile/compile_program.ts";
 import { type Diagnostic, DiagnosticBag } from "../diagnostics/diagnostic.ts";

@@ -45,16 +45,20 @@ export class Activities {
 
   wait(subject: Value): void {
     this.vm.machine.maySleep("wait");
-    while (!isDone(subject, this.vm)) {
-      if (!this.#run()) {
-        throw new ExpectationError(
-          "E0907",
-          `No work is pending, and ${formatInSentence(subject, this.vm)} is not done`,
-          { hint: NOTHING_LEFT },
-        );
-      }
-    }
+    this.#runUntil(
+      () => isDone(subject, this.vm),
+      () => `${formatInSentence(subject, this.vm)} is not done`,
+    );
     this.#followEnd(subject);
+  }
+
+  #runUntil(holds: () => boolean, problem: () => string): void {
+    while (!holds()) {
+      if (this.#run()) continue;
+      throw new ExpectationError("E0907", `No work is pending, and ${problem()}`, {
+        hint: NOTHING_LEFT,
+      });
+    }
   }
 
   #followEnd(subject: Value): void {
@@ -100,7 +104,7 @@ export class Activities {
    * @param inside Ask after every event, too: it may come and go within an activity.
    */
   stepUntil(condition: Value, inside: boolean): void {
-    let held = this.#holds(condition as Closure);
+    let held = false;
     let asking = false;
     const stop = inside
       ? this.vm.machine.listen(() => {
@@ -111,16 +115,10 @@ export class Activities {
       })
       : () => {};
     try {
-      while (!held) {
-        if (!this.#run()) {
-          throw new ExpectationError(
-            "E0907",
-            "No work is pending, and the condition is false",
-            { hint: NOTHING_LEFT },
-          );
-        }
-        held ||= this.#holds(condition as Closure);
-      }
+      this.#runUntil(
+        () => held ||= this.#holds(condition as Closure),
+        () => "the condition is false",
+      );
     } finally {
       stop();
     }

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { readRulePage } from "../../places.ts";
 import { citedRules } from "./citations.ts";
 import { coverageLines, coverageReport } from "./report.ts";
-import { allExits, allRules, ruleOf } from "./universe.ts";
+import { allExits, allRules, ruleOf } from "./report.ts";
 
 Deno.test("citations are understood in the forms that people write", () => {
   assertEquals(citedRules("refuses it (dma.md 3.3 row 1)"), ["dma.3.3"]);

@@ -4,8 +4,7 @@
  * decoded here, once for both.
  */
 import type { MachineEvent } from "@dmalab/runtime";
-import type { NvmeCommandView } from "../driver/command/command_view.ts";
-import type { NvmeRequest } from "../driver/command/nvme_request.ts";
+import type { NvmeCommandView, NvmeRequest } from "../driver/request.ts";
 import { CTRL_PAGE_BYTES, PRP_BYTES, SGL_DESCRIPTOR_BYTES, SGL_TYPE } from "../driver/protocol.ts";
 
 /** A run of memory that the request covers, and the event that says so. */

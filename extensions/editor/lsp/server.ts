@@ -6,16 +6,33 @@
  */
 import process from "node:process";
 import * as Lsp from "vscode-languageserver-protocol/node";
-import { TOKEN_MODIFIERS, TOKEN_TYPES } from "@dmalab/lang/editor";
+import * as answers from "./answers.ts";
+import { outlineOf, TOKEN_MODIFIERS, TOKEN_TYPES } from "@dmalab/lang/editor";
 import { VERSION } from "@dmalab/cli/package_version";
 import { FrameError } from "../message_frames.ts";
-import * as answers from "./answers.ts";
-import { Documents, type Understood } from "./documents.ts";
+import { Documents, rangeOf, type Understood } from "./documents.ts";
 import { CANCELLED, Inbox, type Input } from "./inbox.ts";
-import { lenses } from "./lenses.ts";
 import { ruleLinks } from "./rules.ts";
 import { prepareRename, references, rename } from "./renaming.ts";
 import { RecordedValues } from "./values.ts";
+
+/** Commands that the editor's side carries out, with the address of the file and a line of the test. */
+const COMMANDS = [
+  { title: "Run", command: "dmalab.run" },
+  { title: "Debug", command: "dmalab.debug" },
+  { title: "Report", command: "dmalab.report" },
+] as const;
+
+function lenses({ analysis, uri }: Understood): Lsp.CodeLens[] {
+  return outlineOf(analysis).flatMap(({ kind, nameSpan }) => {
+    if (kind !== "test" && kind !== "property") return [];
+    const range = rangeOf(nameSpan);
+    return COMMANDS.map((command) => ({
+      range,
+      command: { ...command, arguments: [uri, range.start.line + 1] },
+    }));
+  });
+}
 
 /** Streams as Node has them. */
 type Output = ConstructorParameters<typeof Lsp.StreamMessageWriter>[0];

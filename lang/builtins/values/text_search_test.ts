@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import * as fc from "fast-check";
 import { runOf } from "../../testing/fake_run.ts";
-import { occurrences } from "./text_search.ts";
+import { occurrences } from "./text.ts";
 
 Deno.test("occurrences() finds what the host's search finds, for parts of any length", () => {
   const letters = fc.string({ unit: fc.constantFrom("a", "b"), maxLength: 200 });

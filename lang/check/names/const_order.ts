@@ -1,7 +1,7 @@
 /** The order in which consts are worked out: each after those it needs. */
 import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
 import type { ConstBinding } from "./bindings.ts";
-import type { Owner } from "./name_resolver.ts";
+import type { Owner } from "./resolve.ts";
 
 /**
  * Sorts consts so that each comes after the ones it uses, by way of functions too; a const that

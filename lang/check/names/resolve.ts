@@ -3,29 +3,90 @@
  *
  * Kinds come later (`type_inference.ts`): they need to know all assignments of a variable first.
  */
+import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
+import { type Hint, itHas, NearNames } from "../../diagnostics/suggest.ts";
+import type { Span } from "../../source.ts";
 import type {
   AssignStatement,
   BenchDeclaration,
   Block,
+  BranchesExpression,
+  CallExpression,
+  EventPattern,
   Expression,
   FieldExpression,
   FileNode,
+  FunctionDeclaration,
   IndexExpression,
   MachineDeclaration,
   Name,
+  NameExpression,
+  PatternEvent,
   PropertyDeclaration,
   Statement,
   TestDeclaration,
   TestTable,
 } from "../../syntax/tree/ast.ts";
-import { type ConstBinding, type FunctionBinding, Scope, Variable } from "./bindings.ts";
-import { eventNameOf } from "./event_names.ts";
-import { codeScope, NameResolver, type Owner } from "./name_resolver.ts";
+import { ownEntry } from "../../syntax/own_entry.ts";
+import { someChild } from "../../syntax/tree/walk.ts";
+import { isCalledWord } from "../../syntax/recovery/statement_hints.ts";
+import { findMethod } from "../../values/types.ts";
+import { remembered } from "../../values/remembered.ts";
+import { BRANCH_NAMES } from "../../values/branch_outcome.ts";
+import {
+  type CodeScope,
+  type ConstBinding,
+  type FunctionBinding,
+  type NameBinding,
+  PATTERN_BINDS_NOTHING,
+  type Resolution,
+  Scope,
+  Variable,
+} from "./bindings.ts";
+import { eventNameOf, eventsNamed, patternNames } from "./event_names.ts";
+import type { FileScope } from "./file_scope.ts";
+import { reportUnknownNames, type UnknownName, type UnusedName } from "./unknown_names.ts";
 import { checkFail, checkOutcomeName } from "./outcome_names.ts";
-import { checkPatternNames } from "./pattern_names.ts";
 import { registersOf } from "../../syntax/tree/machine_entries.ts";
-import { patternFields } from "../../syntax/tree/pattern_events.ts";
+import { patternEvents, patternFields } from "../../syntax/tree/pattern_events.ts";
 import { innerBlocks, roleOf, statementExpressions } from "../../syntax/tree/statement_kinds.ts";
+import type { Registry } from "../../values/registry.ts";
+import { AUTOMATON_LIMIT_STATES, countStates } from "../../patterns/event_automaton.ts";
+
+/** A const or function, for the graph of what needs what. */
+export type Owner = ConstBinding | FunctionBinding;
+
+const ADVANCES = "virtual time passes by statements: `advance 10ms`";
+
+/** Names of other languages, and what to write instead. */
+const FOREIGN_NAMES: Readonly<Record<string, string>> = {
+  printf: 'write `print "{n} pages"`: values go into the string',
+  printk: 'write `print "{n} pages"`: values go into the string',
+  println: 'write `print "{n} pages"`: values go into the string',
+  pr_info: 'write `print "{n} pages"`: values go into the string',
+  sizeof: "the size is a field: `buf.size`",
+  len: "the length is a field: `list.length`",
+  range: "a range is written `0..n`",
+  malloc: "write `buffer(size: 4KiB)` or `alloc_pages(1)`",
+  kmalloc: "write `buffer(size: 4KiB)` or `alloc_pages(1)`",
+  alloc_page: "write `alloc_pages(1)`",
+  GFP_KERNEL: "leave it out: `alloc_pages(count)`",
+  GFP_ATOMIC: "leave it out: `alloc_pages(count)`",
+  kfree: "memory is freed when the test ends",
+  free: "memory is freed when the test ends",
+  PAGE_SIZE: "write it out: `4KiB`",
+  PAGE_SHIFT: "write the size itself: `4KiB`",
+  virt_to_phys: "a buffer has the field `.phys`",
+  sleep: ADVANCES,
+  msleep: ADVANCES,
+  mdelay: ADVANCES,
+  ndelay: ADVANCES,
+  udelay: ADVANCES,
+  usleep: ADVANCES,
+  usleep_range: ADVANCES,
+  BUG_ON: "write `assert not …`",
+  WARN_ON: "write `assert not …`",
+};
 
 /** Where a statement stands. */
 interface StatementContext {
@@ -33,7 +94,356 @@ interface StatementContext {
   readonly inLoop: boolean;
 }
 
-export class Resolver extends NameResolver {
+export class Resolver {
+  /** Names that the file's top-level `let`s bind, for a better hint. */
+  readonly #topLevelLets = new Set<string>();
+  #owner: Owner | null = null;
+  readonly #unknownNames: UnknownName[] = [];
+  /** Names of each piece of code that a hint was made for. */
+  readonly #hinted = new Map<CodeScope, Set<string>>();
+  /** Calls of the file's functions. */
+  readonly #calls = new Map<FunctionDeclaration, CallExpression[]>();
+
+  /** @param uses Consts and functions that a const or function uses. */
+  constructor(
+    private readonly fileScope: FileScope,
+    private readonly bag: DiagnosticBag,
+    private readonly resolution: Resolution,
+    private readonly uses: Map<Owner, Set<Owner>>,
+  ) {}
+
+  /** True for the name of an event, such as `iotlb.sync`, which is a value: its own text. */
+  #eventName(expression: Expression, scope: Scope): boolean {
+    const name = eventNameOf(expression);
+    if (name === null || !this.fileScope.registry.eventNames.includes(name)) return false;
+    const first = name.slice(0, name.indexOf("."));
+    if (this.#find(first, scope) !== null || this.fileScope.declared.has(first)) return false;
+    this.resolution.eventNames.set(expression, name);
+    return true;
+  }
+
+  /** Reports what begins as names of events do, and as nothing else that has fields. */
+  #misspelledEvent(expression: FieldExpression, scope: Scope): boolean {
+    const { declared, machineKinds, registry, torn, variables } = this.fileScope;
+    const name = eventNameOf(expression);
+    const dot = name?.indexOf(".") ?? -1;
+    if (name === null || dot < 0) return false;
+    const first = name.slice(0, dot);
+    const isBound = this.#find(first, scope) !== null || declared.has(first) ||
+      variables.has(first) || machineKinds.has(first) || torn?.mayBind(first);
+    if (isBound || !registry.eventNames.some((event) => event.startsWith(`${first}.`))) {
+      return false;
+    }
+    // A word has a name of its own.
+    if (registry.words.has(first) && name === `${first}.name`) return false;
+    this.bag.error(
+      "E0310",
+      expression.span,
+      `No event is called \`${name}\``,
+      this.bag.didYouMean(name, registry.eventNames) ?? "docs/events.md lists them",
+    );
+    return true;
+  }
+
+  #parameters(parameters: readonly Name[], scope: Scope): void {
+    for (const name of parameters) {
+      this.resolution.variables.set(name, this.#variable(name, scope, "parameter", null));
+    }
+  }
+
+  #variable(
+    name: Name,
+    scope: Scope,
+    role: Variable["role"],
+    source: Expression | null,
+  ): Variable {
+    const known = scope.ownVariable(name.text);
+    if (known !== undefined) {
+      this.bag.add({
+        code: "E0302",
+        severity: "error",
+        span: name.span,
+        message: `\`${name.text}\` is already bound in this block`,
+        hint: role === "let" ? `to assign to it, write \`${name.text} = …\`` : "rename it",
+        related: [{ span: known.span, message: "bound here first" }],
+      });
+    }
+    const variable = new Variable(name.text, name.span, scope.code, role, source);
+    scope.declare(variable);
+    return variable;
+  }
+
+  /** Takes a bare name for a const or a word, where only these are meant; false if it is neither. */
+  #constant(node: NameExpression): boolean {
+    const declared = this.fileScope.declared.get(node.name);
+    const word = this.fileScope.registry.words.get(node.name);
+    if (declared?.kind !== "const" && word === undefined) return false;
+    if (declared?.kind === "const") this.#use(node, declared);
+    else this.resolution.names.set(node, { kind: "word", word: word! });
+    return true;
+  }
+
+  // Expressions.
+
+  #expression(expression: Expression, scope: Scope): void {
+    switch (expression.kind) {
+      case "Name":
+        return this.#name(expression, scope);
+      case "Lambda": {
+        const code = codeScope("lambda", scope.code);
+        this.resolution.closures.set(expression, code);
+        const inner = new Scope(code, scope);
+        this.#parameters(expression.parameters, inner);
+        this.#expression(expression.body, inner);
+        return;
+      }
+      case "Call":
+        if (expression.callee.kind === "Name") this.#name(expression.callee, scope, expression);
+        // A method may be called like an event: `iommu.translate(…)`.
+        else if (expression.callee.kind === "Field") {
+          this.#noteMethodChange(expression.callee.field.text);
+          this.#expression(expression.callee.object, scope);
+        } else this.#expression(expression.callee, scope);
+        this.#readData(expression);
+        for (const argument of expression.arguments) this.#expression(argument.value, scope);
+        return;
+      case "Field":
+        if (this.#eventName(expression, scope) || this.#misspelledEvent(expression, scope)) return;
+        this.#expression(expression.object, scope);
+        return;
+      case "MatchValue":
+        this.#expression(expression.subject, scope);
+        for (const { pattern, value } of expression.arms) {
+          if (pattern !== null) this.#armPattern(pattern, scope);
+          this.#expression(value, scope);
+        }
+        return;
+      case "Trace":
+        return this.#traceBlock(expression.body, scope);
+      case "Compare": {
+        const code = codeScope("compare", scope.code);
+        this.resolution.closures.set(expression, code);
+        this.#sealedBlock(expression.body, new Scope(code, scope), "compare");
+        return;
+      }
+      case "Fork":
+      case "Race":
+        return this.#branches(expression, scope);
+      case "String":
+      case "List":
+      case "Record":
+      case "Unary":
+      case "Try":
+      case "Cast":
+      case "Binary":
+      case "Range":
+      case "Index":
+      case "CopyWith":
+      case "IfValue":
+        someChild(expression, (child) => {
+          this.#expression(child, scope);
+          return false;
+        });
+        return;
+      case "Integer":
+      case "Ratio":
+      case "Size":
+      case "Duration":
+      case "Bytes":
+      case "Boolean":
+      case "None":
+      case "ErrorExpression":
+        return;
+      default:
+        expression satisfies never;
+    }
+  }
+
+  /** A method that changes what it is called on, whatever that turns out to be. */
+  #noteMethodChange(method: string): void {
+    const { changes } = this.resolution;
+    for (const name of ["list", "record"]) {
+      const type = this.fileScope.registry.types.get(name);
+      const changed = type === undefined ? undefined : findMethod(type, method)?.changes;
+      if (changed === "items") changes.items = true;
+      else if (changed === "entries") changes.names = changes.anyEntry = true;
+    }
+  }
+
+  #branches({ branches, kind, span }: BranchesExpression, scope: Scope): void {
+    const word = kind.toLowerCase();
+    if (branches.length > BRANCH_NAMES.length) {
+      this.bag.error(
+        "E0322",
+        span,
+        `\`${word}\` has ${branches.length} blocks, the maximum is ${BRANCH_NAMES.length}`,
+      );
+    }
+    for (const branch of branches) this.#sealedBlock(branch, scope, word);
+  }
+
+  #find(name: string, scope: Scope): Variable | null {
+    const local = scope.find(name);
+    if (local !== null) return local;
+    const { role } = outermost(scope.code);
+    // Consts are worked out before there is a machine.
+    if (role === "constant") return null;
+    const ofSession = role === "main" ? this.fileScope.variables.get(name) : undefined;
+    return ofSession ?? this.fileScope.machineVariable(name);
+  }
+
+  /** @param call The call whose function the name is. */
+  #name(node: NameExpression, scope: Scope, call: CallExpression | null = null): void {
+    const called = call !== null;
+    const variable = this.#find(node.name, scope);
+    if (variable !== null) {
+      variable.reads++;
+      this.#capture(variable, scope.code, node.span.start);
+      this.resolution.names.set(node, variable);
+      return;
+    }
+    const binding = this.fileScope.find(node.name, called);
+    if (binding === null) {
+      this.#unknown(node.name, node.span, scope, call, this.#unknownHint(node.name, scope, called));
+      return;
+    }
+    if (binding.kind === "function" && call !== null) {
+      remembered(this.#calls, binding.declaration, () => []).push(call);
+    }
+    if (!called && (binding.kind === "builtin" || binding.kind === "function")) {
+      this.bag.error(
+        "E0307",
+        node.span,
+        `\`${node.name}\` is a function and can only be called`,
+        `write \`${node.name}(…)\`, or \`x => ${node.name}(x)\` to pass it`,
+      );
+    }
+    this.#use(node, binding);
+  }
+
+  /** A call that reads a file is what the file says. */
+  #readData(call: CallExpression): void {
+    const binding = call.callee.kind === "Name" && this.resolution.names.get(call.callee);
+    if (!binding || binding.kind !== "builtin" || binding.spec.reads === undefined) return;
+    const read = this.fileScope.data.read(call, binding.spec.reads);
+    if (read !== null) this.resolution.data.set(call, read.value);
+  }
+
+  /** Takes note of a name that nothing is called; it is reported when the whole file is known. */
+  #unknown(
+    name: string,
+    span: Span,
+    { code }: Scope,
+    call: CallExpression | null,
+    hint: Hint | undefined,
+  ): void {
+    const inside = this.#owner?.kind === "function" ? this.#owner.declaration : null;
+    if (inside !== null) this.resolution.incomplete.add(inside);
+    this.#unknownNames.push({ name, span, call, code: outermost(code), inside, hint });
+  }
+
+  /** Reports the names of a file that mean nothing, once all that do are known. */
+  #reportUnknown(file: FileNode): void {
+    if (this.#unknownNames.length === 0) return;
+    const { torn } = this.fileScope;
+    if (torn !== null) {
+      const bound = new Set([...this.resolution.variables.values()].map(({ name }) => name));
+      // What seems to be unused may have its uses in what was not read.
+      const around = { unused: [], callsOf: () => [] };
+      reportUnknownNames(torn.trusted(this.#unknownNames, bound), around, this.bag);
+      return;
+    }
+    const unused: UnusedName[] = [];
+    const { source } = file.span;
+    for (const { name, owner, reads, span } of this.resolution.variables.values()) {
+      if (reads > 0 || owner === null || span.source !== source) continue;
+      unused.push({ name, span, declaration: null, code: outermost(owner) });
+    }
+    for (const { declaration, reads } of this.fileScope.declared.values()) {
+      if (reads > 0 || declaration.span.source !== source) continue;
+      const { span, text: name } = declaration.name;
+      const isFunction = declaration.kind === "Function";
+      unused.push({ name, span, declaration: isFunction ? declaration : null, code: null });
+    }
+    const callsOf = (declaration: FunctionDeclaration) => this.#calls.get(declaration) ?? [];
+    reportUnknownNames(this.#unknownNames, { unused, callsOf }, this.bag);
+  }
+
+  #use(node: NameExpression, binding: NameBinding): void {
+    if (binding.kind === "const" || binding.kind === "function") {
+      binding.reads++;
+      if (this.#owner !== null) this.uses.get(this.#owner)!.add(binding);
+    }
+    this.resolution.names.set(node, binding);
+  }
+
+  /** Notes that the closures between a variable's owner and its use must carry its value. */
+  #capture(variable: Variable, user: CodeScope, offset: number): void {
+    // A machine's variables are there wherever its code runs.
+    if (variable.role === "machine") return;
+    // A session's variables are seen from everywhere, but not from another machine.
+    const owner = variable.owner ?? outsideCompare(user);
+    for (let code: CodeScope | null = user; code !== null && code !== owner;) {
+      if (!code.captures.includes(variable)) code.captures.push(variable);
+      // What is captured for a comparison or a step is used at once, and cannot become old.
+      if (code.role === "lambda") variable.capturedAt = Math.min(variable.capturedAt, offset);
+      code = code.parent;
+    }
+  }
+
+  /** A hint for the first use of a name in a piece of code: that of later ones is not shown. */
+  #unknownHint(name: string, scope: Scope, called: boolean): Hint | undefined {
+    const hinted = remembered(this.#hinted, outermost(scope.code), () => new Set());
+    const use = called ? `${name}()` : name;
+    if (hinted.has(use)) return undefined;
+    hinted.add(use);
+    // Only to list the names of a large file takes long.
+    if (!this.bag.mayCompare(1)) return undefined;
+    const inside = outermost(scope.code).role !== "main";
+    if (inside && (this.fileScope.variables.has(name) || this.#topLevelLets.has(name))) {
+      return "functions and tests do not see a top-level `let`: write `const`, or pass it as an argument";
+    }
+    if (this.fileScope.machineVariable(name) !== null) {
+      return "it is a name of the machine, and consts are evaluated before the machine is built";
+    }
+    if (called && isCalledWord(name)) {
+      return `\`${name}\` is a statement: write it without parentheses`;
+    }
+    return ownEntry(FOREIGN_NAMES, name) ??
+      this.fileScope.hint(name, scope.names(), called, this.bag);
+  }
+
+  /** A pattern never binds a name, and never looks at a variable: it would look as if it did. */
+  #armPattern(pattern: Expression, scope: Scope): void {
+    if (pattern.kind === "Range") {
+      this.#armPattern(pattern.first, scope);
+      this.#armPattern(pattern.last, scope);
+      return;
+    }
+    if (pattern.kind !== "Name" || this.#constant(pattern)) {
+      if (pattern.kind !== "Name") this.#expression(pattern, scope);
+      return;
+    }
+    const variable = this.#find(pattern.name, scope);
+    if (variable === null) {
+      const { name, span } = pattern;
+      if (this.fileScope.find(name, false) === null) {
+        const hint = this.#unknownHint(name, scope, false) ?? PATTERN_BINDS_NOTHING;
+        this.#unknown(name, span, scope, null, hint);
+      } else this.#name(pattern, scope);
+      return;
+    }
+    variable.reads++;
+    this.bag.error(
+      "E0319",
+      pattern.span,
+      `\`${pattern.name}\` is a variable; a pattern is a literal, a constant or a const`,
+      "compare with `if`, or make it a `const`",
+    );
+  }
+
+  // Statements.
+
   /**
    * Resolves a whole file.
    *
@@ -42,11 +452,11 @@ export class Resolver extends NameResolver {
   file(file: FileNode, session: boolean): void {
     const code = codeScope("main", null);
     const scope = new Scope(code, null);
-    for (const item of file.items) if (item.kind === "Let") this.topLevelLets.add(item.name.text);
+    for (const item of file.items) if (item.kind === "Let") this.#topLevelLets.add(item.name.text);
     for (const item of file.items) {
       this.#statement(item, { scope, inLoop: false }, session);
     }
-    this.reportUnknown(file);
+    this.#reportUnknown(file);
   }
 
   /**
@@ -57,9 +467,9 @@ export class Resolver extends NameResolver {
    */
   evaluated(file: FileNode, expression: Expression, names: readonly Name[]): readonly Variable[] {
     const scope = new Scope(codeScope("main", null), null);
-    const variables = names.map((name) => this.variable(name, scope, "parameter", null));
-    this.expression(expression, scope);
-    this.reportUnknown(file);
+    const variables = names.map((name) => this.#variable(name, scope, "parameter", null));
+    this.#expression(expression, scope);
+    this.#reportUnknown(file);
     return variables;
   }
 
@@ -73,7 +483,7 @@ export class Resolver extends NameResolver {
     for (const [statement, variable] of machine.variables) {
       this.#checkMachineVariable(variable, names);
       names.set(variable.name, variable);
-      this.expression(statement.value, new Scope(codeScope("main", null), null));
+      this.#expression(statement.value, new Scope(codeScope("main", null), null));
       this.resolution.variables.set(statement, variable);
     }
     for (const { register } of registersOf(declaration)) {
@@ -102,7 +512,7 @@ export class Resolver extends NameResolver {
   #const(binding: ConstBinding): void {
     this.#ownedBy(binding, () => {
       const code = codeScope("constant", null);
-      this.expression(binding.declaration.value, new Scope(code, null));
+      this.#expression(binding.declaration.value, new Scope(code, null));
     });
   }
 
@@ -110,16 +520,16 @@ export class Resolver extends NameResolver {
     this.#ownedBy(binding, () => {
       const { body, parameters } = binding.declaration;
       const scope = new Scope(codeScope("function", null), null);
-      this.parameters(parameters, scope);
+      this.#parameters(parameters, scope);
       this.#body(body, { scope, inLoop: false });
     });
   }
 
   #ownedBy(owner: Owner, resolve: () => void): void {
     this.uses.set(owner, new Set());
-    this.owner = owner;
+    this.#owner = owner;
     resolve();
-    this.owner = null;
+    this.#owner = null;
   }
 
   #test(test: TestDeclaration): void {
@@ -131,17 +541,17 @@ export class Resolver extends NameResolver {
   #table({ name, nameParts, values }: TestTable, scope: Scope): void {
     // Rows and names are worked out before there is a machine: nothing but consts is known there.
     const known = new Scope(codeScope("constant", null), null);
-    this.expression(values, known);
-    this.resolution.variables.set(name, this.variable(name, scope, "forall", values));
-    for (const part of nameParts) if (typeof part !== "string") this.expression(part, scope);
+    this.#expression(values, known);
+    this.resolution.variables.set(name, this.#variable(name, scope, "forall", values));
+    for (const part of nameParts) if (typeof part !== "string") this.#expression(part, scope);
   }
 
   #property(property: PropertyDeclaration): void {
     const scope = new Scope(codeScope("property", null), null);
     for (const binding of property.forall) {
       // The values are worked out before there is a machine: nothing but consts is known there.
-      this.expression(binding.values, new Scope(codeScope("constant", null), null));
-      const variable = this.variable(binding.name, scope, "forall", binding.values);
+      this.#expression(binding.values, new Scope(codeScope("constant", null), null));
+      const variable = this.#variable(binding.name, scope, "forall", binding.values);
       this.resolution.variables.set(binding.name, variable);
     }
     this.#body(property.body, { scope, inLoop: false });
@@ -158,8 +568,8 @@ export class Resolver extends NameResolver {
   /** The name of a function stands for the function: nothing is called yet. */
   #driverValue(value: Expression): void {
     const binding = value.kind === "Name" ? this.fileScope.find(value.name, false) : null;
-    if (value.kind === "Name" && binding?.kind === "function") this.use(value, binding);
-    else this.expression(value, new Scope(codeScope("constant", null), null));
+    if (value.kind === "Name" && binding?.kind === "function") this.#use(value, binding);
+    else this.#expression(value, new Scope(codeScope("constant", null), null));
   }
 
   /** Names of events stand for their counts; everything else is as usual. */
@@ -175,7 +585,7 @@ export class Resolver extends NameResolver {
     } else if (condition.kind === "Unary") {
       this.#budget(condition.operand);
     } else {
-      this.expression(condition, new Scope(codeScope("constant", null), null));
+      this.#expression(condition, new Scope(codeScope("constant", null), null));
     }
   }
 
@@ -210,33 +620,33 @@ export class Resolver extends NameResolver {
         for (const { value } of statement.entries) this.#driverValue(value);
         return;
       case "Let":
-        this.expression(statement.value, scope);
+        this.#expression(statement.value, scope);
         this.resolution.variables.set(
           statement,
           session
             ? this.#sessionVariable(statement)
-            : this.variable(statement.name, scope, "let", statement.value),
+            : this.#variable(statement.name, scope, "let", statement.value),
         );
         return;
       case "Assign":
-        this.expression(statement.value, scope);
+        this.#expression(statement.value, scope);
         return this.#assign(statement, scope);
       case "Change":
         this.#noteChange(statement.place);
-        for (const part of statementExpressions(statement)) this.expression(part, scope);
+        for (const part of statementExpressions(statement)) this.#expression(part, scope);
         this.#refuseEvent(statement.place);
         return;
       case "For": {
-        this.expression(statement.values, scope);
+        this.#expression(statement.values, scope);
         const inner = new Scope(scope.code, scope);
-        const variable = this.variable(statement.name, inner, "loop", statement.values);
+        const variable = this.#variable(statement.name, inner, "loop", statement.values);
         this.resolution.variables.set(statement, variable);
         return this.#body(statement.body, { scope: inner, inLoop: true });
       }
       case "Match":
-        this.expression(statement.subject, scope);
+        this.#expression(statement.subject, scope);
         for (const { body, pattern } of statement.arms) {
-          if (pattern !== null) this.armPattern(pattern, scope);
+          if (pattern !== null) this.#armPattern(pattern, scope);
           this.#block(body, place);
         }
         return;
@@ -267,25 +677,25 @@ export class Resolver extends NameResolver {
       case "ExpectEvents":
         checkPatternNames(statement.pattern, this.fileScope.registry, this.bag);
         for (const field of patternFields(statement.pattern)) this.#fieldValue(field.value, scope);
-        return this.expression(statement.subject, scope);
+        return this.#expression(statement.subject, scope);
       case "Fail":
         checkFail(statement, this.fileScope.registry, this.bag);
         if (statement.point !== null) break;
-        return this.sealedBlock(statement.body, scope, "inject each");
+        return this.#sealedBlock(statement.body, scope, "inject each");
       case "Invariant": {
         const code = codeScope("lambda", scope.code);
         this.resolution.closures.set(statement, code);
-        return this.expression(statement.condition, new Scope(code, scope));
+        return this.#expression(statement.condition, new Scope(code, scope));
       }
       case "Step": {
         if (statement.until === null) break;
         const code = codeScope("until", scope.code);
         this.resolution.closures.set(statement, code);
-        return this.expression(statement.until, new Scope(code, scope));
+        return this.#expression(statement.until, new Scope(code, scope));
       }
     }
     // What has names of its own is above; in all others names mean what they mean around them.
-    for (const expression of statementExpressions(statement)) this.expression(expression, scope);
+    for (const expression of statementExpressions(statement)) this.#expression(expression, scope);
     const inLoop = place.inLoop || roleOf(statement) === "loop";
     for (const block of innerBlocks(statement)) this.#block(block, place, inLoop);
   }
@@ -310,13 +720,13 @@ export class Resolver extends NameResolver {
 
   #assign(statement: AssignStatement, scope: Scope): void {
     const { target } = statement;
-    const variable = this.find(target.text, scope);
+    const variable = this.#find(target.text, scope);
     if (variable === null) {
       const outer = this.fileScope.find(target.text, false);
       if (outer === null) {
-        const hint = this.unknownHint(target.text, scope, false) ??
+        const hint = this.#unknownHint(target.text, scope, false) ??
           `\`let ${target.text} = …\` binds it`;
-        this.unknown(target.text, target.span, scope, null, hint);
+        this.#unknown(target.text, target.span, scope, null, hint);
       } else {
         this.bag.error(
           "E0308",
@@ -361,8 +771,8 @@ export class Resolver extends NameResolver {
 
   /** `iommu` in a field is the word, not the thing of that name; a variable is the variable. */
   #fieldValue(value: Expression, scope: Scope): void {
-    const bare = value.kind === "Name" && this.find(value.name, scope) === null;
-    if (!bare || !this.constant(value)) this.expression(value, scope);
+    const bare = value.kind === "Name" && this.#find(value.name, scope) === null;
+    if (!bare || !this.#constant(value)) this.#expression(value, scope);
   }
 
   #misplaced(statement: Statement, rule: string): void {
@@ -370,14 +780,34 @@ export class Resolver extends NameResolver {
     this.bag.error("E0309", statement.span, `This is not allowed here: ${rule}`);
   }
 
-  protected override traceBlock(block: Block, scope: Scope): void {
+  #traceBlock(block: Block, scope: Scope): void {
     // The block's own loops decide about `break`: one that leaves the trace has no value.
     this.#block(block, { scope, inLoop: false });
   }
 
-  protected override sealedBlock(block: Block, scope: Scope, word: string): void {
+  #sealedBlock(block: Block, scope: Scope, word: string): void {
     this.#body(block, { scope: new Scope(scope.code, scope, word), inLoop: false });
   }
+}
+
+/** A piece of code with nothing in it yet. */
+function codeScope(role: CodeScope["role"], parent: CodeScope | null): CodeScope {
+  return { role, parent, captures: [] };
+}
+
+/** The code around the outermost `compare` that a piece of code is in; itself outside of any. */
+function outsideCompare(code: CodeScope): CodeScope {
+  let outside = code;
+  for (let at: CodeScope | null = code; at !== null; at = at.parent) {
+    if (at.role === "compare") outside = at.parent!;
+  }
+  return outside;
+}
+
+function outermost(code: CodeScope): CodeScope {
+  let current = code;
+  while (current.parent !== null) current = current.parent;
+  return current;
 }
 
 function bindingNoun(kind: string): string {
@@ -392,4 +822,61 @@ function bindingNoun(kind: string): string {
     default:
       return "a constant";
   }
+}
+
+/** Reports names in a pattern that no event has. */
+function checkPatternNames(
+  pattern: EventPattern,
+  registry: Registry,
+  bag: DiagnosticBag,
+): void {
+  for (const event of patternEvents(pattern)) checkEvent(event, registry, bag);
+  if (countStates(pattern) > AUTOMATON_LIMIT_STATES) {
+    bag.error(
+      "E0312",
+      pattern.span,
+      `The pattern is too large: with its repetitions it has more than ${AUTOMATON_LIMIT_STATES} events`,
+      "use `*` or `+`, or count with a trace: `assert t.count(…) == 20_000`",
+    );
+  }
+}
+
+function checkEvent(event: PatternEvent, registry: Registry, bag: DiagnosticBag): void {
+  const names = eventsNamed(event.name, registry);
+  if (names.length === 0) {
+    bag.error(
+      "E0310",
+      event.nameSpan,
+      `No event is called \`${event.name}\``,
+      bag.didYouMean(event.name, patternNames(registry)) ?? "docs/events.md lists them",
+    );
+    return;
+  }
+  const known = knownFields(names, registry);
+  for (const { name } of event.fields) {
+    if (known.includes(name.text)) continue;
+    bag.error(
+      "E0311",
+      name.span,
+      `\`${event.name}\` has no field \`${name.text}\``,
+      fieldHint(name.text, known, bag),
+    );
+  }
+}
+
+/** `size` is meant for `size_bytes`: a unit left out is nearer than any other name. */
+function fieldHint(name: string, known: readonly string[], bag: DiagnosticBag): Hint {
+  const withUnit = known.find((field) => field.startsWith(`${name}_`));
+  return withUnit !== undefined
+    ? new NearNames(name, [withUnit])
+    : bag.didYouMean(name, known) ?? itHas(known);
+}
+
+/** Fields that at least one of the events has. */
+function knownFields(names: readonly string[], registry: Registry): readonly string[] {
+  const known = new Set<string>();
+  for (const name of names) {
+    for (const field of Object.keys(registry.eventFields(name))) known.add(field);
+  }
+  return [...known, ...Object.keys(registry.commonFields)];
 }

@@ -1,23 +1,58 @@
 /** Runs a property: case after case, and when one fails, smaller ones. */
 import { formatCount } from "../../text/numbers.ts";
 import type { Failure } from "../../vm/failure.ts";
-import type { Value } from "../../values/value.ts";
-import { caseText, pastedTest } from "./pasted_case.ts";
+import { ListValue, type Value } from "../../values/value.ts";
 import type { TestEntry } from "../test_entry.ts";
 import {
   type CaseEngine,
   type CaseSpace,
   caseSpace,
   caseValues,
+  type Dimension,
   type Drawn,
   isSequence,
 } from "./property_cases.ts";
 import { shorterSequences } from "../../values/sequences.ts";
 import type { TestRunResult } from "../defect_attribution.ts";
 import type { SharedOptions } from "../run_options.ts";
-import { smallerNumbers } from "./smaller_numbers.ts";
 import { NO_OUTPUT } from "../replay_run.ts";
 import type { TestTally } from "../tally.ts";
+import { quoted, sourceText } from "../../render/source_text.ts";
+import { type Span, spanText } from "../../source.ts";
+import type { PropertyDeclaration } from "../../syntax/tree/ast.ts";
+
+/** Largest power of two that is tried as a step. */
+const MAX_BITS = 52;
+
+/**
+ * Smaller numbers of a dimension, the smallest first.
+ *
+ * Halving the way to the smallest number finds where failures begin, as long as all numbers beyond
+ * fail, too. Sizes and addresses often fail at multiples of a page or a sector only, or at one
+ * offset in it: so these are the next multiples below of each power of two, and what is left when
+ * one is taken away.
+ *
+ * @example
+ * ```ts
+ * smallerNumbers(4097, { first: 1, last: 8192 }); // [1, 2049, … 4096]
+ * ```
+ */
+export function smallerNumbers(value: number, { first, last }: Dimension): readonly number[] {
+  const sign = value < 0 ? -1 : 1;
+  const magnitude = Math.abs(value);
+  const nearest = first > 0 ? first : last < 0 ? last : 0;
+  const found = new Set<number>();
+  if (magnitude > Math.abs(nearest)) found.add(Math.abs(nearest));
+  for (let bits = 0; bits <= MAX_BITS; bits++) {
+    const step = 2 ** bits;
+    if (step >= magnitude) break;
+    const multiple = Math.floor((magnitude - 1) / step) * step;
+    if (multiple >= Math.abs(nearest)) found.add(multiple);
+    if (magnitude - step >= Math.abs(nearest)) found.add(magnitude - step);
+  }
+  // `0 * -1` would be another zero.
+  return [...found].sort((a, b) => a - b).map((number) => number * sign + 0);
+}
 
 /** Smaller cases that are tried at most. */
 const SMALLER_CASES = 1000;
@@ -111,4 +146,66 @@ function failsAlike(one: Failure, other: Failure): boolean {
   return one.diagnostic.code === other.diagnostic.code &&
     one.diagnostic.span.source === other.diagnostic.span.source &&
     one.diagnostic.span.start === other.diagnostic.span.start;
+}
+
+interface PastedCase {
+  readonly property: PropertyDeclaration;
+  readonly values: readonly Value[];
+  /** The machine's part of the name: `iommu.mode = lazy`; empty without a matrix. */
+  readonly combination: string;
+  /** The seed, where it is not the file's own. */
+  readonly seed: number | null;
+}
+
+/** `pages = 1, skipped = 0`. */
+function caseText({ property, values }: Pick<PastedCase, "property" | "values">): string {
+  return property.forall
+    .map(({ name }, index) => `${name.text} = ${sourceText(values[index]!)}`)
+    .join(", ");
+}
+
+/** The lines of a test that does what the property does in this case, on the same machine. */
+function pastedTest(pasted: PastedCase): readonly string[] {
+  const { combination, property, seed, values } = pasted;
+  const settings = [
+    ...property.modifiers.filter(({ kind }) => kind === "With").map(({ span }) => spanText(span)),
+    ...combination === "" ? [] : [`with { ${combination} }`],
+    ...seed === null ? [] : [`with { seed = 0x${seed.toString(16)} }`],
+  ];
+  const head = ["test", quoted(`${property.name}: ${shortText(pasted)}`), ...settings, "{"];
+  return [
+    head.join(" "),
+    ...property.forall.flatMap(({ name }, index) => bindingLines(name.text, values[index]!)),
+    ...innerLines(property.body.span),
+    "}",
+  ];
+}
+
+/** The same as `caseText()`, with how long sequences are: a name has one line. */
+function shortText({ property, values }: Pick<PastedCase, "property" | "values">): string {
+  return property.forall.map(({ name }, index) => {
+    const value = values[index]!;
+    return value instanceof ListValue
+      ? `${name.text} of ${formatCount(value.items.length, "step")}`
+      : `${name.text} = ${sourceText(value)}`;
+  }).join(", ");
+}
+
+/** A sequence has a line for each of its steps. */
+function bindingLines(name: string, value: Value): readonly string[] {
+  if (!(value instanceof ListValue) || value.items.length === 0) {
+    return [`  let ${name} = ${sourceText(value)}`];
+  }
+  return [`  let ${name} = [`, ...value.items.map((step) => `    ${sourceText(step)},`), "  ]"];
+}
+
+/** What stands between the braces of a block. */
+function innerLines(body: Span): string[] {
+  const inner = spanText(body).replace(/^\{/, "").replace(/\}$/, "");
+  const lines = inner.split(/\r\n|\r|\n/);
+  if (lines.length === 1) return [`  ${inner.trim()}`];
+  // What stands on the line of the brace comes first; the last line has the closing one.
+  const first = lines.shift()!.trim();
+  if (lines.at(-1)!.trim() === "") lines.pop();
+  return [...first === "" ? [] : [`  ${first}`], ...lines.map((line) => line.trimEnd())];
 }

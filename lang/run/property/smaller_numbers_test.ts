@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { smallerNumbers } from "./smaller_numbers.ts";
+import { smallerNumbers } from "./property_run.ts";
 
 Deno.test("smallerNumbers() has multiples of powers of two and what is left without one, the smallest first", () => {
   assertEquals(smallerNumbers(12, { first: 0, last: 100 }), [0, 4, 8, 10, 11]);

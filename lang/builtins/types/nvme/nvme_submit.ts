@@ -4,9 +4,10 @@ import type { DiskOp, Io, NvmeDevice, NvmeDisk, SubmitOptions } from "@dmalab/de
 import { type ErrnoName, KernelError, SECTOR_SIZE_BYTES } from "@dmalab/runtime";
 import type { HostBuffer } from "@dmalab/runtime/memory";
 import type { ExecutionContext } from "../../../values/execution_context.ts";
-import { LimitError, ScriptError } from "../../../values/script_error.ts";
+import { ScriptError } from "../../../values/script_error.ts";
 import type { RecordValue, Value } from "../../../values/value.ts";
 import { refusing, toInt, toWord } from "../../arguments.ts";
+import { runUntilDone } from "../../run_until_done.ts";
 import type { MethodSpec } from "../../../values/spec.ts";
 import { DIRECT_MACHINE } from "../../calls/example_machines.ts";
 import { BUFFER } from "../buffer.ts";
@@ -17,8 +18,6 @@ import { dwordsOf } from "../../calls/nvme_bytes.ts";
 /** Bytes of a command in a submission queue. */
 const SQE_BYTES = 64;
 
-/** Activities that one waiting call may run before the script is stopped. */
-const MAX_ACTIVITIES = 1_000_000;
 /** What a request is charged, with its command and the events that it will cause. */
 const REQUEST_BYTES = 8192;
 
@@ -145,18 +144,8 @@ function submit(
 }
 
 function waitUntilDone(context: ExecutionContext, io: Io, what: string): Io {
-  const { machine } = context.lab;
-  for (let activities = 0; !io.done; activities++) {
-    if (activities === MAX_ACTIVITIES) {
-      throw new LimitError("E0801", `${what} ran ${activities} activities and was not done`);
-    }
-    if (machine.runNextActivity()) continue;
-    throw new ScriptError(
-      "E0907",
-      `No work is pending, and ${what} is not done`,
-      "timers fire when time moves: `submit` it, `advance 10ms`, and `wait`",
-    );
-  }
+  const hint = "timers fire when time moves: `submit` it, `advance 10ms`, and `wait`";
+  runUntilDone(context, io, what, { hint });
   return io;
 }
 

@@ -11,8 +11,9 @@ import {
 import { type DmaAddr, KernelError, PAGE_SIZE_BYTES, type VirtAddr } from "@dmalab/runtime";
 import { formatAddress } from "../../../text/numbers.ts";
 import type { ExecutionContext } from "../../../values/execution_context.ts";
-import { LimitError, ScriptError } from "../../../values/script_error.ts";
+import { ScriptError } from "../../../values/script_error.ts";
 import { failure, toInt } from "../../arguments.ts";
+import { runUntilDone } from "../../run_until_done.ts";
 import { RDMA_PROCESS } from "../../calls/example_machines.ts";
 import { SIZE, VIRT } from "../../calls/parameters.ts";
 import type { MethodSpec } from "../../../values/spec.ts";
@@ -27,8 +28,6 @@ export interface MrTarget {
   readonly region: MemoryRegion | ImplicitRegion;
 }
 
-/** Activities that one waiting call may run before the script is stopped. */
-const MAX_ACTIVITIES = 1_000_000;
 /** What an access is charged. */
 const ACCESS_BYTES = 512;
 
@@ -66,18 +65,9 @@ function submit(
 
 /** Runs the machine until an access has ended, and raises what it ended with. */
 function finish(access: RdmaAccess, context: ExecutionContext): void {
-  const what = `An access at ${formatAddress(access.virt)}`;
-  for (let activities = 0; !access.done; activities++) {
-    if (activities === MAX_ACTIVITIES) {
-      throw new LimitError(
-        "E0801",
-        `${what} ran ${activities} activities and was not done: ${access.refaults} page faults ` +
-          "made no progress",
-      );
-    }
-    if (context.lab.machine.runNextActivity()) continue;
-    throw new ScriptError("E0907", `No work is pending, and ${what} is not done`);
-  }
+  runUntilDone(context, access, `An access at ${formatAddress(access.virt)}`, {
+    stuck: () => `${access.refaults} page faults made no progress`,
+  });
   if (access.error === null) return;
   throw new KernelError(
     access.error,

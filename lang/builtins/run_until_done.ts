@@ -1,0 +1,32 @@
+/** Calls that wait for a device: they run the machine until it is done. */
+import type { ExecutionContext } from "../values/execution_context.ts";
+import { LimitError, ScriptError } from "../values/script_error.ts";
+
+/** Activities that one waiting call may run before the script is stopped. */
+const MAX_ACTIVITIES = 1_000_000;
+
+/**
+ * Runs pending work until something is done.
+ *
+ * @param subject What it is called in messages.
+ * @param why More to say of one that goes on and on; the hint where no work is left.
+ * @throws {ScriptError} E0907 where nothing is left to run, E0801 after a million activities.
+ */
+export function runUntilDone(
+  { lab: { machine } }: ExecutionContext,
+  waited: { readonly done: boolean },
+  subject: string,
+  why: { readonly stuck?: () => string; readonly hint?: string } = {},
+): void {
+  for (let activities = 0; !waited.done; activities++) {
+    if (activities === MAX_ACTIVITIES) {
+      const stuck = why.stuck === undefined ? "" : `: ${why.stuck()}`;
+      throw new LimitError(
+        "E0801",
+        `${subject} ran ${activities} activities and was not done${stuck}`,
+      );
+    }
+    if (machine.runNextActivity()) continue;
+    throw new ScriptError("E0907", `No work is pending, and ${subject} is not done`, why.hint);
+  }
+}

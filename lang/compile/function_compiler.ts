@@ -1,0 +1,1169 @@
+/** Functions → instructions: expressions, statements, and blocks that run more than once or elsewhere. */
+import type { ClosureNode, Resolution, Variable } from "../check/names/bindings.ts";
+import type {
+  Argument,
+  AssertStatement,
+  AssignStatement,
+  BinaryExpression,
+  BinaryOperator,
+  Block,
+  BranchesExpression,
+  CallExpression,
+  ChangeStatement,
+  CompareExpression,
+  ExpectedOutcome,
+  ExpectEventsStatement,
+  Expression,
+  FailStatement,
+  ForStatement,
+  IfExpression,
+  IfStatement,
+  InvariantStatement,
+  LambdaExpression,
+  MatchExpression,
+  MatchStatement,
+  NameExpression,
+  OutputStatement,
+  RepeatStatement,
+  Statement,
+  StepStatement,
+  TraceExpression,
+  WhileStatement,
+} from "../syntax/tree/ast.ts";
+import {
+  type CallShape,
+  type ForkKeyword,
+  RETURNING,
+  type Site,
+  type TrialDuty,
+  type TrialWord,
+} from "../vm/code.ts";
+import { BytesValue, Quantity, Ratio, type Value } from "../values/value.ts";
+import { Op } from "../vm/loop.ts";
+import { RareOp } from "../vm/rare_ops.ts";
+import type { CodeBuilder } from "./code_builder.ts";
+import { FunctionBuilder, Label } from "./function_builder.ts";
+import type { ProgramTables } from "./program_tables.ts";
+import { headOf, type Span } from "../source.ts";
+import { canonicalName } from "../values/registry.ts";
+import { eventsNamed } from "../check/names/event_names.ts";
+import { expectedStatus } from "../check/names/outcome_names.ts";
+import { roleOf } from "../syntax/tree/statement_kinds.ts";
+import { callsSomething, isCall, onlyCall, someExpression } from "../syntax/tree/walk.ts";
+import { ChangeBy } from "../vm/changes.ts";
+import { assertedParts, comparisonsOf } from "./asserted_parts.ts";
+import { compilePattern } from "../patterns/event_automaton.ts";
+
+const BINARY: Readonly<Record<Exclude<BinaryOperator, "and" | "or">, Op>> = {
+  "==": Op.Equal,
+  "!=": Op.NotEqual,
+  "<": Op.Less,
+  "<=": Op.LessEqual,
+  ">": Op.Greater,
+  ">=": Op.GreaterEqual,
+  "|": Op.BitOr,
+  "&": Op.BitAnd,
+  "<<": Op.ShiftLeft,
+  ">>": Op.ShiftRight,
+  "+": Op.Add,
+  "-": Op.Subtract,
+  "*": Op.Multiply,
+  "/": Op.Divide,
+  "%": Op.Modulo,
+};
+
+/** Comparisons that are one instruction with the jump that follows them. */
+const JUMPS: Readonly<Partial<Record<BinaryOperator, Op>>> = {
+  "==": Op.JumpUnlessEqual,
+  "!=": Op.JumpIfEqual,
+  "<": Op.JumpUnlessLess,
+  "<=": Op.JumpUnlessLessEqual,
+  ">": Op.JumpUnlessGreater,
+  ">=": Op.JumpUnlessGreaterEqual,
+};
+
+/** Where events of a statement come from. */
+function siteOf(statement: Statement): Site {
+  const { span } = statement;
+  return { span, call: onlyCall(statement)?.span ?? span };
+}
+
+/** A comparison whose value is not used prints its table. */
+export function isTable(statement: Expression): boolean {
+  return statement.kind === "Compare";
+}
+
+export class FunctionCompiler {
+  readonly tables: ProgramTables;
+  readonly code: CodeBuilder;
+  readonly resolution: Resolution;
+  readonly builder: FunctionBuilder;
+  readonly #slots = new Map<Variable, number>();
+  /** While an assertion's condition is compiled: where each part's value is kept. */
+  recorded: ReadonlyMap<Expression, number> | null = null;
+  /** The statement that calls belong to, and its outermost expression. */
+  site: number | null = null;
+  root: Expression | null = null;
+
+  /** Statements stand in a block that runs on machines of its own. */
+  #forkKeyword: ForkKeyword | null = null;
+  /** Statements stand in a block of a race, where another one may go on before each. */
+  #inRace = false;
+  /** The block of `inject each` or `race` that statements stand in. */
+  #trial: Pick<TrialDuty, "word" | "trial"> | null = null;
+  /** The race that is a statement of its own. */
+  #raceStatement: Expression | null = null;
+
+  constructor(tables: ProgramTables) {
+    this.tables = tables;
+    this.code = tables.code;
+    this.resolution = tables.resolution;
+    this.builder = new FunctionBuilder(tables.code.spans);
+  }
+
+  /** Gives a variable of this frame its slot. */
+  bind(variable: Variable): number {
+    const slot = this.builder.take(1);
+    this.builder.names.push({ name: variable.name, slot });
+    this.#slots.set(variable, slot);
+    return slot;
+  }
+
+  slotOf(variable: Variable): number {
+    return this.#slots.get(variable)!;
+  }
+
+  /** Writes an expression; its value is then on the stack. */
+  expression(expression: Expression): void {
+    this.builder.at(expression.span);
+    this.#value(expression);
+    const slot = this.recorded?.get(expression);
+    if (slot !== undefined) this.builder.emit(0, Op.RecordPart, slot);
+  }
+
+  /** Writes a condition and a jump that is taken when it does not hold. */
+  condition(expression: Expression, otherwise: Label): void {
+    if (expression.kind === "Binary") {
+      if (expression.operator === "and") {
+        this.condition(expression.left, otherwise);
+        this.condition(expression.right, otherwise);
+        return;
+      }
+      const jump = JUMPS[expression.operator];
+      if (jump !== undefined) {
+        this.expression(expression.left);
+        this.expression(expression.right);
+        this.builder.at(expression.operatorSpan);
+        this.builder.jump(-2, jump, otherwise);
+        return;
+      }
+    }
+    this.expression(expression);
+    this.builder.jump(-1, Op.JumpIfFalse, otherwise);
+  }
+
+  #value(expression: Expression): void {
+    const { builder } = this;
+    switch (expression.kind) {
+      case "Integer":
+        return this.#integer(expression.value);
+      case "Ratio":
+      case "Size":
+      case "Duration":
+        return this.#constant(literalValue(expression)!);
+      case "String":
+        return this.#string(expression.parts);
+      case "Bytes":
+        return this.#constant(new BytesValue(expression.bytes));
+      case "Boolean":
+        builder.emit(1, expression.value ? Op.PushTrue : Op.PushFalse);
+        return;
+      case "None":
+        builder.emit(1, Op.PushNone);
+        return;
+      case "Name":
+        return this.#name(expression);
+      case "List":
+        for (const item of expression.items) this.expression(item);
+        builder.at(expression.span);
+        builder.emit(1 - expression.items.length, Op.MakeList, expression.items.length);
+        return;
+      case "Record": {
+        for (const entry of expression.entries) this.expression(entry.value);
+        builder.at(expression.span);
+        const keys = this.code.recordKeys.push(expression.entries.map(({ key }) => key.text)) - 1;
+        builder.emit(1 - expression.entries.length, Op.MakeRecord, keys);
+        return;
+      }
+      case "CopyWith": {
+        this.expression(expression.object);
+        for (const entry of expression.entries) this.expression(entry.value);
+        builder.at(expression.span);
+        const keys = this.code.recordKeys.push(expression.entries.map(({ key }) => key.text)) - 1;
+        builder.emit(-expression.entries.length, RareOp.CopyWith, keys);
+        return;
+      }
+      case "IfValue":
+        return this.#ifValue(expression);
+      case "MatchValue":
+        return this.#matchValue(expression);
+      case "Lambda":
+        return this.#lambda(expression);
+      case "Unary":
+        return this.#unary(expression);
+      case "Try": {
+        const after = new Label();
+        builder.jump(0, RareOp.TryStart, after);
+        builder.cleanups.push({ kind: "try" });
+        this.expression(expression.operand);
+        builder.cleanups.pop();
+        builder.emit(0, RareOp.TryEnd);
+        builder.place(after);
+        return;
+      }
+      case "Binary":
+        return this.#binary(expression);
+      case "Range":
+        this.expression(expression.first);
+        this.expression(expression.last);
+        builder.at(expression.span);
+        builder.emit(-1, RareOp.MakeRange, expression.inclusive ? 1 : 0);
+        return;
+      case "Cast":
+        this.expression(expression.operand);
+        builder.at(expression.span);
+        builder.emit(0, RareOp.Cast, expression.target.text === "dma" ? 1 : 0);
+        return;
+      case "Call":
+        return this.#call(expression);
+      case "Index":
+        this.expression(expression.object);
+        this.expression(expression.index);
+        builder.at(expression.span);
+        builder.emit(-1, Op.Index);
+        return;
+      case "Field": {
+        if (this.#count(expression)) return;
+        const event = this.resolution.eventNames.get(expression);
+        if (event !== undefined) return this.#constant(event);
+        this.expression(expression.object);
+        builder.at(expression.field.span);
+        builder.emit(0, Op.Field, this.code.nameIndex(expression.field.text));
+        return;
+      }
+      case "Trace":
+        return this.#trace(expression);
+      case "Compare":
+        return this.#compare(expression);
+      case "Fork":
+        return this.#fork(expression);
+      case "Race":
+        return this.#race(expression);
+      case "ErrorExpression":
+        throw new Error(`Cannot compile ${expression.kind}: the checker refuses it`);
+      default:
+        expression satisfies never;
+    }
+  }
+
+  #integer(value: number): void {
+    if (value === (value | 0)) this.builder.emit(1, Op.PushInt, value);
+    else this.#constant(value);
+  }
+
+  #constant(value: Value): void {
+    this.builder.emit(1, Op.PushConstant, this.code.constant(value));
+  }
+
+  #string(parts: readonly (string | Expression)[]): void {
+    if (parts.every((part) => typeof part === "string")) {
+      this.#constant(parts.join(""));
+      return;
+    }
+    for (const part of parts) {
+      if (typeof part === "string") this.#constant(part);
+      else this.expression(part);
+    }
+    this.builder.emit(1 - parts.length, RareOp.Interpolate, parts.length);
+  }
+
+  /** True when the expression stands for an event's count, in a budget. */
+  #count(expression: Expression): boolean {
+    const event = this.resolution.counts.get(expression);
+    if (event === undefined) return false;
+    this.builder.emit(1, RareOp.Count, this.code.nameIndex(event));
+    return true;
+  }
+
+  #name(expression: NameExpression): void {
+    if (this.#count(expression)) return;
+    const { builder } = this;
+    const binding = this.resolution.names.get(expression)!;
+    switch (binding.kind) {
+      case "variable":
+        return this.load(binding);
+      case "const": {
+        const literal = literalValue(binding.declaration.value);
+        if (typeof literal === "number") this.#integer(literal);
+        else if (literal !== undefined) this.#constant(literal);
+        else builder.emit(1, Op.LoadGlobal, this.tables.constGlobal(binding));
+        return;
+      }
+      case "machine":
+        builder.emit(1, Op.LoadGlobal, this.tables.machineGlobal(binding.name));
+        return;
+      case "word":
+        return this.#constant(binding.word);
+      case "function":
+      case "builtin":
+        throw new Error(`Cannot use ${binding.kind} as a value: the checker refuses it`);
+      default:
+        binding satisfies never;
+    }
+  }
+
+  /** Writes a variable's value, which is a local, a captured copy or a session's global. */
+  load(variable: Variable): void {
+    const slot = this.#slots.get(variable);
+    if (slot !== undefined) this.builder.emit(1, Op.LoadLocal, slot);
+    else this.builder.emit(1, Op.LoadGlobal, this.tables.variableGlobal(variable));
+  }
+
+  #unary(expression: Extract<Expression, { kind: "Unary" }>): void {
+    const { operand, operator } = expression;
+    if (operator === "-" && operand.kind === "Integer" && operand.value !== 0) {
+      this.#integer(-operand.value);
+      return;
+    }
+    this.expression(operand);
+    this.builder.at(expression.span);
+    this.builder.emit(0, operator === "not" ? Op.Not : Op.Negate);
+  }
+
+  #binary(expression: BinaryExpression): void {
+    const { builder } = this;
+    const { left, operator, right } = expression;
+    this.expression(left);
+    if (operator === "and" || operator === "or") {
+      const after = new Label();
+      builder.jump(-1, operator === "and" ? Op.JumpIfFalseKeep : Op.JumpIfTrueKeep, after);
+      this.expression(right);
+      builder.emit(0, Op.CheckBool);
+      builder.place(after);
+      return;
+    }
+    if (operator === "+" && right.kind === "Integer" && right.value === (right.value | 0)) {
+      builder.at(expression.operatorSpan);
+      builder.emit(0, Op.AddInt, right.value);
+      return;
+    }
+    this.expression(right);
+    builder.at(expression.operatorSpan);
+    builder.emit(-1, BINARY[operator]);
+  }
+
+  #ifValue({ condition, otherwise, then }: IfExpression): void {
+    const { builder } = this;
+    const other = new Label();
+    const after = new Label();
+    this.condition(condition, other);
+    this.expression(then);
+    builder.jump(-1, Op.Jump, after);
+    builder.place(other);
+    this.expression(otherwise);
+    builder.place(after);
+  }
+
+  #matchValue({ arms, span, subject }: MatchExpression): void {
+    const { builder } = this;
+    const before = builder.usedSlots;
+    const after = new Label();
+    const slot = builder.take(1);
+    this.expression(subject);
+    builder.emit(-1, Op.StoreLocal, slot);
+    for (const { pattern, value } of arms) {
+      const next = new Label();
+      if (pattern !== null) this.#matchArm(pattern, slot, next);
+      this.expression(value);
+      builder.jump(-1, Op.Jump, after);
+      builder.place(next);
+    }
+    builder.at(span);
+    builder.emit(1, Op.LoadLocal, slot);
+    builder.emit(0, RareOp.NoArm);
+    builder.place(after);
+    builder.release(before);
+  }
+
+  /** Writes a jump that is taken when the value of a slot does not fit a pattern. */
+  #matchArm(pattern: Expression, slot: number, next: Label): void {
+    const { builder } = this;
+    builder.emit(1, Op.LoadLocal, slot);
+    this.expression(pattern);
+    builder.emit(-1, RareOp.MatchTest);
+    builder.jump(-1, Op.JumpIfFalse, next);
+  }
+
+  // Calls.
+
+  #call(expression: CallExpression): void {
+    const { callee } = expression;
+    const binding = callee.kind === "Name" ? this.resolution.names.get(callee) : undefined;
+    const { builder } = this;
+    const data = this.resolution.data.get(expression);
+    if (data !== undefined) return this.#constant(data);
+    if (binding?.kind === "function") {
+      this.#callFunction(expression, binding.declaration.parameters.map(({ text }) => text));
+      builder.at(expression.span);
+      const count = expression.arguments.length;
+      builder.emit(1 - count, Op.Call, this.tables.functionIndex(binding.declaration), count);
+      this.#sameSite(expression);
+      return;
+    }
+    if (binding?.kind === "builtin") {
+      const shape = this.#arguments(expression.arguments, "");
+      builder.at(expression.span);
+      const builtin = this.code.builtin(binding.spec);
+      builder.emit(1 - expression.arguments.length, Op.CallBuiltin, builtin, shape);
+      return;
+    }
+    if (callee.kind === "Field") {
+      this.expression(callee.object);
+      const shape = this.#arguments(expression.arguments, callee.field.text);
+      builder.at(expression.span);
+      builder.emit(-expression.arguments.length, Op.CallMethod, shape);
+      return;
+    }
+    this.expression(callee);
+    const shape = this.#arguments(expression.arguments, "");
+    builder.at(expression.span);
+    builder.emit(-expression.arguments.length, Op.CallValue, shape);
+    this.#sameSite(expression);
+  }
+
+  /** Arguments of a function of the script, in the order of its parameters. */
+  #callFunction(expression: CallExpression, parameters: readonly string[]): void {
+    const places = expression.arguments.map((argument, position) =>
+      argument.name === null ? position : parameters.indexOf(argument.name.text)
+    );
+    if (places.every((place, position) => place === position)) {
+      for (const argument of expression.arguments) this.expression(argument.value);
+      return;
+    }
+    // Named out of order: evaluated as written, then put in order by way of slots.
+    const before = this.builder.usedSlots;
+    const first = this.builder.take(places.length);
+    for (const [position, argument] of expression.arguments.entries()) {
+      this.expression(argument.value);
+      this.builder.emit(-1, Op.StoreLocal, first + places[position]!);
+    }
+    for (let place = 0; place < places.length; place++) {
+      this.builder.emit(1, Op.LoadLocal, first + place);
+    }
+    this.builder.release(before);
+  }
+
+  #arguments(given: readonly Argument[], name: string): number {
+    for (const argument of given) this.expression(argument.value);
+    const named = given.filter((argument) => argument.name !== null)
+      .map((argument) => argument.name!.text);
+    const shape: CallShape = { name, positional: given.length - named.length, named };
+    return this.code.shapes.push(shape) - 1;
+  }
+
+  /** What the called function did belongs to its own statements; what follows to ours again. */
+  #sameSite(call: CallExpression): void {
+    if (this.site !== null && this.root !== call) this.builder.emit(0, Op.Site, this.site);
+  }
+
+  #lambda(expression: LambdaExpression): void {
+    const inner = this.#nested();
+    for (const name of expression.parameters) inner.bind(this.resolution.variables.get(name)!);
+    const parameters = expression.parameters.map(({ text }) => text);
+    this.#closure(expression, inner, parameters, () => {
+      inner.expression(expression.body);
+      inner.builder.emit(-1, Op.Return);
+    });
+  }
+
+  /** Writes code that takes values of the code around it along, and leaves it as a closure. */
+  #closure(
+    node: ClosureNode,
+    inner: FunctionCompiler,
+    parameters: readonly string[],
+    write: () => void,
+  ): void {
+    const { captures } = this.resolution.closures.get(node)!;
+    for (const variable of captures) inner.bind(variable);
+    write();
+    const index = this.code.reserveFunction("lambda", "", node.span, parameters);
+    this.code.finish(index, inner.builder);
+    this.builder.expectations.push(...inner.builder.expectations);
+    for (const variable of captures) this.load(variable);
+    this.builder.at(node.span);
+    this.builder.emit(1 - captures.length, RareOp.MakeClosure, index, captures.length);
+  }
+
+  // Statements.
+
+  /** A compiler for code inside this code. */
+  #nested(): FunctionCompiler {
+    const inner = new FunctionCompiler(this.tables);
+    inner.#forkKeyword = this.#forkKeyword;
+    return inner;
+  }
+
+  /** Writes the statements of a block; the slots of its variables are free again after it. */
+  block(block: Block): void {
+    const { builder } = this;
+    const before = builder.usedSlots;
+    const cleanups = builder.cleanups.length;
+    for (const statement of block.statements) this.statement(statement);
+    // Invariants hold to the end of the block they stand in.
+    const invariants = builder.cleanups.length - cleanups;
+    if (invariants > 0) builder.emit(0, RareOp.LeaveScope, invariants);
+    builder.cleanups.length = cleanups;
+    builder.release(before);
+  }
+
+  statement(statement: Statement): void {
+    this.builder.at(statement.span);
+    this.site = null;
+    this.root = null;
+    if (this.#inRace && statement.kind !== "While") this.#racePoint(statement);
+    // A block of a race begins with the place where another one may go on.
+    if (!this.#inRace || statement.kind !== "While") this.#mark(statement);
+    if (callsSomething(statement)) {
+      this.site = this.code.sites.push(siteOf(statement));
+      // Loops set it themselves, before each turn.
+      if (roleOf(statement) !== "loop") this.builder.emit(0, Op.Site, this.site);
+    }
+    this.#statement(statement);
+  }
+
+  /** Writes a statement of a session that is an expression, and leaves its value. */
+  shownStatement(statement: Statement, shown: Expression): void {
+    this.builder.at(statement.span);
+    this.#mark(statement);
+    this.site = this.code.sites.push(siteOf(statement));
+    this.builder.emit(0, Op.Site, this.site);
+    this.#rootExpression(shown);
+  }
+
+  #mark({ span }: Statement): void {
+    if (!this.tables.marked) return;
+    const variables = [...this.builder.names];
+    const aside = this.#forkKeyword === null ? {} : { forkKeyword: this.#forkKeyword };
+    this.builder.emit(0, Op.Mark, this.code.statements.push({ span, variables, ...aside }) - 1);
+  }
+
+  #statement(statement: Statement): void {
+    const { builder } = this;
+    switch (statement.kind) {
+      case "Let":
+        return this.#let(statement);
+      case "Assign":
+        return this.#assign(statement);
+      case "Change":
+        return this.#change(statement);
+      case "If":
+        return this.#if(statement);
+      case "While":
+        return this.#while(statement);
+      case "For":
+        return this.#for(statement);
+      case "Repeat":
+        return this.#repeat(statement);
+      case "Match":
+        return this.#match(statement);
+      case "Return":
+        if (statement.value === null) builder.emit(1, Op.PushNone);
+        else this.#rootExpression(statement.value);
+        this.#cleanUp(0);
+        if (this.tables.marked) builder.emit(0, Op.Mark, RETURNING);
+        builder.emit(-1, Op.Return);
+        return;
+      case "Break":
+      case "Continue": {
+        const loop = builder.loop!;
+        this.#cleanUp(loop.cleanups);
+        builder.jump(0, Op.Jump, statement.kind === "Break" ? loop.out : loop.again);
+        return;
+      }
+      case "Assert":
+        return this.#assert(statement);
+      case "ExpectOutcome":
+        this.#outcome(statement.expected, statement.span, false, () => this.block(statement.body));
+        return;
+      case "ExpectEvents":
+        return this.#expectEvents(statement);
+      case "Step":
+        return this.#step(statement);
+      case "Wait":
+        this.#rootExpression(statement.subject);
+        builder.at(statement.span);
+        builder.emit(-1, RareOp.Wait);
+        return;
+      case "Advance":
+        this.#rootExpression(statement.duration);
+        builder.at(statement.span);
+        builder.emit(-1, RareOp.Advance);
+        return;
+      case "OnCpu": {
+        this.#rootExpression(statement.cpu);
+        const slot = builder.take(1);
+        builder.emit(-1, RareOp.EnterCpu, slot);
+        builder.cleanups.push({ kind: "cpu", slot });
+        this.block(statement.body);
+        builder.cleanups.pop();
+        builder.emit(0, RareOp.LeaveCpu, slot);
+        return;
+      }
+      case "Output":
+        return this.#output(statement);
+      case "Expression":
+        if (statement.expected === null) {
+          this.#raceStatement = statement.expression;
+          this.#rootExpression(statement.expression);
+          if (isCall(statement.expression)) this.#duty("succeeds", statement.span);
+          builder.emit(-1, isTable(statement.expression) ? RareOp.Show : Op.Pop);
+        } else {
+          this.#outcome(statement.expected, statement.span, true, () => {
+            this.#rootExpression(statement.expression);
+          });
+        }
+        return;
+      case "CDriver":
+      case "Use":
+      case "Machine":
+      case "Const":
+      case "Function":
+      case "Test":
+      case "Property":
+      case "Bench":
+      case "Driver":
+        // Declarations are compiled with the file.
+        return;
+      case "Fail":
+        return this.#failing(statement);
+      case "Invariant":
+        return this.#invariant(statement);
+      case "ErrorStatement":
+        throw new Error(`Cannot compile ${statement.kind}: the checker refuses it`);
+      default:
+        statement satisfies never;
+    }
+  }
+
+  /** Ends what blocks that are left early have begun, innermost first. */
+  #cleanUp(pending: number): void {
+    const { builder } = this;
+    for (let index = builder.cleanups.length - 1; index >= pending; index--) {
+      const cleanup = builder.cleanups[index]!;
+      if (cleanup.kind === "cpu") builder.emit(0, RareOp.LeaveCpu, cleanup.slot);
+      else if (cleanup.kind === "outcome") builder.emit(0, RareOp.OutcomeEnd);
+      else if (cleanup.kind === "scope") builder.emit(0, RareOp.LeaveScope, 1);
+      else builder.emit(0, RareOp.DropHandlers, 1);
+    }
+  }
+
+  // Variables.
+
+  #output({ span, value, verb }: OutputStatement): void {
+    const { builder } = this;
+    // A field can have reasons that its value knows nothing of.
+    if (verb === "explain" && value.kind === "Field" && !this.resolution.eventNames.has(value)) {
+      this.#rootExpression(value.object);
+      builder.at(value.field.span);
+      builder.emit(-1, RareOp.ExplainField, this.code.nameIndex(value.field.text));
+      return;
+    }
+    this.#rootExpression(value);
+    builder.at(span);
+    builder.emit(-1, { print: RareOp.Print, show: RareOp.Show, explain: RareOp.Explain }[verb]);
+  }
+
+  #let(statement: Extract<Statement, { kind: "Let" }>): void {
+    const variable = this.resolution.variables.get(statement)!;
+    this.#rootExpression(statement.value);
+    // A name that says that it is not used.
+    if (statement.name.text.startsWith("_")) this.#duty("succeeds", statement.value.span);
+    if (variable.owner === null) {
+      this.builder.emit(-1, Op.StoreGlobal, this.tables.variableGlobal(variable));
+    } else {
+      this.builder.emit(-1, Op.StoreLocal, this.bind(variable));
+    }
+  }
+
+  #assign(statement: AssignStatement): void {
+    const { builder } = this;
+    const variable = this.resolution.targets.get(statement)!;
+    const local = variable.owner !== null;
+    const step = local ? incrementOf(statement) : null;
+    if (step !== null) {
+      builder.emit(0, Op.IncrementLocal, this.slotOf(variable), step);
+      return;
+    }
+    if (statement.operator === "+=") this.load(variable);
+    this.#rootExpression(statement.value);
+    builder.at(statement.span);
+    if (statement.operator === "+=") builder.emit(-1, Op.Add);
+    if (local) builder.emit(-1, Op.StoreLocal, this.slotOf(variable));
+    else builder.emit(-1, Op.StoreGlobal, this.tables.variableGlobal(variable));
+  }
+
+  #change({ operator, place, value }: ChangeStatement): void {
+    const { builder } = this;
+    const by = operator === "+=" ? ChangeBy.Add : ChangeBy.Assign;
+    this.expression(place.object);
+    if (place.kind === "Index") this.expression(place.index);
+    this.#rootExpression(value);
+    builder.at(place.kind === "Field" ? place.field.span : place.span);
+    if (place.kind === "Index") builder.emit(-3, RareOp.ChangeIndex, by);
+    else builder.emit(-2, RareOp.ChangeField, this.code.nameIndex(place.field.text), by);
+  }
+
+  // Control.
+
+  #if(statement: IfStatement): void {
+    const { builder } = this;
+    const otherwise = new Label();
+    this.condition(statement.condition, otherwise);
+    if (statement.otherwise === null && statement.then.statements.some(callsSomething)) {
+      this.#duty("holds", statement.condition.span);
+    }
+    this.block(statement.then);
+    if (statement.otherwise === null) {
+      builder.place(otherwise);
+      return;
+    }
+    const after = new Label();
+    builder.jump(0, Op.Jump, after);
+    builder.place(otherwise);
+    if ("kind" in statement.otherwise) this.statement(statement.otherwise);
+    else this.block(statement.otherwise);
+    builder.place(after);
+  }
+
+  #while(statement: WhileStatement): void {
+    const { builder } = this;
+    const again = new Label();
+    const out = new Label();
+    builder.place(again);
+    // Each turn asks anew, and another block may have changed the answer.
+    if (this.#inRace) {
+      this.#racePoint(statement);
+      this.#mark(statement);
+    }
+    if (this.site !== null) builder.emit(0, Op.Site, this.site);
+    this.condition(statement.condition, out);
+    this.#loopBody(statement.body, again, out);
+    builder.jump(0, Op.Jump, again);
+    builder.place(out);
+  }
+
+  #for(statement: ForStatement): void {
+    const { builder } = this;
+    const before = builder.usedSlots;
+    if (this.site !== null) builder.emit(0, Op.Site, this.site);
+    this.#rootExpression(statement.values);
+    const slot = builder.take(2);
+    const variable = this.bind(this.resolution.variables.get(statement)!);
+    this.#walk(statement.body, Op.ForStart, slot, variable);
+    builder.release(before);
+  }
+
+  #repeat(statement: RepeatStatement): void {
+    const { builder } = this;
+    const before = builder.usedSlots;
+    if (this.site !== null) builder.emit(0, Op.Site, this.site);
+    this.#rootExpression(statement.count);
+    const slot = builder.take(3);
+    this.#walk(statement.body, Op.RepeatStart, slot, slot + 2);
+    builder.release(before);
+  }
+
+  #walk(body: Block, start: Op, slot: number, variable: number): void {
+    const { builder } = this;
+    const again = new Label();
+    const out = new Label();
+    builder.emit(-1, start, slot);
+    builder.place(again);
+    builder.jump(0, Op.ForNext, out, slot, variable);
+    this.#loopBody(body, again, out);
+    builder.jump(0, Op.Jump, again);
+    builder.place(out);
+  }
+
+  #loopBody(body: Block, again: Label, out: Label): void {
+    const { builder } = this;
+    const outer = builder.loop;
+    builder.loop = { again, out, cleanups: builder.cleanups.length };
+    this.block(body);
+    builder.loop = outer;
+  }
+
+  #match(statement: MatchStatement): void {
+    const { builder } = this;
+    const before = builder.usedSlots;
+    const after = new Label();
+    const subject = builder.take(1);
+    this.#rootExpression(statement.subject);
+    builder.emit(-1, Op.StoreLocal, subject);
+    for (const arm of statement.arms) {
+      const next = new Label();
+      if (arm.pattern !== null) this.#matchArm(arm.pattern, subject, next);
+      this.block(arm.body);
+      builder.jump(0, Op.Jump, after);
+      builder.place(next);
+    }
+    builder.place(after);
+    builder.release(before);
+  }
+
+  // Expectations.
+
+  #assert({ condition, message, span }: AssertStatement): void {
+    this.#check(condition, message, span, this.#expectation(span));
+  }
+
+  /** @param expectation Null where being asked is nothing to be reached. */
+  #check(
+    condition: Expression,
+    message: Expression | null,
+    span: Span,
+    expectation: number | null,
+  ): void {
+    const { builder } = this;
+    const before = builder.usedSlots;
+    const parts = assertedParts(condition, this.resolution);
+    const comparisons = [...comparisonsOf(condition)];
+    const remembered = new Set(parts.map(({ expression }) => expression));
+    // Sides that are literals are not shown, but what is compared with them is.
+    for (const { left, right } of comparisons) remembered.add(left).add(right);
+    const first = builder.take(remembered.size);
+    const slots = new Map([...remembered].map((expression, index) => [expression, first + index]));
+    const info = this.code.assertions.push({
+      condition: condition.span,
+      parts: parts.map(({ anchor, expression }) => ({ anchor, slot: slots.get(expression)! })),
+      compared: comparisons.map(({ left, right }) => [slots.get(left)!, slots.get(right)!]),
+      hasMessage: message !== null,
+      expectation,
+    }) - 1;
+    if (slots.size > 0) builder.emit(0, Op.ForgetParts, first, slots.size);
+    const outer = this.recorded;
+    this.recorded = slots;
+    this.#rootExpression(condition);
+    this.recorded = outer;
+    const holds = new Label();
+    builder.at(span);
+    builder.jump(-1, Op.Assert, holds, info);
+    if (message !== null) {
+      this.expression(message);
+      builder.emit(-1, RareOp.AssertFailed, info);
+    } else {
+      builder.emit(0, RareOp.AssertFailed, info);
+    }
+    builder.place(holds);
+    builder.release(before);
+  }
+
+  #outcome(
+    expected: ExpectedOutcome,
+    span: Span,
+    oneCall: boolean,
+    body: () => void,
+  ): void {
+    const { builder } = this;
+    const written = expected.code.text;
+    const index = this.code.outcomes.push({
+      codeSpan: expected.code.span,
+      outcome: expected.outcome,
+      // An alias such as BLK_STS_INVAL means the status it is another spelling of.
+      code: canonicalName(written, this.tables.registry),
+      deviceStatus: expectedStatus(written, this.tables.registry),
+      oneCall,
+      expectation: this.#expectation(span),
+    }) - 1;
+    const after = new Label();
+    builder.jump(0, RareOp.OutcomeStart, after, index);
+    builder.cleanups.push({ kind: oneCall ? "try" : "outcome" });
+    body();
+    builder.cleanups.pop();
+    builder.at(span);
+    builder.emit(oneCall ? -1 : 0, RareOp.OutcomeEnd);
+    builder.place(after);
+  }
+
+  #expectEvents(statement: ExpectEventsStatement): void {
+    const { builder } = this;
+    const { registry } = this.tables;
+    const pattern = compilePattern(statement.pattern, (name) => eventsNamed(name, registry))!;
+    for (const value of pattern.values) this.expression(value);
+    this.expression(statement.subject);
+    const index = this.code.patterns.push({
+      span: statement.pattern.span,
+      matcher: pattern.matcher,
+      expectation: this.#expectation(statement.span),
+    }) - 1;
+    builder.at(statement.span);
+    builder.emit(-1 - pattern.values.length, RareOp.ExpectEvents, index);
+  }
+
+  // The machine.
+
+  #step(statement: StepStatement): void {
+    const { builder } = this;
+    if (statement.until === null) {
+      if (statement.count === null) builder.emit(1, Op.PushInt, 1);
+      else this.#rootExpression(statement.count);
+      builder.at(statement.span);
+      builder.emit(-1, RareOp.StepEvents);
+      return;
+    }
+    // Code of its own, which is run after every event.
+    const { until } = statement;
+    const inner = this.#nested();
+    this.#closure(statement, inner, [], () => {
+      inner.expression(until);
+      inner.builder.at(until.span);
+      inner.builder.emit(-1, Op.Return);
+    });
+    builder.at(statement.span);
+    if (this.site !== null) builder.emit(0, Op.Site, this.site);
+    // What calls something may make things happen, and is asked between activities alone.
+    builder.emit(-1, RareOp.StepUntil, someExpression(until, isCall) ? 0 : 1);
+  }
+
+  // Blocks that run more than once, or elsewhere.
+
+  /** Numbers a statement that expects something, so that the report knows what was never reached. */
+  #expectation(span: Span): number {
+    const index = this.code.expectations.push(span) - 1;
+    this.builder.expectations.push(index);
+    return index;
+  }
+
+  /** Numbers what is reached, without a word where it is not. */
+  #unlisted(span: Span): number {
+    return this.code.expectations.push(span) - 1;
+  }
+
+  /** Writes what runs in the ways of a trial. */
+  #tried(word: TrialWord, trial: number, write: () => void): void {
+    const outer = this.#trial;
+    this.#trial = { word, trial };
+    write();
+    this.#trial = outer;
+  }
+
+  /** A statement of a trial that has to be done in one of its runs. */
+  #duty(kind: "holds" | "succeeds", span: Span): void {
+    if (this.#trial === null) return;
+    const done = this.#unlisted(span);
+    const duty = { ...this.#trial, kind, span, done };
+    if (kind === "holds") this.builder.emit(0, RareOp.Reached, done);
+    else {
+      // A call that is never come to hangs on a condition, which is a duty itself.
+      duty.trial = this.#unlisted(span);
+      this.builder.emit(0, RareOp.Reached, duty.trial);
+      this.builder.emit(0, RareOp.ReachedByValue, done);
+    }
+    this.code.trialDuties.push(duty);
+  }
+
+  #rootExpression(expression: Expression): void {
+    this.root = expression;
+    this.expression(expression);
+  }
+
+  #trace(expression: TraceExpression): void {
+    const { builder } = this;
+    const before = builder.usedSlots;
+    const slot = builder.take(2);
+    builder.emit(0, RareOp.TraceStart, slot);
+    this.#innerBlock(expression.body);
+    builder.at(expression.span);
+    builder.emit(1, RareOp.TraceEnd, slot);
+    builder.release(before);
+    if (this.site !== null) builder.emit(0, Op.Site, this.site);
+  }
+
+  /**
+   * Writes a block inside an expression; what is known of the statement around it stays.
+   *
+   * @param raced Whether another block may go on between its statements.
+   */
+  #innerBlock(block: Block, raced = false): void {
+    const { builder, recorded, root, site } = this;
+    const { loop } = builder;
+    const inRace = this.#inRace;
+    builder.loop = null;
+    this.recorded = null;
+    this.#inRace = raced;
+    this.block(block);
+    this.#inRace = inRace;
+    builder.loop = loop;
+    this.recorded = recorded;
+    this.root = root;
+    this.site = site;
+  }
+
+  /** Writes blocks that run on machines of their own; null: on this one. */
+  #besides(word: ForkKeyword | null, write: () => void): void {
+    const forkKeyword = this.#forkKeyword;
+    this.#forkKeyword = word;
+    write();
+    this.#forkKeyword = forkKeyword;
+  }
+
+  // Trying things out.
+
+  #failing(statement: FailStatement): void {
+    const { builder } = this;
+    const { body, error, nth, point, span } = statement;
+    const expectation = this.#expectation(span);
+    if (point === null) {
+      const hit = this.#unlisted(span);
+      const info = this.code.failEachs.push({ span, expectation, hit }) - 1;
+      builder.emit(0, RareOp.FailEachStart, info);
+      this.#tried("inject each", expectation, () => this.#innerBlock(body));
+      // What is said in the block itself tells more.
+      const duty = { word: "inject each", kind: "fails", trial: expectation, done: hit } as const;
+      this.code.trialDuties.push({ ...duty, span: headOf(span) });
+      builder.at(span);
+      builder.emit(0, RareOp.FailEachEnd);
+      return;
+    }
+    if (nth !== null) this.#rootExpression(nth);
+    builder.at(span);
+    const info = this.code.fails.push({
+      point: point.text,
+      error: error === null ? null : canonicalName(error.text, this.tables.registry),
+      hasNth: nth !== null,
+      expectation,
+    }) - 1;
+    builder.emit(nth === null ? 0 : -1, RareOp.FailStart, info);
+    builder.cleanups.push({ kind: "scope" });
+    this.block(body);
+    builder.cleanups.pop();
+    builder.emit(0, RareOp.LeaveScope, 1);
+  }
+
+  /** The condition is code of its own, which is run after every event. */
+  #invariant(statement: InvariantStatement): void {
+    const { builder } = this;
+    const { condition, name, span } = statement;
+    const inner = this.#nested();
+    this.#closure(statement, inner, [], () => {
+      inner.#check(condition, null, condition.span, null);
+      endFunction(inner.builder);
+    });
+    builder.at(condition.span);
+    const expectation = this.#expectation(span);
+    const info = this.code.invariants.push({ name, span: condition.span, expectation }) - 1;
+    builder.emit(-1, RareOp.InvariantStart, info);
+    builder.cleanups.push({ kind: "scope" });
+  }
+
+  #fork(expression: BranchesExpression): void {
+    const { builder } = this;
+    const { branches, span } = expression;
+    const after = new Label();
+    const entries = branches.map(() => new Label());
+    builder.jump(0, RareOp.Fork, after, branches.length);
+    for (const entry of entries) builder.jump(0, Op.Jump, entry);
+    branches.forEach((branch, index) => {
+      builder.place(entries[index]!);
+      this.#besides("fork", () => this.#innerBlock(branch));
+      builder.emit(0, RareOp.BranchEnd);
+    });
+    builder.at(span);
+    builder.place(after);
+    // The value is there when all blocks have run; none of them leaves one by itself.
+    builder.holds(1);
+  }
+
+  /** The blocks share a frame; each keeps its slots, because the others run in between. */
+  #race(expression: BranchesExpression): void {
+    const { builder } = this;
+    const { branches, span } = expression;
+    const whole = this.#raceStatement === expression;
+    const before = builder.usedSlots;
+    const after = new Label();
+    const entries = branches.map(() => new Label());
+    const trial = this.#unlisted(span);
+    const info = this.code.races.push({ span, blocks: branches.length, trial, whole }) - 1;
+    builder.jump(0, RareOp.RaceStart, after, info);
+    for (const entry of entries) builder.jump(0, Op.Jump, entry);
+    branches.forEach((branch, index) => {
+      builder.place(entries[index]!);
+      this.#besides(whole ? this.#forkKeyword : "race", () => {
+        this.#tried("race", trial, () => this.#innerBlock(branch, true));
+      });
+      builder.emit(0, RareOp.RaceEnd);
+      builder.take(builder.slots - builder.usedSlots);
+    });
+    builder.release(before);
+    builder.at(span);
+    builder.place(after);
+    builder.holds(1);
+  }
+
+  #racePoint({ span }: Statement): void {
+    this.builder.emit(0, RareOp.RacePoint, this.code.racePoints.push(span) - 1);
+  }
+
+  #compare(expression: CompareExpression): void {
+    const inner = this.#nested();
+    inner.#forkKeyword = "compare";
+    this.#closure(expression, inner, [], () => {
+      inner.block(expression.body);
+      endFunction(inner.builder);
+    });
+    const info = this.code.comparisons.push({
+      span: expression.span,
+      machines: this.resolution.comparisons.get(expression) ?? [],
+    }) - 1;
+    this.builder.emit(0, RareOp.Compare, info);
+  }
+}
+
+/** The number that `x += 3` or `x = x + 3` adds; null for any other assignment. */
+function incrementOf(statement: AssignStatement): number | null {
+  const { operator, target, value } = statement;
+  if (operator === "+=") return smallInt(value);
+  if (value.kind !== "Binary" || value.operator !== "+") return null;
+  const same = value.left.kind === "Name" && value.left.name === target.text;
+  return same ? smallInt(value.right) : null;
+}
+
+function smallInt(expression: Expression): number | null {
+  return expression.kind === "Integer" && expression.value === (expression.value | 0)
+    ? expression.value
+    : null;
+}
+
+/** The code of a whole function: its body, and a return for those who reach its end. */
+export function endFunction(builder: FunctionBuilder, isMarked = false): void {
+  builder.emit(1, Op.PushNone);
+  if (isMarked) builder.emit(0, Op.Mark, RETURNING);
+  builder.emit(-1, Op.Return);
+}
+
+/** The value of a number or a boolean as it is written; undefined for any other expression. */
+export function literalValue(expression: Expression): Value | undefined {
+  switch (expression.kind) {
+    case "Integer":
+    case "Boolean":
+      return expression.value;
+    case "Ratio":
+      return new Ratio(expression.value);
+    case "Size":
+      return new Quantity("size", expression.valueBytes);
+    case "Duration":
+      return new Quantity("duration", expression.valueNs);
+    default:
+      return undefined;
+  }
+}
