@@ -1,6 +1,5 @@
 /** A session that is kept: it can be asked about its past, and gone on with from any place of it. */
-import type { SourceFile } from "@dmalab/lang";
-import type { HistoryEntry, InputResult, SessionParts } from "@dmalab/lang/run";
+import type { SessionParts } from "@dmalab/lang/run";
 import type { RunSession } from "@dmalab/lang/run/session";
 import { Evaluator } from "./evaluator.ts";
 import { RunRecorder } from "./run_recorder.ts";
@@ -28,72 +27,51 @@ export interface Origin {
   readonly position: Position;
 }
 
-/** What is noted of a session on the machine that it has now. */
-class BranchRecorder {
-  branchPoints: BranchPoint[] = [];
-  recorder: RunRecorder | null = null;
-  /** Grows with each machine. */
-  machines = 0;
-  readonly hooks: SessionHooks;
+export class Branch {
+  readonly session: RunSession;
+  /** Of the machine that the session has now. */
+  #branchPoints: BranchPoint[] = [];
+  #recorder: RunRecorder | null = null;
+  #recording: Recording | null = null;
 
-  /** @param before Lines that the session it goes on from has written. */
-  constructor(onLine: (text: string) => void, before: readonly OutputLine[] = []) {
+  /**
+   * @param origin Where it begins; null for the one that everything begins with.
+   * @param before Lines that the session it goes on from has written.
+   */
+  constructor(
+    readonly name: string,
+    readonly origin: Origin | null,
+    onLine: (text: string) => void,
+    make: (hooks: SessionHooks) => RunSession,
+    before: readonly OutputLine[] = [],
+  ) {
     const written = [...before];
-    this.hooks = {
-      onVm: (vm) => this.#begin(new RunRecorder(vm, written.splice(0))),
+    this.session = make({
+      onVm: (vm) => {
+        this.#recorder = new RunRecorder(vm, written.splice(0));
+        this.#branchPoints = [];
+        this.#recording = null;
+      },
       onBranchPoint: (move, part, isStatement) => this.#recordBranchPoint(move, part, isStatement),
       onLine: (text) => {
-        this.recorder?.line(text);
+        this.#recorder?.line(text);
         onLine(text);
       },
-    };
-  }
-
-  #begin(recorder: RunRecorder): void {
-    this.recorder = recorder;
-    this.branchPoints = [];
-    this.machines++;
+    });
   }
 
   #recordBranchPoint(move: number, part: number, isStatement: boolean): void {
-    const position = this.recorder!.end;
-    const last = this.branchPoints.at(-1);
+    const position = this.#recorder!.end;
+    const last = this.#branchPoints.at(-1);
     // An activity without events leads nowhere else.
     const isHere = last !== undefined && comparePositions(last.position, position) === 0;
     if (isHere && !isStatement && part > 0) return;
-    this.branchPoints.push({ position, move, part, isStatement });
-  }
-}
-
-export class Branch {
-  readonly session: RunSession;
-  readonly #track: BranchRecorder;
-  #recording: Recording | null = null;
-  #machines = 0;
-
-  private constructor(
-    readonly name: string,
-    readonly origin: Origin | null,
-    recorder: BranchRecorder,
-    make: (hooks: SessionHooks) => RunSession,
-  ) {
-    this.#track = recorder;
-    this.session = make(recorder.hooks);
-  }
-
-  /** The branch that everything begins with. */
-  static first(make: (hooks: SessionHooks) => RunSession, onLine: (text: string) => void): Branch {
-    return new Branch("main", null, new BranchRecorder(onLine), make);
+    this.#branchPoints.push({ position, move, part, isStatement });
   }
 
   /** The run of the machine that the session has now. */
   get recording(): Recording {
-    const { machines, recorder } = this.#track;
-    if (this.#recording === null || this.#machines !== machines) {
-      this.#machines = machines;
-      this.#recording = this.#record(recorder!);
-    }
-    return this.#recording;
+    return this.#recording ??= this.#record(this.#recorder!);
   }
 
   #record(recorder: RunRecorder): Recording {
@@ -119,25 +97,12 @@ export class Branch {
     return recording;
   }
 
-  feed(text: string): InputResult {
-    return this.session.feed(text);
-  }
-
-  feedSource(source: SourceFile): InputResult {
-    return this.session.feedSource(source);
-  }
-
-  /** Runs activities until so many more events have happened, or nothing is left to do. */
-  step(events: number): void {
-    this.session.step(events);
-  }
-
   /**
    * Where something can be typed that is at a moment or nearest to it: a statement is whole, and so
    * is an activity, which is gone on with to its end. Null when that is the end of the run.
    */
   #restFor(position: Position): BranchPoint | null {
-    const { branchPoints } = this.#track;
+    const branchPoints = this.#branchPoints;
     const next = branchPoints.findIndex((rest) => comparePositions(rest.position, position) >= 0);
     // Where nothing more happens in a statement it is done.
     if (next < 0) {
@@ -158,17 +123,12 @@ export class Branch {
     const { last } = recording;
     const rest = comparePositions(position, last) >= 0 ? null : this.#restFor(position);
     if (rest === null || comparePositions(rest.position, last) === 0) return null;
-    const { output } = this.#track.recorder!;
-    const before = output.filter((line) => comparePositions(line.position, rest.position) < 0);
-    const recorder = new BranchRecorder(onLine, before);
+    const before = recording.output
+      .filter((line) => comparePositions(line.position, rest.position) < 0);
     const { move, part } = rest;
     const origin = { branch: this, position: rest.position };
-    return new Branch(name, origin, recorder, (hooks) => this.session.branch(move, part, hooks));
-  }
-
-  /** What was typed, as far as it is done. */
-  get history(): readonly HistoryEntry[] {
-    return this.session.history;
+    const make = (hooks: SessionHooks) => this.session.branch(move, part, hooks);
+    return new Branch(name, origin, onLine, make, before);
   }
 }
 

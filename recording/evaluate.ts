@@ -1,84 +1,63 @@
-/** What is asked most: values of names, of an expression, and bytes. */
-import { type Type, typeOf } from "@dmalab/lang/values";
+/** What is asked most: values of names and of expressions, what is in them, and bytes. */
+import {
+  Handle,
+  ListValue,
+  Quantity,
+  RecordValue,
+  type Type,
+  typeAndTarget,
+  typeChain,
+  typeOf,
+  type Value,
+} from "@dmalab/lang/values";
 import { refuseNamesOfC } from "./c_names.ts";
 import { EvaluationError, type EvaluationResult } from "./evaluator.ts";
 import type { Position } from "./position.ts";
 import type { Recording } from "./recording.ts";
 import { boundValues, type PausedFrame, type PausedRun } from "./machines/replay.ts";
 
-/** A name with its value at a moment. */
-export interface ShownVariable {
-  /** As the source names it. */
-  readonly name: string;
+/** What is said of a value. */
+export interface ValueText {
   /** "an int", "a request" … */
   readonly kind: string;
   /** As `print` writes it; strings in quotes. */
   readonly text: string;
 }
 
-/** What is said of a value, as text. */
-export type ValueText = Omit<ShownVariable, "name">;
-
-/** The names that a call of the script sees. */
-export interface VisibleNames {
-  readonly variables: readonly ShownVariable[];
-  /** Of each variable, and of what the machine binds to a name. */
-  readonly kinds: ReadonlyMap<string, Type>;
-  readonly machineNames: readonly string[];
+/** A name with its value at a moment. */
+export interface ShownVariable extends ValueText {
+  /** As the source names it. */
+  readonly name: string;
 }
 
+/** A value at a moment, and how much is in it: what a debugger opens. */
+export interface OpenValue extends ValueText {
+  /**
+   * For who decides by it.
+   * @internal
+   */
+  readonly type: Type;
+  /** Items of a list, entries of a record, fields of a thing of the machine; 0 for nothing. */
+  readonly partCount: number;
+  /** The parts have numbers instead of names. */
+  readonly isList: boolean;
+  /** The CPU's address of the memory that it is, or that it names; null for none. */
+  readonly phys: number | null;
+}
+
+/** A value that is in another one, or has a name of its own. */
+export interface ValuePart extends OpenValue {
+  readonly name: string;
+  /** What asks for it; null where no expression does. */
+  readonly expression: string | null;
+}
+
+const NAME = /^[A-Za-z_]\w*$/;
 /** The most bytes that are read at once. */
 const MAX_BYTES = 2 ** 20;
 
 /**
- * The names that a call of the script sees, with their values.
- *
- * @param frame Which call, 0 for the innermost.
- */
-export function namesAt(recording: Recording, position: Position, frame = 0): VisibleNames {
-  return recording.evaluationCache.at(position, {
-    key: `names ${frame}`,
-    ask(paused) {
-      const { globals } = paused.vm.machine;
-      const found = frameOf(recording, paused, frame);
-      const bound = found === null ? [] : boundValues(paused, found);
-      const variables = bound.map(({ name, value }) => {
-        const { kind, text } = recording.evaluator.answer(value, paused);
-        return { name, kind, text };
-      });
-      const kinds = new Map([...globals].map(([name, value]) => [name, typeOf(value)]));
-      for (const { name, value } of bound) kinds.set(name, typeOf(value));
-      return { variables, kinds, machineNames: [...globals.keys()] };
-    },
-    sizeOf: ({ variables }) => sizeOfTexts(variables),
-  });
-}
-
-/** The names that a call of the script sees, with their values. @param frame Which call, 0 for the innermost. */
-export function variablesAt(
-  recording: Recording,
-  position: Position,
-  frame = 0,
-): readonly ShownVariable[] {
-  return namesAt(recording, position, frame).variables;
-}
-
-/** A call of the script that runs where a machine is asked, 0 for the innermost; null for none. */
-export function frameOf(
-  recording: Recording,
-  paused: PausedRun,
-  frame: number,
-): PausedFrame | null {
-  return paused.frames()[recording.returnedCalls(paused.position) + frame] ?? null;
-}
-
-/** What texts take, in bytes. */
-export function sizeOfTexts(all: readonly ValueText[]): number {
-  return all.reduce((sum, { text }) => sum + 2 * text.length, 0);
-}
-
-/**
- * What an expression is at a moment, as text.
+ * What an expression is at a moment.
  *
  * @param frame In which call of the script, 0 for the innermost.
  * @throws {EvaluationError} When it is no expression, has no value there, or would change something.
@@ -86,13 +65,13 @@ export function sizeOfTexts(all: readonly ValueText[]): number {
 export function evaluate(
   recording: Recording,
   position: Position,
-  text: string,
+  expression: string,
   frame = 0,
-): ValueText {
-  return evaluateInto(recording, position, text, frame, {
+): OpenValue {
+  return evaluateInto(recording, position, expression, frame, {
     name: "value",
-    then: ({ kind, text }) => ({ kind, text }),
-    sizeOf: (said) => sizeOfTexts([said]),
+    then: ({ value }, paused) => opened(recording, value, paused),
+    sizeOf: (open) => sizeOfTexts([open]),
   });
 }
 
@@ -106,21 +85,165 @@ export function valueOrReason(recording: Recording, position: Position, text: st
   }
 }
 
-/** What an expression in the innermost call is at a moment, for who decides by its kind. @throws {EvaluationError} */
-export function evaluateType(
+/** The names that a call of the script sees, with their values. @param frame Which call, 0 for the innermost. */
+export function variablesAt(
   recording: Recording,
   position: Position,
-  text: string,
-): { readonly kind: Type; readonly text: string } {
-  return evaluateInto(recording, position, text, 0, {
-    name: "kind",
-    then: ({ text, value }) => ({ kind: typeOf(value), text }),
-    sizeOf: (said) => sizeOfTexts([said]),
+  frame = 0,
+): readonly ValuePart[] {
+  return recording.evaluationCache.at<readonly ValuePart[]>(position, {
+    key: `names ${frame}`,
+    ask(paused) {
+      const found = frameOf(recording, paused, frame);
+      if (found === null) return [];
+      return boundValues(paused, found).map(({ name, value }) => ({
+        name,
+        expression: name,
+        ...opened(recording, value, paused),
+      }));
+    },
+    sizeOf: sizeOfTexts,
   });
 }
 
+/** What the machine binds to names. */
+export function machineNamesAt(
+  recording: Recording,
+  position: Position,
+): ReadonlyMap<string, Type> {
+  return recording.evaluationCache.at(position, {
+    key: "machine names",
+    ask: ({ vm }) => new Map([...vm.machine.globals].map(([name, value]) => [name, typeOf(value)])),
+    sizeOf: () => 0,
+  });
+}
+
+/**
+ * What is in the value of an expression. A part without a value has the reason as its text.
+ *
+ * @param frame In which call of the script, 0 for the innermost.
+ * @param window The first part and how many; all when left out.
+ * @throws {EvaluationError} As {@linkcode evaluate} does.
+ */
+export function partsOf(
+  recording: Recording,
+  position: Position,
+  expression: string,
+  frame = 0,
+  window: { readonly first: number; readonly count: number } = { first: 0, count: Infinity },
+): readonly ValuePart[] {
+  const { count, first } = window;
+  return evaluateInto<readonly ValuePart[]>(recording, position, expression, frame, {
+    name: `parts ${first} ${count}`,
+    then({ value }, paused) {
+      const asked = frameOf(recording, paused, frame);
+      const whole = NAME.test(expression) ? expression : `(${expression})`;
+      return namedParts(value, whole, first, count).map((part) => ({
+        name: part.name,
+        expression: part.expression,
+        ...part.value === undefined
+          ? fieldOf(recording, part.expression!, paused, asked)
+          : opened(recording, part.value, paused),
+      }));
+    },
+    sizeOf: sizeOfTexts,
+  });
+}
+
+/** What is in a value, by name; without a value where an expression tells it. */
+function namedParts(value: Value, whole: string, first: number, count: number): readonly {
+  readonly name: string;
+  readonly expression: string | null;
+  readonly value?: Value;
+}[] {
+  const within = <T>(all: readonly T[]) => all.slice(first, first + count);
+  if (value instanceof ListValue) {
+    return within(value.items).map((item, index) => ({
+      name: String(first + index),
+      expression: `${whole}[${first + index}]`,
+      value: item,
+    }));
+  }
+  if (value instanceof RecordValue) {
+    return within([...value.entries]).map(([name, entry]) => ({
+      name,
+      expression: NAME.test(name) ? `${whole}.${name}` : null,
+      value: entry,
+    }));
+  }
+  return within(fieldNames(value)).map((name) => ({ name, expression: `${whole}.${name}` }));
+}
+
+function fieldOf(
+  recording: Recording,
+  expression: string,
+  paused: PausedRun,
+  frame: PausedFrame | null,
+): OpenValue {
+  try {
+    return opened(
+      recording,
+      recording.evaluator.question(expression).evaluate(paused, frame).value,
+      paused,
+    );
+  } catch (error) {
+    if (!(error instanceof EvaluationError)) throw error;
+    const { message: text } = error;
+    return { kind: "nothing", type: typeOf(null), text, partCount: 0, isList: false, phys: null };
+  }
+}
+
+function opened(recording: Recording, value: Value, paused: PausedRun): OpenValue {
+  const { kind, text } = recording.evaluator.answer(value, paused);
+  return {
+    kind,
+    type: typeOf(value),
+    text,
+    partCount: value instanceof ListValue
+      ? value.items.length
+      : value instanceof RecordValue
+      ? value.entries.size
+      : fieldNames(value).length,
+    isList: value instanceof ListValue,
+    phys: physOf(recording, value, paused),
+  };
+}
+
+/** The fields of a thing of the machine; of other values the text says all. */
+function fieldNames(value: Value): readonly string[] {
+  if (!(value instanceof Handle)) return [];
+  const names = new Set<string>();
+  for (const type of typeChain(value.type)) {
+    for (const { name } of type.fields()) names.add(name);
+  }
+  return [...names];
+}
+
+function physOf(recording: Recording, value: Value, { vm }: PausedRun): number | null {
+  if (value instanceof Quantity) return value.kind === "phys" ? value.value : null;
+  if (!(value instanceof Handle)) return null;
+  const { type, target } = typeAndTarget(value, recording.evaluator.registry.types)!;
+  const field = type.fields().find(({ type: kind, name }) => name === "phys" && kind === "phys");
+  const phys = field?.get(target, vm);
+  return phys instanceof Quantity ? phys.value : null;
+}
+
+/** A call of the script that runs where a machine is asked, 0 for the innermost; null for none. */
+function frameOf(
+  recording: Recording,
+  paused: PausedRun,
+  frame: number,
+): PausedFrame | null {
+  return paused.frames()[recording.returnedCalls(paused.position) + frame] ?? null;
+}
+
+/** What texts take, in bytes. */
+function sizeOfTexts(all: readonly ValueText[]): number {
+  return all.reduce((sum, { text }) => sum + 2 * text.length, 0);
+}
+
 /** What is made of the value of an expression while the machine still stands there. */
-export interface Made<T> {
+interface EvaluatedInto<T> {
   /** Tells what is made from everything else that is. */
   readonly name: string;
   /** @returns What lasts when the machine goes on. */
@@ -135,12 +258,12 @@ export interface Made<T> {
  * @param frame In which call of the script, 0 for the innermost.
  * @throws {EvaluationError} When it is no expression, has no value there, or would change something.
  */
-export function evaluateInto<T>(
+function evaluateInto<T>(
   recording: Recording,
   position: Position,
   text: string,
   frame: number,
-  { name, sizeOf, then }: Made<T>,
+  { name, sizeOf, then }: EvaluatedInto<T>,
 ): T {
   const expression = recording.evaluator.question(text);
   return recording.evaluationCache.at(position, {

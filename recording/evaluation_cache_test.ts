@@ -5,9 +5,8 @@ import { memoryFiles } from "@dmalab/lang/syntax";
 import { SourceFile } from "@dmalab/lang";
 import { EvaluationError } from "./evaluator.ts";
 import { recordRun, runsOf } from "./open.ts";
-import { openValue, openVariables, partsOf } from "./parts.ts";
 import { nextPosition, type Position, START } from "./position.ts";
-import { evaluate, readMemory, variablesAt } from "./evaluate.ts";
+import { evaluate, machineNamesAt, partsOf, readMemory, variablesAt } from "./evaluate.ts";
 import type { Recording } from "./recording.ts";
 import { Timeline } from "./machines/timeline.ts";
 
@@ -44,10 +43,10 @@ function places(recording: Recording): readonly Position[] {
 /** Every kind of question that a debugger asks at a position. */
 function askAll(recording: Recording, position: Position): unknown {
   return [
-    openVariables(recording, position),
     variablesAt(recording, position),
+    [...machineNamesAt(recording, position)],
     evaluate(recording, position, "iommu.live_mappings"),
-    openValue(recording, position, "page"),
+    evaluate(recording, position, "page"),
     partsOf(recording, position, "page"),
     partsOf(recording, position, "sizes"),
     [...readMemory(recording, position, 0x4000_0000, 16)],

@@ -55,8 +55,10 @@ export type { FieldKind } from "@dmalab/runtime/vocabulary";
 export { firstDifferentEvent } from "./diff.ts";
 export {
   evaluate,
+  type OpenValue,
   readMemory,
   type ShownVariable,
+  type ValuePart,
   type ValueText,
   variablesAt,
 } from "./evaluate.ts";

@@ -20,7 +20,16 @@
  * What other members use, and more than `library.ts` has, which is `dmalab/recording` for users:
  */
 export { firstDifferentEvent } from "./diff.ts";
-export { evaluate, readMemory, type ShownVariable, variablesAt } from "./evaluate.ts";
+export {
+  evaluate,
+  machineNamesAt,
+  type OpenValue,
+  partsOf,
+  readMemory,
+  type ShownVariable,
+  valueOrReason,
+  variablesAt,
+} from "./evaluate.ts";
 export { EvaluationError } from "./evaluator.ts";
 export { type LastWrite, lastWritesOf, spanOfEvent } from "./last_writes.ts";
 export { OpenRun, openRun, type RecordOptions, recordRun, type RunChoice, runsOf } from "./open.ts";
@@ -48,7 +57,6 @@ export { RunCursor } from "./run_cursor.ts";
 export { boundValues, Cancelled, type PausedRun } from "./machines/replay.ts";
 export { Timeline } from "./machines/timeline.ts";
 export { openTimeTravelSession } from "./open_time_travel_session.ts";
-export { type OpenValue, openValue, openVariables, partsOf } from "./parts.ts";
 export {
   POSITION_FORMS,
   readPosition,
@@ -57,7 +65,6 @@ export {
   WRITE_TARGET_WORDS,
 } from "./position_text.ts";
 export { atLine, fileNamed, functionLocation, statementsOnLine } from "./places.ts";
-export { evaluateType, namesAt, valueOrReason } from "./evaluate.ts";
 export { coveringCell } from "./rows.ts";
 export { type ExpressionChange, rewind, until } from "./search.ts";
 export { checkBreakpoint } from "./breakpoints/check_breakpoint.ts";

@@ -44,7 +44,7 @@ export class TimeTravelSession extends Cursor {
     onLine: (text: string) => void,
     watch: HostWatch | null = null,
   ) {
-    const branch = Branch.first(make, onLine);
+    const branch = new Branch("main", null, onLine, make);
     super(branch.recording);
     this.#watch = watch;
     this.#onLine = onLine;
@@ -116,7 +116,7 @@ export class TimeTravelSession extends Cursor {
       .filter((name) => name !== LAST_VALUE);
     const { isPast } = this;
     const branch = isPast && this.isWhole(text) ? this.#begin() : null;
-    const result = (branch ?? this.#branch).feed(text);
+    const result = (branch ?? this.#branch).session.feed(text);
     const isDone = !result.incomplete &&
       !result.diagnostics.some(({ severity }) => severity === "error");
     if (branch !== null && isDone) this.#enter(branch);
@@ -179,7 +179,7 @@ export class TimeTravelSession extends Cursor {
 
   /** Begins with a file. */
   feedSource(source: SourceFile): TimeTravelResult {
-    const result = this.#branch.feedSource(source);
+    const result = this.session.feedSource(source);
     this.#toEnd();
     return { ...result, branch: null, dropped: [] };
   }
@@ -214,9 +214,9 @@ export class TimeTravelSession extends Cursor {
     const isEvents = direction === "forward" && unit === "event";
     if (isEvents) {
       const missing = this.position.seq + count - recording.last.seq;
-      if (missing > 0) this.#branch.step(missing);
+      if (missing > 0) this.session.step(missing);
     } else if (direction === "forward" && unit === "activity" && !this.isPast) {
-      for (let turn = 0; turn < count; turn++) this.#branch.step(1);
+      for (let turn = 0; turn < count; turn++) this.session.step(1);
     }
     const outcome = super.move(step);
     const { last } = recording;

@@ -99,7 +99,7 @@ Deno.test("a branch and what it came from have the same past, event by event and
   assert(seq === null || seq > origin!.position.seq);
   // What goes on from there does as if it had been typed at once.
   const other = workbench();
-  for (const { kind, ...move } of timeTravel.branch.history) {
+  for (const { kind, ...move } of timeTravel.session.history) {
     assertEquals(kind, "input");
     other.say((move as { source: { text: string } }).source.text);
   }

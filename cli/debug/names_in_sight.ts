@@ -1,26 +1,24 @@
 /** The names that a place of a run sees: those of its call, and of the machine. */
-import { type Cursor, namesAt } from "@dmalab/recording";
+import { type Cursor, machineNamesAt, variablesAt } from "@dmalab/recording";
 import type { Type } from "@dmalab/lang/values";
 import type { KnownNames } from "@dmalab/lang/editor";
 
 export class NamesInSight implements KnownNames {
-  readonly #place: Cursor;
+  readonly #cursor: Cursor;
 
   constructor(cursor: Cursor) {
-    this.#place = cursor;
+    this.#cursor = cursor;
   }
 
   summary(): ReturnType<KnownNames["summary"]> {
-    const { machineNames, variables } = this.#names;
-    return { variables: [...variables], declared: [], machineNames: [...machineNames] };
+    const { position, recording } = this.#cursor;
+    const machineNames = [...machineNamesAt(recording, position).keys()];
+    return { variables: [...variablesAt(recording, position)], declared: [], machineNames };
   }
 
   kindOf(name: string): Type | undefined {
-    return this.#names.kinds.get(name);
-  }
-
-  get #names() {
-    const { position, recording } = this.#place;
-    return namesAt(recording, position);
+    const { position, recording } = this.#cursor;
+    return variablesAt(recording, position).find((each) => each.name === name)?.type ??
+      machineNamesAt(recording, position).get(name);
   }
 }

@@ -5,7 +5,6 @@ import { formatEventText } from "@dmalab/lang/render";
 import {
   coveringCell,
   evaluate,
-  evaluateType,
   EvaluationError,
   type LastWrite,
   lastWrite,
@@ -287,7 +286,7 @@ function addressOf(repl: CommandContext, text: string): number | null {
   const plain = readWholeNumber(text);
   if (plain !== null || /^\w+ /.test(text)) return plain;
   const { position, recording } = repl.cursor;
-  const { kind: type, text: shown } = evaluateType(recording, position, text);
+  const { text: shown, type } = evaluate(recording, position, text);
   return isAddress(type) ? readWholeNumber(shown) : null;
 }
 
@@ -424,7 +423,7 @@ function rangeOf(repl: CommandContext, argument: string) {
 
 /** The CPU's address that an expression is, or that of the memory it stands for. @throws {EvaluationError} */
 function physOf({ cursor: { position, recording } }: CommandContext, where: string): number {
-  const { kind: type, text } = evaluateType(recording, position, where);
+  const { text, type } = evaluate(recording, position, where);
   if (isAddress(type) && type !== "phys") {
     throw new EvaluationError(
       `${where} is ${typeText(type)}`,

@@ -45,7 +45,7 @@ function list(repl: CommandContext): true {
       branch === timeTravel.branch ? `* ${name}` : `  ${name}`,
       origin === null ? "" : `${origin.branch.name} at event ${origin.position.seq}`,
       String(recording.last.seq),
-      branch.history.at(-1)?.kind === "input" ? lastInput(branch) : "",
+      branch.session.history.at(-1)?.kind === "input" ? lastInput(branch) : "",
     ];
   });
   for (
@@ -57,7 +57,7 @@ function list(repl: CommandContext): true {
 }
 
 function lastInput(branch: Branch): string {
-  const input = branch.history.findLast((entry) => entry.kind === "input");
+  const input = branch.session.history.findLast((entry) => entry.kind === "input");
   return input === undefined ? "" : input.source.text.trim().split("\n")[0]!;
 }
 

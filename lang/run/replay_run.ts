@@ -75,7 +75,12 @@ export function runTestOnMachine(
 export function startReplay(run: ReplayableRun, onVm: (vm: Vm) => void): PausableRun {
   const { runs } = run.branches;
   if (runs === null) throw new Error("This run cannot be repeated");
-  return runs.again(run, onVm);
+  return runs.again(run, { begins: onVm });
+}
+
+/** Who follows a run that is done again. */
+export interface ReplayListener {
+  begins(vm: Vm): void;
 }
 
 /** Lines of a run beside another: of one that leads to a branch, held back until it begins and may speak. */
@@ -199,7 +204,7 @@ export class ChildRunStarter implements RunStarter {
     return silent.replay(request);
   }
 
-  again({ branches, limits }: ReplayableRun, onVm: (vm: Vm) => void): PausableRun {
+  again({ branches, limits }: ReplayableRun, listener: ReplayListener): PausableRun {
     const { choices, resolvedChoices } = branches;
     const { lenient, seed } = this.options;
     const silent = {
@@ -211,7 +216,10 @@ export class ChildRunStarter implements RunStarter {
       attributeDefects: false,
     };
     const { config, program, start, variants } = this;
-    const { failure, vm } = new TestMachine(program, config, { ...silent, onVm });
+    const { failure, vm } = new TestMachine(program, config, {
+      ...silent,
+      onVm: (vm) => listener.begins(vm),
+    });
     vm.branches.runs = new ChildRunStarter(program, config, variants, silent, start);
     vm.branches.choices = choices;
     vm.branches.resolve(resolvedChoices);

@@ -24,6 +24,7 @@ import { compileTest, type TestEntry } from "./test_entry.ts";
 import { testVariants } from "./test_variants.ts";
 import type { FailureStyle } from "./render_failure.ts";
 import type { TestOutcome, Unexpected } from "./report.ts";
+import type { ReplayListener } from "./replay_run.ts";
 import type { RunOptions } from "./run_options.ts";
 import { runTest } from "./run_program.ts";
 import { type PreparedInput, SessionCode, type SessionNames } from "./session_check.ts";
@@ -294,8 +295,8 @@ export class RunSession {
   }
 
   /** Prepares all that was done on the machine there is to be done once more. */
-  #rerun(onVm: (vm: Vm) => void): PausableRun {
-    const [state, first] = this.#onNewMachine(this, onVm);
+  #rerun(listener: ReplayListener): PausableRun {
+    const [state, first] = this.#onNewMachine(this, (vm) => listener.begins(vm));
     if (this.#moves.length === first) state.vm;
     const steps = doAgain(state, this.#moves, first);
     return { resume: () => !steps.next().done };
@@ -344,7 +345,7 @@ export class RunSession {
         this.#repeat(side, [...this.#moves, ...current]);
         return side.vm;
       },
-      again: (_run, onVm) => this.#rerun(onVm),
+      again: (_run, listener: ReplayListener) => this.#rerun(listener),
       runOnNewMachine: (...request) => state.sideRuns().runOnNewMachine(...request),
     };
   }

@@ -28,7 +28,6 @@ import { type Closure, ListValue, RecordValue, type Value } from "../values/valu
 import { BranchEnded, type Control } from "./control.ts";
 import { tooMuchMemory } from "./vm_errors.ts";
 import { BranchResult, type RunningBranch } from "./branch_result.ts";
-import type { Vm } from "./vm.ts";
 
 /** A turn off the main way: at which branching, and which way. */
 export interface BranchChoice {
@@ -97,9 +96,9 @@ export interface RunStarter {
   replay(request: ReplayRequest): ChildVm;
   /**
    * The same way, without output. What was tried out on machines beside it is known, and not done again.
-   * @param onVm Gets the VM when the machine is ready and nothing has run on it.
+   * @param listener Gets the VM when the machine is ready and nothing has run on it.
    */
-  again(run: ReplayableRun, onVm: (vm: Vm) => void): PausableRun;
+  again(run: ReplayableRun, listener: { begins(vm: ChildVm): void }): PausableRun;
   /** What the test, and comparisons around, change of the machine block. */
   readonly variants: readonly MachineVariant[];
   /** Runs a block from its beginning on a new machine. */

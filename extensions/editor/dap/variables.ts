@@ -6,15 +6,15 @@ import { formatAddress, formatCount, formatDuration } from "@dmalab/lang/text";
 import { keyText, rowsByKey, rowView } from "@dmalab/recording/views";
 import {
   coveringCell,
+  evaluate,
   EvaluationError,
   type OpenValue,
-  openValue,
-  openVariables,
   partsOf,
   type Position,
   type Recording,
   type RowField,
   spanOfEvent,
+  variablesAt,
 } from "@dmalab/recording";
 import { spanPlace } from "@dmalab/lang";
 import { dataId, type WatchedTrigger } from "./breakpoints.ts";
@@ -109,7 +109,7 @@ export class Variables {
     const cell = address === null ? null : coveringCell(this.#recording, "page_table", address);
     if (cell !== null) return { kind: "data", cell };
     try {
-      openValue(this.#recording, position, text);
+      evaluate(this.#recording, position, text);
       return { kind: "change", expression: text };
     } catch (error) {
       if (error instanceof EvaluationError) return evaluationProblem(error);
@@ -119,7 +119,7 @@ export class Variables {
 
   /** What an expression is, to be opened further. */
   evaluate(position: Position, call: number, expression: string) {
-    const value = openValue(this.#recording, position, expression, call);
+    const value = evaluate(this.#recording, position, expression, call);
     const { value: result, ...rest } = this.#value(position, call, expression, value);
     return { result, ...rest };
   }
@@ -147,7 +147,7 @@ export class Variables {
   }
 
   #locals(position: Position, call: number): Container {
-    const variables = openVariables(this.#recording, position, call);
+    const variables = variablesAt(this.#recording, position, call);
     return {
       count: variables.length,
       isIndexed: false,
