@@ -24,15 +24,21 @@ import * as t from "../tokens.ts";
 import type { Block, EventPattern, Expression, Name } from "../tree/ast.ts";
 
 /**
- * Private members of Chevrotain, whose version is pinned. The third is `findReSyncTokenType`, which is
- * overridden: nothing else decides where a rule goes on.
+ * Private to Chevrotain, whose version is pinned, as are `findReSyncTokenType`, because nothing else decides
+ * where a rule goes on, and `getFollowsForInRuleRecovery`, because each of its answers walks the grammar.
  */
 interface RecoveryState {
-  /** One key for each rule under way, outermost first. The library tells them only to errors. */
-  buildFullFollowKeyStack(): readonly unknown[];
-  /** What may follow a rule where it was called: the library has worked it out for each call. */
-  getFollowSetFromFollowKey(key: unknown): readonly TokenType[];
+  /** What may follow a rule where it was called, which the library has worked out for each call. */
+  getFollowSetFromFollowKey(key: {
+    readonly ruleName: string;
+    readonly idxInCallingRule: number;
+    readonly inRule: string;
+  }): readonly TokenType[] | undefined;
+  getFollowsForInRuleRecovery(expected: TokenType, occurrence: number): TokenType[];
 }
+
+/** The numbers of a rule's calls of another: `SUBRULE`, `SUBRULE2` … */
+const CALLS = [0, 2, 3, 4];
 
 /** With more errors the rest of a text is left unread: fifty are shown. */
 export const MAX_PARSER_ERRORS = 100;
@@ -66,9 +72,13 @@ const MISSING: ReadonlySet<unknown> = new Set([NO_SPAN, NO_NAME, NO_VALUE, NO_PA
 
 /** A parser whose recovery respects brackets. */
 export abstract class RecoveringParser extends EmbeddedActionsParser {
-  /** How many rules are under way, and the number of the token that each of them began with. */
+  /** How many rules are under way, their names, and the number of the token that each began with. */
   #count = 0;
+  readonly #names: string[] = [];
   readonly #begins: number[] = [];
+  /** By the names of the rule called and of the one that calls it. */
+  readonly #follows = new Map<string, readonly TokenType[]>();
+  readonly #insertable = new Map<string, TokenType[]>();
   /** An error is on its way out of rules. */
   #isLeaving = false;
   #resync: ResyncPoint | null = null;
@@ -101,7 +111,7 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
     lost: (torn: unknown) => T,
   ): ParserMethod<[argument?: A], T> {
     return this.RULE(name, (argument?: A): T => {
-      this.#enter();
+      this.#enter(name);
       try {
         return read(argument);
       } catch (error) {
@@ -127,7 +137,7 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
     finish: (node: Draft<T>, torn: unknown, argument: A) => R = asItIs,
   ): ParserMethod<[argument?: A], R> {
     return this.RULE(name, (argument?: A): R => {
-      this.#enter();
+      this.#enter(name);
       const { start } = this;
       const node: Draft<T> = { ...beginning };
       try {
@@ -147,7 +157,8 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
     }, { recoveryValueFunc: tornOf });
   }
 
-  #enter(): void {
+  #enter(name: string): void {
+    this.#names[this.#count] = name;
     this.#begins[this.#count++] = this.#index;
   }
 
@@ -207,23 +218,53 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
    * repetition does not follow: the token that is not to be skipped in search of it.
    */
   findReSyncTokenType(): TokenType {
-    const keys = this.#state.buildFullFollowKeyStack();
     if (!this.#isLeaving) {
       this.#limit = this.errors.length < MAX_PARSER_ERRORS
-        ? this.#findResync(keys).index
+        ? this.#findResync(this.#count - 1).index
         : this.#index;
       return EOF;
     }
-    const { index, level, type } = this.#resync ??= this.#findResync(keys);
-    if (level < keys.length - 1) return NOT_HERE;
+    // The rule that is left counts no more.
+    const innermost = this.#count;
+    const { index, level, type } = this.#resync ??= this.#findResync(innermost);
+    if (level < innermost) return NOT_HERE;
     this.#isLeaving = false;
     this.#resync = null;
     while (this.#index < index) super.SKIP_TOKEN();
     return type;
   }
 
-  get #state(): RecoveryState {
-    return this as unknown as RecoveryState;
+  /**
+   * Private to Chevrotain, which asks it at each error: what may follow a token that could be made up. Each
+   * that can be has a value behind it in its own rule, whatever is around.
+   */
+  getFollowsForInRuleRecovery(expected: TokenType, occurrence: number): TokenType[] {
+    if (!this.canTokenTypeBeInsertedInRecovery(expected)) return [];
+    const key = `${this.#names[this.#count - 1]} ${expected.name} ${occurrence}`;
+    let follows = this.#insertable.get(key);
+    if (follows === undefined) {
+      const { getFollowsForInRuleRecovery } = EmbeddedActionsParser
+        .prototype as unknown as RecoveryState;
+      follows = getFollowsForInRuleRecovery.call(this, expected, occurrence);
+      this.#insertable.set(key, follows);
+    }
+    return follows;
+  }
+
+  /** What may follow a rule under way where it was called. */
+  #followsOf(level: number): readonly TokenType[] {
+    if (level === 0) return [EOF];
+    const [inRule, ruleName] = [this.#names[level - 1]!, this.#names[level]!];
+    const key = `${ruleName} ${inRule}`;
+    let follows = this.#follows.get(key);
+    if (follows === undefined) {
+      const state = this as unknown as RecoveryState;
+      follows = CALLS.flatMap((idxInCallingRule) =>
+        state.getFollowSetFromFollowKey({ ruleName, idxInCallingRule, inRule }) ?? []
+      );
+      this.#follows.set(key, follows);
+    }
+    return follows;
   }
 
   /** The number of the next token. */
@@ -233,15 +274,15 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
   }
 
   /** The first token that a rule under way can go on from. */
-  #findResync(keys: readonly unknown[]): ResyncPoint {
+  #findResync(innermost: number): ResyncPoint {
     const end = { index: this.#length, level: 0, type: EOF };
     if (this.errors.length >= MAX_PARSER_ERRORS) return end;
     const depths = this.#bracketDepths();
     /** The rules that began so deep in brackets, outermost first. */
     const levelsAt = new Map<number, { level: number; follows: readonly TokenType[] }[]>();
-    for (const [level, key] of keys.entries()) {
+    for (let level = 0; level <= innermost; level++) {
       const depth = depths[this.#begins[level]!] ?? 0;
-      const follows = this.#state.getFollowSetFromFollowKey(key);
+      const follows = this.#followsOf(level);
       const others = levelsAt.get(depth);
       if (others === undefined) levelsAt.set(depth, [{ level, follows }]);
       else others.push({ level, follows });
