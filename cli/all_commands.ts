@@ -1,5 +1,6 @@
 /** The commands of the core and of the extensions. */
 import type { Command } from "./command.ts";
+import type { Permissions } from "./permissions.ts";
 import { CORE_COMMANDS } from "./commands/mod.ts";
 import { EXTENSIONS } from "./extensions.ts";
 
@@ -8,3 +9,8 @@ export const COMMANDS: readonly Command[] = [
   ...CORE_COMMANDS,
   ...EXTENSIONS.flatMap(({ commands = [] }) => commands),
 ];
+
+/** What each of them may do. */
+export const PERMISSIONS: Permissions = Object.fromEntries(
+  COMMANDS.map(({ may, name }) => [name, may]),
+);

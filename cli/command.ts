@@ -1,4 +1,5 @@
 /** How a command describes itself: its words, its texts, what it does. Both entries read these tables. */
+import type { CommandPermissions } from "./permissions.ts";
 import type { ExitCode } from "./exit_code.ts";
 import type { Screen } from "./screen.ts";
 
@@ -75,6 +76,8 @@ export interface CommandSpec<O extends OptionSpecs> {
   readonly argument: ArgumentSpec | null;
   readonly options: O;
   readonly examples: readonly Example[];
+  /** What it may do where the launcher starts it. */
+  readonly may: CommandPermissions;
   /** Does it. Whatever is slow to load is loaded here, not before. */
   run(invocation: Invocation<O>): Promise<ExitCode>;
 }

@@ -17,6 +17,7 @@ const BAKE = command({
     with: { kind: "texts", placeholder: "FRUIT", doc: "what is in it" },
   },
   examples: [{ line: "bake round --heat 180", doc: "a common cake" }],
+  may: {},
   run: () => Promise.resolve(0),
 });
 const EAT = command({
@@ -26,6 +27,7 @@ const EAT = command({
   argument: null,
   options: {},
   examples: [{ line: "eat", doc: "all of it" }],
+  may: {},
   run: () => Promise.resolve(0),
 });
 const LOOK = command({
@@ -35,6 +37,7 @@ const LOOK = command({
   argument: { placeholder: "SHELF", doc: "which", completes: "folders", count: "maybe" },
   options: {},
   examples: [],
+  may: {},
   run: () => Promise.resolve(0),
 });
 const PROGRAM = {

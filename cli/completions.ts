@@ -84,6 +84,7 @@ export const COMPLETIONS: Command = command({
     { line: "completions zsh", doc: "for ~/.zshrc: eval what it prints" },
     { line: "completions fish", doc: "for config.fish: pipe it to source" },
   ],
+  may: {},
   run: () => Promise.resolve(0),
 });
 

@@ -1,6 +1,6 @@
 /**
- * What each command may do: the permissions that the launcher of the npm package starts Deno with, and
- * the table of docs/install.md. Every command may read below the current folder, below the folders of
+ * What commands may do, each as its record says: the permissions that the launcher of the npm package
+ * starts Deno with, and the table of docs/install.md. Every command may read below the current folder, below the folders of
  * the files that its command line names, and dmalab's own; nothing may use the network.
  *
  * The launcher runs on Node 20: only modules of Node are imported here.
@@ -31,54 +31,23 @@ export interface CommandPermissions {
   readonly findsRoot?: true;
   /** Keeps what it reads from a pipe in the folder of temporary files. */
   readonly spools?: true;
+  /** Variables of the environment that it reads besides. */
+  readonly variables?: readonly string[];
   /** Listens on a port of this host that the option names. */
   readonly port?: `--${string}`;
 }
 
-/** By the names of the commands. */
-export const PERMISSIONS: Readonly<Record<string, CommandPermissions>> = {
-  run: { compiles: true, files: ["--export", "--picture"] },
-  test: {
-    compiles: true,
-    keeps: true,
-    edits: true,
-    files: ["--junit-path"],
-    folders: ["--report"],
-    named: "--snapshot",
-  },
-  report: { compiles: true, files: ["--out", "-o"], here: "default" },
-  check: {},
-  fmt: { named: "always" },
-  bench: { compiles: true },
-  repl: { compiles: true, keeps: true, edits: true, here: "always" },
-  debug: { compiles: true, keeps: true, edits: true },
-  dap: { compiles: true, readsAll: true, port: "--port" },
-  lsp: { compiles: true, readsAll: true },
-  explain: {},
-  topology: {},
-  trace: { spools: true, files: ["--to"], here: "default" },
-  tree: { compiles: true },
-  releases: { compiles: true },
-  hunt: { compiles: true, folders: ["--out"] },
-  vectors: { files: ["--out"] },
-  init: { named: "always", findsRoot: true },
-};
-
 /** Variables that a driver's compiler needs: where its results are kept, and a kernel tree. */
 const COMPILER_VARIABLES = ["XDG_CACHE_HOME", "HOME", "DMALAB_TREE"];
-/** What names the part of a hunt that a scheduler's job does. */
-const SHARD_VARIABLES = [
-  "SLURM_ARRAY_TASK_ID",
-  "JOB_COMPLETION_INDEX",
-  "CI_NODE_INDEX",
-  "PARALLEL_SEQ",
-];
 /** `INIT_CWD` says that a task runner waits for us, which would not learn that we are stopped. */
 const EDITOR_VARIABLES = ["VISUAL", "EDITOR", "INIT_CWD"];
 /** What a shell has to read in the name of an editor: `cli/terminal/text_editor.ts` starts one then. */
 const SHELL_SIGNS = /[|&;<>()$`\\"'*?[\]#~=%{}!]/;
 /** Deno's own way to say more than the command has: `dmalab -R=../linux run x.dma`. */
 const ADDED = /^(?:-[RWE]|--allow-(?:read|write|env|run|net))(?:=|$)/;
+
+/** By the names of the commands. */
+export type Permissions = Readonly<Record<string, CommandPermissions>>;
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -91,11 +60,13 @@ export interface Split {
 /**
  * The permissions of a command line, as Deno's options.
  *
+ * @param permissions Of each command, by its name.
  * @param line The words behind `dmalab`; permissions may stand before the command.
  * @param own The folder of the package.
  * @param deno The path of Deno, which the compiler of C is started by.
  */
 export function permissionsOf(
+  permissions: Permissions,
   line: readonly string[],
   own: string,
   deno: string,
@@ -105,7 +76,7 @@ export function permissionsOf(
   const added = line.slice(0, start < 0 ? line.length : start);
   const words = line.slice(added.length);
   const [name = "", ...rest] = words;
-  const may = Object.hasOwn(PERMISSIONS, name) ? PERMISSIONS[name]! : {};
+  const may = Object.hasOwn(permissions, name) ? permissions[name]! : {};
   const named = rest.flatMap((word) => pathIn(word));
   const [reads, writes, variables, runs] = [[".", own], [], [], []] as string[][];
   const write = (...paths: string[]) => void writes!.push(...paths.flatMap(withReal));
@@ -131,7 +102,7 @@ export function permissionsOf(
     if (cache?.startsWith("/")) write(`${cache}/dmalab`);
     if (env.DMALAB_TREE) reads!.push(...withReal(env.DMALAB_TREE));
   }
-  if (name === "hunt") variables!.push(...SHARD_VARIABLES);
+  variables!.push(...may.variables ?? []);
   if (may.edits) {
     variables!.push(...EDITOR_VARIABLES);
     const editor = env.VISUAL?.trim() || env.EDITOR?.trim();

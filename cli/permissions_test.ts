@@ -1,13 +1,13 @@
 import { assert, assertEquals } from "@std/assert";
-import { COMMANDS } from "./all_commands.ts";
-import { PERMISSIONS, permissionsOf } from "./permissions.ts";
+import { COMMANDS, PERMISSIONS } from "./all_commands.ts";
+import { permissionsOf } from "./permissions.ts";
 
 const OWN = "/opt/dmalab";
 const DENO = "/opt/deno";
 
 /** The permissions of a line, started in an empty folder with a few files around it. */
 function flagsOf(line: string, env: Readonly<Record<string, string>> = {}): string[] {
-  return [...permissionsOf(line.split(" "), OWN, DENO, env).flags];
+  return [...permissionsOf(PERMISSIONS, line.split(" "), OWN, DENO, env).flags];
 }
 
 /** Works in a folder `here` beside a folder `there`, which has a scenario. */
@@ -78,7 +78,13 @@ Deno.test("a tree that the environment names is read, and permissions before the
   withFolders((base) => {
     const [reads] = flagsOf("run y.dma", { DMALAB_TREE: "../there" });
     assertEquals(reads, `-R=.,${OWN},${base}/there`);
-    const { flags, words } = permissionsOf(["-R=../there", "check", "y.dma"], OWN, DENO, {});
+    const { flags, words } = permissionsOf(
+      PERMISSIONS,
+      ["-R=../there", "check", "y.dma"],
+      OWN,
+      DENO,
+      {},
+    );
     assertEquals([flags, words], [[`-R=.,${OWN}`, "-R=../there"], ["check", "y.dma"]]);
   }));
 

@@ -1,17 +1,11 @@
 /** The command as Node starts it: what the launcher permits, and what it passes on. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
-import { COMMANDS } from "@dmalab/cli/all_commands";
-import { PERMISSIONS } from "@dmalab/cli/permissions";
 import { environment, giveDeno, shell, withPackage } from "./package_shell.ts";
 import { CTRL_C, CTRL_D, CTRL_Z, hasPty, Pty } from "./pty.ts";
 
 const ENDLESS = 'test "never ends" { while true { } }\n';
 const PATIENT = "--max-steps=1_000_000_000_000 --max-time=300";
-
-Deno.test("the launcher permits something to each command, and to no other word", () => {
-  assertEquals(Object.keys(PERMISSIONS).toSorted(), COMMANDS.map(({ name }) => name).toSorted());
-});
 
 Deno.test("the launcher starts Deno with the permissions of the command, and passes on what happens", (t) =>
   withPackage(async (base, dist) => {

@@ -71,6 +71,7 @@ await runTask(command({
     { line: "bench nvme.read4k", doc: "How many reads a second the whole path does." },
     { line: "bench iova --against main", doc: "The IOVA allocator before and after a change." },
   ],
+  may: {},
   async run(invocation) {
     try {
       return await run(invocation);

@@ -23,6 +23,7 @@ export const BENCH = command({
     ...LIMITS,
   },
   examples: [{ line: "bench tools/bench/scenarios/nvme_read.dma", doc: "one file" }],
+  may: { compiles: true },
   async run({ words, options, screen }) {
     const { findScenarios } = await import("../scenario/find_scenarios.ts");
     const { benchScenarios } = await import("../scenario/bench_scenarios.ts");

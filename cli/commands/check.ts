@@ -24,6 +24,7 @@ export const CHECK = command({
     { line: "check examples", doc: "every scenario in a folder" },
     { line: "check --format sarif > dmalab.sarif", doc: "for code scanning" },
   ],
+  may: {},
   async run({ words, options, screen }) {
     const format = oneOf("format", FORMATS, options.format, screen);
     if (format === null) return WRONG;

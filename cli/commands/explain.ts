@@ -62,6 +62,7 @@ export const EXPLAIN = command({
     },
     { line: "explain - < dmesg.txt", doc: "every IOMMU fault of a kernel log" },
   ],
+  may: {},
   async run({ words, options, screen }) {
     const question = words.join(" ");
     const { extensionPart } = await import("../extensions.ts");

@@ -22,6 +22,7 @@ export const FMT = command({
     { line: "fmt --check", doc: "check every scenario below this folder" },
     { line: "fmt - < lab.dma", doc: "format standard input, as an editor does" },
   ],
+  may: { named: "always" },
   async run({ words, options, screen }) {
     const { formatFiles, formatInput } = await import("../format/format_files.ts");
     if (words.length === 1 && words[0] === "-") return await formatInput(options, screen);

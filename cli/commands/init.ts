@@ -27,6 +27,7 @@ export const INIT = command({
     { line: "init lab", doc: "in a new folder" },
     { line: "init --add", doc: "in a project" },
   ],
+  may: { named: "always", findsRoot: true },
   async run({ words, options: { add }, screen }) {
     const { initFolder } = await import("../init/init_folder.ts");
     const { initLines } = await import("../init/init_lines.ts");

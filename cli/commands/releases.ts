@@ -20,6 +20,7 @@ export const RELEASES = command({
     },
     { line: "releases lab.dma --match unwind", doc: "only some of its tests" },
   ],
+  may: { compiles: true },
   async run({ words, options, screen }) {
     const { runReleases } = await import("../releases/run_releases.ts");
     return runReleases(words[0]!, options, screen);

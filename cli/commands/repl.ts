@@ -20,6 +20,7 @@ export const REPL = command({
     { line: "repl", doc: "a machine of 1 CPU and 4 GiB" },
     { line: "repl examples/start/02-hello-map.dma", doc: "the machine of a scenario" },
   ],
+  may: { compiles: true, keeps: true, edits: true, here: "always" },
   async run({ words, options, screen }) {
     const { runTerminalRepl } = await import("../repl/terminal.ts");
     const limits = limitsOf((option) => options[option]);

@@ -76,6 +76,7 @@ export const RUN = command({
     },
     { line: "run examples", doc: "every scenario in a folder" },
   ],
+  may: { compiles: true, files: ["--export", "--picture"] },
   async run({ words, options, screen }) {
     const { findScenarios } = await import("../scenario/find_scenarios.ts");
     const { runScenarios } = await import("../scenario/run_scenarios.ts");

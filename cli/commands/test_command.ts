@@ -86,6 +86,14 @@ export const TEST = command({
     { line: "test --report out", doc: "pages for a browser, as `dmalab report` writes them" },
     { line: "test examples --coverage", doc: "list the rules that no test exercises" },
   ],
+  may: {
+    compiles: true,
+    keeps: true,
+    edits: true,
+    files: ["--junit-path"],
+    folders: ["--report"],
+    named: "--snapshot",
+  },
   async run({ words, options, screen }) {
     const reporterName = oneOf("reporter", REPORTERS, options.reporter, screen);
     const snapshot = options.snapshot === null

@@ -4,6 +4,14 @@ import { DEFAULT_KERNEL, KERNEL_NAMES } from "@dmalab/runtime/kernels";
 import type { HuntWords } from "./requests/hunt_options.ts";
 import { MAX_SEEDS } from "./cli/seeds.ts";
 
+/** What names the part of a hunt that a scheduler's job does. */
+const SHARD_VARIABLES = [
+  "SLURM_ARRAY_TASK_ID",
+  "JOB_COMPLETION_INDEX",
+  "CI_NODE_INDEX",
+  "PARALLEL_SEQ",
+];
+
 export const HUNT = command({
   name: "hunt",
   brief: "Search for defects: every case of a driver, or random requests.",
@@ -80,6 +88,7 @@ export const HUNT = command({
     { line: "hunt merge results/*.jsonl", doc: "what all parts found" },
     { line: "hunt --jobs 4", doc: "on four cores, with the same report" },
   ],
+  may: { compiles: true, folders: ["--out"], variables: SHARD_VARIABLES },
   async run({ words, options, screen }) {
     const { FileError } = await import("@dmalab/cli/files");
     const { CannotHunt } = await import("./driver/driver_case.ts");

@@ -48,6 +48,7 @@ export const TREE = command({
       doc: "does a patch change what mapping code returns?",
     },
   ],
+  may: { compiles: true },
   async run({ options, screen, words }) {
     const [action, ...paths] = words;
     const treeCount = Object.hasOwn(ACTIONS, action!) ? ACTIONS[action!]! : null;

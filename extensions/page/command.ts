@@ -35,6 +35,7 @@ export const REPORT = command({
     { line: "report lab.dma -o lab.html --match unmap", doc: "only matching tests" },
     { line: "report run.dmatrace.jsonl", doc: "a trace that `dmalab run --export` wrote" },
   ],
+  may: { compiles: true, files: ["--out", "-o"], here: "default" },
   async run({ words: [path = ""], options, screen }) {
     const { writeReport } = await import("./cli/make_report.ts");
     const { beside } = await import("@dmalab/cli/files");

@@ -49,6 +49,7 @@ export const TOPOLOGY = command({
     { line: "topology server.txt --as dma > server.dma", doc: "the machine for scenarios" },
     { line: "topology -", doc: "piped: sudo lspci -D -nn -vvv | dmalab topology -" },
   ],
+  may: {},
   async run({ words, options, screen }) {
     const { runTopology } = await import("./cli/topology.ts");
     return runTopology(words[0]!, options, screen);

@@ -97,6 +97,7 @@ export const TRACE = command({
       doc: "errors as they happen, and the last 10 s at each fault",
     },
   ],
+  may: { spools: true, files: ["--to"], here: "default" },
   async run({ words, options, screen }) {
     const [action, ...paths] = words;
     if (!(ACTIONS as readonly string[]).includes(action!)) {

@@ -36,6 +36,7 @@ export const VECTORS = command({
     { line: "vectors --negative --out negative.json", doc: "malformed commands for a controller" },
     { line: "vectors --count 1000 --seed 7", doc: "1000 random requests, to standard output" },
   ],
+  may: { files: ["--out"] },
   async run({ options, screen }) {
     const { makeVectorFile, vectorFileText } = await import(
       "./vector_file.ts"

@@ -186,5 +186,6 @@ await runTask(command({
   examples: [
     { line: "fuzz --calls 0 --cases 100000 --seed 3", doc: "Broken programs only." },
   ],
+  may: {},
   run: async ({ options }) => await run(options),
 }));

@@ -164,6 +164,7 @@ await runTask(command({
       doc: "A thousand changes, by the short suite.",
     },
   ],
+  may: {},
   async run({ options, screen }) {
     try {
       await run(options);

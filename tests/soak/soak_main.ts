@@ -72,5 +72,6 @@ await runTask(command({
     seed: { kind: "integer", placeholder: "S", doc: "Draw other requests (1)." },
   },
   examples: [{ line: "soak --requests 100000", doc: "A short run." }],
+  may: {},
   run: ({ options }) => Promise.resolve(run(options.requests ?? REQUESTS, options.seed ?? 1)),
 }));

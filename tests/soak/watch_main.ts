@@ -157,6 +157,7 @@ await runTask(command({
     file: { kind: "flag", doc: "With --check: from a file instead of a pipe." },
   },
   examples: [{ line: "soak-watch --seconds 60", doc: "A short run." }],
+  may: {},
   run: ({ options }) => {
     const { check, file, rate: asked, seconds } = options;
     const rate = asked ?? 200_000;

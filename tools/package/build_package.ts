@@ -8,6 +8,7 @@
  */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { PERMISSIONS } from "@dmalab/cli/all_commands";
 import { DENO_VERSION, VERSION } from "@dmalab/cli/package_version";
 import { bundle, PROJECT, runProjectDeno } from "./bundle.ts";
 import { buildPage, REPORT_PLAN } from "../web/build_page.ts";
@@ -93,6 +94,7 @@ export function buildPackage(folder: string, withTypes = true): string | null {
   Deno.copyFileSync(join(PROJECT, "LICENSE"), join(folder, "LICENSE"));
   Deno.copyFileSync(join(PROJECT, "docs/install.md"), join(folder, "README.md"));
   for (const path of AS_THEY_ARE) copyFiles(path, folder);
+  Deno.writeTextFileSync(join(folder, "permissions.json"), `${JSON.stringify(PERMISSIONS)}\n`);
   Deno.writeTextFileSync(join(folder, "report.html"), buildPage(REPORT_PLAN));
   writeBuiltinsPages(join(folder, "docs"));
   if (withTypes) {

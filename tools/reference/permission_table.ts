@@ -1,5 +1,6 @@
 /** The table of docs/install.md: what each command may do, as the launcher permits it. */
-import { type CommandPermissions, PERMISSIONS } from "@dmalab/cli/permissions";
+import { PERMISSIONS } from "@dmalab/cli/all_commands";
+import type { CommandPermissions } from "@dmalab/cli/permissions";
 import { withPart } from "./marked_part.ts";
 
 /** The page with its table. @throws {RangeError} When it has no place for it. */

@@ -21,6 +21,7 @@ export const DAP = command({
     { line: "dap", doc: "on standard input and output, as an editor starts it" },
     { line: "dap --port 4711", doc: "for editors that connect" },
   ],
+  may: { compiles: true, readsAll: true, port: "--port" },
   async run({ options: { port }, screen }) {
     const { servePort, serveStreams } = await import("./serve.ts");
     return port === null ? await serveStreams(screen) : await servePort(port, screen);

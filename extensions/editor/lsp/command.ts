@@ -19,6 +19,7 @@ export const LSP = command({
     { line: "lsp", doc: "on standard input and output, as an editor starts it" },
     { line: "lsp --stdio", doc: "the same" },
   ],
+  may: { compiles: true, readsAll: true },
   async run({ screen }) {
     const { Server } = await import("./server.ts");
     const problem = await new Server(process.stdin, process.stdout).serve();

@@ -5,17 +5,21 @@
  * on the PATH.
  */
 import { spawn, spawnSync } from "node:child_process";
-import { realpathSync } from "node:fs";
+import { readFileSync, realpathSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { PERMISSIONS, permissionsOf } from "@dmalab/cli/permissions";
+import { type Permissions, permissionsOf } from "@dmalab/cli/permissions";
 import { DENO_VERSION } from "@dmalab/cli/package_version";
 
 const OWN = dirname(fileURLToPath(import.meta.url));
 const OPTIONS = ["--no-prompt", "--no-remote", "--no-npm", "--no-config", "--no-lock"];
 const CANNOT_START = 2;
+/** What the records of the commands say, written when the package was built. */
+const PERMISSIONS: Permissions = JSON.parse(
+  readFileSync(join(OWN, "permissions.json"), "utf8"),
+);
 
 /** The program of the package `deno`; null where it has none for this platform. */
 function packaged(): string | null {
@@ -44,7 +48,13 @@ function installed(): string | null {
 }
 
 function start(deno: string): void {
-  const { flags, words } = permissionsOf(process.argv.slice(2), OWN, deno, process.env);
+  const { flags, words } = permissionsOf(
+    PERMISSIONS,
+    process.argv.slice(2),
+    OWN,
+    deno,
+    process.env,
+  );
   // Deno starts the compiler of C only without what would change how programs are loaded.
   const env = Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !/^(?:LD|DYLD)_/.test(name)),
