@@ -35,6 +35,7 @@ export class ScreenModel {
   readonly recording: Recording;
   readonly position: Position;
   readonly breakpoints: BreakpointSet;
+  #changed: readonly RowChange[] | null = null;
 
   /** @param before Where one stood before the last move. */
   constructor({ position, recording, breakpoints }: Cursor, readonly before: Position) {
@@ -54,7 +55,7 @@ export class ScreenModel {
 
   /** Rows that the last move has changed. */
   changedRows(): readonly RowChange[] {
-    return changedRows(this.recording, this.before, this.position);
+    return this.#changed ??= changedRows(this.recording, this.before, this.position);
   }
 }
 
