@@ -186,7 +186,7 @@ const CPUS = read_json("seeds.json").length + 0
 print CPUS`,
     FILES,
   );
-  assertEquals([problems.length, output], [1, []], "a method is no constant");
+  assertEquals([problems, output], [[], ["3"]]);
   const ran = runScript(
     `const CASES = read_csv("cases.csv")
 machine { seed = read_json("seed.json") }

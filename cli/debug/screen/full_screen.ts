@@ -45,6 +45,8 @@ export class FullScreen implements ScreenView {
   /** Where the last move began. */
   #before: Position;
   readonly #jumps: Position[] = [];
+  /** What is drawn of that position: several panes ask for the same. */
+  #model: ScreenModel | null = null;
   /** Fires after the idle time. */
   #idle: ReturnType<typeof setTimeout> | undefined;
 
@@ -191,7 +193,12 @@ export class FullScreen implements ScreenView {
   }
 
   #moment(): ScreenModel {
-    return new ScreenModel(this.#tool.cursor, this.#before);
+    const { position, recording } = this.#tool.cursor;
+    // Whoever moves stands at another object.
+    const isNew = this.#model?.recording !== recording || this.#model.position !== position ||
+      this.#model.before !== this.#before;
+    if (isNew) this.#model = new ScreenModel(this.#tool.cursor, this.#before);
+    return this.#model!;
   }
 
   #shown(layout: ScreenLayout): DrawnFrame {

@@ -35,6 +35,7 @@ export class ScreenModel {
   readonly recording: Recording;
   readonly position: Position;
   readonly breakpoints: BreakpointSet;
+  #changed: readonly ChangedRow[] | null = null;
 
   /** @param before Where one stood before the last move. */
   constructor({ position, recording, breakpoints }: Cursor, readonly before: Position) {
@@ -55,7 +56,10 @@ export class ScreenModel {
   /** Rows that the last move has changed. */
   changedRows(): readonly ChangedRow[] {
     const { position, recording } = this;
-    return changedRows({ recording, position: this.before }, { recording, position });
+    return this.#changed ??= changedRows(
+      { recording, position: this.before },
+      { recording, position },
+    );
   }
 }
 
