@@ -171,6 +171,7 @@ export class MigrationDriver {
     return this.#asDevice(() => {
       if (this.tracker !== null) throw this.#failed("EBUSY", "tracks dirty pages already");
       const buffer = this.#newBuffer(npages, DMA_FROM_DEVICE, false);
+      this.#tell("allocated", buffer);
       invariant(buffer.key !== null, "Dirty pages are reported to a buffer without a key");
       this.port.track(first, sizeBytes, pageBytes);
       this.tracker = new DirtyTracker(this, buffer);
