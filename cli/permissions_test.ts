@@ -69,9 +69,12 @@ Deno.test("a command writes what its options name, and runs only the compiler an
     assertEquals(flagsOf("check y.dma", home), [`-R=.,${OWN}`]);
     assertEquals(flagsOf("fmt")[1], `-W=${base}/here`);
     assertEquals(flagsOf("fmt ../there/x.dma")[1], `-W=${base}/there`);
-    assertEquals(flagsOf("dap --port 4711").at(-1), "--allow-net=127.0.0.1:4711");
-    assertEquals(flagsOf("dap").filter((flag) => flag.startsWith("--allow-net")), []);
-    assertEquals(flagsOf("lsp")[0], "-R");
+    const server = { port: "--port", readsAll: true } as const;
+    const flags = (line: string) =>
+      permissionsOf({ serve: server }, line.split(" "), OWN, DENO, {}).flags;
+    assertEquals(flags("serve --port 4711").at(-1), "--allow-net=127.0.0.1:4711");
+    assertEquals(flags("serve").filter((flag) => flag.startsWith("--allow-net")), []);
+    assertEquals(flags("serve")[0], "-R");
   }));
 
 Deno.test("a tree that the environment names is read, and permissions before the command are added", () =>

@@ -47,6 +47,7 @@ export interface OpenValue extends ValueText {
 
 /** A value that is in another one, or has a name of its own. */
 export interface ValuePart extends OpenValue {
+  /** What it is called there. */
   readonly name: string;
   /** What asks for it; null where no expression does. */
   readonly expression: string | null;

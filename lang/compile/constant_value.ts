@@ -14,7 +14,7 @@ import type {
   NameExpression,
 } from "../syntax/tree/ast.ts";
 import { someChild } from "../syntax/tree/walk.ts";
-import { freeze } from "../values/changes.ts";
+import { freeze, shownParts } from "../values/changes.ts";
 import { DEFAULT_LIMITS, type Limits } from "../values/limits.ts";
 import type { Value } from "../values/value.ts";
 import { Vm } from "../vm/vm.ts";
@@ -22,6 +22,9 @@ import { ProgramCompiler } from "./compile_program.ts";
 import { literalValue } from "./function_compiler.ts";
 
 const LIMITS: Limits = { ...DEFAULT_LIMITS, steps: 2 ** 24, memoryBytes: 64 * 2 ** 20, depth: 8 };
+
+/** What a message or a page may have to show of one value. */
+const PARTS_LIMIT = 2 ** 18;
 
 /** What is said of a limit: those of a run have options. */
 const LIMIT_MESSAGES: Readonly<Record<string, string>> = {
@@ -68,7 +71,15 @@ export class ConstantEvaluator {
     const vm = this.#vm ??= this.#openVm();
     const args = [...variables.keys()].map((name) => this.bound.get(name)!);
     vm.start(this.#compiler.look(expression, [...variables.values()]), args);
-    if (vm.resume() === "done") return freeze(vm.result);
+    if (vm.resume() === "done") {
+      if (shownParts(vm.result) <= PARTS_LIMIT) return freeze(vm.result);
+      this.bag.error(
+        "E0801",
+        expression.span,
+        "The values of the file's consts have too many parts",
+      );
+      return undefined;
+    }
     const { code, hint, message, span } = vm.failure!.diagnostic;
     const limit = LIMIT_MESSAGES[code];
     if (limit !== undefined) this.bag.error(code, span, limit);

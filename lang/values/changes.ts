@@ -148,6 +148,18 @@ export function freeze(value: Value): Value {
   return value;
 }
 
+/** How many lists, records and functions a value shows: one that stands in several places counts in each. */
+export function shownParts(value: Value, known: Map<Value, number> = new Map()): number {
+  if (!hasParts(value)) return 0;
+  let count = known.get(value);
+  if (count === undefined) {
+    count = 1;
+    for (const part of partsOf(value)) count += shownParts(part, known);
+    known.set(value, count);
+  }
+  return count;
+}
+
 /**
  * A function with copies of the lists and records that it closes over, for a machine of its own:
  * what is one thing there stays one thing.

@@ -522,13 +522,15 @@ const STRANGERS: readonly (readonly [
     input: file("a.dma", () => "print 1\n"),
   }],
   ...[
-    'Content-Length: 5\r\n\r\n{"a":1}Content-Length: 99999999999999999999\r\n\r\n',
-    "Content-Length: -5\r\n\r\n{}",
-    "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
-  ].map((text, at) =>
+    ['Content-Length: 5\r\n\r\n{"a":1}Content-Length: 9\r\n\r\n', "A message is not a JSON object"],
+    ["Content-Length: 2\r\n\r\n{}1}Content-Length: 9\r\n\r\n", "is not a header of the protocol"],
+    ["Content-Length: 99999999999999999999\r\n\r\n", "is not a header of the protocol"],
+    ["Content-Length: -5\r\n\r\n{}", "is not a header of the protocol"],
+    ["GET / HTTP/1.1\r\nHost: x\r\n\r\n", "is not a header of the protocol"],
+  ].map(([text, says], at) =>
     [`message ${at + 1} to the language server`, "lsp", "refused", {
-      stdin: { text },
-      says: "is not a header of the protocol",
+      stdin: { text: text! },
+      says: says!,
     }] as const
   ),
 ];

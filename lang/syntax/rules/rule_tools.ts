@@ -48,7 +48,7 @@ export abstract class RuleTools extends RecoveringParser {
     if (!this.RECORDING_PHASE) this.#later.push(work);
   }
 
-  // -- RuleTools -----------------------------------------------------------------------------------
+  // -- Places -----------------------------------------------------------------------------------
 
   protected override span(start: number): Span {
     return this.context.span(start, Math.max(start, t.tokenEnd(this.LA(0))));
