@@ -1,5 +1,5 @@
 /** What must be true of the answer to any text, and which answers came. */
-import { cpuSeconds } from "@dmalab/tools/bench";
+import { cpuSeconds } from "@dmalab/tools/bench/cpu_time";
 import { formatSource } from "@dmalab/lang/format";
 import { BUG_CODE, renderDiagnostics } from "@dmalab/lang/diagnostics";
 import { LoadError, parse } from "@dmalab/lang/syntax";

@@ -40,4 +40,3 @@ export const BENCHMARKS: readonly Benchmark[] = [
   ...TRACE_CHECKS,
   ...C_DRIVERS,
 ];
-export { cpuSeconds } from "./cpu_time.ts";
