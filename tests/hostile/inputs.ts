@@ -523,7 +523,10 @@ const STRANGERS: readonly (readonly [
   }],
   ...[
     ['Content-Length: 5\r\n\r\n{"a":1}Content-Length: 9\r\n\r\n', "A message is not a JSON object"],
-    ["Content-Length: 2\r\n\r\n{}1}Content-Length: 9\r\n\r\n", "is not a header of the protocol"],
+    [
+      'Content-Length: 30\r\n\r\n{"jsonrpc":"2.0","method":"x"}1}Content-Length: 9\r\n\r\n',
+      "is not a header of the protocol",
+    ],
     ["Content-Length: 99999999999999999999\r\n\r\n", "is not a header of the protocol"],
     ["Content-Length: -5\r\n\r\n{}", "is not a header of the protocol"],
     ["GET / HTTP/1.1\r\nHost: x\r\n\r\n", "is not a header of the protocol"],
