@@ -9,7 +9,7 @@ export class RunCursor<R extends RecordedRun = RecordedRun> implements RunPositi
    * Where the steps by event that led here began. Events are fewer than positions: without it one event back and
    * one forward would lead to another statement.
    */
-  #row: { readonly start: RunPosition<R>; readonly end: RunPosition<R> } | null = null;
+  #steps: { readonly start: RunPosition<R>; readonly end: RunPosition<R> } | null = null;
 
   constructor(public recording: R) {}
 
@@ -21,7 +21,7 @@ export class RunCursor<R extends RecordedRun = RecordedRun> implements RunPositi
 
   /** @param recording Another run, or one of its blocks; the default is the one that one is in. */
   goTo(position: Position, recording: R = this.recording): void {
-    this.#row = null;
+    this.#steps = null;
     this.stand({ position, recording });
   }
 
@@ -42,7 +42,7 @@ export class RunCursor<R extends RecordedRun = RecordedRun> implements RunPositi
   /** Where a step leads, whatever there is on the way. */
   protected target(step: StepCommand, from: RunPosition<R>): StepTarget<R> {
     const target = this.walk(from, step);
-    const start = step.unit === "event" ? this.#rowStart(from) : null;
+    const start = step.unit === "event" ? this.#stepsStart(from) : null;
     const isBack = start !== null && target.reason === "arrived" &&
       target.recording === start.recording && target.position.seq === start.position.seq &&
       start.recording.has(start.position);
@@ -55,12 +55,14 @@ export class RunCursor<R extends RecordedRun = RecordedRun> implements RunPositi
 
   /** A step has led here. */
   protected stepped({ unit }: StepCommand, from: RunPosition<R>): void {
-    if (unit === "event") this.#row = { start: this.#rowStart(from) ?? from, end: this.here };
+    if (unit === "event") {
+      this.#steps = { start: this.#stepsStart(from) ?? from, end: this.here };
+    }
   }
 
-  #rowStart({ position, recording }: RunPosition<R>): RunPosition<R> | null {
-    if (this.#row === null) return null;
-    const { end, start } = this.#row;
+  #stepsStart({ position, recording }: RunPosition<R>): RunPosition<R> | null {
+    if (this.#steps === null) return null;
+    const { end, start } = this.#steps;
     return end.recording === recording && comparePositions(end.position, position) === 0
       ? start
       : null;

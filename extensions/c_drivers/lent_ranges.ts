@@ -99,10 +99,7 @@ export class LentRanges {
   /** Every mapping of a device has ended that has some of these bytes. */
   endMemory(device: DmaDevice, phys: number, sizeBytes: number): void {
     const touching = [...this.#mapped].filter(([, there]) =>
-      there.some((mapped) =>
-        mapped.device === device && phys < mapped.phys + mapped.sizeBytes &&
-        mapped.phys < phys + sizeBytes
-      )
+      there.some((mapped) => mapped.device === device && overlaps(mapped, phys, sizeBytes))
     );
     for (const [dma] of touching) this.end(device, dma);
   }
@@ -125,9 +122,7 @@ export class LentRanges {
   /** C writes to what is not a device's: the checker remembers what a copy may overwrite. */
   written(phys: PhysAddr, sizeBytes: number): void {
     const isCopied = [...this.#mapped.values()].some((there) =>
-      there.some(({ copied }) =>
-        copied.some((part) => phys < part.phys + part.sizeBytes && part.phys < phys + sizeBytes)
-      )
+      there.some(({ copied }) => copied.some((part) => overlaps(part, phys, sizeBytes)))
     );
     if (isCopied) this.#machine.checker?.memory.written([{ phys, sizeBytes }]);
   }
@@ -142,9 +137,8 @@ export class LentRanges {
     for (const there of this.#mapped.values()) {
       for (const { dir, lent } of there) {
         if (!writes && dir === DMA_TO_DEVICE) continue;
-        for (const part of lent) {
-          if (phys < part.phys + part.sizeBytes && part.phys < phys + sizeBytes) return part;
-        }
+        const part = lent.find((each) => overlaps(each, phys, sizeBytes));
+        if (part !== undefined) return part;
       }
     }
     return null;
@@ -154,9 +148,7 @@ export class LentRanges {
   mappingOf(phys: number, sizeBytes: number): LentMemory | null {
     for (const there of this.#mapped.values()) {
       for (const mapped of there) {
-        if (phys < mapped.phys + mapped.sizeBytes && mapped.phys < phys + sizeBytes) {
-          return { ...mapped, device: mapped.device.name };
-        }
+        if (overlaps(mapped, phys, sizeBytes)) return { ...mapped, device: mapped.device.name };
       }
     }
     return null;
@@ -196,13 +188,15 @@ export class LentRanges {
     for (const there of this.#mapped.values()) {
       for (const mapped of there) {
         for (const part of partsOf(mapped)) {
-          if (part.phys < phys + sizeBytes + 8 && phys < part.phys + part.sizeBytes + 8) {
-            this.#watch(part);
-          }
+          if (overlaps(part, phys - 8, sizeBytes + 16)) this.#watch(part);
         }
       }
     }
   }
+}
+
+function overlaps(range: Span, phys: number, sizeBytes: number): boolean {
+  return phys < range.phys + range.sizeBytes && range.phys < phys + sizeBytes;
 }
 
 /** Every part of a mapping that accesses are looked at in. */

@@ -103,12 +103,12 @@ export function measureBroken(rounds: number = ROUNDS, warmUps: number = WARM_UP
   const right = longFile();
   const ratioOf = (line: string) => {
     const broken = 'test "x" {\n' + line.repeat(right.length / line.length);
-    const msOf = (text: string) => {
+    const secondsOf = (text: string) => {
       const start = cpuSeconds();
       checkProgram(new SourceFile("bench.dma", text), ALONE);
       return cpuSeconds() - start;
     };
-    return medianOf(rounds, warmUps, () => msOf(broken) / msOf(right));
+    return medianOf(rounds, warmUps, () => secondsOf(broken) / secondsOf(right));
   };
   return Math.max(...BROKEN_LINES.map(ratioOf));
 }
