@@ -109,8 +109,9 @@ export class BlockRequest implements EventOrigin {
 
   /** Bytes the request covers on the disk. */
   get bytes(): Bytes {
+    const { bios } = this;
     let bytes = 0;
-    for (const bio of this.bios) bytes += bio.sizeBytes;
+    for (let index = 0; index < bios.length; index++) bytes += bios[index]!.sizeBytes;
     return bytes;
   }
 

@@ -103,7 +103,6 @@ export const SQE = {
   CDW11: 44,
   CDW12: 48,
   CDW13: 52,
-  CDW14: 56,
   CDW15: 60,
 } as const;
 

@@ -52,9 +52,6 @@ const {
   CDW10,
   CDW11,
   CDW12,
-  CDW13,
-  CDW14,
-  CDW15,
   COMMAND_ID,
   FLAGS,
   MPTR,
@@ -343,16 +340,13 @@ export function setUpCommand(iod: Iod, request: NvmeRequest): void {
   view.setUint16(COMMAND_ID, request.cid ?? 0, true);
 }
 
-/** A read or write leaves the data pointer of the tag's last command where it is. */
-function setUpReadWrite(iod: Iod, request: NvmeRequest): void {
-  const { sqe, view } = iod;
-  sqe[OPCODE] = request.op === "read" ? READ : WRITE;
-  sqe[FLAGS] = PRP;
-  view.setUint32(8, 0, true);
-  view.setUint32(12, 0, true);
-  setU64(view, MPTR, 0);
-  setUpBlocks(view, request);
-  const flags = request.bios[0]!.flags;
+/**
+ * A read or write leaves the data pointer of the tag's last command, dwords 6 to 9, where it is. By
+ * dwords, as the specification numbers them: half the stores, which `nvme.read4k` shows.
+ */
+function setUpReadWrite({ words }: Iod, request: NvmeRequest): void {
+  const { flags } = request.bios[0]!;
+  const { lba } = request;
   let control = 0;
   let hint = 0;
   if ((flags & FUA) !== 0) control |= CONTROL.FORCE_UNIT_ACCESS;
@@ -360,10 +354,18 @@ function setUpReadWrite(iod: Iod, request: NvmeRequest): void {
     control |= CONTROL.LIMITED_RETRY;
     hint = DSM_PREFETCH;
   }
-  view.setUint16(CDW12 + 2, control, true);
-  view.setUint32(CDW13, hint, true);
-  view.setUint32(CDW14, 0, true);
-  view.setUint32(CDW15, 0, true);
+  words[0] = (request.op === "read" ? READ : WRITE) | PRP << 8;
+  words[1] = request.nsid;
+  words[2] = 0;
+  words[3] = 0;
+  words[4] = 0;
+  words[5] = 0;
+  words[10] = lba;
+  words[11] = lba / 2 ** 32;
+  words[12] = (request.bytes / request.limits.logicalBlockSizeBytes - 1 & 0xffff) | control << 16;
+  words[13] = hint;
+  words[14] = 0;
+  words[15] = 0;
 }
 
 function setUpBlocks(view: DataView, request: NvmeRequest): void {
