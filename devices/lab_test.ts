@@ -368,3 +368,14 @@ Deno.test("a bad key of the machine is rejected, wherever the configuration come
     );
   }
 });
+
+Deno.test("a table that the IOMMU's model has not is the configuration's fault", () => {
+  const base = defaultLabConfig();
+  const iommu = {
+    ...base.iommu,
+    model: "vtd_first_stage",
+    mode: "strict",
+    addressBits: 64,
+  } as const;
+  assertThrows(() => buildLab({ ...base, iommu }), ConfigError, "with 64 address bits: 57 at most");
+});
