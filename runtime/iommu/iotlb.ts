@@ -20,7 +20,7 @@ const NONE = -1;
 /** Sizes are powers of two below 2^53. */
 const SIZE_BITS = 53;
 const HASH_MULTIPLIER = 0x9e3779b1;
-/** 2^n and 2^-n by n: a table is faster than the power. */
+/** 2^n and 2^-n by n: a table is faster than the power (`nvme.read4k.strict`). */
 const POWER = Float64Array.from({ length: SIZE_BITS }, (_, bit) => 2 ** bit);
 const INVERSE_POWER = Float64Array.from({ length: SIZE_BITS }, (_, bit) => 2 ** -bit);
 

@@ -4,7 +4,7 @@
  * Pages appear when something other than nothing is written to them; an untouched page reads as
  * zero without being made. Access is two array loads and a copy: a directory entry covers 4 MiB and
  * holds the pages themselves, so that whole-page traffic, which is nearly all of it, needs no view
- * and leaves no garbage. Only addresses above 64 GiB, such as large BARs, take a `Map`.
+ * and leaves no garbage (`nvme.read4k`). Only addresses above 64 GiB, such as large BARs, take a `Map`.
  */
 import {
   type Bytes,
@@ -39,7 +39,7 @@ const FIRST_SLAB_BYTES = 16 * KIB;
 const MAX_SLAB_BYTES = 256 * KIB;
 /** What a page costs in units of work that is copied or filled. */
 const PAGE_UNITS = 8;
-/** Up to this many bytes, those of a queue entry, a loop is faster than making a view for `set`. */
+/** Up to this many bytes a loop is faster than making a view for `set`. */
 const LOOP_BYTES = 64;
 /** … and up to this many it is faster than `set` by itself. */
 const WHOLE_LOOP_BYTES = 16;
@@ -47,7 +47,8 @@ const WHOLE_LOOP_BYTES = 16;
 /**
  * The bytes of one page. The same memory in wider units is there for what is made of such units:
  * queue entries in words, a disk's content in doubles. Those views are made when first asked for, and
- * a fresh disk's content, a series of doubles, is made when something looks at the page.
+ * a fresh disk's content, a series of doubles, is made when something looks at the page
+ * (`nvme.read4k`; `nvme.read4k.looked` pays for it).
  * Typed arrays have the host's byte order, which is little-endian wherever this runs.
  */
 export class MemoryPage {
@@ -108,8 +109,9 @@ export class MemoryPage {
 }
 
 /**
- * Writes a page of doubles: `base`, `base + unit` … Four running sums hide the latency of adding, and the fixed bounds
- * let the compiler drop its checks: other shapes take two to five times longer.
+ * Writes a page of doubles: `base`, `base + unit` … Four running sums hide the latency of adding, and
+ * the fixed bounds let the compiler drop its checks: other shapes take two to five times longer
+ * (`nvme.read4k.looked`).
  */
 export function fillSeries(words: Float64Array, base: number, unit: number): void {
   let first = base;

@@ -1,6 +1,6 @@
 /**
  * Where a page of a queue leads, as the device found it when it last read or wrote an entry there: it
- * asks for the same page again and again.
+ * asks for the same page again and again (`nvme.read4k`, `nvme.read4k.checked`).
  */
 import type { IommuDomain } from "../../iommu/domain.ts";
 
