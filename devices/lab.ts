@@ -82,11 +82,11 @@ export function buildLab(config: LabConfig, registry: DeviceRegistry = DEVICES):
   checkMachine(config);
   const { peers } = resolveKernel(config).strategies;
   const tree = buildPciTree(config.pci, peers.listsNvidiaBridges, registry);
-  const machine = buildMachine(config, tree, registry);
+  const machine = asConfigured(() => buildMachine(config, tree, registry));
   // From the first byte that is written: some of them will not be seen without a hand-over.
   if (tree.devices.some(({ settings }) => !settings.coherent)) machine.useCaches();
   const topology = new PciTopology(machine, tree, config.cpu);
-  const attached = attachDevices(machine, topology.groups, tree.devices);
+  const attached = asConfigured(() => attachDevices(machine, topology.groups, tree.devices));
   const devices = new Map<string, LabDevice>();
   for (const device of tree.devices) {
     devices.set(
@@ -161,12 +161,16 @@ function doorbellWindows({ iommu, regions, windows }: LabConfig): readonly Memor
 
 function buildMachine(given: LabConfig, tree: PciTree, { events }: DeviceRegistry): Machine {
   const config = { ...given, windows: [...given.windows, ...doorbellWindows(given)] };
+  const windows = [...config.windows, ...placeBars(config, tree)];
+  return new Machine({ ...config, windows }, events);
+}
+
+/** Memory or a table that cannot be laid out is the configuration's fault, and says why by itself. */
+function asConfigured<T>(build: () => T): T {
   try {
-    const windows = [...config.windows, ...placeBars(config, tree)];
-    return new Machine({ ...config, windows }, events);
+    return build();
   } catch (error) {
     if (error instanceof PoolPlaceError) throw new ConfigError(["swiotlb", "at"], error.message);
-    // Memory that cannot be laid out is the configuration's fault, and it says why by itself.
     if (error instanceof RangeError) throw new ConfigError([], error.message);
     throw error;
   }

@@ -377,5 +377,6 @@ Deno.test("a table that the IOMMU's model has not is the configuration's fault",
     mode: "strict",
     addressBits: 64,
   } as const;
-  assertThrows(() => buildLab({ ...base, iommu }), ConfigError, "with 64 address bits: 57 at most");
+  const pci = withDisk();
+  assertThrows(() => buildLab({ ...base, iommu, pci }), ConfigError, "64 address bits: 57 at most");
 });

@@ -20,7 +20,7 @@ import type { IommuConfig, IommuMode } from "../machine_config.ts";
 import type { IommuDomain } from "./domain.ts";
 import { IommuGroups, PC_MSI_END, PC_MSI_START } from "./iommu_groups.ts";
 import { Iotlb } from "./iotlb.ts";
-import { checkPageTable, type IommuModelSpec } from "./iommu_models.ts";
+import type { IommuModelSpec } from "./iommu_models.ts";
 import { PTE_READ, PTE_WRITE } from "./page_table.ts";
 
 const READABLE = PTE_READ;
@@ -87,7 +87,6 @@ export class Iommu {
   constructor(platform: IommuPlatform) {
     this.#platform = platform;
     this.#config = platform.config.iommu;
-    if (this.#config.mode !== "off") checkPageTable(this.#config);
     this.iotlb = new Iotlb(this.#config.iotlbEntries);
     this.groups = new IommuGroups(platform, this.iotlb);
     this.#model = platform.iommuModel;

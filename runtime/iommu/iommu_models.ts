@@ -197,9 +197,16 @@ function x86Widths(asked: number): { readonly addressBits: number; readonly aper
   return { addressBits, apertureBits: Math.min(asked, addressBits - 1) };
 }
 
-/** @throws {RangeError} When the granule or the width is not one that the model's format has. */
-export function checkPageTable({ model, granuleBytes, addressBits }: PageTableConfig): void {
-  const { addressBits: { most }, granulesBytes } = IOMMU_MODELS[model];
+/**
+ * Makes an empty table, as an IOMMU's model and settings ask for it.
+ *
+ * @param charge Called with the host memory of each table page.
+ * @throws {RangeError} When the granule or the width is not one that the model's format has.
+ * @see rules/dma.md 5.1
+ */
+export function makePageTable(config: PageTableConfig, charge: HostCharge = () => {}): PageTable {
+  const { model, granuleBytes, addressBits } = config;
+  const { addressBits: { most }, granulesBytes, hasAnyPageSize, makeTable } = IOMMU_MODELS[model];
   if (addressBits > most) {
     throw new RangeError(
       `Cannot build an IOMMU of model "${model}" with ${addressBits} address bits: ${most} at most`,
@@ -211,19 +218,6 @@ export function checkPageTable({ model, granuleBytes, addressBits }: PageTableCo
         `it has ${granulesBytes.join(", ")}`,
     );
   }
-}
-
-/**
- * Makes an empty table, as an IOMMU's model and settings ask for it.
- *
- * @param charge Called with the host memory of each table page.
- * @throws {RangeError} When the model's format has no such table.
- * @see rules/dma.md 5.1
- */
-export function makePageTable(config: PageTableConfig, charge: HostCharge = () => {}): PageTable {
-  checkPageTable(config);
-  const { model, granuleBytes, addressBits } = config;
-  const { hasAnyPageSize, makeTable } = IOMMU_MODELS[model];
   const entries = granuleBytes / 8;
   const isLeaf = (ratio: number) =>
     hasAnyPageSize || ratio === entries ||
