@@ -71,8 +71,9 @@ export const MAX_PATTERN_BYTES: Bytes = 2 ** 52;
  * `tag + x`, so a read that went to the wrong place shows which place that was (language.md: "A
  * fresh disk holds …"). Only what was written takes memory; zeroed ranges are kept as ranges.
  *
- * Fresh content is produced on every read, so it has to be cheap (`nvme.read4k.looked`): read as a double, `tag + x` is `2^e + x * 2^(e-52)` with the exponent that the tag's
- * top bits spell, exactly, for every x below 2^52. One addition then makes 8 bytes at once.
+ * Fresh content is produced on every read, so it has to be cheap (`nvme.read4k.looked`): read as a
+ * double, `tag + x` is `2^e + x * 2^(e-52)` with the exponent that the tag's top bits spell, exactly,
+ * for every x below 2^52. One addition then makes 8 bytes at once.
  * Typed arrays have the host's byte order, which is little-endian wherever this runs.
  */
 export class PatternStore {

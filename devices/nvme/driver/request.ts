@@ -362,17 +362,21 @@ function setUpReadWrite({ words }: Iod, request: NvmeRequest): void {
   words[5] = 0;
   words[10] = lba;
   words[11] = lba / 2 ** 32;
-  words[12] = (request.bytes / request.limits.logicalBlockSizeBytes - 1 & 0xffff) | control << 16;
+  words[12] = lastBlock(request) & 0xffff | control << 16;
   words[13] = hint;
   words[14] = 0;
   words[15] = 0;
 }
 
 function setUpBlocks(view: DataView, request: NvmeRequest): void {
-  const blocks = request.bytes / request.limits.logicalBlockSizeBytes;
   view.setUint32(NSID, request.nsid, true);
   setU64(view, CDW10, request.lba);
-  view.setUint32(CDW12, blocks - 1, true);
+  view.setUint32(CDW12, lastBlock(request), true);
+}
+
+/** How many blocks, less one, as commands have them. */
+function lastBlock({ bytes, limits }: NvmeRequest): number {
+  return bytes / limits.logicalBlockSizeBytes - 1;
 }
 
 /** One page, or part of a page, of PRP entries. */
