@@ -47,11 +47,11 @@ export const TWO_STEP_CALLS: readonly FunctionSpec[] = [
       UNLINK_AND_FREE,
     raises: ["EIO", "EINVAL", "ENXIO", "EADDRINUSE", "ENOMEM", "EPERM", "EOPNOTSUPP", "EFAULT"],
     run(context, [dev, target, phys, offset, size, dir, attrs]) {
-      const { dma } = context.lab.machine;
+      const { dma, kernel } = context.lab.machine;
       const state = givenTo(dev, target);
       const error = dma.dmaIovaLink(dev, state, phys, offset, size, dir, attrs);
       raiseErrno(error, "dma_iova_link() failed");
-      if (!dma.rules.linkReturnsAddress) return null;
+      if (!kernel.link_returns_address) return null;
       return new Quantity("dma", state.singles.at(-1)?.dma ?? state.addr + offset);
     },
   }),

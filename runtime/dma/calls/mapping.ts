@@ -8,7 +8,6 @@
  * @see rules/dma.md 1.4, 1.7, 1.8, chapter 3
  */
 import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
-import { rulesOf } from "../../kernels/kernels.ts";
 import { ERRNO, KernelError } from "../../errno.ts";
 import { eventId, type KernelCall } from "../../event_vocabulary.ts";
 import type { EventStream } from "../../events.ts";
@@ -20,7 +19,6 @@ import { AtomicPools } from "../../memory/atomic_pool.ts";
 import { allocCoherent, type CoherentOptions, freeCoherent } from "./coherent.ts";
 import type { CoherentMemory } from "../coherent_memory.ts";
 import { type DmaDevice, isTranslated } from "../device/device.ts";
-import { type DmaRules, dmaRules } from "../dma_rules.ts";
 import {
   directMapPhys,
   directSyncForCpu,
@@ -108,11 +106,6 @@ const DMA_MAP = eventId("dma.map");
  */
 export class DmaMapping {
   /**
-   * How the release maps.
-   * @internal
-   */
-  readonly rules: DmaRules;
-  /**
    * The branch on which the last map failed; null where nothing in it decided that.
    * @internal
    */
@@ -138,17 +131,16 @@ export class DmaMapping {
 
   /** @internal */
   constructor(machine: DmaMachine) {
-    this.rules = rulesOf(machine.kernel, dmaRules);
     this.#machine = machine;
     this.#checker = machine.checker;
     this.#atomicPools = new AtomicPools(machine);
     this.#events = machine.events;
     this.#calls = new CallEvents(machine.events);
     this.#mappings = new MappingEvents(machine);
-    const ranges = machine.kernel.strategies.dma.hasTwoStep
-      ? new TwoStepCalls(machine, this.#calls, this.#mappings)
-      : noTwoStep(machine);
-    this.#twoStep = this.rules.unlinksSingles ? oneWay(ranges, this) : ranges;
+    const ranges = machine.kernel.no_two_step
+      ? noTwoStep(machine)
+      : new TwoStepCalls(machine, this.#calls, this.#mappings);
+    this.#twoStep = machine.kernel.unlink_covers_singles ? oneWay(ranges, this) : ranges;
     this.#scatterlists = new ScatterlistCalls(machine, this.#calls, this.#mappings);
   }
 

@@ -1,7 +1,7 @@
 /** The two-step API of a release that has none: each of its calls says since when there is one. */
 import type { DmaMachine } from "../dma_machine.ts";
 import type { KernelCall } from "../../event_vocabulary.ts";
-import { requireFeature } from "../../kernels/features.ts";
+import { requireFeature } from "../../kernels/kernels.ts";
 import type { TwoStepCalls } from "./two_step_calls.ts";
 
 /** The calls as `DmaMapping` makes them. */

@@ -98,7 +98,7 @@ export class TwoStepCalls {
     part.attrs = attrs;
     if (events.tick(LINK.call)) this.#tellLinking(part, phys);
     machine.charges.segments(1);
-    if (machine.dma.rules.keepsAttributes) keepAttributes(part);
+    if (machine.kernel.api_rfc_2024) keepAttributes(part);
     const injected = this.#injected(LINK_FAULT);
     const error = injected !== 0 ? injected : iovaLink(machine, part, phys);
     // An injected failure is no mistake of the driver.
