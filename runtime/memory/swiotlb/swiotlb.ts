@@ -3,7 +3,7 @@
  * a device cannot, or must not, reach the real buffer.
  *
  * Whose each slot is stands here; which are free, in the table of slots that this extends. All
- * appears with the first mapping: most machines never bounce.
+ * appears with the first mapping: most machines never bounce, as those of `race.orders`.
  *
  * @see rules/dma.md ch. 6, tests/golden/swiotlb/README.md
  */
