@@ -177,14 +177,14 @@ export function classifyWords(tokens: readonly IToken[], reporter: DiagnosticRep
 function markMessages(tokens: readonly IToken[]): void {
   /** For each open bracket: an `assert` is under way in it. */
   const asserts = [false];
-  for (const [index, token] of tokens.entries()) {
-    const { tokenType } = token;
+  for (let index = 0; index < tokens.length; index++) {
+    const { tokenType } = tokens[index]!;
     if (tokenType === Hard.assert) asserts[asserts.length - 1] = true;
     else if (OPENERS.has(tokenType)) asserts.push(false);
     else if (CLOSERS.has(tokenType)) asserts.pop();
-    else if (isA(token, End)) asserts[asserts.length - 1] = false;
+    else if (isA(tokens[index], End)) asserts[asserts.length - 1] = false;
     else if (tokenType === Comma && asserts.at(-1) && isMessage(tokens[index + 1])) {
-      if (tokens[index + 2]?.tokenType !== FatArrow) retype(token, MessageComma);
+      if (tokens[index + 2]?.tokenType !== FatArrow) retype(tokens[index]!, MessageComma);
     }
   }
 }

@@ -61,58 +61,68 @@ interface BenchBlock {
 }
 
 // What each node begins with.
-const USE: ast.UseDeclaration = { kind: "Use", path: "", pathSpan: NO_SPAN, span: NO_SPAN };
-const CONST: ast.ConstDeclaration = {
+const USE = (): ast.UseDeclaration => ({ kind: "Use", path: "", pathSpan: NO_SPAN, span: NO_SPAN });
+const CONST = (): ast.ConstDeclaration => ({
   kind: "Const",
   name: NO_NAME,
   value: NO_VALUE,
   span: NO_SPAN,
-};
+});
 const HEADED = { body: NO_BLOCK, span: NO_SPAN };
-const FUNCTION: ast.FunctionDeclaration = {
+const FUNCTION = (): ast.FunctionDeclaration => ({
   kind: "Function",
   name: NO_NAME,
   parameters: NONE,
   ...HEADED,
-};
+});
 const NAMED = { name: "", nameSpan: NO_SPAN, span: NO_SPAN };
-const DRIVER: ast.DriverDeclaration = { kind: "Driver", ...NAMED, entries: NONE };
+const DRIVER = (): ast.DriverDeclaration => ({ kind: "Driver", ...NAMED, entries: NONE });
 const FILE_PATH = { path: "", pathSpan: NO_SPAN, span: NO_SPAN };
-const C_DRIVER: ast.CDriverDeclaration = {
+const C_DRIVER = (): ast.CDriverDeclaration => ({
   kind: "CDriver",
   name: NO_NAME,
   ...FILE_PATH,
   entries: NONE,
-};
+});
 const CASE = { ...NAMED, skip: false, modifiers: NONE };
-const TEST: ast.TestDeclaration = { kind: "Test", ...CASE, table: null, body: NO_BLOCK };
-const PROPERTY: ast.PropertyDeclaration = {
+const TEST = (): ast.TestDeclaration => ({ kind: "Test", ...CASE, table: null, body: NO_BLOCK });
+const PROPERTY = (): ast.PropertyDeclaration => ({
   kind: "Property",
   ...CASE,
   forall: NONE,
   body: NO_BLOCK,
-};
+});
 const BENCH_STATE = { setup: null, loop: null, budgets: NONE };
-const BENCH: ast.BenchDeclaration = { kind: "Bench", ...CASE, ...BENCH_STATE, loop: NO_BLOCK };
-const BENCH_BODY: BenchParts = { ...BENCH_STATE, hasStrays: false, span: NO_SPAN };
-const BENCH_BLOCK: BenchBlock = HEADED;
-const BUDGET: ast.BenchBudget = { condition: NO_VALUE, perIteration: false, span: NO_SPAN };
-const MODIFIER: ast.MachineModifier = { kind: "With", entries: NONE, span: NO_SPAN };
-const BINDING: ast.ForallBinding = { name: NO_NAME, values: NO_VALUE, span: NO_SPAN };
-const MACHINE: ast.MachineDeclaration = { kind: "Machine", entries: NONE, span: NO_SPAN };
-const ENTRIES: Items<ast.MachineEntry> = { items: NONE, span: NO_SPAN };
-const ENTRY: MachineEntryParts = {
+const BENCH = (): ast.BenchDeclaration => ({
+  kind: "Bench",
+  ...CASE,
+  ...BENCH_STATE,
+  loop: NO_BLOCK,
+});
+const BENCH_BODY = (): BenchParts => ({ ...BENCH_STATE, hasStrays: false, span: NO_SPAN });
+const BENCH_BLOCK = (): BenchBlock => ({ ...HEADED });
+const BUDGET = (): ast.BenchBudget => ({ condition: NO_VALUE, perIteration: false, span: NO_SPAN });
+const MODIFIER = (): ast.MachineModifier => ({ kind: "With", entries: NONE, span: NO_SPAN });
+const BINDING = (): ast.ForallBinding => ({ name: NO_NAME, values: NO_VALUE, span: NO_SPAN });
+const MACHINE = (): ast.MachineDeclaration => ({ kind: "Machine", entries: NONE, span: NO_SPAN });
+const ENTRIES = (): Items<ast.MachineEntry> => ({ items: NONE, span: NO_SPAN });
+const ENTRY = (): MachineEntryParts => ({
   words: NONE,
   value: null,
   name: null,
   entries: NONE,
   span: NO_SPAN,
-};
-const REGISTER: RegisterParts = { access: null, wordsSpan: null, offset: NO_VALUE, ...HEADED };
-const PATH_ENTRIES: Items<ast.PathEntry> = { items: NONE, span: NO_SPAN };
-const NAMES: Items<ast.Name> = { items: NONE, span: NO_SPAN };
-const BINDINGS: Items<ast.ForallBinding> = { items: NONE, span: NO_SPAN };
-const PATH_ENTRY: ast.PathEntry = { path: NONE, value: NO_VALUE, span: NO_SPAN };
+});
+const REGISTER = (): RegisterParts => ({
+  access: null,
+  wordsSpan: null,
+  offset: NO_VALUE,
+  ...HEADED,
+});
+const PATH_ENTRIES = (): Items<ast.PathEntry> => ({ items: NONE, span: NO_SPAN });
+const NAMES = (): Items<ast.Name> => ({ items: NONE, span: NO_SPAN });
+const BINDINGS = (): Items<ast.ForallBinding> => ({ items: NONE, span: NO_SPAN });
+const PATH_ENTRY = (): ast.PathEntry => ({ path: NONE, value: NO_VALUE, span: NO_SPAN });
 
 export abstract class DeclarationRules extends PatternRules {
   abstract readonly statement: ParserMethod<[], ast.Statement>;
