@@ -125,6 +125,15 @@ export interface TraceFinding {
   readonly text: string;
   /** What differs, by name. */
   readonly more: Readonly<Record<string, number | string | null | readonly number[]>>;
+  /** Of a fault: all that it can be, the likeliest first, where that is more than one thing. */
+  readonly candidates?: readonly FaultCandidate[];
+}
+
+/** What a fault can be where its time, or what is known of the page, fits several. */
+export interface FaultCandidate {
+  readonly kind: FindingKind;
+  readonly line: number | null;
+  readonly otherLine: number | null;
 }
 
 /** Whether a person may act on it. */
