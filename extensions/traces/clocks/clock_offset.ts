@@ -6,6 +6,7 @@
 import { checkerClass } from "../kernel_log/debug_lines.ts";
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
 import type { LogTime } from "../kernel_log/log_forms.ts";
+import { ERROR_ADDRESS } from "../line/payload.ts";
 import { aboutKind } from "../ledger/finding_kinds.ts";
 import type { TraceFinding } from "../ledger/traced_mapping.ts";
 
@@ -132,7 +133,11 @@ function once(pairs: readonly LogPair[]): LogPair[] {
 
 /** As a number, or null. */
 function addressOf(fact: unknown): number | null {
-  return typeof fact === "string" ? parseInt(fact, 16) : null;
+  return typeof fact !== "string"
+    ? null
+    : /^0x[f]{16}$/.test(fact)
+    ? ERROR_ADDRESS
+    : parseInt(fact, 16);
 }
 
 /** The median of the differences, or null without any. */

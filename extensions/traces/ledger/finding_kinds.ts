@@ -94,6 +94,16 @@ export const FINDING_KINDS = {
       CHECKER,
     ],
   },
+  map_failed: {
+    next: [
+      "look at the log for the same seconds: a full bounce pool, an address above the DMA mask; without either the IOVA space is full: look for leaks, and for mappings above dma_max_mapping_size()",
+      "check dma_mapping_error() after each map: the driver has to go on without the mapping, or to try later",
+    ],
+  },
+  unmap_error_value: {
+    checker: ["unmap_error_value"],
+    next: ["check dma_mapping_error() after each map, and unmap nothing where it failed"],
+  },
   double_map: {
     next: ["unmap the first mapping before its address is used again", CHECKER],
   },

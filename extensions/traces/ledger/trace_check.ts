@@ -134,7 +134,10 @@ export class TraceCheck {
         if (this.overwritten > 0) this.ledger.gap(line.cpu, number);
         return;
       case "header":
-        if (line.written > line.inBuffer) this.overwritten += line.written - line.inBuffer;
+        if (line.written > line.inBuffer) {
+          this.overwritten += line.written - line.inBuffer;
+          this.ledger.edges.isHeadMissing = true;
+        }
         return;
       case "blank":
       case "stack":
@@ -193,7 +196,7 @@ export class TraceCheck {
   #leaks(live: readonly TracedMapping[]): void {
     const { ledger } = this;
     const { findings } = ledger;
-    const leaks = leaksOf(ledger.devices.values());
+    const leaks = leaksOf(ledger.devices.values(), ledger.edges.lastSeconds);
     for (const mapping of live) {
       const leak = leaks.get(mapping);
       if (leak === undefined) {
