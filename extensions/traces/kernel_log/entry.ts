@@ -49,6 +49,8 @@ export interface KernelLogEntry {
   readonly seconds: number | null;
   /** It was printed at most this much later: many logs have whole seconds only. */
   readonly resolutionSeconds: number;
+  /** That clock is the kernel's own, which those of a trace are near to. */
+  readonly isSinceBoot: boolean;
   /** What it says, by the names of the page of `dmalab explain --json`. */
   readonly facts: LogEntryFacts;
   /** The decoded record of an `iommu_fault`, else null. */

@@ -45,6 +45,12 @@ const fieldsOf = ({ payload }: Line) =>
 const READ: Readonly<Record<string, Form>> = {
   "kernel text": kernel,
   "kernel text of 5.15": (line) => kernel({ ...line, flags: line.flags.slice(0, 4) }, 0),
+  "kernel text of 5.10, whose iommu:* lines have no end address": (line) =>
+    kernel({
+      ...line,
+      flags: line.flags.slice(0, 4),
+      payload: line.payload.replace(/^(IOMMU: iova=0x[0-9a-f]+) - 0x[0-9a-f]+/, "$1"),
+    }, 0),
   "without irq-info": (line) =>
     `${name16(line)}  ${cpu3(line)} ${seconds(line.us)}: ${line.event}: ${line.payload}`,
   "record-tgid": (line) => kernel(line, 0).replace("  [", " (     12) ["),
