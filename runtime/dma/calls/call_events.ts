@@ -18,6 +18,7 @@ import type { FieldTable, Holds } from "../../vocabulary/fields.ts";
 import type { CallGiving, FailingCall } from "../../vocabulary/kernel_calls.ts";
 import { attributeWords, directionWord } from "../attributes.ts";
 import type { DmaDevice } from "../device/device.ts";
+import type { DmaIovaState } from "../iova_state.ts";
 import type { Scatterlist } from "../scatterlist.ts";
 
 const DMA_OPS = eventId("dma.ops");
@@ -52,6 +53,12 @@ type Argument<R extends ArgumentRole> = R extends keyof typeof TOLD
 type Told<R extends readonly unknown[]> = R extends
   readonly [infer First extends ArgumentRole, ...infer Rest]
   ? [keyof RoleFields<First>] extends [never] ? Told<Rest> : [Argument<First>, ...Told<Rest>]
+  : [];
+
+/** The arguments of a row as the runtime has them. */
+export type RowArguments<R extends readonly unknown[]> = R extends
+  readonly [infer First extends ArgumentRole, ...infer Rest]
+  ? [First extends "state" ? DmaIovaState : Argument<First>, ...RowArguments<Rest>]
   : [];
 
 /** A field of `call.NAME`: which argument it is of, and what makes it of that; null where it is that. */

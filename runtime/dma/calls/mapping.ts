@@ -17,7 +17,7 @@ import { type EventFields, eventId, type KernelCall } from "../../event_vocabula
 import type { EventStream, Why } from "../../events.ts";
 import type { DmaMachine } from "../dma_machine.ts";
 import { directionWord, DMA_ATTR, type DmaDirection } from "../attributes.ts";
-import { type Call, CallEvents, callOf } from "./call_events.ts";
+import { type Call, CallEvents, callOf, type RowArguments } from "./call_events.ts";
 import { AtomicPools } from "../../memory/atomic_pool.ts";
 import { allocCoherent, type CoherentOptions, freeCoherent } from "./coherent.ts";
 import type { CoherentMemory } from "../coherent_memory.ts";
@@ -50,6 +50,7 @@ import {
   setMask,
 } from "./mapping_queries.ts";
 import type { DmaChecker } from "../checker/dma_checker.ts";
+import type { KERNEL_FUNCTIONS, KernelFunction } from "../../vocabulary/kernel_calls.ts";
 import { MADE, type MadeBy } from "../checker/record_table.ts";
 import type { MappingPath } from "../../vocabulary/shared_words.ts";
 import { hexAddress } from "../hex_address.ts";
@@ -116,6 +117,37 @@ const FREE_COHERENT = callOf("dma_free_coherent");
 const SET_MASK = callOf("dma_set_mask");
 const SET_COHERENT_MASK = callOf("dma_set_coherent_mask");
 
+/** The functions of the kernel that are methods with the arguments of their row, in its order. */
+export type MappingFunction = Exclude<
+  Extract<KernelFunction, `dma_${string}`>,
+  `${string}_sg${string}` | `dma_${string}_coherent` | `dma_pool_${string}`
+>;
+
+type CamelCase<S extends string> = S extends `${infer First}_${infer Rest}`
+  ? `${First}${Capitalize<CamelCase<Rest>>}`
+  : S;
+
+type MappingMethods = {
+  readonly [N in MappingFunction as CamelCase<N>]: (
+    ...args: MappingArguments<N>
+  ) => number | boolean | void;
+};
+
+/** Arguments of a function's row, in its order. */
+export type MappingArguments<N extends MappingFunction> = RowArguments<
+  (typeof KERNEL_FUNCTIONS)[N]["roles"]
+>;
+
+/** Finds the method that is a function of the kernel, for those that call it by the function's row. */
+export function mappingCaller<N extends MappingFunction>(
+  name: N,
+): (dma: DmaMapping, args: MappingArguments<N>) => number | boolean | void {
+  const method = name.replaceAll(/_(\w)/g, (_, first: string) => first.toUpperCase());
+  // The class has them all, by the row's own types.
+  type Method = (...args: readonly unknown[]) => number | boolean | void;
+  return (dma, args) => (dma[method as keyof MappingMethods] as Method)(...args);
+}
+
 type MapCall = typeof MAP_PHYS | typeof MAP_PAGE | typeof MAP_SINGLE | typeof MAP_RESOURCE;
 type UnmapCall =
   | typeof UNMAP_PHYS
@@ -134,7 +166,7 @@ const DMA_UNMAP = eventId("dma.unmap");
  *
  * Results are the kernel's: 0 or a negative errno, `DMA_MAPPING_ERROR`, true or false.
  */
-export class DmaMapping {
+export class DmaMapping implements MappingMethods {
   /**
    * How the release maps.
    * @internal
