@@ -171,7 +171,7 @@ export {
   type QuirkName,
   QUIRKS,
   type QuirkSet,
-  type Releases,
+  RELEASES,
 } from "@dmalab/runtime/kernels";
 export {
   type BufferSegment,

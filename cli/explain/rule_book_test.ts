@@ -160,7 +160,7 @@ Deno.test("a release says what changed with it, and what of that no machine foll
   assertEquals(text("7.3"), last);
   assertStringIncludes(last, "| fixed defect | A list's padded length wraps");
   assertStringIncludes(last, "`dmalab explain list_length_wraps`");
-  assertStringIncludes(text("7.2.12"), "| behaviour change | Unaligned MMIO cannot be mapped");
+  assertStringIncludes(text("7.2.12"), "| no longer | Unaligned MMIO cannot be mapped");
   const all = text("releases");
   for (const { after, doc, in: release } of NOT_SIMULATED) {
     assert(KERNEL_NAMES.indexOf(after) < KERNEL_NAMES.indexOf(release), doc);

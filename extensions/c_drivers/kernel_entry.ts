@@ -63,7 +63,7 @@ export function kernelEntry<N extends KernelFunction>(
   return {
     c: declarationOf(prototype, `${name}${suffix}`),
     as: name,
-    isIn: (strategies) => needs === undefined || hasFeature(strategies, needs),
+    isIn: (kernel) => needs === undefined || hasFeature(kernel, needs),
     run(kernel, args) {
       if (sleeps === "sleeps") kernel.maySleep();
       else if (sleeps === "gfp") kernel.maySleepBy(args[flagsAt]!);

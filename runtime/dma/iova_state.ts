@@ -7,6 +7,7 @@
  * @see rules/dma.md 3.1
  */
 import type { Bytes, DmaAddr } from "../address.ts";
+import type { Kernel } from "../kernels/kernels.ts";
 import { DMA_BIDIRECTIONAL, type DmaDirection } from "./attributes.ts";
 import type { TranslatedDevice } from "./device/device.ts";
 
@@ -22,6 +23,19 @@ export interface LinkedSingle {
   readonly offset: number;
   readonly dma: DmaAddr;
   readonly sizeBytes: Bytes;
+}
+
+/** One more pair, of a buffer that the state remembers. */
+const SINGLE_BYTES: Bytes = 16;
+
+/** What a caller of the two-step API declares for one range. */
+export function rangeObjects(
+  kernel: Kernel,
+  { singles }: DmaIovaState,
+): { readonly count: number; readonly sizeBytes: Bytes } {
+  // Where the range is, and how long; direction and attributes; the kind of memory and its provider.
+  const count = kernel.api_rfc_2024 ? 3 : 1;
+  return { count, sizeBytes: count * 16 + singles.length * SINGLE_BYTES };
 }
 
 const NO_SINGLES: readonly LinkedSingle[] = [];

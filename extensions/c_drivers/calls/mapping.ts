@@ -1,13 +1,13 @@
 /** Streaming mappings, and what a driver asks about them. @see rules/c-api.md 3, 6 */
 import type { DmaAddr, PhysAddr } from "@dmalab/runtime";
 import { DMA_ATTR, type DmaDevice, type DmaDirection } from "@dmalab/runtime/dma";
-import type { KernelStrategies } from "@dmalab/runtime/kernels";
+import type { Kernel } from "@dmalab/runtime/kernels";
 import type { CCallEntry } from "../call_entry.ts";
 import { type CKernel, hex } from "../c_kernel.ts";
 import { kernelEntry } from "../kernel_entry.ts";
 
 /** Calls that came with the two-step API. */
-export const since72 = ({ dma }: KernelStrategies): boolean => dma.hasTwoStep;
+export const since72 = (kernel: Kernel): boolean => !kernel.no_two_step;
 
 /** What C has for "could not be mapped": all ones. */
 const ERROR = -1;

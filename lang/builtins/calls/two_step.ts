@@ -38,7 +38,7 @@ export const TWO_STEP_CALLS: readonly FunctionSpec[] = [
     raises: ["EIO", "EINVAL", "ENXIO", "EADDRINUSE", "ENOMEM", "EPERM", "EOPNOTSUPP", "EFAULT"],
     run(context, args) {
       link(context, args);
-      if (!context.lab.machine.dma.rules.linkReturnsAddress) return null;
+      if (!context.lab.machine.kernel.link_returns_address) return null;
       const [, { state }, , offset] = args;
       return new Quantity("dma", state.singles.at(-1)?.dma ?? state.addr + offset);
     },

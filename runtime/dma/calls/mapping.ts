@@ -10,8 +10,7 @@
  * @see rules/dma.md 1.4, 1.7, 1.8, chapters 3 and 7
  */
 import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
-import { hasFeature, requireFeature } from "../../kernels/features.ts";
-import { rulesOf } from "../../kernels/kernels.ts";
+import { requireFeature } from "../../kernels/kernels.ts";
 import { ERRNO, invariant, KernelError } from "../../errno.ts";
 import { type EventFields, eventId, type KernelCall } from "../../event_vocabulary.ts";
 import type { EventStream, Why } from "../../events.ts";
@@ -22,7 +21,6 @@ import { AtomicPools } from "../../memory/atomic_pool.ts";
 import { allocCoherent, type CoherentOptions, freeCoherent } from "./coherent.ts";
 import type { CoherentMemory } from "../coherent_memory.ts";
 import { type DmaDevice, isTranslated } from "../device/device.ts";
-import { type DmaRules, dmaRules } from "../dma_rules.ts";
 import {
   directMapPhys,
   directSyncForCpu,
@@ -168,11 +166,6 @@ const DMA_UNMAP = eventId("dma.unmap");
  */
 export class DmaMapping implements MappingMethods {
   /**
-   * How the release maps.
-   * @internal
-   */
-  readonly rules: DmaRules;
-  /**
    * The branch on which the last map failed; null where nothing in it decided that.
    * @internal
    */
@@ -191,20 +184,17 @@ export class DmaMapping implements MappingMethods {
   readonly #events: EventStream;
   readonly #calls: CallEvents;
   readonly #checker: DmaChecker | null;
-  readonly #hasTwoStep: boolean;
   /** For the current call of the two-step API. A call that a listener makes inside it gets its own. */
   readonly #part = new RangePart();
   readonly #atomicPools: AtomicPools;
 
   /** @internal */
   constructor(machine: DmaMachine) {
-    this.rules = rulesOf(machine.kernel, dmaRules);
     this.#machine = machine;
     this.#checker = machine.checker;
     this.#atomicPools = new AtomicPools(machine);
     this.#events = machine.events;
     this.#calls = new CallEvents(machine);
-    this.#hasTwoStep = hasFeature(machine.kernel.strategies, "two_step");
   }
 
   /**
@@ -360,7 +350,7 @@ export class DmaMapping implements MappingMethods {
     phys: PhysAddr,
     sizeBytes: Bytes,
   ): boolean {
-    if (!this.#hasTwoStep) requireFeature(this.#machine, "two_step", TRY_ALLOC.api);
+    if (this.#machine.kernel.no_two_step) requireFeature(this.#machine, "two_step", TRY_ALLOC.api);
     const outer = this.#calls.enter(dev);
     if (this.#events.tick(TRY_ALLOC.call)) this.#calls.tell(TRY_ALLOC, dev, phys, sizeBytes);
     if (state.held) this.#checker?.ranges.reservingAgain(dev, state);
@@ -401,7 +391,7 @@ export class DmaMapping implements MappingMethods {
     part.dir = dir;
     part.attrs = attrs;
     machine.charges.segments(1);
-    if (this.rules.keepsAttributes) keepAttributes(part);
+    if (this.#machine.kernel.api_rfc_2024) keepAttributes(part);
     const injected = this.#calls.injected(LINK);
     const error = injected !== 0 ? injected : iovaLink(machine, part, phys);
     // An injected failure is no mistake of the driver.
@@ -473,7 +463,7 @@ export class DmaMapping implements MappingMethods {
   /** Frees a range in which nothing is linked any more. */
   dmaIovaFree(dev: DmaDevice, state: DmaIovaState): void {
     if (this.#isOneWay(state)) return;
-    if (!this.#hasTwoStep) requireFeature(this.#machine, "two_step", FREE.api);
+    if (this.#machine.kernel.no_two_step) requireFeature(this.#machine, "two_step", FREE.api);
     const device = translated(this.#machine, dev, FREE.api);
     const outer = this.#calls.enter(dev);
     if (this.#events.tick(FREE.call)) this.#calls.tell(FREE, dev);
@@ -899,7 +889,7 @@ export class DmaMapping implements MappingMethods {
    * @see rules/dma.md 3.1, points 7 and 11; rules/defects.md, `unlink_covers_singles`
    */
   #isOneWay({ sizeBytes }: DmaIovaState): boolean {
-    return sizeBytes === 0 && this.rules.unlinksSingles;
+    return sizeBytes === 0 && this.#machine.kernel.unlink_covers_singles;
   }
 
   #keepSingle(dev: DmaDevice, state: DmaIovaState, single: LinkedSingle): number {
@@ -916,7 +906,7 @@ export class DmaMapping implements MappingMethods {
     offset: number,
     sizeBytes: Bytes,
   ): RangePart {
-    if (!this.#hasTwoStep) requireFeature(this.#machine, "two_step", api);
+    if (this.#machine.kernel.no_two_step) requireFeature(this.#machine, "two_step", api);
     const device = translated(this.#machine, dev, api);
     const part = this.#part.busy ? new RangePart() : this.#part;
     part.busy = true;
